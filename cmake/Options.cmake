@@ -1,0 +1,27 @@
+# Options.cmake -- one interface target that every room of ours links: the
+# warnings, the sanitizer, and asserts that stay on in every build type.
+
+add_library(idem_options INTERFACE)
+target_compile_definitions(idem_options INTERFACE _GNU_SOURCE)
+target_compile_options(idem_options INTERFACE
+  -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes
+  -Wmissing-prototypes -Wvla -Wundef -fno-strict-aliasing
+  -fno-omit-frame-pointer -UNDEBUG)
+target_include_directories(idem_options INTERFACE ${CMAKE_SOURCE_DIR})
+
+if(IDEM_SANITIZE STREQUAL "address")
+  set(san -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+elseif(IDEM_SANITIZE STREQUAL "thread")
+  set(san -fsanitize=thread)
+elseif(NOT IDEM_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "IDEM_SANITIZE is address, thread or empty")
+endif()
+if(IDEM_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "IDEM_FUZZ needs clang: cmake -DCMAKE_C_COMPILER=clang")
+  endif()
+  set(san -fsanitize=fuzzer-no-link,address,undefined
+      -fno-sanitize-recover=undefined)
+endif()
+target_compile_options(idem_options INTERFACE ${san})
+target_link_options(idem_options INTERFACE ${san})

@@ -1,0 +1,156 @@
+/* terms.h -- the field's terms: states, outcomes, limits, one word per thing.
+ *
+ * Types and constants only, no code. Every room may include it, the core
+ * too. The state machine that the words belong to is in server/core/shard.c,
+ * the bytes that carry them in proto/README.md. */
+#ifndef IDP_TERMS_H
+#define IDP_TERMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Limits on what a request may carry. Sizes in bytes, times in ms. */
+#define IDP_NS_BYTES_MAX 64
+#define IDP_KEY_BYTES_MIN 1
+#define IDP_KEY_BYTES_MAX 512
+#define IDP_FINGERPRINT_BYTES_MAX 64
+#define IDP_NONCE_BYTES_MIN 1
+#define IDP_NONCE_BYTES_MAX 32
+#define IDP_TOKEN_BYTES 16
+#define IDP_LEASE_MS_MIN 1u
+#define IDP_LEASE_MS_MAX (24u * 3600u * 1000u)
+#define IDP_TTL_MS_MIN 1ull
+#define IDP_TTL_MS_MAX (366ull * 24u * 3600u * 1000u)
+#define IDP_WAIT_MS_MAX 60000u
+#define IDP_CONTAINER_ITEMS_MAX 64
+#define IDP_DEPTH_MAX 8
+#define IDP_INT_MAX ((1ull << 53) - 1) /* the largest integer on the wire */
+#define IDP_CLIENT_BYTES_MAX 128       /* hello's client name */
+#define IDP_SECRET_BYTES_MAX 256
+#define IDP_HASH_KEY_BYTES 16
+#define IDP_SHARDS_MAX 1024
+#define IDP_PORT 7117
+#define IDP_PROTOCOL_VERSION 1
+
+/* Borrowed bytes. A NULL ptr is nil; an empty value has a ptr and len 0. */
+typedef struct idp_slice {
+    const uint8_t *ptr;
+    size_t len;
+} idp_slice;
+
+/* A fencing token. On the wire 16 bytes, both halves big-endian, so that
+ * tokens of one key compare with memcmp and only ever grow. */
+typedef struct idp_token {
+    uint64_t epoch;
+    uint64_t sequence;
+} idp_token;
+
+#define IDP_METHODS(X)                                                         \
+    X(ACQUIRE, "acquire")                                                      \
+    X(COMPLETE, "complete")                                                    \
+    X(RELEASE, "release")                                                      \
+    X(RENEW, "renew")                                                          \
+    X(PEEK, "peek")                                                            \
+    X(HELLO, "hello")                                                          \
+    X(PING, "ping")                                                            \
+    X(STATS, "stats")
+
+typedef enum idp_method {
+#define X(name, text) IDP_##name,
+    IDP_METHODS(X)
+#undef X
+        IDP_METHOD_COUNT
+} idp_method;
+
+#define IDP_STATES(X)                                                          \
+    X(ABSENT, "absent")                                                        \
+    X(IN_PROGRESS, "in_progress")                                              \
+    X(ORPHANED, "orphaned")                                                    \
+    X(COMPLETED, "completed")                                                  \
+    X(RELEASED, "released")
+
+typedef enum idp_state {
+#define X(name, text) IDP_STATE_##name,
+    IDP_STATES(X)
+#undef X
+        IDP_STATE_COUNT
+} idp_state;
+
+/* How the claim before this one ended. */
+typedef enum idp_previous {
+    IDP_PREVIOUS_NONE,
+    IDP_PREVIOUS_ORPHANED,
+    IDP_PREVIOUS_RELEASED
+} idp_previous;
+
+typedef enum idp_class { IDP_CLASS_SUCCESS, IDP_CLASS_ERROR } idp_class;
+
+typedef enum idp_on_orphan { IDP_TAKEOVER, IDP_REPORT } idp_on_orphan;
+
+/* What a call that was carried out says. An outcome is not an error. */
+#define IDP_OUTCOMES(X)                                                        \
+    X(ACQUIRED, "acquired")       /* acquire: the asker holds the claim */     \
+    X(REPLAY, "replay")           /* acquire: done before, here it is */       \
+    X(IN_PROGRESS, "in_progress") /* acquire: someone else holds it */         \
+    X(MISMATCH, "mismatch")       /* acquire: same key, other body */          \
+    X(ORPHANED, "orphaned")       /* acquire: lease over, asked to report */   \
+    X(COMPLETED, "completed")     /* complete */                               \
+    X(RELEASED, "released")       /* release */                                \
+    X(RENEWED, "renewed")         /* renew */                                  \
+    X(STALE, "stale")             /* not the current token: nothing changed */ \
+    X(UNKNOWN, "unknown")         /* no such record: nothing changed */        \
+    X(RECORD, "record")           /* peek; on the wire the state's name */
+
+typedef enum idp_outcome {
+#define X(name, text) IDP_OUTCOME_##name,
+    IDP_OUTCOMES(X)
+#undef X
+        IDP_OUTCOME_COUNT
+} idp_outcome;
+
+/* A decoded request. Slices borrow from the bytes it was decoded from. */
+typedef struct idp_request {
+    idp_method method;
+    uint32_t msgid;
+    idp_slice ns;
+    idp_slice key;
+    idp_slice fingerprint; /* acquire; len 0: none */
+    idp_slice nonce;       /* acquire; len 0: none */
+    idp_slice result;      /* complete; ptr NULL: nil */
+    idp_token token;       /* complete, release, renew */
+    uint64_t ttl_ms;       /* acquire; complete: 0 keeps the record's */
+    uint32_t lease_ms;     /* acquire, renew */
+    uint32_t wait_ms;      /* acquire; 0: answer at once */
+    idp_on_orphan on_orphan;
+    idp_class class;
+    bool unbind;           /* release */
+    bool result_too_large; /* complete: its result was over the limit and
+                            * skipped as it arrived; .result is nil */
+    /* hello */
+    bool has_shard;
+    uint32_t shard;
+    idp_slice client; /* ptr NULL: not given */
+    idp_slice secret; /* ptr NULL: not given */
+} idp_request;
+
+/* What was decided. Which fields are set follows from outcome (and, for
+ * RECORD, from state). result borrows from whoever made the answer. */
+typedef struct idp_answer {
+    idp_outcome outcome;
+    idp_state state;       /* MISMATCH, STALE, RECORD */
+    idp_previous previous; /* ACQUIRED */
+    idp_class class;       /* REPLAY, RECORD completed */
+    bool kept;             /* COMPLETED: the result is stored */
+    bool has_result;       /* REPLAY, RECORD completed: false is nil */
+    uint32_t attempt;      /* ACQUIRED, IN_PROGRESS, ORPHANED, RECORD */
+    idp_token token;       /* ACQUIRED */
+    uint64_t lease_ms;     /* ACQUIRED, RENEWED */
+    uint64_t lease_left_ms; /* IN_PROGRESS, RECORD in_progress */
+    uint64_t age_ms;        /* REPLAY, IN_PROGRESS, ORPHANED, RECORD */
+    uint64_t ttl_left_ms;   /* REPLAY, RECORD */
+    idp_slice result;       /* REPLAY */
+    uint64_t result_bytes;  /* RECORD completed with a result */
+} idp_answer;
+
+#endif

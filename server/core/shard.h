@@ -1,0 +1,133 @@
+/* shard.h -- one shard of keys: claims, results, waiters, expiry, memory.
+ *
+ * Pure: no socket, no file, no clock, no thread. Time is an argument, in
+ * milliseconds of a clock that never goes back; memory, the hash and the
+ * epoch come with the configuration. One thread at a time may call it.
+ *
+ * The core decides; it never refuses to carry out what it has answered. What
+ * must watch it (a journal, a peer) is handed a change record by on_change,
+ * after the change and before the answer is used. */
+#ifndef IDS_SHARD_H
+#define IDS_SHARD_H
+
+#include "proto/error.h"
+#include "proto/terms.h"
+
+typedef struct ids_shard ids_shard;
+
+/* Where memory comes from. alloc may fail (NULL); free is told the size that
+ * alloc was. Blocks are aligned to 64 bytes. */
+typedef struct ids_mem {
+    void *ctx;
+    void *(*alloc)(void *ctx, size_t bytes);
+    void (*free)(void *ctx, void *block, size_t bytes);
+} ids_mem;
+
+/* Who is asking: an opaque name of a connection, chosen by the caller. It is
+ * given back when a parked acquire is answered, and to ids_shard_forget. */
+typedef uint64_t ids_asker;
+
+/* A whole record after a change, or its absence (state ABSENT: only ns and
+ * key are set). Remaining times, never a wall clock. Slices borrow from the
+ * record until the callback returns. */
+typedef struct ids_change {
+    uint64_t number; /* 1, 2, 3 ... per shard */
+    idp_slice ns, key, fingerprint, nonce, result;
+    idp_token token;
+    idp_state state;
+    idp_class class;
+    idp_previous previous;
+    uint32_t attempt;
+    uint32_t lease_ms;      /* the full lease */
+    uint64_t lease_left_ms; /* 0 unless in_progress */
+    uint64_t ttl_ms;        /* the full retention */
+    uint64_t ttl_left_ms;
+    uint64_t age_ms;
+    bool has_result;
+} ids_change;
+
+typedef struct ids_shard_config {
+    uint64_t epoch;          /* the first half of every token granted */
+    size_t memory_bytes_max; /* of all that the shard allocates */
+    size_t result_bytes_max;
+    uint32_t waiters_per_key_max;
+    uint32_t waiters_max;
+    ids_mem mem;
+    /* The same hash that callers pass in ids_call, for moving records. */
+    uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);
+    void *hash_ctx;
+    /* A parked acquire is answered: error IDP_OK and an answer, or an error
+     * and NULL. The answer borrows until the callback returns. It must not
+     * call back into the shard. */
+    void (*on_wake)(void *ctx, ids_asker asker, uint32_t msgid,
+                    idp_error error, const idp_answer *answer);
+    void *wake_ctx;
+    /* Optional tap; NULL costs a comparison. Not called for records that
+     * merely expire: everyone can tell that from the remaining time. */
+    void (*on_change)(void *ctx, const ids_change *change);
+    void *change_ctx;
+} ids_shard_config;
+
+/* NULL when memory for the empty table is refused. */
+ids_shard *ids_shard_new(const ids_shard_config *config);
+
+/* Frees everything; waiters are not told (see ids_shard_drain). */
+void ids_shard_free(ids_shard *shard);
+
+typedef struct ids_call {
+    const idp_request *request; /* within the wire's limits; the caller has
+                                 * checked them, the shard asserts them */
+    uint64_t hash;              /* config.hash of its namespace and key */
+    uint64_t now_ms;
+    ids_asker asker;            /* matters only where wait_ms > 0 */
+} ids_call;
+
+typedef enum ids_verdict {
+    IDS_ANSWERED, /* answer is set; it borrows until the next call */
+    IDS_PARKED,   /* acquire: on_wake will say, exactly once, unless the asker
+                   * is forgotten first */
+    IDS_REFUSED   /* error is set: nothing changed. NO_MEMORY (acquire only),
+                   * LIMIT (too many waiters) */
+} ids_verdict;
+
+/* Carries out acquire, complete, release, renew or peek. on_wake may be
+ * called, for other askers, before it returns. */
+ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
+                           idp_answer *answer, idp_error *error);
+
+/* Two hints for a batch of calls: first for all of them, then the second for
+ * all of them, then the calls. They change nothing. */
+void ids_shard_prefetch_bucket(const ids_shard *shard, uint64_t hash);
+void ids_shard_prefetch_record(const ids_shard *shard, uint64_t hash);
+
+/* The asker is gone: its parked acquires are dropped, unanswered. */
+void ids_shard_forget(ids_shard *shard, ids_asker asker);
+
+/* Answers every parked acquire with this error (SHUTTING_DOWN). */
+void ids_shard_drain(ids_shard *shard, idp_error error);
+
+/* When ids_shard_tick next has something to do; UINT64_MAX: never. A time
+ * that is not after now means that there is work left to do now. */
+uint64_t ids_shard_next_ms(const ids_shard *shard);
+
+/* Does what time has made due: waits and leases that waiters hang on, always
+ * all of them; then the reclaiming of ended records, at most steps_max
+ * of them, so that a turn stays short. */
+void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max);
+
+typedef struct ids_shard_stats {
+    uint64_t records;       /* includes those ended and not yet reclaimed */
+    uint64_t waiters;
+    uint64_t memory_bytes;  /* held from config.mem */
+    uint64_t memory_bytes_max;
+    uint64_t changes;       /* the last change's number */
+    uint64_t expired;       /* records reclaimed at their retention's end */
+    uint64_t results_dropped;
+    uint64_t outcomes[IDP_OUTCOME_COUNT]; /* answers given, per outcome */
+    uint64_t refused_no_memory;
+    uint64_t refused_limit;
+} ids_shard_stats;
+
+void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats);
+
+#endif
