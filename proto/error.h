@@ -5,16 +5,16 @@
 
 #include <stddef.h>
 
-#define IDP_ERRORS(X)                                                          \
-    X(PROTOCOL, -1, "not MessagePack-RPC; the connection is closed")           \
-    X(UNKNOWN_METHOD, -2, "no such method")                                    \
-    X(BAD_REQUEST, -3, "the parameters are not the method's")                  \
-    X(TOO_LARGE, -4, "a field is over its limit")                              \
-    X(LIMIT, -5, "too many waiters, connections or pending requests")          \
-    X(NO_MEMORY, -6, "the memory limit is reached; the claim was not made")    \
-    X(DENIED, -7, "a secret is needed, or it is wrong")                        \
-    X(NOT_PRIMARY, -8, "this server is not the primary")                       \
-    X(UNREPLICATED, -9, "not confirmed by the replica: outcome unknown")       \
+#define IDP_ERRORS(X)                                                       \
+    X(PROTOCOL, -1, "not MessagePack-RPC; the connection is closed")        \
+    X(UNKNOWN_METHOD, -2, "no such method")                                 \
+    X(BAD_REQUEST, -3, "the parameters are not the method's")               \
+    X(TOO_LARGE, -4, "a field is over its limit")                           \
+    X(LIMIT, -5, "too many waiters, connections or pending requests")       \
+    X(NO_MEMORY, -6, "the memory limit is reached; the claim was not made") \
+    X(DENIED, -7, "a secret is needed, or it is wrong")                     \
+    X(NOT_PRIMARY, -8, "this server is not the primary")                    \
+    X(UNREPLICATED, -9, "not confirmed by the replica: outcome unknown")    \
     X(SHUTTING_DOWN, -10, "the server is going down; ask again elsewhere")
 
 typedef enum idp_error {

@@ -11,24 +11,24 @@
 size_t idp_answer_write_bound(const idp_answer *answer);
 
 /* Writes [1, msgid, nil, answer] whole, or nothing. Returns its size; 0 when
- * cap is too small. */
+ * cap is under the bound. The same holds for every write here. */
 size_t idp_answer_write(uint8_t *to, size_t cap, uint32_t msgid,
                         const idp_answer *answer);
 
 /* The same for an error: [1, msgid, "CODE text", nil]. text NULL takes the
  * code's default text; one over IDP_ERROR_TEXT_BYTES_MAX is cut there. */
-#define IDP_ERROR_TEXT_BYTES_MAX 200
+#define IDP_ERROR_TEXT_BYTES_MAX  200
 #define IDP_ERROR_REPLY_BYTES_MAX (IDP_ERROR_TEXT_BYTES_MAX + 64)
-size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid,
-                       idp_error error, const char *text);
+size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,
+                       const char *text);
 
-/* ["pong"] as a bare str. */
+/* "pong", a bare str. */
 #define IDP_PONG_BYTES_MAX 16
 size_t idp_pong_write(uint8_t *to, size_t cap, uint32_t msgid);
 
 /* What hello answers. Text is NUL-terminated. */
 typedef struct idp_hello {
-    char server[16];   /* "idemstored" */
+    char server[16]; /* "idemstored" */
     char version[32];
     uint32_t protocol; /* IDP_PROTOCOL_VERSION */
     char role[16];     /* "primary" | "replica" */
@@ -45,12 +45,15 @@ typedef struct idp_hello {
 size_t idp_hello_write(uint8_t *to, size_t cap, uint32_t msgid,
                        const idp_hello *hello);
 
-/* One line of stats. name: static or outliving the call. */
+/* One line of stats. name: static or outliving the call, and of at most
+ * IDP_STAT_NAME_BYTES_MAX bytes. */
+#define IDP_STAT_NAME_BYTES_MAX 64
 typedef struct idp_stat {
     const char *name;
     uint64_t value;
 } idp_stat;
 
+/* count <= IDP_CONTAINER_ITEMS_MAX: the wire has no larger map. */
 size_t idp_stats_write_bound(size_t count);
 size_t idp_stats_write(uint8_t *to, size_t cap, uint32_t msgid,
                        const idp_stat *stats, size_t count);

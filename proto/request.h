@@ -14,7 +14,7 @@ typedef enum idp_read {
     IDP_READ_REFUSED,  /* one whole frame that gets an error as its answer */
     IDP_READ_PARTIAL,  /* the beginning of a frame; more is needed */
     IDP_READ_OVERSIZE, /* a complete whose result is over the limit: see
-                        * idp_oversize */
+                        * idp_request_read */
     IDP_READ_BROKEN    /* not our protocol: answer if msgid is known, close */
 } idp_read;
 
@@ -29,16 +29,16 @@ size_t idp_request_bytes_max(size_t result_bytes_max);
 
 /* Details of a read that was not WHOLE. */
 typedef struct idp_read_fault {
-    idp_error error;    /* REFUSED, BROKEN */
-    const char *text;   /* REFUSED, BROKEN: what is wrong with which field,
-                         * without the code; static storage */
-    bool has_msgid;     /* BROKEN: false when there is nobody to answer */
-    uint32_t msgid;     /* REFUSED; BROKEN with has_msgid */
-    size_t need_bytes;  /* PARTIAL: a lower bound of the bytes that the frame
-                         * has; reading again before they are there is vain */
-    size_t payload_at;  /* OVERSIZE: where the result's header begins, */
+    idp_error error;   /* REFUSED, BROKEN */
+    const char *text;  /* REFUSED, BROKEN: what is wrong with which field,
+                        * without the code; static storage */
+    bool has_msgid;    /* BROKEN: false when there is nobody to answer */
+    uint32_t msgid;    /* REFUSED; BROKEN with has_msgid */
+    size_t need_bytes; /* PARTIAL: a lower bound of the bytes that the frame
+                        * has; reading again before they are there is vain */
+    size_t payload_at; /* OVERSIZE: where the result's header begins, */
     size_t payload_header_bytes; /* how long that header is, */
-    uint64_t payload_bytes; /* and how long the bytes behind it are */
+    uint64_t payload_bytes;      /* and how long the bytes behind it are */
 } idp_read_fault;
 
 /* Reads one request from the head of bytes.
@@ -63,8 +63,9 @@ idp_read idp_request_read(const uint8_t *bytes, size_t len,
 /* An upper bound of what idp_request_write will need for this request. */
 size_t idp_request_write_bound(const idp_request *request);
 
-/* Writes the request whole, or nothing. Returns its size; 0 when cap is too
- * small. Optional parameters that have their default are left out. */
+/* Writes the request whole, or nothing. Returns its size; 0 when cap is under
+ * the bound. Optional parameters that have their default are left out. The
+ * limits are the caller's to have checked. */
 size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request);
 
 #endif

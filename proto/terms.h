@@ -11,27 +11,28 @@
 #include <stdint.h>
 
 /* Limits on what a request may carry. Sizes in bytes, times in ms. */
-#define IDP_NS_BYTES_MAX 64
-#define IDP_KEY_BYTES_MIN 1
-#define IDP_KEY_BYTES_MAX 512
+#define IDP_NS_BYTES_MAX          64
+#define IDP_KEY_BYTES_MIN         1
+#define IDP_KEY_BYTES_MAX         512
 #define IDP_FINGERPRINT_BYTES_MAX 64
-#define IDP_NONCE_BYTES_MIN 1
-#define IDP_NONCE_BYTES_MAX 32
-#define IDP_TOKEN_BYTES 16
-#define IDP_LEASE_MS_MIN 1u
-#define IDP_LEASE_MS_MAX (24u * 3600u * 1000u)
-#define IDP_TTL_MS_MIN 1ull
-#define IDP_TTL_MS_MAX (366ull * 24u * 3600u * 1000u)
-#define IDP_WAIT_MS_MAX 60000u
-#define IDP_CONTAINER_ITEMS_MAX 64
-#define IDP_DEPTH_MAX 8
-#define IDP_INT_MAX ((1ull << 53) - 1) /* the largest integer on the wire */
-#define IDP_CLIENT_BYTES_MAX 128       /* hello's client name */
-#define IDP_SECRET_BYTES_MAX 256
-#define IDP_HASH_KEY_BYTES 16
-#define IDP_SHARDS_MAX 1024
-#define IDP_PORT 7117
-#define IDP_PROTOCOL_VERSION 1
+#define IDP_NONCE_BYTES_MIN       1
+#define IDP_NONCE_BYTES_MAX       32
+#define IDP_TOKEN_BYTES           16
+#define IDP_LEASE_MS_MIN          1u
+#define IDP_LEASE_MS_MAX          (24u * 3600u * 1000u)
+#define IDP_TTL_MS_MIN            1ull
+#define IDP_TTL_MS_MAX            (366ull * 24u * 3600u * 1000u)
+#define IDP_WAIT_MS_MAX           60000u
+#define IDP_CONTAINER_ITEMS_MAX   64
+#define IDP_DEPTH_MAX             8
+#define IDP_VALUES_MAX            2048 /* in one frame, so that a scan of it is short */
+#define IDP_INT_MAX               ((1ull << 53) - 1) /* the largest integer on the wire */
+#define IDP_CLIENT_BYTES_MAX      128                /* hello's client name */
+#define IDP_SECRET_BYTES_MAX      256
+#define IDP_HASH_KEY_BYTES        16
+#define IDP_SHARDS_MAX            1024
+#define IDP_PORT                  7117
+#define IDP_PROTOCOL_VERSION      1
 
 /* Borrowed bytes. A NULL ptr is nil; an empty value has a ptr and len 0. */
 typedef struct idp_slice {
@@ -46,14 +47,14 @@ typedef struct idp_token {
     uint64_t sequence;
 } idp_token;
 
-#define IDP_METHODS(X)                                                         \
-    X(ACQUIRE, "acquire")                                                      \
-    X(COMPLETE, "complete")                                                    \
-    X(RELEASE, "release")                                                      \
-    X(RENEW, "renew")                                                          \
-    X(PEEK, "peek")                                                            \
-    X(HELLO, "hello")                                                          \
-    X(PING, "ping")                                                            \
+#define IDP_METHODS(X)      \
+    X(ACQUIRE, "acquire")   \
+    X(COMPLETE, "complete") \
+    X(RELEASE, "release")   \
+    X(RENEW, "renew")       \
+    X(PEEK, "peek")         \
+    X(HELLO, "hello")       \
+    X(PING, "ping")         \
     X(STATS, "stats")
 
 typedef enum idp_method {
@@ -63,11 +64,11 @@ typedef enum idp_method {
         IDP_METHOD_COUNT
 } idp_method;
 
-#define IDP_STATES(X)                                                          \
-    X(ABSENT, "absent")                                                        \
-    X(IN_PROGRESS, "in_progress")                                              \
-    X(ORPHANED, "orphaned")                                                    \
-    X(COMPLETED, "completed")                                                  \
+#define IDP_STATES(X)             \
+    X(ABSENT, "absent")           \
+    X(IN_PROGRESS, "in_progress") \
+    X(ORPHANED, "orphaned")       \
+    X(COMPLETED, "completed")     \
     X(RELEASED, "released")
 
 typedef enum idp_state {
@@ -138,14 +139,14 @@ typedef struct idp_request {
  * RECORD, from state). result borrows from whoever made the answer. */
 typedef struct idp_answer {
     idp_outcome outcome;
-    idp_state state;       /* MISMATCH, STALE, RECORD */
-    idp_previous previous; /* ACQUIRED */
-    idp_class class;       /* REPLAY, RECORD completed */
-    bool kept;             /* COMPLETED: the result is stored */
-    bool has_result;       /* REPLAY, RECORD completed: false is nil */
-    uint32_t attempt;      /* ACQUIRED, IN_PROGRESS, ORPHANED, RECORD */
-    idp_token token;       /* ACQUIRED */
-    uint64_t lease_ms;     /* ACQUIRED, RENEWED */
+    idp_state state;        /* MISMATCH, STALE, RECORD */
+    idp_previous previous;  /* ACQUIRED */
+    idp_class class;        /* REPLAY, RECORD completed */
+    bool kept;              /* COMPLETED: the result is stored */
+    bool has_result;        /* REPLAY, RECORD completed: false is nil */
+    uint32_t attempt;       /* ACQUIRED, IN_PROGRESS, ORPHANED, RECORD */
+    idp_token token;        /* ACQUIRED */
+    uint64_t lease_ms;      /* ACQUIRED, RENEWED */
     uint64_t lease_left_ms; /* IN_PROGRESS, RECORD in_progress */
     uint64_t age_ms;        /* REPLAY, IN_PROGRESS, ORPHANED, RECORD */
     uint64_t ttl_left_ms;   /* REPLAY, RECORD */

@@ -1,0 +1,158 @@
+/* hello.c -- what hello answers: encode and decode.
+ *
+ * Pure. Keys that a later version adds are skipped. */
+#include "proto/reply.h"
+
+#include "proto/cursor.h"
+#include "proto/put.h"
+#include "proto/scan.h"
+
+static uint8_t *text_put(uint8_t *to, const char *text, size_t size) {
+    return put_str(to, text, strnlen(text, size));
+}
+
+size_t idp_hello_write(uint8_t *to, size_t cap, uint32_t msgid,
+                       const idp_hello *h) {
+    if (cap < IDP_HELLO_BYTES_MAX) {
+        return 0;
+    }
+    uint8_t *at = put_map(put_reply_head(to, msgid), 9);
+    at = PUT(at, "\xa6"
+                 "server");
+    at = text_put(at, h->server, sizeof h->server);
+    at = PUT(at, "\xa7"
+                 "version");
+    at = text_put(at, h->version, sizeof h->version);
+    at = put_uint(PUT(at, "\xa8"
+                          "protocol"),
+                  h->protocol);
+    at = PUT(at, "\xa4"
+                 "role");
+    at = text_put(at, h->role, sizeof h->role);
+    at = put_uint(PUT(at, "\xa5"
+                          "epoch"),
+                  h->epoch);
+    at = put_uint(PUT(at, "\xa6"
+                          "shards"),
+                  h->shards);
+    at = put_uint(PUT(at, "\xa5"
+                          "shard"),
+                  h->shard);
+    at = PUT(at, "\xa8"
+                 "hash_key");
+    at = put_bin(at, (idp_slice){h->hash_key, sizeof h->hash_key});
+    at = put_map(PUT(at, "\xa6"
+                         "limits"),
+                 3);
+    at = put_uint(PUT(at, "\xb0"
+                          "result_bytes_max"),
+                  h->result_bytes_max);
+    at = put_uint(PUT(at, "\xaf"
+                          "frame_bytes_max"),
+                  h->frame_bytes_max);
+    at = put_uint(PUT(at, "\xab"
+                          "pending_max"),
+                  h->pending_max);
+    return (size_t)(at - to);
+}
+
+/* Reading --------------------------------------------------------------- */
+
+static bool text_read(cursor *c, char *to, size_t size) {
+    idp_slice text;
+    if (!cursor_bytes(c, &text)) {
+        return false;
+    }
+    size_t len = text.len < size ? text.len : size - 1;
+    memcpy(to, text.ptr, len);
+    to[len] = '\0';
+    return true;
+}
+
+static bool hash_key_read(cursor *c, uint8_t to[IDP_HASH_KEY_BYTES]) {
+    idp_slice bytes;
+    if (!cursor_bytes(c, &bytes) || bytes.len != IDP_HASH_KEY_BYTES) {
+        return false;
+    }
+    memcpy(to, bytes.ptr, IDP_HASH_KEY_BYTES);
+    return true;
+}
+
+static bool limits_read(cursor *c, idp_hello *h) {
+    uint32_t pairs;
+    if (!cursor_map(c, &pairs)) {
+        return false;
+    }
+    for (; pairs > 0; pairs--) {
+        idp_slice name;
+        if (!cursor_bytes(c, &name)) {
+            return false;
+        }
+        bool good = slice_is(name, "result_bytes_max")
+                        ? cursor_uint(c, &h->result_bytes_max)
+                    : slice_is(name, "frame_bytes_max")
+                        ? cursor_uint(c, &h->frame_bytes_max)
+                    : slice_is(name, "pending_max")
+                        ? cursor_uint(c, &h->pending_max)
+                        : idp_skip(c);
+        if (!good) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Keys that routing can't do without. */
+enum { HAS_PROTOCOL = 1, HAS_SHARDS = 2, HAS_HASH_KEY = 4, HAS_ALL = 7 };
+
+static bool pair_read(cursor *c, idp_hello *h, unsigned *has) {
+    idp_slice name;
+    if (!cursor_bytes(c, &name)) {
+        return false;
+    }
+    if (slice_is(name, "server")) {
+        return text_read(c, h->server, sizeof h->server);
+    }
+    if (slice_is(name, "version")) {
+        return text_read(c, h->version, sizeof h->version);
+    }
+    if (slice_is(name, "protocol")) {
+        *has |= HAS_PROTOCOL;
+        return cursor_u32(c, &h->protocol);
+    }
+    if (slice_is(name, "role")) {
+        return text_read(c, h->role, sizeof h->role);
+    }
+    if (slice_is(name, "epoch")) {
+        return cursor_uint(c, &h->epoch);
+    }
+    if (slice_is(name, "shards")) {
+        *has |= HAS_SHARDS;
+        return cursor_u32(c, &h->shards);
+    }
+    if (slice_is(name, "shard")) {
+        return cursor_u32(c, &h->shard);
+    }
+    if (slice_is(name, "hash_key")) {
+        *has |= HAS_HASH_KEY;
+        return hash_key_read(c, h->hash_key);
+    }
+    return slice_is(name, "limits") ? limits_read(c, h) : idp_skip(c);
+}
+
+bool idp_hello_read(idp_slice result, idp_hello *hello) {
+    cursor c = cursor_over(result);
+    uint32_t pairs;
+    unsigned has = 0;
+    *hello = (idp_hello){0};
+    if (!cursor_map(&c, &pairs)) {
+        return false;
+    }
+    for (; pairs > 0; pairs--) {
+        if (!pair_read(&c, hello, &has)) {
+            return false;
+        }
+    }
+    return has == HAS_ALL && hello->shards >= 1 &&
+           hello->shards <= IDP_SHARDS_MAX && hello->shard < hello->shards;
+}

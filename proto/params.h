@@ -1,0 +1,22 @@
+/* params.h -- the parameters of each method, between frame.c and request.c.
+ *
+ * Inside proto only. */
+#ifndef IDP_PARAMS_H
+#define IDP_PARAMS_H
+
+#include "proto/cursor.h"
+#include "proto/request.h"
+
+/* The place of complete's result among its parameters. */
+#define COMPLETE_RESULT_AT 3
+
+/* False when name is no method's. */
+bool idp_method_find(idp_slice name, idp_method *method);
+
+/* Reads count parameters of request->method; the other fields of request are
+ * zero before. On false, fault's error and text say why, unless bytes were
+ * missing: whether the frame is whole is the caller's to find out. */
+bool idp_params_read(cursor *c, uint32_t count, size_t result_bytes_max,
+                     idp_request *request, idp_read_fault *fault);
+
+#endif

@@ -1,0 +1,537 @@
+/* request.c -- each method's parameters: decode and encode, side by side.
+ *
+ * Pure: nothing here allocates, reads a clock or formats text. The frame
+ * around the parameters is frame.c's to read. */
+#include "proto/params.h"
+#include "proto/put.h"
+
+#include <assert.h>
+
+static bool refuse(idp_read_fault *fault, idp_error error, const char *text) {
+    fault->error = error;
+    fault->text = text;
+    return false;
+}
+
+static bool bad(idp_read_fault *fault, const char *text) {
+    return refuse(fault, IDP_E_BAD_REQUEST, text);
+}
+
+/* Fields of bytes ------------------------------------------------------- */
+
+typedef struct bytes_field {
+    size_t len_min;
+    size_t len_max;
+    const char *wrong; /* BAD_REQUEST: no bytes at all, or too few */
+    const char *large; /* TOO_LARGE */
+} bytes_field;
+
+#define TEXT_(number) #number
+#define TEXT(number)  TEXT_(number)
+#define BYTES_FIELD(name, min, max)                                        \
+    {                                                                      \
+        min, max,                                                          \
+            name " must be a str or bin of " #min ".." TEXT(max) " bytes", \
+            name " is over " TEXT(max) " bytes"                            \
+    }
+
+static const bytes_field ns_field = BYTES_FIELD("ns", 0, IDP_NS_BYTES_MAX);
+static const bytes_field key_field = BYTES_FIELD("key", 1, IDP_KEY_BYTES_MAX);
+static const bytes_field fingerprint_field =
+    BYTES_FIELD("fingerprint", 0, IDP_FINGERPRINT_BYTES_MAX);
+static const bytes_field nonce_field =
+    BYTES_FIELD("nonce", 1, IDP_NONCE_BYTES_MAX);
+static const bytes_field client_field =
+    BYTES_FIELD("client", 0, IDP_CLIENT_BYTES_MAX);
+static const bytes_field secret_field =
+    BYTES_FIELD("secret", 0, IDP_SECRET_BYTES_MAX);
+
+static inline bool bytes_read(cursor *c, const bytes_field *field,
+                              idp_slice *slice, idp_read_fault *fault) {
+    if (!cursor_bytes(c, slice)) {
+        return bad(fault, field->wrong);
+    }
+    if (slice->len > field->len_max) {
+        return refuse(fault, IDP_E_TOO_LARGE, field->large);
+    }
+    if (slice->len < field->len_min) {
+        return bad(fault, field->wrong);
+    }
+    return true;
+}
+
+static inline bool name_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+    return bytes_read(c, &ns_field, &r->ns, fault) &&
+           bytes_read(c, &key_field, &r->key, fault);
+}
+
+static inline uint8_t *name_put(uint8_t *to, const idp_request *r) {
+    return put_str(put_str(to, r->ns.ptr, r->ns.len), r->key.ptr, r->key.len);
+}
+
+static inline bool claim_read(cursor *c, idp_request *r,
+                              idp_read_fault *fault) {
+    return name_read(c, r, fault) &&
+           (cursor_token(c, &r->token) ||
+            bad(fault, "token must be a str or bin of 16 bytes"));
+}
+
+static inline uint8_t *claim_put(uint8_t *to, const idp_request *r) {
+    return put_token(name_put(to, r), r->token);
+}
+
+/* Fields of time -------------------------------------------------------- */
+
+static inline bool lease_read(cursor *c, idp_request *r,
+                              idp_read_fault *fault) {
+    uint64_t ms;
+    if (!cursor_uint(c, &ms) || ms < IDP_LEASE_MS_MIN ||
+        ms > IDP_LEASE_MS_MAX) {
+        return bad(fault, "lease_ms must be an integer of 1..86400000");
+    }
+    r->lease_ms = (uint32_t)ms;
+    return true;
+}
+
+static inline bool ttl_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+    if (!cursor_uint(c, &r->ttl_ms) || r->ttl_ms < IDP_TTL_MS_MIN ||
+        r->ttl_ms > IDP_TTL_MS_MAX) {
+        return bad(fault, "ttl_ms must be an integer of 1..31622400000");
+    }
+    return true;
+}
+
+static_assert(IDP_LEASE_MS_MAX == 86400000 && IDP_TTL_MS_MAX == 31622400000 &&
+                  IDP_WAIT_MS_MAX == 60000 && IDP_SHARDS_MAX == 1024,
+              "the texts of this file name these limits");
+
+/* The map at the end ---------------------------------------------------- */
+
+typedef struct options {
+    const char *names[3];
+    /* Reads the value of names[at]. */
+    bool (*read)(cursor *c, int at, idp_request *r, idp_read_fault *fault);
+    const char *unknown;
+} options;
+
+static int option_find(const options *known, idp_slice name) {
+    for (int i = 0; i < 3 && known->names[i]; i++) {
+        if (slice_is(name, known->names[i])) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* A nil in its place is a map left out. Each key at most once. */
+static bool options_read(cursor *c, const options *known, idp_request *r,
+                         idp_read_fault *fault) {
+    if (cursor_nil(c)) {
+        return true;
+    }
+    uint32_t count;
+    if (!cursor_map(c, &count)) {
+        return bad(fault, "the options must be a map");
+    }
+    unsigned seen = 0;
+    for (; count > 0; count--) {
+        idp_slice name;
+        if (!cursor_bytes(c, &name)) {
+            return bad(fault, "an option's name must be a str");
+        }
+        int at = option_find(known, name);
+        if (at < 0) {
+            return bad(fault, known->unknown);
+        }
+        if (seen & 1u << at) {
+            return bad(fault, "an option is given twice");
+        }
+        seen |= 1u << at;
+        if (!known->read(c, at, r, fault)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* acquire --------------------------------------------------------------- */
+
+static bool acquire_option_read(cursor *c, int at, idp_request *r,
+                                idp_read_fault *fault) {
+    if (at == 0) {
+        uint64_t ms;
+        if (!cursor_uint(c, &ms) || ms > IDP_WAIT_MS_MAX) {
+            return bad(fault, "wait_ms must be an integer of 0..60000");
+        }
+        r->wait_ms = (uint32_t)ms;
+        return true;
+    }
+    idp_slice word;
+    if (cursor_bytes(c, &word)) {
+        r->on_orphan = slice_is(word, "report") ? IDP_REPORT : IDP_TAKEOVER;
+        if (r->on_orphan == IDP_REPORT || slice_is(word, "takeover")) {
+            return true;
+        }
+    }
+    return bad(fault, "on_orphan must be \"takeover\" or \"report\"");
+}
+
+static const options acquire_options = {
+    {"wait_ms", "on_orphan"},
+    acquire_option_read,
+    "acquire's options are wait_ms and on_orphan",
+};
+
+static bool acquire_read(cursor *c, uint32_t count, idp_request *r,
+                         idp_read_fault *fault) {
+    if (count != 6 && count != 7) {
+        return bad(fault, "acquire takes ns, key, fingerprint, nonce, "
+                          "lease_ms, ttl_ms and an optional map");
+    }
+    if (!name_read(c, r, fault) ||
+        !(cursor_nil(c) ||
+          bytes_read(c, &fingerprint_field, &r->fingerprint, fault)) ||
+        !(cursor_nil(c) || bytes_read(c, &nonce_field, &r->nonce, fault)) ||
+        !lease_read(c, r, fault) || !ttl_read(c, r, fault)) {
+        return false;
+    }
+    if (r->lease_ms > r->ttl_ms) {
+        return bad(fault, "lease_ms is over ttl_ms");
+    }
+    return count == 6 || options_read(c, &acquire_options, r, fault);
+}
+
+static uint8_t *bin_or_nil(uint8_t *to, idp_slice bytes) {
+    return bytes.len > 0 ? put_bin(to, bytes) : put_nil(to);
+}
+
+static uint8_t *acquire_put(uint8_t *to, const idp_request *r) {
+    unsigned wait = r->wait_ms > 0;
+    unsigned report = r->on_orphan == IDP_REPORT;
+    to = PUT(to, "\xa7"
+                 "acquire");
+    to = put_u8(to, wait || report ? 0x97 : 0x96);
+    to = name_put(to, r);
+    to = bin_or_nil(to, r->fingerprint);
+    to = bin_or_nil(to, r->nonce);
+    to = put_uint(to, r->lease_ms);
+    to = put_uint(to, r->ttl_ms);
+    if (wait || report) {
+        to = put_map(to, wait + report);
+    }
+    if (wait) {
+        to = put_uint(PUT(to, "\xa7"
+                              "wait_ms"),
+                      r->wait_ms);
+    }
+    if (report) {
+        to = PUT(to, "\xa9"
+                     "on_orphan"
+                     "\xa6"
+                     "report");
+    }
+    return to;
+}
+
+/* complete -------------------------------------------------------------- */
+
+static bool complete_option_read(cursor *c, int at, idp_request *r,
+                                 idp_read_fault *fault) {
+    (void)at;
+    idp_slice word;
+    if (cursor_bytes(c, &word)) {
+        r->class =
+            slice_is(word, "error") ? IDP_CLASS_ERROR : IDP_CLASS_SUCCESS;
+        if (r->class == IDP_CLASS_ERROR || slice_is(word, "success")) {
+            return true;
+        }
+    }
+    return bad(fault, "class must be \"success\" or \"error\"");
+}
+
+static const options complete_options = {
+    {"class"}, complete_option_read, "complete's only option is class"};
+
+static bool complete_read(cursor *c, uint32_t count, size_t result_bytes_max,
+                          idp_request *r, idp_read_fault *fault) {
+    if (count < 3 || count > 6) {
+        return bad(fault, "complete takes ns, key, token, result, ttl_ms "
+                          "and an optional map");
+    }
+    if (!claim_read(c, r, fault)) {
+        return false;
+    }
+    if (count > COMPLETE_RESULT_AT && !cursor_nil(c)) {
+        if (!cursor_bytes(c, &r->result)) {
+            return bad(fault, "result must be a str, a bin or nil");
+        }
+        if (r->result.len > result_bytes_max) {
+            return refuse(fault, IDP_E_TOO_LARGE, "result is over its limit");
+        }
+    }
+    return (count <= 4 || cursor_nil(c) || ttl_read(c, r, fault)) &&
+           (count <= 5 || options_read(c, &complete_options, r, fault));
+}
+
+static uint8_t *complete_put(uint8_t *to, const idp_request *r) {
+    bool has_result = r->result.ptr && !r->result_too_large;
+    unsigned count = r->class == IDP_CLASS_ERROR ? 6
+                     : r->ttl_ms > 0             ? 5
+                     : has_result                ? 4
+                                                 : 3;
+    to = put_u8(PUT(to, "\xa8"
+                        "complete"),
+                (uint8_t)(0x90 | count));
+    to = claim_put(to, r);
+    if (count > 3) {
+        to = has_result ? put_bin(to, r->result) : put_nil(to);
+    }
+    if (count > 4) {
+        to = r->ttl_ms > 0 ? put_uint(to, r->ttl_ms) : put_nil(to);
+    }
+    if (count > 5) {
+        to = PUT(to, "\x81\xa5"
+                     "class"
+                     "\xa5"
+                     "error");
+    }
+    return to;
+}
+
+/* release, renew, peek -------------------------------------------------- */
+
+static bool release_option_read(cursor *c, int at, idp_request *r,
+                                idp_read_fault *fault) {
+    (void)at;
+    return cursor_bool(c, &r->unbind) || bad(fault, "unbind must be a bool");
+}
+
+static const options release_options = {
+    {"unbind"}, release_option_read, "release's only option is unbind"};
+
+static bool release_read(cursor *c, uint32_t count, idp_request *r,
+                         idp_read_fault *fault) {
+    if (count != 3 && count != 4) {
+        return bad(fault, "release takes ns, key, token and an optional map");
+    }
+    return claim_read(c, r, fault) &&
+           (count == 3 || options_read(c, &release_options, r, fault));
+}
+
+static uint8_t *release_put(uint8_t *to, const idp_request *r) {
+    to = put_u8(PUT(to, "\xa7"
+                        "release"),
+                r->unbind ? 0x94 : 0x93);
+    to = claim_put(to, r);
+    return r->unbind ? PUT(to, "\x81\xa6"
+                               "unbind"
+                               "\xc3")
+                     : to;
+}
+
+static bool renew_read(cursor *c, uint32_t count, idp_request *r,
+                       idp_read_fault *fault) {
+    if (count != 4) {
+        return bad(fault, "renew takes ns, key, token, lease_ms");
+    }
+    return claim_read(c, r, fault) && lease_read(c, r, fault);
+}
+
+static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
+    return put_uint(claim_put(PUT(to, "\xa5"
+                                      "renew"
+                                      "\x94"),
+                              r),
+                    r->lease_ms);
+}
+
+static bool peek_read(cursor *c, uint32_t count, idp_request *r,
+                      idp_read_fault *fault) {
+    if (count != 2) {
+        return bad(fault, "peek takes ns, key");
+    }
+    return name_read(c, r, fault);
+}
+
+static uint8_t *peek_put(uint8_t *to, const idp_request *r) {
+    return name_put(PUT(to, "\xa4"
+                            "peek"
+                            "\x92"),
+                    r);
+}
+
+/* hello, ping, stats ---------------------------------------------------- */
+
+static bool hello_option_read(cursor *c, int at, idp_request *r,
+                              idp_read_fault *fault) {
+    if (at == 0) {
+        return bytes_read(c, &client_field, &r->client, fault);
+    }
+    if (at == 1) {
+        return bytes_read(c, &secret_field, &r->secret, fault);
+    }
+    r->has_shard = true;
+    return (cursor_u32(c, &r->shard) && r->shard < IDP_SHARDS_MAX) ||
+           bad(fault, "shard must be an integer of 0..1023");
+}
+
+static const options hello_options = {
+    {"client", "secret", "shard"},
+    hello_option_read,
+    "hello's options are client, shard and secret",
+};
+
+static bool hello_read(cursor *c, uint32_t count, idp_request *r,
+                       idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "hello takes one optional map");
+    }
+    return count == 0 || options_read(c, &hello_options, r, fault);
+}
+
+static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
+    unsigned count = (r->client.ptr != NULL) + (r->secret.ptr != NULL) +
+                     (r->has_shard ? 1u : 0u);
+    to = put_u8(PUT(to, "\xa5"
+                        "hello"),
+                count ? 0x91 : 0x90);
+    if (count > 0) {
+        to = put_map(to, count);
+    }
+    if (r->client.ptr) {
+        to = PUT(to, "\xa6"
+                     "client");
+        to = put_str(to, r->client.ptr, r->client.len);
+    }
+    if (r->has_shard) {
+        to = put_uint(PUT(to, "\xa5"
+                              "shard"),
+                      r->shard);
+    }
+    if (r->secret.ptr) {
+        to = PUT(to, "\xa6"
+                     "secret");
+        to = put_str(to, r->secret.ptr, r->secret.len);
+    }
+    return to;
+}
+
+static bool nothing_read(uint32_t count, idp_read_fault *fault) {
+    return count == 0 || bad(fault, "this method takes no parameters");
+}
+
+/* All of them ----------------------------------------------------------- */
+
+bool idp_method_find(idp_slice name, idp_method *method) {
+    switch (name.len) {
+    case 4:
+        *method = slice_is(name, "peek") ? IDP_PEEK : IDP_PING;
+        return *method == IDP_PEEK || slice_is(name, "ping");
+    case 5:
+        *method = slice_is(name, "renew")   ? IDP_RENEW
+                  : slice_is(name, "hello") ? IDP_HELLO
+                                            : IDP_STATS;
+        return *method != IDP_STATS || slice_is(name, "stats");
+    case 7:
+        *method = slice_is(name, "acquire") ? IDP_ACQUIRE : IDP_RELEASE;
+        return *method == IDP_ACQUIRE || slice_is(name, "release");
+    case 8:
+        *method = IDP_COMPLETE;
+        return slice_is(name, "complete");
+    default:
+        return false;
+    }
+}
+
+bool idp_params_read(cursor *c, uint32_t count, size_t result_bytes_max,
+                     idp_request *request, idp_read_fault *fault) {
+    switch (request->method) {
+    case IDP_ACQUIRE:
+        return acquire_read(c, count, request, fault);
+    case IDP_COMPLETE:
+        return complete_read(c, count, result_bytes_max, request, fault);
+    case IDP_RELEASE:
+        return release_read(c, count, request, fault);
+    case IDP_RENEW:
+        return renew_read(c, count, request, fault);
+    case IDP_PEEK:
+        return peek_read(c, count, request, fault);
+    case IDP_HELLO:
+        return hello_read(c, count, request, fault);
+    case IDP_PING:
+    case IDP_STATS:
+    case IDP_METHOD_COUNT:
+        break;
+    }
+    return nothing_read(count, fault);
+}
+
+/* What a request takes beside the bytes that it carries: acquire's and
+ * complete's come to 81 and 72. */
+#define REQUEST_FIXED_BYTES_MAX 128
+
+size_t idp_request_write_bound(const idp_request *r) {
+    return REQUEST_FIXED_BYTES_MAX + r->ns.len + r->key.len +
+           r->fingerprint.len + r->nonce.len + r->result.len + r->client.len +
+           r->secret.len;
+}
+
+size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
+    if (cap < idp_request_write_bound(request)) {
+        return 0;
+    }
+    uint8_t *at = put_uint(PUT(to, "\x94\x00"), request->msgid);
+    switch (request->method) {
+    case IDP_ACQUIRE:
+        at = acquire_put(at, request);
+        break;
+    case IDP_COMPLETE:
+        at = complete_put(at, request);
+        break;
+    case IDP_RELEASE:
+        at = release_put(at, request);
+        break;
+    case IDP_RENEW:
+        at = renew_put(at, request);
+        break;
+    case IDP_PEEK:
+        at = peek_put(at, request);
+        break;
+    case IDP_HELLO:
+        at = hello_put(at, request);
+        break;
+    case IDP_PING:
+        at = PUT(at, "\xa4"
+                     "ping"
+                     "\x90");
+        break;
+    case IDP_STATS:
+        at = PUT(at, "\xa5"
+                     "stats"
+                     "\x90");
+        break;
+    case IDP_METHOD_COUNT:
+        return 0;
+    }
+    return (size_t)(at - to);
+}
+
+/* The largest legal requests, every header and number in its longest form. */
+enum {
+    BYTES_MAX = 5, /* a str's or bin's header, an array's or map's too */
+    NUMBER_MAX = 9,
+    HEAD_MAX = 5 + 9 + 9 + 5 + 5, /* without the method's name */
+    NAME_MAX = 2 * BYTES_MAX + IDP_NS_BYTES_MAX + IDP_KEY_BYTES_MAX,
+    ACQUIRE_MAX = HEAD_MAX + 7 + NAME_MAX + 2 * BYTES_MAX +
+                  IDP_FINGERPRINT_BYTES_MAX + IDP_NONCE_BYTES_MAX +
+                  2 * NUMBER_MAX + BYTES_MAX + (BYTES_MAX + 7 + NUMBER_MAX) +
+                  (BYTES_MAX + 9 + BYTES_MAX + 8),
+    COMPLETE_MAX = HEAD_MAX + 8 + NAME_MAX + BYTES_MAX + IDP_TOKEN_BYTES +
+                   BYTES_MAX + NUMBER_MAX + BYTES_MAX +
+                   (BYTES_MAX + 5 + BYTES_MAX + 7),
+};
+
+size_t idp_request_bytes_max(size_t result_bytes_max) {
+    size_t complete = COMPLETE_MAX + result_bytes_max;
+    return complete > ACQUIRE_MAX ? complete : ACQUIRE_MAX;
+}

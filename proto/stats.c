@@ -1,0 +1,57 @@
+/* stats.c -- the map of counters and gauges: encode and decode.
+ *
+ * Pure. Which counters there are is the server's to say. */
+#include "proto/reply.h"
+
+#include "proto/put.h"
+#include "proto/scan.h"
+
+#include <assert.h>
+
+#define STAT_BYTES_MAX \
+    (PUT_HEADER_BYTES_MAX + IDP_STAT_NAME_BYTES_MAX + PUT_UINT_BYTES_MAX)
+
+size_t idp_stats_write_bound(size_t count) {
+    return PUT_REPLY_HEAD_BYTES_MAX + PUT_HEADER_BYTES_MAX +
+           count * STAT_BYTES_MAX;
+}
+
+size_t idp_stats_write(uint8_t *to, size_t cap, uint32_t msgid,
+                       const idp_stat *stats, size_t count) {
+    assert(count <= IDP_CONTAINER_ITEMS_MAX);
+    if (cap < idp_stats_write_bound(count)) {
+        return 0;
+    }
+    uint8_t *at = put_map(put_reply_head(to, msgid), count);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(stats[i].name);
+        assert(len <= IDP_STAT_NAME_BYTES_MAX);
+        at = put_uint(put_str(at, stats[i].name, len), stats[i].value);
+    }
+    return (size_t)(at - to);
+}
+
+bool idp_stats_next(idp_slice result, size_t *at, idp_slice *name,
+                    uint64_t *value) {
+    if (*at > result.len) {
+        return false;
+    }
+    cursor c = cursor_over(result);
+    uint32_t pairs;
+    if (*at == 0 && !cursor_map(&c, &pairs)) {
+        return false;
+    }
+    c.at += *at;
+    while (cursor_bytes(&c, name)) {
+        cursor number = c;
+        bool good = cursor_uint(&number, value);
+        if (!idp_skip(&c)) {
+            return false;
+        }
+        *at = result.len - cursor_left(&c);
+        if (good) {
+            return true;
+        }
+    }
+    return false;
+}
