@@ -18,77 +18,55 @@ size_t idp_answer_write_bound(const idp_answer *answer) {
 }
 
 static uint8_t *class_put(uint8_t *to, idp_class class) {
-    return class == IDP_CLASS_ERROR ? PUT(to, "\xa5"
-                                              "error")
-                                    : PUT(to, "\xa7"
-                                              "success");
+    return class == IDP_CLASS_ERROR ? put_word(to, "error")
+                                    : put_word(to, "success");
 }
 
 static uint8_t *acquired_put(uint8_t *to, const idp_answer *a) {
-    to = put_token(PUT(to, "\x95\xa8"
-                           "acquired"),
-                   a->token);
+    to = put_token(put_word(put_array(to, 5), "acquired"), a->token);
     to = put_uint(to, a->attempt);
     to = a->previous == IDP_PREVIOUS_NONE
-             ? PUT(to, "\xa4"
-                       "none")
+             ? put_word(to, "none")
              : put_word(to, idp_previous_name(a->previous));
     return put_uint(to, a->lease_ms);
 }
 
 static uint8_t *replay_put(uint8_t *to, const idp_answer *a) {
-    to = PUT(to, "\x95\xa6"
-                 "replay");
+    to = put_word(put_array(to, 5), "replay");
     to = a->has_result ? put_bin(to, a->result) : put_nil(to);
     to = class_put(to, a->class);
     return put_uint(put_uint(to, a->age_ms), a->ttl_left_ms);
 }
 
 static uint8_t *in_progress_put(uint8_t *to, const idp_answer *a) {
-    to = put_uint(PUT(to, "\x94\xab"
-                          "in_progress"),
-                  a->lease_left_ms);
+    to = put_uint(put_word(put_array(to, 4), "in_progress"), a->lease_left_ms);
     return put_uint(put_uint(to, a->attempt), a->age_ms);
 }
 
 static uint8_t *orphaned_put(uint8_t *to, const idp_answer *a) {
-    to = put_uint(PUT(to, "\x93\xa8"
-                          "orphaned"),
-                  a->age_ms);
+    to = put_uint(put_word(put_array(to, 3), "orphaned"), a->age_ms);
     return put_uint(to, a->attempt);
 }
 
 /* peek. Which of the map's keys are there follows from the state. */
 static uint8_t *record_put(uint8_t *to, const idp_answer *a) {
     if (a->state == IDP_STATE_ABSENT) {
-        return PUT(to, "\x91\xa6"
-                       "absent");
+        return put_word(put_array(to, 1), "absent");
     }
     bool running = a->state == IDP_STATE_IN_PROGRESS;
     bool done = a->state == IDP_STATE_COMPLETED;
-    to = put_word(PUT(to, "\x92"), idp_state_name(a->state));
+    to = put_word(put_array(to, 2), idp_state_name(a->state));
     to = put_map(to, done ? 5 : running ? 4 : 3);
-    to = put_uint(PUT(to, "\xa6"
-                          "age_ms"),
-                  a->age_ms);
-    to = put_uint(PUT(to, "\xa7"
-                          "attempt"),
-                  a->attempt);
+    to = put_uint(put_word(to, "age_ms"), a->age_ms);
+    to = put_uint(put_word(to, "attempt"), a->attempt);
     if (running) {
-        to = put_uint(PUT(to, "\xad"
-                              "lease_left_ms"),
-                      a->lease_left_ms);
+        to = put_uint(put_word(to, "lease_left_ms"), a->lease_left_ms);
     }
-    to = put_uint(PUT(to, "\xab"
-                          "ttl_left_ms"),
-                  a->ttl_left_ms);
+    to = put_uint(put_word(to, "ttl_left_ms"), a->ttl_left_ms);
     if (done) {
-        to = PUT(to, "\xac"
-                     "result_bytes");
+        to = put_word(to, "result_bytes");
         to = a->has_result ? put_uint(to, a->result_bytes) : put_nil(to);
-        to = class_put(PUT(to, "\xa5"
-                               "class"),
-                       a->class);
+        to = class_put(put_word(to, "class"), a->class);
     }
     return to;
 }
@@ -102,29 +80,21 @@ static uint8_t *answer_put(uint8_t *to, const idp_answer *a) {
     case IDP_OUTCOME_IN_PROGRESS:
         return in_progress_put(to, a);
     case IDP_OUTCOME_MISMATCH:
-        to = PUT(to, "\x92\xa8"
-                     "mismatch");
+        to = put_word(put_array(to, 2), "mismatch");
         return put_word(to, idp_state_name(a->state));
     case IDP_OUTCOME_ORPHANED:
         return orphaned_put(to, a);
     case IDP_OUTCOME_COMPLETED:
-        return put_bool(PUT(to, "\x92\xa9"
-                                "completed"),
-                        a->kept);
+        return put_bool(put_word(put_array(to, 2), "completed"), a->kept);
     case IDP_OUTCOME_RELEASED:
-        return PUT(to, "\x91\xa8"
-                       "released");
+        return put_word(put_array(to, 1), "released");
     case IDP_OUTCOME_RENEWED:
-        return put_uint(PUT(to, "\x92\xa7"
-                                "renewed"),
-                        a->lease_ms);
+        return put_uint(put_word(put_array(to, 2), "renewed"), a->lease_ms);
     case IDP_OUTCOME_STALE:
-        to = PUT(to, "\x92\xa5"
-                     "stale");
+        to = put_word(put_array(to, 2), "stale");
         return put_word(to, idp_state_name(a->state));
     case IDP_OUTCOME_UNKNOWN:
-        return PUT(to, "\x91\xa7"
-                       "unknown");
+        return put_word(put_array(to, 1), "unknown");
     case IDP_OUTCOME_RECORD:
         return record_put(to, a);
     case IDP_OUTCOME_COUNT:

@@ -17,42 +17,22 @@ size_t idp_hello_write(uint8_t *to, size_t cap, uint32_t msgid,
         return 0;
     }
     uint8_t *at = put_map(put_reply_head(to, msgid), 9);
-    at = PUT(at, "\xa6"
-                 "server");
+    at = put_word(at, "server");
     at = text_put(at, h->server, sizeof h->server);
-    at = PUT(at, "\xa7"
-                 "version");
+    at = put_word(at, "version");
     at = text_put(at, h->version, sizeof h->version);
-    at = put_uint(PUT(at, "\xa8"
-                          "protocol"),
-                  h->protocol);
-    at = PUT(at, "\xa4"
-                 "role");
+    at = put_uint(put_word(at, "protocol"), h->protocol);
+    at = put_word(at, "role");
     at = text_put(at, h->role, sizeof h->role);
-    at = put_uint(PUT(at, "\xa5"
-                          "epoch"),
-                  h->epoch);
-    at = put_uint(PUT(at, "\xa6"
-                          "shards"),
-                  h->shards);
-    at = put_uint(PUT(at, "\xa5"
-                          "shard"),
-                  h->shard);
-    at = PUT(at, "\xa8"
-                 "hash_key");
+    at = put_uint(put_word(at, "epoch"), h->epoch);
+    at = put_uint(put_word(at, "shards"), h->shards);
+    at = put_uint(put_word(at, "shard"), h->shard);
+    at = put_word(at, "hash_key");
     at = put_bin(at, (idp_slice){h->hash_key, sizeof h->hash_key});
-    at = put_map(PUT(at, "\xa6"
-                         "limits"),
-                 3);
-    at = put_uint(PUT(at, "\xb0"
-                          "result_bytes_max"),
-                  h->result_bytes_max);
-    at = put_uint(PUT(at, "\xaf"
-                          "frame_bytes_max"),
-                  h->frame_bytes_max);
-    at = put_uint(PUT(at, "\xab"
-                          "pending_max"),
-                  h->pending_max);
+    at = put_map(put_word(at, "limits"), 3);
+    at = put_uint(put_word(at, "result_bytes_max"), h->result_bytes_max);
+    at = put_uint(put_word(at, "frame_bytes_max"), h->frame_bytes_max);
+    at = put_uint(put_word(at, "pending_max"), h->pending_max);
     return (size_t)(at - to);
 }
 

@@ -20,7 +20,7 @@ static inline uint8_t *put_raw(uint8_t *to, const void *from, size_t len) {
     return to + len;
 }
 
-/* Bytes that are known when this is compiled: PUT(p, "\xa4" "ping"). */
+/* Bytes that are known when this is compiled: PUT(to, "\x94\x00"). */
 #define PUT(to, literal) put_raw((to), (literal), sizeof(literal) - 1)
 
 static inline uint8_t *put_u8(uint8_t *to, uint8_t byte) {
@@ -86,6 +86,7 @@ static inline uint8_t *put_str(uint8_t *to, const void *text, size_t len) {
     return put_raw(to, text, len);
 }
 
+/* Given a literal, this folds into a few stores. */
 static inline uint8_t *put_word(uint8_t *to, const char *text) {
     return put_str(to, text, strlen(text));
 }
@@ -97,6 +98,11 @@ static inline uint8_t *put_bin(uint8_t *to, idp_slice bytes) {
 static inline uint8_t *put_token(uint8_t *to, idp_token token) {
     to = PUT(to, "\xc4\x10");
     return put_be64(put_be64(to, token.epoch), token.sequence);
+}
+
+/* count < 16: none of our arrays is longer. */
+static inline uint8_t *put_array(uint8_t *to, unsigned count) {
+    return put_u8(to, (uint8_t)(0x90 | count));
 }
 
 static inline uint8_t *put_map(uint8_t *to, size_t count) {

@@ -45,8 +45,7 @@ size_t idp_pong_write(uint8_t *to, size_t cap, uint32_t msgid) {
     if (cap < IDP_PONG_BYTES_MAX) {
         return 0;
     }
-    uint8_t *at = PUT(put_reply_head(to, msgid), "\xa4"
-                                                 "pong");
+    uint8_t *at = put_word(put_reply_head(to, msgid), "pong");
     return (size_t)(at - to);
 }
 

@@ -2,157 +2,10 @@
  *
  * Pure: nothing here allocates, reads a clock or formats text. The frame
  * around the parameters is frame.c's to read. */
+#include "proto/fields.h"
 #include "proto/params.h"
-#include "proto/put.h"
 
 #include <assert.h>
-
-static bool refuse(idp_read_fault *fault, idp_error error, const char *text) {
-    fault->error = error;
-    fault->text = text;
-    return false;
-}
-
-static bool bad(idp_read_fault *fault, const char *text) {
-    return refuse(fault, IDP_E_BAD_REQUEST, text);
-}
-
-/* Fields of bytes ------------------------------------------------------- */
-
-typedef struct bytes_field {
-    size_t len_min;
-    size_t len_max;
-    const char *wrong; /* BAD_REQUEST: no bytes at all, or too few */
-    const char *large; /* TOO_LARGE */
-} bytes_field;
-
-#define TEXT_(number) #number
-#define TEXT(number)  TEXT_(number)
-#define BYTES_FIELD(name, min, max)                                        \
-    {                                                                      \
-        min, max,                                                          \
-            name " must be a str or bin of " #min ".." TEXT(max) " bytes", \
-            name " is over " TEXT(max) " bytes"                            \
-    }
-
-static const bytes_field ns_field = BYTES_FIELD("ns", 0, IDP_NS_BYTES_MAX);
-static const bytes_field key_field = BYTES_FIELD("key", 1, IDP_KEY_BYTES_MAX);
-static const bytes_field fingerprint_field =
-    BYTES_FIELD("fingerprint", 0, IDP_FINGERPRINT_BYTES_MAX);
-static const bytes_field nonce_field =
-    BYTES_FIELD("nonce", 1, IDP_NONCE_BYTES_MAX);
-static const bytes_field client_field =
-    BYTES_FIELD("client", 0, IDP_CLIENT_BYTES_MAX);
-static const bytes_field secret_field =
-    BYTES_FIELD("secret", 0, IDP_SECRET_BYTES_MAX);
-
-static inline bool bytes_read(cursor *c, const bytes_field *field,
-                              idp_slice *slice, idp_read_fault *fault) {
-    if (!cursor_bytes(c, slice)) {
-        return bad(fault, field->wrong);
-    }
-    if (slice->len > field->len_max) {
-        return refuse(fault, IDP_E_TOO_LARGE, field->large);
-    }
-    if (slice->len < field->len_min) {
-        return bad(fault, field->wrong);
-    }
-    return true;
-}
-
-static inline bool name_read(cursor *c, idp_request *r, idp_read_fault *fault) {
-    return bytes_read(c, &ns_field, &r->ns, fault) &&
-           bytes_read(c, &key_field, &r->key, fault);
-}
-
-static inline uint8_t *name_put(uint8_t *to, const idp_request *r) {
-    return put_str(put_str(to, r->ns.ptr, r->ns.len), r->key.ptr, r->key.len);
-}
-
-static inline bool claim_read(cursor *c, idp_request *r,
-                              idp_read_fault *fault) {
-    return name_read(c, r, fault) &&
-           (cursor_token(c, &r->token) ||
-            bad(fault, "token must be a str or bin of 16 bytes"));
-}
-
-static inline uint8_t *claim_put(uint8_t *to, const idp_request *r) {
-    return put_token(name_put(to, r), r->token);
-}
-
-/* Fields of time -------------------------------------------------------- */
-
-static inline bool lease_read(cursor *c, idp_request *r,
-                              idp_read_fault *fault) {
-    uint64_t ms;
-    if (!cursor_uint(c, &ms) || ms < IDP_LEASE_MS_MIN ||
-        ms > IDP_LEASE_MS_MAX) {
-        return bad(fault, "lease_ms must be an integer of 1..86400000");
-    }
-    r->lease_ms = (uint32_t)ms;
-    return true;
-}
-
-static inline bool ttl_read(cursor *c, idp_request *r, idp_read_fault *fault) {
-    if (!cursor_uint(c, &r->ttl_ms) || r->ttl_ms < IDP_TTL_MS_MIN ||
-        r->ttl_ms > IDP_TTL_MS_MAX) {
-        return bad(fault, "ttl_ms must be an integer of 1..31622400000");
-    }
-    return true;
-}
-
-static_assert(IDP_LEASE_MS_MAX == 86400000 && IDP_TTL_MS_MAX == 31622400000 &&
-                  IDP_WAIT_MS_MAX == 60000 && IDP_SHARDS_MAX == 1024,
-              "the texts of this file name these limits");
-
-/* The map at the end ---------------------------------------------------- */
-
-typedef struct options {
-    const char *names[3];
-    /* Reads the value of names[at]. */
-    bool (*read)(cursor *c, int at, idp_request *r, idp_read_fault *fault);
-    const char *unknown;
-} options;
-
-static int option_find(const options *known, idp_slice name) {
-    for (int i = 0; i < 3 && known->names[i]; i++) {
-        if (slice_is(name, known->names[i])) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/* A nil in its place is a map left out. Each key at most once. */
-static bool options_read(cursor *c, const options *known, idp_request *r,
-                         idp_read_fault *fault) {
-    if (cursor_nil(c)) {
-        return true;
-    }
-    uint32_t count;
-    if (!cursor_map(c, &count)) {
-        return bad(fault, "the options must be a map");
-    }
-    unsigned seen = 0;
-    for (; count > 0; count--) {
-        idp_slice name;
-        if (!cursor_bytes(c, &name)) {
-            return bad(fault, "an option's name must be a str");
-        }
-        int at = option_find(known, name);
-        if (at < 0) {
-            return bad(fault, known->unknown);
-        }
-        if (seen & 1u << at) {
-            return bad(fault, "an option is given twice");
-        }
-        seen |= 1u << at;
-        if (!known->read(c, at, r, fault)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* acquire --------------------------------------------------------------- */
 
@@ -208,8 +61,7 @@ static uint8_t *bin_or_nil(uint8_t *to, idp_slice bytes) {
 static uint8_t *acquire_put(uint8_t *to, const idp_request *r) {
     unsigned wait = r->wait_ms > 0;
     unsigned report = r->on_orphan == IDP_REPORT;
-    to = PUT(to, "\xa7"
-                 "acquire");
+    to = put_word(to, "acquire");
     to = put_u8(to, wait || report ? 0x97 : 0x96);
     to = name_put(to, r);
     to = bin_or_nil(to, r->fingerprint);
@@ -220,15 +72,10 @@ static uint8_t *acquire_put(uint8_t *to, const idp_request *r) {
         to = put_map(to, wait + report);
     }
     if (wait) {
-        to = put_uint(PUT(to, "\xa7"
-                              "wait_ms"),
-                      r->wait_ms);
+        to = put_uint(put_word(to, "wait_ms"), r->wait_ms);
     }
     if (report) {
-        to = PUT(to, "\xa9"
-                     "on_orphan"
-                     "\xa6"
-                     "report");
+        to = put_word(put_word(to, "on_orphan"), "report");
     }
     return to;
 }
@@ -279,9 +126,7 @@ static uint8_t *complete_put(uint8_t *to, const idp_request *r) {
                      : r->ttl_ms > 0             ? 5
                      : has_result                ? 4
                                                  : 3;
-    to = put_u8(PUT(to, "\xa8"
-                        "complete"),
-                (uint8_t)(0x90 | count));
+    to = put_u8(put_word(to, "complete"), (uint8_t)(0x90 | count));
     to = claim_put(to, r);
     if (count > 3) {
         to = has_result ? put_bin(to, r->result) : put_nil(to);
@@ -290,10 +135,7 @@ static uint8_t *complete_put(uint8_t *to, const idp_request *r) {
         to = r->ttl_ms > 0 ? put_uint(to, r->ttl_ms) : put_nil(to);
     }
     if (count > 5) {
-        to = PUT(to, "\x81\xa5"
-                     "class"
-                     "\xa5"
-                     "error");
+        to = put_word(put_word(put_map(to, 1), "class"), "error");
     }
     return to;
 }
@@ -319,14 +161,9 @@ static bool release_read(cursor *c, uint32_t count, idp_request *r,
 }
 
 static uint8_t *release_put(uint8_t *to, const idp_request *r) {
-    to = put_u8(PUT(to, "\xa7"
-                        "release"),
-                r->unbind ? 0x94 : 0x93);
+    to = put_u8(put_word(to, "release"), r->unbind ? 0x94 : 0x93);
     to = claim_put(to, r);
-    return r->unbind ? PUT(to, "\x81\xa6"
-                               "unbind"
-                               "\xc3")
-                     : to;
+    return r->unbind ? put_bool(put_word(put_map(to, 1), "unbind"), true) : to;
 }
 
 static bool renew_read(cursor *c, uint32_t count, idp_request *r,
@@ -338,10 +175,7 @@ static bool renew_read(cursor *c, uint32_t count, idp_request *r,
 }
 
 static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
-    return put_uint(claim_put(PUT(to, "\xa5"
-                                      "renew"
-                                      "\x94"),
-                              r),
+    return put_uint(claim_put(put_array(put_word(to, "renew"), 4), r),
                     r->lease_ms);
 }
 
@@ -354,10 +188,7 @@ static bool peek_read(cursor *c, uint32_t count, idp_request *r,
 }
 
 static uint8_t *peek_put(uint8_t *to, const idp_request *r) {
-    return name_put(PUT(to, "\xa4"
-                            "peek"
-                            "\x92"),
-                    r);
+    return name_put(put_array(put_word(to, "peek"), 2), r);
 }
 
 /* hello, ping, stats ---------------------------------------------------- */
@@ -392,25 +223,19 @@ static bool hello_read(cursor *c, uint32_t count, idp_request *r,
 static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
     unsigned count = (r->client.ptr != NULL) + (r->secret.ptr != NULL) +
                      (r->has_shard ? 1u : 0u);
-    to = put_u8(PUT(to, "\xa5"
-                        "hello"),
-                count ? 0x91 : 0x90);
+    to = put_u8(put_word(to, "hello"), count ? 0x91 : 0x90);
     if (count > 0) {
         to = put_map(to, count);
     }
     if (r->client.ptr) {
-        to = PUT(to, "\xa6"
-                     "client");
+        to = put_word(to, "client");
         to = put_str(to, r->client.ptr, r->client.len);
     }
     if (r->has_shard) {
-        to = put_uint(PUT(to, "\xa5"
-                              "shard"),
-                      r->shard);
+        to = put_uint(put_word(to, "shard"), r->shard);
     }
     if (r->secret.ptr) {
-        to = PUT(to, "\xa6"
-                     "secret");
+        to = put_word(to, "secret");
         to = put_str(to, r->secret.ptr, r->secret.len);
     }
     return to;
@@ -501,14 +326,10 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         at = hello_put(at, request);
         break;
     case IDP_PING:
-        at = PUT(at, "\xa4"
-                     "ping"
-                     "\x90");
+        at = put_array(put_word(at, "ping"), 0);
         break;
     case IDP_STATS:
-        at = PUT(at, "\xa5"
-                     "stats"
-                     "\x90");
+        at = put_array(put_word(at, "stats"), 0);
         break;
     case IDP_METHOD_COUNT:
         return 0;
