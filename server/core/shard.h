@@ -59,8 +59,8 @@ typedef struct ids_shard_config {
     /* A parked acquire is answered: error IDP_OK and an answer, or an error
      * and NULL. The answer borrows until the callback returns. It must not
      * call back into the shard. */
-    void (*on_wake)(void *ctx, ids_asker asker, uint32_t msgid,
-                    idp_error error, const idp_answer *answer);
+    void (*on_wake)(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
+                    const idp_answer *answer);
     void *wake_ctx;
     /* Optional tap; NULL costs a comparison. Not called for records that
      * merely expire: everyone can tell that from the remaining time. */
@@ -79,7 +79,7 @@ typedef struct ids_call {
                                  * checked them, the shard asserts them */
     uint64_t hash;              /* config.hash of its namespace and key */
     uint64_t now_ms;
-    ids_asker asker;            /* matters only where wait_ms > 0 */
+    ids_asker asker; /* matters only where wait_ms > 0 */
 } ids_call;
 
 typedef enum ids_verdict {
@@ -116,12 +116,12 @@ uint64_t ids_shard_next_ms(const ids_shard *shard);
 void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max);
 
 typedef struct ids_shard_stats {
-    uint64_t records;       /* includes those ended and not yet reclaimed */
+    uint64_t records; /* includes those ended and not yet reclaimed */
     uint64_t waiters;
-    uint64_t memory_bytes;  /* held from config.mem */
+    uint64_t memory_bytes; /* held from config.mem */
     uint64_t memory_bytes_max;
-    uint64_t changes;       /* the last change's number */
-    uint64_t expired;       /* records reclaimed at their retention's end */
+    uint64_t changes; /* the last change's number */
+    uint64_t expired; /* records reclaimed at their retention's end */
     uint64_t results_dropped;
     uint64_t outcomes[IDP_OUTCOME_COUNT]; /* answers given, per outcome */
     uint64_t refused_no_memory;

@@ -1,0 +1,414 @@
+/* claims.c -- the state machine: what one call does to one record.
+ *
+ * Pure. Each function is a few rows of the table in the design: the state as
+ * of now, the call, the answer. Waiters are shard.c's business. */
+#include "server/core/claims.h"
+
+#include <assert.h>
+
+#define BIT(state) (1u << IDP_STATE_##state)
+
+/* Where a stored state may go; in_progress to itself is a renewal, a repeated
+ * acquire or a takeover. */
+static const uint8_t successors[IDP_STATE_COUNT] = {
+    [IDP_STATE_ABSENT] = BIT(IN_PROGRESS),
+    [IDP_STATE_IN_PROGRESS] = BIT(IN_PROGRESS) | BIT(COMPLETED) | BIT(RELEASED),
+    [IDP_STATE_RELEASED] = BIT(IN_PROGRESS),
+};
+
+static void move(ids_record *record, idp_state to) {
+    assert(successors[record->state] & (1u << to));
+    record->state = to;
+}
+
+static void emit(ids_shard *shard, const ids_record *r, bool dropped) {
+    uint64_t now_ms = shard->now_ms;
+    uint64_t lease_end_ms = ids_record_lease_end_ms(r);
+    ids_change change = {.number = ++shard->counted.changes,
+                         .ns = ids_record_ns(r),
+                         .key = ids_record_key(r),
+                         .state = IDP_STATE_ABSENT};
+    if (shard->config.on_change == NULL)
+        return;
+    if (!dropped) {
+        change.fingerprint = ids_record_fingerprint(r);
+        change.nonce = ids_record_nonce(r);
+        change.result = ids_record_result(r);
+        change.has_result = r->has_result;
+        change.token = (idp_token){r->epoch, r->sequence};
+        change.state = ids_record_state(r, now_ms);
+        change.class = (idp_class)r->class;
+        change.previous = (idp_previous)r->previous;
+        change.attempt = r->attempt;
+        change.lease_ms = ids_record_lease_ms(r);
+        change.lease_left_ms =
+            lease_end_ms > now_ms ? lease_end_ms - now_ms : 0;
+        change.ttl_ms = r->ttl_ms;
+        change.ttl_left_ms = ids_record_ttl_end_ms(r) - now_ms;
+        change.age_ms = ids_record_age_ms(r, now_ms);
+    }
+    shard->config.on_change(shard->config.change_ctx, &change);
+}
+
+void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
+    ids_wheel_remove(&shard->wheel, ref);
+    ids_table_remove(&shard->table, hash, ref);
+    ids_slab_free(&shard->slab, ref);
+}
+
+ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
+                            ids_place *place) {
+    const idp_request *request = call->request;
+    ids_record *record = ids_table_find(&shard->table, call->hash, request->ns,
+                                        request->key, place);
+    if (record == NULL)
+        return NULL;
+    if (ids_record_state(record, call->now_ms) != IDP_STATE_ABSENT)
+        return record;
+    ids_claims_drop(shard, call->hash, ids_place_ref(*place));
+    shard->counted.expired++;
+    return NULL;
+}
+
+/* Lets lease and retention count from now. The record stays hung in the wheel
+ * where it is, unless its end came nearer. */
+static void restart(ids_shard *shard, ids_place place, ids_record *record,
+                    uint64_t ttl_ms) {
+    uint64_t end_ms = ids_record_ttl_end_ms(record);
+    bool sooner = shard->now_ms + ttl_ms < end_ms;
+    if (sooner)
+        ids_wheel_remove(&shard->wheel, ids_place_ref(place));
+    record->restart_ms = shard->now_ms;
+    record->ttl_ms = ttl_ms;
+    if (sooner)
+        ids_wheel_add(&shard->wheel, ids_place_ref(place));
+}
+
+/* Gives the record a slot of at least this size, itself and its links moved
+ * along. NULL: no memory, it stays where it is. */
+static ids_record *rehouse(ids_shard *shard, ids_place place, size_t bytes) {
+    ids_ref old = ids_place_ref(place);
+    ids_record *record = ids_slab_at(&shard->slab, old);
+    ids_record *moved;
+    ids_ref ref;
+    if (bytes <= ids_slab_slot_bytes(&shard->slab, old))
+        return record;
+    ref = ids_slab_alloc(&shard->slab, bytes);
+    if (ref == 0)
+        return NULL;
+    moved = ids_slab_at(&shard->slab, ref);
+    memcpy(moved, record, ids_record_bytes(record));
+    ids_wheel_moved(&shard->wheel, ref);
+    ids_place_set(place, ref);
+    ids_slab_free(&shard->slab, old);
+    return moved;
+}
+
+static uint8_t *append(uint8_t *at, idp_slice from) {
+    if (from.len > 0)
+        memcpy(at, from.ptr, from.len);
+    return at + from.len;
+}
+
+/* Makes the asker the holder, under a new token. */
+static void hold(ids_shard *shard, ids_record *record,
+                 const idp_request *request, idp_previous previous) {
+    move(record, IDP_STATE_IN_PROGRESS);
+    record->since_ms = shard->now_ms;
+    record->lease_ms = request->lease_ms;
+    record->previous = previous;
+    record->class = IDP_CLASS_SUCCESS;
+    record->has_result = false;
+    record->attempt++;
+    record->epoch = shard->config.epoch;
+    record->sequence = ++shard->sequence;
+}
+
+static void acquired(const ids_record *record, idp_answer *answer) {
+    answer->outcome = IDP_OUTCOME_ACQUIRED;
+    answer->token = (idp_token){record->epoch, record->sequence};
+    answer->attempt = record->attempt;
+    answer->previous = (idp_previous)record->previous;
+    answer->lease_ms = ids_record_lease_ms(record);
+}
+
+static ids_verdict refuse(ids_shard *shard, idp_error *error) {
+    shard->counted.refused_no_memory++;
+    *error = IDP_E_NO_MEMORY;
+    return IDS_REFUSED;
+}
+
+static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
+                               idp_answer *answer, idp_error *error) {
+    const idp_request *request = call->request;
+    size_t bytes = IDS_RECORD_HEAD_BYTES + request->ns.len + request->key.len +
+                   request->fingerprint.len + request->nonce.len;
+    ids_ref ref = ids_slab_alloc(&shard->slab, bytes);
+    ids_record *record;
+    uint8_t *at;
+    if (ref == 0)
+        return refuse(shard, error);
+    if (!ids_table_insert(&shard->table, call->hash, ref)) {
+        ids_slab_free(&shard->slab, ref);
+        return refuse(shard, error);
+    }
+    record = ids_slab_at(&shard->slab, ref);
+    memset(record, 0, IDS_RECORD_HEAD_BYTES);
+    record->ns_len = request->ns.len;
+    record->key_len = request->key.len;
+    record->fingerprint_len = request->fingerprint.len;
+    record->nonce_len = request->nonce.len;
+    at = append(record->bytes, request->ns);
+    at = append(at, request->key);
+    at = append(at, request->fingerprint);
+    append(at, request->nonce);
+    hold(shard, record, request, IDP_PREVIOUS_NONE);
+    record->restart_ms = shard->now_ms;
+    record->ttl_ms = request->ttl_ms;
+    ids_wheel_add(&shard->wheel, ref);
+    emit(shard, record, false);
+    acquired(record, answer);
+    return IDS_ANSWERED;
+}
+
+/* A claim on a record whose last holder is gone. The fingerprint that is
+ * bound stays; where none is, the new claim's is bound. */
+static ids_verdict grant_next(ids_shard *shard, ids_place place,
+                              const ids_call *call, idp_answer *answer,
+                              idp_error *error) {
+    const idp_request *request = call->request;
+    ids_record *record = ids_slab_at(&shard->slab, ids_place_ref(place));
+    idp_previous previous = record->state == IDP_STATE_RELEASED
+                                ? IDP_PREVIOUS_RELEASED
+                                : IDP_PREVIOUS_ORPHANED;
+    bool binds = record->fingerprint_len == 0;
+    size_t bytes = IDS_RECORD_HEAD_BYTES + record->ns_len + record->key_len +
+                   request->nonce.len +
+                   (binds ? request->fingerprint.len : record->fingerprint_len);
+    uint8_t *at;
+    record = rehouse(shard, place, bytes);
+    if (record == NULL)
+        return refuse(shard, error);
+    at = record->bytes + record->ns_len + record->key_len;
+    if (binds) {
+        append(at, request->fingerprint);
+        record->fingerprint_len = request->fingerprint.len;
+    }
+    append(at + record->fingerprint_len, request->nonce);
+    record->nonce_len = request->nonce.len;
+    hold(shard, record, request, previous);
+    restart(shard, place, record, request->ttl_ms);
+    emit(shard, record, false);
+    acquired(record, answer);
+    return IDS_ANSWERED;
+}
+
+/* Counts lease and retention anew for the holder that asks, in_progress
+ * again if the lease was over. */
+static void extend(ids_shard *shard, ids_place place, ids_record *record,
+                   uint32_t lease_ms, uint64_t ttl_ms) {
+    if (ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED)
+        record->since_ms = shard->now_ms;
+    move(record, IDP_STATE_IN_PROGRESS);
+    record->lease_ms = lease_ms;
+    restart(shard, place, record, ttl_ms);
+    emit(shard, record, false);
+}
+
+static void replay(const ids_record *record, uint64_t now_ms,
+                   idp_answer *answer) {
+    answer->outcome = IDP_OUTCOME_REPLAY;
+    answer->result = ids_record_result(record);
+    answer->has_result = record->has_result;
+    answer->class = (idp_class)record->class;
+    answer->age_ms = ids_record_age_ms(record, now_ms);
+    answer->ttl_left_ms = ids_record_ttl_end_ms(record) - now_ms;
+}
+
+void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
+                            idp_answer *answer) {
+    answer->outcome = IDP_OUTCOME_IN_PROGRESS;
+    answer->lease_left_ms = ids_record_lease_end_ms(record) - as_of_ms;
+    answer->attempt = record->attempt;
+    answer->age_ms = as_of_ms - record->since_ms;
+}
+
+static bool same_and_given(idp_slice a, idp_slice b) {
+    return a.len > 0 && ids_slice_equal(a, b);
+}
+
+static bool mismatched(const ids_record *record, const idp_request *request) {
+    idp_slice bound = ids_record_fingerprint(record);
+    return bound.len > 0 && request->fingerprint.len > 0 &&
+           !ids_slice_equal(bound, request->fingerprint);
+}
+
+static ids_verdict acquire_orphaned(ids_shard *shard, ids_place place,
+                                    const ids_call *call, idp_answer *answer,
+                                    idp_error *error) {
+    const ids_record *record = ids_slab_at(&shard->slab, ids_place_ref(place));
+    if (call->request->on_orphan == IDP_TAKEOVER)
+        return grant_next(shard, place, call, answer, error);
+    answer->outcome = IDP_OUTCOME_ORPHANED;
+    answer->age_ms = ids_record_age_ms(record, call->now_ms);
+    answer->attempt = record->attempt;
+    return IDS_ANSWERED;
+}
+
+ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
+                               idp_answer *answer, idp_error *error) {
+    const idp_request *request = call->request;
+    ids_place place;
+    ids_record *record = ids_claims_find(shard, call, &place);
+    idp_state state;
+    if (record == NULL)
+        return grant_first(shard, call, answer, error);
+    state = ids_record_state(record, call->now_ms);
+    if (mismatched(record, request)) {
+        answer->outcome = IDP_OUTCOME_MISMATCH;
+        answer->state = state;
+        return IDS_ANSWERED;
+    }
+    if (record->state == IDP_STATE_IN_PROGRESS &&
+        same_and_given(request->nonce, ids_record_nonce(record))) {
+        extend(shard, place, record, request->lease_ms, request->ttl_ms);
+        acquired(record, answer);
+        return IDS_ANSWERED;
+    }
+    switch (state) {
+    case IDP_STATE_IN_PROGRESS:
+        if (request->wait_ms > 0)
+            return IDS_PARKED;
+        ids_claims_in_progress(record, call->now_ms, answer);
+        return IDS_ANSWERED;
+    case IDP_STATE_ORPHANED:
+        return acquire_orphaned(shard, place, call, answer, error);
+    case IDP_STATE_RELEASED:
+        return grant_next(shard, place, call, answer, error);
+    default:
+        replay(record, call->now_ms, answer);
+        return IDS_ANSWERED;
+    }
+}
+
+/* The record, if the call's token is its current one and the claim is still
+ * held or was ended by just this kind of call (the first reply was lost);
+ * else NULL and the answer: unknown, or stale with the state. */
+static ids_record *held_by(ids_shard *shard, const ids_call *call,
+                           idp_state done, idp_answer *answer,
+                           ids_place *place) {
+    ids_record *record = ids_claims_find(shard, call, place);
+    const idp_token *token = &call->request->token;
+    bool current;
+    if (record == NULL) {
+        answer->outcome = IDP_OUTCOME_UNKNOWN;
+        return NULL;
+    }
+    current =
+        record->epoch == token->epoch && record->sequence == token->sequence;
+    if (current &&
+        (record->state == IDP_STATE_IN_PROGRESS || record->state == done))
+        return record;
+    answer->outcome = IDP_OUTCOME_STALE;
+    answer->state = ids_record_state(record, call->now_ms);
+    return NULL;
+}
+
+/* Stores the result if it may be and can be. The nonce has served. */
+static ids_record *keep_result(ids_shard *shard, ids_place place,
+                               ids_record *record, const idp_request *request) {
+    idp_slice result = request->result;
+    ids_record *roomy = NULL;
+    record->nonce_len = 0;
+    if (result.ptr == NULL && !request->result_too_large)
+        return record;
+    if (!request->result_too_large &&
+        result.len <= shard->config.result_bytes_max)
+        roomy = rehouse(shard, place, ids_record_bytes(record) + result.len);
+    if (roomy == NULL) {
+        shard->counted.results_dropped++;
+        return record;
+    }
+    append(roomy->bytes + roomy->ns_len + roomy->key_len +
+               roomy->fingerprint_len,
+           result);
+    roomy->has_result = true;
+    return roomy;
+}
+
+void ids_claims_complete(ids_shard *shard, const ids_call *call,
+                         idp_answer *answer) {
+    const idp_request *request = call->request;
+    ids_place place;
+    ids_record *record =
+        held_by(shard, call, IDP_STATE_COMPLETED, answer, &place);
+    if (record == NULL)
+        return;
+    answer->outcome = IDP_OUTCOME_COMPLETED;
+    if (record->state != IDP_STATE_COMPLETED) {
+        record = keep_result(shard, place, record, request);
+        move(record, IDP_STATE_COMPLETED);
+        record->lease_ms = record->has_result ? request->result.len : 0;
+        record->class = request->class;
+        record->since_ms = shard->now_ms;
+        restart(shard, place, record,
+                request->ttl_ms != 0 ? request->ttl_ms : record->ttl_ms);
+        emit(shard, record, false);
+    }
+    answer->kept = record->has_result;
+}
+
+void ids_claims_release(ids_shard *shard, const ids_call *call,
+                        idp_answer *answer) {
+    ids_place place;
+    ids_record *record =
+        held_by(shard, call, IDP_STATE_RELEASED, answer, &place);
+    if (record == NULL)
+        return;
+    answer->outcome = IDP_OUTCOME_RELEASED;
+    if (call->request->unbind) {
+        emit(shard, record, true);
+        ids_claims_drop(shard, call->hash, ids_place_ref(place));
+    } else if (record->state != IDP_STATE_RELEASED) {
+        move(record, IDP_STATE_RELEASED);
+        record->nonce_len = 0;
+        record->since_ms = shard->now_ms;
+        restart(shard, place, record, record->ttl_ms);
+        emit(shard, record, false);
+    }
+}
+
+void ids_claims_renew(ids_shard *shard, const ids_call *call,
+                      idp_answer *answer) {
+    uint32_t lease_ms = call->request->lease_ms;
+    ids_place place;
+    ids_record *record =
+        held_by(shard, call, IDP_STATE_IN_PROGRESS, answer, &place);
+    if (record == NULL)
+        return;
+    if (lease_ms > record->ttl_ms)
+        lease_ms = (uint32_t)record->ttl_ms;
+    extend(shard, place, record, lease_ms, record->ttl_ms);
+    answer->outcome = IDP_OUTCOME_RENEWED;
+    answer->lease_ms = lease_ms;
+}
+
+void ids_claims_peek(ids_shard *shard, const ids_call *call,
+                     idp_answer *answer) {
+    ids_place place;
+    const ids_record *record = ids_claims_find(shard, call, &place);
+    uint64_t now_ms = call->now_ms;
+    answer->outcome = IDP_OUTCOME_RECORD;
+    answer->state = IDP_STATE_ABSENT;
+    if (record == NULL)
+        return;
+    answer->state = ids_record_state(record, now_ms);
+    answer->age_ms = ids_record_age_ms(record, now_ms);
+    answer->attempt = record->attempt;
+    answer->ttl_left_ms = ids_record_ttl_end_ms(record) - now_ms;
+    if (answer->state == IDP_STATE_IN_PROGRESS)
+        answer->lease_left_ms = ids_record_lease_end_ms(record) - now_ms;
+    answer->class = (idp_class)record->class;
+    answer->has_result = record->has_result;
+    answer->result_bytes = ids_record_result(record).len;
+}

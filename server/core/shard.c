@@ -1,0 +1,279 @@
+/* shard.c -- one shard: calls in, answers out, waiters and time.
+ *
+ * Pure: no socket, no file, no clock, no thread. Time is an argument. What a
+ * call does to its record is in claims.c; here is what follows from it for
+ * those who wait, and what time does by itself. */
+#include "server/core/claims.h"
+
+#include <assert.h>
+
+static bool parts_init(ids_shard *shard) {
+    const ids_shard_config *config = &shard->config;
+    if (!ids_slab_init(&shard->slab, &shard->budget))
+        return false;
+    if (!ids_table_init(&shard->table, &shard->budget, &shard->slab)) {
+        ids_slab_fini(&shard->slab);
+        return false;
+    }
+    if (!ids_waiters_init(&shard->waiters, &shard->budget, config->waiters_max,
+                          config->waiters_per_key_max)) {
+        ids_table_fini(&shard->table);
+        ids_slab_fini(&shard->slab);
+        return false;
+    }
+    ids_wheel_init(&shard->wheel, &shard->slab);
+    return true;
+}
+
+ids_shard *ids_shard_new(const ids_shard_config *config) {
+    ids_shard *shard;
+    assert(config->result_bytes_max <= IDS_RECORD_RESULT_BYTES_MAX);
+    if (config->memory_bytes_max < sizeof *shard)
+        return NULL;
+    shard = config->mem.alloc(config->mem.ctx, sizeof *shard);
+    if (shard == NULL)
+        return NULL;
+    memset(shard, 0, sizeof *shard);
+    shard->config = *config;
+    shard->budget.mem = config->mem;
+    shard->budget.bytes_max = config->memory_bytes_max;
+    shard->budget.used_bytes = sizeof *shard;
+    if (!parts_init(shard)) {
+        config->mem.free(config->mem.ctx, shard, sizeof *shard);
+        return NULL;
+    }
+    return shard;
+}
+
+void ids_shard_free(ids_shard *shard) {
+    ids_mem mem;
+    if (shard == NULL)
+        return;
+    ids_waiters_fini(&shard->waiters);
+    ids_table_fini(&shard->table);
+    ids_slab_fini(&shard->slab);
+    mem = shard->config.mem;
+    mem.free(mem.ctx, shard, sizeof *shard);
+}
+
+static ids_call call_of(const ids_waiter *waiter, uint64_t now_ms) {
+    return (ids_call){.request = &waiter->request,
+                      .hash = waiter->queue->hash,
+                      .now_ms = now_ms,
+                      .asker = waiter->asker};
+}
+
+/* The record that the queue waits for; NULL when it is gone. */
+static ids_record *record_of(const ids_shard *shard, const ids_queue *queue) {
+    ids_place place;
+    return ids_table_find(&shard->table, queue->hash, queue->ns, queue->key,
+                          &place);
+}
+
+static void wake(ids_shard *shard, const ids_waiter *waiter, idp_error error,
+                 const idp_answer *answer) {
+    if (answer != NULL)
+        shard->counted.outcomes[answer->outcome]++;
+    shard->config.on_wake(shard->config.wake_ctx, waiter->asker,
+                          waiter->request.msgid, error, answer);
+}
+
+/* Asks again for everyone in the queue, in parking order: whoever would be
+ * answered now is; whoever would have to wait goes on waiting. That is all
+ * there is to a release, a complete and a lease's end. */
+static void settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
+    ids_waiter *waiter = queue->first;
+    const ids_record *record;
+    bool queue_gone;
+    while (waiter != NULL) {
+        ids_waiter *next = waiter->next;
+        ids_call call = call_of(waiter, now_ms);
+        idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
+        idp_error error = IDP_OK;
+        ids_verdict verdict = ids_claims_acquire(shard, &call, &answer, &error);
+        if (verdict != IDS_PARKED) {
+            wake(shard, waiter, error,
+                 verdict == IDS_ANSWERED ? &answer : NULL);
+            ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
+            if (queue_gone)
+                return;
+        }
+        waiter = next;
+    }
+    record = record_of(shard, queue);
+    assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
+    ids_waiters_lease(&shard->waiters, queue, ids_record_lease_end_ms(record));
+}
+
+/* A wait is over: in_progress, as of its end. Where a turn came late, that is
+ * before the present claim began, which then is what counts. */
+static void wait_over(ids_shard *shard, ids_waiter *waiter) {
+    const ids_record *record = record_of(shard, waiter->queue);
+    uint64_t as_of_ms = waiter->timer.due_ms;
+    idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
+    bool queue_gone;
+    assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
+    if (as_of_ms < record->restart_ms)
+        as_of_ms = record->restart_ms;
+    ids_claims_in_progress(record, as_of_ms, &answer);
+    wake(shard, waiter, IDP_OK, &answer);
+    ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
+}
+
+static void fire_timers(ids_shard *shard, uint64_t now_ms) {
+    ids_timer *timer;
+    while ((timer = ids_heap_first(&shard->waiters.heap)) != NULL &&
+           timer->due_ms <= now_ms) {
+        if (timer->kind == IDS_TIMER_LEASE)
+            settle(shard, (ids_queue *)timer, now_ms);
+        else
+            wait_over(shard, (ids_waiter *)timer);
+    }
+}
+
+/* After a call that may have ended or moved the lease that others wait for:
+ * finds their queue, if there is one. */
+static ids_queue *queue_for(ids_shard *shard, const ids_call *call) {
+    if (shard->waiters.count == 0)
+        return NULL;
+    return ids_waiters_queue(&shard->waiters, call->hash, call->request->ns,
+                             call->request->key);
+}
+
+static ids_verdict park(ids_shard *shard, const ids_call *call,
+                        idp_error *error) {
+    ids_place place;
+    const ids_record *record = ids_claims_find(shard, call, &place);
+    assert(record != NULL);
+    *error = ids_waiters_park(&shard->waiters, call,
+                              ids_record_lease_end_ms(record));
+    if (*error == IDP_OK)
+        return IDS_PARKED;
+    if (*error == IDP_E_LIMIT)
+        shard->counted.refused_limit++;
+    else
+        shard->counted.refused_no_memory++;
+    return IDS_REFUSED;
+}
+
+/* The lease of a claim that others wait for was counted anew. */
+static void follow_lease(ids_shard *shard, const ids_call *call) {
+    ids_queue *queue = queue_for(shard, call);
+    if (queue != NULL)
+        ids_waiters_lease(&shard->waiters, queue,
+                          ids_record_lease_end_ms(record_of(shard, queue)));
+}
+
+static ids_verdict acquire(ids_shard *shard, const ids_call *call,
+                           idp_answer *answer, idp_error *error) {
+    ids_verdict verdict = ids_claims_acquire(shard, call, answer, error);
+    if (verdict == IDS_PARKED)
+        return park(shard, call, error);
+    if (verdict == IDS_ANSWERED && answer->outcome == IDP_OUTCOME_ACQUIRED)
+        follow_lease(shard, call);
+    return verdict;
+}
+
+static void settle_after(ids_shard *shard, const ids_call *call) {
+    ids_queue *queue = queue_for(shard, call);
+    if (queue != NULL)
+        settle(shard, queue, call->now_ms);
+}
+
+static void advance(ids_shard *shard, uint64_t now_ms) {
+    assert(now_ms >= shard->now_ms && now_ms <= IDS_NOW_MS_MAX);
+    shard->now_ms = now_ms;
+    if (shard->waiters.count > 0)
+        fire_timers(shard, now_ms);
+}
+
+ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
+                           idp_answer *answer, idp_error *error) {
+    ids_verdict verdict = IDS_ANSWERED;
+    advance(shard, call->now_ms);
+    *error = IDP_OK;
+    switch (call->request->method) {
+    case IDP_ACQUIRE:
+        verdict = acquire(shard, call, answer, error);
+        break;
+    case IDP_COMPLETE:
+        ids_claims_complete(shard, call, answer);
+        if (answer->outcome == IDP_OUTCOME_COMPLETED)
+            settle_after(shard, call);
+        break;
+    case IDP_RELEASE:
+        ids_claims_release(shard, call, answer);
+        if (answer->outcome == IDP_OUTCOME_RELEASED)
+            settle_after(shard, call);
+        break;
+    case IDP_RENEW:
+        ids_claims_renew(shard, call, answer);
+        if (answer->outcome == IDP_OUTCOME_RENEWED)
+            follow_lease(shard, call);
+        break;
+    case IDP_PEEK:
+        ids_claims_peek(shard, call, answer);
+        break;
+    default:
+        assert(!"a method of the core");
+    }
+    if (verdict == IDS_ANSWERED)
+        shard->counted.outcomes[answer->outcome]++;
+    return verdict;
+}
+
+void ids_shard_prefetch_bucket(const ids_shard *shard, uint64_t hash) {
+    ids_table_prefetch_bucket(&shard->table, hash);
+}
+
+void ids_shard_prefetch_record(const ids_shard *shard, uint64_t hash) {
+    ids_table_prefetch_record(&shard->table, hash);
+}
+
+void ids_shard_forget(ids_shard *shard, ids_asker asker) {
+    ids_waiter *waiter;
+    bool queue_gone;
+    while ((waiter = ids_waiters_of(&shard->waiters, asker)) != NULL)
+        ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
+}
+
+void ids_shard_drain(ids_shard *shard, idp_error error) {
+    ids_waiter *waiter;
+    bool queue_gone;
+    while ((waiter = ids_waiters_any(&shard->waiters)) != NULL) {
+        wake(shard, waiter, error, NULL);
+        ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
+    }
+}
+
+uint64_t ids_shard_next_ms(const ids_shard *shard) {
+    const ids_timer *timer = ids_heap_first(&shard->waiters.heap);
+    uint64_t next_ms = ids_wheel_next_ms(&shard->wheel);
+    if (timer != NULL && timer->due_ms < next_ms)
+        next_ms = timer->due_ms;
+    return next_ms;
+}
+
+void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
+    uint32_t steps = steps_max;
+    ids_ref ref;
+    advance(shard, now_ms);
+    while ((ref = ids_wheel_due(&shard->wheel, now_ms, &steps)) != 0) {
+        const ids_record *record = ids_slab_at(&shard->slab, ref);
+        uint64_t hash =
+            shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),
+                               ids_record_key(record));
+        ids_claims_drop(shard, hash, ref);
+        shard->counted.expired++;
+    }
+    if (shard->table.records == 0)
+        ids_slab_trim(&shard->slab);
+}
+
+void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats) {
+    *stats = shard->counted;
+    stats->records = shard->table.records;
+    stats->waiters = shard->waiters.count;
+    stats->memory_bytes = shard->budget.used_bytes;
+    stats->memory_bytes_max = shard->budget.bytes_max;
+}

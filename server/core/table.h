@@ -1,0 +1,68 @@
+/* table.h -- from hash to record: linear hashing, so that it never pauses.
+ *
+ * Buckets of one cache line hold seven (tag, ref) pairs and a link to an
+ * overflow bucket. An insert past the load splits one bucket in two, a
+ * removal below it merges the last one back; nothing is ever moved in bulk,
+ * and a split reads no record: the tag is the half of the hash that buckets
+ * are chosen by. The other half chose the shard. Pure. */
+#ifndef IDS_TABLE_H
+#define IDS_TABLE_H
+
+#include "server/core/record.h"
+
+#define IDS_BUCKET_SLOTS 7
+
+typedef struct ids_bucket {
+    uint32_t tags[IDS_BUCKET_SLOTS];
+    ids_ref refs[IDS_BUCKET_SLOTS]; /* 0: free; the used ones come first */
+    ids_ref overflow;
+    uint32_t count; /* used slots of this bucket alone */
+} ids_bucket;
+
+_Static_assert(sizeof(ids_bucket) == 64, "a bucket is one cache line");
+
+typedef struct ids_table {
+    ids_budget *budget;
+    ids_slab *slab;
+    ids_bucket **segments; /* [segments_max] */
+    uint32_t segments_max;
+    uint32_t segments_used;
+    uint32_t buckets; /* in use; those below it are all reachable */
+    uint32_t mask;    /* 2^level * 2 - 1: tags are cut by it, then, when that
+                       * bucket isn't there yet, by half of it */
+    uint64_t records;
+} ids_table;
+
+/* Where a record's ref stands. It holds until the next insert or remove. */
+typedef struct ids_place {
+    ids_bucket *bucket;
+    uint32_t slot;
+} ids_place;
+
+bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab);
+void ids_table_fini(ids_table *table);
+
+/* The record of this name; NULL when there is none. ref and place are set
+ * only when there is. */
+ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
+                           idp_slice key, ids_place *place);
+
+/* Adds a ref whose name is not in the table. false: no memory for an
+ * overflow bucket, nothing changed. */
+bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref);
+
+/* Takes this ref out; it must be in. */
+void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref);
+
+static inline ids_ref ids_place_ref(ids_place place) {
+    return place.bucket->refs[place.slot];
+}
+
+static inline void ids_place_set(ids_place place, ids_ref ref) {
+    place.bucket->refs[place.slot] = ref;
+}
+
+void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash);
+void ids_table_prefetch_record(const ids_table *table, uint64_t hash);
+
+#endif

@@ -1,0 +1,219 @@
+/* waiters.c -- the books of parked acquires. See waiters.h. Pure. */
+#include "server/core/waiters.h"
+
+#include "server/core/record.h"
+
+#include <assert.h>
+
+#define SLOTS_MIN 16u
+#define SLOTS_MAX 16384u
+
+bool ids_waiters_init(ids_waiters *waiters, ids_budget *budget,
+                      uint32_t count_max, uint32_t per_key_max) {
+    size_t bytes;
+    memset(waiters, 0, sizeof *waiters);
+    waiters->budget = budget;
+    waiters->count_max = count_max;
+    waiters->per_key_max = per_key_max;
+    waiters->slots = SLOTS_MIN;
+    while (waiters->slots < SLOTS_MAX && waiters->slots < count_max / 4)
+        waiters->slots *= 2;
+    ids_heap_init(&waiters->heap, budget);
+    bytes = waiters->slots * sizeof(void *);
+    waiters->queues = ids_budget_alloc(budget, bytes);
+    waiters->askers = ids_budget_alloc(budget, bytes);
+    if (waiters->queues == NULL || waiters->askers == NULL) {
+        ids_waiters_fini(waiters);
+        return false;
+    }
+    memset(waiters->queues, 0, bytes);
+    memset(waiters->askers, 0, bytes);
+    return true;
+}
+
+void ids_waiters_fini(ids_waiters *waiters) {
+    ids_waiter *waiter;
+    bool gone;
+    while ((waiter = ids_waiters_any(waiters)) != NULL)
+        ids_waiters_remove(waiters, waiter, &gone);
+    ids_heap_fini(&waiters->heap);
+    ids_budget_free(waiters->budget, waiters->queues,
+                    waiters->slots * sizeof(void *));
+    ids_budget_free(waiters->budget, waiters->askers,
+                    waiters->slots * sizeof(void *));
+}
+
+static ids_queue **queue_slot(const ids_waiters *waiters, uint64_t hash) {
+    return &waiters->queues[(hash >> 32) & (waiters->slots - 1)];
+}
+
+static ids_waiter **asker_slot(const ids_waiters *waiters, ids_asker asker) {
+    uint64_t mixed = asker * 0x9e3779b97f4a7c15ull;
+    return &waiters->askers[(mixed >> 40) & (waiters->slots - 1)];
+}
+
+ids_queue *ids_waiters_queue(const ids_waiters *waiters, uint64_t hash,
+                             idp_slice ns, idp_slice key) {
+    ids_queue *queue = *queue_slot(waiters, hash);
+    while (queue != NULL &&
+           !(queue->hash == hash && ids_slice_equal(queue->ns, ns) &&
+             ids_slice_equal(queue->key, key)))
+        queue = queue->hash_next;
+    return queue;
+}
+
+static idp_slice copy_in(uint8_t **at, idp_slice from) {
+    idp_slice copy = {*at, from.len};
+    if (from.len > 0)
+        memcpy(*at, from.ptr, from.len);
+    *at += from.len;
+    return copy;
+}
+
+static ids_queue *queue_new(ids_waiters *waiters, const ids_call *call,
+                            uint64_t lease_end_ms) {
+    const idp_request *request = call->request;
+    size_t bytes = sizeof(ids_queue) + request->ns.len + request->key.len;
+    ids_queue *queue = ids_budget_alloc(waiters->budget, bytes);
+    ids_queue **slot = queue_slot(waiters, call->hash);
+    uint8_t *at;
+    if (queue == NULL)
+        return NULL;
+    memset(queue, 0, sizeof *queue);
+    at = queue->bytes;
+    queue->ns = copy_in(&at, request->ns);
+    queue->key = copy_in(&at, request->key);
+    queue->hash = call->hash;
+    queue->bytes_held = bytes;
+    queue->timer.kind = IDS_TIMER_LEASE;
+    queue->timer.due_ms = lease_end_ms;
+    queue->timer.number = waiters->parked;
+    queue->hash_next = *slot;
+    *slot = queue;
+    ids_heap_add(&waiters->heap, &queue->timer);
+    return queue;
+}
+
+static void queue_free(ids_waiters *waiters, ids_queue *queue) {
+    ids_queue **link = queue_slot(waiters, queue->hash);
+    while (*link != queue)
+        link = &(*link)->hash_next;
+    *link = queue->hash_next;
+    ids_heap_remove(&waiters->heap, &queue->timer);
+    ids_budget_free(waiters->budget, queue, queue->bytes_held);
+}
+
+static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
+    const idp_request *request = call->request;
+    size_t bytes =
+        sizeof(ids_waiter) + request->fingerprint.len + request->nonce.len;
+    ids_waiter *waiter = ids_budget_alloc(waiters->budget, bytes);
+    uint8_t *at;
+    if (waiter == NULL)
+        return NULL;
+    memset(waiter, 0, sizeof *waiter);
+    at = waiter->bytes;
+    waiter->bytes_held = bytes;
+    waiter->request = *request;
+    waiter->request.fingerprint = copy_in(&at, request->fingerprint);
+    waiter->request.nonce = copy_in(&at, request->nonce);
+    waiter->asker = call->asker;
+    waiter->timer.kind = IDS_TIMER_WAIT;
+    waiter->timer.due_ms = call->now_ms + request->wait_ms;
+    waiter->timer.number = waiters->parked;
+    return waiter;
+}
+
+static void hang_in(ids_waiters *waiters, ids_waiter *waiter,
+                    ids_queue *queue) {
+    ids_waiter **slot = asker_slot(waiters, waiter->asker);
+    waiter->queue = queue;
+    waiter->request.ns = queue->ns;
+    waiter->request.key = queue->key;
+    waiter->prev = queue->last;
+    if (queue->last != NULL)
+        queue->last->next = waiter;
+    else
+        queue->first = waiter;
+    queue->last = waiter;
+    queue->count++;
+    waiter->asker_next = *slot;
+    if (*slot != NULL)
+        (*slot)->asker_prev = waiter;
+    *slot = waiter;
+    ids_heap_add(&waiters->heap, &waiter->timer);
+    waiters->count++;
+    waiters->parked++;
+}
+
+idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
+                           uint64_t lease_end_ms) {
+    const idp_request *request = call->request;
+    ids_queue *queue =
+        ids_waiters_queue(waiters, call->hash, request->ns, request->key);
+    ids_waiter *waiter;
+    if (waiters->count >= waiters->count_max || waiters->per_key_max == 0 ||
+        (queue != NULL && queue->count >= waiters->per_key_max))
+        return IDP_E_LIMIT;
+    if (!ids_heap_reserve(&waiters->heap, 2))
+        return IDP_E_NO_MEMORY;
+    waiter = waiter_new(waiters, call);
+    if (waiter == NULL)
+        return IDP_E_NO_MEMORY;
+    if (queue == NULL)
+        queue = queue_new(waiters, call, lease_end_ms);
+    if (queue == NULL) {
+        ids_budget_free(waiters->budget, waiter, waiter->bytes_held);
+        return IDP_E_NO_MEMORY;
+    }
+    hang_in(waiters, waiter, queue);
+    return IDP_OK;
+}
+
+void ids_waiters_lease(ids_waiters *waiters, ids_queue *queue,
+                       uint64_t lease_end_ms) {
+    queue->timer.due_ms = lease_end_ms;
+    ids_heap_moved(&waiters->heap, &queue->timer);
+}
+
+static void take_from_asker(ids_waiters *waiters, ids_waiter *waiter) {
+    if (waiter->asker_prev != NULL)
+        waiter->asker_prev->asker_next = waiter->asker_next;
+    else
+        *asker_slot(waiters, waiter->asker) = waiter->asker_next;
+    if (waiter->asker_next != NULL)
+        waiter->asker_next->asker_prev = waiter->asker_prev;
+}
+
+static void take_from_queue(ids_queue *queue, ids_waiter *waiter) {
+    if (waiter->prev != NULL)
+        waiter->prev->next = waiter->next;
+    else
+        queue->first = waiter->next;
+    if (waiter->next != NULL)
+        waiter->next->prev = waiter->prev;
+    else
+        queue->last = waiter->prev;
+    queue->count--;
+}
+
+void ids_waiters_remove(ids_waiters *waiters, ids_waiter *waiter,
+                        bool *queue_gone) {
+    ids_queue *queue = waiter->queue;
+    assert(waiters->count > 0 && queue->count > 0);
+    take_from_asker(waiters, waiter);
+    take_from_queue(queue, waiter);
+    ids_heap_remove(&waiters->heap, &waiter->timer);
+    waiters->count--;
+    *queue_gone = queue->count == 0;
+    if (*queue_gone)
+        queue_free(waiters, queue);
+    ids_budget_free(waiters->budget, waiter, waiter->bytes_held);
+}
+
+ids_waiter *ids_waiters_of(const ids_waiters *waiters, ids_asker asker) {
+    ids_waiter *waiter = *asker_slot(waiters, asker);
+    while (waiter != NULL && waiter->asker != asker)
+        waiter = waiter->asker_next;
+    return waiter;
+}
