@@ -1,0 +1,136 @@
+/* ctl.h -- what idemctl is made of: one table of commands, one of options,
+ * one of exit codes. Help, completion and the parser read the same rows.
+ *
+ * A new command is a row in commands.c. It talks to the server through
+ * client/include/idemclient.h alone. */
+#ifndef CTL_H
+#define CTL_H
+
+#include "client/include/idemclient.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CTL_URI_DEFAULT           "idem://127.0.0.1:7117/"
+#define CTL_OPERANDS_MAX          4
+#define CTL_WHY_CHARS             256
+#define CTL_FINGERPRINT_BYTES_MAX 64
+#define CTL_NONCE_BYTES_MAX       32
+#define CTL_FILE_BYTES_MAX        (64u * 1024 * 1024)
+
+/* X(name, code, when): what a shell script branches on. */
+#define CTL_EXITS(X)                                                          \
+    X(DONE, 0, "acquired, completed, released, renewed, pong; it was shown")  \
+    X(REPLAY, 10, "acquire: done before; the stored result is printed")       \
+    X(IN_PROGRESS, 11, "acquire: someone else holds the key")                 \
+    X(MISMATCH, 12, "acquire: the key stands for another fingerprint")        \
+    X(ORPHANED, 13, "acquire --on-orphan report: the holder's lease is over") \
+    X(STALE, 14, "complete, release, renew: not the current token")           \
+    X(UNKNOWN, 15, "complete, release, renew: no such record; peek: absent")  \
+    X(USAGE, 64, "a flag, an operand, a file or the URI is not legal")        \
+    X(UNAVAILABLE, 69, "no answer: not reached, lost, too late, going down")  \
+    X(ERROR, 70, "any other error")
+
+typedef enum ctl_exit {
+#define X(name, code, when) CTL_EXIT_##name = code,
+    CTL_EXITS(X)
+#undef X
+} ctl_exit;
+
+typedef struct ctl_exit_row {
+    int code;
+    const char *when;
+} ctl_exit_row;
+
+extern const ctl_exit_row ctl_exits[]; /* ends with when == NULL */
+
+typedef struct ctl_command ctl_command;
+
+/* One command as it was asked for. Its text borrows from the words that it was
+ * read from. */
+typedef struct ctl_ask {
+    const ctl_command *command; /* NULL: none was named */
+    size_t operand_count;
+    const char *operands[CTL_OPERANDS_MAX];
+    idem_args args;
+    uint64_t given; /* a bit per option row */
+    const char *server;
+    bool json;
+    bool help;
+    bool version;
+    bool stdin_taken; /* the commands come from there: no file "-" */
+    uint8_t fingerprint[CTL_FINGERPRINT_BYTES_MAX];
+    uint8_t nonce[CTL_NONCE_BYTES_MAX];
+    void *result_owned;
+    char why[CTL_WHY_CHARS]; /* what was wrong with the words */
+} ctl_ask;
+
+/* One run of idemctl. */
+typedef struct ctl_session {
+    idem_client *client; /* NULL until a command needs it */
+    char *uri;           /* may hold a secret: never printed */
+    ctl_ask defaults;    /* what a line of its own starts from */
+    bool leave;
+} ctl_session;
+
+struct ctl_command {
+    const char *name;
+    ctl_exit (*run)(ctl_session *session, ctl_ask *ask);
+    int32_t method; /* IDEM_ACQUIRE ..., 0: none */
+    uint8_t operands_min;
+    uint8_t operands_max;
+    const char *operands; /* as help shows them */
+    const char *options;  /* names of option rows, blanks between */
+    const char *needs;    /* those of them that must be given */
+    const char *help;
+};
+
+extern const ctl_command ctl_commands[]; /* ends with name == NULL */
+const ctl_command *ctl_command_find(const char *name);
+
+typedef struct ctl_option {
+    const char *name;
+    const char *arg;                              /* NULL: a flag */
+    bool (*read)(const char *text, ctl_ask *ask); /* false: ask->why says */
+    char scope; /* 's' where idemctl starts, 'e' everywhere, 'c' with the
+                 * commands that name it */
+    const char *help;
+} ctl_option;
+
+extern const ctl_option ctl_options[]; /* ends with name == NULL */
+
+/* Whether this command (NULL: none yet) takes this option. */
+bool ctl_option_fits(const ctl_option *option, const ctl_command *command);
+
+/* Whether list, words with blanks between, has name. */
+bool ctl_list_has(const char *list, const char *name);
+
+/* Reads words into ask, which holds the defaults. at_start: these are the
+ * words that idemctl was started with. False: ask->why says what is wrong. */
+bool ctl_ask_read(ctl_ask *ask, size_t count, char *const words[],
+                  bool at_start);
+void ctl_ask_fini(ctl_ask *ask);
+bool ctl_why(ctl_ask *ask, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Reads and runs one command; says on stderr (or as JSON) what was wrong. */
+ctl_exit ctl_run_words(ctl_session *session, size_t count, char *const words[]);
+ctl_exit ctl_run_ask(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_usage_error(const ctl_ask *ask);
+
+void ctl_help(FILE *to);
+void ctl_help_command(FILE *to, const ctl_command *command);
+
+/* Commands from stdin: a person at a terminal, or a script. */
+ctl_exit ctl_interact(ctl_session *session);
+ctl_exit ctl_script(ctl_session *session, FILE *from);
+
+/* Cuts a line into words, in place: blanks part them, '...' and "..." and a
+ * backslash keep blanks, # begins a comment. The count, or -1: a quote was
+ * left open, -2: more than words_max. */
+#define CTL_WORDS_MAX 64
+int ctl_words_split(char *line, char *words[], size_t words_max);
+
+#endif

@@ -1,0 +1,52 @@
+/* help.c -- the tables, as text for people. */
+#include "client/ctl/ctl.h"
+
+#include <string.h>
+
+const ctl_exit_row ctl_exits[] = {
+#define X(name, code, when) {code, when},
+    CTL_EXITS(X)
+#undef X
+        {0, NULL}};
+
+static void help_option(FILE *to, const ctl_option *option) {
+    char head[48];
+    snprintf(head, sizeof head, "--%s%s%s", option->name,
+             option->arg == NULL ? "" : " ",
+             option->arg == NULL ? "" : option->arg);
+    fprintf(to, "  %-22s %s\n", head, option->help);
+}
+
+void ctl_help(FILE *to) {
+    fputs("usage: idemctl [OPTION...] COMMAND [OPERAND] [OPTION...]\n"
+          "       idemctl [OPTION...]      commands from the terminal or "
+          "stdin, one a line\n\ncommands:\n",
+          to);
+    for (const ctl_command *row = ctl_commands; row->name != NULL; row++) {
+        char head[48];
+        snprintf(head, sizeof head, "%s %s", row->name, row->operands);
+        fprintf(to, "  %-22s %s\n", head, row->help);
+    }
+    fputs("\noptions:\n", to);
+    for (const ctl_option *row = ctl_options; row->name != NULL; row++)
+        if (ctl_option_fits(row, NULL))
+            help_option(to, row);
+    fputs("\nA duration is 500ms, 7s, 2m, 24h or 30d. A script stops at its "
+          "first error (64 and\nabove); otherwise its exit code is its last "
+          "command's.\n\nexit codes:\n",
+          to);
+    for (const ctl_exit_row *row = ctl_exits; row->when != NULL; row++)
+        fprintf(to, "  %2d  %s\n", row->code, row->when);
+    fputs("\nWhat a command takes: idemctl help COMMAND\n", to);
+}
+
+void ctl_help_command(FILE *to, const ctl_command *command) {
+    fprintf(to, "usage: idemctl %s %s%s\n%s\n", command->name,
+            command->operands, command->options[0] ? " [OPTION...]" : "",
+            command->help);
+    for (const ctl_option *row = ctl_options; row->name != NULL; row++)
+        if (row->scope == 'c' && ctl_option_fits(row, command))
+            help_option(to, row);
+    if (command->needs[0] != '\0')
+        fprintf(to, "--%s must be given.\n", command->needs);
+}

@@ -1,0 +1,97 @@
+/* main.c -- idemctl: one command, or lines of them. */
+#include "client/ctl/ctl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+ctl_exit ctl_run_ask(ctl_session *session, ctl_ask *ask) {
+    if (ask->help && ask->command != NULL) {
+        ctl_help_command(stdout, ask->command);
+        return CTL_EXIT_DONE;
+    }
+    if (ask->help) {
+        ctl_help(stdout);
+        return CTL_EXIT_DONE;
+    }
+    return ask->command->run(session, ask);
+}
+
+ctl_exit ctl_run_words(ctl_session *session, size_t count,
+                       char *const words[]) {
+    ctl_ask ask = session->defaults;
+    ctl_exit code;
+    if (!ctl_ask_read(&ask, count, words, false))
+        code = ctl_usage_error(&ask);
+    else if (ask.command == NULL && !ask.help)
+        code = CTL_EXIT_DONE;
+    else
+        code = ctl_run_ask(session, &ask);
+    ctl_ask_fini(&ask);
+    return code;
+}
+
+/* What stands before the host is not for whoever lists processes. */
+static void hide_secret(char *uri) {
+    char *from = strstr(uri, "://");
+    char *to = from == NULL ? NULL : strrchr(from, '@');
+    for (char *at = from == NULL ? NULL : from + 3; to != NULL && at < to; at++)
+        *at = '*';
+}
+
+static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
+    const char *uri =
+        ask->server != NULL ? ask->server : getenv("IDEMSTORE_URL");
+    session->uri =
+        strdup(uri != NULL && uri[0] != '\0' ? uri : CTL_URI_DEFAULT);
+    if (ask->server != NULL)
+        hide_secret((char *)ask->server);
+    return session->uri != NULL;
+}
+
+/* Lines start from what was given at the start. */
+static ctl_exit run_lines(ctl_session *session, const ctl_ask *ask) {
+    session->defaults = *ask;
+    session->defaults.given = 0;
+    session->defaults.stdin_taken = true;
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)
+               ? ctl_interact(session)
+               : ctl_script(session, stdin);
+}
+
+static ctl_exit run(ctl_session *session, ctl_ask *ask, size_t count,
+                    char *words[]) {
+    bool legal = ctl_ask_read(ask, count, words, true);
+    if (!keep_uri(session, ask)) {
+        ctl_why(ask, "out of memory");
+        ctl_usage_error(ask);
+        return CTL_EXIT_ERROR;
+    }
+    if (!legal) {
+        ctl_usage_error(ask);
+        fputs("Try: idemctl --help\n", stderr);
+        return CTL_EXIT_USAGE;
+    }
+    if (ask->version) {
+        printf("idemctl %s\n", idem_version());
+        return CTL_EXIT_DONE;
+    }
+    if (ask->command == NULL && !ask->help)
+        return run_lines(session, ask);
+    return ctl_run_ask(session, ask);
+}
+
+int main(int argc, char *argv[]) {
+    ctl_session session = {.client = NULL};
+    ctl_ask ask = {.command = NULL};
+    size_t count = argc > 0 ? (size_t)argc - 1 : 0;
+    ctl_exit code = run(&session, &ask, count, argv + (argc > 0));
+    ctl_ask_fini(&ask);
+    idem_client_close(session.client);
+    free(session.uri);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code < CTL_EXIT_USAGE) {
+        perror("idemctl: stdout");
+        return CTL_EXIT_ERROR;
+    }
+    return (int)code;
+}

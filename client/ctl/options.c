@@ -1,0 +1,233 @@
+/* options.c -- the option table, and words read by it.
+ *
+ * Nothing is looked up twice and nothing has a default here: what isn't given
+ * stays zero, which is the library's default. */
+#include "client/ctl/ctl.h"
+#include "client/ctl/values.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool ctl_why(ctl_ask *ask, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ask->why, sizeof ask->why, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool read_duration(const char *text, ctl_ask *ask, uint64_t ms_max,
+                          uint64_t *ms) {
+    if (!value_duration(text, ms))
+        return ctl_why(ask, "not a duration (500ms, 7s, 2m, 24h, 30d)");
+    if (*ms > ms_max)
+        return ctl_why(ask, "too long");
+    return true;
+}
+
+/* Zero would mean "not given" to the library. */
+static bool read_lasting(const char *text, ctl_ask *ask, uint64_t *ms) {
+    if (!read_duration(text, ask, UINT32_MAX * 8ull, ms))
+        return false;
+    return *ms > 0 ? true : ctl_why(ask, "at least 1ms");
+}
+
+static bool read_lasting_short(const char *text, ctl_ask *ask, uint32_t *ms) {
+    uint64_t value = 0;
+    if (!read_lasting(text, ask, &value))
+        return false;
+    if (value > UINT32_MAX)
+        return ctl_why(ask, "too long");
+    *ms = (uint32_t)value;
+    return true;
+}
+
+static bool read_lease(const char *text, ctl_ask *ask) {
+    return read_lasting_short(text, ask, &ask->args.lease_ms);
+}
+
+static bool read_ttl(const char *text, ctl_ask *ask) {
+    return read_lasting(text, ask, &ask->args.ttl_ms);
+}
+
+static bool read_timeout(const char *text, ctl_ask *ask) {
+    return read_lasting_short(text, ask, &ask->args.timeout_ms);
+}
+
+static bool read_wait(const char *text, ctl_ask *ask) {
+    uint64_t ms = 0;
+    if (!read_duration(text, ask, UINT32_MAX, &ms))
+        return false;
+    ask->args.wait_ms = (uint32_t)ms;
+    return true;
+}
+
+/* Which of two words; their places are the library's codes. */
+static bool read_choice(const char *text, ctl_ask *ask,
+                        const char *const words[static 2], int32_t *choice) {
+    for (int32_t i = 0; i < 2; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *choice = i;
+            return true;
+        }
+    }
+    return ctl_why(ask, "%s or %s", words[0], words[1]);
+}
+
+static bool read_on_orphan(const char *text, ctl_ask *ask) {
+    static const char *const words[] = {
+        [IDEM_TAKEOVER] = "takeover", [IDEM_REPORT] = "report"};
+    return read_choice(text, ask, words, &ask->args.on_orphan);
+}
+
+static bool read_class(const char *text, ctl_ask *ask) {
+    static const char *const words[] = {
+        [IDEM_SUCCESS] = "success", [IDEM_ERROR] = "error"};
+    return read_choice(text, ask, words, &ask->args.result_class);
+}
+
+static bool read_hex(const char *text, ctl_ask *ask, uint8_t *bytes,
+                     size_t bytes_max, size_t *len) {
+    if (!value_hex(text, bytes, bytes_max, len) || *len == 0)
+        return ctl_why(ask, "1 to %zu bytes in hexadecimal", bytes_max);
+    return true;
+}
+
+static bool read_fingerprint(const char *text, ctl_ask *ask) {
+    if (ask->args.fingerprint != NULL)
+        return ctl_why(ask, "--body gives it already");
+    ask->args.fingerprint = ask->fingerprint;
+    return read_hex(text, ask, ask->fingerprint, sizeof ask->fingerprint,
+                    &ask->args.fingerprint_len);
+}
+
+static bool read_nonce(const char *text, ctl_ask *ask) {
+    ask->args.nonce = ask->nonce;
+    return read_hex(text, ask, ask->nonce, sizeof ask->nonce,
+                    &ask->args.nonce_len);
+}
+
+static bool read_token(const char *text, ctl_ask *ask) {
+    size_t len = 0;
+    if (value_hex(text, ask->args.token.bytes, IDEM_TOKEN_BYTES, &len) &&
+        len == IDEM_TOKEN_BYTES)
+        return true;
+    return ctl_why(ask, "a token is %d bytes in hexadecimal", IDEM_TOKEN_BYTES);
+}
+
+static bool read_file(const char *path, ctl_ask *ask, uint8_t **bytes,
+                      size_t *len) {
+    if (strcmp(path, "-") == 0 && ask->stdin_taken)
+        return ctl_why(ask, "stdin is where the commands come from");
+    if (value_file(path, CTL_FILE_BYTES_MAX, bytes, len))
+        return true;
+    return ctl_why(ask, "%s", strerror(errno));
+}
+
+static bool read_body(const char *path, ctl_ask *ask) {
+    uint8_t *bytes;
+    size_t len;
+    if (ask->args.fingerprint != NULL)
+        return ctl_why(ask, "--fingerprint gives it already");
+    if (!read_file(path, ask, &bytes, &len))
+        return false;
+    idem_fingerprint(&(idem_slice){bytes, len}, 1, ask->fingerprint);
+    ask->args.fingerprint = ask->fingerprint;
+    ask->args.fingerprint_len = IDEM_FINGERPRINT_BYTES;
+    free(bytes);
+    return true;
+}
+
+static bool read_result(const char *text, ctl_ask *ask) {
+    if (ask->args.result != NULL)
+        return ctl_why(ask, "--result-file gives it already");
+    ask->args.result = text;
+    ask->args.result_len = strlen(text);
+    return true;
+}
+
+static bool read_result_file(const char *path, ctl_ask *ask) {
+    uint8_t *bytes;
+    if (ask->args.result != NULL)
+        return ctl_why(ask, "--result gives it already");
+    if (!read_file(path, ask, &bytes, &ask->args.result_len))
+        return false;
+    ask->args.result = ask->result_owned = bytes;
+    return true;
+}
+
+static bool read_namespace(const char *text, ctl_ask *ask) {
+    ask->args.ns = text;
+    ask->args.ns_len = strlen(text);
+    return true;
+}
+
+static bool read_server(const char *text, ctl_ask *ask) {
+    ask->server = text;
+    return true;
+}
+
+static bool read_unbind(const char *text, ctl_ask *ask) {
+    (void)text;
+    ask->args.unbind = 1;
+    return true;
+}
+
+static bool read_json(const char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->json = true;
+}
+
+static bool read_help(const char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->help = true;
+}
+
+static bool read_version(const char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->version = true;
+}
+
+/* The defaults are the library's; help repeats them. */
+static_assert(IDEM_LEASE_MS_DEFAULT == 30 * 1000, "--lease");
+static_assert(IDEM_TTL_MS_DEFAULT == 24 * 3600 * 1000, "--ttl");
+static_assert(IDEM_TIMEOUT_MS_DEFAULT == 5 * 1000, "--timeout");
+
+const ctl_option ctl_options[] = {
+    {"server", "URI", read_server, 's',
+     "idem://[:SECRET@]HOST[:PORT]/NAMESPACE, or IDEMSTORE_URL"},
+    {"json", NULL, read_json, 'e', "one JSON object per line"},
+    {"namespace", "TEXT", read_namespace, 'e', "instead of the URI's"},
+    {"timeout", "DURATION", read_timeout, 'e', "for the whole call (5s)"},
+    {"help", NULL, read_help, 'e', "this, or what one command takes"},
+    {"version", NULL, read_version, 's', "of idemctl"},
+    {"fingerprint", "HEX", read_fingerprint, 'c', "what the key stands for"},
+    {"body", "FILE", read_body, 'c', "its SHA-256 as the fingerprint"},
+    {"nonce", "HEX", read_nonce, 'c', "names this asker, to ask again"},
+    {"lease", "DURATION", read_lease, 'c', "how long the holder has (30s)"},
+    {"ttl", "DURATION", read_ttl, 'c', "how long the record lives (24h)"},
+    {"wait", "DURATION", read_wait, 'c', "for the holder to finish (0)"},
+    {"on-orphan", "WORD", read_on_orphan, 'c', "takeover (default) or report"},
+    {"token", "HEX", read_token, 'c', "from acquire"},
+    {"result", "TEXT", read_result, 'c', "what later askers are given"},
+    {"result-file", "FILE", read_result_file, 'c', "the same; - is stdin"},
+    {"class", "WORD", read_class, 'c', "success (default) or error"},
+    {"unbind", NULL, read_unbind, 'c', "forget the key and its fingerprint"},
+    {.name = NULL}};
+
+bool ctl_list_has(const char *list, const char *name) {
+    size_t len = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)) != NULL; at += len)
+        if ((at == list || at[-1] == ' ') &&
+            (at[len] == ' ' || at[len] == '\0'))
+            return true;
+    return false;
+}
+
+bool ctl_option_fits(const ctl_option *option, const ctl_command *command) {
+    return option->scope != 'c' ||
+           (command != NULL && ctl_list_has(command->options, option->name));
+}

@@ -1,0 +1,34 @@
+/* report.h -- what a command found out, as text for people or as one line of
+ * JSON for scripts: the same calls make both. */
+#ifndef CTL_REPORT_H
+#define CTL_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct report {
+    FILE *to;
+    bool json;
+} report;
+
+/* {"KIND":"NAME" ... or NAME and, indented below it, the fields. */
+report report_begin(FILE *to, bool json, const char *kind, const char *name);
+void report_end(report *r);
+
+void report_text(report *r, const char *name, const char *text);
+void report_number(report *r, const char *name, uint64_t value);
+void report_flag(report *r, const char *name, bool value);
+/* A name that ends in "_ms"; people see "lease 7s". */
+void report_ms(report *r, const char *name, uint64_t ms);
+void report_hex(report *r, const char *name, const uint8_t *bytes, size_t len);
+/* bytes NULL: nil. What is no UTF-8 becomes base64 in JSON, with a second
+ * field NAME_encoding that says so; people see it with escapes. */
+void report_bytes(report *r, const char *name, const uint8_t *bytes,
+                  size_t len);
+/* A number under a name that came over the wire. */
+void report_counter(report *r, const char *name, size_t name_len,
+                    uint64_t value);
+
+#endif
