@@ -1,0 +1,187 @@
+/* daemon.c -- the daemon's side of harness.h. */
+#include "tests/e2e/harness.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+_Noreturn void e2e_fail(const char *file, int line, const char *what,
+                        const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%s:%d: not so: %s\n    ", file, line, what);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    _exit(1);
+}
+
+bool e2e_sanitized(void) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+uint64_t e2e_now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void e2e_sleep_ms(unsigned ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000,
+                                 .tv_nsec = (long)(ms % 1000) * 1000000},
+              NULL);
+}
+
+static const char *log_dir(void) {
+    static char dir[] = "/tmp/idemstore-e2e-XXXXXX";
+    static bool made;
+    if (!made)
+        CHECK(mkdtemp(dir) != NULL, "no temporary folder");
+    made = true;
+    return dir;
+}
+
+void daemon_start(daemon_t *one, const daemon_spec *spec) {
+    static unsigned count;
+    char script[512];
+    char name[32];
+    char *argv[DAEMON_FLAGS_MAX + 8];
+    size_t n = 0;
+    snprintf(script, sizeof script, "%s exec \"$@\"",
+             spec->prefix != NULL ? spec->prefix : "");
+    argv[n++] = "sh";
+    argv[n++] = "-c";
+    argv[n++] = script;
+    argv[n++] = "sh";
+    argv[n++] = (char *)spec->program;
+    if (!spec->own_listen) {
+        argv[n++] = "--listen";
+        argv[n++] = "127.0.0.1:0";
+    }
+    for (size_t i = 0; spec->flags[i] != NULL; i++)
+        argv[n++] = (char *)spec->flags[i];
+    argv[n] = NULL;
+    snprintf(name, sizeof name, "idemstored-%u", count++);
+    *one = (daemon_t){0};
+    CHECK(child_start(&one->child, name, log_dir(), argv), "no fork");
+    if (spec->own_listen)
+        return;
+    one->port = child_port(&one->child);
+    if (one->port == 0)
+        child_print_log(&one->child);
+    CHECK(one->port != 0, "the daemon says no port");
+}
+
+int daemon_exit(daemon_t *one, unsigned seconds_max) {
+    int status = 0;
+    bool ended = child_wait(&one->child, &status, seconds_max);
+    if (!ended)
+        child_print_log(&one->child);
+    CHECK(ended, "the daemon did not end within %u s", seconds_max);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void daemon_stop(daemon_t *one) {
+    kill(one->child.pid, SIGTERM);
+    int code = daemon_exit(one, 30);
+    if (code != 0 || daemon_said(one, "Sanitizer", 0) ||
+        daemon_said(one, "runtime error", 0)) {
+        child_print_log(&one->child);
+        CHECK(false, "the daemon ended with %d", code);
+    }
+    unlink(one->child.log_path);
+    rmdir(log_dir()); /* works for the last one */
+}
+
+bool daemon_said(const daemon_t *one, const char *text, unsigned seconds_max) {
+    for (uint64_t until = e2e_now_ms() + seconds_max * 1000;;) {
+        char line[2048];
+        bool found = false;
+        FILE *log = fopen(one->child.log_path, "re");
+        while (log != NULL && !found && fgets(line, sizeof line, log))
+            found = strstr(line, text) != NULL;
+        if (log != NULL)
+            fclose(log);
+        if (found || e2e_now_ms() >= until)
+            return found;
+        e2e_sleep_ms(10);
+    }
+}
+
+/* The number behind name in a /proc file of "name number" lines. */
+static size_t proc_number(pid_t pid, const char *file, const char *name) {
+    char path[64];
+    char line[256];
+    size_t value = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    FILE *in = fopen(path, "re");
+    CHECK(in != NULL, "%s: the daemon is gone", path);
+    while (fgets(line, sizeof line, in))
+        if (strncmp(line, name, strlen(name)) == 0)
+            value = strtoul(line + strlen(name), NULL, 10);
+    fclose(in);
+    return value;
+}
+
+size_t daemon_rss_kb(const daemon_t *one) {
+    return proc_number(one->child.pid, "status", "VmRSS:");
+}
+
+size_t daemon_descriptors(const daemon_t *one) {
+    char path[64];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)one->child.pid);
+    DIR *dir = opendir(path);
+    CHECK(dir != NULL, "%s: the daemon is gone", path);
+    for (struct dirent *at; (at = readdir(dir)) != NULL;)
+        count += at->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+uint64_t daemon_cpu_ms(const daemon_t *one) {
+    char path[64];
+    char line[1024] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)one->child.pid);
+    FILE *in = fopen(path, "re");
+    CHECK(in != NULL && fgets(line, sizeof line, in) != NULL,
+          "%s: the daemon is gone", path);
+    fclose(in);
+    /* Fields 14 and 15; the second one, the name, is in parentheses. */
+    char *at = strrchr(line, ')');
+    for (unsigned field = 2; at != NULL && field < 14; field++)
+        at = strchr(at + 1, ' ');
+    CHECK(at != NULL, "%s has another form", path);
+    uint64_t user = strtoull(at, &at, 10);
+    uint64_t kernel = strtoull(at, NULL, 10);
+    return (user + kernel) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+uint64_t daemon_stat(const daemon_t *one, const char *name) {
+    wire w;
+    idp_request ask = {.method = IDP_STATS};
+    idp_reply reply;
+    CHECK(wire_open(&w, one->port) && wire_ask(&w, &ask, &reply) &&
+              !reply.is_error,
+          "stats is not answered");
+    uint64_t found = UINT64_MAX;
+    uint64_t value;
+    idp_slice at_name;
+    for (size_t at = 0; idp_stats_next(reply.result, &at, &at_name, &value);)
+        if (at_name.len == strlen(name) &&
+            memcmp(at_name.ptr, name, at_name.len) == 0)
+            found = value;
+    wire_close(&w);
+    CHECK(found != UINT64_MAX, "stats has no %s", name);
+    return found;
+}
