@@ -1,0 +1,185 @@
+/* test_shard.c -- what the stories in tests/conformance cannot see from
+ * outside: memory, the tap, reclaiming in small turns, drained waiters. */
+#include "server/core/shard.h"
+#include "tests/unit/core/world.h"
+
+#include <criterion/criterion.h>
+
+#define MIB (1024u * 1024)
+
+static idt_mem mem;
+static ids_shard *shard;
+static ids_change seen;      /* the last change */
+static uint32_t woken;       /* parked acquires answered */
+static idp_error woken_with; /* the last one's error */
+
+static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
+    uint64_t hash = 1469598103934665603ull ^ ns.len;
+    size_t i;
+    (void)ctx;
+    for (i = 0; i < key.len; i++)
+        hash = world_hash(hash ^ key.ptr[i]);
+    return hash;
+}
+
+static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
+                    const idp_answer *answer) {
+    (void)ctx, (void)asker, (void)msgid, (void)answer;
+    woken++;
+    woken_with = error;
+}
+
+static void on_change(void *ctx, const ids_change *change) {
+    (void)ctx;
+    seen = *change;
+}
+
+static void open_shard(size_t bytes_max) {
+    ids_shard_config config = {.epoch = 9,
+                               .memory_bytes_max = bytes_max,
+                               .result_bytes_max = MIB,
+                               .waiters_per_key_max = 8,
+                               .waiters_max = 64,
+                               .hash = hash_of,
+                               .on_wake = on_wake,
+                               .on_change = on_change};
+    idt_mem_init(&mem);
+    config.mem = idt_mem_of(&mem);
+    shard = ids_shard_new(&config);
+    cr_assert_not_null(shard);
+}
+
+static void close_shard(void) {
+    ids_shard_free(shard);
+    cr_assert_eq(mem.blocks, 0);
+    cr_assert_eq(mem.wrong, 0);
+}
+
+static ids_verdict call(uint64_t now_ms, idp_request *request,
+                        idp_answer *answer, idp_error *error) {
+    ids_call c = {.request = request,
+                  .hash = hash_of(NULL, request->ns, request->key),
+                  .now_ms = now_ms,
+                  .asker = 1};
+    return ids_shard_call(shard, &c, answer, error);
+}
+
+static idp_request acquire_of(uint64_t number) {
+    return (idp_request){.method = IDP_ACQUIRE,
+                         .ns = text(""),
+                         .key = world_key(number),
+                         .lease_ms = 500,
+                         .ttl_ms = 7000};
+}
+
+static ids_shard_stats stats(void) {
+    ids_shard_stats s;
+    ids_shard_stats_get(shard, &s);
+    return s;
+}
+
+Test(shard, at_the_memory_limit_claims_are_refused_and_completes_are_not) {
+    uint64_t number = 0, granted;
+    static idp_token tokens[100000];
+    static uint8_t large[4000];
+    idp_answer answer;
+    idp_error error;
+    open_shard(2 * MIB);
+    for (;; number++) {
+        idp_request request = acquire_of(number);
+        if (call(0, &request, &answer, &error) != IDS_ANSWERED)
+            break;
+        tokens[number] = answer.token;
+    }
+    cr_assert_eq(error, IDP_E_NO_MEMORY);
+    cr_assert_gt(number, 5000);
+    granted = number;
+    while (number-- > 0) {
+        idp_request request = acquire_of(number);
+        request.method = IDP_COMPLETE;
+        request.token = tokens[number];
+        request.result = (idp_slice){large, sizeof large};
+        cr_assert_eq(call(1, &request, &answer, &error), IDS_ANSWERED);
+        cr_assert_eq(answer.outcome, IDP_OUTCOME_COMPLETED);
+    }
+    cr_assert_gt(stats().results_dropped, 0);
+    cr_assert_eq(stats().records, granted, "nobody was evicted");
+    cr_assert_leq(stats().memory_bytes, stats().memory_bytes_max);
+    close_shard();
+}
+
+Test(shard, ended_records_are_reclaimed_without_traffic_in_short_turns) {
+    enum { COUNT = 50000 };
+    uint64_t number, now_ms = 0, empty_bytes;
+    idp_answer answer;
+    idp_error error;
+    open_shard(64 * MIB);
+    empty_bytes = stats().memory_bytes;
+    for (number = 0; number < COUNT; number++) {
+        idp_request request = acquire_of(number);
+        cr_assert_eq(call(0, &request, &answer, &error), IDS_ANSWERED);
+    }
+    while (stats().records > 0) {
+        uint64_t next_ms = ids_shard_next_ms(shard), before;
+        cr_assert_neq(next_ms, UINT64_MAX);
+        now_ms = next_ms > now_ms ? next_ms : now_ms;
+        before = stats().records;
+        ids_shard_tick(shard, now_ms, 100);
+        cr_assert_geq(stats().records + 100, before);
+    }
+    cr_assert_leq(now_ms, 7000 + 128);
+    cr_assert_eq(stats().memory_bytes, empty_bytes);
+    cr_assert_eq(stats().expired, COUNT);
+    cr_assert_eq(ids_shard_next_ms(shard), UINT64_MAX);
+    close_shard();
+}
+
+Test(shard, the_tap_is_handed_the_whole_record_after_each_change) {
+    idp_request request;
+    idp_answer answer;
+    idp_error error;
+    open_shard(4 * MIB);
+    request = acquire_of(1);
+    request.fingerprint = text("print");
+    request.nonce = text("once");
+    call(1000, &request, &answer, &error);
+    cr_assert_eq(seen.number, 1);
+    cr_assert_eq(seen.state, IDP_STATE_IN_PROGRESS);
+    cr_assert_eq(seen.lease_left_ms, 500);
+    cr_assert_eq(seen.ttl_left_ms, 7000);
+    cr_assert_eq(seen.token.epoch, 9);
+    request.method = IDP_COMPLETE;
+    request.token = answer.token;
+    request.result = text("done");
+    request.ttl_ms = 60000;
+    call(1200, &request, &answer, &error);
+    cr_assert_eq(seen.number, 2);
+    cr_assert_eq(seen.state, IDP_STATE_COMPLETED);
+    cr_assert_eq(seen.ttl_left_ms, 60000);
+    cr_assert_eq(seen.nonce.len, 0);
+    request.token.sequence++;
+    call(1300, &request, &answer, &error);
+    cr_assert_eq(answer.outcome, IDP_OUTCOME_STALE);
+    cr_assert_eq(seen.number, 2, "a refused call is no change");
+    close_shard();
+}
+
+Test(shard, a_drain_answers_everyone_who_waits) {
+    idp_request request;
+    idp_answer answer;
+    idp_error error;
+    uint32_t i;
+    open_shard(4 * MIB);
+    request = acquire_of(1);
+    call(0, &request, &answer, &error);
+    request.wait_ms = 1000;
+    for (i = 0; i < 8; i++)
+        cr_assert_eq(call(0, &request, &answer, &error), IDS_PARKED);
+    cr_assert_eq(call(0, &request, &answer, &error), IDS_REFUSED);
+    cr_assert_eq(error, IDP_E_LIMIT);
+    ids_shard_drain(shard, IDP_E_SHUTTING_DOWN);
+    cr_assert_eq(woken, 8);
+    cr_assert_eq(woken_with, IDP_E_SHUTTING_DOWN);
+    cr_assert_eq(stats().waiters, 0);
+    close_shard();
+}
