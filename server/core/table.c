@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#define SEGMENT_BITS    9
+#define SEGMENT_BITS    10
 #define SEGMENT_BUCKETS (1u << SEGMENT_BITS)
 #define SEGMENT_BYTES   (SEGMENT_BUCKETS * sizeof(ids_bucket))
 #define BUCKETS_MIN     16u
