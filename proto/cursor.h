@@ -10,42 +10,47 @@
 
 #include <string.h>
 
+/* A cursor whose address no real call takes stays in registers, which is what
+ * makes the straight pass over a request fast: so everything here is inlined,
+ * and callers copy a cursor before they hand it on. */
+#define CURSOR_INLINE static inline __attribute__((always_inline))
+
 typedef struct cursor {
     const uint8_t *at;
     const uint8_t *end;
 } cursor;
 
-static inline cursor cursor_over(idp_slice slice) {
+CURSOR_INLINE cursor cursor_over(idp_slice slice) {
     /* No arithmetic on the NULL of an absent slice. */
     static const uint8_t nothing[1];
     const uint8_t *at = slice.ptr ? slice.ptr : nothing;
     return (cursor){at, at + (slice.ptr ? slice.len : 0)};
 }
 
-static inline size_t cursor_left(const cursor *c) {
+CURSOR_INLINE size_t cursor_left(const cursor *c) {
     return (size_t)(c->end - c->at);
 }
 
-static inline uint64_t load_u16(const uint8_t *at) {
+CURSOR_INLINE uint64_t load_u16(const uint8_t *at) {
     uint16_t v;
     memcpy(&v, at, sizeof v);
     return __builtin_bswap16(v);
 }
 
-static inline uint64_t load_u32(const uint8_t *at) {
+CURSOR_INLINE uint64_t load_u32(const uint8_t *at) {
     uint32_t v;
     memcpy(&v, at, sizeof v);
     return __builtin_bswap32(v);
 }
 
-static inline uint64_t load_u64(const uint8_t *at) {
+CURSOR_INLINE uint64_t load_u64(const uint8_t *at) {
     uint64_t v;
     memcpy(&v, at, sizeof v);
     return __builtin_bswap64(v);
 }
 
 /* JavaScript clients send an integer beyond 2^31 as a float. */
-static inline bool float_is_uint(double from, uint64_t *value) {
+CURSOR_INLINE bool float_is_uint(double from, uint64_t *value) {
     if (!(from >= 0 && from <= (double)IDP_INT_MAX)) {
         return false;
     }
@@ -53,7 +58,7 @@ static inline bool float_is_uint(double from, uint64_t *value) {
     return (double)*value == from;
 }
 
-static inline bool load_float(const uint8_t *at, bool wide, uint64_t *value) {
+CURSOR_INLINE bool load_float(const uint8_t *at, bool wide, uint64_t *value) {
     if (wide) {
         uint64_t bits = load_u64(at);
         double number;
@@ -66,55 +71,66 @@ static inline bool load_float(const uint8_t *at, bool wide, uint64_t *value) {
     return float_is_uint(number, value);
 }
 
-/* A number that is more than one byte long. */
-static inline bool cursor_uint_long(cursor *c, uint64_t *value) {
-    const uint8_t *at = c->at;
+typedef struct number {
+    uint64_t value;
+    size_t bytes; /* with its tag; 0: none that we take */
+} number;
+
+/* A number that is more than one byte long. By value, so that the cursor
+ * stays in registers. */
+static inline number uint_long(const uint8_t *at, size_t left) {
+    static const number none = {0, 0};
     uint8_t tag = at[0];
     if (tag < 0xca || tag > 0xd3) {
-        return false;
+        return none;
     }
     /* ca, cb: floats; cc..cf: unsigned; d0..d3: signed, 1, 2, 4, 8 bytes. */
     size_t bytes = tag < 0xcc ? 4u << (tag - 0xca) : 1u << (tag & 3);
-    if (cursor_left(c) <= bytes) {
-        return false;
+    if (left <= bytes) {
+        return none;
     }
-    c->at = at + 1 + bytes;
-    if (tag < 0xcc) {
-        return load_float(at + 1, tag == 0xcb, value);
+    uint64_t v = bytes == 2   ? load_u16(at + 1)
+                 : bytes == 4 ? load_u32(at + 1)
+                 : bytes == 8 ? load_u64(at + 1)
+                              : at[1];
+    if (tag < 0xcc ? !load_float(at + 1, tag == 0xcb, &v)
+                   : (tag >= 0xd0 && (at[1] & 0x80)) || v > IDP_INT_MAX) {
+        return none;
     }
-    uint64_t v;
-    switch (bytes) {
-    case 1:
-        v = at[1];
-        break;
-    case 2:
-        v = load_u16(at + 1);
-        break;
-    case 4:
-        v = load_u32(at + 1);
-        break;
-    default:
-        v = load_u64(at + 1);
-        break;
-    }
-    bool negative = tag >= 0xd0 && (at[1] & 0x80);
-    *value = v;
-    return !negative && v <= IDP_INT_MAX;
+    return (number){v, 1 + bytes};
 }
 
-/* A number from 0 to 2^53-1, however it is encoded. */
-static inline bool cursor_uint(cursor *c, uint64_t *value) {
-    if (c->at == c->end) {
+/* A number from 0 to 2^53-1, however it is encoded. The usual forms have
+ * branches of their own: a size that the processor foresees is one that the
+ * next value needs not wait for. */
+CURSOR_INLINE bool cursor_uint(cursor *c, uint64_t *value) {
+    const uint8_t *at = c->at;
+    size_t left = cursor_left(c);
+    if (left == 0) {
         return false;
     }
-    if (*c->at < 0x80) {
-        *value = *c->at++;
+    if (at[0] < 0x80) {
+        *value = at[0];
+        c->at = at + 1;
         return true;
     }
-    return cursor_uint_long(c, value);
+    if (at[0] == 0xcd && left > 2) {
+        *value = load_u16(at + 1);
+        c->at = at + 3;
+        return true;
+    }
+    if (at[0] == 0xce && left > 4) {
+        *value = load_u32(at + 1);
+        c->at = at + 5;
+        return true;
+    }
+    number longer = uint_long(at, left);
+    *value = longer.value;
+    c->at = at + longer.bytes;
+    return longer.bytes > 0;
 }
 
-static inline bool cursor_u32(cursor *c, uint32_t *value) {
+CURSOR_INLINE bool cursor_u32(cursor *c, uint32_t *value) {
     uint64_t wide;
     if (!cursor_uint(c, &wide) || wide > UINT32_MAX) {
         return false;
@@ -123,40 +139,29 @@ static inline bool cursor_u32(cursor *c, uint32_t *value) {
     return true;
 }
 
-/* The length of a str or bin whose header has length bytes; 0 when it is
- * neither or too short. */
-static inline size_t bytes_header(const cursor *c, size_t *len) {
+/* The header of a str or bin that is no fixstr; 0 when it is neither, or
+ * not all there. */
+CURSOR_INLINE size_t bytes_header(const cursor *c, size_t *len) {
     size_t left = cursor_left(c);
     const uint8_t *at = c->at;
-    switch (at[0]) {
-    case 0xc4:
-    case 0xd9:
-        if (left < 2) {
-            return 0;
-        }
+    uint8_t tag = at[0];
+    if ((tag == 0xc4 || tag == 0xd9) && left >= 2) {
         *len = at[1];
         return 2;
-    case 0xc5:
-    case 0xda:
-        if (left < 3) {
-            return 0;
-        }
+    }
+    if ((tag == 0xc5 || tag == 0xda) && left >= 3) {
         *len = load_u16(at + 1);
         return 3;
-    case 0xc6:
-    case 0xdb:
-        if (left < 5) {
-            return 0;
-        }
+    }
+    if ((tag == 0xc6 || tag == 0xdb) && left >= 5) {
         *len = load_u32(at + 1);
         return 5;
-    default:
-        return 0;
     }
+    return 0;
 }
 
 /* A str or a bin, whole. */
-static inline bool cursor_bytes(cursor *c, idp_slice *slice) {
+CURSOR_INLINE bool cursor_bytes(cursor *c, idp_slice *slice) {
     if (c->at == c->end) {
         return false;
     }
@@ -178,7 +183,7 @@ static inline bool cursor_bytes(cursor *c, idp_slice *slice) {
 }
 
 /* The header of an array (fix 0x90, long 0xdc) or map (0x80, 0xde). */
-static inline bool cursor_container(cursor *c, uint8_t fix, uint8_t tag16,
+CURSOR_INLINE bool cursor_container(cursor *c, uint8_t fix, uint8_t tag16,
                                     uint32_t *count) {
     size_t left = cursor_left(c);
     const uint8_t *at = c->at;
@@ -200,16 +205,16 @@ static inline bool cursor_container(cursor *c, uint8_t fix, uint8_t tag16,
     return false;
 }
 
-static inline bool cursor_array(cursor *c, uint32_t *count) {
+CURSOR_INLINE bool cursor_array(cursor *c, uint32_t *count) {
     return cursor_container(c, 0x90, 0xdc, count);
 }
 
-static inline bool cursor_map(cursor *c, uint32_t *count) {
+CURSOR_INLINE bool cursor_map(cursor *c, uint32_t *count) {
     return cursor_container(c, 0x80, 0xde, count);
 }
 
 /* Moves on only when a nil is there. */
-static inline bool cursor_nil(cursor *c) {
+CURSOR_INLINE bool cursor_nil(cursor *c) {
     if (c->at == c->end || *c->at != 0xc0) {
         return false;
     }
@@ -217,7 +222,7 @@ static inline bool cursor_nil(cursor *c) {
     return true;
 }
 
-static inline bool cursor_bool(cursor *c, bool *value) {
+CURSOR_INLINE bool cursor_bool(cursor *c, bool *value) {
     if (c->at == c->end || (*c->at != 0xc2 && *c->at != 0xc3)) {
         return false;
     }
@@ -225,7 +230,7 @@ static inline bool cursor_bool(cursor *c, bool *value) {
     return true;
 }
 
-static inline bool cursor_token(cursor *c, idp_token *token) {
+CURSOR_INLINE bool cursor_token(cursor *c, idp_token *token) {
     idp_slice bytes;
     if (!cursor_bytes(c, &bytes) || bytes.len != IDP_TOKEN_BYTES) {
         return false;
@@ -236,7 +241,7 @@ static inline bool cursor_token(cursor *c, idp_token *token) {
 }
 
 /* slice_is(name, "wait_ms"): text must be a literal or an array's name. */
-static inline bool slice_is(idp_slice slice, const char *text) {
+CURSOR_INLINE bool slice_is(idp_slice slice, const char *text) {
     size_t len = strlen(text);
     return slice.len == len && memcmp(slice.ptr, text, len) == 0;
 }

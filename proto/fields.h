@@ -51,7 +51,7 @@ static const bytes_field client_field =
 static const bytes_field secret_field =
     BYTES_FIELD("secret", 0, IDP_SECRET_BYTES_MAX);
 
-static inline bool bytes_read(cursor *c, const bytes_field *field,
+CURSOR_INLINE bool bytes_read(cursor *c, const bytes_field *field,
                               idp_slice *slice, idp_read_fault *fault) {
     if (!cursor_bytes(c, slice)) {
         return bad(fault, field->wrong);
@@ -65,7 +65,7 @@ static inline bool bytes_read(cursor *c, const bytes_field *field,
     return true;
 }
 
-static inline bool name_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+CURSOR_INLINE bool name_read(cursor *c, idp_request *r, idp_read_fault *fault) {
     return bytes_read(c, &ns_field, &r->ns, fault) &&
            bytes_read(c, &key_field, &r->key, fault);
 }
@@ -74,7 +74,7 @@ static inline uint8_t *name_put(uint8_t *to, const idp_request *r) {
     return put_str(put_str(to, r->ns.ptr, r->ns.len), r->key.ptr, r->key.len);
 }
 
-static inline bool claim_read(cursor *c, idp_request *r,
+CURSOR_INLINE bool claim_read(cursor *c, idp_request *r,
                               idp_read_fault *fault) {
     return name_read(c, r, fault) &&
            (cursor_token(c, &r->token) ||
@@ -87,7 +87,7 @@ static inline uint8_t *claim_put(uint8_t *to, const idp_request *r) {
 
 /* Fields of time -------------------------------------------------------- */
 
-static inline bool lease_read(cursor *c, idp_request *r,
+CURSOR_INLINE bool lease_read(cursor *c, idp_request *r,
                               idp_read_fault *fault) {
     uint64_t ms;
     if (!cursor_uint(c, &ms) || ms < IDP_LEASE_MS_MIN ||
@@ -98,7 +98,7 @@ static inline bool lease_read(cursor *c, idp_request *r,
     return true;
 }
 
-static inline bool ttl_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+CURSOR_INLINE bool ttl_read(cursor *c, idp_request *r, idp_read_fault *fault) {
     if (!cursor_uint(c, &r->ttl_ms) || r->ttl_ms < IDP_TTL_MS_MIN ||
         r->ttl_ms > IDP_TTL_MS_MAX) {
         return bad(fault, "ttl_ms must be an integer of 1..31622400000");

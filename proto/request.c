@@ -35,23 +35,25 @@ static const options acquire_options = {
     "acquire's options are wait_ms and on_orphan",
 };
 
-static bool acquire_read(cursor *c, uint32_t count, idp_request *r,
+static bool acquire_read(cursor *from, uint32_t count, idp_request *r,
                          idp_read_fault *fault) {
     if (count != 6 && count != 7) {
         return bad(fault, "acquire takes ns, key, fingerprint, nonce, "
                           "lease_ms, ttl_ms and an optional map");
     }
-    if (!name_read(c, r, fault) ||
-        !(cursor_nil(c) ||
-          bytes_read(c, &fingerprint_field, &r->fingerprint, fault)) ||
-        !(cursor_nil(c) || bytes_read(c, &nonce_field, &r->nonce, fault)) ||
-        !lease_read(c, r, fault) || !ttl_read(c, r, fault)) {
+    cursor c = *from;
+    if (!name_read(&c, r, fault) ||
+        !(cursor_nil(&c) ||
+          bytes_read(&c, &fingerprint_field, &r->fingerprint, fault)) ||
+        !(cursor_nil(&c) || bytes_read(&c, &nonce_field, &r->nonce, fault)) ||
+        !lease_read(&c, r, fault) || !ttl_read(&c, r, fault)) {
         return false;
     }
+    *from = c;
     if (r->lease_ms > r->ttl_ms) {
         return bad(fault, "lease_ms is over ttl_ms");
     }
-    return count == 6 || options_read(c, &acquire_options, r, fault);
+    return count == 6 || options_read(from, &acquire_options, r, fault);
 }
 
 static uint8_t *bin_or_nil(uint8_t *to, idp_slice bytes) {
@@ -99,25 +101,29 @@ static bool complete_option_read(cursor *c, int at, idp_request *r,
 static const options complete_options = {
     {"class"}, complete_option_read, "complete's only option is class"};
 
-static bool complete_read(cursor *c, uint32_t count, size_t result_bytes_max,
+static bool complete_read(cursor *from, uint32_t count, size_t result_bytes_max,
                           idp_request *r, idp_read_fault *fault) {
     if (count < 3 || count > 6) {
         return bad(fault, "complete takes ns, key, token, result, ttl_ms "
                           "and an optional map");
     }
-    if (!claim_read(c, r, fault)) {
+    cursor c = *from;
+    if (!claim_read(&c, r, fault)) {
         return false;
     }
-    if (count > COMPLETE_RESULT_AT && !cursor_nil(c)) {
-        if (!cursor_bytes(c, &r->result)) {
+    if (count > COMPLETE_RESULT_AT && !cursor_nil(&c)) {
+        if (!cursor_bytes(&c, &r->result)) {
             return bad(fault, "result must be a str, a bin or nil");
         }
         if (r->result.len > result_bytes_max) {
             return refuse(fault, IDP_E_TOO_LARGE, "result is over its limit");
         }
     }
-    return (count <= 4 || cursor_nil(c) || ttl_read(c, r, fault)) &&
-           (count <= 5 || options_read(c, &complete_options, r, fault));
+    if (count > 4 && !cursor_nil(&c) && !ttl_read(&c, r, fault)) {
+        return false;
+    }
+    *from = c;
+    return count <= 5 || options_read(from, &complete_options, r, fault);
 }
 
 static uint8_t *complete_put(uint8_t *to, const idp_request *r) {
@@ -151,13 +157,17 @@ static bool release_option_read(cursor *c, int at, idp_request *r,
 static const options release_options = {
     {"unbind"}, release_option_read, "release's only option is unbind"};
 
-static bool release_read(cursor *c, uint32_t count, idp_request *r,
+static bool release_read(cursor *from, uint32_t count, idp_request *r,
                          idp_read_fault *fault) {
     if (count != 3 && count != 4) {
         return bad(fault, "release takes ns, key, token and an optional map");
     }
-    return claim_read(c, r, fault) &&
-           (count == 3 || options_read(c, &release_options, r, fault));
+    cursor c = *from;
+    if (!claim_read(&c, r, fault)) {
+        return false;
+    }
+    *from = c;
+    return count == 3 || options_read(from, &release_options, r, fault);
 }
 
 static uint8_t *release_put(uint8_t *to, const idp_request *r) {
@@ -166,12 +176,17 @@ static uint8_t *release_put(uint8_t *to, const idp_request *r) {
     return r->unbind ? put_bool(put_word(put_map(to, 1), "unbind"), true) : to;
 }
 
-static bool renew_read(cursor *c, uint32_t count, idp_request *r,
+static bool renew_read(cursor *from, uint32_t count, idp_request *r,
                        idp_read_fault *fault) {
     if (count != 4) {
         return bad(fault, "renew takes ns, key, token, lease_ms");
     }
-    return claim_read(c, r, fault) && lease_read(c, r, fault);
+    cursor c = *from;
+    if (!claim_read(&c, r, fault) || !lease_read(&c, r, fault)) {
+        return false;
+    }
+    *from = c;
+    return true;
 }
 
 static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
@@ -179,12 +194,17 @@ static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
                     r->lease_ms);
 }
 
-static bool peek_read(cursor *c, uint32_t count, idp_request *r,
+static bool peek_read(cursor *from, uint32_t count, idp_request *r,
                       idp_read_fault *fault) {
     if (count != 2) {
         return bad(fault, "peek takes ns, key");
     }
-    return name_read(c, r, fault);
+    cursor c = *from;
+    if (!name_read(&c, r, fault)) {
+        return false;
+    }
+    *from = c;
+    return true;
 }
 
 static uint8_t *peek_put(uint8_t *to, const idp_request *r) {
@@ -212,12 +232,12 @@ static const options hello_options = {
     "hello's options are client, shard and secret",
 };
 
-static bool hello_read(cursor *c, uint32_t count, idp_request *r,
+static bool hello_read(cursor *from, uint32_t count, idp_request *r,
                        idp_read_fault *fault) {
     if (count > 1) {
         return bad(fault, "hello takes one optional map");
     }
-    return count == 0 || options_read(c, &hello_options, r, fault);
+    return count == 0 || options_read(from, &hello_options, r, fault);
 }
 
 static uint8_t *hello_put(uint8_t *to, const idp_request *r) {

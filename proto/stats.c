@@ -43,8 +43,8 @@ bool idp_stats_next(idp_slice result, size_t *at, idp_slice *name,
     }
     c.at += *at;
     while (cursor_bytes(&c, name)) {
-        cursor number = c;
-        bool good = cursor_uint(&number, value);
+        cursor value_at = c;
+        bool good = cursor_uint(&value_at, value);
         if (!idp_skip(&c)) {
             return false;
         }
