@@ -1,0 +1,296 @@
+/* conn.c -- one load connection: replies in, requests out.
+ *
+ * The hot path of the generator. One read, one write and one look at the
+ * clock per wake-up of a connection, however many requests are in flight;
+ * buffers are the worker's, so that they stay in the cache. */
+#include "bench/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool idb_conn_init(idb_conn *conn, const idb_plan *plan) {
+    *conn = (idb_conn){.fd = -1, .idle_count = plan->pipeline};
+    conn->slots = calloc(plan->pipeline, sizeof *conn->slots);
+    conn->ring = calloc(plan->pipeline, sizeof *conn->ring);
+    conn->idle = calloc(plan->pipeline, sizeof *conn->idle);
+    if (!conn->slots || !conn->ring || !conn->idle)
+        return false;
+    for (uint32_t i = 0; i < plan->pipeline; i++)
+        conn->idle[i] = plan->pipeline - 1 - i;
+    return true;
+}
+
+void idb_conn_fini(idb_conn *conn) {
+    if (conn->fd >= 0)
+        close(conn->fd);
+    free(conn->slots);
+    free(conn->ring);
+    free(conn->idle);
+    free(conn->rest);
+    free(conn->late);
+}
+
+static bool watch(idb_worker *worker, idb_conn *conn, int how, bool write_too) {
+    struct epoll_event event = {.events = EPOLLIN | (write_too ? EPOLLOUT : 0u),
+                                .data.ptr = conn};
+    return epoll_ctl(worker->epoll, how, conn->fd, &event) == 0;
+}
+
+const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number) {
+    const idb_plan *plan = worker->control->plan;
+    const idb_codec *codec = worker->control->codec;
+    conn->fd = idb_connect(&plan->server);
+    if (conn->fd < 0)
+        return "cannot connect to the server";
+    conn->shard = number % codec->shards;
+    if (plan->target->greet) {
+        const char *failed = plan->target->greet(codec, conn->fd, conn->shard);
+        if (failed)
+            return failed;
+    }
+    return watch(worker, conn, EPOLL_CTL_ADD, false) ? NULL
+                                                     : "epoll_ctl failed";
+}
+
+void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
+    if (conn->fd < 0)
+        return;
+    close(conn->fd);
+    conn->fd = -1;
+    conn->busy = 0;
+    conn->idle_count = 0;
+    worker->broken++;
+}
+
+static bool keep(uint8_t **kept, uint32_t *len, uint32_t *cap,
+                 const uint8_t *bytes, size_t more) {
+    if (more > UINT32_MAX / 4 - *len)
+        return false;
+    if (*len + more > *cap) {
+        uint32_t grown = (uint32_t)(*len + more) * 2;
+        uint8_t *moved = realloc(*kept, grown);
+        if (!moved)
+            return false;
+        *kept = moved;
+        *cap = grown;
+    }
+    memcpy(*kept + *len, bytes, more);
+    *len += (uint32_t)more;
+    return true;
+}
+
+bool idb_conn_send(idb_worker *worker, idb_conn *conn, const uint8_t *bytes,
+                   size_t len) {
+    if (conn->late_len == conn->late_at) {
+        ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent == (ssize_t)len)
+            return true;
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            idb_conn_lost(worker, conn);
+            return false;
+        }
+        size_t taken = sent > 0 ? (size_t)sent : 0;
+        bytes += taken, len -= taken;
+        conn->late_len = conn->late_at = 0;
+        watch(worker, conn, EPOLL_CTL_MOD, true);
+    }
+    if (!keep(&conn->late, &conn->late_len, &conn->late_cap, bytes, len)) {
+        idb_conn_lost(worker, conn);
+        return false;
+    }
+    return true;
+}
+
+static bool send_late(idb_worker *worker, idb_conn *conn) {
+    while (conn->late_at < conn->late_len) {
+        ssize_t sent =
+            send(conn->fd, conn->late + conn->late_at,
+                 conn->late_len - conn->late_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EAGAIN)
+            return true;
+        if (sent < 0 && errno != EINTR) {
+            idb_conn_lost(worker, conn);
+            return false;
+        }
+        if (sent > 0)
+            conn->late_at += (uint32_t)sent;
+    }
+    return watch(worker, conn, EPOLL_CTL_MOD, false);
+}
+
+static size_t request_write(idb_worker *worker, idb_conn *conn, uint32_t number,
+                            uint8_t *to) {
+    const idb_control *control = worker->control;
+    const idb_target *target = control->plan->target;
+    if (target->in_order) {
+        uint32_t at = conn->ring_head + conn->ring_count;
+        uint32_t cap = control->plan->pipeline;
+        conn->ring[at < cap ? at : at - cap] = number;
+        conn->ring_count++;
+    }
+    conn->busy++;
+    return target->write(control->codec, &conn->slots[number], number, to);
+}
+
+/* The next job of this connection's shard; false when none is left. */
+static bool slot_fill(idb_worker *worker, const idb_conn *conn,
+                      idb_slot *slot) {
+    const idb_control *control = worker->control;
+    const idb_target *target = control->plan->target;
+    idb_picker *picker = &worker->picker;
+    if (!idb_picker_has(picker))
+        return false;
+    idb_job job = idb_pick_job(picker);
+    slot->job = (uint8_t)job;
+    slot->step = 0;
+    slot->busy = true;
+    if (picker->left != UINT64_MAX) {
+        picker->left--;
+        slot->number = idb_pick_number(picker, job);
+        return true;
+    }
+    do
+        slot->number = idb_pick_number(picker, job);
+    while (target->belongs && control->codec->shards > 1 &&
+           !target->belongs(control->codec, slot->number, conn->shard));
+    return true;
+}
+
+size_t idb_conn_start(idb_worker *worker, idb_conn *conn, uint64_t since_ns,
+                      uint8_t *to) {
+    uint32_t number = conn->idle[conn->idle_count - 1];
+    idb_slot *slot = &conn->slots[number];
+    if (!slot_fill(worker, conn, slot))
+        return 0;
+    conn->idle_count--;
+    slot->since_ns = since_ns;
+    return request_write(worker, conn, number, to);
+}
+
+static void note_unexpected(idb_worker *worker, const idb_slot *slot,
+                            const uint8_t *reply, uint32_t len) {
+    if (worker->unexpected++ > 0)
+        return;
+    char *to = worker->first_unexpected;
+    size_t cap = sizeof worker->first_unexpected;
+    int at = snprintf(to, cap, "%s step %u: ", idb_job_name((idb_job)slot->job),
+                      slot->step);
+    for (uint32_t i = 0; i < len && (size_t)at + 2 < cap; i++)
+        to[at++] = reply[i] >= 32 && reply[i] < 127 ? (char)reply[i] : '.';
+    to[at] = '\0';
+}
+
+/* One reply is here: the job's next step, or the end of it and, in a closed
+ * loop, the next job. Returns the bytes of the request written. */
+static size_t reply_done(idb_worker *worker, idb_conn *conn, uint32_t number,
+                         uint64_t now_ns, uint8_t *to) {
+    const idb_plan *plan = worker->control->plan;
+    idb_slot *slot = &conn->slots[number];
+    conn->busy--;
+    if (worker->measuring)
+        idb_hist_record(worker->hist,
+                        now_ns > slot->since_ns ? now_ns - slot->since_ns : 0);
+    if (slot->step + 1 < plan->target->steps[slot->job]) {
+        slot->step++;
+        slot->since_ns = now_ns;
+        return request_write(worker, conn, number, to);
+    }
+    if (worker->measuring)
+        worker->jobs++;
+    if (slot->job == IDB_FRESH || slot->job == IDB_CLAIM)
+        worker->keys_new++;
+    if (plan->rate > 0 || !slot_fill(worker, conn, slot)) {
+        slot->busy = false;
+        conn->idle[conn->idle_count++] = number;
+        return 0;
+    }
+    slot->since_ns = now_ns;
+    return request_write(worker, conn, number, to);
+}
+
+static void count_ops(idb_worker *worker, uint64_t ops) {
+    atomic_store_explicit(
+        &worker->ops_all,
+        atomic_load_explicit(&worker->ops_all, memory_order_relaxed) + ops,
+        memory_order_relaxed);
+    if (worker->measuring)
+        atomic_store_explicit(
+            &worker->ops,
+            atomic_load_explicit(&worker->ops, memory_order_relaxed) + ops,
+            memory_order_relaxed);
+}
+
+/* Reads the replies in bytes; returns how many bytes they took, SIZE_MAX when
+ * they make no sense. */
+static size_t replies_read(idb_worker *worker, idb_conn *conn,
+                           const uint8_t *bytes, size_t len, size_t *out_len) {
+    const idb_control *control = worker->control;
+    const idb_target *target = control->plan->target;
+    const uint32_t slots = control->plan->pipeline;
+    uint64_t now_ns = idb_now_ns(), ops = 0;
+    size_t at = 0;
+    while (at < len && conn->busy > 0) {
+        idb_reply reply = {0};
+        uint32_t front = conn->ring_count ? conn->ring[conn->ring_head] : 0;
+        idb_read_status status = target->read(
+            control->codec, conn->slots, front, bytes + at, len - at, &reply);
+        if (status == IDB_PARTIAL)
+            break;
+        if (status == IDB_BROKEN || reply.slot >= slots ||
+            !conn->slots[reply.slot].busy)
+            return SIZE_MAX;
+        if (target->in_order) {
+            uint32_t next = conn->ring_head + 1;
+            conn->ring_head = next < slots ? next : 0;
+            conn->ring_count--;
+        }
+        if (!reply.expected)
+            note_unexpected(worker, &conn->slots[reply.slot], bytes + at,
+                            reply.bytes);
+        at += reply.bytes;
+        ops++;
+        *out_len += reply_done(worker, conn, reply.slot, now_ns,
+                               worker->out + *out_len);
+    }
+    count_ops(worker, ops);
+    return at;
+}
+
+static void readable(idb_worker *worker, idb_conn *conn) {
+    size_t have = conn->rest_len, out_len = 0;
+    if (have > 0)
+        memcpy(worker->in, conn->rest, have);
+    ssize_t got =
+        recv(conn->fd, worker->in + have, worker->in_cap - have, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        idb_conn_lost(worker, conn);
+        return;
+    }
+    have += (size_t)got;
+    size_t used = replies_read(worker, conn, worker->in, have, &out_len);
+    conn->rest_len = 0;
+    if (used == SIZE_MAX || have - used > worker->in_cap / 2 ||
+        !keep(&conn->rest, &conn->rest_len, &conn->rest_cap, worker->in + used,
+              have - used)) {
+        note_unexpected(worker, &conn->slots[0], worker->in, (uint32_t)have);
+        idb_conn_lost(worker, conn);
+        return;
+    }
+    if (out_len > 0)
+        idb_conn_send(worker, conn, worker->out, out_len);
+}
+
+void idb_conn_ready(idb_worker *worker, idb_conn *conn, uint32_t events) {
+    if (conn->fd < 0)
+        return;
+    if ((events & EPOLLOUT) && !send_late(worker, conn))
+        return;
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        readable(worker, conn);
+}

@@ -1,0 +1,213 @@
+/* engine.c -- the run around the load threads: start, warm up, measure, stop.
+ *
+ * The main thread only sleeps, flips the phase and reads what the system
+ * knows of the server; it takes no part in the load. */
+#include "bench/engine.h"
+#include "bench/proc.h"
+#include "bench/worker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PROGRESS_NS (250 * IDB_NS_PER_MS)
+
+int idb_connect(const idb_endpoint *server) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(server->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(server->port)};
+    const struct sockaddr *at = (const struct sockaddr *)&v4;
+    socklen_t size = sizeof v4;
+    if (inet_pton(AF_INET, server->host, &v4.sin_addr) != 1) {
+        if (inet_pton(AF_INET6, server->host, &v6.sin6_addr) != 1) {
+            errno = EINVAL;
+            return -1;
+        }
+        at = (const struct sockaddr *)&v6;
+        size = sizeof v6;
+    }
+    int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0)
+        return -1;
+    if (connect(fd, at, size) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+static const char *codec_init(idb_codec *codec, const idb_plan *plan) {
+    *codec = (idb_codec){.work = plan->work,
+                         .shards = 1,
+                         .deadline_ns = plan->deadline_ns,
+                         .slots = plan->pipeline};
+    if (!plan->target->prepare)
+        return NULL;
+    int fd = idb_connect(&plan->server);
+    if (fd < 0)
+        return "cannot connect to the server";
+    const char *failed = plan->target->prepare(codec, fd);
+    close(fd);
+    return failed;
+}
+
+typedef struct engine {
+    const idb_plan *plan;
+    idb_control control;
+    idb_codec codec;
+    idb_worker *workers;
+    uint32_t started;
+    uint64_t shown_ns, shown_ops;
+} engine;
+
+static uint64_t ops_all(const engine *e) {
+    uint64_t ops = 0;
+    for (uint32_t i = 0; i < e->started; i++)
+        ops +=
+            atomic_load_explicit(&e->workers[i].ops_all, memory_order_relaxed);
+    return ops;
+}
+
+static void show(engine *e, const char *phase) {
+    uint64_t now_ns = idb_now_ns(), ops = ops_all(e);
+    if (e->plan->progress && e->shown_ns)
+        e->plan->progress(e->plan->progress_ctx, phase,
+                          (double)(ops - e->shown_ops) * 1e9 /
+                              (double)(now_ns - e->shown_ns + 1));
+    e->shown_ns = now_ns;
+    e->shown_ops = ops;
+}
+
+/* Sleeps until then, showing progress; wakes early when no thread is left. */
+static void sleep_until(engine *e, uint64_t until_ns, const char *phase) {
+    while (atomic_load(&e->control.finished) < e->started) {
+        uint64_t now_ns = idb_now_ns();
+        if (now_ns >= until_ns)
+            return;
+        uint64_t wake_ns = now_ns + PROGRESS_NS;
+        idb_sleep_until_ns(wake_ns < until_ns ? wake_ns : until_ns);
+        show(e, phase);
+    }
+}
+
+static uint64_t client_cpu_ns(const engine *e) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < e->started; i++) {
+        clockid_t clock;
+        if (pthread_getcpuclockid(e->workers[i].thread, &clock) == 0)
+            sum += idb_clock_ns_of(clock);
+    }
+    return sum;
+}
+
+static bool workers_start(engine *e) {
+    for (uint32_t i = 0; i < e->plan->threads; i++) {
+        idb_worker *worker = &e->workers[i];
+        if (pthread_create(&worker->thread, NULL, idb_worker_main, worker))
+            return false;
+        worker->started = true;
+        e->started++;
+    }
+    while (atomic_load(&e->control.ready) < e->started)
+        usleep(200);
+    return true;
+}
+
+static void measure(engine *e, idb_sample *sample) {
+    const idb_plan *plan = e->plan;
+    sleep_until(e, idb_now_ns() + plan->ramp_ns + plan->warmup_ns, "warm-up");
+    uint64_t start_ns = idb_now_ns();
+    uint64_t cpu_ns = idb_proc_cpu_ns(plan->server.pid);
+    uint64_t own_ns = client_cpu_ns(e);
+    atomic_store(&e->control.phase, IDB_PHASE_MEASURE);
+    sleep_until(e, start_ns + plan->duration_ns, "measure");
+    atomic_store(&e->control.phase, IDB_PHASE_STOP);
+    sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
+    sample->client_cpu_ns = client_cpu_ns(e) - own_ns;
+    sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
+}
+
+static void run_jobs(engine *e, idb_sample *sample) {
+    uint64_t start_ns = idb_now_ns();
+    while (atomic_load(&e->control.finished) < e->started)
+        sleep_until(e, idb_now_ns() + 20 * IDB_NS_PER_MS, "fill");
+    sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
+}
+
+static const char *collect(engine *e, idb_sample *sample) {
+    const char *failed = NULL;
+    for (uint32_t i = 0; i < e->started; i++) {
+        const idb_worker *worker = &e->workers[i];
+        sample->ops += worker->ops;
+        sample->jobs += worker->jobs;
+        sample->unexpected += worker->unexpected;
+        sample->broken += worker->broken;
+        sample->missed += worker->missed;
+        sample->due += worker->due;
+        sample->keys_new += worker->keys_new;
+        if (worker->late_max_ns > sample->late_max_ns)
+            sample->late_max_ns = worker->late_max_ns;
+        if (worker->unexpected && !sample->first_unexpected[0])
+            memcpy(sample->first_unexpected, worker->first_unexpected,
+                   sizeof sample->first_unexpected);
+        idb_hist_add(sample->hist, worker->hist);
+        if (worker->failed)
+            failed = worker->failed;
+    }
+    return failed;
+}
+
+static const char *run(engine *e, idb_sample *sample) {
+    const idb_plan *plan = e->plan;
+    const char *failed = codec_init(&e->codec, plan);
+    if (failed)
+        return failed;
+    e->control = (idb_control){
+        .plan = plan, .codec = &e->codec, .start_ns = idb_now_ns()};
+    bool ok = true;
+    for (uint32_t i = 0; i < plan->threads; i++)
+        ok = idb_worker_init(&e->workers[i], &e->control, i) && ok;
+    ok = ok && workers_start(e);
+    if (!ok)
+        failed = "cannot start the load threads";
+    else if (plan->jobs > 0)
+        run_jobs(e, sample);
+    else
+        measure(e, sample);
+    atomic_store(&e->control.phase, IDB_PHASE_STOP);
+    for (uint32_t i = 0; i < plan->threads; i++)
+        if (e->workers[i].started)
+            pthread_join(e->workers[i].thread, NULL);
+    const char *lost = collect(e, sample);
+    return failed ? failed : lost;
+}
+
+const char *idb_engine_run(const idb_plan *plan, idb_sample *sample) {
+    *sample = (idb_sample){.hist = idb_hist_new()};
+    engine e = {.plan = plan};
+    e.workers = calloc(plan->threads, sizeof *e.workers);
+    const char *failed = "out of memory";
+    if (sample->hist && e.workers) {
+        sample->rss_before = idb_proc_rss_bytes(plan->server.pid);
+        failed = run(&e, sample);
+        sample->rss_after = idb_proc_rss_bytes(plan->server.pid);
+        for (uint32_t i = 0; i < plan->threads; i++)
+            idb_worker_fini(&e.workers[i]);
+    }
+    free(e.workers);
+    return failed;
+}
+
+void idb_sample_fini(idb_sample *sample) {
+    idb_hist_free(sample->hist);
+    sample->hist = NULL;
+}

@@ -1,0 +1,74 @@
+/* engine.h -- puts one server under one load and says what came of it.
+ *
+ * A plan is what to do; a sample is what was seen. The engine starts its own
+ * threads and has none left when it returns. */
+#ifndef IDB_ENGINE_H
+#define IDB_ENGINE_H
+
+#include "bench/hist.h"
+#include "bench/pick.h"
+#include "bench/target.h"
+
+#include <sched.h>
+#include <sys/types.h>
+
+#define IDB_CONNECTIONS_MAX 20000
+#define IDB_PIPELINE_MAX    4096
+#define IDB_THREADS_MAX     64
+
+typedef struct idb_endpoint {
+    char host[64]; /* a numeric address */
+    uint16_t port;
+    pid_t pid; /* 0: somebody else's, its CPU and memory are not read */
+} idb_endpoint;
+
+/* Called a few times a second while the engine runs. */
+typedef void idb_progress(void *ctx, const char *phase, double ops_per_s);
+
+typedef struct idb_plan {
+    const idb_target *target;
+    idb_endpoint server;
+    idb_work work;
+    idb_mix_weights mix;
+    const idb_spread *spread; /* of the keys of duplicates */
+    uint32_t connections;
+    uint32_t pipeline; /* closed loop: jobs at a time per connection; open
+                        * loop: at most that many */
+    uint32_t threads;
+    const cpu_set_t *cpus; /* NULL: anywhere */
+    double rate;           /* jobs per second; 0: closed loop */
+    uint64_t ramp_ns, warmup_ns, duration_ns;
+    /* Not 0: ends after that many jobs instead, numbered from first_number
+     * on; nothing is measured but errors. */
+    uint64_t jobs;
+    uint64_t first_number;
+    uint64_t deadline_ns; /* not 0: records written end at this time */
+    idb_progress *progress;
+    void *progress_ctx;
+} idb_plan;
+
+typedef struct idb_sample {
+    double seconds;
+    uint64_t ops;        /* requests answered */
+    uint64_t jobs;       /* of those, the last of a job */
+    uint64_t unexpected; /* answers that the job must not get */
+    uint64_t broken;     /* connections lost */
+    uint64_t missed;     /* open loop: jobs sent over 1 ms after their time */
+    uint64_t late_max_ns;
+    uint64_t due; /* open loop: jobs planned in the time measured */
+    uint64_t client_cpu_ns, server_cpu_ns;
+    uint64_t rss_before, rss_after; /* bytes; 0: unknown */
+    uint64_t keys_new;              /* made since rss_before was read */
+    char first_unexpected[128];
+    idb_hist *hist; /* owned */
+} idb_sample;
+
+/* 0, or a text that says what failed. The sample is filled in either case
+ * and belongs to the caller, who ends it with idb_sample_fini. */
+const char *idb_engine_run(const idb_plan *plan, idb_sample *sample);
+void idb_sample_fini(idb_sample *sample);
+
+/* A blocking TCP connection with TCP_NODELAY; -1 with errno. */
+int idb_connect(const idb_endpoint *server);
+
+#endif

@@ -1,0 +1,37 @@
+/* main.c -- idembench: one table of things to do. */
+#include "bench/echo_server.h"
+#include "bench/report.h"
+#include "bench/spawn.h"
+
+#include <signal.h>
+
+static int measure(const idb_options *options) {
+    idb_report report;
+    int failed = 1;
+    if (idb_report_init(&report, options, options->spec_count))
+        failed = idb_run(options, &report);
+    if (!failed)
+        failed = idb_report_all(&report);
+    idb_report_fini(&report);
+    return failed;
+}
+
+int main(int argc, char **argv) {
+    idb_options options;
+    int failed = idb_options_parse(&options, argc, argv);
+    if (failed)
+        return failed;
+    if (options.help) {
+        idb_options_help(stdout);
+        return 0;
+    }
+    if (options.version) {
+        puts("idembench " IDEM_VERSION);
+        return 0;
+    }
+    idb_files_allow();
+    signal(SIGPIPE, SIG_IGN);
+    if (options.serve_echo)
+        return idb_echo_serve((uint16_t)options.port);
+    return measure(&options);
+}

@@ -1,0 +1,18 @@
+/* proc.h -- what the system knows of a process: its CPU time and memory.
+ *
+ * Reads /proc only. */
+#ifndef IDB_PROC_H
+#define IDB_PROC_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* CPU time of all threads, in ns: the scheduler's own sum where it is kept
+ * (/proc/PID/task/T/schedstat), else clock ticks. 0 for pid 0 or a process
+ * that is gone. A thread that has ended takes its time with it. */
+uint64_t idb_proc_cpu_ns(pid_t pid);
+
+/* Resident memory in bytes; 0 when unknown. */
+uint64_t idb_proc_rss_bytes(pid_t pid);
+
+#endif
