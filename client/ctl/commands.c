@@ -33,18 +33,23 @@ static const char *assume_name(int32_t assume) {
                : "unknown";
 }
 
+static void complain(const char *text) {
+    fputs("idemctl: ", stderr);
+    report_escape(stderr, (const uint8_t *)text, strlen(text));
+}
+
 static ctl_exit say_error(const ctl_ask *ask, const idem_error *err) {
+    const char *name = idem_error_name(err->code);
     const char *assume = assume_name(idem_error_assume(err->code));
     if (ask->json) {
-        report r =
-            report_begin(stdout, true, "error", idem_error_name(err->code));
+        report r = report_begin(stdout, true, "error", name);
         report_text(&r, "assume", assume);
         report_text(&r, "endpoint", err->endpoint);
         report_text(&r, "text", err->text);
         report_end(&r);
     } else {
-        fprintf(stderr, "idemctl: %s (%s; the claim: %s)\n", err->text,
-                idem_error_name(err->code), assume);
+        complain(err->text);
+        fprintf(stderr, " (%s; the claim: %s)\n", name, assume);
     }
     return exit_of_error(err->code);
 }
@@ -56,7 +61,8 @@ ctl_exit ctl_usage_error(const ctl_ask *ask) {
         report_text(&r, "text", ask->why);
         report_end(&r);
     } else {
-        fprintf(stderr, "idemctl: %s\n", ask->why);
+        complain(ask->why);
+        fputc('\n', stderr);
     }
     return CTL_EXIT_USAGE;
 }

@@ -32,7 +32,7 @@ void ctl_help(FILE *to) {
         if (ctl_option_fits(row, NULL))
             help_option(to, row);
     fputs("\nA duration is 500ms, 7s, 2m, 24h or 30d. A script stops at its "
-          "first error (64 and\nabove); otherwise its exit code is its last "
+          "first error (64\nand above); otherwise its exit code is its last "
           "command's.\n\nexit codes:\n",
           to);
     for (const ctl_exit_row *row = ctl_exits; row->when != NULL; row++)

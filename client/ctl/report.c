@@ -74,7 +74,7 @@ static void put_json(FILE *to, const uint8_t *text, size_t len) {
 }
 
 /* Anything, for a terminal: characters as they are, the rest as \xNN. */
-static void put_escaped(FILE *to, const uint8_t *bytes, size_t len) {
+void report_escape(FILE *to, const uint8_t *bytes, size_t len) {
     for (size_t at = 0, size; at < len; at += size) {
         size = utf8_char(bytes + at, len - at);
         if (bytes[at] == '\\')
@@ -113,7 +113,7 @@ static void put_duration(FILE *to, uint64_t ms) {
 static void field(report *r, const char *name, size_t name_len) {
     if (!r->json) {
         fputs("\n  ", r->to);
-        put_escaped(r->to, (const uint8_t *)name, name_len);
+        report_escape(r->to, (const uint8_t *)name, name_len);
         fprintf(r->to, "%*s",
                 name_len < NAME_COLUMNS ? (int)(NAME_COLUMNS - name_len) : 1,
                 "");
@@ -185,7 +185,7 @@ void report_bytes(report *r, const char *name, const uint8_t *bytes,
     if (bytes == NULL) {
         fputs(r->json ? "null" : "(none)", r->to);
     } else if (!r->json) {
-        put_escaped(r->to, bytes, len);
+        report_escape(r->to, bytes, len);
     } else if (is_utf8(bytes, len)) {
         put_json(r->to, bytes, len);
     } else {

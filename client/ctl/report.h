@@ -31,4 +31,8 @@ void report_bytes(report *r, const char *name, const uint8_t *bytes,
 void report_counter(report *r, const char *name, size_t name_len,
                     uint64_t value);
 
+/* Anything, made fit for a terminal: characters as they are, controls and
+ * what is no UTF-8 as \xNN. */
+void report_escape(FILE *to, const uint8_t *bytes, size_t len);
+
 #endif
