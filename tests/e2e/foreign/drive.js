@@ -1,7 +1,7 @@
 // drive.js -- MessagePack-RPC clients that are not ours, from the npm registry,
 // tell one story to the daemon:
 //
-//   node drive.js PORT
+//   node drive.js PORT      (run puts a daemon beside it)
 //
 // Once with msgpack-rpc-lite as it comes, once with nothing but a socket and
 // @msgpack/msgpack, and once with both at the same keys.
