@@ -63,7 +63,7 @@ ctl_exit ctl_script(ctl_session *session, FILE *from) {
 /* ----------------------------------------------------------- the terminal */
 
 static char *next_command(const char *begun, int again) {
-    static const ctl_command *row;
+    static const ctl_command *row = ctl_commands;
     if (!again)
         row = ctl_commands;
     for (; row->name != NULL; row++)
@@ -81,7 +81,7 @@ static const ctl_command *line_command(void) {
 }
 
 static char *next_option(const char *begun, int again) {
-    static const ctl_option *row;
+    static const ctl_option *row = ctl_options;
     char word[48];
     if (!again)
         row = ctl_options;

@@ -128,8 +128,8 @@ static bool read_file(const char *path, ctl_ask *ask, uint8_t **bytes,
 }
 
 static bool read_body(const char *path, ctl_ask *ask) {
-    uint8_t *bytes;
-    size_t len;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
     if (ask->args.fingerprint != NULL)
         return ctl_why(ask, "--fingerprint gives it already");
     if (!read_file(path, ask, &bytes, &len))
@@ -150,7 +150,7 @@ static bool read_result(const char *text, ctl_ask *ask) {
 }
 
 static bool read_result_file(const char *path, ctl_ask *ask) {
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
     if (ask->args.result != NULL)
         return ctl_why(ask, "--result gives it already");
     if (!read_file(path, ask, &bytes, &ask->args.result_len))

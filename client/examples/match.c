@@ -17,6 +17,7 @@
 
 #define JSON         "application/json"
 #define PROBLEM_JSON "application/problem+json"
+#define SLEEP_MS_MAX 60000
 #define COST_MAX     1000000
 
 /* One request on its way: what was asked, and under which key. */
@@ -45,10 +46,12 @@ static bool rehearses(const match *m, const char *what) {
 
 /* "sleep-300": take 300 ms longer, so that duplicates meet the first. */
 static void rehearse_sleep(const match *m) {
-    unsigned ms = 0;
-    if (m->rehearse == NULL || sscanf(m->rehearse, "sleep-%4u", &ms) != 1)
+    static const char word[] = "sleep-";
+    if (m->rehearse == NULL || strncmp(m->rehearse, word, sizeof word - 1) != 0)
         return;
-    struct timespec left = {ms / 1000, (long)(ms % 1000) * 1000000};
+    unsigned long ms = strtoul(m->rehearse + sizeof word - 1, NULL, 10);
+    ms = ms < SLEEP_MS_MAX ? ms : SLEEP_MS_MAX;
+    struct timespec left = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
     while (nanosleep(&left, &left) != 0)
         continue;
 }
@@ -189,7 +192,8 @@ static void run_match(const web_request *request, match *m,
                       .fingerprint = fingerprint,
                       .fingerprint_len = sizeof fingerprint,
                       .lease_ms = m->service->lease_ms,
-                      .wait_ms = m->service->wait_ms};
+                      .wait_ms = m->service->wait_ms,
+                      .auto_renew = 1};
     idem_answer said = {.size = sizeof said};
     idem_error err = {.size = sizeof err};
     if (idem_run_once(m->service->client, &args, play, m, &said, &err) ==

@@ -51,10 +51,12 @@ static bool receive_all(int fd, http_reply *reply) {
 }
 
 static bool split_reply(http_reply *reply) {
+    static const char version[] = "HTTP/1.1 ";
     char *end = strstr(reply->bytes, "\r\n\r\n");
-    if (end == NULL ||
-        sscanf(reply->bytes, "HTTP/1.%*1[01] %3u", &reply->status) != 1)
+    if (end == NULL || strncmp(reply->bytes, version, sizeof version - 1) != 0)
         return false;
+    reply->status =
+        (unsigned)strtoul(reply->bytes + sizeof version - 1, NULL, 10);
     reply->body = end + 4;
     reply->body_bytes = reply->bytes_len - (size_t)(reply->body - reply->bytes);
     return true;
