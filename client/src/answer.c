@@ -1,0 +1,126 @@
+/* answer.c -- reading, copying and freeing answers. The one owner of
+ * idem_answer's memory. */
+#include "client/src/answer.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "client/src/error.h"
+#include "client/src/mem.h"
+
+static void put_u64_be(uint8_t *to, uint64_t value) {
+    for (int i = 7; i >= 0; i--, value >>= 8)
+        to[i] = (uint8_t)value;
+}
+
+static void translate(const idp_answer *from, idem_answer *to) {
+    to->outcome = (int32_t)from->outcome + 1;
+    to->state = (int32_t)from->state;
+    to->previous = (int32_t)from->previous;
+    to->result_class = (int32_t)from->class;
+    to->kept = from->kept;
+    to->has_result = from->has_result;
+    to->attempt = from->attempt;
+    put_u64_be(to->token.bytes, from->token.epoch);
+    put_u64_be(to->token.bytes + 8, from->token.sequence);
+    to->lease_ms = from->lease_ms;
+    to->lease_left_ms = from->lease_left_ms;
+    to->age_ms = from->age_ms;
+    to->ttl_left_ms = from->ttl_left_ms;
+    to->result_bytes = from->result_bytes;
+    if (from->has_result && from->outcome == IDP_OUTCOME_REPLAY) {
+        to->result = from->result.ptr;
+        to->result_len = from->result.len;
+        to->result_bytes = from->result.len;
+    }
+}
+
+int32_t idem__answer_read(idp_method method, const idp_reply *reply,
+                          idem_answer *view) {
+    *view = (idem_answer){.size = sizeof *view};
+    if (method == IDP_PING) {
+        view->outcome = IDEM_PONG;
+        return idp_pong_read(reply->result) ? 0 : IDEM_E_GARBLED;
+    }
+    if (method == IDP_STATS) {
+        view->outcome = IDEM_COUNTERS;
+        view->result = reply->result.ptr;
+        view->result_len = reply->result.len;
+        return 0;
+    }
+    idp_answer answer = {0};
+    if (!idp_answer_read(method, reply->result, &answer))
+        return IDEM_E_GARBLED;
+    translate(&answer, view);
+    return 0;
+}
+
+int32_t idem__answer_check(const idem_answer *answer, idem_error *err) {
+    if (answer == NULL || answer->size >= sizeof *answer)
+        return 0;
+    return idem__fail(err, IDEM_E_ARGUMENT,
+                      "answer.size is not sizeof(idem_answer)");
+}
+
+void idem__answer_clear(idem_answer *answer) {
+    if (answer == NULL)
+        return;
+    uint32_t size = answer->size;
+    void *memory = answer->memory;
+    size_t memory_bytes = answer->memory_bytes;
+    *answer = (idem_answer){
+        .size = size, .memory = memory, .memory_bytes = memory_bytes};
+}
+
+static bool make_room(idem_answer *answer, size_t bytes) {
+    if (bytes <= answer->memory_bytes)
+        return true;
+    void *memory = idem__alloc(bytes);
+    if (memory == NULL)
+        return false;
+    idem__free(answer->memory);
+    answer->memory = memory;
+    answer->memory_bytes = bytes;
+    return true;
+}
+
+int32_t idem__answer_copy(idem_answer *answer, const idem_answer *view) {
+    if (answer == NULL)
+        return 0;
+    idem__answer_clear(answer);
+    if (!make_room(answer, view->result_len))
+        return IDEM_E_MEMORY;
+    uint32_t size = answer->size;
+    void *memory = answer->memory;
+    size_t memory_bytes = answer->memory_bytes;
+    *answer = *view;
+    answer->size = size;
+    answer->memory = memory;
+    answer->memory_bytes = memory_bytes;
+    if (view->result == NULL)
+        return 0;
+    answer->result = view->result_len > 0 ? memory : (const uint8_t *)"";
+    if (view->result_len > 0)
+        memcpy(memory, view->result, view->result_len);
+    return 0;
+}
+
+void idem_answer_fini(idem_answer *answer) {
+    if (answer == NULL)
+        return;
+    idem__free(answer->memory);
+    *answer = (idem_answer){.size = answer->size};
+}
+
+int32_t idem_stats_next(const idem_answer *answer, size_t *at,
+                        const char **name, size_t *name_len, uint64_t *value) {
+    idp_slice word = {0};
+    if (answer->outcome != IDEM_COUNTERS)
+        return 0;
+    idp_slice map = {answer->result, answer->result_len};
+    if (!idp_stats_next(map, at, &word, value))
+        return 0;
+    *name = (const char *)word.ptr;
+    *name_len = word.len;
+    return 1;
+}

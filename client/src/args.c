@@ -1,0 +1,144 @@
+/* args.c -- the limits that the wire sets, checked before anything is sent, so
+ * that a caller's mistake is told by its field's name. */
+#include "client/src/args.h"
+
+#include <string.h>
+
+#include "client/src/error.h"
+
+static int32_t fault(idem_error *err, const char *text) {
+    return idem__fail(err, IDEM_E_ARGUMENT, "%s", text);
+}
+
+static idp_slice slice_of(const void *ptr, size_t len) {
+    return (idp_slice){ptr, ptr != NULL ? len : 0};
+}
+
+static uint64_t get_u64_be(const uint8_t *from) {
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | from[i];
+    return value;
+}
+
+static int32_t read_name(const idem_args *args, const idem__uri *uri,
+                         idp_request *request, idem_error *err) {
+    if (args->ns != NULL)
+        request->ns = slice_of(args->ns, args->ns_len);
+    else if (uri != NULL)
+        request->ns = slice_of(uri->ns, uri->ns_len);
+    else
+        request->ns = slice_of("", 0);
+    request->key = slice_of(args->key, args->key_len);
+    if (request->ns.len > IDP_NS_BYTES_MAX)
+        return fault(err, "ns_len is over 64");
+    if (request->key.len < IDP_KEY_BYTES_MIN)
+        return fault(err, "key is empty; it has 1 to 512 bytes");
+    if (request->key.len > IDP_KEY_BYTES_MAX)
+        return fault(err, "key_len is over 512");
+    return 0;
+}
+
+static int32_t read_lease(const idem_args *args, idp_request *request,
+                          idem_error *err) {
+    request->lease_ms =
+        args->lease_ms != 0 ? args->lease_ms : IDEM_LEASE_MS_DEFAULT;
+    if (request->lease_ms > IDP_LEASE_MS_MAX)
+        return fault(err, "lease_ms is over 24 hours");
+    return 0;
+}
+
+static int32_t read_acquire(const idem_args *args, idp_request *request,
+                            idem_error *err) {
+    int32_t code = read_lease(args, request, err);
+    if (code != 0)
+        return code;
+    request->fingerprint = slice_of(args->fingerprint, args->fingerprint_len);
+    request->nonce = slice_of(args->nonce, args->nonce_len);
+    request->ttl_ms = args->ttl_ms;
+    request->wait_ms = args->wait_ms;
+    request->on_orphan =
+        args->on_orphan == IDEM_REPORT ? IDP_REPORT : IDP_TAKEOVER;
+    if (request->ttl_ms == 0)
+        request->ttl_ms = request->lease_ms > IDEM_TTL_MS_DEFAULT
+                              ? request->lease_ms
+                              : IDEM_TTL_MS_DEFAULT;
+    if (request->fingerprint.len > IDP_FINGERPRINT_BYTES_MAX)
+        return fault(err, "fingerprint_len is over 64");
+    if (request->nonce.len > IDP_NONCE_BYTES_MAX)
+        return fault(err, "nonce_len is over 32");
+    if (request->ttl_ms > IDP_TTL_MS_MAX)
+        return fault(err, "ttl_ms is over 366 days");
+    if (request->ttl_ms < request->lease_ms)
+        return fault(err, "ttl_ms is shorter than lease_ms");
+    if (request->wait_ms > IDP_WAIT_MS_MAX)
+        return fault(err, "wait_ms is over 60000");
+    if (args->on_orphan != IDEM_TAKEOVER && args->on_orphan != IDEM_REPORT)
+        return fault(err, "on_orphan is neither IDEM_TAKEOVER nor "
+                          "IDEM_REPORT");
+    return 0;
+}
+
+static int32_t read_complete(const idem_args *args, idp_request *request,
+                             idem_error *err) {
+    request->result = slice_of(args->result, args->result_len);
+    request->ttl_ms = args->ttl_ms;
+    request->class =
+        args->result_class == IDEM_ERROR ? IDP_CLASS_ERROR : IDP_CLASS_SUCCESS;
+    if (request->ttl_ms > IDP_TTL_MS_MAX)
+        return fault(err, "ttl_ms is over 366 days");
+    if (args->result == NULL && args->result_len != 0)
+        return fault(err, "result is NULL, and result_len is not 0");
+    if (args->result_class != IDEM_SUCCESS && args->result_class != IDEM_ERROR)
+        return fault(err, "result_class is neither IDEM_SUCCESS nor "
+                          "IDEM_ERROR");
+    return 0;
+}
+
+static int32_t read_by_method(int32_t method, const idem_args *args,
+                              idp_request *request, idem_error *err) {
+    switch (method) {
+    case IDEM_ACQUIRE:
+        request->method = IDP_ACQUIRE;
+        return read_acquire(args, request, err);
+    case IDEM_COMPLETE:
+        request->method = IDP_COMPLETE;
+        return read_complete(args, request, err);
+    case IDEM_RELEASE:
+        request->method = IDP_RELEASE;
+        request->unbind = args->unbind != 0;
+        return 0;
+    case IDEM_RENEW:
+        request->method = IDP_RENEW;
+        return read_lease(args, request, err);
+    default:
+        request->method = IDP_PEEK;
+        return 0;
+    }
+}
+
+int32_t idem__args_read(int32_t method, const idem_args *args,
+                        const idem__uri *uri, idem__ask *ask, idem_error *err) {
+    memset(ask, 0, sizeof *ask);
+    ask->timeout_ms = uri != NULL ? uri->timeout_ms : IDEM_TIMEOUT_MS_DEFAULT;
+    if (method < IDEM_ACQUIRE || method > IDEM_STATS)
+        return fault(err, "method is none of IDEM_ACQUIRE ... IDEM_STATS");
+    if (args != NULL && args->size < sizeof *args)
+        return fault(err, "args.size is not sizeof(idem_args)");
+    if (args != NULL && args->timeout_ms != 0)
+        ask->timeout_ms = args->timeout_ms;
+    if (method == IDEM_PING || method == IDEM_STATS) {
+        ask->request.method = method == IDEM_PING ? IDP_PING : IDP_STATS;
+        return 0;
+    }
+    if (args == NULL)
+        return fault(err, "args is NULL");
+    ask->request.token =
+        (idp_token){.epoch = get_u64_be(args->token.bytes),
+                    .sequence = get_u64_be(args->token.bytes + 8)};
+    int32_t code = read_name(args, uri, &ask->request, err);
+    if (code == 0)
+        code = read_by_method(method, args, &ask->request, err);
+    ask->timeout_ms += ask->request.wait_ms;
+    return code;
+}

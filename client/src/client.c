@@ -1,0 +1,296 @@
+/* client.c -- the blocking client: which lane a call takes, and what is done
+ * again after a lost connection. Never sends twice what could count twice: a
+ * repeated acquire has its first nonce, all else a token. */
+#include "client/src/client.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/src/answer.h"
+#include "client/src/args.h"
+#include "client/src/greet.h"
+#include "client/src/mem.h"
+
+#define NONCE_BYTES 16
+
+int32_t idem_client_open(const char *uri, idem_client **client,
+                         idem_error *err) {
+    uint64_t seed = 0;
+    *client = NULL;
+    idem_client *made = idem__calloc(sizeof *made);
+    if (made == NULL)
+        return idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
+    int32_t code = idem__uri_parse(uri, &made->uri, err);
+    if (code == 0 && (!idem__random(&seed, sizeof seed) ||
+                      !idem__random(made->nonce_base, NONCE_BYTES)))
+        code = idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
+    if (code != 0) {
+        sodium_memzero(made->uri.secret, sizeof made->uri.secret);
+        idem__free(made);
+        return code;
+    }
+    idem__target_init(&made->target, &made->uri);
+    pthread_mutex_init(&made->lock, NULL);
+    atomic_init(&made->seed, seed);
+    *client = made;
+    return 0;
+}
+
+void idem_client_close(idem_client *client) {
+    if (client == NULL)
+        return;
+    for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
+        idem__lane *lane = atomic_load(&client->lanes[i]);
+        if (lane == NULL)
+            continue;
+        idem__lane_fini(lane);
+        idem__free(lane);
+    }
+    idem__target_fini(&client->target);
+    pthread_mutex_destroy(&client->lock);
+    sodium_memzero(client->uri.secret, sizeof client->uri.secret);
+    idem__free(client);
+}
+
+static idem__lane *make_lane(idem_client *client, uint32_t shard) {
+    int32_t asked =
+        client->uri.shard_aware ? (int32_t)shard : client->uri.shard;
+    pthread_mutex_lock(&client->lock);
+    idem__lane *lane = atomic_load(&client->lanes[shard]);
+    if (lane == NULL && (lane = idem__alloc(sizeof *lane)) != NULL) {
+        idem__lane_init(lane, &client->target, asked,
+                        atomic_fetch_add(&client->seed, 0x9e3779b97f4a7c15u));
+        atomic_store(&client->lanes[shard], lane);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return lane;
+}
+
+/* NULL: no memory. */
+static idem__lane *lane_of(idem_client *client, uint32_t shard) {
+    idem__lane *lane =
+        atomic_load_explicit(&client->lanes[shard], memory_order_acquire);
+    return lane != NULL ? lane : make_lane(client, shard);
+}
+
+/* A nonce is this client's random base plus a count, so that drawing one is no
+ * system call. */
+static void draw_nonce(idem_client *client, uint8_t nonce[NONCE_BYTES]) {
+    uint64_t half = 0;
+    memcpy(nonce, client->nonce_base, NONCE_BYTES);
+    memcpy(&half, nonce + 8, sizeof half);
+    half += atomic_fetch_add_explicit(&client->nonces_drawn, 1,
+                                      memory_order_relaxed);
+    memcpy(nonce + 8, &half, sizeof half);
+}
+
+/* One call with all its attempts. */
+typedef struct errand {
+    idem_client *client;
+    idp_request request; /* as it was asked */
+    uint64_t start_ms;
+    uint64_t deadline_ms;
+    idem_answer *answer;
+    bool unsure;           /* an attempt may have taken effect, unheard */
+    idem__backoff backoff; /* between refusals that are tried again */
+    idem_error why;        /* of the last attempt */
+} errand;
+
+/* Makes the first connection, which tells how many shards there are. */
+static int32_t learn(errand *call) {
+    idem__lane *lane = lane_of(call->client, 0);
+    if (lane == NULL)
+        return idem__fail(&call->why, IDEM_E_MEMORY, "no memory for a lane");
+    pthread_mutex_lock(&lane->lock);
+    int32_t code = idem__lane_up(lane, call->deadline_ms, &call->why);
+    pthread_mutex_unlock(&lane->lock);
+    return code;
+}
+
+static int32_t route(errand *call, idem__lane **lane) {
+    const idp_request *request = &call->request;
+    uint32_t shard = 0;
+    while (!idem__target_route(&call->client->target, request->ns, request->key,
+                               &shard)) {
+        int32_t code = learn(call);
+        if (code != 0)
+            return code;
+    }
+    *lane = lane_of(call->client, shard);
+    if (*lane == NULL)
+        return idem__fail(&call->why, IDEM_E_MEMORY, "no memory for a lane");
+    return 0;
+}
+
+static int32_t attempt(errand *call, idem__waiter *waiter, uint64_t now_ms) {
+    idem__lane *lane = NULL;
+    int32_t code = route(call, &lane);
+    if (code != 0)
+        return code;
+    idp_request request = call->request;
+    uint64_t gone_ms = now_ms - call->start_ms;
+    request.wait_ms =
+        gone_ms < request.wait_ms ? request.wait_ms - (uint32_t)gone_ms : 0;
+    code = idem__lane_call(lane, waiter, &request);
+    if (code == 0 && waiter->trimmed && call->answer != NULL)
+        call->answer->kept = 0;
+    return code;
+}
+
+/* Whether another server, or this one a little later, may answer. */
+static bool is_worth_another(errand *call, const idem__waiter *waiter,
+                             int32_t code) {
+    idem__target *target = &call->client->target;
+    switch (code) {
+    case IDEM_E_LOST:
+        call->unsure |= waiter->sent;
+        return true; /* the lane pauses before it connects again */
+    case IDEM_E_NOT_PRIMARY:
+        idem__target_redirect(target, waiter->serial, waiter->redirect,
+                              strcspn(waiter->redirect, " "));
+        break;
+    case IDEM_E_SHUTTING_DOWN:
+        idem__target_failed(target, waiter->serial);
+        break;
+    default:
+        return false;
+    }
+    uint32_t pause_ms = idem__backoff_pause_ms(&call->backoff, 1);
+    call->backoff.attempts++;
+    if (idem_now_ms() + pause_ms >= call->deadline_ms)
+        return false;
+    struct timespec pause = {.tv_sec = pause_ms / 1000,
+                             .tv_nsec = (long)(pause_ms % 1000) * 1000000};
+    if (pause_ms > 0)
+        nanosleep(&pause, NULL);
+    return true;
+}
+
+/* An attempt that may have taken effect outweighs what a later one says. */
+static int32_t conclude(const errand *call, int32_t code, idem_error *err) {
+    if (call->unsure && idem_error_assume(code) != IDEM_ASSUME_UNKNOWN)
+        return idem__fail_at(
+            err, IDEM_E_LOST,
+            (idem__where){call->why.endpoint, call->why.os_error},
+            "the connection was lost before the answer, and "
+            "then: %.250s",
+            call->why.text);
+    idem__error_copy(err, &call->why);
+    return code;
+}
+
+static int32_t carry_out(errand *call, idem_error *err) {
+    uint64_t now_ms = call->start_ms;
+    for (;;) {
+        idem__waiter waiter; /* the lane sets the rest */
+        waiter.op.pending = false;
+        waiter.op.deadline_ms = call->deadline_ms;
+        waiter.parked = false;
+        waiter.sent = false;
+        waiter.trimmed = false;
+        waiter.now_ms = now_ms;
+        waiter.serial = 0;
+        waiter.redirect[0] = '\0';
+        waiter.answer = call->answer;
+        waiter.err = &call->why;
+        int32_t code = attempt(call, &waiter, now_ms);
+        if (code == 0)
+            return 0;
+        if (!is_worth_another(call, &waiter, code)) {
+            idem__answer_clear(call->answer);
+            return conclude(call, code, err);
+        }
+        now_ms = idem_now_ms();
+    }
+}
+
+static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
+    call->client = client;
+    call->start_ms = idem_now_ms();
+    call->deadline_ms = call->start_ms + timeout_ms;
+    call->unsure = false;
+    call->why.size = sizeof call->why;
+    call->why.code = 0;
+    call->why.text[0] = '\0';
+    call->why.endpoint[0] = '\0';
+    call->why.os_error = 0;
+}
+
+int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
+                  idem_answer *answer, idem_error *err) {
+    uint8_t nonce[NONCE_BYTES];
+    idem__ask ask;
+    int32_t code = idem__answer_check(answer, err);
+    if (code != 0)
+        return code;
+    idem__answer_clear(answer);
+    code = idem__args_read(method, args, &client->uri, &ask, err);
+    if (code != 0)
+        return code;
+    if (method == IDEM_ACQUIRE && ask.request.nonce.len == 0) {
+        draw_nonce(client, nonce);
+        ask.request.nonce = (idp_slice){nonce, sizeof nonce};
+    }
+    errand call;
+    begin(&call, client, ask.timeout_ms);
+    call.request = ask.request;
+    call.answer = answer;
+    idem__backoff_init(&call.backoff, call.start_ms ^ (uintptr_t)&call);
+    return carry_out(&call, err);
+}
+
+int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
+                         idem_info *info, idem_error *err) {
+    if (info == NULL || info->size < sizeof *info)
+        return idem__fail(err, IDEM_E_ARGUMENT,
+                          "info.size is not sizeof(idem_info)");
+    errand call;
+    begin(&call, client, timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms);
+    int32_t code = learn(&call);
+    if (code != 0) {
+        idem__error_copy(err, &call.why);
+        return code;
+    }
+    idem__lane *lane = lane_of(client, 0);
+    pthread_mutex_lock(&lane->lock);
+    idem__info_fill(&lane->hello, lane->endpoint.name, info);
+    pthread_mutex_unlock(&lane->lock);
+    return 0;
+}
+
+int32_t idem_acquire(idem_client *client, const idem_args *args,
+                     idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_ACQUIRE, args, answer, err);
+}
+
+int32_t idem_complete(idem_client *client, const idem_args *args,
+                      idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_COMPLETE, args, answer, err);
+}
+
+int32_t idem_release(idem_client *client, const idem_args *args,
+                     idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_RELEASE, args, answer, err);
+}
+
+int32_t idem_renew(idem_client *client, const idem_args *args,
+                   idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_RENEW, args, answer, err);
+}
+
+int32_t idem_peek(idem_client *client, const idem_args *args,
+                  idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_PEEK, args, answer, err);
+}
+
+int32_t idem_ping(idem_client *client, const idem_args *args,
+                  idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_PING, args, answer, err);
+}
+
+int32_t idem_stats(idem_client *client, const idem_args *args,
+                   idem_answer *answer, idem_error *err) {
+    return idem_call(client, IDEM_STATS, args, answer, err);
+}

@@ -1,0 +1,17 @@
+/* client.h -- what an idem_client is made of. */
+#ifndef IDEM_CLIENT_H
+#define IDEM_CLIENT_H
+
+#include "client/src/lane.h"
+
+struct idem_client {
+    idem__uri uri;
+    idem__target target;
+    pthread_mutex_t lock;                        /* of the making of lanes */
+    _Atomic(idem__lane *) lanes[IDP_SHARDS_MAX]; /* made when first used */
+    uint8_t nonce_base[IDP_NONCE_BYTES_MAX / 2];
+    _Atomic uint64_t nonces_drawn;
+    _Atomic uint64_t seed;
+};
+
+#endif

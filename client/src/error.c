@@ -1,0 +1,106 @@
+/* error.c -- the list of errors as names, texts and assumptions, and the
+ * making of sentences. No key, result or secret ever goes into one. */
+#include "client/src/error.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The server's words keep their numbers, so that mapping them is no work. */
+#define X(name, number, text) \
+    static_assert((int)IDEM_E_##name == (int)IDP_E_##name, "one list");
+IDP_ERRORS(X)
+#undef X
+
+typedef struct row {
+    int32_t code;
+    int32_t assume;
+    const char *name;
+    const char *text;
+} row;
+
+static const row rows[] = {{0, 0, "OK", "it worked"},
+#define X(name, code, assume, text) {code, IDEM_ASSUME_##assume, #name, text},
+                           IDEM_ERRORS(X)
+#undef X
+};
+
+static const row *find(int32_t code) {
+    static const row unknown = {1, IDEM_ASSUME_UNKNOWN, "UNKNOWN",
+                                "no error of this version"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].code == code)
+            return &rows[i];
+    return &unknown;
+}
+
+const char *idem_error_name(int32_t code) {
+    return find(code)->name;
+}
+
+const char *idem_error_text(int32_t code) {
+    return find(code)->text;
+}
+
+int32_t idem_error_assume(int32_t code) {
+    return find(code)->assume;
+}
+
+void idem__error_copy(idem_error *to, const idem_error *from) {
+    if (to == NULL || to == from)
+        return;
+    size_t size = to->size < sizeof *from ? to->size : sizeof *from;
+    if (size < offsetof(idem_error, code) + sizeof to->code)
+        return;
+    uint32_t told = to->size;
+    memcpy(to, from, size);
+    to->size = told;
+}
+
+static void fill(idem_error *err, int32_t code, idem__where where,
+                 const char *format, va_list args) {
+    idem_error made = {.size = sizeof made,
+                       .code = code,
+                       .assume = idem_error_assume(code),
+                       .os_error = where.os_error};
+    if (where.endpoint != NULL)
+        snprintf(made.endpoint, sizeof made.endpoint, "%s", where.endpoint);
+    vsnprintf(made.text, sizeof made.text, format, args);
+    idem__error_copy(err, &made);
+}
+
+int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...) {
+    if (err == NULL)
+        return code;
+    va_list args;
+    va_start(args, format);
+    fill(err, code, (idem__where){0}, format, args);
+    va_end(args);
+    return code;
+}
+
+int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
+                      const char *format, ...) {
+    if (err == NULL)
+        return code;
+    va_list args;
+    va_start(args, format);
+    fill(err, code, where, format, args);
+    va_end(args);
+    return code;
+}
+
+int32_t idem__fail_reply(idem_error *err, const char *endpoint,
+                         const idp_reply *reply) {
+    char said[IDP_ERROR_TEXT_BYTES_MAX + 1];
+    size_t len = 0;
+    for (; len < reply->text.len && len < sizeof said - 1; len++) {
+        uint8_t c = reply->text.ptr[len];
+        said[len] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+    }
+    said[len] = '\0';
+    int32_t code = reply->error != 0 ? (int32_t)reply->error : IDEM_E_SERVER;
+    return idem__fail_at(err, code, (idem__where){.endpoint = endpoint},
+                         "%s refused the call: %s", endpoint, said);
+}

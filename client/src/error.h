@@ -1,0 +1,28 @@
+/* error.h -- filling an idem_error, for the library's own files. */
+#ifndef IDEM_ERROR_H
+#define IDEM_ERROR_H
+
+#include "client/include/idemclient.h"
+#include "proto/reply.h"
+
+/* Where an error happened. */
+typedef struct idem__where {
+    const char *endpoint; /* NULL: none was involved */
+    int os_error;         /* errno, or 0 */
+} idem__where;
+
+/* Writes err (NULL is allowed) with a sentence, and returns code. */
+int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
+                      const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The public code of an error reply, and its sentence. */
+int32_t idem__fail_reply(idem_error *err, const char *endpoint,
+                         const idp_reply *reply);
+
+/* Hands an error on to a caller whose struct may be of another size. */
+void idem__error_copy(idem_error *to, const idem_error *from);
+
+#endif

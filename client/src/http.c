@@ -1,0 +1,222 @@
+/* http.c -- what an answer is in HTTP, and the Idempotency-Key header, after
+ * draft-ietf-httpapi-idempotency-key-header, RFC 8941 and RFC 9457. Pure. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/include/idemclient.h"
+
+static bool is_visible(char c) {
+    return c > ' ' && c <= '~';
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+/* One character of the key goes to its place, if there is one. */
+static void put(char c, char *key, size_t key_cap, size_t *key_len) {
+    if (*key_len < key_cap)
+        key[*key_len] = c;
+    (*key_len)++;
+}
+
+/* An sf-string between its quotes; a parameter behind it (";...") is none of
+ * ours and makes it malformed, like anything else. */
+static bool read_quoted(const char *value, size_t len, char *key,
+                        size_t key_cap, size_t *key_len) {
+    size_t i = 1;
+    for (; i < len && value[i] != '"'; i++) {
+        char c = value[i];
+        if (c == '\\') {
+            i++;
+            if (i == len || (value[i] != '"' && value[i] != '\\'))
+                return false;
+            c = value[i];
+        }
+        if (!is_visible(c))
+            return false;
+        put(c, key, key_cap, key_len);
+    }
+    return i + 1 == len;
+}
+
+static bool read_bare(const char *value, size_t len, char *key, size_t key_cap,
+                      size_t *key_len) {
+    for (size_t i = 0; i < len; i++) {
+        if (!is_visible(value[i]) || value[i] == '"')
+            return false;
+        put(value[i], key, key_cap, key_len);
+    }
+    return true;
+}
+
+int32_t idem_http_key(const char *value, size_t value_len, char *key,
+                      size_t key_cap, size_t *key_len) {
+    *key_len = 0;
+    if (value == NULL)
+        return IDEM_E_KEY_MISSING;
+    while (value_len > 0 && is_blank(value[0])) {
+        value++;
+        value_len--;
+    }
+    while (value_len > 0 && is_blank(value[value_len - 1]))
+        value_len--;
+    size_t len = 0;
+    bool quoted = value_len > 0 && value[0] == '"';
+    bool well = quoted ? read_quoted(value, value_len, key, key_cap, &len)
+                       : read_bare(value, value_len, key, key_cap, &len);
+    if (!well || len == 0 || len > IDEM_HTTP_KEY_BYTES_MAX)
+        return IDEM_E_KEY_MALFORMED;
+    if (len > key_cap)
+        return IDEM_E_SPACE;
+    *key_len = len;
+    return 0;
+}
+
+/* A status with its phrase, and what to tell the client's programmer. */
+typedef struct problem {
+    int32_t status;
+    const char *title; /* of the status, as "about:blank" asks for it */
+    const char *outcome;
+    const char *detail;
+} problem;
+
+static const char BAD_REQUEST[] = "Bad Request";
+static const char CONFLICT[] = "Conflict";
+static const char UNPROCESSABLE[] = "Unprocessable Content";
+static const char SERVER_ERROR[] = "Internal Server Error";
+static const char UNAVAILABLE[] = "Service Unavailable";
+
+static int32_t tell(const problem *what, char *body, size_t body_cap,
+                    idem_http *http) {
+    http->status = what->status;
+    http->content_type = "application/problem+json";
+    if (body == NULL && body_cap == 0)
+        return 0;
+    int len =
+        snprintf(body, body_cap,
+                 "{\"type\":\"about:blank\",\"title\":\"%s\","
+                 "\"status\":%d,\"detail\":\"%s\",\"outcome\":\"%s\"}",
+                 what->title, (int)what->status, what->detail, what->outcome);
+    if (len < 0 || (size_t)len >= body_cap) {
+        http->content_type = NULL;
+        return IDEM_E_SPACE;
+    }
+    http->body_len = (size_t)len;
+    return 0;
+}
+
+static uint32_t seconds_up(uint64_t ms) {
+    uint64_t seconds = (ms + 999) / 1000;
+    return seconds == 0 ? 1 : (uint32_t)seconds;
+}
+
+static bool clear(idem_http *http) {
+    if (http == NULL || http->size < sizeof *http)
+        return false;
+    *http = (idem_http){.size = http->size};
+    return true;
+}
+
+static const problem in_progress = {
+    409, CONFLICT, "in_progress",
+    "A request with this Idempotency-Key is being processed."};
+static const problem orphaned = {
+    409, CONFLICT, "orphaned",
+    "An earlier request with this Idempotency-Key ended in an unknown state."};
+static const problem mismatch = {
+    422, UNPROCESSABLE, "mismatch",
+    "This Idempotency-Key was used with a different request."};
+static const problem released = {
+    503, UNAVAILABLE, "released",
+    "The request failed without an effect and may be sent again."};
+static const problem left = {
+    503, UNAVAILABLE, "left",
+    "It is not known whether the request had an effect; send it again with "
+    "the same Idempotency-Key."};
+static const problem lost = {500, SERVER_ERROR, "stale",
+                             "Another request took this Idempotency-Key over."};
+
+int32_t idem_http_from_answer(const idem_answer *answer, char *body,
+                              size_t body_cap, idem_http *http) {
+    if (!clear(http) || answer == NULL)
+        return IDEM_E_ARGUMENT;
+    switch (answer->outcome) {
+    case IDEM_ACQUIRED:
+        return 0;
+    case IDEM_REPLAY:
+        http->replayed = 1;
+        http->status = 200;
+        return 0;
+    case IDEM_COMPLETED:
+        http->status = 200;
+        return 0;
+    case IDEM_IN_PROGRESS:
+        http->retry_after_s = seconds_up(answer->lease_left_ms);
+        return tell(&in_progress, body, body_cap, http);
+    case IDEM_ORPHANED:
+        return tell(&orphaned, body, body_cap, http);
+    case IDEM_MISMATCH:
+        return tell(&mismatch, body, body_cap, http);
+    case IDEM_RELEASED:
+        http->retry_after_s = 1;
+        return tell(&released, body, body_cap, http);
+    case IDEM_LEFT:
+        http->retry_after_s = seconds_up(answer->lease_left_ms);
+        return tell(&left, body, body_cap, http);
+    case IDEM_STALE:
+    case IDEM_UNKNOWN:
+        return tell(&lost, body, body_cap, http);
+    default:
+        return IDEM_E_ARGUMENT;
+    }
+}
+
+static const problem missing = {
+    400, BAD_REQUEST, "key_missing",
+    "This operation needs an Idempotency-Key header."};
+static const problem malformed = {
+    400, BAD_REQUEST, "key_malformed",
+    "The Idempotency-Key must be a string of 1 to 255 visible ASCII "
+    "characters."};
+static const problem not_recorded = {
+    500, SERVER_ERROR, "not_recorded",
+    "The request was carried out, but its answer could not be stored."};
+static const problem unavailable = {
+    503, UNAVAILABLE, "unavailable",
+    "Whether this request was seen before can't be told now; send it again "
+    "with the same Idempotency-Key."};
+static const problem failed = {
+    500, SERVER_ERROR, "error",
+    "The request could not be checked against its Idempotency-Key."};
+
+int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
+                             idem_http *http) {
+    if (!clear(http))
+        return IDEM_E_ARGUMENT;
+    switch (code) {
+    case IDEM_E_KEY_MISSING:
+        return tell(&missing, body, body_cap, http);
+    case IDEM_E_KEY_MALFORMED:
+        return tell(&malformed, body, body_cap, http);
+    case IDEM_E_NOT_RECORDED:
+        return tell(&not_recorded, body, body_cap, http);
+    case IDEM_E_LIMIT:
+    case IDEM_E_NO_MEMORY:
+    case IDEM_E_NOT_PRIMARY:
+    case IDEM_E_UNREPLICATED:
+    case IDEM_E_SHUTTING_DOWN:
+    case IDEM_E_MEMORY:
+    case IDEM_E_CONNECT:
+    case IDEM_E_TIMEOUT_UNSENT:
+    case IDEM_E_CLOSED:
+    case IDEM_E_BUSY:
+    case IDEM_E_TIMEOUT:
+    case IDEM_E_LOST:
+        http->retry_after_s = 1;
+        return tell(&unavailable, body, body_cap, http);
+    default:
+        return tell(&failed, body, body_cap, http);
+    }
+}

@@ -1,0 +1,96 @@
+/* lane.h -- one connection that any number of threads share.
+ *
+ * There is no thread behind it. Two roles are open to whoever waits on a lane:
+ * the sender sends all that is queued, the reader reads and hands each reply to
+ * its waiter. A thread takes what role is vacant; one whose own answer has come
+ * leaves and offers what it did to a thread that still waits. A thread that is
+ * alone does both, and costs one send and one recv per call. */
+#ifndef IDEM_LANE_H
+#define IDEM_LANE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "client/src/backoff.h"
+#include "client/src/error.h"
+#include "client/src/target.h"
+#include "client/src/wire.h"
+
+typedef enum idem__lane_state {
+    IDEM__LANE_DOWN,    /* no descriptor */
+    IDEM__LANE_DIALING, /* one thread connects, the rest wait for `changed` */
+    IDEM__LANE_UP,
+    IDEM__LANE_BROKEN /* until sender and reader have let go of it */
+} idem__lane_state;
+
+typedef struct idem__lane {
+    idem__target *target;
+    const idem__uri *uri;
+    int32_t shard;        /* -1: any */
+    pthread_mutex_t lock; /* of all that follows, with the exceptions told */
+    pthread_cond_t changed;
+    idem__lane_state state;
+    int fd;
+    bool sending;
+    bool reading;
+    uint32_t full;        /* threads that wait for a place under pending_max */
+    uint32_t woken;       /* threads that were answered and may be back soon */
+    uint64_t serial;      /* the target's, when it was connected */
+    uint64_t read_bytes;  /* ever */
+    uint64_t retry_at_ms; /* DOWN: no attempt before */
+    idem__backoff backoff;
+    idem__wire wire;     /* wire.in is the reader's */
+    idem__buffer flying; /* the sender's: what is being sent */
+    idp_hello hello;
+    idem__endpoint endpoint; /* that it is or was connected to */
+    idem_error why;          /* DOWN: the last attempt's failure */
+} idem__lane;
+
+/* One call's wait on a lane. */
+typedef struct idem__waiter {
+    idem__op op; /* first: the wire knows only this */
+    _Atomic uint32_t word;
+    bool parked;        /* sleeps, and may be offered a role */
+    bool sent;          /* failed: the server may have seen it */
+    bool trimmed;       /* its result was over the server's limit */
+    int32_t code;       /* once it is settled */
+    uint64_t now_ms;    /* as its thread last read the clock */
+    uint64_t read_mark; /* lane->read_bytes when it was queued */
+    uint64_t queued_ms;
+    uint64_t serial;     /* of the server that it was asked of */
+    idem_answer *answer; /* filled by the reader; may be NULL */
+    idem_error *err;     /* the same; not NULL */
+    char redirect[128];  /* NOT_PRIMARY: where it sends us */
+} idem__waiter;
+
+/* seed: of the random pauses. */
+void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
+                     uint64_t seed);
+void idem__lane_fini(idem__lane *lane);
+
+/* Sends the request and waits for its answer, connecting first if need be.
+ * waiter.op.deadline_ms, now_ms, answer and err are set by the caller. Returns
+ * 0 or a code, with waiter.sent saying what may have happened when it is
+ * LOST or TIMEOUT. The request's result is taken out when it is over what the
+ * server keeps. */
+int32_t idem__lane_call(idem__lane *lane, idem__waiter *waiter,
+                        idp_request *request);
+
+/* lane_up.c: whether a call may be queued at once; the lock is held. */
+bool idem__lane_is_open(const idem__lane *lane);
+
+/* lane_up.c: connects if need be; the lock is held. 0, or a code with err
+ * filled; IDEM_E_LOST: the server has no such shard now, route again. */
+int32_t idem__lane_up(idem__lane *lane, uint64_t deadline_ms, idem_error *err);
+
+/* lane_up.c: the connection is lost; every call on it hears so. The lock is
+ * held. */
+void idem__lane_break(idem__lane *lane, int os_error, const char *why);
+
+/* lane_up.c: the sender or the reader has let go; the lock is held. */
+void idem__lane_let_go(idem__lane *lane);
+
+/* lane.c: the call is over, its thread may go on; the last touch of it. */
+void idem__waiter_settle(idem__waiter *waiter, int32_t code);
+
+#endif

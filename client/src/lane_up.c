@@ -1,0 +1,209 @@
+/* lane_up.c -- a lane's connection coming and going. How calls travel on it
+ * is in lane.c. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/src/greet.h"
+#include "client/src/lane.h"
+#include "client/src/socket.h"
+
+/* A blocking recv returns at least so often; a wait that is shorter polls. */
+#define RECV_MS 250u
+
+void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
+                     uint64_t seed) {
+    memset(lane, 0, sizeof *lane);
+    lane->target = target;
+    lane->uri = target->uri;
+    lane->shard = shard;
+    lane->fd = -1;
+    lane->state = IDEM__LANE_DOWN;
+    pthread_mutex_init(&lane->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&lane->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    idem__wire_init(&lane->wire);
+    idem__backoff_init(&lane->backoff, seed);
+}
+
+void idem__lane_fini(idem__lane *lane) {
+    if (lane->fd >= 0)
+        close(lane->fd);
+    idem__wire_fini(&lane->wire);
+    idem__buffer_fini(&lane->flying);
+    pthread_cond_destroy(&lane->changed);
+    pthread_mutex_destroy(&lane->lock);
+}
+
+static void wait_changed(idem__lane *lane, uint64_t until_ms) {
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    pthread_cond_timedwait(&lane->changed, &lane->lock, &until);
+}
+
+void idem__lane_let_go(idem__lane *lane) {
+    if (lane->state != IDEM__LANE_BROKEN || lane->sending || lane->reading)
+        return;
+    close(lane->fd);
+    lane->fd = -1;
+    idem__wire_reset(&lane->wire);
+    idem__buffer_reset(&lane->flying);
+    lane->state = IDEM__LANE_DOWN;
+    lane->retry_at_ms =
+        idem_now_ms() +
+        idem__backoff_pause_ms(&lane->backoff, lane->uri->endpoints_count);
+    pthread_cond_broadcast(&lane->changed);
+}
+
+void idem__lane_break(idem__lane *lane, int os_error, const char *why) {
+    if (lane->state != IDEM__LANE_UP)
+        return;
+    lane->state = IDEM__LANE_BROKEN;
+    lane->woken = 0;
+    shutdown(lane->fd, SHUT_RDWR); /* wakes the sender and the reader */
+    while (lane->wire.calls.first != NULL) {
+        idem__op *op = lane->wire.calls.first;
+        idem__waiter *waiter = (idem__waiter *)op;
+        idem__calls_remove(&lane->wire.calls, op);
+        waiter->sent = idem__wire_was_sent(&lane->wire, op);
+        idem__fail_at(waiter->err, IDEM_E_LOST,
+                      (idem__where){lane->endpoint.name, os_error},
+                      "the connection to %s was lost before the answer: %s",
+                      lane->endpoint.name, why);
+        idem__waiter_settle(waiter, IDEM_E_LOST);
+    }
+    idem__lane_let_go(lane);
+}
+
+/* Without the lock: nobody else touches a lane that is DIALING. */
+static int dial(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
+    uint64_t limit_ms = idem_now_ms() + lane->uri->connect_timeout_ms;
+    idem__greet greet = {.uri = lane->uri,
+                         .endpoint = &lane->endpoint,
+                         .shard = lane->shard,
+                         .deadline_ms =
+                             deadline_ms < limit_ms ? deadline_ms : limit_ms};
+    int fd = idem__greet_server(&greet, &lane->wire, &lane->hello, err);
+    if (fd >= 0 && !idem__make_blocking(fd, RECV_MS)) {
+        idem__fail(err, IDEM_E_CONNECT, "can't set up a socket: %s",
+                   strerror(errno));
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A server with fewer threads than there were refuses the higher shards. */
+static bool is_shard_gone(const idem__lane *lane, const idem_error *why) {
+    return why->code == IDEM_E_BAD_REQUEST && lane->shard > 0;
+}
+
+static void dialed(idem__lane *lane, int fd, const idem_error *err) {
+    if (fd >= 0) {
+        lane->fd = fd;
+        lane->state = IDEM__LANE_UP;
+        lane->why.code = 0;
+        idem__target_learn(lane->target, &lane->hello);
+    } else {
+        idem__wire_reset(&lane->wire);
+        lane->state = IDEM__LANE_DOWN;
+        lane->why = *err;
+        lane->retry_at_ms =
+            idem_now_ms() +
+            idem__backoff_pause_ms(&lane->backoff, lane->uri->endpoints_count);
+        if (is_shard_gone(lane, err))
+            idem__target_unlearn(lane->target, lane->serial);
+        else
+            idem__target_failed(lane->target, lane->serial);
+    }
+    pthread_cond_broadcast(&lane->changed);
+}
+
+/* What doesn't get better by trying on. */
+static bool is_final(int32_t code) {
+    return code == IDEM_E_DENIED || code == IDEM_E_MEMORY ||
+           code == IDEM_E_BAD_REQUEST || code == IDEM_E_UNKNOWN_METHOD;
+}
+
+static int32_t attempt(idem__lane *lane, uint64_t deadline_ms,
+                       idem_error *err) {
+    idem_error why = {.size = sizeof why};
+    lane->state = IDEM__LANE_DIALING;
+    lane->backoff.attempts++;
+    lane->serial = idem__target_get(lane->target, &lane->endpoint);
+    pthread_mutex_unlock(&lane->lock);
+    int fd = dial(lane, deadline_ms, &why);
+    pthread_mutex_lock(&lane->lock);
+    dialed(lane, fd, &why);
+    if (fd >= 0 || !is_final(why.code))
+        return 0;
+    idem__error_copy(err, &why);
+    return is_shard_gone(lane, &why) ? IDEM_E_LOST : why.code;
+}
+
+static int32_t give_up(const idem__lane *lane, idem_error *err) {
+    if (lane->why.code == 0)
+        return idem__fail(err, IDEM_E_TIMEOUT_UNSENT,
+                          "the deadline passed before a connection to %s was "
+                          "there; nothing was sent",
+                          lane->endpoint.name);
+    idem__error_copy(err, &lane->why);
+    return lane->why.code;
+}
+
+static int32_t connect_lane(idem__lane *lane, uint64_t deadline_ms,
+                            idem_error *err) {
+    while (lane->state != IDEM__LANE_UP) {
+        uint64_t now_ms = idem_now_ms();
+        if (now_ms >= deadline_ms)
+            return give_up(lane, err);
+        uint64_t until_ms = deadline_ms;
+        if (lane->state == IDEM__LANE_DOWN && now_ms >= lane->retry_at_ms) {
+            int32_t code = attempt(lane, deadline_ms, err);
+            if (code != 0)
+                return code;
+            continue;
+        }
+        if (lane->state == IDEM__LANE_DOWN && lane->retry_at_ms < until_ms)
+            until_ms = lane->retry_at_ms;
+        wait_changed(lane, until_ms);
+    }
+    return 0;
+}
+
+static bool is_full(const idem__lane *lane) {
+    return lane->hello.pending_max > 0 &&
+           lane->wire.calls.count >= lane->hello.pending_max;
+}
+
+bool idem__lane_is_open(const idem__lane *lane) {
+    return lane->state == IDEM__LANE_UP &&
+           lane->serial == atomic_load(&lane->target->serial) && !is_full(lane);
+}
+
+int32_t idem__lane_up(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
+    uint64_t serial = atomic_load(&lane->target->serial);
+    if (lane->state == IDEM__LANE_UP && lane->serial != serial)
+        idem__lane_break(lane, 0, "the client has moved to another server");
+    for (;;) {
+        int32_t code = connect_lane(lane, deadline_ms, err);
+        if (code != 0)
+            return code;
+        if (!is_full(lane))
+            return 0;
+        if (idem_now_ms() >= deadline_ms)
+            return idem__fail(err, IDEM_E_TIMEOUT_UNSENT,
+                              "the deadline passed while other calls filled "
+                              "the connection to %s; nothing was sent",
+                              lane->endpoint.name);
+        lane->full++;
+        wait_changed(lane, deadline_ms);
+        lane->full--;
+    }
+}

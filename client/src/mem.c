@@ -1,0 +1,27 @@
+/* mem.c -- the allocator and its hook. Nothing else in the library calls
+ * malloc. */
+#include "client/src/mem.h"
+
+#include <stdlib.h>
+
+bool (*idem__mem_refuse)(void);
+
+static bool refused(void) {
+    return idem__mem_refuse != NULL && idem__mem_refuse();
+}
+
+void *idem__alloc(size_t bytes) {
+    return refused() ? NULL : malloc(bytes);
+}
+
+void *idem__calloc(size_t bytes) {
+    return refused() ? NULL : calloc(1, bytes);
+}
+
+void *idem__realloc(void *block, size_t bytes) {
+    return refused() ? NULL : realloc(block, bytes);
+}
+
+void idem__free(void *block) {
+    free(block);
+}

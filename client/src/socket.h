@@ -1,0 +1,35 @@
+/* socket.h -- descriptors: names to addresses, addresses to connections. */
+#ifndef IDEM_SOCKET_H
+#define IDEM_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "client/src/uri.h"
+
+#define IDEM__ADDRS_MAX 8
+
+typedef struct idem__addr {
+    struct sockaddr_storage storage;
+    socklen_t len;
+} idem__addr;
+
+/* The addresses of an endpoint. Returns how many; 0 when there are none, and
+ * *why says so (static storage). Blocks only for a host that is a name. */
+uint32_t idem__resolve(const idem__endpoint *endpoint,
+                       idem__addr addrs[IDEM__ADDRS_MAX], const char **why);
+
+/* A non-blocking descriptor with a connect under way or done; -1 and errno. It
+ * is connected once it is writable and idem__dial_error is 0. */
+int idem__dial(const idem__addr *addr);
+int idem__dial_error(int fd);
+
+/* Waits until fd is ready for events or the time is over: 1, or 0. A negative
+ * time counts as none. */
+int idem__poll(int fd, short events, int64_t timeout_ms);
+
+/* Makes it blocking, with this limit on each recv. */
+bool idem__make_blocking(int fd, uint32_t recv_ms);
+
+#endif

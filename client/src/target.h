@@ -1,0 +1,49 @@
+/* target.h -- which server a client's lanes talk to, and what it said of
+ * itself. Shared by all threads of a client; it locks itself. */
+#ifndef IDEM_TARGET_H
+#define IDEM_TARGET_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "client/src/uri.h"
+#include "proto/reply.h"
+
+typedef struct idem__target {
+    const idem__uri *uri;
+    /* Grows whenever the server changes: a lane that was connected under
+     * another serial belongs to another server. */
+    _Atomic uint64_t serial;
+    pthread_mutex_t lock; /* of what follows */
+    uint32_t index;       /* into uri->endpoints */
+    bool has_redirect;
+    idem__endpoint redirect; /* where NOT_PRIMARY sent us */
+    uint32_t shards;         /* 0: not known yet */
+    uint8_t hash_key[IDP_HASH_KEY_BYTES];
+} idem__target;
+
+void idem__target_init(idem__target *target, const idem__uri *uri);
+void idem__target_fini(idem__target *target);
+
+/* The server to connect to now; returns the serial that goes with it. */
+uint64_t idem__target_get(idem__target *target, idem__endpoint *endpoint);
+
+/* The one with this serial can't be reached, or wants no more calls: the next
+ * one's turn. Nothing happens when another thread was first. */
+void idem__target_failed(idem__target *target, uint64_t serial);
+
+/* It named the primary ("host:port"); what is no endpoint counts as failed. */
+void idem__target_redirect(idem__target *target, uint64_t serial,
+                           const char *text, size_t len);
+
+/* What hello told. */
+void idem__target_learn(idem__target *target, const idp_hello *hello);
+/* It no longer is what it told: every lane greets it anew. */
+void idem__target_unlearn(idem__target *target, uint64_t serial);
+
+/* The shard that owns the key; 0 without a key. False while it is not known
+ * how many there are. */
+bool idem__target_route(idem__target *target, idp_slice ns, idp_slice key,
+                        uint32_t *shard);
+
+#endif

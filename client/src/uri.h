@@ -1,0 +1,44 @@
+/* uri.h -- where to connect to and as whom, read from a URI. */
+#ifndef IDEM_URI_H
+#define IDEM_URI_H
+
+#include <stdbool.h>
+
+#include "client/include/idemclient.h"
+#include "proto/terms.h"
+
+#define IDEM__ENDPOINTS_MAX  16
+#define IDEM__HOST_BYTES_MAX 256 /* a name has 253, a socket path 107 */
+
+typedef struct idem__endpoint {
+    bool is_unix;
+    uint16_t port;
+    char host[IDEM__HOST_BYTES_MAX]; /* or the path of the unix socket */
+    char name[128];                  /* for messages: "127.0.0.1:7117" */
+} idem__endpoint;
+
+typedef struct idem__uri {
+    idem__endpoint endpoints[IDEM__ENDPOINTS_MAX];
+    uint32_t endpoints_count;
+    uint32_t timeout_ms;
+    uint32_t connect_timeout_ms;
+    int32_t shard; /* -1: not asked for */
+    bool shard_aware;
+    bool has_secret;
+    uint8_t secret[IDP_SECRET_BYTES_MAX];
+    size_t secret_len;
+    char ns[IDP_NS_BYTES_MAX + 1];
+    size_t ns_len;
+    char client[IDP_CLIENT_BYTES_MAX + 1];
+    size_t client_len; /* 0: not given */
+} idem__uri;
+
+/* Fills uri; on failure says which part is wrong and what it may be. Reads the
+ * file that secret_file names, and nothing else. */
+int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err);
+
+/* "host:port" or "[v6]:port", as NOT_PRIMARY names it; false if it is none. */
+bool idem__endpoint_parse(const char *text, size_t len,
+                          idem__endpoint *endpoint);
+
+#endif

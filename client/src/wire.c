@@ -1,0 +1,140 @@
+/* wire.c -- see wire.h. */
+#include "client/src/wire.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/src/error.h"
+
+#define RESULT_BYTES_MAX_FIRST    (1u << 20) /* until hello says otherwise */
+#define RESULT_BYTES_MAX_BELIEVED (1ull << 30)
+#define READ_BYTES                8192u
+
+void idem__wire_init(idem__wire *wire) {
+    memset(wire, 0, sizeof *wire);
+    idem__calls_init(&wire->calls);
+    wire->reply_bytes_max = idp_reply_bytes_max(RESULT_BYTES_MAX_FIRST);
+}
+
+void idem__wire_fini(idem__wire *wire) {
+    idem__calls_fini(&wire->calls);
+    idem__buffer_fini(&wire->out);
+    idem__buffer_fini(&wire->in);
+}
+
+void idem__wire_reset(idem__wire *wire) {
+    assert(wire->calls.count == 0);
+    idem__buffer_reset(&wire->out);
+    idem__buffer_reset(&wire->in);
+    wire->queued_bytes = 0;
+    wire->sent_bytes = 0;
+    wire->in_need_bytes = 0;
+}
+
+int32_t idem__wire_queue(idem__wire *wire, idem__op *op,
+                         const idp_request *request) {
+    idp_request numbered = *request;
+    size_t bound = idp_request_write_bound(request);
+    uint8_t *to = idem__buffer_reserve(&wire->out, bound);
+    if (to == NULL)
+        return IDEM_E_MEMORY;
+    numbered.msgid = idem__calls_draw(&wire->calls);
+    size_t wrote = idp_request_write(to, bound, &numbered);
+    assert(wrote > 0);
+    op->msgid = numbered.msgid;
+    op->method = request->method;
+    op->begin_at = wire->queued_bytes;
+    wire->out.end += wrote;
+    wire->queued_bytes += wrote;
+    idem__calls_enter(&wire->calls, op);
+    return 0;
+}
+
+bool idem__wire_was_sent(const idem__wire *wire, const idem__op *op) {
+    return wire->sent_bytes > op->begin_at;
+}
+
+uint8_t *idem__wire_room(idem__wire *wire, size_t *room) {
+    size_t have = idem__buffer_len(&wire->in);
+    size_t want = READ_BYTES;
+    if (have == 0)
+        idem__buffer_reset(&wire->in);
+    if (wire->in_need_bytes > have + want)
+        want = wire->in_need_bytes - have;
+    uint8_t *to = idem__buffer_reserve(&wire->in, want);
+    *room = to != NULL ? wire->in.cap - wire->in.end : 0;
+    return to;
+}
+
+idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply) {
+    idem__buffer *in = &wire->in;
+    while (idem__buffer_len(in) > 0) {
+        size_t frame_bytes = 0;
+        switch (idp_reply_open(in->bytes + in->at, idem__buffer_len(in),
+                               wire->reply_bytes_max, reply, &frame_bytes)) {
+        case IDP_REPLY_BROKEN:
+            return IDEM__NEXT_BROKEN;
+        case IDP_REPLY_PARTIAL:
+            wire->in_need_bytes = frame_bytes;
+            return IDEM__NEXT_NONE;
+        case IDP_REPLY_WHOLE:
+            break;
+        }
+        wire->in_need_bytes = 0;
+        in->at += frame_bytes;
+        *op = idem__calls_find(&wire->calls, reply->msgid);
+        if (*op != NULL) {
+            idem__calls_remove(&wire->calls, *op);
+            return IDEM__NEXT_REPLY;
+        }
+    }
+    return IDEM__NEXT_NONE;
+}
+
+int32_t idem__wire_hello(idem__wire *wire, idem__op *op, const idem__uri *uri,
+                         int32_t shard) {
+    idp_request request = {.method = IDP_HELLO};
+    if (uri->has_secret)
+        request.secret = (idp_slice){uri->secret, uri->secret_len};
+    if (uri->client_len > 0)
+        request.client =
+            (idp_slice){(const uint8_t *)uri->client, uri->client_len};
+    request.has_shard = shard >= 0;
+    request.shard = shard >= 0 ? (uint32_t)shard : 0;
+    return idem__wire_queue(wire, op, &request);
+}
+
+void idem__wire_greeted(idem__wire *wire, const idp_hello *hello) {
+    uint64_t result_bytes_max = hello->result_bytes_max;
+    if (result_bytes_max == 0)
+        result_bytes_max = RESULT_BYTES_MAX_FIRST;
+    if (result_bytes_max > RESULT_BYTES_MAX_BELIEVED)
+        result_bytes_max = RESULT_BYTES_MAX_BELIEVED;
+    wire->reply_bytes_max = idp_reply_bytes_max((size_t)result_bytes_max);
+}
+
+bool idem__wire_trim(const idp_hello *hello, idp_request *request) {
+    if (request->method != IDP_COMPLETE || request->result.ptr == NULL ||
+        hello->result_bytes_max == 0 ||
+        request->result.len <= hello->result_bytes_max)
+        return false; /* 0: the server did not tell */
+    request->result = (idp_slice){0};
+    return true;
+}
+
+void idem__info_fill(const idp_hello *hello, const char *endpoint,
+                     idem_info *info) {
+    idem_info made = {.size = info->size,
+                      .protocol = hello->protocol,
+                      .shards = hello->shards,
+                      .shard = hello->shard,
+                      .epoch = hello->epoch,
+                      .result_bytes_max = hello->result_bytes_max,
+                      .pending_max = hello->pending_max};
+    snprintf(made.server, sizeof made.server, "%s", hello->server);
+    snprintf(made.version, sizeof made.version, "%s", hello->version);
+    snprintf(made.role, sizeof made.role, "%s", hello->role);
+    snprintf(made.endpoint, sizeof made.endpoint, "%s", endpoint);
+    *info = made;
+}
