@@ -1,0 +1,224 @@
+/* config.c -- what the daemon is told: the table, and its parser. */
+#include "server/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(ids_config, name)
+
+static const ids_config_row rows[] = {
+    {"--listen", "ADDRESS", IDS_CONFIG_LISTEN, FIELD(listen), "127.0.0.1:7117",
+     NULL, 0, 0,
+     "where to listen: HOST:PORT, [V6]:PORT or unix:/PATH; port 0 takes a free "
+     "one; may be given several times"},
+    {"--threads", "N", IDS_CONFIG_COUNT, FIELD(threads), NULL,
+     "the cores that may be used", 1, 1024, "loops, and shards of the table"},
+    {"--max-memory", "BYTES", IDS_CONFIG_BYTES, FIELD(memory_bytes_max), NULL,
+     "half of what there is", 1u << 20, 1ull << 50,
+     "for all records; at this limit new claims are refused, none is evicted"},
+    {"--max-result", "BYTES", IDS_CONFIG_BYTES, FIELD(result_bytes_max), "1m",
+     NULL, 0, 64u << 20,
+     "per result; a larger one completes its key without being kept"},
+    {"--max-connections", "N", IDS_CONFIG_COUNT, FIELD(connections_max),
+     "16384", NULL, 1, 1u << 20, "open at a time"},
+    {"--max-pending", "N", IDS_CONFIG_COUNT, FIELD(pending_max), "4096", NULL,
+     1, 1u << 20, "requests in flight per connection"},
+    {"--max-waiters", "N", IDS_CONFIG_COUNT, FIELD(waiters_max), "65536", NULL,
+     1, 1u << 24, "acquires that wait, per thread"},
+    {"--max-waiters-per-key", "N", IDS_CONFIG_COUNT, FIELD(waiters_per_key_max),
+     "1024", NULL, 1, 1u << 24, "acquires that wait for the same key"},
+    {"--max-buffers", "BYTES", IDS_CONFIG_BYTES, FIELD(buffer_bytes_max), NULL,
+     "a quarter of --max-memory", 1u << 20, 1ull << 50,
+     "for partial requests and unsent replies of all connections"},
+    {"--secret-file", "PATH", IDS_CONFIG_TEXT, FIELD(secret_file), NULL, NULL,
+     0, 0, "a file whose one line every connection has to show in hello"},
+    {"--insecure", NULL, IDS_CONFIG_FLAG, FIELD(insecure), NULL, NULL, 0, 0,
+     "allow listening beyond loopback without a secret"},
+    {"--log-level", "LEVEL", IDS_CONFIG_LEVEL, FIELD(log_level), "info", NULL,
+     0, 0, "debug, info, warn or error"},
+    {"--version", NULL, IDS_CONFIG_FLAG, FIELD(version), NULL, NULL, 0, 0,
+     "print the version and exit"},
+    {"--help", NULL, IDS_CONFIG_FLAG, FIELD(help), NULL, NULL, 0, 0,
+     "print this and exit"},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
+typedef struct parse {
+    ids_config *config;
+    char *why;
+    size_t why_cap;
+} parse;
+
+const ids_config_row *ids_config_rows(size_t *count) {
+    *count = ROWS;
+    return rows;
+}
+
+__attribute__((format(printf, 2, 3))) static bool
+fail(const parse *p, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(p->why, p->why_cap, format, args);
+    va_end(args);
+    return false;
+}
+
+static void *field(const parse *p, const ids_config_row *row) {
+    return (char *)p->config + row->offset;
+}
+
+static unsigned suffix_shift(char suffix) {
+    switch (suffix) {
+    case 'k':
+    case 'K':
+        return 10;
+    case 'm':
+    case 'M':
+        return 20;
+    case 'g':
+    case 'G':
+        return 30;
+    default:
+        return 0;
+    }
+}
+
+static bool set_number(const parse *p, const ids_config_row *row,
+                       const char *value) {
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    bool bytes = row->kind == IDS_CONFIG_BYTES;
+    unsigned shift = bytes && *end ? suffix_shift(*end) : 0;
+    if (shift)
+        end++;
+    if (value[0] < '0' || value[0] > '9' || *end)
+        return fail(p, "%s %s: not a number%s", row->name, value,
+                    bytes ? " of bytes (a suffix k, m or g is good)" : "");
+    if (errno || number > UINT64_MAX >> shift || number << shift < row->min ||
+        number << shift > row->max)
+        return fail(p, "%s %s: must be %llu to %llu", row->name, value,
+                    (unsigned long long)row->min, (unsigned long long)row->max);
+    *(uint64_t *)field(p, row) = number << shift;
+    return true;
+}
+
+static bool add_listen(const parse *p, const char *value) {
+    ids_config *config = p->config;
+    if (config->listen_count == IDS_LISTEN_MAX)
+        return fail(p, "--listen %s: at most %d addresses", value,
+                    IDS_LISTEN_MAX);
+    if (!*value)
+        return fail(p, "--listen: an address is missing");
+    config->listen[config->listen_count++] = value;
+    return true;
+}
+
+static bool set(const parse *p, const ids_config_row *row, const char *value) {
+    switch (row->kind) {
+    case IDS_CONFIG_FLAG:
+        *(bool *)field(p, row) = true;
+        return true;
+    case IDS_CONFIG_COUNT:
+    case IDS_CONFIG_BYTES:
+        return set_number(p, row, value);
+    case IDS_CONFIG_TEXT:
+        *(const char **)field(p, row) = value;
+        return *value ? true : fail(p, "%s: a path is missing", row->name);
+    case IDS_CONFIG_LISTEN:
+        return add_listen(p, value);
+    case IDS_CONFIG_LEVEL:
+        return ids_log_level_parse(value, field(p, row))
+                   ? true
+                   : fail(p, "%s %s: must be %s", row->name, value, row->help);
+    }
+    return false;
+}
+
+static const ids_config_row *find_row(const char *flag, size_t len) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (strlen(rows[i].name) == len && !strncmp(rows[i].name, flag, len))
+            return &rows[i];
+    return NULL;
+}
+
+/* One flag at argv[*at]; moves *at behind it and its argument. */
+static bool parse_flag(const parse *p, int argc, char *const argv[], int *at) {
+    const char *flag = argv[(*at)++];
+    const char *equals = strchr(flag, '=');
+    size_t len = equals ? (size_t)(equals - flag) : strlen(flag);
+    const ids_config_row *row = find_row(flag, len);
+    if (!row)
+        return fail(p, "%s: no such flag (--help lists them)", flag);
+    if (!row->argument)
+        return equals ? fail(p, "%s: takes no argument", row->name)
+                      : set(p, row, NULL);
+    if (equals)
+        return set(p, row, equals + 1);
+    if (*at == argc)
+        return fail(p, "%s: %s is missing", row->name, row->argument);
+    return set(p, row, argv[(*at)++]);
+}
+
+bool ids_config_parse(ids_config *config, int argc, char *const argv[],
+                      char *why, size_t why_cap) {
+    const parse p = {config, why, why_cap};
+    *config = (ids_config){0};
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].preset && rows[i].kind != IDS_CONFIG_LISTEN) {
+            bool good = set(&p, &rows[i], rows[i].preset);
+            assert(good);
+            (void)good;
+        }
+    }
+    for (int at = 1; at < argc;)
+        if (!parse_flag(&p, argc, argv, &at))
+            return false;
+    if (!config->listen_count)
+        add_listen(&p, find_row("--listen", strlen("--listen"))->preset);
+    return true;
+}
+
+/* Help -------------------------------------------------------------------- */
+
+typedef struct sink {
+    char *to;
+    size_t cap;
+    size_t len; /* wanted, which may be over cap */
+} sink;
+
+__attribute__((format(printf, 2, 3))) static void put(sink *s,
+                                                      const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    size_t at = s->len < s->cap ? s->len : s->cap;
+    int wanted =
+        vsnprintf(s->to ? s->to + at : NULL, s->cap - at, format, args);
+    va_end(args);
+    if (wanted > 0)
+        s->len += (size_t)wanted;
+}
+
+static void put_row(sink *s, const ids_config_row *row) {
+    char head[64];
+    snprintf(head, sizeof head, "%s%s%s", row->name, row->argument ? " " : "",
+             row->argument ? row->argument : "");
+    put(s, "  %-26s ", head);
+    const char *preset = row->preset ? row->preset : row->preset_is;
+    put(s, "%s%s%s%s\n", row->help, preset ? " (default: " : "",
+        preset ? preset : "", preset ? ")" : "");
+}
+
+size_t ids_config_help(char *to, size_t cap) {
+    sink s = {.to = to, .cap = cap};
+    put(&s, "usage: idemstored [FLAG ...]\n\n"
+            "A store that is asked before what must happen once.\n\n");
+    for (size_t i = 0; i < ROWS; i++)
+        put_row(&s, &rows[i]);
+    return s.len;
+}

@@ -1,0 +1,62 @@
+/* config.h -- what the daemon is told: one table of flags, read by the
+ * parser, by --help and by the man page. A default lives there and nowhere
+ * else. */
+#ifndef IDS_CONFIG_H
+#define IDS_CONFIG_H
+
+#include "server/log.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDS_LISTEN_MAX 16
+
+typedef struct ids_config {
+    const char *listen[IDS_LISTEN_MAX]; /* borrow from argv, or static */
+    uint64_t listen_count;
+    uint64_t threads;          /* 0: as many as cores may be used */
+    uint64_t memory_bytes_max; /* 0: half of what there is */
+    uint64_t result_bytes_max;
+    uint64_t connections_max;
+    uint64_t pending_max;
+    uint64_t waiters_max;
+    uint64_t waiters_per_key_max;
+    uint64_t buffer_bytes_max; /* 0: a quarter of memory_bytes_max */
+    const char *secret_file;   /* NULL: none */
+    ids_log_level log_level;
+    bool insecure;
+    bool version;
+    bool help;
+} ids_config;
+
+typedef enum ids_config_kind {
+    IDS_CONFIG_FLAG,  /* bool, no argument */
+    IDS_CONFIG_COUNT, /* uint64_t */
+    IDS_CONFIG_BYTES, /* uint64_t, with a suffix k, m or g */
+    IDS_CONFIG_TEXT,  /* const char * */
+    IDS_CONFIG_LISTEN,
+    IDS_CONFIG_LEVEL
+} ids_config_kind;
+
+typedef struct ids_config_row {
+    const char *name;     /* "--threads" */
+    const char *argument; /* "N"; NULL for a flag */
+    ids_config_kind kind;
+    size_t offset;         /* of its field in ids_config */
+    const char *preset;    /* the default, as one would write it; NULL: none */
+    const char *preset_is; /* in words, where the default is worked out */
+    uint64_t min, max;     /* COUNT, BYTES */
+    const char *help;
+} ids_config_row;
+
+const ids_config_row *ids_config_rows(size_t *count);
+
+/* Fills config from the defaults and argv. False: why says which flag is bad,
+ * and why. Takes "--name value" and "--name=value". */
+bool ids_config_parse(ids_config *config, int argc, char *const argv[],
+                      char *why, size_t why_cap);
+
+/* The text of --help, as much as fits; returns its whole length. */
+size_t ids_config_help(char *to, size_t cap);
+
+#endif

@@ -1,0 +1,304 @@
+/* conn.c -- one connection: bytes in, bytes out. */
+#include "server/conn.h"
+
+#include "proto/request.h"
+#include "server/dispatch.h"
+#include "server/greeting.h"
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Output that is held for other loops' replies leaves at this size anyway. */
+#define HELD_BYTES_MAX (64u << 10)
+
+ids_conn *ids_conn_new(int fd) {
+    ids_conn *conn = calloc(1, sizeof *conn);
+    if (conn)
+        conn->fd = fd;
+    return conn;
+}
+
+void ids_conn_free(ids_conn *conn) {
+    if (!conn)
+        return;
+    ids_bytes_free(&conn->in);
+    ids_bytes_free(&conn->out);
+    free(conn);
+}
+
+bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
+    return !conn->dead && !conn->closing && !conn->moving &&
+           conn->hopped < desk->house->pending_max &&
+           conn->hopped_bytes < IDS_HOPPED_BYTES_HIGH &&
+           ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
+}
+
+/* A walk over input: bytes may be edited, len shortened where a result was
+ * cut out; at is what has been dealt with. */
+typedef struct walk {
+    uint8_t *bytes;
+    size_t len;
+    size_t at;
+    idp_read why; /* what stopped it */
+    size_t frame_bytes;
+    idp_read_fault fault;
+} walk;
+
+/* Decodes requests into the desk's batch, and says in why what it stopped
+ * at. WHOLE: the batch is full, or a hello begins or ends it; that is served
+ * by itself, because the connection may move. */
+static uint32_t collect(ids_desk *desk, ids_conn *conn, walk *w) {
+    const idp_read_limits limits = {desk->house->result_bytes_max};
+    uint32_t count = 0;
+    w->why = IDP_READ_WHOLE;
+    while (count < IDS_BATCH_MAX) {
+        ids_item *item = &desk->batch[count];
+        if (w->at == w->len) {
+            w->fault.need_bytes = 1;
+            w->why = IDP_READ_PARTIAL;
+            break;
+        }
+        item->frame = w->bytes + w->at;
+        w->why = idp_request_read(item->frame, w->len - w->at, &limits,
+                                  &item->request, &w->frame_bytes, &w->fault);
+        if (w->why != IDP_READ_WHOLE)
+            break;
+        bool hello = item->request.method == IDP_HELLO;
+        if (hello && count)
+            break;
+        item->frame_bytes = (uint32_t)w->frame_bytes;
+        item->request.result_too_large = conn->oversize;
+        conn->oversize = false;
+        ids_dispatch_prepare(desk, item);
+        w->at += w->frame_bytes;
+        count++;
+        if (hello)
+            break;
+    }
+    return count;
+}
+
+/* An oversized result becomes nil where it stands; what of it has come is
+ * cut out, the rest is skipped as it arrives. */
+static void cut_result(ids_conn *conn, walk *w) {
+    const idp_read_fault *fault = &w->fault;
+    size_t nil_at = w->at + fault->payload_at;
+    size_t from = nil_at + fault->payload_header_bytes;
+    assert(fault->payload_header_bytes >= 1 && from <= w->len);
+    size_t here = w->len - from;
+    if (here > fault->payload_bytes)
+        here = (size_t)fault->payload_bytes;
+    conn->skip = fault->payload_bytes - here;
+    conn->oversize = true;
+    w->bytes[nil_at] = 0xc0;
+    memmove(w->bytes + nil_at + 1, w->bytes + from + here,
+            w->len - from - here);
+    w->len = nil_at + 1 + (w->len - from - here);
+}
+
+static void refuse_stream(ids_desk *desk, ids_conn *conn,
+                          const idp_read_fault *fault) {
+    if (fault->has_msgid)
+        ids_reply_error(desk, conn, fault->msgid, fault->error, fault->text);
+    else
+        ids_count_error(&desk->counters, fault->error);
+    ids_log(IDS_LOG_DEBUG, "connection closed", "fd=%d error=%s reason=\"%s\"",
+            conn->fd, idp_error_name(fault->error), fault->text);
+    ids_conn_finish(desk, conn);
+}
+
+static void wait_for_more(ids_desk *desk, ids_conn *conn, walk *w) {
+    conn->need = w->fault.need_bytes;
+    if (conn->admitted || w->len - w->at <= IDS_STRANGER_BYTES_MAX)
+        return;
+    w->fault = (idp_read_fault){.error = IDP_E_TOO_LARGE,
+                                .text = "a large frame before the secret"};
+    refuse_stream(desk, conn, &w->fault);
+}
+
+/* Deals with what stands at w->at and is no request to be served. Returns
+ * whether there may be more to serve behind it. */
+static bool step_over(ids_desk *desk, ids_conn *conn, walk *w) {
+    switch (w->why) {
+    case IDP_READ_WHOLE:
+        return true;
+    case IDP_READ_REFUSED:
+        conn->oversize = false;
+        desk->counters.of[IDS_REQUESTS_TOTAL]++;
+        ids_reply_error(desk, conn, w->fault.msgid, w->fault.error,
+                        w->fault.text);
+        w->at += w->frame_bytes;
+        return true;
+    case IDP_READ_PARTIAL:
+        wait_for_more(desk, conn, w);
+        return false;
+    case IDP_READ_OVERSIZE:
+        if (!conn->oversize) {
+            cut_result(conn, w);
+            return true;
+        }
+        w->fault = (idp_read_fault){.error = IDP_E_PROTOCOL,
+                                    .text = "two results in one frame"};
+        break;
+    case IDP_READ_BROKEN:
+        break;
+    }
+    refuse_stream(desk, conn, &w->fault);
+    return false;
+}
+
+/* Serves what it can. Returns how many bytes it is through with; w->len is
+ * what there is of them. */
+static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
+    bool go_on = true;
+    conn->need = 1;
+    while (go_on && w->at < w->len && ids_conn_may_serve(desk, conn)) {
+        uint32_t count = collect(desk, conn, w);
+        uint32_t done = ids_dispatch(desk, conn, count);
+        if (done < count) {
+            w->at = (size_t)(desk->batch[done].frame - w->bytes);
+            break;
+        }
+        if (!ids_conn_may_serve(desk, conn))
+            break;
+        go_on = step_over(desk, conn, w);
+    }
+    conn->stalled = go_on && w->at < w->len && !conn->dead && !conn->closing;
+    if (!conn->held)
+        conn->held = conn->hopped;
+    if (conn->stalled || conn->closing)
+        ids_desk_mark(desk, conn);
+}
+
+static void condemn(ids_desk *desk, ids_conn *conn, const char *why) {
+    ids_log(IDS_LOG_WARN, "connection closed", "fd=%d reason=\"%s\"", conn->fd,
+            why);
+    desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
+    conn->dead = true;
+    ids_desk_mark(desk, conn);
+}
+
+static void forget_input(ids_desk *desk, ids_conn *conn) {
+    desk->buffered_bytes -= conn->in.len;
+    ids_bytes_free(&conn->in);
+}
+
+/* Keeps input that could not be served yet. */
+static void keep(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
+                 size_t len) {
+    if (!len || conn->dead || conn->closing)
+        return;
+    if (desk->buffered_bytes + len > desk->house->buffer_bytes_max) {
+        condemn(desk, conn, "the buffers of all connections are full");
+    } else if (!ids_bytes_append(&conn->in, bytes, len)) {
+        condemn(desk, conn, "out of memory");
+    } else {
+        desk->buffered_bytes += len;
+    }
+}
+
+void ids_conn_resume(ids_desk *desk, ids_conn *conn) {
+    walk w = {.bytes = conn->in.ptr, .len = conn->in.len};
+    size_t had = w.len;
+    serve(desk, conn, &w);
+    conn->in.len = w.len;
+    ids_bytes_consume(&conn->in, w.at);
+    desk->buffered_bytes -= had - conn->in.len;
+    if (!conn->in.len || conn->closing || conn->dead)
+        forget_input(desk, conn);
+}
+
+static void serve_in_place(ids_desk *desk, ids_conn *conn, uint8_t *bytes,
+                           size_t len) {
+    if (conn->in.len) {
+        bytes -= conn->in.len;
+        len += conn->in.len;
+        memcpy(bytes, conn->in.ptr, conn->in.len);
+        forget_input(desk, conn);
+    }
+    walk w = {.bytes = bytes, .len = len};
+    serve(desk, conn, &w);
+    keep(desk, conn, w.bytes + w.at, w.len - w.at);
+}
+
+/* True when the first byte can begin a request; otherwise a line says what
+ * this port speaks, and that is all. */
+static bool greet(ids_desk *desk, ids_conn *conn, uint8_t first) {
+    conn->greeted = true;
+    const char *line = ids_greeting_for(first);
+    if (!line)
+        return true;
+    ids_reply_bytes(desk, conn, line, strlen(line));
+    ids_count_error(&desk->counters, IDP_E_PROTOCOL);
+    ids_conn_finish(desk, conn);
+    return false;
+}
+
+void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
+    uint8_t *bytes = ids_desk_input_room(desk);
+    if (conn->closing || conn->dead || !len)
+        return;
+    if (!conn->greeted && !greet(desk, conn, bytes[0]))
+        return;
+    if (conn->skip) {
+        size_t skipped = len < conn->skip ? len : (size_t)conn->skip;
+        conn->skip -= skipped;
+        bytes += skipped;
+        len -= skipped;
+    }
+    bool vain = conn->stalled || conn->in.len + len < conn->need;
+    if (!vain && conn->in.len <= IDS_INPUT_HEADROOM) {
+        serve_in_place(desk, conn, bytes, len);
+        return;
+    }
+    keep(desk, conn, bytes, len);
+    if (!vain && !conn->dead)
+        ids_conn_resume(desk, conn);
+}
+
+void ids_conn_end(ids_desk *desk, ids_conn *conn) {
+    conn->ended = true;
+    ids_desk_forget(desk, conn);
+    ids_desk_mark(desk, conn);
+}
+
+void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
+    conn->closing = true;
+    conn->stalled = false;
+    ids_desk_mark(desk, conn);
+}
+
+idp_slice ids_conn_sendable(const ids_conn *conn) {
+    size_t unsent = ids_conn_unsent(conn);
+    if (conn->held && unsent < HELD_BYTES_MAX && !conn->closing)
+        unsent = 0;
+    return (idp_slice){conn->out.ptr + conn->out_at, unsent};
+}
+
+/* What is left of a large buffer moves to one of its own size, so that many
+ * slow readers don't each sit on a large one. */
+static void settle_rest(ids_desk *desk, ids_conn *conn) {
+    size_t rest = ids_conn_unsent(conn);
+    ids_bytes own = {0};
+    if (conn->out.cap / 4 < rest ||
+        !ids_bytes_append(&own, conn->out.ptr + conn->out_at, rest))
+        return;
+    ids_reply_give_back(desk, &conn->out);
+    conn->out = own;
+    conn->out_at = 0;
+}
+
+void ids_conn_sent(ids_desk *desk, ids_conn *conn, size_t len) {
+    assert(len <= ids_conn_unsent(conn));
+    conn->out_at += len;
+    desk->buffered_bytes -= len;
+    if (ids_conn_unsent(conn)) {
+        settle_rest(desk, conn);
+        return;
+    }
+    ids_reply_give_back(desk, &conn->out);
+    conn->out_at = 0;
+}

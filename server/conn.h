@@ -1,0 +1,87 @@
+/* conn.h -- one connection: bytes in, bytes out.
+ *
+ * Knows nothing of sockets: the host reads into the desk's input room, says
+ * how much came, and takes what is to be sent. Between two wake-ups a
+ * connection holds memory only for a partial frame (which grows with what
+ * has arrived, never with what was announced) and for unsent output. */
+#ifndef IDS_CONN_H
+#define IDS_CONN_H
+
+#include "server/bytes.h"
+#include "server/core/shard.h"
+
+typedef struct ids_desk ids_desk;
+
+typedef struct ids_conn {
+    /* output */
+    ids_bytes out;
+    size_t out_at; /* what is before it was sent */
+    struct ids_conn *next_dirty;
+    /* what is under way elsewhere */
+    uint32_t waiting;    /* acquires with a wait, parked here or hopped */
+    uint32_t hopped;     /* requests at other loops that come back soon */
+    uint32_t held;       /* of these, how many the output still waits for */
+    uint32_t slot;       /* its name on this desk */
+    size_t hopped_bytes; /* their frames */
+    ids_asker asker;     /* its name in the house: loop, slot, generation */
+    /* input */
+    ids_bytes in;
+    size_t need;     /* reading in again before it has so many is vain */
+    uint64_t skip;   /* payload bytes of an oversized result yet to come */
+    bool oversize;   /* the frame at in's head had such a result */
+    bool greeted;    /* its first byte was looked at */
+    bool admitted;   /* no secret is demanded, or it was shown */
+    bool served;     /* a request was carried out: no longer fresh */
+    bool stalled;    /* served no further until output or hops have left */
+    bool moving;     /* goes to loop move_to, with its unread input */
+    bool ended;      /* the peer sends no more */
+    bool closing;    /* nothing is read; closed when the output has left */
+    bool dead;       /* closed as soon as the host looks */
+    bool dirty;      /* in the desk's list */
+    uint8_t denials; /* wrong secrets shown */
+    uint32_t move_to;
+    uint32_t move_msgid; /* of the hello that is answered there */
+    /* the host's */
+    int fd;
+    void *link;
+} ids_conn;
+
+/* NULL: out of memory. It belongs to no desk yet. */
+ids_conn *ids_conn_new(int fd);
+
+/* Frees it; it must belong to no desk (ids_desk_drop). */
+void ids_conn_free(ids_conn *conn);
+
+/* len bytes have come into ids_desk_input_room. */
+void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len);
+
+/* Serves on from the input that was left lying when it stalled. */
+void ids_conn_resume(ids_desk *desk, ids_conn *conn);
+
+/* True when a stalled connection could be served on. */
+bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn);
+
+/* The peer sends no more: its waiters are forgotten. */
+void ids_conn_end(ids_desk *desk, ids_conn *conn);
+
+/* No more requests are served; what is under way leaves, then it closes. */
+void ids_conn_finish(ids_desk *desk, ids_conn *conn);
+
+/* What is to be sent now; it borrows until ids_conn_sent. Empty while the
+ * replies of other loops are about to come, so that one send takes all. */
+idp_slice ids_conn_sendable(const ids_conn *conn);
+
+/* The host sent len bytes of it; what is left is kept. */
+void ids_conn_sent(ids_desk *desk, ids_conn *conn, size_t len);
+
+static inline size_t ids_conn_unsent(const ids_conn *conn) {
+    return conn->out.len - conn->out_at;
+}
+
+/* Nothing more will leave or come back: it can be closed. */
+static inline bool ids_conn_is_done(const ids_conn *conn) {
+    return conn->dead || ((conn->closing || conn->ended) &&
+                          !ids_conn_unsent(conn) && !conn->hopped);
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* counters.h -- what a loop counts: one list, with the names that stats use.
+ */
+#ifndef IDS_COUNTERS_H
+#define IDS_COUNTERS_H
+
+#include "proto/error.h"
+#include "proto/terms.h"
+
+#define IDS_COUNTERS(X)                                           \
+    X(CONNECTIONS, "connections")                                 \
+    X(CONNECTIONS_TOTAL, "connections_total")                     \
+    X(BUFFERED_BYTES, "buffered_bytes")                           \
+    X(REQUESTS_TOTAL, "requests_total")                           \
+    X(HOPS_TOTAL, "hops_total")                                   \
+    X(HOP_PARCELS_TOTAL, "hop_parcels_total")                     \
+    X(REPLIES_LOST_TOTAL, "replies_lost_total")                   \
+    X(CLOSED_BY_LIMIT_TOTAL, "connections_closed_by_limit_total") \
+    X(RECORDS, "records")                                         \
+    X(WAITERS, "waiters")                                         \
+    X(MEMORY_BYTES, "memory_bytes")                               \
+    X(MEMORY_BYTES_MAX, "memory_bytes_max")                       \
+    X(CHANGES_TOTAL, "changes_total")                             \
+    X(EXPIRED_TOTAL, "expired_total")                             \
+    X(RESULTS_DROPPED_TOTAL, "results_dropped_total")
+
+typedef enum ids_counter {
+#define X(name, text) IDS_##name,
+    IDS_COUNTERS(X)
+#undef X
+#define X(name, text) IDS_OUTCOME_##name##_TOTAL,
+        IDP_OUTCOMES(X)
+#undef X
+#define X(name, number, text) IDS_ERROR_##name##_TOTAL,
+            IDP_ERRORS(X)
+#undef X
+                IDS_COUNTER_COUNT
+} ids_counter;
+
+typedef struct ids_counters {
+    uint64_t of[IDS_COUNTER_COUNT];
+} ids_counters;
+
+/* "acquired_total", "error_DENIED_total" ... */
+const char *ids_counter_name(ids_counter counter);
+
+static inline void ids_count_error(ids_counters *counters, idp_error error) {
+    counters->of[IDS_ERROR_PROTOCOL_TOTAL - 1 - (int)error]++;
+}
+
+#endif

@@ -1,0 +1,309 @@
+/* desk.c -- one loop's place of work: its shard, its connections, its mail. */
+#include "server/desk.h"
+
+#include "proto/owner.h"
+#include "server/hop.h"
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An asker is loop, slot and generation, in this order. */
+#define SLOT_BITS         22
+#define GENERATION_BITS   32
+#define SLOTS_MAX         (1u << SLOT_BITS)
+#define NO_SLOT           UINT32_MAX
+/* A parcel that grew larger than this is not kept for the next time. */
+#define PARCEL_BYTES_KEPT (256u << 10)
+/* So that sockets get their turn while mail keeps coming. */
+#define PARCELS_A_TURN    64
+
+static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
+              "a loop's index fits into an asker");
+
+static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
+    const ids_house *house = ctx;
+    return idp_owner_hash(house->hash_key, ns, key);
+}
+
+static bool allocate(ids_desk *desk, const ids_desk_config *config) {
+    const ids_house *house = config->house;
+    const ids_shard_config shard = {
+        .epoch = house->epoch,
+        .memory_bytes_max = config->memory_bytes_max,
+        .result_bytes_max = house->result_bytes_max,
+        .waiters_per_key_max = config->waiters_per_key_max,
+        .waiters_max = config->waiters_max,
+        .mem = config->mem,
+        .hash = hash_of,
+        .hash_ctx = (void *)(uintptr_t)house,
+        .on_wake = ids_reply_woken,
+        .wake_ctx = desk,
+    };
+    desk->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
+    desk->outgoing = calloc(house->loops, sizeof(ids_parcel *));
+    desk->outgoing_to = calloc(house->loops, sizeof(uint32_t));
+    desk->shard = ids_shard_new(&shard);
+    return desk->input && desk->outgoing && desk->outgoing_to && desk->shard;
+}
+
+ids_desk *ids_desk_new(const ids_desk_config *config) {
+    ids_desk *desk = calloc(1, sizeof *desk);
+    if (!desk)
+        return NULL;
+    desk->house = config->house;
+    desk->index = config->index;
+    desk->host = config->host;
+    desk->slots_free = NO_SLOT;
+    if (allocate(desk, config))
+        return desk;
+    ids_desk_free(desk);
+    return NULL;
+}
+
+void ids_desk_free(ids_desk *desk) {
+    if (!desk)
+        return;
+    assert(desk->counters.of[IDS_CONNECTIONS] == 0);
+    for (uint32_t i = 0; desk->outgoing && i < desk->house->loops; i++)
+        ids_parcel_free(desk->outgoing[i]);
+    while (desk->spare_parcels)
+        ids_parcel_free(desk->spare_parcel[--desk->spare_parcels]);
+    while (desk->spare_buffers)
+        ids_bytes_free(&desk->spare_buffer[--desk->spare_buffers]);
+    if (desk->shard)
+        ids_shard_free(desk->shard);
+    free(desk->outgoing_to);
+    free(desk->outgoing);
+    free(desk->slots);
+    free(desk->input);
+    free(desk);
+}
+
+/* Connections ------------------------------------------------------------ */
+
+static bool grow_slots(ids_desk *desk) {
+    uint32_t cap = desk->slots_cap ? desk->slots_cap * 2 : 64;
+    if (cap > SLOTS_MAX)
+        return false;
+    ids_slot *slots = realloc(desk->slots, cap * sizeof *slots);
+    if (!slots)
+        return false;
+    memset(slots + desk->slots_cap, 0, (cap - desk->slots_cap) * sizeof *slots);
+    desk->slots = slots;
+    desk->slots_cap = cap;
+    return true;
+}
+
+static bool take_slot(ids_desk *desk, ids_conn *conn) {
+    uint32_t at = desk->slots_free;
+    if (at != NO_SLOT) {
+        desk->slots_free = desk->slots[at].next_free;
+    } else {
+        if (desk->slots_used == desk->slots_cap && !grow_slots(desk))
+            return false;
+        at = desk->slots_used++;
+    }
+    desk->slots[at].conn = conn;
+    conn->slot = at;
+    conn->asker = (ids_asker)desk->index << (SLOT_BITS + GENERATION_BITS) |
+                  (ids_asker)at << GENERATION_BITS | desk->slots[at].generation;
+    return true;
+}
+
+bool ids_desk_adopt(ids_desk *desk, ids_conn *conn) {
+    if (!take_slot(desk, conn))
+        return false;
+    bool moved = conn->moving;
+    if (!moved)
+        conn->admitted = !desk->house->secret.len;
+    conn->moving = false;
+    conn->stalled = false;
+    desk->buffered_bytes += conn->in.len;
+    desk->counters.of[IDS_CONNECTIONS]++;
+    desk->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
+    desk->host.adopt(desk->host.ctx, conn);
+    if (moved)
+        ids_reply_hello(desk, conn, conn->move_msgid);
+    if (conn->in.len)
+        ids_conn_resume(desk, conn);
+    return true;
+}
+
+void ids_desk_forget(ids_desk *desk, ids_conn *conn) {
+    if (!conn->waiting)
+        return;
+    conn->waiting = 0;
+    ids_shard_forget(desk->shard, conn->asker);
+    const ids_mail mail = {.asker = conn->asker, .kind = IDS_MAIL_FORGET};
+    for (uint32_t loop = 0; loop < desk->house->loops; loop++) {
+        if (loop == desk->index)
+            continue;
+        ids_parcel *parcel = ids_desk_parcel(desk, loop);
+        if (parcel)
+            ids_mail_append(parcel, &mail, NULL);
+    }
+}
+
+static void unmark(ids_desk *desk, ids_conn *conn) {
+    ids_conn *before = NULL;
+    ids_conn *at = desk->dirty_head;
+    for (; at != conn; at = at->next_dirty)
+        before = at;
+    if (before)
+        before->next_dirty = conn->next_dirty;
+    else
+        desk->dirty_head = conn->next_dirty;
+    if (desk->dirty_tail == conn)
+        desk->dirty_tail = before;
+    conn->dirty = false;
+}
+
+void ids_desk_drop(ids_desk *desk, ids_conn *conn) {
+    ids_slot *slot = &desk->slots[conn->slot];
+    assert(slot->conn == conn);
+    if (conn->dirty)
+        unmark(desk, conn);
+    ids_desk_forget(desk, conn);
+    desk->buffered_bytes -=
+        conn->in.len + ids_conn_unsent(conn) + conn->hopped_bytes;
+    ids_reply_give_back(desk, &conn->out);
+    conn->out_at = 0;
+    slot->conn = NULL;
+    slot->generation++;
+    slot->next_free = desk->slots_free;
+    desk->slots_free = conn->slot;
+    desk->counters.of[IDS_CONNECTIONS]--;
+}
+
+ids_conn *ids_desk_find(const ids_desk *desk, ids_asker asker) {
+    uint32_t at = (uint32_t)(asker >> GENERATION_BITS) & (SLOTS_MAX - 1);
+    if (ids_asker_loop(asker) != desk->index || at >= desk->slots_used ||
+        desk->slots[at].generation != (uint32_t)asker)
+        return NULL;
+    return desk->slots[at].conn;
+}
+
+void ids_desk_mark(ids_desk *desk, ids_conn *conn) {
+    if (conn->dirty)
+        return;
+    conn->dirty = true;
+    conn->next_dirty = NULL;
+    if (desk->dirty_tail)
+        desk->dirty_tail->next_dirty = conn;
+    else
+        desk->dirty_head = conn;
+    desk->dirty_tail = conn;
+}
+
+ids_conn *ids_desk_next_dirty(ids_desk *desk) {
+    ids_conn *conn = desk->dirty_head;
+    if (!conn)
+        return NULL;
+    desk->dirty_head = conn->next_dirty;
+    if (!desk->dirty_head)
+        desk->dirty_tail = NULL;
+    conn->dirty = false;
+    return conn;
+}
+
+/* Mail -------------------------------------------------------------------- */
+
+ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop) {
+    ids_parcel *parcel = desk->outgoing[loop];
+    assert(loop != desk->index);
+    if (parcel)
+        return parcel;
+    parcel = desk->spare_parcels ? desk->spare_parcel[--desk->spare_parcels]
+                                 : ids_parcel_new();
+    if (!parcel)
+        return NULL;
+    desk->outgoing[loop] = parcel;
+    desk->outgoing_to[desk->outgoing_count++] = loop;
+    return parcel;
+}
+
+bool ids_desk_post(ids_desk *desk) {
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < desk->outgoing_count; i++) {
+        uint32_t loop = desk->outgoing_to[i];
+        bool wake;
+        if (!ids_mailbox_post(&desk->house->mailboxes[loop],
+                              desk->outgoing[loop], &wake)) {
+            desk->outgoing_to[left++] = loop;
+            continue;
+        }
+        desk->outgoing[loop] = NULL;
+        desk->counters.of[IDS_HOP_PARCELS_TOTAL]++;
+        if (wake)
+            desk->house->wake(desk->house->wake_ctx, loop);
+    }
+    desk->outgoing_count = left;
+    return left == 0;
+}
+
+static void recycle(ids_desk *desk, ids_parcel *parcel) {
+    if (desk->spare_parcels == IDS_SPARE_PARCELS ||
+        parcel->mail.cap > PARCEL_BYTES_KEPT) {
+        ids_parcel_free(parcel);
+        return;
+    }
+    parcel->mail.len = 0;
+    desk->spare_parcel[desk->spare_parcels++] = parcel;
+}
+
+void ids_desk_take_mail(ids_desk *desk) {
+    ids_mailbox *box = &desk->house->mailboxes[desk->index];
+    ids_parcel *parcel;
+    for (int i = 0; i < PARCELS_A_TURN && (parcel = ids_mailbox_take(box));
+         i++) {
+        ids_hop_open(desk, parcel);
+        recycle(desk, parcel);
+    }
+}
+
+static bool mail_word(ids_desk *desk, uint32_t loop, ids_mail_kind kind,
+                      uint64_t word) {
+    const ids_mail mail = {.word = word, .kind = (uint8_t)kind};
+    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    return parcel && ids_mail_append(parcel, &mail, NULL);
+}
+
+bool ids_desk_give(ids_desk *desk, ids_conn *conn, uint32_t loop) {
+    if (loop == desk->index)
+        return ids_desk_adopt(desk, conn);
+    return mail_word(desk, loop, IDS_MAIL_GIVE, (uint64_t)(uintptr_t)conn);
+}
+
+void ids_desk_order_others(ids_desk *desk, ids_order order) {
+    for (uint32_t loop = 0; loop < desk->house->loops; loop++)
+        if (loop != desk->index &&
+            !mail_word(desk, loop, IDS_MAIL_ORDER, (uint64_t)order))
+            ids_log(IDS_LOG_ERROR, "order lost: out of memory", NULL);
+}
+
+/* The whole ---------------------------------------------------------------- */
+
+void ids_desk_drain(ids_desk *desk) {
+    desk->draining = true;
+    ids_shard_drain(desk->shard, IDP_E_SHUTTING_DOWN);
+}
+
+void ids_desk_count(const ids_desk *desk, ids_counters *counters) {
+    ids_shard_stats stats;
+    ids_shard_stats_get(desk->shard, &stats);
+    *counters = desk->counters;
+    uint64_t *of = counters->of;
+    of[IDS_BUFFERED_BYTES] = desk->buffered_bytes;
+    of[IDS_RECORDS] = stats.records;
+    of[IDS_WAITERS] = stats.waiters;
+    of[IDS_MEMORY_BYTES] = stats.memory_bytes;
+    of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
+    of[IDS_CHANGES_TOTAL] = stats.changes;
+    of[IDS_EXPIRED_TOTAL] = stats.expired;
+    of[IDS_RESULTS_DROPPED_TOTAL] = stats.results_dropped;
+    for (int i = 0; i < IDP_OUTCOME_COUNT; i++)
+        of[IDS_OUTCOME_ACQUIRED_TOTAL + i] = stats.outcomes[i];
+}

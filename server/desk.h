@@ -1,0 +1,135 @@
+/* desk.h -- one loop's place of work: its shard, its connections, its mail.
+ *
+ * Sans I/O: who turns the loop (libuv in io/, a plain function in a test) is
+ * the host. One thread; only the mailboxes are shared with other desks. */
+#ifndef IDS_DESK_H
+#define IDS_DESK_H
+
+#include "server/conn.h"
+#include "server/counters.h"
+#include "server/house.h"
+#include "server/mail.h"
+
+/* The host reads up to IDS_INPUT_BYTES into ids_desk_input_room; what lies
+ * before it is the desk's, to put the head of a partial frame there. */
+#define IDS_INPUT_BYTES    (256u << 10)
+#define IDS_INPUT_HEADROOM (16u << 10)
+
+#define IDS_BATCH_MAX 32
+
+typedef enum ids_order { IDS_ORDER_DRAIN, IDS_ORDER_STOP } ids_order;
+
+typedef struct ids_item {
+    idp_request request;
+    uint64_t hash;
+    ids_asker asker;
+    const uint8_t *frame;
+    uint32_t frame_bytes;
+    uint32_t owner;
+} ids_item;
+
+typedef struct ids_slot {
+    ids_conn *conn; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+} ids_slot;
+
+typedef struct ids_desk_host {
+    void *ctx;
+    /* This connection is yours from now on: watch its fd. */
+    void (*adopt)(void *ctx, ids_conn *conn);
+    /* There was no memory to take it in: close it. */
+    void (*refuse)(void *ctx, ids_conn *conn);
+    void (*order)(void *ctx, ids_order order);
+} ids_desk_host;
+
+#define IDS_SPARE_BUFFERS 32
+#define IDS_SPARE_PARCELS 16
+
+struct ids_desk {
+    const ids_house *house;
+    ids_shard *shard;
+    uint64_t now_ms; /* the host sets it once per wake-up */
+    uint32_t index;  /* which loop */
+    bool draining;
+    uint8_t *input; /* headroom and room, one block */
+    ids_conn *dirty_head, *dirty_tail;
+    size_t buffered_bytes; /* of all its connections */
+    ids_slot *slots;
+    uint32_t slots_used, slots_cap, slots_free; /* free: first; ~0 none */
+    ids_parcel **outgoing; /* per loop: what is being filled, or NULL */
+    uint32_t *outgoing_to; /* which loops these are */
+    uint32_t outgoing_count;
+    uint32_t spare_buffers, spare_parcels;
+    ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
+    ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
+    ids_counters counters;
+    ids_desk_host host;
+    ids_item batch[IDS_BATCH_MAX];
+};
+
+typedef struct ids_desk_config {
+    const ids_house *house;
+    uint32_t index;
+    ids_desk_host host;
+    size_t memory_bytes_max; /* the shard's */
+    uint32_t waiters_max;
+    uint32_t waiters_per_key_max;
+    ids_mem mem;
+} ids_desk_config;
+
+/* NULL: out of memory. */
+ids_desk *ids_desk_new(const ids_desk_config *config);
+
+/* Its connections must have been dropped. */
+void ids_desk_free(ids_desk *desk);
+
+static inline uint8_t *ids_desk_input_room(ids_desk *desk) {
+    return desk->input + IDS_INPUT_HEADROOM;
+}
+
+/* Connections. adopt gives the connection a name on this desk and serves
+ * what it brought along; false: out of memory, it is still the caller's.
+ * drop takes the name away and forgets it here and at other loops; it is
+ * the caller's again. */
+bool ids_desk_adopt(ids_desk *desk, ids_conn *conn);
+void ids_desk_drop(ids_desk *desk, ids_conn *conn);
+
+/* Its waiters are dropped, here and at other loops. */
+void ids_desk_forget(ids_desk *desk, ids_conn *conn);
+
+/* NULL when the asker is not on this desk, or gone. */
+ids_conn *ids_desk_find(const ids_desk *desk, ids_asker asker);
+
+/* Hands a connection that is on no desk to a loop (which may be this one). On
+ * false (out of memory) it is still the caller's. */
+bool ids_desk_give(ids_desk *desk, ids_conn *conn, uint32_t loop);
+
+/* The next connection that the host must look at: it has output, or shall be
+ * closed or moved. NULL: no more. */
+ids_conn *ids_desk_next_dirty(ids_desk *desk);
+void ids_desk_mark(ids_desk *desk, ids_conn *conn);
+
+/* Mail. The parcel that is being filled for a loop; NULL: out of memory. */
+ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop);
+
+/* Posts what was filled. False: a box was full, call again soon. */
+bool ids_desk_post(ids_desk *desk);
+
+/* Takes and carries out what has come. */
+void ids_desk_take_mail(ids_desk *desk);
+
+/* Gives an order to every loop but this one. */
+void ids_desk_order_others(ids_desk *desk, ids_order order);
+
+/* Stops serving: waiters hear SHUTTING_DOWN, and so does who asks now. */
+void ids_desk_drain(ids_desk *desk);
+
+/* This desk's counters, the shard's among them. */
+void ids_desk_count(const ids_desk *desk, ids_counters *counters);
+
+static inline uint32_t ids_asker_loop(ids_asker asker) {
+    return (uint32_t)(asker >> 54);
+}
+
+#endif

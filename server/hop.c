@@ -1,0 +1,157 @@
+/* hop.c -- requests for keys that another loop owns, and their way back. */
+#include "server/hop.h"
+
+#include "proto/request.h"
+#include "server/dispatch.h"
+#include "server/reply.h"
+#include "server/stats.h"
+
+#include <assert.h>
+
+void ids_hop_ask(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+    const idp_request *request = &item->request;
+    bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
+    ids_mail mail = {.asker = conn->asker,
+                     .word = item->hash,
+                     .msgid = request->msgid,
+                     .body_bytes = item->frame_bytes,
+                     .kind = IDS_MAIL_ASK};
+    if (waits)
+        mail.flags |= IDS_MAIL_WAITS;
+    if (request->result_too_large)
+        mail.flags |= IDS_MAIL_RESULT_TOO_LARGE;
+    ids_parcel *parcel = ids_desk_parcel(desk, item->owner);
+    if (!parcel || !ids_mail_append(parcel, &mail, item->frame)) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
+        return;
+    }
+    desk->counters.of[IDS_HOPS_TOTAL]++;
+    if (waits) {
+        conn->waiting++;
+        return;
+    }
+    conn->hopped++;
+    conn->hopped_bytes += item->frame_bytes;
+    desk->buffered_bytes += item->frame_bytes;
+}
+
+static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
+    ids_conn *conn = ids_desk_find(desk, mail->asker);
+    if (!conn)
+        return; /* it died meanwhile */
+    if (mail->flags & IDS_MAIL_WAITS) {
+        if (conn->ended)
+            return; /* forgotten already */
+        assert(conn->waiting);
+        conn->waiting--;
+    } else {
+        assert(conn->hopped && conn->hopped_bytes >= mail->asked_bytes);
+        conn->hopped--;
+        conn->hopped_bytes -= mail->asked_bytes;
+        desk->buffered_bytes -= mail->asked_bytes;
+        if (conn->held)
+            conn->held--;
+    }
+    ids_reply_bytes(desk, conn, body, mail->body_bytes);
+}
+
+/* What was asked, in the parcel it came in, is read a second time: cheaper
+ * than carrying it decoded. */
+static void read_ask(ids_desk *desk, ids_item *item, const ids_mail *mail,
+                     const uint8_t *body) {
+    const idp_read_limits limits = {desk->house->result_bytes_max};
+    idp_read_fault fault;
+    size_t frame_bytes;
+    idp_read read = idp_request_read(body, mail->body_bytes, &limits,
+                                     &item->request, &frame_bytes, &fault);
+    assert(read == IDP_READ_WHOLE && frame_bytes == mail->body_bytes);
+    if (mail->flags & IDS_MAIL_RESULT_TOO_LARGE)
+        item->request.result_too_large = true;
+    item->owner = desk->index;
+    item->hash = mail->word;
+    item->asker = mail->asker;
+    item->frame_bytes = mail->body_bytes;
+}
+
+static void call_shard(ids_desk *desk, const ids_item *item) {
+    const idp_request *request = &item->request;
+    const ids_call call = {.request = request,
+                           .hash = item->hash,
+                           .now_ms = desk->now_ms,
+                           .asker = item->asker};
+    bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
+    const ids_reply_to to = {.asker = item->asker,
+                             .msgid = request->msgid,
+                             .asked_bytes = item->frame_bytes,
+                             .flags = waits ? IDS_MAIL_WAITS : 0};
+    idp_answer answer;
+    idp_error error = IDP_OK;
+    if (desk->draining && waits) {
+        ids_reply_mail(desk, &to, IDP_E_SHUTTING_DOWN, NULL);
+        return;
+    }
+    switch (ids_shard_call(desk->shard, &call, &answer, &error)) {
+    case IDS_ANSWERED:
+        ids_reply_mail(desk, &to, IDP_OK, &answer);
+        break;
+    case IDS_PARKED:
+        break;
+    case IDS_REFUSED:
+        ids_reply_mail(desk, &to, error, NULL);
+        break;
+    }
+}
+
+static void call_batch(ids_desk *desk, uint32_t *count) {
+    ids_dispatch_prefetch(desk, *count);
+    for (uint32_t i = 0; i < *count; i++)
+        call_shard(desk, &desk->batch[i]);
+    *count = 0;
+}
+
+static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body) {
+    switch ((ids_mail_kind)mail->kind) {
+    case IDS_MAIL_REPLY:
+        deliver(desk, mail, body);
+        break;
+    case IDS_MAIL_FORGET:
+        ids_shard_forget(desk->shard, mail->asker);
+        break;
+    case IDS_MAIL_GIVE: {
+        ids_conn *conn = (ids_conn *)(uintptr_t)mail->word;
+        if (!ids_desk_adopt(desk, conn))
+            desk->host.refuse(desk->host.ctx, conn);
+        break;
+    }
+    case IDS_MAIL_COUNT:
+        ids_stats_tell(desk, mail);
+        break;
+    case IDS_MAIL_COUNTS:
+        ids_stats_told(desk, mail, body);
+        break;
+    case IDS_MAIL_ORDER:
+        desk->host.order(desk->host.ctx, (ids_order)mail->word);
+        break;
+    case IDS_MAIL_ASK:
+        assert(!"read in batches");
+        break;
+    }
+}
+
+void ids_hop_open(ids_desk *desk, const ids_parcel *parcel) {
+    size_t at = 0;
+    uint32_t count = 0;
+    ids_mail mail;
+    uint8_t *body;
+    while (ids_mail_next(parcel, &at, &mail, &body)) {
+        if (mail.kind == IDS_MAIL_ASK) {
+            read_ask(desk, &desk->batch[count++], &mail, body);
+            if (count == IDS_BATCH_MAX)
+                call_batch(desk, &count);
+            continue;
+        }
+        call_batch(desk, &count);
+        open_other(desk, &mail, body);
+    }
+    call_batch(desk, &count);
+}

@@ -1,0 +1,34 @@
+/* house.h -- what all loops of one daemon share.
+ *
+ * Filled before the first loop starts and only read from then on, but for
+ * the mailboxes. */
+#ifndef IDS_HOUSE_H
+#define IDS_HOUSE_H
+
+#include "server/mailbox.h"
+#include "server/secret.h"
+
+typedef struct ids_house {
+    uint32_t loops; /* and shards: 1..IDP_SHARDS_MAX */
+    uint8_t hash_key[IDP_HASH_KEY_BYTES];
+    uint64_t epoch;
+    ids_secret secret;
+    const char *version;
+    size_t result_bytes_max;
+    uint32_t pending_max;    /* waiting, and hopped, per connection */
+    size_t buffer_bytes_max; /* per loop: partial input, unsent output */
+    size_t unsent_bytes_max; /* per connection; over it, it is closed */
+    ids_mailbox *mailboxes;  /* one per loop */
+    /* Wakes a sleeping loop. Any thread. */
+    void (*wake)(void *ctx, uint32_t loop);
+    void *wake_ctx;
+} ids_house;
+
+/* Over this a connection is not read until some of it has left. */
+#define IDS_UNSENT_BYTES_HIGH  (256u << 10)
+/* Requests' bytes at other loops, per connection; the same holds. */
+#define IDS_HOPPED_BYTES_HIGH  (256u << 10)
+/* What a connection may send before it has shown the secret. */
+#define IDS_STRANGER_BYTES_MAX (4u << 10)
+
+#endif

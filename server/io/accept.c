@@ -1,0 +1,186 @@
+/* accept.c -- the listening sockets: who comes is dealt out evenly. */
+#include "server/io/accept.h"
+
+#include "proto/reply.h"
+#include "server/io/address.h"
+#include "server/io/link.h"
+#include "server/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_A_TURN 64
+#define PAUSE_MS       100
+#define SAY_EVERY_MS   1000
+
+/* Keepalive: a peer that vanished is noticed within two minutes. */
+#define KEEP_IDLE_S  60
+#define KEEP_EVERY_S 10
+#define KEEP_COUNT   6
+
+static int open_spare(void) {
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void set_options(int fd, int family) {
+    int on = 1, idle = KEEP_IDLE_S, every = KEEP_EVERY_S, count = KEEP_COUNT;
+    if (family == AF_UNIX)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+static void say(ids_acceptor *acceptor, const char *why) {
+    uint64_t now = acceptor->loop->desk->now_ms;
+    if (acceptor->said_ms && now - acceptor->said_ms < SAY_EVERY_MS)
+        return;
+    acceptor->said_ms = now ? now : 1;
+    ids_log(IDS_LOG_WARN, "connection turned away", "reason=\"%s\"", why);
+}
+
+static void turn_away(ids_acceptor *acceptor, int fd) {
+    uint8_t reply[IDP_ERROR_REPLY_BYTES_MAX];
+    size_t len = idp_error_write(reply, sizeof reply, 0, IDP_E_LIMIT,
+                                 "too many connections");
+    ssize_t sent = send(fd, reply, len, MSG_NOSIGNAL);
+    (void)sent;
+    close(fd);
+    say(acceptor, "--max-connections is reached");
+}
+
+static void deal(ids_acceptor *acceptor, int fd) {
+    ids_loop *loop = acceptor->loop;
+    atomic_size_t *count = loop->connections;
+    if (atomic_load_explicit(count, memory_order_relaxed) >=
+        acceptor->connections_max) {
+        turn_away(acceptor, fd);
+        return;
+    }
+    ids_conn *conn = ids_conn_new(fd);
+    if (!conn) {
+        close(fd);
+        say(acceptor, strerror(ENOMEM));
+        return;
+    }
+    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    uint32_t to = acceptor->next_loop++ % loop->desk->house->loops;
+    if (!ids_desk_give(loop->desk, conn, to))
+        ids_link_discard(loop, conn);
+}
+
+static void on_pause_over(uv_timer_t *handle);
+
+static void pause_accepting(ids_acceptor *acceptor) {
+    for (uint32_t i = 0; i < acceptor->count; i++)
+        uv_poll_stop(&acceptor->sockets[i].poll);
+    uv_timer_start(&acceptor->pause, on_pause_over, PAUSE_MS, 0);
+}
+
+/* No descriptor is left. The spare one is given up, so that the newcomer can
+ * be accepted and closed: it learns at once, and the loop does not spin. */
+static bool shed_one(ids_acceptor *acceptor, int fd) {
+    if (acceptor->spare_fd < 0)
+        return false;
+    close(acceptor->spare_fd);
+    int shed = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (shed >= 0)
+        close(shed);
+    acceptor->spare_fd = open_spare();
+    return shed >= 0;
+}
+
+/* True: go on accepting. */
+static bool accept_failed(ids_acceptor *acceptor, int fd, int error) {
+    if (error == EAGAIN)
+        return false;
+    if (error == EINTR || error == ECONNABORTED)
+        return true;
+    say(acceptor, strerror(error));
+    if ((error == EMFILE || error == ENFILE) && shed_one(acceptor, fd))
+        return true;
+    pause_accepting(acceptor);
+    return false;
+}
+
+static void on_newcomers(uv_poll_t *handle, int status, int events) {
+    ids_accept_socket *socket = handle->data;
+    ids_acceptor *acceptor = socket->acceptor;
+    (void)events;
+    ids_loop_turn(acceptor->loop);
+    if (status < 0) {
+        say(acceptor, uv_strerror(status));
+        pause_accepting(acceptor);
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        struct sockaddr_storage from;
+        socklen_t len = sizeof from;
+        int fd = accept4(socket->fd, (struct sockaddr *)&from, &len,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            set_options(fd, from.ss_family);
+            deal(acceptor, fd);
+        } else if (!accept_failed(acceptor, socket->fd, errno)) {
+            break;
+        }
+    }
+    ids_loop_settle(acceptor->loop);
+}
+
+static void on_pause_over(uv_timer_t *handle) {
+    ids_acceptor *acceptor = handle->data;
+    if (acceptor->spare_fd < 0)
+        acceptor->spare_fd = open_spare();
+    for (uint32_t i = 0; i < acceptor->count; i++)
+        uv_poll_start(&acceptor->sockets[i].poll, UV_READABLE, on_newcomers);
+}
+
+int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop,
+                      size_t connections_max) {
+    *acceptor = (ids_acceptor){.loop = loop,
+                               .connections_max = connections_max,
+                               .spare_fd = open_spare()};
+    acceptor->pause.data = acceptor;
+    return uv_timer_init(&loop->uv, &acceptor->pause);
+}
+
+int ids_acceptor_add(ids_acceptor *acceptor, int fd) {
+    ids_accept_socket *socket = &acceptor->sockets[acceptor->count];
+    int error = uv_poll_init(&acceptor->loop->uv, &socket->poll, fd);
+    if (error)
+        return error;
+    socket->acceptor = acceptor;
+    socket->fd = fd;
+    socket->poll.data = socket;
+    acceptor->count++;
+    return uv_poll_start(&socket->poll, UV_READABLE, on_newcomers);
+}
+
+static void remove_path(int fd) {
+    char text[IDS_ADDRESS_TEXT_BYTES];
+    ids_address_of(fd, text, sizeof text);
+    if (strncmp(text, "unix:", 5) == 0)
+        unlink(text + 5);
+}
+
+void ids_acceptor_close(ids_acceptor *acceptor) {
+    for (uint32_t i = 0; i < acceptor->count; i++) {
+        ids_accept_socket *socket = &acceptor->sockets[i];
+        uv_close((uv_handle_t *)&socket->poll, NULL);
+        remove_path(socket->fd);
+        close(socket->fd);
+    }
+    acceptor->count = 0;
+    uv_close((uv_handle_t *)&acceptor->pause, NULL);
+    if (acceptor->spare_fd >= 0)
+        close(acceptor->spare_fd);
+    acceptor->spare_fd = -1;
+}

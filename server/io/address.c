@@ -1,0 +1,150 @@
+/* address.c -- where to listen: from words to a bound socket. */
+#include "server/io/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKLOG     4096
+#define UNIX_PREFIX "unix:"
+
+static bool parse_unix(ids_address *address, const char *path, char *why,
+                       size_t why_cap) {
+    struct sockaddr_un *un = (struct sockaddr_un *)&address->at;
+    if (*path != '/' || strlen(path) >= sizeof un->sun_path) {
+        snprintf(why, why_cap, "a path begins with / and has at most %zu bytes",
+                 sizeof un->sun_path - 1);
+        return false;
+    }
+    un->sun_family = AF_UNIX;
+    snprintf(un->sun_path, sizeof un->sun_path, "%s", path);
+    address->len = sizeof *un;
+    return true;
+}
+
+/* Splits HOST:PORT; brackets around the host are taken off. */
+static bool split(const char *words, char *host, size_t cap,
+                  const char **port) {
+    const char *colon = strrchr(words, ':');
+    if (!colon || colon == words || !colon[1])
+        return false;
+    size_t len = (size_t)(colon - words);
+    if (words[0] == '[') {
+        if (len < 3 || words[len - 1] != ']')
+            return false;
+        words++;
+        len -= 2;
+    } else if (memchr(words, ':', len)) {
+        return false; /* an IPv6 address without its brackets */
+    }
+    if (len >= cap)
+        return false;
+    memcpy(host, words, len);
+    host[len] = '\0';
+    *port = colon + 1;
+    return strspn(*port, "0123456789") == strlen(*port) && strlen(*port) <= 5 &&
+           atoi(*port) <= 65535;
+}
+
+bool ids_address_parse(ids_address *address, const char *words, char *why,
+                       size_t why_cap) {
+    char host[256];
+    const char *port;
+    *address = (ids_address){0};
+    if (strncmp(words, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        return parse_unix(address, words + strlen(UNIX_PREFIX), why, why_cap);
+    if (!split(words, host, sizeof host, &port)) {
+        snprintf(why, why_cap, "not HOST:PORT, [V6]:PORT or unix:/PATH");
+        return false;
+    }
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found;
+    int error = getaddrinfo(host, port, &hints, &found);
+    if (error) {
+        snprintf(why, why_cap, "%s", gai_strerror(error));
+        return false;
+    }
+    memcpy(&address->at, found->ai_addr, found->ai_addrlen);
+    address->len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+bool ids_address_is_local(const ids_address *address) {
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&address->at;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->at;
+    switch (address->at.ss_family) {
+    case AF_UNIX:
+        return true;
+    case AF_INET:
+        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
+                in6->sin6_addr.s6_addr[12] == 127);
+    default:
+        return false;
+    }
+}
+
+/* Removes a unix socket that nobody answers on. */
+static void remove_stale(const ids_address *address) {
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->at;
+    struct stat about;
+    if (lstat(un->sun_path, &about) != 0 || !S_ISSOCK(about.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)un, address->len) != 0 &&
+        errno == ECONNREFUSED)
+        unlink(un->sun_path);
+    close(fd);
+}
+
+int ids_address_listen(const ids_address *address, char *why, size_t why_cap) {
+    int family = address->at.ss_family;
+    int on = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (family == AF_UNIX)
+        remove_stale(address);
+    else if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (fd >= 0 && family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (fd < 0 ||
+        bind(fd, (const struct sockaddr *)&address->at, address->len) != 0 ||
+        listen(fd, BACKLOG) != 0) {
+        snprintf(why, why_cap, "%s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void ids_address_of(int fd, char *text, size_t cap) {
+    ids_address address = {.len = sizeof address.at};
+    char host[INET6_ADDRSTRLEN] = "?";
+    getsockname(fd, (struct sockaddr *)&address.at, &address.len);
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&address.at;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address.at;
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address.at;
+    if (address.at.ss_family == AF_UNIX) {
+        snprintf(text, cap, UNIX_PREFIX "%s", un->sun_path);
+    } else if (address.at.ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        snprintf(text, cap, "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else {
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(text, cap, "%s:%u", host, ntohs(in->sin_port));
+    }
+}

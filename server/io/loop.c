@@ -1,0 +1,223 @@
+/* loop.c -- one thread's turn: libuv's loop around a desk. */
+#include "server/io/loop.h"
+
+#include "server/io/link.h"
+#include "server/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Ended records reclaimed per turn, so that a turn stays short. */
+#define TICK_STEPS         2000
+#define STALLED_MS         60000
+#define LINGER_MS          1000
+#define LINGER_DRAINING_MS 200
+#define NEVER              UINT64_MAX
+
+static uint64_t monotonic_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t ids_loop_clock_ms(void) {
+    static atomic_uint_least64_t start;
+    uint64_t now = monotonic_ms();
+    uint64_t first = 0;
+    if (atomic_load_explicit(&start, memory_order_relaxed) == 0)
+        atomic_compare_exchange_strong(&start, &first, now);
+    return now - atomic_load_explicit(&start, memory_order_relaxed);
+}
+
+void ids_loop_turn(ids_loop *loop) {
+    if (loop->awake)
+        return;
+    loop->awake = true;
+    ids_mailbox_awake(loop->mailbox);
+    loop->desk->now_ms = ids_loop_clock_ms();
+}
+
+void ids_loop_wake(ids_loop *loop) {
+    uv_async_send(&loop->wake);
+}
+
+void ids_loop_settle(ids_loop *loop) {
+    ids_conn *conn;
+    while ((conn = ids_desk_next_dirty(loop->desk)))
+        ids_link_settle(loop, conn);
+}
+
+static void on_wake(uv_async_t *handle) {
+    ids_loop_turn(handle->data);
+}
+
+static void on_timer(uv_timer_t *handle) {
+    ids_loop *loop = handle->data;
+    loop->armed_ms = NEVER;
+    ids_loop_turn(loop);
+}
+
+static void on_busy(uv_idle_t *handle) {
+    ids_loop_turn(handle->data);
+}
+
+static void on_check(uv_check_t *handle) {
+    ids_loop *loop = handle->data;
+    ids_loop_turn(loop);
+    ids_desk_take_mail(loop->desk);
+    ids_loop_settle(loop);
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t due_of(const ids_waitlist *list, uint64_t patience_ms) {
+    return list->head ? list->head->since_ms + patience_ms : NEVER;
+}
+
+static uint64_t next_due(const ids_loop *loop) {
+    uint64_t due = ids_shard_next_ms(loop->desk->shard);
+    due = least(due, due_of(&loop->stalled, STALLED_MS));
+    return least(due, due_of(&loop->lingering, loop->linger_ms));
+}
+
+static void do_due(ids_loop *loop) {
+    ids_desk *desk = loop->desk;
+    if (ids_shard_next_ms(desk->shard) <= desk->now_ms)
+        ids_shard_tick(desk->shard, desk->now_ms, TICK_STEPS);
+    while (due_of(&loop->stalled, STALLED_MS) <= desk->now_ms)
+        ids_link_close(loop->stalled.head, "the peer takes nothing");
+    while (due_of(&loop->lingering, loop->linger_ms) <= desk->now_ms)
+        ids_link_close(loop->lingering.head, "the peer does not close");
+    ids_loop_settle(loop);
+}
+
+/* The timer may fire early and for nothing; it is only ever moved forward,
+ * because what comes first changes with every request. */
+static void arm(ids_loop *loop, uint64_t due) {
+    if (due >= loop->armed_ms)
+        return;
+    loop->armed_ms = due;
+    uint64_t now = loop->desk->now_ms;
+    uv_timer_start(&loop->timer, on_timer, due > now ? due - now : 1, 0);
+}
+
+/* The end of a turn. */
+static void on_prepare(uv_prepare_t *handle) {
+    ids_loop *loop = handle->data;
+    ids_loop_turn(loop);
+    if (next_due(loop) <= loop->desk->now_ms)
+        do_due(loop);
+    uint64_t due = next_due(loop);
+    bool busy = !ids_desk_post(loop->desk);
+    if (due <= loop->desk->now_ms)
+        busy = true;
+    else if (due != NEVER)
+        arm(loop, due);
+    loop->awake = false;
+    if (!ids_mailbox_sleep(loop->mailbox))
+        busy = true;
+    if (busy != (bool)uv_is_active((uv_handle_t *)&loop->busy)) {
+        if (busy)
+            uv_idle_start(&loop->busy, on_busy);
+        else
+            uv_idle_stop(&loop->busy);
+    }
+}
+
+static void adopt(void *ctx, ids_conn *conn) {
+    ids_link_open(ctx, conn);
+}
+
+static void refuse(void *ctx, ids_conn *conn) {
+    ids_link_discard(ctx, conn);
+}
+
+static void order(void *ctx, ids_order what) {
+    if (what == IDS_ORDER_DRAIN)
+        ids_loop_drain(ctx);
+    else
+        ids_loop_stop(ctx);
+}
+
+void ids_loop_drain(ids_loop *loop) {
+    ids_desk *desk = loop->desk;
+    loop->linger_ms = LINGER_DRAINING_MS;
+    ids_desk_drain(desk);
+    for (uint32_t i = 0; i < desk->slots_used; i++)
+        if (desk->slots[i].conn)
+            ids_link_drain(desk->slots[i].conn->link);
+    ids_loop_settle(loop);
+}
+
+void ids_loop_stop(ids_loop *loop) {
+    ids_desk *desk = loop->desk;
+    for (uint32_t i = 0; i < desk->slots_used; i++)
+        if (desk->slots[i].conn)
+            desk->slots[i].conn->dead = true;
+    for (uint32_t i = 0; i < desk->slots_used; i++)
+        if (desk->slots[i].conn)
+            ids_link_settle(loop, desk->slots[i].conn);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->check, NULL);
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->busy, NULL);
+}
+
+static int init_handles(ids_loop *loop) {
+    int error = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (error)
+        return error;
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_check_init(&loop->uv, &loop->check);
+    uv_timer_init(&loop->uv, &loop->timer);
+    uv_idle_init(&loop->uv, &loop->busy);
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_check_start(&loop->check, on_check);
+    loop->wake.data = loop->prepare.data = loop->check.data = loop;
+    loop->timer.data = loop->busy.data = loop;
+    return 0;
+}
+
+static int init_desk(ids_loop *loop, const ids_loop_config *config) {
+    loop->pages = ids_pages_new();
+    if (!loop->pages)
+        return UV_ENOMEM;
+    const ids_desk_config desk = {
+        .house = config->house,
+        .index = config->index,
+        .host = {.ctx = loop, .adopt = adopt, .refuse = refuse, .order = order},
+        .memory_bytes_max = config->memory_bytes_max,
+        .waiters_max = config->waiters_max,
+        .waiters_per_key_max = config->waiters_per_key_max,
+        .mem = ids_pages_mem(loop->pages),
+    };
+    loop->desk = ids_desk_new(&desk);
+    return loop->desk ? 0 : UV_ENOMEM;
+}
+
+int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
+    *loop = (ids_loop){.connections = config->connections,
+                       .mailbox = &config->house->mailboxes[config->index],
+                       .armed_ms = NEVER,
+                       .linger_ms = LINGER_MS};
+    int error = init_desk(loop, config);
+    if (!error)
+        error = uv_loop_init(&loop->uv);
+    if (!error)
+        error = init_handles(loop);
+    return error;
+}
+
+void ids_loop_run(ids_loop *loop) {
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void ids_loop_fini(ids_loop *loop) {
+    uv_loop_close(&loop->uv);
+    ids_desk_free(loop->desk);
+    ids_pages_free(loop->pages);
+}

@@ -1,0 +1,76 @@
+/* loop.h -- one thread's turn: libuv's loop around a desk.
+ *
+ * A turn is: the sockets that are ready, then the mail, then what time has
+ * made due; then the mail that came of it is posted and the loop sleeps. The
+ * clock is read once, at its first event. */
+#ifndef IDS_LOOP_H
+#define IDS_LOOP_H
+
+#include "server/desk.h"
+#include "server/io/pages.h"
+
+#include <uv.h>
+
+struct ids_link;
+
+/* Connections in the order in which their time runs out. */
+typedef struct ids_waitlist {
+    struct ids_link *head, *tail;
+} ids_waitlist;
+
+typedef struct ids_loop {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_async_t wake;
+    uv_timer_t timer;
+    uv_idle_t busy; /* active: don't sleep, there is work left */
+    ids_desk *desk;
+    ids_pages *pages;
+    ids_mailbox *mailbox;
+    atomic_size_t *connections; /* of the whole house */
+    uint64_t armed_ms; /* when the timer fires; UINT64_MAX: it doesn't */
+    uint64_t linger_ms;
+    bool awake;
+    ids_waitlist stalled;   /* the peer does not take what we send */
+    ids_waitlist lingering; /* the peer has not closed yet, we are through */
+} ids_loop;
+
+typedef struct ids_loop_config {
+    const ids_house *house;
+    uint32_t index;
+    atomic_size_t *connections;
+    size_t memory_bytes_max;
+    uint32_t waiters_max;
+    uint32_t waiters_per_key_max;
+} ids_loop_config;
+
+/* Milliseconds since the first call in this process; monotonic. */
+uint64_t ids_loop_clock_ms(void);
+
+/* 0, or libuv's error. Any thread, before the loop runs. */
+int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
+
+/* Runs until ids_loop_stop, or an order to stop. */
+void ids_loop_run(ids_loop *loop);
+
+/* After it ran, or when it never did. */
+void ids_loop_fini(ids_loop *loop);
+
+/* Any thread. */
+void ids_loop_wake(ids_loop *loop);
+
+/* The rest on the loop's own thread only. To be called first in every
+ * callback: the loop is awake, and knows what time it is. */
+void ids_loop_turn(ids_loop *loop);
+
+/* Sends, closes, moves: whatever connections the desk has marked. */
+void ids_loop_settle(ids_loop *loop);
+
+/* Parked acquires are told, connections closed when their replies left. */
+void ids_loop_drain(ids_loop *loop);
+
+/* Closes everything of its own; ids_loop_run returns soon. */
+void ids_loop_stop(ids_loop *loop);
+
+#endif

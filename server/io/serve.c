@@ -1,0 +1,290 @@
+/* serve.c -- the whole daemon: sockets, threads, signals, and their end. */
+#include "server/io/serve.h"
+
+#include "server/io/accept.h"
+#include "server/io/address.h"
+#include "server/log.h"
+#include "server/machine.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXIT_USAGE           64 /* EX_USAGE */
+#define DRAIN_MS             5000
+#define DRAIN_LOOK_MS        10
+/* Parcels that wait for a loop: a few from each of the others. */
+#define PARCELS_PER_LOOP     8
+#define PARCELS_MIN          256
+/* Besides connections: a loop's own descriptors, and some. */
+#define DESCRIPTORS_PER_LOOP 8
+#define DESCRIPTORS_EXTRA    64
+
+typedef struct server {
+    const ids_config *config;
+    ids_house house;
+    ids_mailbox *mailboxes;
+    ids_loop *loops;
+    uint32_t loops_ready;
+    pthread_t *threads;
+    uint32_t threads_started;
+    atomic_size_t connections;
+    ids_acceptor acceptor;
+    uint32_t fds_count;
+    int fds[IDS_LISTEN_MAX];
+    uv_signal_t on_term, on_int;
+    uv_timer_t drain_timer;
+    bool draining;
+    uint64_t drain_end_ms;
+} server;
+
+/* Before anything is started ---------------------------------------------- */
+
+static bool complain(const char *what, const char *which, const char *why) {
+    ids_log(IDS_LOG_ERROR, what, "%s reason=\"%s\"", which, why);
+    fprintf(stderr, "idemstored: %s: %s\n", which, why);
+    return false;
+}
+
+static bool load_secret(server *s) {
+    char why[128], which[512];
+    const char *path = s->config->secret_file;
+    if (!path)
+        return true;
+    if (ids_secret_load(&s->house.secret, path, why, sizeof why))
+        return true;
+    snprintf(which, sizeof which, "--secret-file %s", path);
+    return complain("the secret can't be used", which, why);
+}
+
+static bool open_socket(server *s, const char *words) {
+    char why[256], which[512];
+    ids_address address;
+    snprintf(which, sizeof which, "--listen %s", words);
+    if (!ids_address_parse(&address, words, why, sizeof why))
+        return complain("can't listen", which, why);
+    if (!ids_address_is_local(&address) && !s->house.secret.len &&
+        !s->config->insecure)
+        return complain("refused to listen", which,
+                        "beyond loopback a --secret-file is needed (or "
+                        "--insecure, if everybody there may do everything)");
+    int fd = ids_address_listen(&address, why, sizeof why);
+    if (fd < 0)
+        return complain("can't listen", which, why);
+    s->fds[s->fds_count++] = fd;
+    return true;
+}
+
+static bool open_sockets(server *s) {
+    for (uint64_t i = 0; i < s->config->listen_count; i++)
+        if (!open_socket(s, s->config->listen[i]))
+            return false;
+    return true;
+}
+
+static void wake_loop(void *ctx, uint32_t loop) {
+    server *s = ctx;
+    ids_loop_wake(&s->loops[loop]);
+}
+
+static bool furnish_house(server *s, const char *version, uint64_t memory) {
+    const ids_config *config = s->config;
+    ids_house *house = &s->house;
+    uint64_t buffers =
+        config->buffer_bytes_max ? config->buffer_bytes_max : memory / 4;
+    house->loops =
+        config->threads ? (uint32_t)config->threads : ids_machine_cores();
+    if (house->loops > IDP_SHARDS_MAX)
+        house->loops = IDP_SHARDS_MAX;
+    randombytes_buf(house->hash_key, sizeof house->hash_key);
+    house->epoch = (uint64_t)time(NULL);
+    house->version = version;
+    house->result_bytes_max = config->result_bytes_max;
+    house->pending_max = (uint32_t)config->pending_max;
+    house->unsent_bytes_max = 4 * config->result_bytes_max + (4u << 20);
+    house->buffer_bytes_max =
+        buffers / house->loops + 2 * config->result_bytes_max + (1u << 20);
+    house->wake = wake_loop;
+    house->wake_ctx = s;
+    s->mailboxes = aligned_alloc(_Alignof(ids_mailbox),
+                                 house->loops * sizeof *s->mailboxes);
+    s->loops = calloc(house->loops, sizeof *s->loops);
+    s->threads = calloc(house->loops, sizeof *s->threads);
+    house->mailboxes = s->mailboxes;
+    return s->mailboxes && s->loops && s->threads;
+}
+
+static bool init_loops(server *s, uint64_t memory) {
+    const ids_house *house = &s->house;
+    size_t parcels = PARCELS_PER_LOOP * (size_t)house->loops;
+    if (parcels < PARCELS_MIN)
+        parcels = PARCELS_MIN;
+    for (uint32_t i = 0; i < house->loops; i++) {
+        const ids_loop_config config = {
+            .house = house,
+            .index = i,
+            .connections = &s->connections,
+            .memory_bytes_max = memory / house->loops,
+            .waiters_max = (uint32_t)s->config->waiters_max,
+            .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
+        };
+        if (!ids_mailbox_init(&s->mailboxes[i], parcels))
+            return complain("can't start", "mailbox", strerror(ENOMEM));
+        int error = ids_loop_init(&s->loops[i], &config);
+        if (error)
+            return complain("can't start", "loop", uv_strerror(error));
+        s->loops_ready++;
+    }
+    return true;
+}
+
+static size_t allow_descriptors(const server *s) {
+    uint64_t extra =
+        DESCRIPTORS_EXTRA + (uint64_t)DESCRIPTORS_PER_LOOP * s->house.loops;
+    uint64_t wanted = s->config->connections_max + extra;
+    uint64_t have = ids_machine_raise_descriptors(wanted);
+    if (have < wanted)
+        ids_log(IDS_LOG_WARN,
+                "--max-connections needs more descriptors than allowed",
+                "wanted=%llu allowed=%llu", (unsigned long long)wanted,
+                (unsigned long long)have);
+    return s->config->connections_max;
+}
+
+/* The end ------------------------------------------------------------------ */
+
+static void stop(server *s) {
+    ids_loop *loop = &s->loops[0];
+    ids_desk_order_others(loop->desk, IDS_ORDER_STOP);
+    while (!ids_desk_post(loop->desk))
+        sched_yield();
+    uv_close((uv_handle_t *)&s->on_term, NULL);
+    uv_close((uv_handle_t *)&s->on_int, NULL);
+    uv_close((uv_handle_t *)&s->drain_timer, NULL);
+    ids_loop_stop(loop);
+}
+
+static void look_whether_drained(uv_timer_t *handle) {
+    server *s = handle->data;
+    ids_loop *loop = &s->loops[0];
+    ids_loop_turn(loop);
+    size_t left = atomic_load_explicit(&s->connections, memory_order_relaxed);
+    if (left && loop->desk->now_ms < s->drain_end_ms)
+        return;
+    ids_log(IDS_LOG_INFO, "stopped", "connections_cut=%zu", left);
+    stop(s);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    server *s = handle->data;
+    ids_loop *loop = &s->loops[0];
+    ids_loop_turn(loop);
+    if (s->draining) {
+        ids_log(IDS_LOG_WARN, "second signal: stopped at once", "signal=%d",
+                number);
+        _exit(EXIT_FAILURE);
+    }
+    s->draining = true;
+    s->drain_end_ms = loop->desk->now_ms + DRAIN_MS;
+    ids_log(IDS_LOG_INFO, "draining", "signal=%d", number);
+    ids_acceptor_close(&s->acceptor);
+    ids_desk_order_others(loop->desk, IDS_ORDER_DRAIN);
+    ids_loop_drain(loop);
+    uv_timer_start(&s->drain_timer, look_whether_drained, 0, DRAIN_LOOK_MS);
+}
+
+/* The run ------------------------------------------------------------------ */
+
+static int init_signals(server *s) {
+    uv_loop_t *uv = &s->loops[0].uv;
+    s->on_term.data = s->on_int.data = s->drain_timer.data = s;
+    signal(SIGPIPE, SIG_IGN);
+    int error = uv_signal_init(uv, &s->on_term);
+    if (!error)
+        error = uv_signal_init(uv, &s->on_int);
+    if (!error)
+        error = uv_signal_start(&s->on_term, on_signal, SIGTERM);
+    if (!error)
+        error = uv_signal_start(&s->on_int, on_signal, SIGINT);
+    return error ? error : uv_timer_init(uv, &s->drain_timer);
+}
+
+static bool start_accepting(server *s) {
+    int error =
+        ids_acceptor_init(&s->acceptor, &s->loops[0], allow_descriptors(s));
+    for (uint32_t i = 0; !error && i < s->fds_count; i++)
+        error = ids_acceptor_add(&s->acceptor, s->fds[i]);
+    if (!error)
+        error = init_signals(s);
+    return !error || complain("can't start", "accepting", uv_strerror(error));
+}
+
+static void *run_loop(void *loop) {
+    ids_loop_run(loop);
+    return NULL;
+}
+
+static bool start_threads(server *s) {
+    for (uint32_t i = 1; i < s->house.loops; i++) {
+        int error =
+            pthread_create(&s->threads[i], NULL, run_loop, &s->loops[i]);
+        if (error)
+            return complain("can't start", "thread", strerror(error));
+        s->threads_started++;
+    }
+    return true;
+}
+
+static void announce(const server *s, uint64_t memory) {
+    for (uint32_t i = 0; i < s->fds_count; i++) {
+        char text[IDS_ADDRESS_TEXT_BYTES];
+        ids_address_of(s->fds[i], text, sizeof text);
+        printf("listening on %s\n", text);
+        ids_log(IDS_LOG_INFO, "ready",
+                "listen=%s threads=%u max_memory=%llu version=%s", text,
+                s->house.loops, (unsigned long long)memory, s->house.version);
+    }
+    fflush(stdout);
+}
+
+static void release(server *s) {
+    for (uint32_t i = 1; i <= s->threads_started; i++)
+        pthread_join(s->threads[i], NULL);
+    for (uint32_t i = 0; i < s->loops_ready; i++)
+        ids_loop_fini(&s->loops[i]);
+    for (uint32_t i = 0; i < s->loops_ready; i++)
+        ids_mailbox_fini(&s->mailboxes[i]);
+    free(s->threads);
+    free(s->loops);
+    free(s->mailboxes);
+    sodium_memzero(&s->house.secret, sizeof s->house.secret);
+}
+
+int ids_serve(const ids_config *config) {
+    static server whole;
+    server *s = &whole;
+    uint64_t memory = config->memory_bytes_max ? config->memory_bytes_max
+                                               : ids_machine_memory_bytes() / 2;
+    *s = (server){.config = config};
+    ids_log_set_level(config->log_level);
+    if (sodium_init() < 0) {
+        complain("can't start", "libsodium", "no source of randomness");
+        return EXIT_FAILURE;
+    }
+    if (!load_secret(s))
+        return EXIT_USAGE;
+    if (!open_sockets(s))
+        return EXIT_FAILURE;
+    if (!furnish_house(s, IDEM_VERSION, memory) || !init_loops(s, memory) ||
+        !start_accepting(s) || !start_threads(s))
+        return EXIT_FAILURE;
+    announce(s, memory);
+    ids_loop_run(&s->loops[0]);
+    release(s);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,11 @@
+/* serve.h -- the whole daemon: sockets, threads, signals, and their end. */
+#ifndef IDS_SERVE_H
+#define IDS_SERVE_H
+
+#include "server/config.h"
+
+/* Serves until SIGTERM or SIGINT. Says on stdout where it listens, one line
+ * per address: "listening on 127.0.0.1:7117". Returns the exit code. */
+int ids_serve(const ids_config *config);
+
+#endif

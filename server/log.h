@@ -1,0 +1,38 @@
+/* log.h -- one event, one line of logfmt on stderr.
+ *
+ * Any thread; a line is one write, so lines never mix. Never log the contents
+ * of keys or results, nor a secret. */
+#ifndef IDS_LOG_H
+#define IDS_LOG_H
+
+#include <stdbool.h>
+
+#define IDS_LOG_LEVELS(X) \
+    X(DEBUG, "debug")     \
+    X(INFO, "info")       \
+    X(WARN, "warn")       \
+    X(ERROR, "error")
+
+typedef enum ids_log_level {
+#define X(name, text) IDS_LOG_##name,
+    IDS_LOG_LEVELS(X)
+#undef X
+        IDS_LOG_LEVEL_COUNT
+} ids_log_level;
+
+const char *ids_log_level_name(ids_log_level level);
+
+/* False when name is no level's. */
+bool ids_log_level_parse(const char *name, ids_log_level *level);
+
+/* What is below is not written. The start is INFO. */
+void ids_log_set_level(ids_log_level level);
+bool ids_log_wants(ids_log_level level);
+
+/* msg: static text. fields: a printf format that makes "key=value key=value";
+ * NULL for none. Values with spaces are the caller's to quote. A line is cut
+ * at 1 KiB. */
+void ids_log(ids_log_level level, const char *msg, const char *fields, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,50 @@
+/* mail.h -- what stands in a parcel: headers, each with its bytes behind it.
+ *
+ * Plain memory between threads of one process: no wire format, no endianness.
+ * Each entry begins at a multiple of eight. */
+#ifndef IDS_MAIL_H
+#define IDS_MAIL_H
+
+#include "server/core/shard.h"
+#include "server/mailbox.h"
+
+typedef enum ids_mail_kind {
+    IDS_MAIL_ASK,    /* body: a request's frame; word: its owner hash */
+    IDS_MAIL_REPLY,  /* body: a reply's frame */
+    IDS_MAIL_FORGET, /* the asker is gone */
+    IDS_MAIL_GIVE,   /* word: an ids_conn * that is yours now */
+    IDS_MAIL_COUNT,  /* stats are asked for; asker: the loop that asks */
+    IDS_MAIL_COUNTS, /* body: the counters, one u64 each */
+    IDS_MAIL_ORDER   /* word: an order for the loop itself (ids_order) */
+} ids_mail_kind;
+
+/* The asker waits (wait_ms > 0): not counted among what comes back soon. */
+#define IDS_MAIL_WAITS            1u
+/* The result was over the limit and skipped as it arrived. */
+#define IDS_MAIL_RESULT_TOO_LARGE 2u
+
+typedef struct ids_mail {
+    ids_asker asker;
+    uint64_t word;
+    uint32_t msgid;
+    uint32_t asked_bytes; /* REPLY: size of the request that it answers */
+    uint32_t body_bytes;
+    uint8_t kind; /* ids_mail_kind */
+    uint8_t flags;
+} ids_mail;
+
+/* Appends an entry. With body NULL its body_bytes are left for the caller to
+ * write. Returns where the body lies, NULL when out of memory. */
+uint8_t *ids_mail_append(ids_parcel *parcel, const ids_mail *mail,
+                         const uint8_t *body);
+
+/* Cuts the entry that was appended last to its true size. */
+void ids_mail_trim(ids_parcel *parcel, const uint8_t *body,
+                   uint32_t body_bytes);
+
+/* Walks a parcel from *at = 0. False at its end. The body borrows from the
+ * parcel; it may be written to. */
+bool ids_mail_next(const ids_parcel *parcel, size_t *at, ids_mail *mail,
+                   uint8_t **body);
+
+#endif

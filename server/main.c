@@ -1,0 +1,28 @@
+/* main.c -- idemstored: flags in, daemon out. */
+#include "server/config.h"
+#include "server/io/serve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXIT_USAGE 64 /* EX_USAGE */
+
+int main(int argc, char **argv) {
+    ids_config config;
+    char why[256];
+    if (!ids_config_parse(&config, argc, argv, why, sizeof why)) {
+        fprintf(stderr, "idemstored: %s\n", why);
+        return EXIT_USAGE;
+    }
+    if (config.help) {
+        char text[4096];
+        ids_config_help(text, sizeof text);
+        fputs(text, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (config.version) {
+        puts("idemstored " IDEM_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return ids_serve(&config);
+}

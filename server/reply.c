@@ -1,0 +1,209 @@
+/* reply.c -- replies on their way out. */
+#include "server/reply.h"
+
+#include "proto/request.h"
+#include "server/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_BYTES      (16u << 10)
+#define BUFFER_BYTES_KEPT (256u << 10)
+#define SMALL_REPLY_BYTES 320
+
+static_assert(SMALL_REPLY_BYTES >= IDP_ERROR_REPLY_BYTES_MAX,
+              "an error is a small reply");
+
+static void condemn(ids_desk *desk, ids_conn *conn, const char *why) {
+    ids_log(IDS_LOG_WARN, "connection closed", "fd=%d reason=\"%s\"", conn->fd,
+            why);
+    desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
+    conn->dead = true;
+    ids_desk_mark(desk, conn);
+}
+
+static void take_buffer(ids_desk *desk, ids_bytes *buffer) {
+    if (desk->spare_buffers)
+        *buffer = desk->spare_buffer[--desk->spare_buffers];
+    else
+        ids_bytes_reserve(buffer, BUFFER_BYTES);
+}
+
+void ids_reply_give_back(ids_desk *desk, ids_bytes *buffer) {
+    if (buffer->cap >= BUFFER_BYTES && buffer->cap <= BUFFER_BYTES_KEPT &&
+        desk->spare_buffers < IDS_SPARE_BUFFERS) {
+        buffer->len = 0;
+        desk->spare_buffer[desk->spare_buffers++] = *buffer;
+        *buffer = (ids_bytes){0};
+    } else {
+        ids_bytes_free(buffer);
+    }
+}
+
+static bool over_budget(const ids_desk *desk, size_t bytes) {
+    return desk->buffered_bytes + bytes > desk->house->buffer_bytes_max;
+}
+
+/* Room for one reply behind the connection's output; NULL when there is none
+ * to be had, and then the connection is dead. */
+static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes) {
+    ids_bytes *out = &conn->out;
+    if (conn->dead)
+        return NULL;
+    if (!out->cap)
+        take_buffer(desk, out);
+    if (out->cap - out->len < bytes && conn->out_at) {
+        ids_bytes_consume(out, conn->out_at);
+        conn->out_at = 0;
+    }
+    if (ids_conn_unsent(conn) + bytes > desk->house->unsent_bytes_max)
+        condemn(desk, conn, "it does not read its replies");
+    else if (over_budget(desk, bytes))
+        condemn(desk, conn, "the buffers of all connections are full");
+    else if (!ids_bytes_reserve(out, bytes))
+        condemn(desk, conn, "out of memory");
+    else
+        return out->ptr + out->len;
+    return NULL;
+}
+
+/* The one place where a reply becomes sendable: here the number of the last
+ * change would be compared with what is committed. */
+static void sendable(ids_desk *desk, ids_conn *conn, size_t bytes) {
+    conn->out.len += bytes;
+    desk->buffered_bytes += bytes;
+    ids_desk_mark(desk, conn);
+}
+
+void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                      const idp_answer *answer) {
+    size_t bound = idp_answer_write_bound(answer);
+    if (bound > SMALL_REPLY_BYTES && over_budget(desk, bound)) {
+        ids_reply_error(desk, conn, msgid, IDP_E_LIMIT,
+                        "too many replies are under way; ask again");
+        return;
+    }
+    uint8_t *to = room_for(desk, conn, bound);
+    if (to)
+        sendable(desk, conn, idp_answer_write(to, bound, msgid, answer));
+}
+
+void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                     idp_error error, const char *text) {
+    ids_count_error(&desk->counters, error);
+    uint8_t *to = room_for(desk, conn, IDP_ERROR_REPLY_BYTES_MAX);
+    if (to)
+        sendable(
+            desk, conn,
+            idp_error_write(to, IDP_ERROR_REPLY_BYTES_MAX, msgid, error, text));
+}
+
+void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
+    uint8_t *to = room_for(desk, conn, IDP_PONG_BYTES_MAX);
+    if (to)
+        sendable(desk, conn, idp_pong_write(to, IDP_PONG_BYTES_MAX, msgid));
+}
+
+void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
+    const ids_house *house = desk->house;
+    idp_hello hello = {
+        .server = "idemstored",
+        .protocol = IDP_PROTOCOL_VERSION,
+        .role = "primary",
+        .epoch = house->epoch,
+        .shards = house->loops,
+        .shard = desk->index,
+        .result_bytes_max = house->result_bytes_max,
+        .frame_bytes_max = idp_request_bytes_max(house->result_bytes_max),
+        .pending_max = house->pending_max,
+    };
+    snprintf(hello.version, sizeof hello.version, "%s", house->version);
+    memcpy(hello.hash_key, house->hash_key, sizeof hello.hash_key);
+    uint8_t *to = room_for(desk, conn, IDP_HELLO_BYTES_MAX);
+    if (to)
+        sendable(desk, conn,
+                 idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello));
+}
+
+void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                     const idp_stat *stats, size_t count) {
+    size_t bound = idp_stats_write_bound(count);
+    uint8_t *to = room_for(desk, conn, bound);
+    if (to)
+        sendable(desk, conn, idp_stats_write(to, bound, msgid, stats, count));
+}
+
+void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
+                     size_t len) {
+    uint8_t *to = room_for(desk, conn, len);
+    if (!to)
+        return;
+    memcpy(to, bytes, len);
+    sendable(desk, conn, len);
+}
+
+static bool mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
+                         uint32_t loop) {
+    size_t under_way = ids_mailbox_bytes(&desk->house->mailboxes[loop]);
+    return under_way + parcel->mail.len > desk->house->buffer_bytes_max;
+}
+
+static size_t write_reply(uint8_t *at, size_t bound, uint32_t msgid,
+                          idp_error error, const idp_answer *answer) {
+    return answer ? idp_answer_write(at, bound, msgid, answer)
+                  : idp_error_write(at, bound, msgid, error, NULL);
+}
+
+void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
+                    const idp_answer *answer) {
+    uint32_t loop = ids_asker_loop(to->asker);
+    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    size_t bound =
+        answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
+    ids_mail mail = {.asker = to->asker,
+                     .kind = IDS_MAIL_REPLY,
+                     .flags = to->flags,
+                     .asked_bytes = to->asked_bytes};
+    uint8_t *body = NULL;
+    if (parcel &&
+        (bound <= SMALL_REPLY_BYTES || !mail_is_full(desk, parcel, loop))) {
+        mail.body_bytes = (uint32_t)bound;
+        body = ids_mail_append(parcel, &mail, NULL);
+    }
+    if (!body && parcel) {
+        error = IDP_E_LIMIT;
+        answer = NULL;
+        bound = mail.body_bytes = IDP_ERROR_REPLY_BYTES_MAX;
+        body = ids_mail_append(parcel, &mail, NULL);
+    }
+    if (!body) {
+        /* Its asker's deadline tells the client; a nonce makes it safe. */
+        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        ids_log(IDS_LOG_ERROR, "reply lost: out of memory", NULL);
+        return;
+    }
+    if (!answer)
+        ids_count_error(&desk->counters, error);
+    size_t size = write_reply(body, bound, to->msgid, error, answer);
+    ids_mail_trim(parcel, body, (uint32_t)size);
+}
+
+void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
+                     idp_error error, const idp_answer *answer) {
+    ids_desk *desk = ctx;
+    if (ids_asker_loop(asker) != desk->index) {
+        ids_reply_to to = {asker, msgid, 0, IDS_MAIL_WAITS};
+        ids_reply_mail(desk, &to, error, answer);
+        return;
+    }
+    ids_conn *conn = ids_desk_find(desk, asker);
+    assert(conn); /* it is forgotten before it goes */
+    assert(conn->waiting);
+    conn->waiting--;
+    if (answer)
+        ids_reply_answer(desk, conn, msgid, answer);
+    else
+        ids_reply_error(desk, conn, msgid, error, NULL);
+}

@@ -1,0 +1,46 @@
+/* reply.h -- replies on their way out: to a connection of this desk, or by
+ * mail to the desk that it is on. */
+#ifndef IDS_REPLY_H
+#define IDS_REPLY_H
+
+#include "proto/reply.h"
+#include "server/desk.h"
+
+/* Each appends a reply to the connection's output. Where that goes over a
+ * limit the connection is dead afterwards; an answer that carries a result
+ * becomes LIMIT instead while all buffers together are full. */
+void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                      const idp_answer *answer);
+/* text NULL: the code's own. */
+void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                     idp_error error, const char *text);
+void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid);
+void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
+void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                     const idp_stat *stats, size_t count);
+
+/* Bytes that stand already as they leave: a reply that another desk wrote, or
+ * a line of text. */
+void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
+                     size_t len);
+
+/* The same for an asker on another desk. asked_bytes and flags go back as
+ * they came with the question. An error where answer is NULL. */
+typedef struct ids_reply_to {
+    ids_asker asker;
+    uint32_t msgid;
+    uint32_t asked_bytes;
+    uint8_t flags; /* IDS_MAIL_WAITS */
+} ids_reply_to;
+
+void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
+                    const idp_answer *answer);
+
+/* The shard's on_wake: a parked acquire is answered. */
+void ids_reply_woken(void *desk, ids_asker asker, uint32_t msgid,
+                     idp_error error, const idp_answer *answer);
+
+/* Buffers for output go round: give one back when it is empty. */
+void ids_reply_give_back(ids_desk *desk, ids_bytes *buffer);
+
+#endif

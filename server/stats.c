@@ -1,0 +1,97 @@
+/* stats.c -- the sums over all loops, gathered through the mail. */
+#include "server/stats.h"
+
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct gathering {
+    ids_counters sums;
+    ids_asker asker;
+    uint32_t msgid;
+    uint32_t left; /* loops that have not told yet */
+} gathering;
+
+static void add(ids_counters *sums, const ids_counters *part) {
+    for (int i = 0; i < IDS_COUNTER_COUNT; i++)
+        sums->of[i] += part->of[i];
+}
+
+static void answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                   const ids_counters *sums) {
+    idp_stat stats[IDS_COUNTER_COUNT + 3];
+    size_t count = 0;
+    stats[count++] = (idp_stat){"uptime_ms", desk->now_ms};
+    stats[count++] = (idp_stat){"loops", desk->house->loops};
+    stats[count++] = (idp_stat){"epoch", desk->house->epoch};
+    for (int i = 0; i < IDS_COUNTER_COUNT; i++)
+        stats[count++] = (idp_stat){ids_counter_name(i), sums->of[i]};
+    ids_reply_stats(desk, conn, msgid, stats, count);
+}
+
+static void finish(ids_desk *desk, gathering *all) {
+    ids_conn *conn = ids_desk_find(desk, all->asker);
+    if (conn) {
+        conn->hopped--;
+        if (conn->held)
+            conn->held--;
+        answer(desk, conn, all->msgid, &all->sums);
+    }
+    free(all);
+}
+
+static void ask_loop(ids_desk *desk, gathering *all, uint32_t loop) {
+    const ids_mail mail = {.asker = all->asker,
+                           .word = (uint64_t)(uintptr_t)all,
+                           .kind = IDS_MAIL_COUNT};
+    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    if (parcel && ids_mail_append(parcel, &mail, NULL))
+        all->left++;
+}
+
+void ids_stats_ask(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
+    ids_counters own;
+    ids_desk_count(desk, &own);
+    if (desk->house->loops == 1) {
+        answer(desk, conn, msgid, &own);
+        return;
+    }
+    gathering *all = calloc(1, sizeof *all);
+    if (!all) {
+        ids_reply_error(desk, conn, msgid, IDP_E_NO_MEMORY, NULL);
+        return;
+    }
+    all->sums = own;
+    all->asker = conn->asker;
+    all->msgid = msgid;
+    conn->hopped++;
+    for (uint32_t loop = 0; loop < desk->house->loops; loop++)
+        if (loop != desk->index)
+            ask_loop(desk, all, loop);
+    if (!all->left)
+        finish(desk, all);
+}
+
+void ids_stats_tell(ids_desk *desk, const ids_mail *mail) {
+    ids_counters own;
+    ids_desk_count(desk, &own);
+    ids_mail reply = *mail;
+    reply.kind = IDS_MAIL_COUNTS;
+    reply.body_bytes = sizeof own;
+    ids_parcel *parcel = ids_desk_parcel(desk, ids_asker_loop(mail->asker));
+    if (!parcel || !ids_mail_append(parcel, &reply, (const uint8_t *)&own)) {
+        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        ids_log(IDS_LOG_ERROR, "stats lost: out of memory", NULL);
+    }
+}
+
+void ids_stats_told(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
+    gathering *all = (gathering *)(uintptr_t)mail->word;
+    ids_counters part;
+    memcpy(&part, body, sizeof part);
+    add(&all->sums, &part);
+    if (--all->left == 0)
+        finish(desk, all);
+}
