@@ -21,32 +21,15 @@ static void move(ids_record *record, idp_state to) {
     record->state = to;
 }
 
-static void emit(ids_shard *shard, const ids_record *r, bool dropped) {
-    uint64_t now_ms = shard->now_ms;
-    uint64_t lease_end_ms = ids_record_lease_end_ms(r);
-    ids_change change = {.number = ++shard->counted.changes,
-                         .ns = ids_record_ns(r),
-                         .key = ids_record_key(r),
-                         .state = IDP_STATE_ABSENT};
+static void emit(ids_shard *shard, const ids_record *record, bool dropped) {
+    ids_change change;
+    shard->counted.changes++;
     if (shard->config.on_change == NULL)
         return;
-    if (!dropped) {
-        change.fingerprint = ids_record_fingerprint(r);
-        change.nonce = ids_record_nonce(r);
-        change.result = ids_record_result(r);
-        change.has_result = r->has_result;
-        change.token = (idp_token){r->epoch, r->sequence};
-        change.state = ids_record_state(r, now_ms);
-        change.class = (idp_class)r->class;
-        change.previous = (idp_previous)r->previous;
-        change.attempt = r->attempt;
-        change.lease_ms = ids_record_lease_ms(r);
-        change.lease_left_ms =
-            lease_end_ms > now_ms ? lease_end_ms - now_ms : 0;
-        change.ttl_ms = r->ttl_ms;
-        change.ttl_left_ms = ids_record_ttl_end_ms(r) - now_ms;
-        change.age_ms = ids_record_age_ms(r, now_ms);
-    }
+    ids_claims_change(record, shard->now_ms, &change);
+    if (dropped)
+        change = (ids_change){.ns = change.ns, .key = change.key};
+    change.number = shard->counted.changes;
     shard->config.on_change(shard->config.change_ctx, &change);
 }
 

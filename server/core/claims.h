@@ -48,4 +48,8 @@ void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
 /* Takes the record out of everything and frees it. */
 void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref);
 
+/* The record as a change record, number 0. */
+void ids_claims_change(const ids_record *record, uint64_t now_ms,
+                       ids_change *change);
+
 #endif

@@ -1,8 +1,10 @@
 /* shard.h -- one shard of keys: claims, results, waiters, expiry, memory.
  *
  * Pure: no socket, no file, no clock, no thread. Time is an argument, in
- * milliseconds of a clock that never goes back; memory, the hash and the
- * epoch come with the configuration. One thread at a time may call it.
+ * milliseconds of a clock that never goes back; let it start at
+ * IDS_CLOCK_START_MS, so that a record that is carried over may have begun
+ * before. Memory, the hash and the epoch come with the configuration. One
+ * thread at a time may call it.
  *
  * The core decides; it never refuses to carry out what it has answered. What
  * must watch it (a journal, a peer) is handed a change record by on_change,
@@ -12,6 +14,8 @@
 
 #include "proto/error.h"
 #include "proto/terms.h"
+
+#define IDS_CLOCK_START_MS IDP_TTL_MS_MAX
 
 typedef struct ids_shard ids_shard;
 
@@ -114,6 +118,27 @@ uint64_t ids_shard_next_ms(const ids_shard *shard);
  * all of them; then the reclaiming of ended records, at most steps_max
  * of them, so that a turn stays short. */
 void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max);
+
+/* Walks the records in chunks while calls go on, for a snapshot or a full
+ * copy: each record that is there from the walk's start to its end is seen at
+ * least once, others perhaps. Together with the changes since the start the
+ * copy is whole. Begin a walk with *cursor = 0 and call until it returns
+ * false; then, or to give up, call ids_shard_walk_end. One walk at a time;
+ * the table does not shrink meanwhile. seen's change has number 0. */
+bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
+                    uint32_t buckets_max,
+                    void (*seen)(void *ctx, const ids_change *change),
+                    void *ctx);
+void ids_shard_walk_end(ids_shard *shard);
+
+/* Makes the key's record be what the change says, its remaining times counted
+ * from now. Not a change of this shard's: it has no number, reaches no tap
+ * and wakes nobody. false: no memory, the key is as it was. The change is
+ * trusted to be within the wire's limits: whoever reads it from a file or a
+ * peer has checked it with ids_change_is_sound. */
+bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
+                   uint64_t now_ms);
+bool ids_change_is_sound(const ids_change *change, size_t result_bytes_max);
 
 typedef struct ids_shard_stats {
     uint64_t records; /* includes those ended and not yet reclaimed */

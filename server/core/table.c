@@ -271,13 +271,23 @@ void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
                 continue;
             chain_take(table, head, bucket, i);
             table->records--;
-            if (table->buckets > BUCKETS_MIN &&
+            if (!table->walked && table->buckets > BUCKETS_MIN &&
                 table->records < (uint64_t)table->buckets * MERGE_LOAD)
                 merge(table);
             return;
         }
     }
     assert(!"a record that is removed is in the table");
+}
+
+ids_ref ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *at) {
+    const ids_bucket *chain = bucket_at(table, bucket);
+    uint32_t skip = (*at)++;
+    while (chain != NULL && skip >= IDS_BUCKET_SLOTS) {
+        chain = overflow_of(table, chain);
+        skip -= IDS_BUCKET_SLOTS;
+    }
+    return chain == NULL || skip >= chain->count ? 0 : chain->refs[skip];
 }
 
 void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash) {

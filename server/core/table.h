@@ -31,6 +31,7 @@ typedef struct ids_table {
     uint32_t mask;    /* 2^level * 2 - 1: tags are cut by it, then, when that
                        * bucket isn't there yet, by half of it */
     uint64_t records;
+    bool walked; /* it may grow, but not shrink */
 } ids_table;
 
 /* Where a record's ref stands. It holds until the next insert or remove. */
@@ -61,6 +62,9 @@ static inline ids_ref ids_place_ref(ids_place place) {
 static inline void ids_place_set(ids_place place, ids_ref ref) {
     place.bucket->refs[place.slot] = ref;
 }
+
+/* The chain of this bucket, for a walk: its refs from *at on, 0 at the end. */
+ids_ref ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *at);
 
 void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash);
 void ids_table_prefetch_record(const ids_table *table, uint64_t hash);

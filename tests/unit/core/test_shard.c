@@ -183,3 +183,116 @@ Test(shard, a_drain_answers_everyone_who_waits) {
     cr_assert_eq(stats().waiters, 0);
     close_shard();
 }
+
+/* A second shard that is fed what a walk of the first one shows. */
+static ids_shard *copy;
+
+static void put_in_copy(void *ctx, const ids_change *change) {
+    const uint64_t *now_ms = ctx;
+    cr_assert(ids_change_is_sound(change, MIB));
+    cr_assert(ids_shard_put(copy, hash_of(NULL, change->ns, change->key),
+                            change, *now_ms));
+}
+
+static void put_later_change(void *ctx, const ids_change *change) {
+    (void)ctx;
+    if (copy != NULL)
+        cr_assert(ids_shard_put(copy, hash_of(NULL, change->ns, change->key),
+                                change, 1000));
+}
+
+static ids_shard *open_copy(idt_mem *its_mem) {
+    ids_shard_config config = {.epoch = 10,
+                               .memory_bytes_max = 64 * (size_t)MIB,
+                               .result_bytes_max = MIB,
+                               .hash = hash_of,
+                               .on_wake = on_wake,
+                               .mem = idt_mem_of(its_mem)};
+    return ids_shard_new(&config);
+}
+
+static void peek_both(uint64_t number, uint64_t now_ms, idp_answer *a,
+                      idp_answer *b) {
+    idp_request request = acquire_of(number);
+    ids_call c = {.request = &request,
+                  .hash = hash_of(NULL, request.ns, request.key),
+                  .now_ms = now_ms};
+    idp_error error;
+    request.method = IDP_PEEK;
+    ids_shard_call(shard, &c, a, &error);
+    ids_shard_call(copy, &c, b, &error);
+}
+
+Test(shard, a_walk_and_the_changes_since_make_a_whole_copy) {
+    enum { COUNT = 20000 };
+    static idt_mem copy_mem;
+    uint64_t number, cursor = 0, now_ms = 1000, fresh = COUNT;
+    idp_answer answer, a, b;
+    idp_error error;
+    open_shard(64 * MIB);
+    for (number = 0; number < COUNT; number++) {
+        idp_request request = acquire_of(number);
+        call(now_ms, &request, &answer, &error);
+        if (number % 3 == 0)
+            continue;
+        request.method = number % 3 == 1 ? IDP_COMPLETE : IDP_RELEASE;
+        request.token = answer.token;
+        request.result = text("the answer");
+        call(now_ms, &request, &answer, &error);
+    }
+    idt_mem_init(&copy_mem);
+    copy = open_copy(&copy_mem);
+    /* The tap feeds the copy too, while the table grows and loses. */
+    while (ids_shard_walk(shard, now_ms, &cursor, 7, put_in_copy, &now_ms)) {
+        idp_request request = acquire_of(fresh++);
+        call(now_ms, &request, &answer, &error);
+        put_later_change(NULL, &seen);
+        request.method = IDP_RELEASE;
+        request.token = answer.token;
+        request.unbind = fresh % 2;
+        call(now_ms, &request, &answer, &error);
+        put_later_change(NULL, &seen);
+    }
+    ids_shard_walk_end(shard);
+    for (number = 0; number < fresh; number++) {
+        peek_both(number, now_ms, &a, &b);
+        cr_assert_eq(a.state, b.state, "key %lu", number);
+        cr_assert(a.state == IDP_STATE_ABSENT || a.attempt == b.attempt);
+        cr_assert(a.state == IDP_STATE_ABSENT ||
+                  a.ttl_left_ms == b.ttl_left_ms);
+        cr_assert(a.state != IDP_STATE_IN_PROGRESS ||
+                  a.lease_left_ms == b.lease_left_ms);
+        cr_assert(a.state != IDP_STATE_COMPLETED ||
+                  a.result_bytes == b.result_bytes);
+    }
+    ids_shard_free(copy);
+    cr_assert_eq(copy_mem.blocks, 0);
+    copy = NULL;
+    close_shard();
+}
+
+Test(shard, a_change_that_breaks_a_limit_is_not_sound) {
+    ids_change good = {.key = text("k"),
+                       .state = IDP_STATE_IN_PROGRESS,
+                       .attempt = 1,
+                       .lease_ms = 500,
+                       .lease_left_ms = 200,
+                       .ttl_ms = 7000,
+                       .ttl_left_ms = 6700};
+    ids_change bad = good;
+    cr_assert(ids_change_is_sound(&good, MIB));
+    bad.key.len = IDP_KEY_BYTES_MAX + 1;
+    cr_assert_not(ids_change_is_sound(&bad, MIB));
+    bad = good;
+    bad.ttl_left_ms = 7001;
+    cr_assert_not(ids_change_is_sound(&bad, MIB));
+    bad = good;
+    bad.lease_left_ms = 501;
+    cr_assert_not(ids_change_is_sound(&bad, MIB));
+    bad = good;
+    bad.state = IDP_STATE_COUNT;
+    cr_assert_not(ids_change_is_sound(&bad, MIB));
+    bad = good;
+    bad.has_result = true;
+    cr_assert_not(ids_change_is_sound(&bad, MIB));
+}

@@ -1,0 +1,170 @@
+/* carry.c -- carrying records over: out in a walk, in from a change record.
+ *
+ * Pure. What journal, snapshot and peer stream have in common with the core:
+ * the whole record, its times as what is left of them. */
+#include "server/core/claims.h"
+
+#include <assert.h>
+
+void ids_claims_change(const ids_record *r, uint64_t now_ms,
+                       ids_change *change) {
+    uint64_t lease_end_ms = ids_record_lease_end_ms(r);
+    *change = (ids_change){
+        .ns = ids_record_ns(r),
+        .key = ids_record_key(r),
+        .fingerprint = ids_record_fingerprint(r),
+        .nonce = ids_record_nonce(r),
+        .result = ids_record_result(r),
+        .has_result = r->has_result,
+        .token = {r->epoch, r->sequence},
+        .state = ids_record_state(r, now_ms),
+        .class = (idp_class)r->class,
+        .previous = (idp_previous)r->previous,
+        .attempt = r->attempt,
+        .lease_ms = ids_record_lease_ms(r),
+        .lease_left_ms = lease_end_ms > now_ms ? lease_end_ms - now_ms : 0,
+        .ttl_ms = r->ttl_ms,
+        .ttl_left_ms = ids_record_ttl_end_ms(r) - now_ms,
+        .age_ms = ids_record_age_ms(r, now_ms)};
+}
+
+bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
+                    uint32_t buckets_max,
+                    void (*seen)(void *ctx, const ids_change *change),
+                    void *ctx) {
+    const ids_table *table = &shard->table;
+    assert(now_ms >= shard->now_ms);
+    shard->table.walked = true;
+    for (; buckets_max > 0 && *cursor < table->buckets; buckets_max--) {
+        uint32_t at = 0;
+        ids_ref ref;
+        while ((ref = ids_table_walk(table, (uint32_t)*cursor, &at)) != 0) {
+            const ids_record *record = ids_slab_at(&shard->slab, ref);
+            ids_change change;
+            if (ids_record_state(record, now_ms) == IDP_STATE_ABSENT)
+                continue;
+            ids_claims_change(record, now_ms, &change);
+            seen(ctx, &change);
+        }
+        ++*cursor;
+    }
+    return *cursor < table->buckets;
+}
+
+void ids_shard_walk_end(ids_shard *shard) {
+    shard->table.walked = false;
+}
+
+static bool within(idp_slice slice, size_t min, size_t max) {
+    return slice.len >= min && slice.len <= max;
+}
+
+/* A lease and what is left of it, of a claim that may still have one. */
+static bool lease_is_sound(const ids_change *c) {
+    bool claimed =
+        c->state == IDP_STATE_IN_PROGRESS || c->state == IDP_STATE_ORPHANED;
+    if (!claimed)
+        return c->lease_left_ms == 0;
+    return c->lease_ms >= IDP_LEASE_MS_MIN && c->lease_ms <= c->ttl_ms &&
+           c->lease_ms <= IDP_LEASE_MS_MAX && c->lease_left_ms <= c->lease_ms &&
+           (c->lease_left_ms > 0) == (c->state == IDP_STATE_IN_PROGRESS);
+}
+
+bool ids_change_is_sound(const ids_change *c, size_t result_bytes_max) {
+    if (!within(c->ns, 0, IDP_NS_BYTES_MAX) ||
+        !within(c->key, IDP_KEY_BYTES_MIN, IDP_KEY_BYTES_MAX))
+        return false;
+    if (c->state == IDP_STATE_ABSENT)
+        return true;
+    return c->state < IDP_STATE_COUNT &&
+           within(c->fingerprint, 0, IDP_FINGERPRINT_BYTES_MAX) &&
+           within(c->nonce, 0, IDP_NONCE_BYTES_MAX) &&
+           within(c->result, 0, result_bytes_max) &&
+           (c->result.len == 0 || c->has_result) &&
+           (!c->has_result || c->state == IDP_STATE_COMPLETED) &&
+           c->class <= IDP_CLASS_ERROR &&
+           c->previous <= IDP_PREVIOUS_RELEASED && c->attempt > 0 &&
+           c->ttl_ms >= IDP_TTL_MS_MIN && c->ttl_ms <= IDP_TTL_MS_MAX &&
+           c->ttl_left_ms <= c->ttl_ms && lease_is_sound(c);
+}
+
+static uint8_t *append(uint8_t *at, idp_slice from) {
+    if (from.len > 0)
+        memcpy(at, from.ptr, from.len);
+    return at + from.len;
+}
+
+/* How long ago the record's lease and retention began to count. Both count
+ * from the same moment, so the earlier of the two ends would do; the later
+ * one is taken, since a deadline may stretch but not shrink. */
+static uint64_t begun_before_ms(const ids_change *c) {
+    uint64_t by_ttl = c->ttl_ms - c->ttl_left_ms;
+    uint64_t by_lease = c->lease_ms - c->lease_left_ms;
+    if (c->state == IDP_STATE_IN_PROGRESS && by_lease < by_ttl)
+        return by_lease;
+    return by_ttl;
+}
+
+/* Times count from the shard's zero; what began before it began at it. */
+static uint64_t before_now(uint64_t now_ms, uint64_t ms) {
+    return ms < now_ms ? now_ms - ms : 0;
+}
+
+static void fill(ids_record *r, const ids_change *c, uint64_t now_ms) {
+    uint8_t *at;
+    memset(r, 0, IDS_RECORD_HEAD_BYTES);
+    r->state =
+        c->state == IDP_STATE_ORPHANED ? IDP_STATE_IN_PROGRESS : c->state;
+    r->restart_ms = before_now(now_ms, begun_before_ms(c));
+    r->since_ms = before_now(now_ms, c->age_ms);
+    r->ttl_ms = c->ttl_ms;
+    r->previous = c->previous;
+    r->class = c->class;
+    r->has_result = c->has_result;
+    r->lease_ms = c->has_result ? c->result.len : c->lease_ms;
+    r->epoch = c->token.epoch;
+    r->sequence = c->token.sequence;
+    r->attempt = c->attempt;
+    r->ns_len = c->ns.len;
+    r->key_len = c->key.len;
+    r->fingerprint_len = c->fingerprint.len;
+    r->nonce_len = c->nonce.len;
+    at = append(r->bytes, c->ns);
+    at = append(at, c->key);
+    at = append(at, c->fingerprint);
+    at = append(at, c->nonce);
+    append(at, c->result);
+}
+
+bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
+                   uint64_t now_ms) {
+    ids_place place;
+    ids_ref ref = 0;
+    bool there;
+    assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
+    there = ids_table_find(&shard->table, hash, change->ns, change->key,
+                           &place) != NULL;
+    if (change->state != IDP_STATE_ABSENT && change->ttl_left_ms > 0) {
+        ref = ids_slab_alloc(&shard->slab,
+                             IDS_RECORD_HEAD_BYTES + change->ns.len +
+                                 change->key.len + change->fingerprint.len +
+                                 change->nonce.len + change->result.len);
+        if (ref == 0)
+            return false;
+        fill(ids_slab_at(&shard->slab, ref), change, now_ms);
+    }
+    if (there && ref == 0) {
+        ids_claims_drop(shard, hash, ids_place_ref(place));
+    } else if (there) {
+        ids_ref old = ids_place_ref(place);
+        ids_wheel_remove(&shard->wheel, old);
+        ids_place_set(place, ref);
+        ids_slab_free(&shard->slab, old);
+    } else if (ref != 0 && !ids_table_insert(&shard->table, hash, ref)) {
+        ids_slab_free(&shard->slab, ref);
+        return false;
+    }
+    if (ref != 0)
+        ids_wheel_add(&shard->wheel, ref);
+    return true;
+}
