@@ -349,10 +349,12 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
     if (record == NULL)
         return;
     answer->outcome = IDP_OUTCOME_RELEASED;
+    if (record->state == IDP_STATE_RELEASED)
+        return; /* the first reply was lost */
     if (call->request->unbind) {
         emit(shard, record, true);
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
-    } else if (record->state != IDP_STATE_RELEASED) {
+    } else {
         move(record, IDP_STATE_RELEASED);
         record->nonce_len = 0;
         record->since_ms = shard->now_ms;
