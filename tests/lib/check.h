@@ -1,0 +1,55 @@
+/* check.h -- the invariants I1 to I6 and I15, checked from outside.
+ *
+ * It sees the calls and the answers, in the order in which they happened, and
+ * nothing else: no model, no shard. From the answers alone it works out who
+ * must hold what, and says which promise an answer breaks. */
+#ifndef IDT_CHECK_H
+#define IDT_CHECK_H
+
+#include "tests/lib/mem.h"
+
+enum { IDT_CHECK_KEYS_MAX = 64 };
+
+typedef enum idt_held {
+    IDT_HELD_NONE, /* never claimed, given up for good, or long over */
+    IDT_HELD_CLAIMED,
+    IDT_HELD_COMPLETED,
+    IDT_HELD_RELEASED
+} idt_held;
+
+/* What the answers so far imply about one key. */
+typedef struct idt_check_key {
+    idt_held held;
+    idp_token newest; /* the highest that was ever granted */
+    bool any_token;
+    idp_token token; /* of the last claim of this record */
+    uint32_t attempt;
+    uint64_t lease_end;
+    uint64_t ttl_ms;
+    uint64_t ttl_end;
+    uint8_t nonce[IDP_NONCE_BYTES_MAX];
+    uint8_t fingerprint[IDP_FINGERPRINT_BYTES_MAX];
+    size_t nonce_len, fingerprint_len;
+    bool kept; /* completed: with this result */
+    idp_class class;
+    uint64_t result_hash;
+} idt_check_key;
+
+typedef struct idt_check {
+    idt_check_key keys[IDT_CHECK_KEYS_MAX];
+} idt_check;
+
+void idt_check_init(idt_check *check);
+
+/* One answer, to the request of this key. NULL, or what it breaks: a line
+ * that begins with the invariant's name. */
+const char *idt_check_answer(idt_check *check, uint32_t key, uint64_t now_ms,
+                             const idp_request *request,
+                             const idp_answer *answer);
+
+/* I15: memory, records and waiters are within their limits, and what the
+ * shard says it holds is what it took. */
+const char *idt_check_limits(const ids_shard_config *config,
+                             const ids_shard_stats *stats, const idt_mem *mem);
+
+#endif
