@@ -464,14 +464,15 @@ IDEM_API void idem_session_free(idem_session *session);
 IDEM_API int32_t idem_session_hello(idem_session *session, const char *secret,
                                     int32_t shard, uint64_t deadline_ms,
                                     idem_done_fn done, void *ctx);
-/* args.timeout_ms counts from now_ms; 0: IDEM_TIMEOUT_MS_DEFAULT. */
+/* args.timeout_ms counts from now_ms; 0: IDEM_TIMEOUT_MS_DEFAULT. An acquire
+ * without a nonce is sent without one. */
 IDEM_API int32_t idem_session_call(idem_session *session, int32_t method,
                                    const idem_args *args, uint64_t now_ms,
                                    idem_done_fn done, void *ctx);
 IDEM_API int32_t idem_session_info(const idem_session *session,
                                    idem_info *info);
-/* The bytes that are to be sent next; borrowed until the next call. Then say
- * how many of them were taken. */
+/* The bytes that are to be sent next, borrowed until the next call; NULL and 0
+ * when there are none. Then say how many of them were taken. */
 IDEM_API const uint8_t *idem_session_output(const idem_session *session,
                                             size_t *len);
 IDEM_API void idem_session_sent(idem_session *session, size_t len);
@@ -481,7 +482,8 @@ IDEM_API int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
                                     size_t len);
 /* When idem_session_tick has something to do next; UINT64_MAX: never. */
 IDEM_API uint64_t idem_session_next_ms(const idem_session *session);
-/* Ends the calls whose deadline has come (TIMEOUT, TIMEOUT_UNSENT). */
+/* Ends the calls whose deadline has come: TIMEOUT, since what is in the output
+ * will still be sent with the rest. */
 IDEM_API void idem_session_tick(idem_session *session, uint64_t now_ms);
 
 /* ----------------------------------------------------------------- helpers */

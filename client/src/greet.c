@@ -118,7 +118,8 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
     const char *name = greet->endpoint->name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     idp_reply reply = {0};
-    if (idem__wire_hello(wire, &op, greet->uri, greet->shard) != 0)
+    idem__greeting greeting = idem__greeting_of(greet->uri, greet->shard);
+    if (idem__wire_hello(wire, &op, &greeting) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     heard what = send_out(greet, wire, fd) ? hear(greet, wire, fd, &reply)
                                            : HEARD_FAILED;

@@ -92,16 +92,24 @@ idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply) {
     return IDEM__NEXT_NONE;
 }
 
-int32_t idem__wire_hello(idem__wire *wire, idem__op *op, const idem__uri *uri,
-                         int32_t shard) {
-    idp_request request = {.method = IDP_HELLO};
+idem__greeting idem__greeting_of(const idem__uri *uri, int32_t shard) {
+    idem__greeting greeting = {.shard = shard};
     if (uri->has_secret)
-        request.secret = (idp_slice){uri->secret, uri->secret_len};
+        greeting.secret = (idp_slice){uri->secret, uri->secret_len};
     if (uri->client_len > 0)
-        request.client =
+        greeting.client =
             (idp_slice){(const uint8_t *)uri->client, uri->client_len};
-    request.has_shard = shard >= 0;
-    request.shard = shard >= 0 ? (uint32_t)shard : 0;
+    return greeting;
+}
+
+int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
+                         const idem__greeting *greeting) {
+    idp_request request = {.method = IDP_HELLO,
+                           .secret = greeting->secret,
+                           .client = greeting->client,
+                           .has_shard = greeting->shard >= 0};
+    if (request.has_shard)
+        request.shard = (uint32_t)greeting->shard;
     return idem__wire_queue(wire, op, &request);
 }
 

@@ -47,9 +47,17 @@ typedef enum idem__next {
 /* A reply that nobody waits for any more is dropped. */
 idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply);
 
-/* Queues the greeting. shard -1: stay where we are. */
-int32_t idem__wire_hello(idem__wire *wire, idem__op *op, const idem__uri *uri,
-                         int32_t shard);
+/* Who greets. */
+typedef struct idem__greeting {
+    idp_slice secret; /* ptr NULL: none */
+    idp_slice client; /* ptr NULL: not told */
+    int32_t shard;    /* -1: stay where we are */
+} idem__greeting;
+
+idem__greeting idem__greeting_of(const idem__uri *uri, int32_t shard);
+
+int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
+                         const idem__greeting *greeting);
 
 /* What the greeting's answer changes for the bytes to come. */
 void idem__wire_greeted(idem__wire *wire, const idp_hello *hello);

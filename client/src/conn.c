@@ -1,0 +1,247 @@
+/* conn.c -- idem_conn: one connection for a host with its own event loop. What
+ * happens to its calls; its descriptor is in conn_link.c. */
+#include <string.h>
+
+#include "client/src/args.h"
+#include "client/src/conn.h"
+#include "client/src/greet.h"
+#include "client/src/mem.h"
+
+int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
+                       idem_error *err) {
+    uint64_t seed = 0;
+    *conn = NULL;
+    idem_conn *made = idem__calloc(sizeof *made);
+    if (made == NULL)
+        return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
+    int32_t code = idem__uri_parse(uri, &made->uri, err);
+    if (code == 0 && (!idem__random(&seed, sizeof seed) ||
+                      !idem__random(made->nonce, sizeof made->nonce)))
+        code = idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
+    if (code != 0) {
+        idem__free(made);
+        return code;
+    }
+    made->fd = -1;
+    made->retry_at_ms = now_ms;
+    made->why.size = sizeof made->why;
+    idem__target_init(&made->target, &made->uri);
+    idem__wire_init(&made->wire);
+    idem__calls_init(&made->waiting);
+    idem__backoff_init(&made->backoff, seed);
+    idem__conn_begin(made, now_ms);
+    *conn = made;
+    return 0;
+}
+
+static void end(idem__errand *errand, const idem_error *err) {
+    idem__deed_fail(&errand->deed, err);
+    idem__free(errand);
+}
+
+static void end_with(idem__errand *errand, int32_t code, const char *text) {
+    idem_error err = {.size = sizeof err};
+    idem__fail(&err, code, "%s", text);
+    end(errand, &err);
+}
+
+void idem_conn_close(idem_conn *conn) {
+    if (conn == NULL)
+        return;
+    conn->closing = true;
+    idem__conn_unlink(conn);
+    while (conn->waiting.first != NULL) {
+        idem__errand *errand = (idem__errand *)conn->waiting.first;
+        idem__calls_remove(&conn->waiting, &errand->deed.op);
+        int32_t code = errand->unsure ? IDEM_E_LOST : IDEM_E_CLOSED;
+        end_with(errand, code, "the connection was closed by its owner");
+    }
+    idem__wire_fini(&conn->wire);
+    idem__calls_fini(&conn->waiting);
+    idem__target_fini(&conn->target);
+    memset(conn->uri.secret, 0, sizeof conn->uri.secret);
+    idem__free(conn);
+}
+
+/* ------------------------------------------------------- calls on their way */
+
+static uint8_t *copy(uint8_t *to, idp_slice *slice) {
+    if (slice->ptr == NULL)
+        return to;
+    if (slice->len > 0)
+        memcpy(to, slice->ptr, slice->len);
+    slice->ptr = to;
+    return to + slice->len;
+}
+
+/* The errand keeps its own copy of what it asks, to be able to ask again. */
+static idem__errand *make_errand(const idp_request *request) {
+    idem__errand *errand = idem__alloc(
+        sizeof *errand + request->ns.len + request->key.len +
+        request->fingerprint.len + request->nonce.len + request->result.len);
+    if (errand == NULL)
+        return NULL;
+    memset(errand, 0, sizeof *errand);
+    errand->request = *request;
+    uint8_t *to = errand->bytes;
+    to = copy(to, &errand->request.ns);
+    to = copy(to, &errand->request.key);
+    to = copy(to, &errand->request.fingerprint);
+    to = copy(to, &errand->request.nonce);
+    copy(to, &errand->request.result);
+    return errand;
+}
+
+static idp_slice draw_nonce(idem_conn *conn) {
+    uint64_t half = 0;
+    memcpy(&half, conn->nonce + 8, sizeof half);
+    half++;
+    memcpy(conn->nonce + 8, &half, sizeof half);
+    return (idp_slice){conn->nonce, sizeof conn->nonce};
+}
+
+static void await(idem_conn *conn, idem__errand *errand) {
+    errand->deed.op.msgid = idem__calls_draw(&conn->waiting);
+    idem__calls_enter(&conn->waiting, &errand->deed.op);
+}
+
+static bool has_place(const idem_conn *conn) {
+    return conn->state == IDEM__CONN_UP &&
+           (conn->hello.pending_max == 0 ||
+            conn->wire.calls.count < conn->hello.pending_max);
+}
+
+/* False when memory is refused: it waits on. */
+static bool send_errand(idem_conn *conn, idem__errand *errand,
+                        uint64_t now_ms) {
+    idp_request request = errand->request;
+    uint64_t gone_ms = now_ms - errand->start_ms;
+    request.wait_ms =
+        gone_ms < request.wait_ms ? request.wait_ms - (uint32_t)gone_ms : 0;
+    errand->deed.trimmed = idem__wire_trim(&conn->hello, &request);
+    return idem__wire_queue(&conn->wire, &errand->deed.op, &request) == 0;
+}
+
+void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms) {
+    while (conn->waiting.first != NULL && has_place(conn)) {
+        idem__errand *errand = (idem__errand *)conn->waiting.first;
+        idem__calls_remove(&conn->waiting, &errand->deed.op);
+        if (send_errand(conn, errand, now_ms))
+            continue;
+        await(conn, errand);
+        return;
+    }
+}
+
+int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
+                       uint64_t now_ms, idem_done_fn done, void *ctx) {
+    idem__ask ask;
+    if (conn->closing)
+        return IDEM_E_CLOSED;
+    if (conn->waiting.count + conn->wire.calls.count >= IDEM__CONN_CALLS_MAX)
+        return IDEM_E_BUSY;
+    int32_t code = idem__args_read(method, args, &conn->uri, &ask, NULL);
+    if (code != 0)
+        return code;
+    if (method == IDEM_ACQUIRE && ask.request.nonce.len == 0)
+        ask.request.nonce = draw_nonce(conn);
+    idem__errand *errand = make_errand(&ask.request);
+    if (errand == NULL)
+        return IDEM_E_MEMORY;
+    errand->deed.done = done;
+    errand->deed.ctx = ctx;
+    errand->start_ms = now_ms;
+    errand->deed.op.deadline_ms = now_ms + ask.timeout_ms;
+    if (conn->waiting.count == 0 && has_place(conn)) {
+        if (send_errand(conn, errand, now_ms))
+            return 0;
+        idem__free(errand);
+        return IDEM_E_MEMORY;
+    }
+    await(conn, errand);
+    return 0;
+}
+
+/* --------------------------------------------------------- how calls end */
+
+void idem__conn_recall(idem_conn *conn) {
+    while (conn->wire.calls.first != NULL) {
+        idem__errand *errand = (idem__errand *)conn->wire.calls.first;
+        errand->unsure |= idem__wire_was_sent(&conn->wire, &errand->deed.op);
+        idem__calls_remove(&conn->wire.calls, &errand->deed.op);
+        await(conn, errand);
+    }
+}
+
+void idem__conn_refuse_waiting(idem_conn *conn) {
+    idem_error err = conn->why; /* a callback may make calls of its own */
+    for (uint32_t left = conn->waiting.count; left > 0; left--) {
+        idem__errand *errand = (idem__errand *)conn->waiting.first;
+        idem__calls_remove(&conn->waiting, &errand->deed.op);
+        if (errand->unsure)
+            end_with(errand, IDEM_E_LOST, err.text);
+        else
+            end(errand, &err);
+    }
+}
+
+/* The server sends us to another one: the call is asked again there. */
+static bool is_sent_on(idem_conn *conn, idem__errand *errand,
+                       const idp_reply *reply) {
+    if (!reply->is_error || (reply->error != IDP_E_NOT_PRIMARY &&
+                             reply->error != IDP_E_SHUTTING_DOWN))
+        return false;
+    size_t at = 0;
+    idp_error_parse((const char *)reply->text.ptr, reply->text.len, &at);
+    const char *text = (const char *)reply->text.ptr + at;
+    size_t len = reply->text.len - at;
+    const char *blank = len > 0 ? memchr(text, ' ', len) : NULL;
+    if (blank != NULL)
+        len = (size_t)(blank - text);
+    idem__fail_reply(&conn->why, conn->endpoint.name, reply);
+    if (reply->error == IDP_E_NOT_PRIMARY)
+        idem__target_redirect(&conn->target, conn->serial, text, len);
+    else
+        idem__target_failed(&conn->target, conn->serial);
+    await(conn, errand);
+    conn->sent_on = true;
+    return true;
+}
+
+void idem__conn_answer(idem_conn *conn, idem__errand *errand,
+                       const idp_reply *reply) {
+    if (is_sent_on(conn, errand, reply))
+        return;
+    idem__deed_answer(&errand->deed, conn->endpoint.name, reply);
+    idem__free(errand);
+}
+
+static void time_out_sent(idem_conn *conn, idem__errand *errand) {
+    idem_error err = {.size = sizeof err};
+    const char *name = conn->endpoint.name;
+    idem__fail_at(&err, IDEM_E_TIMEOUT, (idem__where){.endpoint = name},
+                  "%s has not answered before the deadline; ask again with "
+                  "the same nonce or token",
+                  name);
+    end(errand, &err);
+}
+
+static void time_out_waiting(idem_conn *conn, idem__errand *errand) {
+    if (errand->unsure)
+        end_with(errand, IDEM_E_LOST,
+                 "the connection was lost before the answer, and was not "
+                 "there again before the deadline");
+    else if (conn->why.code != 0)
+        end(errand, &conn->why);
+    else
+        end_with(errand, IDEM_E_TIMEOUT_UNSENT,
+                 "the deadline passed before it could be sent");
+}
+
+void idem__conn_tick(idem_conn *conn, uint64_t now_ms) {
+    idem__op *op;
+    while ((op = idem__calls_take_due(&conn->waiting, now_ms)) != NULL)
+        time_out_waiting(conn, (idem__errand *)op);
+    while ((op = idem__calls_take_due(&conn->wire.calls, now_ms)) != NULL)
+        time_out_sent(conn, (idem__errand *)op);
+}

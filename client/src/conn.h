@@ -1,0 +1,67 @@
+/* conn.h -- what an idem_conn is made of: its calls (conn.c) and its link
+ * (conn_link.c). */
+#ifndef IDEM_CONN_H
+#define IDEM_CONN_H
+
+#include "client/src/backoff.h"
+#include "client/src/deed.h"
+#include "client/src/socket.h"
+#include "client/src/target.h"
+
+#define IDEM__CONN_CALLS_MAX 65536u
+
+typedef enum idem__conn_state {
+    IDEM__CONN_PAUSING,  /* no descriptor until retry_at_ms */
+    IDEM__CONN_DIALING,  /* connect is under way */
+    IDEM__CONN_GREETING, /* hello is under way */
+    IDEM__CONN_UP
+} idem__conn_state;
+
+/* One call with what it asks, to be able to ask again. */
+typedef struct idem__errand {
+    idem__deed deed;     /* first: the tables know only this */
+    idp_request request; /* its slices point into bytes */
+    uint64_t start_ms;
+    bool unsure; /* it was sent once, and its answer is lost */
+    uint8_t bytes[];
+} idem__errand;
+
+struct idem_conn {
+    idem__uri uri;
+    idem__target target;
+    idem__conn_state state;
+    int fd;
+    uint64_t fd_serial;
+    uint64_t serial; /* the target's, of this link */
+    uint64_t retry_at_ms;
+    uint64_t dial_end_ms; /* DIALING, GREETING */
+    idem__addr addrs[IDEM__ADDRS_MAX];
+    uint32_t addrs_count, addrs_next;
+    idem__backoff backoff;
+    idem__endpoint endpoint;
+    idp_hello hello;
+    bool greeted; /* hello is one that was heard */
+    bool sent_on; /* the server wants us elsewhere: leave it */
+    bool closing;
+    idem__op greeting;   /* hello's call */
+    idem__wire wire;     /* calls that were sent */
+    idem__calls waiting; /* calls that were not, or must be again */
+    uint8_t nonce[16];   /* the last one drawn */
+    idem_error why;
+};
+
+/* conn.c */
+void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms);
+void idem__conn_answer(idem_conn *conn, idem__errand *errand,
+                       const idp_reply *reply);
+/* The link is lost: what was sent waits again. */
+void idem__conn_recall(idem_conn *conn);
+/* Ends all that waits with conn->why. */
+void idem__conn_refuse_waiting(idem_conn *conn);
+void idem__conn_tick(idem_conn *conn, uint64_t now_ms);
+
+/* conn_link.c */
+void idem__conn_begin(idem_conn *conn, uint64_t now_ms);
+void idem__conn_unlink(idem_conn *conn);
+
+#endif

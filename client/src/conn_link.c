@@ -1,0 +1,249 @@
+/* conn_link.c -- an idem_conn's descriptor: connecting, greeting, reading and
+ * writing without ever blocking, and starting over. */
+#include "client/src/conn.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READS_MAX 16 /* per turn, so that one connection can't hold a loop */
+
+void idem__conn_unlink(idem_conn *conn) {
+    if (conn->fd >= 0)
+        close(conn->fd);
+    conn->fd = -1;
+    if (conn->greeting.pending)
+        idem__calls_remove(&conn->wire.calls, &conn->greeting);
+    idem__conn_recall(conn);
+    idem__wire_reset(&conn->wire);
+    conn->state = IDEM__CONN_PAUSING;
+    conn->addrs_count = 0;
+    conn->addrs_next = 0;
+    conn->sent_on = false;
+}
+
+static void start_over(idem_conn *conn, uint64_t now_ms) {
+    idem__conn_unlink(conn);
+    conn->retry_at_ms = now_ms + idem__backoff_pause_ms(
+                                     &conn->backoff, conn->uri.endpoints_count);
+}
+
+/* Why is told to the calls that wait until their deadline; nothing of them was
+ * sent, so it is a CONNECT to them, whatever was lost. */
+static void lose(idem_conn *conn, int os_error, const char *why,
+                 uint64_t now_ms) {
+    const char *name = conn->endpoint.name;
+    bool was_up = conn->state == IDEM__CONN_UP;
+    idem__fail_at(&conn->why, IDEM_E_CONNECT, (idem__where){name, os_error},
+                  was_up ? "the connection to %s was lost: %s"
+                         : "can't connect to %s: %s",
+                  name, why);
+    if (!was_up)
+        idem__target_failed(&conn->target, conn->serial);
+    start_over(conn, now_ms);
+}
+
+/* The next of the endpoint's addresses; false when there is none left. */
+static bool dial_next(idem_conn *conn, uint64_t now_ms) {
+    while (conn->addrs_next < conn->addrs_count) {
+        conn->fd = idem__dial(&conn->addrs[conn->addrs_next++]);
+        if (conn->fd < 0)
+            continue;
+        conn->fd_serial++;
+        conn->state = IDEM__CONN_DIALING;
+        conn->dial_end_ms = now_ms + conn->uri.connect_timeout_ms;
+        return true;
+    }
+    return false;
+}
+
+void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
+    const char *why = NULL;
+    conn->serial = idem__target_get(&conn->target, &conn->endpoint);
+    conn->backoff.attempts++;
+    conn->addrs_next = 0;
+    conn->addrs_count = idem__resolve(&conn->endpoint, conn->addrs, &why);
+    if (conn->addrs_count == 0)
+        lose(conn, 0, why, now_ms);
+    else if (!dial_next(conn, now_ms))
+        lose(conn, errno, strerror(errno), now_ms);
+}
+
+static void dialed(idem_conn *conn, int error, uint64_t now_ms) {
+    if (error == 0) {
+        idem__greeting greeting =
+            idem__greeting_of(&conn->uri, conn->uri.shard);
+        conn->greeting.deadline_ms = UINT64_MAX; /* dial_end_ms is it */
+        if (idem__wire_hello(&conn->wire, &conn->greeting, &greeting) != 0)
+            lose(conn, ENOMEM, "no memory", now_ms);
+        else
+            conn->state = IDEM__CONN_GREETING;
+        return;
+    }
+    close(conn->fd);
+    conn->fd = -1;
+    if (!dial_next(conn, now_ms))
+        lose(conn, error, strerror(error), now_ms);
+}
+
+static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
+    if (reply->is_error) {
+        idem__fail_reply(&conn->why, conn->endpoint.name, reply);
+        idem__target_failed(&conn->target, conn->serial);
+        start_over(conn, now_ms);
+        idem__conn_refuse_waiting(conn);
+        return;
+    }
+    if (!idp_hello_read(reply->result, &conn->hello)) {
+        lose(conn, 0, "its greeting is of another version", now_ms);
+        return;
+    }
+    conn->greeted = true;
+    conn->state = IDEM__CONN_UP;
+    conn->why.code = 0;
+    idem__wire_greeted(&conn->wire, &conn->hello);
+}
+
+/* Hands out what has arrived. False when the link is no more. */
+static bool deliver(idem_conn *conn, uint64_t now_ms) {
+    for (;;) {
+        idem__op *op = NULL;
+        idp_reply reply = {0};
+        switch (idem__wire_next(&conn->wire, &op, &reply)) {
+        case IDEM__NEXT_NONE:
+            return true;
+        case IDEM__NEXT_BROKEN:
+            lose(conn, 0, "it does not speak idemstore's protocol", now_ms);
+            return false;
+        case IDEM__NEXT_REPLY:
+            break;
+        }
+        if (op != &conn->greeting) {
+            conn->backoff.attempts = 0;
+            idem__conn_answer(conn, (idem__errand *)op, &reply);
+            continue;
+        }
+        greeted(conn, &reply, now_ms);
+        if (conn->state != IDEM__CONN_UP)
+            return false;
+    }
+}
+
+static void read_in(idem_conn *conn, uint64_t now_ms) {
+    for (int reads = 0; reads < READS_MAX; reads++) {
+        size_t room = 0;
+        uint8_t *to = idem__wire_room(&conn->wire, &room);
+        if (to == NULL) {
+            lose(conn, ENOMEM, "no memory for a reply", now_ms);
+            return;
+        }
+        ssize_t got = recv(conn->fd, to, room, 0);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (got <= 0) {
+            lose(conn, got < 0 ? errno : 0,
+                 got < 0 ? strerror(errno) : "it was closed", now_ms);
+            return;
+        }
+        conn->wire.in.end += (size_t)got;
+        if (!deliver(conn, now_ms) || (size_t)got < room)
+            return;
+    }
+}
+
+static void write_out(idem_conn *conn, uint64_t now_ms) {
+    idem__buffer *out = &conn->wire.out;
+    while (idem__buffer_len(out) > 0) {
+        ssize_t sent = send(conn->fd, out->bytes + out->at,
+                            idem__buffer_len(out), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN)
+            return;
+        if (sent < 0) {
+            lose(conn, errno, strerror(errno), now_ms);
+            return;
+        }
+        out->at += (size_t)sent;
+        conn->wire.sent_bytes += (size_t)sent;
+    }
+    idem__buffer_reset(out);
+}
+
+static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
+    bool dialing = conn->state == IDEM__CONN_DIALING;
+    if (dialing && (ready & IDEM_WRITE) != 0)
+        dialed(conn, idem__dial_error(conn->fd), now_ms);
+    else if (dialing && now_ms >= conn->dial_end_ms)
+        dialed(conn, ETIMEDOUT, now_ms);
+    else if (conn->state == IDEM__CONN_GREETING && now_ms >= conn->dial_end_ms)
+        lose(conn, ETIMEDOUT, "it does not answer", now_ms);
+    bool linked = conn->state >= IDEM__CONN_GREETING;
+    if (linked && !dialing && (ready & IDEM_READ) != 0)
+        read_in(conn, now_ms);
+    if (conn->sent_on)
+        start_over(conn, now_ms);
+}
+
+void idem_conn_process(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
+    if (conn->state == IDEM__CONN_PAUSING && now_ms >= conn->retry_at_ms)
+        idem__conn_begin(conn, now_ms);
+    if (conn->state != IDEM__CONN_PAUSING)
+        process_link(conn, ready, now_ms);
+    idem__conn_tick(conn, now_ms);
+    if (conn->state == IDEM__CONN_UP)
+        idem__conn_send_waiting(conn, now_ms);
+    if (conn->state >= IDEM__CONN_GREETING)
+        write_out(conn, now_ms);
+}
+
+/* ------------------------------------------------------- what a host asks */
+
+int32_t idem_conn_fd(const idem_conn *conn) {
+    return conn->fd;
+}
+
+uint64_t idem_conn_fd_serial(const idem_conn *conn) {
+    return conn->fd_serial;
+}
+
+uint32_t idem_conn_wanted(const idem_conn *conn) {
+    if (conn->state == IDEM__CONN_PAUSING)
+        return 0;
+    if (conn->state == IDEM__CONN_DIALING)
+        return IDEM_WRITE;
+    return idem__buffer_len(&conn->wire.out) > 0 ? IDEM_READ | IDEM_WRITE
+                                                 : IDEM_READ;
+}
+
+int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
+    uint64_t next_ms = conn->wire.calls.next_ms;
+    if (conn->waiting.next_ms < next_ms)
+        next_ms = conn->waiting.next_ms;
+    if (conn->state == IDEM__CONN_PAUSING && conn->retry_at_ms < next_ms)
+        next_ms = conn->retry_at_ms;
+    bool linking =
+        conn->state == IDEM__CONN_DIALING || conn->state == IDEM__CONN_GREETING;
+    if (linking && conn->dial_end_ms < next_ms)
+        next_ms = conn->dial_end_ms;
+    if (next_ms == UINT64_MAX)
+        return -1;
+    if (next_ms <= now_ms)
+        return 0;
+    return next_ms - now_ms > INT32_MAX ? INT32_MAX
+                                        : (int32_t)(next_ms - now_ms);
+}
+
+int32_t idem_conn_info(const idem_conn *conn, idem_info *info) {
+    if (info == NULL || info->size < sizeof *info)
+        return IDEM_E_ARGUMENT;
+    if (!conn->greeted)
+        return IDEM_E_CONNECT;
+    idem__info_fill(&conn->hello, conn->endpoint.name, info);
+    return 0;
+}
+
+void idem_conn_last_error(const idem_conn *conn, idem_error *err) {
+    idem__error_copy(err, &conn->why);
+}

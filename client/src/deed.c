@@ -1,0 +1,35 @@
+/* deed.c -- see deed.h. */
+#include "client/src/deed.h"
+
+#include "client/src/answer.h"
+
+void idem__deed_fail(const idem__deed *deed, const idem_error *err) {
+    deed->done(deed->ctx, NULL, err);
+}
+
+void idem__deed_greeted(const idem__deed *deed) {
+    idem_answer answer = {.size = sizeof answer, .outcome = IDEM_PONG};
+    deed->done(deed->ctx, &answer, NULL);
+}
+
+void idem__deed_answer(const idem__deed *deed, const char *name,
+                       const idp_reply *reply) {
+    idem_error err = {.size = sizeof err};
+    idem_answer view;
+    if (reply->is_error) {
+        idem__fail_reply(&err, name, reply);
+        idem__deed_fail(deed, &err);
+        return;
+    }
+    if (idem__answer_read(deed->op.method, reply, &view) != 0) {
+        idem__fail_at(&err, IDEM_E_GARBLED, (idem__where){.endpoint = name},
+                      "%s sent a reply that is no answer to the call; is it "
+                      "of another version?",
+                      name);
+        idem__deed_fail(deed, &err);
+        return;
+    }
+    if (deed->trimmed)
+        view.kept = 0;
+    deed->done(deed->ctx, &view, NULL);
+}

@@ -1,0 +1,174 @@
+/* session.c -- idem_session: one connection's protocol, without a socket, a
+ * clock, a thread or a second try. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/src/args.h"
+#include "client/src/deed.h"
+#include "client/src/mem.h"
+
+struct idem_session {
+    idem__wire wire;
+    idp_hello hello;
+    bool greeted;
+    bool closing;
+};
+
+static const char SERVER[] = "the server";
+
+int32_t idem_session_new(idem_session **session) {
+    *session = idem__calloc(sizeof **session);
+    if (*session == NULL)
+        return IDEM_E_MEMORY;
+    idem__wire_init(&(*session)->wire);
+    return 0;
+}
+
+static void fail_deed(idem__deed *deed, int32_t code) {
+    idem_error err = {.size = sizeof err};
+    idem__fail(&err, code, "%s", idem_error_text(code));
+    idem__deed_fail(deed, &err);
+    idem__free(deed);
+}
+
+void idem_session_free(idem_session *session) {
+    if (session == NULL)
+        return;
+    session->closing = true;
+    while (session->wire.calls.first != NULL) {
+        idem__op *op = session->wire.calls.first;
+        idem__calls_remove(&session->wire.calls, op);
+        bool sent = idem__wire_was_sent(&session->wire, op);
+        fail_deed((idem__deed *)op, sent ? IDEM_E_LOST : IDEM_E_CLOSED);
+    }
+    idem__wire_fini(&session->wire);
+    idem__free(session);
+}
+
+static idem__deed *make_deed(idem_done_fn done, void *ctx) {
+    idem__deed *deed = idem__calloc(sizeof *deed);
+    if (deed != NULL) {
+        deed->done = done;
+        deed->ctx = ctx;
+    }
+    return deed;
+}
+
+int32_t idem_session_hello(idem_session *session, const char *secret,
+                           int32_t shard, uint64_t deadline_ms,
+                           idem_done_fn done, void *ctx) {
+    if (session->closing)
+        return IDEM_E_CLOSED;
+    size_t len = secret != NULL ? strlen(secret) : 0;
+    if (len > IDP_SECRET_BYTES_MAX || shard < -1 || shard >= IDP_SHARDS_MAX)
+        return IDEM_E_ARGUMENT;
+    idem__deed *deed = make_deed(done, ctx);
+    if (deed == NULL)
+        return IDEM_E_MEMORY;
+    deed->op.deadline_ms = deadline_ms;
+    idp_slice words = {(const uint8_t *)secret, len};
+    idem__greeting greeting = {.secret = words, .shard = shard};
+    int32_t code = idem__wire_hello(&session->wire, &deed->op, &greeting);
+    if (code != 0)
+        idem__free(deed);
+    return code;
+}
+
+int32_t idem_session_call(idem_session *session, int32_t method,
+                          const idem_args *args, uint64_t now_ms,
+                          idem_done_fn done, void *ctx) {
+    idem__ask ask;
+    if (session->closing)
+        return IDEM_E_CLOSED;
+    int32_t code = idem__args_read(method, args, NULL, &ask, NULL);
+    if (code != 0)
+        return code;
+    idem__deed *deed = make_deed(done, ctx);
+    if (deed == NULL)
+        return IDEM_E_MEMORY;
+    deed->op.deadline_ms = now_ms + ask.timeout_ms;
+    if (session->greeted)
+        deed->trimmed = idem__wire_trim(&session->hello, &ask.request);
+    code = idem__wire_queue(&session->wire, &deed->op, &ask.request);
+    if (code != 0)
+        idem__free(deed);
+    return code;
+}
+
+int32_t idem_session_info(const idem_session *session, idem_info *info) {
+    if (info == NULL || info->size < sizeof *info)
+        return IDEM_E_ARGUMENT;
+    if (!session->greeted)
+        return IDEM_E_CONNECT;
+    idem__info_fill(&session->hello, "", info);
+    return 0;
+}
+
+const uint8_t *idem_session_output(const idem_session *session, size_t *len) {
+    const idem__buffer *out = &session->wire.out;
+    *len = idem__buffer_len(out);
+    return *len > 0 ? out->bytes + out->at : NULL;
+}
+
+void idem_session_sent(idem_session *session, size_t len) {
+    idem__buffer *out = &session->wire.out;
+    if (len > idem__buffer_len(out))
+        len = idem__buffer_len(out);
+    out->at += len;
+    session->wire.sent_bytes += len;
+    if (idem__buffer_len(out) == 0)
+        idem__buffer_reset(out);
+}
+
+static void answer(idem_session *session, idem__deed *deed,
+                   const idp_reply *reply) {
+    if (deed->op.method == IDP_HELLO && !reply->is_error &&
+        idp_hello_read(reply->result, &session->hello)) {
+        session->greeted = true;
+        idem__wire_greeted(&session->wire, &session->hello);
+        idem__deed_greeted(deed);
+    } else {
+        idem__deed_answer(deed, SERVER, reply);
+    }
+    idem__free(deed);
+}
+
+int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
+                           size_t len) {
+    idem__buffer *in = &session->wire.in;
+    if (idem__buffer_len(in) == 0)
+        idem__buffer_reset(in);
+    if (len == 0)
+        return 0;
+    uint8_t *to = idem__buffer_reserve(in, len);
+    if (to == NULL)
+        return IDEM_E_MEMORY;
+    memcpy(to, bytes, len);
+    in->end += len;
+    for (;;) {
+        idem__op *op = NULL;
+        idp_reply reply = {0};
+        switch (idem__wire_next(&session->wire, &op, &reply)) {
+        case IDEM__NEXT_REPLY:
+            answer(session, (idem__deed *)op, &reply);
+            break;
+        case IDEM__NEXT_NONE:
+            return 0;
+        case IDEM__NEXT_BROKEN:
+            return IDEM_E_GARBLED;
+        }
+    }
+}
+
+uint64_t idem_session_next_ms(const idem_session *session) {
+    return session->wire.calls.next_ms;
+}
+
+/* What waits in the output at its deadline will still be sent with the rest:
+ * only a call of which nothing can leave any more is surely unsent, and a
+ * session can't tell. */
+void idem_session_tick(idem_session *session, uint64_t now_ms) {
+    idem__op *op;
+    while ((op = idem__calls_take_due(&session->wire.calls, now_ms)) != NULL)
+        fail_deed((idem__deed *)op, IDEM_E_TIMEOUT);
+}
