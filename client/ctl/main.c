@@ -69,7 +69,8 @@ static ctl_exit run(ctl_session *session, ctl_ask *ask, size_t count,
     }
     if (!legal) {
         ctl_usage_error(ask);
-        fputs("Try: idemctl --help\n", stderr);
+        if (!ask->json)
+            fputs("Try: idemctl --help\n", stderr);
         return CTL_EXIT_USAGE;
     }
     if (ask->version) {

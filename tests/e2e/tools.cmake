@@ -1,0 +1,25 @@
+# The double click behind nginx, and idemctl as shells and people use it.
+
+if(TARGET points_service)
+  idem_program_test(e2e_double_click
+    SOURCES double_click.c click_stage.c http_call.c
+    LINK e2e_harness
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
+         ${CMAKE_SOURCE_DIR}/client/examples/nginx.conf.in
+    LABELS e2e TIMEOUT 240)
+  add_dependencies(e2e_double_click idemstored points_service)
+
+  # The same for people to look at: it must go on working, too.
+  add_test(NAME e2e_demo
+           COMMAND ${CMAKE_SOURCE_DIR}/scripts/demo ${CMAKE_BINARY_DIR})
+  set_tests_properties(e2e_demo PROPERTIES LABELS e2e TIMEOUT 120
+                       FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+endif()
+
+if(TARGET idemctl AND TARGET PkgConfig::cjson)
+  idem_program_test(e2e_ctl SOURCES ctl_test.c
+    LINK e2e_harness PkgConfig::cjson
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+    LABELS e2e TIMEOUT 180)
+  add_dependencies(e2e_ctl idemstored idemctl)
+endif()
