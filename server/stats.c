@@ -23,7 +23,7 @@ static void answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                    const ids_counters *sums) {
     idp_stat stats[IDS_COUNTER_COUNT + 3];
     size_t count = 0;
-    stats[count++] = (idp_stat){"uptime_ms", desk->now_ms};
+    stats[count++] = (idp_stat){"uptime_ms", desk->now_ms - IDS_CLOCK_START_MS};
     stats[count++] = (idp_stat){"loops", desk->house->loops};
     stats[count++] = (idp_stat){"epoch", desk->house->epoch};
     for (int i = 0; i < IDS_COUNTER_COUNT; i++)

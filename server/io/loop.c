@@ -27,7 +27,8 @@ uint64_t ids_loop_clock_ms(void) {
     uint64_t first = 0;
     if (atomic_load_explicit(&start, memory_order_relaxed) == 0)
         atomic_compare_exchange_strong(&start, &first, now);
-    return now - atomic_load_explicit(&start, memory_order_relaxed);
+    return IDS_CLOCK_START_MS + now -
+           atomic_load_explicit(&start, memory_order_relaxed);
 }
 
 void ids_loop_turn(ids_loop *loop) {

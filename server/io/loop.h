@@ -45,7 +45,8 @@ typedef struct ids_loop_config {
     uint32_t waiters_per_key_max;
 } ids_loop_config;
 
-/* Milliseconds since the first call in this process; monotonic. */
+/* Milliseconds since the first call in this process, and
+ * IDS_CLOCK_START_MS; monotonic. */
 uint64_t ids_loop_clock_ms(void);
 
 /* 0, or libuv's error. Any thread, before the loop runs. */

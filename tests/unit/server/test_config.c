@@ -1,0 +1,137 @@
+/* test_config.c -- the table of flags: each at its limit and one past it. */
+#include "server/config.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ids_config config;
+static char why[256];
+
+static bool parse(const char *flag, const char *value) {
+    char *argv[] = {(char *)"idemstored", (char *)flag, (char *)value, NULL};
+    return ids_config_parse(&config, value ? 3 : 2, argv, why, sizeof why);
+}
+
+#define REFUSES(flag, value, says)                                 \
+    do {                                                           \
+        cr_assert_not(parse(flag, value));                         \
+        cr_assert_not_null(strstr(why, says), "it said: %s", why); \
+    } while (0)
+
+Test(config, has_its_defaults) {
+    char *argv[] = {(char *)"idemstored", NULL};
+    cr_assert(ids_config_parse(&config, 1, argv, why, sizeof why));
+    cr_assert_eq(config.listen_count, 1);
+    cr_assert_str_eq(config.listen[0], "127.0.0.1:7117");
+    cr_assert_eq(config.result_bytes_max, 1u << 20);
+    cr_assert_eq(config.pending_max, 4096);
+    cr_assert_eq(config.threads, 0);
+    cr_assert_eq(config.memory_bytes_max, 0);
+    cr_assert_eq(config.log_level, IDS_LOG_INFO);
+    cr_assert_not(config.insecure);
+    cr_assert_null(config.secret_file);
+}
+
+Test(config, both_spellings_are_good) {
+    cr_assert(parse("--threads", "3"));
+    cr_assert_eq(config.threads, 3);
+    cr_assert(parse("--threads=4", NULL));
+    cr_assert_eq(config.threads, 4);
+    cr_assert(parse("--secret-file=/a=b", NULL));
+    cr_assert_str_eq(config.secret_file, "/a=b");
+}
+
+Test(config, bytes_have_suffixes) {
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } cases[] = {{"1048576", 1u << 20},
+                 {"2048k", 2u << 20},
+                 {"3M", 3u << 20},
+                 {"1g", 1u << 30},
+                 {"64G", 64ull << 30}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert(parse("--max-memory", cases[i].text));
+        cr_assert_eq(config.memory_bytes_max, cases[i].bytes);
+    }
+}
+
+Test(config, what_is_bad_is_named_with_its_reason) {
+    REFUSES("--nonsense", NULL, "--nonsense: no such flag");
+    REFUSES("stray", NULL, "stray: no such flag");
+    REFUSES("--threads", NULL, "N is missing");
+    REFUSES("--threads", "many", "not a number");
+    REFUSES("--threads", "-1", "not a number");
+    REFUSES("--threads", "+1", "not a number");
+    REFUSES("--threads", "2k", "not a number");
+    REFUSES("--threads", "", "not a number");
+    REFUSES("--max-memory", "1t", "suffix");
+    REFUSES("--max-memory", "1kk", "suffix");
+    REFUSES("--max-memory", "99999999999999999999", "must be");
+    REFUSES("--max-memory", "18446744073709551615g", "must be");
+    REFUSES("--insecure=yes", NULL, "takes no argument");
+    REFUSES("--log-level", "loud", "debug, info, warn or error");
+    REFUSES("--listen", "", "missing");
+    REFUSES("--secret-file", "", "missing");
+}
+
+/* One number's row at both of its ends, and one past each. */
+static void walk_to_the_ends(const ids_config_row *row) {
+    char text[32];
+    const uint64_t *field =
+        (const uint64_t *)((const char *)&config + row->offset);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)row->min);
+    cr_assert(parse(row->name, text));
+    cr_assert_eq(*field, row->min);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)row->max);
+    cr_assert(parse(row->name, text));
+    cr_assert_eq(*field, row->max);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)row->max + 1);
+    REFUSES(row->name, text, "must be");
+    if (!row->min)
+        return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)row->min - 1);
+    REFUSES(row->name, text, "must be");
+}
+
+Test(config, every_number_has_its_limits) {
+    size_t count;
+    const ids_config_row *rows = ids_config_rows(&count);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].kind == IDS_CONFIG_COUNT ||
+            rows[i].kind == IDS_CONFIG_BYTES)
+            walk_to_the_ends(&rows[i]);
+}
+
+Test(config, listens_on_so_many_and_no_more) {
+    char *argv[2 * IDS_LISTEN_MAX + 4] = {(char *)"idemstored"};
+    int argc = 1;
+    for (int i = 0; i < IDS_LISTEN_MAX; i++) {
+        argv[argc++] = (char *)"--listen";
+        argv[argc++] = (char *)"unix:/x";
+    }
+    cr_assert(ids_config_parse(&config, argc, argv, why, sizeof why));
+    cr_assert_eq(config.listen_count, IDS_LISTEN_MAX);
+    argv[argc++] = (char *)"--listen=unix:/y";
+    cr_assert_not(ids_config_parse(&config, argc, argv, why, sizeof why));
+    cr_assert_not_null(strstr(why, "at most"));
+}
+
+Test(config, help_names_every_flag_with_its_default) {
+    char text[8192];
+    size_t len = ids_config_help(text, sizeof text);
+    cr_assert_lt(len, sizeof text);
+    size_t count;
+    const ids_config_row *rows = ids_config_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *at = strstr(text, rows[i].name);
+        cr_assert_not_null(at, "%s", rows[i].name);
+        cr_assert_not_null(strstr(at, rows[i].help));
+        if (rows[i].preset)
+            cr_assert_not_null(strstr(at, rows[i].preset));
+    }
+    char little[16];
+    cr_assert_eq(ids_config_help(little, sizeof little), len);
+}

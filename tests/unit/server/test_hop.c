@@ -1,0 +1,267 @@
+/* test_hop.c -- several desks: requests for another loop's keys, and
+ * connections that move. */
+#include "town.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
+
+static town t;
+static caller a, b;
+
+static void open_three(void) {
+    town_plan(&t, 3);
+    town_open(&t);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, 1);
+}
+
+static void close_all(void) {
+    t.keep_mail = false;
+    caller_close(&a);
+    caller_close(&b);
+    town_run(&t);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
+    town_close(&t);
+}
+
+TestSuite(hop, .init = open_three, .fini = close_all);
+
+Test(hop, every_loop_answers_for_every_key) {
+    for (uint32_t owner = 0; owner < 3; owner++) {
+        const char *key = key_of(&t, owner, 0);
+        ask_acquire(&a, owner, key, 0);
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "%u acquired", owner);
+        HEARS(&a, wanted);
+        ask_acquire(&b, 10 + owner, key, 0);
+        snprintf(wanted, sizeof wanted, "%u in_progress", 10 + owner);
+        HEARS(&b, wanted);
+    }
+    cr_assert_eq(t.desks[0]->counters.of[IDS_HOPS_TOTAL], 2);
+}
+
+Test(hop, a_pipeline_leaves_in_one_send) {
+    uint8_t bytes[4096];
+    size_t len = 0;
+    for (uint32_t i = 0; i < 8; i++)
+        len += put_acquire(bytes + len, i, key_of(&t, i % 3, i), 0);
+    caller_send(&a, bytes, len);
+    cr_assert_eq(a.sends, 1);
+    unsigned seen = 0;
+    for (int i = 0; i < 8; i++) {
+        const char *heard = caller_hear(&a);
+        cr_assert_str_eq(heard + 1, " acquired");
+        seen |= 1u << (heard[0] - '0');
+    }
+    cr_assert_eq(seen, 0xff);
+    cr_assert_eq(a.conn->hopped, 0);
+    cr_assert_eq(a.conn->held, 0);
+}
+
+Test(hop, one_parcel_per_destination_and_turn) {
+    uint8_t bytes[4096];
+    size_t len = 0;
+    for (uint32_t i = 0; i < 8; i++)
+        len += put_acquire(bytes + len, i, key_of(&t, 1, i), 0);
+    caller_send(&a, bytes, len);
+    cr_assert_eq(t.desks[0]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
+    cr_assert_eq(t.desks[1]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
+}
+
+Test(hop, the_bound_stops_reading_and_nothing_is_lost) {
+    uint8_t bytes[4096];
+    size_t len = 0;
+    const char *key = key_of(&t, 2, 0);
+    t.keep_mail = true;
+    for (uint32_t i = 0; i < 50; i++)
+        len += put_acquire(bytes + len, i, key, 0);
+    caller_send(&a, bytes, len);
+    cr_assert_eq(a.conn->hopped, 8);
+    cr_assert(a.conn->stalled);
+    t.keep_mail = false;
+    town_run(&t);
+    HEARS(&a, "0 acquired");
+    for (unsigned i = 1; i < 50; i++) {
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "%u in_progress", i);
+        HEARS(&a, wanted);
+    }
+}
+
+Test(hop, a_waiter_far_away_is_answered) {
+    uint8_t bytes[4096];
+    const char *key = key_of(&t, 1, 0);
+    ask_acquire(&b, 1, key, 0);
+    HEARS(&b, "1 acquired");
+    ask_acquire(&a, 2, key, 10000);
+    HEARS(&a, "nothing");
+    ask_plain(&a, 3, IDP_PING);
+    HEARS(&a, "3 pong"); /* a waiter holds nothing up */
+    caller_send(&b, bytes, put_complete(bytes, 4, key, (idp_token){7, 1}, 5));
+    HEARS(&b, "4 completed");
+    HEARS(&a, "2 replay");
+    cr_assert_eq(a.conn->waiting, 0);
+}
+
+Test(hop, an_answer_to_who_has_died_is_dropped) {
+    const char *key = key_of(&t, 1, 0);
+    t.keep_mail = true;
+    ask_acquire(&a, 1, key, 0);
+    caller_close(&a);
+    caller_open(&a, &t, 0); /* in the same slot */
+    t.keep_mail = false;
+    town_run(&t);
+    HEARS(&a, "nothing");
+    ask_acquire(&a, 1, key, 0);
+    HEARS(&a, "1 in_progress"); /* it did take effect */
+}
+
+Test(hop, a_waiter_far_away_is_forgotten_with_its_connection) {
+    const char *key = key_of(&t, 1, 0);
+    ask_acquire(&b, 1, key, 0);
+    HEARS(&b, "1 acquired");
+    ask_acquire(&a, 2, key, 10000);
+    caller_close(&a);
+    caller_open(&a, &t, 0);
+    town_pass(&t, 1000);
+    ask_acquire(&b, 3, key, 0);
+    HEARS(&b, "3 acquired");
+    HEARS(&a, "nothing");
+}
+
+Test(hop, a_half_closed_connection_gets_what_is_under_way) {
+    const char *key = key_of(&t, 1, 0);
+    t.keep_mail = true;
+    ask_acquire(&a, 1, key, 0);
+    ids_conn_end(t.desks[0], a.conn);
+    town_run(&t);
+    cr_assert_not_null(a.conn);
+    t.keep_mail = false;
+    town_run(&t);
+    HEARS(&a, "1 acquired");
+    cr_assert_null(a.conn);
+}
+
+Test(hop, an_oversized_result_hops_too) {
+    uint8_t bytes[8192];
+    const char *key = key_of(&t, 2, 0);
+    size_t len = put_acquire(bytes, 1, key, 0);
+    len += put_complete(bytes + len, 2, key, (idp_token){7, 1}, 1025);
+    len += put_acquire(bytes + len, 3, key, 0);
+    caller_send(&a, bytes, len);
+    HEARS(&a, "1 acquired");
+    HEARS(&a, "2 completed");
+    HEARS(&a, "3 replay");
+    HEARS(&a, "nothing");
+    cr_assert_lt(a.got.len, 100);
+}
+
+Test(hop, hello_moves_a_fresh_connection_with_its_unread_bytes) {
+    uint8_t bytes[4096];
+    const char *key = key_of(&t, 2, 0);
+    size_t len = put_hello(bytes, 1, 2, NULL);
+    len += put_acquire(bytes + len, 2, key, 0);
+    size_t all = len + put_acquire(bytes + len, 3, key, 0);
+    caller_send(&a, bytes, all - 5);
+    cr_assert_eq(a.loop, 2);
+    HEARS(&a, "1 map");
+    HEARS(&a, "2 acquired");
+    caller_send(&a, bytes + all - 5, 5);
+    HEARS(&a, "3 in_progress");
+    cr_assert_eq(t.desks[2]->counters.of[IDS_HOPS_TOTAL], 0);
+    cr_assert_eq(t.desks[0]->counters.of[IDS_CONNECTIONS], 0);
+    cr_assert_eq(t.desks[2]->counters.of[IDS_CONNECTIONS], 1);
+}
+
+Test(hop, hello_moves_only_who_is_fresh) {
+    ask_hello(&a, 1, 0, NULL);
+    HEARS(&a, "1 map");
+    ask_hello(&a, 2, 1, NULL);
+    HEARS(&a, "2 BAD_REQUEST");
+    ask_hello(&a, 3, 0, NULL);
+    HEARS(&a, "3 map");
+    ask_hello(&b, 4, 3, NULL);
+    HEARS(&b, "4 BAD_REQUEST");
+    ask_hello(&b, 5, 2, NULL);
+    HEARS(&b, "5 map");
+    cr_assert_eq(b.loop, 2);
+}
+
+Test(hop, stats_are_the_sum_of_all_loops) {
+    for (uint32_t i = 0; i < 6; i++)
+        ask_acquire(&a, i, key_of(&t, i % 3, i), 0);
+    while (a.got.len)
+        caller_hear(&a);
+    ask_plain(&a, 9, IDP_STATS);
+    cr_assert_eq(a.conn->hopped, 0);
+    uint8_t acquired[] = {0xae, 'a', 'c', 'q', 'u', 'i', 'r', 'e',
+                          'd',  '_', 't', 'o', 't', 'a', 'l', 6};
+    cr_assert_not_null(memmem(a.got.at, a.got.len, acquired, sizeof acquired));
+    HEARS(&a, "9 map");
+}
+
+Test(hop, a_full_mailbox_delays_and_loses_nothing) {
+    /* four cells: the fifth parcel has to wait */
+    const char *key = key_of(&t, 1, 0);
+    t.keep_mail = true;
+    for (uint32_t i = 0; i < 7; i++) {
+        uint8_t bytes[256];
+        ids_desk *desk = t.desks[0];
+        size_t len = put_acquire(bytes, i, key, 0);
+        memcpy(ids_desk_input_room(desk), bytes, len);
+        ids_conn_input(desk, a.conn, len);
+        cr_assert_eq(ids_desk_post(desk), i < 4);
+    }
+    t.keep_mail = false;
+    town_run(&t);
+    HEARS(&a, "0 acquired");
+    for (unsigned i = 1; i < 7; i++) {
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "%u in_progress", i);
+        HEARS(&a, wanted);
+    }
+}
+
+Test(hop, a_drain_reaches_every_loop) {
+    const char *key = key_of(&t, 1, 0);
+    ask_acquire(&b, 1, key, 0);
+    HEARS(&b, "1 acquired");
+    ask_acquire(&a, 2, key, 10000);
+    ids_desk_order_others(t.desks[0], IDS_ORDER_DRAIN);
+    ids_desk_drain(t.desks[0]);
+    town_run(&t);
+    HEARS(&a, "2 SHUTTING_DOWN");
+    ask_plain(&b, 3, IDP_PING);
+    HEARS(&b, "3 SHUTTING_DOWN");
+}
+
+Test(hop, a_result_too_many_under_way_becomes_limit) {
+    uint8_t bytes[4096];
+    const char *key = key_of(&t, 1, 0);
+    size_t len = put_acquire(bytes, 1, key, 0);
+    len += put_complete(bytes + len, 2, key, (idp_token){7, 1}, 1000);
+    caller_send(&b, bytes, len);
+    HEARS(&b, "1 acquired");
+    HEARS(&b, "2 completed");
+    t.house.buffer_bytes_max = 2500;
+    len = 0;
+    for (uint32_t i = 0; i < 5; i++)
+        len += put_acquire(bytes + len, i, key, 0);
+    t.house.unsent_bytes_max = 1u << 20;
+    memcpy(ids_desk_input_room(t.desks[0]), bytes, len);
+    ids_conn_input(t.desks[0], a.conn, len);
+    ids_desk_post(t.desks[0]);
+    ids_desk_take_mail(t.desks[1]);
+    t.house.buffer_bytes_max = 64u << 10;
+    town_run(&t);
+    HEARS(&a, "0 replay");
+    HEARS(&a, "1 replay");
+    HEARS(&a, "2 replay");
+    HEARS(&a, "3 LIMIT");
+    HEARS(&a, "4 LIMIT");
+}

@@ -1,0 +1,87 @@
+/* test_pages.c -- a shard's memory: nothing overlaps, all of it goes back. */
+#include "server/io/pages.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCKS 400
+
+static ids_pages *pages;
+static ids_mem mem;
+
+static void open_pages(void) {
+    pages = ids_pages_new();
+    mem = ids_pages_mem(pages);
+}
+
+static void close_pages(void) {
+    cr_assert_eq(ids_pages_mapped_bytes(pages), 0);
+    ids_pages_free(pages);
+}
+
+TestSuite(pages, .init = open_pages, .fini = close_pages);
+
+Test(pages, blocks_are_aligned_at_every_size) {
+    for (size_t bytes = 1; bytes < 5u << 20; bytes = bytes * 3 / 2 + 1) {
+        uint8_t *block = mem.alloc(mem.ctx, bytes);
+        cr_assert_not_null(block);
+        cr_assert_eq((uintptr_t)block % 64, 0);
+        block[0] = block[bytes - 1] = 1;
+        mem.free(mem.ctx, block, bytes);
+    }
+}
+
+Test(pages, a_region_that_is_wholly_free_goes_back) {
+    uint8_t *blocks[64];
+    for (int i = 0; i < 64; i++)
+        blocks[i] = mem.alloc(mem.ctx, 64u << 10);
+    cr_assert_eq(ids_pages_mapped_bytes(pages), 4u << 20);
+    for (int i = 0; i < 32; i++)
+        mem.free(mem.ctx, blocks[i], 64u << 10);
+    cr_assert_eq(ids_pages_mapped_bytes(pages), 2u << 20);
+    for (int i = 32; i < 64; i++)
+        mem.free(mem.ctx, blocks[i], 64u << 10);
+}
+
+Test(pages, freed_units_are_used_again) {
+    uint8_t *blocks[32];
+    for (int i = 0; i < 32; i++)
+        blocks[i] = mem.alloc(mem.ctx, 64u << 10);
+    mem.free(mem.ctx, blocks[7], 64u << 10);
+    cr_assert_eq(mem.alloc(mem.ctx, 64u << 10), blocks[7]);
+    mem.free(mem.ctx, blocks[7], 64u << 10);
+    mem.free(mem.ctx, blocks[8], 64u << 10);
+    blocks[7] = mem.alloc(mem.ctx, 128u << 10);
+    cr_assert_eq(blocks[8], blocks[7] + (64u << 10));
+    mem.free(mem.ctx, blocks[7], 128u << 10);
+    for (int i = 0; i < 32; i++)
+        if (i != 7 && i != 8)
+            mem.free(mem.ctx, blocks[i], 64u << 10);
+}
+
+/* Every block keeps its own pattern through a random life. */
+Test(pages, a_random_life_with_a_seed) {
+    static struct {
+        uint8_t *at;
+        size_t bytes;
+    } live[BLOCKS];
+    unsigned seed = 20260101;
+    for (int step = 0; step < 20000; step++) {
+        int i = rand_r(&seed) % BLOCKS;
+        uint8_t mark = (uint8_t)i;
+        if (live[i].at) {
+            cr_assert_eq(live[i].at[0], mark, "seed 20260101 step %d", step);
+            cr_assert_eq(live[i].at[live[i].bytes - 1], mark);
+            mem.free(mem.ctx, live[i].at, live[i].bytes);
+            live[i].at = NULL;
+            continue;
+        }
+        live[i].bytes =
+            1 + (size_t)rand_r(&seed) % (1u << (rand_r(&seed) % 22));
+        live[i].at = mem.alloc(mem.ctx, live[i].bytes);
+        live[i].at[0] = live[i].at[live[i].bytes - 1] = mark;
+    }
+    for (int i = 0; i < BLOCKS; i++)
+        mem.free(mem.ctx, live[i].at, live[i].bytes);
+}

@@ -1,0 +1,290 @@
+/* town.c -- desks without sockets or threads. */
+#include "town.h"
+
+#include "proto/owner.h"
+#include "proto/request.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAME_BYTES 4096
+
+static void adopt(void *ctx, ids_conn *conn) {
+    ids_desk *desk = *(ids_desk **)ctx;
+    ((caller *)conn->link)->loop = desk->index;
+}
+
+static void refuse(void *ctx, ids_conn *conn) {
+    (void)ctx;
+    ((caller *)conn->link)->conn = NULL;
+    ids_conn_free(conn);
+}
+
+static void order(void *ctx, ids_order what) {
+    ids_desk *desk = *(ids_desk **)ctx;
+    assert(what == IDS_ORDER_DRAIN);
+    ids_desk_drain(desk);
+}
+
+static void wake(void *ctx, uint32_t loop) {
+    (void)loop;
+    ((town *)ctx)->wakes++;
+}
+
+void town_plan(town *t, uint32_t loops) {
+    *t = (town){0};
+    idt_mem_init(&t->mem);
+    t->house.loops = loops;
+    t->house.epoch = 7;
+    t->house.version = "test";
+    t->house.result_bytes_max = 1024;
+    t->house.pending_max = 8;
+    t->house.buffer_bytes_max = 64u << 10;
+    t->house.unsent_bytes_max = 32u << 10;
+    t->house.mailboxes = t->boxes;
+    t->house.wake = wake;
+    t->house.wake_ctx = t;
+}
+
+void town_open(town *t) {
+    for (uint32_t i = 0; i < t->house.loops; i++) {
+        const ids_desk_config config = {
+            .house = &t->house,
+            .index = i,
+            .host = {&t->desks[i], adopt, refuse, order},
+            .memory_bytes_max = 64u << 20,
+            .waiters_max = 100,
+            .waiters_per_key_max = 50,
+            .mem = idt_mem_of(&t->mem),
+        };
+        bool good = ids_mailbox_init(&t->boxes[i], 4);
+        t->desks[i] = ids_desk_new(&config);
+        assert(good && t->desks[i]);
+        (void)good;
+        t->desks[i]->now_ms = IDS_CLOCK_START_MS;
+    }
+}
+
+void town_close(town *t) {
+    for (uint32_t i = 0; i < t->house.loops; i++)
+        ids_desk_free(t->desks[i]);
+    for (uint32_t i = 0; i < t->house.loops; i++)
+        ids_mailbox_fini(&t->boxes[i]);
+    assert(t->mem.blocks == 0);
+}
+
+static void part(caller *c) {
+    ids_desk_drop(c->town->desks[c->loop], c->conn);
+}
+
+static void settle(ids_desk *desk, ids_conn *conn) {
+    caller *c = conn->link;
+    idp_slice out = ids_conn_sendable(conn);
+    size_t taken = out.len < c->takes ? out.len : c->takes;
+    if (taken && !conn->dead) {
+        idt_buf_add(&c->got, out.ptr, taken);
+        c->sends++;
+        ids_conn_sent(desk, conn, taken);
+    }
+    if (ids_conn_is_done(conn)) {
+        part(c);
+        ids_conn_free(conn);
+        c->conn = NULL;
+    } else if (conn->moving && !ids_conn_unsent(conn)) {
+        part(c);
+        bool given = ids_desk_give(desk, conn, conn->move_to);
+        assert(given);
+        (void)given;
+    } else if (conn->stalled && ids_conn_may_serve(desk, conn)) {
+        ids_conn_resume(desk, conn);
+        ids_desk_mark(desk, conn);
+    } else if (taken && ids_conn_unsent(conn) && c->takes) {
+        ids_desk_mark(desk, conn);
+    }
+}
+
+static bool run_desk(ids_desk *desk) {
+    ids_conn *conn;
+    bool busy = false;
+    ids_desk_take_mail(desk);
+    while ((conn = ids_desk_next_dirty(desk))) {
+        settle(desk, conn);
+        busy = true;
+    }
+    return busy;
+}
+
+void town_run(town *t) {
+    bool busy = true;
+    while (busy) {
+        busy = false;
+        for (uint32_t i = 0; i < t->house.loops; i++)
+            busy |= run_desk(t->desks[i]);
+        for (uint32_t i = 0; i < t->house.loops && !t->keep_mail; i++) {
+            busy |= t->desks[i]->outgoing_count > 0;
+            ids_desk_post(t->desks[i]);
+        }
+    }
+}
+
+void town_pass(town *t, uint64_t ms) {
+    for (uint32_t i = 0; i < t->house.loops; i++) {
+        t->desks[i]->now_ms += ms;
+        ids_shard_tick(t->desks[i]->shard, t->desks[i]->now_ms, 1000);
+    }
+    town_run(t);
+}
+
+void caller_open(caller *c, town *t, uint32_t loop) {
+    *c = (caller){.town = t, .takes = SIZE_MAX};
+    c->conn = ids_conn_new(-1);
+    assert(c->conn);
+    c->conn->link = c;
+    bool given = ids_desk_give(t->desks[loop], c->conn, loop);
+    assert(given);
+    (void)given;
+}
+
+void caller_close(caller *c) {
+    if (c->conn) {
+        part(c);
+        ids_conn_free(c->conn);
+        c->conn = NULL;
+    }
+    idt_buf_free(&c->got);
+    town_run(c->town);
+}
+
+static void arrive(caller *c, const uint8_t *bytes, size_t len) {
+    ids_desk *desk = c->town->desks[c->loop];
+    if (!c->conn || !len)
+        return;
+    memcpy(ids_desk_input_room(desk), bytes, len);
+    ids_conn_input(desk, c->conn, len);
+    town_run(c->town);
+}
+
+void caller_send(caller *c, const void *bytes, size_t len) {
+    const uint8_t *at = bytes;
+    while (len) {
+        size_t part_len = len < IDS_INPUT_BYTES ? len : IDS_INPUT_BYTES;
+        arrive(c, at, part_len);
+        at += part_len;
+        len -= part_len;
+    }
+}
+
+void caller_send_slowly(caller *c, const void *bytes, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        arrive(c, (const uint8_t *)bytes + i, 1);
+}
+
+static void describe(caller *c, idt_cursor at, uint64_t msgid) {
+    idt_item error = {0}, result = {0};
+    idt_unpack(&at, &error);
+    idt_unpack(&at, &result);
+    const char *what = "map";
+    idt_item first = error;
+    if (error.kind == IDT_NIL && result.kind == IDT_ARRAY)
+        idt_unpack(&at, &first);
+    else if (error.kind == IDT_NIL)
+        first = result;
+    size_t len = 0;
+    if (first.kind == IDT_STR) {
+        what = (const char *)first.bytes;
+        while (len < first.len && what[len] != ' ')
+            len++;
+    } else {
+        len = strlen(what);
+    }
+    snprintf(c->heard, sizeof c->heard, "%llu %.*s", (unsigned long long)msgid,
+             (int)len, what);
+}
+
+const char *caller_hear(caller *c) {
+    size_t bytes = idt_element_bytes(c->got.at, c->got.len);
+    if (!bytes)
+        return "nothing";
+    idt_cursor at = {c->got.at, c->got.at + bytes};
+    idt_item head, kind, msgid;
+    idt_unpack(&at, &head);
+    idt_unpack(&at, &kind);
+    idt_unpack(&at, &msgid);
+    assert(head.kind == IDT_ARRAY && head.count == 4 && kind.number == 1);
+    describe(c, at, msgid.number);
+    idt_buf_drop(&c->got, bytes);
+    return c->heard;
+}
+
+static idp_slice text(const char *s) {
+    return (idp_slice){(const uint8_t *)s, s ? strlen(s) : 0};
+}
+
+size_t put_acquire(uint8_t *to, uint32_t msgid, const char *key,
+                   uint32_t wait_ms) {
+    const idp_request request = {.method = IDP_ACQUIRE,
+                                 .msgid = msgid,
+                                 .ns = text("t"),
+                                 .key = text(key),
+                                 .lease_ms = 1000,
+                                 .ttl_ms = 60000,
+                                 .wait_ms = wait_ms};
+    return idp_request_write(to, FRAME_BYTES, &request);
+}
+
+size_t put_complete(uint8_t *to, uint32_t msgid, const char *key,
+                    idp_token token, size_t result_bytes) {
+    uint8_t *result = calloc(1, result_bytes + 1);
+    const idp_request request = {.method = IDP_COMPLETE,
+                                 .msgid = msgid,
+                                 .ns = text("t"),
+                                 .key = text(key),
+                                 .token = token,
+                                 .result = {result, result_bytes}};
+    size_t len = idp_request_write(to, FRAME_BYTES + result_bytes, &request);
+    free(result);
+    return len;
+}
+
+size_t put_hello(uint8_t *to, uint32_t msgid, int shard, const char *secret) {
+    const idp_request request = {.method = IDP_HELLO,
+                                 .msgid = msgid,
+                                 .has_shard = shard >= 0,
+                                 .shard = shard >= 0 ? (uint32_t)shard : 0,
+                                 .secret = text(secret)};
+    return idp_request_write(to, FRAME_BYTES, &request);
+}
+
+size_t put_plain(uint8_t *to, uint32_t msgid, idp_method method) {
+    const idp_request request = {.method = method, .msgid = msgid};
+    return idp_request_write(to, FRAME_BYTES, &request);
+}
+
+void ask_acquire(caller *c, uint32_t msgid, const char *key, uint32_t wait_ms) {
+    uint8_t frame[FRAME_BYTES];
+    caller_send(c, frame, put_acquire(frame, msgid, key, wait_ms));
+}
+
+void ask_hello(caller *c, uint32_t msgid, int shard, const char *secret) {
+    uint8_t frame[FRAME_BYTES];
+    caller_send(c, frame, put_hello(frame, msgid, shard, secret));
+}
+
+void ask_plain(caller *c, uint32_t msgid, idp_method method) {
+    uint8_t frame[FRAME_BYTES];
+    caller_send(c, frame, put_plain(frame, msgid, method));
+}
+
+const char *key_of(const town *t, uint32_t loop, uint32_t which) {
+    static char keys[16][16];
+    static uint32_t next;
+    char *key = keys[next++ % 16];
+    for (uint32_t n = 0;; n++) {
+        snprintf(key, sizeof keys[0], "k%u", n);
+        uint64_t hash = idp_owner_hash(t->house.hash_key, text("t"), text(key));
+        if (idp_owner_shard(hash, t->house.loops) == loop && !which--)
+            return key;
+    }
+}

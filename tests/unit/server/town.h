@@ -1,0 +1,74 @@
+/* town.h -- desks without sockets or threads: what the unit tests of conn,
+ * dispatch and the hops between loops stand on.
+ *
+ * A caller is a connection as its client sees it. Nothing moves until
+ * town_run; then everything does, until nothing is left to do. */
+#ifndef UNIT_SERVER_TOWN_H
+#define UNIT_SERVER_TOWN_H
+
+#include "server/desk.h"
+#include "tests/lib/mem.h"
+#include "tests/lib/pack.h"
+
+#define TOWN_LOOPS_MAX 3
+
+struct caller;
+
+typedef struct town {
+    ids_house house;
+    ids_mailbox boxes[TOWN_LOOPS_MAX];
+    ids_desk *desks[TOWN_LOOPS_MAX];
+    idt_mem mem;
+    uint32_t wakes;      /* how often a sleeping loop was woken */
+    uint32_t drain_seen; /* orders that came through the mail */
+    bool keep_mail;      /* town_run posts nothing: as if others were busy */
+} town;
+
+typedef struct caller {
+    town *town;
+    ids_conn *conn; /* NULL: the server closed it */
+    uint32_t loop;  /* that it is on */
+    size_t takes;   /* bytes of output that its socket takes per send */
+    uint32_t sends; /* that carried something */
+    idt_buf got;
+    char heard[256];
+} caller;
+
+/* Small limits: results of 1 KiB, 8 pending, buffers of 64 KiB. */
+void town_plan(town *t, uint32_t loops);
+/* After whatever the test changed in t->house. */
+void town_open(town *t);
+void town_close(town *t);
+
+void town_run(town *t);
+void town_pass(town *t, uint64_t ms);
+
+/* A new connection on this loop. */
+void caller_open(caller *c, town *t, uint32_t loop);
+/* The client closes, or vanishes. */
+void caller_close(caller *c);
+
+void caller_send(caller *c, const void *bytes, size_t len);
+void caller_send_slowly(caller *c, const void *bytes, size_t len);
+
+/* The next reply as "msgid outcome": "7 acquired", "8 LIMIT", "9 pong", "10
+ * map"; "nothing" when there is none. */
+const char *caller_hear(caller *c);
+
+/* A request's bytes, in to; returns their length. */
+size_t put_acquire(uint8_t *to, uint32_t msgid, const char *key,
+                   uint32_t wait_ms);
+size_t put_complete(uint8_t *to, uint32_t msgid, const char *key,
+                    idp_token token, size_t result_bytes);
+size_t put_hello(uint8_t *to, uint32_t msgid, int shard, const char *secret);
+size_t put_plain(uint8_t *to, uint32_t msgid, idp_method method);
+
+/* The shorthand for one request each. */
+void ask_acquire(caller *c, uint32_t msgid, const char *key, uint32_t wait_ms);
+void ask_hello(caller *c, uint32_t msgid, int shard, const char *secret);
+void ask_plain(caller *c, uint32_t msgid, idp_method method);
+
+/* A key that this loop owns; which: 0, 1, 2 ... */
+const char *key_of(const town *t, uint32_t loop, uint32_t which);
+
+#endif
