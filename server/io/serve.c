@@ -35,6 +35,8 @@ typedef struct server {
     uint32_t threads_started;
     atomic_size_t connections;
     ids_acceptor acceptor;
+    uint32_t addresses_count;
+    ids_address addresses[IDS_LISTEN_MAX];
     uint32_t fds_count;
     int fds[IDS_LISTEN_MAX];
     uv_signal_t on_term, on_int;
@@ -62,28 +64,38 @@ static bool load_secret(server *s) {
     return complain("the secret can't be used", which, why);
 }
 
-static bool open_socket(server *s, const char *words) {
+/* A bad address, or one that is too open: the flag is at fault. */
+static bool read_address(server *s, const char *words) {
     char why[256], which[512];
-    ids_address address;
+    ids_address *address = &s->addresses[s->addresses_count];
     snprintf(which, sizeof which, "--listen %s", words);
-    if (!ids_address_parse(&address, words, why, sizeof why))
+    if (!ids_address_parse(address, words, why, sizeof why))
         return complain("can't listen", which, why);
-    if (!ids_address_is_local(&address) && !s->house.secret.len &&
+    if (!ids_address_is_local(address) && !s->house.secret.len &&
         !s->config->insecure)
         return complain("refused to listen", which,
                         "beyond loopback a --secret-file is needed (or "
                         "--insecure, if everybody there may do everything)");
-    int fd = ids_address_listen(&address, why, sizeof why);
-    if (fd < 0)
-        return complain("can't listen", which, why);
-    s->fds[s->fds_count++] = fd;
+    s->addresses_count++;
+    return true;
+}
+
+static bool read_addresses(server *s) {
+    for (uint64_t i = 0; i < s->config->listen_count; i++)
+        if (!read_address(s, s->config->listen[i]))
+            return false;
     return true;
 }
 
 static bool open_sockets(server *s) {
-    for (uint64_t i = 0; i < s->config->listen_count; i++)
-        if (!open_socket(s, s->config->listen[i]))
-            return false;
+    for (uint32_t i = 0; i < s->addresses_count; i++) {
+        char why[256], which[512];
+        snprintf(which, sizeof which, "--listen %s", s->config->listen[i]);
+        int fd = ids_address_listen(&s->addresses[i], why, sizeof why);
+        if (fd < 0)
+            return complain("can't listen", which, why);
+        s->fds[s->fds_count++] = fd;
+    }
     return true;
 }
 
@@ -276,7 +288,7 @@ int ids_serve(const ids_config *config) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secret(s))
+    if (!load_secret(s) || !read_addresses(s))
         return EXIT_USAGE;
     if (!open_sockets(s))
         return EXIT_FAILURE;
