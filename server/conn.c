@@ -268,6 +268,7 @@ void ids_conn_end(ids_desk *desk, ids_conn *conn) {
 void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
     conn->closing = true;
     conn->stalled = false;
+    conn->draining = desk->draining;
     ids_desk_mark(desk, conn);
 }
 

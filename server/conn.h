@@ -36,6 +36,7 @@ typedef struct ids_conn {
     bool moving;     /* goes to loop move_to, with its unread input */
     bool ended;      /* the peer sends no more */
     bool closing;    /* nothing is read; closed when the output has left */
+    bool draining;   /* and not before its waiters have heard of the end */
     bool dead;       /* closed as soon as the host looks */
     bool dirty;      /* in the desk's list */
     uint8_t denials; /* wrong secrets shown */
@@ -80,7 +81,8 @@ static inline size_t ids_conn_unsent(const ids_conn *conn) {
 
 /* Nothing more will leave or come back: it can be closed. */
 static inline bool ids_conn_is_done(const ids_conn *conn) {
-    return conn->dead || ((conn->closing || conn->ended) &&
+    bool told = !conn->draining || conn->ended || !conn->waiting;
+    return conn->dead || ((conn->closing || conn->ended) && told &&
                           !ids_conn_unsent(conn) && !conn->hopped);
 }
 
