@@ -273,7 +273,7 @@ bool idp_answer_read(idp_method method, idp_slice result, idp_answer *answer) {
     cursor c = cursor_over(result);
     uint32_t count;
     idp_slice word;
-    *answer = (idp_answer){0};
+    clear(answer, sizeof *answer);
     if (method >= IDP_METHOD_COUNT || !cursor_array(&c, &count) || count < 1 ||
         !cursor_bytes(&c, &word)) {
         return false;

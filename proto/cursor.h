@@ -27,6 +27,19 @@ CURSOR_INLINE cursor cursor_over(idp_slice slice) {
     return (cursor){at, at + (slice.ptr ? slice.len : 0)};
 }
 
+/* Zeroes a struct of at most 192 bytes. In pieces, since one memset of that
+ * size becomes a rep stos, which takes longer than decoding an acquire. */
+CURSOR_INLINE void clear(void *to, size_t bytes) {
+    uint8_t *at = to;
+    memset(at, 0, bytes < 64 ? bytes : 64);
+    if (bytes > 64) {
+        memset(at + 64, 0, bytes < 128 ? bytes - 64 : 64);
+    }
+    if (bytes > 128) {
+        memset(at + 128, 0, bytes - 128);
+    }
+}
+
 CURSOR_INLINE size_t cursor_left(const cursor *c) {
     return (size_t)(c->end - c->at);
 }

@@ -11,14 +11,15 @@
 
 #include <assert.h>
 
-static inline bool refuse(idp_read_fault *fault, idp_error error,
-                          const char *text) {
+/* Both return NULL, which is false too. */
+static inline const uint8_t *refuse(idp_read_fault *fault, idp_error error,
+                                    const char *text) {
     fault->error = error;
     fault->text = text;
-    return false;
+    return NULL;
 }
 
-static inline bool bad(idp_read_fault *fault, const char *text) {
+static inline const uint8_t *bad(idp_read_fault *fault, const char *text) {
     return refuse(fault, IDP_E_BAD_REQUEST, text);
 }
 
@@ -128,20 +129,22 @@ static inline int option_find(const options *known, idp_slice name) {
     return -1;
 }
 
-/* A nil in its place is a map left out. Each key at most once. */
-static inline bool options_read(cursor *c, const options *known, idp_request *r,
-                                idp_read_fault *fault) {
-    if (cursor_nil(c)) {
-        return true;
+/* A nil in its place is a map left out. Each key at most once. Returns the
+ * place behind the map, or NULL. */
+static inline const uint8_t *options_read(cursor c, const options *known,
+                                          idp_request *r,
+                                          idp_read_fault *fault) {
+    if (cursor_nil(&c)) {
+        return c.at;
     }
     uint32_t count;
-    if (!cursor_map(c, &count)) {
+    if (!cursor_map(&c, &count)) {
         return bad(fault, "the options must be a map");
     }
     unsigned seen = 0;
     for (; count > 0; count--) {
         idp_slice name;
-        if (!cursor_bytes(c, &name)) {
+        if (!cursor_bytes(&c, &name)) {
             return bad(fault, "an option's name must be a str");
         }
         int at = option_find(known, name);
@@ -152,11 +155,11 @@ static inline bool options_read(cursor *c, const options *known, idp_request *r,
             return bad(fault, "an option is given twice");
         }
         seen |= 1u << at;
-        if (!known->read(c, at, r, fault)) {
-            return false;
+        if (!known->read(&c, at, r, fault)) {
+            return NULL;
         }
     }
-    return true;
+    return c.at;
 }
 
 #endif

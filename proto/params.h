@@ -10,13 +10,12 @@
 /* The place of complete's result among its parameters. */
 #define COMPLETE_RESULT_AT 3
 
-/* False when name is no method's. */
-bool idp_method_find(idp_slice name, idp_method *method);
-
 /* Reads count parameters of request->method; the other fields of request are
- * zero before. On false, fault's error and text say why, unless bytes were
- * missing: whether the frame is whole is the caller's to find out. */
-bool idp_params_read(cursor *c, uint32_t count, size_t result_bytes_max,
-                     idp_request *request, idp_read_fault *fault);
+ * zero before. Returns the place behind them, or NULL: then fault's error and
+ * text say why, unless bytes were missing. Whether the frame is whole is the
+ * caller's to find out. */
+const uint8_t *idp_params_read(cursor c, uint32_t count,
+                               size_t result_bytes_max, idp_request *request,
+                               idp_read_fault *fault);
 
 #endif

@@ -35,25 +35,23 @@ static const options acquire_options = {
     "acquire's options are wait_ms and on_orphan",
 };
 
-static bool acquire_read(cursor *from, uint32_t count, idp_request *r,
-                         idp_read_fault *fault) {
+static const uint8_t *acquire_read(cursor c, uint32_t count, idp_request *r,
+                                   idp_read_fault *fault) {
     if (count != 6 && count != 7) {
         return bad(fault, "acquire takes ns, key, fingerprint, nonce, "
                           "lease_ms, ttl_ms and an optional map");
     }
-    cursor c = *from;
     if (!name_read(&c, r, fault) ||
         !(cursor_nil(&c) ||
           bytes_read(&c, &fingerprint_field, &r->fingerprint, fault)) ||
         !(cursor_nil(&c) || bytes_read(&c, &nonce_field, &r->nonce, fault)) ||
         !lease_read(&c, r, fault) || !ttl_read(&c, r, fault)) {
-        return false;
+        return NULL;
     }
-    *from = c;
     if (r->lease_ms > r->ttl_ms) {
         return bad(fault, "lease_ms is over ttl_ms");
     }
-    return count == 6 || options_read(from, &acquire_options, r, fault);
+    return count == 6 ? c.at : options_read(c, &acquire_options, r, fault);
 }
 
 static uint8_t *bin_or_nil(uint8_t *to, idp_slice bytes) {
@@ -101,15 +99,15 @@ static bool complete_option_read(cursor *c, int at, idp_request *r,
 static const options complete_options = {
     {"class"}, complete_option_read, "complete's only option is class"};
 
-static bool complete_read(cursor *from, uint32_t count, size_t result_bytes_max,
-                          idp_request *r, idp_read_fault *fault) {
+static const uint8_t *complete_read(cursor c, uint32_t count,
+                                    size_t result_bytes_max, idp_request *r,
+                                    idp_read_fault *fault) {
     if (count < 3 || count > 6) {
         return bad(fault, "complete takes ns, key, token, result, ttl_ms "
                           "and an optional map");
     }
-    cursor c = *from;
     if (!claim_read(&c, r, fault)) {
-        return false;
+        return NULL;
     }
     if (count > COMPLETE_RESULT_AT && !cursor_nil(&c)) {
         if (!cursor_bytes(&c, &r->result)) {
@@ -120,10 +118,9 @@ static bool complete_read(cursor *from, uint32_t count, size_t result_bytes_max,
         }
     }
     if (count > 4 && !cursor_nil(&c) && !ttl_read(&c, r, fault)) {
-        return false;
+        return NULL;
     }
-    *from = c;
-    return count <= 5 || options_read(from, &complete_options, r, fault);
+    return count <= 5 ? c.at : options_read(c, &complete_options, r, fault);
 }
 
 static uint8_t *complete_put(uint8_t *to, const idp_request *r) {
@@ -157,17 +154,15 @@ static bool release_option_read(cursor *c, int at, idp_request *r,
 static const options release_options = {
     {"unbind"}, release_option_read, "release's only option is unbind"};
 
-static bool release_read(cursor *from, uint32_t count, idp_request *r,
-                         idp_read_fault *fault) {
+static const uint8_t *release_read(cursor c, uint32_t count, idp_request *r,
+                                   idp_read_fault *fault) {
     if (count != 3 && count != 4) {
         return bad(fault, "release takes ns, key, token and an optional map");
     }
-    cursor c = *from;
     if (!claim_read(&c, r, fault)) {
-        return false;
+        return NULL;
     }
-    *from = c;
-    return count == 3 || options_read(from, &release_options, r, fault);
+    return count == 3 ? c.at : options_read(c, &release_options, r, fault);
 }
 
 static uint8_t *release_put(uint8_t *to, const idp_request *r) {
@@ -176,17 +171,15 @@ static uint8_t *release_put(uint8_t *to, const idp_request *r) {
     return r->unbind ? put_bool(put_word(put_map(to, 1), "unbind"), true) : to;
 }
 
-static bool renew_read(cursor *from, uint32_t count, idp_request *r,
-                       idp_read_fault *fault) {
+static const uint8_t *renew_read(cursor c, uint32_t count, idp_request *r,
+                                 idp_read_fault *fault) {
     if (count != 4) {
         return bad(fault, "renew takes ns, key, token, lease_ms");
     }
-    cursor c = *from;
     if (!claim_read(&c, r, fault) || !lease_read(&c, r, fault)) {
-        return false;
+        return NULL;
     }
-    *from = c;
-    return true;
+    return c.at;
 }
 
 static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
@@ -194,17 +187,15 @@ static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
                     r->lease_ms);
 }
 
-static bool peek_read(cursor *from, uint32_t count, idp_request *r,
-                      idp_read_fault *fault) {
+static const uint8_t *peek_read(cursor c, uint32_t count, idp_request *r,
+                                idp_read_fault *fault) {
     if (count != 2) {
         return bad(fault, "peek takes ns, key");
     }
-    cursor c = *from;
     if (!name_read(&c, r, fault)) {
-        return false;
+        return NULL;
     }
-    *from = c;
-    return true;
+    return c.at;
 }
 
 static uint8_t *peek_put(uint8_t *to, const idp_request *r) {
@@ -232,12 +223,12 @@ static const options hello_options = {
     "hello's options are client, shard and secret",
 };
 
-static bool hello_read(cursor *from, uint32_t count, idp_request *r,
-                       idp_read_fault *fault) {
+static const uint8_t *hello_read(cursor c, uint32_t count, idp_request *r,
+                                 idp_read_fault *fault) {
     if (count > 1) {
         return bad(fault, "hello takes one optional map");
     }
-    return count == 0 || options_read(from, &hello_options, r, fault);
+    return count == 0 ? c.at : options_read(c, &hello_options, r, fault);
 }
 
 static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
@@ -261,35 +252,16 @@ static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
     return to;
 }
 
-static bool nothing_read(uint32_t count, idp_read_fault *fault) {
-    return count == 0 || bad(fault, "this method takes no parameters");
+static const uint8_t *nothing_read(cursor c, uint32_t count,
+                                   idp_read_fault *fault) {
+    return count == 0 ? c.at : bad(fault, "this method takes no parameters");
 }
 
 /* All of them ----------------------------------------------------------- */
 
-bool idp_method_find(idp_slice name, idp_method *method) {
-    switch (name.len) {
-    case 4:
-        *method = slice_is(name, "peek") ? IDP_PEEK : IDP_PING;
-        return *method == IDP_PEEK || slice_is(name, "ping");
-    case 5:
-        *method = slice_is(name, "renew")   ? IDP_RENEW
-                  : slice_is(name, "hello") ? IDP_HELLO
-                                            : IDP_STATS;
-        return *method != IDP_STATS || slice_is(name, "stats");
-    case 7:
-        *method = slice_is(name, "acquire") ? IDP_ACQUIRE : IDP_RELEASE;
-        return *method == IDP_ACQUIRE || slice_is(name, "release");
-    case 8:
-        *method = IDP_COMPLETE;
-        return slice_is(name, "complete");
-    default:
-        return false;
-    }
-}
-
-bool idp_params_read(cursor *c, uint32_t count, size_t result_bytes_max,
-                     idp_request *request, idp_read_fault *fault) {
+const uint8_t *idp_params_read(cursor c, uint32_t count,
+                               size_t result_bytes_max, idp_request *request,
+                               idp_read_fault *fault) {
     switch (request->method) {
     case IDP_ACQUIRE:
         return acquire_read(c, count, request, fault);
@@ -308,7 +280,7 @@ bool idp_params_read(cursor *c, uint32_t count, size_t result_bytes_max,
     case IDP_METHOD_COUNT:
         break;
     }
-    return nothing_read(count, fault);
+    return nothing_read(c, count, fault);
 }
 
 /* What a request takes beside the bytes that it carries: acquire's and
