@@ -21,13 +21,24 @@ typedef struct scene {
     daemon_t *daemon;
     bystander *by;
     size_t rss_kb;
+    wire drip; /* a request that comes byte by byte, one after each attack */
+    uint8_t drop[256];
+    size_t drops;
+    size_t dripped;
 } scene;
+
+static void drip_one(scene *s) {
+    if (s->dripped < s->drops)
+        CHECK(wire_send(&s->drip, &s->drop[s->dripped++], 1),
+              "the slow one was closed after %zu bytes", s->dripped);
+}
 
 static void all_is_well(scene *s, const char *after) {
     bystander_is_well(s->by, after);
     size_t now = daemon_rss_kb(s->daemon);
     CHECK(e2e_sanitized() || now < s->rss_kb + GROWTH_KB_MAX,
           "%s: memory grew from %zu to %zu KiB", after, s->rss_kb, now);
+    drip_one(s);
 }
 
 static wire connected(scene *s) {
@@ -154,22 +165,24 @@ static int with_params(scene *s, const char *method, const void *params,
     return refused(s, frame, at + len);
 }
 
-#define BAD(s, method, ...)                                            \
-    CHECK(with_params(s, method, BYTES(__VA_ARGS__),                   \
-                      sizeof BYTES(__VA_ARGS__)) == IDP_E_BAD_REQUEST, \
-          "%s: no BAD_REQUEST in line %d", method, __LINE__)
+#define GETS(code, s, method, ...)                        \
+    CHECK(with_params(s, method, BYTES(__VA_ARGS__),      \
+                      sizeof BYTES(__VA_ARGS__)) == code, \
+          "%s: not the error of line %d", method, __LINE__)
+#define BAD(s, method, ...) GETS(IDP_E_BAD_REQUEST, s, method, __VA_ARGS__)
 
 static void wrong_params(scene *s) {
-    BAD(s, "peek", 0x90);                              /* none */
-    BAD(s, "peek", 0x91, 0xa1, 'n');                   /* too few */
-    BAD(s, "peek", 0x93, 0xa1, 'n', 0xa1, 'k', 0xc0);  /* too many */
-    BAD(s, "peek", 0x92, 0xa1, 'n', 0xc0);             /* nil as a key */
-    BAD(s, "peek", 0x92, 0xa1, 'n', 0xa0);             /* an empty key */
-    BAD(s, "peek", 0x92, 0xa1, 'n', 0x07);             /* a number */
-    BAD(s, "peek", 0x92, 0xa1, 'n', 0x91, 0xa1, 'k');  /* an array */
-    BAD(s, "peek", 0x92, 0xa1, 'n', 0xd4, 0x01, 0x00); /* an ext */
-    BAD(s, "peek", 0x80);                              /* a map */
-    BAD(s, "peek", 0xa1, 'k');                         /* no array */
+    BAD(s, "peek", 0x90);                             /* none */
+    BAD(s, "peek", 0x91, 0xa1, 'n');                  /* too few */
+    BAD(s, "peek", 0x93, 0xa1, 'n', 0xa1, 'k', 0xc0); /* too many */
+    BAD(s, "peek", 0x92, 0xa1, 'n', 0xc0);            /* nil as a key */
+    BAD(s, "peek", 0x92, 0xa1, 'n', 0xa0);            /* an empty key */
+    BAD(s, "peek", 0x92, 0xa1, 'n', 0x07);            /* a number */
+    BAD(s, "peek", 0x92, 0xa1, 'n', 0x91, 0xa1, 'k'); /* an array */
+    GETS(IDP_E_PROTOCOL, s, "peek", 0x92, 0xa1, 'n', 0xd4, 0x01,
+         0x00);                                 /* ext */
+    GETS(IDP_E_PROTOCOL, s, "peek", 0x80);      /* map */
+    GETS(IDP_E_PROTOCOL, s, "peek", 0xa1, 'k'); /* a text */
     /* lease: negative, zero, 2^64-1, a fraction, a text; ttl 2^53 */
     BAD(s, "acquire", 0x96, 0xa1, 'n', 0xa1, 'k', 0xc0, 0xc0, 0xff, 0x64);
     BAD(s, "acquire", 0x96, 0xa1, 'n', 0xa1, 'k', 0xc0, 0xc0, 0x00, 0x64);
@@ -293,14 +306,33 @@ static void dies_parked(scene *s) {
     all_is_well(s, "connections that die with waiters parked");
 }
 
+static void drip_begins(scene *s) {
+    idp_request ask = ask_acquire("slow", 1000, 1000);
+    s->drip = connected(s);
+    s->drops = idp_request_write(s->drop, sizeof s->drop, &ask);
+    CHECK(s->drops > 0, "no room for it");
+}
+
+static void drip_ends(scene *s) {
+    idp_reply reply;
+    while (s->dripped < s->drops)
+        drip_one(s);
+    CHECK(wire_reply(&s->drip, &reply), "the slow one was cut off");
+    CHECK(!reply.is_error, "the slow one got %.*s", (int)reply.text.len,
+          (const char *)reply.text.ptr);
+    wire_close(&s->drip);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc > 1, "usage: bad_input IDEMSTORED");
     daemon_t daemon;
     daemon_start(&daemon, &(daemon_spec){.program = argv[1],
-                                         .flags = {"--threads", "2"}});
+                                         .flags = {"--threads", "2",
+                                                   "--max-buffers", "32m"}});
     scene s = {.daemon = &daemon, .by = bystander_start(daemon.port)};
     bystander_is_well(s.by, "the start");
     s.rss_kb = daemon_rss_kb(&daemon);
+    drip_begins(&s);
     other_protocols(&s);
     random_bytes(&s);
     announced_sizes(&s);
@@ -310,6 +342,7 @@ int main(int argc, char **argv) {
     half_frames(&s);
     never_reads(&s);
     dies_parked(&s);
+    drip_ends(&s);
     bystander_stop(s.by);
     daemon_stop(&daemon);
     return 0;

@@ -15,6 +15,7 @@ _Noreturn void e2e_fail(const char *file, int line, const char *what,
                         const char *format, ...) {
     va_list args;
     va_start(args, format);
+    fflush(stdout);
     fprintf(stderr, "%s:%d: not so: %s\n    ", file, line, what);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
@@ -42,13 +43,21 @@ void e2e_sleep_ms(unsigned ms) {
               NULL);
 }
 
+static char log_folder[] = "/tmp/idemstore-e2e-XXXXXX";
+
+/* Goes when all went well; a failed test leaves its logs there. */
+static void remove_log_folder(void) {
+    rmdir(log_folder);
+}
+
 static const char *log_dir(void) {
-    static char dir[] = "/tmp/idemstore-e2e-XXXXXX";
     static bool made;
-    if (!made)
-        CHECK(mkdtemp(dir) != NULL, "no temporary folder");
+    if (!made) {
+        CHECK(mkdtemp(log_folder) != NULL, "no temporary folder");
+        atexit(remove_log_folder);
+    }
     made = true;
-    return dir;
+    return log_folder;
 }
 
 void daemon_start(daemon_t *one, const daemon_spec *spec) {
@@ -100,7 +109,6 @@ void daemon_stop(daemon_t *one) {
         CHECK(false, "the daemon ended with %d", code);
     }
     unlink(one->child.log_path);
-    rmdir(log_dir()); /* works for the last one */
 }
 
 bool daemon_said(const daemon_t *one, const char *text, unsigned seconds_max) {
