@@ -1,7 +1,7 @@
 /* main.c -- idembench: one table of things to do. */
+#include "bench/compare.h"
 #include "bench/echo_server.h"
-#include "bench/report.h"
-#include "bench/spawn.h"
+#include "bench/load.h"
 
 #include <signal.h>
 
@@ -33,5 +33,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     if (options.serve_echo)
         return idb_echo_serve((uint16_t)options.port);
+    if (options.compare[0])
+        return idb_compare(stdout, options.compare[0], options.compare[1]);
     return measure(&options);
 }

@@ -1,5 +1,5 @@
 /* progress.c -- the live line on stderr, only for a person at a terminal. */
-#include "bench/report.h"
+#include "bench/load.h"
 
 #include <unistd.h>
 
@@ -16,11 +16,11 @@ void idb_progress_target(const char *label, uint32_t round, uint32_t rounds) {
 }
 
 void idb_progress_show(void *ctx, const char *phase, double ops_per_s) {
-    const idb_options *options = ctx;
-    if (options->quiet || !isatty(2))
+    (void)ctx;
+    if (!isatty(2))
         return;
     char text[32];
-    fprintf(stderr, "\r\033[Kround %u/%u  %-12s %-8s %12s ops/s", now.round,
+    fprintf(stderr, "\r\033[Kround %u/%u  %-16s %-8s %12s ops/s", now.round,
             now.rounds, now.label ? now.label : "", phase,
             idb_figure_text(ops_per_s, 0, text, sizeof text));
     fflush(stderr);

@@ -1,7 +1,9 @@
-/* report_table.c -- the table on stdout, and the warnings under it. */
+/* report_table.c -- the table on stdout, and the notes under it. */
 #include "bench/report.h"
 
 #include <math.h>
+
+#define WIDTH_MIN 9
 
 const char *idb_figure_text(double value, int digits, char *to, size_t cap) {
     if (isnan(value)) {
@@ -24,70 +26,68 @@ const char *idb_figure_text(double value, int digits, char *to, size_t cap) {
     return to;
 }
 
-double idb_report_ratio(const idb_report *report, uint32_t i,
-                        idb_figure_name name) {
-    double first = report->results[0].figures[name].median;
-    return report->results[i].figures[name].median / first;
-}
-
-static void ratio_cell(FILE *to, const idb_report *report, uint32_t i) {
-    char text[32];
-    double ratio = idb_report_ratio(report, i, IDB_FIGURE_server_cpu_us);
-    const char *of = "CPU";
-    if (isnan(ratio)) {
-        ratio = idb_report_ratio(report, i, IDB_FIGURE_ops_per_s);
-        of = "ops";
+static int width_of(const idb_report *report, uint32_t column) {
+    char text[48];
+    int width = (int)strlen(report->columns[column].title);
+    for (uint32_t i = 0; i < report->count; i++) {
+        idb_figure_text(report->results[i].figures[column].median,
+                        report->columns[column].digits, text, sizeof text);
+        if ((int)strlen(text) > width)
+            width = (int)strlen(text);
     }
-    fprintf(to, "  %7s %s", idb_figure_text(ratio, 2, text, sizeof text), of);
+    return width > WIDTH_MIN ? width : WIDTH_MIN;
 }
 
-static void warnings(FILE *to, const idb_result *result,
-                     const idb_options *options) {
-    if (result->unexpected)
-        fprintf(to, "! %s: %lu unexpected answers, the first: %s\n",
-                result->label, (unsigned long)result->unexpected,
-                result->first_unexpected);
-    if (result->broken)
-        fprintf(to, "! %s: %lu connections lost\n", result->label,
-                (unsigned long)result->broken);
-    if (options->rate > 0)
-        fprintf(to,
-                "  %s: planned %lu jobs, %lu (%.2f %%) left over 1 ms late, "
-                "at most %.1f ms\n",
-                result->label, (unsigned long)result->due,
-                (unsigned long)result->missed,
-                result->due
-                    ? 100.0 * (double)result->missed / (double)result->due
-                    : 0,
-                (double)result->late_max_ns / 1e6);
+static int label_width(const idb_report *report) {
+    int width = 8;
+    for (uint32_t i = 0; i < report->count; i++)
+        if ((int)strlen(report->results[i].label) > width)
+            width = (int)strlen(report->results[i].label);
+    return width;
 }
 
-static const int widths[IDB_FIGURE_COUNT] = {11, 11, 9,  9,  9, 9,
-                                             9,  12, 12, 11, 9};
+static void ratio_cells(FILE *to, const idb_report *report, uint32_t i) {
+    char text[32], low[32], high[32];
+    if (report->ratio_column < 0)
+        return;
+    const idb_column *column = &report->columns[report->ratio_column];
+    const idb_figure *f = &report->results[i].figures[report->ratio_column];
+    fprintf(to, "  %8s",
+            idb_figure_text(idb_report_ratio(report, i), 2, text, sizeof text));
+    if (!isnan(f->min))
+        fprintf(to, "  (%s - %s)",
+                idb_figure_text(f->min, column->digits, low, sizeof low),
+                idb_figure_text(f->max, column->digits, high, sizeof high));
+}
 
 void idb_report_table(FILE *to, const idb_report *report) {
-    char text[48], range[112];
-    fprintf(to, "%-16s", "target");
-    for (int f = 0; f < IDB_FIGURE_COUNT; f++)
-        fprintf(to, "  %*s", widths[f], idb_figure_titles[f]);
-    fprintf(to, "  to the first\n");
+    char text[48];
+    int label = label_width(report);
+    fprintf(to, "%-*s", label, "target");
+    for (uint32_t c = 0; c < report->column_count; c++)
+        fprintf(to, "  %*s", width_of(report, c), report->columns[c].title);
+    if (report->ratio_column >= 0)
+        fprintf(to, "  to first");
+    fputc('\n', to);
     for (uint32_t i = 0; i < report->count; i++) {
         const idb_result *result = &report->results[i];
-        fprintf(to, "%-16s", result->label);
-        for (int f = 0; f < IDB_FIGURE_COUNT; f++)
-            fprintf(to, "  %*s", widths[f],
-                    idb_figure_text(result->figures[f].median,
-                                    idb_figure_digits[f], text, sizeof text));
-        ratio_cell(to, report, i);
-        const idb_figure *cpu = &result->figures[IDB_FIGURE_server_cpu_us];
-        snprintf(range, sizeof range, "%.3f-%.3f us", cpu->min, cpu->max);
-        fprintf(to, "  (%s)\n", isnan(cpu->min) ? "server CPU unknown" : range);
+        fprintf(to, "%-*s", label, result->label);
+        for (uint32_t c = 0; c < report->column_count; c++)
+            fprintf(to, "  %*s", width_of(report, c),
+                    idb_figure_text(result->figures[c].median,
+                                    report->columns[c].digits, text,
+                                    sizeof text));
+        ratio_cells(to, report, i);
+        fputc('\n', to);
     }
-    fprintf(to,
-            "Medians of %u rounds; us/op is CPU per operation, in brackets "
-            "the server's range over the rounds;\n"
-            "client busy 1.00 is one whole core of the load generator.\n",
-            report->options->rounds);
+    if (report->options->rounds > 1)
+        fprintf(to, "Medians of %u rounds. ", report->options->rounds);
+    if (report->ratio_column >= 0)
+        fprintf(to, "\"to first\" compares %s. ",
+                report->columns[report->ratio_column].title);
+    fprintf(to, "\n%s\n", report->text ? report->text : "");
     for (uint32_t i = 0; i < report->count; i++)
-        warnings(to, &report->results[i], report->options);
+        if (report->results[i].note[0])
+            fprintf(to, "%s: %s\n", report->results[i].label,
+                    report->results[i].note);
 }

@@ -74,13 +74,16 @@ static uint16_t free_port(void) {
     return bound ? ntohs(at.sin_port) : 0;
 }
 
-/* A file beside this program. */
-static void beside(char *to, size_t cap, const char *name) {
+void idb_server_path(const idb_options *options, char *to, size_t cap) {
+    if (options->idemstored) {
+        snprintf(to, cap, "%s", options->idemstored);
+        return;
+    }
     ssize_t len = readlink("/proc/self/exe", to, cap - 1);
     to[len > 0 ? len : 0] = '\0';
     char *slash = strrchr(to, '/');
     size_t at = slash ? (size_t)(slash + 1 - to) : 0;
-    snprintf(to + at, cap - at, "%s", name);
+    snprintf(to + at, cap - at, "idemstored");
 }
 
 static void command_make(command *c, const idb_options *options,
@@ -92,8 +95,8 @@ static void command_make(command *c, const idb_options *options,
     snprintf(listen_at, sizeof listen_at, "127.0.0.1:%u", port);
     const char *name = spec->target->name;
     if (!strcmp(name, "idem")) {
-        beside(path, sizeof path, "idemstored");
-        add(c, options->idemstored ? options->idemstored : path);
+        idb_server_path(options, path, sizeof path);
+        add(c, path);
         add_all(c, (const char *const[]){"--listen", listen_at, "--threads",
                                          threads, "--max-connections", clients,
                                          NULL});

@@ -19,6 +19,9 @@ const char *idb_server_start(idb_server *server, const idb_options *options,
 /* SIGTERM, a grace, SIGKILL. Nothing for a server that is not ours. */
 void idb_server_stop(idb_server *server);
 
+/* The daemon's program, as --idemstored says or beside this one. */
+void idb_server_path(const idb_options *options, char *to, size_t cap);
+
 /* Raises this process's limit of open files as far as it may go. */
 void idb_files_allow(void);
 

@@ -1,0 +1,61 @@
+/* load.h -- one load on one server: the plan from the options, the columns of
+ * a sample, and the records that are stored beforehand. */
+#ifndef IDB_LOAD_H
+#define IDB_LOAD_H
+
+#include "bench/report.h"
+#include "bench/spawn.h"
+
+/* Microseconds and bytes. */
+#define IDB_FIGURES(X)                  \
+    X(ops_per_s, "ops/s", 0)            \
+    X(jobs_per_s, "jobs/s", 0)          \
+    X(p50_us, "p50 us", 1)              \
+    X(p90_us, "p90 us", 1)              \
+    X(p99_us, "p99 us", 1)              \
+    X(p999_us, "p99.9 us", 1)           \
+    X(max_us, "max us", 0)              \
+    X(server_cpu_us, "server us/op", 3) \
+    X(client_cpu_us, "client us/op", 3) \
+    X(client_busy, "client busy", 2)    \
+    X(key_bytes, "bytes/key", 0)
+
+typedef enum idb_load_column {
+#define X(name, title, digits) IDB_LOAD_##name,
+    IDB_FIGURES(X)
+#undef X
+        IDB_LOAD_COUNT
+} idb_load_column;
+
+extern const idb_column idb_load_columns[IDB_LOAD_COUNT];
+
+/* Enters a sample as one more round of the result. */
+void idb_load_add(idb_result *result, const idb_sample *sample);
+
+/* The plan that the options describe, against this server. */
+idb_plan idb_plan_of(const idb_options *options, const idb_spec *spec,
+                     const idb_endpoint *server, const idb_spread *spread);
+
+/* Stores `count` records from number `first` on, as fast as it goes: FRESH
+ * leaves them completed, CLAIM in flight. 0 or what failed. */
+const char *idb_fill(const idb_plan *like, idb_job job, uint64_t first,
+                     uint64_t count);
+
+/* The keys that the mix's duplicates are of, and --prefill. */
+const char *idb_fill_pools(const idb_options *options, const idb_plan *like);
+
+/* A round's server: started, its plan made, the round run, the server ended
+ * again. A line on stderr and 1 where something failed, else 0. */
+typedef const char *idb_round(void *ctx, idb_plan *plan);
+int idb_with_server(const idb_options *options, const idb_spec *spec,
+                    idb_round *round, void *ctx);
+
+/* run.c: all rounds of all targets, interleaved. 0 or 1. */
+int idb_run(const idb_options *options, idb_report *report);
+
+/* progress.c: the live line; nothing where stderr is no terminal. */
+void idb_progress_target(const char *label, uint32_t round, uint32_t rounds);
+void idb_progress_show(void *options, const char *phase, double ops_per_s);
+void idb_progress_clear(void);
+
+#endif
