@@ -28,6 +28,8 @@ typedef struct match {
     char key[IDEM_HTTP_KEY_BYTES_MAX + 1];
     char user[LEDGER_USER_CHARS_MAX + 1];
     uint32_t cost;
+    uint32_t attempt; /* set when it is played: which claim of the key, */
+    int32_t previous; /* and how the one before it ended */
 } match;
 
 static void problem(web_answer *answer, unsigned status, const char *title,
@@ -82,10 +84,12 @@ static int32_t finish(idem_run *run, const match *m, ledger_take_status status,
 /* Runs once per key. Whoever takes the key over after a crash runs it again,
  * and the ledger says whether the one before had come to the points. */
 static int32_t play(idem_run *run, void *ctx) {
-    const match *m = ctx;
+    match *m = ctx;
     char token[33];
     int64_t left = 0;
     token_text(run, token);
+    m->attempt = idem_run_attempt(run);
+    m->previous = idem_run_previous(run);
     rehearse_sleep(m);
     if (rehearses(m, "fail"))
         return IDEM_RUN_FAILED;
@@ -125,9 +129,13 @@ static void answer_http(web_answer *answer, const idem_http *http,
                      (int)http->body_len, body);
 }
 
-static void answer_outcome(web_answer *answer, const idem_answer *said) {
+static void answer_outcome(web_answer *answer, const match *m,
+                           const idem_answer *said) {
     char body[IDEM_HTTP_BODY_BYTES];
     idem_http http = {.size = sizeof http};
+    if (m->attempt > 1)
+        web_answer_header(answer, "X-Attempt", "%" PRIu32 ", previous %s",
+                          m->attempt, idem_previous_name(m->previous));
     switch (said->outcome) {
     case IDEM_REPLAY:
         web_answer_header(answer, "Idempotency-Replayed", "true");
@@ -198,7 +206,7 @@ static void run_match(const web_request *request, match *m,
     idem_error err = {.size = sizeof err};
     if (idem_run_once(m->service->client, &args, play, m, &said, &err) ==
         IDEM_OK)
-        answer_outcome(answer, &said);
+        answer_outcome(answer, m, &said);
     else
         answer_error(answer, &err);
     idem_answer_fini(&said);

@@ -5,6 +5,7 @@
  *   ./play my-key     says again what it said the first time */
 #include <idemclient.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int32_t take_points(idem_run *run, void *ctx) {
@@ -20,7 +21,10 @@ int main(int argc, char **argv) {
     const char *key = argc > 1 ? argv[1] : "my-key";
     idem_client *client;
     idem_error err = {.size = sizeof err};
-    if (idem_client_open("idem://127.0.0.1:7117/", &client, &err) != 0)
+    const char *uri = getenv("IDEMSTORE_URL");
+    if (uri == NULL)
+        uri = "idem://127.0.0.1:7117/";
+    if (idem_client_open(uri, &client, &err) != 0)
         return fprintf(stderr, "%s\n", err.text), 1;
     idem_args args = {.size = sizeof args, .key = key, .key_len = strlen(key)};
     idem_answer answer = {.size = sizeof answer};

@@ -27,7 +27,7 @@ static bool start_store(click_stage *stage) {
         return false;
     uint16_t port = child_port(&stage->store);
     snprintf(stage->store_uri, sizeof stage->store_uri,
-             "idem://127.0.0.1:%u/points", port);
+             "idem://127.0.0.1:%u/points?timeout_ms=3000", port);
     return port != 0;
 }
 

@@ -18,7 +18,7 @@ typedef struct click_stage {
     uint32_t wait_ms;
     char dir[64];
     char ledger_path[STAGE_PATH_CHARS];
-    char store_uri[64];
+    char store_uri[96];
     child store;
     child services[STAGE_SERVICES]; /* "a" and "b" */
     child nginx;

@@ -1,7 +1,7 @@
 /* ctl_test.c -- idemctl as a shell, a script and a person use it: exit codes,
  * JSON, lines from stdin, lines typed at a terminal.
  *
- *   ctl_test IDEMSTORED IDEMCTL */
+ *   ctl_test IDEMSTORED IDEMCTL POINTS_MINIMAL */
 #include "tests/e2e/harness.h"
 
 #include <cjson/cJSON.h>
@@ -216,13 +216,21 @@ static void as_script(void) {
 
 /* -------------------------------------------------------------- a terminal */
 
-/* Reads until text has been seen; what came is in output. */
+#define PROMPT "idem 127.0.0.1:"
+
+/* The text, and behind it a prompt: what is typed now is typed into a line. */
+static bool has_answered(const char *text) {
+    const char *at = strstr(output, text);
+    return at != NULL && strstr(at, PROMPT) != NULL;
+}
+
+/* Reads until it has answered so; what came is in output. */
 static void terminal_shows(int fd, const char *text) {
     size_t len = 0;
     output[0] = '\0';
     for (int i = 0; i < TERMINAL_SECONDS_MAX * 10; i++) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
-        if (strstr(output, text) != NULL)
+        if (has_answered(text))
             return;
         if (poll(&ready, 1, 100) <= 0)
             continue;
@@ -232,8 +240,7 @@ static void terminal_shows(int fd, const char *text) {
         len += (size_t)got;
         output[len] = '\0';
     }
-    CHECK(strstr(output, text) != NULL, "the terminal shows no \"%s\": %s",
-          text, output);
+    CHECK(has_answered(text), "the terminal shows no \"%s\": %s", text, output);
 }
 
 static void type(int fd, const char *text) {
@@ -241,7 +248,23 @@ static void type(int fd, const char *text) {
     CHECK(write(fd, text, (size_t)len) == len, "can't type");
 }
 
-static int terminal_open(const char *program, pid_t *pid) {
+/* Types the last words; it has to end with this code. */
+static void leave(int fd, pid_t pid, const char *words, int code) {
+    int status = 0;
+    pid_t ended = 0;
+    type(fd, words);
+    for (int i = 0; i < TERMINAL_SECONDS_MAX * 100 && ended == 0; i++) {
+        ended = waitpid(pid, &status, WNOHANG);
+        e2e_sleep_ms(10);
+    }
+    CHECK(ended == pid && WIFEXITED(status), "it does not end when told to");
+    CHECK(WEXITSTATUS(status) == code, "it ends with %d, not %d",
+          WEXITSTATUS(status), code);
+    close(fd);
+}
+
+/* uri NULL: the environment's. */
+static int terminal_open(const char *program, const char *uri, pid_t *pid) {
     int fd;
     fflush(NULL);
     *pid = forkpty(&fd, NULL, NULL, NULL);
@@ -250,7 +273,8 @@ static int terminal_open(const char *program, pid_t *pid) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setenv("TERM", "dumb", 1);
         setenv("IDEMCTL_HISTORY", "", 1);
-        execl(program, program, (char *)NULL);
+        execl(program, program, uri ? "--server" : (char *)NULL, uri,
+              (char *)NULL);
         _exit(127);
     }
     return fd;
@@ -258,9 +282,8 @@ static int terminal_open(const char *program, pid_t *pid) {
 
 static void as_person(const char *program) {
     pid_t pid;
-    int status;
-    int fd = terminal_open(program, &pid);
-    terminal_shows(fd, "idem 127.0.0.1:");
+    int fd = terminal_open(program, NULL, &pid);
+    terminal_shows(fd, "");
     type(fd, "ping\n");
     terminal_shows(fd, "pong");
     type(fd, "acq\ttyped --lease 7s\n");
@@ -271,19 +294,74 @@ static void as_person(const char *program) {
     terminal_shows(fd, "quote");
     type(fd, "acquire typed\n");
     terminal_shows(fd, "lease_left");
-    type(fd, "\004");
-    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status),
-          "it does not end at the end of input");
-    CHECK(WEXITSTATUS(status) == 11, "it ends with %d", WEXITSTATUS(status));
-    close(fd);
+    leave(fd, pid, "\004", 11);
     puts("  typed at a terminal, with completion");
+}
+
+/* What ps shows of the process. */
+static void command_line(pid_t pid, char *text, size_t cap) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    FILE *from = fopen(path, "re");
+    CHECK(from != NULL, "%s: can't be read", path);
+    size_t len = fread(text, 1, cap - 1, from);
+    fclose(from);
+    for (size_t i = 0; i < len; i++)
+        if (text[i] == '\0')
+            text[i] = ' ';
+    text[len] = '\0';
+}
+
+static void secret_at_terminal(const char *program, const char *uri) {
+    char words[512];
+    pid_t pid;
+    int fd = terminal_open(program, uri, &pid);
+    terminal_shows(fd, "");
+    CHECK(strstr(output, "sesame") == NULL, "the prompt shows it: %s", output);
+    command_line(pid, words, sizeof words);
+    CHECK(strstr(words, "--server") != NULL && strstr(words, "sesame") == NULL,
+          "the command line shows it: %s", words);
+    type(fd, "ping\n");
+    terminal_shows(fd, "pong");
+    leave(fd, pid, "exit\n", 0);
+}
+
+/* A daemon that demands one. */
+static void secret_demanded(const char *daemon_program, const char *program) {
+    char path[] = "/tmp/idemstore-secret-XXXXXX";
+    char line[256];
+    char uri[128];
+    daemon_t daemon;
+    int fd = mkstemp(path);
+    CHECK(fd >= 0 && write(fd, "sesame\n", 7) == 7, "no secret file");
+    close(fd);
+    daemon_start(&daemon,
+                 &(daemon_spec){.program = daemon_program,
+                                .flags = {"--secret-file", path, NULL}});
+    snprintf(line, sizeof line, "$CTL --server idem://127.0.0.1:%u/ ping",
+             daemon.port);
+    says(70, "DENIED", line);
+    snprintf(uri, sizeof uri, "idem://:sesame@127.0.0.1:%u/", daemon.port);
+    snprintf(line, sizeof line, "$CTL --server %s ping", uri);
+    says(0, "pong", line);
+    secret_at_terminal(program, uri);
+    daemon_stop(&daemon);
+    unlink(path);
+    puts("  a secret opens the door, and is seen nowhere");
+}
+
+static void least_program(void) {
+    says(0, "completed: 10 points taken", "$MINIMAL least");
+    says(0, "replay: 10 points taken", "$MINIMAL least");
+    says(10, "10 points taken", "$CTL acquire least");
+    puts("  the least program that links the library");
 }
 
 int main(int argc, char **argv) {
     daemon_t daemon;
     char uri[64];
-    if (argc != 3) {
-        fputs("usage: ctl_test IDEMSTORED IDEMCTL\n", stderr);
+    if (argc != 4) {
+        fputs("usage: ctl_test IDEMSTORED IDEMCTL POINTS_MINIMAL\n", stderr);
         return 64;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -292,6 +370,7 @@ int main(int argc, char **argv) {
     snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/ctl", daemon.port);
     setenv("IDEMSTORE_URL", uri, 1);
     setenv("CTL", argv[2], 1);
+    setenv("MINIMAL", argv[3], 1);
     life_of_a_key();
     nonce_and_body();
     as_json();
@@ -299,6 +378,8 @@ int main(int argc, char **argv) {
     secrets();
     as_script();
     as_person(argv[2]);
+    secret_demanded(argv[1], argv[2]);
+    least_program();
     daemon_stop(&daemon);
     return 0;
 }

@@ -262,6 +262,8 @@ static void clean_failure(void) {
     click("fails", BODY, NULL, &reply);
     expect(reply.status == 200 && !is_replay(&reply), "the retry: %u",
            reply.status);
+    expect(has_header(&reply, "X-Attempt", "2, previous released"),
+           "the retry is not told what was before");
     puts("  500, nothing taken; the retry is executed");
     expect_replays("fails", BODY, &reply);
     expect_rows("fails", 1);
@@ -306,9 +308,22 @@ static void killed(const char *key, const char *how, unsigned rows_then) {
            conflicts, reply.status);
     expect(reply.status == 200 && !is_replay(&reply), "the takeover: %u",
            reply.status);
+    expect(has_header(&reply, "X-Attempt", "2, previous orphaned"),
+           "the takeover is not told what was before");
     expect_rows(key, 1);
     expect_replays(key, BODY, &reply);
     expect_rows(key, 1);
+}
+
+static void store_gone(void) {
+    static http_reply reply;
+    puts("no store to ask");
+    child_stop(&stage.store);
+    click("no-store", BODY, NULL, &reply);
+    expect_problem(&reply, 503, "without the store");
+    expect(has_header(&reply, "Retry-After", NULL), "no Retry-After");
+    expect_rows("no-store", 0);
+    puts("  503, nothing taken");
 }
 
 static void play(void) {
@@ -321,6 +336,7 @@ static void play(void) {
     killed("dies-before", "die-before", 0);
     killed("dies-after", "die-after", 1);
     fifty_that_wait();
+    store_gone();
 }
 
 int main(int argc, char **argv) {

@@ -20,6 +20,7 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
   idem_program_test(e2e_ctl SOURCES ctl_test.c
     LINK e2e_harness PkgConfig::cjson
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+         $<TARGET_FILE:points_minimal>
     LABELS e2e TIMEOUT 180)
-  add_dependencies(e2e_ctl idemstored idemctl)
+  add_dependencies(e2e_ctl idemstored idemctl points_minimal)
 endif()
