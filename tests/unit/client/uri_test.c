@@ -1,0 +1,166 @@
+/* uri_test.c -- the URI's grammar as a table: what each part becomes, and what
+ * is said of each mistake. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/src/uri.h"
+
+static idem__uri parse(const char *text) {
+    idem__uri uri;
+    idem_error err = {.size = sizeof err};
+    int32_t code = idem__uri_parse(text, &uri, &err);
+    cr_assert_eq(code, 0, "%s: %s", text, err.text);
+    return uri;
+}
+
+Test(uri, a_host_alone_has_every_default) {
+    idem__uri uri = parse("idem://db");
+    cr_assert_eq(uri.endpoints_count, 1);
+    cr_assert_str_eq(uri.endpoints[0].host, "db");
+    cr_assert_str_eq(uri.endpoints[0].name, "db:7117");
+    cr_assert_eq(uri.endpoints[0].port, 7117);
+    cr_assert_eq(uri.timeout_ms, 5000);
+    cr_assert_eq(uri.connect_timeout_ms, 1000);
+    cr_assert_eq(uri.ns_len, 0);
+    cr_assert_eq(uri.shard, -1);
+    cr_assert(uri.shard_aware);
+    cr_assert_not(uri.has_secret);
+}
+
+Test(uri, every_part_is_read) {
+    idem__uri uri = parse("idem://:s%40c%3aret@10.0.0.1:1,[::1]:65535,h/po%20"
+                          "ints?timeout_ms=7&connect_timeout_ms=8&client=a%26b"
+                          "&shard_aware=0&shard=3");
+    cr_assert_eq(uri.endpoints_count, 3);
+    cr_assert_str_eq(uri.endpoints[0].name, "10.0.0.1:1");
+    cr_assert_str_eq(uri.endpoints[1].host, "::1");
+    cr_assert_str_eq(uri.endpoints[1].name, "[::1]:65535");
+    cr_assert_eq(uri.endpoints[2].port, 7117);
+    cr_assert(uri.has_secret);
+    cr_assert_eq(uri.secret_len, 7);
+    cr_assert_eq(memcmp(uri.secret, "s@c:ret", 7), 0);
+    cr_assert_str_eq(uri.ns, "po ints");
+    cr_assert_eq(uri.timeout_ms, 7);
+    cr_assert_eq(uri.connect_timeout_ms, 8);
+    cr_assert_str_eq(uri.client, "a&b");
+    cr_assert_not(uri.shard_aware);
+    cr_assert_eq(uri.shard, 3);
+}
+
+Test(uri, a_unix_socket_has_its_namespace_among_the_options) {
+    idem__uri uri =
+        parse("idem+unix://:x@/run/idem%20store.sock?namespace=points");
+    cr_assert(uri.endpoints[0].is_unix);
+    cr_assert_str_eq(uri.endpoints[0].host, "/run/idem store.sock");
+    cr_assert_str_eq(uri.endpoints[0].name, "unix:/run/idem store.sock");
+    cr_assert_str_eq(uri.ns, "points");
+    cr_assert_eq(uri.secret_len, 1);
+}
+
+Test(uri, a_secret_may_lie_in_a_file) {
+    char path[] = "/tmp/idem_uri_XXXXXX";
+    char text[128];
+    int fd = mkstemp(path);
+    cr_assert_eq(write(fd, "hush\r\nmore", 10), 10);
+    close(fd);
+    snprintf(text, sizeof text, "idem://h?secret_file=%s", path);
+    idem__uri uri = parse(text);
+    unlink(path);
+    cr_assert_eq(uri.secret_len, 4);
+    cr_assert_eq(memcmp(uri.secret, "hush", 4), 0);
+}
+
+/* `part` must be in what is said, and the secret must not. */
+static const struct {
+    const char *text;
+    const char *part;
+} mistakes[] = {
+    {"", "scheme"},
+    {"http://h", "scheme"},
+    {"idem:/h", "scheme"},
+    {"idem://", "host number 1"},
+    {"idem://a,,b", "host number 2"},
+    {"idem://a b", "host number 1"},
+    {"idem://a:0", "port"},
+    {"idem://a:65536", "port"},
+    {"idem://a:99999999999", "port"},
+    {"idem://a:7x", "port"},
+    {"idem://a:", "port"},
+    {"idem://[::1", "brackets"},
+    {"idem://[::1]7", "brackets"},
+    {"idem://::1", "IPv6"},
+    {"idem://user:hush@h", "user name"},
+    {"idem://user@h", "user name"},
+    {"idem://:hu%zz@h", "secret"},
+    {"idem://:hush%4@h", "secret"},
+    {"idem://h/n%00s", "namespace"},
+    {"idem://h/%", "namespace"},
+    {"idem://h?timeout_ms=0", "timeout_ms"},
+    {"idem://h?timeout_ms=86400001", "timeout_ms"},
+    {"idem://h?timeout_ms=-1", "timeout_ms"},
+    {"idem://h?timeout_ms=", "timeout_ms"},
+    {"idem://h?timeout_ms", "no =value"},
+    {"idem://h?shard=1024", "shard"},
+    {"idem://h?shard_aware=2", "shard_aware"},
+    {"idem://h?colour=red", "colour"},
+    {"idem://h?secret_file=/nowhere/at/all", "secret_file"},
+    {"idem+unix://", "socket"},
+    {"idem+unix:///", "socket"},
+    {"idem+unix://relative/path", "socket path"},
+    {"idem://1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "more than 16"},
+};
+
+Test(uri, each_mistake_is_told_by_its_part) {
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        idem__uri uri;
+        idem_error err = {.size = sizeof err};
+        int32_t code = idem__uri_parse(mistakes[i].text, &uri, &err);
+        cr_assert_eq(code, IDEM_E_URI, "%s was taken", mistakes[i].text);
+        cr_assert(strstr(err.text, mistakes[i].part) != NULL, "%s: %s",
+                  mistakes[i].text, err.text);
+        cr_assert(strstr(err.text, "hu") == NULL, "%s", err.text);
+        cr_assert_eq(err.assume, IDEM_ASSUME_UNCHANGED);
+    }
+}
+
+static void with_length(char *text, size_t size, const char *before, size_t len,
+                        const char *after) {
+    size_t at = strlen(before);
+    cr_assert(at + len + strlen(after) < size);
+    memcpy(text, before, at);
+    memset(text + at, 'a', len);
+    strcpy(text + at + len, after);
+}
+
+Test(uri, limits_hold_and_one_past_them_is_refused) {
+    static const struct {
+        const char *before, *after;
+        size_t max;
+    } rows[] = {{"idem://h/", "", 64},
+                {"idem://:", "@h", 256},
+                {"idem://h?client=", "", 128},
+                {"idem://", "", 255},
+                {"idem+unix:///", "", 106}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        idem__uri uri;
+        with_length(text, sizeof text, rows[i].before, rows[i].max,
+                    rows[i].after);
+        cr_assert_eq(idem__uri_parse(text, &uri, NULL), 0, "row %zu", i);
+        with_length(text, sizeof text, rows[i].before, rows[i].max + 1,
+                    rows[i].after);
+        cr_assert_eq(idem__uri_parse(text, &uri, NULL), IDEM_E_URI, "row %zu",
+                     i);
+    }
+}
+
+Test(uri, a_redirect_is_an_endpoint_or_nothing) {
+    idem__endpoint endpoint;
+    cr_assert(idem__endpoint_parse("10.1.1.1:7", 10, &endpoint));
+    cr_assert_str_eq(endpoint.name, "10.1.1.1:7");
+    cr_assert(idem__endpoint_parse("[fe80::1]:7", 11, &endpoint));
+    cr_assert_not(idem__endpoint_parse("", 0, &endpoint));
+    cr_assert_not(idem__endpoint_parse("a:b:c", 5, &endpoint));
+}
