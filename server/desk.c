@@ -15,6 +15,8 @@
 #define GENERATION_BITS   32
 #define SLOTS_MAX         (1u << SLOT_BITS)
 #define NO_SLOT           UINT32_MAX
+/* So many tokens a loop may grant in one epoch. */
+#define SEQUENCE_BITS     48
 /* A parcel that grew larger than this is not kept for the next time. */
 #define PARCEL_BYTES_KEPT (256u << 10)
 /* So that sockets get their turn while mail keeps coming. */
@@ -22,6 +24,8 @@
 
 static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
               "a loop's index fits into an asker");
+static_assert(IDP_SHARDS_MAX <= 1u << (64 - SEQUENCE_BITS),
+              "and before a token's sequence");
 
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     const ids_house *house = ctx;
@@ -32,6 +36,7 @@ static bool allocate(ids_desk *desk, const ids_desk_config *config) {
     const ids_house *house = config->house;
     const ids_shard_config shard = {
         .epoch = house->epoch,
+        .sequence = (uint64_t)config->index << SEQUENCE_BITS,
         .memory_bytes_max = config->memory_bytes_max,
         .result_bytes_max = house->result_bytes_max,
         .waiters_per_key_max = config->waiters_per_key_max,

@@ -35,6 +35,7 @@ ids_shard *ids_shard_new(const ids_shard_config *config) {
         return NULL;
     memset(shard, 0, sizeof *shard);
     shard->config = *config;
+    shard->sequence = config->sequence;
     shard->budget.mem = config->mem;
     shard->budget.bytes_max = config->memory_bytes_max;
     shard->budget.used_bytes = sizeof *shard;

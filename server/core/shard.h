@@ -52,6 +52,9 @@ typedef struct ids_change {
 
 typedef struct ids_shard_config {
     uint64_t epoch;          /* the first half of every token granted */
+    uint64_t sequence;       /* the second half begins after this: shards of
+                              * one epoch start so far apart that no token is
+                              * granted twice */
     size_t memory_bytes_max; /* of all that the shard allocates */
     size_t result_bytes_max;
     uint32_t waiters_per_key_max;

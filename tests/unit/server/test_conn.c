@@ -1,5 +1,5 @@
 /* test_conn.c -- one desk, one connection: bytes in, bytes out. */
-#include "town.h"
+#include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* test_secret.c -- what a connection may do before it has shown the secret,
  * and where the secret comes from. */
-#include "town.h"
+#include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

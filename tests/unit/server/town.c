@@ -1,5 +1,5 @@
 /* town.c -- desks without sockets or threads. */
-#include "town.h"
+#include "tests/unit/server/town.h"
 
 #include "proto/owner.h"
 #include "proto/request.h"
