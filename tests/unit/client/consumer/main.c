@@ -1,0 +1,11 @@
+#include <idemclient.h>
+#include <stdio.h>
+
+int main(void) {
+    idem_error err = {.size = sizeof err};
+    idem_client *client = NULL;
+    int32_t code = idem_client_open("idem://127.0.0.1/points", &client, &err);
+    printf("%s %s\n", idem_version(), idem_error_name(code));
+    idem_client_close(client);
+    return code != 0;
+}
