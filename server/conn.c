@@ -101,10 +101,13 @@ static void cut_result(ids_conn *conn, walk *w) {
 
 static void refuse_stream(ids_desk *desk, ids_conn *conn,
                           const idp_read_fault *fault) {
-    if (fault->has_msgid)
+    if (fault->has_msgid) {
         ids_reply_error(desk, conn, fault->msgid, fault->error, fault->text);
-    else
+    } else {
+        ids_reply_bytes(desk, conn, ids_greeting_no_request,
+                        strlen(ids_greeting_no_request));
         ids_count_error(&desk->counters, fault->error);
+    }
     ids_log(IDS_LOG_DEBUG, "connection closed", "fd=%d error=%s reason=\"%s\"",
             conn->fd, idp_error_name(fault->error), fault->text);
     ids_conn_finish(desk, conn);

@@ -7,6 +7,8 @@
 #define SPEAKS "idemstored speaks MessagePack-RPC on this port, "
 #define SEE    ": see proto/README.md\r\n"
 
+const char ids_greeting_no_request[] = SPEAKS "and this is no request" SEE;
+
 const char *ids_greeting_for(uint8_t first) {
     if ((first & 0xf0) == 0x90 || first == 0xdc || first == 0xdd)
         return NULL; /* an array */
