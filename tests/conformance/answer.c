@@ -114,9 +114,6 @@ static bool match_text(const char *name, const char *value, const matching *m,
 /* Bytes go out as bin; a result that was not kept is nil. */
 static bool match_result(const char *value, const matching *m,
                          const idt_item *item) {
-    if (strcmp(value, "nil") == 0) {
-        return item->kind == IDT_NIL || wrong(m, "the result is not nil");
-    }
     if (item->kind != IDT_BIN) {
         return wrong(m, "the result is not a bin");
     }
@@ -145,6 +142,9 @@ static bool match_field(const char *name, const char *value, const matching *m,
                         const idt_item *item) {
     if (strcmp(name, "token") == 0) {
         return match_token(value, m, item);
+    }
+    if (strcmp(value, "nil") == 0) {
+        return item->kind == IDT_NIL || wrong(m, "a field is not nil");
     }
     if (strcmp(name, "result") == 0) {
         return match_result(value, m, item);

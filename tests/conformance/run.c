@@ -117,8 +117,11 @@ static bool expect_close(running *r) {
         fail_with_frame(r, &frame, "the connection should be closed");
         idt_buf_free(&frame.bytes);
     }
-    return got == GOT_CLOSE ||
-           (got == GOT_NOTHING && fail(r, "the connection stays open"));
+    if (got == GOT_CLOSE) {
+        r->b->leave(r->b, actor_of(r)); /* its next word is a new connection */
+        return true;
+    }
+    return got == GOT_NOTHING && fail(r, "the connection stays open");
 }
 
 /* Nobody said anything to the actor so far, and for so long. */
@@ -300,6 +303,7 @@ static bool run_hearing(running *r) {
     backend_got got = r->b->receive(r->b, actor_of(r), PATIENCE_MS, &frame);
     if (got != GOT_FRAME) {
         if (strcmp(r->step->expect, "closed") == 0 && got == GOT_CLOSE) {
+            r->b->leave(r->b, actor_of(r));
             return true;
         }
         return fail(r, got == GOT_CLOSE ? "a closed connection" : "nothing");
