@@ -260,6 +260,10 @@ int main(int argc, char **argv) {
         waitpid(pids[p], &status, 0);
         CHECK(status == 0, "a process of workers failed");
     }
+    uint64_t hops = daemon_stat(&daemon, "hops_total");
+    CHECK(hops > atomic_load(&book->calls) / 4,
+          "only %llu requests went through the mailbox",
+          (unsigned long long)hops);
     audit(book);
     daemon_stop(&daemon);
     return 0;
