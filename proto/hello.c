@@ -133,6 +133,7 @@ bool idp_hello_read(idp_slice result, idp_hello *hello) {
             return false;
         }
     }
-    return has == HAS_ALL && hello->shards >= 1 &&
-           hello->shards <= IDP_SHARDS_MAX && hello->shard < hello->shards;
+    /* A shard below shards says that there is at least one. */
+    return has == HAS_ALL && hello->shards <= IDP_SHARDS_MAX &&
+           hello->shard < hello->shards;
 }

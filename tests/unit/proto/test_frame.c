@@ -36,9 +36,8 @@ static seen look_at(const char *text) {
 }
 
 static const char *const frames[] = {
-    "[4 i0 i7 'acquire' [7 'n' 'key' S40 'nonce' i30000 i86400000 "
-    "{2 'wait_ms' i9 'on_orphan' 'report'",
-    "[4 i0 i70000 'complete' [6 'n' S40 T B90 i5 {1 'class' 'error'",
+    "[4 i0 i7 'acquire' [7 'n' 'k' S40 'o' i300 i86400000 {1 'wait_ms' i9",
+    "[4 i0 i70000 'complete' [6 'n' S40 T B100 i5 {1 'class' 'error'",
     "[4 i0 i300 'release' [4 'n' 'key' T {1 'unbind' xc3",
     "[4 i0 i1 'renew' [4 'n' 'key' T f5",
     "[4 i0 i1 'peek' [2 B64 S512",
