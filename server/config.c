@@ -34,6 +34,8 @@ static const ids_config_row rows[] = {
     {"--max-buffers", "BYTES", IDS_CONFIG_BYTES, FIELD(buffer_bytes_max), NULL,
      "a quarter of --max-memory", 1u << 20, 1ull << 50,
      "for partial requests and unsent replies of all connections"},
+    {"--huge-pages", NULL, IDS_CONFIG_FLAG, FIELD(huge_pages), NULL, NULL, 0, 0,
+     "ask for huge pages: faster, except on some virtual machines"},
     {"--secret-file", "PATH", IDS_CONFIG_TEXT, FIELD(secret_file), NULL, NULL,
      0, 0, "a file whose one line every connection has to show in hello"},
     {"--insecure", NULL, IDS_CONFIG_FLAG, FIELD(insecure), NULL, NULL, 0, 0,

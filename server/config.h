@@ -24,6 +24,7 @@ typedef struct ids_config {
     uint64_t buffer_bytes_max; /* 0: a quarter of memory_bytes_max */
     const char *secret_file;   /* NULL: none */
     ids_log_level log_level;
+    bool huge_pages;
     bool insecure;
     bool version;
     bool help;

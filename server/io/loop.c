@@ -184,7 +184,7 @@ static int init_handles(ids_loop *loop) {
 }
 
 static int init_desk(ids_loop *loop, const ids_loop_config *config) {
-    loop->pages = ids_pages_new();
+    loop->pages = ids_pages_new(config->huge_pages);
     if (!loop->pages)
         return UV_ENOMEM;
     const ids_desk_config desk = {

@@ -43,6 +43,7 @@ typedef struct ids_loop_config {
     size_t memory_bytes_max;
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
+    bool huge_pages;
 } ids_loop_config;
 
 /* Milliseconds since the first call in this process, and

@@ -30,6 +30,7 @@ typedef struct region {
 struct ids_pages {
     region *open; /* regions with a free unit */
     size_t mapped_bytes;
+    bool huge;
     region *buckets[BUCKETS];
 };
 
@@ -54,7 +55,8 @@ static uint8_t *map_aligned(ids_pages *pages, size_t bytes) {
         munmap(got, before);
     if (behind)
         munmap(got + before + bytes, behind);
-    madvise(got + before, bytes, MADV_HUGEPAGE);
+    if (pages->huge)
+        madvise(got + before, bytes, MADV_HUGEPAGE);
     pages->mapped_bytes += bytes;
     return got + before;
 }
@@ -183,8 +185,11 @@ static void pages_free(void *ctx, void *block, size_t bytes) {
         give_units(pages, block, rounded(bytes, UNIT_BYTES) / UNIT_BYTES);
 }
 
-ids_pages *ids_pages_new(void) {
-    return calloc(1, sizeof(ids_pages));
+ids_pages *ids_pages_new(bool huge) {
+    ids_pages *pages = calloc(1, sizeof *pages);
+    if (pages)
+        pages->huge = huge;
+    return pages;
 }
 
 void ids_pages_free(ids_pages *pages) {

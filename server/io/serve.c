@@ -144,6 +144,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .memory_bytes_max = memory / house->loops,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
+            .huge_pages = s->config->huge_pages,
         };
         if (!ids_mailbox_init(&s->mailboxes[i], parcels))
             return complain("can't start", "mailbox", strerror(ENOMEM));

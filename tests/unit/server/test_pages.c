@@ -11,7 +11,7 @@ static ids_pages *pages;
 static ids_mem mem;
 
 static void open_pages(void) {
-    pages = ids_pages_new();
+    pages = ids_pages_new(false);
     mem = ids_pages_mem(pages);
 }
 
@@ -58,6 +58,17 @@ Test(pages, freed_units_are_used_again) {
     for (int i = 0; i < 32; i++)
         if (i != 7 && i != 8)
             mem.free(mem.ctx, blocks[i], 64u << 10);
+}
+
+Test(pages, huge_ones_behave_alike) {
+    ids_pages *huge = ids_pages_new(true);
+    ids_mem of_huge = ids_pages_mem(huge);
+    uint8_t *block = of_huge.alloc(of_huge.ctx, 3u << 20);
+    cr_assert_not_null(block);
+    memset(block, 1, 3u << 20);
+    of_huge.free(of_huge.ctx, block, 3u << 20);
+    cr_assert_eq(ids_pages_mapped_bytes(huge), 0);
+    ids_pages_free(huge);
 }
 
 /* Every block keeps its own pattern through a random life. */
