@@ -3,10 +3,16 @@
 
 #include <string.h>
 
-/* Bytes that every slice of a world points into. */
-static const uint8_t pool[IDP_KEY_BYTES_MAX + 64] =
-    "k0k1k2k3k4k5k6k7k8k9kakbkckdkekf"
-    "the bytes of the longest fingerprint and the longest nonce stand here";
+/* Bytes that every slice of a world points into: no two stretches alike. */
+static uint8_t pool[WORLD_RESULT_MAX + 1024];
+
+static void fill_pool(void) {
+    static const char names[] = "k0k1k2k3k4k5k6k7k8k9kakbkckdkekf";
+    for (size_t i = 0; i < sizeof pool; i++) {
+        pool[i] = i < sizeof names - 1 ? (uint8_t)names[i]
+                                       : (uint8_t)(i * 31 + i / 256);
+    }
+}
 
 static idp_slice slice(size_t at, size_t len) {
     return (idp_slice){pool + at, len};
@@ -42,6 +48,7 @@ static void choose_keys(generator *g) {
 
 void generator_init(generator *g, uint64_t seed, mutant m) {
     memset(g, 0, sizeof *g);
+    fill_pool();
     idt_rng_seed(&g->rng, seed);
     choose_keys(g);
     bool tiny = chance(g, 25);
@@ -52,7 +59,7 @@ void generator_init(generator *g, uint64_t seed, mutant m) {
         .epoch = 1 + below(g, 1000),
         .memory_bytes_max = tiny ? 100000 + below(g, 100000) : 4u << 20,
         .memory_short = tiny,
-        .result_bytes_max = chance(g, 20) ? 0 : below(g, WORLD_RESULT_MAX - 1),
+        .result_bytes_max = below(g, chance(g, 20) ? WORLD_RESULT_MAX : 256),
         .waiters_per_key_max = chance(g, 30) ? between(g, 0, 3) : 16,
         .waiters_max = chance(g, 30) ? between(g, 0, 6) : 40,
         .mutant = m};

@@ -93,6 +93,10 @@ bool world_open(world *w, const world_config *config, const world_key *keys) {
     w->config = *config;
     w->keys = keys;
     idt_mem_init(&w->mem);
+    if (config->fail_nth > 0) {
+        (config->fail_on ? idt_mem_fail_from
+                         : idt_mem_fail_once)(&w->mem, config->fail_nth);
+    }
     idt_check_init(&w->check);
     w->shard_config =
         (ids_shard_config){.epoch = config->epoch,

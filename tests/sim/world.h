@@ -15,7 +15,7 @@
 enum {
     WORLD_KEYS_MAX = 16,
     WORLD_WAKES_MAX = 128,
-    WORLD_RESULT_MAX = 256,
+    WORLD_RESULT_MAX = 4096,
     WORLD_TRACE_LINES = 48,
     WORLD_TRACE_COLUMNS = 320
 };
@@ -27,6 +27,9 @@ typedef struct world_config {
     uint32_t waiters_per_key_max;
     uint32_t waiters_max;
     bool memory_short; /* NO_MEMORY is an answer; else it is a difference */
+    uint64_t fail_nth; /* this allocation fails, counted from the first; 0:
+                        * none does */
+    bool fail_on;      /* and every one after it */
     mutant mutant;
 } world_config;
 
