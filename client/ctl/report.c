@@ -105,7 +105,8 @@ static void put_duration(FILE *to, uint64_t ms) {
     if (ms >= 1000 && ms % 1000 == 0)
         fprintf(to, "%s%" PRIu64 "s", gap, ms / 1000);
     else if (ms >= 1000)
-        fprintf(to, "%s%.3gs", gap, (double)ms / 1000);
+        fprintf(to, "%s%" PRIu64 ".%" PRIu64 "s", gap, ms / 1000,
+                ms % 1000 / 100); /* cut, not rounded up to 60s */
     else if (ms > 0 || *gap == '\0')
         fprintf(to, "%s%" PRIu64 "ms", gap, ms);
 }
