@@ -1,6 +1,7 @@
 /* notation.c -- see notation.h. Independent of the encoder under test. */
 #include "tests/unit/proto/notation.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,9 +91,9 @@ static const char *quoted(writer *w, const char *text) {
 }
 
 static const char *raw(writer *w, const char *text) {
-    unsigned v;
-    while (sscanf(text, "%2x", &v) == 1 && *text != ' ') {
-        byte(w, v);
+    while (isxdigit((uint8_t)text[0]) && isxdigit((uint8_t)text[1])) {
+        char pair[3] = {text[0], text[1], '\0'};
+        byte(w, (unsigned)strtoul(pair, NULL, 16));
         text += 2;
     }
     return text;

@@ -47,13 +47,21 @@ static idp_hello hello_sample(void) {
                        .pending_max = 1024};
 }
 
+/* By what is written: a struct has bytes between its fields. */
+static bool hello_same(const idp_hello *a, const idp_hello *b) {
+    uint8_t first[IDP_HELLO_BYTES_MAX], second[IDP_HELLO_BYTES_MAX];
+    size_t len = idp_hello_write(first, sizeof first, 0, a);
+    return idp_hello_write(second, sizeof second, 0, b) == len &&
+           !memcmp(first, second, len);
+}
+
 Test(hello, hello_there_and_back) {
     idp_hello hello = hello_sample(), again;
     uint8_t bytes[IDP_HELLO_BYTES_MAX];
     size_t len = idp_hello_write(bytes, sizeof bytes, 0, &hello);
     cr_assert_gt(len, 0);
     cr_assert(idp_hello_read(opened(bytes, len).result, &again));
-    cr_assert(!memcmp(&hello, &again, sizeof hello));
+    cr_assert(hello_same(&hello, &again));
     cr_assert_eq(idp_hello_write(bytes, 100, 0, &hello), 0);
 }
 
@@ -66,7 +74,7 @@ Test(hello, hello_with_full_fields_fits) {
     hello.epoch = hello.result_bytes_max = IDP_INT_MAX;
     size_t len = idp_hello_write(bytes, sizeof bytes, UINT32_MAX, &hello);
     cr_assert(idp_hello_read(opened(bytes, len).result, &again));
-    cr_assert(!memcmp(&hello, &again, sizeof hello));
+    cr_assert(hello_same(&hello, &again));
 }
 
 Test(hello, hello_from_a_later_version_is_read_as_far_as_known) {

@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const idp_read_limits limits = {.result_bytes_max = 1 << 20};
@@ -129,10 +130,12 @@ static void check_message(const message *m, asked *last, size_t counts[2]) {
 }
 
 static void line_add(message *m, const char *line) {
-    unsigned v;
-    for (const char *at = line; *at && *at != '#'; at++) {
-        if (*at != ' ' && *at != '\n') {
-            cr_assert_eq(sscanf(at, "%2x", &v), 1, "line %zu", m->line);
+    for (const char *at = line; *at && *at != '#' && *at != '\n'; at++) {
+        if (*at != ' ') {
+            char pair[3] = {at[0], at[1], '\0'};
+            char *end;
+            unsigned long v = strtoul(pair, &end, 16);
+            cr_assert_eq(end, pair + 2, "line %zu", m->line);
             cr_assert_lt(m->len, sizeof m->bytes);
             m->bytes[m->len++] = (uint8_t)v;
             at++;

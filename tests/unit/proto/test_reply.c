@@ -10,7 +10,9 @@
 
 enum { REPLY_MAX = 4096 };
 
-static const idp_token token = {0x0102030405060708, 0x090a0b0c0d0e0f10};
+/* What T means in the notation. */
+#define TOKEN \
+    { 0x0102030405060708, 0x090a0b0c0d0e0f10 }
 
 static bool answer_same(const idp_answer *a, const idp_answer *b) {
     return a->outcome == b->outcome && a->state == b->state &&
@@ -38,14 +40,14 @@ typedef struct sample {
 
 static const sample samples[] = {
     {IDP_ACQUIRE,
-     ANSWER(ACQUIRED, .token = token, .attempt = 1, .lease_ms = 30000),
+     ANSWER(ACQUIRED, .token = TOKEN, .attempt = 1, .lease_ms = 30000),
      "[5 'acquired' T i1 'none' i30000"},
     {IDP_ACQUIRE,
-     ANSWER(ACQUIRED, .token = token, .attempt = UINT32_MAX,
+     ANSWER(ACQUIRED, .token = TOKEN, .attempt = UINT32_MAX,
             .previous = IDP_PREVIOUS_ORPHANED, .lease_ms = 1),
      "[5 'acquired' T i4294967295 'orphaned' i1"},
     {IDP_ACQUIRE,
-     ANSWER(ACQUIRED, .token = token, .attempt = 2,
+     ANSWER(ACQUIRED, .token = TOKEN, .attempt = 2,
             .previous = IDP_PREVIOUS_RELEASED, .lease_ms = 86400000),
      "[5 'acquired' T i2 'released' i86400000"},
     {IDP_ACQUIRE,
