@@ -1,0 +1,7 @@
+# libidemclient against the daemon.
+if(TARGET idemclient_static)
+  idem_program_test(e2e_client_lib SOURCES client_lib.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
+  add_dependencies(e2e_client_lib idemstored)
+endif()
