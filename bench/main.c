@@ -1,15 +1,20 @@
 /* main.c -- idembench: one table of things to do. */
 #include "bench/compare.h"
 #include "bench/echo_server.h"
-#include "bench/load.h"
+#include "bench/scenario.h"
+#include "bench/verify.h"
 
 #include <signal.h>
+
+/* Of a report: targets, or a scenario's steps for each. */
+#define ROWS_MAX 256
 
 static int measure(const idb_options *options) {
     idb_report report;
     int failed = 1;
-    if (idb_report_init(&report, options, options->spec_count))
-        failed = idb_run(options, &report);
+    if (idb_report_init(&report, options, ROWS_MAX))
+        failed = options->scenario ? idb_scenario(options, &report)
+                                   : idb_run(options, &report);
     if (!failed)
         failed = idb_report_all(&report);
     idb_report_fini(&report);
@@ -35,5 +40,7 @@ int main(int argc, char **argv) {
         return idb_echo_serve((uint16_t)options.port);
     if (options.compare[0])
         return idb_compare(stdout, options.compare[0], options.compare[1]);
+    if (options.verify)
+        return idb_verify(&options);
     return measure(&options);
 }

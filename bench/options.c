@@ -58,8 +58,9 @@ static const row rows[] = {
     {"warmup", "S", "default 1", REAL, AT(warmup_s), 0, 86400},
     {"ramp", "S", "default 0: all connections at once", REAL, AT(ramp_s), 0,
      86400},
-    {"rounds", "N", "interleaved A B C A B C; default 5", U32, AT(rounds), 1,
-     1000},
+    {"rounds", "N",
+     "interleaved A B C A B C; default 5, or 1 for most\nscenarios", U32,
+     AT(rounds), 1, 1000},
     {NULL, NULL, "Targets", FLAG, 0, 0, 0},
     {"target", "A,B,..",
      "idem redis redis-lua memcached echo; each with /threads=N /blind\n"
@@ -89,8 +90,10 @@ static const row rows[] = {
      TEXT, AT(scenario), 0, 0},
     {"records", "N,..", "of a scenario, instead of its own", TEXT, AT(records),
      0, 0},
-    {"verify", NULL, "contend for keys and check every answer; exit 1", FLAG,
-     AT(verify), 0, 0},
+    {"verify", NULL,
+     "contend for keys and check every answer; exit 1 when\none is wrong "
+     "(lease: 1000 ms unless given)",
+     FLAG, AT(verify), 0, 0},
     {"verify-keys", "N", "keys contended for at a time; default 64", U32,
      AT(verify_keys), 1, 1e6},
     {"compare", "A B", "two --json files: what changed beyond noise", TEXT,
@@ -101,6 +104,11 @@ static const row rows[] = {
     {"help", NULL, "this text", FLAG, AT(help), 0, 0},
     {"version", NULL, "", FLAG, AT(version), 0, 0},
 };
+
+/* A lease that a verifier can wait for. */
+#define LEASE_VERIFY_MS 1000
+#define LEASE_MS        30000
+#define ROUNDS          5
 
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -249,14 +257,12 @@ static void defaults(idb_options *o) {
                  .key_bytes = 36,
                  .fingerprint_bytes = 32,
                  .result_bytes = 200,
-                 .lease_ms = 30000,
                  .ttl_ms = 3600000},
         .mix.weight[IDB_FRESH] = 1,
         .pool = 100000,
         .connections = 50,
         .pipeline = 1,
         .threads = 1,
-        .rounds = 5,
         .duration_s = 3,
         .warmup_s = 1,
         .verify_keys = 64,
@@ -271,6 +277,10 @@ static int usage(const char *what, const char *why) {
 
 /* What only the whole shows. */
 static int finish(idb_options *o) {
+    if (o->work.lease_ms == 0)
+        o->work.lease_ms = o->verify ? LEASE_VERIFY_MS : LEASE_MS;
+    if (o->rounds == 0)
+        o->rounds = o->scenario && strcmp(o->scenario, "client") ? 1 : ROUNDS;
     if (o->threads > o->connections)
         return usage("--threads", "is more than --connections");
     for (uint32_t i = 0; i < o->spec_count; i++) {

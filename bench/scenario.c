@@ -1,0 +1,64 @@
+/* scenario.c -- one table of scenarios, and what they share. */
+#include "bench/scenario.h"
+
+#include <stdlib.h>
+
+static const struct {
+    const char *name;
+    int (*run)(const idb_options *, idb_report *);
+} scenarios[] = {
+    {"memory", idb_scenario_memory}, {"growth", idb_scenario_growth},
+    {"expiry", idb_scenario_expiry}, {"idle", idb_scenario_idle},
+    {"client", idb_scenario_client},
+};
+
+int idb_scenario(const idb_options *options, idb_report *report) {
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+        if (strcmp(scenarios[i].name, options->scenario) != 0)
+            continue;
+        report->name = scenarios[i].name;
+        report->ratio_column = -1;
+        int failed = scenarios[i].run(options, report);
+        if (!failed)
+            idb_report_finish(report);
+        return failed;
+    }
+    fprintf(stderr, "idembench: --scenario is memory, growth, expiry, idle or "
+                    "client\n");
+    return IDB_EXIT_USAGE;
+}
+
+uint32_t idb_records(const idb_options *options, const uint64_t *own,
+                     uint32_t own_count, uint64_t *to, uint32_t max) {
+    uint32_t count = 0;
+    if (!options->records) {
+        for (; count < own_count && count < max; count++)
+            to[count] = own[count];
+        return count;
+    }
+    for (const char *at = options->records; *at && count < max;) {
+        char *end;
+        uint64_t n = strtoull(at, &end, 10);
+        if (end == at)
+            break;
+        if (n > 0 && n <= 1000000000)
+            to[count++] = n;
+        at = end + (*end == ',');
+    }
+    return count;
+}
+
+const char *idb_count_text(uint64_t count, char *to, size_t cap) {
+    if (count >= 1000000 && count % 100000 == 0)
+        snprintf(to, cap, "%.3g M", (double)count / 1e6);
+    else if (count >= 1000 && count % 1000 == 0)
+        snprintf(to, cap, "%lu k", (unsigned long)(count / 1000));
+    else
+        snprintf(to, cap, "%lu", (unsigned long)count);
+    return to;
+}
+
+void idb_keep_long(idb_plan *plan) {
+    plan->work.ttl_ms = 24ull * 3600 * 1000;
+    plan->work.lease_ms = 24u * 3600 * 1000;
+}

@@ -1,0 +1,30 @@
+/* scenario.h -- stories longer than one load: what the table weighs, how it
+ * grows, how it forgets, what it costs at rest, what the client library adds.
+ *
+ * Each fills a report, so that every output works for it. */
+#ifndef IDB_SCENARIO_H
+#define IDB_SCENARIO_H
+
+#include "bench/load.h"
+
+/* Runs options->scenario for every target. 0, 1, or IDB_EXIT_USAGE. */
+int idb_scenario(const idb_options *options, idb_report *report);
+
+/* --records, or the scenario's own list; returns how many, at most max. */
+uint32_t idb_records(const idb_options *options, const uint64_t *own,
+                     uint32_t own_count, uint64_t *to, uint32_t max);
+
+/* "1 M", "250 k", "37". */
+const char *idb_count_text(uint64_t count, char *to, size_t cap);
+
+/* The plan's work with records that outlive the scenario. */
+void idb_keep_long(idb_plan *plan);
+
+/* Each fills columns and rows; 0 or 1. */
+int idb_scenario_memory(const idb_options *options, idb_report *report);
+int idb_scenario_growth(const idb_options *options, idb_report *report);
+int idb_scenario_expiry(const idb_options *options, idb_report *report);
+int idb_scenario_idle(const idb_options *options, idb_report *report);
+int idb_scenario_client(const idb_options *options, idb_report *report);
+
+#endif
