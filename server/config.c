@@ -159,7 +159,7 @@ static bool parse_flag(const parse *p, int argc, char *const argv[], int *at) {
         return fail(p, "%s: no such flag (--help lists them)", flag);
     if (!row->argument)
         return equals ? fail(p, "%s: takes no argument", row->name)
-                      : set(p, row, NULL);
+                      : set(p, row, "");
     if (equals)
         return set(p, row, equals + 1);
     if (*at == argc)

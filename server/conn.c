@@ -29,10 +29,18 @@ void ids_conn_free(ids_conn *conn) {
     free(conn);
 }
 
+/* What is at other loops now comes back all at once, and has to be kept when
+ * the socket takes none of it: large results hop few at a time. */
+static bool may_hop(const ids_house *house, const ids_conn *conn) {
+    return conn->hopped < house->pending_max &&
+           conn->hopped_bytes < IDS_HOPPED_BYTES_HIGH &&
+           (uint64_t)conn->hopped * conn->hop_reply_bytes <
+               house->unsent_bytes_max / 2;
+}
+
 bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
     return !conn->dead && !conn->closing && !conn->moving &&
-           conn->hopped < desk->house->pending_max &&
-           conn->hopped_bytes < IDS_HOPPED_BYTES_HIGH &&
+           may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 

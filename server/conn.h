@@ -23,7 +23,8 @@ typedef struct ids_conn {
     uint32_t held;       /* of these, how many the output still waits for */
     uint32_t slot;       /* its name on this desk */
     size_t hopped_bytes; /* their frames */
-    ids_asker asker;     /* its name in the house: loop, slot, generation */
+    uint32_t hop_reply_bytes; /* the largest reply to a hop, of late */
+    ids_asker asker; /* its name in the house: loop, slot, generation */
     /* input */
     ids_bytes in;
     size_t need;     /* reading in again before it has so many is vain */

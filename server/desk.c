@@ -5,6 +5,7 @@
 #include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
+#include "server/stats.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ void ids_desk_free(ids_desk *desk) {
         ids_parcel_free(desk->spare_parcel[--desk->spare_parcels]);
     while (desk->spare_buffers)
         ids_bytes_free(&desk->spare_buffer[--desk->spare_buffers]);
+    ids_stats_forget(desk);
     if (desk->shard)
         ids_shard_free(desk->shard);
     free(desk->outgoing_to);

@@ -64,6 +64,8 @@ struct ids_desk {
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
     ids_counters counters;
+    struct ids_gathering *gatherings; /* stats under way: stats.c */
+    uint64_t gatherings_begun;
     ids_desk_host host;
     ids_item batch[IDS_BATCH_MAX];
 };

@@ -51,8 +51,13 @@ static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
         desk->buffered_bytes -= mail->asked_bytes;
         if (conn->held)
             conn->held--;
+        uint32_t guess = conn->hop_reply_bytes;
+        guess -= guess / 8;
+        conn->hop_reply_bytes =
+            mail->body_bytes > guess ? mail->body_bytes : guess;
     }
-    ids_reply_bytes(desk, conn, body, mail->body_bytes);
+    ids_reply_forward(desk, conn, mail->msgid,
+                      (idp_slice){body, mail->body_bytes});
 }
 
 /* What was asked, in the parcel it came in, is read a second time: cheaper

@@ -21,14 +21,14 @@ typedef struct ids_mailbox_cell {
 } ids_mailbox_cell;
 
 typedef struct ids_mailbox {
-    ids_mailbox_cell *cells;
+    /* Lines of the cache: what never changes, what senders write, what the
+     * taker writes for itself, what it writes for the senders. */
+    _Alignas(64) ids_mailbox_cell *cells;
     size_t mask;
-    /* Each of these on a cache line of its own: senders write one, the taker
-     * another, and everybody reads the third. */
     _Alignas(64) atomic_size_t head; /* the next cell to be filled */
-    _Alignas(64) size_t tail;        /* the next to be taken; the taker's own */
+    atomic_size_t bytes;             /* of mail under way, roughly */
+    _Alignas(64) size_t tail;        /* the next cell to be taken */
     _Alignas(64) atomic_bool asleep;
-    _Alignas(64) atomic_size_t bytes; /* of mail under way, roughly */
 } ids_mailbox;
 
 /* parcels_max is rounded up to a power of two. False: out of memory. */

@@ -46,6 +46,21 @@ static bool over_budget(const ids_desk *desk, size_t bytes) {
     return desk->buffered_bytes + bytes > desk->house->buffer_bytes_max;
 }
 
+/* A reply that carries a result may be refused where there is no room for it:
+ * nothing is lost, it can be asked for again. Small ones may not. */
+static bool must_be_refused(const ids_desk *desk, const ids_conn *conn,
+                            size_t bytes) {
+    return bytes > SMALL_REPLY_BYTES &&
+           (over_budget(desk, bytes) ||
+            ids_conn_unsent(conn) + bytes + SMALL_REPLY_BYTES >
+                desk->house->unsent_bytes_max);
+}
+
+static void refuse_result(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
+    ids_reply_error(desk, conn, msgid, IDP_E_LIMIT,
+                    "too many replies are under way; ask again");
+}
+
 /* Room for one reply behind the connection's output; NULL when there is none
  * to be had, and then the connection is dead. */
 static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes) {
@@ -80,9 +95,8 @@ static void sendable(ids_desk *desk, ids_conn *conn, size_t bytes) {
 void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                       const idp_answer *answer) {
     size_t bound = idp_answer_write_bound(answer);
-    if (bound > SMALL_REPLY_BYTES && over_budget(desk, bound)) {
-        ids_reply_error(desk, conn, msgid, IDP_E_LIMIT,
-                        "too many replies are under way; ask again");
+    if (must_be_refused(desk, conn, bound)) {
+        refuse_result(desk, conn, msgid);
         return;
     }
     uint8_t *to = room_for(desk, conn, bound);
@@ -135,6 +149,14 @@ void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
         sendable(desk, conn, idp_stats_write(to, bound, msgid, stats, count));
 }
 
+void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                       idp_slice reply) {
+    if (must_be_refused(desk, conn, reply.len))
+        refuse_result(desk, conn, msgid);
+    else
+        ids_reply_bytes(desk, conn, reply.ptr, reply.len);
+}
+
 void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
                      size_t len) {
     uint8_t *to = room_for(desk, conn, len);
@@ -163,6 +185,7 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
     size_t bound =
         answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
     ids_mail mail = {.asker = to->asker,
+                     .msgid = to->msgid,
                      .kind = IDS_MAIL_REPLY,
                      .flags = to->flags,
                      .asked_bytes = to->asked_bytes};

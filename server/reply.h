@@ -8,7 +8,7 @@
 
 /* Each appends a reply to the connection's output. Where that goes over a
  * limit the connection is dead afterwards; an answer that carries a result
- * becomes LIMIT instead while all buffers together are full. */
+ * becomes LIMIT instead, for it can be asked for again. */
 void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                       const idp_answer *answer);
 /* text NULL: the code's own. */
@@ -19,8 +19,11 @@ void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
 void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                      const idp_stat *stats, size_t count);
 
-/* Bytes that stand already as they leave: a reply that another desk wrote, or
- * a line of text. */
+/* A reply that another desk wrote. */
+void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                       idp_slice reply);
+
+/* Bytes that leave as they are. */
 void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
                      size_t len);
 

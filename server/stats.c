@@ -4,15 +4,18 @@
 #include "server/log.h"
 #include "server/reply.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct gathering {
+typedef struct ids_gathering {
+    struct ids_gathering *next;
+    uint64_t number;
     ids_counters sums;
     ids_asker asker;
     uint32_t msgid;
     uint32_t left; /* loops that have not told yet */
-} gathering;
+} ids_gathering;
 
 static void add(ids_counters *sums, const ids_counters *part) {
     for (int i = 0; i < IDS_COUNTER_COUNT; i++)
@@ -31,8 +34,11 @@ static void answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
     ids_reply_stats(desk, conn, msgid, stats, count);
 }
 
-static void finish(ids_desk *desk, gathering *all) {
+/* Everyone has told: the reply leaves, unless its asker is gone. */
+static void finish(ids_desk *desk, ids_gathering **at) {
+    ids_gathering *all = *at;
     ids_conn *conn = ids_desk_find(desk, all->asker);
+    *at = all->next;
     if (conn) {
         conn->hopped--;
         if (conn->held)
@@ -42,13 +48,11 @@ static void finish(ids_desk *desk, gathering *all) {
     free(all);
 }
 
-static void ask_loop(ids_desk *desk, gathering *all, uint32_t loop) {
-    const ids_mail mail = {.asker = all->asker,
-                           .word = (uint64_t)(uintptr_t)all,
-                           .kind = IDS_MAIL_COUNT};
+static bool ask_loop(ids_desk *desk, const ids_gathering *all, uint32_t loop) {
+    const ids_mail mail = {
+        .asker = all->asker, .word = all->number, .kind = IDS_MAIL_COUNT};
     ids_parcel *parcel = ids_desk_parcel(desk, loop);
-    if (parcel && ids_mail_append(parcel, &mail, NULL))
-        all->left++;
+    return parcel && ids_mail_append(parcel, &mail, NULL);
 }
 
 void ids_stats_ask(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
@@ -58,20 +62,23 @@ void ids_stats_ask(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
         answer(desk, conn, msgid, &own);
         return;
     }
-    gathering *all = calloc(1, sizeof *all);
+    ids_gathering *all = calloc(1, sizeof *all);
     if (!all) {
         ids_reply_error(desk, conn, msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
-    all->sums = own;
-    all->asker = conn->asker;
-    all->msgid = msgid;
+    *all = (ids_gathering){.next = desk->gatherings,
+                           .number = ++desk->gatherings_begun,
+                           .sums = own,
+                           .asker = conn->asker,
+                           .msgid = msgid};
+    desk->gatherings = all;
     conn->hopped++;
     for (uint32_t loop = 0; loop < desk->house->loops; loop++)
-        if (loop != desk->index)
-            ask_loop(desk, all, loop);
+        if (loop != desk->index && ask_loop(desk, all, loop))
+            all->left++;
     if (!all->left)
-        finish(desk, all);
+        finish(desk, &desk->gatherings);
 }
 
 void ids_stats_tell(ids_desk *desk, const ids_mail *mail) {
@@ -88,10 +95,21 @@ void ids_stats_tell(ids_desk *desk, const ids_mail *mail) {
 }
 
 void ids_stats_told(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
-    gathering *all = (gathering *)(uintptr_t)mail->word;
+    ids_gathering **at = &desk->gatherings;
+    while (*at && (*at)->number != mail->word)
+        at = &(*at)->next;
+    assert(*at);
     ids_counters part;
     memcpy(&part, body, sizeof part);
-    add(&all->sums, &part);
-    if (--all->left == 0)
-        finish(desk, all);
+    add(&(*at)->sums, &part);
+    if (--(*at)->left == 0)
+        finish(desk, at);
+}
+
+void ids_stats_forget(ids_desk *desk) {
+    while (desk->gatherings) {
+        ids_gathering *all = desk->gatherings;
+        desk->gatherings = all->next;
+        free(all);
+    }
 }

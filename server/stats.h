@@ -14,4 +14,7 @@ void ids_stats_tell(ids_desk *desk, const ids_mail *mail);
 /* Another loop's part has come. */
 void ids_stats_told(ids_desk *desk, const ids_mail *mail, const uint8_t *body);
 
+/* Drops what is being gathered, unanswered. */
+void ids_stats_forget(ids_desk *desk);
+
 #endif

@@ -121,7 +121,7 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
         return;
     }
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct sockaddr_storage from;
+        struct sockaddr_storage from = {0};
         socklen_t len = sizeof from;
         int fd = accept4(socket->fd, (struct sockaddr *)&from, &len,
                          SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -49,7 +49,7 @@ static bool split(const char *words, char *host, size_t cap,
     host[len] = '\0';
     *port = colon + 1;
     return strspn(*port, "0123456789") == strlen(*port) && strlen(*port) <= 5 &&
-           atoi(*port) <= 65535;
+           strtol(*port, NULL, 10) <= 65535;
 }
 
 bool ids_address_parse(ids_address *address, const char *words, char *why,

@@ -270,3 +270,37 @@ Test(hop, a_result_too_many_under_way_becomes_limit) {
     HEARS(&a, "3 LIMIT");
     HEARS(&a, "4 LIMIT");
 }
+
+Test(hop, large_results_that_have_no_room_become_limit) {
+    uint8_t bytes[4096];
+    const char *key = key_of(&t, 1, 0);
+    size_t len = put_acquire(bytes, 1, key, 0);
+    len += put_complete(bytes + len, 2, key, first_token(1), 1000);
+    caller_send(&b, bytes, len);
+    t.house.unsent_bytes_max = 4000;
+    len = 0;
+    for (uint32_t i = 0; i < 7; i++)
+        len += put_acquire(bytes + len, i, key, 0);
+    a.takes = 0;
+    caller_send(&a, bytes, len);
+    cr_assert_not_null(a.conn);
+    a.takes = SIZE_MAX;
+    ids_desk_mark(t.desks[0], a.conn);
+    town_run(&t);
+    unsigned replays = 0, limits = 0;
+    while (a.got.len) {
+        const char *heard = caller_hear(&a) + 2;
+        replays += !strcmp(heard, "replay");
+        limits += !strcmp(heard, "LIMIT");
+    }
+    cr_assert_eq(replays + limits, 7);
+    cr_assert_eq(replays, 3);
+    /* from now on they hop two at a time, and all of them come */
+    caller_send(&a, bytes, len);
+    cr_assert_eq(a.conn->hopped, 0);
+    for (unsigned i = 0; i < 7; i++) {
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "%u replay", i);
+        HEARS(&a, wanted);
+    }
+}
