@@ -120,7 +120,9 @@ static bool run_op(input *in, world *w) {
     case 14:
         return (op & 1) ? world_forget(w, asker) : pass_time(in, w, true);
     case 15:
-        return op == 0xff ? world_drain(w) : pass_time(in, w, false);
+        return op == 0xff   ? world_drain(w)
+               : op == 0xfe ? world_move(w, 3)
+                            : pass_time(in, w, false);
     case 0:
         q.method = IDP_PEEK;
         return world_call(w, key, &q, asker);

@@ -191,7 +191,7 @@ bool world_match_wakes(world *w, bool any_order) {
 
 /* --- change records ---------------------------------------------------- */
 
-static uint32_t key_of(const world *w, idp_slice ns, idp_slice key) {
+uint32_t world_key_of(const world *w, idp_slice ns, idp_slice key) {
     uint32_t at = 0;
     while (at < WORLD_KEYS_MAX && !(same_bytes(w->keys[at].ns, ns) &&
                                     same_bytes(w->keys[at].key, key))) {
@@ -208,18 +208,7 @@ static size_t keep(uint8_t *to, size_t cap, idp_slice from) {
     return from.len;
 }
 
-void world_on_change(void *ctx, const ids_change *c) {
-    world *w = ctx;
-    uint32_t at = key_of(w, c->ns, c->key);
-    w->changes++;
-    if (at == WORLD_KEYS_MAX || c->number != w->changes) {
-        world_fail(w, "change %llu: a wrong number or key",
-                   (unsigned long long)c->number);
-        return;
-    }
-    if (w->config.mutant == MUTANT_CHANGE_LOST && c->number % 16 == 0) {
-        return;
-    }
+void world_keep_shadow(world *w, uint32_t at, const ids_change *c) {
     world_shadow *s = &w->shadows[at];
     *s = (world_shadow){.state = c->state,
                         .token = c->token,
@@ -236,6 +225,21 @@ void world_on_change(void *ctx, const ids_change *c) {
     s->fingerprint_len =
         keep(s->fingerprint, sizeof s->fingerprint, c->fingerprint);
     s->nonce_len = keep(s->nonce, sizeof s->nonce, c->nonce);
+}
+
+void world_on_change(void *ctx, const ids_change *c) {
+    world *w = ctx;
+    uint32_t at = world_key_of(w, c->ns, c->key);
+    w->changes++;
+    if (at == WORLD_KEYS_MAX || c->number != w->changes) {
+        world_fail(w, "change %llu: a wrong number or key",
+                   (unsigned long long)c->number);
+        return;
+    }
+    if (w->config.mutant == MUTANT_CHANGE_LOST && c->number % 16 == 0) {
+        return;
+    }
+    world_keep_shadow(w, at, c);
 }
 
 static bool same_parts(const uint8_t *a, size_t a_len, const uint8_t *b,

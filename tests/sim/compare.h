@@ -29,6 +29,8 @@ world_parked *world_find_parked(world *w, uint32_t msgid);
 /* Notes the change record (the shard's tap), then holds the last one of a
  * key against the model's record. */
 void world_on_change(void *ctx, const ids_change *change);
+void world_keep_shadow(world *w, uint32_t key, const ids_change *change);
+uint32_t world_key_of(const world *w, idp_slice ns, idp_slice key);
 bool world_same_shadow(world *w, uint32_t key);
 
 #endif

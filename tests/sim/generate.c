@@ -215,6 +215,9 @@ bool generator_step(generator *g, world *w) {
     if (which < 371) {
         return world_drain(w);
     }
+    if (which < 373) {
+        return world_move(w, between(g, 1, 9));
+    }
     uint32_t key = below(g, g->key_count);
     choose_request(g, w, key, &q);
     return world_call(w, key, &q, below(g, g->asker_count));

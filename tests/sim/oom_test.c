@@ -26,14 +26,15 @@ static bool live(world *w, const life *l, uint64_t *asked) {
     g.config.fail_nth = l->fail_nth;
     g.config.fail_on = l->fail_on;
     if (!world_open(w, &g.config, g.keys)) {
-        return l->fail_nth > 0 && w->mem.bytes == 0 && w->mem.wrong == 0;
+        return l->fail_nth > 0 && world_mem(w)->bytes == 0 &&
+               world_mem(w)->wrong == 0;
     }
     bool good = true;
     for (int i = 0; good && i < STEPS; i++) {
         good = generator_step(&g, w);
     }
     good = good && world_run_out(w);
-    *asked = w->mem.asked;
+    *asked = w->mems[0].asked;
     return world_close(w) && good;
 }
 

@@ -28,9 +28,9 @@ typedef struct tally {
     uint64_t no_memory, limit, results_dropped, expired;
 } tally;
 
-static void add_up(tally *t, const ids_shard *shard) {
+static void add_up(tally *t, const world *w) {
     ids_shard_stats stats;
-    ids_shard_stats_get(shard, &stats);
+    world_stats(w, &stats);
     for (int i = 0; i < IDP_OUTCOME_COUNT; i++) {
         t->outcomes[i] += stats.outcomes[i];
     }
@@ -65,7 +65,8 @@ static bool run_world(world *w, uint64_t seed, const options *o, tally *t) {
     generator g;
     generator_init(&g, seed, o->mutant);
     if (!world_open(w, &g.config, g.keys)) {
-        return w->mem.bytes == 0; /* not even an empty shard fits: it says so */
+        return world_mem(w)->bytes ==
+               0; /* not even an empty shard fits: it says so */
     }
     w->tracing = t == NULL;
     bool good = true;
@@ -74,7 +75,7 @@ static bool run_world(world *w, uint64_t seed, const options *o, tally *t) {
     }
     good = good && world_run_out(w);
     if (t) {
-        add_up(t, w->shard);
+        add_up(t, w);
     }
     return world_close(w) && good;
 }

@@ -86,16 +86,21 @@ static bool says_no_memory(void *ctx, const idp_request *q) {
            w->answer.outcome == IDP_OUTCOME_COMPLETED && !w->answer.kept;
 }
 
+idt_mem *world_mem(world *w) {
+    return &w->mems[w->moves % 2];
+}
+
 /* --- opening and closing ------------------------------------------------ */
 
 bool world_open(world *w, const world_config *config, const world_key *keys) {
     memset(w, 0, sizeof *w);
     w->config = *config;
     w->keys = keys;
-    idt_mem_init(&w->mem);
+    w->now_ms = IDS_CLOCK_START_MS;
+    idt_mem_init(&w->mems[0]);
     if (config->fail_nth > 0) {
         (config->fail_on ? idt_mem_fail_from
-                         : idt_mem_fail_once)(&w->mem, config->fail_nth);
+                         : idt_mem_fail_once)(&w->mems[0], config->fail_nth);
     }
     idt_check_init(&w->check);
     w->shard_config =
@@ -104,7 +109,7 @@ bool world_open(world *w, const world_config *config, const world_key *keys) {
                            .result_bytes_max = config->result_bytes_max,
                            .waiters_per_key_max = config->waiters_per_key_max,
                            .waiters_max = config->waiters_max,
-                           .mem = idt_mem_of(&w->mem),
+                           .mem = idt_mem_of(&w->mems[0]),
                            .hash = hash_of,
                            .hash_ctx = w,
                            .on_wake = shard_wakes,
@@ -129,7 +134,7 @@ bool world_open(world *w, const world_config *config, const world_key *keys) {
 
 bool world_close(world *w) {
     if (w->config.mutant == MUTANT_LEAKS) {
-        w->mem.bytes += 64;
+        world_mem(w)->bytes += 64;
     }
     ids_shard_free(w->shard);
     idt_model_free(w->model);
@@ -137,9 +142,9 @@ bool world_close(world *w) {
     w->shard = NULL;
     w->model = NULL;
     w->tokens = NULL;
-    if (w->mem.bytes != 0 || w->mem.wrong != 0) {
+    if (world_mem(w)->bytes != 0 || world_mem(w)->wrong != 0) {
         return world_fail(w, "I15: the shard kept %llu bytes for itself",
-                          (unsigned long long)w->mem.bytes);
+                          (unsigned long long)world_mem(w)->bytes);
     }
     return !w->failed;
 }
@@ -179,7 +184,8 @@ static bool show_wakes(world *w, uint32_t from, uint32_t to) {
 static bool limits_hold(world *w) {
     ids_shard_stats stats;
     ids_shard_stats_get(w->shard, &stats);
-    const char *broken = idt_check_limits(&w->shard_config, &stats, &w->mem);
+    const char *broken =
+        idt_check_limits(&w->shard_config, &stats, world_mem(w));
     if (broken) {
         return world_fail(w, "%s", broken);
     }

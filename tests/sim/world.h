@@ -85,7 +85,9 @@ typedef struct world {
     ids_shard *shard;
     idt_model *model;
     idt_check check;
-    idt_mem mem;
+    idt_mem mems[2]; /* the shard's, and that of the one it moves to */
+    uint32_t moves;
+    ids_shard_stats past; /* what the shards before this one counted */
     const world_key *keys;
     uint64_t now_ms;
     uint32_t msgid; /* of the last call */
@@ -130,6 +132,18 @@ bool world_advance(world *w, uint64_t to_ms, uint32_t steps);
 /* Time passes unnoticed: what was due is dealt with late, by the next call or
  * turn. */
 void world_oversleep(world *w, uint64_t to_ms);
+
+/* Carries every record over to a new shard, as a snapshot or a peer would,
+ * and goes on with that one; waiters are drained first. buckets: how many the
+ * walk shows at a time. */
+bool world_move(world *w, uint32_t buckets);
+
+/* What all its shards have counted: outcomes, refusals, results dropped,
+ * expired. */
+void world_stats(const world *w, ids_shard_stats *sum);
+
+/* The memory of the shard as it is now. */
+idt_mem *world_mem(world *w);
 
 /* Lets all that is left run out; nothing may be left then. */
 bool world_run_out(world *w);
