@@ -189,7 +189,7 @@ idp_request ask_release(const char *key, idp_token token) {
 
 void e2e_do_once(wire *w, const char *key, const char *result) {
     idp_request acquire = ask_acquire(key, 30000, 60000);
-    idp_answer answer;
+    idp_answer answer = {0};
     int code = wire_call(w, &acquire, &answer);
     CHECK(code == 0 && answer.outcome == IDP_OUTCOME_ACQUIRED,
           "acquire %s: code %d, outcome %d", key, code, (int)answer.outcome);
