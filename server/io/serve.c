@@ -47,9 +47,8 @@ typedef struct server {
 
 /* Before anything is started ---------------------------------------------- */
 
-/* For the person at the terminal: the log begins when the daemon is ready. */
-static bool complain(const char *which, const char *why) {
-    fprintf(stderr, "idemstored: %s: %s\n", which, why);
+static bool complain(const char *what, const char *which, const char *why) {
+    ids_log(IDS_LOG_ERROR, what, "at=\"%s\" reason=\"%s\"", which, why);
     return false;
 }
 
@@ -61,7 +60,7 @@ static bool load_secret(server *s) {
     if (ids_secret_load(&s->house.secret, path, why, sizeof why))
         return true;
     snprintf(which, sizeof which, "--secret-file %s", path);
-    return complain(which, why);
+    return complain("the secret can't be used", which, why);
 }
 
 /* A bad address, or one that is too open: the flag is at fault. */
@@ -70,10 +69,10 @@ static bool read_address(server *s, const char *words) {
     ids_address *address = &s->addresses[s->addresses_count];
     snprintf(which, sizeof which, "--listen %s", words);
     if (!ids_address_parse(address, words, why, sizeof why))
-        return complain(which, why);
+        return complain("can't listen", which, why);
     if (!ids_address_is_local(address) && !s->house.secret.len &&
         !s->config->insecure)
-        return complain(which,
+        return complain("refused to listen", which,
                         "beyond loopback a --secret-file is needed (or "
                         "--insecure, if everybody there may do everything)");
     s->addresses_count++;
@@ -93,7 +92,7 @@ static bool open_sockets(server *s) {
         snprintf(which, sizeof which, "--listen %s", s->config->listen[i]);
         int fd = ids_address_listen(&s->addresses[i], why, sizeof why);
         if (fd < 0)
-            return complain(which, why);
+            return complain("can't listen", which, why);
         s->fds[s->fds_count++] = fd;
     }
     return true;
@@ -147,10 +146,10 @@ static bool init_loops(server *s, uint64_t memory) {
             .huge_pages = s->config->huge_pages,
         };
         if (!ids_mailbox_init(&s->mailboxes[i], parcels))
-            return complain("mailbox", strerror(ENOMEM));
+            return complain("can't start", "mailbox", strerror(ENOMEM));
         int error = ids_loop_init(&s->loops[i], &config);
         if (error)
-            return complain("a loop (--max-memory, --threads)",
+            return complain("can't start", "a loop (--max-memory, --threads)",
                             uv_strerror(error));
         s->loops_ready++;
     }
@@ -235,7 +234,7 @@ static bool start_accepting(server *s) {
         error = ids_acceptor_add(&s->acceptor, s->fds[i]);
     if (!error)
         error = init_signals(s);
-    return !error || complain("accepting", uv_strerror(error));
+    return !error || complain("can't start", "accepting", uv_strerror(error));
 }
 
 static void *run_loop(void *loop) {
@@ -248,7 +247,7 @@ static bool start_threads(server *s) {
         int error =
             pthread_create(&s->threads[i], NULL, run_loop, &s->loops[i]);
         if (error)
-            return complain("thread", strerror(error));
+            return complain("can't start", "thread", strerror(error));
         s->threads_started++;
     }
     return true;
@@ -287,7 +286,7 @@ int ids_serve(const ids_config *config) {
     *s = (server){.config = config};
     ids_log_set_level(config->log_level);
     if (sodium_init() < 0) {
-        complain("libsodium", "no source of randomness");
+        complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
     if (!load_secret(s) || !read_addresses(s))
