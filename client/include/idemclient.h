@@ -523,7 +523,7 @@ typedef struct idem_http {
 /* acquired -> 0; replay, completed -> 200 with the stored answer as the body
  * (yours to write; a service that keeps its status inside the result uses that
  * one); in_progress -> 409 and Retry-After (the lease that is left, rounded
- * up, at least 1); mismatch -> 422; orphaned, released, left -> 409 or 503 with
+ * up, at least 1); mismatch -> 422; orphaned -> 409; released, left -> 503 and
  * Retry-After; stale, unknown -> 500.
  *
  * body, body_cap  a problem document (RFC 9457) is written here with a NUL;

@@ -1,6 +1,7 @@
 /* buffer.c -- a growing byte queue. Its owner bounds what it puts in. */
 #include "client/src/buffer.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "client/src/mem.h"
@@ -12,6 +13,7 @@ static void move_to_front(idem__buffer *buffer) {
     size_t len = idem__buffer_len(buffer);
     if (buffer->at == 0)
         return;
+    assert(buffer->bytes != NULL);
     if (len > 0)
         memmove(buffer->bytes, buffer->bytes + buffer->at, len);
     buffer->at = 0;

@@ -59,35 +59,39 @@ void idem__error_copy(idem_error *to, const idem_error *from) {
 }
 
 static void fill(idem_error *err, int32_t code, idem__where where,
-                 const char *format, va_list args) {
+                 const char *text) {
     idem_error made = {.size = sizeof made,
                        .code = code,
                        .assume = idem_error_assume(code),
                        .os_error = where.os_error};
     if (where.endpoint != NULL)
         snprintf(made.endpoint, sizeof made.endpoint, "%s", where.endpoint);
-    vsnprintf(made.text, sizeof made.text, format, args);
+    snprintf(made.text, sizeof made.text, "%s", text);
     idem__error_copy(err, &made);
 }
 
 int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...) {
+    char text[sizeof err->text];
     if (err == NULL)
         return code;
     va_list args;
     va_start(args, format);
-    fill(err, code, (idem__where){0}, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fill(err, code, (idem__where){0}, text);
     return code;
 }
 
 int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
                       const char *format, ...) {
+    char text[sizeof err->text];
     if (err == NULL)
         return code;
     va_list args;
     va_start(args, format);
-    fill(err, code, where, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fill(err, code, where, text);
     return code;
 }
 

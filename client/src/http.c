@@ -138,6 +138,9 @@ static const problem left = {
 static const problem lost = {500, SERVER_ERROR, "stale",
                              "Another request took this Idempotency-Key over."};
 
+static const problem gone = {500, SERVER_ERROR, "unknown",
+                             "The record of this Idempotency-Key is gone."};
+
 int32_t idem_http_from_answer(const idem_answer *answer, char *body,
                               size_t body_cap, idem_http *http) {
     if (!clear(http) || answer == NULL)
@@ -166,8 +169,9 @@ int32_t idem_http_from_answer(const idem_answer *answer, char *body,
         http->retry_after_s = seconds_up(answer->lease_left_ms);
         return tell(&left, body, body_cap, http);
     case IDEM_STALE:
-    case IDEM_UNKNOWN:
         return tell(&lost, body, body_cap, http);
+    case IDEM_UNKNOWN:
+        return tell(&gone, body, body_cap, http);
     default:
         return IDEM_E_ARGUMENT;
     }

@@ -56,7 +56,7 @@ static void pass_on(idem__lane *lane) {
 
 /* Sends `flying` whole, without the lock. 0, or errno; ETIMEDOUT leaves the
  * rest to the next sender. */
-static int send_flying(idem__lane *lane, uint64_t deadline_ms) {
+static int send_flying(idem__lane *lane, idem__waiter *me) {
     idem__buffer *flying = &lane->flying;
     while (idem__buffer_len(flying) > 0) {
         ssize_t sent =
@@ -68,10 +68,12 @@ static int send_flying(idem__lane *lane, uint64_t deadline_ms) {
         }
         if (errno != EAGAIN && errno != EINTR)
             return errno;
-        int64_t left_ms = (int64_t)deadline_ms - (int64_t)idem_now_ms();
-        if (left_ms <= 0)
+        me->now_ms = idem_now_ms();
+        if (me->now_ms >= me->op.deadline_ms)
             return ETIMEDOUT;
-        idem__poll(lane->fd, POLLOUT, left_ms);
+        idem__poll(lane->fd, POLLOUT,
+                   (int64_t)(me->op.deadline_ms - me->now_ms));
+        me->now_ms = idem_now_ms();
     }
     return 0;
 }
@@ -98,13 +100,11 @@ static void send_round(idem__lane *lane, idem__waiter *me) {
         lane->wire.sent_bytes = lane->wire.queued_bytes;
     }
     pthread_mutex_unlock(&lane->lock);
-    int error = send_flying(lane, me->op.deadline_ms);
+    int error = send_flying(lane, me);
     pthread_mutex_lock(&lane->lock);
     lane->sending = false;
     if (error != 0 && error != ETIMEDOUT)
         idem__lane_break(lane, error, strerror(error));
-    if (error != 0)
-        me->now_ms = idem_now_ms();
     idem__lane_let_go(lane);
 }
 

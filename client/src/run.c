@@ -191,30 +191,24 @@ static int32_t settle(idem_run *run, int32_t verdict, idem_answer *answer,
     }
 }
 
-static int32_t run_claimed(idem_client *client, const idem_args *args,
-                           idem_run_fn fn, void *ctx, idem_answer *answer,
-                           idem_error *err, uint64_t asked_ms) {
-    idem_run run = {.client = client, .args = *args};
-    run.args.token = answer->token;
-    run.args.lease_ms = (uint32_t)answer->lease_ms;
-    run.args.ttl_ms = 0; /* the acquire's stays */
-    run.args.result = NULL;
-    run.args.result_len = 0;
-    run.args.result_class = IDEM_SUCCESS;
-    run.attempt = answer->attempt;
-    run.previous = answer->previous;
-    run.lease_end_ms = asked_ms + answer->lease_ms;
+/* answer is the acquire's. */
+static int32_t run_claimed(idem_run *run, idem_run_fn fn, void *ctx,
+                           idem_answer *answer, idem_error *err) {
     int32_t verdict = IDEM_RUN_UNSURE;
-    int32_t code;
-    if (call_function(&run, fn, ctx, &verdict)) {
-        code = settle(&run, verdict, answer, err);
-    } else {
-        give_back(&run, answer);
-        idem__answer_clear(answer);
-        code = idem__fail(err, IDEM_E_MEMORY, "no thread to renew the lease");
-    }
-    idem__free(run.result);
-    return code;
+    run->args.token = answer->token;
+    run->args.lease_ms = (uint32_t)answer->lease_ms;
+    run->args.ttl_ms = 0; /* the acquire's stays */
+    run->args.result = NULL;
+    run->args.result_len = 0;
+    run->args.result_class = IDEM_SUCCESS;
+    run->attempt = answer->attempt;
+    run->previous = answer->previous;
+    run->lease_end_ms += answer->lease_ms;
+    if (call_function(run, fn, ctx, &verdict))
+        return settle(run, verdict, answer, err);
+    give_back(run, answer);
+    idem__answer_clear(answer);
+    return idem__fail(err, IDEM_E_MEMORY, "no thread to renew the lease");
 }
 
 int32_t idem_run_once(idem_client *client, const idem_args *args,
@@ -222,9 +216,13 @@ int32_t idem_run_once(idem_client *client, const idem_args *args,
                       idem_error *err) {
     if (fn == NULL || answer == NULL)
         return idem__fail(err, IDEM_E_ARGUMENT, "fn or answer is NULL");
-    uint64_t asked_ms = idem_now_ms();
+    /* The lease counts from before the server gave it. */
+    idem_run run = {.client = client, .lease_end_ms = idem_now_ms()};
     int32_t code = idem_acquire(client, args, answer, err);
     if (code != 0 || answer->outcome != IDEM_ACQUIRED)
         return code;
-    return run_claimed(client, args, fn, ctx, answer, err, asked_ms);
+    run.args = *args;
+    code = run_claimed(&run, fn, ctx, answer, err);
+    idem__free(run.result);
+    return code;
 }

@@ -1,72 +1,12 @@
 /* client_test.c -- the blocking client against a server that misbehaves on
  * purpose: what it tries again, with what, and what it says in the end. */
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "client/include/idemclient.h"
-#include "tests/unit/client/fake.h"
-
-/* What the server has seen, and what it is told to do with each request. */
-typedef struct script {
-    _Atomic int requests;
-    fake_reply replies[8]; /* the n-th one; the last goes on */
-    int replies_count;
-    idp_method methods[8];
-    uint8_t nonces[8][IDP_NONCE_BYTES_MAX];
-    size_t nonce_lens[8];
-    uint32_t waits[8];
-    idp_token tokens[8];
-    bool had_result[8];
-} script;
-
-static void follow(void *ctx, uint64_t link, const idp_request *request,
-                   fake_reply *reply) {
-    script *script_of = ctx;
-    (void)link;
-    int n = atomic_load(&script_of->requests);
-    int last = script_of->replies_count - 1;
-    *reply = script_of->replies[n < last ? n : last];
-    if (n < 8) {
-        script_of->methods[n] = request->method;
-        script_of->nonce_lens[n] = request->nonce.len;
-        if (request->nonce.len > 0)
-            memcpy(script_of->nonces[n], request->nonce.ptr,
-                   request->nonce.len);
-        script_of->waits[n] = request->wait_ms;
-        script_of->tokens[n] = request->token;
-        script_of->had_result[n] = request->result.ptr != NULL;
-    }
-    atomic_fetch_add(&script_of->requests, 1);
-}
-
-static fake_reply answer_with(idp_answer answer) {
-    return (fake_reply){.action = FAKE_ANSWER, .answer = answer};
-}
-
-static fake_reply refuse_with(idp_error error, const char *text) {
-    return (fake_reply){.action = FAKE_REFUSE, .error = error, .text = text};
-}
-
-static fake_server *serve(script *script_of) {
-    fake_config config = {.script = follow, .ctx = script_of};
-    return fake_start(&config);
-}
-
-static idem_client *open_client(const char *uri) {
-    idem_client *client = NULL;
-    idem_error err = {.size = sizeof err};
-    cr_assert_eq(idem_client_open(uri, &client, &err), 0, "%s", err.text);
-    return client;
-}
-
-static idem_args args_of(const char *key) {
-    return (idem_args){
-        .size = sizeof(idem_args), .key = key, .key_len = strlen(key)};
-}
+#include "tests/unit/client/script.h"
 
 Test(client, acquires_completes_and_hears_the_replay) {
     script s = {.replies = {answer_with(fake_acquired(5)),
@@ -196,17 +136,6 @@ Test(client, a_late_reply_is_nobodys) {
     fake_stop(server);
 }
 
-Test(client, no_server_at_all_leaves_the_claim_unchanged) {
-    idem_client *client = open_client("idem://127.0.0.1:1/t?timeout_ms=60");
-    idem_error err = {.size = sizeof err};
-    idem_args args = args_of("k");
-    cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_CONNECT);
-    cr_assert_eq(err.assume, IDEM_ASSUME_UNCHANGED);
-    cr_assert_str_eq(err.endpoint, "127.0.0.1:1");
-    cr_assert(strstr(err.text, "refused") != NULL, "%s", err.text);
-    idem_client_close(client);
-}
-
 Test(client, lost_and_never_back_is_unknown) {
     script s = {.replies = {{.action = FAKE_HANG_UP}}, .replies_count = 1};
     fake_server *server = serve(&s);
@@ -245,146 +174,6 @@ Test(client, the_servers_words_come_through_without_control_characters) {
     idem_args args = args_of("k");
     cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_BAD_REQUEST);
     cr_assert(strstr(err.text, "BAD_REQUEST a?[2Jb?") != NULL, "%s", err.text);
-    idem_client_close(client);
-    fake_stop(server);
-}
-
-Test(client, a_stranger_at_the_port_is_named) {
-    script s = {
-        .replies = {{.action = FAKE_BABBLE}, answer_with(fake_acquired(1))},
-        .replies_count = 2};
-    fake_server *server = serve(&s);
-    idem_client *client = open_client(fake_uri(server, ""));
-    idem_args args = args_of("k");
-    cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
-    cr_assert_eq(fake_links(server), 2, "babble costs the connection");
-    idem_client_close(client);
-    fake_stop(server);
-}
-
-Test(client, the_next_endpoint_is_tried_and_kept) {
-    script s = {.replies = {answer_with(fake_acquired(1))}, .replies_count = 1};
-    fake_server *server = serve(&s);
-    char uri[128];
-    snprintf(uri, sizeof uri, "idem://127.0.0.1:1,127.0.0.1:2,127.0.0.1:%u/t",
-             fake_port(server));
-    idem_client *client = open_client(uri);
-    idem_args args = args_of("k");
-    for (int i = 0; i < 3; i++)
-        cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
-    cr_assert_eq(fake_links(server), 1);
-    idem_client_close(client);
-    fake_stop(server);
-}
-
-Test(client, not_primary_is_obeyed) {
-    script primary = {.replies = {answer_with(fake_acquired(1))},
-                      .replies_count = 1};
-    fake_server *there = serve(&primary);
-    char where[32];
-    snprintf(where, sizeof where, "127.0.0.1:%u", fake_port(there));
-    script replica = {.replies = {refuse_with(IDP_E_NOT_PRIMARY, where)},
-                      .replies_count = 1};
-    fake_server *here = serve(&replica);
-    idem_client *client = open_client(fake_uri(here, ""));
-    idem_args args = args_of("k");
-    for (int i = 0; i < 3; i++)
-        cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
-    cr_assert_eq(atomic_load(&replica.requests), 1);
-    cr_assert_eq(atomic_load(&primary.requests), 3);
-    idem_info info = {.size = sizeof info};
-    cr_assert_eq(idem_client_info(client, 0, &info, NULL), 0);
-    cr_assert_str_eq(info.endpoint, where);
-    idem_client_close(client);
-    fake_stop(here);
-    fake_stop(there);
-}
-
-Test(client, shutting_down_is_asked_again_until_the_deadline) {
-    script s = {.replies = {refuse_with(IDP_E_SHUTTING_DOWN, NULL),
-                            answer_with(fake_acquired(1)),
-                            refuse_with(IDP_E_SHUTTING_DOWN, NULL)},
-                .replies_count = 3};
-    fake_server *server = serve(&s);
-    idem_client *client = open_client(fake_uri(server, "timeout_ms=200"));
-    idem_args args = args_of("k");
-    cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
-    cr_assert_eq(idem_acquire(client, &args, NULL, NULL), IDEM_E_SHUTTING_DOWN);
-    idem_client_close(client);
-    fake_stop(server);
-}
-
-Test(client, a_wrong_secret_is_told_at_once) {
-    script s = {.replies = {answer_with(fake_acquired(1))}, .replies_count = 1};
-    fake_config config = {.script = follow, .ctx = &s, .secret = "hush"};
-    fake_server *server = fake_start(&config);
-    char uri[128];
-    idem_args args = args_of("k");
-    idem_error err = {.size = sizeof err};
-    idem_client *client = open_client(fake_uri(server, "timeout_ms=60000"));
-    cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_DENIED);
-    idem_client_close(client);
-    snprintf(uri, sizeof uri, "idem://:hush@127.0.0.1:%u", fake_port(server));
-    client = open_client(uri);
-    cr_assert_eq(idem_acquire(client, &args, NULL, &err), 0);
-    idem_client_close(client);
-    fake_stop(server);
-}
-
-/* Which link each request came over. */
-static _Atomic uint64_t links_seen;
-
-static void note_link(void *ctx, uint64_t link, const idp_request *request,
-                      fake_reply *reply) {
-    (void)ctx;
-    (void)request;
-    atomic_fetch_or(&links_seen, 1u << link);
-    *reply = answer_with(fake_acquired(1));
-}
-
-static uint64_t links_of_100_keys(const char *options) {
-    fake_config config = {.script = note_link, .shards = 4};
-    fake_server *server = fake_start(&config);
-    idem_client *client = open_client(fake_uri(server, options));
-    atomic_store(&links_seen, 0);
-    for (int i = 0; i < 100; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "key-%d", i);
-        idem_args args = args_of(key);
-        cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
-    }
-    uint64_t links = fake_links(server);
-    cr_assert_eq(atomic_load(&links_seen), ((1u << links) - 1) << 1);
-    idem_client_close(client);
-    fake_stop(server);
-    return links;
-}
-
-Test(client, each_shard_has_its_connection) {
-    cr_assert_eq(links_of_100_keys(""), 4);
-    cr_assert_eq(links_of_100_keys("shard_aware=0"), 1);
-}
-
-Test(client, a_server_that_comes_back_with_fewer_shards_is_learned_anew) {
-    fake_config config = {.script = note_link, .shards = 4};
-    fake_server *server = fake_start(&config);
-    config.port = fake_port(server);
-    config.shards = 1;
-    idem_client *client = open_client(fake_uri(server, ""));
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 40; i++) {
-            char key[16];
-            snprintf(key, sizeof key, "key-%d", i);
-            idem_args args = args_of(key);
-            idem_error err = {.size = sizeof err};
-            cr_assert_eq(idem_acquire(client, &args, NULL, &err), 0, "%s",
-                         err.text);
-        }
-        if (round == 0) {
-            fake_stop(server);
-            server = fake_start(&config);
-        }
-    }
     idem_client_close(client);
     fake_stop(server);
 }
@@ -430,22 +219,6 @@ Test(client, large_results_go_both_ways) {
     cr_assert_eq(answer.result_len, sizeof big);
     cr_assert_eq(memcmp(answer.result, big, sizeof big), 0);
     idem_answer_fini(&answer);
-    idem_client_close(client);
-    fake_stop(server);
-}
-
-Test(client, a_unix_socket_works_as_well) {
-    char path[64];
-    char uri[128];
-    snprintf(path, sizeof path, "/tmp/idem_client_%d.sock", (int)getpid());
-    script s = {.replies = {answer_with(fake_acquired(1))}, .replies_count = 1};
-    fake_config config = {.script = follow, .ctx = &s, .path = path};
-    fake_server *server = fake_start(&config);
-    snprintf(uri, sizeof uri, "idem+unix://%s?namespace=t", path);
-    idem_client *client = open_client(uri);
-    idem_args args = args_of("k");
-    cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
-    cr_assert_eq(idem_ping(client, NULL, NULL, NULL), 0);
     idem_client_close(client);
     fake_stop(server);
 }
