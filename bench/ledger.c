@@ -37,7 +37,8 @@ typedef struct entry {
 typedef struct old_key {
     uint64_t number;
     uint64_t until_ns; /* it must be remembered so long */
-    uint32_t attempt;
+    uint64_t granted_ns, done_ns;
+    uint32_t attempt, replays;
 } old_key;
 
 struct idb_ledger {
@@ -51,8 +52,8 @@ struct idb_ledger {
     uint8_t *expected;
     idb_tally tally;
     char broken[256];
-    const entry *broken_entry;
-    uint64_t broken_number;
+    const entry *broken_entry; /* NULL: a retired key */
+    idb_ask broken_ask;
 };
 
 static uint64_t bit(uint32_t attempt) {
@@ -115,7 +116,7 @@ broken(idb_ledger *ledger, const entry *e, const idb_ask *ask,
     vsnprintf(ledger->broken, sizeof ledger->broken, format, args);
     va_end(args);
     ledger->broken_entry = e;
-    ledger->broken_number = ask->number;
+    ledger->broken_ask = *ask;
     return false;
 }
 
@@ -355,6 +356,9 @@ void idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask) {
         old_key *old = &ledger->old[ledger->old_at++ % OLD_MAX];
         *old = (old_key){.number = e->number,
                          .attempt = e->done_attempt,
+                         .replays = e->replays,
+                         .granted_ns = e->granted_ns[e->done_attempt],
+                         .done_ns = e->done_ns,
                          .until_ns =
                              e->done_ns + ledger->work.ttl_ms * IDB_NS_PER_MS};
         if (ledger->old_count < OLD_MAX)
@@ -363,12 +367,14 @@ void idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask) {
     entry_new(ledger, e);
 }
 
+static double ms_of(const idb_ledger *ledger, uint64_t at_ns) {
+    uint64_t start_ns = ledger->start_ns;
+    return at_ns < start_ns ? 0 : (double)(at_ns - start_ns) / 1e6;
+}
+
 static void event_tell(const idb_ledger *ledger, const event *e, FILE *to) {
-    double ms = e->at_ns < ledger->start_ns
-                    ? 0
-                    : (double)(e->at_ns - ledger->start_ns) / 1e6;
-    fprintf(to, "[%10.3f ms] conn %-4u %s%s", ms, e->ask.asker,
-            idp_method_name(e->ask.method),
+    fprintf(to, "[%10.3f ms] conn %-4u %s%s", ms_of(ledger, e->at_ns),
+            e->ask.asker, idp_method_name(e->ask.method),
             e->ask.other_body ? " (another body)" : "");
     if (e->outcome == IDP_OUTCOME_COUNT)
         fprintf(to, " sent");
@@ -379,14 +385,31 @@ static void event_tell(const idb_ledger *ledger, const event *e, FILE *to) {
     fputc('\n', to);
 }
 
+/* Of a retired key only the outline was kept. */
+static void old_tell(const idb_ledger *ledger, FILE *to) {
+    const idb_ask *ask = &ledger->broken_ask;
+    for (uint32_t i = 0; i < ledger->old_count; i++) {
+        const old_key *old = &ledger->old[i];
+        if (old->number != ask->number)
+            continue;
+        fprintf(to,
+                "[%10.3f ms] attempt %u granted\n"
+                "[%10.3f ms] attempt %u completed, %u replays agreed since\n",
+                ms_of(ledger, old->granted_ns), old->attempt,
+                ms_of(ledger, old->done_ns), old->attempt, old->replays);
+    }
+    fprintf(to, "[%10.3f ms] conn %-4u acquire sent: the answer is wrong\n",
+            ms_of(ledger, ask->sent_ns), ask->asker);
+}
+
 void idb_ledger_tell(const idb_ledger *ledger, FILE *to) {
     char key[IDB_KEY_BYTES_MAX + 1];
-    idb_key_write(&ledger->work, ledger->broken_number, (uint8_t *)key);
+    idb_key_write(&ledger->work, ledger->broken_ask.number, (uint8_t *)key);
     key[ledger->work.key_bytes] = '\0';
     fprintf(to, "violation: %s\nkey %s\n", ledger->broken, key);
     const entry *e = ledger->broken_entry;
     if (!e) {
-        fprintf(to, "(retired: its history is no longer kept)\n");
+        old_tell(ledger, to);
         return;
     }
     uint32_t first =

@@ -20,9 +20,13 @@
 
 #define NS_BYTES 0
 
+/* A result too large for the stack is made at the end of the buffer, behind
+ * the request that it is copied into. */
+#define SMALL_RESULT_BYTES 512
+
 static size_t request_bytes_max(const idb_work *work) {
     return 128 + work->key_bytes + work->fingerprint_bytes + work->nonce_bytes +
-           work->result_bytes;
+           2 * (size_t)work->result_bytes;
 }
 
 static size_t acquire_write(const idb_codec *codec, const idb_slot *slot,
@@ -54,9 +58,10 @@ static size_t complete_write(const idb_codec *codec, const idb_slot *slot,
                              uint32_t msgid, uint8_t *to, size_t cap) {
     const idb_work *work = &codec->work;
     uint8_t key[IDB_KEY_BYTES_MAX];
-    /* The result is made where the request has room to spare behind it. */
-    uint8_t small[512];
-    uint8_t *result = work->result_bytes <= sizeof small ? small : to + cap / 2;
+    uint8_t small[SMALL_RESULT_BYTES];
+    uint8_t *result = work->result_bytes <= sizeof small
+                          ? small
+                          : to + cap - work->result_bytes;
     idb_key_write(work, slot->number, key);
     idb_result_write(work, slot->number, result);
     idp_request request = {

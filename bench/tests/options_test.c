@@ -1,0 +1,89 @@
+/* options_test.c -- what is taken, and what is refused with 64. */
+#include "bench/options.h"
+
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+
+static int parse(idb_options *options, const char *line) {
+    static char text[512];
+    char *argv[32] = {(char *)"idembench"};
+    int argc = 1;
+    snprintf(text, sizeof text, "%s", line);
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    return idb_options_parse(options, argc, argv);
+}
+
+Test(options, the_defaults_are_the_common_job) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn"), 0);
+    cr_assert_eq(o.work.key_bytes, 36);
+    cr_assert_eq(o.work.fingerprint_bytes, 32);
+    cr_assert_eq(o.work.result_bytes, 200);
+    cr_assert_eq(o.work.lease_ms, 30000);
+    cr_assert_eq(o.rounds, 5);
+    cr_assert_eq(o.spec_count, 1);
+    cr_assert_eq(o.specs[0].target, &idb_target_idem);
+}
+
+Test(options, targets_carry_their_details) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn --target idem/threads=2/blind,redis,"
+                           "memcached/at=127.0.0.1:99/pid=7 "
+                           "--server-args redis=--hz=1"),
+                 0);
+    cr_assert_eq(o.spec_count, 3);
+    cr_assert_eq(o.specs[0].target, &idb_target_idem_blind);
+    cr_assert_eq(o.specs[0].threads, 2);
+    cr_assert_str_eq(o.specs[0].label, "idem/threads=2/blind");
+    cr_assert_str_eq(o.specs[1].args, "--hz=1");
+    cr_assert_eq(o.specs[2].external.port, 99);
+    cr_assert_eq(o.specs[2].external.pid, 7);
+}
+
+Test(options, mix_cpus_and_choices_are_read) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn --mix fresh=2,replay=5 --keys zipf "
+                           "--server-cpu 0,2-3 --shard-aware off"),
+                 0);
+    cr_assert_eq(o.mix.weight[IDB_FRESH], 2);
+    cr_assert_eq(o.mix.weight[IDB_REPLAY], 5);
+    cr_assert_eq(o.mix.weight[IDB_CLAIM], 0);
+    cr_assert_float_eq(o.zipf, 0.99, 1e-9);
+    cr_assert_eq(CPU_COUNT(&o.server_cpus.cpus), 3);
+    cr_assert_eq(o.specs[0].target, &idb_target_idem_blind);
+}
+
+Test(options, what_makes_no_sense_exits_64, .init = cr_redirect_stderr) {
+    static const char *const lines[] = {
+        "",
+        "--spawn --what",
+        "--spawn extra",
+        "--spawn=1",
+        "--spawn --rounds",
+        "--spawn --rounds 0",
+        "--spawn --rounds 1.5",
+        "--spawn --rounds x",
+        "--spawn --key-bytes 513",
+        "--spawn --key-bytes -1",
+        "--spawn --target kafka",
+        "--spawn --target redis/blind",
+        "--spawn --target idem/threads=0",
+        "--spawn --target idem/at=nowhere",
+        "--spawn --mix fresh",
+        "--spawn --mix fresh=0",
+        "--spawn --mix coffee=1",
+        "--spawn --keys random",
+        "--spawn --server-cpu x",
+        "--spawn --server-cpu 3-1",
+        "--spawn --lease 5000 --ttl 1000",
+        "--spawn --threads 8 --connections 4",
+        "--spawn --target memcached --key-bytes 251",
+        "--spawn --server-args redis",
+        "--compare one.json",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        idb_options o;
+        cr_assert_eq(parse(&o, lines[i]), IDB_EXIT_USAGE, "\"%s\"", lines[i]);
+    }
+}

@@ -1,0 +1,141 @@
+/* run_test.c -- short runs of everything: that it works, never how fast.
+ *
+ * run_test IDEMBENCH IDEMSTORED */
+#include "bench/json.h"
+#include "bench/tests/shell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *bench, *stored;
+static char folder[] = "/tmp/idembench-run-XXXXXX";
+
+#define QUICK "--duration 0.2 --warmup 0.1 --connections 4"
+
+/* The targets whose servers are on this machine. */
+static const char *targets(void) {
+    static char list[64];
+    snprintf(list, sizeof list, "idem,idem/blind,echo%s%s",
+             shell_has("redis-server") ? ",redis,redis-lua" : "",
+             shell_has("memcached") ? ",memcached" : "");
+    return list;
+}
+
+static const char *run(const char *what, const char *arguments) {
+    int status;
+    const char *said = shell(&status, "%s --idemstored %s --spawn %s", bench,
+                             stored, arguments);
+    holds(status == 0, what, said);
+    holds(!strstr(said, "unexpected"), what, said);
+    holds(!strstr(said, "lost"), what, said);
+    return said;
+}
+
+static void every_job_on_every_target(void) {
+    static const char *const mixes[] = {
+        "fresh=1",  "claim=1",    "inflight=1",
+        "replay=1", "mismatch=1", "fresh=1,inflight=1,replay=2,mismatch=1"};
+    for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++) {
+        char arguments[512];
+        snprintf(arguments, sizeof arguments,
+                 QUICK " --rounds 1 --pool 500 --pipeline 8 --keys zipf "
+                       "--target %s --mix %s",
+                 targets(), mixes[i]);
+        run(mixes[i], arguments);
+    }
+}
+
+static void two_shards_known_and_unknown(void) {
+    run("two threads", QUICK " --rounds 1 --threads 2 --pipeline 4 --pool 300 "
+                             "--mix fresh=1,replay=1 "
+                             "--target idem/threads=2,idem/threads=2/blind");
+}
+
+static void an_open_loop_reports_its_schedule(void) {
+    const char *said = run("open loop", QUICK " --rounds 1 --rate 2000 "
+                                              "--ramp 0.1 --target idem,echo");
+    holds(strstr(said, "jobs planned") != NULL, "the schedule is told", said);
+}
+
+static void sizes_reach_their_ends(void) {
+    run("small", QUICK " --rounds 1 --key-bytes 8 --fingerprint-bytes 1 "
+                       "--result-bytes 0 --nonce-bytes 16 --target idem");
+    run("large", QUICK " --rounds 1 --key-bytes 512 --fingerprint-bytes 64 "
+                       "--result-bytes 300000 --nonce-bytes 32 "
+                       "--pipeline 2 --target idem --prefill 20");
+}
+
+static void the_files_are_whole(void) {
+    char arguments[512], path[128];
+    int status;
+    snprintf(arguments, sizeof arguments,
+             QUICK " --rounds 2 --target idem,echo --json %s/a.json "
+                   "--csv %s/a.csv --hgrm %s/a --html %s/a.html",
+             folder, folder, folder, folder);
+    run("files", arguments);
+    snprintf(path, sizeof path, "%s/a.json", folder);
+    idb_json_doc *doc = idb_json_load(path);
+    holds(doc != NULL, "the JSON can be read", path);
+    const idb_json *results = idb_json_get(idb_json_root(doc), "results");
+    holds(results && results->count == 2, "two results", path);
+    const idb_json *figures = idb_json_get(results->first, "figures");
+    const idb_json *ops = idb_json_get(figures, "ops_per_s");
+    holds(idb_json_get_number(ops, "median") > 0, "operations", path);
+    idb_json_free(doc);
+    const char *said = shell(&status, "wc -l < %s/a.csv", folder);
+    holds(status == 0 && atoi(said) == 3, "three lines of CSV", said);
+    said = shell(&status, "tail -1 %s/a-idem.hgrm", folder);
+    holds(strstr(said, "#[Buckets") != NULL, "a percentile file", said);
+    said = shell(&status, "%s --compare %s/a.json %s/a.json", bench, folder,
+                 folder);
+    holds(status == 0 && strstr(said, "within noise") && !strstr(said, "%\n"),
+          "a report is no change to itself", said);
+}
+
+static void scenarios_fill_their_reports(void) {
+    run("memory", "--scenario memory --records 2000 --target idem");
+    run("growth", QUICK " --scenario growth --records 500,2000 --target idem");
+    run("expiry", QUICK " --scenario expiry --records 50000 --target idem");
+    run("idle", QUICK " --scenario idle --records 1000 --target idem");
+    run("client", QUICK " --scenario client --rounds 1 --target idem");
+}
+
+static void the_promises_hold_under_contention(void) {
+    const char *said =
+        run("verify", "--verify --duration 2 --lease 200 --pipeline 4 "
+                      "--connections 16 --target idem/threads=2");
+    holds(strstr(said, "No promise was broken") != NULL, "verified", said);
+}
+
+static void wrong_flags_are_told_with_64(void) {
+    int status;
+    const char *said = shell(&status, "%s --spawn --rounds 0", bench);
+    holds(status == 64 && strstr(said, "--rounds") != NULL, "64", said);
+    said = shell(&status, "%s --help", bench);
+    holds(status == 0 && strstr(said, "--server-cpu LIST"), "help", said);
+    said =
+        shell(&status, "%s --spawn --idemstored /nonexistent %s", bench, QUICK);
+    holds(status == 1 && strstr(said, "ended at once"), "no daemon", said);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3)
+        return 64;
+    bench = argv[1];
+    stored = argv[2];
+    holds(mkdtemp(folder) != NULL, "a folder", folder);
+    wrong_flags_are_told_with_64();
+    every_job_on_every_target();
+    two_shards_known_and_unknown();
+    an_open_loop_reports_its_schedule();
+    sizes_reach_their_ends();
+    the_files_are_whole();
+    scenarios_fill_their_reports();
+    the_promises_hold_under_contention();
+    int status;
+    shell(&status, "rm -r %s", folder);
+    puts("bench: all runs work");
+    return 0;
+}
