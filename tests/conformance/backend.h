@@ -33,6 +33,8 @@ struct backend {
     backend_got (*receive)(backend *b, int actor, uint64_t patience_ms,
                            backend_frame *frame);
     void (*leave)(backend *b, int actor);
+    /* Tells the server to stop: those who wait hear so. */
+    void (*stop)(backend *b);
     /* False when something was wrong that no answer showed. */
     bool (*close)(backend *b);
 };

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct tcp_backend {
     child daemon;
     char dir[64];
     uint16_t port;
+    bool stopped;      /* was told to */
     uint64_t start_ms; /* 0: the story has not begun */
     line lines[ACTORS_MAX];
     char *argv[FLAGS_MAX];
@@ -179,6 +181,12 @@ static void tcp_leave(backend *b, int who) {
     close_line(&((tcp_backend *)b)->lines[who]);
 }
 
+static void tcp_stop(backend *b) {
+    tcp_backend *t = (tcp_backend *)b;
+    t->stopped = true;
+    kill(t->daemon.pid, SIGTERM);
+}
+
 /* Nothing in the daemon's log may be a sanitizer's. */
 static bool log_is_clean(const child *daemon) {
     char text[2048];
@@ -201,9 +209,10 @@ static bool tcp_close(backend *b) {
         close_line(&t->lines[i]);
     }
     int status = 0;
-    bool ended_alone = child_ended(&t->daemon, &status);
+    bool clean = t->stopped ? child_wait(&t->daemon, &status, 10) && status == 0
+                            : !child_ended(&t->daemon, &status);
     child_stop(&t->daemon);
-    bool clean = !ended_alone && log_is_clean(&t->daemon);
+    clean = clean && log_is_clean(&t->daemon);
     if (!clean) {
         child_print_log(&t->daemon);
     }
@@ -272,6 +281,7 @@ backend *backend_tcp(const story *s, const char *daemon) {
                         .send = tcp_send,
                         .receive = tcp_receive,
                         .leave = tcp_leave,
+                        .stop = tcp_stop,
                         .close = tcp_close};
     for (int i = 0; i < ACTORS_MAX; i++) {
         t->lines[i].fd = -1;

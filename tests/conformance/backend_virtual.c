@@ -262,6 +262,15 @@ static void virtual_leave(backend *b, int who) {
     forget(v, who);
 }
 
+static void virtual_stop(backend *b) {
+    virtual_backend *v = (virtual_backend *)b;
+    if (v->shard) {
+        ids_shard_drain(v->shard, IDP_E_SHUTTING_DOWN);
+    } else {
+        idt_model_drain(v->model, IDP_E_SHUTTING_DOWN);
+    }
+}
+
 static bool virtual_close(backend *b) {
     virtual_backend *v = (virtual_backend *)b;
     for (int i = 0; i < ACTORS_MAX; i++) {
@@ -316,6 +325,7 @@ backend *backend_virtual(const story *s, const char *engine) {
                         .send = virtual_send,
                         .receive = virtual_receive,
                         .leave = virtual_leave,
+                        .stop = virtual_stop,
                         .close = virtual_close};
     v->result_bytes_max = or_default(s->result_bytes_max, 1u << 20);
     idt_mem_init(&v->mem);

@@ -37,6 +37,7 @@ typedef struct running {
     int owed_count;
     uint64_t heard_at, heard_order; /* of the last STORY_HEAR */
     bool late;
+    bool stopped; /* connections may end now */
     char *say;
     size_t say_cap;
 } running;
@@ -135,7 +136,7 @@ static bool expect_silence(running *r, int actor, uint64_t patience_ms) {
         fail_with_frame(r, &frame, who);
         idt_buf_free(&frame.bytes);
     }
-    return got == GOT_NOTHING ||
+    return got == GOT_NOTHING || (got == GOT_CLOSE && r->stopped) ||
            (got == GOT_CLOSE && fail(r, "a closed connection"));
 }
 
@@ -325,6 +326,10 @@ static bool run_step(running *r) {
         return run_hearing(r);
     case STORY_LEAVE:
         r->b->leave(r->b, actor_of(r));
+        return true;
+    case STORY_STOP:
+        r->b->stop(r->b);
+        r->stopped = true;
         return true;
     default:
         return run_sending(r);

@@ -16,8 +16,9 @@ static char *read_file(const char *file) {
     size_t len = 0, cap = 0, got = 0;
     do {
         cap += 65536;
-        text = realloc(text, cap + 1);
-        assert(text);
+        char *more = realloc(text, cap + 1);
+        assert(more);
+        text = more;
         got = fread(text + len, 1, cap - len, f);
         len += got;
     } while (got > 0);
@@ -102,6 +103,12 @@ static bool read_step(char *line, story_step *step) {
     }
     step->at_ms = strtoull(at, &at, 10);
     at = skip(at);
+    if (strcmp(at, "the server is told to stop") == 0) {
+        step->kind = STORY_STOP;
+        step->text = step->expect = "";
+        step->actor = 'A';
+        return true;
+    }
     if (take_word(&at, "->")) {
         return read_heard(at, step);
     }

@@ -15,6 +15,7 @@ typedef enum story_kind {
     STORY_RAW,   /* A raw 94 00 -> ... */
     STORY_HEAR,  /* -> A ...: an answer that was owed */
     STORY_LEAVE, /* A leaves */
+    STORY_STOP   /* the server is told to stop */
 } story_kind;
 
 typedef struct story_step {

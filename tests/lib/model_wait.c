@@ -6,7 +6,7 @@
 
 static idp_slice keep(uint8_t **at, idp_slice from) {
     idp_slice kept = {from.ptr ? *at : NULL, from.len};
-    if (from.len > 0) {
+    if (from.ptr && from.len > 0) {
         memcpy(*at, from.ptr, from.len);
     }
     *at += from.len;

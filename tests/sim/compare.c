@@ -202,7 +202,7 @@ uint32_t world_key_of(const world *w, idp_slice ns, idp_slice key) {
 
 static size_t keep(uint8_t *to, size_t cap, idp_slice from) {
     size_t len = from.len < cap ? from.len : cap;
-    if (len > 0) {
+    if (from.ptr && len > 0) {
         memcpy(to, from.ptr, len);
     }
     return from.len;
