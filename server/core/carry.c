@@ -39,8 +39,9 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
         uint32_t at = 0;
         ids_ref ref;
         while ((ref = ids_table_walk(table, (uint32_t)*cursor, &at)) != 0) {
-            const ids_record *record = ids_slab_at(&shard->slab, ref);
+            ids_record *record = ids_slab_at(&shard->slab, ref);
             ids_change change;
+            ids_claims_stretch(shard, record);
             if (ids_record_state(record, now_ms) == IDP_STATE_ABSENT)
                 continue;
             ids_claims_change(record, now_ms, &change);
@@ -167,4 +168,21 @@ bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
     if (ref != 0)
         ids_wheel_add(&shard->wheel, ref);
     return true;
+}
+
+void ids_shard_follow(ids_shard *shard) {
+    assert(shard->waiters.count == 0);
+    shard->following = true;
+    shard->floor_ms = shard->now_ms;
+}
+
+void ids_shard_lead(ids_shard *shard, uint64_t epoch, uint64_t sequence,
+                    uint64_t now_ms) {
+    assert(now_ms >= shard->now_ms);
+    shard->now_ms = now_ms;
+    if (shard->following)
+        shard->floor_ms = now_ms;
+    shard->following = false;
+    shard->config.epoch = epoch;
+    shard->sequence = sequence;
 }

@@ -26,9 +26,11 @@ static void emit(ids_shard *shard, const ids_record *record, bool dropped) {
     shard->counted.changes++;
     if (shard->config.on_change == NULL)
         return;
-    ids_claims_change(record, shard->now_ms, &change);
     if (dropped)
-        change = (ids_change){.ns = change.ns, .key = change.key};
+        change = (ids_change){.ns = ids_record_ns(record),
+                              .key = ids_record_key(record)};
+    else
+        ids_claims_change(record, shard->now_ms, &change);
     change.number = shard->counted.changes;
     shard->config.on_change(shard->config.change_ctx, &change);
 }
@@ -39,6 +41,14 @@ void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
     ids_slab_free(&shard->slab, ref);
 }
 
+void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
+    const ids_record *record = ids_slab_at(&shard->slab, ref);
+    if (record->state == IDP_STATE_IN_PROGRESS)
+        emit(shard, record, true);
+    ids_claims_drop(shard, hash, ref);
+    shard->counted.expired++;
+}
+
 ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
                             ids_place *place) {
     const idp_request *request = call->request;
@@ -46,10 +56,10 @@ ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
                                         request->key, place);
     if (record == NULL)
         return NULL;
+    ids_claims_stretch(shard, record);
     if (ids_record_state(record, call->now_ms) != IDP_STATE_ABSENT)
         return record;
-    ids_claims_drop(shard, call->hash, ids_place_ref(*place));
-    shard->counted.expired++;
+    ids_claims_expire(shard, call->hash, ids_place_ref(*place));
     return NULL;
 }
 

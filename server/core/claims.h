@@ -18,6 +18,8 @@ struct ids_shard {
     ids_waiters waiters;
     uint64_t sequence; /* of the last token granted */
     uint64_t now_ms;   /* of the last call or tick */
+    uint64_t floor_ms; /* no claim in progress counts from before this */
+    bool following;    /* the floor rises with the time */
     ids_shard_stats counted;
 };
 
@@ -45,8 +47,20 @@ void ids_claims_peek(ids_shard *shard, const ids_call *call,
 void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
                             idp_answer *answer);
 
+/* A claim that the shard took over counts from then on at the earliest. To be
+ * called before a record's times are looked at. */
+static inline void ids_claims_stretch(const ids_shard *shard,
+                                      ids_record *record) {
+    if (record->restart_ms < shard->floor_ms &&
+        record->state == IDP_STATE_IN_PROGRESS)
+        record->restart_ms = shard->floor_ms;
+}
+
 /* Takes the record out of everything and frees it. */
 void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref);
+
+/* The same for a record whose retention is over. */
+void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref);
 
 /* The record as a change record, number 0. */
 void ids_claims_change(const ids_record *record, uint64_t now_ms,

@@ -184,6 +184,8 @@ static void settle_after(ids_shard *shard, const ids_call *call) {
 static void advance(ids_shard *shard, uint64_t now_ms) {
     assert(now_ms >= shard->now_ms && now_ms <= IDS_NOW_MS_MAX);
     shard->now_ms = now_ms;
+    if (shard->following)
+        shard->floor_ms = now_ms;
     if (shard->waiters.count > 0)
         fire_timers(shard, now_ms);
 }
@@ -259,13 +261,20 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
     uint32_t steps = steps_max;
     ids_ref ref;
     advance(shard, now_ms);
+    /* Here a record's retention is over, unless it has to be stretched. */
     while ((ref = ids_wheel_due(&shard->wheel, now_ms, &steps)) != 0) {
-        const ids_record *record = ids_slab_at(&shard->slab, ref);
-        uint64_t hash =
-            shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),
-                               ids_record_key(record));
-        ids_claims_drop(shard, hash, ref);
-        shard->counted.expired++;
+        ids_record *record = ids_slab_at(&shard->slab, ref);
+        uint64_t hash;
+        if (record->restart_ms < shard->floor_ms &&
+            record->state == IDP_STATE_IN_PROGRESS) {
+            ids_wheel_remove(&shard->wheel, ref);
+            ids_claims_stretch(shard, record);
+            ids_wheel_add(&shard->wheel, ref);
+            continue;
+        }
+        hash = shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),
+                                  ids_record_key(record));
+        ids_claims_expire(shard, hash, ref);
     }
     if (shard->table.records == 0)
         ids_slab_trim(&shard->slab);

@@ -69,8 +69,10 @@ typedef struct ids_shard_config {
     void (*on_wake)(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
                     const idp_answer *answer);
     void *wake_ctx;
-    /* Optional tap; NULL costs a comparison. Not called for records that
-     * merely expire: everyone can tell that from the remaining time. */
+    /* Optional tap; NULL costs a comparison. Not called for completed or
+     * released records that merely expire: everyone can tell that from the
+     * remaining time. Called when a claim that nobody ended does, since a
+     * copy may not let it expire by itself. */
     void (*on_change)(void *ctx, const ids_change *change);
     void *change_ctx;
 } ids_shard_config;
@@ -142,6 +144,17 @@ void ids_shard_walk_end(ids_shard *shard);
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
                    uint64_t now_ms);
 bool ids_change_is_sound(const ids_change *change, size_t result_bytes_max);
+
+/* The shard holds another node's records from now on: they come by
+ * ids_shard_put, nobody calls, and no claim in progress ends, whatever the
+ * time. It has no waiters (see ids_shard_drain). */
+void ids_shard_follow(ids_shard *shard);
+
+/* And from now on it decides by itself: its tokens are of this epoch, after
+ * this sequence, and every claim in progress has its full lease and retention
+ * ahead of it. Takes no time that grows with the records. */
+void ids_shard_lead(ids_shard *shard, uint64_t epoch, uint64_t sequence,
+                    uint64_t now_ms);
 
 typedef struct ids_shard_stats {
     uint64_t records; /* includes those ended and not yet reclaimed */

@@ -1,6 +1,7 @@
 /* test_shard.c -- what the stories in tests/conformance cannot see from
  * outside: memory, the tap, reclaiming in small turns, drained waiters. */
 #include "server/core/shard.h"
+#include "server/core/wheel.h"
 #include "tests/unit/core/world.h"
 
 #include <criterion/criterion.h>
@@ -295,4 +296,61 @@ Test(shard, a_change_that_breaks_a_limit_is_not_sound) {
     bad = good;
     bad.has_result = true;
     cr_assert_not(ids_change_is_sound(&bad, MIB));
+}
+
+/* A replica's shard: claims in progress outlive every deadline, what is
+ * completed does not, and who takes over grants larger tokens. */
+Test(shard, a_follower_lets_no_claim_end_and_leads_with_full_leases) {
+    const uint64_t start_ms = IDS_CLOCK_START_MS;
+    idp_request request;
+    idp_answer answer;
+    idp_error error;
+    ids_change claim = {.ns = text(""),
+                        .state = IDP_STATE_IN_PROGRESS,
+                        .token = {9, 77},
+                        .attempt = 1,
+                        .lease_ms = 500,
+                        .lease_left_ms = 200,
+                        .ttl_ms = 7000,
+                        .ttl_left_ms = 6700};
+    ids_change done = claim;
+    uint64_t promoted_ms = start_ms + 100000;
+    open_shard(4 * MIB);
+    ids_shard_tick(shard, start_ms, 8);
+    ids_shard_follow(shard);
+    done.state = IDP_STATE_COMPLETED;
+    done.lease_ms = 0;
+    done.lease_left_ms = 0;
+    claim.key = world_key(1);
+    cr_assert(ids_shard_put(shard, hash_of(NULL, claim.ns, claim.key), &claim,
+                            start_ms));
+    done.key = world_key(2);
+    cr_assert(ids_shard_put(shard, hash_of(NULL, done.ns, done.key), &done,
+                            start_ms));
+    ids_shard_tick(shard, promoted_ms, 100);
+    cr_assert_eq(stats().records, 1);
+    ids_shard_lead(shard, 10, 0, promoted_ms);
+    request = acquire_of(1);
+    call(promoted_ms + 499, &request, &answer, &error);
+    cr_assert_eq(answer.outcome, IDP_OUTCOME_IN_PROGRESS);
+    cr_assert_eq(answer.lease_left_ms, 1);
+    call(promoted_ms + 500, &request, &answer, &error);
+    cr_assert_eq(answer.outcome, IDP_OUTCOME_ACQUIRED);
+    cr_assert_eq(answer.attempt, 2);
+    cr_assert_eq(answer.token.epoch, 10);
+    close_shard();
+}
+
+Test(shard, a_claim_that_nobody_ended_is_told_when_it_goes) {
+    idp_request request;
+    idp_answer answer;
+    idp_error error;
+    open_shard(4 * MIB);
+    request = acquire_of(1);
+    call(0, &request, &answer, &error);
+    ids_shard_tick(shard, 7000 + IDS_WHEEL_TICK_MS, 8);
+    cr_assert_eq(stats().records, 0);
+    cr_assert_eq(seen.number, 2);
+    cr_assert_eq(seen.state, IDP_STATE_ABSENT);
+    close_shard();
 }
