@@ -280,7 +280,8 @@ static int finish(idb_options *o) {
     if (o->work.lease_ms == 0)
         o->work.lease_ms = o->verify ? LEASE_VERIFY_MS : LEASE_MS;
     if (o->rounds == 0)
-        o->rounds = o->scenario && strcmp(o->scenario, "client") ? 1 : ROUNDS;
+        o->rounds =
+            o->scenario && strcmp(o->scenario, "client") != 0 ? 1 : ROUNDS;
     if (o->threads > o->connections)
         return usage("--threads", "is more than --connections");
     for (uint32_t i = 0; i < o->spec_count; i++) {
