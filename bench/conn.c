@@ -68,6 +68,8 @@ void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
 
 static bool keep(uint8_t **kept, uint32_t *len, uint32_t *cap,
                  const uint8_t *bytes, size_t more) {
+    if (more == 0)
+        return true;
     if (more > UINT32_MAX / 4 - *len)
         return false;
     if (*len + more > *cap) {

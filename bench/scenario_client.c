@@ -1,10 +1,10 @@
 /* scenario_client.c -- what libidemclient's blocking calls add to a bare
  * socket, and what many threads get out of one client.
  *
- *   echo, 1 thread      send, then recv, of messages as long as ours, to the
- *                       echo server: what blocking costs anyone
- *   client, 1 thread    acquire and complete of fresh keys
- *   client, 64 threads  the same, all sharing one idem_client */
+ *   echo 1 thread      send, then recv, of messages as long as ours, to the
+ *                      echo server: what blocking costs anyone
+ *   client 1 thread    acquire and complete of fresh keys
+ *   client 64 threads  the same, all sharing one idem_client */
 #include "bench/scenario.h"
 #include "client/include/idemclient.h"
 
@@ -223,9 +223,9 @@ static const char *perform(void *ctx, idb_plan *plan) {
 
 int idb_scenario_client(const idb_options *options, idb_report *report) {
     idb_spec echo = {.label = "echo", .target = &idb_target_echo, .threads = 1};
-    story stories[] = {{report, "echo, 1 thread", 1, true},
-                       {report, "client, 1 thread", 1, false},
-                       {report, "client, 64 threads", SHARERS, false}};
+    story stories[] = {{report, "echo 1 thread", 1, true},
+                       {report, "client 1 thread", 1, false},
+                       {report, "client 64 threads", SHARERS, false}};
     report->columns = columns;
     report->column_count = COLUMNS;
     report->ratio_column = P50;

@@ -73,7 +73,7 @@ static const char *step(const growing *g, idb_plan *plan, uint64_t *have,
     plan->first_number = IDB_SPACE_NEW | (uint64_t)(i + 1) << 46;
     failed = idb_engine_run(plan, &sample);
     if (!failed)
-        failed = row_add(g, g->records[i], ", growing", &sample);
+        failed = row_add(g, g->records[i], " growing", &sample);
     *have += sample.keys_new;
     idb_sample_fini(&sample);
     return failed;
@@ -99,8 +99,7 @@ static const char *grow(void *ctx, idb_plan *plan) {
     plan->mix.weight[IDB_REPLAY] = 1;
     failed = idb_engine_run(plan, &sample);
     if (!failed)
-        failed =
-            row_add(g, g->records[g->count - 1], ", replays only", &sample);
+        failed = row_add(g, g->records[g->count - 1], " replays only", &sample);
     idb_sample_fini(&sample);
     return failed;
 }
