@@ -285,8 +285,9 @@ void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
 
 idp_slice ids_conn_sendable(const ids_conn *conn) {
     size_t unsent = ids_conn_unsent(conn);
-    if (conn->held && unsent < HELD_BYTES_MAX && !conn->closing)
-        unsent = 0;
+    bool held = conn->held && unsent < HELD_BYTES_MAX && !conn->closing;
+    if (!unsent || held)
+        return (idp_slice){0};
     return (idp_slice){conn->out.ptr + conn->out_at, unsent};
 }
 

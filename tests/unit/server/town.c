@@ -13,7 +13,9 @@
 
 static void adopt(void *ctx, ids_conn *conn) {
     ids_desk *desk = *(ids_desk **)ctx;
-    ((caller *)conn->link)->loop = desk->index;
+    caller *c = conn->link;
+    c->loop = desk->index;
+    c->travels = false;
 }
 
 static void refuse(void *ctx, ids_conn *conn) {
@@ -94,6 +96,7 @@ static void settle(ids_desk *desk, ids_conn *conn) {
         c->conn = NULL;
     } else if (conn->moving && !ids_conn_unsent(conn)) {
         part(c);
+        c->travels = true;
         bool given = ids_desk_give(desk, conn, conn->move_to);
         assert(given);
         (void)given;
@@ -148,6 +151,10 @@ void caller_open(caller *c, town *t, uint32_t loop) {
 }
 
 void caller_close(caller *c) {
+    if (c->travels) { /* nobody can close it before it has arrived */
+        c->town->keep_mail = false;
+        town_run(c->town);
+    }
     if (c->conn) {
         part(c);
         ids_conn_free(c->conn);

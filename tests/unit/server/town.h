@@ -28,6 +28,7 @@ typedef struct caller {
     town *town;
     ids_conn *conn; /* NULL: the server closed it */
     uint32_t loop;  /* that it is on */
+    bool travels;   /* on its way to a loop, on none now */
     size_t takes;   /* bytes of output that its socket takes per send */
     uint32_t sends; /* that carried something */
     idt_buf got;

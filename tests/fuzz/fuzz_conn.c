@@ -1,0 +1,110 @@
+/* fuzz_conn.c -- any bytes, in any pieces, on three connections of two loops.
+ *
+ * The input is a script: a byte says which connection and what to do, the
+ * next how much of it. Whatever happens: no assert, nothing read or written
+ * out of bounds, every buffer accounted for, all memory given back. */
+#include "server/log.h"
+#include "tests/unit/server/town.h"
+
+#include <assert.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+#define CALLERS         3
+#define BYTES_HEARD_MAX (1u << 20)
+
+enum { SEND = 0, SEND_TOO, WAIT, REOPEN, TAKE, HOLD, END, FINISH, DRAIN };
+
+static town t;
+static caller callers[CALLERS];
+
+static void begin(uint8_t how) {
+    town_plan(&t, 2);
+    t.house.result_bytes_max = 48;
+    t.house.buffer_bytes_max = how & 1 ? 2048 : 64u << 10;
+    t.house.unsent_bytes_max = how & 2 ? 700 : 32u << 10;
+    if (how & 4) {
+        t.house.secret.bytes[0] = 's';
+        t.house.secret.len = 1;
+    }
+    town_open(&t);
+    for (uint32_t i = 0; i < CALLERS; i++)
+        caller_open(&callers[i], &t, i % 2);
+}
+
+static void reopen(caller *c, uint8_t amount) {
+    caller_close(c);
+    caller_open(c, &t, amount % 2);
+}
+
+static void change(caller *c, int what, uint8_t amount) {
+    ids_desk *desk = t.desks[c->loop];
+    if (c->travels && what != HOLD)
+        return;
+    switch (what) {
+    case WAIT:
+        town_pass(&t, (uint64_t)amount * 10);
+        break;
+    case REOPEN:
+        reopen(c, amount);
+        break;
+    case TAKE:
+        c->takes = amount == 255 ? SIZE_MAX : amount;
+        break;
+    case HOLD:
+        t.keep_mail = amount & 1;
+        break;
+    case END:
+        if (c->conn)
+            ids_conn_end(desk, c->conn);
+        break;
+    case FINISH:
+        if (c->conn)
+            ids_conn_finish(desk, c->conn);
+        break;
+    case DRAIN:
+        if (amount == 77)
+            ids_desk_drain(desk);
+        break;
+    default:
+        break;
+    }
+    if (c->conn && !c->travels)
+        ids_desk_mark(t.desks[c->loop], c->conn);
+    town_run(&t);
+}
+
+static void finish(void) {
+    t.keep_mail = false;
+    for (int i = 0; i < CALLERS; i++)
+        caller_close(&callers[i]);
+    for (uint32_t i = 0; i < t.house.loops; i++)
+        assert(t.desks[i]->buffered_bytes == 0);
+    town_close(&t);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
+    if (len < 1)
+        return 0;
+    ids_log_set_level(IDS_LOG_ERROR);
+    begin(bytes[0]);
+    for (size_t at = 1; at + 2 <= len;) {
+        caller *c = &callers[bytes[at] % CALLERS];
+        int what = bytes[at] / CALLERS % 10;
+        uint8_t amount = bytes[at + 1];
+        at += 2;
+        if (what > SEND_TOO) {
+            change(c, what, amount);
+            continue;
+        }
+        size_t part = amount < len - at ? amount : len - at;
+        bool reads =
+            c->conn && !c->travels && !c->conn->stalled && !c->conn->ended;
+        if (reads && c->got.len < BYTES_HEARD_MAX)
+            caller_send(c, bytes + at, part);
+        at += part;
+    }
+    finish();
+    return 0;
+}

@@ -1,0 +1,4 @@
+# Connections, dispatch and the hops between loops, without a socket.
+idem_fuzz(fuzz_conn
+  SOURCES fuzz_conn.c ${CMAKE_SOURCE_DIR}/tests/unit/server/town.c
+  LINK ids_server idt)
