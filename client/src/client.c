@@ -3,7 +3,6 @@
  * repeated acquire has its first nonce, all else a token. */
 #include "client/src/client.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -27,7 +26,7 @@ int32_t idem_client_open(const char *uri, idem_client **client,
                       !idem__random(made->nonce_base, NONCE_BYTES)))
         code = idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
     if (code != 0) {
-        sodium_memzero(made->uri.secret, sizeof made->uri.secret);
+        explicit_bzero(made->uri.secret, sizeof made->uri.secret);
         idem__free(made);
         return code;
     }
@@ -50,7 +49,7 @@ void idem_client_close(idem_client *client) {
     }
     idem__target_fini(&client->target);
     pthread_mutex_destroy(&client->lock);
-    sodium_memzero(client->uri.secret, sizeof client->uri.secret);
+    explicit_bzero(client->uri.secret, sizeof client->uri.secret);
     idem__free(client);
 }
 

@@ -19,6 +19,7 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
                       !idem__random(made->nonce, sizeof made->nonce)))
         code = idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
     if (code != 0) {
+        explicit_bzero(made->uri.secret, sizeof made->uri.secret);
         idem__free(made);
         return code;
     }
@@ -59,7 +60,7 @@ void idem_conn_close(idem_conn *conn) {
     idem__wire_fini(&conn->wire);
     idem__calls_fini(&conn->waiting);
     idem__target_fini(&conn->target);
-    memset(conn->uri.secret, 0, sizeof conn->uri.secret);
+    explicit_bzero(conn->uri.secret, sizeof conn->uri.secret);
     idem__free(conn);
 }
 

@@ -109,7 +109,7 @@ static void dialed(idem__lane *lane, int fd, const idem_error *err) {
         lane->fd = fd;
         lane->state = IDEM__LANE_UP;
         lane->why.code = 0;
-        idem__target_learn(lane->target, &lane->hello);
+        idem__target_learn(lane->target, lane->serial, &lane->hello);
     } else {
         idem__wire_reset(&lane->wire);
         lane->state = IDEM__LANE_DOWN;

@@ -61,10 +61,13 @@ void idem__target_redirect(idem__target *target, uint64_t serial,
     pthread_mutex_unlock(&target->lock);
 }
 
-void idem__target_learn(idem__target *target, const idp_hello *hello) {
+void idem__target_learn(idem__target *target, uint64_t serial,
+                        const idp_hello *hello) {
     pthread_mutex_lock(&target->lock);
-    target->shards = target->uri->shard_aware ? hello->shards : 1;
-    memcpy(target->hash_key, hello->hash_key, sizeof target->hash_key);
+    if (atomic_load(&target->serial) == serial) {
+        target->shards = target->uri->shard_aware ? hello->shards : 1;
+        memcpy(target->hash_key, hello->hash_key, sizeof target->hash_key);
+    }
     pthread_mutex_unlock(&target->lock);
 }
 

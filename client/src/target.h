@@ -36,8 +36,9 @@ void idem__target_failed(idem__target *target, uint64_t serial);
 void idem__target_redirect(idem__target *target, uint64_t serial,
                            const char *text, size_t len);
 
-/* What hello told. */
-void idem__target_learn(idem__target *target, const idp_hello *hello);
+/* What hello told; nothing happens when the client has moved on since. */
+void idem__target_learn(idem__target *target, uint64_t serial,
+                        const idp_hello *hello);
 /* It no longer is what it told: every lane greets it anew. */
 void idem__target_unlearn(idem__target *target, uint64_t serial);
 
