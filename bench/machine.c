@@ -62,4 +62,7 @@ void idb_machine_version(const idb_options *options, const idb_target *target,
     if (said)
         pclose(said);
     trim(to);
+    char *more = strstr(to, " sha="); /* Redis goes on at length */
+    if (more)
+        *more = '\0';
 }

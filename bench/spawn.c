@@ -108,7 +108,8 @@ static void command_make(command *c, const idb_options *options,
     } else if (!strcmp(name, "memcached")) {
         add_all(c, (const char *const[]){"memcached", "-p", number, "-l",
                                          "127.0.0.1", "-U", "0", "-t", threads,
-                                         "-m", "16384", "-c", clients, NULL});
+                                         "-m", "16384", "-R", "200", "-c",
+                                         clients, NULL});
         if (geteuid() == 0)
             add_all(c, (const char *const[]){"-u", "root", NULL});
     } else {

@@ -334,6 +334,12 @@ int idb_verify(const idb_options *options) {
         fprintf(stderr, "idembench: --verify takes one idem target\n");
         return IDB_EXIT_USAGE;
     }
+    /* It sends before it reads: what is under way must fit a socket. */
+    if ((uint64_t)options->work.result_bytes * options->pipeline > 64 * 1024) {
+        fprintf(stderr, "idembench: --verify wants --result-bytes times "
+                        "--pipeline to stay below 64 KiB\n");
+        return IDB_EXIT_USAGE;
+    }
     if (options->work.result_bytes < 8) {
         fprintf(stderr, "idembench: --verify wants --result-bytes of 8 or "
                         "more, to tell results apart\n");

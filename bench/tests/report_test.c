@@ -77,7 +77,7 @@ Test(report, csv_has_a_line_per_target_and_three_cells_per_figure) {
 }
 
 static void save(const idb_report *report, char *path) {
-    strcpy(path, "/tmp/idembench-XXXXXX");
+    memcpy(path, "/tmp/idembench-XXXXXX", sizeof "/tmp/idembench-XXXXXX");
     int fd = mkstemp(path);
     cr_assert_geq(fd, 0);
     FILE *to = fdopen(fd, "w");

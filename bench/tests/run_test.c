@@ -80,7 +80,8 @@ static void the_files_are_whole(void) {
     holds(doc != NULL, "the JSON can be read", path);
     const idb_json *results = idb_json_get(idb_json_root(doc), "results");
     holds(results && results->count == 2, "two results", path);
-    const idb_json *figures = idb_json_get(results->first, "figures");
+    const idb_json *figures =
+        idb_json_get(results ? results->first : NULL, "figures");
     const idb_json *ops = idb_json_get(figures, "ops_per_s");
     holds(idb_json_get_number(ops, "median") > 0, "operations", path);
     idb_json_free(doc);
