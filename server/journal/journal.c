@@ -1,0 +1,282 @@
+/* journal.c -- see journal.h. Two buffers: one fills while the other is
+ * written. */
+#include "server/journal/journal.h"
+
+#include "server/journal/mutant.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A frame is closed when it has grown to this. */
+#define FRAME_BODY_BYTES  262144u
+#define BUFFER_BYTES_MIN  65536u
+/* A buffer that grew larger than this is not kept for the next time. */
+#define BUFFER_BYTES_KEPT (4u << 20)
+
+const char *const ids_fsync_names[IDS_FSYNC_COUNT] = {
+#define X(name, text) text,
+    IDS_FSYNCS(X)
+#undef X
+};
+
+typedef struct buffer {
+    uint8_t *bytes;
+    size_t len;
+    size_t cap;
+} buffer;
+
+struct ids_journal {
+    ids_journal_config config;
+    buffer filling, writing;
+    size_t frame_at; /* of the frame that is open in filling */
+    ids_frame frame; /* count 0: none is open */
+    ids_batch batch; /* what is under way */
+    bool under_way;
+    bool failed;
+    bool cut, cutting; /* asked for; in the batch under way */
+    bool sync;         /* asked for */
+    uint64_t taken;    /* the last change's number */
+    uint64_t handed;   /* of those, how many went to the writer */
+    uint64_t durable;
+    uint64_t passed;      /* the watermark of everysec */
+    ids_log_end cut_at;   /* segment 0: not there yet */
+    uint64_t sync_ms;     /* the last sync was handed over */
+    uint64_t frame_ms;    /* the last frame was */
+    uint64_t unsynced_ms; /* since when something waits for a sync;
+                           * UINT64_MAX: nothing does */
+    uint64_t waiting_ms;  /* since when something fills up; likewise */
+    uint64_t free_bytes;
+};
+
+static_assert(FRAME_BODY_BYTES % IDS_FRAME_ALIGN == 0, "a body's measure");
+
+uint32_t ids_journal_segment_bytes_min(size_t result_bytes_max) {
+    size_t bytes =
+        ids_frame_bytes(FRAME_BODY_BYTES + IDS_CHANGE_BARE_BYTES_MAX +
+                        result_bytes_max) +
+        IDS_SEGMENT_EXTRA;
+    assert(bytes <= IDS_SEGMENT_BYTES_MAX);
+    return bytes > IDS_SEGMENT_BYTES_MIN ? (uint32_t)bytes
+                                         : IDS_SEGMENT_BYTES_MIN;
+}
+
+ids_journal *ids_journal_new(const ids_journal_config *config) {
+    ids_journal *j = calloc(1, sizeof *j);
+    if (j == NULL)
+        return NULL;
+    j->config = *config;
+    j->sync_ms = j->frame_ms = config->now_ms;
+    j->unsynced_ms = j->waiting_ms = UINT64_MAX;
+    j->free_bytes = config->free_bytes;
+    return j;
+}
+
+void ids_journal_free(ids_journal *j) {
+    if (j == NULL)
+        return;
+    free(j->filling.bytes);
+    free(j->writing.bytes);
+    free(j);
+}
+
+static bool make_room(buffer *b, size_t bytes) {
+    size_t cap = b->cap < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : b->cap;
+    uint8_t *grown;
+    if (b->cap - b->len >= bytes)
+        return true;
+    while (cap - b->len < bytes)
+        cap *= 2;
+    grown = realloc(b->bytes, cap);
+    if (grown == NULL)
+        return false;
+    b->bytes = grown;
+    b->cap = cap;
+    return true;
+}
+
+static void open_frame(ids_journal *j) {
+    j->frame_at = j->filling.len;
+    j->frame = (ids_frame){.kind = IDS_FRAME_CHANGES};
+    j->filling.len += IDS_FRAME_HEAD_BYTES;
+}
+
+static void close_frame(ids_journal *j) {
+    buffer *b = &j->filling;
+    ids_frame_blank(b->bytes + j->frame_at, &j->frame);
+    ids_frame_fill(b->bytes + b->len, j->frame.body_bytes);
+    b->len = j->frame_at + ids_frame_bytes(j->frame.body_bytes);
+    j->frame = (ids_frame){0};
+}
+
+void ids_journal_take(void *ctx, const ids_change *change) {
+    ids_journal *j = ctx;
+    buffer *b = &j->filling;
+    size_t bytes = ids_change_write_bound(change);
+    assert(change->number == j->taken + 1);
+    j->taken = change->number;
+    if (j->frame.count > 0 && j->frame.body_bytes >= FRAME_BODY_BYTES)
+        close_frame(j);
+    if (j->failed || !make_room(b, IDS_FRAME_MIN_BYTES + bytes)) {
+        j->failed = true; /* the answer to this may not leave any more */
+        return;
+    }
+    if (j->frame.count == 0)
+        open_frame(j);
+    bytes = ids_change_write(b->bytes + b->len, change);
+    b->len += bytes;
+    j->frame.body_bytes += (uint32_t)bytes;
+    j->frame.count++;
+}
+
+/* A frame without a change: what time it is, and up to where the log is on
+ * the medium. */
+static void add_mark(ids_journal *j) {
+    if (!make_room(&j->filling, IDS_FRAME_MIN_BYTES)) {
+        j->failed = true;
+        return;
+    }
+    open_frame(j);
+    close_frame(j);
+}
+
+/* The time was not known as the frames were put together: it is now, and
+ * that is not before any of their changes. */
+static void stamp(buffer *b, uint64_t now_ms) {
+    for (size_t at = 0; at < b->len;) {
+        ids_frame frame = ids_frame_of_blank(b->bytes + at);
+        frame.now_ms = now_ms;
+        ids_frame_blank(b->bytes + at, &frame);
+        at += ids_frame_bytes(frame.body_bytes);
+    }
+}
+
+static bool sync_is_due(const ids_journal *j, uint64_t now_ms) {
+    if (j->sync)
+        return true;
+    if (j->taken == j->durable)
+        return false;
+    return j->config.fsync == IDS_FSYNC_ALWAYS ||
+           (j->config.fsync == IDS_FSYNC_EVERYSEC &&
+            now_ms >= j->sync_ms + IDS_EVERYSEC_MS);
+}
+
+static void swap_buffers(ids_journal *j) {
+    buffer written = j->writing;
+    j->writing = j->filling;
+    if (written.cap > BUFFER_BYTES_KEPT) {
+        free(written.bytes);
+        written = (buffer){0};
+    }
+    written.len = 0;
+    j->filling = written;
+}
+
+const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
+    bool sync = sync_is_due(j, now_ms);
+    if (j->taken > j->handed && j->waiting_ms == UINT64_MAX)
+        j->waiting_ms = now_ms;
+    if (j->under_way || j->failed)
+        return NULL;
+    if (j->frame.count > 0)
+        close_frame(j);
+    if (j->filling.len == 0 && now_ms >= j->frame_ms + j->config.mark_ms)
+        add_mark(j);
+    if (j->failed || (j->filling.len == 0 && !sync && !j->cut))
+        return NULL;
+    stamp(&j->filling, now_ms);
+    if (j->filling.len > 0)
+        j->frame_ms = now_ms;
+    if (sync)
+        j->sync_ms = now_ms;
+    if (j->unsynced_ms == UINT64_MAX)
+        j->unsynced_ms = j->waiting_ms;
+    j->waiting_ms = UINT64_MAX;
+    swap_buffers(j);
+    j->batch = (ids_batch){.bytes = j->writing.bytes,
+                           .len = j->writing.len,
+                           .last = j->taken,
+                           .now_ms = now_ms,
+                           .cut = j->cut,
+                           .sync = sync};
+    j->handed = j->taken;
+    j->cutting = j->cut;
+    j->cut = j->sync = false;
+    j->under_way = true;
+    return &j->batch;
+}
+
+void ids_journal_done(ids_journal *j, const ids_batch_done *done) {
+    assert(j->under_way);
+    j->under_way = false;
+    j->free_bytes = done->free_bytes;
+    if (done->failed) {
+        j->failed = true;
+        return;
+    }
+    assert(done->durable >= j->durable && done->durable <= j->handed);
+    j->durable = done->durable;
+    if (j->durable == j->handed)
+        j->unsynced_ms = j->waiting_ms;
+    if (j->cutting)
+        j->cut_at = done->cut;
+    j->cutting = false;
+}
+
+uint64_t ids_journal_next_ms(const ids_journal *j) {
+    uint64_t next_ms = j->frame_ms + j->config.mark_ms;
+    if (j->under_way || j->failed)
+        return UINT64_MAX;
+    if (j->config.fsync == IDS_FSYNC_EVERYSEC && j->taken > j->durable &&
+        j->sync_ms + IDS_EVERYSEC_MS < next_ms)
+        next_ms = j->sync_ms + IDS_EVERYSEC_MS;
+    return next_ms;
+}
+
+uint64_t ids_journal_watermark(ids_journal *j, uint64_t now_ms) {
+    uint64_t since_ms =
+        j->unsynced_ms < j->waiting_ms ? j->unsynced_ms : j->waiting_ms;
+    bool waited =
+        since_ms != UINT64_MAX && now_ms >= since_ms + IDS_EVERYSEC_MS_MAX;
+    if (j->config.fsync == IDS_FSYNC_ALWAYS || j->failed)
+        return j->durable > j->passed ? j->durable : j->passed;
+    if (j->config.fsync == IDS_FSYNC_NO || !waited)
+        j->passed = j->taken;
+    else if (j->durable > j->passed)
+        j->passed = j->durable;
+    return j->passed;
+}
+
+bool ids_journal_is_full(const ids_journal *j) {
+    return j->filling.len >= j->config.backlog_bytes_max;
+}
+
+bool ids_journal_refuses_claims(const ids_journal *j) {
+    return !IDS_MUTANT(IGNORES_FULL_DISK) &&
+           j->free_bytes < IDS_DISK_RESERVE_BYTES;
+}
+
+bool ids_journal_has_failed(const ids_journal *j) {
+    return j->failed;
+}
+
+void ids_journal_cut(ids_journal *j) {
+    j->cut = true;
+    j->cut_at = (ids_log_end){0};
+}
+
+const ids_log_end *ids_journal_cut_at(const ids_journal *j) {
+    return j->cut_at.segment > 0 ? &j->cut_at : NULL;
+}
+
+void ids_journal_sync(ids_journal *j) {
+    j->sync = true;
+}
+
+uint64_t ids_journal_taken(const ids_journal *j) {
+    return j->taken;
+}
+
+uint64_t ids_journal_durable(const ids_journal *j) {
+    return j->durable;
+}

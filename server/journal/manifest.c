@@ -1,0 +1,286 @@
+/* manifest.c -- see manifest.h. */
+#include "server/journal/manifest.h"
+
+#include "server/journal/crc32c.h"
+#include "server/journal/mutant.h"
+#include "server/journal/names.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_BYTES_MAX 160
+
+void ids_manifest_fini(ids_manifest *m) {
+    free(m->snapshot);
+    ids_manifest_drop_runs(m, m->runs);
+    *m = (ids_manifest){0};
+}
+
+void ids_manifest_drop_runs(ids_manifest *m, uint32_t count) {
+    assert(count <= m->runs);
+    for (uint32_t i = 0; i < count; i++)
+        free(m->run[i].logs);
+    m->runs -= count;
+    memmove(m->run, m->run + count, m->runs * sizeof m->run[0]);
+}
+
+bool ids_manifest_add_run(ids_manifest *m, const ids_manifest_run *run) {
+    ids_manifest_run *added = &m->run[m->runs];
+    assert(m->runs < IDS_RUNS_MAX);
+    *added = *run;
+    added->logs = calloc(run->loops, sizeof *added->logs);
+    if (added->logs == NULL)
+        return false;
+    for (uint32_t i = 0; i < run->loops; i++)
+        added->logs[i].first =
+            (ids_log_end){.segment = 1, .at = IDS_FILE_HEAD_BYTES};
+    m->runs++;
+    return true;
+}
+
+/* Text --------------------------------------------------------------------- */
+
+static size_t put_end(char *to, size_t cap, const ids_log_end *end) {
+    return (size_t)snprintf(to, cap,
+                            " %" PRIu64 " %" PRIu32 " %08" PRIx32 " %" PRIu64,
+                            end->segment, end->at, end->chain, end->number);
+}
+
+static size_t put_run(char *to, size_t cap, const ids_manifest_run *run) {
+    size_t len = (size_t)snprintf(
+        to, cap, "run %" PRIu64 " %" PRIu64 " %s %" PRIu32 " %s\n", run->epoch,
+        run->start_ms, ids_fsync_names[run->fsync], run->loops,
+        run->closed ? "closed" : "open");
+    for (uint32_t i = 0; i < run->loops; i++) {
+        const ids_manifest_log *log = &run->logs[i];
+        len += (size_t)snprintf(to + len, cap - len, "log");
+        len += put_end(to + len, cap - len, &log->first);
+        if (run->closed)
+            len += put_end(to + len, cap - len, &log->end);
+        len += (size_t)snprintf(to + len, cap - len, "\n");
+    }
+    return len;
+}
+
+char *ids_manifest_text(const ids_manifest *m, size_t *len) {
+    size_t lines = 9 + m->snapshot_loops, at;
+    for (uint32_t i = 0; i < m->runs; i++)
+        lines += 1 + (size_t)m->run[i].loops;
+    size_t cap = lines * LINE_BYTES_MAX;
+    char *text = malloc(cap);
+    if (text == NULL)
+        return NULL;
+    at = (size_t)snprintf(
+        text, cap,
+        "idemstore-data %d\nnode %" PRIu64 "\nincarnation %" PRIu64
+        "\nepoch %" PRIu64 "\nclock %" PRIu64 "\nclean %s\nsnapshot %" PRIu64
+        " %" PRIu32 "\n",
+        IDS_FORMAT_VERSION, m->node, m->incarnation, m->epoch, m->clock_ms,
+        m->clean ? "yes" : "no", m->generation, m->snapshot_loops);
+    for (uint32_t i = 0; i < m->snapshot_loops; i++)
+        at += (size_t)snprintf(
+            text + at, cap - at, "file %" PRIu64 " %" PRIu64 " %08" PRIx32 "\n",
+            m->snapshot[i].bytes, m->snapshot[i].records, m->snapshot[i].crc);
+    for (uint32_t i = 0; i < m->runs; i++)
+        at += put_run(text + at, cap - at, &m->run[i]);
+    at += (size_t)snprintf(text + at, cap - at, "crc %08" PRIx32 "\n",
+                           ids_crc32c(0, text, at));
+    assert(at < cap);
+    *len = at;
+    return text;
+}
+
+/* A strict reader: what it doesn't expect makes it bad, and it stays so. */
+typedef struct reader {
+    const char *at;
+    const char *end;
+    bool bad;
+    bool no_memory;
+} reader;
+
+static bool try_word(reader *r, const char *word) {
+    size_t len = strlen(word);
+    if (r->bad || (size_t)(r->end - r->at) < len ||
+        memcmp(r->at, word, len) != 0)
+        return false;
+    r->at += len;
+    return true;
+}
+
+static void want(reader *r, const char *word) {
+    if (!try_word(r, word))
+        r->bad = true;
+}
+
+static uint64_t number(reader *r, uint64_t max) {
+    uint64_t value = 0;
+    const char *from = r->at;
+    while (!r->bad && r->at < r->end && *r->at >= '0' && *r->at <= '9') {
+        uint64_t digit = (uint64_t)(*r->at++ - '0');
+        if (value > (max - digit) / 10)
+            r->bad = true;
+        value = value * 10 + digit;
+    }
+    r->bad = r->bad || r->at == from;
+    return r->bad ? 0 : value;
+}
+
+static uint32_t checksum(reader *r) {
+    uint32_t value = 0;
+    for (int i = 0; i < 8; i++) {
+        char c = r->at < r->end ? *r->at++ : 0;
+        if (c >= '0' && c <= '9')
+            value = value << 4 | (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            value = value << 4 | (uint32_t)(c - 'a' + 10);
+        else
+            r->bad = true;
+    }
+    return value;
+}
+
+static uint64_t field(reader *r, const char *before, uint64_t max) {
+    want(r, before);
+    return number(r, max);
+}
+
+static void read_snapshot(reader *r, ids_manifest *m) {
+    uint32_t loops;
+    m->generation = field(r, "snapshot ", UINT64_MAX);
+    loops = (uint32_t)field(r, " ", IDP_SHARDS_MAX);
+    want(r, "\n");
+    if (r->bad || loops == 0)
+        return;
+    m->snapshot = calloc(loops, sizeof *m->snapshot);
+    if (m->snapshot == NULL) {
+        r->bad = r->no_memory = true;
+        return;
+    }
+    m->snapshot_loops = loops;
+    for (uint32_t i = 0; i < loops && !r->bad; i++) {
+        m->snapshot[i].bytes = field(r, "file ", UINT64_MAX);
+        m->snapshot[i].records = field(r, " ", UINT64_MAX);
+        want(r, " ");
+        m->snapshot[i].crc = checksum(r);
+        want(r, "\n");
+    }
+}
+
+static ids_log_end read_end(reader *r) {
+    ids_log_end end = {.segment = field(r, " ", UINT32_MAX)};
+    end.at = (uint32_t)field(r, " ", IDS_SEGMENT_BYTES_MAX);
+    want(r, " ");
+    end.chain = checksum(r);
+    end.number = field(r, " ", UINT64_MAX);
+    r->bad = r->bad || end.segment == 0 || end.at < IDS_FILE_HEAD_BYTES;
+    return end;
+}
+
+static void read_log(reader *r, bool closed, ids_manifest_log *log) {
+    want(r, "log");
+    log->first = read_end(r);
+    r->bad = r->bad || log->first.at != IDS_FILE_HEAD_BYTES;
+    if (closed) {
+        log->end = read_end(r);
+        r->bad = r->bad || log->end.segment < log->first.segment;
+    }
+    want(r, "\n");
+}
+
+static ids_fsync fsync_policy(reader *r) {
+    for (int i = 0; i < IDS_FSYNC_COUNT; i++)
+        if (try_word(r, ids_fsync_names[i]))
+            return (ids_fsync)i;
+    r->bad = true;
+    return IDS_FSYNC_NO;
+}
+
+static void read_run(reader *r, ids_manifest *m) {
+    ids_manifest_run run = {.epoch = number(r, UINT64_MAX)};
+    run.start_ms = field(r, " ", IDS_LOG_MS_MAX);
+    want(r, " ");
+    run.fsync = fsync_policy(r);
+    run.loops = (uint32_t)field(r, " ", IDP_SHARDS_MAX);
+    run.closed = try_word(r, " closed\n");
+    if (!run.closed)
+        want(r, " open\n");
+    if (m->runs == IDS_RUNS_MAX || run.loops == 0 ||
+        (m->runs > 0 && (!m->run[m->runs - 1].closed ||
+                         m->run[m->runs - 1].epoch >= run.epoch)))
+        r->bad = true;
+    if (r->bad)
+        return;
+    if (!ids_manifest_add_run(m, &run)) {
+        r->bad = r->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < run.loops && !r->bad; i++)
+        read_log(r, run.closed, &m->run[m->runs - 1].logs[i]);
+}
+
+static void read_lines(reader *r, ids_manifest *m) {
+    m->node = field(r, "node ", UINT64_MAX);
+    m->incarnation = field(r, "\nincarnation ", UINT64_MAX);
+    m->epoch = field(r, "\nepoch ", UINT64_MAX);
+    m->clock_ms = field(r, "\nclock ", IDS_LOG_MS_MAX);
+    want(r, "\nclean ");
+    m->clean = try_word(r, "yes\n");
+    if (!m->clean)
+        want(r, "no\n");
+    read_snapshot(r, m);
+    while (try_word(r, "run "))
+        read_run(r, m);
+}
+
+static bool refuse(ids_fault *fault, ids_fault_kind kind, const char *what) {
+    return ids_fault_set(fault, kind, IDS_NAME_MANIFEST, what);
+}
+
+bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
+                        ids_fault *fault) {
+    reader r = {.at = text, .end = text + len};
+    *m = (ids_manifest){0};
+    if (!try_word(&r, "idemstore-data "))
+        return refuse(fault, IDS_FAULT_FOREIGN,
+                      "not a manifest of idemstore's");
+    uint64_t version = number(&r, UINT32_MAX);
+    if (version > IDS_FORMAT_VERSION)
+        return refuse(fault, IDS_FAULT_NEWER, "written by a newer version");
+    r.bad = r.bad || version != IDS_FORMAT_VERSION;
+    want(&r, "\n");
+    read_lines(&r, m);
+    const char *behind = r.at;
+    want(&r, "crc ");
+    uint32_t crc = checksum(&r);
+    want(&r, "\n");
+    if (r.bad || r.at != r.end ||
+        crc != ids_crc32c(0, text, (size_t)(behind - text))) {
+        ids_manifest_fini(m);
+        if (r.no_memory)
+            return refuse(fault, IDS_FAULT_MEMORY, "it doesn't fit");
+        return ids_fault_at(fault, IDS_NAME_MANIFEST, (uint64_t)(behind - text),
+                            "the manifest is damaged");
+    }
+    return true;
+}
+
+int ids_manifest_install(const ids_manifest *m, const ids_disk *disk) {
+    const char *temp = IDS_MUTANT(MANIFEST_IN_PLACE) ? IDS_NAME_MANIFEST
+                                                     : IDS_NAME_MANIFEST_NEW;
+    size_t len;
+    char *text = ids_manifest_text(m, &len);
+    if (text == NULL)
+        return -ENOMEM;
+    disk->remove(disk->ctx, temp);
+    int error = ids_disk_write_file(disk, temp, text, len);
+    free(text);
+    if (!error && !IDS_MUTANT(MANIFEST_IN_PLACE))
+        error = disk->rename(disk->ctx, temp, IDS_NAME_MANIFEST);
+    if (!error && !IDS_MUTANT(NO_FOLDER_SYNC))
+        error = disk->sync_folder(disk->ctx);
+    return error;
+}

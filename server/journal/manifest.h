@@ -1,0 +1,77 @@
+/* manifest.h -- what the folder holds, and which of its files count.
+ *
+ * Pure: the file as text, a line each, in this order; numbers in decimal,
+ * checksums in hexadecimal:
+ *
+ *     idemstore-data 1
+ *     node N
+ *     incarnation N
+ *     epoch N                        the highest that was ever begun
+ *     clock MS                       log time goes on from here at least
+ *     clean yes|no
+ *     snapshot GENERATION LOOPS      0 0: none
+ *     file BYTES RECORDS CRC         one per loop of the snapshot
+ *     run EPOCH START_MS FSYNC LOOPS open|closed
+ *     log SEGMENT AT CHAIN NUMBER    one per loop: where the log that is
+ *                                    needed begins; of a closed run, behind
+ *                                    it in the same line, where it ends
+ *     crc CRC                        of all lines before
+ *
+ * A run is one life of the daemon. Only the last may be open. */
+#ifndef IDS_MANIFEST_H
+#define IDS_MANIFEST_H
+
+#include "server/journal/fault.h"
+#include "server/journal/journal.h"
+#include "server/journal/snapshot.h"
+
+/* So many lives may go by without a snapshot; then one is needed first. */
+#define IDS_RUNS_MAX           32
+#define IDS_MANIFEST_BYTES_MAX (8u << 20)
+
+typedef struct ids_manifest_log {
+    ids_log_end first; /* where what is needed of it begins */
+    ids_log_end end;   /* of a closed run */
+} ids_manifest_log;
+
+typedef struct ids_manifest_run {
+    uint64_t epoch;
+    uint64_t start_ms;
+    ids_fsync fsync;
+    bool closed;
+    uint32_t loops;
+    ids_manifest_log *logs;
+} ids_manifest_run;
+
+typedef struct ids_manifest {
+    uint64_t node;
+    uint64_t incarnation;
+    uint64_t epoch;
+    uint64_t clock_ms;
+    bool clean; /* the last run ended with a snapshot of everything */
+    uint64_t generation;
+    uint32_t snapshot_loops;
+    ids_snapshot_sum *snapshot;
+    uint32_t runs;
+    ids_manifest_run run[IDS_RUNS_MAX];
+} ids_manifest;
+
+void ids_manifest_fini(ids_manifest *manifest);
+
+/* Adds an open run, its logs from segment 1 on. False: no memory; assert:
+ * fewer than IDS_RUNS_MAX. */
+bool ids_manifest_add_run(ids_manifest *manifest, const ids_manifest_run *run);
+void ids_manifest_drop_runs(ids_manifest *manifest, uint32_t count);
+
+/* The text, malloc'ed; NULL: no memory. */
+char *ids_manifest_text(const ids_manifest *manifest, size_t *len);
+
+/* Reads it; false: fault says why, and nothing has to be freed. */
+bool ids_manifest_parse(ids_manifest *manifest, const char *text, size_t len,
+                        ids_fault *fault);
+
+/* Makes it the folder's: temp, sync, rename, sync of the folder. 0 or a
+ * negative errno. */
+int ids_manifest_install(const ids_manifest *manifest, const ids_disk *disk);
+
+#endif

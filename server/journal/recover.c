@@ -1,0 +1,245 @@
+/* recover.c -- reading one log back, segment by segment; see vault.h.
+ *
+ * A log of a run that was closed ends exactly where the manifest says. One
+ * that is open ends where its writer was stopped, by whatever it was. */
+#include "server/journal/mutant.h"
+#include "server/journal/vault.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct reading {
+    const ids_vault *vault;
+    const ids_manifest_run *run;
+    const ids_manifest_log *log;
+    uint32_t loop;
+    const ids_loader *loader;
+    ids_unit *unit;
+    ids_fault *fault;
+    uint8_t *bytes; /* the segment in hand */
+    size_t len, cap;
+    ids_segment_reader reader;
+} reading;
+
+static bool corrupt(reading *r, uint64_t at, const char *what) {
+    return ids_fault_at(r->fault, r->unit->name, at, what);
+}
+
+static bool is_there(const reading *r, uint64_t segment) {
+    for (size_t i = 0; i < r->vault->logs_count; i++) {
+        const ids_name *name = &r->vault->logs[i];
+        if (name->epoch == r->run->epoch && name->loop == r->loop &&
+            name->number == segment)
+            return true;
+    }
+    return false;
+}
+
+static bool any_after(const reading *r, uint64_t segment) {
+    for (size_t i = 0; i < r->vault->logs_count; i++) {
+        const ids_name *name = &r->vault->logs[i];
+        if (name->epoch == r->run->epoch && name->loop == r->loop &&
+            name->number > segment)
+            return true;
+    }
+    return false;
+}
+
+static bool read_open_file(reading *r, int file, size_t bytes_max) {
+    const ids_disk *disk = r->vault->disk;
+    int64_t size = disk->size(disk->ctx, file);
+    if (size < 0)
+        return ids_fault_disk(r->fault, (int)size, r->unit->name, "can't read");
+    if (size > IDS_SEGMENT_BYTES_MAX)
+        return corrupt(r, IDS_SEGMENT_BYTES_MAX, "larger than a segment is");
+    size_t len = (size_t)size < bytes_max ? (size_t)size : bytes_max;
+    if (len > r->cap) {
+        uint8_t *grown = realloc(r->bytes, len);
+        if (grown == NULL)
+            return ids_fault_set(r->fault, IDS_FAULT_MEMORY, r->unit->name,
+                                 "a segment doesn't fit into memory");
+        r->bytes = grown;
+        r->cap = len;
+    }
+    int64_t got = ids_disk_read_all(disk, file, 0, r->bytes, len);
+    if (got < 0)
+        return ids_fault_disk(r->fault, (int)got, r->unit->name, "can't read");
+    r->len = (size_t)got;
+    return true;
+}
+
+static bool read_file(reading *r, uint64_t segment, size_t bytes_max) {
+    const ids_disk *disk = r->vault->disk;
+    ids_name_log(r->unit->name, r->run->epoch, r->loop, segment);
+    int file = disk->open(disk->ctx, r->unit->name, IDS_DISK_READ);
+    if (file == -ENOENT)
+        return ids_fault_set(r->fault, IDS_FAULT_MISSING, r->unit->name,
+                             "a segment of the log is not there");
+    if (file < 0)
+        return ids_fault_disk(r->fault, file, r->unit->name, "can't open");
+    bool good = read_open_file(r, file, bytes_max);
+    disk->close(disk->ctx, file);
+    return good;
+}
+
+static bool is_ours(const reading *r, const ids_file_head *head,
+                    uint64_t segment) {
+    return head->node == r->vault->manifest.node &&
+           head->epoch == r->run->epoch && head->loop == r->loop &&
+           head->number == segment && head->start_ms == r->run->start_ms;
+}
+
+static bool check_head(reading *r, uint64_t segment, ids_file_head *head) {
+    switch (ids_file_head_check(r->bytes, r->len, IDS_LOG_MAGIC, head)) {
+    case IDS_FILE_OK:
+        break;
+    case IDS_FILE_FOREIGN:
+        return ids_fault_set(r->fault, IDS_FAULT_FOREIGN, r->unit->name,
+                             "not a log of idemstore's");
+    case IDS_FILE_NEWER:
+        return ids_fault_set(r->fault, IDS_FAULT_NEWER, r->unit->name,
+                             "written by a newer version");
+    case IDS_FILE_BAD:
+        return corrupt(r, 0, "the header is damaged");
+    }
+    if (head->node != r->vault->manifest.node)
+        return ids_fault_set(r->fault, IDS_FAULT_FOREIGN, r->unit->name,
+                             "another node's log");
+    if (!is_ours(r, head, segment))
+        return corrupt(r, 0, "another segment under this name");
+    return head->bytes == r->len ||
+           corrupt(r, r->len, "the file is not as long as it was made");
+}
+
+static bool open_segment(reading *r, uint64_t segment,
+                         const ids_log_end *before) {
+    ids_file_head head;
+    if (!read_file(r, segment, SIZE_MAX) || !check_head(r, segment, &head))
+        return false;
+    ids_segment_begin(&r->reader, r->bytes, r->len, &head, before);
+    r->unit->files++;
+    r->unit->unsure[1] = (ids_log_span){.segment = segment,
+                                        .from = IDS_FILE_HEAD_BYTES,
+                                        .to = IDS_FILE_HEAD_BYTES};
+    return true;
+}
+
+/* The log seems to end in an open run's segment. A next segment may have been
+ * made ready, but not have been begun: then this one would be sealed. */
+static bool ends_here(reading *r) {
+    uint64_t segment = r->reader.end.segment;
+    char name[IDS_DISK_NAME_BYTES];
+    ids_file_head head;
+    ids_frame frame;
+    if (IDS_MUTANT(FORGETS_MISSING))
+        return true;
+    if (any_after(r, segment + 1))
+        return corrupt(r, r->reader.end.at,
+                       "the log ends here, but later segments are there");
+    if (!is_there(r, segment + 1))
+        return true;
+    memcpy(name, r->unit->name, sizeof name);
+    if (!read_file(r, segment + 1, IDS_FILE_HEAD_BYTES + IDS_FRAME_HEAD_BYTES))
+        return false;
+    memcpy(r->unit->name, name, sizeof name);
+    if (ids_file_head_check(r->bytes, r->len, IDS_LOG_MAGIC, &head) !=
+            IDS_FILE_OK ||
+        !is_ours(r, &head, segment + 1) ||
+        ids_frame_check_head(r->bytes + IDS_FILE_HEAD_BYTES,
+                             r->len - IDS_FILE_HEAD_BYTES, head.crc,
+                             &frame) != IDS_FRAME_WHOLE)
+        return true;
+    return corrupt(r, r->reader.end.at,
+                   "the log ends here, but the next segment was begun");
+}
+
+static bool is_end(const reading *r) {
+    return r->run->closed && r->reader.end.segment == r->log->end.segment &&
+           r->reader.end.at == r->log->end.at;
+}
+
+/* What the frame says was on the medium before it needs no doubt. */
+static void note_synced(reading *r, const ids_frame *frame, uint64_t at) {
+    ids_log_span *span = &r->unit->unsure[1];
+    if (frame->synced_segment == r->reader.end.segment &&
+        frame->synced_at >= span->from && frame->synced_at <= at)
+        span->from = frame->synced_at;
+    span->to = r->reader.end.at;
+}
+
+static bool take_frame(reading *r, const ids_frame *frame,
+                       const uint8_t *body) {
+    uint64_t at = (uint64_t)(body - r->bytes) - IDS_FRAME_HEAD_BYTES;
+    r->unit->unsure[0].segment = 0; /* or this one would not be here */
+    note_synced(r, frame, at);
+    if (frame->now_ms > r->unit->clock_ms)
+        r->unit->clock_ms = frame->now_ms;
+    r->unit->records += frame->count;
+    return ids_load_frame(r->loader, frame, body, r->unit->name, at, r->fault);
+}
+
+static bool leave(reading *r) {
+    const ids_log_end *end = &r->reader.end;
+    r->unit->bytes += end->at;
+    if (r->run->closed &&
+        (end->chain != r->log->end.chain || end->number != r->log->end.number))
+        return corrupt(r, end->at, "the log is not the one that was closed");
+    r->unit->end = *end;
+    return true;
+}
+
+/* Reads frames until the log ends; false: a fault. */
+static bool read_segments(reading *r) {
+    ids_log_end before;
+    ids_frame frame;
+    const uint8_t *body;
+    while (!is_end(r)) {
+        switch (ids_segment_next(&r->reader, &frame, &body)) {
+        case IDS_SEGMENT_FRAME:
+            if (!take_frame(r, &frame, body))
+                return false;
+            break;
+        case IDS_SEGMENT_SEALED:
+            before = r->reader.end;
+            note_synced(r, &frame, before.at - IDS_FRAME_MIN_BYTES);
+            r->unit->unsure[0] = r->unit->unsure[1];
+            if (frame.now_ms > r->unit->clock_ms)
+                r->unit->clock_ms = frame.now_ms;
+            r->unit->bytes += before.at;
+            if (IDS_MUTANT(FORGETS_MISSING) && !is_there(r, before.segment + 1))
+                return leave(r);
+            if (!open_segment(r, before.segment + 1, &before))
+                return false;
+            break;
+        case IDS_SEGMENT_TORN:
+        case IDS_SEGMENT_OVER:
+            r->unit->torn = !ids_is_zero(r->bytes + r->reader.end.at,
+                                         r->len - r->reader.end.at);
+            if (r->run->closed)
+                return corrupt(r, r->reader.end.at,
+                               "the log ends before it was closed");
+            return ends_here(r) && leave(r);
+        case IDS_SEGMENT_CORRUPT:
+            return corrupt(r, r->reader.end.at, r->reader.what);
+        }
+    }
+    return leave(r);
+}
+
+bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,
+                        const ids_loader *loader, ids_fault *fault) {
+    const ids_manifest_run *of = &vault->manifest.run[run];
+    reading r = {.vault = vault,
+                 .run = of,
+                 .log = &of->logs[loop],
+                 .loop = loop,
+                 .loader = loader,
+                 .unit = &vault->log[run][loop],
+                 .fault = fault};
+    const ids_log_end *first = &r.log->first;
+    *r.unit = (ids_unit){0};
+    bool good = open_segment(&r, first->segment, first) && read_segments(&r);
+    free(r.bytes);
+    return good;
+}

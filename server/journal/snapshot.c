@@ -1,0 +1,151 @@
+/* snapshot.c -- gathering a snapshot and writing it; see snapshot.h. */
+#include "server/journal/snapshot.h"
+
+#include "server/journal/mutant.h"
+#include "server/journal/names.h"
+#include "server/journal/writer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The walk ---------------------------------------------------------------- */
+
+void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes) {
+    *walk = (ids_snapshot_walk){.len = IDS_FRAME_HEAD_BYTES,
+                                .block_bytes = block_bytes};
+}
+
+static bool make_room(ids_snapshot_walk *walk, size_t bytes) {
+    size_t cap = walk->cap ? walk->cap : walk->block_bytes * 2;
+    uint8_t *grown;
+    if (walk->cap >= walk->len + bytes)
+        return true;
+    while (cap < walk->len + bytes)
+        cap *= 2;
+    grown = realloc(walk->bytes, cap);
+    if (grown == NULL)
+        return false;
+    walk->bytes = grown;
+    walk->cap = cap;
+    return true;
+}
+
+static void seen(void *ctx, const ids_change *change) {
+    ids_snapshot_walk *walk = ctx;
+    size_t bytes = ids_change_write_bound(change) + IDS_FRAME_ALIGN;
+    if (walk->failed || walk->len + bytes > IDS_FRAME_BODY_BYTES_MAX ||
+        !make_room(walk, bytes)) {
+        walk->failed = true;
+        return;
+    }
+    walk->len += ids_change_write(walk->bytes + walk->len, change);
+    walk->count++;
+}
+
+bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
+                            uint64_t now_ms, uint32_t buckets_max) {
+    ids_frame frame = {.kind = IDS_FRAME_RECORDS, .now_ms = now_ms};
+    for (; buckets_max > 0 && !walk->over && !walk->failed &&
+           walk->len < walk->block_bytes;
+         buckets_max--)
+        walk->over =
+            !ids_shard_walk(shard, now_ms, &walk->cursor, 1, seen, walk);
+    if (walk->failed)
+        return true;
+    if (walk->count > 0) {
+        frame.body_bytes = (uint32_t)(walk->len - IDS_FRAME_HEAD_BYTES);
+        frame.count = walk->count;
+        ids_frame_blank(walk->bytes, &frame);
+    }
+    return walk->over || walk->len >= walk->block_bytes;
+}
+
+void ids_snapshot_walk_clear(ids_snapshot_walk *walk) {
+    walk->len = IDS_FRAME_HEAD_BYTES;
+    walk->count = 0;
+}
+
+void ids_snapshot_walk_fini(ids_snapshot_walk *walk, ids_shard *shard) {
+    ids_shard_walk_end(shard);
+    free(walk->bytes);
+    *walk = (ids_snapshot_walk){.over = true};
+}
+
+/* The file ---------------------------------------------------------------- */
+
+/* A full disk is a reason to give up, any other error one to stop. */
+static bool fail(ids_snapshot_file *f, int error, const char *what) {
+    if (error == -ENOSPC) {
+        f->no_room = true;
+        return false;
+    }
+    return ids_fault_disk(&f->fault, error, f->name, what);
+}
+
+static bool is_well(const ids_snapshot_file *f) {
+    return f->fault.kind == IDS_FAULT_NONE && !f->no_room;
+}
+
+bool ids_snapshot_create(ids_snapshot_file *f, const ids_disk *disk,
+                         const ids_file_head *head) {
+    uint8_t bytes[IDS_FILE_HEAD_BYTES];
+    *f = (ids_snapshot_file){.disk = disk, .head = *head};
+    ids_name_snapshot(f->name, head->number, head->loop);
+    f->head.bytes = 0;
+    ids_file_head_write(bytes, &f->head, IDS_SNAPSHOT_MAGIC);
+    f->file = disk->open(disk->ctx, f->name, IDS_DISK_CREATE);
+    if (f->file < 0)
+        return fail(f, f->file, "can't create a snapshot");
+    int error = ids_disk_write_all(disk, f->file, 0, bytes, sizeof bytes);
+    f->sum.bytes = sizeof bytes;
+    return !error || fail(f, error, "can't write a snapshot");
+}
+
+static bool put_frame(ids_snapshot_file *f, uint8_t *at, ids_frame *frame) {
+    size_t bytes = ids_frame_bytes(frame->body_bytes);
+    frame->epoch = f->head.epoch;
+    frame->first = f->sum.records;
+    frame->previous = f->sum.crc;
+    ids_frame_fill(at + IDS_FRAME_HEAD_BYTES + frame->body_bytes,
+                   frame->body_bytes);
+    ids_frame_seal(at, frame, f->head.crc);
+    int error = ids_disk_write_all(f->disk, f->file, f->sum.bytes, at, bytes);
+    f->sum.bytes += bytes;
+    f->sum.records += frame->count;
+    f->sum.crc = frame->crc;
+    return !error || fail(f, error, "can't write a snapshot");
+}
+
+bool ids_snapshot_write(ids_snapshot_file *f, uint8_t *block, size_t len) {
+    ids_frame frame = ids_frame_of_blank(block);
+    if (!is_well(f))
+        return false;
+    int64_t room = f->disk->free_bytes(f->disk->ctx);
+    assert(len == IDS_FRAME_HEAD_BYTES + frame.body_bytes);
+    if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES + len)
+        return fail(f, -ENOSPC, "");
+    f->now_ms = frame.now_ms;
+    return put_frame(f, block, &frame);
+}
+
+bool ids_snapshot_finish(ids_snapshot_file *f) {
+    uint8_t bytes[IDS_FRAME_MIN_BYTES];
+    ids_frame end = {.kind = IDS_FRAME_END, .now_ms = f->now_ms};
+    if (!is_well(f) || !put_frame(f, bytes, &end))
+        return false;
+    int error = IDS_MUTANT(SNAPSHOT_UNSYNCED)
+                    ? 0
+                    : f->disk->sync(f->disk->ctx, f->file);
+    f->disk->close(f->disk->ctx, f->file);
+    f->file = -1;
+    return !error || fail(f, error, "can't sync a snapshot");
+}
+
+void ids_snapshot_abandon(ids_snapshot_file *f) {
+    if (f->file >= 0)
+        f->disk->close(f->disk->ctx, f->file);
+    f->file = -1;
+    f->disk->remove(f->disk->ctx, f->name);
+}

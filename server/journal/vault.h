@@ -1,0 +1,106 @@
+/* vault.h -- the folder of one node: what is in it, and what it means.
+ *
+ * Blocks on the disk; no thread of its own. The order of things:
+ *
+ *     ids_vault_open    the manifest is read, the folder looked through
+ *     ids_vault_read    per phase, its units by any number of threads
+ *     ids_vault_begin   a new epoch, a new run, a writer per loop
+ *     ids_vault_install after each snapshot, and at a clean stop
+ *
+ * Nothing is changed on the disk before ids_vault_begin: a folder that is
+ * refused, or only checked, stays as it is. */
+#ifndef IDS_VAULT_H
+#define IDS_VAULT_H
+
+#include "server/journal/manifest.h"
+#include "server/journal/names.h"
+
+/* A stretch of a segment that may be in the page cache and nowhere else. */
+typedef struct ids_log_span {
+    uint64_t segment; /* 0: none */
+    uint32_t from, to;
+} ids_log_span;
+
+/* What became of one unit: a snapshot file, or the log of one loop in one
+ * run. */
+typedef struct ids_unit {
+    char name[IDS_DISK_NAME_BYTES]; /* of its (last) file */
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t records;
+    uint64_t clock_ms;
+    ids_log_end end;        /* a log's */
+    ids_log_span unsure[2]; /* in the segment sealed last, in the last one */
+    bool torn;              /* bytes behind the end were cut */
+} ids_unit;
+
+typedef struct ids_vault {
+    const ids_disk *disk;
+    ids_manifest manifest;
+    bool is_new;    /* an empty folder, no manifest yet */
+    ids_name *logs; /* the log segments in the folder */
+    size_t logs_count;
+    size_t names_cap;
+    bool has_files; /* of ours, besides manifests */
+    ids_unit *snapshot;
+    ids_unit *log[IDS_RUNS_MAX];
+} ids_vault;
+
+bool ids_vault_open(ids_vault *vault, const ids_disk *disk, ids_fault *fault);
+void ids_vault_close(ids_vault *vault);
+
+/* Reading. The phases one after the other; a phase's units in any order and
+ * at the same time: no key is in two of them. */
+uint32_t ids_vault_phases(const ids_vault *vault);
+uint32_t ids_vault_units(const ids_vault *vault, uint32_t phase);
+const ids_unit *ids_vault_unit(const ids_vault *vault, uint32_t phase,
+                               uint32_t unit);
+
+/* Reads and checks one unit; loader NULL: only that. A record that comes
+ * later wins, and is loaded at the log time that it comes with. */
+bool ids_vault_read(ids_vault *vault, uint32_t phase, uint32_t unit,
+                    const ids_loader *loader, ids_fault *fault);
+
+/* After all was read: where log time goes on. The clock of the shards starts
+ * here; the time in between, while nothing ran, is nobody's loss. */
+uint64_t ids_vault_clock_ms(const ids_vault *vault);
+
+/* The epoch that ids_vault_begin will give the run, for the shards that
+ * records are loaded into. */
+uint64_t ids_vault_next_epoch(const ids_vault *vault, uint64_t unix_s);
+
+typedef struct ids_run_config {
+    uint32_t loops;
+    ids_fsync fsync;
+    uint32_t segment_bytes;
+    uint64_t start_ms;  /* at least ids_vault_clock_ms */
+    uint64_t unix_s;    /* the first epoch of a folder without a history */
+    uint64_t random[2]; /* a node's and an incarnation's number, if needed */
+} ids_run_config;
+
+/* Begins a run: what was read is made durable as it was understood, what is
+ * not needed is removed, writers[loops] are opened, and the manifest says so.
+ * Afterwards manifest.epoch is the run's. Needs fewer than IDS_RUNS_MAX runs:
+ * see ids_vault_needs_snapshot. */
+bool ids_vault_begin(ids_vault *vault, const ids_run_config *config,
+                     ids_writer *writers, ids_fault *fault);
+
+/* Too many lives without a snapshot: one must be installed before serving. */
+bool ids_vault_needs_snapshot(const ids_vault *vault);
+
+/* The generation of the next snapshot. */
+uint64_t ids_vault_next_generation(const ids_vault *vault);
+
+/* A snapshot of every loop is on the medium, and so is each loop's log up to
+ * the end of its walk. From now on it counts, with the logs of this run from
+ * firsts[loop] on; everything older is removed. clean: the run is
+ * over, nothing was or will be logged behind the snapshot. */
+bool ids_vault_install(ids_vault *vault, const ids_snapshot_sum *sums,
+                       const ids_log_end *firsts, uint64_t now_ms, bool clean,
+                       ids_fault *fault);
+
+/* recover.c's: reads one log. */
+bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,
+                        const ids_loader *loader, ids_fault *fault);
+
+#endif

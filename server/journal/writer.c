@@ -1,0 +1,226 @@
+/* writer.c -- see writer.h. */
+#include "server/journal/writer.h"
+
+#include "server/journal/mutant.h"
+#include "server/journal/names.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
+    char name[IDS_DISK_NAME_BYTES];
+    ids_name_log(name, w->config.epoch, w->config.loop, segment);
+    return ids_fault_disk(&w->fault, error, name, what);
+}
+
+static void look_for_room(ids_writer *w) {
+    int64_t room = w->config.disk->free_bytes(w->config.disk->ctx);
+    if (room >= 0)
+        w->free_bytes = (uint64_t)room;
+}
+
+/* Creates a segment of that size, or leaves nothing behind. */
+static int create(ids_writer *w, const char *name, ids_segment_file *made) {
+    const ids_disk *disk = w->config.disk;
+    uint8_t head[IDS_FILE_HEAD_BYTES];
+    int file = disk->open(disk->ctx, name, IDS_DISK_CREATE);
+    if (file < 0)
+        return file;
+    ids_file_head_write(head, &made->head, IDS_LOG_MAGIC);
+    int error = disk->allocate(disk->ctx, file, made->head.bytes);
+    if (!error)
+        error = ids_disk_write_all(disk, file, 0, head, sizeof head);
+    if (!error)
+        error = disk->sync(disk->ctx, file);
+    made->file = file;
+    if (!error)
+        return 0;
+    disk->close(disk->ctx, file);
+    made->file = -1;
+    disk->remove(disk->ctx, name);
+    return error;
+}
+
+/* On a disk that is nearly full a smaller segment has to do, as long as it
+ * holds at_least bytes of frames. */
+static bool make_segment(ids_writer *w, uint64_t number, uint32_t at_least,
+                         ids_segment_file *made) {
+    const ids_writer_config *config = &w->config;
+    char name[IDS_DISK_NAME_BYTES];
+    uint32_t bytes = config->segment_bytes;
+    int error;
+    *made = (ids_segment_file){.file = -1,
+                               .head = {.node = config->node,
+                                        .epoch = config->epoch,
+                                        .number = number,
+                                        .start_ms = config->start_ms,
+                                        .loop = config->loop}};
+    ids_name_log(name, config->epoch, config->loop, number);
+    for (;;) {
+        made->head.bytes = bytes;
+        error = create(w, name, made);
+        if (error != -ENOSPC || bytes / 2 < at_least + IDS_SEGMENT_EXTRA ||
+            bytes / 2 < IDS_SEGMENT_BYTES_MIN)
+            break;
+        bytes /= 2;
+    }
+    look_for_room(w);
+    return !error || fail(w, error, number, "can't make a segment");
+}
+
+bool ids_writer_open(ids_writer *w, const ids_writer_config *config) {
+    assert(config->segment_bytes <= IDS_SEGMENT_BYTES_MAX);
+    *w = (ids_writer){
+        .config = *config, .now = {.file = -1}, .ahead = {.file = -1}};
+    w->end = (ids_log_end){.segment = 1, .at = IDS_FILE_HEAD_BYTES};
+    w->synced = w->end;
+    return make_segment(w, 1, 0, &w->now);
+}
+
+static void close_segment(ids_writer *w, ids_segment_file *segment) {
+    if (segment->file >= 0)
+        w->config.disk->close(w->config.disk->ctx, segment->file);
+    segment->file = -1;
+}
+
+void ids_writer_close(ids_writer *w) {
+    close_segment(w, &w->now);
+    close_segment(w, &w->ahead);
+}
+
+static bool sync(ids_writer *w) {
+    if (w->synced.segment == w->end.segment && w->synced.at == w->end.at)
+        return true;
+    int error = w->config.disk->sync(w->config.disk->ctx, w->now.file);
+    if (error && !IDS_MUTANT(IGNORES_SYNC_ERRORS))
+        return fail(w, error, w->end.segment, "can't sync");
+    w->synced = w->end;
+    return true;
+}
+
+/* Completes the heads of the frames in [bytes, bytes + len) for where they
+ * are about to be written. */
+static void seal_frame(ids_writer *w, uint8_t *at, ids_frame *frame) {
+    frame->epoch = w->config.epoch;
+    frame->first = w->end.number + 1;
+    frame->synced_segment = (uint32_t)w->synced.segment;
+    frame->synced_at = w->synced.at;
+    frame->previous = w->end.chain;
+    ids_frame_seal(at, frame, w->now.head.crc);
+    w->end.at += (uint32_t)ids_frame_bytes(frame->body_bytes);
+    w->end.chain = frame->crc;
+    w->end.number += frame->count;
+}
+
+static bool put(ids_writer *w, uint32_t at, const uint8_t *bytes, size_t len) {
+    int error = ids_disk_write_all(w->config.disk, w->now.file, at, bytes, len);
+    if (error && !IDS_MUTANT(IGNORES_WRITE_ERRORS))
+        return fail(w, error, w->end.segment, "can't write");
+    return true;
+}
+
+static bool make_ahead(ids_writer *w, uint32_t at_least) {
+    const ids_disk *disk = w->config.disk;
+    if (w->ahead.file >= 0 &&
+        w->ahead.head.bytes >= at_least + IDS_SEGMENT_EXTRA)
+        return true;
+    if (w->ahead.file >= 0) { /* one that was made small in an emergency */
+        char name[IDS_DISK_NAME_BYTES];
+        close_segment(w, &w->ahead);
+        ids_name_log(name, w->config.epoch, w->config.loop, w->end.segment + 1);
+        disk->remove(disk->ctx, name);
+    }
+    if (!make_segment(w, w->end.segment + 1, at_least, &w->ahead))
+        return false;
+    int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
+    return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
+}
+
+/* Seals the segment and goes on in the next. What is written in the next says
+ * by being there that the whole segment is on the medium. */
+static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
+    uint8_t bytes[IDS_FRAME_MIN_BYTES];
+    ids_frame seal = {.kind = IDS_FRAME_SEAL, .now_ms = now_ms};
+    uint32_t at = w->end.at;
+    if (!make_ahead(w, at_least))
+        return false;
+    ids_frame_fill(bytes + IDS_FRAME_HEAD_BYTES, 0);
+    seal_frame(w, bytes, &seal);
+    if (!put(w, at, bytes, sizeof bytes))
+        return false;
+    if (!IDS_MUTANT(ROTATES_UNSYNCED) && !sync(w))
+        return false;
+    close_segment(w, &w->now);
+    w->now = w->ahead;
+    w->ahead.file = -1;
+    w->end.segment++;
+    w->end.at = IDS_FILE_HEAD_BYTES;
+    w->synced = w->end;
+    return true;
+}
+
+/* Writes as many of the frames at bytes as go into this segment with one
+ * write; a frame that doesn't goes into the next. Returns the bytes dealt
+ * with; 0: failed. */
+static size_t write_some(ids_writer *w, uint8_t *bytes, size_t len,
+                         uint64_t now_ms) {
+    size_t done = 0;
+    ids_frame frame = ids_frame_of_blank(bytes);
+    size_t frame_bytes = ids_frame_bytes(frame.body_bytes);
+    uint32_t room = w->now.head.bytes - w->end.at - IDS_FRAME_MIN_BYTES;
+    uint32_t at;
+    assert(frame_bytes + IDS_SEGMENT_EXTRA <= w->config.segment_bytes);
+    if (frame_bytes > room) {
+        if (!rotate(w, now_ms, (uint32_t)frame_bytes))
+            return 0;
+        room = w->now.head.bytes - w->end.at - IDS_FRAME_MIN_BYTES;
+    }
+    at = w->end.at;
+    while (done < len) {
+        frame = ids_frame_of_blank(bytes + done);
+        frame_bytes = ids_frame_bytes(frame.body_bytes);
+        if (done + frame_bytes > room)
+            break;
+        seal_frame(w, bytes + done, &frame);
+        done += frame_bytes;
+    }
+    return put(w, at, bytes, done) ? done : 0;
+}
+
+static bool carry_out(ids_writer *w, const ids_batch *batch) {
+    size_t done = 0;
+    while (done < batch->len) {
+        size_t some = write_some(w, batch->bytes + done, batch->len - done,
+                                 batch->now_ms);
+        if (some == 0)
+            return false;
+        done += some;
+    }
+    if (batch->sync && IDS_MUTANT(ACK_BEFORE_SYNC))
+        w->synced.number = w->end.number;
+    else if (batch->sync && !sync(w))
+        return false;
+    return true;
+}
+
+ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
+    bool good = w->fault.kind == IDS_FAULT_NONE &&
+                (!batch->cut || rotate(w, batch->now_ms, 0));
+    ids_log_end cut = w->end;
+    good = good && carry_out(w, batch);
+    look_for_room(w);
+    assert(!good || w->end.number == batch->last);
+    return (ids_batch_done){.written = w->end.number,
+                            .durable = w->synced.number,
+                            .cut = cut,
+                            .free_bytes = w->free_bytes,
+                            .failed = !good};
+}
+
+void ids_writer_prepare(ids_writer *w) {
+    if (w->fault.kind != IDS_FAULT_NONE || w->ahead.file >= 0 ||
+        w->free_bytes < IDS_SEGMENT_BYTES_MIN)
+        return;
+    if (!make_ahead(w, 0) && w->fault.error == -ENOSPC)
+        w->fault = (ids_fault){0}; /* there is room in the present one yet */
+}

@@ -1,0 +1,76 @@
+/* writer.h -- one loop's log on the disk: the side that blocks.
+ *
+ * No thread of its own: whoever calls it blocks for as long as the disk takes;
+ * in the daemon that is the loop's disk thread. It takes batches as the
+ * journal (journal.h) has put them together, completes their frames, writes,
+ * syncs, begins new segments. After the first error it does nothing more. */
+#ifndef IDS_WRITER_H
+#define IDS_WRITER_H
+
+#include "server/journal/fault.h"
+#include "server/journal/segment.h"
+
+/* New claims are refused when the disk has less room left than this. */
+#define IDS_DISK_RESERVE_BYTES    (64ull << 20)
+/* When the disk is nearly full segments are halved down to this. */
+#define IDS_SEGMENT_BYTES_MIN     (256u << 10)
+#define IDS_SEGMENT_BYTES_DEFAULT (64u << 20)
+
+typedef struct ids_writer_config {
+    const ids_disk *disk;
+    uint64_t node;
+    uint64_t epoch;
+    uint64_t start_ms;
+    uint32_t loop;
+    uint32_t segment_bytes; /* holds the largest batch and IDS_SEGMENT_EXTRA */
+} ids_writer_config;
+
+/* What a segment needs besides its batches: header and seal. */
+#define IDS_SEGMENT_EXTRA (IDS_FILE_HEAD_BYTES + IDS_FRAME_MIN_BYTES)
+
+typedef struct ids_segment_file {
+    int file; /* -1: none */
+    ids_file_head head;
+} ids_segment_file;
+
+typedef struct ids_writer {
+    ids_writer_config config;
+    ids_segment_file now, ahead;
+    ids_log_end end;    /* what is written */
+    ids_log_end synced; /* what is on the medium */
+    uint64_t free_bytes;
+    ids_fault fault; /* kind NONE as long as all is well */
+} ids_writer;
+
+/* Frames with blank heads, one behind the other, that a disk thread carries
+ * out; they borrow until it is done. */
+typedef struct ids_batch {
+    uint8_t *bytes;
+    size_t len;
+    uint64_t last; /* the number of its last change, or of the one before */
+    uint64_t now_ms;
+    bool cut;  /* begin a new segment first: a snapshot starts here */
+    bool sync; /* and have it on the medium before it is done */
+} ids_batch;
+
+typedef struct ids_batch_done {
+    uint64_t written; /* up to which number */
+    uint64_t durable;
+    ids_log_end cut; /* of a batch with cut: where the log began anew */
+    uint64_t free_bytes;
+    bool failed; /* the writer's fault says why; the process has to stop */
+} ids_batch_done;
+
+/* Creates the log's first segment; false: see fault. The folder is the
+ * caller's to sync. */
+bool ids_writer_open(ids_writer *writer, const ids_writer_config *config);
+
+ids_batch_done ids_writer_carry_out(ids_writer *writer, const ids_batch *batch);
+
+/* What can be done after a batch, when nobody waits: the next segment is made
+ * ready. */
+void ids_writer_prepare(ids_writer *writer);
+
+void ids_writer_close(ids_writer *writer);
+
+#endif
