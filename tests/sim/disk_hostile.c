@@ -387,43 +387,13 @@ void hostile_power_cut(hostile *d) {
             continue;
         }
         settle(d, f, sectors);
-        memset(f->state, CLEAN, f->cap / SECTOR);
         f->size = idt_rng_chance(&d->rng, sectors) ? f->size : f->medium_size;
         f->medium_size = f->size;
         if (f->cap) {
+            memset(f->state, CLEAN, f->cap / SECTOR);
             memset(f->medium + f->size, 0, f->cap - f->size);
             memcpy(f->cache, f->medium, f->cap);
         }
     }
     restart(d);
-}
-
-const char *hostile_nth(const hostile *d, uint32_t n) {
-    for (uint32_t i = 0; i < d->names; i++) {
-        if (d->name[i].now >= 0 && n-- == 0) {
-            return d->name[i].text;
-        }
-    }
-    return NULL;
-}
-
-void hostile_flip(hostile *d, const char *text, idt_rng *rng, uint64_t *at,
-                  int *bit) {
-    hostile_file *f = &d->file[find(d, text, false)->now];
-    size_t used = f->size;
-    while (used > 1 && f->cache[used - 1] == 0) {
-        used--;
-    }
-    *bit = (int)idt_rng_below(rng, 8);
-    *at = idt_rng_chance(rng, 95) || used == 0 ? used : f->size;
-    *at = *at ? idt_rng_below(rng, (uint32_t)*at) : 0;
-    if (f->cap) {
-        f->cache[*at] ^= (uint8_t)(1u << *bit);
-        f->medium[*at] ^= (uint8_t)(1u << *bit);
-    }
-}
-
-void hostile_lose(hostile *d, const char *text) {
-    hostile_name *name = find(d, text, false);
-    name->now = name->medium = -1;
 }

@@ -55,6 +55,9 @@ const char *hostile_nth(const hostile *disk, uint32_t n);
 /* Flips a bit of the file: near its used part, mostly. */
 void hostile_flip(hostile *disk, const char *name, idt_rng *rng, uint64_t *at,
                   int *bit);
+/* A write that went astray: a batch of this log stands where another of the
+ * same size belongs. False: there are no two such. */
+bool hostile_misdirect(hostile *disk, const char *name, idt_rng *rng);
 void hostile_lose(hostile *disk, const char *name);
 
 #endif
