@@ -111,12 +111,17 @@ static void hello(fake_server *fake, fake_link *link,
 static void hold(fake_link *link, uint32_t msgid, const fake_reply *reply) {
     assert(link->held_count < HELD_MAX);
     link->held[link->held_count++] = (held){msgid, reply->answer};
-    if (link->held_count < reply->hold)
+    uint32_t count = link->held_count;
+    if (count < reply->hold)
         return;
-    while (link->held_count > 0) {
-        held *last = &link->held[--link->held_count];
-        say_answer(link, last->msgid, &last->answer);
+    bool drip = reply->action == FAKE_DRIP;
+    for (uint32_t i = 0; i < count; i++) {
+        held *next = &link->held[drip ? i : count - 1 - i];
+        if (drip)
+            usleep(20000);
+        say_answer(link, next->msgid, &next->answer);
     }
+    link->held_count = 0;
 }
 
 static void carry_out(fake_server *fake, fake_link *link,
@@ -145,6 +150,7 @@ static void carry_out(fake_server *fake, fake_link *link,
         hang_up(link);
         break;
     case FAKE_HOLD:
+    case FAKE_DRIP:
         hold(link, request->msgid, &reply);
         break;
     case FAKE_BABBLE:

@@ -18,7 +18,8 @@ typedef enum fake_action {
     FAKE_HANG_UP, /* close the connection instead */
     FAKE_HOLD,    /* keep .answer until .hold of them are kept, then say them
                    * all, the last one first */
-    FAKE_BABBLE   /* send bytes that are no reply */
+    FAKE_DRIP, /* the same, but said in their order, with a pause before each */
+    FAKE_BABBLE /* send bytes that are no reply */
 } fake_action;
 
 typedef struct fake_reply {

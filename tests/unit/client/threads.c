@@ -23,6 +23,7 @@ typedef struct story {
     uint32_t shards;
     uint64_t pending_max;
     bool may_time_out;
+    uint32_t threads, calls;
 } story;
 
 typedef struct worker {
@@ -62,6 +63,15 @@ static void shuffle(void *ctx, uint64_t link, const idp_request *request,
     reply->hold = 4;
 }
 
+/* One answer at a time, the first asker's first: whoever reads has its own
+ * long before the others have theirs, and must hand on. */
+static void drip(void *ctx, uint64_t link, const idp_request *request,
+                 fake_reply *reply) {
+    answer(ctx, link, request, reply);
+    reply->action = FAKE_DRIP;
+    reply->hold = 8;
+}
+
 static void hang_up_often(void *ctx, uint64_t link, const idp_request *request,
                           fake_reply *reply) {
     answer(ctx, link, request, reply);
@@ -86,7 +96,7 @@ static uint64_t token_number(const idem_answer *answer_of) {
 static void *work(void *arg) {
     worker *me = arg;
     idem_answer got = {.size = sizeof got};
-    for (uint32_t i = 0; i < CALLS; i++) {
+    for (uint32_t i = 0; i < me->story->calls; i++) {
         char key[24];
         idem_error err = {.size = sizeof err};
         uint64_t number = (uint64_t)me->number * CALLS + i + 1;
@@ -123,11 +133,11 @@ static void tell(const story *story_of) {
     atomic_store(&served, 0);
     assert(idem_client_open(fake_uri(server, story_of->options), &client,
                             NULL) == 0);
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < story_of->threads; i++) {
         workers[i] = (worker){.story = story_of, .client = client, .number = i};
         pthread_create(&threads[i], NULL, work, &workers[i]);
     }
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < story_of->threads; i++) {
         pthread_join(threads[i], NULL);
         answered += workers[i].answered;
         timed_out += workers[i].timed_out;
@@ -135,20 +145,23 @@ static void tell(const story *story_of) {
     printf("%-28s %u answered, %u timed out, %llu connections\n",
            story_of->name, answered, timed_out,
            (unsigned long long)fake_links(server));
-    assert(answered + timed_out == THREADS * CALLS);
+    assert(answered + timed_out == story_of->threads * story_of->calls);
     assert(answered > timed_out);
     idem_client_close(client);
     fake_stop(server);
 }
 
 static const story stories[] = {
-    {"one shard", "", answer, 1, 0, false},
-    {"three shards", "", answer, 3, 0, false},
-    {"replies out of order", "timeout_ms=300", shuffle, 1, 0, true},
-    {"at most five in flight", "", answer, 1, 5, false},
-    {"connections that are cut", "timeout_ms=60000", hang_up_often, 2, 0,
-     false},
-    {"replies that never come", "timeout_ms=50", forget_some, 1, 0, true},
+    {"one shard", "", answer, 1, 0, false, THREADS, CALLS},
+    {"three shards", "", answer, 3, 0, false, THREADS, CALLS},
+    {"one answer at a time", "timeout_ms=20000", drip, 1, 0, false, 8, 3},
+    {"replies out of order", "timeout_ms=300", shuffle, 1, 0, true, THREADS,
+     CALLS},
+    {"at most five in flight", "", answer, 1, 5, false, THREADS, CALLS},
+    {"connections that are cut", "timeout_ms=60000", hang_up_often, 2, 0, false,
+     THREADS, CALLS},
+    {"replies that never come", "timeout_ms=50", forget_some, 1, 0, true,
+     THREADS, CALLS},
 };
 
 int main(void) {
