@@ -23,8 +23,15 @@ _Noreturn void e2e_fail(const char *file, int line, const char *what,
     _exit(1);
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED /* clang's way of saying it */
+#endif
+#endif
+
 bool e2e_sanitized(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    defined(SANITIZED)
     return true;
 #else
     return false;
