@@ -257,6 +257,9 @@ bool idt_skip(idt_cursor *c) {
 }
 
 size_t idt_element_bytes(const uint8_t *bytes, size_t len) {
+    if (len == 0) {
+        return 0;
+    }
     idt_cursor c = {bytes, bytes + len};
     return idt_skip(&c) ? (size_t)(c.at - bytes) : 0;
 }
