@@ -254,8 +254,11 @@ static void leave(int fd, pid_t pid, const char *words, int code) {
     pid_t ended = 0;
     type(fd, words);
     for (int i = 0; i < TERMINAL_SECONDS_MAX * 100 && ended == 0; i++) {
+        /* It may wait for its last words to be read. */
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (poll(&ready, 1, 10) > 0 && read(fd, output, sizeof output) <= 0)
+            e2e_sleep_ms(10);
         ended = waitpid(pid, &status, WNOHANG);
-        e2e_sleep_ms(10);
     }
     CHECK(ended == pid && WIFEXITED(status), "it does not end when told to");
     CHECK(WEXITSTATUS(status) == code, "it ends with %d, not %d",
