@@ -173,7 +173,7 @@ Test(conn, silence_ends_at_the_deadline) {
     fake_server *server = serve(&log);
     idem_conn *conn = open_conn(fake_uri(server, ""));
     heard a = {0};
-    idem_args args = args_of("a", 40);
+    idem_args args = args_of("a", 400);
     idem_conn_call(conn, IDEM_ACQUIRE, &args, idem_now_ms(), hear, &a);
     turn_until(conn, &a, 1);
     cr_assert_eq(a.code, IDEM_E_TIMEOUT);
