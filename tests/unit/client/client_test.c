@@ -139,7 +139,7 @@ Test(client, a_late_reply_is_nobodys) {
 Test(client, lost_and_never_back_is_unknown) {
     script s = {.replies = {{.action = FAKE_HANG_UP}}, .replies_count = 1};
     fake_server *server = serve(&s);
-    idem_client *client = open_client(fake_uri(server, "timeout_ms=100"));
+    idem_client *client = open_client(fake_uri(server, "timeout_ms=1000"));
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("k");
     cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_LOST);
