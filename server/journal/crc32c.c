@@ -24,13 +24,14 @@ uint32_t ids_crc32c_by_table(uint32_t crc, const void *bytes, size_t len) {
 __attribute__((target("sse4.2"))) static uint32_t
 by_processor(uint32_t crc, const uint8_t *at, size_t len) {
     uint64_t sum = (uint32_t)~crc;
-    for (; len >= 8; at += 8, len -= 8) {
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) {
         uint64_t word;
-        memcpy(&word, at, sizeof word);
+        memcpy(&word, at + i, sizeof word);
         sum = __builtin_ia32_crc32di(sum, word);
     }
-    for (; len > 0; at++, len--)
-        sum = __builtin_ia32_crc32qi((uint32_t)sum, *at);
+    for (; i < len; i++)
+        sum = __builtin_ia32_crc32qi((uint32_t)sum, at[i]);
     return ~(uint32_t)sum;
 }
 

@@ -24,6 +24,7 @@
     X(REFUSES_TORN, "refuses-torn")           /* where it should cut */        \
     X(FORGETS_MISSING, "forgets-missing")     /* a log may end anywhere */     \
     X(TRUSTS_THE_TAIL, "trusts-the-tail")     /* doesn't make it durable */    \
+    X(TRUSTS_THE_SEALED, "trusts-the-sealed") /* the segment before it */      \
     X(SHRINKS_DEADLINES, "shrinks-deadlines") /* they run on while it's down*/ \
     X(CLOCK_STARTS_ANEW, "clock-starts-anew") /* log time isn't carried on */  \
     X(RESUMES_EPOCH, "resumes-epoch")                                          \

@@ -221,7 +221,8 @@ static bool close_run(ids_vault *v, ids_fault *fault) {
     ids_manifest_run *run = &m->run[m->runs - 1];
     for (uint32_t i = 0; i < run->loops; i++) {
         const ids_unit *unit = &v->log[m->runs - 1][i];
-        if (!secure(v, run->epoch, i, &unit->unsure[0], fault) ||
+        if ((!IDS_MUTANT(TRUSTS_THE_SEALED) &&
+             !secure(v, run->epoch, i, &unit->unsure[0], fault)) ||
             !secure(v, run->epoch, i, &unit->unsure[1], fault))
             return false;
         run->logs[i].end = unit->end;
@@ -265,7 +266,7 @@ static void collect(void *ctx, const char *text) {
     if (s->count == 64 || strlen(text) >= IDS_DISK_NAME_BYTES ||
         is_needed(&s->vault->manifest, text))
         return;
-    strcpy(s->names[s->count++], text);
+    memcpy(s->names[s->count++], text, strlen(text) + 1);
 }
 
 /* Removes what nothing needs any more; what can't be removed stays. */

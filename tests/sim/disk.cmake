@@ -23,6 +23,7 @@ foreach(mutant no-chain no-checksum ack-before-sync rotates-unsynced
         no-folder-sync manifest-in-place manifest-not-synced
         removes-too-early cuts-too-late snapshot-unsynced snapshot-wins
         cuts-corruption refuses-torn forgets-missing trusts-the-tail
+        trusts-the-sealed
         shrinks-deadlines clock-starts-anew resumes-epoch ignores-full-disk)
   add_test(NAME disk_sim_finds_${mutant}
            COMMAND disk_sim --mutant ${mutant} --seeds 3000)

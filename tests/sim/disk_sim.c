@@ -51,10 +51,11 @@ static bool print_tally(const disk_tally *t) {
 
 static int report(disk_world *w, const options *o, uint64_t seed) {
     disk_tally ignored = {0};
+    uint64_t tried = seed - o->seed + 1;
     if (ids_mutant_now != IDS_MUTANT_NONE) {
         printf("mutant %s: caught at seed %llu, the %llu. tried: %s\n",
                names[ids_mutant_now], (unsigned long long)seed,
-               (unsigned long long)(seed - o->seed + 1), w->failure);
+               (unsigned long long)tried, w->failure);
         return 0;
     }
     w->tracing = true;
@@ -77,9 +78,8 @@ static int simulate(disk_world *w, const options *o) {
                names[ids_mutant_now], (unsigned long long)o->seeds);
         return 1;
     }
-    printf("seeds %llu to %llu: I4 I13 I14 hold after every recovery\n",
-           (unsigned long long)o->seed,
-           (unsigned long long)(o->seed + o->seeds - 1));
+    printf("%llu seeds from %llu on: I4 I13 I14 hold after every recovery\n",
+           (unsigned long long)o->seeds, (unsigned long long)o->seed);
     if (!print_tally(&tally) && o->seeds >= 1000) {
         printf("FAILED: something was never met\n");
         return 1;

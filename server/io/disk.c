@@ -1,0 +1,176 @@
+/* disk.c -- see disk.h. */
+#include "server/io/disk.h"
+
+#include "server/journal/names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static int folder_of(void *ctx) {
+    return ((const ids_posix_disk *)ctx)->folder;
+}
+
+/* 0 or more is good, less is errno's. */
+static int64_t checked(int64_t result) {
+    return result < 0 ? -errno : result;
+}
+
+static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
+    int flags = mode == IDS_DISK_READ    ? O_RDONLY
+                : mode == IDS_DISK_WRITE ? O_RDWR
+                                         : O_RDWR | O_CREAT | O_EXCL;
+    return (int)checked(
+        openat(folder_of(ctx), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+}
+
+static void close_file(void *ctx, int file) {
+    (void)ctx;
+    close(file);
+}
+
+static int64_t size_of(void *ctx, int file) {
+    struct stat about;
+    (void)ctx;
+    return fstat(file, &about) < 0 ? -errno : (int64_t)about.st_size;
+}
+
+static int allocate(void *ctx, int file, uint64_t bytes) {
+    (void)ctx;
+    return -posix_fallocate(file, 0, (off_t)bytes);
+}
+
+static int64_t write_some(void *ctx, int file, uint64_t at, const void *bytes,
+                          size_t len) {
+    ssize_t took;
+    (void)ctx;
+    do
+        took = pwrite(file, bytes, len, (off_t)at);
+    while (took < 0 && errno == EINTR);
+    return checked(took);
+}
+
+static int64_t read_some(void *ctx, int file, uint64_t at, void *bytes,
+                         size_t len) {
+    ssize_t got;
+    (void)ctx;
+    do
+        got = pread(file, bytes, len, (off_t)at);
+    while (got < 0 && errno == EINTR);
+    return checked(got);
+}
+
+static int sync_file(void *ctx, int file) {
+    (void)ctx;
+    return (int)checked(fdatasync(file));
+}
+
+static int rename_file(void *ctx, const char *from, const char *to) {
+    int folder = folder_of(ctx);
+    return (int)checked(renameat(folder, from, folder, to));
+}
+
+static int remove_file(void *ctx, const char *name) {
+    return (int)checked(unlinkat(folder_of(ctx), name, 0));
+}
+
+static int sync_folder(void *ctx) {
+    return (int)checked(fsync(folder_of(ctx)));
+}
+
+static int list(void *ctx, void (*each)(void *each_ctx, const char *name),
+                void *each_ctx) {
+    int again = openat(folder_of(ctx), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = again < 0 ? NULL : fdopendir(again);
+    const struct dirent *entry;
+    int error;
+    if (folder == NULL) {
+        error = -errno;
+        if (again >= 0)
+            close(again);
+        return error;
+    }
+    errno = 0;
+    while ((entry = readdir(folder)) != NULL)
+        each(each_ctx, entry->d_name);
+    error = -errno;
+    closedir(folder);
+    return error;
+}
+
+static int64_t free_bytes(void *ctx) {
+    struct statvfs about;
+    if (fstatvfs(folder_of(ctx), &about) < 0)
+        return -errno;
+    return (int64_t)about.f_bavail * (int64_t)about.f_frsize;
+}
+
+ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
+    return (ids_disk){.ctx = disk,
+                      .open = open_file,
+                      .close = close_file,
+                      .size = size_of,
+                      .allocate = allocate,
+                      .write = write_some,
+                      .read = read_some,
+                      .sync = sync_file,
+                      .rename = rename_file,
+                      .remove = remove_file,
+                      .sync_folder = sync_folder,
+                      .list = list,
+                      .free_bytes = free_bytes};
+}
+
+int ids_posix_disk_look(ids_posix_disk *disk, const char *path) {
+    *disk = (ids_posix_disk){.lock = -1};
+    disk->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return disk->folder < 0 ? -errno : 0;
+}
+
+/* Makes the folder and has its name on the medium: what is in it is of no
+ * use if it can't be found. */
+static int make_folder(const char *path) {
+    char *parent;
+    int error = 0, file;
+    if (mkdir(path, 0700) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    if (asprintf(&parent, "%s/..", path) < 0)
+        return -ENOMEM;
+    file = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0 || fsync(file) < 0)
+        error = -errno;
+    if (file >= 0)
+        close(file);
+    free(parent);
+    return error;
+}
+
+int ids_posix_disk_open(ids_posix_disk *disk, const char *path) {
+    int error = make_folder(path);
+    if (!error)
+        error = ids_posix_disk_look(disk, path);
+    if (error)
+        return error;
+    disk->lock = openat(disk->folder, IDS_NAME_LOCK,
+                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (disk->lock >= 0 && flock(disk->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    error = -errno;
+    ids_posix_disk_close(disk);
+    return error;
+}
+
+void ids_posix_disk_close(ids_posix_disk *disk) {
+    if (disk->lock >= 0)
+        close(disk->lock);
+    if (disk->folder >= 0)
+        close(disk->folder);
+    *disk = (ids_posix_disk){.folder = -1, .lock = -1};
+}

@@ -1,0 +1,27 @@
+/* disk.h -- a folder on a POSIX file system, as the journal wants it.
+ *
+ * No libuv: every call blocks, so the daemon's loops never make one. */
+#ifndef IDS_IO_DISK_H
+#define IDS_IO_DISK_H
+
+#include "server/journal/disk.h"
+
+typedef struct ids_posix_disk {
+    int folder;
+    int lock; /* -1: only read, nothing is locked */
+} ids_posix_disk;
+
+/* Makes the folder if it is not there (for its owner alone) and takes its
+ * lock, so that no second daemon works on it. 0 or a negative errno;
+ * -EWOULDBLOCK: another process has the lock. */
+int ids_posix_disk_open(ids_posix_disk *disk, const char *path);
+
+/* Only to look: makes nothing, locks nothing. */
+int ids_posix_disk_look(ids_posix_disk *disk, const char *path);
+
+void ids_posix_disk_close(ids_posix_disk *disk);
+
+/* Borrows disk. Any thread. */
+ids_disk ids_posix_disk_of(ids_posix_disk *disk);
+
+#endif

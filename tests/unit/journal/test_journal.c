@@ -1,0 +1,149 @@
+/* test_journal.c -- when replies may leave, per policy; and back-pressure. */
+#include "server/journal/journal.h"
+
+#include <criterion/criterion.h>
+
+typedef struct desk {
+    ids_journal *journal;
+    uint64_t number;
+} desk;
+
+static desk open_desk(ids_fsync fsync) {
+    const ids_journal_config config = {.fsync = fsync,
+                                       .backlog_bytes_max = 1000,
+                                       .mark_ms = 10000,
+                                       .now_ms = 0,
+                                       .free_bytes = UINT64_MAX};
+    return (desk){.journal = ids_journal_new(&config)};
+}
+
+static void change(desk *d) {
+    const ids_change c = {.number = ++d->number,
+                          .key = {(const uint8_t *)"key", 3}};
+    ids_journal_take(d->journal, &c);
+}
+
+static void done(desk *d, const ids_batch *batch, uint64_t durable) {
+    const ids_batch_done is = {
+        .written = batch->last, .durable = durable, .free_bytes = UINT64_MAX};
+    ids_journal_done(d->journal, &is);
+}
+
+Test(journal, always_waits_for_the_medium_and_takes_all_at_once) {
+    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    change(&d);
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 1);
+    cr_assert(batch && batch->sync);
+    cr_assert_eq(batch->last, 1);
+    change(&d);
+    change(&d);
+    cr_assert_null(ids_journal_hand_over(d.journal, 2), "one at a time");
+    cr_assert_eq(ids_journal_watermark(d.journal, 3), 0);
+    done(&d, batch, 1);
+    cr_assert_eq(ids_journal_watermark(d.journal, 3), 1);
+    batch = ids_journal_hand_over(d.journal, 3);
+    cr_assert_eq(batch->last, 3, "both that came meanwhile");
+    done(&d, batch, 3);
+    cr_assert_eq(ids_journal_watermark(d.journal, 4), 3);
+    cr_assert_null(ids_journal_hand_over(d.journal, 4));
+    ids_journal_free(d.journal);
+}
+
+Test(journal, everysec_lets_go_at_once_and_syncs_each_second) {
+    desk d = open_desk(IDS_FSYNC_EVERYSEC);
+    change(&d);
+    cr_assert_eq(ids_journal_watermark(d.journal, 100), 1);
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 100);
+    cr_assert(batch && !batch->sync);
+    done(&d, batch, 0);
+    cr_assert_eq(ids_journal_next_ms(d.journal), 1000);
+    batch = ids_journal_hand_over(d.journal, 1000);
+    cr_assert(batch && batch->sync);
+    cr_assert_eq(batch->len, 0);
+    done(&d, batch, 1);
+    cr_assert_null(ids_journal_hand_over(d.journal, 2000), "nothing to sync");
+    ids_journal_free(d.journal);
+}
+
+Test(journal, everysec_waits_for_a_disk_that_does_not_keep_up) {
+    desk d = open_desk(IDS_FSYNC_EVERYSEC);
+    change(&d);
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 1000);
+    cr_assert(batch->sync);
+    change(&d);
+    ids_journal_hand_over(d.journal, 1500);
+    cr_assert_eq(ids_journal_watermark(d.journal, 2999), 2);
+    change(&d);
+    cr_assert_eq(ids_journal_watermark(d.journal, 3000), 2, "2 s are over");
+    done(&d, batch, 1);
+    cr_assert_eq(ids_journal_watermark(d.journal, 3000), 3);
+    cr_assert_eq(ids_journal_watermark(d.journal, 3500), 3);
+    change(&d);
+    cr_assert_eq(ids_journal_watermark(d.journal, 3500), 3,
+                 "change 2 waits since 1500");
+    ids_journal_free(d.journal);
+}
+
+Test(journal, no_never_waits_nor_syncs) {
+    desk d = open_desk(IDS_FSYNC_NO);
+    change(&d);
+    cr_assert_eq(ids_journal_watermark(d.journal, 100), 1);
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 5000);
+    cr_assert_not(batch->sync);
+    done(&d, batch, 0);
+    cr_assert_eq(ids_journal_watermark(d.journal, 100000), 1);
+    ids_journal_sync(d.journal);
+    batch = ids_journal_hand_over(d.journal, 5001);
+    cr_assert(batch && batch->sync, "but when it is asked to");
+    done(&d, batch, 1);
+    ids_journal_free(d.journal);
+}
+
+Test(journal, is_full_at_its_limit_and_takes_what_a_turn_has_begun) {
+    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    while (!ids_journal_is_full(d.journal))
+        change(&d);
+    change(&d);
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 1);
+    cr_assert_geq(batch->len, 1000);
+    cr_assert_eq(batch->last, d.number);
+    cr_assert_not(ids_journal_is_full(d.journal));
+    ids_journal_free(d.journal);
+}
+
+Test(journal, says_what_time_it_is_when_nothing_happens) {
+    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    cr_assert_eq(ids_journal_next_ms(d.journal), 10000);
+    cr_assert_null(ids_journal_hand_over(d.journal, 9999));
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 10000);
+    cr_assert(batch && !batch->sync);
+    cr_assert_eq(batch->len, IDS_FRAME_MIN_BYTES);
+    done(&d, batch, 0);
+    cr_assert_eq(ids_journal_next_ms(d.journal), 20000);
+    ids_journal_free(d.journal);
+}
+
+Test(journal, a_disk_nearly_full_refuses_claims_and_a_failed_one_all) {
+    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    change(&d);
+    ids_journal_hand_over(d.journal, 1);
+    ids_batch_done is = {
+        .written = 1, .durable = 1, .free_bytes = IDS_DISK_RESERVE_BYTES};
+    ids_journal_done(d.journal, &is);
+    cr_assert_not(ids_journal_refuses_claims(d.journal));
+    change(&d);
+    ids_journal_hand_over(d.journal, 2);
+    is = (ids_batch_done){
+        .written = 2, .durable = 2, .free_bytes = IDS_DISK_RESERVE_BYTES - 1};
+    ids_journal_done(d.journal, &is);
+    cr_assert(ids_journal_refuses_claims(d.journal));
+    cr_assert_not(ids_journal_has_failed(d.journal));
+    change(&d);
+    ids_journal_hand_over(d.journal, 3);
+    is.failed = true;
+    ids_journal_done(d.journal, &is);
+    cr_assert(ids_journal_has_failed(d.journal));
+    cr_assert_eq(ids_journal_watermark(d.journal, 4), 2);
+    cr_assert_null(ids_journal_hand_over(d.journal, 5));
+    ids_journal_free(d.journal);
+}
