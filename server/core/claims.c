@@ -35,17 +35,21 @@ static void emit(ids_shard *shard, const ids_record *record, bool dropped) {
     shard->config.on_change(shard->config.change_ctx, &change);
 }
 
-void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
-    ids_wheel_remove(&shard->wheel, ref);
+static void bury(ids_shard *shard, uint64_t hash, ids_ref ref) {
     ids_table_remove(&shard->table, hash, ref);
     ids_slab_free(&shard->slab, ref);
+}
+
+void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
+    ids_wheel_remove(&shard->wheel, ref);
+    bury(shard, hash, ref);
 }
 
 void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
     const ids_record *record = ids_slab_at(&shard->slab, ref);
     if (record->state == IDP_STATE_IN_PROGRESS)
         emit(shard, record, true);
-    ids_claims_drop(shard, hash, ref);
+    bury(shard, hash, ref);
     shard->counted.expired++;
 }
 
@@ -59,6 +63,7 @@ ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
     ids_claims_stretch(shard, record);
     if (ids_record_state(record, call->now_ms) != IDP_STATE_ABSENT)
         return record;
+    ids_wheel_remove(&shard->wheel, ids_place_ref(*place));
     ids_claims_expire(shard, call->hash, ids_place_ref(*place));
     return NULL;
 }

@@ -59,7 +59,8 @@ static inline void ids_claims_stretch(const ids_shard *shard,
 /* Takes the record out of everything and frees it. */
 void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref);
 
-/* The same for a record whose retention is over. */
+/* The same for a record whose retention is over and that was taken off the
+ * wheel. */
 void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref);
 
 /* The record as a change record, number 0. */

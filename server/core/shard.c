@@ -7,6 +7,9 @@
 
 #include <assert.h>
 
+/* Ended records reclaimed together, so that their cache misses overlap. */
+#define ENDED_BATCH 16
+
 static bool parts_init(ids_shard *shard) {
     const ids_shard_config *config = &shard->config;
     if (!ids_slab_init(&shard->slab, &shard->budget))
@@ -257,25 +260,39 @@ uint64_t ids_shard_next_ms(const ids_shard *shard) {
     return next_ms;
 }
 
-void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
-    uint32_t steps = steps_max;
+/* Takes ended records off the wheel, up to a batch, and fetches the buckets
+ * that they are in. Returns how many. */
+static uint32_t collect_ended(ids_shard *shard, uint32_t *steps, ids_ref *refs,
+                              uint64_t *hashes) {
+    uint32_t count = 0;
     ids_ref ref;
-    advance(shard, now_ms);
-    /* Here a record's retention is over, unless it has to be stretched. */
-    while ((ref = ids_wheel_due(&shard->wheel, now_ms, &steps)) != 0) {
+    while (count < ENDED_BATCH &&
+           (ref = ids_wheel_due(&shard->wheel, shard->now_ms, steps)) != 0) {
         ids_record *record = ids_slab_at(&shard->slab, ref);
-        uint64_t hash;
         if (record->restart_ms < shard->floor_ms &&
             record->state == IDP_STATE_IN_PROGRESS) {
-            ids_wheel_remove(&shard->wheel, ref);
             ids_claims_stretch(shard, record);
             ids_wheel_add(&shard->wheel, ref);
             continue;
         }
-        hash = shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),
-                                  ids_record_key(record));
-        ids_claims_expire(shard, hash, ref);
+        refs[count] = ref;
+        hashes[count] =
+            shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),
+                               ids_record_key(record));
+        ids_table_prefetch_bucket(&shard->table, hashes[count]);
+        count++;
     }
+    return count;
+}
+
+void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
+    ids_ref refs[ENDED_BATCH];
+    uint64_t hashes[ENDED_BATCH];
+    uint32_t steps = steps_max, count, i;
+    advance(shard, now_ms);
+    while ((count = collect_ended(shard, &steps, refs, hashes)) > 0)
+        for (i = 0; i < count; i++)
+            ids_claims_expire(shard, hashes[i], refs[i]);
     if (shard->table.records == 0)
         ids_slab_trim(&shard->slab);
 }

@@ -29,8 +29,8 @@ void ids_wheel_remove(ids_wheel *wheel, ids_ref ref);
 /* The record lives at another ref now; its links were copied with it. */
 void ids_wheel_moved(ids_wheel *wheel, ids_ref to);
 
-/* The next record whose retention is over; it stays hung in. 0: none is due,
- * or *steps ran out. Each record looked at takes a step. */
+/* The next record whose retention is over, taken off the wheel. 0: none is
+ * due, or *steps ran out. Each record looked at takes a step. */
 ids_ref ids_wheel_due(ids_wheel *wheel, uint64_t now_ms, uint32_t *steps);
 
 /* When ids_wheel_due next has something to do; UINT64_MAX: never. */
