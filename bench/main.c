@@ -1,4 +1,5 @@
 /* main.c -- idembench: one table of things to do. */
+#include "bench/backed.h"
 #include "bench/compare.h"
 #include "bench/echo_server.h"
 #include "bench/scenario.h"
@@ -12,6 +13,11 @@
 static int measure(const idb_options *options) {
     idb_report report;
     int failed = 1;
+    const char *unbacked = idb_backed_make(options->backed_mib);
+    if (unbacked) {
+        fprintf(stderr, "idembench: %s\n", unbacked);
+        return 1;
+    }
     if (idb_report_init(&report, options, ROWS_MAX))
         failed = options->scenario ? idb_scenario(options, &report)
                                    : idb_run(options, &report);

@@ -39,6 +39,7 @@ typedef struct idb_options {
     double duration_s, warmup_s, ramp_s;
     bool spawn;
     idb_cpus server_cpus, client_cpus;
+    uint64_t backed_mib;
     const char *idemstored;
     const char *server_args[IDB_SPECS_MAX];
     uint32_t server_args_count;
