@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     ids_manifest m;
     ids_fault fault = {0};
-    char *text = malloc(len + 32);
+    char *text = calloc(1, len + 32);
     assert(text);
     if (len) {
         memcpy(text, bytes, len);
