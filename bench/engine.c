@@ -130,9 +130,11 @@ static void measure(engine *e, idb_sample *sample) {
     uint64_t own_ns = client_cpu_ns(e);
     atomic_store(&e->control.phase, IDB_PHASE_MEASURE);
     sleep_until(e, start_ns + plan->duration_ns, "measure");
-    atomic_store(&e->control.phase, IDB_PHASE_STOP);
-    sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
+    /* Before the workers are stopped: the clock of a thread that is gone
+     * stands at nothing. */
     sample->client_cpu_ns = client_cpu_ns(e) - own_ns;
+    sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
+    atomic_store(&e->control.phase, IDB_PHASE_STOP);
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
 }
 
