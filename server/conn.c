@@ -39,7 +39,7 @@ static bool may_hop(const ids_house *house, const ids_conn *conn) {
 }
 
 bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
-    return !conn->dead && !conn->closing && !conn->moving &&
+    return !conn->dead && !conn->closing && !conn->moving && !desk->full &&
            may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
@@ -284,7 +284,8 @@ void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
 }
 
 idp_slice ids_conn_sendable(const ids_conn *conn) {
-    size_t unsent = ids_conn_unsent(conn);
+    size_t unsent =
+        ids_conn_unsent(conn) - conn->gated[0].bytes - conn->gated[1].bytes;
     bool held = conn->held && unsent < HELD_BYTES_MAX && !conn->closing;
     if (!unsent || held)
         return (idp_slice){0};

@@ -12,11 +12,19 @@
 
 typedef struct ids_desk ids_desk;
 
+/* So many bytes wait for the change of that number: see hold.h. */
+typedef struct ids_gated {
+    size_t bytes;
+    uint64_t number;
+} ids_gated;
+
 typedef struct ids_conn {
     /* output */
     ids_bytes out;
     size_t out_at; /* what is before it was sent */
     struct ids_conn *next_dirty;
+    ids_gated gated[2]; /* its last bytes; the second part is behind */
+    struct ids_conn *prev_gated, *next_gated;
     /* what is under way elsewhere */
     uint32_t waiting;    /* acquires with a wait, parked here or hopped */
     uint32_t hopped;     /* requests at other loops that come back soon */
@@ -69,8 +77,9 @@ void ids_conn_end(ids_desk *desk, ids_conn *conn);
 /* No more requests are served; what is under way leaves, then it closes. */
 void ids_conn_finish(ids_desk *desk, ids_conn *conn);
 
-/* What is to be sent now; it borrows until ids_conn_sent. Empty while the
- * replies of other loops are about to come, so that one send takes all. */
+/* What is to be sent now; it borrows until ids_conn_sent. Not what is held
+ * (hold.h); and nothing while the replies of other loops are about to come,
+ * so that one send takes all. */
 idp_slice ids_conn_sendable(const ids_conn *conn);
 
 /* The host sent len bytes of it; what is left is kept. */

@@ -2,6 +2,7 @@
 #include "server/desk.h"
 
 #include "proto/owner.h"
+#include "server/hold.h"
 #include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
@@ -47,12 +48,16 @@ static bool allocate(ids_desk *desk, const ids_desk_config *config) {
         .hash_ctx = (void *)(uintptr_t)house,
         .on_wake = ids_reply_woken,
         .wake_ctx = desk,
+        .on_change = config->is_kept ? ids_hold_change : NULL,
+        .change_ctx = desk,
     };
     desk->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
     desk->outgoing = calloc(house->loops, sizeof(ids_parcel *));
     desk->outgoing_to = calloc(house->loops, sizeof(uint32_t));
+    desk->gated_mail = calloc(house->loops, sizeof *desk->gated_mail);
     desk->shard = ids_shard_new(&shard);
-    return desk->input && desk->outgoing && desk->outgoing_to && desk->shard;
+    return desk->input && desk->outgoing && desk->outgoing_to &&
+           desk->gated_mail && desk->shard;
 }
 
 ids_desk *ids_desk_new(const ids_desk_config *config) {
@@ -63,6 +68,7 @@ ids_desk *ids_desk_new(const ids_desk_config *config) {
     desk->index = config->index;
     desk->host = config->host;
     desk->slots_free = NO_SLOT;
+    desk->watermark = UINT64_MAX;
     if (allocate(desk, config))
         return desk;
     ids_desk_free(desk);
@@ -75,6 +81,10 @@ void ids_desk_free(ids_desk *desk) {
     assert(desk->counters.of[IDS_CONNECTIONS] == 0);
     for (uint32_t i = 0; desk->outgoing && i < desk->house->loops; i++)
         ids_parcel_free(desk->outgoing[i]);
+    for (uint32_t i = 0; desk->gated_mail && i < desk->house->loops; i++) {
+        ids_parcel_free(desk->gated_mail[i].parcel[0]);
+        ids_parcel_free(desk->gated_mail[i].parcel[1]);
+    }
     while (desk->spare_parcels)
         ids_parcel_free(desk->spare_parcel[--desk->spare_parcels]);
     while (desk->spare_buffers)
@@ -82,6 +92,7 @@ void ids_desk_free(ids_desk *desk) {
     ids_stats_forget(desk);
     if (desk->shard)
         ids_shard_free(desk->shard);
+    free(desk->gated_mail);
     free(desk->outgoing_to);
     free(desk->outgoing);
     free(desk->slots);
@@ -174,6 +185,7 @@ void ids_desk_drop(ids_desk *desk, ids_conn *conn) {
     if (conn->dirty)
         unmark(desk, conn);
     ids_desk_forget(desk, conn);
+    ids_hold_forget(desk, conn);
     desk->buffered_bytes -=
         conn->in.len + ids_conn_unsent(conn) + conn->hopped_bytes;
     ids_reply_give_back(desk, &conn->out);
@@ -218,17 +230,25 @@ ids_conn *ids_desk_next_dirty(ids_desk *desk) {
 
 /* Mail -------------------------------------------------------------------- */
 
+ids_parcel *ids_desk_new_parcel(ids_desk *desk) {
+    return desk->spare_parcels ? desk->spare_parcel[--desk->spare_parcels]
+                               : ids_parcel_new();
+}
+
+void ids_desk_set_outgoing(ids_desk *desk, uint32_t loop, ids_parcel *parcel) {
+    assert(!desk->outgoing[loop]);
+    desk->outgoing[loop] = parcel;
+    desk->outgoing_to[desk->outgoing_count++] = loop;
+}
+
 ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop) {
     ids_parcel *parcel = desk->outgoing[loop];
     assert(loop != desk->index);
     if (parcel)
         return parcel;
-    parcel = desk->spare_parcels ? desk->spare_parcel[--desk->spare_parcels]
-                                 : ids_parcel_new();
-    if (!parcel)
-        return NULL;
-    desk->outgoing[loop] = parcel;
-    desk->outgoing_to[desk->outgoing_count++] = loop;
+    parcel = ids_desk_new_parcel(desk);
+    if (parcel)
+        ids_desk_set_outgoing(desk, loop, parcel);
     return parcel;
 }
 
@@ -251,7 +271,7 @@ bool ids_desk_post(ids_desk *desk) {
     return left == 0;
 }
 
-static void recycle(ids_desk *desk, ids_parcel *parcel) {
+void ids_desk_recycle(ids_desk *desk, ids_parcel *parcel) {
     if (desk->spare_parcels == IDS_SPARE_PARCELS ||
         parcel->mail.cap > PARCEL_BYTES_KEPT) {
         ids_parcel_free(parcel);
@@ -267,7 +287,7 @@ void ids_desk_take_mail(ids_desk *desk) {
     for (int i = 0; i < PARCELS_A_TURN && (parcel = ids_mailbox_take(box));
          i++) {
         ids_hop_open(desk, parcel);
-        recycle(desk, parcel);
+        ids_desk_recycle(desk, parcel);
     }
 }
 

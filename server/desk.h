@@ -8,6 +8,7 @@
 #include "server/conn.h"
 #include "server/counters.h"
 #include "server/house.h"
+#include "server/journal/journal.h"
 #include "server/mail.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_desk_input_room; what lies
@@ -34,6 +35,13 @@ typedef struct ids_slot {
     uint32_t next_free;
 } ids_slot;
 
+/* Replies to another loop that are held; the second parcel behind the first,
+ * as with a connection's bytes. */
+typedef struct ids_gated_mail {
+    ids_parcel *parcel[2];
+    uint64_t number[2];
+} ids_gated_mail;
+
 typedef struct ids_desk_host {
     void *ctx;
     /* This connection is yours from now on: watch its fd. */
@@ -52,6 +60,17 @@ struct ids_desk {
     uint64_t now_ms; /* the host sets it once per wake-up */
     uint32_t index;  /* which loop */
     bool draining;
+    /* The commit gate: hold.h. */
+    bool shut;               /* nothing leaves any more */
+    bool full;               /* no call is served */
+    bool disk_is_full;       /* no claim is made */
+    uint64_t claims_from_ms; /* nor before this */
+    uint64_t changes;        /* the shard's last change; 0 without a journal */
+    uint64_t watermark;      /* up to which change replies may leave */
+    ids_journal *journal;    /* its keeper's; NULL: none */
+    ids_conn *gated_head, *gated_tail;
+    ids_gated_mail *gated_mail; /* per loop */
+    uint32_t gated_parcels;
     uint8_t *input; /* headroom and room, one block */
     ids_conn *dirty_head, *dirty_tail;
     size_t buffered_bytes; /* of all its connections */
@@ -77,6 +96,7 @@ typedef struct ids_desk_config {
     size_t memory_bytes_max; /* the shard's */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
+    bool is_kept; /* a journal will be there before the first call */
     ids_mem mem;
 } ids_desk_config;
 
@@ -114,6 +134,11 @@ void ids_desk_mark(ids_desk *desk, ids_conn *conn);
 
 /* Mail. The parcel that is being filled for a loop; NULL: out of memory. */
 ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop);
+
+/* A parcel for later, and back again: hold.c's. */
+ids_parcel *ids_desk_new_parcel(ids_desk *desk);
+void ids_desk_set_outgoing(ids_desk *desk, uint32_t loop, ids_parcel *parcel);
+void ids_desk_recycle(ids_desk *desk, ids_parcel *parcel);
 
 /* Posts what was filled. False: a box was full, call again soon. */
 bool ids_desk_post(ids_desk *desk);

@@ -2,6 +2,7 @@
 #include "server/dispatch.h"
 
 #include "proto/owner.h"
+#include "server/hold.h"
 #include "server/hop.h"
 #include "server/reply.h"
 #include "server/stats.h"
@@ -48,7 +49,8 @@ static void call_shard(ids_desk *desk, ids_conn *conn, const ids_item *item) {
                            .asker = conn->asker};
     idp_answer answer;
     idp_error error;
-    switch (ids_shard_call(desk->shard, &call, &answer, &error)) {
+    const char *text;
+    switch (ids_hold_call(desk, &call, &answer, &error, &text)) {
     case IDS_ANSWERED:
         ids_reply_answer(desk, conn, request->msgid, &answer);
         break;
@@ -56,7 +58,7 @@ static void call_shard(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         conn->waiting++;
         break;
     case IDS_REFUSED:
-        ids_reply_error(desk, conn, request->msgid, error, NULL);
+        ids_reply_error(desk, conn, request->msgid, error, text);
         break;
     }
 }

@@ -3,6 +3,7 @@
 
 #include "proto/request.h"
 #include "server/dispatch.h"
+#include "server/hold.h"
 #include "server/reply.h"
 #include "server/stats.h"
 
@@ -85,17 +86,17 @@ static void call_shard(ids_desk *desk, const ids_item *item) {
                            .now_ms = desk->now_ms,
                            .asker = item->asker};
     bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
-    const ids_reply_to to = {.asker = item->asker,
-                             .msgid = request->msgid,
-                             .asked_bytes = item->frame_bytes,
-                             .flags = waits ? IDS_MAIL_WAITS : 0};
+    ids_reply_to to = {.asker = item->asker,
+                       .msgid = request->msgid,
+                       .asked_bytes = item->frame_bytes,
+                       .flags = waits ? IDS_MAIL_WAITS : 0};
     idp_answer answer;
     idp_error error = IDP_OK;
     if (desk->draining && waits) {
         ids_reply_mail(desk, &to, IDP_E_SHUTTING_DOWN, NULL);
         return;
     }
-    switch (ids_shard_call(desk->shard, &call, &answer, &error)) {
+    switch (ids_hold_call(desk, &call, &answer, &error, &to.text)) {
     case IDS_ANSWERED:
         ids_reply_mail(desk, &to, IDP_OK, &answer);
         break;

@@ -2,6 +2,7 @@
 #include "server/reply.h"
 
 #include "proto/request.h"
+#include "server/hold.h"
 #include "server/log.h"
 
 #include <assert.h>
@@ -84,11 +85,13 @@ static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes) {
     return NULL;
 }
 
-/* The one place where a reply becomes sendable: here the number of the last
- * change would be compared with what is committed. */
+/* The one place where a reply becomes sendable, now or when its change is
+ * safe. */
 static void sendable(ids_desk *desk, ids_conn *conn, size_t bytes) {
     conn->out.len += bytes;
     desk->buffered_bytes += bytes;
+    if (ids_hold_is_needed(desk))
+        ids_hold_bytes(desk, conn, bytes);
     ids_desk_mark(desk, conn);
 }
 
@@ -172,16 +175,16 @@ static bool mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
     return under_way + parcel->mail.len > desk->house->buffer_bytes_max;
 }
 
-static size_t write_reply(uint8_t *at, size_t bound, uint32_t msgid,
+static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,
                           idp_error error, const idp_answer *answer) {
-    return answer ? idp_answer_write(at, bound, msgid, answer)
-                  : idp_error_write(at, bound, msgid, error, NULL);
+    return answer ? idp_answer_write(at, bound, to->msgid, answer)
+                  : idp_error_write(at, bound, to->msgid, error, to->text);
 }
 
 void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
                     const idp_answer *answer) {
     uint32_t loop = ids_asker_loop(to->asker);
-    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    ids_parcel *parcel = ids_hold_parcel(desk, loop);
     size_t bound =
         answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
     ids_mail mail = {.asker = to->asker,
@@ -209,7 +212,7 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
     }
     if (!answer)
         ids_count_error(&desk->counters, error);
-    size_t size = write_reply(body, bound, to->msgid, error, answer);
+    size_t size = write_reply(body, bound, to, error, answer);
     ids_mail_trim(parcel, body, (uint32_t)size);
 }
 
@@ -217,7 +220,7 @@ void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
                      idp_error error, const idp_answer *answer) {
     ids_desk *desk = ctx;
     if (ids_asker_loop(asker) != desk->index) {
-        ids_reply_to to = {asker, msgid, 0, IDS_MAIL_WAITS};
+        ids_reply_to to = {asker, msgid, 0, IDS_MAIL_WAITS, NULL};
         ids_reply_mail(desk, &to, error, answer);
         return;
     }

@@ -33,7 +33,8 @@ typedef struct ids_reply_to {
     ids_asker asker;
     uint32_t msgid;
     uint32_t asked_bytes;
-    uint8_t flags; /* IDS_MAIL_WAITS */
+    uint8_t flags;    /* IDS_MAIL_WAITS */
+    const char *text; /* an error's; NULL: the code's own */
 } ids_reply_to;
 
 void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,

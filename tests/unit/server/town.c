@@ -3,6 +3,7 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
+#include "server/hold.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -50,6 +51,31 @@ void town_plan(town *t, uint32_t loops) {
     t->house.wake_ctx = t;
 }
 
+static void keep(ids_desk *desk) {
+    const ids_journal_config config = {.fsync = IDS_FSYNC_ALWAYS,
+                                       .backlog_bytes_max = 2000,
+                                       .mark_ms = IDS_MARK_MS_DEFAULT,
+                                       .now_ms = desk->now_ms,
+                                       .free_bytes = UINT64_MAX};
+    desk->journal = ids_journal_new(&config);
+    assert(desk->journal);
+    ids_hold_release(desk, 0);
+}
+
+bool town_sync(town *t, uint32_t loop) {
+    ids_desk *desk = t->desks[loop];
+    const ids_batch *batch = ids_journal_hand_over(desk->journal, desk->now_ms);
+    if (!batch)
+        return false;
+    const ids_batch_done done = {.written = batch->last,
+                                 .durable = batch->last,
+                                 .free_bytes = UINT64_MAX};
+    ids_journal_done(desk->journal, &done);
+    ids_hold_release(desk, ids_journal_watermark(desk->journal, desk->now_ms));
+    ids_hold_set_full(desk, ids_journal_is_full(desk->journal));
+    return true;
+}
+
 void town_open(town *t) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
         const ids_desk_config config = {
@@ -59,6 +85,7 @@ void town_open(town *t) {
             .memory_bytes_max = 64u << 20,
             .waiters_max = 100,
             .waiters_per_key_max = 50,
+            .is_kept = t->is_kept,
             .mem = idt_mem_of(&t->mem),
         };
         bool good = ids_mailbox_init(&t->boxes[i], 4);
@@ -66,12 +93,16 @@ void town_open(town *t) {
         assert(good && t->desks[i]);
         (void)good;
         t->desks[i]->now_ms = IDS_CLOCK_START_MS;
+        if (t->is_kept)
+            keep(t->desks[i]);
     }
 }
 
 void town_close(town *t) {
-    for (uint32_t i = 0; i < t->house.loops; i++)
+    for (uint32_t i = 0; i < t->house.loops; i++) {
+        ids_journal_free(t->desks[i]->journal);
         ids_desk_free(t->desks[i]);
+    }
     for (uint32_t i = 0; i < t->house.loops; i++)
         ids_mailbox_fini(&t->boxes[i]);
     assert(t->mem.blocks == 0);

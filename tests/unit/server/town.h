@@ -21,6 +21,7 @@ typedef struct town {
     idt_mem mem;
     uint32_t wakes;      /* how often a sleeping loop was woken */
     uint32_t drain_seen; /* orders that came through the mail */
+    bool is_kept;        /* every desk has a journal, fsync always */
     bool keep_mail;      /* town_run posts nothing: as if others were busy */
 } town;
 
@@ -43,6 +44,10 @@ void town_close(town *t);
 
 void town_run(town *t);
 void town_pass(town *t, uint64_t ms);
+
+/* The loop's disk is through with what its journal has for it; false: there
+ * was nothing. */
+bool town_sync(town *t, uint32_t loop);
 
 /* A new connection on this loop. */
 void caller_open(caller *c, town *t, uint32_t loop);

@@ -1,0 +1,186 @@
+/* test_hold.c -- the commit gate: no reply leaves before what it shows is
+ * safe, and none waits for longer than that. */
+#include "server/hold.h"
+#include "tests/unit/server/town.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
+
+static town t;
+static caller a, b;
+
+static void open_two(void) {
+    town_plan(&t, 2);
+    t.is_kept = true;
+    town_open(&t);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, 1);
+}
+
+static void close_all(void) {
+    caller_close(&a);
+    caller_close(&b);
+    town_run(&t);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
+        cr_assert_null(t.desks[i]->gated_head);
+        cr_assert_null(t.desks[i]->gated_tail);
+    }
+    town_close(&t);
+}
+
+TestSuite(hold, .init = open_two, .fini = close_all);
+
+static void sync_loop(uint32_t loop) {
+    cr_assert(town_sync(&t, loop));
+    town_run(&t);
+}
+
+Test(hold, a_reply_waits_until_its_change_is_safe) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    HEARS(&a, "nothing");
+    sync_loop(0);
+    HEARS(&a, "1 acquired");
+}
+
+Test(hold, what_changes_nothing_leaves_at_once_when_all_is_safe) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    sync_loop(0);
+    HEARS(&a, "1 acquired");
+    ask_acquire(&a, 2, key_of(&t, 0, 0), 0);
+    HEARS(&a, "2 in_progress");
+}
+
+Test(hold, a_reader_does_not_see_what_a_crash_could_undo) {
+    caller c;
+    caller_open(&c, &t, 0);
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&c, 2, key_of(&t, 0, 0), 0);
+    HEARS(&c, "nothing");
+    sync_loop(0);
+    HEARS(&c, "2 in_progress");
+    caller_close(&c);
+    town_run(&t);
+}
+
+Test(hold, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
+    const ids_batch *batch;
+    ids_desk *desk = t.desks[0];
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    batch = ids_journal_hand_over(desk->journal, desk->now_ms);
+    cr_assert_not_null(batch);
+    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
+    ask_acquire(&a, 3, key_of(&t, 0, 2), 0);
+    const ids_batch_done done = {
+        .written = 1, .durable = 1, .free_bytes = UINT64_MAX};
+    ids_journal_done(desk->journal, &done);
+    ids_hold_release(desk, 1);
+    town_run(&t);
+    HEARS(&a, "1 acquired");
+    HEARS(&a, "nothing");
+    sync_loop(0);
+    HEARS(&a, "2 acquired");
+    HEARS(&a, "3 acquired");
+}
+
+Test(hold, a_reply_from_another_loop_waits_there) {
+    ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
+    HEARS(&a, "nothing");
+    cr_assert_not(town_sync(&t, 0), "its own loop has changed nothing");
+    sync_loop(1);
+    HEARS(&a, "1 acquired");
+}
+
+Test(hold, what_another_loop_is_asked_does_not_wait) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    HEARS(&a, "nothing");
+    ask_acquire(&a, 2, key_of(&t, 1, 0), 0);
+    sync_loop(1);
+    sync_loop(0);
+    HEARS(&a, "1 acquired");
+    HEARS(&a, "2 acquired");
+}
+
+Test(hold, a_waiter_is_told_when_the_complete_is_safe) {
+    uint8_t bytes[512];
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&b, 2, key_of(&t, 0, 0), 5000);
+    sync_loop(0);
+    HEARS(&a, "1 acquired");
+    caller_send(&a, bytes,
+                put_complete(bytes, 3, key_of(&t, 0, 0), (idp_token){7, 1}, 8));
+    HEARS(&a, "nothing");
+    HEARS(&b, "nothing");
+    sync_loop(0);
+    HEARS(&a, "3 completed");
+    HEARS(&b, "2 replay");
+}
+
+Test(hold, a_caller_that_goes_takes_its_held_replies_along) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&b, 2, key_of(&t, 0, 1), 0);
+    caller_close(&a);
+    caller_close(&b);
+    town_run(&t);
+    sync_loop(0);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, 1);
+    HEARS(&b, "nothing");
+}
+
+Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
+    uint32_t asked = 0;
+    while (!ids_journal_is_full(t.desks[0]->journal)) {
+        ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
+        asked++;
+    }
+    ids_hold_set_full(t.desks[0], true);
+    uint64_t changes = t.desks[0]->changes;
+    ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
+    cr_assert_eq(t.desks[0]->changes, changes);
+    sync_loop(0);
+    cr_assert_eq(t.desks[0]->changes, changes + 1);
+    sync_loop(0);
+    for (uint32_t i = 0; i <= asked; i++)
+        cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
+}
+
+Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
+    uint8_t bytes[512];
+    const char *held = key_of(&t, 0, 0);
+    ask_acquire(&a, 1, held, 0);
+    sync_loop(0);
+    HEARS(&a, "1 acquired");
+    t.desks[0]->disk_is_full = true;
+    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
+    HEARS(&a, "2 NO_MEMORY");
+    ask_acquire(&b, 3, key_of(&t, 0, 1), 0);
+    HEARS(&b, "3 NO_MEMORY");
+    ask_acquire(&a, 4, held, 0);
+    HEARS(&a, "4 in_progress");
+    caller_send(&a, bytes, put_complete(bytes, 5, held, (idp_token){7, 1}, 8));
+    sync_loop(0);
+    HEARS(&a, "5 completed");
+}
+
+Test(hold, claims_are_held_for_a_while_after_an_empty_start) {
+    t.desks[0]->claims_from_ms = t.desks[0]->now_ms + 100;
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    HEARS(&a, "1 LIMIT");
+    town_pass(&t, 100);
+    ask_acquire(&a, 2, key_of(&t, 0, 0), 0);
+    sync_loop(0);
+    HEARS(&a, "2 acquired");
+}
+
+Test(hold, nothing_leaves_once_the_gate_is_shut) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ids_hold_all(t.desks[0]);
+    cr_assert(town_sync(&t, 0));
+    town_run(&t);
+    ask_plain(&a, 2, IDP_PING);
+    HEARS(&a, "nothing");
+}
