@@ -10,6 +10,10 @@
 #define PREVIOUS_SHIFT   4
 #define RESULT_BIT       0x40u
 #define UNUSED_BIT       0x80u
+/* A loop's sequences begin at its number, shifted by this. */
+#define LOOP_SHIFT       48
+#define LOOP_MAX         0xffffu
+#define LOW_MASK         ((1ull << LOOP_SHIFT) - 1)
 
 static bool has_lease(idp_state state) {
     return state == IDP_STATE_IN_PROGRESS || state == IDP_STATE_ORPHANED;
@@ -86,7 +90,8 @@ static uint8_t *put_body(uint8_t *at, const ids_change *c) {
     *at++ = (uint8_t)c->fingerprint.len;
     *at++ = (uint8_t)c->nonce.len;
     at = put_varint(at, c->token.epoch);
-    at = put_varint(at, c->token.sequence);
+    at = put_varint(at, c->token.sequence >> LOOP_SHIFT);
+    at = put_varint(at, c->token.sequence & LOW_MASK);
     at = put_varint(at, c->attempt);
     at = put_varint(at, c->ttl_ms);
     at = put_varint(at, c->ttl_ms - c->ttl_left_ms);
@@ -133,7 +138,9 @@ static void get_body(cursor *from, ids_change *c, lengths *len) {
     len->fingerprint = get_u8(from);
     len->nonce = get_u8(from);
     c->token.epoch = get_varint(from);
-    c->token.sequence = get_varint(from);
+    uint64_t loop = get_varint(from), low = get_varint(from);
+    c->token.sequence = loop << LOOP_SHIFT | low;
+    from->bad = from->bad || loop > LOOP_MAX || low > LOW_MASK;
     uint64_t attempt = get_varint(from);
     c->ttl_ms = get_varint(from);
     c->ttl_left_ms = get_left(from, c->ttl_ms);

@@ -11,15 +11,15 @@
  *   and, unless the state is absent:
  *     u8      length of the fingerprint
  *     u8      length of the nonce
- *     varint  the token's epoch, its sequence, attempt, ttl_ms, how much of
- *             the ttl is gone, age_ms
+ *     varint  the token's epoch, the upper 16 and the lower 48 bits of its
+ *             sequence, attempt, ttl_ms, how much of the ttl is gone, age_ms
  *     varint  lease_ms, how much of the lease is gone   (in_progress,
  *             orphaned)
  *     varint  length of the result                      (has_result)
  *   then the bytes of namespace, key, fingerprint, nonce, result.
  *
- * That is at most 46 bytes besides the payload for a node's first 2^35 grants
- * in an epoch, and 35 for most. A change's number is not in it: it follows
+ * That is at most 47 bytes besides the payload for a loop's first 2^35 grants
+ * in an epoch, and 36 for most. A change's number is not in it: it follows
  * from the frame around it. */
 #ifndef IDS_CHANGE_H
 #define IDS_CHANGE_H
