@@ -1,0 +1,107 @@
+/* decision.c -- the rules of who may become what. See decision.h. Pure. */
+#include "server/peer/decision.h"
+
+#include "server/peer/mutant.h"
+
+const char *ids_deciding_text(ids_deciding verdict) {
+    static const char *const texts[] = {
+#define X(name, text) text,
+        IDS_VERDICTS(X)
+#undef X
+    };
+    return texts[verdict];
+}
+
+static bool is(ids_member a, ids_member b) {
+    return a.node != 0 && a.node == b.node && a.incarnation == b.incarnation;
+}
+
+static ids_decision after(const ids_decision *now) {
+    ids_decision next = *now;
+    next.version++;
+    return next;
+}
+
+void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
+                      uint64_t epoch_min, ids_decision *next) {
+    *next = after(now);
+    next->self = self;
+    if (IDS_RULE_OFF(R8) && now->role == IDS_ROLE_PRIMARY)
+        return;
+    next->role = IDS_ROLE_REPLICA;
+    next->replica = (ids_member){0};
+    /* Without a history an epoch begins at the wall clock, which only has to
+     * be right if the file is lost (R11). */
+    if (primary && !now->had_replica) {
+        next->epoch = now->epoch < epoch_min ? epoch_min : now->epoch + 1;
+        next->role = IDS_ROLE_PRIMARY;
+    }
+}
+
+bool ids_decision_is_in_sync(const ids_decision *now, uint64_t has_copy_of) {
+    if (IDS_RULE_OFF(R4))
+        return true;
+    if (IDS_RULE_OFF(R5))
+        return now->admitted_epoch == now->epoch;
+    return is(now->admitted, now->self) && now->admitted_epoch == now->epoch &&
+           has_copy_of == now->epoch;
+}
+
+ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
+                                uint64_t has_copy_of, bool accept_loss,
+                                ids_decision *next) {
+    if (now->role == IDS_ROLE_PRIMARY)
+        return IDS_DECIDING_IS_PRIMARY;
+    if (epoch <= now->epoch)
+        return IDS_DECIDING_EPOCH_TOO_LOW;
+    if (!accept_loss && !ids_decision_is_in_sync(now, has_copy_of))
+        return IDS_DECIDING_NOT_IN_SYNC;
+    *next = after(now);
+    next->epoch = epoch;
+    next->role = IDS_ROLE_PRIMARY;
+    next->replica = (ids_member){0};
+    next->had_replica = true;
+    return IDS_DECIDING_OK;
+}
+
+ids_deciding ids_decide_admit(const ids_decision *now, ids_member replica,
+                              ids_decision *next) {
+    if (now->role != IDS_ROLE_PRIMARY)
+        return IDS_DECIDING_NOT_PRIMARY;
+    *next = after(now);
+    next->replica = replica;
+    next->had_replica = true;
+    return IDS_DECIDING_OK;
+}
+
+ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
+                               ids_decision *next) {
+    if (now->role != IDS_ROLE_PRIMARY)
+        return IDS_DECIDING_NOT_PRIMARY;
+    if (now->replica.node == 0)
+        return IDS_DECIDING_NO_REPLICA;
+    if (min_in_sync > 1)
+        return IDS_DECIDING_MIN_IN_SYNC;
+    *next = after(now);
+    next->replica = (ids_member){0};
+    return IDS_DECIDING_OK;
+}
+
+void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
+                         uint64_t version, ids_decision *next) {
+    *next = after(now);
+    next->admitted = now->self;
+    next->admitted_epoch = epoch;
+    next->admitted_version = version;
+    next->had_replica = true;
+}
+
+void ids_decide_follow(const ids_decision *now, uint64_t epoch,
+                       ids_decision *next) {
+    *next = after(now);
+    next->role = IDS_ROLE_REPLICA;
+    next->replica = (ids_member){0};
+    next->had_replica = true;
+    if (epoch > next->epoch)
+        next->epoch = epoch;
+}

@@ -1,0 +1,96 @@
+/* decision.h -- who is primary, in which epoch, and who may become it.
+ *
+ * Pure. A decision is a small record that only grows (version, epoch); it is
+ * worth nothing before it is recorded. Where it is recorded stands behind
+ * ids_decisions: today a file of this node's, written when its operator says
+ * so; an arbiter like etcd would be a second one, with the same rules. */
+#ifndef IDS_PEER_DECISION_H
+#define IDS_PEER_DECISION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ids_member {
+    uint64_t node;        /* its name, never another's; 0: nobody */
+    uint64_t incarnation; /* of its memory: new at every start (R5) */
+} ids_member;
+
+typedef enum ids_role { IDS_ROLE_REPLICA, IDS_ROLE_PRIMARY } ids_role;
+
+typedef struct ids_decision {
+    uint64_t version; /* one more with every record */
+    uint64_t epoch;   /* the highest that is known */
+    ids_role role;    /* of this node, in that epoch */
+    ids_member self;
+    /* On a primary: the other member of its in-sync set, if there is one. */
+    ids_member replica;
+    /* On a replica: in which epoch, and as whom, it was told that it is in
+     * sync. It is so in no other epoch. */
+    uint64_t admitted_epoch;
+    ids_member admitted;
+    uint64_t admitted_version; /* of the primary's decision */
+    bool had_replica;          /* its data may be elsewhere, too */
+} ids_decision;
+
+/* Why an operator's order is refused, each with its text. */
+#define IDS_VERDICTS(X)                                                   \
+    X(OK, "done")                                                         \
+    X(NOT_IN_SYNC, "not in the in-sync set: acknowledged changes may be " \
+                   "lost; --accept-loss accepts that")                    \
+    X(EPOCH_TOO_LOW, "that epoch is not above the highest known")         \
+    X(NOT_PRIMARY, "not the primary")                                     \
+    X(IS_PRIMARY, "already the primary")                                  \
+    X(NO_REPLICA, "there is no such replica in the in-sync set")          \
+    X(BUSY, "another decision is being recorded; ask again")              \
+    X(MIN_IN_SYNC, "the in-sync set would be below --min-in-sync")
+
+typedef enum ids_deciding {
+#define X(name, text) IDS_DECIDING_##name,
+    IDS_VERDICTS(X)
+#undef X
+        IDS_DECIDING_COUNT
+} ids_deciding;
+
+const char *ids_deciding_text(ids_deciding verdict);
+
+/* Each writes the next decision, or says why there is none.
+ *
+ * start: this process begins, with a memory of this incarnation. primary:
+ * it was started as one. It becomes one by itself only as long as there never
+ * was a replica that might know more; in an epoch above all it has been in,
+ * and of at least epoch_min (the unix time in seconds). */
+void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
+                      uint64_t epoch_min, ids_decision *next);
+
+/* Promotion to an epoch that the operator names. has_copy_of: the epoch of
+ * the history that this node's copy is of; 0: it has none. */
+ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
+                                uint64_t has_copy_of, bool accept_loss,
+                                ids_decision *next);
+
+/* The primary's in-sync set: with this replica, without any. */
+ids_deciding ids_decide_admit(const ids_decision *now, ids_member replica,
+                              ids_decision *next);
+ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
+                               ids_decision *next);
+
+/* A replica is told that it is in sync. */
+void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
+                         uint64_t version, ids_decision *next);
+
+/* No longer primary, or never was: there is an epoch as high as this. */
+void ids_decide_follow(const ids_decision *now, uint64_t epoch,
+                       ids_decision *next);
+
+/* Might it be promoted without loss? */
+bool ids_decision_is_in_sync(const ids_decision *now, uint64_t has_copy_of);
+
+/* Where decisions are recorded. propose is a compare-and-set on the version:
+ * next replaces the recorded decision of version next->version - 1. The
+ * answer comes later, by ids_peer_decided. */
+typedef struct ids_decisions {
+    void *ctx;
+    void (*propose)(void *ctx, const ids_decision *next);
+} ids_decisions;
+
+#endif

@@ -1,0 +1,220 @@
+/* follower.c -- a node as replica: a session, a copy, what it acknowledges.
+ *
+ * Pure. The copy that it holds stays as it is until another is whole (R7);
+ * what it acknowledges is in the copy that it would be promoted with. */
+#include "server/peer/halves.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t ids_follower_copy_of(const ids_peer *peer) {
+    return peer->disowned ? 0 : peer->copy_of;
+}
+
+static void remember_positions(ids_peer *peer) {
+    for (uint32_t k = 0; k < peer->streams; k++)
+        peer->copy_at[k] = peer->receivers[k].applied;
+}
+
+static bool make_receivers(ids_peer *peer) {
+    const ids_peer_config *config = &peer->config;
+    ids_receiver *grown =
+        realloc(peer->receivers, peer->streams * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    peer->receivers = grown;
+    for (uint32_t k = 0; k < peer->streams; k++)
+        grown[k] = (ids_receiver){.stream = k,
+                                  .result_bytes_max = config->result_bytes_max,
+                                  .ctx = config->host.ctx,
+                                  .route = config->host.route};
+    return true;
+}
+
+/* Can every stream go on where the copy is? One that can't means a full copy
+ * of all: keys belong to other streams after every failover. */
+static bool can_continue(const ids_peer *peer) {
+    if (peer->copy_of != peer->session_epoch ||
+        peer->copy_streams != peer->streams)
+        return false;
+    for (uint32_t k = 0; k < peer->streams; k++) {
+        const ids_link_offer *offer = &peer->stream[k]->offer;
+        if (peer->copy_at[k] + 1 < offer->first ||
+            peer->copy_at[k] > offer->last)
+            return false;
+    }
+    return true;
+}
+
+static bool begin_aside(ids_peer *peer) {
+    const ids_peer_host *host = &peer->config.host;
+    if (!host->aside_begin(host->ctx))
+        return false;
+    peer->syncing = true;
+    if (IDS_RULE_OFF(R7))
+        host->aside_swap(host->ctx); /* the old copy is gone at once */
+    return true;
+}
+
+/* All links are there: say from where on. */
+static bool start(ids_peer *peer) {
+    bool goes_on = can_continue(peer);
+    if (!goes_on && !begin_aside(peer))
+        return false;
+    peer->started = true;
+    for (uint32_t k = 0; k < peer->streams; k++) {
+        if (goes_on)
+            ids_receiver_continue(&peer->receivers[k], peer->copy_at[k]);
+        else
+            ids_receiver_sync(&peer->receivers[k]);
+        if (!ids_link_say(peer->stream[k], IDS_PF_START, peer->session_epoch,
+                          peer->receivers[k].applied,
+                          goes_on ? 0 : IDS_PF_FLAG_SYNC))
+            return false;
+    }
+    return true;
+}
+
+static bool open_first(ids_peer *peer, ids_link *link) {
+    uint64_t streams = link->offer.streams;
+    if (peer->leading || !link->other.primary || streams < 1 ||
+        streams > IDP_SHARDS_MAX || link->offer.session == 0 ||
+        link->other.epoch < ids_peer_epoch(peer))
+        return false;
+    ids_peer_end_session(peer);
+    if (!ids_peer_begin_session(peer, link, (uint32_t)streams,
+                                link->other.epoch) ||
+        !make_receivers(peer))
+        return false;
+    peer->other = link->other.member;
+    peer->disowned = link->offer.member == 0;
+    peer->dialled_rest = false;
+    return true;
+}
+
+/* The primary has begun the session, too. */
+static bool dial_rest(ids_peer *peer, const ids_link *link) {
+    if (peer->dialled_rest || link->stream != 0 || peer->stream[0] != link)
+        return true;
+    peer->dialled_rest = true;
+    for (uint32_t k = 1; k < peer->streams; k++)
+        if (ids_peer_dial(peer, k, peer->session) == NULL)
+            return false;
+    return true;
+}
+
+static bool open_next(ids_peer *peer, ids_link *link) {
+    if (link->offer.session != peer->session || peer->session == 0 ||
+        link->stream >= peer->streams || peer->stream[link->stream] != NULL ||
+        link->other.epoch != peer->session_epoch ||
+        link->other.member.incarnation != peer->other.incarnation)
+        return false;
+    peer->stream[link->stream] = link;
+    return true;
+}
+
+bool ids_follower_opened(ids_peer *peer, ids_link *link) {
+    bool good =
+        link->stream == 0 ? open_first(peer, link) : open_next(peer, link);
+    if (good && ++peer->streams_open == peer->streams)
+        good = start(peer);
+    if (!good)
+        ids_peer_fault(peer, link);
+    return good;
+}
+
+/* Every stream's part is there: it takes the old copy's place. */
+static void maybe_swap(ids_peer *peer) {
+    const ids_peer_host *host = &peer->config.host;
+    uint64_t *copy_at;
+    if (!peer->syncing)
+        return;
+    for (uint32_t k = 0; k < peer->streams; k++)
+        if (!ids_receiver_is_whole(&peer->receivers[k]))
+            return;
+    copy_at = realloc(peer->copy_at, peer->streams * sizeof *copy_at);
+    if (copy_at == NULL)
+        return; /* the next applied record asks again */
+    peer->copy_at = copy_at;
+    peer->copy_streams = peer->streams;
+    peer->copy_of = peer->session_epoch;
+    if (!IDS_RULE_OFF(R7))
+        host->aside_swap(host->ctx);
+    peer->syncing = false;
+    for (uint32_t k = 0; k < peer->streams; k++)
+        peer->receivers[k].syncing = false;
+    remember_positions(peer);
+}
+
+static bool changes(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
+    if (!peer->started || peer->stream[link->stream] != link ||
+        !ids_receiver_frame(&peer->receivers[link->stream], frame))
+        return false;
+    maybe_swap(peer);
+    return true;
+}
+
+bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+    bool good = true;
+    switch (frame->kind) {
+    case IDS_PF_HEARTBEAT:
+        good = dial_rest(peer, link);
+        break;
+    case IDS_PF_ADMIT:
+        if (peer->started && !peer->syncing) {
+            peer->admit_epoch = frame->epoch;
+            peer->admit_version = frame->number;
+        }
+        break;
+    case IDS_PF_SWITCHOVER:
+        ids_peer_promote(peer, frame->number, false);
+        break;
+    default:
+        good = changes(peer, link, frame);
+    }
+    if (!good)
+        ids_peer_fault(peer, link);
+    return good;
+}
+
+void ids_follower_session_over(ids_peer *peer) {
+    const ids_peer_host *host = &peer->config.host;
+    if (peer->started && !peer->syncing)
+        remember_positions(peer);
+    if (peer->syncing && !IDS_RULE_OFF(R7))
+        host->aside_drop(host->ctx);
+    peer->started = peer->syncing = false;
+}
+
+void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
+    if (!peer->started || tag->stream >= peer->streams)
+        return;
+    ids_receiver_applied(&peer->receivers[tag->stream], tag->batch);
+    maybe_swap(peer);
+}
+
+bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag) {
+    if (ids_peer_refuses(peer, tag->epoch))
+        return false;
+    return tag->session == peer->session || IDS_RULE_OFF(R9);
+}
+
+void ids_peer_prepare_copy(ids_shard *shard) {
+    if (!IDS_RULE_OFF(R12))
+        ids_shard_follow(shard);
+}
+
+void ids_follower_pump(ids_peer *peer, ids_link *link) {
+    ids_receiver *receiver;
+    if (!peer->started || peer->syncing ||
+        ids_peer_refuses(peer, peer->session_epoch))
+        return;
+    receiver = &peer->receivers[link->stream];
+    if (receiver->told && receiver->applied == receiver->acked)
+        return;
+    if (!ids_link_say(link, IDS_PF_ACK, peer->session_epoch, receiver->applied,
+                      0))
+        return;
+    receiver->told = true;
+    receiver->acked = receiver->applied;
+}

@@ -1,0 +1,93 @@
+/* frame.h -- the unit of the peer's wire: length, checksum, epoch, session.
+ *
+ * Pure. Nothing that a frame announces is believed before it is there, and
+ * nothing over the reader's limit is waited for. Little-endian:
+ *
+ *      0  u32 body_bytes           24  u64 session
+ *      4  u32 crc32c of the rest   32  u64 number
+ *      8  u8  kind                 40  body
+ *      9  u8  flags
+ *     10  u16 stream
+ *     12  u32 count
+ *     16  u64 epoch
+ */
+#ifndef IDS_PEER_FRAME_H
+#define IDS_PEER_FRAME_H
+
+#include "server/core/shard.h"
+
+#define IDS_PF_HEAD_BYTES     40
+#define IDS_PF_BODY_BYTES_LOW 256         /* before a link is open */
+#define IDS_PF_APPEND_BYTES   (64u << 10) /* more changes are another frame */
+
+typedef enum ids_pf_kind {
+    /* Who dials: HELLO, PROOF; who listens: WELCOME. See link.h. */
+    IDS_PF_HELLO = 1,
+    IDS_PF_WELCOME,
+    IDS_PF_PROOF,
+    /* Replica to primary. */
+    IDS_PF_START, /* number: go on behind it; flag SYNC: a full copy first */
+    IDS_PF_ACK,   /* number: all up to it would outlive the primary */
+    /* Primary to replica. */
+    IDS_PF_APPEND,     /* number: of its first change; count; changes */
+    IDS_PF_SYNC_BEGIN, /* number: the copy has at least all up to it */
+    IDS_PF_SYNC_CHUNK, /* count; changes without a number */
+    IDS_PF_SYNC_END,   /* number: with all up to it the copy is whole */
+    IDS_PF_ADMIT,      /* you are in the in-sync set; number: the decision's */
+    IDS_PF_SWITCHOVER, /* number: the epoch to be primary in */
+    /* Either way. */
+    IDS_PF_HEARTBEAT, /* number: the last one */
+    IDS_PF_REFUSE,    /* epoch: the higher one; the link is closed */
+    IDS_PF_KIND_COUNT
+} ids_pf_kind;
+
+#define IDS_PF_FLAG_SYNC    1u /* START */
+#define IDS_PF_FLAG_PRIMARY 2u /* HELLO, WELCOME: what the sender is */
+
+typedef struct ids_pf {
+    ids_pf_kind kind;
+    uint32_t flags;
+    uint32_t stream;
+    uint32_t count;
+    uint64_t epoch;
+    uint64_t session;
+    uint64_t number;
+    idp_slice body;
+} ids_pf;
+
+/* Bytes that grow up to what the caller lets them. */
+typedef struct ids_pbuf {
+    uint8_t *at;
+    size_t len, cap;
+} ids_pbuf;
+
+void ids_pbuf_fini(ids_pbuf *buf);
+/* Room for so many more bytes, at at + len. False: no memory. */
+bool ids_pbuf_reserve(ids_pbuf *buf, size_t more);
+/* The first bytes have left. */
+void ids_pbuf_consume(ids_pbuf *buf, size_t bytes);
+
+/* Appends the frame with its body; all or nothing. False: no memory. */
+bool ids_pf_append(ids_pbuf *to, const ids_pf *frame);
+
+/* For a body that grows in place: begin reserves the head and returns where
+ * the frame is, seal writes the head. */
+bool ids_pf_begin(ids_pbuf *to, size_t *frame_at);
+void ids_pf_seal(ids_pbuf *to, size_t frame_at, const ids_pf *frame);
+
+typedef enum ids_pf_read_status {
+    IDS_PF_WHOLE,
+    IDS_PF_PARTIAL,
+    IDS_PF_BROKEN
+} ids_pf_read_status;
+
+/* Reads the frame at the head of bytes; its body borrows from them. */
+ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
+                               size_t body_bytes_max, ids_pf *frame,
+                               size_t *frame_bytes);
+
+/* Fixed-width numbers, as they stand in frames. */
+void ids_put_u64(uint8_t *at, uint64_t value);
+uint64_t ids_get_u64(const uint8_t *at);
+
+#endif

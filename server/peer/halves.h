@@ -1,0 +1,63 @@
+/* halves.h -- inside a node: what its parts call of each other.
+ *
+ * peer.c is the node as such (epochs, decisions, links, orders), primary.c
+ * and follower.c what it does as one or the other. Nobody else includes this.
+ * Pure. */
+#ifndef IDS_PEER_HALVES_H
+#define IDS_PEER_HALVES_H
+
+#include "server/peer/mutant.h"
+#include "server/peer/peer.h"
+
+/* The highest epoch that this node knows of. */
+uint64_t ids_peer_epoch(const ids_peer *peer);
+
+/* Someone who may say so knows of this epoch: a lower primary steps down. */
+void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch);
+
+/* R6: what comes with this epoch is refused. */
+bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch);
+
+/* Links. Ending the session drops all of its links. fault: this link is
+ * unfit, and if it is one of the session's, so is the session. */
+ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session);
+bool ids_peer_has_link(const ids_peer *peer, const ids_link *link);
+void ids_peer_end_session(ids_peer *peer);
+void ids_peer_fault(ids_peer *peer, ids_link *link);
+/* Makes room for the session's links. False: no memory. */
+bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
+                            uint64_t epoch);
+
+/* Starts recording; nothing else may be pending. */
+void ids_peer_propose(ids_peer *peer, ids_pending what,
+                      const ids_decision *next);
+
+/* The primary's half. */
+bool ids_primary_init(ids_peer *peer);
+void ids_primary_fini(ids_peer *peer);
+bool ids_primary_lead(ids_peer *peer); /* false: no memory */
+void ids_primary_stand_down(ids_peer *peer, bool pending);
+void ids_primary_offer(const ids_peer *peer, const ids_link *link,
+                       ids_link_offer *offer);
+bool ids_primary_opened(ids_peer *peer, ids_link *link);
+/* False: the link is gone. */
+bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame);
+void ids_primary_session_over(ids_peer *peer);
+/* The replica has caught up: make it a member, tell it that it is one; the
+ * switchover's next step. */
+void ids_primary_consider(ids_peer *peer);
+void ids_primary_admitted(ids_peer *peer);
+void ids_primary_detached(ids_peer *peer);
+void ids_primary_handed_over(ids_peer *peer);
+void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard);
+bool ids_primary_has_member(const ids_peer *peer); /* and it is connected */
+
+/* The replica's half. */
+bool ids_follower_opened(ids_peer *peer, ids_link *link);
+bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame);
+void ids_follower_session_over(ids_peer *peer);
+void ids_follower_pump(ids_peer *peer, ids_link *link);
+/* The epoch of the history that its copy is of, if it may be relied on. */
+uint64_t ids_follower_copy_of(const ids_peer *peer);
+
+#endif

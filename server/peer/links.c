@@ -1,0 +1,233 @@
+/* links.c -- the links of a node: dialled, accepted, proven, ended.
+ *
+ * Pure. Bytes come in here and are frames behind it. */
+#include "server/peer/halves.h"
+
+#include "server/change.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ids_link *add_link(ids_peer *peer) {
+    size_t body_max =
+        IDS_PF_APPEND_BYTES +
+        64 * (peer->config.result_bytes_max + IDS_CHANGE_BARE_BYTES_MAX);
+    ids_link *link;
+    if (peer->link_count == IDS_LINKS_MAX)
+        return NULL;
+    if (peer->link_count == peer->link_cap) {
+        uint32_t cap = peer->link_cap == 0 ? 8 : peer->link_cap * 2;
+        ids_link **grown =
+            realloc((void *)peer->links, cap * sizeof *peer->links);
+        if (grown == NULL)
+            return NULL;
+        peer->links = grown;
+        peer->link_cap = cap;
+    }
+    link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return NULL;
+    link->body_bytes_max = body_max;
+    link->heard_ms = link->said_ms = peer->now_ms;
+    peer->links[peer->link_count++] = link;
+    return link;
+}
+
+bool ids_peer_has_link(const ids_peer *peer, const ids_link *link) {
+    for (uint32_t i = 0; i < peer->link_count; i++)
+        if (peer->links[i] == link)
+            return true;
+    return false;
+}
+
+static void drop_link(ids_peer *peer, ids_link *link) {
+    const ids_peer_host *host = &peer->config.host;
+    uint32_t at = 0;
+    while (peer->links[at] != link)
+        at++;
+    peer->links[at] = peer->links[--peer->link_count];
+    link->state = IDS_LINK_CLOSED;
+    host->hang_up(host->ctx, link);
+    ids_link_fini(link);
+    free(link);
+}
+
+static ids_link_self self_now(ids_peer *peer) {
+    ids_link_self self = {
+        .member = {peer->config.node, peer->config.incarnation},
+        .epoch = ids_peer_epoch(peer),
+        .primary = peer->leading};
+    peer->config.host.random(peer->config.host.ctx, self.nonce,
+                             sizeof self.nonce);
+    return self;
+}
+
+ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session) {
+    const ids_peer_host *host = &peer->config.host;
+    ids_link *link = add_link(peer);
+    ids_link_self self = self_now(peer);
+    if (link == NULL)
+        return NULL;
+    if (!ids_link_dial(link, &self, stream, session)) {
+        drop_link(peer, link);
+        return NULL;
+    }
+    host->dial(host->ctx, link);
+    return link;
+}
+
+bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
+                            uint64_t epoch) {
+    ids_link **grown =
+        realloc((void *)peer->stream, streams * sizeof *peer->stream);
+    if (grown == NULL)
+        return false;
+    memset((void *)grown, 0, streams * sizeof *grown);
+    grown[0] = link;
+    peer->stream = grown;
+    peer->streams = streams;
+    peer->streams_open = 0;
+    peer->session = link->session;
+    peer->session_epoch = epoch;
+    return true;
+}
+
+void ids_peer_end_session(ids_peer *peer) {
+    uint64_t session = peer->session;
+    uint32_t i = peer->link_count;
+    if (session == 0)
+        return;
+    ids_primary_session_over(peer);
+    ids_follower_session_over(peer);
+    peer->session = 0;
+    peer->lost_at_ms = peer->now_ms;
+    while (i-- > 0)
+        if (peer->links[i]->session == session)
+            drop_link(peer, peer->links[i]);
+}
+
+void ids_peer_fault(ids_peer *peer, ids_link *link) {
+    if (peer->session != 0 && link->session == peer->session)
+        ids_peer_end_session(peer);
+    if (ids_peer_has_link(peer, link))
+        drop_link(peer, link);
+}
+
+ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms) {
+    ids_link *link;
+    peer->now_ms = now_ms;
+    link = add_link(peer);
+    if (link != NULL)
+        ids_link_accept(link);
+    return link;
+}
+
+void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms) {
+    peer->now_ms = now_ms;
+    ids_peer_fault(peer, link);
+}
+
+/* --- frames ------------------------------------------------------------- */
+
+static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+    ids_link_self self = self_now(peer);
+    ids_link_offer offer;
+    if (!ids_link_hello(link, frame))
+        return false;
+    if (link->stream != 0 &&
+        (link->session != peer->session || !peer->leading ||
+         link->stream >= peer->config.loops))
+        return false;
+    ids_primary_offer(peer, link, &offer);
+    offer.session = peer->session;
+    while (link->stream == 0 && offer.session == peer->session)
+        peer->config.host.random(peer->config.host.ctx, &offer.session,
+                                 sizeof offer.session);
+    return ids_link_welcome(link, &self, &offer, &peer->config.key);
+}
+
+/* A link is open: what the other says of itself counts from here on. */
+static bool opened(ids_peer *peer, ids_link *link) {
+    ids_peer_saw_epoch(peer, link->other.epoch);
+    if (!ids_peer_has_link(peer, link))
+        return false;
+    return link->dialled ? ids_follower_opened(peer, link)
+                         : ids_primary_opened(peer, link);
+}
+
+static bool refuse(ids_peer *peer, ids_link *link) {
+    ids_link_say(link, IDS_PF_REFUSE, ids_peer_epoch(peer), 0, 0);
+    ids_peer_fault(peer, link);
+    return false;
+}
+
+static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+    if (frame->session != link->session && !IDS_RULE_OFF(R9))
+        return true; /* dropped: another session's */
+    if (frame->epoch > ids_peer_epoch(peer)) {
+        ids_peer_saw_epoch(peer, frame->epoch);
+        if (ids_peer_has_link(peer, link))
+            ids_peer_fault(peer, link);
+        return false;
+    }
+    if (ids_peer_refuses(peer, frame->epoch))
+        return refuse(peer, link);
+    if (frame->kind == IDS_PF_REFUSE || frame->stream != link->stream) {
+        ids_peer_fault(peer, link);
+        return false;
+    }
+    return link->dialled ? ids_follower_frame(peer, link, frame)
+                         : ids_primary_frame(peer, link, frame);
+}
+
+/* False: the link is gone. */
+static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+    bool good = false;
+    link->heard_ms = peer->now_ms;
+    switch (link->state) {
+    case IDS_LINK_ACCEPTED:
+        good = hello(peer, link, frame);
+        break;
+    case IDS_LINK_OFFERED:
+        if (ids_link_proven(link, frame, &peer->config.key))
+            return opened(peer, link);
+        break;
+    case IDS_LINK_DIALLED:
+        if (ids_link_welcomed(link, frame, &peer->config.key))
+            return opened(peer, link);
+        break;
+    default:
+        return open_frame(peer, link, frame);
+    }
+    if (!good)
+        ids_peer_fault(peer, link);
+    return good;
+}
+
+static bool is_full(const ids_peer *peer, const ids_link *link) {
+    return link->dialled && peer->started && link->state == IDS_LINK_OPEN &&
+           link->session == peer->session && link->stream < peer->streams &&
+           ids_receiver_is_full(&peer->receivers[link->stream]);
+}
+
+void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
+                    size_t len, uint64_t now_ms) {
+    ids_pf frame;
+    peer->now_ms = now_ms;
+    if (!ids_link_take(link, bytes, len)) {
+        ids_peer_fault(peer, link);
+        return;
+    }
+    while (!is_full(peer, link)) {
+        ids_pf_read_status status = ids_link_next(link, &frame);
+        if (status == IDS_PF_PARTIAL)
+            return;
+        if (status == IDS_PF_BROKEN) {
+            ids_peer_fault(peer, link);
+            return;
+        }
+        if (!handle(peer, link, &frame))
+            return;
+    }
+}

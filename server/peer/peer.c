@@ -1,0 +1,283 @@
+/* peer.c -- a node as such: its epoch, its decisions, its links, its orders.
+ *
+ * Pure. See peer.h. */
+#include "server/peer/halves.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t ids_peer_epoch(const ids_peer *peer) {
+    return peer->known.epoch > peer->seen_epoch ? peer->known.epoch
+                                                : peer->seen_epoch;
+}
+
+bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch) {
+    return epoch < ids_peer_epoch(peer) && !IDS_RULE_OFF(R6);
+}
+
+void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {
+    if (epoch <= ids_peer_epoch(peer))
+        return;
+    peer->seen_epoch = epoch;
+    peer->overtaken = true;
+    if (!peer->leading)
+        return;
+    ids_primary_stand_down(peer, true);
+    ids_peer_end_session(peer);
+}
+
+/* --- decisions ---------------------------------------------------------- */
+
+void ids_peer_propose(ids_peer *peer, ids_pending what,
+                      const ids_decision *next) {
+    assert(peer->pending == IDS_PENDING_NONE);
+    peer->pending = what;
+    peer->overtaken = false;
+    peer->proposed = *next;
+    peer->config.decisions.propose(peer->config.decisions.ctx, next);
+}
+
+static void lead(ids_peer *peer) {
+    if (peer->known.role != IDS_ROLE_PRIMARY || peer->overtaken)
+        return;
+    if (peer->syncing)
+        ids_peer_end_session(peer);
+    peer->copy_of = 0;
+    if (!ids_primary_lead(peer))
+        ids_primary_stand_down(peer, true);
+}
+
+void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
+    ids_pending what = peer->pending;
+    peer->now_ms = now_ms;
+    peer->known = peer->proposed;
+    peer->pending = IDS_PENDING_NONE;
+    switch (what) {
+    case IDS_PENDING_START:
+    case IDS_PENDING_PROMOTE:
+        lead(peer);
+        break;
+    case IDS_PENDING_ADMIT:
+        ids_primary_admitted(peer);
+        break;
+    case IDS_PENDING_DETACH:
+        ids_primary_detached(peer);
+        break;
+    case IDS_PENDING_SWITCHOVER:
+        ids_primary_handed_over(peer);
+        break;
+    case IDS_PENDING_ADMITTED:
+        if (peer->admit_version == peer->known.admitted_version)
+            peer->admit_epoch = 0;
+        peer->disowned = false;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What this node has learned and not recorded yet. */
+static void record_what_is_known(ids_peer *peer) {
+    uint64_t epoch = ids_peer_epoch(peer);
+    ids_decision next;
+    if (peer->pending != IDS_PENDING_NONE)
+        return;
+    if (peer->known.epoch < epoch ||
+        (peer->known.role == IDS_ROLE_PRIMARY && !peer->leading)) {
+        ids_decide_follow(&peer->known, epoch, &next);
+        ids_peer_propose(peer, IDS_PENDING_FOLLOW, &next);
+    } else if (peer->admit_epoch == epoch && !peer->leading) {
+        ids_decide_admitted(&peer->known, epoch, peer->admit_version, &next);
+        ids_peer_propose(peer, IDS_PENDING_ADMITTED, &next);
+    }
+}
+
+/* --- orders ------------------------------------------------------------- */
+
+ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch,
+                              bool accept_loss) {
+    ids_decision next;
+    ids_deciding verdict = IDS_DECIDING_BUSY;
+    if (peer->pending != IDS_PENDING_NONE ||
+        peer->seen_epoch > peer->known.epoch)
+        return verdict;
+    if (epoch <= ids_peer_epoch(peer) && !peer->leading)
+        return IDS_DECIDING_EPOCH_TOO_LOW;
+    verdict = ids_decide_promote(
+        &peer->known, epoch, ids_follower_copy_of(peer), accept_loss, &next);
+    if (verdict == IDS_DECIDING_OK)
+        ids_peer_propose(peer, IDS_PENDING_PROMOTE, &next);
+    return verdict;
+}
+
+ids_deciding ids_peer_detach(ids_peer *peer) {
+    ids_decision next;
+    ids_deciding verdict;
+    if (peer->pending != IDS_PENDING_NONE)
+        return IDS_DECIDING_BUSY;
+    verdict = ids_decide_detach(&peer->known, peer->config.min_in_sync, &next);
+    if (verdict != IDS_DECIDING_OK)
+        return verdict;
+    if (!peer->leading)
+        return IDS_DECIDING_NOT_PRIMARY;
+    ids_peer_propose(peer, IDS_PENDING_DETACH, &next);
+    if (IDS_RULE_OFF(R3))
+        ids_primary_detached(peer);
+    return IDS_DECIDING_OK;
+}
+
+ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch) {
+    const ids_peer_host *host = &peer->config.host;
+    if (!peer->leading)
+        return IDS_DECIDING_NOT_PRIMARY;
+    if (peer->switch_epoch != 0 || peer->pending != IDS_PENDING_NONE)
+        return IDS_DECIDING_BUSY;
+    if (epoch <= ids_peer_epoch(peer))
+        return IDS_DECIDING_EPOCH_TOO_LOW;
+    if (!ids_primary_has_member(peer))
+        return IDS_DECIDING_NO_REPLICA;
+    peer->switch_epoch = epoch;
+    peer->switch_until_ms = peer->now_ms + peer->config.silence_ms;
+    host->stand_down(host->ctx, false);
+    return IDS_DECIDING_OK;
+}
+
+idp_error ids_peer_serves(const ids_peer *peer, uint32_t loop, bool shows) {
+    bool has_replica = peer->known.replica.node != 0;
+    if (!peer->leading || peer->switch_epoch != 0)
+        return IDP_E_NOT_PRIMARY;
+    if (!ids_gate_admits(&peer->gates[loop]))
+        return IDP_E_UNREPLICATED;
+    if (shows)
+        return IDP_OK;
+    if (!has_replica && peer->config.min_in_sync > 1)
+        return IDP_E_UNREPLICATED;
+    if (has_replica && !ids_primary_has_member(peer) &&
+        peer->now_ms >= peer->lost_at_ms + peer->config.stall_ms)
+        return IDP_E_UNREPLICATED;
+    return IDP_OK;
+}
+
+void ids_peer_take(ids_peer *peer, uint32_t loop, const ids_change *change) {
+    if (peer->leading)
+        ids_sender_take(&peer->senders[loop], change);
+}
+
+/* --- time --------------------------------------------------------------- */
+
+static void redial(ids_peer *peer) {
+    if (peer->session != 0 || peer->now_ms < peer->redial_at_ms ||
+        (peer->leading && !peer->known.had_replica))
+        return;
+    for (uint32_t i = 0; i < peer->link_count; i++)
+        if (peer->links[i]->dialled)
+            return;
+    peer->redial_at_ms = peer->now_ms + peer->config.redial_ms;
+    ids_peer_dial(peer, 0, 0);
+}
+
+/* Links that are silent, and open ones that belong to no session. */
+static void tidy_links(ids_peer *peer) {
+    uint32_t i = peer->link_count;
+    while (i-- > 0) {
+        ids_link *link = i < peer->link_count ? peer->links[i] : NULL;
+        bool in_session;
+        if (link == NULL)
+            continue; /* a session ended, and several links with it */
+        in_session = peer->session != 0 && link->session == peer->session;
+        if (peer->now_ms >= link->heard_ms + peer->config.silence_ms ||
+            (link->state == IDS_LINK_OPEN && !in_session)) {
+            ids_peer_fault(peer, link);
+        } else if (link->state == IDS_LINK_OPEN &&
+                   peer->now_ms >= link->said_ms + peer->config.heartbeat_ms) {
+            link->said_ms = peer->now_ms;
+            ids_link_say(link, IDS_PF_HEARTBEAT, ids_peer_epoch(peer), 0, 0);
+        }
+    }
+}
+
+void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
+    bool stale;
+    peer->now_ms = now_ms;
+    record_what_is_known(peer);
+    tidy_links(peer);
+    stale = peer->session != 0 && !peer->leading && peer->stream[0] != NULL &&
+            !peer->stream[0]->dialled;
+    if (stale && now_ms >= peer->switch_until_ms)
+        ids_peer_end_session(peer);
+    ids_primary_consider(peer);
+    if (peer->pending != IDS_PENDING_START)
+        redial(peer);
+}
+
+void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
+    if (link->state != IDS_LINK_OPEN || peer->session == 0 ||
+        link->stream >= peer->streams || peer->stream[link->stream] != link)
+        return;
+    if (link->dialled)
+        ids_follower_pump(peer, link);
+    else
+        ids_primary_pump(peer, link, shard);
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
+                       uint64_t now_ms) {
+    ids_peer *peer = calloc(1, sizeof *peer);
+    ids_member self = {config->node, config->incarnation};
+    ids_decision next;
+    assert(config->loops >= 1 && config->loops <= IDP_SHARDS_MAX);
+    if (peer == NULL)
+        return NULL;
+    peer->config = *config;
+    peer->known = *now;
+    peer->now_ms = now_ms;
+    peer->lost_at_ms = now_ms;
+    if (!ids_primary_init(peer)) {
+        ids_peer_free(peer);
+        return NULL;
+    }
+    ids_decide_start(now, self, config->primary, config->epoch_min, &next);
+    ids_peer_propose(peer, IDS_PENDING_START, &next);
+    return peer;
+}
+
+void ids_peer_free(ids_peer *peer) {
+    if (peer == NULL)
+        return;
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        ids_link_fini(peer->links[i]);
+        free(peer->links[i]);
+    }
+    ids_primary_fini(peer);
+    free(peer->links);
+    free(peer->stream);
+    free(peer->receivers);
+    free(peer->copy_at);
+    free(peer);
+}
+
+void ids_peer_status_get(const ids_peer *peer, ids_peer_status *status) {
+    bool leading = peer->leading;
+    *status = (ids_peer_status){
+        .role = leading ? IDS_ROLE_PRIMARY : IDS_ROLE_REPLICA,
+        .epoch = ids_peer_epoch(peer),
+        .in_sync = leading ? peer->known.replica.node != 0
+                           : ids_decision_is_in_sync(
+                                 &peer->known, ids_follower_copy_of(peer)),
+        .connected = peer->session != 0 && peer->streams > 0 &&
+                     peer->streams_open == peer->streams,
+        .syncing = peer->syncing};
+    for (uint32_t k = 0; leading && k < peer->config.loops; k++) {
+        const ids_sender *sender = &peer->senders[k];
+        bool streams = sender->state == IDS_SENDING_STREAM;
+        status->syncing = status->syncing ||
+                          sender->state == IDS_SENDING_WALK ||
+                          sender->state == IDS_SENDING_END;
+        status->lag_ops += sender->ring.last - sender->acked;
+        if (streams)
+            status->lag_bytes += ids_ring_lag_bytes(&sender->ring, &sender->at);
+    }
+}

@@ -1,0 +1,272 @@
+/* primary.c -- a node as primary: its session, its in-sync set, its gates.
+ *
+ * Pure. What it waits for in the gates of its loops is only ever made less by
+ * a recorded decision (R3). */
+#include "server/peer/halves.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+bool ids_primary_init(ids_peer *peer) {
+    uint32_t loops = peer->config.loops;
+    peer->senders = calloc(loops, sizeof *peer->senders);
+    peer->gates = calloc(loops, sizeof *peer->gates);
+    peer->heard_ack = calloc(loops, sizeof *peer->heard_ack);
+    if (peer->senders == NULL || peer->gates == NULL || peer->heard_ack == NULL)
+        return false;
+    for (uint32_t k = 0; k < loops; k++)
+        ids_gate_init(&peer->gates[k], peer->config.held_max);
+    return true;
+}
+
+void ids_primary_fini(ids_peer *peer) {
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        if (peer->senders != NULL)
+            ids_sender_fini(&peer->senders[k]);
+        if (peer->gates != NULL)
+            ids_gate_fini(&peer->gates[k]);
+    }
+    free(peer->senders);
+    free(peer->gates);
+    free(peer->heard_ack);
+}
+
+bool ids_primary_lead(ids_peer *peer) {
+    const ids_peer_host *host = &peer->config.host;
+    uint64_t epoch = peer->known.epoch;
+    bool alone = peer->known.replica.node == 0;
+    peer->leading = true;
+    peer->lead_epoch = epoch;
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        ids_gate *gate = &peer->gates[k];
+        uint64_t last = host->lead(host->ctx, k, IDS_RULE_OFF(R11) ? 1 : epoch);
+        ids_sender_fini(&peer->senders[k]);
+        if (!ids_sender_init(&peer->senders[k], k, epoch,
+                             peer->config.ring_bytes, last))
+            return false;
+        gate->member = alone ? UINT64_MAX : last;
+        gate->joining = UINT64_MAX;
+        gate->passed = last;
+    }
+    return true;
+}
+
+void ids_primary_stand_down(ids_peer *peer, bool pending) {
+    const ids_peer_host *host = &peer->config.host;
+    peer->leading = false;
+    peer->switch_epoch = 0;
+    for (uint32_t k = 0; k < peer->config.loops; k++)
+        ids_sender_stop(&peer->senders[k]);
+    host->stand_down(host->ctx, pending);
+}
+
+static bool same(ids_member a, ids_member b) {
+    return a.node == b.node && a.incarnation == b.incarnation;
+}
+
+bool ids_primary_has_member(const ids_peer *peer) {
+    return peer->session != 0 && same(peer->known.replica, peer->other);
+}
+
+void ids_primary_offer(const ids_peer *peer, const ids_link *link,
+                       ids_link_offer *offer) {
+    *offer = (ids_link_offer){.streams = peer->config.loops};
+    if (!peer->leading || link->stream >= peer->config.loops)
+        return;
+    offer->first = peer->senders[link->stream].ring.first;
+    offer->last = peer->senders[link->stream].ring.last;
+    offer->member = same(peer->known.replica, link->other.member);
+}
+
+/* The dialler has proven itself: a session begins, or grows by a stream. */
+bool ids_primary_opened(ids_peer *peer, ids_link *link) {
+    if (!peer->leading || link->other.primary ||
+        link->other.member.node == peer->config.node) {
+        ids_peer_fault(peer, link);
+        return false;
+    }
+    if (link->stream == 0) {
+        ids_peer_end_session(peer);
+        peer->other = link->other.member;
+        /* Only now the dialler may come with its other streams. */
+        if (ids_peer_begin_session(peer, link, peer->config.loops,
+                                   peer->lead_epoch) &&
+            ids_link_say(link, IDS_PF_HEARTBEAT, peer->lead_epoch, 0, 0))
+            return true;
+    } else if (link->session == peer->session &&
+               same(link->other.member, peer->other) &&
+               peer->stream[link->stream] == NULL) {
+        peer->stream[link->stream] = link;
+        return true;
+    }
+    ids_peer_fault(peer, link);
+    return false;
+}
+
+static bool start(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
+    ids_sender *sender = &peer->senders[link->stream];
+    if (sender->state != IDS_SENDING_OFF)
+        return false;
+    peer->streams_open++;
+    if (frame->flags & IDS_PF_FLAG_SYNC) {
+        ids_sender_sync(sender, peer->session);
+        return true;
+    }
+    return ids_sender_continue(sender, peer->session, frame->number);
+}
+
+/* The member's acknowledgements move the gate; a joining one's are waited
+ * for, too, but move nothing yet. */
+static bool ack(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
+    uint32_t k = link->stream;
+    ids_sender *sender = &peer->senders[k];
+    ids_gate *gate = &peer->gates[k];
+    if (frame->number > sender->ring.last)
+        return false;
+    peer->heard_ack[k] = true;
+    if (frame->number > sender->acked)
+        sender->acked = frame->number;
+    if (ids_primary_has_member(peer) && sender->acked > gate->member)
+        gate->member = sender->acked;
+    if (peer->joining && sender->acked > gate->joining)
+        gate->joining = sender->acked;
+    return true;
+}
+
+bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+    bool good = true;
+    if (!peer->leading || peer->stream[link->stream] != link)
+        return true;
+    if (frame->kind == IDS_PF_START)
+        good = start(peer, link, frame);
+    else if (frame->kind == IDS_PF_ACK)
+        good = ack(peer, link, frame);
+    else
+        good = frame->kind == IDS_PF_HEARTBEAT;
+    if (good)
+        return true;
+    ids_peer_fault(peer, link);
+    return false;
+}
+
+void ids_primary_session_over(ids_peer *peer) {
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        ids_sender_stop(&peer->senders[k]);
+        peer->heard_ack[k] = false;
+        /* Once the admission is proposed it may be on record. */
+        if (peer->joining && peer->pending != IDS_PENDING_ADMIT)
+            peer->gates[k].joining = UINT64_MAX;
+    }
+    if (peer->pending != IDS_PENDING_ADMIT)
+        peer->joining = false;
+    peer->told = false;
+}
+
+/* Every stream is live and was acknowledged; lag: by so much it may lack
+ * behind, or (passed) behind what replies have left with. */
+static bool caught_up(const ids_peer *peer, uint64_t lag, bool passed) {
+    if (peer->session == 0 || peer->streams_open < peer->config.loops)
+        return false;
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        const ids_sender *sender = &peer->senders[k];
+        uint64_t goal =
+            passed ? peer->gates[k].passed : peer->senders[k].ring.last;
+        if (sender->state != IDS_SENDING_STREAM || !peer->heard_ack[k] ||
+            sender->acked + lag < goal)
+            return false;
+    }
+    return true;
+}
+
+/* In two steps: from the first on, replies wait for it, so that what they
+ * have left with stands still; once it has all of that, it can be a member. */
+static void admit(ids_peer *peer) {
+    ids_decision next;
+    if (!peer->joining) {
+        peer->joining = true;
+        for (uint32_t k = 0; k < peer->config.loops; k++)
+            peer->gates[k].joining = peer->senders[k].acked;
+    }
+    if (peer->pending == IDS_PENDING_NONE && caught_up(peer, 0, true) &&
+        ids_decide_admit(&peer->known, peer->other, &next) == IDS_DECIDING_OK)
+        ids_peer_propose(peer, IDS_PENDING_ADMIT, &next);
+}
+
+static bool is_drained(const ids_peer *peer) {
+    for (uint32_t k = 0; k < peer->config.loops; k++)
+        if (peer->gates[k].held_count > 0)
+            return false;
+    return ids_primary_has_member(peer) && caught_up(peer, 0, false);
+}
+
+static void switch_over(ids_peer *peer) {
+    ids_decision next;
+    if (peer->now_ms >= peer->switch_until_ms) {
+        peer->switch_epoch = 0; /* not this time: it goes on serving */
+        return;
+    }
+    if (peer->pending != IDS_PENDING_NONE || !is_drained(peer))
+        return;
+    ids_decide_follow(&peer->known, peer->known.epoch, &next);
+    ids_peer_propose(peer, IDS_PENDING_SWITCHOVER, &next);
+}
+
+void ids_primary_consider(ids_peer *peer) {
+    if (!peer->leading || peer->config.mode != IDS_MODE_SYNC)
+        return;
+    if (peer->switch_epoch != 0 && peer->pending != IDS_PENDING_SWITCHOVER)
+        switch_over(peer);
+    if (!caught_up(peer, peer->config.join_lag, false))
+        return;
+    if (!ids_primary_has_member(peer)) {
+        admit(peer);
+    } else if (!peer->told) {
+        peer->told = true;
+        if (!ids_link_say(peer->stream[0], IDS_PF_ADMIT, peer->lead_epoch,
+                          peer->known.version, 0))
+            ids_peer_end_session(peer);
+    }
+}
+
+void ids_primary_admitted(ids_peer *peer) {
+    peer->joining = false;
+    if (!peer->leading)
+        return;
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        ids_gate *gate = &peer->gates[k];
+        gate->member = gate->joining;
+        gate->joining = UINT64_MAX;
+    }
+    ids_primary_consider(peer);
+}
+
+void ids_primary_detached(ids_peer *peer) {
+    if (!peer->leading)
+        return;
+    for (uint32_t k = 0; k < peer->config.loops; k++)
+        peer->gates[k].member = UINT64_MAX;
+    ids_peer_end_session(peer);
+}
+
+/* It is on record that this node is primary no more: now the other may. */
+void ids_primary_handed_over(ids_peer *peer) {
+    uint64_t epoch = peer->switch_epoch;
+    if (!peer->leading)
+        return;
+    ids_primary_stand_down(peer, true);
+    if (peer->session != 0)
+        ids_link_say(peer->stream[0], IDS_PF_SWITCHOVER, peer->lead_epoch,
+                     epoch, 0);
+    peer->switch_until_ms = peer->now_ms + 2 * peer->config.heartbeat_ms;
+}
+
+void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
+    ids_sender *sender = &peer->senders[link->stream];
+    if (!peer->leading)
+        return;
+    while (link->out.len < peer->config.unsent_bytes &&
+           ids_sender_next(sender, shard, peer->now_ms, &link->out))
+        ;
+    if (sender->state == IDS_SENDING_LOST)
+        ids_peer_fault(peer, link);
+}

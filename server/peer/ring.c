@@ -1,0 +1,115 @@
+/* ring.c -- see ring.h. Each entry is a length and the bytes behind it, in
+ * one piece: where the ring's end is too near, a mark says "go on in front".
+ * Pure. */
+#include "server/peer/ring.h"
+
+#include "server/change.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEN_BYTES 4
+#define WRAP_MARK UINT32_MAX
+
+bool ids_ring_init(ids_ring *ring, size_t bytes, uint64_t last) {
+    if (bytes < IDS_RING_BYTES_MIN)
+        bytes = IDS_RING_BYTES_MIN;
+    bytes -= bytes % LEN_BYTES;
+    *ring = (ids_ring){
+        .bytes = malloc(bytes), .cap = bytes, .first = last + 1, .last = last};
+    return ring->bytes != NULL;
+}
+
+void ids_ring_fini(ids_ring *ring) {
+    free(ring->bytes);
+    *ring = (ids_ring){0};
+}
+
+static uint32_t len_at(const ids_ring *ring, uint64_t offset) {
+    uint32_t len;
+    memcpy(&len, ring->bytes + offset % ring->cap, LEN_BYTES);
+    return len;
+}
+
+static void set_len(ids_ring *ring, uint64_t offset, uint32_t len) {
+    memcpy(ring->bytes + offset % ring->cap, &len, LEN_BYTES);
+}
+
+static uint64_t padded(uint64_t len) {
+    return LEN_BYTES + (len + LEN_BYTES - 1) / LEN_BYTES * LEN_BYTES;
+}
+
+/* Where the entry at or behind this offset begins. */
+static uint64_t unwrapped(const ids_ring *ring, uint64_t offset) {
+    if (offset < ring->head && len_at(ring, offset) == WRAP_MARK)
+        offset += ring->cap - offset % ring->cap;
+    return offset;
+}
+
+static void let_go(ids_ring *ring) {
+    assert(ring->tail < ring->head);
+    ring->tail = unwrapped(ring, ring->tail);
+    ring->tail += padded(len_at(ring, ring->tail));
+    ring->first++;
+}
+
+static void let_go_of_all(ids_ring *ring) {
+    ring->tail = ring->head;
+    ring->first = ring->last + 1;
+}
+
+/* So many bytes in one piece at head; the oldest give way. */
+static void make_room(ids_ring *ring, uint64_t bytes) {
+    uint64_t to_end = ring->cap - ring->head % ring->cap;
+    uint64_t need = bytes <= to_end ? bytes : bytes + to_end;
+    while (ring->head + need - ring->tail > ring->cap)
+        let_go(ring);
+    if (bytes <= to_end)
+        return;
+    set_len(ring, ring->head, WRAP_MARK);
+    ring->head += to_end;
+    if (ring->first > ring->last) /* empty: nothing needs the mark */
+        ring->tail = ring->head;
+}
+
+void ids_ring_put(ids_ring *ring, const ids_change *change) {
+    size_t bound = ids_change_write_bound(change);
+    size_t len;
+    assert(change->number == ring->last + 1);
+    if (padded(bound) > ring->cap / 4) {
+        ring->last++;
+        let_go_of_all(ring);
+        return;
+    }
+    make_room(ring, padded(bound));
+    len = ids_change_write(ring->bytes + ring->head % ring->cap + LEN_BYTES,
+                           change);
+    set_len(ring, ring->head, (uint32_t)len);
+    ring->head += padded(len);
+    ring->last++;
+}
+
+bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at) {
+    if (behind + 1 < ring->first || behind > ring->last)
+        return false;
+    *at = (ids_ring_at){ring->first, ring->tail};
+    while (at->number <= behind) {
+        at->offset = unwrapped(ring, at->offset);
+        at->offset += padded(len_at(ring, at->offset));
+        at->number++;
+    }
+    return true;
+}
+
+bool ids_ring_next(const ids_ring *ring, ids_ring_at *at, idp_slice *bytes) {
+    uint64_t offset;
+    if (!ids_ring_has(ring, at) || at->number > ring->last)
+        return false;
+    offset = unwrapped(ring, at->offset);
+    *bytes = (idp_slice){ring->bytes + offset % ring->cap + LEN_BYTES,
+                         len_at(ring, offset)};
+    at->offset = offset + padded(bytes->len);
+    at->number++;
+    return true;
+}

@@ -1,0 +1,168 @@
+/* sender.c -- see sender.h. Pure. */
+#include "server/peer/sender.h"
+
+#include "server/change.h"
+
+#include <string.h>
+
+#define WALK_BUCKETS 64
+#define WALK_STEPS   64
+
+bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
+                     size_t ring_bytes, uint64_t last) {
+    *sender = (ids_sender){
+        .stream = stream, .epoch = epoch, .walk_buckets = WALK_BUCKETS};
+    return ids_ring_init(&sender->ring, ring_bytes, last);
+}
+
+void ids_sender_fini(ids_sender *sender) {
+    ids_ring_fini(&sender->ring);
+    ids_pbuf_fini(&sender->chunk);
+}
+
+void ids_sender_take(ids_sender *sender, const ids_change *change) {
+    ids_ring_put(&sender->ring, change);
+}
+
+bool ids_sender_continue(ids_sender *sender, uint64_t session,
+                         uint64_t behind) {
+    if (!ids_ring_seek(&sender->ring, behind, &sender->at))
+        return false;
+    sender->session = session;
+    sender->acked = 0;
+    sender->state = IDS_SENDING_STREAM;
+    return true;
+}
+
+void ids_sender_sync(ids_sender *sender, uint64_t session) {
+    sender->session = session;
+    sender->acked = 0;
+    sender->state = IDS_SENDING_BEGIN;
+}
+
+void ids_sender_stop(ids_sender *sender) {
+    if (sender->walked != NULL)
+        ids_shard_walk_end(sender->walked);
+    sender->walked = NULL;
+    sender->state = IDS_SENDING_OFF;
+    sender->chunk.len = 0;
+}
+
+static ids_pf frame_of(const ids_sender *sender, ids_pf_kind kind,
+                       uint64_t number) {
+    return (ids_pf){.kind = kind,
+                    .stream = sender->stream,
+                    .epoch = sender->epoch,
+                    .session = sender->session,
+                    .number = number};
+}
+
+static bool lose(ids_sender *sender) {
+    ids_sender_stop(sender);
+    sender->state = IDS_SENDING_LOST;
+    return false;
+}
+
+/* One frame of changes from the ring; false: none are there. */
+static bool append_changes(ids_sender *sender, ids_pbuf *to) {
+    ids_pf frame = frame_of(sender, IDS_PF_APPEND, sender->at.number);
+    ids_ring_at at = sender->at;
+    size_t frame_at = to->len;
+    idp_slice bytes;
+    if (!ids_ring_has(&sender->ring, &at))
+        return lose(sender);
+    if (at.number > sender->ring.last)
+        return false;
+    if (!ids_pf_begin(to, &frame_at))
+        return lose(sender);
+    while (to->len - frame_at < IDS_PF_APPEND_BYTES &&
+           ids_ring_next(&sender->ring, &at, &bytes)) {
+        if (!ids_pbuf_reserve(to, bytes.len)) {
+            to->len = frame_at;
+            return lose(sender);
+        }
+        memcpy(to->at + to->len, bytes.ptr, bytes.len);
+        to->len += bytes.len;
+        frame.count++;
+    }
+    ids_pf_seal(to, frame_at, &frame);
+    sender->at = at;
+    return true;
+}
+
+static void chunk_record(void *ctx, const ids_change *change) {
+    ids_sender *sender = ctx;
+    if (!ids_pbuf_reserve(&sender->chunk, ids_change_write_bound(change))) {
+        sender->no_memory = true;
+        return;
+    }
+    sender->chunk.len +=
+        ids_change_write(sender->chunk.at + sender->chunk.len, change);
+    sender->chunked++;
+}
+
+static bool begin(ids_sender *sender, ids_pbuf *to) {
+    uint64_t last = sender->ring.last;
+    ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
+    if (!ids_ring_seek(&sender->ring, last, &sender->at) ||
+        !ids_pf_append(to, &frame))
+        return lose(sender);
+    sender->cursor = 0;
+    sender->state = IDS_SENDING_WALK;
+    return true;
+}
+
+/* A step of the walk, as a frame. Where the table is thin, the step ends
+ * without one: see ids_sender_walks. */
+static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
+                 ids_pbuf *to) {
+    ids_pf frame = frame_of(sender, IDS_PF_SYNC_CHUNK, 0);
+    bool more = true;
+    sender->chunk.len = 0;
+    sender->chunked = 0;
+    sender->walked = shard;
+    for (int i = 0; i < WALK_STEPS && more && sender->chunked == 0; i++)
+        more = ids_shard_walk(shard, now_ms, &sender->cursor,
+                              sender->walk_buckets, chunk_record, sender);
+    frame.count = sender->chunked;
+    frame.body = (idp_slice){sender->chunk.at, sender->chunk.len};
+    if (sender->no_memory ||
+        (sender->chunked > 0 && !ids_pf_append(to, &frame))) {
+        sender->no_memory = false;
+        return lose(sender);
+    }
+    if (!more) {
+        ids_shard_walk_end(shard);
+        sender->walked = NULL;
+        sender->whole = sender->ring.last;
+        sender->state = IDS_SENDING_END;
+    }
+    return sender->chunked > 0 || !more;
+}
+
+/* Changes first: they must not wait behind the walk, nor the ring behind
+ * them. */
+bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
+                     ids_pbuf *to) {
+    ids_pf frame = frame_of(sender, IDS_PF_SYNC_END, sender->whole);
+    switch (sender->state) {
+    case IDS_SENDING_BEGIN:
+        return begin(sender, to);
+    case IDS_SENDING_WALK:
+        if (append_changes(sender, to))
+            return true;
+        return sender->state == IDS_SENDING_WALK &&
+               walk(sender, shard, now_ms, to);
+    case IDS_SENDING_END:
+        if (sender->at.number <= sender->whole)
+            return append_changes(sender, to);
+        if (!ids_pf_append(to, &frame))
+            return lose(sender);
+        sender->state = IDS_SENDING_STREAM;
+        return true;
+    case IDS_SENDING_STREAM:
+        return append_changes(sender, to);
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,68 @@
+/* sender.h -- one loop's stream to the replica, the primary's end.
+ *
+ * Pure. It takes every change of its shard into a ring, and writes frames
+ * when it is asked to: what the connection can't take stays in the ring, so a
+ * slow replica costs the ring and no more. A replica that the ring has left
+ * behind gets a full copy: a walk over the table in small chunks, with the
+ * changes since the walk's start in between. */
+#ifndef IDS_PEER_SENDER_H
+#define IDS_PEER_SENDER_H
+
+#include "server/peer/frame.h"
+#include "server/peer/ring.h"
+
+typedef enum ids_sending {
+    IDS_SENDING_OFF,    /* nobody listens */
+    IDS_SENDING_BEGIN,  /* a full copy is to begin */
+    IDS_SENDING_WALK,   /* chunks, and changes in between */
+    IDS_SENDING_END,    /* the walk is over, its last changes are not out */
+    IDS_SENDING_STREAM, /* changes */
+    IDS_SENDING_LOST    /* it can't go on: end the session */
+} ids_sending;
+
+typedef struct ids_sender {
+    ids_ring ring;
+    ids_sending state;
+    uint32_t stream;
+    uint32_t walk_buckets; /* per chunk */
+    uint64_t epoch;
+    uint64_t session;
+    ids_ring_at at;   /* what is sent next */
+    uint64_t cursor;  /* of the walk */
+    uint64_t whole;   /* the copy is whole with all up to this */
+    uint64_t acked;   /* by the replica, in this session */
+    ids_pbuf chunk;   /* records of the walk's last step */
+    uint32_t chunked; /* how many */
+    bool no_memory;
+    ids_shard *walked; /* while a walk is on */
+} ids_sender;
+
+/* False: no memory for the ring. epoch: the history that begins behind the
+ * shard's change last. */
+bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
+                     size_t ring_bytes, uint64_t last);
+void ids_sender_fini(ids_sender *sender);
+
+/* The shard's tap. */
+void ids_sender_take(ids_sender *sender, const ids_change *change);
+
+/* A session begins for this stream: behind a number, or with a full copy.
+ * False: that number is not in the ring (any more). */
+bool ids_sender_continue(ids_sender *sender, uint64_t session, uint64_t behind);
+void ids_sender_sync(ids_sender *sender, uint64_t session);
+
+/* The session is over. Ends the walk, too. */
+void ids_sender_stop(ids_sender *sender);
+
+/* There is more to do in the next turn, even if there was nothing to send in
+ * this one. */
+static inline bool ids_sender_walks(const ids_sender *sender) {
+    return sender->state == IDS_SENDING_WALK;
+}
+
+/* Appends the next frame; false: nothing to send now. May return true without
+ * a frame where it got on otherwise. */
+bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
+                     ids_pbuf *to);
+
+#endif

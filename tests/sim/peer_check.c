@@ -1,0 +1,339 @@
+/* peer_check.c -- I1 to I13, checked from outside: from what leaves the nodes
+ * as replies, and from what their memories would bring to a promotion. It
+ * knows nothing of frames, sessions or gates. */
+#include "tests/sim/peer_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- who has what --------------------------------------------------------- */
+
+void pw_note_reach(pw_node *n) {
+    const ids_peer *p = n->peer;
+    bool live = p->started && !p->syncing;
+    if (p->leading) {
+        return;
+    }
+    if (!live && p->copy_of == 0) {
+        return;
+    }
+    uint64_t epoch = live ? p->session_epoch : p->copy_of;
+    uint64_t incarnation = p->config.incarnation;
+    pw_world *w = n->w;
+    pw_reach *r = w->reach_count > 0
+                      ? &w->reach[(w->reach_count - 1) % PW_EPOCHS_MAX]
+                      : NULL;
+    if (r == NULL || r->epoch != epoch || r->incarnation != incarnation) {
+        r = &w->reach[w->reach_count++ % PW_EPOCHS_MAX];
+        *r = (pw_reach){.epoch = epoch, .incarnation = incarnation};
+    }
+    uint32_t streams = live ? p->streams : p->copy_streams;
+    for (uint32_t k = 0; k < streams && k < PW_LOOPS_MAX; k++) {
+        r->at[k] = live ? p->receivers[k].applied : p->copy_at[k];
+    }
+}
+
+/* The latest of this memory, in this epoch (0: in any). */
+static const pw_reach *reach_of(const pw_world *w, uint64_t incarnation,
+                                uint64_t epoch) {
+    uint32_t oldest =
+        w->reach_count > PW_EPOCHS_MAX ? w->reach_count - PW_EPOCHS_MAX : 0;
+    for (uint32_t i = w->reach_count; i-- > oldest;) {
+        const pw_reach *r = &w->reach[i % PW_EPOCHS_MAX];
+        if (r->incarnation == incarnation &&
+            (epoch == 0 || r->epoch == epoch)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static pw_epoch *epoch_of(pw_world *w, uint64_t epoch) {
+    for (uint32_t i = w->epoch_count; i-- > 0;) {
+        if (w->epochs[i].epoch == epoch) {
+            return &w->epochs[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- a reply leaves ------------------------------------------------------- */
+
+/* I7, I9: each member of the recorded in-sync set has what it shows. I8: and
+ * nobody has taken over without it. */
+static bool is_committed(pw_world *w, const pw_reply *r) {
+    const pw_node *n = &w->node[r->node];
+    const char *which = r->changed ? "I9" : "I7";
+    pw_epoch *e = epoch_of(w, r->epoch);
+    if (e == NULL || r->number == 0) {
+        return true;
+    }
+    if (w->config.mode == IDS_MODE_SYNC && n->cell.replica.node != 0) {
+        const pw_reach *reach =
+            reach_of(w, n->cell.replica.incarnation, r->epoch);
+        if (reach == NULL || reach->at[r->loop] < r->number) {
+            return pw_fail(
+                w,
+                "%s: %c answers k%u with change %llu, and its "
+                "replica has only %llu",
+                which, pw_name(r->node), w->op[r->op].key,
+                (unsigned long long)r->number,
+                (unsigned long long)(reach ? reach->at[r->loop] : 0));
+        }
+    }
+    if (e->over && r->number > e->base[r->loop]) {
+        return pw_fail(w,
+                       "I8: %c commits in epoch %llu, after another one "
+                       "took over",
+                       pw_name(r->node), (unsigned long long)r->epoch);
+    }
+    if (r->number > e->passed[r->loop]) {
+        e->passed[r->loop] = r->number;
+    }
+    w->acknowledged++;
+    return true;
+}
+
+static bool check_grant(pw_world *w, const pw_reply *r, const pw_op *op) {
+    idp_token token = r->answer.token;
+    idp_token *highest = &w->highest[op->key];
+    int grows = pw_compare(token, *highest);
+    if (grows < 0 && token.epoch < w->loss_before &&
+        epoch_of(w, token.epoch) != NULL) {
+        return true; /* an old claim, found again where newer ones were lost */
+    }
+    if (grows < 0) {
+        return pw_fail(w,
+                       "I4: k%u is granted with token %llu.%llu, below "
+                       "%llu.%llu",
+                       op->key, (unsigned long long)token.epoch,
+                       (unsigned long long)token.sequence,
+                       (unsigned long long)highest->epoch,
+                       (unsigned long long)highest->sequence);
+    }
+    *highest = token;
+    return true;
+}
+
+/* What was acknowledged of this key, against what it says now. */
+static bool check_follows(pw_world *w, const pw_reply *r, const pw_op *op,
+                          const pw_snap *was, const pw_snap *is) {
+    bool ended = pw_compare(w->dropped[op->key], was->token) >= 0;
+    bool same =
+        is->state != IDP_STATE_ABSENT && pw_compare(is->token, was->token) == 0;
+    uint64_t t = r->made_at;
+    if (was->state == IDP_STATE_COMPLETED) {
+        if (is->state == IDP_STATE_ABSENT) {
+            return pw_fail(w, "I2: k%u is completed, and forgotten", op->key);
+        }
+        if (!same) {
+            return pw_fail(w, "%s: k%u is completed, and granted again",
+                           is->state == IDP_STATE_COMPLETED ? "I1" : "I2",
+                           op->key);
+        }
+        if (is->state != IDP_STATE_COMPLETED ||
+            !pw_same_text(&is->result, &was->result)) {
+            return pw_fail(w, "I3: k%u has another result", op->key);
+        }
+        return true;
+    }
+    if (is->state == IDP_STATE_ABSENT) {
+        return ended || pw_fail(w, "I13: k%u is gone before its time", op->key);
+    }
+    if (pw_compare(is->token, was->token) < 0) {
+        return pw_fail(w, "I4: k%u has an older token", op->key);
+    }
+    if (was->state == IDP_STATE_IN_PROGRESS && t < was->lease_end && !same &&
+        !ended && pw_compare(w->released[op->key], was->token) < 0) {
+        return pw_fail(w,
+                       "I13: k%u is granted again %llu ms before its "
+                       "lease's end",
+                       op->key, (unsigned long long)(was->lease_end - t));
+    }
+    return true;
+}
+
+/* Its own claim, and it hears that someone else's is in the way. */
+static bool is_own(const pw_world *w, const pw_op *op, const pw_snap *is) {
+    (void)w;
+    return is->state == IDP_STATE_IN_PROGRESS &&
+           pw_compare(op->granted, is->token) == 0 && op->granted.epoch != 0;
+}
+
+static bool check_answer(pw_world *w, const pw_reply *r, const pw_op *op,
+                         const pw_snap *is) {
+    const idp_answer *a = &r->answer;
+    bool gives =
+        a->outcome == IDP_OUTCOME_ACQUIRED || a->outcome == IDP_OUTCOME_REPLAY;
+    if (gives && op->fingerprint.len > 0 && is->fingerprint.len > 0 &&
+        !pw_same_text(&op->fingerprint, &is->fingerprint)) {
+        return pw_fail(w, "I6: k%u, another fingerprint, and no mismatch",
+                       op->key);
+    }
+    if ((a->outcome == IDP_OUTCOME_IN_PROGRESS ||
+         a->outcome == IDP_OUTCOME_ORPHANED) &&
+        is_own(w, op, is)) {
+        return pw_fail(w,
+                       "I5: k%u, the holder asks again with its nonce and "
+                       "is told that someone holds it",
+                       op->key);
+    }
+    if (a->outcome == IDP_OUTCOME_COMPLETED &&
+        (is->state != IDP_STATE_COMPLETED ||
+         pw_compare(is->token, op->request.token) != 0)) {
+        return pw_fail(w,
+                       "I4: k%u is completed with a token that is not "
+                       "current",
+                       op->key);
+    }
+    if (a->outcome == IDP_OUTCOME_REPLAY && a->has_result) {
+        unsigned from = PW_OPS_MAX;
+        char text[PW_TEXT + 1] = {0};
+        memcpy(text, r->result.bytes, r->result.len);
+        if (sscanf(text, "result %u", &from) != 1 || from >= w->ops ||
+            w->op[from].key != op->key || !w->op[from].completes) {
+            return pw_fail(w, "I3: k%u replays what nobody completed", op->key);
+        }
+        if (!pw_same_text(&r->result, &is->result)) {
+            return pw_fail(w, "I3: k%u replays another result", op->key);
+        }
+    }
+    return true;
+}
+
+void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
+    pw_snap is = r->snap, *was = &w->acked[op->key];
+    bool bound = was->state != IDP_STATE_ABSENT && r->made_at < was->ttl_end;
+    if (!is_committed(w, r)) {
+        return;
+    }
+    if (r->epoch < was->epoch) {
+        return; /* it reads what was true before the takeover */
+    }
+    if (is.state != IDP_STATE_ABSENT && r->made_at >= is.ttl_end) {
+        is.state = IDP_STATE_ABSENT;
+    }
+    if ((bound && !check_follows(w, r, op, was, &is)) ||
+        !check_answer(w, r, op, &is)) {
+        return;
+    }
+    if (r->answer.outcome == IDP_OUTCOME_ACQUIRED && !check_grant(w, r, op)) {
+        return;
+    }
+    is.epoch = r->epoch;
+    *was = is;
+}
+
+/* --- someone takes over --------------------------------------------------- */
+
+void pw_check_loss(pw_world *w) {
+    pw_say(w, "(the acknowledged changes are given up)");
+    w->losses++;
+    for (uint32_t key = 0; key < PW_KEYS_MAX; key++) {
+        w->acked[key].state = IDP_STATE_ABSENT;
+    }
+    for (uint32_t i = 0; i < w->epoch_count; i++) {
+        w->epochs[i].lost = true;
+    }
+}
+
+static void learn(void *ctx, const ids_change *c) {
+    pw_node *n = ctx;
+    pw_snap s = pw_snap_of(n, c);
+    pw_snap *acked = &n->w->acked[pw_key_of(c->key)];
+    n->truth[pw_key_of(c->key)] = s;
+    if (c->state != IDP_STATE_IN_PROGRESS && c->state != IDP_STATE_ORPHANED) {
+        return;
+    }
+    if (c->lease_left_ms != c->lease_ms || c->ttl_left_ms != c->ttl_ms) {
+        pw_fail(n->w, "I13: %c takes k%u over with %llu of %u ms left",
+                pw_name(n->index), pw_key_of(c->key),
+                (unsigned long long)c->lease_left_ms, c->lease_ms);
+    }
+    if (acked->state == IDP_STATE_IN_PROGRESS &&
+        pw_compare(acked->token, s.token) == 0) {
+        acked->lease_end = s.lease_end;
+        acked->ttl_end = s.ttl_end;
+    }
+}
+
+static void learn_all(pw_node *n) {
+    memset(n->truth, 0, sizeof n->truth);
+    for (uint32_t k = 0; k < n->loops; k++) {
+        uint64_t cursor = 0;
+        while (
+            ids_shard_walk(n->shard[k], pw_clock(n), &cursor, 64, learn, n)) {
+        }
+        ids_shard_walk_end(n->shard[k]);
+    }
+}
+
+/* I10: nothing acknowledged is missing. */
+static void check_heir(pw_node *n) {
+    pw_world *w = n->w;
+    const pw_reach *reach = reach_of(w, n->peer->config.incarnation, 0);
+    for (uint32_t i = w->epoch_count; i-- > 0;) {
+        pw_epoch *e = &w->epochs[i];
+        if (e->lost || e->over) {
+            continue;
+        }
+        for (uint32_t k = 0; k < PW_LOOPS_MAX; k++) {
+            bool has = reach != NULL && reach->epoch == e->epoch;
+            uint64_t at = has ? reach->at[k] : 0;
+            if (e->passed[k] > at) {
+                pw_fail(w,
+                        "I10: %c takes over with change %llu of epoch "
+                        "%llu, and %llu was acknowledged",
+                        pw_name(n->index), (unsigned long long)at,
+                        (unsigned long long)e->epoch,
+                        (unsigned long long)e->passed[k]);
+            }
+            e->base[k] = at;
+        }
+        e->over = true;
+    }
+    for (uint32_t key = 0; key < PW_KEYS_MAX; key++) {
+        const pw_snap *was = &w->acked[key], *is = &n->truth[key];
+        if (was->state == IDP_STATE_ABSENT || w->now >= was->ttl_end ||
+            pw_compare(w->dropped[key], was->token) >= 0) {
+            continue;
+        }
+        if (is->state == IDP_STATE_ABSENT ||
+            pw_compare(is->token, was->token) < 0) {
+            pw_fail(w,
+                    "I10: %c takes over without what was acknowledged of "
+                    "k%u",
+                    pw_name(n->index), key);
+        }
+    }
+}
+
+void pw_check_lead(pw_node *n, uint64_t epoch) {
+    pw_world *w = n->w;
+    uint64_t incarnation = n->peer->config.incarnation;
+    bool alone = !n->peer->known.had_replica;
+    bool loss = alone || n->loss_epoch == epoch;
+    pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
+           (unsigned long long)epoch);
+    w->leads++;
+    for (uint32_t i = 0; i < w->epoch_count; i++) {
+        if (w->epochs[i].epoch >= epoch) {
+            pw_fail(w, "I11: %c is primary in epoch %llu, and there was %llu",
+                    pw_name(n->index), (unsigned long long)epoch,
+                    (unsigned long long)w->epochs[i].epoch);
+            return;
+        }
+    }
+    if (loss) {
+        w->loss_before = epoch;
+        pw_check_loss(w);
+    }
+    learn_all(n);
+    check_heir(n);
+    if (w->epoch_count == PW_EPOCHS_MAX) {
+        pw_fail(w, "more epochs than the checker has room for");
+        return;
+    }
+    w->epochs[w->epoch_count++] =
+        (pw_epoch){.epoch = epoch, .incarnation = incarnation};
+}

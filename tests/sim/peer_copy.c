@@ -1,0 +1,113 @@
+/* peer_copy.c -- more of the checker: the replica equals the primary (I12),
+ * nothing grows without bound (I15). */
+#include "tests/sim/peer_world.h"
+
+typedef struct both {
+    pw_node *n;
+    pw_snap at[PW_KEYS_MAX];
+} both;
+
+static void collect(void *ctx, const ids_change *c) {
+    both *b = ctx;
+    b->at[pw_key_of(c->key)] = pw_snap_of(b->n, c);
+    if (c->state == IDP_STATE_ORPHANED) {
+        b->at[pw_key_of(c->key)].state = IDP_STATE_IN_PROGRESS;
+    }
+}
+
+static void collect_all(pw_node *n, both *b) {
+    *b = (both){.n = n};
+    for (uint32_t k = 0; k < n->loops; k++) {
+        uint64_t cursor = 0;
+        while (
+            ids_shard_walk(n->shard[k], pw_clock(n), &cursor, 64, collect, b)) {
+        }
+        if (!n->peer->leading || !ids_sender_walks(&n->peer->senders[k])) {
+            ids_shard_walk_end(n->shard[k]);
+        }
+    }
+}
+
+/* The two have the same numbers. */
+static bool is_level(const pw_node *p, const pw_node *r) {
+    const ids_peer *a = p->peer, *b = r->peer;
+    if (!b->started || b->syncing || b->leading || a->session != b->session ||
+        a->session == 0) {
+        return false;
+    }
+    for (uint32_t k = 0; k < a->config.loops; k++) {
+        if (b->receivers[k].applied != p->last[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_record(const pw_snap *a, const pw_snap *b) {
+    return a->state == b->state && pw_compare(a->token, b->token) == 0 &&
+           pw_same_text(&a->fingerprint, &b->fingerprint) &&
+           pw_same_text(&a->result, &b->result) &&
+           pw_same_text(&a->nonce, &b->nonce) && a->lease_ms == b->lease_ms &&
+           a->ttl_ms == b->ttl_ms;
+}
+
+void pw_check_copy(pw_world *w, bool always) {
+    pw_node *p = &w->node[0], *r = &w->node[1];
+    both ours, theirs;
+    if (!p->up || !r->up || (!always && !pw_chance(w, 2))) {
+        return;
+    }
+    if (!p->peer->leading) {
+        p = &w->node[1];
+        r = &w->node[0];
+    }
+    if (!p->peer->leading || !is_level(p, r)) {
+        if (always) {
+            pw_fail(w, "L1: the replica is not level with its primary");
+        }
+        return;
+    }
+    collect_all(p, &ours);
+    collect_all(r, &theirs);
+    w->compared++;
+    for (uint32_t key = 0; key < PW_KEYS_MAX; key++) {
+        const pw_snap *a = &ours.at[key], *b = &theirs.at[key];
+        if (a->state == IDP_STATE_ABSENT) {
+            continue; /* the copy may keep it a little longer */
+        }
+        if (!same_record(a, b)) {
+            pw_fail(w,
+                    "I12: %c and %c have the same number, and k%u is not "
+                    "the same",
+                    pw_name(p->index), pw_name(r->index), key);
+            return;
+        }
+        if (b->ttl_end < a->ttl_end || b->lease_end < a->lease_end) {
+            pw_fail(w, "I13: k%u ends sooner on the replica", key);
+            return;
+        }
+    }
+}
+
+void pw_check_limits(pw_world *w) {
+    for (int i = 0; i < PW_NODES; i++) {
+        const ids_peer *p = w->node[i].up ? w->node[i].peer : NULL;
+        if (p == NULL) {
+            continue;
+        }
+        for (uint32_t k = 0; k < p->config.loops; k++) {
+            if (p->gates[k].held_count > p->config.held_max + 32) {
+                pw_fail(w, "I15: %u replies are held", p->gates[k].held_count);
+            }
+        }
+        if (p->link_count > 24) {
+            pw_fail(w, "I15: %u links", p->link_count);
+        }
+        for (uint32_t j = 0; j < p->link_count; j++) {
+            if (p->links[j]->out.len > p->config.unsent_bytes + 16384) {
+                pw_fail(w, "I15: %zu bytes wait on a link",
+                        p->links[j]->out.len);
+            }
+        }
+    }
+}

@@ -1,0 +1,392 @@
+/* peer_node.c -- one node: the host of a peer and its shards, as a daemon
+ * would be, with mail between its loops that takes its time. */
+#include "tests/sim/peer_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_MS = 5 };
+
+uint64_t pw_clock(const pw_node *n) {
+    return IDS_CLOCK_START_MS + n->skew_ms + (n->w->now - n->w->start);
+}
+
+uint32_t pw_key_of(idp_slice key) {
+    return key.len == 2 ? (uint32_t)(key.ptr[1] - '0') % PW_KEYS_MAX : 0;
+}
+
+uint64_t pw_hash(void *ctx, idp_slice ns, idp_slice key) {
+    const pw_node *n = ctx;
+    uint64_t state = n->skew_ms * 31 + key.ptr[key.len - 1] + ns.len;
+    return idt_splitmix(&state);
+}
+
+static pw_text text_of(idp_slice slice) {
+    pw_text text = {.len = slice.len};
+    if (slice.len > 0 && slice.len <= PW_TEXT) {
+        memcpy(text.bytes, slice.ptr, slice.len);
+    }
+    return text;
+}
+
+pw_snap pw_snap_of(const pw_node *n, const ids_change *c) {
+    uint64_t now = n->w->now;
+    return (pw_snap){.state = c->state,
+                     .token = c->token,
+                     .epoch = n->peer->lead_epoch,
+                     .fingerprint = text_of(c->fingerprint),
+                     .nonce = text_of(c->nonce),
+                     .result = text_of(c->result),
+                     .lease_ms = c->lease_ms,
+                     .ttl_ms = c->ttl_ms,
+                     .lease_end = now + c->lease_left_ms,
+                     .ttl_end = now + c->ttl_left_ms,
+                     .has_result = c->has_result};
+}
+
+/* --- shards --------------------------------------------------------------- */
+
+static void *take(void *ctx, size_t bytes) {
+    (void)ctx;
+    return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+static void give(void *ctx, void *block, size_t bytes) {
+    (void)ctx, (void)bytes;
+    free(block);
+}
+
+/* I5: as long as a nonce's claim stands, it is not granted another. */
+static void note_grant(pw_node *n, pw_op *o, const ids_change *c) {
+    const pw_snap *was = &n->truth[o->key];
+    bool stands = was->state == IDP_STATE_IN_PROGRESS &&
+                  n->w->now < was->ttl_end &&
+                  pw_compare(was->token, o->granted) == 0;
+    if (stands && pw_compare(c->token, o->granted) != 0) {
+        pw_fail(n->w, "I5: k%u, the same nonce, another token", o->key);
+    }
+    o->granted = c->token;
+}
+
+/* For the checker: a claim may be over sooner, if its holder said so; and to
+ * a nonce belongs the token that it was granted. */
+static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
+    pw_world *w = n->w;
+    unsigned op = PW_OPS_MAX;
+    char nonce[PW_TEXT + 1] = {0};
+    if (c->state == IDP_STATE_ABSENT) {
+        w->dropped[key] = n->truth[key].token;
+    }
+    if (c->state == IDP_STATE_RELEASED ||
+        (c->state == IDP_STATE_IN_PROGRESS &&
+         w->now + c->lease_left_ms < n->truth[key].lease_end)) {
+        w->released[key] = c->token;
+    }
+    if (c->nonce.len > 0) {
+        memcpy(nonce, c->nonce.ptr, c->nonce.len);
+        if (sscanf(nonce, "n%u", &op) == 1 && op < w->ops) {
+            note_grant(n, &w->op[op], c);
+        }
+    }
+}
+
+static void on_change(void *ctx, const ids_change *c) {
+    pw_node *n = ctx;
+    uint32_t loop = (uint32_t)(pw_hash(n, c->ns, c->key) % n->loops);
+    uint32_t key = pw_key_of(c->key);
+    n->last[loop] = c->number;
+    note_end(n, key, c);
+    n->truth[key] = pw_snap_of(n, c);
+    ids_peer_take(n->peer, loop, c);
+}
+
+static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
+                    const idp_answer *answer) {
+    pw_node *n = ctx;
+    pw_reply made = {.op = msgid, .try = (uint32_t)asker, .error = error};
+    if (answer != NULL) {
+        made.answer = *answer;
+    }
+    made.changed = answer != NULL && answer->outcome == IDP_OUTCOME_ACQUIRED;
+    pw_node_made(n, n->loop_now, &made);
+}
+
+bool pw_node_make_shards(pw_node *n, ids_shard **shards) {
+    for (uint32_t k = 0; k < n->loops; k++) {
+        ids_shard_config config = {.epoch = 1,
+                                   .memory_bytes_max = 8u << 20,
+                                   .result_bytes_max = PW_TEXT,
+                                   .waiters_per_key_max = 8,
+                                   .waiters_max = 32,
+                                   .mem = {NULL, take, give},
+                                   .hash = pw_hash,
+                                   .hash_ctx = n,
+                                   .on_wake = on_wake,
+                                   .wake_ctx = n,
+                                   .on_change = on_change,
+                                   .change_ctx = n};
+        shards[k] = ids_shard_new(&config);
+        if (shards[k] == NULL) {
+            return false;
+        }
+        ids_shard_tick(shards[k], pw_clock(n), 1);
+        ids_peer_prepare_copy(shards[k]);
+    }
+    return true;
+}
+
+void pw_node_free_shards(pw_node *n, ids_shard **shards) {
+    for (uint32_t k = 0; k < n->loops; k++) {
+        ids_shard_free(shards[k]);
+        shards[k] = NULL;
+    }
+}
+
+/* --- replies -------------------------------------------------------------- */
+
+static void unlist(pw_reply *r) {
+    *r->prev = r->next;
+    if (r->next != NULL) {
+        r->next->prev = r->prev;
+    }
+}
+
+static void arrive(pw_world *w, int node, uint64_t word) {
+    pw_reply *r = (pw_reply *)(uintptr_t)word;
+    (void)node;
+    pw_client_hears(w, r);
+    free(r);
+}
+
+/* It leaves the node. Whether it gets there is another matter. */
+static void leave(pw_node *n, pw_reply *r) {
+    pw_world *w = n->w;
+    unlist(r);
+    if (r->error == IDP_OK) {
+        pw_check_reply(w, r, &w->op[r->op]);
+    }
+    if (pw_chance(w, w->config.percent_lost)) {
+        free(r);
+        return;
+    }
+    pw_later(w, 1 + pw_below(w, w->config.delay_ms), arrive, -1,
+             (uint64_t)(uintptr_t)r);
+}
+
+void pw_node_made(pw_node *n, uint32_t loop, const pw_reply *made) {
+    pw_world *w = n->w;
+    pw_reply *r = malloc(sizeof *r);
+    ids_gate *gate = &n->peer->gates[loop];
+    *r = *made;
+    r->node = n->index;
+    r->loop = loop;
+    r->number = n->last[loop];
+    r->made_at = w->now;
+    r->epoch = n->peer->lead_epoch;
+    r->snap = n->truth[w->op[r->op].key];
+    r->result =
+        text_of(r->answer.has_result && r->answer.outcome == IDP_OUTCOME_REPLAY
+                    ? r->answer.result
+                    : (idp_slice){NULL, 0});
+    r->next = n->replies;
+    r->prev = &n->replies;
+    if (r->next != NULL) {
+        r->next->prev = &r->next;
+    }
+    n->replies = r;
+    if (r->error != IDP_OK) {
+        leave(n, r); /* says nothing of any record */
+        return;
+    }
+    switch (ids_gate_hold(gate, r->number, r->changed, pw_clock(n),
+                          (uint64_t)(uintptr_t)r)) {
+    case IDS_GATE_GO:
+        leave(n, r);
+        break;
+    case IDS_GATE_HELD:
+        break;
+    case IDS_GATE_FULL:
+        unlist(r);
+        free(r);
+        break;
+    }
+}
+
+static void release(pw_node *n) {
+    uint64_t cookie;
+    for (uint32_t k = 0; k < n->loops; k++) {
+        while (ids_gate_next(&n->peer->gates[k], &cookie)) {
+            leave(n, (pw_reply *)(uintptr_t)cookie);
+        }
+    }
+}
+
+void pw_node_fail_held(pw_node *n, uint64_t since_ms, idp_error error) {
+    uint64_t cookie;
+    for (uint32_t k = 0; k < n->loops; k++) {
+        while (ids_gate_next_stalled(&n->peer->gates[k], since_ms, &cookie)) {
+            pw_reply *r = (pw_reply *)(uintptr_t)cookie;
+            r->error = error;
+            leave(n, r);
+        }
+    }
+}
+
+/* --- its turns ------------------------------------------------------------ */
+
+void pw_node_after(pw_node *n) {
+    ids_peer *peer = n->peer;
+    /* Bytes that a full receiver left unread. */
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        ids_link *link = peer->links[i];
+        if (link->in.len > link->in_at) {
+            ids_peer_input(peer, link, NULL, 0, pw_clock(n));
+        }
+    }
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        ids_link *link = peer->links[i];
+        uint32_t loop = link->stream < n->loops ? link->stream : 0;
+        ids_peer_pump(peer, link, n->shard[loop]);
+    }
+    release(n);
+    pw_note_reach(n);
+    pw_net_flush(n);
+    pw_check_copy(n->w, false);
+}
+
+static void tick(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[node];
+    uint64_t now_ms = pw_clock(n);
+    (void)word;
+    for (uint32_t k = 0; k < n->loops; k++) {
+        n->loop_now = k;
+        ids_shard_tick(n->shard[k], now_ms, 64);
+    }
+    ids_peer_tick(n->peer, now_ms);
+    pw_node_fail_held(n, now_ms - n->peer->config.stall_ms, IDP_E_UNREPLICATED);
+    pw_check_limits(w);
+    pw_later(w, TICK_MS, tick, node, 0);
+}
+
+void pw_node_call(pw_node *n, uint32_t op) {
+    pw_world *w = n->w;
+    pw_op *o = &w->op[op];
+    idp_request *q = &o->request;
+    uint64_t hash = pw_hash(n, q->ns, q->key);
+    uint32_t loop = (uint32_t)(hash % n->loops);
+    pw_reply made = {.op = op, .try = o->try};
+    ids_call call = {q, hash, pw_clock(n), o->try};
+    uint64_t before = n->last[loop];
+    made.error = ids_peer_serves(n->peer, loop, q->method == IDP_PEEK);
+    if (made.error == IDP_OK && q->method != IDP_ACQUIRE &&
+        q->token.epoch > n->peer->lead_epoch) {
+        made.error = IDP_E_NOT_PRIMARY; /* it was granted by a newer one */
+    }
+    n->loop_now = loop;
+    if (made.error == IDP_OK) {
+        ids_verdict verdict =
+            ids_shard_call(n->shard[loop], &call, &made.answer, &made.error);
+        if (verdict == IDS_PARKED) {
+            return;
+        }
+    }
+    made.changed = n->last[loop] != before;
+    pw_node_made(n, loop, &made);
+}
+
+/* --- its lives ------------------------------------------------------------ */
+
+static void recorded(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[node];
+    (void)word;
+    n->cell = n->to_write;
+    n->writing = false;
+    if (n->peer->pending == IDS_PENDING_SWITCHOVER) {
+        w->switched++;
+    }
+    ids_peer_decided(n->peer, pw_clock(n));
+}
+
+static void propose(void *ctx, const ids_decision *next) {
+    pw_node *n = ctx;
+    n->to_write = *next;
+    n->writing = true;
+    pw_later(n->w, 1 + pw_below(n->w, (uint32_t)n->w->config.wait_record_ms),
+             recorded, n->index, 0);
+}
+
+void pw_node_start(pw_node *n) {
+    pw_world *w = n->w;
+    ids_peer_config config = {.node = (uint64_t)n->index + 1,
+                              .incarnation = idt_rng_next(&w->rng) | 1,
+                              .primary = n->index == 0,
+                              .epoch_min = w->epoch_next++,
+                              .loops = n->loops,
+                              .mode = w->config.mode,
+                              .min_in_sync = w->config.min_in_sync,
+                              .ring_bytes = w->config.ring_bytes,
+                              .result_bytes_max = PW_TEXT,
+                              .held_max = 16,
+                              .unsent_bytes = w->config.unsent_bytes,
+                              .join_lag = w->config.join_lag,
+                              .heartbeat_ms = 20,
+                              .silence_ms = 90,
+                              .redial_ms = 25,
+                              .stall_ms = 60,
+                              .decisions = {n, propose},
+                              .host = pw_host(n)};
+    n->life++;
+    n->up = true;
+    memset(n->last, 0, sizeof n->last);
+    memset(n->truth, 0, sizeof n->truth);
+    pw_node_lose_parcels(n);
+    if (w->config.secret) {
+        ids_link_key_from(&config.key,
+                          (idp_slice){(const uint8_t *)"open sesame", 11});
+    }
+    pw_say(w, "%c starts, with %u loops and an empty memory", pw_name(n->index),
+           n->loops);
+    n->peer = ids_peer_new(&config, &n->cell, pw_clock(n));
+    pw_node_make_shards(n, n->shard);
+    pw_later(w, 1 + pw_below(w, TICK_MS), tick, n->index, 0);
+}
+
+void pw_node_crash(pw_node *n) {
+    pw_world *w = n->w;
+    pw_say(w, "%c crashes", pw_name(n->index));
+    pw_note_reach(n);
+    if (n->writing && pw_chance(w, 50)) {
+        n->cell = n->to_write; /* just in time */
+    }
+    n->writing = false;
+    pw_net_crash(n);
+    pw_node_free(n);
+    n->life++;
+    n->up = false;
+    n->paused_until = 0;
+    memset(n->shard, 0, sizeof n->shard);
+    memset(n->aside, 0, sizeof n->aside);
+}
+
+void pw_node_free(pw_node *n) {
+    if (n->peer == NULL) {
+        return;
+    }
+    pw_node_lose_parcels(n);
+    while (n->replies != NULL) {
+        pw_reply *r = n->replies;
+        unlist(r);
+        free(r);
+    }
+    ids_peer_free(n->peer);
+    n->peer = NULL;
+    pw_node_free_shards(n, n->shard);
+    pw_node_free_shards(n, n->aside);
+}
+
+void pw_free_event(const pw_event *event) {
+    if (event->what == arrive) {
+        free((pw_reply *)(uintptr_t)event->word);
+    }
+}

@@ -1,0 +1,251 @@
+/* peer_operator.c -- who gives orders, and what goes wrong by itself.
+ *
+ * The operator is careful but not clever: orders come at the worst moments,
+ * and any order may be lost. Two things a careful one does not do, since no
+ * pair of nodes could notice: promote a replica that he has detached and that
+ * was not admitted again, and detach one that he has promoted. */
+#include "tests/sim/peer_world.h"
+
+typedef enum order { PROMOTE, ACCEPT_LOSS, DETACH, SWITCHOVER } order;
+
+static uint64_t epoch_of(const pw_node *n) {
+    uint64_t epoch = n->cell.epoch;
+    if (n->up && n->peer->known.epoch > epoch) {
+        epoch = n->peer->known.epoch;
+    }
+    if (n->writing && n->to_write.epoch > epoch) {
+        epoch = n->to_write.epoch;
+    }
+    return epoch;
+}
+
+static bool may_promote(const pw_world *w, const pw_node *n) {
+    const ids_decision *d = &n->peer->known;
+    return d->admitted_epoch != w->detached_epoch ||
+           d->admitted_version > w->detached_version;
+}
+
+static bool may_detach(const pw_world *w, const pw_node *n) {
+    return n->peer->leading &&
+           epoch_of(&w->node[1 - n->index]) <= n->peer->lead_epoch;
+}
+
+static bool is_promotable(const pw_world *w, const pw_node *n) {
+    ids_peer_status s;
+    if (!n->up) {
+        return false;
+    }
+    ids_peer_status_get(n->peer, &s);
+    return !n->peer->leading && s.in_sync && may_promote(w, n);
+}
+
+static bool anyone_leads(const pw_world *w) {
+    for (int i = 0; i < PW_NODES; i++) {
+        const pw_node *n = &w->node[i];
+        if (n->up && (n->peer->leading || n->peer->pending != 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_detached(pw_world *w, const pw_node *n,
+                          const ids_decision *d) {
+    (void)n;
+    w->detached_epoch = d->epoch;
+    w->detached_version = d->version;
+}
+
+static void watch_order(pw_world *w, int node, uint64_t word);
+
+/* The order arrives. Its outcome is known once what it proposed is on record,
+ * or the node is gone and its disk has been read. */
+static void watch(pw_world *w, int node, uint64_t life) {
+    pw_node *n = &w->node[node];
+    bool over = n->life != (uint32_t)life || !n->writing;
+    if (!over) {
+        pw_later(w, 3, watch_order, -1, (uint64_t)node << 32 | life);
+        return;
+    }
+    w->order_under_way = false;
+}
+
+static void watch_order(pw_world *w, int node, uint64_t word) {
+    (void)node;
+    watch(w, (int)(word >> 32), word & UINT32_MAX);
+}
+
+static void watch_detach(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[word >> 32];
+    (void)node;
+    if (n->life == (uint32_t)word && n->writing) {
+        pw_later(w, 3, watch_detach, -1, word);
+        return;
+    }
+    if (n->cell.replica.node == 0) {
+        note_detached(w, n, &n->cell);
+    }
+    w->order_under_way = false;
+}
+
+static ids_deciding give(pw_node *n, order what) {
+    pw_world *w = n->w;
+    switch (what) {
+    case PROMOTE:
+        if (!may_promote(w, n)) {
+            return IDS_DECIDING_NOT_IN_SYNC;
+        }
+        return ids_peer_promote(n->peer, w->epoch_next++, false);
+    case ACCEPT_LOSS:
+        if (anyone_leads(w) || is_promotable(w, &w->node[0]) ||
+            is_promotable(w, &w->node[1])) {
+            return IDS_DECIDING_BUSY;
+        }
+        n->loss_epoch = w->epoch_next;
+        return ids_peer_promote(n->peer, w->epoch_next++, true);
+    case DETACH:
+        if (!may_detach(w, n)) {
+            return IDS_DECIDING_NOT_PRIMARY;
+        }
+        return ids_peer_detach(n->peer);
+    default:
+        return ids_peer_switchover(n->peer, w->epoch_next++);
+    }
+}
+
+static void order_arrives(pw_world *w, int node, uint64_t word) {
+    static const char *const names[] = {"promote", "promote --accept-loss",
+                                        "detach", "switchover"};
+    pw_node *n = &w->node[word >> 8];
+    ids_deciding verdict;
+    uint64_t whose = (word >> 8) << 32 | n->life;
+    (void)node;
+    if (!n->up || n->paused_until > w->now ||
+        pw_chance(w, w->config.percent_lost)) {
+        w->order_under_way = false; /* it never got there */
+        return;
+    }
+    verdict = give(n, (order)(word & 255));
+    pw_say(w, "the operator tells %c: %s -> %s", pw_name(n->index),
+           names[word & 255], ids_deciding_text(verdict));
+    if (verdict == IDS_DECIDING_OK && (word & 255) == DETACH) {
+        watch_detach(w, -1, whose);
+    } else {
+        watch_order(w, -1, whose);
+    }
+    pw_node_after(n);
+}
+
+static void send(pw_world *w, int node, order what) {
+    w->order_under_way = true;
+    pw_later(w, 1 + pw_below(w, w->config.delay_ms), order_arrives, -1,
+             (uint64_t)node << 8 | what);
+}
+
+/* What a pair without a primary needs. */
+static bool repair(pw_world *w) {
+    int promotable = -1, fit = -1;
+    for (int i = 0; i < PW_NODES; i++) {
+        const pw_node *n = &w->node[i];
+        if (n->up && n->peer->leading) {
+            return false;
+        }
+        if (n->up && (fit < 0 || n->peer->copy_of > 0)) {
+            fit = i;
+        }
+        if (is_promotable(w, n)) {
+            promotable = i;
+        }
+    }
+    if (promotable >= 0) {
+        send(w, promotable, PROMOTE);
+    } else if (fit >= 0 && w->node[0].up && w->node[1].up) {
+        send(w, fit, ACCEPT_LOSS);
+    }
+    return true;
+}
+
+static void meddle(pw_world *w) {
+    int node = (int)pw_below(w, PW_NODES);
+    const pw_node *n = &w->node[node];
+    uint32_t dice = pw_below(w, 100);
+    if (!n->up) {
+        return;
+    }
+    if (!n->peer->leading) {
+        if (dice < 25) {
+            send(w, node, PROMOTE);
+        }
+    } else if (dice < 12) {
+        send(w, node, SWITCHOVER);
+    } else if (dice < (n->peer->session == 0 ? 45u : 16u)) {
+        send(w, node, DETACH);
+    }
+}
+
+void pw_operator(pw_world *w, int node, uint64_t word) {
+    (void)node, (void)word;
+    if (!w->order_under_way && !((w->quiet || pw_chance(w, 50)) && repair(w)) &&
+        !w->quiet) {
+        meddle(w);
+    }
+    pw_later(w, 20 + pw_below(w, w->quiet ? 60 : 150), pw_operator, -1, 0);
+}
+
+/* --- the nemesis -----------------------------------------------------------
+ */
+
+static void restart(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[word];
+    (void)node;
+    if (!n->up) {
+        pw_node_start(n);
+    }
+}
+
+static void heal_cut(pw_world *w, int node, uint64_t word) {
+    (void)node;
+    if (word & 1) {
+        w->cut[0] = false;
+    }
+    if (word & 2) {
+        w->cut[1] = false;
+    }
+    pw_say(w, "the partition ends");
+}
+
+static void crash(pw_world *w, pw_node *n) {
+    if (n->up) {
+        pw_node_crash(n);
+        pw_later(w, 20 + pw_below(w, 400), restart, -1, (uint64_t)n->index);
+    }
+}
+
+void pw_nemesis(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[pw_below(w, PW_NODES)];
+    uint32_t dice = pw_below(w, 100);
+    (void)node, (void)word;
+    if (w->quiet) {
+        return;
+    }
+    if (!n->up) {
+        pw_node_start(n);
+    } else if (pw_chance(w, w->config.percent_crash)) {
+        crash(w, n);
+    } else if (dice < 50) {
+        uint64_t which = 1 + pw_below(w, 3);
+        w->cut[0] = w->cut[0] || (which & 1);
+        w->cut[1] = w->cut[1] || (which & 2);
+        pw_say(w, "a partition: nothing gets from%s%s", which & 1 ? " A" : "",
+               which & 2 ? " B" : "");
+        pw_later(w, 20 + pw_below(w, 400), heal_cut, -1, which);
+    } else if (dice < 70) {
+        n->paused_until = w->now + 20 + pw_below(w, 250);
+        pw_say(w, "%c is paused", pw_name(n->index));
+    } else if (dice < 85) {
+        n->slow_ms = pw_chance(w, 50) ? 0 : 5 + pw_below(w, 60);
+        pw_say(w, "%c applies %s", pw_name(n->index),
+               n->slow_ms ? "slowly" : "fast");
+    }
+    pw_later(w, 20 + pw_below(w, 350), pw_nemesis, -1, 0);
+}

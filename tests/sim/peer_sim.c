@@ -1,0 +1,126 @@
+/* peer_sim.c -- worlds of two nodes, from seeds.
+ *
+ *   peer_sim [--seeds A..B] [--seed N] [--rule-off R1..R12]
+ *
+ * --seed runs one world and tells its story. A world that fails prints its
+ * seed, what it breaks, and the last steps; run again with that seed it is the
+ * same world. With --rule-off the peer does not keep one of its rules, and
+ * finding that is the success. */
+#include "server/peer/mutant.h"
+#include "tests/sim/peer_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+ids_rule ids_rule_off;
+
+typedef struct options {
+    uint64_t from, to;
+    bool story;
+} options;
+
+typedef struct tally {
+    uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
+} tally;
+
+static bool read_option(const char *name, const char *value, options *o) {
+    char *end = NULL;
+    if (strcmp(name, "--rule-off") == 0) {
+        unsigned long rule = *value == 'R' ? strtoul(value + 1, &end, 10) : 0;
+        ids_rule_off = (ids_rule)rule;
+        return end != NULL && *end == 0 && rule > 0 && rule < IDS_RULE_COUNT;
+    }
+    o->from = o->to = strtoull(value, &end, 10);
+    if (strcmp(name, "--seed") == 0) {
+        o->story = true;
+        return end != value && *end == 0;
+    }
+    if (strcmp(name, "--seeds") != 0 || strncmp(end, "..", 2) != 0) {
+        return false;
+    }
+    o->to = strtoull(end + 2, &end, 10);
+    return *end == 0 && o->to >= o->from;
+}
+
+static void tell(const pw_world *w) {
+    uint64_t from = w->traced > PW_TRACE_LINES ? w->traced - PW_TRACE_LINES : 0;
+    for (uint64_t i = from; i < w->traced; i++) {
+        printf("    %s\n", w->trace[i % PW_TRACE_LINES]);
+    }
+}
+
+static int report(pw_world *w, uint64_t seed, const options *o) {
+    if (ids_rule_off != IDS_RULE_NONE) {
+        printf("without R%d: caught after %llu seeds, in world %llu: %s\n",
+               ids_rule_off, (unsigned long long)(seed - o->from + 1),
+               (unsigned long long)seed, w->failure);
+    }
+    if (ids_rule_off == IDS_RULE_NONE || o->story) {
+        w->tracing = true;
+        pw_run(w, seed); /* once more, written down */
+        printf("FAILED in world %llu\n", (unsigned long long)seed);
+        tell(w);
+        printf("  %s\nagain: peer_sim --seed %llu\n", w->failure,
+               (unsigned long long)seed);
+    }
+    return ids_rule_off == IDS_RULE_NONE;
+}
+
+static void add_up(tally *t, const pw_world *w) {
+    t->leads += w->leads;
+    t->losses += w->losses;
+    t->swaps += w->swaps;
+    t->acknowledged += w->acknowledged;
+    t->compared += w->compared;
+    t->switched += w->switched;
+    t->calls += w->ops;
+}
+
+static int simulate(pw_world *w, const options *o) {
+    tally t = {0};
+    for (uint64_t seed = o->from; seed <= o->to; seed++) {
+        w->tracing = o->story;
+        if (!pw_run(w, seed)) {
+            return report(w, seed, o);
+        }
+        if (o->story) {
+            tell(w);
+        }
+        add_up(&t, w);
+    }
+    printf("worlds %llu to %llu: I1 to I13 hold, and all of them healed\n"
+           "%llu calls, %llu acknowledged replies, %llu primaries (%llu by "
+           "switchover), %llu full copies, %llu comparisons, %llu times "
+           "someone accepted loss\n",
+           (unsigned long long)o->from, (unsigned long long)o->to,
+           (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
+           (unsigned long long)t.leads, (unsigned long long)t.switched,
+           (unsigned long long)t.swaps, (unsigned long long)t.compared,
+           (unsigned long long)t.losses);
+    if (ids_rule_off != IDS_RULE_NONE) {
+        printf("without R%d: not caught\n", ids_rule_off);
+        return 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    options o = {.from = 1, .to = 1000};
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc || !read_option(argv[i], argv[i + 1], &o)) {
+            fprintf(stderr, "peer_sim: %s makes no sense\n", argv[i]);
+            return 64;
+        }
+    }
+    pw_world *w = calloc(1, sizeof *w);
+    void *trace = calloc(PW_TRACE_LINES, PW_TRACE_COLUMNS);
+    if (w == NULL || trace == NULL) {
+        return 1;
+    }
+    w->trace = trace;
+    int status = simulate(w, &o);
+    free(trace);
+    free(w);
+    return status;
+}

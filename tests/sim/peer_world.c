@@ -1,0 +1,299 @@
+/* peer_world.c -- time, the story, and the course of one world: chaos, then
+ * peace, then everything must have healed. */
+#include "tests/sim/peer_world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the story ----------------------------------------------------------- */
+
+bool pw_fail(pw_world *w, const char *format, ...) {
+    if (!w->failed) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(w->failure, sizeof w->failure, format, args);
+        va_end(args);
+        w->failed = true;
+    }
+    return false;
+}
+
+void pw_say(pw_world *w, const char *format, ...) {
+    if (!w->tracing) {
+        return;
+    }
+    va_list args;
+    char *line = w->trace[w->traced++ % PW_TRACE_LINES];
+    int n = snprintf(line, PW_TRACE_COLUMNS, "[%6llu] ",
+                     (unsigned long long)(w->now - w->start));
+    va_start(args, format);
+    vsnprintf(line + n, PW_TRACE_COLUMNS - (size_t)n, format, args);
+    va_end(args);
+}
+
+uint32_t pw_below(pw_world *w, uint32_t bound) {
+    return idt_rng_below(&w->rng, bound);
+}
+
+bool pw_chance(pw_world *w, uint32_t percent) {
+    return idt_rng_chance(&w->rng, percent);
+}
+
+/* --- time ---------------------------------------------------------------- */
+
+static bool sooner(const pw_event *a, const pw_event *b) {
+    return a->at != b->at ? a->at < b->at : a->seq < b->seq;
+}
+
+static void push(pw_world *w, pw_event event) {
+    uint32_t at = w->heap_len++;
+    if (w->heap_len > w->heap_cap) {
+        w->heap_cap = w->heap_cap ? w->heap_cap * 2 : 256;
+        w->heap = realloc(w->heap, w->heap_cap * sizeof *w->heap);
+    }
+    event.seq = w->event_seq++;
+    while (at > 0 && sooner(&event, &w->heap[(at - 1) / 2])) {
+        w->heap[at] = w->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    w->heap[at] = event;
+}
+
+static pw_event pop(pw_world *w) {
+    pw_event first = w->heap[0], last = w->heap[--w->heap_len];
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= w->heap_len) {
+            break;
+        }
+        if (child + 1 < w->heap_len &&
+            sooner(&w->heap[child + 1], &w->heap[child])) {
+            child++;
+        }
+        if (!sooner(&w->heap[child], &last)) {
+            break;
+        }
+        w->heap[at] = w->heap[child];
+        at = child;
+    }
+    w->heap[at] = last;
+    return first;
+}
+
+void pw_later(pw_world *w, uint64_t ms, pw_happens *what, int node,
+              uint64_t word) {
+    push(w, (pw_event){.at = w->now + ms,
+                       .what = what,
+                       .node = node,
+                       .life = node >= 0 ? w->node[node].life : 0,
+                       .word = word});
+}
+
+static void happen(pw_world *w, pw_event *event) {
+    pw_node *n = event->node >= 0 ? &w->node[event->node] : NULL;
+    if (n != NULL && (event->life != n->life || !n->up)) {
+        return;
+    }
+    if (n != NULL && n->paused_until > w->now) {
+        event->at = n->paused_until;
+        push(w, *event);
+        return;
+    }
+    event->what(w, event->node, event->word);
+    if (n != NULL && n->up && n->life == event->life) {
+        pw_node_after(n);
+    }
+}
+
+static void run_until(pw_world *w, uint64_t until) {
+    while (!w->failed && w->heap_len > 0 && w->heap[0].at <= until) {
+        pw_event event = pop(w);
+        w->now = event.at;
+        happen(w, &event);
+    }
+    w->now = until;
+}
+
+/* --- a world ------------------------------------------------------------- */
+
+static uint32_t between(pw_world *w, uint32_t low, uint32_t high) {
+    return low + pw_below(w, high - low + 1);
+}
+
+static void choose(pw_world *w) {
+    pw_config *c = &w->config;
+    bool calm = pw_chance(w, 15);
+    c->mode = pw_chance(w, 85) ? IDS_MODE_SYNC : IDS_MODE_ASYNC;
+    c->clients = between(w, 2, PW_CLIENTS_MAX);
+    c->keys = pw_chance(w, 50) ? between(w, 1, 2) : PW_KEYS_MAX;
+    c->min_in_sync = pw_chance(w, 15) && c->mode == IDS_MODE_SYNC ? 2 : 1;
+    c->ring_bytes = pw_chance(w, 60) ? 4096 : 1u << 16;
+    c->join_lag = pw_chance(w, 50) ? 0 : between(w, 1, 40);
+    c->unsent_bytes = pw_chance(w, 50) ? 256 : 8192;
+    c->percent_lost = calm ? 0 : pw_below(w, 12);
+    c->percent_cut = calm ? 0 : pw_below(w, 3);
+    c->percent_stale = calm ? 0 : pw_below(w, 6);
+    c->delay_ms = between(w, 1, 12);
+    c->percent_crash = pw_chance(w, 30) ? 0 : between(w, 5, 30);
+    c->chaos_ms = between(w, 1000, 6000);
+    c->wait_record_ms = between(w, 1, 40);
+    c->secret = pw_chance(w, 30);
+}
+
+static void begin(pw_world *w, uint64_t seed) {
+    idt_rng_seed(&w->rng, seed);
+    w->seed = seed;
+    w->now = w->start = 1000000;
+    w->epoch_next = 1700000000;
+    choose(w);
+    w->end_of_chaos = w->now + w->config.chaos_ms;
+    for (int i = 0; i < PW_NODES; i++) {
+        pw_node *n = &w->node[i];
+        *n = (pw_node){.w = w,
+                       .index = i,
+                       .loops = between(w, 1, PW_LOOPS_MAX),
+                       .skew_ms = pw_below(w, 100000)};
+        if (i == 0 || pw_chance(w, 80)) {
+            pw_node_start(n);
+        }
+    }
+    pw_clients_start(w);
+    pw_later(w, 50 + pw_below(w, 100), pw_operator, -1, 0);
+    pw_later(w, 30 + pw_below(w, 200), pw_nemesis, -1, 0);
+}
+
+static void make_peace(pw_world *w) {
+    pw_say(w, "--- the faults stop");
+    w->quiet = true;
+    w->config.percent_lost = 0;
+    w->config.percent_cut = 0;
+    w->config.percent_stale = 0;
+    w->cut[0] = w->cut[1] = false;
+    for (int i = 0; i < PW_NODES; i++) {
+        pw_node *n = &w->node[i];
+        n->slow_ms = 0;
+        n->paused_until = 0;
+        if (!n->up) {
+            pw_node_start(n);
+        }
+        pw_net_resume(n);
+    }
+}
+
+static pw_node *primary_of(pw_world *w) {
+    for (int i = 0; i < PW_NODES; i++) {
+        if (w->node[i].up && w->node[i].peer->leading) {
+            return &w->node[i];
+        }
+    }
+    return NULL;
+}
+
+static bool in_peace(pw_world *w) {
+    pw_node *p = primary_of(w);
+    ids_peer_status a, b;
+    if (p == NULL || w->node[1 - p->index].peer->leading) {
+        return false;
+    }
+    ids_peer_status_get(p->peer, &a);
+    ids_peer_status_get(w->node[1 - p->index].peer, &b);
+    return a.connected && b.connected && !a.syncing && !b.syncing &&
+           a.lag_ops == 0 &&
+           (w->config.mode != IDS_MODE_SYNC || (a.in_sync && b.in_sync));
+}
+
+static void say_status(const pw_node *n) {
+    ids_peer_status s;
+    ids_peer_status_get(n->peer, &s);
+    pw_say(n->w,
+           "%c is %s in epoch %llu%s%s%s, lag %llu, pending %d, %u links, "
+           "%u of %u streams",
+           pw_name(n->index), n->peer->leading ? "primary" : "replica",
+           (unsigned long long)s.epoch, s.in_sync ? ", in sync" : "",
+           s.connected ? ", connected" : "", s.syncing ? ", syncing" : "",
+           (unsigned long long)s.lag_ops, n->peer->pending, n->peer->link_count,
+           n->peer->streams_open, n->peer->streams);
+}
+
+/* L1: changes are accepted again, the replica is in sync, nobody hangs. */
+static bool has_healed(pw_world *w) {
+    uint64_t waiters = 0;
+    for (uint32_t i = 0; i < 40 && !w->failed && !in_peace(w); i++) {
+        run_until(w, w->now + 100);
+    }
+    if (w->failed) {
+        return false;
+    }
+    if (!in_peace(w)) {
+        say_status(&w->node[0]);
+        say_status(&w->node[1]);
+        return pw_fail(w, "L1: no primary with a replica in sync, 4 s after "
+                          "the faults stopped");
+    }
+    w->clients_stop = true;
+    if (!pw_probe(w)) {
+        return false;
+    }
+    run_until(w, w->now + 1000);
+    for (uint32_t i = 0; i < w->ops && !w->failed; i++) {
+        if (!w->op[i].done) {
+            return pw_fail(w, "L1: client %d still waits for an answer",
+                           w->op[i].client);
+        }
+    }
+    for (int i = 0; i < PW_NODES; i++) {
+        for (uint32_t k = 0; k < w->node[i].loops; k++) {
+            ids_shard_stats s;
+            ids_shard_stats_get(w->node[i].shard[k], &s);
+            waiters += s.waiters;
+        }
+        if (w->node[i].replies != NULL) {
+            return pw_fail(w, "L1: a reply is held for good");
+        }
+    }
+    if (waiters > 0) {
+        return pw_fail(w, "L1: %llu waiters hang", (unsigned long long)waiters);
+    }
+    for (uint32_t i = 0; i < 10 && !w->failed && !in_peace(w); i++) {
+        run_until(w, w->now + 20); /* a claim's end may be on its way */
+    }
+    if (!w->failed && !in_peace(w)) {
+        say_status(&w->node[0]);
+        say_status(&w->node[1]);
+        return pw_fail(w, "L1: peace did not last");
+    }
+    pw_check_copy(w, true);
+    return !w->failed;
+}
+
+static void end(pw_world *w) {
+    for (int i = 0; i < PW_NODES; i++) {
+        pw_node_free(&w->node[i]);
+    }
+    pw_net_free(w);
+    for (uint32_t i = 0; i < w->heap_len; i++) {
+        pw_free_event(&w->heap[i]);
+    }
+    free(w->heap);
+    free(w->stale[0]);
+    free(w->stale[1]);
+}
+
+bool pw_run(pw_world *w, uint64_t seed) {
+    bool tracing = w->tracing;
+    void *trace = w->trace;
+    memset(w, 0, sizeof *w);
+    w->tracing = tracing;
+    w->trace = trace;
+    begin(w, seed);
+    run_until(w, w->end_of_chaos);
+    if (!w->failed) {
+        make_peace(w);
+        has_healed(w);
+    }
+    end(w);
+    return !w->failed;
+}

@@ -1,0 +1,255 @@
+/* peer_world.h -- two nodes, their clients, an operator and a hostile network
+ * in one process: one virtual clock, one seed.
+ *
+ * The shards and peers are the real ones. Everything that happens is an event
+ * at a time; what a seed does once it does again. */
+#ifndef SIM_PEER_WORLD_H
+#define SIM_PEER_WORLD_H
+
+#include "server/peer/peer.h"
+#include "tests/lib/rng.h"
+
+#include <string.h>
+
+enum {
+    PW_NODES = 2,
+    PW_LOOPS_MAX = 3,
+    PW_CLIENTS_MAX = 5,
+    PW_KEYS_MAX = 6,
+    PW_OPS_MAX = 4096,
+    PW_EPOCHS_MAX = 128,
+    PW_TEXT = 24, /* bytes of nonces, fingerprints and results */
+    PW_TRACE_LINES = 4096,
+    PW_TRACE_COLUMNS = 160
+};
+
+typedef struct pw_world pw_world;
+typedef struct pw_event pw_event;
+typedef struct pw_conn pw_conn;
+
+typedef struct pw_text {
+    uint8_t bytes[PW_TEXT];
+    size_t len;
+} pw_text;
+
+/* A record as a node has it, in the world's time. */
+typedef struct pw_snap {
+    idp_state state; /* ABSENT: none */
+    idp_token token;
+    uint64_t epoch; /* of the primary that had it so */
+    pw_text fingerprint, nonce, result;
+    uint64_t lease_ms, ttl_ms;
+    uint64_t lease_end, ttl_end;
+    bool has_result;
+} pw_snap;
+
+/* A reply on its way: what it says, and the record as it was then. */
+typedef struct pw_reply {
+    uint32_t op, try;
+    int node;
+    uint32_t loop;
+    uint64_t number; /* the loop's last as it was made */
+    uint64_t made_at;
+    uint64_t epoch;
+    bool changed;
+    idp_error error;
+    idp_answer answer;
+    pw_text result;
+    pw_snap snap;
+    struct pw_reply *next, **prev; /* all replies of the node */
+} pw_reply;
+
+typedef struct pw_parcel {
+    struct pw_parcel *next;
+    ids_parcel_tag tag;
+    size_t len;
+    uint8_t bytes[];
+} pw_parcel;
+
+typedef struct pw_node {
+    pw_world *w;
+    int index;
+    bool up;
+    uint32_t life; /* counts its starts; events of an older one are void */
+    uint64_t paused_until;
+    uint64_t skew_ms;
+    uint32_t loops;
+    ids_peer *peer;
+    ids_shard *shard[PW_LOOPS_MAX], *aside[PW_LOOPS_MAX];
+    uint64_t last[PW_LOOPS_MAX]; /* change numbers */
+    ids_decision cell;           /* on its disk */
+    bool writing;
+    ids_decision to_write;
+    pw_parcel *parcels[PW_LOOPS_MAX], **parcels_end[PW_LOOPS_MAX];
+    bool drain_due[PW_LOOPS_MAX];
+    pw_reply *replies;
+    uint32_t loop_now;
+    pw_snap truth[PW_KEYS_MAX];
+    uint64_t loss_epoch; /* the operator accepted loss with this one */
+    uint64_t slow_ms;
+} pw_node;
+
+typedef struct pw_op {
+    int client;
+    uint32_t key;
+    idp_request request; /* its slices point here: */
+    pw_text nonce, fingerprint, result;
+    idp_token token;
+    idp_token granted; /* to its nonce, by the last primary it reached */
+    uint32_t try;
+    int target;
+    uint64_t until, wait_until;
+    bool done;
+    bool completes; /* a complete with its result was sent */
+    enum { PW_ACQUIRES, PW_ENDS } phase;
+} pw_op;
+
+typedef struct pw_epoch {
+    uint64_t epoch, incarnation;
+    uint64_t passed[PW_LOOPS_MAX]; /* the highest number a reply left with */
+    uint64_t base[PW_LOOPS_MAX];   /* where the next primary took over */
+    bool over;                     /* someone took over from it */
+    bool lost;                     /* someone accepted that it is lost */
+} pw_epoch;
+
+/* What a memory would bring to a promotion. */
+typedef struct pw_reach {
+    uint64_t incarnation, epoch, at[PW_LOOPS_MAX];
+} pw_reach;
+
+typedef struct pw_config {
+    ids_mode mode;
+    uint32_t clients, keys, min_in_sync, ring_bytes, join_lag, unsent_bytes;
+    uint32_t percent_lost;  /* of messages between clients and nodes */
+    uint32_t percent_cut;   /* of chunks: the connection ends in the middle */
+    uint32_t percent_stale; /* of chunks: one of another session goes first */
+    uint32_t percent_crash; /* of the nemesis's deeds */
+    uint32_t delay_ms;
+    uint64_t chaos_ms;
+    uint64_t wait_record_ms;
+    bool secret;
+} pw_config;
+
+struct pw_world {
+    idt_rng rng;
+    pw_config config;
+    uint64_t seed, now, start, end_of_chaos;
+    pw_event *heap;
+    uint32_t heap_len, heap_cap;
+    uint64_t event_seq;
+    pw_node node[PW_NODES];
+    pw_conn *conns;
+    bool cut[PW_NODES]; /* from this node to the other nothing gets through */
+    uint8_t *stale[PW_NODES]; /* a chunk of an older session, per direction */
+    size_t stale_len[PW_NODES];
+    pw_op op[PW_OPS_MAX];
+    uint32_t ops;
+    uint32_t client_op[PW_CLIENTS_MAX];
+    bool quiet; /* faults have stopped */
+    bool clients_stop;
+    /* The operator's book. */
+    uint64_t epoch_next;
+    bool order_under_way;
+    uint64_t detached_epoch, detached_version;
+    /* The checker. */
+    pw_snap acked[PW_KEYS_MAX];
+    idp_token highest[PW_KEYS_MAX];
+    /* The last claim that was dropped, and the last that was released or
+     * renewed to end sooner. */
+    idp_token dropped[PW_KEYS_MAX], released[PW_KEYS_MAX];
+    pw_epoch epochs[PW_EPOCHS_MAX];
+    uint32_t epoch_count;
+    pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
+    uint32_t reach_count;
+    uint32_t leads, losses, swaps, resumed, acknowledged, compared, switched;
+    uint64_t loss_before; /* epochs below it may be known in part */
+    bool failed;
+    char failure[256];
+    bool tracing;
+    char (*trace)[PW_TRACE_COLUMNS];
+    uint64_t traced;
+};
+
+/* Events. what gets the world, the node (or -1), and a word; an event of a
+ * node's older life is dropped, one of a paused node waits. */
+typedef void pw_happens(pw_world *w, int node, uint64_t word);
+struct pw_event {
+    uint64_t at, seq;
+    pw_happens *what;
+    int node;
+    uint32_t life;
+    uint64_t word;
+};
+void pw_later(pw_world *w, uint64_t ms, pw_happens *what, int node,
+              uint64_t word);
+
+bool pw_fail(pw_world *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void pw_say(pw_world *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+uint32_t pw_below(pw_world *w, uint32_t bound);
+bool pw_chance(pw_world *w, uint32_t percent);
+static inline uint64_t pw_us(const pw_world *w) {
+    return w->now - w->start;
+}
+static inline char pw_name(int node) {
+    return (char)('A' + node);
+}
+
+/* The world. False: it failed, and says why. */
+bool pw_run(pw_world *w, uint64_t seed);
+
+/* Nodes. */
+uint64_t pw_clock(const pw_node *n);
+void pw_node_start(pw_node *n);
+void pw_node_crash(pw_node *n);
+void pw_node_after(pw_node *n);
+void pw_node_call(pw_node *n, uint32_t op);
+void pw_node_free(pw_node *n);
+void pw_free_event(const pw_event *event);
+ids_peer_host pw_host(pw_node *n);
+void pw_node_made(pw_node *n, uint32_t loop, const pw_reply *made);
+void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop);
+void pw_node_lose_parcels(pw_node *n);
+uint64_t pw_hash(void *ctx, idp_slice ns, idp_slice key);
+bool pw_node_make_shards(pw_node *n, ids_shard **shards);
+void pw_node_free_shards(pw_node *n, ids_shard **shards);
+void pw_node_fail_held(pw_node *n, uint64_t since_ms, idp_error error);
+uint32_t pw_key_of(idp_slice key);
+pw_snap pw_snap_of(const pw_node *n, const ids_change *c);
+
+/* The network. */
+void pw_net_dial(pw_node *n, ids_link *link);
+void pw_net_hang_up(pw_node *n, ids_link *link);
+void pw_net_flush(pw_node *n);
+void pw_net_crash(pw_node *n);
+void pw_net_resume(pw_node *n);
+void pw_net_free(pw_world *w);
+
+/* Clients, operator, nemesis. */
+void pw_clients_start(pw_world *w);
+void pw_client_hears(pw_world *w, const pw_reply *reply);
+bool pw_probe(pw_world *w); /* starts one more job; false: it was refused */
+void pw_operator(pw_world *w, int node, uint64_t word);
+void pw_nemesis(pw_world *w, int node, uint64_t word);
+
+/* The checker: what it is told. */
+static inline bool pw_same_text(const pw_text *a, const pw_text *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+static inline int pw_compare(idp_token a, idp_token b) {
+    if (a.epoch != b.epoch) {
+        return a.epoch < b.epoch ? -1 : 1;
+    }
+    return a.sequence < b.sequence ? -1 : a.sequence > b.sequence;
+}
+
+void pw_check_reply(pw_world *w, const pw_reply *reply, const pw_op *op);
+void pw_check_lead(pw_node *n, uint64_t epoch);
+void pw_check_loss(pw_world *w);
+void pw_check_copy(pw_world *w, bool always);
+void pw_check_limits(pw_world *w);
+void pw_note_reach(pw_node *n);
+
+#endif
