@@ -34,6 +34,19 @@ static const ids_config_row rows[] = {
     {"--max-buffers", "BYTES", IDS_CONFIG_BYTES, FIELD(buffer_bytes_max), NULL,
      "a quarter of --max-memory", 1u << 20, 1ull << 50,
      "for partial requests and unsent replies of all connections"},
+    {"--data-dir", "PATH", IDS_CONFIG_TEXT, FIELD(data_dir), NULL, NULL, 0, 0,
+     "the folder that keeps every claim and result; without it, a restart "
+     "forgets them all"},
+    {"--fsync", "WHEN", IDS_CONFIG_FSYNC, FIELD(fsync), "always", NULL, 0, 0,
+     "always, everysec or no"},
+    {"--snapshot-log", "BYTES", IDS_CONFIG_BYTES, FIELD(snapshot_log_bytes),
+     "1g", NULL, 1u << 16, 1ull << 50,
+     "take a snapshot each time the logs have grown by this"},
+    {"--hold-claims", "MS", IDS_CONFIG_COUNT, FIELD(hold_claims_ms), "0", NULL,
+     0, 86400000,
+     "take no claims for so long after a start that found nothing kept"},
+    {"--check", NULL, IDS_CONFIG_FLAG, FIELD(check), NULL, NULL, 0, 0,
+     "read --data-dir, say what is in it, change nothing and exit"},
     {"--huge-pages", NULL, IDS_CONFIG_FLAG, FIELD(huge_pages), NULL, NULL, 0, 0,
      "ask for huge pages: faster, except on some virtual machines"},
     {"--secret-file", "PATH", IDS_CONFIG_TEXT, FIELD(secret_file), NULL, NULL,
@@ -134,6 +147,10 @@ static bool set(const parse *p, const ids_config_row *row, const char *value) {
         return *value ? true : fail(p, "%s: a path is missing", row->name);
     case IDS_CONFIG_LISTEN:
         return add_listen(p, value);
+    case IDS_CONFIG_FSYNC:
+        return ids_fsync_parse(value, field(p, row))
+                   ? true
+                   : fail(p, "%s %s: must be %s", row->name, value, row->help);
     case IDS_CONFIG_LEVEL:
         return ids_log_level_parse(value, field(p, row))
                    ? true

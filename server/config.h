@@ -4,6 +4,7 @@
 #ifndef IDS_CONFIG_H
 #define IDS_CONFIG_H
 
+#include "server/journal/journal.h"
 #include "server/log.h"
 
 #include <stddef.h>
@@ -22,11 +23,16 @@ typedef struct ids_config {
     uint64_t waiters_max;
     uint64_t waiters_per_key_max;
     uint64_t buffer_bytes_max; /* 0: a quarter of memory_bytes_max */
-    const char *secret_file;   /* NULL: none */
+    const char *data_dir;      /* NULL: nothing is kept */
+    uint64_t snapshot_log_bytes;
+    uint64_t hold_claims_ms;
+    ids_fsync fsync;
+    const char *secret_file; /* NULL: none */
     ids_log_level log_level;
     bool huge_pages;
     bool insecure;
     bool version;
+    bool check;
     bool help;
 } ids_config;
 
@@ -36,6 +42,7 @@ typedef enum ids_config_kind {
     IDS_CONFIG_BYTES, /* uint64_t, with a suffix k, m or g */
     IDS_CONFIG_TEXT,  /* const char * */
     IDS_CONFIG_LISTEN,
+    IDS_CONFIG_FSYNC,
     IDS_CONFIG_LEVEL
 } ids_config_kind;
 

@@ -1,6 +1,7 @@
 /* main.c -- idemstored: flags in, daemon out. */
 #include "server/config.h"
 #include "server/io/serve.h"
+#include "server/io/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,5 +25,9 @@ int main(int argc, char **argv) {
         puts("idemstored " IDEM_VERSION);
         return EXIT_SUCCESS;
     }
-    return ids_serve(&config);
+    if (config.check && !config.data_dir) {
+        fprintf(stderr, "idemstored: --check: --data-dir is missing\n");
+        return EXIT_USAGE;
+    }
+    return config.check ? ids_store_check(config.data_dir) : ids_serve(&config);
 }

@@ -22,14 +22,22 @@ static uint64_t monotonic_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* What the clock said as it began, and when that was. */
+static atomic_uint_least64_t clock_origin_ms = IDS_CLOCK_START_MS;
+static atomic_uint_least64_t clock_begun_ms;
+
 uint64_t ids_loop_clock_ms(void) {
-    static atomic_uint_least64_t start;
     uint64_t now = monotonic_ms();
     uint64_t first = 0;
-    if (atomic_load_explicit(&start, memory_order_relaxed) == 0)
-        atomic_compare_exchange_strong(&start, &first, now);
-    return IDS_CLOCK_START_MS + now -
-           atomic_load_explicit(&start, memory_order_relaxed);
+    if (atomic_load_explicit(&clock_begun_ms, memory_order_relaxed) == 0)
+        atomic_compare_exchange_strong(&clock_begun_ms, &first, now);
+    return atomic_load_explicit(&clock_origin_ms, memory_order_relaxed) + now -
+           atomic_load_explicit(&clock_begun_ms, memory_order_relaxed);
+}
+
+void ids_loop_clock_set(uint64_t now_ms) {
+    atomic_store(&clock_origin_ms, now_ms);
+    atomic_store(&clock_begun_ms, monotonic_ms());
 }
 
 void ids_loop_turn(ids_loop *loop) {
@@ -82,6 +90,8 @@ static uint64_t due_of(const ids_waitlist *list, uint64_t patience_ms) {
 static uint64_t next_due(const ids_loop *loop) {
     uint64_t due = ids_shard_next_ms(loop->desk->shard);
     due = least(due, due_of(&loop->stalled, STALLED_MS));
+    if (loop->keeper)
+        due = least(due, ids_keeper_next_ms(loop->keeper));
     return least(due, due_of(&loop->lingering, loop->linger_ms));
 }
 
@@ -110,10 +120,15 @@ static void arm(ids_loop *loop, uint64_t due) {
 static void on_prepare(uv_prepare_t *handle) {
     ids_loop *loop = handle->data;
     ids_loop_turn(loop);
+    bool busy = false;
     if (next_due(loop) <= loop->desk->now_ms)
         do_due(loop);
+    if (loop->keeper) {
+        busy = ids_keeper_turn(loop->keeper);
+        ids_loop_settle(loop);
+    }
     uint64_t due = next_due(loop);
-    bool busy = !ids_desk_post(loop->desk);
+    busy |= !ids_desk_post(loop->desk);
     if (due <= loop->desk->now_ms)
         busy = true;
     else if (due != NEVER)
@@ -156,6 +171,8 @@ void ids_loop_drain(ids_loop *loop) {
 
 void ids_loop_stop(ids_loop *loop) {
     ids_desk *desk = loop->desk;
+    if (loop->keeper)
+        ids_keeper_quiet(loop->keeper);
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
             desk->slots[i].conn->dead = true;
@@ -195,6 +212,7 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,
         .waiters_per_key_max = config->waiters_per_key_max,
+        .is_kept = config->is_kept,
         .mem = ids_pages_mem(loop->pages),
     };
     loop->desk = ids_desk_new(&desk);

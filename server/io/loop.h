@@ -7,6 +7,7 @@
 #define IDS_LOOP_H
 
 #include "server/desk.h"
+#include "server/io/keeper.h"
 #include "server/io/pages.h"
 
 #include <uv.h>
@@ -27,6 +28,7 @@ typedef struct ids_loop {
     uv_idle_t busy; /* active: don't sleep, there is work left */
     ids_desk *desk;
     ids_pages *pages;
+    ids_keeper *keeper; /* set before it runs; NULL: nothing is kept */
     ids_mailbox *mailbox;
     atomic_size_t *connections; /* of the whole house */
     uint64_t armed_ms; /* when the timer fires; UINT64_MAX: it doesn't */
@@ -43,12 +45,16 @@ typedef struct ids_loop_config {
     size_t memory_bytes_max;
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
+    bool is_kept; /* it will have a keeper */
     bool huge_pages;
 } ids_loop_config;
 
 /* Milliseconds since the first call in this process, and
  * IDS_CLOCK_START_MS; monotonic. */
 uint64_t ids_loop_clock_ms(void);
+
+/* Sets it forward, before any loop runs: time that records have seen. */
+void ids_loop_clock_set(uint64_t now_ms);
 
 /* 0, or libuv's error. Any thread, before the loop runs. */
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config);

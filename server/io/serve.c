@@ -3,6 +3,7 @@
 
 #include "server/io/accept.h"
 #include "server/io/address.h"
+#include "server/io/store.h"
 #include "server/log.h"
 #include "server/machine.h"
 
@@ -28,6 +29,7 @@
 typedef struct server {
     const ids_config *config;
     ids_house house;
+    ids_store store; /* open only with --data-dir */
     ids_mailbox *mailboxes;
     ids_loop *loops;
     uint32_t loops_ready;
@@ -130,6 +132,15 @@ static bool furnish_house(server *s, const char *version, uint64_t memory) {
     return s->mailboxes && s->loops && s->threads;
 }
 
+static bool open_store(server *s) {
+    if (!s->config->data_dir)
+        return true;
+    if (!ids_store_open(&s->store, s->config, &s->house))
+        return false;
+    s->house.epoch = ids_store_epoch(&s->store);
+    return true;
+}
+
 static bool init_loops(server *s, uint64_t memory) {
     const ids_house *house = &s->house;
     size_t parcels = PARCELS_PER_LOOP * (size_t)house->loops;
@@ -144,6 +155,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
             .huge_pages = s->config->huge_pages,
+            .is_kept = s->store.is_open,
         };
         if (!ids_mailbox_init(&s->mailboxes[i], parcels))
             return complain("can't start", "mailbox", strerror(ENOMEM));
@@ -153,6 +165,33 @@ static bool init_loops(server *s, uint64_t memory) {
                             uv_strerror(error));
         s->loops_ready++;
     }
+    return true;
+}
+
+/* Nothing is known of claims that were made before. */
+static void hold_claims(server *s) {
+    uint64_t until_ms = ids_loop_clock_ms() + s->config->hold_claims_ms;
+    for (uint32_t i = 0; i < s->house.loops; i++)
+        s->loops[i].desk->claims_from_ms = until_ms;
+    ids_log(IDS_LOG_INFO, "no claims are taken yet", "ms=%llu",
+            (unsigned long long)s->config->hold_claims_ms);
+}
+
+static bool recover(server *s) {
+    bool empty = !s->store.is_open || s->store.was_empty;
+    if (s->store.is_open) {
+        ids_desk **desks = calloc(s->house.loops, sizeof *desks);
+        for (uint32_t i = 0; desks && i < s->house.loops; i++)
+            desks[i] = s->loops[i].desk;
+        bool good = desks && ids_store_begin(&s->store, desks);
+        free(desks);
+        if (!good)
+            return false;
+        for (uint32_t i = 0; i < s->house.loops; i++)
+            s->loops[i].keeper = s->store.keepers[i];
+    }
+    if (empty && s->config->hold_claims_ms)
+        hold_claims(s);
     return true;
 }
 
@@ -173,6 +212,7 @@ static size_t allow_descriptors(const server *s) {
 
 static void stop(server *s) {
     ids_loop *loop = &s->loops[0];
+    ids_store_quiet(&s->store);
     ids_desk_order_others(loop->desk, IDS_ORDER_STOP);
     while (!ids_desk_post(loop->desk))
         sched_yield();
@@ -262,12 +302,20 @@ static void announce(const server *s, uint64_t memory) {
                 "listen=%s threads=%u max_memory=%llu version=%s", text,
                 s->house.loops, (unsigned long long)memory, s->house.version);
     }
+    if (!s->store.is_open)
+        ids_log(IDS_LOG_WARN,
+                "nothing is kept: a restart forgets every claim and result",
+                "see=--data-dir");
+    else
+        ids_log(IDS_LOG_INFO, "changes are kept", "data_dir=%s fsync=%s",
+                s->config->data_dir, ids_fsync_names[s->config->fsync]);
     fflush(stdout);
 }
 
 static void release(server *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
+    ids_store_close(&s->store);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_loop_fini(&s->loops[i]);
     for (uint32_t i = 0; i < s->loops_ready; i++)
@@ -293,8 +341,9 @@ int ids_serve(const ids_config *config) {
         return EXIT_USAGE;
     if (!open_sockets(s))
         return EXIT_FAILURE;
-    if (!furnish_house(s, IDEM_VERSION, memory) || !init_loops(s, memory) ||
-        !start_accepting(s) || !start_threads(s))
+    if (!furnish_house(s, IDEM_VERSION, memory) || !open_store(s) ||
+        !init_loops(s, memory) || !recover(s) || !start_accepting(s) ||
+        !start_threads(s))
         return EXIT_FAILURE;
     announce(s, memory);
     ids_loop_run(&s->loops[0]);

@@ -20,6 +20,16 @@ const char *const ids_fsync_names[IDS_FSYNC_COUNT] = {
 #undef X
 };
 
+bool ids_fsync_parse(const char *word, ids_fsync *fsync) {
+    for (int i = 0; i < IDS_FSYNC_COUNT; i++) {
+        if (strcmp(word, ids_fsync_names[i]) == 0) {
+            *fsync = (ids_fsync)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 typedef struct buffer {
     uint8_t *bytes;
     size_t len;
@@ -233,14 +243,17 @@ uint64_t ids_journal_next_ms(const ids_journal *j) {
     return next_ms;
 }
 
-uint64_t ids_journal_watermark(ids_journal *j, uint64_t now_ms) {
+bool ids_journal_waits(const ids_journal *j, uint64_t now_ms) {
     uint64_t since_ms =
         j->unsynced_ms < j->waiting_ms ? j->unsynced_ms : j->waiting_ms;
-    bool waited =
-        since_ms != UINT64_MAX && now_ms >= since_ms + IDS_EVERYSEC_MS_MAX;
     if (j->config.fsync == IDS_FSYNC_ALWAYS || j->failed)
-        return j->durable > j->passed ? j->durable : j->passed;
-    if (j->config.fsync == IDS_FSYNC_NO || !waited)
+        return true;
+    return j->config.fsync == IDS_FSYNC_EVERYSEC && since_ms != UINT64_MAX &&
+           now_ms >= since_ms + IDS_EVERYSEC_MS_MAX;
+}
+
+uint64_t ids_journal_watermark(ids_journal *j, uint64_t now_ms) {
+    if (!ids_journal_waits(j, now_ms))
         j->passed = j->taken;
     else if (j->durable > j->passed)
         j->passed = j->durable;

@@ -29,6 +29,9 @@ typedef enum ids_fsync {
 
 extern const char *const ids_fsync_names[IDS_FSYNC_COUNT];
 
+/* False: no such word. */
+bool ids_fsync_parse(const char *word, ids_fsync *fsync);
+
 typedef struct ids_journal ids_journal;
 
 typedef struct ids_journal_config {
@@ -70,6 +73,9 @@ uint64_t ids_journal_next_ms(const ids_journal *journal);
 /* A reply that was made as this was the shard's last change's number may
  * leave. It never falls. */
 uint64_t ids_journal_watermark(ids_journal *journal, uint64_t now_ms);
+
+/* Whether replies wait for the watermark now. False: they leave at once. */
+bool ids_journal_waits(const ids_journal *journal, uint64_t now_ms);
 
 /* Too much waits for the disk: serve no calls until a done. What a turn has
  * begun may still be taken. */

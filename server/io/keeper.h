@@ -1,0 +1,50 @@
+/* keeper.h -- keeps one loop's changes: its journal, and a thread of its own
+ * that writes what the loop hands over and may block as long as it likes.
+ *
+ * The loop never waits for the thread; it looks at the end of each turn, and
+ * is woken when there is something to see. */
+#ifndef IDS_KEEPER_H
+#define IDS_KEEPER_H
+
+#include "server/desk.h"
+#include "server/journal/snapshot.h"
+
+typedef struct ids_keeper ids_keeper;
+struct ids_store;
+
+typedef struct ids_keeper_config {
+    struct ids_store *store;
+    ids_desk *desk;
+    ids_writer writer; /* moves in, with what it has open */
+    ids_fsync fsync;
+    uint64_t now_ms;
+} ids_keeper_config;
+
+/* Gives the desk its journal. NULL: no memory. */
+ids_keeper *ids_keeper_new(const ids_keeper_config *config);
+
+/* Starts its thread; 0 or an errno. */
+int ids_keeper_start(ids_keeper *keeper);
+
+/* On the loop's thread, at the end of each turn: hands over, takes what has
+ * come back, lets replies leave. True: turn again soon, there is more. */
+bool ids_keeper_turn(ids_keeper *keeper);
+
+/* When the loop has to turn even if nothing happens. */
+uint64_t ids_keeper_next_ms(const ids_keeper *keeper);
+
+/* On the loop's thread, before it ends: it is not woken any more. */
+void ids_keeper_quiet(ids_keeper *keeper);
+
+/* Its loop doesn't run (yet, or any more). Its thread finishes what it has
+ * and ends. */
+void ids_keeper_join(ids_keeper *keeper);
+
+/* Its thread doesn't run. Has every change on the medium and takes a snapshot
+ * of the shard, all on the caller's thread. False: there was no room. */
+bool ids_keeper_snapshot(ids_keeper *keeper, ids_snapshot_sum *sum,
+                         ids_log_end *first);
+
+void ids_keeper_free(ids_keeper *keeper);
+
+#endif

@@ -1,0 +1,336 @@
+/* store.c -- see store.h. */
+#include "server/io/store.h"
+
+#include "server/io/loop.h"
+#include "server/log.h"
+#include "server/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool complain(const ids_fault *fault) {
+    char text[IDS_FAULT_TEXT_BYTES];
+    ids_fault_text(fault, text);
+    ids_log(IDS_LOG_ERROR, "the data folder can't be used", "reason=\"%s\"",
+            text);
+    return false;
+}
+
+_Noreturn void ids_store_fail(const ids_fault *fault) {
+    char text[IDS_FAULT_TEXT_BYTES];
+    ids_fault_text(fault, text);
+    ids_log(IDS_LOG_ERROR, "stopped: changes can't be kept any more",
+            "reason=\"%s\"", text);
+    _exit(EXIT_FAILURE);
+}
+
+static bool complain_of_folder(const char *path, int error) {
+    ids_log(IDS_LOG_ERROR, "the data folder can't be used",
+            "at=\"--data-dir %s\" reason=\"%s\"", path,
+            error == -EWOULDBLOCK ? "another idemstored has it"
+                                  : strerror(-error));
+    return false;
+}
+
+bool ids_store_open(ids_store *s, const ids_config *config,
+                    const ids_house *house) {
+    ids_fault fault;
+    *s = (ids_store){.house = house,
+                     .config = config,
+                     .log_bytes_max = config->snapshot_log_bytes};
+    int error = ids_posix_disk_open(&s->posix, config->data_dir);
+    if (error)
+        return complain_of_folder(config->data_dir, error);
+    s->disk = ids_posix_disk_of(&s->posix);
+    if (!ids_vault_open(&s->vault, &s->disk, &fault)) {
+        ids_posix_disk_close(&s->posix);
+        return complain(&fault);
+    }
+    s->was_empty = s->vault.is_new;
+    pthread_mutex_init(&s->lock, NULL);
+    s->is_open = true;
+    return true;
+}
+
+static uint64_t unix_s(void) {
+    return (uint64_t)time(NULL);
+}
+
+uint64_t ids_store_epoch(const ids_store *s) {
+    return ids_vault_next_epoch(&s->vault, unix_s());
+}
+
+/* The start ---------------------------------------------------------------- */
+
+typedef struct totals {
+    uint64_t files, bytes, records;
+} totals;
+
+static void count_unit(void *ctx, const ids_unit *unit,
+                       const ids_fault *fault) {
+    totals *t = ctx;
+    if (fault->kind != IDS_FAULT_NONE)
+        return;
+    t->files += unit->files;
+    t->bytes += unit->bytes;
+    t->records += unit->records;
+    if (unit->torn)
+        ids_log(IDS_LOG_WARN, "a tail that was never acknowledged is cut",
+                "file=%s at=%" PRIu32, unit->name, unit->end.at);
+}
+
+static bool load(ids_store *s, ids_desk **desks) {
+    ids_fault fault;
+    totals t = {0};
+    const ids_restore_report report = {.ctx = &t, .unit = count_unit};
+    uint64_t from_ms = ids_loop_clock_ms();
+    if (!ids_restore(&s->vault, s->house, desks, ids_machine_cores(), &report,
+                     &fault))
+        return complain(&fault);
+    if (!s->was_empty)
+        ids_log(IDS_LOG_INFO, "recovered",
+                "files=%" PRIu64 " bytes=%" PRIu64 " records_read=%" PRIu64
+                " ms=%" PRIu64 " after_clean_stop=%s",
+                t.files, t.bytes, t.records, ids_loop_clock_ms() - from_ms,
+                s->vault.manifest.clean ? "yes" : "no");
+    return true;
+}
+
+static uint32_t segment_bytes(const ids_config *config) {
+    uint32_t least = ids_journal_segment_bytes_min(config->result_bytes_max);
+    return least > IDS_SEGMENT_BYTES_DEFAULT ? least
+                                             : IDS_SEGMENT_BYTES_DEFAULT;
+}
+
+static bool begin_run(ids_store *s, ids_writer *writers) {
+    ids_fault fault;
+    ids_run_config run = {.loops = s->house->loops,
+                          .fsync = s->config->fsync,
+                          .segment_bytes = segment_bytes(s->config),
+                          .start_ms = s->start_ms,
+                          .unix_s = s->house->epoch - 1};
+    randombytes_buf(run.random, sizeof run.random);
+    return ids_vault_begin(&s->vault, &run, writers, &fault) ||
+           complain(&fault);
+}
+
+static bool make_keepers(ids_store *s, ids_desk **desks,
+                         const ids_writer *writers) {
+    uint32_t loops = s->house->loops;
+    s->keepers = calloc(loops, sizeof *s->keepers);
+    s->sums = calloc(loops, sizeof *s->sums);
+    s->firsts = calloc(loops, sizeof *s->firsts);
+    if (!s->keepers || !s->sums || !s->firsts)
+        return false;
+    for (; s->keepers_count < loops; s->keepers_count++) {
+        const ids_keeper_config config = {.store = s,
+                                          .desk = desks[s->keepers_count],
+                                          .writer = writers[s->keepers_count],
+                                          .fsync = s->config->fsync,
+                                          .now_ms = s->start_ms};
+        ids_keeper *keeper = ids_keeper_new(&config);
+        if (!keeper)
+            return false;
+        s->keepers[s->keepers_count] = keeper;
+    }
+    return true;
+}
+
+static void remove_parts(ids_store *s) {
+    for (uint32_t i = 0; i < s->house->loops; i++) {
+        char name[IDS_DISK_NAME_BYTES];
+        ids_name_snapshot(name, ids_store_generation(s), i);
+        s->disk.remove(s->disk.ctx, name);
+    }
+}
+
+/* A snapshot while no loop runs: before the first turn, or after the last. */
+static bool take_all(ids_store *s, bool clean) {
+    ids_fault fault;
+    bool good = true;
+    remove_parts(s); /* of one that did not come to its end */
+    for (uint32_t i = 0; i < s->keepers_count; i++)
+        good = ids_keeper_snapshot(s->keepers[i], &s->sums[i], &s->firsts[i]) &&
+               good;
+    if (!good) {
+        ids_log(IDS_LOG_WARN, "no snapshot", "reason=\"the disk is full\"");
+        return false;
+    }
+    return ids_vault_install(&s->vault, s->sums, s->firsts, ids_loop_clock_ms(),
+                             clean, &fault) ||
+           complain(&fault);
+}
+
+static bool start_keepers(ids_store *s) {
+    for (uint32_t i = 0; i < s->keepers_count; i++) {
+        int error = ids_keeper_start(s->keepers[i]);
+        if (error) {
+            ids_log(IDS_LOG_ERROR, "can't start", "at=\"thread\" reason=\"%s\"",
+                    strerror(error));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ids_store_begin(ids_store *s, ids_desk **desks) {
+    uint32_t loops = s->house->loops;
+    if (!load(s, desks))
+        return false;
+    s->start_ms = ids_vault_clock_ms(&s->vault);
+    if (s->start_ms < IDS_CLOCK_START_MS)
+        s->start_ms = IDS_CLOCK_START_MS;
+    ids_loop_clock_set(s->start_ms);
+    ids_writer *writers = calloc(loops, sizeof *writers);
+    bool full = ids_vault_needs_snapshot(&s->vault);
+    bool good =
+        writers && begin_run(s, writers) && make_keepers(s, desks, writers);
+    free(writers);
+    if (good && full)
+        good = take_all(s, false);
+    /* Earlier lives' logs are done with as soon as may be. */
+    if (s->vault.manifest.runs > 1)
+        atomic_store(&s->log_bytes, s->log_bytes_max);
+    return good && start_keepers(s);
+}
+
+/* Snapshots ---------------------------------------------------------------- */
+
+uint64_t ids_store_generation(const ids_store *s) {
+    return ids_vault_next_generation(&s->vault);
+}
+
+static void begin_round(ids_store *s) {
+    pthread_mutex_lock(&s->lock);
+    s->parts_left = s->house->loops;
+    s->given_up = false;
+    atomic_store(&s->log_bytes, 0);
+    if (!s->quiet)
+        atomic_fetch_add(&s->round, 1);
+    for (uint32_t i = 0; i < s->house->loops && !s->quiet; i++)
+        s->house->wake(s->house->wake_ctx, i);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ids_store_quiet(ids_store *s) {
+    if (!s->is_open)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->quiet = true;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ids_store_grew(ids_store *s, size_t log_bytes) {
+    bool was = false;
+    uint64_t bytes = atomic_fetch_add(&s->log_bytes, log_bytes) + log_bytes;
+    if (bytes < s->log_bytes_max)
+        return;
+    if (atomic_compare_exchange_strong(&s->busy, &was, true))
+        begin_round(s);
+}
+
+bool ids_store_part_done(ids_store *s, uint32_t index, bool good,
+                         const ids_snapshot_sum *sum,
+                         const ids_log_end *first) {
+    pthread_mutex_lock(&s->lock);
+    s->given_up = s->given_up || !good;
+    if (good) {
+        s->sums[index] = *sum;
+        s->firsts[index] = *first;
+    }
+    bool last = --s->parts_left == 0;
+    pthread_mutex_unlock(&s->lock);
+    return last;
+}
+
+void ids_store_install(ids_store *s, uint64_t now_ms) {
+    ids_fault fault;
+    now_ms = now_ms > s->start_ms ? now_ms : s->start_ms;
+    uint64_t records = 0, bytes = 0;
+    for (uint32_t i = 0; i < s->house->loops; i++) {
+        records += s->sums[i].records;
+        bytes += s->sums[i].bytes;
+    }
+    if (s->given_up) {
+        remove_parts(s);
+        ids_log(IDS_LOG_WARN, "snapshot given up",
+                "reason=\"no room on the disk, or in memory\"");
+    } else if (ids_vault_install(&s->vault, s->sums, s->firsts, now_ms, false,
+                                 &fault)) {
+        ids_log(IDS_LOG_INFO, "snapshot taken",
+                "records=%" PRIu64 " bytes=%" PRIu64, records, bytes);
+    } else {
+        ids_store_fail(&fault);
+    }
+    atomic_store(&s->busy, false);
+}
+
+/* The end ------------------------------------------------------------------ */
+
+void ids_store_close(ids_store *s) {
+    if (!s->is_open)
+        return;
+    for (uint32_t i = 0; i < s->keepers_count; i++)
+        ids_keeper_join(s->keepers[i]);
+    if (s->keepers_count == s->house->loops && take_all(s, true))
+        ids_log(IDS_LOG_INFO, "everything is kept", NULL);
+    for (uint32_t i = 0; i < s->keepers_count; i++)
+        ids_keeper_free(s->keepers[i]);
+    free(s->keepers);
+    free(s->sums);
+    free(s->firsts);
+    ids_vault_close(&s->vault);
+    ids_posix_disk_close(&s->posix);
+    pthread_mutex_destroy(&s->lock);
+}
+
+/* The check ---------------------------------------------------------------- */
+
+static void print_unit(void *ctx, const ids_unit *unit,
+                       const ids_fault *fault) {
+    char text[IDS_FAULT_TEXT_BYTES];
+    (void)ctx;
+    if (fault->kind == IDS_FAULT_NONE) {
+        printf("%s: good, %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64
+               " files%s\n",
+               unit->name, unit->records, unit->bytes, unit->files,
+               unit->torn ? "; a tail that was never acknowledged is cut" : "");
+        return;
+    }
+    ids_fault_text(fault, text);
+    printf("%s\n", text);
+}
+
+int ids_store_check(const char *path) {
+    ids_posix_disk posix;
+    ids_vault vault;
+    ids_fault fault = {0};
+    char text[IDS_FAULT_TEXT_BYTES];
+    const ids_restore_report report = {.unit = print_unit};
+    int error = ids_posix_disk_look(&posix, path);
+    if (error) {
+        printf("%s: %s\n", path, strerror(-error));
+        return EXIT_FAILURE;
+    }
+    ids_disk disk = ids_posix_disk_of(&posix);
+    if (!ids_vault_open(&vault, &disk, &fault)) {
+        ids_fault_text(&fault, text);
+        printf("%s\n", text);
+        ids_posix_disk_close(&posix);
+        return EXIT_FAILURE;
+    }
+    bool good =
+        ids_restore(&vault, NULL, NULL, ids_machine_cores(), &report, &fault);
+    printf("%s: %s, epoch %" PRIu64 ", last stop %s\n", path,
+           good ? "good" : "can't be used", vault.manifest.epoch,
+           vault.manifest.clean ? "clean" : "sudden");
+    ids_vault_close(&vault);
+    ids_posix_disk_close(&posix);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

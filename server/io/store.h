@@ -1,0 +1,87 @@
+/* store.h -- the folder that the daemon keeps its records in: read at the
+ * start, with all cores; snapshots, which all loops take part in; the last
+ * one, at the end.
+ *
+ * What runs while loops do is any thread's; the rest is the main thread's,
+ * before the loops run or after. */
+#ifndef IDS_STORE_H
+#define IDS_STORE_H
+
+#include "server/config.h"
+#include "server/house.h"
+#include "server/io/disk.h"
+#include "server/io/keeper.h"
+#include "server/journal/vault.h"
+
+#include <pthread.h>
+
+typedef struct ids_store {
+    const ids_house *house;
+    const ids_config *config;
+    ids_posix_disk posix;
+    ids_disk disk;
+    ids_vault vault;
+    bool is_open;
+    bool was_empty; /* nothing was kept before this start */
+    uint64_t start_ms;
+    uint32_t keepers_count;
+    ids_keeper **keepers; /* one per loop */
+    /* The snapshot under way. */
+    atomic_uint round; /* counts snapshots that were begun */
+    atomic_bool busy;
+    atomic_uint_least64_t log_bytes; /* since the last one was begun */
+    uint64_t log_bytes_max;
+    pthread_mutex_t lock; /* of what is below */
+    uint32_t parts_left;
+    bool given_up;
+    bool quiet; /* none is begun any more */
+    ids_snapshot_sum *sums;
+    ids_log_end *firsts;
+} ids_store;
+
+/* Takes the folder and reads its manifest; config->data_dir is set. False:
+ * the log says why. */
+bool ids_store_open(ids_store *store, const ids_config *config,
+                    const ids_house *house);
+
+/* The epoch of this run. */
+uint64_t ids_store_epoch(const ids_store *store);
+
+/* Loads every record into the desks' shards, and begins the run: each desk
+ * has its keeper afterwards. */
+bool ids_store_begin(ids_store *store, ids_desk **desks);
+
+/* Any loop's thread, before the first loop ends: none is woken any more. */
+void ids_store_quiet(ids_store *store);
+
+/* The loops have ended: a last snapshot takes all. Frees everything. */
+void ids_store_close(ids_store *store);
+
+/* Reads the folder and prints what is in it, a line per file. Returns the
+ * exit code. */
+int ids_store_check(const char *path);
+
+/* For keepers, on any thread. */
+void ids_store_grew(ids_store *store, size_t log_bytes);
+uint64_t ids_store_generation(const ids_store *store);
+/* A loop's part is on the medium, and so is its log up to it; good false: it
+ * was given up. True: it was the last, and ids_store_install is to be called
+ * where it may block. */
+bool ids_store_part_done(ids_store *store, uint32_t index, bool good,
+                         const ids_snapshot_sum *sum, const ids_log_end *first);
+void ids_store_install(ids_store *store, uint64_t now_ms);
+
+/* Says why and ends the process, with no reply any more. */
+_Noreturn void ids_store_fail(const ids_fault *fault);
+
+/* restore.c's: reads all phases, into the desks' shards. desks NULL: only
+ * checks. report is told of each unit, one at a time. */
+typedef struct ids_restore_report {
+    void *ctx;
+    void (*unit)(void *ctx, const ids_unit *unit, const ids_fault *fault);
+} ids_restore_report;
+bool ids_restore(ids_vault *vault, const ids_house *house, ids_desk **desks,
+                 uint32_t threads, const ids_restore_report *report,
+                 ids_fault *fault);
+
+#endif
