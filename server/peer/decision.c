@@ -44,7 +44,7 @@ bool ids_decision_is_in_sync(const ids_decision *now, uint64_t has_copy_of) {
     if (IDS_RULE_OFF(R5))
         return now->admitted_epoch == now->epoch;
     return is(now->admitted, now->self) && now->admitted_epoch == now->epoch &&
-           has_copy_of == now->epoch;
+           has_copy_of == now->epoch && has_copy_of != 0;
 }
 
 ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
@@ -52,7 +52,9 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
                                 ids_decision *next) {
     if (now->role == IDS_ROLE_PRIMARY)
         return IDS_DECIDING_IS_PRIMARY;
-    if (epoch <= now->epoch)
+    if (IDS_RULE_OFF(EPOCH_RISES))
+        epoch = now->epoch;
+    else if (epoch <= now->epoch)
         return IDS_DECIDING_EPOCH_TOO_LOW;
     if (!accept_loss && !ids_decision_is_in_sync(now, has_copy_of))
         return IDS_DECIDING_NOT_IN_SYNC;

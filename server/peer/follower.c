@@ -130,7 +130,8 @@ static void maybe_swap(ids_peer *peer) {
     if (!peer->syncing)
         return;
     for (uint32_t k = 0; k < peer->streams; k++)
-        if (!ids_receiver_is_whole(&peer->receivers[k]))
+        if (!ids_receiver_is_whole(&peer->receivers[k]) &&
+            !(IDS_RULE_OFF(SWAPS_WHOLE) && peer->receivers[k].begun))
             return;
     copy_at = realloc(peer->copy_at, peer->streams * sizeof *copy_at);
     if (copy_at == NULL)
@@ -187,16 +188,17 @@ void ids_follower_session_over(ids_peer *peer) {
 }
 
 void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
-    if (!peer->started || tag->stream >= peer->streams)
+    if (!peer->started ||
+        ids_peer_is_other_session(tag->session, peer->session) ||
+        tag->stream >= peer->streams)
         return;
     ids_receiver_applied(&peer->receivers[tag->stream], tag->batch);
     maybe_swap(peer);
 }
 
 bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag) {
-    if (ids_peer_refuses(peer, tag->epoch))
-        return false;
-    return tag->session == peer->session || IDS_RULE_OFF(R9);
+    return !ids_peer_refuses(peer, tag->epoch) &&
+           !ids_peer_is_other_session(tag->session, peer->session);
 }
 
 void ids_peer_prepare_copy(ids_shard *shard) {
@@ -206,15 +208,16 @@ void ids_peer_prepare_copy(ids_shard *shard) {
 
 void ids_follower_pump(ids_peer *peer, ids_link *link) {
     ids_receiver *receiver;
-    if (!peer->started || peer->syncing ||
+    uint64_t number;
+    if (!peer->started || (peer->syncing && !IDS_RULE_OFF(ACKS_SWAPPED)) ||
         ids_peer_refuses(peer, peer->session_epoch))
         return;
     receiver = &peer->receivers[link->stream];
-    if (receiver->told && receiver->applied == receiver->acked)
+    number = IDS_RULE_OFF(ACKS_APPLIED) ? receiver->routed : receiver->applied;
+    if (receiver->told && number == receiver->acked)
         return;
-    if (!ids_link_say(link, IDS_PF_ACK, peer->session_epoch, receiver->applied,
-                      0))
+    if (!ids_link_say(link, IDS_PF_ACK, peer->session_epoch, number, 0))
         return;
     receiver->told = true;
-    receiver->acked = receiver->applied;
+    receiver->acked = number;
 }

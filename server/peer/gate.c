@@ -55,16 +55,11 @@ static uint64_t needs(uint64_t number, bool changed) {
     return number;
 }
 
-static void leave(ids_gate *gate, uint64_t number) {
-    if (number > gate->passed)
-        gate->passed = number;
-}
-
 ids_gate_pass ids_gate_hold(ids_gate *gate, uint64_t number, bool changed,
                             uint64_t now_ms, uint64_t cookie) {
     number = needs(number, changed);
     if (number <= ids_gate_watermark(gate)) {
-        leave(gate, number);
+        ids_gate_left(gate, number);
         return IDS_GATE_GO;
     }
     if (gate->held_count == gate->held_cap && !grow(gate))
@@ -85,7 +80,7 @@ bool ids_gate_next(ids_gate *gate, uint64_t *cookie) {
     if (gate->held_count == 0 ||
         held_at(gate, 0)->number > ids_gate_watermark(gate))
         return false;
-    leave(gate, held_at(gate, 0)->number);
+    ids_gate_left(gate, held_at(gate, 0)->number);
     *cookie = pop(gate);
     return true;
 }

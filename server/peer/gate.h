@@ -50,6 +50,13 @@ typedef enum ids_gate_pass {
 ids_gate_pass ids_gate_hold(ids_gate *gate, uint64_t number, bool changed,
                             uint64_t now_ms, uint64_t cookie);
 
+/* For a host that holds replies itself, by the watermark: one has left that
+ * was made as this was the last number. */
+static inline void ids_gate_left(ids_gate *gate, uint64_t number) {
+    if (number > gate->passed)
+        gate->passed = number;
+}
+
 /* The next reply that may leave now; false: none. */
 bool ids_gate_next(ids_gate *gate, uint64_t *cookie);
 

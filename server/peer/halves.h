@@ -18,6 +18,11 @@ void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch);
 /* R6: what comes with this epoch is refused. */
 bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch);
 
+/* R9: what is of another session does not count. */
+static inline bool ids_peer_is_other_session(uint64_t theirs, uint64_t ours) {
+    return theirs != ours && !IDS_RULE_OFF(R9);
+}
+
 /* Links. Ending the session drops all of its links. fault: this link is
  * unfit, and if it is one of the session's, so is the session. */
 ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session);

@@ -163,7 +163,7 @@ static bool refuse(ids_peer *peer, ids_link *link) {
 }
 
 static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
-    if (frame->session != link->session && !IDS_RULE_OFF(R9))
+    if (ids_peer_is_other_session(frame->session, link->session))
         return true; /* dropped: another session's */
     if (frame->epoch > ids_peer_epoch(peer)) {
         ids_peer_saw_epoch(peer, frame->epoch);

@@ -4,21 +4,34 @@
 #ifndef IDS_PEER_MUTANT_H
 #define IDS_PEER_MUTANT_H
 
+/* The rules of the design, then halves of them and other ways to go wrong. */
+#define IDS_RULES(X)                                                       \
+    X(NONE, "none")                                                        \
+    X(R1, "R1")                                                            \
+    X(R2, "R2")                                                            \
+    X(R3, "R3")                                                            \
+    X(R4, "R4")                                                            \
+    X(R5, "R5")                                                            \
+    X(R6, "R6")                                                            \
+    X(R7, "R7")                                                            \
+    X(R8, "R8")                                                            \
+    X(R9, "R9")                                                            \
+    X(R10, "R10")                                                          \
+    X(R11, "R11")                                                          \
+    X(R12, "R12")                                                          \
+    X(EPOCH_RISES, "epoch-rises")     /* R4: a promotion may repeat one */ \
+    X(STEPS_DOWN, "steps-down")       /* R6: a higher epoch is ignored */  \
+    X(DROPS_PENDING, "drops-pending") /* R6: and its replies are sent */   \
+    X(ACKS_APPLIED, "acks-applied")   /* what is on its way is, too */     \
+    X(ACKS_SWAPPED, "acks-swapped")   /* before the copy is whole */       \
+    X(JOINS_WHOLE, "joins-whole")     /* a member that lacks replies */    \
+    X(SWAPS_WHOLE, "swaps-whole")     /* a copy that is not complete */
+
 typedef enum ids_rule {
-    IDS_RULE_NONE,
-    IDS_RULE_R1,
-    IDS_RULE_R2,
-    IDS_RULE_R3,
-    IDS_RULE_R4,
-    IDS_RULE_R5,
-    IDS_RULE_R6,
-    IDS_RULE_R7,
-    IDS_RULE_R8,
-    IDS_RULE_R9,
-    IDS_RULE_R10,
-    IDS_RULE_R11,
-    IDS_RULE_R12,
-    IDS_RULE_COUNT
+#define X(name, text) IDS_RULE_##name,
+    IDS_RULES(X)
+#undef X
+        IDS_RULE_COUNT
 } ids_rule;
 
 #ifdef IDS_PEER_MUTANTS

@@ -17,7 +17,8 @@ bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch) {
 }
 
 void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {
-    if (epoch <= ids_peer_epoch(peer))
+    if (epoch <= ids_peer_epoch(peer) ||
+        (IDS_RULE_OFF(STEPS_DOWN) && peer->leading))
         return;
     peer->seen_epoch = epoch;
     peer->overtaken = true;
@@ -87,7 +88,8 @@ static void record_what_is_known(ids_peer *peer) {
         (peer->known.role == IDS_ROLE_PRIMARY && !peer->leading)) {
         ids_decide_follow(&peer->known, epoch, &next);
         ids_peer_propose(peer, IDS_PENDING_FOLLOW, &next);
-    } else if (peer->admit_epoch == epoch && !peer->leading) {
+    } else if (peer->admit_epoch != 0 && peer->admit_epoch == epoch &&
+               !peer->leading) {
         ids_decide_admitted(&peer->known, epoch, peer->admit_version, &next);
         ids_peer_propose(peer, IDS_PENDING_ADMITTED, &next);
     }
@@ -211,7 +213,9 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
         redial(peer);
 }
 
-void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
+void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
+                   uint64_t now_ms) {
+    peer->now_ms = now_ms;
     if (link->state != IDS_LINK_OPEN || peer->session == 0 ||
         link->stream >= peer->streams || peer->stream[link->stream] != link)
         return;

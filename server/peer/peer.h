@@ -55,9 +55,10 @@ typedef struct ids_peer_config {
     uint32_t min_in_sync; /* 1, 2 */
     size_t ring_bytes;
     size_t result_bytes_max;
-    uint32_t held_max;   /* replies per gate */
-    size_t unsent_bytes; /* per link: over it, changes stay in the ring */
-    uint32_t join_lag;   /* changes that a joining replica may lack */
+    uint32_t held_max;     /* replies per gate */
+    size_t unsent_bytes;   /* per link: over it, changes stay in the ring */
+    uint32_t walk_buckets; /* of a full copy, per step */
+    uint32_t join_lag;     /* changes that a joining replica may lack */
     uint64_t heartbeat_ms, silence_ms, redial_ms, stall_ms;
     ids_link_key key;
     ids_decisions decisions;
@@ -110,7 +111,7 @@ typedef struct ids_peer {
 
     /* Replica. */
     ids_receiver *receivers; /* per stream of the session */
-    bool dialled_rest; /* the session's other streams */
+    bool dialled_rest;       /* the session's other streams */
     bool started, syncing;
     uint64_t copy_of;  /* the epoch of the history that the copy is of */
     uint64_t *copy_at; /* per stream of it: all up to here is in it */
@@ -140,7 +141,8 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms);
 
 /* Fills the link's out with what its stream has to say, up to its bound. For
  * a primary, shard is the stream's. Call it at the end of each turn. */
-void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard);
+void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
+                   uint64_t now_ms);
 
 /* A change of this loop's shard. */
 void ids_peer_take(ids_peer *peer, uint32_t loop, const ids_change *change);

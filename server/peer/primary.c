@@ -44,6 +44,8 @@ bool ids_primary_lead(ids_peer *peer) {
         if (!ids_sender_init(&peer->senders[k], k, epoch,
                              peer->config.ring_bytes, last))
             return false;
+        if (peer->config.walk_buckets > 0)
+            peer->senders[k].walk_buckets = peer->config.walk_buckets;
         gate->member = alone ? UINT64_MAX : last;
         gate->joining = UINT64_MAX;
         gate->passed = last;
@@ -55,8 +57,11 @@ void ids_primary_stand_down(ids_peer *peer, bool pending) {
     const ids_peer_host *host = &peer->config.host;
     peer->leading = false;
     peer->switch_epoch = 0;
-    for (uint32_t k = 0; k < peer->config.loops; k++)
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_sender_stop(&peer->senders[k]);
+        if (IDS_RULE_OFF(DROPS_PENDING))
+            peer->gates[k].member = UINT64_MAX;
+    }
     host->stand_down(host->ctx, pending);
 }
 
@@ -187,7 +192,8 @@ static void admit(ids_peer *peer) {
         for (uint32_t k = 0; k < peer->config.loops; k++)
             peer->gates[k].joining = peer->senders[k].acked;
     }
-    if (peer->pending == IDS_PENDING_NONE && caught_up(peer, 0, true) &&
+    if (peer->pending == IDS_PENDING_NONE &&
+        (caught_up(peer, 0, true) || IDS_RULE_OFF(JOINS_WHOLE)) &&
         ids_decide_admit(&peer->known, peer->other, &next) == IDS_DECIDING_OK)
         ids_peer_propose(peer, IDS_PENDING_ADMIT, &next);
 }
@@ -211,6 +217,13 @@ static void switch_over(ids_peer *peer) {
     ids_peer_propose(peer, IDS_PENDING_SWITCHOVER, &next);
 }
 
+static void tell(ids_peer *peer, uint64_t version) {
+    peer->told = true;
+    if (!ids_link_say(peer->stream[0], IDS_PF_ADMIT, peer->lead_epoch, version,
+                      0))
+        ids_peer_end_session(peer);
+}
+
 void ids_primary_consider(ids_peer *peer) {
     if (!peer->leading || peer->config.mode != IDS_MODE_SYNC)
         return;
@@ -221,10 +234,7 @@ void ids_primary_consider(ids_peer *peer) {
     if (!ids_primary_has_member(peer)) {
         admit(peer);
     } else if (!peer->told) {
-        peer->told = true;
-        if (!ids_link_say(peer->stream[0], IDS_PF_ADMIT, peer->lead_epoch,
-                          peer->known.version, 0))
-            ids_peer_end_session(peer);
+        tell(peer, peer->known.version);
     }
 }
 

@@ -4,8 +4,6 @@
 #include "server/change.h"
 #include "server/peer/mutant.h"
 
-#include <assert.h>
-
 void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
     receiver->syncing = receiver->begun = receiver->ended = false;
     receiver->told = false;
@@ -107,9 +105,9 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
 }
 
 void ids_receiver_applied(ids_receiver *receiver, uint64_t batch) {
-    if (batch < receiver->batch_first || batch >= receiver->batch_next)
+    if (batch < receiver->batch_first || batch >= receiver->batch_next ||
+        batch_at(receiver, batch)->waiting == 0)
         return;
-    assert(batch_at(receiver, batch)->waiting > 0);
     batch_at(receiver, batch)->waiting--;
     settle(receiver);
 }

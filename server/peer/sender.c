@@ -5,13 +5,13 @@
 
 #include <string.h>
 
-#define WALK_BUCKETS 64
-#define WALK_STEPS   64
+#define WALK_STEPS 64
 
 bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
                      size_t ring_bytes, uint64_t last) {
-    *sender = (ids_sender){
-        .stream = stream, .epoch = epoch, .walk_buckets = WALK_BUCKETS};
+    *sender = (ids_sender){.stream = stream,
+                           .epoch = epoch,
+                           .walk_buckets = IDS_WALK_BUCKETS_DEFAULT};
     return ids_ring_init(&sender->ring, ring_bytes, last);
 }
 
@@ -135,6 +135,7 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
         ids_shard_walk_end(shard);
         sender->walked = NULL;
         sender->whole = sender->ring.last;
+
         sender->state = IDS_SENDING_END;
     }
     return sender->chunked > 0 || !more;

@@ -11,6 +11,8 @@
 #include "server/peer/frame.h"
 #include "server/peer/ring.h"
 
+#define IDS_WALK_BUCKETS_DEFAULT 64
+
 typedef enum ids_sending {
     IDS_SENDING_OFF,    /* nobody listens */
     IDS_SENDING_BEGIN,  /* a full copy is to begin */
@@ -24,7 +26,7 @@ typedef struct ids_sender {
     ids_ring ring;
     ids_sending state;
     uint32_t stream;
-    uint32_t walk_buckets; /* per chunk */
+    uint32_t walk_buckets; /* per chunk; the owner may set it */
     uint64_t epoch;
     uint64_t session;
     ids_ring_at at;   /* what is sent next */

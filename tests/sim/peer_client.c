@@ -19,7 +19,7 @@ static idp_slice slice(const pw_text *text) {
 
 /* Points the request's slices at the op's own texts. */
 static void point(pw_op *o) {
-    static const uint8_t names[] = "k0k1k2k3k4k5";
+    static const uint8_t names[] = "k0k1k2k3k4k5k6k7k8k9";
     o->request.ns = (idp_slice){names, 0};
     o->request.key = (idp_slice){names + (size_t)2 * o->key, 2};
     o->request.nonce = slice(&o->nonce);

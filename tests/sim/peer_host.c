@@ -83,6 +83,7 @@ static void host_stand_down(void *ctx, bool pending) {
         }
     }
     if (pending) {
+        pw_node_release(n); /* nothing, unless a mutant opens the gates */
         pw_node_fail_held(n, UINT64_MAX, IDP_E_NOT_PRIMARY);
     }
 }

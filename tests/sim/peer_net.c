@@ -48,6 +48,42 @@ static void end_at(pw_world *w, pw_conn *c, int node) {
     ids_peer_lost(w->node[node].peer, link, pw_clock(&w->node[node]));
 }
 
+static uint32_t under_way(const pw_conn *c, int to) {
+    uint32_t count = 0;
+    for (const chunk *one = c->first[to]; one != NULL; one = one->next) {
+        count++;
+    }
+    return count;
+}
+
+static void add(pw_conn *c, int to, chunk *one) {
+    *c->last[to] = one;
+    c->last[to] = &one->next;
+}
+
+/* What was on its way in an older session comes out of this one. */
+static void slip_in(pw_world *w, pw_conn *c, int from, uint64_t delay) {
+    const pw_stale *stale = &w->stale[from];
+    chunk *old = malloc(sizeof *old + stale->len);
+    *old = (chunk){.at = w->now + delay, .len = stale->len};
+    memcpy(old->bytes, stale->bytes, old->len);
+    add(c, 1 - from, old);
+    pw_say(w, "a piece of an older session slips in to %c", pw_name(1 - from));
+}
+
+static void keep(pw_world *w, int from, uint64_t session, const chunk *one) {
+    pw_stale *fresh = &w->fresh[from];
+    if (fresh->session != session) {
+        free(w->stale[from].bytes);
+        w->stale[from] = *fresh;
+        *fresh = (pw_stale){.session = session};
+    }
+    free(fresh->bytes);
+    fresh->bytes = malloc(one->len);
+    memcpy(fresh->bytes, one->bytes, one->len);
+    fresh->len = one->len;
+}
+
 /* The bytes that this node's end has to say. */
 static void flush(pw_world *w, pw_conn *c, int from, ids_link *link) {
     int to = 1 - from;
@@ -55,25 +91,24 @@ static void flush(pw_world *w, pw_conn *c, int from, ids_link *link) {
     if (link->out.len == 0 || c->closed) {
         return;
     }
-    if (w->stale[from] != NULL && pw_chance(w, w->config.percent_stale) &&
-        link->state == IDS_LINK_OPEN) {
-        chunk *old = malloc(sizeof *old + w->stale_len[from]);
-        *old = (chunk){.at = w->now + delay, .len = w->stale_len[from]};
-        memcpy(old->bytes, w->stale[from], old->len);
-        *c->last[to] = old;
-        c->last[to] = &old->next;
-        pw_say(w, "a piece of an older session slips in to %c", pw_name(to));
+    if (under_way(c, to) >= w->config.window) {
+        return; /* it waits, and so does what is behind it */
+    }
+    if (w->stale[from].bytes != NULL && link->state == IDS_LINK_OPEN &&
+        pw_chance(w, w->config.percent_stale)) {
+        slip_in(w, c, from, delay);
     }
     chunk *one = malloc(sizeof *one + link->out.len);
     *one = (chunk){.len = link->out.len,
                    .cut = pw_chance(w, w->config.percent_cut)};
     memcpy(one->bytes, link->out.at, one->len);
-    if (link->state == IDS_LINK_OPEN && pw_chance(w, 10) &&
-        one->len > IDS_PF_HEAD_BYTES) {
-        free(w->stale[from]);
-        w->stale[from] = malloc(one->len);
-        memcpy(w->stale[from], one->bytes, one->len);
-        w->stale_len[from] = one->len;
+    if (link->state == IDS_LINK_OPEN && pw_chance(w, 10)) {
+        keep(w, from, link->session, one);
+    }
+    if (pw_chance(w, w->config.percent_flip)) {
+        one->bytes[pw_below(w, (uint32_t)one->len)] ^=
+            (uint8_t)(1u << pw_below(w, 8));
+        w->flipped++;
     }
     if (one->cut) {
         one->len = pw_below(w, (uint32_t)one->len);
@@ -84,9 +119,19 @@ static void flush(pw_world *w, pw_conn *c, int from, ids_link *link) {
         one->at = c->reach_at[to];
     }
     c->reach_at[to] = one->at;
-    *c->last[to] = one;
-    c->last[to] = &one->next;
+    add(c, to, one);
     pw_later(w, one->at - w->now, deliver, to, c->number);
+}
+
+/* What never arrived may still arrive one day. */
+static void keep_lost(pw_world *w, int from, const chunk *one) {
+    pw_stale *stale = &w->stale[from];
+    if (one->len < IDS_PF_HEAD_BYTES || one->cut || pw_chance(w, 50)) {
+        return;
+    }
+    free(stale->bytes);
+    *stale = (pw_stale){.bytes = malloc(one->len), .len = one->len};
+    memcpy(stale->bytes, one->bytes, one->len);
 }
 
 static void reset(pw_world *w, pw_conn *c) {
@@ -94,6 +139,11 @@ static void reset(pw_world *w, pw_conn *c) {
         return;
     }
     c->closed = true;
+    for (int to = 0; to < PW_NODES; to++) {
+        for (const chunk *one = c->first[to]; one; one = one->next) {
+            keep_lost(w, 1 - to, one);
+        }
+    }
     for (int i = 0; i < PW_NODES; i++) {
         if (w->node[i].up) {
             end_at(w, c, i);
@@ -136,6 +186,8 @@ static void deliver(pw_world *w, int to, uint64_t number) {
         if (c->end[to] != NULL) {
             ids_peer_input(n->peer, c->end[to], one->bytes, one->len,
                            pw_clock(n));
+        } else {
+            keep_lost(w, 1 - to, one);
         }
         free(one);
         if (cut) {
@@ -173,7 +225,9 @@ void pw_net_hang_up(pw_node *n, ids_link *link) {
     if (c == NULL || c->closed) {
         return;
     }
+    w->config.window += 1000; /* as if the kernel had taken it already */
     flush(w, c, n->index, link);
+    w->config.window -= 1000;
     c->end[n->index] = NULL;
     c->gone[n->index] = true;
     c->closing[other] = true;

@@ -213,7 +213,7 @@ void pw_node_made(pw_node *n, uint32_t loop, const pw_reply *made) {
     }
 }
 
-static void release(pw_node *n) {
+void pw_node_release(pw_node *n) {
     uint64_t cookie;
     for (uint32_t k = 0; k < n->loops; k++) {
         while (ids_gate_next(&n->peer->gates[k], &cookie)) {
@@ -228,6 +228,8 @@ void pw_node_fail_held(pw_node *n, uint64_t since_ms, idp_error error) {
         while (ids_gate_next_stalled(&n->peer->gates[k], since_ms, &cookie)) {
             pw_reply *r = (pw_reply *)(uintptr_t)cookie;
             r->error = error;
+            n->w->unreplicated += error == IDP_E_UNREPLICATED;
+            n->w->stood_down += error == IDP_E_NOT_PRIMARY;
             leave(n, r);
         }
     }
@@ -247,9 +249,13 @@ void pw_node_after(pw_node *n) {
     for (uint32_t i = 0; i < peer->link_count; i++) {
         ids_link *link = peer->links[i];
         uint32_t loop = link->stream < n->loops ? link->stream : 0;
-        ids_peer_pump(peer, link, n->shard[loop]);
+        ids_peer_pump(peer, link, n->shard[loop], pw_clock(n));
     }
-    release(n);
+    pw_node_release(n);
+    if (peer->started && n->session_seen != peer->session) {
+        n->session_seen = peer->session;
+        n->w->resumed += !peer->syncing;
+    }
     pw_note_reach(n);
     pw_net_flush(n);
     pw_check_copy(n->w, false);
@@ -329,6 +335,7 @@ void pw_node_start(pw_node *n) {
                               .result_bytes_max = PW_TEXT,
                               .held_max = 16,
                               .unsent_bytes = w->config.unsent_bytes,
+                              .walk_buckets = 1 + pw_below(w, 4),
                               .join_lag = w->config.join_lag,
                               .heartbeat_ms = 20,
                               .silence_ms = 90,

@@ -1,6 +1,6 @@
 /* peer_sim.c -- worlds of two nodes, from seeds.
  *
- *   peer_sim [--seeds A..B] [--seed N] [--rule-off R1..R12]
+ *   peer_sim [--seeds A..B] [--seed N] [--rule-off NAME]
  *
  * --seed runs one world and tells its story. A world that fails prints its
  * seed, what it breaks, and the last steps; run again with that seed it is the
@@ -15,6 +15,12 @@
 
 ids_rule ids_rule_off;
 
+static const char *const rule_names[] = {
+#define X(name, text) text,
+    IDS_RULES(X)
+#undef X
+};
+
 typedef struct options {
     uint64_t from, to;
     bool story;
@@ -22,14 +28,18 @@ typedef struct options {
 
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
+    uint64_t resumed, flipped, unreplicated, stood_down;
 } tally;
 
 static bool read_option(const char *name, const char *value, options *o) {
     char *end = NULL;
     if (strcmp(name, "--rule-off") == 0) {
-        unsigned long rule = *value == 'R' ? strtoul(value + 1, &end, 10) : 0;
-        ids_rule_off = (ids_rule)rule;
-        return end != NULL && *end == 0 && rule > 0 && rule < IDS_RULE_COUNT;
+        for (int i = 1; i < IDS_RULE_COUNT; i++) {
+            if (strcmp(rule_names[i], value) == 0) {
+                ids_rule_off = (ids_rule)i;
+            }
+        }
+        return ids_rule_off != IDS_RULE_NONE;
     }
     o->from = o->to = strtoull(value, &end, 10);
     if (strcmp(name, "--seed") == 0) {
@@ -52,8 +62,9 @@ static void tell(const pw_world *w) {
 
 static int report(pw_world *w, uint64_t seed, const options *o) {
     if (ids_rule_off != IDS_RULE_NONE) {
-        printf("without R%d: caught after %llu seeds, in world %llu: %s\n",
-               ids_rule_off, (unsigned long long)(seed - o->from + 1),
+        printf("without %s: caught after %llu seeds, in world %llu: %s\n",
+               rule_names[ids_rule_off],
+               (unsigned long long)(seed - o->from + 1),
                (unsigned long long)seed, w->failure);
     }
     if (ids_rule_off == IDS_RULE_NONE || o->story) {
@@ -75,6 +86,10 @@ static void add_up(tally *t, const pw_world *w) {
     t->compared += w->compared;
     t->switched += w->switched;
     t->calls += w->ops;
+    t->resumed += w->resumed;
+    t->flipped += w->flipped;
+    t->unreplicated += w->unreplicated;
+    t->stood_down += w->stood_down;
 }
 
 static int simulate(pw_world *w, const options *o) {
@@ -91,15 +106,24 @@ static int simulate(pw_world *w, const options *o) {
     }
     printf("worlds %llu to %llu: I1 to I13 hold, and all of them healed\n"
            "%llu calls, %llu acknowledged replies, %llu primaries (%llu by "
-           "switchover), %llu full copies, %llu comparisons, %llu times "
-           "someone accepted loss\n",
+           "switchover), %llu full copies, %llu sessions resumed, %llu "
+           "comparisons, %llu answers UNREPLICATED, %llu held replies never "
+           "sent, %llu bits flipped, %llu times loss was accepted\n",
            (unsigned long long)o->from, (unsigned long long)o->to,
            (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
            (unsigned long long)t.leads, (unsigned long long)t.switched,
-           (unsigned long long)t.swaps, (unsigned long long)t.compared,
+           (unsigned long long)t.swaps, (unsigned long long)t.resumed,
+           (unsigned long long)t.compared, (unsigned long long)t.unreplicated,
+           (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
            (unsigned long long)t.losses);
+    if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
+        (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
+         !t.flipped)) {
+        printf("FAILED: something was never met\n");
+        return 1;
+    }
     if (ids_rule_off != IDS_RULE_NONE) {
-        printf("without R%d: not caught\n", ids_rule_off);
+        printf("without %s: not caught\n", rule_names[ids_rule_off]);
         return 1;
     }
     return 0;

@@ -135,9 +135,11 @@ static void choose(pw_world *w) {
     c->unsent_bytes = pw_chance(w, 50) ? 256 : 8192;
     c->percent_lost = calm ? 0 : pw_below(w, 12);
     c->percent_cut = calm ? 0 : pw_below(w, 3);
-    c->percent_stale = calm ? 0 : pw_below(w, 6);
+    c->percent_flip = calm || pw_chance(w, 60) ? 0 : 1;
+    c->percent_stale = calm ? 0 : pw_below(w, pw_chance(w, 40) ? 30 : 4);
     c->delay_ms = between(w, 1, 12);
     c->percent_crash = pw_chance(w, 30) ? 0 : between(w, 5, 30);
+    c->window = pw_chance(w, 50) ? between(w, 1, 3) : 1000;
     c->chaos_ms = between(w, 1000, 6000);
     c->wait_record_ms = between(w, 1, 40);
     c->secret = pw_chance(w, 30);
@@ -170,6 +172,7 @@ static void make_peace(pw_world *w) {
     w->quiet = true;
     w->config.percent_lost = 0;
     w->config.percent_cut = 0;
+    w->config.percent_flip = 0;
     w->config.percent_stale = 0;
     w->cut[0] = w->cut[1] = false;
     for (int i = 0; i < PW_NODES; i++) {
@@ -278,8 +281,10 @@ static void end(pw_world *w) {
         pw_free_event(&w->heap[i]);
     }
     free(w->heap);
-    free(w->stale[0]);
-    free(w->stale[1]);
+    for (int i = 0; i < PW_NODES; i++) {
+        free(w->stale[i].bytes);
+        free(w->fresh[i].bytes);
+    }
 }
 
 bool pw_run(pw_world *w, uint64_t seed) {

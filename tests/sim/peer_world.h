@@ -15,7 +15,7 @@ enum {
     PW_NODES = 2,
     PW_LOOPS_MAX = 3,
     PW_CLIENTS_MAX = 5,
-    PW_KEYS_MAX = 6,
+    PW_KEYS_MAX = 10,
     PW_OPS_MAX = 4096,
     PW_EPOCHS_MAX = 128,
     PW_TEXT = 24, /* bytes of nonces, fingerprints and results */
@@ -59,6 +59,13 @@ typedef struct pw_reply {
     struct pw_reply *next, **prev; /* all replies of the node */
 } pw_reply;
 
+/* A chunk that was on its way once. */
+typedef struct pw_stale {
+    uint8_t *bytes;
+    size_t len;
+    uint64_t session;
+} pw_stale;
+
 typedef struct pw_parcel {
     struct pw_parcel *next;
     ids_parcel_tag tag;
@@ -87,6 +94,7 @@ typedef struct pw_node {
     pw_snap truth[PW_KEYS_MAX];
     uint64_t loss_epoch; /* the operator accepted loss with this one */
     uint64_t slow_ms;
+    uint64_t session_seen;
 } pw_node;
 
 typedef struct pw_op {
@@ -122,9 +130,11 @@ typedef struct pw_config {
     uint32_t clients, keys, min_in_sync, ring_bytes, join_lag, unsent_bytes;
     uint32_t percent_lost;  /* of messages between clients and nodes */
     uint32_t percent_cut;   /* of chunks: the connection ends in the middle */
+    uint32_t percent_flip;  /* of chunks: a bit is another one */
     uint32_t percent_stale; /* of chunks: one of another session goes first */
     uint32_t percent_crash; /* of the nemesis's deeds */
     uint32_t delay_ms;
+    uint32_t window; /* chunks under way per connection and direction */
     uint64_t chaos_ms;
     uint64_t wait_record_ms;
     bool secret;
@@ -140,8 +150,8 @@ struct pw_world {
     pw_node node[PW_NODES];
     pw_conn *conns;
     bool cut[PW_NODES]; /* from this node to the other nothing gets through */
-    uint8_t *stale[PW_NODES]; /* a chunk of an older session, per direction */
-    size_t stale_len[PW_NODES];
+    pw_stale fresh[PW_NODES]; /* per direction, of the latest session */
+    pw_stale stale[PW_NODES]; /* and of one before it */
     pw_op op[PW_OPS_MAX];
     uint32_t ops;
     uint32_t client_op[PW_CLIENTS_MAX];
@@ -161,6 +171,7 @@ struct pw_world {
     uint32_t epoch_count;
     pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
     uint32_t reach_count;
+    uint32_t flipped, unreplicated, stood_down;
     uint32_t leads, losses, swaps, resumed, acknowledged, compared, switched;
     uint64_t loss_before; /* epochs below it may be known in part */
     bool failed;
@@ -214,6 +225,7 @@ void pw_node_lose_parcels(pw_node *n);
 uint64_t pw_hash(void *ctx, idp_slice ns, idp_slice key);
 bool pw_node_make_shards(pw_node *n, ids_shard **shards);
 void pw_node_free_shards(pw_node *n, ids_shard **shards);
+void pw_node_release(pw_node *n);
 void pw_node_fail_held(pw_node *n, uint64_t since_ms, idp_error error);
 uint32_t pw_key_of(idp_slice key);
 pw_snap pw_snap_of(const pw_node *n, const ids_change *c);
