@@ -1,0 +1,74 @@
+/* test_decision.c -- who may become what. */
+#include "server/peer/decision.h"
+
+#include <criterion/criterion.h>
+
+static const ids_member self = {2, 22};
+
+/* A replica that was told, in epoch 7, that it is in sync. */
+static ids_decision in_sync(void) {
+    ids_decision d = {.version = 3, .epoch = 7, .self = self}, next;
+    ids_decide_admitted(&d, 7, 40, &next);
+    return next;
+}
+
+Test(decision, a_first_start_leads_from_the_clock_and_a_second_above_it) {
+    ids_decision d = {0}, next;
+    ids_decide_start(&d, self, true, 1700000000, &next);
+    cr_assert_eq(next.role, IDS_ROLE_PRIMARY);
+    cr_assert_eq(next.epoch, 1700000000);
+    d = next;
+    ids_decide_start(&d, self, true, 1600000000, &next);
+    cr_assert_eq(next.epoch, 1700000001, "whatever the clock says");
+}
+
+Test(decision, who_ever_had_a_replica_does_not_lead_by_itself) {
+    ids_decision d = {.role = IDS_ROLE_PRIMARY, .epoch = 7}, with, next;
+    ids_decide_admit(&d, (ids_member){1, 11}, &with);
+    cr_assert_eq(with.replica.incarnation, 11);
+    ids_decide_start(&with, self, true, 1700000000, &next);
+    cr_assert_eq(next.role, IDS_ROLE_REPLICA);
+    cr_assert_eq(next.epoch, 7);
+}
+
+Test(decision, a_member_with_its_memory_may_be_promoted) {
+    ids_decision d = in_sync(), next;
+    cr_assert_eq(ids_decide_promote(&d, 8, 7, false, &next), IDS_DECIDING_OK);
+    cr_assert_eq(next.epoch, 8);
+    cr_assert_eq(next.role, IDS_ROLE_PRIMARY);
+    cr_assert_eq(next.version, d.version + 1);
+}
+
+Test(decision, nobody_else_may_unless_loss_is_accepted) {
+    ids_decision d = in_sync(), again, next;
+    cr_assert_eq(ids_decide_promote(&d, 7, 7, true, &next),
+                 IDS_DECIDING_EPOCH_TOO_LOW);
+    cr_assert_eq(ids_decide_promote(&d, 8, 6, false, &next),
+                 IDS_DECIDING_NOT_IN_SYNC, "its copy is of another epoch");
+    ids_decide_start(&d, (ids_member){2, 23}, false, 1, &again);
+    cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
+                 IDS_DECIDING_NOT_IN_SYNC, "its memory is another");
+    cr_assert_eq(ids_decide_promote(&again, 8, 7, true, &next),
+                 IDS_DECIDING_OK);
+    ids_decide_follow(&d, 9, &again);
+    cr_assert_eq(ids_decide_promote(&again, 10, 7, false, &next),
+                 IDS_DECIDING_NOT_IN_SYNC, "there is a newer primary");
+}
+
+Test(decision, a_node_without_history_is_in_sync_with_nobody) {
+    ids_decision d = {.self = self}, next;
+    cr_assert_not(ids_decision_is_in_sync(&d, 0));
+    ids_decide_admitted(&d, 0, 0, &next);
+    cr_assert_not(ids_decision_is_in_sync(&next, 0));
+}
+
+Test(decision, detaching_is_refused_where_it_would_lose_too_much) {
+    ids_decision d = {.role = IDS_ROLE_PRIMARY, .epoch = 7}, with, next;
+    cr_assert_eq(ids_decide_detach(&d, 1, &next), IDS_DECIDING_NO_REPLICA);
+    ids_decide_admit(&d, (ids_member){1, 11}, &with);
+    cr_assert_eq(ids_decide_detach(&with, 2, &next), IDS_DECIDING_MIN_IN_SYNC);
+    cr_assert_eq(ids_decide_detach(&with, 1, &next), IDS_DECIDING_OK);
+    cr_assert_eq(next.replica.node, 0);
+    with.role = IDS_ROLE_REPLICA;
+    cr_assert_eq(ids_decide_detach(&with, 1, &next), IDS_DECIDING_NOT_PRIMARY);
+}

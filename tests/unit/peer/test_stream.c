@@ -1,0 +1,160 @@
+/* test_stream.c -- a sender and a receiver: what comes through, what not. */
+#include "server/change.h"
+#include "server/peer/receiver.h"
+#include "server/peer/sender.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ids_sender sender;
+static ids_receiver receiver;
+static ids_pbuf wire;
+static uint64_t routed_batch[64];
+static uint32_t routed;
+
+static bool route(void *ctx, const ids_parcel_tag *tag,
+                  const ids_change *change) {
+    (void)ctx, (void)change;
+    routed_batch[routed++ % 64] = tag->batch;
+    return true;
+}
+
+static void begin(uint64_t last) {
+    cr_assert(ids_sender_init(&sender, 0, 7, 1 << 16, last));
+    receiver = (ids_receiver){.result_bytes_max = 100, .route = route};
+    wire = (ids_pbuf){0};
+    routed = 0;
+}
+
+static void end(void) {
+    ids_sender_fini(&sender);
+    ids_pbuf_fini(&wire);
+}
+
+static void take(uint64_t number) {
+    ids_change change = {.number = number,
+                         .ns = {(const uint8_t *)"", 0},
+                         .key = {(const uint8_t *)"k", 1},
+                         .state = IDP_STATE_RELEASED,
+                         .attempt = 1,
+                         .ttl_ms = 1000,
+                         .ttl_left_ms = 1000};
+    ids_sender_take(&sender, &change);
+}
+
+/* The next frame on the wire. */
+static bool next(ids_pf *frame) {
+    size_t bytes = 0;
+    wire.len = 0;
+    return ids_sender_next(&sender, NULL, 0, &wire) &&
+           ids_pf_read(wire.at, wire.len, 1 << 20, frame, &bytes) ==
+               IDS_PF_WHOLE;
+}
+
+Test(stream, it_goes_on_where_the_copy_is) {
+    ids_pf frame;
+    begin(10);
+    for (uint64_t n = 11; n <= 20; n++)
+        take(n);
+    cr_assert_not(ids_sender_continue(&sender, 5, 9));
+    cr_assert_not(ids_sender_continue(&sender, 5, 21));
+    cr_assert(ids_sender_continue(&sender, 5, 14));
+    ids_receiver_continue(&receiver, 14);
+    cr_assert(next(&frame));
+    cr_assert_eq(frame.number, 15);
+    cr_assert_eq(frame.count, 6);
+    cr_assert_eq(frame.session, 5);
+    cr_assert_eq(frame.epoch, 7);
+    cr_assert(ids_receiver_frame(&receiver, &frame));
+    cr_assert_eq(routed, 6);
+    cr_assert_eq(receiver.applied, 14, "nothing is applied yet");
+    for (uint32_t i = 0; i < 6; i++)
+        ids_receiver_applied(&receiver, routed_batch[i]);
+    cr_assert_eq(receiver.applied, 20);
+    cr_assert_not(next(&frame));
+    end();
+}
+
+Test(stream, a_gap_ends_it_and_a_repetition_does_nothing) {
+    ids_pf frame;
+    begin(0);
+    for (uint64_t n = 1; n <= 6; n++)
+        take(n);
+    cr_assert(ids_sender_continue(&sender, 5, 0));
+    cr_assert(next(&frame));
+    ids_receiver_continue(&receiver, 4);
+    cr_assert(ids_receiver_frame(&receiver, &frame));
+    cr_assert_eq(routed, 2, "four were there");
+    cr_assert(ids_receiver_frame(&receiver, &frame));
+    cr_assert_eq(routed, 2);
+    cr_assert_eq(receiver.routed, 6);
+    frame.number = 8;
+    cr_assert_not(ids_receiver_frame(&receiver, &frame));
+    end();
+}
+
+/* Whatever the bytes, it ends the session at the worst. */
+Test(stream, nonsense_is_refused) {
+    ids_pf frame;
+    begin(0);
+    take(1);
+    ids_sender_continue(&sender, 5, 0);
+    cr_assert(next(&frame));
+    ids_pf good = frame;
+    ids_receiver_continue(&receiver, 0);
+    frame.count = 2;
+    cr_assert_not(ids_receiver_frame(&receiver, &frame), "one is missing");
+    ids_receiver_continue(&receiver, 0);
+    frame = good;
+    frame.number = UINT64_MAX;
+    frame.count = 2;
+    cr_assert_not(ids_receiver_frame(&receiver, &frame));
+    ids_receiver_continue(&receiver, 0);
+    frame = good;
+    frame.body.len--;
+    cr_assert_not(ids_receiver_frame(&receiver, &frame));
+    ids_receiver_continue(&receiver, 0);
+    frame = good;
+    frame.kind = IDS_PF_SYNC_CHUNK;
+    cr_assert_not(ids_receiver_frame(&receiver, &frame), "no sync is on");
+    ids_receiver_sync(&receiver);
+    cr_assert_not(ids_receiver_frame(&receiver, &good), "it has not begun");
+    end();
+}
+
+Test(stream, a_replica_that_is_left_behind_loses_its_session) {
+    ids_pf frame;
+    begin(0);
+    take(1);
+    cr_assert(ids_sender_continue(&sender, 5, 0));
+    for (uint64_t n = 2; n < 4000; n++)
+        take(n);
+    cr_assert_not(next(&frame));
+    cr_assert_eq(sender.state, IDS_SENDING_LOST);
+    end();
+}
+
+Test(stream, frames_that_nobody_applies_are_not_taken_for_good) {
+    ids_pf frame;
+    begin(0);
+    ids_sender_continue(&sender, 5, 0);
+    ids_receiver_continue(&receiver, 0);
+    for (uint64_t n = 1; n <= IDS_BATCHES_MAX; n++) {
+        cr_assert_not(ids_receiver_is_full(&receiver));
+        take(n);
+        cr_assert(next(&frame));
+        cr_assert(ids_receiver_frame(&receiver, &frame));
+    }
+    cr_assert(ids_receiver_is_full(&receiver));
+    cr_assert_eq(receiver.applied, 0);
+    ids_receiver_applied(&receiver, routed_batch[1]);
+    cr_assert_eq(receiver.applied, 0, "the first is still under way");
+    ids_receiver_applied(&receiver, routed_batch[0]);
+    cr_assert_eq(receiver.applied, 2);
+    cr_assert_not(ids_receiver_is_full(&receiver));
+    ids_receiver_applied(&receiver, 12345);
+    cr_assert_eq(receiver.applied, 2);
+    end();
+}
