@@ -35,8 +35,7 @@ typedef struct ids_decision {
 /* Why an operator's order is refused, each with its text. */
 #define IDS_VERDICTS(X)                                                   \
     X(OK, "done")                                                         \
-    X(NOT_IN_SYNC, "not in the in-sync set: acknowledged changes may be " \
-                   "lost; --accept-loss accepts that")                    \
+    X(NOT_IN_SYNC, "not in sync, changes may be lost; see --accept-loss") \
     X(EPOCH_TOO_LOW, "that epoch is not above the highest known")         \
     X(NOT_PRIMARY, "not the primary")                                     \
     X(IS_PRIMARY, "already the primary")                                  \

@@ -87,7 +87,6 @@ static bool open_first(ids_peer *peer, ids_link *link) {
         !make_receivers(peer))
         return false;
     peer->other = link->other.member;
-    peer->disowned = link->offer.member == 0;
     peer->dialled_rest = false;
     return true;
 }
@@ -97,6 +96,7 @@ static bool dial_rest(ids_peer *peer, const ids_link *link) {
     if (peer->dialled_rest || link->stream != 0 || peer->stream[0] != link)
         return true;
     peer->dialled_rest = true;
+    peer->disowned = link->offer.member == 0 && !IDS_RULE_OFF(DISOWNED);
     for (uint32_t k = 1; k < peer->streams; k++)
         if (ids_peer_dial(peer, k, peer->session) == NULL)
             return false;
@@ -127,7 +127,7 @@ bool ids_follower_opened(ids_peer *peer, ids_link *link) {
 static void maybe_swap(ids_peer *peer) {
     const ids_peer_host *host = &peer->config.host;
     uint64_t *copy_at;
-    if (!peer->syncing)
+    if (!peer->syncing || peer->streams == 0)
         return;
     for (uint32_t k = 0; k < peer->streams; k++)
         if (!ids_receiver_is_whole(&peer->receivers[k]) &&
@@ -163,6 +163,7 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         break;
     case IDS_PF_ADMIT:
         if (peer->started && !peer->syncing) {
+            peer->disowned = false;
             peer->admit_epoch = frame->epoch;
             peer->admit_version = frame->number;
         }

@@ -25,6 +25,7 @@
     X(ACKS_APPLIED, "acks-applied")   /* what is on its way is, too */     \
     X(ACKS_SWAPPED, "acks-swapped")   /* before the copy is whole */       \
     X(JOINS_WHOLE, "joins-whole")     /* a member that lacks replies */    \
+    X(DISOWNED, "disowned")           /* the detached isn't told so */     \
     X(SWAPS_WHOLE, "swaps-whole")     /* a copy that is not complete */
 
 typedef enum ids_rule {

@@ -71,7 +71,6 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     case IDS_PENDING_ADMITTED:
         if (peer->admit_version == peer->known.admitted_version)
             peer->admit_epoch = 0;
-        peer->disowned = false;
         break;
     default:
         break;

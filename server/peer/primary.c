@@ -83,9 +83,12 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
     offer->member = same(peer->known.replica, link->other.member);
 }
 
-/* The dialler has proven itself: a session begins, or grows by a stream. */
+/* The dialler has proven itself: a session begins, or grows by a stream. What
+ * it was offered must still be so. */
 bool ids_primary_opened(ids_peer *peer, ids_link *link) {
+    bool member = same(peer->known.replica, link->other.member);
     if (!peer->leading || link->other.primary ||
+        member != (link->offer.member != 0) ||
         link->other.member.node == peer->config.node) {
         ids_peer_fault(peer, link);
         return false;

@@ -15,7 +15,7 @@ idem_program_test(peer_sim
 # It can fail: without any one of the rules it does, within those seeds.
 foreach(rule R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
         epoch-rises steps-down drops-pending acks-applied acks-swapped
-        joins-whole swaps-whole)
+        joins-whole swaps-whole disowned)
   add_test(NAME peer_sim_needs_${rule}
            COMMAND peer_sim --rule-off ${rule} --seeds 1..10000)
   set_tests_properties(peer_sim_needs_${rule} PROPERTIES LABELS sim

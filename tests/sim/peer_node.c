@@ -256,6 +256,13 @@ void pw_node_after(pw_node *n) {
         n->session_seen = peer->session;
         n->w->resumed += !peer->syncing;
     }
+    if (peer->leading && peer->lead_epoch == n->w->detached_epoch &&
+        peer->session != n->w->detached_session) {
+        n->w->session_since = peer->session;
+    }
+    if (!peer->leading && peer->session != 0 && peer->dialled_rest) {
+        n->session_heard = peer->session;
+    }
     pw_note_reach(n);
     pw_net_flush(n);
     pw_check_copy(n->w, false);
@@ -303,6 +310,18 @@ void pw_node_call(pw_node *n, uint32_t op) {
 
 /* --- its lives ------------------------------------------------------------ */
 
+void pw_node_detached(pw_node *n) {
+    pw_world *w = n->w;
+    if (n->cell.epoch == w->detached_epoch &&
+        n->cell.version <= w->detached_version) {
+        return; /* known already */
+    }
+    w->detached_epoch = n->cell.epoch;
+    w->detached_version = n->cell.version;
+    w->detached_session = n->peer != NULL ? n->peer->session : 0;
+    w->session_since = 0;
+}
+
 static void recorded(pw_world *w, int node, uint64_t word) {
     pw_node *n = &w->node[node];
     (void)word;
@@ -310,6 +329,9 @@ static void recorded(pw_world *w, int node, uint64_t word) {
     n->writing = false;
     if (n->peer->pending == IDS_PENDING_SWITCHOVER) {
         w->switched++;
+    }
+    if (n->peer->pending == IDS_PENDING_DETACH) {
+        pw_node_detached(n);
     }
     ids_peer_decided(n->peer, pw_clock(n));
 }
@@ -345,6 +367,7 @@ void pw_node_start(pw_node *n) {
                               .host = pw_host(n)};
     n->life++;
     n->up = true;
+    n->session_heard = 0;
     memset(n->last, 0, sizeof n->last);
     memset(n->truth, 0, sizeof n->truth);
     pw_node_lose_parcels(n);
@@ -383,7 +406,7 @@ void pw_node_free(pw_node *n) {
     pw_node_lose_parcels(n);
     while (n->replies != NULL) {
         pw_reply *r = n->replies;
-        unlist(r);
+        n->replies = r->next;
         free(r);
     }
     ids_peer_free(n->peer);

@@ -19,10 +19,12 @@ static uint64_t epoch_of(const pw_node *n) {
     return epoch;
 }
 
+/* Or one that has heard from its primary since: it knows what it is. */
 static bool may_promote(const pw_world *w, const pw_node *n) {
     const ids_decision *d = &n->peer->known;
     return d->admitted_epoch != w->detached_epoch ||
-           d->admitted_version > w->detached_version;
+           d->admitted_version > w->detached_version ||
+           (n->session_heard != 0 && n->session_heard == w->session_since);
 }
 
 static bool may_detach(const pw_world *w, const pw_node *n) {
@@ -47,13 +49,6 @@ static bool anyone_leads(const pw_world *w) {
         }
     }
     return false;
-}
-
-static void note_detached(pw_world *w, const pw_node *n,
-                          const ids_decision *d) {
-    (void)n;
-    w->detached_epoch = d->epoch;
-    w->detached_version = d->version;
 }
 
 static void watch_order(pw_world *w, int node, uint64_t word);
@@ -83,7 +78,7 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
         return;
     }
     if (n->cell.replica.node == 0) {
-        note_detached(w, n, &n->cell);
+        pw_node_detached(n);
     }
     w->order_under_way = false;
 }

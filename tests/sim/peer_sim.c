@@ -61,11 +61,11 @@ static void tell(const pw_world *w) {
 }
 
 static int report(pw_world *w, uint64_t seed, const options *o) {
+    unsigned long long worlds = seed + 1 - o->from;
     if (ids_rule_off != IDS_RULE_NONE) {
         printf("without %s: caught after %llu seeds, in world %llu: %s\n",
-               rule_names[ids_rule_off],
-               (unsigned long long)(seed - o->from + 1),
-               (unsigned long long)seed, w->failure);
+               rule_names[ids_rule_off], worlds, (unsigned long long)seed,
+               w->failure);
     }
     if (ids_rule_off == IDS_RULE_NONE || o->story) {
         w->tracing = true;
@@ -139,11 +139,11 @@ int main(int argc, char **argv) {
     }
     pw_world *w = calloc(1, sizeof *w);
     void *trace = calloc(PW_TRACE_LINES, PW_TRACE_COLUMNS);
-    if (w == NULL || trace == NULL) {
-        return 1;
+    int status = 1;
+    if (w != NULL && trace != NULL) {
+        w->trace = trace;
+        status = simulate(w, &o);
     }
-    w->trace = trace;
-    int status = simulate(w, &o);
     free(trace);
     free(w);
     return status;

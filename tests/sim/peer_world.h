@@ -94,7 +94,7 @@ typedef struct pw_node {
     pw_snap truth[PW_KEYS_MAX];
     uint64_t loss_epoch; /* the operator accepted loss with this one */
     uint64_t slow_ms;
-    uint64_t session_seen;
+    uint64_t session_seen, session_heard;
 } pw_node;
 
 typedef struct pw_op {
@@ -161,6 +161,8 @@ struct pw_world {
     uint64_t epoch_next;
     bool order_under_way;
     uint64_t detached_epoch, detached_version;
+    uint64_t detached_session; /* the one that it ended */
+    uint64_t session_since;    /* the latest that began after it */
     /* The checker. */
     pw_snap acked[PW_KEYS_MAX];
     idp_token highest[PW_KEYS_MAX];
@@ -217,6 +219,7 @@ void pw_node_crash(pw_node *n);
 void pw_node_after(pw_node *n);
 void pw_node_call(pw_node *n, uint32_t op);
 void pw_node_free(pw_node *n);
+void pw_node_detached(pw_node *n); /* as its disk says */
 void pw_free_event(const pw_event *event);
 ids_peer_host pw_host(pw_node *n);
 void pw_node_made(pw_node *n, uint32_t loop, const pw_reply *made);

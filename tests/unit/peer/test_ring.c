@@ -1,10 +1,10 @@
 /* test_ring.c -- the last changes, in a fixed room. */
 #include "server/change.h"
 #include "server/peer/ring.h"
+#include "tests/lib/rng.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static ids_ring ring;
@@ -45,9 +45,10 @@ static void check_from(uint64_t behind) {
 
 Test(ring, the_oldest_give_way) {
     cr_assert(ids_ring_init(&ring, IDS_RING_BYTES_MIN, 0));
-    srand(1);
+    idt_rng rng;
+    idt_rng_seed(&rng, 1);
     for (uint64_t n = 1; n <= 5000; n++) {
-        put(n, (size_t)(rand() % 300));
+        put(n, idt_rng_below(&rng, 300));
         cr_assert_leq(ring.head - ring.tail, ring.cap);
         cr_assert_leq(ring.first, n);
         check_from(ring.first - 1);
