@@ -18,8 +18,10 @@ foreach(rule R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
         joins-whole swaps-whole disowned)
   add_test(NAME peer_sim_needs_${rule}
            COMMAND peer_sim --rule-off ${rule} --seeds 1..10000)
-  set_tests_properties(peer_sim_needs_${rule} PROPERTIES LABELS sim
-                       TIMEOUT 600)
+  add_test(NAME peer_sim_harm_without_${rule}
+           COMMAND peer_sim --rule-off ${rule} --see replies --seeds 1..10000)
+  set_tests_properties(peer_sim_needs_${rule} peer_sim_harm_without_${rule}
+                       PROPERTIES LABELS sim TIMEOUT 600)
 endforeach()
 
 # The same seed tells the same story.

@@ -54,7 +54,7 @@ static bool same_record(const pw_snap *a, const pw_snap *b) {
 void pw_check_copy(pw_world *w, bool always) {
     pw_node *p = &w->node[0], *r = &w->node[1];
     both ours, theirs;
-    if (!p->up || !r->up || (!always && !pw_chance(w, 2))) {
+    if (w->replies_only || !p->up || !r->up || (!always && !pw_chance(w, 2))) {
         return;
     }
     if (!p->peer->leading) {

@@ -288,10 +288,11 @@ static void end(pw_world *w) {
 }
 
 bool pw_run(pw_world *w, uint64_t seed) {
-    bool tracing = w->tracing;
+    bool tracing = w->tracing, replies_only = w->replies_only;
     void *trace = w->trace;
     memset(w, 0, sizeof *w);
     w->tracing = tracing;
+    w->replies_only = replies_only;
     w->trace = trace;
     begin(w, seed);
     run_until(w, w->end_of_chaos);

@@ -178,6 +178,7 @@ struct pw_world {
     uint64_t loss_before; /* epochs below it may be known in part */
     bool failed;
     char failure[256];
+    bool replies_only; /* the checker may look at nothing else */
     bool tracing;
     char (*trace)[PW_TRACE_COLUMNS];
     uint64_t traced;
