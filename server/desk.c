@@ -284,6 +284,7 @@ void ids_desk_recycle(ids_desk *desk, ids_parcel *parcel) {
 void ids_desk_take_mail(ids_desk *desk) {
     ids_mailbox *box = &desk->house->mailboxes[desk->index];
     ids_parcel *parcel;
+    desk->mailed_bytes = 0;
     for (int i = 0; i < PARCELS_A_TURN && (parcel = ids_mailbox_take(box));
          i++) {
         ids_hop_open(desk, parcel);

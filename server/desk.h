@@ -79,6 +79,8 @@ struct ids_desk {
     ids_parcel **outgoing; /* per loop: what is being filled, or NULL */
     uint32_t *outgoing_to; /* which loops these are */
     uint32_t outgoing_count;
+    ids_asker mailed_to; /* whose replies went to another loop last, */
+    size_t mailed_bytes; /* and how many bytes of them this turn */
     uint32_t spare_buffers, spare_parcels;
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];

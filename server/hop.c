@@ -55,7 +55,7 @@ static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
         uint32_t guess = conn->hop_reply_bytes;
         guess -= guess / 8;
         conn->hop_reply_bytes =
-            mail->body_bytes > guess ? mail->body_bytes : guess;
+            mail->word > guess ? (uint32_t)mail->word : guess;
     }
     ids_reply_forward(desk, conn, mail->msgid,
                       (idp_slice){body, mail->body_bytes});

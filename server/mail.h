@@ -10,7 +10,8 @@
 
 typedef enum ids_mail_kind {
     IDS_MAIL_ASK,    /* body: a request's frame; word: its owner hash */
-    IDS_MAIL_REPLY,  /* body: a reply's frame */
+    IDS_MAIL_REPLY,  /* body: a reply's frame; word: how large the answer is,
+                      * or was, where there was no room for it */
     IDS_MAIL_FORGET, /* the asker is gone */
     IDS_MAIL_GIVE,   /* word: an ids_conn * that is yours now */
     IDS_MAIL_COUNT,  /* stats are asked for; asker: the loop that asks */

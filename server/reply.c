@@ -181,6 +181,20 @@ static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,
                   : idp_error_write(at, bound, to->msgid, error, to->text);
 }
 
+/* One connection's replies of one turn, counted where they are made: what its
+ * own loop would refuse had better not travel there. Requests of one
+ * connection come one behind the other, so the last one's count will do. */
+static bool asker_has_enough(ids_desk *desk, ids_asker asker, size_t bytes) {
+    if (desk->mailed_to != asker) {
+        desk->mailed_to = asker;
+        desk->mailed_bytes = 0;
+    }
+    if (desk->mailed_bytes + bytes > desk->house->unsent_bytes_max)
+        return true;
+    desk->mailed_bytes += bytes;
+    return false;
+}
+
 void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
                     const idp_answer *answer) {
     uint32_t loop = ids_asker_loop(to->asker);
@@ -188,13 +202,15 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
     size_t bound =
         answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
     ids_mail mail = {.asker = to->asker,
+                     .word = bound,
                      .msgid = to->msgid,
                      .kind = IDS_MAIL_REPLY,
                      .flags = to->flags,
                      .asked_bytes = to->asked_bytes};
     uint8_t *body = NULL;
-    if (parcel &&
-        (bound <= SMALL_REPLY_BYTES || !mail_is_full(desk, parcel, loop))) {
+    if (parcel && (bound <= SMALL_REPLY_BYTES ||
+                   (!mail_is_full(desk, parcel, loop) &&
+                    !asker_has_enough(desk, to->asker, bound)))) {
         mail.body_bytes = (uint32_t)bound;
         body = ids_mail_append(parcel, &mail, NULL);
     }

@@ -304,3 +304,28 @@ Test(hop, large_results_that_have_no_room_become_limit) {
         HEARS(&a, wanted);
     }
 }
+
+Test(hop, what_one_connection_may_be_owed_bounds_what_travels) {
+    uint8_t bytes[4096];
+    const char *key = key_of(&t, 1, 0);
+    size_t len = put_acquire(bytes, 1, key, 0);
+    len += put_complete(bytes + len, 2, key, first_token(1), 1000);
+    caller_send(&b, bytes, len);
+    t.house.unsent_bytes_max = 2500;
+    len = 0;
+    for (uint32_t i = 0; i < 20; i++)
+        len += put_acquire(bytes + len, i, key, 0);
+    memcpy(ids_desk_input_room(t.desks[0]), bytes, len);
+    ids_conn_input(t.desks[0], a.conn, len);
+    ids_desk_post(t.desks[0]);
+    ids_desk_take_mail(t.desks[1]);
+    ids_desk_post(t.desks[1]);
+    size_t travels = ids_mailbox_bytes(&t.boxes[0]);
+    cr_assert_gt(travels, 2000);
+    cr_assert_lt(travels, 2500 + 20 * 200, "%zu bytes", travels);
+    town_run(&t);
+    unsigned heard = 0;
+    for (; a.got.len; heard++)
+        caller_hear(&a);
+    cr_assert_eq(heard, 20);
+}
