@@ -73,6 +73,22 @@ static void make_room(ids_ring *ring, uint64_t bytes) {
         ring->tail = ring->head;
 }
 
+static uint64_t *mark_of(ids_ring *ring, uint64_t number) {
+    return &ring->marks[number / IDS_RING_MARK_EVERY % IDS_RING_MARKS];
+}
+
+/* The nearest known place at or before this number, which is in the ring. */
+static ids_ring_at near(const ids_ring *ring, uint64_t number) {
+    uint64_t marked = number - number % IDS_RING_MARK_EVERY;
+    uint64_t span = (uint64_t)IDS_RING_MARK_EVERY * IDS_RING_MARKS;
+    if (number > ring->last)
+        return (ids_ring_at){ring->last + 1, ring->head};
+    if (marked < ring->first || ring->last - marked >= span)
+        return (ids_ring_at){ring->first, ring->tail};
+    return (ids_ring_at){
+        marked, ring->marks[marked / IDS_RING_MARK_EVERY % IDS_RING_MARKS]};
+}
+
 void ids_ring_put(ids_ring *ring, const ids_change *change) {
     size_t bound = ids_change_write_bound(change);
     size_t len;
@@ -86,6 +102,8 @@ void ids_ring_put(ids_ring *ring, const ids_change *change) {
     len = ids_change_write(ring->bytes + ring->head % ring->cap + LEN_BYTES,
                            change);
     set_len(ring, ring->head, (uint32_t)len);
+    if (change->number % IDS_RING_MARK_EVERY == 0)
+        *mark_of(ring, change->number) = ring->head;
     ring->head += padded(len);
     ring->last++;
 }
@@ -93,7 +111,7 @@ void ids_ring_put(ids_ring *ring, const ids_change *change) {
 bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at) {
     if (behind + 1 < ring->first || behind > ring->last)
         return false;
-    *at = (ids_ring_at){ring->first, ring->tail};
+    *at = near(ring, behind + 1);
     while (at->number <= behind) {
         at->offset = unwrapped(ring, at->offset);
         at->offset += padded(len_at(ring, at->offset));

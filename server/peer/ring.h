@@ -9,6 +9,8 @@
 
 #define IDS_RING_BYTES_DEFAULT (64u << 20)
 #define IDS_RING_BYTES_MIN     4096u
+#define IDS_RING_MARKS         2048u
+#define IDS_RING_MARK_EVERY    1024u
 
 typedef struct ids_ring {
     uint8_t *bytes;
@@ -16,6 +18,8 @@ typedef struct ids_ring {
     uint64_t head, tail; /* offsets that only grow; modulo cap a place */
     uint64_t first;      /* the number of the change at tail */
     uint64_t last;       /* of the last change taken, kept or not */
+    /* Where every so manieth change is, so that seeking is no long walk. */
+    uint64_t marks[IDS_RING_MARKS];
 } ids_ring;
 
 /* A reader: the next change's number and place. */

@@ -84,3 +84,20 @@ Test(ring, a_change_that_is_too_large_takes_all_before_it_along) {
     check_from(2);
     ids_ring_fini(&ring);
 }
+
+Test(ring, any_position_is_found_in_a_long_one) {
+    idt_rng rng;
+    idt_rng_seed(&rng, 2);
+    cr_assert(ids_ring_init(&ring, 1u << 20, 0));
+    for (uint64_t n = 1; n <= 30000; n++)
+        put(n, idt_rng_below(&rng, 40));
+    cr_assert_gt(ring.last - ring.first, 5 * IDS_RING_MARK_EVERY);
+    for (uint64_t behind = ring.first - 1; behind <= ring.last; behind++) {
+        ids_ring_at at;
+        cr_assert(ids_ring_seek(&ring, behind, &at));
+        cr_assert_eq(at.number, behind + 1);
+        if (behind % 997 == 0)
+            check_from(behind);
+    }
+    ids_ring_fini(&ring);
+}
