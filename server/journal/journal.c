@@ -10,6 +10,7 @@
 
 /* A frame is closed when it has grown to this. */
 #define FRAME_BODY_BYTES  262144u
+#define BATCH_BYTES_LOW   262144u
 #define BUFFER_BYTES_MIN  65536u
 /* A buffer that grew larger than this is not kept for the next time. */
 #define BUFFER_BYTES_KEPT (4u << 20)
@@ -182,11 +183,19 @@ static void swap_buffers(ids_journal *j) {
     j->filling = written;
 }
 
+/* Where no reply waits for it, a batch may grow for a moment: that is fewer
+ * writes, and fewer times that the loop is interrupted. */
+static bool may_grow(const ids_journal *j, uint64_t now_ms) {
+    return j->config.fsync != IDS_FSYNC_ALWAYS &&
+           j->filling.len < BATCH_BYTES_LOW && j->waiting_ms != UINT64_MAX &&
+           now_ms < j->waiting_ms + IDS_LINGER_MS;
+}
+
 const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     bool sync = sync_is_due(j, now_ms);
     if (j->taken > j->handed && j->waiting_ms == UINT64_MAX)
         j->waiting_ms = now_ms;
-    if (j->under_way || j->failed)
+    if (j->under_way || j->failed || (!sync && !j->cut && may_grow(j, now_ms)))
         return NULL;
     if (j->frame.count > 0)
         close_frame(j);
@@ -237,6 +246,9 @@ uint64_t ids_journal_next_ms(const ids_journal *j) {
     uint64_t next_ms = j->frame_ms + j->config.mark_ms;
     if (j->under_way || j->failed)
         return UINT64_MAX;
+    if (j->config.fsync != IDS_FSYNC_ALWAYS && j->waiting_ms != UINT64_MAX &&
+        j->waiting_ms + IDS_LINGER_MS < next_ms)
+        next_ms = j->waiting_ms + IDS_LINGER_MS;
     if (j->config.fsync == IDS_FSYNC_EVERYSEC && j->taken > j->durable &&
         j->sync_ms + IDS_EVERYSEC_MS < next_ms)
         next_ms = j->sync_ms + IDS_EVERYSEC_MS;

@@ -43,9 +43,12 @@ typedef struct ids_journal_config {
     uint64_t free_bytes; /* on the disk, as the writer was opened */
 } ids_journal_config;
 
-#define IDS_BACKLOG_BYTES_DEFAULT (8u << 20)
+#define IDS_BACKLOG_BYTES_DEFAULT (32u << 20)
 #define IDS_MARK_MS_DEFAULT       10000
 #define IDS_EVERYSEC_MS           1000
+/* everysec, no: how long changes may wait for company before they are
+ * written. */
+#define IDS_LINGER_MS             20
 /* everysec: replies wait once the oldest change that isn't on the medium is
  * older than this. */
 #define IDS_EVERYSEC_MS_MAX       2000

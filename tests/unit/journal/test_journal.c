@@ -53,7 +53,10 @@ Test(journal, everysec_lets_go_at_once_and_syncs_each_second) {
     desk d = open_desk(IDS_FSYNC_EVERYSEC);
     change(&d);
     cr_assert_eq(ids_journal_watermark(d.journal, 100), 1);
-    const ids_batch *batch = ids_journal_hand_over(d.journal, 100);
+    cr_assert_null(ids_journal_hand_over(d.journal, 100), "more may come");
+    cr_assert_eq(ids_journal_next_ms(d.journal), 100 + IDS_LINGER_MS);
+    const ids_batch *batch =
+        ids_journal_hand_over(d.journal, 100 + IDS_LINGER_MS);
     cr_assert(batch && !batch->sync);
     done(&d, batch, 0);
     cr_assert_eq(ids_journal_next_ms(d.journal), 1000);
@@ -88,12 +91,14 @@ Test(journal, no_never_waits_nor_syncs) {
     desk d = open_desk(IDS_FSYNC_NO);
     change(&d);
     cr_assert_eq(ids_journal_watermark(d.journal, 100), 1);
-    const ids_batch *batch = ids_journal_hand_over(d.journal, 5000);
+    cr_assert_null(ids_journal_hand_over(d.journal, 5000));
+    const ids_batch *batch =
+        ids_journal_hand_over(d.journal, 5000 + IDS_LINGER_MS);
     cr_assert_not(batch->sync);
     done(&d, batch, 0);
     cr_assert_eq(ids_journal_watermark(d.journal, 100000), 1);
     ids_journal_sync(d.journal);
-    batch = ids_journal_hand_over(d.journal, 5001);
+    batch = ids_journal_hand_over(d.journal, 5100);
     cr_assert(batch && batch->sync, "but when it is asked to");
     done(&d, batch, 1);
     ids_journal_free(d.journal);
