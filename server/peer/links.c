@@ -10,9 +10,9 @@
 #include <string.h>
 
 static ids_link *add_link(ids_peer *peer) {
-    size_t body_max =
-        IDS_PF_APPEND_BYTES +
-        64 * (peer->config.result_bytes_max + IDS_CHANGE_BARE_BYTES_MAX);
+    /* A frame ends with the change that fills it. */
+    size_t body_max = IDS_PF_APPEND_BYTES + peer->config.result_bytes_max +
+                      IDS_CHANGE_BARE_BYTES_MAX;
     ids_link *link;
     if (peer->link_count == IDS_LINKS_MAX)
         return NULL;

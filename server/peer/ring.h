@@ -18,7 +18,7 @@ typedef struct ids_ring {
     uint64_t head, tail; /* offsets that only grow; modulo cap a place */
     uint64_t first;      /* the number of the change at tail */
     uint64_t last;       /* of the last change taken, kept or not */
-    /* Where every so manieth change is, so that seeking is no long walk. */
+    /* Where every 1024th change is, so that seeking is no long walk. */
     uint64_t marks[IDS_RING_MARKS];
 } ids_ring;
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define WALK_STEPS 64
+#define WALK_STEPS 4096
 
 bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
                      size_t ring_bytes, uint64_t last) {
@@ -90,8 +90,20 @@ static bool append_changes(ids_sender *sender, ids_pbuf *to) {
     return true;
 }
 
+/* What was collected, as a frame. */
+static void flush_chunk(ids_sender *sender) {
+    ids_pf frame = frame_of(sender, IDS_PF_SYNC_CHUNK, 0);
+    frame.count = sender->chunked;
+    frame.body = (idp_slice){sender->chunk.at, sender->chunk.len};
+    if (sender->chunked > 0 && !ids_pf_append(sender->to, &frame))
+        sender->no_memory = true;
+    sender->chunk.len = 0;
+    sender->chunked = 0;
+}
+
 static void chunk_record(void *ctx, const ids_change *change) {
     ids_sender *sender = ctx;
+    sender->found = true;
     if (!ids_pbuf_reserve(&sender->chunk, ids_change_write_bound(change))) {
         sender->no_memory = true;
         return;
@@ -99,6 +111,8 @@ static void chunk_record(void *ctx, const ids_change *change) {
     sender->chunk.len +=
         ids_change_write(sender->chunk.at + sender->chunk.len, change);
     sender->chunked++;
+    if (sender->chunk.len >= IDS_PF_APPEND_BYTES)
+        flush_chunk(sender);
 }
 
 static bool begin(ids_sender *sender, ids_pbuf *to) {
@@ -112,22 +126,26 @@ static bool begin(ids_sender *sender, ids_pbuf *to) {
     return true;
 }
 
-/* A step of the walk, as a frame. Where the table is thin, the step ends
- * without one: see ids_sender_walks. */
+/* A step of the walk: a few buckets that hold something, or a frame's worth
+ * of bytes. Where the table is thin it may end without either: see
+ * ids_sender_walks. */
 static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
                  ids_pbuf *to) {
-    ids_pf frame = frame_of(sender, IDS_PF_SYNC_CHUNK, 0);
+    size_t before = to->len;
+    uint32_t filled = 0;
     bool more = true;
-    sender->chunk.len = 0;
-    sender->chunked = 0;
     sender->walked = shard;
-    for (int i = 0; i < WALK_STEPS && more && sender->chunked == 0; i++)
-        more = ids_shard_walk(shard, now_ms, &sender->cursor,
-                              sender->walk_buckets, chunk_record, sender);
-    frame.count = sender->chunked;
-    frame.body = (idp_slice){sender->chunk.at, sender->chunk.len};
-    if (sender->no_memory ||
-        (sender->chunked > 0 && !ids_pf_append(to, &frame))) {
+    sender->to = to;
+    for (int i = 0; i < WALK_STEPS && more && to->len == before &&
+                    filled < sender->walk_buckets;
+         i++) {
+        sender->found = false;
+        more = ids_shard_walk(shard, now_ms, &sender->cursor, 1, chunk_record,
+                              sender);
+        filled += sender->found;
+    }
+    flush_chunk(sender);
+    if (sender->no_memory) {
         sender->no_memory = false;
         return lose(sender);
     }
@@ -135,14 +153,25 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
         ids_shard_walk_end(shard);
         sender->walked = NULL;
         sender->whole = sender->ring.last;
-
         sender->state = IDS_SENDING_END;
     }
-    return sender->chunked > 0 || !more;
+    return to->len > before || !more;
 }
 
-/* Changes first: they must not wait behind the walk, nor the ring behind
- * them. */
+/* In turns: changes must not wait for the walk, nor the walk for a moment
+ * without any. A record may so come before older changes of it; with all up
+ * to the walk's end applied, the copy is right. */
+static bool walk_and_append(ids_sender *sender, ids_shard *shard,
+                            uint64_t now_ms, ids_pbuf *to) {
+    sender->walks_next = !sender->walks_next;
+    if (sender->walks_next && append_changes(sender, to))
+        return true;
+    if (sender->state != IDS_SENDING_WALK)
+        return false;
+    return walk(sender, shard, now_ms, to) ||
+           (sender->state == IDS_SENDING_WALK && append_changes(sender, to));
+}
+
 bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
                      ids_pbuf *to) {
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_END, sender->whole);
@@ -150,10 +179,7 @@ bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
     case IDS_SENDING_BEGIN:
         return begin(sender, to);
     case IDS_SENDING_WALK:
-        if (append_changes(sender, to))
-            return true;
-        return sender->state == IDS_SENDING_WALK &&
-               walk(sender, shard, now_ms, to);
+        return walk_and_append(sender, shard, now_ms, to);
     case IDS_SENDING_END:
         if (sender->at.number <= sender->whole)
             return append_changes(sender, to);

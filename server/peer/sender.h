@@ -26,7 +26,7 @@ typedef struct ids_sender {
     ids_ring ring;
     ids_sending state;
     uint32_t stream;
-    uint32_t walk_buckets; /* per chunk; the owner may set it */
+    uint32_t walk_buckets; /* per step; the owner may set it */
     uint64_t epoch;
     uint64_t session;
     ids_ring_at at;   /* what is sent next */
@@ -35,7 +35,9 @@ typedef struct ids_sender {
     uint64_t acked;   /* by the replica, in this session */
     ids_pbuf chunk;   /* records of the walk's last step */
     uint32_t chunked; /* how many */
-    bool no_memory;
+    bool found, no_memory;
+    bool walks_next;   /* it was the changes' turn */
+    ids_pbuf *to;      /* where its frames go */
     ids_shard *walked; /* while a walk is on */
 } ids_sender;
 

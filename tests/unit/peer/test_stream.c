@@ -158,3 +158,94 @@ Test(stream, frames_that_nobody_applies_are_not_taken_for_good) {
     cr_assert_eq(receiver.applied, 2);
     end();
 }
+
+/* --- a full copy -----------------------------------------------------------
+ */
+
+enum { RECORDS = 400, RESULT_BYTES = 9000 };
+
+static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
+    uint64_t hash = 14695981039346656037u + ns.len;
+    (void)ctx;
+    for (size_t i = 0; i < key.len; i++)
+        hash = (hash ^ key.ptr[i]) * 1099511628211u;
+    return hash;
+}
+
+static void *get(void *ctx, size_t bytes) {
+    (void)ctx;
+    return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+static void give(void *ctx, void *block, size_t bytes) {
+    (void)ctx, (void)bytes;
+    free(block);
+}
+
+static ids_shard *full_shard(void) {
+    static uint8_t result[RESULT_BYTES];
+    ids_shard_config config = {.epoch = 7,
+                               .memory_bytes_max = 64u << 20,
+                               .result_bytes_max = RESULT_BYTES,
+                               .mem = {NULL, get, give},
+                               .hash = hash_of};
+    ids_shard *shard = ids_shard_new(&config);
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        char key[16];
+        int len = snprintf(key, sizeof key, "%u", i);
+        ids_change change = {.ns = {(const uint8_t *)"", 0},
+                             .key = {(uint8_t *)key, (size_t)len},
+                             .state = IDP_STATE_COMPLETED,
+                             .attempt = 1,
+                             .ttl_ms = 100000,
+                             .ttl_left_ms = 100000,
+                             .has_result = true,
+                             .result = {result, RESULT_BYTES}};
+        cr_assert(ids_shard_put(shard, hash_of(NULL, change.ns, change.key),
+                                &change, IDS_CLOCK_START_MS));
+    }
+    return shard;
+}
+
+/* Chunk by chunk, with changes in between; no frame is larger than a change
+ * makes it. */
+Test(stream, a_full_copy_comes_in_frames_that_are_not_too_large) {
+    const size_t body_max =
+        IDS_PF_APPEND_BYTES + RESULT_BYTES + IDS_CHANGE_BARE_BYTES_MAX;
+    ids_shard *shard = full_shard();
+    uint64_t number = 0;
+    uint32_t records = 0, changes = 0;
+    bool ended = false;
+    begin(0);
+    receiver.result_bytes_max = RESULT_BYTES;
+    ids_sender_sync(&sender, 5);
+    ids_receiver_sync(&receiver);
+    while (!ended) {
+        ids_pf frame;
+        size_t bytes = 0;
+        wire.len = 0;
+        take(++number);
+        cr_assert_leq(number, 10000);
+        if (!ids_sender_next(&sender, shard, IDS_CLOCK_START_MS, &wire))
+            continue;
+        for (size_t at = 0; at < wire.len; at += bytes) {
+            cr_assert_eq(ids_pf_read(wire.at + at, wire.len - at, body_max,
+                                     &frame, &bytes),
+                         IDS_PF_WHOLE);
+            routed = 0;
+            cr_assert(ids_receiver_frame(&receiver, &frame));
+            records += frame.kind == IDS_PF_SYNC_CHUNK ? frame.count : 0;
+            changes += frame.kind == IDS_PF_APPEND ? frame.count : 0;
+            ended = frame.kind == IDS_PF_SYNC_END;
+            for (uint32_t i = 0; i < routed; i++)
+                ids_receiver_applied(&receiver, routed_batch[i % 64]);
+        }
+    }
+    cr_assert_geq(records, RECORDS);
+    cr_assert_geq(changes, 5);
+    cr_assert_eq(sender.state, IDS_SENDING_STREAM);
+    cr_assert(receiver.ended);
+    ids_sender_stop(&sender);
+    ids_shard_free(shard);
+    end();
+}
