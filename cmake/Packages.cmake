@@ -7,6 +7,20 @@ find_package(Threads REQUIRED)
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
+
+# The packer is all in the headers and serves proto; the tests link the library
+# too, as a second opinion on the wire. Debian and upstream name it differently.
+find_package(msgpack-c CONFIG REQUIRED NAMES msgpack-c msgpackc msgpack)
+foreach(name msgpack-c msgpackc)
+  if(TARGET ${name} AND NOT TARGET idem_msgpack)
+    add_library(idem_msgpack INTERFACE)
+    target_link_libraries(idem_msgpack INTERFACE ${name})
+    add_library(idem_msgpack_headers INTERFACE)
+    target_include_directories(idem_msgpack_headers SYSTEM INTERFACE
+      $<TARGET_PROPERTY:${name},INTERFACE_INCLUDE_DIRECTORIES>)
+  endif()
+endforeach()
+
 if(IDEM_BENCH)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 endif()
@@ -14,12 +28,4 @@ if(IDEM_TESTS)
   pkg_check_modules(criterion REQUIRED IMPORTED_TARGET criterion)
   pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
   pkg_check_modules(cjson REQUIRED IMPORTED_TARGET libcjson)
-  # The tests' second opinion on the wire; our own codec is in proto/.
-  find_package(msgpack-c CONFIG REQUIRED NAMES msgpack-c msgpackc msgpack)
-  foreach(name msgpack-c msgpackc)
-    if(TARGET ${name} AND NOT TARGET idem_msgpack)
-      add_library(idem_msgpack INTERFACE)
-      target_link_libraries(idem_msgpack INTERFACE ${name})
-    endif()
-  endforeach()
 endif()

@@ -4,36 +4,50 @@
 #include "proto/reply.h"
 
 #include "proto/cursor.h"
+#include "proto/pack.h"
 #include "proto/put.h"
 #include "proto/scan.h"
 
-static uint8_t *text_put(uint8_t *to, const char *text, size_t size) {
-    return put_str(to, text, strnlen(text, size));
+static void pack_field(msgpack_packer *packer, const char *name,
+                       const char *text, size_t size) {
+    pack_word(packer, name);
+    pack_text(packer, text, strnlen(text, size));
+}
+
+static void pack_limits(msgpack_packer *packer, const idp_hello *h) {
+    pack_word(packer, "limits");
+    msgpack_pack_map(packer, 3);
+    pack_pair(packer, "result_bytes_max", h->result_bytes_max);
+    pack_pair(packer, "frame_bytes_max", h->frame_bytes_max);
+    pack_pair(packer, "pending_max", h->pending_max);
+}
+
+static void pack_hello(msgpack_packer *packer, const idp_hello *h) {
+    msgpack_pack_map(packer, 9);
+    pack_field(packer, "server", h->server, sizeof h->server);
+    pack_field(packer, "version", h->version, sizeof h->version);
+    pack_pair(packer, "protocol", h->protocol);
+    pack_field(packer, "role", h->role, sizeof h->role);
+    pack_pair(packer, "epoch", h->epoch);
+    pack_pair(packer, "shards", h->shards);
+    pack_pair(packer, "shard", h->shard);
+    pack_word(packer, "hash_key");
+    msgpack_pack_bin(packer, sizeof h->hash_key);
+    msgpack_pack_bin_body(packer, h->hash_key, sizeof h->hash_key);
+    pack_limits(packer, h);
 }
 
 size_t idp_hello_write(uint8_t *to, size_t cap, uint32_t msgid,
                        const idp_hello *h) {
+    pack_buffer buffer = {.end = to + cap};
+    msgpack_packer packer;
     if (cap < IDP_HELLO_BYTES_MAX) {
         return 0;
     }
-    uint8_t *at = put_map(put_reply_head(to, msgid), 9);
-    at = put_word(at, "server");
-    at = text_put(at, h->server, sizeof h->server);
-    at = put_word(at, "version");
-    at = text_put(at, h->version, sizeof h->version);
-    at = put_uint(put_word(at, "protocol"), h->protocol);
-    at = put_word(at, "role");
-    at = text_put(at, h->role, sizeof h->role);
-    at = put_uint(put_word(at, "epoch"), h->epoch);
-    at = put_uint(put_word(at, "shards"), h->shards);
-    at = put_uint(put_word(at, "shard"), h->shard);
-    at = put_word(at, "hash_key");
-    at = put_bin(at, (idp_slice){h->hash_key, sizeof h->hash_key});
-    at = put_map(put_word(at, "limits"), 3);
-    at = put_uint(put_word(at, "result_bytes_max"), h->result_bytes_max);
-    at = put_uint(put_word(at, "frame_bytes_max"), h->frame_bytes_max);
-    at = put_uint(put_word(at, "pending_max"), h->pending_max);
-    return (size_t)(at - to);
+    buffer.at = put_reply_head(to, msgid);
+    msgpack_packer_init(&packer, &buffer, pack_write);
+    pack_hello(&packer, h);
+    return buffer.is_full ? 0 : (size_t)(buffer.at - to);
 }
 
 /* Reading --------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  * Pure. Which counters there are is the server's to say. */
 #include "proto/reply.h"
 
+#include "proto/pack.h"
 #include "proto/put.h"
 #include "proto/scan.h"
 
@@ -19,16 +20,19 @@ size_t idp_stats_write_bound(size_t count) {
 size_t idp_stats_write(uint8_t *to, size_t cap, uint32_t msgid,
                        const idp_stat *stats, size_t count) {
     assert(count <= IDP_CONTAINER_ITEMS_MAX);
+    pack_buffer buffer = {.end = to + cap};
+    msgpack_packer packer;
     if (cap < idp_stats_write_bound(count)) {
         return 0;
     }
-    uint8_t *at = put_map(put_reply_head(to, msgid), count);
+    buffer.at = put_reply_head(to, msgid);
+    msgpack_packer_init(&packer, &buffer, pack_write);
+    msgpack_pack_map(&packer, count);
     for (size_t i = 0; i < count; i++) {
-        size_t len = strlen(stats[i].name);
-        assert(len <= IDP_STAT_NAME_BYTES_MAX);
-        at = put_uint(put_str(at, stats[i].name, len), stats[i].value);
+        assert(strlen(stats[i].name) <= IDP_STAT_NAME_BYTES_MAX);
+        pack_pair(&packer, stats[i].name, stats[i].value);
     }
-    return (size_t)(at - to);
+    return buffer.is_full ? 0 : (size_t)(buffer.at - to);
 }
 
 bool idp_stats_next(idp_slice result, size_t *at, idp_slice *name,
