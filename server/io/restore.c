@@ -26,13 +26,11 @@ typedef struct route {
     bool done[IDS_LOAD_COUNT_MAX];
 } route;
 
-/* All of one shard's, under its lock once. */
-static bool put_some(restore *r, route *to, const ids_change *changes,
-                     size_t from, size_t count, uint64_t now_ms) {
-    uint32_t owner = to->owner[from];
-    ids_shard *shard = r->desks[owner]->shard;
+/* All of one shard's, under its lock, which is held. */
+static bool put_some(ids_shard *shard, uint32_t owner, route *to,
+                     const ids_change *changes, size_t from, size_t count,
+                     uint64_t now_ms) {
     bool good = true;
-    pthread_mutex_lock(&r->locks[owner]);
     for (size_t i = from; i < count; i++)
         if (to->owner[i] == owner)
             ids_shard_prefetch_bucket(shard, to->hash[i]);
@@ -42,7 +40,25 @@ static bool put_some(restore *r, route *to, const ids_change *changes,
         to->done[i] = true;
         good = ids_shard_put(shard, to->hash[i], &changes[i], now_ms);
     }
-    pthread_mutex_unlock(&r->locks[owner]);
+    return good;
+}
+
+/* First the shards that nobody is at, then those that have to be waited for. */
+static bool put_all(restore *r, route *to, const ids_change *changes,
+                    size_t count, uint64_t now_ms) {
+    bool good = true;
+    for (int waits = 0; waits < 2; waits++) {
+        for (size_t i = 0; i < count && good; i++) {
+            uint32_t owner = to->owner[i];
+            pthread_mutex_t *lock = &r->locks[owner];
+            if (to->done[i] || (waits ? pthread_mutex_lock(lock)
+                                      : pthread_mutex_trylock(lock)) != 0)
+                continue;
+            good = put_some(r->desks[owner]->shard, owner, to, changes, i,
+                            count, now_ms);
+            pthread_mutex_unlock(lock);
+        }
+    }
     return good;
 }
 
@@ -50,17 +66,13 @@ static bool load(void *ctx, const ids_change *changes, size_t count,
                  uint64_t now_ms) {
     restore *r = ctx;
     route to;
-    bool good = true;
     memset(to.done, 0, sizeof to.done);
     for (size_t i = 0; i < count; i++) {
         to.hash[i] =
             idp_owner_hash(r->house->hash_key, changes[i].ns, changes[i].key);
         to.owner[i] = idp_owner_shard(to.hash[i], r->house->loops);
     }
-    for (size_t i = 0; i < count && good; i++)
-        if (!to.done[i])
-            good = put_some(r, &to, changes, i, count, now_ms);
-    return good;
+    return put_all(r, &to, changes, count, now_ms);
 }
 
 static void *read_units(void *ctx) {

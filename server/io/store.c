@@ -150,15 +150,41 @@ static void remove_parts(ids_store *s) {
     }
 }
 
+typedef struct parts {
+    ids_store *store;
+    atomic_uint next;
+    atomic_bool bad;
+} parts;
+
+static void *write_some(void *ctx) {
+    parts *p = ctx;
+    ids_store *s = p->store;
+    for (uint32_t i; (i = atomic_fetch_add(&p->next, 1)) < s->keepers_count;)
+        if (!ids_keeper_snapshot(s->keepers[i], &s->sums[i], &s->firsts[i]))
+            atomic_store(&p->bad, true);
+    return NULL;
+}
+
+/* With all cores; this thread too, so it works with none besides. */
+static bool write_parts(ids_store *s) {
+    parts p = {.store = s};
+    pthread_t others[64];
+    uint32_t started = 0, cores = ids_machine_cores();
+    while (started + 1 < cores && started + 1 < s->keepers_count &&
+           started < 64 &&
+           pthread_create(&others[started], NULL, write_some, &p) == 0)
+        started++;
+    write_some(&p);
+    while (started-- > 0)
+        pthread_join(others[started], NULL);
+    return !atomic_load(&p.bad);
+}
+
 /* A snapshot while no loop runs: before the first turn, or after the last. */
 static bool take_all(ids_store *s, bool clean) {
     ids_fault fault;
-    bool good = true;
     remove_parts(s); /* of one that did not come to its end */
-    for (uint32_t i = 0; i < s->keepers_count; i++)
-        good = ids_keeper_snapshot(s->keepers[i], &s->sums[i], &s->firsts[i]) &&
-               good;
-    if (!good) {
+    if (!write_parts(s)) {
         ids_log(IDS_LOG_WARN, "no snapshot", "reason=\"the disk is full\"");
         return false;
     }

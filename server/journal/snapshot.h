@@ -72,7 +72,7 @@ typedef struct ids_loader {
                  uint64_t now_ms);
 } ids_loader;
 
-#define IDS_LOAD_COUNT_MAX 64
+#define IDS_LOAD_COUNT_MAX 256
 
 /* Hands the changes of a frame to the loader. */
 bool ids_load_frame(const ids_loader *loader, const ids_frame *frame,
