@@ -105,6 +105,7 @@ typedef struct ids_peer {
     ids_gate *gates;     /* per loop */
     ids_member other;    /* whose session it is */
     bool *heard_ack;     /* per loop, in this session */
+    ids_member joiner;   /* joining: who it is, also once it is gone */
     bool joining;        /* gates wait for it, it is no member yet */
     bool told;           /* ADMIT was said in this session */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */

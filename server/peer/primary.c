@@ -136,7 +136,8 @@ static bool ack(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
         sender->acked = frame->number;
     if (ids_primary_has_member(peer) && sender->acked > gate->member)
         gate->member = sender->acked;
-    if (peer->joining && sender->acked > gate->joining)
+    if (peer->joining && same(peer->joiner, peer->other) &&
+        sender->acked > gate->joining)
         gate->joining = sender->acked;
     return true;
 }
@@ -192,10 +193,11 @@ static void admit(ids_peer *peer) {
     ids_decision next;
     if (!peer->joining) {
         peer->joining = true;
+        peer->joiner = peer->other;
         for (uint32_t k = 0; k < peer->config.loops; k++)
             peer->gates[k].joining = peer->senders[k].acked;
     }
-    if (peer->pending == IDS_PENDING_NONE &&
+    if (peer->pending == IDS_PENDING_NONE && same(peer->joiner, peer->other) &&
         (caught_up(peer, 0, true) || IDS_RULE_OFF(JOINS_WHOLE)) &&
         ids_decide_admit(&peer->known, peer->other, &next) == IDS_DECIDING_OK)
         ids_peer_propose(peer, IDS_PENDING_ADMIT, &next);
