@@ -255,6 +255,7 @@ static void learn(void *ctx, const ids_change *c) {
         pw_compare(acked->token, s.token) == 0) {
         acked->lease_end = n->w->now + c->lease_ms; /* as it should be */
         acked->ttl_end = n->w->now + c->ttl_ms;
+        acked->epoch = s.epoch; /* the old one doesn't know of that */
     }
 }
 
