@@ -233,6 +233,8 @@ static void kill_daemon(stage *s) {
 }
 
 static void forget_log(stage *s) {
+    CHECK(!daemon_said(&s->daemon, "Sanitizer", 0), "see %s",
+          s->daemon.child.log_path);
     unlink(s->daemon.child.log_path);
 }
 
