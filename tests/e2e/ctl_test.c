@@ -248,12 +248,17 @@ static void type(int fd, const char *text) {
     CHECK(write(fd, text, (size_t)len) == len, "can't type");
 }
 
-/* Types the last words; it has to end with this code. */
+/* Types the last words; it has to end with this code. They are typed again
+ * after a second, on a cleared line: the line editor shows its prompt just
+ * before it makes the terminal raw, and a ^D that comes between the two turns
+ * into a character. */
 static void leave(int fd, pid_t pid, const char *words, int code) {
     int status = 0;
     pid_t ended = 0;
-    type(fd, words);
     for (int i = 0; i < TERMINAL_SECONDS_MAX * 100 && ended == 0; i++) {
+        if (i % 100 == 0 && ((i > 0 && write(fd, "\025", 1) < 0) ||
+                             write(fd, words, strlen(words)) < 0))
+            e2e_sleep_ms(10); /* it has closed its end: it is ending */
         /* It may wait for its last words to be read. */
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         if (poll(&ready, 1, 10) > 0 && read(fd, output, sizeof output) <= 0)
