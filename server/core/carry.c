@@ -89,12 +89,6 @@ bool ids_change_is_sound(const ids_change *c, size_t result_bytes_max) {
            c->ttl_left_ms <= c->ttl_ms && lease_is_sound(c);
 }
 
-static uint8_t *append(uint8_t *at, idp_slice from) {
-    if (from.len > 0)
-        memcpy(at, from.ptr, from.len);
-    return at + from.len;
-}
-
 /* How long ago the record's lease and retention began to count. Both count
  * from the same moment, so the earlier of the two ends would do; the later
  * one is taken, since a deadline may stretch but not shrink. */
@@ -130,11 +124,11 @@ static void fill(ids_record *r, const ids_change *c, uint64_t now_ms) {
     r->key_len = c->key.len;
     r->fingerprint_len = c->fingerprint.len;
     r->nonce_len = c->nonce.len;
-    at = append(r->bytes, c->ns);
-    at = append(at, c->key);
-    at = append(at, c->fingerprint);
-    at = append(at, c->nonce);
-    append(at, c->result);
+    at = ids_append(r->bytes, c->ns);
+    at = ids_append(at, c->key);
+    at = ids_append(at, c->fingerprint);
+    at = ids_append(at, c->nonce);
+    ids_append(at, c->result);
 }
 
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,

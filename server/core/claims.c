@@ -102,12 +102,6 @@ static ids_record *rehouse(ids_shard *shard, ids_place place, size_t bytes) {
     return moved;
 }
 
-static uint8_t *append(uint8_t *at, idp_slice from) {
-    if (from.len > 0)
-        memcpy(at, from.ptr, from.len);
-    return at + from.len;
-}
-
 /* Makes the asker the holder, under a new token. */
 static void hold(ids_shard *shard, ids_record *record,
                  const idp_request *request, idp_previous previous) {
@@ -156,10 +150,10 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     record->key_len = request->key.len;
     record->fingerprint_len = request->fingerprint.len;
     record->nonce_len = request->nonce.len;
-    at = append(record->bytes, request->ns);
-    at = append(at, request->key);
-    at = append(at, request->fingerprint);
-    append(at, request->nonce);
+    at = ids_append(record->bytes, request->ns);
+    at = ids_append(at, request->key);
+    at = ids_append(at, request->fingerprint);
+    ids_append(at, request->nonce);
     hold(shard, record, request, IDP_PREVIOUS_NONE);
     record->restart_ms = shard->now_ms;
     record->ttl_ms = request->ttl_ms;
@@ -189,10 +183,10 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
         return refuse(shard, error);
     at = record->bytes + record->ns_len + record->key_len;
     if (binds) {
-        append(at, request->fingerprint);
+        ids_append(at, request->fingerprint);
         record->fingerprint_len = request->fingerprint.len;
     }
-    append(at + record->fingerprint_len, request->nonce);
+    ids_append(at + record->fingerprint_len, request->nonce);
     record->nonce_len = request->nonce.len;
     hold(shard, record, request, previous);
     restart(shard, place, record, request->ttl_ms);
@@ -327,9 +321,9 @@ static ids_record *keep_result(ids_shard *shard, ids_place place,
         shard->counted.results_dropped++;
         return record;
     }
-    append(roomy->bytes + roomy->ns_len + roomy->key_len +
-               roomy->fingerprint_len,
-           result);
+    ids_append(roomy->bytes + roomy->ns_len + roomy->key_len +
+                   roomy->fingerprint_len,
+               result);
     roomy->has_result = true;
     return roomy;
 }

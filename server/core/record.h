@@ -75,6 +75,13 @@ static inline uint32_t ids_record_lease_ms(const ids_record *r) {
     return r->state == IDP_STATE_IN_PROGRESS ? (uint32_t)r->lease_ms : 0;
 }
 
+/* Writes the slice at `at`; returns where it ends. */
+static inline uint8_t *ids_append(uint8_t *at, idp_slice from) {
+    if (from.len > 0)
+        memcpy(at, from.ptr, from.len);
+    return at + from.len;
+}
+
 static inline bool ids_slice_equal(idp_slice a, idp_slice b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }

@@ -64,9 +64,7 @@ ids_queue *ids_waiters_queue(const ids_waiters *waiters, uint64_t hash,
 
 static idp_slice copy_in(uint8_t **at, idp_slice from) {
     idp_slice copy = {*at, from.len};
-    if (from.len > 0)
-        memcpy(*at, from.ptr, from.len);
-    *at += from.len;
+    *at = ids_append(*at, from);
     return copy;
 }
 
