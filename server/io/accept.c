@@ -3,7 +3,7 @@
 
 #include "proto/reply.h"
 #include "server/io/address.h"
-#include "server/io/link.h"
+#include "server/io/socket.h"
 #include "server/log.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static void deal(ids_acceptor *acceptor, int fd) {
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
     uint32_t to = acceptor->next_loop++ % loop->desk->house->loops;
     if (!ids_desk_give(loop->desk, conn, to))
-        ids_link_discard(loop, conn);
+        ids_socket_discard(loop, conn);
 }
 
 static void on_pause_over(uv_timer_t *handle);

@@ -1,7 +1,7 @@
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 
-#include "server/io/link.h"
+#include "server/io/socket.h"
 #include "server/log.h"
 
 #include <assert.h>
@@ -55,7 +55,7 @@ void ids_loop_wake(ids_loop *loop) {
 void ids_loop_settle(ids_loop *loop) {
     ids_conn *conn;
     while ((conn = ids_desk_next_dirty(loop->desk)))
-        ids_link_settle(loop, conn);
+        ids_socket_settle(loop, conn);
 }
 
 static void on_wake(uv_async_t *handle) {
@@ -100,9 +100,9 @@ static void do_due(ids_loop *loop) {
     if (ids_shard_next_ms(desk->shard) <= desk->now_ms)
         ids_shard_tick(desk->shard, desk->now_ms, TICK_STEPS);
     while (due_of(&loop->stalled, STALLED_MS) <= desk->now_ms)
-        ids_link_close(loop->stalled.head, "the peer takes nothing");
+        ids_socket_close(loop->stalled.head, "the peer takes nothing");
     while (due_of(&loop->lingering, loop->linger_ms) <= desk->now_ms)
-        ids_link_close(loop->lingering.head, "the peer does not close");
+        ids_socket_close(loop->lingering.head, "the peer does not close");
     ids_loop_settle(loop);
 }
 
@@ -145,11 +145,11 @@ static void on_prepare(uv_prepare_t *handle) {
 }
 
 static void adopt(void *ctx, ids_conn *conn) {
-    ids_link_open(ctx, conn);
+    ids_socket_open(ctx, conn);
 }
 
 static void refuse(void *ctx, ids_conn *conn) {
-    ids_link_discard(ctx, conn);
+    ids_socket_discard(ctx, conn);
 }
 
 static void order(void *ctx, ids_order what) {
@@ -165,7 +165,7 @@ void ids_loop_drain(ids_loop *loop) {
     ids_desk_drain(desk);
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
-            ids_link_drain(desk->slots[i].conn->link);
+            ids_socket_drain(desk->slots[i].conn->link);
     ids_loop_settle(loop);
 }
 
@@ -178,7 +178,7 @@ void ids_loop_stop(ids_loop *loop) {
             desk->slots[i].conn->dead = true;
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
-            ids_link_settle(loop, desk->slots[i].conn);
+            ids_socket_settle(loop, desk->slots[i].conn);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->check, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);

@@ -12,11 +12,11 @@
 
 #include <uv.h>
 
-struct ids_link;
+struct ids_socket;
 
 /* Connections in the order in which their time runs out. */
 typedef struct ids_waitlist {
-    struct ids_link *head, *tail;
+    struct ids_socket *head, *tail;
 } ids_waitlist;
 
 typedef struct ids_loop {

@@ -1,0 +1,40 @@
+/* socket.h -- a connection's socket: watched, read, written, closed.
+ *
+ * The same for TCP and unix sockets: libuv says when the descriptor is ready,
+ * reading and sending are ours. A socket belongs to one loop; a connection that
+ * moves leaves its socket behind and gets another one there. */
+#ifndef IDS_SOCKET_H
+#define IDS_SOCKET_H
+
+#include "server/io/loop.h"
+
+typedef struct ids_socket {
+    uv_poll_t poll;
+    ids_loop *loop;
+    ids_conn
+        *conn;    /* NULL once it is closed; the socket lives a little longer */
+    int events;   /* what is watched for */
+    bool blocked; /* the socket took no more */
+    size_t discarded_bytes; /* while lingering */
+    ids_waitlist *list;     /* NULL: in none */
+    struct ids_socket *prev, *next;
+    uint64_t since_ms; /* it is in the list, or last made progress */
+} ids_socket;
+
+/* Watches the connection's descriptor; where that fails the connection is
+ * dead and closed with the next settling. */
+void ids_socket_open(ids_loop *loop, ids_conn *conn);
+
+/* Sends what can be sent, then does what the connection's state asks for. */
+void ids_socket_settle(ids_loop *loop, ids_conn *conn);
+
+/* Closes now; why: for the log, at debug. */
+void ids_socket_close(ids_socket *socket, const char *why);
+
+/* Reads what has come a last time, and has it closed when its replies left. */
+void ids_socket_drain(ids_socket *socket);
+
+/* Closes and frees a connection that is on no desk. */
+void ids_socket_discard(ids_loop *loop, ids_conn *conn);
+
+#endif
