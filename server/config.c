@@ -45,6 +45,22 @@ static const ids_config_row rows[] = {
     {"--hold-claims", "MS", IDS_CONFIG_COUNT, FIELD(hold_claims_ms), "0", NULL,
      0, 86400000,
      "take no claims for so long after a start that found nothing kept"},
+    {"--replication", "MODE", IDS_CONFIG_REPLICATION, FIELD(replication), NULL,
+     "none; sync with --replicate-from", 0, 0, "none, async or sync"},
+    {"--replicate-from", "ADDRESS", IDS_CONFIG_TEXT, FIELD(replicate_from),
+     NULL, NULL, 0, 0,
+     "start as the replica of the node at HOST:PORT, its client address"},
+    {"--min-in-sync", "N", IDS_CONFIG_COUNT, FIELD(min_in_sync), "1", NULL, 1,
+     2, "with 2, a primary in mode sync serves nothing without its replica"},
+    {"--replication-backlog", "BYTES", IDS_CONFIG_BYTES, FIELD(ring_bytes),
+     "64m", NULL, 1u << 16, 1ull << 40,
+     "changes kept per thread for a replica that lags or comes back"},
+    {"--advertise", "ADDRESS", IDS_CONFIG_TEXT, FIELD(advertise), NULL,
+     "as the other node sees it", 0, 0,
+     "HOST:PORT where clients and the other node reach this one"},
+    {"--peer-state", "PATH", IDS_CONFIG_TEXT, FIELD(peer_state), NULL,
+     "DATA-DIR/peer, or idemstored-PORT.peer in /var/lib/idemstore", 0, 0,
+     "the file that keeps who is primary, and in which epoch"},
     {"--check", NULL, IDS_CONFIG_FLAG, FIELD(check), NULL, NULL, 0, 0,
      "read --data-dir, say what is in it, change nothing and exit"},
     {"--huge-pages", NULL, IDS_CONFIG_FLAG, FIELD(huge_pages), NULL, NULL, 0, 0,
@@ -134,6 +150,17 @@ static bool add_listen(const parse *p, const char *value) {
     return true;
 }
 
+static bool parse_replication(const char *value, ids_replication *mode) {
+    static const char *const names[] = {"", "none", "async", "sync"};
+    for (size_t i = IDS_REPLICATION_NONE; i <= IDS_REPLICATION_SYNC; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            *mode = (ids_replication)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool set(const parse *p, const ids_config_row *row, const char *value) {
     switch (row->kind) {
     case IDS_CONFIG_FLAG:
@@ -149,6 +176,10 @@ static bool set(const parse *p, const ids_config_row *row, const char *value) {
         return add_listen(p, value);
     case IDS_CONFIG_FSYNC:
         return ids_fsync_parse(value, field(p, row))
+                   ? true
+                   : fail(p, "%s %s: must be %s", row->name, value, row->help);
+    case IDS_CONFIG_REPLICATION:
+        return parse_replication(value, field(p, row))
                    ? true
                    : fail(p, "%s %s: must be %s", row->name, value, row->help);
     case IDS_CONFIG_LEVEL:
@@ -184,6 +215,23 @@ static bool parse_flag(const parse *p, int argc, char *const argv[], int *at) {
     return set(p, row, argv[(*at)++]);
 }
 
+/* Flags that are good one by one, and make no sense together. */
+static bool check_replication(const parse *p) {
+    ids_config *config = p->config;
+    if (config->replication == IDS_REPLICATION_UNSET && config->replicate_from)
+        config->replication = IDS_REPLICATION_SYNC;
+    if (config->replication == IDS_REPLICATION_NONE && config->replicate_from)
+        return fail(p, "--replicate-from: a replica can't run with "
+                       "--replication none; take async or sync");
+    if (config->min_in_sync > 1 && config->replication != IDS_REPLICATION_SYNC)
+        return fail(p, "--min-in-sync %llu: needs --replication sync",
+                    (unsigned long long)config->min_in_sync);
+    if (config->hold_claims_ms && config->replicate_from)
+        return fail(p, "--hold-claims: a replica takes no claims anyway; give "
+                       "one of the two, not --replicate-from as well");
+    return true;
+}
+
 bool ids_config_parse(ids_config *config, int argc, char *const argv[],
                       char *why, size_t why_cap) {
     const parse p = {config, why, why_cap};
@@ -200,7 +248,7 @@ bool ids_config_parse(ids_config *config, int argc, char *const argv[],
             return false;
     if (!config->listen_count)
         add_listen(&p, find_row("--listen", strlen("--listen"))->preset);
-    return true;
+    return check_replication(&p);
 }
 
 /* Help -------------------------------------------------------------------- */

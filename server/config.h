@@ -12,6 +12,14 @@
 
 #define IDS_LISTEN_MAX 16
 
+/* What a reply waits for, besides this node. */
+typedef enum ids_replication {
+    IDS_REPLICATION_UNSET, /* none; sync for a node that replicates */
+    IDS_REPLICATION_NONE,
+    IDS_REPLICATION_ASYNC,
+    IDS_REPLICATION_SYNC
+} ids_replication;
+
 typedef struct ids_config {
     const char *listen[IDS_LISTEN_MAX]; /* borrow from argv, or static */
     uint64_t listen_count;
@@ -26,6 +34,12 @@ typedef struct ids_config {
     const char *data_dir;      /* NULL: nothing is kept */
     uint64_t snapshot_log_bytes;
     uint64_t hold_claims_ms;
+    ids_replication replication;
+    const char *replicate_from; /* NULL: starts as primary */
+    const char *advertise;      /* NULL: as the other end sees it */
+    const char *peer_state;     /* NULL: it is worked out */
+    uint64_t min_in_sync;
+    uint64_t ring_bytes;
     ids_fsync fsync;
     const char *secret_file; /* NULL: none */
     ids_log_level log_level;
@@ -43,6 +57,7 @@ typedef enum ids_config_kind {
     IDS_CONFIG_TEXT,  /* const char * */
     IDS_CONFIG_LISTEN,
     IDS_CONFIG_FSYNC,
+    IDS_CONFIG_REPLICATION,
     IDS_CONFIG_LEVEL
 } ids_config_kind;
 
@@ -63,6 +78,11 @@ const ids_config_row *ids_config_rows(size_t *count);
  * and why. Takes "--name value" and "--name=value". */
 bool ids_config_parse(ids_config *config, int argc, char *const argv[],
                       char *why, size_t why_cap);
+
+/* Whether there is another node, or may be one. */
+static inline bool ids_config_has_peer(const ids_config *config) {
+    return config->replication > IDS_REPLICATION_NONE || config->replicate_from;
+}
 
 /* The text of --help, as much as fits; returns its whole length. */
 size_t ids_config_help(char *to, size_t cap);

@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     if (config.help) {
-        char text[4096];
+        char text[8192];
         ids_config_help(text, sizeof text);
         fputs(text, stdout);
         return EXIT_SUCCESS;
