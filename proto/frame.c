@@ -34,12 +34,23 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
                   : slice_is(name, "hello") ? IDP_HELLO
                                             : IDP_STATS;
         return *method != IDP_STATS || slice_is(name, "stats");
+    case 6:
+        *method = IDP_DETACH;
+        return slice_is(name, "detach");
     case 7:
-        *method = slice_is(name, "acquire") ? IDP_ACQUIRE : IDP_RELEASE;
-        return *method == IDP_ACQUIRE || slice_is(name, "release");
+        *method = slice_is(name, "acquire")   ? IDP_ACQUIRE
+                  : slice_is(name, "release") ? IDP_RELEASE
+                                              : IDP_PROMOTE;
+        return *method != IDP_PROMOTE || slice_is(name, "promote");
     case 8:
-        *method = IDP_COMPLETE;
-        return slice_is(name, "complete");
+        *method = slice_is(name, "complete") ? IDP_COMPLETE : IDP_SNAPSHOT;
+        return *method == IDP_COMPLETE || slice_is(name, "snapshot");
+    case 10:
+        *method = IDP_SWITCHOVER;
+        return slice_is(name, "switchover");
+    case 11:
+        *method = IDP_REPLICATION;
+        return slice_is(name, "replication");
     default:
         return false;
     }

@@ -40,10 +40,14 @@ static inline void pack_word(msgpack_packer *packer, const char *word) {
 }
 
 /* No integer above IDP_INT_MAX ever leaves. */
+static inline void pack_number(msgpack_packer *packer, uint64_t value) {
+    msgpack_pack_uint64(packer, value < IDP_INT_MAX ? value : IDP_INT_MAX);
+}
+
 static inline void pack_pair(msgpack_packer *packer, const char *name,
                              uint64_t value) {
     pack_word(packer, name);
-    msgpack_pack_uint64(packer, value < IDP_INT_MAX ? value : IDP_INT_MAX);
+    pack_number(packer, value);
 }
 
 #endif

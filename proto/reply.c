@@ -4,8 +4,15 @@
  * answer.c's, hello.c's and stats.c's. */
 #include "proto/reply.h"
 
+#include "proto/orders.h"
 #include "proto/put.h"
 #include "proto/scan.h"
+
+#include <assert.h>
+
+static_assert(IDP_HELLO_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX &&
+                  IDP_ORDER_REPLY_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX,
+              "the largest of the replies that are seldom asked for");
 
 /* Where to cut text so that it has at most max bytes and no half a UTF-8
  * character at its end. */
@@ -104,6 +111,7 @@ size_t idp_reply_bytes_max(size_t result_bytes_max) {
     idp_answer replay = {.outcome = IDP_OUTCOME_REPLAY, .has_result = true};
     size_t answer = idp_answer_write_bound(&replay) + result_bytes_max;
     size_t stats = idp_stats_write_bound(IDP_CONTAINER_ITEMS_MAX);
-    size_t other = stats > IDP_HELLO_BYTES_MAX ? stats : IDP_HELLO_BYTES_MAX;
+    size_t other =
+        stats > IDP_REPLICATION_BYTES_MAX ? stats : IDP_REPLICATION_BYTES_MAX;
     return answer > other ? answer : other;
 }

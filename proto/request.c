@@ -4,6 +4,7 @@
  * around the parameters is frame.c's to read. */
 #include "proto/fields.h"
 #include "proto/params.h"
+#include "proto/reply.h"
 
 #include <assert.h>
 
@@ -252,6 +253,33 @@ static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
     return to;
 }
 
+/* promote, detach ------------------------------------------------------- */
+
+static bool loss_option_read(cursor *c, int at, idp_request *r,
+                             idp_read_fault *fault) {
+    (void)at;
+    return cursor_bool(c, &r->accept_loss) ||
+           bad(fault, "accept_loss must be a bool");
+}
+
+static const options loss_options = {
+    {"accept_loss"}, loss_option_read, "the only option is accept_loss"};
+
+static const uint8_t *loss_read(cursor c, uint32_t count, idp_request *r,
+                                idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "this order takes one optional map");
+    }
+    return count == 0 ? c.at : options_read(c, &loss_options, r, fault);
+}
+
+static uint8_t *loss_put(uint8_t *to, const idp_request *r) {
+    to = put_array(put_word(to, idp_method_name(r->method)), r->accept_loss);
+    return r->accept_loss
+               ? put_bool(put_word(put_map(to, 1), "accept_loss"), true)
+               : to;
+}
+
 static const uint8_t *nothing_read(cursor c, uint32_t count,
                                    idp_read_fault *fault) {
     return count == 0 ? c.at : bad(fault, "this method takes no parameters");
@@ -275,8 +303,14 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return peek_read(c, count, request, fault);
     case IDP_HELLO:
         return hello_read(c, count, request, fault);
+    case IDP_PROMOTE:
+    case IDP_DETACH:
+        return loss_read(c, count, request, fault);
     case IDP_PING:
     case IDP_STATS:
+    case IDP_REPLICATION:
+    case IDP_SWITCHOVER:
+    case IDP_SNAPSHOT:
     case IDP_METHOD_COUNT:
         break;
     }
@@ -317,11 +351,16 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_HELLO:
         at = hello_put(at, request);
         break;
-    case IDP_PING:
-        at = put_array(put_word(at, "ping"), 0);
+    case IDP_PROMOTE:
+    case IDP_DETACH:
+        at = loss_put(at, request);
         break;
+    case IDP_PING:
     case IDP_STATS:
-        at = put_array(put_word(at, "stats"), 0);
+    case IDP_REPLICATION:
+    case IDP_SWITCHOVER:
+    case IDP_SNAPSHOT:
+        at = put_array(put_word(at, idp_method_name(request->method)), 0);
         break;
     case IDP_METHOD_COUNT:
         return 0;

@@ -47,15 +47,20 @@ typedef struct idp_token {
     uint64_t sequence;
 } idp_token;
 
-#define IDP_METHODS(X)      \
-    X(ACQUIRE, "acquire")   \
-    X(COMPLETE, "complete") \
-    X(RELEASE, "release")   \
-    X(RENEW, "renew")       \
-    X(PEEK, "peek")         \
-    X(HELLO, "hello")       \
-    X(PING, "ping")         \
-    X(STATS, "stats")
+#define IDP_METHODS(X)            \
+    X(ACQUIRE, "acquire")         \
+    X(COMPLETE, "complete")       \
+    X(RELEASE, "release")         \
+    X(RENEW, "renew")             \
+    X(PEEK, "peek")               \
+    X(HELLO, "hello")             \
+    X(PING, "ping")               \
+    X(STATS, "stats")             \
+    X(REPLICATION, "replication") \
+    X(PROMOTE, "promote")         \
+    X(DETACH, "detach")           \
+    X(SWITCHOVER, "switchover")   \
+    X(SNAPSHOT, "snapshot")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -126,6 +131,7 @@ typedef struct idp_request {
     idp_on_orphan on_orphan;
     idp_class class;
     bool unbind;           /* release */
+    bool accept_loss;      /* promote, detach */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
     /* hello */

@@ -6,6 +6,7 @@
 #define IDS_HOUSE_H
 
 #include "server/mailbox.h"
+#include "server/orders.h"
 #include "server/secret.h"
 
 typedef struct ids_house {
@@ -18,6 +19,8 @@ typedef struct ids_house {
     uint32_t pending_max;    /* waiting, and hopped, per connection */
     size_t buffer_bytes_max; /* per loop: partial input, unsent output */
     size_t unsent_bytes_max; /* per connection; over it, it is closed */
+    ids_order_taker peer;    /* promote, detach, switchover, replication */
+    ids_order_taker store;   /* snapshot */
     ids_mailbox *mailboxes;  /* one per loop */
     /* Wakes a sleeping loop. Any thread. */
     void (*wake)(void *ctx, uint32_t loop);

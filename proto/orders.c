@@ -1,0 +1,314 @@
+/* orders.c -- what an operator's orders answer: encode and decode.
+ *
+ * Pure. Keys and fields that a later version adds are skipped. */
+#include "proto/orders.h"
+
+#include "proto/cursor.h"
+#include "proto/pack.h"
+#include "proto/put.h"
+#include "proto/scan.h"
+
+#include <assert.h>
+
+#define X(name, text) text,
+static const char *const outcomes[] = {IDP_ORDERED(X)};
+#undef X
+
+const char *idp_ordered_name(idp_ordered outcome) {
+    return (size_t)outcome < IDP_ORDERED_COUNT ? outcomes[outcome] : "unknown";
+}
+
+/* So much of text as fits into max bytes without half a UTF-8 character. */
+static size_t text_cut(idp_slice text, size_t max) {
+    size_t len = text.len < max ? text.len : max;
+    while (len > 0 && len < text.len && (text.ptr[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
+/* Orders ------------------------------------------------------------------ */
+
+static_assert(IDP_ORDER_REPLY_BYTES_MAX >= PUT_REPLY_HEAD_BYTES_MAX + 16 +
+                                               2 * PUT_HEADER_BYTES_MAX +
+                                               IDP_ORDER_TEXT_BYTES_MAX &&
+                  IDP_ORDER_TEXT_BYTES_MAX >=
+                      IDP_ENDPOINT_BYTES_MAX + 3 * PUT_UINT_BYTES_MAX,
+              "a refusal is the largest answer, and fits");
+
+static uint8_t *put_text(uint8_t *to, idp_slice text, size_t max) {
+    return put_str(to, text.ptr, text_cut(text, max));
+}
+
+size_t idp_order_write(uint8_t *to, size_t cap, uint32_t msgid,
+                       const idp_order_answer *a) {
+    static const uint8_t items[] = {2, 2, 3, 4, 2};
+    if (cap < IDP_ORDER_REPLY_BYTES_MAX ||
+        (size_t)a->outcome >= IDP_ORDERED_COUNT) {
+        return 0;
+    }
+    uint8_t *at = put_array(put_reply_head(to, msgid), items[a->outcome]);
+    at = put_word(at, outcomes[a->outcome]);
+    switch (a->outcome) {
+    case IDP_ORDERED_SWITCHED:
+        at = put_uint(at, a->epoch);
+        at = put_text(at, a->primary, IDP_ENDPOINT_BYTES_MAX);
+        break;
+    case IDP_ORDERED_SNAPSHOT:
+        at = put_uint(put_uint(at, a->records), a->bytes);
+        at = put_uint(at, a->ms);
+        break;
+    case IDP_ORDERED_REFUSED:
+        at = put_text(at, a->text, IDP_ORDER_TEXT_BYTES_MAX);
+        break;
+    case IDP_ORDERED_PROMOTED:
+    case IDP_ORDERED_DETACHED:
+    case IDP_ORDERED_COUNT:
+        at = put_uint(at, a->epoch);
+        break;
+    }
+    return (size_t)(at - to);
+}
+
+static bool order_fields_read(cursor *c, uint32_t count, idp_method method,
+                              idp_slice word, idp_order_answer *a) {
+    if (slice_is(word, "refused")) {
+        a->outcome = IDP_ORDERED_REFUSED;
+        return count >= 2 && cursor_bytes(c, &a->text);
+    }
+    switch (method) {
+    case IDP_PROMOTE:
+        a->outcome = IDP_ORDERED_PROMOTED;
+        return slice_is(word, "promoted") && count >= 2 &&
+               cursor_uint(c, &a->epoch);
+    case IDP_DETACH:
+        a->outcome = IDP_ORDERED_DETACHED;
+        return slice_is(word, "detached") && count >= 2 &&
+               cursor_uint(c, &a->epoch);
+    case IDP_SWITCHOVER:
+        a->outcome = IDP_ORDERED_SWITCHED;
+        return slice_is(word, "switched") && count >= 3 &&
+               cursor_uint(c, &a->epoch) && cursor_bytes(c, &a->primary);
+    case IDP_SNAPSHOT:
+        a->outcome = IDP_ORDERED_SNAPSHOT;
+        return slice_is(word, "snapshot") && count >= 4 &&
+               cursor_uint(c, &a->records) && cursor_uint(c, &a->bytes) &&
+               cursor_uint(c, &a->ms);
+    default:
+        return false;
+    }
+}
+
+bool idp_order_read(idp_method method, idp_slice result, idp_order_answer *a) {
+    cursor c = cursor_over(result);
+    uint32_t count;
+    idp_slice word;
+    *a = (idp_order_answer){0};
+    return cursor_array(&c, &count) && count >= 1 && cursor_bytes(&c, &word) &&
+           order_fields_read(&c, count, method, word, a);
+}
+
+/* Replication ------------------------------------------------------------- */
+
+static void pack_bounded(msgpack_packer *packer, const char *text,
+                         size_t size) {
+    pack_text(packer, text, strnlen(text, size - 1));
+}
+
+static void pack_field(msgpack_packer *packer, const char *name,
+                       const char *text, size_t size) {
+    pack_word(packer, name);
+    pack_bounded(packer, text, size);
+}
+
+static void pack_address(msgpack_packer *packer, const char *name,
+                         const char *text, size_t size) {
+    pack_word(packer, name);
+    if (text[0] == '\0') {
+        msgpack_pack_nil(packer);
+    } else {
+        pack_bounded(packer, text, size);
+    }
+}
+
+static void pack_flag(msgpack_packer *packer, const char *name, bool flag) {
+    pack_word(packer, name);
+    if (flag) {
+        msgpack_pack_true(packer);
+    } else {
+        msgpack_pack_false(packer);
+    }
+}
+
+static void pack_in_sync(msgpack_packer *packer, const idp_replication *r) {
+    assert(r->in_sync_count <= IDP_IN_SYNC_MAX);
+    pack_word(packer, "in_sync");
+    msgpack_pack_array(packer, r->in_sync_count);
+    for (uint32_t i = 0; i < r->in_sync_count; i++) {
+        pack_bounded(packer, r->in_sync[i], sizeof r->in_sync[i]);
+    }
+}
+
+static void pack_streams(msgpack_packer *packer, const idp_replication *r) {
+    assert(r->streams_count <= IDP_STREAMS_MAX);
+    pack_word(packer, "streams");
+    msgpack_pack_array(packer, r->streams_count);
+    for (uint32_t i = 0; i < r->streams_count; i++) {
+        msgpack_pack_array(packer, 3);
+        pack_number(packer, r->streams[i].ops);
+        pack_number(packer, r->streams[i].bytes);
+        pack_number(packer, r->streams[i].ms);
+    }
+}
+
+static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
+    msgpack_pack_map(packer, 14);
+    pack_field(packer, "role", r->role, sizeof r->role);
+    pack_field(packer, "mode", r->mode, sizeof r->mode);
+    pack_pair(packer, "epoch", r->epoch);
+    pack_field(packer, "node", r->node, sizeof r->node);
+    pack_in_sync(packer, r);
+    pack_flag(packer, "connected", r->connected);
+    pack_flag(packer, "syncing", r->syncing);
+    pack_address(packer, "primary", r->primary, sizeof r->primary);
+    pack_address(packer, "peer", r->peer, sizeof r->peer);
+    pack_pair(packer, "lag_ops", r->lag.ops);
+    pack_pair(packer, "lag_bytes", r->lag.bytes);
+    pack_pair(packer, "lag_ms", r->lag.ms);
+    pack_streams(packer, r);
+    pack_field(packer, "state", r->state, sizeof r->state);
+}
+
+size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
+                             const idp_replication *report) {
+    pack_buffer buffer = {.end = to + cap};
+    msgpack_packer packer;
+    if (cap < IDP_REPLICATION_BYTES_MAX) {
+        return 0;
+    }
+    buffer.at = put_reply_head(to, msgid);
+    msgpack_packer_init(&packer, &buffer, pack_write);
+    pack_replication(&packer, report);
+    return buffer.is_full ? 0 : (size_t)(buffer.at - to);
+}
+
+/* nil leaves it empty. */
+static bool text_read(cursor *c, char *to, size_t size) {
+    idp_slice text;
+    if (cursor_nil(c)) {
+        return true;
+    }
+    if (!cursor_bytes(c, &text)) {
+        return false;
+    }
+    size_t len = text_cut(text, size - 1);
+    memcpy(to, text.ptr, len);
+    to[len] = '\0';
+    return true;
+}
+
+static bool in_sync_read(cursor *c, idp_replication *r) {
+    uint32_t count;
+    if (!cursor_array(c, &count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool good = i < IDP_IN_SYNC_MAX
+                        ? text_read(c, r->in_sync[i], sizeof r->in_sync[i])
+                        : idp_skip(c);
+        if (!good) {
+            return false;
+        }
+    }
+    r->in_sync_count = count < IDP_IN_SYNC_MAX ? count : IDP_IN_SYNC_MAX;
+    return true;
+}
+
+static bool stream_read(cursor *c, idp_lag *lag) {
+    uint32_t count;
+    if (!cursor_array(c, &count) || count < 3 || !cursor_uint(c, &lag->ops) ||
+        !cursor_uint(c, &lag->bytes) || !cursor_uint(c, &lag->ms)) {
+        return false;
+    }
+    for (; count > 3; count--) {
+        if (!idp_skip(c)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool streams_read(cursor *c, idp_replication *r) {
+    uint32_t count;
+    if (!cursor_array(c, &count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool good =
+            i < IDP_STREAMS_MAX ? stream_read(c, &r->streams[i]) : idp_skip(c);
+        if (!good) {
+            return false;
+        }
+    }
+    r->streams_count = count < IDP_STREAMS_MAX ? count : IDP_STREAMS_MAX;
+    return true;
+}
+
+static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
+                           bool *good) {
+    struct {
+        const char *name;
+        char *to;
+        size_t size;
+    } texts[] = {
+        {"role", r->role, sizeof r->role},
+        {"mode", r->mode, sizeof r->mode},
+        {"node", r->node, sizeof r->node},
+        {"primary", r->primary, sizeof r->primary},
+        {"peer", r->peer, sizeof r->peer},
+        {"state", r->state, sizeof r->state},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (slice_is(name, texts[i].name)) {
+            *good = text_read(c, texts[i].to, texts[i].size);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool pair_read(cursor *c, idp_replication *r) {
+    idp_slice name;
+    bool good;
+    if (!cursor_bytes(c, &name)) {
+        return false;
+    }
+    if (text_pair_read(c, name, r, &good)) {
+        return good;
+    }
+    return slice_is(name, "epoch")       ? cursor_uint(c, &r->epoch)
+           : slice_is(name, "in_sync")   ? in_sync_read(c, r)
+           : slice_is(name, "connected") ? cursor_bool(c, &r->connected)
+           : slice_is(name, "syncing")   ? cursor_bool(c, &r->syncing)
+           : slice_is(name, "lag_ops")   ? cursor_uint(c, &r->lag.ops)
+           : slice_is(name, "lag_bytes") ? cursor_uint(c, &r->lag.bytes)
+           : slice_is(name, "lag_ms")    ? cursor_uint(c, &r->lag.ms)
+           : slice_is(name, "streams")   ? streams_read(c, r)
+                                         : idp_skip(c);
+}
+
+bool idp_replication_read(idp_slice result, idp_replication *report) {
+    cursor c = cursor_over(result);
+    uint32_t pairs;
+    *report = (idp_replication){0};
+    if (!cursor_map(&c, &pairs)) {
+        return false;
+    }
+    for (; pairs > 0; pairs--) {
+        if (!pair_read(&c, report)) {
+            return false;
+        }
+    }
+    /* A server that says nothing of its role is none of ours. */
+    return report->role[0] != '\0';
+}

@@ -1,0 +1,84 @@
+/* orders.h -- what an operator's orders answer: encode and decode.
+ *
+ * Pure, like reply.h. Orders are rare, so nothing here is made for speed. */
+#ifndef IDP_ORDERS_H
+#define IDP_ORDERS_H
+
+#include "proto/terms.h"
+
+#define IDP_ENDPOINT_BYTES_MAX   280 /* "host:port" */
+#define IDP_ORDER_TEXT_BYTES_MAX 400
+
+#define IDP_ORDERED(X)                                                    \
+    X(PROMOTED, "promoted") /* promote: this server is the primary now */ \
+    X(DETACHED, "detached") /* detach: it serves without the other */     \
+    X(SWITCHED, "switched") /* switchover: the other is the primary */    \
+    X(SNAPSHOT, "snapshot") /* snapshot: it is installed */               \
+    X(REFUSED, "refused")   /* any of them: nothing was done */
+
+typedef enum idp_ordered {
+#define X(name, text) IDP_ORDERED_##name,
+    IDP_ORDERED(X)
+#undef X
+        IDP_ORDERED_COUNT
+} idp_ordered;
+
+/* What became of an order. */
+typedef struct idp_order_answer {
+    idp_ordered outcome;
+    uint64_t epoch;    /* PROMOTED, DETACHED, SWITCHED */
+    idp_slice primary; /* SWITCHED: "host:port" of who is it now */
+    uint64_t records;  /* SNAPSHOT */
+    uint64_t bytes;    /* SNAPSHOT */
+    uint64_t ms;       /* SNAPSHOT: how long it took */
+    idp_slice text;    /* REFUSED: why, and what would make it possible */
+} idp_order_answer;
+
+/* Text that is longer than its limit is cut. */
+#define IDP_ORDER_REPLY_BYTES_MAX 512
+size_t idp_order_write(uint8_t *to, size_t cap, uint32_t msgid,
+                       const idp_order_answer *answer);
+
+/* False when result is not what method, an order, answers. Slices borrow
+ * from it. */
+bool idp_order_read(idp_method method, idp_slice result,
+                    idp_order_answer *answer);
+
+const char *idp_ordered_name(idp_ordered outcome);
+
+/* How far the other is behind. */
+typedef struct idp_lag {
+    uint64_t ops;
+    uint64_t bytes;
+    uint64_t ms;
+} idp_lag;
+
+#define IDP_IN_SYNC_MAX 4
+#define IDP_STREAMS_MAX IDP_CONTAINER_ITEMS_MAX
+
+/* What `replication` answers. Text is NUL-terminated; "" is nil. */
+typedef struct idp_replication {
+    char role[16]; /* "primary" | "replica" */
+    char mode[16]; /* "none" | "async" | "sync" */
+    uint64_t epoch;
+    char node[64]; /* the server's own name */
+    /* The members of the in-sync set, the primary first: their addresses, or
+     * their names where those are not known. */
+    uint32_t in_sync_count;
+    char in_sync[IDP_IN_SYNC_MAX][IDP_ENDPOINT_BYTES_MAX + 1];
+    bool connected;                           /* to the other server */
+    bool syncing;                             /* a full copy is under way */
+    char primary[IDP_ENDPOINT_BYTES_MAX + 1]; /* where clients should go */
+    char peer[IDP_ENDPOINT_BYTES_MAX + 1];    /* the other server */
+    idp_lag lag;                              /* of all streams */
+    uint32_t streams_count; /* of more than IDP_STREAMS_MAX the first ones */
+    idp_lag streams[IDP_STREAMS_MAX];
+    char state[IDP_ORDER_TEXT_BYTES_MAX + 1]; /* one plain sentence */
+} idp_replication;
+
+#define IDP_REPLICATION_BYTES_MAX 6144
+size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
+                             const idp_replication *report);
+bool idp_replication_read(idp_slice result, idp_replication *report);
+
+#endif
