@@ -127,6 +127,8 @@ typedef struct idem_error {
     int32_t os_error;   /* errno, or 0 */
     char endpoint[128]; /* "127.0.0.1:7117", or "" when none was involved */
     char text[384];     /* one sentence: what happened, where, what to do */
+    char primary[128];  /* NOT_PRIMARY: where the server says that the primary
+                         * is, "host:port", checked; "" when it named none */
 } idem_error;
 
 /* ------------------------------------------------------------------- calls */

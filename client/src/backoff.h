@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define IDEM__PAUSE_MS_FIRST 20u
-#define IDEM__PAUSE_MS_MAX   1000u
+#define IDEM__PAUSE_MS_MAX   250u
 
 typedef struct idem__backoff {
     uint32_t attempts; /* since the last success */
@@ -33,7 +33,7 @@ static inline uint32_t idem__backoff_pause_ms(idem__backoff *backoff,
         return 0;
     uint32_t doublings = backoff->attempts / free_attempts - 1;
     uint32_t bound =
-        doublings < 6 ? IDEM__PAUSE_MS_FIRST << doublings : IDEM__PAUSE_MS_MAX;
+        doublings < 4 ? IDEM__PAUSE_MS_FIRST << doublings : IDEM__PAUSE_MS_MAX;
     if (bound > IDEM__PAUSE_MS_MAX)
         bound = IDEM__PAUSE_MS_MAX;
     return (uint32_t)(idem__backoff_random(backoff) >> 16) % bound + 1;

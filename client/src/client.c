@@ -14,6 +14,10 @@
 
 #define NONCE_BYTES 16
 
+/* So often does one call go where NOT_PRIMARY sends it. Servers that still send
+ * it on then don't know: the other endpoints are asked. */
+#define HOPS_MAX 8u
+
 int32_t idem_client_open(const char *uri, idem_client **client,
                          idem_error *err) {
     uint64_t seed = 0;
@@ -92,7 +96,9 @@ typedef struct errand {
     uint64_t start_ms;
     uint64_t deadline_ms;
     idem_answer *answer;
-    bool unsure;           /* an attempt may have taken effect, unheard */
+    int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
+    uint32_t hops;  /* where NOT_PRIMARY sent it on */
+    uint32_t unreplicated; /* attempts that ended so */
     idem__backoff backoff; /* between refusals that are tried again */
     idem_error why;        /* of the last attempt */
 } errand;
@@ -138,44 +144,80 @@ static int32_t attempt(errand *call, idem__waiter *waiter, uint64_t now_ms) {
     return code;
 }
 
-/* Whether another server, or this one a little later, may answer. */
-static bool is_worth_another(errand *call, const idem__waiter *waiter,
-                             int32_t code) {
-    idem__target *target = &call->client->target;
-    switch (code) {
-    case IDEM_E_LOST:
-        call->unsure |= waiter->sent;
-        return true; /* the lane pauses before it connects again */
-    case IDEM_E_NOT_PRIMARY:
-        idem__target_redirect(target, waiter->serial, waiter->redirect,
-                              strcspn(waiter->redirect, " "));
-        break;
-    case IDEM_E_SHUTTING_DOWN:
-        idem__target_failed(target, waiter->serial);
-        break;
-    default:
-        return false;
-    }
-    uint32_t pause_ms = idem__backoff_pause_ms(&call->backoff, 1);
+/* Between two attempts; false when the deadline is too near for another. */
+static bool pause_before_next(errand *call) {
+    uint64_t now_ms = idem_now_ms();
+    uint64_t pause_ms = idem__backoff_pause_ms(&call->backoff, 1);
     call->backoff.attempts++;
-    if (idem_now_ms() + pause_ms >= call->deadline_ms)
+    if (now_ms >= call->deadline_ms)
         return false;
-    struct timespec pause = {.tv_sec = pause_ms / 1000,
+    uint64_t left_ms = call->deadline_ms - now_ms;
+    if (pause_ms >= left_ms && left_ms < IDEM__PAUSE_MS_FIRST)
+        return false;
+    if (pause_ms >= left_ms)
+        pause_ms = left_ms / 2;
+    struct timespec pause = {.tv_sec = (time_t)(pause_ms / 1000),
                              .tv_nsec = (long)(pause_ms % 1000) * 1000000};
     if (pause_ms > 0)
         nanosleep(&pause, NULL);
     return true;
 }
 
+/* The primary can't confirm it. It may be about to, or be cut off and replaced
+ * by now: it and the others are asked in turns. */
+static void note_unreplicated(errand *call, uint64_t serial) {
+    call->unsure = IDEM_E_UNREPLICATED;
+    if (++call->unreplicated % 2 == 0)
+        idem__target_failed(&call->client->target, serial);
+}
+
+/* Whether another server, or this one a little later, may answer. */
+static bool is_worth_another(errand *call, const idem__waiter *waiter,
+                             int32_t code) {
+    idem__target *target = &call->client->target;
+    switch (code) {
+    case IDEM_E_LOST:
+        if (waiter->sent && call->unsure == 0)
+            call->unsure = IDEM_E_LOST;
+        return true; /* the lane pauses before it connects again */
+    case IDEM_E_NOT_PRIMARY:
+        if (call->hops++ < HOPS_MAX)
+            idem__target_redirect(target, waiter->serial, call->why.primary);
+        else
+            idem__target_failed(target, waiter->serial);
+        break;
+    case IDEM_E_SHUTTING_DOWN:
+        idem__target_failed(target, waiter->serial);
+        break;
+    case IDEM_E_UNREPLICATED:
+        note_unreplicated(call, waiter->serial);
+        break;
+    default:
+        return false;
+    }
+    return pause_before_next(call);
+}
+
 /* An attempt that may have taken effect outweighs what a later one says. */
 static int32_t conclude(const errand *call, int32_t code, idem_error *err) {
-    if (call->unsure && idem_error_assume(code) != IDEM_ASSUME_UNKNOWN)
-        return idem__fail_at(
-            err, IDEM_E_LOST,
-            (idem__where){call->why.endpoint, call->why.os_error},
-            "the connection was lost before the answer, and "
-            "then: %.250s",
-            call->why.text);
+    idem__where where = {call->why.endpoint, call->why.os_error};
+    if (call->unsure != 0 && idem_error_assume(code) != IDEM_ASSUME_UNKNOWN)
+        return idem__fail_at(err, call->unsure, where,
+                             "%s, and then: %.250s; ask again with the same "
+                             "nonce or token",
+                             idem_error_text(call->unsure), call->why.text);
+    if (code == IDEM_E_NOT_PRIMARY) {
+        char primary[sizeof call->why.primary];
+        memcpy(primary, call->why.primary, sizeof primary);
+        idem__fail_at(err, code, where,
+                      "no server was the primary before the deadline, and "
+                      "the last one that was asked, %s, names %s; see "
+                      "idemctl replication",
+                      call->why.endpoint, *primary ? primary : "none");
+        if (err != NULL && err->size >= sizeof *err)
+            memcpy(err->primary, primary, sizeof primary);
+        return code;
+    }
     idem__error_copy(err, &call->why);
     return code;
 }
@@ -191,7 +233,6 @@ static int32_t carry_out(errand *call, idem_error *err) {
         waiter.trimmed = false;
         waiter.now_ms = now_ms;
         waiter.serial = 0;
-        waiter.redirect[0] = '\0';
         waiter.answer = call->answer;
         waiter.err = &call->why;
         int32_t code = attempt(call, &waiter, now_ms);
@@ -209,11 +250,14 @@ static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
     call->client = client;
     call->start_ms = idem_now_ms();
     call->deadline_ms = call->start_ms + timeout_ms;
-    call->unsure = false;
+    call->unsure = 0;
+    call->hops = 0;
+    call->unreplicated = 0;
     call->why.size = sizeof call->why;
     call->why.code = 0;
     call->why.text[0] = '\0';
     call->why.endpoint[0] = '\0';
+    call->why.primary[0] = '\0';
     call->why.os_error = 0;
 }
 

@@ -192,16 +192,10 @@ static bool is_sent_on(idem_conn *conn, idem__errand *errand,
     if (!reply->is_error || (reply->error != IDP_E_NOT_PRIMARY &&
                              reply->error != IDP_E_SHUTTING_DOWN))
         return false;
-    size_t at = 0;
-    idp_error_parse((const char *)reply->text.ptr, reply->text.len, &at);
-    const char *text = (const char *)reply->text.ptr + at;
-    size_t len = reply->text.len - at;
-    const char *blank = len > 0 ? memchr(text, ' ', len) : NULL;
-    if (blank != NULL)
-        len = (size_t)(blank - text);
+    conn->why.primary[0] = '\0';
     idem__fail_reply(&conn->why, conn->endpoint.name, reply);
     if (reply->error == IDP_E_NOT_PRIMARY)
-        idem__target_redirect(&conn->target, conn->serial, text, len);
+        idem__target_redirect(&conn->target, conn->serial, conn->why.primary);
     else
         idem__target_failed(&conn->target, conn->serial);
     await(conn, errand);
@@ -213,6 +207,7 @@ void idem__conn_answer(idem_conn *conn, idem__errand *errand,
                        const idp_reply *reply) {
     if (is_sent_on(conn, errand, reply))
         return;
+    conn->backoff.attempts = 0;
     idem__deed_answer(&errand->deed, conn->endpoint.name, reply);
     idem__free(errand);
 }

@@ -99,6 +99,15 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
         lose(conn, 0, "its greeting is of another version", now_ms);
         return;
     }
+    idem__greeted greeted = {.serial = conn->serial,
+                             .endpoint = &conn->endpoint,
+                             .hello = &conn->hello,
+                             .now_ms = now_ms};
+    if (!idem__target_learn(&conn->target, &greeted, &conn->why)) {
+        idem__target_failed(&conn->target, conn->serial);
+        start_over(conn, now_ms);
+        return;
+    }
     conn->greeted = true;
     conn->state = IDEM__CONN_UP;
     conn->why.code = 0;
@@ -120,7 +129,6 @@ static bool deliver(idem_conn *conn, uint64_t now_ms) {
             break;
         }
         if (op != &conn->greeting) {
-            conn->backoff.attempts = 0;
             idem__conn_answer(conn, (idem__errand *)op, &reply);
             continue;
         }

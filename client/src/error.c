@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/src/uri.h"
+
 /* The server's words keep their numbers, so that mapping them is no work. */
 #define X(name, number, text) \
     static_assert((int)IDEM_E_##name == (int)IDP_E_##name, "one list");
@@ -95,6 +97,20 @@ int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
     return code;
 }
 
+/* Where NOT_PRIMARY sends us: copied only when it is an address. */
+static void name_primary(idem_error *err, const idp_reply *reply) {
+    idem__endpoint endpoint;
+    size_t at = 0;
+    const char *text = (const char *)reply->text.ptr;
+    if (idp_error_parse(text, reply->text.len, &at) != IDP_E_NOT_PRIMARY ||
+        err->size < sizeof *err ||
+        !idem__endpoint_parse(text + at, reply->text.len - at, &endpoint) ||
+        reply->text.len - at >= sizeof err->primary)
+        return;
+    memcpy(err->primary, text + at, reply->text.len - at);
+    err->primary[reply->text.len - at] = '\0';
+}
+
 int32_t idem__fail_reply(idem_error *err, const char *endpoint,
                          const idp_reply *reply) {
     char said[IDP_ERROR_TEXT_BYTES_MAX + 1];
@@ -105,6 +121,13 @@ int32_t idem__fail_reply(idem_error *err, const char *endpoint,
     }
     said[len] = '\0';
     int32_t code = reply->error != 0 ? (int32_t)reply->error : IDEM_E_SERVER;
-    return idem__fail_at(err, code, (idem__where){.endpoint = endpoint},
-                         "%s refused the call: %s", endpoint, said);
+    const char *then = "";
+    if (code == IDEM_E_UNREPLICATED)
+        then = "; it may have taken effect, ask again with the same nonce or "
+               "token";
+    idem__fail_at(err, code, (idem__where){.endpoint = endpoint},
+                  "%s refused the call: %s%s", endpoint, said, then);
+    if (err != NULL && code == IDEM_E_NOT_PRIMARY)
+        name_primary(err, reply);
+    return code;
 }

@@ -18,7 +18,8 @@ int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
                       const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The public code of an error reply, and its sentence. */
+/* The public code of an error reply, and its sentence; NOT_PRIMARY's address
+ * goes to err->primary. */
 int32_t idem__fail_reply(idem_error *err, const char *endpoint,
                          const idp_reply *reply);
 

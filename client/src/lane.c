@@ -16,8 +16,7 @@
 /* What a waiter's word says. */
 enum { WAITING = 0, SETTLED = 1, OFFERED = 2 /* a role may be vacant */ };
 
-#define BATCH_MAX     64   /* replies handed out per lock */
-#define RECV_MS_MIN   250u /* see RECV_MS in lane_up.c */
+#define BATCH_MAX     64 /* replies handed out per lock */
 #define OUT_BYTES_MAX (64u << 20)
 
 void idem__waiter_settle(idem__waiter *waiter, int32_t code) {
@@ -54,16 +53,18 @@ static void pass_on(idem__lane *lane) {
     }
 }
 
-/* Sends `flying` whole, without the lock. 0, or errno; ETIMEDOUT leaves the
- * rest to the next sender. */
+/* Sends `flying` whole, without the lock. 0, or errno: ETIMEDOUT leaves the
+ * rest to the next sender, EHOSTDOWN is a server that takes no byte. */
 static int send_flying(idem__lane *lane, idem__waiter *me) {
     idem__buffer *flying = &lane->flying;
+    uint64_t stuck_at_ms = 0;
     while (idem__buffer_len(flying) > 0) {
         ssize_t sent =
             send(lane->fd, flying->bytes + flying->at, idem__buffer_len(flying),
                  MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             flying->at += (size_t)sent;
+            stuck_at_ms = 0;
             continue;
         }
         if (errno != EAGAIN && errno != EINTR)
@@ -71,8 +72,15 @@ static int send_flying(idem__lane *lane, idem__waiter *me) {
         me->now_ms = idem_now_ms();
         if (me->now_ms >= me->op.deadline_ms)
             return ETIMEDOUT;
-        idem__poll(lane->fd, POLLOUT,
-                   (int64_t)(me->op.deadline_ms - me->now_ms));
+        uint64_t left_ms = me->op.deadline_ms - me->now_ms;
+        if (stuck_at_ms == 0)
+            stuck_at_ms = me->now_ms;
+        else if (me->now_ms - stuck_at_ms >=
+                 IDEM__LISTEN_MS + idem__lane_patience_ms(lane, left_ms))
+            return EHOSTDOWN;
+        idem__poll(
+            lane->fd, POLLOUT,
+            (int64_t)(left_ms < IDEM__LISTEN_MS ? left_ms : IDEM__LISTEN_MS));
         me->now_ms = idem_now_ms();
     }
     return 0;
@@ -103,6 +111,8 @@ static void send_round(idem__lane *lane, idem__waiter *me) {
     int error = send_flying(lane, me);
     pthread_mutex_lock(&lane->lock);
     lane->sending = false;
+    if (error == EHOSTDOWN)
+        idem__target_failed(lane->target, lane->serial);
     if (error != 0 && error != ETIMEDOUT)
         idem__lane_break(lane, error, strerror(error));
     idem__lane_let_go(lane);
@@ -112,16 +122,8 @@ static void send_round(idem__lane *lane, idem__waiter *me) {
 static int32_t finish(const idem__lane *lane, idem__waiter *waiter,
                       const idp_reply *reply) {
     const char *name = lane->endpoint.name;
-    if (reply->is_error) {
-        size_t at = 0;
-        idp_error_parse((const char *)reply->text.ptr, reply->text.len, &at);
-        size_t len = reply->text.len - at;
-        if (len >= sizeof waiter->redirect)
-            len = sizeof waiter->redirect - 1;
-        memcpy(waiter->redirect, reply->text.ptr + at, len);
-        waiter->redirect[len] = '\0';
+    if (reply->is_error)
         return idem__fail_reply(waiter->err, name, reply);
-    }
     idem_answer view;
     int32_t code = idem__answer_read(waiter->op.method, reply, &view);
     if (code != 0)
@@ -179,7 +181,7 @@ static bool deliver(idem__lane *lane, idem__waiter *me) {
 /* Without the lock. What recv says, with EAGAIN when the time is over. */
 static ssize_t receive(const idem__lane *lane, const idem__waiter *me,
                        uint8_t *to, size_t room) {
-    if (me->op.deadline_ms >= me->now_ms + RECV_MS_MIN)
+    if (me->op.deadline_ms >= me->now_ms + IDEM__LISTEN_MS)
         return recv(lane->fd, to, room, 0);
     int64_t left_ms = (int64_t)me->op.deadline_ms - (int64_t)me->now_ms;
     idem__poll(lane->fd, POLLIN, left_ms);
@@ -188,6 +190,7 @@ static ssize_t receive(const idem__lane *lane, const idem__waiter *me,
 
 static void read_round(idem__lane *lane, idem__waiter *me) {
     lane->reading = true;
+    uint64_t before_ms = me->now_ms;
     size_t room = 0;
     uint8_t *to = idem__wire_room(&lane->wire, &room);
     ssize_t got = -1;
@@ -201,6 +204,7 @@ static void read_round(idem__lane *lane, idem__waiter *me) {
     if (got > 0) {
         lane->wire.in.end += (size_t)got;
         lane->read_bytes += (uint64_t)got;
+        lane->quiet_ms = 0;
         if (!deliver(lane, me))
             idem__lane_break(lane, 0, "it sent what is not the protocol");
     } else if (got == 0) {
@@ -208,9 +212,11 @@ static void read_round(idem__lane *lane, idem__waiter *me) {
     } else if (error != EAGAIN && error != EINTR) {
         idem__lane_break(lane, error, strerror(error));
     }
-    lane->reading = false;
     if (me->op.pending)
         me->now_ms = idem_now_ms();
+    if (got < 0 && error == EAGAIN && me->op.pending)
+        idem__lane_quiet(lane, me, me->now_ms - before_ms);
+    lane->reading = false;
     idem__lane_let_go(lane);
 }
 

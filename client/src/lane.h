@@ -23,6 +23,22 @@ typedef enum idem__lane_state {
     IDEM__LANE_BROKEN /* until sender and reader have let go of it */
 } idem__lane_state;
 
+/* One call's wait on a lane. */
+typedef struct idem__waiter {
+    idem__op op; /* first: the wire knows only this */
+    _Atomic uint32_t word;
+    bool parked;        /* sleeps, and may be offered a role */
+    bool sent;          /* failed: the server may have seen it */
+    bool trimmed;       /* its result was over the server's limit */
+    int32_t code;       /* once it is settled */
+    uint64_t now_ms;    /* as its thread last read the clock */
+    uint64_t read_mark; /* lane->read_bytes when it was queued */
+    uint64_t queued_ms;
+    uint64_t serial;     /* of the server that it was asked of */
+    idem_answer *answer; /* filled by the reader; may be NULL */
+    idem_error *err;     /* the same; not NULL */
+} idem__waiter;
+
 typedef struct idem__lane {
     idem__target *target;
     const idem__uri *uri;
@@ -44,24 +60,11 @@ typedef struct idem__lane {
     idp_hello hello;
     idem__endpoint endpoint; /* that it is or was connected to */
     idem_error why;          /* DOWN: the last attempt's failure */
+    uint64_t quiet_ms;  /* how long a reader has listened and heard nothing */
+    uint64_t probed_ms; /* quiet_ms when the probe was queued */
+    idem__waiter probe; /* a ping that nobody waits for, see lane_quiet.c */
+    idem_error probe_why;
 } idem__lane;
-
-/* One call's wait on a lane. */
-typedef struct idem__waiter {
-    idem__op op; /* first: the wire knows only this */
-    _Atomic uint32_t word;
-    bool parked;        /* sleeps, and may be offered a role */
-    bool sent;          /* failed: the server may have seen it */
-    bool trimmed;       /* its result was over the server's limit */
-    int32_t code;       /* once it is settled */
-    uint64_t now_ms;    /* as its thread last read the clock */
-    uint64_t read_mark; /* lane->read_bytes when it was queued */
-    uint64_t queued_ms;
-    uint64_t serial;     /* of the server that it was asked of */
-    idem_answer *answer; /* filled by the reader; may be NULL */
-    idem_error *err;     /* the same; not NULL */
-    char redirect[128];  /* NOT_PRIMARY: where it sends us */
-} idem__waiter;
 
 /* seed: of the random pauses. */
 void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
@@ -89,6 +92,18 @@ void idem__lane_break(idem__lane *lane, int os_error, const char *why);
 
 /* lane_up.c: the sender or the reader has let go; the lock is held. */
 void idem__lane_let_go(idem__lane *lane);
+
+/* A blocking recv on a lane returns at least so often. */
+#define IDEM__LISTEN_MS 250u
+
+/* lane_quiet.c: the reader has heard nothing for so long; the lock is held. A
+ * server that has not a word to say for too long is left. */
+void idem__lane_quiet(idem__lane *lane, const idem__waiter *me,
+                      uint64_t heard_nothing_ms);
+
+/* lane_quiet.c: how long the server may keep a call of that much time left
+ * from knowing whether it is alive. */
+uint64_t idem__lane_patience_ms(const idem__lane *lane, uint64_t left_ms);
 
 /* lane.c: the call is over, its thread may go on; the last touch of it. */
 void idem__waiter_settle(idem__waiter *waiter, int32_t code);

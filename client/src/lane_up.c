@@ -11,8 +11,9 @@
 #include "client/src/lane.h"
 #include "client/src/socket.h"
 
-/* A blocking recv returns at least so often; a wait that is shorter polls. */
-#define RECV_MS 250u
+/* Where there is another server to try, the first attempts to connect get so
+ * much each, and twice as much in every further round. */
+#define DIAL_MS_FIRST 250u
 
 void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
                      uint64_t seed) {
@@ -35,6 +36,8 @@ void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
 void idem__lane_fini(idem__lane *lane) {
     if (lane->fd >= 0)
         close(lane->fd);
+    if (lane->probe.op.pending)
+        idem__calls_remove(&lane->wire.calls, &lane->probe.op);
     idem__wire_fini(&lane->wire);
     idem__buffer_fini(&lane->flying);
     pthread_cond_destroy(&lane->changed);
@@ -81,16 +84,31 @@ void idem__lane_break(idem__lane *lane, int os_error, const char *why) {
     idem__lane_let_go(lane);
 }
 
+/* When an attempt that begins now is given up. A server that takes the
+ * connection and says nothing may not eat the whole deadline where there is
+ * another one. */
+static uint64_t dial_end_ms(const idem__lane *lane, uint64_t deadline_ms) {
+    uint64_t now_ms = idem_now_ms();
+    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    uint64_t dial_ms = lane->uri->connect_timeout_ms;
+    uint32_t count = lane->uri->endpoints_count;
+    if (count > 1) {
+        uint32_t rounds = (lane->backoff.attempts - 1) / count;
+        uint64_t patient_ms = DIAL_MS_FIRST << (rounds < 8 ? rounds : 8);
+        dial_ms = dial_ms < patient_ms ? dial_ms : patient_ms;
+        left_ms = left_ms / 2;
+    }
+    return now_ms + (dial_ms < left_ms ? dial_ms : left_ms);
+}
+
 /* Without the lock: nobody else touches a lane that is DIALING. */
 static int dial(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
-    uint64_t limit_ms = idem_now_ms() + lane->uri->connect_timeout_ms;
     idem__greet greet = {.uri = lane->uri,
                          .endpoint = &lane->endpoint,
                          .shard = lane->shard,
-                         .deadline_ms =
-                             deadline_ms < limit_ms ? deadline_ms : limit_ms};
+                         .deadline_ms = dial_end_ms(lane, deadline_ms)};
     int fd = idem__greet_server(&greet, &lane->wire, &lane->hello, err);
-    if (fd >= 0 && !idem__make_blocking(fd, RECV_MS)) {
+    if (fd >= 0 && !idem__make_blocking(fd, IDEM__LISTEN_MS)) {
         idem__fail(err, IDEM_E_CONNECT, "can't set up a socket: %s",
                    strerror(errno));
         close(fd);
@@ -104,12 +122,26 @@ static bool is_shard_gone(const idem__lane *lane, const idem_error *why) {
     return why->code == IDEM_E_BAD_REQUEST && lane->shard > 0;
 }
 
-static void dialed(idem__lane *lane, int fd, const idem_error *err) {
-    if (fd >= 0) {
+/* Whether the server that fd leads to is one to ask; closes it if not. */
+static bool is_accepted(idem__lane *lane, int fd, idem_error *err) {
+    idem__greeted greeted = {.serial = lane->serial,
+                             .endpoint = &lane->endpoint,
+                             .hello = &lane->hello,
+                             .now_ms = idem_now_ms()};
+    if (fd < 0)
+        return false;
+    if (idem__target_learn(lane->target, &greeted, err))
+        return true;
+    close(fd);
+    return false;
+}
+
+static void dialed(idem__lane *lane, int fd, idem_error *err) {
+    if (is_accepted(lane, fd, err)) {
         lane->fd = fd;
         lane->state = IDEM__LANE_UP;
+        lane->quiet_ms = 0;
         lane->why.code = 0;
-        idem__target_learn(lane->target, lane->serial, &lane->hello);
     } else {
         idem__wire_reset(&lane->wire);
         lane->state = IDEM__LANE_DOWN;
@@ -141,7 +173,7 @@ static int32_t attempt(idem__lane *lane, uint64_t deadline_ms,
     int fd = dial(lane, deadline_ms, &why);
     pthread_mutex_lock(&lane->lock);
     dialed(lane, fd, &why);
-    if (fd >= 0 || !is_final(why.code))
+    if (!is_final(why.code))
         return 0;
     idem__error_copy(err, &why);
     return is_shard_gone(lane, &why) ? IDEM_E_LOST : why.code;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client/src/error.h"
 #include "proto/owner.h"
 
 void idem__target_init(idem__target *target, const idem__uri *uri) {
@@ -43,32 +44,84 @@ void idem__target_failed(idem__target *target, uint64_t serial) {
     pthread_mutex_unlock(&target->lock);
 }
 
+/* The lock is held. One of the URI's own is met there, so that what follows it
+ * in the list is next. */
+static void move_to(idem__target *target, const idem__endpoint *endpoint) {
+    const idem__uri *uri = target->uri;
+    target->redirect = *endpoint;
+    target->has_redirect = true;
+    for (uint32_t i = 0; i < uri->endpoints_count; i++) {
+        if (!idem__endpoint_same(&uri->endpoints[i], endpoint))
+            continue;
+        target->index = i;
+        target->has_redirect = false;
+        break;
+    }
+    target->shards = 0;
+    atomic_fetch_add(&target->serial, 1);
+}
+
 void idem__target_redirect(idem__target *target, uint64_t serial,
-                           const char *text, size_t len) {
+                           const char *primary) {
     idem__endpoint endpoint;
-    bool named = idem__endpoint_parse(text, len, &endpoint);
+    bool named = idem__endpoint_parse(primary, strlen(primary), &endpoint);
     pthread_mutex_lock(&target->lock);
     if (atomic_load(&target->serial) != serial) {
         /* Another thread has heard it already. */
-    } else if (!named) {
-        move_on(target);
+    } else if (named) {
+        move_to(target, &endpoint);
     } else {
-        target->redirect = endpoint;
-        target->has_redirect = true;
-        target->shards = 0;
-        atomic_fetch_add(&target->serial, 1);
+        move_on(target);
     }
     pthread_mutex_unlock(&target->lock);
 }
 
-void idem__target_learn(idem__target *target, uint64_t serial,
-                        const idp_hello *hello) {
+static bool leads(const idp_hello *hello) {
+    return strcmp(hello->role, "replica") != 0;
+}
+
+/* Whether a primary may be believed; the lock is held. Not one whose epoch is
+ * lower than another primary's was: it may be cut off, and not know yet that
+ * it was replaced. One that comes back by itself may tell what it likes. */
+static bool is_believed(idem__target *target, const idem__greeted *greeted) {
+    uint64_t epoch = greeted->hello->epoch;
+    if (!leads(greeted->hello))
+        return true; /* it names the primary, or none */
+    if (epoch < target->epoch &&
+        !idem__endpoint_same(greeted->endpoint, &target->epoch_at)) {
+        if (target->doubt_end_ms == 0)
+            target->doubt_end_ms = greeted->now_ms + IDEM__DOUBT_MS;
+        if (greeted->now_ms < target->doubt_end_ms)
+            return false;
+    }
+    target->epoch = epoch;
+    target->epoch_at = *greeted->endpoint;
+    target->doubt_end_ms = 0;
+    return true;
+}
+
+bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
+                        idem_error *err) {
+    const idp_hello *hello = greeted->hello;
+    const char *name = greeted->endpoint->name;
     pthread_mutex_lock(&target->lock);
-    if (atomic_load(&target->serial) == serial) {
-        target->shards = target->uri->shard_aware ? hello->shards : 1;
+    bool believed = is_believed(target, greeted);
+    if (!believed)
+        idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
+                      "%s calls itself the primary of epoch %llu, but %s was "
+                      "the primary of epoch %llu; if the older one is meant "
+                      "to go on, it is believed after %u s",
+                      name, (unsigned long long)hello->epoch,
+                      target->epoch_at.name, (unsigned long long)target->epoch,
+                      IDEM__DOUBT_MS / 1000);
+    if (believed && atomic_load(&target->serial) == greeted->serial) {
+        /* A replica only says where to go: one connection is enough. */
+        bool spread = target->uri->shard_aware && leads(hello);
+        target->shards = spread ? hello->shards : 1;
         memcpy(target->hash_key, hello->hash_key, sizeof target->hash_key);
     }
     pthread_mutex_unlock(&target->lock);
+    return believed;
 }
 
 void idem__target_unlearn(idem__target *target, uint64_t serial) {

@@ -9,6 +9,11 @@
 #include "client/src/uri.h"
 #include "proto/reply.h"
 
+/* How long a primary of a lower epoch than another one had is not believed. It
+ * is longer than a failover takes; for ever would refuse service where an
+ * operator did go back to the older one. */
+#define IDEM__DOUBT_MS 10000u
+
 typedef struct idem__target {
     const idem__uri *uri;
     /* Grows whenever the server changes: a lane that was connected under
@@ -17,9 +22,13 @@ typedef struct idem__target {
     pthread_mutex_t lock; /* of what follows */
     uint32_t index;       /* into uri->endpoints */
     bool has_redirect;
-    idem__endpoint redirect; /* where NOT_PRIMARY sent us */
+    idem__endpoint redirect; /* where NOT_PRIMARY sent us, when it is none of
+                              * the URI's */
     uint32_t shards;         /* 0: not known yet */
     uint8_t hash_key[IDP_HASH_KEY_BYTES];
+    uint64_t epoch;          /* the highest that a primary told */
+    idem__endpoint epoch_at; /* and which one that was */
+    uint64_t doubt_end_ms;   /* 0: nobody is doubted */
 } idem__target;
 
 void idem__target_init(idem__target *target, const idem__uri *uri);
@@ -34,11 +43,22 @@ void idem__target_failed(idem__target *target, uint64_t serial);
 
 /* It named the primary ("host:port"); what is no endpoint counts as failed. */
 void idem__target_redirect(idem__target *target, uint64_t serial,
-                           const char *text, size_t len);
+                           const char *primary);
 
-/* What hello told; nothing happens when the client has moved on since. */
-void idem__target_learn(idem__target *target, uint64_t serial,
-                        const idp_hello *hello);
+/* One connection that was greeted. */
+typedef struct idem__greeted {
+    uint64_t serial; /* the target's, as it was dialled */
+    const idem__endpoint *endpoint;
+    const idp_hello *hello;
+    uint64_t now_ms;
+} idem__greeted;
+
+/* What hello told; all but the epoch is forgotten when the client has moved on
+ * since. False, with err filled, when it calls itself the primary in an epoch
+ * that is over: another server has told of a higher one, and it is to be
+ * looked for first. */
+bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
+                        idem_error *err);
 /* It no longer is what it told: every lane greets it anew. */
 void idem__target_unlearn(idem__target *target, uint64_t serial);
 

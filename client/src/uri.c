@@ -130,18 +130,19 @@ static bool host_is_plain(part host) {
     return host.len > 0 && host.len < IDEM__HOST_BYTES_MAX;
 }
 
-/* What is wrong with an endpoint; NULL when nothing is. */
-static const char *endpoint_fault(part p, idem__endpoint *endpoint) {
+/* What is wrong with an endpoint; NULL when nothing is. port: where none is
+ * given; 0: one must be. */
+static const char *endpoint_fault(part p, uint64_t port,
+                                  idem__endpoint *endpoint) {
     bool bracketed = p.len > 0 && p.ptr[0] == '[';
     bool has_port = false;
     bool bad = false;
     part host = host_cut(&p, &has_port, &bad);
-    uint64_t port = IDP_PORT;
     if (bad)
         return "an IPv6 address stands in brackets, [::1]:7117";
     if (!host_is_plain(host))
         return "a host is a name, an IPv4 address or [an IPv6 address]";
-    if (has_port && (!number_parse(p, 65535, &port) || port == 0))
+    if ((has_port && !number_parse(p, 65535, &port)) || port == 0)
         return "a port is a number from 1 to 65535";
     memset(endpoint, 0, sizeof *endpoint);
     memcpy(endpoint->host, host.ptr, host.len);
@@ -154,7 +155,13 @@ static const char *endpoint_fault(part p, idem__endpoint *endpoint) {
 
 bool idem__endpoint_parse(const char *text, size_t len,
                           idem__endpoint *endpoint) {
-    return endpoint_fault((part){text, len}, endpoint) == NULL;
+    return endpoint_fault((part){text, len}, 0, endpoint) == NULL;
+}
+
+bool idem__endpoint_same(const idem__endpoint *one,
+                         const idem__endpoint *other) {
+    return one->is_unix == other->is_unix && one->port == other->port &&
+           strcmp(one->host, other->host) == 0;
 }
 
 static int32_t parse_endpoints(part hosts, idem__uri *uri, idem_error *err) {
@@ -165,8 +172,8 @@ static int32_t parse_endpoints(part hosts, idem__uri *uri, idem_error *err) {
             return idem__fail(err, IDEM_E_URI,
                               "the URI names more than %d hosts",
                               IDEM__ENDPOINTS_MAX);
-        const char *fault =
-            endpoint_fault(one, &uri->endpoints[uri->endpoints_count]);
+        const char *fault = endpoint_fault(
+            one, IDP_PORT, &uri->endpoints[uri->endpoints_count]);
         if (fault != NULL)
             return idem__fail(err, IDEM_E_URI, "the URI's host number %u: %s",
                               uri->endpoints_count + 1, fault);

@@ -37,8 +37,12 @@ typedef struct idem__uri {
  * file that secret_file names, and nothing else. */
 int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err);
 
-/* "host:port" or "[v6]:port", as NOT_PRIMARY names it; false if it is none. */
+/* "host:port" or "[v6]:port" and nothing else, as NOT_PRIMARY names it; false
+ * if it is none. */
 bool idem__endpoint_parse(const char *text, size_t len,
                           idem__endpoint *endpoint);
+
+bool idem__endpoint_same(const idem__endpoint *one,
+                         const idem__endpoint *other);
 
 #endif
