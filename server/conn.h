@@ -40,6 +40,7 @@ typedef struct ids_conn {
     bool oversize;   /* the frame at in's head had such a result */
     bool greeted;    /* its first byte was looked at */
     bool admitted;   /* no secret is demanded, or it was shown */
+    bool local;      /* from this machine: loopback, or a unix socket */
     bool served;     /* a request was carried out: no longer fresh */
     bool stalled;    /* served no further until output or hops have left */
     bool moving;     /* goes to loop move_to, with its unread input */

@@ -11,6 +11,8 @@
     X(CONNECTIONS_TOTAL, "connections_total")                     \
     X(BUFFERED_BYTES, "buffered_bytes")                           \
     X(REQUESTS_TOTAL, "requests_total")                           \
+    X(ORDERS_TOTAL, "orders_total")                               \
+    X(ORDERS_REFUSED_TOTAL, "orders_refused_total")               \
     X(HOPS_TOTAL, "hops_total")                                   \
     X(HOP_PARCELS_TOTAL, "hop_parcels_total")                     \
     X(REPLIES_LOST_TOTAL, "replies_lost_total")                   \

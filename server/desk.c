@@ -305,11 +305,11 @@ bool ids_desk_give(ids_desk *desk, ids_conn *conn, uint32_t loop) {
     return mail_word(desk, loop, IDS_MAIL_GIVE, (uint64_t)(uintptr_t)conn);
 }
 
-void ids_desk_order_others(ids_desk *desk, ids_order order) {
+void ids_desk_tell_others(ids_desk *desk, ids_notice notice) {
     for (uint32_t loop = 0; loop < desk->house->loops; loop++)
         if (loop != desk->index &&
-            !mail_word(desk, loop, IDS_MAIL_ORDER, (uint64_t)order))
-            ids_log(IDS_LOG_ERROR, "order lost: out of memory", NULL);
+            !mail_word(desk, loop, IDS_MAIL_NOTICE, (uint64_t)notice))
+            ids_log(IDS_LOG_ERROR, "notice lost: out of memory", NULL);
 }
 
 /* The whole ---------------------------------------------------------------- */
@@ -317,6 +317,7 @@ void ids_desk_order_others(ids_desk *desk, ids_order order) {
 void ids_desk_drain(ids_desk *desk) {
     desk->draining = true;
     ids_shard_drain(desk->shard, IDP_E_SHUTTING_DOWN);
+    ids_orders_drain(desk);
 }
 
 void ids_desk_count(const ids_desk *desk, ids_counters *counters) {

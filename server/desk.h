@@ -18,7 +18,7 @@
 
 #define IDS_BATCH_MAX 32
 
-typedef enum ids_order { IDS_ORDER_DRAIN, IDS_ORDER_STOP } ids_order;
+typedef enum ids_notice { IDS_NOTICE_DRAIN, IDS_NOTICE_STOP } ids_notice;
 
 typedef struct ids_item {
     idp_request request;
@@ -48,7 +48,7 @@ typedef struct ids_desk_host {
     void (*adopt)(void *ctx, ids_conn *conn);
     /* There was no memory to take it in: close it. */
     void (*refuse)(void *ctx, ids_conn *conn);
-    void (*order)(void *ctx, ids_order order);
+    void (*notice)(void *ctx, ids_notice notice);
 } ids_desk_host;
 
 #define IDS_SPARE_BUFFERS 32
@@ -85,6 +85,7 @@ struct ids_desk {
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
     ids_counters counters;
+    ids_orders orders;                /* under way; loop 0's */
     struct ids_gathering *gatherings; /* stats under way: stats.c */
     uint64_t gatherings_begun;
     ids_desk_host host;
@@ -148,8 +149,8 @@ bool ids_desk_post(ids_desk *desk);
 /* Takes and carries out what has come. */
 void ids_desk_take_mail(ids_desk *desk);
 
-/* Gives an order to every loop but this one. */
-void ids_desk_order_others(ids_desk *desk, ids_order order);
+/* Gives notice to every loop but this one. */
+void ids_desk_tell_others(ids_desk *desk, ids_notice notice);
 
 /* Stops serving: waiters hear SHUTTING_DOWN, and so does who asks now. */
 void ids_desk_drain(ids_desk *desk);

@@ -143,6 +143,8 @@ static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         serve_key(desk, conn, item);
     else if (request->method == IDP_PING)
         ids_reply_pong(desk, conn, request->msgid);
+    else if (ids_method_is_order(request->method))
+        ids_orders_ask(desk, conn, request);
     else
         ids_stats_ask(desk, conn, request->msgid);
 }

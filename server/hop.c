@@ -36,7 +36,8 @@ void ids_hop_ask(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     desk->buffered_bytes += item->frame_bytes;
 }
 
-static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
+void ids_hop_deliver(ids_desk *desk, const ids_mail *mail,
+                     const uint8_t *body) {
     ids_conn *conn = ids_desk_find(desk, mail->asker);
     if (!conn)
         return; /* it died meanwhile */
@@ -118,7 +119,7 @@ static void call_batch(ids_desk *desk, uint32_t *count) {
 static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body) {
     switch ((ids_mail_kind)mail->kind) {
     case IDS_MAIL_REPLY:
-        deliver(desk, mail, body);
+        ids_hop_deliver(desk, mail, body);
         break;
     case IDS_MAIL_FORGET:
         ids_shard_forget(desk->shard, mail->asker);
@@ -135,8 +136,11 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body) {
     case IDS_MAIL_COUNTS:
         ids_stats_told(desk, mail, body);
         break;
+    case IDS_MAIL_NOTICE:
+        desk->host.notice(desk->host.ctx, (ids_notice)mail->word);
+        break;
     case IDS_MAIL_ORDER:
-        desk->host.order(desk->host.ctx, (ids_order)mail->word);
+        ids_orders_take(desk, mail);
         break;
     case IDS_MAIL_ASK:
         assert(!"read in batches");

@@ -56,7 +56,7 @@ static void turn_away(ids_acceptor *acceptor, int fd) {
     say(acceptor, "--max-connections is reached");
 }
 
-static void deal(ids_acceptor *acceptor, int fd) {
+static void deal(ids_acceptor *acceptor, int fd, bool local) {
     ids_loop *loop = acceptor->loop;
     atomic_size_t *count = loop->connections;
     if (atomic_load_explicit(count, memory_order_relaxed) >=
@@ -70,6 +70,7 @@ static void deal(ids_acceptor *acceptor, int fd) {
         say(acceptor, strerror(ENOMEM));
         return;
     }
+    conn->local = local;
     atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
     uint32_t to = acceptor->next_loop++ % loop->desk->house->loops;
     if (!ids_desk_give(loop->desk, conn, to))
@@ -121,13 +122,12 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
         return;
     }
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct sockaddr_storage from = {0};
-        socklen_t len = sizeof from;
-        int fd = accept4(socket->fd, (struct sockaddr *)&from, &len,
+        ids_address from = {.len = sizeof from.at};
+        int fd = accept4(socket->fd, (struct sockaddr *)&from.at, &from.len,
                          SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            set_options(fd, from.ss_family);
-            deal(acceptor, fd);
+            set_options(fd, from.at.ss_family);
+            deal(acceptor, fd, ids_address_is_local(&from));
         } else if (!accept_failed(acceptor, socket->fd, errno)) {
             break;
         }

@@ -152,8 +152,8 @@ static void refuse(void *ctx, ids_conn *conn) {
     ids_socket_discard(ctx, conn);
 }
 
-static void order(void *ctx, ids_order what) {
-    if (what == IDS_ORDER_DRAIN)
+static void notice(void *ctx, ids_notice what) {
+    if (what == IDS_NOTICE_DRAIN)
         ids_loop_drain(ctx);
     else
         ids_loop_stop(ctx);
@@ -208,7 +208,10 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
     const ids_desk_config desk = {
         .house = config->house,
         .index = config->index,
-        .host = {.ctx = loop, .adopt = adopt, .refuse = refuse, .order = order},
+        .host = {.ctx = loop,
+                 .adopt = adopt,
+                 .refuse = refuse,
+                 .notice = notice},
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,
         .waiters_per_key_max = config->waiters_per_key_max,

@@ -213,7 +213,7 @@ static size_t allow_descriptors(const server *s) {
 static void stop(server *s) {
     ids_loop *loop = &s->loops[0];
     ids_store_quiet(&s->store);
-    ids_desk_order_others(loop->desk, IDS_ORDER_STOP);
+    ids_desk_tell_others(loop->desk, IDS_NOTICE_STOP);
     while (!ids_desk_post(loop->desk))
         sched_yield();
     uv_close((uv_handle_t *)&s->on_term, NULL);
@@ -246,7 +246,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     s->drain_end_ms = loop->desk->now_ms + DRAIN_MS;
     ids_log(IDS_LOG_INFO, "draining", "signal=%d", number);
     ids_acceptor_close(&s->acceptor);
-    ids_desk_order_others(loop->desk, IDS_ORDER_DRAIN);
+    ids_desk_tell_others(loop->desk, IDS_NOTICE_DRAIN);
     ids_loop_drain(loop);
     uv_timer_start(&s->drain_timer, look_whether_drained, 0, DRAIN_LOOK_MS);
 }

@@ -237,7 +237,7 @@ Test(hop, a_drain_reaches_every_loop) {
     ask_acquire(&b, 1, key, 0);
     HEARS(&b, "1 acquired");
     ask_acquire(&a, 2, key, 10000);
-    ids_desk_order_others(t.desks[0], IDS_ORDER_DRAIN);
+    ids_desk_tell_others(t.desks[0], IDS_NOTICE_DRAIN);
     ids_desk_drain(t.desks[0]);
     town_run(&t);
     HEARS(&a, "2 SHUTTING_DOWN");

@@ -25,9 +25,9 @@ static void refuse(void *ctx, ids_conn *conn) {
     ids_conn_free(conn);
 }
 
-static void order(void *ctx, ids_order what) {
+static void notice(void *ctx, ids_notice what) {
     ids_desk *desk = *(ids_desk **)ctx;
-    assert(what == IDS_ORDER_DRAIN);
+    assert(what == IDS_NOTICE_DRAIN);
     ids_desk_drain(desk);
 }
 
@@ -81,7 +81,7 @@ void town_open(town *t) {
         const ids_desk_config config = {
             .house = &t->house,
             .index = i,
-            .host = {&t->desks[i], adopt, refuse, order},
+            .host = {&t->desks[i], adopt, refuse, notice},
             .memory_bytes_max = 64u << 20,
             .waiters_max = 100,
             .waiters_per_key_max = 50,

@@ -20,7 +20,7 @@ typedef struct town {
     ids_desk *desks[TOWN_LOOPS_MAX];
     idt_mem mem;
     uint32_t wakes;      /* how often a sleeping loop was woken */
-    uint32_t drain_seen; /* orders that came through the mail */
+    uint32_t drain_seen; /* notices that came through the mail */
     bool is_kept;        /* every desk has a journal, fsync always */
     bool keep_mail;      /* town_run posts nothing: as if others were busy */
 } town;

@@ -1,0 +1,201 @@
+/* orders.c -- what an operator asks of a server; see orders.h. */
+#include "server/orders.h"
+
+#include "server/hop.h"
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char no_peer[] =
+    "this server has no peer; start it with --replication sync (or async), "
+    "or as a replica with --replicate-from HOST:PORT";
+static const char no_store[] =
+    "this server keeps nothing on disk; start it with --data-dir DIR";
+static const char not_here[] =
+    "orders need the secret, or where there is none (--secret-file) a "
+    "connection from this machine";
+
+/* Answers ----------------------------------------------------------------- */
+
+/* It shows no record, so that it is not held: an operator must be heard while
+ * changes wait for a disk or a replica that may never confirm them. */
+static void send_reply(ids_desk *desk, const ids_mail *asked,
+                       const uint8_t *bytes, size_t len) {
+    ids_mail mail = {.asker = asked->asker,
+                     .word = len,
+                     .msgid = asked->msgid,
+                     .body_bytes = (uint32_t)len,
+                     .kind = IDS_MAIL_REPLY,
+                     .flags = asked->flags};
+    uint32_t loop = ids_asker_loop(asked->asker);
+    if (loop == desk->index) {
+        ids_hop_deliver(desk, &mail, bytes);
+        return;
+    }
+    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    if (!parcel || !ids_mail_append(parcel, &mail, bytes)) {
+        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        ids_log(IDS_LOG_ERROR, "reply lost: out of memory", NULL);
+    }
+}
+
+static void send_error(ids_desk *desk, const ids_mail *asked, idp_error error,
+                       const char *text) {
+    uint8_t bytes[IDP_ERROR_REPLY_BYTES_MAX];
+    ids_count_error(&desk->counters, error);
+    send_reply(desk, asked, bytes,
+               idp_error_write(bytes, sizeof bytes, asked->msgid, error, text));
+}
+
+static ids_order_under_way *find(ids_desk *desk, ids_ticket ticket) {
+    for (int i = 0; i < IDS_ORDERS_MAX; i++)
+        if (desk->orders.under_way[i].ticket == ticket)
+            return &desk->orders.under_way[i];
+    return NULL;
+}
+
+/* The place is free again; what was asked there. */
+static ids_mail leave(ids_order_under_way *order) {
+    const ids_mail asked = {
+        .asker = order->asker, .msgid = order->msgid, .flags = IDS_MAIL_WAITS};
+    order->ticket = 0;
+    return asked;
+}
+
+void ids_orders_answer(ids_desk *desk, ids_ticket ticket,
+                       const idp_order_answer *answer) {
+    ids_order_under_way *order = ticket ? find(desk, ticket) : NULL;
+    bool refused = answer->outcome == IDP_ORDERED_REFUSED;
+    uint8_t bytes[IDP_ORDER_REPLY_BYTES_MAX];
+    if (!order)
+        return;
+    const ids_mail asked = leave(order);
+    desk->counters.of[IDS_ORDERS_REFUSED_TOTAL] += refused;
+    ids_log(IDS_LOG_INFO, refused ? "order refused" : "order carried out",
+            "ticket=%llu outcome=%s reason=\"%.*s\"",
+            (unsigned long long)ticket, idp_ordered_name(answer->outcome),
+            refused ? (int)answer->text.len : 0,
+            refused ? (const char *)answer->text.ptr : "");
+    send_reply(desk, &asked, bytes,
+               idp_order_write(bytes, sizeof bytes, asked.msgid, answer));
+}
+
+void ids_orders_refuse(ids_desk *desk, ids_ticket ticket, const char *text) {
+    const idp_order_answer answer = {
+        .outcome = IDP_ORDERED_REFUSED,
+        .text = {(const uint8_t *)text, strlen(text)}};
+    ids_orders_answer(desk, ticket, &answer);
+}
+
+/* How replication stands -------------------------------------------------- */
+
+/* A server without a peer is named for this one run. */
+static void name_alone(const ids_house *house, char *to, size_t cap) {
+    uint64_t name;
+    memcpy(&name, house->hash_key, sizeof name);
+    snprintf(to, cap, "%016llx", (unsigned long long)name);
+}
+
+static void report(ids_desk *desk, const ids_mail *asked) {
+    const ids_house *house = desk->house;
+    uint8_t bytes[IDP_REPLICATION_BYTES_MAX];
+    idp_replication r = {
+        .role = "primary",
+        .mode = "none",
+        .epoch = house->epoch,
+        .in_sync_count = 1,
+        .state = "This server is alone: what it holds is on no other machine.",
+    };
+    name_alone(house, r.node, sizeof r.node);
+    memcpy(r.in_sync[0], r.node, sizeof r.node);
+    if (house->peer.report)
+        house->peer.report(house->peer.ctx, desk, &r);
+    send_reply(desk, asked, bytes,
+               idp_replication_write(bytes, sizeof bytes, asked->msgid, &r));
+}
+
+/* Orders ------------------------------------------------------------------ */
+
+/* What stands in the mail's word. */
+#define ACCEPT_LOSS 0x100u
+
+static void begin(ids_desk *desk, idp_method order, bool accept_loss,
+                  ids_ticket ticket) {
+    const ids_house *house = desk->house;
+    bool is_stores = order == IDP_SNAPSHOT;
+    const ids_order_taker *taker = is_stores ? &house->store : &house->peer;
+    const ids_order_request request = {order, accept_loss, ticket};
+    ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
+            (unsigned long long)ticket, idp_method_name(order), accept_loss);
+    if (taker->begin)
+        taker->begin(taker->ctx, desk, &request);
+    else
+        ids_orders_refuse(desk, ticket, is_stores ? no_store : no_peer);
+}
+
+void ids_orders_take(ids_desk *desk, const ids_mail *mail) {
+    idp_method method = (idp_method)(mail->word & ~(uint64_t)ACCEPT_LOSS);
+    if (method == IDP_REPLICATION) {
+        report(desk, mail);
+        return;
+    }
+    desk->counters.of[IDS_ORDERS_TOTAL]++;
+    ids_order_under_way *place = find(desk, 0);
+    if (desk->draining) {
+        send_error(desk, mail, IDP_E_SHUTTING_DOWN, NULL);
+    } else if (!place) {
+        send_error(desk, mail, IDP_E_LIMIT,
+                   "too many orders are under way; ask again");
+    } else {
+        *place = (ids_order_under_way){.ticket = ++desk->orders.given,
+                                       .asker = mail->asker,
+                                       .msgid = mail->msgid};
+        begin(desk, method, mail->word & ACCEPT_LOSS, place->ticket);
+    }
+}
+
+static bool may_order(const ids_desk *desk, const ids_conn *conn) {
+    return desk->house->secret.len ? conn->admitted : conn->local;
+}
+
+void ids_orders_ask(ids_desk *desk, ids_conn *conn,
+                    const idp_request *request) {
+    bool waits = request->method != IDP_REPLICATION;
+    const ids_mail mail = {.asker = conn->asker,
+                           .word = request->method |
+                                   (request->accept_loss ? ACCEPT_LOSS : 0),
+                           .msgid = request->msgid,
+                           .kind = IDS_MAIL_ORDER,
+                           .flags = waits ? IDS_MAIL_WAITS : 0};
+    if (waits && !may_order(desk, conn)) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_DENIED, not_here);
+        return;
+    }
+    if (waits && conn->waiting >= desk->house->pending_max) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT, NULL);
+        return;
+    }
+    ids_parcel *parcel = desk->index ? ids_desk_parcel(desk, 0) : NULL;
+    if (desk->index && (!parcel || !ids_mail_append(parcel, &mail, NULL))) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
+        return;
+    }
+    conn->waiting += waits;
+    conn->hopped += !waits;
+    if (!desk->index)
+        ids_orders_take(desk, &mail);
+}
+
+void ids_orders_drain(ids_desk *desk) {
+    for (int i = 0; i < IDS_ORDERS_MAX; i++) {
+        ids_order_under_way *order = &desk->orders.under_way[i];
+        if (!order->ticket)
+            continue;
+        const ids_mail asked = leave(order);
+        send_error(desk, &asked, IDP_E_SHUTTING_DOWN,
+                   "the server is going down; whether the order is carried "
+                   "out is unknown");
+    }
+}

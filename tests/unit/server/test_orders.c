@@ -1,0 +1,237 @@
+/* test_orders.c -- an operator's orders, from any loop to who carries them
+ * out and back. */
+#include "server/orders.h"
+
+#include "proto/reply.h"
+#include "proto/request.h"
+
+#include "tests/unit/server/town.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define LOOPS 3
+
+/* Somebody who carries orders out when the test says so. */
+typedef struct taker {
+    ids_desk *desk;
+    uint32_t count;
+    ids_order_request last;
+    ids_ticket tickets[8];
+} taker;
+
+static town t;
+static caller a, b;
+static taker peer;
+
+static void take(void *ctx, ids_desk *desk, const ids_order_request *request) {
+    taker *to = ctx;
+    to->desk = desk;
+    to->last = *request;
+    to->tickets[to->count++] = request->ticket;
+}
+
+static void lag(void *ctx, ids_desk *desk, idp_replication *report) {
+    (void)ctx;
+    (void)desk;
+    report->lag.ops = 12;
+    strcpy(report->mode, "sync");
+}
+
+static void open_town(void) {
+    town_open(&t);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, 2);
+    a.conn->local = b.conn->local = true;
+}
+
+static void begin(void) {
+    town_plan(&t, LOOPS);
+    peer = (taker){0};
+    t.house.peer = (ids_order_taker){&peer, take, lag};
+    open_town();
+}
+
+static void end(void) {
+    caller_close(&a);
+    caller_close(&b);
+    town_close(&t);
+}
+
+TestSuite(orders, .init = begin, .fini = end);
+
+#define HEARS(caller, what) cr_assert_str_eq(caller_hear(caller), what)
+
+static void order(caller *c, uint32_t msgid, idp_method method, bool loss) {
+    const idp_request request = {
+        .method = method, .msgid = msgid, .accept_loss = loss};
+    uint8_t frame[256];
+    caller_send(c, frame, idp_request_write(frame, sizeof frame, &request));
+}
+
+static void promoted(ids_ticket ticket) {
+    const idp_order_answer answer = {.outcome = IDP_ORDERED_PROMOTED,
+                                     .epoch = 9};
+    ids_orders_answer(t.desks[0], ticket, &answer);
+    town_run(&t);
+}
+
+Test(orders, an_order_on_any_loop_is_taken_on_loop_0_and_answered_there) {
+    caller *askers[] = {&a, &b};
+    for (uint32_t i = 0; i < 2; i++) {
+        order(askers[i], 7 + i, IDP_PROMOTE, i == 1);
+        HEARS(askers[i], "nothing");
+        cr_assert_eq(peer.desk, t.desks[0]);
+        cr_assert_eq(peer.last.order, IDP_PROMOTE);
+        cr_assert_eq(peer.last.accept_loss, i == 1);
+        promoted(peer.last.ticket);
+        HEARS(askers[i], i == 0 ? "7 promoted" : "8 promoted");
+    }
+    cr_assert_eq(t.desks[0]->counters.of[IDS_ORDERS_TOTAL], 2);
+    cr_assert_eq(t.desks[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 0);
+}
+
+Test(orders, other_requests_of_the_asker_are_served_meanwhile) {
+    order(&b, 1, IDP_SWITCHOVER, false);
+    ask_plain(&b, 2, IDP_PING);
+    ask_acquire(&b, 3, key_of(&t, 1, 0), 0);
+    HEARS(&b, "2 pong");
+    HEARS(&b, "3 acquired");
+    ids_orders_refuse(t.desks[0], peer.last.ticket, "no");
+    town_run(&t);
+    HEARS(&b, "1 refused");
+    cr_assert_eq(t.desks[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 1);
+}
+
+Test(orders, a_ticket_is_answered_once) {
+    order(&a, 1, IDP_DETACH, false);
+    ids_orders_refuse(t.desks[0], peer.last.ticket, "no");
+    ids_orders_refuse(t.desks[0], peer.last.ticket, "no");
+    ids_orders_refuse(t.desks[0], 0, "no");
+    ids_orders_refuse(t.desks[0], 99, "no");
+    town_run(&t);
+    HEARS(&a, "1 refused");
+    HEARS(&a, "nothing");
+}
+
+Test(orders, an_asker_that_is_gone_is_dropped_and_its_place_is_free_again) {
+    order(&a, 1, IDP_PROMOTE, false);
+    order(&b, 1, IDP_PROMOTE, false);
+    caller_close(&a);
+    caller_close(&b);
+    promoted(peer.tickets[0]);
+    promoted(peer.tickets[1]);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, 2);
+    b.conn->local = true;
+    for (uint32_t i = 0; i < IDS_ORDERS_MAX; i++)
+        order(&b, i, IDP_PROMOTE, false);
+    cr_assert_eq(peer.count, 2 + IDS_ORDERS_MAX);
+    HEARS(&a, "nothing");
+}
+
+Test(orders, one_more_than_the_limit_is_told_so) {
+    for (uint32_t i = 0; i < IDS_ORDERS_MAX; i++)
+        order(i % 2 ? &a : &b, i, IDP_PROMOTE, false);
+    order(&b, 50, IDP_DETACH, false);
+    HEARS(&b, "50 LIMIT");
+    order(&a, 51, IDP_DETACH, false);
+    HEARS(&a, "51 LIMIT");
+    promoted(peer.tickets[2]);
+    HEARS(&b, "2 promoted");
+    order(&a, 52, IDP_DETACH, false);
+    cr_assert_eq(peer.last.order, IDP_DETACH);
+}
+
+Test(orders, are_taken_from_this_machine_only_where_there_is_no_secret) {
+    b.conn->local = false;
+    const idp_method orders[] = {IDP_PROMOTE, IDP_DETACH, IDP_SWITCHOVER,
+                                 IDP_SNAPSHOT};
+    for (uint32_t i = 0; i < 4; i++) {
+        order(&b, 1, orders[i], true);
+        HEARS(&b, "1 DENIED");
+    }
+    cr_assert_eq(peer.count, 0);
+    order(&b, 2, IDP_REPLICATION, false);
+    HEARS(&b, "2 map");
+}
+
+Test(orders, need_the_secret_where_there_is_one) {
+    end();
+    town_plan(&t, LOOPS);
+    peer = (taker){0};
+    t.house.peer = (ids_order_taker){&peer, take, lag};
+    t.house.secret = (ids_secret){.bytes = "open", .len = 4};
+    open_town();
+    order(&b, 1, IDP_PROMOTE, false);
+    HEARS(&b, "1 DENIED");
+    order(&b, 2, IDP_REPLICATION, false);
+    HEARS(&b, "2 DENIED");
+    b.conn->local = false;
+    ask_hello(&b, 3, -1, "open");
+    HEARS(&b, "3 map");
+    order(&b, 4, IDP_PROMOTE, false);
+    promoted(peer.last.ticket);
+    HEARS(&b, "4 promoted");
+}
+
+Test(orders, who_is_not_there_is_told_by_its_flag) {
+    order(&b, 1, IDP_SNAPSHOT, false);
+    HEARS(&b, "1 refused");
+    cr_assert_eq(peer.count, 0);
+    end();
+    town_plan(&t, LOOPS);
+    open_town();
+    order(&b, 2, IDP_PROMOTE, true);
+    order(&a, 3, IDP_SWITCHOVER, false);
+    HEARS(&b, "2 refused");
+    HEARS(&a, "3 refused");
+}
+
+/* The reply at the head of what this caller got. */
+static idp_replication read_report(caller *c) {
+    idp_replication report;
+    idp_reply reply;
+    size_t bytes;
+    cr_assert_eq(idp_reply_open(c->got.at, c->got.len, 1 << 20, &reply, &bytes),
+                 IDP_REPLY_WHOLE);
+    cr_assert(idp_replication_read(reply.result, &report));
+    return report;
+}
+
+Test(orders, replication_is_told_on_every_loop) {
+    caller *askers[] = {&a, &b};
+    for (uint32_t i = 0; i < 2; i++) {
+        order(askers[i], 1, IDP_REPLICATION, false);
+        idp_replication report = read_report(askers[i]);
+        cr_assert_str_eq(report.mode, "sync");
+        cr_assert_eq(report.lag.ops, 12);
+        HEARS(askers[i], "1 map");
+    }
+}
+
+Test(orders, without_a_peer_replication_says_that_it_is_alone) {
+    end();
+    town_plan(&t, LOOPS);
+    open_town();
+    order(&b, 1, IDP_REPLICATION, false);
+    idp_replication report = read_report(&b);
+    cr_assert_str_eq(report.role, "primary");
+    cr_assert_str_eq(report.mode, "none");
+    cr_assert_eq(report.epoch, t.house.epoch);
+    cr_assert_eq(report.in_sync_count, 1);
+    cr_assert_str_eq(report.in_sync[0], report.node);
+    cr_assert_str_eq(report.peer, "");
+    cr_assert_eq(report.lag.ops + report.lag.bytes + report.lag.ms, 0);
+}
+
+Test(orders, a_server_that_goes_down_answers_what_is_under_way) {
+    order(&b, 1, IDP_PROMOTE, false);
+    ids_desk_drain(t.desks[0]);
+    town_run(&t);
+    HEARS(&b, "1 SHUTTING_DOWN");
+    order(&b, 2, IDP_PROMOTE, false);
+    HEARS(&b, "2 SHUTTING_DOWN");
+    promoted(peer.last.ticket);
+    HEARS(&b, "nothing");
+}
