@@ -39,8 +39,8 @@ static bool may_hop(const ids_house *house, const ids_conn *conn) {
 }
 
 bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
-    return !conn->dead && !conn->closing && !conn->moving && !desk->full &&
-           may_hop(desk->house, conn) &&
+    return !conn->dead && !conn->closing && !conn->moving && !conn->is_peer &&
+           !desk->full && may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 
@@ -235,16 +235,57 @@ static void serve_in_place(ids_desk *desk, ids_conn *conn, uint8_t *bytes,
     keep(desk, conn, w.bytes + w.at, w.len - w.at);
 }
 
-/* True when the first byte can begin a request; otherwise a line says what
- * this port speaks, and that is all. */
-static bool greet(ids_desk *desk, ids_conn *conn, uint8_t first) {
+/* One line, and that is all. */
+static void dismiss(ids_desk *desk, ids_conn *conn, const char *line) {
     conn->greeted = true;
-    const char *line = ids_greeting_for(first);
-    if (!line)
-        return true;
+    forget_input(desk, conn);
     ids_reply_bytes(desk, conn, line, strlen(line));
     ids_count_error(&desk->counters, IDP_E_PROTOCOL);
     ids_conn_finish(desk, conn);
+}
+
+/* Another server has come: from here on it is the host's. What it has sent
+ * is little, since it waits for our answer. */
+static void greet_peer(ids_desk *desk, ids_conn *conn) {
+    if (!desk->house->takes_peers) {
+        dismiss(desk, conn, ids_greeting_no_peer);
+    } else if (conn->in.len > IDS_STRANGER_BYTES_MAX) {
+        dismiss(desk, conn, ids_greeting_no_request);
+    } else {
+        ids_bytes_consume(&conn->in, IDS_PREFACE_BYTES);
+        desk->buffered_bytes -= IDS_PREFACE_BYTES;
+        conn->greeted = true;
+        conn->is_peer = true;
+        ids_desk_mark(desk, conn);
+    }
+}
+
+/* True when the first byte can begin a request; otherwise what came is dealt
+ * with here: another server's preface, which is kept until it is whole, or
+ * somebody who gets a line that says what this port speaks. */
+static bool greet(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
+                  size_t len) {
+    if (!conn->in.len && !ids_greeting_for(bytes[0])) {
+        conn->greeted = true;
+        return true;
+    }
+    if (!conn->in.len && ids_greeting_is_peer(bytes, len) == IDS_PREFACE_NONE) {
+        dismiss(desk, conn, ids_greeting_for(bytes[0]));
+        return false;
+    }
+    keep(desk, conn, bytes, len);
+    if (conn->dead)
+        return false;
+    switch (ids_greeting_is_peer(conn->in.ptr, conn->in.len)) {
+    case IDS_PREFACE_NONE:
+        dismiss(desk, conn, ids_greeting_for(conn->in.ptr[0]));
+        break;
+    case IDS_PREFACE_PARTIAL:
+        break;
+    case IDS_PREFACE_WHOLE:
+        greet_peer(desk, conn);
+        break;
+    }
     return false;
 }
 
@@ -252,7 +293,7 @@ void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
     uint8_t *bytes = ids_desk_input_room(desk);
     if (conn->closing || conn->dead || !len)
         return;
-    if (!conn->greeted && !greet(desk, conn, bytes[0]))
+    if (!conn->greeted && !greet(desk, conn, bytes, len))
         return;
     if (conn->skip) {
         size_t skipped = len < conn->skip ? len : (size_t)conn->skip;
@@ -260,7 +301,8 @@ void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
         bytes += skipped;
         len -= skipped;
     }
-    bool vain = conn->stalled || conn->in.len + len < conn->need;
+    bool vain =
+        conn->stalled || conn->is_peer || conn->in.len + len < conn->need;
     if (!vain && conn->in.len <= IDS_INPUT_HEADROOM) {
         serve_in_place(desk, conn, bytes, len);
         return;

@@ -16,6 +16,8 @@ typedef struct ids_desk ids_desk;
 typedef struct ids_gated {
     size_t bytes;
     uint64_t number;
+    uint64_t since_ms; /* the first of them */
+    uint32_t replies;
 } ids_gated;
 
 typedef struct ids_conn {
@@ -44,6 +46,8 @@ typedef struct ids_conn {
     bool served;     /* a request was carried out: no longer fresh */
     bool stalled;    /* served no further until output or hops have left */
     bool moving;     /* goes to loop move_to, with its unread input */
+    bool is_peer;    /* another server: its preface was read, the host takes
+                      * it off the desk, with the input behind that */
     bool ended;      /* the peer sends no more */
     bool closing;    /* nothing is read; closed when the output has left */
     bool draining;   /* and not before its waiters have heard of the end */

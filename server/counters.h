@@ -10,6 +10,7 @@
     X(CONNECTIONS, "connections")                                 \
     X(CONNECTIONS_TOTAL, "connections_total")                     \
     X(BUFFERED_BYTES, "buffered_bytes")                           \
+    X(HELD_REPLIES, "held_replies")                               \
     X(REQUESTS_TOTAL, "requests_total")                           \
     X(ORDERS_TOTAL, "orders_total")                               \
     X(ORDERS_REFUSED_TOTAL, "orders_refused_total")               \

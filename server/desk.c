@@ -34,11 +34,19 @@ static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     return idp_owner_hash(house->hash_key, ns, key);
 }
 
-static bool allocate(ids_desk *desk, const ids_desk_config *config) {
+uint64_t ids_desk_sequence(uint32_t index) {
+    return (uint64_t)index << SEQUENCE_BITS;
+}
+
+ids_asker ids_desk_asker(uint32_t index) {
+    return (ids_asker)index << (SLOT_BITS + GENERATION_BITS);
+}
+
+static void plan_shard(ids_desk *desk, const ids_desk_config *config) {
     const ids_house *house = config->house;
-    const ids_shard_config shard = {
+    desk->shard_config = (ids_shard_config){
         .epoch = house->epoch,
-        .sequence = (uint64_t)config->index << SEQUENCE_BITS,
+        .sequence = ids_desk_sequence(config->index),
         .memory_bytes_max = config->memory_bytes_max,
         .result_bytes_max = house->result_bytes_max,
         .waiters_per_key_max = config->waiters_per_key_max,
@@ -48,14 +56,19 @@ static bool allocate(ids_desk *desk, const ids_desk_config *config) {
         .hash_ctx = (void *)(uintptr_t)house,
         .on_wake = ids_reply_woken,
         .wake_ctx = desk,
-        .on_change = config->is_kept ? ids_hold_change : NULL,
+        .on_change =
+            config->is_kept || config->is_replicated ? ids_hold_change : NULL,
         .change_ctx = desk,
     };
+}
+
+static bool allocate(ids_desk *desk) {
+    const ids_house *house = desk->house;
     desk->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
     desk->outgoing = calloc(house->loops, sizeof(ids_parcel *));
     desk->outgoing_to = calloc(house->loops, sizeof(uint32_t));
     desk->gated_mail = calloc(house->loops, sizeof *desk->gated_mail);
-    desk->shard = ids_shard_new(&shard);
+    desk->shard = ids_shard_new(&desk->shard_config);
     return desk->input && desk->outgoing && desk->outgoing_to &&
            desk->gated_mail && desk->shard;
 }
@@ -69,10 +82,20 @@ ids_desk *ids_desk_new(const ids_desk_config *config) {
     desk->host = config->host;
     desk->slots_free = NO_SLOT;
     desk->watermark = UINT64_MAX;
-    if (allocate(desk, config))
-        return desk;
-    ids_desk_free(desk);
-    return NULL;
+    desk->held_since_ms = UINT64_MAX;
+    plan_shard(desk, config);
+    if (!allocate(desk)) {
+        ids_desk_free(desk);
+        return NULL;
+    }
+    desk->serving = (ids_serving){
+        .lead_epoch = UINT64_MAX, .epoch = config->house->epoch, .in_sync = 1};
+    if (config->is_replicated) {
+        desk->serving.stance = IDS_FOLLOWS;
+        ids_shard_follow(desk->shard);
+    }
+    desk->epoch_end = ids_serving_epoch_end(&desk->serving);
+    return desk;
 }
 
 void ids_desk_free(ids_desk *desk) {
@@ -90,8 +113,9 @@ void ids_desk_free(ids_desk *desk) {
     while (desk->spare_buffers)
         ids_bytes_free(&desk->spare_buffer[--desk->spare_buffers]);
     ids_stats_forget(desk);
-    if (desk->shard)
-        ids_shard_free(desk->shard);
+    ids_tap_fini(&desk->tap);
+    ids_copy_fini(desk);
+    ids_shard_free(desk->shard);
     free(desk->gated_mail);
     free(desk->outgoing_to);
     free(desk->outgoing);
@@ -326,13 +350,18 @@ void ids_desk_count(const ids_desk *desk, ids_counters *counters) {
     *counters = desk->counters;
     uint64_t *of = counters->of;
     of[IDS_BUFFERED_BYTES] = desk->buffered_bytes;
+    of[IDS_HELD_REPLIES] = desk->held_replies;
     of[IDS_RECORDS] = stats.records;
     of[IDS_WAITERS] = stats.waiters;
     of[IDS_MEMORY_BYTES] = stats.memory_bytes;
     of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
-    of[IDS_CHANGES_TOTAL] = stats.changes;
+    of[IDS_CHANGES_TOTAL] = desk->changes ? desk->changes : stats.changes;
     of[IDS_EXPIRED_TOTAL] = stats.expired;
     of[IDS_RESULTS_DROPPED_TOTAL] = stats.results_dropped;
     for (int i = 0; i < IDP_OUTCOME_COUNT; i++)
         of[IDS_OUTCOME_ACQUIRED_TOTAL + i] = stats.outcomes[i];
+    if (desk->copy.aside) {
+        ids_shard_stats_get(desk->copy.aside, &stats);
+        of[IDS_MEMORY_BYTES] += stats.memory_bytes;
+    }
 }

@@ -6,10 +6,13 @@
 #define IDS_DESK_H
 
 #include "server/conn.h"
+#include "server/copy.h"
 #include "server/counters.h"
 #include "server/house.h"
 #include "server/journal/journal.h"
 #include "server/mail.h"
+#include "server/serving.h"
+#include "server/tap.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_desk_input_room; what lies
  * before it is the desk's, to put the head of a partial frame there. */
@@ -40,6 +43,8 @@ typedef struct ids_slot {
 typedef struct ids_gated_mail {
     ids_parcel *parcel[2];
     uint64_t number[2];
+    uint64_t since_ms[2];
+    uint32_t replies[2];
 } ids_gated_mail;
 
 typedef struct ids_desk_host {
@@ -48,7 +53,16 @@ typedef struct ids_desk_host {
     void (*adopt)(void *ctx, ids_conn *conn);
     /* There was no memory to take it in: close it. */
     void (*refuse)(void *ctx, ids_conn *conn);
+<<<<<<< theirs
+    void (*order)(void *ctx, ids_order order);
+    /* The rest where the desk has a peer. The tap is high: take what is in it
+     * and clear it. Comes in the middle of a call: no way back in here. */
+    void (*tap_is_high)(void *ctx);
+    /* Whether records with this tag may be put (ids_peer_is_current). */
+    bool (*is_current)(void *ctx, const ids_parcel_tag *tag);
+=======
     void (*notice)(void *ctx, ids_notice notice);
+>>>>>>> admin
 } ids_desk_host;
 
 #define IDS_SPARE_BUFFERS 32
@@ -65,12 +79,19 @@ struct ids_desk {
     bool full;               /* no call is served */
     bool disk_is_full;       /* no claim is made */
     uint64_t claims_from_ms; /* nor before this */
-    uint64_t changes;        /* the shard's last change; 0 without a journal */
+    uint64_t changes;        /* the last change; 0 where nobody counts */
     uint64_t watermark;      /* up to which change replies may leave */
+    uint64_t epoch_end;      /* of serving, see there */
     ids_journal *journal;    /* its keeper's; NULL: none */
     ids_conn *gated_head, *gated_tail;
     ids_gated_mail *gated_mail; /* per loop */
     uint32_t gated_parcels;
+    uint32_t held_replies;  /* in all of these */
+    uint64_t held_since_ms; /* none of them is older; UINT64_MAX: none */
+    ids_tap tap;
+    ids_serving serving;
+    ids_copy copy;
+    ids_shard_config shard_config; /* for another shard like the first */
     uint8_t *input; /* headroom and room, one block */
     ids_conn *dirty_head, *dirty_tail;
     size_t buffered_bytes; /* of all its connections */
@@ -99,7 +120,9 @@ typedef struct ids_desk_config {
     size_t memory_bytes_max; /* the shard's */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
-    bool is_kept; /* a journal will be there before the first call */
+    bool is_kept;       /* a journal will be there before the first call */
+    bool is_replicated; /* the node has a peer: the desk follows until it is
+                         * told to lead */
     ids_mem mem;
 } ids_desk_config;
 
@@ -157,6 +180,12 @@ void ids_desk_drain(ids_desk *desk);
 
 /* This desk's counters, the shard's among them. */
 void ids_desk_count(const ids_desk *desk, ids_counters *counters);
+
+/* Where the sequences of this loop's tokens begin, in each epoch. */
+uint64_t ids_desk_sequence(uint32_t index);
+
+/* The loop itself as an asker. */
+ids_asker ids_desk_asker(uint32_t index);
 
 static inline uint32_t ids_asker_loop(ids_asker asker) {
     return (uint32_t)(asker >> 54);

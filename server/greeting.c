@@ -1,7 +1,6 @@
 /* greeting.c -- a word to whoever took this port for another one. */
 #include "server/greeting.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #define SPEAKS "idemstored speaks MessagePack-RPC on this port, "
@@ -21,4 +20,14 @@ const char *ids_greeting_for(uint8_t first) {
     if (first && strchr("GPHDOCT", first))
         return SPEAKS "not HTTP" SEE;
     return SPEAKS "and requests are arrays" SEE;
+}
+
+const char ids_greeting_no_peer[] =
+    "this idemstored has no peer: see --replication and --replicate-from\r\n";
+
+ids_preface ids_greeting_is_peer(const uint8_t *bytes, size_t len) {
+    size_t known = len < IDS_PREFACE_BYTES ? len : IDS_PREFACE_BYTES;
+    if (memcmp(bytes, IDS_PREFACE, known) != 0)
+        return IDS_PREFACE_NONE;
+    return known < IDS_PREFACE_BYTES ? IDS_PREFACE_PARTIAL : IDS_PREFACE_WHOLE;
 }

@@ -2,6 +2,7 @@
 #include "server/hold.h"
 
 #include "server/log.h"
+#include "server/recall.h"
 
 #include <assert.h>
 
@@ -28,52 +29,93 @@ static void list_remove(ids_desk *desk, ids_conn *conn) {
         desk->gated_tail = conn->prev_gated;
 }
 
-void ids_hold_bytes(ids_desk *desk, ids_conn *conn, size_t bytes) {
+static void note_since(ids_desk *desk, uint64_t since_ms) {
+    if (since_ms < desk->held_since_ms)
+        desk->held_since_ms = since_ms;
+}
+
+void ids_hold_bytes(ids_desk *desk, ids_conn *conn, size_t bytes,
+                    ids_showing shows) {
     ids_gated *first = &conn->gated[0], *second = &conn->gated[1];
-    if (!first->bytes)
-        list_append(desk, conn);
-    if (!first->bytes || (!second->bytes && first->number == desk->changes)) {
-        first->bytes += bytes;
-        first->number = desk->changes;
+    ids_gated *part = second;
+    if (shows == IDS_SHOWS_NOTHING && !desk->shut) {
+        if (!first->bytes)
+            return;
+        part = second->bytes ? second : first;
     } else {
-        second->bytes += bytes;
-        second->number = desk->changes;
+        if (!first->bytes)
+            list_append(desk, conn);
+        if (!first->bytes || (!second->bytes && first->number == desk->changes))
+            part = first;
+        part->number = desk->changes;
     }
+    if (!part->bytes) {
+        part->since_ms = desk->now_ms;
+        note_since(desk, part->since_ms);
+    }
+    part->bytes += bytes;
+    part->replies++;
+    desk->held_replies++;
 }
 
 void ids_hold_forget(ids_desk *desk, ids_conn *conn) {
     if (!conn->gated[0].bytes)
         return;
     list_remove(desk, conn);
+    desk->held_replies -= conn->gated[0].replies + conn->gated[1].replies;
     conn->gated[0] = conn->gated[1] = (ids_gated){0};
 }
 
-static void release_conn(ids_desk *desk, ids_conn *conn) {
+/* The first part is held no longer. */
+static void drop_part(ids_desk *desk, ids_conn *conn) {
     ids_gated *gated = conn->gated;
-    if (gated[0].number > desk->watermark)
-        return;
+    desk->held_replies -= gated[0].replies;
     gated[0] = gated[1];
     gated[1] = (ids_gated){0};
-    if (gated[0].number <= desk->watermark)
-        gated[0] = (ids_gated){0};
     if (!gated[0].bytes)
         list_remove(desk, conn);
     ids_desk_mark(desk, conn);
 }
 
+static void release_conn(ids_desk *desk, ids_conn *conn) {
+    const ids_gated *first = &conn->gated[0];
+    while (first->bytes && first->number <= desk->watermark)
+        drop_part(desk, conn);
+    if (first->bytes)
+        note_since(desk, first->since_ms);
+}
+
+static void fail_conn(ids_desk *desk, ids_conn *conn, uint64_t since_ms,
+                      const ids_recall *recall) {
+    const ids_gated *first = &conn->gated[0];
+    while (first->bytes && first->since_ms <= since_ms) {
+        ids_recall_part(desk, conn, recall);
+        drop_part(desk, conn);
+    }
+    if (first->bytes)
+        note_since(desk, first->since_ms);
+}
+
 /* Parcels ------------------------------------------------------------------ */
 
-ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop) {
-    if (!ids_hold_is_needed(desk))
+ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop, ids_showing shows) {
+    if (!ids_hold_is_needed(desk) ||
+        (shows == IDS_SHOWS_NOTHING && !desk->shut))
         return ids_desk_parcel(desk, loop);
     ids_gated_mail *gated = &desk->gated_mail[loop];
     uint32_t at = gated->parcel[0] &&
                   (gated->parcel[1] || gated->number[0] != desk->changes);
     if (!gated->parcel[at]) {
         gated->parcel[at] = ids_desk_new_parcel(desk);
-        desk->gated_parcels += gated->parcel[at] != NULL;
+        if (!gated->parcel[at])
+            return NULL;
+        gated->since_ms[at] = desk->now_ms;
+        note_since(desk, desk->now_ms);
+        desk->gated_parcels++;
     }
     gated->number[at] = desk->changes;
+    gated->replies[at]++;
+    desk->held_replies++;
     return gated->parcel[at];
 }
 
@@ -90,16 +132,45 @@ static bool send_parcel(ids_desk *desk, uint32_t loop, ids_parcel *parcel) {
     return true;
 }
 
-static void release_mail(ids_desk *desk, uint32_t loop) {
+/* False: no memory, it stays. */
+static bool send_part(ids_desk *desk, uint32_t loop) {
     ids_gated_mail *gated = &desk->gated_mail[loop];
-    while (gated->parcel[0] && gated->number[0] <= desk->watermark) {
-        if (!send_parcel(desk, loop, gated->parcel[0]))
-            return; /* with the next release */
-        desk->gated_parcels--;
-        gated->parcel[0] = gated->parcel[1];
-        gated->number[0] = gated->number[1];
-        gated->parcel[1] = NULL;
+    if (!send_parcel(desk, loop, gated->parcel[0]))
+        return false;
+    desk->gated_parcels--;
+    desk->held_replies -= gated->replies[0];
+    gated->parcel[0] = gated->parcel[1];
+    gated->number[0] = gated->number[1];
+    gated->since_ms[0] = gated->since_ms[1];
+    gated->replies[0] = gated->replies[1];
+    gated->parcel[1] = NULL;
+    gated->replies[1] = 0;
+    return true;
+}
+
+/* What finds no memory goes with the next release. */
+static void release_mail(ids_desk *desk, uint32_t loop) {
+    const ids_gated_mail *gated = &desk->gated_mail[loop];
+    while (gated->parcel[0] && gated->number[0] <= desk->watermark &&
+           send_part(desk, loop))
+        ;
+    if (gated->parcel[0])
+        note_since(desk, gated->since_ms[0]);
+}
+
+/* A parcel that was failed and finds no memory keeps its errors: they may
+ * leave at any time. */
+static void fail_mail(ids_desk *desk, uint32_t loop, uint64_t since_ms,
+                      idp_error error) {
+    ids_gated_mail *gated = &desk->gated_mail[loop];
+    while (gated->parcel[0] && gated->since_ms[0] <= since_ms) {
+        ids_recall_mail(gated->parcel[0], error);
+        gated->number[0] = 0;
+        if (!send_part(desk, loop))
+            break;
     }
+    if (gated->parcel[0])
+        note_since(desk, gated->since_ms[0]);
 }
 
 /* The gate ----------------------------------------------------------------- */
@@ -108,6 +179,7 @@ void ids_hold_release(ids_desk *desk, uint64_t watermark) {
     if (desk->shut)
         return;
     desk->watermark = watermark;
+    desk->held_since_ms = UINT64_MAX;
     for (ids_conn *conn = desk->gated_head, *next; conn; conn = next) {
         next = conn->next_gated;
         release_conn(desk, conn);
@@ -116,18 +188,53 @@ void ids_hold_release(ids_desk *desk, uint64_t watermark) {
         release_mail(desk, i);
 }
 
+void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
+                   const char *text) {
+    const ids_recall recall = {.error = error, .text = text};
+    if (desk->shut)
+        return;
+    desk->held_since_ms = UINT64_MAX;
+    for (ids_conn *conn = desk->gated_head, *next; conn; conn = next) {
+        next = conn->next_gated;
+        fail_conn(desk, conn, since_ms, &recall);
+    }
+    for (uint32_t i = 0; desk->gated_parcels && i < desk->house->loops; i++)
+        fail_mail(desk, i, since_ms, error);
+}
+
 void ids_hold_all(ids_desk *desk) {
     desk->shut = true;
     desk->watermark = 0;
     desk->changes += desk->changes == 0;
 }
 
-void ids_hold_change(void *ctx, const ids_change *change) {
-    ids_desk *desk = ctx;
-    desk->changes = change->number;
+static void keep(ids_desk *desk, const ids_change *change) {
     ids_journal_take(desk->journal, change);
     if (ids_journal_has_failed(desk->journal))
         ids_hold_all(desk);
+}
+
+/* The desk counts, not the shard: one count for all that its journal keeps,
+ * its own changes and another node's, whichever shard is in place. */
+void ids_hold_change(void *ctx, const ids_change *change) {
+    ids_desk *desk = ctx;
+    ids_change numbered = *change;
+    numbered.number = ++desk->changes;
+    if (desk->tap.is_on) {
+        ids_tap_take(&desk->tap, numbered.number, &numbered);
+        if (ids_tap_is_high(&desk->tap))
+            desk->host.tap_is_high(desk->host.ctx);
+    }
+    if (desk->journal)
+        keep(desk, &numbered);
+}
+
+void ids_hold_put(ids_desk *desk, const ids_change *change) {
+    if (!desk->journal)
+        return;
+    ids_change numbered = *change;
+    numbered.number = ++desk->changes;
+    keep(desk, &numbered);
 }
 
 static void mark_stalled(ids_desk *desk) {
@@ -167,6 +274,11 @@ ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
                           idp_answer *answer, idp_error *error,
                           const char **text) {
     *text = NULL;
+    if (call->request->token.epoch >= desk->epoch_end) {
+        *error = ids_serving_refuses(&desk->serving, call->request, text);
+        if (*error != IDP_OK)
+            return IDS_REFUSED;
+    }
     if (call->request->method == IDP_ACQUIRE &&
         (desk->disk_is_full || desk->now_ms < desk->claims_from_ms) &&
         would_claim(desk, call)) {

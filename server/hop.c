@@ -58,6 +58,12 @@ void ids_hop_deliver(ids_desk *desk, const ids_mail *mail,
         conn->hop_reply_bytes =
             mail->word > guess ? (uint32_t)mail->word : guess;
     }
+    if (mail->flags & IDS_MAIL_FAILED) {
+        idp_error error = (idp_error) - (int)mail->word;
+        ids_reply_error(desk, conn, mail->msgid, error,
+                        ids_serving_text(&desk->serving, error));
+        return;
+    }
     ids_reply_forward(desk, conn, mail->msgid,
                       (idp_slice){body, mail->body_bytes});
 }
@@ -116,7 +122,8 @@ static void call_batch(ids_desk *desk, uint32_t *count) {
     *count = 0;
 }
 
-static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body) {
+static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body,
+                       ids_copy_parcel *records) {
     switch ((ids_mail_kind)mail->kind) {
     case IDS_MAIL_REPLY:
         ids_hop_deliver(desk, mail, body);
@@ -142,6 +149,12 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body) {
     case IDS_MAIL_ORDER:
         ids_orders_take(desk, mail);
         break;
+    case IDS_MAIL_APPLY:
+        ids_copy_apply(desk, mail, body, records);
+        break;
+    case IDS_MAIL_APPLIED:
+        ids_copy_applied(desk, body);
+        break;
     case IDS_MAIL_ASK:
         assert(!"read in batches");
         break;
@@ -151,6 +164,7 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body) {
 void ids_hop_open(ids_desk *desk, const ids_parcel *parcel) {
     size_t at = 0;
     uint32_t count = 0;
+    ids_copy_parcel records = {0};
     ids_mail mail;
     uint8_t *body;
     while (ids_mail_next(parcel, &at, &mail, &body)) {
@@ -161,7 +175,8 @@ void ids_hop_open(ids_desk *desk, const ids_parcel *parcel) {
             continue;
         }
         call_batch(desk, &count);
-        open_other(desk, &mail, body);
+        open_other(desk, &mail, body, &records);
     }
     call_batch(desk, &count);
+    ids_copy_close(desk, &records);
 }

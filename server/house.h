@@ -21,6 +21,7 @@ typedef struct ids_house {
     size_t unsent_bytes_max; /* per connection; over it, it is closed */
     ids_order_taker peer;    /* promote, detach, switchover, replication */
     ids_order_taker store;   /* snapshot */
+    bool takes_peers;        /* another server may connect */
     ids_mailbox *mailboxes;  /* one per loop */
     /* Wakes a sleeping loop. Any thread. */
     void (*wake)(void *ctx, uint32_t loop);

@@ -35,6 +35,10 @@ void ids_mail_trim(ids_parcel *parcel, const uint8_t *body,
     parcel->mail.len = at + padded(body_bytes);
 }
 
+void ids_mail_rewrite(uint8_t *body, const ids_mail *mail) {
+    memcpy(body - sizeof *mail, mail, sizeof *mail);
+}
+
 bool ids_mail_next(const ids_parcel *parcel, size_t *at, ids_mail *mail,
                    uint8_t **body) {
     const ids_bytes *from = &parcel->mail;

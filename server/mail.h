@@ -16,14 +16,24 @@ typedef enum ids_mail_kind {
     IDS_MAIL_GIVE,   /* word: an ids_conn * that is yours now */
     IDS_MAIL_COUNT,  /* stats are asked for; asker: the loop that asks */
     IDS_MAIL_COUNTS, /* body: the counters, one u64 each */
+<<<<<<< theirs
+    IDS_MAIL_ORDER,  /* word: an order for the loop itself (ids_order) */
+    IDS_MAIL_APPLY,  /* body: a tag, and a change to be put; word: the key's
+                      * owner hash */
+    IDS_MAIL_APPLIED /* body: ids_applied, see copy.h */
+=======
     IDS_MAIL_NOTICE, /* word: an ids_notice, for the loop itself */
     IDS_MAIL_ORDER   /* word: an operator's order, see orders.c; for loop 0 */
+>>>>>>> admin
 } ids_mail_kind;
 
 /* The asker waits (wait_ms > 0): not counted among what comes back soon. */
 #define IDS_MAIL_WAITS            1u
 /* The result was over the limit and skipped as it arrived. */
 #define IDS_MAIL_RESULT_TOO_LARGE 2u
+/* REPLY: it was held and will not leave; word: its error, as a positive
+ * number. The body is what it would have been. */
+#define IDS_MAIL_FAILED           4u
 
 typedef struct ids_mail {
     ids_asker asker;
@@ -43,6 +53,9 @@ uint8_t *ids_mail_append(ids_parcel *parcel, const ids_mail *mail,
 /* Cuts the entry that was appended last to its true size. */
 void ids_mail_trim(ids_parcel *parcel, const uint8_t *body,
                    uint32_t body_bytes);
+
+/* Overwrites the header of the entry with this body; its size stays. */
+void ids_mail_rewrite(uint8_t *body, const ids_mail *mail);
 
 /* Walks a parcel from *at = 0. False at its end. The body borrows from the
  * parcel; it may be written to. */

@@ -85,13 +85,15 @@ static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes) {
     return NULL;
 }
 
-/* The one place where a reply becomes sendable, now or when its change is
- * safe. */
-static void sendable(ids_desk *desk, ids_conn *conn, size_t bytes) {
+/* The one place where a reply becomes sendable: now, or when the change is
+ * safe that it shows. One that shows no record of this desk's waits for
+ * nothing but the replies before it. */
+static void sendable(ids_desk *desk, ids_conn *conn, size_t bytes,
+                     ids_showing shows) {
     conn->out.len += bytes;
     desk->buffered_bytes += bytes;
     if (ids_hold_is_needed(desk))
-        ids_hold_bytes(desk, conn, bytes);
+        ids_hold_bytes(desk, conn, bytes, shows);
     ids_desk_mark(desk, conn);
 }
 
@@ -104,7 +106,8 @@ void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
     }
     uint8_t *to = room_for(desk, conn, bound);
     if (to)
-        sendable(desk, conn, idp_answer_write(to, bound, msgid, answer));
+        sendable(desk, conn, idp_answer_write(to, bound, msgid, answer),
+                 IDS_SHOWS_RECORD);
 }
 
 void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
@@ -114,13 +117,15 @@ void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
     if (to)
         sendable(
             desk, conn,
-            idp_error_write(to, IDP_ERROR_REPLY_BYTES_MAX, msgid, error, text));
+            idp_error_write(to, IDP_ERROR_REPLY_BYTES_MAX, msgid, error, text),
+            IDS_SHOWS_NOTHING);
 }
 
 void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
     uint8_t *to = room_for(desk, conn, IDP_PONG_BYTES_MAX);
     if (to)
-        sendable(desk, conn, idp_pong_write(to, IDP_PONG_BYTES_MAX, msgid));
+        sendable(desk, conn, idp_pong_write(to, IDP_PONG_BYTES_MAX, msgid),
+                 IDS_SHOWS_NOTHING);
 }
 
 void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
@@ -128,20 +133,22 @@ void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
     idp_hello hello = {
         .server = "idemstored",
         .protocol = IDP_PROTOCOL_VERSION,
-        .role = "primary",
-        .epoch = house->epoch,
+        .epoch = desk->serving.epoch,
         .shards = house->loops,
         .shard = desk->index,
         .result_bytes_max = house->result_bytes_max,
         .frame_bytes_max = idp_request_bytes_max(house->result_bytes_max),
         .pending_max = house->pending_max,
     };
+    snprintf(hello.role, sizeof hello.role, "%s",
+             desk->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
     snprintf(hello.version, sizeof hello.version, "%s", house->version);
     memcpy(hello.hash_key, house->hash_key, sizeof hello.hash_key);
     uint8_t *to = room_for(desk, conn, IDP_HELLO_BYTES_MAX);
     if (to)
         sendable(desk, conn,
-                 idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello));
+                 idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello),
+                 IDS_SHOWS_NOTHING);
 }
 
 void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
@@ -149,7 +156,8 @@ void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
     size_t bound = idp_stats_write_bound(count);
     uint8_t *to = room_for(desk, conn, bound);
     if (to)
-        sendable(desk, conn, idp_stats_write(to, bound, msgid, stats, count));
+        sendable(desk, conn, idp_stats_write(to, bound, msgid, stats, count),
+                 IDS_SHOWS_NOTHING);
 }
 
 void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
@@ -166,7 +174,7 @@ void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
     if (!to)
         return;
     memcpy(to, bytes, len);
-    sendable(desk, conn, len);
+    sendable(desk, conn, len, IDS_SHOWS_NOTHING);
 }
 
 static bool mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
@@ -198,7 +206,8 @@ static bool asker_has_enough(ids_desk *desk, ids_asker asker, size_t bytes) {
 void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
                     const idp_answer *answer) {
     uint32_t loop = ids_asker_loop(to->asker);
-    ids_parcel *parcel = ids_hold_parcel(desk, loop);
+    ids_parcel *parcel = ids_hold_parcel(
+        desk, loop, answer ? IDS_SHOWS_RECORD : IDS_SHOWS_NOTHING);
     size_t bound =
         answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
     ids_mail mail = {.asker = to->asker,
@@ -236,7 +245,8 @@ void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
                      idp_error error, const idp_answer *answer) {
     ids_desk *desk = ctx;
     if (ids_asker_loop(asker) != desk->index) {
-        ids_reply_to to = {asker, msgid, 0, IDS_MAIL_WAITS, NULL};
+        ids_reply_to to = {asker, msgid, 0, IDS_MAIL_WAITS,
+                           ids_serving_text(&desk->serving, error)};
         ids_reply_mail(desk, &to, error, answer);
         return;
     }
@@ -247,5 +257,6 @@ void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
     if (answer)
         ids_reply_answer(desk, conn, msgid, answer);
     else
-        ids_reply_error(desk, conn, msgid, error, NULL);
+        ids_reply_error(desk, conn, msgid, error,
+                        ids_serving_text(&desk->serving, error));
 }

@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Besides the counters: what the whole node knows. */
+#define NODE_ROWS 8
+
+static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_CONTAINER_ITEMS_MAX,
+              "the wire has no larger map");
+
 typedef struct ids_gathering {
     struct ids_gathering *next;
     uint64_t number;
@@ -24,11 +30,17 @@ static void add(ids_counters *sums, const ids_counters *part) {
 
 static void answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                    const ids_counters *sums) {
-    idp_stat stats[IDS_COUNTER_COUNT + 3];
+    const ids_serving *serving = &desk->serving;
+    idp_stat stats[IDS_COUNTER_COUNT + NODE_ROWS];
     size_t count = 0;
     stats[count++] = (idp_stat){"uptime_ms", desk->now_ms - IDS_CLOCK_START_MS};
     stats[count++] = (idp_stat){"loops", desk->house->loops};
-    stats[count++] = (idp_stat){"epoch", desk->house->epoch};
+    stats[count++] = (idp_stat){"epoch", serving->epoch};
+    stats[count++] = (idp_stat){"primary", serving->stance != IDS_FOLLOWS};
+    stats[count++] = (idp_stat){"in_sync", serving->in_sync};
+    stats[count++] = (idp_stat){"replication_lag_ops", serving->lag_ops};
+    stats[count++] = (idp_stat){"replication_lag_bytes", serving->lag_bytes};
+    stats[count++] = (idp_stat){"replication_lag_ms", serving->lag_ms};
     for (int i = 0; i < IDS_COUNTER_COUNT; i++)
         stats[count++] = (idp_stat){ids_counter_name(i), sums->of[i]};
     ids_reply_stats(desk, conn, msgid, stats, count);

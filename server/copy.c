@@ -1,0 +1,211 @@
+/* copy.c -- a replica's copy of another node's records; see copy.h. */
+#include "server/copy.h"
+
+#include "proto/owner.h"
+#include "server/change.h"
+#include "server/hold.h"
+#include "server/log.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* --- the copy beside ------------------------------------------------------ */
+
+static bool make_aside(ids_desk *desk, uint64_t session) {
+    ids_copy *copy = &desk->copy;
+    if (copy->aside && copy->aside_session == session)
+        return true;
+    ids_copy_drop(desk);
+    copy->aside = ids_shard_new(&desk->shard_config);
+    if (!copy->aside)
+        return false;
+    ids_shard_follow(copy->aside);
+    copy->aside_session = session;
+    return true;
+}
+
+void ids_copy_drop(ids_desk *desk) {
+    ids_shard_free(desk->copy.aside);
+    desk->copy.aside = NULL;
+}
+
+bool ids_copy_prepare(ids_desk *desk, uint64_t session) {
+    assert(desk->serving.stance == IDS_FOLLOWS);
+    return make_aside(desk, session);
+}
+
+void ids_copy_swap(ids_desk *desk) {
+    ids_copy *copy = &desk->copy;
+    assert(copy->aside && desk->serving.stance == IDS_FOLLOWS);
+    ids_shard_free(copy->retired);
+    copy->retired = desk->shard;
+    desk->shard = copy->aside;
+    copy->aside = NULL;
+    copy->session = copy->aside_session;
+    copy->swaps++;
+}
+
+void ids_copy_tidy(ids_desk *desk) {
+    ids_copy *copy = &desk->copy;
+    if (copy->retired) {
+        ids_shard_free(copy->retired);
+        copy->retired = NULL;
+    }
+    if (copy->aside && desk->serving.stance != IDS_FOLLOWS)
+        ids_copy_drop(desk);
+}
+
+void ids_copy_fini(ids_desk *desk) {
+    ids_shard_free(desk->copy.retired);
+    ids_shard_free(desk->copy.aside);
+    ids_bytes_free(&desk->copy.applied);
+}
+
+/* --- records -------------------------------------------------------------- */
+
+static bool same_tag(const ids_parcel_tag *a, const ids_parcel_tag *b) {
+    return a->session == b->session && a->epoch == b->epoch &&
+           a->batch == b->batch && a->stream == b->stream &&
+           a->aside == b->aside;
+}
+
+static bool fail(ids_desk *desk, const ids_parcel_tag *tag) {
+    if (!desk->copy.failed)
+        ids_log(IDS_LOG_ERROR,
+                "no memory for a record of the primary's, or for the word that "
+                "it is in: the session ends",
+                "loop=%u copy=%s at=\"--max-memory\"", desk->index,
+                tag->aside ? "new" : "current");
+    desk->copy.failed = true;
+    return false;
+}
+
+/* Records of one tag come in a row. */
+static bool note_applied(ids_desk *desk, const ids_parcel_tag *tag,
+                         uint32_t count) {
+    ids_copy *copy = &desk->copy;
+    ids_applied last = {.tag = *tag, .count = count};
+    if (copy->applied.len > copy->applied_at) {
+        ids_applied *at =
+            (void *)(copy->applied.ptr + copy->applied.len - sizeof *at);
+        if (same_tag(&at->tag, tag)) {
+            at->count += count;
+            return true;
+        }
+    }
+    return ids_bytes_append(&copy->applied, &last, sizeof last) ||
+           fail(desk, tag);
+}
+
+bool ids_copy_next_applied(ids_desk *desk, ids_applied *applied) {
+    ids_copy *copy = &desk->copy;
+    if (copy->applied_at == copy->applied.len) {
+        copy->applied_at = copy->applied.len = 0;
+        return false;
+    }
+    memcpy(applied, copy->applied.ptr + copy->applied_at, sizeof *applied);
+    copy->applied_at += sizeof *applied;
+    return true;
+}
+
+bool ids_copy_take_failure(ids_desk *desk) {
+    bool failed = desk->copy.failed;
+    desk->copy.failed = false;
+    return failed;
+}
+
+/* What of a full copy comes late is put where that copy stands by now. */
+static bool put(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
+                const ids_change *change) {
+    bool aside = tag->aside && tag->session != desk->copy.session;
+    if (aside && !make_aside(desk, tag->session))
+        return fail(desk, tag);
+    ids_shard *shard = aside ? desk->copy.aside : desk->shard;
+    if (!ids_shard_put(shard, hash, change, desk->now_ms))
+        return fail(desk, tag);
+    if (!aside)
+        ids_hold_put(desk, change);
+    return true;
+}
+
+static bool send(ids_desk *desk, uint32_t loop, const ids_parcel_tag *tag,
+                 uint64_t hash, const ids_change *change) {
+    size_t bound = sizeof *tag + ids_change_write_bound(change);
+    const ids_mail mail = {.asker = ids_desk_asker(desk->index),
+                           .word = hash,
+                           .body_bytes = (uint32_t)bound,
+                           .kind = IDS_MAIL_APPLY};
+    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    uint8_t *body = parcel ? ids_mail_append(parcel, &mail, NULL) : NULL;
+    if (!body)
+        return fail(desk, tag);
+    memcpy(body, tag, sizeof *tag);
+    size_t size = ids_change_write(body + sizeof *tag, change);
+    ids_mail_trim(parcel, body, (uint32_t)(sizeof *tag + size));
+    return true;
+}
+
+bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+                    const ids_change *change) {
+    const ids_house *house = desk->house;
+    uint64_t hash = idp_owner_hash(house->hash_key, change->ns, change->key);
+    uint32_t owner = house->loops > 1 ? idp_owner_shard(hash, house->loops) : 0;
+    assert(desk->serving.stance == IDS_FOLLOWS);
+    if (owner != desk->index)
+        return send(desk, owner, tag, hash, change);
+    return put(desk, tag, hash, change) && note_applied(desk, tag, 1);
+}
+
+/* --- at the owner, and back ----------------------------------------------- */
+
+static bool is_current(ids_desk *desk, const ids_parcel_tag *tag,
+                       ids_copy_parcel *walk) {
+    if (!walk->is_asked || walk->asked.session != tag->session ||
+        walk->asked.epoch != tag->epoch) {
+        walk->is_asked = true;
+        walk->asked = *tag;
+        walk->is_current = desk->serving.stance == IDS_FOLLOWS &&
+                           desk->host.is_current(desk->host.ctx, tag);
+    }
+    return walk->is_current;
+}
+
+void ids_copy_apply(ids_desk *desk, const ids_mail *mail, const uint8_t *body,
+                    ids_copy_parcel *walk) {
+    ids_parcel_tag tag;
+    ids_change change;
+    assert(mail->body_bytes > sizeof tag);
+    memcpy(&tag, body, sizeof tag);
+    if (!is_current(desk, &tag, walk))
+        return;
+    size_t bytes = ids_change_read(body + sizeof tag,
+                                   mail->body_bytes - sizeof tag, &change);
+    assert(bytes > 0); /* it was written by ids_copy_route */
+    (void)bytes;
+    if (!put(desk, &tag, mail->word, &change))
+        return;
+    if (walk->applied.count == 0 || !same_tag(&walk->applied.tag, &tag)) {
+        ids_copy_close(desk, walk);
+        walk->applied.tag = tag;
+        walk->from = ids_asker_loop(mail->asker);
+    }
+    walk->applied.count++;
+}
+
+void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
+    const ids_mail mail = {.body_bytes = sizeof walk->applied,
+                           .kind = IDS_MAIL_APPLIED};
+    if (walk->applied.count == 0)
+        return;
+    ids_parcel *parcel = ids_desk_parcel(desk, walk->from);
+    if (!parcel ||
+        !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))
+        fail(desk, &walk->applied.tag);
+    walk->applied.count = 0;
+}
+
+void ids_copy_applied(ids_desk *desk, const uint8_t *body) {
+    ids_applied applied;
+    memcpy(&applied, body, sizeof applied);
+    note_applied(desk, &applied.tag, applied.count);
+}

@@ -1,0 +1,74 @@
+/* copy.h -- a replica's copy of another node's records, one desk's part.
+ *
+ * Records come on the loop that has the stream's connection and are put by
+ * the loop that owns the key: at once where that is the same, else by mail,
+ * and a mail back says that they are in. A full copy is loaded into a second
+ * shard beside the first and takes its place as a whole.
+ *
+ * Whether to believe a record is the peer's to say (server/peer); here they
+ * are put. */
+#ifndef IDS_COPY_H
+#define IDS_COPY_H
+
+#include "server/mail.h"
+#include "server/peer/receiver.h"
+
+typedef struct ids_desk ids_desk;
+
+/* Records of one tag that are in. */
+typedef struct ids_applied {
+    ids_parcel_tag tag;
+    uint32_t count;
+} ids_applied;
+
+typedef struct ids_copy {
+    ids_shard *aside;       /* NULL: none is being loaded */
+    uint64_t aside_session; /* whose records are in it */
+    uint64_t session;       /* whose full copy took the first one's place */
+    ids_shard *retired;     /* the place's former owner, to be freed */
+    uint32_t swaps;         /* how often that was */
+    ids_bytes applied;      /* ids_applied, to be told to the peer */
+    size_t applied_at;      /* those before are told */
+    bool failed;            /* no memory for a record, see the log */
+} ids_copy;
+
+/* Puts a record that has come, or sends it to its owner. The change borrows
+ * until this returns. False: no memory. For the peer's route. */
+bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+                    const ids_change *change);
+
+/* What is in since the last call, for ids_peer_applied, count times: records
+ * of streams that this loop has the connection of. False: no more. */
+bool ids_copy_next_applied(ids_desk *desk, ids_applied *applied);
+
+/* True once, after a record found no memory here: end the session. What was
+ * lost is not reported as applied, so nobody was told that it is in. */
+bool ids_copy_take_failure(ids_desk *desk);
+
+/* The copy beside. drop: it is given up. prepare and swap while all loops
+ * stand still: first prepare on every desk (false: no memory, end the
+ * session), then swap on every desk. What comes of that session afterwards is
+ * put into the new copy. */
+void ids_copy_drop(ids_desk *desk);
+bool ids_copy_prepare(ids_desk *desk, uint64_t session);
+void ids_copy_swap(ids_desk *desk);
+
+/* Frees what a swap left behind, in the desk's next turn. */
+void ids_copy_tidy(ids_desk *desk);
+void ids_copy_fini(ids_desk *desk);
+
+/* A parcel with records, and what comes back for one; hop.c's. walk spans a
+ * parcel and begins with zeros: whether a tag is current is asked once for
+ * all its records, and they are reported together, at last by close. */
+typedef struct ids_copy_parcel {
+    ids_parcel_tag asked;
+    bool is_asked, is_current;
+    uint32_t from;
+    ids_applied applied;
+} ids_copy_parcel;
+void ids_copy_apply(ids_desk *desk, const ids_mail *mail, const uint8_t *body,
+                    ids_copy_parcel *walk);
+void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk);
+void ids_copy_applied(ids_desk *desk, const uint8_t *body);
+
+#endif

@@ -1,0 +1,60 @@
+/* serving.h -- what a desk may do now: lead, drain or follow, and what it
+ * tells those whose calls are not carried out.
+ *
+ * The host works it out once per turn, from the node's peer, and says it with
+ * ids_desk_serve; the desk looks at its own copy, without a lock. Without a
+ * peer a desk leads, and that is all. */
+#ifndef IDS_SERVING_H
+#define IDS_SERVING_H
+
+#include "server/core/shard.h"
+
+typedef struct ids_desk ids_desk;
+
+typedef enum ids_stance {
+    IDS_LEADS,  /* calls are carried out */
+    IDS_DRAINS, /* a planned switchover: waiters and new calls hear
+                 * NOT_PRIMARY, what is held may still leave */
+    IDS_FOLLOWS /* its records are another node's */
+} ids_stance;
+
+/* As much as an error's text may have, and its end. */
+#define IDS_SERVING_TEXT_BYTES 201
+
+typedef struct ids_serving {
+    ids_stance stance;
+    idp_error changing;  /* what a call hears that can change a record; OK: it
+                          * is carried out */
+    idp_error showing;   /* the same for one that can't (peek) */
+    uint64_t lead_epoch; /* a token of a higher one is another primary's;
+                          * UINT64_MAX: there is none */
+    uint64_t epoch;      /* as hello and stats show it */
+    char primary_at[IDS_SERVING_TEXT_BYTES]; /* host:port; "": unknown */
+    char why[IDS_SERVING_TEXT_BYTES]; /* UNREPLICATED's text; "": its own */
+    /* For stats: of the whole node. */
+    uint32_t in_sync; /* members of the in-sync set, this node among them */
+    uint64_t lag_ops, lag_bytes, lag_ms;
+} ids_serving;
+
+/* The desk's own: a token of this epoch or a higher one is looked at twice,
+ * and so is every call where this is 0. */
+uint64_t ids_serving_epoch_end(const ids_serving *serving);
+
+/* The error that the call hears, and its text; IDP_OK: none. */
+idp_error ids_serving_refuses(const ids_serving *serving,
+                              const idp_request *request, const char **text);
+
+/* The text that goes with NOT_PRIMARY and UNREPLICATED; NULL: the code's. */
+const char *ids_serving_text(const ids_serving *serving, idp_error error);
+
+/* Once per turn, before replies are let go (ids_hold_release). Does what a
+ * new stance asks for: from LEADS to DRAINS waiters hear NOT_PRIMARY; to
+ * FOLLOWS so do those whose replies are held, which never leave, and the
+ * shard follows. A desk that follows leads again by ids_desk_lead alone. */
+void ids_desk_serve(ids_desk *desk, const ids_serving *serving);
+
+/* While all loops stand still: the shard leads in this epoch. Returns the
+ * number of its last change. */
+uint64_t ids_desk_lead(ids_desk *desk, uint64_t epoch, uint64_t now_ms);
+
+#endif

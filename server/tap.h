@@ -1,0 +1,53 @@
+/* tap.h -- one turn's changes, on their way to the peer.
+ *
+ * Each change is encoded once, as it is made, into a buffer of the desk's
+ * own: no lock and no allocation per change. At the end of the turn the host
+ * hands them over and clears the tap. */
+#ifndef IDS_TAP_H
+#define IDS_TAP_H
+
+#include "server/bytes.h"
+#include "server/core/shard.h"
+
+/* Over this the host is asked to hand over in the middle of a turn. */
+#define IDS_TAP_BYTES_HIGH (1u << 20)
+/* What the buffer may keep from one turn to the next. */
+#define IDS_TAP_BYTES_KEPT (4u << 20)
+
+typedef struct ids_tap {
+    ids_bytes bytes; /* changes, each behind its size */
+    uint64_t first;  /* the first one's number */
+    uint32_t count;
+    bool is_on;    /* somebody takes them */
+    uint64_t lost; /* so many behind those had no memory */
+} ids_tap;
+
+/* The change, which has this number. Where memory fails it is lost, and so is
+ * all that follows until the tap is cleared. */
+void ids_tap_take(ids_tap *tap, uint64_t number, const ids_change *change);
+
+/* Walks what was taken, from *at = 0. False: no more. A change that was lost
+ * is one of IDS_TAP_LOST_BYTES, without bytes: to the peer's ring it is too
+ * large to be kept, so nothing before it is, and no stream goes on over the
+ * gap. The bytes borrow until the tap is cleared. */
+#define IDS_TAP_LOST_BYTES (SIZE_MAX / 2)
+typedef struct ids_tap_at {
+    size_t offset;
+    uint32_t index;
+} ids_tap_at;
+bool ids_tap_next(const ids_tap *tap, ids_tap_at *at, uint64_t *number,
+                  idp_slice *change);
+
+static inline bool ids_tap_is_empty(const ids_tap *tap) {
+    return tap->count == 0 && tap->lost == 0;
+}
+
+static inline bool ids_tap_is_high(const ids_tap *tap) {
+    return tap->bytes.len > IDS_TAP_BYTES_HIGH || tap->lost > 0;
+}
+
+/* They were handed over. */
+void ids_tap_clear(ids_tap *tap);
+void ids_tap_fini(ids_tap *tap);
+
+#endif
