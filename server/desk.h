@@ -53,16 +53,12 @@ typedef struct ids_desk_host {
     void (*adopt)(void *ctx, ids_conn *conn);
     /* There was no memory to take it in: close it. */
     void (*refuse)(void *ctx, ids_conn *conn);
-<<<<<<< theirs
-    void (*order)(void *ctx, ids_order order);
+    void (*notice)(void *ctx, ids_notice notice);
     /* The rest where the desk has a peer. The tap is high: take what is in it
      * and clear it. Comes in the middle of a call: no way back in here. */
     void (*tap_is_high)(void *ctx);
     /* Whether records with this tag may be put (ids_peer_is_current). */
     bool (*is_current)(void *ctx, const ids_parcel_tag *tag);
-=======
-    void (*notice)(void *ctx, ids_notice notice);
->>>>>>> admin
 } ids_desk_host;
 
 #define IDS_SPARE_BUFFERS 32

@@ -16,15 +16,11 @@ typedef enum ids_mail_kind {
     IDS_MAIL_GIVE,   /* word: an ids_conn * that is yours now */
     IDS_MAIL_COUNT,  /* stats are asked for; asker: the loop that asks */
     IDS_MAIL_COUNTS, /* body: the counters, one u64 each */
-<<<<<<< theirs
-    IDS_MAIL_ORDER,  /* word: an order for the loop itself (ids_order) */
+    IDS_MAIL_NOTICE, /* word: an ids_notice, for the loop itself */
+    IDS_MAIL_ORDER,  /* word: an operator's order, see orders.c; for loop 0 */
     IDS_MAIL_APPLY,  /* body: a tag, and a change to be put; word: the key's
                       * owner hash */
     IDS_MAIL_APPLIED /* body: ids_applied, see copy.h */
-=======
-    IDS_MAIL_NOTICE, /* word: an ids_notice, for the loop itself */
-    IDS_MAIL_ORDER   /* word: an operator's order, see orders.c; for loop 0 */
->>>>>>> admin
 } ids_mail_kind;
 
 /* The asker waits (wait_ms > 0): not counted among what comes back soon. */
