@@ -24,8 +24,15 @@ static ids_decision after(const ids_decision *now) {
 
 void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
                       uint64_t epoch_min, ids_decision *next) {
+    bool kept = is(now->self, self);
     *next = after(now);
     next->self = self;
+    if (kept && now->role == IDS_ROLE_PRIMARY &&
+        (now->replica.node == 0 || IDS_RULE_OFF(KEPT_ALONE))) {
+        next->admitted = self;
+        next->admitted_epoch = now->epoch;
+        next->admitted_version = next->version;
+    }
     if (IDS_RULE_OFF(R8) && now->role == IDS_ROLE_PRIMARY)
         return;
     next->role = IDS_ROLE_REPLICA;
@@ -96,6 +103,20 @@ void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
     next->admitted_epoch = epoch;
     next->admitted_version = version;
     next->had_replica = true;
+}
+
+void ids_decide_disowned(const ids_decision *now, ids_decision *next) {
+    *next = after(now);
+    next->admitted = (ids_member){0};
+    next->admitted_epoch = 0;
+}
+
+uint64_t ids_decision_kept_epoch(const ids_decision *now, ids_member self) {
+    if (!is(now->self, self))
+        return 0;
+    if (now->role == IDS_ROLE_PRIMARY)
+        return now->epoch;
+    return is(now->admitted, self) ? now->admitted_epoch : 0;
 }
 
 void ids_decide_follow(const ids_decision *now, uint64_t epoch,

@@ -7,12 +7,14 @@
 #ifndef IDS_PEER_DECISION_H
 #define IDS_PEER_DECISION_H
 
+#include "server/peer/endpoint.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ids_member {
     uint64_t node;        /* its name, never another's; 0: nobody */
-    uint64_t incarnation; /* of its memory: new at every start (R5) */
+    uint64_t incarnation; /* of its memory (R5): see ids_decide_start */
 } ids_member;
 
 typedef enum ids_role { IDS_ROLE_REPLICA, IDS_ROLE_PRIMARY } ids_role;
@@ -30,6 +32,7 @@ typedef struct ids_decision {
     ids_member admitted;
     uint64_t admitted_version; /* of the primary's decision */
     bool had_replica;          /* its data may be elsewhere, too */
+    ids_endpoint other_at;     /* where the other node was, last; or empty */
 } ids_decision;
 
 /* Why an operator's order is refused, each with its text. */
@@ -54,10 +57,13 @@ const char *ids_deciding_text(ids_deciding verdict);
 
 /* Each writes the next decision, or says why there is none.
  *
- * start: this process begins, with a memory of this incarnation. primary:
- * it was started as one. It becomes one by itself only as long as there never
- * was a replica that might know more; in an epoch above all it has been in,
- * and of at least epoch_min (the unix time in seconds). */
+ * start: this process begins, with a memory of this incarnation: a new one,
+ * or, if it has all that the last process answered for, the same (R5). A
+ * primary whose in-sync set was itself alone is then in sync with its own
+ * epoch: nobody else may have gone on without loss. primary: it was started
+ * as one. It becomes one by itself only as long as there never was a replica
+ * that might know more; in an epoch above all it has been in, and of at least
+ * epoch_min (the unix time in seconds). */
 void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
                       uint64_t epoch_min, ids_decision *next);
 
@@ -76,6 +82,13 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
 /* A replica is told that it is in sync. */
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
                          uint64_t version, ids_decision *next);
+
+/* A replica has heard that it is in sync no more. */
+void ids_decide_disowned(const ids_decision *now, ids_decision *next);
+
+/* The epoch of the history that a memory of this incarnation holds whole
+ * from the start; 0: none. */
+uint64_t ids_decision_kept_epoch(const ids_decision *now, ids_member self);
 
 /* No longer primary, or never was: there is an epoch as high as this. */
 void ids_decide_follow(const ids_decision *now, uint64_t epoch,

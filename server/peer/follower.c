@@ -51,8 +51,7 @@ static bool begin_aside(ids_peer *peer) {
     if (!host->aside_begin(host->ctx))
         return false;
     peer->syncing = true;
-    if (IDS_RULE_OFF(R7))
-        host->aside_swap(host->ctx); /* the old copy is gone at once */
+    peer->swap_due = IDS_RULE_OFF(R7); /* the old copy is gone at once */
     return true;
 }
 
@@ -97,8 +96,10 @@ static bool dial_rest(ids_peer *peer, const ids_link *link) {
         return true;
     peer->dialled_rest = true;
     peer->disowned = link->offer.member == 0 && !IDS_RULE_OFF(DISOWNED);
+    if (peer->disowned)
+        peer->admit_epoch = 0;
     for (uint32_t k = 1; k < peer->streams; k++)
-        if (ids_peer_dial(peer, k, peer->session) == NULL)
+        if (ids_peer_dial(peer, k, peer->session, &link->dialled_to) == NULL)
             return false;
     return true;
 }
@@ -123,36 +124,62 @@ bool ids_follower_opened(ids_peer *peer, ids_link *link) {
     return good;
 }
 
-/* Every stream's part is there: it takes the old copy's place. */
-static void maybe_swap(ids_peer *peer) {
-    const ids_peer_host *host = &peer->config.host;
-    uint64_t *copy_at;
-    if (!peer->syncing || peer->streams == 0)
-        return;
-    for (uint32_t k = 0; k < peer->streams; k++)
-        if (!ids_receiver_is_whole(&peer->receivers[k]) &&
-            !(IDS_RULE_OFF(SWAPS_WHOLE) && peer->receivers[k].begun))
-            return;
-    copy_at = realloc(peer->copy_at, peer->streams * sizeof *copy_at);
-    if (copy_at == NULL)
-        return; /* the next applied record asks again */
-    peer->copy_at = copy_at;
+static void finish_copy(ids_peer *peer) {
     peer->copy_streams = peer->streams;
     peer->copy_of = peer->session_epoch;
-    if (!IDS_RULE_OFF(R7))
-        host->aside_swap(host->ctx);
     peer->syncing = false;
     for (uint32_t k = 0; k < peer->streams; k++)
         peer->receivers[k].syncing = false;
     remember_positions(peer);
 }
 
+/* Every stream's part is there: it may take the old copy's place. Not before
+ * it is on record that there is this epoch: a memory that outlives the
+ * process must not be taken for one of the epoch before. */
+void ids_follower_consider(ids_peer *peer) {
+    if (!peer->syncing || peer->swap_due || !peer->started ||
+        peer->known.epoch < peer->session_epoch)
+        return;
+    for (uint32_t k = 0; k < peer->streams; k++)
+        if (!ids_receiver_is_whole(&peer->receivers[k]) &&
+            !(IDS_RULE_OFF(SWAPS_WHOLE) && peer->receivers[k].begun))
+            return;
+    if (IDS_RULE_OFF(R7))
+        finish_copy(peer);
+    else
+        peer->swap_due = true;
+}
+
+void ids_peer_swapped(ids_peer *peer, uint64_t now_ms) {
+    ids_peer_set_now(peer, now_ms);
+    if (!peer->swap_due)
+        return;
+    peer->swap_due = false;
+    if (!IDS_RULE_OFF(R7))
+        finish_copy(peer);
+}
+
 static bool changes(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
     if (!peer->started || peer->stream[link->stream] != link ||
         !ids_receiver_frame(&peer->receivers[link->stream], frame))
         return false;
-    maybe_swap(peer);
+    ids_follower_consider(peer);
     return true;
+}
+
+/* It must be on record before the primary may rely on it. */
+static void detached(ids_peer *peer) {
+    peer->disowned = !IDS_RULE_OFF(DISOWNED);
+    peer->admit_epoch = 0;
+    peer->owes_detached = peer->disowned;
+}
+
+void ids_follower_disowned(ids_peer *peer) {
+    if (!peer->owes_detached || peer->session == 0)
+        return;
+    peer->owes_detached = false;
+    ids_link_say(peer->stream[0], IDS_PF_DETACHED, peer->session_epoch,
+                 peer->known.version, 0);
 }
 
 bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
@@ -167,6 +194,9 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
             peer->admit_epoch = frame->epoch;
             peer->admit_version = frame->number;
         }
+        break;
+    case IDS_PF_DETACHED:
+        detached(peer);
         break;
     case IDS_PF_SWITCHOVER:
         ids_peer_promote(peer, frame->number, false);
@@ -183,9 +213,12 @@ void ids_follower_session_over(ids_peer *peer) {
     const ids_peer_host *host = &peer->config.host;
     if (peer->started && !peer->syncing)
         remember_positions(peer);
-    if (peer->syncing && !IDS_RULE_OFF(R7))
+    if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
         host->aside_drop(host->ctx);
-    peer->started = peer->syncing = false;
+    peer->started = peer->syncing = peer->swap_due = false;
+    peer->owes_detached = false;
+    if (peer->stream[0] != NULL && peer->stream[0]->dialled)
+        peer->other_leads = false; /* it may be gone for good */
 }
 
 void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
@@ -194,7 +227,7 @@ void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
         tag->stream >= peer->streams)
         return;
     ids_receiver_applied(&peer->receivers[tag->stream], tag->batch);
-    maybe_swap(peer);
+    ids_follower_consider(peer);
 }
 
 bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag) {

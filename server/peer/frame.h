@@ -17,7 +17,7 @@
 #include "server/core/shard.h"
 
 #define IDS_PF_HEAD_BYTES     40
-#define IDS_PF_BODY_BYTES_LOW 256         /* before a link is open */
+#define IDS_PF_BODY_BYTES_LOW 512         /* before a link is open */
 #define IDS_PF_APPEND_BYTES   (64u << 10) /* more changes are another frame */
 
 typedef enum ids_pf_kind {
@@ -36,6 +36,8 @@ typedef enum ids_pf_kind {
     IDS_PF_ADMIT,      /* you are in the in-sync set; number: the decision's */
     IDS_PF_SWITCHOVER, /* number: the epoch to be primary in */
     /* Either way. */
+    IDS_PF_DETACHED,  /* you are no member from this decision on; back: it is
+                         on record here, too */
     IDS_PF_HEARTBEAT, /* number: the last one */
     IDS_PF_REFUSE,    /* epoch: the higher one; the link is closed */
     IDS_PF_KIND_COUNT

@@ -12,6 +12,9 @@
 /* The highest epoch that this node knows of. */
 uint64_t ids_peer_epoch(const ids_peer *peer);
 
+/* Clocks of several threads: the latest counts. */
+void ids_peer_set_now(ids_peer *peer, uint64_t now_ms);
+
 /* Someone who may say so knows of this epoch: a lower primary steps down. */
 void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch);
 
@@ -25,7 +28,8 @@ static inline bool ids_peer_is_other_session(uint64_t theirs, uint64_t ours) {
 
 /* Links. Ending the session drops all of its links. fault: this link is
  * unfit, and if it is one of the session's, so is the session. */
-ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session);
+ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
+                        const ids_endpoint *to);
 bool ids_peer_has_link(const ids_peer *peer, const ids_link *link);
 void ids_peer_end_session(ids_peer *peer);
 void ids_peer_fault(ids_peer *peer, ids_link *link);
@@ -53,15 +57,22 @@ void ids_primary_session_over(ids_peer *peer);
 void ids_primary_consider(ids_peer *peer);
 void ids_primary_admitted(ids_peer *peer);
 void ids_primary_detached(ids_peer *peer);
+void ids_primary_parting_over(ids_peer *peer, ids_parting how);
 void ids_primary_handed_over(ids_peer *peer);
 void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard);
 bool ids_primary_has_member(const ids_peer *peer); /* and it is connected */
+/* Its member has been silent for too long: someone may have taken over. */
+bool ids_primary_misses_member(const ids_peer *peer);
 
 /* The replica's half. */
 bool ids_follower_opened(ids_peer *peer, ids_link *link);
 bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame);
 void ids_follower_session_over(ids_peer *peer);
 void ids_follower_pump(ids_peer *peer, ids_link *link);
+/* It is recorded here that it is no member. */
+void ids_follower_disowned(ids_peer *peer);
+/* Asks for the swap once all of the copy is there. */
+void ids_follower_consider(ids_peer *peer);
 /* The epoch of the history that its copy is of, if it may be relied on. */
 uint64_t ids_follower_copy_of(const ids_peer *peer);
 

@@ -7,9 +7,14 @@
 _Static_assert(IDS_LINK_PROOF_BYTES == crypto_auth_BYTES, "a proof is a tag");
 _Static_assert(IDS_LINK_KEY_BYTES == crypto_auth_KEYBYTES, "a key is a key");
 
-#define HELLO_BYTES   (16 + IDS_LINK_NONCE_BYTES)
-#define OFFER_BYTES   40
-#define WELCOME_BYTES (HELLO_BYTES + OFFER_BYTES + IDS_LINK_PROOF_BYTES)
+/* Of what an end says of itself: without its address, and with the longest. */
+#define SELF_BYTES     (16 + IDS_LINK_NONCE_BYTES + 1)
+#define SELF_BYTES_MAX (SELF_BYTES + IDS_ENDPOINT_BYTES - 1)
+#define OFFER_BYTES    40
+#define TAIL_BYTES     (OFFER_BYTES + IDS_LINK_PROOF_BYTES)
+
+_Static_assert(SELF_BYTES_MAX + TAIL_BYTES <= IDS_PF_BODY_BYTES_LOW,
+               "a WELCOME is small enough for a stranger");
 
 void ids_link_key_from(ids_link_key *key, idp_slice secret) {
     *key = (ids_link_key){.set = secret.len > 0};
@@ -19,17 +24,31 @@ void ids_link_key_from(ids_link_key *key, idp_slice secret) {
 }
 
 static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
+    size_t len = strlen(self->at.text);
     ids_put_u64(at, self->member.node);
     ids_put_u64(at + 8, self->member.incarnation);
     memcpy(at + 16, self->nonce, IDS_LINK_NONCE_BYTES);
-    return at + HELLO_BYTES;
+    at[16 + IDS_LINK_NONCE_BYTES] = (uint8_t)len;
+    memcpy(at + SELF_BYTES, self->at.text, len);
+    return at + SELF_BYTES + len;
 }
 
-static const uint8_t *get_self(const uint8_t *at, ids_link_self *self) {
+/* What an end says of itself, with so many bytes behind it. NULL: that is not
+ * what is there. */
+static const uint8_t *get_self(idp_slice body, size_t behind,
+                               ids_link_self *self) {
+    const uint8_t *at = body.ptr;
+    size_t len;
+    if (body.len < SELF_BYTES + behind)
+        return NULL;
+    len = at[SELF_BYTES - 1];
+    if (body.len != SELF_BYTES + len + behind ||
+        !ids_endpoint_from(&self->at, at + SELF_BYTES, len))
+        return NULL;
     self->member.node = ids_get_u64(at);
     self->member.incarnation = ids_get_u64(at + 8);
     memcpy(self->nonce, at + 16, IDS_LINK_NONCE_BYTES);
-    return at + HELLO_BYTES;
+    return at + SELF_BYTES + len;
 }
 
 static uint8_t *put_offer(uint8_t *at, const ids_link_offer *offer) {
@@ -54,7 +73,7 @@ static const uint8_t *get_offer(const uint8_t *at, ids_link_offer *offer) {
 static void prove(const ids_link *link, const ids_link_key *key, char whose,
                   uint8_t proof[IDS_LINK_PROOF_BYTES]) {
     const ids_link_self *ends[2] = {&link->self, &link->other};
-    uint8_t said[8 + 2 * (HELLO_BYTES + 16) + OFFER_BYTES] = "peer 1";
+    uint8_t said[8 + 2 * (SELF_BYTES_MAX + 16) + OFFER_BYTES] = "peer 1";
     uint8_t *at = said + 8;
     memset(proof, 0, IDS_LINK_PROOF_BYTES);
     if (!key->set)
@@ -67,8 +86,8 @@ static void prove(const ids_link *link, const ids_link_key *key, char whose,
         ids_put_u64(at + 8, (uint64_t)end->primary << 32 | link->stream);
         at += 16;
     }
-    put_offer(at, &link->offer);
-    crypto_auth(proof, said, sizeof said, key->bytes);
+    at = put_offer(at, &link->offer);
+    crypto_auth(proof, said, (size_t)(at - said), key->bytes);
 }
 
 static bool is_proof(const ids_link *link, const ids_link_key *key, char whose,
@@ -91,19 +110,25 @@ static bool say_body(ids_link *link, ids_pf_kind kind, const uint8_t *body,
 
 bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
                    uint64_t session) {
-    uint8_t body[HELLO_BYTES];
+    uint8_t body[SELF_BYTES_MAX];
     link->state = IDS_LINK_DIALLED;
     link->dialled = true;
     link->self = *self;
     link->stream = stream;
     link->session = session;
-    put_self(body, self);
-    return say_body(link, IDS_PF_HELLO, body, sizeof body);
+    return say_body(link, IDS_PF_HELLO, body,
+                    (size_t)(put_self(body, self) - body));
 }
 
 void ids_link_accept(ids_link *link) {
     link->state = IDS_LINK_ACCEPTED;
     link->dialled = false;
+}
+
+void ids_link_set_seen_host(ids_link *link, const char *host) {
+    size_t len = strlen(host);
+    if (len < sizeof link->seen_host)
+        memcpy(link->seen_host, host, len + 1);
 }
 
 void ids_link_fini(ids_link *link) {
@@ -113,9 +138,8 @@ void ids_link_fini(ids_link *link) {
 
 bool ids_link_hello(ids_link *link, const ids_pf *frame) {
     if (link->state != IDS_LINK_ACCEPTED || frame->kind != IDS_PF_HELLO ||
-        frame->body.len != HELLO_BYTES)
+        get_self(frame->body, 0, &link->other) == NULL)
         return false;
-    get_self(frame->body.ptr, &link->other);
     link->other.epoch = frame->epoch;
     link->other.primary = (frame->flags & IDS_PF_FLAG_PRIMARY) != 0;
     link->stream = frame->stream;
@@ -125,23 +149,28 @@ bool ids_link_hello(ids_link *link, const ids_pf *frame) {
 
 bool ids_link_welcome(ids_link *link, const ids_link_self *self,
                       const ids_link_offer *offer, const ids_link_key *key) {
-    uint8_t body[WELCOME_BYTES];
+    uint8_t body[SELF_BYTES_MAX + TAIL_BYTES];
+    uint8_t *proof;
     link->self = *self;
     link->offer = *offer;
     link->session = offer->session;
     link->state = IDS_LINK_OFFERED;
-    prove(link, key, 'W', put_offer(put_self(body, self), offer));
-    return say_body(link, IDS_PF_WELCOME, body, sizeof body);
+    proof = put_offer(put_self(body, self), offer);
+    prove(link, key, 'W', proof);
+    return say_body(link, IDS_PF_WELCOME, body,
+                    (size_t)(proof + IDS_LINK_PROOF_BYTES - body));
 }
 
 bool ids_link_welcomed(ids_link *link, const ids_pf *frame,
                        const ids_link_key *key) {
     uint8_t proof[IDS_LINK_PROOF_BYTES];
     const uint8_t *shown;
-    if (link->state != IDS_LINK_DIALLED || frame->kind != IDS_PF_WELCOME ||
-        frame->body.len != WELCOME_BYTES)
+    if (link->state != IDS_LINK_DIALLED || frame->kind != IDS_PF_WELCOME)
         return false;
-    shown = get_offer(get_self(frame->body.ptr, &link->other), &link->offer);
+    shown = get_self(frame->body, TAIL_BYTES, &link->other);
+    if (shown == NULL)
+        return false;
+    shown = get_offer(shown, &link->offer);
     link->other.epoch = frame->epoch;
     link->other.primary = (frame->flags & IDS_PF_FLAG_PRIMARY) != 0;
     if (!is_proof(link, key, 'W', shown))

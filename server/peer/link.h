@@ -4,8 +4,8 @@
  * counts; without a secret (loopback) the proofs are empty and unchecked.
  *
  *     dialler                                 listener
- *     HELLO   who, nonce, epoch, stream   ->
- *             <-   WELCOME  who, nonce, epoch, session, streams, ring, proof
+ *     HELLO   who, where, nonce, epoch, stream   ->
+ *             <-   WELCOME  the same, session, streams, ring, proof
  *     PROOF   proof                       ->
  *
  * A proof is a keyed hash over both nonces and all that the two said of
@@ -15,6 +15,7 @@
 #define IDS_PEER_LINK_H
 
 #include "server/peer/decision.h"
+#include "server/peer/endpoint.h"
 #include "server/peer/frame.h"
 
 #define IDS_LINK_NONCE_BYTES 16
@@ -31,6 +32,7 @@ typedef struct ids_link_self {
     ids_member member;
     uint64_t epoch;
     bool primary;
+    ids_endpoint at; /* where its clients reach it; may lack the host */
     uint8_t nonce[IDS_LINK_NONCE_BYTES];
 } ids_link_self;
 
@@ -62,6 +64,8 @@ typedef struct ids_link {
     ids_pbuf in, out;
     size_t in_at; /* bytes of in that were read */
     void *host;   /* the host's own */
+    ids_endpoint dialled_to;
+    char seen_host[IDS_ENDPOINT_BYTES]; /* "": not told */
 } ids_link;
 
 /* From a secret of any length; 0: none. */
@@ -71,6 +75,12 @@ void ids_link_key_from(ids_link_key *key, idp_slice secret);
 bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
                    uint64_t session);
 void ids_link_accept(ids_link *link);
+
+/* The host of the socket's other end, without brackets and port, for an end
+ * that says only a port of itself. To be called once the link is connected,
+ * before bytes of it are handed in. */
+void ids_link_set_seen_host(ids_link *link, const char *host);
+
 void ids_link_fini(ids_link *link);
 
 /* The handshake's frames, read and answered. False: close the link. */

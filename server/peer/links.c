@@ -57,18 +57,21 @@ static ids_link_self self_now(ids_peer *peer) {
     ids_link_self self = {
         .member = {peer->config.node, peer->config.incarnation},
         .epoch = ids_peer_epoch(peer),
-        .primary = peer->leading};
+        .primary = peer->leading,
+        .at = peer->config.advertise};
     peer->config.host.random(peer->config.host.ctx, self.nonce,
                              sizeof self.nonce);
     return self;
 }
 
-ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session) {
+ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
+                        const ids_endpoint *to) {
     const ids_peer_host *host = &peer->config.host;
     ids_link *link = add_link(peer);
     ids_link_self self = self_now(peer);
     if (link == NULL)
         return NULL;
+    link->dialled_to = *to;
     if (!ids_link_dial(link, &self, stream, session)) {
         drop_link(peer, link);
         return NULL;
@@ -101,7 +104,6 @@ void ids_peer_end_session(ids_peer *peer) {
     ids_primary_session_over(peer);
     ids_follower_session_over(peer);
     peer->session = 0;
-    peer->lost_at_ms = peer->now_ms;
     while (i-- > 0)
         if (peer->links[i]->session == session)
             drop_link(peer, peer->links[i]);
@@ -116,7 +118,7 @@ void ids_peer_fault(ids_peer *peer, ids_link *link) {
 
 ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms) {
     ids_link *link;
-    peer->now_ms = now_ms;
+    ids_peer_set_now(peer, now_ms);
     link = add_link(peer);
     if (link != NULL)
         ids_link_accept(link);
@@ -124,7 +126,7 @@ ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms) {
 }
 
 void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms) {
-    peer->now_ms = now_ms;
+    ids_peer_set_now(peer, now_ms);
     ids_peer_fault(peer, link);
 }
 
@@ -147,8 +149,20 @@ static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     return ids_link_welcome(link, &self, &offer, &peer->config.key);
 }
 
+/* Where the other is, and what, for clients and for the next dial. */
+static void note_whereabouts(ids_peer *peer, const ids_link *link) {
+    ids_endpoint at;
+    if (link->stream != 0 || link->other.member.node == peer->config.node)
+        return;
+    ids_endpoint_complete(&at, &link->other.at, link->seen_host);
+    if (ids_endpoint_is_set(&at))
+        peer->other_at = at;
+    peer->other_leads = link->other.primary;
+}
+
 /* A link is open: what the other says of itself counts from here on. */
 static bool opened(ids_peer *peer, ids_link *link) {
+    note_whereabouts(peer, link);
     ids_peer_saw_epoch(peer, link->other.epoch);
     if (!ids_peer_has_link(peer, link))
         return false;
@@ -185,6 +199,9 @@ static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
 static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     bool good = false;
     link->heard_ms = peer->now_ms;
+    if (ids_primary_has_member(peer) && link->state == IDS_LINK_OPEN &&
+        link->session == peer->session)
+        peer->heard_ms = peer->now_ms;
     switch (link->state) {
     case IDS_LINK_ACCEPTED:
         good = hello(peer, link, frame);
@@ -214,7 +231,7 @@ static bool is_full(const ids_peer *peer, const ids_link *link) {
 void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
                     size_t len, uint64_t now_ms) {
     ids_pf frame;
-    peer->now_ms = now_ms;
+    ids_peer_set_now(peer, now_ms);
     if (!ids_link_take(link, bytes, len)) {
         ids_peer_fault(peer, link);
         return;

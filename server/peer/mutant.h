@@ -26,7 +26,9 @@
     X(ACKS_SWAPPED, "acks-swapped")   /* before the copy is whole */       \
     X(JOINS_WHOLE, "joins-whole")     /* a member that lacks replies */    \
     X(DISOWNED, "disowned")           /* the detached isn't told so */     \
-    X(SWAPS_WHOLE, "swaps-whole")     /* a copy that is not complete */
+    X(SWAPS_WHOLE, "swaps-whole")     /* a copy that is not complete */    \
+    X(KEPT_ALONE, "kept-alone")       /* R5: of a set of two, too */       \
+    X(KEPT_ACKS, "kept-acks")         /* R5: what no medium has, too */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,

@@ -12,6 +12,11 @@ uint64_t ids_peer_epoch(const ids_peer *peer) {
                                                 : peer->seen_epoch;
 }
 
+void ids_peer_set_now(ids_peer *peer, uint64_t now_ms) {
+    if (now_ms > peer->now_ms)
+        peer->now_ms = now_ms;
+}
+
 bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch) {
     return epoch < ids_peer_epoch(peer) && !IDS_RULE_OFF(R6);
 }
@@ -32,11 +37,13 @@ void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {
 
 void ids_peer_propose(ids_peer *peer, ids_pending what,
                       const ids_decision *next) {
+    const ids_decisions *decisions = &peer->config.decisions;
     assert(peer->pending == IDS_PENDING_NONE);
     peer->pending = what;
     peer->overtaken = false;
     peer->proposed = *next;
-    peer->config.decisions.propose(peer->config.decisions.ctx, next);
+    peer->proposed.other_at = peer->other_at;
+    decisions->propose(decisions->ctx, &peer->proposed);
 }
 
 static void lead(ids_peer *peer) {
@@ -49,9 +56,15 @@ static void lead(ids_peer *peer) {
         ids_primary_stand_down(peer, true);
 }
 
+bool ids_peer_decided_stops_world(const ids_peer *peer) {
+    bool leads = peer->pending == IDS_PENDING_START ||
+                 peer->pending == IDS_PENDING_PROMOTE;
+    return leads && peer->proposed.role == IDS_ROLE_PRIMARY;
+}
+
 void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     ids_pending what = peer->pending;
-    peer->now_ms = now_ms;
+    ids_peer_set_now(peer, now_ms);
     peer->known = peer->proposed;
     peer->pending = IDS_PENDING_NONE;
     switch (what) {
@@ -72,6 +85,9 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
         if (peer->admit_version == peer->known.admitted_version)
             peer->admit_epoch = 0;
         break;
+    case IDS_PENDING_DISOWNED:
+        ids_follower_disowned(peer);
+        break;
     default:
         break;
     }
@@ -83,6 +99,8 @@ static void record_what_is_known(ids_peer *peer) {
     ids_decision next;
     if (peer->pending != IDS_PENDING_NONE)
         return;
+    if (peer->known.admitted_epoch == 0)
+        ids_follower_disowned(peer);
     if (peer->known.epoch < epoch ||
         (peer->known.role == IDS_ROLE_PRIMARY && !peer->leading)) {
         ids_decide_follow(&peer->known, epoch, &next);
@@ -91,6 +109,15 @@ static void record_what_is_known(ids_peer *peer) {
                !peer->leading) {
         ids_decide_admitted(&peer->known, epoch, peer->admit_version, &next);
         ids_peer_propose(peer, IDS_PENDING_ADMITTED, &next);
+    } else if (peer->disowned && !peer->leading &&
+               peer->known.admitted_epoch != 0) {
+        ids_decide_disowned(&peer->known, &next);
+        ids_peer_propose(peer, IDS_PENDING_DISOWNED, &next);
+    } else if (ids_endpoint_is_set(&peer->other_at) &&
+               !ids_endpoint_same(&peer->other_at, &peer->known.other_at)) {
+        next = peer->known;
+        next.version++;
+        ids_peer_propose(peer, IDS_PENDING_WHEREABOUTS, &next);
     }
 }
 
@@ -122,6 +149,7 @@ ids_deciding ids_peer_detach(ids_peer *peer) {
         return verdict;
     if (!peer->leading)
         return IDS_DECIDING_NOT_PRIMARY;
+    peer->detached = peer->known.replica;
     ids_peer_propose(peer, IDS_PENDING_DETACH, &next);
     if (IDS_RULE_OFF(R3))
         ids_primary_detached(peer);
@@ -144,38 +172,39 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch) {
     return IDS_DECIDING_OK;
 }
 
-idp_error ids_peer_serves(const ids_peer *peer, uint32_t loop, bool shows) {
+idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
     bool has_replica = peer->known.replica.node != 0;
     if (!peer->leading || peer->switch_epoch != 0)
         return IDP_E_NOT_PRIMARY;
-    if (!ids_gate_admits(&peer->gates[loop]))
+    if (ids_primary_misses_member(peer))
         return IDP_E_UNREPLICATED;
-    if (shows)
-        return IDP_OK;
-    if (!has_replica && peer->config.min_in_sync > 1)
-        return IDP_E_UNREPLICATED;
-    if (has_replica && !ids_primary_has_member(peer) &&
-        peer->now_ms >= peer->lost_at_ms + peer->config.stall_ms)
+    if (!shows && !has_replica && peer->config.min_in_sync > 1)
         return IDP_E_UNREPLICATED;
     return IDP_OK;
 }
 
-void ids_peer_take(ids_peer *peer, uint32_t loop, const ids_change *change) {
+void ids_peer_take_bytes(ids_peer *peer, uint32_t loop, uint64_t number,
+                         idp_slice encoded) {
     if (peer->leading)
-        ids_sender_take(&peer->senders[loop], change);
+        ids_sender_take(&peer->senders[loop], number, encoded, peer->now_ms);
 }
 
 /* --- time --------------------------------------------------------------- */
 
+/* Whom the operator named, or where the other node was last. */
 static void redial(ids_peer *peer) {
-    if (peer->session != 0 || peer->now_ms < peer->redial_at_ms ||
+    const ids_endpoint *to = ids_endpoint_is_set(&peer->config.replicate_from)
+                                 ? &peer->config.replicate_from
+                                 : &peer->other_at;
+    if (!ids_endpoint_is_set(to) || peer->session != 0 ||
+        peer->now_ms < peer->redial_at_ms ||
         (peer->leading && !peer->known.had_replica))
         return;
     for (uint32_t i = 0; i < peer->link_count; i++)
         if (peer->links[i]->dialled)
             return;
     peer->redial_at_ms = peer->now_ms + peer->config.redial_ms;
-    ids_peer_dial(peer, 0, 0);
+    ids_peer_dial(peer, 0, 0, to);
 }
 
 /* Links that are silent, and open ones that belong to no session. */
@@ -200,7 +229,7 @@ static void tidy_links(ids_peer *peer) {
 
 void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
     bool stale;
-    peer->now_ms = now_ms;
+    ids_peer_set_now(peer, now_ms);
     record_what_is_known(peer);
     tidy_links(peer);
     stale = peer->session != 0 && !peer->leading && peer->stream[0] != NULL &&
@@ -208,13 +237,14 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
     if (stale && now_ms >= peer->switch_until_ms)
         ids_peer_end_session(peer);
     ids_primary_consider(peer);
+    ids_follower_consider(peer);
     if (peer->pending != IDS_PENDING_START)
         redial(peer);
 }
 
 void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
                    uint64_t now_ms) {
-    peer->now_ms = now_ms;
+    ids_peer_set_now(peer, now_ms);
     if (link->state != IDS_LINK_OPEN || peer->session == 0 ||
         link->stream >= peer->streams || peer->stream[link->stream] != link)
         return;
@@ -237,8 +267,10 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     peer->config = *config;
     peer->known = *now;
     peer->now_ms = now_ms;
-    peer->lost_at_ms = now_ms;
-    if (!ids_primary_init(peer)) {
+    peer->other_at = now->other_at;
+    peer->copy_of = ids_decision_kept_epoch(now, self);
+    peer->copy_at = calloc(IDP_SHARDS_MAX, sizeof *peer->copy_at);
+    if (peer->copy_at == NULL || !ids_primary_init(peer)) {
         ids_peer_free(peer);
         return NULL;
     }
@@ -260,27 +292,4 @@ void ids_peer_free(ids_peer *peer) {
     free(peer->receivers);
     free(peer->copy_at);
     free(peer);
-}
-
-void ids_peer_status_get(const ids_peer *peer, ids_peer_status *status) {
-    bool leading = peer->leading;
-    *status = (ids_peer_status){
-        .role = leading ? IDS_ROLE_PRIMARY : IDS_ROLE_REPLICA,
-        .epoch = ids_peer_epoch(peer),
-        .in_sync = leading ? peer->known.replica.node != 0
-                           : ids_decision_is_in_sync(
-                                 &peer->known, ids_follower_copy_of(peer)),
-        .connected = peer->session != 0 && peer->streams > 0 &&
-                     peer->streams_open == peer->streams,
-        .syncing = peer->syncing};
-    for (uint32_t k = 0; leading && k < peer->config.loops; k++) {
-        const ids_sender *sender = &peer->senders[k];
-        bool streams = sender->state == IDS_SENDING_STREAM;
-        status->syncing = status->syncing ||
-                          sender->state == IDS_SENDING_WALK ||
-                          sender->state == IDS_SENDING_END;
-        status->lag_ops += sender->ring.last - sender->acked;
-        if (streams)
-            status->lag_bytes += ids_ring_lag_bytes(&sender->ring, &sender->at);
-    }
 }

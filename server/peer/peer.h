@@ -2,13 +2,22 @@
  *
  * Pure: no socket, no file, no clock, no thread. Bytes of links go in and
  * out, time and randomness are arguments of the host, and so is where
- * decisions are recorded. One thread turns it; the parts that belong to a
- * loop (sender, gate, receiver) have no pointers to each other, so that a
- * host may keep each on its own loop and send the orders by mail: README.md.
+ * decisions are recorded.
  *
  * Names: a *stream* is one loop of the primary, a *link* one
  * connection for one stream, a *session* all links between two nodes from
- * their handshake to the first that breaks. */
+ * their handshake to the first that breaks.
+ *
+ * Threads: none of its own. A host with several puts one monitor around the
+ * whole ids_peer: every call below, and every look at gates[k], senders[k] or
+ * a link, is made within it. A callback of ids_peer_host is called within it,
+ * too: it may not block, and may not call back in here except where it says
+ * so. now_ms is the same clock for all calls and never goes back; a thread
+ * that comes late with an earlier time does no harm.
+ *
+ * Two steps must be taken by all loops at once, with every loop standing
+ * still: ids_peer_decided, if ids_peer_decided_stops_world says so, and the
+ * swap of a whole copy (ids_peer_swap_is_due). */
 #ifndef IDS_PEER_H
 #define IDS_PEER_H
 
@@ -23,42 +32,58 @@ typedef enum ids_mode { IDS_MODE_NONE, IDS_MODE_ASYNC, IDS_MODE_SYNC } ids_mode;
 typedef struct ids_peer_host {
     void *ctx;
     void (*random)(void *ctx, void *to, size_t len);
-    /* Connect this link to the other node; its HELLO is in link->out. Says
-     * ids_peer_lost when it can't. */
+    /* Connect this link to link->dialled_to; its HELLO is in link->out. The
+     * host says ids_peer_lost when it can't, later and not in here. */
     void (*dial)(void *ctx, ids_link *link);
     /* The link is over: what is in link->out may still leave, then close. The
-     * link is freed on return. */
+     * link is freed on return, so what shall leave has to be copied. */
     void (*hang_up)(void *ctx, ids_link *link);
-    /* Replica: a second, empty copy is to be loaded beside the first; it is
-     * given up; it takes the first one's place, as a whole (R7). */
+    /* Replica: a second, empty copy is to be loaded beside the first (false:
+     * it can't, the session ends); it is given up, whatever parcels for it
+     * are still on their way. Owners may do both when mail reaches them:
+     * a parcel says whether it is for the copy aside, and of which session. */
     bool (*aside_begin)(void *ctx);
     void (*aside_drop)(void *ctx);
-    void (*aside_swap)(void *ctx);
-    /* See receiver.h: put it into the owner's copy, then ids_peer_applied. */
+    /* See receiver.h: put it into the owner's copy, then ids_peer_applied.
+     * The change borrows until this returns. The owner may be here: then it
+     * may be put at once, but ids_peer_applied comes after this has returned.
+     * False: no memory, the session ends. */
     bool (*route)(void *ctx, const ids_parcel_tag *tag,
                   const ids_change *change);
     /* This loop's shard leads from now on: ids_shard_lead. Returns the
-     * number of its last change. */
+     * number of its last change. Only within ids_peer_decided, and after the
+     * loop has done its part of the last stand_down. */
     uint64_t (*lead)(void *ctx, uint32_t loop, uint64_t epoch);
     /* Waiters hear NOT_PRIMARY; and, with pending, so do those whose reply is
-     * in a gate: it is never sent (R6). With pending the shards follow. */
+     * held: it is never sent (R6). With pending the shards follow. In effect
+     * here at once; each loop does its part with its next turn, and until
+     * then no reply leaves: it has looked at ids_peer_serves before. */
     void (*stand_down)(void *ctx, bool pending);
 } ids_peer_host;
 
 typedef struct ids_peer_config {
-    uint64_t node;        /* not 0; the other has another */
-    uint64_t incarnation; /* random, new at every start */
-    bool primary;         /* started as one */
-    uint64_t epoch_min;   /* for a node without a history: unix time in s */
-    uint32_t loops;       /* 1..IDP_SHARDS_MAX */
+    uint64_t node; /* not 0; the other has another */
+    /* Random, not 0, and new at every start; or the recorded one (R5), if the
+     * shards hold all that the last process answered for: what its replies
+     * left with, and what it reported by ids_peer_applied and
+     * ids_peer_swapped. A host that wants to use that later reports both only
+     * once they are on its medium. */
+    uint64_t incarnation;
+    bool primary;           /* started as one */
+    ids_endpoint advertise; /* where clients reach this node; :port will do */
+    /* Whom to dial; empty: where the other node was last. */
+    ids_endpoint replicate_from;
+    uint64_t epoch_min; /* for a node without a history: unix time in s */
+    uint32_t loops;     /* 1..IDP_SHARDS_MAX */
     ids_mode mode;
     uint32_t min_in_sync; /* 1, 2 */
     size_t ring_bytes;
     size_t result_bytes_max;
-    uint32_t held_max;     /* replies per gate */
     size_t unsent_bytes;   /* per link: over it, changes stay in the ring */
     uint32_t walk_buckets; /* of a full copy, per step */
     uint32_t join_lag;     /* changes that a joining replica may lack */
+    /* A member that has not been heard of for stall_ms: nothing is served.
+     * Over silence_ms the link is given up. */
     uint64_t heartbeat_ms, silence_ms, redial_ms, stall_ms;
     ids_link_key key;
     ids_decisions decisions;
@@ -76,8 +101,18 @@ typedef enum ids_pending {
     IDS_PENDING_ADMIT,
     IDS_PENDING_DETACH,
     IDS_PENDING_ADMITTED,
-    IDS_PENDING_SWITCHOVER
+    IDS_PENDING_DISOWNED,
+    IDS_PENDING_SWITCHOVER,
+    IDS_PENDING_WHEREABOUTS
 } ids_pending;
+
+/* What became of the last replica that was detached. */
+typedef enum ids_parting {
+    IDS_PARTING_NONE,
+    IDS_PARTING_TOLD,      /* it is connected and was told */
+    IDS_PARTING_CONFIRMED, /* and has it on record: it will refuse */
+    IDS_PARTING_UNHEARD    /* it may still take itself for a member */
+} ids_parting;
 
 typedef struct ids_peer {
     ids_peer_config config;
@@ -90,8 +125,9 @@ typedef struct ids_peer {
     uint64_t seen_epoch; /* the highest that anyone spoke of */
     uint64_t now_ms;
     uint64_t redial_at_ms;
-    uint64_t lost_at_ms; /* since when there is no session */
-    ids_link **links;    /* of the session, and in handshake */
+    ids_endpoint other_at; /* where the other node is, as last heard */
+    bool other_leads;      /* and that it is the primary */
+    ids_link **links;      /* of the session, and in handshake */
     uint32_t link_count, link_cap;
 
     uint64_t session;       /* 0: none */
@@ -103,21 +139,27 @@ typedef struct ids_peer {
     /* Primary. */
     ids_sender *senders; /* per loop, once it has led */
     ids_gate *gates;     /* per loop */
-    ids_member other;    /* whose session it is */
+    ids_member other;    /* whose session it is, or was last */
+    uint64_t heard_ms;   /* when the member was last heard of */
     bool *heard_ack;     /* per loop, in this session */
     ids_member joiner;   /* joining: who it is, also once it is gone */
     bool joining;        /* gates wait for it, it is no member yet */
     bool told;           /* ADMIT was said in this session */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
+    ids_member detached;                    /* who, last */
+    ids_parting parting;
+    uint64_t parting_until_ms;
 
     /* Replica. */
     ids_receiver *receivers; /* per stream of the session */
     bool dialled_rest;       /* the session's other streams */
     bool started, syncing;
-    uint64_t copy_of;  /* the epoch of the history that the copy is of */
-    uint64_t *copy_at; /* per stream of it: all up to here is in it */
-    uint32_t copy_streams;
-    bool disowned; /* the primary said: you are not in sync */
+    bool swap_due;         /* all of the copy is there */
+    uint64_t copy_of;      /* the epoch of the history that the copy is of */
+    uint64_t *copy_at;     /* per stream of it: all up to here is in it */
+    uint32_t copy_streams; /* 0: the positions are not known */
+    bool disowned;         /* the primary said: you are not in sync */
+    bool owes_detached;    /* it wants to know that this is on record */
     uint64_t admit_epoch, admit_version; /* told, to be recorded; 0: none */
 } ids_peer;
 
@@ -128,10 +170,16 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
                        uint64_t now_ms);
 void ids_peer_free(ids_peer *peer);
 
-/* The proposed decision is on record. */
+/* The proposed decision is on record. The first asks beforehand: does it need
+ * the world to stand still? What it says holds until decided is called; if it
+ * is false, host.lead is not called. */
+bool ids_peer_decided_stops_world(const ids_peer *peer);
 void ids_peer_decided(ids_peer *peer, uint64_t now_ms);
 
-/* Links. accept: someone has connected; NULL: too many, or no memory. */
+/* Links; each is the peer's, from dial or accept until hang_up. accept:
+ * someone has connected; NULL: too many, or no memory. input may end in
+ * hang_up for this link, and for others. It may leave bytes unread while a
+ * receiver is full: call it again with none after ids_peer_applied. */
 ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms);
 void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
                     size_t len, uint64_t now_ms);
@@ -141,21 +189,44 @@ void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms);
 void ids_peer_tick(ids_peer *peer, uint64_t now_ms);
 
 /* Fills the link's out with what its stream has to say, up to its bound. For
- * a primary, shard is the stream's. Call it at the end of each turn. */
+ * a primary, shard is the stream's (no other thread may use it now), else it
+ * may be NULL. Call it at the end of each turn; what it wrote is the host's
+ * to send (ids_pbuf_consume). It may end in hang_up. */
 void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
                    uint64_t now_ms);
 
-/* A change of this loop's shard. */
-void ids_peer_take(ids_peer *peer, uint32_t loop, const ids_change *change);
+/* A change of this loop's shard, as server/change writes it; its bytes are
+ * copied. Numbers come one by one, behind the one that host.lead returned,
+ * and before any reply of that change asks the gate. A node that does not
+ * lead takes none. */
+void ids_peer_take_bytes(ids_peer *peer, uint32_t loop, uint64_t number,
+                         idp_slice encoded);
 
-/* May a call be carried out? IDP_OK, NOT_PRIMARY, UNREPLICATED. shows: it
- * can't change anything (peek). */
-idp_error ids_peer_serves(const ids_peer *peer, uint32_t loop, bool shows);
+/* May a call be carried out, and a reply leave that waits for nothing?
+ * IDP_OK, NOT_PRIMARY, UNREPLICATED. shows: it can't change anything (peek).
+ * For a node that does not lead no reply to a call may leave at all; for one
+ * that does, ids_gate_watermark(&peer->gates[loop]) says up to which change,
+ * and ids_gate_left is told in the same stay within the monitor. */
+idp_error ids_peer_serves(const ids_peer *peer, bool shows);
 
 /* Records on their way to their owners. A parcel that is not current is
- * dropped instead of applied. */
+ * dropped instead of applied. It must be put before another step can make it
+ * old: within the same stay in the monitor, or by an owner that would stand
+ * still for the steps above and applies in the order of routing. applied:
+ * it is put and, if this memory is to be kept (config.incarnation), on the
+ * medium. */
 bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag);
 void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag);
+
+/* A full copy is whole. The host makes the world stand still, asks again (the
+ * session may have ended: then it is off), lets every loop do its part of the
+ * last stand_down and then its copy aside take the old one's place, and says so
+ * before the world goes on. Parcels of the session that come later are for the
+ * new copy, aside or not. Until then nothing of it is acknowledged. */
+static inline bool ids_peer_swap_is_due(const ids_peer *peer) {
+    return peer->swap_due;
+}
+void ids_peer_swapped(ids_peer *peer, uint64_t now_ms);
 
 /* A shard that holds a copy: what is in progress stays (R12). */
 void ids_peer_prepare_copy(ids_shard *shard);
@@ -166,15 +237,42 @@ ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch, bool accept_loss);
 ids_deciding ids_peer_detach(ids_peer *peer);
 ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch);
 
+/* Where clients should go when this node is not primary; empty: unknown. */
+void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at);
+
+/* How far the other node is behind. */
+typedef struct ids_peer_lag {
+    uint64_t ops, bytes;
+    uint64_t ms; /* since the oldest change that it lacks was made */
+} ids_peer_lag;
+
+#define IDS_STATE_BYTES 512
+
 typedef struct ids_peer_status {
     ids_role role;
+    ids_mode mode;
     uint64_t epoch;
+    ids_member self, other; /* other.node 0: none was seen */
     bool in_sync;   /* primary: with a replica; replica: may be promoted */
     bool connected; /* a session with all its streams */
     bool syncing;   /* a full copy is being made */
-    uint64_t lag_ops, lag_bytes; /* primary */
+    bool had_replica, disowned;
+    ids_parting parting;
+    ids_pending pending;
+    uint32_t streams; /* ids_peer_stream_lag knows so many */
+    ids_peer_lag lag; /* ops and bytes: of all; ms: of the one behind most */
+    /* The in-sync set as this node knows it, the primary first: addresses, or
+     * "node" and a number in hex. */
+    uint32_t member_count;
+    ids_endpoint member[2];
+    ids_endpoint primary_at, other_at; /* or empty */
+    char state[IDS_STATE_BYTES];       /* a plain sentence for the operator */
 } ids_peer_status;
 
 void ids_peer_status_get(const ids_peer *peer, ids_peer_status *status);
+
+/* Of one stream of a primary; zeros for anything else. */
+void ids_peer_stream_lag(const ids_peer *peer, uint32_t stream,
+                         ids_peer_lag *lag);
 
 #endif

@@ -15,17 +15,13 @@ bool ids_primary_init(ids_peer *peer) {
     if (peer->senders == NULL || peer->gates == NULL || peer->heard_ack == NULL)
         return false;
     for (uint32_t k = 0; k < loops; k++)
-        ids_gate_init(&peer->gates[k], peer->config.held_max);
+        peer->gates[k].member = peer->gates[k].joining = UINT64_MAX;
     return true;
 }
 
 void ids_primary_fini(ids_peer *peer) {
-    for (uint32_t k = 0; k < peer->config.loops; k++) {
-        if (peer->senders != NULL)
-            ids_sender_fini(&peer->senders[k]);
-        if (peer->gates != NULL)
-            ids_gate_fini(&peer->gates[k]);
-    }
+    for (uint32_t k = 0; peer->senders != NULL && k < peer->config.loops; k++)
+        ids_sender_fini(&peer->senders[k]);
     free(peer->senders);
     free(peer->gates);
     free(peer->heard_ack);
@@ -37,6 +33,8 @@ bool ids_primary_lead(ids_peer *peer) {
     bool alone = peer->known.replica.node == 0;
     peer->leading = true;
     peer->lead_epoch = epoch;
+    peer->heard_ms = peer->now_ms;
+    peer->parting = IDS_PARTING_NONE;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_gate *gate = &peer->gates[k];
         uint64_t last = host->lead(host->ctx, k, IDS_RULE_OFF(R11) ? 1 : epoch);
@@ -71,6 +69,11 @@ static bool same(ids_member a, ids_member b) {
 
 bool ids_primary_has_member(const ids_peer *peer) {
     return peer->session != 0 && same(peer->known.replica, peer->other);
+}
+
+bool ids_primary_misses_member(const ids_peer *peer) {
+    return peer->known.replica.node != 0 &&
+           peer->now_ms >= peer->heard_ms + peer->config.stall_ms;
 }
 
 void ids_primary_offer(const ids_peer *peer, const ids_link *link,
@@ -132,8 +135,7 @@ static bool ack(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
     if (frame->number > sender->ring.last)
         return false;
     peer->heard_ack[k] = true;
-    if (frame->number > sender->acked)
-        sender->acked = frame->number;
+    ids_sender_acked(sender, frame->number);
     if (ids_primary_has_member(peer) && sender->acked > gate->member)
         gate->member = sender->acked;
     if (peer->joining && same(peer->joiner, peer->other) &&
@@ -150,10 +152,12 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         good = start(peer, link, frame);
     else if (frame->kind == IDS_PF_ACK)
         good = ack(peer, link, frame);
+    else if (frame->kind == IDS_PF_DETACHED)
+        ids_primary_parting_over(peer, IDS_PARTING_CONFIRMED);
     else
         good = frame->kind == IDS_PF_HEARTBEAT;
     if (good)
-        return true;
+        return ids_peer_has_link(peer, link);
     ids_peer_fault(peer, link);
     return false;
 }
@@ -169,6 +173,8 @@ void ids_primary_session_over(ids_peer *peer) {
     if (peer->pending != IDS_PENDING_ADMIT)
         peer->joining = false;
     peer->told = false;
+    if (peer->parting == IDS_PARTING_TOLD)
+        peer->parting = IDS_PARTING_UNHEARD;
 }
 
 /* Every stream is live and was acknowledged; lag: by so much it may lack
@@ -203,20 +209,14 @@ static void admit(ids_peer *peer) {
         ids_peer_propose(peer, IDS_PENDING_ADMIT, &next);
 }
 
-static bool is_drained(const ids_peer *peer) {
-    for (uint32_t k = 0; k < peer->config.loops; k++)
-        if (peer->gates[k].held_count > 0)
-            return false;
-    return ids_primary_has_member(peer) && caught_up(peer, 0, false);
-}
-
 static void switch_over(ids_peer *peer) {
     ids_decision next;
     if (peer->now_ms >= peer->switch_until_ms) {
         peer->switch_epoch = 0; /* not this time: it goes on serving */
         return;
     }
-    if (peer->pending != IDS_PENDING_NONE || !is_drained(peer))
+    if (peer->pending != IDS_PENDING_NONE || !ids_primary_has_member(peer) ||
+        !caught_up(peer, 0, false))
         return;
     ids_decide_follow(&peer->known, peer->known.epoch, &next);
     ids_peer_propose(peer, IDS_PENDING_SWITCHOVER, &next);
@@ -232,6 +232,11 @@ static void tell(ids_peer *peer, uint64_t version) {
 void ids_primary_consider(ids_peer *peer) {
     if (!peer->leading || peer->config.mode != IDS_MODE_SYNC)
         return;
+    if (peer->parting == IDS_PARTING_TOLD) {
+        if (peer->now_ms >= peer->parting_until_ms)
+            ids_primary_parting_over(peer, IDS_PARTING_UNHEARD);
+        return;
+    }
     if (peer->switch_epoch != 0 && peer->pending != IDS_PENDING_SWITCHOVER)
         switch_over(peer);
     if (!caught_up(peer, peer->config.join_lag, false))
@@ -247,6 +252,8 @@ void ids_primary_admitted(ids_peer *peer) {
     peer->joining = false;
     if (!peer->leading)
         return;
+    peer->heard_ms = peer->now_ms;
+    peer->parting = IDS_PARTING_NONE;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_gate *gate = &peer->gates[k];
         gate->member = gate->joining;
@@ -256,10 +263,26 @@ void ids_primary_admitted(ids_peer *peer) {
 }
 
 void ids_primary_detached(ids_peer *peer) {
+    bool is_here =
+        peer->session != 0 && peer->other.node == peer->detached.node;
     if (!peer->leading)
         return;
     for (uint32_t k = 0; k < peer->config.loops; k++)
         peer->gates[k].member = UINT64_MAX;
+    peer->parting = IDS_PARTING_UNHEARD;
+    if (is_here && ids_link_say(peer->stream[0], IDS_PF_DETACHED,
+                                peer->lead_epoch, peer->known.version, 0)) {
+        peer->parting = IDS_PARTING_TOLD;
+        peer->parting_until_ms = peer->now_ms + peer->config.silence_ms;
+    } else {
+        ids_peer_end_session(peer);
+    }
+}
+
+void ids_primary_parting_over(ids_peer *peer, ids_parting how) {
+    if (peer->parting != IDS_PARTING_TOLD)
+        return;
+    peer->parting = how;
     ids_peer_end_session(peer);
 }
 
@@ -270,8 +293,8 @@ void ids_primary_handed_over(ids_peer *peer) {
         return;
     ids_primary_stand_down(peer, true);
     if (peer->session != 0)
-        ids_link_say(peer->stream[0], IDS_PF_SWITCHOVER, peer->lead_epoch,
-                     epoch, 0);
+        peer->other_leads = ids_link_say(peer->stream[0], IDS_PF_SWITCHOVER,
+                                         peer->lead_epoch, epoch, 0);
     peer->switch_until_ms = peer->now_ms + 2 * peer->config.heartbeat_ms;
 }
 

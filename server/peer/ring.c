@@ -3,8 +3,6 @@
  * Pure. */
 #include "server/peer/ring.h"
 
-#include "server/change.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,22 +87,20 @@ static ids_ring_at near(const ids_ring *ring, uint64_t number) {
         marked, ring->marks[marked / IDS_RING_MARK_EVERY % IDS_RING_MARKS]};
 }
 
-void ids_ring_put(ids_ring *ring, const ids_change *change) {
-    size_t bound = ids_change_write_bound(change);
-    size_t len;
-    assert(change->number == ring->last + 1);
-    if (padded(bound) > ring->cap / 4) {
+void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change) {
+    assert(number == ring->last + 1);
+    if (padded(change.len) > ring->cap / 4) {
         ring->last++;
         let_go_of_all(ring);
         return;
     }
-    make_room(ring, padded(bound));
-    len = ids_change_write(ring->bytes + ring->head % ring->cap + LEN_BYTES,
-                           change);
-    set_len(ring, ring->head, (uint32_t)len);
-    if (change->number % IDS_RING_MARK_EVERY == 0)
-        *mark_of(ring, change->number) = ring->head;
-    ring->head += padded(len);
+    make_room(ring, padded(change.len));
+    memcpy(ring->bytes + ring->head % ring->cap + LEN_BYTES, change.ptr,
+           change.len);
+    set_len(ring, ring->head, (uint32_t)change.len);
+    if (number % IDS_RING_MARK_EVERY == 0)
+        *mark_of(ring, number) = ring->head;
+    ring->head += padded(change.len);
     ring->last++;
 }
 

@@ -5,7 +5,9 @@
 #ifndef IDS_PEER_RING_H
 #define IDS_PEER_RING_H
 
-#include "server/core/shard.h"
+#include "proto/terms.h"
+
+#include <stdbool.h>
 
 #define IDS_RING_BYTES_DEFAULT (64u << 20)
 #define IDS_RING_BYTES_MIN     4096u
@@ -32,9 +34,10 @@ typedef struct ids_ring_at {
 bool ids_ring_init(ids_ring *ring, size_t bytes, uint64_t last);
 void ids_ring_fini(ids_ring *ring);
 
-/* A change that does not fit a quarter of the ring is not kept: then nothing
+/* The next change, as server/change writes it; its number is one above last.
+ * One that does not fit a quarter of the ring is not kept: then nothing
  * before it is, either. */
-void ids_ring_put(ids_ring *ring, const ids_change *change);
+void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change);
 
 /* Where the changes behind this number begin; false: not in the ring. */
 bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at);

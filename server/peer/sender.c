@@ -11,6 +11,7 @@ bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
                      size_t ring_bytes, uint64_t last) {
     *sender = (ids_sender){.stream = stream,
                            .epoch = epoch,
+                           .reached = last,
                            .walk_buckets = IDS_WALK_BUCKETS_DEFAULT};
     return ids_ring_init(&sender->ring, ring_bytes, last);
 }
@@ -20,8 +21,22 @@ void ids_sender_fini(ids_sender *sender) {
     ids_pbuf_fini(&sender->chunk);
 }
 
-void ids_sender_take(ids_sender *sender, const ids_change *change) {
-    ids_ring_put(&sender->ring, change);
+void ids_sender_take(ids_sender *sender, uint64_t number, idp_slice change,
+                     uint64_t now_ms) {
+    ids_ring_put(&sender->ring, number, change);
+    ids_lag_took(&sender->lag, number, now_ms);
+}
+
+static void reach(ids_sender *sender, uint64_t number) {
+    sender->reached = number;
+    ids_lag_reached(&sender->lag, number);
+}
+
+void ids_sender_acked(ids_sender *sender, uint64_t number) {
+    if (number > sender->acked)
+        sender->acked = number;
+    if (number > sender->reached)
+        reach(sender, number);
 }
 
 bool ids_sender_continue(ids_sender *sender, uint64_t session,
@@ -30,6 +45,7 @@ bool ids_sender_continue(ids_sender *sender, uint64_t session,
         return false;
     sender->session = session;
     sender->acked = 0;
+    reach(sender, behind);
     sender->state = IDS_SENDING_STREAM;
     return true;
 }
@@ -122,6 +138,7 @@ static bool begin(ids_sender *sender, ids_pbuf *to) {
         !ids_pf_append(to, &frame))
         return lose(sender);
     sender->cursor = 0;
+    reach(sender, last); /* all that lacks, besides the copy, is behind it */
     sender->state = IDS_SENDING_WALK;
     return true;
 }

@@ -9,6 +9,7 @@
 #define IDS_PEER_SENDER_H
 
 #include "server/peer/frame.h"
+#include "server/peer/lag.h"
 #include "server/peer/ring.h"
 
 #define IDS_WALK_BUCKETS_DEFAULT 64
@@ -33,6 +34,8 @@ typedef struct ids_sender {
     uint64_t cursor;  /* of the walk */
     uint64_t whole;   /* the copy is whole with all up to this */
     uint64_t acked;   /* by the replica, in this session */
+    uint64_t reached; /* it has this much, or did so last; to be shown */
+    ids_lag lag;      /* behind reached */
     ids_pbuf chunk;   /* records of the walk's last step */
     uint32_t chunked; /* how many */
     bool found, no_memory;
@@ -47,8 +50,12 @@ bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
                      size_t ring_bytes, uint64_t last);
 void ids_sender_fini(ids_sender *sender);
 
-/* The shard's tap. */
-void ids_sender_take(ids_sender *sender, const ids_change *change);
+/* The shard's next change, as server/change writes it. */
+void ids_sender_take(ids_sender *sender, uint64_t number, idp_slice change,
+                     uint64_t now_ms);
+
+/* The replica has all up to here. */
+void ids_sender_acked(ids_sender *sender, uint64_t number);
 
 /* A session begins for this stream: behind a number, or with a full copy.
  * False: that number is not in the ring (any more). */

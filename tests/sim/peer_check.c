@@ -8,17 +8,8 @@
 
 /* --- who has what --------------------------------------------------------- */
 
-void pw_note_reach(pw_node *n) {
-    const ids_peer *p = n->peer;
-    bool live = p->started && !p->syncing;
-    if (p->leading) {
-        return;
-    }
-    if (!live && p->copy_of == 0) {
-        return;
-    }
-    uint64_t epoch = live ? p->session_epoch : p->copy_of;
-    uint64_t incarnation = p->config.incarnation;
+static pw_reach *latest_reach(pw_node *n, uint64_t epoch) {
+    uint64_t incarnation = n->peer->config.incarnation;
     pw_world *w = n->w;
     pw_reach *r = w->reach_count > 0
                       ? &w->reach[(w->reach_count - 1) % PW_EPOCHS_MAX]
@@ -27,6 +18,28 @@ void pw_note_reach(pw_node *n) {
         r = &w->reach[w->reach_count++ % PW_EPOCHS_MAX];
         *r = (pw_reach){.epoch = epoch, .incarnation = incarnation};
     }
+    return r;
+}
+
+/* A primary's memory, if it is kept. */
+void pw_note_crash(pw_node *n) {
+    if (!n->keeps || !n->peer->leading) {
+        return;
+    }
+    pw_reach *r = latest_reach(n, n->peer->lead_epoch);
+    memcpy(r->at, n->disk.synced, sizeof r->at);
+}
+
+void pw_note_reach(pw_node *n) {
+    const ids_peer *p = n->peer;
+    bool live = p->started && !p->syncing;
+    if (p->leading) {
+        return;
+    }
+    if (!live && (p->copy_of == 0 || p->copy_streams == 0)) {
+        return;
+    }
+    pw_reach *r = latest_reach(n, live ? p->session_epoch : p->copy_of);
     uint32_t streams = live ? p->streams : p->copy_streams;
     for (uint32_t k = 0; k < streams && k < PW_LOOPS_MAX; k++) {
         r->at[k] = live ? p->receivers[k].applied : p->copy_at[k];
@@ -314,7 +327,7 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     pw_world *w = n->w;
     uint64_t incarnation = n->peer->config.incarnation;
     bool alone = !n->peer->known.had_replica;
-    bool loss = alone || n->loss_epoch == epoch;
+    bool loss = (alone && !n->disk.is_there) || n->loss_epoch == epoch;
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;

@@ -96,8 +96,8 @@ void pw_check_limits(pw_world *w) {
             continue;
         }
         for (uint32_t k = 0; k < p->config.loops; k++) {
-            if (p->gates[k].held_count > p->config.held_max + 32) {
-                pw_fail(w, "I15: %u replies are held", p->gates[k].held_count);
+            if (w->node[i].line[k].held > 16 + 32) {
+                pw_fail(w, "I15: %u replies are held", w->node[i].line[k].held);
             }
         }
         if (p->link_count > 24) {

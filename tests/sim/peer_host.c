@@ -2,7 +2,7 @@
  * loops, which takes its time. */
 #include "tests/sim/peer_world.h"
 
-#include "server/change.h"
+#include "server/peer/mutant.h"
 
 #include <stdlib.h>
 
@@ -34,26 +34,47 @@ static void host_aside_drop(void *ctx) {
     pw_node_free_shards(n, n->aside);
 }
 
-static void host_aside_swap(void *ctx) {
-    pw_node *n = ctx;
-    pw_say(n->w, "%c has a whole copy of epoch %llu", pw_name(n->index),
+/* The world stands still. */
+static void swap(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[node];
+    (void)word;
+    n->swap_asked = false;
+    if (!ids_peer_swap_is_due(n->peer)) {
+        return; /* the session has ended meanwhile */
+    }
+    pw_say(w, "%c has a whole copy of epoch %llu", pw_name(n->index),
            (unsigned long long)n->peer->session_epoch);
-    n->w->swaps++;
+    w->swaps++;
+    for (uint32_t k = 0; k < n->loops; k++) {
+        pw_loop_stands_down(n, k);
+    }
     pw_node_free_shards(n, n->shard);
     memcpy(n->shard, n->aside, sizeof n->shard);
     memset(n->aside, 0, sizeof n->aside);
     memset(n->last, 0, sizeof n->last);
+    pw_disk_snapshot(n);
+    ids_peer_swapped(n->peer, pw_clock(n));
+}
+
+void pw_node_maybe_swap(pw_node *n) {
+    if (!ids_peer_swap_is_due(n->peer) || n->swap_asked) {
+        return;
+    }
+    n->swap_asked = true;
+    if (pw_chance(n->w, 50)) {
+        swap(n->w, n->index, 0);
+    } else {
+        pw_later(n->w, pw_below(n->w, 8), swap, n->index, 0);
+    }
 }
 
 static bool host_route(void *ctx, const ids_parcel_tag *tag,
                        const ids_change *change) {
     pw_node *n = ctx;
     uint32_t owner = (uint32_t)(pw_hash(n, change->ns, change->key) % n->loops);
-    pw_parcel *p = malloc(sizeof *p + ids_change_write_bound(change));
-    *p = (pw_parcel){.tag = *tag};
-    p->len = ids_change_write(p->bytes, change);
-    *n->parcels_end[owner] = p;
-    n->parcels_end[owner] = &p->next;
+    pw_parcel *p = pw_parcel_of(change);
+    p->tag = *tag;
+    pw_queue_put(&n->parcels[owner], p);
     if (!n->drain_due[owner]) {
         n->drain_due[owner] = true;
         pw_later(n->w, pw_below(n->w, 3) + n->slow_ms, pw_node_drain_parcels,
@@ -64,27 +85,26 @@ static bool host_route(void *ctx, const ids_parcel_tag *tag,
 
 static uint64_t host_lead(void *ctx, uint32_t loop, uint64_t epoch) {
     pw_node *n = ctx;
+    if (!n->standing_still) {
+        pw_fail(n->w, "a promotion while the world turns");
+    }
+    pw_loop_stands_down(n, loop);
     ids_shard_lead(n->shard[loop], epoch, (uint64_t)loop << 40, pw_clock(n));
     if (loop == n->loops - 1) {
+        pw_disk_snapshot(n);
         pw_check_lead(n, n->peer->lead_epoch);
     }
     return n->last[loop];
 }
 
+/* Each loop does its part with its next turn. */
 static void host_stand_down(void *ctx, bool pending) {
     pw_node *n = ctx;
     pw_say(n->w, pending ? "%c stands down" : "%c drains to hand over",
            pw_name(n->index));
     for (uint32_t k = 0; k < n->loops; k++) {
-        n->loop_now = k;
-        ids_shard_drain(n->shard[k], IDP_E_NOT_PRIMARY);
-        if (pending) {
-            ids_peer_prepare_copy(n->shard[k]);
-        }
-    }
-    if (pending) {
-        pw_node_release(n); /* nothing, unless a mutant opens the gates */
-        pw_node_fail_held(n, UINT64_MAX, IDP_E_NOT_PRIMARY);
+        n->line[k].drains = true;
+        n->line[k].follows = n->line[k].follows || pending;
     }
 }
 
@@ -95,7 +115,6 @@ ids_peer_host pw_host(pw_node *n) {
                            .hang_up = host_hang_up,
                            .aside_begin = host_aside_begin,
                            .aside_drop = host_aside_drop,
-                           .aside_swap = host_aside_swap,
                            .route = host_route,
                            .lead = host_lead,
                            .stand_down = host_stand_down};
@@ -103,38 +122,37 @@ ids_peer_host pw_host(pw_node *n) {
 
 /* --- mail between its loops ----------------------------------------------- */
 
-static void put(pw_node *n, uint32_t owner, const pw_parcel *p) {
-    ids_shard *shard = n->shard[owner];
-    ids_change change;
-    if (p->tag.aside && n->aside[owner] != NULL) {
-        shard = n->aside[owner];
-    }
-    ids_change_read(p->bytes, p->len, &change);
+/* Into the copy that it is for. It is applied once it is on the medium, if
+ * that is to be kept; a copy that is loaded aside is so as a whole. */
+static void put(pw_node *n, uint32_t owner, pw_parcel *p) {
+    bool aside = p->tag.aside && n->aside[owner] != NULL;
+    ids_parcel_tag tag = p->tag;
     n->loop_now = owner;
-    ids_shard_drain(shard, IDP_E_NOT_PRIMARY); /* only a mutant has waiters */
-    if (!ids_shard_put(shard, pw_hash(n, change.ns, change.key), &change,
-                       pw_clock(n))) {
-        pw_fail(n->w, "I15: no memory for a record of a few bytes");
+    pw_loop_stands_down(n, owner);
+    pw_put(n, aside ? n->aside[owner] : n->shard[owner], p);
+    if (aside || !n->keeps || IDS_RULE_OFF(KEPT_ACKS)) {
+        ids_peer_applied(n->peer, &tag);
+    }
+    if (aside || !n->keeps) {
+        free(p);
+    } else {
+        pw_disk_write(n, owner, p);
     }
 }
 
 void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop) {
     pw_node *n = &w->node[node];
-    pw_parcel *p = n->parcels[loop];
     uint32_t some = 1 + pw_below(w, 30);
     n->drain_due[loop] = false;
-    for (; p != NULL && some > 0; p = n->parcels[loop], some--) {
-        n->parcels[loop] = p->next;
-        if (p->next == NULL) {
-            n->parcels_end[loop] = &n->parcels[loop];
-        }
+    for (; n->parcels[loop].first != NULL && some > 0; some--) {
+        pw_parcel *p = pw_queue_pop(&n->parcels[loop]);
         if (ids_peer_is_current(n->peer, &p->tag)) {
             put(n, (uint32_t)loop, p);
-            ids_peer_applied(n->peer, &p->tag);
+        } else {
+            free(p);
         }
-        free(p);
     }
-    if (p != NULL) {
+    if (n->parcels[loop].first != NULL) {
         n->drain_due[loop] = true;
         pw_later(w, 1 + n->slow_ms, pw_node_drain_parcels, node, loop);
     }
@@ -142,12 +160,7 @@ void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop) {
 
 void pw_node_lose_parcels(pw_node *n) {
     for (uint32_t k = 0; k < PW_LOOPS_MAX; k++) {
-        while (n->parcels[k] != NULL) {
-            pw_parcel *p = n->parcels[k];
-            n->parcels[k] = p->next;
-            free(p);
-        }
-        n->parcels_end[k] = &n->parcels[k];
+        pw_queue_free(&n->parcels[k]);
         n->drain_due[k] = false;
     }
 }

@@ -151,6 +151,11 @@ static void reset(pw_world *w, pw_conn *c) {
     }
 }
 
+static void see(ids_link *link, int other) {
+    const char host[] = {pw_name(other), 0};
+    ids_link_set_seen_host(link, host);
+}
+
 static void connect_end(pw_world *w, pw_conn *c, int to) {
     if (c->end[to] != NULL || c->closed || c->gone[to] || to == c->dialler) {
         return;
@@ -160,6 +165,7 @@ static void connect_end(pw_world *w, pw_conn *c, int to) {
         reset(w, c);
     } else {
         c->end[to]->host = c;
+        see(c->end[to], c->dialler);
     }
 }
 
@@ -212,6 +218,11 @@ void pw_net_dial(pw_node *n, ids_link *link) {
     c->next = w->conns;
     w->conns = c;
     link->host = c;
+    see(link, 1 - n->index);
+    const char there[] = {pw_name(1 - n->index), ':', '7', '1', '1', '7', 0};
+    if (strcmp(link->dialled_to.text, there) != 0) {
+        pw_fail(w, "%c dials %s", pw_name(n->index), link->dialled_to.text);
+    }
     if (link->stream == 0) {
         pw_say(w, "%c dials %c", pw_name(n->index), pw_name(1 - n->index));
     }

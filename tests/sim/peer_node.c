@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 5 };
+enum { TICK_MS = 5, HELD_MAX = 16 };
 
 uint64_t pw_clock(const pw_node *n) {
     return IDS_CLOCK_START_MS + n->skew_ms + (n->w->now - n->w->start);
@@ -98,7 +98,10 @@ static void on_change(void *ctx, const ids_change *c) {
     n->last[loop] = c->number;
     note_end(n, key, c);
     n->truth[key] = pw_snap_of(n, c);
-    ids_peer_take(n->peer, loop, c);
+    pw_queue_put(&n->line[loop].made, pw_parcel_of(c));
+    if (n->keeps) {
+        pw_disk_write(n, loop, pw_parcel_of(c));
+    }
 }
 
 static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
@@ -109,7 +112,7 @@ static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
         made.answer = *answer;
     }
     made.changed = answer != NULL && answer->outcome == IDP_OUTCOME_ACQUIRED;
-    pw_node_made(n, n->loop_now, &made);
+    pw_hold(n, n->loop_now, &made);
 }
 
 bool pw_node_make_shards(pw_node *n, ids_shard **shards) {
@@ -143,115 +146,12 @@ void pw_node_free_shards(pw_node *n, ids_shard **shards) {
     }
 }
 
-/* --- replies -------------------------------------------------------------- */
-
-static void unlist(pw_reply *r) {
-    *r->prev = r->next;
-    if (r->next != NULL) {
-        r->next->prev = r->prev;
-    }
-}
-
-static void arrive(pw_world *w, int node, uint64_t word) {
-    pw_reply *r = (pw_reply *)(uintptr_t)word;
-    (void)node;
-    pw_client_hears(w, r);
-    free(r);
-}
-
-/* It leaves the node. Whether it gets there is another matter. */
-static void leave(pw_node *n, pw_reply *r) {
-    pw_world *w = n->w;
-    unlist(r);
-    if (r->error == IDP_OK) {
-        pw_check_reply(w, r, &w->op[r->op]);
-    }
-    if (pw_chance(w, w->config.percent_lost)) {
-        free(r);
-        return;
-    }
-    pw_later(w, 1 + pw_below(w, w->config.delay_ms), arrive, -1,
-             (uint64_t)(uintptr_t)r);
-}
-
-void pw_node_made(pw_node *n, uint32_t loop, const pw_reply *made) {
-    pw_world *w = n->w;
-    pw_reply *r = malloc(sizeof *r);
-    ids_gate *gate = &n->peer->gates[loop];
-    *r = *made;
-    r->node = n->index;
-    r->loop = loop;
-    r->number = n->last[loop];
-    r->made_at = w->now;
-    r->epoch = n->peer->lead_epoch;
-    r->snap = n->truth[w->op[r->op].key];
-    r->result =
-        text_of(r->answer.has_result && r->answer.outcome == IDP_OUTCOME_REPLAY
-                    ? r->answer.result
-                    : (idp_slice){NULL, 0});
-    r->next = n->replies;
-    r->prev = &n->replies;
-    if (r->next != NULL) {
-        r->next->prev = &r->next;
-    }
-    n->replies = r;
-    if (r->error != IDP_OK) {
-        leave(n, r); /* says nothing of any record */
-        return;
-    }
-    switch (ids_gate_hold(gate, r->number, r->changed, pw_clock(n),
-                          (uint64_t)(uintptr_t)r)) {
-    case IDS_GATE_GO:
-        leave(n, r);
-        break;
-    case IDS_GATE_HELD:
-        break;
-    case IDS_GATE_FULL:
-        unlist(r);
-        free(r);
-        break;
-    }
-}
-
-void pw_node_release(pw_node *n) {
-    uint64_t cookie;
-    for (uint32_t k = 0; k < n->loops; k++) {
-        while (ids_gate_next(&n->peer->gates[k], &cookie)) {
-            leave(n, (pw_reply *)(uintptr_t)cookie);
-        }
-    }
-}
-
-void pw_node_fail_held(pw_node *n, uint64_t since_ms, idp_error error) {
-    uint64_t cookie;
-    for (uint32_t k = 0; k < n->loops; k++) {
-        while (ids_gate_next_stalled(&n->peer->gates[k], since_ms, &cookie)) {
-            pw_reply *r = (pw_reply *)(uintptr_t)cookie;
-            r->error = error;
-            n->w->unreplicated += error == IDP_E_UNREPLICATED;
-            n->w->stood_down += error == IDP_E_NOT_PRIMARY;
-            leave(n, r);
-        }
-    }
-}
-
 /* --- its turns ------------------------------------------------------------ */
 
 void pw_node_after(pw_node *n) {
     ids_peer *peer = n->peer;
-    /* Bytes that a full receiver left unread. */
-    for (uint32_t i = 0; i < peer->link_count; i++) {
-        ids_link *link = peer->links[i];
-        if (link->in.len > link->in_at) {
-            ids_peer_input(peer, link, NULL, 0, pw_clock(n));
-        }
-    }
-    for (uint32_t i = 0; i < peer->link_count; i++) {
-        ids_link *link = peer->links[i];
-        uint32_t loop = link->stream < n->loops ? link->stream : 0;
-        ids_peer_pump(peer, link, n->shard[loop], pw_clock(n));
-    }
-    pw_node_release(n);
+    pw_turns(n);
+    pw_node_maybe_swap(n);
     if (peer->started && n->session_seen != peer->session) {
         n->session_seen = peer->session;
         n->w->resumed += !peer->syncing;
@@ -277,7 +177,6 @@ static void tick(pw_world *w, int node, uint64_t word) {
         ids_shard_tick(n->shard[k], now_ms, 64);
     }
     ids_peer_tick(n->peer, now_ms);
-    pw_node_fail_held(n, now_ms - n->peer->config.stall_ms, IDP_E_UNREPLICATED);
     pw_check_limits(w);
     pw_later(w, TICK_MS, tick, node, 0);
 }
@@ -291,9 +190,12 @@ void pw_node_call(pw_node *n, uint32_t op) {
     pw_reply made = {.op = op, .try = o->try};
     ids_call call = {q, hash, pw_clock(n), o->try};
     uint64_t before = n->last[loop];
-    made.error = ids_peer_serves(n->peer, loop, q->method == IDP_PEEK);
+    made.error = n->line[loop].serves[q->method == IDP_PEEK];
+    if (n->line[loop].held >= HELD_MAX) {
+        made.error = IDP_E_UNREPLICATED;
+    }
     if (made.error == IDP_OK && q->method != IDP_ACQUIRE &&
-        q->token.epoch > n->peer->lead_epoch) {
+        q->token.epoch > n->line[loop].lead_epoch) {
         made.error = IDP_E_NOT_PRIMARY; /* it was granted by a newer one */
     }
     n->loop_now = loop;
@@ -305,7 +207,7 @@ void pw_node_call(pw_node *n, uint32_t op) {
         }
     }
     made.changed = n->last[loop] != before;
-    pw_node_made(n, loop, &made);
+    pw_hold(n, loop, &made);
 }
 
 /* --- its lives ------------------------------------------------------------ */
@@ -333,7 +235,9 @@ static void recorded(pw_world *w, int node, uint64_t word) {
     if (n->peer->pending == IDS_PENDING_DETACH) {
         pw_node_detached(n);
     }
+    n->standing_still = ids_peer_decided_stops_world(n->peer);
     ids_peer_decided(n->peer, pw_clock(n));
+    n->standing_still = false;
 }
 
 static void propose(void *ctx, const ids_decision *next) {
@@ -347,7 +251,9 @@ static void propose(void *ctx, const ids_decision *next) {
 void pw_node_start(pw_node *n) {
     pw_world *w = n->w;
     ids_peer_config config = {.node = (uint64_t)n->index + 1,
-                              .incarnation = idt_rng_next(&w->rng) | 1,
+                              .incarnation = n->disk.is_there
+                                                 ? n->cell.self.incarnation
+                                                 : idt_rng_next(&w->rng) | 1,
                               .primary = n->index == 0,
                               .epoch_min = w->epoch_next++,
                               .loops = n->loops,
@@ -355,7 +261,6 @@ void pw_node_start(pw_node *n) {
                               .min_in_sync = w->config.min_in_sync,
                               .ring_bytes = w->config.ring_bytes,
                               .result_bytes_max = PW_TEXT,
-                              .held_max = 16,
                               .unsent_bytes = w->config.unsent_bytes,
                               .walk_buckets = 1 + pw_below(w, 4),
                               .join_lag = w->config.join_lag,
@@ -368,17 +273,24 @@ void pw_node_start(pw_node *n) {
     n->life++;
     n->up = true;
     n->session_heard = 0;
+    n->swap_asked = false;
+    ids_endpoint_from(&config.advertise, ":7117", 5);
+    if (n->index == 1) {
+        ids_endpoint_from(&config.replicate_from, "A:7117", 6);
+    }
     memset(n->last, 0, sizeof n->last);
     memset(n->truth, 0, sizeof n->truth);
     pw_node_lose_parcels(n);
+    pw_hold_forget(n);
     if (w->config.secret) {
         ids_link_key_from(&config.key,
                           (idp_slice){(const uint8_t *)"open sesame", 11});
     }
-    pw_say(w, "%c starts, with %u loops and an empty memory", pw_name(n->index),
-           n->loops);
+    pw_say(w, "%c starts, with %u loops and %s", pw_name(n->index), n->loops,
+           n->disk.is_there ? "its memory" : "an empty memory");
     n->peer = ids_peer_new(&config, &n->cell, pw_clock(n));
     pw_node_make_shards(n, n->shard);
+    pw_disk_recover(n);
     pw_later(w, 1 + pw_below(w, TICK_MS), tick, n->index, 0);
 }
 
@@ -390,6 +302,8 @@ void pw_node_crash(pw_node *n) {
         n->cell = n->to_write; /* just in time */
     }
     n->writing = false;
+    pw_disk_crash(n);
+    pw_note_crash(n);
     pw_net_crash(n);
     pw_node_free(n);
     n->life++;
@@ -404,19 +318,9 @@ void pw_node_free(pw_node *n) {
         return;
     }
     pw_node_lose_parcels(n);
-    while (n->replies != NULL) {
-        pw_reply *r = n->replies;
-        n->replies = r->next;
-        free(r);
-    }
+    pw_hold_forget(n);
     ids_peer_free(n->peer);
     n->peer = NULL;
     pw_node_free_shards(n, n->shard);
     pw_node_free_shards(n, n->aside);
-}
-
-void pw_free_event(const pw_event *event) {
-    if (event->what == arrive) {
-        free((pw_reply *)(uintptr_t)event->word);
-    }
 }

@@ -30,7 +30,7 @@ typedef struct options {
 
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
-    uint64_t resumed, flipped, unreplicated, stood_down;
+    uint64_t kept, resumed, flipped, unreplicated, stood_down;
 } tally;
 
 static bool read_option(const char *name, const char *value, options *o) {
@@ -92,6 +92,7 @@ static void add_up(tally *t, const pw_world *w) {
     t->compared += w->compared;
     t->switched += w->switched;
     t->calls += w->ops;
+    t->kept += w->kept;
     t->resumed += w->resumed;
     t->flipped += w->flipped;
     t->unreplicated += w->unreplicated;

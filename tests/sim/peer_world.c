@@ -157,7 +157,8 @@ static void begin(pw_world *w, uint64_t seed) {
         *n = (pw_node){.w = w,
                        .index = i,
                        .loops = between(w, 1, PW_LOOPS_MAX),
-                       .skew_ms = pw_below(w, 100000)};
+                       .skew_ms = pw_below(w, 100000),
+                       .keeps = pw_chance(w, 35)};
         if (i == 0 || pw_chance(w, 80)) {
             pw_node_start(n);
         }
@@ -204,7 +205,7 @@ static bool in_peace(pw_world *w) {
     ids_peer_status_get(p->peer, &a);
     ids_peer_status_get(w->node[1 - p->index].peer, &b);
     return a.connected && b.connected && !a.syncing && !b.syncing &&
-           a.lag_ops == 0 &&
+           a.lag.ops == 0 &&
            (w->config.mode != IDS_MODE_SYNC || (a.in_sync && b.in_sync));
 }
 
@@ -217,7 +218,7 @@ static void say_status(const pw_node *n) {
            pw_name(n->index), n->peer->leading ? "primary" : "replica",
            (unsigned long long)s.epoch, s.in_sync ? ", in sync" : "",
            s.connected ? ", connected" : "", s.syncing ? ", syncing" : "",
-           (unsigned long long)s.lag_ops, n->peer->pending, n->peer->link_count,
+           (unsigned long long)s.lag.ops, n->peer->pending, n->peer->link_count,
            n->peer->streams_open, n->peer->streams);
 }
 
@@ -252,9 +253,9 @@ static bool has_healed(pw_world *w) {
             ids_shard_stats s;
             ids_shard_stats_get(w->node[i].shard[k], &s);
             waiters += s.waiters;
-        }
-        if (w->node[i].replies != NULL) {
-            return pw_fail(w, "L1: a reply is held for good");
+            if (w->node[i].line[k].held > 0) {
+                return pw_fail(w, "L1: a reply is held for good");
+            }
         }
     }
     if (waiters > 0) {
@@ -275,6 +276,7 @@ static bool has_healed(pw_world *w) {
 static void end(pw_world *w) {
     for (int i = 0; i < PW_NODES; i++) {
         pw_node_free(&w->node[i]);
+        pw_disk_free(&w->node[i]);
     }
     pw_net_free(w);
     for (uint32_t i = 0; i < w->heap_len; i++) {

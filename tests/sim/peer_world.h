@@ -49,6 +49,7 @@ typedef struct pw_reply {
     int node;
     uint32_t loop;
     uint64_t number; /* the loop's last as it was made */
+    uint64_t needs;  /* it waits for this */
     uint64_t made_at;
     uint64_t epoch;
     bool changed;
@@ -56,7 +57,7 @@ typedef struct pw_reply {
     idp_answer answer;
     pw_text result;
     pw_snap snap;
-    struct pw_reply *next, **prev; /* all replies of the node */
+    struct pw_reply *next;
 } pw_reply;
 
 /* A chunk that was on its way once. */
@@ -66,12 +67,39 @@ typedef struct pw_stale {
     uint64_t session;
 } pw_stale;
 
+/* A change on its way: to the peer, to its owner, to the medium. */
 typedef struct pw_parcel {
     struct pw_parcel *next;
-    ids_parcel_tag tag;
+    uint64_t number;    /* of this node's own change; 0: a record */
+    ids_parcel_tag tag; /* of a record */
     size_t len;
     uint8_t bytes[];
 } pw_parcel;
+
+typedef struct pw_queue {
+    pw_parcel *first, *last; /* last: if there is a first */
+} pw_queue;
+
+/* One loop, as it sees the peer. */
+typedef struct pw_line {
+    pw_queue made; /* changes that the peer has not been handed */
+    pw_reply *replies, **replies_end; /* held */
+    uint32_t held;
+    bool turn_due;
+    bool drains, follows; /* it has its part of standing down to do */
+    idp_error serves[2];  /* changes, shows: when it looked last */
+    uint64_t lead_epoch;
+} pw_line;
+
+/* What outlives the process, where it keeps its memory. */
+typedef struct pw_disk {
+    bool is_there;
+    ids_shard *shard[PW_LOOPS_MAX];
+    pw_queue unsynced[PW_LOOPS_MAX];
+    bool sync_due[PW_LOOPS_MAX];
+    uint64_t synced[PW_LOOPS_MAX]; /* all up to here is on it */
+    uint64_t then_ms;              /* its clock as it crashed */
+} pw_disk;
 
 typedef struct pw_node {
     pw_world *w;
@@ -87,9 +115,12 @@ typedef struct pw_node {
     ids_decision cell;           /* on its disk */
     bool writing;
     ids_decision to_write;
-    pw_parcel *parcels[PW_LOOPS_MAX], **parcels_end[PW_LOOPS_MAX];
+    pw_queue parcels[PW_LOOPS_MAX];
     bool drain_due[PW_LOOPS_MAX];
-    pw_reply *replies;
+    pw_line line[PW_LOOPS_MAX];
+    bool swap_asked, standing_still;
+    bool keeps; /* its memory outlives it (R5) */
+    pw_disk disk;
     uint32_t loop_now;
     pw_snap truth[PW_KEYS_MAX];
     uint64_t loss_epoch; /* the operator accepted loss with this one */
@@ -174,6 +205,7 @@ struct pw_world {
     pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
+    uint32_t kept; /* starts with a memory */
     uint32_t leads, losses, swaps, resumed, acknowledged, compared, switched;
     uint64_t loss_before; /* epochs below it may be known in part */
     bool failed;
@@ -221,18 +253,36 @@ void pw_node_after(pw_node *n);
 void pw_node_call(pw_node *n, uint32_t op);
 void pw_node_free(pw_node *n);
 void pw_node_detached(pw_node *n); /* as its disk says */
-void pw_free_event(const pw_event *event);
 ids_peer_host pw_host(pw_node *n);
-void pw_node_made(pw_node *n, uint32_t loop, const pw_reply *made);
 void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop);
 void pw_node_lose_parcels(pw_node *n);
 uint64_t pw_hash(void *ctx, idp_slice ns, idp_slice key);
 bool pw_node_make_shards(pw_node *n, ids_shard **shards);
 void pw_node_free_shards(pw_node *n, ids_shard **shards);
-void pw_node_release(pw_node *n);
-void pw_node_fail_held(pw_node *n, uint64_t since_ms, idp_error error);
+void pw_node_maybe_swap(pw_node *n);
 uint32_t pw_key_of(idp_slice key);
 pw_snap pw_snap_of(const pw_node *n, const ids_change *c);
+
+/* Replies, and the loops' turns. */
+void pw_free_event(const pw_event *event);
+void pw_hold(pw_node *n, uint32_t loop, const pw_reply *made);
+void pw_hold_release(pw_node *n, uint32_t loop);
+void pw_hold_fail(pw_node *n, uint32_t loop, uint64_t since, idp_error error);
+void pw_hold_forget(pw_node *n);
+void pw_loop_stands_down(pw_node *n, uint32_t loop);
+void pw_turns(pw_node *n);
+
+/* What is kept. */
+pw_parcel *pw_parcel_of(const ids_change *change);
+void pw_queue_put(pw_queue *q, pw_parcel *p);
+pw_parcel *pw_queue_pop(pw_queue *q);
+void pw_queue_free(pw_queue *q);
+void pw_put(pw_node *n, ids_shard *shard, const pw_parcel *p);
+void pw_disk_write(pw_node *n, uint32_t loop, pw_parcel *p);
+void pw_disk_snapshot(pw_node *n);
+void pw_disk_crash(pw_node *n);
+void pw_disk_recover(pw_node *n);
+void pw_disk_free(pw_node *n);
 
 /* The network. */
 void pw_net_dial(pw_node *n, ids_link *link);
@@ -267,5 +317,6 @@ void pw_check_loss(pw_world *w);
 void pw_check_copy(pw_world *w, bool always);
 void pw_check_limits(pw_world *w);
 void pw_note_reach(pw_node *n);
+void pw_note_crash(pw_node *n);
 
 #endif

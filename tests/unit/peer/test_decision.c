@@ -55,6 +55,39 @@ Test(decision, nobody_else_may_unless_loss_is_accepted) {
                  IDS_DECIDING_NOT_IN_SYNC, "there is a newer primary");
 }
 
+/* R5: what a memory that outlives its process is good for. */
+Test(decision, a_kept_memory_may_be_promoted_if_nobody_else_could_be) {
+    ids_decision d = {.role = IDS_ROLE_PRIMARY,
+                      .epoch = 7,
+                      .self = self,
+                      .had_replica = true},
+                 with, next, again;
+    cr_assert_eq(ids_decision_kept_epoch(&d, self), 7);
+    cr_assert_eq(ids_decision_kept_epoch(&d, (ids_member){2, 23}), 0);
+    ids_decide_start(&d, self, true, 1, &again);
+    cr_assert_eq(again.role, IDS_ROLE_REPLICA, "never by itself");
+    cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
+                 IDS_DECIDING_OK);
+    ids_decide_start(&d, (ids_member){2, 23}, true, 1, &again);
+    cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
+                 IDS_DECIDING_NOT_IN_SYNC, "a new memory");
+    ids_decide_admit(&d, (ids_member){1, 11}, &with);
+    ids_decide_start(&with, self, true, 1, &again);
+    cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
+                 IDS_DECIDING_NOT_IN_SYNC, "its replica may have gone on");
+}
+
+Test(decision, a_member_that_kept_its_memory_is_still_one) {
+    ids_decision d = in_sync(), again, next;
+    ids_decide_start(&d, self, false, 1, &again);
+    cr_assert_eq(ids_decision_kept_epoch(&again, self), 7);
+    cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
+                 IDS_DECIDING_OK);
+    ids_decide_disowned(&again, &next);
+    cr_assert_eq(ids_decision_kept_epoch(&next, self), 0);
+    cr_assert_not(ids_decision_is_in_sync(&next, 7));
+}
+
 Test(decision, a_node_without_history_is_in_sync_with_nobody) {
     ids_decision d = {.self = self}, next;
     cr_assert_not(ids_decision_is_in_sync(&d, 0));

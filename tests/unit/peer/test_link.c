@@ -5,11 +5,14 @@
 #include <string.h>
 
 static ids_link a, b; /* a dials b */
-static const ids_link_self replica = {
-    .member = {2, 22}, .epoch = 7, .nonce = "nonce of replica"};
+static const ids_link_self replica = {.member = {2, 22},
+                                      .epoch = 7,
+                                      .at = {":7118"},
+                                      .nonce = "nonce of replica"};
 static const ids_link_self primary = {.member = {1, 11},
                                       .epoch = 8,
                                       .primary = true,
+                                      .at = {"db-1.example:7117"},
                                       .nonce = "nonce of primary"};
 static const ids_link_offer offer = {
     .session = 99, .streams = 3, .first = 5, .last = 9};
@@ -65,6 +68,8 @@ Test(link, both_learn_who_the_other_is) {
     cr_assert_eq(b.other.member.incarnation, 22);
     cr_assert_eq(b.stream, 2);
     cr_assert_not(b.other.primary);
+    cr_assert_str_eq(a.other.at.text, "db-1.example:7117");
+    cr_assert_str_eq(b.other.at.text, ":7118");
     end();
 }
 
@@ -114,6 +119,36 @@ Test(link, a_proof_serves_once_and_one_side_only) {
     ids_link_hello(&b, &welcome);
     ids_link_welcome(&b, &primary, &offer, &key);
     cr_assert_not(ids_link_proven(&b, &old, &key), "an old one");
+    end();
+}
+
+/* What an end says of where it is counts as what it says of who it is. */
+Test(link, an_address_is_proven_and_must_make_sense) {
+    ids_link_key key = key_of("open sesame");
+    ids_pf frame;
+    uint8_t body[IDS_PF_BODY_BYTES_LOW];
+    begin();
+    cr_assert(carry(&a, &b, &frame));
+    memcpy(body, frame.body.ptr, frame.body.len);
+    body[frame.body.len - 1] = '9';
+    frame.body.ptr = body;
+    cr_assert(ids_link_hello(&b, &frame));
+    cr_assert_str_eq(b.other.at.text, ":7119");
+    cr_assert(ids_link_welcome(&b, &primary, &offer, &key));
+    cr_assert(carry(&b, &a, &frame));
+    cr_assert_not(ids_link_welcomed(&a, &frame, &key), "someone changed it");
+    end();
+    begin();
+    cr_assert(carry(&a, &b, &frame));
+    memcpy(body, frame.body.ptr, frame.body.len);
+    body[frame.body.len - 1] = 'x';
+    frame.body.ptr = body;
+    cr_assert_not(ids_link_hello(&b, &frame));
+    body[frame.body.len - 1] = '8';
+    frame.body.len--;
+    cr_assert_not(ids_link_hello(&b, &frame), "it is cut off");
+    frame.body.len += 2;
+    cr_assert_not(ids_link_hello(&b, &frame), "there is more");
     end();
 }
 

@@ -10,7 +10,7 @@
 static ids_ring ring;
 
 static void put(uint64_t number, size_t result_bytes) {
-    static uint8_t result[8192];
+    static uint8_t result[8192], encoded[sizeof result + 1024];
     char key[24];
     int len = snprintf(key, sizeof key, "key %llu", (unsigned long long)number);
     ids_change change = {.number = number,
@@ -22,7 +22,8 @@ static void put(uint64_t number, size_t result_bytes) {
                          .ttl_left_ms = 1000,
                          .has_result = true,
                          .result = {result, result_bytes}};
-    ids_ring_put(&ring, &change);
+    size_t bytes = ids_change_write(encoded, &change);
+    ids_ring_put(&ring, number, (idp_slice){encoded, bytes});
 }
 
 /* All that is in the ring behind this number, one by one. */

@@ -41,7 +41,9 @@ static void take(uint64_t number) {
                          .attempt = 1,
                          .ttl_ms = 1000,
                          .ttl_left_ms = 1000};
-    ids_sender_take(&sender, &change);
+    uint8_t encoded[IDS_CHANGE_BARE_BYTES_MAX];
+    size_t bytes = ids_change_write(encoded, &change);
+    ids_sender_take(&sender, number, (idp_slice){encoded, bytes}, 1000);
 }
 
 /* The next frame on the wire. */

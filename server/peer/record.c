@@ -1,0 +1,90 @@
+/* record.c -- see record.h. Write and read stand side by side. Pure. */
+#include "server/peer/record.h"
+
+#include "server/journal/crc32c.h"
+#include "server/peer/frame.h"
+
+#include <string.h>
+
+#define HEAD_BYTES  16
+#define CRC_AT      12
+#define NUMBERS_AT  16
+#define NUMBERS     10
+#define ROLE_AT     96
+#define REPLICA_AT  97
+#define ADDRESS_AT  98
+#define ADDRESS_MAX (IDS_ENDPOINT_BYTES - 1)
+
+_Static_assert(ADDRESS_AT + 1 + ADDRESS_MAX <= IDS_RECORD_BYTES,
+               "the longest address fits");
+
+static const uint8_t magic[8] = {'I', 'D', 'E', 'M', 'P', 'E', 'E', 'R'};
+
+const char *ids_record_fault_text(ids_record_fault fault) {
+    static const char *const texts[] = {
+#define X(name, text) text,
+        IDS_RECORD_FAULTS(X)
+#undef X
+    };
+    return texts[fault];
+}
+
+static uint32_t checksum(const uint8_t *bytes) {
+    return ids_crc32c(IDS_RECORD_FORMAT, bytes + HEAD_BYTES,
+                      IDS_RECORD_BYTES - HEAD_BYTES);
+}
+
+void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
+                        const ids_decision *d) {
+    const uint64_t numbers[NUMBERS] = {
+        d->version,          d->epoch,         d->self.node,
+        d->self.incarnation, d->replica.node,  d->replica.incarnation,
+        d->admitted_epoch,   d->admitted.node, d->admitted.incarnation,
+        d->admitted_version};
+    size_t len = strlen(d->other_at.text);
+    memset(to, 0, IDS_RECORD_BYTES);
+    memcpy(to, magic, sizeof magic);
+    for (size_t i = 0; i < NUMBERS; i++)
+        ids_put_u64(to + NUMBERS_AT + 8 * i, numbers[i]);
+    to[ROLE_AT] = (uint8_t)d->role;
+    to[REPLICA_AT] = d->had_replica;
+    to[ADDRESS_AT] = (uint8_t)len;
+    memcpy(to + ADDRESS_AT + 1, d->other_at.text, len);
+    ids_put_u64(to + 8, (uint64_t)checksum(to) << 32 | IDS_RECORD_FORMAT);
+}
+
+static bool read_body(const uint8_t *at, ids_decision *d) {
+    uint64_t numbers[NUMBERS];
+    for (size_t i = 0; i < NUMBERS; i++)
+        numbers[i] = ids_get_u64(at + NUMBERS_AT + 8 * i);
+    *d = (ids_decision){.version = numbers[0],
+                        .epoch = numbers[1],
+                        .role = (ids_role)at[ROLE_AT],
+                        .self = {numbers[2], numbers[3]},
+                        .replica = {numbers[4], numbers[5]},
+                        .admitted_epoch = numbers[6],
+                        .admitted = {numbers[7], numbers[8]},
+                        .admitted_version = numbers[9],
+                        .had_replica = at[REPLICA_AT] == 1};
+    return at[ROLE_AT] <= IDS_ROLE_PRIMARY && at[REPLICA_AT] <= 1 &&
+           d->self.node != 0 &&
+           ids_endpoint_from(&d->other_at, at + ADDRESS_AT + 1, at[ADDRESS_AT]);
+}
+
+ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
+    uint64_t head;
+    *decision = (ids_decision){0};
+    if (bytes.len < HEAD_BYTES)
+        return bytes.len == 0 ? IDS_RECORD_DAMAGED : IDS_RECORD_FOREIGN;
+    if (memcmp(bytes.ptr, magic, sizeof magic) != 0)
+        return IDS_RECORD_FOREIGN;
+    head = ids_get_u64(bytes.ptr + 8);
+    if ((uint32_t)head > IDS_RECORD_FORMAT)
+        return IDS_RECORD_NEWER;
+    if ((uint32_t)head != IDS_RECORD_FORMAT || bytes.len != IDS_RECORD_BYTES ||
+        checksum(bytes.ptr) != head >> 32 || !read_body(bytes.ptr, decision)) {
+        *decision = (ids_decision){0};
+        return IDS_RECORD_DAMAGED;
+    }
+    return IDS_RECORD_OK;
+}

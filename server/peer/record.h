@@ -1,0 +1,48 @@
+/* record.h -- a decision as bytes of a fixed layout, for a file.
+ *
+ * Pure. Little-endian:
+ *
+ *      0  "IDEMPEER"                    48  u64 replica's node
+ *      8  u32 format                    56  u64 replica's incarnation
+ *     12  u32 crc32c of the rest        64  u64 admitted in epoch
+ *     16  u64 version                   72  u64 admitted node
+ *     24  u64 epoch                     80  u64 admitted incarnation
+ *     32  u64 this node                 88  u64 admitted by version
+ *     40  u64 this incarnation          96  u8  role, u8 had a replica
+ *                                       98  u8  length, the other's address
+ *   and zeros up to its size. */
+#ifndef IDS_PEER_RECORD_H
+#define IDS_PEER_RECORD_H
+
+#include "proto/terms.h"
+#include "server/peer/decision.h"
+
+#define IDS_RECORD_BYTES  512
+#define IDS_RECORD_FORMAT 1
+
+/* What is wrong with one, as what a sentence about the file says of it. */
+#define IDS_RECORD_FAULTS(X)                                           \
+    X(OK, "is sound")                                                  \
+    X(FOREIGN, "is not a record of a peer's decisions; name another "  \
+               "file with --peer-state")                               \
+    X(NEWER, "was written by a newer idemstored; start that one")      \
+    X(DAMAGED, "is damaged; this node's part in the pair is unknown. " \
+               "Move the file away and start this node as a replica "  \
+               "of the other")
+
+typedef enum ids_record_fault {
+#define X(name, text) IDS_RECORD_##name,
+    IDS_RECORD_FAULTS(X)
+#undef X
+        IDS_RECORD_FAULT_COUNT
+} ids_record_fault;
+
+const char *ids_record_fault_text(ids_record_fault fault);
+
+void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
+                        const ids_decision *decision);
+
+/* *decision is zeros unless it is OK. */
+ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision);
+
+#endif

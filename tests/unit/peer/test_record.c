@@ -1,0 +1,71 @@
+/* test_record.c -- a decision as bytes, and every way in which they are not
+ * one. */
+#include "server/peer/record.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static uint8_t bytes[IDS_RECORD_BYTES];
+
+static const ids_decision decision = {.version = 12,
+                                      .epoch = 1700000003,
+                                      .role = IDS_ROLE_PRIMARY,
+                                      .self = {1, UINT64_MAX},
+                                      .replica = {2, 22},
+                                      .admitted_epoch = 1700000001,
+                                      .admitted = {1, 10},
+                                      .admitted_version = 9,
+                                      .had_replica = true,
+                                      .other_at = {"[fe80::1]:7117"}};
+
+static ids_record_fault read_as(size_t len, ids_decision *to) {
+    return ids_decision_read((idp_slice){bytes, len}, to);
+}
+
+Test(record, what_is_written_is_read) {
+    ids_decision read;
+    uint8_t again[IDS_RECORD_BYTES];
+    ids_decision_write(bytes, &decision);
+    cr_assert_eq(read_as(sizeof bytes, &read), IDS_RECORD_OK);
+    cr_assert_eq(read.version, 12);
+    cr_assert_eq(read.role, IDS_ROLE_PRIMARY);
+    cr_assert_eq(read.self.incarnation, UINT64_MAX);
+    cr_assert_eq(read.replica.incarnation, 22);
+    cr_assert_eq(read.admitted_version, 9);
+    cr_assert(read.had_replica);
+    cr_assert_str_eq(read.other_at.text, "[fe80::1]:7117");
+    ids_decision_write(again, &read);
+    cr_assert_eq(memcmp(bytes, again, sizeof bytes), 0);
+}
+
+Test(record, no_bit_of_it_may_be_another) {
+    ids_decision read;
+    ids_decision_write(bytes, &decision);
+    for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cr_assert_neq(read_as(sizeof bytes, &read), IDS_RECORD_OK);
+        cr_assert_eq(read.epoch, 0);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+Test(record, it_is_whole_or_none) {
+    ids_decision read;
+    ids_decision_write(bytes, &decision);
+    for (size_t len = 0; len < sizeof bytes; len++)
+        cr_assert_neq(read_as(len, &read), IDS_RECORD_OK);
+    cr_assert_eq(read_as(0, &read), IDS_RECORD_DAMAGED, "cut to nothing");
+    cr_assert_eq(read_as(100, &read), IDS_RECORD_DAMAGED);
+}
+
+Test(record, another_file_and_a_newer_one_are_called_so) {
+    ids_decision read;
+    ids_decision_write(bytes, &decision);
+    bytes[8] = IDS_RECORD_FORMAT + 1;
+    cr_assert_eq(read_as(sizeof bytes, &read), IDS_RECORD_NEWER);
+    cr_assert_eq(read_as(100, &read), IDS_RECORD_NEWER, "of any size");
+    memcpy(bytes, "#!/bin/sh", 9);
+    cr_assert_eq(read_as(sizeof bytes, &read), IDS_RECORD_FOREIGN);
+    for (int i = 0; i < IDS_RECORD_FAULT_COUNT; i++)
+        cr_assert_gt(strlen(ids_record_fault_text((ids_record_fault)i)), 5);
+}
