@@ -280,10 +280,12 @@ typedef struct idem_client idem_client;
  *   idem://[:SECRET@]HOST[:PORT][,HOST[:PORT]...][/NAMESPACE][?OPTIONS]
  *   idem+unix://[:SECRET@]/PATH/TO/SOCKET[?OPTIONS]
  * HOST is a name, an IPv4 address or an IPv6 address in brackets; PORT is 7117
- * when not given; several hosts are tried in turn. %XX is decoded in SECRET,
+ * when not given. Several hosts (up to 16) are a primary and its replicas: they
+ * are tried in turn until one is the primary. %XX is decoded in SECRET,
  * NAMESPACE, PATH and values. OPTIONS, joined by &:
  *   timeout_ms=N          deadline of a call (5000; 1..86400000)
- *   connect_timeout_ms=N  of one attempt to connect (1000; 1..60000)
+ *   connect_timeout_ms=N  of one attempt to connect, and how long a server may
+ *                         leave a ping unanswered (1000; 1..60000)
  *   namespace=TEXT        where the path can't say it (idem+unix)
  *   secret_file=PATH      read the secret from the first line of a file
  *   client=TEXT           tells the server who this is (1..128 bytes)
@@ -301,9 +303,25 @@ IDEM_API void idem_client_close(idem_client *client);
 
 /* Each call blocks until the answer or its deadline. The deadline also holds
  * for connecting; only a host name's lookup may take as long as the system's
- * resolver does. A lost connection is made again, with a random growing pause,
- * on the next endpoint, and the request is sent again with the same nonce or
- * token and the wait that is left, until the deadline.
+ * resolver does. Until then the call follows the primary: what was lost, sent
+ * on or not confirmed is sent again with the same nonce or token, and with the
+ * wait that is left.
+ *
+ *   connection refused,    the next endpoint, with a random pause that grows
+ *   reset, closed          from round to round (20 ms, at most 250)
+ *   silence                after 250 ms a ping; a server that leaves it
+ *                          unanswered for a third of the call's time left (250
+ *                          ms at least, connect_timeout_ms at most) is left. A
+ *                          server that lets an acquire wait answers its pings
+ *   NOT_PRIMARY host:port  that server, at once, also when the URI has it not;
+ *                          eight times a call, then as without an address
+ *   NOT_PRIMARY,           the next endpoint, with a pause that grows as above
+ *   SHUTTING_DOWN
+ *   UNREPLICATED           the same server and the others in turns, likewise
+ *
+ * Which server is the primary is known to the client, not to a call: all
+ * threads go where the first one was sent. A server that calls itself the
+ * primary in a lower epoch than another one had is not asked for 10 s.
  *
  * args     see idem_args
  * answer   filled on success; may be NULL where only success matters
@@ -312,7 +330,9 @@ IDEM_API void idem_client_close(idem_client *client);
  * Errors and what they let you assume: idem_error_assume. Besides the server's
  * own words: ARGUMENT, MEMORY, CONNECT, TIMEOUT_UNSENT (unchanged: nothing was
  * sent), TIMEOUT, LOST, GARBLED (unknown: ask again with the same nonce or
- * token). */
+ * token). NOT_PRIMARY: no server was the primary until the deadline.
+ * UNREPLICATED: an attempt was carried out and not confirmed by the replica
+ * until then: unknown, ask again likewise. */
 IDEM_API int32_t idem_acquire(idem_client *client, const idem_args *args,
                               idem_answer *answer, idem_error *err);
 /* A result over the server's limit is not sent: the key is completed all the
@@ -391,6 +411,9 @@ IDEM_API int32_t idem_run_lost(const idem_run *run);
  *          STALE, UNKNOWN: fn ran, but the claim was taken over or its record
  *          is gone; its result is not what later askers get
  *
+ * A failover while fn runs changes nothing for it: renewals, complete and
+ * release go to the new primary with the claim's token.
+ *
  * Errors: the acquire's (fn did not run), or IDEM_E_NOT_RECORDED: fn ran and
  * said done, and no confirmation of the complete came in time. The effect
  * has happened; the record may still look unfinished. Failing to confirm a
@@ -408,7 +431,12 @@ IDEM_API int32_t idem_run_once(idem_client *client, const idem_args *args,
  *   wait until idem_conn_fd is ready for idem_conn_wanted, or
  *   idem_conn_timeout_ms is over; then idem_conn_process.
  *
- * Reconnects and sends unanswered calls again by itself, like the client. */
+ * Reconnects and sends unanswered calls again by itself: after a lost
+ * connection, NOT_PRIMARY (to the server that it names, or the next one of the
+ * URI) and SHUTTING_DOWN, with a random growing pause, each until its own
+ * deadline. UNREPLICATED is told to the callback, and a server that is silent
+ * is not left before a call's deadline: what to do then is the host's to
+ * decide, who may ask again with the same nonce or token, or open another. */
 typedef struct idem_conn idem_conn;
 
 enum { IDEM_READ = 1, IDEM_WRITE = 2 };
@@ -454,7 +482,10 @@ IDEM_API void idem_conn_last_error(const idem_conn *conn, idem_error *err);
 /* --------------------------------------------- bytes in, bytes out, time in
  *
  * One connection's protocol with no socket: not thread-safe, never blocks,
- * reads no clock, sends no hello of its own and tries nothing again. */
+ * reads no clock, sends no hello of its own and tries nothing again. A call
+ * that hears NOT_PRIMARY finds in err->primary where the primary is, if the
+ * server knows: connect there, with a session of its own, and ask again with
+ * the same nonce or token. */
 typedef struct idem_session idem_session;
 
 IDEM_API int32_t idem_session_new(idem_session **session);

@@ -225,6 +225,26 @@ Test(conn, not_primary_is_obeyed) {
     fake_stop(there);
 }
 
+Test(conn, two_that_point_at_each_other_end_with_the_call) {
+    char at_a[32], at_b[32];
+    server_log first = {.move = at_b};
+    server_log second = {.move = at_a};
+    fake_server *a = serve(&first);
+    fake_server *b = serve(&second);
+    snprintf(at_a, sizeof at_a, "127.0.0.1:%u", fake_port(a));
+    snprintf(at_b, sizeof at_b, "127.0.0.1:%u", fake_port(b));
+    idem_conn *conn = open_conn(fake_uri(a, "timeout_ms=300"));
+    heard h = {0};
+    ask(conn, "a", &h);
+    turn_until(conn, &h, 1);
+    cr_assert_eq(h.code, IDEM_E_NOT_PRIMARY);
+    cr_assert_lt(atomic_load(&first.requests) + atomic_load(&second.requests),
+                 100, "it went round without a pause");
+    idem_conn_close(conn);
+    fake_stop(a);
+    fake_stop(b);
+}
+
 Test(conn, a_stranger_at_the_port_is_given_up_at_the_deadline) {
     fake_config config = {.refuse_hello = true};
     fake_server *server = fake_start(&config);

@@ -41,6 +41,7 @@ struct fake_server {
     int stop;
     uint16_t port;
     _Atomic uint64_t accepted;
+    _Atomic bool frozen;
     pthread_t thread;
     fake_link links[LINKS_MAX];
 };
@@ -71,6 +72,16 @@ static void say_error(fake_link *link, uint32_t msgid, idp_error error,
     say(link, bytes, idp_error_write(bytes, sizeof bytes, msgid, error, text));
 }
 
+/* Half a reply, then a reset. */
+static void cut(fake_link *link, uint32_t msgid, const idp_answer *answer) {
+    uint8_t bytes[512];
+    struct linger hard = {.l_onoff = 1};
+    size_t len = idp_answer_write(bytes, sizeof bytes, msgid, answer);
+    assert(len > 0);
+    say(link, bytes, len / 2);
+    setsockopt(link->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
 static void hang_up(fake_link *link) {
     close(link->fd);
     free(link->in);
@@ -91,6 +102,7 @@ static void hello(fake_server *fake, fake_link *link,
                         .version = "0",
                         .protocol = 1,
                         .role = "primary",
+                        .epoch = config->epoch,
                         .shards = config->shards != 0 ? config->shards : 1,
                         .hash_key = {1, 2, 3},
                         .result_bytes_max = config->result_bytes_max,
@@ -99,6 +111,8 @@ static void hello(fake_server *fake, fake_link *link,
         say_error(link, request->msgid, IDP_E_BAD_REQUEST, "no such shard");
         return;
     }
+    if (config->role != NULL)
+        snprintf(answer.role, sizeof answer.role, "%s", config->role);
     answer.shard = request->has_shard ? request->shard : 0;
     if (answer.result_bytes_max == 0)
         answer.result_bytes_max = 1 << 20;
@@ -153,6 +167,13 @@ static void carry_out(fake_server *fake, fake_link *link,
     case FAKE_DRIP:
         hold(link, request->msgid, &reply);
         break;
+    case FAKE_CUT:
+        cut(link, request->msgid, &reply.answer);
+        hang_up(link);
+        break;
+    case FAKE_STOP:
+        atomic_store(&fake->frozen, true);
+        break;
     case FAKE_BABBLE:
         say(link, (const uint8_t *)"HTTP/1.1 400 Bad Request\r\n", 26);
         break;
@@ -168,7 +189,7 @@ static void read_link(fake_server *fake, fake_link *link) {
     link->len += (size_t)got;
     idp_read_limits limits = {.result_bytes_max = 2u << 20};
     size_t at = 0;
-    while (link->fd >= 0 && at < link->len) {
+    while (link->fd >= 0 && at < link->len && !atomic_load(&fake->frozen)) {
         idp_request request;
         idp_read_fault fault;
         size_t frame_bytes = 0;
@@ -217,6 +238,10 @@ static void *serve(void *arg) {
             continue;
         if (polls[1].revents != 0)
             return NULL;
+        if (atomic_load(&fake->frozen)) {
+            usleep(1000);
+            continue;
+        }
         for (int i = 0; i < LINKS_MAX; i++)
             if (polls[i + 2].revents != 0)
                 read_link(fake, &fake->links[i]);
@@ -274,6 +299,10 @@ void fake_stop(fake_server *fake) {
     if (fake->config.path != NULL)
         unlink(fake->config.path);
     free(fake);
+}
+
+void fake_freeze(fake_server *fake) {
+    atomic_store(&fake->frozen, true);
 }
 
 uint16_t fake_port(const fake_server *fake) {

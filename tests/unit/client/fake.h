@@ -19,7 +19,10 @@ typedef enum fake_action {
     FAKE_HOLD,    /* keep .answer until .hold of them are kept, then say them
                    * all, the last one first */
     FAKE_DRIP, /* the same, but said in their order, with a pause before each */
-    FAKE_BABBLE /* send bytes that are no reply */
+    FAKE_BABBLE, /* send bytes that are no reply */
+    FAKE_CUT,    /* send half of .answer, then reset the connection */
+    FAKE_STOP /* read and say nothing more on any connection, as if stopped by
+               * a signal: the kernel still takes what comes */
 } fake_action;
 
 typedef struct fake_reply {
@@ -45,6 +48,8 @@ typedef struct fake_config {
     const char *path;   /* a unix socket; NULL: loopback */
     uint16_t port;      /* 0: any */
     bool refuse_hello;  /* close every connection at once */
+    const char *role;   /* NULL: primary */
+    uint64_t epoch;
 } fake_config;
 
 fake_server *fake_start(const fake_config *config);
@@ -52,6 +57,8 @@ uint16_t fake_port(const fake_server *fake);
 /* Connections that were ever accepted, and hellos that were answered. */
 uint64_t fake_links(fake_server *fake);
 void fake_stop(fake_server *fake);
+/* FAKE_STOP from outside. */
+void fake_freeze(fake_server *fake);
 
 /* "idem://127.0.0.1:PORT/t?OPTIONS" in a static buffer per thread. */
 const char *fake_uri(const fake_server *fake, const char *options);

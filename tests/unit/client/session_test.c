@@ -14,6 +14,7 @@ typedef struct told {
     int32_t code;
     uint64_t sequence; /* the token's low byte */
     char result[32];
+    char primary[128];
 } told;
 
 static void tell(void *ctx, const idem_answer *answer, const idem_error *err) {
@@ -22,6 +23,7 @@ static void tell(void *ctx, const idem_answer *answer, const idem_error *err) {
     cr_assert((answer == NULL) != (err == NULL));
     if (err != NULL) {
         told_of->code = err->code;
+        memcpy(told_of->primary, err->primary, sizeof told_of->primary);
         return;
     }
     told_of->outcome = answer->outcome;
@@ -250,6 +252,30 @@ Test(session, an_answer_of_the_wrong_kind_is_told_to_its_caller_alone) {
          (idp_answer){.outcome = IDP_OUTCOME_RENEWED, .lease_ms = 5});
     cr_assert_eq(a.outcome, IDEM_RENEWED);
     idem_session_free(session);
+}
+
+Test(session, a_replica_says_where_the_primary_is) {
+    static const struct {
+        const char *text, *primary;
+    } rows[] = {{"10.0.0.2:7117", "10.0.0.2:7117"},
+                {"[::1]:7117", "[::1]:7117"},
+                {"", ""},
+                {"10.0.0.2", ""},
+                {"10.0.0.2:7117 or so", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        idem_session *session = fresh();
+        told told_of = {0};
+        uint8_t bytes[IDP_ERROR_REPLY_BYTES_MAX];
+        idem_args args = args_of("k");
+        cr_assert_eq(
+            idem_session_call(session, IDEM_PEEK, &args, 0, tell, &told_of), 0);
+        size_t len = idp_error_write(bytes, sizeof bytes, take(session).msgid,
+                                     IDP_E_NOT_PRIMARY, rows[i].text);
+        cr_assert_eq(idem_session_input(session, bytes, len), 0);
+        cr_assert_eq(told_of.code, IDEM_E_NOT_PRIMARY);
+        cr_assert_str_eq(told_of.primary, rows[i].primary);
+        idem_session_free(session);
+    }
 }
 
 Test(session, a_result_over_the_servers_limit_stays_at_home) {

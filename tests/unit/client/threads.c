@@ -164,8 +164,71 @@ static const story stories[] = {
      THREADS, CALLS},
 };
 
+/* ------------------------------------------- a primary that is replaced */
+
+/* What the first of two servers does from its thousandth call on. */
+static fake_reply fate;
+
+static void answer_a_thousand(void *ctx, uint64_t link,
+                              const idp_request *request, fake_reply *reply) {
+    answer(ctx, link, request, reply);
+    if (atomic_load(&served) > 1000)
+        *reply = fate;
+}
+
+static uint32_t join_workers(worker *workers, pthread_t *threads) {
+    uint32_t answered = 0;
+    for (uint32_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        answered += workers[i].answered;
+    }
+    return answered;
+}
+
+/* All threads go on at the other server, and none of their calls fails. */
+static void tell_failover(const char *name, fake_reply fate_of) {
+    static const story failover = {
+        .name = "failover", .threads = THREADS, .calls = 100};
+    static worker workers[THREADS];
+    static pthread_t threads[THREADS];
+    fake_config config = {.script = answer_a_thousand, .shards = 3};
+    fate = fate_of;
+    atomic_store(&served, 0);
+    fake_server *first = fake_start(&config);
+    config = (fake_config){.script = answer, .shards = 2};
+    fake_server *second = fake_start(&config);
+    char uri[128];
+    snprintf(uri, sizeof uri,
+             "idem://127.0.0.1:%u,127.0.0.1:%u/t?timeout_ms=30000",
+             fake_port(first), fake_port(second));
+    idem_client *client = NULL;
+    assert(idem_client_open(uri, &client, NULL) == 0);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        workers[i] =
+            (worker){.story = &failover, .client = client, .number = i};
+        pthread_create(&threads[i], NULL, work, &workers[i]);
+    }
+    uint32_t answered = join_workers(workers, threads);
+    printf("%-28s %u answered, %llu + %llu connections\n", name, answered,
+           (unsigned long long)fake_links(first),
+           (unsigned long long)fake_links(second));
+    assert(answered == THREADS * failover.calls);
+    idem_client_close(client);
+    fake_stop(first);
+    fake_stop(second);
+}
+
 int main(void) {
     for (size_t i = 0; i < sizeof stories / sizeof *stories; i++)
         tell(&stories[i]);
+    tell_failover("a primary that hands over",
+                  (fake_reply){.action = FAKE_REFUSE,
+                               .error = IDP_E_NOT_PRIMARY,
+                               .text = ""});
+    tell_failover("a primary that is stopped",
+                  (fake_reply){.action = FAKE_STOP});
+    tell_failover(
+        "a primary that confirms no more",
+        (fake_reply){.action = FAKE_REFUSE, .error = IDP_E_UNREPLICATED});
     return 0;
 }

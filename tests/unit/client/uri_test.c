@@ -161,4 +161,6 @@ Test(uri, a_redirect_is_an_endpoint_or_nothing) {
     cr_assert(idem__endpoint_parse("[fe80::1]:7", 11, &endpoint));
     cr_assert_not(idem__endpoint_parse("", 0, &endpoint));
     cr_assert_not(idem__endpoint_parse("a:b:c", 5, &endpoint));
+    cr_assert_not(idem__endpoint_parse("10.1.1.1", 8, &endpoint), "no port");
+    cr_assert_not(idem__endpoint_parse("a:7 b", 5, &endpoint), "a word more");
 }
