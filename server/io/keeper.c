@@ -27,6 +27,7 @@ struct ids_keeper {
     ids_desk *desk;
     ids_journal *journal;
     uint64_t watermark; /* that the desk was told last */
+    bool is_seated;     /* the desk has a peer, too: its seat tells it */
     /* The snapshot, the loop's side. */
     unsigned round; /* the last one that was taken part in */
     phase phase;
@@ -261,7 +262,8 @@ static void let_replies_leave(ids_keeper *k) {
     if (watermark == k->watermark && !k->desk->gated_parcels)
         return;
     k->watermark = watermark;
-    ids_hold_release(k->desk, watermark);
+    if (!k->is_seated)
+        ids_hold_release(k->desk, watermark);
 }
 
 bool ids_keeper_turn(ids_keeper *k) {
@@ -274,6 +276,10 @@ bool ids_keeper_turn(ids_keeper *k) {
         post_batch(k, batch);
     let_replies_leave(k);
     return more;
+}
+
+uint64_t ids_keeper_watermark(const ids_keeper *k) {
+    return k->watermark;
 }
 
 uint64_t ids_keeper_next_ms(const ids_keeper *k) {
@@ -307,6 +313,7 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config) {
     k->desk = config->desk;
     k->writer = config->writer;
     k->watermark = UINT64_MAX;
+    k->is_seated = config->is_seated;
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->posted, NULL);
     k->desk->journal = k->journal;

@@ -17,6 +17,7 @@ typedef struct ids_keeper_config {
     ids_desk *desk;
     ids_writer writer; /* moves in, with what it has open */
     ids_fsync fsync;
+    bool is_seated; /* the loop has a seat at the peer */
     uint64_t now_ms;
 } ids_keeper_config;
 
@@ -27,8 +28,12 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config);
 int ids_keeper_start(ids_keeper *keeper);
 
 /* On the loop's thread, at the end of each turn: hands over, takes what has
- * come back, lets replies leave. True: turn again soon, there is more. */
+ * come back, lets replies leave (but where a seat at the peer sees to that).
+ * True: turn again soon, there is more. */
 bool ids_keeper_turn(ids_keeper *keeper);
+
+/* Up to which change replies may leave, as far as the journal is concerned. */
+uint64_t ids_keeper_watermark(const ids_keeper *keeper);
 
 /* When the loop has to turn even if nothing happens. */
 uint64_t ids_keeper_next_ms(const ids_keeper *keeper);

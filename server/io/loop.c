@@ -1,6 +1,7 @@
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 
+#include "server/io/partner.h"
 #include "server/io/socket.h"
 #include "server/log.h"
 
@@ -72,9 +73,16 @@ static void on_busy(uv_idle_t *handle) {
     ids_loop_turn(handle->data);
 }
 
+/* A loop parks here while another takes a step for all. */
+static void look_around(ids_loop *loop) {
+    if (loop->seat && loop->desk->index > 0)
+        ids_standstill_look(&loop->seat->partner->still);
+}
+
 static void on_check(uv_check_t *handle) {
     ids_loop *loop = handle->data;
     ids_loop_turn(loop);
+    look_around(loop);
     ids_desk_take_mail(loop->desk);
     ids_loop_settle(loop);
 }
@@ -92,6 +100,8 @@ static uint64_t next_due(const ids_loop *loop) {
     due = least(due, due_of(&loop->stalled, STALLED_MS));
     if (loop->keeper)
         due = least(due, ids_keeper_next_ms(loop->keeper));
+    if (loop->seat)
+        due = least(due, ids_seat_next_ms(loop->seat));
     return least(due, due_of(&loop->lingering, loop->linger_ms));
 }
 
@@ -127,6 +137,10 @@ static void on_prepare(uv_prepare_t *handle) {
         busy = ids_keeper_turn(loop->keeper);
         ids_loop_settle(loop);
     }
+    if (loop->seat) {
+        look_around(loop);
+        busy |= ids_seat_turn(loop->seat);
+    }
     uint64_t due = next_due(loop);
     busy |= !ids_desk_post(loop->desk);
     if (due <= loop->desk->now_ms)
@@ -159,6 +173,20 @@ static void notice(void *ctx, ids_notice what) {
         ids_loop_stop(ctx);
 }
 
+static void tap_is_high(void *ctx) {
+    ids_loop *loop = ctx;
+    ids_seat_hand_over(loop->seat);
+}
+
+static bool is_current(void *ctx, const ids_parcel_tag *tag) {
+    ids_loop *loop = ctx;
+    return ids_seat_is_current(loop->seat, tag);
+}
+
+uint64_t ids_loop_kept(const ids_loop *loop) {
+    return loop->keeper ? ids_keeper_watermark(loop->keeper) : UINT64_MAX;
+}
+
 void ids_loop_drain(ids_loop *loop) {
     ids_desk *desk = loop->desk;
     loop->linger_ms = LINGER_DRAINING_MS;
@@ -173,6 +201,8 @@ void ids_loop_stop(ids_loop *loop) {
     ids_desk *desk = loop->desk;
     if (loop->keeper)
         ids_keeper_quiet(loop->keeper);
+    if (loop->seat)
+        ids_seat_quiet(loop->seat);
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
             desk->slots[i].conn->dead = true;
@@ -211,11 +241,14 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
         .host = {.ctx = loop,
                  .adopt = adopt,
                  .refuse = refuse,
-                 .notice = notice},
+                 .notice = notice,
+                 .tap_is_high = tap_is_high,
+                 .is_current = is_current},
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,
         .waiters_per_key_max = config->waiters_per_key_max,
         .is_kept = config->is_kept,
+        .is_replicated = config->is_replicated,
         .mem = ids_pages_mem(loop->pages),
     };
     loop->desk = ids_desk_new(&desk);

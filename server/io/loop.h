@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct ids_socket;
+struct ids_seat;
 
 /* Connections in the order in which their time runs out. */
 typedef struct ids_waitlist {
@@ -28,7 +29,8 @@ typedef struct ids_loop {
     uv_idle_t busy; /* active: don't sleep, there is work left */
     ids_desk *desk;
     ids_pages *pages;
-    ids_keeper *keeper; /* set before it runs; NULL: nothing is kept */
+    ids_keeper *keeper;    /* set before it runs; NULL: nothing is kept */
+    struct ids_seat *seat; /* at the node's peer; NULL: there is none */
     ids_mailbox *mailbox;
     atomic_size_t *connections; /* of the whole house */
     uint64_t armed_ms; /* when the timer fires; UINT64_MAX: it doesn't */
@@ -45,7 +47,8 @@ typedef struct ids_loop_config {
     size_t memory_bytes_max;
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
-    bool is_kept; /* it will have a keeper */
+    bool is_kept;       /* it will have a keeper */
+    bool is_replicated; /* and a seat */
     bool huge_pages;
 } ids_loop_config;
 
@@ -71,6 +74,9 @@ void ids_loop_wake(ids_loop *loop);
 /* The rest on the loop's own thread only. To be called first in every
  * callback: the loop is awake, and knows what time it is. */
 void ids_loop_turn(ids_loop *loop);
+
+/* Up to which change its journal has all; UINT64_MAX: no reply waits. */
+uint64_t ids_loop_kept(const ids_loop *loop);
 
 /* Sends, closes, moves: whatever connections the desk has marked. */
 void ids_loop_settle(ids_loop *loop);

@@ -3,6 +3,7 @@
 
 #include "server/io/accept.h"
 #include "server/io/address.h"
+#include "server/io/partner.h"
 #include "server/io/store.h"
 #include "server/log.h"
 #include "server/machine.h"
@@ -29,7 +30,8 @@
 typedef struct server {
     const ids_config *config;
     ids_house house;
-    ids_store store; /* open only with --data-dir */
+    ids_store store;     /* open only with --data-dir */
+    ids_partner partner; /* open only with replication */
     ids_mailbox *mailboxes;
     ids_loop *loops;
     uint32_t loops_ready;
@@ -141,6 +143,18 @@ static bool open_store(server *s) {
     return true;
 }
 
+static bool open_partner(server *s) {
+    char text[IDS_ADDRESS_TEXT_BYTES];
+    if (!ids_config_has_peer(s->config))
+        return true;
+    ids_address_of(s->fds[0], text, sizeof text);
+    if (!ids_partner_open(&s->partner, s->config, &s->house, text))
+        return false;
+    s->house.takes_peers = true;
+    s->house.peer = ids_partner_taker(&s->partner);
+    return true;
+}
+
 static bool init_loops(server *s, uint64_t memory) {
     const ids_house *house = &s->house;
     size_t parcels = PARCELS_PER_LOOP * (size_t)house->loops;
@@ -156,6 +170,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
             .huge_pages = s->config->huge_pages,
             .is_kept = s->store.is_open,
+            .is_replicated = s->partner.is_open,
         };
         if (!ids_mailbox_init(&s->mailboxes[i], parcels))
             return complain("can't start", "mailbox", strerror(ENOMEM));
@@ -192,7 +207,7 @@ static bool recover(server *s) {
     }
     if (empty && s->config->hold_claims_ms)
         hold_claims(s);
-    return true;
+    return !s->partner.is_open || ids_partner_begin(&s->partner, s->loops, 0);
 }
 
 static size_t allow_descriptors(const server *s) {
@@ -316,6 +331,7 @@ static void release(server *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
     ids_store_close(&s->store);
+    ids_partner_close(&s->partner);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_loop_fini(&s->loops[i]);
     for (uint32_t i = 0; i < s->loops_ready; i++)
@@ -342,8 +358,8 @@ int ids_serve(const ids_config *config) {
     if (!open_sockets(s))
         return EXIT_FAILURE;
     if (!furnish_house(s, IDEM_VERSION, memory) || !open_store(s) ||
-        !init_loops(s, memory) || !recover(s) || !start_accepting(s) ||
-        !start_threads(s))
+        !open_partner(s) || !init_loops(s, memory) || !recover(s) ||
+        !start_accepting(s) || !start_threads(s))
         return EXIT_FAILURE;
     announce(s, memory);
     ids_loop_run(&s->loops[0]);

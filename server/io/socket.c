@@ -1,6 +1,7 @@
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/io/socket.h"
 
+#include "server/io/partner.h"
 #include "server/log.h"
 
 #include <assert.h>
@@ -76,6 +77,16 @@ static void hand_over(ids_socket *socket) {
         ids_socket_discard(loop, conn);
 }
 
+/* Another node: it is the peer's from now on. */
+static void hand_to_peer(ids_socket *socket) {
+    ids_loop *loop = socket->loop;
+    ids_conn *conn = unlink_conn(socket);
+    ids_seat_accept(loop->seat, conn->fd,
+                    (idp_slice){conn->in.ptr, conn->in.len});
+    ids_conn_free(conn);
+    atomic_fetch_sub_explicit(loop->connections, 1, memory_order_relaxed);
+}
+
 /* Says that we are through, and gives the peer time to read it: a close with
  * input unread would be a reset, which may overtake our last words. */
 static void linger(ids_socket *socket) {
@@ -140,6 +151,8 @@ void ids_socket_settle(ids_loop *loop, ids_conn *conn) {
         send_out(socket);
     if (conn->dead) {
         ids_socket_close(socket, "it is dead");
+    } else if (conn->is_peer) {
+        hand_to_peer(socket);
     } else if (conn->moving && !ids_conn_unsent(conn)) {
         hand_over(socket);
     } else if (ids_conn_is_done(conn) && conn->ended) {

@@ -133,6 +133,8 @@ static bool make_keepers(ids_store *s, ids_desk **desks,
                                           .desk = desks[s->keepers_count],
                                           .writer = writers[s->keepers_count],
                                           .fsync = s->config->fsync,
+                                          .is_seated =
+                                              ids_config_has_peer(s->config),
                                           .now_ms = s->start_ms};
         ids_keeper *keeper = ids_keeper_new(&config);
         if (!keeper)

@@ -1,0 +1,148 @@
+/* decisions.c -- see decisions.h. */
+#include "server/io/decisions.h"
+
+#include "server/peer/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 4, 5))) static bool
+fail(ids_decisions_file *file, char *why, size_t why_cap, const char *format,
+     ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, why_cap, format, args);
+    va_end(args);
+    ids_decisions_close(file);
+    return false;
+}
+
+static int open_folder(ids_decisions_file *file) {
+    char *slash = strrchr(file->path, '/');
+    int folder;
+    if (slash == NULL) {
+        file->name = file->path;
+        return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    file->name = slash + 1;
+    if (slash == file->path)
+        return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *slash = '\0';
+    folder = open(file->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *slash = '/';
+    return folder;
+}
+
+static void name_with(const ids_decisions_file *file, const char *suffix,
+                      char name[static IDS_DECISIONS_PATH_BYTES + 8]) {
+    snprintf(name, IDS_DECISIONS_PATH_BYTES + 8, "%s%s", file->name, suffix);
+}
+
+static bool take_lock(ids_decisions_file *file) {
+    char name[IDS_DECISIONS_PATH_BYTES + 8];
+    name_with(file, ".lock", name);
+    file->lock = openat(file->folder, name,
+                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return file->lock >= 0 && flock(file->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Bytes read, or less than 0: errno's. One more than a record is asked for,
+ * so that a longer file is noticed. */
+static ssize_t read_file(const ids_decisions_file *file, uint8_t *to,
+                         size_t cap) {
+    size_t len = 0;
+    ssize_t got = 1;
+    int fd = openat(file->folder, file->name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    while (got > 0 && len < cap) {
+        got = read(fd, to + len, cap - len);
+        if (got > 0)
+            len += (size_t)got;
+        else if (got < 0 && errno == EINTR)
+            got = 1;
+    }
+    if (got < 0)
+        got = -errno;
+    close(fd);
+    return got < 0 ? got : (ssize_t)len;
+}
+
+bool ids_decisions_open(ids_decisions_file *file, const char *path,
+                        ids_decision *recorded, char *why, size_t why_cap) {
+    uint8_t bytes[IDS_RECORD_BYTES + 1];
+    *file = (ids_decisions_file){.folder = -1, .lock = -1};
+    *recorded = (ids_decision){0};
+    if (strlen(path) >= sizeof file->path)
+        return fail(file, why, why_cap, "the path is too long");
+    memcpy(file->path, path, strlen(path) + 1);
+    file->folder = open_folder(file);
+    if (*file->name == '\0')
+        return fail(file, why, why_cap, "that is a folder; name a file in it");
+    if (file->folder < 0)
+        return fail(file, why, why_cap, "its folder: %s", strerror(errno));
+    if (!take_lock(file))
+        return fail(file, why, why_cap, "%s",
+                    errno == EWOULDBLOCK ? "another idemstored has it"
+                                         : strerror(errno));
+    ssize_t len = read_file(file, bytes, sizeof bytes);
+    if (len == -ENOENT)
+        return true;
+    if (len < 0)
+        return fail(file, why, why_cap, "%s", strerror((int)-len));
+    ids_record_fault fault =
+        ids_decision_read((idp_slice){bytes, (size_t)len}, recorded);
+    if (fault == IDS_RECORD_OK)
+        return true;
+    return fail(file, why, why_cap, "the file %s",
+                ids_record_fault_text(fault));
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t len) {
+    while (len > 0) {
+        ssize_t took = write(fd, bytes, len);
+        if (took < 0 && errno == EINTR)
+            continue;
+        if (took < 0)
+            return errno;
+        bytes += took;
+        len -= (size_t)took;
+    }
+    return fsync(fd) < 0 ? errno : 0;
+}
+
+int ids_decisions_save(const ids_decisions_file *file,
+                       const ids_decision *decision) {
+    uint8_t bytes[IDS_RECORD_BYTES];
+    char temp[IDS_DECISIONS_PATH_BYTES + 8];
+    int error;
+    name_with(file, ".new", temp);
+    int fd =
+        openat(file->folder, temp,
+               O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return errno;
+    ids_decision_write(bytes, decision);
+    error = write_all(fd, bytes, sizeof bytes);
+    if (close(fd) < 0 && !error)
+        error = errno;
+    if (error)
+        return error;
+    if (renameat(file->folder, temp, file->folder, file->name) < 0 ||
+        fsync(file->folder) < 0)
+        return errno;
+    return 0;
+}
+
+void ids_decisions_close(ids_decisions_file *file) {
+    if (file->lock >= 0)
+        close(file->lock);
+    if (file->folder >= 0)
+        close(file->folder);
+    file->lock = file->folder = -1;
+}

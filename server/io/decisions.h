@@ -1,0 +1,33 @@
+/* decisions.h -- the small file in which a node keeps its decisions: who it
+ * is, who is primary in which epoch, who is in sync.
+ *
+ * Written whole into another file, synced, renamed, and the folder synced: at
+ * any moment there is the last decision or the one before. Blocks; who calls
+ * ids_decisions_save is not a loop. One process has it: the file beside it
+ * with .lock at its end is locked. */
+#ifndef IDS_IO_DECISIONS_H
+#define IDS_IO_DECISIONS_H
+
+#include "server/peer/decision.h"
+
+#define IDS_DECISIONS_PATH_BYTES 4096
+
+typedef struct ids_decisions_file {
+    char path[IDS_DECISIONS_PATH_BYTES];
+    int folder, lock; /* -1: not open */
+    const char *name; /* within path */
+} ids_decisions_file;
+
+/* Takes the lock and reads what is recorded; zeros if there is no file yet.
+ * False: why says what is wrong, and what to do. */
+bool ids_decisions_open(ids_decisions_file *file, const char *path,
+                        ids_decision *recorded, char *why, size_t why_cap);
+
+/* On the medium on return: 0, or an errno. After an error it is unknown which
+ * decision a restart will find. */
+int ids_decisions_save(const ids_decisions_file *file,
+                       const ids_decision *decision);
+
+void ids_decisions_close(ids_decisions_file *file);
+
+#endif

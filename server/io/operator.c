@@ -1,0 +1,268 @@
+/* operator.c -- what the operator orders of the peer, and what the log says of
+ * it. On the first loop. */
+#include "server/io/partner.h"
+
+#include "server/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* For so long an order is tried, and its effect waited for. */
+#define BUSY_MS   2000
+#define EFFECT_MS 5000
+
+static ids_seat *first(ids_partner *partner) {
+    return &partner->seats[0];
+}
+
+static ids_desk *desk_of(ids_partner *partner) {
+    return first(partner)->loop->desk;
+}
+
+/* Orders ------------------------------------------------------------------- */
+
+static void answer(ids_partner *partner, idp_ordered outcome, uint64_t epoch,
+                   const char *primary) {
+    const idp_order_answer what = {
+        .outcome = outcome,
+        .epoch = epoch,
+        .primary = {(const uint8_t *)primary, strlen(primary)}};
+    partner->order.is_there = false;
+    ids_orders_answer(desk_of(partner), partner->order.request.ticket, &what);
+}
+
+static void refuse(ids_partner *partner, const char *text) {
+    partner->order.is_there = false;
+    ids_orders_refuse(desk_of(partner), partner->order.request.ticket, text);
+}
+
+static uint64_t next_epoch(const ids_peer *peer) {
+    uint64_t epoch = (uint64_t)time(NULL);
+    uint64_t known = peer->known.epoch > peer->seen_epoch ? peer->known.epoch
+                                                          : peer->seen_epoch;
+    return epoch > known ? epoch : known + 1;
+}
+
+static ids_deciding begin(ids_peer *peer, ids_partner_order *order) {
+    order->epoch = next_epoch(peer);
+    switch (order->request.order) {
+    case IDP_PROMOTE:
+        return ids_peer_promote(peer, order->epoch, order->request.accept_loss);
+    case IDP_DETACH:
+        order->epoch = peer->lead_epoch;
+        return ids_peer_detach(peer);
+    default:
+        return ids_peer_switchover(peer, order->epoch);
+    }
+}
+
+/* What became of an order that is under way. OK: it is in effect; BUSY: not
+ * yet. */
+static ids_deciding look(const ids_peer *peer, const ids_partner_order *order) {
+    bool pending = peer->pending != IDS_PENDING_NONE;
+    switch (order->request.order) {
+    case IDP_PROMOTE:
+        if (peer->leading && peer->lead_epoch == order->epoch)
+            return IDS_DECIDING_OK;
+        return pending ? IDS_DECIDING_BUSY : IDS_DECIDING_EPOCH_TOO_LOW;
+    case IDP_DETACH:
+        if (peer->pending == IDS_PENDING_DETACH ||
+            peer->parting == IDS_PARTING_TOLD)
+            return IDS_DECIDING_BUSY;
+        return peer->leading ? IDS_DECIDING_OK : IDS_DECIDING_NOT_PRIMARY;
+    default:
+        if (peer->leading)
+            return peer->switch_epoch != 0 ? IDS_DECIDING_BUSY
+                                           : IDS_DECIDING_NOT_IN_SYNC;
+        return peer->other_leads && peer->known.epoch >= order->epoch
+                   ? IDS_DECIDING_OK
+                   : IDS_DECIDING_BUSY;
+    }
+}
+
+static void conclude(ids_partner *partner, ids_deciding verdict,
+                     const char *primary) {
+    const ids_partner_order *order = &partner->order;
+    static const idp_ordered outcomes[] = {
+        IDP_ORDERED_PROMOTED, IDP_ORDERED_DETACHED, IDP_ORDERED_SWITCHED};
+    idp_method which = order->request.order;
+    if (verdict == IDS_DECIDING_OK)
+        answer(partner, outcomes[which - IDP_PROMOTE], order->epoch, primary);
+    else if (which == IDP_SWITCHOVER && verdict == IDS_DECIDING_NOT_IN_SYNC)
+        refuse(partner, "the replica did not catch up in time; this server "
+                        "goes on as primary");
+    else
+        refuse(partner, ids_deciding_text(verdict));
+}
+
+static void give_up(ids_partner *partner) {
+    if (partner->order.request.order == IDP_SWITCHOVER)
+        refuse(partner, "handed over, but the other server has not said that "
+                        "it is primary: ask it, and promote it if it is not");
+    else
+        refuse(partner, ids_deciding_text(IDS_DECIDING_BUSY));
+}
+
+void ids_partner_look_at_order(ids_partner *partner) {
+    ids_partner_order *order = &partner->order;
+    uint64_t now_ms = desk_of(partner)->now_ms;
+    ids_endpoint at = {.text = ""};
+    ids_deciding verdict;
+    if (!order->is_there)
+        return;
+    ids_peer *peer = ids_partner_enter(first(partner));
+    peer->now_ms = now_ms;
+    if (order->is_begun) {
+        verdict = look(peer, order);
+    } else {
+        verdict = begin(peer, order);
+        order->is_begun = verdict == IDS_DECIDING_OK;
+        if (order->is_begun) {
+            order->until_ms = now_ms + EFFECT_MS;
+            verdict = IDS_DECIDING_BUSY;
+            ids_peer_tick(peer, now_ms);
+        }
+    }
+    ids_peer_primary_at(peer, &at);
+    ids_partner_leave(first(partner));
+    ids_seat_call(first(partner));
+    if (verdict != IDS_DECIDING_BUSY)
+        conclude(partner, verdict, at.text);
+    else if (now_ms >= order->until_ms)
+        give_up(partner);
+}
+
+static void take(void *ctx, ids_desk *desk, const ids_order_request *request) {
+    ids_partner *partner = ctx;
+    if (partner->order.is_there) {
+        ids_orders_refuse(desk, request->ticket,
+                          ids_deciding_text(IDS_DECIDING_BUSY));
+        return;
+    }
+    partner->order = (ids_partner_order){.request = *request,
+                                         .is_there = true,
+                                         .until_ms = desk->now_ms + BUSY_MS};
+    ids_partner_look_at_order(partner);
+}
+
+/* The report --------------------------------------------------------------- */
+
+static void copy_text(char *to, size_t cap, const char *from) {
+    snprintf(to, cap, "%s", from);
+}
+
+static void report(void *ctx, ids_desk *desk, idp_replication *to) {
+    ids_partner *partner = ctx;
+    static const char *const modes[] = {"none", "async", "sync"};
+    ids_peer_status status;
+    (void)desk;
+    ids_peer *peer = ids_partner_enter(first(partner));
+    ids_peer_status_get(peer, &status);
+    for (uint32_t k = 0; k < status.streams && k < IDP_STREAMS_MAX; k++) {
+        ids_peer_lag lag;
+        ids_peer_stream_lag(peer, k, &lag);
+        to->streams[k] = (idp_lag){lag.ops, lag.bytes, lag.ms};
+        to->streams_count = k + 1;
+    }
+    ids_partner_leave(first(partner));
+    copy_text(to->role, sizeof to->role,
+              status.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
+    copy_text(to->mode, sizeof to->mode, modes[status.mode]);
+    to->epoch = status.epoch;
+    snprintf(to->node, sizeof to->node, "%016" PRIx64, status.self.node);
+    to->in_sync_count = status.member_count;
+    for (uint32_t i = 0; i < status.member_count; i++)
+        copy_text(to->in_sync[i], sizeof to->in_sync[i], status.member[i].text);
+    to->connected = status.connected;
+    to->syncing = status.syncing;
+    copy_text(to->primary, sizeof to->primary, status.primary_at.text);
+    copy_text(to->peer, sizeof to->peer, status.other_at.text);
+    to->lag = (idp_lag){status.lag.ops, status.lag.bytes, status.lag.ms};
+    snprintf(to->state, sizeof to->state, "%.*s", (int)sizeof to->state - 1,
+             status.state);
+}
+
+ids_order_taker ids_partner_taker(ids_partner *partner) {
+    return (ids_order_taker){.ctx = partner, .begin = take, .report = report};
+}
+
+/* The log ------------------------------------------------------------------ */
+
+static const char *address(const ids_endpoint *at) {
+    return at->text[0] ? at->text : "unknown";
+}
+
+void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
+    ids_peer_status status;
+    ids_peer_status_get(partner->peer, &status);
+    partner->said = status;
+    if (status.role == IDS_ROLE_PRIMARY)
+        ids_log(IDS_LOG_INFO,
+                partner->config->min_in_sync > 1
+                    ? "primary; serves once a replica is in sync"
+                    : "primary, and alone: no replica has joined yet",
+                "epoch=%" PRIu64 " see=--replicate-from", status.epoch);
+    else if (partner->config->replicate_from || recorded->self.node == 0)
+        ids_log(IDS_LOG_INFO, "replica", "follows=%s epoch=%" PRIu64,
+                address(&partner->peer_config.replicate_from), status.epoch);
+    else
+        ids_log(IDS_LOG_WARN,
+                "started as a replica: the other node may know more; it is "
+                "followed as soon as it answers",
+                "other=%s epoch=%" PRIu64
+                " todo=\"if it is lost, idemctl promote here\"",
+                address(&recorded->other_at), status.epoch);
+}
+
+static void say_role(const ids_peer_status *now) {
+    if (now->role == IDS_ROLE_PRIMARY)
+        ids_log(IDS_LOG_INFO, "primary now", "epoch=%" PRIu64, now->epoch);
+    else
+        ids_log(IDS_LOG_WARN, "primary no more", "epoch=%" PRIu64 " primary=%s",
+                now->epoch, address(&now->primary_at));
+}
+
+static void say_connection(const ids_peer_status *now) {
+    bool primary = now->role == IDS_ROLE_PRIMARY;
+    if (now->connected)
+        ids_log(IDS_LOG_INFO,
+                primary ? "a replica is connected" : "the primary is connected",
+                "at=%s syncing=%s", address(&now->other_at),
+                now->syncing ? "yes" : "no");
+    else if (!primary)
+        ids_log(IDS_LOG_WARN, "the primary is lost",
+                "at=%s in_sync=%s todo=\"idemctl promote, if it stays so\"",
+                address(&now->other_at), now->in_sync ? "yes" : "no");
+    else if (now->in_sync)
+        ids_log(IDS_LOG_WARN, "the replica is lost, changes wait for it",
+                "at=%s todo=\"start it again, or idemctl detach\"",
+                address(&now->other_at));
+    else
+        ids_log(IDS_LOG_WARN, "the replica is lost", "at=%s",
+                address(&now->other_at));
+}
+
+static void say_in_sync(const ids_peer_status *now) {
+    bool primary = now->role == IDS_ROLE_PRIMARY;
+    if (now->in_sync)
+        ids_log(IDS_LOG_INFO,
+                primary ? "the replica is in sync" : "in sync with the primary",
+                "at=%s epoch=%" PRIu64, address(&now->other_at), now->epoch);
+    else if (primary)
+        ids_log(IDS_LOG_WARN, "serves alone: no replica is in sync", NULL);
+    else
+        ids_log(IDS_LOG_WARN, "not in sync any more", NULL);
+}
+
+void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
+    const ids_peer_status *was = &partner->said;
+    if (now->role != was->role)
+        say_role(now);
+    if (now->connected != was->connected)
+        say_connection(now);
+    if (now->in_sync != was->in_sync)
+        say_in_sync(now);
+    partner->said = *now;
+}

@@ -1,0 +1,519 @@
+/* partner.c -- the monitor around the node's peer, what the peer asks of its
+ * host, and the steps that only the first loop takes; see partner.h. */
+#include "server/io/partner.h"
+
+#include "server/log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS      25
+#define HEARTBEAT_MS 250
+#define SILENCE_MS   2000
+#define STALL_MS     1000
+#define REDIAL_MS    100
+/* A step of a full copy, and what one turn hands to a link: well under a
+ * millisecond of work. */
+#define WALK_BUCKETS 256
+#define UNSENT_BYTES (256u << 10)
+#define JOIN_LAG     1024
+#define STATE_FOLDER "/var/lib/idemstore"
+
+/* The monitor -------------------------------------------------------------- */
+
+ids_peer *ids_partner_enter(ids_seat *seat) {
+    ids_partner *partner = seat->partner;
+    pthread_mutex_lock(&partner->lock);
+    partner->here = seat;
+    return partner->peer;
+}
+
+void ids_partner_wake(ids_seat *seat) {
+    const ids_partner *partner = seat->partner;
+    bool was = atomic_exchange(&seat->called, true);
+    if (!was && seat != partner->here && !seat->is_quiet)
+        ids_loop_wake(seat->loop);
+}
+
+static void wake_all(ids_partner *partner) {
+    for (uint32_t i = 0; i < partner->seats_count; i++)
+        ids_partner_wake(&partner->seats[i]);
+}
+
+/* Words for links of other loops. */
+static void wake_speakers(ids_partner *partner) {
+    const ids_peer *peer = partner->peer;
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        const ids_link *link = peer->links[i];
+        ids_cable *cable = link->host;
+        if (cable && cable->seat != partner->here && link->out.len > 0)
+            ids_partner_wake(cable->seat);
+    }
+}
+
+static bool is_seen(const ids_partner *partner) {
+    const ids_peer *peer = partner->peer;
+    return partner->seen.session == peer->session &&
+           partner->seen.version == peer->known.version &&
+           partner->seen.switch_epoch == peer->switch_epoch &&
+           partner->seen.leading == peer->leading &&
+           partner->seen.joining == peer->joining &&
+           partner->seen.due == ids_peer_swap_is_due(peer);
+}
+
+static void lose_undialled(ids_partner *partner) {
+    ids_peer *peer = partner->peer;
+    partner->dial_failed = false;
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        ids_link *link = peer->links[i];
+        if (link->dialled && link->host == NULL) {
+            ids_peer_lost(peer, link, peer->now_ms);
+            i = UINT32_MAX; /* several may have gone: from the start */
+        }
+    }
+}
+
+void ids_partner_leave(ids_seat *seat) {
+    ids_partner *partner = seat->partner;
+    const ids_peer *peer = partner->peer;
+    if (partner->dial_failed)
+        lose_undialled(partner);
+    if (!is_seen(partner)) {
+        partner->seen.session = peer->session;
+        partner->seen.version = peer->known.version;
+        partner->seen.switch_epoch = peer->switch_epoch;
+        partner->seen.leading = peer->leading;
+        partner->seen.joining = peer->joining;
+        partner->seen.due = ids_peer_swap_is_due(peer);
+        atomic_store(&partner->has_chores, true);
+        wake_all(partner);
+    }
+    if (partner->has_proposal) {
+        atomic_store(&partner->has_chores, true);
+        ids_partner_wake(&partner->seats[0]);
+    }
+    wake_speakers(partner);
+    partner->here = NULL;
+    pthread_mutex_unlock(&partner->lock);
+}
+
+/* What a desk may do ------------------------------------------------------- */
+
+static const char *why_not(const ids_peer *peer) {
+    if (peer->known.replica.node == 0)
+        return "there is no replica in sync, and --min-in-sync demands one";
+    return "the replica is silent; changes wait until it is back, or is "
+           "detached (idemctl detach)";
+}
+
+static void work_out(ids_partner *partner) {
+    ids_serving *serving = &partner->serving;
+    const ids_peer *peer = partner->peer;
+    ids_endpoint at = {.text = ""};
+    serving->changing = ids_peer_serves(peer, false);
+    serving->showing = ids_peer_serves(peer, true);
+    serving->stance = !peer->leading            ? IDS_FOLLOWS
+                      : peer->switch_epoch != 0 ? IDS_DRAINS
+                                                : IDS_LEADS;
+    serving->lead_epoch = peer->lead_epoch;
+    serving->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
+    serving->primary_at[0] = serving->why[0] = '\0';
+    if (serving->stance != IDS_LEADS)
+        ids_peer_primary_at(peer, &at);
+    if (strlen(at.text) < sizeof serving->primary_at)
+        memcpy(serving->primary_at, at.text, strlen(at.text) + 1);
+    if (serving->changing == IDP_E_UNREPLICATED)
+        snprintf(serving->why, sizeof serving->why, "%s", why_not(peer));
+}
+
+static bool same(const ids_serving *a, const ids_serving *b) {
+    return a->stance == b->stance && a->changing == b->changing &&
+           a->showing == b->showing && a->lead_epoch == b->lead_epoch &&
+           a->epoch == b->epoch && a->in_sync == b->in_sync &&
+           a->lag_ops == b->lag_ops && a->lag_bytes == b->lag_bytes &&
+           a->lag_ms == b->lag_ms &&
+           strcmp(a->primary_at, b->primary_at) == 0 &&
+           strcmp(a->why, b->why) == 0;
+}
+
+void ids_partner_show(ids_partner *partner, ids_seat *seat) {
+    ids_desk *desk = seat->loop->desk;
+    work_out(partner);
+    if (!same(&partner->serving, &desk->serving))
+        ids_desk_serve(desk, &partner->serving);
+}
+
+/* What the peer asks of its host ------------------------------------------- */
+
+static void give_random(void *ctx, void *to, size_t len) {
+    (void)ctx;
+    randombytes_buf(to, len);
+}
+
+static void dial(void *ctx, ids_link *link) {
+    ids_partner *partner = ctx;
+    ids_seat *seat = &partner->seats[link->stream % partner->seats_count];
+    ids_cable *cable = ids_cable_new();
+    if (cable == NULL ||
+        !ids_pbuf_reserve(&cable->out, sizeof IDS_PEER_PREFACE)) {
+        free(cable);
+        partner->dial_failed = true;
+        return;
+    }
+    memcpy(cable->out.at, IDS_PEER_PREFACE, strlen(IDS_PEER_PREFACE));
+    cable->out.len = strlen(IDS_PEER_PREFACE);
+    cable->seat = seat;
+    cable->dialled = true;
+    cable->to = link->dialled_to;
+    cable->link = link;
+    link->host = cable;
+    cable->next = seat->to_open;
+    seat->to_open = cable;
+    ids_partner_wake(seat);
+}
+
+static void hang_up(void *ctx, ids_link *link) {
+    ids_cable *cable = link->host;
+    (void)ctx;
+    if (cable == NULL)
+        return;
+    cable->link = NULL;
+    cable->hung_up = true;
+    cable->last = link->out;
+    link->out = (ids_pbuf){0};
+    ids_partner_wake(cable->seat);
+}
+
+static bool aside_begin(void *ctx) {
+    (void)ctx; /* each desk makes its own with the first record */
+    return true;
+}
+
+static void aside_drop(void *ctx) {
+    ids_partner *partner = ctx;
+    for (uint32_t i = 0; i < partner->seats_count; i++) {
+        partner->seats[i].drop_session = partner->peer->session;
+        ids_partner_wake(&partner->seats[i]);
+    }
+}
+
+static bool route(void *ctx, const ids_parcel_tag *tag,
+                  const ids_change *change) {
+    ids_partner *partner = ctx;
+    return ids_copy_route(partner->here->loop->desk, tag, change);
+}
+
+static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
+    ids_partner *partner = ctx;
+    return ids_desk_lead(partner->seats[loop].loop->desk, epoch,
+                         partner->peer->now_ms);
+}
+
+static void stand_down(void *ctx, bool pending) {
+    ids_partner *partner = ctx;
+    (void)pending;
+    if (partner->here)
+        ids_partner_show(partner, partner->here);
+    wake_all(partner);
+}
+
+static void propose(void *ctx, const ids_decision *next) {
+    ids_partner *partner = ctx;
+    partner->proposal = *next;
+    partner->has_proposal = true;
+}
+
+/* Decisions, and what needs a standstill ----------------------------------- */
+
+static void stop_world(ids_partner *partner) {
+    ids_standstill_ask(&partner->still);
+    pthread_mutex_lock(&partner->lock);
+    wake_all(partner);
+    pthread_mutex_unlock(&partner->lock);
+    for (uint32_t i = 1; i < partner->seats_count; i++)
+        if (!partner->seats[i].is_quiet)
+            ids_loop_wake(partner->seats[i].loop);
+    ids_standstill_reached(&partner->still);
+}
+
+_Noreturn static void fail_to_record(const ids_partner *partner) {
+    ids_log(IDS_LOG_ERROR, "stopped: a decision can't be recorded",
+            "at=\"--peer-state %s\" reason=\"%s\"", partner->file.path,
+            strerror(partner->write_error));
+    _exit(EXIT_FAILURE);
+}
+
+static void take_up(ids_partner *partner) {
+    ids_seat *seat = &partner->seats[0];
+    uint64_t now_ms = seat->loop->desk->now_ms;
+    ids_peer *peer = ids_partner_enter(seat);
+    bool stops = ids_peer_decided_stops_world(peer);
+    ids_partner_leave(seat);
+    if (stops)
+        stop_world(partner);
+    peer = ids_partner_enter(seat);
+    ids_peer_decided(peer, now_ms);
+    ids_peer_tick(peer, now_ms);
+    wake_all(partner);
+    ids_partner_leave(seat);
+    if (stops)
+        ids_standstill_over(&partner->still);
+}
+
+static void on_write(uv_work_t *work) {
+    ids_partner *partner = work->data;
+    partner->write_error =
+        ids_decisions_save(&partner->file, &partner->written);
+}
+
+static void on_written(uv_work_t *work, int status) {
+    ids_partner *partner = work->data;
+    (void)status;
+    partner->is_writing = false;
+    if (partner->write_error)
+        fail_to_record(partner);
+    if (partner->seats[0].is_quiet)
+        return;
+    ids_loop_turn(partner->seats[0].loop);
+    take_up(partner);
+    ids_seat_call(&partner->seats[0]);
+}
+
+static void begin_writing(ids_partner *partner) {
+    ids_seat *seat = &partner->seats[0];
+    ids_partner_enter(seat);
+    bool has = partner->has_proposal && !partner->is_writing;
+    if (has)
+        partner->written = partner->proposal;
+    partner->has_proposal = partner->has_proposal && !has;
+    ids_partner_leave(seat);
+    if (!has)
+        return;
+    partner->is_writing = true;
+    partner->work.data = partner;
+    if (uv_queue_work(&seat->loop->uv, &partner->work, on_write, on_written) !=
+        0) {
+        on_write(&partner->work);
+        on_written(&partner->work, 0);
+    }
+}
+
+/* All desks, or none. */
+static bool swap_copies(ids_partner *partner, uint64_t session) {
+    uint32_t count = partner->seats_count;
+    for (uint32_t i = 0; i < count; i++) {
+        ids_partner_show(partner, &partner->seats[i]);
+        if (!ids_copy_prepare(partner->seats[i].loop->desk, session))
+            return false;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        ids_copy_swap(partner->seats[i].loop->desk);
+    return true;
+}
+
+static void swap(ids_partner *partner) {
+    ids_seat *seat = &partner->seats[0];
+    uint64_t now_ms = seat->loop->desk->now_ms;
+    stop_world(partner);
+    ids_peer *peer = ids_partner_enter(seat);
+    if (ids_peer_swap_is_due(peer)) {
+        if (swap_copies(partner, peer->session))
+            ids_peer_swapped(peer, now_ms);
+        else
+            ids_peer_lost(peer, peer->stream[0], now_ms);
+    }
+    wake_all(partner);
+    ids_partner_leave(seat);
+    ids_standstill_over(&partner->still);
+}
+
+static void count_lag(ids_partner *partner) {
+    ids_peer_status status;
+    ids_seat *seat = &partner->seats[0];
+    ids_serving *serving = &partner->serving;
+    ids_peer *peer = ids_partner_enter(seat);
+    ids_peer_status_get(peer, &status);
+    serving->in_sync = status.member_count;
+    serving->lag_ops = status.lag.ops;
+    serving->lag_bytes = status.lag.bytes;
+    serving->lag_ms = status.lag.ms;
+    idp_error was = serving->changing;
+    work_out(partner);
+    if (was != serving->changing)
+        wake_all(partner);
+    ids_partner_leave(seat);
+    ids_partner_say(partner, &status);
+}
+
+void ids_partner_chores(ids_partner *partner) {
+    ids_seat *seat = &partner->seats[0];
+    uint64_t now_ms = seat->loop->desk->now_ms;
+    bool ticks = now_ms >= partner->tick_at_ms;
+    bool has = atomic_exchange(&partner->has_chores, false);
+    if (!ticks && !has && !partner->order.is_there)
+        return;
+    if (!partner->is_writing)
+        begin_writing(partner);
+    ids_peer *peer = ids_partner_enter(seat);
+    bool is_due = ids_peer_swap_is_due(peer);
+    ids_partner_leave(seat);
+    if (is_due)
+        swap(partner);
+    ids_partner_look_at_order(partner);
+    if (ticks)
+        partner->tick_at_ms = now_ms + TICK_MS;
+    if (ticks || has)
+        count_lag(partner);
+}
+
+/* Its life ----------------------------------------------------------------- */
+
+static bool complain(const char *which, const char *why) {
+    ids_log(IDS_LOG_ERROR, "can't start", "at=\"%s\" reason=\"%s\"", which,
+            why);
+    return false;
+}
+
+static void default_path(const ids_config *config, const char *listening,
+                         char *path, size_t cap) {
+    const char *folder = getenv("STATE_DIRECTORY");
+    const char *colon = strrchr(listening, ':');
+    if (config->peer_state)
+        snprintf(path, cap, "%s", config->peer_state);
+    else if (config->data_dir)
+        snprintf(path, cap, "%s/peer", config->data_dir);
+    else
+        snprintf(path, cap, "%s/idemstored-%s.peer",
+                 folder && *folder ? folder : STATE_FOLDER,
+                 colon ? colon + 1 : "unix");
+}
+
+static bool endpoint_of(const char *flag, const char *words, ids_endpoint *to) {
+    if (ids_endpoint_from(to, words, strlen(words)))
+        return true;
+    return complain(flag, "it is not HOST:PORT");
+}
+
+bool ids_partner_open(ids_partner *partner, const ids_config *config,
+                      const ids_house *house, const char *listening) {
+    char path[IDS_DECISIONS_PATH_BYTES + 64], which[512], why[512];
+    const char *colon = strrchr(listening, ':');
+    ids_peer_config *peer = &partner->peer_config;
+    *partner = (ids_partner){.house = house, .config = config};
+    if (config->replicate_from &&
+        !endpoint_of("--replicate-from", config->replicate_from,
+                     &peer->replicate_from))
+        return false;
+    if (!config->advertise && (strncmp(listening, "unix:", 5) == 0 || !colon))
+        return complain("--advertise", "give HOST:PORT: the first --listen is "
+                                       "none that another node could reach");
+    if (!endpoint_of("--advertise",
+                     config->advertise ? config->advertise : colon,
+                     &peer->advertise))
+        return false;
+    default_path(config, listening, path, sizeof path);
+    if (!ids_decisions_open(&partner->file, path, &partner->proposal, why,
+                            sizeof why)) {
+        snprintf(which, sizeof which, "--peer-state %.400s", path);
+        return complain(which, why);
+    }
+    partner->is_open = true;
+    return true;
+}
+
+static void fill_config(ids_partner *partner, uint64_t incarnation) {
+    static const ids_mode modes[] = {IDS_MODE_NONE, IDS_MODE_NONE,
+                                     IDS_MODE_ASYNC, IDS_MODE_SYNC};
+    const ids_config *config = partner->config;
+    const ids_house *house = partner->house;
+    ids_peer_config *to = &partner->peer_config;
+    to->node = partner->proposal.self.node;
+    while (to->node == 0)
+        randombytes_buf(&to->node, sizeof to->node);
+    to->incarnation = incarnation;
+    while (to->incarnation == 0)
+        randombytes_buf(&to->incarnation, sizeof to->incarnation);
+    to->primary = config->replicate_from == NULL;
+    to->epoch_min = house->epoch;
+    to->loops = house->loops;
+    to->mode = modes[config->replication];
+    to->min_in_sync = (uint32_t)config->min_in_sync;
+    to->ring_bytes = config->ring_bytes;
+    to->result_bytes_max = config->result_bytes_max;
+    to->unsent_bytes = UNSENT_BYTES;
+    to->walk_buckets = WALK_BUCKETS;
+    to->join_lag = JOIN_LAG;
+    to->heartbeat_ms = HEARTBEAT_MS;
+    to->silence_ms = SILENCE_MS;
+    to->redial_ms = REDIAL_MS;
+    to->stall_ms = partner->stall_ms = STALL_MS;
+    ids_link_key_from(&to->key,
+                      (idp_slice){house->secret.bytes, house->secret.len});
+    to->decisions = (ids_decisions){partner, propose};
+    to->host = (ids_peer_host){.ctx = partner,
+                               .random = give_random,
+                               .dial = dial,
+                               .hang_up = hang_up,
+                               .aside_begin = aside_begin,
+                               .aside_drop = aside_drop,
+                               .route = route,
+                               .lead = lead,
+                               .stand_down = stand_down};
+}
+
+static bool take_seats(ids_partner *partner, ids_loop *loops) {
+    uint32_t count = partner->house->loops;
+    partner->seats = calloc(count, sizeof *partner->seats);
+    if (partner->seats == NULL)
+        return false;
+    partner->seats_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        partner->seats[i] = (ids_seat){
+            .partner = partner, .loop = &loops[i], .gate = UINT64_MAX};
+        loops[i].seat = &partner->seats[i];
+    }
+    return true;
+}
+
+bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
+                       uint64_t incarnation) {
+    ids_decision recorded = partner->proposal;
+    uint64_t now_ms = ids_loop_clock_ms();
+    pthread_mutex_init(&partner->lock, NULL);
+    ids_standstill_init(&partner->still, partner->house->loops - 1);
+    fill_config(partner, incarnation);
+    if (!take_seats(partner, loops))
+        return complain("replication", strerror(ENOMEM));
+    for (uint32_t i = 0; i < partner->seats_count; i++)
+        loops[i].desk->now_ms = now_ms;
+    partner->peer = ids_peer_new(&partner->peer_config, &recorded, now_ms);
+    if (partner->peer == NULL)
+        return complain("--replication-backlog", strerror(ENOMEM));
+    partner->has_proposal = false;
+    partner->written = partner->proposal;
+    partner->write_error =
+        ids_decisions_save(&partner->file, &partner->written);
+    if (partner->write_error)
+        return complain("--peer-state", strerror(partner->write_error));
+    ids_peer_decided(partner->peer, now_ms);
+    for (uint32_t i = 0; i < partner->seats_count; i++)
+        ids_partner_show(partner, &partner->seats[i]);
+    ids_partner_say_start(partner, &recorded);
+    return true;
+}
+
+void ids_partner_close(ids_partner *partner) {
+    if (!partner->is_open)
+        return;
+    ids_peer_free(partner->peer);
+    if (partner->seats) {
+        ids_standstill_fini(&partner->still);
+        pthread_mutex_destroy(&partner->lock);
+    }
+    free(partner->seats);
+    ids_decisions_close(&partner->file);
+}
