@@ -34,7 +34,9 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
                     void *ctx) {
     const ids_table *table = &shard->table;
     assert(now_ms >= shard->now_ms);
-    shard->table.walked = true;
+    assert(buckets_max > 0);
+    if (*cursor == 0)
+        shard->table.walks++;
     for (; buckets_max > 0 && *cursor < table->buckets; buckets_max--) {
         uint32_t at = 0;
         ids_ref ref;
@@ -53,7 +55,8 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
 }
 
 void ids_shard_walk_end(ids_shard *shard) {
-    shard->table.walked = false;
+    assert(shard->table.walks > 0);
+    shard->table.walks--;
 }
 
 static bool within(idp_slice slice, size_t min, size_t max) {

@@ -128,8 +128,9 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max);
  * copy: each record that is there from the walk's start to its end is seen at
  * least once, others perhaps. Together with the changes since the start the
  * copy is whole. Begin a walk with *cursor = 0 and call until it returns
- * false; then, or to give up, call ids_shard_walk_end. One walk at a time;
- * the table does not shrink meanwhile. seen's change has number 0. */
+ * false; then, or to give up, call ids_shard_walk_end, once for each walk
+ * whose first step was taken. Walks don't know of each other; the table does
+ * not shrink as long as there is any. seen's change has number 0. */
 bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
                     uint32_t buckets_max,
                     void (*seen)(void *ctx, const ids_change *change),

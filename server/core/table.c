@@ -271,7 +271,7 @@ void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
                 continue;
             chain_take(table, head, bucket, i);
             table->records--;
-            if (!table->walked && table->buckets > BUCKETS_MIN &&
+            if (table->walks == 0 && table->buckets > BUCKETS_MIN &&
                 table->records < (uint64_t)table->buckets * MERGE_LOAD)
                 merge(table);
             return;

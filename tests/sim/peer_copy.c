@@ -22,9 +22,7 @@ static void collect_all(pw_node *n, both *b) {
         while (
             ids_shard_walk(n->shard[k], pw_clock(n), &cursor, 64, collect, b)) {
         }
-        if (!n->peer->leading || !ids_sender_walks(&n->peer->senders[k])) {
-            ids_shard_walk_end(n->shard[k]);
-        }
+        ids_shard_walk_end(n->shard[k]);
     }
 }
 

@@ -224,6 +224,48 @@ static void peek_both(uint64_t number, uint64_t now_ms, idp_answer *a,
     ids_shard_call(copy, &c, b, &error);
 }
 
+typedef struct late_ones {
+    uint64_t from; /* a token's sequence */
+    uint32_t count;
+} late_ones;
+
+static void count_late(void *ctx, const ids_change *change) {
+    late_ones *late = ctx;
+    late->count += change->token.sequence >= late->from;
+}
+
+Test(shard, a_walk_misses_nothing_when_another_one_ends) {
+    enum { COUNT = 20000, KEPT = 2000 };
+    static idp_token tokens[COUNT];
+    uint64_t cursor = 0, other = 0;
+    late_ones seen_late = {0}, ignored = {0};
+    idp_answer answer;
+    idp_error error;
+    open_shard(64 * MIB);
+    for (uint64_t number = 0; number < COUNT; number++) {
+        idp_request request = acquire_of(number);
+        call(1000, &request, &answer, &error);
+        tokens[number] = answer.token;
+    }
+    seen_late.from = tokens[COUNT - KEPT].sequence;
+    for (int i = 0; i < 40; i++)
+        ids_shard_walk(shard, 1000, &cursor, 7, count_late, &seen_late);
+    ids_shard_walk(shard, 1000, &other, 7, count_late, &ignored);
+    ids_shard_walk_end(shard);
+    for (uint64_t number = 0; number < COUNT - KEPT; number++) {
+        idp_request request = acquire_of(number);
+        request.method = IDP_RELEASE;
+        request.token = tokens[number];
+        request.unbind = true;
+        call(1000, &request, &answer, &error);
+    }
+    while (ids_shard_walk(shard, 1000, &cursor, 7, count_late, &seen_late))
+        ;
+    ids_shard_walk_end(shard);
+    cr_assert_eq(seen_late.count, KEPT);
+    ids_shard_free(shard);
+}
+
 Test(shard, a_walk_and_the_changes_since_make_a_whole_copy) {
     enum { COUNT = 20000 };
     static idt_mem copy_mem;
