@@ -36,14 +36,15 @@ size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,
     }
     size_t code_len = strlen(code);
     size_t text_len = text_cut(text, IDP_ERROR_TEXT_BYTES_MAX);
-    size_t len = code_len + 1 + text_len;
+    size_t space = text_len > 0;
+    size_t len = code_len + space + text_len;
     if (cap < PUT_REPLY_HEAD_BYTES_MAX + PUT_HEADER_BYTES_MAX + len) {
         return 0;
     }
     uint8_t *at = put_uint(PUT(to, "\x94\x01"), msgid);
     at = len < 32 ? put_u8(at, (uint8_t)(0xa0 | len))
                   : put_header(at, 0xd9, len);
-    at = put_u8(put_raw(at, code, code_len), ' ');
+    at = put_raw(put_raw(at, code, code_len), " ", space);
     at = put_nil(put_raw(at, text, text_len));
     return (size_t)(at - to);
 }

@@ -16,7 +16,8 @@ size_t idp_answer_write(uint8_t *to, size_t cap, uint32_t msgid,
                         const idp_answer *answer);
 
 /* The same for an error: [1, msgid, "CODE text", nil]. text NULL takes the
- * code's default text; one over IDP_ERROR_TEXT_BYTES_MAX is cut there. */
+ * code's default text, "" stands for the code alone; one over
+ * IDP_ERROR_TEXT_BYTES_MAX is cut there. */
 #define IDP_ERROR_TEXT_BYTES_MAX  200
 #define IDP_ERROR_REPLY_BYTES_MAX (IDP_ERROR_TEXT_BYTES_MAX + 64)
 size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,

@@ -11,6 +11,11 @@
 
 /* --- the copy beside ------------------------------------------------------ */
 
+void ids_copy_drop(ids_desk *desk) {
+    ids_shard_free(desk->copy.aside);
+    desk->copy.aside = NULL;
+}
+
 static bool make_aside(ids_desk *desk, uint64_t session) {
     ids_copy *copy = &desk->copy;
     if (copy->aside && copy->aside_session == session)
@@ -22,11 +27,6 @@ static bool make_aside(ids_desk *desk, uint64_t session) {
     ids_shard_follow(copy->aside);
     copy->aside_session = session;
     return true;
-}
-
-void ids_copy_drop(ids_desk *desk) {
-    ids_shard_free(desk->copy.aside);
-    desk->copy.aside = NULL;
 }
 
 bool ids_copy_prepare(ids_desk *desk, uint64_t session) {

@@ -45,7 +45,8 @@ bool ids_copy_next_applied(ids_desk *desk, ids_applied *applied);
  * lost is not reported as applied, so nobody was told that it is in. */
 bool ids_copy_take_failure(ids_desk *desk);
 
-/* The copy beside. drop: it is given up. prepare and swap while all loops
+/* The copy beside; it is made for a session's first record, in place of
+ * another one's. drop: it is given up. prepare and swap while all loops
  * stand still: first prepare on every desk (false: no memory, end the
  * session), then swap on every desk. What comes of that session afterwards is
  * put into the new copy. */

@@ -31,6 +31,22 @@ static void notice(void *ctx, ids_notice what) {
     ids_desk_drain(desk);
 }
 
+/* A desk's town: its house stands first in it. */
+static town *town_of(void *ctx) {
+    return (town *)(uintptr_t)(*(ids_desk **)ctx)->house;
+}
+
+/* Nobody is there to hand it to: the test looks at the tap itself. */
+static void tap_is_high(void *ctx) {
+    (void)ctx;
+}
+
+static bool is_current(void *ctx, const ids_parcel_tag *tag) {
+    town *t = town_of(ctx);
+    t->asked++;
+    return tag->session == t->session;
+}
+
 static void wake(void *ctx, uint32_t loop) {
     (void)loop;
     ((town *)ctx)->wakes++;
@@ -81,7 +97,9 @@ void town_open(town *t) {
         const ids_desk_config config = {
             .house = &t->house,
             .index = i,
-            .host = {&t->desks[i], adopt, refuse, notice},
+            .host = {&t->desks[i], adopt, refuse, notice, tap_is_high,
+                     is_current},
+            .is_replicated = t->is_replicated,
             .memory_bytes_max = 64u << 20,
             .waiters_max = 100,
             .waiters_per_key_max = 50,
@@ -121,7 +139,13 @@ static void settle(ids_desk *desk, ids_conn *conn) {
         c->sends++;
         ids_conn_sent(desk, conn, taken);
     }
-    if (ids_conn_is_done(conn)) {
+    if (conn->is_peer) {
+        idt_buf_add(&c->behind, conn->in.ptr, conn->in.len);
+        c->is_peer = true;
+        part(c);
+        ids_conn_free(conn);
+        c->conn = NULL;
+    } else if (ids_conn_is_done(conn)) {
         part(c);
         ids_conn_free(conn);
         c->conn = NULL;
@@ -192,6 +216,7 @@ void caller_close(caller *c) {
         c->conn = NULL;
     }
     idt_buf_free(&c->got);
+    idt_buf_free(&c->behind);
     town_run(c->town);
 }
 
@@ -230,6 +255,9 @@ static void describe(caller *c, idt_cursor at, uint64_t msgid) {
     else if (error.kind == IDT_NIL)
         first = result;
     size_t len = 0;
+    snprintf(c->error, sizeof c->error, "%.*s",
+             error.kind == IDT_STR ? (int)error.len : 0,
+             (const char *)error.bytes);
     if (first.kind == IDT_STR) {
         what = (const char *)first.bytes;
         while (len < first.len && what[len] != ' ')

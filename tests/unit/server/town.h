@@ -22,6 +22,9 @@ typedef struct town {
     uint32_t wakes;      /* how often a sleeping loop was woken */
     uint32_t drain_seen; /* notices that came through the mail */
     bool is_kept;        /* every desk has a journal, fsync always */
+    bool is_replicated;  /* every desk has a peer, and follows at first */
+    uint64_t session;    /* records of another one are not current */
+    uint32_t asked;      /* how often that was asked */
     bool keep_mail;      /* town_run posts nothing: as if others were busy */
 } town;
 
@@ -34,6 +37,9 @@ typedef struct caller {
     uint32_t sends; /* that carried something */
     idt_buf got;
     char heard[256];
+    char error[256]; /* the whole error that was heard last */
+    bool is_peer;    /* the server took it for another one ... */
+    idt_buf behind;  /* ... and what came behind the preface */
 } caller;
 
 /* Small limits: results of 1 KiB, 8 pending, buffers of 64 KiB. */

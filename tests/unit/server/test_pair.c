@@ -1,0 +1,537 @@
+/* test_pair.c -- desks that have a peer: what leaves when, who is sent away
+ * with which words, and how another node's records come in. */
+#include "proto/owner.h"
+#include "proto/reply.h"
+#include "proto/request.h"
+#include "server/change.h"
+#include "server/hold.h"
+#include "tests/unit/server/town.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
+#define EPOCH          9
+
+static town t;
+static caller a, b;
+static ids_serving serving;
+
+static void serve_all(void) {
+    for (uint32_t i = 0; i < t.house.loops; i++)
+        ids_desk_serve(t.desks[i], &serving);
+    town_run(&t);
+}
+
+static void release(uint32_t loop, uint64_t watermark) {
+    ids_hold_release(t.desks[loop], watermark);
+    town_run(&t);
+}
+
+static void open_pair(uint32_t loops) {
+    town_plan(&t, loops);
+    t.is_replicated = true;
+    t.session = 1;
+    town_open(&t);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, loops - 1);
+}
+
+/* Both loops lead; nothing leaves before it is replicated. */
+static void lead(void) {
+    for (uint32_t i = 0; i < t.house.loops; i++) {
+        uint64_t last = ids_desk_lead(t.desks[i], EPOCH, IDS_CLOCK_START_MS);
+        ids_hold_release(t.desks[i], last);
+    }
+    serving = (ids_serving){
+        .stance = IDS_LEADS, .epoch = EPOCH, .lead_epoch = EPOCH, .in_sync = 2};
+    serve_all();
+}
+
+static void follow(const char *primary_at) {
+    serving.stance = IDS_FOLLOWS;
+    strcpy(serving.primary_at, primary_at);
+    serve_all();
+}
+
+static void open_leading(void) {
+    open_pair(2);
+    lead();
+}
+
+static void open_following(void) {
+    open_pair(2);
+    serving = (ids_serving){.stance = IDS_FOLLOWS, .epoch = EPOCH};
+    follow("10.0.0.1:7117");
+}
+
+static void close_all(void) {
+    caller_close(&a);
+    caller_close(&b);
+    town_run(&t);
+    for (uint32_t i = 0; i < t.house.loops; i++) {
+        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
+        cr_assert_null(t.desks[i]->gated_head);
+        cr_assert_eq(t.desks[i]->held_replies, 0);
+        cr_assert_eq(t.desks[i]->gated_parcels, 0);
+    }
+    town_close(&t);
+}
+
+TestSuite(pair, .init = open_leading, .fini = close_all);
+TestSuite(copy, .init = open_following, .fini = close_all);
+
+/* The tap ------------------------------------------------------------------ */
+
+Test(pair, every_change_is_in_the_tap_once_with_its_number) {
+    const ids_tap *tap = &t.desks[0]->tap;
+    ids_tap_at at = {0};
+    uint64_t number;
+    idp_slice bytes;
+    ids_change change;
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&a, 2, key_of(&t, 0, 0), 0);
+    ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
+    cr_assert_eq(tap->count, 2);
+    for (uint64_t i = 1; i <= 2; i++) {
+        cr_assert(ids_tap_next(tap, &at, &number, &bytes));
+        cr_assert_eq(number, i);
+        cr_assert_eq(ids_change_read(bytes.ptr, bytes.len, &change), bytes.len);
+        cr_assert_eq(change.token.epoch, EPOCH);
+        cr_assert_eq(change.state, IDP_STATE_IN_PROGRESS);
+    }
+    cr_assert_not(ids_tap_next(tap, &at, &number, &bytes));
+    ids_tap_clear(&t.desks[0]->tap);
+    cr_assert(ids_tap_is_empty(tap));
+}
+
+Test(pair, a_change_that_found_no_memory_is_a_gap_and_no_wrong_stream) {
+    ids_tap *tap = &t.desks[0]->tap;
+    ids_tap_at at = {0};
+    uint64_t number, numbers = 0;
+    idp_slice bytes;
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    tap->lost++; /* as if the second had */
+    t.desks[0]->changes++;
+    ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
+    cr_assert(ids_tap_is_high(tap));
+    while (ids_tap_next(tap, &at, &number, &bytes)) {
+        cr_assert_eq(number, ++numbers);
+        cr_assert_eq(bytes.len == IDS_TAP_LOST_BYTES, number > 1);
+    }
+    cr_assert_eq(numbers, 3);
+    ids_tap_clear(tap);
+    ask_acquire(&a, 4, key_of(&t, 0, 2), 0);
+    at = (ids_tap_at){0};
+    cr_assert(ids_tap_next(tap, &at, &number, &bytes));
+    cr_assert_eq(number, 4);
+    cr_assert_not_null(bytes.ptr);
+    release(0, 4);
+}
+
+/* The gate ----------------------------------------------------------------- */
+
+Test(pair, a_reply_waits_for_the_replica) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&b, 2, key_of(&t, 0, 0), 0);
+    HEARS(&a, "nothing");
+    HEARS(&b, "nothing");
+    cr_assert_eq(ids_hold_left(t.desks[0], 0), 0);
+    cr_assert_eq(ids_hold_left(t.desks[0], 1), 1);
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    HEARS(&b, "2 in_progress");
+}
+
+Test(pair, what_shows_no_record_waits_for_nothing_but_its_turn) {
+    caller c;
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    caller_open(&c, &t, 0);
+    ask_hello(&c, 2, -1, NULL);
+    ask_plain(&c, 3, IDP_PING);
+    ask_plain(&c, 4, IDP_STATS);
+    HEARS(&c, "2 map");
+    HEARS(&c, "3 pong");
+    HEARS(&c, "4 map");
+    ask_plain(&a, 5, IDP_PING);
+    HEARS(&a, "nothing");
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    HEARS(&a, "5 pong");
+    caller_close(&c);
+}
+
+Test(pair, replies_that_wait_in_vain_become_errors_in_their_place) {
+    const ids_counters *counters = &t.desks[0]->counters;
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_plain(&a, 2, IDP_PING);
+    ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
+    ask_acquire(&a, 4, key_of(&t, 0, 1), 0);
+    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    town_run(&t);
+    HEARS(&a, "1 UNREPLICATED");
+    HEARS(&a, "2 pong");
+    HEARS(&a, "3 UNREPLICATED");
+    HEARS(&a, "4 UNREPLICATED");
+    cr_assert_eq(counters->of[IDS_ERROR_UNREPLICATED_TOTAL], 3);
+    cr_assert_eq(ids_hold_oldest_ms(t.desks[0]), UINT64_MAX);
+    release(0, 2);
+    HEARS(&a, "nothing");
+}
+
+Test(pair, only_what_has_waited_for_long_is_given_up) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    uint64_t before = t.desks[0]->now_ms;
+    cr_assert_eq(ids_hold_oldest_ms(t.desks[0]), before);
+    town_pass(&t, 50);
+    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
+    ask_acquire(&b, 3, key_of(&t, 0, 2), 0);
+    ids_hold_fail(t.desks[0], before, IDP_E_UNREPLICATED, NULL);
+    town_run(&t);
+    HEARS(&a, "1 UNREPLICATED");
+    HEARS(&a, "nothing");
+    HEARS(&b, "nothing");
+    cr_assert_eq(ids_hold_oldest_ms(t.desks[0]), before + 50);
+    release(0, 3);
+    HEARS(&a, "2 acquired");
+    HEARS(&b, "3 acquired");
+}
+
+Test(pair, a_reply_held_for_another_loop_fails_there) {
+    ask_acquire(&b, 1, key_of(&t, 0, 0), 0);
+    HEARS(&b, "nothing");
+    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    town_run(&t);
+    HEARS(&b, "1 UNREPLICATED");
+    cr_assert_eq(b.conn->hopped, 0);
+    cr_assert_eq(b.conn->hopped_bytes, 0);
+}
+
+Test(pair, many_held_replies_fail_within_their_limits) {
+    char wanted[32];
+    for (uint32_t i = 0; i < 60; i++)
+        ask_acquire(&a, i, key_of(&t, 0, i), 0);
+    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_NOT_PRIMARY, "10.0.0.2:7117");
+    town_run(&t);
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(wanted, sizeof wanted, "%u NOT_PRIMARY", i);
+        HEARS(&a, wanted);
+        cr_assert_str_eq(a.error, "NOT_PRIMARY 10.0.0.2:7117");
+    }
+}
+
+/* Serving ------------------------------------------------------------------ */
+
+static void put_peek(caller *c, uint32_t msgid, const char *key) {
+    uint8_t bytes[256];
+    const idp_request peek = {.method = IDP_PEEK,
+                              .msgid = msgid,
+                              .ns = {(const uint8_t *)"t", 1},
+                              .key = {(const uint8_t *)key, strlen(key)}};
+    caller_send(c, bytes, idp_request_write(bytes, sizeof bytes, &peek));
+}
+
+Test(pair, without_its_replica_it_shows_and_changes_nothing) {
+    serving.changing = IDP_E_UNREPLICATED;
+    strcpy(serving.why, "no replica is connected");
+    serve_all();
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    HEARS(&a, "1 UNREPLICATED");
+    cr_assert_str_eq(a.error, "UNREPLICATED no replica is connected");
+    put_peek(&a, 2, key_of(&t, 0, 0));
+    HEARS(&a, "2 absent");
+    ask_acquire(&a, 3, key_of(&t, 1, 0), 0);
+    HEARS(&a, "3 UNREPLICATED");
+    ask_plain(&a, 4, IDP_PING);
+    HEARS(&a, "4 pong");
+    cr_assert_eq(t.desks[0]->changes + t.desks[1]->changes, 0);
+}
+
+Test(pair, a_token_of_a_later_epoch_is_another_primarys) {
+    uint8_t bytes[512];
+    const char *key = key_of(&t, 0, 0);
+    strcpy(serving.primary_at, "10.0.0.2:7117");
+    serve_all();
+    caller_send(&a, bytes,
+                put_complete(bytes, 1, key, (idp_token){EPOCH + 1, 1}, 8));
+    HEARS(&a, "1 NOT_PRIMARY");
+    cr_assert_str_eq(a.error, "NOT_PRIMARY 10.0.0.2:7117");
+    caller_send(&a, bytes,
+                put_complete(bytes, 2, key, (idp_token){EPOCH, 1}, 8));
+    HEARS(&a, "2 unknown");
+}
+
+static idp_hello says_hello(caller *c) {
+    idp_reply reply;
+    idp_hello hello;
+    size_t size;
+    ask_hello(c, 77, -1, NULL);
+    cr_assert_eq(idp_reply_open(c->got.at, c->got.len, 4096, &reply, &size),
+                 IDP_REPLY_WHOLE);
+    cr_assert(idp_hello_read(reply.result, &hello));
+    HEARS(c, "77 map");
+    return hello;
+}
+
+Test(pair, hello_says_who_it_is_now) {
+    idp_hello hello = says_hello(&a);
+    cr_assert_str_eq(hello.role, "primary");
+    cr_assert_eq(hello.epoch, EPOCH);
+    serving.epoch = EPOCH + 3;
+    follow("");
+    hello = says_hello(&b);
+    cr_assert_str_eq(hello.role, "replica");
+    cr_assert_eq(hello.epoch, EPOCH + 3);
+}
+
+/* Standing down ------------------------------------------------------------ */
+
+Test(pair, standing_down_sends_everyone_to_the_new_primary) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);    /* held */
+    ask_acquire(&a, 3, key_of(&t, 0, 0), 5000); /* parked */
+    ask_acquire(&b, 4, key_of(&t, 0, 0), 5000); /* parked there */
+    ask_acquire(&b, 5, key_of(&t, 0, 2), 0);    /* held there */
+    follow("10.0.0.2:7117");
+    release(0, UINT64_MAX);
+    HEARS(&a, "2 NOT_PRIMARY");
+    cr_assert_str_eq(a.error, "NOT_PRIMARY 10.0.0.2:7117");
+    HEARS(&a, "3 NOT_PRIMARY");
+    cr_assert_str_eq(a.error, "NOT_PRIMARY 10.0.0.2:7117");
+    for (int i = 0; i < 2; i++) {
+        const char *heard = caller_hear(&b);
+        cr_assert(!strcmp(heard, "4 NOT_PRIMARY") ||
+                  !strcmp(heard, "5 NOT_PRIMARY"));
+        cr_assert_str_eq(b.error, "NOT_PRIMARY 10.0.0.2:7117");
+    }
+    cr_assert_eq(a.conn->waiting + b.conn->waiting, 0);
+    ask_acquire(&a, 6, key_of(&t, 1, 0), 0);
+    HEARS(&a, "6 NOT_PRIMARY");
+    cr_assert(ids_tap_is_empty(&t.desks[0]->tap));
+}
+
+Test(pair, who_does_not_know_the_new_primary_says_only_that) {
+    follow("");
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    HEARS(&a, "1 NOT_PRIMARY");
+    cr_assert_str_eq(a.error, "NOT_PRIMARY");
+}
+
+Test(pair, a_switchover_takes_no_calls_and_lets_what_is_held_leave) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&b, 2, key_of(&t, 0, 0), 5000);
+    serving.stance = IDS_DRAINS;
+    serve_all();
+    ask_acquire(&b, 3, key_of(&t, 0, 1), 0);
+    HEARS(&b, "2 NOT_PRIMARY");
+    HEARS(&b, "3 NOT_PRIMARY");
+    HEARS(&a, "nothing");
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    serving.stance = IDS_LEADS; /* it came to nothing */
+    serve_all();
+    ask_acquire(&a, 4, key_of(&t, 0, 0), 0);
+    HEARS(&a, "4 in_progress");
+}
+
+Test(pair, leading_again_grants_larger_tokens) {
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    follow("10.0.0.2:7117");
+    for (uint32_t i = 0; i < 2; i++)
+        cr_assert_eq(ids_desk_lead(t.desks[i], EPOCH + 5, t.desks[i]->now_ms),
+                     i == 0);
+    serving.stance = IDS_LEADS;
+    serving.epoch = serving.lead_epoch = EPOCH + 5;
+    serve_all();
+    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
+    ids_tap_at at = {0};
+    uint64_t number;
+    idp_slice bytes;
+    ids_change change;
+    cr_assert(ids_tap_next(&t.desks[0]->tap, &at, &number, &bytes));
+    cr_assert_eq(number, 2);
+    cr_assert(ids_change_read(bytes.ptr, bytes.len, &change));
+    cr_assert_eq(change.token.epoch, EPOCH + 5);
+}
+
+/* The copy ----------------------------------------------------------------- */
+
+static ids_change claim(const char *key) {
+    return (ids_change){.ns = {(const uint8_t *)"t", 1},
+                        .key = {(const uint8_t *)key, strlen(key)},
+                        .token = {EPOCH, 5},
+                        .state = IDP_STATE_IN_PROGRESS,
+                        .attempt = 1,
+                        .lease_ms = 1000,
+                        .lease_left_ms = 1000,
+                        .ttl_ms = 60000,
+                        .ttl_left_ms = 60000};
+}
+
+static void put_at(uint32_t loop, const ids_parcel_tag *tag, const char *key) {
+    const ids_change change = claim(key);
+    cr_assert(ids_copy_route(t.desks[loop], tag, &change));
+}
+
+static uint64_t records(uint32_t loop) {
+    ids_shard_stats stats;
+    ids_shard_stats_get(t.desks[loop]->shard, &stats);
+    return stats.records;
+}
+
+static uint32_t applied_at(uint32_t loop, uint64_t batch) {
+    ids_applied applied;
+    uint32_t count = 0;
+    while (ids_copy_next_applied(t.desks[loop], &applied))
+        count += applied.tag.batch == batch ? applied.count : 0;
+    return count;
+}
+
+Test(copy, a_record_of_ones_own_is_in_at_once) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    put_at(0, &tag, key_of(&t, 0, 0));
+    put_at(0, &tag, key_of(&t, 0, 1));
+    cr_assert_eq(records(0), 2);
+    cr_assert_eq(applied_at(0, 3), 2);
+    cr_assert_eq(applied_at(0, 3), 0, "each is told once");
+}
+
+Test(copy, a_record_of_another_loops_comes_back_as_applied) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_parcel_tag next = {.session = 1, .epoch = EPOCH, .batch = 4};
+    for (uint32_t i = 0; i < 5; i++)
+        put_at(0, &tag, key_of(&t, 1, i));
+    put_at(0, &next, key_of(&t, 1, 5));
+    cr_assert_eq(applied_at(0, 3), 0, "it is not in yet");
+    town_run(&t);
+    cr_assert_eq(records(1), 6);
+    cr_assert_eq(t.asked, 1, "once per parcel");
+    cr_assert_eq(applied_at(0, 3), 5);
+    ids_hold_release(t.desks[0], UINT64_MAX);
+}
+
+Test(copy, what_is_not_current_any_more_is_not_put) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    put_at(0, &tag, key_of(&t, 1, 0));
+    t.session = 2;
+    town_run(&t);
+    cr_assert_eq(records(1), 0);
+    cr_assert_eq(applied_at(0, 3), 0);
+}
+
+Test(copy, records_on_their_way_to_one_who_leads_by_now_are_not_put) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    put_at(0, &tag, key_of(&t, 1, 0));
+    lead();
+    cr_assert_eq(records(1), 0);
+    cr_assert_eq(applied_at(0, 3), 0);
+}
+
+Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
+    const ids_parcel_tag old = {.session = 1, .epoch = EPOCH, .batch = 1};
+    ids_parcel_tag tag = {
+        .session = 2, .epoch = EPOCH, .batch = 2, .aside = true};
+    put_at(0, &old, key_of(&t, 0, 0));
+    put_at(0, &old, key_of(&t, 1, 0));
+    town_run(&t);
+    t.session = 2;
+    put_at(0, &tag, key_of(&t, 0, 1));
+    put_at(0, &tag, key_of(&t, 0, 2));
+    town_run(&t);
+    cr_assert_eq(records(0), 1, "the old copy stays until then");
+    for (uint32_t i = 0; i < 2; i++)
+        cr_assert(ids_copy_prepare(t.desks[i], 2));
+    for (uint32_t i = 0; i < 2; i++)
+        ids_copy_swap(t.desks[i]);
+    cr_assert_eq(records(0), 2);
+    cr_assert_eq(records(1), 0, "nothing of it came for this one");
+    put_at(0, &tag, key_of(&t, 0, 3));
+    cr_assert_eq(records(0), 3, "what comes late is for the new one");
+    serve_all();
+    cr_assert_null(t.desks[0]->copy.retired);
+    lead();
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    HEARS(&a, "2 in_progress");
+}
+
+Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
+    ids_parcel_tag tag = {
+        .session = 1, .epoch = EPOCH, .batch = 2, .aside = true};
+    put_at(0, &tag, key_of(&t, 0, 0));
+    ids_copy_drop(t.desks[0]);
+    cr_assert_null(t.desks[0]->copy.aside);
+    tag.session = t.session = 2;
+    put_at(0, &tag, key_of(&t, 0, 1));
+    tag.session = t.session = 3;
+    put_at(0, &tag, key_of(&t, 0, 2));
+    cr_assert(ids_copy_prepare(t.desks[0], 3));
+    ids_copy_swap(t.desks[0]);
+    cr_assert_eq(records(0), 1, "of the last session alone");
+}
+
+Test(copy, a_record_without_memory_is_never_reported) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    put_at(0, &tag, key_of(&t, 0, 0));
+    idt_mem_fail_from(&t.mem, 1);
+    bool good = true;
+    uint32_t count = 1;
+    for (uint32_t i = 1; good && i < 100000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "m%u", i);
+        const ids_change change = claim(key);
+        good = ids_copy_route(t.desks[0], &tag, &change);
+        count += good;
+    }
+    cr_assert_not(good);
+    cr_assert(ids_copy_take_failure(t.desks[0]));
+    cr_assert_not(ids_copy_take_failure(t.desks[0]), "told once");
+    cr_assert_eq(applied_at(0, 3), records(0));
+}
+
+/* The preface -------------------------------------------------------------- */
+
+Test(pair, another_server_is_told_by_its_preface) {
+    t.house.takes_peers = true;
+    caller_send_slowly(&a, "idempee", 7);
+    cr_assert_not(a.is_peer);
+    caller_send(&a, "rHELLO", 6);
+    cr_assert(a.is_peer);
+    cr_assert_null(a.conn);
+    cr_assert_eq(a.behind.len, 5);
+    cr_assert_eq(memcmp(a.behind.at, "HELLO", 5), 0);
+}
+
+static void expect_line(const char *says, const char *hears) {
+    caller c;
+    caller_open(&c, &t, 0);
+    caller_send_slowly(&c, says, strlen(says));
+    cr_assert_null(c.conn);
+    cr_assert_not(c.is_peer);
+    idt_buf_add_byte(&c.got, 0);
+    cr_assert_not_null(strstr((const char *)c.got.at, hears), "%s hears %s",
+                       says, (const char *)c.got.at);
+    caller_close(&c);
+}
+
+Test(pair, a_server_without_a_peer_says_so) {
+    expect_line("idempeer", "--replicate-from");
+    expect_line("ideas", "requests are arrays");
+    t.house.takes_peers = true;
+    expect_line("idempear", "requests are arrays");
+}
+
+Test(pair, who_shouts_behind_the_preface_is_sent_away) {
+    static char much[8 + IDS_STRANGER_BYTES_MAX + 1] = "idempeer";
+    t.house.takes_peers = true;
+    caller_send(&a, much, sizeof much);
+    cr_assert_null(a.conn);
+    cr_assert_not(a.is_peer);
+}
