@@ -25,7 +25,7 @@
 enum { NEM_NAME_MAX = 24, NEM_CLIENTS_MAX = 4096 };
 
 #define NEM_NEVER UINT64_MAX
-#define NEM_MS    1000000ull /* in ns */
+#define NEM_MS    UINT64_C(1000000) /* in ns */
 
 typedef struct nem_token {
     uint64_t epoch; /* both 0: none */

@@ -189,6 +189,17 @@ static bool is_later(const key_facts *f, const nem_op *a, const nem_op *b) {
     return a->return_ns > b->return_ns;
 }
 
+/* It bound its fingerprint, if no other call was the first by this nonce. */
+static bool binds(const nem_op *op, const nem_op *ops, size_t count) {
+    if (op->attempt != 1 || op->fp[0] == '\0')
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(ops[i].nonce, op->nonce) == 0 &&
+            strcmp(ops[i].fp, op->fp) != 0)
+            return false;
+    return true;
+}
+
 static void gather(key_facts *f, const nem_op *ops, size_t count) {
     row *rows[] = {&f->grants, &f->completes, &f->firsts, &f->asked,
                    &f->released};
@@ -199,7 +210,7 @@ static void gather(key_facts *f, const nem_op *ops, size_t count) {
         const nem_op *op = &ops[i];
         if (said(op, IDEM_ACQUIRE, IDEM_ACQUIRED)) {
             f->grants.ops[f->grants.count++] = op;
-            if (op->attempt == 1 && op->fp[0] != '\0')
+            if (binds(op, ops, count))
                 f->firsts.ops[f->firsts.count++] = op;
         }
         if (said(op, IDEM_COMPLETE, IDEM_COMPLETED))

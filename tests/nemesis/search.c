@@ -55,8 +55,9 @@ static void place(placed *p, size_t i) {
 /* --- where it has been */
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-    return hash ^ hash >> 29;
+    hash = (hash + 0x632be59bd9b4e019ull) * 0x9e3779b97f4a7c15ull;
+    hash = ((hash ^ hash >> 29) + word) * 0xbf58476d1ce4e5b9ull;
+    return hash ^ hash >> 32;
 }
 
 static uint64_t hash_of(const placed *p, const nem_record *r) {

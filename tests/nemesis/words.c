@@ -85,8 +85,9 @@ static bool read_pair(const char *text, char between, int base, uint64_t *a,
 }
 
 static bool read_named(const char *text, int32_t *value,
-                       const char *(*name)(int32_t), int32_t last) {
-    for (*value = 0; *value <= last; ++*value)
+                       const char *(*name)(int32_t), int32_t first,
+                       int32_t last) {
+    for (*value = first; *value <= last; ++*value)
         if (strcmp(text, name(*value)) == 0)
             return true;
     return false;
@@ -109,10 +110,10 @@ static bool read_value(const word *w, const char *text, nem_op *op) {
         return read_pair(text, ':', 16, &result->len, &result->digest);
     case STATE:
         return read_named(text, field(op, w), idem_state_name,
-                          IDEM_STATE_RELEASED);
+                          IDEM_STATE_ABSENT, IDEM_STATE_RELEASED);
     case PREVIOUS:
         return read_named(text, field(op, w), idem_previous_name,
-                          IDEM_PREVIOUS_RELEASED);
+                          IDEM_PREVIOUS_NONE, IDEM_PREVIOUS_RELEASED);
     }
     return false;
 }
@@ -174,8 +175,9 @@ bool nem_read_end(char *rest, nem_op *op) {
         return read_words(save, END, op);
     }
     op->end = NEM_ANSWERED;
-    return read_named(what, &op->outcome, idem_outcome_name, IDEM_LEFT) &&
-           op->outcome != 0 && read_words(save, END, op);
+    return read_named(what, &op->outcome, idem_outcome_name, IDEM_ACQUIRED,
+                      IDEM_LEFT) &&
+           read_words(save, END, op);
 }
 
 /* --- writing */
