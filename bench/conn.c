@@ -85,8 +85,11 @@ static bool keep(uint8_t **kept, uint32_t *len, uint32_t *cap,
     return true;
 }
 
-bool idb_conn_send(idb_worker *worker, idb_conn *conn, const uint8_t *bytes,
-                   size_t len) {
+bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
+    const idb_target *target = worker->control->plan->target;
+    const uint8_t *bytes = worker->out;
+    if (target->end)
+        len += target->end(worker->out + len);
     if (conn->late_len == conn->late_at) {
         ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent == (ssize_t)len)
@@ -285,7 +288,7 @@ static void readable(idb_worker *worker, idb_conn *conn) {
         return;
     }
     if (out_len > 0)
-        idb_conn_send(worker, conn, worker->out, out_len);
+        idb_conn_send(worker, conn, out_len);
 }
 
 void idb_conn_ready(idb_worker *worker, idb_conn *conn, uint32_t events) {

@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PROGRESS_NS (250 * IDB_NS_PER_MS)
+#define PROGRESS_NS   (250 * IDB_NS_PER_MS)
+#define EVENT_LOOK_NS (2 * IDB_NS_PER_MS)
 
 int idb_connect(const idb_endpoint *server) {
     struct sockaddr_in v4 = {.sin_family = AF_INET,
@@ -99,6 +100,22 @@ static void sleep_until(engine *e, uint64_t until_ns, const char *phase) {
     }
 }
 
+/* Sleeps until the event is over. */
+static void sleep_through(engine *e, const idb_event *event) {
+    uint64_t now_ns = idb_now_ns(), until_ns = now_ns + IDB_EVENT_NS;
+    uint64_t show_ns = now_ns + PROGRESS_NS;
+    event->begin(event->ctx);
+    while (atomic_load(&e->control.finished) < e->started &&
+           now_ns < until_ns && !event->is_over(event->ctx)) {
+        idb_sleep_until_ns(now_ns + EVENT_LOOK_NS);
+        now_ns = idb_now_ns();
+        if (now_ns < show_ns)
+            continue;
+        show(e, "measure");
+        show_ns = now_ns + PROGRESS_NS;
+    }
+}
+
 static uint64_t client_cpu_ns(const engine *e) {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < e->started; i++) {
@@ -127,13 +144,18 @@ static void measure(engine *e, idb_sample *sample) {
     sleep_until(e, idb_now_ns() + plan->ramp_ns + plan->warmup_ns, "warm-up");
     uint64_t start_ns = idb_now_ns();
     uint64_t cpu_ns = idb_proc_cpu_ns(plan->server.pid);
+    uint64_t replica_ns = idb_proc_cpu_ns(plan->replica_pid);
     uint64_t own_ns = client_cpu_ns(e);
     atomic_store(&e->control.phase, IDB_PHASE_MEASURE);
-    sleep_until(e, start_ns + plan->duration_ns, "measure");
+    if (plan->event)
+        sleep_through(e, plan->event);
+    else
+        sleep_until(e, start_ns + plan->duration_ns, "measure");
     /* Before the workers are stopped: the clock of a thread that is gone
      * stands at nothing. */
     sample->client_cpu_ns = client_cpu_ns(e) - own_ns;
     sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
+    sample->replica_cpu_ns = idb_proc_cpu_ns(plan->replica_pid) - replica_ns;
     atomic_store(&e->control.phase, IDB_PHASE_STOP);
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
 }

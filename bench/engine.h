@@ -25,9 +25,22 @@ typedef struct idb_endpoint {
 /* Called a few times a second while the engine runs. */
 typedef void idb_progress(void *ctx, const char *phase, double ops_per_s);
 
+/* Something that happens to the server: begun as measuring begins, which then
+ * lasts until it is over instead of for its time, but no longer than
+ * IDB_EVENT_NS. On the main thread, looked at every few milliseconds. */
+#define IDB_EVENT_NS (600 * IDB_NS_PER_S)
+
+typedef struct idb_event {
+    void (*begin)(void *ctx);
+    bool (*is_over)(void *ctx);
+    void *ctx;
+} idb_event;
+
 typedef struct idb_plan {
     const idb_target *target;
     idb_endpoint server;
+    pid_t replica_pid;      /* 0: there is none */
+    const idb_event *event; /* NULL: none */
     idb_work work;
     idb_mix_weights mix;
     const idb_spread *spread; /* of the keys of duplicates */
@@ -56,7 +69,7 @@ typedef struct idb_sample {
     uint64_t missed;     /* open loop: jobs sent over 1 ms after their time */
     uint64_t late_max_ns;
     uint64_t due; /* open loop: jobs planned in the time measured */
-    uint64_t client_cpu_ns, server_cpu_ns;
+    uint64_t client_cpu_ns, server_cpu_ns, replica_cpu_ns;
     uint64_t rss_before, rss_after; /* bytes; 0: unknown */
     uint64_t keys_new;              /* made since rss_before was read */
     char first_unexpected[128];

@@ -65,6 +65,7 @@ void idb_load_add(idb_result *result, const idb_sample *s) {
     v[IDB_LOAD_client_cpu_us] = us_per(s->client_cpu_ns, s->ops);
     v[IDB_LOAD_client_busy] = (double)s->client_cpu_ns / 1e9 / s->seconds;
     v[IDB_LOAD_key_bytes] = key_bytes(s);
+    v[IDB_LOAD_replica_cpu_us] = us_per(s->replica_cpu_ns, s->ops);
     note_add(result, s);
     idb_hist_add(result->hist, s->hist);
 }
@@ -145,7 +146,8 @@ int idb_with_server(const idb_options *options, const idb_spec *spec,
     const char *failed =
         idb_server_start(&server, options, spec, why, sizeof why);
     if (!failed) {
-        idb_plan plan = idb_plan_of(options, spec, &server.at, NULL);
+        idb_plan plan = idb_plan_of(options, spec, &server.primary.at, NULL);
+        plan.replica_pid = server.replica.at.pid;
         failed = round(ctx, &plan);
     }
     idb_server_stop(&server);

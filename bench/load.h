@@ -18,7 +18,8 @@
     X(server_cpu_us, "server us/op", 3) \
     X(client_cpu_us, "client us/op", 3) \
     X(client_busy, "client busy", 2)    \
-    X(key_bytes, "bytes/key", 0)
+    X(key_bytes, "bytes/key", 0)        \
+    X(replica_cpu_us, "replica us/op", 3) /* last: not always shown */
 
 typedef enum idb_load_column {
 #define X(name, title, digits) IDB_LOAD_##name,
@@ -49,6 +50,24 @@ const char *idb_fill_pools(const idb_options *options, const idb_plan *like);
 typedef const char *idb_round(void *ctx, idb_plan *plan);
 int idb_with_server(const idb_options *options, const idb_spec *spec,
                     idb_round *round, void *ctx);
+
+/* Something that happens under a load, as it was seen by that load and by a
+ * ping to each loop. */
+typedef struct idb_seen {
+    double p99_us;
+    double worst_ms; /* of the pings */
+    double seconds;
+    double server_cpu_us; /* per operation */
+} idb_seen;
+
+/* under.c: an open loop on a server that is there, in its own stretch of new
+ * keys; with event NULL for the plan's duration, else until it is over. */
+const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
+                      const idb_event *event, idb_seen *seen);
+
+/* Refuses with a line on stderr what a scenario of the daemon's own can't be
+ * for: other targets, or servers that are not spawned. */
+bool idb_is_own(const idb_options *options);
 
 /* run.c: all rounds of all targets, interleaved. 0 or 1. */
 int idb_run(const idb_options *options, idb_report *report);

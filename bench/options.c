@@ -6,7 +6,18 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-typedef enum kind { FLAG, U32, U64, REAL, TEXT, CPUS, MIX, TARGETS, ARGS } kind;
+typedef enum kind {
+    FLAG,
+    U32,
+    U64,
+    REAL,
+    TEXT,
+    WORD,
+    CPUS,
+    MIX,
+    TARGETS,
+    ARGS
+} kind;
 
 typedef struct row {
     const char *name, *value, *help;
@@ -22,7 +33,7 @@ static const row rows[] = {
     {"mix", "K=N,..",
      "fresh, inflight, replay, mismatch, claim; default fresh=1", MIX, AT(mix),
      0, 0},
-    {"keys", "uniform|zipf", "how duplicates choose among --pool keys", TEXT,
+    {"keys", "uniform|zipf", "how duplicates choose among --pool keys", WORD,
      AT(zipf), 0, 0},
     {"zipf", "THETA", "zipf with this skew, 0..0.999", REAL, AT(zipf), 0, .999},
     {"pool", "N", "keys made beforehand for duplicates; default 100000", U64,
@@ -59,26 +70,43 @@ static const row rows[] = {
     {"ramp", "S", "default 0: all connections at once", REAL, AT(ramp_s), 0,
      86400},
     {"rounds", "N",
-     "interleaved A B C A B C; default 5, or 1 for most\nscenarios", U32,
-     AT(rounds), 1, 1000},
+     "interleaved A B C A B C; default 5, 1 for most\nscenarios, 10 for "
+     "failover",
+     U32, AT(rounds), 1, 1000},
     {NULL, NULL, "Targets", FLAG, 0, 0, 0},
     {"target", "A,B,..",
      "idem redis redis-lua memcached echo; each with /threads=N /blind\n"
+     "/fsync=WHEN /replication=MODE /replica-threads=N /batch /before\n"
      "/at=HOST:PORT /pid=N; default idem",
      TARGETS, 0, 0, 0},
-    {"shard-aware", "on|off", "off: as /blind on every idem target", TEXT,
+    {"fsync", "WHEN",
+     "off, no, everysec or always: what idem and redis keep that say\n"
+     "nothing of it; default off",
+     WORD, AT(fsync), 0, 0},
+    {"data-in", "PATH", "where they keep it; default /var/tmp", TEXT,
+     AT(data_in), 0, 0},
+    {"replication", "MODE",
+     "none, async or sync: with a second server; default none", WORD,
+     AT(replication), 0, 0},
+    {"shard-aware", "on|off", "off: as /blind on every idem target", WORD,
      AT(shard_aware_off), 0, 0},
     {"spawn", NULL, "start the servers here, one at a time, each round anew",
      FLAG, AT(spawn), 0, 0},
     {"server-cpu", "LIST", "pin spawned servers: 0 or 0,1 or 0-3", CPUS,
      AT(server_cpus), 0, 0},
+    {"replica-cpu", "LIST", "the second servers; default as --server-cpu", CPUS,
+     AT(replica_cpus), 0, 0},
     {"client-cpu", "LIST", "pin the load threads", CPUS, AT(client_cpus), 0, 0},
     {"backed-mib", "N",
      "touch so much memory first, so that no hypervisor is measured", U64,
      AT(backed_mib), 0, 1e7},
     {"idemstored", "PATH", "default: beside idembench", TEXT, AT(idemstored), 0,
      0},
-    {"server-args", "NAME=ARGS", "more arguments for a spawned server; repeat",
+    {"before", "PATH", "another idemstored, for targets with /before", TEXT,
+     AT(before), 0, 0},
+    {"server-args", "NAME=ARGS",
+     "more arguments for spawned servers: of a name, or of one target\n"
+     "as it stands in --target; repeat",
      ARGS, AT(server_args), 0, 0},
     {NULL, NULL, "Output", FLAG, 0, 0, 0},
     {"json", "FILE", "everything, for --compare and scripts", TEXT, AT(json), 0,
@@ -89,7 +117,9 @@ static const row rows[] = {
     {"html", "FILE", "one self-contained page", TEXT, AT(html), 0, 0},
     {"quiet", NULL, "no progress line", FLAG, AT(quiet), 0, 0},
     {NULL, NULL, "Other things to do", FLAG, 0, 0, 0},
-    {"scenario", "NAME", "memory, growth, expiry, idle or client; see README",
+    {"scenario", "NAME",
+     "memory, growth, expiry, idle, client, snapshot, fullsync or\n"
+     "failover; see README",
      TEXT, AT(scenario), 0, 0},
     {"records", "N,..", "of a scenario, instead of its own", TEXT, AT(records),
      0, 0},
@@ -112,6 +142,7 @@ static const row rows[] = {
 #define LEASE_VERIFY_MS 1000
 #define LEASE_MS        30000
 #define ROUNDS          5
+#define ROUNDS_FAILOVER 10
 
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -200,6 +231,15 @@ static const char *mix_read(const char *text, idb_mix_weights *to) {
 
 /* The few texts that are words of a choice. */
 static const char *word_read(idb_options *o, const row *r, const char *text) {
+    if (!strcmp(r->name, "fsync"))
+        return idb_fsync_parse(text, strlen(text), &o->fsync) &&
+                       o->fsync != IDB_FSYNC_RDB
+                   ? NULL
+                   : "is off, no, everysec or always";
+    if (!strcmp(r->name, "replication"))
+        return idb_replication_parse(text, strlen(text), &o->replication)
+                   ? NULL
+                   : "is none, async or sync";
     if (!strcmp(r->name, "keys")) {
         if (!strcmp(text, "zipf"))
             o->zipf = 0.99;
@@ -245,11 +285,11 @@ static const char *value_read(idb_options *o, const row *r, const char *text) {
         return NULL;
     case FLAG:
         return NULL;
+    case WORD:
+        return word_read(o, r, text);
     case TEXT:
         break;
     }
-    if (!strcmp(r->name, "keys") || !strcmp(r->name, "shard-aware"))
-        return word_read(o, r, text);
     *(const char **)to = text;
     return NULL;
 }
@@ -269,6 +309,7 @@ static void defaults(idb_options *o) {
         .duration_s = 3,
         .warmup_s = 1,
         .verify_keys = 64,
+        .data_in = "/var/tmp",
     };
     idb_specs_parse(o, "idem");
 }
@@ -278,30 +319,29 @@ static int usage(const char *what, const char *why) {
     return IDB_EXIT_USAGE;
 }
 
+static uint32_t rounds_of(const char *scenario) {
+    if (!scenario || !strcmp(scenario, "client"))
+        return ROUNDS;
+    return strcmp(scenario, "failover") != 0 ? 1 : ROUNDS_FAILOVER;
+}
+
 /* What only the whole shows. */
 static int finish(idb_options *o) {
     if (o->work.lease_ms == 0)
         o->work.lease_ms = o->verify ? LEASE_VERIFY_MS : LEASE_MS;
     if (o->rounds == 0)
-        o->rounds =
-            o->scenario && strcmp(o->scenario, "client") != 0 ? 1 : ROUNDS;
+        o->rounds = rounds_of(o->scenario);
     if (o->threads > o->connections)
         return usage("--threads", "is more than --connections");
-    for (uint32_t i = 0; i < o->spec_count; i++) {
-        idb_spec *spec = &o->specs[i];
-        if (o->shard_aware_off && spec->target == &idb_target_idem)
-            spec->target = &idb_target_idem_blind;
-        if (spec->target == &idb_target_memcached && o->work.key_bytes > 250)
-            return usage("--key-bytes", "is over memcached's 250");
-        if (!o->spawn && !spec->external.port)
-            return usage(spec->label, "needs --spawn or /at=HOST:PORT");
-        for (uint32_t k = 0; k < o->server_args_count; k++) {
-            size_t len = strcspn(o->server_args[k], "=");
-            if (strlen(spec->target->name) == len &&
-                !memcmp(spec->target->name, o->server_args[k], len))
-                spec->args = o->server_args[k] + len + 1;
-        }
-    }
+    if (o->fsync == IDB_FSYNC_UNSET)
+        o->fsync = IDB_FSYNC_OFF;
+    if (o->replication == IDB_REPLICATION_UNSET)
+        o->replication = IDB_REPLICATION_NONE;
+    if (!o->replica_cpus.set)
+        o->replica_cpus = o->server_cpus;
+    const char *about, *wrong = idb_specs_settle(o, &about);
+    if (wrong)
+        return usage(about, wrong);
     if (o->work.lease_ms > o->work.ttl_ms)
         return usage("--lease", "is longer than --ttl");
     return 0;

@@ -11,13 +11,39 @@
 #define IDB_SPECS_MAX  16
 #define IDB_EXIT_USAGE 64
 
-/* One entry of --target: NAME[/threads=N][/blind][/at=HOST:PORT[/pid=N]]. */
+/* What a spawned server keeps on disk, and when it is sure of it. */
+typedef enum idb_fsync {
+    IDB_FSYNC_UNSET,
+    IDB_FSYNC_OFF, /* it keeps nothing */
+    IDB_FSYNC_NO,
+    IDB_FSYNC_EVERYSEC,
+    IDB_FSYNC_ALWAYS,
+    IDB_FSYNC_RDB, /* Redis only: a dump as often as it takes one */
+    IDB_FSYNC_COUNT
+} idb_fsync;
+
+/* What a reply waits for at a second server. */
+typedef enum idb_replication {
+    IDB_REPLICATION_UNSET,
+    IDB_REPLICATION_NONE, /* there is none */
+    IDB_REPLICATION_ASYNC,
+    IDB_REPLICATION_SYNC,
+    IDB_REPLICATION_COUNT
+} idb_replication;
+
+/* One entry of --target: NAME and its details, see spec.c. */
 typedef struct idb_spec {
     char label[64];
     const idb_target *target;
-    uint32_t threads;      /* of the server that is spawned */
+    uint32_t threads;         /* of the server that is spawned */
+    uint32_t replica_threads; /* 0: as many */
+    idb_fsync fsync;
+    idb_replication replication;
+    bool before;           /* the program is --before's */
+    bool batch;            /* Redis: one WAIT for what is sent at once */
     idb_endpoint external; /* port not 0: it runs already */
-    const char *args;      /* from --server-args */
+    const char *args[IDB_SPECS_MAX]; /* from --server-args */
+    uint32_t args_count;
 } idb_spec;
 
 typedef struct idb_cpus {
@@ -38,9 +64,13 @@ typedef struct idb_options {
     double rate;
     double duration_s, warmup_s, ramp_s;
     bool spawn;
-    idb_cpus server_cpus, client_cpus;
+    idb_cpus server_cpus, replica_cpus, client_cpus;
+    idb_fsync fsync;             /* of targets that say nothing of it */
+    idb_replication replication; /* the same */
+    const char *data_in;         /* the folder for what servers keep */
     uint64_t backed_mib;
     const char *idemstored;
+    const char *before; /* another build of it */
     const char *server_args[IDB_SPECS_MAX];
     uint32_t server_args_count;
     const char *json, *csv, *hgrm, *html;
@@ -64,5 +94,21 @@ void idb_options_help(FILE *to);
 
 /* spec.c: one --target list. 0 or a text that says what is wrong. */
 const char *idb_specs_parse(idb_options *options, const char *list);
+
+/* The words of --fsync and --replication. */
+bool idb_fsync_parse(const char *text, size_t len, idb_fsync *to);
+bool idb_replication_parse(const char *text, size_t len, idb_replication *to);
+const char *idb_fsync_name(idb_fsync fsync);
+const char *idb_replication_name(idb_replication replication);
+
+/* What the other options say of every spec. 0 or a text that says what is
+ * wrong with it; *about: with what. */
+const char *idb_specs_settle(idb_options *options, const char **about);
+
+/* Whether a spawned server of this spec needs a folder. */
+static inline bool idb_spec_has_files(const idb_spec *spec) {
+    return spec->fsync > IDB_FSYNC_OFF ||
+           spec->replication > IDB_REPLICATION_NONE;
+}
 
 #endif

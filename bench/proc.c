@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint64_t ticks_ns(pid_t pid) {
@@ -50,6 +51,15 @@ uint64_t idb_proc_cpu_ns(pid_t pid) {
     }
     closedir(tasks);
     return sum ? sum : ticks_ns(pid);
+}
+
+uint64_t idb_proc_cpu_all_ns(pid_t pid) {
+    clockid_t clock;
+    struct timespec t;
+    if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 ||
+        clock_gettime(clock, &t) != 0)
+        return 0;
+    return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
 uint64_t idb_proc_rss_bytes(pid_t pid) {

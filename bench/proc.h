@@ -12,6 +12,9 @@
  * that is gone. A thread that has ended takes its time with it. */
 uint64_t idb_proc_cpu_ns(pid_t pid);
 
+/* The same with the threads that have ended; for a process that is there. */
+uint64_t idb_proc_cpu_all_ns(pid_t pid);
+
 /* Resident memory in bytes; 0 when unknown. */
 uint64_t idb_proc_rss_bytes(pid_t pid);
 

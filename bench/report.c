@@ -1,5 +1,6 @@
 /* report.c -- rounds become figures: medians with their ranges. */
 #include "bench/report.h"
+#include "bench/folder.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -85,4 +86,16 @@ double idb_report_ratio(const idb_report *report, uint32_t i) {
         return NAN;
     return report->results[i].figures[column].median /
            report->results[0].figures[column].median;
+}
+
+void idb_report_disk(const idb_report *report, char *to, size_t cap) {
+    const char *in = report->options->data_in;
+    to[0] = '\0';
+    if (!report->has_files)
+        return;
+    idb_folder_disk(in, to, cap);
+    size_t at = strlen(to);
+    if (idb_folder_is_memory(in) && at < cap)
+        snprintf(to + at, cap - at,
+                 ": that is memory, no disk; a sync costs nothing there");
 }

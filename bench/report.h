@@ -40,6 +40,7 @@ typedef struct idb_report {
     idb_result *results;
     uint32_t count, max;
     const char *text; /* under the table: what the columns mean */
+    bool has_files;   /* servers kept something: where is said */
 } idb_report;
 
 /* Room for max results of options->rounds rounds each. False without memory;
@@ -60,6 +61,10 @@ void idb_report_finish(idb_report *report);
 
 /* The ratio of a result's ratio_column to the first result's; NAN. */
 double idb_report_ratio(const idb_report *report, uint32_t i);
+
+/* Where the servers kept what they kept: which file system, and whether that
+ * is one at all. "" where none kept anything. */
+void idb_report_disk(const idb_report *report, char *to, size_t cap);
 
 /* A figure as people read it: "12 345", "1.25", "-" when not known. */
 const char *idb_figure_text(double value, int digits, char *to, size_t cap);

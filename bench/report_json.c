@@ -18,13 +18,16 @@ static void member_number(FILE *to, const char *name, double value) {
 }
 
 static void machine_write(FILE *to, const idb_report *report) {
-    char text[256];
+    char text[256], disk[1600];
     idb_machine_date(text, sizeof text);
     member_text(to, "date", text);
     idb_machine_cpu(text, sizeof text);
     member_text(to, "cpu", text);
     idb_machine_kernel(text, sizeof text);
     member_text(to, "kernel", text);
+    idb_report_disk(report, disk, sizeof disk);
+    if (disk[0])
+        member_text(to, "disk", disk);
     fputs("\"versions\": {", to);
     const idb_options *options = report->options;
     for (uint32_t i = 0; i < options->spec_count; i++) {

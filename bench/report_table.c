@@ -61,7 +61,7 @@ static void ratio_cells(FILE *to, const idb_report *report, uint32_t i) {
 }
 
 void idb_report_table(FILE *to, const idb_report *report) {
-    char text[48];
+    char text[48], disk[1600];
     int label = label_width(report);
     fprintf(to, "%-*s", label, "target");
     for (uint32_t c = 0; c < report->column_count; c++)
@@ -86,6 +86,9 @@ void idb_report_table(FILE *to, const idb_report *report) {
         fprintf(to, "\"to first\" compares %s. ",
                 report->columns[report->ratio_column].title);
     fprintf(to, "\n%s\n", report->text ? report->text : "");
+    idb_report_disk(report, disk, sizeof disk);
+    if (disk[0])
+        fprintf(to, "What servers kept was on %s.\n", disk);
     for (uint32_t i = 0; i < report->count; i++)
         if (report->results[i].note[0])
             fprintf(to, "%s: %s\n", report->results[i].label,

@@ -24,15 +24,25 @@ static const char *turn_run(void *ctx, idb_plan *plan) {
     return failed;
 }
 
+static bool has_replica(const idb_options *options) {
+    for (uint32_t i = 0; i < options->spec_count; i++)
+        if (options->specs[i].replication > IDB_REPLICATION_NONE)
+            return true;
+    return false;
+}
+
 int idb_run(const idb_options *options, idb_report *report) {
     idb_spread spread;
     idb_spread_init(&spread, options->pool, options->zipf);
     report->columns = idb_load_columns;
-    report->column_count = IDB_LOAD_COUNT;
+    report->column_count =
+        has_replica(options) ? IDB_LOAD_COUNT : IDB_LOAD_COUNT - 1;
     report->ratio_column = IDB_LOAD_server_cpu_us;
     report->text = "Server and client us/op are CPU time per operation; in "
                    "brackets the server's\nrange over the rounds. Client busy "
                    "1.00 is one core of the load generator.";
+    for (uint32_t i = 0; i < options->spec_count; i++)
+        report->has_files |= idb_spec_has_files(&options->specs[i]);
     for (uint32_t round = 0; round < options->rounds; round++)
         for (uint32_t i = 0; i < options->spec_count; i++) {
             const idb_spec *spec = &options->specs[i];

@@ -7,9 +7,10 @@ static const struct {
     const char *name;
     int (*run)(const idb_options *, idb_report *);
 } scenarios[] = {
-    {"memory", idb_scenario_memory}, {"growth", idb_scenario_growth},
-    {"expiry", idb_scenario_expiry}, {"idle", idb_scenario_idle},
-    {"client", idb_scenario_client},
+    {"memory", idb_scenario_memory},     {"growth", idb_scenario_growth},
+    {"expiry", idb_scenario_expiry},     {"idle", idb_scenario_idle},
+    {"client", idb_scenario_client},     {"snapshot", idb_scenario_snapshot},
+    {"fullsync", idb_scenario_fullsync}, {"failover", idb_scenario_failover},
 };
 
 int idb_scenario(const idb_options *options, idb_report *report) {
@@ -23,8 +24,8 @@ int idb_scenario(const idb_options *options, idb_report *report) {
             idb_report_finish(report);
         return failed;
     }
-    fprintf(stderr, "idembench: --scenario is memory, growth, expiry, idle or "
-                    "client\n");
+    fprintf(stderr, "idembench: --scenario is memory, growth, expiry, idle, "
+                    "client, snapshot, fullsync or failover\n");
     return IDB_EXIT_USAGE;
 }
 

@@ -1,5 +1,6 @@
 /* scenario.h -- stories longer than one load: what the table weighs, how it
- * grows, how it forgets, what it costs at rest, what the client library adds.
+ * grows, how it forgets, what it costs at rest, what the client library adds,
+ * what a snapshot, a full copy and a failover do to the clients.
  *
  * Each fills a report, so that every output works for it. */
 #ifndef IDB_SCENARIO_H
@@ -26,5 +27,8 @@ int idb_scenario_growth(const idb_options *options, idb_report *report);
 int idb_scenario_expiry(const idb_options *options, idb_report *report);
 int idb_scenario_idle(const idb_options *options, idb_report *report);
 int idb_scenario_client(const idb_options *options, idb_report *report);
+int idb_scenario_snapshot(const idb_options *options, idb_report *report);
+int idb_scenario_fullsync(const idb_options *options, idb_report *report);
+int idb_scenario_failover(const idb_options *options, idb_report *report);
 
 #endif

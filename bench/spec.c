@@ -16,6 +16,39 @@ const idb_target *idb_target_find(const char *name, size_t len) {
     return NULL;
 }
 
+static const char *const fsyncs[IDB_FSYNC_COUNT] = {
+    "", "off", "no", "everysec", "always", "rdb"};
+static const char *const replications[IDB_REPLICATION_COUNT] = {
+    "", "none", "async", "sync"};
+
+/* Which of the words it is; 0: none of them. */
+static int word_find(const char *const *words, int count, const char *text,
+                     size_t len) {
+    for (int i = 1; i < count; i++)
+        if (strlen(words[i]) == len && !memcmp(words[i], text, len))
+            return i;
+    return 0;
+}
+
+bool idb_fsync_parse(const char *text, size_t len, idb_fsync *to) {
+    *to = (idb_fsync)word_find(fsyncs, IDB_FSYNC_COUNT, text, len);
+    return *to != IDB_FSYNC_UNSET;
+}
+
+bool idb_replication_parse(const char *text, size_t len, idb_replication *to) {
+    *to = (idb_replication)word_find(replications, IDB_REPLICATION_COUNT, text,
+                                     len);
+    return *to != IDB_REPLICATION_UNSET;
+}
+
+const char *idb_fsync_name(idb_fsync fsync) {
+    return fsyncs[fsync];
+}
+
+const char *idb_replication_name(idb_replication replication) {
+    return replications[replication];
+}
+
 static bool number_read(const char *text, size_t len, uint32_t max,
                         uint32_t *to) {
     char copy[12];
@@ -46,6 +79,51 @@ static const char *endpoint_read(const char *text, size_t len,
     return NULL;
 }
 
+static bool is_idem(const idb_spec *spec) {
+    return !strcmp(spec->target->name, "idem");
+}
+
+static bool is_redis(const idb_spec *spec) {
+    return !strncmp(spec->target->name, "redis", 5);
+}
+
+/* What the server keeps, and where else. */
+static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
+    if (len > 6 && !memcmp(text, "fsync=", 6)) {
+        if (!idb_fsync_parse(text + 6, len - 6, &spec->fsync))
+            return "/fsync= is off, no, everysec, always, or rdb for redis";
+        if (!is_redis(spec) && !is_idem(spec))
+            return "/fsync= is for idem and redis: no other target keeps";
+        return spec->fsync == IDB_FSYNC_RDB && !is_redis(spec)
+                   ? "/fsync=rdb is for redis"
+                   : NULL;
+    }
+    if (len > 12 && !memcmp(text, "replication=", 12)) {
+        if (!idb_replication_parse(text + 12, len - 12, &spec->replication))
+            return "/replication= is none, async or sync";
+        return is_idem(spec) || spec->target == &idb_target_redis
+                   ? NULL
+                   : "/replication= is for idem and redis";
+    }
+    if (len > 16 && !memcmp(text, "replica-threads=", 16)) {
+        if (!number_read(text + 16, len - 16, 1024, &spec->replica_threads) ||
+            spec->replica_threads == 0)
+            return "/replica-threads= wants 1 to 1024";
+        return is_idem(spec) ? NULL : "/replica-threads= is for idem";
+    }
+    if (len == 5 && !memcmp(text, "batch", 5)) {
+        spec->batch = true;
+        return spec->target == &idb_target_redis ? NULL : "/batch is for redis";
+    }
+    if (len == 6 && !memcmp(text, "before", 6)) {
+        spec->before = true;
+        return is_idem(spec) ? NULL : "/before is for idem";
+    }
+    return "a target's details are /threads=N /blind /fsync=WHEN "
+           "/replication=MODE /replica-threads=N /batch /before "
+           "/at=HOST:PORT /pid=N";
+}
+
 static const char *detail_read(idb_spec *spec, const char *text, size_t len) {
     uint32_t n;
     if (len == 5 && !memcmp(text, "blind", 5)) {
@@ -68,7 +146,7 @@ static const char *detail_read(idb_spec *spec, const char *text, size_t len) {
         spec->external.pid = (pid_t)n;
         return NULL;
     }
-    return "a target's details are /threads=N /blind /at=HOST:PORT /pid=N";
+    return keeping_read(spec, text, len);
 }
 
 static const char *spec_read(idb_spec *spec, const char *text, size_t len) {
@@ -107,4 +185,69 @@ const char *idb_specs_parse(idb_options *options, const char *list) {
         list += len + (list[len] == ',');
     }
     return options->spec_count ? NULL : "no target is named";
+}
+
+/* Is a --server-args of this target's kind, or of this very target? Returns
+ * where the arguments begin, or NULL. */
+static const char *args_of(const idb_spec *spec, const char *text) {
+    const char *const names[] = {spec->label, spec->target->name};
+    for (int i = 0; i < 2; i++) {
+        size_t len = strlen(names[i]);
+        if (!strncmp(text, names[i], len) && text[len] == '=')
+            return text + len + 1;
+    }
+    return NULL;
+}
+
+static const char *args_settle(idb_options *o, const char **about) {
+    for (uint32_t k = 0; k < o->server_args_count; k++) {
+        bool found = false;
+        for (uint32_t i = 0; i < o->spec_count; i++) {
+            idb_spec *spec = &o->specs[i];
+            const char *args = args_of(spec, o->server_args[k]);
+            if (args)
+                spec->args[spec->args_count++] = args;
+            found |= args != NULL;
+        }
+        *about = o->server_args[k];
+        if (!found)
+            return "names no target of this run";
+    }
+    return NULL;
+}
+
+static const char *spec_settle(const idb_options *o, idb_spec *spec) {
+    bool keeps = is_idem(spec) || is_redis(spec);
+    bool pairs = is_idem(spec) || spec->target == &idb_target_redis;
+    if (spec->fsync == IDB_FSYNC_UNSET)
+        spec->fsync = keeps ? o->fsync : IDB_FSYNC_OFF;
+    if (spec->replication == IDB_REPLICATION_UNSET)
+        spec->replication = pairs ? o->replication : IDB_REPLICATION_NONE;
+    if (o->shard_aware_off && spec->target == &idb_target_idem)
+        spec->target = &idb_target_idem_blind;
+    if (spec->target == &idb_target_redis &&
+        spec->replication == IDB_REPLICATION_SYNC)
+        spec->target =
+            spec->batch ? &idb_target_redis_wait_batch : &idb_target_redis_wait;
+    else if (spec->batch)
+        return "has /batch without /replication=sync";
+    if (spec->target == &idb_target_memcached && o->work.key_bytes > 250)
+        return "takes no --key-bytes over 250";
+    if (!o->spawn && !spec->external.port)
+        return "needs --spawn or /at=HOST:PORT";
+    if (spec->before && !o->before)
+        return "needs --before PATH";
+    return spec->external.port && idb_spec_has_files(spec)
+               ? "runs already: what it keeps is not idembench's to say"
+               : NULL;
+}
+
+const char *idb_specs_settle(idb_options *o, const char **about) {
+    for (uint32_t i = 0; i < o->spec_count; i++) {
+        *about = o->specs[i].label;
+        const char *wrong = spec_settle(o, &o->specs[i]);
+        if (wrong)
+            return wrong;
+    }
+    return args_settle(o, about);
 }

@@ -46,6 +46,8 @@ typedef enum idb_read_status {
     IDB_BROKEN
 } idb_read_status;
 
+#define IDB_END_BYTES_MAX 64
+
 typedef struct idb_target {
     const char *name;
     /* How many operations, each one round trip, the job takes. 0: the target
@@ -75,6 +77,10 @@ typedef struct idb_target {
     /* Optional. Once per connection, blocking, before load. */
     const char *(*greet)(const idb_codec *codec, int fd, uint32_t number);
 
+    /* Optional. Ends what is sent at once; returns its size, which is at most
+     * IDB_END_BYTES_MAX. */
+    size_t (*end)(uint8_t *to);
+
     /* Optional. May the job's key go over this connection? */
     bool (*belongs)(const idb_codec *codec, uint64_t number, uint32_t shard);
 } idb_target;
@@ -82,6 +88,8 @@ typedef struct idb_target {
 extern const idb_target idb_target_idem;
 extern const idb_target idb_target_idem_blind; /* does not know the shards */
 extern const idb_target idb_target_redis;
+extern const idb_target idb_target_redis_wait;       /* WAIT 1 after each */
+extern const idb_target idb_target_redis_wait_batch; /* after each send */
 extern const idb_target idb_target_redis_lua;
 extern const idb_target idb_target_memcached;
 extern const idb_target idb_target_echo;

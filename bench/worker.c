@@ -30,7 +30,7 @@ bool idb_worker_init(idb_worker *worker, idb_control *control,
         .epoll = -1,
         .conn_count = each + (number < more),
         .conn_first = each * number + (number < more ? number : more),
-        .out_cap = request * plan->pipeline,
+        .out_cap = request * plan->pipeline + IDB_END_BYTES_MAX,
         .in_cap = IN_BYTES_MIN + 2 * request,
     };
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -79,7 +79,7 @@ static void conn_fill(idb_worker *worker, idb_conn *conn) {
         len += wrote;
     }
     if (len > 0)
-        idb_conn_send(worker, conn, worker->out, len);
+        idb_conn_send(worker, conn, len);
 }
 
 /* Opens the connections whose time in the ramp has come. */
@@ -134,7 +134,7 @@ static void jobs_start(idb_worker *worker, uint64_t now_ns) {
         size_t len = idb_conn_start(worker, conn, worker->due_ns, worker->out);
         if (len == 0)
             return;
-        if (!idb_conn_send(worker, conn, worker->out, len))
+        if (!idb_conn_send(worker, conn, len))
             return;
         if (worker->measuring) {
             uint64_t late_ns = now_ns - worker->due_ns;

@@ -90,9 +90,9 @@ const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number);
 size_t idb_conn_start(idb_worker *worker, idb_conn *conn, uint64_t since_ns,
                       uint8_t *to);
 
-/* Sends now what it can and keeps the rest. False: the connection is lost. */
-bool idb_conn_send(idb_worker *worker, idb_conn *conn, const uint8_t *bytes,
-                   size_t len);
+/* Sends what was written at worker->out: now what it can, and keeps the rest.
+ * False: the connection is lost. */
+bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len);
 
 /* The socket is readable or writable. */
 void idb_conn_ready(idb_worker *worker, idb_conn *conn, uint32_t events);

@@ -36,9 +36,41 @@ Test(options, targets_carry_their_details) {
     cr_assert_eq(o.specs[0].target, &idb_target_idem_blind);
     cr_assert_eq(o.specs[0].threads, 2);
     cr_assert_str_eq(o.specs[0].label, "idem/threads=2/blind");
-    cr_assert_str_eq(o.specs[1].args, "--hz=1");
+    cr_assert_eq(o.specs[1].args_count, 1);
+    cr_assert_str_eq(o.specs[1].args[0], "--hz=1");
     cr_assert_eq(o.specs[2].external.port, 99);
     cr_assert_eq(o.specs[2].external.pid, 7);
+}
+
+Test(options, arguments_reach_a_name_or_one_target_and_add_up) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn --target idem/threads=1,idem/threads=2 "
+                           "--server-args idem=--a "
+                           "--server-args idem/threads=1=--b"),
+                 0);
+    cr_assert_eq(o.specs[0].args_count, 2);
+    cr_assert_str_eq(o.specs[0].args[0], "--a");
+    cr_assert_str_eq(o.specs[0].args[1], "--b");
+    cr_assert_eq(o.specs[1].args_count, 1);
+    cr_assert_str_eq(o.specs[1].args[0], "--a");
+}
+
+Test(options, what_is_kept_is_said_for_all_or_for_one) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn --fsync everysec --replication sync "
+                           "--target idem,idem/fsync=off/replication=none,"
+                           "redis,redis/fsync=rdb/batch,redis-lua,memcached"),
+                 0);
+    cr_assert_eq(o.specs[0].fsync, IDB_FSYNC_EVERYSEC);
+    cr_assert_eq(o.specs[0].replication, IDB_REPLICATION_SYNC);
+    cr_assert_not(idb_spec_has_files(&o.specs[1]));
+    cr_assert_eq(o.specs[2].target, &idb_target_redis_wait);
+    cr_assert_eq(o.specs[3].target, &idb_target_redis_wait_batch);
+    cr_assert_eq(o.specs[3].fsync, IDB_FSYNC_RDB);
+    cr_assert_eq(o.specs[4].replication, IDB_REPLICATION_NONE);
+    cr_assert_not(idb_spec_has_files(&o.specs[5]));
+    cr_assert_eq(parse(&o, "--spawn"), 0);
+    cr_assert_not(idb_spec_has_files(&o.specs[0]));
 }
 
 Test(options, mix_cpus_and_choices_are_read) {
@@ -80,6 +112,19 @@ Test(options, what_makes_no_sense_exits_64, .init = cr_redirect_stderr) {
         "--spawn --threads 8 --connections 4",
         "--spawn --target memcached --key-bytes 251",
         "--spawn --server-args redis",
+        "--spawn --server-args redis=--hz=1",
+        "--spawn --fsync sometimes",
+        "--spawn --fsync rdb",
+        "--spawn --replication half",
+        "--spawn --target idem/fsync=rdb",
+        "--spawn --target memcached/fsync=no",
+        "--spawn --target redis-lua/replication=sync",
+        "--spawn --target redis/batch",
+        "--spawn --target idem/batch",
+        "--spawn --target idem/before",
+        "--spawn --target redis/before --before /bin/true",
+        "--spawn --target idem/replica-threads=0",
+        "--target idem/at=127.0.0.1:1/fsync=no",
         "--compare one.json",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

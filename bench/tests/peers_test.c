@@ -128,3 +128,47 @@ Test(memcached, a_duplicate_compares_the_fingerprint_that_it_gets) {
     idb_fingerprint_write(&codec.work, 4, true, value);
     cr_assert_not(memcached_hears(&slot, text, 9 + 234));
 }
+
+/* Redis answers each write at once, and its WAIT when the replica has it. */
+Test(redis, a_write_is_answered_when_its_wait_is) {
+    static const uint8_t heard[] = "+OK\r\n:1\r\n";
+    idb_slot slot = {.number = 77, .job = IDB_FRESH};
+    idb_reply reply = {0};
+    uint8_t plain[2048], waited[2048];
+    char *wait;
+    size_t len = idb_target_redis.write(&codec, &slot, 0, plain);
+    int wait_len = redisFormatCommand(&wait, "WAIT 1 0");
+    cr_assert_eq(idb_target_redis_wait.write(&codec, &slot, 0, waited),
+                 len + (size_t)wait_len);
+    cr_assert_arr_eq(waited, plain, len);
+    cr_assert_arr_eq(waited + len, wait, (size_t)wait_len);
+    redisFreeCommand(wait);
+    cr_assert_eq(idb_target_redis_wait.read(&codec, &slot, 0, heard, 5, &reply),
+                 IDB_PARTIAL);
+    cr_assert_eq(idb_target_redis_wait.read(&codec, &slot, 0, heard, 9, &reply),
+                 IDB_WHOLE);
+    cr_assert_eq(reply.bytes, 9);
+    cr_assert(reply.expected);
+    cr_assert_eq(idb_target_redis_wait.read(&codec, &slot, 0,
+                                            (const uint8_t *)"+OK\r\n:0\r\n", 9,
+                                            &reply),
+                 IDB_WHOLE);
+    cr_assert_not(reply.expected, "no replica had it");
+}
+
+Test(redis, a_batch_is_answered_when_the_wait_behind_it_is) {
+    static const uint8_t heard[] = "+OK\r\n+OK\r\n:1\r\n";
+    idb_slot slots[2] = {{.number = 77, .job = IDB_FRESH},
+                         {.number = 78, .job = IDB_FRESH}};
+    const idb_target *batch = &idb_target_redis_wait_batch;
+    idb_reply reply = {0};
+    for (size_t len = 0; len < 14; len++)
+        cr_assert_eq(batch->read(&codec, slots, 0, heard, len, &reply),
+                     IDB_PARTIAL, "%zu", len);
+    cr_assert_eq(batch->read(&codec, slots, 0, heard, 14, &reply), IDB_WHOLE);
+    cr_assert_eq(reply.bytes, 5);
+    cr_assert_eq(batch->read(&codec, slots, 1, heard + 5, 9, &reply),
+                 IDB_WHOLE);
+    cr_assert_eq(reply.bytes, 9);
+    cr_assert(reply.expected);
+}

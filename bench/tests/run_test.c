@@ -95,6 +95,35 @@ static void the_files_are_whole(void) {
           "a report is no change to itself", said);
 }
 
+static void what_is_kept_lies_in_the_folder_and_is_removed(void) {
+    char arguments[512];
+    int status;
+    snprintf(arguments, sizeof arguments,
+             QUICK " --rounds 1 --pipeline 4 --data-in %s "
+                   "--target idem/fsync=no,idem/fsync=everysec,"
+                   "idem/fsync=always%s",
+             folder,
+             shell_has("redis-server")
+                 ? ",redis/fsync=everysec,redis/fsync=always,redis/fsync=rdb"
+                 : "");
+    const char *said = run("kept", arguments);
+    holds(strstr(said, "What servers kept was on") != NULL, "where", said);
+    said = shell(&status, "ls -d %s/idembench-* 2>/dev/null", folder);
+    holds(status != 0, "nothing stays behind", said);
+    said = shell(&status,
+                 "%s --idemstored %s --spawn --fsync no --data-in "
+                 "/nonexistent " QUICK,
+                 bench, stored);
+    holds(status == 1 && strstr(said, "--data-in"), "no folder", said);
+}
+
+static void redis_waits_for_its_replica(void) {
+    if (shell_has("redis-server"))
+        run("redis with a replica",
+            QUICK " --rounds 1 --duration 1 --pipeline 4 --target "
+                  "redis/replication=async,redis/replication=sync/batch");
+}
+
 static void scenarios_fill_their_reports(void) {
     run("memory", "--scenario memory --records 2000 --target idem");
     run("growth", QUICK " --scenario growth --records 500,2000 --target idem");
@@ -133,6 +162,8 @@ int main(int argc, char **argv) {
     an_open_loop_reports_its_schedule();
     sizes_reach_their_ends();
     the_files_are_whole();
+    what_is_kept_lies_in_the_folder_and_is_removed();
+    redis_waits_for_its_replica();
     scenarios_fill_their_reports();
     the_promises_hold_under_contention();
     int status;

@@ -1,0 +1,27 @@
+/* order.h -- asking a daemon something rare, over a connection of its own.
+ *
+ * Blocking; never on a load thread. */
+#ifndef IDB_ORDER_H
+#define IDB_ORDER_H
+
+#include "bench/engine.h"
+#include "proto/orders.h"
+
+/* Says hello, and moves to a shard unless that is UINT32_MAX. Returns the
+ * descriptor, or -1. *shards may be NULL. */
+int idb_order_connect(const idb_endpoint *at, uint32_t shard, uint32_t *shards);
+
+/* One order; waits for its end for at most timeout_s. 0, or a text that says
+ * what failed, or why it was refused; why: room for it. answer's slices are
+ * gone. */
+const char *idb_order(const idb_endpoint *at, idp_method method,
+                      uint32_t timeout_s, idp_order_answer *answer, char *why,
+                      size_t cap);
+
+/* What the node says of its replication; false when it says nothing. */
+bool idb_order_replication(const idb_endpoint *at, idp_replication *report);
+
+/* One of its stats; 0 when there is none. */
+uint64_t idb_order_stat(const idb_endpoint *at, const char *name);
+
+#endif

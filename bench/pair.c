@@ -1,0 +1,64 @@
+/* pair.c -- when the second server has everything that the first one has. */
+#include "bench/order.h"
+#include "bench/spawn.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define PATIENCE_NS (300 * IDB_NS_PER_S)
+#define LOOK_US     5000
+
+static bool idem_is_in_sync(const idb_server *server) {
+    idp_replication seen;
+    if (!idb_order_replication(&server->primary.at, &seen) || !seen.connected ||
+        seen.syncing)
+        return false;
+    if (seen.in_sync_count >= 2)
+        return true;
+    /* Nobody is confirmed there: what the replica says of itself counts. */
+    return server->spec->replication == IDB_REPLICATION_ASYNC &&
+           idb_order_replication(&server->replica.at, &seen) &&
+           seen.connected && !seen.syncing &&
+           idb_order_stat(&server->replica.at, "records") >=
+               idb_order_stat(&server->primary.at, "records");
+}
+
+static bool redis_is_in_sync(const idb_server *server) {
+    static const char ask[] = "INFO replication\r\n";
+    struct timeval patience = {.tv_sec = 5};
+    char said[8192];
+    size_t have = 0;
+    int fd = idb_connect(&server->primary.at);
+    if (fd < 0)
+        return false;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ssize_t got = send(fd, ask, sizeof ask - 1, MSG_NOSIGNAL);
+    said[0] = '\0';
+    while (got > 0 && have < sizeof said - 1 &&
+           !strstr(said, "repl_backlog_histlen")) {
+        got = recv(fd, said + have, sizeof said - 1 - have, 0);
+        have += got > 0 ? (size_t)got : 0;
+        said[have] = '\0';
+    }
+    close(fd);
+    return strstr(said, "state=online") != NULL;
+}
+
+bool idb_pair_is_in_sync(const idb_server *server) {
+    return strcmp(server->spec->target->name, "idem") == 0
+               ? idem_is_in_sync(server)
+               : redis_is_in_sync(server);
+}
+
+const char *idb_pair_await(const idb_server *server, char *why, size_t cap) {
+    uint64_t until_ns = idb_now_ns() + PATIENCE_NS;
+    while (idb_now_ns() < until_ns) {
+        if (idb_pair_is_in_sync(server))
+            return NULL;
+        usleep(LOOK_US);
+    }
+    snprintf(why, cap, "the replica does not come into sync");
+    return why;
+}

@@ -1,0 +1,129 @@
+/* probe.c -- see probe.h. A thread of its own, a blocking connection per
+ * loop. */
+#include "bench/probe.h"
+
+#include "bench/order.h"
+#include "proto/reply.h"
+#include "proto/request.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOPS_MAX 64
+#define EVERY_NS  IDB_NS_PER_MS
+
+struct idb_probe {
+    int fds[LOOPS_MAX];
+    uint32_t count;
+    const cpu_set_t *cpus;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of seen */
+    idb_hist *seen;
+    atomic_bool stops;
+};
+
+static bool pong_read(int fd) {
+    uint8_t bytes[64];
+    size_t have = 0, frame;
+    idp_reply reply;
+    while (have < sizeof bytes) {
+        ssize_t got = recv(fd, bytes + have, sizeof bytes - have, 0);
+        if (got <= 0)
+            return false;
+        have += (size_t)got;
+        if (idp_reply_open(bytes, have, sizeof bytes, &reply, &frame) ==
+            IDP_REPLY_WHOLE)
+            return true;
+    }
+    return false;
+}
+
+/* All loops are asked at the same moment and heard one after the other: who
+ * is heard later is charged for it, so that only an upper bound comes out. */
+static bool ping_all(idb_probe *probe) {
+    uint8_t bytes[64];
+    const idp_request ping = {.method = IDP_PING};
+    size_t len = idp_request_write(bytes, sizeof bytes, &ping);
+    uint64_t start_ns = idb_now_ns();
+    for (uint32_t i = 0; i < probe->count; i++)
+        if (send(probe->fds[i], bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+            return false;
+    for (uint32_t i = 0; i < probe->count; i++) {
+        if (!pong_read(probe->fds[i]))
+            return false;
+        uint64_t took_ns = idb_now_ns() - start_ns;
+        pthread_mutex_lock(&probe->lock);
+        idb_hist_record(probe->seen, took_ns);
+        pthread_mutex_unlock(&probe->lock);
+    }
+    return true;
+}
+
+static void *probe_main(void *arg) {
+    idb_probe *probe = arg;
+    if (probe->cpus)
+        sched_setaffinity(0, sizeof *probe->cpus, probe->cpus);
+    prctl(PR_SET_TIMERSLACK, 1000ul);
+    uint64_t due_ns = idb_now_ns();
+    while (!atomic_load(&probe->stops)) {
+        idb_sleep_until_ns(due_ns);
+        if (!ping_all(probe))
+            break;
+        uint64_t now_ns = idb_now_ns();
+        due_ns = due_ns + EVERY_NS > now_ns ? due_ns + EVERY_NS : now_ns;
+    }
+    return NULL;
+}
+
+static bool connect_all(idb_probe *probe, const idb_endpoint *at) {
+    uint32_t loops = 1;
+    for (; probe->count < loops; probe->count++) {
+        int fd = idb_order_connect(at, probe->count, &loops);
+        if (fd < 0 || loops > LOOPS_MAX)
+            return false;
+        probe->fds[probe->count] = fd;
+    }
+    return true;
+}
+
+static void probe_free(idb_probe *probe) {
+    while (probe->count > 0)
+        close(probe->fds[--probe->count]);
+    idb_hist_free(probe->seen);
+    pthread_mutex_destroy(&probe->lock);
+    free(probe);
+}
+
+idb_probe *idb_probe_start(const idb_endpoint *at, const cpu_set_t *cpus) {
+    idb_probe *probe = calloc(1, sizeof *probe);
+    if (!probe)
+        return NULL;
+    probe->cpus = cpus;
+    probe->seen = idb_hist_new();
+    pthread_mutex_init(&probe->lock, NULL);
+    if (!probe->seen || !connect_all(probe, at) ||
+        pthread_create(&probe->thread, NULL, probe_main, probe) != 0) {
+        probe_free(probe);
+        return NULL;
+    }
+    return probe;
+}
+
+void idb_probe_take(idb_probe *probe, idb_hist *to) {
+    pthread_mutex_lock(&probe->lock);
+    idb_hist_add(to, probe->seen);
+    idb_hist_reset(probe->seen);
+    pthread_mutex_unlock(&probe->lock);
+}
+
+void idb_probe_stop(idb_probe *probe) {
+    if (!probe)
+        return;
+    atomic_store(&probe->stops, true);
+    pthread_join(probe->thread, NULL);
+    probe_free(probe);
+}

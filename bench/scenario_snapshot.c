@@ -1,0 +1,209 @@
+/* scenario_snapshot.c -- what a snapshot does to clients and to memory, what
+ * it takes on the disk, and how soon a start has read it back.
+ *
+ * Fill; a steady load, first alone, then while a snapshot is ordered and
+ * written; then two starts: after a kill -9, from snapshot and log, and after
+ * a clean stop. */
+#include "bench/order.h"
+#include "bench/proc.h"
+#include "bench/scenario.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#define STEADY_OPS 20000.0
+
+/* An automatic snapshot would be one more than was ordered. */
+#define NO_OTHER_SNAPSHOT "--snapshot-log 1000000g"
+
+enum {
+    RECORDS,
+    BASE_P99,
+    DURING_P99,
+    TIMES,
+    BASE_WORST,
+    TURN_WORST,
+    SECONDS,
+    GROWTH,
+    OVERHEAD,
+    CRASH_S,
+    CRASH_RATE,
+    START_S,
+    START_RATE,
+    COLUMNS
+};
+
+static const idb_column columns[COLUMNS] = {
+    [RECORDS] = {"records", "records", 0},
+    [BASE_P99] = {"base_p99_us", "p99 before us", 1},
+    [DURING_P99] = {"during_p99_us", "p99 during us", 1},
+    [TIMES] = {"p99_times", "p99 times", 2},
+    [BASE_WORST] = {"base_turn_ms", "turn before ms", 2},
+    [TURN_WORST] = {"turn_ms", "turn ms", 2},
+    [SECONDS] = {"snapshot_s", "snapshot s", 2},
+    [GROWTH] = {"growth_percent", "memory +%", 2},
+    [OVERHEAD] = {"disk_over_payload", "disk bytes over", 1},
+    [CRASH_S] = {"crash_start_s", "start s, killed", 2},
+    [CRASH_RATE] = {"crash_records_per_cpu_s", "per CPU s", 0},
+    [START_S] = {"start_s", "start s, clean", 2},
+    [START_RATE] = {"records_per_cpu_s", "per CPU s", 0},
+};
+
+typedef struct taking {
+    idb_server server;
+    uint64_t records;
+    double *values;
+    /* The snapshot that is under way. */
+    pthread_t thread;
+    atomic_bool is_done;
+    uint64_t rss_before, rss_max, rss_base;
+    idp_order_answer answer;
+    const char *failed;
+    char why[512];
+} taking;
+
+static void *order_main(void *arg) {
+    taking *t = arg;
+    t->failed = idb_order(&t->server.primary.at, IDP_SNAPSHOT, 600, &t->answer,
+                          t->why, sizeof t->why);
+    atomic_store(&t->is_done, true);
+    return NULL;
+}
+
+static void snapshot_begin(void *ctx) {
+    taking *t = ctx;
+    t->rss_before = t->rss_max = idb_proc_rss_bytes(t->server.primary.at.pid);
+    if (pthread_create(&t->thread, NULL, order_main, t) == 0)
+        return;
+    t->thread = pthread_self();
+    t->failed = "cannot start a thread";
+    atomic_store(&t->is_done, true);
+}
+
+static bool snapshot_is_over(void *ctx) {
+    taking *t = ctx;
+    uint64_t rss = idb_proc_rss_bytes(t->server.primary.at.pid);
+    if (rss > t->rss_max)
+        t->rss_max = rss;
+    return atomic_load(&t->is_done);
+}
+
+static double payload_of(const idb_work *work) {
+    return (double)work->key_bytes + work->fingerprint_bytes +
+           work->result_bytes;
+}
+
+static const char *take(taking *t, const idb_plan *plan) {
+    idb_seen before, during;
+    double *v = t->values;
+    const idb_event event = {snapshot_begin, snapshot_is_over, t};
+    const char *failed = idb_under(plan, STEADY_OPS, 1, NULL, &before);
+    if (failed)
+        return failed;
+    failed = idb_under(plan, STEADY_OPS, 2, &event, &during);
+    if (t->rss_before && !pthread_equal(t->thread, pthread_self()))
+        pthread_join(t->thread, NULL);
+    if (failed || t->failed)
+        return t->failed ? t->failed : failed;
+    uint64_t bytes = idb_folder_bytes(t->server.primary.folder, "snap-");
+    v[BASE_P99] = before.p99_us;
+    v[DURING_P99] = during.p99_us;
+    v[TIMES] = during.p99_us / before.p99_us;
+    v[BASE_WORST] = before.worst_ms;
+    v[TURN_WORST] = during.worst_ms;
+    v[SECONDS] = during.seconds;
+    v[GROWTH] = 100 * (double)(t->rss_max - t->rss_before) /
+                (double)(t->rss_before - t->rss_base);
+    v[OVERHEAD] =
+        (double)bytes / (double)t->answer.records - payload_of(&plan->work);
+    return NULL;
+}
+
+/* Ends the node and starts it again: how long it took until it answered, and
+ * how many records it read per second of CPU time. */
+static const char *start_again(taking *t, int signal, double *seconds,
+                               double *rate) {
+    idb_node *node = &t->server.primary;
+    idb_node_end(node, signal);
+    uint64_t start_ns = idb_now_ns();
+    const char *failed =
+        idb_node_start(&t->server, node, t->why, sizeof t->why);
+    if (failed)
+        return failed;
+    uint64_t have = idb_order_stat(&node->at, "records");
+    uint64_t cpu_ns = idb_proc_cpu_all_ns(node->at.pid);
+    *seconds = (double)(idb_now_ns() - start_ns) / 1e9;
+    *rate = (double)have * 1e9 / (double)cpu_ns;
+    return have >= t->records ? NULL : "records are gone after a start";
+}
+
+static const char *perform(taking *t, const idb_options *options,
+                           idb_report *report) {
+    const idb_spec *spec = t->server.spec;
+    char label[96], count[24];
+    idb_plan plan = idb_plan_of(options, spec, &t->server.primary.at, NULL);
+    double *v = t->values;
+    snprintf(label, sizeof label, "%s %s", spec->label,
+             idb_count_text(t->records, count, sizeof count));
+    t->values = v = idb_result_round(idb_report_row(report, label));
+    if (!v)
+        return "no room in the report";
+    v[RECORDS] = (double)t->records;
+    t->rss_base = idb_proc_rss_bytes(t->server.primary.at.pid);
+    idb_keep_long(&plan);
+    const char *failed = idb_fill(&plan, IDB_FRESH, IDB_SPACE_FILL, t->records);
+    if (!failed)
+        failed = take(t, &plan);
+    if (!failed)
+        failed = start_again(t, SIGKILL, &v[CRASH_S], &v[CRASH_RATE]);
+    return failed ? failed
+                  : start_again(t, SIGTERM, &v[START_S], &v[START_RATE]);
+}
+
+static int tell(const idb_options *options, idb_report *report,
+                const idb_spec *own, uint64_t records) {
+    idb_spec spec = *own;
+    taking t = {.records = records};
+    if (spec.fsync <= IDB_FSYNC_OFF)
+        spec.fsync = IDB_FSYNC_EVERYSEC;
+    if (spec.args_count < IDB_SPECS_MAX)
+        spec.args[spec.args_count++] = NO_OTHER_SNAPSHOT;
+    const char *failed =
+        idb_server_start_alone(&t.server, options, &spec, t.why, sizeof t.why);
+    if (!failed)
+        failed = perform(&t, options, report);
+    idb_server_stop(&t.server);
+    idb_progress_clear();
+    if (failed)
+        fprintf(stderr, "idembench: %s: %s\n", spec.label, failed);
+    return failed ? 1 : 0;
+}
+
+int idb_scenario_snapshot(const idb_options *options, idb_report *report) {
+    static const uint64_t own[] = {5000000};
+    uint64_t records[4];
+    uint32_t count = idb_records(options, own, 1, records, 4);
+    report->columns = columns;
+    report->column_count = COLUMNS;
+    report->has_files = true;
+    report->text =
+        "A steady open load, before and while a snapshot is written. Turn: the "
+        "slowest of a ping to each loop every ms.\n"
+        "Memory: what it grew by meanwhile, of what the records take. Disk: "
+        "bytes of the snapshot per record, less key, fingerprint and result.\n"
+        "Starts: after kill -9 (snapshot and log) and after a clean stop; "
+        "records per second of the server's CPU time.";
+    if (!idb_is_own(options))
+        return IDB_EXIT_USAGE;
+    for (uint32_t round = 0; round < options->rounds; round++)
+        for (uint32_t n = 0; n < count; n++)
+            for (uint32_t i = 0; i < options->spec_count; i++) {
+                idb_progress_target(options->specs[i].label, round + 1,
+                                    options->rounds);
+                if (tell(options, report, &options->specs[i], records[n]))
+                    return 1;
+            }
+    return 0;
+}

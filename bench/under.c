@@ -1,0 +1,96 @@
+/* under.c -- what an open load and a ping to each loop see of something that
+ * happens to the server meanwhile. */
+#include "bench/load.h"
+#include "bench/probe.h"
+
+#include <math.h>
+
+static double ops_per_job(const idb_plan *plan) {
+    double ops = 0, jobs = 0;
+    for (int i = 0; i < IDB_JOB_COUNT; i++) {
+        jobs += plan->mix.weight[i];
+        ops += (double)plan->mix.weight[i] * plan->target->steps[i];
+    }
+    return ops / jobs;
+}
+
+/* Pings that came before the measuring are not counted. */
+typedef struct watched {
+    const idb_event *event;
+    idb_probe *probe;
+    idb_hist *before;
+    uint64_t until_ns;
+} watched;
+
+static void watched_begin(void *ctx) {
+    watched *w = ctx;
+    idb_probe_take(w->probe, w->before);
+    if (w->event)
+        w->event->begin(w->event->ctx);
+}
+
+static bool watched_is_over(void *ctx) {
+    const watched *w = ctx;
+    return w->event ? w->event->is_over(w->event->ctx)
+                    : idb_now_ns() >= w->until_ns;
+}
+
+static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
+    idb_sample sample;
+    idb_hist *pings = idb_hist_new();
+    const idb_event event = {watched_begin, watched_is_over, w};
+    if (!pings)
+        return "out of memory";
+    w->until_ns =
+        idb_now_ns() + plan->ramp_ns + plan->warmup_ns + plan->duration_ns;
+    plan->event = &event;
+    const char *failed = idb_engine_run(plan, &sample);
+    idb_probe_take(w->probe, pings);
+    if (!failed && sample.unexpected)
+        fprintf(stderr, "idembench: %lu unexpected answers, the first: %s\n",
+                (unsigned long)sample.unexpected, sample.first_unexpected);
+    if (!failed && (!sample.hist->total || !pings->total))
+        failed = "it was over before anything was measured";
+    if (!failed)
+        *seen = (idb_seen){
+            .p99_us = (double)idb_hist_at(sample.hist, 0.99) / 1e3,
+            .worst_ms = (double)pings->max_ns / 1e6,
+            .seconds = sample.seconds,
+            .server_cpu_us =
+                (double)sample.server_cpu_ns / (double)sample.ops / 1e3,
+        };
+    idb_sample_fini(&sample);
+    idb_hist_free(pings);
+    return failed;
+}
+
+const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
+                      const idb_event *event, idb_seen *seen) {
+    idb_plan plan = *like;
+    watched w = {.event = event};
+    if (plan.rate <= 0)
+        plan.rate = default_ops / ops_per_job(&plan);
+    if (plan.pipeline < 64)
+        plan.pipeline = 64;
+    plan.first_number = IDB_SPACE_NEW | (uint64_t)(part + 1) << 46;
+    w.before = idb_hist_new();
+    w.probe = idb_probe_start(&plan.server, plan.cpus);
+    const char *failed = !w.before || !w.probe
+                             ? "cannot ping the server's loops"
+                             : run(&plan, &w, seen);
+    idb_probe_stop(w.probe);
+    idb_hist_free(w.before);
+    return failed;
+}
+
+bool idb_is_own(const idb_options *options) {
+    for (uint32_t i = 0; i < options->spec_count; i++)
+        if (!options->spawn ||
+            strcmp(options->specs[i].target->name, "idem") != 0 ||
+            options->specs[i].external.port) {
+            fprintf(stderr, "idembench: this scenario wants --spawn and "
+                            "targets of idem alone\n");
+            return false;
+        }
+    return true;
+}
