@@ -38,7 +38,7 @@ static void complain(const char *text) {
     report_escape(stderr, (const uint8_t *)text, strlen(text));
 }
 
-static ctl_exit say_error(const ctl_ask *ask, const idem_error *err) {
+ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err) {
     const char *name = idem_error_name(err->code);
     const char *assume = assume_name(idem_error_assume(err->code));
     if (ask->json) {
@@ -49,7 +49,9 @@ static ctl_exit say_error(const ctl_ask *ask, const idem_error *err) {
         report_end(&r);
     } else {
         complain(err->text);
-        fprintf(stderr, " (%s; the claim: %s)\n", name, assume);
+        bool is_order = ask->command->run == ctl_run_order;
+        fprintf(stderr, " (%s; the %s: %s)\n", name,
+                is_order ? "order" : "claim", assume);
     }
     return exit_of_error(err->code);
 }
@@ -182,7 +184,7 @@ static ctl_exit run_call(ctl_session *session, ctl_ask *ask) {
         idem_call(session->client, ask->command->method, &ask->args, &answer,
                   &err) != IDEM_OK) {
         idem_answer_fini(&answer);
-        return say_error(ask, &err);
+        return ctl_say_error(ask, &err);
     }
     ctl_exit code = exit_of_answer(&answer);
     report r = report_begin(stdout, ask->json, "outcome",
@@ -230,6 +232,18 @@ const ctl_command ctl_commands[] = {
      "what is known of the key; changes nothing"},
     {"stats", run_call, IDEM_STATS, 0, 0, "", "", "",
      "the server's counters and gauges"},
+    {"replication", ctl_run_replication, 0, 0, 0, "", "", "",
+     "who is primary, who is in sync, how far behind"},
+    {"promote", ctl_run_order, IDEM_PROMOTE, 0, 0, "", "accept-loss", "",
+     "makes this replica the primary"},
+    {"detach", ctl_run_order, IDEM_DETACH, 0, 0, "", "accept-loss", "",
+     "lets this primary go on without its replica"},
+    {"switchover", ctl_run_order, IDEM_SWITCHOVER, 0, 0, "", "", "",
+     "hands over from this primary to its replica"},
+    {"snapshot", ctl_run_order, IDEM_SNAPSHOT, 0, 0, "", "", "",
+     "has this server write a snapshot of its records"},
+    {"check", ctl_run_check, 0, 1, 1, "DIR", "", "",
+     "looks into a data folder, without a server"},
     {"help", run_help, 0, 0, 1, "[COMMAND]", "", "", "this text"},
     {"exit", run_exit, 0, 0, 0, "", "", "", "ends a session of lines"},
     {.name = NULL}};

@@ -29,6 +29,7 @@
     X(ORPHANED, 13, "acquire --on-orphan report: the holder's lease is over") \
     X(STALE, 14, "complete, release, renew: not the current token")           \
     X(UNKNOWN, 15, "complete, release, renew: no such record; peek: absent")  \
+    X(REFUSED, 16, "promote, detach, switchover, snapshot: nothing was done") \
     X(USAGE, 64, "a flag, an operand, a file or the URI is not legal")        \
     X(UNAVAILABLE, 69, "no answer: not reached, lost, too late, going down")  \
     X(ERROR, 70, "any other error")
@@ -58,6 +59,7 @@ typedef struct ctl_ask {
     uint64_t given; /* a bit per option row */
     const char *server;
     bool json;
+    bool accept_loss;
     bool help;
     bool version;
     bool stdin_taken; /* the commands come from there: no file "-" */
@@ -78,7 +80,7 @@ typedef struct ctl_session {
 struct ctl_command {
     const char *name;
     ctl_exit (*run)(ctl_session *session, ctl_ask *ask);
-    int32_t method; /* IDEM_ACQUIRE ..., 0: none */
+    int32_t method; /* IDEM_ACQUIRE ..., an order IDEM_PROMOTE ..., 0: none */
     uint8_t operands_min;
     uint8_t operands_max;
     const char *operands; /* as help shows them */
@@ -119,6 +121,14 @@ bool ctl_why(ctl_ask *ask, const char *format, ...)
 ctl_exit ctl_run_words(ctl_session *session, size_t count, char *const words[]);
 ctl_exit ctl_run_ask(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_usage_error(const ctl_ask *ask);
+
+/* What went wrong, on stderr or as JSON, and the exit code for it. */
+ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err);
+
+/* For whoever runs the servers: orders.c. check exits as idemstored does. */
+ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_order(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
 
 void ctl_help(FILE *to);
 void ctl_help_command(FILE *to, const ctl_command *command);

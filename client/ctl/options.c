@@ -176,6 +176,11 @@ static bool read_unbind(const char *text, ctl_ask *ask) {
     return true;
 }
 
+static bool read_accept_loss(const char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->accept_loss = true;
+}
+
 static bool read_json(const char *text, ctl_ask *ask) {
     (void)text;
     return ask->json = true;
@@ -201,7 +206,8 @@ const ctl_option ctl_options[] = {
      "idem://[:SECRET@]HOST[:PORT]/NAMESPACE, or IDEMSTORE_URL"},
     {"json", NULL, read_json, 'e', "one JSON object per line"},
     {"namespace", "TEXT", read_namespace, 'e', "instead of the URI's"},
-    {"timeout", "DURATION", read_timeout, 'e', "for the whole call (5s)"},
+    {"timeout", "DURATION", read_timeout, 'e',
+     "for the whole call (5s; orders 60s)"},
     {"help", NULL, read_help, 'e', "this, or what one command takes"},
     {"version", NULL, read_version, 's', "of idemctl"},
     {"fingerprint", "HEX", read_fingerprint, 'c', "what the key stands for"},
@@ -216,6 +222,8 @@ const ctl_option ctl_options[] = {
     {"result-file", "FILE", read_result_file, 'c', "the same; - is stdin"},
     {"class", "WORD", read_class, 'c', "success (default) or error"},
     {"unbind", NULL, read_unbind, 'c', "forget the key and its fingerprint"},
+    {"accept-loss", NULL, read_accept_loss, 'c',
+     "even if acknowledged changes may be lost"},
     {.name = NULL}};
 
 bool ctl_list_has(const char *list, const char *name) {

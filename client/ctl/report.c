@@ -180,6 +180,44 @@ void report_hex(report *r, const char *name, const uint8_t *bytes, size_t len) {
     fputs(quote, r->to);
 }
 
+void report_list(report *r, const char *name) {
+    field(r, name, strlen(name));
+    if (r->json)
+        fputc('[', r->to);
+}
+
+void report_item(report *r, uint32_t at, const char *text) {
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t len = strlen(text);
+    if (at > 0)
+        fputs(r->json ? "," : ", ", r->to);
+    if (r->json && is_utf8(bytes, len))
+        put_json(r->to, bytes, len);
+    else if (r->json)
+        fputs("null", r->to);
+    else
+        report_escape(r->to, bytes, len);
+}
+
+void report_lag_item(report *r, uint32_t at, const uint64_t lag[static 3]) {
+    if (r->json) {
+        fprintf(r->to, "%s[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]",
+                at > 0 ? "," : "", lag[0], lag[1], lag[2]);
+        return;
+    }
+    fprintf(r->to, "%s%*s%" PRIu32 ": %" PRIu64 " ops, %" PRIu64 " bytes, ",
+            at > 0 ? "\n  " : "", at > 0 ? NAME_COLUMNS : 0, "", at, lag[0],
+            lag[1]);
+    put_duration(r->to, lag[2]);
+}
+
+void report_list_end(report *r, uint32_t count) {
+    if (r->json)
+        fputc(']', r->to);
+    else if (count == 0)
+        fputs("(none)", r->to);
+}
+
 void report_bytes(report *r, const char *name, const uint8_t *bytes,
                   size_t len) {
     field(r, name, strlen(name));

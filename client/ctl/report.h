@@ -31,6 +31,13 @@ void report_bytes(report *r, const char *name, const uint8_t *bytes,
 void report_counter(report *r, const char *name, size_t name_len,
                     uint64_t value);
 
+/* A list under a name; its items are numbered from 0. A lag is an array of
+ * operations, bytes and ms in JSON. */
+void report_list(report *r, const char *name);
+void report_item(report *r, uint32_t at, const char *text);
+void report_lag_item(report *r, uint32_t at, const uint64_t lag[static 3]);
+void report_list_end(report *r, uint32_t count);
+
 /* Anything, made fit for a terminal: characters as they are, controls and
  * what is no UTF-8 as \xNN. */
 void report_escape(FILE *to, const uint8_t *bytes, size_t len);

@@ -519,6 +519,96 @@ IDEM_API uint64_t idem_session_next_ms(const idem_session *session);
  * will still be sent with the rest. */
 IDEM_API void idem_session_tick(idem_session *session, uint64_t now_ms);
 
+/* --------------------------------------------------------------- operators
+ *
+ * For whoever runs a pair of servers: see docs/replication.md, and idemctl,
+ * which does the same. Each call makes a connection of its own to the one
+ * server that the URI names, blocks until its answer, and tries nothing again
+ * and nowhere else. Any thread. A server takes orders from those who show its
+ * secret; where it has none, from its own machine only (else DENIED). */
+
+enum {                      /* order */
+       IDEM_PROMOTE = 1,    /* a replica becomes the primary */
+       IDEM_DETACH = 2,     /* a primary goes on without its replica */
+       IDEM_SWITCHOVER = 3, /* a primary hands over to its replica */
+       IDEM_SNAPSHOT = 4    /* a server writes a snapshot of its records */
+};
+
+enum { /* idem_ordered.outcome */
+       IDEM_CARRIED_OUT = 1,
+       IDEM_REFUSED = 2 /* nothing was done; text says why, what would be lost
+                         * and what accepts that */
+};
+
+#define IDEM_ORDER_TIMEOUT_MS_DEFAULT 60000u
+
+/* What became of an order. */
+typedef struct idem_ordered {
+    uint32_t size;     /* sizeof(idem_ordered) */
+    int32_t outcome;   /* IDEM_CARRIED_OUT, IDEM_REFUSED */
+    uint64_t epoch;    /* promote, detach, switchover: the one that began */
+    uint64_t records;  /* snapshot: that are in it, */
+    uint64_t bytes;    /* its size, */
+    uint64_t ms;       /* and how long it took */
+    char primary[288]; /* switchover: "host:port" of who is primary now */
+    char text[416];    /* refused */
+} idem_ordered;
+
+/* Gives an order, and returns when it is in effect or refused.
+ *
+ * uri          as for idem_client_open, with exactly one host
+ * accept_loss  promote, detach: 1 does what may lose acknowledged changes, 0
+ *              has that refused
+ * timeout_ms   for all of it; 0: IDEM_ORDER_TIMEOUT_MS_DEFAULT
+ * ordered      filled on success; a refusal is a success
+ *
+ * Errors: URI (another number of hosts too), ARGUMENT, CONNECT, DENIED, LIMIT
+ * (too many orders are under way), UNKNOWN_METHOD (an older server): nothing
+ * was done. TIMEOUT, LOST, SHUTTING_DOWN, GARBLED: whether the order was
+ * carried out is unknown; idem_replication_get tells. */
+IDEM_API int32_t idem_order(const char *uri, int32_t order, int32_t accept_loss,
+                            uint32_t timeout_ms, idem_ordered *ordered,
+                            idem_error *err);
+
+/* How far the other server is behind. */
+typedef struct idem_lag {
+    uint64_t ops;
+    uint64_t bytes;
+    uint64_t ms;
+} idem_lag;
+
+#define IDEM_IN_SYNC_MAX 4
+#define IDEM_STREAMS_MAX 64
+
+/* How replication stands at one server. Text that is not known is "". */
+typedef struct idem_replication {
+    uint32_t size;     /* sizeof(idem_replication) */
+    int32_t connected; /* 1: to the other server */
+    int32_t syncing;   /* 1: a full copy is under way */
+    uint32_t in_sync_count;
+    uint32_t streams_count;
+    uint64_t epoch;
+    idem_lag lag;      /* of all streams */
+    char role[16];     /* "primary", "replica" */
+    char mode[16];     /* "none", "async", "sync" */
+    char node[64];     /* the server's own name */
+    char primary[288]; /* "host:port": where clients should go */
+    char peer[288];    /* the other server */
+    char state[416];   /* one sentence for people */
+    /* Who holds all that was acknowledged, the primary first: addresses, or
+     * names where those are not known. */
+    char in_sync[IDEM_IN_SYNC_MAX][288];
+    idem_lag streams[IDEM_STREAMS_MAX]; /* one per loop of the primary; of more
+                                         * loops the first ones */
+} idem_replication;
+
+/* Asks a server how replication stands; it need not be the primary, and anyone
+ * whom the server serves may ask. uri, timeout_ms (0:
+ * IDEM_TIMEOUT_MS_DEFAULT) and errors as for idem_order. */
+IDEM_API int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
+                                      idem_replication *replication,
+                                      idem_error *err);
+
 /* ----------------------------------------------------------------- helpers */
 
 typedef struct idem_slice {

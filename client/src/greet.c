@@ -1,5 +1,5 @@
 /* greet.c -- see greet.h. Here and only here the blocking client waits for
- * something other than an answer. */
+ * something other than the answer to a call. */
 #include "client/src/greet.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@ bool idem__random(void *to, size_t len) {
     return getrandom(to, len, 0) == (ssize_t)len;
 }
 
-static int64_t left_ms(const idem__greet *greet) {
-    return (int64_t)greet->deadline_ms - (int64_t)idem_now_ms();
+static int64_t left_ms(uint64_t deadline_ms) {
+    return (int64_t)deadline_ms - (int64_t)idem_now_ms();
 }
 
 static int fail(const idem__greet *greet, idem_error *err, int os_error,
@@ -33,7 +33,7 @@ static int dial_one(const idem__greet *greet, const idem__addr *addr) {
     if (fd < 0)
         return -1;
     int error = ETIMEDOUT;
-    if (idem__poll(fd, POLLOUT, left_ms(greet)))
+    if (idem__poll(fd, POLLOUT, left_ms(greet->deadline_ms)))
         error = idem__dial_error(fd);
     if (error == 0)
         return fd;
@@ -57,7 +57,7 @@ static int dial_any(const idem__greet *greet, idem_error *err) {
 }
 
 /* Sends what is queued; false with errno. */
-static bool send_out(const idem__greet *greet, idem__wire *wire, int fd) {
+static bool send_out(int fd, idem__wire *wire, uint64_t deadline_ms) {
     idem__buffer *out = &wire->out;
     while (idem__buffer_len(out) > 0) {
         ssize_t sent =
@@ -68,28 +68,25 @@ static bool send_out(const idem__greet *greet, idem__wire *wire, int fd) {
         }
         if (errno != EAGAIN && errno != EINTR)
             return false;
-        if (left_ms(greet) <= 0) {
+        if (left_ms(deadline_ms) <= 0) {
             errno = ETIMEDOUT;
             return false;
         }
-        idem__poll(fd, POLLOUT, left_ms(greet));
+        idem__poll(fd, POLLOUT, left_ms(deadline_ms));
     }
     return true;
 }
 
-typedef enum heard { HEARD_REPLY, HEARD_FAILED, HEARD_STRANGER } heard;
-
-/* Reads until the greeting's answer is whole. errno on HEARD_FAILED; 0 when
- * the server closed. */
-static heard hear(const idem__greet *greet, idem__wire *wire, int fd,
-                  idp_reply *reply) {
+/* Reads until the answer is whole. */
+static idem__heard hear(int fd, idem__wire *wire, uint64_t deadline_ms,
+                        idp_reply *reply) {
     for (;;) {
         idem__op *op = NULL;
         switch (idem__wire_next(wire, &op, reply)) {
         case IDEM__NEXT_REPLY:
-            return HEARD_REPLY;
+            return IDEM__HEARD_REPLY;
         case IDEM__NEXT_BROKEN:
-            return HEARD_STRANGER;
+            return IDEM__HEARD_STRANGER;
         case IDEM__NEXT_NONE:
             break;
         }
@@ -97,19 +94,26 @@ static heard hear(const idem__greet *greet, idem__wire *wire, int fd,
         uint8_t *to = idem__wire_room(wire, &room);
         if (to == NULL) {
             errno = ENOMEM;
-            return HEARD_FAILED;
+            return IDEM__HEARD_FAILED;
         }
-        if (!idem__poll(fd, POLLIN, left_ms(greet)) && left_ms(greet) <= 0) {
+        if (!idem__poll(fd, POLLIN, left_ms(deadline_ms)) &&
+            left_ms(deadline_ms) <= 0) {
             errno = ETIMEDOUT;
-            return HEARD_FAILED;
+            return IDEM__HEARD_FAILED;
         }
         ssize_t got = recv(fd, to, room, 0);
         if (got == 0)
             errno = 0;
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-            return HEARD_FAILED;
+            return IDEM__HEARD_FAILED;
         wire->in.end += got > 0 ? (size_t)got : 0;
     }
+}
+
+idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
+                                 idp_reply *reply) {
+    return send_out(fd, wire, deadline_ms) ? hear(fd, wire, deadline_ms, reply)
+                                           : IDEM__HEARD_FAILED;
 }
 
 /* 0, or the code that err was filled with. */
@@ -121,18 +125,18 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
     idem__greeting greeting = idem__greeting_of(greet->uri, greet->shard);
     if (idem__wire_hello(wire, &op, &greeting) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
-    heard what = send_out(greet, wire, fd) ? hear(greet, wire, fd, &reply)
-                                           : HEARD_FAILED;
+    idem__heard what =
+        idem__greet_exchange(fd, wire, greet->deadline_ms, &reply);
     int why = errno;
     if (op.pending)
         idem__calls_remove(&wire->calls, &op);
-    if (what == HEARD_STRANGER)
+    if (what == IDEM__HEARD_STRANGER)
         return idem__fail_at(err, IDEM_E_CONNECT,
                              (idem__where){.endpoint = name},
                              "what listens at %s does not speak idemstore's "
                              "protocol; check the port",
                              name);
-    if (what == HEARD_FAILED) {
+    if (what == IDEM__HEARD_FAILED) {
         fail(greet, err, why,
              why != 0 ? strerror(why) : "it closed the connection");
         return IDEM_E_CONNECT;

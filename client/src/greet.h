@@ -18,6 +18,17 @@ typedef struct idem__greet {
 int idem__greet_server(const idem__greet *greet, idem__wire *wire,
                        idp_hello *hello, idem_error *err);
 
+typedef enum idem__heard {
+    IDEM__HEARD_REPLY,
+    IDEM__HEARD_FAILED, /* errno says why; 0: the server closed */
+    IDEM__HEARD_STRANGER
+} idem__heard;
+
+/* On such a connection: sends what is queued and waits for one answer. The
+ * reply borrows from the wire. */
+idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
+                                 idp_reply *reply);
+
 /* Draws random bytes; false when the system has none to give. */
 bool idem__random(void *to, size_t len);
 

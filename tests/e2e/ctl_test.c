@@ -334,6 +334,16 @@ static void secret_at_terminal(const char *program, const char *uri) {
     leave(fd, pid, "exit\n", 0);
 }
 
+/* Nothing says no but the secret. */
+static void orders_denied(const char *uri, uint16_t port) {
+    char line[256];
+    snprintf(line, sizeof line, "$CTL --server %s promote", uri);
+    says(16, "--replicate-from", line);
+    snprintf(line, sizeof line, "$CTL --server idem://127.0.0.1:%u/ promote",
+             port);
+    says(70, "DENIED", line);
+}
+
 /* A daemon that demands one. */
 static void secret_demanded(const char *daemon_program, const char *program) {
     char path[] = "/tmp/idemstore-secret-XXXXXX";
@@ -353,9 +363,68 @@ static void secret_demanded(const char *daemon_program, const char *program) {
     snprintf(line, sizeof line, "$CTL --server %s ping", uri);
     says(0, "pong", line);
     secret_at_terminal(program, uri);
+    orders_denied(uri, daemon.port);
     daemon_stop(&daemon);
     unlink(path);
     puts("  a secret opens the door, and is seen nowhere");
+}
+
+/* --------------------------------------------------------------- operators */
+
+static void alone(void) {
+    says(0, "mode                none", "$CTL replication");
+    json_is(0, "role", "primary", "$CTL --json replication");
+    json_is(0, "lag_ops", "number", "$CTL --json replication");
+    json_is(0, "lag_bytes", "number", "$CTL --json replication");
+    json_is(0, "lag_ms", "number", "$CTL --json replication");
+    json_is(0, "epoch", "number", "$CTL --json replication");
+    json_is(0, "in_sync", "?", "$CTL --json replication");
+    json_is(0, "streams", "?", "$CTL --json replication");
+    json_is(0, "peer", "null", "$CTL --json replication");
+    puts("  a server without a peer says that it is alone");
+}
+
+static void orders_refused(void) {
+    says(16, "--replicate-from", "$CTL promote");
+    says(16, "--replicate-from", "$CTL promote --accept-loss");
+    says(16, "--replication", "$CTL detach");
+    says(16, "--replication", "$CTL switchover");
+    says(16, "--data-dir", "$CTL snapshot");
+    json_is(16, "outcome", "refused", "$CTL --json snapshot");
+    says(64, "does not take --accept-loss", "$CTL switchover --accept-loss");
+    says(64, "the URI names 2",
+         "$CTL --server idem://127.0.0.1:1,127.0.0.1:2/ promote");
+    json_is(69, "error", "CONNECT",
+            "$CTL --json --server idem://127.0.0.1:1/ promote");
+    says(0, "orders_refused_total 6", "$CTL stats");
+    puts("  an order that nobody can carry out is refused by its flag");
+}
+
+/* A folder that a daemon has left. */
+static void folder_checked(const char *daemon_program) {
+    char folder[] = "/tmp/idemstore-ctl-XXXXXX";
+    char path[4096];
+    daemon_t daemon;
+    const char *slash = strrchr(daemon_program, '/');
+    CHECK(mkdtemp(folder) != NULL, "no folder");
+    CHECK(slash != NULL, "%s: not a path", daemon_program);
+    snprintf(path, sizeof path, "%.*s:%s", (int)(slash - daemon_program),
+             daemon_program, getenv("PATH"));
+    setenv("PATH", path, 1);
+    setenv("FOLDER", folder, 1);
+    daemon_start(&daemon,
+                 &(daemon_spec){.program = daemon_program,
+                                .flags = {"--data-dir", folder, NULL}});
+    daemon_stop(&daemon);
+    says(0, ": good", "$CTL check $FOLDER");
+    json_is(0, "outcome", "good", "$CTL --json check $FOLDER");
+    says(1, "No such file", "$CTL check $FOLDER/none");
+    json_is(1, "outcome", "bad", "$CTL --json check $FOLDER/none");
+    says(64, "check needs DIR", "$CTL check");
+    says(69, "neither beside idemctl nor on the PATH",
+         "cp $CTL $FOLDER/idemctl; PATH=/nowhere $FOLDER/idemctl check /tmp");
+    shell("rm -r $FOLDER");
+    puts("  a folder is looked into as idemstored --check does");
 }
 
 static void least_program(void) {
@@ -386,6 +455,9 @@ int main(int argc, char **argv) {
     secrets();
     as_script();
     as_person(argv[2]);
+    alone();
+    orders_refused();
+    folder_checked(argv[1]);
     secret_demanded(argv[1], argv[2]);
     least_program();
     daemon_stop(&daemon);

@@ -1,0 +1,217 @@
+/* orders.c -- commands for whoever runs the servers: how replication stands,
+ * orders, and looking into a data folder.
+ *
+ * An order goes to the one server that --server names, and to no other. */
+#include "client/ctl/ctl.h"
+#include "client/ctl/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------- replication */
+
+static void say_lag(report *r, const idem_lag *lag) {
+    report_number(r, "lag_ops", lag->ops);
+    report_number(r, "lag_bytes", lag->bytes);
+    report_ms(r, "lag_ms", lag->ms);
+}
+
+static void say_in_sync(report *r, const idem_replication *at) {
+    report_list(r, "in_sync");
+    for (uint32_t i = 0; i < at->in_sync_count; i++)
+        report_item(r, i, at->in_sync[i]);
+    report_list_end(r, at->in_sync_count);
+}
+
+static void say_streams(report *r, const idem_replication *at) {
+    report_list(r, "streams");
+    for (uint32_t i = 0; i < at->streams_count; i++)
+        report_lag_item(r, i,
+                        (const uint64_t[]){at->streams[i].ops,
+                                           at->streams[i].bytes,
+                                           at->streams[i].ms});
+    report_list_end(r, at->streams_count);
+}
+
+static void say_known(report *r, const char *name, const char *text) {
+    report_bytes(r, name, text[0] != '\0' ? (const uint8_t *)text : NULL,
+                 strlen(text));
+}
+
+ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
+    idem_replication at = {.size = sizeof at};
+    idem_error err = {.size = sizeof err};
+    if (idem_replication_get(session->uri, ask->args.timeout_ms, &at, &err) !=
+        IDEM_OK)
+        return ctl_say_error(ask, &err);
+    report r = report_begin(stdout, ask->json, "role", at.role);
+    report_text(&r, "mode", at.mode);
+    report_number(&r, "epoch", at.epoch);
+    say_in_sync(&r, &at);
+    report_flag(&r, "connected", at.connected);
+    report_flag(&r, "syncing", at.syncing);
+    say_known(&r, "primary", at.primary);
+    say_known(&r, "peer", at.peer);
+    report_text(&r, "node", at.node);
+    say_lag(&r, &at.lag);
+    say_streams(&r, &at);
+    report_text(&r, "state", at.state);
+    report_end(&r);
+    return CTL_EXIT_DONE;
+}
+
+/* ------------------------------------------------------------------ orders */
+
+static const char *done_word(int32_t order) {
+    static const char *const words[] = {[IDEM_PROMOTE] = "promoted",
+                                        [IDEM_DETACH] = "detached",
+                                        [IDEM_SWITCHOVER] = "switched",
+                                        [IDEM_SNAPSHOT] = "snapshot"};
+    return words[order];
+}
+
+static void say_ordered(report *r, int32_t order, const idem_ordered *to) {
+    if (to->outcome == IDEM_REFUSED) {
+        report_text(r, "text", to->text);
+        return;
+    }
+    if (order == IDEM_SNAPSHOT) {
+        report_number(r, "records", to->records);
+        report_number(r, "bytes", to->bytes);
+        report_ms(r, "took_ms", to->ms);
+        return;
+    }
+    report_number(r, "epoch", to->epoch);
+    if (order == IDEM_SWITCHOVER)
+        report_text(r, "primary", to->primary);
+}
+
+ctl_exit ctl_run_order(ctl_session *session, ctl_ask *ask) {
+    int32_t order = ask->command->method;
+    idem_ordered to = {.size = sizeof to};
+    idem_error err = {.size = sizeof err};
+    if (idem_order(session->uri, order, ask->accept_loss, ask->args.timeout_ms,
+                   &to, &err) != IDEM_OK)
+        return ctl_say_error(ask, &err);
+    bool refused = to.outcome == IDEM_REFUSED;
+    report r = report_begin(stdout, ask->json, "outcome",
+                            refused ? "refused" : done_word(order));
+    say_ordered(&r, order, &to);
+    report_end(&r);
+    return refused ? CTL_EXIT_REFUSED : CTL_EXIT_DONE;
+}
+
+/* ------------------------------------------------------------------- check */
+
+#define DAEMON "idemstored"
+
+/* The daemon that lies where idemctl does; an older or a newer one may be on
+ * the PATH. */
+static void find_beside(char *path, size_t cap) {
+    ssize_t len = readlink("/proc/self/exe", path, cap - sizeof DAEMON);
+    if (len < 0)
+        len = 0;
+    while (len > 0 && path[len - 1] != '/')
+        len--;
+    memcpy(path + len, DAEMON, sizeof DAEMON);
+    if (len == 0)
+        path[0] = '\0';
+}
+
+#define EXIT_NO_DAEMON 127
+
+static _Noreturn void become_daemon(const char *folder, int out) {
+    char path[4096];
+    char *const words[] = {DAEMON, "--check", "--data-dir", (char *)folder,
+                           NULL};
+    if (out >= 0)
+        dup2(out, STDOUT_FILENO);
+    find_beside(path, sizeof path);
+    if (path[0] != '\0')
+        execv(path, words);
+    execvp(DAEMON, words);
+    _exit(EXIT_NO_DAEMON);
+}
+
+/* What the daemon prints, as a list of the report. */
+static void say_lines(report *r, FILE *from) {
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+    uint32_t count = 0;
+    report_list(r, "lines");
+    while ((len = getline(&line, &cap, from)) >= 0) {
+        if (len > 0 && line[len - 1] == '\n')
+            line[len - 1] = '\0';
+        report_item(r, count++, line);
+    }
+    report_list_end(r, count);
+    free(line);
+}
+
+/* Its exit code, or -1. */
+static int wait_for(pid_t pid) {
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static ctl_exit exit_of_check(ctl_ask *ask, int code) {
+    if (code >= 0 && code != EXIT_NO_DAEMON)
+        return (ctl_exit)code;
+    ctl_why(ask, code < 0 ? "check: " DAEMON " did not end by itself"
+                          : "check needs " DAEMON ", which is neither beside "
+                            "idemctl nor on the PATH; install it");
+    ctl_usage_error(ask);
+    return code < 0 ? CTL_EXIT_ERROR : CTL_EXIT_UNAVAILABLE;
+}
+
+/* The lines are kept until it is known how it ended. */
+static ctl_exit check_as_json(ctl_ask *ask, pid_t pid, int from_fd) {
+    char *text = NULL;
+    size_t text_len = 0;
+    FILE *from = fdopen(from_fd, "r");
+    FILE *held = open_memstream(&text, &text_len);
+    report lines = {.to = held, .json = true};
+    if (from != NULL && held != NULL)
+        say_lines(&lines, from);
+    if (held != NULL)
+        fclose(held);
+    if (from != NULL)
+        fclose(from);
+    int code = wait_for(pid);
+    ctl_exit end = exit_of_check(ask, code);
+    if (text != NULL && (int)end == code) {
+        report r =
+            report_begin(stdout, true, "outcome", code == 0 ? "good" : "bad");
+        fwrite(text, 1, text_len, stdout);
+        report_end(&r);
+    }
+    free(text);
+    return end;
+}
+
+ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask) {
+    int ends[2] = {-1, -1};
+    (void)session;
+    fflush(NULL);
+    bool started = !ask->json || pipe(ends) == 0;
+    pid_t pid = started ? fork() : -1;
+    if (pid == 0)
+        become_daemon(ask->operands[0], ends[1]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+    if (pid > 0)
+        return ask->json ? check_as_json(ask, pid, ends[0])
+                         : exit_of_check(ask, wait_for(pid));
+    ctl_why(ask, "check: no process for " DAEMON ": %s", strerror(errno));
+    ctl_usage_error(ask);
+    if (ends[0] >= 0)
+        close(ends[0]);
+    return CTL_EXIT_ERROR;
+}
