@@ -45,7 +45,7 @@ static bool pong_read(int fd) {
 /* All loops are asked at the same moment and heard one after the other: who
  * is heard later is charged for it, so that only an upper bound comes out. */
 static bool ping_all(idb_probe *probe) {
-    uint8_t bytes[64];
+    uint8_t bytes[256];
     const idp_request ping = {.method = IDP_PING};
     size_t len = idp_request_write(bytes, sizeof bytes, &ping);
     uint64_t start_ns = idb_now_ns();
