@@ -54,12 +54,14 @@ static size_t put_run(char *to, size_t cap, const ids_manifest_run *run) {
     size_t len = (size_t)snprintf(
         to, cap, "run %" PRIu64 " %" PRIu64 " %s %" PRIu32 " %s\n", run->epoch,
         run->start_ms, ids_fsync_names[run->fsync], run->loops,
-        run->closed ? "closed" : "open");
+        run->closed     ? "closed"
+        : run->replaced ? "replaced"
+                        : "open");
     for (uint32_t i = 0; i < run->loops; i++) {
         const ids_manifest_log *log = &run->logs[i];
         len += (size_t)snprintf(to + len, cap - len, "log");
         len += put_end(to + len, cap - len, &log->first);
-        if (run->closed)
+        if (ids_run_has_ends(run))
             len += put_end(to + len, cap - len, &log->end);
         len += (size_t)snprintf(to + len, cap - len, "\n");
     }
@@ -180,11 +182,11 @@ static ids_log_end read_end(reader *r) {
     return end;
 }
 
-static void read_log(reader *r, bool closed, ids_manifest_log *log) {
+static void read_log(reader *r, bool has_end, ids_manifest_log *log) {
     want(r, "log");
     log->first = read_end(r);
     r->bad = r->bad || log->first.at != IDS_FILE_HEAD_BYTES;
-    if (closed) {
+    if (has_end) {
         log->end = read_end(r);
         r->bad = r->bad || log->end.segment < log->first.segment;
     }
@@ -206,7 +208,8 @@ static void read_run(reader *r, ids_manifest *m) {
     run.fsync = fsync_policy(r);
     run.loops = (uint32_t)field(r, " ", IDP_SHARDS_MAX);
     run.closed = try_word(r, " closed\n");
-    if (!run.closed)
+    run.replaced = !run.closed && try_word(r, " replaced\n");
+    if (!ids_run_has_ends(&run))
         want(r, " open\n");
     if (m->runs == IDS_RUNS_MAX || run.loops == 0 ||
         (m->runs > 0 && (!m->run[m->runs - 1].closed ||
@@ -219,7 +222,7 @@ static void read_run(reader *r, ids_manifest *m) {
         return;
     }
     for (uint32_t i = 0; i < run.loops && !r->bad; i++)
-        read_log(r, run.closed, &m->run[m->runs - 1].logs[i]);
+        read_log(r, ids_run_has_ends(&run), &m->run[m->runs - 1].logs[i]);
 }
 
 static void read_lines(reader *r, ids_manifest *m) {

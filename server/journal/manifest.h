@@ -11,13 +11,15 @@
  *     clean yes|no
  *     snapshot GENERATION LOOPS      0 0: none
  *     file BYTES RECORDS CRC         one per loop of the snapshot
- *     run EPOCH START_MS FSYNC LOOPS open|closed
+ *     run EPOCH START_MS FSYNC LOOPS open|replaced|closed
  *     log SEGMENT AT CHAIN NUMBER    one per loop: where the log that is
- *                                    needed begins; of a closed run, behind
- *                                    it in the same line, where it ends
+ *                                    needed begins; unless the run is open,
+ *                                    behind it in the same line, where it ends
  *     crc CRC                        of all lines before
  *
- * A run is one life of the daemon. Only the last may be open. */
+ * A run is one life of the daemon. Only the last may be not closed. It is
+ * replaced when all records were, by another node's, and no snapshot of these
+ * is there yet: what its logs hold behind their ends is of no use without. */
 #ifndef IDS_MANIFEST_H
 #define IDS_MANIFEST_H
 
@@ -31,7 +33,7 @@
 
 typedef struct ids_manifest_log {
     ids_log_end first; /* where what is needed of it begins */
-    ids_log_end end;   /* of a closed run */
+    ids_log_end end;   /* of a run that has ends */
 } ids_manifest_log;
 
 typedef struct ids_manifest_run {
@@ -39,9 +41,14 @@ typedef struct ids_manifest_run {
     uint64_t start_ms;
     ids_fsync fsync;
     bool closed;
+    bool replaced; /* and not closed */
     uint32_t loops;
     ids_manifest_log *logs;
 } ids_manifest_run;
+
+static inline bool ids_run_has_ends(const ids_manifest_run *run) {
+    return run->closed || run->replaced;
+}
 
 typedef struct ids_manifest {
     uint64_t node;

@@ -27,6 +27,8 @@
     X(TRUSTS_THE_SEALED, "trusts-the-sealed") /* the segment before it */      \
     X(SHRINKS_DEADLINES, "shrinks-deadlines") /* they run on while it's down*/ \
     X(CLOCK_STARTS_ANEW, "clock-starts-anew") /* log time isn't carried on */  \
+    X(MIXES_HISTORIES, "mixes-histories") /* a copy's log on old records */    \
+    X(KEEPS_INCARNATION, "keeps-incarnation") /* though a copy is not whole */ \
     X(RESUMES_EPOCH, "resumes-epoch")                                          \
     X(IGNORES_FULL_DISK, "ignores-full-disk")
 

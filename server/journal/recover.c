@@ -1,7 +1,8 @@
 /* recover.c -- reading one log back, segment by segment; see vault.h.
  *
- * A log of a run that was closed ends exactly where the manifest says. One
- * that is open ends where its writer was stopped, by whatever it was. */
+ * A log of a run that has ends (closed, replaced) ends exactly where the
+ * manifest says. One that is open ends where its writer was stopped, by
+ * whatever it was. */
 #include "server/journal/mutant.h"
 #include "server/journal/vault.h"
 
@@ -155,7 +156,8 @@ static bool ends_here(reading *r) {
 }
 
 static bool is_end(const reading *r) {
-    return r->run->closed && r->reader.end.segment == r->log->end.segment &&
+    return ids_run_has_ends(r->run) &&
+           r->reader.end.segment == r->log->end.segment &&
            r->reader.end.at == r->log->end.at;
 }
 
@@ -182,7 +184,7 @@ static bool take_frame(reading *r, const ids_frame *frame,
 static bool leave(reading *r) {
     const ids_log_end *end = &r->reader.end;
     r->unit->bytes += end->at;
-    if (r->run->closed &&
+    if (ids_run_has_ends(r->run) &&
         (end->chain != r->log->end.chain || end->number != r->log->end.number))
         return corrupt(r, end->at, "the log is not the one that was closed");
     r->unit->end = *end;
@@ -216,7 +218,7 @@ static bool read_segments(reading *r) {
         case IDS_SEGMENT_OVER:
             r->unit->torn = !ids_is_zero(r->bytes + r->reader.end.at,
                                          r->len - r->reader.end.at);
-            if (r->run->closed)
+            if (ids_run_has_ends(r->run))
                 return corrupt(r, r->reader.end.at,
                                "the log ends before it was closed");
             return ends_here(r) && leave(r);

@@ -68,7 +68,7 @@ void ids_snapshot_walk_clear(ids_snapshot_walk *walk) {
 }
 
 void ids_snapshot_walk_fini(ids_snapshot_walk *walk, ids_shard *shard) {
-    if (walk->cursor > 0)
+    if (walk->cursor > 0 && shard)
         ids_shard_walk_end(shard);
     free(walk->bytes);
     *walk = (ids_snapshot_walk){.over = true};

@@ -219,7 +219,7 @@ static bool close_run(ids_vault *v, ids_fault *fault) {
     if (m->runs == 0 || m->run[m->runs - 1].closed)
         return true;
     ids_manifest_run *run = &m->run[m->runs - 1];
-    for (uint32_t i = 0; i < run->loops; i++) {
+    for (uint32_t i = 0; i < run->loops && !run->replaced; i++) {
         const ids_unit *unit = &v->log[m->runs - 1][i];
         if ((!IDS_MUTANT(TRUSTS_THE_SEALED) &&
              !secure(v, run->epoch, i, &unit->unsure[0], fault)) ||
@@ -289,10 +289,15 @@ static bool install(ids_vault *v, ids_fault *fault) {
                                     "can't replace the manifest");
 }
 
-/* An incarnation goes on when nothing that was acknowledged can be missing. */
+/* An incarnation goes on when nothing that was acknowledged can be missing:
+ * what took the place of all records, and had no snapshot yet, is. */
 static void name_incarnation(ids_manifest *m, const uint64_t random[2]) {
-    bool kept = m->clean ||
-                (m->runs > 0 && m->run[m->runs - 1].fsync == IDS_FSYNC_ALWAYS);
+    ids_manifest_run *last = m->runs > 0 ? &m->run[m->runs - 1] : NULL;
+    bool kept =
+        m->clean || (last && last->fsync == IDS_FSYNC_ALWAYS &&
+                     (!last->replaced || IDS_MUTANT(KEEPS_INCARNATION)));
+    if (last)
+        last->replaced = false;
     if (m->node == 0)
         m->node = random[0] | 1;
     if (!kept)
@@ -375,11 +380,26 @@ uint64_t ids_vault_next_generation(const ids_vault *v) {
     return v->manifest.generation + 1;
 }
 
+bool ids_vault_replaced(ids_vault *v, const ids_log_end *ends, uint64_t now_ms,
+                        ids_fault *fault) {
+    ids_manifest *m = &v->manifest;
+    ids_manifest_run *run = &m->run[m->runs - 1];
+    *fault = (ids_fault){0};
+    assert(m->runs > 0 && !run->closed);
+    if (run->replaced || IDS_MUTANT(MIXES_HISTORIES))
+        return true; /* the ends stay where the first ones were */
+    run->replaced = true;
+    for (uint32_t i = 0; i < run->loops; i++)
+        run->logs[i].end = ends[i];
+    m->clock_ms = now_ms;
+    return install(v, fault);
+}
+
 bool ids_vault_install(ids_vault *v, const ids_snapshot_sum *sums,
                        const ids_log_end *firsts, uint64_t now_ms, bool clean,
                        ids_fault *fault) {
     ids_manifest *m = &v->manifest;
-    const ids_manifest_run *run;
+    ids_manifest_run *run;
     *fault = (ids_fault){0};
     assert(m->runs > 0 && !m->run[m->runs - 1].closed);
     uint32_t loops = m->run[m->runs - 1].loops;
@@ -398,6 +418,8 @@ bool ids_vault_install(ids_vault *v, const ids_snapshot_sum *sums,
     run = &m->run[0];
     for (uint32_t i = 0; !clean && i < loops; i++)
         run->logs[i].first = firsts[i];
+    if (!clean)
+        run->replaced = false;
     if (IDS_MUTANT(REMOVES_TOO_EARLY))
         clean_up(v);
     int error =

@@ -6,6 +6,7 @@
  *     ids_vault_read    per phase, its units by any number of threads
  *     ids_vault_begin   a new epoch, a new run, a writer per loop
  *     ids_vault_install after each snapshot, and at a clean stop
+ *     ids_vault_replaced when another node's records took the place of all
  *
  * Nothing is changed on the disk before ids_vault_begin: a folder that is
  * refused, or only checked, stays as it is. */
@@ -98,6 +99,13 @@ uint64_t ids_vault_next_generation(const ids_vault *vault);
 bool ids_vault_install(ids_vault *vault, const ids_snapshot_sum *sums,
                        const ids_log_end *firsts, uint64_t now_ms, bool clean,
                        ids_fault *fault);
+
+/* All records were replaced at once, by a whole copy of another node's. Each
+ * loop's log up to ends[loop], which a cut began, is on the medium and of the
+ * old records. Until the next install a start finds these as they were then,
+ * nothing of what was logged behind, and a new incarnation. */
+bool ids_vault_replaced(ids_vault *vault, const ids_log_end *ends,
+                        uint64_t now_ms, ids_fault *fault);
 
 /* recover.c's: reads one log. */
 bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,

@@ -5,7 +5,7 @@ if(NOT TARGET ids_journal_mutable)
 endif()
 
 add_library(idt_disk STATIC disk_damage.c disk_hostile.c
-            disk_history.c disk_life.c
+            disk_history.c disk_life.c disk_replace.c
             disk_recover.c disk_world.c)
 target_compile_definitions(idt_disk PUBLIC IDS_MUTANTS)
 target_link_libraries(idt_disk PRIVATE idem_options
@@ -24,7 +24,8 @@ foreach(mutant no-chain no-checksum ack-before-sync rotates-unsynced
         removes-too-early cuts-too-late snapshot-unsynced snapshot-wins
         cuts-corruption refuses-torn forgets-missing trusts-the-tail
         trusts-the-sealed
-        shrinks-deadlines clock-starts-anew resumes-epoch ignores-full-disk)
+        shrinks-deadlines clock-starts-anew resumes-epoch ignores-full-disk
+        mixes-histories keeps-incarnation)
   add_test(NAME disk_sim_finds_${mutant}
            COMMAND disk_sim --mutant ${mutant} --seeds 3000)
   set_tests_properties(disk_sim_finds_${mutant} PROPERTIES LABELS sim

@@ -46,13 +46,19 @@ static void fill(disk_entry *e, const ids_change *c, uint64_t now_ms) {
 
 void disk_note(void *ctx, const ids_change *change) {
     disk_loop *loop = ctx;
+    ids_change numbered = *change;
+    numbered.number = ids_journal_taken(loop->journal) + 1;
+    disk_note_put(loop, &numbered);
+    loop->world->tally->changes++;
+    ids_journal_take(loop->journal, &numbered);
+}
+
+void disk_note_put(disk_loop *loop, const ids_change *change) {
     disk_history *h = loop->world->history;
     assert(h->count < DISK_ENTRIES_MAX);
     disk_entry *e = &h->entry[h->count++];
     fill(e, change, loop->world->now_ms);
     e->loop = loop->index;
-    loop->world->tally->changes++;
-    ids_journal_take(loop->journal, change);
 }
 
 static bool same(idp_slice a, idp_slice b) {
@@ -165,6 +171,24 @@ bool disk_compare(disk_world *w, const disk_recovered *r, uint64_t clock_ms) {
         }
     }
     return true;
+}
+
+static void move(idp_slice *slice, const uint8_t *from, uint8_t *to) {
+    slice->ptr = slice->len ? to + (slice->ptr - from) : to;
+}
+
+void disk_copy_history(disk_history *to, const disk_history *from) {
+    to->count = from->count;
+    for (uint32_t i = 0; i < from->count; i++) {
+        disk_entry *e = &to->entry[i];
+        const uint8_t *was = from->entry[i].bytes;
+        *e = from->entry[i];
+        move(&e->change.ns, was, e->bytes);
+        move(&e->change.key, was, e->bytes);
+        move(&e->change.fingerprint, was, e->bytes);
+        move(&e->change.nonce, was, e->bytes);
+        move(&e->change.result, was, e->bytes);
+    }
 }
 
 void disk_rebase(disk_world *w, const disk_recovered *r, uint64_t clock_ms) {

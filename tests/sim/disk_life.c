@@ -146,7 +146,7 @@ static void start_walk(disk_world *w, disk_loop *l, uint64_t generation) {
     ids_snapshot_create(&l->file, &w->io, &head);
 }
 
-static void start_snapshot(disk_world *w) {
+void disk_start_snapshot(disk_world *w) {
     for (uint32_t i = 0; i < w->loops; i++) {
         start_walk(w, &w->loop[i], ids_vault_next_generation(&w->vault));
     }
@@ -211,7 +211,7 @@ static void try_install(disk_world *w) {
 
 /* The end ------------------------------------------------------------------ */
 
-static bool flush(disk_world *w) {
+bool disk_flush(disk_world *w) {
     for (uint32_t i = 0; i < w->loops; i++) {
         disk_loop *l = &w->loop[i];
         carry_out(w, l);
@@ -227,7 +227,7 @@ static bool flush(disk_world *w) {
 }
 
 /* A snapshot that is under way is not waited for. */
-static void give_up_snapshot(disk_world *w) {
+void disk_give_up_snapshot(disk_world *w) {
     for (uint32_t i = 0; i < w->loops && w->snapshotting; i++) {
         disk_loop *l = &w->loop[i];
         if (l->snap == SNAP_WALKS) {
@@ -245,11 +245,11 @@ static void stop_clean(disk_world *w) {
     ids_snapshot_sum sums[DISK_LOOPS_MAX];
     ids_log_end none[DISK_LOOPS_MAX] = {{0}};
     ids_fault fault;
-    if (!flush(w)) {
+    if (!disk_flush(w)) {
         return;
     }
-    give_up_snapshot(w);
-    start_snapshot(w);
+    disk_give_up_snapshot(w);
+    disk_start_snapshot(w);
     for (uint32_t i = 0; i < w->loops; i++) {
         disk_loop *l = &w->loop[i];
         while (l->snap == SNAP_WALKS) {
@@ -298,8 +298,13 @@ static bool step(disk_world *w) {
     } else if (w->snapshotting) {
         step_walk(w, l);
         try_install(w);
+        if (dice == 98 && idt_rng_chance(&w->rng, 10)) {
+            disk_replace(w);
+        }
     } else if (dice == 99) {
-        start_snapshot(w);
+        disk_start_snapshot(w);
+    } else if (dice == 98 && idt_rng_chance(&w->rng, 6)) {
+        disk_replace(w);
     }
     let_replies_leave(w, l);
     return true;
@@ -313,7 +318,8 @@ static bool is_over(const disk_world *w) {
             return true;
         }
     }
-    return w->disk->crashed || w->history->count + 16 > DISK_ENTRIES_MAX;
+    return w->disk->crashed || w->stopped ||
+           w->history->count + 16 > DISK_ENTRIES_MAX;
 }
 
 bool disk_live(disk_world *w) {

@@ -29,23 +29,30 @@ static void woken(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
     assert(!"nobody waits here");
 }
 
-static ids_shard *new_shard(recovery *r, uint32_t index) {
-    disk_world *w = r->w;
-    const ids_shard_config config = {
-        .epoch = (ids_mutant_now == IDS_MUTANT_RESUMES_EPOCH && w->first_epoch)
-                     ? w->first_epoch
-                     : ids_vault_next_epoch(&r->vault, UNIX_S),
-        .memory_bytes_max = 16u << 20,
-        .result_bytes_max = DISK_RESULT_MAX,
-        .waiters_per_key_max = 4,
-        .waiters_max = 16,
-        .mem = idt_mem_of(&w->mem),
-        .hash = hash,
-        .hash_ctx = w,
-        .on_wake = woken,
-        .on_change = disk_note,
-        .change_ctx = &w->loop[index]};
+ids_shard *disk_new_shard(disk_world *w, uint32_t index, uint64_t epoch,
+                          uint64_t sequence) {
+    const ids_shard_config config = {.epoch = epoch,
+                                     .sequence = sequence,
+                                     .memory_bytes_max = 16u << 20,
+                                     .result_bytes_max = DISK_RESULT_MAX,
+                                     .waiters_per_key_max = 4,
+                                     .waiters_max = 16,
+                                     .mem = idt_mem_of(&w->mem),
+                                     .hash = hash,
+                                     .hash_ctx = w,
+                                     .on_wake = woken,
+                                     .on_change = disk_note,
+                                     .change_ctx = &w->loop[index]};
     return ids_shard_new(&config);
+}
+
+static ids_shard *new_shard(recovery *r, uint32_t index) {
+    bool resumes =
+        ids_mutant_now == IDS_MUTANT_RESUMES_EPOCH && r->w->first_epoch;
+    return disk_new_shard(r->w, index,
+                          resumes ? r->w->first_epoch
+                                  : ids_vault_next_epoch(&r->vault, UNIX_S),
+                          0);
 }
 
 static bool load(void *ctx, const ids_change *changes, size_t count,
@@ -115,6 +122,27 @@ static bool find_numbers(recovery *r) {
     return w->epoch == 0 || disk_fail(w, "I14: the last life is not there");
 }
 
+/* No snapshot of the records that took the place of all is there: the old
+ * ones come back, as they were then. */
+static bool has_gone_back(const recovery *r) {
+    return r->w->replaced &&
+           r->vault.manifest.generation < r->w->new_generation;
+}
+
+static bool check_old_numbers(recovery *r) {
+    disk_world *w = r->w;
+    for (uint32_t i = 0; i < w->loops; i++) {
+        if (r->found->number[i] != w->old_number[i]) {
+            return disk_fail(w,
+                             "R5: loop %u has %llu changes, of two "
+                             "histories; %llu were of the old one",
+                             i, (unsigned long long)r->found->number[i],
+                             (unsigned long long)w->old_number[i]);
+        }
+    }
+    return true;
+}
+
 static bool check_numbers(recovery *r) {
     disk_world *w = r->w;
     for (uint32_t i = 0; w->epoch && i < w->loops; i++) {
@@ -167,6 +195,23 @@ static bool check_incarnation(recovery *r, uint64_t before, bool was_kept) {
                                          same ? "went on" : "was given up");
 }
 
+static bool check_content(recovery *r, uint64_t clock_ms) {
+    disk_world *w = r->w;
+    disk_history *history = w->history;
+    if (!find_numbers(r)) {
+        return false;
+    }
+    bool old = has_gone_back(r);
+    if (old) {
+        w->history = w->old;
+    }
+    bool good = (old ? check_old_numbers(r) : check_numbers(r)) &&
+                check_loss(r) && disk_compare(w, r->found, clock_ms);
+    w->tally->gone_back += old;
+    w->history = history;
+    return good;
+}
+
 static void adopt(recovery *r, uint64_t clock_ms) {
     disk_world *w = r->w;
     disk_rebase(w, r->found, clock_ms);
@@ -183,6 +228,7 @@ static void adopt(recovery *r, uint64_t clock_ms) {
     w->fsync = r->vault.manifest.run[r->vault.manifest.runs - 1].fsync;
     w->clean_generation = 0;
     w->snapshotting = false;
+    w->replaced = w->stopped = false;
     for (uint32_t i = 0; i < r->loops; i++) {
         disk_loop *l = &w->loop[i];
         const ids_journal_config config = {.fsync = w->fsync,
@@ -207,7 +253,8 @@ static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
     const ids_manifest *m = &r->vault.manifest;
     uint64_t incarnation = m->incarnation;
     bool kept = m->clean ||
-                (m->runs > 0 && m->run[m->runs - 1].fsync == IDS_FSYNC_ALWAYS);
+                (m->runs > 0 && m->run[m->runs - 1].fsync == IDS_FSYNC_ALWAYS &&
+                 !m->run[m->runs - 1].replaced);
     const ids_run_config config = {
         .loops = r->loops,
         .fsync = (ids_fsync)idt_rng_below(&w->rng, IDS_FSYNC_COUNT),
@@ -218,8 +265,7 @@ static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
         .random = {idt_rng_next(&w->rng) >> 12, idt_rng_next(&w->rng) >> 12}};
     clock_ms = config.start_ms;
     walk(r, clock_ms);
-    if (!find_numbers(r) || !check_numbers(r) || !check_loss(r) ||
-        !disk_compare(w, r->found, clock_ms)) {
+    if (!check_content(r, clock_ms)) {
         return DISK_WRONG;
     }
     if (r->twice) {

@@ -36,7 +36,8 @@ static void open_world(disk_world *w, uint64_t seed, disk_tally *tally) {
     idt_mem_init(&w->mem);
     w->disk = hostile_new(idt_rng_next(&w->rng));
     w->history = malloc(sizeof *w->history);
-    assert(w->history);
+    w->old = malloc(sizeof *w->old);
+    assert(w->history && w->old);
     w->history->count = 0;
     w->segment_bytes = 16384u << idt_rng_below(&w->rng, 2);
     w->now_ms = IDS_CLOCK_START_MS;
@@ -56,6 +57,7 @@ static bool close_world(disk_world *w) {
     }
     hostile_free(w->disk);
     free(w->history);
+    free(w->old);
     return w->mem.blocks == 0 || disk_fail(w, "memory leaks");
 }
 

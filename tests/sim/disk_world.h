@@ -58,7 +58,7 @@ typedef struct disk_loop {
 typedef struct disk_tally {
     uint64_t lives, kills, power_cuts, clean_stops, changes, acked, snapshots,
         cut_tails, flips, flips_detected, losses, losses_detected, strays,
-        strays_detected, errors, segments, claims_refused;
+        strays_detected, errors, segments, claims_refused, replaced, gone_back;
 } disk_tally;
 
 typedef struct disk_world {
@@ -75,6 +75,13 @@ typedef struct disk_world {
     uint32_t segment_bytes;
     disk_loop loop[DISK_LOOPS_MAX];
     disk_history *history;
+    /* All records were replaced by other ones: what they were, and how far
+     * each log was; which snapshot would be the first of the new ones. */
+    bool replaced;
+    bool stopped; /* by itself, at a failure */
+    disk_history *old;
+    uint64_t old_number[DISK_LOOPS_MAX];
+    uint64_t new_generation;
     bool snapshotting;
     uint64_t clean_generation; /* 0: none */
     bool killed;               /* this life's end was not the power's */
@@ -98,6 +105,7 @@ uint64_t disk_hash(const disk_world *w, uint32_t key);
 uint32_t disk_key_of(idp_slice key);
 void disk_name_key(uint32_t key, char name[8]);
 void disk_note(void *ctx, const ids_change *change); /* ctx: a disk_loop */
+void disk_note_put(disk_loop *loop, const ids_change *change);
 /* What the records that were recovered must be, given how much of each log
  * there was; and makes them the history's beginning. */
 typedef struct disk_recovered {
@@ -106,6 +114,7 @@ typedef struct disk_recovered {
     uint64_t number[DISK_LOOPS_MAX]; /* of the last life's logs */
 } disk_recovered;
 bool disk_compare(disk_world *w, const disk_recovered *r, uint64_t clock_ms);
+void disk_copy_history(disk_history *to, const disk_history *from);
 void disk_rebase(disk_world *w, const disk_recovered *r, uint64_t clock_ms);
 
 /* disk_recover.c */
@@ -120,7 +129,16 @@ disk_outcome disk_recover(disk_world *w, hostile *disk, bool trial,
                           ids_fault *fault);
 void disk_stop(disk_world *w);
 
+ids_shard *disk_new_shard(disk_world *w, uint32_t index, uint64_t epoch,
+                          uint64_t sequence);
+
 /* disk_life.c */
 bool disk_live(disk_world *w);
+bool disk_flush(disk_world *w);
+void disk_give_up_snapshot(disk_world *w);
+void disk_start_snapshot(disk_world *w);
+
+/* disk_replace.c: another node's records take the place of all. */
+void disk_replace(disk_world *w);
 
 #endif
