@@ -1,0 +1,163 @@
+/* pair.c -- two daemons that replicate; see pair.h. */
+#include "tests/e2e/pair.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 30000, LOOK_MS = 10 };
+
+static void name(pair *p, pair_node *node, const char *as, unsigned threads) {
+    snprintf(node->threads, sizeof node->threads, "%u", threads);
+    snprintf(node->state, sizeof node->state, "%s/%s.peer", p->folder, as);
+}
+
+void pair_init(pair *p, const char *program, unsigned a_threads,
+               unsigned b_threads) {
+    *p = (pair){.program = program};
+    snprintf(p->folder, sizeof p->folder, "/tmp/idemstore-pair-XXXXXX");
+    CHECK(mkdtemp(p->folder) != NULL, "no temporary folder");
+    name(p, &p->a, "a", a_threads);
+    name(p, &p->b, "b", b_threads);
+}
+
+void pair_end(pair *p) {
+    char command[128];
+    pair_stop(&p->a);
+    pair_stop(&p->b);
+    snprintf(command, sizeof command, "rm -rf '%s'", p->folder);
+    CHECK(system(command) == 0, "%s", command);
+}
+
+/* The log of a replica names the primary's port as well. */
+static uint16_t port_in_log(const pair_node *node) {
+    static const char words[] = "listening on 127.0.0.1:";
+    char text[4096] = {0};
+    const char *found;
+    FILE *log = fopen(node->daemon.child.log_path, "re");
+    if (log == NULL)
+        return 0;
+    size_t len = fread(text, 1, sizeof text - 1, log);
+    fclose(log);
+    text[len] = '\0';
+    found = strstr(text, words);
+    return found && strchr(found, '\n')
+               ? (uint16_t)strtoul(found + strlen(words), NULL, 10)
+               : 0;
+}
+
+static void await_listening(pair_node *node) {
+    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
+    uint16_t port;
+    while ((port = port_in_log(node)) == 0) {
+        if (e2e_now_ms() > until_ms)
+            child_print_log(&node->daemon.child);
+        CHECK(e2e_now_ms() <= until_ms, "it does not listen");
+        e2e_sleep_ms(LOOK_MS);
+    }
+    node->port = node->daemon.port = port;
+}
+
+void pair_start(pair *p, pair_node *node, const pair_node *of) {
+    char from[64];
+    daemon_spec spec = {.program = p->program, .own_listen = true};
+    unsigned at = 0;
+    snprintf(node->listen, sizeof node->listen, "127.0.0.1:%u", node->port);
+    spec.flags[at++] = "--listen";
+    spec.flags[at++] = node->listen;
+    spec.flags[at++] = "--threads";
+    spec.flags[at++] = node->threads;
+    spec.flags[at++] = "--peer-state";
+    spec.flags[at++] = node->state;
+    spec.flags[at++] = of ? "--replicate-from" : "--replication";
+    if (of)
+        snprintf(from, sizeof from, "127.0.0.1:%u", of->port);
+    spec.flags[at++] = of ? from : "sync";
+    if (node->data_dir[0]) {
+        spec.flags[at++] = "--data-dir";
+        spec.flags[at++] = node->data_dir;
+    }
+    if (node->secret_file) {
+        spec.flags[at++] = "--secret-file";
+        spec.flags[at++] = node->secret_file;
+    }
+    daemon_start(&node->daemon, &spec);
+    await_listening(node);
+}
+
+void pair_kill(pair_node *node) {
+    int status;
+    kill(node->daemon.child.pid, SIGKILL);
+    CHECK(child_wait(&node->daemon.child, &status, 20), "it survives a kill");
+    node->daemon.child.pid = 0;
+    unlink(node->daemon.child.log_path);
+}
+
+void pair_stop(pair_node *node) {
+    if (node->daemon.child.pid != 0)
+        daemon_stop(&node->daemon);
+}
+
+void pair_report(const pair_node *node, idp_replication *report) {
+    wire w;
+    idp_request ask = {.method = IDP_REPLICATION};
+    idp_reply reply;
+    CHECK(wire_open(&w, node->port), "no connection");
+    CHECK(wire_ask(&w, &ask, &reply) && !reply.is_error, "no report");
+    CHECK(idp_replication_read(reply.result, report), "no report is that");
+    wire_close(&w);
+}
+
+static void give_up(const pair_node *node, const char *what) {
+    idp_replication report;
+    pair_report(node, &report);
+    child_print_log(&node->daemon.child);
+    CHECK(false, "port %u: %s; it says: %s, epoch %llu: %s", node->port, what,
+          report.role, (unsigned long long)report.epoch, report.state);
+}
+
+void pair_await_in_sync(const pair_node *node) {
+    idp_replication report;
+    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
+    for (;;) {
+        pair_report(node, &report);
+        if (report.in_sync_count == 2 && report.connected && !report.syncing)
+            return;
+        if (e2e_now_ms() > until_ms)
+            give_up(node, "never in sync");
+        e2e_sleep_ms(LOOK_MS);
+    }
+}
+
+void pair_await_role(const pair_node *node, const char *role) {
+    idp_replication report;
+    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
+    for (;;) {
+        pair_report(node, &report);
+        if (strcmp(report.role, role) == 0)
+            return;
+        if (e2e_now_ms() > until_ms)
+            give_up(node, "another role");
+        e2e_sleep_ms(LOOK_MS);
+    }
+}
+
+idp_ordered pair_order(const pair_node *node, idp_method order,
+                       bool accept_loss, char *text, size_t cap) {
+    wire w;
+    idp_request ask = {.method = order, .accept_loss = accept_loss};
+    idp_reply reply;
+    idp_order_answer answer;
+    CHECK(wire_open(&w, node->port), "no connection");
+    CHECK(wire_ask(&w, &ask, &reply), "the order is not answered");
+    CHECK(!reply.is_error, "the order hears %.*s", (int)reply.text.len,
+          (const char *)reply.text.ptr);
+    CHECK(idp_order_read(order, reply.result, &answer), "no answer is that");
+    idp_slice said =
+        answer.outcome == IDP_ORDERED_REFUSED ? answer.text : answer.primary;
+    snprintf(text, cap, "%.*s", (int)said.len, (const char *)said.ptr);
+    wire_close(&w);
+    return answer.outcome;
+}

@@ -1,0 +1,46 @@
+/* pair.h -- two daemons that replicate, and what one asks them. */
+#ifndef TEST_PAIR_H
+#define TEST_PAIR_H
+
+#include "proto/orders.h"
+#include "tests/e2e/harness.h"
+
+typedef struct pair_node {
+    daemon_t daemon;
+    uint16_t port; /* the same in every life */
+    char threads[8];
+    char state[256]; /* its --peer-state */
+    char listen[32];
+    char data_dir[256]; /* "": none */
+    const char *secret_file;
+} pair_node;
+
+typedef struct pair {
+    const char *program;
+    char folder[64];
+    pair_node a, b;
+} pair;
+
+/* A folder for what they keep; nothing is started. */
+void pair_init(pair *p, const char *program, unsigned a_threads,
+               unsigned b_threads);
+/* Stops both and removes the folder. */
+void pair_end(pair *p);
+
+/* of NULL: as a primary. On the port that it had before, if it had one. */
+void pair_start(pair *p, pair_node *node, const pair_node *of);
+void pair_kill(pair_node *node);
+void pair_stop(pair_node *node);
+
+/* How replication stands; asked over a connection of its own. */
+void pair_report(const pair_node *node, idp_replication *report);
+
+/* Waits until it says so. */
+void pair_await_in_sync(const pair_node *node);
+void pair_await_role(const pair_node *node, const char *role);
+
+/* An operator's order; the whole answer. */
+idp_ordered pair_order(const pair_node *node, idp_method order,
+                       bool accept_loss, char *text, size_t cap);
+
+#endif
