@@ -31,7 +31,9 @@ typedef struct ids_table {
     uint32_t mask;    /* 2^level * 2 - 1: tags are cut by it, then, when that
                        * bucket isn't there yet, by half of it */
     uint64_t records;
-    uint32_t walks; /* while there are any it may grow, but not shrink */
+    /* While there are any it may grow, but not shrink. A peer whose session
+     * ends gives up its walks from any thread, hence atomic. */
+    _Atomic uint32_t walks;
 } ids_table;
 
 /* Where a record's ref stands. It holds until the next insert or remove. */

@@ -33,7 +33,9 @@ struct ids_keeper {
     phase phase;
     ids_snapshot_walk walk;
     uint64_t walk_end; /* the last change as the walk was over */
-    task under_way;    /* as the loop sees it */
+    uint32_t swaps;    /* of the desk's copy, as the part began */
+    uint32_t swaps_seen;
+    task under_way; /* as the loop sees it */
     /* The thread's own. */
     ids_writer writer;
     ids_snapshot_file file;
@@ -174,11 +176,21 @@ static void post_batch(ids_keeper *k, const ids_batch *batch) {
     pthread_mutex_unlock(&k->lock);
 }
 
+/* A full copy from the peer has taken the place of what was walked, which is
+ * gone with its count of walks. */
+static bool is_swapped(const ids_keeper *k) {
+    return k->swaps != k->desk->copy.swaps;
+}
+
+static void end_walk(ids_keeper *k) {
+    ids_snapshot_walk_fini(&k->walk, is_swapped(k) ? NULL : k->desk->shard);
+}
+
 static void end_part(ids_keeper *k, bool good) {
     const ids_log_end *first = ids_journal_cut_at(k->journal);
     k->phase = NO_SNAPSHOT;
-    if (ids_store_part_done(k->store, k->desk->index, good, &k->file.sum,
-                            first))
+    if (ids_store_part_done(k->store, k->desk->index, good, &k->file.sum, first,
+                            k->swaps))
         post_task(k, INSTALL);
 }
 
@@ -190,7 +202,7 @@ static void after_task(ids_keeper *k, bool good) {
     if (good || was == INSTALL)
         return;
     if (k->phase == WALKS)
-        ids_snapshot_walk_fini(&k->walk, k->desk->shard);
+        end_walk(k);
     end_part(k, false);
 }
 
@@ -213,6 +225,7 @@ static void take_news(ids_keeper *k) {
 static void begin_part(ids_keeper *k, unsigned round) {
     k->round = round;
     k->phase = WALKS;
+    k->swaps = k->desk->copy.swaps;
     ids_journal_cut(k->journal);
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     post_task(k, CREATE);
@@ -220,6 +233,10 @@ static void begin_part(ids_keeper *k, unsigned round) {
 
 /* True: the walk needs another turn before there is a block. */
 static bool walk_on(ids_keeper *k) {
+    if (is_swapped(k)) {
+        post_task(k, GIVE_UP);
+        return false;
+    }
     bool ready = ids_snapshot_walk_step(&k->walk, k->desk->shard,
                                         k->desk->now_ms, BUCKETS_A_TURN);
     if (!ready)
@@ -229,7 +246,7 @@ static bool walk_on(ids_keeper *k) {
     } else if (k->walk.count > 0) {
         post_task(k, WRITE);
     } else {
-        ids_snapshot_walk_fini(&k->walk, k->desk->shard);
+        end_walk(k);
         k->walk_end = ids_journal_taken(k->journal);
         k->phase = FINISHES;
         ids_journal_sync(k->journal);
@@ -238,8 +255,19 @@ static bool walk_on(ids_keeper *k) {
     return false;
 }
 
+/* No log leads from the old copy to the new one: until a snapshot of that is
+ * taken, a restart would find a mixture. */
+static void look_at_copy(ids_keeper *k) {
+    if (k->swaps_seen == k->desk->copy.swaps)
+        return;
+    k->swaps_seen = k->desk->copy.swaps;
+    if (k->desk->index == 0)
+        ids_store_hurry(k->store);
+}
+
 static bool snapshot_on(ids_keeper *k) {
     unsigned round = atomic_load(&k->store->round);
+    look_at_copy(k);
     if (k->under_way != IDLE)
         return false;
     if (k->phase == NO_SNAPSHOT && round != k->round)
@@ -248,7 +276,7 @@ static bool snapshot_on(ids_keeper *k) {
         return walk_on(k);
     else if (k->phase == FINISHES && ids_journal_cut_at(k->journal) &&
              ids_journal_durable(k->journal) >= k->walk_end)
-        end_part(k, true);
+        end_part(k, !is_swapped(k));
     return false;
 }
 
@@ -340,7 +368,7 @@ void ids_keeper_join(ids_keeper *k) {
     k->round = atomic_load(&k->store->round); /* takes part in no new one */
     take_news(k);
     if (k->phase == WALKS)
-        ids_snapshot_walk_fini(&k->walk, k->desk->shard);
+        end_walk(k);
     if (k->phase != NO_SNAPSHOT)
         ids_snapshot_abandon(&k->file);
     k->phase = NO_SNAPSHOT;

@@ -263,11 +263,18 @@ void ids_store_grew(ids_store *s, size_t log_bytes) {
         begin_round(s);
 }
 
+void ids_store_hurry(ids_store *s) {
+    atomic_store(&s->log_bytes, s->log_bytes_max);
+    ids_store_grew(s, 0);
+}
+
 bool ids_store_part_done(ids_store *s, uint32_t index, bool good,
-                         const ids_snapshot_sum *sum,
-                         const ids_log_end *first) {
+                         const ids_snapshot_sum *sum, const ids_log_end *first,
+                         uint32_t swaps) {
     pthread_mutex_lock(&s->lock);
-    s->given_up = s->given_up || !good;
+    if (s->parts_left == s->house->loops)
+        s->swaps = swaps;
+    s->given_up = s->given_up || !good || swaps != s->swaps;
     if (good) {
         s->sums[index] = *sum;
         s->firsts[index] = *first;
@@ -288,7 +295,8 @@ void ids_store_install(ids_store *s, uint64_t now_ms) {
     if (s->given_up) {
         remove_parts(s);
         ids_log(IDS_LOG_WARN, "snapshot given up",
-                "reason=\"no room on the disk, or in memory\"");
+                "reason=\"no room on the disk or in memory, or the peer's "
+                "full copy came in between\"");
     } else if (ids_vault_install(&s->vault, s->sums, s->firsts, now_ms, false,
                                  &fault)) {
         ids_log(IDS_LOG_INFO, "snapshot taken",

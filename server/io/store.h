@@ -34,7 +34,8 @@ typedef struct ids_store {
     pthread_mutex_t lock; /* of what is below */
     uint32_t parts_left;
     bool given_up;
-    bool quiet; /* none is begun any more */
+    uint32_t swaps; /* which copy the parts are of */
+    bool quiet;     /* none is begun any more */
     ids_snapshot_sum *sums;
     ids_log_end *firsts;
 } ids_store;
@@ -61,14 +62,18 @@ void ids_store_close(ids_store *store);
  * exit code. */
 int ids_store_check(const char *path);
 
-/* For keepers, on any thread. */
+/* For keepers, on any thread. grew: so much was logged; a snapshot is begun
+ * by and by. hurry: it is begun as soon as none is under way. */
 void ids_store_grew(ids_store *store, size_t log_bytes);
+void ids_store_hurry(ids_store *store);
 uint64_t ids_store_generation(const ids_store *store);
 /* A loop's part is on the medium, and so is its log up to it; good false: it
- * was given up. True: it was the last, and ids_store_install is to be called
- * where it may block. */
+ * was given up. swaps: how many full copies the loop had taken in as it
+ * began; parts of different copies make no snapshot. True: it was the last,
+ * and ids_store_install is to be called where it may block. */
 bool ids_store_part_done(ids_store *store, uint32_t index, bool good,
-                         const ids_snapshot_sum *sum, const ids_log_end *first);
+                         const ids_snapshot_sum *sum, const ids_log_end *first,
+                         uint32_t swaps);
 void ids_store_install(ids_store *store, uint64_t now_ms);
 
 /* Says why and ends the process, with no reply any more. */
