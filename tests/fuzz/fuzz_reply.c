@@ -2,6 +2,7 @@
  *
  * The client's reader takes them as a reply to each method in turn. What it
  * makes of them is the same after encoding and decoding again. */
+#include "proto/orders.h"
 #include "proto/reply.h"
 
 #include <assert.h>
@@ -72,11 +73,44 @@ static void check_hello(idp_slice result) {
     assert(!memcmp(again.hash_key, hello.hash_key, IDP_HASH_KEY_BYTES));
 }
 
+/* What was read as an order's answer, and how replication stands, can be
+ * written and read again. */
+static void check_orders(idp_slice result) {
+    static uint8_t bytes[IDP_REPLICATION_BYTES_MAX];
+    static idp_replication report, again;
+    idp_order_answer order, order_again;
+    idp_reply reply;
+    size_t frame_bytes;
+    for (int method = IDP_PROMOTE; method <= IDP_SNAPSHOT; method++) {
+        if (!idp_order_read((idp_method)method, result, &order)) {
+            continue;
+        }
+        size_t len = idp_order_write(bytes, sizeof bytes, 1, &order);
+        assert(idp_reply_open(bytes, len, sizeof bytes, &reply, &frame_bytes) ==
+               IDP_REPLY_WHOLE);
+        assert(idp_order_read((idp_method)method, reply.result, &order_again));
+        assert(order.outcome == order_again.outcome &&
+               order.epoch == order_again.epoch);
+    }
+    if (!idp_replication_read(result, &report)) {
+        return;
+    }
+    size_t len = idp_replication_write(bytes, sizeof bytes, 1, &report);
+    assert(len > 0);
+    assert(idp_reply_open(bytes, len, sizeof bytes, &reply, &frame_bytes) ==
+           IDP_REPLY_WHOLE);
+    assert(idp_replication_read(reply.result, &again));
+    assert(again.streams_count == report.streams_count);
+    assert(again.epoch == report.epoch);
+    assert(strcmp(again.state, report.state) == 0);
+}
+
 static void check_result(idp_slice result) {
     for (int method = 0; method < IDP_METHOD_COUNT; method++) {
         check_answer((idp_method)method, result);
     }
     check_hello(result);
+    check_orders(result);
     idp_pong_read(result);
     idp_slice name;
     uint64_t value;

@@ -58,6 +58,8 @@ static idp_request some_request(uint64_t *seed) {
         r.lease_ms = (uint32_t)between(seed, 1, IDP_LEASE_MS_MAX);
     }
     r.unbind = r.method == IDP_RELEASE && draw(seed) % 2;
+    r.accept_loss =
+        (r.method == IDP_PROMOTE || r.method == IDP_DETACH) && draw(seed) % 2;
     if (r.method == IDP_HELLO) {
         r.has_shard = true;
         r.shard = (uint32_t)between(seed, 0, IDP_SHARDS_MAX - 1);
@@ -201,6 +203,14 @@ static void pack_params(packing *p, const idp_request *r) {
     case IDP_HELLO:
         pack_hello(p, r);
         break;
+    case IDP_PROMOTE:
+    case IDP_DETACH:
+        msgpack_pack_array(&p->packer, 1);
+        msgpack_pack_map(&p->packer, 1);
+        pack_word(p, "accept_loss");
+        r->accept_loss ? msgpack_pack_true(&p->packer)
+                       : msgpack_pack_false(&p->packer);
+        break;
     default:
         msgpack_pack_array(&p->packer, 0);
     }
@@ -229,9 +239,9 @@ static bool request_same(const idp_request *a, const idp_request *b) {
            a->token.sequence == b->token.sequence && a->ttl_ms == b->ttl_ms &&
            a->lease_ms == b->lease_ms && a->wait_ms == b->wait_ms &&
            a->on_orphan == b->on_orphan && a->class == b->class &&
-           a->unbind == b->unbind && a->has_shard == b->has_shard &&
-           a->shard == b->shard && slice_same(a->client, b->client) &&
-           slice_same(a->secret, b->secret);
+           a->unbind == b->unbind && a->accept_loss == b->accept_loss &&
+           a->has_shard == b->has_shard && a->shard == b->shard &&
+           slice_same(a->client, b->client) && slice_same(a->secret, b->secret);
 }
 
 /* Is it one whole object to msgpack-c? */

@@ -4,6 +4,7 @@
  * request in another form; it is read. R: a request that is refused or
  * broken. S: the answer; read as what was asked, and written again as the
  * same bytes. Lines that begin with a blank go on. */
+#include "proto/orders.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 
@@ -84,6 +85,8 @@ static size_t result_again(const idp_reply *reply, idp_method method,
                            uint8_t *to, size_t cap) {
     idp_hello hello;
     idp_answer answer;
+    idp_replication report;
+    idp_order_answer order;
     switch (method) {
     case IDP_PING:
         cr_assert(idp_pong_read(reply->result));
@@ -93,6 +96,15 @@ static size_t result_again(const idp_reply *reply, idp_method method,
         return idp_hello_write(to, cap, reply->msgid, &hello);
     case IDP_STATS:
         return stats_again(reply, to, cap);
+    case IDP_REPLICATION:
+        cr_assert(idp_replication_read(reply->result, &report));
+        return idp_replication_write(to, cap, reply->msgid, &report);
+    case IDP_PROMOTE:
+    case IDP_DETACH:
+    case IDP_SWITCHOVER:
+    case IDP_SNAPSHOT:
+        cr_assert(idp_order_read(method, reply->result, &order));
+        return idp_order_write(to, cap, reply->msgid, &order);
     default:
         cr_assert(idp_answer_read(method, reply->result, &answer));
         return idp_answer_write(to, cap, reply->msgid, &answer);

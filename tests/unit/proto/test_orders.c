@@ -1,0 +1,107 @@
+/* test_orders.c -- what an operator's orders ask and answer. */
+#include "proto/orders.h"
+
+#include "proto/reply.h"
+#include "proto/request.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static uint8_t bytes[IDP_REPLICATION_BYTES_MAX];
+
+static idp_slice slice(const char *text) {
+    return (idp_slice){(const uint8_t *)text, strlen(text)};
+}
+
+/* The result of a reply of len bytes. */
+static idp_slice result_of(size_t len) {
+    idp_reply reply;
+    size_t frame_bytes;
+    cr_assert_gt(len, 0);
+    cr_assert_eq(idp_reply_open(bytes, len, sizeof bytes, &reply, &frame_bytes),
+                 IDP_REPLY_WHOLE);
+    cr_assert_eq(frame_bytes, len);
+    return reply.result;
+}
+
+static idp_order_answer there_and_back(idp_method method,
+                                       const idp_order_answer *answer) {
+    idp_order_answer again;
+    size_t len =
+        idp_order_write(bytes, IDP_ORDER_REPLY_BYTES_MAX, UINT32_MAX, answer);
+    cr_assert(idp_order_read(method, result_of(len), &again));
+    cr_assert_eq(again.outcome, answer->outcome);
+    return again;
+}
+
+Test(orders, each_has_its_own_answer) {
+    static const idp_method methods[] = {IDP_PROMOTE, IDP_DETACH,
+                                         IDP_SWITCHOVER, IDP_SNAPSHOT};
+    for (int i = 0; i < 4; i++) {
+        const idp_order_answer answer = {.outcome = (idp_ordered)i};
+        size_t len = idp_order_write(bytes, sizeof bytes, 1, &answer);
+        for (int j = 0; j < 4; j++) {
+            idp_order_answer again;
+            cr_assert_eq(idp_order_read(methods[j], result_of(len), &again),
+                         i == j);
+        }
+    }
+}
+
+Test(orders, a_refusal_is_cut_at_its_limit_and_at_no_half_character) {
+    char text[IDP_ORDER_TEXT_BYTES_MAX + 2];
+    memset(text, 'x', sizeof text);
+    memcpy(text + IDP_ORDER_TEXT_BYTES_MAX - 1, "\xc3\xa4", 3);
+    idp_order_answer answer = {.outcome = IDP_ORDERED_REFUSED,
+                               .text = slice(text)};
+    cr_assert_eq(there_and_back(IDP_DETACH, &answer).text.len,
+                 IDP_ORDER_TEXT_BYTES_MAX - 1);
+    answer.text.len = IDP_ORDER_TEXT_BYTES_MAX - 1;
+    cr_assert_eq(there_and_back(IDP_DETACH, &answer).text.len,
+                 IDP_ORDER_TEXT_BYTES_MAX - 1);
+}
+
+Test(orders, no_room_writes_nothing) {
+    const idp_order_answer answer = {.outcome = IDP_ORDERED_PROMOTED};
+    cr_assert_eq(
+        idp_order_write(bytes, IDP_ORDER_REPLY_BYTES_MAX - 1, 1, &answer), 0);
+    static const idp_replication report = {.role = "primary"};
+    cr_assert_eq(
+        idp_replication_write(bytes, IDP_REPLICATION_BYTES_MAX - 1, 1, &report),
+        0);
+}
+
+Test(orders, the_largest_report_fits_and_comes_back_whole) {
+    static idp_replication report, again;
+    memset(&report, 'x', sizeof report);
+    report.role[sizeof report.role - 1] = '\0';
+    report.mode[sizeof report.mode - 1] = '\0';
+    report.node[sizeof report.node - 1] = '\0';
+    report.primary[sizeof report.primary - 1] = '\0';
+    report.peer[sizeof report.peer - 1] = '\0';
+    report.state[sizeof report.state - 1] = '\0';
+    report.in_sync_count = IDP_IN_SYNC_MAX;
+    report.streams_count = IDP_STREAMS_MAX;
+    report.connected = report.syncing = true;
+    report.epoch = IDP_INT_MAX;
+    report.lag = (idp_lag){IDP_INT_MAX, IDP_INT_MAX, IDP_INT_MAX};
+    for (int i = 0; i < IDP_IN_SYNC_MAX; i++)
+        report.in_sync[i][sizeof report.in_sync[i] - 1] = '\0';
+    for (int i = 0; i < IDP_STREAMS_MAX; i++)
+        report.streams[i] = report.lag;
+    size_t len =
+        idp_replication_write(bytes, sizeof bytes, UINT32_MAX, &report);
+    cr_assert(idp_replication_read(result_of(len), &again));
+    cr_assert_str_eq(again.state, report.state);
+    cr_assert_str_eq(again.in_sync[IDP_IN_SYNC_MAX - 1], report.in_sync[0]);
+    cr_assert_eq(again.streams[IDP_STREAMS_MAX - 1].ms, IDP_INT_MAX);
+}
+
+Test(orders, what_is_not_known_is_nil) {
+    static idp_replication report = {.role = "replica"}, again;
+    size_t len = idp_replication_write(bytes, sizeof bytes, 1, &report);
+    cr_assert(idp_replication_read(result_of(len), &again));
+    cr_assert_str_eq(again.primary, "");
+    cr_assert_str_eq(again.peer, "");
+    cr_assert_eq(again.in_sync_count, 0);
+}
