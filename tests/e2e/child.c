@@ -61,7 +61,7 @@ static bool is_alive(const child *one) {
 }
 
 static uint16_t port_in_log(const char *path) {
-    static const char mark[] = "127.0.0.1:";
+    static const char mark[] = "listening on 127.0.0.1:";
     char line[1024];
     unsigned long port = 0;
     FILE *log = fopen(path, "re");

@@ -5,3 +5,11 @@ if(TARGET idemclient_static)
     ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
   add_dependencies(e2e_client_lib idemstored)
 endif()
+
+# The same while the primary of a pair goes away.
+if(TARGET idemclient_static)
+  idem_program_test(e2e_client_failover SOURCES client_failover.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
+  add_dependencies(e2e_client_failover idemstored)
+endif()
