@@ -250,6 +250,15 @@ void pw_check_loss(pw_world *w) {
     }
 }
 
+/* It went down with a promotion on record that accepts loss. If its memory
+ * outlives it, the next one has nothing more to accept. */
+void pw_check_recorded(pw_node *n) {
+    if (n->cell.role == IDS_ROLE_PRIMARY && n->cell.epoch == n->loss_epoch) {
+        n->w->loss_before = n->cell.epoch;
+        pw_check_loss(n->w);
+    }
+}
+
 static void learn(void *ctx, const ids_change *c) {
     pw_node *n = ctx;
     pw_snap s = pw_snap_of(n, c);

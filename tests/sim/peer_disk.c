@@ -76,7 +76,8 @@ void pw_disk_write(pw_node *n, uint32_t loop, pw_parcel *p) {
     pw_queue_put(&n->disk.unsynced[loop], p);
     if (!n->disk.sync_due[loop]) {
         n->disk.sync_due[loop] = true;
-        pw_later(n->w, 1 + pw_below(n->w, 6), synced, n->index, loop);
+        pw_later(n->w, 1 + pw_below(n->w, n->disk.wait_ms), synced, n->index,
+                 loop);
     }
 }
 

@@ -300,6 +300,7 @@ void pw_node_crash(pw_node *n) {
     pw_note_reach(n);
     if (n->writing && pw_chance(w, 50)) {
         n->cell = n->to_write; /* just in time */
+        pw_check_recorded(n);
     }
     n->writing = false;
     pw_disk_crash(n);

@@ -216,8 +216,15 @@ static void crash(pw_world *w, pw_node *n) {
     }
 }
 
-void pw_nemesis(pw_world *w, int node, uint64_t word) {
+/* Often the one that is about to record a decision. */
+static pw_node *victim(pw_world *w) {
     pw_node *n = &w->node[pw_below(w, PW_NODES)];
+    pw_node *other = &w->node[1 - n->index];
+    return !n->writing && other->writing && pw_chance(w, 70) ? other : n;
+}
+
+void pw_nemesis(pw_world *w, int node, uint64_t word) {
+    pw_node *n = victim(w);
     uint32_t dice = pw_below(w, 100);
     (void)node, (void)word;
     if (w->quiet) {
@@ -225,7 +232,7 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
     }
     if (!n->up) {
         pw_node_start(n);
-    } else if (pw_chance(w, w->config.percent_crash)) {
+    } else if (pw_chance(w, w->config.percent_crash * (n->writing ? 3 : 1))) {
         crash(w, n);
     } else if (dice < 50) {
         uint64_t which = 1 + pw_below(w, 3);

@@ -136,12 +136,12 @@ static void choose(pw_world *w) {
     c->percent_lost = calm ? 0 : pw_below(w, 12);
     c->percent_cut = calm ? 0 : pw_below(w, 3);
     c->percent_flip = calm || pw_chance(w, 60) ? 0 : 1;
-    c->percent_stale = calm ? 0 : pw_below(w, pw_chance(w, 40) ? 30 : 4);
+    c->percent_stale = calm ? 0 : pw_below(w, pw_chance(w, 50) ? 40 : 6);
     c->delay_ms = between(w, 1, 12);
     c->percent_crash = pw_chance(w, 30) ? 0 : between(w, 5, 30);
     c->window = pw_chance(w, 50) ? between(w, 1, 3) : 1000;
     c->chaos_ms = between(w, 1000, 6000);
-    c->wait_record_ms = between(w, 1, 40);
+    c->wait_record_ms = between(w, 1, pw_chance(w, 20) ? 250 : 40);
     c->secret = pw_chance(w, 30);
 }
 
@@ -159,6 +159,7 @@ static void begin(pw_world *w, uint64_t seed) {
                        .loops = between(w, 1, PW_LOOPS_MAX),
                        .skew_ms = pw_below(w, 100000),
                        .keeps = pw_chance(w, 35)};
+        n->disk.wait_ms = pw_chance(w, 60) ? 6 : between(w, 10, 80);
         if (i == 0 || pw_chance(w, 80)) {
             pw_node_start(n);
         }
@@ -196,6 +197,16 @@ static pw_node *primary_of(pw_world *w) {
     return NULL;
 }
 
+/* The replica has all that was made. */
+static bool is_through(const pw_node *p) {
+    for (uint32_t k = 0; k < p->loops; k++) {
+        if (p->peer->senders[k].reached != p->last[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool in_peace(pw_world *w) {
     pw_node *p = primary_of(w);
     ids_peer_status a, b;
@@ -205,7 +216,7 @@ static bool in_peace(pw_world *w) {
     ids_peer_status_get(p->peer, &a);
     ids_peer_status_get(w->node[1 - p->index].peer, &b);
     return a.connected && b.connected && !a.syncing && !b.syncing &&
-           a.lag.ops == 0 &&
+           a.lag.ops == 0 && is_through(p) &&
            (w->config.mode != IDS_MODE_SYNC || (a.in_sync && b.in_sync));
 }
 
@@ -261,7 +272,7 @@ static bool has_healed(pw_world *w) {
     if (waiters > 0) {
         return pw_fail(w, "L1: %llu waiters hang", (unsigned long long)waiters);
     }
-    for (uint32_t i = 0; i < 10 && !w->failed && !in_peace(w); i++) {
+    for (uint32_t i = 0; i < 20 && !w->failed && !in_peace(w); i++) {
         run_until(w, w->now + 20); /* a claim's end may be on its way */
     }
     if (!w->failed && !in_peace(w)) {

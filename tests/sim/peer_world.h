@@ -99,6 +99,7 @@ typedef struct pw_disk {
     bool sync_due[PW_LOOPS_MAX];
     uint64_t synced[PW_LOOPS_MAX]; /* all up to here is on it */
     uint64_t then_ms;              /* its clock as it crashed */
+    uint32_t wait_ms;              /* for a write, at most */
 } pw_disk;
 
 typedef struct pw_node {
@@ -314,6 +315,7 @@ static inline int pw_compare(idp_token a, idp_token b) {
 void pw_check_reply(pw_world *w, const pw_reply *reply, const pw_op *op);
 void pw_check_lead(pw_node *n, uint64_t epoch);
 void pw_check_loss(pw_world *w);
+void pw_check_recorded(pw_node *n);
 void pw_check_copy(pw_world *w, bool always);
 void pw_check_limits(pw_world *w);
 void pw_note_reach(pw_node *n);
