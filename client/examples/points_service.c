@@ -21,16 +21,18 @@ typedef struct flags {
 } flags;
 
 static void usage(FILE *to) {
-    fputs("usage: points_service [flags]\n"
-          "  --name TEXT      sent as X-Backend (points)\n"
-          "  --port PORT      on 127.0.0.1; 0: a free one (0)\n"
-          "  --store URI      the idemstored (idem://127.0.0.1:7117/points)\n"
-          "  --ledger FILE    shared by all instances (points.ledger)\n"
-          "  --lease MS       how long a handler may take (10000)\n"
-          "  --wait MS        let a duplicate wait for the answer (0: 409)\n"
-          "  --rehearse       obey X-Rehearse: sleep-MS, fail, die-before,\n"
-          "                   die-after\n",
-          to);
+    fputs(
+        "usage: points_service [flags]\n"
+        "  --name TEXT      sent as X-Backend (points)\n"
+        "  --port PORT      on 127.0.0.1; 0: a free one (0)\n"
+        "  --store URI      the idemstored (idem://127.0.0.1:7117/points), or\n"
+        "                   a pair of them: idem://a:7117,b:7117/points\n"
+        "  --ledger FILE    shared by all instances (points.ledger)\n"
+        "  --lease MS       how long a handler may take (10000)\n"
+        "  --wait MS        let a duplicate wait for the answer (0: 409)\n"
+        "  --rehearse       obey X-Rehearse: sleep-MS, fail, die-before,\n"
+        "                   die-after\n",
+        to);
 }
 
 static uint32_t number(const char *flag, const char *text, uint32_t max) {

@@ -17,6 +17,11 @@
 #define END_SECONDS_MAX   20u
 
 static bool start_store(click_stage *stage) {
+    if (stage->stores != NULL) {
+        snprintf(stage->store_uri, sizeof stage->store_uri, "%s",
+                 stage->stores);
+        return true;
+    }
     char *argv[] = {(char *)stage->store_program,
                     "--listen",
                     "127.0.0.1:0",

@@ -1,7 +1,7 @@
-/* click_stage.h -- what the double click plays on: one idemstored, two
- * instances of the points service, nginx before them, and the ledger, which is
- * read from outside. All ports are free ones; all files lie in one temporary
- * folder; everything dies with the test. */
+/* click_stage.h -- what the double click plays on: one idemstored (or those
+ * that the test brings), two instances of the points service, nginx before
+ * them, and the ledger, which is read from outside. All ports are free ones;
+ * all files lie in one temporary folder; everything dies with the test. */
 #ifndef TEST_CLICK_STAGE_H
 #define TEST_CLICK_STAGE_H
 
@@ -14,6 +14,7 @@ typedef struct click_stage {
     const char *store_program;
     const char *service_program;
     const char *nginx_template;
+    const char *stores; /* the URI of running ones; NULL: one is started */
     uint32_t lease_ms;
     uint32_t wait_ms;
     char dir[64];

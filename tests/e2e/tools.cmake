@@ -9,6 +9,15 @@ if(TARGET points_service)
     LABELS e2e TIMEOUT 240)
   add_dependencies(e2e_double_click idemstored points_service)
 
+  # The store's primary dies under it.
+  idem_program_test(e2e_double_click_failover
+    SOURCES double_click_failover.c click_stage.c http_call.c byte_proxy.c
+    LINK e2e_harness
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
+         ${CMAKE_SOURCE_DIR}/client/examples/nginx.conf.in
+    LABELS e2e TIMEOUT 240)
+  add_dependencies(e2e_double_click_failover idemstored points_service)
+
   # The same for people to look at: it must go on working, too.
   add_test(NAME e2e_demo
            COMMAND ${CMAKE_SOURCE_DIR}/scripts/demo ${CMAKE_BINARY_DIR})
