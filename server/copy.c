@@ -71,9 +71,7 @@ static bool same_tag(const ids_parcel_tag *a, const ids_parcel_tag *b) {
 
 static bool fail(ids_desk *desk, const ids_parcel_tag *tag) {
     if (!desk->copy.failed)
-        ids_log(IDS_LOG_ERROR,
-                "no memory for a record of the primary's, or for the word that "
-                "it is in: the session ends",
+        ids_log(IDS_LOG_ERROR, "a record of the primary's found no memory",
                 "loop=%u copy=%s at=\"--max-memory\"", desk->index,
                 tag->aside ? "new" : "current");
     desk->copy.failed = true;

@@ -29,16 +29,7 @@ static void release(uint32_t loop, uint64_t watermark) {
     town_run(&t);
 }
 
-static void open_pair(uint32_t loops) {
-    town_plan(&t, loops);
-    t.is_replicated = true;
-    t.session = 1;
-    town_open(&t);
-    caller_open(&a, &t, 0);
-    caller_open(&b, &t, loops - 1);
-}
-
-/* Both loops lead; nothing leaves before it is replicated. */
+/* All loops lead; nothing leaves before it is replicated. */
 static void lead(void) {
     for (uint32_t i = 0; i < t.house.loops; i++) {
         uint64_t last = ids_desk_lead(t.desks[i], EPOCH, IDS_CLOCK_START_MS);
@@ -56,14 +47,12 @@ static void follow(const char *primary_at) {
 }
 
 static void open_leading(void) {
-    open_pair(2);
+    town_plan(&t, 2);
+    t.is_replicated = true;
+    town_open(&t);
+    caller_open(&a, &t, 0);
+    caller_open(&b, &t, 1);
     lead();
-}
-
-static void open_following(void) {
-    open_pair(2);
-    serving = (ids_serving){.stance = IDS_FOLLOWS, .epoch = EPOCH};
-    follow("10.0.0.1:7117");
 }
 
 static void close_all(void) {
@@ -80,7 +69,6 @@ static void close_all(void) {
 }
 
 TestSuite(pair, .init = open_leading, .fini = close_all);
-TestSuite(copy, .init = open_following, .fini = close_all);
 
 /* The tap ------------------------------------------------------------------ */
 
@@ -357,143 +345,6 @@ Test(pair, leading_again_grants_larger_tokens) {
     cr_assert_eq(number, 2);
     cr_assert(ids_change_read(bytes.ptr, bytes.len, &change));
     cr_assert_eq(change.token.epoch, EPOCH + 5);
-}
-
-/* The copy ----------------------------------------------------------------- */
-
-static ids_change claim(const char *key) {
-    return (ids_change){.ns = {(const uint8_t *)"t", 1},
-                        .key = {(const uint8_t *)key, strlen(key)},
-                        .token = {EPOCH, 5},
-                        .state = IDP_STATE_IN_PROGRESS,
-                        .attempt = 1,
-                        .lease_ms = 1000,
-                        .lease_left_ms = 1000,
-                        .ttl_ms = 60000,
-                        .ttl_left_ms = 60000};
-}
-
-static void put_at(uint32_t loop, const ids_parcel_tag *tag, const char *key) {
-    const ids_change change = claim(key);
-    cr_assert(ids_copy_route(t.desks[loop], tag, &change));
-}
-
-static uint64_t records(uint32_t loop) {
-    ids_shard_stats stats;
-    ids_shard_stats_get(t.desks[loop]->shard, &stats);
-    return stats.records;
-}
-
-static uint32_t applied_at(uint32_t loop, uint64_t batch) {
-    ids_applied applied;
-    uint32_t count = 0;
-    while (ids_copy_next_applied(t.desks[loop], &applied))
-        count += applied.tag.batch == batch ? applied.count : 0;
-    return count;
-}
-
-Test(copy, a_record_of_ones_own_is_in_at_once) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    put_at(0, &tag, key_of(&t, 0, 0));
-    put_at(0, &tag, key_of(&t, 0, 1));
-    cr_assert_eq(records(0), 2);
-    cr_assert_eq(applied_at(0, 3), 2);
-    cr_assert_eq(applied_at(0, 3), 0, "each is told once");
-}
-
-Test(copy, a_record_of_another_loops_comes_back_as_applied) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    const ids_parcel_tag next = {.session = 1, .epoch = EPOCH, .batch = 4};
-    for (uint32_t i = 0; i < 5; i++)
-        put_at(0, &tag, key_of(&t, 1, i));
-    put_at(0, &next, key_of(&t, 1, 5));
-    cr_assert_eq(applied_at(0, 3), 0, "it is not in yet");
-    town_run(&t);
-    cr_assert_eq(records(1), 6);
-    cr_assert_eq(t.asked, 1, "once per parcel");
-    cr_assert_eq(applied_at(0, 3), 5);
-    ids_hold_release(t.desks[0], UINT64_MAX);
-}
-
-Test(copy, what_is_not_current_any_more_is_not_put) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    put_at(0, &tag, key_of(&t, 1, 0));
-    t.session = 2;
-    town_run(&t);
-    cr_assert_eq(records(1), 0);
-    cr_assert_eq(applied_at(0, 3), 0);
-}
-
-Test(copy, records_on_their_way_to_one_who_leads_by_now_are_not_put) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    put_at(0, &tag, key_of(&t, 1, 0));
-    lead();
-    cr_assert_eq(records(1), 0);
-    cr_assert_eq(applied_at(0, 3), 0);
-}
-
-Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
-    const ids_parcel_tag old = {.session = 1, .epoch = EPOCH, .batch = 1};
-    ids_parcel_tag tag = {
-        .session = 2, .epoch = EPOCH, .batch = 2, .aside = true};
-    put_at(0, &old, key_of(&t, 0, 0));
-    put_at(0, &old, key_of(&t, 1, 0));
-    town_run(&t);
-    t.session = 2;
-    put_at(0, &tag, key_of(&t, 0, 1));
-    put_at(0, &tag, key_of(&t, 0, 2));
-    town_run(&t);
-    cr_assert_eq(records(0), 1, "the old copy stays until then");
-    for (uint32_t i = 0; i < 2; i++)
-        cr_assert(ids_copy_prepare(t.desks[i], 2));
-    for (uint32_t i = 0; i < 2; i++)
-        ids_copy_swap(t.desks[i]);
-    cr_assert_eq(records(0), 2);
-    cr_assert_eq(records(1), 0, "nothing of it came for this one");
-    put_at(0, &tag, key_of(&t, 0, 3));
-    cr_assert_eq(records(0), 3, "what comes late is for the new one");
-    serve_all();
-    cr_assert_null(t.desks[0]->copy.retired);
-    lead();
-    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
-    ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
-    release(0, 1);
-    HEARS(&a, "1 acquired");
-    HEARS(&a, "2 in_progress");
-}
-
-Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
-    ids_parcel_tag tag = {
-        .session = 1, .epoch = EPOCH, .batch = 2, .aside = true};
-    put_at(0, &tag, key_of(&t, 0, 0));
-    ids_copy_drop(t.desks[0]);
-    cr_assert_null(t.desks[0]->copy.aside);
-    tag.session = t.session = 2;
-    put_at(0, &tag, key_of(&t, 0, 1));
-    tag.session = t.session = 3;
-    put_at(0, &tag, key_of(&t, 0, 2));
-    cr_assert(ids_copy_prepare(t.desks[0], 3));
-    ids_copy_swap(t.desks[0]);
-    cr_assert_eq(records(0), 1, "of the last session alone");
-}
-
-Test(copy, a_record_without_memory_is_never_reported) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    put_at(0, &tag, key_of(&t, 0, 0));
-    idt_mem_fail_from(&t.mem, 1);
-    bool good = true;
-    uint32_t count = 1;
-    for (uint32_t i = 1; good && i < 100000; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "m%u", i);
-        const ids_change change = claim(key);
-        good = ids_copy_route(t.desks[0], &tag, &change);
-        count += good;
-    }
-    cr_assert_not(good);
-    cr_assert(ids_copy_take_failure(t.desks[0]));
-    cr_assert_not(ids_copy_take_failure(t.desks[0]), "told once");
-    cr_assert_eq(applied_at(0, 3), records(0));
 }
 
 /* The preface -------------------------------------------------------------- */
