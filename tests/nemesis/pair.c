@@ -176,8 +176,8 @@ static _Noreturn void call_ctl(const nem_pair *p, int node, pid_t parent,
     snprintf(uri, sizeof uri, "idem://%s:%d/?secret_file=%s/secret",
              nem_stage_address(p->stage, node, at), NEM_PORT, p->dir);
     char *argv[] = {
-        "timeout",   "-k", "1",           ask ? "2" : "12",      (char *)p->ctl,
-        "--connect", uri,  (char *)order, ask ? "--json" : NULL, NULL};
+        "timeout",  "-k", "1",           ask ? "2" : "12",      (char *)p->ctl,
+        "--server", uri,  (char *)order, ask ? "--json" : NULL, NULL};
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
     nem_stage_enter(p->stage, (nem_place)node, parent);
