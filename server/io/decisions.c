@@ -38,16 +38,17 @@ static int open_folder(ids_decisions_file *file) {
     return folder;
 }
 
-static void name_with(const ids_decisions_file *file, const char *suffix,
-                      char name[static IDS_DECISIONS_PATH_BYTES + 8]) {
-    snprintf(name, IDS_DECISIONS_PATH_BYTES + 8, "%s%s", file->name, suffix);
+/* The path with this behind it. Names are whole paths, and files are opened
+ * by open: the thread sanitizer does not follow descriptors of openat. */
+static void path_with(const ids_decisions_file *file, const char *suffix,
+                      char path[static IDS_DECISIONS_PATH_BYTES + 8]) {
+    snprintf(path, IDS_DECISIONS_PATH_BYTES + 8, "%s%s", file->path, suffix);
 }
 
 static bool take_lock(ids_decisions_file *file) {
-    char name[IDS_DECISIONS_PATH_BYTES + 8];
-    name_with(file, ".lock", name);
-    file->lock = openat(file->folder, name,
-                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    char path[IDS_DECISIONS_PATH_BYTES + 8];
+    path_with(file, ".lock", path);
+    file->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     return file->lock >= 0 && flock(file->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
@@ -57,7 +58,7 @@ static ssize_t read_file(const ids_decisions_file *file, uint8_t *to,
                          size_t cap) {
     size_t len = 0;
     ssize_t got = 1;
-    int fd = openat(file->folder, file->name, O_RDONLY | O_CLOEXEC);
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     while (got > 0 && len < cap) {
@@ -121,10 +122,9 @@ int ids_decisions_save(const ids_decisions_file *file,
     uint8_t bytes[IDS_RECORD_BYTES];
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
     int error;
-    name_with(file, ".new", temp);
+    path_with(file, ".new", temp);
     int fd =
-        openat(file->folder, temp,
-               O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return errno;
     ids_decision_write(bytes, decision);
@@ -133,8 +133,7 @@ int ids_decisions_save(const ids_decisions_file *file,
         error = errno;
     if (error)
         return error;
-    if (renameat(file->folder, temp, file->folder, file->name) < 0 ||
-        fsync(file->folder) < 0)
+    if (rename(temp, file->path) < 0 || fsync(file->folder) < 0)
         return errno;
     return 0;
 }

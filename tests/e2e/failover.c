@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BEFORE = 3000, WORKERS = 4, JOBS_MAX = 4000 };
+enum { BEFORE = 3000, WORKERS = 4, JOBS_MAX = 20000 };
 
 /* --- jobs ----------------------------------------------------------------- */
 
@@ -22,6 +22,7 @@ typedef struct worker {
     unsigned done;    /* jobs of which every reply came */
     bool is_open;     /* the next one was granted, and not completed */
     idp_token token;  /* by this */
+    int error;        /* what it heard last */
     atomic_uint seen; /* done, for those who watch */
     atomic_bool stop;
 } worker;
@@ -35,14 +36,16 @@ static bool one_job(worker *who, wire *w) {
     idp_answer answer;
     key_of(who, who->done, key, sizeof key);
     idp_request ask = ask_acquire(key, 600000, 600000);
-    if (wire_call(w, &ask, &answer) != IDP_OK)
+    who->error = wire_call(w, &ask, &answer);
+    if (who->error != IDP_OK)
         return false;
     CHECK(answer.outcome == IDP_OUTCOME_ACQUIRED, "%s: outcome %d", key,
           (int)answer.outcome);
     who->token = answer.token;
     who->is_open = true;
     ask = ask_complete(key, who->token, key);
-    if (wire_call(w, &ask, &answer) != IDP_OK)
+    who->error = wire_call(w, &ask, &answer);
+    if (who->error != IDP_OK)
         return false;
     CHECK(answer.outcome == IDP_OUTCOME_COMPLETED, "%s: outcome %d", key,
           (int)answer.outcome);
@@ -80,7 +83,8 @@ static void await_progress(worker *crew, unsigned jobs) {
         unsigned goal = atomic_load(&crew[i].seen) + jobs;
         uint64_t until_ms = e2e_now_ms() + 30000;
         while (atomic_load(&crew[i].seen) < goal) {
-            CHECK(e2e_now_ms() < until_ms, "%s does nothing", crew[i].name);
+            CHECK(e2e_now_ms() < until_ms, "%s did %u and heard %d",
+                  crew[i].name, crew[i].done, crew[i].error);
             e2e_sleep_ms(5);
         }
     }
