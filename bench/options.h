@@ -65,6 +65,7 @@ typedef struct idb_options {
     double duration_s, warmup_s, ramp_s;
     bool spawn;
     idb_cpus server_cpus, replica_cpus, client_cpus;
+    uint32_t replica_nice;
     idb_fsync fsync;             /* of targets that say nothing of it */
     idb_replication replication; /* the same */
     const char *data_in;         /* the folder for what servers keep */

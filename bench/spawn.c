@@ -43,8 +43,9 @@ static uint16_t free_port(void) {
     return bound ? ntohs(at.sin_port) : 0;
 }
 
-static void child(const idb_command *c, const idb_cpus *cpus) {
+static void child(const idb_command *c, const idb_cpus *cpus, int yields) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + yields);
     if (cpus->set)
         sched_setaffinity(0, sizeof cpus->cpus, &cpus->cpus);
     idb_files_allow();
@@ -85,8 +86,9 @@ static const char *await(idb_node *node, const char *program, char *why,
 const char *idb_node_start(idb_server *server, idb_node *node, char *why,
                            size_t cap) {
     const idb_options *options = server->options;
-    const idb_cpus *cpus = node == &server->replica ? &options->replica_cpus
-                                                    : &options->server_cpus;
+    bool is_replica = node == &server->replica;
+    const idb_cpus *cpus =
+        is_replica ? &options->replica_cpus : &options->server_cpus;
     idb_command c;
     snprintf(node->at.host, sizeof node->at.host, "127.0.0.1");
     node->at.port = free_port();
@@ -96,7 +98,7 @@ const char *idb_node_start(idb_server *server, idb_node *node, char *why,
     if (node->at.pid < 0)
         return "fork failed";
     if (node->at.pid == 0)
-        child(&c, cpus);
+        child(&c, cpus, is_replica ? (int)options->replica_nice : 0);
     node->spawned = true;
     return await(node, c.argv[0], why, cap);
 }

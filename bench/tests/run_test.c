@@ -117,6 +117,19 @@ static void what_is_kept_lies_in_the_folder_and_is_removed(void) {
     holds(status == 1 && strstr(said, "--data-in"), "no folder", said);
 }
 
+static void a_second_server_takes_part(void) {
+    const char *said =
+        run("replicated",
+            QUICK " --rounds 1 --threads 2 --pipeline 4 --target "
+                  "idem/replication=async,idem/replication=sync,"
+                  "idem/threads=2/replica-threads=1/replication=sync/fsync=no");
+    holds(strstr(said, "replica us/op") != NULL, "the other's CPU", said);
+    char arguments[512];
+    snprintf(arguments, sizeof arguments,
+             QUICK " --rounds 2 --before %s --target idem/before,idem", stored);
+    run("two builds", arguments);
+}
+
 static void redis_waits_for_its_replica(void) {
     if (shell_has("redis-server"))
         run("redis with a replica",
@@ -130,6 +143,9 @@ static void scenarios_fill_their_reports(void) {
     run("expiry", QUICK " --scenario expiry --records 50000 --target idem");
     run("idle", QUICK " --scenario idle --records 1000 --target idem");
     run("client", QUICK " --scenario client --rounds 1 --target idem");
+    run("fullsync", QUICK " --scenario fullsync --rate 1000 --records 20000 "
+                          "--target idem/threads=2/replica-threads=1");
+    run("failover", QUICK " --scenario failover --rounds 2 --target idem");
 }
 
 static void the_promises_hold_under_contention(void) {
@@ -163,6 +179,7 @@ int main(int argc, char **argv) {
     sizes_reach_their_ends();
     the_files_are_whole();
     what_is_kept_lies_in_the_folder_and_is_removed();
+    a_second_server_takes_part();
     redis_waits_for_its_replica();
     scenarios_fill_their_reports();
     the_promises_hold_under_contention();
