@@ -26,10 +26,15 @@ if(TARGET points_service)
 endif()
 
 if(TARGET idemctl AND TARGET PkgConfig::cjson)
-  idem_program_test(e2e_ctl SOURCES ctl_test.c
+  idem_program_test(e2e_ctl SOURCES ctl_test.c ctl_shell.c
     LINK e2e_harness PkgConfig::cjson
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
          $<TARGET_FILE:points_minimal>
     LABELS e2e TIMEOUT 180)
   add_dependencies(e2e_ctl idemstored idemctl points_minimal)
+  idem_program_test(e2e_ctl_operator SOURCES ctl_operator.c ctl_shell.c
+    LINK e2e_harness PkgConfig::cjson
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+    LABELS e2e TIMEOUT 180)
+  add_dependencies(e2e_ctl_operator idemstored idemctl)
 endif()
