@@ -32,10 +32,9 @@ struct ids_keeper {
     unsigned round; /* the last one that was taken part in */
     phase phase;
     ids_snapshot_walk walk;
+    ids_shard *walked; /* another one may have the desk's place by then */
     uint64_t walk_end; /* the last change as the walk was over */
-    uint32_t swaps;    /* of the desk's copy, as the part began */
-    uint32_t swaps_seen;
-    task under_way; /* as the loop sees it */
+    task under_way;    /* as the loop sees it */
     /* The thread's own. */
     ids_writer writer;
     ids_snapshot_file file;
@@ -44,7 +43,8 @@ struct ids_keeper {
     /* Between them. */
     atomic_bool news; /* something was done; the loop looks under the lock */
     pthread_mutex_t lock;
-    pthread_cond_t posted;
+    pthread_cond_t posted, rests;
+    bool is_resting; /* and has nothing to do */
     const ids_batch *batch;
     ids_batch_done done;
     bool batch_is_done;
@@ -140,6 +140,13 @@ static void carry_out_task(ids_keeper *k) {
     tell_loop(k);
 }
 
+static void rest(ids_keeper *k) {
+    k->is_resting = true;
+    pthread_cond_signal(&k->rests);
+    pthread_cond_wait(&k->posted, &k->lock);
+    k->is_resting = false;
+}
+
 /* Batches go first: replies wait for them. */
 static void *run(void *ctx) {
     ids_keeper *k = ctx;
@@ -152,7 +159,7 @@ static void *run(void *ctx) {
         else if (k->stops)
             break;
         else
-            pthread_cond_wait(&k->posted, &k->lock);
+            rest(k);
     }
     pthread_mutex_unlock(&k->lock);
     return NULL;
@@ -176,21 +183,11 @@ static void post_batch(ids_keeper *k, const ids_batch *batch) {
     pthread_mutex_unlock(&k->lock);
 }
 
-/* A full copy from the peer has taken the place of what was walked, which is
- * gone with its count of walks. */
-static bool is_swapped(const ids_keeper *k) {
-    return k->swaps != k->desk->copy.swaps;
-}
-
-static void end_walk(ids_keeper *k) {
-    ids_snapshot_walk_fini(&k->walk, is_swapped(k) ? NULL : k->desk->shard);
-}
-
 static void end_part(ids_keeper *k, bool good) {
     const ids_log_end *first = ids_journal_cut_at(k->journal);
     k->phase = NO_SNAPSHOT;
-    if (ids_store_part_done(k->store, k->desk->index, good, &k->file.sum, first,
-                            k->swaps))
+    if (ids_store_part_done(k->store, k->desk->index, good, &k->file.sum,
+                            first))
         post_task(k, INSTALL);
 }
 
@@ -202,7 +199,7 @@ static void after_task(ids_keeper *k, bool good) {
     if (good || was == INSTALL)
         return;
     if (k->phase == WALKS)
-        end_walk(k);
+        ids_snapshot_walk_fini(&k->walk, k->walked);
     end_part(k, false);
 }
 
@@ -225,7 +222,7 @@ static void take_news(ids_keeper *k) {
 static void begin_part(ids_keeper *k, unsigned round) {
     k->round = round;
     k->phase = WALKS;
-    k->swaps = k->desk->copy.swaps;
+    k->walked = k->desk->shard;
     ids_journal_cut(k->journal);
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     post_task(k, CREATE);
@@ -233,12 +230,8 @@ static void begin_part(ids_keeper *k, unsigned round) {
 
 /* True: the walk needs another turn before there is a block. */
 static bool walk_on(ids_keeper *k) {
-    if (is_swapped(k)) {
-        post_task(k, GIVE_UP);
-        return false;
-    }
-    bool ready = ids_snapshot_walk_step(&k->walk, k->desk->shard,
-                                        k->desk->now_ms, BUCKETS_A_TURN);
+    bool ready = ids_snapshot_walk_step(&k->walk, k->walked, k->desk->now_ms,
+                                        BUCKETS_A_TURN);
     if (!ready)
         return true;
     if (k->walk.failed) {
@@ -246,7 +239,7 @@ static bool walk_on(ids_keeper *k) {
     } else if (k->walk.count > 0) {
         post_task(k, WRITE);
     } else {
-        end_walk(k);
+        ids_snapshot_walk_fini(&k->walk, k->walked);
         k->walk_end = ids_journal_taken(k->journal);
         k->phase = FINISHES;
         ids_journal_sync(k->journal);
@@ -255,19 +248,8 @@ static bool walk_on(ids_keeper *k) {
     return false;
 }
 
-/* No log leads from the old copy to the new one: until a snapshot of that is
- * taken, a restart would find a mixture. */
-static void look_at_copy(ids_keeper *k) {
-    if (k->swaps_seen == k->desk->copy.swaps)
-        return;
-    k->swaps_seen = k->desk->copy.swaps;
-    if (k->desk->index == 0)
-        ids_store_hurry(k->store);
-}
-
 static bool snapshot_on(ids_keeper *k) {
     unsigned round = atomic_load(&k->store->round);
-    look_at_copy(k);
     if (k->under_way != IDLE)
         return false;
     if (k->phase == NO_SNAPSHOT && round != k->round)
@@ -276,7 +258,7 @@ static bool snapshot_on(ids_keeper *k) {
         return walk_on(k);
     else if (k->phase == FINISHES && ids_journal_cut_at(k->journal) &&
              ids_journal_durable(k->journal) >= k->walk_end)
-        end_part(k, !is_swapped(k));
+        end_part(k, true);
     return false;
 }
 
@@ -299,6 +281,8 @@ bool ids_keeper_turn(ids_keeper *k) {
     if (ids_journal_has_failed(k->journal))
         stop_process(k);
     bool more = snapshot_on(k);
+    if (k->desk->index == 0)
+        ids_store_answer(k->store, k->desk);
     const ids_batch *batch = ids_journal_hand_over(k->journal, k->desk->now_ms);
     if (batch)
         post_batch(k, batch);
@@ -344,6 +328,7 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config) {
     k->is_seated = config->is_seated;
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->posted, NULL);
+    pthread_cond_init(&k->rests, NULL);
     k->desk->journal = k->journal;
     k->desk->now_ms = config->now_ms;
     let_replies_leave(k);
@@ -356,6 +341,16 @@ int ids_keeper_start(ids_keeper *k) {
     return error;
 }
 
+/* Takes part in no snapshot that has begun. */
+static void give_up(ids_keeper *k) {
+    k->round = atomic_load(&k->store->round);
+    if (k->phase == WALKS)
+        ids_snapshot_walk_fini(&k->walk, k->walked);
+    if (k->phase != NO_SNAPSHOT)
+        ids_snapshot_abandon(&k->file);
+    k->phase = NO_SNAPSHOT;
+}
+
 void ids_keeper_join(ids_keeper *k) {
     if (!k->has_thread)
         return;
@@ -365,13 +360,8 @@ void ids_keeper_join(ids_keeper *k) {
     pthread_mutex_unlock(&k->lock);
     pthread_join(k->thread, NULL);
     k->has_thread = false;
-    k->round = atomic_load(&k->store->round); /* takes part in no new one */
     take_news(k);
-    if (k->phase == WALKS)
-        end_walk(k);
-    if (k->phase != NO_SNAPSHOT)
-        ids_snapshot_abandon(&k->file);
-    k->phase = NO_SNAPSHOT;
+    give_up(k);
 }
 
 static void flush(ids_keeper *k) {
@@ -387,9 +377,28 @@ static void flush(ids_keeper *k) {
         stop_process(k);
 }
 
-bool ids_keeper_snapshot(ids_keeper *k, ids_snapshot_sum *sum,
-                         ids_log_end *first) {
+void ids_keeper_settle(ids_keeper *k) {
+    do {
+        pthread_mutex_lock(&k->lock);
+        while (k->batch || k->task != IDLE || !k->is_resting)
+            pthread_cond_wait(&k->rests, &k->lock);
+        pthread_mutex_unlock(&k->lock);
+        take_news(k);
+    } while (k->under_way != IDLE);
+}
+
+void ids_keeper_begin_anew(ids_keeper *k, ids_log_end *end) {
+    give_up(k);
+    flush(k);
     ids_journal_cut(k->journal);
+    flush(k);
+    *end = *ids_journal_cut_at(k->journal);
+}
+
+bool ids_keeper_snapshot(ids_keeper *k, bool clean, ids_snapshot_sum *sum,
+                         ids_log_end *first) {
+    if (!clean)
+        ids_journal_cut(k->journal);
     flush(k);
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     bool good = do_task(k, CREATE);
@@ -404,7 +413,8 @@ bool ids_keeper_snapshot(ids_keeper *k, ids_snapshot_sum *sum,
     ids_snapshot_walk_fini(&k->walk, k->desk->shard);
     good = good && do_task(k, FINISH);
     *sum = k->file.sum;
-    *first = *ids_journal_cut_at(k->journal);
+    if (!clean)
+        *first = *ids_journal_cut_at(k->journal);
     return good;
 }
 
@@ -416,6 +426,7 @@ void ids_keeper_free(ids_keeper *k) {
     k->desk->journal = NULL;
     ids_journal_free(k->journal);
     pthread_cond_destroy(&k->posted);
+    pthread_cond_destroy(&k->rests);
     pthread_mutex_destroy(&k->lock);
     free(k);
 }

@@ -45,9 +45,17 @@ void ids_keeper_quiet(ids_keeper *keeper);
  * and ends. */
 void ids_keeper_join(ids_keeper *keeper);
 
+/* Its loop stands still, and so do all others. settle: waits until its thread
+ * has done what it was given. begin_anew, when all are settled: gives up its
+ * part of a snapshot, has every change on the medium, and the log goes on in
+ * a segment that is new. */
+void ids_keeper_settle(ids_keeper *keeper);
+void ids_keeper_begin_anew(ids_keeper *keeper, ids_log_end *end);
+
 /* Its thread doesn't run. Has every change on the medium and takes a snapshot
- * of the shard, all on the caller's thread. False: there was no room. */
-bool ids_keeper_snapshot(ids_keeper *keeper, ids_snapshot_sum *sum,
+ * of the shard, all on the caller's thread. clean: the log ends here, first is
+ * not set. False: there was no room. */
+bool ids_keeper_snapshot(ids_keeper *keeper, bool clean, ids_snapshot_sum *sum,
                          ids_log_end *first);
 
 void ids_keeper_free(ids_keeper *keeper);

@@ -2,6 +2,7 @@
  * host, and the steps that only the first loop takes; see partner.h. */
 #include "server/io/partner.h"
 
+#include "server/io/store.h"
 #include "server/log.h"
 
 #include <sodium.h>
@@ -321,7 +322,10 @@ static void swap(ids_partner *partner) {
     stop_world(partner);
     ids_peer *peer = ids_partner_enter(seat);
     if (ids_peer_swap_is_due(peer)) {
-        if (swap_copies(partner, peer->session))
+        bool swapped = swap_copies(partner, peer->session);
+        if (swapped && partner->store)
+            ids_store_replaced(partner->store);
+        if (swapped)
             ids_peer_swapped(peer, now_ms);
         else
             ids_peer_lost(peer, peer->stream[0], now_ms);

@@ -47,6 +47,7 @@ typedef struct ids_partner_order {
 
 typedef struct ids_partner {
     const ids_house *house;
+    struct ids_store *store; /* set before begin; NULL: nothing is kept */
     const ids_config *config;
     ids_decisions_file file;
     bool is_open;

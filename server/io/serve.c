@@ -140,6 +140,7 @@ static bool open_store(server *s) {
     if (!ids_store_open(&s->store, s->config, &s->house))
         return false;
     s->house.epoch = ids_store_epoch(&s->store);
+    s->house.store = ids_store_taker(&s->store);
     return true;
 }
 
@@ -204,6 +205,7 @@ static bool recover(server *s) {
             return false;
         for (uint32_t i = 0; i < s->house.loops; i++)
             s->loops[i].keeper = s->store.keepers[i];
+        s->partner.store = &s->store;
     }
     if (empty && s->config->hold_claims_ms)
         hold_claims(s);

@@ -1,4 +1,5 @@
-/* store.c -- see store.h. */
+/* store.c -- the folder from its opening to its end, and the check; what
+ * happens in between is rounds.c's. See store.h. */
 #include "server/io/store.h"
 
 #include "server/io/loop.h"
@@ -60,6 +61,10 @@ bool ids_store_open(ids_store *s, const ids_config *config,
 
 static uint64_t unix_s(void) {
     return (uint64_t)time(NULL);
+}
+
+uint64_t ids_store_incarnation(const ids_store *s) {
+    return s->is_open ? s->vault.manifest.incarnation : 0;
 }
 
 uint64_t ids_store_epoch(const ids_store *s) {
@@ -144,16 +149,9 @@ static bool make_keepers(ids_store *s, ids_desk **desks,
     return true;
 }
 
-static void remove_parts(ids_store *s) {
-    for (uint32_t i = 0; i < s->house->loops; i++) {
-        char name[IDS_DISK_NAME_BYTES];
-        ids_name_snapshot(name, ids_store_generation(s), i);
-        s->disk.remove(s->disk.ctx, name);
-    }
-}
-
 typedef struct parts {
     ids_store *store;
+    bool clean;
     atomic_uint next;
     atomic_bool bad;
 } parts;
@@ -162,14 +160,15 @@ static void *write_some(void *ctx) {
     parts *p = ctx;
     ids_store *s = p->store;
     for (uint32_t i; (i = atomic_fetch_add(&p->next, 1)) < s->keepers_count;)
-        if (!ids_keeper_snapshot(s->keepers[i], &s->sums[i], &s->firsts[i]))
+        if (!ids_keeper_snapshot(s->keepers[i], p->clean, &s->sums[i],
+                                 &s->firsts[i]))
             atomic_store(&p->bad, true);
     return NULL;
 }
 
 /* With all cores; this thread too, so it works with none besides. */
-static bool write_parts(ids_store *s) {
-    parts p = {.store = s};
+static bool write_parts(ids_store *s, bool clean) {
+    parts p = {.store = s, .clean = clean};
     pthread_t others[64];
     uint32_t started = 0, cores = ids_machine_cores();
     while (started + 1 < cores && started + 1 < s->keepers_count &&
@@ -182,17 +181,31 @@ static bool write_parts(ids_store *s) {
     return !atomic_load(&p.bad);
 }
 
-/* A snapshot while no loop runs: before the first turn, or after the last. */
-static bool take_all(ids_store *s, bool clean) {
+/* A snapshot while no loop runs: before the first turn, or after the last.
+ * False: there is no room for it, or fault says why. */
+static bool take_all(ids_store *s, bool clean, ids_fault *fault) {
+    *fault = (ids_fault){0};
+    ids_store_remove_parts(s); /* of one that did not come to its end */
+    if (write_parts(s, clean))
+        return ids_vault_install(&s->vault, s->sums, s->firsts,
+                                 ids_loop_clock_ms(), clean, fault);
+    ids_store_remove_parts(s);
+    return false;
+}
+
+/* Too many lives went by without a snapshot; not one more without. */
+static bool take_first(ids_store *s) {
     ids_fault fault;
-    remove_parts(s); /* of one that did not come to its end */
-    if (!write_parts(s)) {
-        ids_log(IDS_LOG_WARN, "no snapshot", "reason=\"the disk is full\"");
-        return false;
-    }
-    return ids_vault_install(&s->vault, s->sums, s->firsts, ids_loop_clock_ms(),
-                             clean, &fault) ||
-           complain(&fault);
+    if (take_all(s, false, &fault))
+        return true;
+    if (fault.kind != IDS_FAULT_NONE)
+        return complain(&fault);
+    ids_log(IDS_LOG_ERROR, "the data folder can't be used",
+            "at=\"--data-dir %s\" reason=\"the disk is full: there is no room "
+            "for the snapshot that has to be taken now; make room and start "
+            "again, nothing is lost\"",
+            s->config->data_dir);
+    return false;
 }
 
 static bool start_keepers(ids_store *s) {
@@ -221,101 +234,43 @@ bool ids_store_begin(ids_store *s, ids_desk **desks) {
         writers && begin_run(s, writers) && make_keepers(s, desks, writers);
     free(writers);
     if (good && full)
-        good = take_all(s, false);
+        good = take_first(s);
     /* Earlier lives' logs are done with as soon as may be. */
     if (s->vault.manifest.runs > 1)
         atomic_store(&s->log_bytes, s->log_bytes_max);
     return good && start_keepers(s);
 }
 
-/* Snapshots ---------------------------------------------------------------- */
-
-uint64_t ids_store_generation(const ids_store *s) {
-    return ids_vault_next_generation(&s->vault);
-}
-
-static void begin_round(ids_store *s) {
-    pthread_mutex_lock(&s->lock);
-    s->parts_left = s->house->loops;
-    s->given_up = false;
-    atomic_store(&s->log_bytes, 0);
-    if (!s->quiet)
-        atomic_fetch_add(&s->round, 1);
-    for (uint32_t i = 0; i < s->house->loops && !s->quiet; i++)
-        s->house->wake(s->house->wake_ctx, i);
-    pthread_mutex_unlock(&s->lock);
-}
-
-void ids_store_quiet(ids_store *s) {
-    if (!s->is_open)
-        return;
-    pthread_mutex_lock(&s->lock);
-    s->quiet = true;
-    pthread_mutex_unlock(&s->lock);
-}
-
-void ids_store_grew(ids_store *s, size_t log_bytes) {
-    bool was = false;
-    uint64_t bytes = atomic_fetch_add(&s->log_bytes, log_bytes) + log_bytes;
-    if (bytes < s->log_bytes_max)
-        return;
-    if (atomic_compare_exchange_strong(&s->busy, &was, true))
-        begin_round(s);
-}
-
-void ids_store_hurry(ids_store *s) {
-    atomic_store(&s->log_bytes, s->log_bytes_max);
-    ids_store_grew(s, 0);
-}
-
-bool ids_store_part_done(ids_store *s, uint32_t index, bool good,
-                         const ids_snapshot_sum *sum, const ids_log_end *first,
-                         uint32_t swaps) {
-    pthread_mutex_lock(&s->lock);
-    if (s->parts_left == s->house->loops)
-        s->swaps = swaps;
-    s->given_up = s->given_up || !good || swaps != s->swaps;
-    if (good) {
-        s->sums[index] = *sum;
-        s->firsts[index] = *first;
-    }
-    bool last = --s->parts_left == 0;
-    pthread_mutex_unlock(&s->lock);
-    return last;
-}
-
-void ids_store_install(ids_store *s, uint64_t now_ms) {
-    ids_fault fault;
-    now_ms = now_ms > s->start_ms ? now_ms : s->start_ms;
-    uint64_t records = 0, bytes = 0;
-    for (uint32_t i = 0; i < s->house->loops; i++) {
-        records += s->sums[i].records;
-        bytes += s->sums[i].bytes;
-    }
-    if (s->given_up) {
-        remove_parts(s);
-        ids_log(IDS_LOG_WARN, "snapshot given up",
-                "reason=\"no room on the disk or in memory, or the peer's "
-                "full copy came in between\"");
-    } else if (ids_vault_install(&s->vault, s->sums, s->firsts, now_ms, false,
-                                 &fault)) {
-        ids_log(IDS_LOG_INFO, "snapshot taken",
-                "records=%" PRIu64 " bytes=%" PRIu64, records, bytes);
-    } else {
-        ids_store_fail(&fault);
-    }
-    atomic_store(&s->busy, false);
-}
-
 /* The end ------------------------------------------------------------------ */
 
+/* The closing snapshot could not be kept. */
+static void say_what_is_left(const ids_store *s, const ids_fault *fault) {
+    char text[IDS_FAULT_TEXT_BYTES] = "the disk is full";
+    if (fault->kind != IDS_FAULT_NONE)
+        ids_fault_text(fault, text);
+    int64_t room = s->disk.free_bytes(s->disk.ctx);
+    ids_log(IDS_LOG_WARN, "stopped without a closing snapshot",
+            "data_dir=%s free_bytes=%" PRId64 " reason=\"%s\" left=\"%s\"",
+            s->config->data_dir, room, text,
+            ids_vault_is_replaced(&s->vault)
+                ? "what the folder held before this replica's last full copy "
+                  "came; start it again, and it gets a new one"
+                : "the logs hold every change, nothing is lost; make room and "
+                  "start it again");
+}
+
 void ids_store_close(ids_store *s) {
+    ids_fault fault;
     if (!s->is_open)
         return;
     for (uint32_t i = 0; i < s->keepers_count; i++)
         ids_keeper_join(s->keepers[i]);
-    if (s->keepers_count == s->house->loops && take_all(s, true))
-        ids_log(IDS_LOG_INFO, "everything is kept", NULL);
+    if (s->keepers_count == s->house->loops) {
+        if (take_all(s, true, &fault))
+            ids_log(IDS_LOG_INFO, "everything is kept", NULL);
+        else
+            say_what_is_left(s, &fault);
+    }
     for (uint32_t i = 0; i < s->keepers_count; i++)
         ids_keeper_free(s->keepers[i]);
     free(s->keepers);

@@ -34,8 +34,12 @@ typedef struct ids_store {
     pthread_mutex_t lock; /* of what is below */
     uint32_t parts_left;
     bool given_up;
-    uint32_t swaps; /* which copy the parts are of */
-    bool quiet;     /* none is begun any more */
+    bool quiet; /* none is begun any more */
+    /* The operator's order for one: loop 0's, but for what came of it. */
+    ids_ticket ticket; /* 0: none was given */
+    uint64_t ordered_ms;
+    idp_order_answer answer; /* to be given when has_answer is seen */
+    atomic_bool has_answer;
     ids_snapshot_sum *sums;
     ids_log_end *firsts;
 } ids_store;
@@ -48,9 +52,26 @@ bool ids_store_open(ids_store *store, const ids_config *config,
 /* The epoch of this run. */
 uint64_t ids_store_epoch(const ids_store *store);
 
+/* The incarnation of what is kept here; 0: nothing is. Known once the run has
+ * begun. It is the one that this folder had before if all is there that was
+ * ever acknowledged: after a clean stop, and after any end of a life with
+ * fsync always; else a new one. So it may stand for this node's memory only if
+ * an acknowledgement waits for ids_loop_kept, as a client's reply does. */
+uint64_t ids_store_incarnation(const ids_store *store);
+
+/* For the house: idemctl snapshot. */
+ids_order_taker ids_store_taker(ids_store *store);
+
 /* Loads every record into the desks' shards, and begins the run: each desk
  * has its keeper afterwards. */
 bool ids_store_begin(ids_store *store, ids_desk **desks);
+
+/* On the first loop's thread, while all loops stand still: every shard was
+ * replaced by another, at this moment. Waits for the disk; from then on
+ * nothing of the two is ever mixed. A snapshot of the new ones begins at once.
+ * Until that is installed a start finds the old records as they were now, and
+ * a new incarnation. */
+void ids_store_replaced(ids_store *store);
 
 /* Any loop's thread, before the first loop ends: none is woken any more. */
 void ids_store_quiet(ids_store *store);
@@ -62,19 +83,19 @@ void ids_store_close(ids_store *store);
  * exit code. */
 int ids_store_check(const char *path);
 
-/* For keepers, on any thread. grew: so much was logged; a snapshot is begun
- * by and by. hurry: it is begun as soon as none is under way. */
+/* For keepers, on any thread. */
 void ids_store_grew(ids_store *store, size_t log_bytes);
-void ids_store_hurry(ids_store *store);
 uint64_t ids_store_generation(const ids_store *store);
 /* A loop's part is on the medium, and so is its log up to it; good false: it
- * was given up. swaps: how many full copies the loop had taken in as it
- * began; parts of different copies make no snapshot. True: it was the last,
- * and ids_store_install is to be called where it may block. */
+ * was given up. True: it was the last, and ids_store_install is to be called
+ * where it may block. */
 bool ids_store_part_done(ids_store *store, uint32_t index, bool good,
-                         const ids_snapshot_sum *sum, const ids_log_end *first,
-                         uint32_t swaps);
+                         const ids_snapshot_sum *sum, const ids_log_end *first);
 void ids_store_install(ids_store *store, uint64_t now_ms);
+/* Loop 0: an order whose snapshot is there (or not) is answered. */
+void ids_store_answer(ids_store *store, ids_desk *desk);
+/* What was written of the next snapshot. */
+void ids_store_remove_parts(ids_store *store);
 
 /* Says why and ends the process, with no reply any more. */
 _Noreturn void ids_store_fail(const ids_fault *fault);

@@ -380,6 +380,11 @@ uint64_t ids_vault_next_generation(const ids_vault *v) {
     return v->manifest.generation + 1;
 }
 
+bool ids_vault_is_replaced(const ids_vault *v) {
+    const ids_manifest *m = &v->manifest;
+    return m->runs > 0 && m->run[m->runs - 1].replaced;
+}
+
 bool ids_vault_replaced(ids_vault *v, const ids_log_end *ends, uint64_t now_ms,
                         ids_fault *fault) {
     ids_manifest *m = &v->manifest;

@@ -107,6 +107,9 @@ bool ids_vault_install(ids_vault *vault, const ids_snapshot_sum *sums,
 bool ids_vault_replaced(ids_vault *vault, const ids_log_end *ends,
                         uint64_t now_ms, ids_fault *fault);
 
+/* That is so still. */
+bool ids_vault_is_replaced(const ids_vault *vault);
+
 /* recover.c's: reads one log. */
 bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,
                         const ids_loader *loader, ids_fault *fault);

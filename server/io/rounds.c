@@ -1,0 +1,189 @@
+/* rounds.c -- snapshots while the loops run: each takes its part, in its own
+ * time; the last one's thread installs them all. See store.h. */
+#include "server/io/loop.h"
+#include "server/io/store.h"
+#include "server/log.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+uint64_t ids_store_generation(const ids_store *s) {
+    return ids_vault_next_generation(&s->vault);
+}
+
+void ids_store_remove_parts(ids_store *s) {
+    for (uint32_t i = 0; i < s->house->loops; i++) {
+        char name[IDS_DISK_NAME_BYTES];
+        ids_name_snapshot(name, ids_store_generation(s), i);
+        s->disk.remove(s->disk.ctx, name);
+    }
+}
+
+/* False: none is begun any more. */
+static bool begin_round(ids_store *s) {
+    pthread_mutex_lock(&s->lock);
+    bool begins = !s->quiet;
+    s->parts_left = s->house->loops;
+    s->given_up = false;
+    atomic_store(&s->log_bytes, 0);
+    if (begins)
+        atomic_fetch_add(&s->round, 1);
+    for (uint32_t i = 0; i < s->house->loops && begins; i++)
+        s->house->wake(s->house->wake_ctx, i);
+    pthread_mutex_unlock(&s->lock);
+    return begins;
+}
+
+void ids_store_quiet(ids_store *s) {
+    if (!s->is_open)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->quiet = true;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void ids_store_grew(ids_store *s, size_t log_bytes) {
+    bool was = false;
+    uint64_t bytes = atomic_fetch_add(&s->log_bytes, log_bytes) + log_bytes;
+    if (bytes < s->log_bytes_max)
+        return;
+    if (atomic_compare_exchange_strong(&s->busy, &was, true))
+        begin_round(s);
+}
+
+bool ids_store_part_done(ids_store *s, uint32_t index, bool good,
+                         const ids_snapshot_sum *sum,
+                         const ids_log_end *first) {
+    pthread_mutex_lock(&s->lock);
+    s->given_up = s->given_up || !good;
+    if (good) {
+        s->sums[index] = *sum;
+        s->firsts[index] = *first;
+    }
+    bool last = --s->parts_left == 0;
+    pthread_mutex_unlock(&s->lock);
+    return last;
+}
+
+/* What an order for this snapshot hears; loop 0 says it. */
+static void settle_order(ids_store *s, const idp_order_answer *answer) {
+    pthread_mutex_lock(&s->lock);
+    s->answer = *answer;
+    atomic_store(&s->has_answer, true);
+    if (!s->quiet)
+        s->house->wake(s->house->wake_ctx, 0);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void give_up(ids_store *s) {
+    static const char text[] =
+        "there was no room for it, on the disk or in memory; the last "
+        "snapshot and the logs stay, nothing is lost";
+    const idp_order_answer answer = {
+        .outcome = IDP_ORDERED_REFUSED,
+        .text = {(const uint8_t *)text, sizeof text - 1}};
+    ids_store_remove_parts(s);
+    ids_log(IDS_LOG_WARN, "snapshot given up",
+            "reason=\"no room on the disk, or in memory\"");
+    settle_order(s, &answer);
+}
+
+void ids_store_install(ids_store *s, uint64_t now_ms) {
+    ids_fault fault;
+    idp_order_answer answer = {.outcome = IDP_ORDERED_SNAPSHOT};
+    now_ms = now_ms > s->start_ms ? now_ms : s->start_ms;
+    for (uint32_t i = 0; i < s->house->loops; i++) {
+        answer.records += s->sums[i].records;
+        answer.bytes += s->sums[i].bytes;
+    }
+    if (s->given_up) {
+        give_up(s);
+    } else if (ids_vault_install(&s->vault, s->sums, s->firsts, now_ms, false,
+                                 &fault)) {
+        ids_log(IDS_LOG_INFO, "snapshot taken",
+                "records=%" PRIu64 " bytes=%" PRIu64, answer.records,
+                answer.bytes);
+        settle_order(s, &answer);
+    } else {
+        ids_store_fail(&fault);
+    }
+    atomic_store(&s->busy, false);
+}
+
+/* All records replaced ----------------------------------------------------- */
+
+void ids_store_replaced(ids_store *s) {
+    ids_fault fault;
+    if (!s->is_open)
+        return;
+    /* A thread may have the last part of a snapshot to install. */
+    for (uint32_t i = 0; i < s->keepers_count; i++)
+        ids_keeper_settle(s->keepers[i]);
+    for (uint32_t i = 0; i < s->keepers_count; i++)
+        ids_keeper_begin_anew(s->keepers[i], &s->firsts[i]);
+    ids_store_remove_parts(s);
+    if (!ids_vault_replaced(&s->vault, s->firsts, ids_loop_clock_ms(), &fault))
+        ids_store_fail(&fault);
+    ids_log(IDS_LOG_INFO, "all records were replaced by the primary's",
+            "until_a_snapshot=\"a restart finds the old ones\"");
+    atomic_store(&s->busy, true);
+    begin_round(s);
+}
+
+/* Orders ------------------------------------------------------------------- */
+
+void ids_store_answer(ids_store *s, ids_desk *desk) {
+    if (!atomic_load_explicit(&s->has_answer, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&s->lock);
+    idp_order_answer answer = s->answer;
+    atomic_store(&s->has_answer, false);
+    pthread_mutex_unlock(&s->lock);
+    if (!s->ticket)
+        return;
+    answer.ms = desk->now_ms - s->ordered_ms;
+    ids_orders_answer(desk, s->ticket, &answer);
+    s->ticket = 0;
+}
+
+static void refuse_full(ids_desk *desk, ids_ticket ticket, uint64_t room) {
+    char text[160];
+    snprintf(text, sizeof text,
+             "the disk has no room for it: %llu bytes are free, and the last "
+             "%llu are not for snapshots",
+             (unsigned long long)room,
+             (unsigned long long)IDS_DISK_RESERVE_BYTES);
+    ids_orders_refuse(desk, ticket, text);
+}
+
+static void take_order(void *ctx, ids_desk *desk,
+                       const ids_order_request *request) {
+    ids_store *s = ctx;
+    ids_ticket ticket = request->ticket;
+    int64_t room = s->disk.free_bytes(s->disk.ctx);
+    bool was = false;
+    assert(request->order == IDP_SNAPSHOT);
+    if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES) {
+        refuse_full(desk, ticket, (uint64_t)room);
+        return;
+    }
+    if (!atomic_compare_exchange_strong(&s->busy, &was, true)) {
+        ids_orders_refuse(desk, ticket,
+                          "a snapshot is under way; ask again when it is "
+                          "through");
+        return;
+    }
+    ids_store_answer(s, desk); /* what came of one that nobody ordered */
+    if (!begin_round(s)) {
+        ids_orders_refuse(desk, ticket,
+                          "the server is going down, and takes one anyway");
+        return;
+    }
+    s->ticket = ticket;
+    s->ordered_ms = desk->now_ms;
+}
+
+ids_order_taker ids_store_taker(ids_store *s) {
+    return (ids_order_taker){.ctx = s, .begin = take_order};
+}
