@@ -11,9 +11,17 @@
 
 /* --- the copy beside ------------------------------------------------------ */
 
+/* To be freed where that may take its time. */
+static void retire(ids_copy *copy, ids_shard *shard) {
+    ids_shard_free(copy->retired);
+    copy->retired = shard;
+}
+
 void ids_copy_drop(ids_desk *desk) {
-    ids_shard_free(desk->copy.aside);
-    desk->copy.aside = NULL;
+    ids_copy *copy = &desk->copy;
+    if (copy->aside)
+        retire(copy, copy->aside);
+    copy->aside = NULL;
 }
 
 static bool make_aside(ids_desk *desk, uint64_t session) {
@@ -21,6 +29,7 @@ static bool make_aside(ids_desk *desk, uint64_t session) {
     if (copy->aside && copy->aside_session == session)
         return true;
     ids_copy_drop(desk);
+    ids_copy_tidy(desk);
     copy->aside = ids_shard_new(&desk->shard_config);
     if (!copy->aside)
         return false;
@@ -37,8 +46,7 @@ bool ids_copy_prepare(ids_desk *desk, uint64_t session) {
 void ids_copy_swap(ids_desk *desk) {
     ids_copy *copy = &desk->copy;
     assert(copy->aside && desk->serving.stance == IDS_FOLLOWS);
-    ids_shard_free(copy->retired);
-    copy->retired = desk->shard;
+    retire(copy, desk->shard);
     desk->shard = copy->aside;
     copy->aside = NULL;
     copy->session = copy->aside_session;
@@ -47,12 +55,10 @@ void ids_copy_swap(ids_desk *desk) {
 
 void ids_copy_tidy(ids_desk *desk) {
     ids_copy *copy = &desk->copy;
-    if (copy->retired) {
-        ids_shard_free(copy->retired);
-        copy->retired = NULL;
-    }
-    if (copy->aside && desk->serving.stance != IDS_FOLLOWS)
+    if (desk->serving.stance != IDS_FOLLOWS)
         ids_copy_drop(desk);
+    if (copy->retired)
+        retire(copy, NULL);
 }
 
 void ids_copy_fini(ids_desk *desk) {
@@ -162,8 +168,8 @@ static bool is_current(ids_desk *desk, const ids_parcel_tag *tag,
         walk->asked.epoch != tag->epoch) {
         walk->is_asked = true;
         walk->asked = *tag;
-        walk->is_current = desk->serving.stance == IDS_FOLLOWS &&
-                           desk->host.is_current(desk->host.ctx, tag);
+        walk->is_current = desk->host.is_current(desk->host.ctx, tag) &&
+                           desk->serving.stance == IDS_FOLLOWS;
     }
     return walk->is_current;
 }

@@ -25,7 +25,7 @@ typedef struct ids_copy {
     ids_shard *aside;       /* NULL: none is being loaded */
     uint64_t aside_session; /* whose records are in it */
     uint64_t session;       /* whose full copy took the first one's place */
-    ids_shard *retired;     /* the place's former owner, to be freed */
+    ids_shard *retired;     /* one that is done with, to be freed */
     uint32_t swaps;         /* how often that was */
     ids_bytes applied;      /* ids_applied, to be told to the peer */
     size_t applied_at;      /* those before are told */
@@ -54,7 +54,8 @@ void ids_copy_drop(ids_desk *desk);
 bool ids_copy_prepare(ids_desk *desk, uint64_t session);
 void ids_copy_swap(ids_desk *desk);
 
-/* Frees what a swap left behind, in the desk's next turn. */
+/* At the end of each turn, and not within the peer's monitor, for it may take
+ * a while: frees what a swap or a drop left behind. */
 void ids_copy_tidy(ids_desk *desk);
 void ids_copy_fini(ids_desk *desk);
 

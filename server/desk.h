@@ -57,7 +57,9 @@ typedef struct ids_desk_host {
     /* The rest where the desk has a peer. The tap is high: take what is in it
      * and clear it. Comes in the middle of a call: no way back in here. */
     void (*tap_is_high)(void *ctx);
-    /* Whether records with this tag may be put (ids_peer_is_current). */
+    /* Whether records with this tag may be put (ids_peer_is_current). Tells
+     * the desk first what it may do (ids_desk_serve): it may not have heard
+     * yet that it follows. */
     bool (*is_current)(void *ctx, const ids_parcel_tag *tag);
 } ids_desk_host;
 
@@ -88,7 +90,7 @@ struct ids_desk {
     ids_serving serving;
     ids_copy copy;
     ids_shard_config shard_config; /* for another shard like the first */
-    uint8_t *input; /* headroom and room, one block */
+    uint8_t *input;                /* headroom and room, one block */
     ids_conn *dirty_head, *dirty_tail;
     size_t buffered_bytes; /* of all its connections */
     ids_slot *slots;

@@ -1,7 +1,6 @@
 /* serving.c -- what a desk may do now; see serving.h. */
 #include "server/serving.h"
 
-#include "server/copy.h"
 #include "server/hold.h"
 
 #include <assert.h>
@@ -56,7 +55,6 @@ void ids_desk_serve(ids_desk *desk, const ids_serving *serving) {
     ids_stance was = desk->serving.stance;
     assert(was != IDS_FOLLOWS || serving->stance == IDS_FOLLOWS);
     set(desk, serving);
-    ids_copy_tidy(desk);
     if (was == serving->stance)
         return;
     if (serving->stance == IDS_FOLLOWS)

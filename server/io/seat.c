@@ -317,6 +317,7 @@ void ids_seat_hand_over(ids_seat *seat) {
 bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag) {
     const ids_peer *peer = ids_partner_enter(seat);
     bool is = ids_peer_is_current(peer, tag);
+    ids_partner_show(seat->partner, seat);
     ids_partner_leave(seat);
     return is;
 }

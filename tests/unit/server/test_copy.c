@@ -115,6 +115,22 @@ Test(copy, records_on_their_way_to_one_who_leads_by_now_are_not_put) {
     cr_assert_eq(applied_at(0, 3), 0);
 }
 
+Test(copy, a_desk_that_has_not_heard_yet_that_it_follows_puts_them) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH + 2, .batch = 3};
+    lead();
+    ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
+    ask_acquire(&a, 2, key_of(&t, 1, 0), 5000);
+    HEARS(&a, "1 acquired");
+    serving.stance = IDS_FOLLOWS;
+    ids_desk_serve(t.desks[0], &serving);
+    t.serving = &serving;
+    put_at(0, &tag, key_of(&t, 1, 1));
+    town_run(&t);
+    HEARS(&a, "2 NOT_PRIMARY");
+    cr_assert_eq(records(1), 2);
+    cr_assert_eq(applied_at(0, 3), 1);
+}
+
 Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
     const ids_parcel_tag old = {.session = 1, .epoch = EPOCH, .batch = 1};
     ids_parcel_tag tag = {
@@ -135,7 +151,7 @@ Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
     cr_assert_eq(records(1), 0, "nothing of it came for this one");
     put_at(0, &tag, key_of(&t, 0, 3));
     cr_assert_eq(records(0), 3, "what comes late is for the new one");
-    serve_all();
+    ids_copy_tidy(t.desks[0]);
     cr_assert_null(t.desks[0]->copy.retired);
     lead();
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);

@@ -44,6 +44,8 @@ static void tap_is_high(void *ctx) {
 static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     town *t = town_of(ctx);
     t->asked++;
+    if (t->serving)
+        ids_desk_serve(*(ids_desk **)ctx, t->serving);
     return tag->session == t->session;
 }
 

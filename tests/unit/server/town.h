@@ -25,7 +25,8 @@ typedef struct town {
     bool is_replicated;  /* every desk has a peer, and follows at first */
     uint64_t session;    /* records of another one are not current */
     uint32_t asked;      /* how often that was asked */
-    bool keep_mail;      /* town_run posts nothing: as if others were busy */
+    const ids_serving *serving; /* what a desk is told then; NULL: nothing */
+    bool keep_mail; /* town_run posts nothing: as if others were busy */
 } town;
 
 typedef struct caller {
