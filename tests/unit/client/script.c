@@ -2,6 +2,7 @@
 #include "tests/unit/client/script.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 void follow(void *ctx, uint64_t link, const idp_request *request,
@@ -47,4 +48,18 @@ idem_client *open_client(const char *uri) {
 idem_args args_of(const char *key) {
     return (idem_args){
         .size = sizeof(idem_args), .key = key, .key_len = strlen(key)};
+}
+
+idem_client *open_two(fake_server *first, fake_server *second,
+                      const char *options) {
+    char uri[128];
+    snprintf(uri, sizeof uri, "idem://127.0.0.1:%u,127.0.0.1:%u/t?%s",
+             fake_port(first), fake_port(second), options);
+    return open_client(uri);
+}
+
+void close_all(idem_client *client, fake_server *a, fake_server *b) {
+    idem_client_close(client);
+    fake_stop(a);
+    fake_stop(b);
 }

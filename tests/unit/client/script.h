@@ -30,6 +30,10 @@ fake_server *serve(script *script_of);
 
 /* Fails the test when it can't be opened. */
 idem_client *open_client(const char *uri);
+/* A client that knows two servers, in this order. */
+idem_client *open_two(fake_server *first, fake_server *second,
+                      const char *options);
+void close_all(idem_client *client, fake_server *a, fake_server *b);
 idem_args args_of(const char *key);
 
 #endif
