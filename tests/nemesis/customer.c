@@ -106,6 +106,11 @@ static void new_nonce(customer *c, nem_op *op) {
                  c->told->number, ++c->nonces);
 }
 
+/* Some have little patience, and do not know how it ended. */
+static uint32_t patience_ms(customer *c) {
+    return chance(c, 20) ? idt_rng_between(&c->rng, 30, 600) : TIMEOUT_MS;
+}
+
 static void acquire(customer *c) {
     nem_op op = {.method = IDEM_ACQUIRE};
     uint32_t tries = 0;
@@ -119,7 +124,7 @@ static void acquire(customer *c) {
     op.report = chance(c, 12);
     do {
         nem_op one = op;
-        nem_book_ask(&c->book, &one, TIMEOUT_MS);
+        nem_book_ask(&c->book, &one, patience_ms(c));
         if (one.end == NEM_ANSWERED && one.outcome == IDEM_ACQUIRED)
             keep_claim(c, &one);
         /* It asks again, by the same nonce, where it does not know, and
@@ -145,7 +150,7 @@ static void with_token(customer *c, int32_t method, const claim *of) {
         op.unbind = chance(c, 20);
     for (uint32_t tries = 0; tries < 3; tries++) {
         nem_op one = op;
-        nem_book_ask(&c->book, &one, TIMEOUT_MS);
+        nem_book_ask(&c->book, &one, patience_ms(c));
         if (one.end == NEM_ANSWERED || !chance(c, 75))
             return;
     }
@@ -178,7 +183,7 @@ static void use_old_token(customer *c) {
 static void peek(customer *c) {
     nem_op op = {.method = IDEM_PEEK};
     pick_key(c, op.key);
-    nem_book_ask(&c->book, &op, TIMEOUT_MS);
+    nem_book_ask(&c->book, &op, patience_ms(c));
 }
 
 static void step(customer *c) {
@@ -233,7 +238,7 @@ long nem_customer_audit(const nem_customer *told, const nem_history *seen) {
             continue;
         snprintf(last, sizeof last, "%s", seen->ops[i].key);
         snprintf(op.key, sizeof op.key, "%s", last);
-        snprintf(op.nonce, sizeof op.nonce, "audit%ld", asked);
+        snprintf(op.nonce, sizeof op.nonce, "audit%u", (unsigned)asked);
         op.ttl_ms = ttl_of(op.key);
         op.lease_ms = lease_of(op.key);
         nem_book_ask(&book, &op, TIMEOUT_MS);

@@ -3,11 +3,19 @@
 #include "tests/nemesis/world.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { LOOK_MS = 60, PROMOTE_MS_MAX = 10000, PATIENCE_MS = 5000 };
 
 static uint64_t ms_since(uint64_t ns) {
     return (nem_now_ns() - ns) / NEM_MS;
+}
+
+/* An order, and the first line of what it says. */
+static bool order(nem_world *w, int node, const char *what, char said[300]) {
+    bool done = nem_order(&w->pair, node, what, said, 300);
+    said[strcspn(said, "\n")] = '\0';
+    return done;
 }
 
 /* The old primary has heard that it is none any more, or is gone. */
@@ -99,7 +107,7 @@ bool nem_promote(nem_world *w) {
     uint64_t since_ns = nem_now_ns();
     char said[300];
     w->two_since_ns = since_ns;
-    while (!nem_order(&w->pair, to, "promote", said, sizeof said)) {
+    while (!order(w, to, "promote", said)) {
         if (anyone_died(w))
             return false;
         if (ms_since(since_ns) > PROMOTE_MS_MAX)
@@ -121,7 +129,7 @@ bool nem_switchover(nem_world *w) {
     char said[300];
     int from = w->primary, to = 1 - from;
     uint64_t since_ns = nem_now_ns();
-    bool done = nem_order(&w->pair, from, "switchover", said, sizeof said);
+    bool done = order(w, from, "switchover", said);
     nem_say(w, "switchover of %c: %s (%" PRIu64 " ms)", nem_name(from), said,
             ms_since(since_ns));
     if (done) {
@@ -139,7 +147,7 @@ bool nem_switchover(nem_world *w) {
 bool nem_detach(nem_world *w) {
     char said[300];
     uint64_t since_ns = nem_now_ns();
-    while (!nem_order(&w->pair, w->primary, "detach", said, sizeof said)) {
+    while (!order(w, w->primary, "detach", said)) {
         if (ms_since(since_ns) > PROMOTE_MS_MAX)
             return nem_fail(w, "%c can't detach its dead replica: %s",
                             nem_name(w->primary), said);
