@@ -96,6 +96,13 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
     return IDS_DECIDING_OK;
 }
 
+void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
+                            ids_decision *next) {
+    *next = after(now);
+    if (has_replica && !IDS_RULE_OFF(HAD_REPLICA))
+        next->had_replica = true;
+}
+
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
                          uint64_t version, ids_decision *next) {
     *next = after(now);

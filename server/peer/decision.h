@@ -79,6 +79,11 @@ ids_deciding ids_decide_admit(const ids_decision *now, ids_member replica,
 ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
                                ids_decision *next);
 
+/* Where the other node is, which is not part of these rules; and whether it
+ * is a replica that may come to know of this node's data. */
+void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
+                            ids_decision *next);
+
 /* A replica is told that it is in sync. */
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
                          uint64_t version, ids_decision *next);

@@ -157,7 +157,8 @@ static void note_whereabouts(ids_peer *peer, const ids_link *link) {
     ids_endpoint_complete(&at, &link->other.at, link->seen_host);
     if (ids_endpoint_is_set(&at))
         peer->other_at = at;
-    peer->other_leads = link->other.primary;
+    if (link->other.epoch >= ids_peer_epoch(peer)) /* else it is old news */
+        peer->other_leads = link->other.primary;
 }
 
 /* A link is open: what the other says of itself counts from here on. */

@@ -28,6 +28,7 @@
     X(DISOWNED, "disowned")           /* the detached isn't told so */     \
     X(SWAPS_WHOLE, "swaps-whole")     /* a copy that is not complete */    \
     X(KEPT_ALONE, "kept-alone")       /* R5: of a set of two, too */       \
+    X(HAD_REPLICA, "had-replica")     /* R8: it leads after a takeover */  \
     X(KEPT_ACKS, "kept-acks")         /* R5: what no medium has, too */
 
 typedef enum ids_rule {

@@ -93,6 +93,15 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     }
 }
 
+/* It is elsewhere; or it is there for the first time. */
+static bool has_news_of_other(const ids_peer *peer) {
+    bool first = peer->leading && peer->session != 0 &&
+                 !peer->known.had_replica && !IDS_RULE_OFF(HAD_REPLICA);
+    return first ||
+           (ids_endpoint_is_set(&peer->other_at) &&
+            !ids_endpoint_same(&peer->other_at, &peer->known.other_at));
+}
+
 /* What this node has learned and not recorded yet. */
 static void record_what_is_known(ids_peer *peer) {
     uint64_t epoch = ids_peer_epoch(peer);
@@ -113,10 +122,9 @@ static void record_what_is_known(ids_peer *peer) {
                peer->known.admitted_epoch != 0) {
         ids_decide_disowned(&peer->known, &next);
         ids_peer_propose(peer, IDS_PENDING_DISOWNED, &next);
-    } else if (ids_endpoint_is_set(&peer->other_at) &&
-               !ids_endpoint_same(&peer->other_at, &peer->known.other_at)) {
-        next = peer->known;
-        next.version++;
+    } else if (has_news_of_other(peer)) {
+        ids_decide_whereabouts(&peer->known,
+                               peer->leading && peer->session != 0, &next);
         ids_peer_propose(peer, IDS_PENDING_WHEREABOUTS, &next);
     }
 }

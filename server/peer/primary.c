@@ -300,7 +300,10 @@ void ids_primary_handed_over(ids_peer *peer) {
 
 void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
     ids_sender *sender = &peer->senders[link->stream];
-    if (!peer->leading)
+    /* Whoever holds a part of it may be promoted one day, with loss accepted:
+     * then this node must not lead by itself at its next start. */
+    if (!peer->leading ||
+        (!peer->known.had_replica && !IDS_RULE_OFF(HAD_REPLICA)))
         return;
     while (link->out.len < peer->config.unsent_bytes &&
            ids_sender_next(sender, shard, peer->now_ms, &link->out))

@@ -17,7 +17,7 @@ idem_program_test(peer_sim
 # judged by what clients hear alone, which takes longer.
 foreach(rule R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
         epoch-rises steps-down drops-pending acks-applied acks-swapped
-        joins-whole swaps-whole disowned kept-alone kept-acks)
+        joins-whole swaps-whole disowned kept-alone kept-acks had-replica)
   add_test(NAME peer_sim_needs_${rule}
            COMMAND peer_sim --rule-off ${rule} --seeds 1..10000)
   add_test(NAME peer_sim_harm_without_${rule}

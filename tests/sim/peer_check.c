@@ -332,10 +332,19 @@ static void check_heir(pw_node *n) {
     }
 }
 
+static bool has_led(const pw_world *w, int node) {
+    for (uint32_t i = 0; i < w->epoch_count; i++) {
+        if (w->epochs[i].node == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pw_check_lead(pw_node *n, uint64_t epoch) {
     pw_world *w = n->w;
     uint64_t incarnation = n->peer->config.incarnation;
-    bool alone = !n->peer->known.had_replica;
+    bool alone = !n->peer->known.had_replica && !has_led(w, 1 - n->index);
     bool loss = (alone && !n->disk.is_there) || n->loss_epoch == epoch;
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
@@ -360,6 +369,6 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
         pw_fail(w, "more epochs than the checker has room for");
         return;
     }
-    w->epochs[w->epoch_count++] =
-        (pw_epoch){.epoch = epoch, .incarnation = incarnation};
+    w->epochs[w->epoch_count++] = (pw_epoch){
+        .epoch = epoch, .incarnation = incarnation, .node = n->index};
 }

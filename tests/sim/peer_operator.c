@@ -51,6 +51,12 @@ static bool anyone_leads(const pw_world *w) {
     return false;
 }
 
+/* It has nothing of the other's, which will lead by itself. */
+static bool never_followed(const pw_world *w, const pw_node *n) {
+    return n->index == 1 && !w->node[0].cell.had_replica &&
+           n->peer->copy_of == 0;
+}
+
 static void watch_order(pw_world *w, int node, uint64_t word);
 
 /* The order arrives. Its outcome is known once what it proposed is on record,
@@ -92,8 +98,8 @@ static ids_deciding give(pw_node *n, order what) {
         }
         return ids_peer_promote(n->peer, w->epoch_next++, false);
     case ACCEPT_LOSS:
-        if (anyone_leads(w) || is_promotable(w, &w->node[0]) ||
-            is_promotable(w, &w->node[1])) {
+        if (anyone_leads(w) || never_followed(w, n) ||
+            is_promotable(w, &w->node[0]) || is_promotable(w, &w->node[1])) {
             return IDS_DECIDING_BUSY;
         }
         n->loss_epoch = w->epoch_next;
@@ -137,6 +143,11 @@ static void send(pw_world *w, int node, order what) {
              (uint64_t)node << 8 | what);
 }
 
+/* A node that is down, and will have forgotten all. */
+static bool may_give_up(pw_world *w, const pw_node *other) {
+    return other->up || (!other->keeps && pw_chance(w, 30));
+}
+
 /* What a pair without a primary needs. */
 static bool repair(pw_world *w) {
     int promotable = -1, fit = -1;
@@ -154,7 +165,7 @@ static bool repair(pw_world *w) {
     }
     if (promotable >= 0) {
         send(w, promotable, PROMOTE);
-    } else if (fit >= 0 && w->node[0].up && w->node[1].up) {
+    } else if (fit >= 0 && may_give_up(w, &w->node[1 - fit])) {
         send(w, fit, ACCEPT_LOSS);
     }
     return true;

@@ -207,6 +207,14 @@ static bool is_through(const pw_node *p) {
     return true;
 }
 
+/* Clients of the replica hear where the primary is. */
+static bool knows_primary(const pw_node *r) {
+    ids_endpoint at;
+    ids_peer_primary_at(r->peer, &at);
+    return at.text[0] == pw_name(1 - r->index) &&
+           strcmp(at.text + 1, ":7117") == 0;
+}
+
 static bool in_peace(pw_world *w) {
     pw_node *p = primary_of(w);
     ids_peer_status a, b;
@@ -217,6 +225,7 @@ static bool in_peace(pw_world *w) {
     ids_peer_status_get(w->node[1 - p->index].peer, &b);
     return a.connected && b.connected && !a.syncing && !b.syncing &&
            a.lag.ops == 0 && is_through(p) &&
+           knows_primary(&w->node[1 - p->index]) &&
            (w->config.mode != IDS_MODE_SYNC || (a.in_sync && b.in_sync));
 }
 

@@ -146,6 +146,7 @@ typedef struct pw_op {
 
 typedef struct pw_epoch {
     uint64_t epoch, incarnation;
+    int node;
     uint64_t passed[PW_LOOPS_MAX]; /* the highest number a reply left with */
     uint64_t base[PW_LOOPS_MAX];   /* where the next primary took over */
     bool over;                     /* someone took over from it */

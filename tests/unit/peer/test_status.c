@@ -1,0 +1,120 @@
+/* test_status.c -- what a node says of itself, in its first steps. */
+#include "server/peer/peer.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static bool proposed;
+static ids_endpoint dialled;
+
+static void propose(void *ctx, const ids_decision *next) {
+    (void)ctx, (void)next;
+    proposed = true;
+}
+
+static void fill(void *ctx, void *to, size_t len) {
+    (void)ctx;
+    memset(to, 7, len);
+}
+
+static void dial(void *ctx, ids_link *link) {
+    (void)ctx;
+    dialled = link->dialled_to;
+}
+
+static void hang_up(void *ctx, ids_link *link) {
+    (void)ctx, (void)link;
+}
+
+static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
+    (void)ctx, (void)epoch;
+    return 10 * loop;
+}
+
+static ids_peer *make(const ids_decision *now, bool primary) {
+    ids_peer_config config = {
+        .node = 1,
+        .incarnation = 11,
+        .primary = primary,
+        .epoch_min = 1000,
+        .loops = 2,
+        .mode = IDS_MODE_SYNC,
+        .min_in_sync = 1,
+        .ring_bytes = 4096,
+        .advertise = {"a:7117"},
+        .heartbeat_ms = 20,
+        .silence_ms = 90,
+        .redial_ms = 25,
+        .stall_ms = 60,
+        .decisions = {NULL, propose},
+        .host = {
+            .random = fill, .dial = dial, .hang_up = hang_up, .lead = lead}};
+    return ids_peer_new(&config, now, 5000);
+}
+
+static void says(const ids_peer *peer, const char *text) {
+    ids_peer_status s;
+    ids_peer_status_get(peer, &s);
+    cr_assert(strstr(s.state, text) != NULL, "it says: %s", s.state);
+}
+
+Test(status, a_primary_without_a_replica_serves_alone_and_says_so) {
+    const ids_decision none = {0};
+    ids_peer *peer = make(&none, true);
+    ids_peer_status s;
+    cr_assert(proposed);
+    cr_assert_eq(ids_peer_serves(peer, false), IDP_E_NOT_PRIMARY);
+    cr_assert(ids_peer_decided_stops_world(peer));
+    ids_peer_decided(peer, 5001);
+    cr_assert_eq(ids_peer_serves(peer, false), IDP_OK);
+    says(peer, "it never had a replica");
+    ids_peer_take_bytes(peer, 1, 11, (idp_slice){(const uint8_t *)"x", 1});
+    ids_peer_status_get(peer, &s);
+    cr_assert_eq(s.epoch, 1000);
+    cr_assert_eq(s.member_count, 1);
+    cr_assert_str_eq(s.member[0].text, "a:7117");
+    cr_assert_eq(s.lag.ops, 0, "nobody lacks it");
+    cr_assert_eq(ids_gate_watermark(&peer->gates[1]), UINT64_MAX);
+    ids_peer_tick(peer, 6000);
+    cr_assert_not(ids_endpoint_is_set(&dialled), "there is nobody to ask");
+    ids_peer_free(peer);
+}
+
+/* A restarted primary asks where its replica was last. */
+Test(status, a_restarted_primary_dials_the_other_and_does_not_lead) {
+    const ids_decision old = {.version = 4,
+                              .epoch = 1000,
+                              .role = IDS_ROLE_PRIMARY,
+                              .self = {1, 10},
+                              .replica = {2, 20},
+                              .had_replica = true,
+                              .other_at = {"b:7117"}};
+    ids_peer *peer = make(&old, true);
+    ids_endpoint at;
+    says(peer, "starting");
+    cr_assert_not(ids_peer_decided_stops_world(peer));
+    ids_peer_decided(peer, 5001);
+    ids_peer_tick(peer, 5002);
+    cr_assert_str_eq(dialled.text, "b:7117");
+    cr_assert_eq(ids_peer_serves(peer, true), IDP_E_NOT_PRIMARY);
+    says(peer, "may lose changes");
+    ids_peer_primary_at(peer, &at);
+    cr_assert_not(ids_endpoint_is_set(&at), "it has not heard from it yet");
+    ids_peer_free(peer);
+}
+
+/* As long as its member is silent a primary answers nothing, reads neither. */
+Test(status, a_primary_that_misses_its_member_waits) {
+    const ids_decision none = {0};
+    ids_peer *peer = make(&none, true);
+    ids_decision with;
+    ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
+    ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
+    ids_peer_decided(peer, 5001);
+    ids_peer_tick(peer, 5060);
+    cr_assert_eq(ids_peer_serves(peer, true), IDP_OK);
+    ids_peer_tick(peer, 5061);
+    cr_assert_eq(ids_peer_serves(peer, true), IDP_E_UNREPLICATED);
+    says(peer, "Changes wait");
+    ids_peer_free(peer);
+}
