@@ -257,7 +257,10 @@ static void take_up(ids_partner *partner) {
     if (stops)
         stop_world(partner);
     peer = ids_partner_enter(seat);
+    bool led = peer->leading;
     ids_peer_decided(peer, now_ms);
+    for (uint32_t i = 0; !led && peer->leading && i < peer->link_count; i++)
+        peer->links[i]->said_ms = 0; /* whoever listens hears of it at once */
     ids_peer_tick(peer, now_ms);
     wake_all(partner);
     ids_partner_leave(seat);
