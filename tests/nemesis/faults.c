@@ -6,6 +6,7 @@
 #include "tests/nemesis/world.h"
 
 #include <inttypes.h>
+#include <sys/wait.h>
 
 static bool chance(nem_world *w, unsigned percent) {
     return idt_rng_chance(&w->rng, percent);
@@ -191,6 +192,23 @@ static bool plan(nem_world *w) {
     return nem_switchover(w);
 }
 
+/* The order is under way as the primary dies: it has handed over, or not. */
+static bool plan_cut_short(nem_world *w) {
+    int old = w->primary;
+    nem_say(w, "switchover of %c, and kill -9 meanwhile", nem_name(old));
+    pid_t child = nem_order_aside(&w->pair, old, "switchover");
+    nem_wait_ms(nem_between(w, 0, 30));
+    nem_node_kill(&w->pair, old);
+    waitpid(child, NULL, 0);
+    return nem_take_over(w) && back(w, old);
+}
+
+/* Nothing is wrong, and the operator promotes all the same. */
+static bool usurp(nem_world *w) {
+    nem_say(w, "all is well, and %c is promoted", nem_name(replica_of(w)));
+    return nem_promote(w);
+}
+
 static bool kill_client(nem_world *w) {
     unsigned which = idt_rng_below(&w->rng, NEM_CROWD);
     nem_say(w, "kill -9 a client");
@@ -203,9 +221,10 @@ static const struct {
     unsigned weight;
     bool (*happens)(nem_world *w);
 } faults[] = {{26, kill_primary}, {15, stop_primary}, {13, unplug_primary},
-              {13, part},         {14, plan},         {5, kill_replica},
-              {3, stop_replica},  {3, unplug},        {3, deaf},
-              {3, noise},         {2, kill_client}};
+              {13, part},         {14, plan},         {7, plan_cut_short},
+              {5, usurp},         {5, kill_replica},  {3, stop_replica},
+              {3, unplug},        {3, deaf},          {3, noise},
+              {2, kill_client}};
 
 bool nem_fault(nem_world *w) {
     unsigned sum = 0, at;

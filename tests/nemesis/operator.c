@@ -123,6 +123,16 @@ bool nem_promote(nem_world *w) {
     return true;
 }
 
+bool nem_take_over(nem_world *w) {
+    int to = 1 - w->primary;
+    nem_status status = nem_ask_status(&w->pair, to);
+    if (!status.heard || !status.primary)
+        return nem_promote(w);
+    nem_say(w, "%c leads already", nem_name(to));
+    now_leads(w, to);
+    return true;
+}
+
 /* It may be refused, or be lost on its way: then the next look tells who
  * leads. */
 bool nem_switchover(nem_world *w) {
@@ -136,12 +146,7 @@ bool nem_switchover(nem_world *w) {
         now_leads(w, to);
         return true;
     }
-    nem_status status = nem_ask_status(&w->pair, to);
-    if (status.heard && status.primary)
-        now_leads(w, to);
-    else if (!nem_ask_status(&w->pair, from).primary)
-        return nem_promote(w);
-    return true;
+    return nem_ask_status(&w->pair, from).primary || nem_take_over(w);
 }
 
 bool nem_detach(nem_world *w) {

@@ -58,6 +58,8 @@ bool nem_crowd_histories(nem_world *w, nem_history *h);
 bool nem_heal(nem_world *w);
 /* The other one is primary from now on. */
 bool nem_promote(nem_world *w);
+/* The same, if it does not lead already. */
+bool nem_take_over(nem_world *w);
 bool nem_switchover(nem_world *w);
 bool nem_detach(nem_world *w);
 /* What was killed is started again, as a replica. */
