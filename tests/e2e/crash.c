@@ -279,6 +279,8 @@ int main(int argc, char **argv) {
     idt_rng_seed(&rng, seed);
     printf("seed %llu\n", (unsigned long long)seed);
     daemon_start(&s.daemon, &s.spec);
+    CHECK(argc <= 4 || daemon_said(&s.daemon, "writes are held back", 2),
+          "%s is not in effect", argv[4]);
     long rounds = strtol(argv[3], NULL, 10);
     for (long i = 0; i < rounds; i++)
         round_of_load(&s, &rng);

@@ -3,6 +3,7 @@
 add_library(powercut SHARED powercut.c)
 target_compile_definitions(powercut PRIVATE _GNU_SOURCE)
 target_link_libraries(powercut PRIVATE ${CMAKE_DL_LIBS})
+set_target_properties(powercut PROPERTIES C_VISIBILITY_PRESET default)
 
 idem_program_test(e2e_crash_always SOURCES crash.c LINK e2e_harness
   ARGS $<TARGET_FILE:idemstored> always 40 LABELS e2e slow TIMEOUT 300)

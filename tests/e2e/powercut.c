@@ -44,9 +44,20 @@ static int is_held(int fd) {
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at);
 ssize_t pwrite64(int fd, const void *bytes, size_t len, off_t at);
 
+/* Once, so that nobody takes for a power cut what is none. */
+static void say_so(void) {
+    static const char text[] = "powercut: writes are held back\n";
+    static int said;
+    pthread_mutex_lock(&lock);
+    if (!said && write(STDERR_FILENO, text, sizeof text - 1) > 0)
+        said = 1;
+    pthread_mutex_unlock(&lock);
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at) {
     if (!is_held(fd))
         return ((pwrite_fn)original("pwrite"))(fd, bytes, len, at);
+    say_so();
     held *h = malloc(sizeof *h + len);
     if (!h) {
         errno = ENOMEM;
