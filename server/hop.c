@@ -103,6 +103,11 @@ static void call_shard(ids_desk *desk, const ids_item *item) {
         ids_reply_mail(desk, &to, IDP_E_SHUTTING_DOWN, NULL);
         return;
     }
+    if (desk->journal && ids_journal_is_over(desk->journal)) {
+        to.text = "too much waits for the disk; nothing was changed, ask again";
+        ids_reply_mail(desk, &to, IDP_E_LIMIT, NULL);
+        return;
+    }
     switch (ids_hold_call(desk, &call, &answer, &error, &to.text)) {
     case IDS_ANSWERED:
         ids_reply_mail(desk, &to, IDP_OK, &answer);

@@ -276,6 +276,10 @@ bool ids_journal_is_full(const ids_journal *j) {
     return j->filling.len >= j->config.backlog_bytes_max;
 }
 
+bool ids_journal_is_over(const ids_journal *j) {
+    return j->filling.len / 2 >= j->config.backlog_bytes_max;
+}
+
 bool ids_journal_refuses_claims(const ids_journal *j) {
     return !IDS_MUTANT(IGNORES_FULL_DISK) &&
            j->free_bytes < IDS_DISK_RESERVE_BYTES;

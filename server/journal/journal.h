@@ -84,6 +84,10 @@ bool ids_journal_waits(const ids_journal *journal, uint64_t now_ms);
  * begun may still be taken. */
 bool ids_journal_is_full(const ids_journal *journal);
 
+/* So much waits that even what is on its way from other loops has to be turned
+ * away: twice what makes it full. */
+bool ids_journal_is_over(const ids_journal *journal);
+
 /* The disk is nearly full: refuse new claims; all else goes on. */
 bool ids_journal_refuses_claims(const ids_journal *journal);
 

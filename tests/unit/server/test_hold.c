@@ -148,6 +148,27 @@ Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
         cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
 }
 
+/* What other loops have sent was on its way when the journal became full; it
+ * is taken, but not without end. */
+Test(hold, what_hops_to_a_journal_that_is_over_full_is_refused) {
+    uint32_t asked = 0;
+    while (!ids_journal_is_over(t.desks[0]->journal)) {
+        ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
+        asked++;
+    }
+    ids_hold_set_full(t.desks[0], true);
+    uint64_t changes = t.desks[0]->changes;
+    ask_acquire(&b, 1, key_of(&t, 0, asked), 0);
+    cr_assert_eq(t.desks[0]->changes, changes);
+    sync_loop(0);
+    HEARS(&b, "1 LIMIT");
+    ask_acquire(&b, 2, key_of(&t, 0, asked), 0);
+    sync_loop(0);
+    HEARS(&b, "2 acquired");
+    for (uint32_t i = 0; i < asked; i++)
+        cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
+}
+
 Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
     uint8_t bytes[512];
     const char *held = key_of(&t, 0, 0);
