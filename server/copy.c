@@ -11,16 +11,20 @@
 
 /* --- the copy beside ------------------------------------------------------ */
 
-/* To be freed where that may take its time. */
-static void retire(ids_copy *copy, ids_shard *shard) {
-    ids_shard_free(copy->retired);
-    copy->retired = shard;
+static ids_shard **free_place(ids_copy *copy) {
+    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
+        if (!copy->retired[i])
+            return &copy->retired[i];
+    return NULL;
 }
 
 void ids_copy_drop(ids_desk *desk) {
     ids_copy *copy = &desk->copy;
-    if (copy->aside)
-        retire(copy, copy->aside);
+    ids_shard **place = free_place(copy);
+    if (place)
+        *place = copy->aside;
+    else
+        ids_shard_free(copy->aside);
     copy->aside = NULL;
 }
 
@@ -40,29 +44,34 @@ static bool make_aside(ids_desk *desk, uint64_t session) {
 
 bool ids_copy_prepare(ids_desk *desk, uint64_t session) {
     assert(desk->serving.stance == IDS_FOLLOWS);
-    return make_aside(desk, session);
+    return make_aside(desk, session) && free_place(&desk->copy);
 }
 
 void ids_copy_swap(ids_desk *desk) {
     ids_copy *copy = &desk->copy;
     assert(copy->aside && desk->serving.stance == IDS_FOLLOWS);
-    retire(copy, desk->shard);
+    *free_place(copy) = desk->shard;
     desk->shard = copy->aside;
     copy->aside = NULL;
     copy->session = copy->aside_session;
-    copy->swaps++;
 }
 
 void ids_copy_tidy(ids_desk *desk) {
     ids_copy *copy = &desk->copy;
     if (desk->serving.stance != IDS_FOLLOWS)
         ids_copy_drop(desk);
-    if (copy->retired)
-        retire(copy, NULL);
+    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++) {
+        ids_shard *shard = copy->retired[i];
+        if (!shard || ids_shard_is_walked(shard))
+            continue;
+        ids_shard_free(shard);
+        copy->retired[i] = NULL;
+    }
 }
 
 void ids_copy_fini(ids_desk *desk) {
-    ids_shard_free(desk->copy.retired);
+    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
+        ids_shard_free(desk->copy.retired[i]);
     ids_shard_free(desk->copy.aside);
     ids_bytes_free(&desk->copy.applied);
 }

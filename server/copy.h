@@ -21,15 +21,17 @@ typedef struct ids_applied {
     uint32_t count;
 } ids_applied;
 
+#define IDS_COPY_RETIRED_MAX 4
+
 typedef struct ids_copy {
     ids_shard *aside;       /* NULL: none is being loaded */
     uint64_t aside_session; /* whose records are in it */
     uint64_t session;       /* whose full copy took the first one's place */
-    ids_shard *retired;     /* one that is done with, to be freed */
-    uint32_t swaps;         /* how often that was */
-    ids_bytes applied;      /* ids_applied, to be told to the peer */
-    size_t applied_at;      /* those before are told */
-    bool failed;            /* no memory for a record, see the log */
+    /* Done with, to be freed; not while a snapshot still walks it. */
+    ids_shard *retired[IDS_COPY_RETIRED_MAX];
+    ids_bytes applied; /* ids_applied, to be told to the peer */
+    size_t applied_at; /* those before are told */
+    bool failed;       /* no memory for a record, see the log */
 } ids_copy;
 
 /* Puts a record that has come, or sends it to its owner. The change borrows
@@ -47,9 +49,9 @@ bool ids_copy_take_failure(ids_desk *desk);
 
 /* The copy beside; it is made for a session's first record, in place of
  * another one's. drop: it is given up. prepare and swap while all loops
- * stand still: first prepare on every desk (false: no memory, end the
- * session), then swap on every desk. What comes of that session afterwards is
- * put into the new copy. */
+ * stand still: first prepare on every desk (false: no memory, or
+ * old ones are not done with; end the session), then swap on every desk. What
+ * comes of that session afterwards is put into the new copy. */
 void ids_copy_drop(ids_desk *desk);
 bool ids_copy_prepare(ids_desk *desk, uint64_t session);
 void ids_copy_swap(ids_desk *desk);

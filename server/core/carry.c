@@ -59,6 +59,10 @@ void ids_shard_walk_end(ids_shard *shard) {
     shard->table.walks--;
 }
 
+bool ids_shard_is_walked(const ids_shard *shard) {
+    return shard->table.walks > 0;
+}
+
 static bool within(idp_slice slice, size_t min, size_t max) {
     return slice.len >= min && slice.len <= max;
 }

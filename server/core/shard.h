@@ -136,6 +136,7 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
                     void (*seen)(void *ctx, const ids_change *change),
                     void *ctx);
 void ids_shard_walk_end(ids_shard *shard);
+bool ids_shard_is_walked(const ids_shard *shard);
 
 /* Makes the key's record be what the change says, its remaining times counted
  * from now. Not a change of this shard's: it has no number, reaches no tap

@@ -152,12 +152,40 @@ Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
     put_at(0, &tag, key_of(&t, 0, 3));
     cr_assert_eq(records(0), 3, "what comes late is for the new one");
     ids_copy_tidy(t.desks[0]);
-    cr_assert_null(t.desks[0]->copy.retired);
+    cr_assert_null(t.desks[0]->copy.retired[0]);
     lead();
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     HEARS(&a, "1 acquired");
     HEARS(&a, "2 in_progress");
+}
+
+static void see(void *ctx, const ids_change *change) {
+    (void)change;
+    ++*(int *)ctx;
+}
+
+Test(copy, an_old_copy_stays_for_as_long_as_a_snapshot_walks_it) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 1};
+    ids_desk *desk = t.desks[0];
+    ids_shard *old = desk->shard;
+    uint64_t cursor = 0;
+    int seen = 0;
+    put_at(0, &tag, key_of(&t, 0, 0));
+    ids_shard_walk(old, desk->now_ms, &cursor, 1, see, &seen);
+    for (uint64_t session = 2; session < 9; session++) {
+        cr_assert(ids_copy_prepare(desk, session));
+        ids_copy_swap(desk);
+        ids_copy_tidy(desk);
+    }
+    cr_assert(ids_shard_is_walked(old));
+    while (ids_shard_walk(old, desk->now_ms, &cursor, 64, see, &seen))
+        ;
+    ids_shard_walk_end(old);
+    cr_assert_eq(seen, 1);
+    ids_copy_tidy(desk);
+    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
+        cr_assert_null(desk->copy.retired[i]);
 }
 
 Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
