@@ -180,6 +180,7 @@ static void make_peace(pw_world *w) {
     for (int i = 0; i < PW_NODES; i++) {
         pw_node *n = &w->node[i];
         n->slow_ms = 0;
+        n->disk.wait_ms = 6; /* else replies would stall for good */
         n->paused_until = 0;
         if (!n->up) {
             pw_node_start(n);
