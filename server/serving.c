@@ -41,10 +41,13 @@ static void set(ids_desk *desk, const ids_serving *serving) {
     desk->epoch_end = ids_serving_epoch_end(serving);
 }
 
-/* What is held goes first: whoever waits here is told behind it. */
+/* What is held goes first: whoever waits here is told behind it. It may be at
+ * the new primary already, so that NOT_PRIMARY, which says that nothing was
+ * done, would be wrong; whoever asks again hears that. */
 static void stand_down(ids_desk *desk) {
-    ids_hold_fail(desk, UINT64_MAX, IDP_E_NOT_PRIMARY,
-                  desk->serving.primary_at);
+    ids_hold_fail(desk, UINT64_MAX, IDP_E_UNREPLICATED,
+                  "this server is the primary no more; whether this took "
+                  "effect is unknown: ask again");
     ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY);
     ids_shard_follow(desk->shard);
     ids_tap_clear(&desk->tap);
