@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LOOK_MS = 60, PROMOTE_MS_MAX = 10000, PATIENCE_MS = 5000 };
+enum { LOOK_MS = 60, PROMOTE_MS_MAX = 10000 };
 
 static uint64_t ms_since(uint64_t ns) {
     return (nem_now_ns() - ns) / NEM_MS;
@@ -80,7 +80,7 @@ bool nem_heal(nem_world *w) {
                 primary.in_sync, primary.state, nem_name(1 - w->primary),
                 replica.primary ? "primary" : "replica", replica.epoch,
                 replica.in_sync, replica.state);
-        if (ms_since(patience_ns) > PATIENCE_MS) {
+        if (ms_since(patience_ns) > w->heal_ms_max / 4) {
             nem_say(w, "%c is not in sync (%s)", nem_name(1 - w->primary),
                     replica.state);
             if (!nem_rejoin(w, 1 - w->primary))
