@@ -95,14 +95,15 @@ static bool fail(ids_desk *desk, const ids_parcel_tag *tag) {
 
 /* Records of one tag come in a row. */
 static bool note_applied(ids_desk *desk, const ids_parcel_tag *tag,
-                         uint32_t count) {
+                         uint64_t number, uint32_t count) {
     ids_copy *copy = &desk->copy;
-    ids_applied last = {.tag = *tag, .count = count};
+    ids_applied last = {.tag = *tag, .number = number, .count = count};
     if (copy->applied.len > copy->applied_at) {
         ids_applied *at =
             (void *)(copy->applied.ptr + copy->applied.len - sizeof *at);
         if (same_tag(&at->tag, tag)) {
             at->count += count;
+            at->number = number > at->number ? number : at->number;
             return true;
         }
     }
@@ -110,13 +111,19 @@ static bool note_applied(ids_desk *desk, const ids_parcel_tag *tag,
            fail(desk, tag);
 }
 
-bool ids_copy_next_applied(ids_desk *desk, ids_applied *applied) {
+bool ids_copy_next_applied(ids_desk *desk, uint64_t kept,
+                           ids_applied *applied) {
     ids_copy *copy = &desk->copy;
     if (copy->applied_at == copy->applied.len) {
         copy->applied_at = copy->applied.len = 0;
         return false;
     }
     memcpy(applied, copy->applied.ptr + copy->applied_at, sizeof *applied);
+    if (applied->number > kept) {
+        ids_bytes_consume(&copy->applied, copy->applied_at);
+        copy->applied_at = 0;
+        return false;
+    }
     copy->applied_at += sizeof *applied;
     return true;
 }
@@ -166,7 +173,8 @@ bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
     assert(desk->serving.stance == IDS_FOLLOWS);
     if (owner != desk->index)
         return send(desk, owner, tag, hash, change);
-    return put(desk, tag, hash, change) && note_applied(desk, tag, 1);
+    return put(desk, tag, hash, change) &&
+           note_applied(desk, tag, desk->changes, 1);
 }
 
 /* --- at the owner, and back ----------------------------------------------- */
@@ -210,7 +218,7 @@ void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
                            .kind = IDS_MAIL_APPLIED};
     if (walk->applied.count == 0)
         return;
-    ids_parcel *parcel = ids_desk_parcel(desk, walk->from);
+    ids_parcel *parcel = ids_hold_parcel(desk, walk->from, IDS_SHOWS_RECORD);
     if (!parcel ||
         !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))
         fail(desk, &walk->applied.tag);
@@ -220,5 +228,5 @@ void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
 void ids_copy_applied(ids_desk *desk, const uint8_t *body) {
     ids_applied applied;
     memcpy(&applied, body, sizeof applied);
-    note_applied(desk, &applied.tag, applied.count);
+    note_applied(desk, &applied.tag, 0, applied.count);
 }

@@ -18,6 +18,7 @@ typedef struct ids_desk ids_desk;
 /* Records of one tag that are in. */
 typedef struct ids_applied {
     ids_parcel_tag tag;
+    uint64_t number; /* once this change of the desk's is kept; 0: now */
     uint32_t count;
 } ids_applied;
 
@@ -39,9 +40,11 @@ typedef struct ids_copy {
 bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
                     const ids_change *change);
 
-/* What is in since the last call, for ids_peer_applied, count times: records
- * of streams that this loop has the connection of. False: no more. */
-bool ids_copy_next_applied(ids_desk *desk, ids_applied *applied);
+/* What is in since the last call, and on this node's medium if replies wait
+ * for that (kept: up to which change it is), for ids_peer_applied, count
+ * times: records of streams that this loop has the connection of. False: no
+ * more. Other loops say theirs when it is kept there. */
+bool ids_copy_next_applied(ids_desk *desk, uint64_t kept, ids_applied *applied);
 
 /* True once, after a record found no memory here: end the session. What was
  * lost is not reported as applied, so nobody was told that it is in. */

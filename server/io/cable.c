@@ -41,13 +41,13 @@ void ids_cable_close(ids_cable *cable) {
         uv_cancel((uv_req_t *)&cable->lookup);
         return;
     }
-    if (cable->fd >= 0)
-        close(cable->fd);
-    cable->fd = -1;
-    if (cable->polled)
+    int fd = cable->fd;
+    if (cable->polled) /* libuv lets go of the descriptor while it is ours */
         uv_close((uv_handle_t *)&cable->poll, on_closed);
     else
         free_cable(cable);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* Watching ----------------------------------------------------------------- */
@@ -241,9 +241,8 @@ static bool dial(ids_cable *cable) {
 
 int ids_cable_part(ids_cable *cable) {
     int fd = cable->fd;
-    if (cable->polled)
-        uv_poll_stop(&cable->poll);
     cable->fd = -1;
+    ids_cable_close(cable);
     return fd;
 }
 

@@ -53,7 +53,7 @@ void ids_cable_open(ids_cable *cable);
  * list, and gone), watches for the rest. */
 void ids_cable_settle(ids_cable *cable);
 
-/* Parts the cable from its descriptor, which is the caller's now. */
+/* Closes it but for its descriptor, which is the caller's now. */
 int ids_cable_part(ids_cable *cable);
 
 /* Closes it now; it is freed when libuv is through with it. */

@@ -39,7 +39,8 @@ static void hand_over(ids_seat *seat, ids_peer *peer) {
 
 static void report_applied(ids_seat *seat, ids_peer *peer) {
     ids_applied applied;
-    while (ids_copy_next_applied(desk_of(seat), &applied))
+    uint64_t kept = ids_loop_kept(seat->loop);
+    while (ids_copy_next_applied(desk_of(seat), kept, &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
     if (ids_copy_take_failure(desk_of(seat)) && peer->session != 0 &&
@@ -247,14 +248,15 @@ static void pass_on(ids_seat *seat, ids_cable *cable) {
     ids_partner *partner = seat->partner;
     uint32_t to = stream_of(cable->early.at) % partner->seats_count;
     ids_cable *moved = ids_cable_new();
-    cable->broken = cable->over = true;
-    if (moved == NULL)
+    if (moved == NULL) {
+        cable->broken = true;
         return;
+    }
     moved->seat = &partner->seats[to];
-    moved->fd = ids_cable_part(cable);
     moved->early = cable->early;
     moved->patience_until_ms = cable->patience_until_ms;
     cable->early = (ids_pbuf){0};
+    moved->fd = ids_cable_part(cable);
     ids_partner_enter(seat);
     moved->next = moved->seat->to_open;
     moved->seat->to_open = moved;

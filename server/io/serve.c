@@ -209,7 +209,9 @@ static bool recover(server *s) {
     }
     if (empty && s->config->hold_claims_ms)
         hold_claims(s);
-    return !s->partner.is_open || ids_partner_begin(&s->partner, s->loops, 0);
+    return !s->partner.is_open ||
+           ids_partner_begin(&s->partner, s->loops,
+                             ids_store_incarnation(&s->store));
 }
 
 static size_t allow_descriptors(const server *s) {

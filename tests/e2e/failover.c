@@ -259,24 +259,50 @@ static void replica_dies(pair *p) {
     puts("  started again it is in sync again, and may take over");
 }
 
-static void run(const char *program, unsigned a_threads, unsigned b_threads) {
+/* What fsync always has acknowledged is there again, and counts as in sync. */
+static void both_die(pair *p) {
+    worker crew[WORKERS];
+    pair_start(p, &p->a, &p->b);
+    pair_await_in_sync(&p->b);
+    begin(crew, &p->b);
+    await_progress(crew, 50);
+    pair_kill(&p->a);
+    pair_kill(&p->b);
+    join(crew);
+    pair_start(p, &p->a, NULL);
+    pair_start(p, &p->b, NULL);
+    pair_await_role(&p->a, "replica");
+    ordered(&p->a, IDP_PROMOTE, false, IDP_ORDERED_PROMOTED);
+    nothing_is_lost(crew, &p->a);
+    jobs_before_are_there(&p->a);
+    pair_await_in_sync(&p->a);
+    puts("  both were killed, and what they kept is enough");
+}
+
+static void run(const char *program, unsigned a_threads, unsigned b_threads,
+                bool kept) {
     pair p;
-    printf("%u and %u threads\n", a_threads, b_threads);
+    printf("%u and %u threads%s\n", a_threads, b_threads,
+           kept ? ", on disk" : "");
     pair_init(&p, program, a_threads, b_threads);
+    if (kept)
+        pair_keep(&p);
     primary_dies(&p);
     old_primary_rejoins(&p);
     roles_change(&p);
     replica_dies(&p);
+    if (kept)
+        both_die(&p);
     pair_end(&p);
 }
 
 int main(int argc, char **argv) {
     CHECK(argc == 2, "usage: failover IDEMSTORED");
     setvbuf(stdout, NULL, _IOLBF, 0);
-    run(argv[1], 1, 1);
-    run(argv[1], 1, 2);
-    run(argv[1], 2, 1);
-    run(argv[1], 2, 2);
+    run(argv[1], 1, 1, false);
+    run(argv[1], 1, 2, false);
+    run(argv[1], 2, 1, false);
+    run(argv[1], 2, 2, true);
     puts("good");
     return 0;
 }

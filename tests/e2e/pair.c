@@ -23,6 +23,11 @@ void pair_init(pair *p, const char *program, unsigned a_threads,
     name(p, &p->b, "b", b_threads);
 }
 
+void pair_keep(pair *p) {
+    snprintf(p->a.data_dir, sizeof p->a.data_dir, "%s/a", p->folder);
+    snprintf(p->b.data_dir, sizeof p->b.data_dir, "%s/b", p->folder);
+}
+
 void pair_end(pair *p) {
     char command[128];
     pair_stop(&p->a);

@@ -24,6 +24,8 @@ typedef struct pair {
 /* A folder for what they keep; nothing is started. */
 void pair_init(pair *p, const char *program, unsigned a_threads,
                unsigned b_threads);
+/* Both get a --data-dir. */
+void pair_keep(pair *p);
 /* Stops both and removes the folder. */
 void pair_end(pair *p);
 

@@ -71,7 +71,7 @@ static uint64_t records(uint32_t loop) {
 static uint32_t applied_at(uint32_t loop, uint64_t batch) {
     ids_applied applied;
     uint32_t count = 0;
-    while (ids_copy_next_applied(t.desks[loop], &applied))
+    while (ids_copy_next_applied(t.desks[loop], UINT64_MAX, &applied))
         count += applied.tag.batch == batch ? applied.count : 0;
     return count;
 }
@@ -83,6 +83,17 @@ Test(copy, a_record_of_ones_own_is_in_at_once) {
     cr_assert_eq(records(0), 2);
     cr_assert_eq(applied_at(0, 3), 2);
     cr_assert_eq(applied_at(0, 3), 0, "each is told once");
+}
+
+Test(copy, is_told_of_once_it_is_kept) {
+    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    ids_applied applied;
+    t.desks[0]->changes = 7; /* as with a journal */
+    put_at(0, &tag, key_of(&t, 0, 0));
+    uint64_t number = t.desks[0]->changes;
+    cr_assert_not(ids_copy_next_applied(t.desks[0], number - 1, &applied));
+    cr_assert(ids_copy_next_applied(t.desks[0], number, &applied));
+    cr_assert_eq(applied.count, 1);
 }
 
 Test(copy, a_record_of_another_loops_comes_back_as_applied) {
