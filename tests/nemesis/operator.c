@@ -11,10 +11,11 @@ static uint64_t ms_since(uint64_t ns) {
     return (nem_now_ns() - ns) / NEM_MS;
 }
 
-/* An order, and the first line of what it says. */
+/* An order, and what it says, in one line. */
 static bool order(nem_world *w, int node, const char *what, char said[300]) {
     bool done = nem_order(&w->pair, node, what, said, 300);
-    said[strcspn(said, "\n")] = '\0';
+    for (size_t at; said[at = strcspn(said, "\n")] != '\0';)
+        said[at] = ' ';
     return done;
 }
 
@@ -110,6 +111,8 @@ bool nem_promote(nem_world *w) {
     while (!order(w, to, "promote", said)) {
         if (anyone_died(w))
             return false;
+        if (nem_ask_status(&w->pair, to).primary)
+            break; /* it was about to be, or the answer was lost */
         if (ms_since(since_ns) > PROMOTE_MS_MAX)
             return nem_fail(w, "%c was in sync and is not promoted: %s",
                             nem_name(to), said);
