@@ -1,5 +1,5 @@
-/* partner.c -- the monitor around the node's peer, what the peer asks of its
- * host, and the steps that only the first loop takes; see partner.h. */
+/* partner.c -- the monitor around the node's peer, its life, and the steps that
+ * only the first loop takes; see partner.h. */
 #include "server/io/partner.h"
 
 #include "server/io/store.h"
@@ -40,7 +40,7 @@ void ids_partner_wake(ids_seat *seat) {
         ids_loop_wake(seat->loop);
 }
 
-static void wake_all(ids_partner *partner) {
+void ids_partner_wake_all(ids_partner *partner) {
     for (uint32_t i = 0; i < partner->seats_count; i++)
         ids_partner_wake(&partner->seats[i]);
 }
@@ -91,7 +91,7 @@ void ids_partner_leave(ids_seat *seat) {
         partner->seen.joining = peer->joining;
         partner->seen.due = ids_peer_swap_is_due(peer);
         atomic_store(&partner->has_chores, true);
-        wake_all(partner);
+        ids_partner_wake_all(partner);
     }
     if (partner->has_proposal) {
         atomic_store(&partner->has_chores, true);
@@ -148,79 +148,7 @@ void ids_partner_show(ids_partner *partner, ids_seat *seat) {
         ids_desk_serve(desk, &partner->serving);
 }
 
-/* What the peer asks of its host ------------------------------------------- */
-
-static void give_random(void *ctx, void *to, size_t len) {
-    (void)ctx;
-    randombytes_buf(to, len);
-}
-
-static void dial(void *ctx, ids_link *link) {
-    ids_partner *partner = ctx;
-    ids_seat *seat = &partner->seats[link->stream % partner->seats_count];
-    ids_cable *cable = ids_cable_new();
-    if (cable == NULL ||
-        !ids_pbuf_reserve(&cable->out, sizeof IDS_PEER_PREFACE)) {
-        free(cable);
-        partner->dial_failed = true;
-        return;
-    }
-    memcpy(cable->out.at, IDS_PEER_PREFACE, strlen(IDS_PEER_PREFACE));
-    cable->out.len = strlen(IDS_PEER_PREFACE);
-    cable->seat = seat;
-    cable->dialled = true;
-    cable->to = link->dialled_to;
-    cable->link = link;
-    link->host = cable;
-    cable->next = seat->to_open;
-    seat->to_open = cable;
-    ids_partner_wake(seat);
-}
-
-static void hang_up(void *ctx, ids_link *link) {
-    ids_cable *cable = link->host;
-    (void)ctx;
-    if (cable == NULL)
-        return;
-    cable->link = NULL;
-    cable->hung_up = true;
-    cable->last = link->out;
-    link->out = (ids_pbuf){0};
-    ids_partner_wake(cable->seat);
-}
-
-static bool aside_begin(void *ctx) {
-    (void)ctx; /* each desk makes its own with the first record */
-    return true;
-}
-
-static void aside_drop(void *ctx) {
-    ids_partner *partner = ctx;
-    for (uint32_t i = 0; i < partner->seats_count; i++) {
-        partner->seats[i].drop_session = partner->peer->session;
-        ids_partner_wake(&partner->seats[i]);
-    }
-}
-
-static bool route(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *change) {
-    ids_partner *partner = ctx;
-    return ids_copy_route(partner->here->loop->desk, tag, change);
-}
-
-static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
-    ids_partner *partner = ctx;
-    return ids_desk_lead(partner->seats[loop].loop->desk, epoch,
-                         partner->peer->now_ms);
-}
-
-static void stand_down(void *ctx, bool pending) {
-    ids_partner *partner = ctx;
-    (void)pending;
-    if (partner->here)
-        ids_partner_show(partner, partner->here);
-    wake_all(partner);
-}
+/* Decisions, and what needs a standstill ----------------------------------- */
 
 static void propose(void *ctx, const ids_decision *next) {
     ids_partner *partner = ctx;
@@ -228,12 +156,10 @@ static void propose(void *ctx, const ids_decision *next) {
     partner->has_proposal = true;
 }
 
-/* Decisions, and what needs a standstill ----------------------------------- */
-
 static void stop_world(ids_partner *partner) {
     ids_standstill_ask(&partner->still);
     pthread_mutex_lock(&partner->lock);
-    wake_all(partner);
+    ids_partner_wake_all(partner);
     pthread_mutex_unlock(&partner->lock);
     for (uint32_t i = 1; i < partner->seats_count; i++)
         if (!partner->seats[i].is_quiet)
@@ -262,7 +188,7 @@ static void take_up(ids_partner *partner) {
     for (uint32_t i = 0; !led && peer->leading && i < peer->link_count; i++)
         peer->links[i]->said_ms = 0; /* whoever listens hears of it at once */
     ids_peer_tick(peer, now_ms);
-    wake_all(partner);
+    ids_partner_wake_all(partner);
     ids_partner_leave(seat);
     if (stops)
         ids_standstill_over(&partner->still);
@@ -333,7 +259,7 @@ static void swap(ids_partner *partner) {
         else
             ids_peer_lost(peer, peer->stream[0], now_ms);
     }
-    wake_all(partner);
+    ids_partner_wake_all(partner);
     ids_partner_leave(seat);
     ids_standstill_over(&partner->still);
 }
@@ -351,7 +277,7 @@ static void count_lag(ids_partner *partner) {
     idp_error was = serving->changing;
     work_out(partner);
     if (was != serving->changing)
-        wake_all(partner);
+        ids_partner_wake_all(partner);
     ids_partner_leave(seat);
     ids_partner_say(partner, &status);
 }
@@ -461,15 +387,7 @@ static void fill_config(ids_partner *partner, uint64_t incarnation) {
     ids_link_key_from(&to->key,
                       (idp_slice){house->secret.bytes, house->secret.len});
     to->decisions = (ids_decisions){partner, propose};
-    to->host = (ids_peer_host){.ctx = partner,
-                               .random = give_random,
-                               .dial = dial,
-                               .hang_up = hang_up,
-                               .aside_begin = aside_begin,
-                               .aside_drop = aside_drop,
-                               .route = route,
-                               .lead = lead,
-                               .stand_down = stand_down};
+    to->host = ids_partner_host(partner);
 }
 
 static bool take_seats(ids_partner *partner, ids_loop *loops) {

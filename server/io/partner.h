@@ -120,7 +120,7 @@ void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,
 void ids_seat_call(ids_seat *seat);
 void ids_seat_forget(ids_seat *seat, ids_cable *cable);
 
-/* Between partner.c, seat.c and operator.c -------------------------------- */
+/* Between partner.c and its neighbours ----------------------------------- */
 
 /* The first loop's, outside of the monitor: decisions to be recorded, a copy
  * to be swapped, an order to be looked at. */
@@ -133,6 +133,10 @@ void ids_partner_say(ids_partner *partner, const ids_peer_status *now);
  * may do now. */
 void ids_partner_wake(ids_seat *seat);
 void ids_partner_show(ids_partner *partner, ids_seat *seat);
+void ids_partner_wake_all(ids_partner *partner);
+
+/* host.c's. */
+ids_peer_host ids_partner_host(ids_partner *partner);
 
 /* Enters and leaves the monitor, from a loop's thread. */
 ids_peer *ids_partner_enter(ids_seat *seat);

@@ -1,0 +1,91 @@
+/* host.c -- what the peer asks of its host. All of it within the monitor: no
+ * file, no socket, but cables that are to be opened or closed later. */
+#include "server/io/partner.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void give_random(void *ctx, void *to, size_t len) {
+    (void)ctx;
+    randombytes_buf(to, len);
+}
+
+static void dial(void *ctx, ids_link *link) {
+    ids_partner *partner = ctx;
+    ids_seat *seat = &partner->seats[link->stream % partner->seats_count];
+    ids_cable *cable = ids_cable_new();
+    if (cable == NULL ||
+        !ids_pbuf_reserve(&cable->out, sizeof IDS_PEER_PREFACE)) {
+        free(cable);
+        partner->dial_failed = true;
+        return;
+    }
+    memcpy(cable->out.at, IDS_PEER_PREFACE, strlen(IDS_PEER_PREFACE));
+    cable->out.len = strlen(IDS_PEER_PREFACE);
+    cable->seat = seat;
+    cable->dialled = true;
+    cable->to = link->dialled_to;
+    cable->link = link;
+    link->host = cable;
+    cable->next = seat->to_open;
+    seat->to_open = cable;
+    ids_partner_wake(seat);
+}
+
+static void hang_up(void *ctx, ids_link *link) {
+    ids_cable *cable = link->host;
+    (void)ctx;
+    if (cable == NULL)
+        return;
+    cable->link = NULL;
+    cable->hung_up = true;
+    cable->last = link->out;
+    link->out = (ids_pbuf){0};
+    ids_partner_wake(cable->seat);
+}
+
+static bool aside_begin(void *ctx) {
+    (void)ctx; /* each desk makes its own with the first record */
+    return true;
+}
+
+static void aside_drop(void *ctx) {
+    ids_partner *partner = ctx;
+    for (uint32_t i = 0; i < partner->seats_count; i++) {
+        partner->seats[i].drop_session = partner->peer->session;
+        ids_partner_wake(&partner->seats[i]);
+    }
+}
+
+static bool route(void *ctx, const ids_parcel_tag *tag,
+                  const ids_change *change) {
+    ids_partner *partner = ctx;
+    return ids_copy_route(partner->here->loop->desk, tag, change);
+}
+
+static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
+    ids_partner *partner = ctx;
+    return ids_desk_lead(partner->seats[loop].loop->desk, epoch,
+                         partner->peer->now_ms);
+}
+
+static void stand_down(void *ctx, bool pending) {
+    ids_partner *partner = ctx;
+    (void)pending;
+    if (partner->here)
+        ids_partner_show(partner, partner->here);
+    ids_partner_wake_all(partner);
+}
+
+ids_peer_host ids_partner_host(ids_partner *partner) {
+    return (ids_peer_host){.ctx = partner,
+                           .random = give_random,
+                           .dial = dial,
+                           .hang_up = hang_up,
+                           .aside_begin = aside_begin,
+                           .aside_drop = aside_drop,
+                           .route = route,
+                           .lead = lead,
+                           .stand_down = stand_down};
+}
