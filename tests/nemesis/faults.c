@@ -237,6 +237,19 @@ bool nem_fault(nem_world *w) {
     return faults[i].happens(w);
 }
 
+bool nem_fault_lag(nem_world *w) {
+    int old = w->primary;
+    w->cycles++;
+    nem_say(w, "the replica lags, and %c is killed", nem_name(old));
+    for (int i = 0; i < 2; i++)
+        atomic_store(&nem_stage_peer_wire(&w->stage, i)->delay_ms, 300);
+    nem_wait_ms(800);
+    nem_stage_drop(&w->stage, (nem_place)old, (nem_place)replica_of(w));
+    nem_wait_ms(100);
+    nem_node_kill(&w->pair, old);
+    return nem_promote(w) && nem_rejoin(w, old);
+}
+
 bool nem_fault_alone(nem_world *w, bool forgets) {
     nem_wire *wire = nem_stage_client_wire(&w->stage, 0);
     w->cycles++;

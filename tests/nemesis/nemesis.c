@@ -3,6 +3,7 @@
  *
  *     nemesis IDEMSTORED IDEMCTL [--seconds N] [--seed N] [--failovers N]
  *             [--loopback] [--journal] [--keep] [--slow] [--alone [--forgets]]
+ *             [--async]
  *     nemesis --judge FILE...        histories of an earlier run, once more
  *
  * Everything that goes wrong follows from the seed; when it meets the daemons
@@ -22,14 +23,15 @@
 
 typedef struct options {
     uint64_t seconds, seed, failovers;
-    bool loopback, journal, keep, slow, alone, forgets;
+    bool loopback, journal, keep, slow, alone, forgets, async;
 } options;
 
 static int usage(void) {
-    fprintf(stderr, "usage: nemesis IDEMSTORED IDEMCTL [--seconds N] "
-                    "[--seed N] [--failovers N]\n               [--loopback] "
-                    "[--journal] [--keep] [--slow] [--alone [--forgets]]\n"
-                    "       nemesis --judge FILE...\n");
+    fprintf(stderr,
+            "usage: nemesis IDEMSTORED IDEMCTL [--seconds N] "
+            "[--seed N] [--failovers N]\n               [--loopback] "
+            "[--journal] [--keep] [--slow] [--alone [--forgets]] [--async]\n"
+            "       nemesis --judge FILE...\n");
     return 64;
 }
 
@@ -44,6 +46,7 @@ static bool parse(int argc, char **argv, options *o) {
                      : strcmp(argv[i], "--slow") == 0    ? &o->slow
                      : strcmp(argv[i], "--alone") == 0   ? &o->alone
                      : strcmp(argv[i], "--forgets") == 0 ? &o->forgets
+                     : strcmp(argv[i], "--async") == 0   ? &o->async
                      : strcmp(argv[i], "--keep") == 0    ? &o->keep
                                                          : NULL;
         if (flag != NULL)
@@ -53,6 +56,7 @@ static bool parse(int argc, char **argv, options *o) {
         else
             return false;
     }
+    o->forgets |= o->async;
     return argc >= 3;
 }
 
@@ -75,7 +79,8 @@ static bool set_up(nem_world *w, const options *o, char **argv) {
     *p = (nem_pair){.stage = &w->stage,
                     .daemon = argv[1],
                     .ctl = argv[2],
-                    .alone = o->alone};
+                    .alone = o->alone,
+                    .async = o->async};
     snprintf(p->dir, sizeof p->dir, "%.90s/nemesis-XXXXXX",
              tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(p->dir) == NULL || !write_secret(p))
@@ -110,8 +115,9 @@ static bool rage(nem_world *w, const options *o) {
         return false;
     while (nem_now_ns() < end_ns) {
         nem_wait_ms(nem_between(w, 200, 900));
-        if (o->alone ? !nem_fault_alone(w, o->forgets)
-                     : !nem_fault(w) || !nem_heal(w))
+        if (o->alone
+                ? !nem_fault_alone(w, o->forgets)
+                : !(o->async ? nem_fault_lag(w) : nem_fault(w)) || !nem_heal(w))
             return false;
     }
     return nem_crowd_stop(w) && nem_crowd_audit(w);
@@ -127,7 +133,7 @@ static bool judge(nem_world *w, const options *o) {
            w->failovers, w->cycles, j.answered, j.unknown, j.keys, j.broken,
            j.undecided, j.steps);
     if (o->forgets && j.broken > 0)
-        printf("it shows that a forgot: %s\n", j.first);
+        printf("that something was forgotten shows: %s\n", j.first);
     if (o->forgets ? j.broken == 0 : j.broken > 0 || j.undecided > 0)
         good = false;
     if (!w->failed && w->failovers < o->failovers)

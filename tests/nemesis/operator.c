@@ -54,8 +54,8 @@ static bool is_whole(nem_world *w, nem_status *primary, nem_status *replica) {
     if (replica->heard && !replica->primary)
         one_leads(w);
     return primary->heard && replica->heard && primary->primary &&
-           !replica->primary && primary->in_sync == 2 &&
-           replica->in_sync == 2 && primary->epoch == replica->epoch;
+           !replica->primary && primary->epoch == replica->epoch &&
+           (w->pair.async || (primary->in_sync == 2 && replica->in_sync == 2));
 }
 
 bool nem_heal(nem_world *w) {

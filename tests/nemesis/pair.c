@@ -41,7 +41,7 @@ static void add_address(flags *f, const char *flag, const char *address) {
 
 static void add_peer(const nem_pair *p, int node, bool replica, flags *f) {
     char text[TEXT_MAX], at[40];
-    add(f, "--replication", "sync");
+    add(f, "--replication", p->async ? "async" : "sync");
     snprintf(text, sizeof text, "%s/%c.peer", p->dir, nem_name(node));
     add(f, "--peer-state", text);
     add_address(f, "--advertise",
@@ -173,11 +173,21 @@ static _Noreturn void call_ctl(const nem_pair *p, int node, pid_t parent,
                                const char *order, int out) {
     char uri[TEXT_MAX], at[40];
     bool ask = strcmp(order, "replication") == 0;
+    bool lossy = p->async && strcmp(order, "promote") == 0;
     snprintf(uri, sizeof uri, "idem://%s:%d/?secret_file=%s/secret",
              nem_stage_address(p->stage, node, at), NEM_PORT, p->dir);
-    char *argv[] = {
-        "timeout",  "-k", "1",           ask ? "2" : "12",      (char *)p->ctl,
-        "--server", uri,  (char *)order, ask ? "--json" : NULL, NULL};
+    char *argv[] = {"timeout",
+                    "-k",
+                    "1",
+                    ask ? "2" : "12",
+                    (char *)p->ctl,
+                    "--server",
+                    uri,
+                    (char *)order,
+                    ask     ? "--json"
+                    : lossy ? "--accept-loss"
+                            : NULL,
+                    NULL};
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
     nem_stage_enter(p->stage, (nem_place)node, parent);

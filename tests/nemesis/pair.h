@@ -19,6 +19,7 @@ typedef struct nem_pair {
     const char *ctl;
     char dir[128];  /* logs, state, the secret */
     bool alone;     /* a is all there is, and nothing is replicated */
+    bool async;     /* replies wait for nobody: what is answered may be lost */
     bool journal;   /* both with --data-dir */
     bool proxied;   /* their peers go through the proxy */
     bool advertise; /* clients are sent to the proxy */

@@ -71,6 +71,8 @@ bool nem_probe(nem_world *w);
  * is needed; false: the run has failed */
 
 bool nem_fault(nem_world *w);
+/* The primary dies while its replica lags: in mode async that must show. */
+bool nem_fault_lag(nem_world *w);
 /* The same without a second node: a stands alone, and what goes wrong is what
  * one node stands. With forgets, it is killed, too, and that must show. */
 bool nem_fault_alone(nem_world *w, bool forgets);
