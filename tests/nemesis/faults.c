@@ -165,6 +165,20 @@ static bool kill_replica(nem_world *w) {
     return nem_rejoin(w, node);
 }
 
+/* Its copy is cut short, again and again. */
+static bool kill_newcomer(nem_world *w) {
+    int node = replica_of(w);
+    for (unsigned i = nem_between(w, 2, 5); i > 0; i--) {
+        nem_say(w, "kill -9 %c, which has just begun", nem_name(node));
+        if (!nem_rejoin(w, node))
+            return false;
+        if (chance(w, 40))
+            spoil(w, nem_stage_peer_wire(&w->stage, w->primary), true);
+        nem_wait_ms(nem_between(w, 0, 90));
+    }
+    return true;
+}
+
 static bool stop_replica(nem_world *w) {
     int node = replica_of(w);
     nem_say(w, "SIGSTOP %c, the replica", nem_name(node));
@@ -222,9 +236,9 @@ static const struct {
     bool (*happens)(nem_world *w);
 } faults[] = {{26, kill_primary}, {15, stop_primary}, {13, unplug_primary},
               {13, part},         {14, plan},         {7, plan_cut_short},
-              {5, usurp},         {5, kill_replica},  {3, stop_replica},
-              {3, unplug},        {3, deaf},          {3, noise},
-              {2, kill_client}};
+              {5, usurp},         {5, kill_replica},  {4, kill_newcomer},
+              {3, stop_replica},  {3, unplug},        {3, deaf},
+              {3, noise},         {2, kill_client}};
 
 bool nem_fault(nem_world *w) {
     unsigned sum = 0, at;
