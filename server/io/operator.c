@@ -209,8 +209,7 @@ void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
                 address(&partner->peer_config.replicate_from), status.epoch);
     else
         ids_log(IDS_LOG_WARN,
-                "started as a replica: the other node may know more; it is "
-                "followed as soon as it answers",
+                "started as a replica: the other node may know more",
                 "other=%s epoch=%" PRIu64
                 " todo=\"if it is lost, idemctl promote here\"",
                 address(&recorded->other_at), status.epoch);

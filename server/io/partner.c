@@ -305,7 +305,7 @@ void ids_partner_chores(ids_partner *partner) {
 
 /* Its life ----------------------------------------------------------------- */
 
-static bool complain(const char *which, const char *why) {
+static bool refuse_start(const char *which, const char *why) {
     ids_log(IDS_LOG_ERROR, "can't start", "at=\"%s\" reason=\"%s\"", which,
             why);
     return false;
@@ -328,7 +328,7 @@ static void default_path(const ids_config *config, const char *listening,
 static bool endpoint_of(const char *flag, const char *words, ids_endpoint *to) {
     if (ids_endpoint_from(to, words, strlen(words)))
         return true;
-    return complain(flag, "it is not HOST:PORT");
+    return refuse_start(flag, "it is not HOST:PORT");
 }
 
 bool ids_partner_open(ids_partner *partner, const ids_config *config,
@@ -342,8 +342,9 @@ bool ids_partner_open(ids_partner *partner, const ids_config *config,
                      &peer->replicate_from))
         return false;
     if (!config->advertise && (strncmp(listening, "unix:", 5) == 0 || !colon))
-        return complain("--advertise", "give HOST:PORT: the first --listen is "
-                                       "none that another node could reach");
+        return refuse_start("--advertise",
+                            "give HOST:PORT: the first --listen is "
+                            "none that another node could reach");
     if (!endpoint_of("--advertise",
                      config->advertise ? config->advertise : colon,
                      &peer->advertise))
@@ -352,7 +353,7 @@ bool ids_partner_open(ids_partner *partner, const ids_config *config,
     if (!ids_decisions_open(&partner->file, path, &partner->proposal, why,
                             sizeof why)) {
         snprintf(which, sizeof which, "--peer-state %.400s", path);
-        return complain(which, why);
+        return refuse_start(which, why);
     }
     partner->is_open = true;
     return true;
@@ -412,18 +413,18 @@ bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
     ids_standstill_init(&partner->still, partner->house->loops - 1);
     fill_config(partner, incarnation);
     if (!take_seats(partner, loops))
-        return complain("replication", strerror(ENOMEM));
+        return refuse_start("replication", strerror(ENOMEM));
     for (uint32_t i = 0; i < partner->seats_count; i++)
         loops[i].desk->now_ms = now_ms;
     partner->peer = ids_peer_new(&partner->peer_config, &recorded, now_ms);
     if (partner->peer == NULL)
-        return complain("--replication-backlog", strerror(ENOMEM));
+        return refuse_start("--replication-backlog", strerror(ENOMEM));
     partner->has_proposal = false;
     partner->written = partner->proposal;
     partner->write_error =
         ids_decisions_save(&partner->file, &partner->written);
     if (partner->write_error)
-        return complain("--peer-state", strerror(partner->write_error));
+        return refuse_start("--peer-state", strerror(partner->write_error));
     ids_peer_decided(partner->peer, now_ms);
     for (uint32_t i = 0; i < partner->seats_count; i++)
         ids_partner_show(partner, &partner->seats[i]);
