@@ -135,9 +135,13 @@ bool ids_copy_take_failure(ids_desk *desk) {
 }
 
 /* What of a full copy comes late is put where that copy stands by now. */
+static bool is_for_aside(const ids_desk *desk, const ids_parcel_tag *tag) {
+    return tag->aside && tag->session != desk->copy.session;
+}
+
 static bool put(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
                 const ids_change *change) {
-    bool aside = tag->aside && tag->session != desk->copy.session;
+    bool aside = is_for_aside(desk, tag);
     if (aside && !make_aside(desk, tag->session))
         return fail(desk, tag);
     ids_shard *shard = aside ? desk->copy.aside : desk->shard;
@@ -165,16 +169,36 @@ static bool send(ids_desk *desk, uint32_t loop, const ids_parcel_tag *tag,
     return true;
 }
 
-bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
-                    const ids_change *change) {
-    const ids_house *house = desk->house;
-    uint64_t hash = idp_owner_hash(house->hash_key, change->ns, change->key);
-    uint32_t owner = house->loops > 1 ? idp_owner_shard(hash, house->loops) : 0;
-    assert(desk->serving.stance == IDS_FOLLOWS);
+static bool route_one(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
+                      const ids_change *change) {
+    uint32_t loops = desk->house->loops;
+    uint32_t owner = loops > 1 ? idp_owner_shard(hash, loops) : 0;
     if (owner != desk->index)
         return send(desk, owner, tag, hash, change);
     return put(desk, tag, hash, change) &&
            note_applied(desk, tag, desk->changes, 1);
+}
+
+/* As in dispatch: where records will be looked for is fetched for all of them
+ * before the first is put. */
+bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+                    const ids_change *changes, uint32_t count) {
+    uint64_t hash[IDS_ROUTE_MAX];
+    const ids_shard *shard = is_for_aside(desk, tag) && desk->copy.aside
+                                 ? desk->copy.aside
+                                 : desk->shard;
+    assert(desk->serving.stance == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        hash[i] = idp_owner_hash(desk->house->hash_key, changes[i].ns,
+                                 changes[i].key);
+        ids_shard_prefetch_bucket(shard, hash[i]);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        ids_shard_prefetch_record(shard, hash[i]);
+    for (uint32_t i = 0; i < count; i++)
+        if (!route_one(desk, tag, hash[i], &changes[i]))
+            return false;
+    return true;
 }
 
 /* --- at the owner, and back ----------------------------------------------- */

@@ -38,7 +38,7 @@ typedef struct ids_copy {
 /* Puts a record that has come, or sends it to its owner. The change borrows
  * until this returns. False: no memory. For the peer's route. */
 bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
-                    const ids_change *change);
+                    const ids_change *changes, uint32_t count);
 
 /* What is in since the last call, and on this node's medium if replies wait
  * for that (kept: up to which change it is), for ids_peer_applied, count

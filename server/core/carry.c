@@ -40,6 +40,7 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
     for (; buckets_max > 0 && *cursor < table->buckets; buckets_max--) {
         uint32_t at = 0;
         ids_ref ref;
+        ids_table_prefetch_walk(table, (uint32_t)*cursor);
         while ((ref = ids_table_walk(table, (uint32_t)*cursor, &at)) != 0) {
             ids_record *record = ids_slab_at(&shard->slab, ref);
             ids_change change;

@@ -290,6 +290,20 @@ ids_ref ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *at) {
     return chain == NULL || skip >= chain->count ? 0 : chain->refs[skip];
 }
 
+/* Buckets far ahead, so that the records of those nearer by can be found. */
+void ids_table_prefetch_walk(const ids_table *table, uint32_t bucket) {
+    if (bucket + 8 < table->buckets)
+        __builtin_prefetch(bucket_at(table, bucket + 8));
+    if (bucket + 2 >= table->buckets)
+        return;
+    const ids_bucket *next = bucket_at(table, bucket + 2);
+    for (uint32_t i = 0; i < next->count; i++) {
+        const char *record = ids_slab_at(table->slab, next->refs[i]);
+        for (int line = 0; line < 5; line++)
+            __builtin_prefetch(record + 64 * line);
+    }
+}
+
 void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash) {
     __builtin_prefetch(bucket_of(table, tag_of(hash)));
 }

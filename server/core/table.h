@@ -68,6 +68,10 @@ static inline void ids_place_set(ids_place place, ids_ref ref) {
 /* The chain of this bucket, for a walk: its refs from *at on, 0 at the end. */
 ids_ref ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *at);
 
+/* Has the memory under way that a walk will want some steps behind this
+ * bucket. */
+void ids_table_prefetch_walk(const ids_table *table, uint32_t bucket);
+
 void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash);
 void ids_table_prefetch_record(const ids_table *table, uint64_t hash);
 

@@ -59,9 +59,9 @@ static void aside_drop(void *ctx) {
 }
 
 static bool route(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *change) {
+                  const ids_change *changes, uint32_t count) {
     ids_partner *partner = ctx;
-    return ids_copy_route(partner->here->loop->desk, tag, change);
+    return ids_copy_route(partner->here->loop->desk, tag, changes, count);
 }
 
 static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {

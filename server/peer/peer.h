@@ -44,12 +44,12 @@ typedef struct ids_peer_host {
      * a parcel says whether it is for the copy aside, and of which session. */
     bool (*aside_begin)(void *ctx);
     void (*aside_drop)(void *ctx);
-    /* See receiver.h: put it into the owner's copy, then ids_peer_applied.
-     * The change borrows until this returns. The owner may be here: then it
+    /* See receiver.h: put each into its owner's copy, then ids_peer_applied.
+     * The changes borrow until this returns. The owner may be here: then they
      * may be put at once, but ids_peer_applied comes after this has returned.
      * False: no memory, the session ends. */
     bool (*route)(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *change);
+                  const ids_change *changes, uint32_t count);
     /* This loop's shard leads from now on: ids_shard_lead. Returns the
      * number of its last change. Only within ids_peer_decided, and after the
      * loop has done its part of the last stand_down. */

@@ -29,10 +29,30 @@ static void settle(ids_receiver *receiver) {
     }
 }
 
+/* The next changes of a body, from *at on. Returns how many; 0: one that makes
+ * no sense. */
+static uint32_t read_some(const ids_receiver *receiver, idp_slice body,
+                          size_t *at, uint64_t left,
+                          ids_change changes[static IDS_ROUTE_MAX]) {
+    uint32_t count = 0;
+    for (; count < left && count < IDS_ROUTE_MAX; count++) {
+        ids_change *change = &changes[count];
+        size_t bytes = ids_change_read(body.ptr + *at, body.len - *at, change);
+        if (bytes == 0 ||
+            !ids_change_is_sound(change, receiver->result_bytes_max))
+            return 0;
+        *at += bytes;
+        if (IDS_RULE_OFF(R10))
+            change->nonce.len = 0;
+    }
+    return count;
+}
+
 /* The first so many changes of an append may be known already; none is
  * skipped and nothing that is there is taken back (R9). */
 static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
                        uint64_t skip, uint64_t last) {
+    ids_change changes[IDS_ROUTE_MAX];
     ids_parcel_tag tag = {.session = frame->session,
                           .epoch = frame->epoch,
                           .batch = receiver->batch_next++,
@@ -41,20 +61,18 @@ static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
     ids_batch_open *batch = batch_at(receiver, tag.batch);
     size_t at = 0;
     *batch = (ids_batch_open){.last = last, .waiting = 1};
-    for (uint64_t i = 0; i < frame->count; i++) {
-        ids_change change;
-        size_t bytes = ids_change_read(frame->body.ptr + at,
-                                       frame->body.len - at, &change);
-        if (bytes == 0 ||
-            !ids_change_is_sound(&change, receiver->result_bytes_max))
+    for (uint64_t done = 0; done < frame->count;) {
+        uint32_t count =
+            read_some(receiver, frame->body, &at, frame->count - done, changes);
+        uint64_t known = skip > done ? skip - done : 0;
+        if (count == 0)
             return false;
-        at += bytes;
-        if (i < skip)
+        done += count;
+        if (known >= count)
             continue;
-        if (IDS_RULE_OFF(R10))
-            change.nonce.len = 0;
-        batch->waiting++;
-        if (!receiver->route(receiver->ctx, &tag, &change))
+        count -= (uint32_t)known;
+        batch->waiting += count;
+        if (!receiver->route(receiver->ctx, &tag, changes + known, count))
             return false;
     }
     batch->waiting--;

@@ -24,6 +24,7 @@ typedef struct ids_batch_open {
     uint32_t waiting; /* records that are not applied yet */
 } ids_batch_open;
 
+#define IDS_ROUTE_MAX   16
 #define IDS_BATCHES_MAX 64 /* more frames are not read before some are done */
 
 typedef struct ids_receiver {
@@ -40,9 +41,10 @@ typedef struct ids_receiver {
     ids_batch_open batches[IDS_BATCHES_MAX]; /* a ring */
     size_t result_bytes_max;
     void *ctx;
-    /* The change borrows until it returns. False: no memory. */
+    /* 1..IDS_ROUTE_MAX changes in a row, so that their owner may fetch them
+     * all at once. They borrow until it returns. False: no memory. */
     bool (*route)(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *change);
+                  const ids_change *changes, uint32_t count);
 } ids_receiver;
 
 /* The stream goes on behind a number, or begins with a full copy. */

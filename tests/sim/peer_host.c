@@ -68,9 +68,8 @@ void pw_node_maybe_swap(pw_node *n) {
     }
 }
 
-static bool host_route(void *ctx, const ids_parcel_tag *tag,
-                       const ids_change *change) {
-    pw_node *n = ctx;
+static void route_one(pw_node *n, const ids_parcel_tag *tag,
+                      const ids_change *change) {
     uint32_t owner = (uint32_t)(pw_hash(n, change->ns, change->key) % n->loops);
     pw_parcel *p = pw_parcel_of(change);
     p->tag = *tag;
@@ -79,6 +78,13 @@ static bool host_route(void *ctx, const ids_parcel_tag *tag,
         n->drain_due[owner] = true;
         pw_later(n->w, pw_below(n->w, 3) + n->slow_ms, pw_node_drain_parcels,
                  n->index, owner);
+    }
+}
+
+static bool host_route(void *ctx, const ids_parcel_tag *tag,
+                       const ids_change *changes, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        route_one(ctx, tag, &changes[i]);
     }
     return true;
 }

@@ -15,9 +15,10 @@ static uint64_t routed_batch[64];
 static uint32_t routed;
 
 static bool route(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *change) {
-    (void)ctx, (void)change;
-    routed_batch[routed++ % 64] = tag->batch;
+                  const ids_change *changes, uint32_t count) {
+    (void)ctx, (void)changes;
+    while (count-- > 0)
+        routed_batch[routed++ % 64] = tag->batch;
     return true;
 }
 

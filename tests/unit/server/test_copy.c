@@ -59,7 +59,7 @@ static ids_change claim(const char *key) {
 
 static void put_at(uint32_t loop, const ids_parcel_tag *tag, const char *key) {
     const ids_change change = claim(key);
-    cr_assert(ids_copy_route(t.desks[loop], tag, &change));
+    cr_assert(ids_copy_route(t.desks[loop], tag, &change, 1));
 }
 
 static uint64_t records(uint32_t loop) {
@@ -224,7 +224,7 @@ Test(copy, a_record_without_memory_is_never_reported) {
         char key[16];
         snprintf(key, sizeof key, "m%u", i);
         const ids_change change = claim(key);
-        good = ids_copy_route(t.desks[0], &tag, &change);
+        good = ids_copy_route(t.desks[0], &tag, &change, 1);
         count += good;
     }
     cr_assert_not(good);
