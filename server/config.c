@@ -56,7 +56,7 @@ static const ids_config_row rows[] = {
      "64m", NULL, 1u << 16, 1ull << 40,
      "changes kept per thread for a replica that lags or comes back"},
     {"--advertise", "ADDRESS", IDS_CONFIG_TEXT, FIELD(advertise), NULL,
-     "as the other node sees it", 0, 0,
+     "where it listens; of a wildcard, as the other node sees it", 0, 0,
      "HOST:PORT where clients and the other node reach this one"},
     {"--peer-state", "PATH", IDS_CONFIG_TEXT, FIELD(peer_state), NULL,
      "DATA-DIR/peer, or idemstored-PORT.peer in /var/lib/idemstore", 0, 0,

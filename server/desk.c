@@ -21,6 +21,9 @@
 #define SEQUENCE_BITS     48
 /* A parcel that grew larger than this is not kept for the next time. */
 #define PARCEL_BYTES_KEPT (256u << 10)
+/* So many calls a ms are more than somebody who looks whether it is there. */
+#define ASKED_A_MS        5u
+#define ASKED_MS          10
 /* So that sockets get their turn while mail keeps coming. */
 #define PARCELS_A_TURN    64
 
@@ -342,6 +345,17 @@ void ids_desk_drain(ids_desk *desk) {
     desk->draining = true;
     ids_shard_drain(desk->shard, IDP_E_SHUTTING_DOWN);
     ids_orders_drain(desk);
+}
+
+bool ids_desk_is_asked(ids_desk *desk) {
+    uint64_t asked = desk->counters.of[IDS_REQUESTS_TOTAL];
+    uint64_t ms = desk->now_ms - desk->asked_since_ms;
+    if (ms < ASKED_MS)
+        return desk->is_asked;
+    desk->is_asked = asked - desk->asked >= ASKED_A_MS * ms;
+    desk->asked = asked;
+    desk->asked_since_ms = desk->now_ms;
+    return desk->is_asked;
 }
 
 void ids_desk_count(const ids_desk *desk, ids_counters *counters) {

@@ -104,6 +104,8 @@ struct ids_desk {
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
     ids_counters counters;
+    uint64_t asked, asked_since_ms; /* calls, as they were counted then */
+    bool is_asked;
     ids_orders orders;                /* under way; loop 0's */
     struct ids_gathering *gatherings; /* stats under way: stats.c */
     uint64_t gatherings_begun;
@@ -175,6 +177,10 @@ void ids_desk_tell_others(ids_desk *desk, ids_notice notice);
 
 /* Stops serving: waiters hear SHUTTING_DOWN, and so does who asks now. */
 void ids_desk_drain(ids_desk *desk);
+
+/* Calls come, thousands a second. Then what need not be done at once is done
+ * in smaller pieces, so that the next call waits less. */
+bool ids_desk_is_asked(ids_desk *desk);
 
 /* This desk's counters, the shard's among them. */
 void ids_desk_count(const ids_desk *desk, ids_counters *counters);

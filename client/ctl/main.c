@@ -33,17 +33,28 @@ ctl_exit ctl_run_words(ctl_session *session, size_t count,
 
 /* What stands before the host is not for whoever lists processes. */
 static void hide_secret(char *uri) {
-    char *from = strstr(uri, "://");
-    char *to = from == NULL ? NULL : strrchr(from, '@');
-    for (char *at = from == NULL ? NULL : from + 3; to != NULL && at < to; at++)
+    char *scheme_end = strstr(uri, "://");
+    char *from = scheme_end == NULL ? uri : scheme_end + 3;
+    char *to = strrchr(from, '@');
+    for (char *at = from; to != NULL && at < to; at++)
         *at = '*';
+}
+
+/* HOST:PORT alone is enough for who types it. */
+static char *with_scheme(const char *place) {
+    static const char scheme[] = "idem://";
+    char *uri = malloc(sizeof scheme + strlen(place));
+    if (uri != NULL)
+        sprintf(uri, "%s%s", scheme, place);
+    return uri;
 }
 
 static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
     const char *uri =
         ask->server != NULL ? ask->server : getenv("IDEMSTORE_URL");
-    session->uri =
-        strdup(uri != NULL && uri[0] != '\0' ? uri : CTL_URI_DEFAULT);
+    if (uri == NULL || uri[0] == '\0')
+        uri = CTL_URI_DEFAULT;
+    session->uri = strstr(uri, "://") == NULL ? with_scheme(uri) : strdup(uri);
     if (ask->server != NULL)
         hide_secret((char *)ask->server);
     return session->uri != NULL;

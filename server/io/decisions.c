@@ -7,9 +7,24 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#define STATE_FOLDER "/var/lib/idemstore"
+
+void ids_decisions_place(char *path, size_t cap, const char *data_dir,
+                         const char *listening) {
+    const char *folder = getenv("STATE_DIRECTORY");
+    const char *colon = strrchr(listening, ':');
+    if (data_dir)
+        snprintf(path, cap, "%s/peer", data_dir);
+    else
+        snprintf(path, cap, "%s/idemstored-%s.peer",
+                 folder && *folder ? folder : STATE_FOLDER,
+                 colon ? colon + 1 : "unix");
+}
 
 __attribute__((format(printf, 4, 5))) static bool
 fail(ids_decisions_file *file, char *why, size_t why_cap, const char *format,

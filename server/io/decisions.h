@@ -18,6 +18,11 @@ typedef struct ids_decisions_file {
     const char *name; /* within path */
 } ids_decisions_file;
 
+/* Where it is if nobody says: in the data folder; without one (NULL) where
+ * services keep their state, by the port that it listens on. */
+void ids_decisions_place(char *path, size_t cap, const char *data_dir,
+                         const char *listening);
+
 /* Takes the lock and reads what is recorded; zeros if there is no file yet.
  * False: why says what is wrong, and what to do. */
 bool ids_decisions_open(ids_decisions_file *file, const char *path,

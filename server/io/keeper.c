@@ -33,6 +33,8 @@ struct ids_keeper {
     phase phase;
     ids_snapshot_walk walk;
     ids_shard *walked; /* another one may have the desk's place by then */
+    uint64_t block_ms; /* when the last block was made */
+    uint64_t walked_bytes;
     uint64_t walk_end; /* the last change as the walk was over */
     task under_way;    /* as the loop sees it */
     /* The thread's own. */
@@ -223,13 +225,24 @@ static void begin_part(ids_keeper *k, unsigned round) {
     k->round = round;
     k->phase = WALKS;
     k->walked = k->desk->shard;
+    k->walked_bytes = 0;
     ids_journal_cut(k->journal);
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     post_task(k, CREATE);
 }
 
+/* While calls come, a snapshot takes its time: a block a ms, or as many bytes
+ * as the logs grow by. */
+static bool may_walk(ids_keeper *k) {
+    uint64_t grown = atomic_load(&k->store->log_bytes) / k->store->house->loops;
+    return k->block_ms < k->desk->now_ms || k->walked_bytes < grown ||
+           !ids_desk_is_asked(k->desk);
+}
+
 /* True: the walk needs another turn before there is a block. */
 static bool walk_on(ids_keeper *k) {
+    if (!may_walk(k))
+        return false;
     bool ready = ids_snapshot_walk_step(&k->walk, k->walked, k->desk->now_ms,
                                         BUCKETS_A_TURN);
     if (!ready)
@@ -237,6 +250,8 @@ static bool walk_on(ids_keeper *k) {
     if (k->walk.failed) {
         post_task(k, GIVE_UP);
     } else if (k->walk.count > 0) {
+        k->block_ms = k->desk->now_ms;
+        k->walked_bytes += k->walk.len;
         post_task(k, WRITE);
     } else {
         ids_snapshot_walk_fini(&k->walk, k->walked);
@@ -295,7 +310,9 @@ uint64_t ids_keeper_watermark(const ids_keeper *k) {
 }
 
 uint64_t ids_keeper_next_ms(const ids_keeper *k) {
-    return ids_journal_next_ms(k->journal);
+    uint64_t next_ms = ids_journal_next_ms(k->journal);
+    bool waits = k->phase == WALKS && k->under_way == IDLE;
+    return waits && k->block_ms + 1 < next_ms ? k->block_ms + 1 : next_ms;
 }
 
 void ids_keeper_quiet(ids_keeper *k) {

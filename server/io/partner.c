@@ -22,7 +22,6 @@
 #define WALK_BUCKETS 256
 #define UNSENT_BYTES (256u << 10)
 #define JOIN_LAG     1024
-#define STATE_FOLDER "/var/lib/idemstore"
 
 /* The monitor -------------------------------------------------------------- */
 
@@ -311,24 +310,18 @@ static bool refuse_start(const char *which, const char *why) {
     return false;
 }
 
-static void default_path(const ids_config *config, const char *listening,
-                         char *path, size_t cap) {
-    const char *folder = getenv("STATE_DIRECTORY");
-    const char *colon = strrchr(listening, ':');
-    if (config->peer_state)
-        snprintf(path, cap, "%s", config->peer_state);
-    else if (config->data_dir)
-        snprintf(path, cap, "%s/peer", config->data_dir);
-    else
-        snprintf(path, cap, "%s/idemstored-%s.peer",
-                 folder && *folder ? folder : STATE_FOLDER,
-                 colon ? colon + 1 : "unix");
-}
-
 static bool endpoint_of(const char *flag, const char *words, ids_endpoint *to) {
     if (ids_endpoint_from(to, words, strlen(words)))
         return true;
     return refuse_start(flag, "it is not HOST:PORT");
+}
+
+/* Where this node is reached, unless it is told: where it listens; of a
+ * wildcard only the port is known, and the other node adds what it sees. */
+static const char *own_address(const char *listening, const char *colon) {
+    bool wildcard = strncmp(listening, "0.0.0.0:", 8) == 0 ||
+                    strncmp(listening, "[::]:", 5) == 0;
+    return wildcard ? colon : listening;
 }
 
 bool ids_partner_open(ids_partner *partner, const ids_config *config,
@@ -346,10 +339,14 @@ bool ids_partner_open(ids_partner *partner, const ids_config *config,
                             "give HOST:PORT: the first --listen is "
                             "none that another node could reach");
     if (!endpoint_of("--advertise",
-                     config->advertise ? config->advertise : colon,
+                     config->advertise ? config->advertise
+                                       : own_address(listening, colon),
                      &peer->advertise))
         return false;
-    default_path(config, listening, path, sizeof path);
+    if (config->peer_state)
+        snprintf(path, sizeof path, "%s", config->peer_state);
+    else
+        ids_decisions_place(path, sizeof path, config->data_dir, listening);
     if (!ids_decisions_open(&partner->file, path, &partner->proposal, why,
                             sizeof why)) {
         snprintf(which, sizeof which, "--peer-state %.400s", path);

@@ -28,10 +28,12 @@ typedef struct ids_seat {
     struct ids_partner *partner;
     ids_loop *loop;
     ids_cable *cables;
-    atomic_bool called; /* there is something to look at */
-    bool is_quiet;      /* its loop has ended */
-    bool is_busy;       /* a link has more to say than it took */
-    uint64_t gate;      /* what the peer lets leave, as it was last seen */
+    atomic_bool called;  /* there is something to look at */
+    bool is_quiet;       /* its loop has ended */
+    bool is_busy;        /* a link has more to say than it took */
+    bool is_full;        /* the disk is behind: a replica reads no streams */
+    uint64_t walk_at_ms; /* a walk's next frame, beside calls; 0: any time */
+    uint64_t gate;       /* what the peer lets leave, as it was last seen */
     /* The monitor's. */
     ids_cable *to_open;
     uint64_t drop_session; /* a copy aside that is given up; 0: none */

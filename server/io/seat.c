@@ -11,6 +11,10 @@
  * for how long last words are tried to be sent. */
 #define PATIENCE_MS 2000
 
+/* Beside calls a full copy's walk takes a frame a ms, unless so much of the
+ * changes meanwhile is not out: then the ring is in danger. */
+#define CALM_BYTES (1u << 20)
+
 static ids_desk *desk_of(const ids_seat *seat) {
     return seat->loop->desk;
 }
@@ -102,20 +106,34 @@ static void take_out(ids_cable *cable) {
     cable->link->out = empty;
 }
 
+/* A full copy's walk that has kept up with the changes, while calls come. */
+static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
+    return ids_ring_lag_bytes(&sender->ring, &sender->at) < CALM_BYTES &&
+           ids_desk_is_asked(desk_of(seat));
+}
+
 static void pump(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     ids_desk *desk = desk_of(seat);
     ids_link *link = cable->link;
     bool ours = !link->dialled && link->stream == desk->index;
+    const ids_sender *sender = &peer->senders[desk->index];
+    bool walks = ours && peer->leading && ids_sender_walks(sender);
+    bool calmly = walks && walks_calmly(seat, sender);
     if (!ids_cable_may_take(cable) || cable->connecting)
         return;
+    seat->walk_at_ms = calmly ? seat->walk_at_ms : 0;
+    if (calmly && desk->now_ms < seat->walk_at_ms)
+        return;
+    if (calmly)
+        seat->walk_at_ms = desk->now_ms + 1;
+    link->unsent_bytes =
+        calmly ? IDS_PF_APPEND_BYTES : peer->config.unsent_bytes;
     if (link->dialled || ours)
         ids_peer_pump(peer, link, ours ? desk->shard : NULL, desk->now_ms);
     if (cable->link == NULL)
         return;
     take_out(cable);
-    if (cable->out.len >= peer->config.unsent_bytes ||
-        (ours && peer->leading &&
-         ids_sender_walks(&peer->senders[desk->index])))
+    if (cable->out.len >= peer->config.unsent_bytes || (walks && !calmly))
         seat->is_busy = true;
 }
 
@@ -131,8 +149,9 @@ static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     if (cable->link != NULL)
         pump(seat, peer, cable);
     if (cable->link != NULL)
-        cable->paused = cable->link->in.len - cable->link->in_at >
-                        IDS_PF_HEAD_BYTES + cable->link->body_bytes_max;
+        cable->paused = (cable->dialled && seat->is_full) ||
+                        cable->link->in.len - cable->link->in_at >
+                            IDS_PF_HEAD_BYTES + cable->link->body_bytes_max;
     else if (cable->broken || now_ms >= cable->patience_until_ms)
         cable->hung_up = true;
     take_last(seat, cable);
@@ -218,6 +237,7 @@ static void stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_peer *peer = ids_partner_enter(seat);
     atomic_store_explicit(&seat->called, false, memory_order_relaxed);
     seat->is_busy = false;
+    seat->is_full = desk_of(seat)->full;
     ids_partner_show(partner, seat);
     hand_over(seat, peer);
     if (cable != NULL)
@@ -327,6 +347,8 @@ bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag) {
 uint64_t ids_seat_next_ms(const ids_seat *seat) {
     uint64_t next_ms = is_first(seat) ? seat->partner->tick_at_ms : UINT64_MAX;
     uint64_t oldest_ms = ids_hold_oldest_ms(desk_of(seat));
+    if (seat->walk_at_ms && seat->walk_at_ms < next_ms)
+        next_ms = seat->walk_at_ms;
     for (const ids_cable *each = seat->cables; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
@@ -339,7 +361,8 @@ uint64_t ids_seat_next_ms(const ids_seat *seat) {
 static bool has_reason(const ids_seat *seat) {
     const ids_desk *desk = desk_of(seat);
     return atomic_load_explicit(&seat->called, memory_order_acquire) ||
-           seat->is_busy || !ids_tap_is_empty(&desk->tap) ||
+           seat->is_busy || seat->is_full != desk->full ||
+           !ids_tap_is_empty(&desk->tap) ||
            desk->copy.applied_at < desk->copy.applied.len ||
            desk->copy.failed || ids_hold_is_needed(desk) ||
            ids_seat_next_ms(seat) <= desk->now_ms;

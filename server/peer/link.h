@@ -61,6 +61,7 @@ typedef struct ids_link {
     ids_link_offer offer;
     uint64_t heard_ms, said_ms;
     size_t body_bytes_max; /* once open */
+    size_t unsent_bytes;   /* a pump fills out up to this; the host's to set */
     ids_pbuf in, out;
     size_t in_at; /* bytes of in that were read */
     void *host;   /* the host's own */

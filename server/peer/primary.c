@@ -305,7 +305,7 @@ void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
     if (!peer->leading ||
         (!peer->known.had_replica && !IDS_RULE_OFF(HAD_REPLICA)))
         return;
-    while (link->out.len < peer->config.unsent_bytes &&
+    while (link->out.len < link->unsent_bytes &&
            ids_sender_next(sender, shard, peer->now_ms, &link->out))
         ;
     if (sender->state == IDS_SENDING_LOST)
