@@ -120,7 +120,7 @@ static void bad_words(void) {
              "$CTL ping k 2>&1 | sed 's/nothing/k/';"
              "exit 64");
     ctl_says(64, "key", "$CTL acquire ''");
-    ctl_says(64, "URI", "$CTL --server nonsense ping");
+    ctl_says(64, "URI", "$CTL --server nonsense:// ping");
     ctl_says(69, "CONNECT",
              "$CTL --server idem://127.0.0.1:1/ --timeout 300ms "
              "ping");
@@ -301,6 +301,9 @@ static void secret_demanded(const char *daemon_program, const char *program) {
     ctl_says(70, "DENIED", line);
     snprintf(uri, sizeof uri, "idem://:sesame@127.0.0.1:%u/", daemon.port);
     snprintf(line, sizeof line, "$CTL --server %s ping", uri);
+    ctl_says(0, "pong", line);
+    snprintf(line, sizeof line, "$CTL --server :sesame@127.0.0.1:%u ping",
+             daemon.port);
     ctl_says(0, "pong", line);
     secret_at_terminal(program, uri);
     daemon_stop(&daemon);
