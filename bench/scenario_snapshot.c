@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#define TRIES      24 /* each of some seconds */
 #define STEADY_OPS 20000.0
 
 /* An automatic snapshot would be one more than was ordered. */
@@ -132,11 +133,15 @@ static const char *start_again(taking *t, int signal, double *seconds,
         idb_node_start(&t->server, node, t->why, sizeof t->why);
     if (failed)
         return failed;
-    uint64_t have = idb_order_stat(&node->at, "records");
+    uint64_t have = 0;
+    for (int i = 0; i < TRIES && !have; i++) /* it listens before it answers */
+        have = idb_order_stat(&node->at, "records");
     uint64_t cpu_ns = idb_proc_cpu_all_ns(node->at.pid);
     *seconds = (double)(idb_now_ns() - start_ns) / 1e9;
     *rate = (double)have * 1e9 / (double)cpu_ns;
-    return have >= t->records ? NULL : "records are gone after a start";
+    snprintf(t->why, sizeof t->why, "only %llu of %llu records after a start",
+             (unsigned long long)have, (unsigned long long)t->records);
+    return have >= t->records ? NULL : t->why;
 }
 
 static const char *perform(taking *t, const idb_options *options,

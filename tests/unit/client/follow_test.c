@@ -143,7 +143,7 @@ Test(follow, two_that_point_at_each_other_end_with_the_call) {
     fake_server *b = serve(&second);
     first.replies[0] = refuse_with(IDP_E_NOT_PRIMARY, address_of(b, at_b));
     second.replies[0] = refuse_with(IDP_E_NOT_PRIMARY, address_of(a, at_a));
-    idem_client *client = open_client(fake_uri(a, "timeout_ms=300"));
+    idem_client *client = open_client(fake_uri(a, "timeout_ms=2000"));
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("k");
     cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_NOT_PRIMARY);
