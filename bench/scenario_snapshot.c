@@ -149,7 +149,7 @@ static const char *perform(taking *t, const idb_options *options,
     const idb_spec *spec = t->server.spec;
     char label[96], count[24];
     idb_plan plan = idb_plan_of(options, spec, &t->server.primary.at, NULL);
-    double *v = t->values;
+    double *v;
     snprintf(label, sizeof label, "%s %s", spec->label,
              idb_count_text(t->records, count, sizeof count));
     t->values = v = idb_result_round(idb_report_row(report, label));

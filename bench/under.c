@@ -20,6 +20,7 @@ typedef struct watched {
     idb_probe *probe;
     idb_hist *before;
     uint64_t until_ns;
+    idb_event watch; /* of its own, for the plan */
 } watched;
 
 static void watched_begin(void *ctx) {
@@ -38,12 +39,12 @@ static bool watched_is_over(void *ctx) {
 static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
     idb_sample sample;
     idb_hist *pings = idb_hist_new();
-    const idb_event event = {watched_begin, watched_is_over, w};
+    w->watch = (idb_event){watched_begin, watched_is_over, w};
     if (!pings)
         return "out of memory";
     w->until_ns =
         idb_now_ns() + plan->ramp_ns + plan->warmup_ns + plan->duration_ns;
-    plan->event = &event;
+    plan->event = &w->watch;
     const char *failed = idb_engine_run(plan, &sample);
     idb_probe_take(w->probe, pings);
     if (!failed && sample.unexpected)

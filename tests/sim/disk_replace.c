@@ -19,6 +19,7 @@ static uint64_t next_sequence(const disk_world *w) {
 
 static void put(disk_world *w, uint32_t key) {
     uint64_t hash = disk_hash(w, key);
+    assert(w->loops > 0);
     disk_loop *l = &w->loop[hash % w->loops];
     char name[8];
     disk_name_key(key, name);
