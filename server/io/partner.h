@@ -32,7 +32,8 @@ typedef struct ids_seat {
     bool is_quiet;       /* its loop has ended */
     bool is_busy;        /* a link has more to say than it took */
     bool is_full;        /* the disk is behind: a replica reads no streams */
-    uint64_t walk_at_ms; /* a walk's next frame, beside calls; 0: any time */
+    uint64_t walk_at_ms; /* a walk's next frame, beside calls */
+    bool walk_waits;     /* one waits for that; a link can take it */
     uint64_t gate;       /* what the peer lets leave, as it was last seen */
     /* The monitor's. */
     ids_cable *to_open;

@@ -121,7 +121,7 @@ static void pump(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     bool calmly = walks && walks_calmly(seat, sender);
     if (!ids_cable_may_take(cable) || cable->connecting)
         return;
-    seat->walk_at_ms = calmly ? seat->walk_at_ms : 0;
+    seat->walk_waits |= calmly;
     if (calmly && desk->now_ms < seat->walk_at_ms)
         return;
     if (calmly)
@@ -237,6 +237,7 @@ static void stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_peer *peer = ids_partner_enter(seat);
     atomic_store_explicit(&seat->called, false, memory_order_relaxed);
     seat->is_busy = false;
+    seat->walk_waits = false;
     seat->is_full = desk_of(seat)->full;
     ids_partner_show(partner, seat);
     hand_over(seat, peer);
@@ -347,7 +348,7 @@ bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag) {
 uint64_t ids_seat_next_ms(const ids_seat *seat) {
     uint64_t next_ms = is_first(seat) ? seat->partner->tick_at_ms : UINT64_MAX;
     uint64_t oldest_ms = ids_hold_oldest_ms(desk_of(seat));
-    if (seat->walk_at_ms && seat->walk_at_ms < next_ms)
+    if (seat->walk_waits && seat->walk_at_ms < next_ms)
         next_ms = seat->walk_at_ms;
     for (const ids_cable *each = seat->cables; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
