@@ -126,6 +126,13 @@ static unsigned find_run(const region *r, size_t units) {
     return UNITS;
 }
 
+/* One call for all its pages in place of a fault for each: a unit is used up
+ * soon. Kernels before 5.14 refuse; then they fault. */
+static void *populated(uint8_t *block, size_t bytes) {
+    madvise(block, bytes, MADV_POPULATE_WRITE);
+    return block;
+}
+
 static void *take_units(ids_pages *pages, size_t units) {
     unsigned at = UNITS;
     region *r = pages->open;
@@ -143,7 +150,7 @@ static void *take_units(ids_pages *pages, size_t units) {
     r->used |= units_mask(units, at);
     if (r->used == UINT32_MAX)
         unlist_region(pages, r);
-    return r->base + at * UNIT_BYTES;
+    return populated(r->base + at * UNIT_BYTES, units * UNIT_BYTES);
 }
 
 static void give_units(ids_pages *pages, void *block, size_t units) {
