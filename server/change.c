@@ -62,6 +62,23 @@ static uint8_t *put_slice(uint8_t *to, idp_slice slice) {
     return to + slice.len;
 }
 
+/* A shard's records hold them one behind the other: then one copy does. */
+static uint8_t *put_slices(uint8_t *to, const idp_slice *slices, size_t count) {
+    idp_slice run = {NULL, 0};
+    for (size_t i = 0; i < count; i++) {
+        idp_slice next = slices[i];
+        if (next.len == 0)
+            continue;
+        if (run.len > 0 && run.ptr + run.len == next.ptr) {
+            run.len += next.len;
+            continue;
+        }
+        to = put_slice(to, run);
+        run = next;
+    }
+    return put_slice(to, run);
+}
+
 static idp_slice get_slice(cursor *c, uint64_t len) {
     idp_slice slice = {c->at, (size_t)len};
     if (c->bad || len > (size_t)(c->end - c->at)) {
@@ -118,14 +135,9 @@ size_t ids_change_write(uint8_t *to, const ids_change *c) {
     at = put_varint(at, c->key.len);
     if (!absent)
         at = put_body(at, c);
-    at = put_slice(at, c->ns);
-    at = put_slice(at, c->key);
-    if (!absent) {
-        at = put_slice(at, c->fingerprint);
-        at = put_slice(at, c->nonce);
-        if (c->has_result)
-            at = put_slice(at, c->result);
-    }
+    const idp_slice slices[] = {c->ns, c->key, c->fingerprint, c->nonce,
+                                c->result};
+    at = put_slices(at, slices, absent ? 2 : c->has_result ? 5 : 4);
     return (size_t)(at - to);
 }
 

@@ -47,6 +47,19 @@ static ids_change any_change(idt_rng *rng) {
     return c;
 }
 
+/* Moves its slices one behind the other, as a record has them; now and then
+ * with a hole. */
+static void pack(idt_rng *rng, ids_change *c) {
+    idp_slice *slices[] = {&c->ns, &c->key, &c->fingerprint, &c->nonce,
+                           &c->result};
+    const uint8_t *at = payload;
+    for (size_t i = 0; i < sizeof slices / sizeof *slices; i++) {
+        at += idt_rng_chance(rng, 10);
+        slices[i]->ptr = at;
+        at += slices[i]->len;
+    }
+}
+
 static bool same(idp_slice a, idp_slice b) {
     return a.len == b.len && (a.len == 0 || !memcmp(a.ptr, b.ptr, a.len));
 }
@@ -73,6 +86,8 @@ Test(change, what_is_written_is_read_and_no_byte_less) {
         payload[i] = (uint8_t)idt_rng_next(&rng);
     for (int i = 0; i < 20000; i++) {
         ids_change c = any_change(&rng), again;
+        if (idt_rng_chance(&rng, 50))
+            pack(&rng, &c);
         size_t len = ids_change_write(bytes, &c);
         cr_assert_leq(len, ids_change_write_bound(&c));
         cr_assert_eq(ids_change_read(bytes, len, &again), len, "seed %lu, %d",
