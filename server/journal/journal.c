@@ -10,7 +10,7 @@
 
 /* A frame is closed when it has grown to this. */
 #define FRAME_BODY_BYTES  262144u
-#define BATCH_BYTES_LOW   262144u
+#define BATCH_BYTES_LOW   (1u << 20)
 #define BUFFER_BYTES_MIN  65536u
 /* A buffer that grew larger than this is not kept for the next time. */
 #define BUFFER_BYTES_KEPT (4u << 20)
