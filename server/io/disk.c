@@ -57,6 +57,21 @@ static int64_t write_some(void *ctx, int file, uint64_t at, const void *bytes,
     return checked(took);
 }
 
+static int zero(void *ctx, int file, uint64_t at, size_t len) {
+    static const uint8_t zeros[65536];
+    for (size_t done = 0; done < len;) {
+        size_t left = len - done;
+        int64_t took = write_some(ctx, file, at + done, zeros,
+                                  left < sizeof zeros ? left : sizeof zeros);
+        if (took <= 0)
+            return took < 0 ? (int)took : -EIO;
+        done += (size_t)took;
+    }
+    /* A hint: what goes wrong with it is what the next sync says. */
+    sync_file_range(file, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+    return 0;
+}
+
 static int64_t read_some(void *ctx, int file, uint64_t at, void *bytes,
                          size_t len) {
     ssize_t got;
@@ -119,6 +134,7 @@ ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
                       .size = size_of,
                       .allocate = allocate,
                       .write = write_some,
+                      .zero = zero,
                       .read = read_some,
                       .sync = sync_file,
                       .rename = rename_file,

@@ -30,6 +30,9 @@ typedef struct ids_disk {
     /* How many bytes it took or gave; may be fewer than asked for. */
     int64_t (*write)(void *ctx, int file, uint64_t at, const void *bytes,
                      size_t len);
+    /* Writes zeros and begins to bring them to the medium; doesn't wait until
+     * they are there. */
+    int (*zero)(void *ctx, int file, uint64_t at, size_t len);
     int64_t (*read)(void *ctx, int file, uint64_t at, void *bytes, size_t len);
     /* What was written is on the medium, and the size that finds it. */
     int (*sync)(void *ctx, int file);

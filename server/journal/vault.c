@@ -307,13 +307,14 @@ static void name_incarnation(ids_manifest *m, const uint64_t random[2]) {
 static bool open_writers(const ids_vault *v, const ids_run_config *config,
                          ids_writer *writers, ids_fault *fault) {
     for (uint32_t i = 0; i < config->loops; i++) {
-        const ids_writer_config writer = {.disk = v->disk,
-                                          .node = v->manifest.node,
-                                          .epoch = v->manifest.epoch,
-                                          .start_ms = config->start_ms,
-                                          .loop = i,
-                                          .segment_bytes =
-                                              config->segment_bytes};
+        const ids_writer_config writer = {
+            .disk = v->disk,
+            .node = v->manifest.node,
+            .epoch = v->manifest.epoch,
+            .start_ms = config->start_ms,
+            .loop = i,
+            .segment_bytes = config->segment_bytes,
+            .zeroes_ahead = config->fsync == IDS_FSYNC_ALWAYS};
         if (ids_writer_open(&writers[i], &writer))
             continue;
         *fault = writers[i].fault;

@@ -7,6 +7,11 @@
 #include <assert.h>
 #include <errno.h>
 
+/* The first block was written with the header. */
+#define ZERO_FROM      4096u
+#define ZERO_BYTES_MIN 65536u
+#define ZERO_BYTES_MAX (1u << 20)
+
 static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
     char name[IDS_DISK_NAME_BYTES];
     ids_name_log(name, w->config.epoch, w->config.loop, segment);
@@ -132,6 +137,7 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
     }
     if (!make_segment(w, w->end.segment + 1, at_least, &w->ahead))
         return false;
+    w->zeroed_at = ZERO_FROM;
     int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
     return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
 }
@@ -207,6 +213,7 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
     bool good = w->fault.kind == IDS_FAULT_NONE &&
                 (!batch->cut || rotate(w, batch->now_ms, 0));
     ids_log_end cut = w->end;
+    w->batch_bytes = batch->len;
     good = good && carry_out(w, batch);
     look_for_room(w);
     assert(!good || w->end.number == batch->last);
@@ -217,9 +224,35 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
                             .failed = !good};
 }
 
+/* Room that is reserved but was never written costs each sync in it a change
+ * of the file's map of blocks; writing over zeros costs none. So the next
+ * segment is filled with them, twice as fast as this one fills up. Where that
+ * is not fast enough the rest stays as it is, and only syncs are slower. */
+static void zero_ahead(ids_writer *w) {
+    const ids_disk *disk = w->config.disk;
+    uint32_t bytes = ZERO_BYTES_MAX, left;
+    if (w->zeroed_at >= w->ahead.head.bytes)
+        return;
+    left = w->ahead.head.bytes - w->zeroed_at;
+    if (w->batch_bytes < ZERO_BYTES_MAX / 2)
+        bytes = (uint32_t)w->batch_bytes * 2;
+    bytes = bytes < ZERO_BYTES_MIN ? ZERO_BYTES_MIN : bytes & ~(ZERO_FROM - 1);
+    bytes = bytes < left ? bytes : left;
+    int error = disk->zero(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
+    if (error)
+        fail(w, error, w->end.segment + 1, "can't fill it with zeros");
+    w->zeroed_at += bytes;
+}
+
 void ids_writer_prepare(ids_writer *w) {
-    if (w->fault.kind != IDS_FAULT_NONE || w->ahead.file >= 0 ||
-        w->free_bytes < IDS_SEGMENT_BYTES_MIN)
+    if (w->fault.kind != IDS_FAULT_NONE)
+        return;
+    if (w->ahead.file >= 0) {
+        if (w->config.zeroes_ahead)
+            zero_ahead(w);
+        return;
+    }
+    if (w->free_bytes < IDS_SEGMENT_BYTES_MIN)
         return;
     if (!make_ahead(w, 0) && w->fault.error == -ENOSPC)
         w->fault = (ids_fault){0}; /* there is room in the present one yet */

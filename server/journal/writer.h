@@ -23,6 +23,8 @@ typedef struct ids_writer_config {
     uint64_t start_ms;
     uint32_t loop;
     uint32_t segment_bytes; /* holds the largest batch and IDS_SEGMENT_EXTRA */
+    bool zeroes_ahead;      /* syncs are many: write each segment once before it
+                             * is needed, so that they have less to do */
 } ids_writer_config;
 
 /* What a segment needs besides its batches: header and seal. */
@@ -39,7 +41,9 @@ typedef struct ids_writer {
     ids_log_end end;    /* what is written */
     ids_log_end synced; /* what is on the medium */
     uint64_t free_bytes;
-    ids_fault fault; /* kind NONE as long as all is well */
+    uint32_t zeroed_at; /* of ahead; up to there its blocks were written */
+    size_t batch_bytes; /* of the last batch */
+    ids_fault fault;    /* kind NONE as long as all is well */
 } ids_writer;
 
 /* Frames with blank heads, one behind the other, that a disk thread carries
@@ -68,7 +72,7 @@ bool ids_writer_open(ids_writer *writer, const ids_writer_config *config);
 ids_batch_done ids_writer_carry_out(ids_writer *writer, const ids_batch *batch);
 
 /* What can be done after a batch, when nobody waits: the next segment is made
- * ready. */
+ * ready, a part of it at a time. */
 void ids_writer_prepare(ids_writer *writer);
 
 void ids_writer_close(ids_writer *writer);

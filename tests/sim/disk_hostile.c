@@ -219,6 +219,19 @@ static int64_t write_some(void *ctx, int file, uint64_t at, const void *bytes,
     return -EIO;
 }
 
+static int zero(void *ctx, int file, uint64_t at, size_t len) {
+    hostile *d = ctx;
+    uint8_t *zeros = calloc(1, len);
+    assert(zeros && at + len <= d->file[file].size);
+    luck is = draw(d);
+    if (is == FINE || is == CRASH) {
+        put(&d->file[file], at, zeros,
+            is == FINE ? len : idt_rng_below(&d->rng, (uint32_t)len + 1));
+    }
+    free(zeros);
+    return is == FINE ? 0 : -EIO;
+}
+
 static int64_t read_some(void *ctx, int file, uint64_t at, void *bytes,
                          size_t len) {
     hostile *d = ctx;
@@ -350,6 +363,7 @@ ids_disk hostile_disk(hostile *d) {
                       .size = size_of,
                       .allocate = allocate,
                       .write = write_some,
+                      .zero = zero,
                       .read = read_some,
                       .sync = sync_file,
                       .rename = rename_file,

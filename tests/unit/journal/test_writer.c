@@ -1,0 +1,136 @@
+/* test_writer.c -- the next segment is filled with zeros before it is needed,
+ * where each batch is synced. */
+#include "server/journal/writer.h"
+#include "tests/sim/disk_hostile.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+enum { SEGMENT_BYTES = 1 << 20, BODY_BYTES = 20000 };
+
+typedef struct log {
+    hostile *hostile;
+    ids_disk disk, under;
+    ids_writer writer;
+    uint64_t number;
+    uint64_t zeros; /* bytes of them */
+} log;
+
+/* Zeros never go where batches are. */
+static int zero(void *ctx, int file, uint64_t at, size_t len) {
+    log *l = ctx;
+    cr_assert_eq(file, l->writer.ahead.file);
+    cr_assert_geq(at, 4096, "the header stays");
+    cr_assert_leq(at + len, l->writer.ahead.head.bytes);
+    l->zeros += len;
+    return l->under.zero(l->hostile, file, at, len);
+}
+
+static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
+    return ((log *)ctx)->under.open(((log *)ctx)->hostile, name, mode);
+}
+
+static void close_file(void *ctx, int file) {
+    ((log *)ctx)->under.close(((log *)ctx)->hostile, file);
+}
+
+static int allocate(void *ctx, int file, uint64_t bytes) {
+    return ((log *)ctx)->under.allocate(((log *)ctx)->hostile, file, bytes);
+}
+
+static int64_t write_some(void *ctx, int file, uint64_t at, const void *bytes,
+                          size_t len) {
+    return ((log *)ctx)
+        ->under.write(((log *)ctx)->hostile, file, at, bytes, len);
+}
+
+static int sync_file(void *ctx, int file) {
+    return ((log *)ctx)->under.sync(((log *)ctx)->hostile, file);
+}
+
+static int sync_folder(void *ctx) {
+    return ((log *)ctx)->under.sync_folder(((log *)ctx)->hostile);
+}
+
+static int64_t free_bytes(void *ctx) {
+    return ((log *)ctx)->under.free_bytes(((log *)ctx)->hostile);
+}
+
+static void open_log(log *l, bool zeroes_ahead) {
+    *l = (log){.hostile = hostile_new(1)};
+    l->under = hostile_disk(l->hostile);
+    l->disk = (ids_disk){.ctx = l,
+                         .open = open_file,
+                         .close = close_file,
+                         .allocate = allocate,
+                         .write = write_some,
+                         .zero = zero,
+                         .sync = sync_file,
+                         .sync_folder = sync_folder,
+                         .free_bytes = free_bytes};
+    const ids_writer_config config = {.disk = &l->disk,
+                                      .node = 1,
+                                      .epoch = 1,
+                                      .segment_bytes = SEGMENT_BYTES,
+                                      .zeroes_ahead = zeroes_ahead};
+    cr_assert(ids_writer_open(&l->writer, &config));
+}
+
+static void close_log(log *l) {
+    ids_writer_close(&l->writer);
+    hostile_free(l->hostile);
+}
+
+/* A batch of one change, and what can be done when nobody waits. */
+static ids_batch_done batch(log *l) {
+    static uint8_t bytes[BODY_BYTES + IDS_FRAME_MIN_BYTES];
+    const ids_frame frame = {
+        .kind = IDS_FRAME_CHANGES, .body_bytes = BODY_BYTES, .count = 1};
+    ids_frame_blank(bytes, &frame);
+    ids_frame_fill(bytes + IDS_FRAME_HEAD_BYTES + BODY_BYTES, BODY_BYTES);
+    const ids_batch batch = {.bytes = bytes,
+                             .len = ids_frame_bytes(BODY_BYTES),
+                             .last = ++l->number,
+                             .sync = true};
+    ids_batch_done done = ids_writer_carry_out(&l->writer, &batch);
+    ids_writer_prepare(&l->writer);
+    return done;
+}
+
+Test(writer, each_segment_but_the_first_was_zeroed_when_its_time_comes) {
+    log l;
+    open_log(&l, true);
+    for (uint64_t segment = 1; l.writer.end.segment < 6;) {
+        uint32_t zeroed_at = l.writer.zeroed_at;
+        cr_assert(!batch(&l).failed);
+        if (l.writer.end.segment > segment)
+            cr_assert_eq(zeroed_at, SEGMENT_BYTES, "segment %lu", segment + 1);
+        segment = l.writer.end.segment;
+    }
+    cr_assert_geq(l.zeros, 5ull * (SEGMENT_BYTES - 4096));
+    cr_assert_leq(l.zeros, 6ull * (SEGMENT_BYTES - 4096), "each once");
+    close_log(&l);
+}
+
+Test(writer, a_log_that_is_seldom_synced_is_not_written_twice) {
+    log l;
+    open_log(&l, false);
+    while (l.writer.end.segment < 4)
+        cr_assert(!batch(&l).failed);
+    cr_assert_eq(l.zeros, 0);
+    close_log(&l);
+}
+
+Test(writer, zeros_that_cannot_be_written_stop_it) {
+    log l;
+    open_log(&l, true);
+    cr_assert(!batch(&l).failed, "which makes the next segment");
+    cr_assert(!batch(&l).failed);
+    cr_assert_gt(l.zeros, 0);
+    l.hostile->error_at = l.hostile->ops + 2; /* behind write and sync */
+    cr_assert(!batch(&l).failed, "it was written and synced");
+    cr_assert_eq(l.writer.fault.kind, IDS_FAULT_DISK);
+    cr_assert(strstr(l.writer.fault.what, "zeros"));
+    cr_assert(batch(&l).failed, "nothing is written any more");
+    close_log(&l);
+}
