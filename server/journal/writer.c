@@ -7,9 +7,8 @@
 #include <assert.h>
 #include <errno.h>
 
-/* The first block was written with the header. */
-#define ZERO_FROM      4096u
-#define ZERO_BYTES_MIN 65536u
+/* Whole blocks of a file system; the first was written with the header. */
+#define ZERO_BLOCK     4096u
 #define ZERO_BYTES_MAX (1u << 20)
 
 static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
@@ -137,7 +136,7 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
     }
     if (!make_segment(w, w->end.segment + 1, at_least, &w->ahead))
         return false;
-    w->zeroed_at = ZERO_FROM;
+    w->zeroed_at = ZERO_BLOCK;
     int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
     return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
 }
@@ -230,18 +229,16 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
  * is not fast enough the rest stays as it is, and only syncs are slower. */
 static void zero_ahead(ids_writer *w) {
     const ids_disk *disk = w->config.disk;
-    uint32_t bytes = ZERO_BYTES_MAX, left;
+    size_t left, bytes = (2 * w->batch_bytes / ZERO_BLOCK + 1) * ZERO_BLOCK;
     if (w->zeroed_at >= w->ahead.head.bytes)
         return;
     left = w->ahead.head.bytes - w->zeroed_at;
-    if (w->batch_bytes < ZERO_BYTES_MAX / 2)
-        bytes = (uint32_t)w->batch_bytes * 2;
-    bytes = bytes < ZERO_BYTES_MIN ? ZERO_BYTES_MIN : bytes & ~(ZERO_FROM - 1);
+    bytes = bytes < ZERO_BYTES_MAX ? bytes : ZERO_BYTES_MAX;
     bytes = bytes < left ? bytes : left;
     int error = disk->zero(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
     if (error)
         fail(w, error, w->end.segment + 1, "can't fill it with zeros");
-    w->zeroed_at += bytes;
+    w->zeroed_at += (uint32_t)bytes;
 }
 
 void ids_writer_prepare(ids_writer *w) {
