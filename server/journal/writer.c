@@ -7,9 +7,10 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Whole blocks of a file system; the first was written with the header. */
-#define ZERO_BLOCK     4096u
-#define ZERO_BYTES_MAX (1u << 20)
+/* Where zeros begin: the first block was written with the header. And how many
+ * are written at a time. */
+#define ZERO_FROM  4096u
+#define ZERO_BYTES (1u << 20)
 
 static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
     char name[IDS_DISK_NAME_BYTES];
@@ -136,7 +137,9 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
     }
     if (!make_segment(w, w->end.segment + 1, at_least, &w->ahead))
         return false;
-    w->zeroed_at = ZERO_BLOCK;
+    w->zeroed_at =
+        ZERO_FROM < w->ahead.head.bytes ? ZERO_FROM : w->ahead.head.bytes;
+    w->zeros_owed = 0;
     int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
     return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
 }
@@ -212,7 +215,7 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
     bool good = w->fault.kind == IDS_FAULT_NONE &&
                 (!batch->cut || rotate(w, batch->now_ms, 0));
     ids_log_end cut = w->end;
-    w->batch_bytes = batch->len;
+    w->zeros_owed += 2 * batch->len;
     good = good && carry_out(w, batch);
     look_for_room(w);
     assert(!good || w->end.number == batch->last);
@@ -225,16 +228,17 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
 
 /* Room that is reserved but was never written costs each sync in it a change
  * of the file's map of blocks; writing over zeros costs none. So the next
- * segment is filled with them, twice as fast as this one fills up. Where that
- * is not fast enough the rest stays as it is, and only syncs are slower. */
+ * segment is filled with them, twice as fast as this one fills up, and in few
+ * pieces: each of them changes a map, which may lie in the same block as the
+ * present one's, and then goes with the next sync. Where that is not fast
+ * enough the rest stays as it is, and only syncs are slower. */
 static void zero_ahead(ids_writer *w) {
     const ids_disk *disk = w->config.disk;
-    size_t left, bytes = (2 * w->batch_bytes / ZERO_BLOCK + 1) * ZERO_BLOCK;
-    if (w->zeroed_at >= w->ahead.head.bytes)
+    size_t left = w->ahead.head.bytes - w->zeroed_at;
+    size_t bytes = left < ZERO_BYTES ? left : ZERO_BYTES;
+    if (left == 0 || w->zeros_owed < bytes)
         return;
-    left = w->ahead.head.bytes - w->zeroed_at;
-    bytes = bytes < ZERO_BYTES_MAX ? bytes : ZERO_BYTES_MAX;
-    bytes = bytes < left ? bytes : left;
+    w->zeros_owed -= bytes;
     int error = disk->zero(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
     if (error)
         fail(w, error, w->end.segment + 1, "can't fill it with zeros");

@@ -42,7 +42,7 @@ typedef struct ids_writer {
     ids_log_end synced; /* what is on the medium */
     uint64_t free_bytes;
     uint32_t zeroed_at; /* of ahead; up to there its blocks were written */
-    size_t batch_bytes; /* of the last batch */
+    size_t zeros_owed;  /* a piece of them is written when it is as much */
     ids_fault fault;    /* kind NONE as long as all is well */
 } ids_writer;
 

@@ -4,9 +4,10 @@
 #include "tests/sim/disk_hostile.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
-enum { SEGMENT_BYTES = 1 << 20, BODY_BYTES = 20000 };
+enum { SEGMENT_BYTES = 3 << 20, BODY_BYTES = 20000 };
 
 typedef struct log {
     hostile *hostile;
@@ -14,6 +15,8 @@ typedef struct log {
     ids_writer writer;
     uint64_t number;
     uint64_t zeros; /* bytes of them */
+    uint32_t pieces;
+    bool zeros_fail;
 } log;
 
 /* Zeros never go where batches are. */
@@ -22,7 +25,10 @@ static int zero(void *ctx, int file, uint64_t at, size_t len) {
     cr_assert_eq(file, l->writer.ahead.file);
     cr_assert_geq(at, 4096, "the header stays");
     cr_assert_leq(at + len, l->writer.ahead.head.bytes);
+    if (l->zeros_fail)
+        return -EIO;
     l->zeros += len;
+    l->pieces++;
     return l->under.zero(l->hostile, file, at, len);
 }
 
@@ -109,6 +115,7 @@ Test(writer, each_segment_but_the_first_was_zeroed_when_its_time_comes) {
     }
     cr_assert_geq(l.zeros, 5ull * (SEGMENT_BYTES - 4096));
     cr_assert_leq(l.zeros, 6ull * (SEGMENT_BYTES - 4096), "each once");
+    cr_assert_leq(l.pieces, 6 * 3, "in few pieces");
     close_log(&l);
 }
 
@@ -124,11 +131,10 @@ Test(writer, a_log_that_is_seldom_synced_is_not_written_twice) {
 Test(writer, zeros_that_cannot_be_written_stop_it) {
     log l;
     open_log(&l, true);
-    cr_assert(!batch(&l).failed, "which makes the next segment");
-    cr_assert(!batch(&l).failed);
-    cr_assert_gt(l.zeros, 0);
-    l.hostile->error_at = l.hostile->ops + 2; /* behind write and sync */
-    cr_assert(!batch(&l).failed, "it was written and synced");
+    l.zeros_fail = true;
+    while (l.writer.fault.kind == IDS_FAULT_NONE)
+        cr_assert(!batch(&l).failed, "batches are written and synced");
+    cr_assert_eq(l.writer.end.segment, 1, "it was told in time");
     cr_assert_eq(l.writer.fault.kind, IDS_FAULT_DISK);
     cr_assert(strstr(l.writer.fault.what, "zeros"));
     cr_assert(batch(&l).failed, "nothing is written any more");
