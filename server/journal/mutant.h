@@ -29,6 +29,7 @@
     X(CLOCK_STARTS_ANEW, "clock-starts-anew") /* log time isn't carried on */  \
     X(MIXES_HISTORIES, "mixes-histories") /* a copy's log on old records */    \
     X(KEEPS_INCARNATION, "keeps-incarnation") /* though a copy is not whole */ \
+    X(ZEROES_THE_HEAD, "zeroes-the-head")     /* of the next segment, too */   \
     X(RESUMES_EPOCH, "resumes-epoch")                                          \
     X(IGNORES_FULL_DISK, "ignores-full-disk")
 

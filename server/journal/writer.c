@@ -7,10 +7,10 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Where zeros begin: the first block was written with the header. And how many
- * are written at a time. */
-#define ZERO_FROM  4096u
-#define ZERO_BYTES (1u << 20)
+/* Where zeros begin: the first block was written with the header. And in how
+ * many pieces they are written. */
+#define ZERO_FROM   4096u
+#define ZERO_PIECES 64u
 
 static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
     char name[IDS_DISK_NAME_BYTES];
@@ -139,6 +139,8 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
         return false;
     w->zeroed_at =
         ZERO_FROM < w->ahead.head.bytes ? ZERO_FROM : w->ahead.head.bytes;
+    if (IDS_MUTANT(ZEROES_THE_HEAD))
+        w->zeroed_at = 0;
     w->zeros_owed = 0;
     int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
     return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
@@ -228,14 +230,15 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
 
 /* Room that is reserved but was never written costs each sync in it a change
  * of the file's map of blocks; writing over zeros costs none. So the next
- * segment is filled with them, twice as fast as this one fills up, and in few
- * pieces: each of them changes a map, which may lie in the same block as the
- * present one's, and then goes with the next sync. Where that is not fast
- * enough the rest stays as it is, and only syncs are slower. */
+ * segment is filled with them, twice as fast as this one fills up, and in
+ * few pieces: each of them changes a map, which may lie in the same block
+ * as the present one's, and then goes with the next sync. Where that is not
+ * fast enough the rest stays as it is, and only syncs are slower. */
 static void zero_ahead(ids_writer *w) {
     const ids_disk *disk = w->config.disk;
     size_t left = w->ahead.head.bytes - w->zeroed_at;
-    size_t bytes = left < ZERO_BYTES ? left : ZERO_BYTES;
+    size_t piece = w->ahead.head.bytes / ZERO_PIECES;
+    size_t bytes = left < piece ? left : piece;
     if (left == 0 || w->zeros_owed < bytes)
         return;
     w->zeros_owed -= bytes;

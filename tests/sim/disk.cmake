@@ -25,7 +25,7 @@ foreach(mutant no-chain no-checksum ack-before-sync rotates-unsynced
         cuts-corruption refuses-torn forgets-missing trusts-the-tail
         trusts-the-sealed
         shrinks-deadlines clock-starts-anew resumes-epoch ignores-full-disk
-        mixes-histories keeps-incarnation)
+        mixes-histories keeps-incarnation zeroes-the-head)
   add_test(NAME disk_sim_finds_${mutant}
            COMMAND disk_sim --mutant ${mutant} --seeds 3000)
   set_tests_properties(disk_sim_finds_${mutant} PROPERTIES LABELS sim
