@@ -355,6 +355,8 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config) {
 int ids_keeper_start(ids_keeper *k) {
     int error = pthread_create(&k->thread, NULL, run, k);
     k->has_thread = error == 0;
+    if (k->has_thread)
+        ids_name_thread(k->thread, "disk", k->desk->index);
     return error;
 }
 

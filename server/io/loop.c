@@ -6,6 +6,7 @@
 #include "server/log.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -34,6 +35,12 @@ uint64_t ids_loop_clock_ms(void) {
         atomic_compare_exchange_strong(&clock_begun_ms, &first, now);
     return atomic_load_explicit(&clock_origin_ms, memory_order_relaxed) + now -
            atomic_load_explicit(&clock_begun_ms, memory_order_relaxed);
+}
+
+void ids_name_thread(pthread_t thread, const char *what, uint32_t index) {
+    char name[16]; /* as many as Linux takes */
+    snprintf(name, sizeof name, "%s-%u", what, (unsigned)index);
+    pthread_setname_np(thread, name);
 }
 
 void ids_loop_clock_set(uint64_t now_ms) {

@@ -10,6 +10,7 @@
 #include "server/io/keeper.h"
 #include "server/io/pages.h"
 
+#include <pthread.h>
 #include <uv.h>
 
 struct ids_socket;
@@ -55,6 +56,10 @@ typedef struct ids_loop_config {
 /* Milliseconds since the first call in this process, and
  * IDS_CLOCK_START_MS; monotonic. */
 uint64_t ids_loop_clock_ms(void);
+
+/* What top -H and gdb call it: "loop-1", "disk-0". The main thread, which is
+ * loop 0, keeps the program's name. */
+void ids_name_thread(pthread_t thread, const char *what, uint32_t index);
 
 /* Sets it forward, before any loop runs: time that records have seen. */
 void ids_loop_clock_set(uint64_t now_ms);

@@ -308,6 +308,7 @@ static bool start_threads(server *s) {
         if (error)
             return complain("can't start", "thread", strerror(error));
         s->threads_started++;
+        ids_name_thread(s->threads[i], "loop", i);
     }
     return true;
 }
