@@ -67,9 +67,12 @@ static int zero(void *ctx, int file, uint64_t at, size_t len) {
             return took < 0 ? (int)took : -EIO;
         done += (size_t)took;
     }
-    /* A hint: what goes wrong with it is what the next sync says. */
-    sync_file_range(file, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
     return 0;
+}
+
+static void push(void *ctx, int file, uint64_t at, uint64_t len) {
+    (void)ctx;
+    sync_file_range(file, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
 }
 
 static int64_t read_some(void *ctx, int file, uint64_t at, void *bytes,
@@ -135,6 +138,7 @@ ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
                       .allocate = allocate,
                       .write = write_some,
                       .zero = zero,
+                      .push = push,
                       .read = read_some,
                       .sync = sync_file,
                       .rename = rename_file,

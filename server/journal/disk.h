@@ -30,9 +30,10 @@ typedef struct ids_disk {
     /* How many bytes it took or gave; may be fewer than asked for. */
     int64_t (*write)(void *ctx, int file, uint64_t at, const void *bytes,
                      size_t len);
-    /* Writes zeros and begins to bring them to the medium; doesn't wait until
-     * they are there. */
     int (*zero)(void *ctx, int file, uint64_t at, size_t len);
+    /* Begins to bring what was written there to the medium, so that the next
+     * sync has less to do. A hint: what goes wrong is what that sync says. */
+    void (*push)(void *ctx, int file, uint64_t at, uint64_t len);
     int64_t (*read)(void *ctx, int file, uint64_t at, void *bytes, size_t len);
     /* What was written is on the medium, and the size that finds it. */
     int (*sync)(void *ctx, int file);

@@ -49,6 +49,7 @@ typedef struct ids_snapshot_file {
     char name[IDS_DISK_NAME_BYTES];
     ids_file_head head;
     ids_snapshot_sum sum;
+    uint64_t pushed; /* bytes that are on their way to the medium */
     uint64_t now_ms;
     bool no_room; /* given up: the disk is nearly full. Not a failure */
     ids_fault fault;

@@ -245,6 +245,8 @@ static void zero_ahead(ids_writer *w) {
     int error = disk->zero(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
     if (error)
         fail(w, error, w->end.segment + 1, "can't fill it with zeros");
+    else
+        disk->push(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
     w->zeroed_at += (uint32_t)bytes;
 }
 
