@@ -55,7 +55,8 @@ int idb_with_server(const idb_options *options, const idb_spec *spec,
  * ping to each loop. */
 typedef struct idb_seen {
     double p99_us;
-    double worst_ms; /* of the pings */
+    double worst_ms;      /* of the pings */
+    double slow_permille; /* of them took 10 ms or more */
     double seconds;
     double server_cpu_us; /* per operation */
 } idb_seen;

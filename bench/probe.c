@@ -22,7 +22,7 @@ struct idb_probe {
     const cpu_set_t *cpus;
     pthread_t thread;
     pthread_mutex_t lock; /* of seen */
-    idb_hist *seen;
+    idb_pings seen;
     atomic_bool stops;
 };
 
@@ -42,6 +42,16 @@ static bool pong_read(int fd) {
     return false;
 }
 
+static void count(idb_probe *probe, uint64_t took_ns) {
+    idb_pings *seen = &probe->seen;
+    pthread_mutex_lock(&probe->lock);
+    seen->count++;
+    seen->slow += took_ns >= IDB_PROBE_LONG_NS;
+    if (took_ns > seen->slowest_ns)
+        seen->slowest_ns = took_ns;
+    pthread_mutex_unlock(&probe->lock);
+}
+
 /* All loops are asked at the same moment and heard one after the other: who
  * is heard later is charged for it, so that only an upper bound comes out. */
 static bool ping_all(idb_probe *probe) {
@@ -55,10 +65,7 @@ static bool ping_all(idb_probe *probe) {
     for (uint32_t i = 0; i < probe->count; i++) {
         if (!pong_read(probe->fds[i]))
             return false;
-        uint64_t took_ns = idb_now_ns() - start_ns;
-        pthread_mutex_lock(&probe->lock);
-        idb_hist_record(probe->seen, took_ns);
-        pthread_mutex_unlock(&probe->lock);
+        count(probe, idb_now_ns() - start_ns);
     }
     return true;
 }
@@ -93,7 +100,6 @@ static bool connect_all(idb_probe *probe, const idb_endpoint *at) {
 static void probe_free(idb_probe *probe) {
     while (probe->count > 0)
         close(probe->fds[--probe->count]);
-    idb_hist_free(probe->seen);
     pthread_mutex_destroy(&probe->lock);
     free(probe);
 }
@@ -103,9 +109,8 @@ idb_probe *idb_probe_start(const idb_endpoint *at, const cpu_set_t *cpus) {
     if (!probe)
         return NULL;
     probe->cpus = cpus;
-    probe->seen = idb_hist_new();
     pthread_mutex_init(&probe->lock, NULL);
-    if (!probe->seen || !connect_all(probe, at) ||
+    if (!connect_all(probe, at) ||
         pthread_create(&probe->thread, NULL, probe_main, probe) != 0) {
         probe_free(probe);
         return NULL;
@@ -113,11 +118,12 @@ idb_probe *idb_probe_start(const idb_endpoint *at, const cpu_set_t *cpus) {
     return probe;
 }
 
-void idb_probe_take(idb_probe *probe, idb_hist *to) {
+idb_pings idb_probe_take(idb_probe *probe) {
     pthread_mutex_lock(&probe->lock);
-    idb_hist_add(to, probe->seen);
-    idb_hist_reset(probe->seen);
+    idb_pings seen = probe->seen;
+    probe->seen = (idb_pings){0};
     pthread_mutex_unlock(&probe->lock);
+    return seen;
 }
 
 void idb_probe_stop(idb_probe *probe) {

@@ -26,6 +26,8 @@ enum {
     TIMES,
     BASE_WORST,
     TURN_WORST,
+    BASE_SLOW,
+    SLOW,
     SECONDS,
     GROWTH,
     OVERHEAD,
@@ -43,6 +45,8 @@ static const idb_column columns[COLUMNS] = {
     [TIMES] = {"p99_times", "p99 times", 2},
     [BASE_WORST] = {"base_turn_ms", "turn before ms", 2},
     [TURN_WORST] = {"turn_ms", "turn ms", 2},
+    [BASE_SLOW] = {"base_slow_permille", "10 ms before o/oo", 2},
+    [SLOW] = {"slow_permille", "10 ms o/oo", 2},
     [SECONDS] = {"snapshot_s", "snapshot s", 2},
     [GROWTH] = {"growth_percent", "memory +%", 2},
     [OVERHEAD] = {"disk_over_payload", "disk bytes over", 1},
@@ -114,6 +118,8 @@ static const char *take(taking *t, const idb_plan *plan) {
     v[TIMES] = during.p99_us / before.p99_us;
     v[BASE_WORST] = before.worst_ms;
     v[TURN_WORST] = during.worst_ms;
+    v[BASE_SLOW] = before.slow_permille;
+    v[SLOW] = during.slow_permille;
     v[SECONDS] = during.seconds;
     v[GROWTH] = 100 * (double)(t->rss_max - t->rss_before) /
                 (double)(t->rss_before - t->rss_base);
@@ -195,7 +201,9 @@ int idb_scenario_snapshot(const idb_options *options, idb_report *report) {
     report->has_files = true;
     report->text =
         "A steady open load, before and while a snapshot is written. Turn: the "
-        "slowest of a ping to each loop every ms.\n"
+        "slowest of a ping to each loop every ms, and how many per thousand "
+        "took "
+        "10 ms.\n"
         "Memory: what it grew by meanwhile, of what the records take. Disk: "
         "bytes of the snapshot per record, less key, fingerprint and result.\n"
         "Starts: after kill -9 (snapshot and log) and after a clean stop; "

@@ -18,14 +18,13 @@ static double ops_per_job(const idb_plan *plan) {
 typedef struct watched {
     const idb_event *event;
     idb_probe *probe;
-    idb_hist *before;
     uint64_t until_ns;
     idb_event watch; /* of its own, for the plan */
 } watched;
 
 static void watched_begin(void *ctx) {
     watched *w = ctx;
-    idb_probe_take(w->probe, w->before);
+    idb_probe_take(w->probe);
     if (w->event)
         w->event->begin(w->event->ctx);
 }
@@ -38,30 +37,27 @@ static bool watched_is_over(void *ctx) {
 
 static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
     idb_sample sample;
-    idb_hist *pings = idb_hist_new();
     w->watch = (idb_event){watched_begin, watched_is_over, w};
-    if (!pings)
-        return "out of memory";
     w->until_ns =
         idb_now_ns() + plan->ramp_ns + plan->warmup_ns + plan->duration_ns;
     plan->event = &w->watch;
     const char *failed = idb_engine_run(plan, &sample);
-    idb_probe_take(w->probe, pings);
+    const idb_pings pings = idb_probe_take(w->probe);
     if (!failed && sample.unexpected)
         fprintf(stderr, "idembench: %lu unexpected answers, the first: %s\n",
                 (unsigned long)sample.unexpected, sample.first_unexpected);
-    if (!failed && (!sample.hist->total || !pings->total))
+    if (!failed && (!sample.hist->total || !pings.count))
         failed = "it was over before anything was measured";
     if (!failed)
         *seen = (idb_seen){
             .p99_us = (double)idb_hist_at(sample.hist, 0.99) / 1e3,
-            .worst_ms = (double)pings->max_ns / 1e6,
+            .worst_ms = (double)pings.slowest_ns / 1e6,
+            .slow_permille = 1000.0 * (double)pings.slow / (double)pings.count,
             .seconds = sample.seconds,
             .server_cpu_us =
                 (double)sample.server_cpu_ns / (double)sample.ops / 1e3,
         };
     idb_sample_fini(&sample);
-    idb_hist_free(pings);
     return failed;
 }
 
@@ -74,13 +70,10 @@ const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
     if (plan.pipeline < 64)
         plan.pipeline = 64;
     plan.first_number = IDB_SPACE_NEW | (uint64_t)(part + 1) << 46;
-    w.before = idb_hist_new();
     w.probe = idb_probe_start(&plan.server, plan.cpus);
-    const char *failed = !w.before || !w.probe
-                             ? "cannot ping the server's loops"
-                             : run(&plan, &w, seen);
+    const char *failed =
+        w.probe ? run(&plan, &w, seen) : "cannot ping the server's loops";
     idb_probe_stop(w.probe);
-    idb_hist_free(w.before);
     return failed;
 }
 
