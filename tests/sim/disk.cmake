@@ -18,16 +18,12 @@ endif()
 idem_program_test(disk_sim SOURCES disk_sim.c LINK idt_disk LABELS sim
                   ARGS --seeds ${seeds} TIMEOUT 600)
 
-foreach(mutant no-chain no-checksum ack-before-sync rotates-unsynced
-        takes-short-writes ignores-write-errors ignores-sync-errors
-        no-folder-sync manifest-in-place manifest-not-synced
-        removes-too-early cuts-too-late snapshot-unsynced snapshot-wins
-        cuts-corruption refuses-torn forgets-missing trusts-the-tail
-        trusts-the-sealed
-        shrinks-deadlines clock-starts-anew resumes-epoch ignores-full-disk
-        mixes-histories keeps-incarnation zeroes-the-head)
-  add_test(NAME disk_sim_finds_${mutant}
-           COMMAND disk_sim --mutant ${mutant} --seeds 3000)
-  set_tests_properties(disk_sim_finds_${mutant} PROPERTIES LABELS sim
-                       TIMEOUT 300)
-endforeach()
+idem_faults(disk_sim_finds 300
+  COMMAND disk_sim --mutant @ --seeds 3000
+  FAULTS no-chain no-checksum ack-before-sync rotates-unsynced
+         takes-short-writes ignores-write-errors ignores-sync-errors
+         no-folder-sync manifest-in-place manifest-not-synced
+         removes-too-early cuts-too-late snapshot-unsynced snapshot-wins
+         cuts-corruption refuses-torn forgets-missing trusts-the-tail
+         trusts-the-sealed shrinks-deadlines clock-starts-anew resumes-epoch
+         ignores-full-disk mixes-histories keeps-incarnation zeroes-the-head)

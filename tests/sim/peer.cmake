@@ -15,16 +15,14 @@ idem_program_test(peer_sim
 
 # It can fail: without any one of the rules it does, within those seeds; and
 # judged by what clients hear alone, which takes longer.
-foreach(rule R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
-        epoch-rises steps-down drops-pending acks-applied acks-swapped
-        joins-whole swaps-whole disowned kept-alone kept-acks had-replica)
-  add_test(NAME peer_sim_needs_${rule}
-           COMMAND peer_sim --rule-off ${rule} --seeds 1..10000)
-  add_test(NAME peer_sim_harm_without_${rule}
-           COMMAND peer_sim --rule-off ${rule} --see replies --seeds 1..30000)
-  set_tests_properties(peer_sim_needs_${rule} peer_sim_harm_without_${rule}
-                       PROPERTIES LABELS sim TIMEOUT 600)
-endforeach()
+set(rules R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
+          epoch-rises steps-down drops-pending acks-applied acks-swapped
+          joins-whole swaps-whole disowned kept-alone kept-acks had-replica)
+idem_faults(peer_sim_needs 600
+  COMMAND peer_sim --rule-off @ --seeds 1..10000 FAULTS ${rules})
+idem_faults(peer_sim_harm_without 600
+  COMMAND peer_sim --rule-off @ --see replies --seeds 1..30000
+  FAULTS ${rules})
 
 # The same seed tells the same story.
 add_test(NAME peer_sim_repeats
