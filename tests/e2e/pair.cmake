@@ -1,4 +1,5 @@
 # Two daemons that replicate.
 target_sources(e2e_harness PRIVATE ${CMAKE_CURRENT_LIST_DIR}/pair.c)
 e2e(failover TIMEOUT 240)
+e2e(stalled_copy TIMEOUT 180)
 e2e(strangers TIMEOUT 180)
