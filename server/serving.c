@@ -4,6 +4,7 @@
 #include "server/hold.h"
 
 #include <assert.h>
+#include <string.h>
 
 static bool refuses_all(const ids_serving *serving) {
     return serving->stance != IDS_LEADS || serving->changing != IDP_OK ||
@@ -23,6 +24,19 @@ const char *ids_serving_text(const ids_serving *serving, idp_error error) {
     if (error == IDP_E_UNREPLICATED && serving->why[0])
         return serving->why;
     return NULL;
+}
+
+bool ids_serving_alike(const ids_serving *a, const ids_serving *b) {
+    return a->stance == b->stance && a->changing == b->changing &&
+           a->showing == b->showing && a->lead_epoch == b->lead_epoch;
+}
+
+bool ids_serving_same(const ids_serving *a, const ids_serving *b) {
+    return ids_serving_alike(a, b) && a->epoch == b->epoch &&
+           a->in_sync == b->in_sync && a->lag_ops == b->lag_ops &&
+           a->lag_bytes == b->lag_bytes && a->lag_ms == b->lag_ms &&
+           strcmp(a->primary_at, b->primary_at) == 0 &&
+           strcmp(a->why, b->why) == 0;
 }
 
 idp_error ids_serving_refuses(const ids_serving *serving,

@@ -44,6 +44,11 @@ uint64_t ids_serving_epoch_end(const ids_serving *serving);
 idp_error ids_serving_refuses(const ids_serving *serving,
                               const idp_request *request, const char **text);
 
+/* Whether the same calls are refused, and with the same error; and whether all
+ * else is the same too. */
+bool ids_serving_alike(const ids_serving *a, const ids_serving *b);
+bool ids_serving_same(const ids_serving *a, const ids_serving *b);
+
 /* The text that goes with NOT_PRIMARY and UNREPLICATED; NULL: the code's. */
 const char *ids_serving_text(const ids_serving *serving, idp_error error);
 

@@ -152,6 +152,7 @@ static void rest(ids_keeper *k) {
 /* Batches go first: replies wait for them. */
 static void *run(void *ctx) {
     ids_keeper *k = ctx;
+    ids_name_thread(pthread_self(), "disk", k->desk->index);
     pthread_mutex_lock(&k->lock);
     for (;;) {
         if (k->batch)
@@ -355,8 +356,6 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config) {
 int ids_keeper_start(ids_keeper *k) {
     int error = pthread_create(&k->thread, NULL, run, k);
     k->has_thread = error == 0;
-    if (k->has_thread)
-        ids_name_thread(k->thread, "disk", k->desk->index);
     return error;
 }
 

@@ -130,23 +130,10 @@ static void work_out(ids_partner *partner) {
         snprintf(serving->why, sizeof serving->why, "%s", why_not(peer));
 }
 
-static bool serve_alike(const ids_serving *a, const ids_serving *b) {
-    return a->stance == b->stance && a->changing == b->changing &&
-           a->showing == b->showing && a->lead_epoch == b->lead_epoch;
-}
-
-static bool same(const ids_serving *a, const ids_serving *b) {
-    return serve_alike(a, b) && a->epoch == b->epoch &&
-           a->in_sync == b->in_sync && a->lag_ops == b->lag_ops &&
-           a->lag_bytes == b->lag_bytes && a->lag_ms == b->lag_ms &&
-           strcmp(a->primary_at, b->primary_at) == 0 &&
-           strcmp(a->why, b->why) == 0;
-}
-
 void ids_partner_show(ids_partner *partner, ids_seat *seat) {
     ids_desk *desk = seat->loop->desk;
     work_out(partner);
-    if (!same(&partner->serving, &desk->serving))
+    if (!ids_serving_same(&partner->serving, &desk->serving))
         ids_desk_serve(desk, &partner->serving);
 }
 
@@ -155,7 +142,7 @@ bool ids_partner_is_shown(ids_partner *partner) {
     for (uint32_t i = 0; i < partner->seats_count; i++) {
         const ids_seat *seat = &partner->seats[i];
         if (!seat->is_quiet &&
-            !serve_alike(&seat->loop->desk->serving, &partner->serving))
+            !ids_serving_alike(&seat->loop->desk->serving, &partner->serving))
             return false;
     }
     return true;
