@@ -139,6 +139,10 @@ static void fill(ids_record *r, const ids_change *c, uint64_t now_ms) {
     ids_append(at, c->result);
 }
 
+void ids_shard_reserve(ids_shard *shard, uint64_t records) {
+    ids_table_reserve(&shard->table, records);
+}
+
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
                    uint64_t now_ms) {
     ids_place place;

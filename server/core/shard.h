@@ -138,6 +138,9 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
 void ids_shard_walk_end(ids_shard *shard);
 bool ids_shard_is_walked(const ids_shard *shard);
 
+/* So many records are about to be put into a shard that has none: a hint. */
+void ids_shard_reserve(ids_shard *shard, uint64_t records);
+
 /* Makes the key's record be what the change says, its remaining times counted
  * from now. Not a change of this shard's: it has no number, reaches no tap
  * and wakes nobody. false: no memory, the key is as it was. The change is

@@ -229,6 +229,19 @@ static void merge(ids_table *table) {
     bucket_close(table, last);
 }
 
+/* Where records are, buckets have to be split one by one. */
+void ids_table_reserve(ids_table *table, uint64_t records) {
+    if (table->records > 0)
+        return;
+    while ((uint64_t)table->buckets * SPLIT_LOAD < records &&
+           table->buckets < UINT32_MAX / 2 &&
+           bucket_open(table, table->buckets)) {
+        table->buckets++;
+        if (table->buckets == table->mask + 1)
+            table->mask = table->mask * 2 + 1;
+    }
+}
+
 bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref) {
     uint32_t tag = tag_of(hash);
     ids_ref spares = 0;

@@ -50,6 +50,10 @@ void ids_table_fini(ids_table *table);
 ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
                            idp_slice key, ids_place *place);
 
+/* So many will be inserted: opens the buckets they need at once, so that none
+ * is split on the way. As far as memory goes; it is a hint. */
+void ids_table_reserve(ids_table *table, uint64_t records);
+
 /* Adds a ref whose name is not in the table. false: no memory for an
  * overflow bucket, nothing changed. */
 bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref);

@@ -111,6 +111,16 @@ static void read_phase(restore *r, uint32_t threads) {
         pthread_join(others[started], NULL);
 }
 
+/* What the snapshots hold is spread evenly, whoever wrote them. */
+static void reserve(const restore *r) {
+    const ids_manifest *m = &r->vault->manifest;
+    uint64_t records = 0;
+    for (uint32_t i = 0; i < m->snapshot_loops; i++)
+        records += m->snapshot[i].records;
+    for (uint32_t i = 0; i < r->house->loops; i++)
+        ids_shard_reserve(r->desks[i]->shard, records / r->house->loops);
+}
+
 static bool make_locks(restore *r) {
     uint32_t count = r->desks ? r->house->loops : 0;
     r->locks = calloc(count + 1, sizeof *r->locks);
@@ -132,6 +142,8 @@ bool ids_restore(ids_vault *vault, const ids_house *house, ids_desk **desks,
     if (!make_locks(&r))
         return false;
     pthread_mutex_init(&r.lock, NULL);
+    if (desks)
+        reserve(&r);
     for (r.phase = 0; r.phase < ids_vault_phases(vault); r.phase++)
         if (!atomic_load(&r.failed) || !desks)
             read_phase(&r, threads);

@@ -84,6 +84,35 @@ Test(table, grows_and_shrinks_a_bucket_at_a_time_and_loses_nobody) {
     grow_and_shrink(hash_plain, NAMES);
 }
 
+Test(table, splits_nothing_when_it_knew_how_many_would_come) {
+    uint64_t number;
+    start();
+    size_t empty_bytes = t.w.budget.used_bytes;
+    ids_table_reserve(&t.table, NAMES);
+    uint32_t buckets = t.table.buckets;
+    cr_assert_geq(buckets * 5ull, NAMES);
+    for (number = 0; number < NAMES; number++)
+        add(hash_plain(number), number);
+    cr_assert_eq(t.table.buckets, buckets);
+    ids_table_reserve(&t.table, 10ull * NAMES);
+    cr_assert_eq(t.table.buckets, buckets, "it is not empty");
+    check_all(hash_plain, 1);
+    for (number = 0; number < NAMES; number++)
+        take(hash_plain(number), number);
+    ids_slab_trim(&t.w.slab);
+    cr_assert_eq(t.w.budget.used_bytes, empty_bytes);
+    ids_table_fini(&t.table);
+    world_fini(&t.w);
+}
+
+Test(table, reserves_no_more_than_memory_allows) {
+    start();
+    ids_table_reserve(&t.table, UINT64_MAX);
+    cr_assert_leq(t.w.budget.used_bytes, t.w.budget.bytes_max);
+    ids_table_fini(&t.table);
+    world_fini(&t.w);
+}
+
 Test(table, carries_names_that_clash) {
     grow_and_shrink(hash_clashing, 6000);
 }
