@@ -311,39 +311,45 @@ static bool refuse_start(const char *which, const char *why) {
     return false;
 }
 
-static bool endpoint_of(const char *flag, const char *words, ids_endpoint *to) {
-    if (ids_endpoint_from(to, words, strlen(words)))
+static bool read_endpoint(const char *flag, const char *words,
+                          ids_endpoint *to) {
+    char which[512];
+    if (!words || (words[0] && words[0] != ':' &&
+                   ids_endpoint_from(to, words, strlen(words))))
         return true;
-    return refuse_start(flag, "it is not HOST:PORT");
+    snprintf(which, sizeof which, "%s %.400s", flag, words);
+    return refuse_start(which, "it is not HOST:PORT");
+}
+
+bool ids_partner_read(ids_partner *partner, const ids_config *config) {
+    ids_peer_config *peer = &partner->peer_config;
+    *partner = (ids_partner){.config = config};
+    return read_endpoint("--replicate-from", config->replicate_from,
+                         &peer->replicate_from) &&
+           read_endpoint("--advertise", config->advertise, &peer->advertise);
 }
 
 /* Where this node is reached, unless it is told: where it listens; of a
  * wildcard only the port is known, and the other node adds what it sees. */
-static const char *own_address(const char *listening, const char *colon) {
+static bool is_reached_at(const char *listening, ids_endpoint *to) {
+    const char *colon = strrchr(listening, ':');
     bool wildcard = strncmp(listening, "0.0.0.0:", 8) == 0 ||
                     strncmp(listening, "[::]:", 5) == 0;
-    return wildcard ? colon : listening;
+    const char *own = wildcard ? colon : listening;
+    return colon && strncmp(listening, "unix:", 5) != 0 &&
+           ids_endpoint_from(to, own, strlen(own));
 }
 
-bool ids_partner_open(ids_partner *partner, const ids_config *config,
-                      const ids_house *house, const char *listening) {
+bool ids_partner_open(ids_partner *partner, const ids_house *house,
+                      const char *listening) {
     char path[IDS_DECISIONS_PATH_BYTES + 64], which[512], why[512];
-    const char *colon = strrchr(listening, ':');
-    ids_peer_config *peer = &partner->peer_config;
-    *partner = (ids_partner){.house = house, .config = config};
-    if (config->replicate_from &&
-        !endpoint_of("--replicate-from", config->replicate_from,
-                     &peer->replicate_from))
-        return false;
-    if (!config->advertise && (strncmp(listening, "unix:", 5) == 0 || !colon))
+    const ids_config *config = partner->config;
+    partner->house = house;
+    if (!config->advertise &&
+        !is_reached_at(listening, &partner->peer_config.advertise))
         return refuse_start("--advertise",
                             "give HOST:PORT: the first --listen is "
                             "none that another node could reach");
-    if (!endpoint_of("--advertise",
-                     config->advertise ? config->advertise
-                                       : own_address(listening, colon),
-                     &peer->advertise))
-        return false;
     if (config->peer_state)
         snprintf(path, sizeof path, "%s", config->peer_state);
     else

@@ -82,10 +82,13 @@ typedef struct ids_partner {
     ids_peer_status said; /* what the log was told last */
 } ids_partner;
 
-/* Takes the file of decisions. False: the log says why. port: where clients
- * come, as bound. */
-bool ids_partner_open(ids_partner *partner, const ids_config *config,
-                      const ids_house *house, const char *listening);
+/* The first. The addresses in the flags; false: the log says which is bad. */
+bool ids_partner_read(ids_partner *partner, const ids_config *config);
+
+/* Takes the file of decisions. False: the log says why. listening: where
+ * clients come, as bound. */
+bool ids_partner_open(ids_partner *partner, const ids_house *house,
+                      const char *listening);
 
 /* All loops are there, none runs: the node takes up what is recorded. */
 bool ids_partner_begin(ids_partner *partner, ids_loop *loops,

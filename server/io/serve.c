@@ -149,7 +149,7 @@ static bool open_partner(server *s) {
     if (!ids_config_has_peer(s->config))
         return true;
     ids_address_of(s->fds[0], text, sizeof text);
-    if (!ids_partner_open(&s->partner, s->config, &s->house, text))
+    if (!ids_partner_open(&s->partner, &s->house, text))
         return false;
     s->house.takes_peers = true;
     s->house.peer = ids_partner_taker(&s->partner);
@@ -358,7 +358,8 @@ int ids_serve(const ids_config *config) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secret(s) || !read_addresses(s))
+    if (!load_secret(s) || !read_addresses(s) ||
+        !ids_partner_read(&s->partner, config))
         return EXIT_USAGE;
     if (!open_sockets(s))
         return EXIT_FAILURE;

@@ -41,6 +41,11 @@ static void bad_flags(void) {
     ENDS(64, "--listen", "--listen", "nowhere");
     ENDS(64, "--listen", "--listen", "127.0.0.1:70000");
     ENDS(64, "--log-level", "--log-level", "shout");
+    ENDS(64, "--replicate-from", "--replicate-from", "nowhere");
+    ENDS(64, "--replicate-from", "--replicate-from", "");
+    ENDS(64, "--replicate-from", "--replicate-from", ":7117");
+    ENDS(64, "--advertise", "--advertise", "10.0.0.1:0");
+    ENDS(64, "--advertise", "--replication", "sync", "--advertise", "host");
     ENDS(64, "--listen", "--listen");
     ENDS(64, "surplus", "surplus");
     puts("  bad flags end with 64 and are named");
