@@ -201,9 +201,8 @@ int idb_scenario_snapshot(const idb_options *options, idb_report *report) {
     report->has_files = true;
     report->text =
         "A steady open load, before and while a snapshot is written. Turn: the "
-        "slowest of a ping to each loop every ms, and how many per thousand "
-        "took "
-        "10 ms.\n"
+        "slowest of a ping to each loop every ms, and how many per "
+        "thousand took 10 ms.\n"
         "Memory: what it grew by meanwhile, of what the records take. Disk: "
         "bytes of the snapshot per record, less key, fingerprint and result.\n"
         "Starts: after kill -9 (snapshot and log) and after a clean stop; "

@@ -140,9 +140,9 @@ static void bad_pairs(pair *p) {
     ENDS(64, "--replicate-from", "--replication", "none", "--replicate-from",
          on);
     ENDS(64, "--replication", "--replication", "maybe");
-    ENDS(1, "--replicate-from", "--listen", on, "--replicate-from", "nowhere",
+    ENDS(64, "--replicate-from", "--listen", on, "--replicate-from", "nowhere",
          "--peer-state", p->a.state);
-    ENDS(1, "--advertise", "--listen", on, "--replication", "sync",
+    ENDS(64, "--advertise", "--listen", on, "--replication", "sync",
          "--advertise", "nowhere", "--peer-state", p->a.state);
     ENDS(1, "--peer-state", "--listen", on, "--replication", "sync",
          "--peer-state", "/nowhere/at/all");
