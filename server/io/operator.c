@@ -116,8 +116,10 @@ void ids_partner_look_at_order(ids_partner *partner) {
     peer->now_ms = now_ms;
     if (order->is_begun) {
         verdict = look(peer, order);
-        if (verdict == IDS_DECIDING_OK && !ids_partner_is_shown(partner))
+        if (verdict == IDS_DECIDING_OK && !ids_partner_is_shown(partner)) {
             verdict = IDS_DECIDING_BUSY; /* some loop would still refuse */
+            ids_partner_wake_all(partner);
+        }
     } else {
         verdict = begin(peer, order);
         order->is_begun = verdict == IDS_DECIDING_OK;

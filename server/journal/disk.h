@@ -30,6 +30,7 @@ typedef struct ids_disk {
     /* How many bytes it took or gave; may be fewer than asked for. */
     int64_t (*write)(void *ctx, int file, uint64_t at, const void *bytes,
                      size_t len);
+    /* Writes so many zeros, all of them or an error. */
     int (*zero)(void *ctx, int file, uint64_t at, size_t len);
     /* Begins to bring what was written there to the medium, so that the next
      * sync has less to do. A hint: what goes wrong is what that sync says. */
