@@ -8,9 +8,15 @@
 #include <errno.h>
 
 /* Where zeros begin: the first block was written with the header. And in how
- * many pieces they are written. */
-#define ZERO_FROM   4096u
-#define ZERO_PIECES 64u
+ * many pieces they are written, unless these were too small. */
+#define ZERO_FROM            4096u
+#define ZERO_PIECES          64u
+#define ZERO_PIECE_BYTES_MIN 4096u
+#define ZERO_BYTES_AT_ONCE   (4u << 20)
+
+/* The first segment, of the largest; each next one is twice as large. */
+#define FIRST_PART      64u
+#define FIRST_BYTES_MIN 16384u
 
 static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
     char name[IDS_DISK_NAME_BYTES];
@@ -46,13 +52,29 @@ static int create(ids_writer *w, const char *name, ids_segment_file *made) {
     return error;
 }
 
+/* A log begins small: a start takes little room, and the first segment, which
+ * nobody could fill with zeros ahead, is soon over. While one fills up there
+ * is time to do that for one twice as large. */
+static uint32_t planned_bytes(const ids_writer *w, uint64_t number,
+                              uint32_t at_least) {
+    uint64_t most = w->config.segment_bytes;
+    uint64_t bytes = (most / FIRST_PART + ZERO_FROM - 1) & -(uint64_t)ZERO_FROM;
+    if (bytes < FIRST_BYTES_MIN)
+        bytes = FIRST_BYTES_MIN;
+    for (uint64_t n = 1; n < number && bytes < most; n++)
+        bytes *= 2;
+    while (bytes < at_least + IDS_SEGMENT_EXTRA)
+        bytes *= 2;
+    return (uint32_t)(bytes < most ? bytes : most);
+}
+
 /* On a disk that is nearly full a smaller segment has to do, as long as it
  * holds at_least bytes of frames. */
 static bool make_segment(ids_writer *w, uint64_t number, uint32_t at_least,
                          ids_segment_file *made) {
     const ids_writer_config *config = &w->config;
     char name[IDS_DISK_NAME_BYTES];
-    uint32_t bytes = config->segment_bytes;
+    uint32_t bytes = planned_bytes(w, number, at_least);
     int error;
     *made = (ids_segment_file){.file = -1,
                                .head = {.node = config->node,
@@ -141,7 +163,6 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
         ZERO_FROM < w->ahead.head.bytes ? ZERO_FROM : w->ahead.head.bytes;
     if (IDS_MUTANT(ZEROES_THE_HEAD))
         w->zeroed_at = 0;
-    w->zeros_owed = 0;
     int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
     return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
 }
@@ -217,7 +238,6 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
     bool good = w->fault.kind == IDS_FAULT_NONE &&
                 (!batch->cut || rotate(w, batch->now_ms, 0));
     ids_log_end cut = w->end;
-    w->zeros_owed += 2 * batch->len;
     good = good && carry_out(w, batch);
     look_for_room(w);
     assert(!good || w->end.number == batch->last);
@@ -228,25 +248,38 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
                             .failed = !good};
 }
 
+/* Up to where the next segment is to be zeroed by now: it is as far as this
+ * one is filled, and done when that is two thirds. */
+static uint32_t zeros_due(const ids_writer *w) {
+    uint64_t bytes = w->ahead.head.bytes;
+    uint64_t piece = bytes / ZERO_PIECES;
+    uint64_t due = w->end.at * bytes / w->now.head.bytes * 3 / 2;
+    if (due >= bytes)
+        return (uint32_t)bytes;
+    if (piece < ZERO_PIECE_BYTES_MIN)
+        piece = ZERO_PIECE_BYTES_MIN;
+    return (uint32_t)(due - due % piece);
+}
+
 /* Room that is reserved but was never written costs each sync in it a change
  * of the file's map of blocks; writing over zeros costs none. So the next
- * segment is filled with them, twice as fast as this one fills up, and in
- * few pieces: each of them changes a map, which may lie in the same block
- * as the present one's, and then goes with the next sync. Where that is not
- * fast enough the rest stays as it is, and only syncs are slower. */
+ * segment is filled with them, faster than this one fills up, and in few
+ * pieces: each of them changes a map, which may lie in the same block as the
+ * present one's, and then goes with the next sync. Where that is not fast
+ * enough the rest stays as it is, and only syncs are slower. */
 static void zero_ahead(ids_writer *w) {
     const ids_disk *disk = w->config.disk;
-    size_t left = w->ahead.head.bytes - w->zeroed_at;
-    size_t piece = w->ahead.head.bytes / ZERO_PIECES;
-    size_t bytes = left < piece ? left : piece;
-    if (left == 0 || w->zeros_owed < bytes)
+    uint32_t due = zeros_due(w);
+    uint32_t at = w->zeroed_at;
+    if (due <= at)
         return;
-    w->zeros_owed -= bytes;
-    int error = disk->zero(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
+    size_t bytes =
+        due - at < ZERO_BYTES_AT_ONCE ? due - at : ZERO_BYTES_AT_ONCE;
+    int error = disk->zero(disk->ctx, w->ahead.file, at, bytes);
     if (error)
         fail(w, error, w->end.segment + 1, "can't fill it with zeros");
     else
-        disk->push(disk->ctx, w->ahead.file, w->zeroed_at, bytes);
+        disk->push(disk->ctx, w->ahead.file, at, bytes);
     w->zeroed_at += (uint32_t)bytes;
 }
 

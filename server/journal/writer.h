@@ -22,7 +22,9 @@ typedef struct ids_writer_config {
     uint64_t epoch;
     uint64_t start_ms;
     uint32_t loop;
-    uint32_t segment_bytes; /* holds the largest batch and IDS_SEGMENT_EXTRA */
+    uint32_t segment_bytes; /* the largest; it holds the largest frame and
+                             * IDS_SEGMENT_EXTRA. A log's first ones are
+                             * smaller */
     bool zeroes_ahead;      /* syncs are many: write each segment once before it
                              * is needed, so that they have less to do */
 } ids_writer_config;
@@ -42,7 +44,6 @@ typedef struct ids_writer {
     ids_log_end synced; /* what is on the medium */
     uint64_t free_bytes;
     uint32_t zeroed_at; /* of ahead; up to there its blocks were written */
-    size_t zeros_owed;  /* a piece of them is written when it is as much */
     ids_fault fault;    /* kind NONE as long as all is well */
 } ids_writer;
 

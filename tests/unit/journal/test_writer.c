@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SEGMENT_BYTES = 3 << 20, BODY_BYTES = 20000 };
+enum { SEGMENT_BYTES = 3 << 20, BODY_BYTES = 20000, SEGMENTS = 10 };
 
 typedef struct log {
     hostile *hostile;
@@ -71,16 +71,34 @@ static ids_batch_done batch(log *l) {
 Test(writer, each_segment_but_the_first_was_zeroed_when_its_time_comes) {
     log l;
     open_log(&l, true);
-    for (uint64_t segment = 1; l.writer.end.segment < 6;) {
+    uint64_t segments_bytes = 0;
+    for (uint64_t segment = 1; l.writer.end.segment < SEGMENTS;) {
         uint32_t zeroed_at = l.writer.zeroed_at;
         cr_assert(!batch(&l).failed);
-        if (l.writer.end.segment > segment)
-            cr_assert_eq(zeroed_at, SEGMENT_BYTES, "segment %lu", segment + 1);
+        if (l.writer.end.segment > segment) {
+            uint32_t bytes = l.writer.now.head.bytes;
+            cr_assert_eq(zeroed_at, bytes, "segment %lu", segment + 1);
+            segments_bytes += bytes;
+        }
         segment = l.writer.end.segment;
     }
-    cr_assert_geq(l.zeros, 5ull * (SEGMENT_BYTES - 4096));
-    cr_assert_leq(l.zeros, 6ull * (SEGMENT_BYTES - 4096), "each once");
-    cr_assert_leq(l.pieces, 6 * 64, "in few pieces");
+    cr_assert_geq(l.zeros, segments_bytes - SEGMENTS * 4096);
+    cr_assert_leq(l.zeros, segments_bytes + SEGMENT_BYTES, "each once");
+    cr_assert_leq(l.pieces, SEGMENTS * 64, "in few pieces");
+    close_log(&l);
+}
+
+Test(writer, a_log_begins_small_and_each_segment_is_twice_the_last) {
+    log l;
+    uint32_t bytes = SEGMENT_BYTES / 64;
+    open_log(&l, false);
+    for (uint64_t segment = 1; segment < SEGMENTS; segment++) {
+        cr_assert_eq(l.writer.now.head.bytes, bytes, "segment %lu", segment);
+        while (l.writer.end.segment == segment)
+            cr_assert(!batch(&l).failed);
+        bytes = bytes < SEGMENT_BYTES / 2 ? 2 * bytes : SEGMENT_BYTES;
+    }
+    cr_assert_eq(bytes, SEGMENT_BYTES, "as large as they get");
     close_log(&l);
 }
 
