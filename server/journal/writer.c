@@ -7,8 +7,9 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Where zeros begin: the first block was written with the header. And in how
- * many pieces they are written, unless these were too small. */
+/* Where zeros begin: the first block was written with the header. In how many
+ * pieces they are written, unless these were too small; and how many bytes at
+ * most between two batches, however far behind they are. */
 #define ZERO_FROM            4096u
 #define ZERO_PIECES          64u
 #define ZERO_PIECE_BYTES_MIN 4096u
