@@ -3,6 +3,7 @@
 
 #include "server/io/accept.h"
 #include "server/io/address.h"
+#include "server/io/notify.h"
 #include "server/io/partner.h"
 #include "server/io/store.h"
 #include "server/log.h"
@@ -264,6 +265,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     s->draining = true;
     s->drain_end_ms = loop->desk->now_ms + DRAIN_MS;
     ids_log(IDS_LOG_INFO, "draining", "signal=%d", number);
+    ids_notify_stopping();
     ids_acceptor_close(&s->acceptor);
     ids_desk_tell_others(loop->desk, IDS_NOTICE_DRAIN);
     ids_loop_drain(loop);
@@ -368,6 +370,7 @@ int ids_serve(const ids_config *config) {
         !start_accepting(s) || !start_threads(s))
         return EXIT_FAILURE;
     announce(s, memory);
+    ids_notify_ready();
     ids_loop_run(&s->loops[0]);
     release(s);
     return EXIT_SUCCESS;
