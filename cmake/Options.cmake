@@ -25,3 +25,7 @@ if(IDEM_FUZZ)
 endif()
 target_compile_options(idem_options INTERFACE ${san})
 target_link_options(idem_options INTERFACE ${san})
+
+# Every program of ours links this one, too.
+add_library(idem_streams OBJECT ${CMAKE_SOURCE_DIR}/cmake/standard_streams.c)
+target_link_libraries(idem_streams PRIVATE idem_options)

@@ -69,10 +69,22 @@ static void tune(int fd) {
                sizeof unheard_ms);
 }
 
+/* In a process whose standard streams are closed a socket would get one of
+ * their numbers, and what is printed there would go to the server. */
+static int above_streams(int fd) {
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int why = errno;
+    close(fd);
+    errno = why;
+    return higher;
+}
+
 int idem__dial(const idem__addr *addr) {
     const struct sockaddr *to = (const struct sockaddr *)&addr->storage;
-    int fd =
-        socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = above_streams(
+        socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0)
         return -1;
     if (to->sa_family != AF_UNIX)
