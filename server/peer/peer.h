@@ -25,6 +25,7 @@
 #include "server/peer/gate.h"
 #include "server/peer/link.h"
 #include "server/peer/receiver.h"
+#include "server/peer/refusal.h"
 #include "server/peer/sender.h"
 
 typedef enum ids_mode { IDS_MODE_NONE, IDS_MODE_ASYNC, IDS_MODE_SYNC } ids_mode;
@@ -126,6 +127,7 @@ typedef struct ids_peer {
     uint64_t now_ms;
     uint64_t redial_at_ms;
     ids_endpoint other_at; /* where the other node is, as last heard */
+    ids_refusal refusal;   /* the last */
     bool other_leads;      /* and that it is the primary */
     ids_link **links;      /* of the session, and in handshake */
     uint32_t link_count, link_cap;
@@ -266,7 +268,11 @@ typedef struct ids_peer_status {
     uint32_t member_count;
     ids_endpoint member[2];
     ids_endpoint primary_at, other_at; /* or empty */
-    char state[IDS_STATE_BYTES];       /* a plain sentence for the operator */
+    /* The last time that a node was turned away here, or this one elsewhere;
+     * NONE once a session has begun with it. refused_ms: so long ago. */
+    ids_refusal refusal;
+    uint64_t refused_ms;
+    char state[IDS_STATE_BYTES]; /* a plain sentence for the operator */
 } ids_peer_status;
 
 void ids_peer_status_get(const ids_peer *peer, ids_peer_status *status);

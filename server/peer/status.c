@@ -158,7 +158,9 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
         .parting = peer->parting,
         .pending = peer->pending,
         .streams = leading ? peer->config.loops : 0,
-        .other_at = peer->other_at};
+        .other_at = peer->other_at,
+        .refusal = peer->refusal,
+        .refused_ms = peer->now_ms - peer->refusal.at_ms};
     if (leading && s->in_sync)
         s->other = peer->known.replica;
     add_lags(peer, s);

@@ -1,0 +1,70 @@
+/* refusal.h -- why two nodes do not work together, in words.
+ *
+ * Pure. Either end may find out, and tells the other by a code: so both logs
+ * and both reports say the same. Each text is one sentence about the two,
+ * true at both of them, and says what to do. */
+#ifndef IDS_PEER_REFUSAL_H
+#define IDS_PEER_REFUSAL_H
+
+#include "server/peer/endpoint.h"
+
+#include <stdint.h>
+
+#define IDS_NODE_NAME_BYTES 64 /* with the 0 at its end */
+
+/* The codes stand in frames: only append, and only before COUNT. */
+#define IDS_REFUSALS(X)                                                        \
+    X(NONE, "")                                                                \
+    X(OTHER, "the other node refuses for a reason that this version does not " \
+             "know; its log says which")                                       \
+    X(WIRE_0_1, "one of the two is an idemstored 0.1: upgrade it "             \
+                "(docs/replication.md says in which order)")                   \
+    X(WIRE, "the two speak different versions of the peer's wire: run the "    \
+            "same idemstored on both")                                         \
+    X(FIELD, "one of the two needs what the other's version does not know: "   \
+             "run the same idemstored on both")                                \
+    X(MALFORMED, "what came is not the peer's wire, or was damaged on its "    \
+                 "way")                                                        \
+    X(MUTE, "the connection was closed without a word: the node there may be " \
+            "an idemstored 0.1, or none at all")                               \
+    X(NO_PEER, "the node there runs without a peer: give it --replication")    \
+    X(SECRET, "the two have different secrets: give both the same "            \
+              "--secret-file")                                                 \
+    X(SECRET_MISSING, "one of the two has a secret and the other has none: "   \
+                      "give both the same --secret-file")                      \
+    X(ITSELF, "a node is told to replicate from itself: name the other one "   \
+              "in --replicate-from")                                           \
+    X(SAME_NAME, "two nodes have the same name: give each its own --node (a "  \
+                 "copied machine needs a --peer-state of its own)")            \
+    X(PLACE_TAKEN, "another node has the replica's place: idemctl detach it "  \
+                   "at the primary first, if it shall not come back")          \
+    X(NOT_PRIMARY, "the node that is asked does not lead: --replicate-from "   \
+                   "names the primary, and idemctl promote makes one")         \
+    X(TWO_PRIMARIES, "both have led in the same epoch, and both stop: "        \
+                     "compare them, and idemctl promote --accept-loss the "    \
+                     "one that shall go on")                                   \
+    X(EPOCH, "an epoch is out of bounds: set the clocks of both nodes; an "    \
+             "epoch may be a year ahead and no more")                          \
+    X(NUMBER, "a number is out of bounds: what came is damaged or made up")    \
+    X(MAX_RESULT, "the two have different limits: give both the same "         \
+                  "--max-result")
+
+typedef enum ids_refusal_why {
+#define X(name, text) IDS_REFUSAL_##name,
+    IDS_REFUSALS(X)
+#undef X
+        IDS_REFUSAL_COUNT
+} ids_refusal_why;
+
+const char *ids_refusal_text(ids_refusal_why why);
+
+/* The last one, or one that the log shall tell. */
+typedef struct ids_refusal {
+    ids_refusal_why why;            /* NONE: there was none */
+    bool by_other;                  /* the other node said so */
+    uint64_t at_ms;                 /* when, last */
+    ids_endpoint at;                /* where the other node is, or empty */
+    char name[IDS_NODE_NAME_BYTES]; /* what it calls itself, or "" */
+} ids_refusal;
+
+#endif
