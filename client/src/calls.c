@@ -25,7 +25,8 @@ void idem__calls_fini(idem__calls *calls) {
 uint32_t idem__calls_draw(idem__calls *calls) {
     do
         calls->last_msgid++;
-    while (idem__calls_find(calls, calls->last_msgid) != NULL);
+    while (calls->last_msgid == 0 ||
+           idem__calls_find(calls, calls->last_msgid) != NULL);
     return calls->last_msgid;
 }
 

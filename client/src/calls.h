@@ -37,7 +37,8 @@ void idem__calls_init(idem__calls *calls);
 /* Frees the buckets; no call may be under way. */
 void idem__calls_fini(idem__calls *calls);
 
-/* A msgid that no call under way has. It comes round after 2^32 calls, so that
+/* A msgid that no call under way has, and never 0: with that one the server
+ * speaks of the connection. It comes round after 2^32 calls, so that
  * a late reply finds nobody. */
 uint32_t idem__calls_draw(idem__calls *calls);
 

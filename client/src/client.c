@@ -99,6 +99,8 @@ typedef struct errand {
     int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
     uint32_t hops;  /* where NOT_PRIMARY sent it on */
     uint32_t unreplicated; /* attempts that ended so */
+    bool went_down;        /* the last server that answered is shutting down, */
+    idem_error down;       /* and said so */
     idem__backoff backoff; /* between refusals that are tried again */
     idem_error why;        /* of the last attempt */
 } errand;
@@ -187,6 +189,8 @@ static bool is_worth_another(errand *call, const idem__waiter *waiter,
             idem__target_failed(target, waiter->serial);
         break;
     case IDEM_E_SHUTTING_DOWN:
+        call->went_down = true;
+        idem__error_copy(&call->down, &call->why);
         idem__target_failed(target, waiter->serial);
         break;
     case IDEM_E_UNREPLICATED:
@@ -203,9 +207,14 @@ static int32_t conclude(const errand *call, int32_t code, idem_error *err) {
     idem__where where = {call->why.endpoint, call->why.os_error};
     if (call->unsure != 0 && idem_error_assume(code) != IDEM_ASSUME_UNKNOWN)
         return idem__fail_at(err, call->unsure, where,
-                             "%s, and then: %.250s; ask again with the same "
-                             "nonce or token",
+                             "an attempt of this call may have taken effect "
+                             "(%s); ask again with the same nonce or token; "
+                             "the last attempt: %.200s",
                              idem_error_text(call->unsure), call->why.text);
+    if (call->went_down && idem_error_assume(code) == IDEM_ASSUME_UNCHANGED) {
+        idem__error_copy(err, &call->down);
+        return IDEM_E_SHUTTING_DOWN;
+    }
     if (code == IDEM_E_NOT_PRIMARY) {
         char primary[sizeof call->why.primary];
         memcpy(primary, call->why.primary, sizeof primary);
@@ -253,6 +262,8 @@ static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
     call->unsure = 0;
     call->hops = 0;
     call->unreplicated = 0;
+    call->went_down = false;
+    call->down.size = sizeof call->down;
     call->why.size = sizeof call->why;
     call->why.code = 0;
     call->why.text[0] = '\0';

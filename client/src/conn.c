@@ -107,7 +107,7 @@ static void await(idem_conn *conn, idem__errand *errand) {
 }
 
 static bool has_place(const idem_conn *conn) {
-    return conn->state == IDEM__CONN_UP &&
+    return conn->state == IDEM__CONN_UP && !conn->sent_on &&
            (conn->hello.pending_max == 0 ||
             conn->wire.calls.count < conn->hello.pending_max);
 }
@@ -188,7 +188,7 @@ void idem__conn_refuse_waiting(idem_conn *conn) {
 
 /* The server sends us to another one: the call is asked again there. */
 static bool is_sent_on(idem_conn *conn, idem__errand *errand,
-                       const idp_reply *reply) {
+                       const idp_reply *reply, uint64_t now_ms) {
     if (!reply->is_error || (reply->error != IDP_E_NOT_PRIMARY &&
                              reply->error != IDP_E_SHUTTING_DOWN))
         return false;
@@ -199,13 +199,15 @@ static bool is_sent_on(idem_conn *conn, idem__errand *errand,
     else
         idem__target_failed(&conn->target, conn->serial);
     await(conn, errand);
+    if (!conn->sent_on)
+        conn->drain_end_ms = now_ms + IDEM__CONN_DRAIN_MS;
     conn->sent_on = true;
     return true;
 }
 
 void idem__conn_answer(idem_conn *conn, idem__errand *errand,
-                       const idp_reply *reply) {
-    if (is_sent_on(conn, errand, reply))
+                       const idp_reply *reply, uint64_t now_ms) {
+    if (is_sent_on(conn, errand, reply, now_ms))
         return;
     conn->backoff.attempts = 0;
     idem__deed_answer(&errand->deed, conn->endpoint.name, reply);

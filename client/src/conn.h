@@ -9,6 +9,7 @@
 #include "client/src/target.h"
 
 #define IDEM__CONN_CALLS_MAX 65536u
+#define IDEM__CONN_DRAIN_MS  250u
 
 typedef enum idem__conn_state {
     IDEM__CONN_PAUSING,  /* no descriptor until retry_at_ms */
@@ -34,14 +35,15 @@ struct idem_conn {
     uint64_t fd_serial;
     uint64_t serial; /* the target's, of this link */
     uint64_t retry_at_ms;
-    uint64_t dial_end_ms; /* DIALING, GREETING */
+    uint64_t dial_end_ms;  /* DIALING, GREETING */
+    uint64_t drain_end_ms; /* sent_on: what is under way is heard until then */
     idem__addr addrs[IDEM__ADDRS_MAX];
     uint32_t addrs_count, addrs_next;
     idem__backoff backoff;
     idem__endpoint endpoint;
     idp_hello hello;
     bool greeted; /* hello is one that was heard */
-    bool sent_on; /* the server wants us elsewhere: leave it */
+    bool sent_on; /* the server wants us elsewhere: no more calls go there */
     bool closing;
     idem__op greeting;   /* hello's call */
     idem__wire wire;     /* calls that were sent */
@@ -53,7 +55,7 @@ struct idem_conn {
 /* conn.c */
 void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms);
 void idem__conn_answer(idem_conn *conn, idem__errand *errand,
-                       const idp_reply *reply);
+                       const idp_reply *reply, uint64_t now_ms);
 /* The link is lost: what was sent waits again. */
 void idem__conn_recall(idem_conn *conn);
 /* Ends all that waits with conn->why. */

@@ -30,15 +30,20 @@ static void start_over(idem_conn *conn, uint64_t now_ms) {
 }
 
 /* Why is told to the calls that wait until their deadline; nothing of them was
- * sent, so it is a CONNECT to them, whatever was lost. */
+ * sent, so it is a CONNECT to them, whatever was lost, unless the server said
+ * why it closes. */
 static void lose(idem_conn *conn, int os_error, const char *why,
                  uint64_t now_ms) {
     const char *name = conn->endpoint.name;
     bool was_up = conn->state == IDEM__CONN_UP;
-    idem__fail_at(&conn->why, IDEM_E_CONNECT, (idem__where){name, os_error},
-                  was_up ? "the connection to %s was lost: %s"
-                         : "can't connect to %s: %s",
-                  name, why);
+    if (conn->wire.said != 0)
+        idem__fail_said(&conn->why, name, conn->wire.said,
+                        conn->wire.said_text);
+    else
+        idem__fail_at(&conn->why, IDEM_E_CONNECT, (idem__where){name, os_error},
+                      was_up ? "the connection to %s was lost: %s"
+                             : "can't connect to %s: %s",
+                      name, why);
     if (!was_up)
         idem__target_failed(&conn->target, conn->serial);
     start_over(conn, now_ms);
@@ -92,7 +97,8 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
         idem__fail_reply(&conn->why, conn->endpoint.name, reply);
         idem__target_failed(&conn->target, conn->serial);
         start_over(conn, now_ms);
-        idem__conn_refuse_waiting(conn);
+        if (idem__is_final(conn->why.code))
+            idem__conn_refuse_waiting(conn);
         return;
     }
     if (!idp_hello_read(reply->result, &conn->hello)) {
@@ -129,7 +135,7 @@ static bool deliver(idem_conn *conn, uint64_t now_ms) {
             break;
         }
         if (op != &conn->greeting) {
-            idem__conn_answer(conn, (idem__errand *)op, &reply);
+            idem__conn_answer(conn, (idem__errand *)op, &reply, now_ms);
             continue;
         }
         greeted(conn, &reply, now_ms);
@@ -190,7 +196,8 @@ static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     bool linked = conn->state >= IDEM__CONN_GREETING;
     if (linked && !dialing && (ready & IDEM_READ) != 0)
         read_in(conn, now_ms);
-    if (conn->sent_on)
+    if (conn->sent_on &&
+        (conn->wire.calls.count == 0 || now_ms >= conn->drain_end_ms))
         start_over(conn, now_ms);
 }
 
@@ -235,6 +242,8 @@ int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
         conn->state == IDEM__CONN_DIALING || conn->state == IDEM__CONN_GREETING;
     if (linking && conn->dial_end_ms < next_ms)
         next_ms = conn->dial_end_ms;
+    if (conn->sent_on && conn->drain_end_ms < next_ms)
+        next_ms = conn->drain_end_ms;
     if (next_ms == UINT64_MAX)
         return -1;
     if (next_ms <= now_ms)

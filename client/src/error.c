@@ -121,13 +121,26 @@ int32_t idem__fail_reply(idem_error *err, const char *endpoint,
     }
     said[len] = '\0';
     int32_t code = reply->error != 0 ? (int32_t)reply->error : IDEM_E_SERVER;
-    const char *then = "";
-    if (code == IDEM_E_UNREPLICATED)
-        then = "; it may have taken effect, ask again with the same nonce or "
-               "token";
+    const bool refused = idem_error_assume(code) == IDEM_ASSUME_REFUSED;
     idem__fail_at(err, code, (idem__where){.endpoint = endpoint},
-                  "%s refused the call: %s%s", endpoint, said, then);
+                  refused ? "%s answered: %s"
+                          : "%s answered: %s; the call may have taken effect, "
+                            "ask again with the same nonce or token",
+                  endpoint, said);
     if (err != NULL && code == IDEM_E_NOT_PRIMARY)
         name_primary(err, reply);
     return code;
+}
+
+int32_t idem__fail_said(idem_error *err, const char *endpoint, idp_error said,
+                        const char *text) {
+    idp_reply reply = {.is_error = true,
+                       .error = said,
+                       .text = {(const uint8_t *)text, strlen(text)}};
+    return idem__fail_reply(err, endpoint, &reply);
+}
+
+bool idem__is_final(int32_t code) {
+    return code == IDEM_E_DENIED || code == IDEM_E_MEMORY ||
+           code == IDEM_E_BAD_REQUEST || code == IDEM_E_UNKNOWN_METHOD;
 }

@@ -2,6 +2,8 @@
 #ifndef IDEM_ERROR_H
 #define IDEM_ERROR_H
 
+#include <stdbool.h>
+
 #include "client/include/idemclient.h"
 #include "proto/reply.h"
 
@@ -22,6 +24,13 @@ int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
  * goes to err->primary. */
 int32_t idem__fail_reply(idem_error *err, const char *endpoint,
                          const idp_reply *reply);
+
+/* The same for what the server said of the connection itself. */
+int32_t idem__fail_said(idem_error *err, const char *endpoint, idp_error said,
+                        const char *text);
+
+/* Whether a server that refuses a greeting so will refuse the next one too. */
+bool idem__is_final(int32_t code);
 
 /* Hands an error on to a caller whose struct may be of another size. */
 void idem__error_copy(idem_error *to, const idem_error *from);

@@ -112,8 +112,13 @@ static idem__heard hear(int fd, idem__wire *wire, uint64_t deadline_ms,
 
 idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
                                  idp_reply *reply) {
-    return send_out(fd, wire, deadline_ms) ? hear(fd, wire, deadline_ms, reply)
-                                           : IDEM__HEARD_FAILED;
+    if (send_out(fd, wire, deadline_ms))
+        return hear(fd, wire, deadline_ms, reply);
+    int why = errno; /* it may have said why before it closed */
+    if (hear(fd, wire, 0, reply) == IDEM__HEARD_REPLY)
+        return IDEM__HEARD_REPLY;
+    errno = why;
+    return IDEM__HEARD_FAILED;
 }
 
 /* 0, or the code that err was filled with. */
@@ -136,6 +141,8 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
                              "what listens at %s does not speak idemstore's "
                              "protocol; check the port",
                              name);
+    if (what == IDEM__HEARD_FAILED && wire->said != 0)
+        return idem__fail_said(err, name, wire->said, wire->said_text);
     if (what == IDEM__HEARD_FAILED) {
         fail(greet, err, why,
              why != 0 ? strerror(why) : "it closed the connection");

@@ -150,16 +150,21 @@ static bool deliver(idem__lane *lane, idem__waiter *me) {
     for (;;) {
         idem__next next = IDEM__NEXT_REPLY;
         uint32_t count = 0;
+        bool goes_down = false;
         while (count < BATCH_MAX) {
             idem__op *op = NULL;
             next = idem__wire_next(&lane->wire, &op, &batch[count].reply);
             if (next != IDEM__NEXT_REPLY)
                 break;
+            const idp_reply *reply = &batch[count].reply;
+            goes_down |= reply->is_error && reply->error == IDP_E_SHUTTING_DOWN;
             batch[count++].waiter = (idem__waiter *)op;
         }
         if (count > 0) {
             lane->woken += count;
             lane->backoff.attempts = 0;
+            if (goes_down && lane->drain_end_ms == 0)
+                lane->drain_end_ms = idem_now_ms() + IDEM__DRAIN_MS;
             pthread_mutex_unlock(&lane->lock);
             for (uint32_t i = 0; i < count; i++) {
                 idem__waiter *waiter = batch[i].waiter;
@@ -208,7 +213,9 @@ static void read_round(idem__lane *lane, idem__waiter *me) {
         if (!deliver(lane, me))
             idem__lane_break(lane, 0, "it sent what is not the protocol");
     } else if (got == 0) {
-        idem__lane_break(lane, 0, "it was closed");
+        idem__lane_break(lane, 0,
+                         lane->wire.said != 0 ? lane->wire.said_text
+                                              : "it was closed");
     } else if (error != EAGAIN && error != EINTR) {
         idem__lane_break(lane, error, strerror(error));
     }

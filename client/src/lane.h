@@ -60,6 +60,8 @@ typedef struct idem__lane {
     idp_hello hello;
     idem__endpoint endpoint; /* that it is or was connected to */
     idem_error why;          /* DOWN: the last attempt's failure */
+    uint64_t drain_end_ms;   /* 0, or the server goes down: it gets no more
+                              * calls, and until then to answer what it has */
     uint64_t quiet_ms;  /* how long a reader has listened and heard nothing */
     uint64_t probed_ms; /* quiet_ms when the probe was queued */
     idem__waiter probe; /* a ping that nobody waits for, see lane_quiet.c */
@@ -92,6 +94,9 @@ void idem__lane_break(idem__lane *lane, int os_error, const char *why);
 
 /* lane_up.c: the sender or the reader has let go; the lock is held. */
 void idem__lane_let_go(idem__lane *lane);
+
+/* A server that goes down answers what it has within such a time. */
+#define IDEM__DRAIN_MS 250u
 
 /* A blocking recv on a lane returns at least so often. */
 #define IDEM__LISTEN_MS 250u

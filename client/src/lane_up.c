@@ -141,6 +141,7 @@ static void dialed(idem__lane *lane, int fd, idem_error *err) {
         lane->fd = fd;
         lane->state = IDEM__LANE_UP;
         lane->quiet_ms = 0;
+        lane->drain_end_ms = 0;
         lane->why.code = 0;
     } else {
         idem__wire_reset(&lane->wire);
@@ -157,12 +158,6 @@ static void dialed(idem__lane *lane, int fd, idem_error *err) {
     pthread_cond_broadcast(&lane->changed);
 }
 
-/* What doesn't get better by trying on. */
-static bool is_final(int32_t code) {
-    return code == IDEM_E_DENIED || code == IDEM_E_MEMORY ||
-           code == IDEM_E_BAD_REQUEST || code == IDEM_E_UNKNOWN_METHOD;
-}
-
 static int32_t attempt(idem__lane *lane, uint64_t deadline_ms,
                        idem_error *err) {
     idem_error why = {.size = sizeof why};
@@ -173,7 +168,7 @@ static int32_t attempt(idem__lane *lane, uint64_t deadline_ms,
     int fd = dial(lane, deadline_ms, &why);
     pthread_mutex_lock(&lane->lock);
     dialed(lane, fd, &why);
-    if (!is_final(why.code))
+    if (!idem__is_final(why.code))
         return 0;
     idem__error_copy(err, &why);
     return is_shard_gone(lane, &why) ? IDEM_E_LOST : why.code;
@@ -216,7 +211,24 @@ static bool is_full(const idem__lane *lane) {
 
 bool idem__lane_is_open(const idem__lane *lane) {
     return lane->state == IDEM__LANE_UP &&
-           lane->serial == atomic_load(&lane->target->serial) && !is_full(lane);
+           lane->serial == atomic_load(&lane->target->serial) &&
+           lane->drain_end_ms == 0 && !is_full(lane);
+}
+
+/* A server that goes down takes no more, and answers what it has: a connection
+ * to it is left when that has happened, or takes too long. */
+static void leave_drained(idem__lane *lane, uint64_t deadline_ms) {
+    while (lane->state == IDEM__LANE_UP && lane->drain_end_ms != 0) {
+        uint64_t now_ms = idem_now_ms();
+        if (lane->wire.calls.count == 0 || now_ms >= lane->drain_end_ms)
+            idem__lane_break(lane, 0, "it is shutting down");
+        else if (now_ms >= deadline_ms)
+            return;
+        else
+            wait_changed(lane, deadline_ms < lane->drain_end_ms
+                                   ? deadline_ms
+                                   : lane->drain_end_ms);
+    }
 }
 
 int32_t idem__lane_up(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
@@ -224,6 +236,7 @@ int32_t idem__lane_up(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
     if (lane->state == IDEM__LANE_UP && lane->serial != serial)
         idem__lane_break(lane, 0, "the client has moved to another server");
     for (;;) {
+        leave_drained(lane, deadline_ms);
         int32_t code = connect_lane(lane, deadline_ms, err);
         if (code != 0)
             return code;

@@ -30,6 +30,7 @@ void idem__wire_reset(idem__wire *wire) {
     wire->queued_bytes = 0;
     wire->sent_bytes = 0;
     wire->in_need_bytes = 0;
+    wire->said = 0;
 }
 
 int32_t idem__wire_queue(idem__wire *wire, idem__op *op,
@@ -60,16 +61,30 @@ uint8_t *idem__wire_room(idem__wire *wire, size_t *room) {
     size_t want = READ_BYTES;
     if (have == 0)
         idem__buffer_reset(&wire->in);
-    if (wire->in_need_bytes > have + want)
-        want = wire->in_need_bytes - have;
+    if (wire->in_need_bytes > have + want && have > want)
+        want = have;
     uint8_t *to = idem__buffer_reserve(&wire->in, want);
     *room = to != NULL ? wire->in.cap - wire->in.end : 0;
     return to;
 }
 
+/* A reply that no call has: one that came too late, or what the server has to
+ * say of the connection, which bears the number that no call gets. */
+static void note_said(idem__wire *wire, const idp_reply *reply) {
+    if (!reply->is_error || reply->msgid != 0)
+        return;
+    size_t len = reply->text.len;
+    if (len > sizeof wire->said_text - 1)
+        len = sizeof wire->said_text - 1;
+    memcpy(wire->said_text, reply->text.ptr, len);
+    wire->said_text[len] = '\0';
+    wire->said = reply->error;
+}
+
 idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply) {
     idem__buffer *in = &wire->in;
-    while (idem__buffer_len(in) > 0) {
+    while (idem__buffer_len(in) > 0 &&
+           idem__buffer_len(in) >= wire->in_need_bytes) {
         size_t frame_bytes = 0;
         switch (idp_reply_open(in->bytes + in->at, idem__buffer_len(in),
                                wire->reply_bytes_max, reply, &frame_bytes)) {
@@ -88,6 +103,7 @@ idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply) {
             idem__calls_remove(&wire->calls, *op);
             return IDEM__NEXT_REPLY;
         }
+        note_said(wire, reply);
     }
     return IDEM__NEXT_NONE;
 }

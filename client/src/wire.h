@@ -17,6 +17,10 @@ typedef struct idem__wire {
     uint64_t sent_bytes;   /* ever */
     size_t reply_bytes_max;
     size_t in_need_bytes; /* of the frame at the head of in; 0: unknown */
+    /* What the server said of the connection itself and of no call, as it does
+     * before it closes; 0: nothing. */
+    idp_error said;
+    char said_text[IDP_ERROR_TEXT_BYTES_MAX + 1];
 } idem__wire;
 
 void idem__wire_init(idem__wire *wire);
@@ -34,7 +38,8 @@ int32_t idem__wire_queue(idem__wire *wire, idem__op *op,
 /* Whether any byte of this call's may have left. */
 bool idem__wire_was_sent(const idem__wire *wire, const idem__op *op);
 
-/* Room for the next read; NULL: no memory. */
+/* Room for the next read; NULL: no memory. It grows with what has arrived, not
+ * with what was announced: a frame of any size costs twice its bytes so far. */
 uint8_t *idem__wire_room(idem__wire *wire, size_t *room);
 
 typedef enum idem__next {

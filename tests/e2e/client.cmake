@@ -13,3 +13,11 @@ if(TARGET idemclient_static)
     ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
   add_dependencies(e2e_client_failover idemstored)
 endif()
+
+# What it says as it turns somebody away or goes down.
+if(TARGET idemclient_static)
+  idem_program_test(e2e_client_words SOURCES client_words.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
+  add_dependencies(e2e_client_words idemstored)
+endif()

@@ -221,6 +221,9 @@ static void accept_link(fake_server *fake) {
         fake->links[i].in = malloc(IN_BYTES);
         return;
     }
+    fake_link link = {.fd = fd};
+    if (fake->config.last_word != 0)
+        say_error(&link, 0, fake->config.last_word, "too many connections");
     close(fd);
 }
 

@@ -44,11 +44,12 @@ typedef struct fake_config {
     uint32_t shards;           /* 0: 1 */
     uint64_t result_bytes_max; /* 0: 1 MiB */
     uint64_t pending_max;
-    const char *secret; /* hello must bring it; NULL: none */
-    const char *path;   /* a unix socket; NULL: loopback */
-    uint16_t port;      /* 0: any */
-    bool refuse_hello;  /* close every connection at once */
-    const char *role;   /* NULL: primary */
+    const char *secret;  /* hello must bring it; NULL: none */
+    const char *path;    /* a unix socket; NULL: loopback */
+    uint16_t port;       /* 0: any */
+    bool refuse_hello;   /* close every connection at once, */
+    idp_error last_word; /* having said this of it; 0: nothing */
+    const char *role;    /* NULL: primary */
     uint64_t epoch;
 } fake_config;
 
