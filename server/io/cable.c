@@ -142,9 +142,17 @@ static void on_readable(ids_cable *cable) {
         break_off(cable);
 }
 
+void ids_cable_read(ids_cable *cable) {
+    if (cable->polled && !cable->connecting && !cable->paused && !cable->over &&
+        !cable->broken)
+        on_readable(cable);
+}
+
 static void on_ready(uv_poll_t *handle, int status, int events) {
     ids_cable *cable = handle->data;
     ids_loop_turn(cable->seat->loop);
+    if (uv_is_closing((uv_handle_t *)handle))
+        return; /* by what the turn began with */
     if (cable->connecting) {
         on_connected(cable);
         return;

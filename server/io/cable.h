@@ -29,6 +29,7 @@ typedef struct ids_cable {
     bool polled;     /* there is a handle to be closed */
     bool broken;     /* the socket is at its end */
     bool over;       /* the peer hung up: the rest is sent, and then no more */
+    uint64_t gaps;   /* of the clock, as it was read after */
     uint64_t patience_until_ms;    /* for a first word, or for the last */
     char host[IDS_ENDPOINT_BYTES]; /* of the other end; "": not known */
     ids_pbuf out;                  /* what is being sent, from out_at on */
@@ -52,6 +53,9 @@ void ids_cable_open(ids_cable *cable);
 /* Sends what is there, closes it where that is due (then it is off its seat's
  * list, and gone), watches for the rest. */
 void ids_cable_settle(ids_cable *cable);
+
+/* Reads once, if it is read from at all; it may be closed by that. */
+void ids_cable_read(ids_cable *cable);
 
 /* Closes it but for its descriptor, which is the caller's now. */
 int ids_cable_part(ids_cable *cable);

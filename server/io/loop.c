@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Ended records reclaimed per turn, which takes some 50 us: whoever asks
  * meanwhile waits no longer than for a batch of other requests. */
@@ -16,26 +15,9 @@
 #define STALLED_MS         60000
 #define LINGER_MS          1000
 #define LINGER_DRAINING_MS 200
+/* A loop that was away for so long looks at its sockets before what is due. */
+#define AWAY_MS            50
 #define NEVER              UINT64_MAX
-
-static uint64_t monotonic_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* What the clock said as it began, and when that was. */
-static atomic_uint_least64_t clock_origin_ms = IDS_CLOCK_START_MS;
-static atomic_uint_least64_t clock_begun_ms;
-
-uint64_t ids_loop_clock_ms(void) {
-    uint64_t now = monotonic_ms();
-    uint64_t first = 0;
-    if (atomic_load_explicit(&clock_begun_ms, memory_order_relaxed) == 0)
-        atomic_compare_exchange_strong(&clock_begun_ms, &first, now);
-    return atomic_load_explicit(&clock_origin_ms, memory_order_relaxed) + now -
-           atomic_load_explicit(&clock_begun_ms, memory_order_relaxed);
-}
 
 void ids_name_thread(pthread_t thread, const char *what, uint32_t index) {
     char name[16]; /* as many as Linux takes */
@@ -43,9 +25,20 @@ void ids_name_thread(pthread_t thread, const char *what, uint32_t index) {
     pthread_setname_np(thread, name);
 }
 
-void ids_loop_clock_set(uint64_t now_ms) {
-    atomic_store(&clock_origin_ms, now_ms);
-    atomic_store(&clock_begun_ms, monotonic_ms());
+/* The process stood still: what the other node has said meanwhile is read
+ * before anything is judged by its silence. */
+static void look_for_gap(ids_loop *loop) {
+    uint64_t all_ms, gaps = ids_loop_clock_gaps(&all_ms);
+    if (gaps == loop->gaps)
+        return;
+    loop->gaps = gaps;
+    if (loop->desk->index == 0)
+        ids_log(IDS_LOG_WARN,
+                "this process stood still; deadlines wait for what came",
+                "gaps=%llu all_ms=%llu", (unsigned long long)gaps,
+                (unsigned long long)all_ms);
+    if (loop->seat)
+        ids_seat_stood_still(loop->seat, gaps, all_ms);
 }
 
 void ids_loop_turn(ids_loop *loop) {
@@ -53,7 +46,10 @@ void ids_loop_turn(ids_loop *loop) {
         return;
     loop->awake = true;
     ids_mailbox_awake(loop->mailbox);
-    loop->desk->now_ms = ids_loop_clock_ms();
+    uint64_t now_ms = ids_loop_clock_ms();
+    if (now_ms > loop->desk->now_ms)
+        loop->desk->now_ms = now_ms;
+    look_for_gap(loop);
 }
 
 void ids_loop_wake(ids_loop *loop) {
@@ -109,6 +105,8 @@ static uint64_t next_due(const ids_loop *loop) {
         due = least(due, ids_keeper_next_ms(loop->keeper));
     if (loop->seat)
         due = least(due, ids_seat_next_ms(loop->seat));
+    if (loop->desk->index == 0)
+        due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
     return least(due, due_of(&loop->lingering, loop->linger_ms));
 }
 
@@ -133,21 +131,31 @@ static void arm(ids_loop *loop, uint64_t due) {
     uv_timer_start(&loop->timer, on_timer, due > now ? due - now : 1, 0);
 }
 
+/* It was away between its last look at the sockets and now: what has come in
+ * that time is read first. Once, not as long as the loop is slow. */
+static bool looks_again(ids_loop *loop) {
+    bool was_away = loop->desk->now_ms > loop->polled_ms + AWAY_MS;
+    loop->looks_again = was_away && !loop->looks_again;
+    return loop->looks_again;
+}
+
 /* The end of a turn. */
 static void on_prepare(uv_prepare_t *handle) {
     ids_loop *loop = handle->data;
     ids_loop_turn(loop);
-    bool busy = false;
-    if (next_due(loop) <= loop->desk->now_ms)
+    bool again = looks_again(loop);
+    bool busy = again;
+    if (!again && next_due(loop) <= loop->desk->now_ms)
         do_due(loop);
     if (loop->keeper) {
-        busy = ids_keeper_turn(loop->keeper);
+        busy |= ids_keeper_turn(loop->keeper);
         ids_loop_settle(loop);
     }
-    if (loop->seat) {
+    if (loop->seat)
         look_around(loop);
+    if (loop->seat && !again)
         busy |= ids_seat_turn(loop->seat);
-    }
+    loop->polled_ms = loop->desk->now_ms;
     uint64_t due = next_due(loop);
     busy |= !ids_desk_post(loop->desk);
     if (due <= loop->desk->now_ms)
@@ -276,6 +284,8 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
 }
 
 void ids_loop_run(ids_loop *loop) {
+    if (loop->desk->index == 0)
+        ids_loop_clock_watch();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 

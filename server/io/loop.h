@@ -2,11 +2,14 @@
  *
  * A turn is: the sockets that are ready, then the mail, then what time has
  * made due; then the mail that came of it is posted and the loop sleeps. The
- * clock is read once, at its first event. */
+ * clock is read once, at its first event. A loop that was away for longer than
+ * a turn takes looks at its sockets once more before what is due: the renewal
+ * may lie there. */
 #ifndef IDS_LOOP_H
 #define IDS_LOOP_H
 
 #include "server/desk.h"
+#include "server/io/clock.h"
 #include "server/io/keeper.h"
 #include "server/io/pages.h"
 
@@ -36,6 +39,9 @@ typedef struct ids_loop {
     atomic_size_t *connections; /* of the whole house */
     uint64_t armed_ms; /* when the timer fires; UINT64_MAX: it doesn't */
     uint64_t linger_ms;
+    uint64_t polled_ms; /* when its sockets were looked at last */
+    uint64_t gaps;      /* of the clock, as it has seen them */
+    bool looks_again;   /* before what is due: it has been away */
     bool awake;
     ids_waitlist stalled;   /* the peer does not take what we send */
     ids_waitlist lingering; /* the peer has not closed yet, we are through */
@@ -53,16 +59,9 @@ typedef struct ids_loop_config {
     bool huge_pages;
 } ids_loop_config;
 
-/* Milliseconds since the first call in this process, and
- * IDS_CLOCK_START_MS; monotonic. */
-uint64_t ids_loop_clock_ms(void);
-
 /* What top -H and gdb call it: "loop-1", "disk-0". The main thread, which is
  * loop 0, keeps the program's name. */
 void ids_name_thread(pthread_t thread, const char *what, uint32_t index);
-
-/* Sets it forward, before any loop runs: time that records have seen. */
-void ids_loop_clock_set(uint64_t now_ms);
 
 /* 0, or libuv's error. Any thread, before the loop runs. */
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config);

@@ -68,6 +68,7 @@ typedef struct ids_partner {
     bool has_proposal;
     ids_decision proposal;
     ids_serving serving; /* as all seats shall have it */
+    uint64_t gaps_ms;    /* of the clock, as the peer was told */
     struct {
         uint64_t session, version, switch_epoch;
         bool leading, joining, due;
@@ -110,6 +111,10 @@ uint64_t ids_seat_next_ms(const ids_seat *seat);
 /* Another node has connected: the descriptor and what was read of it are the
  * seat's now. */
 void ids_seat_accept(ids_seat *seat, int fd, idp_slice read);
+
+/* The process stood still, gaps times by now: the peer hears for how long, and
+ * what has come from the other node is read, before any call is. */
+void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms);
 
 /* In the middle of a turn that has made many changes: takes them. */
 void ids_seat_hand_over(ids_seat *seat);

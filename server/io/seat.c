@@ -331,6 +331,29 @@ void ids_seat_accept(ids_seat *seat, int fd, idp_slice read) {
         take_early(seat, cable, read);
 }
 
+static ids_cable *next_unread(const ids_seat *seat, uint64_t gaps) {
+    ids_cable *cable = seat->cables;
+    while (cable && cable->gaps == gaps)
+        cable = cable->next;
+    return cable;
+}
+
+void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms) {
+    ids_partner *partner = seat->partner;
+    if (seat->is_quiet)
+        return;
+    ids_peer *peer = ids_partner_enter(seat);
+    if (all_ms > partner->gaps_ms)
+        ids_peer_stood_still(peer, all_ms - partner->gaps_ms);
+    partner->gaps_ms = all_ms;
+    ids_partner_show(partner, seat);
+    ids_partner_leave(seat);
+    for (ids_cable *each; (each = next_unread(seat, gaps));) {
+        each->gaps = gaps;
+        ids_cable_read(each);
+    }
+}
+
 void ids_seat_hand_over(ids_seat *seat) {
     ids_peer *peer = ids_partner_enter(seat);
     hand_over(seat, peer);

@@ -226,6 +226,8 @@ static void on_writable(ids_socket *socket) {
 static void on_ready(uv_poll_t *handle, int status, int events) {
     ids_socket *socket = handle->data;
     ids_loop_turn(socket->loop);
+    if (!socket->conn) /* closed by what the turn began with */
+        return;
     if (status < 0) { /* the descriptor is in error: its read says which */
         ids_socket_close(socket, uv_strerror(status));
         return;

@@ -250,6 +250,10 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
         redial(peer);
 }
 
+void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms) {
+    peer->heard_ms -= gap_ms < peer->heard_ms ? gap_ms : peer->heard_ms;
+}
+
 void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
                    uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);

@@ -190,6 +190,11 @@ void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms);
 /* Does what time has made due. To be called every few ms. */
 void ids_peer_tick(ids_peer *peer, uint64_t now_ms);
 
+/* This node did nothing for so long, and now_ms does not count that. For a
+ * primary it does: another may lead by now, and only its member's word, once
+ * more, shows that none does. */
+void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms);
+
 /* Fills the link's out with what its stream has to say, up to its bound. For
  * a primary, shard is the stream's (no other thread may use it now), else it
  * may be NULL. Call it at the end of each turn; what it wrote is the host's

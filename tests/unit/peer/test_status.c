@@ -118,3 +118,21 @@ Test(status, a_primary_that_misses_its_member_waits) {
     says(peer, "Changes wait");
     ids_peer_free(peer);
 }
+
+/* Time in which this node did nothing is not on its clock; for its member's
+ * word it counts, since another may have been promoted in it. */
+Test(status, a_primary_that_stood_still_asks_before_it_serves) {
+    const ids_decision none = {0};
+    ids_peer *peer = make(&none, true);
+    ids_decision with;
+    ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
+    ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
+    ids_peer_decided(peer, 5001);
+    ids_peer_stood_still(peer, 30);
+    cr_assert_eq(ids_peer_serves(peer, true), IDP_OK, "not for long");
+    ids_peer_stood_still(peer, 30);
+    cr_assert_eq(ids_peer_serves(peer, true), IDP_E_UNREPLICATED);
+    ids_peer_stood_still(peer, UINT64_MAX);
+    cr_assert_eq(ids_peer_serves(peer, true), IDP_E_UNREPLICATED);
+    ids_peer_free(peer);
+}
