@@ -77,7 +77,7 @@ static const char *job(watch *w, uint64_t number, idem_answer *answer) {
             return NULL;
         }
     }
-    snprintf(w->why, sizeof w->why, "a client heard %s",
+    snprintf(w->why, sizeof w->why, "a client heard %.400s",
              code ? err.text : idem_outcome_name(answer->outcome));
     return w->why;
 }

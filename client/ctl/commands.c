@@ -81,7 +81,7 @@ static ctl_exit exit_of_answer(const idem_answer *answer) {
         return CTL_EXIT_ORPHANED;
     case IDEM_STALE:
         return CTL_EXIT_STALE;
-    case IDEM_UNKNOWN:
+    case IDEM_NO_RECORD:
         return CTL_EXIT_UNKNOWN;
     case IDEM_RECORD:
         return answer->state == IDEM_STATE_ABSENT ? CTL_EXIT_UNKNOWN
@@ -234,13 +234,13 @@ const ctl_command ctl_commands[] = {
      "the server's counters and gauges"},
     {"replication", ctl_run_replication, 0, 0, 0, "", "", "",
      "who is primary, who is in sync, how far behind"},
-    {"promote", ctl_run_order, IDEM_PROMOTE, 0, 0, "", "accept-loss", "",
-     "makes this replica the primary"},
-    {"detach", ctl_run_order, IDEM_DETACH, 0, 0, "", "accept-loss", "",
+    {"promote", ctl_run_order, IDEM_COMMAND_PROMOTE, 0, 0, "", "accept-loss",
+     "", "makes this replica the primary"},
+    {"detach", ctl_run_order, IDEM_COMMAND_DETACH, 0, 0, "", "accept-loss", "",
      "lets this primary go on without its replica"},
-    {"switchover", ctl_run_order, IDEM_SWITCHOVER, 0, 0, "", "", "",
+    {"switchover", ctl_run_order, IDEM_COMMAND_SWITCHOVER, 0, 0, "", "", "",
      "hands over from this primary to its replica"},
-    {"snapshot", ctl_run_order, IDEM_SNAPSHOT, 0, 0, "", "", "",
+    {"snapshot", ctl_run_order, IDEM_COMMAND_SNAPSHOT, 0, 0, "", "", "",
      "has this server write a snapshot of its records"},
     {"check", ctl_run_check, 0, 1, 1, "DIR", "", "",
      "looks into a data folder, without a server"},

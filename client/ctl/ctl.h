@@ -2,11 +2,11 @@
  * one of exit codes. Help, completion and the parser read the same rows.
  *
  * A new command is a row in commands.c. It talks to the server through
- * client/include/idemclient.h alone. */
+ * client/include/ alone. */
 #ifndef CTL_H
 #define CTL_H
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_admin.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,7 +80,7 @@ typedef struct ctl_session {
 struct ctl_command {
     const char *name;
     ctl_exit (*run)(ctl_session *session, ctl_ask *ask);
-    int32_t method; /* IDEM_ACQUIRE ..., an order IDEM_PROMOTE ..., 0: none */
+    int32_t method; /* IDEM_ACQUIRE ..., IDEM_COMMAND_PROMOTE ..., 0: none */
     uint8_t operands_min;
     uint8_t operands_max;
     const char *operands; /* as help shows them */

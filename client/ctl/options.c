@@ -65,12 +65,13 @@ static bool read_wait(const char *text, ctl_ask *ask) {
     return true;
 }
 
-/* Which of two words; their places are the library's codes. */
+/* Which of two words; the second one's code follows the first one's. */
 static bool read_choice(const char *text, ctl_ask *ask,
-                        const char *const words[static 2], int32_t *choice) {
+                        const char *const words[static 2], int32_t first,
+                        int32_t *choice) {
     for (int32_t i = 0; i < 2; i++) {
         if (strcmp(text, words[i]) == 0) {
-            *choice = i;
+            *choice = first + i;
             return true;
         }
     }
@@ -78,15 +79,16 @@ static bool read_choice(const char *text, ctl_ask *ask,
 }
 
 static bool read_on_orphan(const char *text, ctl_ask *ask) {
-    static const char *const words[] = {
-        [IDEM_TAKEOVER] = "takeover", [IDEM_REPORT] = "report"};
-    return read_choice(text, ask, words, &ask->args.on_orphan);
+    static const char *const words[] = {"takeover", "report"};
+    static_assert(IDEM_REPORT == IDEM_TAKEOVER + 1, "in this order");
+    return read_choice(text, ask, words, IDEM_TAKEOVER, &ask->args.on_orphan);
 }
 
 static bool read_class(const char *text, ctl_ask *ask) {
-    static const char *const words[] = {
-        [IDEM_SUCCESS] = "success", [IDEM_ERROR] = "error"};
-    return read_choice(text, ask, words, &ask->args.result_class);
+    static const char *const words[] = {"success", "error"};
+    static_assert(IDEM_CLASS_ERROR == IDEM_CLASS_SUCCESS + 1, "likewise");
+    return read_choice(text, ask, words, IDEM_CLASS_SUCCESS,
+                       &ask->args.result_class);
 }
 
 static bool read_hex(const char *text, ctl_ask *ask, uint8_t *bytes,

@@ -66,37 +66,46 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
 /* ------------------------------------------------------------------ orders */
 
 static const char *done_word(int32_t order) {
-    static const char *const words[] = {[IDEM_PROMOTE] = "promoted",
-                                        [IDEM_DETACH] = "detached",
-                                        [IDEM_SWITCHOVER] = "switched",
-                                        [IDEM_SNAPSHOT] = "snapshot"};
-    return words[order];
+    switch (order) {
+    case IDEM_COMMAND_PROMOTE:
+        return "promoted";
+    case IDEM_COMMAND_DETACH:
+        return "detached";
+    case IDEM_COMMAND_SWITCHOVER:
+        return "switched";
+    default:
+        return "snapshot";
+    }
 }
 
-static void say_ordered(report *r, int32_t order, const idem_ordered *to) {
-    if (to->outcome == IDEM_REFUSED) {
+static void say_ordered(report *r, int32_t order,
+                        const idem_command_answer *to) {
+    if (to->outcome == IDEM_COMMAND_REFUSED) {
         report_text(r, "text", to->text);
         return;
     }
-    if (order == IDEM_SNAPSHOT) {
+    if (order == IDEM_COMMAND_SNAPSHOT) {
         report_number(r, "records", to->records);
         report_number(r, "bytes", to->bytes);
         report_ms(r, "took_ms", to->ms);
         return;
     }
     report_number(r, "epoch", to->epoch);
-    if (order == IDEM_SWITCHOVER)
+    if (order == IDEM_COMMAND_SWITCHOVER)
         report_text(r, "primary", to->primary);
 }
 
 ctl_exit ctl_run_order(ctl_session *session, ctl_ask *ask) {
     int32_t order = ask->command->method;
-    idem_ordered to = {.size = sizeof to};
-    idem_error err = {.size = sizeof err};
-    if (idem_order(session->uri, order, ask->accept_loss, ask->args.timeout_ms,
-                   &to, &err) != IDEM_OK)
+    idem_command_args args = IDEM_COMMAND_ARGS_INIT;
+    idem_command_answer to = IDEM_COMMAND_ANSWER_INIT;
+    idem_error err = IDEM_ERROR_INIT;
+    args.command = order;
+    args.accept_loss = ask->accept_loss;
+    args.timeout_ms = ask->args.timeout_ms;
+    if (idem_command(session->uri, &args, &to, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
-    bool refused = to.outcome == IDEM_REFUSED;
+    bool refused = to.outcome == IDEM_COMMAND_REFUSED;
     report r = report_begin(stdout, ask->json, "outcome",
                             refused ? "refused" : done_word(order));
     say_ordered(&r, order, &to);

@@ -77,7 +77,7 @@ static int32_t finish(idem_run *run, const match *m, ledger_take_status status,
                        taken ? "" : "\"title\":\"Too few points\",", m->user,
                        m->cost, left);
     idem_run_set_result(run, stored, (size_t)len,
-                        taken ? IDEM_SUCCESS : IDEM_ERROR);
+                        taken ? IDEM_CLASS_SUCCESS : IDEM_CLASS_ERROR);
     return IDEM_RUN_DONE;
 }
 

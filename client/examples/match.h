@@ -3,7 +3,7 @@
 #define EXAMPLE_MATCH_H
 
 #include "client/examples/web.h"
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_http.h"
 
 #include <stdbool.h>
 

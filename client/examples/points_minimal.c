@@ -12,7 +12,7 @@ static int32_t take_points(idem_run *run, void *ctx) {
     const char *answer = "10 points taken";
     (void)ctx;
     puts("(working)"); /* what must happen once */
-    return idem_run_set_result(run, answer, strlen(answer), IDEM_SUCCESS)
+    return idem_run_set_result(run, answer, strlen(answer), IDEM_CLASS_SUCCESS)
                ? IDEM_RUN_UNSURE
                : IDEM_RUN_DONE;
 }

@@ -1,4 +1,4 @@
-/* idemclient.h -- the whole public surface of libidemclient.
+/* idemclient.h -- libidemclient: what a program asks with.
  *
  * A backend asks, before it does something that must happen once, "may I?".
  * This header is what it asks with. Four layers, each usable alone:
@@ -10,10 +10,23 @@
  *   idem_session   bytes in, bytes out, time in: for a host with its own
  *                  sockets
  *
+ * Beside it, each for who needs it: idemclient_http.h (the Idempotency-Key
+ * header, an answer as a status), idemclient_admin.h (an operator's commands).
+ *
  * Made to be bound without glue: handles are opaque, codes are int32_t, there
  * are no variadic functions and no macro that a caller must have. A struct
- * that may grow begins with its size: zero it, set size to its sizeof, fill in
- * what you need. In C: idem_args args = {.size = sizeof args};
+ * that may grow begins with its size. In C and C++:
+ *   idem_args args = IDEM_ARGS_INIT;
+ * elsewhere: zero it and set size to its sizeof, or let idem_args_init(&args,
+ * sizeof args) do that; then fill in what you need.
+ *
+ * A program that was built with this header runs with every later library of
+ * the same SONAME: fields are only appended, and what lies behind a struct's
+ * size is neither read nor written. A struct of a newer header is taken as
+ * long as what this library does not know in it is zero, else
+ * IDEM_E_ARGUMENT. Numbers never change their meaning; methods, outcomes,
+ * states and so on have ranges of their own, so that one can't be taken for
+ * another, and 0 is none of them.
  *
  * Strings that take a length need no NUL. Everything that a call is given is
  * borrowed until that call returns, unless it says otherwise.
@@ -28,6 +41,12 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+/* The _INIT macros of C++. */
+template <typename Sized> static inline Sized idem__sized() {
+    Sized zeroed = Sized();
+    zeroed.size = static_cast<uint32_t>(sizeof zeroed);
+    return zeroed;
+}
 extern "C" {
 #endif
 
@@ -44,8 +63,8 @@ extern "C" {
 #define IDEM_TOKEN_BYTES        16
 #define IDEM_FINGERPRINT_BYTES  32 /* what idem_fingerprint makes */
 #define IDEM_KEY_BYTES_MAX      512
-#define IDEM_HTTP_KEY_BYTES_MAX 255
-#define IDEM_HTTP_BODY_BYTES    512 /* holds any body that idem_http_* writes */
+#define IDEM_NONCE_BYTES_MAX    32
+#define IDEM_ENDPOINT_BYTES     288 /* holds any "host:port", with its NUL */
 #define IDEM_LEASE_MS_DEFAULT   30000u
 #define IDEM_TTL_MS_DEFAULT     86400000u /* 24 h */
 #define IDEM_TIMEOUT_MS_DEFAULT 5000u
@@ -121,71 +140,98 @@ IDEM_API int32_t idem_error_assume(int32_t code);
  * it may be NULL; it is written only when the call fails. Never holds a key, a
  * result or a secret. */
 typedef struct idem_error {
-    uint32_t size;      /* sizeof(idem_error) */
-    int32_t code;       /* IDEM_E_... */
-    int32_t assume;     /* IDEM_ASSUME_... */
-    int32_t os_error;   /* errno, or 0 */
-    char endpoint[128]; /* "127.0.0.1:7117", or "" when none was involved */
-    char text[384];     /* one sentence: what happened, where, what to do */
-    char primary[128];  /* NOT_PRIMARY: where the server says that the primary
-                         * is, "host:port", checked; "" when it named none */
+    uint32_t size;                       /* sizeof(idem_error) */
+    int32_t code;                        /* IDEM_E_... */
+    int32_t assume;                      /* IDEM_ASSUME_... */
+    int32_t os_error;                    /* errno, or 0 */
+    char endpoint[IDEM_ENDPOINT_BYTES];  /* "127.0.0.1:7117", or "" when none
+                                          * was involved */
+    char text[512];                      /* one sentence: what happened, where,
+                                          * what to do */
+    char primary[IDEM_ENDPOINT_BYTES];   /* NOT_PRIMARY: where the server says
+                                          * that the primary is, "host:port",
+                                          * checked; "" when it named none */
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX]; /* acquire: the nonce it was asked
+                                          * with, given or drawn: ask again
+                                          * with it */
+    uint32_t nonce_len;                  /* 0: none was sent */
 } idem_error;
+
+#ifdef __cplusplus
+#define IDEM_ERROR_INIT idem__sized<idem_error>()
+#else
+#define IDEM_ERROR_INIT \
+    { .size = sizeof(idem_error) }
+#endif
+IDEM_API void idem_error_init(idem_error *err, size_t err_size);
 
 /* ------------------------------------------------------------------- calls */
 
 enum { /* methods, for idem_call, idem_conn_call and idem_session_call */
-       IDEM_ACQUIRE = 1,
-       IDEM_COMPLETE = 2,
-       IDEM_RELEASE = 3,
-       IDEM_RENEW = 4,
-       IDEM_PEEK = 5,
-       IDEM_PING = 6,
-       IDEM_STATS = 7
+       IDEM_ACQUIRE = 101,
+       IDEM_COMPLETE = 102,
+       IDEM_RELEASE = 103,
+       IDEM_RENEW = 104,
+       IDEM_PEEK = 105,
+       IDEM_PING = 106,
+       IDEM_STATS = 107
 };
 
-enum {                       /* outcomes: idem_answer.outcome */
-       IDEM_ACQUIRED = 1,    /* acquire: yours; token, attempt, previous,
-                              * lease_ms */
-       IDEM_REPLAY = 2,      /* acquire: done before; result, result_class,
-                              * age_ms, ttl_left_ms */
-       IDEM_IN_PROGRESS = 3, /* acquire: someone else holds it; lease_left_ms,
-                              * attempt, age_ms */
-       IDEM_MISMATCH = 4,    /* acquire: same key, another fingerprint; state */
-       IDEM_ORPHANED = 5,    /* acquire with IDEM_REPORT: the holder's lease is
-                              * over, its outcome unknown; age_ms, attempt */
-       IDEM_COMPLETED = 6,   /* complete: kept */
-       IDEM_RELEASED = 7,    /* release */
-       IDEM_RENEWED = 8,     /* renew: lease_ms */
-       IDEM_STALE = 9,       /* complete, release, renew: the token is not the
-                              * current one, nothing changed; state */
-       IDEM_UNKNOWN = 10,    /* complete, release, renew: no such record (its
-                              * retention is over), nothing changed */
-       IDEM_RECORD = 11,     /* peek: state, and all but result */
-       IDEM_PONG = 12,       /* ping */
-       IDEM_COUNTERS = 13,   /* stats: see idem_stats_next */
-       IDEM_LEFT = 14        /* idem_run_once: the function did not know how it
-                              * ended; the claim is left to be orphaned */
+enum {                         /* outcomes: idem_answer.outcome; 0: none */
+       IDEM_ACQUIRED = 201,    /* acquire: yours; token, attempt, previous,
+                                * lease_ms, nonce */
+       IDEM_REPLAY = 202,      /* acquire: done before; result, result_class,
+                                * age_ms, ttl_left_ms */
+       IDEM_IN_PROGRESS = 203, /* acquire: someone else holds it;
+                                * lease_left_ms, attempt, age_ms */
+       IDEM_MISMATCH = 204,    /* acquire: same key, another fingerprint;
+                                * state */
+       IDEM_ORPHANED = 205,    /* acquire with IDEM_REPORT: the holder's lease
+                                * is over, whether it had its effect unknown;
+                                * age_ms, attempt */
+       IDEM_COMPLETED = 206,   /* complete: kept */
+       IDEM_RELEASED = 207,    /* release */
+       IDEM_RENEWED = 208,     /* renew: lease_ms */
+       IDEM_STALE = 209,       /* complete, release, renew: the token is not
+                                * the current one, nothing changed; state */
+       IDEM_NO_RECORD = 210,   /* complete, release, renew: no such record (its
+                                * retention is over), nothing changed */
+       IDEM_RECORD = 211,      /* peek: state, and all but result */
+       IDEM_PONG = 212,        /* ping */
+       IDEM_COUNTERS = 213,    /* stats: see idem_stats_next */
+       IDEM_LEFT = 214         /* idem_run_once: the function did not know how
+                                * it ended; the claim is left to be orphaned */
 };
 
-enum { /* idem_answer.state */
-       IDEM_STATE_ABSENT = 0,
-       IDEM_STATE_IN_PROGRESS = 1,
-       IDEM_STATE_ORPHANED = 2,
-       IDEM_STATE_COMPLETED = 3,
-       IDEM_STATE_RELEASED = 4
+enum { /* idem_answer.state; 0: not told */
+       IDEM_STATE_ABSENT = 301,
+       IDEM_STATE_IN_PROGRESS = 302,
+       IDEM_STATE_ORPHANED = 303,
+       IDEM_STATE_COMPLETED = 304,
+       IDEM_STATE_RELEASED = 305
 };
 
-enum { /* idem_answer.previous: how the claim before this one ended */
-       IDEM_PREVIOUS_NONE = 0,
-       IDEM_PREVIOUS_ORPHANED = 1, /* unknown: it may have had its effect */
-       IDEM_PREVIOUS_RELEASED = 2  /* failed cleanly */
+enum { /* idem_answer.previous: how the claim before this one ended; 0: not
+        * told */
+       IDEM_PREVIOUS_NONE = 401,
+       IDEM_PREVIOUS_ORPHANED = 402, /* unknown: it may have had its effect */
+       IDEM_PREVIOUS_RELEASED = 403  /* failed cleanly */
 };
 
-enum { IDEM_SUCCESS = 0, IDEM_ERROR = 1 };   /* result_class */
-enum { IDEM_TAKEOVER = 0, IDEM_REPORT = 1 }; /* on_orphan */
+enum { /* result_class: what the caller's own function came to; 0 where it is
+        * asked: IDEM_CLASS_SUCCESS */
+       IDEM_CLASS_SUCCESS = 501,
+       IDEM_CLASS_ERROR = 502
+};
+
+enum { /* on_orphan; 0: IDEM_TAKEOVER */
+       IDEM_TAKEOVER = 801,
+       IDEM_REPORT = 802
+};
 
 /* The words, as they stand on the wire: "acquired", "in_progress",
- * "released", "success". Static storage; "unknown" for what is not ours. */
+ * "released", "success"; IDEM_NO_RECORD is "unknown" there. Static storage;
+ * "" for what is not ours. */
 IDEM_API const char *idem_outcome_name(int32_t outcome);
 IDEM_API const char *idem_state_name(int32_t state);
 IDEM_API const char *idem_previous_name(int32_t previous);
@@ -225,13 +271,25 @@ typedef struct idem_args {
     uint32_t wait_ms;  /* acquire: wait so long for a holder to finish,
                         * 0..60000 */
     int32_t on_orphan; /* acquire: IDEM_TAKEOVER, IDEM_REPORT */
-    int32_t result_class; /* complete: IDEM_SUCCESS, IDEM_ERROR */
+    int32_t result_class; /* complete: IDEM_CLASS_... */
     int32_t unbind;       /* release: 1 drops the record and its fingerprint */
     int32_t auto_renew;   /* idem_run_once: 1 renews the lease every lease/3
                            * from a helper thread while the function runs */
 } idem_args;
 
-/* What was answered. Zero it and set size before its first use; it may then be
+#ifdef __cplusplus
+#define IDEM_ARGS_INIT idem__sized<idem_args>()
+#else
+#define IDEM_ARGS_INIT \
+    { .size = sizeof(idem_args) }
+#endif
+/* Zeroes args_size bytes and sets size: what IDEM_ARGS_INIT does, for
+ * bindings. args_size is the caller's own sizeof, since the library's may be
+ * larger. The other structs have the same pair: answer, error, info and those
+ * of the other headers. */
+IDEM_API void idem_args_init(idem_args *args, size_t args_size);
+
+/* What was answered. IDEM_ANSWER_INIT before its first use; it may then be
  * used for call after call (its memory is reused), and is given back with
  * idem_answer_fini. A call that fails leaves outcome 0. */
 typedef struct idem_answer {
@@ -239,7 +297,7 @@ typedef struct idem_answer {
     int32_t outcome;      /* IDEM_ACQUIRED, ...; 0: none */
     int32_t state;        /* IDEM_STATE_... */
     int32_t previous;     /* IDEM_PREVIOUS_... */
-    int32_t result_class; /* IDEM_SUCCESS, IDEM_ERROR */
+    int32_t result_class; /* IDEM_CLASS_... */
     int32_t kept;         /* completed: 1 when the result is stored */
     int32_t has_result;   /* replay, record: 0 is nil, not an empty result */
     uint32_t attempt;     /* 1 for the first claim of a key */
@@ -253,9 +311,20 @@ typedef struct idem_answer {
                             * function set. Valid until the next call with
                             * this answer, or idem_answer_fini */
     size_t result_len;
-    void *memory;        /* the library's */
-    size_t memory_bytes; /* the library's */
+    void *memory;                        /* the library's */
+    size_t memory_bytes;                 /* the library's */
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX]; /* acquire: the nonce it was asked
+                                          * with, given or drawn */
+    uint32_t nonce_len;                  /* 0: none was sent */
 } idem_answer;
+
+#ifdef __cplusplus
+#define IDEM_ANSWER_INIT idem__sized<idem_answer>()
+#else
+#define IDEM_ANSWER_INIT \
+    { .size = sizeof(idem_answer) }
+#endif
+IDEM_API void idem_answer_init(idem_answer *answer, size_t answer_size);
 
 /* Frees what the answer holds; it may then be used again. */
 IDEM_API void idem_answer_fini(idem_answer *answer);
@@ -366,9 +435,17 @@ typedef struct idem_info {
     uint64_t pending_max;      /* requests in flight per connection */
     char server[32];
     char version[32];
-    char role[16];      /* "primary", "replica" */
-    char endpoint[128]; /* that it is connected to */
+    char role[16];                      /* "primary", "replica" */
+    char endpoint[IDEM_ENDPOINT_BYTES]; /* that it is connected to */
 } idem_info;
+
+#ifdef __cplusplus
+#define IDEM_INFO_INIT idem__sized<idem_info>()
+#else
+#define IDEM_INFO_INIT \
+    { .size = sizeof(idem_info) }
+#endif
+IDEM_API void idem_info_init(idem_info *info, size_t info_size);
 
 /* Connects if need be. timeout_ms 0: the URI's. */
 IDEM_API int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
@@ -408,7 +485,7 @@ IDEM_API int32_t idem_run_lost(const idem_run *run);
  * fn, ctx  the work. It runs on this thread, at most once
  * answer   REPLAY, IN_PROGRESS, MISMATCH, ORPHANED: fn did not run.
  *          COMPLETED (result is what fn set), RELEASED, LEFT: fn ran.
- *          STALE, UNKNOWN: fn ran, but the claim was taken over or its record
+ *          STALE, NO_RECORD: fn ran, but the claim was taken over or its record
  *          is gone; its result is not what later askers get
  *
  * A failover while fn runs changes nothing for it: renewals, complete and
@@ -519,96 +596,6 @@ IDEM_API uint64_t idem_session_next_ms(const idem_session *session);
  * will still be sent with the rest. */
 IDEM_API void idem_session_tick(idem_session *session, uint64_t now_ms);
 
-/* --------------------------------------------------------------- operators
- *
- * For whoever runs a pair of servers: see docs/replication.md, and idemctl,
- * which does the same. Each call makes a connection of its own to the one
- * server that the URI names, blocks until its answer, and tries nothing again
- * and nowhere else. Any thread. A server takes orders from those who show its
- * secret; where it has none, from its own machine only (else DENIED). */
-
-enum {                      /* order */
-       IDEM_PROMOTE = 1,    /* a replica becomes the primary */
-       IDEM_DETACH = 2,     /* a primary goes on without its replica */
-       IDEM_SWITCHOVER = 3, /* a primary hands over to its replica */
-       IDEM_SNAPSHOT = 4    /* a server writes a snapshot of its records */
-};
-
-enum { /* idem_ordered.outcome */
-       IDEM_CARRIED_OUT = 1,
-       IDEM_REFUSED = 2 /* nothing was done; text says why, what would be lost
-                         * and what accepts that */
-};
-
-#define IDEM_ORDER_TIMEOUT_MS_DEFAULT 60000u
-
-/* What became of an order. */
-typedef struct idem_ordered {
-    uint32_t size;     /* sizeof(idem_ordered) */
-    int32_t outcome;   /* IDEM_CARRIED_OUT, IDEM_REFUSED */
-    uint64_t epoch;    /* promote, detach, switchover: the one that began */
-    uint64_t records;  /* snapshot: that are in it, */
-    uint64_t bytes;    /* its size, */
-    uint64_t ms;       /* and how long it took */
-    char primary[288]; /* switchover: "host:port" of who is primary now */
-    char text[416];    /* refused */
-} idem_ordered;
-
-/* Gives an order, and returns when it is in effect or refused.
- *
- * uri          as for idem_client_open, with exactly one host
- * accept_loss  promote, detach: 1 does what may lose acknowledged changes, 0
- *              has that refused
- * timeout_ms   for all of it; 0: IDEM_ORDER_TIMEOUT_MS_DEFAULT
- * ordered      filled on success; a refusal is a success
- *
- * Errors: URI (another number of hosts too), ARGUMENT, CONNECT, DENIED, LIMIT
- * (too many orders are under way), UNKNOWN_METHOD (an older server): nothing
- * was done. TIMEOUT, LOST, SHUTTING_DOWN, GARBLED: whether the order was
- * carried out is unknown; idem_replication_get tells. */
-IDEM_API int32_t idem_order(const char *uri, int32_t order, int32_t accept_loss,
-                            uint32_t timeout_ms, idem_ordered *ordered,
-                            idem_error *err);
-
-/* How far the other server is behind. */
-typedef struct idem_lag {
-    uint64_t ops;
-    uint64_t bytes;
-    uint64_t ms;
-} idem_lag;
-
-#define IDEM_IN_SYNC_MAX 4
-#define IDEM_STREAMS_MAX 64
-
-/* How replication stands at one server. Text that is not known is "". */
-typedef struct idem_replication {
-    uint32_t size;     /* sizeof(idem_replication) */
-    int32_t connected; /* 1: to the other server */
-    int32_t syncing;   /* 1: a full copy is under way */
-    uint32_t in_sync_count;
-    uint32_t streams_count;
-    uint64_t epoch;
-    idem_lag lag;      /* of all streams */
-    char role[16];     /* "primary", "replica" */
-    char mode[16];     /* "none", "async", "sync" */
-    char node[64];     /* the server's own name */
-    char primary[288]; /* "host:port": where clients should go */
-    char peer[288];    /* the other server */
-    char state[416];   /* one sentence for people */
-    /* Who holds all that was acknowledged, the primary first: addresses, or
-     * names where those are not known. */
-    char in_sync[IDEM_IN_SYNC_MAX][288];
-    idem_lag streams[IDEM_STREAMS_MAX]; /* one per loop of the primary; of more
-                                         * loops the first ones */
-} idem_replication;
-
-/* Asks a server how replication stands; it need not be the primary, and anyone
- * whom the server serves may ask. uri, timeout_ms (0:
- * IDEM_TIMEOUT_MS_DEFAULT) and errors as for idem_order. */
-IDEM_API int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
-                                      idem_replication *replication,
-                                      idem_error *err);
-
 /* ----------------------------------------------------------------- helpers */
 
 typedef struct idem_slice {
@@ -620,44 +607,6 @@ typedef struct idem_slice {
  * as a big-endian u64, so that ("ab","c") and ("a","bc") differ. Any thread. */
 IDEM_API void idem_fingerprint(const idem_slice *parts, size_t parts_count,
                                uint8_t *fingerprint /* 32 bytes */);
-
-/* Reads the value of an Idempotency-Key header
- * (draft-ietf-httpapi-idempotency-key-header): a structured-field string,
- * "..." with \" and \\ escaped (RFC 8941, 3.3.3), or the bare characters that
- * most clients send. 1..255 visible ASCII characters.
- *
- * value         NULL when the request has no such header
- * key, key_cap  where the key is written; 255 bytes hold any. No NUL is added
- * Errors: KEY_MISSING, KEY_MALFORMED, SPACE. */
-IDEM_API int32_t idem_http_key(const char *value, size_t value_len, char *key,
-                               size_t key_cap, size_t *key_len);
-
-/* What an answer or an error is in HTTP. */
-typedef struct idem_http {
-    uint32_t size;          /* sizeof(idem_http) */
-    int32_t status;         /* 0: the claim is ours, go on and do it */
-    uint32_t retry_after_s; /* send Retry-After with it; 0: don't */
-    int32_t replayed;       /* 1: send Idempotency-Replayed: true */
-    size_t body_len;
-    const char *content_type; /* "application/problem+json", NULL: no body of
-                               * ours. Static storage */
-} idem_http;
-
-/* acquired -> 0; replay, completed -> 200 with the stored answer as the body
- * (yours to write; a service that keeps its status inside the result uses that
- * one); in_progress -> 409 and Retry-After (the lease that is left, rounded
- * up, at least 1); mismatch -> 422; orphaned -> 409; released, left -> 503 and
- * Retry-After; stale, unknown -> 500.
- *
- * body, body_cap  a problem document (RFC 9457) is written here with a NUL;
- *                 IDEM_HTTP_BODY_BYTES hold any. NULL and 0: none wanted
- * Errors: ARGUMENT (no such outcome), SPACE. */
-IDEM_API int32_t idem_http_from_answer(const idem_answer *answer, char *body,
-                                       size_t body_cap, idem_http *http);
-/* A missing or malformed key -> 400; anything that may pass -> 503 with
- * Retry-After; the rest -> 500. */
-IDEM_API int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
-                                      idem_http *http);
 
 #ifdef __cplusplus
 }

@@ -7,17 +7,31 @@
 
 #include "client/src/error.h"
 #include "client/src/mem.h"
+#include "client/src/sized.h"
 
 static void put_u64_be(uint8_t *to, uint64_t value) {
     for (int i = 7; i >= 0; i--, value >>= 8)
         to[i] = (uint8_t)value;
 }
 
+/* What an outcome says nothing of stays 0. */
+static void translate_terms(const idp_answer *from, idem_answer *to) {
+    bool has_class = from->outcome == IDP_OUTCOME_REPLAY ||
+                     (from->outcome == IDP_OUTCOME_RECORD &&
+                      from->state == IDP_STATE_COMPLETED);
+    to->outcome = IDEM_ACQUIRED + (int32_t)from->outcome;
+    if (from->outcome == IDP_OUTCOME_MISMATCH ||
+        from->outcome == IDP_OUTCOME_STALE ||
+        from->outcome == IDP_OUTCOME_RECORD)
+        to->state = IDEM_STATE_ABSENT + (int32_t)from->state;
+    if (from->outcome == IDP_OUTCOME_ACQUIRED)
+        to->previous = IDEM_PREVIOUS_NONE + (int32_t)from->previous;
+    if (has_class)
+        to->result_class = IDEM_CLASS_SUCCESS + (int32_t)from->class;
+}
+
 static void translate(const idp_answer *from, idem_answer *to) {
-    to->outcome = (int32_t)from->outcome + 1;
-    to->state = (int32_t)from->state;
-    to->previous = (int32_t)from->previous;
-    to->result_class = (int32_t)from->class;
+    translate_terms(from, to);
     to->kept = from->kept;
     to->has_result = from->has_result;
     to->attempt = from->attempt;
@@ -56,20 +70,23 @@ int32_t idem__answer_read(idp_method method, const idp_reply *reply,
 }
 
 int32_t idem__answer_check(const idem_answer *answer, idem_error *err) {
-    if (answer == NULL || answer->size >= sizeof *answer)
+    if (answer == NULL)
         return 0;
-    return idem__fail(err, IDEM_E_ARGUMENT,
-                      "answer.size is not sizeof(idem_answer)");
+    return idem__sized_check(&idem__answer_layout, answer, "answer", err);
+}
+
+/* Everything but the memory, of which the caller's struct is the owner. */
+static void assign(idem_answer *answer, const idem_answer *from) {
+    idem_answer own = *from;
+    own.memory = answer->memory;
+    own.memory_bytes = answer->memory_bytes;
+    idem__sized_out(&idem__answer_layout, answer, &own);
 }
 
 void idem__answer_clear(idem_answer *answer) {
-    if (answer == NULL)
-        return;
-    uint32_t size = answer->size;
-    void *memory = answer->memory;
-    size_t memory_bytes = answer->memory_bytes;
-    *answer = (idem_answer){
-        .size = size, .memory = memory, .memory_bytes = memory_bytes};
+    static const idem_answer empty;
+    if (answer != NULL)
+        assign(answer, &empty);
 }
 
 static bool make_room(idem_answer *answer, size_t bytes) {
@@ -90,26 +107,25 @@ int32_t idem__answer_copy(idem_answer *answer, const idem_answer *view) {
     idem__answer_clear(answer);
     if (!make_room(answer, view->result_len))
         return IDEM_E_MEMORY;
-    uint32_t size = answer->size;
-    void *memory = answer->memory;
-    size_t memory_bytes = answer->memory_bytes;
-    *answer = *view;
-    answer->size = size;
-    answer->memory = memory;
-    answer->memory_bytes = memory_bytes;
+    assign(answer, view);
     if (view->result == NULL)
         return 0;
-    answer->result = view->result_len > 0 ? memory : (const uint8_t *)"";
+    answer->result =
+        view->result_len > 0 ? answer->memory : (const uint8_t *)"";
     if (view->result_len > 0)
-        memcpy(memory, view->result, view->result_len);
+        memcpy(answer->memory, view->result, view->result_len);
     return 0;
 }
 
 void idem_answer_fini(idem_answer *answer) {
     if (answer == NULL)
         return;
+    if (idem__answer_check(answer, NULL) != 0)
+        return;
     idem__free(answer->memory);
-    *answer = (idem_answer){.size = answer->size};
+    answer->memory = NULL;
+    answer->memory_bytes = 0;
+    idem__answer_clear(answer);
 }
 
 int32_t idem_stats_next(const idem_answer *answer, size_t *at,

@@ -2,9 +2,11 @@
  * that a caller's mistake is told by its field's name. */
 #include "client/src/args.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "client/src/error.h"
+#include "client/src/sized.h"
 
 static int32_t fault(idem_error *err, const char *text) {
     return idem__fail(err, IDEM_E_ARGUMENT, "%s", text);
@@ -73,7 +75,8 @@ static int32_t read_acquire(const idem_args *args, idp_request *request,
         return fault(err, "ttl_ms is shorter than lease_ms");
     if (request->wait_ms > IDP_WAIT_MS_MAX)
         return fault(err, "wait_ms is over 60000");
-    if (args->on_orphan != IDEM_TAKEOVER && args->on_orphan != IDEM_REPORT)
+    if (args->on_orphan != 0 && args->on_orphan != IDEM_TAKEOVER &&
+        args->on_orphan != IDEM_REPORT)
         return fault(err, "on_orphan is neither IDEM_TAKEOVER nor "
                           "IDEM_REPORT");
     return 0;
@@ -83,15 +86,16 @@ static int32_t read_complete(const idem_args *args, idp_request *request,
                              idem_error *err) {
     request->result = slice_of(args->result, args->result_len);
     request->ttl_ms = args->ttl_ms;
-    request->class =
-        args->result_class == IDEM_ERROR ? IDP_CLASS_ERROR : IDP_CLASS_SUCCESS;
+    request->class = args->result_class == IDEM_CLASS_ERROR ? IDP_CLASS_ERROR
+                                                            : IDP_CLASS_SUCCESS;
     if (request->ttl_ms > IDP_TTL_MS_MAX)
         return fault(err, "ttl_ms is over 366 days");
     if (args->result == NULL && args->result_len != 0)
         return fault(err, "result is NULL, and result_len is not 0");
-    if (args->result_class != IDEM_SUCCESS && args->result_class != IDEM_ERROR)
-        return fault(err, "result_class is neither IDEM_SUCCESS nor "
-                          "IDEM_ERROR");
+    if (args->result_class != 0 && args->result_class != IDEM_CLASS_SUCCESS &&
+        args->result_class != IDEM_CLASS_ERROR)
+        return fault(err, "result_class is neither IDEM_CLASS_SUCCESS nor "
+                          "IDEM_CLASS_ERROR");
     return 0;
 }
 
@@ -117,28 +121,31 @@ static int32_t read_by_method(int32_t method, const idem_args *args,
     }
 }
 
-int32_t idem__args_read(int32_t method, const idem_args *args,
+int32_t idem__args_read(int32_t method, const idem_args *theirs,
                         const idem__uri *uri, idem__ask *ask, idem_error *err) {
+    idem_args args = {0};
     memset(ask, 0, sizeof *ask);
     ask->timeout_ms = uri != NULL ? uri->timeout_ms : IDEM_TIMEOUT_MS_DEFAULT;
     if (method < IDEM_ACQUIRE || method > IDEM_STATS)
         return fault(err, "method is none of IDEM_ACQUIRE ... IDEM_STATS");
-    if (args != NULL && args->size < sizeof *args)
-        return fault(err, "args.size is not sizeof(idem_args)");
-    if (args != NULL && args->timeout_ms != 0)
-        ask->timeout_ms = args->timeout_ms;
-    if (method == IDEM_PING || method == IDEM_STATS) {
+    bool needs_args = method != IDEM_PING && method != IDEM_STATS;
+    int32_t code = 0;
+    if (theirs != NULL || needs_args)
+        code = idem__sized_in(&idem__args_layout, &args, theirs, "args", err);
+    if (code != 0)
+        return code;
+    if (args.timeout_ms != 0)
+        ask->timeout_ms = args.timeout_ms;
+    if (!needs_args) {
         ask->request.method = method == IDEM_PING ? IDP_PING : IDP_STATS;
         return 0;
     }
-    if (args == NULL)
-        return fault(err, "args is NULL");
     ask->request.token =
-        (idp_token){.epoch = get_u64_be(args->token.bytes),
-                    .sequence = get_u64_be(args->token.bytes + 8)};
-    int32_t code = read_name(args, uri, &ask->request, err);
+        (idp_token){.epoch = get_u64_be(args.token.bytes),
+                    .sequence = get_u64_be(args.token.bytes + 8)};
+    code = read_name(&args, uri, &ask->request, err);
     if (code == 0)
-        code = read_by_method(method, args, &ask->request, err);
+        code = read_by_method(method, &args, &ask->request, err);
     ask->timeout_ms += ask->request.wait_ms;
     return code;
 }

@@ -11,6 +11,7 @@
 #include "client/src/args.h"
 #include "client/src/greet.h"
 #include "client/src/mem.h"
+#include "client/src/sized.h"
 
 #define NONCE_BYTES 16
 
@@ -223,8 +224,7 @@ static int32_t conclude(const errand *call, int32_t code, idem_error *err) {
                       "the last one that was asked, %s, names %s; see "
                       "idemctl replication",
                       call->why.endpoint, *primary ? primary : "none");
-        if (err != NULL && err->size >= sizeof *err)
-            memcpy(err->primary, primary, sizeof primary);
+        idem__error_primary(err, primary);
         return code;
     }
     idem__error_copy(err, &call->why);
@@ -297,12 +297,12 @@ int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
 
 int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
                          idem_info *info, idem_error *err) {
-    if (info == NULL || info->size < sizeof *info)
-        return idem__fail(err, IDEM_E_ARGUMENT,
-                          "info.size is not sizeof(idem_info)");
     errand call;
+    int32_t code = idem__sized_check(&idem__info_layout, info, "info", err);
+    if (code != 0)
+        return code;
     begin(&call, client, timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms);
-    int32_t code = learn(&call);
+    code = learn(&call);
     if (code != 0) {
         idem__error_copy(err, &call.why);
         return code;

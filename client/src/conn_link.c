@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/src/sized.h"
+
 #define READS_MAX 16 /* per turn, so that one connection can't hold a loop */
 
 void idem__conn_unlink(idem_conn *conn) {
@@ -253,7 +255,7 @@ int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
 }
 
 int32_t idem_conn_info(const idem_conn *conn, idem_info *info) {
-    if (info == NULL || info->size < sizeof *info)
+    if (idem__sized_check(&idem__info_layout, info, "info", NULL) != 0)
         return IDEM_E_ARGUMENT;
     if (!conn->greeted)
         return IDEM_E_CONNECT;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/src/sized.h"
 #include "client/src/uri.h"
 
 /* The server's words keep their numbers, so that mapping them is no work. */
@@ -52,12 +53,8 @@ int32_t idem_error_assume(int32_t code) {
 void idem__error_copy(idem_error *to, const idem_error *from) {
     if (to == NULL || to == from)
         return;
-    size_t size = to->size < sizeof *from ? to->size : sizeof *from;
-    if (size < offsetof(idem_error, code) + sizeof to->code)
-        return;
-    uint32_t told = to->size;
-    memcpy(to, from, size);
-    to->size = told;
+    if (idem__sized_check(&idem__error_layout, to, "err", NULL) == 0)
+        idem__sized_out(&idem__error_layout, to, from);
 }
 
 static void fill(idem_error *err, int32_t code, idem__where where,
@@ -97,18 +94,30 @@ int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
     return code;
 }
 
+/* Writes one field, if the caller's struct has it. */
+static void set_field(idem_error *err, size_t at, const void *from,
+                      size_t len) {
+    if (idem__sized_check(&idem__error_layout, err, "err", NULL) == 0 &&
+        idem__sized_inside(&idem__error_layout, err->size) >= at + len)
+        memcpy((uint8_t *)err + at, from, len);
+}
+
+void idem__error_primary(idem_error *err, const char *primary) {
+    set_field(err, offsetof(idem_error, primary), primary, sizeof err->primary);
+}
+
 /* Where NOT_PRIMARY sends us: copied only when it is an address. */
 static void name_primary(idem_error *err, const idp_reply *reply) {
     idem__endpoint endpoint;
     size_t at = 0;
     const char *text = (const char *)reply->text.ptr;
     if (idp_error_parse(text, reply->text.len, &at) != IDP_E_NOT_PRIMARY ||
-        err->size < sizeof *err ||
         !idem__endpoint_parse(text + at, reply->text.len - at, &endpoint) ||
         reply->text.len - at >= sizeof err->primary)
         return;
-    memcpy(err->primary, text + at, reply->text.len - at);
-    err->primary[reply->text.len - at] = '\0';
+    char primary[sizeof err->primary] = "";
+    memcpy(primary, text + at, reply->text.len - at);
+    idem__error_primary(err, primary);
 }
 
 int32_t idem__fail_reply(idem_error *err, const char *endpoint,

@@ -32,6 +32,9 @@ int32_t idem__fail_said(idem_error *err, const char *endpoint, idp_error said,
 /* Whether a server that refuses a greeting so will refuse the next one too. */
 bool idem__is_final(int32_t code);
 
+/* Adds to an error where the primary is: IDEM_ENDPOINT_BYTES bytes. */
+void idem__error_primary(idem_error *err, const char *primary);
+
 /* Hands an error on to a caller whose struct may be of another size. */
 void idem__error_copy(idem_error *to, const idem_error *from);
 

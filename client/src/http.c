@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/include/idemclient.h"
+#include "client/src/sized.h"
 
 static bool is_visible(char c) {
     return c > ' ' && c <= '~';
@@ -112,13 +112,6 @@ static uint32_t seconds_up(uint64_t ms) {
     return seconds == 0 ? 1 : (uint32_t)seconds;
 }
 
-static bool clear(idem_http *http) {
-    if (http == NULL || http->size < sizeof *http)
-        return false;
-    *http = (idem_http){.size = http->size};
-    return true;
-}
-
 static const problem in_progress = {
     409, CONFLICT, "in_progress",
     "A request with this Idempotency-Key is being processed."};
@@ -141,10 +134,8 @@ static const problem lost = {500, SERVER_ERROR, "stale",
 static const problem gone = {500, SERVER_ERROR, "unknown",
                              "The record of this Idempotency-Key is gone."};
 
-int32_t idem_http_from_answer(const idem_answer *answer, char *body,
-                              size_t body_cap, idem_http *http) {
-    if (!clear(http) || answer == NULL)
-        return IDEM_E_ARGUMENT;
+static int32_t from_answer(const idem_answer *answer, char *body,
+                           size_t body_cap, idem_http *http) {
     switch (answer->outcome) {
     case IDEM_ACQUIRED:
         return 0;
@@ -170,11 +161,29 @@ int32_t idem_http_from_answer(const idem_answer *answer, char *body,
         return tell(&left, body, body_cap, http);
     case IDEM_STALE:
         return tell(&lost, body, body_cap, http);
-    case IDEM_UNKNOWN:
+    case IDEM_NO_RECORD:
         return tell(&gone, body, body_cap, http);
     default:
         return IDEM_E_ARGUMENT;
     }
+}
+
+/* The caller's struct is written on failure, too: nothing of an earlier call
+ * is left in it. */
+static int32_t hand_out(idem_http *theirs, const idem_http *own, int32_t code) {
+    if (idem__sized_check(&idem__http_layout, theirs, "http", NULL) != 0)
+        return IDEM_E_ARGUMENT;
+    idem__sized_out(&idem__http_layout, theirs, own);
+    return code;
+}
+
+int32_t idem_http_from_answer(const idem_answer *answer, char *body,
+                              size_t body_cap, idem_http *http) {
+    idem_http own = {0};
+    int32_t code = IDEM_E_ARGUMENT;
+    if (idem__sized_check(&idem__answer_layout, answer, "answer", NULL) == 0)
+        code = from_answer(answer, body, body_cap, &own);
+    return hand_out(http, &own, code);
 }
 
 static const problem missing = {
@@ -195,10 +204,8 @@ static const problem failed = {
     500, SERVER_ERROR, "error",
     "The request could not be checked against its Idempotency-Key."};
 
-int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
-                             idem_http *http) {
-    if (!clear(http))
-        return IDEM_E_ARGUMENT;
+static int32_t from_error(int32_t code, char *body, size_t body_cap,
+                          idem_http *http) {
     switch (code) {
     case IDEM_E_KEY_MISSING:
         return tell(&missing, body, body_cap, http);
@@ -223,4 +230,11 @@ int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
     default:
         return tell(&failed, body, body_cap, http);
     }
+}
+
+int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
+                             idem_http *http) {
+    idem_http own = {0};
+    int32_t told = from_error(code, body, body_cap, &own);
+    return hand_out(http, &own, told);
 }

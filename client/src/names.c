@@ -6,14 +6,19 @@
 #include "client/include/idemclient.h"
 #include "proto/reply.h"
 
-/* Public outcomes are the protocol's plus one, so that zero is none. */
-static_assert(IDEM_ACQUIRED == IDP_OUTCOME_ACQUIRED + 1, "same order");
-static_assert(IDEM_RECORD == IDP_OUTCOME_RECORD + 1, "same order");
-static_assert(IDEM_STATE_RELEASED == (int)IDP_STATE_RELEASED, "same order");
-static_assert(IDEM_PREVIOUS_RELEASED == (int)IDP_PREVIOUS_RELEASED, "order");
-static_assert(IDEM_ERROR == (int)IDP_CLASS_ERROR, "same order");
-static_assert(IDEM_REPORT == (int)IDP_REPORT, "same order");
+/* Public codes are the protocol's, each in a range of its own. */
+static_assert(IDEM_RECORD - IDEM_ACQUIRED == IDP_OUTCOME_RECORD, "same order");
+static_assert(IDEM_NO_RECORD - IDEM_ACQUIRED == IDP_OUTCOME_UNKNOWN, "order");
+static_assert(IDEM_STATE_RELEASED - IDEM_STATE_ABSENT ==
+                  (int)IDP_STATE_RELEASED,
+              "same order");
+static_assert(IDEM_PREVIOUS_RELEASED - IDEM_PREVIOUS_NONE ==
+                  (int)IDP_PREVIOUS_RELEASED,
+              "same order");
+static_assert(IDEM_CLASS_ERROR - IDEM_CLASS_SUCCESS == (int)IDP_CLASS_ERROR,
+              "same order");
 static_assert(IDEM_TOKEN_BYTES == IDP_TOKEN_BYTES, "same size");
+static_assert(IDEM_NONCE_BYTES_MAX == IDP_NONCE_BYTES_MAX, "same size");
 static_assert(IDEM_KEY_BYTES_MAX == IDP_KEY_BYTES_MAX, "same size");
 
 #define TEXT_OF(number) #number
@@ -44,24 +49,24 @@ const char *idem_outcome_name(int32_t outcome) {
         break;
     }
     if (outcome < IDEM_ACQUIRED || outcome > IDEM_RECORD)
-        return "unknown";
-    return idp_outcome_name((idp_outcome)(outcome - 1));
+        return "";
+    return idp_outcome_name((idp_outcome)(outcome - IDEM_ACQUIRED));
 }
 
 const char *idem_state_name(int32_t state) {
-    if (state < 0 || state >= (int32_t)IDP_STATE_COUNT)
-        return "unknown";
-    return idp_state_name((idp_state)state);
+    if (state < IDEM_STATE_ABSENT || state > IDEM_STATE_RELEASED)
+        return "";
+    return idp_state_name((idp_state)(state - IDEM_STATE_ABSENT));
 }
 
 const char *idem_previous_name(int32_t previous) {
-    if (previous < 0 || previous > IDEM_PREVIOUS_RELEASED)
-        return "unknown";
-    return idp_previous_name((idp_previous)previous);
+    if (previous < IDEM_PREVIOUS_NONE || previous > IDEM_PREVIOUS_RELEASED)
+        return "";
+    return idp_previous_name((idp_previous)(previous - IDEM_PREVIOUS_NONE));
 }
 
 const char *idem_class_name(int32_t result_class) {
-    if (result_class < 0 || result_class > IDEM_ERROR)
-        return "unknown";
-    return idp_class_name((idp_class)result_class);
+    if (result_class < IDEM_CLASS_SUCCESS || result_class > IDEM_CLASS_ERROR)
+        return "";
+    return idp_class_name((idp_class)(result_class - IDEM_CLASS_SUCCESS));
 }

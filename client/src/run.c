@@ -9,6 +9,7 @@
 #include "client/src/answer.h"
 #include "client/src/client.h"
 #include "client/src/mem.h"
+#include "client/src/sized.h"
 
 struct idem_run {
     idem_client *client;
@@ -42,7 +43,8 @@ int32_t idem_run_lost(const idem_run *run) {
 
 int32_t idem_run_set_result(idem_run *run, const void *result,
                             size_t result_len, int32_t result_class) {
-    if (result_class != IDEM_SUCCESS && result_class != IDEM_ERROR)
+    if (result_class != 0 && result_class != IDEM_CLASS_SUCCESS &&
+        result_class != IDEM_CLASS_ERROR)
         return IDEM_E_ARGUMENT;
     if (result == NULL && result_len != 0)
         return IDEM_E_ARGUMENT;
@@ -55,7 +57,8 @@ int32_t idem_run_set_result(idem_run *run, const void *result,
     run->result = copy;
     run->args.result = copy;
     run->args.result_len = result_len;
-    run->args.result_class = result_class;
+    run->args.result_class =
+        result_class != 0 ? result_class : IDEM_CLASS_SUCCESS;
     return 0;
 }
 
@@ -200,7 +203,7 @@ static int32_t run_claimed(idem_run *run, idem_run_fn fn, void *ctx,
     run->args.ttl_ms = 0; /* the acquire's stays */
     run->args.result = NULL;
     run->args.result_len = 0;
-    run->args.result_class = IDEM_SUCCESS;
+    run->args.result_class = IDEM_CLASS_SUCCESS;
     run->attempt = answer->attempt;
     run->previous = answer->previous;
     run->lease_end_ms += answer->lease_ms;
@@ -218,10 +221,13 @@ int32_t idem_run_once(idem_client *client, const idem_args *args,
         return idem__fail(err, IDEM_E_ARGUMENT, "fn or answer is NULL");
     /* The lease counts from before the server gave it. */
     idem_run run = {.client = client, .lease_end_ms = idem_now_ms()};
-    int32_t code = idem_acquire(client, args, answer, err);
+    int32_t code =
+        idem__sized_in(&idem__args_layout, &run.args, args, "args", err);
+    if (code != 0)
+        return code;
+    code = idem_acquire(client, &run.args, answer, err);
     if (code != 0 || answer->outcome != IDEM_ACQUIRED)
         return code;
-    run.args = *args;
     code = run_claimed(&run, fn, ctx, answer, err);
     idem__free(run.result);
     return code;

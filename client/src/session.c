@@ -6,6 +6,7 @@
 #include "client/src/args.h"
 #include "client/src/deed.h"
 #include "client/src/mem.h"
+#include "client/src/sized.h"
 
 struct idem_session {
     idem__wire wire;
@@ -96,7 +97,7 @@ int32_t idem_session_call(idem_session *session, int32_t method,
 }
 
 int32_t idem_session_info(const idem_session *session, idem_info *info) {
-    if (info == NULL || info->size < sizeof *info)
+    if (idem__sized_check(&idem__info_layout, info, "info", NULL) != 0)
         return IDEM_E_ARGUMENT;
     if (!session->greeted)
         return IDEM_E_CONNECT;

@@ -148,8 +148,7 @@ static const char *endpoint_fault(part p, uint64_t port,
     memcpy(endpoint->host, host.ptr, host.len);
     endpoint->port = (uint16_t)port;
     snprintf(endpoint->name, sizeof endpoint->name,
-             bracketed ? "[%.100s]:%u" : "%.100s:%u", endpoint->host,
-             (unsigned)port);
+             bracketed ? "[%s]:%u" : "%s:%u", endpoint->host, (unsigned)port);
     return NULL;
 }
 

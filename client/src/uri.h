@@ -14,7 +14,7 @@ typedef struct idem__endpoint {
     bool is_unix;
     uint16_t port;
     char host[IDEM__HOST_BYTES_MAX]; /* or the path of the unix socket */
-    char name[128];                  /* for messages: "127.0.0.1:7117" */
+    char name[IDEM_ENDPOINT_BYTES];  /* for messages: "127.0.0.1:7117" */
 } idem__endpoint;
 
 typedef struct idem__uri {

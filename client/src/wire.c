@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/src/error.h"
+#include "client/src/sized.h"
 
 #define RESULT_BYTES_MAX_FIRST    (1u << 20) /* until hello says otherwise */
 #define RESULT_BYTES_MAX_BELIEVED (1ull << 30)
@@ -149,8 +150,7 @@ bool idem__wire_trim(const idp_hello *hello, idp_request *request) {
 
 void idem__info_fill(const idp_hello *hello, const char *endpoint,
                      idem_info *info) {
-    idem_info made = {.size = info->size,
-                      .protocol = hello->protocol,
+    idem_info made = {.protocol = hello->protocol,
                       .shards = hello->shards,
                       .shard = hello->shard,
                       .epoch = hello->epoch,
@@ -160,5 +160,5 @@ void idem__info_fill(const idp_hello *hello, const char *endpoint,
     snprintf(made.version, sizeof made.version, "%s", hello->version);
     snprintf(made.role, sizeof made.role, "%s", hello->role);
     snprintf(made.endpoint, sizeof made.endpoint, "%s", endpoint);
-    *info = made;
+    idem__sized_out(&idem__info_layout, info, &made);
 }

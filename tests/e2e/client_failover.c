@@ -53,7 +53,8 @@ static int32_t execute(idem_run *run, void *ctx) {
     char result[32];
     atomic_fetch_add(&mine->scene->executions[mine->key], 1);
     int len = snprintf(result, sizeof result, RESULT_FORMAT, mine->key);
-    CHECK(idem_run_set_result(run, result, (size_t)len, IDEM_SUCCESS) == 0,
+    CHECK(idem_run_set_result(run, result, (size_t)len, IDEM_CLASS_SUCCESS) ==
+              0,
           "no memory");
     return IDEM_RUN_DONE;
 }

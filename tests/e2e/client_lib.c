@@ -56,7 +56,8 @@ static int32_t execute(idem_run *run, void *ctx) {
     char result[16];
     atomic_fetch_add(&executions[*key], 1);
     int len = snprintf(result, sizeof result, "result %d", *key);
-    CHECK(idem_run_set_result(run, result, (size_t)len, IDEM_SUCCESS) == 0,
+    CHECK(idem_run_set_result(run, result, (size_t)len, IDEM_CLASS_SUCCESS) ==
+              0,
           "no memory");
     return IDEM_RUN_DONE;
 }
@@ -142,7 +143,7 @@ static void mismatch_stale_and_unknown(idem_client *client) {
           "no record");
     args.key = "never";
     args.key_len = 5;
-    CHECK(outcome_of(client, IDEM_RELEASE, &args, &answer) == IDEM_UNKNOWN,
+    CHECK(outcome_of(client, IDEM_RELEASE, &args, &answer) == IDEM_NO_RECORD,
           "released nothing");
     idem_answer_fini(&answer);
 }
@@ -261,7 +262,7 @@ static void it_comes_back(daemon_t *one, const char *program) {
     }
     args = args_of("before");
     args.token = answer.token;
-    CHECK(outcome_of(client, IDEM_COMPLETE, &args, &answer) == IDEM_UNKNOWN,
+    CHECK(outcome_of(client, IDEM_COMPLETE, &args, &answer) == IDEM_NO_RECORD,
           "it remembers");
     idem_client_close(client);
     daemon_stop(one);

@@ -48,8 +48,9 @@ static void ask(idem_session *session, told calls[CALLS]) {
     idem_args args = {.size = sizeof args, .key = "k", .key_len = 1};
     int code = idem_session_hello(session, NULL, 0, 50, tell, &calls[0]);
     for (int i = 1; i < CALLS; i++)
-        code |= idem_session_call(session, (i - 1) % IDEM_STATS + 1, &args, 0,
-                                  tell, &calls[i]);
+        code |= idem_session_call(
+            session, IDEM_ACQUIRE + (i - 1) % (IDEM_STATS - IDEM_ACQUIRE + 1),
+            &args, 0, tell, &calls[i]);
     assert(code == 0);
 }
 

@@ -94,7 +94,7 @@ static void fill_args(idem_args *args, nem_op *op, char *body) {
     args->wait_ms = (uint32_t)op->wait_ms;
     args->on_orphan = op->report ? IDEM_REPORT : IDEM_TAKEOVER;
     args->unbind = (int32_t)op->unbind;
-    args->result_class = (int32_t)op->class;
+    args->result_class = op->class ? IDEM_CLASS_ERROR : IDEM_CLASS_SUCCESS;
     put_token(&args->token, op->asked);
     if (op->method == IDEM_COMPLETE && op->result.given) {
         make_body(op, body);
@@ -112,7 +112,7 @@ static void read_answer(nem_op *op, const idem_answer *a) {
     op->kept = (uint64_t)a->kept;
     op->lease_left_ms = a->lease_left_ms;
     op->ttl_left_ms = a->ttl_left_ms;
-    op->replayed_class = (uint64_t)a->result_class;
+    op->replayed_class = a->result_class == IDEM_CLASS_ERROR;
     if (a->outcome == IDEM_ACQUIRED)
         op->token = get_token(&a->token);
     if (a->outcome == IDEM_REPLAY && a->has_result)

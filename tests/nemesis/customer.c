@@ -143,7 +143,7 @@ static void with_token(customer *c, int32_t method, const claim *of) {
             .len =
                 chance(c, 4) ? 0 : idt_rng_between(&c->rng, 60, NEM_BODY_MAX)};
     if (method == IDEM_COMPLETE)
-        op.class = chance(c, 15) ? IDEM_ERROR : IDEM_SUCCESS;
+        op.class = chance(c, 15);
     if (method == IDEM_RENEW)
         op.lease_ms = of->lease_ms;
     if (method == IDEM_RELEASE)

@@ -81,7 +81,7 @@ typedef struct nem_op {
     uint64_t wait_ms;
     uint64_t report;     /* acquire: 1 is on_orphan report */
     uint64_t unbind;     /* release */
-    uint64_t class;      /* complete */
+    uint64_t class;      /* complete: 1 is an error */
     nem_result result;   /* complete */
     nem_result replayed; /* replay, record */
     uint64_t replayed_class;

@@ -169,7 +169,7 @@ static bool holds(const nem_op *op, const nem_record *r) {
 }
 
 static bool refused(const nem_op *op, const nem_record *r, nem_kind done) {
-    if (op->outcome == IDEM_UNKNOWN)
+    if (op->outcome == IDEM_NO_RECORD)
         return r->kind == NEM_ABSENT;
     bool lives = holds(op, r) && (r->kind == NEM_HELD || r->kind == done);
     return op->outcome == IDEM_STALE && r->kind != NEM_ABSENT && !lives &&

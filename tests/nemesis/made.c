@@ -108,7 +108,7 @@ static idp_slice text(const char *s) {
 
 static idp_request request_of(const nem_op *op, const size_t *body) {
     return (idp_request){
-        .method = (idp_method)(op->method - 1),
+        .method = (idp_method)(op->method - IDEM_ACQUIRE),
         .key = text(op->key),
         .fingerprint = text(op->fp),
         .nonce = text(op->nonce),
@@ -128,9 +128,9 @@ static idp_request request_of(const nem_op *op, const size_t *body) {
 static void heard(maker *m, size_t at, const idp_answer *a) {
     nem_op *op = &m->h->ops[at];
     op->end = NEM_ANSWERED;
-    op->outcome = (int32_t)a->outcome + 1;
-    op->state = (int32_t)a->state;
-    op->previous = (int32_t)a->previous;
+    op->outcome = IDEM_ACQUIRED + (int32_t)a->outcome;
+    op->state = IDEM_STATE_ABSENT + (int32_t)a->state;
+    op->previous = IDEM_PREVIOUS_NONE + (int32_t)a->previous;
     op->attempt = a->attempt;
     op->kept = a->kept;
     op->lease_left_ms = a->lease_left_ms;

@@ -175,14 +175,20 @@ bool nem_read_end(char *rest, nem_op *op) {
         return read_words(save, END, op);
     }
     op->end = NEM_ANSWERED;
-    return read_named(what, &op->outcome, idem_outcome_name, IDEM_ACQUIRED,
-                      IDEM_LEFT) &&
-           read_words(save, END, op);
+    if (!read_named(what, &op->outcome, idem_outcome_name, IDEM_ACQUIRED,
+                    IDEM_LEFT) ||
+        !read_words(save, END, op))
+        return false;
+    if (op->previous == 0)
+        op->previous = IDEM_PREVIOUS_NONE;
+    if (op->state == 0)
+        op->state = IDEM_STATE_ABSENT;
+    return true;
 }
 
 /* --- writing */
 
-/* What is zero is not said: reading gives it back as zero. */
+/* What is zero, absent or none is not said: reading gives it back as that. */
 static int write_value(const word *w, const nem_op *op, char *to, size_t cap) {
     const void *at = (const char *)op + w->offset;
     const nem_token *token = at;
@@ -208,13 +214,15 @@ static int write_value(const word *w, const nem_op *op, char *to, size_t cap) {
                               : snprintf(to, cap, " %s %" PRIu64 ":%" PRIx64,
                                          w->name, result->len, result->digest);
     case STATE:
-        return *named == 0 ? 0
-                           : snprintf(to, cap, " %s %s", w->name,
-                                      idem_state_name(*named));
+        return *named <= IDEM_STATE_ABSENT
+                   ? 0
+                   : snprintf(to, cap, " %s %s", w->name,
+                              idem_state_name(*named));
     case PREVIOUS:
-        return *named == 0 ? 0
-                           : snprintf(to, cap, " %s %s", w->name,
-                                      idem_previous_name(*named));
+        return *named <= IDEM_PREVIOUS_NONE
+                   ? 0
+                   : snprintf(to, cap, " %s %s", w->name,
+                              idem_previous_name(*named));
     }
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_http.h"
 
 static const struct {
     const char *value, *key; /* key NULL: malformed */
@@ -94,7 +94,7 @@ static const struct {
     {IDEM_RELEASED, 0, 503, 1, 0},
     {IDEM_LEFT, 0, 503, 1, 0},
     {IDEM_STALE, 0, 500, 0, 0},
-    {IDEM_UNKNOWN, 0, 500, 0, 0},
+    {IDEM_NO_RECORD, 0, 500, 0, 0},
 };
 
 Test(http, each_outcome_has_its_status) {
@@ -216,13 +216,15 @@ Test(errors, each_code_has_a_name_a_text_and_an_assumption) {
 
 Test(errors, words_for_codes_that_are_none_of_ours) {
     cr_assert_str_eq(idem_outcome_name(IDEM_ACQUIRED), "acquired");
-    cr_assert_str_eq(idem_outcome_name(IDEM_UNKNOWN), "unknown");
+    cr_assert_str_eq(idem_outcome_name(IDEM_NO_RECORD), "unknown");
     cr_assert_str_eq(idem_outcome_name(IDEM_LEFT), "left");
-    cr_assert_str_eq(idem_outcome_name(-1), "unknown");
-    cr_assert_str_eq(idem_outcome_name(999), "unknown");
+    cr_assert_str_eq(idem_outcome_name(-1), "");
+    cr_assert_str_eq(idem_outcome_name(0), "");
+    cr_assert_str_eq(idem_outcome_name(IDEM_ACQUIRE), "");
+    cr_assert_str_eq(idem_outcome_name(999), "");
     cr_assert_str_eq(idem_state_name(IDEM_STATE_ORPHANED), "orphaned");
-    cr_assert_str_eq(idem_state_name(-1), "unknown");
-    cr_assert_str_eq(idem_previous_name(3), "unknown");
-    cr_assert_str_eq(idem_class_name(IDEM_ERROR), "error");
-    cr_assert_str_eq(idem_class_name(2), "unknown");
+    cr_assert_str_eq(idem_state_name(0), "");
+    cr_assert_str_eq(idem_previous_name(0), "");
+    cr_assert_str_eq(idem_class_name(IDEM_CLASS_ERROR), "error");
+    cr_assert_str_eq(idem_class_name(0), "");
 }

@@ -71,7 +71,7 @@ static int32_t blocking(void) {
 
 static int32_t run_function(idem_run *run, void *ctx) {
     (void)ctx;
-    if (idem_run_set_result(run, "points", 6, IDEM_SUCCESS) != 0)
+    if (idem_run_set_result(run, "points", 6, IDEM_CLASS_SUCCESS) != 0)
         return IDEM_RUN_FAILED;
     return IDEM_RUN_DONE;
 }

@@ -98,7 +98,7 @@ static int32_t work(idem_run *run, void *ctx) {
         nap();
     j->lost = idem_run_lost(run);
     if (j->result != NULL) {
-        cr_assert_eq(idem_run_set_result(run, "first", 5, IDEM_ERROR), 0);
+        cr_assert_eq(idem_run_set_result(run, "first", 5, IDEM_CLASS_ERROR), 0);
         cr_assert_eq(idem_run_set_result(run, j->result, strlen(j->result),
                                          j->result_class),
                      0);
@@ -156,11 +156,12 @@ Test(run_once, a_function_that_sets_nothing_leaves_nil) {
 
 Test(run_once, an_error_is_recorded_as_one) {
     desk d = plain_desk();
-    job j = {
-        .verdict = IDEM_RUN_DONE, .result = "no", .result_class = IDEM_ERROR};
+    job j = {.verdict = IDEM_RUN_DONE,
+             .result = "no",
+             .result_class = IDEM_CLASS_ERROR};
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_eq(d.class, IDP_CLASS_ERROR);
-    cr_assert_eq(answer.result_class, IDEM_ERROR);
+    cr_assert_eq(answer.result_class, IDEM_CLASS_ERROR);
     idem_answer_fini(&answer);
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_admin.h"
 #include "tests/unit/client/fake.h"
 
 /* What the server has seen, and what it is told to do with each request. */

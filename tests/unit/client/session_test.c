@@ -304,7 +304,7 @@ static const struct {
     int32_t method;
     idem_args args;
 } mistakes[] = {
-    {"size", IDEM_PEEK, {.size = 8, .key = "k", .key_len = 1}},
+    {"size", IDEM_PEEK, {.size = 7, .key = "k", .key_len = 1}},
     {"empty key", IDEM_PEEK, {.key = "k", .key_len = 0}},
     {"no key", IDEM_PEEK, {.key = NULL, .key_len = 5}},
     {"key", IDEM_PEEK, {.key = "k", .key_len = 513}},
@@ -321,11 +321,12 @@ static const struct {
     {"fingerprint",
      IDEM_ACQUIRE,
      {.key = "k", .key_len = 1, .fingerprint = "f", .fingerprint_len = 65}},
-    {"on_orphan", IDEM_ACQUIRE, {.key = "k", .key_len = 1, .on_orphan = 2}},
-    {"class", IDEM_COMPLETE, {.key = "k", .key_len = 1, .result_class = 2}},
+    {"on_orphan", IDEM_ACQUIRE, {.key = "k", .key_len = 1, .on_orphan = 1}},
+    {"class", IDEM_COMPLETE, {.key = "k", .key_len = 1, .result_class = 1}},
     {"result", IDEM_COMPLETE, {.key = "k", .key_len = 1, .result_len = 1}},
     {"method", 0, {.key = "k", .key_len = 1}},
     {"method", 8, {.key = "k", .key_len = 1}},
+    {"outcome for method", IDEM_ACQUIRED, {.key = "k", .key_len = 1}},
 };
 
 Test(session, what_is_over_a_limit_is_refused_before_it_is_sent) {

@@ -1,6 +1,6 @@
-/* order.c -- an operator's orders: one server, one connection, one try.
+/* command.c -- an operator's commands: one server, one connection, one try.
  *
- * Never looks for another server and never asks twice: who gives an order
+ * Never looks for another server and never asks twice: who gives a command
  * wants to know what became of it there. */
 #include <assert.h>
 #include <errno.h>
@@ -9,16 +9,19 @@
 
 #include "client/src/error.h"
 #include "client/src/greet.h"
+#include "client/src/sized.h"
 #include "proto/orders.h"
 
-static_assert(sizeof((idem_ordered *)0)->primary > IDP_ENDPOINT_BYTES_MAX &&
-                  sizeof((idem_ordered *)0)->text > IDP_ORDER_TEXT_BYTES_MAX,
+static_assert(sizeof((idem_command_answer *)0)->primary >
+                      IDP_ENDPOINT_BYTES_MAX &&
+                  sizeof((idem_command_answer *)0)->text >
+                      IDP_ORDER_TEXT_BYTES_MAX,
               "what a server may say fits");
-static_assert(IDEM_IN_SYNC_MAX == IDP_IN_SYNC_MAX &&
-                  IDEM_STREAMS_MAX == IDP_STREAMS_MAX,
-              "the header repeats these");
+static_assert(IDEM_IN_SYNC_MAX >= IDP_IN_SYNC_MAX &&
+                  IDEM_STREAMS_MAX >= IDP_STREAMS_MAX,
+              "what a server may tell fits");
 
-/* One order on its way. */
+/* One command on its way. */
 typedef struct errand {
     idem__uri uri;
     uint64_t deadline_ms;
@@ -34,12 +37,12 @@ static int32_t prepare(errand *e, const char *uri, uint32_t timeout_ms,
         return code;
     if (e->uri.endpoints_count != 1)
         return idem__fail(err, IDEM_E_URI,
-                          "an order goes to one server, and the URI names %u; "
+                          "a command goes to one server, and the URI names %u; "
                           "name the one that is meant",
                           e->uri.endpoints_count);
     e->deadline_ms =
         idem_now_ms() +
-        (timeout_ms != 0 ? timeout_ms : IDEM_ORDER_TIMEOUT_MS_DEFAULT);
+        (timeout_ms != 0 ? timeout_ms : IDEM_COMMAND_TIMEOUT_MS_DEFAULT);
     return 0;
 }
 
@@ -60,7 +63,7 @@ static int32_t lost(const errand *e, idem_error *err, int os_error, bool late) {
     const char *name = e->uri.endpoints[0].name;
     return idem__fail_at(err, late ? IDEM_E_TIMEOUT : IDEM_E_LOST,
                          (idem__where){.endpoint = name, .os_error = os_error},
-                         "%s %s; whether the order was carried out is "
+                         "%s %s; whether the command was carried out is "
                          "unknown: ask it how replication stands",
                          name,
                          late ? "did not answer in time"
@@ -119,55 +122,68 @@ static void copy_slice(char *to, size_t size, idp_slice from) {
     to[len] = '\0';
 }
 
-/* Orders ------------------------------------------------------------------ */
+/* Commands ---------------------------------------------------------------- */
 
-static void fill_ordered(idem_ordered *to, const idp_order_answer *from) {
-    *to = (idem_ordered){.size = to->size,
-                         .outcome = from->outcome == IDP_ORDERED_REFUSED
-                                        ? IDEM_REFUSED
-                                        : IDEM_CARRIED_OUT,
-                         .epoch = from->epoch,
-                         .records = from->records,
-                         .bytes = from->bytes,
-                         .ms = from->ms};
-    copy_slice(to->primary, sizeof to->primary, from->primary);
-    copy_slice(to->text, sizeof to->text, from->text);
+static void fill_answer(idem_command_answer *theirs,
+                        const idp_order_answer *from) {
+    idem_command_answer own = {.outcome = from->outcome == IDP_ORDERED_REFUSED
+                                              ? IDEM_COMMAND_REFUSED
+                                              : IDEM_COMMAND_DONE,
+                               .epoch = from->epoch,
+                               .records = from->records,
+                               .bytes = from->bytes,
+                               .ms = from->ms};
+    copy_slice(own.primary, sizeof own.primary, from->primary);
+    copy_slice(own.text, sizeof own.text, from->text);
+    idem__sized_out(&idem__command_answer_layout, theirs, &own);
 }
 
-static int32_t order_check(int32_t order, const idem_ordered *ordered,
-                           idem_error *err) {
-    if (order < IDEM_PROMOTE || order > IDEM_SNAPSHOT)
-        return idem__fail(err, IDEM_E_ARGUMENT,
-                          "order is none of IDEM_PROMOTE ... IDEM_SNAPSHOT");
-    if (ordered == NULL || ordered->size < sizeof *ordered)
-        return idem__fail(err, IDEM_E_ARGUMENT,
-                          "ordered.size is not sizeof(idem_ordered)");
-    return 0;
+static int32_t read_command(const idem_command_args *theirs,
+                            idem_command_args *args,
+                            const idem_command_answer *answer,
+                            idem_error *err) {
+    int32_t code =
+        idem__sized_in(&idem__command_args_layout, args, theirs, "args", err);
+    if (code == 0)
+        code = idem__sized_check(&idem__command_answer_layout, answer, "answer",
+                                 err);
+    if (code == 0 && (args->command < IDEM_COMMAND_PROMOTE ||
+                      args->command > IDEM_COMMAND_SNAPSHOT))
+        code = idem__fail(err, IDEM_E_ARGUMENT,
+                          "command is none of IDEM_COMMAND_PROMOTE ... "
+                          "IDEM_COMMAND_SNAPSHOT");
+    return code;
 }
 
-int32_t idem_order(const char *uri, int32_t order, int32_t accept_loss,
-                   uint32_t timeout_ms, idem_ordered *ordered,
-                   idem_error *err) {
-    idem_error own = {.size = sizeof own};
-    int32_t code = order_check(order, ordered, &own);
-    if (code == 0) {
-        errand e;
-        idp_order_answer answer;
-        idp_method method = (idp_method)(IDP_PROMOTE + order - IDEM_PROMOTE);
-        begin(&e, method);
-        e.request.accept_loss =
-            accept_loss != 0 && (method == IDP_PROMOTE || method == IDP_DETACH);
-        code = prepare(&e, uri, timeout_ms, &own);
-        if (code == 0)
-            code = run(&e, &own);
-        if (code == 0 && !idp_order_read(method, e.reply.result, &answer))
-            code = garbled(&e, &own);
-        if (code == 0)
-            fill_ordered(ordered, &answer);
-        done(&e);
-    }
+static int32_t carry_out(const char *uri, const idem_command_args *args,
+                         idem_command_answer *answer, idem_error *err) {
+    errand e;
+    idp_order_answer said;
+    idp_method method =
+        (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
+    begin(&e, method);
+    e.request.accept_loss = args->accept_loss != 0 &&
+                            (method == IDP_PROMOTE || method == IDP_DETACH);
+    int32_t code = prepare(&e, uri, args->timeout_ms, err);
+    if (code == 0)
+        code = run(&e, err);
+    if (code == 0 && !idp_order_read(method, e.reply.result, &said))
+        code = garbled(&e, err);
+    if (code == 0)
+        fill_answer(answer, &said);
+    done(&e);
+    return code;
+}
+
+int32_t idem_command(const char *uri, const idem_command_args *args,
+                     idem_command_answer *answer, idem_error *err) {
+    idem_error own_err = {.size = sizeof own_err};
+    idem_command_args own;
+    int32_t code = read_command(args, &own, answer, &own_err);
+    if (code == 0)
+        code = carry_out(uri, &own, answer, &own_err);
     if (code != 0)
-        idem__error_copy(err, &own);
+        idem__error_copy(err, &own_err);
     return code;
 }
 
@@ -181,25 +197,25 @@ static idem_lag lag_of(idp_lag lag) {
     copy_slice((to), sizeof(to), \
                (idp_slice){(const uint8_t *)(from), strlen(from)})
 
-static void fill_replication(idem_replication *to,
+static void fill_replication(idem_replication *theirs,
                              const idp_replication *from) {
-    *to = (idem_replication){.size = to->size,
-                             .epoch = from->epoch,
-                             .connected = from->connected,
-                             .syncing = from->syncing,
-                             .lag = lag_of(from->lag),
-                             .in_sync_count = from->in_sync_count,
-                             .streams_count = from->streams_count};
-    COPY(to->role, from->role);
-    COPY(to->mode, from->mode);
-    COPY(to->node, from->node);
-    COPY(to->primary, from->primary);
-    COPY(to->peer, from->peer);
-    COPY(to->state, from->state);
+    idem_replication own = {.epoch = from->epoch,
+                            .connected = from->connected,
+                            .syncing = from->syncing,
+                            .lag = lag_of(from->lag),
+                            .in_sync_count = from->in_sync_count,
+                            .streams_count = from->streams_count};
+    COPY(own.role, from->role);
+    COPY(own.mode, from->mode);
+    COPY(own.node, from->node);
+    COPY(own.primary, from->primary);
+    COPY(own.peer, from->peer);
+    COPY(own.state, from->state);
     for (uint32_t i = 0; i < from->in_sync_count; i++)
-        COPY(to->in_sync[i], from->in_sync[i]);
+        COPY(own.in_sync[i], from->in_sync[i]);
     for (uint32_t i = 0; i < from->streams_count; i++)
-        to->streams[i] = lag_of(from->streams[i]);
+        own.streams[i] = lag_of(from->streams[i]);
+    idem__sized_out(&idem__replication_layout, theirs, &own);
 }
 
 int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
@@ -207,11 +223,12 @@ int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
     errand e;
     idp_replication report;
     idem_error own = {.size = sizeof own};
-    if (replication == NULL || replication->size < sizeof *replication)
-        return idem__fail(err, IDEM_E_ARGUMENT,
-                          "replication.size is not sizeof(idem_replication)");
+    int32_t code = idem__sized_check(&idem__replication_layout, replication,
+                                     "replication", err);
+    if (code != 0)
+        return code;
     begin(&e, IDP_REPLICATION);
-    int32_t code = prepare(
+    code = prepare(
         &e, uri, timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT, &own);
     if (code == 0)
         code = run(&e, &own);

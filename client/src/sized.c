@@ -1,0 +1,157 @@
+/* sized.c -- see sized.h, and the functions that begin such a struct. */
+#include "client/src/sized.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "client/src/error.h"
+
+/* A struct that is said to be longer is a size that was never set. */
+#define SIZE_MAX_BYTES 65536u
+
+#define END(field) \
+    (uint16_t)(offsetof(STRUCT, field) + sizeof(((STRUCT *)0)->field))
+
+/* least: the last field that a caller's struct must have. What the header
+ * began with is not all of it, so that the rule could be tested from the first
+ * day on. */
+#define LAYOUT(short_name, least)                                         \
+    const idem__layout idem__##short_name##_layout = {                    \
+        "idem_" #short_name, short_name##_ends,                           \
+        sizeof short_name##_ends / sizeof *short_name##_ends, END(least), \
+        sizeof(STRUCT)};                                                  \
+    void idem_##short_name##_init(STRUCT *of, size_t of_size) {           \
+        begin(of, of_size);                                               \
+    }
+
+/* A field in what was padding would read what no program has set. */
+#define NO_PADDING(last) \
+    static_assert(END(last) == sizeof(STRUCT), "name what pads the end")
+
+static void begin(void *theirs, size_t size) {
+    uint32_t told = (uint32_t)size;
+    if (theirs == NULL || size < sizeof told || size > SIZE_MAX_BYTES)
+        return;
+    memset(theirs, 0, size);
+    memcpy(theirs, &told, sizeof told);
+}
+
+#define STRUCT idem_args
+static const uint16_t args_ends[] = {
+    END(size),      END(timeout_ms),   END(ns),          END(ns_len),
+    END(key),       END(key_len),      END(fingerprint), END(fingerprint_len),
+    END(nonce),     END(nonce_len),    END(result),      END(result_len),
+    END(token),     END(ttl_ms),       END(lease_ms),    END(wait_ms),
+    END(on_orphan), END(result_class), END(unbind),      END(auto_renew)};
+NO_PADDING(auto_renew);
+LAYOUT(args, timeout_ms)
+#undef STRUCT
+
+#define STRUCT idem_answer
+static const uint16_t answer_ends[] = {
+    END(size),         END(outcome),      END(state),         END(previous),
+    END(result_class), END(kept),         END(has_result),    END(attempt),
+    END(token),        END(lease_ms),     END(lease_left_ms), END(age_ms),
+    END(ttl_left_ms),  END(result_bytes), END(result),        END(result_len),
+    END(memory),       END(memory_bytes), END(nonce),         END(nonce_len)};
+LAYOUT(answer, memory_bytes)
+#undef STRUCT
+
+#define STRUCT idem_error
+static const uint16_t error_ends[] = {
+    END(size), END(code),    END(assume), END(os_error), END(endpoint),
+    END(text), END(primary), END(nonce),  END(nonce_len)};
+LAYOUT(error, code)
+#undef STRUCT
+
+#define STRUCT idem_info
+static const uint16_t info_ends[] = {
+    END(size),        END(protocol), END(shards),
+    END(shard),       END(epoch),    END(result_bytes_max),
+    END(pending_max), END(server),   END(version),
+    END(role),        END(endpoint)};
+LAYOUT(info, protocol)
+#undef STRUCT
+
+#define STRUCT idem_http
+static const uint16_t http_ends[] = {END(size),          END(status),
+                                     END(retry_after_s), END(replayed),
+                                     END(body_len),      END(content_type)};
+LAYOUT(http, status)
+#undef STRUCT
+
+#define STRUCT idem_command_args
+static const uint16_t command_args_ends[] = {END(size), END(command),
+                                             END(accept_loss), END(timeout_ms)};
+NO_PADDING(timeout_ms);
+LAYOUT(command_args, command)
+#undef STRUCT
+
+#define STRUCT idem_command_answer
+static const uint16_t command_answer_ends[] = {
+    END(size),  END(outcome), END(epoch),   END(records),
+    END(bytes), END(ms),      END(primary), END(text)};
+LAYOUT(command_answer, outcome)
+#undef STRUCT
+
+#define STRUCT idem_replication
+static const uint16_t replication_ends[] = {
+    END(size),          END(connected), END(syncing), END(in_sync_count),
+    END(streams_count), END(epoch),     END(lag),     END(role),
+    END(mode),          END(node),      END(primary), END(peer),
+    END(state),         END(in_sync),   END(streams)};
+LAYOUT(replication, connected)
+#undef STRUCT
+
+size_t idem__sized_inside(const idem__layout *layout, uint32_t size) {
+    uint32_t count = layout->ends_count;
+    while (count > 0 && layout->ends[count - 1] > size)
+        count--;
+    return count > 0 ? layout->ends[count - 1] : 0;
+}
+
+static uint32_t size_of(const void *theirs) {
+    uint32_t size;
+    memcpy(&size, theirs, sizeof size);
+    return size;
+}
+
+int32_t idem__sized_check(const idem__layout *layout, const void *theirs,
+                          const char *what, idem_error *err) {
+    if (theirs == NULL)
+        return idem__fail(err, IDEM_E_ARGUMENT, "%s is NULL", what);
+    uint32_t size = size_of(theirs);
+    if (size >= layout->least_bytes && size <= SIZE_MAX_BYTES)
+        return 0;
+    return idem__fail(err, IDEM_E_ARGUMENT,
+                      "%s.size is %u; set it to sizeof(%s)", what, size,
+                      layout->name);
+}
+
+int32_t idem__sized_in(const idem__layout *layout, void *own,
+                       const void *theirs, const char *what, idem_error *err) {
+    int32_t code = idem__sized_check(layout, theirs, what, err);
+    if (code != 0)
+        return code;
+    uint32_t size = size_of(theirs);
+    const uint8_t *bytes = theirs;
+    for (size_t at = layout->bytes; at < size; at++)
+        if (bytes[at] != 0)
+            return idem__fail(err, IDEM_E_ARGUMENT,
+                              "%s sets a field that libidemclient %s does not "
+                              "have; it is too old for this program",
+                              what, idem_version());
+    memset(own, 0, layout->bytes);
+    memcpy(own, theirs, idem__sized_inside(layout, size));
+    memcpy(own, &layout->bytes, sizeof size);
+    return 0;
+}
+
+void idem__sized_out(const idem__layout *layout, void *theirs,
+                     const void *own) {
+    uint32_t size = size_of(theirs);
+    size_t inside = idem__sized_inside(layout, size);
+    if (inside > sizeof size)
+        memcpy((uint8_t *)theirs + sizeof size,
+               (const uint8_t *)own + sizeof size, inside - sizeof size);
+}
