@@ -54,6 +54,7 @@ static void plan_shard(ids_desk *desk, const ids_desk_config *config) {
         .result_bytes_max = house->result_bytes_max,
         .waiters_per_key_max = config->waiters_per_key_max,
         .waiters_max = config->waiters_max,
+        .clock_cut_ms = config->clock_cut_ms,
         .mem = config->mem,
         .hash = hash_of,
         .hash_ctx = (void *)(uintptr_t)house,
@@ -314,6 +315,8 @@ void ids_desk_take_mail(ids_desk *desk) {
     desk->mailed_bytes = 0;
     for (int i = 0; i < PARCELS_A_TURN && (parcel = ids_mailbox_take(box));
          i++) {
+        if (desk->host.look_at_clock)
+            desk->host.look_at_clock(desk->host.ctx);
         ids_hop_open(desk, parcel);
         ids_desk_recycle(desk, parcel);
     }

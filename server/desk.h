@@ -61,6 +61,9 @@ typedef struct ids_desk_host {
      * the desk first what it may do (ids_desk_serve): it may not have heard
      * yet that it follows. */
     bool (*is_current)(void *ctx, const ids_parcel_tag *tag);
+    /* A parcel was taken, and what is in it begins now: sets now_ms. NULL:
+     * time stands still in a turn. */
+    void (*look_at_clock)(void *ctx);
 } ids_desk_host;
 
 #define IDS_SPARE_BUFFERS 32
@@ -120,9 +123,10 @@ typedef struct ids_desk_config {
     size_t memory_bytes_max; /* the shard's */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
-    bool is_kept;       /* a journal will be there before the first call */
-    bool is_replicated; /* the node has a peer: the desk follows until it is
-                         * told to lead */
+    uint32_t clock_cut_ms; /* see ids_shard_config */
+    bool is_kept;          /* a journal will be there before the first call */
+    bool is_replicated;    /* the node has a peer: the desk follows until it is
+                            * told to lead */
     ids_mem mem;
 } ids_desk_config;
 

@@ -8,24 +8,22 @@
 
 void ids_claims_change(const ids_record *r, uint64_t now_ms,
                        ids_change *change) {
-    uint64_t lease_end_ms = ids_record_lease_end_ms(r);
-    *change = (ids_change){
-        .ns = ids_record_ns(r),
-        .key = ids_record_key(r),
-        .fingerprint = ids_record_fingerprint(r),
-        .nonce = ids_record_nonce(r),
-        .result = ids_record_result(r),
-        .has_result = r->has_result,
-        .token = {r->epoch, r->sequence},
-        .state = ids_record_state(r, now_ms),
-        .class = (idp_class)r->class,
-        .previous = (idp_previous)r->previous,
-        .attempt = r->attempt,
-        .lease_ms = ids_record_lease_ms(r),
-        .lease_left_ms = lease_end_ms > now_ms ? lease_end_ms - now_ms : 0,
-        .ttl_ms = r->ttl_ms,
-        .ttl_left_ms = ids_record_ttl_end_ms(r) - now_ms,
-        .age_ms = ids_record_age_ms(r, now_ms)};
+    *change = (ids_change){.ns = ids_record_ns(r),
+                           .key = ids_record_key(r),
+                           .fingerprint = ids_record_fingerprint(r),
+                           .nonce = ids_record_nonce(r),
+                           .result = ids_record_result(r),
+                           .has_result = r->has_result,
+                           .token = {r->epoch, r->sequence},
+                           .state = ids_record_state(r, now_ms),
+                           .class = (idp_class)r->class,
+                           .previous = (idp_previous)r->previous,
+                           .attempt = r->attempt,
+                           .lease_ms = ids_record_lease_ms(r),
+                           .lease_left_ms = ids_record_lease_left_ms(r, now_ms),
+                           .ttl_ms = r->ttl_ms,
+                           .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
+                           .age_ms = ids_record_age_ms(r, now_ms)};
 }
 
 bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
@@ -35,6 +33,8 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
     const ids_table *table = &shard->table;
     assert(now_ms >= shard->now_ms);
     assert(buckets_max > 0);
+    if (shard->following)
+        shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
     if (*cursor == 0)
         shard->table.walks++;
     for (; buckets_max > 0 && *cursor < table->buckets; buckets_max--) {
@@ -113,12 +113,14 @@ static uint64_t before_now(uint64_t now_ms, uint64_t ms) {
     return ms < now_ms ? now_ms - ms : 0;
 }
 
-static void fill(ids_record *r, const ids_change *c, uint64_t now_ms) {
+/* Counted from begin_ms, which is not before now. */
+static void fill(ids_record *r, const ids_change *c, uint64_t now_ms,
+                 uint64_t begin_ms) {
     uint8_t *at;
     memset(r, 0, IDS_RECORD_HEAD_BYTES);
     r->state =
         c->state == IDP_STATE_ORPHANED ? IDP_STATE_IN_PROGRESS : c->state;
-    r->restart_ms = before_now(now_ms, begun_before_ms(c));
+    r->restart_ms = before_now(begin_ms, begun_before_ms(c));
     r->since_ms = before_now(now_ms, c->age_ms);
     r->ttl_ms = c->ttl_ms;
     r->previous = c->previous;
@@ -158,7 +160,8 @@ bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
                                  change->nonce.len + change->result.len);
         if (ref == 0)
             return false;
-        fill(ids_slab_at(&shard->slab, ref), change, now_ms);
+        fill(ids_slab_at(&shard->slab, ref), change, now_ms,
+             ids_claims_begin_ms(shard, now_ms));
     }
     if (there && ref == 0) {
         ids_claims_drop(shard, hash, ids_place_ref(place));
@@ -179,7 +182,7 @@ bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
 void ids_shard_follow(ids_shard *shard) {
     assert(shard->waiters.count == 0);
     shard->following = true;
-    shard->floor_ms = shard->now_ms;
+    shard->floor_ms = ids_claims_begin_ms(shard, shard->now_ms);
 }
 
 void ids_shard_lead(ids_shard *shard, uint64_t epoch, uint64_t sequence,
@@ -187,7 +190,7 @@ void ids_shard_lead(ids_shard *shard, uint64_t epoch, uint64_t sequence,
     assert(now_ms >= shard->now_ms);
     shard->now_ms = now_ms;
     if (shard->following)
-        shard->floor_ms = now_ms;
+        shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
     shard->following = false;
     shard->config.epoch = epoch;
     shard->sequence = sequence;

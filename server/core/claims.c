@@ -73,10 +73,11 @@ ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
 static void restart(ids_shard *shard, ids_place place, ids_record *record,
                     uint64_t ttl_ms) {
     uint64_t end_ms = ids_record_ttl_end_ms(record);
-    bool sooner = shard->now_ms + ttl_ms < end_ms;
+    uint64_t begin_ms = ids_claims_begin_ms(shard, shard->now_ms);
+    bool sooner = begin_ms + ttl_ms < end_ms;
     if (sooner)
         ids_wheel_remove(&shard->wheel, ids_place_ref(place));
-    record->restart_ms = shard->now_ms;
+    record->restart_ms = begin_ms;
     record->ttl_ms = ttl_ms;
     if (sooner)
         ids_wheel_add(&shard->wheel, ids_place_ref(place));
@@ -155,7 +156,7 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     at = ids_append(at, request->fingerprint);
     ids_append(at, request->nonce);
     hold(shard, record, request, IDP_PREVIOUS_NONE);
-    record->restart_ms = shard->now_ms;
+    record->restart_ms = ids_claims_begin_ms(shard, shard->now_ms);
     record->ttl_ms = request->ttl_ms;
     ids_wheel_add(&shard->wheel, ref);
     emit(shard, record, false);
@@ -214,13 +215,13 @@ static void replay(const ids_record *record, uint64_t now_ms,
     answer->has_result = record->has_result;
     answer->class = (idp_class)record->class;
     answer->age_ms = ids_record_age_ms(record, now_ms);
-    answer->ttl_left_ms = ids_record_ttl_end_ms(record) - now_ms;
+    answer->ttl_left_ms = ids_record_ttl_left_ms(record, now_ms);
 }
 
 void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
                             idp_answer *answer) {
     answer->outcome = IDP_OUTCOME_IN_PROGRESS;
-    answer->lease_left_ms = ids_record_lease_end_ms(record) - as_of_ms;
+    answer->lease_left_ms = ids_record_lease_left_ms(record, as_of_ms);
     answer->attempt = record->attempt;
     answer->age_ms = as_of_ms - record->since_ms;
 }
@@ -399,9 +400,9 @@ void ids_claims_peek(ids_shard *shard, const ids_call *call,
     answer->state = ids_record_state(record, now_ms);
     answer->age_ms = ids_record_age_ms(record, now_ms);
     answer->attempt = record->attempt;
-    answer->ttl_left_ms = ids_record_ttl_end_ms(record) - now_ms;
+    answer->ttl_left_ms = ids_record_ttl_left_ms(record, now_ms);
     if (answer->state == IDP_STATE_IN_PROGRESS)
-        answer->lease_left_ms = ids_record_lease_end_ms(record) - now_ms;
+        answer->lease_left_ms = ids_record_lease_left_ms(record, now_ms);
     answer->class = (idp_class)record->class;
     answer->has_result = record->has_result;
     answer->result_bytes = ids_record_result(record).len;

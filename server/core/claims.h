@@ -47,6 +47,12 @@ void ids_claims_peek(ids_shard *shard, const ids_call *call,
 void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
                             idp_answer *answer);
 
+/* What begins now has begun by then: deadlines count from here. */
+static inline uint64_t ids_claims_begin_ms(const ids_shard *shard,
+                                           uint64_t now_ms) {
+    return now_ms + shard->config.clock_cut_ms;
+}
+
 /* A claim that the shard took over counts from then on at the earliest. To be
  * called before a record's times are looked at. */
 static inline void ids_claims_stretch(const ids_shard *shard,

@@ -107,6 +107,24 @@ static inline uint64_t ids_record_lease_end_ms(const ids_record *r) {
     return r->restart_ms + ids_record_lease_ms(r);
 }
 
+/* What is left of a span that ends then. It may begin to count after now. */
+static inline uint64_t ids_span_left_ms(uint64_t end_ms, uint64_t now_ms,
+                                        uint64_t whole_ms) {
+    uint64_t left_ms = end_ms > now_ms ? end_ms - now_ms : 0;
+    return left_ms < whole_ms ? left_ms : whole_ms;
+}
+
+static inline uint64_t ids_record_ttl_left_ms(const ids_record *r,
+                                              uint64_t now_ms) {
+    return ids_span_left_ms(ids_record_ttl_end_ms(r), now_ms, r->ttl_ms);
+}
+
+static inline uint64_t ids_record_lease_left_ms(const ids_record *r,
+                                                uint64_t now_ms) {
+    return ids_span_left_ms(ids_record_lease_end_ms(r), now_ms,
+                            ids_record_lease_ms(r));
+}
+
 /* The state as of now: deadlines are half-open, at them it is over. */
 static inline idp_state ids_record_state(const ids_record *r, uint64_t now_ms) {
     if (now_ms >= ids_record_ttl_end_ms(r))

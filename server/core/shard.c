@@ -150,6 +150,8 @@ static ids_verdict park(ids_shard *shard, const ids_call *call,
     const ids_record *record = ids_claims_find(shard, call, &place);
     assert(record != NULL);
     *error = ids_waiters_park(&shard->waiters, call,
+                              ids_claims_begin_ms(shard, call->now_ms) +
+                                  call->request->wait_ms,
                               ids_record_lease_end_ms(record));
     if (*error == IDP_OK)
         return IDS_PARKED;
@@ -188,7 +190,7 @@ static void advance(ids_shard *shard, uint64_t now_ms) {
     assert(now_ms >= shard->now_ms && now_ms <= IDS_NOW_MS_MAX);
     shard->now_ms = now_ms;
     if (shard->following)
-        shard->floor_ms = now_ms;
+        shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
     if (shard->waiters.count > 0)
         fire_timers(shard, now_ms);
 }

@@ -3,7 +3,8 @@
  * Pure: no socket, no file, no clock, no thread. Time is an argument, in
  * milliseconds of a clock that never goes back; let it start at
  * IDS_CLOCK_START_MS, so that a record that is carried over may have begun
- * before. Memory, the hash and the epoch come with the configuration. One
+ * before. A clock that is read in whole milliseconds hides part of one: see
+ * clock_cut_ms. Memory, the hash and the epoch come with the configuration. One
  * thread at a time may call it.
  *
  * The core decides; it never refuses to carry out what it has answered. What
@@ -59,6 +60,13 @@ typedef struct ids_shard_config {
     size_t result_bytes_max;
     uint32_t waiters_per_key_max;
     uint32_t waiters_max;
+    /* By how much a time that it is told may be behind the moment that it
+     * stands for: 1 where a clock is cut down to whole milliseconds, 0 where
+     * there is nothing in between. A deadline counts from the later of the
+     * two, so that none comes early: a millisecond that has begun counts
+     * whole. What is left of a deadline is never said to be more than the
+     * whole of it. */
+    uint32_t clock_cut_ms;
     ids_mem mem;
     /* The same hash that callers pass in ids_call, for moving records. */
     uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);

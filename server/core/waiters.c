@@ -101,7 +101,8 @@ static void queue_free(ids_waiters *waiters, ids_queue *queue) {
     ids_budget_free(waiters->budget, queue, queue->bytes_held);
 }
 
-static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
+static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call,
+                              uint64_t due_ms) {
     const idp_request *request = call->request;
     size_t bytes =
         sizeof(ids_waiter) + request->fingerprint.len + request->nonce.len;
@@ -117,7 +118,7 @@ static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
     waiter->request.nonce = copy_in(&at, request->nonce);
     waiter->asker = call->asker;
     waiter->timer.kind = IDS_TIMER_WAIT;
-    waiter->timer.due_ms = call->now_ms + request->wait_ms;
+    waiter->timer.due_ms = due_ms;
     waiter->timer.number = waiters->parked;
     return waiter;
 }
@@ -145,7 +146,7 @@ static void hang_in(ids_waiters *waiters, ids_waiter *waiter,
 }
 
 idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
-                           uint64_t lease_end_ms) {
+                           uint64_t due_ms, uint64_t lease_end_ms) {
     const idp_request *request = call->request;
     ids_queue *queue =
         ids_waiters_queue(waiters, call->hash, request->ns, request->key);
@@ -155,7 +156,7 @@ idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
         return IDP_E_LIMIT;
     if (!ids_heap_reserve(&waiters->heap, 2))
         return IDP_E_NO_MEMORY;
-    waiter = waiter_new(waiters, call);
+    waiter = waiter_new(waiters, call, due_ms);
     if (waiter == NULL)
         return IDP_E_NO_MEMORY;
     if (queue == NULL)

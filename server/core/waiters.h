@@ -56,9 +56,10 @@ ids_queue *ids_waiters_queue(const ids_waiters *waiters, uint64_t hash,
                              idp_slice ns, idp_slice key);
 
 /* Parks the call's acquire at the end of its key's queue, whose lease ends at
- * lease_end_ms. IDP_E_LIMIT or IDP_E_NO_MEMORY: nothing changed. */
+ * lease_end_ms, until its wait is over at due_ms. IDP_E_LIMIT or
+ * IDP_E_NO_MEMORY: nothing changed. */
 idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
-                           uint64_t lease_end_ms);
+                           uint64_t due_ms, uint64_t lease_end_ms);
 
 /* The lease that the queue hangs on ends at another time now. */
 void ids_waiters_lease(ids_waiters *waiters, ids_queue *queue,

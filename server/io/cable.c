@@ -136,10 +136,12 @@ static void on_readable(ids_cable *cable) {
     ids_desk *desk = cable->seat->loop->desk;
     uint8_t *room = ids_desk_input_room(desk);
     ssize_t got = recv(cable->fd, room, IDS_INPUT_BYTES, 0);
-    if (got > 0)
+    if (got > 0) {
+        ids_loop_look(cable->seat->loop);
         ids_seat_input(cable->seat, cable, room, (size_t)got);
-    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         break_off(cable);
+    }
 }
 
 void ids_cable_read(ids_cable *cable) {

@@ -65,9 +65,10 @@ static bool route(void *ctx, const ids_parcel_tag *tag,
 }
 
 static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
-    ids_partner *partner = ctx;
+    const ids_partner *partner = ctx;
+    /* Not the time that this turn began with: claims have come since. */
     return ids_desk_lead(partner->seats[loop].loop->desk, epoch,
-                         partner->peer->now_ms);
+                         ids_loop_clock_ms());
 }
 
 static void stand_down(void *ctx, bool pending) {

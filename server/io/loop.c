@@ -18,6 +18,8 @@
 /* A loop that was away for so long looks at its sockets before what is due. */
 #define AWAY_MS            50
 #define NEVER              UINT64_MAX
+/* The clock is cut down to whole milliseconds. */
+#define CLOCK_CUT_MS       1
 
 void ids_name_thread(pthread_t thread, const char *what, uint32_t index) {
     char name[16]; /* as many as Linux takes */
@@ -50,6 +52,12 @@ void ids_loop_turn(ids_loop *loop) {
     if (now_ms > loop->desk->now_ms)
         loop->desk->now_ms = now_ms;
     look_for_gap(loop);
+}
+
+void ids_loop_look(ids_loop *loop) {
+    uint64_t now_ms = ids_loop_clock_ms();
+    if (now_ms > loop->desk->now_ms)
+        loop->desk->now_ms = now_ms;
 }
 
 void ids_loop_wake(ids_loop *loop) {
@@ -193,6 +201,10 @@ static void tap_is_high(void *ctx) {
     ids_seat_hand_over(loop->seat);
 }
 
+static void look_at_clock(void *ctx) {
+    ids_loop_look(ctx);
+}
+
 static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     ids_loop *loop = ctx;
     return ids_seat_is_current(loop->seat, tag);
@@ -258,10 +270,12 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
                  .refuse = refuse,
                  .notice = notice,
                  .tap_is_high = tap_is_high,
-                 .is_current = is_current},
+                 .is_current = is_current,
+                 .look_at_clock = look_at_clock},
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,
         .waiters_per_key_max = config->waiters_per_key_max,
+        .clock_cut_ms = CLOCK_CUT_MS,
         .is_kept = config->is_kept,
         .is_replicated = config->is_replicated,
         .mem = ids_pages_mem(loop->pages),

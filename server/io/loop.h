@@ -2,9 +2,10 @@
  *
  * A turn is: the sockets that are ready, then the mail, then what time has
  * made due; then the mail that came of it is posted and the loop sleeps. The
- * clock is read once, at its first event. A loop that was away for longer than
- * a turn takes looks at its sockets once more before what is due: the renewal
- * may lie there. */
+ * clock is read at its first event, and again once bytes or mail were taken:
+ * what they ask for may not begin before it was there. A loop that was away for
+ * longer than a turn takes looks at its sockets once more before what is due:
+ * the renewal may lie there. */
 #ifndef IDS_LOOP_H
 #define IDS_LOOP_H
 
@@ -78,6 +79,9 @@ void ids_loop_wake(ids_loop *loop);
 /* The rest on the loop's own thread only. To be called first in every
  * callback: the loop is awake, and knows what time it is. */
 void ids_loop_turn(ids_loop *loop);
+
+/* Bytes have come: the clock is read again. */
+void ids_loop_look(ids_loop *loop);
 
 /* Up to which change its journal has all; UINT64_MAX: no reply waits. */
 uint64_t ids_loop_kept(const ids_loop *loop);

@@ -187,7 +187,7 @@ static bool init_loops(server *s, uint64_t memory) {
 
 /* Nothing is known of claims that were made before. */
 static void hold_claims(server *s) {
-    uint64_t until_ms = ids_loop_clock_ms() + s->config->hold_claims_ms;
+    uint64_t until_ms = ids_loop_clock_ms() + s->config->hold_claims_ms + 1;
     for (uint32_t i = 0; i < s->house.loops; i++)
         s->loops[i].desk->claims_from_ms = until_ms;
     ids_log(IDS_LOG_INFO, "no claims are taken yet", "ms=%llu",

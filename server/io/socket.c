@@ -185,6 +185,7 @@ static bool read_once(ids_socket *socket) {
     ids_conn *conn = socket->conn;
     ssize_t got = recv(conn->fd, ids_desk_input_room(desk), IDS_INPUT_BYTES, 0);
     if (got > 0) {
+        ids_loop_look(socket->loop);
         ids_conn_input(desk, conn, (size_t)got);
         ids_loop_settle(socket->loop);
         return got == IDS_INPUT_BYTES;

@@ -193,9 +193,13 @@ static bool take_all(ids_store *s, bool clean, ids_fault *fault) {
     return false;
 }
 
-/* Too many lives went by without a snapshot; not one more without. */
-static bool take_first(ids_store *s) {
+/* Too many lives went by without a snapshot; not one more without. What is in
+ * progress may be so at another node: here it does not end by the clock. */
+static bool take_first(ids_store *s, ids_desk **desks) {
     ids_fault fault;
+    for (uint32_t i = 0; i < s->house->loops; i++)
+        if (ids_config_has_peer(s->config))
+            ids_shard_follow(desks[i]->shard);
     if (take_all(s, false, &fault))
         return true;
     if (fault.kind != IDS_FAULT_NONE)
@@ -234,7 +238,7 @@ bool ids_store_begin(ids_store *s, ids_desk **desks) {
         writers && begin_run(s, writers) && make_keepers(s, desks, writers);
     free(writers);
     if (good && full)
-        good = take_first(s);
+        good = take_first(s, desks);
     /* Earlier lives' logs are done with as soon as may be. */
     if (s->vault.manifest.runs > 1)
         atomic_store(&s->log_bytes, s->log_bytes_max);

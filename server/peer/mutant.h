@@ -29,7 +29,8 @@
     X(SWAPS_WHOLE, "swaps-whole")     /* a copy that is not complete */    \
     X(KEPT_ALONE, "kept-alone")       /* R5: of a set of two, too */       \
     X(HAD_REPLICA, "had-replica")     /* R8: it leads after a takeover */  \
-    X(KEPT_ACKS, "kept-acks")         /* R5: what no medium has, too */
+    X(KEPT_ACKS, "kept-acks")         /* R5: what no medium has, too */    \
+    X(WHOLE_MS, "whole-ms")           /* R12: a deadline is cut off */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,

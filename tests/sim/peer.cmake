@@ -17,7 +17,8 @@ idem_program_test(peer_sim
 # judged by what clients hear alone, which takes longer.
 set(rules R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
           epoch-rises steps-down drops-pending acks-applied acks-swapped
-          joins-whole swaps-whole disowned kept-alone kept-acks had-replica)
+          joins-whole swaps-whole disowned kept-alone kept-acks had-replica
+          whole-ms)
 idem_faults(peer_sim_needs 600
   COMMAND peer_sim --rule-off @ --seeds 1..10000 FAULTS ${rules})
 idem_faults(peer_sim_harm_without 600

@@ -223,7 +223,9 @@ void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
     if (r->epoch < was->epoch) {
         return; /* it reads what was true before the takeover */
     }
-    if (is.state != IDP_STATE_ABSENT && r->made_at >= is.ttl_end) {
+    /* It lives on while the node's clock hides that its time is over. */
+    if (is.state != IDP_STATE_ABSENT &&
+        r->made_at >= is.ttl_end + 2 * (w->config.clock_step_ms - 1)) {
         is.state = IDP_STATE_ABSENT;
     }
     if ((bound && !check_follows(w, r, op, was, &is)) ||

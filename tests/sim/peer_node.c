@@ -1,5 +1,6 @@
 /* peer_node.c -- one node: the host of a peer and its shards, as a daemon
  * would be, with mail between its loops that takes its time. */
+#include "server/peer/mutant.h"
 #include "tests/sim/peer_world.h"
 
 #include <stdio.h>
@@ -8,8 +9,16 @@
 
 enum { TICK_MS = 5, HELD_MAX = 16 };
 
-uint64_t pw_clock(const pw_node *n) {
+static uint64_t whole_clock(const pw_node *n) {
     return IDS_CLOCK_START_MS + n->skew_ms + (n->w->now - n->w->start);
+}
+
+static uint64_t hidden_ms(const pw_node *n) {
+    return whole_clock(n) % n->w->config.clock_step_ms;
+}
+
+uint64_t pw_clock(const pw_node *n) {
+    return whole_clock(n) - hidden_ms(n);
 }
 
 uint32_t pw_key_of(idp_slice key) {
@@ -30,8 +39,14 @@ static pw_text text_of(idp_slice slice) {
     return text;
 }
 
+/* When it ends in the world's time: what is left counts from what the node's
+ * clock shows, but never for more than the whole. */
+static uint64_t end_of(const pw_node *n, uint64_t left_ms, uint64_t whole_ms) {
+    uint64_t hidden = left_ms < whole_ms ? hidden_ms(n) : 0;
+    return n->w->now + left_ms - (hidden < left_ms ? hidden : left_ms);
+}
+
 pw_snap pw_snap_of(const pw_node *n, const ids_change *c) {
-    uint64_t now = n->w->now;
     return (pw_snap){.state = c->state,
                      .token = c->token,
                      .epoch = n->peer->lead_epoch,
@@ -40,8 +55,8 @@ pw_snap pw_snap_of(const pw_node *n, const ids_change *c) {
                      .result = text_of(c->result),
                      .lease_ms = c->lease_ms,
                      .ttl_ms = c->ttl_ms,
-                     .lease_end = now + c->lease_left_ms,
-                     .ttl_end = now + c->ttl_left_ms,
+                     .lease_end = end_of(n, c->lease_left_ms, c->lease_ms),
+                     .ttl_end = end_of(n, c->ttl_left_ms, c->ttl_ms),
                      .has_result = c->has_result};
 }
 
@@ -115,6 +130,11 @@ static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
     pw_hold(n, n->loop_now, &made);
 }
 
+/* What the node's clock hides; see ids_shard_config. */
+static uint32_t clock_cut_ms(const pw_node *n) {
+    return IDS_RULE_OFF(WHOLE_MS) ? 0 : n->w->config.clock_step_ms - 1;
+}
+
 bool pw_node_make_shards(pw_node *n, ids_shard **shards) {
     for (uint32_t k = 0; k < n->loops; k++) {
         ids_shard_config config = {.epoch = 1,
@@ -122,6 +142,7 @@ bool pw_node_make_shards(pw_node *n, ids_shard **shards) {
                                    .result_bytes_max = PW_TEXT,
                                    .waiters_per_key_max = 8,
                                    .waiters_max = 32,
+                                   .clock_cut_ms = clock_cut_ms(n),
                                    .mem = {NULL, take, give},
                                    .hash = pw_hash,
                                    .hash_ctx = n,

@@ -142,6 +142,7 @@ static void choose(pw_world *w) {
     c->window = pw_chance(w, 50) ? between(w, 1, 3) : 1000;
     c->chaos_ms = between(w, 1000, 6000);
     c->wait_record_ms = between(w, 1, pw_chance(w, 20) ? 250 : 40);
+    c->clock_step_ms = pw_chance(w, 50) ? 1 : (uint32_t)between(w, 2, 8);
     c->secret = pw_chance(w, 30);
 }
 

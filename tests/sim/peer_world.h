@@ -170,6 +170,7 @@ typedef struct pw_config {
     uint32_t window; /* chunks under way per connection and direction */
     uint64_t chaos_ms;
     uint64_t wait_record_ms;
+    uint32_t clock_step_ms; /* nodes see no less of the time */
     bool secret;
 } pw_config;
 
