@@ -38,6 +38,14 @@ static void complain(const char *text) {
     report_escape(stderr, (const uint8_t *)text, strlen(text));
 }
 
+/* As --nonce takes it. */
+static void print_nonce(const idem_error *err) {
+    if (err->nonce_len > 0)
+        fputs("; --nonce ", stderr);
+    for (uint32_t i = 0; i < err->nonce_len; i++)
+        fprintf(stderr, "%02x", err->nonce[i]);
+}
+
 ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err) {
     const char *name = idem_error_name(err->code);
     const char *assume = assume_name(idem_error_assume(err->code));
@@ -46,12 +54,16 @@ ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err) {
         report_text(&r, "assume", assume);
         report_text(&r, "endpoint", err->endpoint);
         report_text(&r, "text", err->text);
+        if (err->nonce_len > 0)
+            report_hex(&r, "nonce", err->nonce, err->nonce_len);
         report_end(&r);
     } else {
         complain(err->text);
-        bool is_order = ask->command->run == ctl_run_order;
-        fprintf(stderr, " (%s; the %s: %s)\n", name,
-                is_order ? "order" : "claim", assume);
+        bool is_command = ask->command->run == ctl_run_order;
+        fprintf(stderr, " (%s; the %s: %s", name,
+                is_command ? "command" : "claim", assume);
+        print_nonce(err);
+        fputs(")\n", stderr);
     }
     return exit_of_error(err->code);
 }
@@ -163,6 +175,12 @@ static void say_fields(report *r, const idem_answer *answer) {
     }
 }
 
+/* Who was told that it is not theirs may ask again as the same asker, too. */
+static void say_nonce(report *r, const idem_answer *answer) {
+    if (answer->nonce_len > 0)
+        report_hex(r, "nonce", answer->nonce, answer->nonce_len);
+}
+
 /* ------------------------------------------------------------- the functions
  */
 
@@ -190,6 +208,7 @@ static ctl_exit run_call(ctl_session *session, ctl_ask *ask) {
     report r = report_begin(stdout, ask->json, "outcome",
                             idem_outcome_name(answer.outcome));
     say_fields(&r, &answer);
+    say_nonce(&r, &answer);
     report_end(&r);
     idem_answer_fini(&answer);
     return code;

@@ -16,6 +16,10 @@ int32_t idem__answer_check(const idem_answer *answer, idem_error *err);
 /* Empties it for a new call; its memory stays. NULL is allowed. */
 void idem__answer_clear(idem_answer *answer);
 
+/* Says what the acquire was asked with, in an answer of the library's own size
+ * or a caller's; ptr NULL: nothing. */
+void idem__answer_nonce(idem_answer *answer, idp_slice nonce);
+
 /* Copies view, its result too, into the caller's answer; on IDEM_E_MEMORY
  * that stays clear. */
 int32_t idem__answer_copy(idem_answer *answer, const idem_answer *view);

@@ -292,7 +292,12 @@ int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
     call.request = ask.request;
     call.answer = answer;
     idem__backoff_init(&call.backoff, call.start_ms ^ (uintptr_t)&call);
-    return carry_out(&call, err);
+    code = carry_out(&call, err);
+    if (code == 0)
+        idem__answer_nonce(answer, ask.request.nonce);
+    else
+        idem__error_nonce(err, ask.request.nonce);
+    return code;
 }
 
 int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,

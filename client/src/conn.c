@@ -151,6 +151,8 @@ int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
         return IDEM_E_MEMORY;
     errand->deed.done = done;
     errand->deed.ctx = ctx;
+    if (method == IDEM_ACQUIRE)
+        idem__deed_nonce(&errand->deed, errand->request.nonce);
     errand->start_ms = now_ms;
     errand->deed.op.deadline_ms = now_ms + ask.timeout_ms;
     if (conn->waiting.count == 0 && has_place(conn)) {

@@ -1,10 +1,26 @@
 /* deed.c -- see deed.h. */
 #include "client/src/deed.h"
 
+#include <string.h>
+
 #include "client/src/answer.h"
 
+static idp_slice nonce_of(const idem__deed *deed) {
+    return (idp_slice){deed->nonce_len > 0 ? deed->nonce : NULL,
+                       deed->nonce_len};
+}
+
+void idem__deed_nonce(idem__deed *deed, idp_slice nonce) {
+    if (nonce.ptr == NULL || nonce.len > sizeof deed->nonce)
+        return;
+    memcpy(deed->nonce, nonce.ptr, nonce.len);
+    deed->nonce_len = (uint8_t)nonce.len;
+}
+
 void idem__deed_fail(const idem__deed *deed, const idem_error *err) {
-    deed->done(deed->ctx, NULL, err);
+    idem_error own = *err;
+    idem__error_nonce(&own, nonce_of(deed));
+    deed->done(deed->ctx, NULL, &own);
 }
 
 void idem__deed_greeted(const idem__deed *deed) {
@@ -31,5 +47,6 @@ void idem__deed_answer(const idem__deed *deed, const char *name,
     }
     if (deed->trimmed)
         view.kept = 0;
+    idem__answer_nonce(&view, nonce_of(deed));
     deed->done(deed->ctx, &view, NULL);
 }

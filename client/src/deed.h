@@ -9,9 +9,14 @@
 typedef struct idem__deed {
     idem__op op;  /* first: the wire knows only this */
     bool trimmed; /* its result was over the server's limit */
+    uint8_t nonce_len;
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX]; /* acquire: to be told at its end */
     idem_done_fn done;
     void *ctx;
 } idem__deed;
+
+/* What the call will be told that it was asked with. */
+void idem__deed_nonce(idem__deed *deed, idp_slice nonce);
 
 /* Tells the callback what the reply says. name: of the server, for messages.
  * The deed is its owner's again before the callback runs no more. */

@@ -106,6 +106,16 @@ void idem__error_primary(idem_error *err, const char *primary) {
     set_field(err, offsetof(idem_error, primary), primary, sizeof err->primary);
 }
 
+void idem__error_nonce(idem_error *err, idp_slice nonce) {
+    uint8_t bytes[sizeof err->nonce] = {0};
+    uint32_t len = (uint32_t)nonce.len;
+    if (nonce.ptr == NULL || nonce.len > sizeof bytes)
+        return;
+    memcpy(bytes, nonce.ptr, nonce.len);
+    set_field(err, offsetof(idem_error, nonce), bytes, sizeof bytes);
+    set_field(err, offsetof(idem_error, nonce_len), &len, sizeof len);
+}
+
 /* Where NOT_PRIMARY sends us: copied only when it is an address. */
 static void name_primary(idem_error *err, const idp_reply *reply) {
     idem__endpoint endpoint;

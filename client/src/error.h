@@ -35,6 +35,9 @@ bool idem__is_final(int32_t code);
 /* Adds to an error where the primary is: IDEM_ENDPOINT_BYTES bytes. */
 void idem__error_primary(idem_error *err, const char *primary);
 
+/* Adds to an error what the acquire was asked with; ptr NULL: nothing. */
+void idem__error_nonce(idem_error *err, idp_slice nonce);
+
 /* Hands an error on to a caller whose struct may be of another size. */
 void idem__error_copy(idem_error *to, const idem_error *from);
 

@@ -88,6 +88,8 @@ int32_t idem_session_call(idem_session *session, int32_t method,
     if (deed == NULL)
         return IDEM_E_MEMORY;
     deed->op.deadline_ms = now_ms + ask.timeout_ms;
+    if (method == IDEM_ACQUIRE)
+        idem__deed_nonce(deed, ask.request.nonce);
     if (session->greeted)
         deed->trimmed = idem__wire_trim(&session->hello, &ask.request);
     code = idem__wire_queue(&session->wire, &deed->op, &ask.request);

@@ -60,10 +60,15 @@ static void nonce_and_body(void) {
     ctl_says(0, "acquired", "$CTL acquire again --nonce 0a0b --lease 60s");
     ctl_says(0, "acquired", "$CTL acquire again --nonce 0a0b --lease 60s");
     ctl_says(11, "in_progress", "$CTL acquire again --nonce 0a0c");
+    ctl_says(0, "nonce               0a0b", "$CTL acquire again --nonce 0a0b");
+    setenv("NONCE", ctl_json(0, "nonce", "$CTL --json acquire drawn"), 1);
+    ctl_says(0, "acquired", "$CTL acquire drawn --nonce $NONCE");
+    ctl_says(11, "in_progress", "$CTL acquire drawn");
     ctl_says(0, "acquired", "echo one | $CTL acquire body --body -");
     ctl_says(11, "in_progress", "echo one | $CTL acquire body --body -");
     ctl_says(12, "mismatch", "echo two | $CTL acquire body --body -");
-    puts("  a nonce finds its claim again; a body is a fingerprint");
+    puts("  a nonce, also one that was drawn, finds its claim again; a body is "
+         "a fingerprint");
 }
 
 static void as_json(void) {
