@@ -122,12 +122,18 @@ static void refuse_stream(ids_desk *desk, ids_conn *conn,
 }
 
 static void wait_for_more(ids_desk *desk, ids_conn *conn, walk *w) {
-    conn->need = w->fault.need_bytes;
-    if (conn->admitted || w->len - w->at <= IDS_STRANGER_BYTES_MAX)
+    idp_read_fault *fault = &w->fault;
+    conn->need = fault->need_bytes;
+    if (conn->surplus && fault->has_msgid) {
+        fault->error = IDP_E_LIMIT;
+        fault->text = IDS_TOO_MANY_CONNECTIONS;
+    } else if (!conn->admitted && w->len - w->at > IDS_STRANGER_BYTES_MAX) {
+        fault->error = IDP_E_TOO_LARGE;
+        fault->text = "a large frame before the secret";
+    } else {
         return;
-    w->fault = (idp_read_fault){.error = IDP_E_TOO_LARGE,
-                                .text = "a large frame before the secret"};
-    refuse_stream(desk, conn, &w->fault);
+    }
+    refuse_stream(desk, conn, fault);
 }
 
 /* Deals with what stands at w->at and is no request to be served. Returns
@@ -249,6 +255,8 @@ static void dismiss(ids_desk *desk, ids_conn *conn, const char *line) {
 static void greet_peer(ids_desk *desk, ids_conn *conn) {
     if (!desk->house->takes_peers) {
         dismiss(desk, conn, ids_greeting_no_peer);
+    } else if (conn->surplus) {
+        dismiss(desk, conn, ids_greeting_no_place);
     } else if (conn->in.len > IDS_STRANGER_BYTES_MAX) {
         dismiss(desk, conn, ids_greeting_no_request);
     } else {
@@ -310,6 +318,12 @@ void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
     keep(desk, conn, bytes, len);
     if (!vain && !conn->dead)
         ids_conn_resume(desk, conn);
+}
+
+void ids_conn_refuse(ids_desk *desk, ids_conn *conn) {
+    if (!conn->closing)
+        ids_reply_error(desk, conn, 0, IDP_E_LIMIT, IDS_TOO_MANY_CONNECTIONS);
+    ids_conn_finish(desk, conn);
 }
 
 void ids_conn_end(ids_desk *desk, ids_conn *conn) {

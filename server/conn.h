@@ -50,6 +50,7 @@ typedef struct ids_conn {
                       * it off the desk, with the input behind that */
     bool ended;      /* the peer sends no more */
     bool closing;    /* nothing is read; closed when the output has left */
+    bool surplus;    /* one too many: its first request hears LIMIT */
     bool draining;   /* and not before its waiters have heard of the end */
     bool dead;       /* closed as soon as the host looks */
     bool dirty;      /* in the desk's list */
@@ -78,6 +79,9 @@ bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn);
 
 /* The peer sends no more: its waiters are forgotten. */
 void ids_conn_end(ids_desk *desk, ids_conn *conn);
+
+/* One in surplus that has asked nothing is told all the same. */
+void ids_conn_refuse(ids_desk *desk, ids_conn *conn);
 
 /* No more requests are served; what is under way leaves, then it closes. */
 void ids_conn_finish(ids_desk *desk, ids_conn *conn);

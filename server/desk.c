@@ -164,7 +164,7 @@ bool ids_desk_adopt(ids_desk *desk, ids_conn *conn) {
         return false;
     bool moved = conn->moving;
     if (!moved)
-        conn->admitted = !desk->house->secret.len;
+        conn->admitted = !desk->house->secret.len && !conn->surplus;
     conn->moving = false;
     conn->stalled = false;
     desk->buffered_bytes += conn->in.len;

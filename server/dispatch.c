@@ -68,7 +68,8 @@ static void serve_key(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     if (request->method == IDP_ACQUIRE && request->wait_ms &&
         conn->waiting >= desk->house->pending_max)
         ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
-                        "too many acquires of this connection are waiting");
+                        "too many requests of this connection are pending "
+                        "(--max-pending)");
     else if (item->owner == desk->index)
         call_shard(desk, conn, item);
     else
@@ -126,6 +127,12 @@ static void serve_hello(ids_desk *desk, ids_conn *conn,
 static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     desk->counters.of[IDS_REQUESTS_TOTAL]++;
+    if (conn->surplus) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
+                        IDS_TOO_MANY_CONNECTIONS);
+        ids_conn_finish(desk, conn);
+        return;
+    }
     if (desk->draining) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_SHUTTING_DOWN, NULL);
         return;

@@ -25,6 +25,9 @@ const char *ids_greeting_for(uint8_t first) {
 const char ids_greeting_no_peer[] =
     "this idemstored has no peer: see --replication and --replicate-from\r\n";
 
+const char ids_greeting_no_place[] =
+    "this idemstored has too many connections: see --max-connections\r\n";
+
 ids_preface ids_greeting_is_peer(const uint8_t *bytes, size_t len) {
     size_t known = len < IDS_PREFACE_BYTES ? len : IDS_PREFACE_BYTES;
     if (memcmp(bytes, IDS_PREFACE, known) != 0)

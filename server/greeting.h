@@ -28,4 +28,7 @@ ids_preface ids_greeting_is_peer(const uint8_t *bytes, size_t len);
 /* The line for another server where none is expected. */
 extern const char ids_greeting_no_peer[];
 
+/* And where there are too many connections already. */
+extern const char ids_greeting_no_place[];
+
 #endif

@@ -270,6 +270,14 @@ static bool would_claim(ids_desk *desk, const ids_call *call) {
             call->request->on_orphan == IDP_TAKEOVER);
 }
 
+static const char *too_many_waiters(const ids_desk *desk) {
+    ids_shard_stats stats;
+    ids_shard_stats_get(desk->shard, &stats);
+    return stats.waiters >= desk->shard_config.waiters_max
+               ? "too many acquires wait (--max-waiters)"
+               : "too many acquires wait for this key (--max-waiters-per-key)";
+}
+
 ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
                           idp_answer *answer, idp_error *error,
                           const char **text) {
@@ -289,5 +297,8 @@ ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
                       "(--hold-claims); ask again";
         return IDS_REFUSED;
     }
-    return ids_shard_call(desk->shard, call, answer, error);
+    ids_verdict verdict = ids_shard_call(desk->shard, call, answer, error);
+    if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT)
+        *text = too_many_waiters(desk);
+    return verdict;
 }

@@ -11,6 +11,9 @@ uint32_t ids_machine_cores(void);
 /* The smallest of: RAM, the cgroup's limits, RLIMIT_AS. */
 uint64_t ids_machine_memory_bytes(void);
 
+/* Descriptors that are open now; one of them for the look itself. */
+uint64_t ids_machine_open_descriptors(void);
+
 /* Raises the soft limit of descriptors to wanted, as far as it may. Returns
  * what it is now. */
 uint64_t ids_machine_raise_descriptors(uint64_t wanted);

@@ -174,7 +174,9 @@ void ids_orders_ask(ids_desk *desk, ids_conn *conn,
         return;
     }
     if (waits && conn->waiting >= desk->house->pending_max) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT, NULL);
+        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
+                        "too many requests of this connection are pending "
+                        "(--max-pending)");
         return;
     }
     ids_parcel *parcel = desk->index ? ids_desk_parcel(desk, 0) : NULL;

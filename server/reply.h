@@ -6,6 +6,11 @@
 #include "proto/reply.h"
 #include "server/desk.h"
 
+/* Why LIMIT is said to who is over --max-connections. */
+#define IDS_TOO_MANY_CONNECTIONS                          \
+    "too many connections (--max-connections); this one " \
+    "is closed, connect again later"
+
 /* Each appends a reply to the connection's output. Where that goes over a
  * limit the connection is dead afterwards; an answer that carries a result
  * becomes LIMIT instead, for it can be asked for again. */

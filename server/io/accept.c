@@ -5,6 +5,7 @@
 #include "server/io/address.h"
 #include "server/io/socket.h"
 #include "server/log.h"
+#include "server/reply.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,32 +47,45 @@ static void say(ids_acceptor *acceptor, const char *why) {
     ids_log(IDS_LOG_WARN, "connection turned away", "reason=\"%s\"", why);
 }
 
-static void turn_away(ids_acceptor *acceptor, int fd) {
+/* Too many even of those who are only told that they are too many: a word to
+ * nobody's request, and the end. */
+static void turn_away(int fd) {
     uint8_t reply[IDP_ERROR_REPLY_BYTES_MAX];
     size_t len = idp_error_write(reply, sizeof reply, 0, IDP_E_LIMIT,
-                                 "too many connections");
+                                 IDS_TOO_MANY_CONNECTIONS);
     ssize_t sent = send(fd, reply, len, MSG_NOSIGNAL);
     (void)sent;
+    shutdown(fd, SHUT_WR);
     close(fd);
+}
+
+/* False: there is no place, and the descriptor is closed. */
+static bool take_place(ids_acceptor *acceptor, int fd, bool *surplus) {
+    ids_places *places = acceptor->loop->places;
+    *surplus = !ids_places_take(places);
+    if (!*surplus)
+        return true;
     say(acceptor, "--max-connections is reached");
+    if (ids_places_take_surplus(places))
+        return true;
+    turn_away(fd);
+    return false;
 }
 
 static void deal(ids_acceptor *acceptor, int fd, bool local) {
     ids_loop *loop = acceptor->loop;
-    atomic_size_t *count = loop->connections;
-    if (atomic_load_explicit(count, memory_order_relaxed) >=
-        acceptor->connections_max) {
-        turn_away(acceptor, fd);
+    bool surplus;
+    if (!take_place(acceptor, fd, &surplus))
         return;
-    }
     ids_conn *conn = ids_conn_new(fd);
     if (!conn) {
         close(fd);
+        ids_places_leave(loop->places, surplus);
         say(acceptor, strerror(ENOMEM));
         return;
     }
     conn->local = local;
-    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    conn->surplus = surplus;
     uint32_t to = acceptor->next_loop++ % loop->desk->house->loops;
     if (!ids_desk_give(loop->desk, conn, to))
         ids_socket_discard(loop, conn);
@@ -143,11 +157,8 @@ static void on_pause_over(uv_timer_t *handle) {
         uv_poll_start(&acceptor->sockets[i].poll, UV_READABLE, on_newcomers);
 }
 
-int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop,
-                      size_t connections_max) {
-    *acceptor = (ids_acceptor){.loop = loop,
-                               .connections_max = connections_max,
-                               .spare_fd = open_spare()};
+int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop) {
+    *acceptor = (ids_acceptor){.loop = loop, .spare_fd = open_spare()};
     acceptor->pause.data = acceptor;
     return uv_timer_init(&loop->uv, &acceptor->pause);
 }

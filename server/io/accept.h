@@ -17,7 +17,6 @@ typedef struct ids_accept_socket {
 
 struct ids_acceptor {
     ids_loop *loop;
-    size_t connections_max;
     uint32_t next_loop;
     uint32_t count;
     int spare_fd;     /* given up for a moment when there are no others */
@@ -27,8 +26,7 @@ struct ids_acceptor {
 };
 
 /* Before the loop runs. 0, or libuv's error. */
-int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop,
-                      size_t connections_max);
+int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop);
 
 /* Takes the listening socket. 0, or libuv's error. */
 int ids_acceptor_add(ids_acceptor *acceptor, int fd);

@@ -41,13 +41,16 @@ void ids_cable_close(ids_cable *cable) {
         uv_cancel((uv_req_t *)&cable->lookup);
         return;
     }
+    ids_places *places = cable->seat->loop->places;
     int fd = cable->fd;
     if (cable->polled) /* libuv lets go of the descriptor while it is ours */
         uv_close((uv_handle_t *)&cable->poll, on_closed);
     else
         free_cable(cable);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+        ids_places_leave_link(places);
+    }
 }
 
 /* Watching ----------------------------------------------------------------- */
@@ -188,7 +191,10 @@ static bool connect_to(ids_cable *cable, const struct sockaddr *at,
                        socklen_t len) {
     cable->fd =
         socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (cable->fd < 0 || !poll_it(cable))
+    if (cable->fd < 0)
+        return false;
+    ids_places_add_link(cable->seat->loop->places);
+    if (!poll_it(cable))
         return false;
     cable->connecting = true;
     return connect(cable->fd, at, len) == 0 || errno == EINPROGRESS;

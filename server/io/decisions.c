@@ -1,6 +1,7 @@
 /* decisions.c -- see decisions.h. */
 #include "server/io/decisions.h"
 
+#include "server/io/disk.h"
 #include "server/peer/record.h"
 
 #include <errno.h>
@@ -138,8 +139,12 @@ int ids_decisions_save(const ids_decisions_file *file,
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
     int error;
     path_with(file, ".new", temp);
-    int fd =
-        open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unsigned tried = 0;
+    int fd;
+    do
+        fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
+    while (fd < 0 && ids_descriptor_may_come(&tried));
     if (fd < 0)
         return errno;
     ids_decision_write(bytes, decision);

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 static int folder_of(void *ctx) {
@@ -23,12 +24,32 @@ static int64_t checked(int64_t result) {
     return result < 0 ? -errno : result;
 }
 
+#define TRIES  250u
+#define TRY_MS 20
+
+bool ids_descriptor_may_come(unsigned *tried) {
+    if ((errno != EMFILE && errno != ENFILE) || (*tried)++ >= TRIES)
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000L}, NULL);
+    return true;
+}
+
+/* A segment or a snapshot can be made later: their writers see to that. */
+static bool must_be_now(const char *name) {
+    return strcmp(name, IDS_NAME_MANIFEST_NEW) == 0;
+}
+
 static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
     int flags = mode == IDS_DISK_READ    ? O_RDONLY
                 : mode == IDS_DISK_WRITE ? O_RDWR
                                          : O_RDWR | O_CREAT | O_EXCL;
-    return (int)checked(
-        openat(folder_of(ctx), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+    unsigned tried = 0;
+    int file;
+    do
+        file =
+            openat(folder_of(ctx), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (file < 0 && must_be_now(name) && ids_descriptor_may_come(&tried));
+    return (int)checked(file);
 }
 
 static void close_file(void *ctx, int file) {

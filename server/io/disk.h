@@ -21,6 +21,11 @@ int ids_posix_disk_look(ids_posix_disk *disk, const char *path);
 
 void ids_posix_disk_close(ids_posix_disk *disk);
 
+/* An open or a dup has failed. True: for want of descriptors, and it is time
+ * to try again (some 5 s in all; tried starts at 0). What must be recorded is
+ * worth the wait. */
+bool ids_descriptor_may_come(unsigned *tried);
+
 /* Borrows disk. Any thread. */
 ids_disk ids_posix_disk_of(ids_posix_disk *disk);
 

@@ -3,6 +3,7 @@
 
 #include "server/hold.h"
 #include "server/io/loop.h"
+#include "server/io/patience.h"
 #include "server/io/store.h"
 #include "server/log.h"
 
@@ -42,6 +43,7 @@ struct ids_keeper {
     ids_snapshot_file file;
     pthread_t thread;
     bool has_thread;
+    ids_patience patience;
     /* Between them. */
     atomic_bool news; /* something was done; the loop looks under the lock */
     pthread_mutex_t lock;
@@ -94,20 +96,11 @@ static void carry_out_batch(ids_keeper *k) {
     pthread_mutex_lock(&k->lock);
 }
 
-static bool create_file(ids_keeper *k) {
-    const ids_file_head head = {.node = k->store->vault.manifest.node,
-                                .epoch = k->store->vault.manifest.epoch,
-                                .number = ids_store_generation(k->store),
-                                .start_ms = k->store->start_ms,
-                                .loop = k->desk->index};
-    return ids_snapshot_create(&k->file, &k->store->disk, &head);
-}
-
 static bool do_task(ids_keeper *k, task what) {
     bool good = true;
     switch (what) {
     case CREATE:
-        good = create_file(k);
+        good = ids_store_create_part(k->store, k->desk->index, &k->file);
         break;
     case WRITE:
         good = ids_snapshot_write(&k->file, k->walk.bytes, k->walk.len);
@@ -342,6 +335,8 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config) {
     k->store = config->store;
     k->desk = config->desk;
     k->writer = config->writer;
+    k->writer.patience =
+        (ids_writer_patience){.wait = ids_patience_wait, .ctx = &k->patience};
     k->watermark = UINT64_MAX;
     k->is_seated = config->is_seated;
     pthread_mutex_init(&k->lock, NULL);
@@ -354,6 +349,7 @@ ids_keeper *ids_keeper_new(const ids_keeper_config *config) {
 }
 
 int ids_keeper_start(ids_keeper *k) {
+    ids_patience_set(&k->patience, true);
     int error = pthread_create(&k->thread, NULL, run, k);
     k->has_thread = error == 0;
     return error;
@@ -370,6 +366,7 @@ static void give_up(ids_keeper *k) {
 }
 
 void ids_keeper_join(ids_keeper *k) {
+    ids_patience_set(&k->patience, false);
     if (!k->has_thread)
         return;
     pthread_mutex_lock(&k->lock);
@@ -396,6 +393,7 @@ static void flush(ids_keeper *k) {
 }
 
 void ids_keeper_settle(ids_keeper *k) {
+    ids_patience_set(&k->patience, false);
     do {
         pthread_mutex_lock(&k->lock);
         while (k->batch || k->task != IDLE || !k->is_resting)
@@ -403,6 +401,7 @@ void ids_keeper_settle(ids_keeper *k) {
         pthread_mutex_unlock(&k->lock);
         take_news(k);
     } while (k->under_way != IDLE);
+    ids_patience_set(&k->patience, true);
 }
 
 void ids_keeper_begin_anew(ids_keeper *k, ids_log_end *end) {

@@ -13,6 +13,7 @@
 #include "server/io/clock.h"
 #include "server/io/keeper.h"
 #include "server/io/pages.h"
+#include "server/io/places.h"
 
 #include <pthread.h>
 #include <uv.h>
@@ -37,21 +38,22 @@ typedef struct ids_loop {
     ids_keeper *keeper;    /* set before it runs; NULL: nothing is kept */
     struct ids_seat *seat; /* at the node's peer; NULL: there is none */
     ids_mailbox *mailbox;
-    atomic_size_t *connections; /* of the whole house */
-    uint64_t armed_ms; /* when the timer fires; UINT64_MAX: it doesn't */
+    ids_places *places; /* of the whole house */
+    uint64_t armed_ms;  /* when the timer fires; UINT64_MAX: it doesn't */
     uint64_t linger_ms;
     uint64_t polled_ms; /* when its sockets were looked at last */
     uint64_t gaps;      /* of the clock, as it has seen them */
     bool looks_again;   /* before what is due: it has been away */
     bool awake;
     ids_waitlist stalled;   /* the peer does not take what we send */
+    ids_waitlist surplus;   /* one too many: told so at its first request */
     ids_waitlist lingering; /* the peer has not closed yet, we are through */
 } ids_loop;
 
 typedef struct ids_loop_config {
     const ids_house *house;
     uint32_t index;
-    atomic_size_t *connections;
+    ids_places *places; /* of the whole house */
     size_t memory_bytes_max;
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;

@@ -12,6 +12,16 @@ uint64_t ids_store_generation(const ids_store *s) {
     return ids_vault_next_generation(&s->vault);
 }
 
+bool ids_store_create_part(ids_store *s, uint32_t index,
+                           ids_snapshot_file *file) {
+    const ids_file_head head = {.node = s->vault.manifest.node,
+                                .epoch = s->vault.manifest.epoch,
+                                .number = ids_store_generation(s),
+                                .start_ms = s->start_ms,
+                                .loop = index};
+    return ids_snapshot_create(file, &s->disk, &head);
+}
+
 void ids_store_remove_parts(ids_store *s) {
     for (uint32_t i = 0; i < s->house->loops; i++) {
         char name[IDS_DISK_NAME_BYTES];

@@ -318,6 +318,7 @@ void ids_seat_accept(ids_seat *seat, int fd, idp_slice read) {
         if (cable != NULL)
             free(cable);
         close(fd);
+        ids_places_leave_link(seat->loop->places);
         return;
     }
     cable->seat = seat;

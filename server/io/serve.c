@@ -18,15 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_USAGE           64 /* EX_USAGE */
-#define DRAIN_MS             5000
-#define DRAIN_LOOK_MS        10
+#define EXIT_USAGE       64 /* EX_USAGE */
+#define DRAIN_MS         5000
+#define DRAIN_LOOK_MS    10
 /* Parcels that wait for a loop: a few from each of the others. */
-#define PARCELS_PER_LOOP     8
-#define PARCELS_MIN          256
-/* Besides connections: a loop's own descriptors, and some. */
-#define DESCRIPTORS_PER_LOOP 8
-#define DESCRIPTORS_EXTRA    64
+#define PARCELS_PER_LOOP 8
+#define PARCELS_MIN      256
 
 typedef struct server {
     const ids_config *config;
@@ -38,7 +35,7 @@ typedef struct server {
     uint32_t loops_ready;
     pthread_t *threads;
     uint32_t threads_started;
-    atomic_size_t connections;
+    ids_places places;
     ids_acceptor acceptor;
     uint32_t addresses_count;
     ids_address addresses[IDS_LISTEN_MAX];
@@ -101,6 +98,14 @@ static bool open_sockets(server *s) {
         s->fds[s->fds_count++] = fd;
     }
     return true;
+}
+
+static ids_places_needs descriptors_needed(const server *s) {
+    const ids_config *config = s->config;
+    return (ids_places_needs){.connections_max = config->connections_max,
+                              .loops = s->house.loops,
+                              .has_store = config->data_dir != NULL,
+                              .has_peer = ids_config_has_peer(config)};
 }
 
 static void wake_loop(void *ctx, uint32_t loop) {
@@ -166,7 +171,7 @@ static bool init_loops(server *s, uint64_t memory) {
         const ids_loop_config config = {
             .house = house,
             .index = i,
-            .connections = &s->connections,
+            .places = &s->places,
             .memory_bytes_max = memory / house->loops,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
@@ -215,19 +220,6 @@ static bool recover(server *s) {
                              ids_store_incarnation(&s->store));
 }
 
-static size_t allow_descriptors(const server *s) {
-    uint64_t extra =
-        DESCRIPTORS_EXTRA + (uint64_t)DESCRIPTORS_PER_LOOP * s->house.loops;
-    uint64_t wanted = s->config->connections_max + extra;
-    uint64_t have = ids_machine_raise_descriptors(wanted);
-    if (have < wanted)
-        ids_log(IDS_LOG_WARN,
-                "--max-connections needs more descriptors than allowed",
-                "wanted=%llu allowed=%llu", (unsigned long long)wanted,
-                (unsigned long long)have);
-    return s->config->connections_max;
-}
-
 /* The end ------------------------------------------------------------------ */
 
 static void stop(server *s) {
@@ -246,7 +238,8 @@ static void look_whether_drained(uv_timer_t *handle) {
     server *s = handle->data;
     ids_loop *loop = &s->loops[0];
     ids_loop_turn(loop);
-    size_t left = atomic_load_explicit(&s->connections, memory_order_relaxed);
+    size_t left =
+        atomic_load_explicit(&s->places.connections, memory_order_relaxed);
     if (left && loop->desk->now_ms < s->drain_end_ms)
         return;
     ids_log(IDS_LOG_INFO, "stopped", "connections_cut=%zu", left);
@@ -289,8 +282,11 @@ static int init_signals(server *s) {
 }
 
 static bool start_accepting(server *s) {
-    int error =
-        ids_acceptor_init(&s->acceptor, &s->loops[0], allow_descriptors(s));
+    char why[256];
+    ids_places_needs needs = descriptors_needed(s);
+    if (!ids_places_plan(&s->places, &needs, why, sizeof why))
+        return complain("can't start", "descriptors", why);
+    int error = ids_acceptor_init(&s->acceptor, &s->loops[0]);
     for (uint32_t i = 0; !error && i < s->fds_count; i++)
         error = ids_acceptor_add(&s->acceptor, s->fds[i]);
     if (!error)
@@ -365,9 +361,12 @@ int ids_serve(const ids_config *config) {
         return EXIT_USAGE;
     if (!open_sockets(s))
         return EXIT_FAILURE;
-    if (!furnish_house(s, IDEM_VERSION, memory) || !open_store(s) ||
-        !open_partner(s) || !init_loops(s, memory) || !recover(s) ||
-        !start_accepting(s) || !start_threads(s))
+    if (!furnish_house(s, IDEM_VERSION, memory))
+        return EXIT_FAILURE;
+    ids_places_needs needs = descriptors_needed(s);
+    ids_places_ask(&needs);
+    if (!open_store(s) || !open_partner(s) || !init_loops(s, memory) ||
+        !recover(s) || !start_accepting(s) || !start_threads(s))
         return EXIT_FAILURE;
     announce(s, memory);
     ids_notify_ready();

@@ -60,8 +60,8 @@ static ids_conn *unlink_conn(ids_socket *socket) {
 
 void ids_socket_discard(ids_loop *loop, ids_conn *conn) {
     close(conn->fd);
+    ids_places_leave(loop->places, conn->surplus);
     ids_conn_free(conn);
-    atomic_fetch_sub_explicit(loop->connections, 1, memory_order_relaxed);
 }
 
 void ids_socket_close(ids_socket *socket, const char *why) {
@@ -81,10 +81,10 @@ static void hand_over(ids_socket *socket) {
 static void hand_to_peer(ids_socket *socket) {
     ids_loop *loop = socket->loop;
     ids_conn *conn = unlink_conn(socket);
+    ids_places_becomes_link(loop->places);
     ids_seat_accept(loop->seat, conn->fd,
                     (idp_slice){conn->in.ptr, conn->in.len});
     ids_conn_free(conn);
-    atomic_fetch_sub_explicit(loop->connections, 1, memory_order_relaxed);
 }
 
 /* Says that we are through, and gives the peer time to read it: a close with
@@ -255,9 +255,16 @@ void ids_socket_open(ids_loop *loop, ids_conn *conn) {
     socket->loop = loop;
     socket->conn = conn;
     conn->link = socket;
+    if (conn->surplus)
+        list_append(socket, &loop->surplus);
     if (loop->desk->draining)
         ids_conn_finish(loop->desk, conn);
     ids_desk_mark(loop->desk, conn);
+}
+
+void ids_socket_refuse(ids_socket *socket) {
+    list_remove(socket);
+    ids_conn_refuse(socket->loop->desk, socket->conn);
 }
 
 void ids_socket_drain(ids_socket *socket) {

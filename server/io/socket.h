@@ -34,6 +34,9 @@ void ids_socket_close(ids_socket *socket, const char *why);
 /* Reads what has come a last time, and has it closed when its replies left. */
 void ids_socket_drain(ids_socket *socket);
 
+/* One in surplus is told, though it has not asked. */
+void ids_socket_refuse(ids_socket *socket);
+
 /* Closes and frees a connection that is on no desk. */
 void ids_socket_discard(ids_loop *loop, ids_conn *conn);
 

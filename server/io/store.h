@@ -94,6 +94,9 @@ bool ids_store_part_done(ids_store *store, uint32_t index, bool good,
 void ids_store_install(ids_store *store, uint64_t now_ms);
 /* Loop 0: an order whose snapshot is there (or not) is answered. */
 void ids_store_answer(ids_store *store, ids_desk *desk);
+/* Begins a loop's part of the next snapshot; false: see file. */
+bool ids_store_create_part(ids_store *store, uint32_t index,
+                           ids_snapshot_file *file);
 /* What was written of the next snapshot. */
 void ids_store_remove_parts(ids_store *store);
 

@@ -1,6 +1,7 @@
 /* fault.c -- see fault.h. */
 #include "server/journal/fault.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,21 @@ bool ids_fault_disk(ids_fault *fault, int error, const char *file,
     ids_fault_set(fault, IDS_FAULT_DISK, file, what);
     fault->error = error;
     return false;
+}
+
+bool ids_fault_may_pass(int error) {
+    switch (-error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOSPC:
+    case EDQUOT:
+    case EAGAIN:
+    case EINTR:
+        return true;
+    default:
+        return false;
+    }
 }
 
 void ids_fault_text(const ids_fault *fault, char text[IDS_FAULT_TEXT_BYTES]) {

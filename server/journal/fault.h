@@ -31,6 +31,10 @@ bool ids_fault_at(ids_fault *fault, const char *file, uint64_t at,
 bool ids_fault_disk(ids_fault *fault, int error, const char *file,
                     const char *what);
 
+/* A file that can't be made or opened (negative errno) may be made later:
+ * descriptors, memory or room are short, the disk is well. */
+bool ids_fault_may_pass(int error);
+
 /* One line: file, offset, what is wrong and what to do. */
 #define IDS_FAULT_TEXT_BYTES 512
 void ids_fault_text(const ids_fault *fault, char text[IDS_FAULT_TEXT_BYTES]);

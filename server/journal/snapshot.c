@@ -100,6 +100,8 @@ bool ids_snapshot_create(ids_snapshot_file *f, const ids_disk *disk,
     f->head.bytes = 0;
     ids_file_head_write(bytes, &f->head, IDS_SNAPSHOT_MAGIC);
     f->file = disk->open(disk->ctx, f->name, IDS_DISK_CREATE);
+    if (f->file < 0 && ids_fault_may_pass(f->file))
+        return fail(f, -ENOSPC, "");
     if (f->file < 0)
         return fail(f, f->file, "can't create a snapshot");
     int error = ids_disk_write_all(disk, f->file, 0, bytes, sizeof bytes);

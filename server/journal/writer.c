@@ -168,13 +168,37 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
     return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
 }
 
+/* No segment was begun, and that may pass: nothing is wrong with the log. */
+static bool forgive(ids_writer *w) {
+    if (w->ahead.file >= 0 || w->fault.kind != IDS_FAULT_DISK ||
+        !ids_fault_may_pass(w->fault.error))
+        return false;
+    w->fault = (ids_fault){0};
+    return true;
+}
+
+/* Changes wait meanwhile, and so do the replies that tell of them. */
+static bool make_ahead_in_time(ids_writer *w, uint32_t at_least) {
+    const ids_writer_patience *patience = &w->patience;
+    while (!make_ahead(w, at_least)) {
+        const ids_fault fault = w->fault;
+        if (!forgive(w))
+            return false;
+        if (patience->wait && patience->wait(patience->ctx, &fault))
+            continue;
+        w->fault = fault;
+        return false;
+    }
+    return true;
+}
+
 /* Seals the segment and goes on in the next. What is written in the next says
  * by being there that the whole segment is on the medium. */
 static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     uint8_t bytes[IDS_FRAME_MIN_BYTES];
     ids_frame seal = {.kind = IDS_FRAME_SEAL, .now_ms = now_ms};
     uint32_t at = w->end.at;
-    if (!make_ahead(w, at_least))
+    if (!make_ahead_in_time(w, at_least))
         return false;
     ids_frame_fill(bytes + IDS_FRAME_HEAD_BYTES, 0);
     seal_frame(w, bytes, &seal);
@@ -294,6 +318,6 @@ void ids_writer_prepare(ids_writer *w) {
     }
     if (w->free_bytes < IDS_SEGMENT_BYTES_MIN)
         return;
-    if (!make_ahead(w, 0) && w->fault.error == -ENOSPC)
-        w->fault = (ids_fault){0}; /* there is room in the present one yet */
+    if (!make_ahead(w, 0))
+        forgive(w); /* there is room in the present one yet */
 }

@@ -32,6 +32,13 @@ typedef struct ids_writer_config {
 /* What a segment needs besides its batches: header and seal. */
 #define IDS_SEGMENT_EXTRA (IDS_FILE_HEAD_BYTES + IDS_FRAME_MIN_BYTES)
 
+/* The next segment can't be made, for a reason that may pass
+ * (ids_fault_may_pass): waits a while. False: it is not to be tried again. */
+typedef struct ids_writer_patience {
+    bool (*wait)(void *ctx, const ids_fault *fault); /* NULL: false */
+    void *ctx;
+} ids_writer_patience;
+
 typedef struct ids_segment_file {
     int file; /* -1: none */
     ids_file_head head;
@@ -39,6 +46,7 @@ typedef struct ids_segment_file {
 
 typedef struct ids_writer {
     ids_writer_config config;
+    ids_writer_patience patience; /* whoever runs it may set it */
     ids_segment_file now, ahead;
     ids_log_end end;    /* what is written */
     ids_log_end synced; /* what is on the medium */
