@@ -200,8 +200,7 @@ static void run_match(const web_request *request, match *m,
                       .fingerprint = fingerprint,
                       .fingerprint_len = sizeof fingerprint,
                       .lease_ms = m->service->lease_ms,
-                      .wait_ms = m->service->wait_ms,
-                      .auto_renew = 1};
+                      .wait_ms = m->service->wait_ms};
     idem_answer said = {.size = sizeof said};
     idem_error err = {.size = sizeof err};
     if (idem_run_once(m->service->client, &args, play, m, &said, &err) ==

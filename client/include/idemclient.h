@@ -273,8 +273,9 @@ typedef struct idem_args {
     int32_t on_orphan; /* acquire: IDEM_TAKEOVER, IDEM_REPORT */
     int32_t result_class; /* complete: IDEM_CLASS_... */
     int32_t unbind;       /* release: 1 drops the record and its fingerprint */
-    int32_t auto_renew;   /* idem_run_once: 1 renews the lease every lease/3
-                           * from a helper thread while the function runs */
+    int32_t no_renew;     /* idem_run_once: 1 lets the lease run out under a
+                           * function that takes longer. 0: it is renewed
+                           * every lease/3 */
 } idem_args;
 
 #ifdef __cplusplus
@@ -339,8 +340,8 @@ IDEM_API int32_t idem_stats_next(const idem_answer *answer, size_t *at,
 /* --------------------------------------------------------- blocking client */
 
 /* Any number of threads may share one client; their calls travel on the same
- * connections, one per shard of the server. There is no background thread:
- * the callers send and receive for each other. */
+ * connections, one per shard of the server. The callers send and receive for
+ * each other; only idem_run_once has a thread beside it, one per client. */
 typedef struct idem_client idem_client;
 
 /* Makes a client; connects at its first call, not here.
@@ -456,10 +457,13 @@ IDEM_API int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
 /* The claim that the function runs under; valid until the function returns. */
 typedef struct idem_run idem_run;
 
-enum {                      /* what the function returns */
-       IDEM_RUN_DONE = 0,   /* it happened: complete with the result set */
-       IDEM_RUN_FAILED = 1, /* it surely did not happen: release */
-       IDEM_RUN_UNSURE = 2  /* nobody knows: leave the claim to be orphaned */
+enum { /* what the function returns. 0, which a binding returns for a function
+        * that raised, is the safe end; the others are no accident */
+       IDEM_RUN_UNSURE = 0, /* nobody knows: leave the claim to be orphaned */
+       IDEM_RUN_DONE = 0x444f4e45,  /* "DONE": it happened, complete with the
+                                     * result set */
+       IDEM_RUN_FAILED = 0x4641494c /* "FAIL": it surely did not happen,
+                                     * release */
 };
 typedef int32_t (*idem_run_fn)(idem_run *run, void *ctx);
 
@@ -472,9 +476,9 @@ IDEM_API int32_t idem_run_previous(const idem_run *run);
  * Errors: IDEM_E_MEMORY, IDEM_E_ARGUMENT (result_class). */
 IDEM_API int32_t idem_run_set_result(idem_run *run, const void *result,
                                      size_t result_len, int32_t result_class);
-/* 1 once renewal has heard that the claim is no longer ours, or the lease ran
- * out with no renewal confirmed: stop before the effect if you can. Always 0
- * without auto_renew. Any thread. */
+/* 1 once renewal has heard that the claim is no longer ours, and while the
+ * lease is over with no renewal confirmed: stop before the effect if you can.
+ * Any thread. */
 IDEM_API int32_t idem_run_lost(const idem_run *run);
 
 /* Acquires; if the claim is ours runs fn, then completes or releases as fn
@@ -487,6 +491,17 @@ IDEM_API int32_t idem_run_lost(const idem_run *run);
  *          COMPLETED (result is what fn set), RELEASED, LEFT: fn ran.
  *          STALE, NO_RECORD: fn ran, but the claim was taken over or its record
  *          is gone; its result is not what later askers get
+ *
+ * The lease is renewed from before fn begins until its end is settled, by a
+ * thread that the client makes for its first run; it keeps all its runs. It
+ * counts from when the attempt that was answered was sent; where the answer
+ * came late, or waited for another holder, the server is asked at once.
+ *
+ * fn may end otherwise than by returning: by an exception of C++ (or what else
+ * unwinds), by pthread_exit or pthread_cancel, by longjmp (with glibc). The
+ * claim is then left as by IDEM_RUN_UNSURE, its renewal ends, and the exception
+ * goes on to the caller; answer.outcome is LEFT. A thread is cancelled in fn
+ * only, never inside of a call.
  *
  * A failover while fn runs changes nothing for it: renewals, complete and
  * release go to the new primary with the claim's token.

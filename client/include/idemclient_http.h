@@ -23,10 +23,14 @@ extern "C" {
 IDEM_API int32_t idem_http_key(const char *value, size_t value_len, char *key,
                                size_t key_cap, size_t *key_len);
 
+/* The claim is ours: go on and do it. No status to send. */
+#define IDEM_HTTP_PROCEED 100
+
 /* What an answer or an error is in HTTP. */
 typedef struct idem_http {
     uint32_t size;          /* sizeof(idem_http) */
-    int32_t status;         /* 0: the claim is ours, go on and do it */
+    int32_t status;         /* IDEM_HTTP_PROCEED, or what to send; never 0
+                             * once it was asked for */
     uint32_t retry_after_s; /* send Retry-After with it; 0: don't */
     int32_t replayed;       /* 1: send Idempotency-Replayed: true */
     size_t body_len;
@@ -42,11 +46,13 @@ typedef struct idem_http {
 #endif
 IDEM_API void idem_http_init(idem_http *http, size_t http_size);
 
-/* acquired -> 0; replay, completed -> 200 with the stored answer as the body
- * (yours to write; a service that keeps its status inside the result uses that
- * one); in_progress -> 409 and Retry-After (the lease that is left, rounded
- * up, at least 1); mismatch -> 422; orphaned -> 409; released, left -> 503 and
- * Retry-After; stale, no record -> 500.
+/* acquired -> IDEM_HTTP_PROCEED; replay, completed -> 200 with the stored
+ * answer as the body (yours to write; a service that keeps its status inside
+ * the result uses that one); in_progress -> 409 and Retry-After (the lease that
+ * is left, rounded up, at least 1); mismatch -> 422; orphaned -> 409; left ->
+ * 503 and Retry-After, likewise; released -> 503 and Retry-After, 1 or what is
+ * left of the lease where the release was not confirmed; stale, no record ->
+ * 500. When it fails status is 500.
  *
  * body, body_cap  a problem document (RFC 9457) is written here with a NUL;
  *                 IDEM_HTTP_BODY_BYTES hold any. NULL and 0: none wanted

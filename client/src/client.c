@@ -38,6 +38,7 @@ int32_t idem_client_open(const char *uri, idem_client **client,
     idem__target_init(&made->target, &made->uri);
     pthread_mutex_init(&made->lock, NULL);
     atomic_init(&made->seed, seed);
+    idem__renewer_init(&made->renewer, made);
     *client = made;
     return 0;
 }
@@ -45,6 +46,7 @@ int32_t idem_client_open(const char *uri, idem_client **client,
 void idem_client_close(idem_client *client) {
     if (client == NULL)
         return;
+    idem__renewer_fini(&client->renewer);
     for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
         idem__lane *lane = atomic_load(&client->lanes[i]);
         if (lane == NULL)
@@ -96,6 +98,7 @@ typedef struct errand {
     idp_request request; /* as it was asked */
     uint64_t start_ms;
     uint64_t deadline_ms;
+    uint64_t sent_ms; /* of the attempt that was answered */
     idem_answer *answer;
     int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
     uint32_t hops;  /* where NOT_PRIMARY sent it on */
@@ -117,12 +120,13 @@ static int32_t learn(errand *call) {
     return code;
 }
 
-static int32_t route(errand *call, idem__lane **lane) {
+static int32_t route(errand *call, idem__waiter *waiter, idem__lane **lane) {
     const idp_request *request = &call->request;
     uint32_t shard = 0;
     while (!idem__target_route(&call->client->target, request->ns, request->key,
                                &shard)) {
         int32_t code = learn(call);
+        waiter->now_ms = idem_now_ms();
         if (code != 0)
             return code;
     }
@@ -132,15 +136,12 @@ static int32_t route(errand *call, idem__lane **lane) {
     return 0;
 }
 
-static int32_t attempt(errand *call, idem__waiter *waiter, uint64_t now_ms) {
+static int32_t attempt(errand *call, idem__waiter *waiter) {
     idem__lane *lane = NULL;
-    int32_t code = route(call, &lane);
+    int32_t code = route(call, waiter, &lane);
     if (code != 0)
         return code;
     idp_request request = call->request;
-    uint64_t gone_ms = now_ms - call->start_ms;
-    request.wait_ms =
-        gone_ms < request.wait_ms ? request.wait_ms - (uint32_t)gone_ms : 0;
     code = idem__lane_call(lane, waiter, &request);
     if (code == 0 && waiter->trimmed && call->answer != NULL)
         call->answer->kept = 0;
@@ -241,12 +242,15 @@ static int32_t carry_out(errand *call, idem_error *err) {
         waiter.sent = false;
         waiter.trimmed = false;
         waiter.now_ms = now_ms;
+        waiter.start_ms = call->start_ms;
         waiter.serial = 0;
         waiter.answer = call->answer;
         waiter.err = &call->why;
-        int32_t code = attempt(call, &waiter, now_ms);
-        if (code == 0)
+        int32_t code = attempt(call, &waiter);
+        if (code == 0) {
+            call->sent_ms = waiter.queued_ms;
             return 0;
+        }
         if (!is_worth_another(call, &waiter, code)) {
             idem__answer_clear(call->answer);
             return conclude(call, code, err);
@@ -260,6 +264,7 @@ static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
     call->start_ms = idem_now_ms();
     call->deadline_ms = call->start_ms + timeout_ms;
     call->unsure = 0;
+    call->sent_ms = call->start_ms;
     call->hops = 0;
     call->unreplicated = 0;
     call->went_down = false;
@@ -274,6 +279,12 @@ static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
 
 int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
                   idem_answer *answer, idem_error *err) {
+    return idem__client_call(client, method, args, answer, err, NULL);
+}
+
+int32_t idem__client_call(idem_client *client, int32_t method,
+                          const idem_args *args, idem_answer *answer,
+                          idem_error *err, idem__times *times) {
     uint8_t nonce[NONCE_BYTES];
     idem__ask ask;
     int32_t code = idem__answer_check(answer, err);
@@ -292,11 +303,16 @@ int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
     call.request = ask.request;
     call.answer = answer;
     idem__backoff_init(&call.backoff, call.start_ms ^ (uintptr_t)&call);
+    int cancel = 0; /* a thread may not end while others wait for its role */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     code = carry_out(&call, err);
+    pthread_setcancelstate(cancel, NULL);
     if (code == 0)
         idem__answer_nonce(answer, ask.request.nonce);
     else
         idem__error_nonce(err, ask.request.nonce);
+    if (times != NULL)
+        *times = (idem__times){call.sent_ms, idem_now_ms()};
     return code;
 }
 
@@ -307,7 +323,10 @@ int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
     if (code != 0)
         return code;
     begin(&call, client, timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms);
+    int cancel = 0;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     code = learn(&call);
+    pthread_setcancelstate(cancel, NULL);
     if (code != 0) {
         idem__error_copy(err, &call.why);
         return code;

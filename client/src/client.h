@@ -3,6 +3,7 @@
 #define IDEM_CLIENT_H
 
 #include "client/src/lane.h"
+#include "client/src/renew.h"
 
 struct idem_client {
     idem__uri uri;
@@ -12,6 +13,12 @@ struct idem_client {
     uint8_t nonce_base[IDP_NONCE_BYTES_MAX / 2];
     _Atomic uint64_t nonces_drawn;
     _Atomic uint64_t seed;
+    idem__renewer renewer; /* of idem_run_once */
 };
+
+/* idem_call; times: of the attempt that was answered. */
+int32_t idem__client_call(idem_client *client, int32_t method,
+                          const idem_args *args, idem_answer *answer,
+                          idem_error *err, idem__times *times);
 
 #endif

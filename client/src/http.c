@@ -108,7 +108,9 @@ static int32_t tell(const problem *what, char *body, size_t body_cap,
 }
 
 static uint32_t seconds_up(uint64_t ms) {
-    uint64_t seconds = (ms + 999) / 1000;
+    uint64_t seconds = ms / 1000 + (ms % 1000 != 0);
+    if (seconds > UINT32_MAX)
+        return UINT32_MAX;
     return seconds == 0 ? 1 : (uint32_t)seconds;
 }
 
@@ -138,6 +140,7 @@ static int32_t from_answer(const idem_answer *answer, char *body,
                            size_t body_cap, idem_http *http) {
     switch (answer->outcome) {
     case IDEM_ACQUIRED:
+        http->status = IDEM_HTTP_PROCEED;
         return 0;
     case IDEM_REPLAY:
         http->replayed = 1;
@@ -153,8 +156,9 @@ static int32_t from_answer(const idem_answer *answer, char *body,
         return tell(&orphaned, body, body_cap, http);
     case IDEM_MISMATCH:
         return tell(&mismatch, body, body_cap, http);
-    case IDEM_RELEASED:
-        http->retry_after_s = 1;
+    case IDEM_RELEASED: /* kept 0: only the end of its lease frees it */
+        http->retry_after_s =
+            answer->kept ? 1 : seconds_up(answer->lease_left_ms);
         return tell(&released, body, body_cap, http);
     case IDEM_LEFT:
         http->retry_after_s = seconds_up(answer->lease_left_ms);
@@ -179,7 +183,7 @@ static int32_t hand_out(idem_http *theirs, const idem_http *own, int32_t code) {
 
 int32_t idem_http_from_answer(const idem_answer *answer, char *body,
                               size_t body_cap, idem_http *http) {
-    idem_http own = {0};
+    idem_http own = {.status = 500}; /* what fails is no leave to go on */
     int32_t code = IDEM_E_ARGUMENT;
     if (idem__sized_check(&idem__answer_layout, answer, "answer", NULL) == 0)
         code = from_answer(answer, body, body_cap, &own);
@@ -234,7 +238,7 @@ static int32_t from_error(int32_t code, char *body, size_t body_cap,
 
 int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
                              idem_http *http) {
-    idem_http own = {0};
+    idem_http own = {.status = 500};
     int32_t told = from_error(code, body, body_cap, &own);
     return hand_out(http, &own, told);
 }

@@ -285,6 +285,9 @@ static int32_t queue(idem__lane *lane, idem__waiter *me, idp_request *request) {
                           "%s takes no bytes, and too many wait to be sent",
                           lane->endpoint.name);
     me->trimmed = idem__wire_trim(&lane->hello, request);
+    uint64_t gone_ms = me->now_ms - me->start_ms;
+    request->wait_ms =
+        gone_ms < request->wait_ms ? request->wait_ms - (uint32_t)gone_ms : 0;
     atomic_init(&me->word, WAITING);
     me->read_mark = lane->read_bytes;
     me->queued_ms = me->now_ms;

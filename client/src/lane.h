@@ -27,11 +27,12 @@ typedef enum idem__lane_state {
 typedef struct idem__waiter {
     idem__op op; /* first: the wire knows only this */
     _Atomic uint32_t word;
-    bool parked;        /* sleeps, and may be offered a role */
-    bool sent;          /* failed: the server may have seen it */
-    bool trimmed;       /* its result was over the server's limit */
-    int32_t code;       /* once it is settled */
-    uint64_t now_ms;    /* as its thread last read the clock */
+    bool parked;       /* sleeps, and may be offered a role */
+    bool sent;         /* failed: the server may have seen it */
+    bool trimmed;      /* its result was over the server's limit */
+    int32_t code;      /* once it is settled */
+    uint64_t now_ms;   /* as its thread last read the clock */
+    uint64_t start_ms; /* its call's: what an acquire may wait counts from it */
     uint64_t read_mark; /* lane->read_bytes when it was queued */
     uint64_t queued_ms;
     uint64_t serial;     /* of the server that it was asked of */

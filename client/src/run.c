@@ -1,10 +1,9 @@
-/* run.c -- idem_run_once: what an annotation is in other languages. Built on
- * the blocking client's public calls alone. */
+/* run.c -- idem_run_once: what an annotation is in other languages. Its
+ * function may end in any way there is: by returning, by an exception of
+ * another language, by the end of its thread, by a jump over it. */
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/src/answer.h"
 #include "client/src/client.h"
@@ -16,13 +15,9 @@ struct idem_run {
     idem_args args; /* of the calls under the claim */
     uint32_t attempt;
     int32_t previous;
-    void *result; /* ours */
-    /* The renewing thread's. */
-    _Atomic int32_t lost;
-    pthread_mutex_t lock;
-    pthread_cond_t stop;
-    bool stopping; /* under lock */
-    uint64_t lease_end_ms;
+    void *result;       /* ours */
+    idem__lease *lease; /* ours; NULL once the claim is let go of */
+    struct _pthread_cleanup_buffer jump;
 };
 
 void idem_run_token(const idem_run *run, idem_token *token) {
@@ -38,7 +33,7 @@ int32_t idem_run_previous(const idem_run *run) {
 }
 
 int32_t idem_run_lost(const idem_run *run) {
-    return atomic_load(&run->lost);
+    return idem__lease_is_lost(run->lease);
 }
 
 int32_t idem_run_set_result(idem_run *run, const void *result,
@@ -62,87 +57,54 @@ int32_t idem_run_set_result(idem_run *run, const void *result,
     return 0;
 }
 
-/* Sleeps until then, or until it is told to stop; the lock is held. */
-static void sleep_until(idem_run *run, uint64_t until_ms) {
-    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
-    int timed_out = 0;
-    while (!run->stopping && timed_out == 0)
-        timed_out = pthread_cond_timedwait(&run->stop, &run->lock, &until);
-}
+/* ------------------------------------------------------- ways out of it
+ *
+ * An exception or the end of the thread unwinds through idem_run_once, which
+ * is compiled for that, and leaves the claim by the cleanup of its variable. A
+ * longjmp unwinds nothing; glibc calls what was pushed here (the C library's
+ * own pthread_cleanup_push does not take part in that). */
 
-/* Renews once, without the lock. False when the claim is lost. */
-static bool renew(idem_run *run) {
-    idem_answer answer = {.size = sizeof answer};
-    uint64_t asked_ms = idem_now_ms();
-    if (asked_ms >= run->lease_end_ms)
-        return false;
-    idem_args args = run->args;
-    uint64_t left_ms = run->lease_end_ms - asked_ms;
-    if (args.timeout_ms == 0 || args.timeout_ms > left_ms)
-        args.timeout_ms = (uint32_t)left_ms;
-    int32_t code = idem_renew(run->client, &args, &answer, NULL);
-    bool renewed = code == 0 && answer.outcome == IDEM_RENEWED;
-    if (renewed)
-        run->lease_end_ms = asked_ms + args.lease_ms;
-    idem_answer_fini(&answer);
-    return renewed || (code != 0 && idem_now_ms() < run->lease_end_ms);
-}
+extern void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
+                                  void (*routine)(void *), void *arg)
+    __attribute__((weak));
+extern void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer,
+                                 int execute) __attribute__((weak));
 
-static void *keep_renewing(void *arg) {
+/* Whatever else happens, nobody renews it any more. */
+static void let_go(void *arg) {
     idem_run *run = arg;
-    uint32_t period_ms = run->args.lease_ms / 3 + 1;
-    pthread_mutex_lock(&run->lock);
-    for (;;) {
-        sleep_until(run, idem_now_ms() + period_ms);
-        if (run->stopping)
-            break;
-        pthread_mutex_unlock(&run->lock);
-        bool ours = renew(run);
-        pthread_mutex_lock(&run->lock);
-        if (!ours) {
-            atomic_store(&run->lost, 1);
-            break;
-        }
-    }
-    pthread_mutex_unlock(&run->lock);
-    return NULL;
+    if (run->lease != NULL)
+        idem__lease_end(&run->client->renewer, run->lease);
+    run->lease = NULL;
+    idem__free(run->result);
+    run->result = NULL;
 }
 
-/* Calls fn, with the helper beside it where that is asked for. False when the
- * helper can't be had; fn was not called then. */
-static bool call_function(idem_run *run, idem_run_fn fn, void *ctx,
-                          int32_t *verdict) {
-    if (!run->args.auto_renew) {
-        *verdict = fn(run, ctx);
-        return true;
-    }
-    pthread_t helper;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&run->lock, NULL);
-    pthread_cond_init(&run->stop, &attr);
-    pthread_condattr_destroy(&attr);
-    bool helped = pthread_create(&helper, NULL, keep_renewing, run) == 0;
-    if (helped) {
-        *verdict = fn(run, ctx);
-        pthread_mutex_lock(&run->lock);
-        run->stopping = true;
-        pthread_cond_signal(&run->stop);
-        pthread_mutex_unlock(&run->lock);
-        pthread_join(helper, NULL);
-    }
-    pthread_cond_destroy(&run->stop);
-    pthread_mutex_destroy(&run->lock);
-    return helped;
+static void watch_jumps(idem_run *run) {
+    if (_pthread_cleanup_push != NULL)
+        _pthread_cleanup_push(&run->jump, let_go, run);
+}
+
+static void leave_run(idem_run *run) {
+    if (run->jump.__routine != NULL && _pthread_cleanup_pop != NULL)
+        _pthread_cleanup_pop(&run->jump, 0);
+    let_go(run);
+}
+
+/* ------------------------------------------------------- what it came to */
+
+static void tell_left(const idem_run *run, idem_answer *answer) {
+    answer->outcome = IDEM_LEFT;
+    answer->lease_left_ms = idem__lease_left_ms(run->lease);
 }
 
 /* The effect has happened: whatever keeps it from being recorded is told as
  * that. */
 static int32_t record(idem_run *run, idem_answer *answer, idem_error *err) {
     idem_error why = {.size = sizeof why};
-    int32_t code = idem_complete(run->client, &run->args, answer, &why);
+    idem__times times;
+    int32_t code = idem__client_call(run->client, IDEM_COMPLETE, &run->args,
+                                     answer, &why, &times);
     if (code != 0)
         return idem__fail_at(
             err, IDEM_E_NOT_RECORDED, (idem__where){why.endpoint, why.os_error},
@@ -166,10 +128,13 @@ static int32_t record(idem_run *run, idem_answer *answer, idem_error *err) {
 }
 
 static int32_t give_back(idem_run *run, idem_answer *answer) {
-    int32_t code = idem_release(run->client, &run->args, answer, NULL);
+    idem__times times;
+    int32_t code = idem__client_call(run->client, IDEM_RELEASE, &run->args,
+                                     answer, NULL, &times);
     if (code != 0) {
         idem__answer_clear(answer);
         answer->outcome = IDEM_RELEASED;
+        answer->lease_left_ms = idem__lease_left_ms(run->lease);
         return 0;
     }
     answer->kept = answer->outcome == IDEM_RELEASED;
@@ -184,9 +149,10 @@ static int32_t settle(idem_run *run, int32_t verdict, idem_answer *answer,
     case IDEM_RUN_FAILED:
         return give_back(run, answer);
     case IDEM_RUN_UNSURE:
-        answer->outcome = IDEM_LEFT;
+        tell_left(run, answer);
         return 0;
     default:
+        idem__answer_clear(answer);
         return idem__fail(err, IDEM_E_ARGUMENT,
                           "the function returned %d, which is no IDEM_RUN_; "
                           "its claim is left",
@@ -194,24 +160,44 @@ static int32_t settle(idem_run *run, int32_t verdict, idem_answer *answer,
     }
 }
 
+/* ------------------------------------------------------------- the run */
+
 /* answer is the acquire's. */
-static int32_t run_claimed(idem_run *run, idem_run_fn fn, void *ctx,
-                           idem_answer *answer, idem_error *err) {
-    int32_t verdict = IDEM_RUN_UNSURE;
+static void claim(idem_run *run, const idem_answer *answer) {
+    uint64_t lease_ms = answer->lease_ms;
     run->args.token = answer->token;
-    run->args.lease_ms = (uint32_t)answer->lease_ms;
+    run->args.lease_ms =
+        lease_ms < IDP_LEASE_MS_MAX ? (uint32_t)lease_ms : IDP_LEASE_MS_MAX;
     run->args.ttl_ms = 0; /* the acquire's stays */
     run->args.result = NULL;
     run->args.result_len = 0;
     run->args.result_class = IDEM_CLASS_SUCCESS;
     run->attempt = answer->attempt;
     run->previous = answer->previous;
-    run->lease_end_ms += answer->lease_ms;
-    if (call_function(run, fn, ctx, &verdict))
-        return settle(run, verdict, answer, err);
-    give_back(run, answer);
+}
+
+static int32_t give_up(idem_run *run, idem_answer *answer, idem_error *err,
+                       const char *why) {
+    idem__times times;
+    idem__client_call(run->client, IDEM_RELEASE, &run->args, NULL, NULL,
+                      &times);
     idem__answer_clear(answer);
-    return idem__fail(err, IDEM_E_MEMORY, "no thread to renew the lease");
+    return idem__fail(err, IDEM_E_MEMORY, "%s; the claim was given back", why);
+}
+
+static int32_t run_claimed(idem_run *run, const idem__times *times,
+                           idem_run_fn fn, void *ctx, idem_answer *answer,
+                           idem_error *err) {
+    run->lease = idem__lease_new(&run->args, times);
+    if (run->lease == NULL)
+        return give_up(run, answer, err, "no memory for a lease");
+    if (!run->args.no_renew &&
+        !idem__lease_keep(&run->client->renewer, run->lease))
+        return give_up(run, answer, err, "no thread to renew the lease");
+    tell_left(run, answer); /* unless more is heard of the function */
+    watch_jumps(run);
+    int32_t verdict = fn(run, ctx);
+    return settle(run, verdict, answer, err);
 }
 
 int32_t idem_run_once(idem_client *client, const idem_args *args,
@@ -219,16 +205,15 @@ int32_t idem_run_once(idem_client *client, const idem_args *args,
                       idem_error *err) {
     if (fn == NULL || answer == NULL)
         return idem__fail(err, IDEM_E_ARGUMENT, "fn or answer is NULL");
-    /* The lease counts from before the server gave it. */
-    idem_run run = {.client = client, .lease_end_ms = idem_now_ms()};
+    idem__times times;
+    idem_run run __attribute__((cleanup(leave_run))) = {.client = client};
     int32_t code =
         idem__sized_in(&idem__args_layout, &run.args, args, "args", err);
-    if (code != 0)
-        return code;
-    code = idem_acquire(client, &run.args, answer, err);
+    if (code == 0)
+        code = idem__client_call(client, IDEM_ACQUIRE, &run.args, answer, err,
+                                 &times);
     if (code != 0 || answer->outcome != IDEM_ACQUIRED)
         return code;
-    code = run_claimed(&run, fn, ctx, answer, err);
-    idem__free(run.result);
-    return code;
+    claim(&run, answer);
+    return run_claimed(&run, &times, fn, ctx, answer, err);
 }

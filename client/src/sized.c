@@ -42,8 +42,8 @@ static const uint16_t args_ends[] = {
     END(key),       END(key_len),      END(fingerprint), END(fingerprint_len),
     END(nonce),     END(nonce_len),    END(result),      END(result_len),
     END(token),     END(ttl_ms),       END(lease_ms),    END(wait_ms),
-    END(on_orphan), END(result_class), END(unbind),      END(auto_renew)};
-NO_PADDING(auto_renew);
+    END(on_orphan), END(result_class), END(unbind),      END(no_renew)};
+NO_PADDING(no_renew);
 LAYOUT(args, timeout_ms)
 #undef STRUCT
 

@@ -167,7 +167,6 @@ static void *run_long(void *arg) {
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("long");
     args.lease_ms = 6000;
-    args.auto_renew = 1;
     must(idem_run_once(w->scene->client, &args, work_long, w, &answer, &err),
          &err);
     w->outcome = answer.outcome;

@@ -178,7 +178,6 @@ static void renewal_keeps_a_long_run(idem_client *client) {
     idem_answer answer = {.size = sizeof answer};
     idem_args args = args_of("long");
     args.lease_ms = 600;
-    args.auto_renew = 1;
     CHECK(idem_run_once(client, &args, outlive_the_lease, &ms, &answer, NULL) ==
               0,
           "no answer");

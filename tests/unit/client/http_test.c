@@ -81,7 +81,7 @@ static const struct {
     uint32_t retry_after_s;
     int32_t replayed;
 } statuses[] = {
-    {IDEM_ACQUIRED, 0, 0, 0, 0},
+    {IDEM_ACQUIRED, 0, IDEM_HTTP_PROCEED, 0, 0},
     {IDEM_REPLAY, 0, 200, 0, 1},
     {IDEM_COMPLETED, 0, 200, 0, 0},
     {IDEM_IN_PROGRESS, 0, 409, 1, 0},
@@ -149,6 +149,26 @@ Test(http, each_error_has_a_status_and_a_body_that_fits) {
         cr_assert_eq(http.status == 503, http.retry_after_s == 1);
         cr_assert(http.body_len > 0);
     }
+}
+
+/* Whoever looks at the status alone does nothing twice. */
+Test(http, what_fails_is_no_leave_to_go_on) {
+    static const int32_t outcomes[] = {0, 1, -1, IDEM_PONG, IDEM_RENEWED};
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        idem_http http = {.size = sizeof http, .status = IDEM_HTTP_PROCEED};
+        idem_answer answer = {.size = sizeof answer, .outcome = outcomes[i]};
+        cr_assert_eq(idem_http_from_answer(&answer, NULL, 0, &http),
+                     IDEM_E_ARGUMENT);
+        cr_assert_eq(http.status, 500);
+    }
+    idem_http http = {.size = sizeof http};
+    cr_assert_eq(idem_http_from_answer(NULL, NULL, 0, &http), IDEM_E_ARGUMENT);
+    cr_assert_eq(http.status, 500);
+    cr_assert_eq(idem_http_from_error(0, NULL, 0, &http), 0);
+    cr_assert_eq(http.status, 500);
+    http = (idem_http){.size = 1};
+    cr_assert_eq(idem_http_from_error(0, NULL, 0, &http), IDEM_E_ARGUMENT);
+    cr_assert_neq(http.status, IDEM_HTTP_PROCEED);
 }
 
 Test(http, a_buffer_that_is_too_small_is_told_and_none_is_allowed) {

@@ -79,8 +79,7 @@ static int32_t run_function(idem_run *run, void *ctx) {
 static int32_t run_once(void) {
     idem_client *client = NULL;
     idem_answer answer = {.size = sizeof answer};
-    idem_args args = {
-        .size = sizeof args, .key = "k", .key_len = 1, .auto_renew = 1};
+    idem_args args = {.size = sizeof args, .key = "k", .key_len = 1};
     int32_t code =
         idem_client_open(fake_uri(server, "timeout_ms=300"), &client, NULL);
     if (code == 0)

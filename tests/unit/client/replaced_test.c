@@ -127,7 +127,6 @@ Test(replaced, run_once_runs_once_and_its_claim_moves_along) {
     idem_args args = args_of("k");
     job j = {.second = &second};
     args.lease_ms = 6000;
-    args.auto_renew = 1;
     cr_assert_eq(
         idem_run_once(client, &args, until_renewed_there, &j, &answer, NULL),
         0);

@@ -4,14 +4,17 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "client/include/idemclient.h"
+#include "client/include/idemclient_http.h"
 #include "tests/unit/client/fake.h"
 
 /* A server that has one key, and answers each method as it is told. */
 typedef struct desk {
     fake_reply acquire, complete, release, renew;
     _Atomic int acquires, completes, releases, renews;
+    unsigned acquire_takes_ms;
     idp_class class;
     char result[16];
     size_t result_len;
@@ -26,6 +29,7 @@ static void sit(void *ctx, uint64_t link, const idp_request *request,
     switch (request->method) {
     case IDP_ACQUIRE:
         atomic_fetch_add(&d->acquires, 1);
+        usleep(d->acquire_takes_ms * 1000);
         *reply = d->acquire;
         break;
     case IDP_COMPLETE:
@@ -92,7 +96,7 @@ static int32_t work(idem_run *run, void *ctx) {
     j->previous = idem_run_previous(run);
     idem_run_token(run, &j->token);
     while (j->until_renewed != NULL &&
-           atomic_load(&j->until_renewed->renews) < 2)
+           (atomic_load(&j->until_renewed->renews) < 2 || idem_run_lost(run)))
         nap();
     while (j->until_lost && !idem_run_lost(run))
         nap();
@@ -231,18 +235,82 @@ Test(run_once, a_claim_that_was_taken_over_is_told) {
     cr_assert_null(answer.result);
 }
 
-Test(run_once, a_verdict_that_is_none_leaves_the_claim) {
+Test(run_once, a_binding_that_returns_0_for_an_exception_leaves_the_claim) {
     desk d = plain_desk();
-    job j = {.verdict = 7};
-    cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), IDEM_E_ARGUMENT);
+    job j = {.verdict = 0, .result = "half done"};
+    cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
+    cr_assert_eq(answer.outcome, IDEM_LEFT);
     cr_assert_eq(d.completes + d.releases, 0);
+}
+
+Test(run_once, no_value_by_accident_completes_or_releases) {
+    static const int32_t verdicts[] = {1, 2, 3, 7, -1, 255, 65536, INT32_MIN};
+    for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
+        desk d = plain_desk();
+        job j = {.verdict = verdicts[i]};
+        cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err),
+                     IDEM_E_ARGUMENT);
+        cr_assert_eq(answer.outcome, 0);
+        cr_assert_eq(d.completes + d.releases, 0);
+    }
+}
+
+/* The lease that is ahead is when it pays to come back. */
+Test(run_once, a_claim_that_was_left_says_how_long_it_still_stands) {
+    idem_http http = IDEM_HTTP_INIT;
+    desk d = plain_desk();
+    job j = {.verdict = IDEM_RUN_UNSURE};
+    cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
+    cr_assert_gt(answer.lease_left_ms, 20000);
+    cr_assert_leq(answer.lease_left_ms, 30000);
+    cr_assert_eq(idem_http_from_answer(&answer, NULL, 0, &http), 0);
+    cr_assert_eq(http.status, 503);
+    cr_assert_geq(http.retry_after_s, 20);
+    cr_assert_leq(http.retry_after_s, 30);
+}
+
+Test(run_once, a_release_that_was_not_heard_says_when_the_lease_frees_it) {
+    idem_http http = IDEM_HTTP_INIT;
+    desk d = plain_desk();
+    job j = {.verdict = IDEM_RUN_FAILED};
+    d.release.action = FAKE_MUTE;
+    cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
+    cr_assert_eq(idem_http_from_answer(&answer, NULL, 0, &http), 0);
+    cr_assert_geq(http.retry_after_s, 10);
+    d = plain_desk();
+    cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
+    cr_assert_eq(idem_http_from_answer(&answer, NULL, 0, &http), 0);
+    cr_assert_eq(http.retry_after_s, 1, "it is free now");
+}
+
+/* It waited for another holder, or its server was away for a while. */
+Test(run_once, an_acquire_that_took_longer_than_the_lease_is_renewed_at_once) {
+    desk d = plain_desk();
+    d.acquire.answer.lease_ms = 200;
+    d.renew.answer.lease_ms = 200;
+    d.acquire_takes_ms = 400;
+    job j = {.verdict = IDEM_RUN_DONE, .until_renewed = &d};
+    idem_args args = {.lease_ms = 200, .timeout_ms = 30000};
+    cr_assert_eq(run(&d, &j, args, &answer, &err), 0);
+    cr_assert_eq(j.lost, 0);
+    cr_assert_eq(answer.outcome, IDEM_COMPLETED);
+}
+
+Test(run_once, a_lease_is_not_renewed_where_that_is_switched_off) {
+    desk d = plain_desk();
+    d.acquire.answer.lease_ms = 60;
+    job j = {.verdict = IDEM_RUN_UNSURE, .until_lost = true};
+    idem_args args = {.lease_ms = 60, .no_renew = 1};
+    cr_assert_eq(run(&d, &j, args, &answer, &err), 0);
+    cr_assert_eq(j.lost, 1, "and the function can see its end");
+    cr_assert_eq(d.renews, 0);
 }
 
 Test(run_once, the_lease_is_renewed_while_it_runs) {
     desk d = plain_desk();
     d.acquire.answer.lease_ms = 60;
     job j = {.verdict = IDEM_RUN_DONE, .until_renewed = &d};
-    idem_args args = {.lease_ms = 60, .auto_renew = 1};
+    idem_args args = {.lease_ms = 60};
     cr_assert_eq(run(&d, &j, args, &answer, &err), 0);
     cr_assert_geq(d.renews, 2);
     cr_assert_eq(answer.outcome, IDEM_COMPLETED);
@@ -253,7 +321,7 @@ Test(run_once, a_renewal_that_hears_stale_is_seen_by_the_function) {
     d.acquire.answer.lease_ms = 60;
     d.renew = say(IDP_OUTCOME_STALE);
     job j = {.verdict = IDEM_RUN_FAILED, .until_lost = true};
-    idem_args args = {.lease_ms = 60, .auto_renew = 1};
+    idem_args args = {.lease_ms = 60};
     cr_assert_eq(run(&d, &j, args, &answer, &err), 0);
     cr_assert_eq(j.lost, 1);
 }
@@ -263,7 +331,7 @@ Test(run_once, a_lease_that_runs_out_unrenewed_is_seen_too) {
     d.acquire.answer.lease_ms = 60;
     d.renew.action = FAKE_MUTE;
     job j = {.verdict = IDEM_RUN_UNSURE, .until_lost = true};
-    idem_args args = {.lease_ms = 60, .auto_renew = 1};
+    idem_args args = {.lease_ms = 60};
     cr_assert_eq(run(&d, &j, args, &answer, &err), 0);
     cr_assert_eq(answer.outcome, IDEM_LEFT);
 }

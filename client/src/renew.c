@@ -1,0 +1,228 @@
+/* renew.c -- see renew.h. */
+#include "client/src/renew.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/src/client.h"
+#include "client/src/mem.h"
+#include "proto/terms.h"
+
+/* A renewal that failed is tried again after so long at most. */
+#define AGAIN_MS_MAX 250u
+#define ASK_MS_MIN   20u
+
+void idem__renewer_init(idem__renewer *renewer, idem_client *client) {
+    pthread_condattr_t attr;
+    memset(renewer, 0, sizeof *renewer);
+    renewer->client = client;
+    pthread_mutex_init(&renewer->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&renewer->changed, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void idem__renewer_fini(idem__renewer *renewer) {
+    pthread_mutex_lock(&renewer->lock);
+    assert(renewer->first == NULL);
+    renewer->closing = true;
+    pthread_cond_signal(&renewer->changed);
+    pthread_mutex_unlock(&renewer->lock);
+    if (renewer->running)
+        pthread_join(renewer->thread, NULL);
+    pthread_cond_destroy(&renewer->changed);
+    pthread_mutex_destroy(&renewer->lock);
+}
+
+/* --------------------------------------------------------------- one lease */
+
+/* What an answer tells of the lease's end. The server gave it after the send;
+ * where the answer was long on its way, or waited there, much of the lease may
+ * be left or nothing: that is asked at once, and until it is told the lease
+ * counts from the answer. */
+static void note_granted(idem__lease *lease, const idem__times *times) {
+    uint64_t lease_ms = lease->args.lease_ms;
+    uint64_t due_ms = times->sent_ms + lease_ms / 3;
+    uint64_t end_ms = times->sent_ms + lease_ms;
+    bool in_doubt = times->answered_ms >= due_ms;
+    atomic_store(&lease->most_ms, times->answered_ms + lease_ms);
+    atomic_store(&lease->end_ms,
+                 in_doubt ? times->answered_ms + lease_ms : end_ms);
+    lease->due_ms = in_doubt ? times->answered_ms : due_ms;
+}
+
+idem__lease *idem__lease_new(const idem_args *args, const idem__times *times) {
+    size_t ns_len = args->ns != NULL ? args->ns_len : 0;
+    idem__lease *lease =
+        idem__calloc(sizeof *lease + ns_len + args->key_len + 1);
+    if (lease == NULL)
+        return NULL;
+    lease->args = (idem_args){.size = sizeof lease->args,
+                              .ns_len = ns_len,
+                              .key = lease->bytes + ns_len,
+                              .key_len = args->key_len,
+                              .token = args->token,
+                              .lease_ms = args->lease_ms};
+    if (args->ns != NULL)
+        lease->args.ns = (const char *)lease->bytes;
+    if (ns_len > 0)
+        memcpy(lease->bytes, args->ns, ns_len);
+    memcpy(lease->bytes + ns_len, args->key, args->key_len);
+    note_granted(lease, times);
+    return lease;
+}
+
+bool idem__lease_is_lost(const idem__lease *lease) {
+    return atomic_load(&lease->lost) ||
+           idem_now_ms() >= atomic_load(&lease->end_ms);
+}
+
+uint64_t idem__lease_left_ms(const idem__lease *lease) {
+    uint64_t now_ms = idem_now_ms();
+    uint64_t most_ms = atomic_load(&lease->most_ms);
+    return most_ms > now_ms ? most_ms - now_ms : 0;
+}
+
+/* ------------------------------------------------------------- the thread */
+
+static void unlink_lease(idem__renewer *renewer, idem__lease *lease) {
+    if (lease->prev != NULL)
+        lease->prev->next = lease->next;
+    else
+        renewer->first = lease->next;
+    if (lease->next != NULL)
+        lease->next->prev = lease->prev;
+    lease->prev = NULL;
+    lease->next = NULL;
+}
+
+/* The one that has waited longest; counts those that are due. */
+static idem__lease *next_due(const idem__renewer *renewer, uint64_t now_ms,
+                             uint32_t *due) {
+    idem__lease *next = NULL;
+    *due = 0;
+    for (idem__lease *at = renewer->first; at != NULL; at = at->next) {
+        if (atomic_load_explicit(&at->lost, memory_order_relaxed))
+            continue;
+        *due += at->due_ms <= now_ms;
+        if (next == NULL || at->due_ms < next->due_ms)
+            next = at;
+    }
+    return next;
+}
+
+/* The time that one renewal may take: all that are due get their turn while
+ * this one's lease runs. */
+static uint32_t ask_ms(const idem__lease *lease, uint32_t due,
+                       uint64_t now_ms) {
+    uint64_t end_ms = atomic_load(&lease->end_ms);
+    uint64_t left_ms = lease->args.lease_ms / 3;
+    if (end_ms > now_ms + left_ms)
+        left_ms = end_ms - now_ms;
+    left_ms /= due + 1;
+    return left_ms > ASK_MS_MIN ? (uint32_t)left_ms : ASK_MS_MIN;
+}
+
+/* Without the lock. True when the server has answered. */
+static bool renew(idem__renewer *renewer, idem__lease *lease, uint32_t due) {
+    idem_answer answer = {.size = sizeof answer};
+    idem__times times;
+    idem_args args = lease->args;
+    args.timeout_ms = ask_ms(lease, due, idem_now_ms());
+    int32_t code = idem__client_call(renewer->client, IDEM_RENEW, &args,
+                                     &answer, NULL, &times);
+    if (code != 0)
+        return false;
+    if (answer.outcome == IDEM_RENEWED)
+        note_granted(lease, &times);
+    else
+        atomic_store(&lease->lost, true);
+    idem_answer_fini(&answer);
+    return true;
+}
+
+static void renew_next(idem__renewer *renewer, idem__lease *lease,
+                       uint32_t due) {
+    renewer->asking = lease;
+    pthread_mutex_unlock(&renewer->lock);
+    bool answered = renew(renewer, lease, due);
+    pthread_mutex_lock(&renewer->lock);
+    renewer->asking = NULL;
+    if (lease->ended) {
+        idem__free(lease);
+        return;
+    }
+    uint32_t again_ms = lease->args.lease_ms / 20 + 1;
+    if (!answered)
+        lease->due_ms =
+            idem_now_ms() + (again_ms < AGAIN_MS_MAX ? again_ms : AGAIN_MS_MAX);
+}
+
+static void sleep_until(idem__renewer *renewer, uint64_t until_ms) {
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    renewer->wake_ms = until_ms;
+    if (until_ms == UINT64_MAX)
+        pthread_cond_wait(&renewer->changed, &renewer->lock);
+    else
+        pthread_cond_timedwait(&renewer->changed, &renewer->lock, &until);
+    renewer->wake_ms = 0;
+}
+
+static void *keep_renewing(void *arg) {
+    idem__renewer *renewer = arg;
+    pthread_mutex_lock(&renewer->lock);
+    while (!renewer->closing) {
+        uint32_t due = 0;
+        uint64_t now_ms = idem_now_ms();
+        idem__lease *lease = next_due(renewer, now_ms, &due);
+        if (lease != NULL && lease->due_ms <= now_ms)
+            renew_next(renewer, lease, due);
+        else
+            sleep_until(renewer, lease != NULL ? lease->due_ms : UINT64_MAX);
+    }
+    pthread_mutex_unlock(&renewer->lock);
+    return NULL;
+}
+
+/* The host's signals are none of this thread's. */
+static bool start(idem__renewer *renewer) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    renewer->running =
+        pthread_create(&renewer->thread, NULL, keep_renewing, renewer) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return renewer->running;
+}
+
+bool idem__lease_keep(idem__renewer *renewer, idem__lease *lease) {
+    pthread_mutex_lock(&renewer->lock);
+    bool kept = renewer->running || start(renewer);
+    if (kept) {
+        lease->next = renewer->first;
+        if (lease->next != NULL)
+            lease->next->prev = lease;
+        renewer->first = lease;
+        if (lease->due_ms < renewer->wake_ms)
+            pthread_cond_signal(&renewer->changed);
+    }
+    pthread_mutex_unlock(&renewer->lock);
+    return kept;
+}
+
+void idem__lease_end(idem__renewer *renewer, idem__lease *lease) {
+    pthread_mutex_lock(&renewer->lock);
+    bool is_kept = lease->prev != NULL || renewer->first == lease;
+    if (is_kept)
+        unlink_lease(renewer, lease);
+    lease->ended = true;
+    bool is_asked = renewer->asking == lease;
+    pthread_mutex_unlock(&renewer->lock);
+    if (!is_asked)
+        idem__free(lease);
+}
