@@ -58,6 +58,7 @@ static void plan_shard(ids_desk *desk, const ids_desk_config *config) {
         .mem = config->mem,
         .hash = hash_of,
         .hash_ctx = (void *)(uintptr_t)house,
+        .mix_key = house->mix_key,
         .on_wake = ids_reply_woken,
         .wake_ctx = desk,
         .on_change =
@@ -346,7 +347,7 @@ void ids_desk_tell_others(ids_desk *desk, ids_notice notice) {
 
 void ids_desk_drain(ids_desk *desk) {
     desk->draining = true;
-    ids_shard_drain(desk->shard, IDP_E_SHUTTING_DOWN);
+    ids_shard_drain(desk->shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
     ids_orders_drain(desk);
 }
 

@@ -5,6 +5,7 @@
 #ifndef IDS_HOUSE_H
 #define IDS_HOUSE_H
 
+#include "server/core/mix.h"
 #include "server/mailbox.h"
 #include "server/orders.h"
 #include "server/secret.h"
@@ -12,6 +13,7 @@
 typedef struct ids_house {
     uint32_t loops; /* and shards: 1..IDP_SHARDS_MAX */
     uint8_t hash_key[IDP_HASH_KEY_BYTES];
+    ids_mix_key mix_key; /* random; hello does not tell it */
     uint64_t epoch;
     ids_secret secret;
     const char *version;

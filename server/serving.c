@@ -62,7 +62,7 @@ static void stand_down(ids_desk *desk) {
     ids_hold_fail(desk, UINT64_MAX, IDP_E_UNREPLICATED,
                   "this server is the primary no more; whether this took "
                   "effect is unknown: ask again");
-    ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY);
+    ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
     ids_shard_follow(desk->shard);
     ids_tap_clear(&desk->tap);
     desk->tap.is_on = false;
@@ -77,7 +77,7 @@ void ids_desk_serve(ids_desk *desk, const ids_serving *serving) {
     if (serving->stance == IDS_FOLLOWS)
         stand_down(desk);
     else if (serving->stance == IDS_DRAINS)
-        ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY);
+        ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
 }
 
 uint64_t ids_desk_lead(ids_desk *desk, uint64_t epoch, uint64_t now_ms) {

@@ -26,33 +26,56 @@ void ids_claims_change(const ids_record *r, uint64_t now_ms,
                            .age_ms = ids_record_age_ms(r, now_ms)};
 }
 
+/* Where a walk stands: in this bucket, of whose chain all but the first
+ * ~walked refs are done; 0: it has not begun. */
+typedef struct walk_at {
+    uint32_t bucket;
+    uint32_t walked;
+} walk_at;
+
+/* Some of a bucket's chain. Returns how many bytes of records that was. */
+static size_t walk_chain(ids_shard *shard, walk_at *at, uint64_t now_ms,
+                         void (*seen)(void *ctx, const ids_change *change),
+                         void *ctx) {
+    ids_ref refs[IDS_WALK_REFS];
+    uint32_t left = ~at->walked, i = 0;
+    size_t bytes = 0;
+    ids_table_prefetch_walk(&shard->table, at->bucket);
+    uint32_t count = ids_table_walk(&shard->table, at->bucket, &left, refs);
+    for (; i < count && bytes < IDS_WALK_BYTES; i++) {
+        ids_record *record = ids_slab_at(&shard->slab, refs[i]);
+        ids_change change;
+        ids_claims_stretch(shard, record);
+        if (ids_record_state(record, now_ms) == IDP_STATE_ABSENT)
+            continue;
+        ids_claims_change(record, now_ms, &change);
+        bytes += ids_record_bytes(record);
+        seen(ctx, &change);
+    }
+    left += count - i;
+    at->bucket += left == 0;
+    at->walked = left == 0 ? 0 : ~left;
+    return bytes;
+}
+
 bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
                     uint32_t buckets_max,
                     void (*seen)(void *ctx, const ids_change *change),
                     void *ctx) {
     const ids_table *table = &shard->table;
+    walk_at at = {(uint32_t)*cursor, (uint32_t)(*cursor >> 32)};
+    size_t bytes = 0;
     assert(now_ms >= shard->now_ms);
     assert(buckets_max > 0);
     if (shard->following)
         shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
     if (*cursor == 0)
         shard->table.walks++;
-    for (; buckets_max > 0 && *cursor < table->buckets; buckets_max--) {
-        uint32_t at = 0;
-        ids_ref ref;
-        ids_table_prefetch_walk(table, (uint32_t)*cursor);
-        while ((ref = ids_table_walk(table, (uint32_t)*cursor, &at)) != 0) {
-            ids_record *record = ids_slab_at(&shard->slab, ref);
-            ids_change change;
-            ids_claims_stretch(shard, record);
-            if (ids_record_state(record, now_ms) == IDP_STATE_ABSENT)
-                continue;
-            ids_claims_change(record, now_ms, &change);
-            seen(ctx, &change);
-        }
-        ++*cursor;
-    }
-    return *cursor < table->buckets;
+    while (buckets_max-- > 0 && at.bucket < table->buckets &&
+           bytes < IDS_WALK_BYTES)
+        bytes += walk_chain(shard, &at, now_ms, seen, ctx);
+    *cursor = (uint64_t)at.walked << 32 | at.bucket;
+    return at.bucket < table->buckets;
 }
 
 void ids_shard_walk_end(ids_shard *shard) {

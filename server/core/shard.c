@@ -14,12 +14,13 @@ static bool parts_init(ids_shard *shard) {
     const ids_shard_config *config = &shard->config;
     if (!ids_slab_init(&shard->slab, &shard->budget))
         return false;
-    if (!ids_table_init(&shard->table, &shard->budget, &shard->slab)) {
+    if (!ids_table_init(&shard->table, &shard->budget, &shard->slab,
+                        &config->mix_key)) {
         ids_slab_fini(&shard->slab);
         return false;
     }
     if (!ids_waiters_init(&shard->waiters, &shard->budget, config->waiters_max,
-                          config->waiters_per_key_max)) {
+                          config->waiters_per_key_max, &config->mix_key)) {
         ids_table_fini(&shard->table);
         ids_slab_fini(&shard->slab);
         return false;
@@ -64,7 +65,7 @@ static ids_call call_of(const ids_waiter *waiter, uint64_t now_ms) {
     return (ids_call){.request = &waiter->request,
                       .hash = waiter->queue->hash,
                       .now_ms = now_ms,
-                      .asker = waiter->asker};
+                      .asker = waiter->asking->asker};
 }
 
 /* The record that the queue waits for; NULL when it is gone. */
@@ -76,42 +77,53 @@ static ids_record *record_of(const ids_shard *shard, const ids_queue *queue) {
 
 static void wake(ids_shard *shard, const ids_waiter *waiter, idp_error error,
                  const idp_answer *answer) {
+    assert(!waiter->asking->gone);
     if (answer != NULL)
         shard->counted.outcomes[answer->outcome]++;
-    shard->config.on_wake(shard->config.wake_ctx, waiter->asker,
+    shard->config.on_wake(shard->config.wake_ctx, waiter->asking->asker,
                           waiter->request.msgid, error, answer);
+}
+
+/* Asks for a waiter again; false: it would have to wait on. */
+static bool ask_again(ids_shard *shard, const ids_waiter *waiter,
+                      uint64_t now_ms) {
+    ids_call call = call_of(waiter, now_ms);
+    idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
+    idp_error error = IDP_OK;
+    if (waiter->asking->gone)
+        return true;
+    ids_verdict verdict = ids_claims_acquire(shard, &call, &answer, &error);
+    if (verdict == IDS_PARKED)
+        return false;
+    wake(shard, waiter, error, verdict == IDS_ANSWERED ? &answer : NULL);
+    return true;
 }
 
 /* Asks again for everyone in the queue, in parking order: whoever would be
  * answered now is; whoever would have to wait goes on waiting. That is all
- * there is to a release, a complete and a lease's end. */
-static void settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
-    ids_waiter *waiter = queue->first;
+ * there is to a release, a complete and a lease's end. False: the queue is
+ * gone. */
+static bool settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
+    ids_waiter *waiter = queue->first, *next;
     const ids_record *record;
-    bool queue_gone;
-    while (waiter != NULL) {
-        ids_waiter *next = waiter->next;
-        ids_call call = call_of(waiter, now_ms);
-        idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
-        idp_error error = IDP_OK;
-        ids_verdict verdict = ids_claims_acquire(shard, &call, &answer, &error);
-        if (verdict != IDS_PARKED) {
-            wake(shard, waiter, error,
-                 verdict == IDS_ANSWERED ? &answer : NULL);
+    bool queue_gone = false;
+    for (; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (ask_again(shard, waiter, now_ms))
             ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
-            if (queue_gone)
-                return;
-        }
-        waiter = next;
+        if (queue_gone)
+            return false;
     }
     record = record_of(shard, queue);
     assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
     ids_waiters_lease(&shard->waiters, queue, ids_record_lease_end_ms(record));
+    return true;
 }
 
 /* A wait is over: in_progress, as of its end. Where a turn came late, that is
- * before the present claim began, which then is what counts. */
-static void wait_over(ids_shard *shard, ids_waiter *waiter) {
+ * before the present claim began, which then is what counts. False: with it
+ * its queue is gone. */
+static bool wait_over(ids_shard *shard, ids_waiter *waiter) {
     const ids_record *record = record_of(shard, waiter->queue);
     uint64_t as_of_ms = waiter->timer.due_ms;
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
@@ -120,19 +132,54 @@ static void wait_over(ids_shard *shard, ids_waiter *waiter) {
     if (as_of_ms < record->restart_ms)
         as_of_ms = record->restart_ms;
     ids_claims_in_progress(record, as_of_ms, &answer);
-    wake(shard, waiter, IDP_OK, &answer);
+    if (!waiter->asking->gone)
+        wake(shard, waiter, IDP_OK, &answer);
     ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
+    return !queue_gone;
 }
 
-static void fire_timers(ids_shard *shard, uint64_t now_ms) {
+/* What is due, in its order, until so many waiters were looked at; a queue is
+ * not left in its middle. */
+static void fire_timers(ids_shard *shard, uint64_t now_ms, uint32_t max) {
     ids_timer *timer;
-    while ((timer = ids_heap_first(&shard->waiters.heap)) != NULL &&
+    uint32_t looked_at = 0;
+    while (looked_at < max &&
+           (timer = ids_heap_first(&shard->waiters.heap)) != NULL &&
            timer->due_ms <= now_ms) {
-        if (timer->kind == IDS_TIMER_LEASE)
+        if (timer->kind == IDS_TIMER_LEASE) {
+            looked_at += ((ids_queue *)timer)->count;
             settle(shard, (ids_queue *)timer, now_ms);
-        else
+        } else {
+            looked_at++;
             wait_over(shard, (ids_waiter *)timer);
+        }
     }
+}
+
+/* The waits in the queue that ended before this. False: the queue is gone. */
+static bool waits_over(ids_shard *shard, ids_queue *queue, uint64_t end_ms) {
+    ids_waiter *next;
+    for (ids_waiter *waiter = queue->first; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (waiter->timer.due_ms < end_ms && !wait_over(shard, waiter))
+            return false;
+    }
+    return true;
+}
+
+/* What is due for one key: before its record is looked at, whatever else waits
+ * for its turn. */
+static void catch_up(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
+    uint64_t lease_end_ms = queue->timer.due_ms;
+    if (lease_end_ms <= now_ms && (!waits_over(shard, queue, lease_end_ms) ||
+                                   !settle(shard, queue, now_ms)))
+        return;
+    waits_over(shard, queue, now_ms + 1);
+}
+
+static bool timers_are_due(const ids_shard *shard) {
+    const ids_timer *timer = ids_heap_first(&shard->waiters.heap);
+    return timer != NULL && timer->due_ms <= shard->now_ms;
 }
 
 /* After a call that may have ended or moved the lease that others wait for:
@@ -192,13 +239,22 @@ static void advance(ids_shard *shard, uint64_t now_ms) {
     if (shard->following)
         shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
     if (shard->waiters.count > 0)
-        fire_timers(shard, now_ms);
+        fire_timers(shard, now_ms, IDS_TIMERS_A_CALL);
+}
+
+/* More is due than one call deals with: what concerns its key comes first. */
+static void catch_up_for(ids_shard *shard, const ids_call *call) {
+    ids_queue *queue = queue_for(shard, call);
+    if (queue != NULL)
+        catch_up(shard, queue, call->now_ms);
 }
 
 ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error) {
     ids_verdict verdict = IDS_ANSWERED;
     advance(shard, call->now_ms);
+    if (timers_are_due(shard))
+        catch_up_for(shard, call);
     *error = IDP_OK;
     switch (call->request->method) {
     case IDP_ACQUIRE:
@@ -239,24 +295,26 @@ void ids_shard_prefetch_record(const ids_shard *shard, uint64_t hash) {
 }
 
 void ids_shard_forget(ids_shard *shard, ids_asker asker) {
-    ids_waiter *waiter;
-    bool queue_gone;
-    while ((waiter = ids_waiters_of(&shard->waiters, asker)) != NULL)
-        ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
+    ids_waiters_forget(&shard->waiters, asker);
+    ids_waiters_reap(&shard->waiters, IDS_TIMERS_A_CALL);
 }
 
-void ids_shard_drain(ids_shard *shard, idp_error error) {
+bool ids_shard_drain(ids_shard *shard, idp_error error, uint32_t max) {
     ids_waiter *waiter;
     bool queue_gone;
-    while ((waiter = ids_waiters_any(&shard->waiters)) != NULL) {
-        wake(shard, waiter, error, NULL);
+    while ((waiter = ids_waiters_any(&shard->waiters)) != NULL && max-- > 0) {
+        if (!waiter->asking->gone)
+            wake(shard, waiter, error, NULL);
         ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
     }
+    return waiter == NULL;
 }
 
 uint64_t ids_shard_next_ms(const ids_shard *shard) {
     const ids_timer *timer = ids_heap_first(&shard->waiters.heap);
     uint64_t next_ms = ids_wheel_next_ms(&shard->wheel);
+    if (shard->waiters.gone != NULL)
+        return shard->now_ms;
     if (timer != NULL && timer->due_ms < next_ms)
         next_ms = timer->due_ms;
     return next_ms;
@@ -292,6 +350,9 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
     uint64_t hashes[ENDED_BATCH];
     uint32_t steps = steps_max, count, i;
     advance(shard, now_ms);
+    ids_waiters_reap(&shard->waiters, IDS_TIMERS_A_CALL);
+    if (timers_are_due(shard))
+        return;
     while ((count = collect_ended(shard, &steps, refs, hashes)) > 0)
         for (i = 0; i < count; i++)
             ids_claims_expire(shard, hashes[i], refs[i]);

@@ -15,6 +15,7 @@
 
 #include "proto/error.h"
 #include "proto/terms.h"
+#include "server/core/mix.h"
 
 #define IDS_CLOCK_START_MS IDP_TTL_MS_MAX
 
@@ -71,6 +72,7 @@ typedef struct ids_shard_config {
     /* The same hash that callers pass in ids_call, for moving records. */
     uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);
     void *hash_ctx;
+    ids_mix_key mix_key; /* random, and told to nobody: see mix.h */
     /* A parked acquire is answered: error IDP_OK and an answer, or an error
      * and NULL. The answer borrows until the callback returns. It must not
      * call back into the shard. */
@@ -117,19 +119,27 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
 void ids_shard_prefetch_bucket(const ids_shard *shard, uint64_t hash);
 void ids_shard_prefetch_record(const ids_shard *shard, uint64_t hash);
 
-/* The asker is gone: its parked acquires are dropped, unanswered. */
+/* The asker is gone: its parked acquires are dropped, unanswered. Where they
+ * are many, none is answered from now on, and the later ones leave the books
+ * with the next ticks. */
 void ids_shard_forget(ids_shard *shard, ids_asker asker);
 
-/* Answers every parked acquire with this error (SHUTTING_DOWN). */
-void ids_shard_drain(ids_shard *shard, idp_error error);
+/* Answers parked acquires with this error (SHUTTING_DOWN), at most so many.
+ * True: there are no more. */
+bool ids_shard_drain(ids_shard *shard, idp_error error, uint32_t max);
 
 /* When ids_shard_tick next has something to do; UINT64_MAX: never. A time
  * that is not after now means that there is work left to do now. */
 uint64_t ids_shard_next_ms(const ids_shard *shard);
 
-/* Does what time has made due: waits and leases that waiters hang on, always
- * all of them; then the reclaiming of ended records, at most steps_max
- * of them, so that a turn stays short. */
+/* So many waiters, and one more queue, are looked at by one call or tick, for
+ * what time has made due besides. */
+#define IDS_TIMERS_A_CALL 256
+
+/* Does what time has made due: waits and leases that waiters hang on, as many
+ * as a call does; when none is left, the reclaiming of ended records, at most
+ * steps_max of them, so that a turn stays short. Whatever of it is late, a
+ * call finds its own key as if all had come in time. */
 void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max);
 
 /* Walks the records in chunks while calls go on, for a snapshot or a full
@@ -138,7 +148,11 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max);
  * copy is whole. Begin a walk with *cursor = 0 and call until it returns
  * false; then, or to give up, call ids_shard_walk_end, once for each walk
  * whose first step was taken. Walks don't know of each other; the table does
- * not shrink as long as there is any. seen's change has number 0. */
+ * not shrink as long as there is any. seen's change has number 0.
+ *
+ * A step goes through a part of at most so many buckets, and ends behind the
+ * record with which it has seen IDS_WALK_BYTES. */
+#define IDS_WALK_BYTES (64u << 10)
 bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
                     uint32_t buckets_max,
                     void (*seen)(void *ctx, const ids_change *change),

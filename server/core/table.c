@@ -10,8 +10,8 @@
 #define SPLIT_LOAD      5 /* records per bucket above which one is split */
 #define MERGE_LOAD      3 /* and below which one is merged */
 
-static uint32_t tag_of(uint64_t hash) {
-    return (uint32_t)(hash >> 32);
+static uint32_t tag_of(const ids_table *table, uint64_t hash) {
+    return ids_mix(&table->key, hash);
 }
 
 static ids_bucket *bucket_at(const ids_table *table, uint32_t number) {
@@ -58,9 +58,11 @@ static void bucket_close(ids_table *table, uint32_t number) {
                     SEGMENT_BYTES);
 }
 
-bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab) {
+bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab,
+                    const ids_mix_key *key) {
     uint32_t number;
     memset(table, 0, sizeof *table);
+    table->key = *key;
     table->budget = budget;
     table->slab = slab;
     /* A bucket of the table costs its line and a few records' heads. */
@@ -92,7 +94,7 @@ void ids_table_fini(ids_table *table) {
 
 ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
                            idp_slice key, ids_place *place) {
-    uint32_t tag = tag_of(hash);
+    uint32_t tag = tag_of(table, hash);
     ids_bucket *bucket = bucket_of(table, tag);
     for (; bucket != NULL; bucket = overflow_of(table, bucket)) {
         uint32_t i;
@@ -140,32 +142,43 @@ static void spares_free(ids_table *table, ids_ref spares) {
     }
 }
 
-/* Adds a pair to a chain. false: no memory. */
-static bool chain_add(ids_table *table, ids_bucket *bucket, uint32_t tag,
+/* Adds a pair to the chain that *bucket is in, which becomes its last one.
+ * false: no memory. */
+static bool chain_add(ids_table *table, ids_bucket **bucket, uint32_t tag,
                       ids_ref ref, ids_ref *spares) {
-    while (bucket->count == IDS_BUCKET_SLOTS) {
-        if (bucket->overflow == 0)
-            bucket->overflow = overflow_new(table, spares);
-        if (bucket->overflow == 0)
+    ids_bucket *at = *bucket;
+    while (at->count == IDS_BUCKET_SLOTS) {
+        if (at->overflow == 0)
+            at->overflow = overflow_new(table, spares);
+        if (at->overflow == 0)
             return false;
-        bucket = overflow_of(table, bucket);
+        at = overflow_of(table, at);
     }
-    bucket->tags[bucket->count] = tag;
-    bucket->refs[bucket->count] = ref;
-    bucket->count++;
+    at->tags[at->count] = tag;
+    at->refs[at->count] = ref;
+    at->count++;
+    *bucket = at;
     return true;
 }
 
-/* Hands every pair of the chain that starts with (a copy of) bucket to the
- * bucket that its tag now belongs to. The chain's overflow buckets are spent
- * as spares, and they suffice: two chains need no more of them than one. */
+/* Hands every pair of the chain that starts with (a copy of) bucket to one of
+ * two chains, by what their tags now say; in order, and each at its end. The
+ * chain's overflow buckets are spent as spares, and they suffice: two chains
+ * need no more of them than one. */
 static void chain_deal(ids_table *table, ids_bucket from, ids_ref *spares) {
+    ids_bucket *ends[2] = {NULL, NULL}, *heads[2] = {NULL, NULL};
     for (;;) {
         ids_ref next = from.overflow;
         uint32_t i;
         for (i = 0; i < from.count; i++) {
-            bool added = chain_add(table, bucket_of(table, from.tags[i]),
-                                   from.tags[i], from.refs[i], spares);
+            ids_bucket *head = bucket_of(table, from.tags[i]);
+            uint32_t which = heads[0] != NULL && heads[0] != head;
+            bool added;
+            if (heads[which] == NULL)
+                heads[which] = ends[which] = head;
+            assert(heads[which] == head);
+            added = chain_add(table, &ends[which], from.tags[i], from.refs[i],
+                              spares);
             assert(added);
         }
         if (next == 0)
@@ -243,10 +256,11 @@ void ids_table_reserve(ids_table *table, uint64_t records) {
 }
 
 bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref) {
-    uint32_t tag = tag_of(hash);
+    uint32_t tag = tag_of(table, hash);
+    ids_bucket *bucket = bucket_of(table, tag);
     ids_ref spares = 0;
     assert(ref != 0);
-    if (!chain_add(table, bucket_of(table, tag), tag, ref, &spares))
+    if (!chain_add(table, &bucket, tag, ref, &spares))
         return false;
     table->records++;
     if (table->records > (uint64_t)table->buckets * SPLIT_LOAD)
@@ -275,7 +289,7 @@ static void chain_take(ids_table *table, ids_bucket *head, ids_bucket *bucket,
 }
 
 void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
-    ids_bucket *head = bucket_of(table, tag_of(hash));
+    ids_bucket *head = bucket_of(table, tag_of(table, hash));
     ids_bucket *bucket;
     for (bucket = head; bucket != NULL; bucket = overflow_of(table, bucket)) {
         uint32_t i;
@@ -293,14 +307,29 @@ void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
     assert(!"a record that is removed is in the table");
 }
 
-ids_ref ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *at) {
+static uint32_t chain_count(const ids_table *table, const ids_bucket *bucket) {
+    uint32_t overflows = 0;
+    return chain_pairs(table, bucket, &overflows);
+}
+
+uint32_t ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *left,
+                        ids_ref refs[IDS_WALK_REFS]) {
     const ids_bucket *chain = bucket_at(table, bucket);
-    uint32_t skip = (*at)++;
-    while (chain != NULL && skip >= IDS_BUCKET_SLOTS) {
+    uint32_t end = chain_count(table, chain), count, at, first;
+    if (*left < end)
+        end = *left;
+    count = end < IDS_WALK_REFS ? end : IDS_WALK_REFS;
+    first = *left = end - count;
+    for (; first >= IDS_BUCKET_SLOTS; first -= IDS_BUCKET_SLOTS)
         chain = overflow_of(table, chain);
-        skip -= IDS_BUCKET_SLOTS;
+    for (at = count; at-- > 0; first++) {
+        if (first == IDS_BUCKET_SLOTS) {
+            chain = overflow_of(table, chain);
+            first = 0;
+        }
+        refs[at] = chain->refs[first];
     }
-    return chain == NULL || skip >= chain->count ? 0 : chain->refs[skip];
+    return count;
 }
 
 /* Buckets far ahead, so that the records of those nearer by can be found. */
@@ -318,11 +347,11 @@ void ids_table_prefetch_walk(const ids_table *table, uint32_t bucket) {
 }
 
 void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash) {
-    __builtin_prefetch(bucket_of(table, tag_of(hash)));
+    __builtin_prefetch(bucket_of(table, tag_of(table, hash)));
 }
 
 void ids_table_prefetch_record(const ids_table *table, uint64_t hash) {
-    uint32_t tag = tag_of(hash);
+    uint32_t tag = tag_of(table, hash);
     const ids_bucket *bucket = bucket_of(table, tag);
     uint32_t i;
     for (i = 0; i < bucket->count; i++) {

@@ -3,11 +3,13 @@
  * Buckets of one cache line hold seven (tag, ref) pairs and a link to an
  * overflow bucket. An insert past the load splits one bucket in two, a
  * removal below it merges the last one back; nothing is ever moved in bulk,
- * and a split reads no record: the tag is the half of the hash that buckets
- * are chosen by. The other half chose the shard. Pure. */
+ * and a split reads no record: the tag, a secret function of the hash (mix.h),
+ * is what buckets are chosen by. Every step takes time in proportion to its
+ * chain at most. Pure. */
 #ifndef IDS_TABLE_H
 #define IDS_TABLE_H
 
+#include "server/core/mix.h"
 #include "server/core/record.h"
 
 #define IDS_BUCKET_SLOTS 7
@@ -24,6 +26,7 @@ _Static_assert(sizeof(ids_bucket) == 64, "a bucket is one cache line");
 typedef struct ids_table {
     ids_budget *budget;
     ids_slab *slab;
+    ids_mix_key key;
     ids_bucket **segments; /* [segments_max] */
     uint32_t segments_max;
     uint32_t segments_used;
@@ -42,7 +45,8 @@ typedef struct ids_place {
     uint32_t slot;
 } ids_place;
 
-bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab);
+bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab,
+                    const ids_mix_key *key);
 void ids_table_fini(ids_table *table);
 
 /* The record of this name; NULL when there is none. ref and place are set
@@ -69,8 +73,14 @@ static inline void ids_place_set(ids_place place, ids_ref ref) {
     place.bucket->refs[place.slot] = ref;
 }
 
-/* The chain of this bucket, for a walk: its refs from *at on, 0 at the end. */
-ids_ref ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *at);
+/* A walk through one chain, from its end to its head, IDS_WALK_REFS at a time:
+ * the refs before the first *left of them (UINT32_MAX: from the end), the last
+ * one first; *left is what is left. Returns how many. Removals and splits in
+ * between move only refs that were walked towards the head, so none that stays
+ * in the table is missed. */
+#define IDS_WALK_REFS 32
+uint32_t ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *left,
+                        ids_ref refs[IDS_WALK_REFS]);
 
 /* Has the memory under way that a walk will want some steps behind this
  * bucket. */

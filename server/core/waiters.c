@@ -5,13 +5,17 @@
 
 #include <assert.h>
 
-#define SLOTS_MIN 16u
-#define SLOTS_MAX 16384u
+#define SLOTS_MIN       16u
+#define SLOTS_MAX       16384u
+/* Each that parks makes more room than it takes. */
+#define REAPED_PER_PARK 2
 
 bool ids_waiters_init(ids_waiters *waiters, ids_budget *budget,
-                      uint32_t count_max, uint32_t per_key_max) {
+                      uint32_t count_max, uint32_t per_key_max,
+                      const ids_mix_key *key) {
     size_t bytes;
     memset(waiters, 0, sizeof *waiters);
+    waiters->key = *key;
     waiters->budget = budget;
     waiters->count_max = count_max;
     waiters->per_key_max = per_key_max;
@@ -44,12 +48,13 @@ void ids_waiters_fini(ids_waiters *waiters) {
 }
 
 static ids_queue **queue_slot(const ids_waiters *waiters, uint64_t hash) {
-    return &waiters->queues[(hash >> 32) & (waiters->slots - 1)];
+    return &waiters
+                ->queues[ids_mix(&waiters->key, hash) & (waiters->slots - 1)];
 }
 
-static ids_waiter **asker_slot(const ids_waiters *waiters, ids_asker asker) {
-    uint64_t mixed = asker * 0x9e3779b97f4a7c15ull;
-    return &waiters->askers[(mixed >> 40) & (waiters->slots - 1)];
+static ids_asking **asker_slot(const ids_waiters *waiters, ids_asker asker) {
+    return &waiters
+                ->askers[ids_mix(&waiters->key, asker) & (waiters->slots - 1)];
 }
 
 ids_queue *ids_waiters_queue(const ids_waiters *waiters, uint64_t hash,
@@ -101,8 +106,48 @@ static void queue_free(ids_waiters *waiters, ids_queue *queue) {
     ids_budget_free(waiters->budget, queue, queue->bytes_held);
 }
 
-static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call,
-                              uint64_t due_ms) {
+static void list_push(ids_asking **head, ids_asking *asking) {
+    asking->prev = NULL;
+    asking->next = *head;
+    if (*head != NULL)
+        (*head)->prev = asking;
+    *head = asking;
+}
+
+static void list_take(ids_asking **head, ids_asking *asking) {
+    if (asking->prev != NULL)
+        asking->prev->next = asking->next;
+    else
+        *head = asking->next;
+    if (asking->next != NULL)
+        asking->next->prev = asking->prev;
+}
+
+static ids_asking *asking_of(const ids_waiters *waiters, ids_asker asker) {
+    ids_asking *asking = *asker_slot(waiters, asker);
+    while (asking != NULL && asking->asker != asker)
+        asking = asking->next;
+    return asking;
+}
+
+static ids_asking *asking_new(ids_waiters *waiters, ids_asker asker) {
+    ids_asking *asking = ids_budget_alloc(waiters->budget, sizeof *asking);
+    if (asking == NULL)
+        return NULL;
+    memset(asking, 0, sizeof *asking);
+    asking->asker = asker;
+    list_push(asker_slot(waiters, asker), asking);
+    return asking;
+}
+
+static void asking_free(ids_waiters *waiters, ids_asking *asking) {
+    list_take(asking->gone ? &waiters->gone
+                           : asker_slot(waiters, asking->asker),
+              asking);
+    ids_budget_free(waiters->budget, asking, sizeof *asking);
+}
+
+static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
     const idp_request *request = call->request;
     size_t bytes =
         sizeof(ids_waiter) + request->fingerprint.len + request->nonce.len;
@@ -116,16 +161,13 @@ static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call,
     waiter->request = *request;
     waiter->request.fingerprint = copy_in(&at, request->fingerprint);
     waiter->request.nonce = copy_in(&at, request->nonce);
-    waiter->asker = call->asker;
     waiter->timer.kind = IDS_TIMER_WAIT;
-    waiter->timer.due_ms = due_ms;
     waiter->timer.number = waiters->parked;
     return waiter;
 }
 
-static void hang_in(ids_waiters *waiters, ids_waiter *waiter,
-                    ids_queue *queue) {
-    ids_waiter **slot = asker_slot(waiters, waiter->asker);
+static void hang_in(ids_waiters *waiters, ids_waiter *waiter, ids_queue *queue,
+                    ids_asking *asking) {
     waiter->queue = queue;
     waiter->request.ns = queue->ns;
     waiter->request.key = queue->key;
@@ -136,36 +178,57 @@ static void hang_in(ids_waiters *waiters, ids_waiter *waiter,
         queue->first = waiter;
     queue->last = waiter;
     queue->count++;
-    waiter->asker_next = *slot;
-    if (*slot != NULL)
-        (*slot)->asker_prev = waiter;
-    *slot = waiter;
+    waiter->asking = asking;
+    waiter->asker_next = asking->first;
+    if (asking->first != NULL)
+        asking->first->asker_prev = waiter;
+    asking->first = waiter;
     ids_heap_add(&waiters->heap, &waiter->timer);
     waiters->count++;
     waiters->parked++;
 }
 
+static bool is_full(const ids_waiters *waiters, const ids_queue *queue) {
+    return waiters->count >= waiters->count_max || waiters->per_key_max == 0 ||
+           (queue != NULL && queue->count >= waiters->per_key_max);
+}
+
+/* All that is to be had from memory, or nothing of it. */
+static bool allocate(ids_waiters *waiters, const ids_call *call,
+                     uint64_t lease_end_ms, ids_waiter **waiter,
+                     ids_queue **queue, ids_asking **asking) {
+    *asking = asking_of(waiters, call->asker);
+    *waiter = waiter_new(waiters, call);
+    if (*waiter == NULL)
+        return false;
+    if (*asking == NULL)
+        *asking = asking_new(waiters, call->asker);
+    if (*asking != NULL && *queue == NULL)
+        *queue = queue_new(waiters, call, lease_end_ms);
+    if (*asking != NULL && *queue != NULL)
+        return true;
+    if (*asking != NULL && (*asking)->first == NULL)
+        asking_free(waiters, *asking);
+    ids_budget_free(waiters->budget, *waiter, (*waiter)->bytes_held);
+    return false;
+}
+
 idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
                            uint64_t due_ms, uint64_t lease_end_ms) {
     const idp_request *request = call->request;
-    ids_queue *queue =
-        ids_waiters_queue(waiters, call->hash, request->ns, request->key);
+    ids_queue *queue;
     ids_waiter *waiter;
-    if (waiters->count >= waiters->count_max || waiters->per_key_max == 0 ||
-        (queue != NULL && queue->count >= waiters->per_key_max))
+    ids_asking *asking;
+    if (waiters->gone != NULL)
+        ids_waiters_reap(waiters, REAPED_PER_PARK);
+    queue = ids_waiters_queue(waiters, call->hash, request->ns, request->key);
+    if (is_full(waiters, queue))
         return IDP_E_LIMIT;
-    if (!ids_heap_reserve(&waiters->heap, 2))
+    if (!ids_heap_reserve(&waiters->heap, 2) ||
+        !allocate(waiters, call, lease_end_ms, &waiter, &queue, &asking))
         return IDP_E_NO_MEMORY;
-    waiter = waiter_new(waiters, call, due_ms);
-    if (waiter == NULL)
-        return IDP_E_NO_MEMORY;
-    if (queue == NULL)
-        queue = queue_new(waiters, call, lease_end_ms);
-    if (queue == NULL) {
-        ids_budget_free(waiters->budget, waiter, waiter->bytes_held);
-        return IDP_E_NO_MEMORY;
-    }
-    hang_in(waiters, waiter, queue);
+    waiter->timer.due_ms = due_ms;
+    hang_in(waiters, waiter, queue, asking);
     return IDP_OK;
 }
 
@@ -179,9 +242,11 @@ static void take_from_asker(ids_waiters *waiters, ids_waiter *waiter) {
     if (waiter->asker_prev != NULL)
         waiter->asker_prev->asker_next = waiter->asker_next;
     else
-        *asker_slot(waiters, waiter->asker) = waiter->asker_next;
+        waiter->asking->first = waiter->asker_next;
     if (waiter->asker_next != NULL)
         waiter->asker_next->asker_prev = waiter->asker_prev;
+    if (waiter->asking->first == NULL)
+        asking_free(waiters, waiter->asking);
 }
 
 static void take_from_queue(ids_queue *queue, ids_waiter *waiter) {
@@ -210,9 +275,17 @@ void ids_waiters_remove(ids_waiters *waiters, ids_waiter *waiter,
     ids_budget_free(waiters->budget, waiter, waiter->bytes_held);
 }
 
-ids_waiter *ids_waiters_of(const ids_waiters *waiters, ids_asker asker) {
-    ids_waiter *waiter = *asker_slot(waiters, asker);
-    while (waiter != NULL && waiter->asker != asker)
-        waiter = waiter->asker_next;
-    return waiter;
+void ids_waiters_forget(ids_waiters *waiters, ids_asker asker) {
+    ids_asking *asking = asking_of(waiters, asker);
+    if (asking == NULL)
+        return;
+    list_take(asker_slot(waiters, asker), asking);
+    asking->gone = true;
+    list_push(&waiters->gone, asking);
+}
+
+void ids_waiters_reap(ids_waiters *waiters, uint32_t max) {
+    bool queue_gone;
+    while (max-- > 0 && waiters->gone != NULL)
+        ids_waiters_remove(waiters, waiters->gone->first, &queue_gone);
 }

@@ -2,22 +2,33 @@
  *
  * A queue per key in parking order, a list per asker, and two kinds of
  * deadlines: a wait's end, and the end of the lease that a queue hangs on.
- * Who gets what is decided in shard.c; this file keeps the books. Pure. */
+ * An asker that goes is marked in one step, and what it left is taken off the
+ * books a few at a time. Who gets what is decided in shard.c; this file keeps
+ * the books. Pure. */
 #ifndef IDS_WAITERS_H
 #define IDS_WAITERS_H
 
 #include "server/core/heap.h"
+#include "server/core/mix.h"
 
 typedef struct ids_queue ids_queue;
 typedef struct ids_waiter ids_waiter;
+
+/* All that one asker waits for. */
+typedef struct ids_asking {
+    struct ids_asking *next, *prev; /* in its hash chain, or of the gone */
+    ids_waiter *first;
+    ids_asker asker;
+    bool gone; /* nobody is to be woken */
+} ids_asking;
 
 /* A parked acquire. request borrows from the waiter's own bytes. */
 struct ids_waiter {
     ids_timer timer; /* first, so that a WAIT timer is its waiter */
     ids_queue *queue;
     ids_waiter *next, *prev;             /* in the queue */
-    ids_waiter *asker_next, *asker_prev; /* in the asker's hash chain */
-    ids_asker asker;
+    ids_waiter *asker_next, *asker_prev; /* of the same asker */
+    ids_asking *asking;
     idp_request request; /* ns and key are the queue's */
     size_t bytes_held;   /* its allocation */
     uint8_t bytes[];     /* fingerprint, nonce */
@@ -38,8 +49,10 @@ struct ids_queue {
 typedef struct ids_waiters {
     ids_budget *budget;
     ids_heap heap;
+    ids_mix_key key;
     ids_queue **queues;  /* [slots], chained by hash */
-    ids_waiter **askers; /* [slots], chained by asker */
+    ids_asking **askers; /* [slots], chained by asker */
+    ids_asking *gone;    /* askers that went, with what is left of them */
     uint32_t slots;
     uint32_t count;
     uint32_t count_max;
@@ -48,7 +61,8 @@ typedef struct ids_waiters {
 } ids_waiters;
 
 bool ids_waiters_init(ids_waiters *waiters, ids_budget *budget,
-                      uint32_t count_max, uint32_t per_key_max);
+                      uint32_t count_max, uint32_t per_key_max,
+                      const ids_mix_key *key);
 void ids_waiters_fini(ids_waiters *waiters);
 
 /* The key's queue; NULL when nobody waits for it. */
@@ -70,8 +84,10 @@ void ids_waiters_lease(ids_waiters *waiters, ids_queue *queue,
 void ids_waiters_remove(ids_waiters *waiters, ids_waiter *waiter,
                         bool *queue_gone);
 
-/* Any waiter of this asker; NULL: it has none. */
-ids_waiter *ids_waiters_of(const ids_waiters *waiters, ids_asker asker);
+/* The asker is gone: its waiters stay on the books, with asking->gone, until
+ * they are reaped: at most so many now. */
+void ids_waiters_forget(ids_waiters *waiters, ids_asker asker);
+void ids_waiters_reap(ids_waiters *waiters, uint32_t max);
 
 /* Any waiter at all. */
 static inline ids_waiter *ids_waiters_any(const ids_waiters *waiters) {

@@ -123,6 +123,7 @@ static bool furnish_house(server *s, const char *version, uint64_t memory) {
     if (house->loops > IDP_SHARDS_MAX)
         house->loops = IDP_SHARDS_MAX;
     randombytes_buf(house->hash_key, sizeof house->hash_key);
+    randombytes_buf(&house->mix_key, sizeof house->mix_key);
     house->epoch = (uint64_t)time(NULL);
     house->version = version;
     house->result_bytes_max = config->result_bytes_max;

@@ -265,7 +265,7 @@ static void virtual_leave(backend *b, int who) {
 static void virtual_stop(backend *b) {
     virtual_backend *v = (virtual_backend *)b;
     if (v->shard) {
-        ids_shard_drain(v->shard, IDP_E_SHUTTING_DOWN);
+        ids_shard_drain(v->shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
     } else {
         idt_model_drain(v->model, IDP_E_SHUTTING_DOWN);
     }

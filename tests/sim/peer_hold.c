@@ -137,7 +137,7 @@ void pw_loop_stands_down(pw_node *n, uint32_t loop) {
     pw_line *line = &n->line[loop];
     if (line->drains) {
         n->loop_now = loop;
-        ids_shard_drain(n->shard[loop], IDP_E_NOT_PRIMARY);
+        ids_shard_drain(n->shard[loop], IDP_E_NOT_PRIMARY, UINT32_MAX);
     }
     if (line->follows) {
         ids_peer_prepare_copy(n->shard[loop]);

@@ -332,7 +332,7 @@ bool world_drain(world *w) {
     start_step(w);
     world_trace(w, "at %llu the shard is drained",
                 (unsigned long long)w->now_ms);
-    ids_shard_drain(w->shard, IDP_E_SHUTTING_DOWN);
+    ids_shard_drain(w->shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
     idt_model_drain(w->model, IDP_E_SHUTTING_DOWN);
     return show_wakes(w, 0, w->shard_wakes.count) && settle(w, true);
 }

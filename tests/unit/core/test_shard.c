@@ -178,7 +178,7 @@ Test(shard, a_drain_answers_everyone_who_waits) {
         cr_assert_eq(call(0, &request, &answer, &error), IDS_PARKED);
     cr_assert_eq(call(0, &request, &answer, &error), IDS_REFUSED);
     cr_assert_eq(error, IDP_E_LIMIT);
-    ids_shard_drain(shard, IDP_E_SHUTTING_DOWN);
+    ids_shard_drain(shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
     cr_assert_eq(woken, 8);
     cr_assert_eq(woken_with, IDP_E_SHUTTING_DOWN);
     cr_assert_eq(stats().waiters, 0);
@@ -263,6 +263,51 @@ Test(shard, a_walk_misses_nothing_when_another_one_ends) {
         ;
     ids_shard_walk_end(shard);
     cr_assert_eq(seen_late.count, KEPT);
+    ids_shard_free(shard);
+}
+
+typedef struct step_seen {
+    uint64_t bytes, records;
+} step_seen;
+
+static void measure(void *ctx, const ids_change *change) {
+    step_seen *step = ctx;
+    uint64_t bytes = change->key.len + change->result.len + 64;
+    step->bytes += bytes;
+    step->records++;
+}
+
+/* A secret that nobody has: all keys in one bucket. */
+static uint64_t all_alike(void *ctx, idp_slice ns, idp_slice key) {
+    (void)ctx, (void)ns, (void)key;
+    return 12345;
+}
+
+Test(shard, a_step_of_a_walk_is_short_even_where_one_bucket_has_everything) {
+    enum { COUNT = 3000 };
+    uint64_t cursor = 0, total = 0;
+    idp_answer answer;
+    idp_error error;
+    step_seen step;
+    bool more = true;
+    open_shard(64 * MIB);
+    for (uint64_t number = 0; number < COUNT; number++) {
+        idp_request request = acquire_of(number);
+        ids_call alike = {.request = &request,
+                          .hash = all_alike(NULL, request.ns, request.key),
+                          .now_ms = 1000};
+        cr_assert_eq(ids_shard_call(shard, &alike, &answer, &error),
+                     IDS_ANSWERED);
+    }
+    while (more) {
+        step = (step_seen){0};
+        more = ids_shard_walk(shard, 1000, &cursor, 1, measure, &step);
+        total += step.records;
+        cr_assert_leq(step.records, 64);
+        cr_assert_leq(step.bytes, IDS_WALK_BYTES + 2048);
+    }
+    ids_shard_walk_end(shard);
+    cr_assert_eq(total, COUNT);
     ids_shard_free(shard);
 }
 

@@ -24,10 +24,14 @@ static uint64_t hash_clashing(uint64_t number) {
     return world_hash(number / 1000);
 }
 
-static void start(void) {
+static void start_with(const ids_mix_key *key) {
     memset(&t, 0, sizeof t);
     world_init(&t.w, 256 * (size_t)MIB);
-    cr_assert(ids_table_init(&t.table, &t.w.budget, &t.w.slab));
+    cr_assert(ids_table_init(&t.table, &t.w.budget, &t.w.slab, key));
+}
+
+static void start(void) {
+    start_with(&(ids_mix_key){0});
 }
 
 static bool is_found(uint64_t hash, uint64_t number) {
@@ -146,4 +150,62 @@ Test(table, keeps_whom_it_has_when_any_allocation_fails) {
     check_all(hash_plain, 1);
     ids_table_fini(&t.table);
     world_fini(&t.w);
+}
+
+/* What a client does that knows hash_key: keys whose hashes agree in the bits
+ * that it believes to choose the bucket. */
+static uint64_t same_upper_half(uint64_t number) {
+    return 0xabcdef01ull << 32 | number;
+}
+
+static uint64_t same_lower_half(uint64_t number) {
+    return number << 32 | 0xabcdef01;
+}
+
+static uint64_t same_ends(uint64_t number) {
+    return number << 20 | 7;
+}
+
+static uint32_t longest_chain(void) {
+    ids_ref refs[IDS_WALK_REFS];
+    uint32_t longest = 0;
+    for (uint32_t bucket = 0; bucket < t.table.buckets; bucket++) {
+        uint32_t left = UINT32_MAX, count = 0;
+        while (left > 0)
+            count += ids_table_walk(&t.table, bucket, &left, refs);
+        longest = count > longest ? count : longest;
+    }
+    return longest;
+}
+
+/* As many as 5 a bucket at random have about 25 in the longest chain. */
+static void hash_is_of_no_use(uint64_t (*hash)(uint64_t), uint64_t seed) {
+    idt_rng rng;
+    ids_mix_key key;
+    idt_rng_seed(&rng, seed);
+    for (int i = 0; i < 2; i++)
+        key.a[i] = idt_rng_next(&rng), key.b[i] = idt_rng_next(&rng);
+    start_with(&key);
+    for (uint64_t number = 0; number < NAMES; number++)
+        add(hash(number), number);
+    cr_assert_leq(longest_chain(), 200, "seed %lu: %u", seed, longest_chain());
+    ids_table_fini(&t.table);
+    world_fini(&t.w);
+}
+
+Test(table, keys_chosen_with_the_hash_key_do_not_fall_into_one_bucket) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        hash_is_of_no_use(same_upper_half, seed);
+        hash_is_of_no_use(same_lower_half, seed);
+        hash_is_of_no_use(same_ends, seed);
+    }
+}
+
+Test(table, two_secrets_put_the_same_keys_into_other_buckets) {
+    ids_mix_key a = {.a = {1, 2}, .b = {3, 4}}, b = {.a = {5, 6}, .b = {7, 8}};
+    uint32_t alike = 0;
+    for (uint64_t number = 0; number < 1000; number++)
+        alike += (ids_mix(&a, world_hash(number)) & 0xff) ==
+                 (ids_mix(&b, world_hash(number)) & 0xff);
+    cr_assert_leq(alike, 30);
 }
