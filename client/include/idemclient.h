@@ -356,6 +356,9 @@ typedef struct idem_client idem_client;
  *   timeout_ms=N          deadline of a call (5000; 1..86400000)
  *   connect_timeout_ms=N  of one attempt to connect, and how long a server may
  *                         leave a ping unanswered (1000; 1..60000)
+ *   connect_rounds=N      a call ends once each host could not be reached so
+ *                         often, though its deadline is ahead (1..1000). Not
+ *                         given: until the deadline
  *   namespace=TEXT        where the path can't say it (idem+unix)
  *   secret_file=PATH      read the secret from the first line of a file
  *   client=TEXT           tells the server who this is (1..128 bytes)

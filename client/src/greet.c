@@ -10,6 +10,10 @@
 
 #include "client/src/error.h"
 #include "client/src/socket.h"
+#include "client/src/stranger.h"
+
+/* Nobody who speaks is silent for so long, save over a slow line. */
+#define SILENT_MS 250u
 
 bool idem__random(void *to, size_t len) {
     return getrandom(to, len, 0) == (ssize_t)len;
@@ -25,6 +29,14 @@ static int fail(const idem__greet *greet, idem_error *err, int os_error,
     idem__fail_at(err, IDEM_E_CONNECT,
                   (idem__where){.endpoint = name, .os_error = os_error},
                   "can't connect to %s: %s", name, why);
+    return -1;
+}
+
+static int fail_lookup(const idem__greet *greet, idem_error *err,
+                       const char *why) {
+    const char *name = greet->endpoint->name;
+    idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
+                  "the host of %s is not known: %s; check the name", name, why);
     return -1;
 }
 
@@ -47,7 +59,7 @@ static int dial_any(const idem__greet *greet, idem_error *err) {
     const char *why = NULL;
     uint32_t count = idem__resolve(greet->endpoint, addrs, &why);
     if (count == 0)
-        return fail(greet, err, 0, why);
+        return fail_lookup(greet, err, why);
     int fd = -1;
     for (uint32_t i = 0; i < count && fd < 0; i++)
         fd = dial_one(greet, &addrs[i]);
@@ -121,33 +133,73 @@ idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
     return IDEM__HEARD_FAILED;
 }
 
+/* Connected, and then no greeting. */
+static int32_t no_greeting(const idem__greet *greet, idem_error *err, int why) {
+    const char *words = strerror(why);
+    if (why == 0 || why == ECONNRESET)
+        words = "it closed the connection before it said a word; is that "
+                "idemstored, or another program?";
+    else if (why == ETIMEDOUT)
+        words = "it takes connections and says nothing; is that idemstored, "
+                "or another program?";
+    idem__fail_at(err, IDEM_E_CONNECT,
+                  (idem__where){.endpoint = greet->endpoint->name,
+                                .os_error = why == ETIMEDOUT ? 0 : why},
+                  "can't talk to %s: %s", greet->endpoint->name, words);
+    return IDEM_E_CONNECT;
+}
+
+static int32_t stranger(const idem__greet *greet, idem_error *err,
+                        const char *kind) {
+    const char *name = greet->endpoint->name;
+    return idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
+                         "something listens at %s and does not speak "
+                         "idemstore's protocol%s; check the port",
+                         name, kind);
+}
+
+/* Where one try must do, whoever is silent is asked whether it is Redis. NULL
+ * and *what: it is not, or spoke. */
+static const char *ask_kind(const idem__greet *greet, idem__wire *wire, int fd,
+                            idp_reply *reply, idem__heard *what) {
+    uint64_t deadline_ms = greet->deadline_ms;
+    uint64_t patient_ms = idem_now_ms() + SILENT_MS;
+    const char *kind = NULL;
+    if (greet->uri->connect_rounds > 0 && patient_ms < deadline_ms)
+        deadline_ms = patient_ms;
+    *what = idem__greet_exchange(fd, wire, deadline_ms, reply);
+    if (*what != IDEM__HEARD_FAILED || errno != ETIMEDOUT ||
+        deadline_ms == greet->deadline_ms)
+        return NULL;
+    kind = idem__stranger_ask(fd, greet->deadline_ms);
+    if (kind == NULL)
+        *what = idem__greet_exchange(fd, wire, greet->deadline_ms, reply);
+    return kind;
+}
+
 /* 0, or the code that err was filled with. */
 static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
                         idp_hello *hello, idem_error *err) {
     const char *name = greet->endpoint->name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     idp_reply reply = {0};
+    idem__heard what;
     idem__greeting greeting = idem__greeting_of(greet->uri, greet->shard);
     if (idem__wire_hello(wire, &op, &greeting) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
-    idem__heard what =
-        idem__greet_exchange(fd, wire, greet->deadline_ms, &reply);
+    const char *kind = ask_kind(greet, wire, fd, &reply, &what);
     int why = errno;
     if (op.pending)
         idem__calls_remove(&wire->calls, &op);
-    if (what == IDEM__HEARD_STRANGER)
-        return idem__fail_at(err, IDEM_E_CONNECT,
-                             (idem__where){.endpoint = name},
-                             "what listens at %s does not speak idemstore's "
-                             "protocol; check the port",
-                             name);
+    if (kind == NULL && what == IDEM__HEARD_STRANGER)
+        kind = idem__stranger_kind(wire->in.bytes + wire->in.at,
+                                   idem__buffer_len(&wire->in));
+    if (kind != NULL)
+        return stranger(greet, err, kind);
     if (what == IDEM__HEARD_FAILED && wire->said != 0)
         return idem__fail_said(err, name, wire->said, wire->said_text);
-    if (what == IDEM__HEARD_FAILED) {
-        fail(greet, err, why,
-             why != 0 ? strerror(why) : "it closed the connection");
-        return IDEM_E_CONNECT;
-    }
+    if (what == IDEM__HEARD_FAILED)
+        return no_greeting(greet, err, why);
     if (reply.is_error)
         return idem__fail_reply(err, name, &reply);
     if (!idp_hello_read(reply.result, hello) || hello->shards == 0 ||

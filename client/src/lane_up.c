@@ -184,17 +184,25 @@ static int32_t give_up(const idem__lane *lane, idem_error *err) {
     return lane->why.code;
 }
 
+/* Each server was asked as often as the URI says that it is worth. */
+static bool is_enough(const idem__lane *lane, uint32_t failed) {
+    uint32_t rounds = lane->uri->connect_rounds;
+    return rounds > 0 && failed >= rounds * lane->uri->endpoints_count;
+}
+
 static int32_t connect_lane(idem__lane *lane, uint64_t deadline_ms,
                             idem_error *err) {
+    uint32_t failed = 0;
     while (lane->state != IDEM__LANE_UP) {
         uint64_t now_ms = idem_now_ms();
-        if (now_ms >= deadline_ms)
+        if (now_ms >= deadline_ms || is_enough(lane, failed))
             return give_up(lane, err);
         uint64_t until_ms = deadline_ms;
         if (lane->state == IDEM__LANE_DOWN && now_ms >= lane->retry_at_ms) {
             int32_t code = attempt(lane, deadline_ms, err);
             if (code != 0)
                 return code;
+            failed++;
             continue;
         }
         if (lane->state == IDEM__LANE_DOWN && lane->retry_at_ms < until_ms)

@@ -202,7 +202,8 @@ static int32_t parse_secret(part secret, idem__uri *uri, idem_error *err) {
                         &uri->secret_len)) {
     case DECODED_BAD:
         return idem__fail(err, IDEM_E_URI,
-                          "the URI's secret has a %% without two hex digits");
+                          "the URI's secret has a %% without two hex digits; "
+                          "a %% itself is written %%25");
     case DECODED_LONG:
         return idem__fail(err, IDEM_E_URI,
                           "the URI's secret is over %d bytes long",
@@ -219,6 +220,12 @@ static int32_t parse_userinfo(part *authority, idem__uri *uri,
     const char *at = authority->len > 0
                          ? memrchr(authority->ptr, '@', authority->len)
                          : NULL;
+    /* The text ends with a zero byte; the secret may have cut itself short. */
+    if (at == NULL && authority->len > 0 && authority->ptr[0] == ':' &&
+        strchr(authority->ptr, '@') != NULL)
+        return idem__fail(err, IDEM_E_URI,
+                          "the URI's secret has a / or a ? in it: write %%2F, "
+                          "%%3F");
     if (at == NULL)
         return 0;
     part userinfo = part_of(authority->ptr, at);
@@ -268,6 +275,7 @@ typedef struct number_option {
 static const number_option number_options[] = {
     {"timeout_ms", 1, TIMEOUT_MS_MAX, offsetof(idem__uri, timeout_ms)},
     {"connect_timeout_ms", 1, 60000, offsetof(idem__uri, connect_timeout_ms)},
+    {"connect_rounds", 1, 1000, offsetof(idem__uri, connect_rounds)},
     {"shard", 0, IDP_SHARDS_MAX - 1, offsetof(idem__uri, shard)},
     {"shard_aware", 0, 1, 0},
 };
@@ -310,8 +318,8 @@ static int32_t parse_option(part name, part value, idem__uri *uri,
     }
     return idem__fail(err, IDEM_E_URI,
                       "the URI has an unknown option, %.*s; there are "
-                      "timeout_ms, connect_timeout_ms, namespace, "
-                      "secret_file, client, shard_aware, shard",
+                      "timeout_ms, connect_timeout_ms, connect_rounds, "
+                      "namespace, secret_file, client, shard_aware, shard",
                       (int)(name.len < 40 ? name.len : 40), name.ptr);
 }
 

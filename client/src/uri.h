@@ -22,7 +22,8 @@ typedef struct idem__uri {
     uint32_t endpoints_count;
     uint32_t timeout_ms;
     uint32_t connect_timeout_ms;
-    int32_t shard; /* -1: not asked for */
+    uint32_t connect_rounds; /* 0: until the deadline */
+    int32_t shard;           /* -1: not asked for */
     bool shard_aware;
     bool has_secret;
     uint8_t secret[IDP_SECRET_BYTES_MAX];
