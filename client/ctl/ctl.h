@@ -15,7 +15,9 @@
 
 #define CTL_URI_DEFAULT           "idem://127.0.0.1:7117/"
 #define CTL_OPERANDS_MAX          4
-#define CTL_WHY_CHARS             256
+#define CTL_OPTIONS_MAX           64 /* bits of ctl_ask.given */
+#define CTL_WHY_CHARS             400
+#define CTL_NS_BYTES_MAX          64
 #define CTL_FINGERPRINT_BYTES_MAX 64
 #define CTL_NONCE_BYTES_MAX       32
 #define CTL_FILE_BYTES_MAX        (64u * 1024 * 1024)
@@ -30,9 +32,11 @@
     X(STALE, 14, "complete, release, renew: not the current token")           \
     X(UNKNOWN, 15, "complete, release, renew: no such record; peek: absent")  \
     X(REFUSED, 16, "promote, detach, switchover, snapshot: nothing was done") \
-    X(USAGE, 64, "a flag, an operand, a file or the URI is not legal")        \
+    X(USAGE, 64, "an option, an operand, a file or the URI is not legal")     \
     X(UNAVAILABLE, 69, "no answer: not reached, lost, too late, going down")  \
-    X(ERROR, 70, "any other error")
+    X(ERROR, 70, "any other error")                                           \
+    X(UNWRITTEN, 74, "the answer could not be written; acquire gave it back") \
+    X(DENIED, 77, "the server wants a secret, or another one")
 
 typedef enum ctl_exit {
 #define X(name, code, when) CTL_EXIT_##name = code,
@@ -58,23 +62,43 @@ typedef struct ctl_ask {
     idem_args args;
     uint64_t given; /* a bit per option row */
     const char *server;
+    const char *output; /* where a result goes; NULL: into the report */
     bool json;
+    bool raw;
+    bool verbose;
     bool accept_loss;
     bool help;
     bool version;
     bool stdin_taken; /* the commands come from there: no file "-" */
+    bool has_session; /* which may have the token that isn't given */
     uint8_t fingerprint[CTL_FINGERPRINT_BYTES_MAX];
     uint8_t nonce[CTL_NONCE_BYTES_MAX];
     void *result_owned;
+    void *key_owned;         /* --key-hex, --key-file */
     char why[CTL_WHY_CHARS]; /* what was wrong with the words */
 } ctl_ask;
 
+/* A claim that this session was granted. */
+typedef struct ctl_claim {
+    uint8_t ns[CTL_NS_BYTES_MAX];
+    uint8_t key[IDEM_KEY_BYTES_MAX];
+    size_t ns_len, key_len;
+    bool has_ns; /* false: the URI's */
+    idem_token token;
+} ctl_claim;
+
+#define CTL_CLAIMS_MAX 256
+
 /* One run of idemctl. */
 typedef struct ctl_session {
-    idem_client *client; /* NULL until a command needs it */
-    char *uri;           /* may hold a secret: never printed */
-    ctl_ask defaults;    /* what a line of its own starts from */
+    idem_client *clients[2]; /* NULL until a command needs it; the second one
+                              * waits for its server, see --timeout */
+    char *uri;               /* may hold a secret: never printed */
+    char *uri_at_once;       /* the same, and each host is tried once */
+    ctl_ask defaults;        /* what a line of its own starts from */
     bool leave;
+    ctl_claim *claims; /* the last ones; NULL until there is one */
+    size_t claims_count;
 } ctl_session;
 
 struct ctl_command {
@@ -94,6 +118,7 @@ const ctl_command *ctl_command_find(const char *name);
 
 typedef struct ctl_option {
     const char *name;
+    char letter;                                  /* "-n"; 0: none */
     const char *arg;                              /* NULL: a flag */
     bool (*read)(const char *text, ctl_ask *ask); /* false: ask->why says */
     char scope; /* 's' where idemctl starts, 'e' everywhere, 'c' with the
@@ -109,10 +134,14 @@ bool ctl_option_fits(const ctl_option *option, const ctl_command *command);
 /* Whether list, words with blanks between, has name. */
 bool ctl_list_has(const char *list, const char *name);
 
-/* Reads words into ask, which holds the defaults. at_start: these are the
- * words that idemctl was started with. False: ask->why says what is wrong. */
+/* Reads words into ask, which holds the defaults and borrows from them.
+ * at_start: these are the words that idemctl was started with. False:
+ * ask->why says what is wrong, and what to do instead. */
 bool ctl_ask_read(ctl_ask *ask, size_t count, char *const words[],
                   bool at_start);
+/* The key is where the command needs it, and every value within its limit. */
+bool ctl_ask_check(ctl_ask *ask);
+bool ctl_ask_gives(const ctl_ask *ask, const char *option);
 void ctl_ask_fini(ctl_ask *ask);
 bool ctl_why(ctl_ask *ask, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -122,8 +151,22 @@ ctl_exit ctl_run_words(ctl_session *session, size_t count, char *const words[]);
 ctl_exit ctl_run_ask(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_usage_error(const ctl_ask *ask);
 
-/* What went wrong, on stderr or as JSON, and the exit code for it. */
+/* What went wrong and what to do, on stderr or as JSON, and the exit code. */
 ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err);
+
+/* One call of the library, and its answer: call.c, answer.c. */
+ctl_exit ctl_run_call(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_say_answer(const ctl_ask *ask, const idem_answer *answer);
+
+/* The claims of a session: claims.c. */
+void ctl_claims_add(ctl_session *session, const ctl_ask *ask,
+                    const idem_token *token);
+bool ctl_claims_find(const ctl_session *session, ctl_ask *ask);
+
+/* The nearest name to a word that is none, NULL when none is near: near.c. An
+ * option of this command (NULL: of any). */
+const char *ctl_nearest_command(const char *word);
+const char *ctl_nearest_option(const char *word, const ctl_command *command);
 
 /* For whoever runs the servers: orders.c. check exits as idemstored does. */
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
@@ -133,7 +176,8 @@ ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
 void ctl_help(FILE *to);
 void ctl_help_command(FILE *to, const ctl_command *command);
 
-/* Commands from stdin: a person at a terminal, or a script. */
+/* Commands from stdin: a person at a terminal (terminal.c), or a script. */
+ctl_exit ctl_run_line(ctl_session *session, char *line);
 ctl_exit ctl_interact(ctl_session *session);
 ctl_exit ctl_script(ctl_session *session, FILE *from);
 

@@ -11,10 +11,12 @@ const ctl_exit_row ctl_exits[] = {
 
 static void help_option(FILE *to, const ctl_option *option) {
     char head[48];
-    snprintf(head, sizeof head, "--%s%s%s", option->name,
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    snprintf(head, sizeof head, "%s--%s%s%s",
+             option->letter == '\0' ? "    " : letter, option->name,
              option->arg == NULL ? "" : " ",
              option->arg == NULL ? "" : option->arg);
-    fprintf(to, "  %-22s %s\n", head, option->help);
+    fprintf(to, "  %-26s %s\n", head, option->help);
 }
 
 void ctl_help(FILE *to) {
@@ -31,9 +33,13 @@ void ctl_help(FILE *to) {
     for (const ctl_option *row = ctl_options; row->name != NULL; row++)
         if (ctl_option_fits(row, NULL))
             help_option(to, row);
-    fputs("\nA duration is 500ms, 7s, 2m, 24h or 30d. A script stops at its "
-          "first error (64\nand above); otherwise its exit code is its last "
-          "command's.\n\nexit codes:\n",
+    fputs("\nA duration is 500ms, 7s, 2m, 24h or 30d. A key that begins with a "
+          "dash stands\nbehind --. Without --timeout nothing is waited for: a "
+          "server that is not there\nends a command at once. A script stops "
+          "at its first error (64 and above);\notherwise its exit code is its "
+          "last command's. Where commands come one a line,\ncomplete, release "
+          "and renew know the tokens of the acquires before them.\n\nexit "
+          "codes:\n",
           to);
     for (const ctl_exit_row *row = ctl_exits; row->when != NULL; row++)
         fprintf(to, "  %2d  %s\n", row->code, row->when);
@@ -48,5 +54,8 @@ void ctl_help_command(FILE *to, const ctl_command *command) {
         if (row->scope == 'c' && ctl_option_fits(row, command))
             help_option(to, row);
     if (command->needs[0] != '\0')
-        fprintf(to, "--%s must be given.\n", command->needs);
+        fprintf(to,
+                "--%s must be given, save where the same session has "
+                "acquired the key.\n",
+                command->needs);
 }

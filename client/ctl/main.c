@@ -1,6 +1,10 @@
 /* main.c -- idemctl: one command, or lines of them. */
 #include "client/ctl/ctl.h"
 
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +44,21 @@ static void hide_secret(char *uri) {
         *at = '*';
 }
 
+/* What joins an option to a URI. */
+static const char *join_of(const char *uri) {
+    size_t len = strlen(uri);
+    if (strchr(uri, '?') == NULL)
+        return "?";
+    return uri[len - 1] == '?' || uri[len - 1] == '&' ? "" : "&";
+}
+
+static char *uri_with(const char *uri, const char *option) {
+    char *made = malloc(strlen(uri) + 1 + strlen(option) + 1);
+    if (made != NULL)
+        sprintf(made, "%s%s%s", uri, join_of(uri), option);
+    return made;
+}
+
 /* HOST:PORT alone is enough for who types it. */
 static char *with_scheme(const char *place) {
     static const char scheme[] = "idem://";
@@ -49,15 +68,30 @@ static char *with_scheme(const char *place) {
     return uri;
 }
 
+/* With a name for the server's log, unless it has one. */
+static char *whole_uri(const char *place) {
+    if (strstr(place, "?client=") != NULL || strstr(place, "&client=") != NULL)
+        return strstr(place, "://") == NULL ? with_scheme(place)
+                                            : strdup(place);
+    char *named = uri_with(place, "client=idemctl");
+    if (named == NULL || strstr(place, "://") != NULL)
+        return named;
+    char *uri = with_scheme(named);
+    free(named);
+    return uri;
+}
+
 static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
     const char *uri =
         ask->server != NULL ? ask->server : getenv("IDEMSTORE_URL");
     if (uri == NULL || uri[0] == '\0')
         uri = CTL_URI_DEFAULT;
-    session->uri = strstr(uri, "://") == NULL ? with_scheme(uri) : strdup(uri);
+    session->uri = whole_uri(uri);
     if (ask->server != NULL)
         hide_secret((char *)ask->server);
-    return session->uri != NULL;
+    if (session->uri != NULL)
+        session->uri_at_once = uri_with(session->uri, "connect_rounds=1");
+    return session->uri_at_once != NULL;
 }
 
 /* Lines start from what was given at the start. */
@@ -65,6 +99,7 @@ static ctl_exit run_lines(ctl_session *session, const ctl_ask *ask) {
     session->defaults = *ask;
     session->defaults.given = 0;
     session->defaults.stdin_taken = true;
+    session->defaults.has_session = true;
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)
                ? ctl_interact(session)
                : ctl_script(session, stdin);
@@ -93,17 +128,41 @@ static ctl_exit run(ctl_session *session, ctl_ask *ask, size_t count,
     return ctl_run_ask(session, ask);
 }
 
+/* The terminal's characters are what its user types; where nobody says, UTF-8.
+ * Numbers and messages stay as they are. */
+static void set_characters(void) {
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "ANSI_X3.4-1968") == 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static void forget(char *uri) {
+    if (uri != NULL)
+        explicit_bzero(uri, strlen(uri));
+    free(uri);
+}
+
+static void end(ctl_session *session) {
+    for (size_t i = 0; i < 2; i++)
+        idem_client_close(session->clients[i]);
+    free(session->claims);
+    forget(session->uri);
+    forget(session->uri_at_once);
+}
+
 int main(int argc, char *argv[]) {
-    ctl_session session = {.client = NULL};
+    ctl_session session = {.leave = false};
     ctl_ask ask = {.command = NULL};
     size_t count = argc > 0 ? (size_t)argc - 1 : 0;
+    signal(SIGPIPE, SIG_IGN); /* a write that fails is an exit code */
+    set_characters();
     ctl_exit code = run(&session, &ask, count, argv + (argc > 0));
     ctl_ask_fini(&ask);
-    idem_client_close(session.client);
-    free(session.uri);
+    end(&session);
+    errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && code < CTL_EXIT_USAGE) {
         perror("idemctl: stdout");
-        return CTL_EXIT_ERROR;
+        return CTL_EXIT_UNWRITTEN;
     }
     return (int)code;
 }

@@ -19,28 +19,45 @@ bool ctl_why(ctl_ask *ask, const char *format, ...) {
     return false;
 }
 
-static bool read_duration(const char *text, ctl_ask *ask, uint64_t ms_max,
+/* max: as people write it. Zero would mean "not given" to the library, save
+ * where it may be given. */
+static bool read_duration(const char *text, ctl_ask *ask, const char *max,
                           uint64_t *ms) {
+    uint64_t ms_max = 0;
+    bool legal = value_duration(max, &ms_max);
+    assert(legal);
+    (void)legal;
+    if (text[0] == '-')
+        return ctl_why(ask, "%.40s is negative; a duration is 1ms to %s", text,
+                       max);
+    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' &&
+        strspn(text, "0") != strlen(text))
+        return ctl_why(ask,
+                       "%.40s has no unit; write it as 500ms, 7s, 2m, 24h or "
+                       "30d",
+                       text);
     if (!value_duration(text, ms))
-        return ctl_why(ask, "not a duration (500ms, 7s, 2m, 24h, 30d)");
+        return ctl_why(ask,
+                       "%.40s is no duration; write it as 500ms, 7s, 2m, 24h "
+                       "or 30d",
+                       text);
     if (*ms > ms_max)
-        return ctl_why(ask, "too long");
+        return ctl_why(ask, "%.40s is too long; at most %s", text, max);
     return true;
 }
 
-/* Zero would mean "not given" to the library. */
-static bool read_lasting(const char *text, ctl_ask *ask, uint64_t *ms) {
-    if (!read_duration(text, ask, UINT32_MAX * 8ull, ms))
+static bool read_lasting(const char *text, ctl_ask *ask, const char *max,
+                         uint64_t *ms) {
+    if (!read_duration(text, ask, max, ms))
         return false;
-    return *ms > 0 ? true : ctl_why(ask, "at least 1ms");
+    return *ms > 0 ? true
+                   : ctl_why(ask, "%.40s is too short; at least 1ms", text);
 }
 
 static bool read_lasting_short(const char *text, ctl_ask *ask, uint32_t *ms) {
     uint64_t value = 0;
-    if (!read_lasting(text, ask, &value))
+    if (!read_lasting(text, ask, "24h", &value))
         return false;
-    if (value > UINT32_MAX)
-        return ctl_why(ask, "too long");
     *ms = (uint32_t)value;
     return true;
 }
@@ -50,7 +67,7 @@ static bool read_lease(const char *text, ctl_ask *ask) {
 }
 
 static bool read_ttl(const char *text, ctl_ask *ask) {
-    return read_lasting(text, ask, &ask->args.ttl_ms);
+    return read_lasting(text, ask, "366d", &ask->args.ttl_ms);
 }
 
 static bool read_timeout(const char *text, ctl_ask *ask) {
@@ -59,7 +76,7 @@ static bool read_timeout(const char *text, ctl_ask *ask) {
 
 static bool read_wait(const char *text, ctl_ask *ask) {
     uint64_t ms = 0;
-    if (!read_duration(text, ask, UINT32_MAX, &ms))
+    if (!read_duration(text, ask, "60s", &ms))
         return false;
     ask->args.wait_ms = (uint32_t)ms;
     return true;
@@ -75,7 +92,7 @@ static bool read_choice(const char *text, ctl_ask *ask,
             return true;
         }
     }
-    return ctl_why(ask, "%s or %s", words[0], words[1]);
+    return ctl_why(ask, "%.40s is neither %s nor %s", text, words[0], words[1]);
 }
 
 static bool read_on_orphan(const char *text, ctl_ask *ask) {
@@ -94,7 +111,10 @@ static bool read_class(const char *text, ctl_ask *ask) {
 static bool read_hex(const char *text, ctl_ask *ask, uint8_t *bytes,
                      size_t bytes_max, size_t *len) {
     if (!value_hex(text, bytes, bytes_max, len) || *len == 0)
-        return ctl_why(ask, "1 to %zu bytes in hexadecimal", bytes_max);
+        return ctl_why(ask,
+                       "%.40s is not 1 to %zu bytes in hexadecimal, two "
+                       "digits each",
+                       text, bytes_max);
     return true;
 }
 
@@ -117,16 +137,38 @@ static bool read_token(const char *text, ctl_ask *ask) {
     if (value_hex(text, ask->args.token.bytes, IDEM_TOKEN_BYTES, &len) &&
         len == IDEM_TOKEN_BYTES)
         return true;
-    return ctl_why(ask, "a token is %d bytes in hexadecimal", IDEM_TOKEN_BYTES);
+    return ctl_why(ask, "%.40s is no token: those have %d hexadecimal digits",
+                   text, 2 * IDEM_TOKEN_BYTES);
 }
 
-static bool read_file(const char *path, ctl_ask *ask, uint8_t **bytes,
-                      size_t *len) {
+static bool read_file(const char *path, ctl_ask *ask, size_t bytes_max,
+                      uint8_t **bytes, size_t *len) {
     if (strcmp(path, "-") == 0 && ask->stdin_taken)
         return ctl_why(ask, "stdin is where the commands come from");
-    if (value_file(path, CTL_FILE_BYTES_MAX, bytes, len))
+    if (value_file(path, bytes_max, bytes, len))
         return true;
-    return ctl_why(ask, "%s", strerror(errno));
+    if (errno == EFBIG)
+        return ctl_why(ask, "%.200s has more than %zu bytes", path, bytes_max);
+    return ctl_why(ask, "%.200s can't be read: %s", path, strerror(errno));
+}
+
+static bool read_key_hex(const char *text, ctl_ask *ask) {
+    uint8_t *bytes = malloc(IDEM_KEY_BYTES_MAX);
+    ask->key_owned = bytes;
+    if (bytes == NULL)
+        return ctl_why(ask, "out of memory");
+    ask->args.key = bytes;
+    return read_hex(text, ask, bytes, IDEM_KEY_BYTES_MAX, &ask->args.key_len);
+}
+
+static bool read_key_file(const char *path, ctl_ask *ask) {
+    uint8_t *bytes = NULL;
+    if (ask->args.key != NULL)
+        return ctl_why(ask, "--key-hex gives it already");
+    if (!read_file(path, ask, IDEM_KEY_BYTES_MAX, &bytes, &ask->args.key_len))
+        return false;
+    ask->args.key = ask->key_owned = bytes;
+    return true;
 }
 
 static bool read_body(const char *path, ctl_ask *ask) {
@@ -134,7 +176,7 @@ static bool read_body(const char *path, ctl_ask *ask) {
     size_t len = 0;
     if (ask->args.fingerprint != NULL)
         return ctl_why(ask, "--fingerprint gives it already");
-    if (!read_file(path, ask, &bytes, &len))
+    if (!read_file(path, ask, CTL_FILE_BYTES_MAX, &bytes, &len))
         return false;
     idem_fingerprint(&(idem_slice){bytes, len}, 1, ask->fingerprint);
     ask->args.fingerprint = ask->fingerprint;
@@ -155,7 +197,8 @@ static bool read_result_file(const char *path, ctl_ask *ask) {
     uint8_t *bytes = NULL;
     if (ask->args.result != NULL)
         return ctl_why(ask, "--result gives it already");
-    if (!read_file(path, ask, &bytes, &ask->args.result_len))
+    if (!read_file(path, ask, CTL_FILE_BYTES_MAX, &bytes,
+                   &ask->args.result_len))
         return false;
     ask->args.result = ask->result_owned = bytes;
     return true;
@@ -183,6 +226,21 @@ static bool read_accept_loss(const char *text, ctl_ask *ask) {
     return ask->accept_loss = true;
 }
 
+static bool read_raw(const char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->raw = true;
+}
+
+static bool read_output(const char *text, ctl_ask *ask) {
+    ask->output = text;
+    return *text != '\0' || ctl_why(ask, "a path is missing");
+}
+
+static bool read_verbose(const char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->verbose = true;
+}
+
 static bool read_json(const char *text, ctl_ask *ask) {
     (void)text;
     return ask->json = true;
@@ -204,29 +262,41 @@ static_assert(IDEM_TTL_MS_DEFAULT == 24 * 3600 * 1000, "--ttl");
 static_assert(IDEM_TIMEOUT_MS_DEFAULT == 5 * 1000, "--timeout");
 
 const ctl_option ctl_options[] = {
-    {"server", "URI", read_server, 's',
+    {"server", 's', "URI", read_server, 's',
      "idem://[:SECRET@]HOST[:PORT]/NAMESPACE, or IDEMSTORE_URL"},
-    {"json", NULL, read_json, 'e', "one JSON object per line"},
-    {"namespace", "TEXT", read_namespace, 'e', "instead of the URI's"},
-    {"timeout", "DURATION", read_timeout, 'e',
-     "for the whole call (5s; orders 60s)"},
-    {"help", NULL, read_help, 'e', "this, or what one command takes"},
-    {"version", NULL, read_version, 's', "of idemctl"},
-    {"fingerprint", "HEX", read_fingerprint, 'c', "what the key stands for"},
-    {"body", "FILE", read_body, 'c', "its SHA-256 as the fingerprint"},
-    {"nonce", "HEX", read_nonce, 'c', "names this asker, to ask again"},
-    {"lease", "DURATION", read_lease, 'c', "how long the holder has (30s)"},
-    {"ttl", "DURATION", read_ttl, 'c', "how long the record lives (24h)"},
-    {"wait", "DURATION", read_wait, 'c', "for the holder to finish (0)"},
-    {"on-orphan", "WORD", read_on_orphan, 'c', "takeover (default) or report"},
-    {"token", "HEX", read_token, 'c', "from acquire"},
-    {"result", "TEXT", read_result, 'c', "what later askers are given"},
-    {"result-file", "FILE", read_result_file, 'c', "the same; - is stdin"},
-    {"class", "WORD", read_class, 'c', "success (default) or error"},
-    {"unbind", NULL, read_unbind, 'c', "forget the key and its fingerprint"},
-    {"accept-loss", NULL, read_accept_loss, 'c',
+    {"namespace", 'n', "TEXT", read_namespace, 'e', "instead of the URI's"},
+    {"timeout", 0, "DURATION", read_timeout, 'e',
+     "wait for a server so long, for all (5s; orders 60s)"},
+    {"json", 0, NULL, read_json, 'e', "one JSON object per line"},
+    {"verbose", 'v', NULL, read_verbose, 'e',
+     "which server answered, and when"},
+    {"help", 'h', NULL, read_help, 'e', "this, or what one command takes"},
+    {"version", 'V', NULL, read_version, 's', "of idemctl"},
+    {"key-hex", 0, "HEX", read_key_hex, 'c', "in place of KEY: any bytes"},
+    {"key-file", 0, "FILE", read_key_file, 'c',
+     "in place of KEY: every byte of the file"},
+    {"fingerprint", 0, "HEX", read_fingerprint, 'c', "what the key stands for"},
+    {"body", 0, "FILE", read_body, 'c', "its SHA-256 as the fingerprint"},
+    {"nonce", 0, "HEX", read_nonce, 'c', "names this asker, to ask again"},
+    {"lease", 0, "DURATION", read_lease, 'c', "how long the holder has (30s)"},
+    {"ttl", 0, "DURATION", read_ttl, 'c', "how long the record lives (24h)"},
+    {"wait", 0, "DURATION", read_wait, 'c', "for the holder to finish (0)"},
+    {"on-orphan", 0, "WORD", read_on_orphan, 'c',
+     "takeover (default) or report"},
+    {"raw", 0, NULL, read_raw, 'c',
+     "the token or the result alone, byte for byte"},
+    {"output", 0, "FILE", read_output, 'c', "the result goes into this file"},
+    {"token", 0, "HEX", read_token, 'c', "from acquire"},
+    {"result", 0, "TEXT", read_result, 'c', "what later askers are given"},
+    {"result-file", 0, "FILE", read_result_file, 'c', "the same; - is stdin"},
+    {"class", 0, "WORD", read_class, 'c', "success (default) or error"},
+    {"unbind", 0, NULL, read_unbind, 'c', "forget the key and its fingerprint"},
+    {"accept-loss", 0, NULL, read_accept_loss, 'c',
      "even if acknowledged changes may be lost"},
     {.name = NULL}};
+
+static_assert(sizeof ctl_options / sizeof ctl_options[0] <= CTL_OPTIONS_MAX,
+              "a bit each");
 
 bool ctl_list_has(const char *list, const char *name) {
     size_t len = strlen(name);

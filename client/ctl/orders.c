@@ -6,6 +6,7 @@
 #include "client/ctl/report.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -44,8 +45,8 @@ static void say_known(report *r, const char *name, const char *text) {
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     idem_replication at = {.size = sizeof at};
     idem_error err = {.size = sizeof err};
-    if (idem_replication_get(session->uri, ask->args.timeout_ms, &at, &err) !=
-        IDEM_OK)
+    if (idem_replication_get(session->uri_at_once, ask->args.timeout_ms, &at,
+                             &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
     report r = report_begin(stdout, ask->json, "role", at.role);
     report_text(&r, "mode", at.mode);
@@ -53,7 +54,10 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     say_in_sync(&r, &at);
     report_flag(&r, "connected", at.connected);
     report_flag(&r, "syncing", at.syncing);
-    say_known(&r, "primary", at.primary);
+    if (!ask->json && strcmp(at.role, "primary") == 0)
+        report_text(&r, "primary", "this server");
+    else
+        say_known(&r, "primary", at.primary);
     say_known(&r, "peer", at.peer);
     report_text(&r, "node", at.node);
     say_lag(&r, &at.lag);
@@ -103,7 +107,7 @@ ctl_exit ctl_run_order(ctl_session *session, ctl_ask *ask) {
     args.command = order;
     args.accept_loss = ask->accept_loss;
     args.timeout_ms = ask->args.timeout_ms;
-    if (idem_command(session->uri, &args, &to, &err) != IDEM_OK)
+    if (idem_command(session->uri_at_once, &args, &to, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
     bool refused = to.outcome == IDEM_COMMAND_REFUSED;
     report r = report_begin(stdout, ask->json, "outcome",
@@ -136,6 +140,7 @@ static _Noreturn void become_daemon(const char *folder, int out) {
     char path[4096];
     char *const words[] = {DAEMON, "--check", "--data-dir", (char *)folder,
                            NULL};
+    signal(SIGPIPE, SIG_DFL);
     if (out >= 0)
         dup2(out, STDOUT_FILENO);
     find_beside(path, sizeof path);

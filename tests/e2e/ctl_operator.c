@@ -81,7 +81,7 @@ static void orders_denied(const char *uri, uint16_t port) {
     ctl_says(16, "--replicate-from", line);
     snprintf(line, sizeof line, "$CTL --server idem://127.0.0.1:%u/ promote",
              port);
-    ctl_says(70, "DENIED", line);
+    ctl_says(77, "DENIED", line);
 }
 
 /* A daemon that demands the secret. */
@@ -106,6 +106,7 @@ static void with_a_secret(const char *program) {
 static void pair_shown(const pair *p) {
     char text[64];
     ask_node(&p->a);
+    ctl_says(0, "primary             this server", "$CTL replication");
     ctl_json_is(0, "role", "primary", "$CTL --json replication");
     ctl_json_is(0, "mode", "sync", "$CTL --json replication");
     snprintf(text, sizeof text, "127.0.0.1:%u", p->b.port);

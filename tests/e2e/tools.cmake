@@ -32,6 +32,15 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
          $<TARGET_FILE:points_minimal>
     LABELS e2e TIMEOUT 180)
   add_dependencies(e2e_ctl idemstored idemctl points_minimal)
+  set(answer_reads ${CMAKE_SOURCE_DIR}/docs/man/idemctl.1)
+  foreach(part terminal answer)
+    idem_program_test(e2e_ctl_${part} SOURCES ctl_${part}.c ctl_shell.c
+      LINK e2e_harness PkgConfig::cjson
+      ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+           ${${part}_reads}
+      LABELS e2e TIMEOUT 240)
+    add_dependencies(e2e_ctl_${part} idemstored idemctl)
+  endforeach()
   idem_program_test(e2e_ctl_operator SOURCES ctl_operator.c ctl_shell.c
     LINK e2e_harness PkgConfig::cjson
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
