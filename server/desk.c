@@ -367,6 +367,10 @@ void ids_desk_count(const ids_desk *desk, ids_counters *counters) {
     ids_shard_stats_get(desk->shard, &stats);
     *counters = desk->counters;
     uint64_t *of = counters->of;
+    if (desk->index == 0) { /* the process's */
+        of[IDS_LOG_LINES_LOST_TOTAL] = ids_log_lost();
+        of[IDS_LOG_LINES_HELD_TOTAL] = ids_log_held_back();
+    }
     of[IDS_BUFFERED_BYTES] = desk->buffered_bytes;
     of[IDS_HELD_REPLIES] = desk->held_replies;
     of[IDS_RECORDS] = stats.records;

@@ -1,19 +1,24 @@
 /* log.c -- one event, one line of logfmt on stderr. */
 #include "server/log.h"
 
+#include "server/log_queue.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static const char *const names[] = {
 #define X(name, text) text,
     IDS_LOG_LEVELS(X)
 #undef X
 };
+
+#define FLUSH_MS 1000
 
 static atomic_int least = IDS_LOG_INFO;
 
@@ -59,22 +64,154 @@ static size_t put_head(char *line, size_t cap, ids_log_level level,
     return stood(wanted, cap);
 }
 
+/* Rates -------------------------------------------------------------------- */
+
+#define KINDS       128u /* more than there are messages */
+#define BURST       20u
+#define A_SECOND    10u
+#define DEBUG_TIMES 100u
+
+typedef struct kind {
+    const char *msg;
+    ids_log_level level;
+    uint64_t filled_ms; /* when tokens were added last */
+    uint64_t tokens;    /* thousandths of a line */
+    uint64_t held;      /* not told yet */
+} kind;
+
+static pthread_mutex_t rates_lock = PTHREAD_MUTEX_INITIALIZER;
+static kind kinds[KINDS];
+static atomic_uint_least64_t held_total;
+
+static uint64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* NULL: there are too many kinds. */
+static kind *kind_of(ids_log_level level, const char *msg) {
+    for (size_t i = 0; i < KINDS; i++) {
+        kind *k = &kinds[((uintptr_t)msg / 8 + i) % KINDS];
+        if (k->msg == msg && k->level == level)
+            return k;
+        if (k->msg)
+            continue;
+        *k = (kind){.msg = msg, .level = level};
+        return k;
+    }
+    return NULL;
+}
+
+static bool spend(kind *k) {
+    uint64_t times = k->level == IDS_LOG_DEBUG ? DEBUG_TIMES : 1;
+    uint64_t most = 1000 * BURST * times;
+    uint64_t now = now_ms();
+    k->tokens = k->filled_ms
+                    ? k->tokens + (now - k->filled_ms) * A_SECOND * times
+                    : most;
+    if (k->tokens > most)
+        k->tokens = most;
+    k->filled_ms = now;
+    if (k->tokens < 1000)
+        return false;
+    k->tokens -= 1000;
+    return true;
+}
+
+static bool has_rate(ids_log_level level, const char *msg) {
+    pthread_mutex_lock(&rates_lock);
+    kind *k = kind_of(level, msg);
+    bool good = !k || spend(k);
+    if (!good)
+        k->held++;
+    pthread_mutex_unlock(&rates_lock);
+    if (good)
+        return true;
+    atomic_fetch_add_explicit(&held_total, 1, memory_order_relaxed);
+    ids_log_queue_tell_soon();
+    return false;
+}
+
+/* Lines -------------------------------------------------------------------- */
+
+__attribute__((format(printf, 4, 0))) static size_t
+make_line(char *line, ids_log_level level, const char *msg, const char *fields,
+          va_list args) {
+    size_t cap = IDS_LOG_LINE_BYTES - 1;
+    size_t len = put_head(line, cap, level, msg);
+    if (fields && len + 1 < cap) {
+        line[len++] = ' ';
+        len += stood(vsnprintf(line + len, cap - len, fields, args), cap - len);
+    }
+    line[len++] = '\n';
+    return len;
+}
+
 void ids_log(ids_log_level level, const char *msg, const char *fields, ...) {
     if (!ids_log_wants(level))
         return;
     int saved = errno;
-    char line[1024];
-    size_t len = put_head(line, sizeof line - 1, level, msg);
-    if (fields && len + 1 < sizeof line - 1) {
-        line[len++] = ' ';
+    if (has_rate(level, msg)) {
+        char line[IDS_LOG_LINE_BYTES];
         va_list args;
         va_start(args, fields);
-        size_t room = sizeof line - 1 - len;
-        len += stood(vsnprintf(line + len, room, fields, args), room);
+        size_t len = make_line(line, level, msg, fields, args);
         va_end(args);
+        ids_log_queue_put(line, len);
     }
-    line[len++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written; /* there is nobody left to tell */
     errno = saved;
+}
+
+/* What is not there ---------------------------------------------------------
+ */
+
+/* On the thread that writes. */
+__attribute__((format(printf, 2, 3))) static bool say(const char *msg,
+                                                      const char *fields, ...) {
+    char line[IDS_LOG_LINE_BYTES];
+    va_list args;
+    va_start(args, fields);
+    size_t len = make_line(line, IDS_LOG_WARN, msg, fields, args);
+    va_end(args);
+    return ids_log_queue_write(line, len);
+}
+
+static kind take_held(size_t at) {
+    pthread_mutex_lock(&rates_lock);
+    kind taken = kinds[at];
+    kinds[at].held = 0;
+    pthread_mutex_unlock(&rates_lock);
+    return taken;
+}
+
+static bool tell(uint64_t lost) {
+    if (lost && !say("log lines lost",
+                     "lines=%llu reason=\"stderr did not "
+                     "take them\"",
+                     (unsigned long long)lost))
+        return false;
+    for (size_t i = 0; i < KINDS; i++) {
+        const kind k = take_held(i);
+        if (k.held)
+            say("log lines held back", "lines=%llu of=\"%s\"",
+                (unsigned long long)k.held, k.msg);
+    }
+    return true;
+}
+
+bool ids_log_start(void) {
+    return ids_log_queue_start(tell) && atexit(ids_log_flush) == 0;
+}
+
+void ids_log_flush(void) {
+    ids_log_queue_flush(FLUSH_MS);
+}
+
+uint64_t ids_log_lost(void) {
+    return ids_log_queue_lost();
+}
+
+uint64_t ids_log_held_back(void) {
+    return atomic_load_explicit(&held_total, memory_order_relaxed);
 }

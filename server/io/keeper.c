@@ -180,10 +180,9 @@ static void post_batch(ids_keeper *k, const ids_batch *batch) {
 }
 
 static void end_part(ids_keeper *k, bool good) {
-    const ids_log_end *first = ids_journal_cut_at(k->journal);
     k->phase = NO_SNAPSHOT;
     if (ids_store_part_done(k->store, k->desk->index, good, &k->file.sum,
-                            first))
+                            ids_journal_cut_at(k->journal)))
         post_task(k, INSTALL);
 }
 
@@ -306,6 +305,8 @@ uint64_t ids_keeper_watermark(const ids_keeper *k) {
 uint64_t ids_keeper_next_ms(const ids_keeper *k) {
     uint64_t next_ms = ids_journal_next_ms(k->journal);
     bool waits = k->phase == WALKS && k->under_way == IDLE;
+    if (k->desk->index == 0 && ids_store_next_ms(k->store) < next_ms)
+        next_ms = ids_store_next_ms(k->store);
     return waits && k->block_ms + 1 < next_ms ? k->block_ms + 1 : next_ms;
 }
 

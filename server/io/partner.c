@@ -171,6 +171,7 @@ _Noreturn static void fail_to_record(const ids_partner *partner) {
     ids_log(IDS_LOG_ERROR, "stopped: a decision can't be recorded",
             "at=\"--peer-state %s\" reason=\"%s\"", partner->file.path,
             strerror(partner->write_error));
+    ids_log_flush();
     _exit(EXIT_FAILURE);
 }
 

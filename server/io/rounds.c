@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define ORDER_EVERY_MS 1000
+
 uint64_t ids_store_generation(const ids_store *s) {
     return ids_vault_next_generation(&s->vault);
 }
@@ -143,7 +145,25 @@ void ids_store_replaced(ids_store *s) {
 
 /* Orders ------------------------------------------------------------------- */
 
+/* However often it is ordered: a second between two. */
+static void begin_ordered(ids_store *s, ids_desk *desk) {
+    if (!s->begin_ms || desk->now_ms < s->begin_ms)
+        return;
+    s->begin_ms = 0;
+    s->began_ms = desk->now_ms;
+    if (begin_round(s))
+        return;
+    ids_orders_refuse(desk, s->ticket,
+                      "the server is going down, and takes one anyway");
+    s->ticket = 0;
+}
+
+uint64_t ids_store_next_ms(const ids_store *s) {
+    return s->begin_ms ? s->begin_ms : UINT64_MAX;
+}
+
 void ids_store_answer(ids_store *s, ids_desk *desk) {
+    begin_ordered(s, desk);
     if (!atomic_load_explicit(&s->has_answer, memory_order_relaxed))
         return;
     pthread_mutex_lock(&s->lock);
@@ -185,13 +205,10 @@ static void take_order(void *ctx, ids_desk *desk,
         return;
     }
     ids_store_answer(s, desk); /* what came of one that nobody ordered */
-    if (!begin_round(s)) {
-        ids_orders_refuse(desk, ticket,
-                          "the server is going down, and takes one anyway");
-        return;
-    }
     s->ticket = ticket;
     s->ordered_ms = desk->now_ms;
+    s->begin_ms = s->began_ms ? s->began_ms + ORDER_EVERY_MS : desk->now_ms;
+    begin_ordered(s, desk);
 }
 
 ids_order_taker ids_store_taker(ids_store *s) {

@@ -254,6 +254,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     if (s->draining) {
         ids_log(IDS_LOG_WARN, "second signal: stopped at once", "signal=%d",
                 number);
+        ids_log_flush();
         _exit(EXIT_FAILURE);
     }
     s->draining = true;
@@ -353,6 +354,10 @@ int ids_serve(const ids_config *config) {
                                                : ids_machine_memory_bytes() / 2;
     *s = (server){.config = config};
     ids_log_set_level(config->log_level);
+    if (!ids_log_start()) {
+        complain("can't start", "thread", "there is none for the log");
+        return EXIT_FAILURE;
+    }
     if (sodium_init() < 0) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;

@@ -28,6 +28,7 @@ _Noreturn void ids_store_fail(const ids_fault *fault) {
     ids_fault_text(fault, text);
     ids_log(IDS_LOG_ERROR, "stopped: changes can't be kept any more",
             "reason=\"%s\"", text);
+    ids_log_flush();
     _exit(EXIT_FAILURE);
 }
 

@@ -38,6 +38,8 @@ typedef struct ids_store {
     /* The operator's order for one: loop 0's, but for what came of it. */
     ids_ticket ticket; /* 0: none was given */
     uint64_t ordered_ms;
+    uint64_t begin_ms;       /* when its round may begin; 0: it has */
+    uint64_t began_ms;       /* the last one that was ordered */
     idp_order_answer answer; /* to be given when has_answer is seen */
     atomic_bool has_answer;
     ids_snapshot_sum *sums;
@@ -92,8 +94,10 @@ uint64_t ids_store_generation(const ids_store *store);
 bool ids_store_part_done(ids_store *store, uint32_t index, bool good,
                          const ids_snapshot_sum *sum, const ids_log_end *first);
 void ids_store_install(ids_store *store, uint64_t now_ms);
-/* Loop 0: an order whose snapshot is there (or not) is answered. */
+/* Loop 0: an order whose time has come is begun, one whose snapshot is there
+ * (or not) is answered; when it has to look even if nothing happens. */
 void ids_store_answer(ids_store *store, ids_desk *desk);
+uint64_t ids_store_next_ms(const ids_store *store);
 /* Begins a loop's part of the next snapshot; false: see file. */
 bool ids_store_create_part(ids_store *store, uint32_t index,
                            ids_snapshot_file *file);
