@@ -31,9 +31,13 @@
  * Strings that take a length need no NUL. Everything that a call is given is
  * borrowed until that call returns, unless it says otherwise.
  *
- * Fork: a handle belongs to the process that made it. A child may neither use
- * nor free its parent's handles (two processes would talk on one socket and
- * draw the same nonces); it opens its own. */
+ * Fork: a child may use and free its parent's handles; each notices by itself,
+ * without a system call. An idem_client and an idem_conn begin anew in the
+ * child, with connections and nonces of their own; calls that were under way
+ * are the parent's, and the child hears nothing of them. An idem_session is
+ * over there: CLOSED. The child sends nothing on the parent's connections, and
+ * ends none. A function under idem_run_once that comes back in a child ends
+ * with CLOSED: the claim is the parent's to settle. */
 #ifndef IDEMCLIENT_H
 #define IDEMCLIENT_H
 

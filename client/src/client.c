@@ -19,26 +19,63 @@
  * it on then don't know: the other endpoints are asked. */
 #define HOPS_MAX 8u
 
+/* ------------------------------------------------ which process's it is */
+
+/* What is one process's alone: its place among the servers, locks, a thread,
+ * and what nonces and pauses are drawn from. */
+static int32_t be_born(idem_client *client, idem_error *err) {
+    uint64_t seed = 0;
+    idem__target_init(&client->target, &client->uri);
+    pthread_mutex_init(&client->lock, NULL);
+    idem__renewer_init(&client->renewer, client);
+    atomic_store(&client->nonces_drawn, 0);
+    if (!idem__random(&seed, sizeof seed) ||
+        !idem__random(client->nonce_base, NONCE_BYTES))
+        return idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
+    atomic_store(&client->seed, seed);
+    atomic_store(&client->generation, idem__fork_here());
+    return 0;
+}
+
+/* A child has the parent's client, as it stood: its lanes are left behind. */
+static int32_t take_over(idem_client *client, idem_error *err) {
+    int32_t code = 0;
+    uint64_t here = idem__fork_here();
+    idem__fork_lock();
+    if (atomic_load(&client->generation) != here) {
+        for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
+            idem__lane *lane = atomic_exchange(&client->lanes[i], NULL);
+            if (lane != NULL)
+                idem__lane_leave(lane);
+        }
+        code = be_born(client, err);
+    }
+    idem__fork_unlock();
+    return code;
+}
+
+static inline int32_t be_here(idem_client *client, idem_error *err) {
+    uint64_t generation =
+        atomic_load_explicit(&client->generation, memory_order_acquire);
+    return idem__fork_is_copy(generation) ? take_over(client, err) : 0;
+}
+
 int32_t idem_client_open(const char *uri, idem_client **client,
                          idem_error *err) {
-    uint64_t seed = 0;
     *client = NULL;
     idem_client *made = idem__calloc(sizeof *made);
     if (made == NULL)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
     int32_t code = idem__uri_parse(uri, &made->uri, err);
-    if (code == 0 && (!idem__random(&seed, sizeof seed) ||
-                      !idem__random(made->nonce_base, NONCE_BYTES)))
-        code = idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
+    if (code == 0 && !idem__fork_watch())
+        code = idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
+    if (code == 0)
+        code = be_born(made, err);
     if (code != 0) {
         explicit_bzero(made->uri.secret, sizeof made->uri.secret);
         idem__free(made);
         return code;
     }
-    idem__target_init(&made->target, &made->uri);
-    pthread_mutex_init(&made->lock, NULL);
-    atomic_init(&made->seed, seed);
-    idem__renewer_init(&made->renewer, made);
     *client = made;
     return 0;
 }
@@ -46,6 +83,7 @@ int32_t idem_client_open(const char *uri, idem_client **client,
 void idem_client_close(idem_client *client) {
     if (client == NULL)
         return;
+    (void)be_here(client, NULL);
     idem__renewer_fini(&client->renewer);
     for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
         idem__lane *lane = atomic_load(&client->lanes[i]);
@@ -288,6 +326,8 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     uint8_t nonce[NONCE_BYTES];
     idem__ask ask;
     int32_t code = idem__answer_check(answer, err);
+    if (code == 0)
+        code = be_here(client, err);
     if (code != 0)
         return code;
     idem__answer_clear(answer);
@@ -302,7 +342,9 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     begin(&call, client, ask.timeout_ms);
     call.request = ask.request;
     call.answer = answer;
-    idem__backoff_init(&call.backoff, call.start_ms ^ (uintptr_t)&call);
+    idem__backoff_init(&call.backoff, atomic_load_explicit(
+                                          &client->seed, memory_order_relaxed) ^
+                                          call.start_ms ^ (uintptr_t)&call);
     int cancel = 0; /* a thread may not end while others wait for its role */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     code = carry_out(&call, err);
@@ -320,6 +362,8 @@ int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
                          idem_info *info, idem_error *err) {
     errand call;
     int32_t code = idem__sized_check(&idem__info_layout, info, "info", err);
+    if (code == 0)
+        code = be_here(client, err);
     if (code != 0)
         return code;
     begin(&call, client, timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms);

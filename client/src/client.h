@@ -2,11 +2,13 @@
 #ifndef IDEM_CLIENT_H
 #define IDEM_CLIENT_H
 
+#include "client/src/fork.h"
 #include "client/src/lane.h"
 #include "client/src/renew.h"
 
 struct idem_client {
     idem__uri uri;
+    _Atomic uint64_t generation; /* of the process that what follows is of */
     idem__target target;
     pthread_mutex_t lock;                        /* of the making of lanes */
     _Atomic(idem__lane *) lanes[IDP_SHARDS_MAX]; /* made when first used */

@@ -10,6 +10,7 @@
 #include "client/src/error.h"
 #include "client/src/greet.h"
 #include "client/src/sized.h"
+#include "client/src/socket.h"
 #include "proto/orders.h"
 
 static_assert(sizeof((idem_command_answer *)0)->primary >
@@ -95,7 +96,7 @@ static int32_t run(errand *e, idem_error *err) {
     if (fd < 0)
         return err->code;
     int32_t code = exchange(e, fd, err);
-    close(fd);
+    idem__hang_up(fd);
     return code;
 }
 

@@ -7,29 +7,67 @@
 #include "client/src/greet.h"
 #include "client/src/mem.h"
 
+/* What is one process's alone. */
+static int32_t be_born(idem_conn *conn, uint64_t now_ms, idem_error *err) {
+    uint64_t seed = 0;
+    conn->fd = -1;
+    conn->fd_serial++;
+    conn->state = IDEM__CONN_PAUSING;
+    conn->retry_at_ms = now_ms;
+    conn->addrs_count = 0;
+    conn->addrs_next = 0;
+    conn->sent_on = false;
+    conn->greeted = false;
+    conn->greeting = (idem__op){0};
+    conn->why = (idem_error){.size = sizeof conn->why};
+    idem__target_init(&conn->target, &conn->uri);
+    idem__wire_init(&conn->wire);
+    idem__calls_init(&conn->waiting);
+    if (!idem__random(&seed, sizeof seed) ||
+        !idem__random(conn->nonce, sizeof conn->nonce))
+        return idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
+    idem__backoff_init(&conn->backoff, seed);
+    conn->generation = idem__fork_here();
+    return 0;
+}
+
+static void forget_calls(idem_conn *conn, idem__calls *calls) {
+    while (calls->first != NULL) {
+        idem__op *op = calls->first;
+        idem__calls_remove(calls, op);
+        if (op != &conn->greeting)
+            idem__free(op);
+    }
+}
+
+bool idem__conn_take_over(idem_conn *conn, uint64_t now_ms) {
+    (void)idem__fork_here(); /* closes the descriptor's copy */
+    if (!conn->busy) {       /* else it was forked in the middle of a change */
+        forget_calls(conn, &conn->wire.calls);
+        forget_calls(conn, &conn->waiting);
+        idem__wire_fini(&conn->wire);
+        idem__calls_fini(&conn->waiting);
+    }
+    conn->busy = false;
+    return be_born(conn, now_ms, NULL) == 0;
+}
+
 int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
                        idem_error *err) {
-    uint64_t seed = 0;
     *conn = NULL;
     idem_conn *made = idem__calloc(sizeof *made);
     if (made == NULL)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     int32_t code = idem__uri_parse(uri, &made->uri, err);
-    if (code == 0 && (!idem__random(&seed, sizeof seed) ||
-                      !idem__random(made->nonce, sizeof made->nonce)))
-        code = idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
+    if (code == 0 && !idem__fork_watch())
+        code = idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
+    if (code == 0)
+        code = be_born(made, now_ms, err);
     if (code != 0) {
         explicit_bzero(made->uri.secret, sizeof made->uri.secret);
         idem__free(made);
         return code;
     }
-    made->fd = -1;
-    made->retry_at_ms = now_ms;
-    made->why.size = sizeof made->why;
-    idem__target_init(&made->target, &made->uri);
-    idem__wire_init(&made->wire);
-    idem__calls_init(&made->waiting);
-    idem__backoff_init(&made->backoff, seed);
     idem__conn_begin(made, now_ms);
     *conn = made;
     return 0;
@@ -49,6 +87,7 @@ static void end_with(idem__errand *errand, int32_t code, const char *text) {
 void idem_conn_close(idem_conn *conn) {
     if (conn == NULL)
         return;
+    (void)idem__conn_be_here(conn, 0); /* a child calls nobody back */
     conn->closing = true;
     idem__conn_unlink(conn);
     while (conn->waiting.first != NULL) {
@@ -134,11 +173,10 @@ void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms) {
     }
 }
 
-int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
-                       uint64_t now_ms, idem_done_fn done, void *ctx) {
+static int32_t queue_call(idem_conn *conn, int32_t method,
+                          const idem_args *args, uint64_t now_ms,
+                          idem_done_fn done, void *ctx) {
     idem__ask ask;
-    if (conn->closing)
-        return IDEM_E_CLOSED;
     if (conn->waiting.count + conn->wire.calls.count >= IDEM__CONN_CALLS_MAX)
         return IDEM_E_BUSY;
     int32_t code = idem__args_read(method, args, &conn->uri, &ask, NULL);
@@ -165,6 +203,19 @@ int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
     return 0;
 }
 
+int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
+                       uint64_t now_ms, idem_done_fn done, void *ctx) {
+    if (!idem__conn_be_here(conn, now_ms))
+        return IDEM_E_MEMORY;
+    if (conn->closing)
+        return IDEM_E_CLOSED;
+    bool was_busy = conn->busy;
+    conn->busy = true;
+    int32_t code = queue_call(conn, method, args, now_ms, done, ctx);
+    conn->busy = was_busy;
+    return code;
+}
+
 /* --------------------------------------------------------- how calls end */
 
 void idem__conn_recall(idem_conn *conn) {
@@ -178,7 +229,9 @@ void idem__conn_recall(idem_conn *conn) {
 
 void idem__conn_refuse_waiting(idem_conn *conn) {
     idem_error err = conn->why; /* a callback may make calls of its own */
-    for (uint32_t left = conn->waiting.count; left > 0; left--) {
+    const uint64_t here = conn->generation;
+    for (uint32_t left = conn->waiting.count;
+         left > 0 && !idem__fork_is_copy(here); left--) {
         idem__errand *errand = (idem__errand *)conn->waiting.first;
         idem__calls_remove(&conn->waiting, &errand->deed.op);
         if (errand->unsure)
@@ -239,9 +292,12 @@ static void time_out_waiting(idem_conn *conn, idem__errand *errand) {
 }
 
 void idem__conn_tick(idem_conn *conn, uint64_t now_ms) {
+    const uint64_t here = conn->generation; /* a callback may fork */
     idem__op *op;
-    while ((op = idem__calls_take_due(&conn->waiting, now_ms)) != NULL)
+    while (!idem__fork_is_copy(here) &&
+           (op = idem__calls_take_due(&conn->waiting, now_ms)) != NULL)
         time_out_waiting(conn, (idem__errand *)op);
-    while ((op = idem__calls_take_due(&conn->wire.calls, now_ms)) != NULL)
+    while (!idem__fork_is_copy(here) &&
+           (op = idem__calls_take_due(&conn->wire.calls, now_ms)) != NULL)
         time_out_sent(conn, (idem__errand *)op);
 }

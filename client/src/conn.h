@@ -5,6 +5,7 @@
 
 #include "client/src/backoff.h"
 #include "client/src/deed.h"
+#include "client/src/fork.h"
 #include "client/src/socket.h"
 #include "client/src/target.h"
 
@@ -29,6 +30,8 @@ typedef struct idem__errand {
 
 struct idem_conn {
     idem__uri uri;
+    uint64_t generation; /* of the process that what follows is of */
+    bool busy;           /* in the middle of it */
     idem__target target;
     idem__conn_state state;
     int fd;
@@ -53,6 +56,13 @@ struct idem_conn {
 };
 
 /* conn.c */
+/* In a child, where it is a copy of the parent's: begins anew. The calls under
+ * way are the parent's, and forgotten. False without randomness. */
+bool idem__conn_take_over(idem_conn *conn, uint64_t now_ms);
+static inline bool idem__conn_be_here(idem_conn *conn, uint64_t now_ms) {
+    return !idem__fork_is_copy(conn->generation) ||
+           idem__conn_take_over(conn, now_ms);
+}
 void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms);
 void idem__conn_answer(idem_conn *conn, idem__errand *errand,
                        const idp_reply *reply, uint64_t now_ms);

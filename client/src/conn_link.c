@@ -13,7 +13,7 @@
 
 void idem__conn_unlink(idem_conn *conn) {
     if (conn->fd >= 0)
-        close(conn->fd);
+        idem__hang_up(conn->fd);
     conn->fd = -1;
     if (conn->greeting.pending)
         idem__calls_remove(&conn->wire.calls, &conn->greeting);
@@ -88,7 +88,7 @@ static void dialed(idem_conn *conn, int error, uint64_t now_ms) {
             conn->state = IDEM__CONN_GREETING;
         return;
     }
-    close(conn->fd);
+    idem__hang_up(conn->fd);
     conn->fd = -1;
     if (!dial_next(conn, now_ms))
         lose(conn, error, strerror(error), now_ms);
@@ -124,6 +124,7 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
 
 /* Hands out what has arrived. False when the link is no more. */
 static bool deliver(idem_conn *conn, uint64_t now_ms) {
+    const uint64_t here = conn->generation;
     for (;;) {
         idem__op *op = NULL;
         idp_reply reply = {0};
@@ -138,6 +139,8 @@ static bool deliver(idem_conn *conn, uint64_t now_ms) {
         }
         if (op != &conn->greeting) {
             idem__conn_answer(conn, (idem__errand *)op, &reply, now_ms);
+            if (idem__fork_is_copy(here))
+                return false; /* the callback has forked: this is the child */
             continue;
         }
         greeted(conn, &reply, now_ms);
@@ -188,6 +191,7 @@ static void write_out(idem_conn *conn, uint64_t now_ms) {
 }
 
 static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
+    const uint64_t here = conn->generation;
     bool dialing = conn->state == IDEM__CONN_DIALING;
     if (dialing && (ready & IDEM_WRITE) != 0)
         dialed(conn, idem__dial_error(conn->fd), now_ms);
@@ -198,35 +202,46 @@ static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     bool linked = conn->state >= IDEM__CONN_GREETING;
     if (linked && !dialing && (ready & IDEM_READ) != 0)
         read_in(conn, now_ms);
+    if (idem__fork_is_copy(here))
+        return;
     if (conn->sent_on &&
         (conn->wire.calls.count == 0 || now_ms >= conn->drain_end_ms))
         start_over(conn, now_ms);
 }
 
 void idem_conn_process(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
+    if (!idem__conn_be_here(conn, now_ms))
+        return;
+    const uint64_t here = conn->generation;
+    conn->busy = true;
     if (conn->state == IDEM__CONN_PAUSING && now_ms >= conn->retry_at_ms)
         idem__conn_begin(conn, now_ms);
     if (conn->state != IDEM__CONN_PAUSING)
         process_link(conn, ready, now_ms);
-    idem__conn_tick(conn, now_ms);
+    if (!idem__fork_is_copy(here))
+        idem__conn_tick(conn, now_ms);
+    if (idem__fork_is_copy(here))
+        return; /* a callback has forked: the child begins anew */
     if (conn->state == IDEM__CONN_UP)
         idem__conn_send_waiting(conn, now_ms);
     if (conn->state >= IDEM__CONN_GREETING)
         write_out(conn, now_ms);
+    conn->busy = false;
 }
 
 /* ------------------------------------------------------- what a host asks */
 
 int32_t idem_conn_fd(const idem_conn *conn) {
-    return conn->fd;
+    return idem__fork_is_copy(conn->generation) ? -1 : conn->fd;
 }
 
 uint64_t idem_conn_fd_serial(const idem_conn *conn) {
-    return conn->fd_serial;
+    return conn->fd_serial + idem__fork_is_copy(conn->generation);
 }
 
 uint32_t idem_conn_wanted(const idem_conn *conn) {
-    if (conn->state == IDEM__CONN_PAUSING)
+    if (conn->state == IDEM__CONN_PAUSING ||
+        idem__fork_is_copy(conn->generation))
         return 0;
     if (conn->state == IDEM__CONN_DIALING)
         return IDEM_WRITE;
@@ -236,6 +251,8 @@ uint32_t idem_conn_wanted(const idem_conn *conn) {
 
 int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
     uint64_t next_ms = conn->wire.calls.next_ms;
+    if (idem__fork_is_copy(conn->generation))
+        return 0;
     if (conn->waiting.next_ms < next_ms)
         next_ms = conn->waiting.next_ms;
     if (conn->state == IDEM__CONN_PAUSING && conn->retry_at_ms < next_ms)
@@ -257,7 +274,7 @@ int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
 int32_t idem_conn_info(const idem_conn *conn, idem_info *info) {
     if (idem__sized_check(&idem__info_layout, info, "info", NULL) != 0)
         return IDEM_E_ARGUMENT;
-    if (!conn->greeted)
+    if (!conn->greeted || idem__fork_is_copy(conn->generation))
         return IDEM_E_CONNECT;
     idem__info_fill(&conn->hello, conn->endpoint.name, info);
     return 0;

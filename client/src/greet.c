@@ -16,7 +16,11 @@
 #define SILENT_MS 250u
 
 bool idem__random(void *to, size_t len) {
-    return getrandom(to, len, 0) == (ssize_t)len;
+    ssize_t got = -1;
+    do
+        got = getrandom(to, len, 0);
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)len;
 }
 
 static int64_t left_ms(uint64_t deadline_ms) {
@@ -49,7 +53,7 @@ static int dial_one(const idem__greet *greet, const idem__addr *addr) {
         error = idem__dial_error(fd);
     if (error == 0)
         return fd;
-    close(fd);
+    idem__hang_up(fd);
     errno = error;
     return -1;
 }
@@ -218,7 +222,7 @@ int idem__greet_server(const idem__greet *greet, idem__wire *wire,
     if (fd < 0)
         return -1;
     if (exchange(greet, wire, fd, hello, err) != 0) {
-        close(fd);
+        idem__hang_up(fd);
         return -1;
     }
     idem__wire_greeted(wire, hello);

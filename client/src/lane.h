@@ -73,6 +73,9 @@ typedef struct idem__lane {
 void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
                      uint64_t seed);
 void idem__lane_fini(idem__lane *lane);
+/* In a child: it is the parent's, whose threads may have been in the middle of
+ * it. Frees what surely nobody was changing, and touches no descriptor. */
+void idem__lane_leave(idem__lane *lane);
 
 /* Sends the request and waits for its answer, connecting first if need be.
  * waiter.op.deadline_ms, now_ms, answer and err are set by the caller. Returns

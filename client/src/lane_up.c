@@ -9,6 +9,7 @@
 
 #include "client/src/greet.h"
 #include "client/src/lane.h"
+#include "client/src/mem.h"
 #include "client/src/socket.h"
 
 /* Where there is another server to try, the first attempts to connect get so
@@ -35,13 +36,24 @@ void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
 
 void idem__lane_fini(idem__lane *lane) {
     if (lane->fd >= 0)
-        close(lane->fd);
+        idem__hang_up(lane->fd);
     if (lane->probe.op.pending)
         idem__calls_remove(&lane->wire.calls, &lane->probe.op);
     idem__wire_fini(&lane->wire);
     idem__buffer_fini(&lane->flying);
     pthread_cond_destroy(&lane->changed);
     pthread_mutex_destroy(&lane->lock);
+}
+
+void idem__lane_leave(idem__lane *lane) {
+    if (pthread_mutex_trylock(&lane->lock) == 0 && !lane->sending &&
+        !lane->reading && lane->state != IDEM__LANE_DIALING) {
+        while (lane->wire.calls.first != NULL)
+            idem__calls_remove(&lane->wire.calls, lane->wire.calls.first);
+        idem__wire_fini(&lane->wire);
+        idem__buffer_fini(&lane->flying);
+    }
+    idem__free(lane);
 }
 
 static void wait_changed(idem__lane *lane, uint64_t until_ms) {
@@ -53,7 +65,7 @@ static void wait_changed(idem__lane *lane, uint64_t until_ms) {
 void idem__lane_let_go(idem__lane *lane) {
     if (lane->state != IDEM__LANE_BROKEN || lane->sending || lane->reading)
         return;
-    close(lane->fd);
+    idem__hang_up(lane->fd);
     lane->fd = -1;
     idem__wire_reset(&lane->wire);
     idem__buffer_reset(&lane->flying);
@@ -111,7 +123,7 @@ static int dial(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
     if (fd >= 0 && !idem__make_blocking(fd, IDEM__LISTEN_MS)) {
         idem__fail(err, IDEM_E_CONNECT, "can't set up a socket: %s",
                    strerror(errno));
-        close(fd);
+        idem__hang_up(fd);
         return -1;
     }
     return fd;
@@ -132,7 +144,7 @@ static bool is_accepted(idem__lane *lane, int fd, idem_error *err) {
         return false;
     if (idem__target_learn(lane->target, &greeted, err))
         return true;
-    close(fd);
+    idem__hang_up(fd);
     return false;
 }
 

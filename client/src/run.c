@@ -12,7 +12,8 @@
 
 struct idem_run {
     idem_client *client;
-    idem_args args; /* of the calls under the claim */
+    idem_args args;      /* of the calls under the claim */
+    uint64_t generation; /* of the process that holds the claim */
     uint32_t attempt;
     int32_t previous;
     void *result;       /* ours */
@@ -33,7 +34,8 @@ int32_t idem_run_previous(const idem_run *run) {
 }
 
 int32_t idem_run_lost(const idem_run *run) {
-    return idem__lease_is_lost(run->lease);
+    return idem__fork_is_copy(run->generation) ||
+           idem__lease_is_lost(run->lease);
 }
 
 int32_t idem_run_set_result(idem_run *run, const void *result,
@@ -43,6 +45,8 @@ int32_t idem_run_set_result(idem_run *run, const void *result,
         return IDEM_E_ARGUMENT;
     if (result == NULL && result_len != 0)
         return IDEM_E_ARGUMENT;
+    if (idem__fork_is_copy(run->generation))
+        return IDEM_E_CLOSED;
     void *copy = NULL;
     if (result != NULL && (copy = idem__alloc(result_len + 1)) == NULL)
         return IDEM_E_MEMORY;
@@ -73,7 +77,9 @@ extern void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer,
 /* Whatever else happens, nobody renews it any more. */
 static void let_go(void *arg) {
     idem_run *run = arg;
-    if (run->lease != NULL)
+    if (run->lease != NULL && idem__fork_is_copy(run->generation))
+        idem__free(run->lease); /* the parent's thread renews its own */
+    else if (run->lease != NULL)
         idem__lease_end(&run->client->renewer, run->lease);
     run->lease = NULL;
     idem__free(run->result);
@@ -143,6 +149,12 @@ static int32_t give_back(idem_run *run, idem_answer *answer) {
 
 static int32_t settle(idem_run *run, int32_t verdict, idem_answer *answer,
                       idem_error *err) {
+    if (idem__fork_is_copy(run->generation)) {
+        idem__answer_clear(answer);
+        return idem__fail(err, IDEM_E_CLOSED,
+                          "the function returned in a child of the process "
+                          "that holds the claim; the parent settles it");
+    }
     switch (verdict) {
     case IDEM_RUN_DONE:
         return record(run, answer, err);
@@ -215,5 +227,6 @@ int32_t idem_run_once(idem_client *client, const idem_args *args,
     if (code != 0 || answer->outcome != IDEM_ACQUIRED)
         return code;
     claim(&run, answer);
+    run.generation = atomic_load(&client->generation);
     return run_claimed(&run, &times, fn, ctx, answer, err);
 }

@@ -5,10 +5,12 @@
 
 #include "client/src/args.h"
 #include "client/src/deed.h"
+#include "client/src/fork.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
 
 struct idem_session {
+    uint64_t generation; /* a child's copy of it is over */
     idem__wire wire;
     idp_hello hello;
     bool greeted;
@@ -18,11 +20,17 @@ struct idem_session {
 static const char SERVER[] = "the server";
 
 int32_t idem_session_new(idem_session **session) {
-    *session = idem__calloc(sizeof **session);
-    if (*session == NULL)
+    *session = NULL;
+    if (!idem__fork_watch() ||
+        (*session = idem__calloc(sizeof **session)) == NULL)
         return IDEM_E_MEMORY;
+    (*session)->generation = idem__fork_here();
     idem__wire_init(&(*session)->wire);
     return 0;
+}
+
+static bool is_ours(const idem_session *session) {
+    return !idem__fork_is_copy(session->generation);
 }
 
 static void fail_deed(idem__deed *deed, int32_t code) {
@@ -36,11 +44,15 @@ void idem_session_free(idem_session *session) {
     if (session == NULL)
         return;
     session->closing = true;
+    bool ours = is_ours(session);
     while (session->wire.calls.first != NULL) {
         idem__op *op = session->wire.calls.first;
         idem__calls_remove(&session->wire.calls, op);
         bool sent = idem__wire_was_sent(&session->wire, op);
-        fail_deed((idem__deed *)op, sent ? IDEM_E_LOST : IDEM_E_CLOSED);
+        if (ours)
+            fail_deed((idem__deed *)op, sent ? IDEM_E_LOST : IDEM_E_CLOSED);
+        else
+            idem__free(op); /* the parent hears of it */
     }
     idem__wire_fini(&session->wire);
     idem__free(session);
@@ -58,7 +70,7 @@ static idem__deed *make_deed(idem_done_fn done, void *ctx) {
 int32_t idem_session_hello(idem_session *session, const char *secret,
                            int32_t shard, uint64_t deadline_ms,
                            idem_done_fn done, void *ctx) {
-    if (session->closing)
+    if (session->closing || !is_ours(session))
         return IDEM_E_CLOSED;
     size_t len = secret != NULL ? strlen(secret) : 0;
     if (len > IDP_SECRET_BYTES_MAX || shard < -1 || shard >= IDP_SHARDS_MAX)
@@ -79,7 +91,7 @@ int32_t idem_session_call(idem_session *session, int32_t method,
                           const idem_args *args, uint64_t now_ms,
                           idem_done_fn done, void *ctx) {
     idem__ask ask;
-    if (session->closing)
+    if (session->closing || !is_ours(session))
         return IDEM_E_CLOSED;
     int32_t code = idem__args_read(method, args, NULL, &ask, NULL);
     if (code != 0)
@@ -109,7 +121,7 @@ int32_t idem_session_info(const idem_session *session, idem_info *info) {
 
 const uint8_t *idem_session_output(const idem_session *session, size_t *len) {
     const idem__buffer *out = &session->wire.out;
-    *len = idem__buffer_len(out);
+    *len = is_ours(session) ? idem__buffer_len(out) : 0;
     return *len > 0 ? out->bytes + out->at : NULL;
 }
 
@@ -141,6 +153,8 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
     idem__buffer *in = &session->wire.in;
     if (idem__buffer_len(in) == 0)
         idem__buffer_reset(in);
+    if (!is_ours(session))
+        return IDEM_E_CLOSED;
     if (len == 0)
         return 0;
     uint8_t *to = idem__buffer_reserve(in, len);
@@ -154,6 +168,8 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
         switch (idem__wire_next(&session->wire, &op, &reply)) {
         case IDEM__NEXT_REPLY:
             answer(session, (idem__deed *)op, &reply);
+            if (!is_ours(session))
+                return IDEM_E_CLOSED; /* the callback has forked */
             break;
         case IDEM__NEXT_NONE:
             return 0;
@@ -164,7 +180,7 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
 }
 
 uint64_t idem_session_next_ms(const idem_session *session) {
-    return session->wire.calls.next_ms;
+    return is_ours(session) ? session->wire.calls.next_ms : UINT64_MAX;
 }
 
 /* What waits in the output at its deadline will still be sent with the rest:
@@ -172,6 +188,7 @@ uint64_t idem_session_next_ms(const idem_session *session) {
  * session can't tell. */
 void idem_session_tick(idem_session *session, uint64_t now_ms) {
     idem__op *op;
-    while ((op = idem__calls_take_due(&session->wire.calls, now_ms)) != NULL)
+    while (is_ours(session) &&
+           (op = idem__calls_take_due(&session->wire.calls, now_ms)) != NULL)
         fail_deed((idem__deed *)op, IDEM_E_TIMEOUT);
 }

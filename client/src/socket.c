@@ -8,9 +8,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -81,19 +83,69 @@ static int above_streams(int fd) {
     return higher;
 }
 
+/* ------------------------------------------- what a child must let go of
+ *
+ * All descriptors of the library's sockets, each with its inode: a child may
+ * have closed them all, and given their numbers to something of its own. */
+
+#define SOCKETS_MAX 4096 /* of more, a child keeps copies until it ends */
+
+static _Atomic uint64_t sockets[SOCKETS_MAX]; /* fd + 1, inode; 0: free */
+
+static uint64_t socket_word(int fd) {
+    struct stat about;
+    if (fstat(fd, &about) != 0 || !S_ISSOCK(about.st_mode))
+        return 0;
+    return (uint64_t)(fd + 1) << 32 | (uint32_t)about.st_ino;
+}
+
+static void note_socket(int fd) {
+    uint64_t word = socket_word(fd);
+    for (int i = 0; i < SOCKETS_MAX && word != 0; i++) {
+        uint64_t free_word = 0;
+        if (atomic_compare_exchange_strong(&sockets[i], &free_word, word))
+            return;
+    }
+}
+
+static void forget_socket(int fd) {
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        uint64_t word = atomic_load_explicit(&sockets[i], memory_order_relaxed);
+        if (word >> 32 == (uint64_t)(fd + 1))
+            atomic_compare_exchange_strong(&sockets[i], &word, 0);
+    }
+}
+
+void idem__hang_up(int fd) {
+    int why = errno;
+    forget_socket(fd);
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+    errno = why;
+}
+
+void idem__sockets_leave(void) {
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        uint64_t word = atomic_exchange(&sockets[i], 0);
+        int fd = (int)(word >> 32) - 1;
+        if (word != 0 && socket_word(fd) == word)
+            close(fd);
+    }
+}
+
 int idem__dial(const idem__addr *addr) {
     const struct sockaddr *to = (const struct sockaddr *)&addr->storage;
     int fd = above_streams(
         socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0)
         return -1;
+    forget_socket(fd); /* of a number that was closed in another way */
+    note_socket(fd);
     if (to->sa_family != AF_UNIX)
         tune(fd);
     if (connect(fd, to, addr->len) == 0 || errno == EINPROGRESS)
         return fd;
-    int why = errno;
-    close(fd);
-    errno = why;
+    idem__hang_up(fd);
     return -1;
 }
 

@@ -23,6 +23,11 @@ uint32_t idem__resolve(const idem__endpoint *endpoint,
 /* A non-blocking descriptor with a connect under way or done; -1 and errno. It
  * is connected once it is writable and idem__dial_error is 0. */
 int idem__dial(const idem__addr *addr);
+/* Ends the connection, a child's copy of it included, and closes fd. */
+void idem__hang_up(int fd);
+/* In a child: closes the copies of all descriptors that idem__dial has made,
+ * and says nothing on them: the parent goes on with its own. */
+void idem__sockets_leave(void);
 int idem__dial_error(int fd);
 
 /* Waits until fd is ready for events or the time is over: 1, or 0. A negative
