@@ -162,7 +162,7 @@ static void pack_streams(msgpack_packer *packer, const idp_replication *r) {
 }
 
 static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
-    msgpack_pack_map(packer, 14);
+    msgpack_pack_map(packer, 17);
     pack_field(packer, "role", r->role, sizeof r->role);
     pack_field(packer, "mode", r->mode, sizeof r->mode);
     pack_pair(packer, "epoch", r->epoch);
@@ -170,6 +170,9 @@ static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
     pack_in_sync(packer, r);
     pack_flag(packer, "connected", r->connected);
     pack_flag(packer, "syncing", r->syncing);
+    pack_flag(packer, "safe_to_stop", r->safe_to_stop);
+    pack_pair(packer, "copy_records", r->copy_records);
+    pack_pair(packer, "copy_total", r->copy_total);
     pack_address(packer, "primary", r->primary, sizeof r->primary);
     pack_address(packer, "peer", r->peer, sizeof r->peer);
     pack_pair(packer, "lag_ops", r->lag.ops);
@@ -277,24 +280,41 @@ static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
     return false;
 }
 
+static bool number_pair_read(cursor *c, idp_slice name, idp_replication *r,
+                             bool *good) {
+    struct {
+        const char *name;
+        uint64_t *to;
+    } numbers[] = {
+        {"epoch", &r->epoch},           {"copy_records", &r->copy_records},
+        {"copy_total", &r->copy_total}, {"lag_ops", &r->lag.ops},
+        {"lag_bytes", &r->lag.bytes},   {"lag_ms", &r->lag.ms},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (slice_is(name, numbers[i].name)) {
+            *good = cursor_uint(c, numbers[i].to);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool pair_read(cursor *c, idp_replication *r) {
     idp_slice name;
     bool good;
     if (!cursor_bytes(c, &name)) {
         return false;
     }
-    if (text_pair_read(c, name, r, &good)) {
+    if (text_pair_read(c, name, r, &good) ||
+        number_pair_read(c, name, r, &good)) {
         return good;
     }
-    return slice_is(name, "epoch")       ? cursor_uint(c, &r->epoch)
-           : slice_is(name, "in_sync")   ? in_sync_read(c, r)
-           : slice_is(name, "connected") ? cursor_bool(c, &r->connected)
-           : slice_is(name, "syncing")   ? cursor_bool(c, &r->syncing)
-           : slice_is(name, "lag_ops")   ? cursor_uint(c, &r->lag.ops)
-           : slice_is(name, "lag_bytes") ? cursor_uint(c, &r->lag.bytes)
-           : slice_is(name, "lag_ms")    ? cursor_uint(c, &r->lag.ms)
-           : slice_is(name, "streams")   ? streams_read(c, r)
-                                         : idp_skip(c);
+    return slice_is(name, "in_sync")        ? in_sync_read(c, r)
+           : slice_is(name, "connected")    ? cursor_bool(c, &r->connected)
+           : slice_is(name, "syncing")      ? cursor_bool(c, &r->syncing)
+           : slice_is(name, "safe_to_stop") ? cursor_bool(c, &r->safe_to_stop)
+           : slice_is(name, "streams")      ? streams_read(c, r)
+                                            : idp_skip(c);
 }
 
 bool idp_replication_read(idp_slice result, idp_replication *report) {

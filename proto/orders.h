@@ -66,8 +66,13 @@ typedef struct idp_replication {
      * their names where those are not known. */
     uint32_t in_sync_count;
     char in_sync[IDP_IN_SYNC_MAX][IDP_ENDPOINT_BYTES_MAX + 1];
-    bool connected;                           /* to the other server */
-    bool syncing;                             /* a full copy is under way */
+    bool connected;    /* to the other server */
+    bool syncing;      /* a full copy is under way */
+    bool safe_to_stop; /* stopped for good, now, this server takes nothing with
+                        * it that was acknowledged, and the other leads or may
+                        * be promoted */
+    uint64_t copy_records, copy_total; /* of the full copy under way, or of the
+                                        * last: N of M records */
     char primary[IDP_ENDPOINT_BYTES_MAX + 1]; /* where clients should go */
     char peer[IDP_ENDPOINT_BYTES_MAX + 1];    /* the other server */
     idp_lag lag;                              /* of all streams */

@@ -33,8 +33,10 @@ bool ids_serving_alike(const ids_serving *a, const ids_serving *b) {
 
 bool ids_serving_same(const ids_serving *a, const ids_serving *b) {
     return ids_serving_alike(a, b) && a->epoch == b->epoch &&
-           a->in_sync == b->in_sync && a->lag_ops == b->lag_ops &&
-           a->lag_bytes == b->lag_bytes && a->lag_ms == b->lag_ms &&
+           a->in_sync == b->in_sync && a->safe_to_stop == b->safe_to_stop &&
+           a->connected == b->connected && a->syncing == b->syncing &&
+           a->lag_ops == b->lag_ops && a->lag_bytes == b->lag_bytes &&
+           a->lag_ms == b->lag_ms &&
            strcmp(a->primary_at, b->primary_at) == 0 &&
            strcmp(a->why, b->why) == 0;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Besides the counters: what the whole node knows. */
-#define NODE_ROWS 8
+#define NODE_ROWS 11
 
 static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_CONTAINER_ITEMS_MAX,
               "the wire has no larger map");
@@ -38,6 +38,9 @@ static void answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
     stats[count++] = (idp_stat){"epoch", serving->epoch};
     stats[count++] = (idp_stat){"primary", serving->stance != IDS_FOLLOWS};
     stats[count++] = (idp_stat){"in_sync", serving->in_sync};
+    stats[count++] = (idp_stat){"safe_to_stop", serving->safe_to_stop};
+    stats[count++] = (idp_stat){"peer_connected", serving->connected};
+    stats[count++] = (idp_stat){"full_copy", serving->syncing};
     stats[count++] = (idp_stat){"replication_lag_ops", serving->lag_ops};
     stats[count++] = (idp_stat){"replication_lag_bytes", serving->lag_bytes};
     stats[count++] = (idp_stat){"replication_lag_ms", serving->lag_ms};

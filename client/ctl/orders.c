@@ -54,6 +54,9 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     say_in_sync(&r, &at);
     report_flag(&r, "connected", at.connected);
     report_flag(&r, "syncing", at.syncing);
+    report_flag(&r, "safe_to_stop", at.safe_to_stop);
+    report_number(&r, "copy_records", at.copy_records);
+    report_number(&r, "copy_total", at.copy_total);
     if (!ask->json && strcmp(at.role, "primary") == 0)
         report_text(&r, "primary", "this server");
     else

@@ -98,13 +98,19 @@ typedef struct idem_replication {
     uint32_t size;     /* sizeof(idem_replication) */
     int32_t connected; /* 1: to the other server */
     int32_t syncing;   /* 1: a full copy is under way */
+    /* 1: stopped for good, now, this server takes nothing with it that was
+     * acknowledged, and the other leads or may be promoted. One failure at a
+     * time: the other has to stay. Scripts that stop a server wait for this. */
+    int32_t safe_to_stop;
     uint32_t in_sync_count;
     uint32_t streams_count;
     uint64_t epoch;
-    idem_lag lag;  /* of all streams */
-    char role[16]; /* "primary", "replica" */
-    char mode[16]; /* "none", "async", "sync" */
-    char node[64]; /* the server's own name */
+    uint64_t copy_records; /* of the full copy under way, or of the last one: */
+    uint64_t copy_total;   /* N of M records */
+    idem_lag lag;          /* of all streams */
+    char role[16];         /* "primary", "replica" */
+    char mode[16];         /* "none", "async", "sync" */
+    char node[64];         /* the server's own name */
     char
         primary[IDEM_ENDPOINT_BYTES]; /* "host:port": where clients should go */
     char peer[IDEM_ENDPOINT_BYTES];   /* the other server */

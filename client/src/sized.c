@@ -96,10 +96,11 @@ LAYOUT(command_answer, outcome)
 
 #define STRUCT idem_replication
 static const uint16_t replication_ends[] = {
-    END(size),          END(connected), END(syncing), END(in_sync_count),
-    END(streams_count), END(epoch),     END(lag),     END(role),
-    END(mode),          END(node),      END(primary), END(peer),
-    END(state),         END(in_sync),   END(streams)};
+    END(size),          END(connected),     END(syncing), END(safe_to_stop),
+    END(in_sync_count), END(streams_count), END(epoch),   END(copy_records),
+    END(copy_total),    END(lag),           END(role),    END(mode),
+    END(node),          END(primary),       END(peer),    END(state),
+    END(in_sync),       END(streams)};
 LAYOUT(replication, connected)
 #undef STRUCT
 

@@ -181,6 +181,9 @@ static void report(void *ctx, ids_desk *desk, idp_replication *to) {
         copy_text(to->in_sync[i], sizeof to->in_sync[i], status.member[i].text);
     to->connected = status.connected;
     to->syncing = status.syncing;
+    to->safe_to_stop = status.safe_to_stop;
+    to->copy_records = status.copying.records;
+    to->copy_total = status.copying.total;
     copy_text(to->primary, sizeof to->primary, status.primary_at.text);
     copy_text(to->peer, sizeof to->peer, status.other_at.text);
     to->lag = (idp_lag){status.lag.ops, status.lag.bytes, status.lag.ms};
@@ -199,9 +202,7 @@ static const char *address(const ids_endpoint *at) {
 }
 
 void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
-    ids_peer_status status;
-    ids_peer_status_get(partner->peer, &status);
-    partner->said = status;
+    const ids_peer_status status = partner->said;
     if (status.role == IDS_ROLE_PRIMARY)
         ids_log(IDS_LOG_INFO,
                 partner->config->min_in_sync > 1
@@ -238,7 +239,7 @@ static void say_connection(const ids_peer_status *now) {
         ids_log(IDS_LOG_WARN, "the primary is lost",
                 "at=%s in_sync=%s todo=\"idemctl promote, if it stays so\"",
                 address(&now->other_at), now->in_sync ? "yes" : "no");
-    else if (now->in_sync)
+    else if (now->waits)
         ids_log(IDS_LOG_WARN, "the replica is lost, changes wait for it",
                 "at=%s todo=\"start it again, or idemctl detach\"",
                 address(&now->other_at));
@@ -247,9 +248,36 @@ static void say_connection(const ids_peer_status *now) {
                 address(&now->other_at));
 }
 
+/* Since the log was told last; a small copy may have begun and ended. */
+static void say_copies(const ids_peer_status *was, const ids_peer_status *now) {
+    const ids_copying *copy = &now->copying;
+    bool sent = copy->is_sent;
+    if (copy->begun != was->copying.begun)
+        ids_log(IDS_LOG_INFO,
+                sent ? "a full copy to the replica begins"
+                     : "a full copy from the primary begins",
+                "at=%s", address(&now->other_at));
+    if (copy->done != was->copying.done)
+        ids_log(IDS_LOG_INFO,
+                sent ? "the replica has the full copy"
+                     : "the full copy took the old one's place",
+                "at=%s records=%" PRIu64 " ms=%" PRIu64,
+                address(&now->other_at), copy->records, copy->took_ms);
+    if (copy->given_up != was->copying.given_up)
+        ids_log(IDS_LOG_WARN, "a full copy was given up",
+                "at=%s records=%" PRIu64 " of=%" PRIu64 " ms=%" PRIu64,
+                address(&now->other_at), copy->records, copy->total,
+                copy->took_ms);
+}
+
 static void say_in_sync(const ids_peer_status *now) {
     bool primary = now->role == IDS_ROLE_PRIMARY;
-    if (now->in_sync)
+    if (now->forgetful)
+        ids_log(IDS_LOG_WARN,
+                "the replica restarted without its memory, changes wait",
+                "at=%s todo=\"do not stop this node\"",
+                address(&now->other_at));
+    else if (now->in_sync)
         ids_log(IDS_LOG_INFO,
                 primary ? "the replica is in sync" : "in sync with the primary",
                 "at=%s epoch=%" PRIu64, address(&now->other_at), now->epoch);
@@ -265,6 +293,7 @@ void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
         say_role(now);
     if (now->connected != was->connected)
         say_connection(now);
+    say_copies(was, now);
     if (now->in_sync != was->in_sync)
         say_in_sync(now);
     partner->said = *now;

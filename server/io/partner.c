@@ -101,53 +101,6 @@ void ids_partner_leave(ids_seat *seat) {
     pthread_mutex_unlock(&partner->lock);
 }
 
-/* What a desk may do ------------------------------------------------------- */
-
-static const char *why_not(const ids_peer *peer) {
-    if (peer->known.replica.node == 0)
-        return "there is no replica in sync, and --min-in-sync demands one";
-    return "the replica is silent; changes wait until it is back, or is "
-           "detached (idemctl detach)";
-}
-
-static void work_out(ids_partner *partner) {
-    ids_serving *serving = &partner->serving;
-    const ids_peer *peer = partner->peer;
-    ids_endpoint at = {.text = ""};
-    serving->changing = ids_peer_serves(peer, false);
-    serving->showing = ids_peer_serves(peer, true);
-    serving->stance = !peer->leading            ? IDS_FOLLOWS
-                      : peer->switch_epoch != 0 ? IDS_DRAINS
-                                                : IDS_LEADS;
-    serving->lead_epoch = peer->lead_epoch;
-    serving->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
-    serving->primary_at[0] = serving->why[0] = '\0';
-    if (serving->stance != IDS_LEADS)
-        ids_peer_primary_at(peer, &at);
-    if (strlen(at.text) < sizeof serving->primary_at)
-        memcpy(serving->primary_at, at.text, strlen(at.text) + 1);
-    if (serving->changing == IDP_E_UNREPLICATED)
-        snprintf(serving->why, sizeof serving->why, "%s", why_not(peer));
-}
-
-void ids_partner_show(ids_partner *partner, ids_seat *seat) {
-    ids_desk *desk = seat->loop->desk;
-    work_out(partner);
-    if (!ids_serving_same(&partner->serving, &desk->serving))
-        ids_desk_serve(desk, &partner->serving);
-}
-
-bool ids_partner_is_shown(ids_partner *partner) {
-    work_out(partner);
-    for (uint32_t i = 0; i < partner->seats_count; i++) {
-        const ids_seat *seat = &partner->seats[i];
-        if (!seat->is_quiet &&
-            !ids_serving_alike(&seat->loop->desk->serving, &partner->serving))
-            return false;
-    }
-    return true;
-}
-
 /* Decisions, and what needs a standstill ----------------------------------- */
 
 static void propose(void *ctx, const ids_decision *next) {
@@ -265,19 +218,16 @@ static void swap(ids_partner *partner) {
     ids_standstill_over(&partner->still);
 }
 
+/* Any loop may be asked for stats, one that sleeps too. */
 static void count_lag(ids_partner *partner) {
     ids_peer_status status;
     ids_seat *seat = &partner->seats[0];
-    ids_serving *serving = &partner->serving;
     ids_peer *peer = ids_partner_enter(seat);
+    const ids_serving was = partner->serving;
     ids_peer_status_get(peer, &status);
-    serving->in_sync = status.member_count;
-    serving->lag_ops = status.lag.ops;
-    serving->lag_bytes = status.lag.bytes;
-    serving->lag_ms = status.lag.ms;
-    idp_error was = serving->changing;
-    work_out(partner);
-    if (was != serving->changing)
+    ids_partner_gauge(&partner->serving, &status);
+    ids_partner_work_out(partner);
+    if (!ids_serving_same(&was, &partner->serving))
         ids_partner_wake_all(partner);
     ids_partner_leave(seat);
     ids_partner_say(partner, &status);
@@ -431,6 +381,8 @@ bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
     if (partner->write_error)
         return refuse_start("--peer-state", strerror(partner->write_error));
     ids_peer_decided(partner->peer, now_ms);
+    ids_peer_status_get(partner->peer, &partner->said);
+    ids_partner_gauge(&partner->serving, &partner->said);
     for (uint32_t i = 0; i < partner->seats_count; i++)
         ids_partner_show(partner, &partner->seats[i]);
     ids_partner_say_start(partner, &recorded);

@@ -144,6 +144,8 @@ void ids_partner_say(ids_partner *partner, const ids_peer_status *now);
  * may do now. */
 void ids_partner_wake(ids_seat *seat);
 void ids_partner_show(ids_partner *partner, ids_seat *seat);
+void ids_partner_work_out(ids_partner *partner);
+void ids_partner_gauge(ids_serving *serving, const ids_peer_status *status);
 /* All desks do that already. */
 bool ids_partner_is_shown(ids_partner *partner);
 void ids_partner_wake_all(ids_partner *partner);

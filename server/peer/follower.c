@@ -51,6 +51,7 @@ static bool begin_aside(ids_peer *peer) {
     if (!host->aside_begin(host->ctx))
         return false;
     peer->syncing = true;
+    ids_peer_copy_begins(peer);
     peer->swap_due = IDS_RULE_OFF(R7); /* the old copy is gone at once */
     return true;
 }
@@ -127,6 +128,7 @@ bool ids_follower_opened(ids_peer *peer, ids_link *link) {
 static void finish_copy(ids_peer *peer) {
     peer->copy_streams = peer->streams;
     peer->copy_of = peer->session_epoch;
+    ids_peer_copy_is_done(peer);
     peer->syncing = false;
     for (uint32_t k = 0; k < peer->streams; k++)
         peer->receivers[k].syncing = false;
@@ -182,6 +184,17 @@ void ids_follower_disowned(ids_peer *peer) {
                  peer->known.version, 0);
 }
 
+void ids_follower_admitted(ids_peer *peer) {
+    if (peer->admit_version != peer->known.admitted_version)
+        return; /* it was told of a later one meanwhile */
+    peer->admit_epoch = 0;
+    if (!peer->owes_admitted || peer->session == 0)
+        return;
+    peer->owes_admitted = false;
+    ids_link_say(peer->stream[0], IDS_PF_ADMIT, peer->session_epoch,
+                 peer->known.admitted_version, 0);
+}
+
 bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     bool good = true;
     switch (frame->kind) {
@@ -191,6 +204,7 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     case IDS_PF_ADMIT:
         if (peer->started && !peer->syncing) {
             peer->disowned = false;
+            peer->owes_admitted = true;
             peer->admit_epoch = frame->epoch;
             peer->admit_version = frame->number;
         }
@@ -216,7 +230,7 @@ void ids_follower_session_over(ids_peer *peer) {
     if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
         host->aside_drop(host->ctx);
     peer->started = peer->syncing = peer->swap_due = false;
-    peer->owes_detached = false;
+    peer->owes_detached = peer->owes_admitted = false;
     if (peer->stream[0] != NULL && peer->stream[0]->dialled)
         peer->other_leads = false; /* it may be gone for good */
 }

@@ -30,10 +30,12 @@ typedef enum ids_pf_kind {
     IDS_PF_ACK,   /* number: all up to it would outlive the primary */
     /* Primary to replica. */
     IDS_PF_APPEND,     /* number: of its first change; count; changes */
-    IDS_PF_SYNC_BEGIN, /* number: the copy has at least all up to it */
+    IDS_PF_SYNC_BEGIN, /* number: the copy has at least all up to it; count:
+                          of the records that will come, about */
     IDS_PF_SYNC_CHUNK, /* count; changes without a number */
     IDS_PF_SYNC_END,   /* number: with all up to it the copy is whole */
-    IDS_PF_ADMIT,      /* you are in the in-sync set; number: the decision's */
+    IDS_PF_ADMIT,      /* you are in the in-sync set; number: the decision's.
+                          Back: that is on record here, too */
     IDS_PF_SWITCHOVER, /* number: the epoch to be primary in */
     /* Either way. */
     IDS_PF_DETACHED,  /* you are no member from this decision on; back: it is

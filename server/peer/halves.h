@@ -41,6 +41,18 @@ bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
 void ids_peer_propose(ids_peer *peer, ids_pending what,
                       const ids_decision *next);
 
+/* A full copy begins, is whole, or has ended before it was: for the status. */
+void ids_peer_copy_begins(ids_peer *peer);
+void ids_peer_copy_is_done(ids_peer *peer);
+void ids_peer_copy_is_over(ids_peer *peer);
+void ids_peer_copy_progress(const ids_peer *peer, uint64_t *records,
+                            uint64_t *total);
+/* Where a node is, or its name. */
+void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node);
+/* The status' sentence for the operator. */
+void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
+                        char to[static IDS_STATE_BYTES]);
+
 /* The primary's half. */
 bool ids_primary_init(ids_peer *peer);
 void ids_primary_fini(ids_peer *peer);
@@ -69,8 +81,9 @@ bool ids_follower_opened(ids_peer *peer, ids_link *link);
 bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame);
 void ids_follower_session_over(ids_peer *peer);
 void ids_follower_pump(ids_peer *peer, ids_link *link);
-/* It is recorded here that it is no member. */
+/* It is recorded here that it is no member; that it is one. */
 void ids_follower_disowned(ids_peer *peer);
+void ids_follower_admitted(ids_peer *peer);
 /* Asks for the swap once all of the copy is there. */
 void ids_follower_consider(ids_peer *peer);
 /* The epoch of the history that its copy is of, if it may be relied on. */

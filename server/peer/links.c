@@ -102,6 +102,7 @@ void ids_peer_end_session(ids_peer *peer) {
     uint32_t i = peer->link_count;
     if (session == 0)
         return;
+    ids_peer_copy_is_over(peer);
     ids_primary_session_over(peer);
     ids_follower_session_over(peer);
     peer->session = 0;

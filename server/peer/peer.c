@@ -82,8 +82,7 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
         ids_primary_handed_over(peer);
         break;
     case IDS_PENDING_ADMITTED:
-        if (peer->admit_version == peer->known.admitted_version)
-            peer->admit_epoch = 0;
+        ids_follower_admitted(peer);
         break;
     case IDS_PENDING_DISOWNED:
         ids_follower_disowned(peer);

@@ -115,6 +115,15 @@ typedef enum ids_parting {
     IDS_PARTING_UNHEARD    /* it may still take itself for a member */
 } ids_parting;
 
+/* A full copy, at either end: under way, or the last one. */
+typedef struct ids_copying {
+    bool is_on;
+    bool is_sent;                   /* this node's records, not the other's */
+    uint64_t begun, done, given_up; /* how many, since the node began */
+    uint64_t records, total;        /* N of M; of the last, once it is over */
+    uint64_t since_ms, took_ms;
+} ids_copying;
+
 typedef struct ids_peer {
     ids_peer_config config;
     ids_decision known;    /* as recorded */
@@ -147,6 +156,8 @@ typedef struct ids_peer {
     ids_member joiner;   /* joining: who it is, also once it is gone */
     bool joining;        /* gates wait for it, it is no member yet */
     bool told;           /* ADMIT was said in this session */
+    bool told_knows;     /* and the member has it on record */
+    bool had_session;    /* a replica has had one since this node leads */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     ids_member detached;                    /* who, last */
     ids_parting parting;
@@ -162,7 +173,10 @@ typedef struct ids_peer {
     uint32_t copy_streams; /* 0: the positions are not known */
     bool disowned;         /* the primary said: you are not in sync */
     bool owes_detached;    /* it wants to know that this is on record */
+    bool owes_admitted;    /* the same of its being a member */
     uint64_t admit_epoch, admit_version; /* told, to be recorded; 0: none */
+
+    ids_copying copying;
 } ids_peer;
 
 /* now: as recorded by the last process, or zeros. NULL: no memory. Begins
@@ -260,9 +274,21 @@ typedef struct ids_peer_status {
     ids_mode mode;
     uint64_t epoch;
     ids_member self, other; /* other.node 0: none was seen */
-    bool in_sync;   /* primary: with a replica; replica: may be promoted */
-    bool connected; /* a session with all its streams */
-    bool syncing;   /* a full copy is being made */
+    /* Primary: with the member on record, in this session or as it was lost;
+     * not with one that has come back without the memory that is on record.
+     * Replica: it may be promoted. */
+    bool in_sync;
+    /* A session in the direction of its role, with all its streams, and the
+     * other end was heard of within stall_ms. */
+    bool connected;
+    bool syncing; /* a full copy is being made, or loaded */
+    /* If this node is stopped now, for good, nothing is lost that was
+     * acknowledged, and the other leads or may be promoted. One failure at a
+     * time: the other has to stay. */
+    bool safe_to_stop;
+    bool waits;     /* primary: for its member, come what may */
+    bool forgetful; /* and that has come back without its memory */
+    ids_copying copying;
     bool had_replica, disowned;
     ids_parting parting;
     ids_pending pending;

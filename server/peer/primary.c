@@ -34,6 +34,7 @@ bool ids_primary_lead(ids_peer *peer) {
     peer->leading = true;
     peer->lead_epoch = epoch;
     peer->heard_ms = peer->now_ms;
+    peer->had_session = false;
     peer->parting = IDS_PARTING_NONE;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_gate *gate = &peer->gates[k];
@@ -98,6 +99,7 @@ bool ids_primary_opened(ids_peer *peer, ids_link *link) {
     }
     if (link->stream == 0) {
         ids_peer_end_session(peer);
+        peer->had_session = true;
         peer->other = link->other.member;
         /* Only now the dialler may come with its other streams. */
         if (ids_peer_begin_session(peer, link, peer->config.loops,
@@ -120,10 +122,20 @@ static bool start(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
         return false;
     peer->streams_open++;
     if (frame->flags & IDS_PF_FLAG_SYNC) {
+        ids_peer_copy_begins(peer);
         ids_sender_sync(sender, peer->session);
         return true;
     }
     return ids_sender_continue(sender, peer->session, frame->number);
+}
+
+/* What follows a copy is acknowledged once that has taken the old one's
+ * place. */
+static bool copy_is_there(const ids_peer *peer) {
+    for (uint32_t k = 0; k < peer->config.loops; k++)
+        if (peer->senders[k].state != IDS_SENDING_STREAM || !peer->heard_ack[k])
+            return false;
+    return true;
 }
 
 /* The member's acknowledgements move the gate; a joining one's are waited
@@ -141,6 +153,8 @@ static bool ack(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
     if (peer->joining && same(peer->joiner, peer->other) &&
         sender->acked > gate->joining)
         gate->joining = sender->acked;
+    if (peer->copying.is_on && copy_is_there(peer))
+        ids_peer_copy_is_done(peer);
     return true;
 }
 
@@ -154,6 +168,8 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         good = ack(peer, link, frame);
     else if (frame->kind == IDS_PF_DETACHED)
         ids_primary_parting_over(peer, IDS_PARTING_CONFIRMED);
+    else if (frame->kind == IDS_PF_ADMIT)
+        peer->told_knows = peer->told;
     else
         good = frame->kind == IDS_PF_HEARTBEAT;
     if (good)
@@ -172,7 +188,7 @@ void ids_primary_session_over(ids_peer *peer) {
     }
     if (peer->pending != IDS_PENDING_ADMIT)
         peer->joining = false;
-    peer->told = false;
+    peer->told = peer->told_knows = false;
     if (peer->parting == IDS_PARTING_TOLD)
         peer->parting = IDS_PARTING_UNHEARD;
 }

@@ -14,6 +14,7 @@ void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
 
 void ids_receiver_sync(ids_receiver *receiver) {
     ids_receiver_continue(receiver, 0);
+    receiver->copied = receiver->copy_total = 0;
     receiver->syncing = true;
 }
 
@@ -105,9 +106,11 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
         if (!receiver->syncing || receiver->begun)
             return false;
         receiver->begun = true;
+        receiver->copy_total = frame->count;
         receiver->routed = receiver->applied = frame->number;
         return true;
     case IDS_PF_SYNC_CHUNK:
+        receiver->copied += frame->count;
         return receiver->begun && !receiver->ended &&
                open_frame(receiver, frame, 0, receiver->routed);
     case IDS_PF_SYNC_END:

@@ -29,13 +29,14 @@ typedef struct ids_batch_open {
 
 typedef struct ids_receiver {
     uint32_t stream;
-    bool syncing;       /* the copy is being loaded */
-    bool begun;         /* SYNC_BEGIN has come */
-    bool ended;         /* and so has SYNC_END */
-    uint64_t routed;    /* the last number handed over */
-    uint64_t applied;   /* all up to here is */
-    uint64_t acked;     /* the last that was told; see told */
-    bool told;          /* something was, in this session */
+    bool syncing;                /* the copy is being loaded */
+    bool begun;                  /* SYNC_BEGIN has come */
+    bool ended;                  /* and so has SYNC_END */
+    uint64_t routed;             /* the last number handed over */
+    uint64_t applied;            /* all up to here is */
+    uint64_t acked;              /* the last that was told; see told */
+    bool told;                   /* something was, in this session */
+    uint64_t copied, copy_total; /* records of a copy, come and announced */
     uint64_t end_batch; /* with all batches before it applied, it is whole */
     uint64_t batch_first, batch_next;
     ids_batch_open batches[IDS_BATCHES_MAX]; /* a ring */

@@ -53,6 +53,7 @@ bool ids_sender_continue(ids_sender *sender, uint64_t session,
 void ids_sender_sync(ids_sender *sender, uint64_t session) {
     sender->session = session;
     sender->acked = 0;
+    sender->copied = sender->copy_total = 0;
     sender->state = IDS_SENDING_BEGIN;
 }
 
@@ -113,6 +114,7 @@ static void flush_chunk(ids_sender *sender) {
     frame.body = (idp_slice){sender->chunk.at, sender->chunk.len};
     if (sender->chunked > 0 && !ids_pf_append(sender->to, &frame))
         sender->no_memory = true;
+    sender->copied += sender->chunked;
     sender->chunk.len = 0;
     sender->chunked = 0;
 }
@@ -131,9 +133,14 @@ static void chunk_record(void *ctx, const ids_change *change) {
         flush_chunk(sender);
 }
 
-static bool begin(ids_sender *sender, ids_pbuf *to) {
+static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
     uint64_t last = sender->ring.last;
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
+    ids_shard_stats stats;
+    ids_shard_stats_get(shard, &stats);
+    sender->copy_total = stats.records;
+    frame.count =
+        stats.records < UINT32_MAX ? (uint32_t)stats.records : UINT32_MAX;
     if (!ids_ring_seek(&sender->ring, last, &sender->at) ||
         !ids_pf_append(to, &frame))
         return lose(sender);
@@ -194,7 +201,7 @@ bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_END, sender->whole);
     switch (sender->state) {
     case IDS_SENDING_BEGIN:
-        return begin(sender, to);
+        return begin(sender, shard, to);
     case IDS_SENDING_WALK:
         return walk_and_append(sender, shard, now_ms, to);
     case IDS_SENDING_END:

@@ -30,10 +30,11 @@ typedef struct ids_sender {
     uint32_t walk_buckets; /* per step; the owner may set it */
     uint64_t epoch;
     uint64_t session;
-    ids_ring_at at;   /* what is sent next */
-    uint64_t cursor;  /* of the walk */
-    uint64_t whole;   /* the copy is whole with all up to this */
-    uint64_t acked;   /* by the replica, in this session */
+    ids_ring_at at;              /* what is sent next */
+    uint64_t cursor;             /* of the walk */
+    uint64_t whole;              /* the copy is whole with all up to this */
+    uint64_t copied, copy_total; /* records of it, sent and in all */
+    uint64_t acked;              /* by the replica, in this session */
     uint64_t reached; /* it has this much, or did so last; to be shown */
     ids_lag lag;      /* behind reached */
     ids_pbuf chunk;   /* records of the walk's last step */

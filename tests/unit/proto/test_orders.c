@@ -82,8 +82,8 @@ Test(orders, the_largest_report_fits_and_comes_back_whole) {
     report.state[sizeof report.state - 1] = '\0';
     report.in_sync_count = IDP_IN_SYNC_MAX;
     report.streams_count = IDP_STREAMS_MAX;
-    report.connected = report.syncing = true;
-    report.epoch = IDP_INT_MAX;
+    report.connected = report.syncing = report.safe_to_stop = true;
+    report.epoch = report.copy_records = report.copy_total = IDP_INT_MAX;
     report.lag = (idp_lag){IDP_INT_MAX, IDP_INT_MAX, IDP_INT_MAX};
     for (int i = 0; i < IDP_IN_SYNC_MAX; i++)
         report.in_sync[i][sizeof report.in_sync[i] - 1] = '\0';
@@ -93,6 +93,9 @@ Test(orders, the_largest_report_fits_and_comes_back_whole) {
         idp_replication_write(bytes, sizeof bytes, UINT32_MAX, &report);
     cr_assert(idp_replication_read(result_of(len), &again));
     cr_assert_str_eq(again.state, report.state);
+    cr_assert(again.safe_to_stop);
+    cr_assert_eq(again.copy_records, IDP_INT_MAX);
+    cr_assert_eq(again.copy_total, IDP_INT_MAX);
     cr_assert_str_eq(again.in_sync[IDP_IN_SYNC_MAX - 1], report.in_sync[0]);
     cr_assert_eq(again.streams[IDP_STREAMS_MAX - 1].ms, IDP_INT_MAX);
 }
@@ -104,4 +107,5 @@ Test(orders, what_is_not_known_is_nil) {
     cr_assert_str_eq(again.primary, "");
     cr_assert_str_eq(again.peer, "");
     cr_assert_eq(again.in_sync_count, 0);
+    cr_assert_not(again.safe_to_stop);
 }

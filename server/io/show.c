@@ -1,0 +1,61 @@
+/* show.c -- what a desk may do, and what it tells of the node, as the peer says
+ * now. All of it within the monitor. */
+#include "server/io/partner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *why_not(const ids_peer *peer) {
+    if (peer->known.replica.node == 0)
+        return "there is no replica in sync, and --min-in-sync demands one";
+    return "the replica is silent; changes wait until it is back, or is "
+           "detached (idemctl detach)";
+}
+
+void ids_partner_work_out(ids_partner *partner) {
+    ids_serving *serving = &partner->serving;
+    const ids_peer *peer = partner->peer;
+    ids_endpoint at = {.text = ""};
+    serving->changing = ids_peer_serves(peer, false);
+    serving->showing = ids_peer_serves(peer, true);
+    serving->stance = !peer->leading            ? IDS_FOLLOWS
+                      : peer->switch_epoch != 0 ? IDS_DRAINS
+                                                : IDS_LEADS;
+    serving->lead_epoch = peer->lead_epoch;
+    serving->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
+    serving->primary_at[0] = serving->why[0] = '\0';
+    if (serving->stance != IDS_LEADS)
+        ids_peer_primary_at(peer, &at);
+    if (strlen(at.text) < sizeof serving->primary_at)
+        memcpy(serving->primary_at, at.text, strlen(at.text) + 1);
+    if (serving->changing == IDP_E_UNREPLICATED)
+        snprintf(serving->why, sizeof serving->why, "%s", why_not(peer));
+}
+
+void ids_partner_show(ids_partner *partner, ids_seat *seat) {
+    ids_desk *desk = seat->loop->desk;
+    ids_partner_work_out(partner);
+    if (!ids_serving_same(&partner->serving, &desk->serving))
+        ids_desk_serve(desk, &partner->serving);
+}
+
+bool ids_partner_is_shown(ids_partner *partner) {
+    ids_partner_work_out(partner);
+    for (uint32_t i = 0; i < partner->seats_count; i++) {
+        const ids_seat *seat = &partner->seats[i];
+        if (!seat->is_quiet &&
+            !ids_serving_alike(&seat->loop->desk->serving, &partner->serving))
+            return false;
+    }
+    return true;
+}
+
+void ids_partner_gauge(ids_serving *serving, const ids_peer_status *status) {
+    serving->in_sync = status->member_count;
+    serving->safe_to_stop = status->safe_to_stop;
+    serving->connected = status->connected;
+    serving->syncing = status->syncing;
+    serving->lag_ops = status->lag.ops;
+    serving->lag_bytes = status->lag.bytes;
+    serving->lag_ms = status->lag.ms;
+}

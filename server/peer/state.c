@@ -1,0 +1,161 @@
+/* state.c -- the status as one plain sentence, and what to do.
+ *
+ * Pure. It only looks. */
+#include "server/peer/halves.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct line {
+    char *to;
+    size_t len;
+    const ids_peer *peer;
+    const ids_peer_status *s;
+    const char *other; /* where the other node is, or its name */
+} line;
+
+__attribute__((format(printf, 2, 3))) static void say(line *l,
+                                                      const char *format, ...) {
+    va_list args;
+    int wanted;
+    va_start(args, format);
+    wanted = vsnprintf(l->to + l->len, IDS_STATE_BYTES - l->len, format, args);
+    va_end(args);
+    if (wanted > 0)
+        l->len += (size_t)wanted;
+    if (l->len >= IDS_STATE_BYTES)
+        l->len = IDS_STATE_BYTES - 1;
+}
+
+static void say_progress(line *l) {
+    if (l->s->syncing)
+        say(l, ", %" PRIu64 " of %" PRIu64 " records", l->s->copying.records,
+            l->s->copying.total);
+}
+
+/* --- a primary ------------------------------------------------------------ */
+
+/* Its place is kept for it, and what it had is gone. */
+static void say_forgetful(line *l) {
+    say(l, "Changes wait: the replica at %s restarted without its memory",
+        l->other);
+    if (l->s->syncing) {
+        say(l, " and is loading a copy");
+        say_progress(l);
+    } else if (l->s->connected) {
+        say(l, " and is catching up");
+    } else {
+        say(l, " and is gone again");
+    }
+    say(l, ". Only this node has what was acknowledged: do not stop it.");
+}
+
+static void say_member(line *l) {
+    const ids_peer *peer = l->peer;
+    if (l->s->syncing) {
+        say(l,
+            "The replica at %s is in sync; changes wait until it has "
+            "loaded a copy",
+            l->other);
+        say_progress(l);
+        say(l, ".");
+    } else if (!ids_primary_has_member(peer)) {
+        say(l, "The replica at %s is in sync, but not connected right now.",
+            l->other);
+    } else if (!l->s->connected || !peer->told_knows) {
+        say(l, "The replica at %s is in sync, and about to know it.", l->other);
+    } else {
+        say(l, "The replica at %s is in sync.", l->other);
+    }
+}
+
+static void say_newcomer(line *l) {
+    if (l->s->syncing) {
+        say(l, "The replica at %s is loading a full copy", l->other);
+        say_progress(l);
+        say(l, ".");
+    } else if (l->peer->config.mode == IDS_MODE_SYNC) {
+        say(l, "The replica at %s is catching up.", l->other);
+    } else {
+        say(l,
+            "The replica at %s follows; in async mode it may lack the latest "
+            "changes.",
+            l->other);
+    }
+}
+
+static void say_alone(line *l) {
+    const ids_peer *peer = l->peer;
+    if (l->s->parting == IDS_PARTING_UNHEARD)
+        say(l, "It serves alone: the replica was detached and does not know "
+               "it. Do not promote that one.");
+    else if (peer->config.mode == IDS_MODE_SYNC && peer->config.min_in_sync > 1)
+        say(l, "Changes wait for a replica: --min-in-sync is 2 and there is "
+               "none.");
+    else if (l->s->had_replica)
+        say(l, "It serves alone: its replica is gone or detached.");
+    else
+        say(l, "It serves alone; it never had a replica.");
+}
+
+static void say_primary(line *l) {
+    if (l->peer->switch_epoch != 0)
+        say(l, "It is handing over: no call is served.");
+    else if (l->s->forgetful)
+        say_forgetful(l);
+    else if (ids_primary_misses_member(l->peer))
+        say(l,
+            "Changes wait: the replica at %s is gone. Bring it back, or "
+            "idemctl detach, unless it was promoted.",
+            l->other);
+    else if (l->s->in_sync)
+        say_member(l);
+    else if (l->s->connected || l->s->syncing)
+        say_newcomer(l);
+    else
+        say_alone(l);
+}
+
+/* --- a replica ------------------------------------------------------------ */
+
+static void say_loading(line *l) {
+    say(l, "It is loading a full copy from %s", l->other);
+    say_progress(l);
+    say(l, "%s.",
+        l->s->in_sync ? "; it may be promoted with the copy it has" : "");
+}
+
+static void say_replica(line *l) {
+    const ids_peer_status *s = l->s;
+    if (l->peer->pending == IDS_PENDING_START)
+        say(l, "It is starting.");
+    else if (s->syncing)
+        say_loading(l);
+    else if (s->in_sync && s->connected)
+        say(l, "It is in sync with the primary at %s.", l->other);
+    else if (s->in_sync)
+        say(l, "It may be promoted without loss; it is not connected to a "
+               "primary.");
+    else if (s->disowned && !s->connected)
+        say(l, "It was detached: the primary has gone on without it.");
+    else if (s->connected)
+        say(l, "It follows the primary at %s and is not in sync with it.",
+            l->other);
+    else
+        say(l, "It is no primary and is connected to none. Promoting it may "
+               "lose changes.");
+}
+
+void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
+                        char to[static IDS_STATE_BYTES]) {
+    ids_endpoint other;
+    line l = {.to = to, .peer = peer, .s = status, .other = other.text};
+    ids_peer_name(&other, &peer->other_at, status->other.node);
+    to[0] = '\0';
+    if (peer->leading)
+        say_primary(&l);
+    else
+        say_replica(&l);
+}
