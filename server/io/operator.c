@@ -291,7 +291,8 @@ void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
     const ids_peer_status *was = &partner->said;
     if (now->role != was->role)
         say_role(now);
-    if (now->connected != was->connected)
+    /* A session of the last role is none of this one's. */
+    if (now->connected != (was->connected && now->role == was->role))
         say_connection(now);
     say_copies(was, now);
     if (now->in_sync != was->in_sync)

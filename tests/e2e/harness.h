@@ -29,7 +29,7 @@ void e2e_sleep_ms(unsigned ms);
 
 /* --- the daemon */
 
-#define DAEMON_FLAGS_MAX 16
+#define DAEMON_FLAGS_MAX 24
 
 typedef struct daemon_spec {
     const char *program;

@@ -88,6 +88,8 @@ void pair_start(pair *p, pair_node *node, const pair_node *of) {
         spec.flags[at++] = "--secret-file";
         spec.flags[at++] = node->secret_file;
     }
+    for (unsigned i = 0; i < PAIR_MORE && node->more[i]; i++)
+        spec.flags[at++] = node->more[i];
     daemon_start(&node->daemon, &spec);
     await_listening(node);
 }
@@ -128,7 +130,7 @@ void pair_await_in_sync(const pair_node *node) {
     uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
     for (;;) {
         pair_report(node, &report);
-        if (report.in_sync_count == 2 && report.connected && !report.syncing)
+        if (report.in_sync_count == 2 && report.safe_to_stop)
             return;
         if (e2e_now_ms() > until_ms)
             give_up(node, "never in sync");

@@ -5,6 +5,8 @@
 #include "proto/orders.h"
 #include "tests/e2e/harness.h"
 
+#define PAIR_MORE 6
+
 typedef struct pair_node {
     daemon_t daemon;
     uint16_t port; /* the same in every life */
@@ -13,6 +15,7 @@ typedef struct pair_node {
     char listen[32];
     char data_dir[256]; /* "": none */
     const char *secret_file;
+    const char *more[PAIR_MORE]; /* flags; NULL: no more */
 } pair_node;
 
 typedef struct pair {

@@ -136,3 +136,61 @@ Test(status, a_primary_that_stood_still_asks_before_it_serves) {
     cr_assert_eq(ids_peer_serves(peer, true), IDP_E_UNREPLICATED);
     ids_peer_free(peer);
 }
+
+/* The member on record, as a memory that it never was told of: a place that
+ * is waited for, and empty. */
+Test(status, a_member_without_its_memory_is_not_in_sync) {
+    const ids_decision none = {0};
+    ids_peer *peer = make(&none, true);
+    ids_decision with;
+    ids_peer_status s;
+    ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
+    ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
+    ids_peer_decided(peer, 5001);
+    peer->other = (ids_member){2, 20};
+    ids_peer_status_get(peer, &s);
+    cr_assert(s.in_sync, "as it was lost");
+    cr_assert_eq(s.member_count, 2);
+    cr_assert_not(s.connected);
+    cr_assert_not(s.safe_to_stop);
+    peer->other = (ids_member){2, 21};
+    ids_peer_status_get(peer, &s);
+    cr_assert_not(s.in_sync);
+    cr_assert(s.waits && s.forgetful);
+    cr_assert_eq(s.member_count, 1);
+    cr_assert_not(s.safe_to_stop);
+    says(peer, "restarted without its memory");
+    ids_peer_free(peer);
+}
+
+/* What is left of the session in which it followed is none of a primary's. */
+Test(status, who_was_just_promoted_has_nobody_connected) {
+    const ids_decision old = {.version = 4,
+                              .epoch = 1000,
+                              .role = IDS_ROLE_REPLICA,
+                              .self = {1, 11},
+                              .admitted_epoch = 1000,
+                              .admitted = {1, 11},
+                              .had_replica = true,
+                              .other_at = {"b:7117"}};
+    ids_peer *peer = make(&old, false);
+    ids_peer_status s;
+    ids_link to = {.dialled = true, .heard_ms = 5000};
+    ids_link *links[] = {&to};
+    ids_peer_decided(peer, 5001);
+    peer->session = 7;
+    peer->stream = links;
+    peer->streams = peer->streams_open = 1;
+    ids_peer_status_get(peer, &s);
+    cr_assert(s.connected);
+    cr_assert_eq(ids_peer_promote(peer, 1001, false), IDS_DECIDING_OK);
+    ids_peer_decided(peer, 5002);
+    ids_peer_status_get(peer, &s);
+    cr_assert_eq(s.role, IDS_ROLE_PRIMARY);
+    cr_assert_not(s.connected);
+    cr_assert_not(s.safe_to_stop);
+    cr_assert_eq(s.lag.ops, 0);
+    peer->session = 0;
+    peer->stream = NULL;
+    ids_peer_free(peer);
+}
