@@ -379,10 +379,11 @@ IDEM_API int32_t idem_client_open(const char *uri, idem_client **client,
 IDEM_API void idem_client_close(idem_client *client);
 
 /* Each call blocks until the answer or its deadline. The deadline also holds
- * for connecting; only a host name's lookup may take as long as the system's
- * resolver does. Until then the call follows the primary: what was lost, sent
- * on or not confirmed is sent again with the same nonce or token, and with the
- * wait that is left.
+ * for connecting and for looking names up (by a thread that ends with the
+ * lookup; an address needs none). A name's addresses are tried 250 ms apart,
+ * the one that answered last first. Until then the call follows the primary:
+ * what was lost, sent on or not confirmed is sent again with the same nonce or
+ * token, and with the wait that is left.
  *
  *   connection refused,    the next endpoint, with a random pause that grows
  *   reset, closed          from round to round (20 ms, at most 250)
@@ -525,7 +526,9 @@ IDEM_API int32_t idem_run_once(idem_client *client, const idem_args *args,
 /* ----------------------------------------- one connection, your event loop
  *
  * Not thread-safe: one thread at a time per connection. Never blocks, save
- * for the lookup of a host name (give addresses where that matters). Loop:
+ * for the lookup of a host name, up to connect_timeout_ms (give addresses
+ * where that matters). now_ms is your monotonic clock as it is at the call: a
+ * time from before a long handler makes deadlines come early. Loop:
  *
  *   wait until idem_conn_fd is ready for idem_conn_wanted, or
  *   idem_conn_timeout_ms is over; then idem_conn_process.

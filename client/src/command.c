@@ -55,8 +55,14 @@ static int connect_to(errand *e, idem_error *err) {
                          .deadline_ms = connected_ms < e->deadline_ms
                                             ? connected_ms
                                             : e->deadline_ms};
+    idem__lookup lookup = {0};
+    idem__addr good = {0};
+    greet.lookup = &lookup;
+    greet.good = &good;
     idp_hello hello;
-    return idem__greet_server(&greet, &e->wire, &hello, err);
+    int fd = idem__greet_server(&greet, &e->wire, &hello, err);
+    idem__lookup_drop(&lookup);
+    return fd;
 }
 
 /* What was sent and not answered may have been carried out. */

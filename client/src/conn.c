@@ -96,6 +96,7 @@ void idem_conn_close(idem_conn *conn) {
         int32_t code = errand->unsure ? IDEM_E_LOST : IDEM_E_CLOSED;
         end_with(errand, code, "the connection was closed by its owner");
     }
+    idem__lookup_drop(&conn->lookup);
     idem__wire_fini(&conn->wire);
     idem__calls_fini(&conn->waiting);
     idem__target_fini(&conn->target);

@@ -6,6 +6,7 @@
 #include "client/src/backoff.h"
 #include "client/src/deed.h"
 #include "client/src/fork.h"
+#include "client/src/lookup.h"
 #include "client/src/socket.h"
 #include "client/src/target.h"
 
@@ -42,6 +43,7 @@ struct idem_conn {
     uint64_t drain_end_ms; /* sent_on: what is under way is heard until then */
     idem__addr addrs[IDEM__ADDRS_MAX];
     uint32_t addrs_count, addrs_next;
+    idem__lookup lookup;
     idem__backoff backoff;
     idem__endpoint endpoint;
     idp_hello hello;

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/src/sized.h"
 
-#define READS_MAX 16 /* per turn, so that one connection can't hold a loop */
+#define SHARE_MS_FIRST 250u
+#define READS_MAX      16 /* per turn, so that one connection can't hold a loop */
 
 void idem__conn_unlink(idem_conn *conn) {
     if (conn->fd >= 0)
@@ -31,6 +33,47 @@ static void start_over(idem_conn *conn, uint64_t now_ms) {
                                      &conn->backoff, conn->uri.endpoints_count);
 }
 
+/* How long an address has to connect and greet. Where there is another one to
+ * try, address or host, one that says nothing may not eat the whole time: 250
+ * ms at first, and twice as much in every further round. */
+static uint64_t share_ms(const idem_conn *conn) {
+    uint32_t count = conn->uri.endpoints_count;
+    uint32_t rounds = (conn->backoff.attempts - 1) / count;
+    uint64_t patient_ms = SHARE_MS_FIRST << (rounds < 8 ? rounds : 8);
+    bool is_last = conn->addrs_next >= conn->addrs_count && count == 1;
+    return is_last || patient_ms > conn->uri.connect_timeout_ms
+               ? conn->uri.connect_timeout_ms
+               : patient_ms;
+}
+
+/* The next of the endpoint's addresses; false when there is none left. */
+static bool dial_next(idem_conn *conn, uint64_t now_ms) {
+    while (conn->addrs_next < conn->addrs_count) {
+        conn->fd = idem__dial(&conn->addrs[conn->addrs_next++]);
+        if (conn->fd < 0)
+            continue;
+        conn->fd_serial++;
+        conn->state = IDEM__CONN_DIALING;
+        conn->dial_end_ms = now_ms + share_ms(conn);
+        return true;
+    }
+    return false;
+}
+
+/* An address that connects and does not greet leaves the turn to the next one
+ * of its name. */
+static bool try_next_addr(idem_conn *conn, uint64_t now_ms) {
+    if (conn->state == IDEM__CONN_UP || conn->addrs_next >= conn->addrs_count)
+        return false;
+    if (conn->fd >= 0)
+        idem__hang_up(conn->fd);
+    conn->fd = -1;
+    if (conn->greeting.pending)
+        idem__calls_remove(&conn->wire.calls, &conn->greeting);
+    idem__wire_reset(&conn->wire);
+    return dial_next(conn, now_ms);
+}
+
 /* Why is told to the calls that wait until their deadline; nothing of them was
  * sent, so it is a CONNECT to them, whatever was lost, unless the server said
  * why it closes. */
@@ -46,23 +89,11 @@ static void lose(idem_conn *conn, int os_error, const char *why,
                       was_up ? "the connection to %s was lost: %s"
                              : "can't connect to %s: %s",
                       name, why);
+    if (conn->wire.said == 0 && try_next_addr(conn, now_ms))
+        return;
     if (!was_up)
         idem__target_failed(&conn->target, conn->serial);
     start_over(conn, now_ms);
-}
-
-/* The next of the endpoint's addresses; false when there is none left. */
-static bool dial_next(idem_conn *conn, uint64_t now_ms) {
-    while (conn->addrs_next < conn->addrs_count) {
-        conn->fd = idem__dial(&conn->addrs[conn->addrs_next++]);
-        if (conn->fd < 0)
-            continue;
-        conn->fd_serial++;
-        conn->state = IDEM__CONN_DIALING;
-        conn->dial_end_ms = now_ms + conn->uri.connect_timeout_ms;
-        return true;
-    }
-    return false;
 }
 
 void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
@@ -70,7 +101,10 @@ void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
     conn->serial = idem__target_get(&conn->target, &conn->endpoint);
     conn->backoff.attempts++;
     conn->addrs_next = 0;
-    conn->addrs_count = idem__resolve(&conn->endpoint, conn->addrs, &why);
+    conn->addrs_count =
+        idem__lookup_addrs(&conn->lookup, &conn->endpoint,
+                           idem_now_ms() + share_ms(conn), conn->addrs, &why);
+    idem__addrs_prefer(conn->addrs, conn->addrs_count, &conn->target.good);
     if (conn->addrs_count == 0)
         lose(conn, 0, why, now_ms);
     else if (!dial_next(conn, now_ms))
@@ -116,6 +150,7 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
         start_over(conn, now_ms);
         return;
     }
+    idem__target_set_good(&conn->target, &conn->addrs[conn->addrs_next - 1]);
     conn->greeted = true;
     conn->state = IDEM__CONN_UP;
     conn->why.code = 0;
@@ -190,20 +225,34 @@ static void write_out(idem_conn *conn, uint64_t now_ms) {
     idem__buffer_reset(out);
 }
 
+/* A host that comes late finds what has come meanwhile before any deadline
+ * counts: what is there to be read is looked for, whether it said so or not. */
+static bool is_something_due(const idem_conn *conn, uint64_t now_ms) {
+    return conn->wire.calls.next_ms <= now_ms ||
+           (conn->state != IDEM__CONN_UP && now_ms >= conn->dial_end_ms);
+}
+
+static void process_dialing(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
+    bool is_due = now_ms >= conn->dial_end_ms;
+    if ((ready & IDEM_WRITE) != 0 ||
+        (is_due && idem__poll(conn->fd, POLLOUT, 0)))
+        dialed(conn, idem__dial_error(conn->fd), now_ms);
+    else if (is_due)
+        dialed(conn, ETIMEDOUT, now_ms);
+}
+
 static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     const uint64_t here = conn->generation;
-    bool dialing = conn->state == IDEM__CONN_DIALING;
-    if (dialing && (ready & IDEM_WRITE) != 0)
-        dialed(conn, idem__dial_error(conn->fd), now_ms);
-    else if (dialing && now_ms >= conn->dial_end_ms)
-        dialed(conn, ETIMEDOUT, now_ms);
-    else if (conn->state == IDEM__CONN_GREETING && now_ms >= conn->dial_end_ms)
-        lose(conn, ETIMEDOUT, "it does not answer", now_ms);
-    bool linked = conn->state >= IDEM__CONN_GREETING;
-    if (linked && !dialing && (ready & IDEM_READ) != 0)
+    if (conn->state == IDEM__CONN_DIALING) {
+        process_dialing(conn, ready, now_ms);
+        return;
+    }
+    if ((ready & IDEM_READ) != 0 || is_something_due(conn, now_ms))
         read_in(conn, now_ms);
     if (idem__fork_is_copy(here))
         return;
+    if (conn->state == IDEM__CONN_GREETING && now_ms >= conn->dial_end_ms)
+        lose(conn, ETIMEDOUT, "it does not answer", now_ms);
     if (conn->sent_on &&
         (conn->wire.calls.count == 0 || now_ms >= conn->drain_end_ms))
         start_over(conn, now_ms);

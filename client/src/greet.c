@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "client/src/error.h"
-#include "client/src/socket.h"
+#include "client/src/race.h"
 #include "client/src/stranger.h"
 
 /* Nobody who speaks is silent for so long, save over a slow line. */
@@ -42,34 +42,6 @@ static int fail_lookup(const idem__greet *greet, idem_error *err,
     idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
                   "the host of %s is not known: %s; check the name", name, why);
     return -1;
-}
-
-static int dial_one(const idem__greet *greet, const idem__addr *addr) {
-    int fd = idem__dial(addr);
-    if (fd < 0)
-        return -1;
-    int error = ETIMEDOUT;
-    if (idem__poll(fd, POLLOUT, left_ms(greet->deadline_ms)))
-        error = idem__dial_error(fd);
-    if (error == 0)
-        return fd;
-    idem__hang_up(fd);
-    errno = error;
-    return -1;
-}
-
-static int dial_any(const idem__greet *greet, idem_error *err) {
-    idem__addr addrs[IDEM__ADDRS_MAX];
-    const char *why = NULL;
-    uint32_t count = idem__resolve(greet->endpoint, addrs, &why);
-    if (count == 0)
-        return fail_lookup(greet, err, why);
-    int fd = -1;
-    for (uint32_t i = 0; i < count && fd < 0; i++)
-        fd = dial_one(greet, &addrs[i]);
-    if (fd < 0)
-        fail(greet, err, errno, strerror(errno));
-    return fd;
 }
 
 /* Sends what is queued; false with errno. */
@@ -216,15 +188,54 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
     return 0;
 }
 
+/* When an address that is connected must have answered: one that says nothing
+ * leaves the others their share. */
+static uint64_t greeted_by_ms(const idem__race *race) {
+    uint64_t now_ms = idem_now_ms();
+    if (now_ms >= race->deadline_ms)
+        return race->deadline_ms;
+    return now_ms + (race->deadline_ms - now_ms) / (idem__race_left(race) + 1);
+}
+
+/* The first address that connects and greets; -1 with err filled. */
+static int greet_any(const idem__greet *greet, idem__race *race,
+                     idem__wire *wire, idp_hello *hello, idem_error *err) {
+    for (;;) {
+        uint32_t at = 0;
+        int fd = idem__race_next(race, &at);
+        if (fd < 0)
+            return err->code != 0
+                       ? -1
+                       : fail(greet, err, race->error, strerror(race->error));
+        idem__greet one = *greet;
+        one.deadline_ms = greeted_by_ms(race);
+        int32_t code = exchange(&one, wire, fd, hello, err);
+        if (code == 0) {
+            *greet->good = race->addrs[at];
+            return fd;
+        }
+        idem__hang_up(fd);
+        if (code != IDEM_E_CONNECT || idem__race_left(race) == 0)
+            return -1;
+        idem__wire_reset(wire);
+    }
+}
+
 int idem__greet_server(const idem__greet *greet, idem__wire *wire,
                        idp_hello *hello, idem_error *err) {
-    int fd = dial_any(greet, err);
+    idem__addr addrs[IDEM__ADDRS_MAX];
+    idem__race race;
+    const char *why = NULL;
+    uint32_t count = idem__lookup_addrs(greet->lookup, greet->endpoint,
+                                        greet->deadline_ms, addrs, &why);
+    if (count == 0)
+        return fail_lookup(greet, err, why);
+    idem__addrs_prefer(addrs, count, greet->good);
+    idem__race_begin(&race, addrs, count, greet->deadline_ms);
+    int fd = greet_any(greet, &race, wire, hello, err);
+    idem__race_end(&race);
     if (fd < 0)
         return -1;
-    if (exchange(greet, wire, fd, hello, err) != 0) {
-        idem__hang_up(fd);
-        return -1;
-    }
     idem__wire_greeted(wire, hello);
     idem__wire_reset(wire);
     return fd;

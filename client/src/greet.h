@@ -2,6 +2,7 @@
 #ifndef IDEM_GREET_H
 #define IDEM_GREET_H
 
+#include "client/src/lookup.h"
 #include "client/src/wire.h"
 
 typedef struct idem__greet {
@@ -9,6 +10,9 @@ typedef struct idem__greet {
     const idem__endpoint *endpoint;
     int32_t shard; /* -1: any */
     uint64_t deadline_ms;
+    idem__lookup *lookup; /* of the endpoint's name */
+    idem__addr *good;     /* the address that answered last, tried first, and
+                           * the one that does now; len 0: none */
 } idem__greet;
 
 /* Connects and says hello; the wire is fresh and nobody else's meanwhile, and

@@ -13,6 +13,7 @@
 
 #include "client/src/backoff.h"
 #include "client/src/error.h"
+#include "client/src/lookup.h"
 #include "client/src/target.h"
 #include "client/src/wire.h"
 
@@ -60,6 +61,7 @@ typedef struct idem__lane {
     idem__buffer flying; /* the sender's: what is being sent */
     idp_hello hello;
     idem__endpoint endpoint; /* that it is or was connected to */
+    idem__lookup lookup;     /* of its name, while DIALING */
     idem_error why;          /* DOWN: the last attempt's failure */
     uint64_t drain_end_ms;   /* 0, or the server goes down: it gets no more
                               * calls, and until then to answer what it has */

@@ -39,6 +39,7 @@ void idem__lane_fini(idem__lane *lane) {
         idem__hang_up(lane->fd);
     if (lane->probe.op.pending)
         idem__calls_remove(&lane->wire.calls, &lane->probe.op);
+    idem__lookup_drop(&lane->lookup);
     idem__wire_fini(&lane->wire);
     idem__buffer_fini(&lane->flying);
     pthread_cond_destroy(&lane->changed);
@@ -98,7 +99,7 @@ void idem__lane_break(idem__lane *lane, int os_error, const char *why) {
 
 /* When an attempt that begins now is given up. A server that takes the
  * connection and says nothing may not eat the whole deadline where there is
- * another one. */
+ * another one: each that is still to come in this round has its share. */
 static uint64_t dial_end_ms(const idem__lane *lane, uint64_t deadline_ms) {
     uint64_t now_ms = idem_now_ms();
     uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
@@ -106,9 +107,10 @@ static uint64_t dial_end_ms(const idem__lane *lane, uint64_t deadline_ms) {
     uint32_t count = lane->uri->endpoints_count;
     if (count > 1) {
         uint32_t rounds = (lane->backoff.attempts - 1) / count;
+        uint32_t to_come = count - (lane->backoff.attempts - 1) % count;
         uint64_t patient_ms = DIAL_MS_FIRST << (rounds < 8 ? rounds : 8);
         dial_ms = dial_ms < patient_ms ? dial_ms : patient_ms;
-        left_ms = left_ms / 2;
+        left_ms = left_ms / (to_come > 2 ? to_come : 2);
     }
     return now_ms + (dial_ms < left_ms ? dial_ms : left_ms);
 }
@@ -118,8 +120,14 @@ static int dial(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
     idem__greet greet = {.uri = lane->uri,
                          .endpoint = &lane->endpoint,
                          .shard = lane->shard,
-                         .deadline_ms = dial_end_ms(lane, deadline_ms)};
+                         .deadline_ms = dial_end_ms(lane, deadline_ms),
+                         .lookup = &lane->lookup};
+    idem__addr good;
+    greet.good = &good;
+    idem__target_good(lane->target, &good);
     int fd = idem__greet_server(&greet, &lane->wire, &lane->hello, err);
+    if (fd >= 0)
+        idem__target_set_good(lane->target, &good);
     if (fd >= 0 && !idem__make_blocking(fd, IDEM__LISTEN_MS)) {
         idem__fail(err, IDEM_E_CONNECT, "can't set up a socket: %s",
                    strerror(errno));

@@ -4,55 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-static uint32_t unix_address(const idem__endpoint *endpoint, idem__addr *addr) {
-    struct sockaddr_un *path = (struct sockaddr_un *)&addr->storage;
-    size_t len = strlen(endpoint->host); /* the URI's grammar bounds it */
-    memset(addr, 0, sizeof *addr);
-    path->sun_family = AF_UNIX;
-    memcpy(path->sun_path, endpoint->host, len);
-    addr->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
-    return 1;
-}
-
-uint32_t idem__resolve(const idem__endpoint *endpoint,
-                       idem__addr addrs[IDEM__ADDRS_MAX], const char **why) {
-    if (endpoint->is_unix)
-        return unix_address(endpoint, addrs);
-    char port[8];
-    snprintf(port, sizeof port, "%u", endpoint->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    int code = getaddrinfo(endpoint->host, port, &hints, &found);
-    if (code != 0) {
-        *why = gai_strerror(code);
-        return 0;
-    }
-    uint32_t count = 0;
-    for (struct addrinfo *at = found; at != NULL; at = at->ai_next) {
-        if (count == IDEM__ADDRS_MAX ||
-            at->ai_addrlen > sizeof addrs[0].storage)
-            break;
-        memcpy(&addrs[count].storage, at->ai_addr, at->ai_addrlen);
-        addrs[count++].len = at->ai_addrlen;
-    }
-    freeaddrinfo(found);
-    *why = "no address";
-    return count;
-}
 
 /* A peer that vanished without a word is noticed within half a minute, even
  * while a call waits long. */

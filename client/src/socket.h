@@ -1,4 +1,4 @@
-/* socket.h -- descriptors: names to addresses, addresses to connections. */
+/* socket.h -- descriptors: addresses to connections. */
 #ifndef IDEM_SOCKET_H
 #define IDEM_SOCKET_H
 
@@ -14,11 +14,6 @@ typedef struct idem__addr {
     struct sockaddr_storage storage;
     socklen_t len;
 } idem__addr;
-
-/* The addresses of an endpoint. Returns how many; 0 when there are none, and
- * *why says so (static storage). Blocks only for a host that is a name. */
-uint32_t idem__resolve(const idem__endpoint *endpoint,
-                       idem__addr addrs[IDEM__ADDRS_MAX], const char **why);
 
 /* A non-blocking descriptor with a connect under way or done; -1 and errno. It
  * is connected once it is writable and idem__dial_error is 0. */

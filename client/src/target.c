@@ -145,3 +145,15 @@ bool idem__target_route(idem__target *target, idp_slice ns, idp_slice key,
         *shard = idp_owner_shard(idp_owner_hash(hash_key, ns, key), shards);
     return shards > 0;
 }
+
+void idem__target_good(idem__target *target, idem__addr *good) {
+    pthread_mutex_lock(&target->lock);
+    *good = target->good;
+    pthread_mutex_unlock(&target->lock);
+}
+
+void idem__target_set_good(idem__target *target, const idem__addr *good) {
+    pthread_mutex_lock(&target->lock);
+    target->good = *good;
+    pthread_mutex_unlock(&target->lock);
+}

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "client/src/socket.h"
 #include "client/src/uri.h"
 #include "proto/reply.h"
 
@@ -29,6 +30,7 @@ typedef struct idem__target {
     uint64_t epoch;          /* the highest that a primary told */
     idem__endpoint epoch_at; /* and which one that was */
     uint64_t doubt_end_ms;   /* 0: nobody is doubted */
+    idem__addr good;         /* that answered last; len 0: none */
 } idem__target;
 
 void idem__target_init(idem__target *target, const idem__uri *uri);
@@ -59,6 +61,11 @@ typedef struct idem__greeted {
  * looked for first. */
 bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
                         idem_error *err);
+/* The address that answered last: a name with several may be several servers,
+ * and the lanes of a client belong to one. */
+void idem__target_good(idem__target *target, idem__addr *good);
+void idem__target_set_good(idem__target *target, const idem__addr *good);
+
 /* It no longer is what it told: every lane greets it anew. */
 void idem__target_unlearn(idem__target *target, uint64_t serial);
 

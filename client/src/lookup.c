@@ -1,0 +1,217 @@
+/* lookup.c -- see lookup.h. */
+#include "client/src/lookup.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/src/mem.h"
+
+/* Threads of a process that wait for a resolver; each ends when that gives
+ * up. */
+#define JOBS_MAX 64
+
+/* Shared by its thread and its owner; who lets go last frees it. */
+struct lookup_job {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool is_over;  /* under lock, as all that follows */
+    bool is_alone; /* the other one has let go */
+    int code;      /* of getaddrinfo */
+    uint32_t count;
+    idem__addr addrs[IDEM__ADDRS_MAX];
+    pid_t pid; /* a child of fork has no such thread */
+    char host[IDEM__HOST_BYTES_MAX];
+    char port[8];
+};
+
+static _Atomic int jobs;
+
+static uint32_t copy_addrs(const struct addrinfo *found, idem__addr *addrs) {
+    uint32_t count = 0;
+    for (; found != NULL && count < IDEM__ADDRS_MAX; found = found->ai_next) {
+        if (found->ai_addrlen > sizeof addrs[0].storage)
+            continue;
+        memcpy(&addrs[count].storage, found->ai_addr, found->ai_addrlen);
+        addrs[count++].len = found->ai_addrlen;
+    }
+    return count;
+}
+
+static int ask(const char *host, const char *port, int flags,
+               idem__addr addrs[IDEM__ADDRS_MAX], uint32_t *count) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICSERV | flags};
+    struct addrinfo *found = NULL;
+    *count = 0;
+    int code = getaddrinfo(host, port, &hints, &found);
+    if (code == 0) {
+        *count = copy_addrs(found, addrs);
+        freeaddrinfo(found);
+    }
+    return code;
+}
+
+static void let_go(struct lookup_job *job) {
+    pthread_mutex_lock(&job->lock);
+    bool last = job->is_alone;
+    job->is_alone = true;
+    pthread_mutex_unlock(&job->lock);
+    if (!last)
+        return;
+    pthread_cond_destroy(&job->over);
+    pthread_mutex_destroy(&job->lock);
+    idem__free(job);
+}
+
+static void *run_job(void *arg) {
+    struct lookup_job *job = arg;
+    idem__addr addrs[IDEM__ADDRS_MAX];
+    uint32_t count = 0;
+    int code = ask(job->host, job->port, 0, addrs, &count);
+    pthread_mutex_lock(&job->lock);
+    job->code = code;
+    job->count = count;
+    memcpy(job->addrs, addrs, count * sizeof addrs[0]);
+    job->is_over = true;
+    pthread_cond_signal(&job->over);
+    pthread_mutex_unlock(&job->lock);
+    let_go(job);
+    atomic_fetch_sub(&jobs, 1);
+    return NULL;
+}
+
+static bool start_thread(struct lookup_job *job) {
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* it takes no signal */
+    int error = pthread_create(&thread, &attr, run_job, job);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return error == 0;
+}
+
+static struct lookup_job *begin(const idem__endpoint *endpoint,
+                                const char *port) {
+    if (atomic_fetch_add(&jobs, 1) >= JOBS_MAX) {
+        atomic_fetch_sub(&jobs, 1);
+        return NULL;
+    }
+    struct lookup_job *job = idem__calloc(sizeof *job);
+    if (job != NULL) {
+        pthread_condattr_t attr;
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_mutex_init(&job->lock, NULL);
+        pthread_cond_init(&job->over, &attr);
+        pthread_condattr_destroy(&attr);
+        job->pid = getpid();
+        snprintf(job->host, sizeof job->host, "%s", endpoint->host);
+        snprintf(job->port, sizeof job->port, "%s", port);
+        if (start_thread(job))
+            return job;
+        job->is_alone = true;
+        let_go(job);
+    }
+    atomic_fetch_sub(&jobs, 1);
+    return NULL;
+}
+
+static bool await(struct lookup_job *job, uint64_t deadline_ms) {
+    struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+                             .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+    int error = 0;
+    pthread_mutex_lock(&job->lock);
+    while (!job->is_over && error == 0)
+        error = pthread_cond_timedwait(&job->over, &job->lock, &until);
+    bool is_over = job->is_over;
+    pthread_mutex_unlock(&job->lock);
+    return is_over;
+}
+
+void idem__lookup_drop(idem__lookup *lookup) {
+    /* In a child of fork the thread is none, and its lock may be taken. */
+    if (lookup->job != NULL && lookup->job->pid == getpid())
+        let_go(lookup->job);
+    lookup->job = NULL;
+}
+
+static bool is_for(const struct lookup_job *job, const idem__endpoint *endpoint,
+                   const char *port) {
+    return job->pid == getpid() && strcmp(job->host, endpoint->host) == 0 &&
+           strcmp(job->port, port) == 0;
+}
+
+static uint32_t by_thread(idem__lookup *lookup, const idem__endpoint *endpoint,
+                          const char *port, uint64_t deadline_ms,
+                          idem__addr addrs[IDEM__ADDRS_MAX], const char **why) {
+    if (lookup->job != NULL && !is_for(lookup->job, endpoint, port))
+        idem__lookup_drop(lookup);
+    if (lookup->job == NULL)
+        lookup->job = begin(endpoint, port);
+    *why = "no thread or no memory to look it up";
+    if (lookup->job == NULL)
+        return 0;
+    *why = "the resolver has not answered yet";
+    if (!await(lookup->job, deadline_ms))
+        return 0;
+    uint32_t count = lookup->job->count;
+    *why =
+        lookup->job->code != 0 ? gai_strerror(lookup->job->code) : "no address";
+    memcpy(addrs, lookup->job->addrs, count * sizeof addrs[0]);
+    idem__lookup_drop(lookup);
+    return count;
+}
+
+static uint32_t unix_address(const idem__endpoint *endpoint, idem__addr *addr) {
+    struct sockaddr_un *path = (struct sockaddr_un *)&addr->storage;
+    size_t len = strlen(endpoint->host); /* the URI's grammar bounds it */
+    memset(addr, 0, sizeof *addr);
+    path->sun_family = AF_UNIX;
+    memcpy(path->sun_path, endpoint->host, len);
+    addr->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+    return 1;
+}
+
+uint32_t idem__lookup_addrs(idem__lookup *lookup,
+                            const idem__endpoint *endpoint,
+                            uint64_t deadline_ms,
+                            idem__addr addrs[IDEM__ADDRS_MAX],
+                            const char **why) {
+    if (endpoint->is_unix)
+        return unix_address(endpoint, addrs);
+    char port[8];
+    uint32_t count = 0;
+    snprintf(port, sizeof port, "%u", endpoint->port);
+    if (ask(endpoint->host, port, AI_NUMERICHOST, addrs, &count) == 0)
+        return count;
+    return by_thread(lookup, endpoint, port, deadline_ms, addrs, why);
+}
+
+static bool same_addr(const idem__addr *one, const idem__addr *other) {
+    return one->len == other->len &&
+           memcmp(&one->storage, &other->storage, one->len) == 0;
+}
+
+void idem__addrs_prefer(idem__addr *addrs, uint32_t count,
+                        const idem__addr *good) {
+    for (uint32_t i = 1; i < count; i++) {
+        if (!same_addr(&addrs[i], good))
+            continue;
+        addrs[i] = addrs[0];
+        addrs[0] = *good;
+        return;
+    }
+}
