@@ -49,6 +49,11 @@ size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,
     return (size_t)(at - to);
 }
 
+size_t idp_reply_begin_write(uint8_t to[static IDP_REPLY_BEGIN_BYTES_MAX],
+                             uint32_t msgid) {
+    return (size_t)(put_uint(PUT(to, "\x94\x01"), msgid) - to);
+}
+
 size_t idp_pong_write(uint8_t *to, size_t cap, uint32_t msgid) {
     if (cap < IDP_PONG_BYTES_MAX) {
         return 0;

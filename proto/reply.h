@@ -23,6 +23,14 @@ size_t idp_answer_write(uint8_t *to, size_t cap, uint32_t msgid,
 size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,
                        const char *text);
 
+/* A reply's first bytes, up to its msgid. The rest does not depend on that: it
+ * is what any write here puts behind the first IDP_REPLY_BEGIN_ZERO_BYTES for
+ * msgid 0. So replies to many requests may have one rest. */
+#define IDP_REPLY_BEGIN_BYTES_MAX  7
+#define IDP_REPLY_BEGIN_ZERO_BYTES 3
+size_t idp_reply_begin_write(uint8_t to[static IDP_REPLY_BEGIN_BYTES_MAX],
+                             uint32_t msgid);
+
 /* "pong", a bare str. */
 #define IDP_PONG_BYTES_MAX 16
 size_t idp_pong_write(uint8_t *to, size_t cap, uint32_t msgid);

@@ -4,6 +4,7 @@
 #include "proto/request.h"
 #include "server/dispatch.h"
 #include "server/greeting.h"
+#include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -184,13 +185,12 @@ static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
         go_on = step_over(desk, conn, w);
     }
     conn->stalled = go_on && w->at < w->len && !conn->dead && !conn->closing;
-    if (!conn->held)
-        conn->held = conn->hopped;
+    ids_hop_hold(desk, conn);
     if (conn->stalled || conn->closing)
         ids_desk_mark(desk, conn);
 }
 
-static void condemn(ids_desk *desk, ids_conn *conn, const char *why) {
+void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why) {
     ids_log(IDS_LOG_WARN, "connection closed", "fd=%d reason=\"%s\"", conn->fd,
             why);
     desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
@@ -209,9 +209,9 @@ static void keep(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
     if (!len || conn->dead || conn->closing)
         return;
     if (desk->buffered_bytes + len > desk->house->buffer_bytes_max) {
-        condemn(desk, conn, "the buffers of all connections are full");
+        ids_conn_condemn(desk, conn, "the buffers of all connections are full");
     } else if (!ids_bytes_append(&conn->in, bytes, len)) {
-        condemn(desk, conn, "out of memory");
+        ids_conn_condemn(desk, conn, "out of memory");
     } else {
         desk->buffered_bytes += len;
     }
@@ -340,10 +340,17 @@ void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
 }
 
 idp_slice ids_conn_sendable(const ids_conn *conn) {
-    size_t unsent =
-        ids_conn_unsent(conn) - conn->gated[0].bytes - conn->gated[1].bytes;
-    bool held = conn->held && unsent < HELD_BYTES_MAX && !conn->closing;
-    if (!unsent || held)
+    size_t end = conn->body ? conn->body_before : conn->out.len;
+    size_t unsent = end - conn->out_at;
+    bool held =
+        conn->held && ids_conn_unsent(conn) < HELD_BYTES_MAX && !conn->closing;
+    if (held)
+        return (idp_slice){0};
+    if (!unsent && conn->body) {
+        idp_slice rest = ids_shared_rest(conn->body);
+        return (idp_slice){rest.ptr + conn->body_at, rest.len - conn->body_at};
+    }
+    if (!unsent)
         return (idp_slice){0};
     return (idp_slice){conn->out.ptr + conn->out_at, unsent};
 }
@@ -351,24 +358,38 @@ idp_slice ids_conn_sendable(const ids_conn *conn) {
 /* What is left of a large buffer moves to one of its own size, so that many
  * slow readers don't each sit on a large one. */
 static void settle_rest(ids_desk *desk, ids_conn *conn) {
-    size_t rest = ids_conn_unsent(conn);
+    size_t rest = conn->out.len - conn->out_at;
     ids_bytes own = {0};
     if (conn->out.cap / 4 < rest ||
         !ids_bytes_append(&own, conn->out.ptr + conn->out_at, rest))
         return;
     ids_reply_give_back(desk, &conn->out);
+    conn->body_before -= conn->body ? conn->out_at : 0;
     conn->out = own;
     conn->out_at = 0;
 }
 
+static void sent_of_body(ids_desk *desk, ids_conn *conn, size_t len) {
+    conn->body_at += len;
+    assert(conn->body_at <= conn->body->len);
+    if (conn->body_at < conn->body->len)
+        return;
+    ids_shared_unref(desk, conn->body);
+    conn->body = NULL;
+}
+
 void ids_conn_sent(ids_desk *desk, ids_conn *conn, size_t len) {
     assert(len <= ids_conn_unsent(conn));
-    conn->out_at += len;
-    desk->buffered_bytes -= len;
-    if (ids_conn_unsent(conn)) {
-        settle_rest(desk, conn);
-        return;
+    if (conn->body && conn->out_at == conn->body_before) {
+        sent_of_body(desk, conn, len);
+    } else {
+        conn->out_at += len;
+        desk->buffered_bytes -= len;
     }
-    ids_reply_give_back(desk, &conn->out);
-    conn->out_at = 0;
+    if (conn->out_at < conn->out.len) {
+        settle_rest(desk, conn);
+    } else if (!conn->body) {
+        ids_reply_give_back(desk, &conn->out);
+        conn->out_at = 0;
+    }
 }

@@ -9,30 +9,29 @@
 
 #include "server/bytes.h"
 #include "server/core/shard.h"
-
-typedef struct ids_desk ids_desk;
-
-/* So many bytes wait for the change of that number: see hold.h. */
-typedef struct ids_gated {
-    size_t bytes;
-    uint64_t number;
-    uint64_t since_ms; /* the first of them */
-    uint32_t replies;
-} ids_gated;
+#include "server/shared.h"
 
 typedef struct ids_conn {
     /* output */
     ids_bytes out;
-    size_t out_at; /* what is before it was sent */
-    struct ids_conn *next_dirty;
-    ids_gated gated[2]; /* its last bytes; the second part is behind */
-    struct ids_conn *prev_gated, *next_gated;
+    size_t out_at;    /* what is before it was sent */
+    ids_shared *body; /* the rest of a reply, which leaves before the bytes
+                       * from body_before on; NULL: none */
+    size_t body_before, body_at; /* body_at: so much of it was sent */
+    struct ids_conn *prev_dirty, *next_dirty;
+    ids_bytes gated; /* replies that are held: see hold.h */
+    size_t gated_at;
+    uint32_t gated_replies;        /* in gated and gated_later */
+    ids_deferred_list later;       /* replies that are to be written */
+    ids_deferred_list gated_later; /* and such that are held */
     /* what is under way elsewhere */
-    uint32_t waiting;    /* acquires with a wait, parked here or hopped */
-    uint32_t hopped;     /* requests at other loops that come back soon */
-    uint32_t held;       /* of these, how many the output still waits for */
-    uint32_t slot;       /* its name on this desk */
-    size_t hopped_bytes; /* their frames */
+    uint32_t waiting; /* acquires with a wait, parked here or hopped */
+    uint32_t hopped;  /* requests at other loops that come back soon */
+    uint32_t held;    /* of these, how many the output still waits for */
+    uint64_t held_since_ms;
+    struct ids_conn *prev_held, *next_held;
+    uint32_t slot;            /* its name on this desk */
+    size_t hopped_bytes;      /* their frames */
     uint32_t hop_reply_bytes; /* the largest reply to a hop, of late */
     ids_asker asker; /* its name in the house: loop, slot, generation */
     /* input */
@@ -86,23 +85,36 @@ void ids_conn_refuse(ids_desk *desk, ids_conn *conn);
 /* No more requests are served; what is under way leaves, then it closes. */
 void ids_conn_finish(ids_desk *desk, ids_conn *conn);
 
-/* What is to be sent now; it borrows until ids_conn_sent. Not what is held
- * (hold.h); and nothing while the replies of other loops are about to come,
- * so that one send takes all. */
+/* What is to be sent next; it borrows until ids_conn_sent, and then there may
+ * be more. Not what is held (hold.h); and nothing while the replies of other
+ * loops are about to come, so that one send takes all. */
 idp_slice ids_conn_sendable(const ids_conn *conn);
 
 /* The host sent len bytes of it; what is left is kept. */
 void ids_conn_sent(ids_desk *desk, ids_conn *conn, size_t len);
 
+/* It is dead, because of a limit: closed as soon as the host looks. */
+void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why);
+
+/* Replies of which no byte is written yet. */
+static inline uint32_t ids_conn_unwritten(const ids_conn *conn) {
+    return ids_deferred_count(&conn->later) +
+           ids_deferred_count(&conn->gated_later);
+}
+
+/* Bytes that have not left, held or not. */
 static inline size_t ids_conn_unsent(const ids_conn *conn) {
-    return conn->out.len - conn->out_at;
+    size_t body = conn->body ? conn->body->len - conn->body_at : 0;
+    return conn->out.len - conn->out_at + conn->gated.len - conn->gated_at +
+           body;
 }
 
 /* Nothing more will leave or come back: it can be closed. */
 static inline bool ids_conn_is_done(const ids_conn *conn) {
     bool told = !conn->draining || conn->ended || !conn->waiting;
-    return conn->dead || ((conn->closing || conn->ended) && told &&
-                          !ids_conn_unsent(conn) && !conn->hopped);
+    return conn->dead ||
+           ((conn->closing || conn->ended) && told && !ids_conn_unsent(conn) &&
+            !ids_conn_unwritten(conn) && !conn->hopped);
 }
 
 #endif

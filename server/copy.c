@@ -243,9 +243,12 @@ void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
     if (walk->applied.count == 0)
         return;
     ids_parcel *parcel = ids_hold_parcel(desk, walk->from, IDS_SHOWS_RECORD);
+    size_t before = parcel ? parcel->mail.len : 0;
     if (!parcel ||
         !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))
         fail(desk, &walk->applied.tag);
+    else
+        ids_hold_mailed(desk, walk->from, parcel, before);
     walk->applied.count = 0;
 }
 

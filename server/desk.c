@@ -87,7 +87,6 @@ ids_desk *ids_desk_new(const ids_desk_config *config) {
     desk->host = config->host;
     desk->slots_free = NO_SLOT;
     desk->watermark = UINT64_MAX;
-    desk->held_since_ms = UINT64_MAX;
     plan_shard(desk, config);
     if (!allocate(desk)) {
         ids_desk_free(desk);
@@ -110,14 +109,15 @@ void ids_desk_free(ids_desk *desk) {
     for (uint32_t i = 0; desk->outgoing && i < desk->house->loops; i++)
         ids_parcel_free(desk->outgoing[i]);
     for (uint32_t i = 0; desk->gated_mail && i < desk->house->loops; i++) {
-        ids_parcel_free(desk->gated_mail[i].parcel[0]);
-        ids_parcel_free(desk->gated_mail[i].parcel[1]);
+        ids_bytes_free(&desk->gated_mail[i].parcel.mail);
     }
     while (desk->spare_parcels)
         ids_parcel_free(desk->spare_parcel[--desk->spare_parcels]);
     while (desk->spare_buffers)
         ids_bytes_free(&desk->spare_buffer[--desk->spare_buffers]);
     ids_stats_forget(desk);
+    ids_bytes_free(&desk->held);
+    ids_bytes_free(&desk->woken.others);
     ids_tap_fini(&desk->tap);
     ids_copy_fini(desk);
     ids_shard_free(desk->shard);
@@ -195,16 +195,14 @@ void ids_desk_forget(ids_desk *desk, ids_conn *conn) {
 }
 
 static void unmark(ids_desk *desk, ids_conn *conn) {
-    ids_conn *before = NULL;
-    ids_conn *at = desk->dirty_head;
-    for (; at != conn; at = at->next_dirty)
-        before = at;
-    if (before)
-        before->next_dirty = conn->next_dirty;
+    if (conn->prev_dirty)
+        conn->prev_dirty->next_dirty = conn->next_dirty;
     else
         desk->dirty_head = conn->next_dirty;
-    if (desk->dirty_tail == conn)
-        desk->dirty_tail = before;
+    if (conn->next_dirty)
+        conn->next_dirty->prev_dirty = conn->prev_dirty;
+    else
+        desk->dirty_tail = conn->prev_dirty;
     conn->dirty = false;
 }
 
@@ -213,12 +211,10 @@ void ids_desk_drop(ids_desk *desk, ids_conn *conn) {
     assert(slot->conn == conn);
     if (conn->dirty)
         unmark(desk, conn);
+    ids_hop_send_on(desk, conn);
     ids_desk_forget(desk, conn);
-    ids_hold_forget(desk, conn);
-    desk->buffered_bytes -=
-        conn->in.len + ids_conn_unsent(conn) + conn->hopped_bytes;
-    ids_reply_give_back(desk, &conn->out);
-    conn->out_at = 0;
+    desk->buffered_bytes -= conn->in.len + conn->hopped_bytes;
+    ids_reply_forget(desk, conn);
     slot->conn = NULL;
     slot->generation++;
     slot->next_free = desk->slots_free;
@@ -239,6 +235,7 @@ void ids_desk_mark(ids_desk *desk, ids_conn *conn) {
         return;
     conn->dirty = true;
     conn->next_dirty = NULL;
+    conn->prev_dirty = desk->dirty_tail;
     if (desk->dirty_tail)
         desk->dirty_tail->next_dirty = conn;
     else
@@ -248,12 +245,8 @@ void ids_desk_mark(ids_desk *desk, ids_conn *conn) {
 
 ids_conn *ids_desk_next_dirty(ids_desk *desk) {
     ids_conn *conn = desk->dirty_head;
-    if (!conn)
-        return NULL;
-    desk->dirty_head = conn->next_dirty;
-    if (!desk->dirty_head)
-        desk->dirty_tail = NULL;
-    conn->dirty = false;
+    if (conn)
+        unmark(desk, conn);
     return conn;
 }
 
@@ -344,6 +337,18 @@ void ids_desk_tell_others(ids_desk *desk, ids_notice notice) {
 }
 
 /* The whole ---------------------------------------------------------------- */
+
+void ids_desk_tick(ids_desk *desk, uint32_t steps_max) {
+    ids_hop_tick(desk);
+    ids_shard_tick(desk->shard, desk->now_ms, steps_max);
+    ids_reply_woken_end(desk);
+}
+
+uint64_t ids_desk_next_ms(const ids_desk *desk) {
+    uint64_t shard_ms = ids_shard_next_ms(desk->shard);
+    uint64_t hop_ms = ids_hop_next_ms(desk);
+    return shard_ms < hop_ms ? shard_ms : hop_ms;
+}
 
 void ids_desk_drain(ids_desk *desk) {
     desk->draining = true;

@@ -12,6 +12,7 @@
 #include "server/journal/journal.h"
 #include "server/mail.h"
 #include "server/serving.h"
+#include "server/shared.h"
 #include "server/tap.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_desk_input_room; what lies
@@ -38,14 +39,39 @@ typedef struct ids_slot {
     uint32_t next_free;
 } ids_slot;
 
-/* Replies to another loop that are held; the second parcel behind the first,
- * as with a connection's bytes. */
+/* A reply that is held; see hold.h. Its bytes are the next ones of its kind: of
+ * the connection, or in the mail that is held for the asker's loop. */
+typedef enum ids_held_kind {
+    IDS_HELD_BYTES,
+    IDS_HELD_DEFERRED, /* none yet: a reply whose rest is shared */
+    IDS_HELD_MAIL
+} ids_held_kind;
+
+typedef struct ids_held {
+    ids_asker asker;
+    uint64_t number; /* of the change that it waits for */
+    uint64_t since_ms;
+    uint32_t bytes;
+    uint32_t msgid;
+    uint8_t kind; /* ids_held_kind */
+} ids_held;
+
 typedef struct ids_gated_mail {
-    ids_parcel *parcel[2];
-    uint64_t number[2];
-    uint64_t since_ms[2];
-    uint32_t replies[2];
+    ids_parcel parcel;
+    size_t at; /* what is before it has left */
 } ids_gated_mail;
+
+/* A result that those who wait for it get, while it is decided: shared.h. */
+typedef struct ids_woken {
+    ids_shared *rest; /* NULL: none */
+    idp_answer answer;
+    ids_bytes others; /* on other loops: ids_woken_asker */
+} ids_woken;
+
+typedef struct ids_woken_asker {
+    ids_asker asker;
+    uint32_t msgid;
+} ids_woken_asker;
 
 typedef struct ids_desk_host {
     void *ctx;
@@ -84,18 +110,19 @@ struct ids_desk {
     uint64_t watermark;      /* up to which change replies may leave */
     uint64_t epoch_end;      /* of serving, see there */
     ids_journal *journal;    /* its keeper's; NULL: none */
-    ids_conn *gated_head, *gated_tail;
+    ids_bytes held;          /* ids_held, the oldest at held_at */
+    size_t held_at;
+    uint32_t held_replies;      /* marks in it */
     ids_gated_mail *gated_mail; /* per loop */
-    uint32_t gated_parcels;
-    uint32_t held_replies;  /* in all of these */
-    uint64_t held_since_ms; /* none of them is older; UINT64_MAX: none */
+    ids_woken woken;
     ids_tap tap;
     ids_serving serving;
     ids_copy copy;
     ids_shard_config shard_config; /* for another shard like the first */
     uint8_t *input;                /* headroom and room, one block */
     ids_conn *dirty_head, *dirty_tail;
-    size_t buffered_bytes; /* of all its connections */
+    ids_conn *held_head, *held_tail; /* their output waits for hops */
+    size_t buffered_bytes;           /* of all its connections */
     ids_slot *slots;
     uint32_t slots_used, slots_cap, slots_free; /* free: first; ~0 none */
     ids_parcel **outgoing; /* per loop: what is being filled, or NULL */
@@ -178,6 +205,11 @@ void ids_desk_take_mail(ids_desk *desk);
 
 /* Gives notice to every loop but this one. */
 void ids_desk_tell_others(ids_desk *desk, ids_notice notice);
+
+/* Does what time has made due, of its shard's records at most so many; and
+ * when there is next something to do. */
+void ids_desk_tick(ids_desk *desk, uint32_t steps_max);
+uint64_t ids_desk_next_ms(const ids_desk *desk);
 
 /* Stops serving: waiters hear SHUTTING_DOWN, and so does who asks now. */
 void ids_desk_drain(ids_desk *desk);

@@ -2,205 +2,288 @@
 #include "server/hold.h"
 
 #include "server/log.h"
-#include "server/recall.h"
+#include "server/reply.h"
 
 #include <assert.h>
+#include <string.h>
 
-/* Connections ------------------------------------------------------------- */
+/* So many replies leave in one turn, so many of them in one go. */
+#define RELEASED_A_TURN     8192
+#define RUN_MAX             256
+/* What the queue may keep when it is empty. */
+#define IDS_HELD_BYTES_KEPT (256u << 10)
 
-static void list_append(ids_desk *desk, ids_conn *conn) {
-    conn->prev_gated = desk->gated_tail;
-    conn->next_gated = NULL;
-    if (desk->gated_tail)
-        desk->gated_tail->next_gated = conn;
-    else
-        desk->gated_head = conn;
-    desk->gated_tail = conn;
+/* The queue of marks ------------------------------------------------------ */
+
+static ids_held *mark_at(const ids_desk *desk, size_t at) {
+    return (ids_held *)(void *)(desk->held.ptr + at);
 }
 
-static void list_remove(ids_desk *desk, ids_conn *conn) {
-    if (conn->prev_gated)
-        conn->prev_gated->next_gated = conn->next_gated;
-    else
-        desk->gated_head = conn->next_gated;
-    if (conn->next_gated)
-        conn->next_gated->prev_gated = conn->prev_gated;
-    else
-        desk->gated_tail = conn->prev_gated;
+static const ids_held *first_mark(const ids_desk *desk) {
+    return desk->held_at < desk->held.len ? mark_at(desk, desk->held_at) : NULL;
 }
 
-static void note_since(ids_desk *desk, uint64_t since_ms) {
-    if (since_ms < desk->held_since_ms)
-        desk->held_since_ms = since_ms;
+/* So many replies are held no longer; those of a connection that went are not
+ * counted any more. */
+static void count_left(ids_desk *desk, ids_conn *conn, uint32_t count) {
+    desk->held_replies -= count;
+    if (conn)
+        conn->gated_replies -= count;
 }
 
-void ids_hold_bytes(ids_desk *desk, ids_conn *conn, size_t bytes,
-                    ids_showing shows) {
-    ids_gated *first = &conn->gated[0], *second = &conn->gated[1];
-    ids_gated *part = second;
-    if (shows == IDS_SHOWS_NOTHING && !desk->shut) {
-        if (!first->bytes)
-            return;
-        part = second->bytes ? second : first;
-    } else {
-        if (!first->bytes)
-            list_append(desk, conn);
-        if (!first->bytes || (!second->bytes && first->number == desk->changes))
-            part = first;
-        part->number = desk->changes;
+/* The first count marks are dealt with. */
+static void drop_marks(ids_desk *desk, uint32_t count) {
+    desk->held_at += count * sizeof(ids_held);
+    if (desk->held_at == desk->held.len) {
+        desk->held_at = desk->held.len = 0;
+        if (desk->held.cap > IDS_HELD_BYTES_KEPT)
+            ids_bytes_free(&desk->held);
+    } else if (desk->held_at > desk->held.len / 2) {
+        ids_bytes_consume(&desk->held, desk->held_at);
+        desk->held_at = 0;
     }
-    if (!part->bytes) {
-        part->since_ms = desk->now_ms;
-        note_since(desk, part->since_ms);
-    }
-    part->bytes += bytes;
-    part->replies++;
+}
+
+bool ids_hold_reserve(ids_desk *desk) {
+    return ids_bytes_reserve(&desk->held, sizeof(ids_held));
+}
+
+static void push_mark(ids_desk *desk, ids_asker asker, uint32_t msgid,
+                      ids_held_kind kind, size_t bytes) {
+    const ids_held mark = {.asker = asker,
+                           .number = desk->changes,
+                           .since_ms = desk->now_ms,
+                           .bytes = (uint32_t)bytes,
+                           .msgid = msgid,
+                           .kind = (uint8_t)kind};
+    bool marked = ids_bytes_append(&desk->held, &mark, sizeof mark);
+    assert(marked); /* there was room: ids_hold_reserve */
+    (void)marked;
     desk->held_replies++;
 }
 
-void ids_hold_forget(ids_desk *desk, ids_conn *conn) {
-    if (!conn->gated[0].bytes)
-        return;
-    list_remove(desk, conn);
-    desk->held_replies -= conn->gated[0].replies + conn->gated[1].replies;
-    conn->gated[0] = conn->gated[1] = (ids_gated){0};
+void ids_hold_mark(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                   ids_held_kind kind, size_t bytes) {
+    push_mark(desk, conn->asker, msgid, kind, bytes);
+    conn->gated_replies++;
 }
 
-/* The first part is held no longer. */
-static void drop_part(ids_desk *desk, ids_conn *conn) {
-    ids_gated *gated = conn->gated;
-    desk->held_replies -= gated[0].replies;
-    gated[0] = gated[1];
-    gated[1] = (ids_gated){0};
-    if (!gated[0].bytes)
-        list_remove(desk, conn);
-    ids_desk_mark(desk, conn);
+uint64_t ids_hold_oldest_ms(const ids_desk *desk) {
+    const ids_held *first = first_mark(desk);
+    return first ? first->since_ms : UINT64_MAX;
 }
 
-static void release_conn(ids_desk *desk, ids_conn *conn) {
-    const ids_gated *first = &conn->gated[0];
-    while (first->bytes && first->number <= desk->watermark)
-        drop_part(desk, conn);
-    if (first->bytes)
-        note_since(desk, first->since_ms);
+bool ids_hold_has_more(const ids_desk *desk) {
+    const ids_held *first = first_mark(desk);
+    return first && !desk->shut && first->number <= desk->watermark;
 }
 
-static void fail_conn(ids_desk *desk, ids_conn *conn, uint64_t since_ms,
-                      const ids_recall *recall) {
-    const ids_gated *first = &conn->gated[0];
-    while (first->bytes && first->since_ms <= since_ms) {
-        ids_recall_part(desk, conn, recall);
-        drop_part(desk, conn);
-    }
-    if (first->bytes)
-        note_since(desk, first->since_ms);
-}
-
-/* Parcels ------------------------------------------------------------------ */
+/* Mail to other workers --------------------------------------------------- */
 
 ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop, ids_showing shows) {
     if (!ids_hold_is_needed(desk) ||
         (shows == IDS_SHOWS_NOTHING && !desk->shut))
         return ids_desk_parcel(desk, loop);
-    ids_gated_mail *gated = &desk->gated_mail[loop];
-    uint32_t at = gated->parcel[0] &&
-                  (gated->parcel[1] || gated->number[0] != desk->changes);
-    if (!gated->parcel[at]) {
-        gated->parcel[at] = ids_desk_new_parcel(desk);
-        if (!gated->parcel[at])
-            return NULL;
-        gated->since_ms[at] = desk->now_ms;
-        note_since(desk, desk->now_ms);
-        desk->gated_parcels++;
-    }
-    gated->number[at] = desk->changes;
-    gated->replies[at]++;
-    desk->held_replies++;
-    return gated->parcel[at];
+    return ids_hold_reserve(desk) ? &desk->gated_mail[loop].parcel : NULL;
 }
 
-/* Puts the parcel among the outgoing ones. False: no memory, it stays. */
-static bool send_parcel(ids_desk *desk, uint32_t loop, ids_parcel *parcel) {
-    if (!desk->outgoing[loop]) {
-        ids_desk_set_outgoing(desk, loop, parcel);
+void ids_hold_mailed(ids_desk *desk, uint32_t loop, const ids_parcel *parcel,
+                     size_t before) {
+    if (parcel == &desk->gated_mail[loop].parcel)
+        push_mark(desk, ids_desk_asker(loop), 0, IDS_HELD_MAIL,
+                  parcel->mail.len - before);
+}
+
+/* Moves the first bytes of what is held for a worker among what goes out. */
+static bool post_mail(ids_desk *desk, uint32_t loop, size_t bytes) {
+    ids_gated_mail *gated = &desk->gated_mail[loop];
+    ids_bytes *from = &gated->parcel.mail;
+    bool is_new = !desk->outgoing[loop];
+    ids_parcel *to = ids_desk_parcel(desk, loop);
+    assert(gated->at + bytes <= from->len);
+    if (!to)
+        return false;
+    if (is_new && gated->at == 0 && bytes == from->len) {
+        ids_bytes empty = to->mail;
+        to->mail = *from;
+        *from = empty;
         return true;
     }
-    if (!ids_bytes_append(&desk->outgoing[loop]->mail, parcel->mail.ptr,
-                          parcel->mail.len))
+    if (!ids_bytes_append(&to->mail, from->ptr + gated->at, bytes))
         return false;
-    ids_desk_recycle(desk, parcel);
-    return true;
-}
-
-/* False: no memory, it stays. */
-static bool send_part(ids_desk *desk, uint32_t loop) {
-    ids_gated_mail *gated = &desk->gated_mail[loop];
-    if (!send_parcel(desk, loop, gated->parcel[0]))
-        return false;
-    desk->gated_parcels--;
-    desk->held_replies -= gated->replies[0];
-    gated->parcel[0] = gated->parcel[1];
-    gated->number[0] = gated->number[1];
-    gated->since_ms[0] = gated->since_ms[1];
-    gated->replies[0] = gated->replies[1];
-    gated->parcel[1] = NULL;
-    gated->replies[1] = 0;
-    return true;
-}
-
-/* What finds no memory goes with the next release. */
-static void release_mail(ids_desk *desk, uint32_t loop) {
-    const ids_gated_mail *gated = &desk->gated_mail[loop];
-    while (gated->parcel[0] && gated->number[0] <= desk->watermark &&
-           send_part(desk, loop))
-        ;
-    if (gated->parcel[0])
-        note_since(desk, gated->since_ms[0]);
-}
-
-/* A parcel that was failed and finds no memory keeps its errors: they may
- * leave at any time. */
-static void fail_mail(ids_desk *desk, uint32_t loop, uint64_t since_ms,
-                      idp_error error) {
-    ids_gated_mail *gated = &desk->gated_mail[loop];
-    while (gated->parcel[0] && gated->since_ms[0] <= since_ms) {
-        ids_recall_mail(gated->parcel[0], error);
-        gated->number[0] = 0;
-        if (!send_part(desk, loop))
-            break;
+    gated->at += bytes;
+    if (gated->at == from->len)
+        gated->at = from->len = 0;
+    else if (gated->at > from->len / 2) {
+        ids_bytes_consume(from, gated->at);
+        gated->at = 0;
     }
-    if (gated->parcel[0])
-        note_since(desk, gated->since_ms[0]);
+    return true;
 }
 
-/* The gate ----------------------------------------------------------------- */
+/* What leaves ------------------------------------------------------------- */
+
+/* The first of a connection's held bytes are done with. */
+static void skip_bytes(ids_desk *desk, ids_conn *conn, size_t bytes) {
+    ids_bytes *gated = &conn->gated;
+    conn->gated_at += bytes;
+    assert(conn->gated_at <= gated->len);
+    if (conn->gated_at == gated->len) {
+        conn->gated_at = gated->len = 0;
+        ids_reply_give_back(desk, gated);
+    } else if (conn->gated_at > gated->len / 2) {
+        ids_bytes_consume(gated, conn->gated_at);
+        conn->gated_at = 0;
+    }
+}
+
+/* A connection's held bytes are free: behind its output, which is often empty,
+ * and then the two change places. */
+static void free_bytes(ids_desk *desk, ids_conn *conn, size_t bytes) {
+    ids_bytes *gated = &conn->gated;
+    size_t all = gated->len - conn->gated_at;
+    assert(bytes <= all);
+    if (bytes == all && conn->out_at == conn->out.len && !conn->body) {
+        ids_bytes empty = conn->out;
+        size_t at = conn->gated_at;
+        conn->out = *gated;
+        conn->out_at = at;
+        *gated = empty;
+        conn->gated_at = gated->len = 0;
+        ids_reply_give_back(desk, gated);
+    } else if (ids_bytes_append(&conn->out, gated->ptr + conn->gated_at,
+                                bytes)) {
+        skip_bytes(desk, conn, bytes);
+    } else {
+        ids_conn_condemn(desk, conn, "out of memory");
+    }
+}
+
+static void free_deferred(ids_desk *desk, ids_conn *conn) {
+    ids_deferred first;
+    bool there = ids_deferred_take(desk, &conn->gated_later, &first);
+    assert(there);
+    (void)there;
+    if (!ids_deferred_put(desk, &conn->later, first.rest, first.msgid))
+        ids_conn_condemn(desk, conn, "out of memory");
+    ids_shared_unref(desk, first.rest);
+}
+
+/* Marks of one asker and one kind that stand in a row and may leave: they
+ * leave together. Returns how many; 0: no memory. */
+static uint32_t release_run(ids_desk *desk, const ids_held *first) {
+    const ids_held run = *first;
+    const ids_held *end = mark_at(desk, desk->held.len);
+    ids_conn *conn = NULL;
+    uint32_t count = 0;
+    size_t bytes = 0;
+    for (;
+         first < end && first->asker == run.asker && first->kind == run.kind &&
+         first->number <= desk->watermark && count < RUN_MAX;
+         first++) {
+        count++;
+        bytes += first->bytes;
+    }
+    if (run.kind == IDS_HELD_MAIL) {
+        if (!post_mail(desk, ids_asker_loop(run.asker), bytes))
+            return 0;
+        count_left(desk, NULL, count);
+        return count;
+    }
+    conn = ids_desk_find(desk, run.asker);
+    if (!conn)
+        return count;
+    count_left(desk, conn, count);
+    if (conn->dead) /* its bytes go with it */
+        return count;
+    if (run.kind == IDS_HELD_BYTES)
+        free_bytes(desk, conn, bytes);
+    for (uint32_t i = 0; run.kind == IDS_HELD_DEFERRED && i < count; i++)
+        free_deferred(desk, conn);
+    ids_desk_mark(desk, conn);
+    return count;
+}
 
 void ids_hold_release(ids_desk *desk, uint64_t watermark) {
+    const ids_held *first;
+    uint32_t released = 0;
     if (desk->shut)
         return;
     desk->watermark = watermark;
-    desk->held_since_ms = UINT64_MAX;
-    for (ids_conn *conn = desk->gated_head, *next; conn; conn = next) {
-        next = conn->next_gated;
-        release_conn(desk, conn);
+    while (released < RELEASED_A_TURN && (first = first_mark(desk)) &&
+           first->number <= watermark) {
+        uint32_t count = release_run(desk, first);
+        if (count == 0)
+            return; /* with the next release */
+        drop_marks(desk, count);
+        released += count;
     }
-    for (uint32_t i = 0; desk->gated_parcels && i < desk->house->loops; i++)
-        release_mail(desk, i);
+}
+
+/* What never leaves ------------------------------------------------------- */
+
+/* The mail keeps its size; its desk writes the error. False: no memory. */
+static bool fail_mail(ids_desk *desk, const ids_held *mark, idp_error error) {
+    uint32_t loop = ids_asker_loop(mark->asker);
+    const ids_gated_mail *gated = &desk->gated_mail[loop];
+    const ids_parcel part = {
+        {gated->parcel.mail.ptr + gated->at, mark->bytes, mark->bytes}};
+    size_t at = 0;
+    ids_mail mail;
+    uint8_t *body;
+    while (ids_mail_next(&part, &at, &mail, &body)) {
+        if (mail.kind != IDS_MAIL_REPLY && mail.kind != IDS_MAIL_REPLAYS)
+            continue;
+        mail.flags |= IDS_MAIL_FAILED;
+        mail.word = (uint64_t) - (int)error;
+        ids_mail_rewrite(body, &mail);
+    }
+    if (!post_mail(desk, loop, mark->bytes))
+        return false;
+    count_left(desk, NULL, 1);
+    return true;
+}
+
+static bool fail_one(ids_desk *desk, const ids_held *mark, idp_error error,
+                     const char *text) {
+    ids_conn *conn;
+    if (mark->kind == IDS_HELD_MAIL)
+        return fail_mail(desk, mark, error);
+    conn = ids_desk_find(desk, mark->asker);
+    if (!conn)
+        return true;
+    count_left(desk, conn, 1);
+    if (conn->dead)
+        return true;
+    if (mark->kind == IDS_HELD_BYTES) {
+        skip_bytes(desk, conn, mark->bytes);
+        desk->buffered_bytes -= mark->bytes;
+    } else {
+        ids_deferred first;
+        if (ids_deferred_take(desk, &conn->gated_later, &first))
+            ids_shared_unref(desk, first.rest);
+    }
+    ids_reply_error(desk, conn, mark->msgid, error, text);
+    return true;
 }
 
 void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
                    const char *text) {
-    const ids_recall recall = {.error = error, .text = text};
+    const ids_held *first;
     if (desk->shut)
         return;
-    desk->held_since_ms = UINT64_MAX;
-    for (ids_conn *conn = desk->gated_head, *next; conn; conn = next) {
-        next = conn->next_gated;
-        fail_conn(desk, conn, since_ms, &recall);
+    while ((first = first_mark(desk)) && first->since_ms <= since_ms) {
+        const ids_held mark = *first;
+        if (!fail_one(desk, &mark, error, text)) {
+            /* Its errors may leave at any time. */
+            mark_at(desk, desk->held_at)->number = 0;
+            return;
+        }
+        drop_marks(desk, 1);
     }
-    for (uint32_t i = 0; desk->gated_parcels && i < desk->house->loops; i++)
-        fail_mail(desk, i, since_ms, error);
 }
+
+/* The gate ----------------------------------------------------------------- */
 
 void ids_hold_all(ids_desk *desk) {
     desk->shut = true;
@@ -298,6 +381,7 @@ ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
         return IDS_REFUSED;
     }
     ids_verdict verdict = ids_shard_call(desk->shard, call, answer, error);
+    ids_reply_woken_end(desk);
     if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT)
         *text = too_many_waiters(desk);
     return verdict;

@@ -7,10 +7,13 @@
  * journal) moves the watermark. Without such a one it is UINT64_MAX, and all
  * of this is a comparison.
  *
- * A connection remembers how many of its last bytes are held, in two parts:
- * those that wait for the change that was the last when the first part
- * began to wait, and those behind them. So a reply waits for its own batch
- * and for no later one, however fast new ones come.
+ * A reply that is held has a mark: whose it is, its msgid and size, the change
+ * that it waits for and since when. The marks stand in one queue, in the order
+ * in which they were made, which is that of changes and of time; the bytes
+ * stand in the connection's held bytes, in the same order. So a reply waits
+ * for its own batch and for no later one, letting go costs what leaves, and
+ * nothing reads replies to take them back. What shows no record is never held,
+ * whatever it comes behind: replies may come in any order.
  *
  * What waits in vain (the replica is silent, this server is the primary no
  * more) is not sent, then or later: an error takes its place. */
@@ -28,17 +31,29 @@ static inline bool ids_hold_is_needed(const ids_desk *desk) {
     return desk->changes > desk->watermark;
 }
 
-/* The connection's last bytes are a reply that was just made, and holding is
- * needed. What shows nothing is held only behind what is. */
-void ids_hold_bytes(ids_desk *desk, ids_conn *conn, size_t bytes,
-                    ids_showing shows);
+/* Whether a reply is held that is made now. */
+static inline bool ids_hold_holds(const ids_desk *desk, ids_showing shows) {
+    return ids_hold_is_needed(desk) &&
+           (shows == IDS_SHOWS_RECORD || desk->shut);
+}
 
-/* The parcel for a reply to another loop, held or not; NULL: no memory. */
+/* A reply that is held is marked in two steps: room for the mark, before
+ * anything is written (false: no memory), then the mark. */
+bool ids_hold_reserve(ids_desk *desk);
+void ids_hold_mark(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                   ids_held_kind kind, size_t bytes);
+
+/* The parcel for a reply to another loop, held or not; NULL: no memory. Once
+ * the reply is in it, ids_hold_mailed with the parcel's length before. */
 ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop, ids_showing shows);
+void ids_hold_mailed(ids_desk *desk, uint32_t loop, const ids_parcel *parcel,
+                     size_t before);
 
-/* The watermark is here now: lets go of what it covers. Connections that may
- * send are marked, parcels stand among the outgoing ones. */
+/* The watermark is here now: lets go of what it covers, of a turn's worth at
+ * most. Connections that may send are marked, parcels stand among the outgoing
+ * ones. has_more: another release, with the same watermark, has more to do. */
 void ids_hold_release(ids_desk *desk, uint64_t watermark);
+bool ids_hold_has_more(const ids_desk *desk);
 
 /* The highest change that a reply will have left with once this watermark is
  * released, for ids_gate_left. */
@@ -47,21 +62,16 @@ static inline uint64_t ids_hold_left(const ids_desk *desk, uint64_t watermark) {
 }
 
 /* Replies that have been held since this time or longer (UINT64_MAX: all)
- * never leave: each is replaced by this error, which does, in its place. text
- * NULL: the code's own; on other loops it is that loop's. What shows no
- * record stays as it is. Call ids_hold_oldest_ms to see whether it is time:
- * no reply has been held for longer (UINT64_MAX: none is). */
+ * never leave: this error does, in the place of each. text NULL: the code's
+ * own; on other loops it is that loop's. What shows no record stays as it is.
+ * Call ids_hold_oldest_ms to see whether it is time: no reply has been held for
+ * longer (UINT64_MAX: none is). */
 void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
                    const char *text);
-static inline uint64_t ids_hold_oldest_ms(const ids_desk *desk) {
-    return desk->held_since_ms;
-}
+uint64_t ids_hold_oldest_ms(const ids_desk *desk);
 
 /* No reply leaves from now on, whatever becomes of the watermark. */
 void ids_hold_all(ids_desk *desk);
-
-/* The connection goes: nothing of it is held any more. */
-void ids_hold_forget(ids_desk *desk, ids_conn *conn);
 
 /* Carries the call out, unless that is not this server's to do now
  * (serving.h), or it is an acquire that would make a claim and no claims are

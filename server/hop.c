@@ -9,6 +9,9 @@
 
 #include <assert.h>
 
+/* So long a connection's output waits for what it asked of other loops. */
+#define HELD_MS_MAX 2
+
 void ids_hop_ask(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
@@ -36,6 +39,58 @@ void ids_hop_ask(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     desk->buffered_bytes += item->frame_bytes;
 }
 
+/* Output that waits for hops ----------------------------------------------- */
+
+void ids_hop_hold(ids_desk *desk, ids_conn *conn) {
+    if (conn->held || !conn->hopped)
+        return;
+    conn->held = conn->hopped;
+    conn->held_since_ms = desk->now_ms;
+    conn->next_held = NULL;
+    conn->prev_held = desk->held_tail;
+    if (desk->held_tail)
+        desk->held_tail->next_held = conn;
+    else
+        desk->held_head = conn;
+    desk->held_tail = conn;
+}
+
+void ids_hop_send_on(ids_desk *desk, ids_conn *conn) {
+    if (!conn->held)
+        return;
+    conn->held = 0;
+    if (conn->prev_held)
+        conn->prev_held->next_held = conn->next_held;
+    else
+        desk->held_head = conn->next_held;
+    if (conn->next_held)
+        conn->next_held->prev_held = conn->prev_held;
+    else
+        desk->held_tail = conn->prev_held;
+}
+
+void ids_hop_came(ids_desk *desk, ids_conn *conn) {
+    if (conn->held > 1)
+        conn->held--;
+    else
+        ids_hop_send_on(desk, conn);
+}
+
+uint64_t ids_hop_next_ms(const ids_desk *desk) {
+    return desk->held_head ? desk->held_head->held_since_ms + HELD_MS_MAX
+                           : UINT64_MAX;
+}
+
+void ids_hop_tick(ids_desk *desk) {
+    while (ids_hop_next_ms(desk) <= desk->now_ms) {
+        ids_conn *conn = desk->held_head;
+        ids_hop_send_on(desk, conn);
+        ids_desk_mark(desk, conn);
+    }
+}
+
+/* There and back ----------------------------------------------------------- */
+
 void ids_hop_deliver(ids_desk *desk, const ids_mail *mail,
                      const uint8_t *body) {
     ids_conn *conn = ids_desk_find(desk, mail->asker);
@@ -51,8 +106,7 @@ void ids_hop_deliver(ids_desk *desk, const ids_mail *mail,
         conn->hopped--;
         conn->hopped_bytes -= mail->asked_bytes;
         desk->buffered_bytes -= mail->asked_bytes;
-        if (conn->held)
-            conn->held--;
+        ids_hop_came(desk, conn);
         uint32_t guess = conn->hop_reply_bytes;
         guess -= guess / 8;
         conn->hop_reply_bytes =
@@ -132,6 +186,9 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body,
     switch ((ids_mail_kind)mail->kind) {
     case IDS_MAIL_REPLY:
         ids_hop_deliver(desk, mail, body);
+        break;
+    case IDS_MAIL_REPLAYS:
+        ids_reply_to_all(desk, mail, body);
         break;
     case IDS_MAIL_FORGET:
         ids_shard_forget(desk->shard, mail->asker);

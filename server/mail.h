@@ -9,18 +9,20 @@
 #include "server/mailbox.h"
 
 typedef enum ids_mail_kind {
-    IDS_MAIL_ASK,    /* body: a request's frame; word: its owner hash */
-    IDS_MAIL_REPLY,  /* body: a reply's frame; word: how large the answer is,
-                      * or was, where there was no room for it */
-    IDS_MAIL_FORGET, /* the asker is gone */
-    IDS_MAIL_GIVE,   /* word: an ids_conn * that is yours now */
-    IDS_MAIL_COUNT,  /* stats are asked for; asker: the loop that asks */
-    IDS_MAIL_COUNTS, /* body: the counters, one u64 each */
-    IDS_MAIL_NOTICE, /* word: an ids_notice, for the loop itself */
-    IDS_MAIL_ORDER,  /* word: an operator's order, see orders.c; for loop 0 */
-    IDS_MAIL_APPLY,  /* body: a tag, and a change to be put; word: the key's
-                      * owner hash */
-    IDS_MAIL_APPLIED /* body: ids_applied, see copy.h */
+    IDS_MAIL_ASK,     /* body: a request's frame; word: its owner hash */
+    IDS_MAIL_REPLY,   /* body: a reply's frame; word: how large the answer is,
+                       * or was, where there was no room for it */
+    IDS_MAIL_REPLAYS, /* body: so many (msgid) ids_woken_asker, and the rest of
+                       * a reply that they all get */
+    IDS_MAIL_FORGET,  /* the asker is gone */
+    IDS_MAIL_GIVE,    /* word: an ids_conn * that is yours now */
+    IDS_MAIL_COUNT,   /* stats are asked for; asker: the loop that asks */
+    IDS_MAIL_COUNTS,  /* body: the counters, one u64 each */
+    IDS_MAIL_NOTICE,  /* word: an ids_notice, for the loop itself */
+    IDS_MAIL_ORDER,   /* word: an operator's order, see orders.c; for loop 0 */
+    IDS_MAIL_APPLY,   /* body: a tag, and a change to be put; word: the key's
+                       * owner hash */
+    IDS_MAIL_APPLIED  /* body: ids_applied, see copy.h */
 } ids_mail_kind;
 
 /* The asker waits (wait_ms > 0): not counted among what comes back soon. */

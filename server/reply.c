@@ -2,7 +2,6 @@
 #include "server/reply.h"
 
 #include "proto/request.h"
-#include "server/hold.h"
 #include "server/log.h"
 
 #include <assert.h>
@@ -17,13 +16,7 @@
 static_assert(SMALL_REPLY_BYTES >= IDP_ERROR_REPLY_BYTES_MAX,
               "an error is a small reply");
 
-static void condemn(ids_desk *desk, ids_conn *conn, const char *why) {
-    ids_log(IDS_LOG_WARN, "connection closed", "fd=%d reason=\"%s\"", conn->fd,
-            why);
-    desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
-    conn->dead = true;
-    ids_desk_mark(desk, conn);
-}
+const char ids_reply_no_room[] = "too many replies are under way; ask again";
 
 static void take_buffer(ids_desk *desk, ids_bytes *buffer) {
     if (desk->spare_buffers)
@@ -58,42 +51,58 @@ static bool must_be_refused(const ids_desk *desk, const ids_conn *conn,
 }
 
 static void refuse_result(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
-    ids_reply_error(desk, conn, msgid, IDP_E_LIMIT,
-                    "too many replies are under way; ask again");
+    ids_reply_error(desk, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
 }
 
-/* Room for one reply behind the connection's output; NULL when there is none
- * to be had, and then the connection is dead. */
-static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    ids_bytes *out = &conn->out;
+/* Makes room at the buffer's end by dropping what of it has left. */
+static void drop_sent(ids_conn *conn, ids_bytes *to, size_t bytes) {
+    size_t *at = to == &conn->out ? &conn->out_at : &conn->gated_at;
+    if (to->cap - to->len >= bytes || !*at)
+        return;
+    ids_bytes_consume(to, *at);
+    if (to == &conn->out && conn->body)
+        conn->body_before -= *at;
+    *at = 0;
+}
+
+/* Room for one reply, behind what leaves or behind what is held; NULL when
+ * there is none to be had, and then the connection is dead. */
+static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes,
+                         ids_showing shows) {
+    bool holds = ids_hold_holds(desk, shows);
+    ids_bytes *to = holds ? &conn->gated : &conn->out;
     if (conn->dead)
         return NULL;
-    if (!out->cap)
-        take_buffer(desk, out);
-    if (out->cap - out->len < bytes && conn->out_at) {
-        ids_bytes_consume(out, conn->out_at);
-        conn->out_at = 0;
-    }
+    if (!to->cap)
+        take_buffer(desk, to);
+    drop_sent(conn, to, bytes);
     if (ids_conn_unsent(conn) + bytes > desk->house->unsent_bytes_max)
-        condemn(desk, conn, "it does not read its replies");
+        ids_conn_condemn(desk, conn, "it does not read its replies");
     else if (over_budget(desk, bytes))
-        condemn(desk, conn, "the buffers of all connections are full");
-    else if (!ids_bytes_reserve(out, bytes))
-        condemn(desk, conn, "out of memory");
+        ids_conn_condemn(desk, conn, "the buffers of all connections are full");
+    else if (!ids_bytes_reserve(to, bytes) ||
+             (holds && !ids_hold_reserve(desk)))
+        ids_conn_condemn(desk, conn, "out of memory");
     else
-        return out->ptr + out->len;
+        return to->ptr + to->len;
     return NULL;
 }
 
+uint8_t *ids_reply_room(ids_desk *desk, ids_conn *conn, size_t bytes) {
+    return room_for(desk, conn, bytes, IDS_SHOWS_NOTHING);
+}
+
 /* The one place where a reply becomes sendable: now, or when the change is
- * safe that it shows. One that shows no record of this desk's waits for
- * nothing but the replies before it. */
-static void sendable(ids_desk *desk, ids_conn *conn, size_t bytes,
-                     ids_showing shows) {
-    conn->out.len += bytes;
+ * safe that it shows. */
+static void sendable(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                     size_t bytes, ids_showing shows) {
     desk->buffered_bytes += bytes;
-    if (ids_hold_is_needed(desk))
-        ids_hold_bytes(desk, conn, bytes, shows);
+    if (ids_hold_holds(desk, shows)) {
+        conn->gated.len += bytes;
+        ids_hold_mark(desk, conn, msgid, IDS_HELD_BYTES, bytes);
+        return;
+    }
+    conn->out.len += bytes;
     ids_desk_mark(desk, conn);
 }
 
@@ -104,27 +113,29 @@ void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
         refuse_result(desk, conn, msgid);
         return;
     }
-    uint8_t *to = room_for(desk, conn, bound);
+    uint8_t *to = room_for(desk, conn, bound, IDS_SHOWS_RECORD);
     if (to)
-        sendable(desk, conn, idp_answer_write(to, bound, msgid, answer),
+        sendable(desk, conn, msgid, idp_answer_write(to, bound, msgid, answer),
                  IDS_SHOWS_RECORD);
 }
 
 void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                      idp_error error, const char *text) {
     ids_count_error(&desk->counters, error);
-    uint8_t *to = room_for(desk, conn, IDP_ERROR_REPLY_BYTES_MAX);
+    uint8_t *to =
+        room_for(desk, conn, IDP_ERROR_REPLY_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
         sendable(
-            desk, conn,
+            desk, conn, msgid,
             idp_error_write(to, IDP_ERROR_REPLY_BYTES_MAX, msgid, error, text),
             IDS_SHOWS_NOTHING);
 }
 
 void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
-    uint8_t *to = room_for(desk, conn, IDP_PONG_BYTES_MAX);
+    uint8_t *to = room_for(desk, conn, IDP_PONG_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
-        sendable(desk, conn, idp_pong_write(to, IDP_PONG_BYTES_MAX, msgid),
+        sendable(desk, conn, msgid,
+                 idp_pong_write(to, IDP_PONG_BYTES_MAX, msgid),
                  IDS_SHOWS_NOTHING);
 }
 
@@ -144,9 +155,9 @@ void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
              desk->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
     snprintf(hello.version, sizeof hello.version, "%s", house->version);
     memcpy(hello.hash_key, house->hash_key, sizeof hello.hash_key);
-    uint8_t *to = room_for(desk, conn, IDP_HELLO_BYTES_MAX);
+    uint8_t *to = room_for(desk, conn, IDP_HELLO_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
-        sendable(desk, conn,
+        sendable(desk, conn, msgid,
                  idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello),
                  IDS_SHOWS_NOTHING);
 }
@@ -154,9 +165,10 @@ void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
 void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                      const idp_stat *stats, size_t count) {
     size_t bound = idp_stats_write_bound(count);
-    uint8_t *to = room_for(desk, conn, bound);
+    uint8_t *to = room_for(desk, conn, bound, IDS_SHOWS_NOTHING);
     if (to)
-        sendable(desk, conn, idp_stats_write(to, bound, msgid, stats, count),
+        sendable(desk, conn, msgid,
+                 idp_stats_write(to, bound, msgid, stats, count),
                  IDS_SHOWS_NOTHING);
 }
 
@@ -170,15 +182,15 @@ void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
 
 void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
                      size_t len) {
-    uint8_t *to = room_for(desk, conn, len);
+    uint8_t *to = room_for(desk, conn, len, IDS_SHOWS_NOTHING);
     if (!to)
         return;
     memcpy(to, bytes, len);
-    sendable(desk, conn, len, IDS_SHOWS_NOTHING);
+    sendable(desk, conn, 0, len, IDS_SHOWS_NOTHING);
 }
 
-static bool mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
-                         uint32_t loop) {
+bool ids_reply_mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
+                            uint32_t loop) {
     size_t under_way = ids_mailbox_bytes(&desk->house->mailboxes[loop]);
     return under_way + parcel->mail.len > desk->house->buffer_bytes_max;
 }
@@ -216,9 +228,10 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
                      .kind = IDS_MAIL_REPLY,
                      .flags = to->flags,
                      .asked_bytes = to->asked_bytes};
+    size_t before = parcel ? parcel->mail.len : 0;
     uint8_t *body = NULL;
     if (parcel && (bound <= SMALL_REPLY_BYTES ||
-                   (!mail_is_full(desk, parcel, loop) &&
+                   (!ids_reply_mail_is_full(desk, parcel, loop) &&
                     !asker_has_enough(desk, to->asker, bound)))) {
         mail.body_bytes = (uint32_t)bound;
         body = ids_mail_append(parcel, &mail, NULL);
@@ -239,24 +252,5 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
         ids_count_error(&desk->counters, error);
     size_t size = write_reply(body, bound, to, error, answer);
     ids_mail_trim(parcel, body, (uint32_t)size);
-}
-
-void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
-                     idp_error error, const idp_answer *answer) {
-    ids_desk *desk = ctx;
-    if (ids_asker_loop(asker) != desk->index) {
-        ids_reply_to to = {asker, msgid, 0, IDS_MAIL_WAITS,
-                           ids_serving_text(&desk->serving, error)};
-        ids_reply_mail(desk, &to, error, answer);
-        return;
-    }
-    ids_conn *conn = ids_desk_find(desk, asker);
-    assert(conn); /* it is forgotten before it goes */
-    assert(conn->waiting);
-    conn->waiting--;
-    if (answer)
-        ids_reply_answer(desk, conn, msgid, answer);
-    else
-        ids_reply_error(desk, conn, msgid, error,
-                        ids_serving_text(&desk->serving, error));
+    ids_hold_mailed(desk, loop, parcel, before);
 }

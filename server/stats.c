@@ -1,6 +1,7 @@
 /* stats.c -- the sums over all loops, gathered through the mail. */
 #include "server/stats.h"
 
+#include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -56,8 +57,7 @@ static void finish(ids_desk *desk, ids_gathering **at) {
     *at = all->next;
     if (conn) {
         conn->hopped--;
-        if (conn->held)
-            conn->held--;
+        ids_hop_came(desk, conn);
         answer(desk, conn, all->msgid, &all->sums);
     }
     free(all);

@@ -277,7 +277,7 @@ static void let_replies_leave(ids_keeper *k) {
         watermark = UINT64_MAX;
     k->desk->disk_is_full = ids_journal_refuses_claims(k->journal);
     ids_hold_set_full(k->desk, ids_journal_is_full(k->journal));
-    if (watermark == k->watermark && !k->desk->gated_parcels)
+    if (watermark == k->watermark && !ids_hold_has_more(k->desk))
         return;
     k->watermark = watermark;
     if (!k->is_seated)

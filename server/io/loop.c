@@ -1,6 +1,7 @@
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 
+#include "server/hold.h"
 #include "server/io/partner.h"
 #include "server/io/socket.h"
 #include "server/log.h"
@@ -107,7 +108,7 @@ static uint64_t due_of(const ids_waitlist *list, uint64_t patience_ms) {
 }
 
 static uint64_t next_due(const ids_loop *loop) {
-    uint64_t due = ids_shard_next_ms(loop->desk->shard);
+    uint64_t due = ids_desk_next_ms(loop->desk);
     due = least(due, due_of(&loop->stalled, STALLED_MS));
     if (loop->keeper)
         due = least(due, ids_keeper_next_ms(loop->keeper));
@@ -121,8 +122,8 @@ static uint64_t next_due(const ids_loop *loop) {
 
 static void do_due(ids_loop *loop) {
     ids_desk *desk = loop->desk;
-    if (ids_shard_next_ms(desk->shard) <= desk->now_ms)
-        ids_shard_tick(desk->shard, desk->now_ms, TICK_STEPS);
+    if (ids_desk_next_ms(desk) <= desk->now_ms)
+        ids_desk_tick(desk, TICK_STEPS);
     while (due_of(&loop->stalled, STALLED_MS) <= desk->now_ms)
         ids_socket_close(loop->stalled.head, "the peer takes nothing");
     while (due_of(&loop->surplus, IDS_SURPLUS_MS) <= desk->now_ms)
@@ -168,6 +169,7 @@ static void on_prepare(uv_prepare_t *handle) {
         busy |= ids_seat_turn(loop->seat);
     loop->polled_ms = loop->desk->now_ms;
     uint64_t due = next_due(loop);
+    busy |= ids_hold_has_more(loop->desk);
     busy |= !ids_desk_post(loop->desk);
     if (due <= loop->desk->now_ms)
         busy = true;

@@ -390,7 +390,7 @@ static bool has_reason(const ids_seat *seat) {
            !ids_tap_is_empty(&desk->tap) ||
            desk->copy.applied_at < desk->copy.applied.len ||
            desk->copy.failed || ids_hold_is_needed(desk) ||
-           ids_seat_next_ms(seat) <= desk->now_ms;
+           ids_hold_has_more(desk) || ids_seat_next_ms(seat) <= desk->now_ms;
 }
 
 bool ids_seat_turn(ids_seat *seat) {

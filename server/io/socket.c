@@ -3,6 +3,7 @@
 
 #include "server/io/partner.h"
 #include "server/log.h"
+#include "server/reply.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -96,15 +97,16 @@ static void linger(ids_socket *socket) {
     list_append(socket, &socket->loop->lingering);
 }
 
-static void send_out(ids_socket *socket) {
+/* One send; false: there will be no more for now. */
+static bool send_once(ids_socket *socket) {
     ids_conn *conn = socket->conn;
     idp_slice out = ids_conn_sendable(conn);
     if (!out.len)
-        return;
+        return false;
     ssize_t sent = send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         conn->dead = true;
-        return;
+        return false;
     }
     if (sent > 0)
         ids_conn_sent(socket->loop->desk, conn, (size_t)sent);
@@ -113,6 +115,16 @@ static void send_out(ids_socket *socket) {
         list_remove(socket);
     else if (socket->blocked && (sent > 0 || !socket->list))
         list_append(socket, &socket->loop->stalled);
+    return !socket->blocked;
+}
+
+/* Mostly one send. More where a large result stands between the replies. */
+static void send_out(ids_socket *socket) {
+    ids_conn *conn = socket->conn;
+    do {
+        ids_reply_fill(socket->loop->desk, conn);
+    } while (send_once(socket) && (conn->body || conn->out_at < conn->out.len ||
+                                   ids_deferred_count(&conn->later)));
 }
 
 static int wanted_events(const ids_socket *socket) {

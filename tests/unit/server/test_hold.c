@@ -26,8 +26,6 @@ static void close_all(void) {
     town_run(&t);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(t.desks[i]->buffered_bytes, 0);
-        cr_assert_null(t.desks[i]->gated_head);
-        cr_assert_null(t.desks[i]->gated_tail);
     }
     town_close(&t);
 }
@@ -99,9 +97,9 @@ Test(hold, what_another_loop_is_asked_does_not_wait) {
     HEARS(&a, "nothing");
     ask_acquire(&a, 2, key_of(&t, 1, 0), 0);
     sync_loop(1);
+    HEARS(&a, "2 acquired");
     sync_loop(0);
     HEARS(&a, "1 acquired");
-    HEARS(&a, "2 acquired");
 }
 
 Test(hold, a_waiter_is_told_when_the_complete_is_safe) {

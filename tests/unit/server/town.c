@@ -4,6 +4,7 @@
 #include "proto/owner.h"
 #include "proto/request.h"
 #include "server/hold.h"
+#include "server/reply.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -134,6 +135,7 @@ static void part(caller *c) {
 
 static void settle(ids_desk *desk, ids_conn *conn) {
     caller *c = conn->link;
+    ids_reply_fill(desk, conn);
     idp_slice out = ids_conn_sendable(conn);
     size_t taken = out.len < c->takes ? out.len : c->takes;
     if (taken && !conn->dead) {
@@ -160,7 +162,9 @@ static void settle(ids_desk *desk, ids_conn *conn) {
     } else if (conn->stalled && ids_conn_may_serve(desk, conn)) {
         ids_conn_resume(desk, conn);
         ids_desk_mark(desk, conn);
-    } else if (taken && ids_conn_unsent(conn) && c->takes) {
+    } else if (taken && c->takes &&
+               (ids_conn_sendable(conn).len ||
+                ids_deferred_count(&conn->later))) {
         ids_desk_mark(desk, conn);
     }
 }
@@ -192,7 +196,7 @@ void town_run(town *t) {
 void town_pass(town *t, uint64_t ms) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
         t->desks[i]->now_ms += ms;
-        ids_shard_tick(t->desks[i]->shard, t->desks[i]->now_ms, 1000);
+        ids_desk_tick(t->desks[i], 1000);
     }
     town_run(t);
 }

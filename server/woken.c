@@ -1,0 +1,246 @@
+/* woken.c -- answers to acquires that waited, and replies that share their
+ * rest; see reply.h and shared.h. */
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A result of more than this is not copied for each that waits for it ... */
+#define SHARED_BYTES_MIN 1024u
+/* ... nor, as it leaves, from where it lies if it has more than this. */
+#define COPIED_BYTES_MAX (16u << 10)
+
+/* Replies with a shared rest ----------------------------------------------- */
+
+void ids_reply_shared(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+                      ids_shared *rest, ids_showing shows) {
+    bool holds = ids_hold_holds(desk, shows);
+    ids_deferred_list *list = holds ? &conn->gated_later : &conn->later;
+    if (conn->dead)
+        return;
+    if ((holds && !ids_hold_reserve(desk)) ||
+        !ids_deferred_put(desk, list, rest, msgid))
+        ids_conn_condemn(desk, conn, "out of memory");
+    else if (holds)
+        ids_hold_mark(desk, conn, msgid, IDS_HELD_DEFERRED, 0);
+    else
+        ids_desk_mark(desk, conn);
+}
+
+/* A small rest is written like any reply; a large one stands by itself. */
+static bool write_deferred(ids_desk *desk, ids_conn *conn,
+                           const ids_deferred *reply) {
+    idp_slice rest = ids_shared_rest(reply->rest);
+    bool copied =
+        rest.len <= COPIED_BYTES_MAX &&
+        desk->buffered_bytes + rest.len + 16 <= desk->house->buffer_bytes_max;
+    size_t bytes = IDP_REPLY_BEGIN_BYTES_MAX + (copied ? rest.len : 0);
+    uint8_t *to = ids_reply_room(desk, conn, bytes);
+    if (!to)
+        return false;
+    size_t size = idp_reply_begin_write(to, reply->msgid);
+    if (copied) {
+        memcpy(to + size, rest.ptr, rest.len);
+        size += rest.len;
+    }
+    conn->out.len += size;
+    desk->buffered_bytes += size;
+    if (copied)
+        return true;
+    conn->body = ids_shared_ref(reply->rest);
+    conn->body_at = 0;
+    conn->body_before = conn->out.len;
+    return true;
+}
+
+void ids_reply_fill(ids_desk *desk, ids_conn *conn) {
+    ids_deferred reply;
+    while (!conn->dead && !conn->body &&
+           conn->out.len - conn->out_at < IDS_UNSENT_BYTES_HIGH &&
+           ids_deferred_take(desk, &conn->later, &reply)) {
+        if (!write_deferred(desk, conn, &reply))
+            ids_conn_condemn(desk, conn, "out of memory");
+        ids_shared_unref(desk, reply.rest);
+    }
+}
+
+void ids_reply_forget(ids_desk *desk, ids_conn *conn) {
+    desk->buffered_bytes -= conn->out.len - conn->out_at;
+    desk->buffered_bytes -= conn->gated.len - conn->gated_at;
+    ids_reply_give_back(desk, &conn->out);
+    ids_reply_give_back(desk, &conn->gated);
+    conn->out_at = conn->gated_at = 0;
+    desk->held_replies -= conn->gated_replies;
+    conn->gated_replies = 0;
+    ids_shared_unref(desk, conn->body);
+    conn->body = NULL;
+    ids_deferred_clear(desk, &conn->later);
+    ids_deferred_clear(desk, &conn->gated_later);
+}
+
+/* One result for many ------------------------------------------------------ */
+
+static bool is_large(const idp_answer *answer) {
+    return answer && answer->outcome == IDP_OUTCOME_REPLAY &&
+           answer->has_result && answer->result.len > SHARED_BYTES_MIN;
+}
+
+static bool is_same(const idp_answer *a, const idp_answer *b) {
+    return a->result.ptr == b->result.ptr && a->result.len == b->result.len &&
+           a->class == b->class && a->age_ms == b->age_ms &&
+           a->ttl_left_ms == b->ttl_left_ms;
+}
+
+/* The answer's bytes, made once for all who get it; NULL: no room. */
+static ids_shared *share(ids_desk *desk, const idp_answer *answer) {
+    ids_woken *woken = &desk->woken;
+    size_t bound = idp_answer_write_bound(answer);
+    if (woken->rest && is_same(&woken->answer, answer))
+        return woken->rest;
+    ids_reply_woken_end(desk);
+    woken->rest = ids_shared_new(desk, bound);
+    if (!woken->rest)
+        return NULL;
+    woken->answer = *answer;
+    ids_shared_set_reply(
+        woken->rest, idp_answer_write(woken->rest->bytes, bound, 0, answer));
+    return woken->rest;
+}
+
+static void refuse_other(ids_desk *desk, const ids_woken_asker *one) {
+    const ids_reply_to to = {.asker = one->asker,
+                             .msgid = one->msgid,
+                             .flags = IDS_MAIL_WAITS,
+                             .text = ids_reply_no_room};
+    ids_reply_mail(desk, &to, IDP_E_LIMIT, NULL);
+}
+
+static int by_asker(const void *a, const void *b) {
+    const ids_woken_asker *left = a, *right = b;
+    return (left->asker > right->asker) - (left->asker < right->asker);
+}
+
+/* The rest, behind the names of those on one loop who get it. */
+static bool mail_to_all(ids_desk *desk, const ids_woken_asker *them,
+                        uint32_t count) {
+    uint32_t loop = ids_asker_loop(them->asker);
+    idp_slice rest = ids_shared_rest(desk->woken.rest);
+    ids_parcel *parcel = ids_hold_parcel(desk, loop, IDS_SHOWS_RECORD);
+    size_t names = count * sizeof *them;
+    const ids_mail mail = {.asker = them->asker,
+                           .msgid = count,
+                           .body_bytes = (uint32_t)(names + rest.len),
+                           .kind = IDS_MAIL_REPLAYS,
+                           .flags = IDS_MAIL_WAITS};
+    if (!parcel || ids_reply_mail_is_full(desk, parcel, loop))
+        return false;
+    size_t before = parcel->mail.len;
+    uint8_t *body = ids_mail_append(parcel, &mail, NULL);
+    if (!body)
+        return false;
+    memcpy(body, them, names);
+    memcpy(body + names, rest.ptr, rest.len);
+    ids_hold_mailed(desk, loop, parcel, before);
+    return true;
+}
+
+static void tell_others(ids_desk *desk) {
+    ids_bytes *others = &desk->woken.others;
+    ids_woken_asker *all = (ids_woken_asker *)(void *)others->ptr;
+    uint32_t count = (uint32_t)(others->len / sizeof *all), at = 0;
+    if (count > 1)
+        qsort(all, count, sizeof *all, by_asker);
+    while (at < count) {
+        uint32_t end = at, loop = ids_asker_loop(all[at].asker);
+        while (end < count && ids_asker_loop(all[end].asker) == loop)
+            end++;
+        if (mail_to_all(desk, all + at, end - at))
+            at = end;
+        for (; at < end; at++)
+            refuse_other(desk, &all[at]);
+    }
+    others->len = 0;
+}
+
+void ids_reply_woken_end(ids_desk *desk) {
+    if (!desk->woken.rest)
+        return;
+    tell_others(desk);
+    ids_shared_unref(desk, desk->woken.rest);
+    desk->woken.rest = NULL;
+}
+
+static void wake_other(ids_desk *desk, ids_asker asker, uint32_t msgid,
+                       idp_error error, const idp_answer *answer) {
+    const ids_reply_to to = {.asker = asker,
+                             .msgid = msgid,
+                             .flags = IDS_MAIL_WAITS,
+                             .text = ids_serving_text(&desk->serving, error)};
+    const ids_woken_asker one = {asker, msgid};
+    if (!is_large(answer))
+        ids_reply_mail(desk, &to, error, answer);
+    else if (!share(desk, answer) ||
+             !ids_bytes_append(&desk->woken.others, &one, sizeof one))
+        refuse_other(desk, &one);
+}
+
+void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
+                     idp_error error, const idp_answer *answer) {
+    ids_desk *desk = ctx;
+    if (ids_asker_loop(asker) != desk->index) {
+        wake_other(desk, asker, msgid, error, answer);
+        return;
+    }
+    ids_conn *conn = ids_desk_find(desk, asker);
+    assert(conn); /* it is forgotten before it goes */
+    assert(conn->waiting);
+    conn->waiting--;
+    if (!answer)
+        ids_reply_error(desk, conn, msgid, error,
+                        ids_serving_text(&desk->serving, error));
+    else if (!is_large(answer))
+        ids_reply_answer(desk, conn, msgid, answer);
+    else if (share(desk, answer))
+        ids_reply_shared(desk, conn, msgid, desk->woken.rest, IDS_SHOWS_RECORD);
+    else
+        ids_reply_error(desk, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
+}
+
+/* At the other loop -------------------------------------------------------- */
+
+static void tell_one(ids_desk *desk, const ids_woken_asker *one,
+                     ids_shared *rest, idp_error error) {
+    ids_conn *conn = ids_desk_find(desk, one->asker);
+    if (!conn || conn->ended)
+        return; /* it died meanwhile, or was forgotten */
+    assert(conn->waiting);
+    conn->waiting--;
+    if (error != IDP_OK)
+        ids_reply_error(desk, conn, one->msgid, error,
+                        ids_serving_text(&desk->serving, error));
+    else if (rest)
+        ids_reply_shared(desk, conn, one->msgid, rest, IDS_SHOWS_NOTHING);
+    else
+        ids_reply_error(desk, conn, one->msgid, IDP_E_LIMIT, ids_reply_no_room);
+}
+
+void ids_reply_to_all(ids_desk *desk, const ids_mail *mail,
+                      const uint8_t *body) {
+    size_t names = mail->msgid * sizeof(ids_woken_asker);
+    size_t len = mail->body_bytes - names;
+    bool failed = mail->flags & IDS_MAIL_FAILED;
+    idp_error error = failed ? (idp_error) - (int)mail->word : IDP_OK;
+    ids_shared *rest = failed ? NULL : ids_shared_new(desk, len);
+    if (rest) {
+        rest->len = (uint32_t)len;
+        memcpy(rest->bytes, body + names, len);
+    }
+    for (uint32_t i = 0; i < mail->msgid; i++) {
+        ids_woken_asker one;
+        memcpy(&one, body + i * sizeof one, sizeof one);
+        tell_one(desk, &one, rest, error);
+    }
+    ids_shared_unref(desk, rest);
+}
