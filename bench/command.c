@@ -64,7 +64,7 @@ static void add_idem_keeping(idb_command *c, const idb_server *server,
     snprintf(path, sizeof path, "%s.peer", node->folder);
     add_all(c, (const char *const[]){"--peer-state", path, "--replication",
                                      idb_replication_name(spec->replication),
-                                     NULL});
+                                     "--peer-insecure", NULL});
     if (is_replica) {
         snprintf(from, sizeof from, "%s:%u", server->primary.at.host,
                  server->primary.at.port);

@@ -1,6 +1,9 @@
 /* config.c -- what the daemon is told: the table, and its parser. */
 #include "server/config.h"
 
+#include "server/change.h"
+#include "server/peer/name.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -50,6 +53,10 @@ static const ids_config_row rows[] = {
     {"--replicate-from", "ADDRESS", IDS_CONFIG_TEXT, FIELD(replicate_from),
      NULL, NULL, 0, 0,
      "start as the replica of the node at HOST:PORT, its client address"},
+    {"--node", "NAME", IDS_CONFIG_TEXT, FIELD(node), NULL,
+     "the one in --peer-state, else drawn", 0, 0,
+     "what this node is called, for good: its replica's place is kept for the "
+     "name"},
     {"--min-in-sync", "N", IDS_CONFIG_COUNT, FIELD(min_in_sync), "1", NULL, 1,
      2, "with 2, a primary in mode sync serves nothing without its replica"},
     {"--replication-backlog", "BYTES", IDS_CONFIG_BYTES, FIELD(ring_bytes),
@@ -69,6 +76,8 @@ static const ids_config_row rows[] = {
      0, 0, "a file whose one line every connection has to show in hello"},
     {"--insecure", NULL, IDS_CONFIG_FLAG, FIELD(insecure), NULL, NULL, 0, 0,
      "allow listening beyond loopback without a secret"},
+    {"--peer-insecure", NULL, IDS_CONFIG_FLAG, FIELD(peer_insecure), NULL, NULL,
+     0, 0, "allow --replication without a secret"},
     {"--log-level", "LEVEL", IDS_CONFIG_LEVEL, FIELD(log_level), "info", NULL,
      0, 0, "debug, info, warn or error"},
     {"--version", NULL, IDS_CONFIG_FLAG, FIELD(version), NULL, NULL, 0, 0,
@@ -232,6 +241,38 @@ static bool check_replication(const parse *p) {
     return true;
 }
 
+static bool check_node(const parse *p) {
+    const char *node = p->config->node;
+    ids_node_name name;
+    if (node && !ids_node_name_from(
+                    &name, (idp_slice){(const uint8_t *)node, strlen(node)}))
+        return fail(p,
+                    "--node %.80s: must be 1 to %d letters, digits, '.', "
+                    "'_' or '-'",
+                    node, IDS_NODE_NAME_BYTES - 1);
+    return true;
+}
+
+/* What is larger would fit no replica's backlog, and each such change would
+ * cost a full copy; or no connection's buffer. */
+static bool check_limits(const parse *p) {
+    const ids_config *config = p->config;
+    unsigned long long result = config->result_bytes_max;
+    if (ids_config_has_peer(config) &&
+        result + IDS_CHANGE_BARE_BYTES_MAX > config->ring_bytes / 4)
+        return fail(p,
+                    "--max-result %llu: --replication-backlog %llu must be "
+                    "at least four times as much, and a little",
+                    result, (unsigned long long)config->ring_bytes);
+    if (config->memory_bytes_max && result > config->memory_bytes_max)
+        return fail(p, "--max-result %llu: --max-memory %llu must be as much",
+                    result, (unsigned long long)config->memory_bytes_max);
+    if (config->buffer_bytes_max && result > config->buffer_bytes_max)
+        return fail(p, "--max-result %llu: --max-buffers %llu must be as much",
+                    result, (unsigned long long)config->buffer_bytes_max);
+    return true;
+}
+
 bool ids_config_parse(ids_config *config, int argc, char *const argv[],
                       char *why, size_t why_cap) {
     const parse p = {config, why, why_cap};
@@ -248,7 +289,7 @@ bool ids_config_parse(ids_config *config, int argc, char *const argv[],
             return false;
     if (!config->listen_count)
         add_listen(&p, find_row("--listen", strlen("--listen"))->preset);
-    return check_replication(&p);
+    return check_replication(&p) && check_node(&p) && check_limits(&p);
 }
 
 /* Help -------------------------------------------------------------------- */

@@ -38,6 +38,7 @@ typedef struct ids_config {
     const char *replicate_from; /* NULL: starts as primary */
     const char *advertise;      /* NULL: as the other end sees it */
     const char *peer_state;     /* NULL: it is worked out */
+    const char *node;           /* its name; NULL: on file, or drawn */
     uint64_t min_in_sync;
     uint64_t ring_bytes;
     ids_fsync fsync;
@@ -45,6 +46,7 @@ typedef struct ids_config {
     ids_log_level log_level;
     bool huge_pages;
     bool insecure;
+    bool peer_insecure;
     bool version;
     bool check;
     bool help;

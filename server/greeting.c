@@ -22,6 +22,7 @@ const char *ids_greeting_for(uint8_t first) {
     return SPEAKS "and requests are arrays" SEE;
 }
 
+/* The peer's link knows it by its beginning. */
 const char ids_greeting_no_peer[] =
     "this idemstored has no peer: see --replication and --replicate-from\r\n";
 

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void give_random(void *ctx, void *to, size_t len) {
     (void)ctx;
@@ -79,6 +80,15 @@ static void stand_down(void *ctx, bool pending) {
     ids_partner_wake_all(partner);
 }
 
+uint64_t ids_partner_clock_epoch(void *ctx) {
+    struct timespec now;
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec < 0 ? 0
+                          : ids_epoch_of((uint64_t)now.tv_sec * 1000 +
+                                         (uint64_t)now.tv_nsec / 1000000);
+}
+
 ids_peer_host ids_partner_host(ids_partner *partner) {
     return (ids_peer_host){.ctx = partner,
                            .random = give_random,
@@ -88,5 +98,6 @@ ids_peer_host ids_partner_host(ids_partner *partner) {
                            .aside_drop = aside_drop,
                            .route = route,
                            .lead = lead,
-                           .stand_down = stand_down};
+                           .stand_down = stand_down,
+                           .clock_epoch = ids_partner_clock_epoch};
 }

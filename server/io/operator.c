@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* For so long an order is tried, and its effect waited for. */
 #define BUSY_MS   2000
@@ -39,10 +38,10 @@ static void refuse(ids_partner *partner, const char *text) {
 }
 
 static uint64_t next_epoch(const ids_peer *peer) {
-    uint64_t epoch = (uint64_t)time(NULL);
     uint64_t known = peer->known.epoch > peer->seen_epoch ? peer->known.epoch
                                                           : peer->seen_epoch;
-    return epoch > known ? epoch : known + 1;
+    return ids_epoch_draw(known, ids_partner_clock_epoch(NULL),
+                          peer->config.node);
 }
 
 static ids_deciding begin(ids_peer *peer, ids_partner_order *order) {
@@ -220,6 +219,20 @@ void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
                 address(&recorded->other_at), status.epoch);
 }
 
+/* The same on both sides, and what to do. */
+void ids_partner_say_refusal(const ids_refusal *refusal) {
+    static const char *const words[] = {"another node is turned away",
+                                        "another node turns this one away"};
+    ids_log_level level =
+        refusal->why == IDS_REFUSAL_NOT_PRIMARY ? IDS_LOG_INFO : IDS_LOG_WARN;
+    if (refusal->why == IDS_REFUSAL_TWO_PRIMARIES)
+        level = IDS_LOG_ERROR;
+    ids_log(level, words[refusal->by_other], "at=%s node=%s reason=\"%s\"",
+            address(&refusal->at),
+            refusal->name.text[0] ? refusal->name.text : "unknown",
+            ids_refusal_text(refusal->why));
+}
+
 static void say_role(const ids_peer_status *now) {
     if (now->role == IDS_ROLE_PRIMARY)
         ids_log(IDS_LOG_INFO, "primary now", "epoch=%" PRIu64, now->epoch);
@@ -233,8 +246,9 @@ static void say_connection(const ids_peer_status *now) {
     if (now->connected)
         ids_log(IDS_LOG_INFO,
                 primary ? "a replica is connected" : "the primary is connected",
-                "at=%s syncing=%s", address(&now->other_at),
-                now->syncing ? "yes" : "no");
+                "at=%s node=%s syncing=%s%s", address(&now->other_at),
+                now->other_name.text, now->syncing ? "yes" : "no",
+                now->settings_differ ? " settings=differ" : "");
     else if (!primary)
         ids_log(IDS_LOG_WARN, "the primary is lost",
                 "at=%s in_sync=%s todo=\"idemctl promote, if it stays so\"",

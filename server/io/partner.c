@@ -5,23 +5,13 @@
 #include "server/io/store.h"
 #include "server/log.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS      25
-#define HEARTBEAT_MS 250
-#define SILENCE_MS   2000
-#define STALL_MS     1000
-#define REDIAL_MS    100
-/* A step of a full copy, and what one turn hands to a link: well under a
- * millisecond of work. */
-#define WALK_BUCKETS 256
-#define UNSENT_BYTES (256u << 10)
-#define JOIN_LAG     1024
+#define TICK_MS 25
 
 /* The monitor -------------------------------------------------------------- */
 
@@ -221,16 +211,20 @@ static void swap(ids_partner *partner) {
 /* Any loop may be asked for stats, one that sleeps too. */
 static void count_lag(ids_partner *partner) {
     ids_peer_status status;
+    ids_refusal refusal;
     ids_seat *seat = &partner->seats[0];
     ids_peer *peer = ids_partner_enter(seat);
     const ids_serving was = partner->serving;
     ids_peer_status_get(peer, &status);
     ids_partner_gauge(&partner->serving, &status);
+    bool is_news = ids_peer_next_refusal(peer, &refusal);
     ids_partner_work_out(partner);
     if (!ids_serving_same(&was, &partner->serving))
         ids_partner_wake_all(partner);
     ids_partner_leave(seat);
     ids_partner_say(partner, &status);
+    if (is_news)
+        ids_partner_say_refusal(&refusal);
 }
 
 void ids_partner_chores(ids_partner *partner) {
@@ -272,12 +266,23 @@ static bool read_endpoint(const char *flag, const char *words,
     return refuse_start(which, "it is not HOST:PORT");
 }
 
+/* Who can reach the port could be the other node, and say anything. */
+static bool check_secret(const ids_config *config) {
+    return !ids_config_has_peer(config) || config->secret_file ||
+           config->peer_insecure ||
+           refuse_start("--replication",
+                        "another node needs a --secret-file, the same on both "
+                        "(or --peer-insecure, if everybody who reaches this "
+                        "port may be the other node)");
+}
+
 bool ids_partner_read(ids_partner *partner, const ids_config *config) {
     ids_peer_config *peer = &partner->peer_config;
     *partner = (ids_partner){.config = config};
     return read_endpoint("--replicate-from", config->replicate_from,
                          &peer->replicate_from) &&
-           read_endpoint("--advertise", config->advertise, &peer->advertise);
+           read_endpoint("--advertise", config->advertise, &peer->advertise) &&
+           check_secret(config);
 }
 
 /* Where this node is reached, unless it is told: where it listens; of a
@@ -314,38 +319,6 @@ bool ids_partner_open(ids_partner *partner, const ids_house *house,
     return true;
 }
 
-static void fill_config(ids_partner *partner, uint64_t incarnation) {
-    static const ids_mode modes[] = {IDS_MODE_NONE, IDS_MODE_NONE,
-                                     IDS_MODE_ASYNC, IDS_MODE_SYNC};
-    const ids_config *config = partner->config;
-    const ids_house *house = partner->house;
-    ids_peer_config *to = &partner->peer_config;
-    to->node = partner->proposal.self.node;
-    while (to->node == 0)
-        randombytes_buf(&to->node, sizeof to->node);
-    to->incarnation = incarnation;
-    while (to->incarnation == 0)
-        randombytes_buf(&to->incarnation, sizeof to->incarnation);
-    to->primary = config->replicate_from == NULL;
-    to->epoch_min = house->epoch;
-    to->loops = house->loops;
-    to->mode = modes[config->replication];
-    to->min_in_sync = (uint32_t)config->min_in_sync;
-    to->ring_bytes = config->ring_bytes;
-    to->result_bytes_max = config->result_bytes_max;
-    to->unsent_bytes = UNSENT_BYTES;
-    to->walk_buckets = WALK_BUCKETS;
-    to->join_lag = JOIN_LAG;
-    to->heartbeat_ms = HEARTBEAT_MS;
-    to->silence_ms = SILENCE_MS;
-    to->redial_ms = REDIAL_MS;
-    to->stall_ms = partner->stall_ms = STALL_MS;
-    ids_link_key_from(&to->key,
-                      (idp_slice){house->secret.bytes, house->secret.len});
-    to->decisions = (ids_decisions){partner, propose};
-    to->host = ids_partner_host(partner);
-}
-
 static bool take_seats(ids_partner *partner, ids_loop *loops) {
     uint32_t count = partner->house->loops;
     partner->seats = calloc(count, sizeof *partner->seats);
@@ -366,7 +339,8 @@ bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
     uint64_t now_ms = ids_loop_clock_ms();
     pthread_mutex_init(&partner->lock, NULL);
     ids_standstill_init(&partner->still, partner->house->loops - 1);
-    fill_config(partner, incarnation);
+    ids_partner_fill(partner, incarnation);
+    partner->peer_config.decisions = (ids_decisions){partner, propose};
     if (!take_seats(partner, loops))
         return refuse_start("replication", strerror(ENOMEM));
     for (uint32_t i = 0; i < partner->seats_count; i++)

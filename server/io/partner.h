@@ -139,6 +139,12 @@ void ids_partner_chores(ids_partner *partner);
 void ids_partner_look_at_order(ids_partner *partner);
 void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded);
 void ids_partner_say(ids_partner *partner, const ids_peer_status *now);
+void ids_partner_say_refusal(const ids_refusal *refusal);
+/* The wall clock as ids_epoch_of says it. */
+uint64_t ids_partner_clock_epoch(void *ctx);
+
+/* The peer's configuration: node.c's. */
+void ids_partner_fill(ids_partner *partner, uint64_t incarnation);
 
 /* Within the monitor: the seat's loop looks soon; its desk does what the peer
  * may do now. */

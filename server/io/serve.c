@@ -113,6 +113,17 @@ static void wake_loop(void *ctx, uint32_t loop) {
     ids_loop_wake(&s->loops[loop]);
 }
 
+/* R11: of a node without a history. Without a name the bits are random. */
+static uint64_t first_epoch(const char *name) {
+    ids_node_name node = {.text = ""};
+    uint64_t number;
+    randombytes_buf(&number, sizeof number);
+    if (name && ids_node_name_from(
+                    &node, (idp_slice){(const uint8_t *)name, strlen(name)}))
+        number = ids_node_number(&node);
+    return ids_epoch_draw(0, ids_partner_clock_epoch(NULL), number);
+}
+
 static bool furnish_house(server *s, const char *version, uint64_t memory) {
     const ids_config *config = s->config;
     ids_house *house = &s->house;
@@ -124,7 +135,7 @@ static bool furnish_house(server *s, const char *version, uint64_t memory) {
         house->loops = IDP_SHARDS_MAX;
     randombytes_buf(house->hash_key, sizeof house->hash_key);
     randombytes_buf(&house->mix_key, sizeof house->mix_key);
-    house->epoch = (uint64_t)time(NULL);
+    house->epoch = first_epoch(config->node);
     house->version = version;
     house->result_bytes_max = config->result_bytes_max;
     house->pending_max = (uint32_t)config->pending_max;
@@ -139,6 +150,17 @@ static bool furnish_house(server *s, const char *version, uint64_t memory) {
     s->threads = calloc(house->loops, sizeof *s->threads);
     house->mailboxes = s->mailboxes;
     return s->mailboxes && s->loops && s->threads;
+}
+
+/* Each loop has its part of the memory; a result over it is never kept. */
+static void check_results(const server *s, uint64_t memory) {
+    uint32_t loops = s->house.loops;
+    if (s->config->result_bytes_max >= memory / loops)
+        ids_log(IDS_LOG_WARN,
+                "the largest results do not fit a thread's memory",
+                "max_result=%llu max_memory=%llu threads=%u",
+                (unsigned long long)s->config->result_bytes_max,
+                (unsigned long long)memory, loops);
 }
 
 static bool open_store(server *s) {
@@ -374,6 +396,7 @@ int ids_serve(const ids_config *config) {
     if (!open_store(s) || !open_partner(s) || !init_loops(s, memory) ||
         !recover(s) || !start_accepting(s) || !start_threads(s))
         return EXIT_FAILURE;
+    check_results(s, memory);
     announce(s, memory);
     ids_notify_ready();
     ids_loop_run(&s->loops[0]);

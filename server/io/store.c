@@ -60,16 +60,12 @@ bool ids_store_open(ids_store *s, const ids_config *config,
     return true;
 }
 
-static uint64_t unix_s(void) {
-    return (uint64_t)time(NULL);
-}
-
 uint64_t ids_store_incarnation(const ids_store *s) {
     return s->is_open ? s->vault.manifest.incarnation : 0;
 }
 
 uint64_t ids_store_epoch(const ids_store *s) {
-    return ids_vault_next_epoch(&s->vault, unix_s());
+    return ids_vault_next_epoch(&s->vault, s->house->epoch - 1);
 }
 
 /* The start ---------------------------------------------------------------- */

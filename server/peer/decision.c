@@ -1,6 +1,7 @@
 /* decision.c -- the rules of who may become what. See decision.h. Pure. */
 #include "server/peer/decision.h"
 
+#include "server/peer/epoch.h"
 #include "server/peer/mutant.h"
 
 const char *ids_deciding_text(ids_deciding verdict) {
@@ -27,6 +28,8 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
     bool kept = is(now->self, self);
     *next = after(now);
     next->self = self;
+    if (now->self.node != self.node)
+        next->led_epoch = 0; /* that was somebody else */
     if (kept && now->role == IDS_ROLE_PRIMARY &&
         (now->replica.node == 0 || IDS_RULE_OFF(KEPT_ALONE))) {
         next->admitted = self;
@@ -40,8 +43,12 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
     /* Without a history an epoch begins at the wall clock, which only has to
      * be right if the file is lost (R11). */
     if (primary && !now->had_replica) {
-        next->epoch = now->epoch < epoch_min ? epoch_min : now->epoch + 1;
+        uint64_t epoch = ids_epoch_draw(now->epoch, epoch_min, self.node);
+        if (epoch > IDS_EPOCH_MAX)
+            return; /* there is none left */
+        next->epoch = epoch;
         next->role = IDS_ROLE_PRIMARY;
+        next->led_epoch = next->epoch;
     }
 }
 
@@ -70,6 +77,7 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
     next->role = IDS_ROLE_PRIMARY;
     next->replica = (ids_member){0};
     next->had_replica = true;
+    next->led_epoch = epoch;
     return IDS_DECIDING_OK;
 }
 

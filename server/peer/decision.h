@@ -8,12 +8,13 @@
 #define IDS_PEER_DECISION_H
 
 #include "server/peer/endpoint.h"
+#include "server/peer/name.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ids_member {
-    uint64_t node;        /* its name, never another's; 0: nobody */
+    uint64_t node;        /* of its name, never another's; 0: nobody */
     uint64_t incarnation; /* of its memory (R5): see ids_decide_start */
 } ids_member;
 
@@ -33,6 +34,10 @@ typedef struct ids_decision {
     uint64_t admitted_version; /* of the primary's decision */
     bool had_replica;          /* its data may be elsewhere, too */
     ids_endpoint other_at;     /* where the other node was, last; or empty */
+    ids_node_name name, replica_name; /* of self, of replica; or "" */
+    /* The highest epoch that this node, of this name, led in: nobody else has,
+     * or both have to stop (R6). */
+    uint64_t led_epoch;
 } ids_decision;
 
 /* Why an operator's order is refused, each with its text. */
@@ -40,6 +45,8 @@ typedef struct ids_decision {
     X(OK, "done")                                                         \
     X(NOT_IN_SYNC, "not in sync, changes may be lost; see --accept-loss") \
     X(EPOCH_TOO_LOW, "that epoch is not above the highest known")         \
+    X(EPOCH_TOO_HIGH, "that epoch is more than a year ahead of the "      \
+                      "clock, or there is none left")                     \
     X(NOT_PRIMARY, "not the primary")                                     \
     X(IS_PRIMARY, "already the primary")                                  \
     X(NO_REPLICA, "there is no such replica in the in-sync set")          \
@@ -63,7 +70,7 @@ const char *ids_deciding_text(ids_deciding verdict);
  * epoch: nobody else may have gone on without loss. primary: it was started
  * as one. It becomes one by itself only as long as there never was a replica
  * that might know more; in an epoch above all it has been in, and of at least
- * epoch_min (the unix time in seconds). */
+ * epoch_min (the unix time, as ids_epoch_of says it). */
 void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
                       uint64_t epoch_min, ids_decision *next);
 

@@ -35,6 +35,7 @@ static bool make_receivers(ids_peer *peer) {
  * of all: keys belong to other streams after every failover. */
 static bool can_continue(const ids_peer *peer) {
     if (peer->copy_of != peer->session_epoch ||
+        peer->copy_node != peer->other.node ||
         peer->copy_streams != peer->streams)
         return false;
     for (uint32_t k = 0; k < peer->streams; k++) {
@@ -62,6 +63,7 @@ static bool start(ids_peer *peer) {
     if (!goes_on && !begin_aside(peer))
         return false;
     peer->started = true;
+    peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
     for (uint32_t k = 0; k < peer->streams; k++) {
         if (goes_on)
             ids_receiver_continue(&peer->receivers[k], peer->copy_at[k]);
@@ -75,23 +77,40 @@ static bool start(ids_peer *peer) {
     return true;
 }
 
+static bool turn_away(ids_peer *peer, ids_link *link, ids_refusal_why why) {
+    ids_peer_refuse(peer, link, why);
+    return false;
+}
+
 static bool open_first(ids_peer *peer, ids_link *link) {
     uint64_t streams = link->offer.streams;
-    if (peer->leading || !link->other.primary || streams < 1 ||
-        streams > IDP_SHARDS_MAX || link->offer.session == 0 ||
-        link->other.epoch < ids_peer_epoch(peer))
+    if (peer->leading || link->other.epoch < ids_peer_epoch(peer))
         return false;
+    if (!link->other.primary)
+        return turn_away(peer, link, IDS_REFUSAL_NOT_PRIMARY);
+    if (streams < 1 || streams > IDP_SHARDS_MAX || link->offer.session == 0 ||
+        link->offer.first > link->offer.last + 1)
+        return turn_away(peer, link, IDS_REFUSAL_NUMBER);
     ids_peer_end_session(peer);
     if (!ids_peer_begin_session(peer, link, (uint32_t)streams,
                                 link->other.epoch) ||
         !make_receivers(peer))
         return false;
     peer->other = link->other.member;
+    peer->other_name = link->other.name;
+    peer->other_life = link->other.life;
+    peer->settings_differ = link->other.settings != peer->config.settings;
     peer->dialled_rest = false;
     return true;
 }
 
-/* The primary has begun the session, too. */
+/* One more stream is there. */
+static bool count_open(ids_peer *peer) {
+    return ++peer->streams_open < peer->streams || start(peer);
+}
+
+/* The primary has begun the session, too; it might have turned this node
+ * away. */
 static bool dial_rest(ids_peer *peer, const ids_link *link) {
     if (peer->dialled_rest || link->stream != 0 || peer->stream[0] != link)
         return true;
@@ -102,25 +121,23 @@ static bool dial_rest(ids_peer *peer, const ids_link *link) {
     for (uint32_t k = 1; k < peer->streams; k++)
         if (ids_peer_dial(peer, k, peer->session, &link->dialled_to) == NULL)
             return false;
-    return true;
+    return count_open(peer);
 }
 
 static bool open_next(ids_peer *peer, ids_link *link) {
     if (link->offer.session != peer->session || peer->session == 0 ||
         link->stream >= peer->streams || peer->stream[link->stream] != NULL ||
         link->other.epoch != peer->session_epoch ||
-        link->other.member.incarnation != peer->other.incarnation)
+        link->other.life != peer->other_life)
         return false;
     peer->stream[link->stream] = link;
-    return true;
+    return count_open(peer);
 }
 
 bool ids_follower_opened(ids_peer *peer, ids_link *link) {
     bool good =
         link->stream == 0 ? open_first(peer, link) : open_next(peer, link);
-    if (good && ++peer->streams_open == peer->streams)
-        good = start(peer);
-    if (!good)
+    if (!good && ids_peer_has_link(peer, link))
         ids_peer_fault(peer, link);
     return good;
 }
@@ -129,6 +146,7 @@ static void finish_copy(ids_peer *peer) {
     peer->copy_streams = peer->streams;
     peer->copy_of = peer->session_epoch;
     ids_peer_copy_is_done(peer);
+    peer->copy_node = peer->other.node;
     peer->syncing = false;
     for (uint32_t k = 0; k < peer->streams; k++)
         peer->receivers[k].syncing = false;

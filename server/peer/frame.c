@@ -61,19 +61,24 @@ bool ids_pf_begin(ids_pbuf *to, size_t *frame_at) {
     return true;
 }
 
+void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]) {
+    assert(frame->stream <= UINT16_MAX);
+    to[0] = (uint8_t)frame->kind;
+    to[1] = (uint8_t)frame->flags;
+    to[2] = (uint8_t)frame->stream;
+    to[3] = (uint8_t)(frame->stream >> 8);
+    put_u32(to + 4, frame->count);
+    ids_put_u64(to + 8, frame->epoch);
+    ids_put_u64(to + 16, frame->session);
+    ids_put_u64(to + 24, frame->number);
+}
+
 void ids_pf_seal(ids_pbuf *to, size_t frame_at, const ids_pf *frame) {
     uint8_t *at = to->at + frame_at;
     size_t body_bytes = to->len - frame_at - IDS_PF_HEAD_BYTES;
-    assert(body_bytes <= UINT32_MAX && frame->stream <= UINT16_MAX);
+    assert(body_bytes <= UINT32_MAX);
     put_u32(at, (uint32_t)body_bytes);
-    at[8] = (uint8_t)frame->kind;
-    at[9] = (uint8_t)frame->flags;
-    at[10] = (uint8_t)frame->stream;
-    at[11] = (uint8_t)(frame->stream >> 8);
-    put_u32(at + 12, frame->count);
-    ids_put_u64(at + 16, frame->epoch);
-    ids_put_u64(at + 24, frame->session);
-    ids_put_u64(at + 32, frame->number);
+    ids_pf_said(frame, at + 8);
     put_u32(at + 4, ids_crc32c(body_bytes & UINT32_MAX, at + 8,
                                IDS_PF_HEAD_BYTES - 8 + body_bytes));
 }

@@ -17,7 +17,7 @@
 #include "server/core/shard.h"
 
 #define IDS_PF_HEAD_BYTES     40
-#define IDS_PF_BODY_BYTES_LOW 512         /* before a link is open */
+#define IDS_PF_BODY_BYTES_LOW 4096        /* before a link is open */
 #define IDS_PF_APPEND_BYTES   (64u << 10) /* more changes are another frame */
 
 typedef enum ids_pf_kind {
@@ -41,12 +41,21 @@ typedef enum ids_pf_kind {
     IDS_PF_DETACHED,  /* you are no member from this decision on; back: it is
                          on record here, too */
     IDS_PF_HEARTBEAT, /* number: the last one */
-    IDS_PF_REFUSE,    /* epoch: the higher one; the link is closed */
+    IDS_PF_REFUSE,    /* count: why, see refusal.h; 0: a lower epoch, and this
+                         is the higher one. The link is closed */
     IDS_PF_KIND_COUNT
 } ids_pf_kind;
 
 #define IDS_PF_FLAG_SYNC    1u /* START */
 #define IDS_PF_FLAG_PRIMARY 2u /* HELLO, WELCOME: what the sender is */
+#define IDS_PF_FLAG_SECRET  4u /* HELLO, WELCOME: it demands proofs */
+
+/* HELLO: count is the highest version of this wire that the dialler speaks,
+ * number the lowest; WELCOME: count is the one that is spoken. 0.1 said 0. */
+#define IDS_PF_WIRE 2u
+
+/* No number of a change or of a decision is larger. */
+#define IDS_PF_NUMBER_MAX ((1ull << 53) - 1)
 
 typedef struct ids_pf {
     ids_pf_kind kind;
@@ -89,6 +98,10 @@ typedef enum ids_pf_read_status {
 ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
                                size_t body_bytes_max, ids_pf *frame,
                                size_t *frame_bytes);
+
+/* What a frame's head says, besides its length and checksum. */
+#define IDS_PF_SAID_BYTES (IDS_PF_HEAD_BYTES - 8)
+void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]);
 
 /* Fixed-width numbers, as they stand in frames. */
 void ids_put_u64(uint8_t *at, uint64_t value);

@@ -37,6 +37,28 @@ void ids_peer_fault(ids_peer *peer, ids_link *link);
 bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
                             uint64_t epoch);
 
+/* Why this node does not work with the one at the link's other end, which has
+ * proven itself; NONE: it does. */
+ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link);
+/* Notes it, says it and ends the link. */
+void ids_peer_refuse(ids_peer *peer, ids_link *link, ids_refusal_why why);
+void ids_peer_note_refusal(ids_peer *peer, const ids_link *link,
+                           ids_refusal_why why, bool by_other);
+/* A link is over that nothing was heard on. */
+void ids_peer_was_mute(ids_peer *peer, const ids_link *link);
+
+/* R6: may anybody be in this epoch? */
+bool ids_peer_epoch_is_sound(const ids_peer *peer, uint64_t epoch);
+/* The highest epoch that this node has led in; 0: none. */
+static inline uint64_t ids_peer_led(const ids_peer *peer) {
+    return peer->leading && peer->lead_epoch > peer->known.led_epoch
+               ? peer->lead_epoch
+               : peer->known.led_epoch;
+}
+
+/* Where the other node is, and what, for clients and for the next dial. */
+void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link);
+
 /* Starts recording; nothing else may be pending. */
 void ids_peer_propose(ids_peer *peer, ids_pending what,
                       const ids_decision *next);
@@ -60,6 +82,9 @@ bool ids_primary_lead(ids_peer *peer); /* false: no memory */
 void ids_primary_stand_down(ids_peer *peer, bool pending);
 void ids_primary_offer(const ids_peer *peer, const ids_link *link,
                        ids_link_offer *offer);
+/* R3: a primary's replica has its place, and its name. */
+ids_refusal_why ids_primary_judge(const ids_peer *peer,
+                                  const ids_link_self *other, uint32_t stream);
 bool ids_primary_opened(ids_peer *peer, ids_link *link);
 /* False: the link is gone. */
 bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame);

@@ -1,26 +1,31 @@
 /* link.h -- one connection between two peers: bytes, frames, and who is there.
  *
  * Pure. Both ends show that they know the secret before anything that is said
- * counts; without a secret (loopback) the proofs are empty and unchecked.
+ * counts; without a secret (--peer-insecure) the proofs are empty and
+ * unchecked.
  *
  *     dialler                                 listener
- *     HELLO   who, where, nonce, epoch, stream   ->
- *             <-   WELCOME  the same, session, streams, ring, proof
+ *     HELLO   versions, fields            ->
+ *             <-   WELCOME  the version, fields, session, ring, proof
  *     PROOF   proof                       ->
  *
- * A proof is a keyed hash over both nonces and all that the two said of
- * themselves. Frames behind the handshake are checked against accidents, not
- * against someone within the connection. */
+ * A proof is a keyed hash over all that the two have said, what a version
+ * does not know of it included. Frames behind the handshake are checked
+ * against accidents, not against someone within the connection. Who finds that
+ * the two can't work together says REFUSE and why, at any time. */
 #ifndef IDS_PEER_LINK_H
 #define IDS_PEER_LINK_H
 
 #include "server/peer/decision.h"
 #include "server/peer/endpoint.h"
 #include "server/peer/frame.h"
+#include "server/peer/refusal.h"
 
 #define IDS_LINK_NONCE_BYTES 16
 #define IDS_LINK_PROOF_BYTES 32
 #define IDS_LINK_KEY_BYTES   32
+#define IDS_LINK_SAID_BYTES  32
+#define IDS_PROGRAM_BYTES    32 /* with the 0 at its end */
 
 typedef struct ids_link_key {
     uint8_t bytes[IDS_LINK_KEY_BYTES];
@@ -33,6 +38,12 @@ typedef struct ids_link_self {
     uint64_t epoch;
     bool primary;
     ids_endpoint at; /* where its clients reach it; may lack the host */
+    ids_node_name name;
+    uint64_t life; /* of its process */
+    uint64_t led;  /* the highest epoch that it has led in; 0: none */
+    uint64_t result_bytes_max;
+    uint64_t settings;               /* a digest */
+    char program[IDS_PROGRAM_BYTES]; /* its version */
     uint8_t nonce[IDS_LINK_NONCE_BYTES];
 } ids_link_self;
 
@@ -59,6 +70,7 @@ typedef struct ids_link {
     uint64_t session; /* 0 until it is known */
     ids_link_self self, other;
     ids_link_offer offer;
+    uint8_t said[2][IDS_LINK_SAID_BYTES]; /* hashes of HELLO and WELCOME */
     uint64_t heard_ms, said_ms;
     size_t body_bytes_max; /* once open */
     size_t unsent_bytes;   /* a pump fills out up to this; the host's to set */
@@ -69,12 +81,15 @@ typedef struct ids_link {
     char seen_host[IDS_ENDPOINT_BYTES]; /* "": not told */
 } ids_link;
 
+/* What a daemon without a peer answers begins like this: see greeting.c. */
+#define IDS_LINK_NO_PEER "this idemstored has no peer"
+
 /* From a secret of any length; 0: none. */
 void ids_link_key_from(ids_link_key *key, idp_slice secret);
 
 /* False: no memory. session: 0 for stream 0. */
 bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
-                   uint64_t session);
+                   uint64_t session, const ids_link_key *key);
 void ids_link_accept(ids_link *link);
 
 /* The host of the socket's other end, without brackets and port, for an end
@@ -84,14 +99,23 @@ void ids_link_set_seen_host(ids_link *link, const char *host);
 
 void ids_link_fini(ids_link *link);
 
-/* The handshake's frames, read and answered. False: close the link. */
-bool ids_link_hello(ids_link *link, const ids_pf *frame);
-bool ids_link_welcome(ids_link *link, const ids_link_self *self,
-                      const ids_link_offer *offer, const ids_link_key *key);
-bool ids_link_welcomed(ids_link *link, const ids_pf *frame,
-                       const ids_link_key *key);
-bool ids_link_proven(ids_link *link, const ids_pf *frame,
-                     const ids_link_key *key);
+/* The handshake's frames, read and answered; key: this end's. What is not
+ * NONE is why the link is of no use: say so, and close it. */
+ids_refusal_why ids_link_hello(ids_link *link, const ids_pf *frame,
+                               const ids_link_key *key);
+ids_refusal_why ids_link_welcome(ids_link *link, const ids_link_self *self,
+                                 const ids_link_offer *offer,
+                                 const ids_link_key *key);
+ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
+                                  const ids_link_key *key);
+ids_refusal_why ids_link_proven(ids_link *link, const ids_pf *frame,
+                                const ids_link_key *key);
+
+/* Says why the link will be closed. */
+void ids_link_refuse(ids_link *link, uint64_t epoch, ids_refusal_why why);
+
+/* What the other end's REFUSE says; a code that is not known here is OTHER. */
+ids_refusal_why ids_link_refused(const ids_pf *frame);
 
 /* Bytes came. False: more than an honest end would send before it is read. */
 bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len);

@@ -59,7 +59,13 @@ static ids_link_self self_now(ids_peer *peer) {
         .member = {peer->config.node, peer->config.incarnation},
         .epoch = ids_peer_epoch(peer),
         .primary = peer->leading,
-        .at = peer->config.advertise};
+        .at = peer->config.advertise,
+        .name = peer->config.name,
+        .life = peer->config.life,
+        .led = ids_peer_led(peer),
+        .result_bytes_max = peer->config.result_bytes_max,
+        .settings = peer->config.settings};
+    memcpy(self.program, peer->config.program, sizeof self.program);
     peer->config.host.random(peer->config.host.ctx, self.nonce,
                              sizeof self.nonce);
     return self;
@@ -73,7 +79,7 @@ ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
     if (link == NULL)
         return NULL;
     link->dialled_to = *to;
-    if (!ids_link_dial(link, &self, stream, session)) {
+    if (!ids_link_dial(link, &self, stream, session, &peer->config.key)) {
         drop_link(peer, link);
         return NULL;
     }
@@ -129,32 +135,49 @@ ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms) {
 
 void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
+    ids_peer_was_mute(peer, link);
+    if (link->state == IDS_LINK_DIALLED && link->stream == 0)
+        peer->other_leads = false; /* not there, as it seems */
     ids_peer_fault(peer, link);
 }
 
 /* --- frames ------------------------------------------------------------- */
 
+/* False: the link is gone. */
+static bool turn_away(ids_peer *peer, ids_link *link, ids_refusal_why why) {
+    ids_peer_refuse(peer, link, why);
+    return false;
+}
+
+static bool hang_up(ids_peer *peer, ids_link *link) {
+    ids_peer_fault(peer, link);
+    return false;
+}
+
 static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
-    ids_link_self self = self_now(peer);
+    const ids_link_key *key = &peer->config.key;
+    ids_refusal_why why = ids_link_hello(link, frame, key);
+    ids_link_self self;
     ids_link_offer offer;
-    if (!ids_link_hello(link, frame))
-        return false;
+    if (why != IDS_REFUSAL_NONE)
+        return turn_away(peer, link, why);
     if (link->stream != 0 &&
         (link->session != peer->session || !peer->leading ||
          link->stream >= peer->config.loops))
-        return false;
+        return hang_up(peer, link);
+    self = self_now(peer);
     ids_primary_offer(peer, link, &offer);
     offer.session = peer->session;
     while (link->stream == 0 && offer.session == peer->session)
         peer->config.host.random(peer->config.host.ctx, &offer.session,
                                  sizeof offer.session);
-    return ids_link_welcome(link, &self, &offer, &peer->config.key);
+    why = ids_link_welcome(link, &self, &offer, key);
+    return why == IDS_REFUSAL_NONE || turn_away(peer, link, why);
 }
 
-/* Where the other is, and what, for clients and for the next dial. */
-static void note_whereabouts(ids_peer *peer, const ids_link *link) {
+void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link) {
     ids_endpoint at;
-    if (link->stream != 0 || link->other.member.node == peer->config.node)
+    if (link->stream != 0)
         return;
     ids_endpoint_complete(&at, &link->other.at, link->seen_host);
     if (ids_endpoint_is_set(&at))
@@ -163,9 +186,15 @@ static void note_whereabouts(ids_peer *peer, const ids_link *link) {
         peer->other_leads = link->other.primary;
 }
 
-/* A link is open: what the other says of itself counts from here on. */
+/* A link is open: what the other says of itself counts from here on. Of one
+ * that only knocks, where it is does not. */
 static bool opened(ids_peer *peer, ids_link *link) {
-    note_whereabouts(peer, link);
+    ids_refusal_why why = ids_peer_judge(peer, link);
+    if (why != IDS_REFUSAL_NONE)
+        return turn_away(peer, link, why);
+    if (link->dialled ||
+        (link->other.primary && link->other.epoch >= ids_peer_epoch(peer)))
+        ids_peer_note_whereabouts(peer, link);
     ids_peer_saw_epoch(peer, link->other.epoch);
     if (!ids_peer_has_link(peer, link))
         return false;
@@ -173,15 +202,30 @@ static bool opened(ids_peer *peer, ids_link *link) {
                          : ids_primary_opened(peer, link);
 }
 
-static bool refuse(ids_peer *peer, ids_link *link) {
-    ids_link_say(link, IDS_PF_REFUSE, ids_peer_epoch(peer), 0, 0);
-    ids_peer_fault(peer, link);
-    return false;
+/* R6: a lower epoch is answered with the higher. */
+static bool answer_lower(ids_peer *peer, ids_link *link) {
+    ids_link_refuse(link, ids_peer_epoch(peer), IDS_REFUSAL_NONE);
+    return hang_up(peer, link);
+}
+
+/* The other end says why; what it says of epochs counts only if it has shown
+ * that it knows the secret. */
+static bool refused(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+    ids_refusal_why why = ids_link_refused(frame);
+    if (why != IDS_REFUSAL_NONE)
+        ids_peer_note_refusal(peer, link, why, true);
+    return hang_up(peer, link);
 }
 
 static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (ids_peer_is_other_session(frame->session, link->session))
         return true; /* dropped: another session's */
+    if (!ids_peer_epoch_is_sound(peer, frame->epoch))
+        return turn_away(peer, link, IDS_REFUSAL_EPOCH);
+    if (frame->number > IDS_PF_NUMBER_MAX)
+        return turn_away(peer, link, IDS_REFUSAL_NUMBER);
+    if (frame->kind == IDS_PF_REFUSE && frame->count != 0)
+        return refused(peer, link, frame);
     if (frame->epoch > ids_peer_epoch(peer)) {
         ids_peer_saw_epoch(peer, frame->epoch);
         if (ids_peer_has_link(peer, link))
@@ -189,40 +233,48 @@ static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         return false;
     }
     if (ids_peer_refuses(peer, frame->epoch))
-        return refuse(peer, link);
-    if (frame->kind == IDS_PF_REFUSE || frame->stream != link->stream) {
-        ids_peer_fault(peer, link);
-        return false;
-    }
+        return answer_lower(peer, link);
+    if (frame->kind == IDS_PF_REFUSE || frame->stream != link->stream)
+        return hang_up(peer, link);
     return link->dialled ? ids_follower_frame(peer, link, frame)
                          : ids_primary_frame(peer, link, frame);
 }
 
 /* False: the link is gone. */
 static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
-    bool good = false;
+    const ids_link_key *key = &peer->config.key;
+    ids_refusal_why why;
     link->heard_ms = peer->now_ms;
     if (ids_primary_has_member(peer) && link->state == IDS_LINK_OPEN &&
         link->session == peer->session)
         peer->heard_ms = peer->now_ms;
-    switch (link->state) {
-    case IDS_LINK_ACCEPTED:
-        good = hello(peer, link, frame);
-        break;
-    case IDS_LINK_OFFERED:
-        if (ids_link_proven(link, frame, &peer->config.key))
-            return opened(peer, link);
-        break;
-    case IDS_LINK_DIALLED:
-        if (ids_link_welcomed(link, frame, &peer->config.key))
-            return opened(peer, link);
-        break;
-    default:
+    if (link->state == IDS_LINK_OPEN)
         return open_frame(peer, link, frame);
-    }
-    if (!good)
+    if (frame->kind == IDS_PF_REFUSE)
+        return refused(peer, link, frame);
+    if (link->state == IDS_LINK_ACCEPTED)
+        return hello(peer, link, frame);
+    why = link->dialled ? ids_link_welcomed(link, frame, key)
+                        : ids_link_proven(link, frame, key);
+    if (why != IDS_REFUSAL_NONE)
+        return turn_away(peer, link, why);
+    peer->mute_count = 0;
+    return opened(peer, link);
+}
+
+/* Not the peer's wire: what the node there says to clients, or damage. */
+static void broken(ids_peer *peer, ids_link *link) {
+    static const char no_peer[] = IDS_LINK_NO_PEER;
+    size_t len = link->in.len - link->in_at;
+    bool is_no_peer =
+        len >= sizeof no_peer - 1 &&
+        memcmp(link->in.at + link->in_at, no_peer, sizeof no_peer - 1) == 0;
+    if (link->state == IDS_LINK_OPEN)
         ids_peer_fault(peer, link);
-    return good;
+    else
+        ids_peer_refuse(peer, link,
+                        link->dialled && is_no_peer ? IDS_REFUSAL_NO_PEER
+                                                    : IDS_REFUSAL_MALFORMED);
 }
 
 static bool is_full(const ids_peer *peer, const ids_link *link) {
@@ -244,7 +296,7 @@ void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
         if (status == IDS_PF_PARTIAL)
             return;
         if (status == IDS_PF_BROKEN) {
-            ids_peer_fault(peer, link);
+            broken(peer, link);
             return;
         }
         if (!handle(peer, link, &frame))

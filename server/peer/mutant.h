@@ -30,7 +30,10 @@
     X(KEPT_ALONE, "kept-alone")       /* R5: of a set of two, too */       \
     X(HAD_REPLICA, "had-replica")     /* R8: it leads after a takeover */  \
     X(KEPT_ACKS, "kept-acks")         /* R5: what no medium has, too */    \
-    X(WHOLE_MS, "whole-ms")           /* R12: a deadline is cut off */
+    X(WHOLE_MS, "whole-ms")           /* R12: a deadline is cut off */     \
+    X(THIRD_NODE, "third-node")       /* R3: whoever dials is admitted */  \
+    X(ONE_LEADS, "one-leads")         /* R6: two lead in one epoch */      \
+    X(EPOCH_BOUND, "epoch-bound")     /* R6: any epoch is believed */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,

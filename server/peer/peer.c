@@ -139,6 +139,8 @@ ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch,
         return verdict;
     if (epoch <= ids_peer_epoch(peer) && !peer->leading)
         return IDS_DECIDING_EPOCH_TOO_LOW;
+    if (!ids_peer_epoch_is_sound(peer, epoch))
+        return IDS_DECIDING_EPOCH_TOO_HIGH;
     verdict = ids_decide_promote(
         &peer->known, epoch, ids_follower_copy_of(peer), accept_loss, &next);
     if (verdict == IDS_DECIDING_OK)
@@ -171,6 +173,8 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch) {
         return IDS_DECIDING_BUSY;
     if (epoch <= ids_peer_epoch(peer))
         return IDS_DECIDING_EPOCH_TOO_LOW;
+    if (!ids_peer_epoch_is_sound(peer, epoch))
+        return IDS_DECIDING_EPOCH_TOO_HIGH;
     if (!ids_primary_has_member(peer))
         return IDS_DECIDING_NO_REPLICA;
     peer->switch_epoch = epoch;
@@ -198,11 +202,16 @@ void ids_peer_take_bytes(ids_peer *peer, uint32_t loop, uint64_t number,
 
 /* --- time --------------------------------------------------------------- */
 
-/* Whom the operator named, or where the other node was last. */
+/* Who has said that it leads; or whom the operator named; or where the other
+ * node was last. */
+static const ids_endpoint *whom_to_dial(const ids_peer *peer) {
+    bool named = ids_endpoint_is_set(&peer->config.replicate_from);
+    bool leads = peer->other_leads && !peer->leading;
+    return named && !leads ? &peer->config.replicate_from : &peer->other_at;
+}
+
 static void redial(ids_peer *peer) {
-    const ids_endpoint *to = ids_endpoint_is_set(&peer->config.replicate_from)
-                                 ? &peer->config.replicate_from
-                                 : &peer->other_at;
+    const ids_endpoint *to = whom_to_dial(peer);
     if (!ids_endpoint_is_set(to) || peer->session != 0 ||
         peer->now_ms < peer->redial_at_ms ||
         (peer->leading && !peer->known.had_replica))
@@ -223,6 +232,8 @@ static void tidy_links(ids_peer *peer) {
         if (link == NULL)
             continue; /* a session ended, and several links with it */
         in_session = peer->session != 0 && link->session == peer->session;
+        if (peer->now_ms >= link->heard_ms + peer->config.silence_ms)
+            ids_peer_was_mute(peer, link);
         if (peer->now_ms >= link->heard_ms + peer->config.silence_ms ||
             (link->state == IDS_LINK_OPEN && !in_session)) {
             ids_peer_fault(peer, link);
@@ -273,6 +284,7 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     ids_member self = {config->node, config->incarnation};
     ids_decision next;
     assert(config->loops >= 1 && config->loops <= IDP_SHARDS_MAX);
+    assert(config->node != 0 && config->incarnation != 0);
     if (peer == NULL)
         return NULL;
     peer->config = *config;
@@ -280,12 +292,14 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     peer->now_ms = now_ms;
     peer->other_at = now->other_at;
     peer->copy_of = ids_decision_kept_epoch(now, self);
+    peer->other_name = now->replica_name;
     peer->copy_at = calloc(IDP_SHARDS_MAX, sizeof *peer->copy_at);
     if (peer->copy_at == NULL || !ids_primary_init(peer)) {
         ids_peer_free(peer);
         return NULL;
     }
     ids_decide_start(now, self, config->primary, config->epoch_min, &next);
+    next.name = config->name;
     ids_peer_propose(peer, IDS_PENDING_START, &next);
     return peer;
 }

@@ -22,6 +22,7 @@
 #define IDS_PEER_H
 
 #include "proto/error.h"
+#include "server/peer/epoch.h"
 #include "server/peer/gate.h"
 #include "server/peer/link.h"
 #include "server/peer/receiver.h"
@@ -60,10 +61,15 @@ typedef struct ids_peer_host {
      * here at once; each loop does its part with its next turn, and until
      * then no reply leaves: it has looked at ids_peer_serves before. */
     void (*stand_down)(void *ctx, bool pending);
+    /* The wall clock as ids_epoch_of says it, or 0. It bounds what others
+     * claim (R6) and decides nothing else. */
+    uint64_t (*clock_epoch)(void *ctx);
 } ids_peer_host;
 
 typedef struct ids_peer_config {
-    uint64_t node; /* not 0; the other has another */
+    uint64_t node; /* ids_node_number of name; the other has another */
+    ids_node_name name;
+    uint64_t life; /* random, not 0, new at every start */
     /* Random, not 0, and new at every start; or the recorded one (R5), if the
      * shards hold all that the last process answered for: what its replies
      * left with, and what it reported by ids_peer_applied and
@@ -74,8 +80,10 @@ typedef struct ids_peer_config {
     ids_endpoint advertise; /* where clients reach this node; :port will do */
     /* Whom to dial; empty: where the other node was last. */
     ids_endpoint replicate_from;
-    uint64_t epoch_min; /* for a node without a history: unix time in s */
-    uint32_t loops;     /* 1..IDP_SHARDS_MAX */
+    /* For a node without a history: ids_epoch_of the unix time; and of the
+     * time that this was built: a clock that is before it is not believed. */
+    uint64_t epoch_min, epoch_built;
+    uint32_t loops; /* 1..IDP_SHARDS_MAX */
     ids_mode mode;
     uint32_t min_in_sync; /* 1, 2 */
     size_t ring_bytes;
@@ -86,6 +94,10 @@ typedef struct ids_peer_config {
     /* A member that has not been heard of for stall_ms: nothing is served.
      * Over silence_ms the link is given up. */
     uint64_t heartbeat_ms, silence_ms, redial_ms, stall_ms;
+    /* A digest of what both nodes should have alike; and this program's
+     * version. Both are told and compared by people. */
+    uint64_t settings;
+    char program[IDS_PROGRAM_BYTES];
     ids_link_key key;
     ids_decisions decisions;
     ids_peer_host host;
@@ -124,6 +136,15 @@ typedef struct ids_copying {
     uint64_t since_ms, took_ms;
 } ids_copying;
 
+/* Why nodes are turned away, each once. */
+#define IDS_CAUSES_MAX 8
+
+typedef struct ids_cause {
+    ids_refusal refusal;
+    uint64_t node; /* 0: unproven */
+    bool said;     /* by ids_peer_next_refusal */
+} ids_cause;
+
 typedef struct ids_peer {
     ids_peer_config config;
     ids_decision known;    /* as recorded */
@@ -137,8 +158,10 @@ typedef struct ids_peer {
     uint64_t redial_at_ms;
     ids_endpoint other_at; /* where the other node is, as last heard */
     ids_refusal refusal;   /* the last */
-    bool other_leads;      /* and that it is the primary */
-    ids_link **links;      /* of the session, and in handshake */
+    ids_cause causes[IDS_CAUSES_MAX];
+    uint32_t mute_count; /* connections in a row that ended without a word */
+    bool other_leads;    /* and that it is the primary */
+    ids_link **links;    /* of the session, and in handshake */
     uint32_t link_count, link_cap;
 
     uint64_t session;       /* 0: none */
@@ -151,13 +174,16 @@ typedef struct ids_peer {
     ids_sender *senders; /* per loop, once it has led */
     ids_gate *gates;     /* per loop */
     ids_member other;    /* whose session it is, or was last */
-    uint64_t heard_ms;   /* when the member was last heard of */
-    bool *heard_ack;     /* per loop, in this session */
-    ids_member joiner;   /* joining: who it is, also once it is gone */
-    bool joining;        /* gates wait for it, it is no member yet */
-    bool told;           /* ADMIT was said in this session */
-    bool told_knows;     /* and the member has it on record */
-    bool had_session;    /* a replica has had one since this node leads */
+    ids_node_name other_name;
+    uint64_t other_life;
+    bool settings_differ; /* from those of other */
+    uint64_t heard_ms;    /* when the member was last heard of */
+    bool *heard_ack;      /* per loop, in this session */
+    ids_member joiner;    /* joining: who it is, also once it is gone */
+    bool joining;         /* gates wait for it, it is no member yet */
+    bool told;            /* ADMIT was said in this session */
+    bool told_knows;      /* and the member has it on record */
+    bool had_session;     /* a replica has had one since this node leads */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     ids_member detached;                    /* who, last */
     ids_parting parting;
@@ -169,6 +195,7 @@ typedef struct ids_peer {
     bool started, syncing;
     bool swap_due;         /* all of the copy is there */
     uint64_t copy_of;      /* the epoch of the history that the copy is of */
+    uint64_t copy_node;    /* and whose it is; 0: not known */
     uint64_t *copy_at;     /* per stream of it: all up to here is in it */
     uint32_t copy_streams; /* 0: the positions are not known */
     bool disowned;         /* the primary said: you are not in sync */
@@ -258,6 +285,10 @@ ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch, bool accept_loss);
 ids_deciding ids_peer_detach(ids_peer *peer);
 ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch);
 
+/* Why a node was turned away, each cause once: for the log. False: there is
+ * no news. */
+bool ids_peer_next_refusal(ids_peer *peer, ids_refusal *refusal);
+
 /* Where clients should go when this node is not primary; empty: unknown. */
 void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at);
 
@@ -273,7 +304,9 @@ typedef struct ids_peer_status {
     ids_role role;
     ids_mode mode;
     uint64_t epoch;
-    ids_member self, other; /* other.node 0: none was seen */
+    ids_member self, other;              /* other.node 0: none was seen */
+    ids_node_name self_name, other_name; /* or "" */
+    bool settings_differ; /* this node's from the other's, as last seen */
     /* Primary: with the member on record, in this session or as it was lost;
      * not with one that has come back without the memory that is on record.
      * Replica: it may be promoted. */

@@ -7,6 +7,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* Who was heard of within so many heartbeats is alive: another one of the same
+ * name is another one. */
+#define ALIVE_BEATS 3
+
 bool ids_primary_init(ids_peer *peer) {
     uint32_t loops = peer->config.loops;
     peer->senders = calloc(loops, sizeof *peer->senders);
@@ -87,20 +91,56 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
     offer->member = same(peer->known.replica, link->other.member);
 }
 
+/* Whose place it is: the member's, or that of one who is being admitted. */
+static uint64_t holder(const ids_peer *peer) {
+    return peer->pending == IDS_PENDING_ADMIT ? peer->proposed.replica.node
+                                              : peer->known.replica.node;
+}
+
+/* The node of this name that is connected was heard of just now. */
+static bool is_alive(const ids_peer *peer) {
+    return peer->session != 0 && peer->stream[0] != NULL &&
+           peer->now_ms < peer->stream[0]->heard_ms +
+                              ALIVE_BEATS * peer->config.heartbeat_ms;
+}
+
+ids_refusal_why ids_primary_judge(const ids_peer *peer,
+                                  const ids_link_self *other, uint32_t stream) {
+    uint64_t node = other->member.node;
+    bool is_here = peer->session != 0;
+    if (!peer->leading)
+        return other->primary ? IDS_REFUSAL_NONE : IDS_REFUSAL_NOT_PRIMARY;
+    if (other->primary || IDS_RULE_OFF(THIRD_NODE))
+        return IDS_REFUSAL_NONE;
+    if ((holder(peer) != 0 && holder(peer) != node) ||
+        (is_here && peer->other.node != node))
+        return IDS_REFUSAL_PLACE_TAKEN;
+    if (stream == 0 && peer->other_life != other->life && is_alive(peer))
+        return IDS_REFUSAL_SAME_NAME;
+    return IDS_REFUSAL_NONE;
+}
+
+static void note_other(ids_peer *peer, const ids_link *link) {
+    peer->other = link->other.member;
+    peer->other_name = link->other.name;
+    peer->other_life = link->other.life;
+    peer->settings_differ = link->other.settings != peer->config.settings;
+    ids_peer_note_whereabouts(peer, link);
+}
+
 /* The dialler has proven itself: a session begins, or grows by a stream. What
  * it was offered must still be so. */
 bool ids_primary_opened(ids_peer *peer, ids_link *link) {
     bool member = same(peer->known.replica, link->other.member);
     if (!peer->leading || link->other.primary ||
-        member != (link->offer.member != 0) ||
-        link->other.member.node == peer->config.node) {
+        member != (link->offer.member != 0)) {
         ids_peer_fault(peer, link);
         return false;
     }
     if (link->stream == 0) {
         ids_peer_end_session(peer);
         peer->had_session = true;
-        peer->other = link->other.member;
+        note_other(peer, link);
         /* Only now the dialler may come with its other streams. */
         if (ids_peer_begin_session(peer, link, peer->config.loops,
                                    peer->lead_epoch) &&
@@ -108,6 +148,7 @@ bool ids_primary_opened(ids_peer *peer, ids_link *link) {
             return true;
     } else if (link->session == peer->session &&
                same(link->other.member, peer->other) &&
+               link->other.life == peer->other_life &&
                peer->stream[link->stream] == NULL) {
         peer->stream[link->stream] = link;
         return true;
@@ -121,6 +162,8 @@ static bool start(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
     if (sender->state != IDS_SENDING_OFF)
         return false;
     peer->streams_open++;
+    if (peer->streams_open == peer->streams)
+        peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
     if (frame->flags & IDS_PF_FLAG_SYNC) {
         ids_peer_copy_begins(peer);
         ids_sender_sync(sender, peer->session);
@@ -221,8 +264,10 @@ static void admit(ids_peer *peer) {
     }
     if (peer->pending == IDS_PENDING_NONE && same(peer->joiner, peer->other) &&
         (caught_up(peer, 0, true) || IDS_RULE_OFF(JOINS_WHOLE)) &&
-        ids_decide_admit(&peer->known, peer->other, &next) == IDS_DECIDING_OK)
+        ids_decide_admit(&peer->known, peer->other, &next) == IDS_DECIDING_OK) {
+        next.replica_name = peer->other_name;
         ids_peer_propose(peer, IDS_PENDING_ADMIT, &next);
+    }
 }
 
 static void switch_over(ids_peer *peer) {

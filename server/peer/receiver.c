@@ -31,16 +31,17 @@ static void settle(ids_receiver *receiver) {
 }
 
 /* The next changes of a body, from *at on. Returns how many; 0: one that makes
- * no sense. */
-static uint32_t read_some(const ids_receiver *receiver, idp_slice body,
-                          size_t *at, uint64_t left,
+ * no sense: a token of a later epoch than the frame's, too. */
+static uint32_t read_some(const ids_receiver *receiver, uint64_t epoch,
+                          idp_slice body, size_t *at, uint64_t left,
                           ids_change changes[static IDS_ROUTE_MAX]) {
     uint32_t count = 0;
     for (; count < left && count < IDS_ROUTE_MAX; count++) {
         ids_change *change = &changes[count];
         size_t bytes = ids_change_read(body.ptr + *at, body.len - *at, change);
         if (bytes == 0 ||
-            !ids_change_is_sound(change, receiver->result_bytes_max))
+            !ids_change_is_sound(change, receiver->result_bytes_max) ||
+            change->token.epoch > epoch)
             return 0;
         *at += bytes;
         if (IDS_RULE_OFF(R10))
@@ -63,8 +64,8 @@ static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
     size_t at = 0;
     *batch = (ids_batch_open){.last = last, .waiting = 1};
     for (uint64_t done = 0; done < frame->count;) {
-        uint32_t count =
-            read_some(receiver, frame->body, &at, frame->count - done, changes);
+        uint32_t count = read_some(receiver, frame->epoch, frame->body, &at,
+                                   frame->count - done, changes);
         uint64_t known = skip > done ? skip - done : 0;
         if (count == 0)
             return false;

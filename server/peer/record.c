@@ -2,6 +2,7 @@
 #include "server/peer/record.h"
 
 #include "server/journal/crc32c.h"
+#include "server/peer/epoch.h"
 #include "server/peer/frame.h"
 
 #include <string.h>
@@ -14,9 +15,12 @@
 #define REPLICA_AT  97
 #define ADDRESS_AT  98
 #define ADDRESS_MAX (IDS_ENDPOINT_BYTES - 1)
+#define NAME_AT     (ADDRESS_AT + 1 + ADDRESS_MAX)
+#define REPLICAS_AT (NAME_AT + IDS_NODE_NAME_BYTES)
+#define LED_AT      (REPLICAS_AT + IDS_NODE_NAME_BYTES)
 
-_Static_assert(ADDRESS_AT + 1 + ADDRESS_MAX <= IDS_RECORD_BYTES,
-               "the longest address fits");
+_Static_assert(NAME_AT == 354 && LED_AT == 482, "as record.h says");
+_Static_assert(LED_AT + 8 <= IDS_RECORD_BYTES, "the longest texts fit");
 
 static const uint8_t magic[8] = {'I', 'D', 'E', 'M', 'P', 'E', 'E', 'R'};
 
@@ -32,6 +36,16 @@ const char *ids_record_fault_text(ids_record_fault fault) {
 static uint32_t checksum(const uint8_t *bytes) {
     return ids_crc32c(IDS_RECORD_FORMAT, bytes + HEAD_BYTES,
                       IDS_RECORD_BYTES - HEAD_BYTES);
+}
+
+static void put_name(uint8_t *at, const ids_node_name *name) {
+    size_t len = strlen(name->text);
+    at[0] = (uint8_t)len;
+    memcpy(at + 1, name->text, len);
+}
+
+static bool get_name(const uint8_t *at, ids_node_name *name) {
+    return ids_node_name_from(name, (idp_slice){at + 1, at[0]});
 }
 
 void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
@@ -50,6 +64,9 @@ void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
     to[REPLICA_AT] = d->had_replica;
     to[ADDRESS_AT] = (uint8_t)len;
     memcpy(to + ADDRESS_AT + 1, d->other_at.text, len);
+    put_name(to + NAME_AT, &d->name);
+    put_name(to + REPLICAS_AT, &d->replica_name);
+    ids_put_u64(to + LED_AT, d->led_epoch);
     ids_put_u64(to + 8, (uint64_t)checksum(to) << 32 | IDS_RECORD_FORMAT);
 }
 
@@ -65,7 +82,13 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
                         .admitted_epoch = numbers[6],
                         .admitted = {numbers[7], numbers[8]},
                         .admitted_version = numbers[9],
-                        .had_replica = at[REPLICA_AT] == 1};
+                        .had_replica = at[REPLICA_AT] == 1,
+                        .led_epoch = ids_get_u64(at + LED_AT)};
+    if (d->version > IDS_EPOCH_MAX || d->epoch > IDS_EPOCH_MAX ||
+        d->led_epoch > d->epoch || d->admitted_epoch > d->epoch ||
+        !get_name(at + NAME_AT, &d->name) ||
+        !get_name(at + REPLICAS_AT, &d->replica_name))
+        return false;
     return at[ROLE_AT] <= IDS_ROLE_PRIMARY && at[REPLICA_AT] <= 1 &&
            d->self.node != 0 &&
            ids_endpoint_from(&d->other_at, at + ADDRESS_AT + 1, at[ADDRESS_AT]);

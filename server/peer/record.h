@@ -10,7 +10,9 @@
  *     32  u64 this node                 88  u64 admitted by version
  *     40  u64 this incarnation          96  u8  role, u8 had a replica
  *                                       98  u8  length, the other's address
- *   and zeros up to its size. */
+ *    354  u8  length, this node's name   418  u8  length, the replica's name
+ *    482  u64 the highest epoch that this node led in
+ *   and zeros up to its size. 0.1 wrote zeros from 354 on. */
 #ifndef IDS_PEER_RECORD_H
 #define IDS_PEER_RECORD_H
 

@@ -7,10 +7,7 @@
 #define IDS_PEER_REFUSAL_H
 
 #include "server/peer/endpoint.h"
-
-#include <stdint.h>
-
-#define IDS_NODE_NAME_BYTES 64 /* with the 0 at its end */
+#include "server/peer/name.h"
 
 /* The codes stand in frames: only append, and only before COUNT. */
 #define IDS_REFUSALS(X)                                                        \
@@ -25,6 +22,7 @@
              "run the same idemstored on both")                                \
     X(MALFORMED, "what came is not the peer's wire, or was damaged on its "    \
                  "way")                                                        \
+    X(NO_MEMORY, "there is no memory for the connection")                      \
     X(MUTE, "the connection was closed without a word: the node there may be " \
             "an idemstored 0.1, or none at all")                               \
     X(NO_PEER, "the node there runs without a peer: give it --replication")    \
@@ -60,11 +58,11 @@ const char *ids_refusal_text(ids_refusal_why why);
 
 /* The last one, or one that the log shall tell. */
 typedef struct ids_refusal {
-    ids_refusal_why why;            /* NONE: there was none */
-    bool by_other;                  /* the other node said so */
-    uint64_t at_ms;                 /* when, last */
-    ids_endpoint at;                /* where the other node is, or empty */
-    char name[IDS_NODE_NAME_BYTES]; /* what it calls itself, or "" */
+    ids_refusal_why why; /* NONE: there was none */
+    bool by_other;       /* the other node said so */
+    uint64_t at_ms;      /* when, last */
+    ids_endpoint at;     /* where the other node is, or empty */
+    ids_node_name name;  /* what it calls itself, or "" */
 } ids_refusal;
 
 #endif

@@ -106,6 +106,9 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
                           .epoch = ids_peer_epoch(peer),
                           .self = {peer->config.node, peer->config.incarnation},
                           .other = peer->other,
+                          .self_name = peer->config.name,
+                          .other_name = peer->other_name,
+                          .settings_differ = peer->settings_differ,
                           .connected = is_connected(peer),
                           .syncing = peer->copying.is_on,
                           .waits = leading && peer->known.replica.node != 0,
@@ -125,8 +128,10 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
     ids_peer_copy_progress(peer, &s->copying.records, &s->copying.total);
     s->safe_to_stop =
         leading ? primary_may_stop(peer, s) : replica_may_stop(peer, s);
-    if (leading && s->in_sync)
+    if (leading && s->in_sync) {
         s->other = peer->known.replica;
+        s->other_name = peer->known.replica_name;
+    }
     add_lags(peer, s);
     list_members(peer, s);
     ids_peer_primary_at(peer, &s->primary_at);

@@ -84,10 +84,9 @@ void pair_start(pair *p, pair_node *node, const pair_node *of) {
         spec.flags[at++] = "--data-dir";
         spec.flags[at++] = node->data_dir;
     }
-    if (node->secret_file) {
-        spec.flags[at++] = "--secret-file";
+    spec.flags[at++] = node->secret_file ? "--secret-file" : "--peer-insecure";
+    if (node->secret_file)
         spec.flags[at++] = node->secret_file;
-    }
     for (unsigned i = 0; i < PAIR_MORE && node->more[i]; i++)
         spec.flags[at++] = node->more[i];
     daemon_start(&node->daemon, &spec);

@@ -145,15 +145,27 @@ static void bad_pairs(pair *p) {
     ENDS(64, "--advertise", "--listen", on, "--replication", "sync",
          "--advertise", "nowhere", "--peer-state", p->a.state);
     ENDS(1, "--peer-state", "--listen", on, "--replication", "sync",
-         "--peer-state", "/nowhere/at/all");
+         "--peer-insecure", "--peer-state", "/nowhere/at/all");
     put_file(p->a.state, "not a decision", 14);
     ENDS(1, "--peer-state", "--listen", on, "--replication", "sync",
-         "--peer-state", p->a.state);
+         "--peer-insecure", "--peer-state", p->a.state);
     unlink(p->a.state);
     p->a.secret_file = p->b.secret_file = NULL;
     pair_start(p, &p->a, NULL);
     ENDS(1, "another idemstored has it", "--listen", on, "--replication",
-         "sync", "--peer-state", p->a.state);
+         "sync", "--peer-insecure", "--peer-state", p->a.state);
+    ENDS(64, "--secret-file", "--listen", on, "--replication", "sync");
+    ENDS(64, "--secret-file", "--listen", on, "--replicate-from",
+         "127.0.0.1:1");
+    ENDS(64, "--node", "--node", "a b");
+    ENDS(64, "--node", "--node", "");
+    ENDS(64, "--replication-backlog", "--listen", on, "--replication", "sync",
+         "--peer-insecure", "--max-result", "16m", "--replication-backlog",
+         "64m");
+    ENDS(64, "--max-memory", "--listen", on, "--max-memory", "3m",
+         "--max-result", "4m");
+    ENDS(64, "--max-buffers", "--listen", on, "--max-buffers", "1m",
+         "--max-result", "4m");
     puts("  what can't be is refused, with the flag's name");
 }
 

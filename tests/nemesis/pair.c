@@ -42,6 +42,7 @@ static void add_address(flags *f, const char *flag, const char *address) {
 static void add_peer(const nem_pair *p, int node, bool replica, flags *f) {
     char text[TEXT_MAX], at[40];
     add(f, "--replication", p->async ? "async" : "sync");
+    add(f, "--peer-insecure", NULL);
     snprintf(text, sizeof text, "%s/%c.peer", p->dir, nem_name(node));
     add(f, "--peer-state", text);
     add_address(f, "--advertise",

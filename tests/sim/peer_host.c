@@ -114,6 +114,11 @@ static void host_stand_down(void *ctx, bool pending) {
     }
 }
 
+static uint64_t host_clock_epoch(void *ctx) {
+    pw_node *n = ctx;
+    return n->w->epoch_next;
+}
+
 ids_peer_host pw_host(pw_node *n) {
     return (ids_peer_host){.ctx = n,
                            .random = host_random,
@@ -123,7 +128,8 @@ ids_peer_host pw_host(pw_node *n) {
                            .aside_drop = host_aside_drop,
                            .route = host_route,
                            .lead = host_lead,
-                           .stand_down = host_stand_down};
+                           .stand_down = host_stand_down,
+                           .clock_epoch = host_clock_epoch};
 }
 
 /* --- mail between its loops ----------------------------------------------- */

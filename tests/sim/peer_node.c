@@ -261,6 +261,16 @@ static void recorded(pw_world *w, int node, uint64_t word) {
     n->standing_still = false;
 }
 
+uint64_t pw_draw_epoch(pw_node *n) {
+    pw_world *w = n->w;
+    uint64_t known = n->cell.epoch;
+    if (n->peer != NULL && n->peer->known.epoch > known) {
+        known = n->peer->known.epoch;
+    }
+    w->epoch_next += 1u << IDS_EPOCH_BITS;
+    return ids_epoch_draw(known, w->epoch_next, (uint64_t)n->index + 1);
+}
+
 static void propose(void *ctx, const ids_decision *next) {
     pw_node *n = ctx;
     n->to_write = *next;
@@ -269,14 +279,20 @@ static void propose(void *ctx, const ids_decision *next) {
              recorded, n->index, 0);
 }
 
+/* The recorded one, if its memory is there (R5). */
+static uint64_t incarnation_of(pw_node *n) {
+    uint64_t kept = n->disk.is_there ? n->cell.self.incarnation : 0;
+    return kept != 0 ? kept : idt_rng_next(&n->w->rng) | 1;
+}
+
 void pw_node_start(pw_node *n) {
     pw_world *w = n->w;
     ids_peer_config config = {.node = (uint64_t)n->index + 1,
-                              .incarnation = n->disk.is_there
-                                                 ? n->cell.self.incarnation
-                                                 : idt_rng_next(&w->rng) | 1,
+                              .name = {{pw_name(n->index)}},
+                              .life = idt_rng_next(&w->rng) | 1,
+                              .incarnation = incarnation_of(n),
                               .primary = n->index == 0,
-                              .epoch_min = w->epoch_next++,
+                              .epoch_min = pw_draw_epoch(n),
                               .loops = n->loops,
                               .mode = w->config.mode,
                               .min_in_sync = w->config.min_in_sync,

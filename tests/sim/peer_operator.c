@@ -96,21 +96,21 @@ static ids_deciding give(pw_node *n, order what) {
         if (!may_promote(w, n)) {
             return IDS_DECIDING_NOT_IN_SYNC;
         }
-        return ids_peer_promote(n->peer, w->epoch_next++, false);
+        return ids_peer_promote(n->peer, pw_draw_epoch(n), false);
     case ACCEPT_LOSS:
         if (anyone_leads(w) || never_followed(w, n) ||
             is_promotable(w, &w->node[0]) || is_promotable(w, &w->node[1])) {
             return IDS_DECIDING_BUSY;
         }
-        n->loss_epoch = w->epoch_next;
-        return ids_peer_promote(n->peer, w->epoch_next++, true);
+        n->loss_epoch = pw_draw_epoch(n);
+        return ids_peer_promote(n->peer, n->loss_epoch, true);
     case DETACH:
         if (!may_detach(w, n)) {
             return IDS_DECIDING_NOT_PRIMARY;
         }
         return ids_peer_detach(n->peer);
     default:
-        return ids_peer_switchover(n->peer, w->epoch_next++);
+        return ids_peer_switchover(n->peer, pw_draw_epoch(n));
     }
 }
 

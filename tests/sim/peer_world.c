@@ -150,7 +150,7 @@ static void begin(pw_world *w, uint64_t seed) {
     idt_rng_seed(&w->rng, seed);
     w->seed = seed;
     w->now = w->start = 1000000;
-    w->epoch_next = 1700000000;
+    w->epoch_next = 1700000000ull << IDS_EPOCH_BITS;
     choose(w);
     w->end_of_chaos = w->now + w->config.chaos_ms;
     for (int i = 0; i < PW_NODES; i++) {

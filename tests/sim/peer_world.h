@@ -250,6 +250,7 @@ bool pw_run(pw_world *w, uint64_t seed);
 
 /* Nodes. */
 uint64_t pw_clock(const pw_node *n);
+uint64_t pw_draw_epoch(pw_node *n); /* never the same twice */
 void pw_node_start(pw_node *n);
 void pw_node_crash(pw_node *n);
 void pw_node_after(pw_node *n);

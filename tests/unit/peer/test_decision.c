@@ -1,5 +1,6 @@
 /* test_decision.c -- who may become what. */
 #include "server/peer/decision.h"
+#include "server/peer/epoch.h"
 
 #include <criterion/criterion.h>
 
@@ -14,12 +15,14 @@ static ids_decision in_sync(void) {
 
 Test(decision, a_first_start_leads_from_the_clock_and_a_second_above_it) {
     ids_decision d = {0}, next;
-    ids_decide_start(&d, self, true, 1700000000, &next);
+    uint64_t clock = ids_epoch_of(1700000000000);
+    ids_decide_start(&d, self, true, clock, &next);
     cr_assert_eq(next.role, IDS_ROLE_PRIMARY);
-    cr_assert_eq(next.epoch, 1700000000);
+    cr_assert_eq(next.epoch, clock + 2, "its name is below");
+    cr_assert_eq(next.led_epoch, clock + 2);
     d = next;
-    ids_decide_start(&d, self, true, 1600000000, &next);
-    cr_assert_eq(next.epoch, 1700000001, "whatever the clock says");
+    ids_decide_start(&d, self, true, clock / 2, &next);
+    cr_assert_eq(next.epoch, clock + 1024 + 2, "whatever the clock says");
 }
 
 Test(decision, who_ever_had_a_replica_does_not_lead_by_itself) {
@@ -104,4 +107,17 @@ Test(decision, detaching_is_refused_where_it_would_lose_too_much) {
     cr_assert_eq(next.replica.node, 0);
     with.role = IDS_ROLE_REPLICA;
     cr_assert_eq(ids_decide_detach(&with, 1, &next), IDS_DECIDING_NOT_PRIMARY);
+}
+
+/* R11, R6: what led in an epoch is remembered, for this name. */
+Test(decision, a_node_of_another_name_has_not_led) {
+    ids_decision d = in_sync(), led, next;
+    cr_assert_eq(ids_decide_promote(&d, 8, 7, false, &led), IDS_DECIDING_OK);
+    cr_assert_eq(led.led_epoch, 8);
+    ids_decide_follow(&led, 9, &next);
+    cr_assert_eq(next.led_epoch, 8);
+    ids_decide_start(&next, self, false, 1, &led);
+    cr_assert_eq(led.led_epoch, 8);
+    ids_decide_start(&next, (ids_member){3, 22}, false, 1, &led);
+    cr_assert_eq(led.led_epoch, 0);
 }

@@ -77,11 +77,16 @@ Test(config, what_is_bad_is_named_with_its_reason) {
     REFUSES("--secret-file", "", "missing");
 }
 
-/* Beside a flag that all numbers make sense with. */
+/* Beside flags that all numbers make sense with. */
 static bool parse_beside(const char *flag, const char *value) {
-    char *argv[] = {(char *)"idemstored", (char *)"--replication=sync",
-                    (char *)flag, (char *)value, NULL};
-    return ids_config_parse(&config, 4, argv, why, sizeof why);
+    char *argv[] = {(char *)"idemstored",
+                    (char *)"--replication=sync",
+                    (char *)"--replication-backlog=1024g",
+                    (char *)"--max-result=0",
+                    (char *)flag,
+                    (char *)value,
+                    NULL};
+    return ids_config_parse(&config, 6, argv, why, sizeof why);
 }
 
 /* One number's row at both of its ends, and one past each. */
@@ -101,6 +106,42 @@ static void walk_to_the_ends(const ids_config_row *row) {
         return;
     snprintf(text, sizeof text, "%llu", (unsigned long long)row->min - 1);
     REFUSES(row->name, text, "must be");
+}
+
+/* Good one by one: with these, what is accepted could never be replicated, or
+ * read. */
+Test(config, limits_that_contradict_each_other_are_refused) {
+    static const struct {
+        const char *flags[4];
+        const char *says; /* NULL: it is good */
+    } cases[] = {
+        {{"--replication=sync", "--replication-backlog=4194304"}, "backlog"},
+        {{"--replication=sync", "--replication-backlog=5m"}, NULL},
+        {{"--replication=sync", "--max-result=16m"}, "backlog"},
+        {{"--replicate-from=a:1", "--max-result=16m"}, "backlog"},
+        {{"--max-result=16m", "--replication-backlog=64k"}, NULL},
+        {{"--max-buffers=2m", "--max-result=3m"}, "--max-buffers"},
+        {{"--max-buffers=3m", "--max-result=3m"}, NULL},
+        {{"--max-memory=2m", "--max-result=3m"}, "--max-memory"},
+        {{"--max-memory=3m", "--max-result=3m"}, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *argv[] = {(char *)"idemstored", (char *)cases[i].flags[0],
+                        (char *)cases[i].flags[1], NULL};
+        bool good = ids_config_parse(&config, 3, argv, why, sizeof why);
+        cr_assert_eq(good, cases[i].says == NULL, "case %zu", i);
+        if (!good)
+            cr_assert(strstr(why, cases[i].says), "it says %s", why);
+    }
+}
+
+Test(config, a_nodes_name_is_letters_digits_and_three_signs) {
+    cr_assert(parse("--node", "db-1.site_a"));
+    REFUSES("--node", "db 1", "letters");
+    REFUSES("--node", "db\n1", "letters");
+    REFUSES("--node",
+            "0123456789012345678901234567890123456789012345678901234567890123",
+            "63");
 }
 
 Test(config, every_number_has_its_limits) {

@@ -1,0 +1,92 @@
+/* node.c -- who this node is and how it goes about it: what the peer is
+ * configured with. */
+#include "server/io/partner.h"
+
+#include "server/log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEARTBEAT_MS 250
+#define SILENCE_MS   2000
+#define STALL_MS     1000
+#define REDIAL_MS    100
+/* A step of a full copy, and what one turn hands to a link: well under a
+ * millisecond of work. */
+#define WALK_BUCKETS 256
+#define UNSENT_BYTES (256u << 10)
+#define JOIN_LAG     1024
+
+/* The name in the flags, the one on file, or a new one. */
+static void name_node(const ids_partner *partner, ids_peer_config *to) {
+    const ids_decision *recorded = &partner->proposal;
+    const char *given = partner->config->node;
+    bool is_named = recorded->name.text[0] != '\0';
+    uint64_t drawn = recorded->self.node;
+    while (drawn == 0)
+        randombytes_buf(&drawn, sizeof drawn);
+    to->name = is_named ? recorded->name : ids_node_name_of(drawn);
+    if (given)
+        ids_node_name_from(&to->name,
+                           (idp_slice){(const uint8_t *)given, strlen(given)});
+    to->node = ids_node_number(&to->name);
+    if (recorded->self.node != 0 && recorded->self.node != to->node)
+        ids_log(IDS_LOG_WARN, "this node has another name than the file says",
+                "node=%s was=%s", to->name.text,
+                is_named ? recorded->name.text
+                         : ids_node_name_of(recorded->self.node).text);
+}
+
+/* Of what should be the same on both nodes, so that a promotion changes
+ * nothing for clients. */
+static uint64_t settings_of(const ids_config *config) {
+    char text[256];
+    uint8_t hash[crypto_generichash_BYTES];
+    uint64_t digest = 0;
+    int len =
+        snprintf(text, sizeof text, "%d %d %d %llu %llu %llu %llu %llu",
+                 (int)config->replication, config->data_dir != NULL,
+                 (int)config->fsync, (unsigned long long)config->min_in_sync,
+                 (unsigned long long)config->result_bytes_max,
+                 (unsigned long long)config->pending_max,
+                 (unsigned long long)config->waiters_max,
+                 (unsigned long long)config->waiters_per_key_max);
+    crypto_generichash(hash, sizeof hash, (const uint8_t *)text, (size_t)len,
+                       NULL, 0);
+    memcpy(&digest, hash, sizeof digest);
+    return digest;
+}
+
+void ids_partner_fill(ids_partner *partner, uint64_t incarnation) {
+    static const ids_mode modes[] = {IDS_MODE_NONE, IDS_MODE_NONE,
+                                     IDS_MODE_ASYNC, IDS_MODE_SYNC};
+    const ids_config *config = partner->config;
+    const ids_house *house = partner->house;
+    ids_peer_config *to = &partner->peer_config;
+    name_node(partner, to);
+    randombytes_buf(&to->life, sizeof to->life);
+    to->settings = settings_of(config);
+    snprintf(to->program, sizeof to->program, "%s", house->version);
+    to->epoch_built = ids_epoch_of(IDEM_BUILT_UNIX_S * 1000ull);
+    to->incarnation = incarnation;
+    while (to->incarnation == 0)
+        randombytes_buf(&to->incarnation, sizeof to->incarnation);
+    to->primary = config->replicate_from == NULL;
+    to->epoch_min = house->epoch;
+    to->loops = house->loops;
+    to->mode = modes[config->replication];
+    to->min_in_sync = (uint32_t)config->min_in_sync;
+    to->ring_bytes = config->ring_bytes;
+    to->result_bytes_max = config->result_bytes_max;
+    to->unsent_bytes = UNSENT_BYTES;
+    to->walk_buckets = WALK_BUCKETS;
+    to->join_lag = JOIN_LAG;
+    to->heartbeat_ms = HEARTBEAT_MS;
+    to->silence_ms = SILENCE_MS;
+    to->redial_ms = REDIAL_MS;
+    to->stall_ms = partner->stall_ms = STALL_MS;
+    ids_link_key_from(&to->key,
+                      (idp_slice){house->secret.bytes, house->secret.len});
+    to->host = ids_partner_host(partner);
+}

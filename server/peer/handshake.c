@@ -1,0 +1,268 @@
+/* handshake.c -- HELLO, WELCOME, PROOF; see link.h. Write and read stand side
+ * by side. Pure. */
+#include "server/peer/fields.h"
+#include "server/peer/link.h"
+
+#include <sodium.h>
+#include <string.h>
+
+_Static_assert(IDS_LINK_PROOF_BYTES == crypto_auth_BYTES, "a proof is a tag");
+_Static_assert(IDS_LINK_KEY_BYTES == crypto_auth_KEYBYTES, "a key is a key");
+_Static_assert(IDS_LINK_SAID_BYTES >= crypto_generichash_BYTES_MIN,
+               "what was said is a hash");
+
+#define SELF_FIELDS 9
+#define SELF_BYTES_MAX                                                 \
+    (SELF_FIELDS * IDS_FIELD_HEAD_BYTES + 16 + 4 * sizeof(uint64_t) +  \
+     IDS_LINK_NONCE_BYTES + IDS_ENDPOINT_BYTES + IDS_NODE_NAME_BYTES + \
+     IDS_PROGRAM_BYTES)
+#define OFFER_NUMBERS 5
+#define TAIL_BYTES                                                 \
+    (2 * IDS_FIELD_HEAD_BYTES + OFFER_NUMBERS * sizeof(uint64_t) + \
+     IDS_LINK_PROOF_BYTES)
+
+_Static_assert(SELF_BYTES_MAX + TAIL_BYTES <= IDS_PF_BODY_BYTES_LOW / 4,
+               "a WELCOME is small enough for a stranger, and may grow");
+
+void ids_link_key_from(ids_link_key *key, idp_slice secret) {
+    *key = (ids_link_key){.set = secret.len > 0};
+    if (key->set)
+        crypto_generichash(key->bytes, sizeof key->bytes, secret.ptr,
+                           secret.len, NULL, 0);
+}
+
+/* --- what an end says of itself ------------------------------------------- */
+
+static uint8_t *put_u64(uint8_t *at, ids_field_tag tag, uint64_t number) {
+    uint8_t bytes[8];
+    ids_put_u64(bytes, number);
+    return ids_field_put(at, tag, bytes, sizeof bytes);
+}
+
+static uint8_t *put_text(uint8_t *at, ids_field_tag tag, const char *text) {
+    return ids_field_put(at, tag, text, strlen(text));
+}
+
+static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
+    uint8_t member[16];
+    ids_put_u64(member, self->member.node);
+    ids_put_u64(member + 8, self->member.incarnation);
+    at = ids_field_put(at, IDS_FIELD_MEMBER, member, sizeof member);
+    at = ids_field_put(at, IDS_FIELD_NONCE, self->nonce, sizeof self->nonce);
+    at = put_u64(at, IDS_FIELD_LIFE, self->life);
+    at = put_text(at, IDS_FIELD_AT, self->at.text);
+    at = put_text(at, IDS_FIELD_NAME, self->name.text);
+    at = put_u64(at, IDS_FIELD_LIMITS, self->result_bytes_max);
+    at = put_u64(at, IDS_FIELD_SETTINGS, self->settings);
+    at = put_u64(at, IDS_FIELD_LED, self->led);
+    return put_text(at, IDS_FIELD_PROGRAM, self->program);
+}
+
+static void get_program(idp_slice text, char to[static IDS_PROGRAM_BYTES]) {
+    size_t len =
+        text.len < IDS_PROGRAM_BYTES ? text.len : IDS_PROGRAM_BYTES - 1;
+    memset(to, 0, IDS_PROGRAM_BYTES);
+    for (size_t i = 0; i < len; i++)
+        to[i] =
+            text.ptr[i] > ' ' && text.ptr[i] <= '~' ? (char)text.ptr[i] : '?';
+}
+
+/* False: something that is always there is not, or makes no sense. */
+static bool get_self(const ids_fields *fields, ids_link_self *self) {
+    const idp_slice *at = fields->at;
+    if (!ids_field_u64(fields, IDS_FIELD_MEMBER, 0, &self->member.node) ||
+        !ids_field_u64(fields, IDS_FIELD_MEMBER, 1,
+                       &self->member.incarnation) ||
+        !ids_field_u64(fields, IDS_FIELD_LIFE, 0, &self->life) ||
+        !ids_field_u64(fields, IDS_FIELD_LIMITS, 0, &self->result_bytes_max) ||
+        !ids_field_u64(fields, IDS_FIELD_SETTINGS, 0, &self->settings) ||
+        !ids_field_u64(fields, IDS_FIELD_LED, 0, &self->led) ||
+        at[IDS_FIELD_NONCE].len < IDS_LINK_NONCE_BYTES ||
+        !ids_endpoint_from(&self->at, at[IDS_FIELD_AT].ptr,
+                           at[IDS_FIELD_AT].len) ||
+        !ids_node_name_from(&self->name, at[IDS_FIELD_NAME]))
+        return false;
+    memcpy(self->nonce, at[IDS_FIELD_NONCE].ptr, IDS_LINK_NONCE_BYTES);
+    get_program(at[IDS_FIELD_PROGRAM], self->program);
+    return self->member.node != 0 && self->member.incarnation != 0;
+}
+
+static uint8_t *put_offer(uint8_t *at, const ids_link_offer *offer) {
+    const uint64_t numbers[OFFER_NUMBERS] = {offer->session, offer->streams,
+                                             offer->first, offer->last,
+                                             offer->member};
+    uint8_t bytes[OFFER_NUMBERS * sizeof(uint64_t)];
+    for (size_t i = 0; i < OFFER_NUMBERS; i++)
+        ids_put_u64(bytes + 8 * i, numbers[i]);
+    return ids_field_put(at, IDS_FIELD_OFFER, bytes, sizeof bytes);
+}
+
+static bool get_offer(const ids_fields *fields, ids_link_offer *offer) {
+    uint64_t *const numbers[OFFER_NUMBERS] = {&offer->session, &offer->streams,
+                                              &offer->first, &offer->last,
+                                              &offer->member};
+    for (size_t i = 0; i < OFFER_NUMBERS; i++)
+        if (!ids_field_u64(fields, IDS_FIELD_OFFER, i, numbers[i]))
+            return false;
+    return true;
+}
+
+/* --- proofs --------------------------------------------------------------- */
+
+static void note_said(uint8_t said[static IDS_LINK_SAID_BYTES],
+                      const ids_pf *frame, size_t body_bytes) {
+    crypto_generichash_state state;
+    uint8_t head[IDS_PF_SAID_BYTES];
+    ids_pf_said(frame, head);
+    crypto_generichash_init(&state, NULL, 0, IDS_LINK_SAID_BYTES);
+    crypto_generichash_update(&state, head, sizeof head);
+    crypto_generichash_update(&state, frame->body.ptr, body_bytes);
+    crypto_generichash_final(&state, said, IDS_LINK_SAID_BYTES);
+}
+
+/* whose: 'W' the listener's proof, 'P' the dialler's. */
+static void prove(const ids_link *link, const ids_link_key *key, char whose,
+                  uint8_t proof[static IDS_LINK_PROOF_BYTES]) {
+    uint8_t said[8 + sizeof link->said] = "peer 2";
+    memset(proof, 0, IDS_LINK_PROOF_BYTES);
+    if (!key->set)
+        return;
+    said[7] = (uint8_t)whose;
+    memcpy(said + 8, link->said, sizeof link->said);
+    crypto_auth(proof, said, sizeof said, key->bytes);
+}
+
+static bool is_proof(const ids_link *link, const ids_link_key *key, char whose,
+                     const uint8_t *shown) {
+    uint8_t proof[IDS_LINK_PROOF_BYTES];
+    prove(link, key, whose, proof);
+    return !key->set || sodium_memcmp(proof, shown, sizeof proof) == 0;
+}
+
+/* --- the frames ----------------------------------------------------------- */
+
+static ids_pf frame_of(const ids_link *link, ids_pf_kind kind,
+                       const ids_link_key *key, const uint8_t *body,
+                       size_t len) {
+    return (ids_pf){.kind = kind,
+                    .flags = (link->self.primary ? IDS_PF_FLAG_PRIMARY : 0) |
+                             (key->set ? IDS_PF_FLAG_SECRET : 0),
+                    .stream = link->stream,
+                    .count = IDS_PF_WIRE,
+                    .epoch = link->self.epoch,
+                    .session = link->session,
+                    .body = {body, len}};
+}
+
+/* What the other end's HELLO or WELCOME says of it. */
+static ids_refusal_why read_self(ids_link *link, const ids_pf *frame,
+                                 const ids_link_key *key, ids_fields *fields) {
+    bool demands = (frame->flags & IDS_PF_FLAG_SECRET) != 0;
+    ids_fields_fault fault;
+    if (demands != key->set)
+        return IDS_REFUSAL_SECRET_MISSING;
+    fault = ids_fields_read(frame->body, fields);
+    if (fault == IDS_FIELDS_NEEDED)
+        return IDS_REFUSAL_FIELD;
+    if (fault != IDS_FIELDS_OK || !get_self(fields, &link->other))
+        return IDS_REFUSAL_MALFORMED;
+    link->other.epoch = frame->epoch;
+    link->other.primary = (frame->flags & IDS_PF_FLAG_PRIMARY) != 0;
+    return IDS_REFUSAL_NONE;
+}
+
+bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
+                   uint64_t session, const ids_link_key *key) {
+    uint8_t body[SELF_BYTES_MAX];
+    ids_pf frame;
+    link->state = IDS_LINK_DIALLED;
+    link->dialled = true;
+    link->self = *self;
+    link->stream = stream;
+    link->session = session;
+    frame = frame_of(link, IDS_PF_HELLO, key, body,
+                     (size_t)(put_self(body, self) - body));
+    frame.number = IDS_PF_WIRE;
+    note_said(link->said[0], &frame, frame.body.len);
+    return ids_pf_append(&link->out, &frame);
+}
+
+ids_refusal_why ids_link_hello(ids_link *link, const ids_pf *frame,
+                               const ids_link_key *key) {
+    ids_fields fields;
+    if (link->state != IDS_LINK_ACCEPTED || frame->kind != IDS_PF_HELLO)
+        return IDS_REFUSAL_MALFORMED;
+    link->stream = frame->stream;
+    link->session = frame->session;
+    if (frame->count == 0)
+        return IDS_REFUSAL_WIRE_0_1;
+    if (frame->count < IDS_PF_WIRE || frame->number > IDS_PF_WIRE)
+        return IDS_REFUSAL_WIRE;
+    note_said(link->said[0], frame, frame->body.len);
+    return read_self(link, frame, key, &fields);
+}
+
+ids_refusal_why ids_link_welcome(ids_link *link, const ids_link_self *self,
+                                 const ids_link_offer *offer,
+                                 const ids_link_key *key) {
+    uint8_t body[SELF_BYTES_MAX + TAIL_BYTES], proof[IDS_LINK_PROOF_BYTES];
+    uint8_t *end;
+    ids_pf frame;
+    link->self = *self;
+    link->offer = *offer;
+    link->session = offer->session;
+    link->state = IDS_LINK_OFFERED;
+    memset(proof, 0, sizeof proof);
+    end = ids_field_put(put_offer(put_self(body, self), offer), IDS_FIELD_PROOF,
+                        proof, sizeof proof);
+    frame = frame_of(link, IDS_PF_WELCOME, key, body, (size_t)(end - body));
+    note_said(link->said[1], &frame, frame.body.len - sizeof proof);
+    prove(link, key, 'W', end - sizeof proof);
+    return ids_pf_append(&link->out, &frame) ? IDS_REFUSAL_NONE
+                                             : IDS_REFUSAL_NO_MEMORY;
+}
+
+/* The proof is the last field, and nothing is behind it. */
+static bool ends_with_proof(const ids_pf *frame, const ids_fields *fields) {
+    const idp_slice *proof = &fields->at[IDS_FIELD_PROOF];
+    return proof->len == IDS_LINK_PROOF_BYTES &&
+           proof->ptr + proof->len == frame->body.ptr + frame->body.len;
+}
+
+ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
+                                  const ids_link_key *key) {
+    uint8_t proof[IDS_LINK_PROOF_BYTES];
+    ids_refusal_why why;
+    ids_fields fields;
+    ids_pf answer;
+    if (link->state != IDS_LINK_DIALLED || frame->kind != IDS_PF_WELCOME ||
+        frame->stream != link->stream)
+        return IDS_REFUSAL_MALFORMED;
+    if (frame->count != IDS_PF_WIRE)
+        return frame->count == 0 ? IDS_REFUSAL_WIRE_0_1 : IDS_REFUSAL_WIRE;
+    why = read_self(link, frame, key, &fields);
+    if (why != IDS_REFUSAL_NONE)
+        return why;
+    if (!get_offer(&fields, &link->offer) || !ends_with_proof(frame, &fields))
+        return IDS_REFUSAL_MALFORMED;
+    note_said(link->said[1], frame, frame->body.len - sizeof proof);
+    if (!is_proof(link, key, 'W', fields.at[IDS_FIELD_PROOF].ptr))
+        return IDS_REFUSAL_SECRET;
+    link->session = link->offer.session;
+    link->state = IDS_LINK_OPEN;
+    prove(link, key, 'P', proof);
+    answer = frame_of(link, IDS_PF_PROOF, key, proof, sizeof proof);
+    return ids_pf_append(&link->out, &answer) ? IDS_REFUSAL_NONE
+                                              : IDS_REFUSAL_NO_MEMORY;
+}
+
+ids_refusal_why ids_link_proven(ids_link *link, const ids_pf *frame,
+                                const ids_link_key *key) {
+    if (link->state != IDS_LINK_OFFERED || frame->kind != IDS_PF_PROOF ||
+        frame->body.len != IDS_LINK_PROOF_BYTES)
+        return IDS_REFUSAL_MALFORMED;
+    if (!is_proof(link, key, 'P', frame->body.ptr))
+        return IDS_REFUSAL_SECRET;
+    link->state = IDS_LINK_OPEN;
+    return IDS_REFUSAL_NONE;
+}
