@@ -268,32 +268,30 @@ static void greet_peer(ids_desk *desk, ids_conn *conn) {
     }
 }
 
-/* True when the first byte can begin a request; otherwise what came is dealt
- * with here: another server's preface, which is kept until it is whole, or
- * somebody who gets a line that says what this port speaks. */
+/* True when it can begin a request; otherwise what came is dealt with here:
+ * bytes that don't tell yet who speaks are kept, another server is handed on,
+ * and somebody else is told what this port speaks. */
 static bool greet(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
                   size_t len) {
-    if (!conn->in.len && !ids_greeting_for(bytes[0])) {
+    const char *answer = NULL;
+    bool is_first = !conn->in.len;
+    if (is_first &&
+        ids_greeting_read(bytes, len, &answer) == IDS_FIRST_REQUEST) {
         conn->greeted = true;
         return true;
     }
-    if (!conn->in.len && ids_greeting_is_peer(bytes, len) == IDS_PREFACE_NONE) {
-        dismiss(desk, conn, ids_greeting_for(bytes[0]));
+    if (answer) {
+        dismiss(desk, conn, answer);
         return false;
     }
     keep(desk, conn, bytes, len);
     if (conn->dead)
         return false;
-    switch (ids_greeting_is_peer(conn->in.ptr, conn->in.len)) {
-    case IDS_PREFACE_NONE:
-        dismiss(desk, conn, ids_greeting_for(conn->in.ptr[0]));
-        break;
-    case IDS_PREFACE_PARTIAL:
-        break;
-    case IDS_PREFACE_WHOLE:
+    ids_first who = ids_greeting_read(conn->in.ptr, conn->in.len, &answer);
+    if (who == IDS_FIRST_PEER)
         greet_peer(desk, conn);
-        break;
-    }
+    else if (who == IDS_FIRST_STRANGER)
+        dismiss(desk, conn, answer);
     return false;
 }
 

@@ -1,6 +1,8 @@
 /* greeting.c -- a word to whoever took this port for another one. */
 #include "server/greeting.h"
 
+#include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define SPEAKS "idemstored speaks MessagePack-RPC on this port, "
@@ -8,18 +10,105 @@
 
 const char ids_greeting_no_request[] = SPEAKS "and this is no request" SEE;
 
-const char *ids_greeting_for(uint8_t first) {
+/* curl shows the body of an answer. */
+#define HTTP_BODY                                                             \
+    "idemstored speaks MessagePack-RPC on this port; HTTP is not served "     \
+    "here.\nAsk it with idemctl or libidemclient; proto/README.md describes " \
+    "the bytes.\n"
+static_assert(sizeof HTTP_BODY - 1 == 148, "as Content-Length says");
+
+static const char no_http[] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+    "Content-Length: 148\r\nConnection: close\r\n\r\n" HTTP_BODY;
+
+static const char no_redis[] = "-ERR " SPEAKS "not the Redis protocol" SEE;
+
+/* How the bytes stand to a word that they may begin with. */
+typedef enum match { MATCH_NONE, MATCH_BEGUN, MATCH_WHOLE } match;
+
+static uint8_t upper(uint8_t c) {
+    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
+}
+
+static match match_word(const uint8_t *bytes, size_t len, const char *word,
+                        bool any_case) {
+    size_t at = 0;
+    for (; at < len && word[at]; at++)
+        if ((any_case ? upper(bytes[at]) : bytes[at]) != (uint8_t)word[at])
+            return MATCH_NONE;
+    return word[at] ? MATCH_BEGUN : MATCH_WHOLE;
+}
+
+/* "GET /" is HTTP's, "GET key" is Redis'. */
+static match match_http(const uint8_t *bytes, size_t len) {
+    static const char *const begins[] = {
+        "GET /",  "GET *",   "GET http", "HEAD ",    "POST ",  "PUT ",
+        "PATCH ", "DELETE ", "OPTIONS ", "CONNECT ", "TRACE ", "PRI "};
+    match best = MATCH_NONE;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        match one = match_word(bytes, len, begins[i], false);
+        best = one > best ? one : best;
+    }
+    return best;
+}
+
+/* What people type to a Redis, and its clients write where they take the short
+ * form; case is no matter there. */
+static match match_redis(const uint8_t *bytes, size_t len) {
+    static const char *const words[] = {
+        "PING",   "ECHO",   "AUTH",    "HELLO",  "INFO",   "GET",
+        "SET",    "SETNX",  "DEL",     "EXISTS", "TTL",    "QUIT",
+        "SELECT", "CONFIG", "COMMAND", "CLIENT", "KEYS",   "MGET",
+        "INCR",   "EXPIRE", "DBSIZE",  "SCAN",   "MONITOR"};
+    match best = MATCH_NONE;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        match one = match_word(bytes, len, words[i], true);
+        size_t end = strlen(words[i]);
+        if (one == MATCH_WHOLE && end == len)
+            one = MATCH_BEGUN;
+        else if (one == MATCH_WHOLE && bytes[end] > ' ')
+            one = MATCH_NONE;
+        best = one > best ? one : best;
+    }
+    return best;
+}
+
+static ids_first read_text(const uint8_t *bytes, size_t len,
+                           const char **answer) {
+    match http = match_http(bytes, len);
+    match redis = match_redis(bytes, len);
+    match peer = match_word(bytes, len, IDS_PREFACE, false);
+    if (peer == MATCH_WHOLE)
+        return IDS_FIRST_PEER;
+    if (http == MATCH_WHOLE)
+        *answer = no_http;
+    else if (http == MATCH_BEGUN || peer == MATCH_BEGUN)
+        return IDS_FIRST_PARTIAL;
+    else if (redis == MATCH_WHOLE)
+        *answer = no_redis;
+    else if (redis == MATCH_BEGUN)
+        return IDS_FIRST_PARTIAL;
+    else
+        *answer = SPEAKS "and requests are arrays" SEE;
+    return IDS_FIRST_STRANGER;
+}
+
+ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
+                            const char **answer) {
+    uint8_t first = bytes[0];
     if ((first & 0xf0) == 0x90 || first == 0xdc || first == 0xdd)
-        return NULL; /* an array */
+        return IDS_FIRST_REQUEST; /* an array */
+    if (upper(first) >= 'A' && upper(first) <= 'Z')
+        return read_text(bytes, len, answer);
     if (first == '*' || first == '$')
-        return SPEAKS "not the Redis protocol" SEE;
-    if (first == '{' || first == '[' || first == '"')
-        return SPEAKS "not JSON" SEE;
-    if (first == 0x16)
-        return SPEAKS "not TLS" SEE;
-    if (first && strchr("GPHDOCT", first))
-        return SPEAKS "not HTTP" SEE;
-    return SPEAKS "and requests are arrays" SEE;
+        *answer = no_redis;
+    else if (first == '{' || first == '[' || first == '"')
+        *answer = SPEAKS "not JSON" SEE;
+    else if (first == 0x16)
+        *answer = SPEAKS "not TLS" SEE;
+    else
+        *answer = SPEAKS "and requests are arrays" SEE;
+    return IDS_FIRST_STRANGER;
 }
 
 /* The peer's link knows it by its beginning. */
@@ -28,10 +117,3 @@ const char ids_greeting_no_peer[] =
 
 const char ids_greeting_no_place[] =
     "this idemstored has too many connections: see --max-connections\r\n";
-
-ids_preface ids_greeting_is_peer(const uint8_t *bytes, size_t len) {
-    size_t known = len < IDS_PREFACE_BYTES ? len : IDS_PREFACE_BYTES;
-    if (memcmp(bytes, IDS_PREFACE, known) != 0)
-        return IDS_PREFACE_NONE;
-    return known < IDS_PREFACE_BYTES ? IDS_PREFACE_PARTIAL : IDS_PREFACE_WHOLE;
-}

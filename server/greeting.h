@@ -5,9 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One line of text for a connection whose first byte can't begin a
- * MessagePack-RPC request; NULL when it can. Static storage. */
-const char *ids_greeting_for(uint8_t first);
+typedef enum ids_first {
+    IDS_FIRST_REQUEST, /* it can begin a MessagePack-RPC request */
+    IDS_FIRST_PEER,    /* another server's preface, whole */
+    IDS_FIRST_PARTIAL, /* more bytes will tell, 16 at the latest */
+    IDS_FIRST_STRANGER /* whoever that is, *answer is for them */
+} ids_first;
+
+/* Who speaks, by the first len (1 or more) bytes of a connection. answer: what
+ * a stranger is told, in its own protocol where that is HTTP or Redis, else
+ * one line of text. Static storage. */
+ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
+                            const char **answer);
 
 /* The line for a frame that begins as one of ours and then is none, before
  * there is a msgid to answer to. */
@@ -16,14 +25,6 @@ extern const char ids_greeting_no_request[];
 /* Another server, of the same kind, begins with these bytes. */
 #define IDS_PREFACE       "idempeer"
 #define IDS_PREFACE_BYTES 8u
-
-typedef enum ids_preface {
-    IDS_PREFACE_NONE,
-    IDS_PREFACE_PARTIAL,
-    IDS_PREFACE_WHOLE
-} ids_preface;
-
-ids_preface ids_greeting_is_peer(const uint8_t *bytes, size_t len);
 
 /* The line for another server where none is expected. */
 extern const char ids_greeting_no_peer[];

@@ -154,9 +154,15 @@ static bool cut_out(actor *a, const idp_read_fault *fault) {
     return true;
 }
 
+/* In the words of the protocol that it took this for. */
 static void say_what_this_is(virtual_backend *v, int who) {
-    static const char line[] = "this port speaks MessagePack-RPC\r\n";
-    deliver(v, who, (const uint8_t *)line, sizeof line - 1);
+    const idt_buf *in = &v->actors[who].in;
+    const char *line = "this port speaks MessagePack-RPC\r\n";
+    if (in->at[0] == 'G' || in->at[0] == 'P')
+        line = "HTTP/1.1 400 Bad Request\r\n\r\nnot HTTP\r\n";
+    else if (in->at[0] == '*')
+        line = "-ERR this port speaks MessagePack-RPC\r\n";
+    deliver(v, who, (const uint8_t *)line, strlen(line));
 }
 
 static void forget(virtual_backend *v, int who) {

@@ -148,13 +148,36 @@ static bool split_close(const char *expect, char *words, size_t cap) {
     return comma != NULL;
 }
 
-static bool match_line(running *r, const backend_frame *frame) {
-    const idt_buf *line = &frame->bytes;
-    bool readable = line->len > 2 && line->at[line->len - 1] == '\n';
-    for (size_t i = 0; readable && i + 2 < line->len; i++) {
-        readable = line->at[i] >= ' ' && line->at[i] < 0x7f;
+/* Readable text: one line, in Redis' protocol an error of one line, or an
+ * HTTP answer, which has several. */
+static bool match_text(running *r, const backend_frame *frame,
+                       const char *begins, bool one_line) {
+    const idt_buf *text = &frame->bytes;
+    size_t begins_len = strlen(begins);
+    bool good = text->len > begins_len + 2 &&
+                memcmp(text->at, begins, begins_len) == 0 &&
+                text->at[text->len - 1] == '\n';
+    for (size_t i = 0; good && i + 2 < text->len; i++) {
+        bool ends_line = text->at[i] == '\r' || text->at[i] == '\n';
+        good = (text->at[i] >= ' ' && text->at[i] < 0x7f) ||
+               (ends_line && !one_line);
     }
-    return readable || fail_with_frame(r, frame, "not one readable line");
+    return good || fail_with_frame(r, frame, "not the readable text");
+}
+
+/* Words that are no MessagePack; false: the step expects something else. */
+static bool is_text(running *r, const char *words, const backend_frame *frame,
+                    bool *good) {
+    if (strcmp(words, "line") == 0) {
+        *good = match_text(r, frame, "", true);
+    } else if (strcmp(words, "redis") == 0) {
+        *good = match_text(r, frame, "-ERR ", true);
+    } else if (strcmp(words, "http") == 0) {
+        *good = match_text(r, frame, "HTTP/1.1 400 ", false);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static bool expect_reply(running *r, uint32_t msgid) {
@@ -168,8 +191,8 @@ static bool expect_reply(running *r, uint32_t msgid) {
     note_lateness(r, frame.at_ms);
     uint32_t answers = msgid;
     bool good = true;
-    if (strcmp(words, "line") == 0) {
-        good = match_line(r, &frame);
+    if (is_text(r, words, &frame, &good)) {
+        /* good says it */
     } else if (r->step->kind == STORY_CALL &&
                (!read_msgid(&frame, &answers) || answers != msgid)) {
         good = fail_with_frame(r, &frame, "it answers another call");

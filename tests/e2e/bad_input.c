@@ -60,26 +60,66 @@ static size_t sent_and_closed(scene *s, const void *bytes, size_t len,
     return n;
 }
 
+/* Nothing but text, which ends with a line's end. */
+static void is_text(const char *said, size_t len) {
+    CHECK(len > 10 && said[len - 1] == '\n', "no text: %s", said);
+    for (size_t i = 0; i < len; i++)
+        CHECK((said[i] >= ' ' && said[i] < 127) || strchr("\r\n", said[i]),
+              "byte %d in the text", said[i]);
+}
+
 static void other_protocols(scene *s) {
-    static const char *const hellos[] = {
-        "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "POST /acquire HTTP/1.1",
-        "*1\r\n$4\r\nPING\r\n",
-        "PING\r\n",
-        "{\"method\":\"acquire\"}\n",
-        "SSH-2.0-OpenSSH_9.2\r\n"};
+    static const char one_line[] = "idemstored speaks MessagePack-RPC";
+    static const char http[] = "HTTP/1.1 400 Bad Request\r\n";
+    static const char redis[] = "-ERR idemstored speaks MessagePack-RPC";
+    static const char *const hellos[][2] = {
+        {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", http},
+        {"POST /acquire HTTP/1.1", http},
+        {"OPTIONS * HTTP/1.1\r\n\r\n", http},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", http},
+        {"GET http://h/ HTTP/1.0\r\n\r\n", http},
+        {"*1\r\n$4\r\nPING\r\n", redis},
+        {"PING\r\n", redis},
+        {"get key\r\n", redis},
+        {"GETAWAY\r\n", one_line},
+        {"{\"method\":\"acquire\"}\n", one_line},
+        {"\x16\x03\x01\x02", one_line},
+        {"idempotent\n", one_line},
+        {"SSH-2.0-OpenSSH_9.2\r\n", one_line}};
     for (size_t i = 0; i < sizeof hellos / sizeof *hellos; i++) {
+        const char *hello = hellos[i][0], *answer = hellos[i][1];
         char said[512];
-        size_t n =
-            sent_and_closed(s, hellos[i], strlen(hellos[i]), said, sizeof said);
-        CHECK(n > 10 && said[n - 1] == '\n' &&
-                  strchr(said, '\n') == said + n - 1,
-              "to \"%.4s\" one readable line, not: %s", hellos[i], said);
-        for (size_t at = 0; at + 1 < n; at++)
-            CHECK((said[at] >= ' ' && said[at] < 127) || said[at] == '\r',
-                  "byte %d in the line", said[at]);
+        size_t n = sent_and_closed(s, hello, strlen(hello), said, sizeof said);
+        is_text(said, n);
+        CHECK(strncmp(said, answer, strlen(answer)) == 0, "\"%.4s\" is told %s",
+              hello, said);
+        CHECK(answer == http || strchr(said, '\n') == said + n - 1,
+              "to \"%.4s\" one line, not: %s", hello, said);
     }
     all_is_well(s, "HTTP, Redis, JSON and SSH at the port");
+}
+
+/* A client may write as slowly as it likes; and one that goes on writing sees
+ * the answer all the same, not a reset. */
+static void other_protocols_in_pieces(scene *s) {
+    static const char hello[] = "GET /x HTTP/1.1\r\n";
+    static char body[256 * 1024];
+    char said[512];
+    wire w = connected(s);
+    for (size_t at = 0; at < 5; at++) {
+        wire_send(&w, hello + at, 1);
+        e2e_sleep_ms(20);
+    }
+    is_text(said, wire_text(&w, said, sizeof said));
+    CHECK(strstr(said, "HTTP is not served here") != NULL, "told: %s", said);
+    wire_close(&w);
+    w = connected(s);
+    wire_send(&w, "POST / HTTP/1.1\r\n", 17);
+    wire_send(&w, body, sizeof body);
+    wire_text(&w, said, sizeof said);
+    CHECK(strstr(said, "HTTP is not served here") != NULL, "told: %s", said);
+    wire_close(&w);
+    all_is_well(s, "the same byte by byte, and with a body behind it");
 }
 
 static void random_bytes(scene *s) {
@@ -334,6 +374,7 @@ int main(int argc, char **argv) {
     s.rss_kb = daemon_rss_kb(&daemon);
     drip_begins(&s);
     other_protocols(&s);
+    other_protocols_in_pieces(&s);
     random_bytes(&s);
     announced_sizes(&s);
     depth_bombs(&s);
