@@ -378,6 +378,17 @@ IDEM_API int32_t idem_client_open(const char *uri, idem_client **client,
  * is allowed. */
 IDEM_API void idem_client_close(idem_client *client);
 
+/* Ends the calls under way in other threads, for a process that is asked to
+ * end, or a request that nobody waits for any more. From any thread, and from a
+ * signal handler. Does not block: each call ends by itself, within 250 ms (one
+ * that is connecting: within connect_timeout_ms), and so does each later one:
+ *   CLOSED  nothing was sent: unchanged
+ *   LOST    it was sent, and not answered yet: unknown
+ * or with its answer, if that has just come. What a function under
+ * idem_run_once has done is still recorded, and its lease renewed until then.
+ * Once all calls have returned, idem_client_close. NULL is allowed. */
+IDEM_API void idem_client_shutdown(idem_client *client);
+
 /* Each call blocks until the answer or its deadline. The deadline also holds
  * for connecting and for looking names up (by a thread that ends with the
  * lookup; an address needs none). A name's addresses are tried 250 ms apart,

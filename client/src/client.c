@@ -26,6 +26,7 @@
 static int32_t be_born(idem_client *client, idem_error *err) {
     uint64_t seed = 0;
     idem__target_init(&client->target, &client->uri);
+    client->target.stop = &client->stop;
     pthread_mutex_init(&client->lock, NULL);
     idem__renewer_init(&client->renewer, client);
     atomic_store(&client->nonces_drawn, 0);
@@ -84,6 +85,7 @@ void idem_client_close(idem_client *client) {
     if (client == NULL)
         return;
     (void)be_here(client, NULL);
+    atomic_store(&client->stop, IDEM__STOP_ALL);
     idem__renewer_fini(&client->renewer);
     for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
         idem__lane *lane = atomic_load(&client->lanes[i]);
@@ -96,6 +98,13 @@ void idem_client_close(idem_client *client) {
     pthread_mutex_destroy(&client->lock);
     explicit_bzero(client->uri.secret, sizeof client->uri.secret);
     idem__free(client);
+}
+
+void idem_client_shutdown(idem_client *client) {
+    uint32_t before = IDEM__GO_ON;
+    if (client != NULL)
+        atomic_compare_exchange_strong(&client->stop, &before,
+                                       IDEM__STOP_CALLS);
 }
 
 static idem__lane *make_lane(idem_client *client, uint32_t shard) {
@@ -137,6 +146,7 @@ typedef struct errand {
     uint64_t start_ms;
     uint64_t deadline_ms;
     uint64_t sent_ms; /* of the attempt that was answered */
+    idem__stop stop_at;
     idem_answer *answer;
     int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
     uint32_t hops;  /* where NOT_PRIMARY sent it on */
@@ -153,7 +163,8 @@ static int32_t learn(errand *call) {
     if (lane == NULL)
         return idem__fail(&call->why, IDEM_E_MEMORY, "no memory for a lane");
     pthread_mutex_lock(&lane->lock);
-    int32_t code = idem__lane_up(lane, call->deadline_ms, &call->why);
+    idem__limit limit = {call->deadline_ms, call->stop_at};
+    int32_t code = idem__lane_up(lane, limit, &call->why);
     pthread_mutex_unlock(&lane->lock);
     return code;
 }
@@ -221,7 +232,8 @@ static bool is_worth_another(errand *call, const idem__waiter *waiter,
     case IDEM_E_LOST:
         if (waiter->sent && call->unsure == 0)
             call->unsure = IDEM_E_LOST;
-        return true; /* the lane pauses before it connects again */
+        /* The lane pauses before it connects again. */
+        return !idem__target_stops(target, call->stop_at);
     case IDEM_E_NOT_PRIMARY:
         if (call->hops++ < HOPS_MAX)
             idem__target_redirect(target, waiter->serial, call->why.primary);
@@ -281,10 +293,13 @@ static int32_t carry_out(errand *call, idem_error *err) {
         waiter.trimmed = false;
         waiter.now_ms = now_ms;
         waiter.start_ms = call->start_ms;
+        waiter.stop_at = call->stop_at;
         waiter.serial = 0;
         waiter.answer = call->answer;
         waiter.err = &call->why;
-        int32_t code = attempt(call, &waiter);
+        int32_t code = idem__target_stops(&call->client->target, call->stop_at)
+                           ? idem__fail_stopped(&call->why)
+                           : attempt(call, &waiter);
         if (code == 0) {
             call->sent_ms = waiter.queued_ms;
             return 0;
@@ -302,6 +317,7 @@ static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
     call->start_ms = idem_now_ms();
     call->deadline_ms = call->start_ms + timeout_ms;
     call->unsure = 0;
+    call->stop_at = IDEM__STOP_CALLS;
     call->sent_ms = call->start_ms;
     call->hops = 0;
     call->unreplicated = 0;
@@ -342,6 +358,8 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     begin(&call, client, ask.timeout_ms);
     call.request = ask.request;
     call.answer = answer;
+    if (times != NULL && method != IDEM_ACQUIRE)
+        call.stop_at = IDEM__STOP_ALL; /* it settles what a function did */
     idem__backoff_init(&call.backoff, atomic_load_explicit(
                                           &client->seed, memory_order_relaxed) ^
                                           call.start_ms ^ (uintptr_t)&call);

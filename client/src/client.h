@@ -8,6 +8,7 @@
 
 struct idem_client {
     idem__uri uri;
+    _Atomic uint32_t stop;       /* an idem__stop */
     _Atomic uint64_t generation; /* of the process that what follows is of */
     idem__target target;
     pthread_mutex_t lock;                        /* of the making of lanes */

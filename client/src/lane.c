@@ -70,7 +70,8 @@ static int send_flying(idem__lane *lane, idem__waiter *me) {
         if (errno != EAGAIN && errno != EINTR)
             return errno;
         me->now_ms = idem_now_ms();
-        if (me->now_ms >= me->op.deadline_ms)
+        if (me->now_ms >= me->op.deadline_ms ||
+            idem__target_stops(lane->target, me->stop_at))
             return ETIMEDOUT;
         uint64_t left_ms = me->op.deadline_ms - me->now_ms;
         if (stuck_at_ms == 0)
@@ -263,12 +264,46 @@ static void time_out(idem__lane *lane, idem__waiter *me) {
         idem__lane_break(lane, ETIMEDOUT, "it has gone silent");
 }
 
+/* The client is shut down. What was queued is sent with the rest, if it was not
+ * sent yet. */
+static void stop_call(idem__lane *lane, idem__waiter *me) {
+    const char *name = lane->endpoint.name;
+    idem__calls_remove(&lane->wire.calls, &me->op);
+    me->sent = true;
+    me->code = idem__fail_at(
+        me->err, IDEM_E_LOST, (idem__where){name, 0},
+        "the client was shut down before %s had answered; the call may have "
+        "taken effect, ask again with the same nonce or token",
+        name);
+    atomic_store_explicit(&me->word, SETTLED, memory_order_relaxed);
+}
+
+/* Those who sleep hear of a stop from the first one who sees it. */
+static bool sees_stop(idem__lane *lane, const idem__waiter *me) {
+    if (!idem__target_stops(lane->target, IDEM__STOP_CALLS))
+        return false;
+    idem__stop stop = (idem__stop)atomic_load(lane->target->stop);
+    for (idem__op *op = lane->wire.calls.first;
+         op != NULL && lane->stop_told < stop; op = op->next) {
+        idem__waiter *waiter = (idem__waiter *)op;
+        if (!waiter->parked)
+            continue;
+        waiter->parked = false;
+        atomic_store_explicit(&waiter->word, OFFERED, memory_order_relaxed);
+        idem__futex_wake(&waiter->word);
+    }
+    lane->stop_told = stop;
+    return stop >= me->stop_at;
+}
+
 /* Until the call is answered, by whatever role is open. Returns whether the
  * lock is still held. */
 static bool work(idem__lane *lane, idem__waiter *me) {
     while (me->op.pending) {
         if (me->now_ms >= me->op.deadline_ms)
             time_out(lane, me);
+        else if (sees_stop(lane, me))
+            stop_call(lane, me);
         else if (!lane->sending && has_output(lane))
             send_round(lane, me);
         else if (!lane->reading)
@@ -304,7 +339,8 @@ int32_t idem__lane_call(idem__lane *lane, idem__waiter *waiter,
     pthread_mutex_lock(&lane->lock);
     waiter->code = 0;
     if (!idem__lane_is_open(lane)) {
-        waiter->code = idem__lane_up(lane, waiter->op.deadline_ms, waiter->err);
+        idem__limit limit = {waiter->op.deadline_ms, waiter->stop_at};
+        waiter->code = idem__lane_up(lane, limit, waiter->err);
         waiter->now_ms = idem_now_ms();
     }
     if (waiter->code == 0)

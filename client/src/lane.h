@@ -17,6 +17,12 @@
 #include "client/src/target.h"
 #include "client/src/wire.h"
 
+/* What ends a wait. */
+typedef struct idem__limit {
+    uint64_t deadline_ms;
+    idem__stop stop_at;
+} idem__limit;
+
 typedef enum idem__lane_state {
     IDEM__LANE_DOWN,    /* no descriptor */
     IDEM__LANE_DIALING, /* one thread connects, the rest wait for `changed` */
@@ -34,6 +40,7 @@ typedef struct idem__waiter {
     int32_t code;      /* once it is settled */
     uint64_t now_ms;   /* as its thread last read the clock */
     uint64_t start_ms; /* its call's: what an acquire may wait counts from it */
+    idem__stop stop_at; /* what ends it early */
     uint64_t read_mark; /* lane->read_bytes when it was queued */
     uint64_t queued_ms;
     uint64_t serial;     /* of the server that it was asked of */
@@ -51,6 +58,7 @@ typedef struct idem__lane {
     int fd;
     bool sending;
     bool reading;
+    idem__stop stop_told; /* who sleeps was woken to hear of it */
     uint32_t full;        /* threads that wait for a place under pending_max */
     uint32_t woken;       /* threads that were answered and may be back soon */
     uint64_t serial;      /* the target's, when it was connected */
@@ -92,7 +100,10 @@ bool idem__lane_is_open(const idem__lane *lane);
 
 /* lane_up.c: connects if need be; the lock is held. 0, or a code with err
  * filled; IDEM_E_LOST: the server has no such shard now, route again. */
-int32_t idem__lane_up(idem__lane *lane, uint64_t deadline_ms, idem_error *err);
+int32_t idem__lane_up(idem__lane *lane, idem__limit limit, idem_error *err);
+
+/* IDEM_E_CLOSED, with err filled: it was stopped before it was sent. */
+int32_t idem__fail_stopped(idem_error *err);
 
 /* lane_up.c: the connection is lost; every call on it hears so. The lock is
  * held. */
@@ -104,7 +115,7 @@ void idem__lane_let_go(idem__lane *lane);
 /* A server that goes down answers what it has within such a time. */
 #define IDEM__DRAIN_MS 250u
 
-/* A blocking recv on a lane returns at least so often. */
+/* Who waits on a lane looks up at least so often, and sees a stop. */
 #define IDEM__LISTEN_MS 250u
 
 /* lane_quiet.c: the reader has heard nothing for so long; the lock is held. A

@@ -57,7 +57,11 @@ void idem__lane_leave(idem__lane *lane) {
     idem__free(lane);
 }
 
+/* Returns early, too. */
 static void wait_changed(idem__lane *lane, uint64_t until_ms) {
+    uint64_t look_up_ms = idem_now_ms() + IDEM__LISTEN_MS;
+    if (until_ms > look_up_ms)
+        until_ms = look_up_ms;
     struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
                              .tv_nsec = (long)(until_ms % 1000) * 1000000};
     pthread_cond_timedwait(&lane->changed, &lane->lock, &until);
@@ -210,11 +214,19 @@ static bool is_enough(const idem__lane *lane, uint32_t failed) {
     return rounds > 0 && failed >= rounds * lane->uri->endpoints_count;
 }
 
-static int32_t connect_lane(idem__lane *lane, uint64_t deadline_ms,
+int32_t idem__fail_stopped(idem_error *err) {
+    return idem__fail(err, IDEM_E_CLOSED,
+                      "the client was shut down; nothing was sent");
+}
+
+static int32_t connect_lane(idem__lane *lane, idem__limit limit,
                             idem_error *err) {
+    uint64_t deadline_ms = limit.deadline_ms;
     uint32_t failed = 0;
     while (lane->state != IDEM__LANE_UP) {
         uint64_t now_ms = idem_now_ms();
+        if (idem__target_stops(lane->target, limit.stop_at))
+            return idem__fail_stopped(err);
         if (now_ms >= deadline_ms || is_enough(lane, failed))
             return give_up(lane, err);
         uint64_t until_ms = deadline_ms;
@@ -259,17 +271,20 @@ static void leave_drained(idem__lane *lane, uint64_t deadline_ms) {
     }
 }
 
-int32_t idem__lane_up(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
+int32_t idem__lane_up(idem__lane *lane, idem__limit limit, idem_error *err) {
+    uint64_t deadline_ms = limit.deadline_ms;
     uint64_t serial = atomic_load(&lane->target->serial);
     if (lane->state == IDEM__LANE_UP && lane->serial != serial)
         idem__lane_break(lane, 0, "the client has moved to another server");
     for (;;) {
         leave_drained(lane, deadline_ms);
-        int32_t code = connect_lane(lane, deadline_ms, err);
+        int32_t code = connect_lane(lane, limit, err);
         if (code != 0)
             return code;
         if (!is_full(lane))
             return 0;
+        if (idem__target_stops(lane->target, limit.stop_at))
+            return idem__fail_stopped(err);
         if (idem_now_ms() >= deadline_ms)
             return idem__fail(err, IDEM_E_TIMEOUT_UNSENT,
                               "the deadline passed while other calls filled "

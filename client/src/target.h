@@ -17,6 +17,7 @@
 
 typedef struct idem__target {
     const idem__uri *uri;
+    const _Atomic uint32_t *stop; /* an idem__stop; NULL: never */
     /* Grows whenever the server changes: a lane that was connected under
      * another serial belongs to another server. */
     _Atomic uint64_t serial;
@@ -32,6 +33,21 @@ typedef struct idem__target {
     uint64_t doubt_end_ms;   /* 0: nobody is doubted */
     idem__addr good;         /* that answered last; len 0: none */
 } idem__target;
+
+/* How far a client is on its way out. */
+typedef enum idem__stop {
+    IDEM__GO_ON,
+    IDEM__STOP_CALLS, /* save for those that settle what a function has done */
+    IDEM__STOP_ALL
+} idem__stop;
+
+/* Whether a call that is ended at that level is to end now. */
+static inline bool idem__target_stops(const idem__target *target,
+                                      idem__stop at) {
+    return target->stop != NULL &&
+           atomic_load_explicit(target->stop, memory_order_relaxed) >=
+               (uint32_t)at;
+}
 
 void idem__target_init(idem__target *target, const idem__uri *uri);
 void idem__target_fini(idem__target *target);

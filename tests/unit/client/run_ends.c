@@ -70,7 +70,7 @@ static int32_t be_cancelled(idem_run *run, void *ctx) {
     once_renewed(*(const char *)ctx);
     pthread_cancel(pthread_self());
     for (;;)
-        usleep(1000);
+        pthread_testcancel();
 }
 
 typedef struct ending {
