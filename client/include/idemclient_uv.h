@@ -7,7 +7,9 @@
  *   ...
  *   idem_uv_close(store, NULL, NULL);
  *
- * All of it on the loop's thread. */
+ * All of it on the loop's thread. Time is read where it is needed: the loop's
+ * own is as old as the handler that runs, and a call's deadline would begin
+ * then. */
 #ifndef IDEMCLIENT_UV_H
 #define IDEMCLIENT_UV_H
 
@@ -38,7 +40,7 @@ typedef struct idem_uv {
 static inline void idem_uv__update(idem_uv *uv);
 
 static inline void idem_uv__process(idem_uv *uv, uint32_t ready) {
-    idem_conn_process(uv->conn, ready, uv_now(uv->loop));
+    idem_conn_process(uv->conn, ready, idem_now_ms());
     idem_uv__update(uv);
 }
 
@@ -106,11 +108,13 @@ static inline void idem_uv__update(idem_uv *uv) {
     if (fd < 0 || uv->fd_serial != idem_conn_fd_serial(uv->conn))
         idem_uv__drop_poll(uv);
     idem_uv__watch(uv, fd);
-    int32_t timeout_ms = idem_conn_timeout_ms(uv->conn, uv_now(uv->loop));
-    if (timeout_ms < 0)
+    int32_t timeout_ms = idem_conn_timeout_ms(uv->conn, idem_now_ms());
+    if (timeout_ms < 0) {
         uv_timer_stop(&uv->timer);
-    else
-        uv_timer_start(&uv->timer, idem_uv__on_timer, (uint64_t)timeout_ms, 0);
+        return;
+    }
+    uv_update_time(uv->loop); /* the timer counts from the loop's time */
+    uv_timer_start(&uv->timer, idem_uv__on_timer, (uint64_t)timeout_ms, 0);
 }
 
 /* Begins to connect; see idem_conn_open for the URI. Errors: URI, MEMORY. */
@@ -121,7 +125,7 @@ static inline int32_t idem_uv_open(uv_loop_t *loop, const char *uri,
     if (uv == NULL)
         return IDEM_E_MEMORY;
     uv->loop = loop;
-    int32_t code = idem_conn_open(uri, uv_now(loop), &uv->conn, err);
+    int32_t code = idem_conn_open(uri, idem_now_ms(), &uv->conn, err);
     if (code != 0) {
         free(uv);
         return code;
@@ -142,7 +146,7 @@ static inline int32_t idem_uv_open(uv_loop_t *loop, const char *uri,
 static inline int32_t idem_uv_call(idem_uv *uv, int32_t method,
                                    const idem_args *args, idem_done_fn done,
                                    void *ctx) {
-    return idem_conn_call(uv->conn, method, args, uv_now(uv->loop), done, ctx);
+    return idem_conn_call(uv->conn, method, args, idem_now_ms(), done, ctx);
 }
 
 static inline void idem_uv__on_closed(uv_handle_t *handle) {
