@@ -356,7 +356,10 @@ typedef struct idem_client idem_client;
  * HOST is a name, an IPv4 address or an IPv6 address in brackets; PORT is 7117
  * when not given. Several hosts (up to 16) are a primary and its replicas: they
  * are tried in turn until one is the primary. %XX is decoded in SECRET,
- * NAMESPACE, PATH and values. OPTIONS, joined by &:
+ * NAMESPACE, PATH and values. No part may have a byte below 0x21, or 0x7f, as
+ * it stands or as %XX, but for %20 in PATH and secret_file.
+ *
+ * OPTIONS, joined by an ampersand:
  *   timeout_ms=N          deadline of a call (5000; 1..86400000)
  *   connect_timeout_ms=N  of one attempt to connect, and how long a server may
  *                         leave a ping unanswered (1000; 1..60000)
@@ -605,7 +608,8 @@ IDEM_API int32_t idem_session_new(idem_session **session);
 /* Calls back every call under way with IDEM_E_LOST (or CLOSED where not one of
  * its bytes was taken), then frees it. NULL is allowed. */
 IDEM_API void idem_session_free(idem_session *session);
-/* Greets the server: secret may be NULL; shard -1: stay where we are. The
+/* Greets the server: secret may be NULL, and has no byte below 0x21 or 0x7f
+ * (IDEM_E_ARGUMENT); shard -1: stay where we are. The
  * answer arrives as IDEM_PONG once idem_session_info can tell. */
 IDEM_API int32_t idem_session_hello(idem_session *session, const char *secret,
                                     int32_t shard, uint64_t deadline_ms,

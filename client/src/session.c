@@ -73,6 +73,9 @@ int32_t idem_session_hello(idem_session *session, const char *secret,
     if (session->closing || !is_ours(session))
         return IDEM_E_CLOSED;
     size_t len = secret != NULL ? strlen(secret) : 0;
+    for (size_t i = 0; i < len; i++)
+        if ((uint8_t)secret[i] < 0x21 || secret[i] == 0x7f)
+            return IDEM_E_ARGUMENT;
     if (len > IDP_SECRET_BYTES_MAX || shard < -1 || shard >= IDP_SHARDS_MAX)
         return IDEM_E_ARGUMENT;
     idem__deed *deed = make_deed(done, ctx);

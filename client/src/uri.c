@@ -50,14 +50,42 @@ static int hex_digit(char c) {
     return -1;
 }
 
-typedef enum decoded { DECODED, DECODED_BAD, DECODED_LONG } decoded;
+/* What may stand nowhere: it would be sent, logged or compared, and nobody
+ * would see it. */
+static bool is_hidden(uint8_t c) {
+    return c < 0x21 || c == 0x7f;
+}
 
-/* %XX decoded into `to`, at most max bytes. */
-static decoded part_decode(part p, uint8_t *to, size_t max, size_t *len) {
+static bool has_hidden(part p) {
+    for (size_t i = 0; i < p.len; i++)
+        if (is_hidden((uint8_t)p.ptr[i]))
+            return true;
+    return false;
+}
+
+static int32_t refuse_hidden(const char *what, idem_error *err) {
+    return idem__fail(err, IDEM_E_URI,
+                      "the URI's %s has a byte below 0x21, or 0x7f; is there a "
+                      "blank or a line end in it?",
+                      what);
+}
+
+typedef enum decoded {
+    DECODED,
+    DECODED_BAD,
+    DECODED_LONG,
+    DECODED_HIDDEN
+} decoded;
+
+/* %XX decoded into `to`, at most max bytes. A blank may stand as %20 where the
+ * part is a file's path, which has what name it has. */
+static decoded part_decode(part p, bool is_path, uint8_t *to, size_t max,
+                           size_t *len) {
     *len = 0;
     for (size_t i = 0; i < p.len; i++) {
         uint8_t c = (uint8_t)p.ptr[i];
-        if (c == '%') {
+        bool is_coded = c == '%';
+        if (is_coded) {
             int high = i + 2 < p.len ? hex_digit(p.ptr[i + 1]) : -1;
             int low = i + 2 < p.len ? hex_digit(p.ptr[i + 2]) : -1;
             if (high < 0 || low < 0)
@@ -65,6 +93,8 @@ static decoded part_decode(part p, uint8_t *to, size_t max, size_t *len) {
             c = (uint8_t)(high * 16 + low);
             i += 2;
         }
+        if (is_hidden(c) && !(c == ' ' && is_coded && is_path))
+            return DECODED_HIDDEN;
         if (*len == max)
             return DECODED_LONG;
         to[(*len)++] = c;
@@ -72,25 +102,40 @@ static decoded part_decode(part p, uint8_t *to, size_t max, size_t *len) {
     return DECODED;
 }
 
-/* The same for text that becomes a C string in `to` of max + 1 bytes. */
-static int32_t decode_text(part p, const char *what, char *to, size_t max,
-                           idem_error *err) {
-    size_t len = 0;
-    switch (part_decode(p, (uint8_t *)to, max, &len)) {
+static int32_t decode_bytes(part p, const char *what, bool is_path, uint8_t *to,
+                            size_t max, size_t *len, idem_error *err) {
+    switch (part_decode(p, is_path, to, max, len)) {
     case DECODED_BAD:
         return idem__fail(err, IDEM_E_URI,
-                          "the URI's %s has a %% without two hex digits", what);
+                          "the URI's %s has a %% without two hex digits; a %% "
+                          "itself is written %%25",
+                          what);
     case DECODED_LONG:
         return idem__fail(err, IDEM_E_URI,
                           "the URI's %s is over %zu bytes long", what, max);
+    case DECODED_HIDDEN:
+        return refuse_hidden(what, err);
     case DECODED:
         break;
     }
-    to[len] = '\0';
-    if (memchr(to, '\0', len) != NULL)
-        return idem__fail(err, IDEM_E_URI, "the URI's %s has a zero byte",
-                          what);
     return 0;
+}
+
+/* The same for text that becomes a C string in `to` of max + 1 bytes. */
+static int32_t decode_text(part p, const char *what, char *to, size_t max,
+                           size_t *len, idem_error *err) {
+    int32_t code = decode_bytes(p, what, false, (uint8_t *)to, max, len, err);
+    *len = code == 0 ? *len : 0;
+    to[*len] = '\0';
+    return code;
+}
+
+static int32_t decode_path(part p, const char *what, char *to, size_t max,
+                           idem_error *err) {
+    size_t len = 0;
+    int32_t code = decode_bytes(p, what, true, (uint8_t *)to, max, &len, err);
+    to[code == 0 ? len : 0] = '\0';
+    return code;
 }
 
 static bool number_parse(part p, uint64_t max, uint64_t *value) {
@@ -140,6 +185,10 @@ static const char *endpoint_fault(part p, uint64_t port,
     part host = host_cut(&p, &has_port, &bad);
     if (bad)
         return "an IPv6 address stands in brackets, [::1]:7117";
+    if (has_hidden(host) || has_hidden(p))
+        return "there is a byte below 0x21, or 0x7f, in it; is there a blank "
+               "or "
+               "a line end?";
     if (!host_is_plain(host))
         return "a host is a name, an IPv4 address or [an IPv6 address]";
     if ((has_port && !number_parse(p, 65535, &port)) || port == 0)
@@ -184,7 +233,7 @@ static int32_t parse_endpoints(part hosts, idem__uri *uri, idem_error *err) {
 static int32_t parse_path_endpoint(part path, idem__uri *uri, idem_error *err) {
     idem__endpoint *endpoint = &uri->endpoints[0];
     size_t max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
-    int32_t code = decode_text(path, "socket path", endpoint->host, max, err);
+    int32_t code = decode_path(path, "socket path", endpoint->host, max, err);
     if (code != 0)
         return code;
     if (endpoint->host[0] == '\0' || strcmp(endpoint->host, "/") == 0)
@@ -198,21 +247,10 @@ static int32_t parse_path_endpoint(part path, idem__uri *uri, idem_error *err) {
 }
 
 static int32_t parse_secret(part secret, idem__uri *uri, idem_error *err) {
-    switch (part_decode(secret, uri->secret, sizeof uri->secret,
-                        &uri->secret_len)) {
-    case DECODED_BAD:
-        return idem__fail(err, IDEM_E_URI,
-                          "the URI's secret has a %% without two hex digits; "
-                          "a %% itself is written %%25");
-    case DECODED_LONG:
-        return idem__fail(err, IDEM_E_URI,
-                          "the URI's secret is over %d bytes long",
-                          IDP_SECRET_BYTES_MAX);
-    case DECODED:
-        break;
-    }
-    uri->has_secret = true;
-    return 0;
+    int32_t code = decode_bytes(secret, "secret", false, uri->secret,
+                                sizeof uri->secret, &uri->secret_len, err);
+    uri->has_secret = code == 0;
+    return code;
 }
 
 static int32_t parse_userinfo(part *authority, idem__uri *uri,
@@ -241,7 +279,7 @@ static int32_t read_secret_file(part value, idem__uri *uri, idem_error *err) {
     char path[4096];
     char line[IDP_SECRET_BYTES_MAX + 3];
     int32_t code =
-        decode_text(value, "secret_file", path, sizeof path - 1, err);
+        decode_path(value, "secret_file", path, sizeof path - 1, err);
     if (code != 0)
         return code;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -253,13 +291,17 @@ static int32_t read_secret_file(part value, idem__uri *uri, idem_error *err) {
         return idem__fail_at(err, IDEM_E_URI, (idem__where){.os_error = why},
                              "the URI's secret_file %.200s can't be read: %s",
                              path, strerror(why));
-    line[got] = '\0';
-    size_t len = strcspn(line, "\r\n");
+    size_t len = 0;
+    while (len < (size_t)got && line[len] != '\n' && line[len] != '\r')
+        len++;
     if (len == 0 || len > sizeof uri->secret)
         return idem__fail(err, IDEM_E_URI,
                           "the first line of secret_file must have 1 to %d "
                           "bytes",
                           IDP_SECRET_BYTES_MAX);
+    for (size_t i = 0; i < len; i++)
+        if (line[i] != ' ' && is_hidden((uint8_t)line[i]))
+            return refuse_hidden("secret_file, in its first line,", err);
     memcpy(uri->secret, line, len);
     uri->secret_len = len;
     uri->has_secret = true;
@@ -304,18 +346,12 @@ static int32_t parse_option(part name, part value, idem__uri *uri,
             return parse_number_option(&number_options[i], value, uri, err);
     if (part_is(name, "secret_file"))
         return read_secret_file(value, uri, err);
-    if (part_is(name, "namespace")) {
-        int32_t code =
-            decode_text(value, "namespace", uri->ns, IDP_NS_BYTES_MAX, err);
-        uri->ns_len = code == 0 ? strlen(uri->ns) : 0;
-        return code;
-    }
-    if (part_is(name, "client")) {
-        int32_t code = decode_text(value, "client", uri->client,
-                                   IDP_CLIENT_BYTES_MAX, err);
-        uri->client_len = code == 0 ? strlen(uri->client) : 0;
-        return code;
-    }
+    if (part_is(name, "namespace"))
+        return decode_text(value, "namespace", uri->ns, IDP_NS_BYTES_MAX,
+                           &uri->ns_len, err);
+    if (part_is(name, "client"))
+        return decode_text(value, "client", uri->client, IDP_CLIENT_BYTES_MAX,
+                           &uri->client_len, err);
     return idem__fail(err, IDEM_E_URI,
                       "the URI has an unknown option, %.*s; there are "
                       "timeout_ms, connect_timeout_ms, connect_rounds, "
@@ -328,6 +364,8 @@ static int32_t parse_options(part query, idem__uri *uri, idem_error *err) {
         bool has_value = false;
         part value = part_cut(&query, '&', NULL);
         part name = part_cut(&value, '=', &has_value);
+        if (has_hidden(name))
+            return refuse_hidden("option name", err);
         if (!has_value)
             return idem__fail(err, IDEM_E_URI,
                               "the URI's option %.*s has no =value",
@@ -348,9 +386,8 @@ static int32_t parse_tcp(part rest, idem__uri *uri, idem_error *err) {
         code = parse_endpoints(authority, uri, err);
     if (code != 0 || !has_path)
         return code;
-    code = decode_text(rest, "namespace", uri->ns, IDP_NS_BYTES_MAX, err);
-    uri->ns_len = code == 0 ? strlen(uri->ns) : 0;
-    return code;
+    return decode_text(rest, "namespace", uri->ns, IDP_NS_BYTES_MAX,
+                       &uri->ns_len, err);
 }
 
 static int32_t parse_unix(part rest, idem__uri *uri, idem_error *err) {

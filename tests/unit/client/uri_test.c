@@ -30,7 +30,7 @@ Test(uri, a_host_alone_has_every_default) {
 }
 
 Test(uri, every_part_is_read) {
-    idem__uri uri = parse("idem://:s%40c%3aret@10.0.0.1:1,[::1]:65535,h/po%20"
+    idem__uri uri = parse("idem://:s%40c%3aret@10.0.0.1:1,[::1]:65535,h/po%2b"
                           "ints?timeout_ms=7&connect_timeout_ms=8&client=a%26b"
                           "&shard_aware=0&shard=3");
     cr_assert_eq(uri.endpoints_count, 3);
@@ -41,7 +41,7 @@ Test(uri, every_part_is_read) {
     cr_assert(uri.has_secret);
     cr_assert_eq(uri.secret_len, 7);
     cr_assert_eq(memcmp(uri.secret, "s@c:ret", 7), 0);
-    cr_assert_str_eq(uri.ns, "po ints");
+    cr_assert_str_eq(uri.ns, "po+ints");
     cr_assert_eq(uri.timeout_ms, 7);
     cr_assert_eq(uri.connect_timeout_ms, 8);
     cr_assert_str_eq(uri.client, "a&b");
@@ -98,7 +98,7 @@ static const struct {
     {"idem://:hu/sh@h", "%2F"},
     {"idem://:hu?sh@h", "%3F"},
     {"idem://h?connect_rounds=0", "connect_rounds"},
-    {"idem://h/n%00s", "namespace"},
+    {"idem://h/n%00s", "namespace has a byte below"},
     {"idem://h/%", "namespace"},
     {"idem://h?timeout_ms=0", "timeout_ms"},
     {"idem://h?timeout_ms=86400001", "timeout_ms"},
@@ -125,6 +125,72 @@ Test(uri, each_mistake_is_told_by_its_part) {
                   mistakes[i].text, err.text);
         cr_assert(strstr(err.text, "hu") == NULL, "%s", err.text);
         cr_assert_eq(err.assume, IDEM_ASSUME_UNCHANGED);
+    }
+}
+
+/* Every byte that nobody sees, as it stands and as %XX, in every part. */
+static const struct {
+    const char *before, *after, *part;
+} places[] = {
+    {"idem://a", "b", "host number 1"},
+    {"idem://a,b", "", "host number 2"},
+    {"idem://a:71", "17", "host number 1"},
+    {"idem://[::1", "]:7117", "host number 1"},
+    {"idem://:s", "@h", "secret"},
+    {"idem://h/n", "", "namespace"},
+    {"idem://h/n?client=", "c", "client"},
+    {"idem://h/?namespace=n", "", "namespace"},
+    {"idem://h?secret_file=/x", "", "secret_file"},
+    {"idem://h?timeout_ms=1", "0", "timeout_ms"},
+    {"idem://h?time", "out_ms=10", "option"},
+    {"idem+unix:///run/s", "", "socket path"},
+    {"idem+unix://:s", "@/run/s", "secret"},
+};
+
+static void is_refused(size_t i, const char *hidden, uint8_t byte) {
+    char text[128];
+    idem__uri uri;
+    idem_error err = {.size = sizeof err};
+    snprintf(text, sizeof text, "%s%s%s", places[i].before, hidden,
+             places[i].after);
+    cr_assert_eq(idem__uri_parse(text, &uri, &err), IDEM_E_URI, "row %zu, %02x",
+                 i, byte);
+    cr_assert(strstr(err.text, places[i].part) != NULL, "row %zu, %02x: %s", i,
+              byte, err.text);
+    for (const char *c = err.text; *c != '\0'; c++)
+        cr_assert(*c >= ' ' && *c <= '~', "row %zu repeats it", i);
+}
+
+Test(uri, a_byte_that_nobody_sees_is_refused_wherever_it_stands) {
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        for (int byte = 0; byte <= 0x7f;
+             byte = byte == 0x20 ? 0x7f : byte + 1) {
+            char raw[2] = {(char)byte, '\0'};
+            char coded[4];
+            bool is_path = strchr(places[i].part, '_') != NULL ||
+                           strstr(places[i].part, "path") != NULL;
+            snprintf(coded, sizeof coded, "%%%02x", (unsigned)byte);
+            if (byte != 0)
+                is_refused(i, raw, (uint8_t)byte);
+            if (byte != ' ' || !is_path)
+                is_refused(i, coded, (uint8_t)byte);
+        }
+}
+
+Test(uri, a_secret_file_has_none_either) {
+    static const char *const lines[] = {"hu\0sh", "hu\tsh", "hush\x7f"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char path[] = "/tmp/idem_uri_XXXXXX";
+        char text[128];
+        idem__uri uri;
+        idem_error err = {.size = sizeof err};
+        int fd = mkstemp(path);
+        cr_assert_eq(write(fd, lines[i], 5), 5);
+        close(fd);
+        snprintf(text, sizeof text, "idem://h?secret_file=%s", path);
+        cr_assert_eq(idem__uri_parse(text, &uri, &err), IDEM_E_URI, "%zu", i);
+        cr_assert(strstr(err.text, "secret_file") != NULL, "%s", err.text);
+        unlink(path);
     }
 }
 
@@ -166,4 +232,8 @@ Test(uri, a_redirect_is_an_endpoint_or_nothing) {
     cr_assert_not(idem__endpoint_parse("a:b:c", 5, &endpoint));
     cr_assert_not(idem__endpoint_parse("10.1.1.1", 8, &endpoint), "no port");
     cr_assert_not(idem__endpoint_parse("a:7 b", 5, &endpoint), "a word more");
+    cr_assert_not(idem__endpoint_parse("a\n:7", 4, &endpoint));
+    cr_assert_not(idem__endpoint_parse("a\0b:7", 5, &endpoint));
+    cr_assert_not(idem__endpoint_parse("a:7\0", 4, &endpoint));
+    cr_assert_not(idem__endpoint_parse("\x7f:7", 3, &endpoint));
 }
