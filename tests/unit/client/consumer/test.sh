@@ -17,7 +17,8 @@ cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/tree" \
 echo "find_package: $("$work/build/consumer")"
 
 pc=$(dirname "$(find "$work/tree" -name idemclient.pc)")
-export PKG_CONFIG_PATH="$pc"
+# It stands alone: no other package's file is there to be found.
+export PKG_CONFIG_LIBDIR="$pc" PKG_CONFIG_PATH=
 lib=$(pkg-config --variable=libdir idemclient)
 cc "$here/main.c" $(pkg-config --cflags --libs idemclient) -o "$work/shared"
 echo "pkg-config: $(LD_LIBRARY_PATH="$lib" "$work/shared")"
