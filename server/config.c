@@ -27,7 +27,9 @@ static const ids_config_row rows[] = {
      NULL, 0, 64u << 20,
      "per result; a larger one completes its key without being kept"},
     {"--max-connections", "N", IDS_CONFIG_COUNT, FIELD(connections_max),
-     "16384", NULL, 1, 1u << 20, "open at a time"},
+     "16384", NULL, 1, 1u << 20,
+     "open at a time; a few more for the other node, and for orders from this "
+     "machine"},
     {"--max-pending", "N", IDS_CONFIG_COUNT, FIELD(pending_max), "4096", NULL,
      1, 1u << 20, "requests in flight per connection"},
     {"--max-waiters", "N", IDS_CONFIG_COUNT, FIELD(waiters_max), "65536", NULL,

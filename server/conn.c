@@ -255,8 +255,6 @@ static void dismiss(ids_desk *desk, ids_conn *conn, const char *line) {
 static void greet_peer(ids_desk *desk, ids_conn *conn) {
     if (!desk->house->takes_peers) {
         dismiss(desk, conn, ids_greeting_no_peer);
-    } else if (conn->surplus) {
-        dismiss(desk, conn, ids_greeting_no_place);
     } else if (conn->in.len > IDS_STRANGER_BYTES_MAX) {
         dismiss(desk, conn, ids_greeting_no_request);
     } else {

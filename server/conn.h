@@ -49,7 +49,8 @@ typedef struct ids_conn {
                       * it off the desk, with the input behind that */
     bool ended;      /* the peer sends no more */
     bool closing;    /* nothing is read; closed when the output has left */
-    bool surplus;    /* one too many: its first request hears LIMIT */
+    bool surplus;    /* one too many: its first request hears LIMIT, unless it
+                      * is an operator's from this machine */
     bool draining;   /* and not before its waiters have heard of the end */
     bool dead;       /* closed as soon as the host looks */
     bool dirty;      /* in the desk's list */

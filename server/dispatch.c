@@ -124,10 +124,20 @@ static void serve_hello(ids_desk *desk, ids_conn *conn,
     }
 }
 
+/* Whoever runs the server is heard when clients have taken every place. */
+static bool is_operators(const ids_conn *conn, idp_method method) {
+    return conn->local && (method == IDP_HELLO || method == IDP_STATS ||
+                           ids_method_is_order(method));
+}
+
+static bool is_admitted(const ids_desk *desk, const ids_conn *conn) {
+    return conn->admitted || !desk->house->secret.len;
+}
+
 static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     desk->counters.of[IDS_REQUESTS_TOTAL]++;
-    if (conn->surplus) {
+    if (conn->surplus && !is_operators(conn, request->method)) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
                         IDS_TOO_MANY_CONNECTIONS);
         ids_conn_finish(desk, conn);
@@ -141,7 +151,7 @@ static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         serve_hello(desk, conn, request);
         return;
     }
-    if (!conn->admitted) {
+    if (!is_admitted(desk, conn)) {
         deny(desk, conn, request->msgid, "say hello with the secret first");
         return;
     }

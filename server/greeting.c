@@ -114,6 +114,3 @@ ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
 /* The peer's link knows it by its beginning. */
 const char ids_greeting_no_peer[] =
     "this idemstored has no peer: see --replication and --replicate-from\r\n";
-
-const char ids_greeting_no_place[] =
-    "this idemstored has too many connections: see --max-connections\r\n";

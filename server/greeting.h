@@ -29,7 +29,4 @@ extern const char ids_greeting_no_request[];
 /* The line for another server where none is expected. */
 extern const char ids_greeting_no_peer[];
 
-/* And where there are too many connections already. */
-extern const char ids_greeting_no_place[];
-
 #endif

@@ -3,12 +3,14 @@
 
 #include "proto/reply.h"
 #include "server/io/address.h"
+#include "server/io/partner.h"
 #include "server/io/socket.h"
 #include "server/log.h"
 #include "server/reply.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -59,23 +61,37 @@ static void turn_away(int fd) {
     close(fd);
 }
 
+/* From this machine an operator comes, and from where the other node was, it.
+ */
+static bool is_kept_for(const ids_acceptor *acceptor, const ids_address *from) {
+    char host[NI_MAXHOST];
+    const struct sockaddr *at = (const struct sockaddr *)&from->at;
+    if (ids_address_is_local(from))
+        return true;
+    return acceptor->loop->seat &&
+           getnameinfo(at, from->len, host, sizeof host, NULL, 0,
+                       NI_NUMERICHOST) == 0 &&
+           ids_seat_knows_host(acceptor->loop->seat, host);
+}
+
 /* False: there is no place, and the descriptor is closed. */
-static bool take_place(ids_acceptor *acceptor, int fd, bool *surplus) {
+static bool take_place(ids_acceptor *acceptor, int fd, const ids_address *from,
+                       bool *surplus) {
     ids_places *places = acceptor->loop->places;
     *surplus = !ids_places_take(places);
     if (!*surplus)
         return true;
     say(acceptor, "--max-connections is reached");
-    if (ids_places_take_surplus(places))
+    if (ids_places_take_surplus(places, is_kept_for(acceptor, from)))
         return true;
     turn_away(fd);
     return false;
 }
 
-static void deal(ids_acceptor *acceptor, int fd, bool local) {
+static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
     ids_loop *loop = acceptor->loop;
     bool surplus;
-    if (!take_place(acceptor, fd, &surplus))
+    if (!take_place(acceptor, fd, from, &surplus))
         return;
     ids_conn *conn = ids_conn_new(fd);
     if (!conn) {
@@ -84,7 +100,7 @@ static void deal(ids_acceptor *acceptor, int fd, bool local) {
         say(acceptor, strerror(ENOMEM));
         return;
     }
-    conn->local = local;
+    conn->local = ids_address_is_local(from);
     conn->surplus = surplus;
     uint32_t to = acceptor->next_loop++ % loop->desk->house->loops;
     if (!ids_desk_give(loop->desk, conn, to))
@@ -141,7 +157,7 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
                          SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             set_options(fd, from.at.ss_family);
-            deal(acceptor, fd, ids_address_is_local(&from));
+            deal(acceptor, fd, &from);
         } else if (!accept_failed(acceptor, socket->fd, errno)) {
             break;
         }

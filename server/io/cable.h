@@ -14,6 +14,10 @@
 /* A frame's head up to its stream. */
 #define IDS_CABLE_PEEK_BYTES 12
 
+/* What a node that has connected may be silent for before its first frame, and
+ * for how long last words are tried to be sent. */
+#define IDS_PATIENCE_MS 2000
+
 struct ids_seat;
 
 typedef struct ids_cable {

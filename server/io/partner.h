@@ -116,6 +116,9 @@ void ids_seat_accept(ids_seat *seat, int fd, idp_slice read);
  * what has come from the other node is read, before any call is. */
 void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms);
 
+/* The other node was there, last. */
+bool ids_seat_knows_host(ids_seat *seat, const char *host);
+
 /* In the middle of a turn that has made many changes: takes them. */
 void ids_seat_hand_over(ids_seat *seat);
 
@@ -130,6 +133,10 @@ void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,
                     size_t len);
 void ids_seat_call(ids_seat *seat);
 void ids_seat_forget(ids_seat *seat, ids_cable *cable);
+
+/* early.c's: an accepted one that is no link yet; bytes of it. */
+bool ids_early_is(const ids_cable *cable);
+void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes);
 
 /* Between partner.c and its neighbours ----------------------------------- */
 

@@ -14,9 +14,10 @@
 #define RESERVE_PER_LOOP 3u
 /* The manifest's next one, the folder. */
 #define RESERVE_STORE    4u
-/* The next state file, a link per loop, and the resolver's files and sockets
- * for the few names that are looked up at once. */
-#define RESERVE_PEER     24u
+/* The next state file, a link per loop either way, the resolver's files and
+ * sockets for the few names that are looked up at once; and such as come for
+ * another node and have not shown it yet (IDS_UNPROVEN_MAX, and the seats'). */
+#define RESERVE_PEER     56u
 /* What a start opens, in all, of which most stays open. */
 #define OPEN_PER_LOOP    12u
 #define OPEN_ALWAYS      64u
@@ -27,7 +28,7 @@ static size_t reserve(const ids_places_needs *needs) {
     if (needs->has_store)
         wanted += RESERVE_STORE + RESERVE_PER_LOOP * (size_t)needs->loops;
     if (needs->has_peer)
-        wanted += RESERVE_PEER + (size_t)needs->loops;
+        wanted += RESERVE_PEER + 4 * (size_t)needs->loops;
     return wanted;
 }
 
@@ -83,9 +84,10 @@ bool ids_places_take(ids_places *places) {
     return true;
 }
 
-bool ids_places_take_surplus(ids_places *places) {
+bool ids_places_take_surplus(ids_places *places, bool is_kept) {
+    size_t kept = is_kept ? 0 : places->surplus_max / 4;
     if (atomic_load_explicit(&places->surplus, memory_order_relaxed) >=
-        places->surplus_max)
+        places->surplus_max - kept)
         return false;
     atomic_fetch_add_explicit(&places->surplus, 1, memory_order_relaxed);
     return true;
@@ -96,9 +98,9 @@ void ids_places_leave(ids_places *places, bool surplus) {
                               1, memory_order_relaxed);
 }
 
-void ids_places_becomes_link(ids_places *places) {
+void ids_places_becomes_link(ids_places *places, bool surplus) {
     ids_places_add_link(places);
-    ids_places_leave(places, false);
+    ids_places_leave(places, surplus);
 }
 
 void ids_places_add_link(ids_places *places) {

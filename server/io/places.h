@@ -43,13 +43,17 @@ bool ids_places_plan(ids_places *places, const ids_places_needs *needs,
 
 /* Takes a place; false: there is none, nothing changed. Any thread. */
 bool ids_places_take(ids_places *places);
-bool ids_places_take_surplus(ids_places *places);
+/* is_kept: it comes from this machine, or from where the other node was. A
+ * quarter of the places in surplus is kept for such: there an operator's
+ * command is carried out, and another node becomes a link. */
+bool ids_places_take_surplus(ids_places *places, bool is_kept);
 
 /* A connection, or one in surplus, is closed. */
 void ids_places_leave(ids_places *places, bool surplus);
 
-/* A connection turned out to be another node's: it keeps its place. */
-void ids_places_becomes_link(ids_places *places);
+/* A connection turned out to be another node's: it keeps its place, or has a
+ * link's (few are there at a time, see ids_peer_make_room). */
+void ids_places_becomes_link(ids_places *places, bool surplus);
 
 /* A link is dialled (which can't be refused), or closed. */
 void ids_places_add_link(ids_places *places);

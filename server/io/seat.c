@@ -7,10 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a node that has connected may be silent for before its first frame, and
- * for how long last words are tried to be sent. */
-#define PATIENCE_MS 2000
-
 /* Beside calls a full copy's walk takes a frame a ms, unless so much of the
  * changes meanwhile is not out: then the ring is in danger. */
 #define CALM_BYTES (1u << 20)
@@ -55,6 +51,7 @@ static void report_applied(ids_seat *seat, ids_peer *peer) {
 static void begin_link(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     if (cable->link != NULL || cable->hung_up || cable->dialled)
         return;
+    ids_peer_make_room(peer, cable->host);
     cable->link = ids_peer_accept(peer, desk_of(seat)->now_ms);
     cable->patience_until_ms = 0;
     if (cable->link != NULL)
@@ -90,7 +87,7 @@ static void take_last(ids_seat *seat, ids_cable *cable) {
     if (!cable->hung_up || cable->over)
         return;
     cable->over = true;
-    cable->patience_until_ms = desk_of(seat)->now_ms + PATIENCE_MS;
+    cable->patience_until_ms = desk_of(seat)->now_ms + IDS_PATIENCE_MS;
     if (cable->last.len > 0 && ids_pbuf_reserve(&cable->out, cable->last.len)) {
         memcpy(cable->out.at + cable->out.len, cable->last.at, cable->last.len);
         cable->out.len += cable->last.len;
@@ -259,77 +256,14 @@ static void stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
 /* A loop's calls ----------------------------------------------------------- */
 
-/* Whose stream it is stands in the first frame; nothing is believed yet. */
-static uint32_t stream_of(const uint8_t *head) {
-    return (uint32_t)head[10] | (uint32_t)head[11] << 8;
-}
-
-/* To the loop that its stream belongs to. */
-static void pass_on(ids_seat *seat, ids_cable *cable) {
-    ids_partner *partner = seat->partner;
-    uint32_t to = stream_of(cable->early.at) % partner->seats_count;
-    ids_cable *moved = ids_cable_new();
-    if (moved == NULL) {
-        cable->broken = true;
-        return;
-    }
-    moved->seat = &partner->seats[to];
-    moved->early = cable->early;
-    moved->patience_until_ms = cable->patience_until_ms;
-    cable->early = (ids_pbuf){0};
-    moved->fd = ids_cable_part(cable);
-    ids_partner_enter(seat);
-    moved->next = moved->seat->to_open;
-    moved->seat->to_open = moved;
-    ids_partner_wake(moved->seat);
-    ids_partner_leave(seat);
-}
-
-/* An accepted one that is no link yet. */
-static bool is_early(const ids_cable *cable) {
-    return !cable->dialled && cable->early.cap > 0;
-}
-
-static void take_early(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
-    if (!ids_pbuf_reserve(&cable->early, bytes.len)) {
-        cable->broken = true;
-    } else {
-        memcpy(cable->early.at + cable->early.len, bytes.ptr, bytes.len);
-        cable->early.len += bytes.len;
-        if (cable->early.len >= IDS_CABLE_PEEK_BYTES)
-            pass_on(seat, cable);
-    }
-    ids_seat_call(seat);
-}
-
 void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,
                     size_t len) {
     if (cable->over)
         return;
-    if (is_early(cable))
-        take_early(seat, cable, (idp_slice){bytes, len});
+    if (ids_early_is(cable))
+        ids_early_take(seat, cable, (idp_slice){bytes, len});
     else
         stay(seat, cable, (idp_slice){bytes, len});
-}
-
-void ids_seat_accept(ids_seat *seat, int fd, idp_slice read) {
-    ids_cable *cable = ids_cable_new();
-    if (cable == NULL || !ids_pbuf_reserve(&cable->early, 64)) {
-        if (cable != NULL)
-            free(cable);
-        close(fd);
-        ids_places_leave_link(seat->loop->places);
-        return;
-    }
-    cable->seat = seat;
-    cable->fd = fd;
-    cable->patience_until_ms = desk_of(seat)->now_ms + PATIENCE_MS;
-    cable->next = seat->cables;
-    seat->cables = cable;
-    if (read.len < IDS_CABLE_PEEK_BYTES)
-        ids_cable_open(cable);
-    if (read.len > 0)
-        take_early(seat, cable, read);
 }
 
 static ids_cable *next_unread(const ids_seat *seat, uint64_t gaps) {
@@ -353,6 +287,13 @@ void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms) {
         each->gaps = gaps;
         ids_cable_read(each);
     }
+}
+
+bool ids_seat_knows_host(ids_seat *seat, const char *host) {
+    const ids_peer *peer = ids_partner_enter(seat);
+    bool knows = ids_peer_knows_host(peer, host);
+    ids_partner_leave(seat);
+    return knows;
 }
 
 void ids_seat_hand_over(ids_seat *seat) {

@@ -5,11 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *why_not(const ids_peer *peer) {
-    if (peer->known.replica.node == 0)
-        return "there is no replica in sync, and --min-in-sync demands one";
-    return "the replica is silent; changes wait until it is back, or is "
-           "detached (idemctl detach)";
+/* What a call hears that is refused while changes wait. */
+static void say_why(const ids_peer *peer, char *to, size_t cap) {
+    ids_peer_status status;
+    ids_peer_status_get(peer, &status);
+    if (!status.waits)
+        snprintf(to, cap,
+                 "there is no replica in sync, and --min-in-sync "
+                 "demands one");
+    else if (status.forgetful && status.connected)
+        snprintf(to, cap,
+                 "the replica restarted without its memory; changes wait "
+                 "until it has loaded a copy, or is detached (idemctl detach)");
+    else
+        snprintf(to, cap,
+                 "the replica is silent; changes wait until it is back, or is "
+                 "detached (idemctl detach)");
 }
 
 void ids_partner_work_out(ids_partner *partner) {
@@ -29,7 +40,7 @@ void ids_partner_work_out(ids_partner *partner) {
     if (strlen(at.text) < sizeof serving->primary_at)
         memcpy(serving->primary_at, at.text, strlen(at.text) + 1);
     if (serving->changing == IDP_E_UNREPLICATED)
-        snprintf(serving->why, sizeof serving->why, "%s", why_not(peer));
+        say_why(peer, serving->why, sizeof serving->why);
 }
 
 void ids_partner_show(ids_partner *partner, ids_seat *seat) {

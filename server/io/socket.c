@@ -82,7 +82,7 @@ static void hand_over(ids_socket *socket) {
 static void hand_to_peer(ids_socket *socket) {
     ids_loop *loop = socket->loop;
     ids_conn *conn = unlink_conn(socket);
-    ids_places_becomes_link(loop->places);
+    ids_places_becomes_link(loop->places, conn->surplus);
     ids_seat_accept(loop->seat, conn->fd,
                     (idp_slice){conn->in.ptr, conn->in.len});
     ids_conn_free(conn);
@@ -275,6 +275,10 @@ void ids_socket_open(ids_loop *loop, ids_conn *conn) {
 }
 
 void ids_socket_refuse(ids_socket *socket) {
+    if (socket->conn->waiting || socket->conn->hopped) {
+        list_append(socket, &socket->loop->surplus); /* an operator's */
+        return;
+    }
     list_remove(socket);
     ids_conn_refuse(socket->loop->desk, socket->conn);
 }

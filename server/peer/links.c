@@ -128,8 +128,10 @@ ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms) {
     ids_link *link;
     ids_peer_set_now(peer, now_ms);
     link = add_link(peer);
-    if (link != NULL)
-        ids_link_accept(link);
+    if (link == NULL)
+        return NULL;
+    link->accepted = ++peer->accepted;
+    ids_link_accept(link);
     return link;
 }
 

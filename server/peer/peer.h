@@ -105,6 +105,11 @@ typedef struct ids_peer_config {
 
 #define IDS_LINKS_MAX (2 * IDP_SHARDS_MAX + 8)
 
+/* Links that have not shown the secret, nor are streams of the session: in all,
+ * and from one source (an IPv4 address, an IPv6 /64). */
+#define IDS_UNPROVEN_MAX        16u
+#define IDS_UNPROVEN_PER_SOURCE 8u
+
 /* What is being recorded. */
 typedef enum ids_pending {
     IDS_PENDING_NONE,
@@ -163,6 +168,8 @@ typedef struct ids_peer {
     bool other_leads;    /* and that it is the primary */
     ids_link **links;    /* of the session, and in handshake */
     uint32_t link_count, link_cap;
+    uint64_t accepted;                   /* links, in all */
+    char other_host[IDS_ENDPOINT_BYTES]; /* from where a replica came last */
 
     uint64_t session;       /* 0: none */
     uint64_t session_epoch; /* the primary's in it */
@@ -223,6 +230,13 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms);
  * someone has connected; NULL: too many, or no memory. input may end in
  * hang_up for this link, and for others. It may leave bytes unread while a
  * receiver is full: call it again with none after ids_peer_applied. */
+/* Before accept: someone comes from this host (""  if it is not known). Where
+ * there are as many unproven ones as may be, from there or in all, one goes:
+ * first such as have said nothing, then the oldest, and last who comes from
+ * where the other node was. */
+void ids_peer_make_room(ids_peer *peer, const char *host);
+/* Was the other node there, as far as is known? */
+bool ids_peer_knows_host(const ids_peer *peer, const char *host);
 ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms);
 void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
                     size_t len, uint64_t now_ms);

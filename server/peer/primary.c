@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Who was heard of within so many heartbeats is alive: another one of the same
  * name is another one. */
@@ -164,6 +165,7 @@ static bool start(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
     peer->streams_open++;
     if (peer->streams_open == peer->streams)
         peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
+    memcpy(peer->other_host, link->seen_host, sizeof peer->other_host);
     if (frame->flags & IDS_PF_FLAG_SYNC) {
         ids_peer_copy_begins(peer);
         ids_sender_sync(sender, peer->session);

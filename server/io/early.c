@@ -1,0 +1,91 @@
+/* early.c -- who has come as another node and has not said for which stream:
+ * no link yet, and on the loop that took the connection. See partner.h. */
+#include "server/io/partner.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Those of them that have not said whose they are: of all loops, and of one. */
+#define EARLY_MAX 16u
+#define EARLY_MIN 2u
+
+/* Whose stream it is stands in the first frame; nothing is believed yet. */
+static uint32_t stream_of(const uint8_t *head) {
+    return (uint32_t)head[10] | (uint32_t)head[11] << 8;
+}
+
+/* To the loop that its stream belongs to. */
+static void pass_on(ids_seat *seat, ids_cable *cable) {
+    ids_partner *partner = seat->partner;
+    uint32_t to = stream_of(cable->early.at) % partner->seats_count;
+    ids_cable *moved = ids_cable_new();
+    if (moved == NULL) {
+        cable->broken = true;
+        return;
+    }
+    moved->seat = &partner->seats[to];
+    moved->early = cable->early;
+    moved->patience_until_ms = cable->patience_until_ms;
+    cable->early = (ids_pbuf){0};
+    moved->fd = ids_cable_part(cable);
+    ids_partner_enter(seat);
+    moved->next = moved->seat->to_open;
+    moved->seat->to_open = moved;
+    ids_partner_wake(moved->seat);
+    ids_partner_leave(seat);
+}
+
+/* An accepted one that is no link yet. */
+bool ids_early_is(const ids_cable *cable) {
+    return !cable->dialled && cable->early.cap > 0;
+}
+
+void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
+    if (!ids_pbuf_reserve(&cable->early, bytes.len)) {
+        cable->broken = true;
+    } else {
+        memcpy(cable->early.at + cable->early.len, bytes.ptr, bytes.len);
+        cable->early.len += bytes.len;
+        if (cable->early.len >= IDS_CABLE_PEEK_BYTES)
+            pass_on(seat, cable);
+    }
+    ids_seat_call(seat);
+}
+
+/* Such as have said less than a frame's head: a few, and the oldest goes. */
+static void drop_oldest_early(ids_seat *seat) {
+    uint32_t count = 0, max = EARLY_MAX / seat->partner->seats_count;
+    ids_cable *oldest = NULL;
+    for (ids_cable *each = seat->cables; each; each = each->next) {
+        if (!ids_early_is(each) || each->broken)
+            continue;
+        count++;
+        oldest = each; /* newer ones stand before it */
+    }
+    if (count <= (max > EARLY_MIN ? max : EARLY_MIN))
+        return;
+    oldest->broken = true;
+    ids_seat_call(seat);
+}
+
+void ids_seat_accept(ids_seat *seat, int fd, idp_slice read) {
+    ids_cable *cable = ids_cable_new();
+    if (cable == NULL || !ids_pbuf_reserve(&cable->early, 64)) {
+        if (cable != NULL)
+            free(cable);
+        close(fd);
+        ids_places_leave_link(seat->loop->places);
+        return;
+    }
+    cable->seat = seat;
+    cable->fd = fd;
+    cable->patience_until_ms = seat->loop->desk->now_ms + IDS_PATIENCE_MS;
+    cable->next = seat->cables;
+    seat->cables = cable;
+    if (read.len < IDS_CABLE_PEEK_BYTES)
+        ids_cable_open(cable);
+    if (read.len > 0)
+        ids_early_take(seat, cable, read);
+    drop_oldest_early(seat);
+}
