@@ -74,12 +74,13 @@ static void store_keeps_its_descriptors(void) {
     wire w;
     char state[80];
     snprintf(state, sizeof state, "%s/state", folder);
-    daemon_start(&daemon, &(daemon_spec){
-                              .program = program,
-                              .prefix = "ulimit -n 128;",
-                              .flags = {"--threads", "2", "--data-dir", folder,
-                                        "--fsync", "no", "--replication",
-                                        "async", "--peer-state", state}});
+    daemon_start(
+        &daemon,
+        &(daemon_spec){.program = program,
+                       .prefix = "ulimit -n 128;",
+                       .flags = {"--threads", "2", "--data-dir", folder,
+                                 "--fsync", "no", "--replication", "async",
+                                 "--peer-state", state, "--peer-insecure"}});
     CHECK(wire_open(&w, daemon.port), "can't connect");
     CHECK(daemon_said(&daemon, "needs more descriptors than allowed", 5),
           "it does not say that there are too few");
