@@ -26,6 +26,7 @@ static int64_t checked(int64_t result) {
 
 #define TRIES  250u
 #define TRY_MS 20
+#define LOOKS  5u
 
 bool ids_descriptor_may_come(unsigned *tried) {
     if ((errno != EMFILE && errno != ENFILE) || (*tried)++ >= TRIES)
@@ -193,6 +194,24 @@ static int make_folder(const char *path) {
     return error;
 }
 
+/* Who only looks whether it is held has it for a moment. */
+static bool take_lock(int lock) {
+    for (unsigned tried = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; tried++) {
+        if (errno != EWOULDBLOCK || tried == LOOKS)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000L}, NULL);
+    }
+    return true;
+}
+
+/* For people: where it can't be written the lock holds all the same. */
+static void sign(int lock) {
+    char text[24];
+    int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, text, (size_t)len, 0) != len)
+        errno = 0;
+}
+
 int ids_posix_disk_open(ids_posix_disk *disk, const char *path) {
     int error = make_folder(path);
     if (!error)
@@ -201,8 +220,10 @@ int ids_posix_disk_open(ids_posix_disk *disk, const char *path) {
         return error;
     disk->lock = openat(disk->folder, IDS_NAME_LOCK,
                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (disk->lock >= 0 && flock(disk->lock, LOCK_EX | LOCK_NB) == 0)
+    if (disk->lock >= 0 && take_lock(disk->lock)) {
+        sign(disk->lock);
         return 0;
+    }
     error = -errno;
     ids_posix_disk_close(disk);
     return error;

@@ -2,6 +2,7 @@
  * happens in between is rounds.c's. See store.h. */
 #include "server/io/store.h"
 
+#include "server/io/folder.h"
 #include "server/io/loop.h"
 #include "server/log.h"
 #include "server/machine.h"
@@ -32,12 +33,55 @@ _Noreturn void ids_store_fail(const ids_fault *fault) {
     _exit(EXIT_FAILURE);
 }
 
-static bool complain_of_folder(const char *path, int error) {
+static bool complain_of_folder(const char *path, const char *why) {
     ids_log(IDS_LOG_ERROR, "the data folder can't be used",
-            "at=\"--data-dir %s\" reason=\"%s\"", path,
-            error == -EWOULDBLOCK ? "another idemstored has it"
-                                  : strerror(-error));
+            "at=\"--data-dir %s\" reason=\"%s\"", path, why);
     return false;
+}
+
+/* Who has it, in words. */
+static void say_holder(const char *path, char *why, size_t why_cap) {
+    pid_t holder = ids_folder_holder(path);
+    if (holder > 0)
+        snprintf(why, why_cap, "in use by pid %ld", (long)holder);
+    else
+        snprintf(why, why_cap, "in use by another idemstored");
+}
+
+/* Whether it may be ours to use. A new one is no fault, but hardly meant where
+ * a store has run before. */
+static bool may_use(const char *path) {
+    char why[256];
+    switch (ids_folder_look(path, why, sizeof why)) {
+    case IDS_FOLDER_FOREIGN:
+    case IDS_FOLDER_FAULT:
+        return complain_of_folder(path, why);
+    case IDS_FOLDER_EMPTY:
+    case IDS_FOLDER_NONE:
+        ids_log(IDS_LOG_WARN, "the data folder is new, empty",
+                "at=\"--data-dir %s\"", path);
+        return true;
+    case IDS_FOLDER_OURS:
+        break;
+    }
+    return true;
+}
+
+static bool open_folder(ids_store *s, const char *path) {
+    char why[256];
+    if (!may_use(path))
+        return false;
+    int error = ids_posix_disk_open(&s->posix, path);
+    if (!error)
+        return true;
+    if (error == -EWOULDBLOCK)
+        say_holder(path, why, sizeof why);
+    else if (error == -ENOENT)
+        snprintf(why, sizeof why,
+                 "the folder that it should be in isn't there");
+    else
+        snprintf(why, sizeof why, "%s", strerror(-error));
+    return complain_of_folder(path, why);
 }
 
 bool ids_store_open(ids_store *s, const ids_config *config,
@@ -46,9 +90,8 @@ bool ids_store_open(ids_store *s, const ids_config *config,
     *s = (ids_store){.house = house,
                      .config = config,
                      .log_bytes_max = config->snapshot_log_bytes};
-    int error = ids_posix_disk_open(&s->posix, config->data_dir);
-    if (error)
-        return complain_of_folder(config->data_dir, error);
+    if (!open_folder(s, config->data_dir))
+        return false;
     s->disk = ids_posix_disk_of(&s->posix);
     if (!ids_vault_open(&s->vault, &s->disk, &fault)) {
         ids_posix_disk_close(&s->posix);
@@ -280,49 +323,4 @@ void ids_store_close(ids_store *s) {
     ids_vault_close(&s->vault);
     ids_posix_disk_close(&s->posix);
     pthread_mutex_destroy(&s->lock);
-}
-
-/* The check ---------------------------------------------------------------- */
-
-static void print_unit(void *ctx, const ids_unit *unit,
-                       const ids_fault *fault) {
-    char text[IDS_FAULT_TEXT_BYTES];
-    (void)ctx;
-    if (fault->kind == IDS_FAULT_NONE) {
-        printf("%s: good, %" PRIu64 " records, %" PRIu64 " bytes in %" PRIu64
-               " files%s\n",
-               unit->name, unit->records, unit->bytes, unit->files,
-               unit->torn ? "; a tail that was never acknowledged is cut" : "");
-        return;
-    }
-    ids_fault_text(fault, text);
-    printf("%s\n", text);
-}
-
-int ids_store_check(const char *path) {
-    ids_posix_disk posix;
-    ids_vault vault;
-    ids_fault fault = {0};
-    char text[IDS_FAULT_TEXT_BYTES];
-    const ids_restore_report report = {.unit = print_unit};
-    int error = ids_posix_disk_look(&posix, path);
-    if (error) {
-        printf("%s: %s\n", path, strerror(-error));
-        return EXIT_FAILURE;
-    }
-    ids_disk disk = ids_posix_disk_of(&posix);
-    if (!ids_vault_open(&vault, &disk, &fault)) {
-        ids_fault_text(&fault, text);
-        printf("%s\n", text);
-        ids_posix_disk_close(&posix);
-        return EXIT_FAILURE;
-    }
-    bool good =
-        ids_restore(&vault, NULL, NULL, ids_machine_cores(), &report, &fault);
-    printf("%s: %s, epoch %" PRIu64 ", last stop %s\n", path,
-           good ? "good" : "can't be used", vault.manifest.epoch,
-           vault.manifest.clean ? "clean" : "sudden");
-    ids_vault_close(&vault);
-    ids_posix_disk_close(&posix);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

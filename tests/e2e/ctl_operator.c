@@ -61,8 +61,19 @@ static void folder_checked(const char *daemon_program) {
     daemon_start(&daemon,
                  &(daemon_spec){.program = daemon_program,
                                 .flags = {"--data-dir", folder, NULL}});
+    snprintf(path, sizeof path, ": in use by pid %d", (int)daemon.child.pid);
+    ctl_says(3, path, "$CTL check $FOLDER");
+    CHECK(daemon_said(&daemon, "the data folder is new, empty", 0),
+          "it begins empty without a word");
+    snprintf(path, sizeof path, "idem://127.0.0.1:%u/", daemon.port);
+    setenv("KEPT", path, 1);
+    ctl_says(0, "acquired", "$CTL -s $KEPT acquire one");
+    ctl_says(0, "acquired", "$CTL -s $KEPT acquire two");
     daemon_stop(&daemon);
-    ctl_says(0, ": good", "$CTL check $FOLDER");
+    ctl_says(0, ": good, 2 records, 0 changes", "$CTL check $FOLDER");
+    ctl_says(2, ": new, empty", "mkdir $FOLDER/new && $CTL check $FOLDER/new");
+    ctl_says(1, "no data folder of idemstored, and not empty: it has notes",
+             "touch $FOLDER/new/notes && $CTL check $FOLDER/new");
     ctl_json_is(0, "outcome", "good", "$CTL --json check $FOLDER");
     ctl_says(1, "No such file", "$CTL check $FOLDER/none");
     ctl_json_is(1, "outcome", "bad", "$CTL --json check $FOLDER/none");
