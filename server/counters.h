@@ -25,6 +25,7 @@
     X(MEMORY_BYTES, "memory_bytes")                               \
     X(MEMORY_BYTES_MAX, "memory_bytes_max")                       \
     X(CHANGES_TOTAL, "changes_total")                             \
+    X(WRITTEN_LATE_TOTAL, "written_late_total")                   \
     X(EXPIRED_TOTAL, "expired_total")                             \
     X(RESULTS_DROPPED_TOTAL, "results_dropped_total")
 

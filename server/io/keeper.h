@@ -1,7 +1,7 @@
-/* keeper.h -- keeps one loop's changes: its journal, and a thread of its own
- * that writes what the loop hands over and may block as long as it likes.
+/* keeper.h -- keeps one loop's changes: its journal, and two threads of its
+ * own. One writes what the loop hands over, the other does what takes long.
  *
- * The loop never waits for the thread; it looks at the end of each turn, and
+ * The loop never waits for them; it looks at the end of each turn, and
  * is woken when there is something to see. */
 #ifndef IDS_KEEPER_H
 #define IDS_KEEPER_H
@@ -24,7 +24,7 @@ typedef struct ids_keeper_config {
 /* Gives the desk its journal. NULL: no memory. */
 ids_keeper *ids_keeper_new(const ids_keeper_config *config);
 
-/* Starts its thread; 0 or an errno. */
+/* Starts its threads; 0 or an errno. */
 int ids_keeper_start(ids_keeper *keeper);
 
 /* On the loop's thread, at the end of each turn: hands over, takes what has
@@ -41,18 +41,18 @@ uint64_t ids_keeper_next_ms(const ids_keeper *keeper);
 /* On the loop's thread, before it ends: it is not woken any more. */
 void ids_keeper_quiet(ids_keeper *keeper);
 
-/* Its loop doesn't run (yet, or any more). Its thread finishes what it has
- * and ends. */
+/* Its loop doesn't run (yet, or any more). Its threads finish what they
+ * have and end. */
 void ids_keeper_join(ids_keeper *keeper);
 
-/* Its loop stands still, and so do all others. settle: waits until its thread
- * has done what it was given. begin_anew, when all are settled: gives up its
- * part of a snapshot, has every change on the medium, and the log goes on in
- * a segment that is new. */
+/* Its loop stands still, and so do all others. settle: waits until its
+ * threads have done what they were given. begin_anew, when all are settled:
+ * gives up its part of a snapshot, has every change on the medium, and the log
+ * goes on in a segment that is new. */
 void ids_keeper_settle(ids_keeper *keeper);
 void ids_keeper_begin_anew(ids_keeper *keeper, ids_log_end *end);
 
-/* Its thread doesn't run. Has every change on the medium and takes a snapshot
+/* Its threads don't run. Has every change on the medium and takes a snapshot
  * of the shard, all on the caller's thread. clean: the log ends here, first is
  * not set. False: there was no room. */
 bool ids_keeper_snapshot(ids_keeper *keeper, bool clean, ids_snapshot_sum *sum,

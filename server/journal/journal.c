@@ -56,6 +56,9 @@ struct ids_journal {
     uint64_t frame_ms;    /* the last frame was */
     uint64_t unsynced_ms; /* since when something waits for a sync;
                            * UINT64_MAX: nothing does */
+    bool syncing;         /* a sync is under way, behind the batches, */
+    uint64_t sync_covers; /* up to this change; */
+    uint64_t later_ms;    /* since when something waits for the next one */
     uint64_t waiting_ms;  /* since when something fills up; likewise */
     uint64_t free_bytes;
 };
@@ -78,7 +81,7 @@ ids_journal *ids_journal_new(const ids_journal_config *config) {
         return NULL;
     j->config = *config;
     j->sync_ms = j->frame_ms = config->now_ms;
-    j->unsynced_ms = j->waiting_ms = UINT64_MAX;
+    j->unsynced_ms = j->waiting_ms = j->later_ms = UINT64_MAX;
     j->free_bytes = config->free_bytes;
     return j;
 }
@@ -163,6 +166,8 @@ static void stamp(buffer *b, uint64_t now_ms) {
 }
 
 static bool sync_is_due(const ids_journal *j, uint64_t now_ms) {
+    if (j->syncing)
+        return false;
     if (j->sync)
         return true;
     if (j->taken == j->durable)
@@ -191,6 +196,21 @@ static bool may_grow(const ids_journal *j, uint64_t now_ms) {
            now_ms < j->waiting_ms + IDS_LINGER_MS;
 }
 
+/* A batch goes, and with it perhaps a sync: what is in it waits for that one,
+ * or for the one after the one under way. Where no reply waits for syncs they
+ * are done behind the batches. */
+static void count_unsynced(ids_journal *j, bool sync, uint64_t now_ms) {
+    uint64_t *since_ms = j->syncing ? &j->later_ms : &j->unsynced_ms;
+    if (*since_ms == UINT64_MAX)
+        *since_ms = j->waiting_ms;
+    j->waiting_ms = UINT64_MAX;
+    if (!sync)
+        return;
+    j->sync_ms = now_ms;
+    j->syncing = j->config.fsync != IDS_FSYNC_ALWAYS;
+    j->sync_covers = j->taken;
+}
+
 const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     bool sync = sync_is_due(j, now_ms);
     if (j->taken > j->handed && j->waiting_ms == UINT64_MAX)
@@ -206,18 +226,17 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     stamp(&j->filling, now_ms);
     if (j->filling.len > 0)
         j->frame_ms = now_ms;
-    if (sync)
-        j->sync_ms = now_ms;
-    if (j->unsynced_ms == UINT64_MAX)
-        j->unsynced_ms = j->waiting_ms;
-    j->waiting_ms = UINT64_MAX;
+    uint64_t since_ms = j->waiting_ms;
+    count_unsynced(j, sync, now_ms);
     swap_buffers(j);
     j->batch = (ids_batch){.bytes = j->writing.bytes,
                            .len = j->writing.len,
                            .last = j->taken,
                            .now_ms = now_ms,
+                           .since_ms = since_ms,
                            .cut = j->cut,
-                           .sync = sync};
+                           .sync = sync && !j->syncing,
+                           .sync_behind = sync && j->syncing};
     j->handed = j->taken;
     j->cutting = j->cut;
     j->cut = j->sync = false;
@@ -233,13 +252,22 @@ void ids_journal_done(ids_journal *j, const ids_batch_done *done) {
         j->failed = true;
         return;
     }
-    assert(done->durable >= j->durable && done->durable <= j->handed);
-    j->durable = done->durable;
-    if (j->durable == j->handed)
-        j->unsynced_ms = j->waiting_ms;
+    ids_journal_synced(j, done->durable);
     if (j->cutting)
         j->cut_at = done->cut;
     j->cutting = false;
+}
+
+void ids_journal_synced(ids_journal *j, uint64_t durable) {
+    assert(durable >= j->durable && durable <= j->handed);
+    j->durable = durable;
+    if (j->syncing && durable >= j->sync_covers) {
+        j->syncing = false;
+        j->unsynced_ms = j->later_ms;
+        j->later_ms = UINT64_MAX;
+    }
+    if (durable == j->handed)
+        j->unsynced_ms = j->later_ms = UINT64_MAX;
 }
 
 uint64_t ids_journal_next_ms(const ids_journal *j) {
@@ -250,7 +278,7 @@ uint64_t ids_journal_next_ms(const ids_journal *j) {
         j->waiting_ms + IDS_LINGER_MS < next_ms)
         next_ms = j->waiting_ms + IDS_LINGER_MS;
     if (j->config.fsync == IDS_FSYNC_EVERYSEC && j->taken > j->durable &&
-        j->sync_ms + IDS_EVERYSEC_MS < next_ms)
+        !j->syncing && j->sync_ms + IDS_EVERYSEC_MS < next_ms)
         next_ms = j->sync_ms + IDS_EVERYSEC_MS;
     return next_ms;
 }

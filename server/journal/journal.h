@@ -48,7 +48,7 @@ typedef struct ids_journal_config {
 #define IDS_EVERYSEC_MS           1000
 /* everysec, no: how long changes may wait for company before they are
  * written. */
-#define IDS_LINGER_MS             20
+#define IDS_LINGER_MS             10
 /* everysec: replies wait once the oldest change that isn't on the medium is
  * older than this. */
 #define IDS_EVERYSEC_MS_MAX       2000
@@ -68,6 +68,9 @@ void ids_journal_take(void *ctx, const ids_change *change);
  * the end of each turn, and when ids_journal_next_ms has come. */
 const ids_batch *ids_journal_hand_over(ids_journal *journal, uint64_t now_ms);
 void ids_journal_done(ids_journal *journal, const ids_batch_done *done);
+
+/* Between batches: all up to this number has come to the medium. */
+void ids_journal_synced(ids_journal *journal, uint64_t durable);
 
 /* When ids_journal_hand_over has to be called even if nothing happens;
  * UINT64_MAX: not before a done. */

@@ -126,33 +126,45 @@ static bool open_segment(reading *r, uint64_t segment,
     return true;
 }
 
-/* The log seems to end in an open run's segment. A next segment may have been
- * made ready, but not have been begun: then this one would be sealed. */
+/* A segment behind the one in which the log seems to end: does it say that
+ * the log was on the medium past that? *unsound: it can't be read. */
+static bool tells_synced(reading *r, uint64_t segment, bool *unsound) {
+    ids_file_head head;
+    char name[IDS_DISK_NAME_BYTES];
+    if (!is_there(r, segment))
+        return false;
+    memcpy(name, r->unit->name, sizeof name);
+    *unsound = !read_file(r, segment, SIZE_MAX);
+    memcpy(r->unit->name, name, sizeof name);
+    return !*unsound &&
+           ids_file_head_check(r->bytes, r->len, IDS_LOG_MAGIC, &head) ==
+               IDS_FILE_OK &&
+           is_ours(r, &head, segment) &&
+           ids_segment_tells_synced(r->bytes, r->len, &head,
+                                    IDS_FILE_HEAD_BYTES, &r->reader.end);
+}
+
+/* The log seems to end in an open run's segment. The next one may have been
+ * begun before all of this one was on the medium, and a third one have been
+ * made ready: unless they say that it was, what is missing here was never
+ * acknowledged as being there, and what they hold goes with it. */
 static bool ends_here(reading *r) {
     uint64_t segment = r->reader.end.segment;
-    char name[IDS_DISK_NAME_BYTES];
-    ids_file_head head;
-    ids_frame frame;
+    bool unsound = false;
     if (IDS_MUTANT(FORGETS_MISSING))
         return true;
-    if (any_after(r, segment + 1))
+    if (any_after(r, segment + 2))
         return corrupt(r, r->reader.end.at,
                        "the log ends here, but later segments are there");
-    if (!is_there(r, segment + 1))
-        return true;
-    memcpy(name, r->unit->name, sizeof name);
-    if (!read_file(r, segment + 1, IDS_FILE_HEAD_BYTES + IDS_FRAME_HEAD_BYTES))
-        return false;
-    memcpy(r->unit->name, name, sizeof name);
-    if (ids_file_head_check(r->bytes, r->len, IDS_LOG_MAGIC, &head) !=
-            IDS_FILE_OK ||
-        !is_ours(r, &head, segment + 1) ||
-        ids_frame_check_head(r->bytes + IDS_FILE_HEAD_BYTES,
-                             r->len - IDS_FILE_HEAD_BYTES, head.crc,
-                             &frame) != IDS_FRAME_WHOLE)
-        return true;
-    return corrupt(r, r->reader.end.at,
-                   "the log ends here, but the next segment was begun");
+    for (uint64_t next = segment + 1; next <= segment + 2; next++) {
+        if (tells_synced(r, next, &unsound))
+            return corrupt(r, r->reader.end.at,
+                           "the log ends here, but a later segment says that "
+                           "more of it was on the disk");
+        if (unsound)
+            return false;
+    }
+    return true;
 }
 
 static bool is_end(const reading *r) {
@@ -161,9 +173,15 @@ static bool is_end(const reading *r) {
            r->reader.end.at == r->log->end.at;
 }
 
-/* What the frame says was on the medium before it needs no doubt. */
+/* What the frame says was on the medium before it needs no doubt: of the
+ * segment sealed last, and of this one. */
 static void note_synced(reading *r, const ids_frame *frame, uint64_t at) {
-    ids_log_span *span = &r->unit->unsure[1];
+    ids_log_span *span = &r->unit->unsure[1], *sealed = &r->unit->unsure[0];
+    if (frame->synced_segment > sealed->segment)
+        sealed->segment = 0;
+    else if (frame->synced_segment == sealed->segment &&
+             frame->synced_at > sealed->from && frame->synced_at <= sealed->to)
+        sealed->from = frame->synced_at;
     if (frame->synced_segment == r->reader.end.segment &&
         frame->synced_at >= span->from && frame->synced_at <= at)
         span->from = frame->synced_at;
@@ -173,7 +191,6 @@ static void note_synced(reading *r, const ids_frame *frame, uint64_t at) {
 static bool take_frame(reading *r, const ids_frame *frame,
                        const uint8_t *body) {
     uint64_t at = (uint64_t)(body - r->bytes) - IDS_FRAME_HEAD_BYTES;
-    r->unit->unsure[0].segment = 0; /* or this one would not be here */
     note_synced(r, frame, at);
     if (frame->now_ms > r->unit->clock_ms)
         r->unit->clock_ms = frame->now_ms;

@@ -22,36 +22,42 @@ void ids_segment_begin(ids_segment_reader *r, const uint8_t *bytes, size_t len,
                                       .number = before->number}};
 }
 
-static bool is_log_frame(const ids_segment_reader *r, const ids_frame *f) {
+static bool is_log_frame(const ids_file_head *head, const ids_frame *f) {
     return (f->kind == IDS_FRAME_CHANGES || f->kind == IDS_FRAME_SEAL) &&
-           f->epoch == r->head.epoch && f->now_ms <= IDS_LOG_MS_MAX;
+           f->epoch == head->epoch && f->now_ms <= IDS_LOG_MS_MAX;
 }
 
 /* Whether the frame is the one that comes behind the last one read. */
 static bool follows(const ids_segment_reader *r, const ids_frame *f) {
     if (IDS_MUTANT(NO_CHAIN))
-        return is_log_frame(r, f);
-    return is_log_frame(r, f) && f->previous == r->end.chain &&
+        return is_log_frame(&r->head, f);
+    return is_log_frame(&r->head, f) && f->previous == r->end.chain &&
            f->first == r->end.number + 1;
 }
 
 /* Looks behind the end for a frame that says that the log was on the medium
  * past it. Frames can't be forged by what clients store: their checksum
  * starts from numbers that no client is told. */
-static bool was_synced(const ids_segment_reader *r) {
-    for (size_t at = r->end.at; at + IDS_FRAME_MIN_BYTES <= r->len;
+bool ids_segment_tells_synced(const uint8_t *bytes, size_t len,
+                              const ids_file_head *head, size_t from,
+                              const ids_log_end *past) {
+    for (size_t at = from; at + IDS_FRAME_MIN_BYTES <= len;
          at += IDS_FRAME_ALIGN) {
         ids_frame f;
-        if (r->bytes[at] == 0 ||
-            ids_frame_check(r->bytes + at, r->len - at, r->head.crc, &f) !=
-                IDS_FRAME_WHOLE)
+        if (bytes[at] == 0 || ids_frame_check(bytes + at, len - at, head->crc,
+                                              &f) != IDS_FRAME_WHOLE)
             continue;
-        if (is_log_frame(r, &f) &&
-            (f.synced_segment > r->end.segment ||
-             (f.synced_segment == r->end.segment && f.synced_at > r->end.at)))
+        if (is_log_frame(head, &f) &&
+            (f.synced_segment > past->segment ||
+             (f.synced_segment == past->segment && f.synced_at > past->at)))
             return true;
     }
     return false;
+}
+
+static bool was_synced(const ids_segment_reader *r) {
+    return ids_segment_tells_synced(r->bytes, r->len, &r->head, r->end.at,
+                                    &r->end);
 }
 
 static ids_segment_step corrupt(ids_segment_reader *r, const char *what) {

@@ -45,6 +45,12 @@ void ids_segment_begin(ids_segment_reader *reader, const uint8_t *bytes,
 ids_segment_step ids_segment_next(ids_segment_reader *reader, ids_frame *frame,
                                   const uint8_t **body);
 
+/* Whether a whole frame of this segment, from offset `from` on, says that the
+ * log was on the medium past there. */
+bool ids_segment_tells_synced(const uint8_t *bytes, size_t len,
+                              const ids_file_head *head, size_t from,
+                              const ids_log_end *past);
+
 /* The changes of a frame's body, one by one. */
 typedef struct ids_changes {
     const uint8_t *at;

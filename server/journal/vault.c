@@ -314,7 +314,8 @@ static bool open_writers(const ids_vault *v, const ids_run_config *config,
             .start_ms = config->start_ms,
             .loop = i,
             .segment_bytes = config->segment_bytes,
-            .zeroes_ahead = config->fsync == IDS_FSYNC_ALWAYS};
+            .zeroes_ahead = config->fsync == IDS_FSYNC_ALWAYS,
+            .syncs_behind = config->fsync != IDS_FSYNC_ALWAYS};
         if (ids_writer_open(&writers[i], &writer))
             continue;
         *fault = writers[i].fault;

@@ -98,8 +98,10 @@ static bool make_segment(ids_writer *w, uint64_t number, uint32_t at_least,
 
 bool ids_writer_open(ids_writer *w, const ids_writer_config *config) {
     assert(config->segment_bytes <= IDS_SEGMENT_BYTES_MAX);
-    *w = (ids_writer){
-        .config = *config, .now = {.file = -1}, .ahead = {.file = -1}};
+    *w = (ids_writer){.config = *config,
+                      .now = {.file = -1},
+                      .ahead = {.file = -1},
+                      .old = {.file = -1}};
     w->end = (ids_log_end){.segment = 1, .at = IDS_FILE_HEAD_BYTES};
     w->synced = w->end;
     return make_segment(w, 1, 0, &w->now);
@@ -112,18 +114,50 @@ static void close_segment(ids_writer *w, ids_segment_file *segment) {
 }
 
 void ids_writer_close(ids_writer *w) {
+    close_segment(w, &w->old);
     close_segment(w, &w->now);
     close_segment(w, &w->ahead);
 }
 
+/* Whoever carries out errands is through with them. */
+static void settle(ids_writer *w) {
+    if (w->config.settle && (w->syncing || w->makes_next))
+        w->config.settle(w->config.settle_ctx);
+}
+
+static bool sync_file(ids_writer *w, int file, uint64_t segment) {
+    int error = w->config.disk->sync(w->config.disk->ctx, file);
+    return !error || IDS_MUTANT(IGNORES_SYNC_ERRORS) ||
+           fail(w, error, segment, "can't sync");
+}
+
+/* The sealed segment, if that may not be on the medium yet. */
+static bool sync_old(ids_writer *w) {
+    if (w->old.file < 0)
+        return true;
+    settle(w);
+    if (w->fault.kind != IDS_FAULT_NONE)
+        return false;
+    if (w->old.file >= 0 && !sync_file(w, w->old.file, w->old.head.number))
+        return false;
+    close_segment(w, &w->old);
+    return true;
+}
+
 static bool sync(ids_writer *w) {
+    if (!sync_old(w))
+        return false;
     if (w->synced.segment == w->end.segment && w->synced.at == w->end.at)
         return true;
-    int error = w->config.disk->sync(w->config.disk->ctx, w->now.file);
-    if (error && !IDS_MUTANT(IGNORES_SYNC_ERRORS))
-        return fail(w, error, w->end.segment, "can't sync");
+    if (!sync_file(w, w->now.file, w->end.segment))
+        return false;
     w->synced = w->end;
     return true;
+}
+
+bool ids_writer_sync(ids_writer *w) {
+    settle(w);
+    return w->fault.kind == IDS_FAULT_NONE && sync(w);
 }
 
 /* Completes the heads of the frames in [bytes, bytes + len) for where they
@@ -192,26 +226,36 @@ static bool make_ahead_in_time(ids_writer *w, uint32_t at_least) {
     return true;
 }
 
-/* Seals the segment and goes on in the next. What is written in the next says
- * by being there that the whole segment is on the medium. */
+/* Seals the segment and goes on in the next. That it is there says that all
+ * segments before the sealed one are on the medium; whether the sealed one is,
+ * each frame in the next one says. */
 static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     uint8_t bytes[IDS_FRAME_MIN_BYTES];
     ids_frame seal = {.kind = IDS_FRAME_SEAL, .now_ms = now_ms};
     uint32_t at = w->end.at;
-    if (!make_ahead_in_time(w, at_least))
+    if (!sync_old(w))
+        return false;
+    if (w->makes_next)
+        settle(w);
+    if (w->fault.kind != IDS_FAULT_NONE || !make_ahead_in_time(w, at_least))
         return false;
     ids_frame_fill(bytes + IDS_FRAME_HEAD_BYTES, 0);
     seal_frame(w, bytes, &seal);
     if (!put(w, at, bytes, sizeof bytes))
         return false;
-    if (!IDS_MUTANT(ROTATES_UNSYNCED) && !sync(w))
+    bool behind = w->config.syncs_behind && !IDS_MUTANT(ROTATES_UNSYNCED);
+    if (behind)
+        w->old = w->now;
+    else if (!IDS_MUTANT(ROTATES_UNSYNCED) && !sync(w))
         return false;
-    close_segment(w, &w->now);
+    else
+        close_segment(w, &w->now);
     w->now = w->ahead;
     w->ahead.file = -1;
     w->end.segment++;
     w->end.at = IDS_FILE_HEAD_BYTES;
-    w->synced = w->end;
+    if (!behind)
+        w->synced = w->end;
     return true;
 }
 
@@ -308,16 +352,78 @@ static void zero_ahead(ids_writer *w) {
     w->zeroed_at += (uint32_t)bytes;
 }
 
+static void make_next(ids_writer *w) {
+    if (!make_ahead(w, 0))
+        forgive(w); /* there is room in the present one yet */
+}
+
 void ids_writer_prepare(ids_writer *w) {
-    if (w->fault.kind != IDS_FAULT_NONE)
+    if (w->fault.kind != IDS_FAULT_NONE || w->config.syncs_behind)
         return;
     if (w->ahead.file >= 0) {
         if (w->config.zeroes_ahead)
             zero_ahead(w);
         return;
     }
-    if (w->free_bytes < IDS_SEGMENT_BYTES_MIN)
+    if (w->free_bytes >= IDS_SEGMENT_BYTES_MIN)
+        make_next(w);
+}
+
+/* Errands ------------------------------------------------------------------ */
+
+bool ids_writer_sync_begin(ids_writer *w, ids_sync_errand *errand) {
+    bool synced = w->synced.segment == w->end.segment &&
+                  w->synced.at == w->end.at && w->old.file < 0;
+    if (w->syncing || synced || w->fault.kind != IDS_FAULT_NONE)
+        return false;
+    *errand = (ids_sync_errand){.disk = w->config.disk,
+                                .files = {w->old.file, w->now.file},
+                                .end = w->end};
+    w->syncing = true;
+    return true;
+}
+
+void ids_sync_carry_out(ids_sync_errand *errand) {
+    for (int i = 0; i < 2 && !errand->error; i++)
+        if (errand->files[i] >= 0)
+            errand->error =
+                errand->disk->sync(errand->disk->ctx, errand->files[i]);
+}
+
+void ids_writer_sync_done(ids_writer *w, const ids_sync_errand *errand) {
+    assert(w->syncing);
+    w->syncing = false;
+    if (errand->error && !IDS_MUTANT(IGNORES_SYNC_ERRORS)) {
+        fail(w, errand->error, errand->end.segment, "can't sync");
         return;
-    if (!make_ahead(w, 0))
-        forgive(w); /* there is room in the present one yet */
+    }
+    assert(errand->end.number >= w->synced.number);
+    w->synced = errand->end;
+    if (errand->files[0] >= 0)
+        close_segment(w, &w->old);
+}
+
+bool ids_writer_next_begin(ids_writer *w, ids_next_errand *errand) {
+    if (!w->config.syncs_behind || w->ahead.file >= 0 || w->makes_next ||
+        w->fault.kind != IDS_FAULT_NONE ||
+        w->free_bytes < IDS_SEGMENT_BYTES_MIN)
+        return false;
+    errand->maker = *w;
+    errand->maker.syncing = false;
+    w->makes_next = true;
+    return true;
+}
+
+void ids_next_carry_out(ids_next_errand *errand) {
+    make_next(&errand->maker);
+}
+
+void ids_writer_next_done(ids_writer *w, const ids_next_errand *errand) {
+    assert(w->makes_next && w->ahead.file < 0);
+    w->makes_next = false;
+    w->ahead = errand->maker.ahead;
+    w->zeroed_at = errand->maker.zeroed_at;
+    w->free_bytes = errand->maker.free_bytes;
+    if (w->fault.kind == IDS_FAULT_NONE)
+        w->fault = errand->maker.fault;
 }

@@ -130,6 +130,10 @@ static bool times_are_good(disk_world *w, const disk_entry *was,
                          was->key, (unsigned long long)lease_left,
                          (unsigned long long)lease_is);
     }
+    if (is->change.age_ms > clock_ms) {
+        return disk_fail(w, "key %u: it is of a time after %llu", was->key,
+                         (unsigned long long)clock_ms);
+    }
     if (is->change.ttl_left_ms > was->ttl_end - was->taken_ms ||
         lease_is > was->lease_end - was->taken_ms) {
         return disk_fail(w,

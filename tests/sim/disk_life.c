@@ -111,14 +111,49 @@ static void hand_over(disk_world *w, disk_loop *l) {
     }
 }
 
+/* An errand comes back, as late as it likes; the writer may ask for it. */
+static void end_errand(void *ctx) {
+    disk_loop *l = ctx;
+    if (!l->errand_is_out) {
+        return;
+    }
+    ids_sync_carry_out(&l->errand);
+    ids_writer_sync_done(&l->writer, &l->errand);
+    l->errand_is_out = false;
+}
+
+static void on_errands(disk_loop *l) {
+    if (l->errand_is_out) {
+        end_errand(l);
+        l->world->stopped =
+            l->world->stopped || l->writer.fault.kind != IDS_FAULT_NONE;
+        ids_journal_synced(l->journal, l->writer.synced.number);
+    } else if (l->wants_sync || ids_writer_wants_sync(&l->writer)) {
+        l->errand_is_out = ids_writer_sync_begin(&l->writer, &l->errand);
+        l->wants_sync = false;
+    }
+}
+
+static void prepare(disk_loop *l) {
+    ids_next_errand next;
+    ids_writer_prepare(&l->writer);
+    if (ids_writer_next_begin(&l->writer, &next)) {
+        ids_next_carry_out(&next);
+        ids_writer_next_done(&l->writer, &next);
+    }
+}
+
 static void carry_out(disk_world *w, disk_loop *l) {
     if (l->under_way == NULL) {
         return;
     }
+    l->writer.config.settle = end_errand;
+    l->writer.config.settle_ctx = l;
     ids_batch_done done = ids_writer_carry_out(&l->writer, l->under_way);
+    l->wants_sync = l->wants_sync || l->under_way->sync_behind;
     if (idt_rng_chance(&w->rng,
                        90)) { /* else it is needed before it is there */
-        ids_writer_prepare(&l->writer);
+        prepare(l);
     }
     ids_journal_done(l->journal, &done);
     l->free_bytes = done.free_bytes;
@@ -211,14 +246,25 @@ static void try_install(disk_world *w) {
 
 /* The end ------------------------------------------------------------------ */
 
+static bool sync_all(disk_loop *l) {
+    if (!ids_writer_sync(&l->writer)) {
+        return false;
+    }
+    ids_journal_synced(l->journal, l->writer.synced.number);
+    return true;
+}
+
 bool disk_flush(disk_world *w) {
     for (uint32_t i = 0; i < w->loops; i++) {
         disk_loop *l = &w->loop[i];
         carry_out(w, l);
+        if (ids_journal_has_failed(l->journal) || !sync_all(l)) {
+            return false;
+        }
         ids_journal_sync(l->journal);
         hand_over(w, l);
         carry_out(w, l);
-        if (ids_journal_has_failed(l->journal)) {
+        if (ids_journal_has_failed(l->journal) || !sync_all(l)) {
             return false;
         }
         let_replies_leave(w, l);
@@ -291,8 +337,10 @@ static bool step(disk_world *w) {
         }
     } else if (dice < 65) {
         hand_over(w, l);
-    } else if (dice < 82) {
+    } else if (dice < 80) {
         carry_out(w, l);
+    } else if (dice < 82) {
+        on_errands(l);
     } else if (dice < 90) {
         pass_time(w);
     } else if (w->snapshotting) {

@@ -68,6 +68,8 @@ static bool flush(life *l, uint32_t loop) {
     if (batch == NULL)
         return true;
     ids_batch_done done = ids_writer_carry_out(&l->writer[loop], batch);
+    if (batch->sync_behind && ids_writer_sync(&l->writer[loop]))
+        done.durable = l->writer[loop].synced.number;
     ids_writer_prepare(&l->writer[loop]);
     ids_journal_done(l->journal[loop], &done);
     *l->fault = l->writer[loop].fault;

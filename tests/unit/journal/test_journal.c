@@ -57,14 +57,34 @@ Test(journal, everysec_lets_go_at_once_and_syncs_each_second) {
     cr_assert_eq(ids_journal_next_ms(d.journal), 100 + IDS_LINGER_MS);
     const ids_batch *batch =
         ids_journal_hand_over(d.journal, 100 + IDS_LINGER_MS);
-    cr_assert(batch && !batch->sync);
+    cr_assert(batch && !batch->sync && !batch->sync_behind);
     done(&d, batch, 0);
     cr_assert_eq(ids_journal_next_ms(d.journal), 1000);
     batch = ids_journal_hand_over(d.journal, 1000);
-    cr_assert(batch && batch->sync);
+    cr_assert(batch && batch->sync_behind && !batch->sync);
     cr_assert_eq(batch->len, 0);
     done(&d, batch, 1);
     cr_assert_null(ids_journal_hand_over(d.journal, 2000), "nothing to sync");
+    ids_journal_free(d.journal);
+}
+
+Test(journal, a_sync_under_way_keeps_no_batch_waiting) {
+    desk d = open_desk(IDS_FSYNC_EVERYSEC);
+    change(&d);
+    const ids_batch *batch = ids_journal_hand_over(d.journal, 1000);
+    cr_assert(batch->sync_behind);
+    done(&d, batch, 0); /* written, and its sync takes 5 s */
+    for (uint64_t ms = 1100; ms < 6000; ms += 100) {
+        change(&d);
+        ids_journal_hand_over(d.journal, ms);
+        batch = ids_journal_hand_over(d.journal, ms + IDS_LINGER_MS);
+        cr_assert(batch && !batch->sync && !batch->sync_behind);
+        cr_assert_eq(batch->since_ms, ms);
+        done(&d, batch, 0);
+    }
+    ids_journal_synced(d.journal, 1);
+    batch = ids_journal_hand_over(d.journal, 6000);
+    cr_assert(batch && batch->sync_behind);
     ids_journal_free(d.journal);
 }
 
@@ -72,15 +92,18 @@ Test(journal, everysec_waits_for_a_disk_that_does_not_keep_up) {
     desk d = open_desk(IDS_FSYNC_EVERYSEC);
     change(&d);
     const ids_batch *batch = ids_journal_hand_over(d.journal, 1000);
-    cr_assert(batch->sync);
+    cr_assert(batch->sync_behind);
+    done(&d, batch, 0);
     change(&d);
     ids_journal_hand_over(d.journal, 1500);
+    batch = ids_journal_hand_over(d.journal, 1600);
+    done(&d, batch, 0);
     cr_assert_eq(ids_journal_watermark(d.journal, 2999), 2);
     change(&d);
     cr_assert_eq(ids_journal_watermark(d.journal, 3000), 2, "2 s are over");
-    done(&d, batch, 1);
+    ids_journal_synced(d.journal, 1);
     cr_assert_eq(ids_journal_watermark(d.journal, 3000), 3);
-    cr_assert_eq(ids_journal_watermark(d.journal, 3500), 3);
+    cr_assert_eq(ids_journal_watermark(d.journal, 3499), 3);
     change(&d);
     cr_assert_eq(ids_journal_watermark(d.journal, 3500), 3,
                  "change 2 waits since 1500");
@@ -94,12 +117,12 @@ Test(journal, no_never_waits_nor_syncs) {
     cr_assert_null(ids_journal_hand_over(d.journal, 5000));
     const ids_batch *batch =
         ids_journal_hand_over(d.journal, 5000 + IDS_LINGER_MS);
-    cr_assert_not(batch->sync);
+    cr_assert_not(batch->sync || batch->sync_behind);
     done(&d, batch, 0);
     cr_assert_eq(ids_journal_watermark(d.journal, 100000), 1);
     ids_journal_sync(d.journal);
     batch = ids_journal_hand_over(d.journal, 5100);
-    cr_assert(batch && batch->sync, "but when it is asked to");
+    cr_assert(batch && batch->sync_behind, "but when it is asked to");
     done(&d, batch, 1);
     ids_journal_free(d.journal);
 }
