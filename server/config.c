@@ -30,6 +30,10 @@ static const ids_config_row rows[] = {
      "16384", NULL, 1, 1u << 20,
      "open at a time; a few more for the other node, and for orders from this "
      "machine"},
+    {"--idle-timeout", "S", IDS_CONFIG_COUNT, FIELD(idle_s), "3600", NULL, 0,
+     31622400,
+     "close a connection that asks nothing and waits for nothing for so many "
+     "seconds; 0: never"},
     {"--max-pending", "N", IDS_CONFIG_COUNT, FIELD(pending_max), "4096", NULL,
      1, 1u << 20, "requests in flight per connection"},
     {"--max-waiters", "N", IDS_CONFIG_COUNT, FIELD(waiters_max), "65536", NULL,

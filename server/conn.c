@@ -145,6 +145,7 @@ static bool step_over(ids_desk *desk, ids_conn *conn, walk *w) {
         return true;
     case IDP_READ_REFUSED:
         conn->oversize = false;
+        conn->asked++;
         desk->counters.of[IDS_REQUESTS_TOTAL]++;
         ids_reply_error(desk, conn, w->fault.msgid, w->fault.error,
                         w->fault.text);
@@ -175,6 +176,7 @@ static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
     conn->need = 1;
     while (go_on && w->at < w->len && ids_conn_may_serve(desk, conn)) {
         uint32_t count = collect(desk, conn, w);
+        conn->asked += count;
         uint32_t done = ids_dispatch(desk, conn, count);
         if (done < count) {
             w->at = (size_t)(desk->batch[done].frame - w->bytes);
@@ -295,6 +297,7 @@ static bool greet(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
 
 void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
     uint8_t *bytes = ids_desk_input_room(desk);
+    conn->received += len;
     if (conn->closing || conn->dead || !len)
         return;
     if (!conn->greeted && !greet(desk, conn, bytes, len))

@@ -36,25 +36,27 @@ typedef struct ids_conn {
     ids_asker asker; /* its name in the house: loop, slot, generation */
     /* input */
     ids_bytes in;
-    size_t need;     /* reading in again before it has so many is vain */
-    uint64_t skip;   /* payload bytes of an oversized result yet to come */
-    bool oversize;   /* the frame at in's head had such a result */
-    bool greeted;    /* its first byte was looked at */
-    bool admitted;   /* no secret is demanded, or it was shown */
-    bool local;      /* from this machine: loopback, or a unix socket */
-    bool served;     /* a request was carried out: no longer fresh */
-    bool stalled;    /* served no further until output or hops have left */
-    bool moving;     /* goes to loop move_to, with its unread input */
-    bool is_peer;    /* another server: its preface was read, the host takes
-                      * it off the desk, with the input behind that */
-    bool ended;      /* the peer sends no more */
-    bool closing;    /* nothing is read; closed when the output has left */
-    bool surplus;    /* one too many: its first request hears LIMIT, unless it
-                      * is an operator's from this machine */
-    bool draining;   /* and not before its waiters have heard of the end */
-    bool dead;       /* closed as soon as the host looks */
-    bool dirty;      /* in the desk's list */
-    uint8_t denials; /* wrong secrets shown */
+    size_t need;       /* reading in again before it has so many is vain */
+    uint64_t received; /* bytes, ever */
+    uint32_t asked;    /* whole requests, ever */
+    uint64_t skip;     /* payload bytes of an oversized result yet to come */
+    bool oversize;     /* the frame at in's head had such a result */
+    bool greeted;      /* its first byte was looked at */
+    bool admitted;     /* no secret is demanded, or it was shown */
+    bool local;        /* from this machine: loopback, or a unix socket */
+    bool served;       /* a request was carried out: no longer fresh */
+    bool stalled;      /* served no further until output or hops have left */
+    bool moving;       /* goes to loop move_to, with its unread input */
+    bool is_peer;      /* another server: its preface was read, the host takes
+                        * it off the desk, with the input behind that */
+    bool ended;        /* the peer sends no more */
+    bool closing;      /* nothing is read; closed when the output has left */
+    bool surplus;      /* one too many: its first request hears LIMIT, unless it
+                        * is an operator's from this machine */
+    bool draining;     /* and not before its waiters have heard of the end */
+    bool dead;         /* closed as soon as the host looks */
+    bool dirty;        /* in the desk's list */
+    uint8_t denials;   /* wrong secrets shown */
     uint32_t move_to;
     uint32_t move_msgid; /* of the hello that is answered there */
     /* the host's */

@@ -20,6 +20,7 @@
     X(CLOSED_BY_LIMIT_TOTAL, "connections_closed_by_limit_total") \
     X(LOG_LINES_LOST_TOTAL, "log_lines_lost_total")               \
     X(LOG_LINES_HELD_TOTAL, "log_lines_held_back_total")          \
+    X(CLOSED_BY_TIME_TOTAL, "connections_closed_by_time_total")   \
     X(RECORDS, "records")                                         \
     X(WAITERS, "waiters")                                         \
     X(MEMORY_BYTES, "memory_bytes")                               \

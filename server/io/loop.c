@@ -116,6 +116,7 @@ static uint64_t next_due(const ids_loop *loop) {
         due = least(due, ids_seat_next_ms(loop->seat));
     if (loop->desk->index == 0)
         due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
+    due = least(due, ids_deadline_next_ms(loop));
     due = least(due, due_of(&loop->surplus, IDS_SURPLUS_MS));
     return least(due, due_of(&loop->lingering, loop->linger_ms));
 }
@@ -130,6 +131,8 @@ static void do_due(ids_loop *loop) {
         ids_socket_refuse(loop->surplus.head);
     while (due_of(&loop->lingering, loop->linger_ms) <= desk->now_ms)
         ids_socket_close(loop->lingering.head, "the peer does not close");
+    if (ids_deadline_next_ms(loop) <= desk->now_ms)
+        ids_deadline_look(loop);
     ids_loop_settle(loop);
 }
 
@@ -291,6 +294,7 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
 
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
     *loop = (ids_loop){.places = config->places,
+                       .deadlines = {.idle_ms = config->idle_ms},
                        .mailbox = &config->house->mailboxes[config->index],
                        .armed_ms = NEVER,
                        .linger_ms = LINGER_MS};

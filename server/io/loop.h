@@ -11,6 +11,7 @@
 
 #include "server/desk.h"
 #include "server/io/clock.h"
+#include "server/io/deadline.h"
 #include "server/io/keeper.h"
 #include "server/io/pages.h"
 #include "server/io/places.h"
@@ -45,6 +46,7 @@ typedef struct ids_loop {
     uint64_t gaps;      /* of the clock, as it has seen them */
     bool looks_again;   /* before what is due: it has been away */
     bool awake;
+    ids_deadlines deadlines;
     ids_waitlist stalled;   /* the peer does not take what we send */
     ids_waitlist surplus;   /* one too many: told so at its first request */
     ids_waitlist lingering; /* the peer has not closed yet, we are through */
@@ -55,6 +57,7 @@ typedef struct ids_loop_config {
     uint32_t index;
     ids_places *places; /* of the whole house */
     size_t memory_bytes_max;
+    uint64_t idle_ms; /* 0: a connection may be silent for ever */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     bool is_kept;       /* it will have a keeper */

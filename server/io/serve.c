@@ -196,6 +196,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .index = i,
             .places = &s->places,
             .memory_bytes_max = memory / house->loops,
+            .idle_ms = s->config->idle_s * 1000,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
             .huge_pages = s->config->huge_pages,

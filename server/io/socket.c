@@ -13,6 +13,8 @@
 
 /* Reads in a row while each of them fills the whole room. */
 #define READS_A_TURN        4
+/* A peer takes so much in time, or all. */
+#define TAKEN_BYTES_MIN     (64u << 10)
 /* What a peer that was told goodbye may still send. */
 #define DISCARDED_BYTES_MAX (1u << 20)
 
@@ -52,6 +54,7 @@ static void on_closed(uv_handle_t *handle) {
 static ids_conn *unlink_conn(ids_socket *socket) {
     ids_conn *conn = socket->conn;
     list_remove(socket);
+    ids_deadline_end(socket);
     socket->conn = NULL;
     conn->link = NULL;
     ids_desk_drop(socket->loop->desk, conn);
@@ -97,6 +100,16 @@ static void linger(ids_socket *socket) {
     list_append(socket, &socket->loop->lingering);
 }
 
+/* A byte now and then is not enough to keep what is unsent here for ever. */
+static bool takes_enough(ids_socket *socket, ssize_t sent) {
+    if (sent > 0)
+        socket->taken += (size_t)sent;
+    if (socket->list && socket->taken < TAKEN_BYTES_MIN)
+        return false;
+    socket->taken = 0;
+    return true;
+}
+
 /* One send; false: there will be no more for now. */
 static bool send_once(ids_socket *socket) {
     ids_conn *conn = socket->conn;
@@ -113,7 +126,7 @@ static bool send_once(ids_socket *socket) {
     socket->blocked = sent < (ssize_t)out.len;
     if (!socket->blocked && socket->list == &socket->loop->stalled)
         list_remove(socket);
-    else if (socket->blocked && (sent > 0 || !socket->list))
+    else if (socket->blocked && (takes_enough(socket, sent) || !socket->list))
         list_append(socket, &socket->loop->stalled);
     return !socket->blocked;
 }
@@ -267,6 +280,7 @@ void ids_socket_open(ids_loop *loop, ids_conn *conn) {
     socket->loop = loop;
     socket->conn = conn;
     conn->link = socket;
+    ids_deadline_begin(socket);
     if (conn->surplus)
         list_append(socket, &loop->surplus);
     if (loop->desk->draining)

@@ -18,6 +18,8 @@ typedef struct ids_socket {
     size_t discarded_bytes; /* while lingering */
     ids_waitlist *list;     /* NULL: in none */
     struct ids_socket *prev, *next;
+    ids_deadline deadline;
+    size_t taken;      /* by a peer in stalled, since then */
     uint64_t since_ms; /* it is in the list, or last made progress */
 } ids_socket;
 

@@ -37,3 +37,11 @@ if(TARGET idemclient_static)
   set_tests_properties(e2e_client_fork e2e_client_fork_atfork PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=die_after_fork=0")
 endif()
+
+# Deadlines of connections; libidemclient's among them.
+if(TARGET idemclient_static)
+  idem_program_test(e2e_silence SOURCES silence.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> LABELS e2e slow TIMEOUT 600)
+  add_dependencies(e2e_silence idemstored)
+endif()
