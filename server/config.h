@@ -39,6 +39,7 @@ typedef struct ids_config {
     const char *replicate_from; /* NULL: starts as primary */
     const char *advertise;      /* NULL: as the other end sees it */
     const char *peer_state;     /* NULL: it is worked out */
+    bool accept_change;         /* of what peer_state has on record */
     const char *node;           /* its name; NULL: on file, or drawn */
     uint64_t min_in_sync;
     uint64_t ring_bytes;

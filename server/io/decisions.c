@@ -120,6 +120,28 @@ bool ids_decisions_open(ids_decisions_file *file, const char *path,
                 ids_record_fault_text(fault));
 }
 
+ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
+                                       char *why, size_t why_cap) {
+    uint8_t bytes[IDS_RECORD_BYTES + 1];
+    ids_decisions_file file = {.folder = -1, .lock = -1};
+    *recorded = (ids_decision){0};
+    if (strlen(path) >= sizeof file.path)
+        return IDS_DECISIONS_NONE;
+    memcpy(file.path, path, strlen(path) + 1);
+    ssize_t len = read_file(&file, bytes, sizeof bytes);
+    if (len == -ENOENT || len == -ENOTDIR)
+        return IDS_DECISIONS_NONE;
+    if (len < 0) {
+        snprintf(why, why_cap, "%s", strerror((int)-len));
+        return IDS_DECISIONS_UNREADABLE;
+    }
+    ids_record_fault fault =
+        ids_decision_read((idp_slice){bytes, (size_t)len}, recorded);
+    snprintf(why, why_cap, "the file %s", ids_record_fault_text(fault));
+    return fault == IDS_RECORD_OK ? IDS_DECISIONS_THERE
+                                  : IDS_DECISIONS_UNREADABLE;
+}
+
 static int write_all(int fd, const uint8_t *bytes, size_t len) {
     while (len > 0) {
         ssize_t took = write(fd, bytes, len);

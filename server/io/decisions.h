@@ -28,6 +28,15 @@ void ids_decisions_place(char *path, size_t cap, const char *data_dir,
 bool ids_decisions_open(ids_decisions_file *file, const char *path,
                         ids_decision *recorded, char *why, size_t why_cap);
 
+/* The same without the lock, for who does not have a peer: nothing is made. */
+typedef enum ids_decisions_found {
+    IDS_DECISIONS_NONE,
+    IDS_DECISIONS_THERE,
+    IDS_DECISIONS_UNREADABLE /* why says so */
+} ids_decisions_found;
+ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
+                                       char *why, size_t why_cap);
+
 /* On the medium on return: 0, or an errno. After an error it is unknown which
  * decision a restart will find. */
 int ids_decisions_save(const ids_decisions_file *file,

@@ -76,6 +76,7 @@ void ids_partner_fill(ids_partner *partner, uint64_t incarnation) {
     to->epoch_min = house->epoch;
     to->loops = house->loops;
     to->mode = modes[config->replication];
+    to->is_kept = config->data_dir != NULL;
     to->min_in_sync = (uint32_t)config->min_in_sync;
     to->ring_bytes = config->ring_bytes;
     to->result_bytes_max = config->result_bytes_max;

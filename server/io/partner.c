@@ -306,17 +306,14 @@ bool ids_partner_open(ids_partner *partner, const ids_house *house,
         return refuse_start("--advertise",
                             "give HOST:PORT: the first --listen is "
                             "none that another node could reach");
-    if (config->peer_state)
-        snprintf(path, sizeof path, "%s", config->peer_state);
-    else
-        ids_decisions_place(path, sizeof path, config->data_dir, listening);
+    ids_partner_state_path(config, listening, path);
     if (!ids_decisions_open(&partner->file, path, &partner->proposal, why,
                             sizeof why)) {
         snprintf(which, sizeof which, "--peer-state %.400s", path);
         return refuse_start(which, why);
     }
     partner->is_open = true;
-    return true;
+    return ids_partner_flags_fit(config, &partner->proposal, path);
 }
 
 static bool take_seats(ids_partner *partner, ids_loop *loops) {

@@ -91,6 +91,18 @@ bool ids_partner_read(ids_partner *partner, const ids_config *config);
 bool ids_partner_open(ids_partner *partner, const ids_house *house,
                       const char *listening);
 
+/* A start without a peer: false, if the record of decisions says that this node
+ * is one of two; the log says so, and which flag. With --accept-change that
+ * record is put aside, and the epoch is above it. */
+bool ids_partner_may_be_alone(const ids_config *config, ids_house *house,
+                              const char *listening);
+
+/* onrecord.c's: where the record is; whether the flags fit it. */
+void ids_partner_state_path(const ids_config *config, const char *listening,
+                            char path[static IDS_DECISIONS_PATH_BYTES + 64]);
+bool ids_partner_flags_fit(const ids_config *config,
+                           const ids_decision *recorded, const char *path);
+
 /* All loops are there, none runs: the node takes up what is recorded. */
 bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
                        uint64_t incarnation);

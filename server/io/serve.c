@@ -175,9 +175,9 @@ static bool open_store(server *s) {
 
 static bool open_partner(server *s) {
     char text[IDS_ADDRESS_TEXT_BYTES];
-    if (!ids_config_has_peer(s->config))
-        return true;
     ids_address_of(s->fds[0], text, sizeof text);
+    if (!ids_config_has_peer(s->config))
+        return ids_partner_may_be_alone(s->config, &s->house, text);
     if (!ids_partner_open(&s->partner, &s->house, text))
         return false;
     s->house.takes_peers = true;

@@ -20,6 +20,9 @@ typedef struct ids_member {
 
 typedef enum ids_role { IDS_ROLE_REPLICA, IDS_ROLE_PRIMARY } ids_role;
 
+/* Were its records in a data folder? */
+typedef enum ids_kept { IDS_KEPT_UNKNOWN, IDS_KEPT_NO, IDS_KEPT_YES } ids_kept;
+
 typedef struct ids_decision {
     uint64_t version; /* one more with every record */
     uint64_t epoch;   /* the highest that is known */
@@ -38,6 +41,9 @@ typedef struct ids_decision {
     /* The highest epoch that this node, of this name, led in: nobody else has,
      * or both have to stop (R6). */
     uint64_t led_epoch;
+    /* How it was started last; 0: that is not known. */
+    uint8_t mode; /* ids_mode */
+    uint8_t kept; /* ids_kept */
 } ids_decision;
 
 /* Why an operator's order is refused, each with its text. */

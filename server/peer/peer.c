@@ -299,6 +299,8 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
         return NULL;
     }
     ids_decide_start(now, self, config->primary, config->epoch_min, &next);
+    next.mode = (uint8_t)config->mode;
+    next.kept = config->is_kept ? IDS_KEPT_YES : IDS_KEPT_NO;
     next.name = config->name;
     ids_peer_propose(peer, IDS_PENDING_START, &next);
     return peer;

@@ -85,6 +85,7 @@ typedef struct ids_peer_config {
     uint64_t epoch_min, epoch_built;
     uint32_t loops; /* 1..IDP_SHARDS_MAX */
     ids_mode mode;
+    bool is_kept;         /* there is a data folder */
     uint32_t min_in_sync; /* 1, 2 */
     size_t ring_bytes;
     size_t result_bytes_max;

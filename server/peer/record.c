@@ -18,9 +18,12 @@
 #define NAME_AT     (ADDRESS_AT + 1 + ADDRESS_MAX)
 #define REPLICAS_AT (NAME_AT + IDS_NODE_NAME_BYTES)
 #define LED_AT      (REPLICAS_AT + IDS_NODE_NAME_BYTES)
+#define MODE_AT     (LED_AT + 8)
+#define KEPT_AT     (MODE_AT + 1)
+#define MODE_MAX    2
 
 _Static_assert(NAME_AT == 354 && LED_AT == 482, "as record.h says");
-_Static_assert(LED_AT + 8 <= IDS_RECORD_BYTES, "the longest texts fit");
+_Static_assert(KEPT_AT < IDS_RECORD_BYTES, "the longest texts fit");
 
 static const uint8_t magic[8] = {'I', 'D', 'E', 'M', 'P', 'E', 'E', 'R'};
 
@@ -67,6 +70,8 @@ void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
     put_name(to + NAME_AT, &d->name);
     put_name(to + REPLICAS_AT, &d->replica_name);
     ids_put_u64(to + LED_AT, d->led_epoch);
+    to[MODE_AT] = d->mode;
+    to[KEPT_AT] = d->kept;
     ids_put_u64(to + 8, (uint64_t)checksum(to) << 32 | IDS_RECORD_FORMAT);
 }
 
@@ -83,8 +88,11 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
                         .admitted = {numbers[7], numbers[8]},
                         .admitted_version = numbers[9],
                         .had_replica = at[REPLICA_AT] == 1,
-                        .led_epoch = ids_get_u64(at + LED_AT)};
-    if (d->version > IDS_EPOCH_MAX || d->epoch > IDS_EPOCH_MAX ||
+                        .led_epoch = ids_get_u64(at + LED_AT),
+                        .mode = at[MODE_AT],
+                        .kept = at[KEPT_AT]};
+    if (d->mode > MODE_MAX || d->kept > IDS_KEPT_YES ||
+        d->version > IDS_EPOCH_MAX || d->epoch > IDS_EPOCH_MAX ||
         d->led_epoch > d->epoch || d->admitted_epoch > d->epoch ||
         !get_name(at + NAME_AT, &d->name) ||
         !get_name(at + REPLICAS_AT, &d->replica_name))

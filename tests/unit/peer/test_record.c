@@ -16,6 +16,8 @@ static const ids_decision decision = {.version = 12,
                                       .admitted = {1, 10},
                                       .admitted_version = 9,
                                       .had_replica = true,
+                                      .mode = 2,
+                                      .kept = IDS_KEPT_YES,
                                       .other_at = {"[fe80::1]:7117"}};
 
 static ids_record_fault read_as(size_t len, ids_decision *to) {
@@ -33,6 +35,8 @@ Test(record, what_is_written_is_read) {
     cr_assert_eq(read.replica.incarnation, 22);
     cr_assert_eq(read.admitted_version, 9);
     cr_assert(read.had_replica);
+    cr_assert_eq(read.mode, 2);
+    cr_assert_eq(read.kept, IDS_KEPT_YES);
     cr_assert_str_eq(read.other_at.text, "[fe80::1]:7117");
     ids_decision_write(again, &read);
     cr_assert_eq(memcmp(bytes, again, sizeof bytes), 0);
