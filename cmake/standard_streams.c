@@ -1,10 +1,12 @@
-/* standard_streams.c -- linked into every program: descriptors 0 to 2 are open
- * before main runs.
+/* standard_streams.c -- linked into every program: before main runs,
+ * descriptors 0 to 2 are open, and a file that grows too large is an error of
+ * its write and no end without a word (SIGXFSZ).
  *
  * Whoever starts a program may have closed them. Then the first file or socket
  * that it opens takes their place, and what is meant for a terminal is written
  * into a data file, or to the server. */
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #define EXIT_OS 71 /* EX_OSERR */
@@ -21,7 +23,8 @@ static void open_one(int fd) {
         _exit(EXIT_OS);
 }
 
-__attribute__((constructor)) static void open_standard_streams(void) {
+__attribute__((constructor)) static void prepare(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         open_one(fd);
+    signal(SIGXFSZ, SIG_IGN);
 }

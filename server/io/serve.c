@@ -5,6 +5,7 @@
 #include "server/io/address.h"
 #include "server/io/notify.h"
 #include "server/io/partner.h"
+#include "server/io/signals.h"
 #include "server/io/store.h"
 #include "server/log.h"
 #include "server/machine.h"
@@ -41,7 +42,7 @@ typedef struct server {
     ids_address addresses[IDS_LISTEN_MAX];
     uint32_t fds_count;
     int fds[IDS_LISTEN_MAX];
-    uv_signal_t on_term, on_int;
+    ids_signals signals;
     uv_timer_t drain_timer;
     bool draining;
     uint64_t drain_end_ms;
@@ -252,8 +253,7 @@ static void stop(server *s) {
     ids_desk_tell_others(loop->desk, IDS_NOTICE_STOP);
     while (!ids_desk_post(loop->desk))
         sched_yield();
-    uv_close((uv_handle_t *)&s->on_term, NULL);
-    uv_close((uv_handle_t *)&s->on_int, NULL);
+    ids_signals_close(&s->signals);
     uv_close((uv_handle_t *)&s->drain_timer, NULL);
     ids_loop_stop(loop);
 }
@@ -270,10 +270,12 @@ static void look_whether_drained(uv_timer_t *handle) {
     stop(s);
 }
 
-static void on_signal(uv_signal_t *handle, int number) {
-    server *s = handle->data;
+static void on_end(void *ctx, int number) {
+    server *s = ctx;
     ids_loop *loop = &s->loops[0];
     ids_loop_turn(loop);
+    if (s->draining && number == SIGXCPU)
+        return; /* it comes each second from its limit on */
     if (s->draining) {
         ids_log(IDS_LOG_WARN, "second signal: stopped at once", "signal=%d",
                 number);
@@ -294,15 +296,8 @@ static void on_signal(uv_signal_t *handle, int number) {
 
 static int init_signals(server *s) {
     uv_loop_t *uv = &s->loops[0].uv;
-    s->on_term.data = s->on_int.data = s->drain_timer.data = s;
-    signal(SIGPIPE, SIG_IGN);
-    int error = uv_signal_init(uv, &s->on_term);
-    if (!error)
-        error = uv_signal_init(uv, &s->on_int);
-    if (!error)
-        error = uv_signal_start(&s->on_term, on_signal, SIGTERM);
-    if (!error)
-        error = uv_signal_start(&s->on_int, on_signal, SIGINT);
+    int error = ids_signals_open(&s->signals, uv, on_end, s);
+    s->drain_timer.data = s;
     return error ? error : uv_timer_init(uv, &s->drain_timer);
 }
 
@@ -376,6 +371,7 @@ int ids_serve(const ids_config *config) {
     uint64_t memory = config->memory_bytes_max ? config->memory_bytes_max
                                                : ids_machine_memory_bytes() / 2;
     *s = (server){.config = config};
+    ids_signals_begin();
     ids_log_set_level(config->log_level);
     if (!ids_log_start()) {
         complain("can't start", "thread", "there is none for the log");

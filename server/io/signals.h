@@ -1,0 +1,33 @@
+/* signals.h -- what each signal does. None ends the daemon without a drain or
+ * a line, but those that say that it is broken, and SIGKILL.
+ *
+ *     TERM, INT, QUIT, PWR, XCPU   drain; a second one ends it at once
+ *     HUP                          the same if its terminal has gone
+ *     USR1, USR2, and all others   a line
+ *     PIPE, XFSZ, TTIN, TTOU       nothing: the write says what is wrong
+ *
+ * One that was ignored at the start stays so, as with nohup. */
+#ifndef IDS_SIGNALS_H
+#define IDS_SIGNALS_H
+
+#include <uv.h>
+
+#define IDS_SIGNALS_MAX 16
+
+typedef struct ids_signals {
+    void (*on_end)(void *ctx, int number);
+    void *ctx;
+    unsigned count;
+    uv_signal_t handles[IDS_SIGNALS_MAX];
+} ids_signals;
+
+/* First of all: what shall do nothing does nothing, also while the folder is
+ * read. */
+void ids_signals_begin(void);
+
+/* on_end: it shall drain; number is the signal's. 0, or libuv's error. */
+int ids_signals_open(ids_signals *signals, uv_loop_t *uv,
+                     void (*on_end)(void *ctx, int number), void *ctx);
+void ids_signals_close(ids_signals *signals);
+
+#endif
