@@ -156,7 +156,8 @@ static const char *spec_read(idb_spec *spec, const char *text, size_t len) {
         return "a target's text is too long";
     *spec = (idb_spec){.target = idb_target_find(text, name), .threads = 1};
     if (!spec->target)
-        return "targets are idem, redis, redis-lua, memcached, echo";
+        return "names no target that there is: idem, redis, redis-lua, "
+               "memcached, echo";
     memcpy(spec->label, text, len);
     spec->label[len] = '\0';
     size_t at = name;

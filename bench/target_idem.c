@@ -16,6 +16,8 @@
 #include "proto/request.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define NS_BYTES 0
@@ -130,6 +132,8 @@ static idb_read_status reply_read(const idb_codec *codec, idb_slot *slots,
     return IDB_WHOLE;
 }
 
+#define HELLO_SECONDS_MAX 10
+
 static const char *say_hello(int fd, bool move, uint32_t shard,
                              idp_hello *hello) {
     uint8_t bytes[IDP_HELLO_BYTES_MAX + 64];
@@ -139,14 +143,19 @@ static const char *say_hello(int fd, bool move, uint32_t shard,
                            .shard = shard,
                            .client = {name, sizeof name - 1}};
     size_t len = idp_request_write(bytes, sizeof bytes, &request), have = 0;
+    const struct timeval patience = {.tv_sec = HELLO_SECONDS_MAX}, none = {0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (write(fd, bytes, len) != (ssize_t)len)
         return "cannot send hello";
     for (;;) {
         ssize_t got = read(fd, bytes + have, sizeof bytes - have);
         if (got < 0 && errno == EINTR)
             continue;
+        if (got < 0 && errno == EAGAIN)
+            return "what listens there says nothing to hello: is it "
+                   "idemstored?";
         if (got <= 0)
-            return "the server closed at hello";
+            return "the server closed at hello: is it idemstored?";
         have += (size_t)got;
         idp_reply reply;
         idp_reply_read_status status =
@@ -155,7 +164,9 @@ static const char *say_hello(int fd, bool move, uint32_t shard,
             continue;
         if (status != IDP_REPLY_WHOLE || reply.is_error ||
             !idp_hello_read(reply.result, hello))
-            return "the server's answer to hello is none";
+            return "what listens there does not speak idemstore's protocol, or "
+                   "wants a secret";
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
         return NULL;
     }
 }

@@ -1,6 +1,8 @@
 /* config.c -- what the daemon is told: the table, and its parser. */
 #include "server/config.h"
 
+#include "server/near.h"
+
 #include "server/change.h"
 #include "server/peer/name.h"
 
@@ -215,6 +217,15 @@ static const ids_config_row *find_row(const char *flag, size_t len) {
     return NULL;
 }
 
+static bool no_such_flag(const parse *p, const char *flag, size_t len) {
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(len < 63 ? len : 63), flag);
+    const char *near = ids_nearest_flag(name);
+    if (near)
+        return fail(p, "%s: no such flag; did you mean %s?", name, near);
+    return fail(p, "%s: no such flag (--help lists them)", name);
+}
+
 /* One flag at argv[*at]; moves *at behind it and its argument. */
 static bool parse_flag(const parse *p, int argc, char *const argv[], int *at) {
     const char *flag = argv[(*at)++];
@@ -222,7 +233,7 @@ static bool parse_flag(const parse *p, int argc, char *const argv[], int *at) {
     size_t len = equals ? (size_t)(equals - flag) : strlen(flag);
     const ids_config_row *row = find_row(flag, len);
     if (!row)
-        return fail(p, "%s: no such flag (--help lists them)", flag);
+        return no_such_flag(p, flag, len);
     if (!row->argument)
         return equals ? fail(p, "%s: takes no argument", row->name)
                       : set(p, row, "");

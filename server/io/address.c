@@ -110,6 +110,20 @@ static void remove_stale(const ids_address *address) {
     close(fd);
 }
 
+/* What the system says, and what to look for. */
+static void say_why(int error, char *why, size_t why_cap) {
+    const char *cure = "";
+    if (error == EADDRINUSE)
+        cure = ": another program listens there, perhaps an idemstored (ss "
+               "-ltnp tells); stop it, or name another port";
+    else if (error == EADDRNOTAVAIL)
+        cure = ": this machine has no such address (ip addr lists them)";
+    else if (error == EACCES)
+        cure = ": this user may not listen there; take a port from 1024 on, or "
+               "a folder of its own";
+    snprintf(why, why_cap, "%s%s", strerror(error), cure);
+}
+
 int ids_address_listen(const ids_address *address, char *why, size_t why_cap) {
     int family = address->at.ss_family;
     int on = 1;
@@ -123,7 +137,7 @@ int ids_address_listen(const ids_address *address, char *why, size_t why_cap) {
     if (fd < 0 ||
         bind(fd, (const struct sockaddr *)&address->at, address->len) != 0 ||
         listen(fd, BACKLOG) != 0) {
-        snprintf(why, why_cap, "%s", strerror(errno));
+        say_why(errno, why, why_cap);
         if (fd >= 0)
             close(fd);
         return -1;

@@ -46,4 +46,15 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
     LABELS e2e TIMEOUT 180)
   add_dependencies(e2e_ctl_operator idemstored idemctl)
+
+  if(TARGET idembench)
+    idem_program_test(e2e_mistakes
+      SOURCES mistakes.c mistakes_ctl.c mistakes_daemon.c mistakes_strangers.c
+              ctl_shell.c
+      LINK e2e_harness PkgConfig::cjson
+      ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+           $<TARGET_FILE:idembench>
+      LABELS e2e TIMEOUT 900)
+    add_dependencies(e2e_mistakes idemstored idemctl idembench)
+  endif()
 endif()

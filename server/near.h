@@ -1,0 +1,10 @@
+/* near.h -- did you mean: the flag that is nearest to one that there isn't. */
+#ifndef IDS_NEAR_H
+#define IDS_NEAR_H
+
+#include "server/config.h"
+
+/* NULL: none is near. Static storage. */
+const char *ids_nearest_flag(const char *flag);
+
+#endif
