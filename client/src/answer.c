@@ -75,6 +75,14 @@ int32_t idem__answer_check(const idem_answer *answer, idem_error *err) {
     return idem__sized_check(&idem__answer_layout, answer, "answer", err);
 }
 
+idem_answer idem__answer_own(const idem_answer *theirs) {
+    idem_answer own = {0};
+    memcpy(&own, theirs,
+           idem__sized_inside(&idem__answer_layout, theirs->size));
+    own.size = sizeof own;
+    return own;
+}
+
 /* Everything but the memory, of which the caller's struct is the owner. */
 static void assign(idem_answer *answer, const idem_answer *from) {
     idem_answer own = *from;

@@ -10,6 +10,10 @@
 int32_t idem__answer_read(idp_method method, const idp_reply *reply,
                           idem_answer *view);
 
+/* A caller's answer, of whatever size, as one of ours; its memory stays the
+ * caller's. */
+idem_answer idem__answer_own(const idem_answer *theirs);
+
 /* Whether a caller's answer can be filled; NULL can (nothing is). */
 int32_t idem__answer_check(const idem_answer *answer, idem_error *err);
 

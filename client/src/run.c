@@ -16,6 +16,8 @@ struct idem_run {
     uint64_t generation; /* of the process that holds the claim */
     uint32_t attempt;
     int32_t previous;
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX]; /* of the acquire */
+    uint32_t nonce_len;
     void *result;       /* ours */
     idem__lease *lease; /* ours; NULL once the claim is let go of */
     struct _pthread_cleanup_buffer jump;
@@ -119,7 +121,7 @@ static int32_t record(idem_run *run, idem_answer *answer, idem_error *err) {
             why.text);
     if (answer->outcome != IDEM_COMPLETED)
         return 0;
-    idem_answer view = *answer;
+    idem_answer view = idem__answer_own(answer);
     view.attempt = run->attempt;
     view.token = run->args.token;
     view.has_result = run->args.result != NULL;
@@ -174,8 +176,12 @@ static int32_t settle(idem_run *run, int32_t verdict, idem_answer *answer,
 
 /* ------------------------------------------------------------- the run */
 
-/* answer is the acquire's. */
-static void claim(idem_run *run, const idem_answer *answer) {
+/* theirs is the acquire's. */
+static void claim(idem_run *run, const idem_answer *theirs) {
+    const idem_answer own = idem__answer_own(theirs);
+    const idem_answer *answer = &own;
+    memcpy(run->nonce, own.nonce, sizeof run->nonce);
+    run->nonce_len = own.nonce_len;
     uint64_t lease_ms = answer->lease_ms;
     run->args.token = answer->token;
     run->args.lease_ms =
@@ -228,5 +234,11 @@ int32_t idem_run_once(idem_client *client, const idem_args *args,
         return code;
     claim(&run, answer);
     run.generation = atomic_load(&client->generation);
-    return run_claimed(&run, &times, fn, ctx, answer, err);
+    code = run_claimed(&run, &times, fn, ctx, answer, err);
+    idp_slice nonce = {run.nonce_len > 0 ? run.nonce : NULL, run.nonce_len};
+    if (code == 0)
+        idem__answer_nonce(answer, nonce);
+    else
+        idem__error_nonce(err, nonce);
+    return code;
 }

@@ -133,3 +133,59 @@ Test(nonce, a_session_tells_the_one_that_it_was_given) {
     cr_assert_arr_eq(h.nonce, "mine", 4);
     idem_session_free(session);
 }
+
+static int32_t pay(idem_run *run, void *ctx) {
+    (void)ctx;
+    return idem_run_set_result(run, "paid", 4, 0) == 0 ? IDEM_RUN_DONE
+                                                       : IDEM_RUN_UNSURE;
+}
+
+static void complete_with(fake_reply reply, idem_answer *answer,
+                          idem_error *err) {
+    script s = {.replies = {answer_with(fake_acquired(5)), reply},
+                .replies_count = 2};
+    fake_server *server = serve(&s);
+    idem_client *client = open_client(fake_uri(server, "timeout_ms=200"));
+    idem_args args = args_of("k");
+    args.no_renew = 1;
+    int32_t code = idem_run_once(client, &args, pay, NULL, answer, err);
+    bool done = reply.action == FAKE_ANSWER;
+    cr_assert_eq(code, done ? 0 : IDEM_E_NOT_RECORDED, "%s", err->text);
+    cr_assert_arr_eq(done ? answer->nonce : err->nonce, s.nonces[0], 16);
+    cr_assert_eq(done ? answer->nonce_len : err->nonce_len, 16);
+    idem_client_close(client);
+    fake_stop(server);
+}
+
+Test(nonce, a_run_tells_the_one_of_its_acquire) {
+    idem_answer answer = IDEM_ANSWER_INIT;
+    idem_error err = IDEM_ERROR_INIT;
+    complete_with(answer_with(fake_completed(true)), &answer, &err);
+    cr_assert_arr_eq(answer.result, "paid", 4);
+    complete_with((fake_reply){.action = FAKE_MUTE}, &answer, &err);
+    idem_answer_fini(&answer);
+}
+
+Test(nonce, a_run_with_a_shorter_answer_fills_what_is_inside) {
+    struct {
+        idem_answer it;
+        uint8_t fence[64];
+    } a = {.it = IDEM_ANSWER_INIT};
+    idem_error err = IDEM_ERROR_INIT;
+    a.it.size = offsetof(idem_answer, nonce);
+    memset(a.it.nonce, 0xA5, sizeof a - offsetof(idem_answer, nonce));
+    script s = {.replies = {answer_with(fake_acquired(5)),
+                            answer_with(fake_completed(true))},
+                .replies_count = 2};
+    fake_server *server = serve(&s);
+    idem_client *client = open_client(fake_uri(server, ""));
+    idem_args args = args_of("k");
+    cr_assert_eq(idem_run_once(client, &args, pay, NULL, &a.it, &err), 0);
+    cr_assert_eq(a.it.outcome, IDEM_COMPLETED);
+    cr_assert_arr_eq(a.it.result, "paid", 4);
+    for (size_t at = a.it.size; at < sizeof a; at++)
+        cr_assert_eq(((uint8_t *)&a)[at], 0xA5);
+    idem_answer_fini(&a.it);
+    idem_client_close(client);
+    fake_stop(server);
+}
