@@ -41,7 +41,7 @@ static bool may_hop(const ids_house *house, const ids_conn *conn) {
 
 bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
     return !conn->dead && !conn->closing && !conn->moving && !conn->is_peer &&
-           !desk->full && may_hop(desk->house, conn) &&
+           !conn->wants_room && !desk->full && may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 
@@ -173,8 +173,11 @@ static bool step_over(ids_desk *desk, ids_conn *conn, walk *w) {
  * what there is of them. */
 static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
     bool go_on = true;
+    uint32_t turn = desk->work[IDS_WORK_SERVE] + desk->work[IDS_WORK_WAKE];
     conn->need = 1;
-    while (go_on && w->at < w->len && ids_conn_may_serve(desk, conn)) {
+    desk->serve_until = turn + IDS_WORK_A_CONN;
+    while (go_on && w->at < w->len && ids_conn_may_serve(desk, conn) &&
+           ids_desk_serves(desk)) {
         uint32_t count = collect(desk, conn, w);
         conn->asked += count;
         uint32_t done = ids_dispatch(desk, conn, count);

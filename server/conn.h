@@ -29,6 +29,8 @@ typedef struct ids_conn {
     uint32_t hopped;  /* requests at other loops that come back soon */
     uint32_t held;    /* of these, how many the output still waits for */
     uint64_t held_since_ms;
+    struct ids_conn *prev_room, *next_room; /* in the line for room to hop */
+    uint32_t room_loop, room_bytes;         /* there, and for such a frame */
     struct ids_conn *prev_held, *next_held;
     uint32_t slot;            /* its name on this desk */
     size_t hopped_bytes;      /* their frames */
@@ -46,6 +48,7 @@ typedef struct ids_conn {
     bool local;        /* from this machine: loopback, or a unix socket */
     bool served;       /* a request was carried out: no longer fresh */
     bool stalled;      /* served no further until output or hops have left */
+    bool wants_room;   /* stalled: its next request finds no room to hop */
     bool moving;       /* goes to loop move_to, with its unread input */
     bool is_peer;      /* another server: its preface was read, the host takes
                         * it off the desk, with the input behind that */

@@ -28,7 +28,8 @@
     X(CHANGES_TOTAL, "changes_total")                             \
     X(WRITTEN_LATE_TOTAL, "written_late_total")                   \
     X(EXPIRED_TOTAL, "expired_total")                             \
-    X(RESULTS_DROPPED_TOTAL, "results_dropped_total")
+    X(RESULTS_DROPPED_TOTAL, "results_dropped_total")             \
+    X(TURN_WORK_MAX, "turn_work_max")
 
 typedef enum ids_counter {
 #define X(name, text) IDS_##name,

@@ -6,7 +6,6 @@
 #include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
-#include "server/stats.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,8 +23,6 @@
 /* So many calls a ms are more than somebody who looks whether it is there. */
 #define ASKED_A_MS        5u
 #define ASKED_MS          10
-/* So that sockets get their turn while mail keeps coming. */
-#define PARCELS_A_TURN    64
 
 static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
               "a loop's index fits into an asker");
@@ -59,6 +56,7 @@ static void plan_shard(ids_desk *desk, const ids_desk_config *config) {
         .hash = hash_of,
         .hash_ctx = (void *)(uintptr_t)house,
         .mix_key = house->mix_key,
+        .work = &desk->work[IDS_WORK_WAKE],
         .on_wake = ids_reply_woken,
         .wake_ctx = desk,
         .on_change =
@@ -115,7 +113,8 @@ void ids_desk_free(ids_desk *desk) {
         ids_parcel_free(desk->spare_parcel[--desk->spare_parcels]);
     while (desk->spare_buffers)
         ids_bytes_free(&desk->spare_buffer[--desk->spare_buffers]);
-    ids_stats_forget(desk);
+    ids_inquiries_fini(desk);
+    ids_parcel_free(desk->opened);
     ids_bytes_free(&desk->held);
     ids_bytes_free(&desk->woken.others);
     ids_tap_fini(&desk->tap);
@@ -212,6 +211,8 @@ void ids_desk_drop(ids_desk *desk, ids_conn *conn) {
     if (conn->dirty)
         unmark(desk, conn);
     ids_hop_send_on(desk, conn);
+    ids_hop_leave_line(desk, conn);
+    desk->hops -= conn->hopped;
     ids_desk_forget(desk, conn);
     desk->buffered_bytes -= conn->in.len + conn->hopped_bytes;
     ids_reply_forget(desk, conn);
@@ -244,7 +245,8 @@ void ids_desk_mark(ids_desk *desk, ids_conn *conn) {
 }
 
 ids_conn *ids_desk_next_dirty(ids_desk *desk) {
-    ids_conn *conn = desk->dirty_head;
+    ids_conn *conn =
+        ids_desk_may(desk, IDS_WORK_SEND) ? desk->dirty_head : NULL;
     if (conn)
         unmark(desk, conn);
     return conn;
@@ -276,6 +278,7 @@ ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop) {
 
 bool ids_desk_post(ids_desk *desk) {
     uint32_t left = 0;
+    ids_inquiries_turn(desk);
     for (uint32_t i = 0; i < desk->outgoing_count; i++) {
         uint32_t loop = desk->outgoing_to[i];
         bool wake;
@@ -303,16 +306,23 @@ void ids_desk_recycle(ids_desk *desk, ids_parcel *parcel) {
     desk->spare_parcel[desk->spare_parcels++] = parcel;
 }
 
+/* The next parcel, or what is left of one. */
+static bool open_mail(ids_desk *desk) {
+    if (!desk->opened) {
+        desk->opened = ids_mailbox_take(&desk->house->mailboxes[desk->index]);
+        desk->opened_at = 0;
+    }
+    return desk->opened != NULL;
+}
+
 void ids_desk_take_mail(ids_desk *desk) {
-    ids_mailbox *box = &desk->house->mailboxes[desk->index];
-    ids_parcel *parcel;
     desk->mailed_bytes = 0;
-    for (int i = 0; i < PARCELS_A_TURN && (parcel = ids_mailbox_take(box));
-         i++) {
-        if (desk->host.look_at_clock)
-            desk->host.look_at_clock(desk->host.ctx);
-        ids_hop_open(desk, parcel);
-        ids_desk_recycle(desk, parcel);
+    while (ids_desk_may(desk, IDS_WORK_MAIL) && open_mail(desk)) {
+        ids_desk_worked(desk, IDS_WORK_MAIL, 1, 0);
+        if (!ids_hop_open(desk, desk->opened, &desk->opened_at))
+            return;
+        ids_desk_recycle(desk, desk->opened);
+        desk->opened = NULL;
     }
 }
 
@@ -338,8 +348,37 @@ void ids_desk_tell_others(ids_desk *desk, ids_notice notice) {
 
 /* The whole ---------------------------------------------------------------- */
 
+void ids_desk_begin_turn(ids_desk *desk) {
+    uint32_t work = 0;
+    for (int kind = 0; kind < IDS_WORK_KINDS; kind++)
+        work += desk->work[kind];
+    if (work > desk->counters.of[IDS_TURN_WORK_MAX])
+        desk->counters.of[IDS_TURN_WORK_MAX] = work;
+    memset(desk->work, 0, sizeof desk->work);
+    if (desk->room_head)
+        ids_hop_serve_line(desk);
+}
+
+size_t ids_desk_read_max(const ids_desk *desk) {
+    size_t share = desk->house->buffer_bytes_max;
+    if (desk->buffered_bytes <= share / 2)
+        return IDS_INPUT_BYTES;
+    if (desk->buffered_bytes <= share / 4 * 3 || !desk->room_head)
+        return IDS_INPUT_BYTES_LOW;
+    return 0;
+}
+
+bool ids_desk_has_more(const ids_desk *desk) {
+    return desk->drains_waiters || desk->opened || desk->dirty_head ||
+           ids_hold_has_more(desk) || ids_inquiries_have_more(desk);
+}
+
 void ids_desk_tick(ids_desk *desk, uint32_t steps_max) {
     ids_hop_tick(desk);
+    if (desk->drains_waiters)
+        desk->drains_waiters = !ids_shard_drain(
+            desk->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
+    ids_desk_worked(desk, IDS_WORK_DUE, steps_max, 0);
     ids_shard_tick(desk->shard, desk->now_ms, steps_max);
     ids_reply_woken_end(desk);
 }
@@ -347,12 +386,15 @@ void ids_desk_tick(ids_desk *desk, uint32_t steps_max) {
 uint64_t ids_desk_next_ms(const ids_desk *desk) {
     uint64_t shard_ms = ids_shard_next_ms(desk->shard);
     uint64_t hop_ms = ids_hop_next_ms(desk);
+    if (desk->drains_waiters)
+        return desk->now_ms;
+    if (desk->room_head && desk->now_ms + 1 < hop_ms)
+        hop_ms = desk->now_ms + 1;
     return shard_ms < hop_ms ? shard_ms : hop_ms;
 }
 
 void ids_desk_drain(ids_desk *desk) {
-    desk->draining = true;
-    ids_shard_drain(desk->shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
+    desk->draining = desk->drains_waiters = true;
     ids_orders_drain(desk);
 }
 
@@ -367,6 +409,17 @@ bool ids_desk_is_asked(ids_desk *desk) {
     return desk->is_asked;
 }
 
+/* What has come or is about to leave, and is in no other count. */
+static size_t mail_bytes(const ids_desk *desk) {
+    const ids_house *house = desk->house;
+    size_t bytes = ids_mailbox_bytes(&house->mailboxes[desk->index]);
+    for (uint32_t i = 0; i < house->loops; i++) {
+        bytes += desk->outgoing[i] ? desk->outgoing[i]->mail.len : 0;
+        bytes += desk->gated_mail[i].parcel.mail.len - desk->gated_mail[i].at;
+    }
+    return bytes;
+}
+
 void ids_desk_count(const ids_desk *desk, ids_counters *counters) {
     ids_shard_stats stats;
     ids_shard_stats_get(desk->shard, &stats);
@@ -376,7 +429,7 @@ void ids_desk_count(const ids_desk *desk, ids_counters *counters) {
         of[IDS_LOG_LINES_LOST_TOTAL] = ids_log_lost();
         of[IDS_LOG_LINES_HELD_TOTAL] = ids_log_held_back();
     }
-    of[IDS_BUFFERED_BYTES] = desk->buffered_bytes;
+    of[IDS_BUFFERED_BYTES] = desk->buffered_bytes + mail_bytes(desk);
     of[IDS_HELD_REPLIES] = desk->held_replies;
     of[IDS_RECORDS] = stats.records;
     of[IDS_WAITERS] = stats.waiters;

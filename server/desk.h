@@ -9,6 +9,7 @@
 #include "server/copy.h"
 #include "server/counters.h"
 #include "server/house.h"
+#include "server/inquiry.h"
 #include "server/journal/journal.h"
 #include "server/mail.h"
 #include "server/serving.h"
@@ -17,10 +18,31 @@
 
 /* The host reads up to IDS_INPUT_BYTES into ids_desk_input_room; what lies
  * before it is the desk's, to put the head of a partial frame there. */
-#define IDS_INPUT_BYTES    (256u << 10)
+#define IDS_INPUT_BYTES    (64u << 10)
 #define IDS_INPUT_HEADROOM (16u << 10)
 
+/* While half of the buffers are in use. */
+#define IDS_INPUT_BYTES_LOW (2u << 10)
+
 #define IDS_BATCH_MAX 32
+
+/* What one turn of a loop does, by kind. A unit is some 100 to 250 ns: a
+ * request, a waiter that is looked at, a piece of mail, 1 KiB of any of these.
+ * What is over the bound is left for the next turn, in its order. */
+typedef enum ids_work {
+    IDS_WORK_SERVE, /* requests, and reading them */
+    IDS_WORK_WAKE,  /* waiters: of requests, of mail, of what is due */
+    IDS_WORK_MAIL,
+    IDS_WORK_SEND,
+    IDS_WORK_DUE, /* records that ended, replies let go, a snapshot's step */
+    IDS_WORK_KINDS
+} ids_work;
+
+#define IDS_WORK_A_TURN 4096u /* of each kind */
+#define IDS_WORK_A_CONN 1024u /* of one connection's requests */
+#define IDS_WORK_READ   4u    /* a system call and what goes with it */
+#define IDS_WORK_SEND_1 8u
+#define IDS_WORK_STATS  16u
 
 typedef enum ids_notice { IDS_NOTICE_DRAIN, IDS_NOTICE_STOP } ids_notice;
 
@@ -101,6 +123,7 @@ struct ids_desk {
     uint64_t now_ms; /* the host sets it once per wake-up */
     uint32_t index;  /* which loop */
     bool draining;
+    bool drains_waiters; /* some have not heard of it yet */
     /* The commit gate: hold.h. */
     bool shut;               /* nothing leaves any more */
     bool full;               /* no call is served */
@@ -122,7 +145,13 @@ struct ids_desk {
     uint8_t *input;                /* headroom and room, one block */
     ids_conn *dirty_head, *dirty_tail;
     ids_conn *held_head, *held_tail; /* their output waits for hops */
-    size_t buffered_bytes;           /* of all its connections */
+    ids_conn *room_head, *room_tail; /* they wait for room to hop */
+    uint32_t hops;                   /* at other loops now, of all */
+    uint32_t work[IDS_WORK_KINDS];   /* of this turn */
+    uint32_t serve_until;            /* the connection that is served now */
+    ids_parcel *opened; /* mail that is carried out in part; NULL: none */
+    size_t opened_at;
+    size_t buffered_bytes; /* of all its connections */
     ids_slot *slots;
     uint32_t slots_used, slots_cap, slots_free; /* free: first; ~0 none */
     ids_parcel **outgoing; /* per loop: what is being filled, or NULL */
@@ -136,9 +165,8 @@ struct ids_desk {
     ids_counters counters;
     uint64_t asked, asked_since_ms; /* calls, as they were counted then */
     bool is_asked;
-    ids_orders orders;                /* under way; loop 0's */
-    struct ids_gathering *gatherings; /* stats under way: stats.c */
-    uint64_t gatherings_begun;
+    ids_orders orders; /* under way; loop 0's */
+    ids_inquiry inquiries[IDS_INQUIRIES];
     ids_desk_host host;
     ids_item batch[IDS_BATCH_MAX];
 };
@@ -205,6 +233,37 @@ void ids_desk_take_mail(ids_desk *desk);
 
 /* Gives notice to every loop but this one. */
 void ids_desk_tell_others(ids_desk *desk, ids_notice notice);
+
+/* A turn begins: its work is none yet. Connections that waited for room to hop
+ * are served on. */
+void ids_desk_begin_turn(ids_desk *desk);
+
+static inline bool ids_desk_may(const ids_desk *desk, ids_work kind) {
+    return desk->work[kind] < IDS_WORK_A_TURN;
+}
+static inline void ids_desk_worked(ids_desk *desk, ids_work kind,
+                                   uint32_t units, size_t bytes) {
+    desk->work[kind] += units + (uint32_t)(bytes >> 10);
+}
+static inline bool ids_desk_may_read(const ids_desk *desk) {
+    return desk->work[IDS_WORK_SERVE] + desk->work[IDS_WORK_WAKE] <
+           IDS_WORK_A_TURN;
+}
+
+/* So much of a connection may be read now: less while buffers fill up, since
+ * what can't be served at once is kept; 0: nothing, until room to hop has come
+ * for those who stand in line for it. */
+size_t ids_desk_read_max(const ids_desk *desk);
+
+/* Whether the connection that is served may have another request served. */
+static inline bool ids_desk_serves(const ids_desk *desk) {
+    return desk->work[IDS_WORK_SERVE] + desk->work[IDS_WORK_WAKE] <
+           desk->serve_until;
+}
+
+/* There is more to do, without anything new: the next turn should come soon.
+ */
+bool ids_desk_has_more(const ids_desk *desk);
 
 /* Does what time has made due, of its shard's records at most so many; and
  * when there is next something to do. */

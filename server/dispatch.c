@@ -5,7 +5,6 @@
 #include "server/hold.h"
 #include "server/hop.h"
 #include "server/reply.h"
-#include "server/stats.h"
 
 #include <assert.h>
 
@@ -137,6 +136,7 @@ static bool is_admitted(const ids_desk *desk, const ids_conn *conn) {
 static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     desk->counters.of[IDS_REQUESTS_TOTAL]++;
+    ids_desk_worked(desk, IDS_WORK_SERVE, 1, item->frame_bytes);
     if (conn->surplus && !is_operators(conn, request->method)) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
                         IDS_TOO_MANY_CONNECTIONS);
@@ -163,13 +163,22 @@ static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     else if (ids_method_is_order(request->method))
         ids_orders_ask(desk, conn, request);
     else
-        ids_stats_ask(desk, conn, request->msgid);
+        ids_inquiry_ask(desk, IDS_INQUIRY_STATS, conn, request->msgid);
+}
+
+static bool finds_room(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+    if (item->owner == desk->index ||
+        ids_hop_has_room(desk, item->owner, item->frame_bytes))
+        return true;
+    ids_hop_stand_in_line(desk, conn, item);
+    return false;
 }
 
 uint32_t ids_dispatch(ids_desk *desk, ids_conn *conn, uint32_t count) {
     uint32_t done = 0;
     ids_dispatch_prefetch(desk, count);
-    while (done < count && ids_conn_may_serve(desk, conn))
+    while (done < count && ids_conn_may_serve(desk, conn) &&
+           ids_desk_serves(desk) && finds_room(desk, conn, &desk->batch[done]))
         serve(desk, conn, &desk->batch[done++]);
     return done;
 }

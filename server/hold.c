@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* So many replies leave in one turn, so many of them in one go. */
-#define RELEASED_A_TURN     8192
+#define RELEASED_A_TURN     4096
 #define RUN_MAX             256
 /* What the queue may keep when it is empty. */
 #define IDS_HELD_BYTES_KEPT (256u << 10)

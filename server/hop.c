@@ -5,12 +5,13 @@
 #include "server/dispatch.h"
 #include "server/hold.h"
 #include "server/reply.h"
-#include "server/stats.h"
 
 #include <assert.h>
 
 /* So long a connection's output waits for what it asked of other loops. */
-#define HELD_MS_MAX 2
+#define HELD_MS_MAX      2
+/* Of those who wait for room to hop. */
+#define LOOKED_AT_A_TURN 256
 
 void ids_hop_ask(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
@@ -34,9 +35,67 @@ void ids_hop_ask(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         conn->waiting++;
         return;
     }
-    conn->hopped++;
-    conn->hopped_bytes += item->frame_bytes;
-    desk->buffered_bytes += item->frame_bytes;
+    ids_hop_went(desk, conn);
+    conn->hopped_bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+    desk->buffered_bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+}
+
+/* Room to hop -------------------------------------------------------------- */
+
+bool ids_hop_has_room(const ids_desk *desk, uint32_t loop, size_t frame_bytes) {
+    size_t share = desk->house->buffer_bytes_max;
+    const ids_parcel *parcel = desk->outgoing[loop];
+    size_t mail = parcel ? parcel->mail.len : 0;
+    size_t bytes = frame_bytes + IDS_HOP_REPLY_BYTES;
+    mail += ids_mailbox_bytes(&desk->house->mailboxes[loop]);
+    if (mail && mail + bytes > share / 2)
+        return false;
+    return !desk->hops || desk->buffered_bytes + bytes <= share / 4 * 3;
+}
+
+void ids_hop_stand_in_line(ids_desk *desk, ids_conn *conn,
+                           const ids_item *item) {
+    assert(!conn->wants_room);
+    conn->wants_room = true;
+    conn->room_loop = item->owner;
+    conn->room_bytes = item->frame_bytes;
+    conn->next_room = NULL;
+    conn->prev_room = desk->room_tail;
+    if (desk->room_tail)
+        desk->room_tail->next_room = conn;
+    else
+        desk->room_head = conn;
+    desk->room_tail = conn;
+}
+
+void ids_hop_leave_line(ids_desk *desk, ids_conn *conn) {
+    if (!conn->wants_room)
+        return;
+    conn->wants_room = false;
+    if (conn->prev_room)
+        conn->prev_room->next_room = conn->next_room;
+    else
+        desk->room_head = conn->next_room;
+    if (conn->next_room)
+        conn->next_room->prev_room = conn->prev_room;
+    else
+        desk->room_tail = conn->prev_room;
+}
+
+/* Those who find none keep their places. */
+void ids_hop_serve_line(ids_desk *desk) {
+    ids_conn *conn = desk->room_head;
+    for (int i = 0; i < LOOKED_AT_A_TURN && conn && ids_desk_may_read(desk);
+         i++) {
+        ids_conn *next = conn->next_room;
+        if (ids_hop_has_room(desk, conn->room_loop, conn->room_bytes)) {
+            ids_hop_leave_line(desk, conn);
+            if (ids_conn_may_serve(desk, conn))
+                ids_conn_resume(desk, conn);
+            ids_desk_mark(desk, conn);
+        }
+        conn = next;
+    }
 }
 
 /* Output that waits for hops ----------------------------------------------- */
@@ -76,6 +135,18 @@ void ids_hop_came(ids_desk *desk, ids_conn *conn) {
         ids_hop_send_on(desk, conn);
 }
 
+void ids_hop_went(ids_desk *desk, ids_conn *conn) {
+    conn->hopped++;
+    desk->hops++;
+}
+
+void ids_hop_returned(ids_desk *desk, ids_conn *conn) {
+    assert(conn->hopped && desk->hops);
+    conn->hopped--;
+    desk->hops--;
+    ids_hop_came(desk, conn);
+}
+
 uint64_t ids_hop_next_ms(const ids_desk *desk) {
     return desk->held_head ? desk->held_head->held_since_ms + HELD_MS_MAX
                            : UINT64_MAX;
@@ -102,11 +173,11 @@ void ids_hop_deliver(ids_desk *desk, const ids_mail *mail,
         assert(conn->waiting);
         conn->waiting--;
     } else {
-        assert(conn->hopped && conn->hopped_bytes >= mail->asked_bytes);
-        conn->hopped--;
-        conn->hopped_bytes -= mail->asked_bytes;
-        desk->buffered_bytes -= mail->asked_bytes;
-        ids_hop_came(desk, conn);
+        size_t bytes = mail->asked_bytes + IDS_HOP_REPLY_BYTES;
+        assert(conn->hopped_bytes >= bytes);
+        conn->hopped_bytes -= bytes;
+        desk->buffered_bytes -= bytes;
+        ids_hop_returned(desk, conn);
         uint32_t guess = conn->hop_reply_bytes;
         guess -= guess / 8;
         conn->hop_reply_bytes =
@@ -199,11 +270,11 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body,
             desk->host.refuse(desk->host.ctx, conn);
         break;
     }
-    case IDS_MAIL_COUNT:
-        ids_stats_tell(desk, mail);
+    case IDS_MAIL_INQUIRY:
+        ids_inquiry_tell(desk, mail);
         break;
-    case IDS_MAIL_COUNTS:
-        ids_stats_told(desk, mail, body);
+    case IDS_MAIL_PART:
+        ids_inquiry_told(desk, mail, body);
         break;
     case IDS_MAIL_NOTICE:
         desk->host.notice(desk->host.ctx, (ids_notice)mail->word);
@@ -223,13 +294,15 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body,
     }
 }
 
-void ids_hop_open(ids_desk *desk, const ids_parcel *parcel) {
-    size_t at = 0;
+bool ids_hop_open(ids_desk *desk, const ids_parcel *parcel, size_t *at) {
     uint32_t count = 0;
+    bool more = true;
     ids_copy_parcel records = {0};
     ids_mail mail;
     uint8_t *body;
-    while (ids_mail_next(parcel, &at, &mail, &body)) {
+    while (ids_desk_may(desk, IDS_WORK_MAIL) &&
+           (more = ids_mail_next(parcel, at, &mail, &body))) {
+        ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
         if (mail.kind == IDS_MAIL_ASK) {
             read_ask(desk, &desk->batch[count++], &mail, body);
             if (count == IDS_BATCH_MAX)
@@ -241,4 +314,5 @@ void ids_hop_open(ids_desk *desk, const ids_parcel *parcel) {
     }
     call_batch(desk, &count);
     ids_copy_close(desk, &records);
+    return !more;
 }

@@ -16,8 +16,9 @@ typedef enum ids_mail_kind {
                        * a reply that they all get */
     IDS_MAIL_FORGET,  /* the asker is gone */
     IDS_MAIL_GIVE,    /* word: an ids_conn * that is yours now */
-    IDS_MAIL_COUNT,   /* stats are asked for; asker: the loop that asks */
-    IDS_MAIL_COUNTS,  /* body: the counters, one u64 each */
+    IDS_MAIL_INQUIRY, /* msgid: an ids_inquiry_kind, word: its round's number;
+                       * asker: the loop that asks */
+    IDS_MAIL_PART,    /* the same; body: this loop's part of the answer */
     IDS_MAIL_NOTICE,  /* word: an ids_notice, for the loop itself */
     IDS_MAIL_ORDER,   /* word: an operator's order, see orders.c; for loop 0 */
     IDS_MAIL_APPLY,   /* body: a tag, and a change to be put; word: the key's

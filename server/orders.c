@@ -98,9 +98,9 @@ static void name_alone(const ids_house *house, char *to, size_t cap) {
     snprintf(to, cap, "%016llx", (unsigned long long)name);
 }
 
-static void report(ids_desk *desk, const ids_mail *asked) {
+size_t ids_orders_report(ids_desk *desk,
+                         uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]) {
     const ids_house *house = desk->house;
-    uint8_t bytes[IDP_REPLICATION_BYTES_MAX];
     idp_replication r = {
         .role = "primary",
         .mode = "none",
@@ -112,8 +112,7 @@ static void report(ids_desk *desk, const ids_mail *asked) {
     memcpy(r.in_sync[0], r.node, sizeof r.node);
     if (house->peer.report)
         house->peer.report(house->peer.ctx, desk, &r);
-    send_reply(desk, asked, bytes,
-               idp_replication_write(bytes, sizeof bytes, asked->msgid, &r));
+    return idp_replication_write(bytes, IDP_REPLICATION_BYTES_MAX, 0, &r);
 }
 
 /* Orders ------------------------------------------------------------------ */
@@ -137,10 +136,6 @@ static void begin(ids_desk *desk, idp_method order, bool accept_loss,
 
 void ids_orders_take(ids_desk *desk, const ids_mail *mail) {
     idp_method method = (idp_method)(mail->word & ~(uint64_t)ACCEPT_LOSS);
-    if (method == IDP_REPLICATION) {
-        report(desk, mail);
-        return;
-    }
     desk->counters.of[IDS_ORDERS_TOTAL]++;
     ids_order_under_way *place = find(desk, 0);
     if (desk->draining) {
@@ -162,18 +157,21 @@ static bool may_order(const ids_desk *desk, const ids_conn *conn) {
 
 void ids_orders_ask(ids_desk *desk, ids_conn *conn,
                     const idp_request *request) {
-    bool waits = request->method != IDP_REPLICATION;
     const ids_mail mail = {.asker = conn->asker,
                            .word = request->method |
                                    (request->accept_loss ? ACCEPT_LOSS : 0),
                            .msgid = request->msgid,
                            .kind = IDS_MAIL_ORDER,
-                           .flags = waits ? IDS_MAIL_WAITS : 0};
-    if (waits && !may_order(desk, conn)) {
+                           .flags = IDS_MAIL_WAITS};
+    if (request->method == IDP_REPLICATION) {
+        ids_inquiry_ask(desk, IDS_INQUIRY_REPLICATION, conn, request->msgid);
+        return;
+    }
+    if (!may_order(desk, conn)) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_DENIED, not_here);
         return;
     }
-    if (waits && conn->waiting >= desk->house->pending_max) {
+    if (conn->waiting >= desk->house->pending_max) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
                         "too many requests of this connection are pending "
                         "(--max-pending)");
@@ -184,8 +182,7 @@ void ids_orders_ask(ids_desk *desk, ids_conn *conn,
         ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
-    conn->waiting += waits;
-    conn->hopped += !waits;
+    conn->waiting++;
     if (!desk->index)
         ids_orders_take(desk, &mail);
 }

@@ -66,6 +66,10 @@ static inline bool ids_method_is_order(idp_method method) {
 /* A connection asks: it is sent to loop 0, or refused. */
 void ids_orders_ask(ids_desk *desk, ids_conn *conn, const idp_request *request);
 
+/* Loop 0: how replication stands, as a whole reply to msgid 0. Its size. */
+size_t ids_orders_report(ids_desk *desk,
+                         uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]);
+
 /* Loop 0: an order came by mail. */
 void ids_orders_take(ids_desk *desk, const ids_mail *mail);
 

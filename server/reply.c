@@ -40,12 +40,18 @@ static bool over_budget(const ids_desk *desk, size_t bytes) {
     return desk->buffered_bytes + bytes > desk->house->buffer_bytes_max;
 }
 
+/* The last part of the buffers is for small replies alone, so that what is
+ * large, and input, are refused before anybody's small reply is. */
+static size_t small_share(const ids_desk *desk) {
+    return desk->house->buffer_bytes_max / 16;
+}
+
 /* A reply that carries a result may be refused where there is no room for it:
  * nothing is lost, it can be asked for again. Small ones may not. */
 static bool must_be_refused(const ids_desk *desk, const ids_conn *conn,
                             size_t bytes) {
     return bytes > SMALL_REPLY_BYTES &&
-           (over_budget(desk, bytes) ||
+           (over_budget(desk, bytes + small_share(desk)) ||
             ids_conn_unsent(conn) + bytes + SMALL_REPLY_BYTES >
                 desk->house->unsent_bytes_max);
 }
@@ -114,6 +120,7 @@ void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
         return;
     }
     uint8_t *to = room_for(desk, conn, bound, IDS_SHOWS_RECORD);
+    ids_desk_worked(desk, IDS_WORK_SERVE, 0, bound);
     if (to)
         sendable(desk, conn, msgid, idp_answer_write(to, bound, msgid, answer),
                  IDS_SHOWS_RECORD);
@@ -159,16 +166,6 @@ void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
     if (to)
         sendable(desk, conn, msgid,
                  idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello),
-                 IDS_SHOWS_NOTHING);
-}
-
-void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
-                     const idp_stat *stats, size_t count) {
-    size_t bound = idp_stats_write_bound(count);
-    uint8_t *to = room_for(desk, conn, bound, IDS_SHOWS_NOTHING);
-    if (to)
-        sendable(desk, conn, msgid,
-                 idp_stats_write(to, bound, msgid, stats, count),
                  IDS_SHOWS_NOTHING);
 }
 

@@ -21,8 +21,6 @@ void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                      idp_error error, const char *text);
 void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid);
 void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
-void ids_reply_stats(ids_desk *desk, ids_conn *conn, uint32_t msgid,
-                     const idp_stat *stats, size_t count);
 
 /* A reply whose rest others get as well; see ids_reply_fill. */
 void ids_reply_shared(ids_desk *desk, ids_conn *conn, uint32_t msgid,

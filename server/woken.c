@@ -47,6 +47,7 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
     }
     conn->out.len += size;
     desk->buffered_bytes += size;
+    ids_desk_worked(desk, IDS_WORK_SEND, 1, size);
     if (copied)
         return true;
     conn->body = ids_shared_ref(reply->rest);
@@ -57,7 +58,10 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
 
 void ids_reply_fill(ids_desk *desk, ids_conn *conn) {
     ids_deferred reply;
-    while (!conn->dead && !conn->body &&
+    if (!conn->dead && ids_deferred_count(&conn->later) &&
+        !ids_desk_may(desk, IDS_WORK_SEND))
+        ids_desk_mark(desk, conn);
+    while (!conn->dead && !conn->body && ids_desk_may(desk, IDS_WORK_SEND) &&
            conn->out.len - conn->out_at < IDS_UNSENT_BYTES_HIGH &&
            ids_deferred_take(desk, &conn->later, &reply)) {
         if (!write_deferred(desk, conn, &reply))
@@ -100,6 +104,7 @@ static ids_shared *share(ids_desk *desk, const idp_answer *answer) {
     if (woken->rest && is_same(&woken->answer, answer))
         return woken->rest;
     ids_reply_woken_end(desk);
+    ids_desk_worked(desk, IDS_WORK_WAKE, 0, bound);
     woken->rest = ids_shared_new(desk, bound);
     if (!woken->rest)
         return NULL;
@@ -189,6 +194,7 @@ static void wake_other(ids_desk *desk, ids_asker asker, uint32_t msgid,
 void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
                      idp_error error, const idp_answer *answer) {
     ids_desk *desk = ctx;
+    ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
     if (ids_asker_loop(asker) != desk->index) {
         wake_other(desk, asker, msgid, error, answer);
         return;

@@ -84,12 +84,18 @@ static void wake(ids_shard *shard, const ids_waiter *waiter, idp_error error,
                           waiter->request.msgid, error, answer);
 }
 
+static void count_work(const ids_shard *shard) {
+    if (shard->config.work != NULL)
+        ++*shard->config.work;
+}
+
 /* Asks for a waiter again; false: it would have to wait on. */
 static bool ask_again(ids_shard *shard, const ids_waiter *waiter,
                       uint64_t now_ms) {
     ids_call call = call_of(waiter, now_ms);
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     idp_error error = IDP_OK;
+    count_work(shard);
     if (waiter->asking->gone)
         return true;
     ids_verdict verdict = ids_claims_acquire(shard, &call, &answer, &error);
@@ -128,6 +134,7 @@ static bool wait_over(ids_shard *shard, ids_waiter *waiter) {
     uint64_t as_of_ms = waiter->timer.due_ms;
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     bool queue_gone;
+    count_work(shard);
     assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
     if (as_of_ms < record->restart_ms)
         as_of_ms = record->restart_ms;

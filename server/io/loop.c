@@ -1,7 +1,6 @@
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 
-#include "server/hold.h"
 #include "server/io/partner.h"
 #include "server/io/socket.h"
 #include "server/log.h"
@@ -13,6 +12,8 @@
 /* Ended records reclaimed per turn, which takes some 50 us: whoever asks
  * meanwhile waits no longer than for a batch of other requests. */
 #define TICK_STEPS         128
+/* Connections closed in one turn because their time is up. */
+#define CLOSED_A_TURN      64
 #define STALLED_MS         60000
 #define LINGER_MS          1000
 #define LINGER_DRAINING_MS 200
@@ -125,11 +126,14 @@ static void do_due(ids_loop *loop) {
     ids_desk *desk = loop->desk;
     if (ids_desk_next_ms(desk) <= desk->now_ms)
         ids_desk_tick(desk, TICK_STEPS);
-    while (due_of(&loop->stalled, STALLED_MS) <= desk->now_ms)
+    uint32_t left = CLOSED_A_TURN;
+    for (; left && due_of(&loop->stalled, STALLED_MS) <= desk->now_ms; left--)
         ids_socket_close(loop->stalled.head, "the peer takes nothing");
-    while (due_of(&loop->surplus, IDS_SURPLUS_MS) <= desk->now_ms)
+    for (; left && due_of(&loop->surplus, IDS_SURPLUS_MS) <= desk->now_ms;
+         left--)
         ids_socket_refuse(loop->surplus.head);
-    while (due_of(&loop->lingering, loop->linger_ms) <= desk->now_ms)
+    for (; left && due_of(&loop->lingering, loop->linger_ms) <= desk->now_ms;
+         left--)
         ids_socket_close(loop->lingering.head, "the peer does not close");
     if (ids_deadline_next_ms(loop) <= desk->now_ms)
         ids_deadline_look(loop);
@@ -160,6 +164,10 @@ static void on_prepare(uv_prepare_t *handle) {
     ids_loop_turn(loop);
     bool again = looks_again(loop);
     bool busy = again;
+    ids_desk_begin_turn(loop->desk);
+    if (loop->postponed_head)
+        ids_socket_serve_postponed(loop);
+    ids_loop_settle(loop);
     if (!again && next_due(loop) <= loop->desk->now_ms)
         do_due(loop);
     if (loop->keeper) {
@@ -172,8 +180,9 @@ static void on_prepare(uv_prepare_t *handle) {
         busy |= ids_seat_turn(loop->seat);
     loop->polled_ms = loop->desk->now_ms;
     uint64_t due = next_due(loop);
-    busy |= ids_hold_has_more(loop->desk);
     busy |= !ids_desk_post(loop->desk);
+    ids_loop_settle(loop);
+    busy |= ids_desk_has_more(loop->desk) || loop->postponed_head;
     if (due <= loop->desk->now_ms)
         busy = true;
     else if (due != NEVER)

@@ -47,6 +47,7 @@ typedef struct ids_loop {
     bool looks_again;   /* before what is due: it has been away */
     bool awake;
     ids_deadlines deadlines;
+    struct ids_socket *postponed_head, *postponed_tail;
     ids_waitlist stalled;   /* the peer does not take what we send */
     ids_waitlist surplus;   /* one too many: told so at its first request */
     ids_waitlist lingering; /* the peer has not closed yet, we are through */

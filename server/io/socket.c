@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Reads in a row while each of them fills the whole room. */
-#define READS_A_TURN        4
 /* A peer takes so much in time, or all. */
 #define TAKEN_BYTES_MIN     (64u << 10)
 /* What a peer that was told goodbye may still send. */
@@ -46,6 +44,40 @@ static void list_append(ids_socket *socket, ids_waitlist *list) {
     list->tail = socket;
 }
 
+static void postpone(ids_socket *socket, int events) {
+    ids_loop *loop = socket->loop;
+    socket->postponed_events |= events;
+    if (socket->postponed)
+        return;
+    socket->postponed = true;
+    socket->next_postponed = NULL;
+    socket->prev_postponed = loop->postponed_tail;
+    if (loop->postponed_tail)
+        loop->postponed_tail->next_postponed = socket;
+    else
+        loop->postponed_head = socket;
+    loop->postponed_tail = socket;
+}
+
+/* Returns the events that it waits with. */
+static int take_postponed(ids_socket *socket) {
+    ids_loop *loop = socket->loop;
+    int events = socket->postponed_events;
+    if (!socket->postponed)
+        return 0;
+    socket->postponed = false;
+    socket->postponed_events = 0;
+    if (socket->prev_postponed)
+        socket->prev_postponed->next_postponed = socket->next_postponed;
+    else
+        loop->postponed_head = socket->next_postponed;
+    if (socket->next_postponed)
+        socket->next_postponed->prev_postponed = socket->prev_postponed;
+    else
+        loop->postponed_tail = socket->prev_postponed;
+    return events;
+}
+
 static void on_closed(uv_handle_t *handle) {
     free(handle->data);
 }
@@ -55,6 +87,7 @@ static ids_conn *unlink_conn(ids_socket *socket) {
     ids_conn *conn = socket->conn;
     list_remove(socket);
     ids_deadline_end(socket);
+    take_postponed(socket);
     socket->conn = NULL;
     conn->link = NULL;
     ids_desk_drop(socket->loop->desk, conn);
@@ -117,6 +150,8 @@ static bool send_once(ids_socket *socket) {
     if (!out.len)
         return false;
     ssize_t sent = send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
+    ids_desk_worked(socket->loop->desk, IDS_WORK_SEND, IDS_WORK_SEND_1,
+                    sent > 0 ? (size_t)sent : 0);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         conn->dead = true;
         return false;
@@ -148,8 +183,7 @@ static int wanted_events(const ids_socket *socket) {
     if (!conn->stalled && !conn->closing && !conn->ended && !conn->moving &&
         ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH)
         want |= UV_READABLE;
-    if (socket->blocked ||
-        (conn->stalled && ids_conn_may_serve(socket->loop->desk, conn)))
+    if (socket->blocked)
         want |= UV_WRITABLE;
     return want;
 }
@@ -187,7 +221,9 @@ void ids_socket_settle(ids_loop *loop, ids_conn *conn) {
             linger(socket);
         else if (conn->ended && !socket->list)
             list_append(socket, &loop->stalled);
-        if (!watch(socket))
+        if (conn->stalled && ids_conn_may_serve(loop->desk, conn))
+            postpone(socket, 0);
+        else if (!watch(socket))
             ids_socket_close(socket, "it can't be watched");
     }
 }
@@ -204,49 +240,68 @@ static void discard_input(ids_socket *socket) {
         ids_socket_close(socket, "goodbye");
 }
 
-/* One read; false: there will be no more for now. */
-static bool read_once(ids_socket *socket) {
+static void read_once(ids_socket *socket) {
     ids_desk *desk = socket->loop->desk;
     ids_conn *conn = socket->conn;
-    ssize_t got = recv(conn->fd, ids_desk_input_room(desk), IDS_INPUT_BYTES, 0);
+    size_t max = ids_desk_read_max(desk);
+    if (max == 0) {
+        postpone(socket, UV_READABLE);
+        return;
+    }
+    ssize_t got = recv(conn->fd, ids_desk_input_room(desk), max, 0);
+    ids_desk_worked(desk, IDS_WORK_SERVE, IDS_WORK_READ,
+                    got > 0 ? (size_t)got : 0);
     if (got > 0) {
         ids_loop_look(socket->loop);
         ids_conn_input(desk, conn, (size_t)got);
-        ids_loop_settle(socket->loop);
-        return got == IDS_INPUT_BYTES;
-    }
-    if (got == 0) {
+    } else if (got == 0) {
         ids_conn_end(desk, conn);
     } else if (errno != EAGAIN && errno != EINTR) {
         conn->dead = true;
         ids_desk_mark(desk, conn);
     }
     ids_loop_settle(socket->loop);
-    return false;
 }
 
 static void on_readable(ids_socket *socket) {
-    if (socket->list == &socket->loop->lingering) {
+    if (socket->list == &socket->loop->lingering)
         discard_input(socket);
-        return;
-    }
-    int reads = 0;
-    while (read_once(socket) && ++reads < READS_A_TURN && socket->conn &&
-           (socket->events & UV_READABLE))
-        ;
+    else if (!socket->conn->stalled)
+        read_once(socket);
 }
 
 static void on_writable(ids_socket *socket) {
-    ids_loop *loop = socket->loop;
     socket->blocked = false;
-    ids_desk_mark(loop->desk, socket->conn);
-    ids_loop_settle(loop);
-    if (!socket->conn || !socket->conn->stalled ||
-        !ids_conn_may_serve(loop->desk, socket->conn))
+    ids_desk_mark(socket->loop->desk, socket->conn);
+    ids_loop_settle(socket->loop);
+}
+
+static void resume(ids_socket *socket) {
+    ids_desk *desk = socket->loop->desk;
+    if (!socket->conn->stalled || !ids_conn_may_serve(desk, socket->conn))
         return;
-    ids_conn_resume(loop->desk, socket->conn);
-    ids_desk_mark(loop->desk, socket->conn);
-    ids_loop_settle(loop);
+    ids_conn_resume(desk, socket->conn);
+    ids_desk_mark(desk, socket->conn);
+    ids_loop_settle(socket->loop);
+}
+
+static void serve_events(ids_socket *socket, int events) {
+    if (events & UV_WRITABLE)
+        on_writable(socket);
+    if (socket->conn)
+        resume(socket);
+    if (socket->conn && (events & UV_READABLE))
+        on_readable(socket);
+}
+
+void ids_socket_serve_postponed(ids_loop *loop) {
+    const ids_socket *last = loop->postponed_tail;
+    bool is_last = false;
+    while (loop->postponed_head && !is_last && ids_desk_may_read(loop->desk)) {
+        ids_socket *socket = loop->postponed_head;
+        is_last = socket == last;
+        serve_events(socket, take_postponed(socket));
+    }
 }
 
 static void on_ready(uv_poll_t *handle, int status, int events) {
@@ -254,14 +309,12 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
     ids_loop_turn(socket->loop);
     if (!socket->conn) /* closed by what the turn began with */
         return;
-    if (status < 0) { /* the descriptor is in error: its read says which */
+    if (status < 0) /* the descriptor is in error: its read says which */
         ids_socket_close(socket, uv_strerror(status));
-        return;
-    }
-    if (events & UV_WRITABLE)
-        on_writable(socket);
-    if (socket->conn && (events & UV_READABLE))
-        on_readable(socket);
+    else if (ids_desk_may_read(socket->loop->desk))
+        serve_events(socket, events);
+    else
+        postpone(socket, events);
 }
 
 void ids_socket_open(ids_loop *loop, ids_conn *conn) {

@@ -21,6 +21,9 @@ typedef struct ids_socket {
     ids_deadline deadline;
     size_t taken;      /* by a peer in stalled, since then */
     uint64_t since_ms; /* it is in the list, or last made progress */
+    bool postponed;    /* to the next turn, with these events */
+    int postponed_events;
+    struct ids_socket *prev_postponed, *next_postponed;
 } ids_socket;
 
 /* Watches the connection's descriptor; where that fails the connection is
@@ -29,6 +32,10 @@ void ids_socket_open(ids_loop *loop, ids_conn *conn);
 
 /* Sends what can be sent, then does what the connection's state asks for. */
 void ids_socket_settle(ids_loop *loop, ids_conn *conn);
+
+/* Serves those that an earlier turn had no time for, in the order in which they
+ * came: so none waits for more than its turn, however much others bring. */
+void ids_socket_serve_postponed(ids_loop *loop);
 
 /* Closes now; why: for the log, at debug. */
 void ids_socket_close(ids_socket *socket, const char *why);

@@ -172,6 +172,9 @@ static void settle(ids_desk *desk, ids_conn *conn) {
 static bool run_desk(ids_desk *desk) {
     ids_conn *conn;
     bool busy = false;
+    ids_desk_begin_turn(desk);
+    while (desk->drains_waiters)
+        ids_desk_tick(desk, 0);
     ids_desk_take_mail(desk);
     while ((conn = ids_desk_next_dirty(desk))) {
         settle(desk, conn);
@@ -188,7 +191,9 @@ void town_run(town *t) {
             busy |= run_desk(t->desks[i]);
         for (uint32_t i = 0; i < t->house.loops && !t->keep_mail; i++) {
             busy |= t->desks[i]->outgoing_count > 0;
+            busy |= ids_desk_has_more(t->desks[i]);
             ids_desk_post(t->desks[i]);
+            busy |= t->desks[i]->dirty_head != NULL;
         }
     }
 }

@@ -1,0 +1,230 @@
+/* inquiry.c -- what all loops are asked; see inquiry.h. */
+#include "server/inquiry.h"
+
+#include "server/hop.h"
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* So many askers are answered in one turn. */
+#define ANSWERED_A_TURN 512
+/* A part that is so late was lost: a loop had no memory for it. */
+#define ROUND_MS_MAX    10000
+/* Besides the counters: what the whole node knows. */
+#define NODE_ROWS       8
+
+static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_CONTAINER_ITEMS_MAX,
+              "the wire has no larger map");
+
+/* Answers ------------------------------------------------------------------ */
+
+static void add(ids_counters *sums, const ids_counters *part) {
+    uint64_t *most = &sums->of[IDS_TURN_WORK_MAX];
+    uint64_t longest = *most;
+    if (part->of[IDS_TURN_WORK_MAX] > longest)
+        longest = part->of[IDS_TURN_WORK_MAX];
+    for (int i = 0; i < IDS_COUNTER_COUNT; i++)
+        sums->of[i] += part->of[i];
+    *most = longest;
+}
+
+static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
+    const ids_serving *serving = &desk->serving;
+    idp_stat stats[IDS_COUNTER_COUNT + NODE_ROWS] = {
+        {"uptime_ms", desk->now_ms - IDS_CLOCK_START_MS},
+        {"loops", desk->house->loops},
+        {"epoch", serving->epoch},
+        {"primary", serving->stance != IDS_FOLLOWS},
+        {"in_sync", serving->in_sync},
+        {"replication_lag_ops", serving->lag_ops},
+        {"replication_lag_bytes", serving->lag_bytes},
+        {"replication_lag_ms", serving->lag_ms}};
+    size_t count = NODE_ROWS;
+    for (int i = 0; i < IDS_COUNTER_COUNT; i++)
+        stats[count++] = (idp_stat){ids_counter_name(i), sums->of[i]};
+    size_t bound = idp_stats_write_bound(count);
+    ids_shared *rest = ids_shared_new(desk, bound);
+    if (rest)
+        ids_shared_set_reply(
+            rest, idp_stats_write(rest->bytes, bound, 0, stats, count));
+    return rest;
+}
+
+static ids_shared *write_report(ids_desk *desk, idp_slice reply) {
+    ids_shared *rest = ids_shared_new(desk, reply.len);
+    if (!rest)
+        return NULL;
+    memcpy(rest->bytes, reply.ptr, reply.len);
+    ids_shared_set_reply(rest, reply.len);
+    return rest;
+}
+
+/* One part has come, of so many; with the last one the answer is there. */
+static void take_part(ids_desk *desk, ids_inquiry_kind kind, idp_slice part) {
+    ids_inquiry *all = &desk->inquiries[kind];
+    if (kind == IDS_INQUIRY_REPLICATION) {
+        all->rest = write_report(desk, part);
+        all->is_over = true;
+        return;
+    }
+    ids_counters counters;
+    assert(part.len == sizeof counters);
+    memcpy(&counters, part.ptr, sizeof counters);
+    add(&all->sums, &counters);
+    if (all->left > 0)
+        return;
+    all->rest = write_stats(desk, &all->sums);
+    all->is_over = true;
+}
+
+static void answer_one(ids_desk *desk, const ids_inquiry *all,
+                       const ids_woken_asker *one) {
+    ids_conn *conn = ids_desk_find(desk, one->asker);
+    if (!conn)
+        return;
+    ids_hop_returned(desk, conn);
+    if (all->rest)
+        ids_reply_shared(desk, conn, one->msgid, all->rest, IDS_SHOWS_NOTHING);
+    else
+        ids_reply_error(desk, conn, one->msgid, IDP_E_NO_MEMORY, NULL);
+}
+
+static void answer_some(ids_desk *desk, ids_inquiry *all) {
+    for (int i = 0; i < ANSWERED_A_TURN && all->at < all->askers.len; i++) {
+        ids_woken_asker one;
+        memcpy(&one, all->askers.ptr + all->at, sizeof one);
+        all->at += sizeof one;
+        desk->buffered_bytes -= sizeof one;
+        ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
+        answer_one(desk, all, &one);
+    }
+    if (all->at < all->askers.len)
+        return;
+    ids_shared_unref(desk, all->rest);
+    all->rest = NULL;
+    all->at = all->askers.len = 0;
+    all->under_way = all->is_over = false;
+}
+
+/* Rounds ------------------------------------------------------------------- */
+
+static bool is_asked(const ids_desk *desk, ids_inquiry_kind kind,
+                     uint32_t loop) {
+    return loop != desk->index && (kind == IDS_INQUIRY_STATS || loop == 0);
+}
+
+static bool ask_loop(ids_desk *desk, ids_inquiry_kind kind, uint32_t loop) {
+    const ids_mail mail = {.asker = ids_desk_asker(desk->index),
+                           .word = desk->inquiries[kind].number,
+                           .msgid = kind,
+                           .kind = IDS_MAIL_INQUIRY};
+    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    return parcel && ids_mail_append(parcel, &mail, NULL);
+}
+
+/* This loop's part, in at most bound bytes; 0: it has none. */
+#define PART_BYTES_MAX (sizeof(ids_counters) + IDP_REPLICATION_BYTES_MAX)
+static size_t write_part(ids_desk *desk, ids_inquiry_kind kind,
+                         uint8_t part[static PART_BYTES_MAX]) {
+    ids_counters own;
+    if (kind == IDS_INQUIRY_REPLICATION)
+        return desk->index == 0 ? ids_orders_report(desk, part) : 0;
+    ids_desk_count(desk, &own);
+    memcpy(part, &own, sizeof own);
+    return sizeof own;
+}
+
+static void begin(ids_desk *desk, ids_inquiry_kind kind) {
+    ids_inquiry *all = &desk->inquiries[kind];
+    ids_bytes empty = all->askers;
+    uint8_t part[PART_BYTES_MAX];
+    all->askers = all->next;
+    all->next = empty;
+    all->number++;
+    all->begun_ms = desk->now_ms;
+    all->under_way = true;
+    all->left = 0;
+    all->sums = (ids_counters){0};
+    for (uint32_t loop = 0; loop < desk->house->loops; loop++)
+        if (is_asked(desk, kind, loop) && ask_loop(desk, kind, loop))
+            all->left++;
+    size_t bytes = write_part(desk, kind, part);
+    if (bytes)
+        take_part(desk, kind, (idp_slice){part, bytes});
+    else
+        all->is_over = all->left == 0;
+}
+
+static void turn(ids_desk *desk, ids_inquiry_kind kind) {
+    ids_inquiry *all = &desk->inquiries[kind];
+    if (all->under_way && desk->now_ms > all->begun_ms + ROUND_MS_MAX)
+        all->is_over = true;
+    if (all->is_over)
+        answer_some(desk, all);
+    if (!all->under_way && all->next.len)
+        begin(desk, kind);
+    if (all->is_over)
+        answer_some(desk, all);
+}
+
+void ids_inquiries_turn(ids_desk *desk) {
+    for (int kind = 0; kind < IDS_INQUIRIES; kind++)
+        turn(desk, (ids_inquiry_kind)kind);
+}
+
+bool ids_inquiries_have_more(const ids_desk *desk) {
+    for (int kind = 0; kind < IDS_INQUIRIES; kind++) {
+        const ids_inquiry *all = &desk->inquiries[kind];
+        if (all->is_over || (!all->under_way && all->next.len))
+            return true;
+    }
+    return false;
+}
+
+void ids_inquiries_fini(ids_desk *desk) {
+    for (int kind = 0; kind < IDS_INQUIRIES; kind++) {
+        ids_inquiry *all = &desk->inquiries[kind];
+        ids_shared_unref(desk, all->rest);
+        ids_bytes_free(&all->askers);
+        ids_bytes_free(&all->next);
+    }
+}
+
+void ids_inquiry_ask(ids_desk *desk, ids_inquiry_kind kind, ids_conn *conn,
+                     uint32_t msgid) {
+    const ids_woken_asker one = {.asker = conn->asker, .msgid = msgid};
+    if (!ids_bytes_append(&desk->inquiries[kind].next, &one, sizeof one)) {
+        ids_reply_error(desk, conn, msgid, IDP_E_NO_MEMORY, NULL);
+        return;
+    }
+    desk->buffered_bytes += sizeof one;
+    ids_hop_went(desk, conn);
+}
+
+/* Other loops -------------------------------------------------------------- */
+
+void ids_inquiry_tell(ids_desk *desk, const ids_mail *mail) {
+    uint8_t part[PART_BYTES_MAX];
+    ids_mail reply = *mail;
+    reply.kind = IDS_MAIL_PART;
+    reply.body_bytes =
+        (uint32_t)write_part(desk, (ids_inquiry_kind)mail->msgid, part);
+    ids_parcel *parcel = ids_desk_parcel(desk, ids_asker_loop(mail->asker));
+    if (!parcel || !ids_mail_append(parcel, &reply, part)) {
+        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        ids_log(IDS_LOG_ERROR, "stats lost: out of memory", NULL);
+    }
+}
+
+void ids_inquiry_told(ids_desk *desk, const ids_mail *mail,
+                      const uint8_t *body) {
+    ids_inquiry *all = &desk->inquiries[mail->msgid];
+    if (mail->word != all->number || !all->under_way || all->is_over)
+        return; /* it was given up meanwhile */
+    assert(all->left > 0);
+    all->left--;
+    take_part(desk, (ids_inquiry_kind)mail->msgid,
+              (idp_slice){body, mail->body_bytes});
+}

@@ -1,0 +1,52 @@
+/* inquiry.h -- what all loops are asked, and the sum of what they answer:
+ * scatter-gather, for stats, and for how replication stands (loop 0 knows).
+ *
+ * One round of a kind at a time: who asks while one is under way is of the
+ * next. All askers of a round get the same answer, made once, so that asking a
+ * thousand times costs a thousand short replies and one round. Exact, since a
+ * round begins after its askers have asked; free for all who don't. */
+#ifndef IDS_INQUIRY_H
+#define IDS_INQUIRY_H
+
+#include "server/counters.h"
+#include "server/mail.h"
+#include "server/shared.h"
+
+typedef struct ids_conn ids_conn;
+
+typedef enum ids_inquiry_kind {
+    IDS_INQUIRY_STATS,
+    IDS_INQUIRY_REPLICATION,
+    IDS_INQUIRIES
+} ids_inquiry_kind;
+
+/* One loop's, of one kind. */
+typedef struct ids_inquiry {
+    uint64_t number; /* of the last round that began */
+    uint64_t begun_ms;
+    uint32_t left;  /* loops that have not told their part */
+    bool under_way; /* until its last asker is answered */
+    bool is_over;   /* the answer is there, or it will not be */
+    ids_counters sums;
+    ids_shared *rest; /* the answer; NULL: there was no memory for it */
+    ids_bytes askers; /* ids_woken_asker; those before at have it */
+    size_t at;
+    ids_bytes next; /* askers of the next round */
+} ids_inquiry;
+
+/* The connection asks; its reply leaves when every loop has told its part. */
+void ids_inquiry_ask(ids_desk *desk, ids_inquiry_kind kind, ids_conn *conn,
+                     uint32_t msgid);
+
+/* At the end of each turn: begins rounds, and answers some askers. have_more:
+ * there are more of either. */
+void ids_inquiries_turn(ids_desk *desk);
+bool ids_inquiries_have_more(const ids_desk *desk);
+void ids_inquiries_fini(ids_desk *desk);
+
+/* Another loop asks for this one's part; another loop's part has come. */
+void ids_inquiry_tell(ids_desk *desk, const ids_mail *mail);
+void ids_inquiry_told(ids_desk *desk, const ids_mail *mail,
+                      const uint8_t *body);
+
+#endif
