@@ -13,6 +13,9 @@
 
 /* A peer takes so much in time, or all. */
 #define TAKEN_BYTES_MIN     (64u << 10)
+/* The kernel copies it while the loop waits, into pages that it has to find:
+ * that is why a KiB sent counts as four. */
+#define SENT_AT_ONCE_MAX    (256u << 10)
 /* What a peer that was told goodbye may still send. */
 #define DISCARDED_BYTES_MAX (1u << 20)
 
@@ -149,9 +152,11 @@ static bool send_once(ids_socket *socket) {
     idp_slice out = ids_conn_sendable(conn);
     if (!out.len)
         return false;
+    if (out.len > SENT_AT_ONCE_MAX)
+        out.len = SENT_AT_ONCE_MAX;
     ssize_t sent = send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
     ids_desk_worked(socket->loop->desk, IDS_WORK_SEND, IDS_WORK_SEND_1,
-                    sent > 0 ? (size_t)sent : 0);
+                    sent > 0 ? (size_t)sent * 4 : 0);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         conn->dead = true;
         return false;
@@ -166,13 +171,24 @@ static bool send_once(ids_socket *socket) {
     return !socket->blocked;
 }
 
-/* Mostly one send. More where a large result stands between the replies. */
+static bool has_output(const ids_conn *conn) {
+    return conn->body || conn->out_at < conn->out.len ||
+           ids_deferred_count(&conn->later);
+}
+
+/* Mostly one send. More where a large result stands between the replies; what
+ * this turn has no time for is left to the next one. */
 static void send_out(ids_socket *socket) {
+    ids_desk *desk = socket->loop->desk;
     ids_conn *conn = socket->conn;
-    do {
-        ids_reply_fill(socket->loop->desk, conn);
-    } while (send_once(socket) && (conn->body || conn->out_at < conn->out.len ||
-                                   ids_deferred_count(&conn->later)));
+    ids_reply_fill(desk, conn);
+    while (send_once(socket) && has_output(conn)) {
+        if (!ids_desk_may(desk, IDS_WORK_SEND)) {
+            ids_desk_mark(desk, conn);
+            return;
+        }
+        ids_reply_fill(desk, conn);
+    }
 }
 
 static int wanted_events(const ids_socket *socket) {
