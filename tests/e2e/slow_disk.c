@@ -89,7 +89,7 @@ static void the_client_library_stays(const daemon_t *one) {
     char uri[128];
     snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/shop", one->port);
     CHECK(idem_client_open(uri, &c.client, &c.err) == 0, "%s", c.err.text);
-    CHECK(idem_ping(c.client, NULL, NULL) == 0, "no pong");
+    CHECK(idem_ping(c.client, NULL, NULL, NULL) == 0, "no pong");
     stop_syncs();
     CHECK(pthread_create(&c.thread, NULL, acquire, &c) == 0, "no thread");
     while (daemon_stat(one, "held_replies") == 0)

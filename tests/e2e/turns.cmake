@@ -3,3 +3,12 @@ idem_program_test(e2e_long_turns SOURCES long_turns.c acts.c flood.c
   LINK e2e_harness Threads::Threads
   ARGS $<TARGET_FILE:idemstored> LABELS e2e TIMEOUT 300)
 add_dependencies(e2e_long_turns idemstored)
+
+# A disk that does not come back from a sync.
+if(TARGET idemclient_static AND TARGET slow_sync)
+  idem_program_test(e2e_slow_disk SOURCES slow_disk.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:slow_sync> LABELS e2e
+    TIMEOUT 120)
+  add_dependencies(e2e_slow_disk idemstored slow_sync)
+endif()
