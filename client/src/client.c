@@ -9,103 +9,12 @@
 
 #include "client/src/answer.h"
 #include "client/src/args.h"
-#include "client/src/greet.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
-
-#define NONCE_BYTES 16
 
 /* So often does one call go where NOT_PRIMARY sends it. Servers that still send
  * it on then don't know: the other endpoints are asked. */
 #define HOPS_MAX 8u
-
-/* ------------------------------------------------ which process's it is */
-
-/* What is one process's alone: its place among the servers, locks, a thread,
- * and what nonces and pauses are drawn from. */
-static int32_t be_born(idem_client *client, idem_error *err) {
-    uint64_t seed = 0;
-    idem__target_init(&client->target, &client->uri);
-    client->target.stop = &client->stop;
-    pthread_mutex_init(&client->lock, NULL);
-    idem__renewer_init(&client->renewer, client);
-    atomic_store(&client->nonces_drawn, 0);
-    if (!idem__random(&seed, sizeof seed) ||
-        !idem__random(client->nonce_base, NONCE_BYTES))
-        return idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
-    atomic_store(&client->seed, seed);
-    atomic_store(&client->generation, idem__fork_here());
-    return 0;
-}
-
-/* A child has the parent's client, as it stood: its lanes are left behind. */
-static int32_t take_over(idem_client *client, idem_error *err) {
-    int32_t code = 0;
-    uint64_t here = idem__fork_here();
-    idem__fork_lock();
-    if (atomic_load(&client->generation) != here) {
-        for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
-            idem__lane *lane = atomic_exchange(&client->lanes[i], NULL);
-            if (lane != NULL)
-                idem__lane_leave(lane);
-        }
-        code = be_born(client, err);
-    }
-    idem__fork_unlock();
-    return code;
-}
-
-static inline int32_t be_here(idem_client *client, idem_error *err) {
-    uint64_t generation =
-        atomic_load_explicit(&client->generation, memory_order_acquire);
-    return idem__fork_is_copy(generation) ? take_over(client, err) : 0;
-}
-
-int32_t idem_client_open(const char *uri, idem_client **client,
-                         idem_error *err) {
-    *client = NULL;
-    idem_client *made = idem__calloc(sizeof *made);
-    if (made == NULL)
-        return idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
-    int32_t code = idem__uri_parse(uri, &made->uri, err);
-    if (code == 0 && !idem__fork_watch())
-        code = idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
-    if (code == 0)
-        code = be_born(made, err);
-    if (code != 0) {
-        explicit_bzero(made->uri.secret, sizeof made->uri.secret);
-        idem__free(made);
-        return code;
-    }
-    *client = made;
-    return 0;
-}
-
-void idem_client_close(idem_client *client) {
-    if (client == NULL)
-        return;
-    (void)be_here(client, NULL);
-    atomic_store(&client->stop, IDEM__STOP_ALL);
-    idem__renewer_fini(&client->renewer);
-    for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
-        idem__lane *lane = atomic_load(&client->lanes[i]);
-        if (lane == NULL)
-            continue;
-        idem__lane_fini(lane);
-        idem__free(lane);
-    }
-    idem__target_fini(&client->target);
-    pthread_mutex_destroy(&client->lock);
-    explicit_bzero(client->uri.secret, sizeof client->uri.secret);
-    idem__free(client);
-}
-
-void idem_client_shutdown(idem_client *client) {
-    uint32_t before = IDEM__GO_ON;
-    if (client != NULL)
-        atomic_compare_exchange_strong(&client->stop, &before,
-                                       IDEM__STOP_CALLS);
-}
 
 static idem__lane *make_lane(idem_client *client, uint32_t shard) {
     int32_t asked =
@@ -130,9 +39,9 @@ static idem__lane *lane_of(idem_client *client, uint32_t shard) {
 
 /* A nonce is this client's random base plus a count, so that drawing one is no
  * system call. */
-static void draw_nonce(idem_client *client, uint8_t nonce[NONCE_BYTES]) {
+static void draw_nonce(idem_client *client, uint8_t nonce[IDEM__NONCE_BYTES]) {
     uint64_t half = 0;
-    memcpy(nonce, client->nonce_base, NONCE_BYTES);
+    memcpy(nonce, client->nonce_base, IDEM__NONCE_BYTES);
     memcpy(&half, nonce + 8, sizeof half);
     half += atomic_fetch_add_explicit(&client->nonces_drawn, 1,
                                       memory_order_relaxed);
@@ -147,6 +56,8 @@ typedef struct errand {
     uint64_t deadline_ms;
     uint64_t sent_ms; /* of the attempt that was answered */
     idem__stop stop_at;
+    bool is_change;
+    uint32_t fast_ms; /* 0: it waits for the replica until its deadline */
     idem_answer *answer;
     int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
     uint32_t hops;  /* where NOT_PRIMARY sent it on */
@@ -219,7 +130,10 @@ static bool pause_before_next(errand *call) {
 /* The primary can't confirm it. It may be about to, or be cut off and replaced
  * by now: it and the others are asked in turns. */
 static void note_unreplicated(errand *call, uint64_t serial) {
+    idem__watch *watch = &call->client->watch;
     call->unsure = IDEM_E_UNREPLICATED;
+    idem__watch_count(watch, IDEM__COUNT_UNREPLICATED);
+    idem__watch_changes_wait(watch, call->why.endpoint);
     if (++call->unreplicated % 2 == 0)
         idem__target_failed(&call->client->target, serial);
 }
@@ -247,6 +161,8 @@ static bool is_worth_another(errand *call, const idem__waiter *waiter,
         break;
     case IDEM_E_UNREPLICATED:
         note_unreplicated(call, waiter->serial);
+        if (call->fast_ms != 0)
+            return false;
         break;
     default:
         return false;
@@ -282,6 +198,31 @@ static int32_t conclude(const errand *call, int32_t code, idem_error *err) {
     return code;
 }
 
+/* Whether an attempt may be made at all. */
+static int32_t may_go(errand *call, uint64_t now_ms) {
+    idem__watch *watch = &call->client->watch;
+    if (idem__target_stops(&call->client->target, call->stop_at))
+        return idem__fail_stopped(&call->why);
+    if (call->fast_ms == 0 ||
+        !atomic_load_explicit(&watch->changes_wait, memory_order_relaxed) ||
+        idem__watch_may_try(watch, now_ms, call->fast_ms))
+        return 0;
+    idem__watch_count(watch, IDEM__COUNT_FAILED_FAST);
+    return idem__fail(&call->why, IDEM_E_CHANGES_WAIT,
+                      "changes wait for the replica; nothing was sent. Ask "
+                      "again later, or see idemctl replication");
+}
+
+/* Only what was changed tells that changes are confirmed. */
+static void note_confirmed(const errand *call) {
+    int32_t outcome = call->answer != NULL ? call->answer->outcome : 0;
+    if (call->is_change &&
+        (outcome == 0 || outcome == IDEM_ACQUIRED ||
+         outcome == IDEM_COMPLETED || outcome == IDEM_RELEASED ||
+         outcome == IDEM_RENEWED))
+        idem__watch_changes_go_on(&call->client->watch);
+}
+
 static int32_t carry_out(errand *call, idem_error *err) {
     uint64_t now_ms = call->start_ms;
     for (;;) {
@@ -294,14 +235,17 @@ static int32_t carry_out(errand *call, idem_error *err) {
         waiter.now_ms = now_ms;
         waiter.start_ms = call->start_ms;
         waiter.stop_at = call->stop_at;
+        waiter.is_change = call->is_change && call->request.wait_ms == 0;
+        waiter.fast_ms = call->fast_ms;
         waiter.serial = 0;
         waiter.answer = call->answer;
         waiter.err = &call->why;
-        int32_t code = idem__target_stops(&call->client->target, call->stop_at)
-                           ? idem__fail_stopped(&call->why)
-                           : attempt(call, &waiter);
+        int32_t code = may_go(call, now_ms);
+        if (code == 0)
+            code = attempt(call, &waiter);
         if (code == 0) {
             call->sent_ms = waiter.queued_ms;
+            note_confirmed(call);
             return 0;
         }
         if (!is_worth_another(call, &waiter, code)) {
@@ -309,6 +253,8 @@ static int32_t carry_out(errand *call, idem_error *err) {
             return conclude(call, code, err);
         }
         now_ms = idem_now_ms();
+        idem__watch_count(&call->client->watch, IDEM__COUNT_REPEATS);
+        idem__watch_tell(&call->client->watch);
     }
 }
 
@@ -318,6 +264,8 @@ static void begin(errand *call, idem_client *client, uint64_t timeout_ms) {
     call->deadline_ms = call->start_ms + timeout_ms;
     call->unsure = 0;
     call->stop_at = IDEM__STOP_CALLS;
+    call->is_change = false;
+    call->fast_ms = 0;
     call->sent_ms = call->start_ms;
     call->hops = 0;
     call->unreplicated = 0;
@@ -339,11 +287,11 @@ int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
 int32_t idem__client_call(idem_client *client, int32_t method,
                           const idem_args *args, idem_answer *answer,
                           idem_error *err, idem__times *times) {
-    uint8_t nonce[NONCE_BYTES];
+    uint8_t nonce[IDEM__NONCE_BYTES];
     idem__ask ask;
     int32_t code = idem__answer_check(answer, err);
     if (code == 0)
-        code = be_here(client, err);
+        code = idem__client_be_here(client, err);
     if (code != 0)
         return code;
     idem__answer_clear(answer);
@@ -360,12 +308,23 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     call.answer = answer;
     if (times != NULL && method != IDEM_ACQUIRE)
         call.stop_at = IDEM__STOP_ALL; /* it settles what a function did */
+    call.is_change = method == IDEM_ACQUIRE || method == IDEM_COMPLETE ||
+                     method == IDEM_RELEASE || method == IDEM_RENEW;
+    if (call.is_change && call.stop_at == IDEM__STOP_CALLS)
+        call.fast_ms = client->uri.fail_fast_ms;
+    idem__watch_count(&client->watch, IDEM__COUNT_CALLS);
     idem__backoff_init(&call.backoff, atomic_load_explicit(
                                           &client->seed, memory_order_relaxed) ^
                                           call.start_ms ^ (uintptr_t)&call);
     int cancel = 0; /* a thread may not end while others wait for its role */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     code = carry_out(&call, err);
+    if (call.fast_ms != 0 &&
+        (code == IDEM_E_TIMEOUT || code == IDEM_E_UNREPLICATED))
+        idem__watch_try_later(&client->watch, idem_now_ms() + call.fast_ms);
+    if (code == IDEM_E_TIMEOUT)
+        idem__watch_count(&client->watch, IDEM__COUNT_TIMEOUTS);
+    idem__watch_tell(&client->watch);
     pthread_setcancelstate(cancel, NULL);
     if (code == 0)
         idem__answer_nonce(answer, ask.request.nonce);
@@ -381,7 +340,7 @@ int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
     errand call;
     int32_t code = idem__sized_check(&idem__info_layout, info, "info", err);
     if (code == 0)
-        code = be_here(client, err);
+        code = idem__client_be_here(client, err);
     if (code != 0)
         return code;
     begin(&call, client, timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms);

@@ -5,6 +5,9 @@
 #include "client/src/fork.h"
 #include "client/src/lane.h"
 #include "client/src/renew.h"
+#include "client/src/watch.h"
+
+#define IDEM__NONCE_BYTES (IDP_NONCE_BYTES_MAX / 2)
 
 struct idem_client {
     idem__uri uri;
@@ -13,11 +16,23 @@ struct idem_client {
     idem__target target;
     pthread_mutex_t lock;                        /* of the making of lanes */
     _Atomic(idem__lane *) lanes[IDP_SHARDS_MAX]; /* made when first used */
-    uint8_t nonce_base[IDP_NONCE_BYTES_MAX / 2];
+    uint8_t nonce_base[IDEM__NONCE_BYTES];
     _Atomic uint64_t nonces_drawn;
     _Atomic uint64_t seed;
     idem__renewer renewer; /* of idem_run_once */
+    idem__watch watch;
 };
+
+/* Makes it this process's, if it is a copy of another one's. 0, or what there
+ * was not enough of. */
+int32_t idem__client_take_over(idem_client *client, idem_error *err);
+static inline int32_t idem__client_be_here(idem_client *client,
+                                           idem_error *err) {
+    uint64_t generation =
+        atomic_load_explicit(&client->generation, memory_order_acquire);
+    return idem__fork_is_copy(generation) ? idem__client_take_over(client, err)
+                                          : 0;
+}
 
 /* idem_call; times: of the attempt that was answered. */
 int32_t idem__client_call(idem_client *client, int32_t method,

@@ -221,6 +221,7 @@ static int32_t from_error(int32_t code, char *body, size_t body_cap,
     case IDEM_E_NO_MEMORY:
     case IDEM_E_NOT_PRIMARY:
     case IDEM_E_UNREPLICATED:
+    case IDEM_E_CHANGES_WAIT:
     case IDEM_E_SHUTTING_DOWN:
     case IDEM_E_MEMORY:
     case IDEM_E_CONNECT:

@@ -152,6 +152,7 @@ static bool deliver(idem__lane *lane, idem__waiter *me) {
         idem__next next = IDEM__NEXT_REPLY;
         uint32_t count = 0;
         bool goes_down = false;
+        bool is_alive = false;
         while (count < BATCH_MAX) {
             idem__op *op = NULL;
             next = idem__wire_next(&lane->wire, &op, &batch[count].reply);
@@ -159,11 +160,14 @@ static bool deliver(idem__lane *lane, idem__waiter *me) {
                 break;
             const idp_reply *reply = &batch[count].reply;
             goes_down |= reply->is_error && reply->error == IDP_E_SHUTTING_DOWN;
+            is_alive |= op == &lane->probe.op;
             batch[count++].waiter = (idem__waiter *)op;
         }
         if (count > 0) {
             lane->woken += count;
             lane->backoff.attempts = 0;
+            if (is_alive)
+                idem__lane_is_alive(lane);
             if (goes_down && lane->drain_end_ms == 0)
                 lane->drain_end_ms = idem_now_ms() + IDEM__DRAIN_MS;
             pthread_mutex_unlock(&lane->lock);
@@ -258,9 +262,15 @@ static void time_out(idem__lane *lane, idem__waiter *me) {
         "nonce or token",
         name);
     atomic_store_explicit(&me->word, SETTLED, memory_order_relaxed);
+    bool heard = lane->read_bytes != me->read_mark;
+    bool early = me->fast_ms != 0;
+    if (heard && early)
+        idem__watch_changes_wait(lane->target->watch, name);
+    if (!heard && early)
+        idem__target_failed(lane->target, lane->serial);
     /* Not a word from it all the while: it is likely gone without a close. */
-    if (lane->read_bytes == me->read_mark &&
-        me->now_ms >= me->queued_ms + lane->uri->connect_timeout_ms)
+    if (!heard &&
+        (early || me->now_ms >= me->queued_ms + lane->uri->connect_timeout_ms))
         idem__lane_break(lane, ETIMEDOUT, "it has gone silent");
 }
 
@@ -323,6 +333,11 @@ static int32_t queue(idem__lane *lane, idem__waiter *me, idp_request *request) {
     uint64_t gone_ms = me->now_ms - me->start_ms;
     request->wait_ms =
         gone_ms < request->wait_ms ? request->wait_ms - (uint32_t)gone_ms : 0;
+    uint64_t early_ms = me->now_ms + me->fast_ms + request->wait_ms;
+    if (me->fast_ms != 0 && early_ms < me->op.deadline_ms)
+        me->op.deadline_ms = early_ms;
+    else
+        me->fast_ms = 0;
     atomic_init(&me->word, WAITING);
     me->read_mark = lane->read_bytes;
     me->queued_ms = me->now_ms;

@@ -36,6 +36,8 @@ typedef struct idem__waiter {
     _Atomic uint32_t word;
     bool parked;       /* sleeps, and may be offered a role */
     bool sent;         /* failed: the server may have seen it */
+    bool is_change;    /* it is answered once the change is safe */
+    uint32_t fast_ms;  /* so long when it was sent; 0: until its deadline */
     bool trimmed;      /* its result was over the server's limit */
     int32_t code;      /* once it is settled */
     uint64_t now_ms;   /* as its thread last read the clock */
@@ -122,6 +124,10 @@ void idem__lane_let_go(idem__lane *lane);
  * server that has not a word to say for too long is left. */
 void idem__lane_quiet(idem__lane *lane, const idem__waiter *me,
                       uint64_t heard_nothing_ms);
+
+/* lane_quiet.c: the server has answered a ping, so that changes that it was
+ * asked for before are what it lets wait; the lock is held. */
+void idem__lane_is_alive(const idem__lane *lane);
 
 /* lane_quiet.c: how long the server may keep a call of that much time left
  * from knowing whether it is alive. */

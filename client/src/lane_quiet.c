@@ -17,6 +17,17 @@ uint64_t idem__lane_patience_ms(const idem__lane *lane, uint64_t left_ms) {
     return patience_ms > IDEM__LISTEN_MS ? patience_ms : IDEM__LISTEN_MS;
 }
 
+void idem__lane_is_alive(const idem__lane *lane) {
+    uint64_t now_ms = idem_now_ms();
+    for (idem__op *op = lane->wire.calls.first; op != NULL; op = op->next) {
+        const idem__waiter *waiter = (const idem__waiter *)op;
+        if (!waiter->is_change || now_ms < waiter->queued_ms + IDEM__LISTEN_MS)
+            continue;
+        idem__watch_changes_wait(lane->target->watch, lane->endpoint.name);
+        return;
+    }
+}
+
 static void probe(idem__lane *lane) {
     idp_request ping = {.method = IDP_PING};
     idem__waiter *waiter = &lane->probe;

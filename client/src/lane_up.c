@@ -81,10 +81,15 @@ void idem__lane_let_go(idem__lane *lane) {
     pthread_cond_broadcast(&lane->changed);
 }
 
+static idem__seen seen(const idem__lane *lane) {
+    return (idem__seen){lane->endpoint.name, lane->shard, lane->hello.epoch};
+}
+
 void idem__lane_break(idem__lane *lane, int os_error, const char *why) {
     if (lane->state != IDEM__LANE_UP)
         return;
     lane->state = IDEM__LANE_BROKEN;
+    idem__watch_lost(lane->target->watch, seen(lane), why);
     lane->woken = 0;
     shutdown(lane->fd, SHUT_RDWR); /* wakes the sender and the reader */
     while (lane->wire.calls.first != NULL) {
@@ -164,6 +169,7 @@ static void dialed(idem__lane *lane, int fd, idem_error *err) {
     if (is_accepted(lane, fd, err)) {
         lane->fd = fd;
         lane->state = IDEM__LANE_UP;
+        idem__watch_connected(lane->target->watch, seen(lane));
         lane->quiet_ms = 0;
         lane->drain_end_ms = 0;
         lane->why.code = 0;
@@ -189,6 +195,8 @@ static int32_t attempt(idem__lane *lane, uint64_t deadline_ms,
     lane->backoff.attempts++;
     lane->serial = idem__target_get(lane->target, &lane->endpoint);
     pthread_mutex_unlock(&lane->lock);
+    if (lane->target->watch != NULL)
+        idem__watch_tell(lane->target->watch);
     int fd = dial(lane, deadline_ms, &why);
     pthread_mutex_lock(&lane->lock);
     dialed(lane, fd, &why);

@@ -73,6 +73,16 @@ static const uint16_t info_ends[] = {
 LAYOUT(info, protocol)
 #undef STRUCT
 
+#define STRUCT idem_status
+static const uint16_t status_ends[] = {
+    END(size),        END(changes_wait), END(connections),  END(events_lost),
+    END(epoch),       END(calls),        END(repeats),      END(connects),
+    END(losses),      END(follows),      END(unreplicated), END(timeouts),
+    END(failed_fast), END(primary)};
+NO_PADDING(primary);
+LAYOUT(status, changes_wait)
+#undef STRUCT
+
 #define STRUCT idem_http
 static const uint16_t http_ends[] = {END(size),          END(status),
                                      END(retry_after_s), END(replayed),

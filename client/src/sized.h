@@ -10,6 +10,7 @@
 #include "client/include/idemclient.h"
 #include "client/include/idemclient_admin.h"
 #include "client/include/idemclient_http.h"
+#include "client/include/idemclient_watch.h"
 
 /* The library's own struct: where each of its fields ends, in order. */
 typedef struct idem__layout {
@@ -24,6 +25,7 @@ extern const idem__layout idem__args_layout;
 extern const idem__layout idem__answer_layout;
 extern const idem__layout idem__error_layout;
 extern const idem__layout idem__info_layout;
+extern const idem__layout idem__status_layout;
 extern const idem__layout idem__http_layout;
 extern const idem__layout idem__command_args_layout;
 extern const idem__layout idem__command_answer_layout;

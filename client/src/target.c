@@ -120,6 +120,9 @@ bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
         target->shards = spread ? hello->shards : 1;
         memcpy(target->hash_key, hello->hash_key, sizeof target->hash_key);
     }
+    if (believed && leads(hello))
+        idem__watch_primary(target->watch,
+                            (idem__seen){name, -1, hello->epoch});
     pthread_mutex_unlock(&target->lock);
     return believed;
 }

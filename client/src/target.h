@@ -8,6 +8,7 @@
 
 #include "client/src/socket.h"
 #include "client/src/uri.h"
+#include "client/src/watch.h"
 #include "proto/reply.h"
 
 /* How long a primary of a lower epoch than another one had is not believed. It
@@ -18,6 +19,7 @@
 typedef struct idem__target {
     const idem__uri *uri;
     const _Atomic uint32_t *stop; /* an idem__stop; NULL: never */
+    idem__watch *watch;           /* NULL: nobody's */
     /* Grows whenever the server changes: a lane that was connected under
      * another serial belongs to another server. */
     _Atomic uint64_t serial;

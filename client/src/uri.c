@@ -317,6 +317,7 @@ typedef struct number_option {
 static const number_option number_options[] = {
     {"timeout_ms", 1, TIMEOUT_MS_MAX, offsetof(idem__uri, timeout_ms)},
     {"connect_timeout_ms", 1, 60000, offsetof(idem__uri, connect_timeout_ms)},
+    {"fail_fast_ms", 500, 60000, offsetof(idem__uri, fail_fast_ms)},
     {"connect_rounds", 1, 1000, offsetof(idem__uri, connect_rounds)},
     {"shard", 0, IDP_SHARDS_MAX - 1, offsetof(idem__uri, shard)},
     {"shard_aware", 0, 1, 0},
@@ -355,6 +356,7 @@ static int32_t parse_option(part name, part value, idem__uri *uri,
     return idem__fail(err, IDEM_E_URI,
                       "the URI has an unknown option, %.*s; there are "
                       "timeout_ms, connect_timeout_ms, connect_rounds, "
+                      "fail_fast_ms, "
                       "namespace, secret_file, client, shard_aware, shard",
                       (int)(name.len < 40 ? name.len : 40), name.ptr);
 }

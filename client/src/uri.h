@@ -22,6 +22,7 @@ typedef struct idem__uri {
     uint32_t endpoints_count;
     uint32_t timeout_ms;
     uint32_t connect_timeout_ms;
+    uint32_t fail_fast_ms;   /* 0: off */
     uint32_t connect_rounds; /* 0: until the deadline */
     int32_t shard;           /* -1: not asked for */
     bool shard_aware;

@@ -45,3 +45,11 @@ if(TARGET idemclient_static)
     ARGS $<TARGET_FILE:idemstored> LABELS e2e slow TIMEOUT 600)
   add_dependencies(e2e_silence idemstored)
 endif()
+
+# The replica of a pair stands still, as its clients see it.
+if(TARGET idemclient_static)
+  idem_program_test(e2e_client_replica SOURCES client_replica.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
+  add_dependencies(e2e_client_replica idemstored)
+endif()
