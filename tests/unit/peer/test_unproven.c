@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static ids_link *gone[64];
+static ids_link *gone[IDS_LINKS_MAX];
 static uint32_t gone_count;
 
 static void propose(void *ctx, const ids_decision *next) {
