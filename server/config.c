@@ -18,8 +18,11 @@
 static const ids_config_row rows[] = {
     {"--listen", "ADDRESS", IDS_CONFIG_LISTEN, FIELD(listen), "127.0.0.1:7117",
      NULL, 0, 0,
-     "where to listen: HOST:PORT, [V6]:PORT or unix:/PATH; port 0 takes a free "
-     "one; may be given several times"},
+     "where to listen: HOST:PORT, [V6]:PORT or unix:/PATH; all addresses of a "
+     "host; port 0 takes a free one; may be given several times"},
+    {"--socket-mode", "MODE", IDS_CONFIG_MODE, FIELD(socket_mode), "0600", NULL,
+     0, 0777,
+     "who may connect to a unix socket, in octal: 0660 its group as well"},
     {"--threads", "N", IDS_CONFIG_COUNT, FIELD(threads), NULL,
      "the cores that may be used", 1, 1024, "loops, and shards of the table"},
     {"--max-memory", "BYTES", IDS_CONFIG_BYTES, FIELD(memory_bytes_max), NULL,
@@ -159,6 +162,17 @@ static bool set_number(const parse *p, const ids_config_row *row,
     return true;
 }
 
+static bool set_mode(const parse *p, const ids_config_row *row,
+                     const char *value) {
+    size_t digits = strspn(value, "01234567");
+    unsigned long mode = strtoul(value, NULL, 8);
+    if (!digits || value[digits] || digits > 4 || mode > row->max)
+        return fail(p, "%s %s: must be octal, 0 to %04o", row->name, value,
+                    (unsigned)row->max);
+    *(uint64_t *)field(p, row) = mode;
+    return true;
+}
+
 static bool add_listen(const parse *p, const char *value) {
     ids_config *config = p->config;
     if (config->listen_count == IDS_LISTEN_MAX)
@@ -192,6 +206,8 @@ static bool set(const parse *p, const ids_config_row *row, const char *value) {
     case IDS_CONFIG_TEXT:
         *(const char **)field(p, row) = value;
         return *value ? true : fail(p, "%s: a path is missing", row->name);
+    case IDS_CONFIG_MODE:
+        return set_mode(p, row, value);
     case IDS_CONFIG_LISTEN:
         return add_listen(p, value);
     case IDS_CONFIG_FSYNC:

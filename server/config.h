@@ -23,6 +23,7 @@ typedef enum ids_replication {
 typedef struct ids_config {
     const char *listen[IDS_LISTEN_MAX]; /* borrow from argv, or static */
     uint64_t listen_count;
+    uint64_t socket_mode;      /* of unix sockets */
     uint64_t threads;          /* 0: as many as cores may be used */
     uint64_t memory_bytes_max; /* 0: half of what there is */
     uint64_t result_bytes_max;
@@ -59,6 +60,7 @@ typedef enum ids_config_kind {
     IDS_CONFIG_COUNT, /* uint64_t */
     IDS_CONFIG_BYTES, /* uint64_t, with a suffix k, m or g */
     IDS_CONFIG_TEXT,  /* const char * */
+    IDS_CONFIG_MODE,  /* uint64_t, octal */
     IDS_CONFIG_LISTEN,
     IDS_CONFIG_FSYNC,
     IDS_CONFIG_REPLICATION,

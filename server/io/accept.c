@@ -153,12 +153,12 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
     }
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         ids_address from = {.len = sizeof from.at};
-        int fd = accept4(socket->fd, (struct sockaddr *)&from.at, &from.len,
-                         SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(socket->listener->fd, (struct sockaddr *)&from.at,
+                         &from.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             set_options(fd, from.at.ss_family);
             deal(acceptor, fd, &from);
-        } else if (!accept_failed(acceptor, socket->fd, errno)) {
+        } else if (!accept_failed(acceptor, socket->listener->fd, errno)) {
             break;
         }
     }
@@ -179,31 +179,23 @@ int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop) {
     return uv_timer_init(&loop->uv, &acceptor->pause);
 }
 
-int ids_acceptor_add(ids_acceptor *acceptor, int fd) {
+int ids_acceptor_add(ids_acceptor *acceptor, ids_listener *listener) {
     ids_accept_socket *socket = &acceptor->sockets[acceptor->count];
-    int error = uv_poll_init(&acceptor->loop->uv, &socket->poll, fd);
+    int error = uv_poll_init(&acceptor->loop->uv, &socket->poll, listener->fd);
     if (error)
         return error;
     socket->acceptor = acceptor;
-    socket->fd = fd;
+    socket->listener = listener;
     socket->poll.data = socket;
     acceptor->count++;
     return uv_poll_start(&socket->poll, UV_READABLE, on_newcomers);
-}
-
-static void remove_path(int fd) {
-    char text[IDS_ADDRESS_TEXT_BYTES];
-    ids_address_of(fd, text, sizeof text);
-    if (strncmp(text, "unix:", 5) == 0)
-        unlink(text + 5);
 }
 
 void ids_acceptor_close(ids_acceptor *acceptor) {
     for (uint32_t i = 0; i < acceptor->count; i++) {
         ids_accept_socket *socket = &acceptor->sockets[i];
         uv_close((uv_handle_t *)&socket->poll, NULL);
-        remove_path(socket->fd);
-        close(socket->fd);
+        ids_listener_close(socket->listener);
     }
     acceptor->count = 0;
     uv_close((uv_handle_t *)&acceptor->pause, NULL);

@@ -3,16 +3,17 @@
 #ifndef IDS_ACCEPT_H
 #define IDS_ACCEPT_H
 
+#include "server/io/listen.h"
 #include "server/io/loop.h"
 
-#define IDS_ACCEPT_SOCKETS_MAX 16
+#define IDS_ACCEPT_SOCKETS_MAX IDS_LISTENERS_MAX
 
 typedef struct ids_acceptor ids_acceptor;
 
 typedef struct ids_accept_socket {
     uv_poll_t poll;
     ids_acceptor *acceptor;
-    int fd;
+    ids_listener *listener;
 } ids_accept_socket;
 
 struct ids_acceptor {
@@ -28,8 +29,8 @@ struct ids_acceptor {
 /* Before the loop runs. 0, or libuv's error. */
 int ids_acceptor_init(ids_acceptor *acceptor, ids_loop *loop);
 
-/* Takes the listening socket. 0, or libuv's error. */
-int ids_acceptor_add(ids_acceptor *acceptor, int fd);
+/* Takes the listening socket, and closes it at the end. 0, or libuv's error. */
+int ids_acceptor_add(ids_acceptor *acceptor, ids_listener *listener);
 
 /* Stops listening; unix sockets are removed. On the loop's thread. */
 void ids_acceptor_close(ids_acceptor *acceptor);

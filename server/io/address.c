@@ -52,30 +52,54 @@ static bool split(const char *words, char *host, size_t cap,
            strtol(*port, NULL, 10) <= 65535;
 }
 
-bool ids_address_parse(ids_address *address, const char *words, char *why,
-                       size_t why_cap) {
-    char host[256];
-    const char *port;
-    *address = (ids_address){0};
-    if (strncmp(words, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
-        return parse_unix(address, words + strlen(UNIX_PREFIX), why, why_cap);
-    if (!split(words, host, sizeof host, &port)) {
-        snprintf(why, why_cap, "not HOST:PORT, [V6]:PORT or unix:/PATH");
-        return false;
-    }
+bool ids_address_is_same(const ids_address *a, const ids_address *b) {
+    return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
+}
+
+/* A resolver may say an address twice: for each protocol, or line of a file. */
+static bool is_among(const ids_address *addresses, size_t count,
+                     const ids_address *one) {
+    for (size_t i = 0; i < count; i++)
+        if (ids_address_is_same(&addresses[i], one))
+            return true;
+    return false;
+}
+
+static size_t resolve(ids_address *addresses, size_t cap, const char *host,
+                      const char *port, char *why, size_t why_cap) {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
+    size_t count = 0;
     int error = getaddrinfo(host, port, &hints, &found);
     if (error) {
         snprintf(why, why_cap, "%s", gai_strerror(error));
-        return false;
+        return 0;
     }
-    memcpy(&address->at, found->ai_addr, found->ai_addrlen);
-    address->len = found->ai_addrlen;
+    for (const struct addrinfo *at = found; at && count < cap;
+         at = at->ai_next) {
+        ids_address one = {.len = at->ai_addrlen};
+        memcpy(&one.at, at->ai_addr, at->ai_addrlen);
+        if (!is_among(addresses, count, &one))
+            addresses[count++] = one;
+    }
     freeaddrinfo(found);
-    return true;
+    return count;
+}
+
+size_t ids_address_parse(ids_address *addresses, size_t cap, const char *words,
+                         char *why, size_t why_cap) {
+    char host[256];
+    const char *port;
+    addresses[0] = (ids_address){0};
+    if (strncmp(words, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        return parse_unix(&addresses[0], words + strlen(UNIX_PREFIX), why,
+                          why_cap);
+    if (split(words, host, sizeof host, &port))
+        return resolve(addresses, cap, host, port, why, why_cap);
+    snprintf(why, why_cap, "not HOST:PORT, [V6]:PORT or unix:/PATH");
+    return 0;
 }
 
 bool ids_address_is_local(const ids_address *address) {
@@ -95,17 +119,25 @@ bool ids_address_is_local(const ids_address *address) {
     }
 }
 
-/* Removes a unix socket that nobody answers on. */
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Removes a unix socket that nobody answers on, if it is still the one that
+ * was asked: another daemon may start at the same time. */
 static void remove_stale(const ids_address *address) {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->at;
-    struct stat about;
+    struct stat about, now;
     if (lstat(un->sun_path, &about) != 0 || !S_ISSOCK(about.st_mode))
         return;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return;
     if (connect(fd, (const struct sockaddr *)un, address->len) != 0 &&
-        errno == ECONNREFUSED)
+        errno == ECONNREFUSED && lstat(un->sun_path, &now) == 0 &&
+        is_same_file(&about, &now))
         unlink(un->sun_path);
     close(fd);
 }
@@ -124,25 +156,38 @@ static void say_why(int error, char *why, size_t why_cap) {
     snprintf(why, why_cap, "%s%s", strerror(error), cure);
 }
 
-int ids_address_listen(const ids_address *address, char *why, size_t why_cap) {
-    int family = address->at.ss_family;
+static int bind_unix(int fd, const ids_address *address, mode_t mode) {
+    mode_t before = umask((mode_t)~mode & 0777);
+    int result = bind(fd, (const struct sockaddr *)&address->at, address->len);
+    umask(before);
+    return result;
+}
+
+static int bind_to(int fd, const ids_address *address, mode_t unix_mode) {
     int on = 1;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (family == AF_UNIX)
+    if (address->at.ss_family == AF_UNIX) {
         remove_stale(address);
-    else if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (fd >= 0 && family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (fd < 0 ||
-        bind(fd, (const struct sockaddr *)&address->at, address->len) != 0 ||
-        listen(fd, BACKLOG) != 0) {
-        say_why(errno, why, why_cap);
-        if (fd >= 0)
-            close(fd);
-        return -1;
+        return bind_unix(fd, address, unix_mode);
     }
-    return fd;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->at.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    return bind(fd, (const struct sockaddr *)&address->at, address->len);
+}
+
+int ids_address_listen(const ids_address *address, mode_t unix_mode, char *why,
+                       size_t why_cap) {
+    int fd = socket(address->at.ss_family,
+                    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind_to(fd, address, unix_mode) == 0 &&
+        listen(fd, BACKLOG) == 0)
+        return fd;
+    int error = errno;
+    say_why(error, why, why_cap);
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return -1;
 }
 
 void ids_address_of(int fd, char *text, size_t cap) {

@@ -160,6 +160,9 @@ int ids_decisions_save(const ids_decisions_file *file,
     uint8_t bytes[IDS_RECORD_BYTES];
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
     int error;
+    path_with(file, ".lock", temp);
+    if (!ids_lock_is_ours(file->lock, AT_FDCWD, temp))
+        return ESTALE;
     path_with(file, ".new", temp);
     unsigned tried = 0;
     int fd;

@@ -24,6 +24,19 @@ static int64_t checked(int64_t result) {
     return result < 0 ? -errno : result;
 }
 
+bool ids_lock_is_ours(int lock, int folder, const char *name) {
+    struct stat ours, there;
+    if (fstat(lock, &ours) != 0)
+        return false;
+    if (fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT;
+    return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+static bool is_ours(const ids_posix_disk *disk) {
+    return ids_lock_is_ours(disk->lock, disk->folder, IDS_NAME_LOCK);
+}
+
 #define TRIES  250u
 #define TRY_MS 20
 #define LOOKS  5u
@@ -46,6 +59,8 @@ static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
                                          : O_RDWR | O_CREAT | O_EXCL;
     unsigned tried = 0;
     int file;
+    if (mode == IDS_DISK_CREATE && !is_ours(ctx))
+        return -ESTALE;
     do
         file =
             openat(folder_of(ctx), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -114,10 +129,14 @@ static int sync_file(void *ctx, int file) {
 
 static int rename_file(void *ctx, const char *from, const char *to) {
     int folder = folder_of(ctx);
+    if (!is_ours(ctx))
+        return -ESTALE;
     return (int)checked(renameat(folder, from, folder, to));
 }
 
 static int remove_file(void *ctx, const char *name) {
+    if (!is_ours(ctx))
+        return -ESTALE;
     return (int)checked(unlinkat(folder_of(ctx), name, 0));
 }
 

@@ -26,6 +26,12 @@ void ids_posix_disk_close(ids_posix_disk *disk);
  * worth the wait. */
 bool ids_descriptor_may_come(unsigned *tried);
 
+/* Whether the file under that name (folder: an open one, or AT_FDCWD) is still
+ * the open one that is our lock. If not, somebody has put another in its place
+ * and works with that: nothing here is ours to make, replace or remove. One
+ * that is gone is nobody else's. */
+bool ids_lock_is_ours(int lock, int folder, const char *name);
+
 /* Borrows disk. Any thread. */
 ids_disk ids_posix_disk_of(ids_posix_disk *disk);
 

@@ -113,7 +113,9 @@ static void stop_world(ids_partner *partner) {
 _Noreturn static void fail_to_record(const ids_partner *partner) {
     ids_log(IDS_LOG_ERROR, "stopped: a decision can't be recorded",
             "at=\"--peer-state %s\" reason=\"%s\"", partner->file.path,
-            strerror(partner->write_error));
+            partner->write_error == ESTALE
+                ? "its lock was replaced, and may be another idemstored's now"
+                : strerror(partner->write_error));
     ids_log_flush();
     _exit(EXIT_FAILURE);
 }

@@ -2,7 +2,7 @@
 #include "server/io/serve.h"
 
 #include "server/io/accept.h"
-#include "server/io/address.h"
+#include "server/io/listen.h"
 #include "server/io/notify.h"
 #include "server/io/partner.h"
 #include "server/io/signals.h"
@@ -38,10 +38,7 @@ typedef struct server {
     uint32_t threads_started;
     ids_places places;
     ids_acceptor acceptor;
-    uint32_t addresses_count;
-    ids_address addresses[IDS_LISTEN_MAX];
-    uint32_t fds_count;
-    int fds[IDS_LISTEN_MAX];
+    ids_listeners listeners;
     ids_signals signals;
     uv_timer_t drain_timer;
     bool draining;
@@ -64,41 +61,6 @@ static bool load_secret(server *s) {
         return true;
     snprintf(which, sizeof which, "--secret-file %s", path);
     return complain("the secret can't be used", which, why);
-}
-
-/* A bad address, or one that is too open: the flag is at fault. */
-static bool read_address(server *s, const char *words) {
-    char why[256], which[512];
-    ids_address *address = &s->addresses[s->addresses_count];
-    snprintf(which, sizeof which, "--listen %s", words);
-    if (!ids_address_parse(address, words, why, sizeof why))
-        return complain("can't listen", which, why);
-    if (!ids_address_is_local(address) && !s->house.secret.len &&
-        !s->config->insecure)
-        return complain("refused to listen", which,
-                        "beyond loopback a --secret-file is needed (or "
-                        "--insecure, if everybody there may do everything)");
-    s->addresses_count++;
-    return true;
-}
-
-static bool read_addresses(server *s) {
-    for (uint64_t i = 0; i < s->config->listen_count; i++)
-        if (!read_address(s, s->config->listen[i]))
-            return false;
-    return true;
-}
-
-static bool open_sockets(server *s) {
-    for (uint32_t i = 0; i < s->addresses_count; i++) {
-        char why[256], which[512];
-        snprintf(which, sizeof which, "--listen %s", s->config->listen[i]);
-        int fd = ids_address_listen(&s->addresses[i], why, sizeof why);
-        if (fd < 0)
-            return complain("can't listen", which, why);
-        s->fds[s->fds_count++] = fd;
-    }
-    return true;
 }
 
 static ids_places_needs descriptors_needed(const server *s) {
@@ -176,7 +138,7 @@ static bool open_store(server *s) {
 
 static bool open_partner(server *s) {
     char text[IDS_ADDRESS_TEXT_BYTES];
-    ids_address_of(s->fds[0], text, sizeof text);
+    ids_address_of(s->listeners.all[0].fd, text, sizeof text);
     if (!ids_config_has_peer(s->config))
         return ids_partner_may_be_alone(s->config, &s->house, text);
     if (!ids_partner_open(&s->partner, &s->house, text))
@@ -307,8 +269,8 @@ static bool start_accepting(server *s) {
     if (!ids_places_plan(&s->places, &needs, why, sizeof why))
         return complain("can't start", "descriptors", why);
     int error = ids_acceptor_init(&s->acceptor, &s->loops[0]);
-    for (uint32_t i = 0; !error && i < s->fds_count; i++)
-        error = ids_acceptor_add(&s->acceptor, s->fds[i]);
+    for (uint32_t i = 0; !error && i < s->listeners.count; i++)
+        error = ids_acceptor_add(&s->acceptor, &s->listeners.all[i]);
     if (!error)
         error = init_signals(s);
     return !error || complain("can't start", "accepting", uv_strerror(error));
@@ -332,9 +294,9 @@ static bool start_threads(server *s) {
 }
 
 static void announce(const server *s, uint64_t memory) {
-    for (uint32_t i = 0; i < s->fds_count; i++) {
+    for (uint32_t i = 0; i < s->listeners.count; i++) {
         char text[IDS_ADDRESS_TEXT_BYTES];
-        ids_address_of(s->fds[i], text, sizeof text);
+        ids_address_of(s->listeners.all[i].fd, text, sizeof text);
         printf("listening on %s\n", text);
         ids_log(IDS_LOG_INFO, "ready",
                 "listen=%s threads=%u max_memory=%llu version=%s", text,
@@ -365,6 +327,24 @@ static void release(server *s) {
     sodium_memzero(&s->house.secret, sizeof s->house.secret);
 }
 
+/* False: it can't start, and the log says why. */
+static bool start(server *s, uint64_t memory) {
+    if (!ids_listeners_open(&s->listeners) ||
+        !furnish_house(s, IDEM_VERSION, memory))
+        return false;
+    ids_places_needs needs = descriptors_needed(s);
+    ids_places_ask(&needs);
+    return open_store(s) && open_partner(s) && init_loops(s, memory) &&
+           recover(s) && start_accepting(s) && start_threads(s);
+}
+
+/* Nobody is to find a socket's file with no daemon behind. */
+static int give_up(server *s) {
+    for (uint32_t i = 0; i < s->listeners.count; i++)
+        ids_listener_close(&s->listeners.all[i]);
+    return EXIT_FAILURE;
+}
+
 int ids_serve(const ids_config *config) {
     static server whole;
     server *s = &whole;
@@ -381,18 +361,12 @@ int ids_serve(const ids_config *config) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secret(s) || !read_addresses(s) ||
+    if (!load_secret(s) ||
+        !ids_listeners_read(&s->listeners, config, s->house.secret.len) ||
         !ids_partner_read(&s->partner, config))
         return EXIT_USAGE;
-    if (!open_sockets(s))
-        return EXIT_FAILURE;
-    if (!furnish_house(s, IDEM_VERSION, memory))
-        return EXIT_FAILURE;
-    ids_places_needs needs = descriptors_needed(s);
-    ids_places_ask(&needs);
-    if (!open_store(s) || !open_partner(s) || !init_loops(s, memory) ||
-        !recover(s) || !start_accepting(s) || !start_threads(s))
-        return EXIT_FAILURE;
+    if (!start(s, memory))
+        return give_up(s);
     check_results(s, memory);
     announce(s, memory);
     ids_notify_ready();

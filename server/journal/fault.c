@@ -42,6 +42,13 @@ bool ids_fault_may_pass(int error) {
     }
 }
 
+static const char *reason(int error) {
+    return error == -ESTALE
+               ? "its lock was removed or replaced, and may be another "
+                 "idemstored's now"
+               : strerror(-error);
+}
+
 void ids_fault_text(const ids_fault *fault, char text[IDS_FAULT_TEXT_BYTES]) {
     switch (fault->kind) {
     case IDS_FAULT_NONE:
@@ -49,7 +56,7 @@ void ids_fault_text(const ids_fault *fault, char text[IDS_FAULT_TEXT_BYTES]) {
         return;
     case IDS_FAULT_DISK:
         snprintf(text, IDS_FAULT_TEXT_BYTES, "%s: %s: %s", fault->file,
-                 fault->what, strerror(-fault->error));
+                 fault->what, reason(fault->error));
         return;
     case IDS_FAULT_MEMORY:
         snprintf(text, IDS_FAULT_TEXT_BYTES,

@@ -11,7 +11,7 @@ static ids_address address;
 static char why[256];
 
 static bool parse(const char *words) {
-    return ids_address_parse(&address, words, why, sizeof why);
+    return ids_address_parse(&address, 1, words, why, sizeof why) == 1;
 }
 
 Test(address, words_that_are_good) {
@@ -51,13 +51,13 @@ Test(address, words_that_are_bad) {
 Test(address, port_zero_takes_a_free_one) {
     char text[IDS_ADDRESS_TEXT_BYTES];
     cr_assert(parse("127.0.0.1:0"));
-    int fd = ids_address_listen(&address, why, sizeof why);
+    int fd = ids_address_listen(&address, 0600, why, sizeof why);
     cr_assert_geq(fd, 0, "%s", why);
     ids_address_of(fd, text, sizeof text);
     cr_assert_eq(strncmp(text, "127.0.0.1:", 10), 0);
     cr_assert_str_neq(text, "127.0.0.1:0");
     cr_assert(parse(text));
-    cr_assert_eq(ids_address_listen(&address, why, sizeof why), -1);
+    cr_assert_eq(ids_address_listen(&address, 0600, why, sizeof why), -1);
     cr_assert_not_null(strstr(why, "in use"));
     close(fd);
 }
@@ -66,11 +66,11 @@ Test(address, a_stale_unix_socket_is_replaced_and_a_live_one_is_not) {
     char words[64];
     snprintf(words, sizeof words, "unix:/tmp/idem-address-%d", (int)getpid());
     cr_assert(parse(words));
-    int first = ids_address_listen(&address, why, sizeof why);
+    int first = ids_address_listen(&address, 0600, why, sizeof why);
     cr_assert_geq(first, 0, "%s", why);
-    cr_assert_eq(ids_address_listen(&address, why, sizeof why), -1);
+    cr_assert_eq(ids_address_listen(&address, 0600, why, sizeof why), -1);
     close(first);
-    int second = ids_address_listen(&address, why, sizeof why);
+    int second = ids_address_listen(&address, 0600, why, sizeof why);
     cr_assert_geq(second, 0, "%s", why);
     char text[IDS_ADDRESS_TEXT_BYTES];
     ids_address_of(second, text, sizeof text);

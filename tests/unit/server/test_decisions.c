@@ -2,6 +2,7 @@
 #include "server/io/decisions.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,4 +85,23 @@ Test(decisions, a_path_that_leads_nowhere_is_said) {
     cr_assert_not_null(strstr(why, "folder"), "%s", why);
     cr_assert_not(
         ids_decisions_open(&file, "/tmp/", &recorded, why, sizeof why));
+}
+
+/* Somebody has moved the lock away, and another process goes on from there. */
+Test(decisions, a_successors_are_not_replaced) {
+    ids_decision ours = {.version = 1, .epoch = 7, .self = {11, 12}};
+    ids_decision theirs = {.version = 2, .epoch = 9, .self = {11, 14}};
+    ids_decisions_file other;
+    char lock[160];
+    cr_assert(open_it(), "%s", why);
+    cr_assert_eq(ids_decisions_save(&file, &ours), 0);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    cr_assert_eq(unlink(lock), 0);
+    cr_assert(ids_decisions_open(&other, path, &recorded, why, sizeof why));
+    cr_assert_eq(ids_decisions_save(&other, &theirs), 0);
+    cr_assert_eq(ids_decisions_save(&file, &ours), ESTALE);
+    ids_decisions_close(&other);
+    ids_decisions_close(&file);
+    cr_assert(open_it(), "%s", why);
+    cr_assert_eq(recorded.epoch, 9);
 }
