@@ -122,11 +122,22 @@ static int32_t garbled(const errand *e, idem_error *err) {
                          name);
 }
 
+/* Names and sentences of a server's: what nobody would see in them is told as
+ * a question mark. */
 static void copy_slice(char *to, size_t size, idp_slice from) {
     size_t len = from.len < size ? from.len : size - 1;
-    if (len > 0)
-        memcpy(to, from.ptr, len);
+    for (size_t i = 0; i < len; i++)
+        to[i] =
+            from.ptr[i] < 0x20 || from.ptr[i] == 0x7f ? '?' : (char)from.ptr[i];
     to[len] = '\0';
+}
+
+/* An address that can be dialled, or nothing. */
+static void copy_endpoint(char *to, size_t size, idp_slice from) {
+    idem__endpoint endpoint;
+    bool is_one =
+        idem__endpoint_parse((const char *)from.ptr, from.len, &endpoint);
+    copy_slice(to, size, is_one ? from : (idp_slice){0});
 }
 
 /* Commands ---------------------------------------------------------------- */
@@ -140,7 +151,7 @@ static void fill_answer(idem_command_answer *theirs,
                                .records = from->records,
                                .bytes = from->bytes,
                                .ms = from->ms};
-    copy_slice(own.primary, sizeof own.primary, from->primary);
+    copy_endpoint(own.primary, sizeof own.primary, from->primary);
     copy_slice(own.text, sizeof own.text, from->text);
     idem__sized_out(&idem__command_answer_layout, theirs, &own);
 }

@@ -155,6 +155,17 @@ bool idem__wire_trim(const idp_hello *hello, idp_request *request) {
     return true;
 }
 
+/* A server's words: what nobody would see in them is told as a question
+ * mark. */
+static void copy_word(char *to, size_t size, const char *from) {
+    size_t len = 0;
+    for (; from[len] != '\0' && len < size - 1; len++) {
+        uint8_t c = (uint8_t)from[len];
+        to[len] = c < 0x21 || c == 0x7f ? '?' : (char)c;
+    }
+    to[len] = '\0';
+}
+
 void idem__info_fill(const idp_hello *hello, const char *endpoint,
                      idem_info *info) {
     idem_info made = {.protocol = hello->protocol,
@@ -163,9 +174,9 @@ void idem__info_fill(const idp_hello *hello, const char *endpoint,
                       .epoch = hello->epoch,
                       .result_bytes_max = hello->result_bytes_max,
                       .pending_max = hello->pending_max};
-    snprintf(made.server, sizeof made.server, "%s", hello->server);
-    snprintf(made.version, sizeof made.version, "%s", hello->version);
-    snprintf(made.role, sizeof made.role, "%s", hello->role);
+    copy_word(made.server, sizeof made.server, hello->server);
+    copy_word(made.version, sizeof made.version, hello->version);
+    copy_word(made.role, sizeof made.role, hello->role);
     snprintf(made.endpoint, sizeof made.endpoint, "%s", endpoint);
     idem__sized_out(&idem__info_layout, info, &made);
 }

@@ -85,3 +85,16 @@ Test(command, what_is_not_legal_is_never_sent) {
     cr_assert_eq(idem_command(uri, NULL, &answer, &err), IDEM_E_ARGUMENT);
     cr_assert_eq(idem_replication_get(uri, 0, NULL, &err), IDEM_E_ARGUMENT);
 }
+
+Test(command, what_a_server_calls_itself_hides_nothing) {
+    fake_config config = {.script = follow, .role = "pri\nma\x1bry"};
+    script s = {.replies_count = 1};
+    config.ctx = &s;
+    fake_server *server = fake_start(&config);
+    idem_client *client = open_client(fake_uri(server, ""));
+    idem_info info = IDEM_INFO_INIT;
+    cr_assert_eq(idem_client_info(client, 0, &info, &err), 0, "%s", err.text);
+    cr_assert_str_eq(info.role, "pri?ma?ry");
+    idem_client_close(client);
+    fake_stop(server);
+}
