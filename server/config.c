@@ -70,6 +70,10 @@ static const ids_config_row rows[] = {
      "name"},
     {"--min-in-sync", "N", IDS_CONFIG_COUNT, FIELD(min_in_sync), "1", NULL, 1,
      2, "with 2, a primary in mode sync serves nothing without its replica"},
+    {"--commit-wait", "MS", IDS_CONFIG_COUNT, FIELD(commit_wait_ms), "1000",
+     NULL, 10, 60000,
+     "so long a reply waits for the replica to keep what it says; then it is "
+     "UNREPLICATED"},
     {"--replication-backlog", "BYTES", IDS_CONFIG_BYTES, FIELD(ring_bytes),
      "64m", NULL, 1u << 16, 1ull << 40,
      "changes kept per thread for a replica that lags or comes back"},

@@ -43,6 +43,7 @@ typedef struct ids_config {
     bool accept_change;         /* of what peer_state has on record */
     const char *node;           /* its name; NULL: on file, or drawn */
     uint64_t min_in_sync;
+    uint64_t commit_wait_ms;
     uint64_t ring_bytes;
     ids_fsync fsync;
     const char *secret_file; /* NULL: none */

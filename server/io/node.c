@@ -86,7 +86,8 @@ void ids_partner_fill(ids_partner *partner, uint64_t incarnation) {
     to->heartbeat_ms = HEARTBEAT_MS;
     to->silence_ms = SILENCE_MS;
     to->redial_ms = REDIAL_MS;
-    to->stall_ms = partner->stall_ms = STALL_MS;
+    to->stall_ms = STALL_MS;
+    partner->commit_wait_ms = config->commit_wait_ms;
     ids_link_key_from(&to->key,
                       (idp_slice){house->secret.bytes, house->secret.len});
     to->host = ids_partner_host(partner);

@@ -9,8 +9,10 @@
 #include <string.h>
 
 /* For so long an order is tried, and its effect waited for. */
-#define BUSY_MS   2000
-#define EFFECT_MS 5000
+#define BUSY_MS       2000
+#define EFFECT_MS     5000
+/* A slow disk is told of again when it was none for so long. */
+#define SLOW_EVERY_MS 60000
 
 static ids_seat *first(ids_partner *partner) {
     return &partner->seats[0];
@@ -301,8 +303,25 @@ static void say_in_sync(const ids_peer_status *now) {
         ids_log(IDS_LOG_WARN, "not in sync any more", NULL);
 }
 
+/* Once, and not with each sync that is. */
+static void say_slow_disk(ids_partner *partner, const ids_peer_status *now) {
+    uint64_t now_ms = desk_of(partner)->now_ms;
+    if (!now->slow_disk)
+        return;
+    if (partner->slow_said_ms == 0 ||
+        now_ms >= partner->slow_said_ms + SLOW_EVERY_MS)
+        ids_log(IDS_LOG_WARN,
+                now->role == IDS_ROLE_PRIMARY
+                    ? "slow disk at the replica"
+                    : "slow disk: the primary's changes wait for it",
+                "at=%s behind_ms=%" PRIu64 " see=--commit-wait",
+                address(&now->other_at), now->behind_ms);
+    partner->slow_said_ms = now_ms;
+}
+
 void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
     const ids_peer_status *was = &partner->said;
+    say_slow_disk(partner, now);
     if (now->role != was->role)
         say_role(now);
     /* A session of the last role is none of this one's. */

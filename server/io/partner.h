@@ -31,6 +31,7 @@ typedef struct ids_seat {
     atomic_bool called;  /* there is something to look at */
     bool is_quiet;       /* its loop has ended */
     bool is_busy;        /* a link has more to say than it took */
+    bool is_slow;        /* the replica's disk is */
     bool is_full;        /* the disk is behind: a replica reads no streams */
     uint64_t walk_at_ms; /* a walk's next frame, beside calls */
     bool walk_waits;     /* one waits for that; a link can take it */
@@ -55,7 +56,7 @@ typedef struct ids_partner {
     ids_decisions_file file;
     bool is_open;
     ids_peer_config peer_config;
-    uint64_t stall_ms;
+    uint64_t commit_wait_ms; /* then a reply is not waited for any more */
     ids_standstill still;
     uint32_t seats_count;
     ids_seat *seats; /* one per loop */
@@ -81,6 +82,7 @@ typedef struct ids_partner {
     ids_decision written;
     ids_partner_order order;
     ids_peer_status said; /* what the log was told last */
+    uint64_t slow_said_ms;
 } ids_partner;
 
 /* The first. The addresses in the flags; false: the log says which is bad. */

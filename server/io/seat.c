@@ -146,9 +146,10 @@ static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     if (cable->link != NULL)
         pump(seat, peer, cable);
     if (cable->link != NULL)
-        cable->paused = (cable->dialled && seat->is_full) ||
-                        cable->link->in.len - cable->link->in_at >
-                            IDS_PF_HEAD_BYTES + cable->link->body_bytes_max;
+        cable->paused = cable->link->paused =
+            (cable->dialled && seat->is_full) ||
+            cable->link->in.len - cable->link->in_at >
+                IDS_PF_HEAD_BYTES + cable->link->body_bytes_max;
     else if (cable->broken || now_ms >= cable->patience_until_ms)
         cable->hung_up = true;
     take_last(seat, cable);
@@ -204,14 +205,17 @@ static void open_new(ids_seat *seat, ids_cable *cable) {
 
 static void fail_stalled(ids_seat *seat) {
     ids_desk *desk = desk_of(seat);
-    uint64_t stall_ms = seat->partner->peer->config.stall_ms;
+    uint64_t wait_ms = seat->partner->commit_wait_ms;
     uint64_t oldest_ms = ids_hold_oldest_ms(desk);
-    if (oldest_ms == UINT64_MAX || oldest_ms + stall_ms > desk->now_ms ||
+    if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > desk->now_ms ||
         seat->gate >= desk->changes || desk->serving.stance != IDS_LEADS)
         return;
-    ids_hold_fail(desk, desk->now_ms - stall_ms, IDP_E_UNREPLICATED,
-                  "the replica did not answer in time; whether this took "
-                  "effect is unknown: ask again");
+    ids_hold_fail(desk, desk->now_ms - wait_ms, IDP_E_UNREPLICATED,
+                  seat->is_slow
+                      ? "slow disk at the replica (see --commit-wait); whether "
+                        "this took effect is unknown: ask again"
+                      : "the replica did not answer in time; whether this took "
+                        "effect is unknown: ask again");
 }
 
 static void settle(ids_seat *seat, uint64_t watermark, ids_cable *opening) {
@@ -250,6 +254,7 @@ static void stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_partner_show(partner, seat);
     uint64_t watermark = look_at_gate(seat, peer);
     ids_cable *opening = take_new(seat);
+    seat->is_slow = ids_peer_is_slow(peer);
     ids_partner_leave(seat);
     settle(seat, watermark, opening);
 }
@@ -319,8 +324,8 @@ uint64_t ids_seat_next_ms(const ids_seat *seat) {
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
     if (oldest_ms != UINT64_MAX && seat->gate < desk_of(seat)->changes &&
-        oldest_ms + seat->partner->stall_ms < next_ms)
-        next_ms = oldest_ms + seat->partner->stall_ms;
+        oldest_ms + seat->partner->commit_wait_ms < next_ms)
+        next_ms = oldest_ms + seat->partner->commit_wait_ms;
     return next_ms;
 }
 

@@ -40,7 +40,8 @@ typedef enum ids_pf_kind {
     /* Either way. */
     IDS_PF_DETACHED,  /* you are no member from this decision on; back: it is
                          on record here, too */
-    IDS_PF_HEARTBEAT, /* number: the last one */
+    IDS_PF_HEARTBEAT, /* number, of a replica: for how many ms its medium has
+                         been behind */
     IDS_PF_REFUSE,    /* count: why, see refusal.h; 0: a lower epoch, and this
                          is the higher one. The link is closed */
     IDS_PF_KIND_COUNT

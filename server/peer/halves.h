@@ -75,6 +75,9 @@ void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node);
 void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
                         char to[static IDS_STATE_BYTES]);
 
+/* Measures behind_ms; with each tick. */
+void ids_peer_look_behind(ids_peer *peer);
+
 /* The primary's half. */
 bool ids_primary_init(ids_peer *peer);
 void ids_primary_fini(ids_peer *peer);

@@ -72,7 +72,8 @@ typedef struct ids_link {
     ids_link_offer offer;
     uint8_t said[2][IDS_LINK_SAID_BYTES]; /* hashes of HELLO and WELCOME */
     uint64_t heard_ms, said_ms;
-    uint64_t accepted;     /* the how manieth */
+    uint64_t accepted; /* the how manieth */
+    bool paused; /* the host does not read it for now: silence says nothing */
     size_t body_bytes_max; /* once open */
     size_t unsent_bytes;   /* a pump fills out up to this; the host's to set */
     ids_pbuf in, out;

@@ -232,6 +232,8 @@ static void tidy_links(ids_peer *peer) {
         if (link == NULL)
             continue; /* a session ended, and several links with it */
         in_session = peer->session != 0 && link->session == peer->session;
+        if (link->paused)
+            link->heard_ms = peer->now_ms;
         if (peer->now_ms >= link->heard_ms + peer->config.silence_ms)
             ids_peer_was_mute(peer, link);
         if (peer->now_ms >= link->heard_ms + peer->config.silence_ms ||
@@ -240,7 +242,8 @@ static void tidy_links(ids_peer *peer) {
         } else if (link->state == IDS_LINK_OPEN &&
                    peer->now_ms >= link->said_ms + peer->config.heartbeat_ms) {
             link->said_ms = peer->now_ms;
-            ids_link_say(link, IDS_PF_HEARTBEAT, ids_peer_epoch(peer), 0, 0);
+            ids_link_say(link, IDS_PF_HEARTBEAT, ids_peer_epoch(peer),
+                         peer->leading ? 0 : peer->behind_ms, 0);
         }
     }
 }
@@ -249,6 +252,7 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
     bool stale;
     ids_peer_set_now(peer, now_ms);
     record_what_is_known(peer);
+    ids_peer_look_behind(peer);
     tidy_links(peer);
     stale = peer->session != 0 && !peer->leading && peer->stream[0] != NULL &&
             !peer->stream[0]->dialled;

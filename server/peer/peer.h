@@ -212,6 +212,9 @@ typedef struct ids_peer {
     uint64_t admit_epoch, admit_version; /* told, to be recorded; 0: none */
 
     ids_copying copying;
+    /* For how long the replica's medium has lacked the oldest change that it
+     * lacks: here, or as it last told. */
+    uint64_t behind_ms;
 } ids_peer;
 
 /* now: as recorded by the last process, or zeros. NULL: no memory. Begins
@@ -313,6 +316,11 @@ typedef struct ids_peer_lag {
     uint64_t ms; /* since the oldest change that it lacks was made */
 } ids_peer_lag;
 
+/* A replica that is heard, and whose medium is so far behind, has a slow disk.
+ */
+#define IDS_SLOW_MS 500u
+bool ids_peer_is_slow(const ids_peer *peer);
+
 #define IDS_STATE_BYTES 512
 
 typedef struct ids_peer_status {
@@ -336,6 +344,8 @@ typedef struct ids_peer_status {
     bool safe_to_stop;
     bool waits;     /* primary: for its member, come what may */
     bool forgetful; /* and that has come back without its memory */
+    bool slow_disk; /* the replica's: ids_peer_is_slow */
+    uint64_t behind_ms;
     ids_copying copying;
     bool had_replica, disowned;
     ids_parting parting;

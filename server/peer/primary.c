@@ -40,6 +40,7 @@ bool ids_primary_lead(ids_peer *peer) {
     peer->lead_epoch = epoch;
     peer->heard_ms = peer->now_ms;
     peer->had_session = false;
+    peer->behind_ms = 0;
     peer->parting = IDS_PARTING_NONE;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_gate *gate = &peer->gates[k];
@@ -215,6 +216,8 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         ids_primary_parting_over(peer, IDS_PARTING_CONFIRMED);
     else if (frame->kind == IDS_PF_ADMIT)
         peer->told_knows = peer->told;
+    else if (frame->kind == IDS_PF_HEARTBEAT && link->stream == 0)
+        peer->behind_ms = frame->number;
     else
         good = frame->kind == IDS_PF_HEARTBEAT;
     if (good)
@@ -234,6 +237,7 @@ void ids_primary_session_over(ids_peer *peer) {
     if (peer->pending != IDS_PENDING_ADMIT)
         peer->joining = false;
     peer->told = peer->told_knows = false;
+    peer->behind_ms = 0;
     if (peer->parting == IDS_PARTING_TOLD)
         peer->parting = IDS_PARTING_UNHEARD;
 }

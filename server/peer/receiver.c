@@ -9,6 +9,7 @@ void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
     receiver->told = false;
     receiver->routed = receiver->applied = behind;
     receiver->acked = 0;
+    receiver->mark = behind;
     receiver->batch_first = receiver->batch_next;
 }
 

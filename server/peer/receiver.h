@@ -37,6 +37,7 @@ typedef struct ids_receiver {
     uint64_t acked;              /* the last that was told; see told */
     bool told;                   /* something was, in this session */
     uint64_t copied, copy_total; /* records of a copy, come and announced */
+    uint64_t mark, mark_ms;      /* what had come then; see behind.c */
     uint64_t end_batch; /* with all batches before it applied, it is whole */
     uint64_t batch_first, batch_next;
     ids_batch_open batches[IDS_BATCHES_MAX]; /* a ring */

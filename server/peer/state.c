@@ -54,7 +54,12 @@ static void say_forgetful(line *l) {
 
 static void say_member(line *l) {
     const ids_peer *peer = l->peer;
-    if (l->s->syncing) {
+    if (l->s->slow_disk) {
+        say(l,
+            "Changes wait: slow disk at the replica at %s, which has not kept "
+            "one for %" PRIu64 " ms.",
+            l->other, l->s->behind_ms);
+    } else if (l->s->syncing) {
         say(l,
             "The replica at %s is in sync; changes wait until it has "
             "loaded a copy",
@@ -133,6 +138,11 @@ static void say_replica(line *l) {
         say(l, "It is starting.");
     else if (s->syncing)
         say_loading(l);
+    else if (s->slow_disk && s->connected)
+        say(l,
+            "Its disk is slow: changes of the primary at %s have waited for it "
+            "for %" PRIu64 " ms.",
+            l->other, s->behind_ms);
     else if (s->in_sync && s->connected)
         say(l, "It is in sync with the primary at %s.", l->other);
     else if (s->in_sync)

@@ -113,6 +113,8 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
                           .syncing = peer->copying.is_on,
                           .waits = leading && peer->known.replica.node != 0,
                           .forgetful = is_forgetful(peer),
+                          .slow_disk = ids_peer_is_slow(peer),
+                          .behind_ms = peer->behind_ms,
                           .copying = peer->copying,
                           .had_replica = peer->known.had_replica,
                           .disowned = peer->disowned,

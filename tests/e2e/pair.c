@@ -67,7 +67,8 @@ static void await_listening(pair_node *node) {
 
 void pair_start(pair *p, pair_node *node, const pair_node *of) {
     char from[64];
-    daemon_spec spec = {.program = p->program, .own_listen = true};
+    daemon_spec spec = {
+        .program = p->program, .prefix = node->prefix, .own_listen = true};
     unsigned at = 0;
     snprintf(node->listen, sizeof node->listen, "127.0.0.1:%u", node->port);
     spec.flags[at++] = "--listen";

@@ -8,3 +8,11 @@ e2e(pair_states TIMEOUT 240)
 e2e(safe_to_stop TIMEOUT 240)
 e2e(kept_places TIMEOUT 240)
 e2e(forgotten_flags TIMEOUT 180)
+
+# A replica whose disk is slow: slow_sync.cmake has the library.
+if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)
+  idem_program_test(e2e_slow_replica SOURCES slow_replica.c LINK e2e_harness
+                    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:slow_sync>
+                    LABELS e2e TIMEOUT 180)
+  add_dependencies(e2e_slow_replica idemstored slow_sync)
+endif()

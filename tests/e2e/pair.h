@@ -16,6 +16,7 @@ typedef struct pair_node {
     char data_dir[256]; /* "": none */
     const char *secret_file;
     const char *more[PAIR_MORE]; /* flags; NULL: no more */
+    const char *prefix;          /* shell words before it, or NULL */
 } pair_node;
 
 typedef struct pair {

@@ -1,0 +1,29 @@
+/* behind.c -- for how long a replica's medium has had changes that it does not
+ * hold yet: measured there, told to the primary, shown at both.
+ *
+ * Pure. No rule looks at it. */
+#include "server/peer/halves.h"
+
+/* What has come by now is looked for again until all of it is applied. */
+static uint64_t of_stream(ids_receiver *receiver, uint64_t now_ms) {
+    if (receiver->applied >= receiver->mark) {
+        receiver->mark = receiver->routed;
+        receiver->mark_ms = now_ms;
+    }
+    return receiver->applied >= receiver->mark ? 0 : now_ms - receiver->mark_ms;
+}
+
+void ids_peer_look_behind(ids_peer *peer) {
+    uint64_t most = 0;
+    if (peer->leading)
+        return;
+    for (uint32_t k = 0; peer->started && k < peer->streams; k++) {
+        uint64_t ms = of_stream(&peer->receivers[k], peer->now_ms);
+        most = ms > most ? ms : most;
+    }
+    peer->behind_ms = peer->config.is_kept && !peer->syncing ? most : 0;
+}
+
+bool ids_peer_is_slow(const ids_peer *peer) {
+    return peer->session != 0 && peer->behind_ms >= IDS_SLOW_MS;
+}
