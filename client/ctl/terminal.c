@@ -250,10 +250,14 @@ static void tear_down(void) {
         history_end(it.past);
 }
 
-/* One line without its end; NULL: there are no more. */
+/* One line without its end; NULL: there are no more. The editor shows its
+ * prompt a moment before Ctrl-C is a key: the terminal clears the line then,
+ * and the signal must end nobody. */
 static char *next_line(void) {
     int len = 0;
+    signal(SIGINT, SIG_IGN);
     const char *typed = el_gets(it.edit, &len);
+    signal(SIGINT, SIG_DFL);
     if (typed == NULL || len <= 0)
         return NULL;
     char *line = strndup(typed, (size_t)len);
