@@ -40,8 +40,7 @@ static bool may_hop(const ids_house *house, const ids_conn *conn) {
 }
 
 bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
-    return !conn->dead && !conn->closing && !conn->moving && !conn->is_peer &&
-           !conn->wants_room && !desk->full && may_hop(desk->house, conn) &&
+    return !conn->stops && !desk->full && may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 
@@ -382,6 +381,7 @@ static void sent_of_body(ids_desk *desk, ids_conn *conn, size_t len) {
 
 void ids_conn_sent(ids_desk *desk, ids_conn *conn, size_t len) {
     assert(len <= ids_conn_unsent(conn));
+    conn->unsent -= len;
     if (conn->body && conn->out_at == conn->body_before) {
         sent_of_body(desk, conn, len);
     } else {

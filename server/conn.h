@@ -19,6 +19,7 @@ typedef struct ids_conn {
                        * from body_before on; NULL: none */
     size_t body_before, body_at; /* body_at: so much of it was sent */
     struct ids_conn *prev_dirty, *next_dirty;
+    size_t unsent;   /* of out, body and gated */
     ids_bytes gated; /* replies that are held: see hold.h */
     size_t gated_at;
     uint32_t gated_replies;        /* in gated and gated_later */
@@ -48,18 +49,23 @@ typedef struct ids_conn {
     bool local;        /* from this machine: loopback, or a unix socket */
     bool served;       /* a request was carried out: no longer fresh */
     bool stalled;      /* served no further until output or hops have left */
-    bool wants_room;   /* stalled: its next request finds no room to hop */
-    bool moving;       /* goes to loop move_to, with its unread input */
-    bool is_peer;      /* another server: its preface was read, the host takes
-                        * it off the desk, with the input behind that */
     bool ended;        /* the peer sends no more */
-    bool closing;      /* nothing is read; closed when the output has left */
     bool surplus;      /* one too many: its first request hears LIMIT, unless it
                         * is an operator's from this machine */
     bool draining;     /* and not before its waiters have heard of the end */
-    bool dead;         /* closed as soon as the host looks */
     bool dirty;        /* in the desk's list */
-    uint8_t denials;   /* wrong secrets shown */
+    union {
+        struct {
+            bool closing; /* nothing is read; closed when the output has left */
+            bool dead;    /* closed as soon as the host looks */
+            bool moving;  /* goes to loop move_to, with its unread input */
+            bool is_peer; /* another server: its preface was read, the host
+                           * takes it off the desk, with the input behind it */
+            bool wants_room; /* its next request finds no room to hop */
+        };
+        uint64_t stops; /* not 0: any of these; it is served no further */
+    };
+    uint8_t denials; /* wrong secrets shown */
     uint32_t move_to;
     uint32_t move_msgid; /* of the hello that is answered there */
     /* the host's */
@@ -110,9 +116,7 @@ static inline uint32_t ids_conn_unwritten(const ids_conn *conn) {
 
 /* Bytes that have not left, held or not. */
 static inline size_t ids_conn_unsent(const ids_conn *conn) {
-    size_t body = conn->body ? conn->body->len - conn->body_at : 0;
-    return conn->out.len - conn->out_at + conn->gated.len - conn->gated_at +
-           body;
+    return conn->unsent;
 }
 
 /* Nothing more will leave or come back: it can be closed. */

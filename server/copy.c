@@ -169,10 +169,8 @@ static bool send(ids_desk *desk, uint32_t loop, const ids_parcel_tag *tag,
     return true;
 }
 
-static bool route_one(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
-                      const ids_change *change) {
-    uint32_t loops = desk->house->loops;
-    uint32_t owner = loops > 1 ? idp_owner_shard(hash, loops) : 0;
+static bool route_one(ids_desk *desk, const ids_parcel_tag *tag, uint32_t owner,
+                      uint64_t hash, const ids_change *change) {
     if (owner != desk->index)
         return send(desk, owner, tag, hash, change);
     return put(desk, tag, hash, change) &&
@@ -184,19 +182,20 @@ static bool route_one(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
 bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
                     const ids_change *changes, uint32_t count) {
     uint64_t hash[IDS_ROUTE_MAX];
+    uint32_t owner[IDS_ROUTE_MAX];
     const ids_shard *shard = is_for_aside(desk, tag) && desk->copy.aside
                                  ? desk->copy.aside
                                  : desk->shard;
     assert(desk->serving.stance == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        hash[i] = idp_owner_hash(desk->house->hash_key, changes[i].ns,
-                                 changes[i].key);
+        hash[i] = ids_house_hash(desk->house, changes[i].ns, changes[i].key,
+                                 &owner[i]);
         ids_shard_prefetch_bucket(shard, hash[i]);
     }
     for (uint32_t i = 0; i < count; i++)
         ids_shard_prefetch_record(shard, hash[i]);
     for (uint32_t i = 0; i < count; i++)
-        if (!route_one(desk, tag, hash[i], &changes[i]))
+        if (!route_one(desk, tag, owner[i], hash[i], &changes[i]))
             return false;
     return true;
 }

@@ -31,7 +31,8 @@ static_assert(IDP_SHARDS_MAX <= 1u << (64 - SEQUENCE_BITS),
 
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     const ids_house *house = ctx;
-    return idp_owner_hash(house->hash_key, ns, key);
+    uint32_t owner;
+    return ids_house_hash(house, ns, key, &owner);
 }
 
 uint64_t ids_desk_sequence(uint32_t index) {

@@ -19,9 +19,7 @@ void ids_dispatch_prepare(const ids_desk *desk, ids_item *item) {
     item->owner = desk->index;
     if (!ids_method_has_key(request->method))
         return;
-    item->hash = idp_owner_hash(house->hash_key, request->ns, request->key);
-    if (house->loops > 1)
-        item->owner = idp_owner_shard(item->hash, house->loops);
+    item->hash = ids_house_hash(house, request->ns, request->key, &item->owner);
 }
 
 static bool is_for_the_shard(const ids_desk *desk, const ids_item *item) {

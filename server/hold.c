@@ -258,6 +258,7 @@ static bool fail_one(ids_desk *desk, const ids_held *mark, idp_error error,
     if (mark->kind == IDS_HELD_BYTES) {
         skip_bytes(desk, conn, mark->bytes);
         desk->buffered_bytes -= mark->bytes;
+        conn->unsent -= mark->bytes;
     } else {
         ids_deferred first;
         if (ids_deferred_take(desk, &conn->gated_later, &first))
@@ -381,7 +382,8 @@ ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
         return IDS_REFUSED;
     }
     ids_verdict verdict = ids_shard_call(desk->shard, call, answer, error);
-    ids_reply_woken_end(desk);
+    if (desk->woken.rest)
+        ids_reply_woken_end(desk);
     if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT)
         *text = too_many_waiters(desk);
     return verdict;

@@ -5,6 +5,7 @@
 #ifndef IDS_HOUSE_H
 #define IDS_HOUSE_H
 
+#include "proto/owner.h"
 #include "server/core/mix.h"
 #include "server/mailbox.h"
 #include "server/orders.h"
@@ -29,6 +30,14 @@ typedef struct ids_house {
     void (*wake)(void *ctx, uint32_t loop);
     void *wake_ctx;
 } ids_house;
+
+/* Which loop owns the key, and its hash there. */
+static inline uint64_t ids_house_hash(const ids_house *house, idp_slice ns,
+                                      idp_slice key, uint32_t *owner) {
+    uint64_t hash = idp_owner_hash(house->hash_key, ns, key);
+    *owner = house->loops > 1 ? idp_owner_shard(hash, house->loops) : 0;
+    return ids_mix_hash(&house->mix_key, hash);
+}
 
 /* Over this a connection is not read until some of it has left. */
 #define IDS_UNSENT_BYTES_HIGH  (256u << 10)

@@ -103,6 +103,7 @@ uint8_t *ids_reply_room(ids_desk *desk, ids_conn *conn, size_t bytes) {
 static void sendable(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                      size_t bytes, ids_showing shows) {
     desk->buffered_bytes += bytes;
+    conn->unsent += bytes;
     if (ids_hold_holds(desk, shows)) {
         conn->gated.len += bytes;
         ids_hold_mark(desk, conn, msgid, IDS_HELD_BYTES, bytes);

@@ -46,6 +46,7 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
         size += rest.len;
     }
     conn->out.len += size;
+    conn->unsent += copied ? size : size + rest.len;
     desk->buffered_bytes += size;
     ids_desk_worked(desk, IDS_WORK_SEND, 1, size);
     if (copied)
@@ -75,7 +76,7 @@ void ids_reply_forget(ids_desk *desk, ids_conn *conn) {
     desk->buffered_bytes -= conn->gated.len - conn->gated_at;
     ids_reply_give_back(desk, &conn->out);
     ids_reply_give_back(desk, &conn->gated);
-    conn->out_at = conn->gated_at = 0;
+    conn->out_at = conn->gated_at = conn->unsent = 0;
     desk->held_replies -= conn->gated_replies;
     conn->gated_replies = 0;
     ids_shared_unref(desk, conn->body);

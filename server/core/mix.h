@@ -25,6 +25,14 @@ typedef struct ids_mix_key {
 #define IDS_MIX_A0 0x9e3779b97f4a7c15u
 #define IDS_MIX_A1 0xd1b54a32d192ed03u
 
+/* What a shard is given as a key's hash: 32 secret bits, by which it is looked
+ * up, above the lower half of the owner's hash. */
+static inline uint32_t ids_mix(const ids_mix_key *key, uint64_t hash);
+static inline uint64_t ids_mix_hash(const ids_mix_key *key,
+                                    uint64_t owner_hash) {
+    return (uint64_t)ids_mix(key, owner_hash) << 32 | (uint32_t)owner_hash;
+}
+
 /* The upper 32 bits. */
 static inline uint32_t ids_mix(const ids_mix_key *key, uint64_t hash) {
     __extension__ typedef unsigned __int128 u128;

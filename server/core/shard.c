@@ -14,8 +14,7 @@ static bool parts_init(ids_shard *shard) {
     const ids_shard_config *config = &shard->config;
     if (!ids_slab_init(&shard->slab, &shard->budget))
         return false;
-    if (!ids_table_init(&shard->table, &shard->budget, &shard->slab,
-                        &config->mix_key)) {
+    if (!ids_table_init(&shard->table, &shard->budget, &shard->slab)) {
         ids_slab_fini(&shard->slab);
         return false;
     }
@@ -260,7 +259,7 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error) {
     ids_verdict verdict = IDS_ANSWERED;
     advance(shard, call->now_ms);
-    if (timers_are_due(shard))
+    if (shard->waiters.count > 0 && timers_are_due(shard))
         catch_up_for(shard, call);
     *error = IDP_OK;
     switch (call->request->method) {

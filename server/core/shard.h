@@ -69,10 +69,11 @@ typedef struct ids_shard_config {
      * whole of it. */
     uint32_t clock_cut_ms;
     ids_mem mem;
-    /* The same hash that callers pass in ids_call, for moving records. */
+    /* The same hash that callers pass in ids_call, for moving records. Nobody
+     * outside may know its upper half: see ids_mix_hash. */
     uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);
     void *hash_ctx;
-    ids_mix_key mix_key; /* random, and told to nobody: see mix.h */
+    ids_mix_key mix_key; /* for askers; random, and told to nobody */
     uint32_t *work; /* counts waiters that were looked at; NULL: nobody reads
                      * it */
     /* A parked acquire is answered: error IDP_OK and an answer, or an error

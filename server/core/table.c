@@ -10,8 +10,8 @@
 #define SPLIT_LOAD      5 /* records per bucket above which one is split */
 #define MERGE_LOAD      3 /* and below which one is merged */
 
-static uint32_t tag_of(const ids_table *table, uint64_t hash) {
-    return ids_mix(&table->key, hash);
+static uint32_t tag_of(uint64_t hash) {
+    return (uint32_t)(hash >> 32);
 }
 
 static ids_bucket *bucket_at(const ids_table *table, uint32_t number) {
@@ -58,11 +58,9 @@ static void bucket_close(ids_table *table, uint32_t number) {
                     SEGMENT_BYTES);
 }
 
-bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab,
-                    const ids_mix_key *key) {
+bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab) {
     uint32_t number;
     memset(table, 0, sizeof *table);
-    table->key = *key;
     table->budget = budget;
     table->slab = slab;
     /* A bucket of the table costs its line and a few records' heads. */
@@ -94,7 +92,7 @@ void ids_table_fini(ids_table *table) {
 
 ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
                            idp_slice key, ids_place *place) {
-    uint32_t tag = tag_of(table, hash);
+    uint32_t tag = tag_of(hash);
     ids_bucket *bucket = bucket_of(table, tag);
     for (; bucket != NULL; bucket = overflow_of(table, bucket)) {
         uint32_t i;
@@ -162,23 +160,17 @@ static bool chain_add(ids_table *table, ids_bucket **bucket, uint32_t tag,
 }
 
 /* Hands every pair of the chain that starts with (a copy of) bucket to one of
- * two chains, by what their tags now say; in order, and each at its end. The
- * chain's overflow buckets are spent as spares, and they suffice: two chains
- * need no more of them than one. */
-static void chain_deal(ids_table *table, ids_bucket from, ids_ref *spares) {
-    ids_bucket *ends[2] = {NULL, NULL}, *heads[2] = {NULL, NULL};
+ * two chains: to ends[1] where its tag has this bit; in order, and each at its
+ * end. The chain's overflow buckets are spent as spares, and they suffice: two
+ * chains need no more of them than one. */
+static void chain_deal(ids_table *table, ids_bucket from, ids_bucket *ends[2],
+                       uint32_t bit, ids_ref *spares) {
     for (;;) {
         ids_ref next = from.overflow;
         uint32_t i;
         for (i = 0; i < from.count; i++) {
-            ids_bucket *head = bucket_of(table, from.tags[i]);
-            uint32_t which = heads[0] != NULL && heads[0] != head;
-            bool added;
-            if (heads[which] == NULL)
-                heads[which] = ends[which] = head;
-            assert(heads[which] == head);
-            added = chain_add(table, &ends[which], from.tags[i], from.refs[i],
-                              spares);
+            bool added = chain_add(table, &ends[(from.tags[i] & bit) != 0],
+                                   from.tags[i], from.refs[i], spares);
             assert(added);
         }
         if (next == 0)
@@ -192,15 +184,17 @@ static void chain_deal(ids_table *table, ids_bucket from, ids_ref *spares) {
  * memory fails the table merely stays as it is. */
 static void split(ids_table *table) {
     uint32_t half = (table->mask + 1) / 2;
-    ids_bucket *bucket, from;
+    ids_bucket *bucket, *ends[2], from;
     ids_ref spares = 0;
     if (table->buckets == UINT32_MAX / 2 || !bucket_open(table, table->buckets))
         return;
     bucket = bucket_at(table, table->buckets - half);
     from = *bucket;
     memset(bucket, 0, sizeof *bucket);
+    ends[0] = bucket;
+    ends[1] = bucket_at(table, table->buckets);
     table->buckets++;
-    chain_deal(table, from, &spares);
+    chain_deal(table, from, ends, half, &spares);
     spares_free(table, spares);
     if (table->buckets == table->mask + 1)
         table->mask = table->mask * 2 + 1;
@@ -223,7 +217,7 @@ static void merge(ids_table *table) {
     uint32_t half =
         last > table->mask / 2 ? (table->mask + 1) / 2 : (table->mask + 1) / 4;
     ids_bucket *to = bucket_at(table, last - half);
-    ids_bucket from = *bucket_at(table, last);
+    ids_bucket from = *bucket_at(table, last), *ends[2] = {NULL, NULL};
     uint32_t overflows = 0, pairs;
     ids_ref spares = 0;
     pairs = chain_pairs(table, to, &overflows);
@@ -237,7 +231,8 @@ static void merge(ids_table *table) {
     table->buckets--;
     if (table->buckets < (table->mask + 1) / 2)
         table->mask /= 2;
-    chain_deal(table, from, &spares);
+    ends[0] = to;
+    chain_deal(table, from, ends, 0, &spares);
     spares_free(table, spares);
     bucket_close(table, last);
 }
@@ -256,7 +251,7 @@ void ids_table_reserve(ids_table *table, uint64_t records) {
 }
 
 bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref) {
-    uint32_t tag = tag_of(table, hash);
+    uint32_t tag = tag_of(hash);
     ids_bucket *bucket = bucket_of(table, tag);
     ids_ref spares = 0;
     assert(ref != 0);
@@ -289,7 +284,7 @@ static void chain_take(ids_table *table, ids_bucket *head, ids_bucket *bucket,
 }
 
 void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
-    ids_bucket *head = bucket_of(table, tag_of(table, hash));
+    ids_bucket *head = bucket_of(table, tag_of(hash));
     ids_bucket *bucket;
     for (bucket = head; bucket != NULL; bucket = overflow_of(table, bucket)) {
         uint32_t i;
@@ -347,11 +342,11 @@ void ids_table_prefetch_walk(const ids_table *table, uint32_t bucket) {
 }
 
 void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash) {
-    __builtin_prefetch(bucket_of(table, tag_of(table, hash)));
+    __builtin_prefetch(bucket_of(table, tag_of(hash)));
 }
 
 void ids_table_prefetch_record(const ids_table *table, uint64_t hash) {
-    uint32_t tag = tag_of(table, hash);
+    uint32_t tag = tag_of(hash);
     const ids_bucket *bucket = bucket_of(table, tag);
     uint32_t i;
     for (i = 0; i < bucket->count; i++) {

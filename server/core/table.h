@@ -3,13 +3,12 @@
  * Buckets of one cache line hold seven (tag, ref) pairs and a link to an
  * overflow bucket. An insert past the load splits one bucket in two, a
  * removal below it merges the last one back; nothing is ever moved in bulk,
- * and a split reads no record: the tag, a secret function of the hash (mix.h),
- * is what buckets are chosen by. Every step takes time in proportion to its
- * chain at most. Pure. */
+ * and a split reads no record: the tag, the upper half of the hash, a secret
+ * function of the owner's hash (mix.h), is what buckets are chosen by. Every
+ * step takes time in proportion to its chain at most. Pure. */
 #ifndef IDS_TABLE_H
 #define IDS_TABLE_H
 
-#include "server/core/mix.h"
 #include "server/core/record.h"
 
 #define IDS_BUCKET_SLOTS 7
@@ -26,7 +25,6 @@ _Static_assert(sizeof(ids_bucket) == 64, "a bucket is one cache line");
 typedef struct ids_table {
     ids_budget *budget;
     ids_slab *slab;
-    ids_mix_key key;
     ids_bucket **segments; /* [segments_max] */
     uint32_t segments_max;
     uint32_t segments_used;
@@ -45,8 +43,7 @@ typedef struct ids_place {
     uint32_t slot;
 } ids_place;
 
-bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab,
-                    const ids_mix_key *key);
+bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab);
 void ids_table_fini(ids_table *table);
 
 /* The record of this name; NULL when there is none. ref and place are set

@@ -68,9 +68,8 @@ static bool load(void *ctx, const ids_change *changes, size_t count,
     route to;
     memset(to.done, 0, sizeof to.done);
     for (size_t i = 0; i < count; i++) {
-        to.hash[i] =
-            idp_owner_hash(r->house->hash_key, changes[i].ns, changes[i].key);
-        to.owner[i] = idp_owner_shard(to.hash[i], r->house->loops);
+        to.hash[i] = ids_house_hash(r->house, changes[i].ns, changes[i].key,
+                                    &to.owner[i]);
     }
     return put_all(r, &to, changes, count, now_ms);
 }

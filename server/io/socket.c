@@ -181,7 +181,8 @@ static bool has_output(const ids_conn *conn) {
 static void send_out(ids_socket *socket) {
     ids_desk *desk = socket->loop->desk;
     ids_conn *conn = socket->conn;
-    ids_reply_fill(desk, conn);
+    if (ids_deferred_count(&conn->later))
+        ids_reply_fill(desk, conn);
     while (send_once(socket) && has_output(conn)) {
         if (!ids_desk_may(desk, IDS_WORK_SEND)) {
             ids_desk_mark(desk, conn);
