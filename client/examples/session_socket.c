@@ -23,7 +23,7 @@ typedef struct call {
 static void tell(void *ctx, const idem_answer *answer, const idem_error *err) {
     call *c = ctx;
     c->over = answer != NULL ? 1 : 2;
-    if (err != NULL) {
+    if (answer == NULL) {
         fprintf(stderr, "%s: %s\n", idem_error_name(err->code), err->text);
         return;
     }

@@ -159,7 +159,7 @@ bool idem__wire_trim(const idp_hello *hello, idp_request *request) {
  * mark. */
 static void copy_word(char *to, size_t size, const char *from) {
     size_t len = 0;
-    for (; from[len] != '\0' && len < size - 1; len++) {
+    for (; len < size - 1 && from[len] != '\0'; len++) {
         uint8_t c = (uint8_t)from[len];
         to[len] = c < 0x21 || c == 0x7f ? '?' : (char)c;
     }

@@ -7,6 +7,7 @@
 #include <idemclient.h>
 #include <idemclient_admin.h>
 #include <idemclient_http.h>
+#include <idemclient_watch.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,26 @@ static void the_server_tells_of_itself(void) {
     idem_answer_fini(&counters.it);
 }
 
+static void count(void *ctx, const idem_event *event) {
+    CHECK(event->event == IDEM_EVENT_CONNECTED && event->text[0] != '\0');
+    *(int *)ctx += 1;
+}
+
+static void a_client_is_watched_and_shut_down(void) {
+    idem_client *other = NULL;
+    int events = 0;
+    FENCED(idem_status, status, IDEM_STATUS_INIT);
+    CHECK(idem_client_open(uri, &other, NULL) == 0);
+    CHECK(idem_client_watch(other, count, &events) == 0);
+    CHECK(idem_ping(other, NULL, NULL, NULL) == 0 && events > 0);
+    CHECK(idem_client_status(other, &status.it) == 0);
+    CHECK(status.it.connections > 0 && status.it.changes_wait == 0);
+    idem_client_shutdown(other);
+    CHECK(idem_ping(other, NULL, NULL, NULL) == IDEM_E_CLOSED);
+    idem_client_close(other);
+    CHECK(whole(status.fence));
+}
+
 static void hear(void *ctx, const idem_answer *answer, const idem_error *err) {
     (void)err;
     *(int32_t *)ctx = answer != NULL ? answer->outcome : -1;
@@ -197,6 +218,7 @@ int main(int argc, char **argv) {
     a_key_lives();
     a_function_runs_once();
     the_server_tells_of_itself();
+    a_client_is_watched_and_shut_down();
     a_connection_in_a_loop();
     a_session_without_a_socket();
     idem_client_close(client);

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 cc, frozen, current = sys.argv[1:4]
-HEADERS = ("idemclient.h", "idemclient_http.h", "idemclient_admin.h")
+HEADERS = sorted(path.name for path in Path(frozen).glob("idemclient*.h")
+                 if path.name != "idemclient_uv.h")  # that one is compiled in
 
 
 def text_of(folder):

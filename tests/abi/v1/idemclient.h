@@ -54,6 +54,12 @@ template <typename Sized> static inline Sized idem__sized() {
 extern "C" {
 #endif
 
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define IDEM_NOEXCEPT noexcept
+#else
+#define IDEM_NOEXCEPT
+#endif
+
 #if defined(__GNUC__)
 #define IDEM_API __attribute__((visibility("default")))
 #else
@@ -120,6 +126,7 @@ enum {
     X(SPACE, -108, UNCHANGED, "the caller's buffer is too small")            \
     X(KEY_MISSING, -109, UNCHANGED, "there is no Idempotency-Key")           \
     X(KEY_MALFORMED, -110, UNCHANGED, "the Idempotency-Key is malformed")    \
+    X(CHANGES_WAIT, -111, UNCHANGED, "changes wait for the replica")         \
     X(TIMEOUT, -201, UNKNOWN, "no answer came before the deadline")          \
     X(LOST, -202, UNKNOWN, "the connection was lost before the answer")      \
     X(GARBLED, -203, UNKNOWN, "the reply is not an answer to the call")      \
@@ -363,6 +370,12 @@ typedef struct idem_client idem_client;
  *   timeout_ms=N          deadline of a call (5000; 1..86400000)
  *   connect_timeout_ms=N  of one attempt to connect, and how long a server may
  *                         leave a ping unanswered (1000; 1..60000)
+ *   fail_fast_ms=N        while a replica is silent, don't let each call take
+ *                         its whole time: UNREPLICATED is told at once, a
+ *                         change that is not confirmed N ms after it was sent
+ *                         ends with TIMEOUT, and until one is confirmed all
+ *                         but one each N ms end with CHANGES_WAIT, unsent (off;
+ *                         500..60000). idem_run_once completes all the same
  *   connect_rounds=N      a call ends once each host could not be reached so
  *                         often, though its deadline is ahead (1..1000). Not
  *                         given: until the deadline
@@ -580,9 +593,10 @@ IDEM_API void idem_conn_process(idem_conn *conn, uint32_t ready,
                                 uint64_t now_ms);
 
 /* Exactly one of answer and err is not NULL; both borrow until it returns. It
- * may make calls of its own, but may not close or process the connection. */
+ * may make calls of its own, but may not close or process the connection, nor
+ * throw: C++17 refuses a function here that is not noexcept. */
 typedef void (*idem_done_fn)(void *ctx, const idem_answer *answer,
-                             const idem_error *err);
+                             const idem_error *err) IDEM_NOEXCEPT;
 
 /* Queues a call; done is called exactly once, later, unless this fails.
  * Errors: ARGUMENT, MEMORY, BUSY. The args are copied. After it the wanted

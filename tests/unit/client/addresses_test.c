@@ -92,7 +92,7 @@ static silence be_silent(uint16_t port) {
     cr_assert_eq(listen(s.listener, 0), 0);
     for (int i = 0; i < 8; i++) {
         s.fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(s.fillers[i], (struct sockaddr *)&to, sizeof to);
+        (void)connect(s.fillers[i], (struct sockaddr *)&to, sizeof to);
     }
     struct pollfd last = {.fd = s.fillers[7], .events = POLLOUT};
     cr_assert_eq(poll(&last, 1, 200), 0, "a SYN was not dropped");
