@@ -13,7 +13,7 @@
 /* A part that is so late was lost: a loop had no memory for it. */
 #define ROUND_MS_MAX    10000
 /* Besides the counters: what the whole node knows. */
-#define NODE_ROWS       8
+#define NODE_ROWS       11
 
 static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_CONTAINER_ITEMS_MAX,
               "the wire has no larger map");
@@ -38,6 +38,9 @@ static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
         {"epoch", serving->epoch},
         {"primary", serving->stance != IDS_FOLLOWS},
         {"in_sync", serving->in_sync},
+        {"safe_to_stop", serving->safe_to_stop},
+        {"peer_connected", serving->connected},
+        {"full_copy", serving->syncing},
         {"replication_lag_ops", serving->lag_ops},
         {"replication_lag_bytes", serving->lag_bytes},
         {"replication_lag_ms", serving->lag_ms}};
