@@ -245,11 +245,18 @@ static void call_shard(ids_desk *desk, const ids_item *item) {
     }
 }
 
-static void call_batch(ids_desk *desk, uint32_t *count) {
-    ids_dispatch_prefetch(desk, *count);
-    for (uint32_t i = 0; i < *count; i++)
-        call_shard(desk, &desk->batch[i]);
-    *count = 0;
+/* Carries out what was collected, as far as this turn goes: one request may
+ * wake many. Returns how many it did not; *at is set to where the first of them
+ * stands. */
+static uint32_t call_batch(ids_desk *desk, uint32_t count,
+                           const size_t starts[IDS_BATCH_MAX], size_t *at) {
+    uint32_t done = 0;
+    ids_dispatch_prefetch(desk, count);
+    while (done < count && ids_desk_may(desk, IDS_WORK_WAKE))
+        call_shard(desk, &desk->batch[done++]);
+    if (done < count)
+        *at = starts[done];
+    return count - done;
 }
 
 static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body,
@@ -294,25 +301,40 @@ static void open_other(ids_desk *desk, const ids_mail *mail, uint8_t *body,
     }
 }
 
+/* Whether a turn has time for another piece of mail. */
+static bool may_open(const ids_desk *desk) {
+    return ids_desk_may(desk, IDS_WORK_MAIL) &&
+           ids_desk_may(desk, IDS_WORK_WAKE);
+}
+
 bool ids_hop_open(ids_desk *desk, const ids_parcel *parcel, size_t *at) {
-    uint32_t count = 0;
+    size_t starts[IDS_BATCH_MAX];
+    uint32_t count = 0, left = 0;
     bool more = true;
     ids_copy_parcel records = {0};
     ids_mail mail;
     uint8_t *body;
-    while (ids_desk_may(desk, IDS_WORK_MAIL) &&
-           (more = ids_mail_next(parcel, at, &mail, &body))) {
-        ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
-        if (mail.kind == IDS_MAIL_ASK) {
+    while (!left && may_open(desk)) {
+        size_t start = *at;
+        more = ids_mail_next(parcel, at, &mail, &body);
+        if (more && mail.kind == IDS_MAIL_ASK) {
+            ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
+            starts[count] = start;
             read_ask(desk, &desk->batch[count++], &mail, body);
-            if (count == IDS_BATCH_MAX)
-                call_batch(desk, &count);
-            continue;
+            if (count < IDS_BATCH_MAX)
+                continue;
         }
-        call_batch(desk, &count);
+        left = call_batch(desk, count, starts, at);
+        count = 0;
+        if (!more)
+            break;
+        if (left || mail.kind == IDS_MAIL_ASK)
+            continue;
+        ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
         open_other(desk, &mail, body, &records);
     }
-    call_batch(desk, &count);
+    if (count)
+        left = call_batch(desk, count, starts, at);
     ids_copy_close(desk, &records);
-    return !more;
+    return !more && !left;
 }
