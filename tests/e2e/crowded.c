@@ -142,27 +142,34 @@ static unsigned fill_until_it_waits(const daemon_t *daemon, wire *w,
     return RESULTS;
 }
 
-/* Whatever it is that took them all: when they are back, so is the log. */
-static void next_segment_is_waited_for(void) {
-    daemon_t daemon;
-    struct rlimit before;
+/* A daemon whose log waits for a segment: so many completes of that
+ * connection are under way. */
+static unsigned start_and_take_all(daemon_t *daemon, wire *w,
+                                   struct rlimit *before) {
     idp_token tokens[RESULTS];
     idp_answer answer;
-    idp_reply reply;
-    wire w;
-    daemon_start(&daemon, &(daemon_spec){.program = program,
-                                         .flags = {"--threads", "1",
-                                                   "--data-dir", folder}});
-    CHECK(wire_open(&w, daemon.port), "can't connect");
+    daemon_start(daemon, &(daemon_spec){.program = program,
+                                        .flags = {"--threads", "1",
+                                                  "--data-dir", folder}});
+    CHECK(wire_open(w, daemon->port), "can't connect");
     for (unsigned i = 0; i < RESULTS; i++) {
         char key[32];
         snprintf(key, sizeof key, "held-%u", i);
         idp_request claim = ask_acquire(key, 600000, 600000);
-        CHECK(wire_call(&w, &claim, &answer) == 0, "no claim");
+        CHECK(wire_call(w, &claim, &answer) == 0, "no claim");
         tokens[i] = answer.token;
     }
-    allow_descriptors(daemon.child.pid, 3, &before);
-    unsigned sent = fill_until_it_waits(&daemon, &w, tokens);
+    allow_descriptors(daemon->child.pid, 3, before);
+    return fill_until_it_waits(daemon, w, tokens);
+}
+
+/* Whatever it is that took them all: when they are back, so is the log. */
+static void next_segment_is_waited_for(void) {
+    daemon_t daemon;
+    struct rlimit before;
+    idp_reply reply;
+    wire w;
+    unsigned sent = start_and_take_all(&daemon, &w, &before);
     CHECK(prlimit(daemon.child.pid, RLIMIT_NOFILE, &before, NULL) == 0,
           "can't give them back");
     for (unsigned i = 0; i < sent; i++)
@@ -172,6 +179,23 @@ static void next_segment_is_waited_for(void) {
     daemon_stop(&daemon);
     clean_up();
     puts("  a segment that can't be made yet is waited for");
+}
+
+/* What it waits for does not come, and it is told to end. */
+static void it_ends_while_it_waits(void) {
+    daemon_t daemon;
+    struct rlimit before;
+    wire w;
+    start_and_take_all(&daemon, &w, &before);
+    kill(daemon.child.pid, SIGTERM);
+    int code = daemon_exit(&daemon, 120);
+    CHECK(code == 1, "it ends with %d", code);
+    CHECK(daemon_said(&daemon, "can't make a segment", 0),
+          "it does not say what is missing");
+    wire_close(&w);
+    unlink(daemon.child.log_path);
+    clean_up();
+    puts("  it ends while it waits, and says for what");
 }
 
 /* Who is over --max-connections ------------------------------------------- */
@@ -279,6 +303,7 @@ int main(int argc, char **argv) {
     store_keeps_its_descriptors();
     too_few_for_anyone();
     next_segment_is_waited_for();
+    it_ends_while_it_waits();
     one_too_many_is_told();
     each_limit_has_its_text();
     rmdir(folder);
