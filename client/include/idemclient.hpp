@@ -295,6 +295,8 @@ class client {
             err);
         return said;
     }
+    // From any thread: calls under way end, as do all later ones.
+    void shutdown() noexcept { idem_client_shutdown(raw_); }
     idem_client *raw() noexcept {
         return raw_;
     }
