@@ -8,6 +8,13 @@
 
 #include "tests/unit/client/script.h"
 
+/* What follows has all its time for itself. */
+static void be_connected(idem_client *client) {
+    idem_args args = IDEM_ARGS_INIT;
+    args.timeout_ms = 60000;
+    cr_assert_eq(idem_ping(client, &args, NULL, NULL), 0);
+}
+
 Test(client, acquires_completes_and_hears_the_replay) {
     script s = {.replies = {answer_with(fake_acquired(5)),
                             answer_with(fake_completed(true)),
@@ -101,6 +108,7 @@ Test(client, silence_until_the_deadline_is_an_unknown_outcome) {
     idem_error err = {.size = sizeof err};
     idem_answer answer = {.size = sizeof answer};
     idem_args args = args_of("k");
+    be_connected(client);
     uint64_t before = idem_now_ms();
     cr_assert_eq(idem_acquire(client, &args, &answer, &err), IDEM_E_TIMEOUT);
     cr_assert_geq(idem_now_ms() - before, 49);
@@ -124,6 +132,7 @@ Test(client, a_late_reply_is_nobodys) {
     idem_client *client = open_client(fake_uri(server, ""));
     idem_answer answer = {.size = sizeof answer};
     idem_args args = args_of("k");
+    be_connected(client);
     args.timeout_ms = 40;
     cr_assert_eq(idem_acquire(client, &args, &answer, NULL), IDEM_E_TIMEOUT);
     args.timeout_ms = 0;

