@@ -176,7 +176,7 @@ static void report(void *ctx, ids_desk *desk, idp_replication *to) {
               status.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
     copy_text(to->mode, sizeof to->mode, modes[status.mode]);
     to->epoch = status.epoch;
-    snprintf(to->node, sizeof to->node, "%016" PRIx64, status.self.node);
+    copy_text(to->node, sizeof to->node, status.self_name.text);
     to->in_sync_count = status.member_count;
     for (uint32_t i = 0; i < status.member_count; i++)
         copy_text(to->in_sync[i], sizeof to->in_sync[i], status.member[i].text);

@@ -158,17 +158,14 @@ static ids_pf frame_of(const ids_link *link, ids_pf_kind kind,
 static ids_refusal_why read_self(ids_link *link, const ids_pf *frame,
                                  const ids_link_key *key, ids_fields *fields) {
     bool demands = (frame->flags & IDS_PF_FLAG_SECRET) != 0;
-    ids_fields_fault fault;
-    if (demands != key->set)
-        return IDS_REFUSAL_SECRET_MISSING;
-    fault = ids_fields_read(frame->body, fields);
+    ids_fields_fault fault = ids_fields_read(frame->body, fields);
     if (fault == IDS_FIELDS_NEEDED)
         return IDS_REFUSAL_FIELD;
     if (fault != IDS_FIELDS_OK || !get_self(fields, &link->other))
         return IDS_REFUSAL_MALFORMED;
     link->other.epoch = frame->epoch;
     link->other.primary = (frame->flags & IDS_PF_FLAG_PRIMARY) != 0;
-    return IDS_REFUSAL_NONE;
+    return demands == key->set ? IDS_REFUSAL_NONE : IDS_REFUSAL_SECRET_MISSING;
 }
 
 bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,

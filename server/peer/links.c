@@ -79,6 +79,8 @@ ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
     if (link == NULL)
         return NULL;
     link->dialled_to = *to;
+    if (stream == 0)
+        memcpy(peer->dialled_nonce, self.nonce, sizeof self.nonce);
     if (!ids_link_dial(link, &self, stream, session, &peer->config.key)) {
         drop_link(peer, link);
         return NULL;
@@ -188,14 +190,22 @@ void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link) {
         peer->other_leads = link->other.primary;
 }
 
-/* A link is open: what the other says of itself counts from here on. Of one
- * that only knocks, where it is does not. */
+/* Where someone is that leads; and who was asked, unless somebody else has said
+ * meanwhile that it leads. Of one that only knocks it is not. */
+static bool is_worth_noting(const ids_peer *peer, const ids_link *link) {
+    bool leads =
+        link->other.primary && link->other.epoch >= ids_peer_epoch(peer);
+    return leads || (link->dialled &&
+                     (!peer->other_leads ||
+                      ids_endpoint_same(&link->dialled_to, &peer->other_at)));
+}
+
+/* A link is open: what the other says of itself counts from here on. */
 static bool opened(ids_peer *peer, ids_link *link) {
     ids_refusal_why why = ids_peer_judge(peer, link);
     if (why != IDS_REFUSAL_NONE)
         return turn_away(peer, link, why);
-    if (link->dialled ||
-        (link->other.primary && link->other.epoch >= ids_peer_epoch(peer)))
+    if (is_worth_noting(peer, link))
         ids_peer_note_whereabouts(peer, link);
     ids_peer_saw_epoch(peer, link->other.epoch);
     if (!ids_peer_has_link(peer, link))

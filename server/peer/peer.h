@@ -166,8 +166,9 @@ typedef struct ids_peer {
     ids_refusal refusal;   /* the last */
     ids_cause causes[IDS_CAUSES_MAX];
     uint32_t mute_count; /* connections in a row that ended without a word */
-    bool other_leads;    /* and that it is the primary */
-    ids_link **links;    /* of the session, and in handshake */
+    uint8_t dialled_nonce[IDS_LINK_NONCE_BYTES]; /* of stream 0, last */
+    bool other_leads; /* and that it is the primary */
+    ids_link **links; /* of the session, and in handshake */
     uint32_t link_count, link_cap;
     uint64_t accepted;                   /* links, in all */
     char other_host[IDS_ENDPOINT_BYTES]; /* from where a replica came last */

@@ -112,12 +112,14 @@ ids_refusal_why ids_primary_judge(const ids_peer *peer,
     bool is_here = peer->session != 0;
     if (!peer->leading)
         return other->primary ? IDS_REFUSAL_NONE : IDS_REFUSAL_NOT_PRIMARY;
-    if (other->primary || IDS_RULE_OFF(THIRD_NODE))
+    if (other->primary)
         return IDS_REFUSAL_NONE;
-    if ((holder(peer) != 0 && holder(peer) != node) ||
-        (is_here && peer->other.node != node))
+    if ((holder(peer) != 0 && holder(peer) != node &&
+         !IDS_RULE_OFF(THIRD_NODE)) ||
+        (is_here && peer->other.node != node && !IDS_RULE_OFF(STEALS_SESSION)))
         return IDS_REFUSAL_PLACE_TAKEN;
-    if (stream == 0 && peer->other_life != other->life && is_alive(peer))
+    if (stream == 0 && peer->other.node == node &&
+        peer->other_life != other->life && is_alive(peer))
         return IDS_REFUSAL_SAME_NAME;
     return IDS_REFUSAL_NONE;
 }

@@ -25,6 +25,9 @@ bool ids_peer_epoch_is_sound(const ids_peer *peer, uint64_t epoch) {
 
 /* This node has dialled, and reached itself. */
 static bool is_own(const ids_peer *peer, const ids_link *link) {
+    if (memcmp(peer->dialled_nonce, link->other.nonce, IDS_LINK_NONCE_BYTES) ==
+        0)
+        return !link->dialled;
     for (uint32_t i = 0; i < peer->link_count; i++) {
         const ids_link *each = peer->links[i];
         if (each != link && each->dialled != link->dialled &&
@@ -39,11 +42,12 @@ static bool is_own(const ids_peer *peer, const ids_link *link) {
  * nobody else's lead in it, also when it has stopped. */
 static bool led_beside(const ids_peer *peer, const ids_link_self *other) {
     uint64_t led = ids_peer_led(peer);
-    if (IDS_RULE_OFF(ONE_LEADS) || led == 0)
-        return false;
+    if (IDS_RULE_OFF(ONE_LEADS) || led == 0 || other->epoch != led ||
+        ids_peer_epoch(peer) != led)
+        return false; /* or someone leads in a later one: that is over */
     if (other->member.node == peer->config.node)
-        return peer->leading && other->primary && other->epoch == led;
-    return other->led == led || (other->primary && other->epoch == led);
+        return peer->leading && other->primary;
+    return other->led == led || other->primary;
 }
 
 ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link) {
@@ -79,6 +83,8 @@ static ids_refusal refusal_of(const ids_peer *peer, const ids_link *link,
         refusal.at = link->dialled_to;
     else
         ids_endpoint_complete(&refusal.at, &link->other.at, link->seen_host);
+    if (!ids_endpoint_is_set(&refusal.at)) /* at least from where */
+        memcpy(refusal.at.text, link->seen_host, sizeof refusal.at.text);
     return refusal;
 }
 

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A node that is turned away tries again within a second or two. */
+#define REFUSED_SHOWN_MS 10000
+
 typedef struct line {
     char *to;
     size_t len;
@@ -158,6 +161,17 @@ static void say_replica(line *l) {
                "lose changes.");
 }
 
+/* As long as somebody is at the door. */
+static void say_refusal(line *l) {
+    const ids_refusal *r = &l->s->refusal;
+    const char *name = r->name.text;
+    if (r->why == IDS_REFUSAL_NONE || l->s->refused_ms > REFUSED_SHOWN_MS)
+        return;
+    say(l, " %s %s%s%s: %s.", r->by_other ? "Turned away by" : "Turns away",
+        ids_endpoint_is_set(&r->at) ? r->at.text : "a node",
+        name[0] ? ", node " : "", name, ids_refusal_text(r->why));
+}
+
 void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
                         char to[static IDS_STATE_BYTES]) {
     ids_endpoint other;
@@ -168,4 +182,5 @@ void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
         say_primary(&l);
     else
         say_replica(&l);
+    say_refusal(&l);
 }

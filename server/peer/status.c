@@ -80,6 +80,8 @@ static bool is_connected(const ids_peer *peer) {
  * for, and empty. */
 static bool is_forgetful(const ids_peer *peer) {
     const ids_member *member = &peer->known.replica;
+    if (IDS_RULE_OFF(STATUS_BY_NAME))
+        return false;
     return peer->leading && member->node != 0 &&
            peer->other.node == member->node &&
            peer->other.incarnation != member->incarnation;

@@ -11,13 +11,19 @@
 static pw_reach *latest_reach(pw_node *n, uint64_t epoch) {
     uint64_t incarnation = n->peer->config.incarnation;
     pw_world *w = n->w;
-    pw_reach *r = w->reach_count > 0
-                      ? &w->reach[(w->reach_count - 1) % PW_EPOCHS_MAX]
-                      : NULL;
-    if (r == NULL || r->epoch != epoch || r->incarnation != incarnation) {
-        r = &w->reach[w->reach_count++ % PW_EPOCHS_MAX];
-        *r = (pw_reach){.epoch = epoch, .incarnation = incarnation};
+    uint32_t oldest =
+        w->reach_count > PW_EPOCHS_MAX ? w->reach_count - PW_EPOCHS_MAX : 0;
+    for (uint32_t i = w->reach_count; i-- > oldest;) {
+        pw_reach *r = &w->reach[i % PW_EPOCHS_MAX];
+        if (r->incarnation == incarnation) {
+            if (r->epoch == epoch) {
+                return r;
+            }
+            break;
+        }
     }
+    pw_reach *r = &w->reach[w->reach_count++ % PW_EPOCHS_MAX];
+    *r = (pw_reach){.epoch = epoch, .incarnation = incarnation};
     return r;
 }
 
@@ -68,6 +74,41 @@ static pw_epoch *epoch_of(pw_world *w, uint64_t epoch) {
         }
     }
     return NULL;
+}
+
+/* --- what it says of itself ----------------------------------------------- */
+
+static bool has_passed(const pw_epoch *e, const pw_reach *reach) {
+    for (uint32_t k = 0; k < PW_LOOPS_MAX; k++) {
+        if (e->passed[k] > (reach != NULL ? reach->at[k] : 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A primary that names a replica as in sync, while it is connected: the memory
+ * there has all that was acknowledged. One that says that it may be stopped:
+ * the other may be promoted. */
+void pw_check_status(pw_node *n) {
+    pw_world *w = n->w;
+    const pw_node *r = n->peer->leading ? pw_replica_of(w, n) : NULL;
+    const pw_epoch *e = epoch_of(w, n->peer->lead_epoch);
+    ids_peer_status s, other;
+    if (r == NULL || e == NULL || w->clashed || w->replies_only) {
+        return;
+    }
+    ids_peer_status_get(n->peer, &s);
+    ids_peer_status_get(r->peer, &other);
+    if (s.in_sync && s.connected &&
+        !has_passed(e, reach_of(w, r->peer->config.incarnation, e->epoch))) {
+        pw_fail(w, "I9: %c says that %c is in sync, which lacks something",
+                pw_name(n->index), pw_name(r->index));
+    }
+    if (s.safe_to_stop && !other.in_sync && !r->peer->leading) {
+        pw_fail(w, "I10: %c says that it may be stopped, and %c can't follow",
+                pw_name(n->index), pw_name(r->index));
+    }
 }
 
 /* --- a reply leaves ------------------------------------------------------- */
@@ -214,10 +255,16 @@ static bool check_answer(pw_world *w, const pw_reply *r, const pw_op *op,
     return true;
 }
 
+/* Nothing holds while two lead in one epoch, and replies of then may still be
+ * held. */
+static bool is_void(const pw_world *w, const pw_reply *r) {
+    return w->clashed || r->epoch < w->void_before;
+}
+
 void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
     pw_snap is = r->snap, *was = &w->acked[op->key];
     bool bound = was->state != IDP_STATE_ABSENT && r->made_at < was->ttl_end;
-    if (!is_committed(w, r)) {
+    if (is_void(w, r) || !is_committed(w, r)) {
         return;
     }
     if (r->epoch < was->epoch) {
@@ -252,10 +299,12 @@ void pw_check_loss(pw_world *w) {
     }
 }
 
-/* It went down with a promotion on record that accepts loss. If its memory
+/* It went down with a promotion on record that accepts loss, and has not led
+ * since. If its memory
  * outlives it, the next one has nothing more to accept. */
 void pw_check_recorded(pw_node *n) {
-    if (n->cell.role == IDS_ROLE_PRIMARY && n->cell.epoch == n->loss_epoch) {
+    if (n->cell.role == IDS_ROLE_PRIMARY && n->cell.epoch == n->loss_epoch &&
+        epoch_of(n->w, n->loss_epoch) == NULL) {
         n->w->loss_before = n->cell.epoch;
         pw_check_loss(n->w);
     }
@@ -334,9 +383,9 @@ static void check_heir(pw_node *n) {
     }
 }
 
-static bool has_led(const pw_world *w, int node) {
+static bool another_has_led(const pw_world *w, int node) {
     for (uint32_t i = 0; i < w->epoch_count; i++) {
-        if (w->epochs[i].node == node) {
+        if (w->epochs[i].node != node) {
             return true;
         }
     }
@@ -346,11 +395,15 @@ static bool has_led(const pw_world *w, int node) {
 void pw_check_lead(pw_node *n, uint64_t epoch) {
     pw_world *w = n->w;
     uint64_t incarnation = n->peer->config.incarnation;
-    bool alone = !n->peer->known.had_replica && !has_led(w, 1 - n->index);
+    bool alone = !n->peer->known.had_replica && !another_has_led(w, n->index);
     bool loss = (alone && !n->disk.is_there) || n->loss_epoch == epoch;
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;
+    if (w->clashed && pw_clash_goes_on(n, epoch)) {
+        return;
+    }
+    loss = loss || epoch == w->void_before;
     for (uint32_t i = 0; i < w->epoch_count; i++) {
         if (w->epochs[i].epoch >= epoch && !w->replies_only) {
             pw_fail(w, "I11: %c is primary in epoch %llu, and there was %llu",

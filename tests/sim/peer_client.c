@@ -38,7 +38,7 @@ static uint32_t add_op(pw_world *w, int client, uint32_t key) {
     uint32_t op = w->ops++;
     pw_op *o = &w->op[op];
     *o = (pw_op){.client = client, .key = key};
-    o->target = (int)pw_below(w, PW_NODES);
+    o->target = (int)pw_below(w, (uint32_t)pw_nodes(w));
     o->until = w->now + CALL_MS;
     o->request.msgid = op;
     w->client_op[client] = op;
@@ -141,7 +141,7 @@ static void timed_out(pw_world *w, int node, uint64_t word) {
     if (o->done || o->try != (uint32_t)word) {
         return;
     }
-    o->target = 1 - o->target;
+    o->target = (o->target + 1) % pw_nodes(w);
     try_again(w, -1, word >> 32);
 }
 
@@ -223,14 +223,8 @@ void pw_client_hears(pw_world *w, const pw_reply *r) {
     if (r->try != o->try) {
         return;
     }
-    if (r->error != IDP_E_UNREPLICATED) {
-        o->target = 1 - o->target;
-    }
     pw_later(w, 10 + pw_below(w, 30), timed_out, -1,
              (uint64_t)r->op << 32 | o->try);
-    if (r->error != IDP_E_UNREPLICATED) {
-        o->target = 1 - o->target; /* timed_out turns to the other */
-    }
 }
 
 bool pw_probe(pw_world *w) {

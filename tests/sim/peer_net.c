@@ -17,7 +17,7 @@ typedef struct chunk {
 struct pw_conn {
     pw_conn *next;
     ids_link *end[PW_NODES]; /* at each node; NULL: gone there */
-    int dialler;
+    int dialler, listener;
     bool closed;
     bool gone[PW_NODES];    /* this end was there, and is no more */
     bool closing[PW_NODES]; /* towards this node: it ends behind its chunks */
@@ -33,6 +33,10 @@ static pw_conn *find(pw_world *w, uint64_t number) {
         }
     }
     return NULL;
+}
+
+static int other_end(const pw_conn *c, int node) {
+    return node == c->dialler ? c->listener : c->dialler;
 }
 
 static void deliver(pw_world *w, int to, uint64_t number);
@@ -67,8 +71,9 @@ static void slip_in(pw_world *w, pw_conn *c, int from, uint64_t delay) {
     chunk *old = malloc(sizeof *old + stale->len);
     *old = (chunk){.at = w->now + delay, .len = stale->len};
     memcpy(old->bytes, stale->bytes, old->len);
-    add(c, 1 - from, old);
-    pw_say(w, "a piece of an older session slips in to %c", pw_name(1 - from));
+    add(c, other_end(c, from), old);
+    pw_say(w, "a piece of an older session slips in to %c",
+           pw_name(other_end(c, from)));
 }
 
 static void keep(pw_world *w, int from, uint64_t session, const chunk *one) {
@@ -86,7 +91,7 @@ static void keep(pw_world *w, int from, uint64_t session, const chunk *one) {
 
 /* The bytes that this node's end has to say. */
 static void flush(pw_world *w, pw_conn *c, int from, ids_link *link) {
-    int to = 1 - from;
+    int to = other_end(c, from);
     uint64_t delay = 1 + pw_below(w, w->config.delay_ms);
     if (link->out.len == 0 || c->closed) {
         return;
@@ -141,7 +146,7 @@ static void reset(pw_world *w, pw_conn *c) {
     c->closed = true;
     for (int to = 0; to < PW_NODES; to++) {
         for (const chunk *one = c->first[to]; one; one = one->next) {
-            keep_lost(w, 1 - to, one);
+            keep_lost(w, other_end(c, to), one);
         }
     }
     for (int i = 0; i < PW_NODES; i++) {
@@ -175,7 +180,7 @@ static void deliver(pw_world *w, int to, uint64_t number) {
     if (c == NULL || c->closed) {
         return;
     }
-    if (w->cut[1 - to]) {
+    if (w->cut[other_end(c, to)]) {
         pw_later(w, 7, deliver, to, number);
         return;
     }
@@ -193,11 +198,12 @@ static void deliver(pw_world *w, int to, uint64_t number) {
             ids_peer_input(n->peer, c->end[to], one->bytes, one->len,
                            pw_clock(n));
         } else {
-            keep_lost(w, 1 - to, one);
+            keep_lost(w, other_end(c, to), one);
         }
         free(one);
         if (cut) {
-            pw_say(w, "a connection between A and B breaks within a frame");
+            pw_say(w, "a connection between %c and %c breaks within a frame",
+                   pw_name(c->dialler), pw_name(c->listener));
             reset(w, c);
             return;
         }
@@ -213,18 +219,21 @@ void pw_net_dial(pw_node *n, ids_link *link) {
     c->number = w->event_seq++;
     c->dialler = n->index;
     c->end[n->index] = link;
-    c->last[0] = &c->first[0];
-    c->last[1] = &c->first[1];
+    c->listener = link->dialled_to.text[0] - 'A';
+    for (int i = 0; i < PW_NODES; i++) {
+        c->last[i] = &c->first[i];
+    }
     c->next = w->conns;
     w->conns = c;
     link->host = c;
-    see(link, 1 - n->index);
-    const char there[] = {pw_name(1 - n->index), ':', '7', '1', '1', '7', 0};
-    if (strcmp(link->dialled_to.text, there) != 0) {
+    if (strcmp(link->dialled_to.text + 1, ":7117") != 0 || c->listener < 0 ||
+        c->listener >= pw_nodes(w) || c->listener == n->index) {
         pw_fail(w, "%c dials %s", pw_name(n->index), link->dialled_to.text);
+        c->listener = n->index == 0 ? 1 : 0;
     }
+    see(link, c->listener);
     if (link->stream == 0) {
-        pw_say(w, "%c dials %c", pw_name(n->index), pw_name(1 - n->index));
+        pw_say(w, "%c dials %c", pw_name(n->index), pw_name(c->listener));
     }
 }
 
@@ -232,10 +241,11 @@ void pw_net_dial(pw_node *n, ids_link *link) {
 void pw_net_hang_up(pw_node *n, ids_link *link) {
     pw_world *w = n->w;
     pw_conn *c = link->host;
-    int other = 1 - n->index;
+    int other;
     if (c == NULL || c->closed) {
         return;
     }
+    other = other_end(c, n->index);
     w->config.window += 1000; /* as if the kernel had taken it already */
     flush(w, c, n->index, link);
     w->config.window -= 1000;
@@ -259,8 +269,9 @@ static void free_conn(pw_conn *c) {
 
 /* Nobody is at either end, and nobody will be. */
 static bool is_over(const pw_conn *c) {
-    bool nobody = c->end[0] == NULL && c->end[1] == NULL;
-    return nobody && (c->closed || (c->gone[0] && c->gone[1]));
+    bool nobody = c->end[c->dialler] == NULL && c->end[c->listener] == NULL;
+    return nobody &&
+           (c->closed || (c->gone[c->dialler] && c->gone[c->listener]));
 }
 
 static void sweep(pw_world *w) {
@@ -283,7 +294,8 @@ void pw_net_flush(pw_node *n) {
         if (link == NULL || c->closed) {
             continue;
         }
-        if (!w->node[1 - n->index].up && link->state == IDS_LINK_DIALLED) {
+        if (!w->node[other_end(c, n->index)].up &&
+            link->state == IDS_LINK_DIALLED) {
             c->closed = true; /* nobody listens */
             end_at(w, c, n->index);
             return; /* the rest goes with the next event */
@@ -297,11 +309,15 @@ void pw_net_crash(pw_node *n) {
     pw_world *w = n->w;
     bool heard = pw_chance(w, 60);
     for (pw_conn *c = w->conns; c != NULL; c = c->next) {
+        int other = other_end(c, n->index);
+        if (n->index != c->dialler && n->index != c->listener) {
+            continue;
+        }
         c->end[n->index] = NULL;
         c->gone[n->index] = true;
-        if (heard && !c->closed && c->end[1 - n->index] != NULL) {
-            c->closing[1 - n->index] = true;
-            pw_later(w, 1, deliver, 1 - n->index, c->number);
+        if (heard && !c->closed && c->end[other] != NULL) {
+            c->closing[other] = true;
+            pw_later(w, 1, deliver, other, c->number);
         }
     }
 }

@@ -78,7 +78,7 @@ static void note_grant(pw_node *n, pw_op *o, const ids_change *c) {
     bool stands = was->state == IDP_STATE_IN_PROGRESS &&
                   n->w->now < was->ttl_end &&
                   pw_compare(was->token, o->granted) == 0;
-    if (stands && pw_compare(c->token, o->granted) != 0) {
+    if (stands && !n->w->clashed && pw_compare(c->token, o->granted) != 0) {
         pw_fail(n->w, "I5: k%u, the same nonce, another token", o->key);
     }
     o->granted = c->token;
@@ -177,9 +177,12 @@ void pw_node_after(pw_node *n) {
         n->session_seen = peer->session;
         n->w->resumed += !peer->syncing;
     }
-    if (peer->leading && peer->lead_epoch == n->w->detached_epoch &&
-        peer->session != n->w->detached_session) {
-        n->w->session_since = peer->session;
+    for (int i = 0; peer->leading && i < PW_NODES; i++) {
+        pw_detached *d = &n->w->detached[i];
+        if (peer->lead_epoch == d->epoch && d->by == n->index &&
+            peer->session != d->session) {
+            d->since = peer->session;
+        }
     }
     if (!peer->leading && peer->session != 0 && peer->dialled_rest) {
         n->session_heard = peer->session;
@@ -199,6 +202,9 @@ static void tick(pw_world *w, int node, uint64_t word) {
     }
     ids_peer_tick(n->peer, now_ms);
     pw_check_limits(w);
+    if (pw_chance(w, 20)) {
+        pw_check_status(n);
+    }
     pw_later(w, TICK_MS, tick, node, 0);
 }
 
@@ -233,16 +239,15 @@ void pw_node_call(pw_node *n, uint32_t op) {
 
 /* --- its lives ------------------------------------------------------------ */
 
-void pw_node_detached(pw_node *n) {
-    pw_world *w = n->w;
-    if (n->cell.epoch == w->detached_epoch &&
-        n->cell.version <= w->detached_version) {
+void pw_node_detached(pw_node *n, uint64_t whom) {
+    pw_detached *d = &n->w->detached[whom - 1];
+    if (n->cell.epoch == d->epoch && n->cell.version <= d->version) {
         return; /* known already */
     }
-    w->detached_epoch = n->cell.epoch;
-    w->detached_version = n->cell.version;
-    w->detached_session = n->peer != NULL ? n->peer->session : 0;
-    w->session_since = 0;
+    *d = (pw_detached){.epoch = n->cell.epoch,
+                       .version = n->cell.version,
+                       .by = n->index,
+                       .session = n->peer != NULL ? n->peer->session : 0};
 }
 
 static void recorded(pw_world *w, int node, uint64_t word) {
@@ -254,7 +259,7 @@ static void recorded(pw_world *w, int node, uint64_t word) {
         w->switched++;
     }
     if (n->peer->pending == IDS_PENDING_DETACH) {
-        pw_node_detached(n);
+        pw_node_detached(n, n->peer->detached.node);
     }
     n->standing_still = ids_peer_decided_stops_world(n->peer);
     ids_peer_decided(n->peer, pw_clock(n));
@@ -312,8 +317,9 @@ void pw_node_start(pw_node *n) {
     n->session_heard = 0;
     n->swap_asked = false;
     ids_endpoint_from(&config.advertise, ":7117", 5);
-    if (n->index == 1) {
-        ids_endpoint_from(&config.replicate_from, "A:7117", 6);
+    if (n->index > 0) {
+        ids_endpoint_from(&config.replicate_from,
+                          n->follows == 0 ? "A:7117" : "B:7117", 6);
     }
     memset(n->last, 0, sizeof n->last);
     memset(n->truth, 0, sizeof n->truth);
@@ -337,8 +343,8 @@ void pw_node_crash(pw_node *n) {
     pw_note_reach(n);
     if (n->writing && pw_chance(w, 50)) {
         n->cell = n->to_write; /* just in time */
-        pw_check_recorded(n);
     }
+    pw_check_recorded(n);
     n->writing = false;
     pw_disk_crash(n);
     pw_note_crash(n);

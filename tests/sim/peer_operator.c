@@ -22,14 +22,19 @@ static uint64_t epoch_of(const pw_node *n) {
 /* Or one that has heard from its primary since: it knows what it is. */
 static bool may_promote(const pw_world *w, const pw_node *n) {
     const ids_decision *d = &n->peer->known;
-    return d->admitted_epoch != w->detached_epoch ||
-           d->admitted_version > w->detached_version ||
-           (n->session_heard != 0 && n->session_heard == w->session_since);
+    const pw_detached *book = &w->detached[n->index];
+    return d->admitted_epoch != book->epoch ||
+           d->admitted_version > book->version ||
+           (n->session_heard != 0 && n->session_heard == book->since);
 }
 
 static bool may_detach(const pw_world *w, const pw_node *n) {
-    return n->peer->leading &&
-           epoch_of(&w->node[1 - n->index]) <= n->peer->lead_epoch;
+    for (int i = 0; i < PW_NODES; i++) {
+        if (epoch_of(&w->node[i]) > n->peer->lead_epoch) {
+            return false;
+        }
+    }
+    return n->peer->leading;
 }
 
 static bool is_promotable(const pw_world *w, const pw_node *n) {
@@ -39,6 +44,15 @@ static bool is_promotable(const pw_world *w, const pw_node *n) {
     }
     ids_peer_status_get(n->peer, &s);
     return !n->peer->leading && s.in_sync && may_promote(w, n);
+}
+
+static bool anyone_is_promotable(const pw_world *w) {
+    for (int i = 0; i < PW_NODES; i++) {
+        if (is_promotable(w, &w->node[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool anyone_leads(const pw_world *w) {
@@ -53,7 +67,7 @@ static bool anyone_leads(const pw_world *w) {
 
 /* It has nothing of the other's, which will lead by itself. */
 static bool never_followed(const pw_world *w, const pw_node *n) {
-    return n->index == 1 && !w->node[0].cell.had_replica &&
+    return n->index > 0 && !w->node[0].cell.had_replica &&
            n->peer->copy_of == 0;
 }
 
@@ -84,7 +98,7 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
         return;
     }
     if (n->cell.replica.node == 0) {
-        pw_node_detached(n);
+        pw_node_detached(n, w->detaching);
     }
     w->order_under_way = false;
 }
@@ -99,7 +113,7 @@ static ids_deciding give(pw_node *n, order what) {
         return ids_peer_promote(n->peer, pw_draw_epoch(n), false);
     case ACCEPT_LOSS:
         if (anyone_leads(w) || never_followed(w, n) ||
-            is_promotable(w, &w->node[0]) || is_promotable(w, &w->node[1])) {
+            anyone_is_promotable(w)) {
             return IDS_DECIDING_BUSY;
         }
         n->loss_epoch = pw_draw_epoch(n);
@@ -108,6 +122,7 @@ static ids_deciding give(pw_node *n, order what) {
         if (!may_detach(w, n)) {
             return IDS_DECIDING_NOT_PRIMARY;
         }
+        w->detaching = n->peer->known.replica.node;
         return ids_peer_detach(n->peer);
     default:
         return ids_peer_switchover(n->peer, pw_draw_epoch(n));
@@ -144,8 +159,14 @@ static void send(pw_world *w, int node, order what) {
 }
 
 /* A node that is down, and will have forgotten all. */
-static bool may_give_up(pw_world *w, const pw_node *other) {
-    return other->up || (!other->keeps && pw_chance(w, 30));
+static bool may_give_up(pw_world *w, const pw_node *fit) {
+    for (int i = 0; i < pw_nodes(w); i++) {
+        const pw_node *other = &w->node[i];
+        if (other != fit && !other->up && (other->keeps || !pw_chance(w, 30))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* What a pair without a primary needs. */
@@ -165,14 +186,14 @@ static bool repair(pw_world *w) {
     }
     if (promotable >= 0) {
         send(w, promotable, PROMOTE);
-    } else if (fit >= 0 && may_give_up(w, &w->node[1 - fit])) {
+    } else if (fit >= 0 && may_give_up(w, &w->node[fit])) {
         send(w, fit, ACCEPT_LOSS);
     }
     return true;
 }
 
 static void meddle(pw_world *w) {
-    int node = (int)pw_below(w, PW_NODES);
+    int node = (int)pw_below(w, (uint32_t)pw_nodes(w));
     const pw_node *n = &w->node[node];
     uint32_t dice = pw_below(w, 100);
     if (!n->up) {
@@ -191,8 +212,8 @@ static void meddle(pw_world *w) {
 
 void pw_operator(pw_world *w, int node, uint64_t word) {
     (void)node, (void)word;
-    if (!w->order_under_way && !((w->quiet || pw_chance(w, 50)) && repair(w)) &&
-        !w->quiet) {
+    if (!w->order_under_way && !w->operator_waits &&
+        !((w->quiet || pw_chance(w, 50)) && repair(w)) && !w->quiet) {
         meddle(w);
     }
     pw_later(w, 20 + pw_below(w, w->quiet ? 60 : 150), pw_operator, -1, 0);
@@ -211,11 +232,8 @@ static void restart(pw_world *w, int node, uint64_t word) {
 
 static void heal_cut(pw_world *w, int node, uint64_t word) {
     (void)node;
-    if (word & 1) {
-        w->cut[0] = false;
-    }
-    if (word & 2) {
-        w->cut[1] = false;
+    for (int i = 0; i < PW_NODES; i++) {
+        w->cut[i] = w->cut[i] && !(word & (1u << i));
     }
     pw_say(w, "the partition ends");
 }
@@ -229,8 +247,9 @@ static void crash(pw_world *w, pw_node *n) {
 
 /* Often the one that is about to record a decision. */
 static pw_node *victim(pw_world *w) {
-    pw_node *n = &w->node[pw_below(w, PW_NODES)];
-    pw_node *other = &w->node[1 - n->index];
+    int nodes = pw_nodes(w);
+    pw_node *n = &w->node[pw_below(w, (uint32_t)nodes)];
+    pw_node *other = &w->node[(n->index + 1) % nodes];
     return !n->writing && other->writing && pw_chance(w, 70) ? other : n;
 }
 
@@ -246,11 +265,12 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
     } else if (pw_chance(w, w->config.percent_crash * (n->writing ? 3 : 1))) {
         crash(w, n);
     } else if (dice < 50) {
-        uint64_t which = 1 + pw_below(w, 3);
-        w->cut[0] = w->cut[0] || (which & 1);
-        w->cut[1] = w->cut[1] || (which & 2);
-        pw_say(w, "a partition: nothing gets from%s%s", which & 1 ? " A" : "",
-               which & 2 ? " B" : "");
+        uint64_t which = 1 + pw_below(w, (1u << pw_nodes(w)) - 1);
+        for (int i = 0; i < PW_NODES; i++) {
+            w->cut[i] = w->cut[i] || (which & (1u << i));
+        }
+        pw_say(w, "a partition: nothing gets from%s%s%s", which & 1 ? " A" : "",
+               which & 2 ? " B" : "", which & 4 ? " C" : "");
         pw_later(w, 20 + pw_below(w, 400), heal_cut, -1, which);
     } else if (dice < 70) {
         n->paused_until = w->now + 20 + pw_below(w, 250);
@@ -259,6 +279,8 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
         n->slow_ms = pw_chance(w, 50) ? 0 : 5 + pw_below(w, 60);
         pw_say(w, "%c applies %s", pw_name(n->index),
                n->slow_ms ? "slowly" : "fast");
+    } else if (dice < 92) {
+        pw_stranger(w);
     }
     pw_later(w, 20 + pw_below(w, 350), pw_nemesis, -1, 0);
 }

@@ -1,4 +1,4 @@
-/* peer_sim.c -- worlds of two nodes, from seeds.
+/* peer_sim.c -- worlds of two or three nodes, from seeds.
  *
  *   peer_sim [--seeds A..B] [--seed N] [--rule-off NAME] [--see replies]
  *
@@ -31,6 +31,7 @@ typedef struct options {
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
     uint64_t kept, resumed, flipped, unreplicated, stood_down;
+    uint64_t refused, strangers, clashes;
 } tally;
 
 static bool read_option(const char *name, const char *value, options *o) {
@@ -97,6 +98,9 @@ static void add_up(tally *t, const pw_world *w) {
     t->flipped += w->flipped;
     t->unreplicated += w->unreplicated;
     t->stood_down += w->stood_down;
+    t->refused += w->refused;
+    t->strangers += w->strangers;
+    t->clashes += w->clashes;
 }
 
 static int simulate(pw_world *w, const options *o) {
@@ -115,17 +119,19 @@ static int simulate(pw_world *w, const options *o) {
            "%llu calls, %llu acknowledged replies, %llu primaries (%llu by "
            "switchover), %llu full copies, %llu sessions resumed, %llu "
            "comparisons, %llu answers UNREPLICATED, %llu held replies never "
-           "sent, %llu bits flipped, %llu times loss was accepted\n",
+           "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
+           "nodes kept out, %llu strangers, %llu times two led in one epoch\n",
            (unsigned long long)o->from, (unsigned long long)o->to,
            (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
            (unsigned long long)t.leads, (unsigned long long)t.switched,
            (unsigned long long)t.swaps, (unsigned long long)t.resumed,
            (unsigned long long)t.compared, (unsigned long long)t.unreplicated,
            (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
-           (unsigned long long)t.losses);
+           (unsigned long long)t.losses, (unsigned long long)t.refused,
+           (unsigned long long)t.strangers, (unsigned long long)t.clashes);
     if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
         (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
-         !t.flipped)) {
+         !t.flipped || !t.refused || !t.strangers || !t.clashes)) {
         printf("FAILED: something was never met\n");
         return 1;
     }

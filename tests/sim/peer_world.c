@@ -1,6 +1,7 @@
 /* peer_world.c -- time, the story, and the course of one world: chaos, then
  * peace, then everything must have healed. */
 #include "tests/sim/peer_world.h"
+#include "server/peer/mutant.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,7 +109,7 @@ static void happen(pw_world *w, pw_event *event) {
     }
 }
 
-static void run_until(pw_world *w, uint64_t until) {
+void pw_run_until(pw_world *w, uint64_t until) {
     while (!w->failed && w->heap_len > 0 && w->heap[0].at <= until) {
         pw_event event = pop(w);
         w->now = event.at;
@@ -144,6 +145,8 @@ static void choose(pw_world *w) {
     c->wait_record_ms = between(w, 1, pw_chance(w, 20) ? 250 : 40);
     c->clock_step_ms = pw_chance(w, 50) ? 1 : (uint32_t)between(w, 2, 8);
     c->secret = pw_chance(w, 30);
+    c->third = pw_chance(w, 40);
+    c->clash = pw_chance(w, 10);
 }
 
 static void begin(pw_world *w, uint64_t seed) {
@@ -159,9 +162,13 @@ static void begin(pw_world *w, uint64_t seed) {
                        .index = i,
                        .loops = between(w, 1, PW_LOOPS_MAX),
                        .skew_ms = pw_below(w, 100000),
-                       .keeps = pw_chance(w, 35)};
+                       .keeps = pw_chance(w, 35),
+                       .follows = i == 0 || pw_chance(w, 50) ? 0 : 1};
         n->disk.wait_ms = pw_chance(w, 60) ? 6 : between(w, 10, 80);
-        if (i == 0 || pw_chance(w, 80)) {
+        if (i == 1) {
+            n->follows = 0;
+        }
+        if (i < pw_nodes(w) && (i == 0 || pw_chance(w, i == 1 ? 80 : 40))) {
             pw_node_start(n);
         }
     }
@@ -177,8 +184,8 @@ static void make_peace(pw_world *w) {
     w->config.percent_cut = 0;
     w->config.percent_flip = 0;
     w->config.percent_stale = 0;
-    w->cut[0] = w->cut[1] = false;
-    for (int i = 0; i < PW_NODES; i++) {
+    memset(w->cut, 0, sizeof w->cut);
+    for (int i = 0; i < pw_nodes(w); i++) {
         pw_node *n = &w->node[i];
         n->slow_ms = 0;
         n->disk.wait_ms = 6; /* else replies would stall for good */
@@ -190,10 +197,21 @@ static void make_peace(pw_world *w) {
     }
 }
 
-static pw_node *primary_of(pw_world *w) {
+pw_node *pw_primary(pw_world *w) {
     for (int i = 0; i < PW_NODES; i++) {
         if (w->node[i].up && w->node[i].peer->leading) {
             return &w->node[i];
+        }
+    }
+    return NULL;
+}
+
+pw_node *pw_replica_of(pw_world *w, const pw_node *primary) {
+    for (int i = 0; i < PW_NODES; i++) {
+        pw_node *n = &w->node[i];
+        if (n->up && n != primary && n->peer->session != 0 &&
+            n->peer->session == primary->peer->session) {
+            return n;
         }
     }
     return NULL;
@@ -210,24 +228,39 @@ static bool is_through(const pw_node *p) {
 }
 
 /* Clients of the replica hear where the primary is. */
-static bool knows_primary(const pw_node *r) {
+static bool knows_primary(const pw_node *r, const pw_node *p) {
     ids_endpoint at;
     ids_peer_primary_at(r->peer, &at);
-    return at.text[0] == pw_name(1 - r->index) &&
-           strcmp(at.text + 1, ":7117") == 0;
+    return at.text[0] == pw_name(p->index) && strcmp(at.text + 1, ":7117") == 0;
+}
+
+/* R3: whoever else is there is told why it is not let in. */
+static bool others_are_refused(pw_world *w, const pw_node *p,
+                               const pw_node *r) {
+    for (int i = 0; i < pw_nodes(w); i++) {
+        const pw_node *n = &w->node[i];
+        if (n == p || n == r) {
+            continue;
+        }
+        if (n->peer->leading || (n->peer->refusal.why == IDS_REFUSAL_NONE &&
+                                 !IDS_RULE_OFF(THIRD_NODE))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool in_peace(pw_world *w) {
-    pw_node *p = primary_of(w);
+    pw_node *p = pw_primary(w);
+    const pw_node *r = p != NULL ? pw_replica_of(w, p) : NULL;
     ids_peer_status a, b;
-    if (p == NULL || w->node[1 - p->index].peer->leading) {
+    if (r == NULL || !others_are_refused(w, p, r)) {
         return false;
     }
     ids_peer_status_get(p->peer, &a);
-    ids_peer_status_get(w->node[1 - p->index].peer, &b);
+    ids_peer_status_get(r->peer, &b);
     return a.connected && b.connected && !a.syncing && !b.syncing &&
-           a.lag.ops == 0 && is_through(p) &&
-           knows_primary(&w->node[1 - p->index]) &&
+           a.lag.ops == 0 && is_through(p) && knows_primary(r, p) &&
            (w->config.mode != IDS_MODE_SYNC || (a.in_sync && b.in_sync));
 }
 
@@ -244,33 +277,43 @@ static void say_status(const pw_node *n) {
            n->peer->streams_open, n->peer->streams);
 }
 
+static void say_all(const pw_world *w) {
+    for (int i = 0; i < pw_nodes(w); i++) {
+        say_status(&w->node[i]);
+    }
+}
+
+static bool heals(pw_world *w) {
+    for (uint32_t i = 0; i < 40 && !w->failed && !in_peace(w); i++) {
+        pw_run_until(w, w->now + 100);
+    }
+    if (!w->failed && !in_peace(w)) {
+        say_all(w);
+        pw_fail(w, "L1: no primary with a replica in sync, 4 s after the "
+                   "faults stopped");
+    }
+    return !w->failed;
+}
+
 /* L1: changes are accepted again, the replica is in sync, nobody hangs. */
 static bool has_healed(pw_world *w) {
     uint64_t waiters = 0;
-    for (uint32_t i = 0; i < 40 && !w->failed && !in_peace(w); i++) {
-        run_until(w, w->now + 100);
-    }
-    if (w->failed) {
+    if (!heals(w) || (w->config.clash && (!pw_clash(w) || !heals(w)))) {
         return false;
     }
-    if (!in_peace(w)) {
-        say_status(&w->node[0]);
-        say_status(&w->node[1]);
-        return pw_fail(w, "L1: no primary with a replica in sync, 4 s after "
-                          "the faults stopped");
-    }
+    w->refused += w->config.third;
     w->clients_stop = true;
     if (!pw_probe(w)) {
         return false;
     }
-    run_until(w, w->now + 1000);
+    pw_run_until(w, w->now + 1000);
     for (uint32_t i = 0; i < w->ops && !w->failed; i++) {
         if (!w->op[i].done) {
             return pw_fail(w, "L1: client %d still waits for an answer",
                            w->op[i].client);
         }
     }
-    for (int i = 0; i < PW_NODES; i++) {
+    for (int i = 0; i < pw_nodes(w); i++) {
         for (uint32_t k = 0; k < w->node[i].loops; k++) {
             ids_shard_stats s;
             ids_shard_stats_get(w->node[i].shard[k], &s);
@@ -284,11 +327,10 @@ static bool has_healed(pw_world *w) {
         return pw_fail(w, "L1: %llu waiters hang", (unsigned long long)waiters);
     }
     for (uint32_t i = 0; i < 20 && !w->failed && !in_peace(w); i++) {
-        run_until(w, w->now + 20); /* a claim's end may be on its way */
+        pw_run_until(w, w->now + 20); /* a claim's end may be on its way */
     }
     if (!w->failed && !in_peace(w)) {
-        say_status(&w->node[0]);
-        say_status(&w->node[1]);
+        say_all(w);
         return pw_fail(w, "L1: peace did not last");
     }
     pw_check_copy(w, true);
@@ -319,7 +361,7 @@ bool pw_run(pw_world *w, uint64_t seed) {
     w->replies_only = replies_only;
     w->trace = trace;
     begin(w, seed);
-    run_until(w, w->end_of_chaos);
+    pw_run_until(w, w->end_of_chaos);
     if (!w->failed) {
         make_peace(w);
         has_healed(w);

@@ -1,5 +1,5 @@
-/* peer_world.h -- two nodes, their clients, an operator and a hostile network
- * in one process: one virtual clock, one seed.
+/* peer_world.h -- two nodes, or three, their clients, an operator and a hostile
+ * network in one process: one virtual clock, one seed.
  *
  * The shards and peers are the real ones. Everything that happens is an event
  * at a time; what a seed does once it does again. */
@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    PW_NODES = 2,
+    PW_NODES = 3, /* the third in some worlds only */
     PW_LOOPS_MAX = 3,
     PW_CLIENTS_MAX = 5,
     PW_KEYS_MAX = 10,
@@ -127,6 +127,7 @@ typedef struct pw_node {
     uint64_t loss_epoch; /* the operator accepted loss with this one */
     uint64_t slow_ms;
     uint64_t session_seen, session_heard;
+    int follows; /* whom it is told to replicate from */
 } pw_node;
 
 typedef struct pw_op {
@@ -158,6 +159,14 @@ typedef struct pw_reach {
     uint64_t incarnation, epoch, at[PW_LOOPS_MAX];
 } pw_reach;
 
+/* A detached node, in the operator's book. */
+typedef struct pw_detached {
+    uint64_t epoch, version;
+    int by;
+    uint64_t session; /* the one that it ended */
+    uint64_t since;   /* the latest that began after it */
+} pw_detached;
+
 typedef struct pw_config {
     ids_mode mode;
     uint32_t clients, keys, min_in_sync, ring_bytes, join_lag, unsent_bytes;
@@ -172,6 +181,8 @@ typedef struct pw_config {
     uint64_t wait_record_ms;
     uint32_t clock_step_ms; /* nodes see no less of the time */
     bool secret;
+    bool third; /* there is another node, which wants a place */
+    bool clash; /* at the end two nodes lead in one epoch */
 } pw_config;
 
 struct pw_world {
@@ -183,7 +194,7 @@ struct pw_world {
     uint64_t event_seq;
     pw_node node[PW_NODES];
     pw_conn *conns;
-    bool cut[PW_NODES]; /* from this node to the other nothing gets through */
+    bool cut[PW_NODES];       /* from this node nothing gets through */
     pw_stale fresh[PW_NODES]; /* per direction, of the latest session */
     pw_stale stale[PW_NODES]; /* and of one before it */
     pw_op op[PW_OPS_MAX];
@@ -194,9 +205,9 @@ struct pw_world {
     /* The operator's book. */
     uint64_t epoch_next;
     bool order_under_way;
-    uint64_t detached_epoch, detached_version;
-    uint64_t detached_session; /* the one that it ended */
-    uint64_t session_since;    /* the latest that began after it */
+    bool operator_waits;
+    pw_detached detached[PW_NODES]; /* each for the last time */
+    uint64_t detaching;             /* who: its number */
     /* The checker. */
     pw_snap acked[PW_KEYS_MAX];
     idp_token highest[PW_KEYS_MAX];
@@ -208,7 +219,13 @@ struct pw_world {
     pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
-    uint32_t kept; /* starts with a memory */
+    uint32_t refused; /* a third node was, in peace */
+    uint32_t strangers, clashes;
+    uint64_t clash_epoch;
+    uint64_t void_before; /* epochs below it are of a clash, or older */
+    bool clashed;         /* two lead in one epoch: nothing holds until one is
+                           * chosen */
+    uint32_t kept;        /* starts with a memory */
     uint32_t leads, losses, swaps, resumed, acknowledged, compared, switched;
     uint64_t loss_before; /* epochs below it may be known in part */
     bool failed;
@@ -241,12 +258,22 @@ bool pw_chance(pw_world *w, uint32_t percent);
 static inline uint64_t pw_us(const pw_world *w) {
     return w->now - w->start;
 }
+static inline int pw_nodes(const pw_world *w) {
+    return w->config.third ? PW_NODES : PW_NODES - 1;
+}
 static inline char pw_name(int node) {
     return (char)('A' + node);
 }
 
 /* The world. False: it failed, and says why. */
 bool pw_run(pw_world *w, uint64_t seed);
+pw_node *pw_primary(pw_world *w);
+/* Whose session the primary has; NULL: nobody's. */
+pw_node *pw_replica_of(pw_world *w, const pw_node *primary);
+void pw_run_until(pw_world *w, uint64_t until);
+bool pw_clash_goes_on(pw_node *n, uint64_t epoch);
+bool pw_clash(pw_world *w); /* false: it failed */
+void pw_stranger(pw_world *w);
 
 /* Nodes. */
 uint64_t pw_clock(const pw_node *n);
@@ -256,7 +283,7 @@ void pw_node_crash(pw_node *n);
 void pw_node_after(pw_node *n);
 void pw_node_call(pw_node *n, uint32_t op);
 void pw_node_free(pw_node *n);
-void pw_node_detached(pw_node *n); /* as its disk says */
+void pw_node_detached(pw_node *n, uint64_t whom); /* as its disk says */
 ids_peer_host pw_host(pw_node *n);
 void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop);
 void pw_node_lose_parcels(pw_node *n);
@@ -321,6 +348,7 @@ void pw_check_loss(pw_world *w);
 void pw_check_recorded(pw_node *n);
 void pw_check_copy(pw_world *w, bool always);
 void pw_check_limits(pw_world *w);
+void pw_check_status(pw_node *n);
 void pw_note_reach(pw_node *n);
 void pw_note_crash(pw_node *n);
 
