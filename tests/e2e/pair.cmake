@@ -3,6 +3,8 @@ target_sources(e2e_harness PRIVATE ${CMAKE_CURRENT_LIST_DIR}/pair.c)
 e2e(failover TIMEOUT 240)
 e2e(stalled_copy TIMEOUT 180)
 e2e(strangers TIMEOUT 180)
+e2e(turned_away TIMEOUT 240)
+target_link_libraries(e2e_turned_away PRIVATE ids_peer) # a stranger's frames
 e2e(stood_still TIMEOUT 120)
 e2e(pair_states TIMEOUT 240)
 e2e(safe_to_stop TIMEOUT 240)
