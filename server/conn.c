@@ -27,6 +27,7 @@ void ids_conn_free(ids_conn *conn) {
         return;
     ids_bytes_free(&conn->in);
     ids_bytes_free(&conn->out);
+    ids_who_fini(&conn->who);
     free(conn);
 }
 
@@ -116,8 +117,7 @@ static void refuse_stream(ids_desk *desk, ids_conn *conn,
                         strlen(ids_greeting_no_request));
         ids_count_error(&desk->counters, fault->error);
     }
-    ids_log(IDS_LOG_DEBUG, "connection closed", "fd=%d error=%s reason=\"%s\"",
-            conn->fd, idp_error_name(fault->error), fault->text);
+    ids_log_conn(IDS_LOG_WARN, "closed for what it sent", conn, fault->text);
     ids_conn_finish(desk, conn);
 }
 
@@ -195,8 +195,7 @@ static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
 }
 
 void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why) {
-    ids_log(IDS_LOG_WARN, "connection closed", "fd=%d reason=\"%s\"", conn->fd,
-            why);
+    ids_log_conn(IDS_LOG_WARN, "connection closed", conn, why);
     desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
     conn->dead = true;
     ids_desk_mark(desk, conn);
@@ -251,6 +250,8 @@ static void dismiss(ids_desk *desk, ids_conn *conn, const char *line) {
     forget_input(desk, conn);
     ids_reply_bytes(desk, conn, line, strlen(line));
     ids_count_error(&desk->counters, IDP_E_PROTOCOL);
+    ids_log_conn(IDS_LOG_WARN, "closed for what it sent", conn,
+                 "it does not speak the protocol");
     ids_conn_finish(desk, conn);
 }
 

@@ -10,6 +10,7 @@
 #include "server/bytes.h"
 #include "server/core/shard.h"
 #include "server/shared.h"
+#include "server/who.h"
 
 typedef struct ids_conn {
     /* output */
@@ -68,6 +69,7 @@ typedef struct ids_conn {
     uint8_t denials; /* wrong secrets shown */
     uint32_t move_to;
     uint32_t move_msgid; /* of the hello that is answered there */
+    ids_who who;         /* for the log */
     /* the host's */
     int fd;
     void *link;

@@ -15,6 +15,7 @@
 #include "server/serving.h"
 #include "server/shared.h"
 #include "server/tap.h"
+#include "server/watch.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_desk_input_room; what lies
  * before it is the desk's, to put the head of a partial frame there. */
@@ -162,6 +163,7 @@ struct ids_desk {
     uint32_t spare_buffers, spare_parcels;
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
+    ids_watch watch;
     ids_counters counters;
     uint64_t asked, asked_since_ms; /* calls, as they were counted then */
     bool is_asked;

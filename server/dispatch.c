@@ -75,6 +75,8 @@ static void serve_key(ids_desk *desk, ids_conn *conn, const ids_item *item) {
 
 static void deny(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                  const char *text) {
+    ids_log_conn(IDS_LOG_WARN, "refused: no secret, or a wrong one", conn,
+                 text);
     ids_reply_error(desk, conn, msgid, IDP_E_DENIED, text);
 }
 
@@ -100,6 +102,7 @@ static bool check_secret(ids_desk *desk, ids_conn *conn,
 
 static void serve_hello(ids_desk *desk, ids_conn *conn,
                         const idp_request *request) {
+    ids_who_name(&conn->who, request->client);
     if (!check_secret(desk, conn, request))
         return;
     bool fresh = !conn->served && !conn->waiting && !conn->hopped;

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *const names[] = {
 #define X(name, text) text,
@@ -51,6 +53,30 @@ static size_t stood(int wanted, size_t room) {
     return (size_t)wanted < room ? (size_t)wanted : room - 1;
 }
 
+/* Whether stderr is the journal's, which takes a line's level from its head:
+ * it says so in JOURNAL_STREAM, as device and inode; a redirection is none. */
+static bool goes_to_journal(void) {
+    const char *told = getenv("JOURNAL_STREAM");
+    struct stat about;
+    char own[64];
+    if (!told || fstat(STDERR_FILENO, &about) != 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)about.st_dev,
+             (uintmax_t)about.st_ino);
+    return strcmp(told, own) == 0;
+}
+
+static bool for_journal;
+
+/* "<4>", as sd-daemon(3) has it. */
+static size_t put_level(char *line, ids_log_level level) {
+    static const char heads[][4] = {"<7>", "<6>", "<4>", "<3>"};
+    if (!for_journal)
+        return 0;
+    memcpy(line, heads[level], 3);
+    return 3;
+}
+
 static size_t put_head(char *line, size_t cap, ids_log_level level,
                        const char *msg) {
     struct timespec wall;
@@ -59,9 +85,11 @@ static size_t put_head(char *line, size_t cap, ids_log_level level,
     clock_gettime(CLOCK_REALTIME, &wall);
     if (gmtime_r(&wall.tv_sec, &parts))
         strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &parts);
-    int wanted = snprintf(line, cap, "ts=%s.%03ldZ level=%s msg=\"%s\"", second,
-                          wall.tv_nsec / 1000000, names[level], msg);
-    return stood(wanted, cap);
+    size_t at = put_level(line, level);
+    int wanted =
+        snprintf(line + at, cap - at, "ts=%s.%03ldZ level=%s msg=\"%s\"",
+                 second, wall.tv_nsec / 1000000, names[level], msg);
+    return at + stood(wanted, cap - at);
 }
 
 /* Rates -------------------------------------------------------------------- */
@@ -201,6 +229,7 @@ static bool tell(uint64_t lost) {
 }
 
 bool ids_log_start(void) {
+    for_journal = goes_to_journal();
     return ids_log_queue_start(tell) && atexit(ids_log_flush) == 0;
 }
 

@@ -46,7 +46,7 @@ bool ids_secret_load(ids_secret *secret, const char *path, char *why,
     struct stat about;
     if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode) &&
         (about.st_mode & S_IROTH))
-        ids_log(IDS_LOG_WARN, "everybody may read the secret file",
+        ids_log(IDS_LOG_WARN, "other users may read the secret file",
                 "path=\"%s\" mode=%04o", path, about.st_mode & 07777);
     bool good = read_whole(secret, file, why, why_cap);
     fclose(file);

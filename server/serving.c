@@ -62,7 +62,7 @@ static void set(ids_desk *desk, const ids_serving *serving) {
  * done, would be wrong; whoever asks again hears that. */
 static void stand_down(ids_desk *desk) {
     ids_hold_fail(desk, UINT64_MAX, IDP_E_UNREPLICATED,
-                  "this server is the primary no more; whether this took "
+                  "this server is no longer the primary; whether this took "
                   "effect is unknown: ask again");
     ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
     ids_shard_follow(desk->shard);

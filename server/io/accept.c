@@ -46,7 +46,8 @@ static void say(ids_acceptor *acceptor, const char *why) {
     if (acceptor->said_ms && now - acceptor->said_ms < SAY_EVERY_MS)
         return;
     acceptor->said_ms = now ? now : 1;
-    ids_log(IDS_LOG_WARN, "connection turned away", "reason=\"%s\"", why);
+    ids_log(IDS_LOG_WARN, "connection refused: no place is left",
+            "reason=\"%s\"", why);
 }
 
 /* Too many even of those who are only told that they are too many: a word to
@@ -101,6 +102,7 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
         return;
     }
     conn->local = ids_address_is_local(from);
+    ids_who_set(&conn->who, fd, (const struct sockaddr *)&from->at);
     conn->surplus = surplus;
     uint32_t to = acceptor->next_loop++ % loop->desk->house->loops;
     if (!ids_desk_give(loop->desk, conn, to))

@@ -137,8 +137,7 @@ static void look_at(ids_loop *loop, ids_socket *socket) {
     socket->deadline.asked = conn->asked;
     if (!why)
         return;
-    ids_log(IDS_LOG_INFO, "connection closed", "fd=%d reason=\"%s\"", conn->fd,
-            why);
+    ids_log_conn(IDS_LOG_INFO, "connection closed", conn, why);
     loop->desk->counters.of[IDS_CLOSED_BY_TIME_TOTAL]++;
     if (socket->deadline.stuck_ms)
         conn->dead = true; /* it would not take a goodbye */

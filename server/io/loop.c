@@ -118,6 +118,7 @@ static uint64_t next_due(const ids_loop *loop) {
     if (loop->desk->index == 0)
         due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
     due = least(due, ids_deadline_next_ms(loop));
+    due = least(due, ids_watch_next_ms(loop->desk));
     due = least(due, due_of(&loop->surplus, IDS_SURPLUS_MS));
     return least(due, due_of(&loop->lingering, loop->linger_ms));
 }
@@ -137,6 +138,8 @@ static void do_due(ids_loop *loop) {
         ids_socket_close(loop->lingering.head, "the peer does not close");
     if (ids_deadline_next_ms(loop) <= desk->now_ms)
         ids_deadline_look(loop);
+    if (ids_watch_next_ms(desk) <= desk->now_ms)
+        ids_watch_look(desk);
     ids_loop_settle(loop);
 }
 

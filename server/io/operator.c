@@ -223,8 +223,8 @@ void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
 
 /* The same on both sides, and what to do. */
 void ids_partner_say_refusal(const ids_refusal *refusal) {
-    static const char *const words[] = {"another node is turned away",
-                                        "another node turns this one away"};
+    static const char *const words[] = {"another node is refused",
+                                        "another node refuses this one"};
     ids_log_level level =
         refusal->why == IDS_REFUSAL_NOT_PRIMARY ? IDS_LOG_INFO : IDS_LOG_WARN;
     if (refusal->why == IDS_REFUSAL_TWO_PRIMARIES)
@@ -239,8 +239,9 @@ static void say_role(const ids_peer_status *now) {
     if (now->role == IDS_ROLE_PRIMARY)
         ids_log(IDS_LOG_INFO, "primary now", "epoch=%" PRIu64, now->epoch);
     else
-        ids_log(IDS_LOG_WARN, "primary no more", "epoch=%" PRIu64 " primary=%s",
-                now->epoch, address(&now->primary_at));
+        ids_log(IDS_LOG_WARN, "no longer the primary",
+                "epoch=%" PRIu64 " primary=%s", now->epoch,
+                address(&now->primary_at));
 }
 
 static void say_connection(const ids_peer_status *now) {

@@ -105,8 +105,7 @@ void ids_socket_discard(ids_loop *loop, ids_conn *conn) {
 }
 
 void ids_socket_close(ids_socket *socket, const char *why) {
-    ids_log(IDS_LOG_DEBUG, "connection closed", "fd=%d reason=\"%s\"",
-            socket->conn->fd, why);
+    ids_log_conn(IDS_LOG_DEBUG, "connection closed", socket->conn, why);
     ids_socket_discard(socket->loop, unlink_conn(socket));
 }
 
@@ -339,8 +338,8 @@ void ids_socket_open(ids_loop *loop, ids_conn *conn) {
     int error =
         socket ? uv_poll_init(&loop->uv, &socket->poll, conn->fd) : UV_ENOMEM;
     if (error) {
-        ids_log(IDS_LOG_WARN, "connection closed", "fd=%d reason=\"%s\"",
-                conn->fd, uv_strerror(error));
+        ids_log_conn(IDS_LOG_WARN, "connection closed", conn,
+                     uv_strerror(error));
         free(socket);
         conn->dead = true;
         ids_desk_mark(loop->desk, conn);

@@ -1,0 +1,128 @@
+/* watch.c -- see watch.h. */
+#include "server/watch.h"
+
+#include "server/desk.h"
+#include "server/log.h"
+
+#include <inttypes.h>
+
+#define LOOK_MS 100
+
+/* So long after the last one it is over. */
+#define QUIET_MS 5000
+
+/* Between the two it stays as it was. */
+#define HIGH_PERCENT 80
+#define LOW_PERCENT  75
+
+typedef enum change { CHANGE_NONE, CHANGE_BEGINS, CHANGE_ENDS } change;
+
+static change follow(ids_episode *e, uint64_t count, uint64_t now_ms) {
+    bool grew = count > e->seen;
+    uint64_t before = e->seen;
+    e->seen = count;
+    if (grew)
+        e->last_ms = now_ms;
+    if (grew && !e->on) {
+        e->on = true;
+        e->from = before;
+        return CHANGE_BEGINS;
+    }
+    if (!grew && e->on && now_ms - e->last_ms >= QUIET_MS) {
+        e->on = false;
+        return CHANGE_ENDS;
+    }
+    return CHANGE_NONE;
+}
+
+static uint64_t requests_of(const ids_desk *desk) {
+    return desk->counters.of[IDS_REQUESTS_TOTAL] + desk->watch.hopped;
+}
+
+static void look_at_memory(ids_desk *desk, const ids_shard_stats *stats) {
+    ids_watch *watch = &desk->watch;
+    uint64_t used = stats->memory_bytes, most = stats->memory_bytes_max;
+    if (!watch->is_high && used >= most / 100 * HIGH_PERCENT) {
+        watch->is_high = true;
+        ids_log(IDS_LOG_WARN, "memory is 80 % full",
+                "loop=%u bytes=%" PRIu64 " of=%" PRIu64 " see=--max-memory",
+                desk->index, used, most);
+    } else if (watch->is_high && used < most / 100 * LOW_PERCENT) {
+        watch->is_high = false;
+        ids_log(IDS_LOG_INFO, "memory has room again",
+                "loop=%u bytes=%" PRIu64 " of=%" PRIu64, desk->index, used,
+                most);
+    }
+}
+
+static void look_at_claims(ids_desk *desk, const ids_shard_stats *stats) {
+    ids_episode *e = &desk->watch.refused;
+    switch (follow(e, stats->refused_no_memory, desk->now_ms)) {
+    case CHANGE_BEGINS:
+        ids_log(IDS_LOG_ERROR, "memory is full: new claims are refused",
+                "loop=%u bytes=%" PRIu64 " see=--max-memory", desk->index,
+                stats->memory_bytes);
+        break;
+    case CHANGE_ENDS:
+        ids_log(IDS_LOG_INFO, "no claim was refused for memory any more",
+                "loop=%u refused=%" PRIu64, desk->index, e->seen - e->from);
+        break;
+    case CHANGE_NONE:
+        break;
+    }
+}
+
+static void look_at_results(ids_desk *desk, const ids_shard_stats *stats) {
+    ids_episode *e = &desk->watch.dropped;
+    switch (follow(e, stats->results_dropped, desk->now_ms)) {
+    case CHANGE_BEGINS:
+        ids_log(IDS_LOG_WARN, "results are not kept",
+                "loop=%u reason=\"over --max-result, or memory is full\"",
+                desk->index);
+        break;
+    case CHANGE_ENDS:
+        ids_log(IDS_LOG_INFO, "results are kept again",
+                "loop=%u dropped=%" PRIu64, desk->index, e->seen - e->from);
+        break;
+    case CHANGE_NONE:
+        break;
+    }
+}
+
+static void look_at_disk(ids_desk *desk) {
+    ids_watch *watch = &desk->watch;
+    if (watch->disk_is_full == desk->disk_is_full)
+        return;
+    watch->disk_is_full = desk->disk_is_full;
+    if (watch->disk_is_full)
+        ids_log(IDS_LOG_ERROR,
+                "the disk is nearly full: new claims are refused",
+                "loop=%u see=--data-dir", desk->index);
+    else
+        ids_log(IDS_LOG_INFO, "the disk has room again", "loop=%u",
+                desk->index);
+}
+
+void ids_watch_look(ids_desk *desk) {
+    ids_shard_stats stats;
+    ids_watch *watch = &desk->watch;
+    if (desk->now_ms < watch->looked_ms + LOOK_MS)
+        return;
+    watch->looked_ms = desk->now_ms;
+    watch->requests = requests_of(desk);
+    ids_shard_stats_get(desk->shard, &stats);
+    look_at_memory(desk, &stats);
+    look_at_claims(desk, &stats);
+    look_at_results(desk, &stats);
+    look_at_disk(desk);
+}
+
+uint64_t ids_watch_next_ms(const ids_desk *desk) {
+    const ids_watch *watch = &desk->watch;
+    bool is_on = watch->refused.on || watch->dropped.on;
+    bool is_new = watch->requests != requests_of(desk) ||
+                  watch->disk_is_full != desk->disk_is_full;
+    if (is_new)
+        return watch->looked_ms + LOOK_MS;
+    return is_on ? watch->looked_ms + QUIET_MS / 5 : UINT64_MAX;
+}

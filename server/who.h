@@ -1,0 +1,34 @@
+/* who.h -- whose connection it is, for the log: where it comes from, and what
+ * it calls itself in hello. */
+#ifndef IDS_WHO_H
+#define IDS_WHO_H
+
+#include "proto/terms.h"
+#include "server/log.h"
+
+struct sockaddr;
+typedef struct ids_conn ids_conn;
+
+typedef struct ids_who {
+    uint8_t address[16]; /* 4 or 16 bytes of it */
+    uint32_t pid;        /* a unix socket's other side; 0: not told */
+    uint16_t port;
+    uint8_t family; /* AF_INET ...; 0: not known */
+    char *client;   /* escaped; NULL: it has not said */
+} ids_who;
+
+/* Who has come to fd from this address. */
+void ids_who_set(ids_who *who, int fd, const struct sockaddr *from);
+/* hello's client; kept as a copy, with what is not printable as \xHH. */
+void ids_who_name(ids_who *who, idp_slice client);
+void ids_who_fini(ids_who *who);
+
+/* from=127.0.0.1:4711 client="till 3": two fields of a log line. */
+#define IDS_WHO_TEXT_BYTES 640
+void ids_who_text(const ids_who *who, char text[static IDS_WHO_TEXT_BYTES]);
+
+/* A line about a connection: who it is, and a reason. msg: static text. */
+void ids_log_conn(ids_log_level level, const char *msg, const ids_conn *conn,
+                  const char *reason);
+
+#endif
