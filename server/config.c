@@ -86,6 +86,8 @@ static const ids_config_row rows[] = {
     {"--accept-change", NULL, IDS_CONFIG_FLAG, FIELD(accept_change), NULL, NULL,
      0, 0,
      "for one start: flags may differ from what --peer-state has on record"},
+    {"--restored", NULL, IDS_CONFIG_FLAG, FIELD(restored), NULL, NULL, 0, 0,
+     "what is kept was put back from a snapshot of the volume: start anew"},
     {"--check", NULL, IDS_CONFIG_FLAG, FIELD(check), NULL, NULL, 0, 0,
      "read --data-dir, say what is in it, change nothing and exit"},
     {"--huge-pages", NULL, IDS_CONFIG_FLAG, FIELD(huge_pages), NULL, NULL, 0, 0,

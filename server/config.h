@@ -50,6 +50,7 @@ typedef struct ids_config {
     ids_log_level log_level;
     bool huge_pages;
     bool insecure;
+    bool restored; /* data folder and peer state are copies */
     bool peer_insecure;
     bool version;
     bool check;

@@ -37,6 +37,8 @@ static void print_whole(const char *path, const ids_vault *vault, bool good) {
     uint64_t records = 0;
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         records += m->snapshot[i].records;
+    if (vault->copied)
+        printf("%s: copied or restored: %s\n", path, vault->copied);
     if (good)
         printf("%s: good, %" PRIu64 " records, %" PRIu64
                " changes after them, epoch %" PRIu64 ", last stop %s\n",

@@ -71,12 +71,13 @@ static bool take_lock(ids_decisions_file *file) {
 /* Bytes read, or less than 0: errno's. One more than a record is asked for,
  * so that a longer file is noticed. */
 static ssize_t read_file(const ids_decisions_file *file, uint8_t *to,
-                         size_t cap) {
+                         size_t cap, ids_identity *which) {
     size_t len = 0;
     ssize_t got = 1;
     int fd = open(file->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
+    *which = ids_identity_of(fd);
     while (got > 0 && len < cap) {
         got = read(fd, to + len, cap - len);
         if (got > 0)
@@ -90,9 +91,21 @@ static ssize_t read_file(const ids_decisions_file *file, uint8_t *to,
     return got < 0 ? got : (ssize_t)len;
 }
 
+/* Another file than the one that was written, or beside another lock; or one
+ * of before, and the lock, which a copy by hard links shares, has gone on. */
+static bool is_copied(const ids_decisions_file *file, ids_identity which,
+                      const ids_decision *recorded) {
+    return !ids_identity_same(which, recorded->kept_in[0]) ||
+           !ids_identity_same(ids_identity_of(file->lock),
+                              recorded->kept_in[1]) ||
+           (recorded->kept_in[1] != 0 &&
+            ids_counter_read(file->lock) > recorded->version);
+}
+
 bool ids_decisions_open(ids_decisions_file *file, const char *path,
                         ids_decision *recorded, char *why, size_t why_cap) {
     uint8_t bytes[IDS_RECORD_BYTES + 1];
+    ids_identity which = 0;
     *file = (ids_decisions_file){.folder = -1, .lock = -1};
     *recorded = (ids_decision){0};
     if (strlen(path) >= sizeof file->path)
@@ -107,15 +120,17 @@ bool ids_decisions_open(ids_decisions_file *file, const char *path,
         return fail(file, why, why_cap, "%s",
                     errno == EWOULDBLOCK ? "another idemstored has it"
                                          : strerror(errno));
-    ssize_t len = read_file(file, bytes, sizeof bytes);
+    ssize_t len = read_file(file, bytes, sizeof bytes, &which);
     if (len == -ENOENT)
         return true;
     if (len < 0)
         return fail(file, why, why_cap, "%s", strerror((int)-len));
     ids_record_fault fault =
         ids_decision_read((idp_slice){bytes, (size_t)len}, recorded);
-    if (fault == IDS_RECORD_OK)
+    if (fault == IDS_RECORD_OK) {
+        file->copied = is_copied(file, which, recorded);
         return true;
+    }
     return fail(file, why, why_cap, "the file %s",
                 ids_record_fault_text(fault));
 }
@@ -128,7 +143,8 @@ ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
     if (strlen(path) >= sizeof file.path)
         return IDS_DECISIONS_NONE;
     memcpy(file.path, path, strlen(path) + 1);
-    ssize_t len = read_file(&file, bytes, sizeof bytes);
+    ids_identity which = 0;
+    ssize_t len = read_file(&file, bytes, sizeof bytes, &which);
     if (len == -ENOENT || len == -ENOTDIR)
         return IDS_DECISIONS_NONE;
     if (len < 0) {
@@ -172,7 +188,10 @@ int ids_decisions_save(const ids_decisions_file *file,
     while (fd < 0 && ids_descriptor_may_come(&tried));
     if (fd < 0)
         return errno;
-    ids_decision_write(bytes, decision);
+    ids_decision here = *decision;
+    here.kept_in[0] = ids_identity_of(fd);
+    here.kept_in[1] = ids_identity_of(file->lock);
+    ids_decision_write(bytes, &here);
     error = write_all(fd, bytes, sizeof bytes);
     if (close(fd) < 0 && !error)
         error = errno;
@@ -180,6 +199,7 @@ int ids_decisions_save(const ids_decisions_file *file,
         return error;
     if (rename(temp, file->path) < 0 || fsync(file->folder) < 0)
         return errno;
+    ids_counter_write(file->lock, decision->version);
     return 0;
 }
 

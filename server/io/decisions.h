@@ -16,6 +16,7 @@ typedef struct ids_decisions_file {
     char path[IDS_DECISIONS_PATH_BYTES];
     int folder, lock; /* -1: not open */
     const char *name; /* within path */
+    bool copied;      /* what was read is not the file that was written */
 } ids_decisions_file;
 
 /* Where it is if nobody says: in the data folder; without one (NULL) where

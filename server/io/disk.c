@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,61 @@ static int64_t free_bytes(void *ctx) {
     return (int64_t)about.f_bavail * (int64_t)about.f_frsize;
 }
 
+ids_identity ids_identity_of(int file) {
+    struct statx about;
+    if (statx(file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &about) < 0 ||
+        !(about.stx_mask & STATX_INO))
+        return 0;
+    uint64_t birth_ns = (uint64_t)about.stx_btime.tv_sec * 1000000000u +
+                        about.stx_btime.tv_nsec;
+    return ids_identity_from(about.stx_ino,
+                             about.stx_mask & STATX_BTIME ? birth_ns : 0);
+}
+
+static ids_identity identity(void *ctx, int file) {
+    (void)ctx;
+    return ids_identity_of(file);
+}
+
+/* The counter in the lock's file: 20 digits, written over in one piece. */
+#define COUNTER_BYTES 20
+
+uint64_t ids_counter_read(int file) {
+    char text[COUNTER_BYTES + 1] = {0};
+    return pread(file, text, COUNTER_BYTES, 0) == COUNTER_BYTES &&
+                   strspn(text, "0123456789") == COUNTER_BYTES
+               ? strtoull(text, NULL, 10)
+               : 0;
+}
+
+/* What goes wrong here only means that less is known of a copy. */
+void ids_counter_write(int file, uint64_t counter) {
+    char text[32];
+    snprintf(text, sizeof text, "%020" PRIu64, counter);
+    if (pwrite(file, text, COUNTER_BYTES, 0) == COUNTER_BYTES)
+        fdatasync(file);
+}
+
+static ids_disk_mark mark(void *ctx) {
+    const ids_posix_disk *disk = ctx;
+    int file = disk->lock;
+    if (file < 0)
+        file = openat(disk->folder, IDS_NAME_LOCK, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return (ids_disk_mark){0};
+    const ids_disk_mark is = {.identity = ids_identity_of(file),
+                              .counter = ids_counter_read(file)};
+    if (file != disk->lock)
+        close(file);
+    return is;
+}
+
+static void set_mark(void *ctx, uint64_t counter) {
+    const ids_posix_disk *disk = ctx;
+    if (disk->lock >= 0)
+        ids_counter_write(disk->lock, counter);
+}
+
 ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
     return (ids_disk){.ctx = disk,
                       .open = open_file,
@@ -186,7 +242,10 @@ ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
                       .remove = remove_file,
                       .sync_folder = sync_folder,
                       .list = list,
-                      .free_bytes = free_bytes};
+                      .free_bytes = free_bytes,
+                      .identity = identity,
+                      .mark = mark,
+                      .set_mark = set_mark};
 }
 
 int ids_posix_disk_look(ids_posix_disk *disk, const char *path) {
@@ -223,11 +282,13 @@ static bool take_lock(int lock) {
     return true;
 }
 
-/* For people: where it can't be written the lock holds all the same. */
+/* Behind the counter, for people: where it can't be written the lock holds all
+ * the same. */
 static void sign(int lock) {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(lock, 0) != 0 || pwrite(lock, text, (size_t)len, 0) != len)
+    char text[64];
+    int len = snprintf(text, sizeof text, "%020" PRIu64 "\n%ld\n",
+                       ids_counter_read(lock), (long)getpid());
+    if (pwrite(lock, text, (size_t)len, 0) != len || ftruncate(lock, len) != 0)
         errno = 0;
 }
 

@@ -32,6 +32,14 @@ bool ids_descriptor_may_come(unsigned *tried);
  * that is gone is nobody else's. */
 bool ids_lock_is_ours(int lock, int folder, const char *name);
 
+/* Which file this is; see server/journal/identity.h. */
+ids_identity ids_identity_of(int file);
+
+/* A counter that stands in a file by itself and is only written over: a lock
+ * file's. What can't be read is 0; what can't be written stays as it was. */
+uint64_t ids_counter_read(int file);
+void ids_counter_write(int file, uint64_t counter);
+
 /* Borrows disk. Any thread. */
 ids_disk ids_posix_disk_of(ids_posix_disk *disk);
 

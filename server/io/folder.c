@@ -13,7 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define PID_CHARS_MAX 24
+#define LOCK_CHARS_MAX 64
 
 /* What may be in a folder that was never used: a file system's own, and what
  * a start makes that came to no manifest. */
@@ -57,10 +57,12 @@ ids_folder ids_folder_look(const char *path, char *why, size_t why_cap) {
     return is;
 }
 
+/* The second line: the first is the folder's counter. */
 static pid_t signed_by(int lock) {
-    char text[PID_CHARS_MAX] = "";
+    char text[LOCK_CHARS_MAX] = "";
     ssize_t got = pread(lock, text, sizeof text - 1, 0);
-    long pid = got > 0 ? strtol(text, NULL, 10) : 0;
+    const char *second = got > 0 ? strchr(text, '\n') : NULL;
+    long pid = second != NULL ? strtol(second + 1, NULL, 10) : 0;
     return pid > 0 ? (pid_t)pid : -1;
 }
 

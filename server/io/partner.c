@@ -332,8 +332,21 @@ static bool take_seats(ids_partner *partner, ids_loop *loops) {
     return true;
 }
 
+static void take_as_restored(ids_partner *partner) {
+    ids_decision recorded = partner->proposal;
+    if (recorded.version == 0)
+        return;
+    ids_log(IDS_LOG_WARN, "the peer state was copied or restored",
+            "at=\"--peer-state %s\" so=\"it does not lead by itself, and "
+            "promoting it needs --accept-loss\"",
+            partner->file.path);
+    ids_decide_restored(&recorded, &partner->proposal);
+}
+
 bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
                        uint64_t incarnation) {
+    if (partner->file.copied || partner->config->restored)
+        take_as_restored(partner);
     ids_decision recorded = partner->proposal;
     uint64_t now_ms = ids_loop_clock_ms();
     pthread_mutex_init(&partner->lock, NULL);

@@ -98,6 +98,13 @@ bool ids_store_open(ids_store *s, const ids_config *config,
         return complain(&fault);
     }
     s->was_empty = s->vault.is_new;
+    if (config->restored && !s->was_empty)
+        s->vault.copied = "--restored says so";
+    if (s->vault.copied)
+        ids_log(IDS_LOG_WARN, "the data folder was copied or restored",
+                "data_dir=%s reason=\"%s\" so=\"a new incarnation, and an "
+                "epoch above the clock's\"",
+                config->data_dir, s->vault.copied);
     pthread_mutex_init(&s->lock, NULL);
     s->is_open = true;
     return true;
@@ -159,7 +166,7 @@ static bool begin_run(ids_store *s, ids_writer *writers) {
                           .fsync = s->config->fsync,
                           .segment_bytes = segment_bytes(s->config),
                           .start_ms = s->start_ms,
-                          .unix_s = s->house->epoch - 1};
+                          .clock = s->house->epoch - 1};
     randombytes_buf(run.random, sizeof run.random);
     return ids_vault_begin(&s->vault, &run, writers, &fault) ||
            complain(&fault);

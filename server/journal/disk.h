@@ -7,6 +7,8 @@
 #ifndef IDS_DISK_H
 #define IDS_DISK_H
 
+#include "server/journal/identity.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +20,14 @@ typedef enum ids_disk_mode {
     IDS_DISK_WRITE, /* there already; may be read too */
     IDS_DISK_CREATE /* not there yet; may be read too */
 } ids_disk_mode;
+
+/* A small file beside the others that is never replaced, only written over:
+ * a copy of the folder that shares it (hard links) finds that it has gone on.
+ */
+typedef struct ids_disk_mark {
+    ids_identity identity;
+    uint64_t counter; /* 0: none was written yet */
+} ids_disk_mark;
 
 typedef struct ids_disk {
     void *ctx;
@@ -45,6 +55,10 @@ typedef struct ids_disk {
     int (*list)(void *ctx, void (*each)(void *each_ctx, const char *name),
                 void *each_ctx);
     int64_t (*free_bytes)(void *ctx);
+    /* NULL: nothing of the kind is known here. */
+    ids_identity (*identity)(void *ctx, int file);
+    ids_disk_mark (*mark)(void *ctx);
+    void (*set_mark)(void *ctx, uint64_t counter);
 } ids_disk;
 
 /* Whole or an error; -EIO also for a disk that takes nothing. */

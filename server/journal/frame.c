@@ -141,7 +141,7 @@ void ids_file_head_write(uint8_t at[IDS_FILE_HEAD_BYTES], ids_file_head *head,
     ids_put_u64(at + 32, head->number);
     ids_put_u64(at + 40, head->start_ms);
     ids_put_u32(at + 48, head->bytes);
-    ids_put_u64(at + 52, 0);
+    ids_put_u64(at + 52, head->identity);
     head->crc = ids_crc32c(0, at, FILE_CRC_AT);
     ids_put_u32(at + FILE_CRC_AT, head->crc);
 }
@@ -160,6 +160,7 @@ ids_file_read ids_file_head_check(const uint8_t *at, size_t len,
                             .number = ids_get_u64(at + 32),
                             .start_ms = ids_get_u64(at + 40),
                             .bytes = ids_get_u32(at + 48),
+                            .identity = ids_get_u64(at + 52),
                             .crc = ids_get_u32(at + FILE_CRC_AT)};
     if (ids_get_u32(at + VERSION_AT) != IDS_FORMAT_VERSION ||
         head->crc != ids_crc32c(0, at, FILE_CRC_AT))

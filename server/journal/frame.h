@@ -19,6 +19,8 @@
 #ifndef IDS_FRAME_H
 #define IDS_FRAME_H
 
+#include "server/journal/identity.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,7 +106,8 @@ typedef struct ids_file_head {
     uint64_t number;   /* a log's segment, from 1; a snapshot's generation */
     uint64_t start_ms; /* the run's first moment, in log time */
     uint32_t loop;
-    uint32_t bytes; /* a segment's size; 0 in a snapshot */
+    uint32_t bytes;        /* a segment's size; 0 in a snapshot */
+    ids_identity identity; /* of the file as it was made */
     uint32_t crc;
 } ids_file_head;
 

@@ -69,7 +69,7 @@ static size_t put_run(char *to, size_t cap, const ids_manifest_run *run) {
 }
 
 char *ids_manifest_text(const ids_manifest *m, size_t *len) {
-    size_t lines = 9 + m->snapshot_loops, at;
+    size_t lines = 10 + m->snapshot_loops, at;
     for (uint32_t i = 0; i < m->runs; i++)
         lines += 1 + (size_t)m->run[i].loops;
     size_t cap = lines * LINE_BYTES_MAX;
@@ -79,10 +79,11 @@ char *ids_manifest_text(const ids_manifest *m, size_t *len) {
     at = (size_t)snprintf(
         text, cap,
         "idemstore-data %d\nnode %" PRIu64 "\nincarnation %" PRIu64
-        "\nepoch %" PRIu64 "\nclock %" PRIu64 "\nclean %s\nsnapshot %" PRIu64
-        " %" PRIu32 "\n",
-        IDS_FORMAT_VERSION, m->node, m->incarnation, m->epoch, m->clock_ms,
-        m->clean ? "yes" : "no", m->generation, m->snapshot_loops);
+        "\nepoch %" PRIu64 "\nclock %" PRIu64 "\nclean %s\nidentity %" PRIu64
+        " %" PRIu64 " %" PRIu64 "\nsnapshot %" PRIu64 " %" PRIu32 "\n",
+        IDS_MANIFEST_VERSION, m->node, m->incarnation, m->epoch, m->clock_ms,
+        m->clean ? "yes" : "no", m->counter, m->file, m->mark, m->generation,
+        m->snapshot_loops);
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         at += (size_t)snprintf(
             text + at, cap - at, "file %" PRIu64 " %" PRIu64 " %08" PRIx32 "\n",
@@ -225,7 +226,7 @@ static void read_run(reader *r, ids_manifest *m) {
         read_log(r, ids_run_has_ends(&run), &m->run[m->runs - 1].logs[i]);
 }
 
-static void read_lines(reader *r, ids_manifest *m) {
+static void read_lines(reader *r, ids_manifest *m, uint64_t version) {
     m->node = field(r, "node ", UINT64_MAX);
     m->incarnation = field(r, "\nincarnation ", UINT64_MAX);
     m->epoch = field(r, "\nepoch ", UINT64_MAX);
@@ -234,6 +235,12 @@ static void read_lines(reader *r, ids_manifest *m) {
     m->clean = try_word(r, "yes\n");
     if (!m->clean)
         want(r, "no\n");
+    if (version > 1) {
+        m->counter = field(r, "identity ", UINT64_MAX);
+        m->file = field(r, " ", UINT64_MAX);
+        m->mark = field(r, " ", UINT64_MAX);
+        want(r, "\n");
+    }
     read_snapshot(r, m);
     while (try_word(r, "run "))
         read_run(r, m);
@@ -251,11 +258,11 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
         return refuse(fault, IDS_FAULT_FOREIGN,
                       "not a manifest of idemstore's");
     uint64_t version = number(&r, UINT32_MAX);
-    if (version > IDS_FORMAT_VERSION)
+    if (version > IDS_MANIFEST_VERSION)
         return refuse(fault, IDS_FAULT_NEWER, "written by a newer version");
-    r.bad = r.bad || version != IDS_FORMAT_VERSION;
+    r.bad = r.bad || version == 0;
     want(&r, "\n");
-    read_lines(&r, m);
+    read_lines(&r, m, version);
     const char *behind = r.at;
     want(&r, "crc ");
     uint32_t crc = checksum(&r);
@@ -271,19 +278,40 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
     return true;
 }
 
-int ids_manifest_install(const ids_manifest *m, const ids_disk *disk) {
+/* Writes the text into the file, which is new and to be closed. */
+static int write_text(ids_manifest *m, const ids_disk *disk, int file) {
+    size_t len;
+    if (disk->identity)
+        m->file = disk->identity(disk->ctx, file);
+    char *text = ids_manifest_text(m, &len);
+    int error = text ? ids_disk_write_all(disk, file, 0, text, len) : -ENOMEM;
+    free(text);
+    if (!error && !IDS_MUTANT(MANIFEST_NOT_SYNCED))
+        error = disk->sync(disk->ctx, file);
+    return error;
+}
+
+int ids_manifest_install(ids_manifest *m, const ids_disk *disk, bool *unknown) {
     const char *temp = IDS_MUTANT(MANIFEST_IN_PLACE) ? IDS_NAME_MANIFEST
                                                      : IDS_NAME_MANIFEST_NEW;
-    size_t len;
-    char *text = ids_manifest_text(m, &len);
-    if (text == NULL)
-        return -ENOMEM;
+    *unknown = IDS_MUTANT(MANIFEST_IN_PLACE);
     disk->remove(disk->ctx, temp);
-    int error = ids_disk_write_file(disk, temp, text, len);
-    free(text);
+    int file = disk->open(disk->ctx, temp, IDS_DISK_CREATE);
+    if (file < 0)
+        return file;
+    m->counter++;
+    if (disk->mark)
+        m->mark = disk->mark(disk->ctx).identity;
+    int error = write_text(m, disk, file);
+    disk->close(disk->ctx, file);
     if (!error && !IDS_MUTANT(MANIFEST_IN_PLACE))
         error = disk->rename(disk->ctx, temp, IDS_NAME_MANIFEST);
-    if (!error && !IDS_MUTANT(NO_FOLDER_SYNC))
+    if (error)
+        return error;
+    *unknown = true;
+    if (!IDS_MUTANT(NO_FOLDER_SYNC))
         error = disk->sync_folder(disk->ctx);
+    if (!error && disk->set_mark)
+        disk->set_mark(disk->ctx, m->counter);
     return error;
 }

@@ -3,12 +3,14 @@
  * Pure: the file as text, a line each, in this order; numbers in decimal,
  * checksums in hexadecimal:
  *
- *     idemstore-data 1
+ *     idemstore-data 2
  *     node N
  *     incarnation N
  *     epoch N                        the highest that was ever begun
  *     clock MS                       log time goes on from here at least
  *     clean yes|no
+ *     identity COUNTER FILE MARK     which files this was written into and
+ *                                    beside, and how often; see identity.h
  *     snapshot GENERATION LOOPS      0 0: none
  *     file BYTES RECORDS CRC         one per loop of the snapshot
  *     run EPOCH START_MS FSYNC LOOPS open|replaced|closed
@@ -16,6 +18,8 @@
  *                                    needed begins; unless the run is open,
  *                                    behind it in the same line, where it ends
  *     crc CRC                        of all lines before
+ *
+ * Version 1 had no line with the identity, and is read.
  *
  * A run is one life of the daemon. Only the last may be not closed. It is
  * replaced when all records were, by another node's, and no snapshot of these
@@ -26,6 +30,8 @@
 #include "server/journal/fault.h"
 #include "server/journal/journal.h"
 #include "server/journal/snapshot.h"
+
+#define IDS_MANIFEST_VERSION 2
 
 /* So many lives may go by without a snapshot; then one is needed first. */
 #define IDS_RUNS_MAX           32
@@ -55,6 +61,8 @@ typedef struct ids_manifest {
     uint64_t incarnation;
     uint64_t epoch;
     uint64_t clock_ms;
+    uint64_t counter; /* of installs */
+    ids_identity file, mark;
     bool clean; /* the last run ended with a snapshot of everything */
     uint64_t generation;
     uint32_t snapshot_loops;
@@ -78,7 +86,9 @@ bool ids_manifest_parse(ids_manifest *manifest, const char *text, size_t len,
                         ids_fault *fault);
 
 /* Makes it the folder's: temp, sync, rename, sync of the folder. 0 or a
- * negative errno. */
-int ids_manifest_install(const ids_manifest *manifest, const ids_disk *disk);
+ * negative errno, and then *unknown says whether the medium may have the new
+ * one all the same; if it does not, the old one is whole. */
+int ids_manifest_install(ids_manifest *manifest, const ids_disk *disk,
+                         bool *unknown);
 
 #endif

@@ -30,6 +30,7 @@
     X(MIXES_HISTORIES, "mixes-histories") /* a copy's log on old records */    \
     X(KEEPS_INCARNATION, "keeps-incarnation") /* though a copy is not whole */ \
     X(ZEROES_THE_HEAD, "zeroes-the-head")     /* of the next segment, too */   \
+    X(TRUSTS_A_COPY, "trusts-a-copy")         /* of the folder, put back */    \
     X(RESUMES_EPOCH, "resumes-epoch")                                          \
     X(IGNORES_FULL_DISK, "ignores-full-disk")
 

@@ -68,6 +68,8 @@ static bool find_manifest(ids_vault *v, ids_fault *fault) {
     if (file < 0)
         return ids_fault_disk(fault, file, IDS_NAME_MANIFEST, "can't open");
     bool good = read_manifest(v, file, fault);
+    if (good)
+        v->copied = ids_vault_find_copied(v, file);
     disk->close(disk->ctx, file);
     return good;
 }
@@ -284,14 +286,17 @@ static void clean_up(const ids_vault *v) {
 }
 
 static bool install(ids_vault *v, ids_fault *fault) {
-    int error = ids_manifest_install(&v->manifest, v->disk);
+    bool unknown;
+    int error = ids_manifest_install(&v->manifest, v->disk, &unknown);
+    v->unchanged = error && !unknown;
     return !error || ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
                                     "can't replace the manifest");
 }
 
 /* An incarnation goes on when nothing that was acknowledged can be missing:
  * what took the place of all records, and had no snapshot yet, is. */
-static void name_incarnation(ids_manifest *m, const uint64_t random[2]) {
+static void name_incarnation(ids_vault *v, const uint64_t random[2]) {
+    ids_manifest *m = &v->manifest;
     ids_manifest_run *last = m->runs > 0 ? &m->run[m->runs - 1] : NULL;
     bool kept =
         m->clean || (last && last->fsync == IDS_FSYNC_ALWAYS &&
@@ -300,7 +305,7 @@ static void name_incarnation(ids_manifest *m, const uint64_t random[2]) {
         last->replaced = false;
     if (m->node == 0)
         m->node = random[0] | 1;
-    if (!kept)
+    if (!kept || v->copied)
         m->incarnation = random[1] | 1;
 }
 
@@ -348,8 +353,11 @@ static bool begin_run(ids_vault *v, const ids_run_config *config,
     return false;
 }
 
-uint64_t ids_vault_next_epoch(const ids_vault *v, uint64_t unix_s) {
-    return (v->is_new ? unix_s : v->manifest.epoch) + 1;
+uint64_t ids_vault_next_epoch(const ids_vault *v, uint64_t clock) {
+    uint64_t epoch = v->manifest.epoch;
+    if (v->is_new || (v->copied && epoch < clock))
+        epoch = clock;
+    return epoch + 1;
 }
 
 bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
@@ -359,8 +367,8 @@ bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
     m->clock_ms = config->start_ms;
     if (!close_run(v, fault))
         return false;
-    name_incarnation(m, config->random);
-    uint64_t epoch = ids_vault_next_epoch(v, config->unix_s);
+    name_incarnation(v, config->random);
+    uint64_t epoch = ids_vault_next_epoch(v, config->clock);
     m->epoch = epoch - 1;
     /* Before any file is there that would miss a manifest, and before any is
      * removed that the one on the medium might still name. */
@@ -370,6 +378,7 @@ bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
     m->epoch = epoch;
     m->clean = false;
     v->is_new = false;
+    v->copied = NULL;
     free_units(v);
     return begin_run(v, config, writers, fault);
 }

@@ -42,7 +42,13 @@ typedef struct ids_vault {
     ids_name *logs; /* the log segments in the folder */
     size_t logs_count;
     size_t names_cap;
-    bool has_files; /* of ours, besides manifests */
+    bool has_files;     /* of ours, besides manifests */
+    const char *copied; /* how it is known that this is a copy; NULL: it is
+                         * the folder that was written, or can't be told
+                         * from it. Whoever knows better sets it before
+                         * ids_vault_next_epoch */
+    bool unchanged;     /* after a fault: the manifest on the medium is as it
+                         * was */
     ids_unit *snapshot;
     ids_unit *log[IDS_RUNS_MAX];
 } ids_vault;
@@ -67,15 +73,20 @@ bool ids_vault_read(ids_vault *vault, uint32_t phase, uint32_t unit,
 uint64_t ids_vault_clock_ms(const ids_vault *vault);
 
 /* The epoch that ids_vault_begin will give the run, for the shards that
- * records are loaded into. */
-uint64_t ids_vault_next_epoch(const ids_vault *vault, uint64_t unix_s);
+ * records are loaded into. clock: the lowest epoch of a folder without a
+ * history, and of a copy: in the life that it does not know of epochs may have
+ * been given out. */
+uint64_t ids_vault_next_epoch(const ids_vault *vault, uint64_t clock);
+
+/* copied.c's; manifest: the file that was read. */
+const char *ids_vault_find_copied(const ids_vault *vault, int manifest);
 
 typedef struct ids_run_config {
     uint32_t loops;
     ids_fsync fsync;
     uint32_t segment_bytes;
     uint64_t start_ms;  /* at least ids_vault_clock_ms */
-    uint64_t unix_s;    /* the first epoch of a folder without a history */
+    uint64_t clock;     /* as for ids_vault_next_epoch */
     uint64_t random[2]; /* a node's and an incarnation's number, if needed */
 } ids_run_config;
 

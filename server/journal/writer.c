@@ -38,6 +38,8 @@ static int create(ids_writer *w, const char *name, ids_segment_file *made) {
     int file = disk->open(disk->ctx, name, IDS_DISK_CREATE);
     if (file < 0)
         return file;
+    if (disk->identity)
+        made->head.identity = disk->identity(disk->ctx, file);
     ids_file_head_write(head, &made->head, IDS_LOG_MAGIC);
     int error = disk->allocate(disk->ctx, file, made->head.bytes);
     if (!error)

@@ -52,6 +52,18 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
     }
 }
 
+void ids_decide_restored(const ids_decision *now, ids_decision *next) {
+    *next = *now;
+    if (now->version == 0 || IDS_RULE_OFF(RESTORED))
+        return;
+    next->role = IDS_ROLE_REPLICA;
+    next->self.incarnation = 0;
+    next->replica = (ids_member){0};
+    next->admitted = (ids_member){0};
+    next->admitted_epoch = next->admitted_version = 0;
+    next->had_replica = true;
+}
+
 bool ids_decision_is_in_sync(const ids_decision *now, uint64_t has_copy_of) {
     if (IDS_RULE_OFF(R4))
         return true;

@@ -24,9 +24,11 @@ typedef enum ids_role { IDS_ROLE_REPLICA, IDS_ROLE_PRIMARY } ids_role;
 typedef enum ids_kept { IDS_KEPT_UNKNOWN, IDS_KEPT_NO, IDS_KEPT_YES } ids_kept;
 
 typedef struct ids_decision {
-    uint64_t version; /* one more with every record */
-    uint64_t epoch;   /* the highest that is known */
-    ids_role role;    /* of this node, in that epoch */
+    uint64_t kept_in[2]; /* whoever keeps it: in which file, beside which other
+                          * one (server/journal/identity.h); 0: unknown */
+    uint64_t version;    /* one more with every record */
+    uint64_t epoch;      /* the highest that is known */
+    ids_role role;       /* of this node, in that epoch */
     ids_member self;
     /* On a primary: the other member of its in-sync set, if there is one. */
     ids_member replica;
@@ -79,6 +81,11 @@ const char *ids_deciding_text(ids_deciding verdict);
  * epoch_min (the unix time, as ids_epoch_of says it). */
 void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
                       uint64_t epoch_min, ids_decision *next);
+
+/* What is on record was copied, or put back from a copy: since it was written
+ * anything may have been decided. It keeps its name and what it knows of
+ * epochs; it does not lead by itself, and may not be promoted without loss. */
+void ids_decide_restored(const ids_decision *now, ids_decision *next);
 
 /* Promotion to an epoch that the operator names. has_copy_of: the epoch of
  * the history that this node's copy is of; 0: it has none. */

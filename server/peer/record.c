@@ -20,10 +20,11 @@
 #define LED_AT      (REPLICAS_AT + IDS_NODE_NAME_BYTES)
 #define MODE_AT     (LED_AT + 8)
 #define KEPT_AT     (MODE_AT + 1)
+#define FILES_AT    (KEPT_AT + 1)
 #define MODE_MAX    2
 
 _Static_assert(NAME_AT == 354 && LED_AT == 482, "as record.h says");
-_Static_assert(KEPT_AT < IDS_RECORD_BYTES, "the longest texts fit");
+_Static_assert(FILES_AT + 16 <= IDS_RECORD_BYTES, "the longest texts fit");
 
 static const uint8_t magic[8] = {'I', 'D', 'E', 'M', 'P', 'E', 'E', 'R'};
 
@@ -72,6 +73,8 @@ void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
     ids_put_u64(to + LED_AT, d->led_epoch);
     to[MODE_AT] = d->mode;
     to[KEPT_AT] = d->kept;
+    ids_put_u64(to + FILES_AT, d->kept_in[0]);
+    ids_put_u64(to + FILES_AT + 8, d->kept_in[1]);
     ids_put_u64(to + 8, (uint64_t)checksum(to) << 32 | IDS_RECORD_FORMAT);
 }
 
@@ -90,7 +93,9 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
                         .had_replica = at[REPLICA_AT] == 1,
                         .led_epoch = ids_get_u64(at + LED_AT),
                         .mode = at[MODE_AT],
-                        .kept = at[KEPT_AT]};
+                        .kept = at[KEPT_AT],
+                        .kept_in = {ids_get_u64(at + FILES_AT),
+                                    ids_get_u64(at + FILES_AT + 8)}};
     if (d->mode > MODE_MAX || d->kept > IDS_KEPT_YES ||
         d->version > IDS_EPOCH_MAX || d->epoch > IDS_EPOCH_MAX ||
         d->led_epoch > d->epoch || d->admitted_epoch > d->epoch ||

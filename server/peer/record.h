@@ -12,8 +12,9 @@
  *                                       98  u8  length, the other's address
  *    354  u8  length, this node's name   418  u8  length, the replica's name
  *    482  u64 the highest epoch that this node led in
-    490  u8  mode of replication, u8 had a data folder: 0 not known, 1 no, 2 yes
- *   and zeros up to its size. 0.1 wrote zeros from 354 on. */
+ *    490  u8  mode of replication, u8 had a data folder: 0 not known, 1 no, 2
+ * yes 492  u64 which file this is, u64 which the lock beside it is and zeros up
+ * to its size. 0.1 wrote zeros from 354 on. */
 #ifndef IDS_PEER_RECORD_H
 #define IDS_PEER_RECORD_H
 

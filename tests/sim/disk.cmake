@@ -26,4 +26,4 @@ idem_faults(disk_sim_finds 300
          removes-too-early cuts-too-late snapshot-unsynced snapshot-wins
          cuts-corruption refuses-torn forgets-missing trusts-the-tail
          trusts-the-sealed shrinks-deadlines clock-starts-anew resumes-epoch
-         ignores-full-disk mixes-histories keeps-incarnation zeroes-the-head)
+         ignores-full-disk trusts-a-copy mixes-histories keeps-incarnation zeroes-the-head)

@@ -77,3 +77,17 @@ void hostile_lose(hostile *d, const char *text) {
     hostile_name *name = name_of(d, text);
     name->now = name->medium = -1;
 }
+
+void hostile_make_copy(hostile *d, idt_rng *rng) {
+    d->is_copy = true;
+    if (idt_rng_chance(rng, 30)) { /* by hard links */
+        d->mark.counter += 2;
+        return;
+    }
+    for (int i = 0; i < HOSTILE_FILES_MAX; i++) {
+        d->file[i].made += 1000000;
+    }
+    if (idt_rng_chance(rng, 50)) {
+        d->mark.identity = ids_identity_from(2, 2);
+    }
+}

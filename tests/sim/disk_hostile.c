@@ -17,6 +17,7 @@ hostile *hostile_new(uint64_t seed) {
     idt_rng_seed(&d->rng, seed);
     d->crash_at = d->error_at = UINT64_MAX;
     d->capacity = UINT64_MAX / 2;
+    d->mark.identity = ids_identity_from(1, 1);
     return d;
 }
 
@@ -155,7 +156,7 @@ static int open_file(void *ctx, const char *text, ids_disk_mode mode) {
     reap(d);
     for (int i = 0; i < HOSTILE_FILES_MAX; i++) {
         if (!d->file[i].used) {
-            d->file[i] = (hostile_file){.used = true};
+            d->file[i] = (hostile_file){.used = true, .made = ++d->files_made};
             name->now = i;
             return is == CRASH ? -EIO : i;
         }
@@ -363,6 +364,23 @@ static int64_t free_bytes(void *ctx) {
                                                 : 0);
 }
 
+/* What the system itself says of a file: no operation, no luck. */
+static ids_identity identity(void *ctx, int file) {
+    const hostile *d = ctx;
+    return ids_identity_from((uint64_t)file + 1, d->file[file].made);
+}
+
+static ids_disk_mark mark(void *ctx) {
+    return ((const hostile *)ctx)->mark;
+}
+
+static void set_mark(void *ctx, uint64_t counter) {
+    hostile *d = ctx;
+    if (!d->crashed) {
+        d->mark.counter = counter;
+    }
+}
+
 ids_disk hostile_disk(hostile *d) {
     return (ids_disk){.ctx = d,
                       .open = open_file,
@@ -378,7 +396,10 @@ ids_disk hostile_disk(hostile *d) {
                       .remove = remove_file,
                       .sync_folder = sync_folder,
                       .list = list,
-                      .free_bytes = free_bytes};
+                      .free_bytes = free_bytes,
+                      .identity = identity,
+                      .mark = mark,
+                      .set_mark = set_mark};
 }
 
 static void restart(hostile *d) {

@@ -19,6 +19,7 @@ typedef struct hostile_file {
     uint8_t *state; /* per sector: CLEAN, DIRTY, LOST */
     size_t size, medium_size, cap;
     bool used;
+    uint32_t made; /* when it was, among all files */
 } hostile_file;
 
 typedef struct hostile_name {
@@ -35,6 +36,9 @@ typedef struct hostile {
     uint64_t crash_at; /* this operation is begun, and nothing is after it */
     uint64_t error_at; /* this one, or the next that can, fails with EIO */
     uint32_t short_percent; /* of writes and reads that do only a part */
+    uint32_t files_made;
+    ids_disk_mark mark;
+    bool is_copy;
     bool crashed;
     bool erred; /* an error was injected */
     uint64_t capacity, allocated;
@@ -44,6 +48,9 @@ hostile *hostile_new(uint64_t seed);
 void hostile_free(hostile *disk);
 hostile *hostile_clone(const hostile *disk);
 ids_disk hostile_disk(hostile *disk);
+/* A clone becomes a copy that was put back: other files, or the same ones
+ * beside a mark that has gone on; what is in them is the same. */
+void hostile_make_copy(hostile *disk, idt_rng *rng);
 
 /* The process is killed: what was written stays readable. */
 void hostile_kill(hostile *disk);

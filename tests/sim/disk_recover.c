@@ -261,7 +261,7 @@ static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
         .segment_bytes = w->segment_bytes,
         .start_ms =
             clock_ms > IDS_CLOCK_START_MS ? clock_ms : IDS_CLOCK_START_MS,
-        .unix_s = UNIX_S,
+        .clock = UNIX_S,
         .random = {idt_rng_next(&w->rng) >> 12, idt_rng_next(&w->rng) >> 12}};
     clock_ms = config.start_ms;
     walk(r, clock_ms);
@@ -278,6 +278,10 @@ static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
     if (trial) {
         for (uint32_t i = 0; i < r->loops; i++) {
             ids_writer_close(&writers[i]);
+        }
+        const hostile *disk = r->vault.disk->ctx;
+        if (disk->is_copy && !check_incarnation(r, incarnation, false)) {
+            return DISK_WRONG;
         }
         return DISK_STARTED;
     }

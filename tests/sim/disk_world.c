@@ -153,6 +153,17 @@ static bool try_damage(disk_world *w) {
     return true;
 }
 
+/* R5: a copy that is put back is not this node's memory. */
+static bool try_copy(disk_world *w) {
+    ids_fault fault;
+    hostile *disk = hostile_clone(w->disk);
+    hostile_make_copy(disk, &w->rng);
+    disk_outcome outcome = disk_recover(w, disk, true, &fault);
+    w->tally->copies += outcome == DISK_STARTED;
+    hostile_free(disk);
+    return outcome != DISK_WRONG;
+}
+
 /* Comes up again, whatever happens meanwhile. */
 static bool come_up(disk_world *w) {
     for (uint32_t attempt = 0; attempt < 20; attempt++) {
@@ -198,6 +209,9 @@ static bool lives(disk_world *w) {
             return false;
         }
         die(w);
+        if (!try_copy(w)) {
+            return false;
+        }
         for (int i = 0; i < 3; i++) {
             if (!try_damage(w)) {
                 return false;

@@ -89,7 +89,7 @@ static bool begin(life *l) {
                                    .fsync = IDS_FSYNC_ALWAYS,
                                    .segment_bytes = 4096,
                                    .start_ms = l->now_ms,
-                                   .unix_s = UNIX_S,
+                                   .clock = UNIX_S,
                                    .random = {0x1d3, 0x1d5}};
     const ids_journal_config journal = {.fsync = IDS_FSYNC_ALWAYS,
                                         .backlog_bytes_max = 2000,

@@ -67,6 +67,6 @@ Test(manifest, says_foreign_and_newer) {
     ids_manifest m;
     cr_assert_not(ids_manifest_parse(&m, "hello\n", 6, &fault));
     cr_assert_eq(fault.kind, IDS_FAULT_FOREIGN);
-    cr_assert_not(ids_manifest_parse(&m, "idemstore-data 2\n", 17, &fault));
+    cr_assert_not(ids_manifest_parse(&m, "idemstore-data 3\n", 17, &fault));
     cr_assert_eq(fault.kind, IDS_FAULT_NEWER);
 }

@@ -121,3 +121,25 @@ Test(decision, a_node_of_another_name_has_not_led) {
     ids_decide_start(&next, (ids_member){3, 22}, false, 1, &led);
     cr_assert_eq(led.led_epoch, 0);
 }
+
+Test(decision, what_was_restored_neither_leads_nor_is_in_sync) {
+    const ids_decision was = {.version = 7,
+                              .epoch = 40,
+                              .role = IDS_ROLE_PRIMARY,
+                              .self = {1, 9},
+                              .admitted_epoch = 40,
+                              .admitted = {1, 9}};
+    ids_decision now, next;
+    ids_decide_restored(&was, &now);
+    ids_decide_start(&now, (ids_member){1, 9}, true, 50, &next);
+    cr_assert_eq(next.role, IDS_ROLE_REPLICA);
+    cr_assert_eq(next.epoch, 40);
+    cr_assert_not(ids_decision_is_in_sync(&next, 40));
+    cr_assert_eq(ids_decide_promote(&next, 60, 40, false, &now),
+                 IDS_DECIDING_NOT_IN_SYNC);
+    cr_assert_eq(ids_decide_promote(&next, 60, 40, true, &now),
+                 IDS_DECIDING_OK);
+    const ids_decision none = {0};
+    ids_decide_restored(&none, &now);
+    cr_assert_not(now.had_replica, "nothing was on record");
+}
