@@ -14,5 +14,5 @@ idem_program_test(e2e_store_orders SOURCES store_orders.c LINK e2e_harness
 add_dependencies(e2e_store_orders idemstored tight_disk)
 
 idem_program_test(e2e_log_lines SOURCES log_lines.c LINK e2e_harness
-  ARGS $<TARGET_FILE:idemstored> "${preloaded}" LABELS e2e TIMEOUT 600)
+  ARGS $<TARGET_FILE:idemstored> ${preloaded} LABELS e2e TIMEOUT 600)
 add_dependencies(e2e_log_lines idemstored tight_disk)
