@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* backed.c -- keeps free memory from going back to a hypervisor. */
 #include "bench/backed.h"
 

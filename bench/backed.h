@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* backed.h -- memory that the machine really has, before servers are timed. */
 #ifndef IDB_BACKED_H
 #define IDB_BACKED_H

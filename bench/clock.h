@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock.h -- the one clock of the bench, and the one source of randomness.
  *
  * Both are inlined into the load loop. Nothing here may block. */

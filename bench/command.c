@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command.c -- see command.h. Pure text; nothing is started here. */
 #include "bench/command.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command.h -- the command line that each server is started with. */
 #ifndef IDB_COMMAND_H
 #define IDB_COMMAND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare.c -- noise is what a figure did over the rounds of its own run.
  *
  * Two figures differ when their ranges (min to max of the rounds) do not

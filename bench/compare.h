@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare.h -- two reports: what changed beyond noise. */
 #ifndef IDB_COMPARE_H
 #define IDB_COMPARE_H

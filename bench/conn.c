@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn.c -- one load connection: replies in, requests out.
  *
  * The hot path of the generator. One read, one write and one look at the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* echo_server.c -- read, write the same bytes back, nothing else.
  *
  * One libuv loop, one shared read buffer, uv_try_write first: what any

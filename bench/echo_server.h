@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* echo_server.h -- the bare libuv echo server that is the limit. */
 #ifndef IDB_ECHO_SERVER_H
 #define IDB_ECHO_SERVER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* engine.c -- the run around the load threads: start, warm up, measure, stop.
  *
  * The main thread only sleeps, flips the phase and reads what the system

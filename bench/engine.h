@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* engine.h -- puts one server under one load and says what came of it.
  *
  * A plan is what to do; a sample is what was seen. The engine starts its own

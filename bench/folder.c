@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* folder.c -- see folder.h. Touches nothing outside the folders it made. */
 #include "bench/folder.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* folder.h -- where spawned servers keep their files, for as long as they
  * live. */
 #ifndef IDB_FOLDER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hist.c -- the slow half of the histogram: merging and asking.
  *
  * Pure, like its header. */

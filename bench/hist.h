@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hist.h -- a log-linear histogram of nanoseconds, after HdrHistogram.
  *
  * Values below 2^10 are exact, larger ones are kept to 1 part in 512. Pure;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* job.c -- keys that look like UUIDs, results that look like bodies.
  *
  * Runs inside the load loop: straight copies, no formatting functions. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* job.h -- what a client of an idempotency store does, in no one's terms.
  *
  * A job is turned into commands by each target (target.h). Every job is a

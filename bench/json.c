@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* json.c -- see json.h. Strings are unescaped in place, in the file's own
  * bytes; \u escapes other than ASCII become '?', as we write none. */
 #include "bench/json.h"

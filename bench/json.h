@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* json.h -- the JSON that idembench writes, and reading it back.
  *
  * Reading takes a whole file of a bounded size into a tree. */

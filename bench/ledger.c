@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.c -- see ledger.h. No socket, no clock. */
 #include "bench/ledger.h"
 #include "proto/reply.h"

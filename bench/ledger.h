@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.h -- what --verify knows of each key, and what must never be heard.
  *
  * Pure: asks and answers with their times go in, the first broken promise

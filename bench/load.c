@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* load.c -- see load.h. */
 #include "bench/load.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* load.h -- one load on one server: the plan from the options, the columns of
  * a sample, and the records that are stored beforehand. */
 #ifndef IDB_LOAD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine.c -- see machine.h. Asks /proc and each program's --version. */
 #include "bench/machine.h"
 #include "bench/spawn.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine.h -- where and on what a report was made, in words. */
 #ifndef IDB_MACHINE_H
 #define IDB_MACHINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- idembench: one table of things to do. */
 #include "bench/backed.h"
 #include "bench/compare.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options.c -- the table of flags, and nothing that acts on them. */
 #include "bench/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options.h -- what the user asked for; one table behind --help and parsing.
  *
  * Every value is checked against its bounds here and nowhere else. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* order.h -- asking a daemon something rare, over a connection of its own.
  *
  * Blocking; never on a load thread. */

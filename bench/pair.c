@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pair.c -- when the second server has everything that the first one has. */
 #include "bench/order.h"
 #include "bench/spawn.h"

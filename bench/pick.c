@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pick.c -- see pick.h. No clock, no memory of its own. */
 #include "bench/pick.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pick.h -- which job comes next, and on which key.
  *
  * One picker per load thread; deterministic from the seed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe.c -- see probe.h. A thread of its own, a blocking connection per
  * loop. */
 #include "bench/probe.h"

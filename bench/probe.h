@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe.h -- how long a loop of the daemon is away at most: a ping to each of
  * them, a thousand times a second.
  *

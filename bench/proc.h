@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* proc.h -- what the system knows of a process: its CPU time and memory.
  *
  * Reads /proc only. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* progress.c -- the live line on stderr, only for a person at a terminal. */
 #include "bench/load.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* put.h -- appending bytes and decimal numbers to a request, quickly.
  *
  * The caller has made sure of the room. */

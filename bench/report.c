@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.c -- rounds become figures: medians with their ranges. */
 #include "bench/report.h"
 #include "bench/folder.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.h -- what was seen, as columns and rows, and the shapes that the
  * user gets it in.
  *

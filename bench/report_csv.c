@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_csv.c -- the table for spreadsheets and scripts: one line a result,
  * each figure with its range. Also the HdrHistogram percentile text. */
 #include "bench/report.h"

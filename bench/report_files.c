@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_files.c -- each file that was asked for, written whole. */
 #include "bench/report.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_html.c -- the report as one page that needs nothing from outside.
  *
  * page/report.html is the page, compiled in; here its three places are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_json.c -- everything, for --compare, scripts and the page. */
 #include "bench/json.h"
 #include "bench/machine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_table.c -- the table on stdout, and the notes under it. */
 #include "bench/report.h"
 

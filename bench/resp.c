@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resp.c -- see resp.h. Bytes in, slices out; nothing is copied. */
 #include "bench/resp.h"
 

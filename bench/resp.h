@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resp.h -- reading one RESP2 reply from the head of a buffer.
  *
  * Only what the commands of ours are answered with: a status, an error, an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run.c -- A B C, A B C ...: each target gets a server of its own for each of
  * its rounds, so that none works beside another's garbage. */
 #include "bench/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario.c -- one table of scenarios, and what they share. */
 #include "bench/scenario.h"
 

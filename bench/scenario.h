@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario.h -- stories longer than one load: what the table weighs, how it
  * grows, how it forgets, what it costs at rest, what the client library adds,
  * what a snapshot, a full copy and a failover do to the clients.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_client.c -- what libidemclient's blocking calls add to a bare
  * socket, and what many threads get out of one client.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_expiry.c -- many records end at the same moment.
  *
  * Twice: once with no traffic at all, watching the server's memory; once

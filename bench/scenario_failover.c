@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_failover.c -- how long a client hears nothing when the primary
  * changes.
  *

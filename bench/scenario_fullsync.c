@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_fullsync.c -- how fast a new replica gets everything, and what it
  * does to the clients meanwhile.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_growth.c -- does an operation cost more in a large table, and does
  * any one operation pay for its growing?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_idle.c -- what a server costs that only holds records. */
 #include "bench/proc.h"
 #include "bench/scenario.h"

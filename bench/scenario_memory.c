@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_memory.c -- what a record weighs: growth of the server's resident
  * memory over what it had when it started, per record stored. */
 #include "bench/proc.h"

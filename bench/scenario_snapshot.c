@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scenario_snapshot.c -- what a snapshot does to clients and to memory, what
  * it takes on the disk, and how soon a start has read it back.
  *

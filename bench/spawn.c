@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spawn.c -- see spawn.h. Processes only: what they are told is command.c's,
  * when a pair is ready is pair.c's. */
 #include "bench/spawn.h"

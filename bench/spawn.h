@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spawn.h -- a server of our own for one round: started, pinned, ended. With
  * a second node beside it where the target is replicated, and a folder where
  * it keeps anything.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* spec.c -- the little language of --target. Pure: text in, specs out. */
 #include "bench/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target.h -- a server under load: how each job becomes its commands.
  *
  * A target is a codec and no more: requests are written into a buffer,

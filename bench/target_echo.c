@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target_echo.c -- the limit: a server that only sends back what it gets.
  *
  * A message is as long as idem's request for the same step, or as its reply

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target_idem.c -- idemstore, over the library that its own client uses.
  *
  *   fresh     acquire -> acquired, complete with its token -> completed

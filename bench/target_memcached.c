@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target_memcached.c -- memcached's best way to the same job, in its text
  * and meta commands.
  *

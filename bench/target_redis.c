@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target_redis.c -- what most teams have: SET NX PX, then SET XX PX.
  *
  *   fresh     SET key fp NX PX lease          -> OK

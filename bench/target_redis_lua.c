@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target_redis_lua.c -- the same promise as ours, kept by two Lua scripts.
  *
  * A record is one string: state, attempt, lease end, owner's token,

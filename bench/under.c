@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* under.c -- what an open load and a ping to each loop see of something that
  * happens to the server meanwhile. */
 #include "bench/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verify.c -- many connections that want the same keys, and behave badly.
  *
  * A winner completes, releases, renews first, dies (says nothing and lets its

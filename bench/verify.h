@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verify.h -- --verify: contend for keys and check every answer. */
 #ifndef IDB_VERIFY_H
 #define IDB_VERIFY_H

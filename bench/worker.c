@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* worker.c -- the loop of one load thread, closed or open.
  *
  * Closed: every slot always has a request under way. Open: jobs start when

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* worker.h -- one load thread: its connections, its loop, its counts.
  *
  * Only engine.c uses this. A worker shares the run's control with the main

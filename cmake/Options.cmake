@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Options.cmake -- one interface target that every room of ours links: the
 # warnings, the sanitizer, and asserts that stay on in every build type.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Packages.cmake -- every library that we use, found in one place.
 # libuv, libsodium and their like have no CMake config on Debian 12.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Tests.cmake -- how a test is declared. A sanitizer's report fails a test
 # even where the runner still says it passed.
 

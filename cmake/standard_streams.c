@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* standard_streams.c -- linked into every program: before main runs,
  * descriptors 0 to 2 are open, and a file that grows too large is an error of
  * its write and no end without a word (SIGXFSZ).

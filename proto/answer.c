@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer.c -- what was decided, as the wire says it: encode and decode.
  *
  * Pure. Writing is one check of room, then stores. Reading takes what it

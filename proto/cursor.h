@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cursor.h -- the one way to read MessagePack: a bounded cursor.
  *
  * Inside proto only. A read either succeeds and moves on, or fails; then the

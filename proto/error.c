@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* error.c -- the error list's names and texts, and the code of a message.
  *
  * Tables only; no formatting. */

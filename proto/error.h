@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* error.h -- what can keep a call from being answered: one list, negative,
  * named, with text. Zero is success; an outcome is not an error. */
 #ifndef IDP_ERROR_H

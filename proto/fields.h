@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fields.h -- what the methods' parameters have in common: names, claims,
  * times, the map at the end. Decode and encode side by side.
  *

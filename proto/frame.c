@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* frame.c -- from bytes to one request, or to what they are instead.
  *
  * Pure. The usual request is read in one straight pass. Where that fails,

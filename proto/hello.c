@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hello.c -- what hello answers: encode and decode.
  *
  * Pure. Keys that a later version adds are skipped. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* orders.c -- what an operator's orders answer: encode and decode.
  *
  * Pure. Keys and fields that a later version adds are skipped. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* orders.h -- what an operator's orders answer: encode and decode.
  *
  * Pure, like reply.h. Orders are rare, so nothing here is made for speed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* owner.c -- the hash that names a key's shard (see owner.h).
  *
  * Pure. SipHash-2-4 comes from libsodium's crypto_shorthash. */

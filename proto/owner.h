@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* owner.h -- which shard a key belongs to. Server and client agree on it. */
 #ifndef IDP_OWNER_H
 #define IDP_OWNER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pack.h -- msgpack-c's packer into a buffer, for the replies that are rare.
  *
  * What is asked a million times a second is written by put.h; a map that is

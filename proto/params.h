@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* params.h -- the parameters of each method, between frame.c and request.c.
  *
  * Inside proto only. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* put.h -- the one way to write MessagePack: stores at a pointer that moves.
  *
  * Inside proto only. The caller has checked, once per message, that the room

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reply.c -- the frame of a reply, errors and pong: encode and decode.
  *
  * Pure: nothing here allocates or formats. What stands in the frame is

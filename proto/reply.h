@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reply.h -- a reply: encode and decode, side by side.
  *
  * Pure, like request.h. Every reply starts with exactly 0x94 0x01. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* request.c -- each method's parameters: decode and encode, side by side.
  *
  * Pure: nothing here allocates, reads a clock or formats text. The frame

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* request.h -- a request: encode and decode, side by side.
  *
  * Pure: bytes in, bytes out. Nothing here allocates, and no announced count

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scan.c -- the bounded scan over a frame (see scan.h).
  *
  * Pure. It never descends by recursion and never loops on an announced

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scan.h -- where does a frame end, and is it one that we take at all?
  *
  * Inside proto only. The scan believes no announced count: containers hold

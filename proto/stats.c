@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stats.c -- the map of counters and gauges: encode and decode.
  *
  * Pure. Which counters there are is the server's to say. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* terms.c -- the words of terms.h, as they stand on the wire.
  *
  * Tables only. A number that is none of the list's gets "unknown". */

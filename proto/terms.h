@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* terms.h -- the field's terms: states, outcomes, limits, one word per thing.
  *
  * Types and constants only, no code. Every room may include it, the core

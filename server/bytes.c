@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bytes.c -- a run of bytes that grows by what is put into it. */
 #include "server/bytes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bytes.h -- a run of bytes that grows by what is put into it.
  *
  * Allocation may fail; then nothing has changed and false says so. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* change.c -- see change.h. Write and read stand side by side. */
 #include "server/change.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* change.h -- a change record as bytes: what journal, snapshot and the peer's
  * stream have in common.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* config.c -- what the daemon is told: the table, and its parser. */
 #include "server/config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* config.h -- what the daemon is told: one table of flags, read by the
  * parser, by --help and by the man page. A default lives there and nowhere
  * else. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn.c -- one connection: bytes in, bytes out. */
 #include "server/conn.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn.h -- one connection: bytes in, bytes out.
  *
  * Knows nothing of sockets: the host reads into the desk's input room, says

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copy.c -- a replica's copy of another node's records; see copy.h. */
 #include "server/copy.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copy.h -- a replica's copy of another node's records, one desk's part.
  *
  * Records come on the loop that has the stream's connection and are put by

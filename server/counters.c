@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* counters.c -- the counters' names. */
 #include "server/counters.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* counters.h -- what a loop counts: one list, with the names that stats use.
  */
 #ifndef IDS_COUNTERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* desk.c -- one loop's place of work: its shard, its connections, its mail. */
 #include "server/desk.h"
 

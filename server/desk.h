@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* desk.h -- one loop's place of work: its shard, its connections, its mail.
  *
  * Sans I/O: who turns the loop (libuv in io/, a plain function in a test) is

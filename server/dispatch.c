@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dispatch.c -- from a decoded request to its answer. */
 #include "server/dispatch.h"
 

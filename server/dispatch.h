@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dispatch.h -- from a decoded request to its answer: here, or at the loop
  * that owns the key. */
 #ifndef IDS_DISPATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* greeting.c -- a word to whoever took this port for another one. */
 #include "server/greeting.h"
 

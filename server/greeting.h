@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* greeting.h -- a word to whoever took this port for another one. */
 #ifndef IDS_GREETING_H
 #define IDS_GREETING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hold.c -- the commit gate; see hold.h. */
 #include "server/hold.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hold.h -- the commit gate: a reply leaves when what it shows can't be taken
  * back any more.
  *

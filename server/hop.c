@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hop.c -- requests for keys that another loop owns, and their way back. */
 #include "server/hop.h"
 

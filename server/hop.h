@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hop.h -- requests for keys that another loop owns, and their way back. */
 #ifndef IDS_HOP_H
 #define IDS_HOP_H

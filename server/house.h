@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* house.h -- what all loops of one daemon share.
  *
  * Filled before the first loop starts and only read from then on, but for

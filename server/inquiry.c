@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inquiry.c -- what all loops are asked; see inquiry.h. */
 #include "server/inquiry.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inquiry.h -- what all loops are asked, and the sum of what they answer:
  * scatter-gather, for stats, and for how replication stands (loop 0 knows).
  *

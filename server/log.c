@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* log.c -- one event, one line of logfmt on stderr. */
 #include "server/log.h"
 

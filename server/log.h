@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* log.h -- one event, one line of logfmt on stderr.
  *
  * Any thread; a line is one write, so lines never mix. Nobody waits for the

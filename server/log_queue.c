@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* log_queue.c -- see log_queue.h. */
 #include "server/log_queue.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* log_queue.h -- lines on their way to stderr: whoever logs leaves a line and
  * goes on, a thread of its own writes, and may block as long as it likes.
  *

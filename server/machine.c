@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine.c -- what this machine, or the cage we run in, has to offer. */
 #include "server/machine.h"
 

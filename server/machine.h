@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine.h -- what this machine, or the cage we run in, has to offer. */
 #ifndef IDS_MACHINE_H
 #define IDS_MACHINE_H

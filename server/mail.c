@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mail.c -- what stands in a parcel: headers, each with its bytes behind it.
  */
 #include "server/mail.h"

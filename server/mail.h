@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mail.h -- what stands in a parcel: headers, each with its bytes behind it.
  *
  * Plain memory between threads of one process: no wire format, no endianness.

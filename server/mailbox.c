@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mailbox.c -- a bounded queue, many senders, one taker, no lock.
  *
  * Cell i starts with turn i. A sender claims position p by moving head from p

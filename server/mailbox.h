@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mailbox.h -- the only thing that threads share: one per loop.
  *
  * A bounded queue with many senders and one taker, without a lock, and the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- idemstored: flags in, daemon out. */
 #include "server/config.h"
 #include "server/io/serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* near.h -- did you mean: the flag that is nearest to one that there isn't. */
 #ifndef IDS_NEAR_H
 #define IDS_NEAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* orders.c -- what an operator asks of a server; see orders.h. */
 #include "server/orders.h"
 

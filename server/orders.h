@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* orders.h -- what an operator asks of a server: promote, detach, switchover,
  * snapshot, and how replication stands.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pack.h -- whole numbers as bytes, little-endian, at any address.
  *
  * For what is kept in files and sent between our own nodes; the clients' wire

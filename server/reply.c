@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reply.c -- replies on their way out. */
 #include "server/reply.h"
 

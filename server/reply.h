@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reply.h -- replies on their way out: to a connection of this desk, or by
  * mail to the desk that it is on. */
 #ifndef IDS_REPLY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secret.c -- the shared secret that a connection must know. */
 #include "server/secret.h"
 

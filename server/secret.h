@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* secret.h -- the shared secret that a connection must know. */
 #ifndef IDS_SECRET_H
 #define IDS_SECRET_H

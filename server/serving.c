@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serving.c -- what a desk may do now; see serving.h. */
 #include "server/serving.h"
 

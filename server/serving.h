@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serving.h -- what a desk may do now: lead, drain or follow, and what it
  * tells those whose calls are not carried out.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shared.c -- a reply's bytes that several askers get; see shared.h. */
 #include "server/shared.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shared.h -- a reply's bytes that several askers get, made once.
  *
  * All of a reply but its first bytes, up to the msgid (proto/reply.h): a result

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tap.c -- one turn's changes, on their way to the peer; see tap.h. */
 #include "server/tap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tap.h -- one turn's changes, on their way to the peer.
  *
  * Each change is encoded once, as it is made, into a buffer of the desk's

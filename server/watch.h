@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch.h -- what a desk runs short of: a line as it begins, and one as it
  * ends. */
 #ifndef IDS_WATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* who.c -- see who.h. */
 #include "server/who.h"
 

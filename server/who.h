@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* who.h -- whose connection it is, for the log: where it comes from, and what
  * it calls itself in hello. */
 #ifndef IDS_WHO_H

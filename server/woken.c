@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* woken.c -- answers to acquires that waited, and replies that share their
  * rest; see reply.h and shared.h. */
 #include "server/log.h"

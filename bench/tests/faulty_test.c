@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* faulty_test.c -- servers that lie, and --verify that finds each out.
  *
  * A small server in a thread keeps one record per key as it should, except

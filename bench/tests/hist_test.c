@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hist_test.c -- the histogram against plain sorting. */
 #include "bench/hist.h"
 #include "bench/report.h"

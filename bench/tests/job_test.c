@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* job_test.c -- keys, choices, and that a seed says it all. */
 #include "bench/pick.h"
 

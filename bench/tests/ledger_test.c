@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ledger_test.c -- each promise broken once, as a story; and the same stories
  * told right. One key, so that every ask is for it. */
 #include "bench/ledger.h"

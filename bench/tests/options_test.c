@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options_test.c -- what is taken, and what is refused with 64. */
 #include "bench/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* page_test.c -- the page in a real browser, where there is one.
  *
  * page_test IDEMBENCH IDEMSTORED. Without chromium it says so and passes. */

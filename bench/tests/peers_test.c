@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peers_test.c -- our straight RESP codec against hiredis, which it stands in
  * for under load. */
 #include "bench/resp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_test.c -- figures, files, and what counts as a change. */
 #include "bench/compare.h"
 #include "bench/json.h"

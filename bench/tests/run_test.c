@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_test.c -- short runs of everything: that it works, never how fast.
  *
  * run_test IDEMBENCH IDEMSTORED */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shell.h -- what the bench's program tests share: run a command line, keep
  * what it says, and say plainly what went wrong. */
 #ifndef IDB_TEST_SHELL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer.c -- an answer: its exit code, its fields, what it means in a
  * sentence, and its bytes alone. */
 #include "client/ctl/ctl.h"

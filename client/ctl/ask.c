@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ask.c -- one command's words, read by the tables of commands and options.
  *
  * getopt_long does the cutting: "-n shop", "--namespace=shop", "--" before

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* call.c -- one call of the library: the client that it goes through, and what
  * is done about an answer that nobody gets to see. */
 #include "client/ctl/ctl.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* check.c -- whether what was asked for is whole and within its limits, in the
  * words of the command line: the library's own are its fields' names. */
 #include "client/ctl/ctl.h"

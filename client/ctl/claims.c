@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* claims.c -- the claims of a session: whose token "complete KEY" means. */
 #include "client/ctl/ctl.h"
 

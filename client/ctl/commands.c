@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* commands.c -- the command table. To add a command, add a row; where it is
  * one call of the library, its function is ctl_run_call. */
 #include "client/ctl/ctl.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl.h -- what idemctl is made of: one table of commands, one of options,
  * one of exit codes. Help, completion and the parser read the same rows.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* errors.c -- what went wrong: its exit code, its words, and the cure. */
 #include "client/ctl/ctl.h"
 #include "client/ctl/report.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* help.c -- the tables, as text for people. */
 #include "client/ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lines.c -- commands one a line, and scripts of them. */
 #include "client/ctl/ctl.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- idemctl: one command, or lines of them. */
 #include "client/ctl/ctl.h"
 

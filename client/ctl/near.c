@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* near.c -- did you mean: the nearest of some names to a word that is none of
  * them. Pure. */
 #include "client/ctl/ctl.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options.c -- the option table, and words read by it.
  *
  * Nothing is looked up twice and nothing has a default here: what isn't given

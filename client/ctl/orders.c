@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* orders.c -- commands for whoever runs the servers: how replication stands,
  * orders, and looking into a data folder.
  *

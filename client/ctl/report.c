@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.c -- see the header. No byte that came over the wire reaches a
  * terminal or a JSON reader unescaped. */
 #include "client/ctl/report.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.h -- what a command found out, as text for people or as one line of
  * JSON for scripts: the same calls make both. */
 #ifndef CTL_REPORT_H

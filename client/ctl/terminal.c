@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* terminal.c -- commands typed by a person: a line editor with completion, and
  * a history that is written line by line. */
 #include "client/ctl/ctl.h"

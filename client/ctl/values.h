@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* values.h -- texts that a person types, as values: durations, hexadecimal,
  * files. Each reader says by its return whether the text was one. */
 #ifndef CTL_VALUES_H

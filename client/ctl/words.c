@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* words.c -- a line cut into words, as a shell would. Pure. */
 #include "client/ctl/ctl.h"
 

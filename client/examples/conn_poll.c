@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn_poll.c -- idem_conn in an event loop, here poll(2): one thread that
  * never blocks in the library, and a callback for each call's end.
  *

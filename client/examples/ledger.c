@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.c -- an append-only file of rows "key \t user \t cost \t token \n".
  *
  * A lock on the file orders the instances; a row is one write, so it is there

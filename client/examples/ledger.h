@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.h -- the points, in a file that every instance of the service shares.
  *
  * It stands for the database of a real service. Each row carries the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* match.c -- the handler that must not run twice, and what HTTP says of it.
  *
  * This is the file to read for how a service uses libidemclient: the key from

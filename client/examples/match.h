@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* match.h -- POST /match: a match costs points, once per Idempotency-Key. */
 #ifndef EXAMPLE_MATCH_H
 #define EXAMPLE_MATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* points_minimal.c -- the least there is to linking libidemclient.
  *
  *   cc points_minimal.c $(pkg-config --cflags --libs idemclient) -o play

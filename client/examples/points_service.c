@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* points_service.c -- an HTTP service that runs as several instances behind a
  * load balancer and takes points once per Idempotency-Key.
  *

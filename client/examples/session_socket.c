@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* session_socket.c -- idem_session over a socket of your own: bytes in, bytes
  * out, time in. The library opens nothing, blocks nowhere and tries nothing
  * again; here the socket is a plain blocking one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* web.c -- see the header. */
 #include "client/examples/web.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* web.h -- the HTTP side of the example: libmicrohttpd with a pool of threads.
  *
  * It collects a request, hands it to one function and sends what that

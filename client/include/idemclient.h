@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idemclient.h -- libidemclient: what a program asks with.
  *
  * A backend asks, before it does something that must happen once, "may I?".

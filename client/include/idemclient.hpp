@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // idemclient.hpp -- idemclient.h for C++11 and later, in one file: what is
 // opened is closed, an error is thrown, a lambda runs once.
 //

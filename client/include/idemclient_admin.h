@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idemclient_admin.h -- what an operator tells and asks one server.
  *
  * For whoever runs a pair of servers: see docs/replication.md, and idemctl,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idemclient_uv.h -- an idem_conn on a libuv loop. Header only: the library
  * itself does not link libuv.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer.c -- reading, copying and freeing answers. The one owner of
  * idem_answer's memory. */
 #include "client/src/answer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer.h -- what was answered, from the wire's terms to the caller's. */
 #ifndef IDEM_ANSWER_H
 #define IDEM_ANSWER_H

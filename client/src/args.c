@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* args.c -- the limits that the wire sets, checked before anything is sent, so
  * that a caller's mistake is told by its field's name. */
 #include "client/src/args.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* args.h -- what a caller asks, checked and turned into the wire's terms. */
 #ifndef IDEM_ARGS_H
 #define IDEM_ARGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* backoff.h -- how long to pause before the next attempt: a random time below
  * a bound that doubles ("full jitter"), so that many clients of one server that
  * comes back don't come back together. */

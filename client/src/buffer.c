@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* buffer.c -- a growing byte queue. Its owner bounds what it puts in. */
 #include "client/src/buffer.h"
 

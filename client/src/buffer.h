@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* buffer.h -- bytes on their way in or out: written at the end, read from the
  * front. */
 #ifndef IDEM_BUFFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* calls.c -- a chained hash table over sequential msgids, threaded by a list
  * in the order of entering. */
 #include "client/src/calls.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* calls.h -- calls under way on one connection, found again by msgid.
  *
  * Intrusive: the entries are their owner's memory, so that entering a call

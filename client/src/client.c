@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client.c -- the blocking client: which lane a call takes, and what is done
  * again after a lost connection. Never sends twice what could count twice: a
  * repeated acquire has its first nonce, all else a token. */

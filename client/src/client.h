@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client.h -- what an idem_client is made of. */
 #ifndef IDEM_CLIENT_H
 #define IDEM_CLIENT_H

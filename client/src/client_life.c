@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_life.c -- how an idem_client begins, ends, and begins anew in a child
  * of a fork. What its calls do is in client.c. */
 #include <string.h>

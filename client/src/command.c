@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command.c -- an operator's commands: one server, one connection, one try.
  *
  * Never looks for another server and never asks twice: who gives a command

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn.c -- idem_conn: one connection for a host with its own event loop. What
  * happens to its calls; its descriptor is in conn_link.c. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn.h -- what an idem_conn is made of: its calls (conn.c) and its link
  * (conn_link.c). */
 #ifndef IDEM_CONN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deed.c -- see deed.h. */
 #include "client/src/deed.h"
 

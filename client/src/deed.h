@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deed.h -- a call whose end is told to a callback: what idem_session and
  * idem_conn have in common. */
 #ifndef IDEM_DEED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* error.c -- the list of errors as names, texts and assumptions, and the
  * making of sentences. No key, result or secret ever goes into one. */
 #include "client/src/error.h"

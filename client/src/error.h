@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* error.h -- filling an idem_error, for the library's own files. */
 #ifndef IDEM_ERROR_H
 #define IDEM_ERROR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fingerprint.c -- one digest over many parts. */
 #include <sodium.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fork.h -- noticing that this memory is a copy of another process's.
  *
  * A fork copies nonces, sockets and locks. One page of the library's is wiped

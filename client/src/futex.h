@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* futex.h -- a word that one thread sleeps on and another wakes it by. */
 #ifndef IDEM_FUTEX_H
 #define IDEM_FUTEX_H

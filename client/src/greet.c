@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* greet.c -- see greet.h. Here and only here the blocking client waits for
  * something other than the answer to a call. */
 #include "client/src/greet.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* greet.h -- a blocking connect with its greeting. */
 #ifndef IDEM_GREET_H
 #define IDEM_GREET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* http.c -- what an answer is in HTTP, and the Idempotency-Key header, after
  * draft-ietf-httpapi-idempotency-key-header, RFC 8941 and RFC 9457. Pure. */
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lane.c -- calls on a shared connection: the sender's and the reader's role,
  * sleeping, and handing over. See lane.h. */
 #include "client/src/lane.h"

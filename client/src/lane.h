@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lane.h -- one connection that any number of threads share.
  *
  * There is no thread behind it. Two roles are open to whoever waits on a lane:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lane_quiet.c -- telling a server that is gone without a close (stopped, cut
  * off) from one that lets a call wait.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lane_up.c -- a lane's connection coming and going. How calls travel on it
  * is in lane.c. */
 #include <assert.h>

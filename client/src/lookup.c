@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lookup.c -- see lookup.h. */
 #include "client/src/lookup.h"
 

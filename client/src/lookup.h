@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lookup.h -- names to addresses, within a deadline.
  *
  * The system's resolver takes as long as it likes and can't be stopped, so a

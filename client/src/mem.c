@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mem.c -- the allocator and its hook. Nothing else in the library calls
  * malloc. */
 #include "client/src/mem.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mem.h -- where the library's memory comes from, so that a test can refuse
  * any one allocation. */
 #ifndef IDEM_MEM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* names.c -- the words of the wire for the codes of the public header, and
  * what the library says of itself. */
 #include <assert.h>

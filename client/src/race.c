@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* race.c -- see race.h. */
 #include "client/src/race.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* race.h -- connecting to one of several addresses (RFC 8305): each is tried a
  * little after the one before it, and none waits for another's time to end. */
 #ifndef IDEM_RACE_H

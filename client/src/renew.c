@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* renew.c -- see renew.h. */
 #include "client/src/renew.h"
 

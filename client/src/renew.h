@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* renew.h -- leases that are kept while functions run: one thread per client
  * renews them all, each when a third of it is over.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run.c -- idem_run_once: what an annotation is in other languages. Its
  * function may end in any way there is: by returning, by an exception of
  * another language, by the end of its thread, by a jump over it. */

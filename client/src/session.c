@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* session.c -- idem_session: one connection's protocol, without a socket, a
  * clock, a thread or a second try. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sized.h -- the public structs that may grow, and how much of a caller's the
  * library touches.
  *

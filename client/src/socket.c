@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket.c -- see socket.h. Writes nothing and knows no protocol. */
 #include "client/src/socket.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket.h -- descriptors: addresses to connections. */
 #ifndef IDEM_SOCKET_H
 #define IDEM_SOCKET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stranger.c -- see stranger.h. */
 #include "client/src/stranger.h"
 

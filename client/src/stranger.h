@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stranger.h -- what listens there, when it is no idemstored: a guess by the
  * first words that it says. For messages to people only. */
 #ifndef IDEM_STRANGER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target.h -- which server a client's lanes talk to, and what it said of
  * itself. Shared by all threads of a client; it locks itself. */
 #ifndef IDEM_TARGET_H

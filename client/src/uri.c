@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uri.c -- the URI's grammar, part by part. Every refusal names its part. */
 #include "client/src/uri.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uri.h -- where to connect to and as whom, read from a URI. */
 #ifndef IDEM_URI_H
 #define IDEM_URI_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch.h -- what a client tells of itself: events, counters, and whether
  * changes wait for the replica. Its lock is taken last. */
 #ifndef IDEM_WATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wire.h -- one connection's protocol: requests to bytes, bytes to replies,
  * each reply to its call. No socket, no clock, no thread, no retry. */
 #ifndef IDEM_WIRE_H

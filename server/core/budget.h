@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* budget.h -- the shard's memory, counted. Every block that the core holds
  * was taken here, so that the limit is a limit. */
 #ifndef IDS_BUDGET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* carry.c -- carrying records over: out in a walk, in from a change record.
  *
  * Pure. What journal, snapshot and peer stream have in common with the core:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* claims.c -- the state machine: what one call does to one record.
  *
  * Pure. Each function is a few rows of the table in the design: the state as

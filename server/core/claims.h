@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* claims.h -- inside the shard: what one call does to one record.
  *
  * shard.c is the outer half (waiters, time); claims.c the inner one, the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* heap.c -- deadlines in order. See heap.h. Pure. */
 #include "server/core/heap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* heap.h -- deadlines in order: a binary heap of timers that live elsewhere.
  *
  * For the few that must fire to the millisecond: waits, and leases that

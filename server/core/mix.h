@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mix.h -- a secret function of a hash: what buckets are chosen by.
  *
  * Clients know hash_key (hello tells it) and can choose keys whose hashes

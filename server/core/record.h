@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* record.h -- what is known of one key, in one allocation.
  *
  * 52 bytes of head, then namespace, key, fingerprint, nonce and result, one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shard.c -- one shard: calls in, answers out, waiters and time.
  *
  * Pure: no socket, no file, no clock, no thread. Time is an argument. What a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shard.h -- one shard of keys: claims, results, waiters, expiry, memory.
  *
  * Pure: no socket, no file, no clock, no thread. Time is an argument, in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slab.c -- room for records: size classes in chunks. See slab.h. Pure. */
 #include "server/core/slab.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slab.h -- room for records: size classes in chunks, named by 32-bit refs.
  *
  * A ref is half a pointer, and a record holds three of them (its slot in the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table.c -- linear hashing over one-line buckets. See table.h. Pure. */
 #include "server/core/table.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table.h -- from hash to record: linear hashing, so that it never pauses.
  *
  * Buckets of one cache line hold seven (tag, ref) pairs and a link to an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* waiters.c -- the books of parked acquires. See waiters.h. Pure. */
 #include "server/core/waiters.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* waiters.h -- acquires that were parked until a key is decided.
  *
  * A queue per key in parking order, a list per asker, and two kinds of

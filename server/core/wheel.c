@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wheel.c -- the retention wheel. See wheel.h. Pure. */
 #include "server/core/wheel.h"
 

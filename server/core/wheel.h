@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wheel.h -- which records' retention ends when: a hierarchical wheel.
  *
  * Five levels of 64 slots, 128 ms at the finest, 4 years at the widest; a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* accept.c -- the listening sockets: who comes is dealt out evenly. */
 #include "server/io/accept.h"
 

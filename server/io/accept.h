@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* accept.h -- the listening sockets, all on one loop: who comes is dealt out
  * evenly to all loops. */
 #ifndef IDS_ACCEPT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* address.c -- where to listen: from words to a bound socket. */
 #include "server/io/address.h"
 

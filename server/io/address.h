@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* address.h -- where to listen: from words to a bound socket. */
 #ifndef IDS_ADDRESS_H
 #define IDS_ADDRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cable.c -- the socket of one link between two nodes; see cable.h. */
 #include "server/io/cable.h"
 

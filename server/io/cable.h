@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cable.h -- the socket of one link between two nodes.
  *
  * A cable belongs to one loop, like a connection's socket; the link that it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* check.c -- idemstored --check: a folder is read as a start would read it, and
  * nothing in it is changed. */
 #include "server/io/folder.h"

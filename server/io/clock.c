@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock.c -- see clock.h.
  *
  * Who finds a gap counts it before it says that the clock was read, so that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock.h -- the store's clock: it counts the time that this process ran.
  *
  * A process that was stopped, or whose machine was moved, has read nothing

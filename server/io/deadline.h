@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deadline.h -- how long a connection may take for each thing: a place is for
  * whoever makes use of it.
  *

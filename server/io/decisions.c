@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* decisions.c -- see decisions.h. */
 #include "server/io/decisions.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* decisions.h -- the small file in which a node keeps its decisions: who it
  * is, who is primary in which epoch, who is in sync.
  *

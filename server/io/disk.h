@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk.h -- a folder on a POSIX file system, as the journal wants it.
  *
  * No libuv: every call blocks, so the daemon's loops never make one. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* folder.h -- whose folder it is, before anything in it is opened or made.
  *
  * A name that is mistyped must neither begin an empty store without a word nor

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host.c -- what the peer asks of its host. All of it within the monitor: no
  * file, no socket, but cables that are to be opened or closed later. */
 #include "server/io/partner.h"

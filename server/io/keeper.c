@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keeper.c -- a loop's side of what is kept: batches out, replies free to
  * leave, its part of a snapshot. See keeper.h. */
 #include "server/io/keeper_inner.h"

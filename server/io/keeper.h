@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keeper.h -- keeps one loop's changes: its journal, and two threads of its
  * own. One writes what the loop hands over, the other does what takes long.
  *

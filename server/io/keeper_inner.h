@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keeper_inner.h -- inside the keeper: keeper.c is the loop's side, and
  * keeper_threads.c that of its two threads. Nobody else includes this. */
 #ifndef IDS_KEEPER_INNER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keeper_threads.c -- the two threads of a keeper.
  *
  * The log thread writes batches and nothing else, so that what is acknowledged

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* listen.h -- from --listen to bound sockets: every address that a name has,
  * unix sockets with the mode that was asked for, and at the end nothing is
  * removed that is not ours any more. */

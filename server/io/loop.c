@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* loop.h -- one thread's turn: libuv's loop around a desk.
  *
  * A turn is: the sockets that are ready, then the mail, then what time has

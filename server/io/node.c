@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* node.c -- who this node is and how it goes about it: what the peer is
  * configured with. */
 #include "server/io/partner.h"

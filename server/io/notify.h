@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* notify.h -- what the service manager is told (sd_notify(3), by hand).
  *
  * The datagram goes to the socket that NOTIFY_SOCKET names: a path, or, with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pages.c -- a shard's memory, straight from the kernel.
  *
  * A region is 2 MiB at an address that is a multiple of 2 MiB, cut into

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pages.h -- a shard's memory, straight from the kernel.
  *
  * Large blocks are cut from regions; one that is wholly free goes back to the

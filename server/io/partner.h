@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* partner.h -- the node's peer in the daemon: one monitor that all loops
  * enter, and each loop's seat at it.
  *

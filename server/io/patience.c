@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* patience.c -- see patience.h. */
 #include "server/io/patience.h"
 

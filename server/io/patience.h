@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* patience.h -- a log that can't go on in its next segment yet, for want of
  * descriptors or of room: its thread waits, and says so.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* places.h -- how many sockets may be open at a time, and how many are.
  *
  * Descriptors are one per process: what clients take must never be what the

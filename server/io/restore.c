@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* restore.c -- reading a folder back with all cores: units are handed out one
  * by one, records go to their shards under a lock per shard. */
 #include "server/io/store.h"

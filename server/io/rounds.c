@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rounds.c -- snapshots while the loops run: each takes its part, in its own
  * time; the last one's thread installs them all. See store.h. */
 #include "server/io/loop.h"

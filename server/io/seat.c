@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* seat.c -- one loop's part in the peer's monitor; see partner.h. */
 #include "server/io/partner.h"
 

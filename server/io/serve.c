@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serve.c -- the whole daemon: sockets, threads, signals, and their end. */
 #include "server/io/serve.h"
 

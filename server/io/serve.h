@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serve.h -- the whole daemon: sockets, threads, signals, and their end. */
 #ifndef IDS_SERVE_H
 #define IDS_SERVE_H

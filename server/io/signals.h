@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* signals.h -- what each signal does. None ends the daemon without a drain or
  * a line, but those that say that it is broken, and SIGKILL.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/io/socket.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket.h -- a connection's socket: watched, read, written, closed.
  *
  * The same for TCP and unix sockets: libuv says when the descriptor is ready,

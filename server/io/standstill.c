@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* standstill.c -- see standstill.h. */
 #include "server/io/standstill.h"
 

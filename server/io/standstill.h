@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* standstill.h -- rare steps that all loops must take at once.
  *
  * One loop asks (always the first), every other one parks at the next point

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* store.c -- the folder from its opening to its end, and the check; what
  * happens in between is rounds.c's. See store.h. */
 #include "server/io/store.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* store.h -- the folder that the daemon keeps its records in: read at the
  * start, with all cores; snapshots, which all loops take part in; the last
  * one, at the end.

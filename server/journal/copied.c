@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copied.c -- whether a folder is the one that was written, or a copy of it
  * (a backup that was put back): see vault.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crc32c.c -- see crc32c.h. The polynomial is RFC 3720's, reflected. */
 #include "server/journal/crc32c.h"
 

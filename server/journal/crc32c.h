@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crc32c.h -- the Castagnoli checksum: by the processor where it can, by a
  * table where not. Pure. */
 #ifndef IDS_CRC32C_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk.c -- what every caller of a disk needs: all of it, or an error. */
 #include "server/journal/disk.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk.h -- all that the journal asks of a disk: one folder of plain files.
  *
  * An interface, so that the same code runs on POSIX (server/io/disk.c) and on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fault.h -- why a folder or a disk is refused: what, in which file, where,
  * and what an operator can do about it. Pure. */
 #ifndef IDS_FAULT_H

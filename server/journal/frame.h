@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* frame.h -- the unit of log and snapshot: a checksummed run of changes.
  *
  * Pure. Every frame is bound to its file (its checksum starts from the file

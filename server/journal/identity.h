@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* identity.h -- which file this is, whatever it is called: its inode, and the
  * moment at which it was made.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* journal.c -- see journal.h. Two buffers: one fills while the other is
  * written. */
 #include "server/journal/journal.h"

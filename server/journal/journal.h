@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* journal.h -- one loop's journal, the side that never blocks.
  *
  * Sans I/O: it takes changes on the loop's thread, puts them together into

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* manifest.h -- what the folder holds, and which of its files count.
  *
  * Pure: the file as text, a line each, in this order; numbers in decimal,

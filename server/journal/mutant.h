@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mutant.h -- places where the simulation can switch a rule off, to show that
  * it would notice. Outside the simulation's own build nothing is left of
  * them. */

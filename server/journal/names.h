@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* names.h -- what the files of the folder are called. Pure. */
 #ifndef IDS_NAMES_H
 #define IDS_NAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* recover.c -- reading one log back, segment by segment; see vault.h.
  *
  * A log of a run that has ends (closed, replaced) ends exactly where the

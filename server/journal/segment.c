@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* segment.c -- see segment.h.
  *
  * What stands behind the last good frame is one of three things. Zeros: the

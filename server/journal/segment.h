@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* segment.h -- reading one segment of a log, and telling its end from a wound.
  *
  * Pure: the segment's bytes lie in memory. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot.c -- gathering a snapshot and writing it; see snapshot.h. */
 #include "server/journal/snapshot.h"
 

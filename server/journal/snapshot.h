@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot.h -- one shard's records in a file, taken without stopping it.
  *
  * Three parts: the walk gathers blocks on the loop's thread and never

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_read.c -- reading a snapshot back; see snapshot.h.
  *
  * A snapshot that the manifest names was on the medium whole before it was

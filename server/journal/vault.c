@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vault.c -- see vault.h. */
 #include "server/journal/vault.h"
 

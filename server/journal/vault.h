@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vault.h -- the folder of one node: what is in it, and what it means.
  *
  * Blocks on the disk; no thread of its own. The order of things:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* writer.h -- one loop's log on the disk: the side that blocks.
  *
  * No thread of its own: whoever calls it blocks for as long as the disk takes;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* behind.c -- for how long a replica's medium has had changes that it does not
  * hold yet: measured there, told to the primary, shown at both.
  *

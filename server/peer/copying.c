@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copying.c -- how far a full copy is, at either end, to be told.
  *
  * Pure. No rule looks at it. */

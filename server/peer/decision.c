@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* decision.c -- the rules of who may become what. See decision.h. Pure. */
 #include "server/peer/decision.h"
 

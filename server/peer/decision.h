@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* decision.h -- who is primary, in which epoch, and who may become it.
  *
  * Pure. A decision is a small record that only grows (version, epoch); it is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* endpoint.h -- where a node is reached: host:port as text.
  *
  * Pure. What an end says of itself is judged here before it is believed,

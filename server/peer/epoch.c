@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* epoch.c -- see epoch.h. Pure. */
 #include "server/peer/epoch.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* epoch.h -- epochs: how one is drawn, and which can't be one.
  *
  * Pure. An epoch is the unix time in ms << 10 as it was drawn, with 10 bits of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fields.c -- see fields.h. Write and read stand side by side. Pure. */
 #include "server/peer/fields.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fields.h -- the map in HELLO and WELCOME: what an end says of itself, field
  * by field, so that a later version may say more.
  *

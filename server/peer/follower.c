@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* follower.c -- a node as replica: a session, a copy, what it acknowledges.
  *
  * Pure. The copy that it holds stays as it is until another is whole (R7);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* frame.h -- the unit of the peer's wire: length, checksum, epoch, session.
  *
  * Pure. Nothing that a frame announces is believed before it is there, and

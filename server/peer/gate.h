@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gate.h -- what the peer keeps of one loop's commit gate: its numbers.
  *
  * Pure. Each loop numbers its changes; a reply that was made when n was the

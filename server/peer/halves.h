@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* halves.h -- inside a node: what its parts call of each other.
  *
  * peer.c is the node as such (epochs, decisions, links, orders), primary.c

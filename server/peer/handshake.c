@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* handshake.c -- HELLO, WELCOME, PROOF; see link.h. Write and read stand side
  * by side. Pure. */
 #include "server/peer/fields.h"

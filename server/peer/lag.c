@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lag.c -- see lag.h. Pure. */
 #include "server/peer/lag.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lag.h -- for how long changes have waited to be acknowledged, in a fixed
  * room.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* link.c -- bytes and frames; see link.h. The handshake is in handshake.c.
  * Pure. */
 #include "server/peer/link.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* link.h -- one connection between two peers: bytes, frames, and who is there.
  *
  * Pure. Both ends show that they know the secret before anything that is said

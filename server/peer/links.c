@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* links.c -- the links of a node: dialled, accepted, proven, ended.
  *
  * Pure. Bytes come in here and are frames behind it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mutant.h -- the one place per rule where the simulation can switch it off,
  * to show that it would notice. Outside the simulation's own build (which
  * defines IDS_PEER_MUTANTS) nothing is left of them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* name.c -- see name.h. Pure. */
 #include "server/peer/name.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* name.h -- what a node is called.
  *
  * Pure. A name of 16 hex digits, as a drawn one is, is its number; of every

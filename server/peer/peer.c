@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer.c -- a node as such: its epoch, its decisions, its links, its orders.
  *
  * Pure. See peer.h. */

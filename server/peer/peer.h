@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer.h -- one node of a pair: its role, its links, and what it may do.
  *
  * Pure: no socket, no file, no clock, no thread. Bytes of links go in and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* primary.c -- a node as primary: its session, its in-sync set, its gates.
  *
  * Pure. What it waits for in the gates of its loops is only ever made less by

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* receiver.c -- see receiver.h. Pure. */
 #include "server/peer/receiver.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* receiver.h -- one stream's end at the replica.
  *
  * Pure. It checks what comes, hands each record to whoever owns the key here

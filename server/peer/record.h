@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* record.h -- a decision as bytes of a fixed layout, for a file.
  *
  * Pure. Little-endian:

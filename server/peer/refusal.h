@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* refusal.h -- why two nodes do not work together, in words.
  *
  * Pure. Either end may find out, and tells the other by a code: so both logs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* refuse.c -- whom a node does not work with, and what it says of that.
  *
  * Pure. What is judged here has shown that it knows the secret, if there is

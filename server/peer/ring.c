@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ring.c -- see ring.h. Each entry is a length and the bytes behind it, in
  * one piece: where the ring's end is too near, a mark says "go on in front".
  * Pure. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ring.h -- the last changes of one loop, as bytes, up to a fixed size.
  *
  * Pure. The oldest give way. Whoever reads holds a position; one that the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sender.c -- see sender.h. Pure. */
 #include "server/peer/sender.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sender.h -- one loop's stream to the replica, the primary's end.
  *
  * Pure. It takes every change of its shard into a ring, and writes frames

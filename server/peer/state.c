@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* state.c -- the status as one plain sentence, and what to do.
  *
  * Pure. It only looks. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* status.c -- what a node tells its operator of itself.
  *
  * Pure. It only looks. */

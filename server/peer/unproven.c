@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unproven.c -- links that have not shown the secret: few, and the one that
  * may be the member's is the last to go.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* frozen.c -- a program of the first header. It knows nothing of later ones,
  * and it is never edited: what it does must work with every later library.
  *

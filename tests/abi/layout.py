@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """layout.py CC FROZEN CURRENT -- each number, field and function of the frozen
 headers is in the current ones, and is the same there."""
 import re

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer.c -- an expected answer, held against a reply. See words.h. */
 #include "tests/conformance/words.h"
 

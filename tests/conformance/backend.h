@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* backend.h -- whom a story is told to: the core in virtual time, the model
  * in virtual time, or the daemon over TCP. Bytes go in and frames come out
  * the same way for all of them. */

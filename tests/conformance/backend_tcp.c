@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* backend_tcp.c -- the daemon, over TCP, in real time: a process of its own
  * for every story, a connection for every actor. Knows nothing of proto/. */
 #include "tests/conformance/backend.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* backend_virtual.c -- the core, or the model, in virtual time, behind proto:
  * a story's bytes are decoded, written anew and decoded again, and the answer
  * goes out encoded. No socket, no clock. */

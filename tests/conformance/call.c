@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* call.c -- a call's words, made into a request. See words.h. */
 #include "tests/conformance/words.h"
 

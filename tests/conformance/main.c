@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- tells the stories of Markdown files to a backend.
  *
  *   conformance core|model FILE...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* notation.c -- see notation.h. */
 #include "tests/conformance/notation.h"
 

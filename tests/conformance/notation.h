@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* notation.h -- MessagePack as a story writes it: [0, 7, "ping", []].
  *
  *   nil true false 17 -3       as they look, in their shortest form

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run.c -- see run.h.
  *
  * In virtual time everything is exact: when an answer comes, in which order,

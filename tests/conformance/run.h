@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run.h -- a story, told to a backend. */
 #ifndef IDT_RUN_H
 #define IDT_RUN_H

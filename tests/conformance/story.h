@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* story.h -- the stories in a Markdown file, read into steps.
  *
  * A story is a fenced block that opens with ```story, perhaps with options;

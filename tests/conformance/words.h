@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* words.h -- the words of a story's lines: a call made into MessagePack, an
  * expected answer held against the bytes that came.
  *

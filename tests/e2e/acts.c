@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* acts.c -- hostile acts against the loops: each would make one turn long, or
  * take what is everybody's; see flood.h. */
 #include "proto/owner.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* addresses.c -- where the daemon listens, who may connect there, and that it
  * removes nothing that is another's by then.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Where the daemon listens; a name with several addresses.
 add_library(many_addresses SHARED many_addresses.c)
 target_compile_definitions(many_addresses PRIVATE _GNU_SOURCE)

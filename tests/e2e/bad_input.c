@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bad_input.c -- what a client must not send, sent to a daemon that goes on.
  *
  *   bad_input IDEMSTORED

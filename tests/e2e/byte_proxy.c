@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* byte_proxy.c -- see the header. One thread; a word is looked for in what
  * arrives at once, which for one small request is all of it. */
 #include "tests/e2e/byte_proxy.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* byte_proxy.h -- passes bytes between clients and one server, until it is told
  * to swallow the reply to a certain call: the moment between a change and its
  * asker's hearing of it, as long as a test needs it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* child.c -- see the header. */
 #include "tests/e2e/child.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* child.h -- programs that a test starts: their output goes to a log file, and
  * they die with the test, however it ends. */
 #ifndef TEST_CHILD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* click_stage.c -- see the header. */
 #include "tests/e2e/click_stage.h"
 

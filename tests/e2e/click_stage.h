@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* click_stage.h -- what the double click plays on: one idemstored (or those
  * that the test brings), two instances of the points service, nginx before
  * them, and the ledger, which is read from outside. All ports are free ones;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # libidemclient against the daemon.
 if(TARGET idemclient_static)
   idem_program_test(e2e_client_lib SOURCES client_lib.c

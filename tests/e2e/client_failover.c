@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_failover.c -- libidemclient while the primary of a real pair is
  * killed, stopped, or hands over: eight threads go on as if nothing had
  * happened, each key is executed once, a waiter waits on, and a function that

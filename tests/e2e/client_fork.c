@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_fork.c -- one libidemclient that was opened before a fork, as prefork
  * servers do it: each child is an asker of its own. One grant per key, four
  * children, four sessions, and the parent's connections are left in peace.

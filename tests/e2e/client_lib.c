@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_lib.c -- libidemclient against the real daemon: one execution
  * whatever the number of askers, over two shards and over a unix socket, with
  * waiting, takeover, renewal, results at the limit, and a daemon that goes

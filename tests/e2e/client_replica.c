@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_replica.c -- a replica of a pair stands still, and the clients of its
  * primary see it: one fails fast and says so, and both go on once it moves.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_words.c -- what the daemon says as it turns somebody away or goes
  * down is what libidemclient's caller hears. */
 #include <pthread.h>

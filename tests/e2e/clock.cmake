@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The machine's clock goes back.
 add_library(old_clock SHARED old_clock.c)
 target_compile_definitions(old_clock PRIVATE _GNU_SOURCE)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock_back.c -- the machine's clock was set back, and the daemon restarts:
  * where an epoch is on record no token shrinks, and a clock that can't be right
  * is named.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* closed_streams.c -- started with descriptors 0, 1 or 2 closed, no program
  * writes what is meant for a person into a file or to a server.
  *

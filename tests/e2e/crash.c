@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crash.c -- kill -9 under full load, again and again: what was acknowledged
  * is there after each.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # kill -9 under load, and power cuts, with the journal on.
 #   crash IDEMSTORED always|everysec ROUNDS [POWERCUT]
 add_library(powercut SHARED powercut.c)

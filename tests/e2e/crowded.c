@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crowded.c -- more connections than there are descriptors or places: the
  * store, its snapshots and its end have theirs, and who is one too many is
  * told so.

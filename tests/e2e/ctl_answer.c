@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_answer.c -- where idemctl's answers go: bytes as they are, into files,
  * to nobody; keys of any bytes; a session's tokens.
  *

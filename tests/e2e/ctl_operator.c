@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_operator.c -- idemctl for whoever runs the servers: alone, looking into
  * a folder, and with a pair.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_shell.c -- shell lines about idemctl, and what they say. */
 #include "tests/e2e/ctl_shell.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_shell.h -- shell lines about idemctl ($CTL), and what they say. What is
  * not as it should be ends the test. */
 #ifndef TEST_CTL_SHELL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_terminal.c -- idemctl as a person types it, into a real terminal.
  *
  *   ctl_terminal IDEMSTORED IDEMCTL */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctl_test.c -- idemctl as a shell and a script use it: exit codes, JSON, lines
  * from stdin.
  *

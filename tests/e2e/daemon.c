@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* daemon.c -- the daemon's side of harness.h. */
 #include "tests/e2e/harness.h"
 

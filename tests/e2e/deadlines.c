@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deadlines.c -- no deadline comes early, not by a part of a millisecond:
  * leases, retentions and waits, timed by a client that can only see them
  * begin too early and end too late.

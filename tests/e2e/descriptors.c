@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* descriptors.c -- more connections than anyone wants.
  *
  *   descriptors IDEMSTORED

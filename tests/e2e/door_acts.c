@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* door_acts.c -- see door_acts.h. */
 #include "tests/e2e/door_acts.h"
 

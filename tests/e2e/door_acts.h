@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* door_acts.h -- hostile acts at the daemon's doors: places, descriptors, its
  * log, its signals; beside those against the loops (flood.h). Each takes less
  * than DOOR_PLACES connections and a few seconds. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* double_click.c -- the scenario that idemstore exists for, played for real:
  * two backends behind nginx, one key, one execution.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* double_click_failover.c -- the double click while the store's primary dies at
  * the two moments that matter: between acquire and complete, and between
  * complete and its reply. The points are taken once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* failover.c -- a pair, with the same and with other thread counts: what was
  * acknowledged survives the loss of either machine.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* flags.c -- how the daemon starts, listens, demands its secret and ends.
  *
  *   flags IDEMSTORED */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* flood.c -- many connections in one thread; see flood.h. */
 #include "tests/e2e/flood.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* flood.h -- many connections that send all they have and read what comes, in
  * one thread: what hostile clients are made of.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* forgotten_flags.c -- a node of a pair is started again, and a flag is missing
  * or another one: it says which, and serves nothing beside what is on record.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* harness.h -- what the end-to-end programs share: a daemon of their own, raw
  * connections that speak the wire through proto, and what the system says of
  * the daemon's memory and descriptors.

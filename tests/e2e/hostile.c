@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hostile.c -- all hostile acts at once, in an order of chance: those at the
  * doors by two threads, those against the loops by a third, on a daemon whose
  * log nobody reads and that has few descriptors.

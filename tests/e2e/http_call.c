@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* http_call.c -- see the header. */
 #include "tests/e2e/http_call.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* http_call.h -- one HTTP/1.1 request over a fresh loopback connection, for
  * tests: what was answered, byte by byte. Blocks, with a time limit. */
 #ifndef TEST_HTTP_CALL_H

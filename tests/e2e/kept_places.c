@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kept_places.c -- a port that is crowded: with clients up to
  * --max-connections, or with strangers who say that they are another node. The
  * replica comes back all the same, and the operator is heard.

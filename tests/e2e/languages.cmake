@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # libidemclient as other languages load it, and the examples of its two lower
 # layers. A library with a sanitizer in it loads into no interpreter.
 if(NOT TARGET idemclient OR IDEM_SANITIZE OR IDEM_FUZZ)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* log_lines.c -- what an operator reads: who was refused and why, and what the
  * daemon runs short of, as it begins and as it ends.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* long_turns.c -- whatever clients do, no turn of a loop does more than its
  * bound, and another client is left in peace.
  *

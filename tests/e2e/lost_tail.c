@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lost_tail.c -- kill -9 under load: how old is the oldest acknowledgement
  * that is lost, and how many changes were written late?
  *

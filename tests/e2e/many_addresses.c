@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* many_addresses.c -- a library that makes "shop.test" a host of several
  * addresses: preloaded, the resolver says 127.0.0.1, 127.0.0.2 twice, ::1 and
  * one that no machine has. */

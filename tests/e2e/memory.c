@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* memory.c -- a daemon that runs out of memory says so and goes on.
  *
  *   memory IDEMSTORED

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mistakes.c -- what people mistype, misplace and misconfigure, as a table: for
  * each it is said what is wrong and what to do, it ends with its exit code, and
  * it ends by itself: every deadline here is ten minutes away.

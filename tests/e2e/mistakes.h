@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mistakes.h -- the tables of mistakes.c, and the strangers that some of them
  * meet. */
 #ifndef TEST_MISTAKES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mistakes_ctl.c -- idemctl's part of the table. */
 #include "tests/e2e/mistakes.h"
 

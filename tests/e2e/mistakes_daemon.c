@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mistakes_daemon.c -- idemstored's and idembench's parts of the table. */
 #include "tests/e2e/mistakes.h"
 

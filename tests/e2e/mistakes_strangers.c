@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mistakes_strangers.c -- what may listen at a port in idemstored's place, as
  * far as a client sees it. */
 #include "tests/e2e/mistakes.h"

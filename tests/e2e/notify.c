@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* notify.c -- what a service manager hears of the daemon: ready only when it
  * serves, stopping when it drains, and nothing that keeps it from serving.
  *

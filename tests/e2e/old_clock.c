@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* old_clock.c -- a library that sets the machine's clock back: preloaded, the
  * wall clock is OLD_CLOCK_S seconds behind. Other clocks are as they are. */
 #include <dlfcn.h>

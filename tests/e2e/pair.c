@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pair.c -- two daemons that replicate; see pair.h. */
 #include "tests/e2e/pair.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Two daemons that replicate.
 target_sources(e2e_harness PRIVATE ${CMAKE_CURRENT_LIST_DIR}/pair.c)
 e2e(failover TIMEOUT 240)

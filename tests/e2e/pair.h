@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pair.h -- two daemons that replicate, and what one asks them. */
 #ifndef TEST_PAIR_H
 #define TEST_PAIR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pair_states.c -- what either node of a pair says of itself, in each state of
  * its life: report, gauges and hello agree, and none says more than is so.
  *

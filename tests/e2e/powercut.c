@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* powercut.c -- a library that makes every kill a power cut: preloaded, it
  * holds back what the program writes until the program syncs it.
  *

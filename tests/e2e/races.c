@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* races.c -- many threads in many processes hammer few keys over TCP; who won
  * is counted here, outside the daemon, in memory that all of them share.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* restored.c -- a backup of the data folder is put back: what was acknowledged
  * since is gone, but no token of the lost life is given out again, and nobody
  * takes the copy for the node's memory.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* safe_to_stop.c -- a script that restarts a replica, waits as the docs say,
  * and then stops the primary: nothing that was acknowledged is lost. The
  * replica's memory is gone with its process, and its copy takes a while.

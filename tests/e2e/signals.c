@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* signals.c -- no signal ends the daemon without a drain or a line.
  *
  *   signals IDEMSTORED */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* silence.c -- connections that say nothing, or stop in the middle of it:
  * their places are given to others, at each stage.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slow_disk.c -- a disk that does not come back from a sync: what shows a
  * record waits for it, and nothing else does.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slow_log.c -- whoever reads the daemon's log stands still, or there is too
  * much to log: nobody waits for it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slow_replica.c -- a replica whose disk comes to no end with a sync: it is
  * heard, it is in sync, and every change waits for that disk. The primary says
  * so, and with a --commit-wait that is long enough nothing is UNREPLICATED.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slow_sync.c -- a library that is preloaded: as long as the file that
  * SLOW_SYNC names is there, no fdatasync comes to its end. The first that
  * waits makes another file beside it, with .busy at its end. */

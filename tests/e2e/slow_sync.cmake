@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What is written while the disk syncs, and what a kill -9 loses.
 #   lost_tail IDEMSTORED everysec|no [ROUNDS]
 idem_program_test(e2e_lost_tail SOURCES lost_tail.c LINK e2e_harness

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slow_sync_test.c -- what is acknowledged is written while a sync is under
  * way, however long that takes: a kill -9 then loses nothing of it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* soak.c -- full load while clients are killed, and then silence.
  *
  *   soak IDEMSTORED [SECONDS]      (IDEM_SOAK_SECONDS overrides it)

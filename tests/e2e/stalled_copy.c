@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stalled_copy.c -- a replica stands still, and dies, in the middle of its full
  * copy, beside calls: the primary serves on, and waits for it without work.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stood_still.c -- a daemon is stopped for longer than a lease, as when its
  * machine is moved; what came meanwhile lies in its sockets. Whoever renewed in
  * time keeps what it holds.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* store_orders.c -- idemctl's snapshot, over the wire, and a disk that is
  * nearly full: what is refused, what goes on, what the log says at the end.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Snapshots as ordered, and a disk that is nearly full.
 add_library(tight_disk SHARED tight_disk.c)
 target_compile_definitions(tight_disk PRIVATE _GNU_SOURCE)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* strangers.c -- who says that it is the other node, and isn't; and pairs that
  * can't be.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every program, with its standard streams closed.
 if(TARGET idemctl AND TARGET idembench AND TARGET points_minimal)
   idem_program_test(e2e_closed_streams SOURCES closed_streams.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tight_disk.c -- a library that makes a disk look full: preloaded, what the
  * system says is free is what the file $TIGHT_DISK says, in bytes, if there
  * is one. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The double click behind nginx, and idemctl as shells and people use it.
 
 if(TARGET points_service)

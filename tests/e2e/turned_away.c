@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* turned_away.c -- nodes that can't work together, and what both say of it: a
  * third node, two of one name, a chain, a replica of itself, another limit, an
  * epoch that can't be, a node of 0.1.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Hostile acts against the loops; bench/run-figures turns runs the same program.
 idem_program_test(e2e_long_turns SOURCES long_turns.c acts.c flood.c
   LINK e2e_harness Threads::Threads

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wire.c -- the client's side of harness.h: one blocking socket, and the
  * bystander that works while others misbehave. */
 #include "tests/e2e/harness.h"

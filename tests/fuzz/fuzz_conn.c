@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_conn.c -- any bytes, in any pieces, on three connections of two loops.
  *
  * The input is a script: a byte says which connection and what to do, the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the journal reads back from a disk.
 if(NOT TARGET ids_journal)
   return()

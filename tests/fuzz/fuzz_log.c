@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_log.c -- any bytes as a segment of a log.
  *
  * Whatever they are, the reader says what is wrong with them or loads what is

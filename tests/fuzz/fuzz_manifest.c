@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_manifest.c -- any bytes as a manifest; its checksum is mended, and what
  * is taken is written again as it stood. */
 #include "server/journal/crc32c.h"

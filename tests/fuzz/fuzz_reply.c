@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_reply.c -- any bytes as what a server answers.
  *
  * The client's reader takes them as a reply to each method in turn. What it

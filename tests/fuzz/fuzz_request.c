@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_request.c -- any bytes as a connection's input.
  *
  * Whatever they are, the reader says so without reading past them, and what

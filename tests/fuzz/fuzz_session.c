@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_session.c -- any bytes as what a server sends to the client's session,
  * with a call of every kind under way. Each call ends exactly once, and its
  * answer can be read.

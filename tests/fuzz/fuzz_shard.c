@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_shard.c -- bytes, read as operations into a shard and the naive model.
  *
  * The first bytes choose the kind of world, then every operation takes a few.

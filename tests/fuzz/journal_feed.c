@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* journal_feed.c -- see journal_feed.h. */
 #include "tests/fuzz/journal_feed.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* journal_feed.h -- what the journal's fuzz targets share: a disk that has one
  * file, of the fuzzer's bytes, and somewhere to load records into.
  *

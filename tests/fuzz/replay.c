@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replay.c -- a main for a fuzz target without libFuzzer: it feeds the files
  * of the corpus folders (or single files) that it is given, each once. */
 #include <dirent.h>

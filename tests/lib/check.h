@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* check.h -- the invariants I1 to I6 and I15, checked from outside.
  *
  * It sees the calls and the answers, in the order in which they happened, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* check_test.c -- the checker can fail: for each invariant a short history
  * that breaks it, beside one that does not. */
 #include "tests/lib/check.h"

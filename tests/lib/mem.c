@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mem.c -- see mem.h. Each block is malloc's own, so that AddressSanitizer
  * sees every step over its end. */
 #include "tests/lib/mem.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mem.h -- memory for a shard under test: malloc, counted, and refused where
  * the test says so.
  *

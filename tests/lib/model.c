@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model.c -- see model.h. Reads beside the table of the state machine, row
  * by row. No cleverness. */
 #include "tests/lib/model_inner.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model.h -- the state machine once more, as plainly as it can be said.
  *
  * One array of records, one of waiters, both walked from the front; nothing

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model_inner.h -- inside the model: what model.c (calls) and model_wait.c
  * (waiters, time) both need. Nobody else includes this. */
 #ifndef IDT_MODEL_INNER_H

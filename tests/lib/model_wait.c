@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model_wait.c -- the model's waiters, and what time does to them. */
 #include "tests/lib/model_inner.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pack.c -- see pack.h. Only what our wire uses; an extension type is read
  * as "other". */
 #include "tests/lib/pack.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pack.h -- MessagePack for tests, written and read apart from proto/, so
  * that a story does not judge our codec by itself.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rng.h -- random numbers that a seed repeats exactly, on every machine.
  *
  * xoshiro256**, seeded by splitmix64. For tests alone: nothing secret may

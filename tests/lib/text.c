@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text.c -- see text.h. The words are its own: a trace must not depend on the
  * code that it is to judge. */
 #include "tests/lib/text.h"

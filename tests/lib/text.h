@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text.h -- requests and answers as a line of a story, for traces. */
 #ifndef IDT_TEXT_H
 #define IDT_TEXT_H

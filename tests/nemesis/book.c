@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* book.c -- one call through libidemclient, written down before and after. */
 #include "tests/nemesis/customer.h"
 

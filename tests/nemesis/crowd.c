@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* crowd.c -- the client processes. */
 #include "tests/nemesis/world.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* customer.c -- what a client does: claims, gives up, repeats itself, uses
  * what is not its own, on keys that are new every half second and on a few
  * that stay. Everything but the answers follows from its seed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* customer.h -- one client process: asks through libidemclient, at random
  * and at a steady pace, and writes down what it asks and hears. */
 #ifndef NEM_CUSTOMER_H

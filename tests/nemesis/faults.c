@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* faults.c -- what goes wrong. Each begins with a pair that is whole, so that
  * nothing is ever asked of the two that a pair can't do: what only one of
  * them has is not killed.

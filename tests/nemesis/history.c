@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* history.c -- histories in memory: reading them, and bringing them in order.
  * What a line means is words.c. */
 #include "tests/nemesis/words.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* history.h -- what the clients asked and heard, and when, as text.
  *
  * One line per event; a run's files, a test's hand-made story and what is

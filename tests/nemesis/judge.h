@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* judge.h -- a whole history: every key by its promises and by the search. */
 #ifndef NEM_JUDGE_H
 #define NEM_JUDGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* judge_test.c -- the judge, judged: histories made by hand, each with what
  * has to be found in it.
  *

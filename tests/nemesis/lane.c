@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lane.c -- see lane.h. */
 #include "tests/nemesis/lane.h"
 

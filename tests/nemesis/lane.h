@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lane.h -- one direction of a connection through the proxy, and the few
  * things it does with sockets. */
 #ifndef NEM_LANE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* law.c -- see law.h. Row by row, the table of the state machine.
  *
  * Pure. */

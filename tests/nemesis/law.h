@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* law.h -- one key's record, as far as answers show it, and what each answer
  * does to it.
  *

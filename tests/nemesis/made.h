@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* made.h -- histories that are legal because the model made them, and what
  * makes them illegal for sure. */
 #ifndef NEM_MADE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* made_test.c -- the judge, judged by many: histories that the model made are
  * legal, and each is illegal once something in it can't be.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nemesis.c -- a pair of daemons, eight clients, a nemesis and an operator;
  * then a judge.
  *

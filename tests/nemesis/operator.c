@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* operator.c -- what an operator does who has docs/replication.md before
  * him, and idemctl. */
 #include "tests/nemesis/world.h"

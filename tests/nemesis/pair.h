@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pair.h -- the two daemons as processes, and the operator's hands: idemctl,
  * used as docs/replication.md says. */
 #ifndef NEM_PAIR_H

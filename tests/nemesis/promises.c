@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* promises.c -- see promises.h. Pure, but for memory.
  *
  * Only what was answered counts here, and only the order that real time

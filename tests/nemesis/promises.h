@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* promises.h -- I1 to I6 over one key's history, in linear time (after a
  * sort), without a model: each by what two or three answers say together. */
 #ifndef NEM_PROMISES_H

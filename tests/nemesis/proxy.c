@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* proxy.c -- see proxy.h. One thread, poll(), plain sockets. */
 #include "tests/nemesis/proxy.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* proxy.h -- a hostile wire: a process that passes bytes on between whoever
  * connects and a node, late, in drips, damaged, not to the end, or not at
  * all. It is told what to do through memory that it shares with its parent. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* search.h -- is there one order of a key's calls, each at some time between
  * its call and its answer, in which every answer is right?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage.h -- where it happens: two nodes, their clients, and what lies
  * between them.
  *

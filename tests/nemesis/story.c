@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* story.c -- what a run tells, a line each. */
 #include "tests/nemesis/world.h"
 

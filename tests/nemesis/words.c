@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* words.c -- one line of a history, read and written by the same table. */
 #include "tests/nemesis/words.h"
 

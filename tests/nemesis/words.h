@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* words.h -- one line of a history, read and written. */
 #ifndef NEM_WORDS_H
 #define NEM_WORDS_H

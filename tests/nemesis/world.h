@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* world.h -- a run of the nemesis: the stage, the pair, its clients, the
  * operator, and what is known of them. */
 #ifndef NEM_WORLD_H

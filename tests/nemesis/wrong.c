@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wrong.c -- what makes a legal history illegal, whatever was lost in it. */
 #include "tests/nemesis/law.h"
 #include "tests/nemesis/made.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare.h -- inside the world: what the shard said, held against what the
  * model said. */
 #ifndef IDT_COMPARE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The journal on a hostile disk. The build has switches in it that turn one
 # rule off each; the simulation has to see that.
 if(NOT TARGET ids_journal_mutable)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_damage.c -- what time does to a medium: a bit flips, a file is lost, a
  * write once went astray. On what is there, not on what is written. */
 #include "server/journal/frame.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_history.c -- what was decided, and whether a recovery came to it. */
 #include "tests/sim/disk_world.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_hostile.c -- see disk_hostile.h. */
 #include "tests/sim/disk_hostile.h"
 

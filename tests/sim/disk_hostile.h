@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_hostile.h -- a disk in memory that does what disks may do.
  *
  * What is written is readable at once and on the medium only after a sync;

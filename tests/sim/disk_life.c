@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_life.c -- one life of the node: calls, batches, snapshots, time, until
  * the disk says that it is over, or it stops in order. */
 #include "tests/sim/disk_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_recover.c -- reading a hostile disk back, and holding it against the
  * history. */
 #include "tests/sim/disk_world.h"

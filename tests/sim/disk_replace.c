@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_replace.c -- a replica has loaded another node's records beside its own,
  * and they take the place of all, at one moment. */
 #include "tests/sim/disk_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_sim.c -- the journal on a hostile disk, seed after seed.
  *
  *     disk_sim [--seed N] [--seeds N] [--mutant NAME]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_world.c -- lives and deaths of a node, from one seed. */
 #include "tests/sim/disk_world.h"
 

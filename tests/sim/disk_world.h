@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_world.h -- a node on a hostile disk: shards, journals, writers,
  * snapshots, and lives that end at any moment.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* generate.h -- random operations, made to meet: few keys, tiny leases,
  * clashing fingerprints, nonces that come again, tokens new, old and
  * foreign. The same seed makes the same world and the same operations. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* growth_test.c -- many keys: the table grows and shrinks, records are
  * reclaimed when their time is over, and memory comes back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* move.c -- a world's shard, carried over to a new one record by record. */
 #include "tests/sim/compare.h"
 

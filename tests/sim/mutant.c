@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mutant.c -- see mutant.h. */
 #include "tests/sim/mutant.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mutant.h -- a shard with a fault in it, to show that the comparison sees
  * faults.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oom_test.c -- each allocation of many short lives of a shard, failed in
  * turn: that one alone, then that one and all that follow.
  *

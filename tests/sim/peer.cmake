@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Two nodes or three, their clients, an operator and a hostile network.
 if(NOT TARGET ids_peer_mutable)
   return()

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_check.c -- I1 to I13, checked from outside: from what leaves the nodes
  * as replies, and from what their memories would bring to a promotion. It
  * knows nothing of frames, sessions or gates. */

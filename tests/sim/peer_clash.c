@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_clash.c -- two nodes that lead in one epoch, and strangers that speak of
  * epochs that can't be.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_client.c -- clients, as the library would be: a call is asked again
  * with its nonce or its token, here or there, until someone answers or its
  * time is over; a wait with the time that is left. */

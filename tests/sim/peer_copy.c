@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_copy.c -- more of the checker: the replica equals the primary (I12),
  * nothing grows without bound (I15). */
 #include "tests/sim/peer_world.h"

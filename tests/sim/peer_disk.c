@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_disk.c -- a memory that outlives its process: what a journal that is
  * synced before anything is answered brings back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_hold.c -- a node's replies, and its loops' turns: what a loop has made
  * is handed to the peer at its turn's end, and only then may replies leave.
  *

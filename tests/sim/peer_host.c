@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_host.c -- what a peer asks of its host, and the mail between a node's
  * loops, which takes its time. */
 #include "tests/sim/peer_world.h"

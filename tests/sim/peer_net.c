@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_net.c -- the network between the nodes: connections that delay, break
  * in the middle of a frame, fall silent in one direction, and let a piece of
  * an older session slip in. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_node.c -- one node: the host of a peer and its shards, as a daemon
  * would be, with mail between its loops that takes its time. */
 #include "server/peer/mutant.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_operator.c -- who gives orders, and what goes wrong by itself.
  *
  * The operator is careful but not clever: orders come at the worst moments,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_sim.c -- worlds of two or three nodes, from seeds.
  *
  *   peer_sim [--seeds A..B] [--seed N] [--rule-off NAME] [--see replies]

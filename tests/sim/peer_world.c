@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_world.c -- time, the story, and the course of one world: chaos, then
  * peace, then everything must have healed. */
 #include "tests/sim/peer_world.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer_world.h -- two nodes, or three, their clients, an operator and a hostile
  * network in one process: one virtual clock, one seed.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sim.c -- random operations into many shards and the naive model.
  *
  *   sim [--seed S] [--ops N] [--world-ops N] [--mutant NAME]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* world.h -- one shard and the naive model, in lock step on a virtual clock.
  *
  * Whatever is done here is done to both, and compared field by field: the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idemclient_http.h -- the Idempotency-Key header, and what an answer or an
  * error of idemclient.h is in HTTP. No socket; any thread. */
 #ifndef IDEMCLIENT_HTTP_H

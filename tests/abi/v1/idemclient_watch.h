@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idemclient_watch.h -- what an idem_client does meanwhile: how its connections
  * stand, whether changes wait for the replica, and its counters. For logs,
  * metrics and health checks; nothing here asks a server. */

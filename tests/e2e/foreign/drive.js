@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // drive.js -- MessagePack-RPC clients that are not ours, from the npm registry,
 // tell one story to the daemon:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // readme.js -- the README's lines for Node, as they stand there, must run and
 // print what they say they print:
 //

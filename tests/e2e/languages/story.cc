@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // story.cc PORT -- what every language's program tries, with idemclient.hpp:
 // acquire, wait, complete, replay, and functions of run_once that end in each
 // way, an exception among them.

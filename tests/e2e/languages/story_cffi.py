@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """story_cffi.py LIBRARY INCLUDE CC PORT -- libidemclient from Python by cffi,
 which reads the header itself: nothing in it needs a compiler or glue."""
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """story_ctypes.py LIBRARY PORT -- libidemclient from Python without a
 compiler: the structs as a binding's author writes them down, by hand."""
 import ctypes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // story_koffi.js LIBRARY PORT -- libidemclient from Node, by koffi: its
 // structs are written down once, and no compiler is needed.
 'use strict';

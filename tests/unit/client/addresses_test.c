@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* addresses_test.c -- names with several addresses, of which some are silent,
  * and names that nobody can look up: each address and each host has its share
  * of the time.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* client_test.c -- the blocking client against a server that misbehaves on
  * purpose: what it tries again, with what, and what it says in the end. */
 #include <criterion/criterion.h>

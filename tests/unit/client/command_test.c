@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command_test.c -- an operator's commands: one server, one connection, one
  * try. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* conn_test.c -- the loop-driven connection, driven by poll(2) here: one
  * thread, time from the monotonic clock, a server that misbehaves. */
 #include <criterion/criterion.h>

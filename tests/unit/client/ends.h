@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ends.h -- a server that counts what comes for the claims of functions that
  * end in their own ways; plain enough for C++. */
 #ifndef ENDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // exception.cc -- an exception of C++ through idem_run_once: it arrives at its
 // catch, the claim is left, and nobody renews it any more.
 #include <idemclient.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # exception.sh CXX SOURCE_DIR LIBRARY FAKE_SERVER CODEC -- builds exception.cc
 # against the shared library and runs it.
 set -eu

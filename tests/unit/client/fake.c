@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fake.c -- see fake.h. A bug here stops the test: it asserts freely. */
 #include "tests/unit/client/fake.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fake.h -- a small server for the client's tests: one thread that speaks the
  * wire and does what a script says. It keeps no record of anything. */
 #ifndef FAKE_H

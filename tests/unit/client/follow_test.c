@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* follow_test.c -- the blocking client follows the primary: each story has
  * servers that answer by a script, of which some are replaced, cut off or gone
  * without a word. What is asked again must be the same call: its nonce, or its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* http_test.c -- the helpers beside the calls: the Idempotency-Key header,
  * answers as HTTP, fingerprints, and the words for codes. */
 #include <criterion/criterion.h>

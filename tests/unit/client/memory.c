@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* memory.c -- every allocation of a scenario refused in turn: the call fails
  * with a word for it or works all the same, nothing leaks, and the same
  * scenario works once there is memory again. A plain program: it counts. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nonce_test.c -- the nonce that an acquire was asked with can be had, so that
  * its caller can ask again: in the answer, in the error, from each layer. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* places_test.c -- where the blocking client connects to: endpoints, shards,
  * redirects, secrets, sockets, strangers. */
 #include <criterion/criterion.h>

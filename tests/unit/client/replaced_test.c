@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replaced_test.c -- a primary that was replaced: whom the blocking client
  * believes, by the epochs that they tell, and what becomes of a claim that is
  * worked on meanwhile. */

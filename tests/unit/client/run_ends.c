@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_ends.c -- a function under a claim that never returns: its thread ends,
  * is cancelled, or jumps away. The claim is left, nobody renews it any more,
  * and the other runs of the client go on. */

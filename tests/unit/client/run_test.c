@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_test.c -- idem_run_once: how each end of the function is settled, and
  * what its caller is told. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* script.c -- see script.h. */
 #include "tests/unit/client/script.h"
 

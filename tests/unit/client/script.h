@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* script.h -- a fake server that follows a list of replies, and what it saw. */
 #ifndef SCRIPT_H
 #define SCRIPT_H

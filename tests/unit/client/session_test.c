@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* session_test.c -- the sans-I/O session against scripted bytes: whatever the
  * pieces they come in, and whatever the order. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* shutdown.c -- idem_client_shutdown while threads are in calls of every kind:
  * each ends, and what it says is true. Unchanged: the server never saw it. */
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sized_test.c -- a struct of another size than ours: of a shorter one nothing
  * behind its size is read or written, of a longer one what is set there is
  * refused. */

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # symbols.sh LIBRARY LIST HEADERS ARCHIVE -- the library shows exactly the names
 # that are listed, the headers of that folder declare exactly those, and the
 # static library has no others, nor needs any of ours from elsewhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* threads.c -- many threads on one client, against a server in this process.
  * A plain program, so that it runs under the thread sanitizer too.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uri_test.c -- the URI's grammar as a table: what each part becomes, and what
  * is said of each mistake. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uv_test.c -- the libuv adapter: answers arrive in the loop, a lost
  * connection comes back, and closing leaves the loop empty. */
 #include <criterion/criterion.h>

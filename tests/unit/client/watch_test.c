@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch_test.c -- what a client tells of itself, and how it fails fast while
  * changes wait for the replica. */
 #include <criterion/criterion.h>

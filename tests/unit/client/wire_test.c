@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wire_test.c -- what a server announces costs nothing: room grows with what
  * has arrived. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* words_test.c -- an error has the code that the server said, and its sentence
  * says one thing. */
 #include <criterion/criterion.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_crowds.c -- many who wait: what becomes due at once for all of them is
  * done a few at a time, and each key's answers are as if it were not. */
 #include "server/core/shard.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_deadline.c -- a clock that is read in whole milliseconds may be one
  * behind: no deadline ends early for that (clock_cut_ms). */
 #include "server/core/shard.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_heap.c -- deadlines come out in order, however they went in. */
 #include "server/core/heap.h"
 #include "tests/lib/rng.h"

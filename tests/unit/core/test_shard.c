@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_shard.c -- what the stories in tests/conformance cannot see from
  * outside: memory, the tap, reclaiming in small turns, drained waiters. */
 #include "server/core/shard.h"

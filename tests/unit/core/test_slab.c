@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_slab.c -- room for records: nothing overlaps, all comes back. */
 #include "tests/lib/rng.h"
 #include "tests/unit/core/world.h"

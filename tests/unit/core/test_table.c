@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_table.c -- from hash to record, through growth and shrinking. */
 #include "server/core/mix.h"
 #include "tests/lib/rng.h"

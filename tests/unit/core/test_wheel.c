@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_wheel.c -- nobody's end comes early, and nobody is left behind. */
 #include "server/core/wheel.h"
 #include "tests/lib/rng.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* world.c -- what the core's unit tests share. See world.h. */
 #include "tests/unit/core/world.h"
 

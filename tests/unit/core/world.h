@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* world.h -- what the core's unit tests share: counted memory, a hash, and
  * records made by hand. */
 #ifndef UNIT_CORE_WORLD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* make_fixture.c -- writes the story's folder: make_fixture FOLDER.
  *
  * Run it once per format version and commit what it wrote. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* story.h -- a folder with a little of everything in it, always the same: a
  * life that was closed, a snapshot, logs behind it, an end that came
  * suddenly. */

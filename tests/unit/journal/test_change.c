@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_change.c -- a change's bytes: what goes in comes out, and nothing else
  * is taken for one. */
 #include "server/change.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_folder.c -- a folder on a real file system, and those that earlier
  * versions left behind. */
 #include "server/io/disk.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_frame.c -- checksums, and telling a torn write from a flipped bit. */
 #include "server/journal/crc32c.h"
 #include "server/journal/frame.h"

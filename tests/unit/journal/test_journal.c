@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_journal.c -- when replies may leave, per policy; and back-pressure. */
 #include "server/journal/journal.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_manifest.c -- the manifest's text, and what is refused of it. */
 #include "server/journal/manifest.h"
 #include "tests/lib/rng.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_segment.c -- where a log ends, and where it was wounded. */
 #include "server/journal/segment.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_snapshot.c -- a snapshot goes to the medium as it is written, so that
  * the sync at its end holds up nobody. */
 #include "server/journal/snapshot.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_writer.c -- the next segment is filled with zeros before it is needed,
  * where each batch is synced. */
 #include "server/journal/writer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_decision.c -- who may become what. */
 #include "server/peer/decision.h"
 #include "server/peer/epoch.h"

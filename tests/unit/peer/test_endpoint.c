@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_endpoint.c -- what an end may say of where it is. */
 #include "server/peer/endpoint.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_epoch.c -- how epochs are drawn, and which are none. */
 #include "server/peer/epoch.h"
 #include "server/peer/name.h"

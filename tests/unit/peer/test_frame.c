@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_frame.c -- frames: whole or not at all, and nothing in between. */
 #include "server/peer/frame.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_gate.c -- up to where replies may leave. */
 #include "server/peer/gate.h"
 

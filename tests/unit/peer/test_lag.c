@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_lag.c -- for how long changes have waited, roughly and never less. */
 #include "server/peer/lag.h"
 #include "tests/lib/rng.h"

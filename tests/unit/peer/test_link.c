@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_link.c -- two ends that show each other that they know the secret, and
  * say why they can't work together. */
 #include "server/peer/fields.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_record.c -- a decision as bytes, and every way in which they are not
  * one. */
 #include "server/peer/record.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_ring.c -- the last changes, in a fixed room. */
 #include "server/change.h"
 #include "server/peer/ring.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_status.c -- what a node says of itself, in its first steps. */
 #include "server/peer/peer.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_stream.c -- a sender and a receiver: what comes through, what not. */
 #include "server/change.h"
 #include "server/peer/receiver.h"

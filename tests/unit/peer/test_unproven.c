@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_unproven.c -- who goes when too many come that have not shown the
  * secret. */
 #include "server/peer/peer.h"

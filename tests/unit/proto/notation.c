@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* notation.c -- see notation.h. Independent of the encoder under test. */
 #include "tests/unit/proto/notation.h"
 

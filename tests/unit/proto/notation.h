@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* notation.h -- MessagePack for people, so that a test's table can be read.
  *
  *   [4 {1      the header of an array of 4, of a map of 1

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_frame.c -- where a frame ends: partial input, the frame's own limits,
  * results that are over theirs, and what is not our protocol. */
 #include "proto/request.h"

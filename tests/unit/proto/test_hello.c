@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_hello.c -- what is told beside the claims: hello, pong, stats, the
  * words, and who owns a key. */
 #include "proto/owner.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_oracle.c -- msgpack-c as the second opinion: what it packs we read,
  * what we write it unpacks. By seed, in shortest and in longer forms. */
 #include "proto/reply.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_orders.c -- what an operator's orders ask and answer. */
 #include "proto/orders.h"
 

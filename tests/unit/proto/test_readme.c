@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_readme.c -- the examples of proto/README.md, byte for byte.
  *
  * C: a request; it is read, and written again as the same bytes. c: a

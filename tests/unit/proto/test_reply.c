@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reply.c -- replies: every outcome there and back, errors, and what a
  * later version may append. */
 #include "proto/reply.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_request.c -- each method's parameters: what is taken, what is refused
  * and with which words. Every limit at it and one past it.
  *

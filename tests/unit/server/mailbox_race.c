@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mailbox_race.c -- several threads post, one takes and sleeps: nothing is
  * lost, doubled or overtaken, and nobody sleeps through its mail.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_address.c -- where to listen: the words, and what they are bound to. */
 #include "server/io/address.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_clock.c -- the store's clock where its process stood still. */
 #include "server/core/shard.h"
 #include "server/io/clock.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_config.c -- the table of flags: each at its limit and one past it. */
 #include "server/config.h"
 

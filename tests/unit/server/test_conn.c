@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_conn.c -- one desk, one connection: bytes in, bytes out. */
 #include "tests/unit/server/town.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_copy.c -- desks that follow: another node's records come in, at once or
  * by way of the loop that owns the key, and a full copy as a whole. */
 #include "server/hold.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_decisions.c -- the file that a node's decisions are kept in. */
 #include "server/io/decisions.h"
 

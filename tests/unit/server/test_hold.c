@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_hold.c -- the commit gate: no reply leaves before what it shows is
  * safe, and none waits for longer than that. */
 #include "server/hold.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_hop.c -- several desks: requests for another loop's keys, and
  * connections that move. */
 #include "tests/unit/server/town.h"

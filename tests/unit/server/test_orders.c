@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_orders.c -- an operator's orders, from any loop to who carries them
  * out and back. */
 #include "server/orders.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_pages.c -- a shard's memory: nothing overlaps, all of it goes back. */
 #include "server/io/pages.h"
 

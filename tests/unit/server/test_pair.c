@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_pair.c -- desks that have a peer: what leaves when, who is sent away
  * with which words, and how another node's records come in. */
 #include "proto/owner.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_secret.c -- what a connection may do before it has shown the secret,
  * and where the secret comes from. */
 #include "tests/unit/server/town.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_woken.c -- one result for all who wait for it: made once on each loop,
  * wherever they are, and sent to each as it takes it. */
 #include "server/hold.h"

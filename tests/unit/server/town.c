@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* town.c -- desks without sockets or threads. */
 #include "tests/unit/server/town.h"
 

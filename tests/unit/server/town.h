@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* town.h -- desks without sockets or threads: what the unit tests of conn,
  * dispatch and the hops between loops stand on.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 // The header and its adapter are C++ too.
 #include <idemclient.h>
 #include <idemclient.hpp>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- a program outside of the tree that links what was installed. */
 #include <idemclient.h>
 #include <stdio.h>

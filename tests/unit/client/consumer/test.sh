@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # test.sh BUILD_DIR SOURCE_DIR -- installs the library somewhere else and
 # builds a small program against it: with find_package, with pkg-config, with
 # pkg-config --static, and as C++ where there is a compiler for it.
