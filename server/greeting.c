@@ -81,14 +81,13 @@ static ids_first read_text(const uint8_t *bytes, size_t len,
     match peer = match_word(bytes, len, IDS_PREFACE, false);
     if (peer == MATCH_WHOLE)
         return IDS_FIRST_PEER;
+    bool begun = http == MATCH_BEGUN || peer == MATCH_BEGUN;
+    if (begun || (redis == MATCH_BEGUN && http != MATCH_WHOLE))
+        return IDS_FIRST_PARTIAL;
     if (http == MATCH_WHOLE)
         *answer = no_http;
-    else if (http == MATCH_BEGUN || peer == MATCH_BEGUN)
-        return IDS_FIRST_PARTIAL;
     else if (redis == MATCH_WHOLE)
         *answer = no_redis;
-    else if (redis == MATCH_BEGUN)
-        return IDS_FIRST_PARTIAL;
     else
         *answer = SPEAKS "and requests are arrays" SEE;
     return IDS_FIRST_STRANGER;

@@ -159,6 +159,8 @@ static bool cut(reader *r) {
     opterr = 0;
     for (;;) {
         const char *word = r->argv[optind > 0 ? optind : 1];
+        if (word == NULL)
+            word = ""; /* there are no more */
         int code = getopt_long((int)r->count, r->argv, letters, longs, NULL);
         if (code == -1)
             break;

@@ -8,8 +8,9 @@
 static bool is_same(const ctl_claim *claim, const idem_args *args) {
     return claim->has_ns == (args->ns != NULL) &&
            claim->ns_len == args->ns_len && claim->key_len == args->key_len &&
-           memcmp(claim->key, args->key, args->key_len) == 0 &&
-           (args->ns_len == 0 ||
+           (args->key == NULL || args->key_len == 0 ||
+            memcmp(claim->key, args->key, args->key_len) == 0) &&
+           (args->ns == NULL || args->ns_len == 0 ||
             memcmp(claim->ns, args->ns, args->ns_len) == 0);
 }
 
@@ -44,9 +45,10 @@ void ctl_claims_add(ctl_session *session, const ctl_ask *ask,
     claim->ns_len = args->ns_len;
     claim->key_len = args->key_len;
     claim->token = *token;
-    if (args->ns_len > 0)
+    if (args->ns != NULL && args->ns_len > 0)
         memcpy(claim->ns, args->ns, args->ns_len);
-    memcpy(claim->key, args->key, args->key_len);
+    if (args->key != NULL && args->key_len > 0)
+        memcpy(claim->key, args->key, args->key_len);
 }
 
 bool ctl_claims_find(const ctl_session *session, ctl_ask *ask) {

@@ -168,8 +168,9 @@ static unsigned char complete(EditLine *edit, int key) {
     size_t count = common(word_at, command, begun, more, sizeof more - 1);
     if (count == 0)
         return CC_ERROR;
+    size_t end = strlen(more);
     if (count == 1)
-        strcat(more, " ");
+        memcpy(more + end, " ", 2); /* common left room for it */
     if (more[0] != '\0')
         return el_insertstr(edit, more) == 0 ? CC_REFRESH : CC_ERROR;
     show_words(word_at, command, begun);

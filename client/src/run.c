@@ -71,11 +71,14 @@ int32_t idem_run_set_result(idem_run *run, const void *result,
  * longjmp unwinds nothing; glibc calls what was pushed here (the C library's
  * own pthread_cleanup_push does not take part in that). */
 
+/* The names are glibc's. NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier)
+ */
 extern void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
                                   void (*routine)(void *), void *arg)
     __attribute__((weak));
 extern void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer,
                                  int execute) __attribute__((weak));
+/* NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier) */
 
 /* Whatever else happens, nobody renews it any more. */
 static void let_go(void *arg) {

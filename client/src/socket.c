@@ -70,7 +70,7 @@ static void note_socket(int fd) {
 static void forget_socket(int fd) {
     for (int i = 0; i < SOCKETS_MAX; i++) {
         uint64_t word = atomic_load_explicit(&sockets[i], memory_order_relaxed);
-        if (word >> 32 == (uint64_t)(fd + 1))
+        if (word >> 32 == (uint64_t)fd + 1)
             atomic_compare_exchange_strong(&sockets[i], &word, 0);
     }
 }

@@ -173,13 +173,15 @@ static int write_all(int fd, const uint8_t *bytes, size_t len) {
 }
 
 int ids_decisions_save(const ids_decisions_file *file,
-                       const ids_decision *decision) {
+                       const ids_decision *decision, bool *stands) {
     uint8_t bytes[IDS_RECORD_BYTES];
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
     int error;
+    *stands = false;
     path_with(file, ".lock", temp);
     if (!ids_lock_is_ours(file->lock, AT_FDCWD, temp))
         return ESTALE;
+    *stands = true;
     path_with(file, ".new", temp);
     unsigned tried = 0;
     int fd;
@@ -196,9 +198,14 @@ int ids_decisions_save(const ids_decisions_file *file,
     error = write_all(fd, bytes, sizeof bytes);
     if (close(fd) < 0 && !error)
         error = errno;
-    if (error)
+    if (!error && rename(temp, file->path) < 0)
+        error = errno;
+    if (error) {
+        unlink(temp); /* what it took of a full disk */
         return error;
-    if (rename(temp, file->path) < 0 || fsync(file->folder) < 0)
+    }
+    *stands = false; /* the new one is there; whether for good, who knows */
+    if (fsync(file->folder) < 0)
         return errno;
     ids_counter_write(file->lock, decision->version);
     return 0;

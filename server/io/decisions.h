@@ -39,10 +39,11 @@ typedef enum ids_decisions_found {
 ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
                                        char *why, size_t why_cap);
 
-/* On the medium on return: 0, or an errno. After an error it is unknown which
- * decision a restart will find. */
+/* On the medium on return: 0, or an errno. After an error stands says whether
+ * the decision before it surely stands; if not, it is unknown which of the two
+ * a restart will find. */
 int ids_decisions_save(const ids_decisions_file *file,
-                       const ids_decision *decision);
+                       const ids_decision *decision, bool *stands);
 
 void ids_decisions_close(ids_decisions_file *file);
 

@@ -40,6 +40,17 @@ static void refuse(ids_partner *partner, const char *text) {
     ids_orders_refuse(desk_of(partner), partner->order.request.ticket, text);
 }
 
+void ids_partner_fail_order(ids_partner *partner, int error) {
+    char text[256];
+    if (!partner->order.is_there || !partner->order.is_begun)
+        return;
+    snprintf(text, sizeof text,
+             "it can't be recorded in %.120s (%s): nothing has changed; make "
+             "room there, or mend it, and try again",
+             partner->file.path, strerror(error));
+    refuse(partner, text);
+}
+
 static uint64_t next_epoch(const ids_peer *peer) {
     uint64_t known = peer->known.epoch > peer->seen_epoch ? peer->known.epoch
                                                           : peer->seen_epoch;

@@ -143,20 +143,48 @@ static void take_up(ids_partner *partner) {
 
 static void on_write(uv_work_t *work) {
     ids_partner *partner = work->data;
-    partner->write_error =
-        ids_decisions_save(&partner->file, &partner->written);
+    partner->write_error = ids_decisions_save(&partner->file, &partner->written,
+                                              &partner->still_stands);
+}
+
+/* Once for each reason, not with each try. */
+static void say_not_recorded(ids_partner *partner) {
+    if (partner->said_error != partner->write_error)
+        ids_log(IDS_LOG_ERROR, "a decision can't be recorded: nothing changes",
+                "at=\"--peer-state %s\" reason=\"%s\" todo=\"make room, or "
+                "mend it; it is tried again\"",
+                partner->file.path, strerror(partner->write_error));
+    partner->said_error = partner->write_error;
+}
+
+/* The old decision stands: an order is refused, the rest is tried again. */
+static void take_back(ids_partner *partner) {
+    ids_seat *seat = &partner->seats[0];
+    say_not_recorded(partner);
+    ids_peer *peer = ids_partner_enter(seat);
+    ids_pending what = ids_peer_undecided(peer, seat->loop->desk->now_ms);
+    ids_partner_wake_all(partner);
+    ids_partner_leave(seat);
+    if (what == IDS_PENDING_PROMOTE || what == IDS_PENDING_DETACH ||
+        what == IDS_PENDING_SWITCHOVER)
+        ids_partner_fail_order(partner, partner->write_error);
 }
 
 static void on_written(uv_work_t *work, int status) {
     ids_partner *partner = work->data;
     (void)status;
     partner->is_writing = false;
-    if (partner->write_error)
+    if (partner->write_error && !partner->still_stands)
         fail_to_record(partner);
     if (partner->seats[0].is_quiet)
         return;
     ids_loop_turn(partner->seats[0].loop);
-    take_up(partner);
+    if (partner->write_error) {
+        take_back(partner);
+    } else {
+        partner->said_error = 0;
+        take_up(partner);
+    }
     ids_seat_call(&partner->seats[0]);
 }
 
@@ -363,8 +391,8 @@ bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
         return refuse_start("--replication-backlog", strerror(ENOMEM));
     partner->has_proposal = false;
     partner->written = partner->proposal;
-    partner->write_error =
-        ids_decisions_save(&partner->file, &partner->written);
+    partner->write_error = ids_decisions_save(&partner->file, &partner->written,
+                                              &partner->still_stands);
     if (partner->write_error)
         return refuse_start("--peer-state", strerror(partner->write_error));
     ids_peer_decided(partner->peer, now_ms);

@@ -80,6 +80,8 @@ typedef struct ids_partner {
     uv_work_t work;
     bool is_writing;
     int write_error;
+    bool still_stands; /* after an error: what was recorded before */
+    int said_error;    /* the last that the log was told; 0: it went well */
     ids_decision written;
     ids_partner_order order;
     ids_peer_status said; /* what the log was told last */
@@ -159,6 +161,8 @@ void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes);
  * to be swapped, an order to be looked at. */
 void ids_partner_chores(ids_partner *partner);
 void ids_partner_look_at_order(ids_partner *partner);
+/* The one under way could not be recorded. */
+void ids_partner_fail_order(ids_partner *partner, int error);
 void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded);
 void ids_partner_say(ids_partner *partner, const ids_peer_status *now);
 void ids_partner_say_refusal(const ids_refusal *refusal);

@@ -54,8 +54,7 @@ typedef struct ids_decision {
     X(OK, "done")                                                         \
     X(NOT_IN_SYNC, "not in sync, changes may be lost; see --accept-loss") \
     X(EPOCH_TOO_LOW, "that epoch is not above the highest known")         \
-    X(EPOCH_TOO_HIGH, "that epoch is more than a year ahead of the "      \
-                      "clock, or there is none left")                     \
+    X(EPOCH_TOO_HIGH, "that epoch is over a year ahead of the clock")     \
     X(NOT_PRIMARY, "not the primary")                                     \
     X(IS_PRIMARY, "already the primary")                                  \
     X(NO_REPLICA, "there is no such replica in the in-sync set")          \

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNDECIDED_MS 1000
+
 uint64_t ids_peer_epoch(const ids_peer *peer) {
     return peer->known.epoch > peer->seen_epoch ? peer->known.epoch
                                                 : peer->seen_epoch;
@@ -93,6 +95,19 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     }
 }
 
+ids_pending ids_peer_undecided(ids_peer *peer, uint64_t now_ms) {
+    ids_pending what = peer->pending;
+    assert(what != IDS_PENDING_NONE);
+    ids_peer_set_now(peer, now_ms);
+    if (what == IDS_PENDING_START)
+        return what;
+    peer->pending = IDS_PENDING_NONE;
+    peer->undecided_until_ms = peer->now_ms + UNDECIDED_MS;
+    if (what == IDS_PENDING_SWITCHOVER)
+        peer->switch_epoch = 0; /* it goes on serving */
+    return what;
+}
+
 /* It is elsewhere; or it is there for the first time. */
 static bool has_news_of_other(const ids_peer *peer) {
     bool first = peer->leading && peer->session != 0 &&
@@ -106,7 +121,8 @@ static bool has_news_of_other(const ids_peer *peer) {
 static void record_what_is_known(ids_peer *peer) {
     uint64_t epoch = ids_peer_epoch(peer);
     ids_decision next;
-    if (peer->pending != IDS_PENDING_NONE)
+    if (peer->pending != IDS_PENDING_NONE ||
+        peer->now_ms < peer->undecided_until_ms)
         return;
     if (peer->known.admitted_epoch == 0)
         ids_follower_disowned(peer);

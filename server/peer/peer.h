@@ -157,6 +157,7 @@ typedef struct ids_peer {
     ids_decision known;    /* as recorded */
     ids_decision proposed; /* if pending */
     ids_pending pending;
+    uint64_t undecided_until_ms; /* nothing is proposed by itself before */
     bool overtaken;      /* a higher epoch was seen since it was proposed */
     bool leading;        /* the role in effect */
     uint64_t lead_epoch; /* the one that it leads in */
@@ -231,6 +232,13 @@ void ids_peer_free(ids_peer *peer);
  * is false, host.lead is not called. */
 bool ids_peer_decided_stops_world(const ids_peer *peer);
 void ids_peer_decided(ids_peer *peer, uint64_t now_ms);
+
+/* It could not be recorded, and what was recorded before surely still stands:
+ * nothing of it is in effect, an order of the operator's is off. What this
+ * node wants by itself is proposed again after a while. Returns what it was.
+ * A start is not taken back: it can only be tried again, or given up with the
+ * peer. */
+ids_pending ids_peer_undecided(ids_peer *peer, uint64_t now_ms);
 
 /* Links; each is the peer's, from dial or accept until hang_up. accept:
  * someone has connected; NULL: too many, or no memory. input may end in

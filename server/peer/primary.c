@@ -271,7 +271,9 @@ static void admit(ids_peer *peer) {
         for (uint32_t k = 0; k < peer->config.loops; k++)
             peer->gates[k].joining = peer->senders[k].acked;
     }
-    if (peer->pending == IDS_PENDING_NONE && same(peer->joiner, peer->other) &&
+    if (peer->pending == IDS_PENDING_NONE &&
+        peer->now_ms >= peer->undecided_until_ms &&
+        same(peer->joiner, peer->other) &&
         (caught_up(peer, 0, true) || IDS_RULE_OFF(JOINS_WHOLE)) &&
         ids_decide_admit(&peer->known, peer->other, &next) == IDS_DECIDING_OK) {
         next.replica_name = peer->other_name;

@@ -89,7 +89,7 @@ static void other_protocols(scene *s) {
         {"SSH-2.0-OpenSSH_9.2\r\n", one_line}};
     for (size_t i = 0; i < sizeof hellos / sizeof *hellos; i++) {
         const char *hello = hellos[i][0], *answer = hellos[i][1];
-        char said[512];
+        char said[512] = "";
         size_t n = sent_and_closed(s, hello, strlen(hello), said, sizeof said);
         is_text(said, n);
         CHECK(strncmp(said, answer, strlen(answer)) == 0, "\"%.4s\" is told %s",
@@ -105,7 +105,7 @@ static void other_protocols(scene *s) {
 static void other_protocols_in_pieces(scene *s) {
     static const char hello[] = "GET /x HTTP/1.1\r\n";
     static char body[256 * 1024];
-    char said[512];
+    char said[512] = "";
     wire w = connected(s);
     for (size_t at = 0; at < 5; at++) {
         wire_send(&w, hello + at, 1);

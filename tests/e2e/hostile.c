@@ -80,7 +80,7 @@ static void *act_at_doors(void *ctx) {
 
 /* Each once: their keys are held afterwards. */
 static uint64_t act_at_loops(idt_rng *random, uint64_t until_ms) {
-    unsigned order[ACTS_MAX];
+    unsigned order[ACTS_MAX] = {0};
     uint64_t done = 0;
     CHECK(acts_count <= ACTS_MAX, "more acts than room");
     for (unsigned i = 0; i < acts_count; i++) {

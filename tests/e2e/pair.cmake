@@ -9,6 +9,7 @@ target_link_libraries(e2e_turned_away PRIVATE ids_peer) # a stranger's frames
 e2e(stood_still TIMEOUT 120)
 e2e(pair_states TIMEOUT 240)
 e2e(safe_to_stop TIMEOUT 240)
+e2e(unwritten_decision TIMEOUT 240)
 e2e(kept_places TIMEOUT 240)
 e2e(forgotten_flags TIMEOUT 180)
 

@@ -56,10 +56,18 @@ static bool anyone_is_promotable(const pw_world *w) {
     return false;
 }
 
+/* It was told that it is in sync, and has not recorded it yet. */
+static bool will_be_promotable(const ids_peer *peer) {
+    return !peer->leading && peer->admit_epoch != 0 &&
+           peer->admit_epoch == peer->known.epoch &&
+           peer->seen_epoch <= peer->known.epoch;
+}
+
 static bool anyone_leads(const pw_world *w) {
     for (int i = 0; i < PW_NODES; i++) {
         const pw_node *n = &w->node[i];
-        if (n->up && (n->peer->leading || n->peer->pending != 0)) {
+        if (n->up && (n->peer->leading || n->peer->pending != 0 ||
+                      will_be_promotable(n->peer))) {
             return true;
         }
     }

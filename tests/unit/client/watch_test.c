@@ -116,10 +116,11 @@ static void confirm_or_not(void *ctx, uint64_t link, const idp_request *request,
     (void)link;
     atomic_fetch_add(&asked, 1);
     *reply = meanwhile;
-    if (atomic_load(&confirms) || request->method == IDP_PEEK)
-        *reply = answer_with(request->method == IDP_PEEK
-                                 ? (idp_answer){.outcome = IDP_OUTCOME_RECORD}
-                                 : fake_acquired(1));
+    const idp_answer record = {.outcome = IDP_OUTCOME_RECORD};
+    if (request->method == IDP_PEEK)
+        *reply = answer_with(record);
+    else if (atomic_load(&confirms))
+        *reply = answer_with(fake_acquired(1));
 }
 
 static idem_client *open_at(fake_server **server, const char *options,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/idemstore-decisions-XXXXXX";
@@ -26,6 +27,8 @@ static void tear_down(void) {
     cr_assert_eq(system(command), 0);
 }
 
+static bool stands;
+
 TestSuite(decisions, .init = set_up, .fini = tear_down);
 
 static bool open_it(void) {
@@ -43,8 +46,8 @@ Test(decisions, the_last_one_is_found_again) {
     ids_decision two = {
         .version = 2, .epoch = 8, .role = IDS_ROLE_PRIMARY, .self = {11, 13}};
     cr_assert(open_it(), "%s", why);
-    cr_assert_eq(ids_decisions_save(&file, &one), 0);
-    cr_assert_eq(ids_decisions_save(&file, &two), 0);
+    cr_assert_eq(ids_decisions_save(&file, &one, &stands), 0);
+    cr_assert_eq(ids_decisions_save(&file, &two, &stands), 0);
     ids_decisions_close(&file);
     cr_assert(open_it(), "%s", why);
     cr_assert_eq(recorded.version, 2);
@@ -63,7 +66,7 @@ Test(decisions, one_process_has_them) {
 Test(decisions, a_damaged_or_foreign_file_is_refused) {
     ids_decision one = {.version = 1, .epoch = 7, .self = {11, 12}};
     cr_assert(open_it(), "%s", why);
-    cr_assert_eq(ids_decisions_save(&file, &one), 0);
+    cr_assert_eq(ids_decisions_save(&file, &one, &stands), 0);
     ids_decisions_close(&file);
     FILE *out = fopen(path, "r+e");
     cr_assert_not_null(out);
@@ -95,14 +98,32 @@ Test(decisions, a_successors_are_not_replaced) {
     ids_decisions_file other;
     char lock[160];
     cr_assert(open_it(), "%s", why);
-    cr_assert_eq(ids_decisions_save(&file, &ours), 0);
+    cr_assert_eq(ids_decisions_save(&file, &ours, &stands), 0);
     snprintf(lock, sizeof lock, "%s.lock", path);
     cr_assert_eq(unlink(lock), 0);
     cr_assert(ids_decisions_open(&other, path, &recorded, why, sizeof why));
-    cr_assert_eq(ids_decisions_save(&other, &theirs), 0);
-    cr_assert_eq(ids_decisions_save(&file, &ours), ESTALE);
+    cr_assert_eq(ids_decisions_save(&other, &theirs, &stands), 0);
+    cr_assert_eq(ids_decisions_save(&file, &ours, &stands), ESTALE);
     ids_decisions_close(&other);
     ids_decisions_close(&file);
     cr_assert(open_it(), "%s", why);
     cr_assert_eq(recorded.epoch, 9);
+}
+
+/* No room for the next one: the last one is whole, and it is said. */
+Test(decisions, one_that_cannot_be_written_leaves_the_last_one) {
+    ids_decision one = {.version = 1, .epoch = 7, .self = {11, 12}};
+    ids_decision two = {.version = 2, .epoch = 9, .self = {11, 12}};
+    char next[160];
+    cr_assert(open_it(), "%s", why);
+    cr_assert_eq(ids_decisions_save(&file, &one, &stands), 0);
+    snprintf(next, sizeof next, "%s.new", path);
+    cr_assert_eq(mkdir(next, 0700), 0);
+    cr_assert_eq(ids_decisions_save(&file, &two, &stands), EISDIR);
+    cr_assert(stands);
+    cr_assert_eq(rmdir(next), 0);
+    ids_decisions_close(&file);
+    cr_assert(open_it(), "%s", why);
+    cr_assert_eq(recorded.epoch, 7);
+    cr_assert_eq(ids_decisions_save(&file, &two, &stands), 0);
 }
