@@ -12,7 +12,8 @@
  *                  sockets
  *
  * Beside it, each for who needs it: idemclient_http.h (the Idempotency-Key
- * header, an answer as a status), idemclient_admin.h (an operator's commands).
+ * header, an answer as a status), idemclient_watch.h (how a client stands, and
+ * its events), idemclient_admin.h (an operator's commands).
  *
  * Made to be bound without glue: handles are opaque, codes are int32_t, there
  * are no variadic functions and no macro that a caller must have. A struct
