@@ -172,7 +172,7 @@ static void remove_file(const ids_listener *one) {
     if (about.st_dev == one->device && about.st_ino == one->inode)
         unlink(un->sun_path);
     else
-        ids_log(IDS_LOG_WARN, "a socket's file is another's now, and stays",
+        ids_log(IDS_LOG_WARN, "a socket's file was replaced: it is left alone",
                 "at=\"--listen %s\"", one->words);
 }
 

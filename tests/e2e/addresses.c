@@ -80,7 +80,8 @@ static void a_successors_socket_stays(void) {
     start_on_unix(&successor, NULL, NULL);
     kill(old.child.pid, SIGTERM);
     CHECK(daemon_exit(&old, 60) == 0, "it does not end well");
-    CHECK(daemon_said(&old, "another's now, and stays", 0), "nothing said");
+    CHECK(daemon_said(&old, "was replaced: it is left alone", 0),
+          "nothing said");
     unlink(old.child.log_path);
     works(sock, "at-the-successor");
     daemon_stop(&successor);
