@@ -78,6 +78,7 @@ void ids_partner_fill(ids_partner *partner, uint64_t incarnation) {
     to->loops = house->loops;
     to->mode = modes[config->replication];
     to->is_kept = config->data_dir != NULL;
+    to->any_origin = config->accept_change;
     to->min_in_sync = (uint32_t)config->min_in_sync;
     to->ring_bytes = config->ring_bytes;
     to->result_bytes_max = config->result_bytes_max;

@@ -50,6 +50,7 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
         next->epoch = epoch;
         next->role = IDS_ROLE_PRIMARY;
         next->led_epoch = next->epoch;
+        next->origin = (ids_origin){.epoch = epoch};
     }
 }
 
@@ -91,6 +92,8 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
     next->replica = (ids_member){0};
     next->had_replica = true;
     next->led_epoch = epoch;
+    if (next->origin.epoch == 0)
+        next->origin = (ids_origin){.epoch = epoch, .by_word = true};
     return IDS_DECIDING_OK;
 }
 
@@ -125,8 +128,10 @@ void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
 }
 
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
-                         uint64_t version, ids_decision *next) {
+                         uint64_t version, ids_origin origin,
+                         ids_decision *next) {
     *next = after(now);
+    next->origin = origin;
     next->admitted = now->self;
     next->admitted_epoch = epoch;
     next->admitted_version = version;

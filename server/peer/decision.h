@@ -19,6 +19,13 @@ typedef struct ids_member {
     uint64_t incarnation; /* of its memory (R5): see ids_decide_start */
 } ids_member;
 
+/* Where the records of a history come from: nodes whose histories began in
+ * the same epoch have, or had, the same records. */
+typedef struct ids_origin {
+    uint64_t epoch; /* of the first primary; 0: not known */
+    bool by_word;   /* an operator promoted that one; else it led by itself */
+} ids_origin;
+
 typedef enum ids_role { IDS_ROLE_REPLICA, IDS_ROLE_PRIMARY } ids_role;
 
 /* Were its records in a data folder? */
@@ -44,6 +51,8 @@ typedef struct ids_decision {
     /* The highest epoch that this node, of this name, led in: nobody else has,
      * or both have to stop (R6). */
     uint64_t led_epoch;
+    /* Of what it leads with, or was told to be in sync with. */
+    ids_origin origin;
     /* How it was started last; 0: that is not known. */
     uint8_t mode; /* ids_mode */
     uint8_t kept; /* ids_kept */
@@ -104,9 +113,10 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
 void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
                             ids_decision *next);
 
-/* A replica is told that it is in sync. */
+/* A replica is told that it is in sync with records of this origin. */
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
-                         uint64_t version, ids_decision *next);
+                         uint64_t version, ids_origin origin,
+                         ids_decision *next);
 
 /* A replica has heard that it is in sync no more. */
 void ids_decide_disowned(const ids_decision *now, ids_decision *next);

@@ -22,7 +22,7 @@ static unsigned u16_at(const uint8_t *at) {
 }
 
 static bool knows(unsigned tag) {
-    return (tag >= IDS_FIELD_MEMBER && tag <= IDS_FIELD_OFFER) ||
+    return (tag >= IDS_FIELD_MEMBER && tag <= IDS_FIELD_ORIGIN) ||
            tag == IDS_FIELD_PROOF;
 }
 

@@ -18,6 +18,8 @@
  *      9  program    text: its version
  *     10  offer      WELCOME: u64 session, streams, first and last of the
  *                    ring, 1: you are in the in-sync set
+ *     11  origin     u64 epoch in which the history of its records began, bits:
+ *                    1 an operator began it, 2 they must not give way
  *     63  proof      WELCOME: 32 bytes; the last one
  *   and reserved for later versions, skipped by this one:
  *     16  http       text: host:port of its HTTP side
@@ -45,6 +47,7 @@ typedef enum ids_field_tag {
     IDS_FIELD_LED,
     IDS_FIELD_PROGRAM,
     IDS_FIELD_OFFER,
+    IDS_FIELD_ORIGIN,
     IDS_FIELD_PROOF = 63,
     IDS_FIELD_COUNT
 } ids_field_tag;

@@ -226,6 +226,7 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
             peer->owes_admitted = true;
             peer->admit_epoch = frame->epoch;
             peer->admit_version = frame->number;
+            peer->admit_origin = link->other.origin;
         }
         break;
     case IDS_PF_DETACHED:

@@ -41,6 +41,8 @@ bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
 /* Why this node does not work with the one at the link's other end, which has
  * proven itself; NONE: it does. */
 ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link);
+/* Does it hold records that must not give way to those of another origin? */
+bool ids_peer_guards(const ids_peer *peer);
 /* Notes it, says it and ends the link. */
 void ids_peer_refuse(ids_peer *peer, ids_link *link, ids_refusal_why why);
 void ids_peer_note_refusal(ids_peer *peer, const ids_link *link,

@@ -12,9 +12,9 @@ _Static_assert(IDS_LINK_KEY_BYTES == crypto_auth_KEYBYTES, "a key is a key");
 _Static_assert(IDS_LINK_SAID_BYTES >= crypto_generichash_BYTES_MIN,
                "what was said is a hash");
 
-#define SELF_FIELDS 9
+#define SELF_FIELDS 10
 #define SELF_BYTES_MAX                                                 \
-    (SELF_FIELDS * IDS_FIELD_HEAD_BYTES + 16 + 4 * sizeof(uint64_t) +  \
+    (SELF_FIELDS * IDS_FIELD_HEAD_BYTES + 16 + 6 * sizeof(uint64_t) +  \
      IDS_LINK_NONCE_BYTES + IDS_ENDPOINT_BYTES + IDS_NODE_NAME_BYTES + \
      IDS_PROGRAM_BYTES)
 #define OFFER_NUMBERS 5
@@ -44,6 +44,26 @@ static uint8_t *put_text(uint8_t *at, ids_field_tag tag, const char *text) {
     return ids_field_put(at, tag, text, strlen(text));
 }
 
+enum { BY_WORD = 1, GUARDS = 2 };
+
+static uint8_t *put_origin(uint8_t *at, const ids_link_self *self) {
+    uint8_t bytes[16];
+    ids_put_u64(bytes, self->origin.epoch);
+    ids_put_u64(bytes + 8, (self->origin.by_word ? BY_WORD : 0u) |
+                               (self->guards ? GUARDS : 0u));
+    return ids_field_put(at, IDS_FIELD_ORIGIN, bytes, sizeof bytes);
+}
+
+static bool get_origin(const ids_fields *fields, ids_link_self *self) {
+    uint64_t bits;
+    if (!ids_field_u64(fields, IDS_FIELD_ORIGIN, 0, &self->origin.epoch) ||
+        !ids_field_u64(fields, IDS_FIELD_ORIGIN, 1, &bits))
+        return false;
+    self->origin.by_word = (bits & BY_WORD) != 0;
+    self->guards = (bits & GUARDS) != 0;
+    return true;
+}
+
 static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
     uint8_t member[16];
     ids_put_u64(member, self->member.node);
@@ -56,6 +76,7 @@ static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
     at = put_u64(at, IDS_FIELD_LIMITS, self->result_bytes_max);
     at = put_u64(at, IDS_FIELD_SETTINGS, self->settings);
     at = put_u64(at, IDS_FIELD_LED, self->led);
+    at = put_origin(at, self);
     return put_text(at, IDS_FIELD_PROGRAM, self->program);
 }
 
@@ -78,6 +99,7 @@ static bool get_self(const ids_fields *fields, ids_link_self *self) {
         !ids_field_u64(fields, IDS_FIELD_LIMITS, 0, &self->result_bytes_max) ||
         !ids_field_u64(fields, IDS_FIELD_SETTINGS, 0, &self->settings) ||
         !ids_field_u64(fields, IDS_FIELD_LED, 0, &self->led) ||
+        !get_origin(fields, self) ||
         at[IDS_FIELD_NONCE].len < IDS_LINK_NONCE_BYTES ||
         !ids_endpoint_from(&self->at, at[IDS_FIELD_AT].ptr,
                            at[IDS_FIELD_AT].len) ||

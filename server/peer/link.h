@@ -40,8 +40,10 @@ typedef struct ids_link_self {
     bool primary;
     ids_endpoint at; /* where its clients reach it; may lack the host */
     ids_node_name name;
-    uint64_t life; /* of its process */
-    uint64_t led;  /* the highest epoch that it has led in; 0: none */
+    uint64_t life;     /* of its process */
+    uint64_t led;      /* the highest epoch that it has led in; 0: none */
+    ids_origin origin; /* of its records */
+    bool guards; /* it holds what was acknowledged, for as much as it knows */
     uint64_t result_bytes_max;
     uint64_t settings;               /* a digest */
     char program[IDS_PROGRAM_BYTES]; /* its version */

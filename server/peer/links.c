@@ -64,6 +64,8 @@ static ids_link_self self_now(ids_peer *peer) {
         .name = peer->config.name,
         .life = peer->config.life,
         .led = ids_peer_led(peer),
+        .origin = peer->known.origin,
+        .guards = ids_peer_guards(peer),
         .result_bytes_max = peer->config.result_bytes_max,
         .settings = peer->config.settings};
     memcpy(self.program, peer->config.program, sizeof self.program);

@@ -37,7 +37,8 @@
     X(THIRD_NODE, "third-node")         /* R3: whoever dials is admitted */   \
     X(STATUS_BY_NAME, "status-by-name") /* and not by incarnation */          \
     X(ONE_LEADS, "one-leads")           /* R6: two lead in one epoch */       \
-    X(EPOCH_BOUND, "epoch-bound")       /* R6: any epoch is believed */
+    X(EPOCH_BOUND, "epoch-bound")       /* R6: any epoch is believed */       \
+    X(ORIGIN, "origin")                 /* R5: an empty one is followed */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,

@@ -132,7 +132,8 @@ static void record_what_is_known(ids_peer *peer) {
         ids_peer_propose(peer, IDS_PENDING_FOLLOW, &next);
     } else if (peer->admit_epoch != 0 && peer->admit_epoch == epoch &&
                !peer->leading) {
-        ids_decide_admitted(&peer->known, epoch, peer->admit_version, &next);
+        ids_decide_admitted(&peer->known, epoch, peer->admit_version,
+                            peer->admit_origin, &next);
         ids_peer_propose(peer, IDS_PENDING_ADMITTED, &next);
     } else if (peer->disowned && !peer->leading &&
                peer->known.admitted_epoch != 0) {

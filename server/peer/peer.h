@@ -86,7 +86,10 @@ typedef struct ids_peer_config {
     uint64_t epoch_min, epoch_built;
     uint32_t loops; /* 1..IDP_SHARDS_MAX */
     ids_mode mode;
-    bool is_kept;         /* there is a data folder */
+    bool is_kept; /* there is a data folder */
+    /* The operator's word, for this process: whatever it holds may give way to
+     * records of another origin. */
+    bool any_origin;
     uint32_t min_in_sync; /* 1, 2 */
     size_t ring_bytes;
     size_t result_bytes_max;
@@ -213,6 +216,7 @@ typedef struct ids_peer {
     bool owes_detached;    /* it wants to know that this is on record */
     bool owes_admitted;    /* the same of its being a member */
     uint64_t admit_epoch, admit_version; /* told, to be recorded; 0: none */
+    ids_origin admit_origin;             /* whose records those are */
 
     ids_copying copying;
     /* For how long the replica's medium has lacked the oldest change that it

@@ -22,10 +22,11 @@
 #define MODE_AT     (LED_AT + 8)
 #define KEPT_AT     (MODE_AT + 1)
 #define FILES_AT    (KEPT_AT + 1)
+#define ORIGIN_AT   IDS_RECORD_BYTES_0_1
 #define MODE_MAX    2
 
 _Static_assert(NAME_AT == 354 && LED_AT == 482, "as record.h says");
-_Static_assert(FILES_AT + 16 <= IDS_RECORD_BYTES, "the longest texts fit");
+_Static_assert(FILES_AT + 16 <= ORIGIN_AT, "the longest texts fit");
 
 static const uint8_t magic[8] = {'I', 'D', 'E', 'M', 'P', 'E', 'E', 'R'};
 
@@ -38,9 +39,8 @@ const char *ids_record_fault_text(ids_record_fault fault) {
     return texts[fault];
 }
 
-static uint32_t checksum(const uint8_t *bytes) {
-    return ids_crc32c(IDS_RECORD_FORMAT, bytes + HEAD_BYTES,
-                      IDS_RECORD_BYTES - HEAD_BYTES);
+static uint32_t checksum(const uint8_t *bytes, size_t len) {
+    return ids_crc32c(IDS_RECORD_FORMAT, bytes + HEAD_BYTES, len - HEAD_BYTES);
 }
 
 static void put_name(uint8_t *at, const ids_node_name *name) {
@@ -76,7 +76,10 @@ void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
     to[KEPT_AT] = d->kept;
     ids_put_u64(to + FILES_AT, d->kept_in[0]);
     ids_put_u64(to + FILES_AT + 8, d->kept_in[1]);
-    ids_put_u64(to + 8, (uint64_t)checksum(to) << 32 | IDS_RECORD_FORMAT);
+    ids_put_u64(to + ORIGIN_AT, d->origin.epoch);
+    to[ORIGIN_AT + 8] = d->origin.by_word;
+    ids_put_u64(to + 8, (uint64_t)checksum(to, IDS_RECORD_BYTES) << 32 |
+                            IDS_RECORD_FORMAT);
 }
 
 static bool read_body(const uint8_t *at, ids_decision *d) {
@@ -97,9 +100,12 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
                         .kept = at[KEPT_AT],
                         .kept_in = {ids_get_u64(at + FILES_AT),
                                     ids_get_u64(at + FILES_AT + 8)}};
+    d->origin = (ids_origin){.epoch = ids_get_u64(at + ORIGIN_AT),
+                             .by_word = at[ORIGIN_AT + 8] == 1};
     if (d->mode > MODE_MAX || d->kept > IDS_KEPT_YES ||
         d->version > IDS_EPOCH_MAX || d->epoch > IDS_EPOCH_MAX ||
         d->led_epoch > d->epoch || d->admitted_epoch > d->epoch ||
+        d->origin.epoch > d->epoch || at[ORIGIN_AT + 8] > 1 ||
         !get_name(at + NAME_AT, &d->name) ||
         !get_name(at + REPLICAS_AT, &d->replica_name))
         return false;
@@ -109,6 +115,7 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
 }
 
 ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
+    uint8_t whole[IDS_RECORD_BYTES] = {0};
     uint64_t head;
     *decision = (ids_decision){0};
     if (bytes.len < HEAD_BYTES)
@@ -118,8 +125,12 @@ ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
     head = ids_get_u64(bytes.ptr + 8);
     if ((uint32_t)head > IDS_RECORD_FORMAT)
         return IDS_RECORD_NEWER;
-    if ((uint32_t)head != IDS_RECORD_FORMAT || bytes.len != IDS_RECORD_BYTES ||
-        checksum(bytes.ptr) != head >> 32 || !read_body(bytes.ptr, decision)) {
+    if ((uint32_t)head != IDS_RECORD_FORMAT ||
+        (bytes.len != IDS_RECORD_BYTES && bytes.len != IDS_RECORD_BYTES_0_1) ||
+        checksum(bytes.ptr, bytes.len) != head >> 32)
+        return IDS_RECORD_DAMAGED;
+    memcpy(whole, bytes.ptr, bytes.len);
+    if (!read_body(whole, decision)) {
         *decision = (ids_decision){0};
         return IDS_RECORD_DAMAGED;
     }

@@ -14,16 +14,21 @@
  *    354  u8  length, this node's name   418  u8  length, the replica's name
  *    482  u64 the highest epoch that this node led in
  *    490  u8  mode of replication, u8 had a data folder: 0 not known, 1 no, 2
- * yes 492  u64 which file this is, u64 which the lock beside it is and zeros up
- * to its size. 0.1 wrote zeros from 354 on. */
+ * yes 492  u64 which file this is, u64 which the lock beside it is
+ *    508  zeros
+ *    512  u64 epoch in which the history began, u8 an operator
+ *         began it, and zeros up to its size
+ *
+ * 0.1 wrote zeros from 354 on, and no more than 512 bytes: such are read. */
 #ifndef IDS_PEER_RECORD_H
 #define IDS_PEER_RECORD_H
 
 #include "proto/terms.h"
 #include "server/peer/decision.h"
 
-#define IDS_RECORD_BYTES  512
-#define IDS_RECORD_FORMAT 1
+#define IDS_RECORD_BYTES     528
+#define IDS_RECORD_BYTES_0_1 512
+#define IDS_RECORD_FORMAT    1
 
 /* What is wrong with one, as what a sentence about the file says of it. */
 #define IDS_RECORD_FAULTS(X)                                           \

@@ -46,7 +46,10 @@
              "epoch may be a year ahead and no more")                          \
     X(NUMBER, "a number is out of bounds: what came is damaged or made up")    \
     X(MAX_RESULT, "the two have different limits: give both the same "         \
-                  "--max-result")
+                  "--max-result")                                              \
+    X(ORIGIN, "the one that leads began without the records that the other "   \
+              "one keeps: idemctl promote the other one, or start it with "    \
+              "--accept-change to give up what it has")
 
 typedef enum ids_refusal_why {
 #define X(name, text) IDS_REFUSAL_##name,

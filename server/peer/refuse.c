@@ -51,6 +51,38 @@ static bool led_beside(const ids_peer *peer, const ids_link_self *other) {
     return other->led == led || other->primary;
 }
 
+bool ids_peer_guards(const ids_peer *peer) {
+    const ids_decision *d = &peer->known;
+    uint64_t copy_of = ids_follower_copy_of(peer);
+    if (peer->config.any_origin || d->origin.epoch == 0)
+        return false;
+    if (peer->leading)
+        return d->had_replica;
+    return copy_of != 0 && copy_of == d->admitted_epoch && !peer->disowned &&
+           d->admitted.node == peer->config.node &&
+           d->admitted.incarnation == peer->config.incarnation;
+}
+
+/* It still leads in the epoch in which its history began, and nobody chose it:
+ * it found no record of a pair. Whom an operator promotes is in a later one. */
+static bool began_alone(bool leads, uint64_t epoch, const ids_origin *origin) {
+    return leads && epoch == origin->epoch && !origin->by_word;
+}
+
+/* R3, R5: such a one is no source of a copy for whoever holds what was
+ * acknowledged, nor is its epoch a reason to stop. A lower one gives way. */
+static bool would_lose(const ids_peer *peer, const ids_link_self *other) {
+    const ids_origin *mine = &peer->known.origin;
+    uint64_t epoch = ids_peer_epoch(peer);
+    if (IDS_RULE_OFF(ORIGIN) || mine->epoch == other->origin.epoch)
+        return false;
+    if (began_alone(other->primary, other->epoch, &other->origin) &&
+        other->epoch >= epoch && ids_peer_guards(peer))
+        return true;
+    return began_alone(peer->leading, epoch, mine) && epoch >= other->epoch &&
+           other->guards;
+}
+
 ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link) {
     const ids_link_self *other = &link->other;
     if (is_own(peer, link))
@@ -65,6 +97,8 @@ ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link) {
         return IDS_REFUSAL_TWO_PRIMARIES;
     if (other->member.node == peer->config.node)
         return IDS_REFUSAL_SAME_NAME;
+    if (would_lose(peer, other))
+        return IDS_REFUSAL_ORIGIN;
     if (other->result_bytes_max != peer->config.result_bytes_max)
         return IDS_REFUSAL_MAX_RESULT;
     return link->dialled ? IDS_REFUSAL_NONE

@@ -12,6 +12,7 @@ e2e(safe_to_stop TIMEOUT 240)
 e2e(unwritten_decision TIMEOUT 240)
 e2e(kept_places TIMEOUT 240)
 e2e(forgotten_flags TIMEOUT 180)
+e2e(lost_record TIMEOUT 240)
 
 # A replica whose disk is slow: slow_sync.cmake has the library.
 if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)

@@ -32,7 +32,7 @@ typedef struct options {
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
     uint64_t kept, resumed, flipped, unreplicated, stood_down;
-    uint64_t refused, strangers, clashes;
+    uint64_t refused, strangers, clashes, records_lost;
 } tally;
 
 static bool read_option(const char *name, const char *value, options *o) {
@@ -102,6 +102,7 @@ static void add_up(tally *t, const pw_world *w) {
     t->refused += w->refused;
     t->strangers += w->strangers;
     t->clashes += w->clashes;
+    t->records_lost += w->records_lost;
 }
 
 static int simulate(pw_world *w, const options *o) {
@@ -121,7 +122,8 @@ static int simulate(pw_world *w, const options *o) {
            "switchover), %llu full copies, %llu sessions resumed, %llu "
            "comparisons, %llu answers UNREPLICATED, %llu held replies never "
            "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
-           "nodes kept out, %llu strangers, %llu times two led in one epoch\n",
+           "nodes kept out, %llu strangers, %llu times two led in one epoch, "
+           "%llu records lost\n",
            (unsigned long long)o->from, (unsigned long long)o->to,
            (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
            (unsigned long long)t.leads, (unsigned long long)t.switched,
@@ -129,10 +131,12 @@ static int simulate(pw_world *w, const options *o) {
            (unsigned long long)t.compared, (unsigned long long)t.unreplicated,
            (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
            (unsigned long long)t.losses, (unsigned long long)t.refused,
-           (unsigned long long)t.strangers, (unsigned long long)t.clashes);
+           (unsigned long long)t.strangers, (unsigned long long)t.clashes,
+           (unsigned long long)t.records_lost);
     if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
         (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
-         !t.flipped || !t.refused || !t.strangers || !t.clashes)) {
+         !t.flipped || !t.refused || !t.strangers || !t.clashes ||
+         !t.records_lost)) {
         printf("FAILED: something was never met\n");
         return 1;
     }

@@ -335,6 +335,9 @@ static bool has_healed(pw_world *w) {
         return pw_fail(w, "L1: peace did not last");
     }
     pw_check_copy(w, true);
+    if (!w->failed && w->config.mode == IDS_MODE_SYNC && pw_chance(w, 20)) {
+        pw_lose_record(w);
+    }
     return !w->failed;
 }
 

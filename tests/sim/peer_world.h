@@ -221,7 +221,7 @@ struct pw_world {
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
     uint32_t refused; /* a third node was, in peace */
-    uint32_t strangers, clashes;
+    uint32_t strangers, clashes, records_lost;
     uint64_t clash_epoch;
     uint64_t void_before; /* epochs below it are of a clash, or older */
     bool clashed;         /* two lead in one epoch: nothing holds until one is
@@ -274,6 +274,7 @@ pw_node *pw_replica_of(pw_world *w, const pw_node *primary);
 void pw_run_until(pw_world *w, uint64_t until);
 bool pw_clash_goes_on(pw_node *n, uint64_t epoch);
 bool pw_clash(pw_world *w); /* false: it failed */
+void pw_lose_record(pw_world *w);
 void pw_stranger(pw_world *w);
 
 /* Nodes. */

@@ -10,7 +10,7 @@ static const ids_member self = {2, 22};
 /* A replica that was told, in epoch 7, that it is in sync. */
 static ids_decision in_sync(void) {
     ids_decision d = {.version = 3, .epoch = 7, .self = self}, next;
-    ids_decide_admitted(&d, 7, 40, &next);
+    ids_decide_admitted(&d, 7, 40, (ids_origin){.epoch = 5}, &next);
     return next;
 }
 
@@ -95,7 +95,7 @@ Test(decision, a_member_that_kept_its_memory_is_still_one) {
 Test(decision, a_node_without_history_is_in_sync_with_nobody) {
     ids_decision d = {.self = self}, next;
     cr_assert_not(ids_decision_is_in_sync(&d, 0));
-    ids_decide_admitted(&d, 0, 0, &next);
+    ids_decide_admitted(&d, 0, 0, (ids_origin){0}, &next);
     cr_assert_not(ids_decision_is_in_sync(&next, 0));
 }
 
@@ -143,4 +143,17 @@ Test(decision, what_was_restored_neither_leads_nor_is_in_sync) {
     const ids_decision none = {0};
     ids_decide_restored(&none, &now);
     cr_assert_not(now.had_replica, "nothing was on record");
+}
+
+Test(decision, an_origin_is_the_first_primarys_and_is_handed_on) {
+    ids_decision fresh = {0}, d = in_sync(), next;
+    ids_decide_start(&fresh, self, true, 1700000000, &next);
+    cr_assert_eq(next.origin.epoch, next.epoch, "it began by itself");
+    cr_assert(!next.origin.by_word);
+    cr_assert_eq(ids_decide_promote(&d, 8, 7, false, &next), IDS_DECIDING_OK);
+    cr_assert_eq(next.origin.epoch, 5, "of the primary that admitted it");
+    cr_assert_eq(ids_decide_promote(&fresh, 8, 0, true, &next),
+                 IDS_DECIDING_OK);
+    cr_assert_eq(next.origin.epoch, 8);
+    cr_assert(next.origin.by_word, "an operator began it");
 }

@@ -3,6 +3,9 @@
  * one. */
 #include "server/peer/record.h"
 
+#include "server/journal/crc32c.h"
+#include "server/peer/frame.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -19,6 +22,7 @@ static const ids_decision decision = {.version = 12,
                                       .had_replica = true,
                                       .mode = 2,
                                       .kept = IDS_KEPT_YES,
+                                      .origin = {1700000001, true},
                                       .other_at = {"[fe80::1]:7117"}};
 
 static ids_record_fault read_as(size_t len, ids_decision *to) {
@@ -38,6 +42,8 @@ Test(record, what_is_written_is_read) {
     cr_assert(read.had_replica);
     cr_assert_eq(read.mode, 2);
     cr_assert_eq(read.kept, IDS_KEPT_YES);
+    cr_assert_eq(read.origin.epoch, 1700000001);
+    cr_assert(read.origin.by_word);
     cr_assert_str_eq(read.other_at.text, "[fe80::1]:7117");
     ids_decision_write(again, &read);
     cr_assert_eq(memcmp(bytes, again, sizeof bytes), 0);
@@ -73,4 +79,16 @@ Test(record, another_file_and_a_newer_one_are_called_so) {
     cr_assert_eq(read_as(sizeof bytes, &read), IDS_RECORD_FOREIGN);
     for (int i = 0; i < IDS_RECORD_FAULT_COUNT; i++)
         cr_assert_gt(strlen(ids_record_fault_text((ids_record_fault)i)), 5);
+}
+
+Test(record, a_shorter_one_of_before_is_read_and_its_origin_is_not_known) {
+    ids_decision read, old = decision;
+    old.origin = (ids_origin){0};
+    ids_decision_write(bytes, &old);
+    uint64_t crc =
+        ids_crc32c(IDS_RECORD_FORMAT, bytes + 16, IDS_RECORD_BYTES_0_1 - 16);
+    ids_put_u64(bytes + 8, crc << 32 | IDS_RECORD_FORMAT);
+    cr_assert_eq(read_as(IDS_RECORD_BYTES_0_1, &read), IDS_RECORD_OK);
+    cr_assert_eq(read.epoch, old.epoch);
+    cr_assert_eq(read.origin.epoch, 0);
 }
