@@ -91,6 +91,8 @@ static const ids_config_row rows[] = {
      "what is kept was put back from a snapshot of the volume: start anew"},
     {"--check", NULL, IDS_CONFIG_FLAG, FIELD(check), NULL, NULL, 0, 0,
      "read --data-dir, say what is in it, change nothing and exit"},
+    {"--compare", "PATH", IDS_CONFIG_TEXT, FIELD(compare), NULL, NULL, 0, 0,
+     "with --check: the other node's folder; says which of the two has more"},
     {"--huge-pages", NULL, IDS_CONFIG_FLAG, FIELD(huge_pages), NULL, NULL, 0, 0,
      "ask for huge pages: faster, except on some virtual machines"},
     {"--secret-file", "PATH", IDS_CONFIG_TEXT, FIELD(secret_file), NULL, NULL,
@@ -284,6 +286,14 @@ static bool check_replication(const parse *p) {
     return true;
 }
 
+static bool check_compare(const parse *p) {
+    return p->config->check || !p->config->compare ||
+           fail(p,
+                "--compare %.200s: needs --check, and a --data-dir to "
+                "compare it with",
+                p->config->compare);
+}
+
 static bool check_node(const parse *p) {
     const char *node = p->config->node;
     ids_node_name name;
@@ -332,7 +342,8 @@ bool ids_config_parse(ids_config *config, int argc, char *const argv[],
             return false;
     if (!config->listen_count)
         add_listen(&p, find_row("--listen", strlen("--listen"))->preset);
-    return check_replication(&p) && check_node(&p) && check_limits(&p);
+    return check_replication(&p) && check_node(&p) && check_limits(&p) &&
+           check_compare(&p);
 }
 
 /* Help -------------------------------------------------------------------- */

@@ -55,6 +55,7 @@ typedef struct ids_config {
     bool peer_insecure;
     bool version;
     bool check;
+    const char *compare; /* with check: another folder; NULL: none */
     bool help;
 } ids_config;
 

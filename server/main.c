@@ -30,5 +30,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "idemstored: --check: --data-dir is missing\n");
         return EXIT_USAGE;
     }
-    return config.check ? ids_store_check(config.data_dir) : ids_serve(&config);
+    return config.check ? ids_store_check(config.data_dir, config.compare)
+                        : ids_serve(&config);
 }

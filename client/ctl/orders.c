@@ -140,9 +140,16 @@ static void find_beside(char *path, size_t cap) {
 
 #define EXIT_NO_DAEMON 127
 
-static _Noreturn void become_daemon(const char *folder, int out) {
+/* other NULL: one folder. */
+static _Noreturn void become_daemon(const char *folder, const char *other,
+                                    int out) {
     char path[4096];
-    char *const words[] = {DAEMON, "--check", "--data-dir", (char *)folder,
+    char *const words[] = {DAEMON,
+                           "--check",
+                           "--data-dir",
+                           (char *)folder,
+                           other ? "--compare" : NULL,
+                           (char *)other,
                            NULL};
     signal(SIGPIPE, SIG_DFL);
     if (out >= 0)
@@ -154,19 +161,48 @@ static _Noreturn void become_daemon(const char *folder, int out) {
     _exit(EXIT_NO_DAEMON);
 }
 
-/* What the daemon prints, as a list of the report. */
-static void say_lines(report *r, FILE *from) {
+/* A line that is indented: a name, and what is so called. The first of several
+ * begins an object. */
+static void say_fact(report *facts, char *line, bool begins, bool is_first) {
+    char *name = line + strspn(line, " ");
+    size_t name_len = strcspn(name, " ");
+    char *value = name + name_len + strspn(name + name_len, " ");
+    name[name_len] = '\0';
+    if (begins && !is_first)
+        fputs("},", facts->to);
+    if (begins)
+        *facts = report_begin(facts->to, true, "of",
+                              strcmp(name, "folder") == 0 ? name : "both");
+    size_t digits = strspn(value, "0123456789");
+    if (digits > 0 && digits < 20 && value[digits] == '\0' &&
+        strcmp(name, "folder") != 0 && strcmp(name, "node") != 0)
+        report_number(facts, name, strtoull(value, NULL, 10));
+    else
+        report_text(facts, name, value);
+}
+
+/* What the daemon prints, as two lists: its lines, and what is indented below
+ * some of them. */
+static void say_lines(report *r, report *facts, FILE *from) {
     char *line = NULL;
     size_t cap = 0;
     ssize_t len;
     uint32_t count = 0;
+    bool was_line = true, has_facts = false;
     report_list(r, "lines");
     while ((len = getline(&line, &cap, from)) >= 0) {
         if (len > 0 && line[len - 1] == '\n')
             line[len - 1] = '\0';
-        report_item(r, count++, line);
+        bool is_fact = strncmp(line, "  ", 2) == 0;
+        if (is_fact)
+            say_fact(facts, line, was_line, !has_facts);
+        else
+            report_item(r, count++, line);
+        was_line = !is_fact;
+        has_facts = has_facts || is_fact;
     }
     report_list_end(r, count);
+    fputs(has_facts ? "}" : "", facts->to);
     free(line);
 }
 
@@ -191,26 +227,34 @@ static ctl_exit exit_of_check(ctl_ask *ask, int code) {
 
 /* The lines are kept until it is known how it ended. */
 static ctl_exit check_as_json(ctl_ask *ask, pid_t pid, int from_fd) {
-    char *text = NULL;
-    size_t text_len = 0;
+    char *text = NULL, *found = NULL;
+    size_t text_len = 0, found_len = 0;
     FILE *from = fdopen(from_fd, "r");
     FILE *held = open_memstream(&text, &text_len);
+    FILE *held_facts = open_memstream(&found, &found_len);
     report lines = {.to = held, .json = true};
-    if (from != NULL && held != NULL)
-        say_lines(&lines, from);
+    report facts = {.to = held_facts, .json = true};
+    if (from != NULL && held != NULL && held_facts != NULL)
+        say_lines(&lines, &facts, from);
     if (held != NULL)
         fclose(held);
+    if (held_facts != NULL)
+        fclose(held_facts);
     if (from != NULL)
         fclose(from);
     int code = wait_for(pid);
     ctl_exit end = exit_of_check(ask, code);
-    if (text != NULL && (int)end == code) {
+    if (text != NULL && found != NULL && (int)end == code) {
         report r =
             report_begin(stdout, true, "outcome", code == 0 ? "good" : "bad");
         fwrite(text, 1, text_len, stdout);
+        report_list(&r, "facts");
+        fwrite(found, 1, found_len, stdout);
+        report_list_end(&r, 1);
         report_end(&r);
     }
     free(text);
+    free(found);
     return end;
 }
 
@@ -221,7 +265,9 @@ ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask) {
     bool started = !ask->json || pipe(ends) == 0;
     pid_t pid = started ? fork() : -1;
     if (pid == 0)
-        become_daemon(ask->operands[0], ends[1]);
+        become_daemon(ask->operands[0],
+                      ask->operand_count > 1 ? ask->operands[1] : NULL,
+                      ends[1]);
     if (ends[1] >= 0)
         close(ends[1]);
     if (pid > 0)

@@ -85,7 +85,10 @@ static void *read_units(void *ctx) {
         if (unit >= units)
             break;
         bool good = ids_vault_read(r->vault, r->phase, unit,
-                                   r->desks ? &loader : NULL, &fault);
+                                   r->desks    ? &loader
+                                   : r->report ? r->report->loader
+                                               : NULL,
+                                   &fault);
         pthread_mutex_lock(&r->lock);
         if (!good && !atomic_exchange(&r->failed, true))
             *r->fault = fault;

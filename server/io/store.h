@@ -82,9 +82,10 @@ void ids_store_quiet(ids_store *store);
 /* The loops have ended: a last snapshot takes all. Frees everything. */
 void ids_store_close(ids_store *store);
 
-/* Reads the folder and prints what is in it, a line per file. Returns the
- * exit code. */
-int ids_store_check(const char *path);
+/* Reads the folder and prints what is in it: a line per file, one for all, and
+ * what an operator compares, indented. other: the same of another folder, and
+ * which of the two has more; or NULL. Returns the exit code. */
+int ids_store_check(const char *path, const char *other);
 
 /* For keepers, on any thread. */
 void ids_store_grew(ids_store *store, size_t log_bytes);
@@ -113,6 +114,7 @@ _Noreturn void ids_store_fail(const ids_fault *fault);
 typedef struct ids_restore_report {
     void *ctx;
     void (*unit)(void *ctx, const ids_unit *unit, const ids_fault *fault);
+    const ids_loader *loader; /* of a check: takes what is read; or NULL */
 } ids_restore_report;
 bool ids_restore(ids_vault *vault, const ids_house *house, ids_desk **desks,
                  uint32_t threads, const ids_restore_report *report,

@@ -42,6 +42,11 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
       LABELS e2e TIMEOUT 240)
     add_dependencies(e2e_ctl_${part} idemstored idemctl)
   endforeach()
+  idem_program_test(e2e_both_died SOURCES both_died.c
+    LINK e2e_harness Threads::Threads
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+    LABELS e2e TIMEOUT 300)
+  add_dependencies(e2e_both_died idemstored idemctl)
   idem_program_test(e2e_ctl_operator SOURCES ctl_operator.c ctl_shell.c
     LINK e2e_harness PkgConfig::cjson
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
