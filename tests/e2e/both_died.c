@@ -293,11 +293,12 @@ static void both_die_at_once(const char *program, bool primary_first) {
 
 int main(int argc, char **argv) {
     char path[4096];
-    const char *slash = argc == 3 ? strrchr(argv[1], '/') : NULL;
-    CHECK(slash != NULL, "usage: both_died IDEMSTORED IDEMCTL");
+    CHECK(argc == 3 && strchr(argv[1], '/'),
+          "usage: both_died IDEMSTORED IDEMCTL");
+    size_t folder = (size_t)(strrchr(argv[1], '/') - argv[1]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     ctl = argv[2];
-    snprintf(path, sizeof path, "%.*s:%s", (int)(slash - argv[1]), argv[1],
+    snprintf(path, sizeof path, "%.*s:%s", (int)folder, argv[1],
              getenv("PATH"));
     setenv("PATH", path, 1);
     replica_dies_first(argv[1]);
