@@ -5,6 +5,7 @@
 
 #include "server/io/store.h"
 #include "server/log.h"
+#include "server/peer/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,26 +148,35 @@ static void on_write(uv_work_t *work) {
                                               &partner->still_stands);
 }
 
-/* Once for each reason, not with each try. */
-static void say_not_recorded(ids_partner *partner) {
-    if (partner->said_error != partner->write_error)
+static bool was_ordered(ids_pending what) {
+    return what == IDS_PENDING_PROMOTE || what == IDS_PENDING_DETACH ||
+           what == IDS_PENDING_SWITCHOVER;
+}
+
+/* Of what is tried again once for each reason, not with each try. A promotion
+ * is tried once, also one that the primary handed over with. */
+static void say_not_recorded(ids_partner *partner, ids_pending what) {
+    if (was_ordered(what) || partner->said_error != partner->write_error)
         ids_log(IDS_LOG_ERROR, "a decision can't be recorded: nothing changes",
                 "at=\"--peer-state %s\" reason=\"%s\" todo=\"make room, or "
-                "mend it; it is tried again\"",
-                partner->file.path, strerror(partner->write_error));
-    partner->said_error = partner->write_error;
+                "mend it; %s\"",
+                partner->file.path, strerror(partner->write_error),
+                what == IDS_PENDING_PROMOTE ? "then idemctl promote here"
+                : was_ordered(what)         ? "then order it again"
+                                            : "it is tried again");
+    if (!was_ordered(what))
+        partner->said_error = partner->write_error;
 }
 
 /* The old decision stands: an order is refused, the rest is tried again. */
 static void take_back(ids_partner *partner) {
     ids_seat *seat = &partner->seats[0];
-    say_not_recorded(partner);
     ids_peer *peer = ids_partner_enter(seat);
     ids_pending what = ids_peer_undecided(peer, seat->loop->desk->now_ms);
     ids_partner_wake_all(partner);
     ids_partner_leave(seat);
-    if (what == IDS_PENDING_PROMOTE || what == IDS_PENDING_DETACH ||
-        what == IDS_PENDING_SWITCHOVER)
+    say_not_recorded(partner, what);
+    if (was_ordered(what))
         ids_partner_fail_order(partner, partner->write_error);
 }
 
@@ -372,6 +382,15 @@ static void take_as_restored(ids_partner *partner) {
     ids_decide_restored(&recorded, &partner->proposal);
 }
 
+static bool refuse_to_begin(const ids_partner *partner) {
+    char which[512], why[256];
+    snprintf(which, sizeof which, "--peer-state %.400s", partner->file.path);
+    snprintf(why, sizeof why, "%s: its folder needs room for %d bytes%s",
+             strerror(partner->write_error), (int)IDS_RECORD_BYTES,
+             partner->still_stands ? "; what was recorded stands" : "");
+    return refuse_start(which, why);
+}
+
 bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
                        uint64_t incarnation) {
     if (partner->file.copied || partner->config->restored)
@@ -394,7 +413,7 @@ bool ids_partner_begin(ids_partner *partner, ids_loop *loops,
     partner->write_error = ids_decisions_save(&partner->file, &partner->written,
                                               &partner->still_stands);
     if (partner->write_error)
-        return refuse_start("--peer-state", strerror(partner->write_error));
+        return refuse_to_begin(partner);
     ids_peer_decided(partner->peer, now_ms);
     ids_peer_status_get(partner->peer, &partner->said);
     ids_partner_gauge(&partner->serving, &partner->said);

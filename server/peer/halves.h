@@ -99,6 +99,8 @@ void ids_primary_session_over(ids_peer *peer);
  * switchover's next step. */
 void ids_primary_consider(ids_peer *peer);
 void ids_primary_admitted(ids_peer *peer);
+/* No reply waits any longer for who was to become a member. */
+void ids_primary_joins_not(ids_peer *peer);
 void ids_primary_detached(ids_peer *peer);
 void ids_primary_parting_over(ids_peer *peer, ids_parting how);
 void ids_primary_handed_over(ids_peer *peer);

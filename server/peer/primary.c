@@ -229,16 +229,20 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     return false;
 }
 
+void ids_primary_joins_not(ids_peer *peer) {
+    for (uint32_t k = 0; k < peer->config.loops && peer->joining; k++)
+        peer->gates[k].joining = UINT64_MAX;
+    peer->joining = false;
+}
+
 void ids_primary_session_over(ids_peer *peer) {
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_sender_stop(&peer->senders[k]);
         peer->heard_ack[k] = false;
-        /* Once the admission is proposed it may be on record. */
-        if (peer->joining && peer->pending != IDS_PENDING_ADMIT)
-            peer->gates[k].joining = UINT64_MAX;
     }
+    /* Once the admission is proposed it may be on record. */
     if (peer->pending != IDS_PENDING_ADMIT)
-        peer->joining = false;
+        ids_primary_joins_not(peer);
     peer->told = peer->told_knows = false;
     peer->behind_ms = 0;
     if (peer->parting == IDS_PARTING_TOLD)

@@ -171,6 +171,37 @@ Test(status, a_member_without_its_memory_is_not_in_sync) {
     ids_peer_free(peer);
 }
 
+/* Its session ends while the admission is being written: that may be on record
+ * by then, so replies wait. Once it surely is not nobody is waited for. */
+Test(status, an_admission_that_is_refused_by_the_disk_holds_nothing_up) {
+    const ids_decision none = {0};
+    ids_peer *peer = make(&none, true);
+    ids_decision with;
+    ids_peer_decided(peer, 5001);
+    ids_link *link = ids_peer_accept(peer, 5002);
+    ids_link *links[] = {link};
+    cr_assert_not_null(link);
+    peer->session = link->session = 7;
+    peer->stream = links;
+    peer->streams = 1;
+    peer->other = peer->joiner = (ids_member){2, 20};
+    peer->joining = true;
+    peer->gates[0].joining = peer->gates[1].joining = 5;
+    ids_decide_admit(&peer->known, peer->joiner, &with);
+    peer->proposed = with;
+    peer->pending = IDS_PENDING_ADMIT;
+    ids_peer_lost(peer, link, 5003);
+    cr_assert_eq(peer->session, 0);
+    cr_assert_eq(ids_gate_watermark(&peer->gates[0]), 5);
+    cr_assert_eq(ids_peer_undecided(peer, 5004), IDS_PENDING_ADMIT);
+    cr_assert_eq(ids_gate_watermark(&peer->gates[0]), UINT64_MAX);
+    cr_assert_eq(ids_gate_watermark(&peer->gates[1]), UINT64_MAX);
+    cr_assert_eq(ids_peer_serves(peer, false), IDP_OK);
+    cr_assert_eq(peer->known.replica.node, 0, "it is no member");
+    peer->stream = NULL;
+    ids_peer_free(peer);
+}
+
 /* What is left of the session in which it followed is none of a primary's. */
 Test(status, who_was_just_promoted_has_nobody_connected) {
     const ids_decision old = {.version = 4,
