@@ -27,6 +27,9 @@ endif()
 target_compile_options(idem_options INTERFACE ${san})
 target_link_options(idem_options INTERFACE ${san})
 
+# For the programs that read words from people.
+add_library(idem_near STATIC ${CMAKE_SOURCE_DIR}/cmake/near.c)
+target_link_libraries(idem_near PRIVATE idem_options)
 # Every program of ours links this one, too.
 add_library(idem_streams OBJECT ${CMAKE_SOURCE_DIR}/cmake/standard_streams.c)
 target_link_libraries(idem_streams PRIVATE idem_options)
