@@ -168,14 +168,15 @@ bool stage_open(click_stage *stage) {
 
 /* Only what lies in it and in nginx's folders, one level down. */
 static void remove_folder(const char *path, int depth) {
-    char inner[STAGE_PATH_CHARS + 300];
     DIR *dir = opendir(path);
     for (struct dirent *at; dir != NULL && (at = readdir(dir)) != NULL;) {
-        if (strcmp(at->d_name, ".") == 0 || strcmp(at->d_name, "..") == 0)
+        char *inner;
+        if (strcmp(at->d_name, ".") == 0 || strcmp(at->d_name, "..") == 0 ||
+            asprintf(&inner, "%s/%s", path, at->d_name) < 0)
             continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, at->d_name);
         if (unlink(inner) != 0 && depth > 0)
             remove_folder(inner, depth - 1);
+        free(inner);
     }
     if (dir != NULL)
         closedir(dir);
