@@ -12,6 +12,7 @@
 #include "client/src/args.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
+#include "client/src/thread.h"
 
 /* So often does one call go where NOT_PRIMARY sends it. Servers that still send
  * it on then don't know: the other endpoints are asked. */
@@ -121,8 +122,7 @@ static bool pause_before_next(errand *call) {
         return false;
     if (pause_ms >= left_ms)
         pause_ms = left_ms / 2;
-    struct timespec pause = {.tv_sec = (time_t)(pause_ms / 1000),
-                             .tv_nsec = (long)(pause_ms % 1000) * 1000000};
+    struct timespec pause = idem__timespec(pause_ms);
     if (pause_ms > 0)
         nanosleep(&pause, NULL);
     return true;

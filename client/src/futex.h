@@ -8,15 +8,15 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "client/src/thread.h"
 
 /* Sleeps while the word has this value, until CLOCK_MONOTONIC shows
  * deadline_ms (UINT64_MAX: for ever); may return early. */
 static inline void idem__futex_wait(_Atomic uint32_t *word, uint32_t value,
                                     uint64_t deadline_ms) {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                             .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+    struct timespec until = idem__timespec(deadline_ms);
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
             deadline_ms == UINT64_MAX ? NULL : &until, NULL,
             FUTEX_BITSET_MATCH_ANY);

@@ -12,6 +12,7 @@
 #include "client/src/lane.h"
 #include "client/src/mem.h"
 #include "client/src/socket.h"
+#include "client/src/thread.h"
 
 /* Where there is another server to try, the first attempts to connect get so
  * much each, and twice as much in every further round. */
@@ -26,11 +27,7 @@ void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
     lane->fd = -1;
     lane->state = IDEM__LANE_DOWN;
     pthread_mutex_init(&lane->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&lane->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    idem__cond_init(&lane->changed);
     idem__wire_init(&lane->wire);
     idem__backoff_init(&lane->backoff, seed);
 }
@@ -63,9 +60,7 @@ static void wait_changed(idem__lane *lane, uint64_t until_ms) {
     uint64_t look_up_ms = idem_now_ms() + IDEM__LISTEN_MS;
     if (until_ms > look_up_ms)
         until_ms = look_up_ms;
-    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
-    pthread_cond_timedwait(&lane->changed, &lane->lock, &until);
+    idem__cond_wait(&lane->changed, &lane->lock, until_ms);
 }
 
 void idem__lane_let_go(idem__lane *lane) {

@@ -2,19 +2,17 @@
 /* lookup.c -- see lookup.h. */
 #include "client/src/lookup.h"
 
-#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/src/mem.h"
+#include "client/src/thread.h"
 
 /* Threads of a process that wait for a resolver; each ends when that gives
  * up. */
@@ -90,20 +88,6 @@ static void *run_job(void *arg) {
     return NULL;
 }
 
-static bool start_thread(struct lookup_job *job) {
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* it takes no signal */
-    int error = pthread_create(&thread, &attr, run_job, job);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return error == 0;
-}
-
 static struct lookup_job *begin(const idem__endpoint *endpoint,
                                 const char *port) {
     if (atomic_fetch_add(&jobs, 1) >= JOBS_MAX) {
@@ -112,16 +96,12 @@ static struct lookup_job *begin(const idem__endpoint *endpoint,
     }
     struct lookup_job *job = idem__calloc(sizeof *job);
     if (job != NULL) {
-        pthread_condattr_t attr;
-        pthread_condattr_init(&attr);
-        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
         pthread_mutex_init(&job->lock, NULL);
-        pthread_cond_init(&job->over, &attr);
-        pthread_condattr_destroy(&attr);
+        idem__cond_init(&job->over);
         job->pid = getpid();
         snprintf(job->host, sizeof job->host, "%s", endpoint->host);
         snprintf(job->port, sizeof job->port, "%s", port);
-        if (start_thread(job))
+        if (idem__thread_start(NULL, run_job, job))
             return job;
         job->is_alone = true;
         let_go(job);
@@ -131,12 +111,10 @@ static struct lookup_job *begin(const idem__endpoint *endpoint,
 }
 
 static bool await(struct lookup_job *job, uint64_t deadline_ms) {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                             .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
     int error = 0;
     pthread_mutex_lock(&job->lock);
     while (!job->is_over && error == 0)
-        error = pthread_cond_timedwait(&job->over, &job->lock, &until);
+        error = idem__cond_wait(&job->over, &job->lock, deadline_ms);
     bool is_over = job->is_over;
     pthread_mutex_unlock(&job->lock);
     return is_over;

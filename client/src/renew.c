@@ -3,12 +3,11 @@
 #include "client/src/renew.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/src/client.h"
 #include "client/src/mem.h"
+#include "client/src/thread.h"
 #include "proto/terms.h"
 
 /* A renewal that failed is tried again after so long at most. */
@@ -16,14 +15,10 @@
 #define ASK_MS_MIN   20u
 
 void idem__renewer_init(idem__renewer *renewer, idem_client *client) {
-    pthread_condattr_t attr;
     memset(renewer, 0, sizeof *renewer);
     renewer->client = client;
     pthread_mutex_init(&renewer->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&renewer->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    idem__cond_init(&renewer->changed);
 }
 
 void idem__renewer_fini(idem__renewer *renewer) {
@@ -163,13 +158,8 @@ static void renew_next(idem__renewer *renewer, idem__lease *lease,
 }
 
 static void sleep_until(idem__renewer *renewer, uint64_t until_ms) {
-    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
     renewer->wake_ms = until_ms;
-    if (until_ms == UINT64_MAX)
-        pthread_cond_wait(&renewer->changed, &renewer->lock);
-    else
-        pthread_cond_timedwait(&renewer->changed, &renewer->lock, &until);
+    idem__cond_wait(&renewer->changed, &renewer->lock, until_ms);
     renewer->wake_ms = 0;
 }
 
@@ -189,21 +179,12 @@ static void *keep_renewing(void *arg) {
     return NULL;
 }
 
-/* The host's signals are none of this thread's. */
-static bool start(idem__renewer *renewer) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    renewer->running =
-        pthread_create(&renewer->thread, NULL, keep_renewing, renewer) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return renewer->running;
-}
-
 bool idem__lease_keep(idem__renewer *renewer, idem__lease *lease) {
     pthread_mutex_lock(&renewer->lock);
-    bool kept = renewer->running || start(renewer);
+    if (!renewer->running)
+        renewer->running =
+            idem__thread_start(&renewer->thread, keep_renewing, renewer);
+    bool kept = renewer->running;
     if (kept) {
         lease->next = renewer->first;
         if (lease->next != NULL)
