@@ -127,13 +127,8 @@ int32_t idem__answer_copy(idem_answer *answer, const idem_answer *view) {
 }
 
 void idem__answer_nonce(idem_answer *answer, idp_slice nonce) {
-    if (answer == NULL || nonce.ptr == NULL || nonce.len > sizeof answer->nonce)
-        return;
-    size_t inside = idem__sized_inside(&idem__answer_layout, answer->size);
-    if (inside < offsetof(idem_answer, nonce_len) + sizeof answer->nonce_len)
-        return;
-    memcpy(answer->nonce, nonce.ptr, nonce.len);
-    answer->nonce_len = (uint32_t)nonce.len;
+    idem__sized_set_nonce(&idem__answer_layout, answer,
+                          offsetof(idem_answer, nonce), nonce);
 }
 
 void idem_answer_fini(idem_answer *answer) {

@@ -123,14 +123,8 @@ static int32_t garbled(const errand *e, idem_error *err) {
                          name);
 }
 
-/* Names and sentences of a server's: what nobody would see in them is told as
- * a question mark. */
 static void copy_slice(char *to, size_t size, idp_slice from) {
-    size_t len = from.len < size ? from.len : size - 1;
-    for (size_t i = 0; i < len; i++)
-        to[i] =
-            from.ptr[i] < 0x20 || from.ptr[i] == 0x7f ? '?' : (char)from.ptr[i];
-    to[len] = '\0';
+    idem__text_copy(to, size, from, ' ', UINT8_MAX);
 }
 
 /* An address that can be dialled, or nothing. */

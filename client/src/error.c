@@ -95,26 +95,14 @@ int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
     return code;
 }
 
-/* Writes one field, if the caller's struct has it. */
-static void set_field(idem_error *err, size_t at, const void *from,
-                      size_t len) {
-    if (idem__sized_check(&idem__error_layout, err, "err", NULL) == 0 &&
-        idem__sized_inside(&idem__error_layout, err->size) >= at + len)
-        memcpy((uint8_t *)err + at, from, len);
-}
-
 void idem__error_primary(idem_error *err, const char *primary) {
-    set_field(err, offsetof(idem_error, primary), primary, sizeof err->primary);
+    idem__sized_set(&idem__error_layout, err, offsetof(idem_error, primary),
+                    primary, sizeof err->primary);
 }
 
 void idem__error_nonce(idem_error *err, idp_slice nonce) {
-    uint8_t bytes[sizeof err->nonce] = {0};
-    uint32_t len = (uint32_t)nonce.len;
-    if (nonce.ptr == NULL || nonce.len > sizeof bytes)
-        return;
-    memcpy(bytes, nonce.ptr, nonce.len);
-    set_field(err, offsetof(idem_error, nonce), bytes, sizeof bytes);
-    set_field(err, offsetof(idem_error, nonce_len), &len, sizeof len);
+    idem__sized_set_nonce(&idem__error_layout, err, offsetof(idem_error, nonce),
+                          nonce);
 }
 
 /* Where NOT_PRIMARY sends us: copied only when it is an address. */
@@ -131,15 +119,20 @@ static void name_primary(idem_error *err, const idp_reply *reply) {
     idem__error_primary(err, primary);
 }
 
+void idem__text_copy(char *to, size_t size, idp_slice from, uint8_t least,
+                     uint8_t most) {
+    size_t len = from.len < size ? from.len : size - 1;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = from.ptr[i];
+        to[i] = c < least || c > most || c == 0x7f ? '?' : (char)c;
+    }
+    to[len] = '\0';
+}
+
 int32_t idem__fail_reply(idem_error *err, const char *endpoint,
                          const idp_reply *reply) {
     char said[IDP_ERROR_TEXT_BYTES_MAX + 1];
-    size_t len = 0;
-    for (; len < reply->text.len && len < sizeof said - 1; len++) {
-        uint8_t c = reply->text.ptr[len];
-        said[len] = c >= 0x20 && c < 0x7f ? (char)c : '?';
-    }
-    said[len] = '\0';
+    idem__text_copy(said, sizeof said, reply->text, ' ', '~');
     int32_t code = reply->error != 0 ? (int32_t)reply->error : IDEM_E_SERVER;
     const bool refused = idem_error_assume(code) == IDEM_ASSUME_REFUSED;
     idem__fail_at(err, code, (idem__where){.endpoint = endpoint},

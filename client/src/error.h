@@ -30,6 +30,11 @@ int32_t idem__fail_reply(idem_error *err, const char *endpoint,
 int32_t idem__fail_said(idem_error *err, const char *endpoint, idp_error said,
                         const char *text);
 
+/* A server's words as a C string: what nobody would see in them, and what lies
+ * outside of least..most, is told as a question mark. */
+void idem__text_copy(char *to, size_t size, idp_slice from, uint8_t least,
+                     uint8_t most);
+
 /* Whether a server that refuses a greeting so will refuse the next one too. */
 bool idem__is_final(int32_t code);
 

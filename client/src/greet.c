@@ -24,10 +24,6 @@ bool idem__random(void *to, size_t len) {
     return got == (ssize_t)len;
 }
 
-static int64_t left_ms(uint64_t deadline_ms) {
-    return (int64_t)deadline_ms - (int64_t)idem_now_ms();
-}
-
 static int fail(const idem__greet *greet, idem_error *err, int os_error,
                 const char *why) {
     const char *name = greet->endpoint->name;
@@ -57,11 +53,11 @@ static bool send_out(int fd, idem__wire *wire, uint64_t deadline_ms) {
         }
         if (errno != EAGAIN && errno != EINTR)
             return false;
-        if (left_ms(deadline_ms) <= 0) {
+        if (idem__left_ms(deadline_ms) <= 0) {
             errno = ETIMEDOUT;
             return false;
         }
-        idem__poll(fd, POLLOUT, left_ms(deadline_ms));
+        idem__poll(fd, POLLOUT, idem__left_ms(deadline_ms));
     }
     return true;
 }
@@ -85,8 +81,8 @@ static idem__heard hear(int fd, idem__wire *wire, uint64_t deadline_ms,
             errno = ENOMEM;
             return IDEM__HEARD_FAILED;
         }
-        if (!idem__poll(fd, POLLIN, left_ms(deadline_ms)) &&
-            left_ms(deadline_ms) <= 0) {
+        if (!idem__poll(fd, POLLIN, idem__left_ms(deadline_ms)) &&
+            idem__left_ms(deadline_ms) <= 0) {
             errno = ETIMEDOUT;
             return IDEM__HEARD_FAILED;
         }

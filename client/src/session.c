@@ -9,6 +9,7 @@
 #include "client/src/fork.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
+#include "client/src/uri.h"
 
 struct idem_session {
     uint64_t generation; /* a child's copy of it is over */
@@ -75,7 +76,7 @@ int32_t idem_session_hello(idem_session *session, const char *secret,
         return IDEM_E_CLOSED;
     size_t len = secret != NULL ? strlen(secret) : 0;
     for (size_t i = 0; i < len; i++)
-        if ((uint8_t)secret[i] < 0x21 || secret[i] == 0x7f)
+        if (idem__is_hidden((uint8_t)secret[i]))
             return IDEM_E_ARGUMENT;
     if (len > IDP_SECRET_BYTES_MAX || shard < -1 || shard >= IDP_SHARDS_MAX)
         return IDEM_E_ARGUMENT;

@@ -167,3 +167,31 @@ void idem__sized_out(const idem__layout *layout, void *theirs,
         memcpy((uint8_t *)theirs + sizeof size,
                (const uint8_t *)own + sizeof size, inside - sizeof size);
 }
+
+void idem__sized_set(const idem__layout *layout, void *theirs, size_t at,
+                     const void *from, size_t len) {
+    if (idem__sized_check(layout, theirs, "", NULL) == 0 &&
+        idem__sized_inside(layout, size_of(theirs)) >= at + len)
+        memcpy((uint8_t *)theirs + at, from, len);
+}
+
+/* As it stands in idem_answer and in idem_error. */
+typedef struct nonce_fields {
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX];
+    uint32_t nonce_len;
+} nonce_fields;
+
+static_assert(offsetof(idem_answer, nonce_len) ==
+                      offsetof(idem_answer, nonce) + IDEM_NONCE_BYTES_MAX &&
+                  offsetof(idem_error, nonce_len) ==
+                      offsetof(idem_error, nonce) + IDEM_NONCE_BYTES_MAX,
+              "the length is behind it");
+
+void idem__sized_set_nonce(const idem__layout *layout, void *theirs, size_t at,
+                           idp_slice nonce) {
+    nonce_fields made = {.nonce_len = (uint32_t)nonce.len};
+    if (nonce.ptr == NULL || nonce.len > sizeof made.nonce)
+        return;
+    memcpy(made.nonce, nonce.ptr, nonce.len);
+    idem__sized_set(layout, theirs, at, &made, sizeof made);
+}

@@ -12,6 +12,7 @@
 #include "client/include/idemclient_admin.h"
 #include "client/include/idemclient_http.h"
 #include "client/include/idemclient_watch.h"
+#include "proto/terms.h"
 
 /* The library's own struct: where each of its fields ends, in order. */
 typedef struct idem__layout {
@@ -48,5 +49,13 @@ int32_t idem__sized_in(const idem__layout *layout, void *own,
 
 /* Copies ours into a caller's, whose size stays. It was checked. */
 void idem__sized_out(const idem__layout *layout, void *theirs, const void *own);
+
+/* Writes what stands there in ours, if a caller's has all of it; NULL, and one
+ * that can't be used, have nothing. */
+void idem__sized_set(const idem__layout *layout, void *theirs, size_t at,
+                     const void *from, size_t len);
+/* The same for a nonce and its length behind it; ptr NULL: nothing. */
+void idem__sized_set_nonce(const idem__layout *layout, void *theirs, size_t at,
+                           idp_slice nonce);
 
 #endif

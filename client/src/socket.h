@@ -26,6 +26,11 @@ void idem__hang_up(int fd);
 void idem__sockets_leave(void);
 int idem__dial_error(int fd);
 
+/* Negative: it is over. */
+static inline int64_t idem__left_ms(uint64_t deadline_ms) {
+    return (int64_t)deadline_ms - (int64_t)idem_now_ms();
+}
+
 /* Waits until fd is ready for events or the time is over: 1, or 0. A negative
  * time counts as none. */
 int idem__poll(int fd, short events, int64_t timeout_ms);

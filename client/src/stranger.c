@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "client/include/idemclient.h"
 #include "client/src/socket.h"
@@ -34,20 +33,17 @@ const char *idem__stranger_kind(const uint8_t *words, size_t len) {
     return "";
 }
 
-static int64_t left_ms(uint64_t deadline_ms) {
-    return (int64_t)deadline_ms - (int64_t)idem_now_ms();
-}
-
 static int dial_beside(int fd, uint64_t deadline_ms) {
     idem__addr addr = {.len = sizeof addr.storage};
     if (getpeername(fd, (struct sockaddr *)&addr.storage, &addr.len) != 0)
         return -1;
     int beside = idem__dial(&addr);
-    if (beside >= 0 && idem__poll(beside, POLLOUT, left_ms(deadline_ms)) &&
+    if (beside >= 0 &&
+        idem__poll(beside, POLLOUT, idem__left_ms(deadline_ms)) &&
         idem__dial_error(beside) == 0)
         return beside;
     if (beside >= 0)
-        close(beside);
+        idem__hang_up(beside);
     return -1;
 }
 
@@ -59,9 +55,9 @@ const char *idem__stranger_ask(int fd, uint64_t deadline_ms) {
     if (beside < 0)
         return NULL;
     if (send(beside, line, sizeof line - 1, MSG_NOSIGNAL) > 0 &&
-        idem__poll(beside, POLLIN, left_ms(deadline_ms)))
+        idem__poll(beside, POLLIN, idem__left_ms(deadline_ms)))
         got = recv(beside, words, sizeof words, 0);
-    close(beside);
+    idem__hang_up(beside);
     if (got <= 0 || memmem(words, (size_t)got, "idemstore", 9) != NULL)
         return NULL;
     const char *kind = idem__stranger_kind(words, (size_t)got);

@@ -51,15 +51,9 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* What may stand nowhere: it would be sent, logged or compared, and nobody
- * would see it. */
-static bool is_hidden(uint8_t c) {
-    return c < 0x21 || c == 0x7f;
-}
-
 static bool has_hidden(part p) {
     for (size_t i = 0; i < p.len; i++)
-        if (is_hidden((uint8_t)p.ptr[i]))
+        if (idem__is_hidden((uint8_t)p.ptr[i]))
             return true;
     return false;
 }
@@ -94,7 +88,7 @@ static decoded part_decode(part p, bool is_path, uint8_t *to, size_t max,
             c = (uint8_t)(high * 16 + low);
             i += 2;
         }
-        if (is_hidden(c) && !(c == ' ' && is_coded && is_path))
+        if (idem__is_hidden(c) && !(c == ' ' && is_coded && is_path))
             return DECODED_HIDDEN;
         if (*len == max)
             return DECODED_LONG;
@@ -188,8 +182,7 @@ static const char *endpoint_fault(part p, uint64_t port,
         return "an IPv6 address stands in brackets, [::1]:7117";
     if (has_hidden(host) || has_hidden(p))
         return "there is a byte below 0x21, or 0x7f, in it; is there a blank "
-               "or "
-               "a line end?";
+               "or a line end?";
     if (!host_is_plain(host))
         return "a host is a name, an IPv4 address or [an IPv6 address]";
     if ((has_port && !number_parse(p, 65535, &port)) || port == 0)
@@ -301,7 +294,7 @@ static int32_t read_secret_file(part value, idem__uri *uri, idem_error *err) {
                           "bytes",
                           IDP_SECRET_BYTES_MAX);
     for (size_t i = 0; i < len; i++)
-        if (line[i] != ' ' && is_hidden((uint8_t)line[i]))
+        if (line[i] != ' ' && idem__is_hidden((uint8_t)line[i]))
             return refuse_hidden("secret_file, in its first line,", err);
     memcpy(uri->secret, line, len);
     uri->secret_len = len;
@@ -357,8 +350,8 @@ static int32_t parse_option(part name, part value, idem__uri *uri,
     return idem__fail(err, IDEM_E_URI,
                       "the URI has an unknown option, %.*s; there are "
                       "timeout_ms, connect_timeout_ms, connect_rounds, "
-                      "fail_fast_ms, "
-                      "namespace, secret_file, client, shard_aware, shard",
+                      "fail_fast_ms, namespace, secret_file, client, "
+                      "shard_aware, shard",
                       (int)(name.len < 40 ? name.len : 40), name.ptr);
 }
 

@@ -36,6 +36,12 @@ typedef struct idem__uri {
     size_t client_len; /* 0: not given */
 } idem__uri;
 
+/* What may stand nowhere: it would be sent, logged or compared, and nobody
+ * would see it. */
+static inline bool idem__is_hidden(uint8_t c) {
+    return c < 0x21 || c == 0x7f;
+}
+
 /* Fills uri; on failure says which part is wrong and what it may be. Reads the
  * file that secret_file names, and nothing else. */
 int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err);

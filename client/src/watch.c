@@ -46,6 +46,13 @@ static void put(idem__watch *watch, int32_t event, idem__seen seen,
     snprintf(to->text, sizeof to->text, "%s", text);
 }
 
+static void tell(idem__watch *watch, int32_t event, idem__seen seen,
+                 const char *text) {
+    pthread_mutex_lock(&watch->lock);
+    put(watch, event, seen, text);
+    pthread_mutex_unlock(&watch->lock);
+}
+
 void idem__watch_connected(idem__watch *watch, idem__seen seen) {
     char text[256];
     if (watch == NULL)
@@ -53,9 +60,7 @@ void idem__watch_connected(idem__watch *watch, idem__seen seen) {
     idem__watch_count(watch, IDEM__COUNT_CONNECTS);
     atomic_fetch_add(&watch->connections, 1);
     snprintf(text, sizeof text, "connected to %.200s", seen.endpoint);
-    pthread_mutex_lock(&watch->lock);
-    put(watch, IDEM_EVENT_CONNECTED, seen, text);
-    pthread_mutex_unlock(&watch->lock);
+    tell(watch, IDEM_EVENT_CONNECTED, seen, text);
 }
 
 void idem__watch_lost(idem__watch *watch, idem__seen seen, const char *why) {
@@ -66,9 +71,7 @@ void idem__watch_lost(idem__watch *watch, idem__seen seen, const char *why) {
     atomic_fetch_sub(&watch->connections, 1);
     snprintf(text, sizeof text, "the connection to %.120s is lost: %.80s",
              seen.endpoint, why);
-    pthread_mutex_lock(&watch->lock);
-    put(watch, IDEM_EVENT_LOST, seen, text);
-    pthread_mutex_unlock(&watch->lock);
+    tell(watch, IDEM_EVENT_LOST, seen, text);
 }
 
 void idem__watch_primary(idem__watch *watch, idem__seen seen) {
@@ -99,9 +102,7 @@ void idem__watch_changes_wait(idem__watch *watch, const char *endpoint) {
              "changes wait: %.150s takes them and confirms none; is its "
              "replica silent?",
              endpoint);
-    pthread_mutex_lock(&watch->lock);
-    put(watch, IDEM_EVENT_CHANGES_WAIT, (idem__seen){endpoint, -1, 0}, text);
-    pthread_mutex_unlock(&watch->lock);
+    tell(watch, IDEM_EVENT_CHANGES_WAIT, (idem__seen){endpoint, -1, 0}, text);
 }
 
 void idem__watch_changes_go_on(idem__watch *watch) {

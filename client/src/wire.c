@@ -75,11 +75,8 @@ uint8_t *idem__wire_room(idem__wire *wire, size_t *room) {
 static void note_said(idem__wire *wire, const idp_reply *reply) {
     if (!reply->is_error || reply->msgid != 0)
         return;
-    size_t len = reply->text.len;
-    if (len > sizeof wire->said_text - 1)
-        len = sizeof wire->said_text - 1;
-    memcpy(wire->said_text, reply->text.ptr, len);
-    wire->said_text[len] = '\0';
+    idem__text_copy(wire->said_text, sizeof wire->said_text, reply->text, ' ',
+                    '~');
     wire->said = reply->error;
 }
 
@@ -156,15 +153,10 @@ bool idem__wire_trim(const idp_hello *hello, idp_request *request) {
     return true;
 }
 
-/* A server's words: what nobody would see in them is told as a question
- * mark. */
-static void copy_word(char *to, size_t size, const char *from) {
-    size_t len = 0;
-    for (; len < size - 1 && from[len] != '\0'; len++) {
-        uint8_t c = (uint8_t)from[len];
-        to[len] = c < 0x21 || c == 0x7f ? '?' : (char)c;
-    }
-    to[len] = '\0';
+/* A name, which has no blank in it. */
+static void copy_name(char *to, size_t size, const char *from) {
+    idp_slice name = {(const uint8_t *)from, strlen(from)};
+    idem__text_copy(to, size, name, '!', UINT8_MAX);
 }
 
 void idem__info_fill(const idp_hello *hello, const char *endpoint,
@@ -175,9 +167,9 @@ void idem__info_fill(const idp_hello *hello, const char *endpoint,
                       .epoch = hello->epoch,
                       .result_bytes_max = hello->result_bytes_max,
                       .pending_max = hello->pending_max};
-    copy_word(made.server, sizeof made.server, hello->server);
-    copy_word(made.version, sizeof made.version, hello->version);
-    copy_word(made.role, sizeof made.role, hello->role);
+    copy_name(made.server, sizeof made.server, hello->server);
+    copy_name(made.version, sizeof made.version, hello->version);
+    copy_name(made.role, sizeof made.role, hello->role);
     snprintf(made.endpoint, sizeof made.endpoint, "%s", endpoint);
     idem__sized_out(&idem__info_layout, info, &made);
 }
