@@ -182,10 +182,9 @@ static void say_report(FILE *to, const ctl_ask *ask,
 
 /* --------------------------------------------------------- bytes, and files */
 
-static ctl_exit unwritten(const ctl_ask *ask, const char *where) {
+static ctl_exit unwritten(const char *where) {
     fprintf(stderr, "idemctl: the answer could not be written to %s: %s\n",
             where, strerror(errno));
-    (void)ask;
     return CTL_EXIT_UNWRITTEN;
 }
 
@@ -219,13 +218,13 @@ ctl_exit ctl_say_answer(const ctl_ask *ask, const idem_answer *answer) {
     bool is_file = ask->output != NULL && answer->outcome == IDEM_REPLAY &&
                    answer->has_result;
     if (is_file && !write_output(ask, answer))
-        return unwritten(ask, ask->output);
+        return unwritten(ask->output);
     errno = 0;
     if (ask->raw)
         say_raw(ask, answer);
     else
         say_report(stdout, ask, answer);
     if (fflush(stdout) != 0 || ferror(stdout))
-        return unwritten(ask, "stdout");
+        return unwritten("stdout");
     return exit_of_answer(answer);
 }

@@ -113,19 +113,19 @@ static bool fault_of(const reader *r, const char *word) {
     return ctl_why(r->ask, "--%s takes no value", option->name);
 }
 
+bool ctl_no_such_command(ctl_ask *ask, const char *word) {
+    const char *near = ctl_nearest_command(word);
+    if (near == NULL)
+        return ctl_why(
+            ask, "%.100s: no such command; idemctl --help lists them", word);
+    return ctl_why(ask, "%.100s: no such command; did you mean %s?", word,
+                   near);
+}
+
 static bool take_operand(ctl_ask *ask, const char *word) {
     if (ask->command == NULL) {
         ask->command = ctl_command_find(word);
-        const char *near = ctl_nearest_command(word);
-        if (ask->command != NULL)
-            return true;
-        return near != NULL
-                   ? ctl_why(ask, "%.100s: no such command; did you mean %s?",
-                             word, near)
-                   : ctl_why(ask,
-                             "%.100s: no such command; idemctl --help lists "
-                             "them",
-                             word);
+        return ask->command != NULL || ctl_no_such_command(ask, word);
     }
     if (ask->operand_count == ask->command->operands_max)
         return ctl_why(

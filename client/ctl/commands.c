@@ -13,11 +13,7 @@ static ctl_exit run_help(ctl_session *session, ctl_ask *ask) {
     }
     const ctl_command *command = ctl_command_find(ask->operands[0]);
     if (command == NULL) {
-        const char *near = ctl_nearest_command(ask->operands[0]);
-        ctl_why(ask, "%.100s: no such command%s%s%s", ask->operands[0],
-                near != NULL ? "; did you mean " : "",
-                near != NULL ? near : "; idemctl --help lists them",
-                near != NULL ? "?" : "");
+        ctl_no_such_command(ask, ask->operands[0]);
         return ctl_usage_error(ask);
     }
     ctl_help_command(stdout, command);
@@ -59,7 +55,7 @@ const ctl_command ctl_commands[] = {
     {"snapshot", ctl_run_order, IDEM_COMMAND_SNAPSHOT, 0, 0, "", "", "",
      "has this server write a snapshot of its records"},
     {"check", ctl_run_check, 0, 1, 2, "DIR [OTHER-DIR]", "", "",
-     "looks into a data folder, without a server; which of two has more"},
+     "looks into a data folder, or which of two has more"},
     {"help", run_help, 0, 0, 1, "[COMMAND]", "", "", "this text"},
     {"?", run_help, 0, 0, 1, "[COMMAND]", "", "", "the same"},
     {"exit", run_exit, 0, 0, 0, "", "", "", "ends a session of lines"},

@@ -20,7 +20,6 @@
 #define CTL_WHY_CHARS             400
 #define CTL_NS_BYTES_MAX          64
 #define CTL_FINGERPRINT_BYTES_MAX 64
-#define CTL_NONCE_BYTES_MAX       32
 #define CTL_FILE_BYTES_MAX        (64u * 1024 * 1024)
 
 /* X(name, code, when): what a shell script branches on. */
@@ -73,7 +72,7 @@ typedef struct ctl_ask {
     bool stdin_taken; /* the commands come from there: no file "-" */
     bool has_session; /* which may have the token that isn't given */
     uint8_t fingerprint[CTL_FINGERPRINT_BYTES_MAX];
-    uint8_t nonce[CTL_NONCE_BYTES_MAX];
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX];
     void *result_owned;
     void *key_owned;         /* --key-hex, --key-file */
     char why[CTL_WHY_CHARS]; /* what was wrong with the words */
@@ -144,6 +143,7 @@ bool ctl_ask_read(ctl_ask *ask, size_t count, char *const words[],
 bool ctl_ask_check(ctl_ask *ask);
 bool ctl_ask_gives(const ctl_ask *ask, const char *option);
 void ctl_ask_fini(ctl_ask *ask);
+bool ctl_no_such_command(ctl_ask *ask, const char *word);
 bool ctl_why(ctl_ask *ask, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

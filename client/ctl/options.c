@@ -264,10 +264,10 @@ static_assert(IDEM_TIMEOUT_MS_DEFAULT == 5 * 1000, "--timeout");
 
 const ctl_option ctl_options[] = {
     {"server", 's', "URI", read_server, 's',
-     "idem://[:SECRET@]HOST[:PORT]/NAMESPACE, or IDEMSTORE_URL"},
+     "idem://[:SECRET@]HOST[:PORT]/NS, or IDEMSTORE_URL"},
     {"namespace", 'n', "TEXT", read_namespace, 'e', "instead of the URI's"},
     {"timeout", 0, "DURATION", read_timeout, 'e',
-     "wait for a server so long, for all (5s; orders 60s)"},
+     "wait so long for a server (5s; promote 60s)"},
     {"json", 0, NULL, read_json, 'e', "one JSON object per line"},
     {"verbose", 'v', NULL, read_verbose, 'e',
      "which server answered, and when"},

@@ -184,12 +184,10 @@ static void make_prompt(const ctl_session *session) {
     const char *scheme_end = strstr(session->uri, "://");
     const char *host = scheme_end == NULL ? "" : scheme_end + 3;
     size_t len = strcspn(host, "?");
-    for (size_t i = len; i > 0; i--) {
-        if (host[i - 1] != '@')
-            continue;
-        host += i;
-        len -= i;
-        break;
+    const char *secret_end = memrchr(host, '@', len);
+    if (secret_end != NULL) {
+        len -= (size_t)(secret_end + 1 - host);
+        host = secret_end + 1;
     }
     const idem_args *args = &session->defaults.args;
     if (args->ns != NULL)
