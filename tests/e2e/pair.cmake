@@ -14,10 +14,10 @@ e2e(kept_places TIMEOUT 240)
 e2e(forgotten_flags TIMEOUT 180)
 e2e(lost_record TIMEOUT 240)
 
-# A replica whose disk is slow: slow_sync.cmake has the library.
-if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)
+# A replica whose disk is slow.
+if(slow_sync_file)
   idem_program_test(e2e_slow_replica SOURCES slow_replica.c LINK e2e_harness
-                    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:slow_sync>
+                    ARGS $<TARGET_FILE:idemstored> ${slow_sync_file}
                     LABELS e2e TIMEOUT 180)
   add_dependencies(e2e_slow_replica idemstored slow_sync)
 endif()
