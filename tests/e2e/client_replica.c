@@ -120,9 +120,7 @@ int main(int argc, char **argv) {
     pair p;
     CHECK(argc == 2, "usage: client_replica IDEMSTORED");
     pair_init(&p, argv[1], 2, 2);
-    pair_start(&p, &p.a, NULL);
-    pair_start(&p, &p.b, &p.a);
-    pair_await_in_sync(&p.a);
+    pair_start_both(&p);
     idem_client *client = open_client(&p.a);
     CHECK(acquire(client, "before", NULL) == 0, "not acquired");
     stands_still(&p, client);

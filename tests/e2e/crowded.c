@@ -81,8 +81,7 @@ static void store_keeps_its_descriptors(void) {
                        .prefix = "ulimit -n 128;",
                        .flags = {"--threads", "2", "--data-dir", folder,
                                  "--fsync", "no", "--replication", "async",
-                                 "--peer-insecure", "--peer-state", state,
-                                 "--peer-insecure"}});
+                                 "--peer-insecure", "--peer-state", state}});
     CHECK(wire_open(&w, daemon.port), "can't connect");
     CHECK(daemon_said(&daemon, "needs more descriptors than allowed", 5),
           "it does not say that there are too few");

@@ -171,9 +171,7 @@ static void loss_accepted(pair *p) {
 static void with_a_peer(const char *program) {
     pair p;
     pair_init(&p, program, 2, 2);
-    pair_start(&p, &p.a, NULL);
-    pair_start(&p, &p.b, &p.a);
-    pair_await_in_sync(&p.a);
+    pair_start_both(&p);
     pair_shown(&p);
     roles_changed(&p);
     primary_lost(&p);

@@ -14,16 +14,13 @@ typedef struct flood_client {
     wire w;
     uint8_t *out;
     size_t out_len, out_cap, out_at;
-    uint32_t sent, replies, errors;
-    uint64_t bytes; /* that came */
-    bool lost;      /* the server closed it */
-    bool blind;     /* it never reads */
+    uint32_t sent, replies;
+    bool lost;  /* the server closed it */
+    bool blind; /* it never reads */
 } flood_client;
 
 typedef struct flood {
-    uint16_t port;
     uint32_t count;
-    uint32_t result_bytes_max;
     flood_client clients[FLOOD_MAX];
 } flood;
 

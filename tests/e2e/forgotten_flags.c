@@ -61,9 +61,7 @@ static void starts(const char *what, const char *saying,
 static void of_a_pair(pair *p) {
     const pair_node *a = &p->a, *b = &p->b;
     pair_keep(p);
-    pair_start(p, &p->a, NULL);
-    pair_start(p, &p->b, &p->a);
-    pair_await_in_sync(&p->a);
+    pair_start_both(p);
     pair_stop(&p->b);
     pair_stop(&p->a);
     REFUSES("--replication forgotten on the primary", "--replication", a->state,

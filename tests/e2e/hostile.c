@@ -10,6 +10,7 @@
  * The daemon must end in order, with all that is kept. */
 #include "tests/e2e/door_acts.h"
 #include "tests/e2e/flood.h"
+#include "tests/e2e/pinger.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DOOR_THREADS 2
@@ -28,38 +28,6 @@
 static daemon_t daemon_;
 static atomic_bool over;
 static char folder[64], log_pipe[96];
-
-/* The pinger ----------------------------------------------------------------
- */
-
-typedef struct pinger {
-    pthread_t thread;
-    uint64_t longest_us, pings;
-} pinger;
-
-static uint64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static void *ping_on(void *ctx) {
-    pinger *p = ctx;
-    wire w;
-    CHECK(wire_open(&w, daemon_.port), "no connection");
-    for (; !atomic_load(&over); p->pings++) {
-        idp_request ping = {.method = IDP_PING};
-        idp_reply reply;
-        uint64_t from_us = now_us();
-        CHECK(wire_ask(&w, &ping, &reply) && !reply.is_error, "no pong");
-        uint64_t took_us = now_us() - from_us;
-        if (took_us > p->longest_us)
-            p->longest_us = took_us;
-        e2e_sleep_ms(1);
-    }
-    wire_close(&w);
-    return NULL;
-}
 
 /* The acts ------------------------------------------------------------------
  */
@@ -108,12 +76,12 @@ static void start(const char *program) {
 }
 
 static void play(const char *program, uint64_t seed, uint64_t until_ms) {
-    pinger p = {0};
+    pinger p;
     actor actors[DOOR_THREADS] = {0};
     idt_rng random;
     start(program);
     atomic_store(&over, false);
-    CHECK(pthread_create(&p.thread, NULL, ping_on, &p) == 0, "no thread");
+    pinger_start(&p, daemon_.port);
     for (unsigned i = 0; i < DOOR_THREADS; i++) {
         idt_rng_seed(&actors[i].random, seed + 1 + i);
         CHECK(pthread_create(&actors[i].thread, NULL, act_at_doors,
@@ -127,7 +95,7 @@ static void play(const char *program, uint64_t seed, uint64_t until_ms) {
         pthread_join(actors[i].thread, NULL);
         acts_done += actors[i].acts;
     }
-    pthread_join(p.thread, NULL);
+    pinger_stop(&p);
     kill(daemon_.child.pid, SIGTERM);
     int code = daemon_exit(&daemon_, 120);
     CHECK(code == 0, "it ends with %d", code);
@@ -141,7 +109,7 @@ static void play(const char *program, uint64_t seed, uint64_t until_ms) {
 int main(int argc, char **argv) {
     CHECK(argc >= 2, "usage: hostile IDEMSTORED [SECONDS [SEED]]");
     uint64_t seconds = argc > 2 ? strtoull(argv[2], NULL, 10) : 10;
-    uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : now_us();
+    uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : e2e_now_ms();
     uint64_t until_ms = e2e_now_ms() + seconds * 1000;
     char command[192];
     snprintf(folder, sizeof folder, "/tmp/idemstore-hostile-XXXXXX");

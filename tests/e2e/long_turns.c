@@ -8,62 +8,22 @@
  * which no slow machine changes. With "ms" it judges nothing and prints, for
  * each act, how long a ping waited at most. */
 #include "tests/e2e/flood.h"
+#include "tests/e2e/pinger.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* 5 kinds with 4,096 each; one step more: a result, or all who wait for a key.
  */
 #define WORK_MAX (5 * 4096 + 4096)
 
-typedef struct pinger {
-    uint16_t port;
-    pthread_t thread;
-    atomic_bool over;
-    uint64_t longest_us, pings;
-} pinger;
-
-static uint64_t now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* One connection on each loop. */
-static void *ping_on(void *ctx) {
-    pinger *p = ctx;
-    wire w[2];
-    for (int i = 0; i < 2; i++) {
-        idp_hello hello;
-        CHECK(wire_open(&w[i], p->port), "no connection");
-        CHECK(wire_hello(&w[i], i, NULL, &hello) == 0, "no hello");
-    }
-    for (; !atomic_load(&p->over); p->pings++) {
-        idp_request ping = {.method = IDP_PING};
-        idp_reply reply;
-        uint64_t from_us = now_us(), took_us;
-        CHECK(wire_ask(&w[p->pings % 2], &ping, &reply), "no pong");
-        took_us = now_us() - from_us;
-        p->longest_us = took_us > p->longest_us ? took_us : p->longest_us;
-        nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
-    }
-    for (int i = 0; i < 2; i++)
-        wire_close(&w[i]);
-    return NULL;
-}
-
 static void perform(const daemon_spec *spec, const act *one, bool in_ms) {
     daemon_t daemon;
-    pinger p = {0};
+    pinger p;
     daemon_start(&daemon, spec);
-    p.port = daemon.port;
-    CHECK(pthread_create(&p.thread, NULL, ping_on, &p) == 0, "no thread");
+    pinger_start(&p, daemon.port);
     one->perform(daemon.port);
-    atomic_store(&p.over, true);
-    pthread_join(p.thread, NULL);
+    pinger_stop(&p);
     uint64_t work = daemon_stat(&daemon, "turn_work_max");
     uint64_t closed = daemon_stat(&daemon, "connections_closed_by_limit_total");
     if (in_ms)

@@ -12,25 +12,7 @@
 
 #define REASON "began without the records that the other one keeps"
 
-enum { KEYS = 50, SECONDS = 30 };
-
-static void says(const pair_node *node, const char *text) {
-    if (!daemon_said(&node->daemon, text, SECONDS))
-        child_print_log(&node->daemon.child);
-    CHECK(daemon_said(&node->daemon, text, 0), "it does not say \"%s\"", text);
-}
-
-static void shows(const pair_node *node, const char *text) {
-    idp_replication report;
-    uint64_t until_ms = e2e_now_ms() + SECONDS * 1000u;
-    do {
-        pair_report(node, &report);
-        if (strstr(report.state, text))
-            return;
-        e2e_sleep_ms(20);
-    } while (e2e_now_ms() < until_ms);
-    CHECK(false, "its report says: %s", report.state);
-}
+enum { KEYS = 50 };
 
 static void complete_keys(const pair_node *node) {
     char key[16];
@@ -58,13 +40,6 @@ static void all_are_there(const pair_node *node) {
     wire_close(&w);
 }
 
-static void ordered(const pair_node *node, idp_method order) {
-    char text[512];
-    CHECK(pair_order(node, order, false, text, sizeof text) !=
-              IDP_ORDERED_REFUSED,
-          "refused: %s", text);
-}
-
 /* kill -9, and nothing is left of it. */
 static void lose(pair_node *node) {
     char command[1100];
@@ -78,18 +53,16 @@ static void in_sync_pair(pair *p, const char *program, bool kept) {
     pair_init(p, program, 2, 1);
     if (kept)
         pair_keep(p);
-    pair_start(p, &p->a, NULL);
-    pair_start(p, &p->b, &p->a);
-    pair_await_in_sync(&p->a);
+    pair_start_both(p);
     complete_keys(&p->a);
     pair_await_in_sync(&p->b);
 }
 
 static void refused_on_both_sides(const pair *p) {
-    says(&p->b, REASON);
-    says(&p->a, REASON);
-    shows(&p->b, REASON);
-    shows(&p->a, REASON);
+    pair_await_log(&p->b, REASON);
+    pair_await_log(&p->a, REASON);
+    pair_await_state(&p->b, REASON);
+    pair_await_state(&p->a, REASON);
 }
 
 static void the_replica_keeps_what_it_has(const char *program, bool kept) {
@@ -107,7 +80,7 @@ static void the_replica_keeps_what_it_has(const char *program, bool kept) {
         pair_start(&p, &p.b, &p.a);
         refused_on_both_sides(&p);
     }
-    ordered(&p.b, IDP_PROMOTE);
+    pair_carry_out(&p.b, IDP_PROMOTE, false);
     pair_await_role(&p.b, "primary");
     pair_await_in_sync(&p.b);
     pair_await_role(&p.a, "replica");
@@ -122,7 +95,7 @@ static void one_that_leads_goes_on(const char *program) {
     pair p;
     in_sync_pair(&p, program, false);
     lose(&p.a);
-    ordered(&p.b, IDP_PROMOTE);
+    pair_carry_out(&p.b, IDP_PROMOTE, false);
     pair_await_role(&p.b, "primary");
     pair_start(&p, &p.a, NULL);
     refused_on_both_sides(&p);
@@ -157,12 +130,12 @@ static void several_in_turn(const char *program) {
     snprintf(c.state, sizeof c.state, "%s/c.peer", p.folder);
     snprintf(c.data_dir, sizeof c.data_dir, "%s/c", p.folder);
     pair_kill(&p.b);
-    ordered(&p.a, IDP_DETACH);
+    pair_carry_out(&p.a, IDP_DETACH, false);
     pair_start(&p, &c, &p.a);
     pair_await_in_sync(&p.a);
     pair_await_in_sync(&c);
     pair_kill(&p.a);
-    ordered(&c, IDP_PROMOTE);
+    pair_carry_out(&c, IDP_PROMOTE, false);
     pair_await_role(&c, "primary");
     pair_start(&p, &p.b, &c);
     pair_await_in_sync(&c);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000, LOOK_MS = 10 };
+enum { PATIENCE_MS = 60000, LOOK_MS = 10 };
 
 static void name(pair *p, pair_node *node, const char *as, unsigned threads) {
     snprintf(node->threads, sizeof node->threads, "%u", threads);
@@ -95,6 +95,12 @@ void pair_start(pair *p, pair_node *node, const pair_node *of) {
     await_listening(node);
 }
 
+void pair_start_both(pair *p) {
+    pair_start(p, &p->a, NULL);
+    pair_start(p, &p->b, &p->a);
+    pair_await_in_sync(&p->a);
+}
+
 void pair_kill(pair_node *node) {
     int status;
     kill(node->daemon.child.pid, SIGKILL);
@@ -118,38 +124,60 @@ void pair_report(const pair_node *node, idp_replication *report) {
     wire_close(&w);
 }
 
-static void give_up(const pair_node *node, const char *what) {
+static void give_up(const pair_node *node, const char *word) {
     idp_replication report;
     pair_report(node, &report);
     child_print_log(&node->daemon.child);
-    CHECK(false, "port %u: %s; it says: %s, epoch %llu: %s", node->port, what,
-          report.role, (unsigned long long)report.epoch, report.state);
+    CHECK(false, "port %u: never %s; it says: %s, epoch %llu: %s", node->port,
+          word, report.role, (unsigned long long)report.epoch, report.state);
+}
+
+/* Looks at its report until it is so. */
+static void await(const pair_node *node,
+                  bool (*is_so)(const idp_replication *report,
+                                const char *word),
+                  const char *word) {
+    idp_replication report;
+    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
+    for (;;) {
+        pair_report(node, &report);
+        if (is_so(&report, word))
+            return;
+        if (e2e_now_ms() > until_ms)
+            give_up(node, word);
+        e2e_sleep_ms(LOOK_MS);
+    }
+}
+
+static bool is_in_sync(const idp_replication *report, const char *word) {
+    (void)word;
+    return report->in_sync_count == 2 && report->safe_to_stop;
+}
+
+static bool has_role(const idp_replication *report, const char *role) {
+    return strcmp(report->role, role) == 0;
+}
+
+static bool has_state(const idp_replication *report, const char *text) {
+    return strstr(report->state, text) != NULL;
 }
 
 void pair_await_in_sync(const pair_node *node) {
-    idp_replication report;
-    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
-    for (;;) {
-        pair_report(node, &report);
-        if (report.in_sync_count == 2 && report.safe_to_stop)
-            return;
-        if (e2e_now_ms() > until_ms)
-            give_up(node, "never in sync");
-        e2e_sleep_ms(LOOK_MS);
-    }
+    await(node, is_in_sync, "in sync");
 }
 
 void pair_await_role(const pair_node *node, const char *role) {
-    idp_replication report;
-    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
-    for (;;) {
-        pair_report(node, &report);
-        if (strcmp(report.role, role) == 0)
-            return;
-        if (e2e_now_ms() > until_ms)
-            give_up(node, "another role");
-        e2e_sleep_ms(LOOK_MS);
-    }
+    await(node, has_role, role);
+}
+
+void pair_await_state(const pair_node *node, const char *text) {
+    await(node, has_state, text);
+}
+
+void pair_await_log(const pair_node *node, const char *text) {
+    if (!daemon_said(&node->daemon, text, PATIENCE_MS / 1000))
+        child_print_log(&node->daemon.child);
+    CHECK(daemon_said(&node->daemon, text, 0), "it does not say \"%s\"", text);
 }
 
 idp_ordered pair_order(const pair_node *node, idp_method order,
@@ -168,4 +196,11 @@ idp_ordered pair_order(const pair_node *node, idp_method order,
     snprintf(text, cap, "%.*s", (int)said.len, (const char *)said.ptr);
     wire_close(&w);
     return answer.outcome;
+}
+
+void pair_carry_out(const pair_node *node, idp_method order, bool accept_loss) {
+    char text[IDP_ORDER_TEXT_BYTES_MAX + 1];
+    CHECK(pair_order(node, order, accept_loss, text, sizeof text) !=
+              IDP_ORDERED_REFUSED,
+          "refused: %s", text);
 }

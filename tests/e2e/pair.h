@@ -36,6 +36,8 @@ void pair_end(pair *p);
 
 /* of NULL: as a primary. On the port that it had before, if it had one. */
 void pair_start(pair *p, pair_node *node, const pair_node *of);
+/* A, and B as its replica, until they are in sync. */
+void pair_start_both(pair *p);
 void pair_kill(pair_node *node);
 void pair_stop(pair_node *node);
 
@@ -46,8 +48,14 @@ void pair_report(const pair_node *node, idp_replication *report);
 void pair_await_in_sync(const pair_node *node);
 void pair_await_role(const pair_node *node, const char *role);
 
+/* Until its log, or its report, has this text. */
+void pair_await_log(const pair_node *node, const char *text);
+void pair_await_state(const pair_node *node, const char *text);
+
 /* An operator's order; the whole answer. */
 idp_ordered pair_order(const pair_node *node, idp_method order,
                        bool accept_loss, char *text, size_t cap);
+/* The same, and it must not be refused. */
+void pair_carry_out(const pair_node *node, idp_method order, bool accept_loss);
 
 #endif

@@ -73,13 +73,6 @@ static void expect(const char *when, const char *who, const pair_node *node,
     }
 }
 
-static void ordered(const pair_node *node, idp_method order, bool accept_loss) {
-    char text[512];
-    idp_ordered outcome =
-        pair_order(node, order, accept_loss, text, sizeof text);
-    CHECK(outcome != IDP_ORDERED_REFUSED, "refused: %s", text);
-}
-
 /* From the first start to the second node in sync, and its loss. */
 static void a_pair_grows_up(pair *p) {
     pair_start(p, &p->a, NULL);
@@ -98,7 +91,7 @@ static void the_replica_is_lost(pair *p) {
     pair_kill(&p->b);
     expect("lost", "A", &p->a,
            (says){"primary", 2, NO, NO, NO, "Changes wait: the replica"});
-    ordered(&p->a, IDP_DETACH, false);
+    pair_carry_out(&p->a, IDP_DETACH, false);
     expect("detached", "A", &p->a,
            (says){"primary", 1, NO, NO, NO, "does not know it"});
     pair_start(p, &p->b, &p->a);
@@ -112,7 +105,7 @@ static void the_replica_is_lost(pair *p) {
 static void promoted_in_a_partition(pair *p) {
     idp_replication report;
     kill(p->a.daemon.child.pid, SIGSTOP);
-    ordered(&p->b, IDP_PROMOTE, false);
+    pair_carry_out(&p->b, IDP_PROMOTE, false);
     pair_report(&p->b, &report);
     if (report.connected || report.safe_to_stop || report.in_sync_count != 1 ||
         report.lag.ops != 0)
@@ -128,7 +121,7 @@ static void promoted_in_a_partition(pair *p) {
 }
 
 static void handed_over(pair *p) {
-    ordered(&p->b, IDP_SWITCHOVER, false);
+    pair_carry_out(&p->b, IDP_SWITCHOVER, false);
     expect("handed over", "A", &p->a,
            (says){"primary", 2, YES, NO, YES, "is in sync."});
     expect("handed over", "B", &p->b,
@@ -140,7 +133,7 @@ static void the_primary_is_dead(pair *p) {
     pair_kill(&p->a);
     expect("its primary is dead", "B", &p->b,
            (says){"replica", 2, NO, NO, NO, "may be promoted without loss"});
-    ordered(&p->b, IDP_PROMOTE, false);
+    pair_carry_out(&p->b, IDP_PROMOTE, false);
     expect("promoted", "B", &p->b,
            (says){"primary", 1, NO, NO, NO, "It serves alone"});
     pair_kill(&p->b);

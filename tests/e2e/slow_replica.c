@@ -11,22 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 60000, LOOK_MS = 20 };
+enum { PATIENCE_MS = 60000 };
 
 /* Longer than a node is silent before it is given up. */
 enum { HELD_MS = 3000 };
-
-static void says(const pair_node *node, const char *text) {
-    idp_replication report;
-    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
-    do {
-        pair_report(node, &report);
-        if (strstr(report.state, text))
-            return;
-        e2e_sleep_ms(LOOK_MS);
-    } while (e2e_now_ms() < until_ms);
-    CHECK(false, "it does not say \"%s\": %s", text, report.state);
-}
 
 static char gate[128];
 
@@ -48,9 +36,7 @@ static void start(pair *p, const char *library, const char *wait) {
     pair_keep(p);
     p->b.prefix = prefix;
     p->a.more[0] = wait;
-    pair_start(p, &p->a, NULL);
-    pair_start(p, &p->b, &p->a);
-    pair_await_in_sync(&p->a);
+    pair_start_both(p);
 }
 
 static void forget(pair *p) {
@@ -70,8 +56,8 @@ static void waits_long_enough(pair *p, const char *library) {
     hold_disk();
     idp_request ask = ask_acquire("patient", 600000, 600000);
     CHECK(wire_send_request(&w, &ask), "not taken");
-    says(&p->a, "slow disk at the replica");
-    says(&p->b, "Its disk is slow");
+    pair_await_state(&p->a, "slow disk at the replica");
+    pair_await_state(&p->b, "Its disk is slow");
     e2e_sleep_ms(HELD_MS);
     let_disk_go();
     CHECK(wire_reply(&w, &reply) && !reply.is_error &&
@@ -81,7 +67,7 @@ static void waits_long_enough(pair *p, const char *library) {
     CHECK(daemon_said(&p->a.daemon, "slow disk at the replica", 5) &&
               daemon_said(&p->b.daemon, "slow disk: the primary's", 5),
           "the logs don't say so");
-    says(&p->a, "is in sync.");
+    pair_await_state(&p->a, "is in sync.");
     wire_close(&w);
     forget(p);
     puts("  --commit-wait is long enough: all goes on, and the status says why "
@@ -105,9 +91,9 @@ static void hears_why(pair *p, const char *library) {
         heard = reply.is_error && reply.error == IDP_E_UNREPLICATED &&
                 memmem(reply.text.ptr, reply.text.len, "slow disk", 9) != NULL;
     }
-    says(&p->a, "slow disk at the replica");
+    pair_await_state(&p->a, "slow disk at the replica");
     let_disk_go();
-    says(&p->a, "is in sync.");
+    pair_await_state(&p->a, "is in sync.");
     wire_close(&w);
     forget(p);
     puts("  it is not: UNREPLICATED says that the replica's disk is slow");

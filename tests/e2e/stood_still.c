@@ -130,9 +130,7 @@ static void a_primary_serves_on(const char *program) {
     pair p;
     wire w;
     pair_init(&p, program, 2, 1);
-    pair_start(&p, &p.a, NULL);
-    pair_start(&p, &p.b, &p.a);
-    pair_await_in_sync(&p.a);
+    pair_start_both(&p);
     keeps_its_claims(&p.a.daemon);
     CHECK(wire_open(&w, p.a.port), "no connection");
     e2e_do_once(&w, "afterwards", "done");

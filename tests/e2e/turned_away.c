@@ -12,27 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SECONDS = 20 };
-
-static void says(const pair_node *node, const char *text) {
-    if (!daemon_said(&node->daemon, text, SECONDS))
-        child_print_log(&node->daemon.child);
-    CHECK(daemon_said(&node->daemon, text, 0), "it does not say \"%s\"", text);
-}
-
-/* Its report shows the reason, as long as somebody is at the door. */
-static void shows(const pair_node *node, const char *text) {
-    idp_replication report;
-    uint64_t until_ms = e2e_now_ms() + SECONDS * 1000u;
-    do {
-        pair_report(node, &report);
-        if (strstr(report.state, text))
-            return;
-        e2e_sleep_ms(20);
-    } while (e2e_now_ms() < until_ms);
-    CHECK(false, "its report says: %s", report.state);
-}
-
 static void third_init(const pair *p, pair_node *c, const char *name) {
     *c = (pair_node){.threads = "2", .more = {"--node", name}};
     snprintf(c->state, sizeof c->state, "%s/%s.peer", p->folder, name);
@@ -40,8 +19,8 @@ static void third_init(const pair *p, pair_node *c, const char *name) {
 
 static void both_say(const pair_node *one, const pair_node *other,
                      const char *reason) {
-    says(one, reason);
-    says(other, reason);
+    pair_await_log(one, reason);
+    pair_await_log(other, reason);
 }
 
 /* Row by row: who is turned away beside a pair that is well. */
@@ -50,8 +29,8 @@ static void beside_a_pair(pair *p) {
     third_init(p, &c, "gamma");
     pair_start(p, &c, &p->a);
     both_say(&p->a, &c, "another node has the replica's place");
-    shows(&p->a, "another node has the replica's place");
-    shows(&c, "Turned away by");
+    pair_await_state(&p->a, "another node has the replica's place");
+    pair_await_state(&c, "Turned away by");
     pair_stop(&c);
     third_init(p, &c, "delta");
     pair_start(p, &c, &p->b);
@@ -75,20 +54,15 @@ static void beside_a_pair(pair *p) {
 }
 
 static void until_it_is_detached(pair *p) {
-    char text[512];
     pair_node c;
     third_init(p, &c, "gamma2");
     pair_kill(&p->b);
     pair_start(p, &c, &p->a);
     both_say(&p->a, &c, "another node has the replica's place");
-    CHECK(pair_order(&p->a, IDP_DETACH, false, text, sizeof text) ==
-              IDP_ORDERED_DETACHED,
-          "%s", text);
+    pair_carry_out(&p->a, IDP_DETACH, false);
     pair_await_in_sync(&p->a);
     pair_stop(&c);
-    CHECK(pair_order(&p->a, IDP_DETACH, false, text, sizeof text) ==
-              IDP_ORDERED_DETACHED,
-          "%s", text);
+    pair_carry_out(&p->a, IDP_DETACH, false);
     puts("  a third node has the place once its member was detached");
 }
 
@@ -138,7 +112,6 @@ static void stranger(const pair_node *node, const ids_link_self *self) {
 static void impossible_epochs(pair *p) {
     const uint64_t odd[] = {UINT64_MAX, IDS_EPOCH_MAX + 1, IDS_EPOCH_MAX};
     idp_replication before, after;
-    char text[512];
     pair_report(&p->a, &before);
     for (unsigned i = 0; i < 6; i++) {
         ids_link_self self = {.member = {77, 77},
@@ -155,9 +128,7 @@ static void impossible_epochs(pair *p) {
           "epoch %llu", (unsigned long long)after.epoch);
     pair_await_in_sync(&p->a);
     pair_kill(&p->a);
-    CHECK(pair_order(&p->b, IDP_PROMOTE, false, text, sizeof text) ==
-              IDP_ORDERED_PROMOTED,
-          "%s", text);
+    pair_carry_out(&p->b, IDP_PROMOTE, false);
     puts("  an epoch that can't be retires nobody");
 }
 
@@ -175,7 +146,7 @@ static void of_0_1(pair *p) {
     wire_text(&w, text, sizeof text);
     wire_close(&w);
     ids_pbuf_fini(&out);
-    says(&p->b, "one of the two is an idemstored 0.1");
+    pair_await_log(&p->b, "one of the two is an idemstored 0.1");
     puts("  a node of 0.1 is named");
 }
 
@@ -186,7 +157,7 @@ static void of_itself(pair *p) {
     pair_stop(&c);
     unlink(c.state);
     pair_start(p, &c, &c);
-    says(&c, "a node is told to replicate from itself");
+    pair_await_log(&c, "a node is told to replicate from itself");
     pair_stop(&c);
     puts("  a replica of itself says so");
 }
@@ -198,9 +169,7 @@ int main(int argc, char **argv) {
     pair_init(&p, argv[1], 2, 1);
     p.a.more[0] = "--node=alpha";
     p.b.more[0] = "--node=beta";
-    pair_start(&p, &p.a, NULL);
-    pair_start(&p, &p.b, &p.a);
-    pair_await_in_sync(&p.a);
+    pair_start_both(&p);
     beside_a_pair(&p);
     until_it_is_detached(&p);
     same_name_same_member(&p);

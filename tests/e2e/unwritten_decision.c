@@ -124,9 +124,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 2, "usage: unwritten_decision IDEMSTORED");
     setvbuf(stdout, NULL, _IOLBF, 0);
     pair_init(&p, argv[1], 2, 2);
-    pair_start(&p, &p.a, NULL);
-    pair_start(&p, &p.b, &p.a);
-    pair_await_in_sync(&p.a);
+    pair_start_both(&p);
     a_detach(&p);
     an_admission(&p);
     a_promotion(&p);
