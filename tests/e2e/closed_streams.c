@@ -50,8 +50,9 @@ static off_t size_of(const char *name) {
     return about.st_size;
 }
 
-static void wait_for_socket(const char *path) {
-    for (int i = 0; access(path, F_OK) != 0; i++) {
+/* Its file is there a moment before anybody listens. */
+static void await_socket(wire *w, const char *path) {
+    for (int i = 0; !wire_try_unix(w, path); i++) {
         CHECK(i < 3000, "it does not listen");
         e2e_sleep_ms(10);
     }
@@ -74,8 +75,7 @@ static void daemon_keeps_files_apart(unsigned way) {
                        .own_listen = true,
                        .flags = {"--listen", listen_at, "--data-dir", data,
                                  "--log-level", "debug", "--fsync", "no"}});
-    wait_for_socket(sock);
-    wire_open_unix(&w, sock);
+    await_socket(&w, sock);
     e2e_do_once(&w, "once", "done");
     for (int fd = 0; fd < 3; fd++)
         CHECK(!(way & 1u << fd) || opens_nothing(daemon.child.pid, fd),

@@ -73,7 +73,8 @@ typedef struct wire {
 
 /* Blocks; every read and write has a time limit of 30 s. */
 bool wire_open(wire *w, uint16_t port);
-void wire_open_unix(wire *w, const char *path);
+bool wire_try_unix(wire *w, const char *path);
+void wire_open_unix(wire *w, const char *path); /* it must work */
 void wire_close(wire *w);
 
 /* False when the other side is gone. */

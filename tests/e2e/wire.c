@@ -39,11 +39,14 @@ bool wire_open(wire *w, uint16_t port) {
     return wire_connect(w, AF_INET, (struct sockaddr *)&to, sizeof to);
 }
 
-void wire_open_unix(wire *w, const char *path) {
+bool wire_try_unix(wire *w, const char *path) {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
-    CHECK(wire_connect(w, AF_UNIX, (struct sockaddr *)&to, sizeof to),
-          "nobody listens at %s", path);
+    return wire_connect(w, AF_UNIX, (struct sockaddr *)&to, sizeof to);
+}
+
+void wire_open_unix(wire *w, const char *path) {
+    CHECK(wire_try_unix(w, path), "nobody listens at %s", path);
 }
 
 void wire_close(wire *w) {
