@@ -46,14 +46,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the _INIT macros are: zeroed, and told its size. */
 #ifdef __cplusplus
-/* The _INIT macros of C++. */
 template <typename Sized> static inline Sized idem__sized() {
     Sized zeroed = Sized();
     zeroed.size = static_cast<uint32_t>(sizeof zeroed);
     return zeroed;
 }
+#define IDEM__SIZED(type) idem__sized<type>()
 extern "C" {
+#else
+#define IDEM__SIZED(type) \
+    { .size = sizeof(type) }
 #endif
 
 #if defined(__cplusplus) && __cplusplus >= 201703L
@@ -170,12 +174,7 @@ typedef struct idem_error {
     uint32_t nonce_len;                  /* 0: none was sent */
 } idem_error;
 
-#ifdef __cplusplus
-#define IDEM_ERROR_INIT idem__sized<idem_error>()
-#else
-#define IDEM_ERROR_INIT \
-    { .size = sizeof(idem_error) }
-#endif
+#define IDEM_ERROR_INIT IDEM__SIZED(idem_error)
 IDEM_API void idem_error_init(idem_error *err, size_t err_size);
 
 /* ------------------------------------------------------------------- calls */
@@ -291,12 +290,7 @@ typedef struct idem_args {
                            * every lease/3 */
 } idem_args;
 
-#ifdef __cplusplus
-#define IDEM_ARGS_INIT idem__sized<idem_args>()
-#else
-#define IDEM_ARGS_INIT \
-    { .size = sizeof(idem_args) }
-#endif
+#define IDEM_ARGS_INIT IDEM__SIZED(idem_args)
 /* Zeroes args_size bytes and sets size: what IDEM_ARGS_INIT does, for
  * bindings. args_size is the caller's own sizeof, since the library's may be
  * larger. The other structs have the same pair: answer, error, info and those
@@ -332,12 +326,7 @@ typedef struct idem_answer {
     uint32_t nonce_len;                  /* 0: none was sent */
 } idem_answer;
 
-#ifdef __cplusplus
-#define IDEM_ANSWER_INIT idem__sized<idem_answer>()
-#else
-#define IDEM_ANSWER_INIT \
-    { .size = sizeof(idem_answer) }
-#endif
+#define IDEM_ANSWER_INIT IDEM__SIZED(idem_answer)
 IDEM_API void idem_answer_init(idem_answer *answer, size_t answer_size);
 
 /* Frees what the answer holds; it may then be used again. */
@@ -477,12 +466,7 @@ typedef struct idem_info {
     char endpoint[IDEM_ENDPOINT_BYTES]; /* that it is connected to */
 } idem_info;
 
-#ifdef __cplusplus
-#define IDEM_INFO_INIT idem__sized<idem_info>()
-#else
-#define IDEM_INFO_INIT \
-    { .size = sizeof(idem_info) }
-#endif
+#define IDEM_INFO_INIT IDEM__SIZED(idem_info)
 IDEM_API void idem_info_init(idem_info *info, size_t info_size);
 
 /* Connects if need be. timeout_ms 0: the URI's. */

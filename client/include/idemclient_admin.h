@@ -41,12 +41,7 @@ typedef struct idem_command_args {
     uint32_t timeout_ms; /* for all of it; 0: IDEM_COMMAND_TIMEOUT_MS_DEFAULT */
 } idem_command_args;
 
-#ifdef __cplusplus
-#define IDEM_COMMAND_ARGS_INIT idem__sized<idem_command_args>()
-#else
-#define IDEM_COMMAND_ARGS_INIT \
-    { .size = sizeof(idem_command_args) }
-#endif
+#define IDEM_COMMAND_ARGS_INIT IDEM__SIZED(idem_command_args)
 IDEM_API void idem_command_args_init(idem_command_args *args, size_t args_size);
 
 /* What became of it. */
@@ -62,12 +57,7 @@ typedef struct idem_command_answer {
     char text[416];                    /* refused */
 } idem_command_answer;
 
-#ifdef __cplusplus
-#define IDEM_COMMAND_ANSWER_INIT idem__sized<idem_command_answer>()
-#else
-#define IDEM_COMMAND_ANSWER_INIT \
-    { .size = sizeof(idem_command_answer) }
-#endif
+#define IDEM_COMMAND_ANSWER_INIT IDEM__SIZED(idem_command_answer)
 IDEM_API void idem_command_answer_init(idem_command_answer *answer,
                                        size_t answer_size);
 
@@ -123,12 +113,7 @@ typedef struct idem_replication {
                                          * loops the first ones */
 } idem_replication;
 
-#ifdef __cplusplus
-#define IDEM_REPLICATION_INIT idem__sized<idem_replication>()
-#else
-#define IDEM_REPLICATION_INIT \
-    { .size = sizeof(idem_replication) }
-#endif
+#define IDEM_REPLICATION_INIT IDEM__SIZED(idem_replication)
 IDEM_API void idem_replication_init(idem_replication *replication,
                                     size_t replication_size);
 

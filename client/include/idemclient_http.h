@@ -39,12 +39,7 @@ typedef struct idem_http {
                                * ours. Static storage */
 } idem_http;
 
-#ifdef __cplusplus
-#define IDEM_HTTP_INIT idem__sized<idem_http>()
-#else
-#define IDEM_HTTP_INIT \
-    { .size = sizeof(idem_http) }
-#endif
+#define IDEM_HTTP_INIT IDEM__SIZED(idem_http)
 IDEM_API void idem_http_init(idem_http *http, size_t http_size);
 
 /* acquired -> IDEM_HTTP_PROCEED; replay, completed -> 200 with the stored

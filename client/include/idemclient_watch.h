@@ -32,12 +32,7 @@ typedef struct idem_status {
     char primary[IDEM_ENDPOINT_BYTES]; /* "host:port"; "": none was met */
 } idem_status;
 
-#ifdef __cplusplus
-#define IDEM_STATUS_INIT idem__sized<idem_status>()
-#else
-#define IDEM_STATUS_INIT \
-    { .size = sizeof(idem_status) }
-#endif
+#define IDEM_STATUS_INIT IDEM__SIZED(idem_status)
 IDEM_API void idem_status_init(idem_status *status, size_t status_size);
 
 /* Any thread; does not block. Errors: ARGUMENT, MEMORY. */
