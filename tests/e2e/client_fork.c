@@ -5,7 +5,6 @@
  *
  * Told twice: with the page that the kernel wipes, and with pthread_atfork. */
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "client/include/idemclient.h"
 #include "client/src/fork.h"
 #include "tests/e2e/harness.h"
+#include "tests/lib/conn_turn.h"
 
 #define CHILDREN 4
 #define KEYS     50
@@ -300,20 +300,6 @@ static void hear(void *ctx, const idem_answer *answer, const idem_error *err) {
     h->outcome = answer->outcome;
 }
 
-static void turn(idem_conn *conn) {
-    struct pollfd entry = {.fd = idem_conn_fd(conn)};
-    uint32_t wanted = idem_conn_wanted(conn);
-    entry.events = (short)(((wanted & IDEM_READ) != 0 ? POLLIN : 0) |
-                           ((wanted & IDEM_WRITE) != 0 ? POLLOUT : 0));
-    int32_t timeout_ms = idem_conn_timeout_ms(conn, idem_now_ms());
-    poll(&entry, 1, timeout_ms < 0 || timeout_ms > 50 ? 50 : timeout_ms);
-    uint32_t ready = ((entry.revents & POLLIN) != 0 ? IDEM_READ : 0) |
-                     ((entry.revents & POLLOUT) != 0 ? IDEM_WRITE : 0);
-    if ((entry.revents & (POLLERR | POLLHUP)) != 0)
-        ready = IDEM_READ | IDEM_WRITE;
-    idem_conn_process(conn, ready, idem_now_ms());
-}
-
 static void call(idem_conn *conn, const char *key, heard *h) {
     idem_args args = args_of(key);
     CHECK(idem_conn_call(conn, IDEM_ACQUIRE, &args, idem_now_ms(), hear, h) ==
@@ -321,7 +307,7 @@ static void call(idem_conn *conn, const char *key, heard *h) {
           "no call");
     int before = h->calls;
     while (h->calls == before)
-        turn(conn);
+        idt_conn_turn(conn);
 }
 
 typedef struct loop {
@@ -358,7 +344,7 @@ static void on_an_event_loop(void) {
         end_child(pids[i]);
     uint64_t serial = idem_conn_fd_serial(conn);
     while (parents.calls == 0)
-        turn(conn);
+        idt_conn_turn(conn);
     CHECK(parents.outcome == IDEM_ACQUIRED, "not acquired");
     CHECK(idem_conn_fd_serial(conn) == serial, "its connection was ended");
     CHECK(atomic_load(&shared->grants[0]) == 1, "%d grants",

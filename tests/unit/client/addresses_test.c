@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/lib/conn_turn.h"
 #include "tests/unit/client/script.h"
 
 #define SILENT "127.0.0.2"
@@ -146,19 +147,8 @@ static int32_t ask_conn(const char *uri) {
     int32_t heard = 0;
     cr_assert_eq(idem_conn_open(uri, idem_now_ms(), &conn, NULL), 0);
     idem_conn_call(conn, IDEM_ACQUIRE, &args, idem_now_ms(), hear, &heard);
-    while (heard == 0) {
-        uint32_t wanted = idem_conn_wanted(conn);
-        struct pollfd fd = {.fd = idem_conn_fd(conn),
-                            .events =
-                                (short)((wanted & IDEM_READ ? POLLIN : 0) |
-                                        (wanted & IDEM_WRITE ? POLLOUT : 0))};
-        poll(&fd, 1, idem_conn_timeout_ms(conn, idem_now_ms()));
-        uint32_t ready = (fd.revents & POLLOUT ? IDEM_WRITE : 0) |
-                         (fd.revents & POLLIN ? IDEM_READ : 0);
-        if (fd.revents & (POLLERR | POLLHUP))
-            ready = IDEM_READ | IDEM_WRITE;
-        idem_conn_process(conn, ready, idem_now_ms());
-    }
+    while (heard == 0)
+        idt_conn_turn(conn);
     idem_conn_close(conn);
     return heard;
 }
@@ -169,15 +159,20 @@ static const char *uri_of(const char *hosts, uint16_t port, const char *more) {
     return uri;
 }
 
+/* By the blocking client, and by a connection of a loop. */
+static void both_reach(const char *uri) {
+    idem_error err = IDEM_ERROR_INIT;
+    cr_assert_eq(ask_client(uri, &err), 0, "%s", err.text);
+    cr_assert_eq(ask_conn(uri), IDEM_ACQUIRED);
+}
+
 /* --- stories */
 
 Test(addresses, a_silent_first_address_leaves_the_second_its_share) {
     fake_server *server = start();
     silence s = be_silent(fake_port(server));
     const char *uri = uri_of("silent-first.test", fake_port(server), "/t");
-    idem_error err = IDEM_ERROR_INIT;
-    cr_assert_eq(ask_client(uri, &err), 0, "%s", err.text);
-    cr_assert_eq(ask_conn(uri), IDEM_ACQUIRED);
+    both_reach(uri);
     speak_again(&s);
     fake_stop(server);
 }
@@ -186,9 +181,7 @@ Test(addresses, one_that_connects_and_never_greets_does_too) {
     fake_server *server = start();
     silence s = be_mute(fake_port(server));
     const char *uri = uri_of("silent-first.test", fake_port(server), "/t");
-    idem_error err = IDEM_ERROR_INIT;
-    cr_assert_eq(ask_client(uri, &err), 0, "%s", err.text);
-    cr_assert_eq(ask_conn(uri), IDEM_ACQUIRED);
+    both_reach(uri);
     speak_again(&s);
     fake_stop(server);
 }
@@ -202,10 +195,8 @@ Test(addresses, silent_hosts_of_a_list_leave_the_last_one_its_share) {
              "silent.test:%u," SILENT ":%u,silent.test:%u," SILENT ":%u," SILENT
              ":%u," SERVER,
              port, port, port, port, port);
-    idem_error err = IDEM_ERROR_INIT;
     const char *uri = uri_of(hosts, port, "/t?timeout_ms=20000");
-    cr_assert_eq(ask_client(uri, &err), 0, "%s", err.text);
-    cr_assert_eq(ask_conn(uri), IDEM_ACQUIRED);
+    both_reach(uri);
     speak_again(&s);
     fake_stop(server);
 }
@@ -214,10 +205,8 @@ Test(addresses, a_name_that_nobody_looks_up_leaves_the_next_host_its_share) {
     fake_server *server = start();
     char hosts[128];
     snprintf(hosts, sizeof hosts, "stuck.test:%u," SERVER, fake_port(server));
-    idem_error err = IDEM_ERROR_INIT;
     const char *uri = uri_of(hosts, fake_port(server), "/t");
-    cr_assert_eq(ask_client(uri, &err), 0, "%s", err.text);
-    cr_assert_eq(ask_conn(uri), IDEM_ACQUIRED);
+    both_reach(uri);
     fake_stop(server);
 }
 

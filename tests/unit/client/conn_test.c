@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/include/idemclient.h"
+#include "tests/lib/conn_turn.h"
 #include "tests/unit/client/fake.h"
 
 typedef struct server_log {
@@ -73,27 +74,9 @@ static void hear(void *ctx, const idem_answer *answer, const idem_error *err) {
     }
 }
 
-static void turn(idem_conn *conn) {
-    uint64_t now_ms = idem_now_ms();
-    uint32_t wanted = idem_conn_wanted(conn);
-    struct pollfd entry = {.fd = idem_conn_fd(conn)};
-    if ((wanted & IDEM_READ) != 0)
-        entry.events |= POLLIN;
-    if ((wanted & IDEM_WRITE) != 0)
-        entry.events |= POLLOUT;
-    int32_t timeout_ms = idem_conn_timeout_ms(conn, now_ms);
-    poll(&entry, 1, timeout_ms < 0 ? 1000 : timeout_ms);
-    uint32_t ready = 0;
-    if ((entry.revents & ~POLLOUT) != 0)
-        ready |= IDEM_READ;
-    if ((entry.revents & ~POLLIN) != 0)
-        ready |= IDEM_WRITE;
-    idem_conn_process(conn, ready, idem_now_ms());
-}
-
 static void turn_until(idem_conn *conn, const heard *h, int times) {
     while (h->times < times)
-        turn(conn);
+        idt_conn_turn(conn);
 }
 
 static fake_server *serve(server_log *log) {

@@ -2,9 +2,9 @@
 /* nonce_test.c -- the nonce that an acquire was asked with can be had, so that
  * its caller can ask again: in the answer, in the error, from each layer. */
 #include <criterion/criterion.h>
-#include <poll.h>
 #include <string.h>
 
+#include "tests/lib/conn_turn.h"
 #include "tests/unit/client/script.h"
 
 static fake_server *mute(script *s) {
@@ -85,17 +85,8 @@ static heard ask_conn(fake_server *server, const idem_args *args) {
         idem_conn_open(fake_uri(server, ""), idem_now_ms(), &conn, NULL), 0);
     cr_assert_eq(
         idem_conn_call(conn, IDEM_ACQUIRE, args, idem_now_ms(), hear, &h), 0);
-    while (h.count == 0) {
-        struct pollfd fd = {.fd = idem_conn_fd(conn),
-                            .events = (idem_conn_wanted(conn) & IDEM_WRITE)
-                                          ? POLLIN | POLLOUT
-                                          : POLLIN};
-        poll(&fd, 1, idem_conn_timeout_ms(conn, idem_now_ms()));
-        idem_conn_process(conn,
-                          ((fd.revents & POLLOUT) ? IDEM_WRITE : 0) |
-                              ((fd.revents & ~POLLOUT) ? IDEM_READ : 0),
-                          idem_now_ms());
-    }
+    while (h.count == 0)
+        idt_conn_turn(conn);
     idem_conn_close(conn);
     return h;
 }

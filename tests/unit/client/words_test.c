@@ -2,10 +2,10 @@
 /* words_test.c -- an error has the code that the server said, and its sentence
  * says one thing. */
 #include <criterion/criterion.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/conn_turn.h"
 #include "tests/unit/client/script.h"
 
 static idem_error err = {.size = sizeof err};
@@ -75,13 +75,8 @@ Test(words, an_event_loop_hears_the_same_limit) {
     cr_assert_eq(
         idem_conn_open(fake_uri(server, ""), idem_now_ms(), &conn, NULL), 0);
     idem_conn_call(conn, IDEM_ACQUIRE, &args, idem_now_ms(), hear, &code);
-    while (code == 1) {
-        struct pollfd entry = {.fd = idem_conn_fd(conn),
-                               .events = POLLIN | POLLOUT};
-        poll(&entry, 1, 5);
-        idem_conn_process(conn, entry.revents != 0 ? IDEM_READ | IDEM_WRITE : 0,
-                          idem_now_ms());
-    }
+    while (code == 1)
+        idt_conn_turn(conn);
     cr_assert_eq(code, IDEM_E_LIMIT);
     idem_conn_close(conn);
     fake_stop(server);

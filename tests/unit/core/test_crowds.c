@@ -16,14 +16,6 @@ static ids_shard *shard;
 static uint32_t woken, granted;
 static ids_asker last_woken;
 
-static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
-    uint64_t hash = ns.len;
-    (void)ctx;
-    for (size_t i = 0; i < key.len; i++)
-        hash = world_hash(hash ^ key.ptr[i]);
-    return hash;
-}
-
 static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
                     const idp_answer *answer) {
     (void)ctx, (void)msgid;
@@ -39,7 +31,7 @@ static idp_answer call(uint64_t now_ms, idp_request request, uint64_t number,
     request.ns = text("");
     request.key = world_key(number);
     const ids_call c = {.request = &request,
-                        .hash = hash_of(NULL, request.ns, request.key),
+                        .hash = world_key_hash(NULL, request.ns, request.key),
                         .now_ms = now_ms,
                         .asker = asker};
     if (ids_shard_call(shard, &c, &answer, &error) == IDS_REFUSED)
@@ -56,18 +48,13 @@ static idp_request acquire(uint32_t lease_ms, uint32_t wait_ms) {
 
 /* Eight wait for each key, from time 0 on; asker n waits for key n / 8. */
 static void gather(uint32_t lease_ms, uint32_t wait_ms) {
-    const ids_shard_config config = {.epoch = 9,
-                                     .memory_bytes_max = 256 * (size_t)MIB,
+    const ids_shard_config config = {.memory_bytes_max = 256 * (size_t)MIB,
                                      .result_bytes_max = MIB,
                                      .waiters_per_key_max = PER_KEY,
                                      .waiters_max = CROWD,
-                                     .mem = idt_mem_of(&mem),
-                                     .hash = hash_of,
                                      .on_wake = on_wake};
-    idt_mem_init(&mem);
     woken = granted = 0;
-    shard = ids_shard_new(&config);
-    cr_assert_not_null(shard);
+    shard = world_shard(&mem, config);
     for (uint64_t key = 0; key < KEYS; key++)
         call(0, acquire(lease_ms, 0), key, 0);
     for (uint64_t asker = 0; asker < CROWD; asker++)
@@ -81,8 +68,7 @@ static uint64_t waiters(void) {
 }
 
 static void part(void) {
-    ids_shard_free(shard);
-    cr_assert_eq(mem.blocks, 0);
+    world_shard_free(shard, &mem);
 }
 
 /* Ticks until nothing is left to do now; the most that one of them woke. */

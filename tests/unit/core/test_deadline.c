@@ -11,11 +11,6 @@ static ids_shard *shard;
 static ids_change seen; /* the last change */
 static uint32_t woken;  /* parked acquires answered */
 
-static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
-    (void)ctx, (void)ns;
-    return world_hash(key.ptr[0]);
-}
-
 static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
                     const idp_answer *answer) {
     (void)ctx, (void)asker, (void)msgid, (void)error, (void)answer;
@@ -28,24 +23,18 @@ static void on_change(void *ctx, const ids_change *change) {
 }
 
 static void open_shard(void) {
-    ids_shard_config config = {.epoch = 9,
-                               .memory_bytes_max = 1u << 20,
-                               .result_bytes_max = 100,
-                               .waiters_per_key_max = 8,
-                               .waiters_max = 64,
-                               .clock_cut_ms = 1,
-                               .hash = hash_of,
-                               .on_wake = on_wake,
-                               .on_change = on_change};
-    idt_mem_init(&mem);
-    config.mem = idt_mem_of(&mem);
-    shard = ids_shard_new(&config);
-    cr_assert_not_null(shard);
+    const ids_shard_config config = {.memory_bytes_max = 1u << 20,
+                                     .result_bytes_max = 100,
+                                     .waiters_per_key_max = 8,
+                                     .waiters_max = 64,
+                                     .clock_cut_ms = 1,
+                                     .on_wake = on_wake,
+                                     .on_change = on_change};
+    shard = world_shard(&mem, config);
 }
 
 static void close_shard(void) {
-    ids_shard_free(shard);
-    cr_assert_eq(mem.blocks, 0);
+    world_shard_free(shard, &mem);
 }
 
 /* Asks for it as somebody who would hold it for 9 ms. */
@@ -56,7 +45,8 @@ static idp_answer ask(uint64_t now_ms, const char *key, uint32_t lease_ms,
                            .lease_ms = lease_ms,
                            .ttl_ms = 60,
                            .wait_ms = wait_ms};
-    ids_call call = {&request, hash_of(NULL, text(""), text(key)), now_ms, 1};
+    ids_call call = {&request, world_key_hash(NULL, text(""), text(key)),
+                     now_ms, 1};
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     idp_error error;
     ids_shard_call(shard, &call, &answer, &error);
@@ -94,18 +84,23 @@ Test(deadline, a_wait_and_the_lease_that_is_waited_for) {
     close_shard();
 }
 
+/* Puts a claim of "k" there, as another node or another life had it. */
+static bool put_claim(uint64_t now_ms) {
+    const ids_change change = {.state = IDP_STATE_IN_PROGRESS,
+                               .key = text("k"),
+                               .token = {9, 1},
+                               .attempt = 1,
+                               .lease_ms = 50,
+                               .lease_left_ms = 20,
+                               .ttl_ms = 60,
+                               .ttl_left_ms = 30};
+    return ids_shard_put(shard, world_key_hash(NULL, text(""), text("k")),
+                         &change, now_ms);
+}
+
 Test(deadline, what_is_carried_over_ends_no_sooner) {
-    ids_change change = {.state = IDP_STATE_IN_PROGRESS,
-                         .key = text("k"),
-                         .token = {9, 1},
-                         .attempt = 1,
-                         .lease_ms = 50,
-                         .lease_left_ms = 20,
-                         .ttl_ms = 60,
-                         .ttl_left_ms = 30};
     open_shard();
-    cr_assert(
-        ids_shard_put(shard, hash_of(NULL, text(""), text("k")), &change, 100));
+    cr_assert(put_claim(100));
     cr_assert_eq(ask(120, "k", 9, 0).outcome, IDP_OUTCOME_IN_PROGRESS);
     cr_assert_eq(ask(121, "k", 9, 0).outcome, IDP_OUTCOME_ACQUIRED);
     close_shard();
@@ -118,19 +113,11 @@ static void see(void *ctx, const ids_change *change) {
 }
 
 Test(deadline, a_replica_lets_nothing_in_progress_end_in_a_walk) {
-    ids_change change = {.state = IDP_STATE_IN_PROGRESS,
-                         .key = text("k"),
-                         .token = {9, 1},
-                         .attempt = 1,
-                         .lease_ms = 50,
-                         .lease_left_ms = 20,
-                         .ttl_ms = 60,
-                         .ttl_left_ms = 30};
     ids_change walked = {0};
     uint64_t cursor = 0;
     open_shard();
     ids_shard_follow(shard);
-    ids_shard_put(shard, hash_of(NULL, text(""), text("k")), &change, 100);
+    cr_assert(put_claim(100));
     while (ids_shard_walk(shard, 5000, &cursor, 64, see, &walked))
         ;
     ids_shard_walk_end(shard);

@@ -15,15 +15,6 @@ static ids_change seen;      /* the last change */
 static uint32_t woken;       /* parked acquires answered */
 static idp_error woken_with; /* the last one's error */
 
-static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
-    uint64_t hash = 1469598103934665603ull ^ ns.len;
-    size_t i;
-    (void)ctx;
-    for (i = 0; i < key.len; i++)
-        hash = world_hash(hash ^ key.ptr[i]);
-    return hash;
-}
-
 static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
                     const idp_answer *answer) {
     (void)ctx, (void)asker, (void)msgid, (void)answer;
@@ -37,30 +28,23 @@ static void on_change(void *ctx, const ids_change *change) {
 }
 
 static void open_shard(size_t bytes_max) {
-    ids_shard_config config = {.epoch = 9,
-                               .memory_bytes_max = bytes_max,
-                               .result_bytes_max = MIB,
-                               .waiters_per_key_max = 8,
-                               .waiters_max = 64,
-                               .hash = hash_of,
-                               .on_wake = on_wake,
-                               .on_change = on_change};
-    idt_mem_init(&mem);
-    config.mem = idt_mem_of(&mem);
-    shard = ids_shard_new(&config);
-    cr_assert_not_null(shard);
+    const ids_shard_config config = {.memory_bytes_max = bytes_max,
+                                     .result_bytes_max = MIB,
+                                     .waiters_per_key_max = 8,
+                                     .waiters_max = 64,
+                                     .on_wake = on_wake,
+                                     .on_change = on_change};
+    shard = world_shard(&mem, config);
 }
 
 static void close_shard(void) {
-    ids_shard_free(shard);
-    cr_assert_eq(mem.blocks, 0);
-    cr_assert_eq(mem.wrong, 0);
+    world_shard_free(shard, &mem);
 }
 
 static ids_verdict call(uint64_t now_ms, idp_request *request,
                         idp_answer *answer, idp_error *error) {
     ids_call c = {.request = request,
-                  .hash = hash_of(NULL, request->ns, request->key),
+                  .hash = world_key_hash(NULL, request->ns, request->key),
                   .now_ms = now_ms,
                   .asker = 1};
     return ids_shard_call(shard, &c, answer, error);
@@ -192,22 +176,22 @@ static ids_shard *copy;
 static void put_in_copy(void *ctx, const ids_change *change) {
     const uint64_t *now_ms = ctx;
     cr_assert(ids_change_is_sound(change, MIB));
-    cr_assert(ids_shard_put(copy, hash_of(NULL, change->ns, change->key),
+    cr_assert(ids_shard_put(copy, world_key_hash(NULL, change->ns, change->key),
                             change, *now_ms));
 }
 
 static void put_later_change(void *ctx, const ids_change *change) {
     (void)ctx;
     if (copy != NULL)
-        cr_assert(ids_shard_put(copy, hash_of(NULL, change->ns, change->key),
-                                change, 1000));
+        cr_assert(ids_shard_put(
+            copy, world_key_hash(NULL, change->ns, change->key), change, 1000));
 }
 
 static ids_shard *open_copy(idt_mem *its_mem) {
     ids_shard_config config = {.epoch = 10,
                                .memory_bytes_max = 64 * (size_t)MIB,
                                .result_bytes_max = MIB,
-                               .hash = hash_of,
+                               .hash = world_key_hash,
                                .on_wake = on_wake,
                                .mem = idt_mem_of(its_mem)};
     return ids_shard_new(&config);
@@ -217,7 +201,7 @@ static void peek_both(uint64_t number, uint64_t now_ms, idp_answer *a,
                       idp_answer *b) {
     idp_request request = acquire_of(number);
     ids_call c = {.request = &request,
-                  .hash = hash_of(NULL, request.ns, request.key),
+                  .hash = world_key_hash(NULL, request.ns, request.key),
                   .now_ms = now_ms};
     idp_error error;
     request.method = IDP_PEEK;
@@ -410,11 +394,11 @@ Test(shard, a_follower_lets_no_claim_end_and_leads_with_full_leases) {
     done.lease_ms = 0;
     done.lease_left_ms = 0;
     claim.key = world_key(1);
-    cr_assert(ids_shard_put(shard, hash_of(NULL, claim.ns, claim.key), &claim,
-                            start_ms));
+    cr_assert(ids_shard_put(shard, world_key_hash(NULL, claim.ns, claim.key),
+                            &claim, start_ms));
     done.key = world_key(2);
-    cr_assert(ids_shard_put(shard, hash_of(NULL, done.ns, done.key), &done,
-                            start_ms));
+    cr_assert(ids_shard_put(shard, world_key_hash(NULL, done.ns, done.key),
+                            &done, start_ms));
     ids_shard_tick(shard, promoted_ms, 100);
     cr_assert_eq(stats().records, 1);
     ids_shard_lead(shard, 10, 0, promoted_ms);

@@ -45,3 +45,27 @@ ids_ref world_record(world *w, uint64_t number, uint64_t ttl_end_ms) {
     memcpy(record->bytes, &number, sizeof number);
     return ref;
 }
+
+uint64_t world_key_hash(void *ctx, idp_slice ns, idp_slice key) {
+    uint64_t hash = 1469598103934665603ull ^ ns.len;
+    (void)ctx;
+    for (size_t i = 0; i < key.len; i++)
+        hash = world_hash(hash ^ key.ptr[i]);
+    return hash;
+}
+
+ids_shard *world_shard(idt_mem *mem, ids_shard_config config) {
+    idt_mem_init(mem);
+    config.epoch = 9;
+    config.mem = idt_mem_of(mem);
+    config.hash = world_key_hash;
+    ids_shard *shard = ids_shard_new(&config);
+    cr_assert_not_null(shard);
+    return shard;
+}
+
+void world_shard_free(ids_shard *shard, const idt_mem *mem) {
+    ids_shard_free(shard);
+    cr_assert_eq(mem->blocks, 0);
+    cr_assert_eq(mem->wrong, 0);
+}

@@ -111,14 +111,20 @@ Test(status, a_restarted_primary_dials_the_other_and_does_not_lead) {
     ids_peer_free(peer);
 }
 
-/* As long as its member is silent a primary answers nothing, reads neither. */
-Test(status, a_primary_that_misses_its_member_waits) {
+/* That has decided, at 5001, that node 2 is its replica. */
+static ids_peer *primary_with_member(void) {
     const ids_decision none = {0};
     ids_peer *peer = make(&none, true);
     ids_decision with;
     ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
     ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
     ids_peer_decided(peer, 5001);
+    return peer;
+}
+
+/* As long as its member is silent a primary answers nothing, reads neither. */
+Test(status, a_primary_that_misses_its_member_waits) {
+    ids_peer *peer = primary_with_member();
     ids_peer_tick(peer, 5060);
     cr_assert_eq(ids_peer_serves(peer, true), IDP_OK);
     ids_peer_tick(peer, 5061);
@@ -130,12 +136,7 @@ Test(status, a_primary_that_misses_its_member_waits) {
 /* Time in which this node did nothing is not on its clock; for its member's
  * word it counts, since another may have been promoted in it. */
 Test(status, a_primary_that_stood_still_asks_before_it_serves) {
-    const ids_decision none = {0};
-    ids_peer *peer = make(&none, true);
-    ids_decision with;
-    ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
-    ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
-    ids_peer_decided(peer, 5001);
+    ids_peer *peer = primary_with_member();
     ids_peer_stood_still(peer, 30);
     cr_assert_eq(ids_peer_serves(peer, true), IDP_OK, "not for long");
     ids_peer_stood_still(peer, 30);
@@ -148,13 +149,8 @@ Test(status, a_primary_that_stood_still_asks_before_it_serves) {
 /* The member on record, as a memory that it never was told of: a place that
  * is waited for, and empty. */
 Test(status, a_member_without_its_memory_is_not_in_sync) {
-    const ids_decision none = {0};
-    ids_peer *peer = make(&none, true);
-    ids_decision with;
+    ids_peer *peer = primary_with_member();
     ids_peer_status s;
-    ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
-    ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
-    ids_peer_decided(peer, 5001);
     peer->other = (ids_member){2, 20};
     ids_peer_status_get(peer, &s);
     cr_assert(s.in_sync, "as it was lost");
