@@ -280,7 +280,8 @@ ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop) {
 
 bool ids_desk_post(ids_desk *desk) {
     uint32_t left = 0;
-    ids_inquiries_turn(desk);
+    if (desk->inquirers)
+        ids_inquiries_turn(desk);
     for (uint32_t i = 0; i < desk->outgoing_count; i++) {
         uint32_t loop = desk->outgoing_to[i];
         bool wake;
@@ -372,7 +373,8 @@ size_t ids_desk_read_max(const ids_desk *desk) {
 
 bool ids_desk_has_more(const ids_desk *desk) {
     return desk->drains_waiters || desk->opened || desk->dirty_head ||
-           ids_hold_has_more(desk) || ids_inquiries_have_more(desk);
+           ids_hold_has_more(desk) ||
+           (desk->inquirers && ids_inquiries_have_more(desk));
 }
 
 void ids_desk_tick(ids_desk *desk, uint32_t steps_max) {

@@ -170,6 +170,7 @@ struct ids_desk {
     bool is_asked;
     ids_orders orders; /* under way; loop 0's */
     ids_inquiry inquiries[IDS_INQUIRIES];
+    uint32_t inquirers; /* of all kinds, who have no answer yet */
     ids_desk_host host;
     ids_item batch[IDS_BATCH_MAX];
 };

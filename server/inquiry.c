@@ -101,6 +101,7 @@ static void answer_some(ids_desk *desk, ids_inquiry *all) {
         memcpy(&one, all->askers.ptr + all->at, sizeof one);
         all->at += sizeof one;
         desk->buffered_bytes -= sizeof one;
+        desk->inquirers--;
         ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
         answer_one(desk, all, &one);
     }
@@ -204,6 +205,7 @@ void ids_inquiry_ask(ids_desk *desk, ids_inquiry_kind kind, ids_conn *conn,
         return;
     }
     desk->buffered_bytes += sizeof one;
+    desk->inquirers++;
     ids_hop_went(desk, conn);
 }
 

@@ -39,8 +39,9 @@ typedef struct ids_inquiry {
 void ids_inquiry_ask(ids_desk *desk, ids_inquiry_kind kind, ids_conn *conn,
                      uint32_t msgid);
 
-/* At the end of each turn: begins rounds, and answers some askers. have_more:
- * there are more of either. */
+/* At the end of each turn in which somebody waits for an answer (the desk's
+ * inquirers): begins rounds, and answers some askers. have_more: there are more
+ * of either. */
 void ids_inquiries_turn(ids_desk *desk);
 bool ids_inquiries_have_more(const ids_desk *desk);
 void ids_inquiries_fini(ids_desk *desk);

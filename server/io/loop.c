@@ -141,7 +141,6 @@ static void do_due(ids_loop *loop) {
         ids_deadline_look(loop);
     if (ids_watch_next_ms(desk) <= desk->now_ms)
         ids_watch_look(desk);
-    ids_loop_settle(loop);
 }
 
 /* The timer may fire early and for nothing; it is only ever moved forward,
@@ -162,7 +161,9 @@ static bool looks_again(ids_loop *loop) {
     return loop->looks_again;
 }
 
-/* The end of a turn. */
+/* The end of a turn. What is due is what was so at the last one's end: what has
+ * become due since makes this one's end busy, and the next turn comes at once.
+ */
 static void on_prepare(uv_prepare_t *handle) {
     ids_loop *loop = handle->data;
     ids_loop_turn(loop);
@@ -171,9 +172,9 @@ static void on_prepare(uv_prepare_t *handle) {
     ids_desk_begin_turn(loop->desk);
     if (loop->postponed_head)
         ids_socket_serve_postponed(loop);
-    ids_loop_settle(loop);
-    if (!again && next_due(loop) <= loop->desk->now_ms)
+    if (!again && loop->due_ms <= loop->desk->now_ms)
         do_due(loop);
+    ids_loop_settle(loop);
     if (loop->keeper) {
         busy |= ids_keeper_turn(loop->keeper);
         ids_loop_settle(loop);
@@ -183,14 +184,14 @@ static void on_prepare(uv_prepare_t *handle) {
     if (loop->seat && !again)
         busy |= ids_seat_turn(loop->seat);
     loop->polled_ms = loop->desk->now_ms;
-    uint64_t due = next_due(loop);
+    loop->due_ms = next_due(loop);
     busy |= !ids_desk_post(loop->desk);
     ids_loop_settle(loop);
     busy |= ids_desk_has_more(loop->desk) || loop->postponed_head;
-    if (due <= loop->desk->now_ms)
+    if (loop->due_ms <= loop->desk->now_ms)
         busy = true;
-    else if (due != NEVER)
-        arm(loop, due);
+    else if (loop->due_ms != NEVER)
+        arm(loop, loop->due_ms);
     loop->awake = false;
     if (!ids_mailbox_sleep(loop->mailbox))
         busy = true;

@@ -41,6 +41,7 @@ typedef struct ids_loop {
     struct ids_seat *seat; /* at the node's peer; NULL: there is none */
     ids_mailbox *mailbox;
     ids_places *places; /* of the whole house */
+    uint64_t due_ms;    /* the soonest that is due, at the last turn's end */
     uint64_t armed_ms;  /* when the timer fires; UINT64_MAX: it doesn't */
     uint64_t linger_ms;
     uint64_t polled_ms; /* when its sockets were looked at last */
