@@ -44,7 +44,6 @@ typedef enum ids_work {
 #define IDS_WORK_A_CONN 1024u /* of one connection's requests */
 #define IDS_WORK_READ   4u    /* a system call and what goes with it */
 #define IDS_WORK_SEND_1 8u
-#define IDS_WORK_STATS  16u
 
 typedef enum ids_notice { IDS_NOTICE_DRAIN, IDS_NOTICE_STOP } ids_notice;
 

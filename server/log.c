@@ -25,10 +25,6 @@ static const char *const names[] = {
 
 static atomic_int least = IDS_LOG_INFO;
 
-const char *ids_log_level_name(ids_log_level level) {
-    return names[level];
-}
-
 bool ids_log_level_parse(const char *name, ids_log_level *level) {
     for (int i = 0; i < IDS_LOG_LEVEL_COUNT; i++) {
         if (strcmp(name, names[i]) == 0) {

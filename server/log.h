@@ -26,8 +26,6 @@ typedef enum ids_log_level {
         IDS_LOG_LEVEL_COUNT
 } ids_log_level;
 
-const char *ids_log_level_name(ids_log_level level);
-
 /* False when name is no level's. */
 bool ids_log_level_parse(const char *name, ids_log_level *level);
 

@@ -39,15 +39,3 @@ int64_t ids_disk_read_all(const ids_disk *disk, int file, uint64_t at,
     }
     return (int64_t)had;
 }
-
-int ids_disk_write_file(const ids_disk *disk, const char *name,
-                        const void *bytes, size_t len) {
-    int file = disk->open(disk->ctx, name, IDS_DISK_CREATE);
-    if (file < 0)
-        return file;
-    int error = ids_disk_write_all(disk, file, 0, bytes, len);
-    if (!error && !IDS_MUTANT(MANIFEST_NOT_SYNCED))
-        error = disk->sync(disk->ctx, file);
-    disk->close(disk->ctx, file);
-    return error;
-}

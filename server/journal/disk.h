@@ -70,8 +70,4 @@ int ids_disk_write_all(const ids_disk *disk, int file, uint64_t at,
 int64_t ids_disk_read_all(const ids_disk *disk, int file, uint64_t at,
                           void *bytes, size_t len);
 
-/* Writes a file whole and syncs it. It must not be there. */
-int ids_disk_write_file(const ids_disk *disk, const char *name,
-                        const void *bytes, size_t len);
-
 #endif

@@ -10,10 +10,9 @@
 
 #include <stdbool.h>
 
-#define IDS_RING_BYTES_DEFAULT (64u << 20)
-#define IDS_RING_BYTES_MIN     4096u
-#define IDS_RING_MARKS         2048u
-#define IDS_RING_MARK_EVERY    1024u
+#define IDS_RING_BYTES_MIN  4096u
+#define IDS_RING_MARKS      2048u
+#define IDS_RING_MARK_EVERY 1024u
 
 typedef struct ids_ring {
     uint8_t *bytes;
