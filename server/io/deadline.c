@@ -11,8 +11,6 @@
 #define FIRST_MS     60000
 #define HALF_MS      15000
 #define HALF_BYTES   (64u << 10)
-#define TAKEN_MS     60000
-#define TAKEN_BYTES  (64 << 10)
 #define LOOK_MS      5000
 #define LOOK_MS_MIN  100
 /* The loop wakes for this so often at most, and looks at so many then. */
@@ -91,11 +89,11 @@ static bool does_not_read(ids_deadline *own, const ids_loop *loop,
     }
     ioctl(conn->fd, TIOCOUTQ, &bytes);
     if (!own->stuck_ms || own->asked != conn->asked ||
-        bytes <= own->stuck_bytes - TAKEN_BYTES) {
+        bytes <= own->stuck_bytes - IDS_TAKEN_BYTES) {
         own->stuck_ms = now_ms;
         own->stuck_bytes = bytes;
     }
-    return now_ms - own->stuck_ms >= TAKEN_MS;
+    return now_ms - own->stuck_ms >= IDS_TAKEN_MS;
 }
 
 static bool is_overdue_for_idleness(ids_deadline *own, const ids_conn *conn,

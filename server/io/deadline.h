@@ -6,10 +6,11 @@
  *     the first request, where none is     60 s
  *     the rest of half a request           15 s, and again for each 64 KiB
  *     nothing asked, nothing under way     --idle-timeout
+ *     replies read, while some are there   60 s, and again for each 64 KiB
  *
- * Whoever doesn't read its replies is socket.c's. Each connection is looked at
- * every few seconds, so that a request pays nothing for it: a deadline is kept
- * to within such a while. */
+ * The last is socket.c's for what has not left yet. Each connection is looked
+ * at every few seconds, so that a request pays nothing for it: a deadline is
+ * kept to within such a while. */
 #ifndef IDS_DEADLINE_H
 #define IDS_DEADLINE_H
 
@@ -18,6 +19,9 @@
 
 struct ids_loop;
 struct ids_socket;
+
+#define IDS_TAKEN_MS    60000
+#define IDS_TAKEN_BYTES (64 << 10)
 
 /* One loop's connections, the next to be looked at first. */
 typedef struct ids_deadlines {

@@ -15,7 +15,6 @@
 #define TICK_STEPS         128
 /* Connections closed in one turn because their time is up. */
 #define CLOSED_A_TURN      64
-#define STALLED_MS         60000
 #define LINGER_MS          1000
 #define LINGER_DRAINING_MS 200
 /* A loop that was away for so long looks at its sockets before what is due. */
@@ -111,7 +110,7 @@ static uint64_t due_of(const ids_waitlist *list, uint64_t patience_ms) {
 
 static uint64_t next_due(const ids_loop *loop) {
     uint64_t due = ids_desk_next_ms(loop->desk);
-    due = least(due, due_of(&loop->stalled, STALLED_MS));
+    due = least(due, due_of(&loop->stalled, IDS_TAKEN_MS));
     if (loop->keeper)
         due = least(due, ids_keeper_next_ms(loop->keeper));
     if (loop->seat)
@@ -129,7 +128,7 @@ static void do_due(ids_loop *loop) {
     if (ids_desk_next_ms(desk) <= desk->now_ms)
         ids_desk_tick(desk, TICK_STEPS);
     uint32_t left = CLOSED_A_TURN;
-    for (; left && due_of(&loop->stalled, STALLED_MS) <= desk->now_ms; left--)
+    for (; left && due_of(&loop->stalled, IDS_TAKEN_MS) <= desk->now_ms; left--)
         ids_socket_close(loop->stalled.head, "the peer takes nothing");
     for (; left && due_of(&loop->surplus, IDS_SURPLUS_MS) <= desk->now_ms;
          left--)

@@ -12,8 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A peer takes so much in time, or all. */
-#define TAKEN_BYTES_MIN     (64u << 10)
 /* The kernel copies it while the loop waits, into pages that it has to find:
  * that is why a KiB sent counts as four. */
 #define SENT_AT_ONCE_MAX    (256u << 10)
@@ -140,7 +138,7 @@ static void linger(ids_socket *socket) {
 static bool takes_enough(ids_socket *socket, ssize_t sent) {
     if (sent > 0)
         socket->taken += (size_t)sent;
-    if (socket->list && socket->taken < TAKEN_BYTES_MIN)
+    if (socket->list && socket->taken < IDS_TAKEN_BYTES)
         return false;
     socket->taken = 0;
     return true;
