@@ -131,12 +131,8 @@ static void a_successors_folder_is_left_alone(void) {
     unlink(old.child.log_path);
     daemon_stop(&successor);
     daemon_start(&successor, &spec);
-    idp_answer answer;
-    idp_request again = ask_acquire("kept", 1000, 1000);
-    CHECK(wire_open(&w, successor.port) &&
-              wire_call(&w, &again, &answer) == 0 &&
-              answer.outcome == IDP_OUTCOME_REPLAY,
-          "what was kept is lost");
+    CHECK(wire_open(&w, successor.port), "can't connect");
+    e2e_is_replayed(&w, "kept");
     wire_close(&w);
     daemon_stop(&successor);
     snprintf(command, sizeof command, "rm -r %s", data);

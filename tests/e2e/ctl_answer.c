@@ -4,7 +4,6 @@
  *
  *   ctl_answer IDEMSTORED IDEMCTL IDEMCTL.1 */
 #include "tests/e2e/ctl_shell.h"
-#include "tests/e2e/harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,19 +126,17 @@ static void the_manuals_script_pays_once(const char *page) {
 
 int main(int argc, char **argv) {
     daemon_t daemon;
-    char uri[64], folder[] = "/tmp/idemstore-answer-XXXXXX";
+    char folder[] = "/tmp/idemstore-answer-XXXXXX";
     if (argc != 4) {
         fputs("usage: ctl_answer IDEMSTORED IDEMCTL IDEMCTL.1\n", stderr);
         return 64;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     CHECK(mkdtemp(folder) != NULL, "no folder");
-    daemon_start(&daemon,
-                 &(daemon_spec){.program = argv[1],
-                                .flags = {"--max-result", "4096", NULL}});
-    snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/answers", daemon.port);
-    setenv("IDEMSTORE_URL", uri, 1);
-    setenv("CTL", argv[2], 1);
+    ctl_start(&daemon,
+              &(daemon_spec){.program = argv[1],
+                             .flags = {"--max-result", "4096", NULL}},
+              argv[2], "answers");
     setenv("DIR", folder, 1);
     results_as_they_are();
     keys_of_any_bytes();

@@ -181,17 +181,15 @@ static void with_a_peer(const char *program) {
 
 int main(int argc, char **argv) {
     daemon_t daemon;
-    char uri[64];
     if (argc != 3) {
         fputs("usage: ctl_operator IDEMSTORED IDEMCTL\n", stderr);
         return 64;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    setenv("CTL", argv[2], 1);
-    daemon_start(&daemon, &(daemon_spec){.program = argv[1],
-                                         .flags = {"--threads", "2", NULL}});
-    snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/", daemon.port);
-    setenv("IDEMSTORE_URL", uri, 1);
+    ctl_start(
+        &daemon,
+        &(daemon_spec){.program = argv[1], .flags = {"--threads", "2", NULL}},
+        argv[2], "");
     alone();
     orders_refused();
     folder_checked(argv[1]);

@@ -2,14 +2,22 @@
 /* ctl_shell.c -- shell lines about idemctl, and what they say. */
 #include "tests/e2e/ctl_shell.h"
 
-#include "tests/e2e/harness.h"
-
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 char ctl_output[CTL_OUTPUT_BYTES_MAX];
+
+void ctl_start(daemon_t *daemon, const daemon_spec *spec, const char *ctl,
+               const char *ns) {
+    char uri[128];
+    daemon_start(daemon, spec);
+    snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/%s", daemon->port, ns);
+    setenv("IDEMSTORE_URL", uri, 1);
+    setenv("CTL", ctl, 1);
+}
 
 int ctl_shell(const char *line) {
     fflush(NULL);

@@ -4,6 +4,12 @@
 #ifndef TEST_CTL_SHELL_H
 #define TEST_CTL_SHELL_H
 
+#include "tests/e2e/harness.h"
+
+/* Starts the daemon; from now on $CTL asks it, in this namespace. */
+void ctl_start(daemon_t *daemon, const daemon_spec *spec, const char *ctl,
+               const char *ns);
+
 /* What the last line wrote. */
 #define CTL_OUTPUT_BYTES_MAX (256 * 1024)
 extern char ctl_output[CTL_OUTPUT_BYTES_MAX];

@@ -3,7 +3,6 @@
  *
  *   ctl_terminal IDEMSTORED IDEMCTL */
 #include "tests/e2e/ctl_shell.h"
-#include "tests/e2e/harness.h"
 
 #include <poll.h>
 #include <pty.h>
@@ -210,7 +209,6 @@ static void a_secret_is_seen_nowhere(const daemon_t *daemon) {
 
 int main(int argc, char **argv) {
     daemon_t daemon;
-    char uri[64];
     if (argc != 3) {
         fputs("usage: ctl_terminal IDEMSTORED IDEMCTL\n", stderr);
         return 64;
@@ -220,11 +218,10 @@ int main(int argc, char **argv) {
     int fd = mkstemp(history);
     CHECK(fd >= 0, "no file for the history");
     close(fd);
-    daemon_start(&daemon, &(daemon_spec){.program = argv[1],
-                                         .flags = {"--threads", "2", NULL}});
-    snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/till", daemon.port);
-    setenv("IDEMSTORE_URL", uri, 1);
-    setenv("CTL", argv[2], 1);
+    ctl_start(
+        &daemon,
+        &(daemon_spec){.program = argv[1], .flags = {"--threads", "2", NULL}},
+        argv[2], "till");
     a_session();
     not_only_ascii();
     ctrl_c_clears_the_line();

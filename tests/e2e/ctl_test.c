@@ -4,7 +4,6 @@
  *
  *   ctl_test IDEMSTORED IDEMCTL POINTS_MINIMAL */
 #include "tests/e2e/ctl_shell.h"
-#include "tests/e2e/harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,17 +192,15 @@ static void least_program(void) {
 
 int main(int argc, char **argv) {
     daemon_t daemon;
-    char uri[64];
     if (argc != 4) {
         fputs("usage: ctl_test IDEMSTORED IDEMCTL POINTS_MINIMAL\n", stderr);
         return 64;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    daemon_start(&daemon, &(daemon_spec){.program = argv[1],
-                                         .flags = {"--threads", "2", NULL}});
-    snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/ctl", daemon.port);
-    setenv("IDEMSTORE_URL", uri, 1);
-    setenv("CTL", argv[2], 1);
+    ctl_start(
+        &daemon,
+        &(daemon_spec){.program = argv[1], .flags = {"--threads", "2", NULL}},
+        argv[2], "ctl");
     setenv("MINIMAL", argv[3], 1);
     life_of_a_key();
     nonce_and_body();

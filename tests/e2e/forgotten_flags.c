@@ -11,17 +11,21 @@
 
 static const char *program;
 
-/* It ends by itself, and names the flag, the record, and what accepts. */
-static void refuses(const char *what, const char *flag, const char *record,
-                    const char *const flags[]) {
-    daemon_t daemon;
+static void start(daemon_t *daemon, const char *const flags[]) {
     daemon_spec spec = {.program = program, .own_listen = true};
-    char at[64];
     unsigned n = 0;
     for (; flags[n]; n++)
         spec.flags[n] = flags[n];
     spec.flags[n] = "--listen=127.0.0.1:0";
-    daemon_start(&daemon, &spec);
+    daemon_start(daemon, &spec);
+}
+
+/* It ends by itself, and names the flag, the record, and what accepts. */
+static void refuses(const char *what, const char *flag, const char *record,
+                    const char *const flags[]) {
+    daemon_t daemon;
+    char at[64];
+    start(&daemon, flags);
     int code = daemon_exit(&daemon, 20);
     snprintf(at, sizeof at, "at=\"%s\"", flag);
     if (code != 1 || !daemon_said(&daemon, at, 0))
@@ -41,12 +45,7 @@ static void refuses(const char *what, const char *flag, const char *record,
 static void starts(const char *what, const char *saying,
                    const char *const flags[]) {
     daemon_t daemon;
-    daemon_spec spec = {.program = program, .own_listen = true};
-    unsigned n = 0;
-    for (; flags[n]; n++)
-        spec.flags[n] = flags[n];
-    spec.flags[n] = "--listen=127.0.0.1:0";
-    daemon_start(&daemon, &spec);
+    start(&daemon, flags);
     if (!daemon_said(&daemon, saying, 20) ||
         !daemon_said(&daemon, "listening on", 20))
         child_print_log(&daemon.child);

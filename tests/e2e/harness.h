@@ -101,6 +101,8 @@ idp_request ask_release(const char *key, idp_token token);
 
 /* Acquires and completes a fresh key on this connection; it must work. */
 void e2e_do_once(wire *w, const char *key, const char *result);
+/* Asks for a key that was completed: it is replayed, not granted again. */
+void e2e_is_replayed(wire *w, const char *key);
 
 /* --- another client, all the while: it must be left in peace */
 

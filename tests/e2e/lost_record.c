@@ -31,11 +31,8 @@ static void all_are_there(const pair_node *node) {
     wire w;
     CHECK(wire_open(&w, node->port), "no connection");
     for (unsigned i = 0; i < KEYS; i++) {
-        idp_answer answer;
         snprintf(key, sizeof key, "key-%u", i);
-        idp_request ask = ask_acquire(key, 1000, 60000);
-        CHECK(wire_call(&w, &ask, &answer) == 0, "acquire %s", key);
-        CHECK(answer.outcome == IDP_OUTCOME_REPLAY, "%s is granted again", key);
+        e2e_is_replayed(&w, key);
     }
     wire_close(&w);
 }

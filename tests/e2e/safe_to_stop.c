@@ -33,12 +33,8 @@ static void has_all(const pair_node *node) {
     CHECK(wire_open(&w, node->port), "no connection");
     for (int i = 0; i < RECORDS; i++) {
         char key[32];
-        idp_answer answer;
         key_of(key, i);
-        idp_request ask = ask_acquire(key, 1000, 600000);
-        CHECK(wire_call(&w, &ask, &answer) == 0 &&
-                  answer.outcome == IDP_OUTCOME_REPLAY,
-              "%s is granted again", key);
+        e2e_is_replayed(&w, key);
     }
     wire_close(&w);
 }

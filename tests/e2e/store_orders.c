@@ -64,12 +64,8 @@ static void check_all(const stage *s, uint32_t count) {
     CHECK(wire_open(&w, s->daemon.port), "it can't be reached");
     for (uint32_t i = 0; i < count; i++) {
         char name[32];
-        idp_answer answer;
         name_key(i, name);
-        idp_request q = ask_acquire(name, 1000, 86400000);
-        CHECK(wire_call(&w, &q, &answer) == 0 &&
-                  answer.outcome == IDP_OUTCOME_REPLAY,
-              "%s is gone", name);
+        e2e_is_replayed(&w, name);
     }
     wire_close(&w);
 }

@@ -203,6 +203,13 @@ void e2e_do_once(wire *w, const char *key, const char *result) {
           "complete %s: code %d, outcome %d", key, code, (int)answer.outcome);
 }
 
+void e2e_is_replayed(wire *w, const char *key) {
+    idp_answer answer;
+    idp_request ask = ask_acquire(key, 1000, 60000);
+    CHECK(wire_call(w, &ask, &answer) == 0, "%s can't be asked for", key);
+    CHECK(answer.outcome == IDP_OUTCOME_REPLAY, "%s is granted again", key);
+}
+
 struct bystander {
     pthread_t thread;
     uint16_t port;
