@@ -2,6 +2,8 @@
 /* address.c -- where to listen: from words to a bound socket. */
 #include "server/io/address.h"
 
+#include "server/peer/endpoint.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -29,28 +31,10 @@ static bool parse_unix(ids_address *address, const char *path, char *why,
     return true;
 }
 
-/* Splits HOST:PORT; brackets around the host are taken off. */
-static bool split(const char *words, char *host, size_t cap,
-                  const char **port) {
-    const char *colon = strrchr(words, ':');
-    if (!colon || colon == words || !colon[1])
-        return false;
-    size_t len = (size_t)(colon - words);
-    if (words[0] == '[') {
-        if (len < 3 || words[len - 1] != ']')
-            return false;
-        words++;
-        len -= 2;
-    } else if (memchr(words, ':', len)) {
-        return false; /* an IPv6 address without its brackets */
-    }
-    if (len >= cap)
-        return false;
-    memcpy(host, words, len);
-    host[len] = '\0';
-    *port = colon + 1;
-    return strspn(*port, "0123456789") == strlen(*port) && strlen(*port) <= 5 &&
-           strtol(*port, NULL, 10) <= 65535;
+/* Port 0 is a free one. */
+static bool is_port(const char *port) {
+    return strspn(port, "0123456789") == strlen(port) && strlen(port) <= 5 &&
+           strtol(port, NULL, 10) <= 65535;
 }
 
 bool ids_address_is_same(const ids_address *a, const ids_address *b) {
@@ -91,13 +75,13 @@ static size_t resolve(ids_address *addresses, size_t cap, const char *host,
 
 size_t ids_address_parse(ids_address *addresses, size_t cap, const char *words,
                          char *why, size_t why_cap) {
-    char host[256];
+    char host[IDS_ENDPOINT_BYTES];
     const char *port;
     addresses[0] = (ids_address){0};
     if (strncmp(words, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         return parse_unix(&addresses[0], words + strlen(UNIX_PREFIX), why,
                           why_cap);
-    if (split(words, host, sizeof host, &port))
+    if (ids_endpoint_split(words, host, &port) && is_port(port))
         return resolve(addresses, cap, host, port, why, why_cap);
     snprintf(why, why_cap, "not HOST:PORT, [V6]:PORT or unix:/PATH");
     return 0;

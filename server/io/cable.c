@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -221,29 +220,15 @@ static void on_looked_up(uv_getaddrinfo_t *lookup, int status,
     uv_freeaddrinfo(found);
 }
 
-/* Text that was judged by ids_endpoint_from. */
-static void split(const ids_endpoint *to, char *host, char *port) {
-    const char *colon = strrchr(to->text, ':');
-    size_t len = colon ? (size_t)(colon - to->text) : 0;
-    const char *from = to->text;
-    if (len >= 2 && from[0] == '[') {
-        from++;
-        len -= 2;
-    }
-    memcpy(host, from, len);
-    host[len] = '\0';
-    snprintf(port, 8, "%s", colon ? colon + 1 : "");
-}
-
 static bool dial(ids_cable *cable) {
-    char host[IDS_ENDPOINT_BYTES], port[8];
+    char host[IDS_ENDPOINT_BYTES];
+    const char *port;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found;
     bool good;
-    if (!ids_endpoint_is_set(&cable->to))
+    if (!ids_endpoint_split(cable->to.text, host, &port))
         return false;
-    split(&cable->to, host, port);
     if (getaddrinfo(host, port, &hints, &found) == 0) {
         good = connect_to(cable, found->ai_addr, found->ai_addrlen);
         freeaddrinfo(found);

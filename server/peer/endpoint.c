@@ -66,6 +66,28 @@ void ids_endpoint_complete(ids_endpoint *to, const ids_endpoint *said,
     ids_endpoint_from(to, whole, (size_t)len);
 }
 
+bool ids_endpoint_split(const char *words, char host[static IDS_ENDPOINT_BYTES],
+                        const char **port) {
+    const char *colon = strrchr(words, ':');
+    if (colon == NULL || colon == words || colon[1] == '\0')
+        return false;
+    size_t len = (size_t)(colon - words);
+    if (words[0] == '[') {
+        if (len < 3 || words[len - 1] != ']')
+            return false;
+        words++;
+        len -= 2;
+    } else if (memchr(words, ':', len) != NULL) {
+        return false;
+    }
+    if (len >= IDS_ENDPOINT_BYTES)
+        return false;
+    memcpy(host, words, len);
+    host[len] = '\0';
+    *port = colon + 1;
+    return true;
+}
+
 bool ids_endpoint_same(const ids_endpoint *a, const ids_endpoint *b) {
     return strcmp(a->text, b->text) == 0;
 }

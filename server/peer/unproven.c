@@ -20,15 +20,10 @@ static bool is_same_source(const char *a, const char *b) {
     return groups == 4 || (a[at] == '\0' && b[at] == '\0');
 }
 
-/* The host of host:port, without brackets. */
 static bool is_host_of(const ids_endpoint *at, const char *host) {
-    const char *text = at->text;
-    size_t len = strlen(host);
-    bool bracketed = text[0] == '[';
-    if (len == 0)
-        return false;
-    return strncmp(text + bracketed, host, len) == 0 &&
-           text[bracketed + len] == (bracketed ? ']' : ':');
+    char own[IDS_ENDPOINT_BYTES];
+    const char *port;
+    return ids_endpoint_split(at->text, own, &port) && strcmp(own, host) == 0;
 }
 
 bool ids_peer_knows_host(const ids_peer *peer, const char *host) {

@@ -48,6 +48,23 @@ Test(endpoint, it_is_bounded) {
     cr_assert_not(ids_endpoint_from(&at, text, IDS_ENDPOINT_BYTES));
 }
 
+Test(endpoint, it_comes_apart) {
+    char host[IDS_ENDPOINT_BYTES];
+    const char *port;
+    cr_assert(ids_endpoint_split("db-1.example:7117", host, &port));
+    cr_assert_str_eq(host, "db-1.example");
+    cr_assert_str_eq(port, "7117");
+    cr_assert(ids_endpoint_split("[fe80::1%eth0]:0", host, &port));
+    cr_assert_str_eq(host, "fe80::1%eth0");
+    cr_assert_str_eq(port, "0", "judging it is the caller's");
+    cr_assert_not(ids_endpoint_split(":7117", host, &port), "no host");
+    cr_assert_not(ids_endpoint_split("db-1:", host, &port), "no port");
+    cr_assert_not(ids_endpoint_split("db-1", host, &port));
+    cr_assert_not(ids_endpoint_split("", host, &port));
+    cr_assert_not(ids_endpoint_split("fe80::1:7117", host, &port));
+    cr_assert_not(ids_endpoint_split("[]:7117", host, &port));
+}
+
 Test(endpoint, a_host_that_is_not_named_is_the_one_that_is_seen) {
     ids_endpoint said, at;
     ids_endpoint_from(&said, ":7117", 5);
