@@ -403,7 +403,7 @@ void ids_desk_drain(ids_desk *desk) {
 }
 
 bool ids_desk_is_asked(ids_desk *desk) {
-    uint64_t asked = desk->counters.of[IDS_REQUESTS_TOTAL];
+    uint64_t asked = ids_desk_asked(desk);
     uint64_t ms = desk->now_ms - desk->asked_since_ms;
     if (ms < ASKED_MS)
         return desk->is_asked;

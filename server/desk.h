@@ -165,7 +165,8 @@ struct ids_desk {
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
     ids_watch watch;
     ids_counters counters;
-    uint64_t asked, asked_since_ms; /* calls, as they were counted then */
+    uint64_t asked_by_others;       /* requests that came from other loops */
+    uint64_t asked, asked_since_ms; /* ids_desk_asked, as it was then */
     bool is_asked;
     ids_orders orders; /* under way; loop 0's */
     ids_inquiry inquiries[IDS_INQUIRIES];
@@ -276,7 +277,12 @@ uint64_t ids_desk_next_ms(const ids_desk *desk);
 /* Stops serving: waiters hear SHUTTING_DOWN, and so does who asks now. */
 void ids_desk_drain(ids_desk *desk);
 
-/* Calls come, thousands a second. Then what need not be done at once is done
+/* Requests, ever: of its own connections, and by mail of other loops'. */
+static inline uint64_t ids_desk_asked(const ids_desk *desk) {
+    return desk->counters.of[IDS_REQUESTS_TOTAL] + desk->asked_by_others;
+}
+
+/* They come, thousands a second. Then what need not be done at once is done
  * in smaller pieces, so that the next call waits less. */
 bool ids_desk_is_asked(ids_desk *desk);
 

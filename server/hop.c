@@ -255,7 +255,7 @@ static uint32_t call_batch(ids_desk *desk, uint32_t count,
     ids_dispatch_prefetch(desk, count);
     while (done < count && ids_desk_may(desk, IDS_WORK_WAKE))
         call_shard(desk, &desk->batch[done++]);
-    desk->watch.hopped += done;
+    desk->asked_by_others += done;
     if (done < count)
         *at = starts[done];
     return count - done;

@@ -36,10 +36,6 @@ static change follow(ids_episode *e, uint64_t count, uint64_t now_ms) {
     return CHANGE_NONE;
 }
 
-static uint64_t requests_of(const ids_desk *desk) {
-    return desk->counters.of[IDS_REQUESTS_TOTAL] + desk->watch.hopped;
-}
-
 static void look_at_memory(ids_desk *desk, const ids_shard_stats *stats) {
     ids_watch *watch = &desk->watch;
     uint64_t used = stats->memory_bytes, most = stats->memory_bytes_max;
@@ -110,7 +106,7 @@ void ids_watch_look(ids_desk *desk) {
     if (desk->now_ms < watch->looked_ms + LOOK_MS)
         return;
     watch->looked_ms = desk->now_ms;
-    watch->requests = requests_of(desk);
+    watch->asked = ids_desk_asked(desk);
     ids_shard_stats_get(desk->shard, &stats);
     look_at_memory(desk, &stats);
     look_at_claims(desk, &stats);
@@ -121,7 +117,7 @@ void ids_watch_look(ids_desk *desk) {
 uint64_t ids_watch_next_ms(const ids_desk *desk) {
     const ids_watch *watch = &desk->watch;
     bool is_on = watch->refused.on || watch->dropped.on;
-    bool is_new = watch->requests != requests_of(desk) ||
+    bool is_new = watch->asked != ids_desk_asked(desk) ||
                   watch->disk_is_full != desk->disk_is_full;
     if (is_new)
         return watch->looked_ms + LOOK_MS;

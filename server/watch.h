@@ -21,9 +21,8 @@ typedef struct ids_watch {
     ids_episode refused; /* claims, for memory */
     ids_episode dropped; /* results */
     uint64_t looked_ms;
-    uint64_t requests; /* of both kinds, when it was looked at */
-    uint64_t hopped;   /* requests that came from other loops */
-    bool is_high;      /* memory, over 80 % */
+    uint64_t asked; /* ids_desk_asked, when it was looked at */
+    bool is_high;   /* memory, over 80 % */
     bool disk_is_full;
 } ids_watch;
 
