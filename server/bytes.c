@@ -40,6 +40,15 @@ void ids_bytes_consume(ids_bytes *bytes, size_t len) {
         memmove(bytes->ptr, bytes->ptr + len, bytes->len);
 }
 
+void ids_bytes_take(ids_bytes *queue, size_t *at, size_t len) {
+    *at += len;
+    assert(*at <= queue->len);
+    if (*at <= queue->len / 2 && *at < queue->len)
+        return;
+    ids_bytes_consume(queue, *at);
+    *at = 0;
+}
+
 void ids_bytes_free(ids_bytes *bytes) {
     free(bytes->ptr);
     *bytes = (ids_bytes){0};

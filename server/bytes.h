@@ -24,6 +24,11 @@ bool ids_bytes_append(ids_bytes *bytes, const void *from, size_t len);
 /* Drops the first len bytes. */
 void ids_bytes_consume(ids_bytes *bytes, size_t len);
 
+/* A queue: what is put behind len is taken at *at. The next len bytes of it are
+ * taken; what is left moves to the front when that is less than what it passes
+ * over. Empty, both begin anew, and the room is kept. */
+void ids_bytes_take(ids_bytes *queue, size_t *at, size_t len);
+
 void ids_bytes_free(ids_bytes *bytes);
 
 #endif

@@ -9,10 +9,10 @@
 #include <string.h>
 
 /* So many replies leave in one turn, so many of them in one go. */
-#define RELEASED_A_TURN     4096
-#define RUN_MAX             256
+#define RELEASED_A_TURN 4096
+#define RUN_MAX         256
 /* What the queue may keep when it is empty. */
-#define IDS_HELD_BYTES_KEPT (256u << 10)
+#define HELD_BYTES_KEPT (256u << 10)
 
 /* The queue of marks ------------------------------------------------------ */
 
@@ -34,15 +34,9 @@ static void count_left(ids_desk *desk, ids_conn *conn, uint32_t count) {
 
 /* The first count marks are dealt with. */
 static void drop_marks(ids_desk *desk, uint32_t count) {
-    desk->held_at += count * sizeof(ids_held);
-    if (desk->held_at == desk->held.len) {
-        desk->held_at = desk->held.len = 0;
-        if (desk->held.cap > IDS_HELD_BYTES_KEPT)
-            ids_bytes_free(&desk->held);
-    } else if (desk->held_at > desk->held.len / 2) {
-        ids_bytes_consume(&desk->held, desk->held_at);
-        desk->held_at = 0;
-    }
+    ids_bytes_take(&desk->held, &desk->held_at, count * sizeof(ids_held));
+    if (!desk->held.len && desk->held.cap > HELD_BYTES_KEPT)
+        ids_bytes_free(&desk->held);
 }
 
 bool ids_hold_reserve(ids_desk *desk) {
@@ -112,13 +106,7 @@ static bool post_mail(ids_desk *desk, uint32_t loop, size_t bytes) {
     }
     if (!ids_bytes_append(&to->mail, from->ptr + gated->at, bytes))
         return false;
-    gated->at += bytes;
-    if (gated->at == from->len)
-        gated->at = from->len = 0;
-    else if (gated->at > from->len / 2) {
-        ids_bytes_consume(from, gated->at);
-        gated->at = 0;
-    }
+    ids_bytes_take(from, &gated->at, bytes);
     return true;
 }
 
@@ -126,16 +114,9 @@ static bool post_mail(ids_desk *desk, uint32_t loop, size_t bytes) {
 
 /* The first of a connection's held bytes are done with. */
 static void skip_bytes(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    ids_bytes *gated = &conn->gated;
-    conn->gated_at += bytes;
-    assert(conn->gated_at <= gated->len);
-    if (conn->gated_at == gated->len) {
-        conn->gated_at = gated->len = 0;
-        ids_reply_give_back(desk, gated);
-    } else if (conn->gated_at > gated->len / 2) {
-        ids_bytes_consume(gated, conn->gated_at);
-        conn->gated_at = 0;
-    }
+    ids_bytes_take(&conn->gated, &conn->gated_at, bytes);
+    if (!conn->gated.len)
+        ids_reply_give_back(desk, &conn->gated);
 }
 
 /* A connection's held bytes are free: behind its output, which is often empty,

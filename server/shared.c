@@ -53,15 +53,10 @@ bool ids_deferred_take(ids_desk *desk, ids_deferred_list *list,
     if (list->at == list->bytes.len)
         return false;
     memcpy(first, list->bytes.ptr + list->at, sizeof *first);
-    list->at += sizeof *first;
+    ids_bytes_take(&list->bytes, &list->at, sizeof *first);
     desk->buffered_bytes -= sizeof *first;
-    if (list->at == list->bytes.len) {
+    if (!list->bytes.len)
         ids_bytes_free(&list->bytes);
-        list->at = 0;
-    } else if (list->at > list->bytes.len / 2) {
-        ids_bytes_consume(&list->bytes, list->at);
-        list->at = 0;
-    }
     return true;
 }
 
