@@ -3,6 +3,7 @@
 #include "server/log.h"
 
 #include "server/log_queue.h"
+#include "server/monotonic.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -108,12 +109,6 @@ static pthread_mutex_t rates_lock = PTHREAD_MUTEX_INITIALIZER;
 static kind kinds[KINDS];
 static atomic_uint_least64_t held_total;
 
-static uint64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* NULL: there are too many kinds. */
 static kind *kind_of(ids_log_level level, const char *msg) {
     for (size_t i = 0; i < KINDS; i++) {
@@ -131,7 +126,7 @@ static kind *kind_of(ids_log_level level, const char *msg) {
 static bool spend(kind *k) {
     uint64_t times = k->level == IDS_LOG_DEBUG ? DEBUG_TIMES : 1;
     uint64_t most = 1000 * BURST * times;
-    uint64_t now = now_ms();
+    uint64_t now = ids_monotonic_ms();
     k->tokens = k->filled_ms
                     ? k->tokens + (now - k->filled_ms) * A_SECOND * times
                     : most;

@@ -2,20 +2,21 @@
 /* log_queue.c -- see log_queue.h. */
 #include "server/log_queue.h"
 
+#include "server/monotonic.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Some thousand lines: a reader may stand still for a while. */
 #define QUEUE_BYTES (512u << 10)
 #define TELL_MS     1000
 /* No time of its own: a day. */
-#define FAR_MS      (now_ms() + 86400000)
+#define FAR_MS      (ids_monotonic_ms() + 86400000)
 
 /* Lines one behind the other, each with its length in two bytes before it; in
  * a circle. */
@@ -34,12 +35,6 @@ static struct {
 
 static atomic_bool has_thread;
 static atomic_uint_least64_t lost_total;
-
-static uint64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* False: it is that late. */
 static bool wait_until(pthread_cond_t *what, uint64_t ms) {
@@ -69,7 +64,7 @@ static void tell_soon(void) {
     if (queue.tells)
         return;
     queue.tells = true;
-    queue.tell_at_ms = now_ms() + TELL_MS;
+    queue.tell_at_ms = ids_monotonic_ms() + TELL_MS;
     pthread_cond_signal(&queue.more);
 }
 
@@ -171,7 +166,8 @@ static void tell(void) {
 static void *run(void *none) {
     pthread_mutex_lock(&queue.lock);
     for (;;) {
-        if (queue.tells && (queue.is_flushed || now_ms() >= queue.tell_at_ms)) {
+        if (queue.tells &&
+            (queue.is_flushed || ids_monotonic_ms() >= queue.tell_at_ms)) {
             tell();
         } else if (queue.len) {
             write_next();
@@ -206,7 +202,7 @@ bool ids_log_queue_start(ids_log_teller *teller) {
 }
 
 void ids_log_queue_flush(unsigned ms_max) {
-    uint64_t until_ms = now_ms() + ms_max;
+    uint64_t until_ms = ids_monotonic_ms() + ms_max;
     if (!atomic_load_explicit(&has_thread, memory_order_acquire))
         return;
     pthread_mutex_lock(&queue.lock);

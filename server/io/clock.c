@@ -6,10 +6,10 @@
 #include "server/io/clock.h"
 
 #include "server/core/shard.h"
+#include "server/monotonic.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint_least64_t offset_ms; /* from the machine's to ours */
@@ -17,12 +17,6 @@ static atomic_uint_least64_t floor_ms;  /* ours is never below this */
 static atomic_uint_least64_t read_ms;   /* the machine's; 0: never was */
 static atomic_bool is_watched;
 static atomic_uint_least64_t gaps, gaps_ms;
-
-static uint64_t monotonic_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* The offset may be below zero: it wraps, and the sum wraps back. */
 static uint64_t shown(uint64_t machine_ms) {
@@ -68,11 +62,11 @@ uint64_t ids_clock_at(uint64_t machine_ms) {
 }
 
 uint64_t ids_loop_clock_ms(void) {
-    return ids_clock_at(monotonic_ms());
+    return ids_clock_at(ids_monotonic_ms());
 }
 
 void ids_loop_clock_set(uint64_t now_ms) {
-    begin(monotonic_ms(), now_ms);
+    begin(ids_monotonic_ms(), now_ms);
 }
 
 void ids_loop_clock_watch(void) {
