@@ -6,7 +6,7 @@
  *   IDEMSTORE_URL=idem://127.0.0.1:7117/shop ./conn_poll my-key
  *
  * It claims the key, completes it, and claims it again to see the replay. */
-#include <idemclient.h>
+#include <idemclient_loop.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  *   ./session 127.0.0.1 7117 my-key
  *
  * It greets, claims the key, completes it, and claims it again. */
-#include <idemclient.h>
+#include <idemclient_loop.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "idemclient.h"
+#include "idemclient_loop.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,6 +4,7 @@
 #ifndef IDEM_DEED_H
 #define IDEM_DEED_H
 
+#include "client/include/idemclient_loop.h"
 #include "client/src/error.h"
 #include "client/src/wire.h"
 

@@ -8,12 +8,16 @@ import tempfile
 from pathlib import Path
 
 cc, frozen, current = sys.argv[1:4]
-HEADERS = sorted(path.name for path in Path(frozen).glob("idemclient*.h")
-                 if path.name != "idemclient_uv.h")  # that one is compiled in
+
+
+def headers_of(folder):
+    """All of them: a declaration may move from one to another."""
+    return sorted(path for path in Path(folder).glob("idemclient*.h")
+                  if path.name != "idemclient_uv.h")  # that one is compiled in
 
 
 def text_of(folder):
-    text = "".join(Path(folder, name).read_text() for name in HEADERS)
+    text = "".join(path.read_text() for path in headers_of(folder))
     return re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
 
 
@@ -41,7 +45,7 @@ def functions(text):
 
 def measured(folder, asked):
     """What a program that is compiled with that folder's headers prints."""
-    lines = ["#include <%s>" % name for name in HEADERS]
+    lines = ["#include <%s>" % path.name for path in headers_of(folder)]
     lines += ["#include <stdio.h>", "int main(void) {"]
     for name in asked["numbers"]:
         lines.append('printf("%s %%lld\\n", (long long)%s);' % (name, name))

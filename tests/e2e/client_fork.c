@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_loop.h"
 #include "client/src/fork.h"
 #include "tests/e2e/harness.h"
 #include "tests/lib/conn_turn.h"

@@ -4,7 +4,7 @@
  * answer can be read.
  *
  * The first byte says in what pieces the others arrive. */
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_loop.h"
 
 #include <assert.h>
 #include <stdlib.h>

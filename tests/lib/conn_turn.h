@@ -4,7 +4,7 @@
 #ifndef IDT_CONN_TURN_H
 #define IDT_CONN_TURN_H
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_loop.h"
 
 #include <poll.h>
 

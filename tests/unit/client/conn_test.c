@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_loop.h"
 #include "tests/lib/conn_turn.h"
 #include "tests/unit/client/fake.h"
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_loop.h"
 #include "client/src/mem.h"
 #include "tests/unit/client/fake.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/include/idemclient.h"
+#include "client/include/idemclient_loop.h"
 #include "tests/unit/client/fake.h"
 
 /* What a callback was told. */

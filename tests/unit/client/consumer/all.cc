@@ -4,6 +4,7 @@
 #include <idemclient.hpp>
 #include <idemclient_admin.h>
 #include <idemclient_http.h>
+#include <idemclient_loop.h>
 #include <idemclient_uv.h>
 
 int main() {
