@@ -10,6 +10,7 @@
 
 #include "server/bytes.h"
 #include "server/core/shard.h"
+#include "server/list.h"
 #include "server/shared.h"
 #include "server/who.h"
 
@@ -20,7 +21,7 @@ typedef struct ids_conn {
     ids_shared *body; /* the rest of a reply, which leaves before the bytes
                        * from body_before on; NULL: none */
     size_t body_before, body_at; /* body_at: so much of it was sent */
-    struct ids_conn *prev_dirty, *next_dirty;
+    ids_listed in_dirty;
     size_t unsent;   /* of out, body and gated */
     ids_bytes gated; /* replies that are held: see hold.h */
     size_t gated_at;
@@ -32,9 +33,9 @@ typedef struct ids_conn {
     uint32_t hopped;  /* requests at other loops that come back soon */
     uint32_t held;    /* of these, how many the output still waits for */
     uint64_t held_since_ms;
-    struct ids_conn *prev_room, *next_room; /* in the line for room to hop */
-    uint32_t room_loop, room_bytes;         /* there, and for such a frame */
-    struct ids_conn *prev_held, *next_held;
+    ids_listed in_for_room;
+    uint32_t room_loop, room_bytes; /* for room there, and such a frame */
+    ids_listed in_for_hops;
     uint32_t slot;            /* its name on this desk */
     size_t hopped_bytes;      /* their frames */
     uint32_t hop_reply_bytes; /* the largest reply to a hop, of late */

@@ -196,14 +196,7 @@ void ids_desk_forget(ids_desk *desk, ids_conn *conn) {
 }
 
 static void unmark(ids_desk *desk, ids_conn *conn) {
-    if (conn->prev_dirty)
-        conn->prev_dirty->next_dirty = conn->next_dirty;
-    else
-        desk->dirty_head = conn->next_dirty;
-    if (conn->next_dirty)
-        conn->next_dirty->prev_dirty = conn->prev_dirty;
-    else
-        desk->dirty_tail = conn->prev_dirty;
+    ids_list_remove(&desk->dirty, &conn->in_dirty);
     conn->dirty = false;
 }
 
@@ -237,20 +230,14 @@ void ids_desk_mark(ids_desk *desk, ids_conn *conn) {
     if (conn->dirty)
         return;
     conn->dirty = true;
-    conn->next_dirty = NULL;
-    conn->prev_dirty = desk->dirty_tail;
-    if (desk->dirty_tail)
-        desk->dirty_tail->next_dirty = conn;
-    else
-        desk->dirty_head = conn;
-    desk->dirty_tail = conn;
+    ids_list_append(&desk->dirty, &conn->in_dirty);
 }
 
 ids_conn *ids_desk_next_dirty(ids_desk *desk) {
-    ids_conn *conn =
-        ids_desk_may(desk, IDS_WORK_SEND) ? desk->dirty_head : NULL;
-    if (conn)
-        unmark(desk, conn);
+    ids_conn *conn = IDS_LIST_FIRST(ids_conn, in_dirty, &desk->dirty);
+    if (!conn || !ids_desk_may(desk, IDS_WORK_SEND))
+        return NULL;
+    unmark(desk, conn);
     return conn;
 }
 
@@ -358,7 +345,7 @@ void ids_desk_begin_turn(ids_desk *desk) {
     if (work > desk->counters.of[IDS_TURN_WORK_MAX])
         desk->counters.of[IDS_TURN_WORK_MAX] = work;
     memset(desk->work, 0, sizeof desk->work);
-    if (desk->room_head)
+    if (desk->for_room.head)
         ids_hop_serve_line(desk);
 }
 
@@ -366,13 +353,13 @@ size_t ids_desk_read_max(const ids_desk *desk) {
     size_t share = desk->house->buffer_bytes_max;
     if (desk->buffered_bytes <= share / 2)
         return IDS_INPUT_BYTES;
-    if (desk->buffered_bytes <= share / 4 * 3 || !desk->room_head)
+    if (desk->buffered_bytes <= share / 4 * 3 || !desk->for_room.head)
         return IDS_INPUT_BYTES_LOW;
     return 0;
 }
 
 bool ids_desk_has_more(const ids_desk *desk) {
-    return desk->drains_waiters || desk->opened || desk->dirty_head ||
+    return desk->drains_waiters || desk->opened || desk->dirty.head ||
            ids_hold_has_more(desk) ||
            (desk->inquirers && ids_inquiries_have_more(desk));
 }
@@ -392,7 +379,7 @@ uint64_t ids_desk_next_ms(const ids_desk *desk) {
     uint64_t hop_ms = ids_hop_next_ms(desk);
     if (desk->drains_waiters)
         return desk->now_ms;
-    if (desk->room_head && desk->now_ms + 1 < hop_ms)
+    if (desk->for_room.head && desk->now_ms + 1 < hop_ms)
         hop_ms = desk->now_ms + 1;
     return shard_ms < hop_ms ? shard_ms : hop_ms;
 }

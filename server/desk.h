@@ -12,6 +12,7 @@
 #include "server/house.h"
 #include "server/inquiry.h"
 #include "server/journal/journal.h"
+#include "server/list.h"
 #include "server/mail.h"
 #include "server/serving.h"
 #include "server/shared.h"
@@ -144,12 +145,12 @@ struct ids_desk {
     ids_copy copy;
     ids_shard_config shard_config; /* for another shard like the first */
     uint8_t *input;                /* headroom and room, one block */
-    ids_conn *dirty_head, *dirty_tail;
-    ids_conn *held_head, *held_tail; /* their output waits for hops */
-    ids_conn *room_head, *room_tail; /* they wait for room to hop */
-    uint32_t hops;                   /* at other loops now, of all */
-    uint32_t work[IDS_WORK_KINDS];   /* of this turn */
-    uint32_t serve_until;            /* the connection that is served now */
+    ids_list dirty;                /* connections that the host must look at */
+    ids_list for_hops;             /* such whose output waits for hops */
+    ids_list for_room;             /* such that wait for room to hop */
+    uint32_t hops;                 /* at other loops now, of all */
+    uint32_t work[IDS_WORK_KINDS]; /* of this turn */
+    uint32_t serve_until;          /* the connection that is served now */
     ids_parcel *opened; /* mail that is carried out in part; NULL: none */
     size_t opened_at;
     size_t buffered_bytes; /* of all its connections */

@@ -60,42 +60,29 @@ void ids_hop_stand_in_line(ids_desk *desk, ids_conn *conn,
     conn->wants_room = true;
     conn->room_loop = item->owner;
     conn->room_bytes = item->frame_bytes;
-    conn->next_room = NULL;
-    conn->prev_room = desk->room_tail;
-    if (desk->room_tail)
-        desk->room_tail->next_room = conn;
-    else
-        desk->room_head = conn;
-    desk->room_tail = conn;
+    ids_list_append(&desk->for_room, &conn->in_for_room);
 }
 
 void ids_hop_leave_line(ids_desk *desk, ids_conn *conn) {
     if (!conn->wants_room)
         return;
     conn->wants_room = false;
-    if (conn->prev_room)
-        conn->prev_room->next_room = conn->next_room;
-    else
-        desk->room_head = conn->next_room;
-    if (conn->next_room)
-        conn->next_room->prev_room = conn->prev_room;
-    else
-        desk->room_tail = conn->prev_room;
+    ids_list_remove(&desk->for_room, &conn->in_for_room);
 }
 
 /* Those who find none keep their places. */
 void ids_hop_serve_line(ids_desk *desk) {
-    ids_conn *conn = desk->room_head;
-    for (int i = 0; i < LOOKED_AT_A_TURN && conn && ids_desk_may_read(desk);
+    ids_listed *at = desk->for_room.head;
+    for (int i = 0; i < LOOKED_AT_A_TURN && at && ids_desk_may_read(desk);
          i++) {
-        ids_conn *next = conn->next_room;
+        ids_conn *conn = IDS_LISTED(ids_conn, in_for_room, at);
+        at = at->next;
         if (ids_hop_has_room(desk, conn->room_loop, conn->room_bytes)) {
             ids_hop_leave_line(desk, conn);
             if (ids_conn_may_serve(desk, conn))
                 ids_conn_resume(desk, conn);
             ids_desk_mark(desk, conn);
         }
-        conn = next;
     }
 }
 
@@ -106,27 +93,14 @@ void ids_hop_hold(ids_desk *desk, ids_conn *conn) {
         return;
     conn->held = conn->hopped;
     conn->held_since_ms = desk->now_ms;
-    conn->next_held = NULL;
-    conn->prev_held = desk->held_tail;
-    if (desk->held_tail)
-        desk->held_tail->next_held = conn;
-    else
-        desk->held_head = conn;
-    desk->held_tail = conn;
+    ids_list_append(&desk->for_hops, &conn->in_for_hops);
 }
 
 void ids_hop_send_on(ids_desk *desk, ids_conn *conn) {
     if (!conn->held)
         return;
     conn->held = 0;
-    if (conn->prev_held)
-        conn->prev_held->next_held = conn->next_held;
-    else
-        desk->held_head = conn->next_held;
-    if (conn->next_held)
-        conn->next_held->prev_held = conn->prev_held;
-    else
-        desk->held_tail = conn->prev_held;
+    ids_list_remove(&desk->for_hops, &conn->in_for_hops);
 }
 
 void ids_hop_came(ids_desk *desk, ids_conn *conn) {
@@ -149,13 +123,14 @@ void ids_hop_returned(ids_desk *desk, ids_conn *conn) {
 }
 
 uint64_t ids_hop_next_ms(const ids_desk *desk) {
-    return desk->held_head ? desk->held_head->held_since_ms + HELD_MS_MAX
-                           : UINT64_MAX;
+    const ids_conn *first =
+        IDS_LIST_FIRST(ids_conn, in_for_hops, &desk->for_hops);
+    return first ? first->held_since_ms + HELD_MS_MAX : UINT64_MAX;
 }
 
 void ids_hop_tick(ids_desk *desk) {
     while (ids_hop_next_ms(desk) <= desk->now_ms) {
-        ids_conn *conn = desk->held_head;
+        ids_conn *conn = IDS_LISTED(ids_conn, in_for_hops, desk->for_hops.head);
         ids_hop_send_on(desk, conn);
         ids_desk_mark(desk, conn);
     }

@@ -26,16 +26,9 @@ static uint64_t period_ms(const ids_loop *loop) {
 }
 
 static void append(ids_socket *socket) {
-    ids_deadlines *all = &socket->loop->deadlines;
-    ids_deadline *own = &socket->deadline;
-    own->look_ms = socket->loop->desk->now_ms + period_ms(socket->loop);
-    own->next = NULL;
-    own->prev = all->tail;
-    if (all->tail)
-        all->tail->deadline.next = socket;
-    else
-        all->head = socket;
-    all->tail = socket;
+    ids_loop *loop = socket->loop;
+    socket->deadline.look_ms = loop->desk->now_ms + period_ms(loop);
+    ids_list_append(&loop->deadlines.all, &socket->deadline.in_all);
 }
 
 void ids_deadline_begin(ids_socket *socket) {
@@ -45,16 +38,7 @@ void ids_deadline_begin(ids_socket *socket) {
 }
 
 void ids_deadline_end(ids_socket *socket) {
-    ids_deadlines *all = &socket->loop->deadlines;
-    const ids_deadline *own = &socket->deadline;
-    if (own->prev)
-        own->prev->deadline.next = own->next;
-    else
-        all->head = own->next;
-    if (own->next)
-        own->next->deadline.prev = own->prev;
-    else
-        all->tail = own->prev;
+    ids_list_remove(&socket->loop->deadlines.all, &socket->deadline.in_all);
 }
 
 /* Half a request lies there, and the rest is the client's to send. */
@@ -143,23 +127,28 @@ static void look_at(ids_loop *loop, ids_socket *socket) {
     ids_conn_finish(loop->desk, conn);
 }
 
+/* Whose turn it is next. */
+static ids_socket *first_of(const ids_deadlines *deadlines) {
+    return IDS_LIST_FIRST(ids_socket, deadline.in_all, &deadlines->all);
+}
+
 uint64_t ids_deadline_next_ms(const ids_loop *loop) {
-    const ids_deadlines *all = &loop->deadlines;
-    uint64_t soonest_ms = all->looked_ms + WAKE_MS;
-    if (!all->head)
+    const ids_socket *first = first_of(&loop->deadlines);
+    uint64_t soonest_ms = loop->deadlines.looked_ms + WAKE_MS;
+    if (!first)
         return UINT64_MAX;
-    return all->head->deadline.look_ms > soonest_ms
-               ? all->head->deadline.look_ms
-               : soonest_ms;
+    return first->deadline.look_ms > soonest_ms ? first->deadline.look_ms
+                                                : soonest_ms;
 }
 
 void ids_deadline_look(ids_loop *loop) {
     ids_deadlines *all = &loop->deadlines;
     uint64_t now_ms = loop->desk->now_ms;
+    ids_socket *first;
     int looks = 0;
-    while (all->head && all->head->deadline.look_ms <= now_ms &&
+    while ((first = first_of(all)) && first->deadline.look_ms <= now_ms &&
            looks++ < LOOKS_A_TURN)
-        look_at(loop, all->head);
+        look_at(loop, first);
     if (looks <= LOOKS_A_TURN)
         all->looked_ms = now_ms;
 }

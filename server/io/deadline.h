@@ -14,6 +14,8 @@
 #ifndef IDS_DEADLINE_H
 #define IDS_DEADLINE_H
 
+#include "server/list.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,14 +27,14 @@ struct ids_socket;
 
 /* One loop's connections, the next to be looked at first. */
 typedef struct ids_deadlines {
-    struct ids_socket *head, *tail;
+    ids_list all;
     uint64_t idle_ms;   /* 0: none */
     uint64_t looked_ms; /* last */
 } ids_deadlines;
 
 /* A connection's. */
 typedef struct ids_deadline {
-    struct ids_socket *prev, *next;
+    ids_listed in_all;
     uint64_t look_ms;  /* the next time */
     uint64_t begun_ms; /* it was taken in */
     uint64_t quiet_ms; /* since then nothing came */

@@ -104,8 +104,13 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-static uint64_t due_of(const ids_waitlist *list, uint64_t patience_ms) {
-    return list->head ? list->head->since_ms + patience_ms : NEVER;
+static ids_socket *first_of(const ids_list *list) {
+    return IDS_LIST_FIRST(ids_socket, in_list, list);
+}
+
+static uint64_t due_of(const ids_list *list, uint64_t patience_ms) {
+    const ids_socket *first = first_of(list);
+    return first ? first->since_ms + patience_ms : NEVER;
 }
 
 static uint64_t next_due(const ids_loop *loop) {
@@ -129,13 +134,13 @@ static void do_due(ids_loop *loop) {
         ids_desk_tick(desk, TICK_STEPS);
     uint32_t left = CLOSED_A_TURN;
     for (; left && due_of(&loop->stalled, IDS_TAKEN_MS) <= desk->now_ms; left--)
-        ids_socket_close(loop->stalled.head, "the peer takes nothing");
+        ids_socket_close(first_of(&loop->stalled), "the peer takes nothing");
     for (; left && due_of(&loop->surplus, IDS_SURPLUS_MS) <= desk->now_ms;
          left--)
-        ids_socket_refuse(loop->surplus.head);
+        ids_socket_refuse(first_of(&loop->surplus));
     for (; left && due_of(&loop->lingering, loop->linger_ms) <= desk->now_ms;
          left--)
-        ids_socket_close(loop->lingering.head, "the peer does not close");
+        ids_socket_close(first_of(&loop->lingering), "the peer does not close");
     if (ids_deadline_next_ms(loop) <= desk->now_ms)
         ids_deadline_look(loop);
     if (ids_watch_next_ms(desk) <= desk->now_ms)
@@ -169,7 +174,7 @@ static void on_prepare(uv_prepare_t *handle) {
     bool again = looks_again(loop);
     bool busy = again;
     ids_desk_begin_turn(loop->desk);
-    if (loop->postponed_head)
+    if (loop->postponed.head)
         ids_socket_serve_postponed(loop);
     if (!again && loop->due_ms <= loop->desk->now_ms)
         do_due(loop);
@@ -186,7 +191,7 @@ static void on_prepare(uv_prepare_t *handle) {
     loop->due_ms = next_due(loop);
     busy |= !ids_desk_post(loop->desk);
     ids_loop_settle(loop);
-    busy |= ids_desk_has_more(loop->desk) || loop->postponed_head;
+    busy |= ids_desk_has_more(loop->desk) || loop->postponed.head;
     if (loop->due_ms <= loop->desk->now_ms)
         busy = true;
     else if (loop->due_ms != NEVER)

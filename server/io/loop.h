@@ -23,11 +23,6 @@
 struct ids_socket;
 struct ids_seat;
 
-/* Connections in the order in which their time runs out. */
-typedef struct ids_waitlist {
-    struct ids_socket *head, *tail;
-} ids_waitlist;
-
 typedef struct ids_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
@@ -49,10 +44,11 @@ typedef struct ids_loop {
     bool looks_again;   /* before what is due: it has been away */
     bool awake;
     ids_deadlines deadlines;
-    struct ids_socket *postponed_head, *postponed_tail;
-    ids_waitlist stalled;   /* the peer does not take what we send */
-    ids_waitlist surplus;   /* one too many: told so at its first request */
-    ids_waitlist lingering; /* the peer has not closed yet, we are through */
+    ids_list postponed; /* sockets, to the next turn */
+    /* Sockets in the order in which their time runs out. */
+    ids_list stalled;   /* the peer does not take what we send */
+    ids_list surplus;   /* one too many: told so at its first request */
+    ids_list lingering; /* the peer has not closed yet, we are through */
 } ids_loop;
 
 typedef struct ids_loop_config {

@@ -19,64 +19,35 @@
 #define DISCARDED_BYTES_MAX (1u << 20)
 
 static void list_remove(ids_socket *socket) {
-    ids_waitlist *list = socket->list;
-    if (!list)
+    if (!socket->list)
         return;
-    if (socket->prev)
-        socket->prev->next = socket->next;
-    else
-        list->head = socket->next;
-    if (socket->next)
-        socket->next->prev = socket->prev;
-    else
-        list->tail = socket->prev;
+    ids_list_remove(socket->list, &socket->in_list);
     socket->list = NULL;
 }
 
-static void list_append(ids_socket *socket, ids_waitlist *list) {
+static void list_append(ids_socket *socket, ids_list *list) {
     list_remove(socket);
     socket->since_ms = socket->loop->desk->now_ms;
     socket->list = list;
-    socket->next = NULL;
-    socket->prev = list->tail;
-    if (list->tail)
-        list->tail->next = socket;
-    else
-        list->head = socket;
-    list->tail = socket;
+    ids_list_append(list, &socket->in_list);
 }
 
 static void postpone(ids_socket *socket, int events) {
-    ids_loop *loop = socket->loop;
     socket->postponed_events |= events;
     if (socket->postponed)
         return;
     socket->postponed = true;
-    socket->next_postponed = NULL;
-    socket->prev_postponed = loop->postponed_tail;
-    if (loop->postponed_tail)
-        loop->postponed_tail->next_postponed = socket;
-    else
-        loop->postponed_head = socket;
-    loop->postponed_tail = socket;
+    ids_list_append(&socket->loop->postponed, &socket->in_postponed);
 }
 
 /* Returns the events that it waits with. */
 static int take_postponed(ids_socket *socket) {
-    ids_loop *loop = socket->loop;
     int events = socket->postponed_events;
     if (!socket->postponed)
         return 0;
     socket->postponed = false;
     socket->postponed_events = 0;
-    if (socket->prev_postponed)
-        socket->prev_postponed->next_postponed = socket->next_postponed;
-    else
-        loop->postponed_head = socket->next_postponed;
-    if (socket->next_postponed)
-        socket->next_postponed->prev_postponed = socket->prev_postponed;
-    else
-        loop->postponed_tail = socket->prev_postponed;
+    ids_list_remove(&socket->loop->postponed, &socket->in_postponed);
     return events;
 }
 
@@ -310,11 +281,12 @@ static void serve_events(ids_socket *socket, int events) {
 }
 
 void ids_socket_serve_postponed(ids_loop *loop) {
-    const ids_socket *last = loop->postponed_tail;
+    const ids_listed *at, *last = loop->postponed.tail;
     bool is_last = false;
-    while (loop->postponed_head && !is_last && ids_desk_may_read(loop->desk)) {
-        ids_socket *socket = loop->postponed_head;
-        is_last = socket == last;
+    while ((at = loop->postponed.head) && !is_last &&
+           ids_desk_may_read(loop->desk)) {
+        ids_socket *socket = IDS_LISTED(ids_socket, in_postponed, at);
+        is_last = at == last;
         serve_events(socket, take_postponed(socket));
     }
 }

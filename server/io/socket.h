@@ -17,14 +17,14 @@ typedef struct ids_socket {
     int events;   /* what is watched for */
     bool blocked; /* the socket took no more */
     size_t discarded_bytes; /* while lingering */
-    ids_waitlist *list;     /* NULL: in none */
-    struct ids_socket *prev, *next;
+    ids_list *list;         /* of the loop's waits; NULL: in none */
+    ids_listed in_list;
     ids_deadline deadline;
     size_t taken;      /* by a peer in stalled, since then */
     uint64_t since_ms; /* it is in the list, or last made progress */
     bool postponed;    /* to the next turn, with these events */
     int postponed_events;
-    struct ids_socket *prev_postponed, *next_postponed;
+    ids_listed in_postponed;
 } ids_socket;
 
 /* Watches the connection's descriptor; where that fails the connection is

@@ -177,7 +177,7 @@ static size_t all_bytes(void) {
 }
 
 static void all_are_answered(uint32_t count) {
-    while (read_all() || t.desks[0]->room_head)
+    while (read_all() || t.desks[0]->for_room.head)
         town_run(&t);
     for (uint32_t i = 0; i < CALLERS; i++) {
         cr_assert_not_null(callers[i].conn, "an innocent was closed");
@@ -195,7 +195,7 @@ Test(turn, requests_on_their_way_are_counted_before_they_are_taken) {
         read_all();
         cr_assert_leq(all_bytes(), share + share / 2, "%zu", all_bytes());
     }
-    cr_assert_not_null(t.desks[0]->room_head);
+    cr_assert_not_null(t.desks[0]->for_room.head);
     t.keep_mail = false;
     all_are_answered(400);
 }
@@ -206,10 +206,10 @@ Test(turn, one_in_the_line_for_room_may_go) {
     t.keep_mail = true;
     read_all();
     read_all();
-    cr_assert_not_null(t.desks[0]->room_head);
+    cr_assert_not_null(t.desks[0]->for_room.head);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
-    cr_assert_null(t.desks[0]->room_head);
+    cr_assert_null(t.desks[0]->for_room.head);
     t.keep_mail = false;
     town_run(&t);
 }

@@ -194,7 +194,7 @@ void town_run(town *t) {
             busy |= t->desks[i]->outgoing_count > 0;
             busy |= ids_desk_has_more(t->desks[i]);
             ids_desk_post(t->desks[i]);
-            busy |= t->desks[i]->dirty_head != NULL;
+            busy |= t->desks[i]->dirty.head != NULL;
         }
     }
 }
