@@ -4,9 +4,9 @@
 
 #include "proto/reply.h"
 #include "server/io/address.h"
-#include "server/io/partner.h"
 #include "server/io/socket.h"
 #include "server/log.h"
+#include "server/node/partner.h"
 #include "server/reply.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cable.c -- the socket of one link between two nodes; see cable.h. */
-#include "server/io/cable.h"
+#include "server/node/cable.h"
 
-#include "server/io/partner.h"
 #include "server/log.h"
+#include "server/node/partner.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,9 +4,9 @@
 #ifndef IDS_KEEPER_INNER_H
 #define IDS_KEEPER_INNER_H
 
-#include "server/io/keeper.h"
 #include "server/io/patience.h"
 #include "server/io/store.h"
+#include "server/node/keeper.h"
 
 #include <pthread.h>
 

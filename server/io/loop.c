@@ -2,9 +2,9 @@
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 
-#include "server/io/partner.h"
 #include "server/io/socket.h"
 #include "server/log.h"
+#include "server/node/partner.h"
 
 #include <assert.h>
 #include <stdio.h>

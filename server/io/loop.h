@@ -13,9 +13,9 @@
 #include "server/desk.h"
 #include "server/io/clock.h"
 #include "server/io/deadline.h"
-#include "server/io/keeper.h"
 #include "server/io/pages.h"
 #include "server/io/places.h"
+#include "server/node/keeper.h"
 
 #include <pthread.h>
 #include <uv.h>

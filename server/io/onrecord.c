@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onrecord.c -- the flags of this start against what the last one left on
  * record: what was forgotten is told before anything is served without it. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include "server/log.h"
 

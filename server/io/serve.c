@@ -5,11 +5,11 @@
 #include "server/io/accept.h"
 #include "server/io/listen.h"
 #include "server/io/notify.h"
-#include "server/io/partner.h"
 #include "server/io/signals.h"
 #include "server/io/store.h"
 #include "server/log.h"
 #include "server/machine.h"
+#include "server/node/partner.h"
 
 #include <sched.h>
 #include <signal.h>

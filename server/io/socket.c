@@ -2,8 +2,8 @@
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/io/socket.h"
 
-#include "server/io/partner.h"
 #include "server/log.h"
+#include "server/node/partner.h"
 #include "server/reply.h"
 
 #include <assert.h>

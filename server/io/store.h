@@ -11,8 +11,8 @@
 #include "server/config.h"
 #include "server/house.h"
 #include "server/io/disk.h"
-#include "server/io/keeper.h"
 #include "server/journal/vault.h"
+#include "server/node/keeper.h"
 
 #include <pthread.h>
 

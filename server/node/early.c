@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* early.c -- who has come as another node and has not said for which stream:
  * no link yet, and on the loop that took the connection. See partner.h. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -17,9 +17,9 @@
 #define IDS_PARTNER_H
 
 #include "server/config.h"
-#include "server/io/cable.h"
 #include "server/io/decisions.h"
 #include "server/io/standstill.h"
+#include "server/node/cable.h"
 #include "server/peer/peer.h"
 
 struct ids_store;
@@ -169,7 +169,7 @@ void ids_partner_say_refusal(const ids_refusal *refusal);
 /* The wall clock as ids_epoch_of says it. */
 uint64_t ids_partner_clock_epoch(void *ctx);
 
-/* The peer's configuration: node.c's. */
+/* The peer's configuration: peer_settings.c's. */
 void ids_partner_fill(ids_partner *partner, uint64_t incarnation);
 
 /* Within the monitor: the seat's loop looks soon; its desk does what the peer

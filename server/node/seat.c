@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seat.c -- one loop's part in the peer's monitor; see partner.h. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include "server/hold.h"
 

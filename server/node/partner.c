@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* partner.c -- the monitor around the node's peer, its life, and the steps that
  * only the first loop takes; see partner.h. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include "server/io/store.h"
 #include "server/log.h"

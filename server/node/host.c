@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host.c -- what the peer asks of its host. All of it within the monitor: no
  * file, no socket, but cables that are to be opened or closed later. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* operator.c -- what the operator orders of the peer, and what the log says of
  * it. On the first loop. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include "server/log.h"
 

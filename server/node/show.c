@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* show.c -- what a desk may do, and what it tells of the node, as the peer says
  * now. All of it within the monitor. */
-#include "server/io/partner.h"
+#include "server/node/partner.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node.c -- who this node is and how it goes about it: what the peer is
- * configured with. */
-#include "server/io/partner.h"
+/* peer_settings.c -- who this node is and how it goes about it: what the peer
+ * is configured with. */
+#include "server/node/partner.h"
 
 #include "server/log.h"
 
