@@ -27,6 +27,11 @@ endif()
 target_compile_options(idem_options INTERFACE ${san})
 target_link_options(idem_options INTERFACE ${san})
 
+# The daemon that tests/lint/walk watches: each function says that it is entered.
+if(IDEM_WALK)
+  target_compile_options(idem_options INTERFACE -finstrument-functions)
+endif()
+
 # For the programs that read words from people.
 add_library(idem_near STATIC ${CMAKE_SOURCE_DIR}/cmake/near.c)
 target_link_libraries(idem_near PRIVATE idem_options)
