@@ -201,6 +201,10 @@ static const problem malformed = {
 static const problem not_recorded = {
     500, SERVER_ERROR, "not_recorded",
     "The request was carried out, but its answer could not be stored."};
+static const problem not_http = {
+    500, SERVER_ERROR, "not_http",
+    "What is stored under this Idempotency-Key can't be sent as an answer; the "
+    "request was carried out before."};
 static const problem unavailable = {
     503, UNAVAILABLE, "unavailable",
     "Whether this request was seen before can't be told now; send it again "
@@ -218,6 +222,8 @@ static int32_t from_error(int32_t code, char *body, size_t body_cap,
         return tell(&malformed, body, body_cap, http);
     case IDEM_E_NOT_RECORDED:
         return tell(&not_recorded, body, body_cap, http);
+    case IDEM_E_NOT_HTTP:
+        return tell(&not_http, body, body_cap, http);
     case IDEM_E_LIMIT:
     case IDEM_E_NO_MEMORY:
     case IDEM_E_NOT_PRIMARY:

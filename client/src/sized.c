@@ -91,6 +91,23 @@ static const uint16_t http_ends[] = {END(size),          END(status),
 LAYOUT(http, status)
 #undef STRUCT
 
+#define STRUCT idem_http_answer
+static const uint16_t http_answer_ends[] = {
+    END(size),          END(status),     END(headers),
+    END(headers_count), END(body),       END(body_len),
+    END(keep),          END(keep_count), END(result_bytes_max)};
+NO_PADDING(result_bytes_max);
+LAYOUT(http_answer, body_len)
+#undef STRUCT
+
+#define STRUCT idem_http_request
+static const uint16_t http_request_ends[] = {
+    END(size),         END(for_anyone), END(method),   END(target),
+    END(content_type), END(body),       END(principal)};
+NO_PADDING(principal);
+LAYOUT(http_request, body)
+#undef STRUCT
+
 #define STRUCT idem_command_args
 static const uint16_t command_args_ends[] = {END(size), END(command),
                                              END(accept_loss), END(timeout_ms)};

@@ -29,6 +29,8 @@ extern const idem__layout idem__error_layout;
 extern const idem__layout idem__info_layout;
 extern const idem__layout idem__status_layout;
 extern const idem__layout idem__http_layout;
+extern const idem__layout idem__http_answer_layout;
+extern const idem__layout idem__http_request_layout;
 extern const idem__layout idem__command_args_layout;
 extern const idem__layout idem__command_answer_layout;
 extern const idem__layout idem__replication_layout;

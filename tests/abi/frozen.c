@@ -211,6 +211,35 @@ static void a_session_without_a_socket(void) {
     idem_session_free(session);
 }
 
+static void an_answer_is_stored_and_replayed(void) {
+    FENCED(idem_http_answer, answer, IDEM_HTTP_ANSWER_INIT);
+    FENCED(idem_http_answer, read, IDEM_HTTP_ANSWER_INIT);
+    FENCED(idem_http_request, request, IDEM_HTTP_REQUEST_INIT);
+    idem_http_header header = {{"ETag", 4}, {"1", 1}}, found;
+    unsigned char bytes[64], fingerprint[IDEM_FINGERPRINT_BYTES];
+    char key[IDEM_HTTP_STORE_KEY_BYTES_MAX];
+    size_t len = 0;
+    answer.it.status = 200;
+    answer.it.headers = &header;
+    answer.it.headers_count = 1;
+    answer.it.body = "ok";
+    answer.it.body_len = 2;
+    CHECK(idem_http_pack(&answer.it, bytes, sizeof bytes, &len) == 0);
+    CHECK(idem_http_unpack(bytes, len, &found, 1, &read.it) == 0);
+    CHECK(read.it.status == 200 && read.it.body_len == 2);
+    CHECK(found.name.len == 4 && memcmp(found.name.ptr, "etag", 4) == 0);
+    CHECK(idem_http_unpack(bytes, len - 1, &found, 1, &read.it) ==
+          IDEM_E_NOT_HTTP);
+    request.it.method = request.it.target = (idem_slice){"/", 1};
+    request.it.for_anyone = 1;
+    CHECK(idem_http_store_key(&request.it, "k", 1, key, sizeof key, &len) == 0);
+    CHECK(len == 2 + IDEM_HTTP_SCOPE_BYTES && memcmp(key, "k@", 2) == 0);
+    CHECK(idem_http_fingerprint(&request.it, fingerprint) == 0);
+    CHECK(idem_http_fate(200, IDEM_HTTP_HANDLER, 0) == IDEM_HTTP_STORE);
+    CHECK(idem_http_may_pass(IDEM_E_CONNECT) == 1);
+    CHECK(whole(answer.fence) && whole(read.fence) && whole(request.fence));
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 2);
     snprintf(uri, sizeof uri, "idem://127.0.0.1:%s/frozen", argv[1]);
@@ -222,6 +251,7 @@ int main(int argc, char **argv) {
     a_client_is_watched_and_shut_down();
     a_connection_in_a_loop();
     a_session_without_a_socket();
+    an_answer_is_stored_and_replayed();
     idem_client_close(client);
     printf("a program of the first header runs with %s\n", idem_version());
     return 0;

@@ -128,6 +128,7 @@ enum {
     X(KEY_MISSING, -109, UNCHANGED, "there is no Idempotency-Key")           \
     X(KEY_MALFORMED, -110, UNCHANGED, "the Idempotency-Key is malformed")    \
     X(CHANGES_WAIT, -111, UNCHANGED, "changes wait for the replica")         \
+    X(NOT_HTTP, -112, UNCHANGED, "the stored result is no HTTP answer")      \
     X(TIMEOUT, -201, UNKNOWN, "no answer came before the deadline")          \
     X(LOST, -202, UNKNOWN, "the connection was lost before the answer")      \
     X(GARBLED, -203, UNKNOWN, "the reply is not an answer to the call")      \

@@ -16,7 +16,8 @@ static const idem__layout *const layouts[] = {
     &idem__error_layout,          &idem__info_layout,
     &idem__http_layout,           &idem__command_args_layout,
     &idem__command_answer_layout, &idem__replication_layout,
-    &idem__status_layout};
+    &idem__status_layout,         &idem__http_answer_layout,
+    &idem__http_request_layout};
 #define LAYOUTS (sizeof layouts / sizeof *layouts)
 
 static uint8_t theirs[32768];
