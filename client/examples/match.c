@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* match.c -- the handler that must not run twice, and what HTTP says of it.
+/* match.c -- the handler that must not run twice.
  *
- * This is the file to read for how a service uses libidemclient: the key from
- * the header, a fingerprint of what it stands for, the work as a function, the
- * outcome as a status. The ledger stands for the service's own database. */
+ * The ledger stands for the service's own database. How a request gets here at
+ * most once per key, and what others hear, is in once.c. */
 #include "client/examples/match.h"
 
 #include "client/examples/ledger.h"
@@ -19,18 +18,15 @@
 #define JSON         "application/json"
 #define PROBLEM_JSON "application/problem+json"
 #define SLEEP_MS_MAX 60000
+#define NOTE_MAX     (2 * IDEM_HTTP_RESULT_BYTES_MAX)
 #define COST_MAX     1000000
 
-/* One request on its way: what was asked, and under which key. */
+/* One request on its way: what was asked. */
 typedef struct match {
-    const match_service *service;
+    match_service *service;
     const char *rehearse; /* NULL: play it straight */
-    size_t key_len;
-    char key[IDEM_HTTP_KEY_BYTES_MAX + 1];
     char user[LEDGER_USER_CHARS_MAX + 1];
     uint32_t cost;
-    uint32_t attempt; /* set when it is played: which claim of the key, */
-    int32_t previous; /* and how the one before it ended */
 } match;
 
 static void problem(web_answer *answer, unsigned status, const char *title,
@@ -47,121 +43,64 @@ static bool rehearses(const match *m, const char *what) {
     return m->rehearse != NULL && strcmp(m->rehearse, what) == 0;
 }
 
-/* "sleep-300": take 300 ms longer, so that duplicates meet the first. */
+/* The number of "sleep-300", say; 0 when something else is rehearsed. */
+static unsigned long rehearsed(const match *m, const char *word,
+                               unsigned long max) {
+    size_t len = strlen(word);
+    if (m->rehearse == NULL || strncmp(m->rehearse, word, len) != 0)
+        return 0;
+    unsigned long number = strtoul(m->rehearse + len, NULL, 10);
+    return number < max ? number : max;
+}
+
+/* Takes so much longer, so that duplicates meet the first. */
 static void rehearse_sleep(const match *m) {
-    static const char word[] = "sleep-";
-    if (m->rehearse == NULL || strncmp(m->rehearse, word, sizeof word - 1) != 0)
-        return;
-    unsigned long ms = strtoul(m->rehearse + sizeof word - 1, NULL, 10);
-    ms = ms < SLEEP_MS_MAX ? ms : SLEEP_MS_MAX;
+    unsigned long ms = rehearsed(m, "sleep-", SLEEP_MS_MAX);
     struct timespec left = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
     while (nanosleep(&left, &left) != 0)
         continue;
 }
 
-static void token_text(const idem_run *run, char text[static 33]) {
-    idem_token token;
-    idem_run_token(run, &token);
-    for (size_t i = 0; i < sizeof token.bytes; i++)
-        sprintf(text + 2 * i, "%02x", token.bytes[i]);
-}
-
-/* What is stored and replayed: the status, a line feed, the body. */
-static int32_t finish(idem_run *run, const match *m, ledger_take_status status,
-                      int64_t left) {
-    bool taken = status != LEDGER_TOO_FEW;
-    char stored[300];
-    int len = snprintf(stored, sizeof stored,
-                       "%s\n{%s\"user\":\"%s\",\"cost\":%" PRIu32
-                       ",\"points_left\":%" PRId64 "}\n",
-                       taken ? "200" : "402",
-                       taken ? "" : "\"title\":\"Too few points\",", m->user,
-                       m->cost, left);
-    idem_run_set_result(run, stored, (size_t)len,
-                        taken ? IDEM_CLASS_SUCCESS : IDEM_CLASS_ERROR);
-    return IDEM_RUN_DONE;
+/* The match has its token as its number: no other one will have it. */
+static void tell_played(const match *m, const once_claim *claim, bool taken,
+                        int64_t left, web_answer *answer) {
+    unsigned long note = rehearsed(m, "note-", NOTE_MAX);
+    web_answer_header(answer, "Content-Language", "en");
+    web_answer_print(answer, taken ? 200 : 402, taken ? JSON : PROBLEM_JSON,
+                     "{%s\"match\":\"%s\",\"user\":\"%s\",\"cost\":%" PRIu32
+                     ",\"points_left\":%" PRId64 "%s%*s%s}\n",
+                     taken ? "" : "\"title\":\"Too few points\",", claim->token,
+                     m->user, m->cost, left, note > 0 ? ",\"note\":\"" : "",
+                     (int)note, "", note > 0 ? "\"" : "");
 }
 
 /* Runs once per key. Whoever takes the key over after a crash runs it again,
  * and the ledger says whether the one before had come to the points. */
-static int32_t play(idem_run *run, void *ctx) {
+static int32_t play(void *ctx, const once_claim *claim, web_answer *answer) {
     match *m = ctx;
-    char token[33];
     int64_t left = 0;
-    token_text(run, token);
-    m->attempt = idem_run_attempt(run);
-    m->previous = idem_run_previous(run);
+    atomic_fetch_add(&m->service->played, 1);
     rehearse_sleep(m);
-    if (rehearses(m, "fail"))
-        return IDEM_RUN_FAILED;
-    if (rehearses(m, "die-before"))
-        _exit(3);
-    ledger_take_status status =
-        ledger_take(m->service->ledger_path,
-                    &(ledger_row){m->key, m->user, token, m->cost}, &left);
-    if (rehearses(m, "die-after"))
-        _exit(3);
-    return status == LEDGER_FAILED ? IDEM_RUN_UNSURE
-                                   : finish(run, m, status, left);
-}
-
-/* -------------------------------------------------------- the outcome */
-
-static void answer_stored(web_answer *answer, const idem_answer *said) {
-    const char *text = (const char *)said->result;
-    unsigned status = 0;
-    /* "200\n" and the body; the bytes have no NUL behind them. */
-    for (size_t i = 0; i < 3 && i < said->result_len; i++)
-        status = status * 10 + (unsigned)(text[i] - '0');
-    if (said->result_len < 4 || text[3] != '\n' || status < 200 || status > 599)
-        problem(answer, 500, "No answer kept",
-                "The match was played; its answer could not be kept.");
-    else
-        web_answer_print(answer, status, status < 400 ? JSON : PROBLEM_JSON,
-                         "%.*s", (int)said->result_len - 4, text + 4);
-}
-
-static void answer_http(web_answer *answer, const idem_http *http,
-                        const char *body) {
-    if (http->retry_after_s > 0)
-        web_answer_header(answer, "Retry-After", "%" PRIu32,
-                          http->retry_after_s);
-    web_answer_print(answer, (unsigned)http->status, PROBLEM_JSON, "%.*s",
-                     (int)http->body_len, body);
-}
-
-static void answer_outcome(web_answer *answer, const match *m,
-                           const idem_answer *said) {
-    char body[IDEM_HTTP_BODY_BYTES];
-    idem_http http = {.size = sizeof http};
-    if (m->attempt > 1)
-        web_answer_header(answer, "X-Attempt", "%" PRIu32 ", previous %s",
-                          m->attempt, idem_previous_name(m->previous));
-    switch (said->outcome) {
-    case IDEM_REPLAY:
-        web_answer_header(answer, "Idempotency-Replayed", "true");
-        answer_stored(answer, said);
-        return;
-    case IDEM_COMPLETED:
-        answer_stored(answer, said);
-        return;
-    case IDEM_RELEASED:
+    if (rehearses(m, "fail")) {
         problem(answer, 500, "The match failed",
                 "No points were taken. The same key may be sent again.");
-        return;
-    default: /* someone else holds it, it stands for something else, ... */
-        if (idem_http_from_answer(said, body, sizeof body, &http) == IDEM_OK)
-            answer_http(answer, &http, body);
+        return IDEM_HTTP_RETRYABLE;
     }
-}
-
-static void answer_error(web_answer *answer, const idem_error *err) {
-    char body[IDEM_HTTP_BODY_BYTES];
-    idem_http http = {.size = sizeof http};
-    if (idem_http_from_error(err->code, body, sizeof body, &http) == IDEM_OK)
-        answer_http(answer, &http, body);
-    if (err->code != IDEM_E_KEY_MISSING && err->code != IDEM_E_KEY_MALFORMED)
-        fprintf(stderr, "store: %s\n", err->text);
+    if (rehearses(m, "die-before"))
+        _exit(3);
+    ledger_row row = {claim->key, m->user, claim->token, m->cost};
+    ledger_take_status status =
+        ledger_take(m->service->ledger_path, &row, &left);
+    if (rehearses(m, "die-after"))
+        _exit(3);
+    if (status == LEDGER_FAILED)
+        return IDEM_HTTP_LOST;
+    if (rehearses(m, "crash")) { /* as an exception would, after the effect */
+        problem(answer, 500, "The match crashed", "An exception, say.");
+        return IDEM_HTTP_HANDLER;
+    }
+    tell_played(m, claim, status != LEDGER_TOO_FEW, left, answer);
+    return IDEM_HTTP_HANDLER;
 }
 
 /* -------------------------------------------------------- the request */
@@ -182,54 +121,10 @@ static bool read_body(const web_request *request, match *m) {
     return valid;
 }
 
-static int32_t read_key(const web_request *request, match *m) {
-    const char *value = web_request_header(request, "Idempotency-Key");
-    return idem_http_key(value, value == NULL ? 0 : strlen(value), m->key,
-                         sizeof m->key - 1, &m->key_len);
-}
-
-static void run_match(const web_request *request, match *m,
-                      web_answer *answer) {
-    uint8_t fingerprint[IDEM_FINGERPRINT_BYTES];
-    const idem_slice parts[] = {{request->method, strlen(request->method)},
-                                {request->path, strlen(request->path)},
-                                {request->body, request->body_bytes}};
-    idem_fingerprint(parts, sizeof parts / sizeof parts[0], fingerprint);
-    idem_args args = {.size = sizeof args,
-                      .key = m->key,
-                      .key_len = m->key_len,
-                      .fingerprint = fingerprint,
-                      .fingerprint_len = sizeof fingerprint,
-                      .lease_ms = m->service->lease_ms,
-                      .wait_ms = m->service->wait_ms};
-    idem_answer said = {.size = sizeof said};
-    idem_error err = {.size = sizeof err};
-    if (idem_run_once(m->service->client, &args, play, m, &said, &err) ==
-        IDEM_OK)
-        answer_outcome(answer, m, &said);
-    else
-        answer_error(answer, &err);
-    idem_answer_fini(&said);
-}
-
-void match_handle(void *ctx, const web_request *request, web_answer *answer) {
-    const match_service *service = ctx;
+/* What is wrong with the request itself is said before there is a claim. */
+static void post_match(match_service *service, const web_request *request,
+                       web_answer *answer) {
     match m = {.service = service};
-    web_answer_header(answer, "X-Backend", "%s", service->name);
-    if (strcmp(request->path, "/match") != 0) {
-        problem(answer, 404, "Not found", "There is POST /match.");
-        return;
-    }
-    if (strcmp(request->method, "POST") != 0) {
-        web_answer_header(answer, "Allow", "POST");
-        problem(answer, 405, "Method not allowed", "There is POST /match.");
-        return;
-    }
-    int32_t code = read_key(request, &m);
-    if (code != IDEM_OK) {
-        answer_error(answer, &(idem_error){.code = code});
-        return;
-    }
     if (!read_body(request, &m)) {
         problem(answer, 400, "Bad request",
                 "The body is to be {'user': NAME, 'cost': POINTS}.");
@@ -237,5 +132,25 @@ void match_handle(void *ctx, const web_request *request, web_answer *answer) {
     }
     m.rehearse =
         service->rehearse ? web_request_header(request, "X-Rehearse") : NULL;
-    run_match(request, &m, answer);
+    once_handle(&service->once, request, play, &m, answer);
+}
+
+void match_handle(void *ctx, const web_request *request, web_answer *answer) {
+    match_service *service = ctx;
+    bool is_get = strcmp(request->method, "GET") == 0;
+    web_answer_header(answer, "X-Backend", "%s", service->name);
+    if (is_get && strcmp(request->path, "/matches") == 0) {
+        web_answer_print(answer, 200, JSON, "{\"played\":%u}\n",
+                         atomic_load(&service->played));
+    } else if (is_get && strcmp(request->path, "/health") == 0) {
+        once_health(&service->once, answer);
+    } else if (strcmp(request->path, "/match") != 0) {
+        problem(answer, 404, "Not found",
+                "There is POST /match, GET /matches, GET /health.");
+    } else if (strcmp(request->method, "POST") != 0) {
+        web_answer_header(answer, "Allow", "POST");
+        problem(answer, 405, "Method not allowed", "There is POST /match.");
+    } else {
+        post_match(service, request, answer);
+    }
 }

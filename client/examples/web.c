@@ -18,7 +18,9 @@ struct web_server {
 
 /* A request as it arrives, kept by libmicrohttpd between its calls. */
 typedef struct arrival {
+    char *target;
     size_t body_bytes;
+    bool has_head;
     bool too_large;
     char body[WEB_BODY_BYTES_MAX + 1];
 } arrival;
@@ -28,41 +30,84 @@ const char *web_request_header(const web_request *request, const char *name) {
                                        name);
 }
 
-void web_answer_print(web_answer *answer, unsigned status,
-                      const char *content_type, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(answer->body, sizeof answer->body, format, args);
-    va_end(args);
+void web_answer_body(web_answer *answer, unsigned status, const void *bytes,
+                     size_t len) {
+    free(answer->body);
     answer->status = status;
-    answer->content_type = content_type;
-    answer->body_bytes = strlen(answer->body);
+    answer->body_bytes = len;
+    answer->body = malloc(len > 0 ? len : 1);
+    if (answer->body == NULL)
+        answer->is_broken = true;
+    else if (len > 0)
+        memcpy(answer->body, bytes, len);
 }
 
 void web_answer_header(web_answer *answer, const char *name, const char *format,
                        ...) {
     if (answer->header_count == WEB_HEADERS_MAX)
         return;
-    web_header *header = &answer->headers[answer->header_count++];
+    web_header *header = &answer->headers[answer->header_count];
     va_list args;
     va_start(args, format);
-    vsnprintf(header->value, sizeof header->value, format, args);
+    int len = vasprintf(&header->value, format, args);
     va_end(args);
-    header->name = name;
+    header->name = len < 0 ? NULL : strdup(name);
+    if (header->name != NULL) {
+        answer->header_count++;
+        return;
+    }
+    if (len >= 0)
+        free(header->value);
+    answer->is_broken = true;
+}
+
+void web_answer_print(web_answer *answer, unsigned status,
+                      const char *content_type, const char *format, ...) {
+    va_list args;
+    char *text;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0) {
+        answer->is_broken = true;
+        return;
+    }
+    free(answer->body);
+    answer->body = text;
+    answer->body_bytes = (size_t)len;
+    answer->status = status;
+    web_answer_header(answer, "Content-Type", "%s", content_type);
+}
+
+void web_answer_undo(web_answer *answer, size_t header_count) {
+    free(answer->body);
+    answer->body = NULL;
+    answer->body_bytes = 0;
+    answer->status = 0;
+    while (answer->header_count > header_count) {
+        web_header *last = &answer->headers[--answer->header_count];
+        free(last->name);
+        free(last->value);
+    }
+}
+
+void web_answer_fini(web_answer *answer) {
+    web_answer_undo(answer, 0);
 }
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection,
-                                   web_answer *answer) {
+                                   const web_answer *answer) {
+    bool is_whole = !answer->is_broken && answer->status != 0;
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->body_bytes, answer->body, MHD_RESPMEM_MUST_COPY);
+        is_whole ? answer->body_bytes : 0, is_whole ? answer->body : NULL,
+        MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", answer->content_type);
-    for (size_t i = 0; i < answer->header_count; i++)
+    for (size_t i = 0; is_whole && i < answer->header_count; i++)
         MHD_add_response_header(response, answer->headers[i].name,
                                 answer->headers[i].value);
-    enum MHD_Result sent =
-        MHD_queue_response(connection, answer->status, response);
+    enum MHD_Result sent = MHD_queue_response(
+        connection, is_whole ? answer->status : 500, response);
     MHD_destroy_response(response);
     return sent;
 }
@@ -76,6 +121,27 @@ static void take_body(arrival *in, const char *data, size_t bytes) {
     in->body_bytes += bytes;
 }
 
+/* Called first, with the target as it stands in the request's first line: what
+ * it returns is the request's state. */
+static void *on_target(void *ctx, const char *target,
+                       struct MHD_Connection *connection) {
+    (void)ctx, (void)connection;
+    arrival *in = calloc(1, sizeof(arrival));
+    if (in != NULL && (in->target = strdup(target)) == NULL) {
+        free(in);
+        in = NULL;
+    }
+    return in;
+}
+
+static void handle(const web_server *server, const web_request *request,
+                   const arrival *in, web_answer *answer) {
+    if (in->too_large)
+        web_answer_print(answer, 413, "text/plain", "the body is too large\n");
+    else
+        server->handler(server->ctx, request, answer);
+}
+
 /* libmicrohttpd calls it once for the head, then for each piece of the body,
  * then once more with none left. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
@@ -83,30 +149,39 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
                                   const char *version, const char *data,
                                   size_t *data_bytes, void **state) {
     (void)version;
-    web_server *server = ctx;
-    if (*state == NULL)
-        return (*state = calloc(1, sizeof(arrival))) ? MHD_YES : MHD_NO;
     arrival *in = *state;
+    if (in == NULL)
+        return MHD_NO;
     if (*data_bytes > 0) {
         take_body(in, data, *data_bytes);
         *data_bytes = 0;
         return MHD_YES;
     }
-    web_answer answer = {.header_count = 0};
-    if (in->too_large)
-        web_answer_print(&answer, 413, "text/plain", "the body is too large\n");
-    else
-        server->handler(
-            server->ctx,
-            &(web_request){method, path, in->body, in->body_bytes, connection},
-            &answer);
-    return send_answer(connection, &answer);
+    if (!in->has_head) {
+        in->has_head = true;
+        return MHD_YES;
+    }
+    web_answer answer = {.status = 0};
+    handle(ctx,
+           &(web_request){.method = method,
+                          .target = in->target,
+                          .path = path,
+                          .body = in->body,
+                          .body_bytes = in->body_bytes,
+                          .connection = connection},
+           in, &answer);
+    enum MHD_Result sent = send_answer(connection, &answer);
+    web_answer_fini(&answer);
+    return sent;
 }
 
 static void on_request_end(void *ctx, struct MHD_Connection *connection,
                            void **state, enum MHD_RequestTerminationCode why) {
     (void)ctx, (void)connection, (void)why;
-    free(*state);
+    arrival *in = *state;
+    if (in != NULL)
+        free(in->target);
+    free(in);
     *state = NULL;
 }
 
@@ -122,8 +197,9 @@ web_server *web_server_open(uint16_t port, unsigned threads,
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, port, NULL, NULL,
         on_request, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at,
-        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_NOTIFY_COMPLETED,
-        on_request_end, NULL, MHD_OPTION_END);
+        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_URI_LOG_CALLBACK,
+        on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_request_end, NULL,
+        MHD_OPTION_END);
     if (server->daemon == NULL) {
         free(server);
         return NULL;

@@ -6,17 +6,18 @@
 #ifndef EXAMPLE_WEB_H
 #define EXAMPLE_WEB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEB_BODY_BYTES_MAX   (16 * 1024)
-#define WEB_HEADERS_MAX      6
-#define WEB_ANSWER_BYTES_MAX 2048
+#define WEB_BODY_BYTES_MAX (16 * 1024)
+#define WEB_HEADERS_MAX    72
 
 typedef struct web_request {
     const char *method;
-    const char *path;
-    const char *body; /* NUL-terminated */
+    const char *target; /* as it came over the wire: path, and ? and query */
+    const char *path;   /* decoded, without the query */
+    const char *body;   /* NUL-terminated */
     size_t body_bytes;
     struct MHD_Connection *connection;
 } web_request;
@@ -25,26 +26,34 @@ typedef struct web_request {
 const char *web_request_header(const web_request *request, const char *name);
 
 typedef struct web_header {
-    const char *name; /* static */
-    char value[64];
+    char *name;
+    char *value;
 } web_header;
 
+/* Zeroed before its first use, given back with web_answer_fini. Without memory
+ * for a part of it, 500 is sent instead. */
 typedef struct web_answer {
     unsigned status;
-    const char *content_type; /* static */
+    bool is_broken;
+    char *body;
     size_t body_bytes;
-    char body[WEB_ANSWER_BYTES_MAX];
     size_t header_count;
     web_header headers[WEB_HEADERS_MAX];
 } web_answer;
 
-/* printf into the answer's body and a further header; what doesn't fit is cut.
- */
+/* printf into the answer's body and a further header. What comes after
+ * WEB_HEADERS_MAX is left out. */
 void web_answer_print(web_answer *answer, unsigned status,
                       const char *content_type, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void web_answer_header(web_answer *answer, const char *name, const char *format,
                        ...) __attribute__((format(printf, 3, 4)));
+/* Bytes as they are. */
+void web_answer_body(web_answer *answer, unsigned status, const void *bytes,
+                     size_t len);
+/* Takes the body back, and all headers but the first so many. */
+void web_answer_undo(web_answer *answer, size_t header_count);
+void web_answer_fini(web_answer *answer);
 
 /* Called on many threads at once; it may block. */
 typedef void web_handler(void *ctx, const web_request *request,

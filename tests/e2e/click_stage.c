@@ -237,7 +237,7 @@ unsigned stage_rows(const click_stage *stage, const char *key) {
     size_t len = strlen(key);
     FILE *ledger = fopen(stage->ledger_path, "re");
     while (ledger != NULL && fgets(line, sizeof line, ledger))
-        rows += strncmp(line, key, len) == 0 && line[len] == '\t';
+        rows += strncmp(line, key, len) == 0 && line[len] == '@';
     if (ledger != NULL)
         fclose(ledger);
     return rows;

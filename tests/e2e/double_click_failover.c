@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/include/idemclient_http.h"
 #include "tests/e2e/byte_proxy.h"
 #include "tests/e2e/click_stage.h"
 #include "tests/e2e/http_call.h"
@@ -38,7 +39,7 @@ static void *post(void *arg) {
     char headers[256];
     snprintf(headers, sizeof headers,
              "Idempotency-Key: %s\r\nX-Rehearse: %s\r\n", c->key, c->rehearse);
-    http_post(&(http_call){c->scene->stage.port, "/match", headers, BODY},
+    http_post(&(http_call){c->scene->stage.port, "/match", headers, BODY, NULL},
               &c->reply);
     return NULL;
 }
@@ -56,9 +57,18 @@ static bool is_replay(const http_reply *reply) {
     return http_header(reply, "Idempotency-Replayed", text, sizeof text);
 }
 
-/* What the primary has of the key. */
-static idp_state state_of(const pair_node *node, const char *key) {
+/* What the primary has of the header's key. */
+static idp_state state_of(const pair_node *node, const char *header) {
     wire w;
+    char key[IDEM_HTTP_STORE_KEY_BYTES_MAX + 1] = "";
+    size_t len;
+    idem_http_request match = IDEM_HTTP_REQUEST_INIT;
+    match.method = (idem_slice){"POST", 4};
+    match.target = (idem_slice){"/match", 6};
+    match.for_anyone = 1;
+    CHECK(idem_http_store_key(&match, header, strlen(header), key,
+                              sizeof key - 1, &len) == 0,
+          "no key for %s", header);
     idp_request ask = {
         .method = IDP_PEEK, .ns = text_slice("points"), .key = text_slice(key)};
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};

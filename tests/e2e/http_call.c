@@ -30,11 +30,11 @@ static int connect_to(uint16_t port) {
 
 static bool send_request(int fd, const http_call *call) {
     char text[HTTP_CALL_BYTES_MAX];
-    int len =
-        snprintf(text, sizeof text,
-                 "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-                 "Connection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
-                 call->path, strlen(call->body), call->headers, call->body);
+    int len = snprintf(text, sizeof text,
+                       "%s %s HTTP/1.1\r\nHost: localhost\r\n"
+                       "Connection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
+                       call->method != NULL ? call->method : "POST", call->path,
+                       strlen(call->body), call->headers, call->body);
     return len > 0 && (size_t)len < sizeof text &&
            send(fd, text, (size_t)len, MSG_NOSIGNAL) == len;
 }

@@ -16,6 +16,7 @@ typedef struct http_call {
     const char *path;
     const char *headers; /* "Name: value\r\n" each; "" for none */
     const char *body;
+    const char *method; /* NULL: POST */
 } http_call;
 
 typedef struct http_reply {
@@ -26,7 +27,7 @@ typedef struct http_reply {
     char bytes[HTTP_CALL_BYTES_MAX + 1];
 } http_reply;
 
-/* POSTs; false when no whole answer came. */
+/* False when no whole answer came. */
 bool http_post(const http_call *call, http_reply *reply);
 
 /* Copies a header's value; false, and "" in to, when it isn't there. */

@@ -10,10 +10,18 @@ if(TARGET points_service)
     LABELS e2e TIMEOUT 240)
   add_dependencies(e2e_double_click idemstored points_service)
 
+  # What it stores, and what it says when that can't be replayed.
+  idem_program_test(e2e_stored_answers
+    SOURCES stored_answers.c http_call.c
+    LINK e2e_harness idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
+    LABELS e2e TIMEOUT 120)
+  add_dependencies(e2e_stored_answers idemstored points_service)
+
   # The store's primary dies under it.
   idem_program_test(e2e_double_click_failover
     SOURCES double_click_failover.c click_stage.c http_call.c byte_proxy.c
-    LINK e2e_harness
+    LINK e2e_harness idemclient_static PkgConfig::sodium
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
          ${CMAKE_SOURCE_DIR}/client/examples/nginx.conf.in
     LABELS e2e TIMEOUT 240)
