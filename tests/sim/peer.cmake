@@ -10,7 +10,7 @@ if(NOT IDEM_SANITIZE STREQUAL "" OR IDEM_FUZZ)
 endif()
 idem_program_test(peer_sim
   SOURCES peer_sim.c peer_world.c peer_net.c peer_node.c peer_host.c
-          peer_hold.c peer_disk.c peer_clash.c peer_lost.c
+          peer_hold.c peer_disk.c peer_clash.c peer_lost.c peer_backup.c
           peer_client.c peer_operator.c peer_check.c peer_copy.c
   LINK ids_peer_mutable idt LABELS sim ARGS --seeds 1..${seeds} TIMEOUT 600)
 
@@ -19,7 +19,7 @@ idem_program_test(peer_sim
 set(rules R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
           epoch-rises steps-down drops-pending acks-applied acks-swapped
           joins-whole swaps-whole disowned kept-alone kept-acks had-replica
-          third-node steals-session one-leads epoch-bound whole-ms)
+          third-node steals-session one-leads epoch-bound whole-ms restored)
 idem_faults(peer_sim_needs 600
   COMMAND peer_sim --rule-off @ --seeds 1..10000 FAULTS ${rules} status-by-name origin)
 idem_faults(peer_sim_harm_without 600

@@ -397,7 +397,8 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     pw_world *w = n->w;
     uint64_t incarnation = n->peer->config.incarnation;
     bool alone = !n->peer->known.had_replica && !another_has_led(w, n->index);
-    bool loss = (alone && !n->disk.is_there) || n->loss_epoch == epoch;
+    bool whole = n->disk.is_there && !n->memory_is_copy;
+    bool loss = (alone && !whole) || n->loss_epoch == epoch;
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;

@@ -103,6 +103,16 @@ static void copy_all(pw_node *n, ids_shard *from, uint64_t then, ids_shard *to,
     ids_shard_walk_end(from);
 }
 
+/* then_ms: the clock of the one that is copied; the other's is that of now. */
+void pw_disk_copy(pw_node *n, ids_shard *const *from, uint64_t then_ms,
+                  ids_shard **to) {
+    pw_node_free_shards(n, to);
+    pw_node_make_shards(n, to);
+    for (uint32_t k = 0; k < n->loops; k++) {
+        copy_all(n, from[k], then_ms, to[k], pw_clock(n));
+    }
+}
+
 /* Another copy has taken this one's place, or it leads from now on. */
 void pw_disk_snapshot(pw_node *n) {
     if (!n->keeps) {

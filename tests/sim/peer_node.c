@@ -286,7 +286,7 @@ static void recorded(pw_world *w, int node, uint64_t word) {
     }
     n->standing_still = ids_peer_decided_stops_world(n->peer);
     ids_peer_decided(n->peer, pw_clock(n));
-    n->standing_still = false;
+    n->standing_still = n->cell_is_copy = n->memory_is_copy = false;
 }
 
 uint64_t pw_draw_epoch(pw_node *n) {
@@ -308,17 +308,22 @@ static void propose(void *ctx, const ids_decision *next) {
 }
 
 /* The recorded one, if its memory is there (R5). */
-static uint64_t incarnation_of(pw_node *n) {
-    uint64_t kept = n->disk.is_there ? n->cell.self.incarnation : 0;
+static uint64_t incarnation_of(pw_node *n, const ids_decision *recorded) {
+    bool has_it = n->disk.is_there && !(n->memory_is_copy && !n->cell_is_copy);
+    uint64_t kept = has_it ? recorded->self.incarnation : 0;
     return kept != 0 ? kept : idt_rng_next(&n->w->rng) | 1;
 }
 
 void pw_node_start(pw_node *n) {
     pw_world *w = n->w;
+    ids_decision recorded = n->cell;
+    if (n->cell_is_copy) {
+        ids_decide_restored(&n->cell, &recorded);
+    }
     ids_peer_config config = {.node = (uint64_t)n->index + 1,
                               .name = {{pw_name(n->index)}},
                               .life = idt_rng_next(&w->rng) | 1,
-                              .incarnation = incarnation_of(n),
+                              .incarnation = incarnation_of(n, &recorded),
                               .primary = n->index == 0,
                               .epoch_min = pw_draw_epoch(n),
                               .loops = n->loops,
@@ -354,7 +359,7 @@ void pw_node_start(pw_node *n) {
     }
     pw_say(w, "%c starts, with %u loops and %s", pw_name(n->index), n->loops,
            n->disk.is_there ? "its memory" : "an empty memory");
-    n->peer = ids_peer_new(&config, &n->cell, pw_clock(n));
+    n->peer = ids_peer_new(&config, &recorded, pw_clock(n));
     pw_node_make_shards(n, n->shard);
     pw_disk_recover(n);
     pw_later(w, 1 + pw_below(w, TICK_MS), tick, n->index, 0);
@@ -366,6 +371,7 @@ void pw_node_crash(pw_node *n) {
     pw_note_reach(n);
     if (n->writing && pw_chance(w, 50)) {
         n->cell = n->to_write; /* just in time */
+        n->cell_is_copy = n->memory_is_copy = false;
     }
     pw_check_recorded(n);
     n->writing = false;
@@ -378,6 +384,7 @@ void pw_node_crash(pw_node *n) {
     n->paused_until = 0;
     memset(n->shard, 0, sizeof n->shard);
     memset(n->aside, 0, sizeof n->aside);
+    pw_maybe_put_back(n);
 }
 
 void pw_node_free(pw_node *n) {

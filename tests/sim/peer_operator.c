@@ -247,7 +247,7 @@ static void heal_cut(pw_world *w, int node, uint64_t word) {
     pw_say(w, "the partition ends");
 }
 
-static void crash(pw_world *w, pw_node *n) {
+void pw_crash(pw_world *w, pw_node *n) {
     if (n->up) {
         pw_node_crash(n);
         pw_later(w, 20 + pw_below(w, 400), restart, -1, (uint64_t)n->index);
@@ -272,7 +272,7 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
     if (!n->up) {
         pw_node_start(n);
     } else if (pw_chance(w, w->config.percent_crash * (n->writing ? 3 : 1))) {
-        crash(w, n);
+        pw_crash(w, n);
     } else if (dice < 50) {
         uint64_t which = 1 + pw_below(w, (1u << pw_nodes(w)) - 1);
         for (int i = 0; i < PW_NODES; i++) {

@@ -32,7 +32,7 @@ typedef struct options {
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
     uint64_t kept, resumed, flipped, unreplicated, stood_down;
-    uint64_t refused, strangers, clashes, records_lost;
+    uint64_t refused, strangers, clashes, records_lost, put_back;
 } tally;
 
 static bool read_option(const char *name, const char *value, options *o) {
@@ -103,6 +103,7 @@ static void add_up(tally *t, const pw_world *w) {
     t->strangers += w->strangers;
     t->clashes += w->clashes;
     t->records_lost += w->records_lost;
+    t->put_back += w->put_back;
 }
 
 static int simulate(pw_world *w, const options *o) {
@@ -123,7 +124,7 @@ static int simulate(pw_world *w, const options *o) {
            "comparisons, %llu answers UNREPLICATED, %llu held replies never "
            "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
            "nodes kept out, %llu strangers, %llu times two led in one epoch, "
-           "%llu records lost\n",
+           "%llu records lost, %llu copies put back\n",
            (unsigned long long)o->from, (unsigned long long)o->to,
            (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
            (unsigned long long)t.leads, (unsigned long long)t.switched,
@@ -132,11 +133,11 @@ static int simulate(pw_world *w, const options *o) {
            (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
            (unsigned long long)t.losses, (unsigned long long)t.refused,
            (unsigned long long)t.strangers, (unsigned long long)t.clashes,
-           (unsigned long long)t.records_lost);
+           (unsigned long long)t.records_lost, (unsigned long long)t.put_back);
     if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
         (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
          !t.flipped || !t.refused || !t.strangers || !t.clashes ||
-         !t.records_lost)) {
+         !t.records_lost || !t.put_back)) {
         printf("FAILED: something was never met\n");
         return 1;
     }

@@ -148,6 +148,7 @@ static void choose(pw_world *w) {
     c->secret = pw_chance(w, 30);
     c->third = pw_chance(w, 40);
     c->clash = pw_chance(w, 10);
+    c->backups = w->seed % 3 == 2 && !c->clash;
 }
 
 static void begin(pw_world *w, uint64_t seed) {
@@ -163,7 +164,7 @@ static void begin(pw_world *w, uint64_t seed) {
                        .index = i,
                        .loops = between(w, 1, PW_LOOPS_MAX),
                        .skew_ms = pw_below(w, 100000),
-                       .keeps = pw_chance(w, 35),
+                       .keeps = pw_chance(w, 35) || w->config.backups,
                        .follows = i == 0 || pw_chance(w, 50) ? 0 : 1};
         n->disk.wait_ms = pw_chance(w, 60) ? 6 : between(w, 10, 80);
         if (i == 1) {
@@ -345,6 +346,7 @@ static void end(pw_world *w) {
     for (int i = 0; i < PW_NODES; i++) {
         pw_node_free(&w->node[i]);
         pw_disk_free(&w->node[i]);
+        pw_backup_free(&w->node[i]);
     }
     pw_net_free(w);
     for (uint32_t i = 0; i < w->heap_len; i++) {

@@ -103,6 +103,14 @@ typedef struct pw_disk {
     uint32_t wait_ms;              /* for a write, at most */
 } pw_disk;
 
+/* A copy of that, and of what is recorded, from before. */
+typedef struct pw_backup {
+    bool is_there;
+    ids_shard *shard[PW_LOOPS_MAX];
+    uint64_t then_ms;
+    ids_decision cell;
+} pw_backup;
+
 typedef struct pw_node {
     pw_world *w;
     int index;
@@ -123,6 +131,8 @@ typedef struct pw_node {
     bool swap_asked, standing_still;
     bool keeps; /* its memory outlives it (R5) */
     pw_disk disk;
+    pw_backup backup;
+    bool cell_is_copy, memory_is_copy; /* put back, and not begun since */
     uint32_t loop_now;
     pw_snap truth[PW_KEYS_MAX];
     uint64_t loss_epoch; /* the operator accepted loss with this one */
@@ -182,8 +192,9 @@ typedef struct pw_config {
     uint64_t wait_record_ms;
     uint32_t clock_step_ms; /* nodes see no less of the time */
     bool secret;
-    bool third; /* there is another node, which wants a place */
-    bool clash; /* at the end two nodes lead in one epoch */
+    bool third;   /* there is another node, which wants a place */
+    bool backups; /* of what a node keeps: taken, and put back */
+    bool clash;   /* at the end two nodes lead in one epoch */
 } pw_config;
 
 struct pw_world {
@@ -221,7 +232,7 @@ struct pw_world {
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
     uint32_t refused; /* a third node was, in peace */
-    uint32_t strangers, clashes, records_lost;
+    uint32_t strangers, clashes, records_lost, put_back;
     uint64_t clash_epoch;
     uint64_t void_before; /* epochs below it are of a clash, or older */
     bool clashed;         /* two lead in one epoch: nothing holds until one is
@@ -316,6 +327,10 @@ void pw_disk_snapshot(pw_node *n);
 void pw_disk_crash(pw_node *n);
 void pw_disk_recover(pw_node *n);
 void pw_disk_free(pw_node *n);
+void pw_disk_copy(pw_node *n, ids_shard *const *from, uint64_t then_ms,
+                  ids_shard **to);
+void pw_maybe_put_back(pw_node *n);
+void pw_backup_free(pw_node *n);
 
 /* The network. */
 void pw_net_dial(pw_node *n, ids_link *link);
@@ -331,6 +346,7 @@ void pw_client_hears(pw_world *w, const pw_reply *reply);
 bool pw_probe(pw_world *w); /* starts one more job; false: it was refused */
 void pw_operator(pw_world *w, int node, uint64_t word);
 void pw_nemesis(pw_world *w, int node, uint64_t word);
+void pw_crash(pw_world *w, pw_node *n); /* for a while */
 
 /* The checker: what it is told. */
 static inline bool pw_same_text(const pw_text *a, const pw_text *b) {
