@@ -6,7 +6,6 @@
 #include "server/io/address.h"
 #include "server/io/socket.h"
 #include "server/log.h"
-#include "server/node/partner.h"
 #include "server/reply.h"
 
 #include <errno.h>
@@ -70,10 +69,10 @@ static bool is_kept_for(const ids_acceptor *acceptor, const ids_address *from) {
     const struct sockaddr *at = (const struct sockaddr *)&from->at;
     if (ids_address_is_local(from))
         return true;
-    return acceptor->loop->seat &&
+    return acceptor->loop->turn.seat &&
            getnameinfo(at, from->len, host, sizeof host, NULL, 0,
                        NI_NUMERICHOST) == 0 &&
-           ids_seat_knows_host(acceptor->loop->seat, host);
+           ids_seat_knows_host(acceptor->loop->turn.seat, host);
 }
 
 /* False: there is no place, and the descriptor is closed. */

@@ -2,12 +2,13 @@
 /* loop.c -- one thread's turn: libuv's loop around a desk. */
 #include "server/io/loop.h"
 
+#include "server/io/log_writer.h"
 #include "server/io/socket.h"
+#include "server/io/standstill.h"
+#include "server/io/store.h"
 #include "server/log.h"
-#include "server/node/partner.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Ended records reclaimed per turn, which takes some 50 us: whoever asks
@@ -23,12 +24,6 @@
 /* The clock is cut down to whole milliseconds. */
 #define CLOCK_CUT_MS       1
 
-void ids_name_thread(pthread_t thread, const char *what, uint32_t index) {
-    char name[16]; /* as many as Linux takes */
-    snprintf(name, sizeof name, "%s-%u", what, (unsigned)index);
-    pthread_setname_np(thread, name);
-}
-
 /* The process stood still: what the other node has said meanwhile is read
  * before anything is judged by its silence. */
 static void look_for_gap(ids_loop *loop) {
@@ -41,8 +36,8 @@ static void look_for_gap(ids_loop *loop) {
                 "this process stood still; deadlines wait for what came",
                 "gaps=%llu all_ms=%llu", (unsigned long long)gaps,
                 (unsigned long long)all_ms);
-    if (loop->seat)
-        ids_seat_stood_still(loop->seat, gaps, all_ms);
+    if (loop->turn.seat)
+        ids_seat_stood_still(loop->turn.seat, gaps, all_ms);
 }
 
 void ids_loop_turn(ids_loop *loop) {
@@ -87,9 +82,10 @@ static void on_busy(uv_idle_t *handle) {
 }
 
 /* A loop parks here while another takes a step for all. */
-static void look_around(ids_loop *loop) {
-    if (loop->seat && loop->desk->index > 0)
-        ids_standstill_look(&loop->seat->partner->still);
+static void look_around(void *ctx) {
+    const ids_loop *loop = ctx;
+    if (loop->still && loop->desk->index > 0)
+        ids_standstill_look(loop->still);
 }
 
 static void on_check(uv_check_t *handle) {
@@ -116,10 +112,12 @@ static uint64_t due_of(const ids_list *list, uint64_t patience_ms) {
 static uint64_t next_due(const ids_loop *loop) {
     uint64_t due = ids_desk_next_ms(loop->desk);
     due = least(due, due_of(&loop->stalled, IDS_TAKEN_MS));
-    if (loop->keeper)
-        due = least(due, ids_keeper_next_ms(loop->keeper));
-    if (loop->seat)
-        due = least(due, ids_seat_next_ms(loop->seat));
+    if (loop->turn.keeper)
+        due = least(due, ids_keeper_next_ms(loop->turn.keeper));
+    if (loop->store)
+        due = least(due, ids_store_next_ms(loop->store));
+    if (loop->turn.seat)
+        due = least(due, ids_seat_next_ms(loop->turn.seat));
     if (loop->desk->index == 0)
         due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
     due = least(due, ids_deadline_next_ms(loop));
@@ -178,20 +176,12 @@ static void on_prepare(uv_prepare_t *handle) {
         ids_socket_serve_postponed(loop);
     if (!again && loop->due_ms <= loop->desk->now_ms)
         do_due(loop);
-    ids_loop_settle(loop);
-    if (loop->keeper) {
-        busy |= ids_keeper_turn(loop->keeper);
-        ids_loop_settle(loop);
-    }
-    if (loop->seat)
-        look_around(loop);
-    if (loop->seat && !again)
-        busy |= ids_seat_turn(loop->seat);
+    if (loop->store)
+        ids_store_answer(loop->store, loop->desk);
+    busy |= ids_turn_end(&loop->turn, again);
     loop->polled_ms = loop->desk->now_ms;
     loop->due_ms = next_due(loop);
-    busy |= !ids_desk_post(loop->desk);
-    ids_loop_settle(loop);
-    busy |= ids_desk_has_more(loop->desk) || loop->postponed.head;
+    busy |= loop->postponed.head != NULL;
     if (loop->due_ms <= loop->desk->now_ms)
         busy = true;
     else if (loop->due_ms != NEVER)
@@ -205,6 +195,10 @@ static void on_prepare(uv_prepare_t *handle) {
         else
             uv_idle_stop(&loop->busy);
     }
+}
+
+static void settle(void *ctx) {
+    ids_loop_settle(ctx);
 }
 
 static void adopt(void *ctx, ids_conn *conn) {
@@ -224,7 +218,7 @@ static void notice(void *ctx, ids_notice what) {
 
 static void tap_is_high(void *ctx) {
     ids_loop *loop = ctx;
-    ids_seat_hand_over(loop->seat);
+    ids_seat_hand_over(loop->turn.seat);
 }
 
 static void look_at_clock(void *ctx) {
@@ -233,11 +227,7 @@ static void look_at_clock(void *ctx) {
 
 static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     ids_loop *loop = ctx;
-    return ids_seat_is_current(loop->seat, tag);
-}
-
-uint64_t ids_loop_kept(const ids_loop *loop) {
-    return loop->keeper ? ids_keeper_watermark(loop->keeper) : UINT64_MAX;
+    return ids_seat_is_current(loop->turn.seat, tag);
 }
 
 void ids_loop_drain(ids_loop *loop) {
@@ -252,10 +242,12 @@ void ids_loop_drain(ids_loop *loop) {
 
 void ids_loop_stop(ids_loop *loop) {
     ids_desk *desk = loop->desk;
-    if (loop->keeper)
-        ids_keeper_quiet(loop->keeper);
-    if (loop->seat)
-        ids_seat_quiet(loop->seat);
+    if (loop->log_writer)
+        ids_log_writer_quiet(loop->log_writer);
+    if (loop->turn.seat)
+        ids_seat_quiet(loop->turn.seat);
+    if (loop->still && desk->index > 0)
+        ids_standstill_leave(loop->still);
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
             desk->slots[i].conn->dead = true;
@@ -307,6 +299,8 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
         .mem = ids_pages_mem(loop->pages),
     };
     loop->desk = ids_desk_new(&desk);
+    loop->turn = (ids_turn){
+        .desk = loop->desk, .ctx = loop, .settle = settle, .park = look_around};
     return loop->desk ? 0 : UV_ENOMEM;
 }
 

@@ -15,13 +15,15 @@
 #include "server/io/deadline.h"
 #include "server/io/pages.h"
 #include "server/io/places.h"
-#include "server/node/keeper.h"
+#include "server/node/turn.h"
 
 #include <pthread.h>
 #include <uv.h>
 
 struct ids_socket;
-struct ids_seat;
+struct ids_log_writer;
+struct ids_standstill;
+struct ids_store;
 
 typedef struct ids_loop {
     uv_loop_t uv;
@@ -32,8 +34,11 @@ typedef struct ids_loop {
     uv_idle_t busy; /* active: don't sleep, there is work left */
     ids_desk *desk;
     ids_pages *pages;
-    ids_keeper *keeper;    /* set before it runs; NULL: nothing is kept */
-    struct ids_seat *seat; /* at the node's peer; NULL: there is none */
+    /* Set before it runs. */
+    ids_turn turn;                     /* with its keeper and its seat */
+    struct ids_log_writer *log_writer; /* NULL: nothing is kept */
+    struct ids_store *store;           /* the first's; NULL: the same */
+    struct ids_standstill *still;      /* NULL: the node has no peer */
     ids_mailbox *mailbox;
     ids_places *places; /* of the whole house */
     uint64_t due_ms;    /* the soonest that is due, at the last turn's end */
@@ -59,14 +64,10 @@ typedef struct ids_loop_config {
     uint64_t idle_ms; /* 0: a connection may be silent for ever */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
-    bool is_kept;       /* it will have a keeper */
+    bool is_kept;       /* it will have a log writer */
     bool is_replicated; /* and a seat */
     bool huge_pages;
 } ids_loop_config;
-
-/* What top -H and gdb call it: "loop-1", "disk-0". The main thread, which is
- * loop 0, keeps the program's name. */
-void ids_name_thread(pthread_t thread, const char *what, uint32_t index);
 
 /* 0, or libuv's error. Any thread, before the loop runs. */
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
@@ -86,9 +87,6 @@ void ids_loop_turn(ids_loop *loop);
 
 /* Bytes have come: the clock is read again. */
 void ids_loop_look(ids_loop *loop);
-
-/* Up to which change its journal has all; UINT64_MAX: no reply waits. */
-uint64_t ids_loop_kept(const ids_loop *loop);
 
 /* Sends, closes, moves: whatever connections the desk has marked. */
 void ids_loop_settle(ids_loop *loop);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onrecord.c -- the flags of this start against what the last one left on
  * record: what was forgotten is told before anything is served without it. */
-#include "server/node/partner.h"
+#include "server/io/peering.h"
 
 #include "server/log.h"
 
@@ -24,7 +24,7 @@ refuse(const char *flag, const char *format, ...) {
     return false;
 }
 
-void ids_partner_state_path(const ids_config *config, const char *listening,
+void ids_peering_state_path(const ids_config *config, const char *listening,
                             char path[static IDS_DECISIONS_PATH_BYTES + 64]) {
     size_t cap = IDS_DECISIONS_PATH_BYTES + 64;
     if (config->peer_state)
@@ -45,7 +45,7 @@ static const char *other_of(const ids_decision *d) {
                                              : "an unknown address";
 }
 
-bool ids_partner_flags_fit(const ids_config *config,
+bool ids_peering_flags_fit(const ids_config *config,
                            const ids_decision *recorded, const char *path) {
     if (config->accept_change || recorded->self.node == 0)
         return true;
@@ -96,12 +96,12 @@ static bool put_aside(ids_house *house, const char *path,
     return true;
 }
 
-bool ids_partner_may_be_alone(const ids_config *config, ids_house *house,
+bool ids_peering_may_be_alone(const ids_config *config, ids_house *house,
                               const char *listening) {
     char path[IDS_DECISIONS_PATH_BYTES + 64], why[512];
     ids_decision recorded;
     bool named = config->peer_state || config->data_dir;
-    ids_partner_state_path(config, listening, path);
+    ids_peering_state_path(config, listening, path);
     switch (ids_decisions_look(path, &recorded, why, sizeof why)) {
     case IDS_DECISIONS_NONE:
         return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_settings.c -- who this node is and how it goes about it: what the peer
  * is configured with. */
-#include "server/node/partner.h"
+#include "server/io/peering.h"
 
 #include "server/log.h"
 
@@ -20,9 +20,9 @@
 #define JOIN_LAG     1024
 
 /* The name in the flags, the one on file, or a new one. */
-static void name_node(const ids_partner *partner, ids_peer_config *to) {
-    const ids_decision *recorded = &partner->proposal;
-    const char *given = partner->config->node;
+static void name_node(const ids_peering *r, ids_peer_config *to) {
+    const ids_decision *recorded = &r->recorded;
+    const char *given = r->config->node;
     bool is_named = recorded->name.text[0] != '\0';
     uint64_t drawn = recorded->self.node;
     while (drawn == 0)
@@ -59,13 +59,13 @@ static uint64_t settings_of(const ids_config *config) {
     return digest;
 }
 
-void ids_partner_fill(ids_partner *partner, uint64_t incarnation) {
+void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     static const ids_mode modes[] = {IDS_MODE_NONE, IDS_MODE_NONE,
                                      IDS_MODE_ASYNC, IDS_MODE_SYNC};
-    const ids_config *config = partner->config;
-    const ids_house *house = partner->house;
-    ids_peer_config *to = &partner->peer_config;
-    name_node(partner, to);
+    const ids_config *config = r->config;
+    const ids_house *house = r->house;
+    ids_peer_config *to = &r->settings.peer;
+    name_node(r, to);
     randombytes_buf(&to->life, sizeof to->life);
     to->settings = settings_of(config);
     snprintf(to->program, sizeof to->program, "%s", house->version);
@@ -89,8 +89,11 @@ void ids_partner_fill(ids_partner *partner, uint64_t incarnation) {
     to->silence_ms = SILENCE_MS;
     to->redial_ms = REDIAL_MS;
     to->stall_ms = STALL_MS;
-    partner->commit_wait_ms = config->commit_wait_ms;
     ids_link_key_from(&to->key,
                       (idp_slice){house->secret.bytes, house->secret.len});
-    to->host = ids_partner_host(partner);
+    r->settings.commit_wait_ms = config->commit_wait_ms;
+    r->settings.tick_ms = IDS_PARTNER_TICK_MS;
+    r->settings.busy_ms = IDS_PARTNER_BUSY_MS;
+    r->settings.effect_ms = IDS_PARTNER_EFFECT_MS;
+    r->settings.record_path = r->file.path;
 }

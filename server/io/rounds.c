@@ -131,10 +131,10 @@ void ids_store_replaced(ids_store *s) {
     if (!s->is_open)
         return;
     /* A thread may have the last part of a snapshot to install. */
-    for (uint32_t i = 0; i < s->keepers_count; i++)
-        ids_keeper_settle(s->keepers[i]);
-    for (uint32_t i = 0; i < s->keepers_count; i++)
-        ids_keeper_begin_anew(s->keepers[i], &s->firsts[i]);
+    for (uint32_t i = 0; i < s->log_writers_count; i++)
+        ids_log_writer_settle(s->log_writers[i]);
+    for (uint32_t i = 0; i < s->log_writers_count; i++)
+        ids_log_writer_begin_anew(s->log_writers[i], &s->firsts[i]);
     ids_store_remove_parts(s);
     if (!ids_vault_replaced(&s->vault, s->firsts, ids_loop_clock_ms(), &fault))
         ids_store_fail(&fault);

@@ -5,11 +5,12 @@
 #include "server/io/accept.h"
 #include "server/io/listen.h"
 #include "server/io/notify.h"
+#include "server/io/peering.h"
 #include "server/io/signals.h"
 #include "server/io/store.h"
+#include "server/io/thread.h"
 #include "server/log.h"
 #include "server/machine.h"
-#include "server/node/partner.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ typedef struct server {
     const ids_config *config;
     ids_house house;
     ids_store store;     /* open only with --data-dir */
-    ids_partner partner; /* open only with replication */
+    ids_peering peering; /* open only with replication */
     ids_mailbox *mailboxes;
     ids_loop *loops;
     uint32_t loops_ready;
@@ -85,7 +86,7 @@ static uint64_t first_epoch(const char *name) {
     if (name && ids_node_name_from(
                     &node, (idp_slice){(const uint8_t *)name, strlen(name)}))
         number = ids_node_number(&node);
-    return ids_epoch_draw(0, ids_partner_clock_epoch(NULL), number);
+    return ids_epoch_draw(0, ids_clock_epoch(), number);
 }
 
 /* Where nothing is on record, tokens follow the clock. */
@@ -148,15 +149,15 @@ static bool open_store(server *s) {
     return true;
 }
 
-static bool open_partner(server *s) {
+static bool open_peering(server *s) {
     char text[IDS_ADDRESS_TEXT_BYTES];
     ids_address_of(s->listeners.all[0].fd, text, sizeof text);
     if (!ids_config_has_peer(s->config))
-        return ids_partner_may_be_alone(s->config, &s->house, text);
-    if (!ids_partner_open(&s->partner, &s->house, text))
+        return ids_peering_may_be_alone(s->config, &s->house, text);
+    if (!ids_peering_open(&s->peering, &s->house, text))
         return false;
     s->house.takes_peers = true;
-    s->house.peer = ids_partner_taker(&s->partner);
+    s->house.peer = ids_peering_taker(&s->peering);
     return true;
 }
 
@@ -176,7 +177,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
             .huge_pages = s->config->huge_pages,
             .is_kept = s->store.is_open,
-            .is_replicated = s->partner.is_open,
+            .is_replicated = s->peering.is_open,
         };
         if (!ids_mailbox_init(&s->mailboxes[i], parcels))
             return complain("can't start", "mailbox", strerror(ENOMEM));
@@ -198,6 +199,12 @@ static void hold_claims(server *s) {
             (unsigned long long)s->config->hold_claims_ms);
 }
 
+static void keep(server *s, uint32_t i) {
+    ids_log_writer *writer = s->store.log_writers[i];
+    s->loops[i].log_writer = writer;
+    s->loops[i].turn.keeper = ids_log_writer_keeper(writer);
+}
+
 static bool recover(server *s) {
     bool empty = !s->store.is_open || s->store.was_empty;
     if (s->store.is_open) {
@@ -209,13 +216,14 @@ static bool recover(server *s) {
         if (!good)
             return false;
         for (uint32_t i = 0; i < s->house.loops; i++)
-            s->loops[i].keeper = s->store.keepers[i];
-        s->partner.store = &s->store;
+            keep(s, i);
+        s->loops[0].store = &s->store;
+        s->peering.store = &s->store;
     }
     if (empty && s->config->hold_claims_ms)
         hold_claims(s);
-    return !s->partner.is_open ||
-           ids_partner_begin(&s->partner, s->loops,
+    return !s->peering.is_open ||
+           ids_peering_begin(&s->peering, s->loops,
                              ids_store_incarnation(&s->store));
 }
 
@@ -328,7 +336,7 @@ static void release(server *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
     ids_store_close(&s->store);
-    ids_partner_close(&s->partner);
+    ids_peering_close(&s->peering);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_loop_fini(&s->loops[i]);
     for (uint32_t i = 0; i < s->loops_ready; i++)
@@ -346,7 +354,7 @@ static bool start(server *s, uint64_t memory) {
         return false;
     ids_places_needs needs = descriptors_needed(s);
     ids_places_ask(&needs);
-    return open_store(s) && open_partner(s) && init_loops(s, memory) &&
+    return open_store(s) && open_peering(s) && init_loops(s, memory) &&
            recover(s) && start_accepting(s) && start_threads(s);
 }
 
@@ -375,7 +383,7 @@ int ids_serve(const ids_config *config) {
     }
     if (!load_secret(s) ||
         !ids_listeners_read(&s->listeners, config, s->house.secret.len) ||
-        !ids_partner_read(&s->partner, config))
+        !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;
     if (!start(s, memory))
         return give_up(s);

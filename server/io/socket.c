@@ -2,8 +2,8 @@
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/io/socket.h"
 
+#include "server/io/peer_socket.h"
 #include "server/log.h"
-#include "server/node/partner.h"
 #include "server/reply.h"
 
 #include <assert.h>
@@ -91,8 +91,10 @@ static void hand_to_peer(ids_socket *socket) {
     ids_loop *loop = socket->loop;
     ids_conn *conn = unlink_conn(socket);
     ids_places_becomes_link(loop->places, conn->surplus);
-    ids_seat_accept(loop->seat, conn->fd,
-                    (idp_slice){conn->in.ptr, conn->in.len});
+    ids_peer_socket *link = ids_peer_socket_new(loop->places, conn->fd);
+    if (link)
+        ids_seat_accept(loop->turn.seat, link,
+                        (idp_slice){conn->in.ptr, conn->in.len});
     ids_conn_free(conn);
 }
 

@@ -2,12 +2,10 @@
 /* standstill.c -- see standstill.h. */
 #include "server/io/standstill.h"
 
-void ids_standstill_init(ids_standstill *still, uint32_t others) {
-    atomic_init(&still->asked, false);
+void ids_standstill_init(ids_standstill *still, ids_quiesce *quiesce) {
     pthread_mutex_init(&still->lock, NULL);
     pthread_cond_init(&still->moved, NULL);
-    still->others = others;
-    still->parked = 0;
+    still->quiesce = quiesce;
 }
 
 void ids_standstill_fini(ids_standstill *still) {
@@ -17,36 +15,34 @@ void ids_standstill_fini(ids_standstill *still) {
 
 void ids_standstill_ask(ids_standstill *still) {
     pthread_mutex_lock(&still->lock);
-    atomic_store_explicit(&still->asked, true, memory_order_release);
+    ids_quiesce_ask(still->quiesce);
     pthread_mutex_unlock(&still->lock);
 }
 
 void ids_standstill_reached(ids_standstill *still) {
     pthread_mutex_lock(&still->lock);
-    while (still->parked < still->others)
+    while (!ids_quiesce_is_reached(still->quiesce))
         pthread_cond_wait(&still->moved, &still->lock);
     pthread_mutex_unlock(&still->lock);
 }
 
-/* Waits for all to be on their way again: none may take the next standstill
- * for this one. */
 void ids_standstill_over(ids_standstill *still) {
     pthread_mutex_lock(&still->lock);
-    atomic_store_explicit(&still->asked, false, memory_order_release);
+    ids_quiesce_end(still->quiesce);
     pthread_cond_broadcast(&still->moved);
-    while (still->parked > 0)
+    while (!ids_quiesce_is_over(still->quiesce))
         pthread_cond_wait(&still->moved, &still->lock);
     pthread_mutex_unlock(&still->lock);
 }
 
 void ids_standstill_park(ids_standstill *still) {
     pthread_mutex_lock(&still->lock);
-    if (atomic_load_explicit(&still->asked, memory_order_relaxed)) {
-        still->parked++;
+    if (ids_quiesce_is_asked(still->quiesce)) {
+        ids_quiesce_park(still->quiesce);
         pthread_cond_broadcast(&still->moved);
-        while (atomic_load_explicit(&still->asked, memory_order_relaxed))
+        while (ids_quiesce_is_asked(still->quiesce))
             pthread_cond_wait(&still->moved, &still->lock);
-        still->parked--;
+        ids_quiesce_go_on(still->quiesce);
         pthread_cond_broadcast(&still->moved);
     }
     pthread_mutex_unlock(&still->lock);
@@ -54,7 +50,7 @@ void ids_standstill_park(ids_standstill *still) {
 
 void ids_standstill_leave(ids_standstill *still) {
     pthread_mutex_lock(&still->lock);
-    still->others--;
+    ids_quiesce_leave(still->quiesce);
     pthread_cond_broadcast(&still->moved);
     pthread_mutex_unlock(&still->lock);
 }

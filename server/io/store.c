@@ -173,26 +173,26 @@ static bool begin_run(ids_store *s, ids_writer *writers) {
            complain(&fault);
 }
 
-static bool make_keepers(ids_store *s, ids_desk **desks,
-                         const ids_writer *writers) {
+static bool make_log_writers(ids_store *s, ids_desk **desks,
+                             const ids_writer *writers) {
     uint32_t loops = s->house->loops;
-    s->keepers = calloc(loops, sizeof *s->keepers);
+    s->log_writers = calloc(loops, sizeof *s->log_writers);
     s->sums = calloc(loops, sizeof *s->sums);
     s->firsts = calloc(loops, sizeof *s->firsts);
-    if (!s->keepers || !s->sums || !s->firsts)
+    if (!s->log_writers || !s->sums || !s->firsts)
         return false;
-    for (; s->keepers_count < loops; s->keepers_count++) {
-        const ids_keeper_config config = {.store = s,
-                                          .desk = desks[s->keepers_count],
-                                          .writer = writers[s->keepers_count],
-                                          .fsync = s->config->fsync,
-                                          .is_seated =
-                                              ids_config_has_peer(s->config),
-                                          .now_ms = s->start_ms};
-        ids_keeper *keeper = ids_keeper_new(&config);
-        if (!keeper)
+    for (; s->log_writers_count < loops; s->log_writers_count++) {
+        const ids_log_writer_config config = {
+            .store = s,
+            .desk = desks[s->log_writers_count],
+            .writer = writers[s->log_writers_count],
+            .fsync = s->config->fsync,
+            .is_seated = ids_config_has_peer(s->config),
+            .now_ms = s->start_ms};
+        ids_log_writer *writer = ids_log_writer_new(&config);
+        if (!writer)
             return false;
-        s->keepers[s->keepers_count] = keeper;
+        s->log_writers[s->log_writers_count] = writer;
     }
     return true;
 }
@@ -207,9 +207,10 @@ typedef struct parts {
 static void *write_some(void *ctx) {
     parts *p = ctx;
     ids_store *s = p->store;
-    for (uint32_t i; (i = atomic_fetch_add(&p->next, 1)) < s->keepers_count;)
-        if (!ids_keeper_snapshot(s->keepers[i], p->clean, &s->sums[i],
-                                 &s->firsts[i]))
+    for (uint32_t i;
+         (i = atomic_fetch_add(&p->next, 1)) < s->log_writers_count;)
+        if (!ids_log_writer_snapshot(s->log_writers[i], p->clean, &s->sums[i],
+                                     &s->firsts[i]))
             atomic_store(&p->bad, true);
     return NULL;
 }
@@ -219,7 +220,7 @@ static bool write_parts(ids_store *s, bool clean) {
     parts p = {.store = s, .clean = clean};
     pthread_t others[64];
     uint32_t started = 0, cores = ids_machine_cores();
-    while (started + 1 < cores && started + 1 < s->keepers_count &&
+    while (started + 1 < cores && started + 1 < s->log_writers_count &&
            started < 64 &&
            pthread_create(&others[started], NULL, write_some, &p) == 0)
         started++;
@@ -260,9 +261,9 @@ static bool take_first(ids_store *s, ids_desk **desks) {
     return false;
 }
 
-static bool start_keepers(ids_store *s) {
-    for (uint32_t i = 0; i < s->keepers_count; i++) {
-        int error = ids_keeper_start(s->keepers[i]);
+static bool start_log_writers(ids_store *s) {
+    for (uint32_t i = 0; i < s->log_writers_count; i++) {
+        int error = ids_log_writer_start(s->log_writers[i]);
         if (error) {
             ids_log(IDS_LOG_ERROR, "can't start", "at=\"thread\" reason=\"%s\"",
                     strerror(error));
@@ -283,14 +284,14 @@ bool ids_store_begin(ids_store *s, ids_desk **desks) {
     ids_writer *writers = calloc(loops, sizeof *writers);
     bool full = ids_vault_needs_snapshot(&s->vault);
     bool good =
-        writers && begin_run(s, writers) && make_keepers(s, desks, writers);
+        writers && begin_run(s, writers) && make_log_writers(s, desks, writers);
     free(writers);
     if (good && full)
         good = take_first(s, desks);
     /* Earlier lives' logs are done with as soon as may be. */
     if (s->vault.manifest.runs > 1)
         atomic_store(&s->log_bytes, s->log_bytes_max);
-    return good && start_keepers(s);
+    return good && start_log_writers(s);
 }
 
 /* The end ------------------------------------------------------------------ */
@@ -315,17 +316,17 @@ void ids_store_close(ids_store *s) {
     ids_fault fault;
     if (!s->is_open)
         return;
-    for (uint32_t i = 0; i < s->keepers_count; i++)
-        ids_keeper_join(s->keepers[i]);
-    if (s->keepers_count == s->house->loops) {
+    for (uint32_t i = 0; i < s->log_writers_count; i++)
+        ids_log_writer_join(s->log_writers[i]);
+    if (s->log_writers_count == s->house->loops) {
         if (take_all(s, true, &fault))
             ids_log(IDS_LOG_INFO, "everything is kept", NULL);
         else
             say_what_is_left(s, &fault);
     }
-    for (uint32_t i = 0; i < s->keepers_count; i++)
-        ids_keeper_free(s->keepers[i]);
-    free(s->keepers);
+    for (uint32_t i = 0; i < s->log_writers_count; i++)
+        ids_log_writer_free(s->log_writers[i]);
+    free(s->log_writers);
     free(s->sums);
     free(s->firsts);
     ids_vault_close(&s->vault);

@@ -11,8 +11,8 @@
 #include "server/config.h"
 #include "server/house.h"
 #include "server/io/disk.h"
+#include "server/io/log_writer.h"
 #include "server/journal/vault.h"
-#include "server/node/keeper.h"
 
 #include <pthread.h>
 
@@ -25,8 +25,8 @@ typedef struct ids_store {
     bool is_open;
     bool was_empty; /* nothing was kept before this start */
     uint64_t start_ms;
-    uint32_t keepers_count;
-    ids_keeper **keepers; /* one per loop */
+    uint32_t log_writers_count;
+    ids_log_writer **log_writers; /* one per loop */
     /* The snapshot under way. */
     atomic_uint round; /* counts snapshots that were begun */
     atomic_bool busy;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* early.c -- who has come as another node and has not said for which stream:
- * no link yet, and on the loop that took the connection. See partner.h. */
+ * no link yet, and on the worker that took the connection. See partner.h. */
 #include "server/node/partner.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Those of them that have not said whose they are: of all loops, and of one. */
+/* Those of them that have not said whose they are: of all workers, and of one.
+ */
 #define EARLY_MAX 16u
 #define EARLY_MIN 2u
 
@@ -16,24 +16,19 @@ static uint32_t stream_of(const uint8_t *head) {
     return (uint32_t)head[10] | (uint32_t)head[11] << 8;
 }
 
-/* To the loop that its stream belongs to. */
+/* To the worker that its stream belongs to. */
 static void pass_on(ids_seat *seat, ids_cable *cable) {
     ids_partner *partner = seat->partner;
+    const ids_node_host *host = &partner->host;
     uint32_t to = stream_of(cable->early.at) % partner->seats_count;
-    ids_cable *moved = ids_cable_new();
-    if (moved == NULL) {
-        cable->broken = true;
-        return;
-    }
-    moved->seat = &partner->seats[to];
-    moved->early = cable->early;
-    moved->patience_until_ms = cable->patience_until_ms;
-    cable->early = (ids_pbuf){0};
-    moved->fd = ids_cable_part(cable);
+    ids_cable_forget(cable);
+    cable->socket = host->part(host->ctx, cable);
+    cable->broken = cable->broken || cable->socket == NULL;
     ids_partner_enter(seat);
-    moved->next = moved->seat->to_open;
-    moved->seat->to_open = moved;
-    ids_partner_wake(moved->seat);
+    cable->seat = &partner->seats[to];
+    cable->next = cable->seat->to_open;
+    cable->seat->to_open = cable;
+    ids_partner_wake(cable->seat);
     ids_partner_leave(seat);
 }
 
@@ -70,18 +65,18 @@ static void drop_oldest_early(ids_seat *seat) {
     ids_seat_call(seat);
 }
 
-void ids_seat_accept(ids_seat *seat, int fd, idp_slice read) {
+void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read) {
+    const ids_node_host *host = &seat->partner->host;
     ids_cable *cable = ids_cable_new();
     if (cable == NULL || !ids_pbuf_reserve(&cable->early, 64)) {
-        if (cable != NULL)
-            free(cable);
-        close(fd);
-        ids_places_leave_link(seat->loop->places);
+        ids_cable nobody = {.seat = seat, .socket = socket};
+        free(cable);
+        host->close(host->ctx, &nobody);
         return;
     }
     cable->seat = seat;
-    cable->fd = fd;
-    cable->patience_until_ms = seat->loop->desk->now_ms + IDS_PATIENCE_MS;
+    cable->socket = socket;
+    cable->patience_until_ms = seat->desk->now_ms + IDS_PATIENCE_MS;
     cable->next = seat->cables;
     seat->cables = cable;
     if (read.len < IDS_CABLE_PEEK_BYTES)

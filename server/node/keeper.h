@@ -1,64 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper.h -- keeps one loop's changes: its journal, and two threads of its
- * own. One writes what the loop hands over, the other does what takes long.
+/* keeper.h -- one worker's side of what is kept: batches of its journal out,
+ * replies free to leave, its part of a snapshot.
  *
- * The loop never waits for them; it looks at the end of each turn, and
- * is woken when there is something to see. */
+ * No thread and no file: whoever writes is the host's (server/io/log_writer.h),
+ * and so is whatever takes long. The worker never waits for them; it looks at
+ * the end of each turn, and is woken when there is something to see. */
 #ifndef IDS_KEEPER_H
 #define IDS_KEEPER_H
 
 #include "server/desk.h"
 #include "server/journal/snapshot.h"
 
-typedef struct ids_keeper ids_keeper;
-struct ids_store;
+/* What is done for a snapshot, one thing at a time, where it may block. */
+typedef enum ids_keeper_task {
+    IDS_KEEPER_IDLE,
+    IDS_KEEPER_CREATE,
+    IDS_KEEPER_WRITE, /* walk.bytes, walk.len: a block */
+    IDS_KEEPER_FINISH,
+    IDS_KEEPER_GIVE_UP,
+    IDS_KEEPER_INSTALL /* all workers' parts are there */
+} ids_keeper_task;
+
+typedef enum ids_keeper_phase {
+    IDS_KEEPER_NO_SNAPSHOT,
+    IDS_KEEPER_WALKS,   /* blocks are gathered and written */
+    IDS_KEEPER_FINISHES /* the file is ended, the log has to get as far */
+} ids_keeper_phase;
+
+/* What has been done since the last look. */
+typedef struct ids_keeper_news {
+    bool batch_is_done;
+    ids_batch_done done;
+    uint64_t late; /* changes of it that were written late */
+    bool task_is_done, task_is_good;
+    uint64_t durable; /* all up to here is on the medium; 0: no news */
+} ids_keeper_news;
+
+typedef struct ids_keeper_host {
+    void *ctx;
+    /* Carries the batch out; it borrows until it is news. */
+    void (*write)(void *ctx, const ids_batch *batch);
+    /* Does this for a snapshot; one at a time. */
+    void (*do_task)(void *ctx, ids_keeper_task task);
+    /* False: there are none. */
+    bool (*take_news)(void *ctx, ids_keeper_news *news);
+    /* Counts snapshots that were begun: a new one is to be taken part in. */
+    unsigned (*round)(void *ctx);
+    /* Bytes that a worker's log has grown by since. */
+    uint64_t (*grown)(void *ctx);
+    /* This worker's part is on the medium, and so is its log up to it, which
+     * begins anew at first; good false: it was given up. True: it was the last,
+     * INSTALL comes next. */
+    bool (*part_done)(void *ctx, bool good, const ids_log_end *first);
+    /* The same as write, at once; for a step that all stand still for. */
+    ids_batch_done (*write_now)(void *ctx, const ids_batch *batch);
+    /* Says what failed, and ends the process: no reply may leave any more. */
+    void (*fail)(void *ctx);
+} ids_keeper_host;
+
+typedef struct ids_keeper {
+    ids_desk *desk;
+    ids_journal *journal;
+    ids_keeper_host host;
+    uint64_t watermark; /* up to which change replies may leave */
+    bool is_seated;     /* the desk has a peer, too: its seat tells it */
+    unsigned round;     /* the last snapshot that was taken part in */
+    ids_keeper_phase phase;
+    ids_snapshot_walk walk;
+    ids_shard *walked; /* another one may have the desk's place by then */
+    uint64_t block_ms; /* when the last block was made */
+    uint64_t walked_bytes;
+    uint64_t walk_end;         /* the last change as the walk was over */
+    ids_keeper_task under_way; /* as the worker sees it */
+} ids_keeper;
 
 typedef struct ids_keeper_config {
-    struct ids_store *store;
     ids_desk *desk;
-    ids_writer writer; /* moves in, with what it has open */
     ids_fsync fsync;
-    bool is_seated; /* the loop has a seat at the peer */
+    bool is_seated; /* the worker has a seat at the peer */
     uint64_t now_ms;
+    uint64_t free_bytes; /* on the disk */
+    ids_keeper_host host;
 } ids_keeper_config;
 
-/* Gives the desk its journal. NULL: no memory. */
-ids_keeper *ids_keeper_new(const ids_keeper_config *config);
+/* Gives the desk its journal. False: no memory. */
+bool ids_keeper_init(ids_keeper *keeper, const ids_keeper_config *config);
+void ids_keeper_fini(ids_keeper *keeper);
 
-/* Starts its threads; 0 or an errno. */
-int ids_keeper_start(ids_keeper *keeper);
-
-/* On the loop's thread, at the end of each turn: hands over, takes what has
- * come back, lets replies leave (but where a seat at the peer sees to that).
- * True: turn again soon, there is more. */
+/* At the end of each turn: hands over, takes what has come back, lets replies
+ * leave (but where a seat at the peer sees to that). True: turn again soon,
+ * there is more. */
 bool ids_keeper_turn(ids_keeper *keeper);
 
 /* Up to which change replies may leave, as far as the journal is concerned. */
-uint64_t ids_keeper_watermark(const ids_keeper *keeper);
+static inline uint64_t ids_keeper_watermark(const ids_keeper *keeper) {
+    return keeper->watermark;
+}
 
-/* When the loop has to turn even if nothing happens. */
+/* When the worker has to turn even if nothing happens. */
 uint64_t ids_keeper_next_ms(const ids_keeper *keeper);
 
-/* On the loop's thread, before it ends: it is not woken any more. */
-void ids_keeper_quiet(ids_keeper *keeper);
-
-/* Its loop doesn't run (yet, or any more). Its threads finish what they
- * have and end. */
-void ids_keeper_join(ids_keeper *keeper);
-
-/* Its loop stands still, and so do all others. settle: waits until its
- * threads have done what they were given. begin_anew, when all are settled:
- * gives up its part of a snapshot, has every change on the medium, and the log
- * goes on in a segment that is new. */
-void ids_keeper_settle(ids_keeper *keeper);
-void ids_keeper_begin_anew(ids_keeper *keeper, ids_log_end *end);
-
-/* Its threads don't run. Has every change on the medium and takes a snapshot
- * of the shard, all on the caller's thread. clean: the log ends here, first is
- * not set. False: there was no room. */
-bool ids_keeper_snapshot(ids_keeper *keeper, bool clean, ids_snapshot_sum *sum,
-                         ids_log_end *first);
-
-void ids_keeper_free(ids_keeper *keeper);
+/* In a step that all stand still for, when what was under way is done:
+ * take_news takes that; give_up takes part in no snapshot that has begun (true:
+ * its file is to be abandoned); flush has every change on the medium;
+ * begin_anew does that, and the log goes on in a segment that is new. */
+void ids_keeper_take_news(ids_keeper *keeper);
+bool ids_keeper_give_up(ids_keeper *keeper);
+void ids_keeper_flush(ids_keeper *keeper);
+ids_log_end ids_keeper_begin_anew(ids_keeper *keeper);
 
 #endif

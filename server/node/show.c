@@ -45,7 +45,7 @@ void ids_partner_work_out(ids_partner *partner) {
 }
 
 void ids_partner_show(ids_partner *partner, ids_seat *seat) {
-    ids_desk *desk = seat->loop->desk;
+    ids_desk *desk = seat->desk;
     ids_partner_work_out(partner);
     if (!ids_serving_same(&partner->serving, &desk->serving))
         ids_desk_serve(desk, &partner->serving);
@@ -56,7 +56,7 @@ bool ids_partner_is_shown(ids_partner *partner) {
     for (uint32_t i = 0; i < partner->seats_count; i++) {
         const ids_seat *seat = &partner->seats[i];
         if (!seat->is_quiet &&
-            !ids_serving_alike(&seat->loop->desk->serving, &partner->serving))
+            !ids_serving_alike(&seat->desk->serving, &partner->serving))
             return false;
     }
     return true;

@@ -38,7 +38,8 @@
     X(STATUS_BY_NAME, "status-by-name") /* and not by incarnation */          \
     X(ONE_LEADS, "one-leads")           /* R6: two lead in one epoch */       \
     X(EPOCH_BOUND, "epoch-bound")       /* R6: any epoch is believed */       \
-    X(ORIGIN, "origin")                 /* R5: an empty one is followed */
+    X(ORIGIN, "origin")                 /* R5: an empty one is followed */    \
+    X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host.c -- what the peer asks of its host. All of it within the monitor: no
- * file, no socket, but cables that are to be opened or closed later. */
+/* peer_host.c -- what the peer asks of its host. All of it within the monitor:
+ * no file, no socket, but cables that are to be opened or closed later. */
 #include "server/node/partner.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void give_random(void *ctx, void *to, size_t len) {
-    (void)ctx;
-    randombytes_buf(to, len);
+    const ids_partner *partner = ctx;
+    partner->host.random(partner->host.ctx, to, len);
 }
 
 static void dial(void *ctx, ids_link *link) {
@@ -63,14 +61,14 @@ static void aside_drop(void *ctx) {
 static bool route(void *ctx, const ids_parcel_tag *tag,
                   const ids_change *changes, uint32_t count) {
     ids_partner *partner = ctx;
-    return ids_copy_route(partner->here->loop->desk, tag, changes, count);
+    return ids_copy_route(partner->here->desk, tag, changes, count);
 }
 
 static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
     const ids_partner *partner = ctx;
     /* Not the time that this turn began with: claims have come since. */
-    return ids_desk_lead(partner->seats[loop].loop->desk, epoch,
-                         ids_loop_clock_ms());
+    return ids_desk_lead(partner->seats[loop].desk, epoch,
+                         partner->host.clock_ms(partner->host.ctx));
 }
 
 static void stand_down(void *ctx, bool pending) {
@@ -81,13 +79,9 @@ static void stand_down(void *ctx, bool pending) {
     ids_partner_wake_all(partner);
 }
 
-uint64_t ids_partner_clock_epoch(void *ctx) {
-    struct timespec now;
-    (void)ctx;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec < 0 ? 0
-                          : ids_epoch_of((uint64_t)now.tv_sec * 1000 +
-                                         (uint64_t)now.tv_nsec / 1000000);
+static uint64_t clock_epoch(void *ctx) {
+    const ids_partner *partner = ctx;
+    return partner->host.clock_epoch(partner->host.ctx);
 }
 
 ids_peer_host ids_partner_host(ids_partner *partner) {
@@ -100,5 +94,5 @@ ids_peer_host ids_partner_host(ids_partner *partner) {
                            .route = route,
                            .lead = lead,
                            .stand_down = stand_down,
-                           .clock_epoch = ids_partner_clock_epoch};
+                           .clock_epoch = clock_epoch};
 }

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* peering.c -- the life of a node that has a peer, in the daemon; see
+ * peering.h. */
+#include "server/io/peering.h"
+
+#include "server/log.h"
+#include "server/peer/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Its start ---------------------------------------------------------------- */
+
+static bool refuse_start(const char *which, const char *why) {
+    ids_log(IDS_LOG_ERROR, "can't start", "at=\"%s\" reason=\"%s\"", which,
+            why);
+    return false;
+}
+
+static bool read_endpoint(const char *flag, const char *words,
+                          ids_endpoint *to) {
+    char which[512];
+    if (!words || (words[0] && words[0] != ':' &&
+                   ids_endpoint_from(to, words, strlen(words))))
+        return true;
+    snprintf(which, sizeof which, "%s %.400s", flag, words);
+    return refuse_start(which, "it is not HOST:PORT");
+}
+
+/* Who can reach the port could be the other node, and say anything. */
+static bool check_secret(const ids_config *config) {
+    return !ids_config_has_peer(config) || config->secret_file ||
+           config->peer_insecure ||
+           refuse_start("--replication",
+                        "another node needs a --secret-file, the same on both "
+                        "(or --peer-insecure, if everybody who reaches this "
+                        "port may be the other node)");
+}
+
+bool ids_peering_read(ids_peering *r, const ids_config *config) {
+    ids_peer_config *peer = &r->settings.peer;
+    *r = (ids_peering){.config = config};
+    return read_endpoint("--replicate-from", config->replicate_from,
+                         &peer->replicate_from) &&
+           read_endpoint("--advertise", config->advertise, &peer->advertise) &&
+           check_secret(config);
+}
+
+/* Where this node is reached, unless it is told: where it listens; of a
+ * wildcard only the port is known, and the other node adds what it sees. */
+static bool is_reached_at(const char *listening, ids_endpoint *to) {
+    const char *colon = strrchr(listening, ':');
+    bool wildcard = strncmp(listening, "0.0.0.0:", 8) == 0 ||
+                    strncmp(listening, "[::]:", 5) == 0;
+    const char *own = wildcard ? colon : listening;
+    return colon && strncmp(listening, "unix:", 5) != 0 &&
+           ids_endpoint_from(to, own, strlen(own));
+}
+
+bool ids_peering_open(ids_peering *r, const ids_house *house,
+                      const char *listening) {
+    char path[IDS_DECISIONS_PATH_BYTES + 64], which[512], why[512];
+    const ids_config *config = r->config;
+    r->house = house;
+    if (!config->advertise &&
+        !is_reached_at(listening, &r->settings.peer.advertise))
+        return refuse_start("--advertise",
+                            "give HOST:PORT: the first --listen is "
+                            "none that another node could reach");
+    ids_peering_state_path(config, listening, path);
+    if (!ids_decisions_open(&r->file, path, &r->recorded, why, sizeof why)) {
+        snprintf(which, sizeof which, "--peer-state %.400s", path);
+        return refuse_start(which, why);
+    }
+    r->is_open = true;
+    return ids_peering_flags_fit(config, &r->recorded, path);
+}
+
+static void take_as_restored(ids_peering *r) {
+    ids_decision as_read = r->recorded;
+    if (as_read.version == 0)
+        return;
+    ids_log(IDS_LOG_WARN, "the peer state was copied or restored",
+            "at=\"--peer-state %s\" so=\"it does not lead by itself, and "
+            "promoting it needs --accept-loss\"",
+            r->file.path);
+    ids_decide_restored(&as_read, &r->recorded);
+}
+
+static bool refuse_to_begin(const ids_peering *r) {
+    char which[512], why[256];
+    snprintf(which, sizeof which, "--peer-state %.400s", r->file.path);
+    snprintf(why, sizeof why, "%s: its folder needs room for %d bytes%s",
+             strerror(r->write_error), (int)IDS_RECORD_BYTES,
+             r->still_stands ? "; what was recorded stands" : "");
+    return refuse_start(which, why);
+}
+
+static bool begin_partner(ids_peering *r) {
+    const ids_node_host host = ids_peering_host(r);
+    uint32_t count = r->house->loops;
+    ids_desk **desks = calloc(count, sizeof *desks);
+    ids_keeper **keepers = calloc(count, sizeof *keepers);
+    bool good = desks && keepers;
+    for (uint32_t i = 0; good && i < count; i++) {
+        desks[i] = r->loops[i].desk;
+        keepers[i] = r->loops[i].turn.keeper;
+    }
+    good = good && ids_partner_begin(&r->partner, &r->settings, &host,
+                                     &r->recorded, desks, keepers);
+    free(desks);
+    free(keepers);
+    return good || refuse_start("--replication-backlog", strerror(ENOMEM));
+}
+
+bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
+    if (r->file.copied || r->config->restored)
+        take_as_restored(r);
+    r->loops = loops;
+    pthread_mutex_init(&r->lock, NULL);
+    ids_standstill_init(&r->still, &r->partner.quiesce);
+    ids_peering_fill(r, incarnation);
+    if (!begin_partner(r))
+        return false;
+    r->written = r->partner.proposal;
+    r->write_error =
+        ids_decisions_save(&r->file, &r->written, &r->still_stands);
+    if (r->write_error)
+        return refuse_to_begin(r);
+    ids_partner_start(&r->partner, &r->recorded);
+    for (uint32_t i = 0; i < r->house->loops; i++) {
+        loops[i].turn.seat = &r->partner.seats[i];
+        loops[i].still = &r->still;
+    }
+    return true;
+}
+
+ids_order_taker ids_peering_taker(ids_peering *r) {
+    return ids_partner_taker(&r->partner);
+}
+
+void ids_peering_close(ids_peering *r) {
+    if (!r->is_open)
+        return;
+    if (r->loops) {
+        ids_standstill_fini(&r->still);
+        pthread_mutex_destroy(&r->lock);
+    }
+    ids_partner_close(&r->partner);
+    ids_decisions_close(&r->file);
+}

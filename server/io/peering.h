@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* peering.h -- the daemon as the host of its node's peer: a lock around
+ * the monitor, threads that stand still, the file of decisions, sockets.
+ *
+ * What the peer is for is server/node/partner.h. */
+#ifndef IDS_PEERING_H
+#define IDS_PEERING_H
+
+#include "server/config.h"
+#include "server/io/decisions.h"
+#include "server/io/loop.h"
+#include "server/io/standstill.h"
+
+typedef struct ids_peering {
+    const ids_config *config;
+    const ids_house *house;
+    struct ids_store *store; /* set before begin; NULL: nothing is kept */
+    ids_loop *loops;
+    ids_decisions_file file;
+    bool is_open;
+    ids_decision recorded; /* as read at the start */
+    ids_partner_config settings;
+    ids_partner partner;
+    pthread_mutex_t lock; /* the partner's monitor */
+    ids_standstill still;
+    /* The first loop's. */
+    uv_work_t work;
+    ids_decision written;
+    int write_error;
+    bool still_stands; /* after an error: what was recorded before */
+} ids_peering;
+
+/* The first. The addresses in the flags; false: the log says which is bad. */
+bool ids_peering_read(ids_peering *r, const ids_config *config);
+
+/* Takes the file of decisions. False: the log says why. listening: where
+ * clients come, as bound. */
+bool ids_peering_open(ids_peering *r, const ids_house *house,
+                      const char *listening);
+
+/* A start without a peer: false, if the record of decisions says that this node
+ * is one of two; the log says so, and which flag. With --accept-change that
+ * record is put aside, and the epoch is above it. */
+bool ids_peering_may_be_alone(const ids_config *config, ids_house *house,
+                              const char *listening);
+
+/* onrecord.c's: where the record is; whether the flags fit it. */
+void ids_peering_state_path(const ids_config *config, const char *listening,
+                            char path[static IDS_DECISIONS_PATH_BYTES + 64]);
+bool ids_peering_flags_fit(const ids_config *config,
+                           const ids_decision *recorded, const char *path);
+
+/* All loops are there, none runs: the node takes up what is recorded. */
+bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation);
+
+/* The loops have ended. */
+void ids_peering_close(ids_peering *r);
+
+/* For ids_house: what an operator asks. */
+ids_order_taker ids_peering_taker(ids_peering *r);
+
+/* The peer's configuration: peer_settings.c's. */
+void ids_peering_fill(ids_peering *r, uint64_t incarnation);
+
+/* The wall clock as ids_epoch_of says it. */
+uint64_t ids_clock_epoch(void);
+
+/* What the partner asks: peering_host.c's. */
+ids_node_host ids_peering_host(ids_peering *r);
+
+/* Says that a decision can be on record or not, and ends the process. */
+_Noreturn void ids_peering_fail(const ids_peering *r);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* peering_host.c -- what the node asks of the daemon; see
+ * server/node/host.h. */
+#include "server/io/peer_socket.h"
+#include "server/io/peering.h"
+#include "server/io/store.h"
+#include "server/log.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static ids_loop *first(ids_peering *r) {
+    return &r->loops[0];
+}
+
+/* The monitor, and turns --------------------------------------------------- */
+
+static void enter(void *ctx) {
+    ids_peering *r = ctx;
+    pthread_mutex_lock(&r->lock);
+}
+
+static void leave(void *ctx) {
+    ids_peering *r = ctx;
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void wake(void *ctx, uint32_t worker) {
+    ids_peering *r = ctx;
+    ids_loop_wake(&r->loops[worker]);
+}
+
+static void settle(void *ctx, uint32_t worker) {
+    ids_peering *r = ctx;
+    ids_loop_settle(&r->loops[worker]);
+}
+
+static uint64_t clock_ms(void *ctx) {
+    (void)ctx;
+    return ids_loop_clock_ms();
+}
+
+uint64_t ids_clock_epoch(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec < 0 ? 0
+                          : ids_epoch_of((uint64_t)now.tv_sec * 1000 +
+                                         (uint64_t)now.tv_nsec / 1000000);
+}
+
+static uint64_t clock_epoch(void *ctx) {
+    (void)ctx;
+    return ids_clock_epoch();
+}
+
+static void give_random(void *ctx, void *to, size_t len) {
+    (void)ctx;
+    randombytes_buf(to, len);
+}
+
+/* Decisions: written in libuv's pool, where a sync blocks nobody ------------
+ */
+
+_Noreturn void ids_peering_fail(const ids_peering *r) {
+    ids_log(IDS_LOG_ERROR, "stopped: a decision can't be recorded",
+            "at=\"--peer-state %s\" reason=\"%s\"", r->file.path,
+            r->write_error == ESTALE
+                ? "its lock was replaced, and may be another idemstored's now"
+                : strerror(r->write_error));
+    ids_log_flush();
+    _exit(EXIT_FAILURE);
+}
+
+static void on_write(uv_work_t *work) {
+    ids_peering *r = work->data;
+    r->write_error =
+        ids_decisions_save(&r->file, &r->written, &r->still_stands);
+}
+
+static void on_written(uv_work_t *work, int status) {
+    ids_peering *r = work->data;
+    (void)status;
+    if (r->write_error && !r->still_stands)
+        ids_peering_fail(r);
+    ids_loop_turn(first(r));
+    ids_partner_recorded(&r->partner, r->write_error);
+}
+
+static void record(void *ctx, const ids_decision *decision) {
+    ids_peering *r = ctx;
+    r->written = *decision;
+    r->work.data = r;
+    if (uv_queue_work(&first(r)->uv, &r->work, on_write, on_written) != 0) {
+        on_write(&r->work);
+        on_written(&r->work, 0);
+    }
+}
+
+/* Steps that all take or none ---------------------------------------------- */
+
+static void quiesce(void *ctx, void (*step)(ids_partner *partner)) {
+    ids_peering *r = ctx;
+    ids_standstill_ask(&r->still);
+    pthread_mutex_lock(&r->lock);
+    for (uint32_t i = 1; i < r->house->loops; i++)
+        if (!r->partner.seats[i].is_quiet)
+            ids_loop_wake(&r->loops[i]);
+    pthread_mutex_unlock(&r->lock);
+    ids_standstill_reached(&r->still);
+    step(&r->partner);
+    ids_standstill_over(&r->still);
+}
+
+static void replaced(void *ctx) {
+    const ids_peering *r = ctx;
+    if (r->store)
+        ids_store_replaced(r->store);
+}
+
+/* Sockets ------------------------------------------------------------------ */
+
+static bool open_socket(void *ctx, ids_cable *cable) {
+    ids_peering *r = ctx;
+    return ids_peer_socket_open(&r->loops[cable->seat->desk->index], cable);
+}
+
+static size_t send_bytes(void *ctx, ids_cable *cable, const uint8_t *bytes,
+                         size_t len) {
+    (void)ctx;
+    return ids_peer_socket_send(cable, bytes, len);
+}
+
+static bool watch(void *ctx, ids_cable *cable) {
+    (void)ctx;
+    return ids_peer_socket_watch(cable);
+}
+
+static void read_now(void *ctx, ids_cable *cable) {
+    (void)ctx;
+    if (cable->socket)
+        ids_peer_socket_read(cable);
+}
+
+static void close_socket(void *ctx, ids_cable *cable) {
+    (void)ctx;
+    ids_peer_socket_close(cable);
+}
+
+static void *part(void *ctx, ids_cable *cable) {
+    (void)ctx;
+    return ids_peer_socket_part(cable);
+}
+
+ids_node_host ids_peering_host(ids_peering *r) {
+    return (ids_node_host){.ctx = r,
+                           .enter = enter,
+                           .leave = leave,
+                           .wake = wake,
+                           .settle = settle,
+                           .clock_ms = clock_ms,
+                           .clock_epoch = clock_epoch,
+                           .random = give_random,
+                           .record = record,
+                           .quiesce = quiesce,
+                           .replaced = replaced,
+                           .open = open_socket,
+                           .send = send_bytes,
+                           .watch = watch,
+                           .read = read_now,
+                           .close = close_socket,
+                           .part = part};
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thread.h -- what a thread of the daemon is called. */
+#ifndef IDS_THREAD_H
+#define IDS_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+/* What top -H and gdb call it: "loop-1", "disk-0". The main thread, which is
+ * loop 0, keeps the program's name. */
+void ids_name_thread(pthread_t thread, const char *what, uint32_t index);
+
+#endif

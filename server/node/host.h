@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host.h -- what a node asks of whoever runs it: threads, sockets and a clock
+ * in the daemon (server/io), virtual ones in the simulation (tests/sim).
+ *
+ * Everything else comes as calls from the host: a worker's turn ends
+ * (turn.h), another node's bytes are there (ids_seat_input), a decision is on
+ * record (ids_partner_recorded). */
+#ifndef IDS_NODE_HOST_H
+#define IDS_NODE_HOST_H
+
+#include "server/node/cable.h"
+
+struct ids_partner;
+
+#define IDS_NODE_BROKEN SIZE_MAX
+
+typedef struct ids_node_host {
+    void *ctx;
+    /* The monitor: one worker at a time is inside. */
+    void (*enter)(void *ctx);
+    void (*leave)(void *ctx);
+
+    /* This worker shall take a turn soon. From within the monitor, on any
+     * worker's thread. */
+    void (*wake)(void *ctx, uint32_t worker);
+    /* This worker, whose thread calls: what its clients' connections may send
+     * is sent (ids_desk_next_dirty). */
+    void (*settle)(void *ctx, uint32_t worker);
+
+    /* The clock of all workers, read now; the wall's, as ids_epoch_of says
+     * it. */
+    uint64_t (*clock_ms)(void *ctx);
+    uint64_t (*clock_epoch)(void *ctx);
+    void (*random)(void *ctx, void *to, size_t len);
+
+    /* The first worker's. Records this decision, without waiting:
+     * ids_partner_recorded says what came of it. One at a time. */
+    void (*record)(void *ctx, const ids_decision *decision);
+    /* The first worker's, and the last thing that it does in a turn: once all
+     * others stand still (quiesce.h) step is called, then they go on. The
+     * first does nothing else before that is over. */
+    void (*quiesce)(void *ctx, void (*step)(struct ids_partner *partner));
+    /* Within a step: every worker's records were replaced by another node's,
+     * and nothing of the two may ever be mixed on the medium. */
+    void (*replaced)(void *ctx);
+
+    /* Connections to other nodes, of the cable's worker.
+     *
+     * open: dials cable->to, or goes on with a socket that was accepted; later
+     * ids_cable_connected, or within it. False: it can't.
+     * send: takes so many of the bytes, or IDS_NODE_BROKEN.
+     * watch: for what cable.h says; false: it can't.
+     * read: what has come by now, if it is read at all: ids_seat_input, which
+     * may close it.
+     * close: the socket goes; the cable is freed on return.
+     * part: the socket leaves this worker, for whoever opens it next: what the
+     * cable gets instead; NULL: no memory, and it is closed. */
+    bool (*open)(void *ctx, ids_cable *cable);
+    size_t (*send)(void *ctx, ids_cable *cable, const uint8_t *bytes,
+                   size_t len);
+    bool (*watch)(void *ctx, ids_cable *cable);
+    void (*read)(void *ctx, ids_cable *cable);
+    void (*close)(void *ctx, ids_cable *cable);
+    void *(*part)(void *ctx, ids_cable *cable);
+} ids_node_host;
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* monitor.c -- in and out of the monitor around the node's peer; see
+ * partner.h. */
+#include "server/node/partner.h"
+
+#include <assert.h>
+
+ids_peer *ids_partner_enter(ids_seat *seat) {
+    ids_partner *partner = seat->partner;
+    partner->host.enter(partner->host.ctx);
+    assert(partner->here == NULL);
+    partner->here = seat;
+    return partner->peer;
+}
+
+void ids_partner_wake(ids_seat *seat) {
+    const ids_partner *partner = seat->partner;
+    bool was = atomic_exchange(&seat->called, true);
+    if (!was && seat != partner->here && !seat->is_quiet)
+        partner->host.wake(partner->host.ctx, seat->desk->index);
+}
+
+void ids_partner_wake_all(ids_partner *partner) {
+    for (uint32_t i = 0; i < partner->seats_count; i++)
+        ids_partner_wake(&partner->seats[i]);
+}
+
+/* Words for links of other workers. */
+static void wake_speakers(ids_partner *partner) {
+    const ids_peer *peer = partner->peer;
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        const ids_link *link = peer->links[i];
+        ids_cable *cable = link->host;
+        if (cable && cable->seat != partner->here && link->out.len > 0)
+            ids_partner_wake(cable->seat);
+    }
+}
+
+static bool is_seen(const ids_partner *partner) {
+    const ids_peer *peer = partner->peer;
+    return partner->seen.session == peer->session &&
+           partner->seen.version == peer->known.version &&
+           partner->seen.switch_epoch == peer->switch_epoch &&
+           partner->seen.leading == peer->leading &&
+           partner->seen.joining == peer->joining &&
+           partner->seen.due == ids_peer_swap_is_due(peer);
+}
+
+static void lose_undialled(ids_partner *partner) {
+    ids_peer *peer = partner->peer;
+    partner->dial_failed = false;
+    for (uint32_t i = 0; i < peer->link_count; i++) {
+        ids_link *link = peer->links[i];
+        if (link->dialled && link->host == NULL) {
+            ids_peer_lost(peer, link, peer->now_ms);
+            i = UINT32_MAX; /* several may have gone: from the start */
+        }
+    }
+}
+
+void ids_partner_leave(ids_seat *seat) {
+    ids_partner *partner = seat->partner;
+    const ids_peer *peer = partner->peer;
+    if (partner->dial_failed)
+        lose_undialled(partner);
+    if (!is_seen(partner)) {
+        partner->seen.session = peer->session;
+        partner->seen.version = peer->known.version;
+        partner->seen.switch_epoch = peer->switch_epoch;
+        partner->seen.leading = peer->leading;
+        partner->seen.joining = peer->joining;
+        partner->seen.due = ids_peer_swap_is_due(peer);
+        atomic_store(&partner->has_chores, true);
+        ids_partner_wake_all(partner);
+    }
+    if (partner->has_proposal) {
+        atomic_store(&partner->has_chores, true);
+        ids_partner_wake(&partner->seats[0]);
+    }
+    wake_speakers(partner);
+    partner->here = NULL;
+    partner->host.leave(partner->host.ctx);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* say.c -- what the log says of the node's role and of the other node. On the
+ * first worker. */
+#include "server/node/partner.h"
+
+#include "server/log.h"
+
+#include <inttypes.h>
+
+/* A slow disk is told of again when it was none for so long. */
+#define SLOW_EVERY_MS 60000
+
+static const char *address(const ids_endpoint *at) {
+    return at->text[0] ? at->text : "unknown";
+}
+
+void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
+    const ids_peer_status status = partner->said;
+    if (status.role == IDS_ROLE_PRIMARY)
+        ids_log(IDS_LOG_INFO,
+                partner->config.peer.min_in_sync > 1
+                    ? "primary; serves once a replica is in sync"
+                    : "primary, and alone: no replica has joined yet",
+                "epoch=%" PRIu64 " see=--replicate-from", status.epoch);
+    else if (!partner->config.peer.primary || recorded->self.node == 0)
+        ids_log(IDS_LOG_INFO, "replica", "follows=%s epoch=%" PRIu64,
+                address(&partner->config.peer.replicate_from), status.epoch);
+    else
+        ids_log(IDS_LOG_WARN,
+                "started as a replica: the other node may know more",
+                "other=%s epoch=%" PRIu64
+                " todo=\"if it is lost, idemctl promote here\"",
+                address(&recorded->other_at), status.epoch);
+}
+
+/* The same on both sides, and what to do. */
+void ids_partner_say_refusal(const ids_refusal *refusal) {
+    static const char *const words[] = {"another node is refused",
+                                        "another node refuses this one"};
+    ids_log_level level =
+        refusal->why == IDS_REFUSAL_NOT_PRIMARY ? IDS_LOG_INFO : IDS_LOG_WARN;
+    if (refusal->why == IDS_REFUSAL_TWO_PRIMARIES)
+        level = IDS_LOG_ERROR;
+    ids_log(level, words[refusal->by_other], "at=%s node=%s reason=\"%s\"",
+            address(&refusal->at),
+            refusal->name.text[0] ? refusal->name.text : "unknown",
+            ids_refusal_text(refusal->why));
+}
+
+static void say_role(const ids_peer_status *now) {
+    if (now->role == IDS_ROLE_PRIMARY)
+        ids_log(IDS_LOG_INFO, "primary now", "epoch=%" PRIu64, now->epoch);
+    else
+        ids_log(IDS_LOG_WARN, "no longer the primary",
+                "epoch=%" PRIu64 " primary=%s", now->epoch,
+                address(&now->primary_at));
+}
+
+static void say_connection(const ids_peer_status *now) {
+    bool primary = now->role == IDS_ROLE_PRIMARY;
+    if (now->connected)
+        ids_log(IDS_LOG_INFO,
+                primary ? "a replica is connected" : "the primary is connected",
+                "at=%s node=%s syncing=%s%s", address(&now->other_at),
+                now->other_name.text, now->syncing ? "yes" : "no",
+                now->settings_differ ? " settings=differ" : "");
+    else if (!primary)
+        ids_log(IDS_LOG_WARN, "the primary is lost",
+                "at=%s in_sync=%s todo=\"idemctl promote, if it stays so\"",
+                address(&now->other_at), now->in_sync ? "yes" : "no");
+    else if (now->waits)
+        ids_log(IDS_LOG_WARN, "the replica is lost, changes wait for it",
+                "at=%s todo=\"start it again, or idemctl detach\"",
+                address(&now->other_at));
+    else
+        ids_log(IDS_LOG_WARN, "the replica is lost", "at=%s",
+                address(&now->other_at));
+}
+
+/* Since the log was told last; a small copy may have begun and ended. */
+static void say_copies(const ids_peer_status *was, const ids_peer_status *now) {
+    const ids_copying *copy = &now->copying;
+    bool sent = copy->is_sent;
+    if (copy->begun != was->copying.begun)
+        ids_log(IDS_LOG_INFO,
+                sent ? "a full copy to the replica begins"
+                     : "a full copy from the primary begins",
+                "at=%s", address(&now->other_at));
+    if (copy->done != was->copying.done)
+        ids_log(IDS_LOG_INFO,
+                sent ? "the replica has the full copy"
+                     : "the full copy took the old one's place",
+                "at=%s records=%" PRIu64 " ms=%" PRIu64,
+                address(&now->other_at), copy->records, copy->took_ms);
+    if (copy->given_up != was->copying.given_up)
+        ids_log(IDS_LOG_WARN, "a full copy was given up",
+                "at=%s records=%" PRIu64 " of=%" PRIu64 " ms=%" PRIu64,
+                address(&now->other_at), copy->records, copy->total,
+                copy->took_ms);
+}
+
+static void say_in_sync(const ids_peer_status *now) {
+    bool primary = now->role == IDS_ROLE_PRIMARY;
+    if (now->forgetful)
+        ids_log(IDS_LOG_WARN,
+                "the replica restarted without its memory, changes wait",
+                "at=%s todo=\"do not stop this node\"",
+                address(&now->other_at));
+    else if (now->in_sync)
+        ids_log(IDS_LOG_INFO,
+                primary ? "the replica is in sync" : "in sync with the primary",
+                "at=%s epoch=%" PRIu64, address(&now->other_at), now->epoch);
+    else if (primary)
+        ids_log(IDS_LOG_WARN, "serves alone: no replica is in sync", NULL);
+    else
+        ids_log(IDS_LOG_WARN, "not in sync any more", NULL);
+}
+
+/* Once, and not with each sync that is. */
+static void say_slow_disk(ids_partner *partner, const ids_peer_status *now) {
+    uint64_t now_ms = partner->seats[0].desk->now_ms;
+    if (!now->slow_disk)
+        return;
+    if (partner->slow_said_ms == 0 ||
+        now_ms >= partner->slow_said_ms + SLOW_EVERY_MS)
+        ids_log(IDS_LOG_WARN,
+                now->role == IDS_ROLE_PRIMARY
+                    ? "slow disk at the replica"
+                    : "slow disk: the primary's changes wait for it",
+                "at=%s behind_ms=%" PRIu64 " see=--commit-wait",
+                address(&now->other_at), now->behind_ms);
+    partner->slow_said_ms = now_ms;
+}
+
+void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
+    const ids_peer_status *was = &partner->said;
+    say_slow_disk(partner, now);
+    if (now->role != was->role)
+        say_role(now);
+    /* A session of the last role is none of this one's. */
+    if (now->connected != (was->connected && now->role == was->role))
+        say_connection(now);
+    say_copies(was, now);
+    if (now->in_sync != was->in_sync)
+        say_in_sync(now);
+    partner->said = *now;
+}

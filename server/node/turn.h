@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* turn.h -- the end of a worker's turn: what it made goes where it is kept,
+ * and only then may replies leave.
+ *
+ * One order of steps, for a turn's end and for bytes of another node that have
+ * come in its middle; each step says why it stands where it does. */
+#ifndef IDS_NODE_TURN_H
+#define IDS_NODE_TURN_H
+
+#include "server/node/partner.h"
+
+/* A worker, as far as its turn goes. */
+typedef struct ids_turn {
+    ids_desk *desk;
+    ids_keeper *keeper; /* NULL: nothing is kept */
+    ids_seat *seat;     /* NULL: the node has no peer */
+    void *ctx;
+    void (*settle)(void *ctx); /* see ids_node_host */
+    void (*park)(void *ctx);   /* stands still, if that is asked for */
+} ids_turn;
+
+/* True: turn again soon, there is more. again: this worker was away, and will
+ * read what has come of the other node before it is judged by its silence. */
+bool ids_turn_end(ids_turn *turn, bool again);
+
+/* Another node's bytes. */
+void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,
+                    size_t len);
+
+#endif
