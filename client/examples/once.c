@@ -209,6 +209,8 @@ static bool read_request(const web_request *request, call *c) {
     const char *principal = NULL;
     int32_t code =
         idem_http_key(value.ptr, value.len, header, sizeof header, &header_len);
+    if (web_request_header_count(request, "Idempotency-Key") > 1)
+        code = IDEM_E_KEY_MALFORMED; /* which of them? */
     if (c->of->principal != NULL)
         principal = c->of->principal(c->of->principal_ctx, request);
     if (code == IDEM_OK && c->of->principal != NULL && principal == NULL) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct web_server {
     struct MHD_Daemon *daemon;
@@ -28,6 +29,27 @@ typedef struct arrival {
 const char *web_request_header(const web_request *request, const char *name) {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
                                        name);
+}
+
+typedef struct header_search {
+    const char *name;
+    unsigned count;
+} header_search;
+
+static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind,
+                                    const char *name, const char *value) {
+    (void)kind, (void)value;
+    header_search *of = ctx;
+    of->count += strcasecmp(name, of->name) == 0;
+    return MHD_YES;
+}
+
+unsigned web_request_header_count(const web_request *request,
+                                  const char *name) {
+    header_search of = {name, 0};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND,
+                              count_header, &of);
+    return of.count;
 }
 
 void web_answer_body(web_answer *answer, unsigned status, const void *bytes,

@@ -24,6 +24,8 @@ typedef struct web_request {
 
 /* NULL when the request does not have it. Borrows from the request. */
 const char *web_request_header(const web_request *request, const char *name);
+/* How often it has it. */
+unsigned web_request_header_count(const web_request *request, const char *name);
 
 typedef struct web_header {
     char *name;

@@ -121,6 +121,14 @@ static void a_bad_request_is_not_stored(const service *a) {
     CHECK(played(a) == before + 1, "it did not run");
 }
 
+static void two_keys_are_none(const service *a) {
+    unsigned before = played(a);
+    CHECK(post(a, "one", "Idempotency-Key: other\r\n") == 400, "%u",
+          reply.status);
+    CHECK(says("key_malformed"), "%s", reply.body);
+    CHECK(played(a) == before, "it ran");
+}
+
 /* Somebody stored a result under a key of HTTP. */
 static void plant(const char *header, const void *result, size_t result_len) {
     char key[IDEM_HTTP_STORE_KEY_BYTES_MAX + 1] = "";
@@ -248,6 +256,7 @@ int main(int argc, char **argv) {
     a_long_answer_is_replayed_without_its_body(&a, &b);
     a_crash_after_the_effect_is_an_answer(&a, &b);
     a_bad_request_is_not_stored(&a);
+    two_keys_are_none(&a);
     what_is_no_answer_is_a_500_that_says_so(&a);
     an_answer_of_another_language_is_replayed(&a);
     one_users_key_is_not_anothers(argv[2]);
