@@ -70,7 +70,7 @@ __attribute__((format(printf, 2, 3))) static void say(const char *name,
 /* Was it told, in the highest epoch that it knows, that it is in sync? */
 static const char *in_sync_of(const ids_decision *d) {
     if (d->role == IDS_ROLE_PRIMARY)
-        return d->replica.node != 0 ? "with its replica" : "alone";
+        return ids_decision_members(d) > 0 ? "with its replica" : "alone";
     return d->admitted_epoch == d->epoch && d->admitted_epoch != 0 &&
                    d->admitted.node == d->self.node &&
                    d->admitted.incarnation == d->self.incarnation

@@ -35,8 +35,8 @@ void ids_peering_state_path(const ids_config *config, const char *listening,
 
 /* It was one of two, or was told to be. */
 static bool had_another(const ids_decision *d) {
-    return d->had_replica || d->replica.node != 0 || d->admitted_epoch != 0 ||
-           ids_endpoint_is_set(&d->other_at) ||
+    return d->had_replica || ids_decision_members(d) > 0 ||
+           d->admitted_epoch != 0 || ids_endpoint_is_set(&d->other_at) ||
            (d->self.node != 0 && d->role == IDS_ROLE_REPLICA);
 }
 

@@ -76,6 +76,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->primary = config->replicate_from == NULL;
     to->epoch_min = house->epoch;
     to->loops = house->loops;
+    to->places = 1;
     to->mode = modes[config->replication];
     to->is_kept = config->data_dir != NULL;
     to->any_origin = config->accept_change;

@@ -38,11 +38,10 @@ static void wake_speakers(ids_partner *partner) {
 
 static bool is_seen(const ids_partner *partner) {
     const ids_peer *peer = partner->peer;
-    return partner->seen.session == peer->session &&
+    return partner->seen.news == peer->news &&
            partner->seen.version == peer->known.version &&
            partner->seen.switch_epoch == peer->switch_epoch &&
            partner->seen.leading == peer->leading &&
-           partner->seen.joining == peer->joining &&
            partner->seen.due == ids_peer_swap_is_due(peer);
 }
 
@@ -64,11 +63,10 @@ void ids_partner_leave(ids_seat *seat) {
     if (partner->dial_failed)
         lose_undialled(partner);
     if (!is_seen(partner)) {
-        partner->seen.session = peer->session;
+        partner->seen.news = peer->news;
         partner->seen.version = peer->known.version;
         partner->seen.switch_epoch = peer->switch_epoch;
         partner->seen.leading = peer->leading;
-        partner->seen.joining = peer->joining;
         partner->seen.due = ids_peer_swap_is_due(peer);
         atomic_store(&partner->has_chores, true);
         ids_partner_wake_all(partner);

@@ -60,9 +60,9 @@ static ids_deciding begin(ids_partner *partner) {
         return ids_peer_promote(peer, order->epoch, order->request.accept_loss);
     case IDP_DETACH:
         order->epoch = peer->lead_epoch;
-        return ids_peer_detach(peer);
+        return ids_peer_detach(peer, 0);
     default:
-        return ids_peer_switchover(peer, order->epoch);
+        return ids_peer_switchover(peer, order->epoch, 0);
     }
 }
 
@@ -76,8 +76,7 @@ static ids_deciding look(const ids_peer *peer, const ids_partner_order *order) {
             return IDS_DECIDING_OK;
         return pending ? IDS_DECIDING_BUSY : IDS_DECIDING_EPOCH_TOO_LOW;
     case IDP_DETACH:
-        if (peer->pending == IDS_PENDING_DETACH ||
-            peer->parting == IDS_PARTING_TOLD)
+        if (peer->pending == IDS_PENDING_DETACH || ids_peer_is_parting(peer))
             return IDS_DECIDING_BUSY;
         return peer->leading ? IDS_DECIDING_OK : IDS_DECIDING_NOT_PRIMARY;
     default:

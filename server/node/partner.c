@@ -127,12 +127,12 @@ static void swap(ids_partner *partner) {
     assert(ids_quiesce_is_whole(&partner->quiesce));
     ids_peer *peer = ids_partner_enter(&partner->seats[0]);
     if (ids_peer_swap_is_due(peer)) {
-        bool swapped = swap_copies(partner, peer->session);
+        bool swapped = swap_copies(partner, peer->upstream.id);
         if (swapped) {
             host->replaced(host->ctx);
             ids_peer_swapped(peer, now_of(partner));
         } else {
-            ids_peer_lost(peer, peer->stream[0], now_of(partner));
+            ids_peer_lost(peer, peer->upstream.stream[0], now_of(partner));
         }
     }
     ids_partner_wake_all(partner);

@@ -80,8 +80,8 @@ typedef struct ids_partner {
     ids_serving serving; /* as all seats shall have it */
     uint64_t gaps_ms;    /* of the clock, as the peer was told */
     struct {
-        uint64_t session, version, switch_epoch;
-        bool leading, joining, due;
+        uint64_t news, version, switch_epoch;
+        bool leading, due;
     } seen; /* of the peer; where it changes, all seats look */
     /* The first worker's. */
     uint64_t tick_at_ms;

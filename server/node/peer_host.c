@@ -53,7 +53,7 @@ static bool aside_begin(void *ctx) {
 static void aside_drop(void *ctx) {
     ids_partner *partner = ctx;
     for (uint32_t i = 0; i < partner->seats_count; i++) {
-        partner->seats[i].drop_session = partner->peer->session;
+        partner->seats[i].drop_session = partner->peer->upstream.id;
         ids_partner_wake(&partner->seats[i]);
     }
 }

@@ -52,9 +52,9 @@ static void report_applied(ids_seat *seat, ids_peer *peer) {
     while (ids_copy_next_applied(desk, kept(seat), &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
-    if (ids_copy_take_failure(desk) && peer->session != 0 &&
-        peer->stream[0] != NULL)
-        ids_peer_lost(peer, peer->stream[0], peer->now_ms);
+    if (ids_copy_take_failure(desk) && peer->upstream.id != 0 &&
+        peer->upstream.stream[0] != NULL)
+        ids_peer_lost(peer, peer->upstream.stream[0], peer->now_ms);
 }
 
 static bool has_unread(const ids_cable *cable) {
@@ -85,7 +85,7 @@ static void take_out(ids_cable *cable) {
 
 /* A full copy's walk that has kept up with the changes, while calls come. */
 static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
-    return ids_ring_lag_bytes(&sender->ring, &sender->at) < CALM_BYTES &&
+    return ids_ring_lag_bytes(sender->ring, &sender->at) < CALM_BYTES &&
            ids_desk_is_asked(seat->desk);
 }
 
@@ -93,8 +93,8 @@ static void pump(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     ids_desk *desk = seat->desk;
     ids_link *link = cable->link;
     bool ours = !link->dialled && link->stream == desk->index;
-    const ids_sender *sender = &peer->senders[desk->index];
-    bool walks = ours && peer->leading && ids_sender_walks(sender);
+    const ids_sender *sender = ids_peer_sender_of(peer, link);
+    bool walks = ours && sender != NULL && ids_sender_walks(sender);
     bool calmly = walks && walks_calmly(seat, sender);
     if (!ids_cable_may_take(cable) || cable->connecting)
         return;

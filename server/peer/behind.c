@@ -18,7 +18,7 @@ void ids_peer_look_behind(ids_peer *peer) {
     uint64_t most = 0;
     if (peer->leading)
         return;
-    for (uint32_t k = 0; peer->started && k < peer->streams; k++) {
+    for (uint32_t k = 0; peer->started && k < peer->upstream.streams; k++) {
         uint64_t ms = of_stream(&peer->receivers[k], peer->now_ms);
         most = ms > most ? ms : most;
     }
@@ -26,5 +26,8 @@ void ids_peer_look_behind(ids_peer *peer) {
 }
 
 bool ids_peer_is_slow(const ids_peer *peer) {
-    return peer->session != 0 && peer->behind_ms >= IDS_SLOW_MS;
+    bool is_slow = peer->upstream.id != 0 && peer->behind_ms >= IDS_SLOW_MS;
+    for (uint32_t i = 0; peer->leading && i < peer->config.places; i++)
+        is_slow |= ids_primary_is_slow(peer, &peer->follower[i]);
+    return is_slow;
 }

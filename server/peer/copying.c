@@ -4,51 +4,89 @@
  * Pure. No rule looks at it. */
 #include "server/peer/halves.h"
 
-void ids_peer_copy_progress(const ids_peer *peer, uint64_t *records,
-                            uint64_t *total) {
-    bool sent = peer->copying.is_sent;
-    uint32_t streams = sent ? peer->config.loops : peer->streams;
-    *records = peer->copying.records;
-    *total = peer->copying.total;
-    if (!peer->copying.is_on)
-        return;
-    *records = *total = 0;
+static ids_copying *of(ids_peer *peer, ids_follower *to) {
+    return to != NULL ? &to->copying : &peer->copying;
+}
+
+/* N of M of the one that is on: what its streams have sent, or loaded. */
+static void count(const ids_peer *peer, const ids_follower *to,
+                  ids_copying *copying) {
+    uint32_t streams = to != NULL ? peer->config.loops : peer->upstream.streams;
+    copying->records = copying->total = 0;
     for (uint32_t k = 0; k < streams; k++) {
-        *records += sent ? peer->senders[k].copied : peer->receivers[k].copied;
-        *total +=
-            sent ? peer->senders[k].copy_total : peer->receivers[k].copy_total;
+        copying->records +=
+            to != NULL ? to->senders[k].copied : peer->receivers[k].copied;
+        copying->total += to != NULL ? to->senders[k].copy_total
+                                     : peer->receivers[k].copy_total;
     }
-    if (*total < *records) /* some were made since it began */
-        *total = *records;
+    if (copying->total < copying->records) /* some were made since it began */
+        copying->total = copying->records;
 }
 
-void ids_peer_copy_begins(ids_peer *peer) {
-    if (peer->copying.is_on)
+void ids_copy_begins(ids_peer *peer, ids_follower *to) {
+    ids_copying *copying = of(peer, to);
+    if (copying->is_on)
         return;
-    peer->copying.is_on = true;
-    peer->copying.is_sent = peer->leading;
-    peer->copying.begun++;
-    peer->copying.since_ms = peer->now_ms;
+    copying->is_on = true;
+    copying->is_sent = to != NULL;
+    copying->begun++;
+    copying->since_ms = peer->now_ms;
 }
 
-static void end(ids_peer *peer) {
-    ids_copying *copying = &peer->copying;
-    ids_peer_copy_progress(peer, &copying->records, &copying->total);
+static void end(const ids_peer *peer, const ids_follower *to,
+                ids_copying *copying) {
+    count(peer, to, copying);
     copying->took_ms = peer->now_ms - copying->since_ms;
     copying->is_on = false;
 }
 
-void ids_peer_copy_is_done(ids_peer *peer) {
-    if (!peer->copying.is_on)
+void ids_copy_is_done(ids_peer *peer, ids_follower *to) {
+    ids_copying *copying = of(peer, to);
+    if (!copying->is_on)
         return;
-    end(peer);
-    peer->copying.total = peer->copying.records;
-    peer->copying.done++;
+    end(peer, to, copying);
+    copying->total = copying->records;
+    copying->done++;
 }
 
-void ids_peer_copy_is_over(ids_peer *peer) {
-    if (!peer->copying.is_on)
+void ids_copy_is_over(ids_peer *peer, ids_follower *to) {
+    ids_copying *copying = of(peer, to);
+    if (!copying->is_on)
         return;
-    end(peer);
-    peer->copying.given_up++;
+    end(peer, to, copying);
+    copying->given_up++;
+}
+
+void ids_copy_get(const ids_peer *peer, const ids_follower *to,
+                  ids_copying *copying) {
+    *copying = to != NULL ? to->copying : peer->copying;
+    if (copying->is_on)
+        count(peer, to, copying);
+}
+
+/* The one that is on, or else the later one. */
+static bool goes_before(const ids_copying *a, const ids_copying *b) {
+    if (a->is_on != b->is_on)
+        return a->is_on;
+    return a->begun > 0 && (b->begun == 0 || a->since_ms > b->since_ms);
+}
+
+void ids_peer_copy_get(const ids_peer *peer, ids_copying *copying) {
+    uint64_t begun, done, given_up;
+    ids_copy_get(peer, NULL, copying);
+    begun = copying->begun;
+    done = copying->done;
+    given_up = copying->given_up;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        ids_copying other;
+        ids_copy_get(peer, &peer->follower[i], &other);
+        begun += other.begun;
+        done += other.done;
+        given_up += other.given_up;
+        if (goes_before(&other, copying))
+            *copying = other;
+    }
+    copying->begun = begun;
+    copying->done = done;
+    copying->given_up = given_up;
 }

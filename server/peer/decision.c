@@ -5,6 +5,8 @@
 #include "server/peer/epoch.h"
 #include "server/peer/mutant.h"
 
+#include <assert.h>
+
 const char *ids_deciding_text(ids_deciding verdict) {
     static const char *const texts[] = {
 #define X(name, text) text,
@@ -16,6 +18,26 @@ const char *ids_deciding_text(ids_deciding verdict) {
 
 static bool is(ids_member a, ids_member b) {
     return a.node != 0 && a.node == b.node && a.incarnation == b.incarnation;
+}
+
+uint32_t ids_decision_members(const ids_decision *decision) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
+        count += decision->replica[i].node != 0;
+    return count;
+}
+
+uint32_t ids_decision_place(const ids_decision *decision, uint64_t node) {
+    uint32_t place = 0;
+    while (place < IDS_FOLLOWERS_MAX &&
+           (node == 0 || decision->replica[place].node != node))
+        place++;
+    return place;
+}
+
+static void forget_members(ids_decision *next) {
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
+        next->replica[i] = (ids_member){0};
 }
 
 static ids_decision after(const ids_decision *now) {
@@ -32,7 +54,7 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
     if (now->self.node != self.node)
         next->led_epoch = 0; /* that was somebody else */
     if (kept && now->role == IDS_ROLE_PRIMARY &&
-        (now->replica.node == 0 || IDS_RULE_OFF(KEPT_ALONE))) {
+        (ids_decision_members(now) == 0 || IDS_RULE_OFF(KEPT_ALONE))) {
         next->admitted = self;
         next->admitted_epoch = now->epoch;
         next->admitted_version = next->version;
@@ -40,7 +62,7 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
     if (IDS_RULE_OFF(R8) && now->role == IDS_ROLE_PRIMARY)
         return;
     next->role = IDS_ROLE_REPLICA;
-    next->replica = (ids_member){0};
+    forget_members(next);
     /* Without a history an epoch begins at the wall clock, which only has to
      * be right if the file is lost (R11). */
     if (primary && !now->had_replica) {
@@ -60,7 +82,7 @@ void ids_decide_restored(const ids_decision *now, ids_decision *next) {
         return;
     next->role = IDS_ROLE_REPLICA;
     next->self.incarnation = 0;
-    next->replica = (ids_member){0};
+    forget_members(next);
     next->admitted = (ids_member){0};
     next->admitted_epoch = next->admitted_version = 0;
     next->had_replica = true;
@@ -89,7 +111,7 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
     *next = after(now);
     next->epoch = epoch;
     next->role = IDS_ROLE_PRIMARY;
-    next->replica = (ids_member){0};
+    forget_members(next);
     next->had_replica = true;
     next->led_epoch = epoch;
     if (next->origin.epoch == 0)
@@ -97,26 +119,34 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
     return IDS_DECIDING_OK;
 }
 
-ids_deciding ids_decide_admit(const ids_decision *now, ids_member replica,
-                              ids_decision *next) {
+ids_deciding ids_decide_admit(const ids_decision *now, uint32_t place,
+                              ids_member replica, ids_decision *next) {
+    assert(place < IDS_FOLLOWERS_MAX);
     if (now->role != IDS_ROLE_PRIMARY)
         return IDS_DECIDING_NOT_PRIMARY;
     *next = after(now);
-    next->replica = replica;
+    next->replica[place] = replica;
     next->had_replica = true;
     return IDS_DECIDING_OK;
 }
 
-ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
-                               ids_decision *next) {
+ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
+                               uint32_t min_in_sync, ids_decision *next) {
+    uint32_t members = ids_decision_members(now), place = 0;
     if (now->role != IDS_ROLE_PRIMARY)
         return IDS_DECIDING_NOT_PRIMARY;
-    if (now->replica.node == 0)
+    if (node == 0 && members > 1)
+        return IDS_DECIDING_WHICH;
+    while (place < IDS_FOLLOWERS_MAX &&
+           (now->replica[place].node == 0 ||
+            (node != 0 && now->replica[place].node != node)))
+        place++;
+    if (place == IDS_FOLLOWERS_MAX)
         return IDS_DECIDING_NO_REPLICA;
-    if (min_in_sync > 1)
+    if (members < min_in_sync)
         return IDS_DECIDING_MIN_IN_SYNC;
     *next = after(now);
-    next->replica = (ids_member){0};
+    next->replica[place] = (ids_member){0};
     return IDS_DECIDING_OK;
 }
 
@@ -156,7 +186,7 @@ void ids_decide_follow(const ids_decision *now, uint64_t epoch,
                        ids_decision *next) {
     *next = after(now);
     next->role = IDS_ROLE_REPLICA;
-    next->replica = (ids_member){0};
+    forget_members(next);
     next->had_replica = true;
     if (epoch > next->epoch)
         next->epoch = epoch;

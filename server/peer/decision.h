@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Replicas of one primary, at most. */
+#define IDS_FOLLOWERS_MAX 4
+
 typedef struct ids_member {
     uint64_t node;        /* of its name, never another's; 0: nobody */
     uint64_t incarnation; /* of its memory (R5): see ids_decide_start */
@@ -38,8 +41,10 @@ typedef struct ids_decision {
     uint64_t epoch;      /* the highest that is known */
     ids_role role;       /* of this node, in that epoch */
     ids_member self;
-    /* On a primary: the other member of its in-sync set, if there is one. */
-    ids_member replica;
+    /* On a primary: the other members of its in-sync set, each in its place.
+     * One that is empty has node 0. */
+    ids_member replica[IDS_FOLLOWERS_MAX];
+    ids_node_name replica_name[IDS_FOLLOWERS_MAX]; /* or "" */
     /* On a replica: in which epoch, and as whom, it was told that it is in
      * sync. It is so in no other epoch. */
     uint64_t admitted_epoch;
@@ -47,7 +52,7 @@ typedef struct ids_decision {
     uint64_t admitted_version; /* of the primary's decision */
     bool had_replica;          /* its data may be elsewhere, too */
     ids_endpoint other_at;     /* where the other node was, last; or empty */
-    ids_node_name name, replica_name; /* of self, of replica; or "" */
+    ids_node_name name;        /* of self; or "" */
     /* The highest epoch that this node, of this name, led in: nobody else has,
      * or both have to stop (R6). */
     uint64_t led_epoch;
@@ -68,7 +73,8 @@ typedef struct ids_decision {
     X(IS_PRIMARY, "already the primary")                                  \
     X(NO_REPLICA, "there is no such replica in the in-sync set")          \
     X(BUSY, "another decision is being recorded; ask again")              \
-    X(MIN_IN_SYNC, "the in-sync set would be below --min-in-sync")
+    X(MIN_IN_SYNC, "the in-sync set would be below --min-in-sync")        \
+    X(WHICH, "several replicas are in the in-sync set; name one")
 
 typedef enum ids_deciding {
 #define X(name, text) IDS_DECIDING_##name,
@@ -102,11 +108,17 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
                                 uint64_t has_copy_of, bool accept_loss,
                                 ids_decision *next);
 
-/* The primary's in-sync set: with this replica, without any. */
-ids_deciding ids_decide_admit(const ids_decision *now, ids_member replica,
-                              ids_decision *next);
-ids_deciding ids_decide_detach(const ids_decision *now, uint32_t min_in_sync,
-                               ids_decision *next);
+/* The primary's in-sync set: with this replica in this place, whoever had it;
+ * without this one (0: the only one that there is). */
+ids_deciding ids_decide_admit(const ids_decision *now, uint32_t place,
+                              ids_member replica, ids_decision *next);
+ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
+                               uint32_t min_in_sync, ids_decision *next);
+
+/* How many replicas it names; and in which place this node is, which is
+ * IDS_FOLLOWERS_MAX if it is in none. */
+uint32_t ids_decision_members(const ids_decision *decision);
+uint32_t ids_decision_place(const ids_decision *decision, uint64_t node);
 
 /* Where the other node is, which is not part of these rules; and whether it
  * is a replica that may come to know of this node's data. */

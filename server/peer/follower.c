@@ -13,18 +13,18 @@ uint64_t ids_follower_copy_of(const ids_peer *peer) {
 }
 
 static void remember_positions(ids_peer *peer) {
-    for (uint32_t k = 0; k < peer->streams; k++)
+    for (uint32_t k = 0; k < peer->upstream.streams; k++)
         peer->copy_at[k] = peer->receivers[k].applied;
 }
 
 static bool make_receivers(ids_peer *peer) {
     const ids_peer_config *config = &peer->config;
     ids_receiver *grown =
-        realloc(peer->receivers, peer->streams * sizeof *grown);
+        realloc(peer->receivers, peer->upstream.streams * sizeof *grown);
     if (grown == NULL)
         return false;
     peer->receivers = grown;
-    for (uint32_t k = 0; k < peer->streams; k++)
+    for (uint32_t k = 0; k < peer->upstream.streams; k++)
         grown[k] = (ids_receiver){.stream = k,
                                   .result_bytes_max = config->result_bytes_max,
                                   .ctx = config->host.ctx,
@@ -35,12 +35,12 @@ static bool make_receivers(ids_peer *peer) {
 /* Can every stream go on where the copy is? One that can't means a full copy
  * of all: keys belong to other streams after every failover. */
 static bool can_continue(const ids_peer *peer) {
-    if (peer->copy_of != peer->session_epoch ||
-        peer->copy_node != peer->other.node ||
-        peer->copy_streams != peer->streams)
+    if (peer->copy_of != peer->upstream.epoch ||
+        peer->copy_node != peer->upstream.other.node ||
+        peer->copy_streams != peer->upstream.streams)
         return false;
-    for (uint32_t k = 0; k < peer->streams; k++) {
-        const ids_link_offer *offer = &peer->stream[k]->offer;
+    for (uint32_t k = 0; k < peer->upstream.streams; k++) {
+        const ids_link_offer *offer = &peer->upstream.stream[k]->offer;
         if (peer->copy_at[k] + 1 < offer->first ||
             peer->copy_at[k] > offer->last)
             return false;
@@ -53,7 +53,7 @@ static bool begin_aside(ids_peer *peer) {
     if (!host->aside_begin(host->ctx))
         return false;
     peer->syncing = true;
-    ids_peer_copy_begins(peer);
+    ids_copy_begins(peer, NULL);
     peer->swap_due = IDS_RULE_OFF(R7); /* the old copy is gone at once */
     return true;
 }
@@ -65,13 +65,13 @@ static bool start(ids_peer *peer) {
         return false;
     peer->started = true;
     peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
-    for (uint32_t k = 0; k < peer->streams; k++) {
+    for (uint32_t k = 0; k < peer->upstream.streams; k++) {
         if (goes_on)
             ids_receiver_continue(&peer->receivers[k], peer->copy_at[k]);
         else
             ids_receiver_sync(&peer->receivers[k]);
-        if (!ids_link_say(peer->stream[k], IDS_PF_START, peer->session_epoch,
-                          peer->receivers[k].applied,
+        if (!ids_link_say(peer->upstream.stream[k], IDS_PF_START,
+                          peer->upstream.epoch, peer->receivers[k].applied,
                           goes_on ? 0 : IDS_PF_FLAG_SYNC))
             return false;
     }
@@ -92,46 +92,47 @@ static bool open_first(ids_peer *peer, ids_link *link) {
     if (streams < 1 || streams > IDP_SHARDS_MAX || link->offer.session == 0 ||
         link->offer.first > link->offer.last + 1)
         return turn_away(peer, link, IDS_REFUSAL_NUMBER);
-    ids_peer_end_session(peer);
-    if (!ids_peer_begin_session(peer, link, (uint32_t)streams,
-                                link->other.epoch) ||
+    ids_peer_end_sessions(peer);
+    if (!ids_session_begin(peer, &peer->upstream, link, (uint32_t)streams,
+                           link->other.epoch) ||
         !make_receivers(peer))
         return false;
-    peer->other = link->other.member;
-    peer->other_name = link->other.name;
-    peer->other_life = link->other.life;
-    peer->settings_differ = link->other.settings != peer->config.settings;
+    ids_session_note_other(peer, &peer->upstream, link);
     peer->dialled_rest = false;
     return true;
 }
 
 /* One more stream is there. */
 static bool count_open(ids_peer *peer) {
-    return ++peer->streams_open < peer->streams || start(peer);
+    return ++peer->upstream.streams_open < peer->upstream.streams ||
+           start(peer);
 }
 
 /* The primary has begun the session, too; it might have turned this node
  * away. */
 static bool dial_rest(ids_peer *peer, const ids_link *link) {
-    if (peer->dialled_rest || link->stream != 0 || peer->stream[0] != link)
+    if (peer->dialled_rest || link->stream != 0 ||
+        peer->upstream.stream[0] != link)
         return true;
     peer->dialled_rest = true;
     peer->disowned = link->offer.member == 0 && !IDS_RULE_OFF(DISOWNED);
     if (peer->disowned)
         peer->admit_epoch = 0;
-    for (uint32_t k = 1; k < peer->streams; k++)
-        if (ids_peer_dial(peer, k, peer->session, &link->dialled_to) == NULL)
+    for (uint32_t k = 1; k < peer->upstream.streams; k++)
+        if (ids_peer_dial(peer, k, peer->upstream.id, &link->dialled_to) ==
+            NULL)
             return false;
     return count_open(peer);
 }
 
 static bool open_next(ids_peer *peer, ids_link *link) {
-    if (link->offer.session != peer->session || peer->session == 0 ||
-        link->stream >= peer->streams || peer->stream[link->stream] != NULL ||
-        link->other.epoch != peer->session_epoch ||
-        link->other.life != peer->other_life)
+    if (link->offer.session != peer->upstream.id || peer->upstream.id == 0 ||
+        link->stream >= peer->upstream.streams ||
+        peer->upstream.stream[link->stream] != NULL ||
+        link->other.epoch != peer->upstream.epoch ||
+        link->other.life != peer->upstream.other_life)
         return false;
-    peer->stream[link->stream] = link;
+    peer->upstream.stream[link->stream] = link;
     return count_open(peer);
 }
 
@@ -144,12 +145,12 @@ bool ids_follower_opened(ids_peer *peer, ids_link *link) {
 }
 
 static void finish_copy(ids_peer *peer) {
-    peer->copy_streams = peer->streams;
-    peer->copy_of = peer->session_epoch;
-    ids_peer_copy_is_done(peer);
-    peer->copy_node = peer->other.node;
+    peer->copy_streams = peer->upstream.streams;
+    peer->copy_of = peer->upstream.epoch;
+    ids_copy_is_done(peer, NULL);
+    peer->copy_node = peer->upstream.other.node;
     peer->syncing = false;
-    for (uint32_t k = 0; k < peer->streams; k++)
+    for (uint32_t k = 0; k < peer->upstream.streams; k++)
         peer->receivers[k].syncing = false;
     remember_positions(peer);
 }
@@ -159,9 +160,9 @@ static void finish_copy(ids_peer *peer) {
  * process must not be taken for one of the epoch before. */
 void ids_follower_consider(ids_peer *peer) {
     if (!peer->syncing || peer->swap_due || !peer->started ||
-        peer->known.epoch < peer->session_epoch)
+        peer->known.epoch < peer->upstream.epoch)
         return;
-    for (uint32_t k = 0; k < peer->streams; k++)
+    for (uint32_t k = 0; k < peer->upstream.streams; k++)
         if (!ids_receiver_is_whole(&peer->receivers[k]) &&
             !(IDS_RULE_OFF(SWAPS_WHOLE) && peer->receivers[k].begun))
             return;
@@ -181,7 +182,7 @@ void ids_peer_swapped(ids_peer *peer, uint64_t now_ms) {
 }
 
 static bool changes(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
-    if (!peer->started || peer->stream[link->stream] != link ||
+    if (!peer->started || peer->upstream.stream[link->stream] != link ||
         !ids_receiver_frame(&peer->receivers[link->stream], frame))
         return false;
     ids_follower_consider(peer);
@@ -196,21 +197,21 @@ static void detached(ids_peer *peer) {
 }
 
 void ids_follower_disowned(ids_peer *peer) {
-    if (!peer->owes_detached || peer->session == 0)
+    if (!peer->owes_detached || peer->upstream.id == 0)
         return;
     peer->owes_detached = false;
-    ids_link_say(peer->stream[0], IDS_PF_DETACHED, peer->session_epoch,
-                 peer->known.version, 0);
+    ids_link_say(peer->upstream.stream[0], IDS_PF_DETACHED,
+                 peer->upstream.epoch, peer->known.version, 0);
 }
 
 void ids_follower_admitted(ids_peer *peer) {
     if (peer->admit_version != peer->known.admitted_version)
         return; /* it was told of a later one meanwhile */
     peer->admit_epoch = 0;
-    if (!peer->owes_admitted || peer->session == 0)
+    if (!peer->owes_admitted || peer->upstream.id == 0)
         return;
     peer->owes_admitted = false;
-    ids_link_say(peer->stream[0], IDS_PF_ADMIT, peer->session_epoch,
+    ids_link_say(peer->upstream.stream[0], IDS_PF_ADMIT, peer->upstream.epoch,
                  peer->known.admitted_version, 0);
 }
 
@@ -251,14 +252,15 @@ void ids_follower_session_over(ids_peer *peer) {
         host->aside_drop(host->ctx);
     peer->started = peer->syncing = peer->swap_due = false;
     peer->owes_detached = peer->owes_admitted = false;
-    if (peer->stream[0] != NULL && peer->stream[0]->dialled)
+    peer->behind_ms = 0;
+    if (peer->upstream.stream[0] != NULL)
         peer->other_leads = false; /* it may be gone for good */
 }
 
 void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
     if (!peer->started ||
-        ids_peer_is_other_session(tag->session, peer->session) ||
-        tag->stream >= peer->streams)
+        ids_peer_is_other_session(tag->session, peer->upstream.id) ||
+        tag->stream >= peer->upstream.streams)
         return;
     ids_receiver_applied(&peer->receivers[tag->stream], tag->batch);
     ids_follower_consider(peer);
@@ -266,7 +268,7 @@ void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
 
 bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag) {
     return !ids_peer_refuses(peer, tag->epoch) &&
-           !ids_peer_is_other_session(tag->session, peer->session);
+           !ids_peer_is_other_session(tag->session, peer->upstream.id);
 }
 
 void ids_peer_prepare_copy(ids_shard *shard) {
@@ -277,14 +279,16 @@ void ids_peer_prepare_copy(ids_shard *shard) {
 void ids_follower_pump(ids_peer *peer, ids_link *link) {
     ids_receiver *receiver;
     uint64_t number;
-    if (!peer->started || (peer->syncing && !IDS_RULE_OFF(ACKS_SWAPPED)) ||
-        ids_peer_refuses(peer, peer->session_epoch))
+    if (!peer->started || !ids_session_has(&peer->upstream, link) ||
+        peer->upstream.stream[link->stream] != link ||
+        (peer->syncing && !IDS_RULE_OFF(ACKS_SWAPPED)) ||
+        ids_peer_refuses(peer, peer->upstream.epoch))
         return;
     receiver = &peer->receivers[link->stream];
     number = IDS_RULE_OFF(ACKS_APPLIED) ? receiver->routed : receiver->applied;
     if (receiver->told && number == receiver->acked)
         return;
-    if (!ids_link_say(link, IDS_PF_ACK, peer->session_epoch, number, 0))
+    if (!ids_link_say(link, IDS_PF_ACK, peer->upstream.epoch, number, 0))
         return;
     receiver->told = true;
     receiver->acked = number;

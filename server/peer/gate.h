@@ -7,19 +7,36 @@
 #ifndef IDS_PEER_GATE_H
 #define IDS_PEER_GATE_H
 
+#include "server/peer/decision.h"
+#include "server/peer/mutant.h"
+
 #include <stdint.h>
 
 typedef struct ids_gate {
-    /* Each a reason to wait; UINT64_MAX: none. */
-    uint64_t member;  /* the in-sync replica has it up to here */
-    uint64_t joining; /* so has one that is about to become a member */
-    uint64_t passed;  /* the highest number that a reply has left with */
+    /* Each a reason to wait, by the replica's place; UINT64_MAX: none. */
+    uint64_t member[IDS_FOLLOWERS_MAX];  /* in sync, and has it up to here */
+    uint64_t joining[IDS_FOLLOWERS_MAX]; /* so has who is about to be that */
+    uint64_t passed; /* the highest number that a reply has left with */
 } ids_gate;
 
-/* Up to here all is safe, as far as the peer is concerned; UINT64_MAX: there
- * is nobody to wait for. The journal's watermark may be lower. */
+static inline void ids_gate_open(ids_gate *gate) {
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
+        gate->member[i] = gate->joining[i] = UINT64_MAX;
+}
+
+/* R1: up to here every member has it, and so all is safe, as far as the peer is
+ * concerned; UINT64_MAX: there is nobody to wait for. The journal's watermark
+ * may be lower. */
 static inline uint64_t ids_gate_watermark(const ids_gate *gate) {
-    return gate->member < gate->joining ? gate->member : gate->joining;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++) {
+        uint64_t has = gate->member[i] < gate->joining[i] ? gate->member[i]
+                                                          : gate->joining[i];
+        least = has < least ? has : least;
+        if (IDS_RULE_OFF(ALL_MEMBERS))
+            break;
+    }
+    return least;
 }
 
 /* A reply has left, or is certain to, that was made as this was the loop's

@@ -2,8 +2,8 @@
 /* halves.h -- inside a node: what its parts call of each other.
  *
  * peer.c is the node as such (epochs, decisions, links, orders), primary.c
- * and follower.c what it does as one or the other. Nobody else includes this.
- * Pure. */
+ * with places.c and follower.c what it does as one or the other. Nobody else
+ * includes this. Pure. */
 #ifndef IDS_PEER_HALVES_H
 #define IDS_PEER_HALVES_H
 
@@ -27,16 +27,31 @@ static inline bool ids_peer_is_other_session(uint64_t theirs, uint64_t ours) {
     return theirs != ours && !IDS_RULE_OFF(R9);
 }
 
-/* Links. Ending the session drops all of its links. fault: this link is
- * unfit, and if it is one of the session's, so is the session. */
+/* Links. fault: this link is unfit, and if it is one of a session, so is that
+ * session, and no other. */
 ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
                         const ids_endpoint *to);
 bool ids_peer_has_link(const ids_peer *peer, const ids_link *link);
-void ids_peer_end_session(ids_peer *peer);
 void ids_peer_fault(ids_peer *peer, ids_link *link);
-/* Makes room for the session's links. False: no memory. */
-bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
-                            uint64_t epoch);
+
+/* Sessions. begin makes room for its links (false: no memory); end drops all
+ * of them, and who calls it has done what else that means. */
+bool ids_session_begin(ids_peer *peer, ids_session *session, ids_link *link,
+                       uint32_t streams, uint64_t epoch);
+void ids_session_end(ids_peer *peer, ids_session *session);
+void ids_session_note_other(ids_peer *peer, ids_session *session,
+                            const ids_link *link);
+static inline bool ids_session_has(const ids_session *session,
+                                   const ids_link *link) {
+    return session->id != 0 && link->session == session->id;
+}
+/* The one of this node as a replica; those of its followers; all. */
+void ids_peer_end_upstream(ids_peer *peer);
+void ids_primary_end_sessions(ids_peer *peer);
+void ids_peer_end_sessions(ids_peer *peer);
+bool ids_peer_has_session(const ids_peer *peer);
+/* One of these has this number. */
+bool ids_peer_has_session_of(const ids_peer *peer, uint64_t id);
 
 /* Why this node does not work with the one at the link's other end, which has
  * proven itself; NONE: it does. */
@@ -66,12 +81,15 @@ void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link);
 void ids_peer_propose(ids_peer *peer, ids_pending what,
                       const ids_decision *next);
 
-/* A full copy begins, is whole, or has ended before it was: for the status. */
-void ids_peer_copy_begins(ids_peer *peer);
-void ids_peer_copy_is_done(ids_peer *peer);
-void ids_peer_copy_is_over(ids_peer *peer);
-void ids_peer_copy_progress(const ids_peer *peer, uint64_t *records,
-                            uint64_t *total);
+/* A full copy begins, is whole, or has ended before it was: for the status.
+ * to: whom it is sent to; NULL: it is loaded here. */
+void ids_copy_begins(ids_peer *peer, ids_follower *to);
+void ids_copy_is_done(ids_peer *peer, ids_follower *to);
+void ids_copy_is_over(ids_peer *peer, ids_follower *to);
+void ids_copy_get(const ids_peer *peer, const ids_follower *to,
+                  ids_copying *copying);
+/* All of them as one: the one that is on, or was last, and how many. */
+void ids_peer_copy_get(const ids_peer *peer, ids_copying *copying);
 /* Where a node is, or its name. */
 void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node);
 /* The status' sentence for the operator. */
@@ -92,22 +110,39 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
 ids_refusal_why ids_primary_judge(const ids_peer *peer,
                                   const ids_link_self *other, uint32_t stream);
 bool ids_primary_opened(ids_peer *peer, ids_link *link);
+/* Whose session the link is of, whatever the link is good for; NULL: none. */
+ids_follower *ids_primary_follower_of(ids_peer *peer, const ids_link *link);
+uint32_t ids_primary_place(const ids_peer *peer, const ids_follower *follower);
+void ids_primary_end_session(ids_peer *peer, ids_follower *follower);
+bool ids_primary_has_session(const ids_peer *peer); /* anybody's */
 /* False: the link is gone. */
 bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame);
-void ids_primary_session_over(ids_peer *peer);
-/* The replica has caught up: make it a member, tell it that it is one; the
+void ids_primary_session_over(ids_peer *peer, ids_follower *follower);
+/* A replica has caught up: make it a member, tell it that it is one; the
  * switchover's next step. */
 void ids_primary_consider(ids_peer *peer);
 void ids_primary_admitted(ids_peer *peer);
 /* No reply waits any longer for who was to become a member. */
-void ids_primary_joins_not(ids_peer *peer);
+void ids_primary_joins_not(ids_peer *peer, ids_follower *follower);
 void ids_primary_detached(ids_peer *peer);
-void ids_primary_parting_over(ids_peer *peer, ids_parting how);
+/* A switchover's next step, and its last. */
+void ids_primary_switch_over(ids_peer *peer);
 void ids_primary_handed_over(ids_peer *peer);
+/* Every stream is live and was acknowledged; lag: by so much it may lack
+ * behind, or (passed) behind what replies have left with. */
+bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *follower,
+                           uint64_t lag, bool passed);
 void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard);
-bool ids_primary_has_member(const ids_peer *peer); /* and it is connected */
-/* Its member has been silent for too long: someone may have taken over. */
+/* Who is on record in this place; node 0: nobody. */
+ids_member ids_primary_member(const ids_peer *peer,
+                              const ids_follower *follower);
+/* And it is connected, as the memory that is on record. */
+bool ids_primary_has_member(const ids_peer *peer, const ids_follower *follower);
+/* The member of this place, or any, has been silent for too long: someone may
+ * have taken over. */
+bool ids_primary_misses(const ids_peer *peer, const ids_follower *follower);
 bool ids_primary_misses_member(const ids_peer *peer);
+bool ids_primary_is_slow(const ids_peer *peer, const ids_follower *follower);
 
 /* The replica's half. */
 bool ids_follower_opened(ids_peer *peer, ids_link *link);

@@ -15,7 +15,8 @@ static ids_link *add_link(ids_peer *peer) {
     size_t body_max = IDS_PF_APPEND_BYTES + peer->config.result_bytes_max +
                       IDS_CHANGE_BARE_BYTES_MAX;
     ids_link *link;
-    if (peer->link_count == IDS_LINKS_MAX)
+    if (peer->link_count ==
+        IDS_LINKS_MAX + (peer->config.places - 1) * IDP_SHARDS_MAX)
         return NULL;
     if (peer->link_count == peer->link_cap) {
         uint32_t cap = peer->link_cap == 0 ? 8 : peer->link_cap * 2;
@@ -92,39 +93,76 @@ ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
     return link;
 }
 
-bool ids_peer_begin_session(ids_peer *peer, ids_link *link, uint32_t streams,
-                            uint64_t epoch) {
+/* --- sessions ------------------------------------------------------------- */
+
+bool ids_session_begin(ids_peer *peer, ids_session *session, ids_link *link,
+                       uint32_t streams, uint64_t epoch) {
     ids_link **grown =
-        realloc((void *)peer->stream, streams * sizeof *peer->stream);
+        realloc((void *)session->stream, streams * sizeof *session->stream);
     if (grown == NULL)
         return false;
+    assert(session->id == 0 && link->session != 0);
     memset((void *)grown, 0, streams * sizeof *grown);
     grown[0] = link;
-    peer->stream = grown;
-    peer->streams = streams;
-    peer->streams_open = 0;
-    peer->session = link->session;
-    peer->session_epoch = epoch;
+    session->stream = grown;
+    session->streams = streams;
+    session->streams_open = 0;
+    session->id = link->session;
+    session->epoch = epoch;
+    peer->news++;
     return true;
 }
 
-void ids_peer_end_session(ids_peer *peer) {
-    uint64_t session = peer->session;
+void ids_session_end(ids_peer *peer, ids_session *session) {
+    uint64_t id = session->id;
     uint32_t i = peer->link_count;
-    if (session == 0)
-        return;
-    ids_peer_copy_is_over(peer);
-    ids_primary_session_over(peer);
-    ids_follower_session_over(peer);
-    peer->session = 0;
+    assert(id != 0);
+    session->id = 0;
+    peer->news++;
     while (i-- > 0)
-        if (peer->links[i]->session == session)
+        if (peer->links[i]->session == id)
             drop_link(peer, peer->links[i]);
 }
 
+void ids_session_note_other(ids_peer *peer, ids_session *session,
+                            const ids_link *link) {
+    session->other = peer->other = link->other.member;
+    session->other_name = peer->other_name = link->other.name;
+    session->other_life = link->other.life;
+    session->settings_differ = peer->settings_differ =
+        link->other.settings != peer->config.settings;
+}
+
+void ids_peer_end_upstream(ids_peer *peer) {
+    if (peer->upstream.id == 0)
+        return;
+    ids_copy_is_over(peer, NULL);
+    ids_follower_session_over(peer);
+    ids_session_end(peer, &peer->upstream);
+}
+
+void ids_peer_end_sessions(ids_peer *peer) {
+    ids_peer_end_upstream(peer);
+    ids_primary_end_sessions(peer);
+}
+
+bool ids_peer_has_session(const ids_peer *peer) {
+    return peer->upstream.id != 0 || ids_primary_has_session(peer);
+}
+
+bool ids_peer_has_session_of(const ids_peer *peer, uint64_t id) {
+    bool has = id != 0 && peer->upstream.id == id;
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        has |= id != 0 && peer->follower[i].session.id == id;
+    return has;
+}
+
 void ids_peer_fault(ids_peer *peer, ids_link *link) {
-    if (peer->session != 0 && link->session == peer->session)
-        ids_peer_end_session(peer);
+    ids_follower *f = ids_primary_follower_of(peer, link);
+    if (ids_session_has(&peer->upstream, link))
+        ids_peer_end_upstream(peer);
+    else if (f != NULL)
+        ids_primary_end_session(peer, f);
     if (ids_peer_has_link(peer, link))
         drop_link(peer, link);
 }
@@ -161,6 +199,15 @@ static bool hang_up(ids_peer *peer, ids_link *link) {
     return false;
 }
 
+/* A number that no session of this node has. */
+static uint64_t new_session(const ids_peer *peer) {
+    const ids_peer_host *host = &peer->config.host;
+    uint64_t id = 0;
+    while (id == 0 || ids_peer_has_session_of(peer, id))
+        host->random(host->ctx, &id, sizeof id);
+    return id;
+}
+
 static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     const ids_link_key *key = &peer->config.key;
     ids_refusal_why why = ids_link_hello(link, frame, key);
@@ -169,15 +216,12 @@ static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (why != IDS_REFUSAL_NONE)
         return turn_away(peer, link, why);
     if (link->stream != 0 &&
-        (link->session != peer->session || !peer->leading ||
+        (ids_primary_follower_of(peer, link) == NULL || !peer->leading ||
          link->stream >= peer->config.loops))
         return hang_up(peer, link);
     self = self_now(peer);
     ids_primary_offer(peer, link, &offer);
-    offer.session = peer->session;
-    while (link->stream == 0 && offer.session == peer->session)
-        peer->config.host.random(peer->config.host.ctx, &offer.session,
-                                 sizeof offer.session);
+    offer.session = link->stream == 0 ? new_session(peer) : link->session;
     why = ids_link_welcome(link, &self, &offer, key);
     return why == IDS_REFUSAL_NONE || turn_away(peer, link, why);
 }
@@ -258,11 +302,12 @@ static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
 /* False: the link is gone. */
 static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     const ids_link_key *key = &peer->config.key;
+    ids_follower *f = ids_primary_follower_of(peer, link);
     ids_refusal_why why;
     link->heard_ms = peer->now_ms;
-    if (ids_primary_has_member(peer) && link->state == IDS_LINK_OPEN &&
-        link->session == peer->session)
-        peer->heard_ms = peer->now_ms;
+    if (f != NULL && link->state == IDS_LINK_OPEN &&
+        ids_primary_has_member(peer, f))
+        f->heard_ms = peer->now_ms;
     if (link->state == IDS_LINK_OPEN)
         return open_frame(peer, link, frame);
     if (frame->kind == IDS_PF_REFUSE)
@@ -294,7 +339,8 @@ static void broken(ids_peer *peer, ids_link *link) {
 
 static bool is_full(const ids_peer *peer, const ids_link *link) {
     return link->dialled && peer->started && link->state == IDS_LINK_OPEN &&
-           link->session == peer->session && link->stream < peer->streams &&
+           ids_session_has(&peer->upstream, link) &&
+           link->stream < peer->upstream.streams &&
            ids_receiver_is_full(&peer->receivers[link->stream]);
 }
 

@@ -6,39 +6,44 @@
 #define IDS_PEER_MUTANT_H
 
 /* The rules of the design, then halves of them and other ways to go wrong. */
-#define IDS_RULES(X)                                                          \
-    X(NONE, "none")                                                           \
-    X(R1, "R1")                                                               \
-    X(R2, "R2")                                                               \
-    X(R3, "R3")                                                               \
-    X(R4, "R4")                                                               \
-    X(R5, "R5")                                                               \
-    X(R6, "R6")                                                               \
-    X(R7, "R7")                                                               \
-    X(R8, "R8")                                                               \
-    X(R9, "R9")                                                               \
-    X(R10, "R10")                                                             \
-    X(R11, "R11")                                                             \
-    X(R12, "R12")                                                             \
-    X(EPOCH_RISES, "epoch-rises")       /* R4: a promotion may repeat one */  \
-    X(STEPS_DOWN, "steps-down")         /* R6: a higher epoch is ignored */   \
-    X(DROPS_PENDING, "drops-pending")   /* R6: and its replies are sent */    \
-    X(ACKS_APPLIED, "acks-applied")     /* what is on its way is, too */      \
-    X(ACKS_SWAPPED, "acks-swapped")     /* before the copy is whole */        \
-    X(JOINS_WHOLE, "joins-whole")       /* a member that lacks replies */     \
-    X(DISOWNED, "disowned")             /* the detached isn't told so */      \
-    X(SWAPS_WHOLE, "swaps-whole")       /* a copy that is not complete */     \
-    X(KEPT_ALONE, "kept-alone")         /* R5: of a set of two, too */        \
-    X(HAD_REPLICA, "had-replica")       /* R8: it leads after a takeover */   \
-    X(KEPT_ACKS, "kept-acks")           /* R5: what no medium has, too */     \
-    X(RESTORED, "restored")             /* R5: a copied folder is believed */ \
-    X(WHOLE_MS, "whole-ms")             /* R12: a deadline is cut off */      \
-    X(STEALS_SESSION, "steals-session") /* R3: whoever dials has it */        \
-    X(THIRD_NODE, "third-node")         /* R3: whoever dials is admitted */   \
-    X(STATUS_BY_NAME, "status-by-name") /* and not by incarnation */          \
-    X(ONE_LEADS, "one-leads")           /* R6: two lead in one epoch */       \
-    X(EPOCH_BOUND, "epoch-bound")       /* R6: any epoch is believed */       \
-    X(ORIGIN, "origin")                 /* R5: an empty one is followed */    \
+#define IDS_RULES(X)                                                           \
+    X(NONE, "none")                                                            \
+    X(R1, "R1")                                                                \
+    X(R2, "R2")                                                                \
+    X(R3, "R3")                                                                \
+    X(R4, "R4")                                                                \
+    X(R5, "R5")                                                                \
+    X(R6, "R6")                                                                \
+    X(R7, "R7")                                                                \
+    X(R8, "R8")                                                                \
+    X(R9, "R9")                                                                \
+    X(R10, "R10")                                                              \
+    X(R11, "R11")                                                              \
+    X(R12, "R12")                                                              \
+    X(EPOCH_RISES, "epoch-rises")       /* R4: a promotion may repeat one */   \
+    X(STEPS_DOWN, "steps-down")         /* R6: a higher epoch is ignored */    \
+    X(DROPS_PENDING, "drops-pending")   /* R6: and its replies are sent */     \
+    X(ACKS_APPLIED, "acks-applied")     /* what is on its way is, too */       \
+    X(ACKS_SWAPPED, "acks-swapped")     /* before the copy is whole */         \
+    X(JOINS_WHOLE, "joins-whole")       /* a member that lacks replies */      \
+    X(DISOWNED, "disowned")             /* the detached isn't told so */       \
+    X(SWAPS_WHOLE, "swaps-whole")       /* a copy that is not complete */      \
+    X(KEPT_ALONE, "kept-alone")         /* R5: of a set of two, too */         \
+    X(HAD_REPLICA, "had-replica")       /* R8: it leads after a takeover */    \
+    X(KEPT_ACKS, "kept-acks")           /* R5: what no medium has, too */      \
+    X(RESTORED, "restored")             /* R5: a copied folder is believed */  \
+    X(WHOLE_MS, "whole-ms")             /* R12: a deadline is cut off */       \
+    X(STEALS_SESSION, "steals-session") /* R3: whoever dials has it */         \
+    X(THIRD_NODE, "third-node")         /* R3: whoever dials is admitted */    \
+    X(STATUS_BY_NAME, "status-by-name") /* and not by incarnation */           \
+    X(ONE_LEADS, "one-leads")           /* R6: two lead in one epoch */        \
+    X(EPOCH_BOUND, "epoch-bound")       /* R6: any epoch is believed */        \
+    X(ORIGIN, "origin")                 /* R5: an empty one is followed */     \
+    X(ALL_MEMBERS, "all-members")       /* R1: the first place's alone */      \
+    X(OWN_ACKS, "own-acks")             /* R1: one's acks count for another */ \
+    X(OWN_SESSION, "own-session")       /* R9: one's end is everybody's */     \
+    X(HAND_OVER_ALL, "hand-over-all")   /* before each member has it all */    \
+    X(HEARD_ALL, "heard-all")           /* it serves while one is heard */     \
     X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */
 
 typedef enum ids_rule {

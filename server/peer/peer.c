@@ -33,7 +33,7 @@ void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {
     if (!peer->leading)
         return;
     ids_primary_stand_down(peer, true);
-    ids_peer_end_session(peer);
+    ids_peer_end_sessions(peer);
 }
 
 /* --- decisions ---------------------------------------------------------- */
@@ -53,7 +53,8 @@ static void lead(ids_peer *peer) {
     if (peer->known.role != IDS_ROLE_PRIMARY || peer->overtaken)
         return;
     if (peer->syncing)
-        ids_peer_end_session(peer);
+        ids_peer_end_upstream(peer);
+    ids_primary_end_sessions(peer); /* what it led in before is over */
     peer->copy_of = 0;
     if (!ids_primary_lead(peer))
         ids_primary_stand_down(peer, true);
@@ -106,13 +107,14 @@ ids_pending ids_peer_undecided(ids_peer *peer, uint64_t now_ms) {
     if (what == IDS_PENDING_SWITCHOVER)
         peer->switch_epoch = 0; /* it goes on serving */
     if (what == IDS_PENDING_ADMIT)
-        ids_primary_joins_not(peer); /* it may be gone for good */
+        ids_primary_joins_not(peer, /* it may be gone for good */
+                              &peer->follower[peer->pending_place]);
     return what;
 }
 
 /* It is elsewhere; or it is there for the first time. */
 static bool has_news_of_other(const ids_peer *peer) {
-    bool first = peer->leading && peer->session != 0 &&
+    bool first = peer->leading && ids_primary_has_session(peer) &&
                  !peer->known.had_replica && !IDS_RULE_OFF(HAD_REPLICA);
     return first ||
            (ids_endpoint_is_set(&peer->other_at) &&
@@ -143,7 +145,8 @@ static void record_what_is_known(ids_peer *peer) {
         ids_peer_propose(peer, IDS_PENDING_DISOWNED, &next);
     } else if (has_news_of_other(peer)) {
         ids_decide_whereabouts(&peer->known,
-                               peer->leading && peer->session != 0, &next);
+                               peer->leading && ids_primary_has_session(peer),
+                               &next);
         ids_peer_propose(peer, IDS_PENDING_WHEREABOUTS, &next);
     }
 }
@@ -168,56 +171,37 @@ ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch,
     return verdict;
 }
 
-ids_deciding ids_peer_detach(ids_peer *peer) {
+ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node) {
     ids_decision next;
+    uint32_t place = 0;
     ids_deciding verdict;
     if (peer->pending != IDS_PENDING_NONE)
         return IDS_DECIDING_BUSY;
-    verdict = ids_decide_detach(&peer->known, peer->config.min_in_sync, &next);
+    verdict =
+        ids_decide_detach(&peer->known, node, peer->config.min_in_sync, &next);
     if (verdict != IDS_DECIDING_OK)
         return verdict;
     if (!peer->leading)
         return IDS_DECIDING_NOT_PRIMARY;
-    peer->detached = peer->known.replica;
+    while (peer->known.replica[place].node == next.replica[place].node)
+        place++;
+    peer->pending_place = place;
+    peer->detached = peer->known.replica[place];
     ids_peer_propose(peer, IDS_PENDING_DETACH, &next);
     if (IDS_RULE_OFF(R3))
         ids_primary_detached(peer);
     return IDS_DECIDING_OK;
 }
 
-ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch) {
-    const ids_peer_host *host = &peer->config.host;
-    if (!peer->leading)
-        return IDS_DECIDING_NOT_PRIMARY;
-    if (peer->switch_epoch != 0 || peer->pending != IDS_PENDING_NONE)
-        return IDS_DECIDING_BUSY;
-    if (epoch <= ids_peer_epoch(peer))
-        return IDS_DECIDING_EPOCH_TOO_LOW;
-    if (!ids_peer_epoch_is_sound(peer, epoch))
-        return IDS_DECIDING_EPOCH_TOO_HIGH;
-    if (!ids_primary_has_member(peer))
-        return IDS_DECIDING_NO_REPLICA;
-    peer->switch_epoch = epoch;
-    peer->switch_until_ms = peer->now_ms + peer->config.silence_ms;
-    host->stand_down(host->ctx, false);
-    return IDS_DECIDING_OK;
-}
-
 idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
-    bool has_replica = peer->known.replica.node != 0;
+    uint32_t in_sync = 1 + ids_decision_members(&peer->known);
     if (!peer->leading || peer->switch_epoch != 0)
         return IDP_E_NOT_PRIMARY;
     if (ids_primary_misses_member(peer))
         return IDP_E_UNREPLICATED;
-    if (!shows && !has_replica && peer->config.min_in_sync > 1)
+    if (!shows && in_sync < peer->config.min_in_sync)
         return IDP_E_UNREPLICATED;
     return IDP_OK;
-}
-
-void ids_peer_take_bytes(ids_peer *peer, uint32_t loop, uint64_t number,
-                         idp_slice encoded) {
-    if (peer->leading)
-        ids_sender_take(&peer->senders[loop], number, encoded, peer->now_ms);
 }
 
 /* --- time --------------------------------------------------------------- */
@@ -232,7 +216,7 @@ static const ids_endpoint *whom_to_dial(const ids_peer *peer) {
 
 static void redial(ids_peer *peer) {
     const ids_endpoint *to = whom_to_dial(peer);
-    if (!ids_endpoint_is_set(to) || peer->session != 0 ||
+    if (!ids_endpoint_is_set(to) || ids_peer_has_session(peer) ||
         peer->now_ms < peer->redial_at_ms ||
         (peer->leading && !peer->known.had_replica))
         return;
@@ -251,7 +235,7 @@ static void tidy_links(ids_peer *peer) {
         bool in_session;
         if (link == NULL)
             continue; /* a session ended, and several links with it */
-        in_session = peer->session != 0 && link->session == peer->session;
+        in_session = ids_peer_has_session_of(peer, link->session);
         if (link->paused)
             link->heard_ms = peer->now_ms;
         if (peer->now_ms >= link->heard_ms + peer->config.silence_ms)
@@ -269,15 +253,12 @@ static void tidy_links(ids_peer *peer) {
 }
 
 void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
-    bool stale;
     ids_peer_set_now(peer, now_ms);
     record_what_is_known(peer);
     ids_peer_look_behind(peer);
     tidy_links(peer);
-    stale = peer->session != 0 && !peer->leading && peer->stream[0] != NULL &&
-            !peer->stream[0]->dialled;
-    if (stale && now_ms >= peer->switch_until_ms)
-        ids_peer_end_session(peer);
+    if (!peer->leading && now_ms >= peer->switch_until_ms)
+        ids_primary_end_sessions(peer); /* of one that has handed over */
     ids_primary_consider(peer);
     ids_follower_consider(peer);
     if (peer->pending != IDS_PENDING_START)
@@ -285,14 +266,16 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
 }
 
 void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms) {
-    peer->heard_ms -= gap_ms < peer->heard_ms ? gap_ms : peer->heard_ms;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        uint64_t *heard_ms = &peer->follower[i].heard_ms;
+        *heard_ms -= gap_ms < *heard_ms ? gap_ms : *heard_ms;
+    }
 }
 
 void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
                    uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
-    if (link->state != IDS_LINK_OPEN || peer->session == 0 ||
-        link->stream >= peer->streams || peer->stream[link->stream] != link)
+    if (link->state != IDS_LINK_OPEN)
         return;
     if (link->dialled)
         ids_follower_pump(peer, link);
@@ -308,6 +291,7 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     ids_member self = {config->node, config->incarnation};
     ids_decision next;
     assert(config->loops >= 1 && config->loops <= IDP_SHARDS_MAX);
+    assert(config->places >= 1 && config->places <= IDS_FOLLOWERS_MAX);
     assert(config->node != 0 && config->incarnation != 0);
     if (peer == NULL)
         return NULL;
@@ -316,7 +300,7 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     peer->now_ms = now_ms;
     peer->other_at = now->other_at;
     peer->copy_of = ids_decision_kept_epoch(now, self);
-    peer->other_name = now->replica_name;
+    peer->other_name = now->replica_name[0];
     peer->copy_at = calloc(IDP_SHARDS_MAX, sizeof *peer->copy_at);
     if (peer->copy_at == NULL || !ids_primary_init(peer)) {
         ids_peer_free(peer);
@@ -339,7 +323,7 @@ void ids_peer_free(ids_peer *peer) {
     }
     ids_primary_fini(peer);
     free(peer->links);
-    free(peer->stream);
+    free(peer->upstream.stream);
     free(peer->receivers);
     free(peer->copy_at);
     free(peer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer.h -- one node of a pair: its role, its links, and what it may do.
+/* peer.h -- one node of a few: its role, its links, and what it may do.
  *
  * Pure: no socket, no file, no clock, no thread. Bytes of links go in and
  * out, time and randomness are arguments of the host, and so is where
@@ -7,11 +7,13 @@
  *
  * Names: a *stream* is one loop of the primary, a *link* one
  * connection for one stream, a *session* all links between two nodes from
- * their handshake to the first that breaks.
+ * their handshake to the first that breaks. A primary has *followers*, each in
+ * a place of its own and with its own session; a replica has one session, with
+ * the primary: the one *upstream*.
  *
  * Threads: none of its own. A host with several puts one monitor around the
- * whole ids_peer: every call below, and every look at gates[k], senders[k] or
- * a link, is made within it. A callback of ids_peer_host is called within it,
+ * whole ids_peer: every call below, and every look at gates[k], a sender or a
+ * link, is made within it. A callback of ids_peer_host is called within it,
  * too: it may not block, and may not call back in here except where it says
  * so. now_ms is the same clock for all calls and never goes back; a thread
  * that comes late with an earlier time does no harm.
@@ -29,8 +31,7 @@
 #include "server/peer/receiver.h"
 #include "server/peer/refusal.h"
 #include "server/peer/sender.h"
-
-typedef enum ids_mode { IDS_MODE_NONE, IDS_MODE_ASYNC, IDS_MODE_SYNC } ids_mode;
+#include "server/peer/status.h"
 
 typedef struct ids_peer_host {
     void *ctx;
@@ -84,13 +85,14 @@ typedef struct ids_peer_config {
     /* For a node without a history: ids_epoch_of the unix time; and of the
      * time that this was built: a clock that is before it is not believed. */
     uint64_t epoch_min, epoch_built;
-    uint32_t loops; /* 1..IDP_SHARDS_MAX */
+    uint32_t loops;  /* 1..IDP_SHARDS_MAX */
+    uint32_t places; /* of followers: 1..IDS_FOLLOWERS_MAX */
     ids_mode mode;
     bool is_kept; /* there is a data folder */
     /* The operator's word, for this process: whatever it holds may give way to
      * records of another origin. */
     bool any_origin;
-    uint32_t min_in_sync; /* 1, 2 */
+    uint32_t min_in_sync; /* 1..1 + places */
     size_t ring_bytes;
     size_t result_bytes_max;
     size_t unsent_bytes;   /* per link: over it, changes stay in the ring */
@@ -108,6 +110,7 @@ typedef struct ids_peer_config {
     ids_peer_host host;
 } ids_peer_config;
 
+/* With one place; each more may have so many streams again. */
 #define IDS_LINKS_MAX (2 * IDP_SHARDS_MAX + 8)
 
 /* Links that have not shown the secret, nor are streams of the session: in all,
@@ -115,36 +118,37 @@ typedef struct ids_peer_config {
 #define IDS_UNPROVEN_MAX        16u
 #define IDS_UNPROVEN_PER_SOURCE 8u
 
-/* What is being recorded. */
-typedef enum ids_pending {
-    IDS_PENDING_NONE,
-    IDS_PENDING_START,
-    IDS_PENDING_FOLLOW,
-    IDS_PENDING_PROMOTE,
-    IDS_PENDING_ADMIT,
-    IDS_PENDING_DETACH,
-    IDS_PENDING_ADMITTED,
-    IDS_PENDING_DISOWNED,
-    IDS_PENDING_SWITCHOVER,
-    IDS_PENDING_WHEREABOUTS
-} ids_pending;
+/* All links between two nodes, and who the other one is. */
+typedef struct ids_session {
+    uint64_t id;       /* 0: none */
+    uint64_t epoch;    /* the primary's in it */
+    ids_link **stream; /* per stream; NULL: not open */
+    uint32_t streams;
+    uint32_t streams_open; /* replica: welcomed; primary: started */
+    ids_member other;      /* whose it is, or was last; node 0: nobody's */
+    ids_node_name other_name;
+    uint64_t other_life;
+    bool settings_differ; /* from those of other */
+} ids_session;
 
-/* What became of the last replica that was detached. */
-typedef enum ids_parting {
-    IDS_PARTING_NONE,
-    IDS_PARTING_TOLD,      /* it is connected and was told */
-    IDS_PARTING_CONFIRMED, /* and has it on record: it will refuse */
-    IDS_PARTING_UNHEARD    /* it may still take itself for a member */
-} ids_parting;
-
-/* A full copy, at either end: under way, or the last one. */
-typedef struct ids_copying {
-    bool is_on;
-    bool is_sent;                   /* this node's records, not the other's */
-    uint64_t begun, done, given_up; /* how many, since the node began */
-    uint64_t records, total;        /* N of M; of the last, once it is over */
-    uint64_t since_ms, took_ms;
-} ids_copying;
+/* A primary's place for one replica: what it knows of who has it. */
+typedef struct ids_follower {
+    ids_session session;
+    ids_sender *senders; /* per loop, once this node has led */
+    bool *heard_ack;     /* per loop, in this session */
+    uint64_t heard_ms;   /* when the member was last heard of */
+    ids_endpoint at;     /* where it is reached, as it said last; or empty */
+    char host[IDS_ENDPOINT_BYTES]; /* from where it came last */
+    ids_member joiner;   /* joining: who it is, also once it is gone */
+    bool joining;        /* gates wait for it, it is no member yet */
+    bool told;           /* ADMIT was said in this session */
+    bool told_knows;     /* and the member has it on record */
+    bool had_session;    /* it has had one since this node leads */
+    ids_parting parting; /* of who was detached from this place */
+    uint64_t parting_until_ms;
+    uint64_t behind_ms;  /* its medium lacks the oldest change for so long */
+    ids_copying copying; /* of a full copy to it */
+} ids_follower;
 
 /* Why nodes are turned away, each once. */
 #define IDS_CAUSES_MAX 8
@@ -160,6 +164,7 @@ typedef struct ids_peer {
     ids_decision known;    /* as recorded */
     ids_decision proposed; /* if pending */
     ids_pending pending;
+    uint32_t pending_place;      /* of an admission: whose */
     uint64_t undecided_until_ms; /* nothing is proposed by itself before */
     bool overtaken;      /* a higher epoch was seen since it was proposed */
     bool leading;        /* the role in effect */
@@ -175,35 +180,25 @@ typedef struct ids_peer {
     bool other_leads; /* and that it is the primary */
     ids_link **links; /* of the session, and in handshake */
     uint32_t link_count, link_cap;
-    uint64_t accepted;                   /* links, in all */
-    char other_host[IDS_ENDPOINT_BYTES]; /* from where a replica came last */
-
-    uint64_t session;       /* 0: none */
-    uint64_t session_epoch; /* the primary's in it */
-    ids_link **stream;      /* of the session, per stream; NULL: not open */
-    uint32_t streams;       /* of the session */
-    uint32_t streams_open;  /* replica: welcomed; primary: started */
+    uint64_t accepted; /* links, in all */
+    /* One more as a session begins or ends, and as somebody joins or does not:
+     * then each loop has to look at its gate. */
+    uint64_t news;
+    /* Who had a session with this node last, whichever of the two led. */
+    ids_member other;
+    ids_node_name other_name;
+    bool settings_differ; /* from those of other */
 
     /* Primary. */
-    ids_sender *senders; /* per loop, once it has led */
-    ids_gate *gates;     /* per loop */
-    ids_member other;    /* whose session it is, or was last */
-    ids_node_name other_name;
-    uint64_t other_life;
-    bool settings_differ; /* from those of other */
-    uint64_t heard_ms;    /* when the member was last heard of */
-    bool *heard_ack;      /* per loop, in this session */
-    ids_member joiner;    /* joining: who it is, also once it is gone */
-    bool joining;         /* gates wait for it, it is no member yet */
-    bool told;            /* ADMIT was said in this session */
-    bool told_knows;      /* and the member has it on record */
-    bool had_session;     /* a replica has had one since this node leads */
+    ids_follower follower[IDS_FOLLOWERS_MAX]; /* config.places of them */
+    ids_ring *rings; /* per loop, once it has led; all followers read it */
+    ids_gate *gates; /* per loop */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
-    ids_member detached;                    /* who, last */
-    ids_parting parting;
-    uint64_t parting_until_ms;
+    uint64_t switch_to;  /* the node that shall lead then; 0: any member */
+    ids_member detached; /* who, last */
 
     /* Replica. */
+    ids_session upstream;
     ids_receiver *receivers; /* per stream of the session */
     bool dialled_rest;       /* the session's other streams */
     bool started, syncing;
@@ -218,9 +213,9 @@ typedef struct ids_peer {
     uint64_t admit_epoch, admit_version; /* told, to be recorded; 0: none */
     ids_origin admit_origin;             /* whose records those are */
 
-    ids_copying copying;
-    /* For how long the replica's medium has lacked the oldest change that it
-     * lacks: here, or as it last told. */
+    ids_copying copying; /* of a full copy to here */
+    /* For how long this node's medium has lacked the oldest change that it
+     * lacks. */
     uint64_t behind_ms;
 } ids_peer;
 
@@ -312,10 +307,16 @@ void ids_peer_swapped(ids_peer *peer, uint64_t now_ms);
 void ids_peer_prepare_copy(ids_shard *shard);
 
 /* The operator's orders. OK: it is being recorded (or, for a switchover,
- * under way); whether it came to pass is seen in ids_peer_status. */
+ * under way); whether it came to pass is seen in ids_peer_status. node: which
+ * member is meant; 0: the only one, and for a switchover any one. */
 ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch, bool accept_loss);
-ids_deciding ids_peer_detach(ids_peer *peer);
-ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch);
+ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node);
+ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch, uint64_t node);
+
+/* The sender that a pump of this link would run; NULL: it is no follower's, or
+ * this node does not lead. */
+const ids_sender *ids_peer_sender_of(const ids_peer *peer,
+                                     const ids_link *link);
 
 /* Why a node was turned away, each cause once: for the log. False: there is
  * no news. */
@@ -324,63 +325,18 @@ bool ids_peer_next_refusal(ids_peer *peer, ids_refusal *refusal);
 /* Where clients should go when this node is not primary; empty: unknown. */
 void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at);
 
-/* How far the other node is behind. */
-typedef struct ids_peer_lag {
-    uint64_t ops, bytes;
-    uint64_t ms; /* since the oldest change that it lacks was made */
-} ids_peer_lag;
-
 /* A replica that is heard, and whose medium is so far behind, has a slow disk.
  */
 #define IDS_SLOW_MS 500u
 bool ids_peer_is_slow(const ids_peer *peer);
 
-#define IDS_STATE_BYTES 512
-
-typedef struct ids_peer_status {
-    ids_role role;
-    ids_mode mode;
-    uint64_t epoch;
-    ids_member self, other;              /* other.node 0: none was seen */
-    ids_node_name self_name, other_name; /* or "" */
-    bool settings_differ; /* this node's from the other's, as last seen */
-    /* Primary: with the member on record, in this session or as it was lost;
-     * not with one that has come back without the memory that is on record.
-     * Replica: it may be promoted. */
-    bool in_sync;
-    /* A session in the direction of its role, with all its streams, and the
-     * other end was heard of within stall_ms. */
-    bool connected;
-    bool syncing; /* a full copy is being made, or loaded */
-    /* If this node is stopped now, for good, nothing is lost that was
-     * acknowledged, and the other leads or may be promoted. One failure at a
-     * time: the other has to stay. */
-    bool safe_to_stop;
-    bool waits;     /* primary: for its member, come what may */
-    bool forgetful; /* and that has come back without its memory */
-    bool slow_disk; /* the replica's: ids_peer_is_slow */
-    uint64_t behind_ms;
-    ids_copying copying;
-    bool had_replica, disowned;
-    ids_parting parting;
-    ids_pending pending;
-    uint32_t streams; /* ids_peer_stream_lag knows so many */
-    ids_peer_lag lag; /* ops and bytes: of all; ms: of the one behind most */
-    /* The in-sync set as this node knows it, the primary first: addresses, or
-     * "node" and a number in hex. */
-    uint32_t member_count;
-    ids_endpoint member[2];
-    ids_endpoint primary_at, other_at; /* or empty */
-    /* The last time that a node was turned away here, or this one elsewhere;
-     * NONE once a session has begun with it. refused_ms: so long ago. */
-    ids_refusal refusal;
-    uint64_t refused_ms;
-    char state[IDS_STATE_BYTES]; /* a plain sentence for the operator */
-} ids_peer_status;
-
 void ids_peer_status_get(const ids_peer *peer, ids_peer_status *status);
 
-/* Of one stream of a primary; zeros for anything else. */
+/* The last replica that was detached has not confirmed yet that it knows. */
+bool ids_peer_is_parting(const ids_peer *peer);
+
+/* Of one stream of a primary, and of the replica that is behind most; zeros for
+ * anything else. */
 void ids_peer_stream_lag(const ids_peer *peer, uint32_t stream,
                          ids_peer_lag *lag);
 

@@ -56,9 +56,9 @@ static bool get_name(const uint8_t *at, ids_node_name *name) {
 void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
                         const ids_decision *d) {
     const uint64_t numbers[NUMBERS] = {
-        d->version,          d->epoch,         d->self.node,
-        d->self.incarnation, d->replica.node,  d->replica.incarnation,
-        d->admitted_epoch,   d->admitted.node, d->admitted.incarnation,
+        d->version,          d->epoch,           d->self.node,
+        d->self.incarnation, d->replica[0].node, d->replica[0].incarnation,
+        d->admitted_epoch,   d->admitted.node,   d->admitted.incarnation,
         d->admitted_version};
     size_t len = strlen(d->other_at.text);
     memset(to, 0, IDS_RECORD_BYTES);
@@ -70,7 +70,7 @@ void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
     to[ADDRESS_AT] = (uint8_t)len;
     memcpy(to + ADDRESS_AT + 1, d->other_at.text, len);
     put_name(to + NAME_AT, &d->name);
-    put_name(to + REPLICAS_AT, &d->replica_name);
+    put_name(to + REPLICAS_AT, &d->replica_name[0]);
     ids_put_u64(to + LED_AT, d->led_epoch);
     to[MODE_AT] = d->mode;
     to[KEPT_AT] = d->kept;
@@ -90,7 +90,7 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
                         .epoch = numbers[1],
                         .role = (ids_role)at[ROLE_AT],
                         .self = {numbers[2], numbers[3]},
-                        .replica = {numbers[4], numbers[5]},
+                        .replica[0] = {numbers[4], numbers[5]},
                         .admitted_epoch = numbers[6],
                         .admitted = {numbers[7], numbers[8]},
                         .admitted_version = numbers[9],
@@ -107,7 +107,7 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
         d->led_epoch > d->epoch || d->admitted_epoch > d->epoch ||
         d->origin.epoch > d->epoch || at[ORIGIN_AT + 8] > 1 ||
         !get_name(at + NAME_AT, &d->name) ||
-        !get_name(at + REPLICAS_AT, &d->replica_name))
+        !get_name(at + REPLICAS_AT, &d->replica_name[0]))
         return false;
     return at[ROLE_AT] <= IDS_ROLE_PRIMARY && at[REPLICA_AT] <= 1 &&
            d->self.node != 0 &&

@@ -180,7 +180,7 @@ static void stop_leading(ids_peer *peer) {
     if (!peer->leading)
         return;
     ids_primary_stand_down(peer, true);
-    ids_peer_end_session(peer);
+    ids_peer_end_sessions(peer);
     peer->overtaken = true; /* what is being recorded counts no more */
 }
 

@@ -8,24 +8,21 @@
 
 #define WALK_STEPS 4096
 
-bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
-                     size_t ring_bytes, uint64_t last) {
-    *sender = (ids_sender){.stream = stream,
+void ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
+                     const ids_ring *ring) {
+    *sender = (ids_sender){.ring = ring,
+                           .stream = stream,
                            .epoch = epoch,
-                           .reached = last,
+                           .reached = ring->last,
                            .walk_buckets = IDS_WALK_BUCKETS_DEFAULT};
-    return ids_ring_init(&sender->ring, ring_bytes, last);
 }
 
 void ids_sender_fini(ids_sender *sender) {
-    ids_ring_fini(&sender->ring);
     ids_pbuf_fini(&sender->chunk);
 }
 
-void ids_sender_take(ids_sender *sender, uint64_t number, idp_slice change,
-                     uint64_t now_ms) {
-    ids_ring_put(&sender->ring, number, change);
-    ids_lag_took(&sender->lag, number, now_ms);
+void ids_sender_took(ids_sender *sender, uint64_t now_ms) {
+    ids_lag_took(&sender->lag, sender->ring->last, now_ms);
 }
 
 static void reach(ids_sender *sender, uint64_t number) {
@@ -42,7 +39,7 @@ void ids_sender_acked(ids_sender *sender, uint64_t number) {
 
 bool ids_sender_continue(ids_sender *sender, uint64_t session,
                          uint64_t behind) {
-    if (!ids_ring_seek(&sender->ring, behind, &sender->at))
+    if (!ids_ring_seek(sender->ring, behind, &sender->at))
         return false;
     sender->session = session;
     sender->acked = 0;
@@ -87,14 +84,14 @@ static bool append_changes(ids_sender *sender, ids_pbuf *to) {
     ids_ring_at at = sender->at;
     size_t frame_at = to->len;
     idp_slice bytes;
-    if (!ids_ring_has(&sender->ring, &at))
+    if (!ids_ring_has(sender->ring, &at))
         return lose(sender);
-    if (at.number > sender->ring.last)
+    if (at.number > sender->ring->last)
         return false;
     if (!ids_pf_begin(to, &frame_at))
         return lose(sender);
     while (to->len - frame_at < IDS_PF_APPEND_BYTES &&
-           ids_ring_next(&sender->ring, &at, &bytes)) {
+           ids_ring_next(sender->ring, &at, &bytes)) {
         if (!ids_pbuf_reserve(to, bytes.len)) {
             to->len = frame_at;
             return lose(sender);
@@ -135,14 +132,14 @@ static void chunk_record(void *ctx, const ids_change *change) {
 }
 
 static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
-    uint64_t last = sender->ring.last;
+    uint64_t last = sender->ring->last;
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
     ids_shard_stats stats;
     ids_shard_stats_get(shard, &stats);
     sender->copy_total = stats.records;
     frame.count =
         stats.records < UINT32_MAX ? (uint32_t)stats.records : UINT32_MAX;
-    if (!ids_ring_seek(&sender->ring, last, &sender->at) ||
+    if (!ids_ring_seek(sender->ring, last, &sender->at) ||
         !ids_pf_append(to, &frame))
         return lose(sender);
     sender->cursor = 0;
@@ -177,7 +174,7 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
     if (!more) {
         ids_shard_walk_end(shard);
         sender->walked = NULL;
-        sender->whole = sender->ring.last;
+        sender->whole = sender->ring->last;
         sender->state = IDS_SENDING_END;
     }
     return to->len > before || !more;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sender.h -- one loop's stream to the replica, the primary's end.
+/* sender.h -- one loop's stream to one replica, the primary's end.
  *
- * Pure. It takes every change of its shard into a ring, and writes frames
- * when it is asked to: what the connection can't take stays in the ring, so a
- * slow replica costs the ring and no more. A replica that the ring has left
- * behind gets a full copy: a walk over the table in small chunks, with the
- * changes since the walk's start in between. */
+ * Pure. It reads the ring that its loop's changes are in, which all replicas
+ * share, and writes frames when it is asked to: what the connection can't take
+ * stays in the ring, so a slow replica costs nobody anything but its own
+ * session. A replica that the ring has left behind gets a full copy: a walk
+ * over the table in small chunks, with the changes since the walk's start in
+ * between. */
 #ifndef IDS_PEER_SENDER_H
 #define IDS_PEER_SENDER_H
 
@@ -25,7 +26,7 @@ typedef enum ids_sending {
 } ids_sending;
 
 typedef struct ids_sender {
-    ids_ring ring;
+    const ids_ring *ring; /* its loop's; outlives it */
     ids_sending state;
     uint32_t stream;
     uint32_t walk_buckets; /* per step; the owner may set it */
@@ -46,15 +47,13 @@ typedef struct ids_sender {
     ids_shard *walked; /* while a walk is on */
 } ids_sender;
 
-/* False: no memory for the ring. epoch: the history that begins behind the
- * shard's change last. */
-bool ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
-                     size_t ring_bytes, uint64_t last);
+/* epoch: the history that begins behind the last change of the ring. */
+void ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
+                     const ids_ring *ring);
 void ids_sender_fini(ids_sender *sender);
 
-/* The shard's next change, as server/change writes it. */
-void ids_sender_take(ids_sender *sender, uint64_t number, idp_slice change,
-                     uint64_t now_ms);
+/* The shard's next change was put into the ring. */
+void ids_sender_took(ids_sender *sender, uint64_t now_ms);
 
 /* The replica has all up to here. */
 void ids_sender_acked(ids_sender *sender, uint64_t number);

@@ -33,22 +33,22 @@ __attribute__((format(printf, 2, 3))) static void say(line *l,
         l->len = IDS_STATE_BYTES - 1;
 }
 
-static void say_progress(line *l) {
-    if (l->s->syncing)
-        say(l, ", %" PRIu64 " of %" PRIu64 " records", l->s->copying.records,
-            l->s->copying.total);
+static void say_progress(line *l, const ids_copying *copying) {
+    if (copying->is_on)
+        say(l, ", %" PRIu64 " of %" PRIu64 " records", copying->records,
+            copying->total);
 }
 
 /* --- a primary ------------------------------------------------------------ */
 
 /* Its place is kept for it, and what it had is gone. */
-static void say_forgetful(line *l) {
+static void say_forgetful(line *l, const ids_follower_status *f) {
     say(l, "Changes wait: the replica at %s restarted without its memory",
         l->other);
-    if (l->s->syncing) {
+    if (f->syncing) {
         say(l, " and is loading a copy");
-        say_progress(l);
-    } else if (l->s->connected) {
+        say_progress(l, &f->copying);
+    } else if (f->connected) {
         say(l, " and is catching up");
     } else {
         say(l, " and is gone again");
@@ -56,34 +56,33 @@ static void say_forgetful(line *l) {
     say(l, ". Only this node has what was acknowledged: do not stop it.");
 }
 
-static void say_member(line *l) {
-    const ids_peer *peer = l->peer;
-    if (l->s->slow_disk) {
+static void say_member(line *l, const ids_follower_status *f) {
+    if (f->slow_disk) {
         say(l,
             "Changes wait: slow disk at the replica at %s, which has not kept "
             "one for %" PRIu64 " ms.",
-            l->other, l->s->behind_ms);
-    } else if (l->s->syncing) {
+            l->other, f->behind_ms);
+    } else if (f->syncing) {
         say(l,
             "The replica at %s is in sync; changes wait until it has "
             "loaded a copy",
             l->other);
-        say_progress(l);
+        say_progress(l, &f->copying);
         say(l, ".");
-    } else if (!ids_primary_has_member(peer)) {
+    } else if (!f->is_here) {
         say(l, "The replica at %s is in sync, but not connected right now.",
             l->other);
-    } else if (!l->s->connected || !peer->told_knows) {
+    } else if (!f->knows) {
         say(l, "The replica at %s is in sync, and about to know it.", l->other);
     } else {
         say(l, "The replica at %s is in sync.", l->other);
     }
 }
 
-static void say_newcomer(line *l) {
-    if (l->s->syncing) {
+static void say_newcomer(line *l, const ids_follower_status *f) {
+    if (f->syncing) {
         say(l, "The replica at %s is loading a full copy", l->other);
-        say_progress(l);
+        say_progress(l, &f->copying);
         say(l, ".");
     } else if (l->peer->config.mode == IDS_MODE_SYNC) {
         say(l, "The replica at %s is catching up.", l->other);
@@ -101,29 +100,54 @@ static void say_alone(line *l) {
         say(l, "It serves alone: the replica was detached and does not know "
                "it. Do not promote that one.");
     else if (peer->config.mode == IDS_MODE_SYNC && peer->config.min_in_sync > 1)
-        say(l, "Changes wait for a replica: --min-in-sync is 2 and there is "
-               "none.");
+        say(l,
+            "Changes wait for a replica: --min-in-sync is %" PRIu32
+            " and there is none.",
+            peer->config.min_in_sync);
     else if (l->s->had_replica)
         say(l, "It serves alone: its replica is gone or detached.");
     else
         say(l, "It serves alone; it never had a replica.");
 }
 
-static void say_primary(line *l) {
-    if (l->peer->switch_epoch != 0)
-        say(l, "It is handing over: no call is served.");
-    else if (l->s->forgetful)
-        say_forgetful(l);
-    else if (ids_primary_misses_member(l->peer))
+/* False: there is nothing to say of this one. */
+static bool say_follower(line *l, const ids_follower_status *f) {
+    size_t begun = l->len;
+    ids_endpoint other;
+    ids_peer_name(&other, &f->at, f->member.node);
+    l->other = other.text;
+    if (f->forgetful)
+        say_forgetful(l, f);
+    else if (f->is_silent)
         say(l,
             "Changes wait: the replica at %s is gone. Bring it back, or "
             "idemctl detach, unless it was promoted.",
             l->other);
-    else if (l->s->in_sync)
-        say_member(l);
-    else if (l->s->connected || l->s->syncing)
-        say_newcomer(l);
-    else
+    else if (f->in_sync)
+        say_member(l, f);
+    else if (f->connected || f->syncing)
+        say_newcomer(l, f);
+    return l->len > begun;
+}
+
+static void say_primary(line *l) {
+    const ids_peer_status *s = l->s;
+    bool alone = true;
+    if (l->peer->switch_epoch != 0) {
+        say(l, "It is handing over: no call is served.");
+        return;
+    }
+    for (uint32_t i = 0; i < s->follower_count; i++) {
+        size_t begun = l->len;
+        say(l, "%s", alone ? "" : " ");
+        if (say_follower(l, &s->follower[i])) {
+            alone = false;
+        } else {
+            l->len = begun;
+            l->to[begun] = '\0';
+        }
+    }
+    if (alone)
         say_alone(l);
 }
 
@@ -131,7 +155,7 @@ static void say_primary(line *l) {
 
 static void say_loading(line *l) {
     say(l, "It is loading a full copy from %s", l->other);
-    say_progress(l);
+    say_progress(l, &l->s->copying);
     say(l, "%s.",
         l->s->in_sync ? "; it may be promoted with the copy it has" : "");
 }

@@ -13,40 +13,6 @@ void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at) {
     *at = known ? peer->other_at : (ids_endpoint){{0}};
 }
 
-/* Someone of whom it makes sense to say how far behind it is. */
-static bool has_someone(const ids_peer *peer) {
-    return peer->leading &&
-           (peer->known.replica.node != 0 || peer->had_session);
-}
-
-void ids_peer_stream_lag(const ids_peer *peer, uint32_t stream,
-                         ids_peer_lag *lag) {
-    const ids_sender *sender;
-    ids_ring_at at;
-    *lag = (ids_peer_lag){0};
-    if (!has_someone(peer) || stream >= peer->config.loops)
-        return;
-    sender = &peer->senders[stream];
-    if (sender->ring.last == sender->reached)
-        return;
-    lag->ops = sender->ring.last - sender->reached;
-    lag->ms = ids_lag_ms(&sender->lag, peer->now_ms);
-    lag->bytes = ids_ring_seek(&sender->ring, sender->reached, &at)
-                     ? ids_ring_lag_bytes(&sender->ring, &at)
-                     : sender->ring.head - sender->ring.tail;
-}
-
-static void add_lags(const ids_peer *peer, ids_peer_status *s) {
-    for (uint32_t k = 0; peer->leading && k < peer->config.loops; k++) {
-        ids_peer_lag lag;
-        ids_peer_stream_lag(peer, k, &lag);
-        s->lag.ops += lag.ops;
-        s->lag.bytes += lag.bytes;
-        if (lag.ms > s->lag.ms)
-            s->lag.ms = lag.ms;
-    }
-}
-
 void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node) {
     *to = *at;
     if (at->text[0] == 0 || at->text[0] == ':')
@@ -55,50 +21,208 @@ void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node) {
 
 static void list_members(const ids_peer *peer, ids_peer_status *s) {
     const ids_endpoint *here = &peer->config.advertise;
-    bool other = peer->leading ? s->in_sync : s->in_sync || peer->other_leads;
     bool self = peer->leading || s->in_sync;
     if (peer->leading)
         ids_peer_name(&s->member[s->member_count++], here, s->self.node);
-    if (other)
+    else if (s->in_sync || peer->other_leads)
         ids_peer_name(&s->member[s->member_count++], &peer->other_at,
                       s->other.node);
+    for (uint32_t i = 0; i < s->follower_count; i++)
+        if (s->follower[i].in_sync)
+            ids_peer_name(&s->member[s->member_count++], &s->follower[i].at,
+                          s->follower[i].member.node);
     if (self && !peer->leading)
         ids_peer_name(&s->member[s->member_count++], here, s->self.node);
 }
 
-/* --- what may be relied on ------------------------------------------------ */
-
-/* A session counts in the direction of the role: what is left of the last
- * role's is none. */
-static bool is_connected(const ids_peer *peer) {
-    const ids_link *first = peer->session != 0 ? peer->stream[0] : NULL;
-    return first != NULL && first->dialled == !peer->leading &&
-           peer->streams > 0 && peer->streams_open == peer->streams &&
+/* A session with all its streams, whose other end is heard. */
+static bool is_connected(const ids_peer *peer, const ids_session *session) {
+    const ids_link *first = session->id != 0 ? session->stream[0] : NULL;
+    return first != NULL && session->streams > 0 &&
+           session->streams_open == session->streams &&
            peer->now_ms < first->heard_ms + peer->config.stall_ms;
+}
+
+/* --- a primary's replicas ------------------------------------------------- */
+
+/* Someone of whom it makes sense to say how far behind it is. */
+static bool has_someone(const ids_peer *peer, const ids_follower *f) {
+    return peer->leading &&
+           (ids_primary_member(peer, f).node != 0 || f->had_session);
+}
+
+static ids_peer_lag lag_of(const ids_peer *peer, const ids_follower *f,
+                           uint32_t stream) {
+    const ids_sender *sender = &f->senders[stream];
+    const ids_ring *ring = &peer->rings[stream];
+    ids_peer_lag lag = {0};
+    ids_ring_at at;
+    if (!has_someone(peer, f) || ring->last == sender->reached)
+        return lag;
+    lag.ops = ring->last - sender->reached;
+    lag.ms = ids_lag_ms(&sender->lag, peer->now_ms);
+    lag.bytes = ids_ring_seek(ring, sender->reached, &at)
+                    ? ids_ring_lag_bytes(ring, &at)
+                    : ring->head - ring->tail;
+    return lag;
+}
+
+void ids_peer_stream_lag(const ids_peer *peer, uint32_t stream,
+                         ids_peer_lag *lag) {
+    *lag = (ids_peer_lag){0};
+    if (!peer->leading || stream >= peer->config.loops)
+        return;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        ids_peer_lag its = lag_of(peer, &peer->follower[i], stream);
+        if (its.ops > lag->ops)
+            *lag = its;
+    }
+}
+
+static ids_peer_lag whole_lag(const ids_peer *peer, const ids_follower *f) {
+    ids_peer_lag all = {0};
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        ids_peer_lag lag = lag_of(peer, f, k);
+        all.ops += lag.ops;
+        all.bytes += lag.bytes;
+        if (lag.ms > all.ms)
+            all.ms = lag.ms;
+    }
+    return all;
 }
 
 /* The node on record has come back as another memory: its place is waited
  * for, and empty. */
-static bool is_forgetful(const ids_peer *peer) {
-    const ids_member *member = &peer->known.replica;
+static bool is_forgetful(const ids_peer *peer, const ids_follower *f) {
+    ids_member member = ids_primary_member(peer, f);
     if (IDS_RULE_OFF(STATUS_BY_NAME))
         return false;
-    return peer->leading && member->node != 0 &&
-           peer->other.node == member->node &&
-           peer->other.incarnation != member->incarnation;
+    return member.node != 0 && f->session.other.node == member.node &&
+           f->session.other.incarnation != member.incarnation;
 }
 
-static bool primary_may_stop(const ids_peer *peer, const ids_peer_status *s) {
-    return peer->config.mode == IDS_MODE_SYNC && s->in_sync && s->connected &&
-           !s->syncing && peer->told_knows && peer->switch_epoch == 0 &&
-           ids_primary_has_member(peer) && !ids_primary_misses_member(peer);
+static void get_follower(const ids_peer *peer, const ids_follower *f,
+                         ids_follower_status *s) {
+    ids_member member = ids_primary_member(peer, f);
+    *s = (ids_follower_status){
+        .member = f->session.other,
+        .name = f->session.other_name,
+        .at = ids_endpoint_is_set(&f->at) ? f->at : peer->other_at,
+        .waits = member.node != 0,
+        .forgetful = is_forgetful(peer, f),
+        .connected = is_connected(peer, &f->session),
+        .syncing = f->copying.is_on,
+        .settings_differ = f->session.settings_differ,
+        .is_here = ids_primary_has_member(peer, f),
+        .is_silent = ids_primary_misses(peer, f),
+        .slow_disk = ids_primary_is_slow(peer, f),
+        .behind_ms = f->behind_ms,
+        .parting = f->parting,
+        .lag = whole_lag(peer, f)};
+    s->in_sync = s->waits && !s->forgetful;
+    s->knows = s->is_here && s->connected && f->told_knows;
+    ids_copy_get(peer, f, &s->copying);
+    if (s->in_sync) {
+        s->member = member;
+        s->name = peer->known.replica_name[ids_primary_place(peer, f)];
+    }
 }
+
+bool ids_peer_is_parting(const ids_peer *peer) {
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        if (peer->follower[i].parting == IDS_PARTING_TOLD)
+            return true;
+    return false;
+}
+
+/* What an operator has to bear in mind longest. */
+static ids_parting worst_parting(const ids_peer *peer) {
+    ids_parting worst = IDS_PARTING_NONE;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        ids_parting each = peer->follower[i].parting;
+        if (each == IDS_PARTING_TOLD)
+            return each;
+        worst = each > worst ? each : worst;
+    }
+    return worst;
+}
+
+/* Of whom an operator should hear first. */
+static int urgency(const ids_follower_status *s) {
+    return s->forgetful   ? 5
+           : s->is_silent ? 4
+           : s->waits     ? (s->slow_disk || s->syncing ? 3 : 2)
+                          : s->connected || s->syncing;
+}
+
+static void sum_up(ids_peer_status *s) {
+    const ids_follower_status *first = &s->follower[0];
+    bool all = true, any = false, in_sync = true;
+    for (uint32_t i = 0; i < s->follower_count; i++) {
+        const ids_follower_status *f = &s->follower[i];
+        first = urgency(f) > urgency(first) ? f : first;
+        s->waits |= f->waits;
+        s->forgetful |= f->forgetful;
+        s->syncing |= f->syncing;
+        s->slow_disk |= f->slow_disk;
+        all = all && (!f->waits || f->connected);
+        any = any || f->connected;
+        in_sync = in_sync && (!f->waits || f->in_sync);
+        if (f->behind_ms > s->behind_ms)
+            s->behind_ms = f->behind_ms;
+        if (f->lag.ops > s->lag.ops)
+            s->lag = f->lag;
+    }
+    s->in_sync = s->waits && in_sync;
+    s->connected = s->waits ? all : any;
+    if (s->follower_count == 0)
+        return;
+    s->other = first->member;
+    s->other_name = first->name;
+    s->other_at = first->at;
+    s->settings_differ = first->settings_differ;
+}
+
+/* Each reply that left has waited for each member: one that goes on is enough.
+ */
+static bool primary_may_stop(const ids_peer *peer, const ids_peer_status *s) {
+    bool has_heir = false;
+    for (uint32_t i = 0; i < s->follower_count; i++)
+        has_heir |= s->follower[i].knows && !s->follower[i].syncing;
+    return peer->config.mode == IDS_MODE_SYNC && has_heir &&
+           peer->switch_epoch == 0 && !ids_primary_misses_member(peer);
+}
+
+static void get_primary(const ids_peer *peer, ids_peer_status *s) {
+    s->streams = peer->config.loops;
+    s->parting = worst_parting(peer);
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        if (has_someone(peer, &peer->follower[i]))
+            get_follower(peer, &peer->follower[i],
+                         &s->follower[s->follower_count++]);
+    sum_up(s);
+    s->safe_to_stop = primary_may_stop(peer, s);
+}
+
+/* --- a replica ------------------------------------------------------------ */
 
 /* Whatever it has, the primary has. */
 static bool replica_may_stop(const ids_peer *peer, const ids_peer_status *s) {
-    return s->connected && peer->started && peer->stream[0]->other.primary &&
-           peer->session_epoch == ids_peer_epoch(peer) &&
-           (peer->pending != IDS_PENDING_PROMOTE);
+    return s->connected && peer->started &&
+           peer->upstream.stream[0]->other.primary &&
+           peer->upstream.epoch == ids_peer_epoch(peer) &&
+           peer->pending != IDS_PENDING_PROMOTE;
+}
+
+static void get_replica(const ids_peer *peer, ids_peer_status *s) {
+    s->connected = is_connected(peer, &peer->upstream);
+    s->syncing = peer->copying.is_on;
+    s->slow_disk = ids_peer_is_slow(peer);
+    s->behind_ms = peer->behind_ms;
+    s->in_sync =
+        ids_decision_is_in_sync(&peer->known, ids_follower_copy_of(peer));
+    s->parting = worst_parting(peer);
+    s->safe_to_stop = replica_may_stop(peer, s);
 }
 
 void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
@@ -112,32 +236,17 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
                           .self_name = peer->config.name,
                           .other_name = peer->other_name,
                           .settings_differ = peer->settings_differ,
-                          .connected = is_connected(peer),
-                          .syncing = peer->copying.is_on,
-                          .waits = leading && peer->known.replica.node != 0,
-                          .forgetful = is_forgetful(peer),
-                          .slow_disk = ids_peer_is_slow(peer),
-                          .behind_ms = peer->behind_ms,
-                          .copying = peer->copying,
                           .had_replica = peer->known.had_replica,
                           .disowned = peer->disowned,
-                          .parting = peer->parting,
                           .pending = peer->pending,
-                          .streams = leading ? peer->config.loops : 0,
                           .other_at = peer->other_at,
                           .refusal = peer->refusal,
                           .refused_ms = peer->now_ms - peer->refusal.at_ms};
-    s->in_sync = leading ? s->waits && !s->forgetful
-                         : ids_decision_is_in_sync(&peer->known,
-                                                   ids_follower_copy_of(peer));
-    ids_peer_copy_progress(peer, &s->copying.records, &s->copying.total);
-    s->safe_to_stop =
-        leading ? primary_may_stop(peer, s) : replica_may_stop(peer, s);
-    if (leading && s->in_sync) {
-        s->other = peer->known.replica;
-        s->other_name = peer->known.replica_name;
-    }
-    add_lags(peer, s);
+    ids_peer_copy_get(peer, &s->copying);
+    if (leading)
+        get_primary(peer, s);
+    else
+        get_replica(peer, s);
     list_members(peer, s);
     ids_peer_primary_at(peer, &s->primary_at);
     ids_peer_say_state(peer, s, s->state);

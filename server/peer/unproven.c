@@ -27,15 +27,17 @@ static bool is_host_of(const ids_endpoint *at, const char *host) {
 }
 
 bool ids_peer_knows_host(const ids_peer *peer, const char *host) {
-    return (host[0] != '\0' && strcmp(peer->other_host, host) == 0) ||
-           is_host_of(&peer->other_at, host) ||
+    for (uint32_t i = 0; i < peer->config.places && host[0] != '\0'; i++)
+        if (strcmp(peer->follower[i].host, host) == 0)
+            return true;
+    return is_host_of(&peer->other_at, host) ||
            is_host_of(&peer->known.other_at, host) ||
            is_host_of(&peer->config.replicate_from, host);
 }
 
 /* A stream of the session knows its name, which no stranger does. */
 static bool is_unproven(const ids_peer *peer, const ids_link *link) {
-    bool named = peer->session != 0 && link->session == peer->session;
+    bool named = ids_peer_has_session_of(peer, link->session);
     return !link->dialled && !named &&
            (link->state == IDS_LINK_ACCEPTED ||
             link->state == IDS_LINK_OFFERED);
@@ -45,8 +47,9 @@ static bool is_unproven(const ids_peer *peer, const ids_link *link) {
 static int worth(const ids_peer *peer, const ids_link *link) {
     return (ids_peer_knows_host(peer, link->seen_host) ? 4 : 0) +
            (link->state == IDS_LINK_OFFERED ? 2 : 0) +
-           (link->state == IDS_LINK_OFFERED && peer->known.replica.node != 0 &&
-            link->other.member.node == peer->known.replica.node);
+           (link->state == IDS_LINK_OFFERED &&
+            ids_decision_place(&peer->known, link->other.member.node) <
+                IDS_FOLLOWERS_MAX);
 }
 
 static uint32_t count_of(const ids_peer *peer, const char *source) {

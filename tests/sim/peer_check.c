@@ -46,8 +46,8 @@ void pw_note_reach(pw_node *n) {
     if (!live && (p->copy_of == 0 || p->copy_streams == 0)) {
         return;
     }
-    pw_reach *r = latest_reach(n, live ? p->session_epoch : p->copy_of);
-    uint32_t streams = live ? p->streams : p->copy_streams;
+    pw_reach *r = latest_reach(n, live ? p->upstream.epoch : p->copy_of);
+    uint32_t streams = live ? p->upstream.streams : p->copy_streams;
     for (uint32_t k = 0; k < streams && k < PW_LOOPS_MAX; k++) {
         r->at[k] = live ? p->receivers[k].applied : p->copy_at[k];
     }
@@ -123,9 +123,9 @@ static bool is_committed(pw_world *w, const pw_reply *r) {
     if (e == NULL || r->number == 0 || w->replies_only) {
         return true;
     }
-    if (w->config.mode == IDS_MODE_SYNC && n->cell.replica.node != 0) {
+    if (w->config.mode == IDS_MODE_SYNC && n->cell.replica[0].node != 0) {
         const pw_reach *reach =
-            reach_of(w, n->cell.replica.incarnation, r->epoch);
+            reach_of(w, n->cell.replica[0].incarnation, r->epoch);
         if (reach == NULL || reach->at[r->loop] < r->number) {
             return pw_fail(
                 w,

@@ -30,8 +30,8 @@ static void collect_all(pw_node *n, both *b) {
 /* The two have the same numbers. */
 static bool is_level(const pw_node *p, const pw_node *r) {
     const ids_peer *a = p->peer, *b = r->peer;
-    if (!b->started || b->syncing || b->leading || a->session != b->session ||
-        a->session == 0) {
+    if (!b->started || b->syncing || b->leading || b->upstream.id == 0 ||
+        a->follower[0].session.id != b->upstream.id) {
         return false;
     }
     for (uint32_t k = 0; k < a->config.loops; k++) {

@@ -25,7 +25,7 @@ static void host_hang_up(void *ctx, ids_link *link) {
 static bool host_aside_begin(void *ctx) {
     pw_node *n = ctx;
     pw_say(n->w, "%c begins a full copy of epoch %llu", pw_name(n->index),
-           (unsigned long long)n->peer->session_epoch);
+           (unsigned long long)n->peer->upstream.epoch);
     return pw_node_make_shards(n, n->aside);
 }
 
@@ -44,7 +44,7 @@ static void swap(pw_world *w, int node, uint64_t word) {
         return; /* the session has ended meanwhile */
     }
     pw_say(w, "%c has a whole copy of epoch %llu", pw_name(n->index),
-           (unsigned long long)n->peer->session_epoch);
+           (unsigned long long)n->peer->upstream.epoch);
     w->swaps++;
     for (uint32_t k = 0; k < n->loops; k++) {
         pw_loop_stands_down(n, k);

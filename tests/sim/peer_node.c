@@ -176,19 +176,19 @@ void pw_node_after(pw_node *n) {
     ids_peer *peer = n->peer;
     pw_turns(n);
     pw_node_maybe_swap(n);
-    if (peer->started && n->session_seen != peer->session) {
-        n->session_seen = peer->session;
+    if (peer->started && n->session_seen != peer->upstream.id) {
+        n->session_seen = peer->upstream.id;
         n->w->resumed += !peer->syncing;
     }
     for (int i = 0; peer->leading && i < PW_NODES; i++) {
         pw_detached *d = &n->w->detached[i];
         if (peer->lead_epoch == d->epoch && d->by == n->index &&
-            peer->session != d->session) {
-            d->since = peer->session;
+            peer->follower[0].session.id != d->session) {
+            d->since = peer->follower[0].session.id;
         }
     }
-    if (!peer->leading && peer->session != 0 && peer->dialled_rest) {
-        n->session_heard = peer->session;
+    if (!peer->leading && peer->upstream.id != 0 && peer->dialled_rest) {
+        n->session_heard = peer->upstream.id;
     }
     pw_note_reach(n);
     pw_net_flush(n);
@@ -247,10 +247,11 @@ void pw_node_detached(pw_node *n, uint64_t whom) {
     if (n->cell.epoch == d->epoch && n->cell.version <= d->version) {
         return; /* known already */
     }
-    *d = (pw_detached){.epoch = n->cell.epoch,
-                       .version = n->cell.version,
-                       .by = n->index,
-                       .session = n->peer != NULL ? n->peer->session : 0};
+    *d = (pw_detached){
+        .epoch = n->cell.epoch,
+        .version = n->cell.version,
+        .by = n->index,
+        .session = n->peer != NULL ? n->peer->follower[0].session.id : 0};
 }
 
 static void recorded(pw_world *w, int node, uint64_t word);
@@ -327,6 +328,7 @@ void pw_node_start(pw_node *n) {
                               .primary = n->index == 0,
                               .epoch_min = pw_draw_epoch(n),
                               .loops = n->loops,
+                              .places = 1,
                               .mode = w->config.mode,
                               .min_in_sync = w->config.min_in_sync,
                               .ring_bytes = w->config.ring_bytes,

@@ -7,6 +7,8 @@
  * was not admitted again, and detach one that he has promoted. */
 #include "tests/sim/peer_world.h"
 
+#include "server/peer/halves.h"
+
 typedef enum order { PROMOTE, ACCEPT_LOSS, DETACH, SWITCHOVER } order;
 
 static uint64_t epoch_of(const pw_node *n) {
@@ -106,7 +108,7 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
         pw_later(w, 3, watch_detach, -1, word);
         return;
     }
-    if (n->cell.replica.node == 0) {
+    if (ids_decision_members(&n->cell) == 0) {
         pw_node_detached(n, w->detaching);
     }
     w->order_under_way = false;
@@ -131,10 +133,10 @@ static ids_deciding give(pw_node *n, order what) {
         if (!may_detach(w, n)) {
             return IDS_DECIDING_NOT_PRIMARY;
         }
-        w->detaching = n->peer->known.replica.node;
-        return ids_peer_detach(n->peer);
+        w->detaching = n->peer->known.replica[0].node;
+        return ids_peer_detach(n->peer, 0);
     default:
-        return ids_peer_switchover(n->peer, pw_draw_epoch(n));
+        return ids_peer_switchover(n->peer, pw_draw_epoch(n), 0);
     }
 }
 
@@ -214,7 +216,7 @@ static void meddle(pw_world *w) {
         }
     } else if (dice < 12) {
         send(w, node, SWITCHOVER);
-    } else if (dice < (n->peer->session == 0 ? 45u : 16u)) {
+    } else if (dice < (!ids_peer_has_session(n->peer) ? 45u : 16u)) {
         send(w, node, DETACH);
     }
 }

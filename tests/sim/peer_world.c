@@ -211,8 +211,8 @@ pw_node *pw_primary(pw_world *w) {
 pw_node *pw_replica_of(pw_world *w, const pw_node *primary) {
     for (int i = 0; i < PW_NODES; i++) {
         pw_node *n = &w->node[i];
-        if (n->up && n != primary && n->peer->session != 0 &&
-            n->peer->session == primary->peer->session) {
+        if (n->up && n != primary && n->peer->upstream.id != 0 &&
+            n->peer->upstream.id == primary->peer->follower[0].session.id) {
             return n;
         }
     }
@@ -222,7 +222,7 @@ pw_node *pw_replica_of(pw_world *w, const pw_node *primary) {
 /* The replica has all that was made. */
 static bool is_through(const pw_node *p) {
     for (uint32_t k = 0; k < p->loops; k++) {
-        if (p->peer->senders[k].reached != p->last[k]) {
+        if (p->peer->follower[0].senders[k].reached != p->last[k]) {
             return false;
         }
     }
@@ -276,7 +276,7 @@ static void say_status(const pw_node *n) {
            (unsigned long long)s.epoch, s.in_sync ? ", in sync" : "",
            s.connected ? ", connected" : "", s.syncing ? ", syncing" : "",
            (unsigned long long)s.lag.ops, n->peer->pending, n->peer->link_count,
-           n->peer->streams_open, n->peer->streams);
+           n->peer->upstream.streams_open, n->peer->upstream.streams);
 }
 
 static void say_all(const pw_world *w) {

@@ -28,8 +28,8 @@ Test(decision, a_first_start_leads_from_the_clock_and_a_second_above_it) {
 
 Test(decision, who_ever_had_a_replica_does_not_lead_by_itself) {
     ids_decision d = {.role = IDS_ROLE_PRIMARY, .epoch = 7}, with, next;
-    ids_decide_admit(&d, (ids_member){1, 11}, &with);
-    cr_assert_eq(with.replica.incarnation, 11);
+    ids_decide_admit(&d, 0, (ids_member){1, 11}, &with);
+    cr_assert_eq(with.replica[0].incarnation, 11);
     ids_decide_start(&with, self, true, 1700000000, &next);
     cr_assert_eq(next.role, IDS_ROLE_REPLICA);
     cr_assert_eq(next.epoch, 7);
@@ -75,7 +75,7 @@ Test(decision, a_kept_memory_may_be_promoted_if_nobody_else_could_be) {
     ids_decide_start(&d, (ids_member){2, 23}, true, 1, &again);
     cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
                  IDS_DECIDING_NOT_IN_SYNC, "a new memory");
-    ids_decide_admit(&d, (ids_member){1, 11}, &with);
+    ids_decide_admit(&d, 0, (ids_member){1, 11}, &with);
     ids_decide_start(&with, self, true, 1, &again);
     cr_assert_eq(ids_decide_promote(&again, 8, 7, false, &next),
                  IDS_DECIDING_NOT_IN_SYNC, "its replica may have gone on");
@@ -101,13 +101,15 @@ Test(decision, a_node_without_history_is_in_sync_with_nobody) {
 
 Test(decision, detaching_is_refused_where_it_would_lose_too_much) {
     ids_decision d = {.role = IDS_ROLE_PRIMARY, .epoch = 7}, with, next;
-    cr_assert_eq(ids_decide_detach(&d, 1, &next), IDS_DECIDING_NO_REPLICA);
-    ids_decide_admit(&d, (ids_member){1, 11}, &with);
-    cr_assert_eq(ids_decide_detach(&with, 2, &next), IDS_DECIDING_MIN_IN_SYNC);
-    cr_assert_eq(ids_decide_detach(&with, 1, &next), IDS_DECIDING_OK);
-    cr_assert_eq(next.replica.node, 0);
+    cr_assert_eq(ids_decide_detach(&d, 0, 1, &next), IDS_DECIDING_NO_REPLICA);
+    ids_decide_admit(&d, 0, (ids_member){1, 11}, &with);
+    cr_assert_eq(ids_decide_detach(&with, 0, 2, &next),
+                 IDS_DECIDING_MIN_IN_SYNC);
+    cr_assert_eq(ids_decide_detach(&with, 0, 1, &next), IDS_DECIDING_OK);
+    cr_assert_eq(next.replica[0].node, 0);
     with.role = IDS_ROLE_REPLICA;
-    cr_assert_eq(ids_decide_detach(&with, 1, &next), IDS_DECIDING_NOT_PRIMARY);
+    cr_assert_eq(ids_decide_detach(&with, 0, 1, &next),
+                 IDS_DECIDING_NOT_PRIMARY);
 }
 
 /* R11, R6: what led in an epoch is remembered, for this name. */

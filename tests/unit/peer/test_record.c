@@ -15,7 +15,7 @@ static const ids_decision decision = {.version = 12,
                                       .epoch = 1700000003,
                                       .role = IDS_ROLE_PRIMARY,
                                       .self = {1, UINT64_MAX},
-                                      .replica = {2, 22},
+                                      .replica = {{2, 22}},
                                       .admitted_epoch = 1700000001,
                                       .admitted = {1, 10},
                                       .admitted_version = 9,
@@ -37,7 +37,7 @@ Test(record, what_is_written_is_read) {
     cr_assert_eq(read.version, 12);
     cr_assert_eq(read.role, IDS_ROLE_PRIMARY);
     cr_assert_eq(read.self.incarnation, UINT64_MAX);
-    cr_assert_eq(read.replica.incarnation, 22);
+    cr_assert_eq(read.replica[0].incarnation, 22);
     cr_assert_eq(read.admitted_version, 9);
     cr_assert(read.had_replica);
     cr_assert_eq(read.mode, 2);

@@ -43,6 +43,7 @@ static ids_peer *make(const ids_decision *now, bool primary) {
                               .primary = primary,
                               .epoch_min = 1000,
                               .loops = 2,
+                              .places = 1,
                               .mode = IDS_MODE_SYNC,
                               .min_in_sync = 1,
                               .ring_bytes = 4096,
@@ -94,7 +95,7 @@ Test(status, a_restarted_primary_dials_the_other_and_does_not_lead) {
                               .epoch = 1000,
                               .role = IDS_ROLE_PRIMARY,
                               .self = {1, 10},
-                              .replica = {2, 20},
+                              .replica = {{2, 20}},
                               .had_replica = true,
                               .other_at = {"b:7117"}};
     ids_peer *peer = make(&old, true);
@@ -117,7 +118,7 @@ static ids_peer *primary_with_member(void) {
     ids_peer *peer = make(&none, true);
     ids_decision with;
     ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
-    ids_decide_admit(&with, (ids_member){2, 20}, &peer->proposed);
+    ids_decide_admit(&with, 0, (ids_member){2, 20}, &peer->proposed);
     ids_peer_decided(peer, 5001);
     return peer;
 }
@@ -151,13 +152,13 @@ Test(status, a_primary_that_stood_still_asks_before_it_serves) {
 Test(status, a_member_without_its_memory_is_not_in_sync) {
     ids_peer *peer = primary_with_member();
     ids_peer_status s;
-    peer->other = (ids_member){2, 20};
+    peer->follower[0].session.other = (ids_member){2, 20};
     ids_peer_status_get(peer, &s);
     cr_assert(s.in_sync, "as it was lost");
     cr_assert_eq(s.member_count, 2);
     cr_assert_not(s.connected);
     cr_assert_not(s.safe_to_stop);
-    peer->other = (ids_member){2, 21};
+    peer->follower[0].session.other = (ids_member){2, 21};
     ids_peer_status_get(peer, &s);
     cr_assert_not(s.in_sync);
     cr_assert(s.waits && s.forgetful);
@@ -177,24 +178,25 @@ Test(status, an_admission_that_is_refused_by_the_disk_holds_nothing_up) {
     ids_link *link = ids_peer_accept(peer, 5002);
     ids_link *links[] = {link};
     cr_assert_not_null(link);
-    peer->session = link->session = 7;
-    peer->stream = links;
-    peer->streams = 1;
-    peer->other = peer->joiner = (ids_member){2, 20};
-    peer->joining = true;
-    peer->gates[0].joining = peer->gates[1].joining = 5;
-    ids_decide_admit(&peer->known, peer->joiner, &with);
+    ids_follower *f = &peer->follower[0];
+    link->session = 7;
+    f->session =
+        (ids_session){.id = 7, .stream = links, .streams = 1, .other = {2, 20}};
+    f->joiner = f->session.other;
+    f->joining = true;
+    peer->gates[0].joining[0] = peer->gates[1].joining[0] = 5;
+    ids_decide_admit(&peer->known, 0, f->joiner, &with);
     peer->proposed = with;
     peer->pending = IDS_PENDING_ADMIT;
     ids_peer_lost(peer, link, 5003);
-    cr_assert_eq(peer->session, 0);
+    cr_assert_eq(f->session.id, 0);
     cr_assert_eq(ids_gate_watermark(&peer->gates[0]), 5);
     cr_assert_eq(ids_peer_undecided(peer, 5004), IDS_PENDING_ADMIT);
     cr_assert_eq(ids_gate_watermark(&peer->gates[0]), UINT64_MAX);
     cr_assert_eq(ids_gate_watermark(&peer->gates[1]), UINT64_MAX);
     cr_assert_eq(ids_peer_serves(peer, false), IDP_OK);
-    cr_assert_eq(peer->known.replica.node, 0, "it is no member");
-    peer->stream = NULL;
+    cr_assert_eq(peer->known.replica[0].node, 0, "it is no member");
+    f->session.stream = NULL;
     ids_peer_free(peer);
 }
 
@@ -213,9 +215,8 @@ Test(status, who_was_just_promoted_has_nobody_connected) {
     ids_link to = {.dialled = true, .heard_ms = 5000};
     ids_link *links[] = {&to};
     ids_peer_decided(peer, 5001);
-    peer->session = 7;
-    peer->stream = links;
-    peer->streams = peer->streams_open = 1;
+    peer->upstream = (ids_session){
+        .id = 7, .stream = links, .streams = 1, .streams_open = 1};
     ids_peer_status_get(peer, &s);
     cr_assert(s.connected);
     cr_assert_eq(ids_peer_promote(peer, 1001, false), IDS_DECIDING_OK);
@@ -225,7 +226,6 @@ Test(status, who_was_just_promoted_has_nobody_connected) {
     cr_assert_not(s.connected);
     cr_assert_not(s.safe_to_stop);
     cr_assert_eq(s.lag.ops, 0);
-    peer->session = 0;
-    peer->stream = NULL;
+    peer->upstream = (ids_session){.id = 0};
     ids_peer_free(peer);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static ids_ring ring;
 static ids_sender sender;
 static ids_receiver receiver;
 static ids_pbuf wire;
@@ -24,7 +25,8 @@ static bool route(void *ctx, const ids_parcel_tag *tag,
 }
 
 static void begin(uint64_t last) {
-    cr_assert(ids_sender_init(&sender, 0, 7, 1 << 16, last));
+    cr_assert(ids_ring_init(&ring, 1 << 16, last));
+    ids_sender_init(&sender, 0, 7, &ring);
     receiver = (ids_receiver){.result_bytes_max = 100, .route = route};
     wire = (ids_pbuf){0};
     routed = 0;
@@ -32,6 +34,7 @@ static void begin(uint64_t last) {
 
 static void end(void) {
     ids_sender_fini(&sender);
+    ids_ring_fini(&ring);
     ids_pbuf_fini(&wire);
 }
 
@@ -45,7 +48,8 @@ static void take(uint64_t number) {
                          .ttl_left_ms = 1000};
     uint8_t encoded[IDS_CHANGE_BARE_BYTES_MAX];
     size_t bytes = ids_change_write(encoded, &change);
-    ids_sender_take(&sender, number, (idp_slice){encoded, bytes}, 1000);
+    ids_ring_put(&ring, number, (idp_slice){encoded, bytes});
+    ids_sender_took(&sender, 1000);
 }
 
 /* The next frame on the wire. */

@@ -36,6 +36,7 @@ static ids_peer *primary(void) {
         .primary = true,
         .epoch_min = 1000,
         .loops = 1,
+        .places = 1,
         .mode = IDS_MODE_SYNC,
         .min_in_sync = 1,
         .ring_bytes = 4096,

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handover.c -- a primary that hands over to one of its members, in peace.
+ *
+ * Pure. Nothing is served while it goes on; every member has all that there is
+ * before it is on record that this node leads no more, and only then one of
+ * them is told to. */
+#include "server/peer/halves.h"
+
+/* Who is to lead; NULL: nobody that could. */
+static const ids_follower *heir(const ids_peer *peer, uint64_t node) {
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        const ids_follower *f = &peer->follower[i];
+        if (ids_primary_has_member(peer, f) &&
+            (node == 0 || node == f->session.other.node))
+            return f;
+    }
+    return NULL;
+}
+
+ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
+                                 uint64_t node) {
+    const ids_peer_host *host = &peer->config.host;
+    if (!peer->leading)
+        return IDS_DECIDING_NOT_PRIMARY;
+    if (peer->switch_epoch != 0 || peer->pending != IDS_PENDING_NONE)
+        return IDS_DECIDING_BUSY;
+    if (epoch <= ids_peer_epoch(peer))
+        return IDS_DECIDING_EPOCH_TOO_LOW;
+    if (!ids_peer_epoch_is_sound(peer, epoch))
+        return IDS_DECIDING_EPOCH_TOO_HIGH;
+    if (heir(peer, node) == NULL)
+        return IDS_DECIDING_NO_REPLICA;
+    peer->switch_epoch = epoch;
+    peer->switch_to = node;
+    peer->switch_until_ms = peer->now_ms + peer->config.silence_ms;
+    host->stand_down(host->ctx, false);
+    return IDS_DECIDING_OK;
+}
+
+/* R1: each member has all that there is. */
+static bool all_caught_up(const ids_peer *peer) {
+    uint32_t members = ids_decision_members(&peer->known), whole = 0;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        const ids_follower *f = &peer->follower[i];
+        whole += ids_primary_has_member(peer, f) &&
+                 ids_primary_caught_up(peer, f, 0, false);
+    }
+    return whole > 0 && (whole == members || IDS_RULE_OFF(HAND_OVER_ALL));
+}
+
+void ids_primary_switch_over(ids_peer *peer) {
+    const ids_follower *to = heir(peer, peer->switch_to);
+    ids_decision next;
+    if (peer->now_ms >= peer->switch_until_ms) {
+        peer->switch_epoch = 0; /* not this time: it goes on serving */
+        return;
+    }
+    if (peer->pending != IDS_PENDING_NONE || to == NULL || !all_caught_up(peer))
+        return;
+    peer->pending_place = ids_primary_place(peer, to);
+    ids_decide_follow(&peer->known, peer->known.epoch, &next);
+    ids_peer_propose(peer, IDS_PENDING_SWITCHOVER, &next);
+}
+
+static void hand_over_to(ids_peer *peer, const ids_follower *f,
+                         uint64_t epoch) {
+    if (ids_endpoint_is_set(&f->at))
+        peer->other_at = f->at;
+    peer->other_leads = ids_link_say(f->session.stream[0], IDS_PF_SWITCHOVER,
+                                     peer->lead_epoch, epoch, 0);
+}
+
+/* It is on record that this node is primary no more: now one other may be. The
+ * rest is told that it is no member: what it has may be promoted only if loss
+ * is accepted, until it has a copy of the new primary's. (The new epoch is not
+ * said to anyone: who hears of it before it is led in takes it for over.) */
+void ids_primary_handed_over(ids_peer *peer) {
+    uint64_t epoch = peer->switch_epoch;
+    if (!peer->leading)
+        return;
+    ids_primary_stand_down(peer, true);
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        const ids_follower *f = &peer->follower[i];
+        if (f->session.id == 0)
+            continue;
+        if (i == peer->pending_place)
+            hand_over_to(peer, f, epoch);
+        else
+            ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
+                         peer->lead_epoch, peer->known.version, 0);
+    }
+    peer->switch_until_ms = peer->now_ms + 2 * peer->config.heartbeat_ms;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* places.c -- a primary's places for replicas: whose each is, and the session
+ * that begins in it.
+ *
+ * Pure. R3: a member keeps its place until a decision takes it away, and a
+ * newcomer of another name gets none but a free one. */
+#include "server/peer/halves.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Who was heard of within so many heartbeats is alive: another one of the same
+ * name is another one. */
+#define ALIVE_BEATS 3
+
+static bool same(ids_member a, ids_member b) {
+    return a.node == b.node && a.incarnation == b.incarnation;
+}
+
+uint32_t ids_primary_place(const ids_peer *peer, const ids_follower *follower) {
+    ptrdiff_t place = follower - peer->follower;
+    assert(place >= 0 && place < IDS_FOLLOWERS_MAX);
+    return (uint32_t)place;
+}
+
+ids_follower *ids_primary_follower_of(ids_peer *peer, const ids_link *link) {
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        ids_follower *f = &peer->follower[i];
+        if (ids_session_has(&f->session, link))
+            return f;
+    }
+    return NULL;
+}
+
+ids_member ids_primary_member(const ids_peer *peer,
+                              const ids_follower *follower) {
+    return peer->known.replica[ids_primary_place(peer, follower)];
+}
+
+bool ids_primary_has_member(const ids_peer *peer,
+                            const ids_follower *follower) {
+    return follower->session.id != 0 &&
+           same(ids_primary_member(peer, follower), follower->session.other);
+}
+
+static bool is_member(const ids_peer *peer, ids_member other) {
+    uint32_t place = ids_decision_place(&peer->known, other.node);
+    return place < IDS_FOLLOWERS_MAX && same(peer->known.replica[place], other);
+}
+
+void ids_primary_offer(const ids_peer *peer, const ids_link *link,
+                       ids_link_offer *offer) {
+    *offer = (ids_link_offer){.streams = peer->config.loops};
+    if (!peer->leading || link->stream >= peer->config.loops)
+        return;
+    offer->first = peer->rings[link->stream].first;
+    offer->last = peer->rings[link->stream].last;
+    offer->member = is_member(peer, link->other.member);
+}
+
+/* --- whose place it is ---------------------------------------------------- */
+
+/* On record: the member's, or that of one who is being admitted; 0: nobody's.
+ */
+static uint64_t holder(const ids_peer *peer, uint32_t place) {
+    bool admits = peer->pending == IDS_PENDING_ADMIT;
+    return admits ? peer->proposed.replica[place].node
+                  : peer->known.replica[place].node;
+}
+
+/* By record or by session. */
+static bool is_of(const ids_peer *peer, uint32_t place, uint64_t node) {
+    const ids_session *s = &peer->follower[place].session;
+    return holder(peer, place) == node ||
+           (holder(peer, place) == 0 && s->id != 0 && s->other.node == node);
+}
+
+/* Its own, though it is on record for another, or another is in it. */
+static bool is_free_for(const ids_peer *peer, uint32_t place, uint64_t node) {
+    const ids_session *s = &peer->follower[place].session;
+    uint64_t held = holder(peer, place);
+    bool is_held = held != 0 && held != node && !IDS_RULE_OFF(THIRD_NODE);
+    bool is_here = s->id != 0 && s->other.node != node;
+    return !is_held && (!is_here || IDS_RULE_OFF(STEALS_SESSION));
+}
+
+/* Whom it followed until it was promoted, and is still connected to, is about
+ * to come as a replica: one place is kept for it. */
+static bool expects_another(const ids_peer *peer, uint64_t node) {
+    return peer->upstream.id != 0 && peer->upstream.other.node != node &&
+           !IDS_RULE_OFF(STEALS_SESSION);
+}
+
+/* The place of this node, or a free one; IDS_FOLLOWERS_MAX: there is none. */
+static uint32_t place_for(const ids_peer *peer, uint64_t node) {
+    uint32_t found = IDS_FOLLOWERS_MAX, count = 0;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        bool is_free = is_free_for(peer, i, node);
+        if (is_of(peer, i, node))
+            return is_free ? i : IDS_FOLLOWERS_MAX;
+        /* Rather where it was last: what is known of it is still there. */
+        if (is_free && (found == IDS_FOLLOWERS_MAX ||
+                        peer->follower[i].session.other.node == node))
+            found = i;
+        count += is_free;
+    }
+    return count == 1 && expects_another(peer, node) ? IDS_FOLLOWERS_MAX
+                                                     : found;
+}
+
+/* The node of this name that is connected was heard of just now. */
+static bool is_alive(const ids_peer *peer, const ids_session *session) {
+    return session->id != 0 && session->stream[0] != NULL &&
+           peer->now_ms < session->stream[0]->heard_ms +
+                              ALIVE_BEATS * peer->config.heartbeat_ms;
+}
+
+static bool is_another(const ids_peer *peer, const ids_session *session,
+                       const ids_link_self *other) {
+    return session->other.node == other->member.node &&
+           session->other_life != other->life && is_alive(peer, session);
+}
+
+static bool is_twice(const ids_peer *peer, const ids_link_self *other) {
+    bool is = is_another(peer, &peer->upstream, other);
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        is |= is_another(peer, &peer->follower[i].session, other);
+    return is;
+}
+
+ids_refusal_why ids_primary_judge(const ids_peer *peer,
+                                  const ids_link_self *other, uint32_t stream) {
+    if (!peer->leading)
+        return other->primary ? IDS_REFUSAL_NONE : IDS_REFUSAL_NOT_PRIMARY;
+    if (other->primary)
+        return IDS_REFUSAL_NONE;
+    if (place_for(peer, other->member.node) == IDS_FOLLOWERS_MAX)
+        return IDS_REFUSAL_PLACE_TAKEN;
+    if (stream == 0 && is_twice(peer, other))
+        return IDS_REFUSAL_SAME_NAME;
+    return IDS_REFUSAL_NONE;
+}
+
+/* --- a session ------------------------------------------------------------ */
+
+static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
+    ids_endpoint at;
+    ids_session_note_other(peer, &f->session, link);
+    ids_endpoint_complete(&at, &link->other.at, link->seen_host);
+    f->at = at;
+    ids_peer_note_whereabouts(peer, link);
+}
+
+/* Only when it has begun the dialler may come with its other streams. */
+static bool begin(ids_peer *peer, ids_link *link) {
+    uint32_t place = place_for(peer, link->other.member.node);
+    ids_follower *f;
+    if (place == IDS_FOLLOWERS_MAX)
+        return false;
+    f = &peer->follower[place];
+    ids_peer_end_upstream(peer); /* of the role before */
+    ids_primary_end_session(peer, f);
+    f->had_session = true;
+    note_other(peer, f, link);
+    return ids_session_begin(peer, &f->session, link, peer->config.loops,
+                             peer->lead_epoch) &&
+           ids_link_say(link, IDS_PF_HEARTBEAT, peer->lead_epoch, 0, 0);
+}
+
+static bool grow(ids_peer *peer, ids_link *link) {
+    ids_follower *f = ids_primary_follower_of(peer, link);
+    ids_session *s = f != NULL ? &f->session : NULL;
+    if (s == NULL || !same(link->other.member, s->other) ||
+        link->other.life != s->other_life || s->stream[link->stream] != NULL)
+        return false;
+    s->stream[link->stream] = link;
+    return true;
+}
+
+/* The dialler has proven itself: a session begins, or grows by a stream. What
+ * it was offered must still be so. */
+bool ids_primary_opened(ids_peer *peer, ids_link *link) {
+    bool member = is_member(peer, link->other.member);
+    bool good = peer->leading && !link->other.primary &&
+                member == (link->offer.member != 0);
+    good = good && (link->stream == 0 ? begin(peer, link) : grow(peer, link));
+    if (!good)
+        ids_peer_fault(peer, link);
+    return good;
+}
+
+void ids_primary_end_session(ids_peer *peer, ids_follower *f) {
+    if (f->session.id == 0)
+        return;
+    ids_copy_is_over(peer, f);
+    ids_primary_session_over(peer, f);
+    ids_session_end(peer, &f->session);
+}
+
+void ids_primary_end_sessions(ids_peer *peer) {
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        ids_primary_end_session(peer, &peer->follower[i]);
+}
+
+bool ids_primary_has_session(const ids_peer *peer) {
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        if (peer->follower[i].session.id != 0)
+            return true;
+    return false;
+}
