@@ -25,6 +25,10 @@ void ids_peer_look_behind(ids_peer *peer) {
     peer->behind_ms = peer->config.is_kept && !peer->syncing ? most : 0;
 }
 
+bool ids_primary_is_slow(const ids_peer *peer, const ids_follower *f) {
+    return peer->leading && f->session.id != 0 && f->behind_ms >= IDS_SLOW_MS;
+}
+
 bool ids_peer_is_slow(const ids_peer *peer) {
     bool is_slow = peer->upstream.id != 0 && peer->behind_ms >= IDS_SLOW_MS;
     for (uint32_t i = 0; peer->leading && i < peer->config.places; i++)

@@ -112,6 +112,9 @@ ids_refusal_why ids_primary_judge(const ids_peer *peer,
 bool ids_primary_opened(ids_peer *peer, ids_link *link);
 /* Whose session the link is of, whatever the link is good for; NULL: none. */
 ids_follower *ids_primary_follower_of(ids_peer *peer, const ids_link *link);
+/* The place of this node, or a free one; IDS_FOLLOWERS_MAX: there is none. */
+uint32_t ids_primary_place_for(const ids_peer *peer, uint64_t node);
+bool ids_primary_is_member(const ids_peer *peer, ids_member other);
 uint32_t ids_primary_place(const ids_peer *peer, const ids_follower *follower);
 void ids_primary_end_session(ids_peer *peer, ids_follower *follower);
 bool ids_primary_has_session(const ids_peer *peer); /* anybody's */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* places.c -- a primary's places for replicas: whose each is, and the session
- * that begins in it.
+/* places.c -- a primary's places for replicas: whose each is, and how they are.
  *
- * Pure. R3: a member keeps its place until a decision takes it away, and a
- * newcomer of another name gets none but a free one. */
+ * Pure, and it only looks. R3: a member keeps its place until a decision takes
+ * it away, and a newcomer of another name gets none but a free one. */
 #include "server/peer/halves.h"
 
 #include <assert.h>
@@ -43,7 +42,7 @@ bool ids_primary_has_member(const ids_peer *peer,
            same(ids_primary_member(peer, follower), follower->session.other);
 }
 
-static bool is_member(const ids_peer *peer, ids_member other) {
+bool ids_primary_is_member(const ids_peer *peer, ids_member other) {
     uint32_t place = ids_decision_place(&peer->known, other.node);
     return place < IDS_FOLLOWERS_MAX && same(peer->known.replica[place], other);
 }
@@ -55,7 +54,7 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
         return;
     offer->first = peer->rings[link->stream].first;
     offer->last = peer->rings[link->stream].last;
-    offer->member = is_member(peer, link->other.member);
+    offer->member = ids_primary_is_member(peer, link->other.member);
 }
 
 /* --- whose place it is ---------------------------------------------------- */
@@ -91,8 +90,7 @@ static bool expects_another(const ids_peer *peer, uint64_t node) {
            !IDS_RULE_OFF(STEALS_SESSION);
 }
 
-/* The place of this node, or a free one; IDS_FOLLOWERS_MAX: there is none. */
-static uint32_t place_for(const ids_peer *peer, uint64_t node) {
+uint32_t ids_primary_place_for(const ids_peer *peer, uint64_t node) {
     uint32_t found = IDS_FOLLOWERS_MAX, count = 0;
     for (uint32_t i = 0; i < peer->config.places; i++) {
         bool is_free = is_free_for(peer, i, node);
@@ -134,77 +132,46 @@ ids_refusal_why ids_primary_judge(const ids_peer *peer,
         return other->primary ? IDS_REFUSAL_NONE : IDS_REFUSAL_NOT_PRIMARY;
     if (other->primary)
         return IDS_REFUSAL_NONE;
-    if (place_for(peer, other->member.node) == IDS_FOLLOWERS_MAX)
+    if (ids_primary_place_for(peer, other->member.node) == IDS_FOLLOWERS_MAX)
         return IDS_REFUSAL_PLACE_TAKEN;
     if (stream == 0 && is_twice(peer, other))
         return IDS_REFUSAL_SAME_NAME;
     return IDS_REFUSAL_NONE;
 }
 
-/* --- a session ------------------------------------------------------------ */
-
-static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
-    ids_endpoint at;
-    ids_session_note_other(peer, &f->session, link);
-    ids_endpoint_complete(&at, &link->other.at, link->seen_host);
-    f->at = at;
-    ids_peer_note_whereabouts(peer, link);
-}
-
-/* Only when it has begun the dialler may come with its other streams. */
-static bool begin(ids_peer *peer, ids_link *link) {
-    uint32_t place = place_for(peer, link->other.member.node);
-    ids_follower *f;
-    if (place == IDS_FOLLOWERS_MAX)
-        return false;
-    f = &peer->follower[place];
-    ids_peer_end_upstream(peer); /* of the role before */
-    ids_primary_end_session(peer, f);
-    f->had_session = true;
-    note_other(peer, f, link);
-    return ids_session_begin(peer, &f->session, link, peer->config.loops,
-                             peer->lead_epoch) &&
-           ids_link_say(link, IDS_PF_HEARTBEAT, peer->lead_epoch, 0, 0);
-}
-
-static bool grow(ids_peer *peer, ids_link *link) {
-    ids_follower *f = ids_primary_follower_of(peer, link);
-    ids_session *s = f != NULL ? &f->session : NULL;
-    if (s == NULL || !same(link->other.member, s->other) ||
-        link->other.life != s->other_life || s->stream[link->stream] != NULL)
-        return false;
-    s->stream[link->stream] = link;
-    return true;
-}
-
-/* The dialler has proven itself: a session begins, or grows by a stream. What
- * it was offered must still be so. */
-bool ids_primary_opened(ids_peer *peer, ids_link *link) {
-    bool member = is_member(peer, link->other.member);
-    bool good = peer->leading && !link->other.primary &&
-                member == (link->offer.member != 0);
-    good = good && (link->stream == 0 ? begin(peer, link) : grow(peer, link));
-    if (!good)
-        ids_peer_fault(peer, link);
-    return good;
-}
-
-void ids_primary_end_session(ids_peer *peer, ids_follower *f) {
-    if (f->session.id == 0)
-        return;
-    ids_copy_is_over(peer, f);
-    ids_primary_session_over(peer, f);
-    ids_session_end(peer, &f->session);
-}
-
-void ids_primary_end_sessions(ids_peer *peer) {
-    for (uint32_t i = 0; i < peer->config.places; i++)
-        ids_primary_end_session(peer, &peer->follower[i]);
-}
+/* --- how they are -----------------------------------------------------------
+ */
 
 bool ids_primary_has_session(const ids_peer *peer) {
     for (uint32_t i = 0; i < peer->config.places; i++)
         if (peer->follower[i].session.id != 0)
             return true;
     return false;
+}
+
+bool ids_primary_misses(const ids_peer *peer, const ids_follower *f) {
+    return ids_primary_member(peer, f).node != 0 &&
+           peer->now_ms >= f->heard_ms + peer->config.stall_ms;
+}
+
+bool ids_primary_misses_member(const ids_peer *peer) {
+    uint32_t missed = 0, members = ids_decision_members(&peer->known);
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        missed += ids_primary_misses(peer, &peer->follower[i]);
+    return IDS_RULE_OFF(HEARD_ALL) ? missed > 0 && missed == members
+                                   : missed > 0;
+}
+
+bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
+                           uint64_t lag, bool passed) {
+    if (f->session.id == 0 || f->session.streams_open < peer->config.loops)
+        return false;
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        const ids_sender *sender = &f->senders[k];
+        uint64_t goal = passed ? peer->gates[k].passed : peer->rings[k].last;
+        if (sender->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
+            sender->acked + lag < goal)
+            return false;
+    }
+    return true;
 }

@@ -101,21 +101,65 @@ static bool same(ids_member a, ids_member b) {
     return a.node == b.node && a.incarnation == b.incarnation;
 }
 
-bool ids_primary_misses(const ids_peer *peer, const ids_follower *f) {
-    return ids_primary_member(peer, f).node != 0 &&
-           peer->now_ms >= f->heard_ms + peer->config.stall_ms;
+/* --- a session ------------------------------------------------------------ */
+
+static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
+    ids_endpoint at;
+    ids_session_note_other(peer, &f->session, link);
+    ids_endpoint_complete(&at, &link->other.at, link->seen_host);
+    f->at = at;
+    ids_peer_note_whereabouts(peer, link);
 }
 
-bool ids_primary_misses_member(const ids_peer *peer) {
-    uint32_t missed = 0, members = ids_decision_members(&peer->known);
+/* Only when it has begun the dialler may come with its other streams. */
+static bool begin(ids_peer *peer, ids_link *link) {
+    uint32_t place = ids_primary_place_for(peer, link->other.member.node);
+    ids_follower *f;
+    if (place == IDS_FOLLOWERS_MAX)
+        return false;
+    f = &peer->follower[place];
+    ids_peer_end_upstream(peer); /* of the role before */
+    ids_primary_end_session(peer, f);
+    f->had_session = true;
+    note_other(peer, f, link);
+    return ids_session_begin(peer, &f->session, link, peer->config.loops,
+                             peer->lead_epoch) &&
+           ids_link_say(link, IDS_PF_HEARTBEAT, peer->lead_epoch, 0, 0);
+}
+
+static bool grow(ids_peer *peer, ids_link *link) {
+    ids_follower *f = ids_primary_follower_of(peer, link);
+    ids_session *s = f != NULL ? &f->session : NULL;
+    if (s == NULL || !same(link->other.member, s->other) ||
+        link->other.life != s->other_life || s->stream[link->stream] != NULL)
+        return false;
+    s->stream[link->stream] = link;
+    return true;
+}
+
+/* The dialler has proven itself: a session begins, or grows by a stream. What
+ * it was offered must still be so. */
+bool ids_primary_opened(ids_peer *peer, ids_link *link) {
+    bool member = ids_primary_is_member(peer, link->other.member);
+    bool good = peer->leading && !link->other.primary &&
+                member == (link->offer.member != 0);
+    good = good && (link->stream == 0 ? begin(peer, link) : grow(peer, link));
+    if (!good)
+        ids_peer_fault(peer, link);
+    return good;
+}
+
+void ids_primary_end_session(ids_peer *peer, ids_follower *f) {
+    if (f->session.id == 0)
+        return;
+    ids_copy_is_over(peer, f);
+    ids_primary_session_over(peer, f);
+    ids_session_end(peer, &f->session);
+}
+
+void ids_primary_end_sessions(ids_peer *peer) {
     for (uint32_t i = 0; i < peer->config.places; i++)
-        missed += ids_primary_misses(peer, &peer->follower[i]);
-    return IDS_RULE_OFF(HEARD_ALL) ? missed > 0 && missed == members
-                                   : missed > 0;
-}
-
-bool ids_primary_is_slow(const ids_peer *peer, const ids_follower *f) {
-    return peer->leading && f->session.id != 0 && f->behind_ms >= IDS_SLOW_MS;
+        ids_primary_end_session(peer, &peer->follower[i]);
 }
 
 /* --- frames --------------------------------------------------------------- */
@@ -231,20 +275,6 @@ void ids_primary_session_over(ids_peer *peer, ids_follower *f) {
 }
 
 /* --- the in-sync set ------------------------------------------------------ */
-
-bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
-                           uint64_t lag, bool passed) {
-    if (f->session.id == 0 || f->session.streams_open < peer->config.loops)
-        return false;
-    for (uint32_t k = 0; k < peer->config.loops; k++) {
-        const ids_sender *sender = &f->senders[k];
-        uint64_t goal = passed ? peer->gates[k].passed : peer->rings[k].last;
-        if (sender->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
-            sender->acked + lag < goal)
-            return false;
-    }
-    return true;
-}
 
 /* From now on replies wait for it, too. */
 static void join(ids_peer *peer, ids_follower *f) {

@@ -33,6 +33,12 @@ __attribute__((format(printf, 2, 3))) static void say(line *l,
         l->len = IDS_STATE_BYTES - 1;
 }
 
+void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node) {
+    *to = *at;
+    if (at->text[0] == 0 || at->text[0] == ':')
+        snprintf(to->text, sizeof to->text, "node %016" PRIx64, node);
+}
+
 static void say_progress(line *l, const ids_copying *copying) {
     if (copying->is_on)
         say(l, ", %" PRIu64 " of %" PRIu64 " records", copying->records,

@@ -4,19 +4,9 @@
  * Pure. It only looks. */
 #include "server/peer/halves.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at) {
     bool known = !peer->leading && peer->other_leads;
     *at = known ? peer->other_at : (ids_endpoint){{0}};
-}
-
-void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node) {
-    *to = *at;
-    if (at->text[0] == 0 || at->text[0] == ':')
-        snprintf(to->text, sizeof to->text, "node %016" PRIx64, node);
 }
 
 static void list_members(const ids_peer *peer, ids_peer_status *s) {
