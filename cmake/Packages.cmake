@@ -22,6 +22,16 @@ foreach(name msgpack-c msgpackc)
   endif()
 endforeach()
 
+# idemconform reads JSON with it: from its archive, for a program that runs
+# where nothing is installed.
+pkg_check_modules(jansson REQUIRED jansson)
+find_library(jansson_archive libjansson.a REQUIRED
+             HINTS ${jansson_LIBDIR} ${jansson_STATIC_LIBRARY_DIRS})
+add_library(idem_jansson_static INTERFACE)
+target_include_directories(idem_jansson_static SYSTEM INTERFACE
+                           ${jansson_INCLUDE_DIRS})
+target_link_libraries(idem_jansson_static INTERFACE ${jansson_archive})
+
 if(IDEM_BENCH)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 endif()

@@ -43,7 +43,10 @@ struct backend {
 /* engine: "core" or "model". */
 backend *backend_virtual(const story *s, const char *engine);
 
-/* Starts a daemon of its own for the story. NULL when it does not start. */
-backend *backend_tcp(const story *s, const char *daemon);
+/* A server over its port: the one that runs there, or one of its own for the
+ * story. NULL, with why in say, when it is not to be had. */
+struct conf_server;
+backend *backend_tcp(const story *s, const struct conf_server *which, char *say,
+                     size_t say_cap);
 
 #endif

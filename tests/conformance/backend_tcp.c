@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backend_tcp.c -- the daemon, over TCP, in real time: a process of its own
- * for every story, a connection for every actor. Knows nothing of proto/. */
+/* backend_tcp.c -- a server, over its port, in real time: a connection for
+ * every actor. The server is a process of its own for the story, or one that
+ * runs: then the story's namespaces are its own. Knows nothing of proto/. */
 #include "tests/conformance/backend.h"
 
-#include "tests/e2e/child.h"
+#include "tests/conformance/server.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FLAGS_MAX = 24, INBOX_MAX = 64 };
+enum { INBOX_MAX = 64, GREETING_MS = 10000 };
 
 typedef struct line {
     int fd; /* -1: not connected */
@@ -29,14 +28,12 @@ typedef struct line {
 
 typedef struct tcp_backend {
     backend base;
-    child daemon;
-    char dir[64];
-    uint16_t port;
-    bool stopped;      /* was told to */
-    uint64_t start_ms; /* 0: the story has not begun */
+    server_address to;
+    server_own *own;        /* NULL: it runs already */
+    char ns[SERVER_NS_MAX]; /* in front of every namespace; "": nothing */
+    const char *secret;     /* shown by every connection first; NULL: none */
+    uint64_t start_ms;      /* 0: the story has not begun */
     line lines[ACTORS_MAX];
-    char *argv[FLAGS_MAX];
-    int argc;
 } tcp_backend;
 
 static uint64_t clock_ms(void) {
@@ -56,11 +53,8 @@ static uint64_t tcp_now_ms(backend *b) {
 /* --- lines -------------------------------------------------------------- */
 
 static void connect_line(tcp_backend *t, line *l) {
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(t->port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    *l = (line){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (l->fd < 0 || connect(l->fd, (struct sockaddr *)&to, sizeof to) != 0) {
+    *l = (line){.fd = server_connect(&t->to)};
+    if (l->fd < 0) {
         perror("connect");
         l->ended = true;
     }
@@ -142,12 +136,7 @@ static void tcp_wait_until(backend *b, uint64_t at_ms) {
     listen_until((tcp_backend *)b, at_ms, NULL);
 }
 
-static void tcp_send(backend *b, int who, const uint8_t *bytes, size_t len) {
-    tcp_backend *t = (tcp_backend *)b;
-    line *l = &t->lines[who];
-    if (l->fd < 0) {
-        connect_line(t, l);
-    }
+static void send_all(line *l, const uint8_t *bytes, size_t len) {
     while (len > 0) {
         ssize_t sent = send(l->fd, bytes, len, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) {
@@ -159,6 +148,40 @@ static void tcp_send(backend *b, int who, const uint8_t *bytes, size_t len) {
         bytes += sent;
         len -= (size_t)sent;
     }
+}
+
+/* Shows the secret, and keeps its answer from the story. */
+static void greet(tcp_backend *t, line *l) {
+    idt_buf hello = {0};
+    server_pack_hello(&hello, t->secret);
+    send_all(l, hello.at, hello.len);
+    idt_buf_free(&hello);
+    listen_until(t, tcp_now_ms(&t->base) + GREETING_MS, l);
+    if (l->inbox_count > 0) {
+        idt_buf_free(&l->inbox[0].bytes);
+        l->inbox_count = 0;
+    }
+}
+
+static void tcp_send(backend *b, int who, const uint8_t *bytes, size_t len) {
+    tcp_backend *t = (tcp_backend *)b;
+    line *l = &t->lines[who];
+    if (l->fd < 0) {
+        connect_line(t, l);
+        if (t->secret && l->fd >= 0) {
+            greet(t, l);
+        }
+    }
+    if (l->fd < 0) {
+        return;
+    }
+    idt_buf own = {0};
+    if (t->ns[0] && server_rename(t->ns, bytes, len, &own)) {
+        send_all(l, own.at, own.len);
+    } else {
+        send_all(l, bytes, len);
+    }
+    idt_buf_free(&own);
 }
 
 static backend_got tcp_receive(backend *b, int who, uint64_t patience_ms,
@@ -183,97 +206,21 @@ static void tcp_leave(backend *b, int who) {
 }
 
 static void tcp_stop(backend *b) {
-    tcp_backend *t = (tcp_backend *)b;
-    t->stopped = true;
-    kill(t->daemon.pid, SIGTERM);
-}
-
-/* Nothing in the daemon's log may be a sanitizer's. */
-static bool log_is_clean(const child *daemon) {
-    char text[2048];
-    bool clean = true;
-    FILE *log = fopen(daemon->log_path, "re");
-    while (log && fgets(text, sizeof text, log)) {
-        clean = clean && !strstr(text, "Sanitizer") &&
-                !strstr(text, "runtime error:");
-    }
-    if (log) {
-        fclose(log);
-    }
-    return clean;
+    server_own_tell_stop(((tcp_backend *)b)->own);
 }
 
 static bool tcp_close(backend *b) {
     tcp_backend *t = (tcp_backend *)b;
-    char secret[96];
     for (int i = 0; i < ACTORS_MAX; i++) {
         close_line(&t->lines[i]);
     }
-    int status = 0;
-    bool clean = t->stopped ? child_wait(&t->daemon, &status, 10) && status == 0
-                            : !child_ended(&t->daemon, &status);
-    child_stop(&t->daemon);
-    clean = clean && log_is_clean(&t->daemon);
-    if (!clean) {
-        child_print_log(&t->daemon);
-    }
-    unlink(t->daemon.log_path);
-    snprintf(secret, sizeof secret, "%s/secret", t->dir);
-    unlink(secret);
-    rmdir(t->dir);
-    for (int i = 0; i < t->argc; i++) {
-        free(t->argv[i]);
-    }
+    bool clean = !t->own || server_own_end(t->own);
     free(t);
     return clean;
 }
 
-/* --- opening ------------------------------------------------------------ */
-
-static void add_flag(tcp_backend *t, const char *text) {
-    assert(t->argc < FLAGS_MAX - 1);
-    t->argv[t->argc++] = strdup(text);
-}
-
-static void add_number(tcp_backend *t, const char *flag, uint64_t value) {
-    char text[32];
-    if (value > 0) {
-        snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-        add_flag(t, flag);
-        add_flag(t, text);
-    }
-}
-
-static void add_secret(tcp_backend *t, const char *secret) {
-    char path[96];
-    if (!secret) {
-        return;
-    }
-    snprintf(path, sizeof path, "%s/secret", t->dir);
-    FILE *file = fopen(path, "we");
-    assert(file);
-    fprintf(file, "%s\n", secret);
-    fclose(file);
-    add_flag(t, "--secret-file");
-    add_flag(t, path);
-}
-
-/* Two loops, so that some of a story's keys lie with the other one. */
-static void add_flags(tcp_backend *t, const story *s, const char *daemon) {
-    add_flag(t, daemon);
-    add_flag(t, "--listen");
-    add_flag(t, "127.0.0.1:0");
-    add_number(t, "--threads", 2);
-    add_number(t, "--max-result", s->result_bytes_max);
-    add_number(t, "--max-memory", s->memory_bytes_max);
-    add_number(t, "--max-waiters-per-key", s->waiters_per_key_max);
-    add_number(t, "--max-waiters", s->waiters_max);
-    add_number(t, "--max-pending", s->pending_max);
-    add_number(t, "--max-connections", s->connections_max);
-    add_secret(t, s->secret);
-}
-
-backend *backend_tcp(const story *s, const char *daemon) {
+backend *backend_tcp(const story *s, const conf_server *which, char *say,
+                     size_t say_cap) {
     tcp_backend *t = calloc(1, sizeof *t);
     assert(t);
     t->base = (backend){.real_time = true,
@@ -287,20 +234,16 @@ backend *backend_tcp(const story *s, const char *daemon) {
     for (int i = 0; i < ACTORS_MAX; i++) {
         t->lines[i].fd = -1;
     }
-    snprintf(t->dir, sizeof t->dir, "/tmp/idem-conformance-XXXXXX");
-    if (!mkdtemp(t->dir)) {
-        perror(t->dir);
-        free(t);
-        return NULL;
+    if (which->start) {
+        t->own = server_own_start(which->start, s, &t->to, say, say_cap);
+        if (!t->own) {
+            free(t);
+            return NULL;
+        }
+        return &t->base;
     }
-    add_flags(t, s, daemon);
-    if (child_start(&t->daemon, "idemstored", t->dir, t->argv)) {
-        t->port = child_port(&t->daemon);
-    }
-    if (t->port == 0) {
-        child_print_log(&t->daemon);
-        tcp_close(&t->base);
-        return NULL;
-    }
+    t->to = which->address;
+    t->secret = which->secret[0] ? which->secret : NULL;
+    server_own_namespace(which, s, t->ns);
     return &t->base;
 }

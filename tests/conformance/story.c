@@ -140,6 +140,10 @@ static bool read_option(story *s, const char *word) {
         s->connections_max = (uint32_t)value;
     } else if (strncmp(word, "secret=", 7) == 0) {
         s->secret = word + 7;
+    } else if (strncmp(word, "tier=", 5) == 0) {
+        s->tier = word + 5;
+    } else if (strcmp(word, "own-server") == 0) {
+        s->own_server = true;
     } else {
         return false;
     }
@@ -204,12 +208,7 @@ static bool read_line(reading *r, char *line) {
     return true;
 }
 
-bool stories_read(stories *all, const char *file) {
-    *all = (stories){.text = read_file(file)};
-    if (!all->text) {
-        fprintf(stderr, "%s: can't be read\n", file);
-        return false;
-    }
+static bool read_lines(stories *all, const char *file) {
     reading r = {.all = all, .file = file, .title = file};
     for (char *at = all->text; *at;) {
         char *end = strchr(at, '\n');
@@ -228,6 +227,31 @@ bool stories_read(stories *all, const char *file) {
         fprintf(stderr, "%s: the last story is not closed\n", file);
     }
     return !r.open;
+}
+
+bool stories_read(stories *all, const char *file) {
+    *all = (stories){.text = read_file(file)};
+    if (!all->text) {
+        fprintf(stderr, "%s: can't be read\n", file);
+        return false;
+    }
+    return read_lines(all, file);
+}
+
+bool stories_parse(stories *all, const char *file, const char *text) {
+    *all = (stories){.text = strdup(text)};
+    assert(all->text);
+    return read_lines(all, file);
+}
+
+bool story_needs_start(const story *s) {
+    bool stops = false;
+    for (int i = 0; i < s->step_count; i++) {
+        stops = stops || s->steps[i].kind == STORY_STOP;
+    }
+    return stops || s->own_server || s->secret || s->result_bytes_max ||
+           s->memory_bytes_max || s->waiters_per_key_max || s->waiters_max ||
+           s->pending_max || s->connections_max;
 }
 
 void stories_free(stories *all) {

@@ -43,6 +43,8 @@ typedef struct story {
     uint32_t pending_max;     /* 0: the default */
     uint32_t connections_max; /* 0: the default */
     const char *secret;       /* NULL: none is demanded */
+    bool own_server;          /* it counts on a server that nobody else uses */
+    const char *tier;         /* NULL: core */
     story_step *steps;
     int step_count;
 } story;
@@ -53,9 +55,14 @@ typedef struct stories {
     char *text; /* what the steps point into */
 } stories;
 
+/* Does it need flags, a stop, or a server for itself? */
+bool story_needs_start(const story *s);
+
 /* Reads all stories of a file. False, with a line on stderr, when the file
  * can't be read or a line makes no sense. */
 bool stories_read(stories *all, const char *file);
+/* The same with a text, which is copied; file is its name. */
+bool stories_parse(stories *all, const char *file, const char *text);
 void stories_free(stories *all);
 
 #endif
