@@ -98,6 +98,7 @@ typedef struct conf_mode {
 /* The modes, the last one NULL. */
 extern const conf_mode *const conf_modes[];
 extern const conf_mode conf_server_mode;
+extern const conf_mode conf_http_mode;
 
 /* Adds a case: group/number, counted within its group. */
 conf_case *conf_add(conf_cases *cases, const char *group, const char *title);
