@@ -7,19 +7,19 @@
 
 #include <assert.h>
 
-void ids_claims_change(const ids_record *r, uint64_t now_ms,
-                       ids_change *change) {
+void ids_claims_change(const ids_shard *shard, const ids_record *r,
+                       uint64_t now_ms, ids_change *change) {
     *change = (ids_change){.ns = ids_record_ns(r),
                            .key = ids_record_key(r),
                            .fingerprint = ids_record_fingerprint(r),
                            .nonce = ids_record_nonce(r),
                            .result = ids_record_result(r),
                            .has_result = r->has_result,
-                           .token = {r->epoch, r->sequence},
+                           .token = ids_record_token(&shard->prefixes, r),
                            .state = ids_record_state(r, now_ms),
                            .class = (idp_class)r->class,
                            .previous = (idp_previous)r->previous,
-                           .attempt = r->attempt,
+                           .attempt = ids_record_attempt(r),
                            .lease_ms = ids_record_lease_ms(r),
                            .lease_left_ms = ids_record_lease_left_ms(r, now_ms),
                            .ttl_ms = r->ttl_ms,
@@ -49,7 +49,7 @@ static size_t walk_chain(ids_shard *shard, walk_at *at, uint64_t now_ms,
         ids_claims_stretch(shard, record);
         if (ids_record_state(record, now_ms) == IDP_STATE_ABSENT)
             continue;
-        ids_claims_change(record, now_ms, &change);
+        ids_claims_change(shard, record, now_ms, &change);
         bytes += ids_record_bytes(record);
         seen(ctx, &change);
     }
@@ -151,9 +151,6 @@ static void fill(ids_record *r, const ids_change *c, uint64_t now_ms,
     r->class = c->class;
     r->has_result = c->has_result;
     r->lease_ms = c->has_result ? c->result.len : c->lease_ms;
-    r->epoch = c->token.epoch;
-    r->sequence = c->token.sequence;
-    r->attempt = c->attempt;
     r->ns_len = c->ns.len;
     r->key_len = c->key.len;
     r->fingerprint_len = c->fingerprint.len;
@@ -169,38 +166,62 @@ void ids_shard_reserve(ids_shard *shard, uint64_t records) {
     ids_table_reserve(&shard->table, records);
 }
 
-bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
-                   uint64_t now_ms) {
+/* A record that is what the change says, not in the table yet. 0: no
+ * memory. */
+static ids_ref make(ids_shard *shard, const ids_change *c, uint64_t now_ms) {
+    ids_naming naming = ids_claims_naming(shard, c->token, c->attempt);
+    ids_ref ref =
+        ids_claims_alloc(shard, IDS_RECORD_HEAD_BYTES + c->ns.len + c->key.len +
+                                    c->fingerprint.len + c->nonce.len +
+                                    c->result.len + naming.extra_bytes);
+    if (ref == 0)
+        return 0;
+    ids_record *record = ids_slab_at(&shard->slab, ref);
+    fill(record, c, now_ms, ids_claims_begin_ms(shard, now_ms));
+    ids_claims_name(shard, record, &naming);
+    return ref;
+}
+
+static void unmake(ids_shard *shard, ids_ref ref) {
+    ids_claims_unname(shard, ids_slab_at(&shard->slab, ref));
+    ids_slab_free(&shard->slab, ref);
+}
+
+static bool put(ids_shard *shard, uint64_t hash, const ids_change *change,
+                uint64_t now_ms) {
     ids_place place;
     ids_ref ref = 0;
     bool there;
-    assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
-    there = ids_table_find(&shard->table, hash, change->ns, change->key,
-                           &place) != NULL;
     if (change->state != IDP_STATE_ABSENT && change->ttl_left_ms > 0) {
-        ref = ids_slab_alloc(&shard->slab,
-                             IDS_RECORD_HEAD_BYTES + change->ns.len +
-                                 change->key.len + change->fingerprint.len +
-                                 change->nonce.len + change->result.len);
+        ref = make(shard, change, now_ms);
         if (ref == 0)
             return false;
-        fill(ids_slab_at(&shard->slab, ref), change, now_ms,
-             ids_claims_begin_ms(shard, now_ms));
     }
+    there = ids_table_find(&shard->table, hash, change->ns, change->key,
+                           &place) != NULL;
     if (there && ref == 0) {
         ids_claims_drop(shard, hash, ids_place_ref(place));
     } else if (there) {
         ids_ref old = ids_place_ref(place);
-        ids_wheel_remove(&shard->wheel, old);
         ids_place_set(place, ref);
-        ids_slab_free(&shard->slab, old);
+        unmake(shard, old);
     } else if (ref != 0 && !ids_table_insert(&shard->table, hash, ref)) {
-        ids_slab_free(&shard->slab, ref);
+        unmake(shard, ref);
         return false;
     }
     if (ref != 0)
         ids_wheel_add(&shard->wheel, ref);
     return true;
+}
+
+bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
+                   uint64_t now_ms) {
+    bool done;
+    assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
+    shard->budget.carries = true;
+    done = put(shard, hash, change, now_ms);
+    shard->budget.carries = false;
+    return done;
 }
 
 void ids_shard_follow(ids_shard *shard) {

@@ -31,26 +31,22 @@ static void emit(ids_shard *shard, const ids_record *record, bool dropped) {
         change = (ids_change){.ns = ids_record_ns(record),
                               .key = ids_record_key(record)};
     else
-        ids_claims_change(record, shard->now_ms, &change);
+        ids_claims_change(shard, record, shard->now_ms, &change);
     change.number = shard->counted.changes;
     shard->config.on_change(shard->config.change_ctx, &change);
 }
 
-static void bury(ids_shard *shard, uint64_t hash, ids_ref ref) {
+void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
+    ids_claims_unname(shard, ids_slab_at(&shard->slab, ref));
     ids_table_remove(&shard->table, hash, ref);
     ids_slab_free(&shard->slab, ref);
-}
-
-void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
-    ids_wheel_remove(&shard->wheel, ref);
-    bury(shard, hash, ref);
 }
 
 void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
     const ids_record *record = ids_slab_at(&shard->slab, ref);
     if (record->state == IDP_STATE_IN_PROGRESS)
         emit(shard, record, true);
-    bury(shard, hash, ref);
+    ids_claims_drop(shard, hash, ref);
     shard->counted.expired++;
 }
 
@@ -64,64 +60,84 @@ ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
     ids_claims_stretch(shard, record);
     if (ids_record_state(record, call->now_ms) != IDP_STATE_ABSENT)
         return record;
-    ids_wheel_remove(&shard->wheel, ids_place_ref(*place));
     ids_claims_expire(shard, call->hash, ids_place_ref(*place));
     return NULL;
 }
 
-/* Lets lease and retention count from now. The record stays hung in the wheel
- * where it is, unless its end came nearer. */
+/* Lets lease and retention count from now. The wheel need not know, unless
+ * the end came nearer. */
 static void restart(ids_shard *shard, ids_place place, ids_record *record,
                     uint64_t ttl_ms) {
     uint64_t end_ms = ids_record_ttl_end_ms(record);
     uint64_t begin_ms = ids_claims_begin_ms(shard, shard->now_ms);
-    bool sooner = begin_ms + ttl_ms < end_ms;
-    if (sooner)
-        ids_wheel_remove(&shard->wheel, ids_place_ref(place));
     record->restart_ms = begin_ms;
     record->ttl_ms = ttl_ms;
-    if (sooner)
+    if (begin_ms + ttl_ms < end_ms)
         ids_wheel_add(&shard->wheel, ids_place_ref(place));
 }
 
-/* Gives the record a slot of at least this size, itself and its links moved
- * along. NULL: no memory, it stays where it is. */
-static ids_record *rehouse(ids_shard *shard, ids_place place, size_t bytes) {
-    ids_ref old = ids_place_ref(place);
-    ids_record *record = ids_slab_at(&shard->slab, old);
+/* Gives the call's record a slot of at least this size. NULL: no memory, it is
+ * as it was; place is where it stands in either case. */
+static ids_record *rehouse(ids_shard *shard, const ids_call *call,
+                           ids_place *place, size_t bytes) {
+    ids_record *record = ids_slab_at(&shard->slab, ids_place_ref(*place));
     ids_record *moved;
     ids_ref ref;
-    if (bytes <= ids_slab_slot_bytes(&shard->slab, old))
+    if (bytes <= ids_slab_slot_bytes(&shard->slab, ids_place_ref(*place)))
         return record;
     ref = ids_slab_alloc(&shard->slab, bytes);
+    if (ref == 0) {
+        ref = ids_claims_alloc(shard, bytes);
+        record = ids_table_find(&shard->table, call->hash, call->request->ns,
+                                call->request->key, place);
+        assert(record != NULL);
+    }
     if (ref == 0)
         return NULL;
     moved = ids_slab_at(&shard->slab, ref);
     memcpy(moved, record, ids_record_bytes(record));
-    ids_wheel_moved(&shard->wheel, ref);
-    ids_place_set(place, ref);
-    ids_slab_free(&shard->slab, old);
+    ids_slab_free(&shard->slab, ids_place_ref(*place));
+    ids_place_set(*place, ref);
+    ids_wheel_add(&shard->wheel, ref);
     return moved;
 }
 
-/* Makes the asker the holder, under a new token. */
+/* The nonce has served. */
+static void drop_nonce(ids_record *record) {
+    ids_spelled spelled = {0};
+    if (record->spelled)
+        spelled = ids_record_spelled(record);
+    record->nonce_len = 0;
+    if (record->spelled)
+        ids_record_spell(record, &spelled);
+}
+
+/* The name under which the next claim is granted. */
+static ids_naming next_naming(ids_shard *shard, uint32_t attempt) {
+    idp_token token = {shard->config.epoch, shard->sequence + 1};
+    return ids_claims_naming(shard, token, attempt);
+}
+
+/* Makes the asker the holder, under a new token. The record's lengths are
+ * set. */
 static void hold(ids_shard *shard, ids_record *record,
-                 const idp_request *request, idp_previous previous) {
+                 const idp_request *request, idp_previous previous,
+                 const ids_naming *naming) {
     move(record, IDP_STATE_IN_PROGRESS);
     record->since_ms = shard->now_ms;
     record->lease_ms = request->lease_ms;
     record->previous = previous;
     record->class = IDP_CLASS_SUCCESS;
     record->has_result = false;
-    record->attempt++;
-    record->epoch = shard->config.epoch;
-    record->sequence = ++shard->sequence;
+    shard->sequence++;
+    ids_claims_name(shard, record, naming);
 }
 
-static void acquired(const ids_record *record, idp_answer *answer) {
+static void acquired(const ids_shard *shard, const ids_record *record,
+                     idp_answer *answer) {
     answer->outcome = IDP_OUTCOME_ACQUIRED;
-    answer->token = (idp_token){record->epoch, record->sequence};
-    answer->attempt = record->attempt;
+    answer->token = ids_record_token(&shard->prefixes, record);
+    answer->attempt = ids_record_attempt(record);
     answer->previous = (idp_previous)record->previous;
     answer->lease_ms = ids_record_lease_ms(record);
 }
@@ -135,9 +151,11 @@ static ids_verdict refuse(ids_shard *shard, idp_error *error) {
 static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
                                idp_answer *answer, idp_error *error) {
     const idp_request *request = call->request;
+    ids_naming naming = next_naming(shard, 1);
     size_t bytes = IDS_RECORD_HEAD_BYTES + request->ns.len + request->key.len +
-                   request->fingerprint.len + request->nonce.len;
-    ids_ref ref = ids_slab_alloc(&shard->slab, bytes);
+                   request->fingerprint.len + request->nonce.len +
+                   naming.extra_bytes;
+    ids_ref ref = ids_claims_alloc(shard, bytes);
     ids_record *record;
     uint8_t *at;
     if (ref == 0)
@@ -156,12 +174,12 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     at = ids_append(at, request->key);
     at = ids_append(at, request->fingerprint);
     ids_append(at, request->nonce);
-    hold(shard, record, request, IDP_PREVIOUS_NONE);
+    hold(shard, record, request, IDP_PREVIOUS_NONE, &naming);
     record->restart_ms = ids_claims_begin_ms(shard, shard->now_ms);
     record->ttl_ms = request->ttl_ms;
     ids_wheel_add(&shard->wheel, ref);
     emit(shard, record, false);
-    acquired(record, answer);
+    acquired(shard, record, answer);
     return IDS_ANSWERED;
 }
 
@@ -175,14 +193,16 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     idp_previous previous = record->state == IDP_STATE_RELEASED
                                 ? IDP_PREVIOUS_RELEASED
                                 : IDP_PREVIOUS_ORPHANED;
+    ids_naming naming = next_naming(shard, ids_record_attempt(record) + 1);
     bool binds = record->fingerprint_len == 0;
     size_t bytes = IDS_RECORD_HEAD_BYTES + record->ns_len + record->key_len +
-                   request->nonce.len +
+                   request->nonce.len + naming.extra_bytes +
                    (binds ? request->fingerprint.len : record->fingerprint_len);
     uint8_t *at;
-    record = rehouse(shard, place, bytes);
+    record = rehouse(shard, call, &place, bytes);
     if (record == NULL)
         return refuse(shard, error);
+    ids_claims_unname(shard, record);
     at = record->bytes + record->ns_len + record->key_len;
     if (binds) {
         ids_append(at, request->fingerprint);
@@ -190,10 +210,10 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     }
     ids_append(at + record->fingerprint_len, request->nonce);
     record->nonce_len = request->nonce.len;
-    hold(shard, record, request, previous);
+    hold(shard, record, request, previous, &naming);
     restart(shard, place, record, request->ttl_ms);
     emit(shard, record, false);
-    acquired(record, answer);
+    acquired(shard, record, answer);
     return IDS_ANSWERED;
 }
 
@@ -223,7 +243,7 @@ void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
                             idp_answer *answer) {
     answer->outcome = IDP_OUTCOME_IN_PROGRESS;
     answer->lease_left_ms = ids_record_lease_left_ms(record, as_of_ms);
-    answer->attempt = record->attempt;
+    answer->attempt = ids_record_attempt(record);
     answer->age_ms = as_of_ms - record->since_ms;
 }
 
@@ -245,7 +265,7 @@ static ids_verdict acquire_orphaned(ids_shard *shard, ids_place place,
         return grant_next(shard, place, call, answer, error);
     answer->outcome = IDP_OUTCOME_ORPHANED;
     answer->age_ms = ids_record_age_ms(record, call->now_ms);
-    answer->attempt = record->attempt;
+    answer->attempt = ids_record_attempt(record);
     return IDS_ANSWERED;
 }
 
@@ -266,7 +286,7 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
     if (record->state == IDP_STATE_IN_PROGRESS &&
         same_and_given(request->nonce, ids_record_nonce(record))) {
         extend(shard, place, record, request->lease_ms, request->ttl_ms);
-        acquired(record, answer);
+        acquired(shard, record, answer);
         return IDS_ANSWERED;
     }
     switch (state) {
@@ -293,13 +313,14 @@ static ids_record *held_by(ids_shard *shard, const ids_call *call,
                            ids_place *place) {
     ids_record *record = ids_claims_find(shard, call, place);
     const idp_token *token = &call->request->token;
+    idp_token its;
     bool current;
     if (record == NULL) {
         answer->outcome = IDP_OUTCOME_UNKNOWN;
         return NULL;
     }
-    current =
-        record->epoch == token->epoch && record->sequence == token->sequence;
+    its = ids_record_token(&shard->prefixes, record);
+    current = its.epoch == token->epoch && its.sequence == token->sequence;
     if (current &&
         (record->state == IDP_STATE_IN_PROGRESS || record->state == done))
         return record;
@@ -308,20 +329,21 @@ static ids_record *held_by(ids_shard *shard, const ids_call *call,
     return NULL;
 }
 
-/* Stores the result if it may be and can be. The nonce has served. */
-static ids_record *keep_result(ids_shard *shard, ids_place place,
-                               ids_record *record, const idp_request *request) {
+/* Stores the result if it may be and can be. */
+static ids_record *keep_result(ids_shard *shard, ids_place *place,
+                               ids_record *record, const ids_call *call) {
+    const idp_request *request = call->request;
     idp_slice result = request->result;
     ids_record *roomy = NULL;
-    record->nonce_len = 0;
     if (result.ptr == NULL && !request->result_too_large)
         return record;
     if (!request->result_too_large &&
         result.len <= shard->config.result_bytes_max)
-        roomy = rehouse(shard, place, ids_record_bytes(record) + result.len);
+        roomy =
+            rehouse(shard, call, place, ids_record_bytes(record) + result.len);
     if (roomy == NULL) {
         shard->counted.results_dropped++;
-        return record;
+        return ids_slab_at(&shard->slab, ids_place_ref(*place));
     }
     ids_append(roomy->bytes + roomy->ns_len + roomy->key_len +
                    roomy->fingerprint_len,
@@ -330,26 +352,38 @@ static ids_record *keep_result(ids_shard *shard, ids_place place,
     return roomy;
 }
 
+/* Ends the claim with what the holder says. */
+static void finish(ids_shard *shard, const ids_call *call, ids_place place,
+                   ids_record *record, idp_answer *answer) {
+    const idp_request *request = call->request;
+    ids_spelled name = {0};
+    if (record->spelled)
+        name = ids_record_spelled(record);
+    drop_nonce(record);
+    record = keep_result(shard, &place, record, call);
+    move(record, IDP_STATE_COMPLETED);
+    record->lease_ms = record->has_result ? request->result.len : 0;
+    if (record->spelled) /* behind the result */
+        ids_record_spell(record, &name);
+    record->class = request->class;
+    record->since_ms = shard->now_ms;
+    restart(shard, place, record,
+            request->ttl_ms != 0 ? request->ttl_ms : record->ttl_ms);
+    emit(shard, record, false);
+    answer->kept = record->has_result;
+}
+
 void ids_claims_complete(ids_shard *shard, const ids_call *call,
                          idp_answer *answer) {
-    const idp_request *request = call->request;
     ids_place place;
     ids_record *record =
         held_by(shard, call, IDP_STATE_COMPLETED, answer, &place);
     if (record == NULL)
         return;
     answer->outcome = IDP_OUTCOME_COMPLETED;
-    if (record->state != IDP_STATE_COMPLETED) {
-        record = keep_result(shard, place, record, request);
-        move(record, IDP_STATE_COMPLETED);
-        record->lease_ms = record->has_result ? request->result.len : 0;
-        record->class = request->class;
-        record->since_ms = shard->now_ms;
-        restart(shard, place, record,
-                request->ttl_ms != 0 ? request->ttl_ms : record->ttl_ms);
-        emit(shard, record, false);
-    }
     answer->kept = record->has_result;
+    if (record->state != IDP_STATE_COMPLETED)
+        finish(shard, call, place, record, answer);
 }
 
 void ids_claims_release(ids_shard *shard, const ids_call *call,
@@ -367,7 +401,7 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
     } else {
         move(record, IDP_STATE_RELEASED);
-        record->nonce_len = 0;
+        drop_nonce(record);
         record->since_ms = shard->now_ms;
         restart(shard, place, record, record->ttl_ms);
         emit(shard, record, false);
@@ -400,7 +434,7 @@ void ids_claims_peek(ids_shard *shard, const ids_call *call,
         return;
     answer->state = ids_record_state(record, now_ms);
     answer->age_ms = ids_record_age_ms(record, now_ms);
-    answer->attempt = record->attempt;
+    answer->attempt = ids_record_attempt(record);
     answer->ttl_left_ms = ids_record_ttl_left_ms(record, now_ms);
     if (answer->state == IDP_STATE_IN_PROGRESS)
         answer->lease_left_ms = ids_record_lease_left_ms(record, now_ms);

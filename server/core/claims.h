@@ -17,12 +17,16 @@ struct ids_shard {
     ids_table table;
     ids_wheel wheel;
     ids_waiters waiters;
+    ids_prefixes prefixes;
     uint64_t sequence; /* of the last token granted */
     uint64_t now_ms;   /* of the last call or tick */
     uint64_t floor_ms; /* no claim in progress counts from before this */
     bool following;    /* the floor rises with the time */
     ids_shard_stats counted;
 };
+
+/* So many records are moved by one call at most, for room. */
+#define IDS_MOVES_A_CALL 512
 
 /* The record as of now; one whose retention is over is dropped first. NULL:
  * the key is absent. */
@@ -71,7 +75,32 @@ void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref);
 void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref);
 
 /* The record as a change record, number 0. */
-void ids_claims_change(const ids_record *record, uint64_t now_ms,
-                       ids_change *change);
+void ids_claims_change(const ids_shard *shard, const ids_record *record,
+                       uint64_t now_ms, ids_change *change);
+
+/* How a record is to have this token and attempt: by a prefix's number, else
+ * spelled, which takes extra_bytes of it. */
+typedef struct ids_naming {
+    idp_token token;
+    uint32_t attempt;
+    uint32_t prefix;
+    uint32_t extra_bytes;
+} ids_naming;
+
+ids_naming ids_claims_naming(ids_shard *shard, idp_token token,
+                             uint32_t attempt);
+
+/* Gives it to the record, whose lengths are set and which has room for it.
+ * unname: it is to have another one, or goes. */
+void ids_claims_name(ids_shard *shard, ids_record *record,
+                     const ids_naming *naming);
+void ids_claims_unname(ids_shard *shard, const ids_record *record);
+
+/* A slot for a record. Where there is no memory, chunks are emptied for it:
+ * then records have moved, and places hold no longer. 0: no memory. */
+ids_ref ids_claims_alloc(ids_shard *shard, size_t bytes);
+
+/* Empties chunks, at most so many records moved. See ids_slab_victim. */
+void ids_claims_empty(ids_shard *shard, uint32_t moves_max, bool eager);
 
 #endif

@@ -31,6 +31,7 @@ static bool parts_init(ids_shard *shard) {
 
 ids_shard *ids_shard_new(const ids_shard_config *config) {
     ids_shard *shard;
+    size_t takes;
     assert(config->result_bytes_max <= IDS_RECORD_RESULT_BYTES_MAX);
     if (config->memory_bytes_max < sizeof *shard)
         return NULL;
@@ -40,14 +41,17 @@ ids_shard *ids_shard_new(const ids_shard_config *config) {
     memset(shard, 0, sizeof *shard);
     shard->config = *config;
     shard->sequence = config->sequence;
-    shard->budget.mem = config->mem;
-    shard->budget.bytes_max = config->memory_bytes_max;
-    shard->budget.used_bytes = sizeof *shard;
-    if (!parts_init(shard)) {
-        config->mem.free(config->mem.ctx, shard, sizeof *shard);
-        return NULL;
+    ids_budget_init(&shard->budget, &config->mem, config->pool,
+                    config->memory_bytes_max);
+    takes = ids_budget_takes(&shard->budget, sizeof *shard);
+    if (ids_budget_lease(&shard->budget, takes)) {
+        shard->budget.used_bytes = takes;
+        if (parts_init(shard))
+            return shard;
+        ids_budget_close(&shard->budget);
     }
-    return shard;
+    config->mem.free(config->mem.ctx, shard, sizeof *shard);
+    return NULL;
 }
 
 void ids_shard_free(ids_shard *shard) {
@@ -57,6 +61,7 @@ void ids_shard_free(ids_shard *shard) {
     ids_waiters_fini(&shard->waiters);
     ids_table_fini(&shard->table);
     ids_slab_fini(&shard->slab);
+    ids_budget_close(&shard->budget);
     mem = shard->config.mem;
     mem.free(mem.ctx, shard, sizeof *shard);
 }
@@ -320,7 +325,7 @@ bool ids_shard_drain(ids_shard *shard, idp_error error, uint32_t max) {
 uint64_t ids_shard_next_ms(const ids_shard *shard) {
     const ids_timer *timer = ids_heap_first(&shard->waiters.heap);
     uint64_t next_ms = ids_wheel_next_ms(&shard->wheel);
-    if (shard->waiters.gone != NULL)
+    if (shard->waiters.gone != NULL || ids_slab_is_sparse(&shard->slab))
         return shard->now_ms;
     if (timer != NULL && timer->due_ms < next_ms)
         next_ms = timer->due_ms;
@@ -363,8 +368,8 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
     while ((count = collect_ended(shard, &steps, refs, hashes)) > 0)
         for (i = 0; i < count; i++)
             ids_claims_expire(shard, hashes[i], refs[i]);
-    if (shard->table.records == 0)
-        ids_slab_trim(&shard->slab);
+    if (ids_slab_is_sparse(&shard->slab))
+        ids_claims_empty(shard, steps_max / 2 + 1, false);
 }
 
 void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats) {
@@ -372,5 +377,5 @@ void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats) {
     stats->records = shard->table.records;
     stats->waiters = shard->waiters.count;
     stats->memory_bytes = shard->budget.used_bytes;
-    stats->memory_bytes_max = shard->budget.bytes_max;
+    stats->memory_bytes_max = ids_budget_bytes_max(&shard->budget);
 }

@@ -23,12 +23,37 @@
 typedef struct ids_shard ids_shard;
 
 /* Where memory comes from. alloc may fail (NULL); free is told the size that
- * alloc was. Blocks are aligned to 64 bytes. */
+ * alloc was. Blocks are aligned to 64 bytes. takes: what a block of so many
+ * bytes really takes, which is what counts; NULL: just that many. */
 typedef struct ids_mem {
     void *ctx;
     void *(*alloc)(void *ctx, size_t bytes);
     void (*free)(void *ctx, void *block, size_t bytes);
+    size_t (*takes)(size_t bytes);
 } ids_mem;
+
+/* A limit that several shards share, each on its own thread. */
+typedef struct ids_pool {
+    int64_t left_bytes; /* changed by atomic operations; may go below 0 */
+    uint64_t bytes_max;
+    /* So much over the limit may be taken for records that are carried over
+     * (ids_shard_put): what one node or process could hold another can, even
+     * where its shards are more and each holds some room that it does not
+     * use. */
+    uint64_t over_bytes;
+} ids_pool;
+
+static inline void ids_pool_init(ids_pool *pool, uint64_t bytes_max,
+                                 uint64_t over_bytes) {
+    *pool = (ids_pool){.left_bytes = (int64_t)bytes_max,
+                       .bytes_max = bytes_max,
+                       .over_bytes = over_bytes};
+}
+
+static inline uint64_t ids_pool_used_bytes(const ids_pool *pool) {
+    return pool->bytes_max -
+           (uint64_t)__atomic_load_n(&pool->left_bytes, __ATOMIC_RELAXED);
+}
 
 /* Who is asking: an opaque name of a connection, chosen by the caller. It is
  * given back when a parked acquire is answered, and to ids_shard_forget. */
@@ -59,6 +84,7 @@ typedef struct ids_shard_config {
                               * one epoch start so far apart that no token is
                               * granted twice */
     size_t memory_bytes_max; /* of all that the shard allocates */
+    ids_pool *pool;          /* or of all that these shards do; may be NULL */
     size_t result_bytes_max;
     uint32_t waiters_per_key_max;
     uint32_t waiters_max;
@@ -169,7 +195,8 @@ void ids_shard_reserve(ids_shard *shard, uint64_t records);
 
 /* Makes the key's record be what the change says, its remaining times counted
  * from now. Not a change of this shard's: it has no number, reaches no tap
- * and wakes nobody. false: no memory, the key is as it was. The change is
+ * and wakes nobody. false: no memory, not even over the limit (see ids_pool);
+ * the key is as it was. The change is
  * trusted to be within the wire's limits: whoever reads it from a file or a
  * peer has checked it with ids_change_is_sound. */
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,

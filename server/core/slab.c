@@ -6,55 +6,60 @@
 #include <string.h>
 
 #define GRANULE         8u
-#define CHUNK_BYTES_MIN (16u * 1024)
-#define CHUNK_BYTES_MAX (256u * 1024)
-#define FINE_BYTES_MAX  512u /* up to here a class every granule */
+#define PAGE_BYTES      4096u
+#define SMALL_CHUNK_MAX (256u * 1024)
+#define CHUNK_MAX       (1024u * 1024)
+#define SMALL_SLOT_MAX  (16u * 1024)
+#define SLOT_MAX        (128u * 1024) /* over it, a chunk of its own */
+#define FINE_BYTES_MAX  512u          /* up to here a class every granule */
 #define FINE_CLASSES    (FINE_BYTES_MAX / GRANULE)
-#define LARGE           UINT16_MAX
+#define SEGMENT_CHUNKS  (1u << IDS_SLAB_SEGMENT_BITS)
+#define SEGMENT_BYTES   (SEGMENT_CHUNKS * sizeof(ids_chunk))
+#define SEGMENTS_MIN    8u
+#define SEGMENTS_MAX    (IDS_SLAB_CHUNKS_MAX / SEGMENT_CHUNKS)
 #define NO_SLOT         UINT16_MAX
 
-_Static_assert(CHUNK_BYTES_MAX / GRANULE <= 1u << IDS_SLAB_GRANULE_BITS,
-               "a granule number fits its bits");
-
-/* A thousand chunks fill the budget, so that classes which hold little do
- * not tie up much of it. */
-static uint32_t chunk_bytes_for(size_t budget_bytes) {
-    uint32_t bytes = CHUNK_BYTES_MIN;
-    while (bytes < CHUNK_BYTES_MAX && bytes < budget_bytes / 1024)
-        bytes *= 2;
-    return bytes;
-}
+_Static_assert(CHUNK_MAX / PAGE_BYTES < IDS_SLAB_SLOTS_MAX, "slots fit");
+_Static_assert((uint64_t)IDS_SLAB_CHUNKS_MAX *SLOT_MAX >= 1ull << 40,
+               "1 TiB in chunks of their own, and so in any others");
 
 bool ids_slab_init(ids_slab *slab, ids_budget *budget) {
-    size_t count;
     memset(slab, 0, sizeof *slab);
     slab->budget = budget;
-    slab->chunk_bytes = chunk_bytes_for(budget->bytes_max);
-    /* The smallest chunk is a large record's, of an eighth of a chunk. */
-    count = budget->bytes_max / (slab->chunk_bytes / 8) + 2;
-    if (count > IDS_SLAB_CHUNKS_MAX)
-        count = IDS_SLAB_CHUNKS_MAX;
-    slab->chunks_max = (uint32_t)count;
-    slab->chunks = ids_budget_alloc(budget, count * sizeof *slab->chunks);
+    slab->segments_max = SEGMENTS_MIN;
+    slab->segments =
+        ids_budget_alloc(budget, SEGMENTS_MIN * sizeof *slab->segments);
     slab->chunks_used = 1;
-    return slab->chunks != NULL;
+    if (slab->segments != NULL)
+        memset(slab->segments, 0, SEGMENTS_MIN * sizeof *slab->segments);
+    return slab->segments != NULL;
 }
 
-static size_t chunk_size(const ids_slab *slab, const ids_chunk *chunk) {
-    return chunk->class == LARGE ? chunk->slot_bytes : slab->chunk_bytes;
+/* No chunk is left: their list begins anew. */
+static void numbers_forget(ids_slab *slab) {
+    uint32_t i;
+    for (i = 0; i < slab->segments_max && slab->segments[i] != NULL; i++) {
+        ids_budget_free(slab->budget, slab->segments[i], SEGMENT_BYTES);
+        slab->segments[i] = NULL;
+    }
+    slab->chunks_used = 1;
+    slab->unused = 0;
 }
 
 void ids_slab_fini(ids_slab *slab) {
     uint32_t i;
     for (i = 1; i < slab->chunks_used; i++) {
-        ids_chunk *chunk = &slab->chunks[i];
+        ids_chunk *chunk = ids_slab_chunk(slab, i);
         if (chunk->base != NULL)
-            ids_budget_free(slab->budget, chunk->base, chunk_size(slab, chunk));
+            ids_budget_free(slab->budget, chunk->base, chunk->bytes);
     }
-    ids_budget_free(slab->budget, slab->chunks,
-                    slab->chunks_max * sizeof *slab->chunks);
-    slab->chunks = NULL;
+    numbers_forget(slab);
+    ids_budget_free(slab->budget, slab->segments,
+                    slab->segments_max * sizeof *slab->segments);
+    slab->segments = NULL;
 }
+
+/* --- classes -------------------------------------------------------------- */
 
 /* The class of a size above FINE_BYTES_MAX: 16 steps to a doubling. */
 static uint32_t coarse_class(uint32_t bytes, uint32_t *slot_bytes) {
@@ -73,168 +78,311 @@ static uint32_t class_of(uint32_t bytes, uint32_t *slot_bytes) {
     return granules;
 }
 
-static void room_push(ids_slab *slab, uint32_t number) {
-    ids_chunk *chunk = &slab->chunks[number];
-    uint32_t head = slab->with_room[chunk->class];
-    chunk->prev = 0;
-    chunk->next = head;
-    if (head != 0)
-        slab->chunks[head].prev = number;
-    slab->with_room[chunk->class] = number;
+/* --- chunks with room ----------------------------------------------------- */
+
+static uint8_t band_of(const ids_chunk *chunk) {
+    if (chunk->live == chunk->slots)
+        return IDS_SLAB_BANDS;
+    return (uint8_t)((uint32_t)chunk->live * IDS_SLAB_BANDS / chunk->slots);
 }
 
-static void room_remove(ids_slab *slab, uint32_t number) {
-    ids_chunk *chunk = &slab->chunks[number];
+static void room_remove(ids_slab *slab, ids_chunk *chunk) {
+    if (chunk->band == IDS_SLAB_BANDS)
+        return;
     if (chunk->prev != 0)
-        slab->chunks[chunk->prev].next = chunk->next;
+        ids_slab_chunk(slab, chunk->prev)->next = chunk->next;
     else
-        slab->with_room[chunk->class] = chunk->next;
+        slab->with_room[chunk->class][chunk->band] = chunk->next;
     if (chunk->next != 0)
-        slab->chunks[chunk->next].prev = chunk->prev;
+        ids_slab_chunk(slab, chunk->next)->prev = chunk->prev;
+    chunk->band = IDS_SLAB_BANDS;
 }
 
-/* A number for a chunk; 0 when all are taken. */
+static void room_push(ids_slab *slab, uint32_t number, uint8_t band) {
+    ids_chunk *chunk = ids_slab_chunk(slab, number);
+    uint32_t *head = &slab->with_room[chunk->class][band];
+    chunk->prev = 0;
+    chunk->next = *head;
+    if (*head != 0)
+        ids_slab_chunk(slab, *head)->prev = number;
+    *head = number;
+    chunk->band = band;
+}
+
+/* To the list that it belongs in by now. A victim is in none. */
+static void room_settle(ids_slab *slab, uint32_t number) {
+    ids_chunk *chunk = ids_slab_chunk(slab, number);
+    uint8_t band = band_of(chunk);
+    if (band == chunk->band || number == slab->victim)
+        return;
+    room_remove(slab, chunk);
+    if (band < IDS_SLAB_BANDS)
+        room_push(slab, number, band);
+}
+
+/* --- chunks --------------------------------------------------------------- */
+
+/* Twice the room for segments' addresses. */
+static bool segments_grow(ids_slab *slab) {
+    uint32_t count = slab->segments_max * 2;
+    size_t had = slab->segments_max * sizeof *slab->segments;
+    ids_chunk **segments;
+    if (slab->segments_max >= SEGMENTS_MAX)
+        return false;
+    segments = ids_budget_alloc(slab->budget, count * sizeof *segments);
+    if (segments == NULL)
+        return false;
+    memcpy(segments, slab->segments, had);
+    memset(segments + slab->segments_max, 0, had);
+    ids_budget_free(slab->budget, slab->segments, had);
+    slab->segments = segments;
+    slab->segments_max = count;
+    return true;
+}
+
+/* A number for a chunk; 0 when there is no memory for one. */
 static uint32_t number_take(ids_slab *slab) {
-    uint32_t number = slab->unused;
+    uint32_t number = slab->unused, segment;
     if (number != 0) {
-        slab->unused = slab->chunks[number].next;
+        slab->unused = ids_slab_chunk(slab, number)->next;
         return number;
     }
-    if (slab->chunks_used == slab->chunks_max)
+    segment = slab->chunks_used >> IDS_SLAB_SEGMENT_BITS;
+    if (segment == slab->segments_max && !segments_grow(slab))
         return 0;
+    if (slab->segments[segment] == NULL) {
+        slab->segments[segment] = ids_budget_alloc(slab->budget, SEGMENT_BYTES);
+        if (slab->segments[segment] == NULL)
+            return 0;
+        memset(slab->segments[segment], 0, SEGMENT_BYTES);
+    }
     return slab->chunks_used++;
 }
 
 static void number_give(ids_slab *slab, uint32_t number) {
-    slab->chunks[number].base = NULL;
-    slab->chunks[number].next = slab->unused;
+    ids_chunk *chunk = ids_slab_chunk(slab, number);
+    chunk->base = NULL;
+    chunk->next = slab->unused;
     slab->unused = number;
 }
 
-/* A chunk of this class with nothing in it; 0 when there is no memory. */
+/* How many slots a new chunk of this class is to have: an eighth of those
+ * there are, so that a class which holds little ties up little. */
+static uint32_t slots_for(const ids_slab *slab, uint32_t class,
+                          uint32_t slot_bytes) {
+    uint32_t most = slot_bytes > SMALL_SLOT_MAX ? CHUNK_MAX : SMALL_CHUNK_MAX;
+    uint64_t bytes = slab->class_bytes[class] / 8;
+    if (class == IDS_SLAB_OWN_CLASS)
+        return 1;
+    if (bytes > most)
+        bytes = most;
+    return bytes < slot_bytes ? 1 : (uint32_t)(bytes / slot_bytes);
+}
+
+/* Whole pages, and as many slots as go in. */
+static void chunk_plan(ids_chunk *chunk, uint32_t slots, uint32_t slot_bytes) {
+    uint32_t bytes = slots * slot_bytes;
+    chunk->bytes = (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    slots = chunk->bytes / slot_bytes;
+    if (chunk->class == IDS_SLAB_OWN_CLASS)
+        slots = 1;
+    if (slots > IDS_SLAB_SLOTS_MAX)
+        slots = IDS_SLAB_SLOTS_MAX;
+    chunk->slots = (uint16_t)slots;
+    chunk->slot_bytes = slot_bytes;
+}
+
+static void class_count(ids_slab *slab, const ids_chunk *chunk, int sign) {
+    slab->class_bytes[chunk->class] += (uint64_t)((int64_t)chunk->bytes * sign);
+    slab->class_slots[chunk->class] += (uint64_t)((int64_t)chunk->slots * sign);
+}
+
+/* A chunk of this class with nothing in it, among those with room; 0 when
+ * there is no memory, not even for a smaller one. */
 static uint32_t chunk_new(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
+    uint32_t slots = slots_for(slab, class, slot_bytes);
     uint32_t number = number_take(slab);
-    size_t bytes = class == LARGE ? slot_bytes : slab->chunk_bytes;
     ids_chunk *chunk;
     if (number == 0)
         return 0;
-    chunk = &slab->chunks[number];
-    chunk->base = ids_budget_alloc(slab->budget, bytes);
-    if (chunk->base == NULL) {
-        ids_slab_trim(slab);
-        chunk->base = ids_budget_alloc(slab->budget, bytes);
+    chunk = ids_slab_chunk(slab, number);
+    memset(chunk, 0, sizeof *chunk);
+    chunk->class = (uint8_t) class;
+    chunk->band = IDS_SLAB_BANDS;
+    chunk->free_head = NO_SLOT;
+    chunk->due_ms = UINT64_MAX;
+    chunk_plan(chunk, slots, slot_bytes);
+    chunk->base = ids_budget_alloc(slab->budget, chunk->bytes);
+    while (chunk->base == NULL && slots > 1) {
+        slots = slots / 4 + 1;
+        chunk_plan(chunk, slots, slot_bytes);
+        chunk->base = ids_budget_alloc(slab->budget, chunk->bytes);
     }
     if (chunk->base == NULL) {
         number_give(slab, number);
         return 0;
     }
-    chunk->slot_bytes = slot_bytes;
-    chunk->live = 0;
-    chunk->free_head = NO_SLOT;
-    chunk->class = (uint16_t) class;
-    chunk->bump = 0;
+    slab->chunks_live++;
+    class_count(slab, chunk, 1);
+    room_push(slab, number, 0);
     return number;
 }
 
 static void chunk_release(ids_slab *slab, uint32_t number) {
-    ids_chunk *chunk = &slab->chunks[number];
-    ids_budget_free(slab->budget, chunk->base, chunk_size(slab, chunk));
+    ids_chunk *chunk = ids_slab_chunk(slab, number);
+    assert(chunk->live == 0);
+    if (slab->on_release != NULL)
+        slab->on_release(slab->release_ctx, number);
+    if (slab->victim == number)
+        slab->victim = 0;
+    room_remove(slab, chunk);
+    class_count(slab, chunk, -1);
+    ids_budget_free(slab->budget, chunk->base, chunk->bytes);
     number_give(slab, number);
+    if (--slab->chunks_live == 0)
+        numbers_forget(slab);
 }
 
-static bool chunk_is_full(const ids_slab *slab, const ids_chunk *chunk) {
-    return chunk->free_head == NO_SLOT &&
-           (chunk->bump * GRANULE) + chunk->slot_bytes > slab->chunk_bytes;
+/* --- slots ---------------------------------------------------------------- */
+
+/* A chunk of this class with room; the fullest ones first, so that the others
+ * may empty. 0: there is none. */
+static uint32_t room_in(const ids_slab *slab, uint32_t class) {
+    uint32_t band = IDS_SLAB_BANDS;
+    while (band-- > 0)
+        if (slab->with_room[class][band] != 0)
+            return slab->with_room[class][band];
+    return 0;
+}
+
+/* When there is no memory for a chunk: room in a larger class's. */
+static uint32_t room_in_larger(const ids_slab *slab, uint32_t class) {
+    uint32_t number = 0;
+    if (class == IDS_SLAB_BUCKET_CLASS)
+        return 0;
+    while (number == 0 && ++class < IDS_SLAB_OWN_CLASS)
+        number = room_in(slab, class);
+    return number;
 }
 
 /* The next slot of a chunk that has room: the last one freed (it is warm),
  * or the first never used. */
-static uint32_t slot_take(ids_chunk *chunk) {
-    uint32_t granule = chunk->free_head;
-    if (granule != NO_SLOT) {
-        memcpy(&chunk->free_head, chunk->base + (size_t)granule * GRANULE,
-               sizeof chunk->free_head);
+static ids_ref slot_take(ids_slab *slab, uint32_t number) {
+    ids_chunk *chunk = ids_slab_chunk(slab, number);
+    uint32_t slot = chunk->free_head;
+    if (slot != NO_SLOT) {
+        const uint64_t *word = ids_slab_slot_at(chunk, slot);
+        chunk->free_head = (uint16_t)(*word >> 48);
     } else {
-        granule = chunk->bump;
-        chunk->bump += chunk->slot_bytes / GRANULE;
+        assert(chunk->bump < chunk->slots);
+        slot = chunk->bump++;
     }
     chunk->live++;
-    return granule;
+    slab->class_live[chunk->class]++;
+    room_settle(slab, number);
+    return ids_ref_of(number, slot);
 }
 
-static ids_ref large_alloc(ids_slab *slab, size_t bytes) {
+static ids_ref alloc_in(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
     uint32_t number;
-    if (bytes > UINT32_MAX / 2)
-        return 0;
-    number = chunk_new(slab, LARGE, (uint32_t)(bytes + 7) & ~7u);
+    assert(class < IDS_SLAB_CLASSES);
+    number = room_in(slab, class);
     if (number == 0)
-        return 0;
-    slab->chunks[number].live = 1;
-    return number << IDS_SLAB_GRANULE_BITS;
+        number = chunk_new(slab, class, slot_bytes);
+    if (number == 0)
+        number = room_in_larger(slab, class);
+    return number == 0 ? 0 : slot_take(slab, number);
 }
 
 ids_ref ids_slab_alloc(ids_slab *slab, size_t bytes) {
-    uint32_t slot_bytes, class, number, granule;
-    assert(bytes > 0);
-    if (bytes > slab->chunk_bytes / 8)
-        return large_alloc(slab, bytes);
+    uint32_t slot_bytes, class;
+    assert(bytes >= GRANULE);
+    if (bytes > UINT32_MAX / 2)
+        return 0;
+    if (bytes > SLOT_MAX)
+        return alloc_in(slab, IDS_SLAB_OWN_CLASS, (uint32_t)(bytes + 7) & ~7u);
     class = class_of((uint32_t)bytes, &slot_bytes);
-    assert(class < IDS_SLAB_CLASSES);
-    number = slab->with_room[class];
-    if (number == 0) {
-        number = chunk_new(slab, class, slot_bytes);
-        if (number == 0)
-            return 0;
-        room_push(slab, number);
-    }
-    granule = slot_take(&slab->chunks[number]);
-    if (chunk_is_full(slab, &slab->chunks[number]))
-        room_remove(slab, number);
-    return number << IDS_SLAB_GRANULE_BITS | granule;
+    return alloc_in(slab, class, slot_bytes);
 }
 
-/* The class keeps one empty chunk only while no other has room, so that a
- * lone record that comes and goes does not map and unmap. */
-static void drop_empty(ids_slab *slab, uint32_t number) {
-    ids_chunk *chunk = &slab->chunks[number];
-    if (chunk->live == 0 && (chunk->next != 0 || chunk->prev != 0)) {
-        room_remove(slab, number);
-        chunk_release(slab, number);
-    }
+ids_ref ids_slab_alloc_bucket(ids_slab *slab, size_t bytes) {
+    return alloc_in(slab, IDS_SLAB_BUCKET_CLASS, (uint32_t)bytes);
 }
 
 void ids_slab_free(ids_slab *slab, ids_ref ref) {
-    uint32_t number = ref >> IDS_SLAB_GRANULE_BITS;
-    ids_chunk *chunk = &slab->chunks[number];
-    bool was_full;
-    assert(number > 0 && number < slab->chunks_used && chunk->live > 0);
+    uint32_t number = ids_ref_chunk(ref), slot = ids_ref_slot(ref);
+    ids_chunk *chunk;
+    uint64_t *word;
+    assert(number > 0 && number < slab->chunks_used);
+    chunk = ids_slab_chunk(slab, number);
+    assert(chunk->live > 0 && slot < chunk->bump);
     chunk->live--;
-    if (chunk->class == LARGE) {
+    slab->class_live[chunk->class]--;
+    if (chunk->live == 0) {
         chunk_release(slab, number);
         return;
     }
-    was_full = chunk_is_full(slab, chunk);
-    memcpy(ids_slab_at(slab, ref), &chunk->free_head, sizeof chunk->free_head);
-    chunk->free_head = (uint16_t)(ref & ((1u << IDS_SLAB_GRANULE_BITS) - 1));
-    if (was_full) {
-        room_push(slab, number);
-        if (chunk->next != 0)
-            drop_empty(slab, chunk->next);
-    }
-    drop_empty(slab, number);
+    word = ids_slab_slot_at(chunk, slot);
+    *word = (uint64_t)chunk->free_head << 48;
+    chunk->free_head = (uint16_t)slot;
+    slab->freed_bytes += chunk->slot_bytes;
+    room_settle(slab, number);
 }
 
 size_t ids_slab_slot_bytes(const ids_slab *slab, ids_ref ref) {
-    return slab->chunks[ref >> IDS_SLAB_GRANULE_BITS].slot_bytes;
+    return ids_slab_chunk(slab, ids_ref_chunk(ref))->slot_bytes;
 }
 
-void ids_slab_trim(ids_slab *slab) {
-    uint32_t class;
-    for (class = 0; class < IDS_SLAB_CLASSES; class ++) {
-        uint32_t number = slab->with_room[class];
-        if (number != 0 && slab->chunks[number].live == 0) {
-            room_remove(slab, number);
-            chunk_release(slab, number);
+/* --- emptying ------------------------------------------------------------- */
+
+/* Whether the class's other chunks have room for what is in this one, and it
+ * pays: what is kept unused is a chunk at least, and an eighth of all. */
+static bool may_empty(const ids_slab *slab, const ids_chunk *chunk) {
+    uint64_t slots = slab->class_slots[chunk->class];
+    uint64_t room = slots - slab->class_live[chunk->class];
+    return room >= chunk->slots && room >= slots / 8;
+}
+
+static uint32_t victim_find(const ids_slab *slab, uint32_t bands) {
+    uint32_t class, band;
+    for (band = 0; band < bands; band++)
+        for (class = 0; class < IDS_SLAB_OWN_CLASS; class ++) {
+            uint32_t number = slab->with_room[class][band];
+            if (number != 0 && may_empty(slab, ids_slab_chunk(slab, number)))
+                return number;
         }
+    return 0;
+}
+
+void ids_slab_spare_victim(ids_slab *slab) {
+    uint32_t number = slab->victim;
+    slab->victim = 0;
+    slab->freed_bytes = 0;
+    if (number != 0)
+        room_settle(slab, number);
+}
+
+static bool victim_choose(ids_slab *slab, bool eager) {
+    if (!ids_slab_is_sparse(slab) && !eager)
+        return false;
+    slab->victim = victim_find(slab, eager ? IDS_SLAB_BANDS : 2);
+    slab->victim_slot = 0;
+    if (slab->victim == 0) {
+        slab->freed_bytes = 0;
+        return false;
     }
+    room_remove(slab, ids_slab_chunk(slab, slab->victim));
+    return true;
+}
+
+ids_ref ids_slab_victim(ids_slab *slab, bool eager) {
+    const ids_chunk *chunk;
+    if (slab->victim == 0 && !victim_choose(slab, eager))
+        return 0;
+    chunk = ids_slab_chunk(slab, slab->victim);
+    while (slab->victim_slot < chunk->bump)
+        if (ids_slab_is_live(chunk, slab->victim_slot++))
+            return ids_ref_of(slab->victim, slab->victim_slot - 1);
+    assert(!"a chunk with slots in use has one");
+    return 0;
 }

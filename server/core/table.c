@@ -1,44 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table.c -- linear hashing over one-line buckets. See table.h. Pure. */
-#include "server/core/table.h"
+#include "server/core/bucket.h"
 
 #include <assert.h>
 
-#define SEGMENT_BITS    10
-#define SEGMENT_BUCKETS (1u << SEGMENT_BITS)
-#define SEGMENT_BYTES   (SEGMENT_BUCKETS * sizeof(ids_bucket))
-#define BUCKETS_MIN     16u
-#define SPLIT_LOAD      5 /* records per bucket above which one is split */
-#define MERGE_LOAD      3 /* and below which one is merged */
+#define SEGMENTS_MIN 16u
+#define BUCKETS_MIN  256u
+#define SPLIT_LOAD   5 /* records per bucket above which one is split */
+#define MERGE_LOAD   3 /* and below which one is merged */
 
-static uint32_t tag_of(uint64_t hash) {
-    return (uint32_t)(hash >> 32);
-}
+_Static_assert(BUCKETS_MIN >= 1u << TAG_BITS_IMPLIED,
+               "a bucket's number says what its entries don't");
 
-static ids_bucket *bucket_at(const ids_table *table, uint32_t number) {
-    return &table->segments[number >> SEGMENT_BITS]
-                           [number & (SEGMENT_BUCKETS - 1)];
-}
-
-static ids_bucket *bucket_of(const ids_table *table, uint32_t tag) {
-    uint32_t number = tag & table->mask;
-    if (number >= table->buckets)
-        number &= table->mask >> 1;
-    return bucket_at(table, number);
-}
-
-static ids_bucket *overflow_of(const ids_table *table,
-                               const ids_bucket *bucket) {
-    if (bucket->overflow == 0)
-        return NULL;
-    return ids_slab_at(table->slab, bucket->overflow);
+/* Room for so many segments' addresses. */
+static bool segments_resize(ids_table *table, uint32_t count) {
+    ids_bucket **segments;
+    if (count > UINT32_MAX / SEGMENT_BUCKETS)
+        return false;
+    segments = ids_budget_alloc(table->budget, count * sizeof *segments);
+    if (segments == NULL)
+        return false;
+    memcpy(segments, table->segments, table->segments_used * sizeof *segments);
+    ids_budget_free(table->budget, table->segments,
+                    table->segments_max * sizeof *segments);
+    table->segments = segments;
+    table->segments_max = count;
+    return true;
 }
 
 /* Makes the bucket's segment be there, the bucket empty. */
 static bool bucket_open(ids_table *table, uint32_t number) {
     uint32_t segment = number >> SEGMENT_BITS;
     if (segment == table->segments_used) {
-        if (segment == table->segments_max)
+        if (segment == table->segments_max &&
+            !segments_resize(table, segment * 2))
             return false;
         table->segments[segment] =
             ids_budget_alloc(table->budget, SEGMENT_BYTES);
@@ -57,6 +52,9 @@ static void bucket_close(ids_table *table, uint32_t number) {
     table->segments_used--;
     ids_budget_free(table->budget, table->segments[table->segments_used],
                     SEGMENT_BYTES);
+    if (table->segments_max > SEGMENTS_MIN &&
+        table->segments_used <= table->segments_max / 4)
+        segments_resize(table, table->segments_max / 2);
 }
 
 bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab) {
@@ -64,8 +62,7 @@ bool ids_table_init(ids_table *table, ids_budget *budget, ids_slab *slab) {
     memset(table, 0, sizeof *table);
     table->budget = budget;
     table->slab = slab;
-    /* A bucket of the table costs its line and a few records' heads. */
-    table->segments_max = (uint32_t)(budget->bytes_max / SEGMENT_BYTES / 2 + 1);
+    table->segments_max = SEGMENTS_MIN;
     table->segments =
         ids_budget_alloc(budget, table->segments_max * sizeof *table->segments);
     if (table->segments == NULL)
@@ -94,14 +91,16 @@ void ids_table_fini(ids_table *table) {
 ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
                            idp_slice key, ids_place *place) {
     uint32_t tag = tag_of(hash);
+    ids_entry part = tag_part(tag);
     ids_bucket *bucket = bucket_of(table, tag);
     for (; bucket != NULL; bucket = overflow_of(table, bucket)) {
         uint32_t i;
-        for (i = 0; i < bucket->count; i++) {
+        for (i = 0; i < IDS_BUCKET_SLOTS && bucket->entries[i] != 0; i++) {
+            ids_entry entry = bucket->entries[i];
             ids_record *record;
-            if (bucket->tags[i] != tag)
+            if (!has_tag(entry, part) || (entry & IDS_ENTRY_LINK) != 0)
                 continue;
-            record = ids_slab_at(table->slab, bucket->refs[i]);
+            record = ids_slab_at(table->slab, entry & IDS_REF_MASK);
             if (!ids_record_is(record, ns, key))
                 continue;
             *place = (ids_place){bucket, i};
@@ -111,67 +110,80 @@ ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
     return NULL;
 }
 
-/* An empty overflow bucket: a spare one, else a fresh one; 0: no memory. */
-static ids_ref overflow_new(ids_table *table, ids_ref *spares) {
+/* Spare overflow buckets hang together by their links; 0 ends them. */
+static ids_ref spares_pop(ids_table *table, ids_ref *spares) {
     ids_ref ref = *spares;
-    ids_bucket *bucket;
-    if (ref == 0)
-        ref = ids_slab_alloc(table->slab, sizeof(ids_bucket));
-    if (ref == 0)
-        return 0;
-    bucket = ids_slab_at(table->slab, ref);
-    if (ref == *spares)
-        *spares = bucket->overflow;
-    memset(bucket, 0, sizeof *bucket);
+    if (ref != 0)
+        *spares = link_of(ids_slab_at(table->slab, ref));
     return ref;
 }
 
 static void spares_push(ids_table *table, ids_ref *spares, ids_ref ref) {
-    ids_bucket *bucket = ids_slab_at(table->slab, ref);
-    bucket->overflow = *spares;
+    link_to(ids_slab_at(table->slab, ref), *spares);
     *spares = ref;
 }
 
 static void spares_free(ids_table *table, ids_ref spares) {
-    while (spares != 0) {
-        ids_bucket *bucket = ids_slab_at(table->slab, spares);
-        ids_ref next = bucket->overflow;
-        ids_slab_free(table->slab, spares);
-        spares = next;
-    }
+    ids_ref ref;
+    while ((ref = spares_pop(table, &spares)) != 0)
+        ids_slab_free(table->slab, ref);
 }
 
-/* Adds a pair to the chain that *bucket is in, which becomes its last one.
+/* An empty overflow bucket: a spare one, else a fresh one; 0: no memory. */
+static ids_ref overflow_new(ids_table *table, ids_ref *spares) {
+    ids_ref ref = spares_pop(table, spares);
+    if (ref == 0)
+        ref = ids_slab_alloc_bucket(table->slab, sizeof(ids_bucket));
+    if (ref != 0)
+        memset(ids_slab_at(table->slab, ref), 0, sizeof(ids_bucket));
+    return ref;
+}
+
+/* The full bucket's last entry goes to a new one behind it. */
+static bool overflow(ids_table *table, ids_bucket *bucket, ids_ref *spares) {
+    ids_ref ref = overflow_new(table, spares);
+    ids_bucket *next;
+    if (ref == 0)
+        return false;
+    next = ids_slab_at(table->slab, ref);
+    next->entries[0] = bucket->entries[LINK_SLOT];
+    link_to(bucket, ref);
+    return true;
+}
+
+/* Adds an entry to the chain that *bucket is in, which becomes its last one.
  * false: no memory. */
-static bool chain_add(ids_table *table, ids_bucket **bucket, uint32_t tag,
-                      ids_ref ref, ids_ref *spares) {
-    ids_bucket *at = *bucket;
-    while (at->count == IDS_BUCKET_SLOTS) {
-        if (at->overflow == 0)
-            at->overflow = overflow_new(table, spares);
-        if (at->overflow == 0)
+static bool chain_add(ids_table *table, ids_bucket **bucket, ids_entry entry,
+                      ids_ref *spares) {
+    ids_bucket *at = *bucket, *next;
+    uint32_t count;
+    while ((next = overflow_of(table, at)) != NULL)
+        at = next;
+    count = count_of(at);
+    if (count == IDS_BUCKET_SLOTS) {
+        if (!overflow(table, at, spares))
             return false;
         at = overflow_of(table, at);
+        count = 1;
     }
-    at->tags[at->count] = tag;
-    at->refs[at->count] = ref;
-    at->count++;
+    at->entries[count] = entry;
     *bucket = at;
     return true;
 }
 
-/* Hands every pair of the chain that starts with (a copy of) bucket to one of
- * two chains: to ends[1] where its tag has this bit; in order, and each at its
- * end. The chain's overflow buckets are spent as spares, and they suffice: two
- * chains need no more of them than one. */
+/* Hands every entry of the chain that starts with (a copy of) bucket to one
+ * of two chains: to ends[1] where its tag has this bit; in order, and each at
+ * its end. The chain's overflow buckets are spent as spares; two chains need no
+ * more of them than one, and not earlier. */
 static void chain_deal(ids_table *table, ids_bucket from, ids_bucket *ends[2],
                        uint32_t bit, ids_ref *spares) {
     for (;;) {
-        ids_ref next = from.overflow;
-        uint32_t i;
-        for (i = 0; i < from.count; i++) {
-            bool added = chain_add(table, &ends[(from.tags[i] & bit) != 0],
-                                   from.tags[i], from.refs[i], spares);
+        ids_ref next = link_of(&from);
+        uint32_t count = count_of(&from), i;
+        for (i = 0; i < count; i++) {
+            ids_entry entry = from.entries[i];
+            bool added =
+                chain_add(table, &ends[tag_has(entry, bit)], entry, spares);
             assert(added);
         }
         if (next == 0)
@@ -201,34 +213,43 @@ static void split(ids_table *table) {
         table->mask = table->mask * 2 + 1;
 }
 
-static uint32_t chain_pairs(const ids_table *table, const ids_bucket *bucket,
-                            uint32_t *overflows) {
-    uint32_t pairs = bucket->count;
-    while ((bucket = overflow_of(table, bucket)) != NULL) {
-        pairs += bucket->count;
-        ++*overflows;
+/* So many spare buckets, or none at all. */
+static bool spares_take(ids_table *table, uint32_t count, ids_ref *spares) {
+    while (count-- > 0) {
+        ids_ref ref = ids_slab_alloc_bucket(table->slab, sizeof(ids_bucket));
+        if (ref == 0) {
+            spares_free(table, *spares);
+            return false;
+        }
+        spares_push(table, spares, ref);
     }
-    return pairs;
+    return true;
 }
 
-/* The last bucket's pairs go back to the bucket it was split from. One chain
- * may need one overflow bucket more than two: no memory, no merge. */
+/* How many overflow buckets two chains lack to become one, and one more, since
+ * one of theirs becomes a spare only when its entries are copied. */
+static uint32_t lacks_as_one(const ids_table *table, const ids_bucket *a,
+                             const ids_bucket *b) {
+    uint32_t of_a = 0, of_b = 0, needs = 0, count;
+    count = chain_count(table, a, &of_a) + chain_count(table, b, &of_b);
+    if (count > IDS_BUCKET_SLOTS)
+        needs = (count - IDS_BUCKET_SLOTS + LINK_SLOT - 1) / LINK_SLOT;
+    if (needs <= of_a)
+        return 0;
+    return needs > of_a + of_b ? needs - of_a - of_b + 1 : 1;
+}
+
+/* The last bucket's entries go back to the bucket it was split from. One chain
+ * may need more overflow buckets than two: no memory, no merge. */
 static void merge(ids_table *table) {
     uint32_t last = table->buckets - 1;
     uint32_t half =
         last > table->mask / 2 ? (table->mask + 1) / 2 : (table->mask + 1) / 4;
     ids_bucket *to = bucket_at(table, last - half);
     ids_bucket from = *bucket_at(table, last), *ends[2] = {NULL, NULL};
-    uint32_t overflows = 0, pairs;
     ids_ref spares = 0;
-    pairs = chain_pairs(table, to, &overflows);
-    pairs += chain_pairs(table, &from, &overflows);
-    if (pairs > (overflows + 1) * IDS_BUCKET_SLOTS) {
-        ids_ref extra = ids_slab_alloc(table->slab, sizeof from);
-        if (extra == 0)
-            return;
-        spares_push(table, &spares, extra);
-    }
+    if (!spares_take(table, lacks_as_one(table, to, &from), &spares))
+        return;
     table->buckets--;
     if (table->buckets < (table->mask + 1) / 2)
         table->mask /= 2;
@@ -256,7 +277,7 @@ bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref) {
     ids_bucket *bucket = bucket_of(table, tag);
     ids_ref spares = 0;
     assert(ref != 0);
-    if (!chain_add(table, &bucket, tag, ref, &spares))
+    if (!chain_add(table, &bucket, tag_part(tag) | ref, &spares))
         return false;
     table->records++;
     if (table->records > (uint64_t)table->buckets * SPLIT_LOAD)
@@ -264,97 +285,46 @@ bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref) {
     return true;
 }
 
-/* Empties one slot: the chain's last pair moves in, so that only the last
- * bucket of a chain has free slots. head is the chain's first bucket. */
-static void chain_take(ids_table *table, ids_bucket *head, ids_bucket *bucket,
-                       uint32_t slot) {
-    ids_bucket *before = NULL;
-    ids_bucket *last = head;
-    while (last->overflow != 0) {
+/* Empties one slot: the chain's last entry moves in, so that only the last
+ * bucket of a chain has free ones; and where one entry is left in that, it
+ * takes the place of the link to it. */
+static void chain_take(ids_table *table, ids_place place, ids_bucket *head) {
+    ids_bucket *before = NULL, *last = head, *next;
+    uint32_t count;
+    ids_entry moves;
+    while ((next = overflow_of(table, last)) != NULL) {
         before = last;
-        last = overflow_of(table, last);
+        last = next;
     }
-    last->count--;
-    bucket->tags[slot] = last->tags[last->count];
-    bucket->refs[slot] = last->refs[last->count];
-    last->refs[last->count] = 0;
-    if (last->count == 0 && before != NULL) {
-        ids_slab_free(table->slab, before->overflow);
-        before->overflow = 0;
+    count = count_of(last) - 1;
+    moves = last->entries[count];
+    last->entries[count] = 0;
+    if (place.bucket != last || place.slot != count)
+        place.bucket->entries[place.slot] = moves;
+    if (before != NULL && count == 1) {
+        ids_ref ref = link_of(before);
+        before->entries[LINK_SLOT] = last->entries[0];
+        ids_slab_free(table->slab, ref);
     }
+}
+
+ids_place ids_table_place(const ids_table *table, uint64_t hash, ids_ref ref) {
+    ids_bucket *bucket = bucket_of(table, tag_of(hash));
+    for (; bucket != NULL; bucket = overflow_of(table, bucket)) {
+        uint32_t count = count_of(bucket), i;
+        for (i = 0; i < count; i++)
+            if ((bucket->entries[i] & IDS_REF_MASK) == ref)
+                return (ids_place){bucket, i};
+    }
+    assert(!"a record that is looked for by its ref is in the table");
+    return (ids_place){NULL, 0};
 }
 
 void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
-    ids_bucket *head = bucket_of(table, tag_of(hash));
-    ids_bucket *bucket;
-    for (bucket = head; bucket != NULL; bucket = overflow_of(table, bucket)) {
-        uint32_t i;
-        for (i = 0; i < bucket->count; i++) {
-            if (bucket->refs[i] != ref)
-                continue;
-            chain_take(table, head, bucket, i);
-            table->records--;
-            if (table->walks == 0 && table->buckets > BUCKETS_MIN &&
-                table->records < (uint64_t)table->buckets * MERGE_LOAD)
-                merge(table);
-            return;
-        }
-    }
-    assert(!"a record that is removed is in the table");
-}
-
-static uint32_t chain_count(const ids_table *table, const ids_bucket *bucket) {
-    uint32_t overflows = 0;
-    return chain_pairs(table, bucket, &overflows);
-}
-
-uint32_t ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *left,
-                        ids_ref refs[IDS_WALK_REFS]) {
-    const ids_bucket *chain = bucket_at(table, bucket);
-    uint32_t end = chain_count(table, chain), count, at, first;
-    if (*left < end)
-        end = *left;
-    count = end < IDS_WALK_REFS ? end : IDS_WALK_REFS;
-    first = *left = end - count;
-    for (; first >= IDS_BUCKET_SLOTS; first -= IDS_BUCKET_SLOTS)
-        chain = overflow_of(table, chain);
-    for (at = count; at-- > 0; first++) {
-        if (first == IDS_BUCKET_SLOTS) {
-            chain = overflow_of(table, chain);
-            first = 0;
-        }
-        refs[at] = chain->refs[first];
-    }
-    return count;
-}
-
-/* Buckets far ahead, so that the records of those nearer by can be found. */
-void ids_table_prefetch_walk(const ids_table *table, uint32_t bucket) {
-    if (bucket + 8 < table->buckets)
-        __builtin_prefetch(bucket_at(table, bucket + 8));
-    if (bucket + 2 >= table->buckets)
-        return;
-    const ids_bucket *next = bucket_at(table, bucket + 2);
-    for (uint32_t i = 0; i < next->count; i++) {
-        const char *record = ids_slab_at(table->slab, next->refs[i]);
-        for (int line = 0; line < 5; line++)
-            __builtin_prefetch(record + 64 * line);
-    }
-}
-
-void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash) {
-    __builtin_prefetch(bucket_of(table, tag_of(hash)));
-}
-
-void ids_table_prefetch_record(const ids_table *table, uint64_t hash) {
-    uint32_t tag = tag_of(hash);
-    const ids_bucket *bucket = bucket_of(table, tag);
-    uint32_t i;
-    for (i = 0; i < bucket->count; i++) {
-        if (bucket->tags[i] == tag) {
-            const char *record = ids_slab_at(table->slab, bucket->refs[i]);
-            __builtin_prefetch(record);
-            __builtin_prefetch(record + 64);
-        }
-    }
+    chain_take(table, ids_table_place(table, hash, ref),
+               bucket_of(table, tag_of(hash)));
+    table->records--;
+    if (table->walks == 0 && table->buckets > BUCKETS_MIN &&
+        table->records < (uint64_t)table->buckets * MERGE_LOAD)
+        merge(table);
 }

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table.h -- from hash to record: linear hashing, so that it never pauses.
  *
- * Buckets of one cache line hold seven (tag, ref) pairs and a link to an
+ * Buckets of one cache line hold eight entries of 8 bytes: a ref, and 24 bits
+ * of the hash. Where eight don't suffice, the last entry is a link to an
  * overflow bucket. An insert past the load splits one bucket in two, a
  * removal below it merges the last one back; nothing is ever moved in bulk,
- * and a split reads no record: the tag, the upper half of the hash, a secret
- * function of the owner's hash (mix.h), is what buckets are chosen by. Every
- * step takes time in proportion to its chain at most. Pure. */
+ * and a split reads no record: buckets are chosen by the tag, the upper half
+ * of the hash, a secret function of the owner's hash (mix.h). An entry has
+ * the tag's upper 24 bits, its bucket's number the lower 8. Every step takes
+ * time in proportion to its chain at most. Pure. */
 #ifndef IDS_TABLE_H
 #define IDS_TABLE_H
 
 #include "server/core/record.h"
 
-#define IDS_BUCKET_SLOTS 7
+#define IDS_BUCKET_SLOTS 8
+
+/* From above: 24 bits of the tag, whether it is a link, the ref. 0: free. */
+typedef uint64_t ids_entry;
+
+#define IDS_ENTRY_LINK ((ids_entry)1 << IDS_REF_BITS)
 
 typedef struct ids_bucket {
-    uint32_t tags[IDS_BUCKET_SLOTS];
-    ids_ref refs[IDS_BUCKET_SLOTS]; /* 0: free; the used ones come first */
-    ids_ref overflow;
-    uint32_t count; /* used slots of this bucket alone */
+    ids_entry entries[IDS_BUCKET_SLOTS]; /* the used ones come first */
 } ids_bucket;
 
 _Static_assert(sizeof(ids_bucket) == 64, "a bucket is one cache line");
@@ -26,7 +30,7 @@ _Static_assert(sizeof(ids_bucket) == 64, "a bucket is one cache line");
 typedef struct ids_table {
     ids_budget *budget;
     ids_slab *slab;
-    ids_bucket **segments; /* [segments_max] */
+    ids_bucket **segments; /* [segments_max], which grows */
     uint32_t segments_max;
     uint32_t segments_used;
     uint32_t buckets; /* in use; those below it are all reachable */
@@ -64,12 +68,22 @@ bool ids_table_insert(ids_table *table, uint64_t hash, ids_ref ref);
 void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref);
 
 static inline ids_ref ids_place_ref(ids_place place) {
-    return place.bucket->refs[place.slot];
+    return place.bucket->entries[place.slot] & IDS_REF_MASK;
 }
 
 static inline void ids_place_set(ids_place place, ids_ref ref) {
-    place.bucket->refs[place.slot] = ref;
+    ids_entry *entry = &place.bucket->entries[place.slot];
+    *entry = (*entry & ~IDS_REF_MASK) | ref;
 }
+
+/* Where this ref stands, which must be in. */
+ids_place ids_table_place(const ids_table *table, uint64_t hash, ids_ref ref);
+
+/* Moves an overflow bucket to another slot, if memory for one is found. */
+bool ids_table_move_bucket(ids_table *table, uint64_t hash, ids_ref ref);
+
+/* The ref of a record in the chain that this overflow bucket is in. */
+ids_ref ids_table_some_record(const ids_table *table, ids_ref bucket);
 
 /* A walk through one chain, from its end to its head, IDS_WALK_REFS at a time:
  * the refs before the first *left of them (UINT32_MAX: from the end), the last

@@ -11,18 +11,10 @@
 _Static_assert(IDP_TTL_MS_MAX / IDS_WHEEL_TICK_MS < TICKS_MAX,
                "the longest retention fits the widest level");
 
-/* A list's first record points back to its slot. */
-static ids_ref slot_mark(uint32_t level, uint32_t slot) {
-    return IDS_REF_MARK | (level * IDS_WHEEL_SLOTS + slot);
-}
+#define NOT_OVER_A_STEP 16 /* records looked at for one step */
 
-static ids_record *record_at(const ids_wheel *wheel, ids_ref ref) {
-    return ids_slab_at(wheel->slab, ref);
-}
-
-void ids_wheel_init(ids_wheel *wheel, ids_slab *slab) {
-    memset(wheel, 0, sizeof *wheel);
-    wheel->slab = slab;
+static ids_chunk *chunk_at(const ids_wheel *wheel, uint32_t number) {
+    return ids_slab_chunk(wheel->slab, number);
 }
 
 /* The first tick at whose start a record with this end is over. */
@@ -37,9 +29,9 @@ static uint32_t level_for(uint64_t ticks_ahead) {
     return level;
 }
 
-void ids_wheel_add(ids_wheel *wheel, ids_ref ref) {
-    ids_record *record = record_at(wheel, ref);
-    uint64_t tick = tick_for(ids_record_ttl_end_ms(record));
+static void hang(ids_wheel *wheel, uint32_t number) {
+    ids_chunk *chunk = chunk_at(wheel, number);
+    uint64_t tick = tick_for(chunk->due_ms);
     uint32_t level, slot;
     if (tick < wheel->tick)
         tick = wheel->tick;
@@ -48,40 +40,62 @@ void ids_wheel_add(ids_wheel *wheel, ids_ref ref) {
     level = level_for(tick - wheel->tick);
     assert(level < IDS_WHEEL_LEVELS);
     slot = (uint32_t)(tick >> (level * LEVEL_BITS)) & SLOT_MASK;
-    record->wheel_next = wheel->slots[level][slot];
-    record->wheel_prev = slot_mark(level, slot);
-    if (record->wheel_next != 0)
-        record_at(wheel, record->wheel_next)->wheel_prev = ref;
-    wheel->slots[level][slot] = ref;
+    chunk->wheel_next = wheel->slots[level][slot];
+    chunk->wheel_prev = 0;
+    chunk->wheel_slot = level * IDS_WHEEL_SLOTS + slot;
+    if (chunk->wheel_next != 0)
+        chunk_at(wheel, chunk->wheel_next)->wheel_prev = number;
+    wheel->slots[level][slot] = number;
     wheel->used[level] |= 1ull << slot;
+    chunk->hung = true;
 }
 
-/* Lets what came before the record point to `to` instead. */
-static void relink_before(ids_wheel *wheel, const ids_record *record,
-                          ids_ref to) {
-    uint32_t mark = record->wheel_prev - IDS_REF_MARK;
-    uint32_t level = mark / IDS_WHEEL_SLOTS, slot = mark % IDS_WHEEL_SLOTS;
-    if (record->wheel_prev < IDS_REF_MARK) {
-        record_at(wheel, record->wheel_prev)->wheel_next = to;
+static void take_off(ids_wheel *wheel, uint32_t number) {
+    ids_chunk *chunk = chunk_at(wheel, number);
+    uint32_t level = chunk->wheel_slot / IDS_WHEEL_SLOTS;
+    uint32_t slot = chunk->wheel_slot % IDS_WHEEL_SLOTS;
+    if (!chunk->hung)
+        return;
+    chunk->hung = false;
+    if (chunk->wheel_next != 0)
+        chunk_at(wheel, chunk->wheel_next)->wheel_prev = chunk->wheel_prev;
+    if (chunk->wheel_prev != 0) {
+        chunk_at(wheel, chunk->wheel_prev)->wheel_next = chunk->wheel_next;
         return;
     }
-    wheel->slots[level][slot] = to;
-    if (to == 0)
+    wheel->slots[level][slot] = chunk->wheel_next;
+    if (chunk->wheel_next == 0)
         wheel->used[level] &= ~(1ull << slot);
 }
 
-void ids_wheel_remove(ids_wheel *wheel, ids_ref ref) {
-    const ids_record *record = record_at(wheel, ref);
-    relink_before(wheel, record, record->wheel_next);
-    if (record->wheel_next != 0)
-        record_at(wheel, record->wheel_next)->wheel_prev = record->wheel_prev;
+static void on_release(void *ctx, uint32_t number) {
+    ids_wheel *wheel = ctx;
+    take_off(wheel, number);
+    if (wheel->look.chunk == number)
+        wheel->look.chunk = 0;
 }
 
-void ids_wheel_moved(ids_wheel *wheel, ids_ref to) {
-    const ids_record *record = record_at(wheel, to);
-    relink_before(wheel, record, to);
-    if (record->wheel_next != 0)
-        record_at(wheel, record->wheel_next)->wheel_prev = to;
+void ids_wheel_init(ids_wheel *wheel, ids_slab *slab) {
+    memset(wheel, 0, sizeof *wheel);
+    wheel->slab = slab;
+    slab->on_release = on_release;
+    slab->release_ctx = wheel;
+}
+
+void ids_wheel_add(ids_wheel *wheel, ids_ref ref) {
+    uint32_t number = ids_ref_chunk(ref);
+    ids_chunk *chunk = chunk_at(wheel, number);
+    uint64_t end_ms =
+        ids_record_ttl_end_ms(ids_slab_slot_at(chunk, ids_ref_slot(ref)));
+    if (chunk->rescans > 0 && end_ms > wheel->now_ms)
+        end_ms += (end_ms - wheel->now_ms) / 16; /* others end by then */
+    if (end_ms >= chunk->due_ms)
+        return;
+    chunk->due_ms = end_ms;
+    if (wheel->look.chunk == number)
+        return;
+    take_off(wheel, number);
+    hang(wheel, number);
 }
 
 static bool level_turns(const ids_wheel *wheel, uint32_t level) {
@@ -120,51 +134,125 @@ static uint64_t next_tick(const ids_wheel *wheel) {
 
 uint64_t ids_wheel_next_ms(const ids_wheel *wheel) {
     uint64_t tick = next_tick(wheel);
+    if (wheel->look.chunk != 0)
+        return wheel->now_ms;
     return tick == UINT64_MAX ? tick : tick * IDS_WHEEL_TICK_MS;
 }
 
-/* A record of the widest slot that the wheel turns to at its tick; 0: there
+/* A chunk of the widest slot that the wheel turns to at its tick; 0: there
  * is none. */
-static ids_ref head_here(const ids_wheel *wheel, uint32_t *level) {
+static uint32_t head_here(const ids_wheel *wheel) {
     uint32_t l = IDS_WHEEL_LEVELS;
     while (l-- > 0) {
         uint32_t slot = (uint32_t)(wheel->tick >> (l * LEVEL_BITS)) & SLOT_MASK;
-        if (level_turns(wheel, l) && wheel->slots[l][slot] != 0) {
-            *level = l;
+        if (level_turns(wheel, l) && wheel->slots[l][slot] != 0)
             return wheel->slots[l][slot];
-        }
     }
     return 0;
 }
 
-/* Whoever hung behind it is looked at next, and lies anywhere. */
-static void prefetch_next(const ids_wheel *wheel, ids_ref ref) {
-    ids_ref next = record_at(wheel, ref)->wheel_next;
-    if (next != 0)
-        __builtin_prefetch(record_at(wheel, next));
+static void look_begin(ids_wheel *wheel, uint32_t number) {
+    chunk_at(wheel, number)->due_ms = UINT64_MAX;
+    wheel->look = (ids_wheel_look){.chunk = number, .first_end_ms = UINT64_MAX};
+}
+
+static void look_note(ids_wheel_look *look, uint64_t end_ms, uint64_t now_ms) {
+    look->spans[63 - __builtin_clzll(end_ms - now_ms)]++;
+    look->left++;
+    if (end_ms < look->first_end_ms)
+        look->first_end_ms = end_ms;
+}
+
+/* By when a sixteenth of those that are left is over, roughly. */
+static uint64_t look_next_ms(const ids_wheel_look *look, uint64_t now_ms) {
+    uint32_t counted = 0, span = 0;
+    if (look->left == 0)
+        return UINT64_MAX;
+    for (; span < IDS_WHEEL_SPANS; span++) {
+        counted += look->spans[span];
+        if (counted > look->left / 16)
+            break;
+    }
+    if (now_ms + (1ull << span) > look->first_end_ms)
+        return now_ms + (1ull << span);
+    return look->first_end_ms;
+}
+
+/* What was added meanwhile has its word too; but who has just been given is
+ * not found again at the same moment. */
+static void look_end(ids_wheel *wheel) {
+    uint32_t number = wheel->look.chunk;
+    ids_chunk *chunk = chunk_at(wheel, number);
+    uint64_t due_ms = look_next_ms(&wheel->look, wheel->now_ms);
+    wheel->look.chunk = 0;
+    if (chunk->rescans < UINT8_MAX)
+        chunk->rescans++;
+    if (due_ms < chunk->due_ms)
+        chunk->due_ms = due_ms;
+    if (chunk->due_ms <= wheel->now_ms)
+        chunk->due_ms = wheel->now_ms + 1;
+    if (chunk->due_ms != UINT64_MAX)
+        hang(wheel, number);
+}
+
+/* The next record of the chunk that is over; 0: the chunk is through, or the
+ * steps are. */
+static ids_ref look_on(ids_wheel *wheel, uint32_t *steps) {
+    ids_wheel_look *look = &wheel->look;
+    const ids_chunk *chunk = chunk_at(wheel, look->chunk);
+    while (*steps > 0 && look->slot < chunk->bump) {
+        uint32_t slot = look->slot++;
+        const ids_record *record = ids_slab_slot_at(chunk, slot);
+        uint64_t end_ms;
+        if (look->slot % NOT_OVER_A_STEP == 0)
+            --*steps;
+        if (!ids_slab_is_live(chunk, slot))
+            continue;
+        end_ms = ids_record_ttl_end_ms(record);
+        if (end_ms <= wheel->now_ms) {
+            *steps -= *steps > 0;
+            return ids_ref_of(look->chunk, slot);
+        }
+        look_note(look, end_ms, wheel->now_ms);
+    }
+    if (look->slot == chunk->bump)
+        look_end(wheel);
+    return 0;
+}
+
+/* The next chunk that is due; false: there is none. */
+static bool look_for_chunk(ids_wheel *wheel) {
+    uint64_t now_tick = wheel->now_ms / IDS_WHEEL_TICK_MS;
+    uint64_t tick = next_tick(wheel);
+    uint32_t number;
+    if (tick > now_tick) {
+        /* Nothing hangs before it, so the wheel may stand at now. */
+        if (wheel->tick < now_tick)
+            wheel->tick = now_tick;
+        return false;
+    }
+    wheel->tick = tick;
+    number = head_here(wheel);
+    assert(number != 0);
+    take_off(wheel, number);
+    if (chunk_at(wheel, number)->due_ms <= wheel->now_ms)
+        look_begin(wheel, number);
+    else
+        hang(wheel, number);
+    return true;
 }
 
 ids_ref ids_wheel_due(ids_wheel *wheel, uint64_t now_ms, uint32_t *steps) {
-    uint64_t now_tick = now_ms / IDS_WHEEL_TICK_MS;
-    while (*steps > 0) {
-        uint64_t tick = next_tick(wheel);
-        uint32_t level = 0;
-        ids_ref ref;
-        if (tick > now_tick) {
-            /* Nothing hangs before it, so the wheel may stand at now. */
-            if (wheel->tick < now_tick)
-                wheel->tick = now_tick;
-            return 0;
+    ids_ref ref = 0;
+    wheel->now_ms = now_ms;
+    while (ref == 0 && *steps > 0) {
+        if (wheel->look.chunk != 0) {
+            ref = look_on(wheel, steps);
+            continue;
         }
-        wheel->tick = tick;
-        ref = head_here(wheel, &level);
-        assert(ref != 0);
         --*steps;
-        ids_wheel_remove(wheel, ref);
-        prefetch_next(wheel, ref);
-        if (ids_record_ttl_end_ms(record_at(wheel, ref)) <= now_ms)
-            return ref;
-        ids_wheel_add(wheel, ref);
+        if (!look_for_chunk(wheel))
+            return 0;
     }
-    return 0;
+    return ref;
 }

@@ -1,65 +1,206 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pages.c -- a shard's memory, straight from the kernel.
+/* pages.c -- a worker's memory, straight from the kernel.
  *
- * A region is 2 MiB at an address that is a multiple of 2 MiB, cut into
- * units of 64 KiB; its free units are the bits of a word. Regions with a free
- * unit stand in a list; all of them in a hash table by address, so that a
- * block finds its region when it is freed. What is larger than a region has a
- * mapping of its own. */
+ * A region is 2 MiB at an address that is a multiple of 2 MiB, given out in
+ * runs of pages. Two bits say of each page whether it is in use, and whether it
+ * is backed by memory; one that is backed and not in use is idle. Regions stand
+ * in lists by their longest free run, to a power of two, and in a hash table by
+ * address, so that a block finds its region when it is freed. What is larger
+ * than a region has a mapping of its own. */
 #include "server/io/pages.h"
+
+#include "server/io/page_bits.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #define REGION_BYTES ((size_t)2 << 20)
-#define UNIT_BYTES   ((size_t)64 << 10)
-#define UNITS        (REGION_BYTES / UNIT_BYTES)
-#define BUCKETS      1024
+#define PAGE_BYTES   ((size_t)4096)
+#define PAGES        IDS_PAGE_BITS
+#define RUN_CLASSES  10 /* 1, 2, 4, ... 512 pages */
+#define BUCKETS_MIN  64
 #define BLOCK_ALIGN  64
+#define MALLOC_HEAD  16
+/* Idle pages that are kept for the next block: the largest common one, and a
+ * part of what is in use. */
+#define IDLE_PAGES   ((size_t)320)
+#define IDLE_SHARE   32
+/* Regions that are looked at for a run which theirs may be too short for. */
+#define LOOKED_AT    4
 
-static_assert(UNITS == 32, "a region's units are the bits of a word");
+static_assert(PAGES == REGION_BYTES / PAGE_BYTES, "a bit per page");
 
 typedef struct region {
     uint8_t *base;
-    uint32_t used; /* a bit per unit */
-    bool listed;
+    uint64_t used[PAGES / 64];   /* a bit per page */
+    uint64_t backed[PAGES / 64]; /* by memory */
+    uint32_t used_pages, idle_pages;
+    int run_class; /* of the list that it is in; -1: it has no free page */
     struct region *next_in_bucket;
-    struct region *prev, *next; /* of those with a free unit */
+    struct region *prev, *next;           /* in that list */
+    struct region *idle_prev, *idle_next; /* of those with idle pages */
 } region;
 
 struct ids_pages {
-    region *open; /* regions with a free unit */
+    region *by_run[RUN_CLASSES];
+    region *idle_first, *idle_last; /* the one that got one last comes first */
+    region **buckets;
+    size_t bucket_count, region_count;
+    size_t used_pages, idle_pages;
     size_t mapped_bytes;
     bool huge;
-    region *buckets[BUCKETS];
 };
-
-static region **bucket_of(ids_pages *pages, const void *base) {
-    return &pages->buckets[(uintptr_t)base / REGION_BYTES % BUCKETS];
-}
 
 static size_t rounded(size_t bytes, size_t to) {
     return (bytes + to - 1) & ~(to - 1);
 }
 
-/* Maps bytes at a multiple of a region's size. */
-static uint8_t *map_aligned(ids_pages *pages, size_t bytes) {
+/* --- lists of regions ------------------------------------------------------
+ */
+
+static void unlist(ids_pages *pages, region *r) {
+    if (r->run_class < 0)
+        return;
+    if (r->prev)
+        r->prev->next = r->next;
+    else
+        pages->by_run[r->run_class] = r->next;
+    if (r->next)
+        r->next->prev = r->prev;
+    r->run_class = -1;
+}
+
+/* To the list of its longest run, at its head. */
+static void list(ids_pages *pages, region *r) {
+    uint32_t longest;
+    find_run(r->used, PAGES, &longest);
+    unlist(pages, r);
+    if (!longest)
+        return;
+    r->run_class = floor_log2(longest);
+    r->prev = NULL;
+    r->next = pages->by_run[r->run_class];
+    if (r->next)
+        r->next->prev = r;
+    pages->by_run[r->run_class] = r;
+}
+
+static void idle_unlist(ids_pages *pages, region *r) {
+    if (r->idle_prev)
+        r->idle_prev->idle_next = r->idle_next;
+    else if (pages->idle_first == r)
+        pages->idle_first = r->idle_next;
+    if (r->idle_next)
+        r->idle_next->idle_prev = r->idle_prev;
+    else if (pages->idle_last == r)
+        pages->idle_last = r->idle_prev;
+    r->idle_prev = r->idle_next = NULL;
+}
+
+static void idle_list(ids_pages *pages, region *r) {
+    idle_unlist(pages, r);
+    r->idle_next = pages->idle_first;
+    if (r->idle_next)
+        r->idle_next->idle_prev = r;
+    else
+        pages->idle_last = r;
+    pages->idle_first = r;
+}
+
+static void count_idle(ids_pages *pages, region *r, int32_t more) {
+    r->idle_pages += (uint32_t)more;
+    pages->idle_pages += (size_t)(ptrdiff_t)more;
+    if (!r->idle_pages)
+        idle_unlist(pages, r);
+    else if (more > 0)
+        idle_list(pages, r);
+}
+
+/* --- regions by address -----------------------------------------------------
+ */
+
+static size_t bucket_number(const ids_pages *pages, const void *base) {
+    return (uintptr_t)base / REGION_BYTES % pages->bucket_count;
+}
+
+static region **bucket_of(ids_pages *pages, const void *base) {
+    return &pages->buckets[bucket_number(pages, base)];
+}
+
+static void bucket_put(ids_pages *pages, region *r) {
+    region **bucket = bucket_of(pages, r->base);
+    r->next_in_bucket = *bucket;
+    *bucket = r;
+}
+
+/* Twice as many buckets. Without memory the chains are longer. */
+static void buckets_grow(ids_pages *pages) {
+    size_t had = pages->bucket_count;
+    region **before = pages->buckets;
+    region **buckets = calloc(had * 2, sizeof(region *));
+    if (!buckets)
+        return;
+    pages->buckets = buckets;
+    pages->bucket_count = had * 2;
+    for (size_t i = 0; i < had; i++)
+        for (region *r = before[i], *next; r; r = next) {
+            next = r->next_in_bucket;
+            bucket_put(pages, r);
+        }
+    free(before);
+}
+
+static region *region_of(ids_pages *pages, const void *block) {
+    void *base = (void *)((uintptr_t)block & ~(REGION_BYTES - 1));
+    region *r = *bucket_of(pages, base);
+    while (r && r->base != base)
+        r = r->next_in_bucket;
+    assert(r);
+    return r;
+}
+
+/* --- mapping ----------------------------------------------------------------
+ */
+
+static void *map(size_t bytes) {
+    void *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return got == MAP_FAILED ? NULL : got;
+}
+
+static bool is_aligned(const void *at) {
+    return ((uintptr_t)at & (REGION_BYTES - 1)) == 0;
+}
+
+/* At a multiple of a region's size. One that was mapped behind another stands
+ * so by itself, and is one mapping with it to the kernel, which has a limit of
+ * those; else what is too much is cut off. */
+static uint8_t *map_aligned(size_t bytes) {
+    uint8_t *got = map(bytes);
+    if (!got || is_aligned(got))
+        return got;
+    munmap(got, bytes);
     size_t span = bytes + REGION_BYTES;
-    uint8_t *got = mmap(NULL, span, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (got == MAP_FAILED)
+    got = map(span);
+    if (!got)
         return NULL;
     size_t before = -(uintptr_t)got & (REGION_BYTES - 1);
-    size_t behind = span - before - bytes;
     if (before)
         munmap(got, before);
-    if (behind)
-        munmap(got + before + bytes, behind);
-    if (pages->huge)
-        madvise(got + before, bytes, MADV_HUGEPAGE);
-    pages->mapped_bytes += bytes;
+    if (span - before - bytes)
+        munmap(got + before + bytes, span - before - bytes);
     return got + before;
+}
+
+static uint8_t *take_mapping(ids_pages *pages, size_t bytes) {
+    uint8_t *got = map_aligned(bytes);
+    if (!got)
+        return NULL;
+    if (pages->huge)
+        madvise(got, bytes, MADV_HUGEPAGE);
+    pages->mapped_bytes += bytes;
+    return got;
 }
 
 static void unmap(ids_pages *pages, void *base, size_t bytes) {
@@ -69,38 +210,26 @@ static void unmap(ids_pages *pages, void *base, size_t bytes) {
     pages->mapped_bytes -= bytes;
 }
 
-static void list_region(ids_pages *pages, region *r) {
-    r->listed = true;
-    r->prev = NULL;
-    r->next = pages->open;
-    if (r->next)
-        r->next->prev = r;
-    pages->open = r;
-}
-
-static void unlist_region(ids_pages *pages, region *r) {
-    r->listed = false;
-    if (r->prev)
-        r->prev->next = r->next;
-    else
-        pages->open = r->next;
-    if (r->next)
-        r->next->prev = r->prev;
+/* One call for all its pages in place of a fault for each: they are used up
+ * soon. Kernels before 5.14 refuse; then they fault. */
+static void back(void *at, size_t bytes) {
+    madvise(at, bytes, MADV_POPULATE_WRITE);
 }
 
 static region *open_region(ids_pages *pages) {
     region *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    r->base = map_aligned(pages, REGION_BYTES);
+    r->base = take_mapping(pages, REGION_BYTES);
     if (!r->base) {
         free(r);
         return NULL;
     }
-    region **bucket = bucket_of(pages, r->base);
-    r->next_in_bucket = *bucket;
-    *bucket = r;
-    list_region(pages, r);
+    r->run_class = -1;
+    if (pages->region_count++ >= pages->bucket_count * 2)
+        buckets_grow(pages);
+    bucket_put(pages, r);
+    list(pages, r);
     return r;
 }
 
@@ -109,108 +238,177 @@ static void close_region(ids_pages *pages, region *r) {
     while (*at != r)
         at = &(*at)->next_in_bucket;
     *at = r->next_in_bucket;
-    if (r->listed)
-        unlist_region(pages, r);
+    pages->region_count--;
+    count_idle(pages, r, -(int32_t)r->idle_pages);
+    unlist(pages, r);
     unmap(pages, r->base, REGION_BYTES);
     free(r);
 }
 
-static uint32_t units_mask(size_t units, unsigned at) {
-    return (uint32_t)(((1ull << units) - 1) << at);
+/* --- runs of pages -----------------------------------------------------------
+ */
+
+/* A region with a run of so many free pages. */
+static region *region_with(ids_pages *pages, uint32_t count) {
+    int run_class = floor_log2(count);
+    region *r = pages->by_run[run_class];
+    uint32_t longest;
+    for (int i = 0; r && i < LOOKED_AT; i++, r = r->next)
+        if (find_run(r->used, count, &longest) < PAGES)
+            return r;
+    while (++run_class < RUN_CLASSES)
+        if (pages->by_run[run_class])
+            return pages->by_run[run_class];
+    return open_region(pages);
 }
 
-/* The first run of free units; UNITS: none. */
-static unsigned find_run(const region *r, size_t units) {
-    for (unsigned at = 0; at + units <= UNITS; at++)
-        if (!(r->used & units_mask(units, at)))
-            return at;
-    return UNITS;
-}
-
-/* One call for all its pages in place of a fault for each: a unit is used up
- * soon. Kernels before 5.14 refuse; then they fault. */
-static void *populated(uint8_t *block, size_t bytes) {
-    madvise(block, bytes, MADV_POPULATE_WRITE);
-    return block;
-}
-
-static void *take_units(ids_pages *pages, size_t units) {
-    unsigned at = UNITS;
-    region *r = pages->open;
-    for (; r; r = r->next) {
-        at = find_run(r, units);
-        if (at < UNITS)
-            break;
+/* Of these pages those that are not backed yet are. */
+static void back_run(ids_pages *pages, region *r, uint32_t at, uint32_t end) {
+    int32_t idle = (int32_t)(end - at);
+    while ((at = next_bit(r->backed, at, false)) < end) {
+        uint32_t to = next_bit(r->backed, at, true);
+        to = to < end ? to : end;
+        back(r->base + at * PAGE_BYTES, (to - at) * PAGE_BYTES);
+        put_bits(r->backed, at, to - at, true);
+        idle -= (int32_t)(to - at);
+        at = to;
     }
-    if (!r) {
-        r = open_region(pages);
-        at = 0;
-    }
+    count_idle(pages, r, -idle);
+}
+
+static void *take_run(ids_pages *pages, uint32_t count) {
+    region *r = region_with(pages, count);
+    uint32_t longest;
     if (!r)
         return NULL;
-    r->used |= units_mask(units, at);
-    if (r->used == UINT32_MAX)
-        unlist_region(pages, r);
-    return populated(r->base + at * UNIT_BYTES, units * UNIT_BYTES);
+    uint32_t at = find_run(r->used, count, &longest);
+    assert(at < PAGES);
+    put_bits(r->used, at, count, true);
+    r->used_pages += count;
+    pages->used_pages += count;
+    back_run(pages, r, at, at + count);
+    list(pages, r);
+    return r->base + at * PAGE_BYTES;
 }
 
-static void give_units(ids_pages *pages, void *block, size_t units) {
-    uint8_t *base = (uint8_t *)((uintptr_t)block & ~(REGION_BYTES - 1));
-    region *r = *bucket_of(pages, base);
-    while (r && r->base != base)
-        r = r->next_in_bucket;
-    assert(r);
-    unsigned at = (unsigned)((size_t)((uint8_t *)block - base) / UNIT_BYTES);
-    uint32_t mask = units_mask(units, at);
-    assert((r->used & mask) == mask);
-    r->used &= ~mask;
-    if (!r->used)
-        close_region(pages, r);
-    else if (!r->listed)
-        list_region(pages, r);
+/* Gives the region's idle pages back to the kernel. */
+static void release_idle(ids_pages *pages, region *r) {
+    uint32_t at = 0;
+    while ((at = next_bit(r->backed, at, true)) < PAGES) {
+        uint32_t end = next_bit(r->backed, at, false);
+        uint32_t from = next_bit(r->used, at, false);
+        if (from >= end) {
+            at = end;
+            continue;
+        }
+        uint32_t to = next_bit(r->used, from, true);
+        to = to < end ? to : end;
+        madvise(r->base + from * PAGE_BYTES, (to - from) * PAGE_BYTES,
+                MADV_DONTNEED);
+        put_bits(r->backed, from, to - from, false);
+        at = to;
+    }
+    count_idle(pages, r, -(int32_t)r->idle_pages);
 }
+
+static void trim(ids_pages *pages) {
+    size_t most = IDLE_PAGES + pages->used_pages / IDLE_SHARE;
+    while (pages->idle_pages > most) {
+        region *r = pages->idle_last;
+        if (r->used_pages)
+            release_idle(pages, r);
+        else
+            close_region(pages, r);
+    }
+}
+
+static void give_run(ids_pages *pages, void *block, uint32_t count) {
+    region *r = region_of(pages, block);
+    uint32_t at = (uint32_t)((size_t)((uint8_t *)block - r->base) / PAGE_BYTES);
+    assert(next_bit(r->used, at, false) >= at + count);
+    put_bits(r->used, at, count, false);
+    r->used_pages -= count;
+    pages->used_pages -= count;
+    count_idle(pages, r, (int32_t)count);
+    list(pages, r);
+    trim(pages);
+}
+
+/* --- the core's memory
+ * -------------------------------------------------------- */
 
 static void *pages_alloc(void *ctx, size_t bytes) {
     ids_pages *pages = ctx;
-    if (bytes < UNIT_BYTES)
+    if (bytes < PAGE_BYTES)
         return aligned_alloc(BLOCK_ALIGN, rounded(bytes, BLOCK_ALIGN));
     if (bytes > SIZE_MAX / 2)
         return NULL;
-    if (bytes > REGION_BYTES)
-        return map_aligned(pages, rounded(bytes, UNIT_BYTES));
-    return take_units(pages, rounded(bytes, UNIT_BYTES) / UNIT_BYTES);
+    bytes = rounded(bytes, PAGE_BYTES);
+    if (bytes <= REGION_BYTES)
+        return take_run(pages, (uint32_t)(bytes / PAGE_BYTES));
+    uint8_t *block = take_mapping(pages, bytes);
+    if (block)
+        back(block, bytes);
+    return block;
 }
 
 static void pages_free(void *ctx, void *block, size_t bytes) {
     ids_pages *pages = ctx;
     if (!block)
         return;
-    if (bytes < UNIT_BYTES)
+    if (bytes < PAGE_BYTES) {
         free(block);
-    else if (bytes > REGION_BYTES)
-        unmap(pages, block, rounded(bytes, UNIT_BYTES));
+        return;
+    }
+    bytes = rounded(bytes, PAGE_BYTES);
+    if (bytes <= REGION_BYTES)
+        give_run(pages, block, (uint32_t)(bytes / PAGE_BYTES));
     else
-        give_units(pages, block, rounded(bytes, UNIT_BYTES) / UNIT_BYTES);
+        unmap(pages, block, bytes);
+}
+
+static size_t pages_take(size_t bytes) {
+    if (bytes < PAGE_BYTES)
+        return rounded(bytes + MALLOC_HEAD, BLOCK_ALIGN);
+    return rounded(bytes, PAGE_BYTES);
 }
 
 ids_pages *ids_pages_new(bool huge) {
     ids_pages *pages = calloc(1, sizeof *pages);
-    if (pages)
-        pages->huge = huge;
+    if (!pages)
+        return NULL;
+    pages->huge = huge;
+    pages->bucket_count = BUCKETS_MIN;
+    pages->buckets = calloc(BUCKETS_MIN, sizeof(region *));
+    if (!pages->buckets) {
+        free(pages);
+        return NULL;
+    }
     return pages;
 }
 
 void ids_pages_free(ids_pages *pages) {
     if (!pages)
         return;
+    assert(pages->used_pages == 0);
+    while (pages->idle_first)
+        close_region(pages, pages->idle_first);
     assert(pages->mapped_bytes == 0);
+    free(pages->buckets);
     free(pages);
 }
 
 ids_mem ids_pages_mem(ids_pages *pages) {
-    return (ids_mem){.ctx = pages, .alloc = pages_alloc, .free = pages_free};
+    return (ids_mem){.ctx = pages,
+                     .alloc = pages_alloc,
+                     .free = pages_free,
+                     .takes = pages_take};
 }
 
 size_t ids_pages_mapped_bytes(const ids_pages *pages) {
     return pages->mapped_bytes;
+}
+
+size_t ids_pages_backed_bytes(const ids_pages *pages) {
+    return (pages->used_pages + pages->idle_pages) * PAGE_BYTES;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pages.h -- a shard's memory, straight from the kernel.
+/* pages.h -- a worker's memory, straight from the kernel.
  *
- * Large blocks are cut from regions; one that is wholly free goes back to the
- * kernel at once, so that what expires is really given back. Small blocks are
- * the C library's. One thread at a time. */
+ * Blocks of a page and more are runs of pages. What is freed is kept for the
+ * next block, up to 1.25 MiB and a thirty-second of what is in use; the rest
+ * goes back to the kernel at once, so that what expires is really given back.
+ * Small blocks are the C library's. One thread at a time. */
 #ifndef IDS_PAGES_H
 #define IDS_PAGES_H
 
@@ -24,7 +25,9 @@ void ids_pages_free(ids_pages *pages);
 /* The memory as the core takes it; it borrows pages. */
 ids_mem ids_pages_mem(ids_pages *pages);
 
-/* Bytes that are mapped for large blocks now. */
+/* Bytes that are mapped for blocks of a page and more now; and those of them
+ * that take memory, blocks of over 2 MiB not counted. */
 size_t ids_pages_mapped_bytes(const ids_pages *pages);
+size_t ids_pages_backed_bytes(const ids_pages *pages);
 
 #endif

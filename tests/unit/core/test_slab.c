@@ -12,7 +12,7 @@ Test(slab, a_slot_has_at_least_the_room_that_was_asked_for) {
     world w;
     size_t bytes;
     world_init(&w, 512 * (size_t)MIB);
-    for (bytes = 1; bytes < 70000; bytes = bytes * 9 / 8 + 1) {
+    for (bytes = 8; bytes < 140000; bytes = bytes * 9 / 8 + 1) {
         ids_ref ref = ids_slab_alloc(&w.slab, bytes);
         size_t room = ids_slab_slot_bytes(&w.slab, ref);
         cr_assert_neq(ref, 0);
@@ -53,7 +53,6 @@ Test(slab, slots_never_overlap_whatever_comes_and_goes) {
     for (i = 0; i < SLOTS; i++)
         if (refs[i] != 0)
             ids_slab_free(&w.slab, refs[i]);
-    ids_slab_trim(&w.slab);
     cr_assert_eq(w.mem.blocks, 1, "only the chunk list is left");
     world_fini(&w);
 }

@@ -8,8 +8,8 @@
 
 void world_init(world *w, size_t bytes_max) {
     idt_mem_init(&w->mem);
-    w->budget =
-        (ids_budget){.mem = idt_mem_of(&w->mem), .bytes_max = bytes_max};
+    ids_mem mem = idt_mem_of(&w->mem);
+    ids_budget_init(&w->budget, &mem, NULL, bytes_max);
     cr_assert(ids_slab_init(&w->slab, &w->budget));
 }
 
