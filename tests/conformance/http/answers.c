@@ -162,10 +162,6 @@ static bool ask_mismatch(http_run *run, two *of) {
     return ask_twice(run, &(http_ask){.body = run->other_body}, of);
 }
 
-static http_verdict unasked(const http_run *run) {
-    return strncmp(run->text, "needs", 5) == 0 ? HTTP_NOT_JUDGED : HTTP_FAILED;
-}
-
 http_verdict http_other_body_is_422(http_run *run) {
     two of;
     http_verdict verdict;
@@ -177,7 +173,7 @@ http_verdict http_other_body_is_422(http_run *run) {
                                   "with %ld, not 422",
                                   of.second.status);
     else
-        verdict = unasked(run);
+        verdict = run->said;
     two_fini(&of);
     return verdict;
 }
@@ -245,7 +241,11 @@ static bool ask_two(http_run *run, uint32_t ms, const char *other_body, two *of,
     bool well = http_run_send(
         run, &(http_ask){.header = slow, .body = other_body}, &of->second);
     *was_meanwhile = !http_flight_over(flight);
-    return http_flight_end(flight, run, &of->first) && well;
+    well = http_flight_end(flight, run, &of->first) && well;
+    if (!well || of->first.took_ms >= ms || of->second.took_ms >= ms)
+        return well;
+    http_unjudged(run, "--slow: the handler was to take %u ms and did not", ms);
+    return false;
 }
 
 /* With a handler that takes longer and longer, until the one was answered while
@@ -285,7 +285,7 @@ http_verdict http_meanwhile_is_409(http_run *run) {
     two of;
     http_verdict verdict;
     if (!ask_meanwhile(run, NULL, &of))
-        verdict = unasked(run);
+        verdict = run->said;
     else if (is_heard(&of))
         verdict = HTTP_PASSED; /* it heard so, or it was let wait */
     else
@@ -302,7 +302,7 @@ http_verdict http_409_says_when(http_run *run) {
     char value[32];
     http_verdict verdict;
     if (!ask_meanwhile(run, NULL, &of))
-        verdict = unasked(run);
+        verdict = run->said;
     else if (refused(&of, 409) == NULL)
         verdict = http_unjudged(run, "there was no 409");
     else
@@ -321,7 +321,7 @@ http_verdict http_other_body_meanwhile_is_422(http_run *run) {
     if (run->other_body[0] == '\0')
         return http_unjudged(run, "needs {n} in --body, to send another one");
     if (!ask_meanwhile(run, run->other_body, &of))
-        verdict = unasked(run);
+        verdict = run->said;
     else
         verdict = refused(&of, 422) != NULL
                       ? HTTP_PASSED

@@ -52,7 +52,9 @@
     X(24, MAY, "2.6", replay_says_so,                                          \
       "a replay has Idempotency-Replayed: true")                               \
     X(25, MAY, "2.1", quoted_and_bare_are_one,                                 \
-      "a key with and without its quotes is one key")
+      "a key with and without its quotes is one key")                          \
+    X(26, MUST, "2.2", other_body_changes_nothing,                             \
+      "another body changes nothing for the one that had the key")
 
 #define HTTP_DECLARE(number, level, section, name, what) \
     http_verdict http_##name(http_run *run);

@@ -138,7 +138,8 @@ struct http_run {
     long count_before;     /* -1: not known */
     size_t ids_count;      /* different ones that were seen */
     char ids[HTTP_ANSWERS_MAX][64];
-    bool id_missing; /* an answer of 2xx had none */
+    bool id_missing;   /* an answer of 2xx had none */
+    http_verdict said; /* by whoever wrote text */
     char text[HTTP_TEXT_CHARS];
 };
 
@@ -146,7 +147,8 @@ struct http_run {
  * there is no whole answer. */
 bool http_run_send(http_run *run, const http_ask *ask, http_reply *reply);
 /* How many executions there were since the case began; -1: nobody knows, and
- * text says what would tell. */
+ * text says what would tell. Where a function here comes to no answer,
+ * run->said is the verdict. */
 long http_run_executions(http_run *run);
 /* Fails when there were more than that; format says what then has happened. Not
  * judged when nobody knows. */

@@ -63,7 +63,7 @@ bool http_run_slow(http_run *run, uint32_t ms, char *to, size_t cap) {
 static http_verdict say(http_run *run, http_verdict verdict, const char *format,
                         va_list args) {
     vsnprintf(run->text, sizeof run->text, format, args);
-    return verdict;
+    return run->said = verdict;
 }
 
 http_verdict http_fail(http_run *run, const char *format, ...) {

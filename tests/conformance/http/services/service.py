@@ -69,7 +69,7 @@ class Service(shop.Handler):
         record, is_new = self.claim(key, body)
         if is_new:
             return self.first(key, record)
-        return self.duplicate(record, body)
+        return self.duplicate(key, record, body)
 
     def claim(self, key, body):
         if WRONG == "checks-then-acts":  # no lock, and some time between
@@ -113,9 +113,11 @@ class Service(shop.Handler):
             threading.Timer(HOLD_S, self.forget, [key]).start()
         return self.answer(status, body)
 
-    def duplicate(self, record, body):
+    def duplicate(self, key, record, body):
         if body != record.body and not (WRONG == "busy-before-mismatch" and
                                         record.answer is None):
+            if WRONG == "other-body-forgets":
+                self.forget(key)
             if WRONG == "other-body-replayed":
                 return self.answer(*record.answer)
             return self.refuse(422, "another request under this key")
