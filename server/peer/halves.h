@@ -130,6 +130,7 @@ void ids_primary_joins_not(ids_peer *peer, ids_follower *follower);
 void ids_primary_detached(ids_peer *peer);
 /* A switchover's next step, and its last. */
 void ids_primary_switch_over(ids_peer *peer);
+void ids_primary_keeps_on(ids_peer *peer); /* it came to nothing */
 void ids_primary_handed_over(ids_peer *peer);
 /* Every stream is live and was acknowledged; lag: by so much it may lack
  * behind, or (passed) behind what replies have left with. */

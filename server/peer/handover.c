@@ -32,7 +32,10 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
         return IDS_DECIDING_NO_REPLICA;
     peer->switch_epoch = epoch;
     peer->switch_to = node;
-    peer->switch_until_ms = peer->now_ms + peer->config.silence_ms;
+    /* One more for a member's record, if any has to yield. */
+    peer->switch_until_ms =
+        peer->now_ms +
+        peer->config.silence_ms * ids_decision_members(&peer->known);
     host->stand_down(host->ctx, false);
     return IDS_DECIDING_OK;
 }
@@ -45,17 +48,47 @@ static bool all_caught_up(const ids_peer *peer) {
         whole += ids_primary_has_member(peer, f) &&
                  ids_primary_caught_up(peer, f, 0, false);
     }
-    return whole > 0 && (whole == members || IDS_RULE_OFF(HAND_OVER_ALL));
+    return whole > 0 && whole == members;
+}
+
+/* R4: every other member has it on record that it is none, or it might be
+ * promoted beside the one that is to lead, or lead already. */
+static bool all_yield(ids_peer *peer, const ids_follower *to) {
+    bool all = true;
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        ids_follower *f = &peer->follower[i];
+        if (f == to || !ids_primary_has_member(peer, f))
+            continue;
+        /* What it said of being asked before came before that. */
+        if (!f->asked && f->told_knows) {
+            f->asked = ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
+                                    peer->lead_epoch, peer->known.version, 0);
+            f->told = f->told_knows = false;
+        }
+        all = all && (f->yields || IDS_RULE_OFF(YIELDS));
+    }
+    return all;
+}
+
+/* Not this time: it goes on serving, and who has yielded is a member again once
+ * it was told so. */
+void ids_primary_keeps_on(ids_peer *peer) {
+    peer->switch_epoch = 0;
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        peer->follower[i].asked = peer->follower[i].yields = false;
 }
 
 void ids_primary_switch_over(ids_peer *peer) {
     const ids_follower *to = heir(peer, peer->switch_to);
     ids_decision next;
     if (peer->now_ms >= peer->switch_until_ms) {
-        peer->switch_epoch = 0; /* not this time: it goes on serving */
+        ids_primary_keeps_on(peer);
         return;
     }
     if (peer->pending != IDS_PENDING_NONE || to == NULL || !all_caught_up(peer))
+        return;
+    peer->switch_to = to->session.other.node; /* and nobody else: they yield */
+    if (!all_yield(peer, to))
         return;
     peer->pending_place = ids_primary_place(peer, to);
     ids_decide_follow(&peer->known, peer->known.epoch, &next);
@@ -70,24 +103,14 @@ static void hand_over_to(ids_peer *peer, const ids_follower *f,
                                      peer->lead_epoch, epoch, 0);
 }
 
-/* It is on record that this node is primary no more: now one other may be. The
- * rest is told that it is no member: what it has may be promoted only if loss
- * is accepted, until it has a copy of the new primary's. (The new epoch is not
- * said to anyone: who hears of it before it is led in takes it for over.) */
+/* It is on record that this node is primary no more: now the other may be. */
 void ids_primary_handed_over(ids_peer *peer) {
+    const ids_follower *f = &peer->follower[peer->pending_place];
     uint64_t epoch = peer->switch_epoch;
     if (!peer->leading)
         return;
     ids_primary_stand_down(peer, true);
-    for (uint32_t i = 0; i < peer->config.places; i++) {
-        const ids_follower *f = &peer->follower[i];
-        if (f->session.id == 0)
-            continue;
-        if (i == peer->pending_place)
-            hand_over_to(peer, f, epoch);
-        else
-            ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
-                         peer->lead_epoch, peer->known.version, 0);
-    }
+    if (f->session.id != 0)
+        hand_over_to(peer, f, epoch);
     peer->switch_until_ms = peer->now_ms + 2 * peer->config.heartbeat_ms;
 }

@@ -42,8 +42,8 @@
     X(ALL_MEMBERS, "all-members")       /* R1: the first place's alone */      \
     X(OWN_ACKS, "own-acks")             /* R1: one's acks count for another */ \
     X(OWN_SESSION, "own-session")       /* R9: one's end is everybody's */     \
-    X(HAND_OVER_ALL, "hand-over-all")   /* before each member has it all */    \
-    X(HEARD_ALL, "heard-all")           /* it serves while one is heard */     \
+    X(OWN_PLACE, "own-place")           /* R3: another is dropped instead */   \
+    X(YIELDS, "yields")                 /* R4: two members take over */        \
     X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */
 
 typedef enum ids_rule {

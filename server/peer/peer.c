@@ -105,7 +105,7 @@ ids_pending ids_peer_undecided(ids_peer *peer, uint64_t now_ms) {
     peer->pending = IDS_PENDING_NONE;
     peer->undecided_until_ms = peer->now_ms + UNDECIDED_MS;
     if (what == IDS_PENDING_SWITCHOVER)
-        peer->switch_epoch = 0; /* it goes on serving */
+        ids_primary_keeps_on(peer);
     if (what == IDS_PENDING_ADMIT)
         ids_primary_joins_not(peer, /* it may be gone for good */
                               &peer->follower[peer->pending_place]);

@@ -144,6 +144,7 @@ typedef struct ids_follower {
     bool told;           /* ADMIT was said in this session */
     bool told_knows;     /* and the member has it on record */
     bool had_session;    /* it has had one since this node leads */
+    bool asked, yields;  /* to be no member, and it is none on its record */
     ids_parting parting; /* of who was detached from this place */
     uint64_t parting_until_ms;
     uint64_t behind_ms;  /* its medium lacks the oldest change for so long */

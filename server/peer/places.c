@@ -155,11 +155,10 @@ bool ids_primary_misses(const ids_peer *peer, const ids_follower *f) {
 }
 
 bool ids_primary_misses_member(const ids_peer *peer) {
-    uint32_t missed = 0, members = ids_decision_members(&peer->known);
     for (uint32_t i = 0; i < peer->config.places; i++)
-        missed += ids_primary_misses(peer, &peer->follower[i]);
-    return IDS_RULE_OFF(HEARD_ALL) ? missed > 0 && missed == members
-                                   : missed > 0;
+        if (ids_primary_misses(peer, &peer->follower[i]))
+            return true;
+    return false;
 }
 
 bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,

@@ -219,6 +219,7 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
 }
 
 static void parting_over(ids_peer *peer, ids_follower *f, ids_parting how) {
+    f->yields = f->asked && how == IDS_PARTING_CONFIRMED;
     if (f->parting != IDS_PARTING_TOLD)
         return;
     f->parting = how;
@@ -268,7 +269,7 @@ void ids_primary_session_over(ids_peer *peer, ids_follower *f) {
     for (uint32_t i = 0; i < peer->config.places && IDS_RULE_OFF(OWN_SESSION);
          i++)
         ids_primary_joins_not(peer, &peer->follower[i]);
-    f->told = f->told_knows = false;
+    f->told = f->told_knows = f->asked = f->yields = false;
     f->behind_ms = 0;
     if (f->parting == IDS_PARTING_TOLD)
         f->parting = IDS_PARTING_UNHEARD;
@@ -323,7 +324,7 @@ static void consider_one(ids_peer *peer, ids_follower *f) {
         return;
     if (!ids_primary_has_member(peer, f)) {
         admit(peer, f);
-    } else if (!f->told) {
+    } else if (!f->told && !f->asked) {
         tell(peer, f, peer->known.version);
     }
 }
@@ -356,13 +357,14 @@ void ids_primary_admitted(ids_peer *peer) {
 }
 
 void ids_primary_detached(ids_peer *peer) {
-    ids_follower *f = &peer->follower[peer->pending_place];
+    uint32_t place = peer->pending_place;
+    ids_follower *f = &peer->follower[place];
     bool is_here =
         f->session.id != 0 && f->session.other.node == peer->detached.node;
     if (!peer->leading)
         return;
     for (uint32_t k = 0; k < peer->config.loops; k++)
-        peer->gates[k].member[peer->pending_place] = UINT64_MAX;
+        peer->gates[k].member[IDS_RULE_OFF(OWN_PLACE) ? 0 : place] = UINT64_MAX;
     f->parting = IDS_PARTING_UNHEARD;
     if (is_here && ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
                                 peer->lead_epoch, peer->known.version, 0)) {

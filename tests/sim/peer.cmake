@@ -11,7 +11,7 @@ endif()
 idem_program_test(peer_sim
   SOURCES peer_sim.c peer_world.c peer_net.c peer_node.c peer_host.c
           peer_hold.c peer_disk.c peer_clash.c peer_lost.c peer_backup.c
-          peer_client.c peer_operator.c peer_check.c peer_copy.c
+          peer_client.c peer_group.c peer_operator.c peer_check.c peer_copy.c
   LINK ids_peer_mutable idt LABELS sim ARGS --seeds 1..${seeds} TIMEOUT 600)
 
 # It can fail: without any one of the rules it does, within those seeds; and

@@ -52,7 +52,7 @@ static void put_back(pw_node *n) {
     if (memory) {
         pw_disk_copy(n, n->backup.shard, n->backup.then_ms, n->disk.shard);
         n->disk.then_ms = pw_clock(n);
-        n->memory_is_copy = true;
+        n->memory_is_copy = n->memory_is_old = true;
     }
     w->put_back++;
     if (pw_chance(w, OTHERS_DIE_PERCENT)) {

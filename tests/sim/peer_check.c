@@ -91,49 +91,61 @@ static bool has_passed(const pw_epoch *e, const pw_reach *reach) {
 /* A primary that names a replica as in sync, while it is connected: the memory
  * there has all that was acknowledged. One that says that it may be stopped:
  * the other may be promoted. */
-void pw_check_status(pw_node *n) {
+static void check_follower(pw_node *n, const pw_epoch *e,
+                           const ids_follower_status *f) {
     pw_world *w = n->w;
-    const pw_node *r = n->peer->leading ? pw_replica_of(w, n) : NULL;
-    const pw_epoch *e = epoch_of(w, n->peer->lead_epoch);
-    ids_peer_status s, other;
-    if (r == NULL || e == NULL || w->clashed || w->replies_only) {
-        return;
-    }
-    ids_peer_status_get(n->peer, &s);
-    ids_peer_status_get(r->peer, &other);
-    if (s.in_sync && s.connected &&
+    const pw_node *r = &w->node[f->member.node - 1];
+    if (r->up && pw_place_of(n, r) != NULL && f->in_sync && f->connected &&
         !has_passed(e, reach_of(w, r->peer->config.incarnation, e->epoch))) {
         pw_fail(w, "I9: %c says that %c is in sync, which lacks something",
                 pw_name(n->index), pw_name(r->index));
     }
-    if (s.safe_to_stop && !other.in_sync && !r->peer->leading) {
-        pw_fail(w, "I10: %c says that it may be stopped, and %c can't follow",
-                pw_name(n->index), pw_name(r->index));
+}
+
+void pw_check_status(pw_node *n) {
+    pw_world *w = n->w;
+    const pw_epoch *e = epoch_of(w, n->peer->lead_epoch);
+    ids_peer_status s;
+    if (!n->peer->leading || pw_replica_of(w, n) == NULL || e == NULL ||
+        w->clashed || w->replies_only) {
+        return;
+    }
+    ids_peer_status_get(n->peer, &s);
+    for (uint32_t i = 0; i < s.follower_count; i++) {
+        check_follower(n, e, &s.follower[i]);
+    }
+    if (s.safe_to_stop && !pw_anyone_can_follow(n)) {
+        pw_fail(w, "I10: %c says that it may be stopped, and nobody can follow",
+                pw_name(n->index));
     }
 }
 
 /* --- a reply leaves ------------------------------------------------------- */
 
-/* I7, I9: each member of the recorded in-sync set has what it shows. I8: and
- * nobody has taken over without it. */
+/* I7, I9: this member of the recorded in-sync set has what it shows. */
+static bool has_it(pw_world *w, const pw_reply *r, ids_member member) {
+    const char *which = r->changed ? "I9" : "I7";
+    const pw_reach *reach = reach_of(w, member.incarnation, r->epoch);
+    return (reach != NULL && reach->at[r->loop] >= r->number) ||
+           pw_fail(w,
+                   "%s: %c answers k%u with change %llu, and its replica has "
+                   "only %llu",
+                   which, pw_name(r->node), w->op[r->op].key,
+                   (unsigned long long)r->number,
+                   (unsigned long long)(reach ? reach->at[r->loop] : 0));
+}
+
+/* And so have all. I8: and nobody has taken over without it. */
 static bool is_committed(pw_world *w, const pw_reply *r) {
     const pw_node *n = &w->node[r->node];
-    const char *which = r->changed ? "I9" : "I7";
     pw_epoch *e = epoch_of(w, r->epoch);
     if (e == NULL || r->number == 0 || w->replies_only) {
         return true;
     }
-    if (w->config.mode == IDS_MODE_SYNC && n->cell.replica[0].node != 0) {
-        const pw_reach *reach =
-            reach_of(w, n->cell.replica[0].incarnation, r->epoch);
-        if (reach == NULL || reach->at[r->loop] < r->number) {
-            return pw_fail(
-                w,
-                "%s: %c answers k%u with change %llu, and its "
-                "replica has only %llu",
-                which, pw_name(r->node), w->op[r->op].key,
-                (unsigned long long)r->number,
-                (unsigned long long)(reach ? reach->at[r->loop] : 0));
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++) {
+        if (w->config.mode == IDS_MODE_SYNC && n->cell.replica[i].node != 0 &&
+            !has_it(w, r, n->cell.replica[i])) {
+            return false;
         }
     }
     if (e->over && r->number > e->base[r->loop]) {
@@ -208,11 +220,12 @@ static bool check_follows(pw_world *w, const pw_reply *r, const pw_op *op,
     return true;
 }
 
-/* Its own claim, and it hears that someone else's is in the way. */
+/* Its own claim, and it hears that someone else's is in the way. (Two that led
+ * in one epoch have given the same tokens out.) */
 static bool is_own(const pw_world *w, const pw_op *op, const pw_snap *is) {
-    (void)w;
     return is->state == IDP_STATE_IN_PROGRESS &&
-           pw_compare(op->granted, is->token) == 0 && op->granted.epoch != 0;
+           pw_compare(op->granted, is->token) == 0 && op->granted.epoch != 0 &&
+           op->granted.epoch != w->clash_epoch;
 }
 
 static bool check_answer(pw_world *w, const pw_reply *r, const pw_op *op,
@@ -397,11 +410,12 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     pw_world *w = n->w;
     uint64_t incarnation = n->peer->config.incarnation;
     bool alone = !n->peer->known.had_replica && !another_has_led(w, n->index);
-    bool whole = n->disk.is_there && !n->memory_is_copy;
+    bool whole = n->disk.is_there && !n->memory_is_old;
     bool loss = (alone && !whole) || n->loss_epoch == epoch;
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;
+    n->memory_is_old = false;
     if (w->clashed && pw_clash_goes_on(n, epoch)) {
         return;
     }

@@ -29,13 +29,41 @@ static void collect_all(pw_node *n, both *b) {
 
 /* The two have the same numbers. */
 static bool is_level(const pw_node *p, const pw_node *r) {
-    const ids_peer *a = p->peer, *b = r->peer;
-    if (!b->started || b->syncing || b->leading || b->upstream.id == 0 ||
-        a->follower[0].session.id != b->upstream.id) {
+    const ids_peer *b = r->peer;
+    if (pw_place_of(p, r) == NULL || !b->started || b->syncing || b->leading) {
         return false;
     }
-    for (uint32_t k = 0; k < a->config.loops; k++) {
+    for (uint32_t k = 0; k < p->loops; k++) {
         if (b->receivers[k].applied != p->last[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void pw_note_routed(pw_node *n, const ids_parcel_tag *tag) {
+    uint64_t routed = n->peer->receivers[tag->stream].routed;
+    if (n->came_epoch != tag->epoch) {
+        memset(n->came, 0, sizeof n->came);
+        n->came_epoch = tag->epoch;
+    }
+    if (routed > n->came[tag->stream]) {
+        n->came[tag->stream] = routed;
+    }
+}
+
+/* Two replicas of one primary have, and neither has got more than that, nor
+ * had in a session before. */
+static bool are_level(const pw_node *p, const pw_node *r, const pw_node *q) {
+    const ids_peer *a = r->peer, *b = q->peer;
+    if (pw_place_of(p, r) == NULL || pw_place_of(p, q) == NULL || !a->started ||
+        !b->started || a->syncing || b->syncing || a->leading || b->leading) {
+        return false;
+    }
+    for (uint32_t k = 0; k < p->loops; k++) {
+        const ids_receiver *x = &a->receivers[k], *y = &b->receivers[k];
+        if (x->applied != y->applied || r->came[k] > x->applied ||
+            q->came[k] > y->applied) {
             return false;
         }
     }
@@ -50,41 +78,82 @@ static bool same_record(const pw_snap *a, const pw_snap *b) {
            a->ttl_ms == b->ttl_ms;
 }
 
-void pw_check_copy(pw_world *w, bool always) {
-    pw_node *p, *r;
+static void differ(pw_world *w, const pw_node *p, const pw_node *r,
+                   uint32_t key) {
+    pw_fail(w, "I12: %c and %c have the same number, and k%u is not the same",
+            pw_name(p->index), pw_name(r->index), key);
+}
+
+static void compare(pw_world *w, pw_node *p, pw_node *r) {
     /* What begins in a node's clock may last so much longer than it has to. */
     uint64_t more = w->config.clock_step_ms - 1;
     both ours, theirs;
-    if (w->replies_only || (!always && !pw_chance(w, 2))) {
-        return;
-    }
-    p = pw_primary(w);
-    r = p != NULL ? pw_replica_of(w, p) : NULL;
-    if (r == NULL || !is_level(p, r)) {
-        if (always) {
-            pw_fail(w, "L1: the replica is not level with its primary");
-        }
-        return;
-    }
     collect_all(p, &ours);
     collect_all(r, &theirs);
     w->compared++;
-    for (uint32_t key = 0; key < PW_KEYS_MAX; key++) {
+    for (uint32_t key = 0; key < PW_KEYS_MAX && !w->failed; key++) {
         const pw_snap *a = &ours.at[key], *b = &theirs.at[key];
         if (a->state == IDP_STATE_ABSENT || a->ttl_end <= w->now + more) {
             continue; /* either may keep it a little longer */
         }
         if (!same_record(a, b)) {
-            pw_fail(w,
-                    "I12: %c and %c have the same number, and k%u is not "
-                    "the same",
-                    pw_name(p->index), pw_name(r->index), key);
-            return;
-        }
-        if (b->ttl_end + more < a->ttl_end ||
-            b->lease_end + more < a->lease_end) {
+            differ(w, p, r, key);
+        } else if (b->ttl_end + more < a->ttl_end ||
+                   b->lease_end + more < a->lease_end) {
             pw_fail(w, "I13: k%u ends sooner on the replica", key);
-            return;
+        }
+    }
+}
+
+/* Of what the primary still has: what is over there may be over at either. */
+static void compare_replicas(pw_world *w, pw_node *p, pw_node *r, pw_node *q) {
+    uint64_t more = w->config.clock_step_ms - 1;
+    both ours, one, other;
+    collect_all(p, &ours);
+    collect_all(r, &one);
+    collect_all(q, &other);
+    w->level++;
+    for (uint32_t key = 0; key < PW_KEYS_MAX && !w->failed; key++) {
+        const pw_snap *a = &one.at[key], *b = &other.at[key];
+        const pw_snap *now = &ours.at[key];
+        bool is_there = now->state != IDP_STATE_ABSENT &&
+                        now->ttl_end > w->now + more &&
+                        (pw_compare(now->token, a->token) == 0 ||
+                         pw_compare(now->token, b->token) == 0);
+        if (is_there && !same_record(a, b)) {
+            differ(w, r, q, key);
+        }
+    }
+}
+
+static void check_replica(pw_world *w, pw_node *p, pw_node *r, bool always) {
+    if (is_level(p, r)) {
+        compare(w, p, r);
+    } else if (always) {
+        pw_fail(w, "L1: %c is not level with its primary", pw_name(r->index));
+    }
+    for (int i = r->index + 1; i < pw_nodes(w) && !w->failed; i++) {
+        if (are_level(p, r, &w->node[i])) {
+            compare_replicas(w, p, r, &w->node[i]);
+        }
+    }
+}
+
+void pw_check_copy(pw_world *w, bool always) {
+    pw_node *p;
+    if (w->replies_only || (!always && !pw_chance(w, 2))) {
+        return;
+    }
+    p = pw_primary(w);
+    if (p == NULL || pw_replica_of(w, p) == NULL) {
+        if (always) {
+            pw_fail(w, "L1: there is no replica");
+        }
+        return;
+    }
+    for (int i = 0; i < pw_nodes(w) && !w->failed; i++) {
+        if (pw_place_of(p, &w->node[i]) != NULL) {
+            check_replica(w, p, &w->node[i], always);
         }
     }
 }
@@ -100,7 +169,7 @@ void pw_check_limits(pw_world *w) {
                 pw_fail(w, "I15: %u replies are held", w->node[i].line[k].held);
             }
         }
-        if (p->link_count > 32) {
+        if (p->link_count > 32 + 8 * w->config.places) {
             pw_fail(w, "I15: %u links", p->link_count);
         }
         for (uint32_t j = 0; j < p->link_count; j++) {

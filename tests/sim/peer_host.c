@@ -54,6 +54,7 @@ static void swap(pw_world *w, int node, uint64_t word) {
     memset(n->aside, 0, sizeof n->aside);
     memset(n->last, 0, sizeof n->last);
     pw_disk_snapshot(n);
+    n->memory_is_old = false;
     ids_peer_swapped(n->peer, pw_clock(n));
 }
 
@@ -84,6 +85,7 @@ static void route_one(pw_node *n, const ids_parcel_tag *tag,
 
 static bool host_route(void *ctx, const ids_parcel_tag *tag,
                        const ids_change *changes, uint32_t count) {
+    pw_note_routed(ctx, tag);
     for (uint32_t i = 0; i < count; i++) {
         route_one(ctx, tag, &changes[i]);
     }

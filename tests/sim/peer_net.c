@@ -220,7 +220,7 @@ void pw_net_dial(pw_node *n, ids_link *link) {
     c->number = w->event_seq++;
     c->dialler = n->index;
     c->end[n->index] = link;
-    c->listener = link->dialled_to.text[0] - 'A';
+    c->listener = pw_node_named(w, n->index, link->dialled_to.text);
     for (int i = 0; i < PW_NODES; i++) {
         c->last[i] = &c->first[i];
     }

@@ -183,8 +183,8 @@ void pw_node_after(pw_node *n) {
     for (int i = 0; peer->leading && i < PW_NODES; i++) {
         pw_detached *d = &n->w->detached[i];
         if (peer->lead_epoch == d->epoch && d->by == n->index &&
-            peer->follower[0].session.id != d->session) {
-            d->since = peer->follower[0].session.id;
+            pw_session_with(n, (uint64_t)i + 1) != d->session) {
+            d->since = pw_session_with(n, (uint64_t)i + 1);
         }
     }
     if (!peer->leading && peer->upstream.id != 0 && peer->dialled_rest) {
@@ -247,11 +247,10 @@ void pw_node_detached(pw_node *n, uint64_t whom) {
     if (n->cell.epoch == d->epoch && n->cell.version <= d->version) {
         return; /* known already */
     }
-    *d = (pw_detached){
-        .epoch = n->cell.epoch,
-        .version = n->cell.version,
-        .by = n->index,
-        .session = n->peer != NULL ? n->peer->follower[0].session.id : 0};
+    *d = (pw_detached){.epoch = n->cell.epoch,
+                       .version = n->cell.version,
+                       .by = n->index,
+                       .session = pw_session_with(n, whom)};
 }
 
 static void recorded(pw_world *w, int node, uint64_t word);
@@ -281,6 +280,7 @@ static void recorded(pw_world *w, int node, uint64_t word) {
     n->writing = false;
     if (n->peer->pending == IDS_PENDING_SWITCHOVER) {
         w->switched++;
+        w->chosen += ids_decision_members(&n->peer->known) > 1;
     }
     if (n->peer->pending == IDS_PENDING_DETACH) {
         pw_node_detached(n, n->peer->detached.node);
@@ -328,7 +328,7 @@ void pw_node_start(pw_node *n) {
                               .primary = n->index == 0,
                               .epoch_min = pw_draw_epoch(n),
                               .loops = n->loops,
-                              .places = 1,
+                              .places = w->config.places,
                               .mode = w->config.mode,
                               .min_in_sync = w->config.min_in_sync,
                               .ring_bytes = w->config.ring_bytes,
@@ -347,9 +347,12 @@ void pw_node_start(pw_node *n) {
     n->session_heard = 0;
     n->swap_asked = false;
     ids_endpoint_from(&config.advertise, ":7117", 5);
-    if (n->index > 0) {
+    if (n->index > 0 || w->config.places > 1) {
         ids_endpoint_from(&config.replicate_from,
-                          n->follows == 0 ? "A:7117" : "B:7117", 6);
+                          w->config.places > 1 ? "P:7117"
+                          : n->follows == 0    ? "A:7117"
+                                               : "B:7117",
+                          6);
     }
     memset(n->last, 0, sizeof n->last);
     memset(n->truth, 0, sizeof n->truth);

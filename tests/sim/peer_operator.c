@@ -7,8 +7,6 @@
  * was not admitted again, and detach one that he has promoted. */
 #include "tests/sim/peer_world.h"
 
-#include "server/peer/halves.h"
-
 typedef enum order { PROMOTE, ACCEPT_LOSS, DETACH, SWITCHOVER } order;
 
 static uint64_t epoch_of(const pw_node *n) {
@@ -22,10 +20,29 @@ static uint64_t epoch_of(const pw_node *n) {
     return epoch;
 }
 
+/* Another has been promoted since, and may not wait for this one. */
+static bool is_passed_over(const pw_world *w, const pw_node *n) {
+    uint64_t epoch = n->peer->known.admitted_epoch;
+    for (int i = 0; i < pw_nodes(w); i++) {
+        const pw_node *other = &w->node[i];
+        uint64_t led = other->cell.led_epoch;
+        if (other->writing && other->to_write.led_epoch > led) {
+            led = other->to_write.led_epoch;
+        }
+        if (other != n && led > epoch) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Or one that has heard from its primary since: it knows what it is. */
 static bool may_promote(const pw_world *w, const pw_node *n) {
     const ids_decision *d = &n->peer->known;
     const pw_detached *book = &w->detached[n->index];
+    if (w->config.places > 1 && is_passed_over(w, n)) {
+        return false;
+    }
     return d->admitted_epoch != book->epoch ||
            d->admitted_version > book->version ||
            (n->session_heard != 0 && n->session_heard == book->since);
@@ -108,13 +125,13 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
         pw_later(w, 3, watch_detach, -1, word);
         return;
     }
-    if (ids_decision_members(&n->cell) == 0) {
+    if (ids_decision_place(&n->cell, w->detaching) == IDS_FOLLOWERS_MAX) {
         pw_node_detached(n, w->detaching);
     }
     w->order_under_way = false;
 }
 
-static ids_deciding give(pw_node *n, order what) {
+static ids_deciding give(pw_node *n, order what, uint64_t whom) {
     pw_world *w = n->w;
     switch (what) {
     case PROMOTE:
@@ -133,10 +150,10 @@ static ids_deciding give(pw_node *n, order what) {
         if (!may_detach(w, n)) {
             return IDS_DECIDING_NOT_PRIMARY;
         }
-        w->detaching = n->peer->known.replica[0].node;
-        return ids_peer_detach(n->peer, 0);
+        w->detaching = whom;
+        return ids_peer_detach(n->peer, whom);
     default:
-        return ids_peer_switchover(n->peer, pw_draw_epoch(n), 0);
+        return ids_peer_switchover(n->peer, pw_draw_epoch(n), whom);
     }
 }
 
@@ -152,10 +169,10 @@ static void order_arrives(pw_world *w, int node, uint64_t word) {
         w->order_under_way = false; /* it never got there */
         return;
     }
-    verdict = give(n, (order)(word & 255));
+    verdict = give(n, (order)(word & 15), word >> 4 & 15);
     pw_say(w, "the operator tells %c: %s -> %s", pw_name(n->index),
-           names[word & 255], ids_deciding_text(verdict));
-    if (verdict == IDS_DECIDING_OK && (word & 255) == DETACH) {
+           names[word & 15], ids_deciding_text(verdict));
+    if (verdict == IDS_DECIDING_OK && (word & 15) == DETACH) {
         watch_detach(w, -1, whose);
     } else {
         watch_order(w, -1, whose);
@@ -163,10 +180,11 @@ static void order_arrives(pw_world *w, int node, uint64_t word) {
     pw_node_after(n);
 }
 
-static void send(pw_world *w, int node, order what) {
+/* whom: which member, by its number; 0: none is named. */
+static void send(pw_world *w, int node, order what, uint64_t whom) {
     w->order_under_way = true;
     pw_later(w, 1 + pw_below(w, w->config.delay_ms), order_arrives, -1,
-             (uint64_t)node << 8 | what);
+             (uint64_t)node << 8 | whom << 4 | what);
 }
 
 /* A node that is down, and will have forgotten all. */
@@ -196,11 +214,30 @@ static bool repair(pw_world *w) {
         }
     }
     if (promotable >= 0) {
-        send(w, promotable, PROMOTE);
+        send(w, promotable, PROMOTE, 0);
     } else if (fit >= 0 && may_give_up(w, &w->node[fit])) {
-        send(w, fit, ACCEPT_LOSS);
+        send(w, fit, ACCEPT_LOSS, 0);
     }
     return true;
+}
+
+/* One on record that is not here; 0: none, or there is none on record. */
+static uint64_t lost_member(const pw_node *n) {
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++) {
+        uint64_t node = n->peer->known.replica[i].node;
+        if (node != 0 && pw_session_with(n, node) == 0) {
+            return node;
+        }
+    }
+    return 0;
+}
+
+/* Somebody who may be one. */
+static uint64_t some_member(pw_world *w, const pw_node *n) {
+    uint32_t others = (uint32_t)pw_nodes(w) - 1;
+    return ((uint32_t)n->index + 1 + pw_below(w, others)) %
+               (uint32_t)pw_nodes(w) +
+           1;
 }
 
 static void meddle(pw_world *w) {
@@ -212,17 +249,19 @@ static void meddle(pw_world *w) {
     }
     if (!n->peer->leading) {
         if (dice < 25) {
-            send(w, node, PROMOTE);
+            send(w, node, PROMOTE, 0);
         }
     } else if (dice < 12) {
-        send(w, node, SWITCHOVER);
-    } else if (dice < (!ids_peer_has_session(n->peer) ? 45u : 16u)) {
-        send(w, node, DETACH);
+        send(w, node, SWITCHOVER, pw_chance(w, 50) ? 0 : some_member(w, n));
+    } else if (dice < (lost_member(n) != 0 ? 45u : 16u)) {
+        uint64_t lost = lost_member(n);
+        send(w, node, DETACH, lost != 0 ? lost : some_member(w, n));
     }
 }
 
 void pw_operator(pw_world *w, int node, uint64_t word) {
     (void)node, (void)word;
+    pw_point_at_primary(w);
     if (!w->order_under_way && !w->operator_waits &&
         !((w->quiet || pw_chance(w, 50)) && repair(w)) && !w->quiet) {
         meddle(w);

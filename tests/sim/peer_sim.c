@@ -32,7 +32,8 @@ typedef struct options {
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
     uint64_t kept, resumed, flipped, unreplicated, stood_down;
-    uint64_t refused, strangers, clashes, records_lost, put_back;
+    uint64_t refused, groups, level, chosen, strangers, clashes, records_lost,
+        put_back;
 } tally;
 
 static bool read_option(const char *name, const char *value, options *o) {
@@ -100,6 +101,9 @@ static void add_up(tally *t, const pw_world *w) {
     t->unreplicated += w->unreplicated;
     t->stood_down += w->stood_down;
     t->refused += w->refused;
+    t->groups += w->groups;
+    t->level += w->level;
+    t->chosen += w->chosen;
     t->strangers += w->strangers;
     t->clashes += w->clashes;
     t->records_lost += w->records_lost;
@@ -118,26 +122,31 @@ static int simulate(pw_world *w, const options *o) {
         }
         add_up(&t, w);
     }
-    printf("worlds %llu to %llu: I1 to I13 hold, and all of them healed\n"
-           "%llu calls, %llu acknowledged replies, %llu primaries (%llu by "
-           "switchover), %llu full copies, %llu sessions resumed, %llu "
-           "comparisons, %llu answers UNREPLICATED, %llu held replies never "
-           "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
-           "nodes kept out, %llu strangers, %llu times two led in one epoch, "
-           "%llu records lost, %llu copies put back\n",
-           (unsigned long long)o->from, (unsigned long long)o->to,
-           (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
-           (unsigned long long)t.leads, (unsigned long long)t.switched,
-           (unsigned long long)t.swaps, (unsigned long long)t.resumed,
-           (unsigned long long)t.compared, (unsigned long long)t.unreplicated,
-           (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
-           (unsigned long long)t.losses, (unsigned long long)t.refused,
-           (unsigned long long)t.strangers, (unsigned long long)t.clashes,
-           (unsigned long long)t.records_lost, (unsigned long long)t.put_back);
+    printf(
+        "worlds %llu to %llu: I1 to I13 hold, and all of them healed\n"
+        "%llu calls, %llu acknowledged replies, %llu primaries (%llu by "
+        "switchover), %llu full copies, %llu sessions resumed, %llu "
+        "comparisons, %llu answers UNREPLICATED, %llu held replies never "
+        "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
+        "nodes kept out, %llu worlds of two replicas (%llu times these had the "
+        "same numbers, %llu switchovers to one of them), %llu strangers, %llu "
+        "times two led in one epoch, "
+        "%llu records lost, %llu copies put back\n",
+        (unsigned long long)o->from, (unsigned long long)o->to,
+        (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
+        (unsigned long long)t.leads, (unsigned long long)t.switched,
+        (unsigned long long)t.swaps, (unsigned long long)t.resumed,
+        (unsigned long long)t.compared, (unsigned long long)t.unreplicated,
+        (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
+        (unsigned long long)t.losses, (unsigned long long)t.refused,
+        (unsigned long long)t.groups, (unsigned long long)t.level,
+        (unsigned long long)t.chosen, (unsigned long long)t.strangers,
+        (unsigned long long)t.clashes, (unsigned long long)t.records_lost,
+        (unsigned long long)t.put_back);
     if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
         (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
-         !t.flipped || !t.refused || !t.strangers || !t.clashes ||
-         !t.records_lost || !t.put_back)) {
+         !t.flipped || !t.refused || !t.groups || !t.level || !t.chosen ||
+         !t.strangers || !t.clashes || !t.records_lost || !t.put_back)) {
         printf("FAILED: something was never met\n");
         return 1;
     }

@@ -146,7 +146,11 @@ static void choose(pw_world *w) {
     c->wait_record_ms = between(w, 1, pw_chance(w, 20) ? 250 : 40);
     c->clock_step_ms = pw_chance(w, 50) ? 1 : (uint32_t)between(w, 2, 8);
     c->secret = pw_chance(w, 30);
-    c->third = pw_chance(w, 40);
+    c->third = pw_chance(w, 60);
+    c->places = c->third && pw_chance(w, 50) ? 2 : 1;
+    if (c->min_in_sync > 1 && c->places > 1) {
+        c->min_in_sync += pw_chance(w, 40);
+    }
     c->clash = pw_chance(w, 10);
     c->backups = w->seed % 3 == 2 && !c->clash;
 }
@@ -199,100 +203,16 @@ static void make_peace(pw_world *w) {
     }
 }
 
-pw_node *pw_primary(pw_world *w) {
-    for (int i = 0; i < PW_NODES; i++) {
-        if (w->node[i].up && w->node[i].peer->leading) {
-            return &w->node[i];
-        }
-    }
-    return NULL;
-}
-
-pw_node *pw_replica_of(pw_world *w, const pw_node *primary) {
-    for (int i = 0; i < PW_NODES; i++) {
-        pw_node *n = &w->node[i];
-        if (n->up && n != primary && n->peer->upstream.id != 0 &&
-            n->peer->upstream.id == primary->peer->follower[0].session.id) {
-            return n;
-        }
-    }
-    return NULL;
-}
-
-/* The replica has all that was made. */
-static bool is_through(const pw_node *p) {
-    for (uint32_t k = 0; k < p->loops; k++) {
-        if (p->peer->follower[0].senders[k].reached != p->last[k]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Clients of the replica hear where the primary is. */
-static bool knows_primary(const pw_node *r, const pw_node *p) {
-    ids_endpoint at;
-    ids_peer_primary_at(r->peer, &at);
-    return at.text[0] == pw_name(p->index) && strcmp(at.text + 1, ":7117") == 0;
-}
-
-/* R3: whoever else is there is told why it is not let in. */
-static bool others_are_refused(pw_world *w, const pw_node *p,
-                               const pw_node *r) {
-    for (int i = 0; i < pw_nodes(w); i++) {
-        const pw_node *n = &w->node[i];
-        if (n == p || n == r) {
-            continue;
-        }
-        if (n->peer->leading || (n->peer->refusal.why == IDS_REFUSAL_NONE &&
-                                 !IDS_RULE_OFF(THIRD_NODE))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool in_peace(pw_world *w) {
-    pw_node *p = pw_primary(w);
-    const pw_node *r = p != NULL ? pw_replica_of(w, p) : NULL;
-    ids_peer_status a, b;
-    if (r == NULL || !others_are_refused(w, p, r)) {
-        return false;
-    }
-    ids_peer_status_get(p->peer, &a);
-    ids_peer_status_get(r->peer, &b);
-    return a.connected && b.connected && !a.syncing && !b.syncing &&
-           a.lag.ops == 0 && is_through(p) && knows_primary(r, p) &&
-           (w->config.mode != IDS_MODE_SYNC || (a.in_sync && b.in_sync));
-}
-
-static void say_status(const pw_node *n) {
-    ids_peer_status s;
-    ids_peer_status_get(n->peer, &s);
-    pw_say(n->w,
-           "%c is %s in epoch %llu%s%s%s, lag %llu, pending %d, %u links, "
-           "%u of %u streams",
-           pw_name(n->index), n->peer->leading ? "primary" : "replica",
-           (unsigned long long)s.epoch, s.in_sync ? ", in sync" : "",
-           s.connected ? ", connected" : "", s.syncing ? ", syncing" : "",
-           (unsigned long long)s.lag.ops, n->peer->pending, n->peer->link_count,
-           n->peer->upstream.streams_open, n->peer->upstream.streams);
-}
-
-static void say_all(const pw_world *w) {
-    for (int i = 0; i < pw_nodes(w); i++) {
-        say_status(&w->node[i]);
-    }
-}
-
 static bool heals(pw_world *w) {
-    for (uint32_t i = 0; i < 40 && !w->failed && !in_peace(w); i++) {
+    for (uint32_t i = 0; i < 40 && !w->failed && !pw_in_peace(w); i++) {
         pw_run_until(w, w->now + 100);
     }
-    if (!w->failed && !in_peace(w)) {
-        say_all(w);
-        pw_fail(w, "L1: no primary with a replica in sync, 4 s after the "
-                   "faults stopped");
+    if (!w->failed && !pw_in_peace(w)) {
+        pw_say_all(w);
+        pw_fail(w,
+                "L1: no primary with %s in sync, 4 s after the faults "
+                "stopped",
+                w->config.places > 1 ? "two replicas" : "a replica");
     }
     return !w->failed;
 }
@@ -303,7 +223,8 @@ static bool has_healed(pw_world *w) {
     if (!heals(w) || (w->config.clash && (!pw_clash(w) || !heals(w)))) {
         return false;
     }
-    w->refused += w->config.third;
+    w->refused += w->config.third && w->config.places == 1;
+    w->groups += w->config.places > 1;
     w->clients_stop = true;
     if (!pw_probe(w)) {
         return false;
@@ -328,11 +249,11 @@ static bool has_healed(pw_world *w) {
     if (waiters > 0) {
         return pw_fail(w, "L1: %llu waiters hang", (unsigned long long)waiters);
     }
-    for (uint32_t i = 0; i < 20 && !w->failed && !in_peace(w); i++) {
+    for (uint32_t i = 0; i < 20 && !w->failed && !pw_in_peace(w); i++) {
         pw_run_until(w, w->now + 20); /* a claim's end may be on its way */
     }
-    if (!w->failed && !in_peace(w)) {
-        say_all(w);
+    if (!w->failed && !pw_in_peace(w)) {
+        pw_say_all(w);
         return pw_fail(w, "L1: peace did not last");
     }
     pw_check_copy(w, true);

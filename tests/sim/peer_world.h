@@ -133,12 +133,15 @@ typedef struct pw_node {
     pw_disk disk;
     pw_backup backup;
     bool cell_is_copy, memory_is_copy; /* put back, and not begun since */
+    bool memory_is_old; /* put back, and nothing has come over it since */
     uint32_t loop_now;
     pw_snap truth[PW_KEYS_MAX];
     uint64_t loss_epoch; /* the operator accepted loss with this one */
     uint64_t slow_ms;
     uint64_t session_seen, session_heard;
-    int follows; /* whom it is told to replicate from */
+    int follows;                 /* whom it is told to replicate from */
+    uint64_t came[PW_LOOPS_MAX]; /* up to here something has, by stream */
+    uint64_t came_epoch;         /* of this epoch */
 } pw_node;
 
 typedef struct pw_op {
@@ -192,9 +195,10 @@ typedef struct pw_config {
     uint64_t wait_record_ms;
     uint32_t clock_step_ms; /* nodes see no less of the time */
     bool secret;
-    bool third;   /* there is another node, which wants a place */
-    bool backups; /* of what a node keeps: taken, and put back */
-    bool clash;   /* at the end two nodes lead in one epoch */
+    bool third;      /* there is another node, which wants a place */
+    uint32_t places; /* of replicas: with two the third has one, too */
+    bool backups;    /* of what a node keeps: taken, and put back */
+    bool clash;      /* at the end two nodes lead in one epoch */
 } pw_config;
 
 struct pw_world {
@@ -220,6 +224,7 @@ struct pw_world {
     bool operator_waits;
     pw_detached detached[PW_NODES]; /* each for the last time */
     uint64_t detaching;             /* who: its number */
+    int points_to;                  /* where the primary's name leads */
     /* The checker. */
     pw_snap acked[PW_KEYS_MAX];
     idp_token highest[PW_KEYS_MAX];
@@ -232,6 +237,9 @@ struct pw_world {
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
     uint32_t refused; /* a third node was, in peace */
+    uint32_t groups;  /* worlds in which a primary has two replicas */
+    uint32_t level;   /* times that both had the same numbers */
+    uint32_t chosen;  /* switchovers to one of two */
     uint32_t strangers, clashes, records_lost, put_back;
     uint64_t clash_epoch;
     uint64_t void_before; /* epochs below it are of a clash, or older */
@@ -280,8 +288,18 @@ static inline char pw_name(int node) {
 /* The world. False: it failed, and says why. */
 bool pw_run(pw_world *w, uint64_t seed);
 pw_node *pw_primary(pw_world *w);
-/* Whose session the primary has; NULL: nobody's. */
+/* One that follows it; NULL: nobody does. */
 pw_node *pw_replica_of(pw_world *w, const pw_node *primary);
+/* The place that this node has at a primary; NULL: it does not follow that. */
+const ids_follower *pw_place_of(const pw_node *primary, const pw_node *n);
+/* Changes of this stream are put into its memory, wherever that gets to. */
+void pw_note_routed(pw_node *n, const ids_parcel_tag *tag);
+uint64_t pw_session_with(const pw_node *primary, uint64_t node); /* 0: none */
+bool pw_anyone_can_follow(const pw_node *n); /* if this one is gone */
+bool pw_in_peace(pw_world *w);
+void pw_say_all(const pw_world *w);
+void pw_point_at_primary(pw_world *w);
+int pw_node_named(const pw_world *w, int from, const char *name);
 void pw_run_until(pw_world *w, uint64_t until);
 bool pw_clash_goes_on(pw_node *n, uint64_t epoch);
 bool pw_clash(pw_world *w); /* false: it failed */
