@@ -134,7 +134,7 @@ static void describe(const conf_case *one, json_t *row) {
 }
 
 static const conf_flag flags[] = {
-    {"start", "CMD", "starts CMD --listen HOST:PORT ... anew for each case"},
+    {"start", "CMD", "starts CMD anew for each case, told where to listen"},
     {NULL, NULL, NULL}};
 
 const conf_mode conf_server_mode = {
