@@ -28,18 +28,20 @@ bool ids_fault_disk(ids_fault *fault, int error, const char *file,
     return false;
 }
 
+bool ids_fault_is_room(int error) {
+    return error == -ENOSPC || error == -EDQUOT || error == -EFBIG;
+}
+
 bool ids_fault_may_pass(int error) {
     switch (-error) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
-    case ENOSPC:
-    case EDQUOT:
     case EAGAIN:
     case EINTR:
         return true;
     default:
-        return false;
+        return ids_fault_is_room(error);
     }
 }
 
@@ -56,6 +58,14 @@ void ids_fault_text(const ids_fault *fault, char text[IDS_FAULT_TEXT_BYTES]) {
         snprintf(text, IDS_FAULT_TEXT_BYTES, "nothing is wrong");
         return;
     case IDS_FAULT_DISK:
+        if (fault->needs > 0) {
+            snprintf(text, IDS_FAULT_TEXT_BYTES,
+                     "%s: %s: %s; it needs %" PRIu64 " bytes of room. Make "
+                     "room and start again: nothing is lost",
+                     fault->file, fault->what, reason(fault->error),
+                     fault->needs);
+            return;
+        }
         snprintf(text, IDS_FAULT_TEXT_BYTES, "%s: %s: %s", fault->file,
                  fault->what, reason(fault->error));
         return;

@@ -21,6 +21,8 @@ typedef struct ids_fault {
     int error; /* DISK: negative errno */
     char file[IDS_DISK_NAME_BYTES];
     uint64_t at;      /* CORRUPT: the offset in the file */
+    uint64_t needs;   /* DISK, for want of room: so many bytes, at least; 0:
+                       * not known */
     const char *what; /* static storage */
 } ids_fault;
 
@@ -35,6 +37,9 @@ bool ids_fault_disk(ids_fault *fault, int error, const char *file,
 /* A file that can't be made or opened (negative errno) may be made later:
  * descriptors, memory or room are short, the disk is well. */
 bool ids_fault_may_pass(int error);
+
+/* There is no room: on the disk, for this user, for a file so large. */
+bool ids_fault_is_room(int error);
 
 /* One line: file, offset, what is wrong and what to do. */
 #define IDS_FAULT_TEXT_BYTES 512

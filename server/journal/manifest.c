@@ -43,6 +43,28 @@ bool ids_manifest_add_run(ids_manifest *m, const ids_manifest_run *run) {
     return true;
 }
 
+static void *copy_of(const void *from, size_t bytes, bool *good) {
+    void *to = bytes > 0 ? malloc(bytes) : NULL;
+    *good = *good && (bytes == 0 || to != NULL);
+    if (to != NULL)
+        memcpy(to, from, bytes);
+    return to;
+}
+
+bool ids_manifest_copy(ids_manifest *to, const ids_manifest *from) {
+    bool good = true;
+    *to = *from;
+    to->snapshot = copy_of(
+        from->snapshot, from->snapshot_loops * sizeof *from->snapshot, &good);
+    for (uint32_t i = 0; i < from->runs; i++)
+        to->run[i].logs =
+            copy_of(from->run[i].logs,
+                    from->run[i].loops * sizeof *from->run[i].logs, &good);
+    if (!good)
+        ids_manifest_fini(to);
+    return good;
+}
+
 /* Text --------------------------------------------------------------------- */
 
 static size_t put_end(char *to, size_t cap, const ids_log_end *end) {
@@ -307,8 +329,10 @@ int ids_manifest_install(ids_manifest *m, const ids_disk *disk, bool *unknown) {
     disk->close(disk->ctx, file);
     if (!error && !IDS_MUTANT(MANIFEST_IN_PLACE))
         error = disk->rename(disk->ctx, temp, IDS_NAME_MANIFEST);
-    if (error)
+    if (error) {
+        disk->remove(disk->ctx, temp); /* what it took of a full disk */
         return error;
+    }
     *unknown = true;
     if (!IDS_MUTANT(NO_FOLDER_SYNC))
         error = disk->sync_folder(disk->ctx);

@@ -79,6 +79,9 @@ void ids_manifest_fini(ids_manifest *manifest);
 bool ids_manifest_add_run(ids_manifest *manifest, const ids_manifest_run *run);
 void ids_manifest_drop_runs(ids_manifest *manifest, uint32_t count);
 
+/* False: no memory, and *to is empty. */
+bool ids_manifest_copy(ids_manifest *to, const ids_manifest *from);
+
 /* The text, malloc'ed; NULL: no memory. */
 char *ids_manifest_text(const ids_manifest *manifest, size_t *len);
 
@@ -88,7 +91,8 @@ bool ids_manifest_parse(ids_manifest *manifest, const char *text, size_t len,
 
 /* Makes it the folder's: temp, sync, rename, sync of the folder. 0 or a
  * negative errno, and then *unknown says whether the medium may have the new
- * one all the same; if it does not, the old one is whole. */
+ * one all the same; if it does not, the old one is whole, and nothing of the
+ * new one is left. */
 int ids_manifest_install(ids_manifest *manifest, const ids_disk *disk,
                          bool *unknown);
 

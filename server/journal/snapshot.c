@@ -82,7 +82,7 @@ void ids_snapshot_walk_fini(ids_snapshot_walk *walk, ids_shard *shard) {
 
 /* A full disk is a reason to give up, any other error one to stop. */
 static bool fail(ids_snapshot_file *f, int error, const char *what) {
-    if (error == -ENOSPC) {
+    if (ids_fault_is_room(error)) {
         f->no_room = true;
         return false;
     }

@@ -234,66 +234,6 @@ static bool close_run(ids_vault *v, ids_fault *fault) {
     return true;
 }
 
-static bool is_needed(const ids_manifest *m, const char *text) {
-    ids_name name;
-    switch (ids_name_parse(text, &name)) {
-    case IDS_NAME_IS_MANIFEST:
-    case IDS_NAME_OTHER:
-        return true;
-    case IDS_NAME_IS_MANIFEST_NEW:
-        return false;
-    case IDS_NAME_IS_SNAPSHOT:
-        return name.number == m->generation && name.loop < m->snapshot_loops;
-    case IDS_NAME_IS_LOG:
-        break;
-    }
-    for (uint32_t i = 0; i < m->runs; i++) {
-        const ids_manifest_run *run = &m->run[i];
-        if (run->epoch != name.epoch || name.loop >= run->loops)
-            continue;
-        const ids_manifest_log *log = &run->logs[name.loop];
-        return name.number >= log->first.segment &&
-               (!run->closed || name.number <= log->end.segment);
-    }
-    return false;
-}
-
-typedef struct sweep {
-    const ids_vault *vault;
-    char names[64][IDS_DISK_NAME_BYTES];
-    uint32_t count;
-} sweep;
-
-static void collect(void *ctx, const char *text) {
-    sweep *s = ctx;
-    if (s->count == 64 || strlen(text) >= IDS_DISK_NAME_BYTES ||
-        is_needed(&s->vault->manifest, text))
-        return;
-    memcpy(s->names[s->count++], text, strlen(text) + 1);
-}
-
-/* Removes what nothing needs any more; what can't be removed stays. */
-static void clean_up(const ids_vault *v) {
-    const ids_disk *disk = v->disk;
-    bool all_gone = true;
-    sweep s = {.vault = v, .count = 64};
-    while (s.count == 64 && all_gone) {
-        s.count = 0;
-        if (disk->list(disk->ctx, collect, &s) != 0)
-            return;
-        for (uint32_t i = 0; i < s.count; i++)
-            all_gone = disk->remove(disk->ctx, s.names[i]) == 0 && all_gone;
-    }
-}
-
-static bool install(ids_vault *v, ids_fault *fault) {
-    bool unknown;
-    int error = ids_manifest_install(&v->manifest, v->disk, &unknown);
-    v->unchanged = error && !unknown;
-    return !error || ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
-                                    "can't replace the manifest");
-}
-
 /* An incarnation goes on when nothing that was acknowledged can be missing:
  * what took the place of all records, and had no snapshot yet, is. */
 static void name_incarnation(ids_vault *v, const uint64_t random[2]) {
@@ -310,8 +250,52 @@ static void name_incarnation(ids_vault *v, const uint64_t random[2]) {
         m->incarnation = random[1] | 1;
 }
 
-static bool open_writers(const ids_vault *v, const ids_run_config *config,
-                         ids_writer *writers, ids_fault *fault) {
+/* The manifest as it is from now on, of a start: nothing goes on that would
+ * need the old one. */
+static bool install(ids_vault *v, ids_fault *fault) {
+    bool unknown;
+    int error = ids_manifest_install(&v->manifest, v->disk, &unknown);
+    v->unchanged = error && !unknown;
+    return !error || ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
+                                    "can't replace the manifest");
+}
+
+/* What nothing names takes room: segments that were made ready and never used,
+ * a snapshot that came to no end, one whose time was over as the process was
+ * killed. The names that count have to be on the medium before. */
+static void make_room(const ids_vault *v) {
+    if (v->disk->sync_folder(v->disk->ctx) == 0)
+        ids_vault_clean_up(v);
+}
+
+static bool is_room(const ids_fault *fault) {
+    return fault->kind == IDS_FAULT_DISK && ids_fault_is_room(fault->error);
+}
+
+/* The old run is closed, the name for the new one is known. */
+static bool install_first(ids_vault *v, ids_fault *fault) {
+    if (install(v, fault))
+        return true;
+    if (!is_room(fault) || !v->unchanged)
+        return false;
+    make_room(v);
+    return install(v, fault);
+}
+
+/* A log's first segment of the least size each, and a manifest, which stands
+ * beside the old one for a moment; so does the peer's record. */
+static uint64_t room_needed(const ids_vault *v, const ids_run_config *config) {
+    const uint64_t block = 4096;
+    size_t len = 0;
+    free(ids_manifest_text(&v->manifest, &len));
+    len += config->loops * 128;
+    uint64_t segment = ids_writer_first_bytes_min(config->segment_bytes);
+    return (len + block - 1) / block * block +
+           config->loops * (segment + block) + 2 * block;
+}
+
+static bool open_all(const ids_vault *v, const ids_run_config *config,
+                     bool is_tight, ids_writer *writers, ids_fault *fault) {
     for (uint32_t i = 0; i < config->loops; i++) {
         const ids_writer_config writer = {
             .disk = v->disk,
@@ -320,38 +304,80 @@ static bool open_writers(const ids_vault *v, const ids_run_config *config,
             .start_ms = config->start_ms,
             .loop = i,
             .segment_bytes = config->segment_bytes,
+            .is_tight = is_tight,
             .zeroes_ahead = config->fsync == IDS_FSYNC_ALWAYS,
             .syncs_behind = config->fsync != IDS_FSYNC_ALWAYS};
         if (ids_writer_open(&writers[i], &writer))
             continue;
         *fault = writers[i].fault;
-        while (i-- > 0)
+        while (i-- > 0) {
+            char name[IDS_DISK_NAME_BYTES];
             ids_writer_close(&writers[i]);
+            ids_name_log(name, writer.epoch, i, 1);
+            v->disk->remove(v->disk->ctx, name);
+        }
         return false;
     }
     return true;
 }
 
-static bool begin_run(ids_vault *v, const ids_run_config *config,
-                      ids_writer *writers, ids_fault *fault) {
-    const ids_manifest_run run = {.epoch = v->manifest.epoch,
+/* What the start had made is of no use: nothing names it. */
+static void take_back(const ids_vault *v, const ids_run_config *config,
+                      ids_writer *writers) {
+    for (uint32_t i = 0; i < config->loops; i++) {
+        char name[IDS_DISK_NAME_BYTES];
+        ids_writer_close(&writers[i]);
+        ids_name_log(name, v->manifest.epoch, i, 1);
+        if (v->unchanged)
+            v->disk->remove(v->disk->ctx, name);
+    }
+}
+
+static bool name_run(ids_vault *v, const ids_run_config *config,
+                     ids_fault *fault) {
+    ids_manifest *m = &v->manifest;
+    const ids_manifest_run run = {.epoch = m->epoch,
                                   .start_ms = config->start_ms,
                                   .fsync = config->fsync,
                                   .loops = config->loops};
-    if (!open_writers(v, config, writers, fault))
+    if (m->runs == IDS_RUNS_MAX)
+        return ids_fault_set(fault, IDS_FAULT_CORRUPT, IDS_NAME_MANIFEST,
+                             "it names more lives than there may be");
+    if (!ids_manifest_add_run(m, &run))
+        return ids_fault_set(fault, IDS_FAULT_MEMORY, IDS_NAME_MANIFEST,
+                             "it doesn't fit");
+    if (install(v, fault))
+        return true;
+    m->runs--;
+    free(m->run[m->runs].logs);
+    return false;
+}
+
+static bool try_run(ids_vault *v, const ids_run_config *config, bool is_tight,
+                    ids_writer *writers, ids_fault *fault) {
+    v->unchanged = true;
+    if (!open_all(v, config, is_tight, writers, fault))
         return false;
     int error =
         IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : v->disk->sync_folder(v->disk->ctx);
-    bool good = !error || ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
-                                         "can't sync its folder");
-    if (good && !ids_manifest_add_run(&v->manifest, &run))
-        good = ids_fault_set(fault, IDS_FAULT_MEMORY, IDS_NAME_MANIFEST,
-                             "it doesn't fit");
-    if (good && install(v, fault))
+    if (error)
+        ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
+                       "can't sync its folder");
+    else if (name_run(v, config, fault))
         return true;
-    for (uint32_t i = 0; i < config->loops; i++)
-        ids_writer_close(&writers[i]);
+    take_back(v, config, writers);
     return false;
+}
+
+/* Where it fits only if the segments are small, they are. */
+static bool begin_run(ids_vault *v, const ids_run_config *config,
+                      ids_writer *writers, ids_fault *fault) {
+    if (try_run(v, config, false, writers, fault))
+        return true;
+    if (!is_room(fault) || !v->unchanged)
+        return false;
+    *fault = (ids_fault){0};
+    return try_run(v, config, true, writers, fault);
 }
 
 uint64_t ids_vault_next_epoch(const ids_vault *v, uint64_t clock) {
@@ -361,10 +387,23 @@ uint64_t ids_vault_next_epoch(const ids_vault *v, uint64_t clock) {
     return epoch + 1;
 }
 
-bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
-                     ids_writer *writers, ids_fault *fault) {
+/* A life in which nothing was changed: a start that was given up, mostly. Lives
+ * are counted, and each has a segment a loop. */
+static void drop_empty_run(ids_manifest *m) {
+    const ids_manifest_run *last = m->runs > 0 ? &m->run[m->runs - 1] : NULL;
+    bool is_empty = last != NULL && last->closed;
+    for (uint32_t i = 0; is_empty && i < last->loops; i++)
+        is_empty =
+            last->logs[i].first.segment == 1 && last->logs[i].end.number == 0;
+    if (!is_empty)
+        return;
+    m->runs--;
+    free(m->run[m->runs].logs);
+}
+
+static bool begin(ids_vault *v, const ids_run_config *config,
+                  ids_writer *writers, ids_fault *fault) {
     ids_manifest *m = &v->manifest;
-    *fault = (ids_fault){0};
     m->clock_ms = config->start_ms;
     if (!close_run(v, fault))
         return false;
@@ -373,79 +412,32 @@ bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
     m->epoch = epoch - 1;
     /* Before any file is there that would miss a manifest, and before any is
      * removed that the one on the medium might still name. */
-    if (!install(v, fault))
+    if (!install_first(v, fault))
         return false;
-    clean_up(v);
+    ids_vault_clean_up(v);
     m->epoch = epoch;
     m->clean = false;
     v->is_new = false;
     v->copied = NULL;
     free_units(v);
-    return begin_run(v, config, writers, fault);
+    drop_empty_run(m);
+    if (!begin_run(v, config, writers, fault))
+        return false;
+    ids_vault_clean_up(v);
+    return true;
+}
+
+bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
+                     ids_writer *writers, ids_fault *fault) {
+    *fault = (ids_fault){0};
+    uint64_t needs = room_needed(v, config);
+    if (begin(v, config, writers, fault))
+        return true;
+    if (is_room(fault))
+        fault->needs = needs;
+    return false;
 }
 
 bool ids_vault_needs_snapshot(const ids_vault *v) {
     return v->manifest.runs + 1 >= IDS_RUNS_MAX;
-}
-
-uint64_t ids_vault_next_generation(const ids_vault *v) {
-    return v->manifest.generation + 1;
-}
-
-bool ids_vault_is_replaced(const ids_vault *v) {
-    const ids_manifest *m = &v->manifest;
-    return m->runs > 0 && m->run[m->runs - 1].replaced;
-}
-
-bool ids_vault_replaced(ids_vault *v, const ids_log_end *ends, uint64_t now_ms,
-                        ids_fault *fault) {
-    ids_manifest *m = &v->manifest;
-    ids_manifest_run *run = &m->run[m->runs - 1];
-    *fault = (ids_fault){0};
-    assert(m->runs > 0 && !run->closed);
-    if (run->replaced || IDS_MUTANT(MIXES_HISTORIES))
-        return true; /* the ends stay where the first ones were */
-    run->replaced = true;
-    for (uint32_t i = 0; i < run->loops; i++)
-        run->logs[i].end = ends[i];
-    m->clock_ms = now_ms;
-    return install(v, fault);
-}
-
-bool ids_vault_install(ids_vault *v, const ids_snapshot_sum *sums,
-                       const ids_log_end *firsts, uint64_t now_ms, bool clean,
-                       ids_fault *fault) {
-    ids_manifest *m = &v->manifest;
-    ids_manifest_run *run;
-    *fault = (ids_fault){0};
-    assert(m->runs > 0 && !m->run[m->runs - 1].closed);
-    uint32_t loops = m->run[m->runs - 1].loops;
-    ids_snapshot_sum *snapshot = malloc(loops * sizeof *snapshot);
-    if (snapshot == NULL)
-        return ids_fault_set(fault, IDS_FAULT_MEMORY, IDS_NAME_MANIFEST,
-                             "it doesn't fit");
-    memcpy(snapshot, sums, loops * sizeof *snapshot);
-    free(m->snapshot);
-    m->snapshot = snapshot;
-    m->snapshot_loops = loops;
-    m->generation++;
-    m->clock_ms = now_ms;
-    m->clean = clean;
-    ids_manifest_drop_runs(m, clean ? m->runs : m->runs - 1);
-    run = &m->run[0];
-    for (uint32_t i = 0; !clean && i < loops; i++)
-        run->logs[i].first = firsts[i];
-    if (!clean)
-        run->replaced = false;
-    if (IDS_MUTANT(REMOVES_TOO_EARLY))
-        clean_up(v);
-    int error =
-        IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : v->disk->sync_folder(v->disk->ctx);
-    if (error)
-        return ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
-                              "can't sync its folder");
-    if (!install(v, fault))
-        return false;
-    clean_up(v);
-    return true;
 }

@@ -48,8 +48,9 @@ typedef struct ids_vault {
                          * the folder that was written, or can't be told
                          * from it. Whoever knows better sets it before
                          * ids_vault_next_epoch */
-    bool unchanged;     /* after a fault: the manifest on the medium is as it
-                         * was */
+    bool unchanged;     /* after a fault of a write: the manifest on the medium
+                         * is as it was, and so is this one; what was not to
+                         * count yet is given up, and may be tried again */
     ids_unit *snapshot;
     ids_unit *log[IDS_RUNS_MAX];
 } ids_vault;
@@ -93,6 +94,8 @@ typedef struct ids_run_config {
 
 /* Begins a run: what was read is made durable as it was understood, what is
  * not needed is removed, writers[loops] are opened, and the manifest says so.
+ * Where there is no room for that the fault says how much it needs, nothing is
+ * left of it, and the folder holds what it held.
  * Afterwards manifest.epoch is the run's. Needs fewer than IDS_RUNS_MAX runs:
  * see ids_vault_needs_snapshot. */
 bool ids_vault_begin(ids_vault *vault, const ids_run_config *config,
@@ -121,6 +124,12 @@ bool ids_vault_replaced(ids_vault *vault, const ids_log_end *ends,
 
 /* That is so still. */
 bool ids_vault_is_replaced(const ids_vault *vault);
+
+/* upkeep.c's. put: next is moved in, if it is the folder's now; else freed.
+ * clean_up: removes what nothing needs any more; what can't be removed
+ * stays. */
+bool ids_vault_put(ids_vault *vault, ids_manifest *next, ids_fault *fault);
+void ids_vault_clean_up(const ids_vault *vault);
 
 /* recover.c's: reads one log. */
 bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,

@@ -72,13 +72,21 @@ static uint32_t planned_bytes(const ids_writer *w, uint64_t number,
     return (uint32_t)(bytes < most ? bytes : most);
 }
 
+uint32_t ids_writer_first_bytes_min(uint32_t segment_bytes) {
+    const ids_writer w = {.config = {.segment_bytes = segment_bytes}};
+    uint32_t planned = planned_bytes(&w, 1, 0);
+    return planned < IDS_SEGMENT_BYTES_MIN ? planned : IDS_SEGMENT_BYTES_MIN;
+}
+
 /* On a disk that is nearly full a smaller segment has to do, as long as it
  * holds at_least bytes of frames. */
 static bool make_segment(ids_writer *w, uint64_t number, uint32_t at_least,
                          ids_segment_file *made) {
     const ids_writer_config *config = &w->config;
     char name[IDS_DISK_NAME_BYTES];
-    uint32_t bytes = planned_bytes(w, number, at_least);
+    uint32_t bytes = config->is_tight && number == 1
+                         ? ids_writer_first_bytes_min(config->segment_bytes)
+                         : planned_bytes(w, number, at_least);
     int error;
     *made = (ids_segment_file){.file = -1,
                                .head = {.node = config->node,
@@ -90,7 +98,8 @@ static bool make_segment(ids_writer *w, uint64_t number, uint32_t at_least,
     for (;;) {
         made->head.bytes = bytes;
         error = create(w, name, made);
-        if (error != -ENOSPC || bytes / 2 < at_least + IDS_SEGMENT_EXTRA ||
+        if (!ids_fault_is_room(error) ||
+            bytes / 2 < at_least + IDS_SEGMENT_EXTRA ||
             bytes / 2 < IDS_SEGMENT_BYTES_MIN)
             break;
         bytes /= 2;
@@ -238,7 +247,7 @@ static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     uint32_t at = w->end.at;
     if (!sync_old(w))
         return false;
-    if (w->makes_next)
+    if (w->makes_next || IDS_MUTANT(ROTATES_UNSYNCED))
         settle(w);
     if (w->fault.kind != IDS_FAULT_NONE || !make_ahead_in_time(w, at_least))
         return false;

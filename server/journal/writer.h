@@ -34,6 +34,7 @@ typedef struct ids_writer_config {
                              * smaller */
     bool zeroes_ahead;      /* syncs are many: write each segment once before it
                              * is needed, so that they have less to do */
+    bool is_tight;          /* the first one is as small as may be */
     bool syncs_behind;      /* nobody waits for syncs: see above */
     /* Waits until no errand is out any more, and gives them back (the _done
      * calls below). NULL: none ever is when a batch is carried out. */
@@ -89,6 +90,9 @@ typedef struct ids_batch_done {
     uint64_t free_bytes;
     bool failed; /* the writer's fault says why; the process has to stop */
 } ids_batch_done;
+
+/* So small the first segment may be, on a full disk. */
+uint32_t ids_writer_first_bytes_min(uint32_t segment_bytes);
 
 /* Creates the log's first segment; false: see fault. The folder is the
  * caller's to sync. */

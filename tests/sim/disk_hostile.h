@@ -41,8 +41,9 @@ typedef struct hostile {
     ids_disk_mark mark;
     bool is_copy;
     bool crashed;
-    bool erred; /* an error was injected */
-    uint64_t capacity, allocated;
+    bool erred;                   /* an error was injected */
+    uint64_t capacity, allocated; /* of all that was ever written */
+    uint64_t bytes_max; /* in files that have a name now; 0: no limit */
 } hostile;
 
 hostile *hostile_new(uint64_t seed);
@@ -57,6 +58,11 @@ void hostile_make_copy(hostile *disk, idt_rng *rng);
 void hostile_kill(hostile *disk);
 /* The power goes: what is not on the medium is there by chance. */
 void hostile_power_cut(hostile *disk);
+
+/* Bytes in files that have a name. */
+uint64_t hostile_used(const hostile *disk);
+
+bool hostile_has(const hostile *disk, const char *name);
 
 /* Names that are there; NULL past the last. */
 const char *hostile_nth(const hostile *disk, uint32_t n);

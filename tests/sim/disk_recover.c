@@ -101,8 +101,9 @@ static void walk(recovery *r, uint64_t clock_ms) {
     }
 }
 
-/* How many changes of each loop's last life came back. */
-static bool find_numbers(recovery *r) {
+/* How many changes of each loop's last life came back. One in which nothing was
+ * changed may not be there at all. */
+static void find_numbers(recovery *r) {
     disk_world *w = r->w;
     const ids_manifest *m = &r->vault.manifest;
     for (uint32_t run = 0; run < m->runs; run++) {
@@ -111,16 +112,14 @@ static bool find_numbers(recovery *r) {
             r->found->number[i] = r->vault.log[run][i].end.number;
         }
         if (m->run[run].epoch == w->epoch) {
-            return true;
+            return;
         }
     }
     if (w->clean_generation && m->generation == w->clean_generation) {
         for (uint32_t i = 0; i < w->loops; i++) {
             r->found->number[i] = ids_journal_taken(w->loop[i].journal);
         }
-        return true;
     }
-    return w->epoch == 0 || disk_fail(w, "I14: the last life is not there");
 }
 
 /* No snapshot of the records that took the place of all is there: the old
@@ -199,9 +198,7 @@ static bool check_incarnation(recovery *r, uint64_t before, bool was_kept) {
 static bool check_content(recovery *r, uint64_t clock_ms) {
     disk_world *w = r->w;
     disk_history *history = w->history;
-    if (!find_numbers(r)) {
-        return false;
-    }
+    find_numbers(r);
     bool old = has_gone_back(r);
     if (old) {
         w->history = w->old;

@@ -45,6 +45,8 @@ static bool print_tally(const disk_tally *t) {
     all = met("noticed", t->strays_detected) && all;
     all = met("starts interrupted", t->errors) && all;
     all = met("claims refused on a full disk", t->claims_refused) && all;
+    all = met("starts on a full disk", t->starts_full) && all;
+    all = met("refused there", t->refused_full) && all;
     all = met("times all records were replaced", t->replaced) && all;
     all = met("the old ones came back", t->gone_back) && all;
     all = met("most segments of a log", t->segments) && all;

@@ -81,6 +81,45 @@ static void plan(disk_world *w) {
                               : UINT64_MAX / 2;
 }
 
+/* So much longer a manifest is that closes the last life. */
+#define CLOSED_BYTES_MAX 1000
+
+/* The disk is full as it starts. Where there is nothing to free it refuses,
+ * says how many bytes it needs, and leaves the folder as it was; with that
+ * room it starts. */
+static disk_outcome start_full(disk_world *w) {
+    hostile *d = w->disk;
+    ids_fault fault = {0};
+    d->crash_at = d->error_at = UINT64_MAX;
+    d->capacity = UINT64_MAX / 2;
+    uint64_t before = hostile_used(d);
+    d->bytes_max =
+        before + idt_rng_below(&w->rng, 2) * idt_rng_below(&w->rng, 40000);
+    disk_outcome outcome = disk_recover(w, d, false, &fault);
+    w->tally->starts_full += outcome == DISK_STARTED;
+    if (outcome == DISK_REFUSED) {
+        w->tally->refused_full++;
+        if (fault.needs == 0) {
+            disk_fail(w, "on a full disk it does not say how much it needs");
+            return DISK_WRONG;
+        }
+        if (hostile_used(d) > before + CLOSED_BYTES_MAX ||
+            hostile_has(d, IDS_NAME_MANIFEST_NEW)) {
+            disk_fail(w, "a start that was refused leaves something behind");
+            return DISK_WRONG;
+        }
+        /* It may have another number of loops now. */
+        d->bytes_max = hostile_used(d) + DISK_LOOPS_MAX * fault.needs;
+        outcome = disk_recover(w, d, false, &fault);
+        if (outcome == DISK_REFUSED) {
+            disk_fail(w, "with the room that it needs it does not start");
+            outcome = DISK_WRONG;
+        }
+    }
+    d->bytes_max = 0;
+    return outcome;
+}
+
 static void die(disk_world *w) {
     disk_stop(w);
     w->killed = idt_rng_chance(&w->rng, 40);
@@ -167,6 +206,9 @@ static bool try_copy(disk_world *w) {
 
 /* Comes up again, whatever happens meanwhile. */
 static bool come_up(disk_world *w) {
+    if (idt_rng_chance(&w->rng, 8)) {
+        return start_full(w) == DISK_STARTED;
+    }
     for (uint32_t attempt = 0; attempt < 20; attempt++) {
         ids_fault fault = {0};
         if (attempt < 4) {

@@ -62,7 +62,7 @@ typedef struct disk_tally {
     uint64_t lives, kills, power_cuts, clean_stops, changes, acked, snapshots,
         cut_tails, flips, flips_detected, losses, losses_detected, strays,
         strays_detected, errors, segments, claims_refused, replaced, gone_back,
-        copies;
+        copies, starts_full, refused_full;
 } disk_tally;
 
 typedef struct disk_world {
