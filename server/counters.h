@@ -28,6 +28,8 @@
     X(MEMORY_BYTES_MAX, "memory_bytes_max")                       \
     X(CHANGES_TOTAL, "changes_total")                             \
     X(WRITTEN_LATE_TOTAL, "written_late_total")                   \
+    X(SNAPSHOTS_GIVEN_UP_TOTAL, "snapshots_given_up_total")       \
+    X(SNAPSHOT_WAITS, "snapshot_waits")                           \
     X(EXPIRED_TOTAL, "expired_total")                             \
     X(RESULTS_DROPPED_TOTAL, "results_dropped_total")             \
     X(TURN_WORK_MAX, "turn_work_max")

@@ -3,6 +3,7 @@
 #include "server/io/decisions.h"
 
 #include "server/io/disk.h"
+#include "server/journal/fault.h"
 #include "server/peer/record.h"
 
 #include <errno.h>
@@ -15,6 +16,9 @@
 #include <unistd.h>
 
 #define STATE_FOLDER "/var/lib/idemstore"
+
+/* As much as a small file takes. */
+#define ROOM_BYTES 4096
 
 void ids_decisions_place(char *path, size_t cap, const char *data_dir,
                          const char *listening) {
@@ -69,6 +73,29 @@ static bool take_lock(ids_decisions_file *file) {
     return file->lock >= 0 && flock(file->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
+/* A file that only takes room: a full disk then has enough for one record, and
+ * a node that has to take over can. What goes wrong means that there is none.
+ */
+static void keep_room(const ids_decisions_file *file) {
+    char path[IDS_DECISIONS_PATH_BYTES + 8];
+    path_with(file, ".room", path);
+    int fd =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return; /* it is there, mostly */
+    bool good = posix_fallocate(fd, 0, ROOM_BYTES) == 0 && fsync(fd) == 0;
+    close(fd);
+    if (!good)
+        unlink(path);
+}
+
+/* True: there was some. */
+static bool give_room(const ids_decisions_file *file) {
+    char path[IDS_DECISIONS_PATH_BYTES + 8];
+    path_with(file, ".room", path);
+    return unlink(path) == 0;
+}
+
 /* Bytes read, or less than 0: errno's. One more than a record is asked for,
  * so that a longer file is noticed. */
 static ssize_t read_file(const ids_decisions_file *file, uint8_t *to,
@@ -118,9 +145,13 @@ bool ids_decisions_open(ids_decisions_file *file, const char *path,
     if (file->folder < 0)
         return fail(file, why, why_cap, "its folder: %s", strerror(errno));
     if (!take_lock(file))
-        return fail(file, why, why_cap, "%s",
+        return fail(file, why, why_cap, "%s%s",
                     errno == EWOULDBLOCK ? "another idemstored has it"
-                                         : strerror(errno));
+                                         : strerror(errno),
+                    ids_fault_is_room(-errno)
+                        ? ": its lock, an empty file beside it, needs room. "
+                          "Make some and start again"
+                        : "");
     ssize_t len = read_file(file, bytes, sizeof bytes, &which);
     if (len == -ENOENT)
         return true;
@@ -172,19 +203,15 @@ static int write_all(int fd, const uint8_t *bytes, size_t len) {
     return fsync(fd) < 0 ? errno : 0;
 }
 
-int ids_decisions_save(const ids_decisions_file *file,
-                       const ids_decision *decision, bool *stands) {
+/* Beside the old record, and in its place once it is on the medium. 0 or
+ * errno's; the old one stands then. */
+static int replace(const ids_decisions_file *file,
+                   const ids_decision *decision) {
     uint8_t bytes[IDS_RECORD_BYTES];
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
-    int error;
-    *stands = false;
-    path_with(file, ".lock", temp);
-    if (!ids_lock_is_ours(file->lock, AT_FDCWD, temp))
-        return ESTALE;
-    *stands = true;
-    path_with(file, ".new", temp);
     unsigned tried = 0;
     int fd;
+    path_with(file, ".new", temp);
     do
         fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                   0600);
@@ -195,19 +222,34 @@ int ids_decisions_save(const ids_decisions_file *file,
     here.kept_in[0] = ids_identity_of(fd);
     here.kept_in[1] = ids_identity_of(file->lock);
     ids_decision_write(bytes, &here);
-    error = write_all(fd, bytes, sizeof bytes);
+    int error = write_all(fd, bytes, sizeof bytes);
     if (close(fd) < 0 && !error)
         error = errno;
     if (!error && rename(temp, file->path) < 0)
         error = errno;
-    if (error) {
+    if (error)
         unlink(temp); /* what it took of a full disk */
+    return error;
+}
+
+int ids_decisions_save(const ids_decisions_file *file,
+                       const ids_decision *decision, bool *stands) {
+    char lock[IDS_DECISIONS_PATH_BYTES + 8];
+    *stands = false;
+    path_with(file, ".lock", lock);
+    if (!ids_lock_is_ours(file->lock, AT_FDCWD, lock))
+        return ESTALE;
+    *stands = true;
+    int error = replace(file, decision);
+    if (ids_fault_is_room(-error) && give_room(file))
+        error = replace(file, decision);
+    if (error)
         return error;
-    }
     *stands = false; /* the new one is there; whether for good, who knows */
     if (fsync(file->folder) < 0)
         return errno;
     ids_counter_write(file->lock, decision->version);
+    keep_room(file);
     return 0;
 }
 

@@ -5,7 +5,8 @@
  * Written whole into another file, synced, renamed, and the folder synced: at
  * any moment there is the last decision or the one before. Blocks; who calls
  * ids_decisions_save is not a loop. One process has it: the file beside it
- * with .lock at its end is locked. */
+ * with .lock at its end is locked. One with .room at its end takes as much room
+ * as a record does, and is given away when a disk is full. */
 #ifndef IDS_IO_DECISIONS_H
 #define IDS_IO_DECISIONS_H
 

@@ -90,6 +90,7 @@ static void carry_out_batch(ids_log_writer *w) {
     ids_batch_done done = ids_writer_carry_out(&w->writer, batch);
     if (done.failed)
         ids_log_writer_fail(w);
+    ids_patience_over(&w->patience);
     ids_store_grew(w->store, batch->len);
     w->wants_sync = w->wants_sync || batch->sync_behind;
     w->wants_next = true; /* one try a batch */

@@ -148,6 +148,10 @@ void ids_log_writer_settle(ids_log_writer *w) {
     ids_patience_set(&w->patience, true);
 }
 
+bool ids_log_writer_waits(const ids_log_writer *w) {
+    return atomic_load(&w->patience.waits);
+}
+
 void ids_log_writer_begin_anew(ids_log_writer *w, ids_log_end *end) {
     give_up(w);
     sync_now(w);

@@ -39,6 +39,9 @@ void ids_log_writer_join(ids_log_writer *writer);
  * gives up its part of a snapshot, has every change on the medium, and the log
  * goes on in a segment that is new. */
 void ids_log_writer_settle(ids_log_writer *writer);
+
+/* Any thread: its log waits for descriptors, or for room on the disk. */
+bool ids_log_writer_waits(const ids_log_writer *writer);
 void ids_log_writer_begin_anew(ids_log_writer *writer, ids_log_end *end);
 
 /* Its threads don't run. Has every change on the medium and takes a snapshot

@@ -25,11 +25,16 @@ void ids_patience_set(ids_patience *patience, bool goes_on) {
     atomic_store(&patience->goes_on, goes_on);
 }
 
+void ids_patience_over(ids_patience *patience) {
+    atomic_store_explicit(&patience->waits, false, memory_order_relaxed);
+}
+
 bool ids_patience_wait(void *ctx, const ids_fault *fault) {
     ids_patience *patience = ctx;
     if (!atomic_load(&patience->goes_on))
         return false;
     say(patience, fault);
+    atomic_store(&patience->waits, true);
     nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_MS * 1000000L}, NULL);
     return atomic_load(&patience->goes_on);
 }

@@ -13,11 +13,15 @@
 
 typedef struct ids_patience {
     atomic_bool goes_on;
-    uint64_t said_ms; /* the waiting thread's */
+    atomic_bool waits; /* its thread does, or has not gone on since */
+    uint64_t said_ms;  /* the waiting thread's */
 } ids_patience;
 
 /* Any thread. */
 void ids_patience_set(ids_patience *patience, bool goes_on);
+
+/* The waiting thread has gone on. */
+void ids_patience_over(ids_patience *patience);
 
 /* Waits a little; false: not any more. ctx: the patience. */
 bool ids_patience_wait(void *ctx, const ids_fault *fault);

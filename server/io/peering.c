@@ -3,6 +3,7 @@
  * peering.h. */
 #include "server/io/peering.h"
 
+#include "server/journal/fault.h"
 #include "server/log.h"
 #include "server/peer/record.h"
 
@@ -94,7 +95,10 @@ static bool refuse_to_begin(const ids_peering *r) {
     snprintf(which, sizeof which, "--peer-state %.400s", r->file.path);
     snprintf(why, sizeof why, "%s: its folder needs room for %d bytes%s",
              strerror(r->write_error), (int)IDS_RECORD_BYTES,
-             r->still_stands ? "; what was recorded stands" : "");
+             !r->still_stands ? ""
+             : ids_fault_is_room(-r->write_error)
+                 ? "; what was recorded stands. Make room and start again"
+                 : "; what was recorded stands");
     return refuse_start(which, why);
 }
 

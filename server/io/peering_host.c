@@ -115,6 +115,11 @@ static void quiesce(void *ctx, void (*step)(ids_partner *partner)) {
     ids_standstill_over(&r->still);
 }
 
+static bool replace(void *ctx) {
+    ids_peering *r = ctx;
+    return !r->store || ids_store_replace(r->store);
+}
+
 static void replaced(void *ctx) {
     const ids_peering *r = ctx;
     if (r->store)
@@ -166,6 +171,7 @@ ids_node_host ids_peering_host(ids_peering *r) {
                            .random = give_random,
                            .record = record,
                            .quiesce = quiesce,
+                           .replace = replace,
                            .replaced = replaced,
                            .open = open_socket,
                            .send = send_bytes,

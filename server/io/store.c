@@ -17,11 +17,22 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool complain(const ids_fault *fault) {
+/* What a small file, or a folder, takes of a disk. */
+#define BLOCK_BYTES 4096
+
+static bool complain(const ids_store *s, const ids_fault *fault) {
     char text[IDS_FAULT_TEXT_BYTES];
     ids_fault_text(fault, text);
-    ids_log(IDS_LOG_ERROR, "the data folder can't be used", "reason=\"%s\"",
-            text);
+    if (fault->needs > 0)
+        ids_log(IDS_LOG_ERROR, "the data folder can't be used",
+                "at=\"--data-dir %s\" free_bytes=%" PRId64
+                " needed_bytes=%" PRIu64 " reason=\"%s\"",
+                s->config->data_dir, s->disk.free_bytes(s->disk.ctx),
+                fault->needs, text);
+    else
+        ids_log(IDS_LOG_ERROR, "the data folder can't be used",
+                "at=\"--data-dir %s\" reason=\"%s\"", s->config->data_dir,
+                text);
     return false;
 }
 
@@ -80,6 +91,11 @@ static bool open_folder(ids_store *s, const char *path) {
     else if (error == -ENOENT)
         snprintf(why, sizeof why,
                  "the folder that it should be in isn't there");
+    else if (ids_fault_is_room(error))
+        snprintf(why, sizeof why,
+                 "%s: it needs room for the folder and the file LOCK in it, "
+                 "%d bytes. Make room and start again",
+                 strerror(-error), 2 * BLOCK_BYTES);
     else
         snprintf(why, sizeof why, "%s", strerror(-error));
     return complain_of_folder(path, why);
@@ -90,13 +106,15 @@ bool ids_store_open(ids_store *s, const ids_config *config,
     ids_fault fault;
     *s = (ids_store){.house = house,
                      .config = config,
-                     .log_bytes_max = config->snapshot_log_bytes};
+                     .log_bytes_max = config->snapshot_log_bytes,
+                     .pause_ms = IDS_SNAPSHOT_AGAIN_MS};
     if (!open_folder(s, config->data_dir))
         return false;
     s->disk = ids_posix_disk_of(&s->posix);
     if (!ids_vault_open(&s->vault, &s->disk, &fault)) {
+        complain(s, &fault);
         ids_posix_disk_close(&s->posix);
-        return complain(&fault);
+        return false;
     }
     s->was_empty = s->vault.is_new;
     if (config->restored && !s->was_empty)
@@ -145,7 +163,7 @@ static bool load(ids_store *s, ids_desk **desks) {
     uint64_t from_ms = ids_loop_clock_ms();
     if (!ids_restore(&s->vault, s->house, desks, ids_machine_cores(), &report,
                      &fault))
-        return complain(&fault);
+        return complain(s, &fault);
     if (!s->was_empty)
         ids_log(IDS_LOG_INFO, "recovered",
                 "files=%" PRIu64 " bytes=%" PRIu64 " records_read=%" PRIu64
@@ -170,7 +188,7 @@ static bool begin_run(ids_store *s, ids_writer *writers) {
                           .clock = s->house->epoch - 1};
     randombytes_buf(run.random, sizeof run.random);
     return ids_vault_begin(&s->vault, &run, writers, &fault) ||
-           complain(&fault);
+           complain(s, &fault);
 }
 
 static bool make_log_writers(ids_store *s, ids_desk **desks,
@@ -235,29 +253,46 @@ static bool write_parts(ids_store *s, bool clean) {
 static bool take_all(ids_store *s, bool clean, ids_fault *fault) {
     *fault = (ids_fault){0};
     ids_store_remove_parts(s); /* of one that did not come to its end */
-    if (write_parts(s, clean))
-        return ids_vault_install(&s->vault, s->sums, s->firsts,
-                                 ids_loop_clock_ms(), clean, fault);
-    ids_store_remove_parts(s);
+    bool written = write_parts(s, clean);
+    if (written && ids_vault_install(&s->vault, s->sums, s->firsts,
+                                     ids_loop_clock_ms(), clean, fault))
+        return true;
+    if (!written || s->vault.unchanged)
+        ids_store_remove_parts(s);
     return false;
+}
+
+/* No less than the snapshot of these will take, about. */
+static uint64_t snapshot_bytes(ids_desk **desks, uint32_t loops) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < loops; i++) {
+        ids_shard_stats stats;
+        ids_shard_stats_get(desks[i]->shard, &stats);
+        bytes += stats.memory_bytes;
+    }
+    return bytes;
 }
 
 /* Too many lives went by without a snapshot; not one more without. What is in
  * progress may be so at another node: here it does not end by the clock. */
 static bool take_first(ids_store *s, ids_desk **desks) {
     ids_fault fault;
-    for (uint32_t i = 0; i < s->house->loops; i++)
+    uint32_t loops = s->house->loops;
+    for (uint32_t i = 0; i < loops; i++)
         if (ids_config_has_peer(s->config))
             ids_shard_follow(desks[i]->shard);
     if (take_all(s, false, &fault))
         return true;
     if (fault.kind != IDS_FAULT_NONE)
-        return complain(&fault);
+        return complain(s, &fault);
     ids_log(IDS_LOG_ERROR, "the data folder can't be used",
-            "at=\"--data-dir %s\" reason=\"the disk is full: there is no room "
-            "for the snapshot that has to be taken now; make room and start "
-            "again, nothing is lost\"",
-            s->config->data_dir);
+            "at=\"--data-dir %s\" free_bytes=%" PRId64 " needed_bytes=%" PRIu64
+            " reason=\"the disk is full: there is no room for the snapshot "
+            "that has to be taken now, with %d MiB to spare; make room and "
+            "start again, nothing is lost\"",
+            s->config->data_dir, s->disk.free_bytes(s->disk.ctx),
+            (uint64_t)IDS_DISK_RESERVE_BYTES + snapshot_bytes(desks, loops),
+            (int)(IDS_DISK_RESERVE_BYTES >> 20));
     return false;
 }
 

@@ -16,6 +16,10 @@
 
 #include <pthread.h>
 
+/* After so long a snapshot that was given up is tried again; each further pause
+ * is twice as long. */
+#define IDS_SNAPSHOT_AGAIN_MS 5000
+
 typedef struct ids_store {
     const ids_house *house;
     const ids_config *config;
@@ -45,6 +49,13 @@ typedef struct ids_store {
     atomic_bool has_answer;
     ids_snapshot_sum *sums;
     ids_log_end *firsts;
+    /* One that was given up: when it is tried again (0: none was), the next
+     * pause, how many were; why, as the log has it. */
+    atomic_uint_least64_t again_ms, pause_ms, given_up_total;
+    atomic_uint_least64_t parts_bytes; /* of the last one, at least */
+    char said[IDS_FAULT_TEXT_BYTES];
+    /* Loop 0's: why a full copy can't take the old one's place yet. */
+    char said_copy[IDS_FAULT_TEXT_BYTES];
 } ids_store;
 
 /* Takes the folder and reads its manifest; config->data_dir is set. False:
@@ -69,11 +80,14 @@ ids_order_taker ids_store_taker(ids_store *store);
  * has its keeper afterwards. */
 bool ids_store_begin(ids_store *store, ids_desk **desks);
 
-/* On the first loop's thread, while all loops stand still: every shard was
- * replaced by another, at this moment. Waits for the disk; from then on
- * nothing of the two is ever mixed. A snapshot of the new ones begins at once.
- * Until that is installed a start finds the old records as they were now, and
- * a new incarnation. */
+/* On the first loop's thread, while all loops stand still. replace: every
+ * shard is about to be replaced by another one. Waits for the disk; from then
+ * on nothing of the two is ever mixed. False: the old manifest stands, and so
+ * must the shards; the log says why, once, and it may be tried again.
+ * replaced: the shards are the new ones. A snapshot of them begins at once.
+ * Until that is installed a start finds the old records as they were at
+ * replace, and a new incarnation. */
+bool ids_store_replace(ids_store *store);
 void ids_store_replaced(ids_store *store);
 
 /* Any loop's thread, before the first loop ends: none is woken any more. */

@@ -40,8 +40,12 @@ typedef struct ids_node_host {
      * others stand still (quiesce.h) step is called, then they go on. The
      * first does nothing else before that is over. */
     void (*quiesce)(void *ctx, void (*step)(struct ids_partner *partner));
-    /* Within a step: every worker's records were replaced by another node's,
-     * and nothing of the two may ever be mixed on the medium. */
+    /* Within a step. replace: every worker's records are about to be replaced
+     * by another node's, and nothing of the two may ever be mixed on the
+     * medium, from now on. False: that can't be written yet, and they are not
+     * replaced; it is tried again. NULL: nothing has to be. replaced: they
+     * were. */
+    bool (*replace)(void *ctx);
     void (*replaced)(void *ctx);
 
     /* Connections to other nodes, of the cable's worker.

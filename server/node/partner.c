@@ -107,33 +107,43 @@ static void begin_recording(ids_partner *partner) {
     host->record(host->ctx, &next);
 }
 
+/* A copy whose place could not be cleared on the medium. */
+#define SWAP_AGAIN_MS 1000
+
 /* A copy that is whole ----------------------------------------------------- */
 
-/* All desks, or none. */
-static bool swap_copies(ids_partner *partner, uint64_t session) {
-    uint32_t count = partner->seats_count;
-    for (uint32_t i = 0; i < count; i++) {
+/* Can every desk? */
+static bool prepare_copies(ids_partner *partner, uint64_t session) {
+    for (uint32_t i = 0; i < partner->seats_count; i++) {
         ids_partner_show(partner, &partner->seats[i]);
         if (!ids_copy_prepare(partner->seats[i].desk, session))
             return false;
     }
-    for (uint32_t i = 0; i < count; i++)
+    return true;
+}
+
+/* All desks, or none: the copy stays aside until what was here is closed on
+ * the medium. */
+static bool swap_copies(ids_partner *partner) {
+    const ids_node_host *host = &partner->host;
+    if (host->replace && !host->replace(host->ctx))
+        return false;
+    for (uint32_t i = 0; i < partner->seats_count; i++)
         ids_copy_swap(partner->seats[i].desk);
+    host->replaced(host->ctx);
     return true;
 }
 
 static void swap(ids_partner *partner) {
-    const ids_node_host *host = &partner->host;
     assert(ids_quiesce_is_whole(&partner->quiesce));
     ids_peer *peer = ids_partner_enter(&partner->seats[0]);
     if (ids_peer_swap_is_due(peer)) {
-        bool swapped = swap_copies(partner, peer->upstream.id);
-        if (swapped) {
-            host->replaced(host->ctx);
-            ids_peer_swapped(peer, now_of(partner));
-        } else {
+        if (!prepare_copies(partner, peer->upstream.id))
             ids_peer_lost(peer, peer->upstream.stream[0], now_of(partner));
-        }
+        else if (swap_copies(partner))
+            ids_peer_swapped(peer, now_of(partner));
+        else
+            partner->swap_from_ms = now_of(partner) + SWAP_AGAIN_MS;
     }
     ids_partner_wake_all(partner);
     ids_partner_leave(&partner->seats[0]);
@@ -179,7 +189,8 @@ void ids_partner_chores(ids_partner *partner) {
     if (!partner->is_recording)
         begin_recording(partner);
     const ids_peer *peer = ids_partner_enter(seat);
-    partner->wants_swap = ids_peer_swap_is_due(peer);
+    partner->wants_swap =
+        now_ms >= partner->swap_from_ms && ids_peer_swap_is_due(peer);
     ids_partner_leave(seat);
     ids_partner_look_at_order(partner);
     if (ticks)

@@ -87,7 +87,8 @@ typedef struct ids_partner {
     uint64_t tick_at_ms;
     bool is_recording;
     bool wants_swap;
-    int said_error; /* the last that the log was told; 0: it went well */
+    uint64_t swap_from_ms; /* not before */
+    int said_error;        /* the last that the log was told; 0: it went well */
     ids_partner_order order;
     ids_peer_status said; /* what the log was told last */
     uint64_t slow_said_ms;
