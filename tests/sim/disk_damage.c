@@ -92,3 +92,12 @@ void hostile_make_copy(hostile *d, idt_rng *rng) {
         d->mark.identity = ids_identity_from(2, 2);
     }
 }
+
+bool hostile_has(const hostile *d, const char *name) {
+    for (uint32_t i = 0; i < d->names; i++) {
+        if (d->name[i].now >= 0 && strcmp(d->name[i].text, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

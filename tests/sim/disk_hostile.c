@@ -175,23 +175,6 @@ static int64_t size_of(void *ctx, int file) {
     return d->crashed ? -EIO : (int64_t)d->file[file].size;
 }
 
-uint64_t hostile_used(const hostile *d) {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < d->names; i++) {
-        bytes += d->name[i].now >= 0 ? d->file[d->name[i].now].size : 0;
-    }
-    return bytes;
-}
-
-bool hostile_has(const hostile *d, const char *name) {
-    for (uint32_t i = 0; i < d->names; i++) {
-        if (d->name[i].now >= 0 && strcmp(d->name[i].text, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool has_room(const hostile *d, uint64_t bytes) {
     return d->allocated + bytes <= d->capacity &&
            (d->bytes_max == 0 || hostile_used(d) + bytes <= d->bytes_max);

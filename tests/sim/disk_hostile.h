@@ -60,7 +60,14 @@ void hostile_kill(hostile *disk);
 void hostile_power_cut(hostile *disk);
 
 /* Bytes in files that have a name. */
-uint64_t hostile_used(const hostile *disk);
+static inline uint64_t hostile_used(const hostile *disk) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < disk->names; i++) {
+        int file = disk->name[i].now;
+        bytes += file >= 0 ? disk->file[file].size : 0;
+    }
+    return bytes;
+}
 
 bool hostile_has(const hostile *disk, const char *name);
 
