@@ -74,7 +74,7 @@ IDEM_API int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
  * (RFC 9110, 5.6.2) in lower case; a value is 0..8192 bytes without a control
  * character other than a tab: str when all of it is ASCII, else bin; the body
  * is bin, and nil is one that was not kept. A reader takes str for bin and bin
- * for str. */
+ * for str, and no float for an integer. */
 
 #define IDEM_HTTP_HEADERS_MAX      64
 #define IDEM_HTTP_NAME_BYTES_MAX   128

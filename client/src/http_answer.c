@@ -279,11 +279,17 @@ static bool read_body(cursor *c, idem_http_answer *answer) {
     return true;
 }
 
+/* A number that is written as one: 1.0 is none here. */
+static bool read_whole(cursor *c, uint32_t *value) {
+    bool is_float = cursor_left(c) > 0 && (*c->at == 0xca || *c->at == 0xcb);
+    return !is_float && cursor_u32(c, value);
+}
+
 static bool read_answer(cursor *c, idem_http_header *headers,
                         size_t headers_cap, idem_http_answer *answer) {
     uint32_t count, version, status;
-    if (!cursor_array(c, &count) || count != 4 || !cursor_u32(c, &version) ||
-        version != VERSION || !cursor_u32(c, &status) || status < STATUS_MIN ||
+    if (!cursor_array(c, &count) || count != 4 || !read_whole(c, &version) ||
+        version != VERSION || !read_whole(c, &status) || status < STATUS_MIN ||
         status > STATUS_MAX)
         return false;
     answer->status = (int32_t)status;
