@@ -132,7 +132,7 @@ static bool is_copied(const ids_decisions_file *file, ids_identity which,
 
 bool ids_decisions_open(ids_decisions_file *file, const char *path,
                         ids_decision *recorded, char *why, size_t why_cap) {
-    uint8_t bytes[IDS_RECORD_BYTES + 1];
+    uint8_t bytes[IDS_RECORD_BYTES_MAX + 1];
     ids_identity which = 0;
     *file = (ids_decisions_file){.folder = -1, .lock = -1};
     *recorded = (ids_decision){0};
@@ -169,7 +169,7 @@ bool ids_decisions_open(ids_decisions_file *file, const char *path,
 
 ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
                                        char *why, size_t why_cap) {
-    uint8_t bytes[IDS_RECORD_BYTES + 1];
+    uint8_t bytes[IDS_RECORD_BYTES_MAX + 1];
     ids_decisions_file file = {.folder = -1, .lock = -1};
     *recorded = (ids_decision){0};
     if (strlen(path) >= sizeof file.path)
@@ -207,7 +207,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t len) {
  * errno's; the old one stands then. */
 static int replace(const ids_decisions_file *file,
                    const ids_decision *decision) {
-    uint8_t bytes[IDS_RECORD_BYTES];
+    uint8_t bytes[IDS_RECORD_BYTES_MAX];
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
     unsigned tried = 0;
     int fd;
@@ -221,8 +221,7 @@ static int replace(const ids_decisions_file *file,
     ids_decision here = *decision;
     here.kept_in[0] = ids_identity_of(fd);
     here.kept_in[1] = ids_identity_of(file->lock);
-    ids_decision_write(bytes, &here);
-    int error = write_all(fd, bytes, sizeof bytes);
+    int error = write_all(fd, bytes, ids_decision_write(bytes, &here));
     if (close(fd) < 0 && !error)
         error = errno;
     if (!error && rename(temp, file->path) < 0)

@@ -184,8 +184,10 @@ static void report(void *ctx, ids_desk *desk, idp_replication *to) {
     copy_text(to->mode, sizeof to->mode, modes[status.mode]);
     to->epoch = status.epoch;
     copy_text(to->node, sizeof to->node, status.self_name.text);
-    to->in_sync_count = status.member_count;
-    for (uint32_t i = 0; i < status.member_count; i++)
+    to->in_sync_count = status.member_count < IDP_IN_SYNC_MAX
+                            ? status.member_count
+                            : IDP_IN_SYNC_MAX;
+    for (uint32_t i = 0; i < to->in_sync_count; i++)
         copy_text(to->in_sync[i], sizeof to->in_sync[i], status.member[i].text);
     to->connected = status.connected;
     to->syncing = status.syncing;

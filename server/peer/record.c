@@ -39,8 +39,13 @@ const char *ids_record_fault_text(ids_record_fault fault) {
     return texts[fault];
 }
 
-static uint32_t checksum(const uint8_t *bytes, size_t len) {
-    return ids_crc32c(IDS_RECORD_FORMAT, bytes + HEAD_BYTES, len - HEAD_BYTES);
+static uint32_t checksum(const uint8_t *bytes, size_t len, uint32_t format) {
+    return ids_crc32c(format, bytes + HEAD_BYTES, len - HEAD_BYTES);
+}
+
+static size_t bytes_of(uint32_t format) {
+    return format == IDS_RECORD_FORMAT ? IDS_RECORD_BYTES
+                                       : IDS_RECORD_BYTES_MAX;
 }
 
 static void put_name(uint8_t *at, const ids_node_name *name) {
@@ -53,15 +58,44 @@ static bool get_name(const uint8_t *at, ids_node_name *name) {
     return ids_node_name_from(name, (idp_slice){at + 1, at[0]});
 }
 
-void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
-                        const ids_decision *d) {
+/* The replicas beyond the first, in their places. */
+static void put_others(uint8_t *at, const ids_decision *d) {
+    for (uint32_t i = 1; i < IDS_FOLLOWERS_MAX; i++) {
+        ids_put_u64(at, d->replica[i].node);
+        ids_put_u64(at + 8, d->replica[i].incarnation);
+        put_name(at + 16, &d->replica_name[i]);
+        at += IDS_RECORD_PLACE_BYTES;
+    }
+}
+
+static bool get_others(const uint8_t *at, ids_decision *d) {
+    for (uint32_t i = 1; i < IDS_FOLLOWERS_MAX; i++) {
+        d->replica[i] = (ids_member){ids_get_u64(at), ids_get_u64(at + 8)};
+        if (!get_name(at + 16, &d->replica_name[i]))
+            return false;
+        at += IDS_RECORD_PLACE_BYTES;
+    }
+    return true;
+}
+
+static uint32_t format_of(const ids_decision *d) {
+    for (uint32_t i = 1; i < IDS_FOLLOWERS_MAX; i++)
+        if (d->replica[i].node != 0)
+            return IDS_RECORD_FORMAT_SEVERAL;
+    return IDS_RECORD_FORMAT;
+}
+
+size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
+                          const ids_decision *d) {
+    uint32_t format = format_of(d);
+    size_t bytes = bytes_of(format);
     const uint64_t numbers[NUMBERS] = {
         d->version,          d->epoch,           d->self.node,
         d->self.incarnation, d->replica[0].node, d->replica[0].incarnation,
         d->admitted_epoch,   d->admitted.node,   d->admitted.incarnation,
         d->admitted_version};
     size_t len = strlen(d->other_at.text);
-    memset(to, 0, IDS_RECORD_BYTES);
+    memset(to, 0, IDS_RECORD_BYTES_MAX);
     memcpy(to, magic, sizeof magic);
     for (size_t i = 0; i < NUMBERS; i++)
         ids_put_u64(to + NUMBERS_AT + 8 * i, numbers[i]);
@@ -78,8 +112,9 @@ void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
     ids_put_u64(to + FILES_AT + 8, d->kept_in[1]);
     ids_put_u64(to + ORIGIN_AT, d->origin.epoch);
     to[ORIGIN_AT + 8] = d->origin.by_word;
-    ids_put_u64(to + 8, (uint64_t)checksum(to, IDS_RECORD_BYTES) << 32 |
-                            IDS_RECORD_FORMAT);
+    put_others(to + IDS_RECORD_BYTES, d);
+    ids_put_u64(to + 8, (uint64_t)checksum(to, bytes, format) << 32 | format);
+    return bytes;
 }
 
 static bool read_body(const uint8_t *at, ids_decision *d) {
@@ -107,7 +142,8 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
         d->led_epoch > d->epoch || d->admitted_epoch > d->epoch ||
         d->origin.epoch > d->epoch || at[ORIGIN_AT + 8] > 1 ||
         !get_name(at + NAME_AT, &d->name) ||
-        !get_name(at + REPLICAS_AT, &d->replica_name[0]))
+        !get_name(at + REPLICAS_AT, &d->replica_name[0]) ||
+        !get_others(at + IDS_RECORD_BYTES, d))
         return false;
     return at[ROLE_AT] <= IDS_ROLE_PRIMARY && at[REPLICA_AT] <= 1 &&
            d->self.node != 0 &&
@@ -115,19 +151,22 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
 }
 
 ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
-    uint8_t whole[IDS_RECORD_BYTES] = {0};
+    uint8_t whole[IDS_RECORD_BYTES_MAX] = {0};
     uint64_t head;
+    uint32_t format;
     *decision = (ids_decision){0};
     if (bytes.len < HEAD_BYTES)
         return bytes.len == 0 ? IDS_RECORD_DAMAGED : IDS_RECORD_FOREIGN;
     if (memcmp(bytes.ptr, magic, sizeof magic) != 0)
         return IDS_RECORD_FOREIGN;
     head = ids_get_u64(bytes.ptr + 8);
-    if ((uint32_t)head > IDS_RECORD_FORMAT)
+    format = (uint32_t)head;
+    if (format > IDS_RECORD_FORMAT_SEVERAL)
         return IDS_RECORD_NEWER;
-    if ((uint32_t)head != IDS_RECORD_FORMAT ||
-        (bytes.len != IDS_RECORD_BYTES && bytes.len != IDS_RECORD_BYTES_0_1) ||
-        checksum(bytes.ptr, bytes.len) != head >> 32)
+    if (format < IDS_RECORD_FORMAT ||
+        (bytes.len != bytes_of(format) &&
+         !(format == IDS_RECORD_FORMAT && bytes.len == IDS_RECORD_BYTES_0_1)) ||
+        checksum(bytes.ptr, bytes.len, format) != head >> 32)
         return IDS_RECORD_DAMAGED;
     memcpy(whole, bytes.ptr, bytes.len);
     if (!read_body(whole, decision)) {

@@ -18,6 +18,8 @@
  *    508  zeros
  *    512  u64 epoch in which the history began, u8 an operator
  *         began it, and zeros up to its size
+ * and, only where more than one replica has been in sync, in format 2:
+ *    528  per further place u64 node, u64 incarnation, u8 length and name
  *
  * 0.1 wrote zeros from 354 on, and no more than 512 bytes: such are read. */
 #ifndef IDS_PEER_RECORD_H
@@ -26,9 +28,14 @@
 #include "proto/terms.h"
 #include "server/peer/decision.h"
 
-#define IDS_RECORD_BYTES     528
-#define IDS_RECORD_BYTES_0_1 512
-#define IDS_RECORD_FORMAT    1
+#define IDS_RECORD_BYTES          528
+#define IDS_RECORD_BYTES_0_1      512
+#define IDS_RECORD_FORMAT         1
+#define IDS_RECORD_FORMAT_SEVERAL 2
+/* Of a replica in a further place; and of a record with them. */
+#define IDS_RECORD_PLACE_BYTES    (16 + IDS_NODE_NAME_BYTES)
+#define IDS_RECORD_BYTES_MAX \
+    (IDS_RECORD_BYTES + (IDS_FOLLOWERS_MAX - 1) * IDS_RECORD_PLACE_BYTES)
 
 /* What is wrong with one, as what a sentence about the file says of it. */
 #define IDS_RECORD_FAULTS(X)                                           \
@@ -49,8 +56,9 @@ typedef enum ids_record_fault {
 
 const char *ids_record_fault_text(ids_record_fault fault);
 
-void ids_decision_write(uint8_t to[static IDS_RECORD_BYTES],
-                        const ids_decision *decision);
+/* How many bytes it is: IDS_RECORD_BYTES, or _MAX. */
+size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
+                          const ids_decision *decision);
 
 /* *decision is zeros unless it is OK. */
 ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision);
