@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The stories as C: cmake -DDIR=.. -DNAMES=a.md|b.md -DTO=.. -P this
+# Stories as C: cmake -DDIR=.. -DNAMES=a.md|b.md -DARRAY=.. -DTO=.. -P this
 string(REPLACE "|" ";" names "${NAMES}")
 set(arrays "")
 set(rows "")
@@ -11,4 +11,4 @@ foreach(name ${names})
   string(APPEND rows "    {\"${name}\", ${word}},\n")
 endforeach()
 file(WRITE ${TO} "#include \"tests/conformance/stories.h\"\n\n#include <stddef.h>\n\n${arrays}\n"
-  "const conf_story_file conf_stories[] = {\n${rows}    {NULL, NULL}};\n")
+  "const conf_story_file ${ARRAY}[] = {\n${rows}    {NULL, NULL}};\n")

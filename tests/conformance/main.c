@@ -6,8 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-const conf_mode *const conf_modes[] = {&conf_server_mode, &conf_http_mode,
-                                       NULL};
+const conf_mode *const conf_modes[] = {&conf_server_mode, &conf_client_mode,
+                                       &conf_http_mode, NULL};
 
 static int report_all(const conf_options *o, const conf_cases *cases,
                       const conf_result *results) {

@@ -9,6 +9,7 @@ typedef struct conf_story_file {
 } conf_story_file;
 
 /* The last one's name is NULL. */
-extern const conf_story_file conf_stories[];
+extern const conf_story_file conf_stories[]; /* the server's */
+extern const conf_story_file conf_scripts[]; /* the client's */
 
 #endif

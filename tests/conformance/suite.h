@@ -99,6 +99,7 @@ typedef struct conf_mode {
 extern const conf_mode *const conf_modes[];
 extern const conf_mode conf_server_mode;
 extern const conf_mode conf_http_mode;
+extern const conf_mode conf_client_mode;
 
 /* Adds a case: group/number, counted within its group. */
 conf_case *conf_add(conf_cases *cases, const char *group, const char *title);
