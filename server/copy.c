@@ -25,7 +25,7 @@ void ids_copy_drop(ids_desk *desk) {
     if (place)
         *place = copy->aside;
     else
-        ids_shard_free(copy->aside);
+        ids_pools_free_shard(desk->house->pools, copy->aside);
     copy->aside = NULL;
 }
 
@@ -35,7 +35,8 @@ static bool make_aside(ids_desk *desk, uint64_t session) {
         return true;
     ids_copy_drop(desk);
     ids_copy_tidy(desk);
-    copy->aside = ids_shard_new(&desk->shard_config);
+    copy->aside =
+        ids_pools_new_shard(desk->house->pools, &desk->shard_config, session);
     if (!copy->aside)
         return false;
     ids_shard_follow(copy->aside);
@@ -65,15 +66,15 @@ void ids_copy_tidy(ids_desk *desk) {
         ids_shard *shard = copy->retired[i];
         if (!shard || ids_shard_is_walked(shard))
             continue;
-        ids_shard_free(shard);
+        ids_pools_free_shard(desk->house->pools, shard);
         copy->retired[i] = NULL;
     }
 }
 
 void ids_copy_fini(ids_desk *desk) {
     for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
-        ids_shard_free(desk->copy.retired[i]);
-    ids_shard_free(desk->copy.aside);
+        ids_pools_free_shard(desk->house->pools, desk->copy.retired[i]);
+    ids_pools_free_shard(desk->house->pools, desk->copy.aside);
     ids_bytes_free(&desk->copy.applied);
 }
 

@@ -73,7 +73,8 @@ static bool allocate(ids_desk *desk) {
     desk->outgoing = calloc(house->loops, sizeof(ids_parcel *));
     desk->outgoing_to = calloc(house->loops, sizeof(uint32_t));
     desk->gated_mail = calloc(house->loops, sizeof *desk->gated_mail);
-    desk->shard = ids_shard_new(&desk->shard_config);
+    desk->shard =
+        ids_pools_new_shard(desk->house->pools, &desk->shard_config, 0);
     return desk->input && desk->outgoing && desk->outgoing_to &&
            desk->gated_mail && desk->shard;
 }
@@ -121,7 +122,7 @@ void ids_desk_free(ids_desk *desk) {
     ids_bytes_free(&desk->woken.others);
     ids_tap_fini(&desk->tap);
     ids_copy_fini(desk);
-    ids_shard_free(desk->shard);
+    ids_pools_free_shard(desk->house->pools, desk->shard);
     free(desk->gated_mail);
     free(desk->outgoing_to);
     free(desk->outgoing);
@@ -425,7 +426,8 @@ void ids_desk_count(const ids_desk *desk, ids_counters *counters) {
     of[IDS_RECORDS] = stats.records;
     of[IDS_WAITERS] = stats.waiters;
     of[IDS_MEMORY_BYTES] = stats.memory_bytes;
-    of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
+    if (desk->index == 0 || !desk->house->pools)
+        of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
     of[IDS_CHANGES_TOTAL] = desk->changes ? desk->changes : stats.changes;
     of[IDS_EXPIRED_TOTAL] = stats.expired;
     of[IDS_RESULTS_DROPPED_TOTAL] = stats.results_dropped;

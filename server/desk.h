@@ -180,7 +180,7 @@ typedef struct ids_desk_config {
     const ids_house *house;
     uint32_t index;
     ids_desk_host host;
-    size_t memory_bytes_max; /* the shard's */
+    size_t memory_bytes_max; /* the shard's, where the house has no pools */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     uint32_t clock_cut_ms; /* see ids_shard_config */

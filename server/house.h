@@ -10,6 +10,7 @@
 #include "server/core/mix.h"
 #include "server/mailbox.h"
 #include "server/orders.h"
+#include "server/pools.h"
 #include "server/secret.h"
 
 typedef struct ids_house {
@@ -19,6 +20,7 @@ typedef struct ids_house {
     uint64_t epoch;
     ids_secret secret;
     const char *version;
+    ids_pools *pools; /* what records may take; NULL: ids_desk_config says */
     size_t result_bytes_max;
     uint32_t pending_max;    /* waiting, and hopped, per connection */
     size_t buffer_bytes_max; /* per loop: partial input, unsent output */

@@ -38,7 +38,10 @@ static change follow(ids_episode *e, uint64_t count, uint64_t now_ms) {
 
 static void look_at_memory(ids_desk *desk, const ids_shard_stats *stats) {
     ids_watch *watch = &desk->watch;
-    uint64_t used = stats->memory_bytes, most = stats->memory_bytes_max;
+    uint64_t used = stats->memory_shared_bytes;
+    uint64_t most = stats->memory_bytes_max;
+    if (desk->index > 0 && desk->house->pools)
+        return; /* one speaks for all */
     if (!watch->is_high && used >= most / 100 * HIGH_PERCENT) {
         watch->is_high = true;
         ids_log(IDS_LOG_WARN, "memory is 80 % full",

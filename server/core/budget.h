@@ -38,6 +38,11 @@ static inline uint64_t ids_budget_bytes_max(const ids_budget *budget) {
                                 : budget->own.bytes_max;
 }
 
+static inline uint64_t ids_budget_shared_bytes(const ids_budget *budget) {
+    return ids_pool_used_bytes(budget->pool != NULL ? budget->pool
+                                                    : &budget->own);
+}
+
 static inline bool ids_pool_take(ids_pool *pool, int64_t bytes,
                                  int64_t floor_bytes) {
     int64_t left = __atomic_load_n(&pool->left_bytes, __ATOMIC_RELAXED);

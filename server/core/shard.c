@@ -372,10 +372,15 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
         ids_claims_empty(shard, steps_max / 2 + 1, false);
 }
 
+ids_pool *ids_shard_pool(const ids_shard *shard) {
+    return shard->config.pool;
+}
+
 void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats) {
     *stats = shard->counted;
     stats->records = shard->table.records;
     stats->waiters = shard->waiters.count;
     stats->memory_bytes = shard->budget.used_bytes;
     stats->memory_bytes_max = ids_budget_bytes_max(&shard->budget);
+    stats->memory_shared_bytes = ids_budget_shared_bytes(&shard->budget);
 }

@@ -219,13 +219,17 @@ typedef struct ids_shard_stats {
     uint64_t waiters;
     uint64_t memory_bytes; /* held from config.mem */
     uint64_t memory_bytes_max;
-    uint64_t changes; /* the last change's number */
+    uint64_t memory_shared_bytes; /* leased by all that share the limit */
+    uint64_t changes;             /* the last change's number */
     uint64_t expired; /* records reclaimed at their retention's end */
     uint64_t results_dropped;
     uint64_t outcomes[IDP_OUTCOME_COUNT]; /* answers given, per outcome */
     uint64_t refused_no_memory;
     uint64_t refused_limit;
 } ids_shard_stats;
+
+/* What it leases its memory from; NULL: it has its own. */
+ids_pool *ids_shard_pool(const ids_shard *shard);
 
 void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats);
 

@@ -31,6 +31,7 @@
 typedef struct server {
     const ids_config *config;
     ids_house house;
+    ids_pools pools;
     ids_store store;     /* open only with --data-dir */
     ids_peering peering; /* open only with replication */
     ids_mailbox *mailboxes;
@@ -118,6 +119,8 @@ static bool furnish_house(server *s, const char *version, uint64_t memory) {
     house->unsent_bytes_max = 4 * config->result_bytes_max + (4u << 20);
     house->buffer_bytes_max =
         buffers / house->loops + 2 * config->result_bytes_max + (1u << 20);
+    ids_pools_init(&s->pools, memory, house->loops);
+    house->pools = &s->pools;
     house->wake = wake_loop;
     house->wake_ctx = s;
     s->mailboxes = aligned_alloc(_Alignof(ids_mailbox),
@@ -126,17 +129,6 @@ static bool furnish_house(server *s, const char *version, uint64_t memory) {
     s->threads = calloc(house->loops, sizeof *s->threads);
     house->mailboxes = s->mailboxes;
     return s->mailboxes && s->loops && s->threads;
-}
-
-/* Each loop has its part of the memory; a result over it is never kept. */
-static void check_results(const server *s, uint64_t memory) {
-    uint32_t loops = s->house.loops;
-    if (s->config->result_bytes_max >= memory / loops)
-        ids_log(IDS_LOG_WARN,
-                "the largest results do not fit a thread's memory",
-                "max_result=%llu max_memory=%llu threads=%u",
-                (unsigned long long)s->config->result_bytes_max,
-                (unsigned long long)memory, loops);
 }
 
 static bool open_store(server *s) {
@@ -171,7 +163,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .house = house,
             .index = i,
             .places = &s->places,
-            .memory_bytes_max = memory / house->loops,
+            .memory_bytes_max = memory,
             .idle_ms = s->config->idle_s * 1000,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
@@ -387,7 +379,6 @@ int ids_serve(const ids_config *config) {
         return EXIT_USAGE;
     if (!start(s, memory))
         return give_up(s);
-    check_results(s, memory);
     announce(s, memory);
     doubt_clock();
     ids_notify_ready();

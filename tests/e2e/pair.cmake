@@ -15,6 +15,7 @@ set_tests_properties(e2e_full_disk PROPERTIES SKIP_RETURN_CODE 77)
 e2e(kept_places TIMEOUT 240)
 e2e(forgotten_flags TIMEOUT 180)
 e2e(lost_record TIMEOUT 240)
+e2e(full_primary TIMEOUT 240)
 
 # A replica whose disk is slow.
 if(slow_sync_file)
