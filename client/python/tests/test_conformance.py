@@ -25,6 +25,12 @@ def told(command):
     return said
 
 
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_client(kind):
+    told([str(SUITE), "client", "--jobs", "6", "--", sys.executable,
+          str(Path(__file__).with_name("under_test.py")), kind])
+
+
 @pytest.mark.parametrize("name", ["flask", "django", "fastapi workers"])
 def test_http(name, daemon, ns, tmp_path):
     service = Service([sys.executable, *SERVERS[name]], daemon.uri(ns),
