@@ -25,8 +25,9 @@ struct ids_shard {
     ids_shard_stats counted;
 };
 
-/* So many records are moved by one call at most, for room. */
-#define IDS_MOVES_A_CALL 512
+/* So many records are moved by one call at most, for room: a chunk's, nearly
+ * whatever is in it. Each counts as work, so that a turn ends. */
+#define IDS_MOVES_A_CALL 2048
 
 /* The record as of now; one whose retention is over is dropped first. NULL:
  * the key is absent. */

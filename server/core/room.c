@@ -46,6 +46,8 @@ static bool move_one(ids_shard *shard, bool eager) {
                                                   : move_record(shard, from);
     if (!moved)
         ids_slab_spare_victim(&shard->slab);
+    else if (shard->config.work != NULL)
+        ++*shard->config.work;
     return moved;
 }
 
@@ -60,5 +62,6 @@ ids_ref ids_claims_alloc(ids_shard *shard, size_t bytes) {
     while (ref == 0 && moves++ < IDS_MOVES_A_CALL && move_one(shard, true))
         if (shard->slab.victim == 0) /* a chunk has gone */
             ref = ids_slab_alloc(&shard->slab, bytes);
-    return ref;
+    /* What is unused by now is less than a chunk of each class. */
+    return ref != 0 ? ref : ids_slab_alloc_larger(&shard->slab, bytes);
 }

@@ -101,8 +101,8 @@ typedef struct ids_shard_config {
     uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);
     void *hash_ctx;
     ids_mix_key mix_key; /* for askers; random, and told to nobody */
-    uint32_t *work; /* counts waiters that were looked at; NULL: nobody reads
-                     * it */
+    uint32_t *work;      /* counts waiters that were looked at, and records that
+                          * were moved; NULL: nobody reads it */
     /* A parked acquire is answered: error IDP_OK and an answer, or an error
      * and NULL. The answer borrows until the callback returns. It must not
      * call back into the shard. */

@@ -255,11 +255,9 @@ static uint32_t room_in(const ids_slab *slab, uint32_t class) {
     return 0;
 }
 
-/* When there is no memory for a chunk: room in a larger class's. */
+/* Room in a larger class's chunk. */
 static uint32_t room_in_larger(const ids_slab *slab, uint32_t class) {
     uint32_t number = 0;
-    if (class == IDS_SLAB_BUCKET_CLASS)
-        return 0;
     while (number == 0 && ++class < IDS_SLAB_OWN_CLASS)
         number = room_in(slab, class);
     return number;
@@ -289,8 +287,6 @@ static ids_ref alloc_in(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
     number = room_in(slab, class);
     if (number == 0)
         number = chunk_new(slab, class, slot_bytes);
-    if (number == 0)
-        number = room_in_larger(slab, class);
     return number == 0 ? 0 : slot_take(slab, number);
 }
 
@@ -303,6 +299,14 @@ ids_ref ids_slab_alloc(ids_slab *slab, size_t bytes) {
         return alloc_in(slab, IDS_SLAB_OWN_CLASS, (uint32_t)(bytes + 7) & ~7u);
     class = class_of((uint32_t)bytes, &slot_bytes);
     return alloc_in(slab, class, slot_bytes);
+}
+
+ids_ref ids_slab_alloc_larger(ids_slab *slab, size_t bytes) {
+    uint32_t slot_bytes, number;
+    if (bytes > SLOT_MAX)
+        return 0;
+    number = room_in_larger(slab, class_of((uint32_t)bytes, &slot_bytes));
+    return number == 0 ? 0 : slot_take(slab, number);
 }
 
 ids_ref ids_slab_alloc_bucket(ids_slab *slab, size_t bytes) {
@@ -336,22 +340,40 @@ size_t ids_slab_slot_bytes(const ids_slab *slab, ids_ref ref) {
 /* --- emptying ------------------------------------------------------------- */
 
 /* Whether the class's other chunks have room for what is in this one, and it
- * pays: what is kept unused is a chunk at least, and an eighth of all. */
-static bool may_empty(const ids_slab *slab, const ids_chunk *chunk) {
+ * pays: an eighth of all is unused, or somebody needs memory. */
+static bool may_empty(const ids_slab *slab, const ids_chunk *chunk,
+                      bool eager) {
     uint64_t slots = slab->class_slots[chunk->class];
     uint64_t room = slots - slab->class_live[chunk->class];
-    return room >= chunk->slots && room >= slots / 8;
+    return room >= chunk->slots && (eager || room >= slots / 8);
 }
 
-static uint32_t victim_find(const ids_slab *slab, uint32_t bands) {
-    uint32_t class, band;
+/* The chunk of the class that has least in it, as far as the bands say; 0: all
+ * are too full to be emptied. */
+static uint32_t emptiest(const ids_slab *slab, uint32_t class, bool eager) {
+    uint32_t band, bands = eager ? IDS_SLAB_BANDS : 2;
     for (band = 0; band < bands; band++)
-        for (class = 0; class < IDS_SLAB_OWN_CLASS; class ++) {
-            uint32_t number = slab->with_room[class][band];
-            if (number != 0 && may_empty(slab, ids_slab_chunk(slab, number)))
-                return number;
-        }
+        if (slab->with_room[class][band] != 0)
+            return slab->with_room[class][band];
     return 0;
+}
+
+/* The one that gives most bytes back for a slot that is moved. */
+static uint32_t victim_find(const ids_slab *slab, bool eager) {
+    uint32_t class, best = 0, best_bytes = 0;
+    for (class = 0; class < IDS_SLAB_OWN_CLASS; class ++) {
+        uint32_t number = emptiest(slab, class, eager);
+        const ids_chunk *chunk;
+        if (number == 0)
+            continue;
+        chunk = ids_slab_chunk(slab, number);
+        if (chunk->bytes / chunk->live > best_bytes &&
+            may_empty(slab, chunk, eager)) {
+            best = number;
+            best_bytes = chunk->bytes / chunk->live;
+        }
+    }
+    return best;
 }
 
 void ids_slab_spare_victim(ids_slab *slab) {
@@ -365,7 +387,7 @@ void ids_slab_spare_victim(ids_slab *slab) {
 static bool victim_choose(ids_slab *slab, bool eager) {
     if (!ids_slab_is_sparse(slab) && !eager)
         return false;
-    slab->victim = victim_find(slab, eager ? IDS_SLAB_BANDS : 2);
+    slab->victim = victim_find(slab, eager);
     slab->victim_slot = 0;
     if (slab->victim == 0) {
         slab->freed_bytes = 0;

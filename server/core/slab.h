@@ -82,6 +82,8 @@ void ids_slab_fini(ids_slab *slab);
  * be anything that ids_slab_is_live takes for in use from the caller's next
  * call on: not 0 in their lower 39 bits (buckets) or 3 (records). */
 ids_ref ids_slab_alloc(ids_slab *slab, size_t bytes);
+/* In a chunk of larger slots that has room; for who finds no other. */
+ids_ref ids_slab_alloc_larger(ids_slab *slab, size_t bytes);
 ids_ref ids_slab_alloc_bucket(ids_slab *slab, size_t bytes);
 void ids_slab_free(ids_slab *slab, ids_ref ref);
 
