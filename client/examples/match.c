@@ -20,6 +20,7 @@
 #define SLEEP_MS_MAX 60000
 #define NOTE_MAX     (2 * IDEM_HTTP_RESULT_BYTES_MAX)
 #define COST_MAX     1000000
+#define PIECES       4
 
 /* One request on its way: what was asked. */
 typedef struct match {
@@ -61,10 +62,24 @@ static void rehearse_sleep(const match *m) {
         continue;
 }
 
+/* A piece at a time: "stream-500" has 500 ms between two. */
+static void tell_in_pieces(const char *text, size_t len, unsigned long ms,
+                           web_answer *answer) {
+    size_t part = len / PIECES + 1;
+    for (size_t at = 0; at < len; at += part) {
+        struct timespec left = {(time_t)(ms / 1000),
+                                (long)(ms % 1000) * 1000000};
+        while (at > 0 && nanosleep(&left, &left) != 0)
+            continue;
+        web_answer_piece(answer, text + at, len - at < part ? len - at : part);
+    }
+}
+
 /* The match has its token as its number: no other one will have it. */
 static void tell_played(const match *m, const once_claim *claim, bool taken,
                         int64_t left, web_answer *answer) {
     unsigned long note = rehearsed(m, "note-", NOTE_MAX);
+    unsigned long stream_ms = rehearsed(m, "stream-", SLEEP_MS_MAX);
     web_answer_header(answer, "Content-Language", "en");
     web_answer_print(answer, taken ? 200 : 402, taken ? JSON : PROBLEM_JSON,
                      "{%s\"match\":\"%s\",\"user\":\"%s\",\"cost\":%" PRIu32
@@ -72,6 +87,14 @@ static void tell_played(const match *m, const once_claim *claim, bool taken,
                      taken ? "" : "\"title\":\"Too few points\",", claim->token,
                      m->user, m->cost, left, note > 0 ? ",\"note\":\"" : "",
                      (int)note, "", note > 0 ? "\"" : "");
+    if (stream_ms == 0 || answer->body == NULL)
+        return;
+    char *text = answer->body;
+    size_t len = answer->body_bytes;
+    answer->body = NULL;
+    answer->body_bytes = 0;
+    tell_in_pieces(text, len, stream_ms, answer);
+    free(text);
 }
 
 /* Runs once per key. Whoever takes the key over after a crash runs it again,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PROBLEM_JSON "application/problem+json"
 
@@ -78,6 +79,17 @@ static void send_stored(web_answer *answer, const idem_answer *said) {
 
 /* -------------------------------------------------------- under the claim */
 
+/* Events are for whoever listens now. */
+static bool is_captured(const web_answer *answer) {
+    static const char events[] = "text/event-stream";
+    for (size_t i = 0; i < answer->header_count; i++)
+        if (strcasecmp(answer->headers[i].name, "Content-Type") == 0 &&
+            strncasecmp(answer->headers[i].value, events, sizeof events - 1) ==
+                0)
+            return false;
+    return !answer->is_cut;
+}
+
 /* Without memory for it the key is completed all the same: it was done. */
 static void store_answer(idem_run *run, const call *c) {
     idem_http_header headers[WEB_HEADERS_MAX];
@@ -92,8 +104,10 @@ static void store_answer(idem_run *run, const call *c) {
     own.status = (int32_t)answer->status;
     own.headers = headers;
     own.headers_count = answer->header_count;
-    own.body = answer->body;
-    own.body_len = answer->body_bytes;
+    if (is_captured(answer)) {
+        own.body = answer->body != NULL ? answer->body : "";
+        own.body_len = answer->body_bytes;
+    }
     own.result_bytes_max = c->of->answer_bytes;
     if (idem_http_pack(&own, NULL, 0, &len) != IDEM_OK)
         return;
@@ -114,9 +128,21 @@ static void tell_claim(const idem_run *run, once_claim *claim) {
     claim->previous = idem_run_previous(run);
 }
 
+/* The answer without what the handler has put into it. One whose beginning was
+ * sent can't be another one: its end never comes. */
+static bool may_replace(const call *c) {
+    if (c->answer->is_streamed)
+        c->answer->is_broken = true;
+    else
+        web_answer_undo(c->answer, c->headers_before);
+    return !c->answer->is_streamed;
+}
+
 static int32_t run_handler(idem_run *run, void *ctx) {
     call *c = ctx;
     tell_claim(run, &c->claim);
+    if (c->of->answer_bytes > 0)
+        c->answer->keep_bytes_max = c->of->answer_bytes;
     if (c->claim.attempt > 1)
         web_answer_header(c->answer, "X-Attempt", "%" PRIu32 ", previous %s",
                           c->claim.attempt,
@@ -145,16 +171,16 @@ static void answer_outcome(const call *c, const idem_answer *said) {
             send_outcome(c->answer, said);
         return;
     default: /* someone else holds it, it stands for something else, ... */
-        web_answer_undo(c->answer, c->headers_before);
-        send_outcome(c->answer, said);
+        if (may_replace(c))
+            send_outcome(c->answer, said);
     }
 }
 
 /* It ran, and its answer is not what later askers get. */
 static void answer_lost(const call *c, const idem_error *err) {
     fprintf(stderr, "store: %s\n", err->text);
-    web_answer_undo(c->answer, c->headers_before);
-    send_error(c->answer, err->code);
+    if (may_replace(c))
+        send_error(c->answer, err->code);
 }
 
 /* ----------------------------------------------------- the store is away */

@@ -2,6 +2,8 @@
 /* web.c -- see the header. */
 #include "client/examples/web.h"
 
+#include "client/examples/web_stream.h"
+
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdarg.h>
@@ -19,6 +21,7 @@ struct web_server {
 
 /* A request as it arrives, kept by libmicrohttpd between its calls. */
 typedef struct arrival {
+    web_stream *stream; /* once it is handled */
     char *target;
     size_t body_bytes;
     bool has_head;
@@ -117,21 +120,47 @@ void web_answer_fini(web_answer *answer) {
     web_answer_undo(answer, 0);
 }
 
+static ssize_t read_piece(void *ctx, uint64_t at, char *to, size_t max) {
+    (void)at;
+    ssize_t len = web_stream_read(ctx, to, max);
+    if (len < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    return len == 0 ? MHD_CONTENT_READER_END_OF_STREAM : len;
+}
+
+/* Whole, piece by piece, or none at all. */
+static struct MHD_Response *
+response_of(web_stream *stream, const web_answer *answer, bool is_there) {
+    if (is_there && answer->is_streamed)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096,
+                                                 read_piece, stream, NULL);
+    return MHD_create_response_from_buffer(is_there ? answer->body_bytes : 0,
+                                           is_there ? answer->body : NULL,
+                                           MHD_RESPMEM_MUST_COPY);
+}
+
 static enum MHD_Result send_answer(struct MHD_Connection *connection,
-                                   const web_answer *answer) {
-    bool is_whole = !answer->is_broken && answer->status != 0;
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        is_whole ? answer->body_bytes : 0, is_whole ? answer->body : NULL,
-        MHD_RESPMEM_MUST_COPY);
+                                   web_stream *stream) {
+    const web_answer *answer = web_stream_answer(stream);
+    bool is_there =
+        answer->status != 0 && (answer->is_streamed || !answer->is_broken);
+    struct MHD_Response *response = response_of(stream, answer, is_there);
     if (response == NULL)
         return MHD_NO;
-    for (size_t i = 0; is_whole && i < answer->header_count; i++)
+    for (size_t i = 0; is_there && i < answer->header_count; i++)
         MHD_add_response_header(response, answer->headers[i].name,
                                 answer->headers[i].value);
     enum MHD_Result sent = MHD_queue_response(
-        connection, is_whole ? answer->status : 500, response);
+        connection, is_there ? answer->status : 500, response);
     MHD_destroy_response(response);
     return sent;
+}
+
+/* The handler would be none for it. */
+static void answer_too_large(void *ctx, const web_request *request,
+                             web_answer *answer) {
+    (void)ctx, (void)request;
+    web_answer_print(answer, 413, "text/plain", "the body is too large\n");
 }
 
 static void take_body(arrival *in, const char *data, size_t bytes) {
@@ -156,14 +185,6 @@ static void *on_target(void *ctx, const char *target,
     return in;
 }
 
-static void handle(const web_server *server, const web_request *request,
-                   const arrival *in, web_answer *answer) {
-    if (in->too_large)
-        web_answer_print(answer, 413, "text/plain", "the body is too large\n");
-    else
-        server->handler(server->ctx, request, answer);
-}
-
 /* libmicrohttpd calls it once for the head, then for each piece of the body,
  * then once more with none left. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
@@ -183,26 +204,26 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
         in->has_head = true;
         return MHD_YES;
     }
-    web_answer answer = {.status = 0};
-    handle(ctx,
-           &(web_request){.method = method,
-                          .target = in->target,
-                          .path = path,
-                          .body = in->body,
-                          .body_bytes = in->body_bytes,
-                          .connection = connection},
-           in, &answer);
-    enum MHD_Result sent = send_answer(connection, &answer);
-    web_answer_fini(&answer);
-    return sent;
+    const web_server *server = ctx;
+    in->stream = web_stream_start(
+        in->too_large ? answer_too_large : server->handler, server->ctx,
+        &(web_request){.method = method,
+                       .target = in->target,
+                       .path = path,
+                       .body = in->body,
+                       .body_bytes = in->body_bytes,
+                       .connection = connection});
+    return in->stream == NULL ? MHD_NO : send_answer(connection, in->stream);
 }
 
 static void on_request_end(void *ctx, struct MHD_Connection *connection,
                            void **state, enum MHD_RequestTerminationCode why) {
     (void)ctx, (void)connection, (void)why;
     arrival *in = *state;
-    if (in != NULL)
+    if (in != NULL) {
+        web_stream_end(in->stream);
         free(in->target);
+    }
     free(in);
     *state = NULL;
 }

@@ -32,13 +32,16 @@ typedef struct web_header {
     char *value;
 } web_header;
 
-/* Zeroed before its first use, given back with web_answer_fini. Without memory
- * for a part of it, 500 is sent instead. */
+/* Without memory for a part of it, 500 is sent instead. */
 typedef struct web_answer {
     unsigned status;
     bool is_broken;
+    bool is_streamed; /* status and headers have been sent: they are final */
+    bool is_cut;      /* streamed, and body has not all of it */
     char *body;
     size_t body_bytes;
+    size_t keep_bytes_max; /* of what is streamed, body has so much */
+    struct web_stream *stream;
     size_t header_count;
     web_header headers[WEB_HEADERS_MAX];
 } web_answer;
@@ -53,11 +56,15 @@ void web_answer_header(web_answer *answer, const char *name, const char *format,
 /* Bytes as they are. */
 void web_answer_body(web_answer *answer, unsigned status, const void *bytes,
                      size_t len);
+/* Sends status and headers, if that has not been done, and this piece of the
+ * body, while the handler goes on. A client that has left is no error. */
+void web_answer_piece(web_answer *answer, const void *bytes, size_t len);
 /* Takes the body back, and all headers but the first so many. */
 void web_answer_undo(web_answer *answer, size_t header_count);
 void web_answer_fini(web_answer *answer);
 
-/* Called on many threads at once; it may block. */
+/* Called on many threads at once; it may block. It goes on when its client has
+ * left: the answer is for whoever asks again. */
 typedef void web_handler(void *ctx, const web_request *request,
                          web_answer *answer);
 

@@ -3,11 +3,13 @@
  * store that is away, or of a result that is no answer of HTTP.
  *
  *   stored_answers IDEMSTORED POINTS_SERVICE */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client/include/idemclient_http.h"
@@ -129,19 +131,25 @@ static void two_keys_are_none(const service *a) {
     CHECK(played(a) == before, "it ran");
 }
 
-/* Somebody stored a result under a key of HTTP. */
-static void plant(const char *header, const void *result, size_t result_len) {
-    char key[IDEM_HTTP_STORE_KEY_BYTES_MAX + 1] = "";
+static void store_key(const char *header,
+                      char to[static IDEM_HTTP_STORE_KEY_BYTES_MAX + 1]) {
     size_t len;
-    wire w;
-    idp_answer answer;
     idem_http_request match = IDEM_HTTP_REQUEST_INIT;
     match.method = (idem_slice){"POST", 4};
     match.target = (idem_slice){"/match", 6};
     match.for_anyone = 1;
-    CHECK(idem_http_store_key(&match, header, strlen(header), key,
-                              sizeof key - 1, &len) == 0,
+    CHECK(idem_http_store_key(&match, header, strlen(header), to,
+                              IDEM_HTTP_STORE_KEY_BYTES_MAX, &len) == 0,
           "no key");
+    to[len] = '\0';
+}
+
+/* Somebody stored a result under a key of HTTP. */
+static void plant(const char *header, const void *result, size_t result_len) {
+    char key[IDEM_HTTP_STORE_KEY_BYTES_MAX + 1];
+    wire w;
+    idp_answer answer;
+    store_key(header, key);
     idp_request ask = ask_acquire(key, 60000, 600000);
     ask.ns = text_slice("points");
     CHECK(wire_open(&w, store.port), "no connection");
@@ -185,6 +193,100 @@ static void an_answer_of_another_language_is_replayed(const service *a) {
     CHECK(has("Location", "/m/17") && has("ETag", "\"1\""), "no headers");
     CHECK(reply.body_bytes == 7 && memcmp(reply.body, "created", 7) == 0,
           "another body");
+}
+
+/* ------------------------------------------------- while it is being made */
+
+static idp_state state_of(const char *header) {
+    char key[IDEM_HTTP_STORE_KEY_BYTES_MAX + 1];
+    wire w;
+    idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
+    store_key(header, key);
+    idp_request ask = {
+        .method = IDP_PEEK, .ns = text_slice("points"), .key = text_slice(key)};
+    CHECK(wire_open(&w, store.port), "no connection");
+    CHECK(wire_call(&w, &ask, &answer) == 0, "no answer");
+    wire_close(&w);
+    return answer.state;
+}
+
+/* Asks for a streamed answer and reads until its first piece is there; the
+ * connection. */
+static int first_piece(const service *s, const char *key, char *text,
+                       size_t cap) {
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(s->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char request[512];
+    size_t len = 0;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(fd, (struct sockaddr *)&at, sizeof at) == 0, "no service");
+    int bytes = snprintf(request, sizeof request,
+                         "POST /match HTTP/1.1\r\nHost: localhost\r\n"
+                         "Connection: close\r\nContent-Length: %zu\r\n"
+                         "Idempotency-Key: %s\r\nX-Rehearse: stream-1500\r\n"
+                         "\r\n%s",
+                         strlen(BODY), key, BODY);
+    CHECK(send(fd, request, (size_t)bytes, MSG_NOSIGNAL) == bytes, "not sent");
+    do {
+        ssize_t got = recv(fd, text + len, cap - 1 - len, 0);
+        CHECK(got > 0, "it ended before its first piece");
+        len += (size_t)got;
+        text[len] = '\0';
+    } while (strstr(text, "\"match\"") == NULL);
+    return fd;
+}
+
+static void an_answer_is_sent_as_it_comes_and_replayed_whole(const service *a,
+                                                             const service *b) {
+    static char text[4096];
+    size_t len;
+    int fd = first_piece(a, "streamed", text, sizeof text);
+    CHECK(state_of("streamed") == IDP_STATE_IN_PROGRESS,
+          "the first piece came when all of it was done");
+    len = strlen(text);
+    for (ssize_t got = 1; got > 0; len += (size_t)got) {
+        got = recv(fd, text + len, sizeof text - 1 - len, 0);
+        CHECK(got >= 0, "it was cut off");
+    }
+    text[len] = '\0';
+    close(fd);
+    CHECK(strstr(text, "\r\n0\r\n") != NULL, "its end has not come: %s", text);
+    CHECK(post(b, "streamed", "") == 200, "%u", reply.status);
+    CHECK(has("Idempotency-Replayed", "true"), "no replay");
+    CHECK(reply.body[0] == '{' && reply.body[reply.body_bytes - 2] == '}',
+          "not all of it: %s", reply.body);
+}
+
+static void await_completed(const char *key) {
+    uint64_t until_ms = e2e_now_ms() + 60000;
+    while (state_of(key) != IDP_STATE_COMPLETED) {
+        CHECK(e2e_now_ms() < until_ms, "never completed");
+        e2e_sleep_ms(20);
+    }
+}
+
+static void who_leaves_in_the_middle_finds_all_of_it_later(const service *a) {
+    static char text[4096];
+    unsigned before = played(a);
+    close(first_piece(a, "leaves", text, sizeof text));
+    await_completed("leaves");
+    CHECK(post(a, "leaves", "") == 200, "%u", reply.status);
+    CHECK(has("Idempotency-Replayed", "true"), "no replay");
+    CHECK(reply.body[reply.body_bytes - 2] == '}', "not all of it: %s",
+          reply.body);
+    CHECK(played(a) == before + 1, "it ran again");
+}
+
+static void a_streamed_one_over_the_limit_loses_its_body(const char *program) {
+    service s;
+    START(&s, program, "--answer-bytes", "60");
+    CHECK(post(&s, "cut", "X-Rehearse: stream-1\r\n") == 200, "%u",
+          reply.status);
+    CHECK(says("points_left"), "%s", reply.body);
+    CHECK(post(&s, "cut", "") == 200, "%u", reply.status);
+    CHECK(has("Idempotency-Replayed", "true; body=dropped"), "not so said");
+    child_stop(&s.child);
 }
 
 static void one_users_key_is_not_anothers(const char *program) {
@@ -259,6 +361,9 @@ int main(int argc, char **argv) {
     two_keys_are_none(&a);
     what_is_no_answer_is_a_500_that_says_so(&a);
     an_answer_of_another_language_is_replayed(&a);
+    an_answer_is_sent_as_it_comes_and_replayed_whole(&a, &b);
+    who_leaves_in_the_middle_finds_all_of_it_later(&a);
+    a_streamed_one_over_the_limit_loses_its_body(argv[2]);
     one_users_key_is_not_anothers(argv[2]);
     open_holds_what_the_store_says(&open);
     without_the_store(&a, &open);
