@@ -6,6 +6,7 @@
 #include "server/dispatch.h"
 #include "server/greeting.h"
 #include "server/hop.h"
+#include "server/input.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -204,7 +205,7 @@ void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why) {
 
 static void forget_input(ids_desk *desk, ids_conn *conn) {
     desk->buffered_bytes -= conn->in.len;
-    ids_bytes_free(&conn->in);
+    ids_input_give_back(desk, &conn->in);
 }
 
 /* Keeps input that could not be served yet. */

@@ -163,6 +163,8 @@ struct ids_desk {
     size_t mailed_bytes; /* and how many bytes of them this turn */
     uint32_t spare_buffers, spare_parcels;
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
+    ids_bytes spare_input; /* for a large request's */
+    uint64_t spare_input_ms;
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
     ids_watch watch;
     ids_counters counters;

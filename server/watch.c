@@ -3,6 +3,7 @@
 #include "server/watch.h"
 
 #include "server/desk.h"
+#include "server/input.h"
 #include "server/log.h"
 
 #include <inttypes.h>
@@ -115,11 +116,13 @@ void ids_watch_look(ids_desk *desk) {
     look_at_claims(desk, &stats);
     look_at_results(desk, &stats);
     look_at_disk(desk);
+    ids_input_look(desk);
 }
 
 uint64_t ids_watch_next_ms(const ids_desk *desk) {
     const ids_watch *watch = &desk->watch;
-    bool is_on = watch->refused.on || watch->dropped.on;
+    bool is_on =
+        watch->refused.on || watch->dropped.on || desk->spare_input.cap;
     bool is_new = watch->asked != ids_desk_asked(desk) ||
                   watch->disk_is_full != desk->disk_is_full;
     if (is_new)

@@ -121,6 +121,7 @@ static uint64_t next_due(const ids_loop *loop) {
     if (loop->desk->index == 0)
         due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
     due = least(due, ids_deadline_next_ms(loop));
+    due = least(due, ids_pages_next_ms(loop->pages));
     due = least(due, ids_watch_next_ms(loop->desk));
     due = least(due, due_of(&loop->surplus, IDS_SURPLUS_MS));
     return least(due, due_of(&loop->lingering, loop->linger_ms));
@@ -141,6 +142,7 @@ static void do_due(ids_loop *loop) {
         ids_socket_close(first_of(&loop->lingering), "the peer does not close");
     if (ids_deadline_next_ms(loop) <= desk->now_ms)
         ids_deadline_look(loop);
+    ids_pages_age(loop->pages, desk->now_ms);
     if (ids_watch_next_ms(desk) <= desk->now_ms)
         ids_watch_look(desk);
 }
@@ -277,7 +279,7 @@ static int init_handles(ids_loop *loop) {
 }
 
 static int init_desk(ids_loop *loop, const ids_loop_config *config) {
-    loop->pages = ids_pages_new(config->huge_pages);
+    loop->pages = ids_pages_new(config->huge_pages, config->idle_bytes_max);
     if (!loop->pages)
         return UV_ENOMEM;
     const ids_desk_config desk = {

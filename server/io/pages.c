@@ -22,10 +22,14 @@
 #define BUCKETS_MIN  64
 #define BLOCK_ALIGN  64
 #define MALLOC_HEAD  16
-/* Idle pages that are kept for the next block: the largest common one, and a
- * part of what is in use. */
-#define IDLE_PAGES   ((size_t)320)
-#define IDLE_SHARE   32
+/* Idle pages that are kept for the next block: some, and a part of what is in
+ * use. Those beyond go back to the kernel one part after the other, at least
+ * so many at a time. */
+#define IDLE_PAGES   ((size_t)128)
+#define IDLE_SHARE   64
+#define AGED_PART    16
+#define AGED_PAGES   ((size_t)256)
+#define AGE_MS       50
 /* Regions that are looked at for a run which theirs may be too short for. */
 #define LOOKED_AT    4
 
@@ -49,6 +53,8 @@ struct ids_pages {
     size_t bucket_count, region_count;
     size_t used_pages, idle_pages;
     size_t mapped_bytes;
+    size_t idle_pages_max;
+    uint64_t aged_ms;
     bool huge;
 };
 
@@ -311,8 +317,12 @@ static void release_idle(ids_pages *pages, region *r) {
     count_idle(pages, r, -(int32_t)r->idle_pages);
 }
 
-static void trim(ids_pages *pages) {
-    size_t most = IDLE_PAGES + pages->used_pages / IDLE_SHARE;
+/* What is kept for good. */
+static size_t idle_pages_min(const ids_pages *pages) {
+    return IDLE_PAGES + pages->used_pages / IDLE_SHARE;
+}
+
+static void trim(ids_pages *pages, size_t most) {
     while (pages->idle_pages > most) {
         region *r = pages->idle_last;
         if (r->used_pages)
@@ -331,7 +341,7 @@ static void give_run(ids_pages *pages, void *block, uint32_t count) {
     pages->used_pages -= count;
     count_idle(pages, r, (int32_t)count);
     list(pages, r);
-    trim(pages);
+    trim(pages, idle_pages_min(pages) + pages->idle_pages_max);
 }
 
 /* --- the core's memory
@@ -373,11 +383,28 @@ static size_t pages_take(size_t bytes) {
     return rounded(bytes, PAGE_BYTES);
 }
 
-ids_pages *ids_pages_new(bool huge) {
+uint64_t ids_pages_next_ms(const ids_pages *pages) {
+    if (pages->idle_pages <= idle_pages_min(pages))
+        return UINT64_MAX;
+    return pages->aged_ms + AGE_MS;
+}
+
+void ids_pages_age(ids_pages *pages, uint64_t now_ms) {
+    size_t least = idle_pages_min(pages), part;
+    if (pages->idle_pages <= least || now_ms < pages->aged_ms + AGE_MS)
+        return;
+    pages->aged_ms = now_ms;
+    part = AGED_PAGES + (pages->idle_pages - least) / AGED_PART;
+    trim(pages,
+         pages->idle_pages > least + part ? pages->idle_pages - part : least);
+}
+
+ids_pages *ids_pages_new(bool huge, size_t idle_bytes_max) {
     ids_pages *pages = calloc(1, sizeof *pages);
     if (!pages)
         return NULL;
     pages->huge = huge;
+    pages->idle_pages_max = idle_bytes_max / PAGE_BYTES;
     pages->bucket_count = BUCKETS_MIN;
     pages->buckets = calloc(BUCKETS_MIN, sizeof(region *));
     if (!pages->buckets) {

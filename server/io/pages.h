@@ -2,8 +2,9 @@
 /* pages.h -- a worker's memory, straight from the kernel.
  *
  * Blocks of a page and more are runs of pages. What is freed is kept for the
- * next block, up to 1.25 MiB and a thirty-second of what is in use; the rest
- * goes back to the kernel at once, so that what expires is really given back.
+ * next block: 512 KiB and a sixty-fourth of what is in use for good, some more
+ * for a while, so that what expires is really given back. What is over that
+ * goes back to the kernel at once.
  * Small blocks are the C library's. One thread at a time. */
 #ifndef IDS_PAGES_H
 #define IDS_PAGES_H
@@ -15,9 +16,14 @@ typedef struct ids_pages ids_pages;
 /* huge: ask for huge pages. The first touch of memory then costs a quarter,
  * and looking up in large tables a tenth less; but on a virtual machine that
  * reports free memory to its host it was seen to cost five times as much,
- * because there whole huge pages come back from the host one by one. NULL:
- * out of memory. */
-ids_pages *ids_pages_new(bool huge);
+ * because there whole huge pages come back from the host one by one.
+ * idle_bytes_max: what is kept for a while. NULL: out of memory. */
+ids_pages *ids_pages_new(bool huge, size_t idle_bytes_max);
+
+/* Gives back some of what is kept for a while; and when that is to be done
+ * next, UINT64_MAX: never. A part of it each time: half within a second. */
+void ids_pages_age(ids_pages *pages, uint64_t now_ms);
+uint64_t ids_pages_next_ms(const ids_pages *pages);
 
 /* Every block must have been freed. */
 void ids_pages_free(ids_pages *pages);

@@ -25,6 +25,8 @@
 #define DRAIN_MS         5000
 #define DRAIN_LOOK_MS    10
 /* Parcels that wait for a loop: a few from each of the others. */
+/* Of --max-memory so much may be freed and not given back yet. */
+#define IDLE_SHARE       32
 #define PARCELS_PER_LOOP 8
 #define PARCELS_MIN      256
 
@@ -164,6 +166,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .index = i,
             .places = &s->places,
             .memory_bytes_max = memory,
+            .idle_bytes_max = memory / IDLE_SHARE / house->loops,
             .idle_ms = s->config->idle_s * 1000,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,

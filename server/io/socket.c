@@ -2,6 +2,7 @@
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/io/socket.h"
 
+#include "server/input.h"
 #include "server/io/peer_socket.h"
 #include "server/log.h"
 #include "server/reply.h"
@@ -231,17 +232,17 @@ static void discard_input(ids_socket *socket) {
 static void read_once(ids_socket *socket) {
     ids_desk *desk = socket->loop->desk;
     ids_conn *conn = socket->conn;
-    size_t max = ids_desk_read_max(desk);
-    if (max == 0) {
+    ids_input input = ids_input_room(desk, conn);
+    if (input.max == 0) {
         postpone(socket, UV_READABLE);
         return;
     }
-    ssize_t got = recv(conn->fd, ids_desk_input_room(desk), max, 0);
+    ssize_t got = recv(conn->fd, input.ptr, input.max, 0);
     ids_desk_worked(desk, IDS_WORK_SERVE, IDS_WORK_READ,
                     got > 0 ? (size_t)got : 0);
     if (got > 0) {
         ids_loop_look(socket->loop);
-        ids_conn_input(desk, conn, (size_t)got);
+        ids_input_received(desk, conn, &input, (size_t)got);
     } else if (got == 0) {
         ids_conn_end(desk, conn);
     } else if (errno != EAGAIN && errno != EINTR) {

@@ -12,12 +12,12 @@ static ids_pages *pages;
 static ids_mem mem;
 
 static void open_pages(void) {
-    pages = ids_pages_new(false);
+    pages = ids_pages_new(false, 1u << 20);
     mem = ids_pages_mem(pages);
 }
 
 static void close_pages(void) {
-    cr_assert_leq(ids_pages_backed_bytes(pages), 1280u << 10);
+    cr_assert_leq(ids_pages_backed_bytes(pages), 1600u << 10);
     ids_pages_free(pages);
 }
 
@@ -41,8 +41,13 @@ Test(pages, what_is_freed_goes_back_but_for_a_little) {
     cr_assert_eq(ids_pages_backed_bytes(pages), 4u << 20);
     for (int i = 0; i < 64; i++)
         mem.free(mem.ctx, blocks[i], 64u << 10);
-    cr_assert_leq(ids_pages_backed_bytes(pages), 1280u << 10);
+    cr_assert_leq(ids_pages_backed_bytes(pages), 1600u << 10);
     cr_assert_leq(ids_pages_mapped_bytes(pages), 2u << 20);
+    /* And of that in time, nearly all. */
+    for (uint64_t now_ms = 1000; ids_pages_next_ms(pages) != UINT64_MAX;
+         now_ms += 50)
+        ids_pages_age(pages, now_ms);
+    cr_assert_leq(ids_pages_backed_bytes(pages), 512u << 10);
 }
 
 /* Not even where each region still has something in it. */
@@ -55,7 +60,7 @@ Test(pages, idle_pages_between_used_ones_go_back_too) {
         if (i % 16)
             mem.free(mem.ctx, blocks[i], 8u << 10);
     cr_assert_leq(ids_pages_backed_bytes(pages),
-                  (COUNT / 16 * (8u << 10)) * 33 / 32 + (1280u << 10));
+                  (COUNT / 16 * (8u << 10)) * 33 / 32 + (1600u << 10));
     for (int i = 0; i < COUNT; i += 16) {
         cr_assert_eq(blocks[i][0], 0);
         mem.free(mem.ctx, blocks[i], 8u << 10);
@@ -112,7 +117,7 @@ Test(pages, freed_pages_are_used_again) {
 }
 
 Test(pages, huge_ones_behave_alike) {
-    ids_pages *huge = ids_pages_new(true);
+    ids_pages *huge = ids_pages_new(true, 1u << 20);
     ids_mem of_huge = ids_pages_mem(huge);
     uint8_t *block = of_huge.alloc(of_huge.ctx, 3u << 20);
     cr_assert_not_null(block);
