@@ -162,8 +162,29 @@ static void pack_streams(msgpack_packer *packer, const idp_replication *r) {
     }
 }
 
+static void pack_contents(msgpack_packer *packer, const idp_replication *r) {
+    assert(r->tokens_count <= IDP_STREAMS_MAX);
+    assert(r->parts_count <= IDP_PARTS_MAX);
+    pack_field(packer, "contents", r->contents, sizeof r->contents);
+    pack_pair(packer, "records", r->records);
+    pack_pair(packer, "completed", r->completed);
+    pack_pair(packer, "token_epoch", r->token_epoch);
+    pack_word(packer, "tokens");
+    msgpack_pack_array(packer, r->tokens_count);
+    for (uint32_t i = 0; i < r->tokens_count; i++) {
+        pack_number(packer, r->tokens[i]);
+    }
+    pack_word(packer, "parts");
+    msgpack_pack_array(packer, r->parts_count);
+    for (uint32_t i = 0; i < r->parts_count; i++) {
+        msgpack_pack_array(packer, 2);
+        pack_number(packer, r->parts[i].records);
+        pack_number(packer, r->parts[i].completed);
+    }
+}
+
 static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
-    msgpack_pack_map(packer, 17);
+    msgpack_pack_map(packer, r->contents[0] != '\0' ? 23 : 17);
     pack_field(packer, "role", r->role, sizeof r->role);
     pack_field(packer, "mode", r->mode, sizeof r->mode);
     pack_pair(packer, "epoch", r->epoch);
@@ -181,6 +202,9 @@ static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
     pack_pair(packer, "lag_ms", r->lag.ms);
     pack_streams(packer, r);
     pack_field(packer, "state", r->state, sizeof r->state);
+    if (r->contents[0] != '\0') {
+        pack_contents(packer, r);
+    }
 }
 
 size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
@@ -258,6 +282,49 @@ static bool streams_read(cursor *c, idp_replication *r) {
     return true;
 }
 
+static bool tokens_read(cursor *c, idp_replication *r) {
+    uint32_t count;
+    if (!cursor_array(c, &count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(i < IDP_STREAMS_MAX ? cursor_uint(c, &r->tokens[i])
+                                  : idp_skip(c))) {
+            return false;
+        }
+    }
+    r->tokens_count = count < IDP_STREAMS_MAX ? count : IDP_STREAMS_MAX;
+    return true;
+}
+
+static bool part_read(cursor *c, idp_part *part) {
+    uint32_t count;
+    if (!cursor_array(c, &count) || count < 2 ||
+        !cursor_uint(c, &part->records) || !cursor_uint(c, &part->completed)) {
+        return false;
+    }
+    for (; count > 2; count--) {
+        if (!idp_skip(c)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parts_read(cursor *c, idp_replication *r) {
+    uint32_t count;
+    if (!cursor_array(c, &count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(i < IDP_PARTS_MAX ? part_read(c, &r->parts[i]) : idp_skip(c))) {
+            return false;
+        }
+    }
+    r->parts_count = count < IDP_PARTS_MAX ? count : IDP_PARTS_MAX;
+    return true;
+}
+
 static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
                            bool *good) {
     struct {
@@ -271,6 +338,7 @@ static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
         {"primary", r->primary, sizeof r->primary},
         {"peer", r->peer, sizeof r->peer},
         {"state", r->state, sizeof r->state},
+        {"contents", r->contents, sizeof r->contents},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (slice_is(name, texts[i].name)) {
@@ -287,9 +355,15 @@ static bool number_pair_read(cursor *c, idp_slice name, idp_replication *r,
         const char *name;
         uint64_t *to;
     } numbers[] = {
-        {"epoch", &r->epoch},           {"copy_records", &r->copy_records},
-        {"copy_total", &r->copy_total}, {"lag_ops", &r->lag.ops},
-        {"lag_bytes", &r->lag.bytes},   {"lag_ms", &r->lag.ms},
+        {"epoch", &r->epoch},
+        {"copy_records", &r->copy_records},
+        {"copy_total", &r->copy_total},
+        {"lag_ops", &r->lag.ops},
+        {"lag_bytes", &r->lag.bytes},
+        {"lag_ms", &r->lag.ms},
+        {"records", &r->records},
+        {"completed", &r->completed},
+        {"token_epoch", &r->token_epoch},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (slice_is(name, numbers[i].name)) {
@@ -315,6 +389,8 @@ static bool pair_read(cursor *c, idp_replication *r) {
            : slice_is(name, "syncing")      ? cursor_bool(c, &r->syncing)
            : slice_is(name, "safe_to_stop") ? cursor_bool(c, &r->safe_to_stop)
            : slice_is(name, "streams")      ? streams_read(c, r)
+           : slice_is(name, "tokens")       ? tokens_read(c, r)
+           : slice_is(name, "parts")        ? parts_read(c, r)
                                             : idp_skip(c);
 }
 

@@ -57,6 +57,13 @@ typedef struct idp_lag {
 #define IDP_IN_SYNC_MAX 4
 #define IDP_STREAMS_MAX IDP_CONTAINER_ITEMS_MAX
 
+#define IDP_PARTS_MAX 64
+
+/* Of a part of the keys. */
+typedef struct idp_part {
+    uint64_t records, completed;
+} idp_part;
+
 /* What `replication` answers. Text is NUL-terminated; "" is nil. */
 typedef struct idp_replication {
     char role[16]; /* "primary" | "replica" */
@@ -80,9 +87,20 @@ typedef struct idp_replication {
     uint32_t streams_count; /* of more than IDP_STREAMS_MAX the first ones */
     idp_lag streams[IDP_STREAMS_MAX];
     char state[IDP_ORDER_TEXT_BYTES_MAX + 1]; /* one plain sentence */
+    /* What a replica brought back from its folder, until it takes part again:
+     * records, those that are completed, and per stream of the highest epoch
+     * of a token the last one's count. contents: the same text on both servers
+     * if they have the same; "": none of this is known. */
+    char contents[24];
+    uint64_t records, completed, token_epoch;
+    uint32_t tokens_count;
+    uint64_t tokens[IDP_STREAMS_MAX];
+    /* The same, per part of all keys: a key is in the same part everywhere. */
+    uint32_t parts_count;
+    idp_part parts[IDP_PARTS_MAX];
 } idp_replication;
 
-#define IDP_REPLICATION_BYTES_MAX 6144
+#define IDP_REPLICATION_BYTES_MAX 9216
 size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
                              const idp_replication *report);
 bool idp_replication_read(idp_slice result, idp_replication *report);

@@ -44,8 +44,9 @@ const ctl_command ctl_commands[] = {
      "what is known of the key; changes nothing"},
     {"stats", ctl_run_call, IDEM_STATS, 0, 0, "", "", "",
      "the server's counters and gauges"},
-    {"replication", ctl_run_replication, 0, 0, 0, "", "", "",
-     "who is primary, who is in sync, how far behind"},
+    {"replication", ctl_run_replication, 0, 0, 1, "[OTHER-URI]", "", "",
+     "who is primary, who is in sync, how far behind; or which of two has "
+     "more"},
     {"promote", ctl_run_order, IDEM_COMMAND_PROMOTE, 0, 0, "", "accept-loss",
      "", "makes this replica the primary"},
     {"detach", ctl_run_order, IDEM_COMMAND_DETACH, 0, 0, "", "accept-loss", "",

@@ -131,6 +131,13 @@ extern const ctl_option ctl_options[]; /* ends with name == NULL */
 /* Whether this command (NULL: none yet) takes this option. */
 bool ctl_option_fits(const ctl_option *option, const ctl_command *command);
 
+/* Of HOST:PORT or a URI, whose secret is hidden from who lists processes; to be
+ * freed. NULL: no memory. */
+char *ctl_uri_at_once(const char *place);
+
+/* replication OTHER-URI. */
+ctl_exit ctl_run_compare(const ctl_session *session, ctl_ask *ask);
+
 /* Whether list, words with blanks between, has name. */
 bool ctl_list_has(const char *list, const char *name);
 

@@ -82,6 +82,14 @@ static char *whole_uri(const char *place) {
     return uri;
 }
 
+char *ctl_uri_at_once(const char *place) {
+    char *uri = whole_uri(place);
+    char *at_once = uri != NULL ? uri_with(uri, "connect_rounds=1") : NULL;
+    hide_secret((char *)place);
+    free(uri);
+    return at_once;
+}
+
 static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
     const char *uri =
         ask->server != NULL ? ask->server : getenv("IDEMSTORE_URL");

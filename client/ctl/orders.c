@@ -38,6 +38,22 @@ static void say_streams(report *r, const idem_replication *at) {
     report_list_end(r, at->streams_count);
 }
 
+/* What it brought back, while it neither leads nor follows. */
+static void say_contents(report *r, const idem_replication *at) {
+    if (at->contents[0] == '\0')
+        return;
+    report_number(r, "records", at->records);
+    report_number(r, "completed", at->completed);
+    report_number(r, "token_epoch", at->token_epoch);
+    report_list(r, "tokens");
+    for (uint32_t i = 0; i < at->tokens_count; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "%llu", (unsigned long long)at->tokens[i]);
+        report_item(r, i, text);
+    }
+    report_list_end(r, at->tokens_count);
+}
+
 static void say_known(report *r, const char *name, const char *text) {
     report_bytes(r, name, text[0] != '\0' ? (const uint8_t *)text : NULL,
                  strlen(text));
@@ -46,6 +62,8 @@ static void say_known(report *r, const char *name, const char *text) {
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     idem_replication at = {.size = sizeof at};
     idem_error err = {.size = sizeof err};
+    if (ask->operand_count > 0)
+        return ctl_run_compare(session, ask);
     if (idem_replication_get(session->uri_at_once, ask->args.timeout_ms, &at,
                              &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
@@ -66,6 +84,7 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     report_text(&r, "node", at.node);
     say_lag(&r, &at.lag);
     say_streams(&r, &at);
+    say_contents(&r, &at);
     report_text(&r, "state", at.state);
     report_end(&r);
     return CTL_EXIT_DONE;

@@ -84,6 +84,14 @@ typedef struct idem_lag {
 #define IDEM_IN_SYNC_MAX 8
 #define IDEM_STREAMS_MAX 64
 
+#define IDEM_PARTS_MAX 64
+
+/* What a server holds of a part of the keys. */
+typedef struct idem_part {
+    uint64_t records;
+    uint64_t completed;
+} idem_part;
+
 /* How replication stands at one server. Text that is not known is "". */
 typedef struct idem_replication {
     uint32_t size;     /* sizeof(idem_replication) */
@@ -111,6 +119,20 @@ typedef struct idem_replication {
     char in_sync[IDEM_IN_SYNC_MAX][IDEM_ENDPOINT_BYTES];
     idem_lag streams[IDEM_STREAMS_MAX]; /* one per loop of the primary; of more
                                          * loops the first ones */
+    /* What a server that has restarted, and neither leads nor follows yet,
+     * brought back from its data folder: the highest epoch of a token, and of
+     * each of that primary's streams the last token's count. contents: the
+     * same text at two servers that hold the same; "": none of this is known.
+     * Compare two so when both nodes of a pair have died. */
+    uint32_t tokens_count;
+    uint32_t parts_count;
+    uint64_t records;
+    uint64_t completed;
+    uint64_t token_epoch;
+    uint64_t tokens[IDEM_STREAMS_MAX];
+    /* Per part of all keys; a key is in the same part everywhere. */
+    idem_part parts[IDEM_PARTS_MAX];
+    char contents[24];
 } idem_replication;
 
 #define IDEM_REPLICATION_INIT IDEM__SIZED(idem_replication)

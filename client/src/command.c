@@ -220,7 +220,17 @@ static void fill_replication(idem_replication *theirs,
                             .copy_total = from->copy_total,
                             .lag = lag_of(from->lag),
                             .in_sync_count = from->in_sync_count,
-                            .streams_count = from->streams_count};
+                            .streams_count = from->streams_count,
+                            .tokens_count = from->tokens_count,
+                            .records = from->records,
+                            .completed = from->completed,
+                            .token_epoch = from->token_epoch};
+    COPY(own.contents, from->contents);
+    memcpy(own.tokens, from->tokens, sizeof own.tokens);
+    own.parts_count = from->parts_count;
+    for (uint32_t i = 0; i < from->parts_count; i++)
+        own.parts[i] =
+            (idem_part){from->parts[i].records, from->parts[i].completed};
     COPY(own.role, from->role);
     COPY(own.mode, from->mode);
     COPY(own.node, from->node);

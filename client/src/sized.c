@@ -124,11 +124,16 @@ LAYOUT(command_answer, outcome)
 
 #define STRUCT idem_replication
 static const uint16_t replication_ends[] = {
-    END(size),          END(connected),     END(syncing), END(safe_to_stop),
-    END(in_sync_count), END(streams_count), END(epoch),   END(copy_records),
-    END(copy_total),    END(lag),           END(role),    END(mode),
-    END(node),          END(primary),       END(peer),    END(state),
-    END(in_sync),       END(streams)};
+    END(size),         END(connected),     END(syncing),
+    END(safe_to_stop), END(in_sync_count), END(streams_count),
+    END(epoch),        END(copy_records),  END(copy_total),
+    END(lag),          END(role),          END(mode),
+    END(node),         END(primary),       END(peer),
+    END(state),        END(in_sync),       END(streams),
+    END(tokens_count), END(parts_count),   END(records),
+    END(completed),    END(token_epoch),   END(tokens),
+    END(parts),        END(contents)};
+NO_PADDING(contents);
 LAYOUT(replication, connected)
 #undef STRUCT
 

@@ -199,6 +199,8 @@ static void report(void *ctx, ids_desk *desk, idp_replication *to) {
     to->lag = (idp_lag){status.lag.ops, status.lag.bytes, status.lag.ms};
     snprintf(to->state, sizeof to->state, "%.*s", (int)sizeof to->state - 1,
              status.state);
+    if (status.role == IDS_ROLE_REPLICA)
+        ids_holdings_report(&partner->holdings, to);
 }
 
 ids_order_taker ids_partner_taker(ids_partner *partner) {

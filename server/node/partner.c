@@ -130,6 +130,7 @@ static bool swap_copies(ids_partner *partner) {
         return false;
     for (uint32_t i = 0; i < partner->seats_count; i++)
         ids_copy_swap(partner->seats[i].desk);
+    partner->holdings.stand = false;
     host->replaced(host->ctx);
     return true;
 }
@@ -158,6 +159,16 @@ bool ids_partner_swap_if_due(ids_partner *partner) {
     return true;
 }
 
+/* What it holds ------------------------------------------------------------ */
+
+/* Before any worker runs: a node that leads by itself need not be compared. */
+static void count_holdings(ids_partner *partner) {
+    ids_holdings *h = &partner->holdings;
+    *h = (ids_holdings){.stand = !partner->peer->leading};
+    for (uint32_t i = 0; h->stand && i < partner->seats_count; i++)
+        ids_holdings_count(h, partner->seats[i].desk->shard, now_of(partner));
+}
+
 /* Chores ------------------------------------------------------------------- */
 
 /* Any worker may be asked for stats, one that sleeps too. */
@@ -168,6 +179,8 @@ static void count_lag(ids_partner *partner) {
     ids_peer *peer = ids_partner_enter(seat);
     const ids_serving was = partner->serving;
     ids_peer_status_get(peer, &status);
+    if (peer->leading)
+        partner->holdings.stand = false;
     ids_partner_gauge(&partner->serving, &status);
     bool is_news = ids_peer_next_refusal(peer, &refusal);
     ids_partner_work_out(partner);
@@ -238,6 +251,7 @@ void ids_partner_start(ids_partner *partner, const ids_decision *recorded) {
     ids_peer_decided(partner->peer, host->clock_ms(host->ctx));
     ids_peer_status_get(partner->peer, &partner->said);
     ids_partner_gauge(&partner->serving, &partner->said);
+    count_holdings(partner);
     for (uint32_t i = 0; i < partner->seats_count; i++)
         ids_partner_show(partner, &partner->seats[i]);
     ids_partner_say_start(partner, recorded);

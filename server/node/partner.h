@@ -17,6 +17,7 @@
 #define IDS_PARTNER_H
 
 #include "server/desk.h"
+#include "server/node/holdings.h"
 #include "server/node/host.h"
 #include "server/node/keeper.h"
 #include "server/node/quiesce.h"
@@ -77,6 +78,7 @@ typedef struct ids_partner {
     bool dial_failed;
     bool has_proposal;
     ids_decision proposal;
+    ids_holdings holdings;
     ids_serving serving; /* as all seats shall have it */
     uint64_t gaps_ms;    /* of the clock, as the peer was told */
     struct {

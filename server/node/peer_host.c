@@ -61,6 +61,8 @@ static void aside_drop(void *ctx) {
 static bool route(void *ctx, const ids_parcel_tag *tag,
                   const ids_change *changes, uint32_t count) {
     ids_partner *partner = ctx;
+    if (!tag->aside)
+        partner->holdings.stand = false;
     return ids_copy_route(partner->here->desk, tag, changes, count);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* both_died.c -- both nodes of a pair die under load, not at once, with a
- * journal that is behind: idemctl check says which has more, and that is so
- * when every key that was asked for is looked up at both.
+ * journal that is behind: idemctl check says which has more, and so does
+ * idemctl replication of the two alive, and that is so when every key that was
+ * asked for is looked up at both.
  *
  *   both_died IDEMSTORED IDEMCTL */
 #include "tests/e2e/pair.h"
@@ -78,16 +79,21 @@ static void end_load(loader loaders[static LOADERS]) {
         pthread_join(loaders[i].thread, NULL);
 }
 
-/* What idemctl says of both folders; it has to find both good. */
-static void check(const pair_node *first, const pair_node *second) {
-    char command[1024];
-    snprintf(command, sizeof command, "%s --json check %s %s", ctl,
-             first->data_dir, second->data_dir);
+/* What idemctl says; it has to end with 0. */
+static void run(const char *command) {
     FILE *from = popen(command, "r");
     CHECK(from != NULL, "%s", command);
     said[fread(said, 1, sizeof said - 1, from)] = '\0';
     int status = pclose(from);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s", said);
+}
+
+/* Of both folders. */
+static void check(const pair_node *first, const pair_node *second) {
+    char command[1024];
+    snprintf(command, sizeof command, "%s --json check %s %s", ctl,
+             first->data_dir, second->data_dir);
+    run(command);
 }
 
 static bool says_more(const char *word) {
@@ -172,19 +178,26 @@ static truth find_truth(pair *p, const loader (*runs)[LOADERS],
     return t;
 }
 
-static void is_right(const truth *t, const char *verdict, const char *story) {
+static void is_right(const truth *t, const char *verdict, const char *live,
+                     const char *story) {
     bool each = t->more[0] > 0 && t->more[1] > 0;
     const char *right = each             ? "each"
                         : t->more[0] > 0 ? "first"
                         : t->more[1] > 0 ? "second"
                                          : "same";
     printf("  %s: of %u keys both have acknowledged ones %u and %u, one has "
-           "more than the other of %u and %u; it says %s\n",
+           "more than the other of %u and %u; it says %s, and alive %s\n",
            story, t->keys, t->acked[0], t->acked[1], t->more[0], t->more[1],
-           verdict);
+           verdict, live);
     CHECK(strcmp(verdict, right) == 0 ||
               (each && strcmp(verdict, "unknown") == 0),
           "it says %s, and it is %s: %s", verdict, right, said);
+    CHECK(strcmp(live, right) == 0 || strcmp(right, "each") == 0,
+          "alive they say %s, and it is %s", live, right);
+    CHECK(strcmp(live, "first") != 0 || t->more[0] > t->more[1],
+          "alive they say first, and it has less");
+    CHECK(strcmp(live, "second") != 0 || t->more[1] > t->more[0],
+          "alive they say second, and it has less");
     CHECK(strcmp(verdict, "first") != 0 || t->acked[0] >= t->acked[1],
           "first, with fewer that were acknowledged");
     CHECK(strcmp(verdict, "second") != 0 || t->acked[1] >= t->acked[0],
@@ -200,6 +213,24 @@ static const char *verdict_of_check(void) {
     return "nothing";
 }
 
+/* Both are started as they were, and neither leads: what each brought back. */
+static const char *verdict_alive(pair *p) {
+    char command[512];
+    pair_start(p, &p->a, NULL);
+    pair_start(p, &p->b, &p->a);
+    snprintf(command, sizeof command,
+             "%s --json --server 127.0.0.1:%u replication 127.0.0.1:%u", ctl,
+             p->a.port, p->b.port);
+    run(command);
+    CHECK(strstr(said, "\"text\":\"") && strstr(said, "\"first_records\":") &&
+              strstr(said, "\"second_tokens\":"),
+          "it does not say why: %s", said);
+    const char *verdict = verdict_of_check();
+    pair_kill(&p->b);
+    pair_kill(&p->a);
+    return verdict;
+}
+
 static void begin(pair *p, const char *program) {
     pair_init(p, program, 2, 3);
     pair_keep(p);
@@ -213,8 +244,9 @@ static void begin(pair *p, const char *program) {
 /* The folders are different once the truth was looked for. */
 static void end(pair *p, const loader (*runs)[LOADERS], unsigned count,
                 const char *story) {
+    const char *verdict = verdict_of_check(), *live = verdict_alive(p);
     truth t = find_truth(p, runs, count);
-    is_right(&t, verdict_of_check(), story);
+    is_right(&t, verdict, live, story);
     pair_end(p);
 }
 
@@ -270,6 +302,32 @@ static void primary_dies_first(const char *program) {
     end(&p, (const loader(*)[LOADERS])runs, 2, "the primary died first");
 }
 
+/* The primary goes on alone, and dies; then the replica that was left behind is
+ * promoted. */
+static void each_goes_on(const char *program) {
+    static loader runs[3][LOADERS];
+    pair p;
+    begin(&p, program);
+    start_load(runs[0], &p.a, "one");
+    end_load(runs[0]);
+    pair_kill(&p.b);
+    pair_carry_out(&p.a, IDP_DETACH, false);
+    start_load(runs[1], &p.a, "two");
+    end_load(runs[1]);
+    pair_kill(&p.a);
+    pair_start(&p, &p.b, &p.a);
+    pair_carry_out(&p.b, IDP_PROMOTE, true);
+    pair_await_role(&p.b, "primary");
+    start_load(runs[2], &p.b, "three");
+    end_load(runs[2]);
+    pair_kill(&p.b);
+    check(&p.a, &p.b);
+    CHECK(strcmp(verdict_of_check(), "each") == 0, "each went on: %s", said);
+    CHECK(strcmp(verdict_alive(&p), "each") == 0, "each went on: %s", said);
+    pair_end(&p);
+    puts("  each went on alone: alive they say each");
+}
+
 /* Whatever they have then, it is told as it is. */
 static void both_die_at_once(const char *program, bool primary_first) {
     static loader runs[1][LOADERS];
@@ -295,6 +353,7 @@ int main(int argc, char **argv) {
     setenv("PATH", path, 1);
     replica_dies_first(argv[1]);
     primary_dies_first(argv[1]);
+    each_goes_on(argv[1]);
     for (int i = 0; i < 4; i++)
         both_die_at_once(argv[1], i % 2 == 0);
     puts("good");

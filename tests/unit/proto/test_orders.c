@@ -88,8 +88,16 @@ Test(orders, the_largest_report_fits_and_comes_back_whole) {
     report.lag = (idp_lag){IDP_INT_MAX, IDP_INT_MAX, IDP_INT_MAX};
     for (int i = 0; i < IDP_IN_SYNC_MAX; i++)
         report.in_sync[i][sizeof report.in_sync[i] - 1] = '\0';
-    for (int i = 0; i < IDP_STREAMS_MAX; i++)
+    for (int i = 0; i < IDP_STREAMS_MAX; i++) {
         report.streams[i] = report.lag;
+        report.tokens[i] = IDP_INT_MAX;
+    }
+    report.contents[sizeof report.contents - 1] = '\0';
+    report.records = report.completed = report.token_epoch = IDP_INT_MAX;
+    report.tokens_count = IDP_STREAMS_MAX;
+    report.parts_count = IDP_PARTS_MAX;
+    for (int i = 0; i < IDP_PARTS_MAX; i++)
+        report.parts[i] = (idp_part){IDP_INT_MAX, IDP_INT_MAX};
     size_t len =
         idp_replication_write(bytes, sizeof bytes, UINT32_MAX, &report);
     cr_assert(idp_replication_read(result_of(len), &again));
@@ -99,6 +107,9 @@ Test(orders, the_largest_report_fits_and_comes_back_whole) {
     cr_assert_eq(again.copy_total, IDP_INT_MAX);
     cr_assert_str_eq(again.in_sync[IDP_IN_SYNC_MAX - 1], report.in_sync[0]);
     cr_assert_eq(again.streams[IDP_STREAMS_MAX - 1].ms, IDP_INT_MAX);
+    cr_assert_str_eq(again.contents, report.contents);
+    cr_assert_eq(again.tokens[IDP_STREAMS_MAX - 1], IDP_INT_MAX);
+    cr_assert_eq(again.parts[IDP_PARTS_MAX - 1].completed, IDP_INT_MAX);
 }
 
 Test(orders, what_is_not_known_is_nil) {

@@ -113,7 +113,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
 }
 
 static void check_reply(const message *m, const asked *last) {
-    uint8_t again[8192];
+    uint8_t again[IDP_REPLICATION_BYTES_MAX];
     idp_reply reply;
     size_t frame_bytes;
     cr_assert_eq(
