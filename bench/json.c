@@ -141,7 +141,7 @@ static bool word_read(idb_json_doc *doc, idb_json *node) {
         if (strncmp(doc->at, words[i], len) != 0)
             continue;
         node->kind = i == 0 ? IDB_JSON_NULL : IDB_JSON_BOOL;
-        node->number = i == 0 ? NAN : i - 1;
+        node->number = i == 0 ? NAN : (double)(i - 1);
         doc->at += len;
         return true;
     }

@@ -346,5 +346,6 @@ int idb_verify(const idb_options *options) {
                         "more, to tell results apart\n");
         return IDB_EXIT_USAGE;
     }
-    return idb_with_server(options, spec, perform, (void *)options);
+    idb_options own = *options;
+    return idb_with_server(options, spec, perform, &own);
 }

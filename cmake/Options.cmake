@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Options.cmake -- one interface target that every room of ours links: the
 # warnings, the sanitizer, and asserts that stay on in every build type.
+# The presets make a warning an error.
 
 add_library(idem_options INTERFACE)
 target_compile_definitions(idem_options INTERFACE _GNU_SOURCE)
 target_compile_options(idem_options INTERFACE
   -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes
-  -Wmissing-prototypes -Wvla -Wundef -fno-strict-aliasing
+  -Wmissing-prototypes -Wvla -Wundef -Wconversion -Wsign-conversion
+  # assert(!"what is wrong")
+  $<$<C_COMPILER_ID:Clang>:-Wno-string-conversion> -fno-strict-aliasing
   -fno-omit-frame-pointer -UNDEBUG)
+# What the product holds to beyond that, where it does: idem_strict(TARGET...).
+function(idem_strict)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE -Wcast-qual -Wswitch-enum)
+  endforeach()
+endfunction()
 target_include_directories(idem_options INTERFACE ${CMAKE_SOURCE_DIR})
 
 if(IDEM_SANITIZE STREQUAL "address")

@@ -120,6 +120,7 @@ static idp_read unread(const scan *s, scan_end end, idp_read_fault *fault) {
         fault->error = IDP_E_TOO_LARGE;
         fault->text = "the request is over the largest legal size";
         return IDP_READ_BROKEN;
+    case SCAN_WHOLE: /* it is whole, and no request */
     case SCAN_BROKEN:
     default:
         fault->error = IDP_E_PROTOCOL;

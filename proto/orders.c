@@ -95,7 +95,17 @@ static bool order_fields_read(cursor *c, uint32_t count, idp_method method,
         return slice_is(word, "snapshot") && count >= 4 &&
                cursor_uint(c, &a->records) && cursor_uint(c, &a->bytes) &&
                cursor_uint(c, &a->ms);
-    default:
+    case IDP_ACQUIRE:
+    case IDP_COMPLETE:
+    case IDP_RELEASE:
+    case IDP_RENEW:
+    case IDP_PEEK:
+    case IDP_HELLO:
+    case IDP_PING:
+    case IDP_STATS:
+    case IDP_REPLICATION:
+    case IDP_METHOD_COUNT:
+    default: /* no order */
         return false;
     }
 }

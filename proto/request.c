@@ -234,7 +234,7 @@ static const uint8_t *hello_read(cursor c, uint32_t count, idp_request *r,
 }
 
 static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
-    unsigned count = (r->client.ptr != NULL) + (r->secret.ptr != NULL) +
+    unsigned count = (r->client.ptr ? 1u : 0u) + (r->secret.ptr ? 1u : 0u) +
                      (r->has_shard ? 1u : 0u);
     to = put_u8(put_word(to, "hello"), count ? 0x91 : 0x90);
     if (count > 0) {

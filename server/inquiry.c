@@ -47,7 +47,8 @@ static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
         {"replication_lag_ms", serving->lag_ms}};
     size_t count = NODE_ROWS;
     for (int i = 0; i < IDS_COUNTER_COUNT; i++)
-        stats[count++] = (idp_stat){ids_counter_name(i), sums->of[i]};
+        stats[count++] =
+            (idp_stat){ids_counter_name((ids_counter)i), sums->of[i]};
     size_t bound = idp_stats_write_bound(count);
     ids_shared *rest = ids_shared_new(desk, bound);
     if (rest)

@@ -53,8 +53,8 @@ static uint64_t settings_of(const ids_config *config) {
                  (unsigned long long)config->pending_max,
                  (unsigned long long)config->waiters_max,
                  (unsigned long long)config->waiters_per_key_max);
-    crypto_generichash(hash, sizeof hash, (const uint8_t *)text, (size_t)len,
-                       NULL, 0);
+    crypto_generichash(hash, sizeof hash, (const uint8_t *)text,
+                       (unsigned long long)len, NULL, 0);
     memcpy(&digest, hash, sizeof digest);
     return digest;
 }

@@ -206,7 +206,12 @@ const char *idt_check_answer(idt_check *check, uint32_t key, uint64_t now_ms,
         return refused(k, q);
     case IDP_OUTCOME_UNKNOWN:
         return k->held == IDT_HELD_NONE ? NULL : "I2: a record was forgotten";
-    default:
+    case IDP_OUTCOME_IN_PROGRESS:
+    case IDP_OUTCOME_MISMATCH:
+    case IDP_OUTCOME_ORPHANED:
+    case IDP_OUTCOME_RECORD:
+    case IDP_OUTCOME_COUNT:
+    default: /* they say nothing that could be wrong by itself */
         return NULL;
     }
 }

@@ -330,15 +330,14 @@ ids_verdict idt_model_call(idt_model *m, const ids_call *call,
     if (!r) {
         return answer_with(plain(IDP_OUTCOME_UNKNOWN), answer);
     }
-    switch (q->method) {
-    case IDP_COMPLETE:
+    if (q->method == IDP_COMPLETE) {
         return answer_with(complete(m, r, q, now), answer);
-    case IDP_RELEASE:
-        return answer_with(release(m, r, q, now), answer);
-    default:
-        assert(q->method == IDP_RENEW);
-        return answer_with(renew(r, q, now), answer);
     }
+    if (q->method == IDP_RELEASE) {
+        return answer_with(release(m, r, q, now), answer);
+    }
+    assert(q->method == IDP_RENEW);
+    return answer_with(renew(r, q, now), answer);
 }
 
 /* --- the rest ---------------------------------------------------------- */

@@ -177,6 +177,7 @@ static void say_answer(line *l, const idp_answer *a) {
     case IDP_OUTCOME_RECORD:
         say_record(l, a);
         break;
+    case IDP_OUTCOME_COUNT:
     default:
         say(l, "an outcome that is none (%d)", (int)a->outcome);
     }

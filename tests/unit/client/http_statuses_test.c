@@ -173,7 +173,7 @@ Test(http_statuses, each_outcome_and_each_error_is_what_the_table_says) {
             cr_assert_eq(http.retry_after_s > 0,
                          cJSON_IsTrue(item(row, "retry_after")), "%s", name);
         }
-    cr_assert_eq(outcomes, cJSON_GetArraySize(item(table, "answers")));
+    cr_assert_eq((int)outcomes, cJSON_GetArraySize(item(table, "answers")));
     for (size_t i = 1; i < CODES; i++) {
         idem_http_from_error(codes[i], NULL, 0, &http);
         cr_assert_eq(http.status, status_in(item(table, "errors"),

@@ -25,8 +25,8 @@ static uint64_t end_of(world *w, ids_ref ref) {
 static ids_ref hang(world *w, ids_wheel *wheel, uint64_t end_ms) {
     ids_ref ref = world_record(w, 1, 0);
     ids_record *record = ids_slab_at(&w->slab, ref);
-    record->ttl_ms = end_ms % IDP_TTL_MS_MAX;
-    record->restart_ms = end_ms - record->ttl_ms;
+    record->ttl_ms = end_ms % IDP_TTL_MS_MAX & ((1ull << 35) - 1);
+    record->restart_ms = (end_ms - record->ttl_ms) & ((1ull << 42) - 1);
     ids_wheel_add(wheel, ref);
     return ref;
 }

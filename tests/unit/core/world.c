@@ -41,7 +41,7 @@ ids_ref world_record(world *w, uint64_t number, uint64_t ttl_end_ms) {
     record->key_len = sizeof number;
     record->state = IDP_STATE_RELEASED;
     record->restart_ms = 0;
-    record->ttl_ms = ttl_end_ms;
+    record->ttl_ms = ttl_end_ms & ((1ull << 35) - 1); /* its bits */
     memcpy(record->bytes, &number, sizeof number);
     return ref;
 }
