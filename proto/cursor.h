@@ -32,12 +32,14 @@ CURSOR_INLINE cursor cursor_over(idp_slice slice) {
  * size becomes a rep stos, which takes longer than decoding an acquire. */
 CURSOR_INLINE void clear(void *to, size_t bytes) {
     uint8_t *at = to;
-    memset(at, 0, bytes < 64 ? bytes : 64);
+    size_t second = bytes > 64 ? bytes - 64 : 0;
+    size_t third = bytes > 128 ? bytes - 128 : 0;
+    memset(at, 0, bytes - second);
     if (bytes > 64) {
-        memset(at + 64, 0, bytes < 128 ? bytes - 64 : 64);
+        memset(at + 64, 0, second - third);
     }
     if (bytes > 128) {
-        memset(at + 128, 0, bytes - 128);
+        memset(at + 128, 0, third);
     }
 }
 
