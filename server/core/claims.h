@@ -65,7 +65,7 @@ static inline void ids_claims_stretch(const ids_shard *shard,
                                       ids_record *record) {
     if (record->restart_ms < shard->floor_ms &&
         record->state == IDP_STATE_IN_PROGRESS)
-        record->restart_ms = shard->floor_ms;
+        record->restart_ms = shard->floor_ms & ((1ull << 42) - 1);
 }
 
 /* Takes the record out of everything and frees it. */
