@@ -273,7 +273,9 @@ static conf_verdict judge(const conf_case *one, conf_say *say) {
     char text[HTTP_TEXT_CHARS];
     take_turn();
     http_verdict verdict = http_play(&options, one->detail, text);
-    if (text[0] != '\0')
+    if (verdict == HTTP_FAILED)
+        conf_say_to(say, "%s (%s).", text, one->source);
+    else if (text[0] != '\0')
         conf_say_to(say, "%s.", text);
     return verdicts[verdict];
 }
