@@ -3,6 +3,8 @@
  * first worker. */
 #include "server/node/partner.h"
 
+#include "server/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -105,11 +107,18 @@ static void conclude(ids_partner *partner, ids_deciding verdict,
 }
 
 static void give_up(ids_partner *partner) {
-    if (partner->order.request.order == IDP_SWITCHOVER)
-        refuse(partner, "handed over, but the other server has not said that "
-                        "it is primary: ask it, and promote it if it is not");
-    else
+    if (partner->order.request.order != IDP_SWITCHOVER) {
         refuse(partner, ids_deciding_text(IDS_DECIDING_BUSY));
+        return;
+    }
+    ids_log(IDS_LOG_WARN, "handed over, and the other server does not lead yet",
+            "todo=\"if it stays a replica: idemctl promote there; if its "
+            "memory is lost for good, idemctl promote --accept-loss here\"");
+    refuse(partner,
+           "handed over, but the other server has not said that it is "
+           "primary, and this one is none any more: look at idemctl "
+           "replication there; if it is a replica, idemctl promote there; if "
+           "its memory is lost for good, idemctl promote --accept-loss here");
 }
 
 void ids_partner_look_at_order(ids_partner *partner) {
