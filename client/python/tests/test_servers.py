@@ -28,8 +28,10 @@ SERVERS = {
     "flask": GUNICORN + ["--preload", "points_flask:app"],
     "flask threads": GUNICORN + ["--preload", "--threads", "4",
                                  "points_flask:app"],
+    "flask gevent": GUNICORN + ["-k", "gevent", "points_flask:app"],
     "django": GUNICORN + ["--preload", "points_django:application"],
-    "fastapi": UVICORN + ["points_fastapi:app"],
+    "fastapi": UVICORN + ["--loop", "asyncio", "points_fastapi:app"],
+    "fastapi uvloop": UVICORN + ["--loop", "uvloop", "points_fastapi:app"],
     "fastapi workers": UVICORN + ["--workers", "4", "points_fastapi:app"],
     "fastapi gunicorn": GUNICORN + [
         "--preload", "-k", "asgi", "points_fastapi:app"],

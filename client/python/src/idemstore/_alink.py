@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Optional, Set, Tuple, cast
 
 from . import _errand, _wire
 from ._dial import Greeted
@@ -50,8 +50,8 @@ class ALink(asyncio.Protocol):
             self.hello.frame_bytes_max + _wire.FRAME_BYTES_MORE)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's is of no class of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, why: Optional[Exception]) -> None:
         self.break_off(str(why) if why else "it closed the connection")

@@ -26,6 +26,8 @@ LISTEN_S = 0.25
 DRAIN_S = 5.0
 _LISTEN = struct.pack("ll", 0, int(LISTEN_S * 1e6))
 _CHUNK = 16384
+# What recv and send raise when nothing moved for LISTEN_S.
+_QUIET = (BlockingIOError, socket.timeout)
 
 
 class Slot:
@@ -70,6 +72,14 @@ class Link:
         self._probed_s = 0.0
         self._responses = _wire.Responses(
             self.hello.frame_bytes_max + _wire.FRAME_BYTES_MORE)
+        self._set_listen()
+
+    def _set_listen(self) -> None:
+        """recv and send come back after LISTEN_S: by the kernel, without a
+        call of poll each; where sockets are gevent's, by gevent."""
+        if type(self._sock).__module__ != "socket":
+            self._sock.settimeout(LISTEN_S)
+            return
         self._sock.settimeout(None)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _LISTEN)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _LISTEN)
@@ -147,7 +157,7 @@ class Link:
                 sent = self._sock.send(data)
                 if sent < len(data):
                     self._send_rest(memoryview(data)[sent:], end_s)
-            except BlockingIOError:
+            except _QUIET:
                 self._send_rest(memoryview(data), end_s)
             except OSError as why:
                 self.break_off(why.strerror or "it can't be written to")
@@ -157,7 +167,7 @@ class Link:
         while data and self.broken is None:
             try:
                 data = data[self._sock.send(data):]
-            except BlockingIOError:
+            except _QUIET:
                 if time.monotonic() >= end_s:
                     self._target.failed(self.serial)
                     self.break_off("it takes no more bytes")
@@ -217,7 +227,7 @@ class Link:
                 if left_s < LISTEN_S and not self._comes(left_s):
                     continue
                 data = self._sock.recv(_CHUNK)
-            except BlockingIOError:
+            except _QUIET:
                 self._heard_nothing(left_s, end_s)
                 continue
             except OSError as why:
