@@ -14,16 +14,17 @@ RECORDS, LOCK, COUNT = {}, threading.Lock(), [0]
 
 def shown(r, age):
     out = {"age_ms": age, "attempt": r["attempt"],
-           "ttl_left_ms": int(r["ttl"]) - age}
+           "ttl_left_ms": max(int(r["ttl"]) - age, 0)}
     if r["state"] == "completed":
         size = None if r["result"] is None else len(r["result"])
         return [r["state"], {**out, "result_bytes": size, "class": r["class"]}]
     if r["state"] == "in_progress":
-        out["lease_left_ms"] = int(r["lease"]) - age
+        out["lease_left_ms"] = max(int(r["lease"]) - age, 0)
     return [r["state"], out]
 
 
 def call(method, p):
+    method = method if isinstance(method, str) else method.decode()
     if method in ("ping", "hello"):
         return "pong" if method == "ping" else {"server": "toy"}
     ns, key, p2, p3, p4, p5 = ([x.encode() if isinstance(x, str) else x
@@ -36,9 +37,11 @@ def call(method, p):
         if r and r["fp"] and p2 and r["fp"] != p2:
             return ["mismatch", r["state"]]
         if r and r["state"] == "completed":
-            return ["replay", r["result"], r["class"], age, int(r["ttl"]) - age]
+            return ["replay", r["result"], r["class"], age,
+                    max(int(r["ttl"]) - age, 0)]
         if r and r["state"] == "in_progress":
-            return ["in_progress", int(r["lease"]) - age, r["attempt"], age]
+            return ["in_progress", max(int(r["lease"]) - age, 0), r["attempt"],
+                    age]
         COUNT[0] += 1
         token, attempt = COUNT[0].to_bytes(16, "big"), r["attempt"] + 1 if r else 1
         RECORDS[ns, key] = {"state": "in_progress", "token": token, "at": now,
@@ -47,6 +50,10 @@ def call(method, p):
         return ["acquired", token, attempt, "released" if r else "none", int(p4)]
     if not r or r["token"] != p2 or r["state"] == "released":
         return ["stale", r["state"]] if r else ["unknown"]
+    if method == "complete" and r["state"] == "completed":
+        return ["completed", r["result"] is not None]
+    if r["state"] == "completed":
+        return ["stale", "completed"]
     if method == "complete":
         r.update({"state": "completed", "at": now, "result": p3,
                   "class": (p5 or {}).get("class", "success")})
