@@ -135,9 +135,10 @@ static bool take_common(conf_options *o, const char *name, const char *value) {
 
 /* What getopt_long found; the flag's value is in optarg. */
 static int take_flag(conf_options *o, int found) {
-    if (found >= MODE_FLAG) {
-        const char *name = o->mode->flags[found - MODE_FLAG].name;
-        return o->mode->take_flag(name, optarg) ? 0 : USAGE + 1;
+    const size_t count = sizeof common / sizeof *common;
+    if ((size_t)found >= count) {
+        const char *own = o->mode->flags[found - MODE_FLAG].name;
+        return o->mode->take_flag(own, optarg) ? 0 : USAGE + 1;
     }
     const char *name = common[found].name;
     if (strcmp(name, "help") == 0) {

@@ -67,12 +67,12 @@ static void bind_name(script_vars *vars, const char *name, const uint8_t *bytes,
 void script_vars_init(script_vars *vars, story_vars *tokens) {
     *vars = (script_vars){.count = 0};
     *tokens = (story_vars){.count = 0};
-    for (char n = '1'; n <= '4'; n++) {
-        char name[3] = {'t', n, 0};
+    for (int n = 1; n <= 4; n++) {
+        char name[3] = {'t', (char)('0' + n), 0};
         uint8_t token[STORY_TOKEN_BYTES] = {0};
         token[6] = 3;
         token[7] = 0xe8;
-        token[15] = (uint8_t)(n - '0');
+        token[15] = (uint8_t)n;
         story_var_bind(tokens, name, 2, token);
         bind_name(vars, name, token, sizeof token);
     }

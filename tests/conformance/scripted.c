@@ -319,7 +319,7 @@ void scripted_turn(scripted *net, int other_fd, int wait_ms) {
         behind[i] = (struct pollfd){net->servers[i].fd, POLLIN, 0};
     }
     behind[servers] = (struct pollfd){other_fd, POLLIN, 0};
-    poll(ready, (nfds_t)(SCRIPTED_CONNS_MAX + servers + 1), wait_ms);
+    poll(ready, SCRIPTED_CONNS_MAX + (nfds_t)servers + 1, wait_ms);
     for (int i = 0; i < SCRIPTED_CONNS_MAX; i++) {
         if (ready[i].revents && net->conns[i].fd == ready[i].fd) {
             take_bytes(net, &net->conns[i]);
