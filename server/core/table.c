@@ -6,7 +6,7 @@
 
 #define SEGMENTS_MIN 16u
 #define BUCKETS_MIN  256u
-#define SPLIT_LOAD   5 /* records per bucket above which one is split */
+#define SPLIT_LOAD   6 /* records per bucket above which one is split */
 #define MERGE_LOAD   3 /* and below which one is merged */
 
 _Static_assert(BUCKETS_MIN >= 1u << TAG_BITS_IMPLIED,

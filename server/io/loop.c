@@ -279,7 +279,11 @@ static int init_handles(ids_loop *loop) {
 }
 
 static int init_desk(ids_loop *loop, const ids_loop_config *config) {
-    loop->pages = ids_pages_new(config->huge_pages, config->idle_bytes_max);
+    loop->pages = ids_pages_new(
+        &(ids_pages_config){.huge = config->huge_pages,
+                            .idle_bytes_max = config->idle_bytes_max,
+                            .prefault = config->prefault,
+                            .worker = config->index});
     if (!loop->pages)
         return UV_ENOMEM;
     const ids_desk_config desk = {

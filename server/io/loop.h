@@ -61,8 +61,9 @@ typedef struct ids_loop_config {
     uint32_t index;
     ids_places *places; /* of the whole house */
     size_t memory_bytes_max;
-    size_t idle_bytes_max; /* see ids_pages_new */
-    uint64_t idle_ms;      /* 0: a connection may be silent for ever */
+    size_t idle_bytes_max;  /* see pages.h */
+    ids_prefault *prefault; /* may be NULL */
+    uint64_t idle_ms;       /* 0: a connection may be silent for ever */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     bool is_kept;       /* it will have a log writer */

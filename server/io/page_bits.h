@@ -35,6 +35,19 @@ static inline void put_bits(uint64_t *words, uint32_t at, uint32_t count,
     }
 }
 
+/* How many from at on, before end, are set. */
+static inline uint32_t count_bits(const uint64_t *words, uint32_t at,
+                                  uint32_t end) {
+    uint32_t count = 0;
+    while ((at = next_bit(words, at, true)) < end) {
+        uint32_t to = next_bit(words, at, false);
+        to = to < end ? to : end;
+        count += to - at;
+        at = to;
+    }
+    return count;
+}
+
 /* The first run of so many free pages; IDS_PAGE_BITS: there is none. longest:
  * as far as was looked. */
 static inline uint32_t find_run(const uint64_t *used, uint32_t count,

@@ -15,23 +15,27 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define REGION_BYTES ((size_t)2 << 20)
-#define PAGE_BYTES   ((size_t)4096)
-#define PAGES        IDS_PAGE_BITS
-#define RUN_CLASSES  10 /* 1, 2, 4, ... 512 pages */
-#define BUCKETS_MIN  64
-#define BLOCK_ALIGN  64
-#define MALLOC_HEAD  16
+#define REGION_BYTES   IDS_REGION_BYTES
+#define PAGE_BYTES     ((size_t)4096)
+#define PAGES          IDS_PAGE_BITS
+#define RUN_CLASSES    10 /* 1, 2, 4, ... 512 pages */
+#define BUCKETS_MIN    64
+#define BLOCK_ALIGN    64
+#define MALLOC_HEAD    16
 /* Idle pages that are kept for the next block: some, and a part of what is in
  * use. Those beyond go back to the kernel one part after the other, at least
  * so many at a time. */
-#define IDLE_PAGES   ((size_t)128)
-#define IDLE_SHARE   64
-#define AGED_PART    16
-#define AGED_PAGES   ((size_t)256)
-#define AGE_MS       50
+#define IDLE_PAGES     ((size_t)128)
+#define IDLE_SHARE     64
+#define AGED_PART      16
+#define AGED_PAGES     ((size_t)256)
+#define AGE_MS         50
+/* Whoever has fewer does not need to be ready for more. */
+#define REGIONS_BEFORE 4
+/* Pages of a run for which a region is taken that is ready. */
+#define AHEAD_RUN_MAX  64
 /* Regions that are looked at for a run which theirs may be too short for. */
-#define LOOKED_AT    4
+#define LOOKED_AT      4
 
 static_assert(PAGES == REGION_BYTES / PAGE_BYTES, "a bit per page");
 
@@ -39,6 +43,7 @@ typedef struct region {
     uint8_t *base;
     uint64_t used[PAGES / 64];   /* a bit per page */
     uint64_t backed[PAGES / 64]; /* by memory */
+    uint64_t ahead[PAGES / 64];  /* backed, and not used yet: not idle */
     uint32_t used_pages, idle_pages;
     int run_class; /* of the list that it is in; -1: it has no free page */
     struct region *next_in_bucket;
@@ -53,9 +58,9 @@ struct ids_pages {
     size_t bucket_count, region_count;
     size_t used_pages, idle_pages;
     size_t mapped_bytes;
-    size_t idle_pages_max;
+    ids_pages_config config;
     uint64_t aged_ms;
-    bool huge;
+    region *frontier; /* the one with pages ahead; NULL: none */
 };
 
 static size_t rounded(size_t bytes, size_t to) {
@@ -166,46 +171,13 @@ static region *region_of(ids_pages *pages, const void *block) {
     return r;
 }
 
-/* --- mapping ----------------------------------------------------------------
+/* --- mapping ---------------------------------------------------------------
  */
 
-static void *map(size_t bytes) {
-    void *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return got == MAP_FAILED ? NULL : got;
-}
-
-static bool is_aligned(const void *at) {
-    return ((uintptr_t)at & (REGION_BYTES - 1)) == 0;
-}
-
-/* At a multiple of a region's size. One that was mapped behind another stands
- * so by itself, and is one mapping with it to the kernel, which has a limit of
- * those; else what is too much is cut off. */
-static uint8_t *map_aligned(size_t bytes) {
-    uint8_t *got = map(bytes);
-    if (!got || is_aligned(got))
-        return got;
-    munmap(got, bytes);
-    size_t span = bytes + REGION_BYTES;
-    got = map(span);
-    if (!got)
-        return NULL;
-    size_t before = -(uintptr_t)got & (REGION_BYTES - 1);
-    if (before)
-        munmap(got, before);
-    if (span - before - bytes)
-        munmap(got + before + bytes, span - before - bytes);
-    return got + before;
-}
-
 static uint8_t *take_mapping(ids_pages *pages, size_t bytes) {
-    uint8_t *got = map_aligned(bytes);
-    if (!got)
-        return NULL;
-    if (pages->huge)
-        madvise(got, bytes, MADV_HUGEPAGE);
-    pages->mapped_bytes += bytes;
+    uint8_t *got = ids_prefault_map(bytes, pages->config.huge);
+    if (got)
+        pages->mapped_bytes += bytes;
     return got;
 }
 
@@ -216,17 +188,51 @@ static void unmap(ids_pages *pages, void *base, size_t bytes) {
     pages->mapped_bytes -= bytes;
 }
 
-/* One call for all its pages in place of a fault for each: they are used up
- * soon. Kernels before 5.14 refuse; then they fault. */
-static void back(void *at, size_t bytes) {
-    madvise(at, bytes, MADV_POPULATE_WRITE);
+/* Gives the region's pages that are backed and not in use back to the kernel.
+ */
+static void release_idle(ids_pages *pages, region *r) {
+    uint32_t at = 0;
+    while ((at = next_bit(r->backed, at, true)) < PAGES) {
+        uint32_t end = next_bit(r->backed, at, false);
+        uint32_t from = next_bit(r->used, at, false);
+        if (from >= end) {
+            at = end;
+            continue;
+        }
+        uint32_t to = next_bit(r->used, from, true);
+        to = to < end ? to : end;
+        madvise(r->base + from * PAGE_BYTES, (to - from) * PAGE_BYTES,
+                MADV_DONTNEED);
+        put_bits(r->backed, from, to - from, false);
+        put_bits(r->ahead, from, to - from, false);
+        at = to;
+    }
+    count_idle(pages, r, -(int32_t)r->idle_pages);
 }
 
-static region *open_region(ids_pages *pages) {
+/* One that was backed ahead, for runs like this one that use it up; NULL: there
+ * is none. */
+static uint8_t *take_ready(ids_pages *pages, uint32_t count) {
+    uint8_t *got = NULL;
+    if (pages->config.prefault && pages->region_count >= REGIONS_BEFORE &&
+        count <= AHEAD_RUN_MAX)
+        got = ids_prefault_take(pages->config.prefault, pages->config.worker);
+    if (got)
+        pages->mapped_bytes += REGION_BYTES;
+    return got;
+}
+
+static region *open_region(ids_pages *pages, uint32_t count) {
     region *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    r->base = take_mapping(pages, REGION_BYTES);
+    r->base = take_ready(pages, count);
+    if (r->base) {
+        put_bits(r->backed, 0, PAGES, true);
+        put_bits(r->ahead, 0, PAGES, true);
+    } else {
+        r->base = take_mapping(pages, REGION_BYTES);
+    }
     if (!r->base) {
         free(r);
         return NULL;
@@ -236,6 +242,10 @@ static region *open_region(ids_pages *pages) {
         buckets_grow(pages);
     bucket_put(pages, r);
     list(pages, r);
+    /* What the one before has left of its own is too short for what comes. */
+    if (pages->frontier)
+        release_idle(pages, pages->frontier);
+    pages->frontier = r;
     return r;
 }
 
@@ -245,6 +255,8 @@ static void close_region(ids_pages *pages, region *r) {
         at = &(*at)->next_in_bucket;
     *at = r->next_in_bucket;
     pages->region_count--;
+    if (pages->frontier == r)
+        pages->frontier = NULL;
     count_idle(pages, r, -(int32_t)r->idle_pages);
     unlist(pages, r);
     unmap(pages, r->base, REGION_BYTES);
@@ -265,16 +277,17 @@ static region *region_with(ids_pages *pages, uint32_t count) {
     while (++run_class < RUN_CLASSES)
         if (pages->by_run[run_class])
             return pages->by_run[run_class];
-    return open_region(pages);
+    return open_region(pages, count);
 }
 
 /* Of these pages those that are not backed yet are. */
 static void back_run(ids_pages *pages, region *r, uint32_t at, uint32_t end) {
-    int32_t idle = (int32_t)(end - at);
+    int32_t idle = (int32_t)(end - at - count_bits(r->ahead, at, end));
+    put_bits(r->ahead, at, end - at, false);
     while ((at = next_bit(r->backed, at, false)) < end) {
         uint32_t to = next_bit(r->backed, at, true);
         to = to < end ? to : end;
-        back(r->base + at * PAGE_BYTES, (to - at) * PAGE_BYTES);
+        ids_prefault_back(r->base + at * PAGE_BYTES, (to - at) * PAGE_BYTES);
         put_bits(r->backed, at, to - at, true);
         idle -= (int32_t)(to - at);
         at = to;
@@ -295,26 +308,6 @@ static void *take_run(ids_pages *pages, uint32_t count) {
     back_run(pages, r, at, at + count);
     list(pages, r);
     return r->base + at * PAGE_BYTES;
-}
-
-/* Gives the region's idle pages back to the kernel. */
-static void release_idle(ids_pages *pages, region *r) {
-    uint32_t at = 0;
-    while ((at = next_bit(r->backed, at, true)) < PAGES) {
-        uint32_t end = next_bit(r->backed, at, false);
-        uint32_t from = next_bit(r->used, at, false);
-        if (from >= end) {
-            at = end;
-            continue;
-        }
-        uint32_t to = next_bit(r->used, from, true);
-        to = to < end ? to : end;
-        madvise(r->base + from * PAGE_BYTES, (to - from) * PAGE_BYTES,
-                MADV_DONTNEED);
-        put_bits(r->backed, from, to - from, false);
-        at = to;
-    }
-    count_idle(pages, r, -(int32_t)r->idle_pages);
 }
 
 /* What is kept for good. */
@@ -341,7 +334,8 @@ static void give_run(ids_pages *pages, void *block, uint32_t count) {
     pages->used_pages -= count;
     count_idle(pages, r, (int32_t)count);
     list(pages, r);
-    trim(pages, idle_pages_min(pages) + pages->idle_pages_max);
+    trim(pages,
+         idle_pages_min(pages) + pages->config.idle_bytes_max / PAGE_BYTES);
 }
 
 /* --- the core's memory
@@ -358,7 +352,7 @@ static void *pages_alloc(void *ctx, size_t bytes) {
         return take_run(pages, (uint32_t)(bytes / PAGE_BYTES));
     uint8_t *block = take_mapping(pages, bytes);
     if (block)
-        back(block, bytes);
+        ids_prefault_back(block, bytes);
     return block;
 }
 
@@ -399,12 +393,11 @@ void ids_pages_age(ids_pages *pages, uint64_t now_ms) {
          pages->idle_pages > least + part ? pages->idle_pages - part : least);
 }
 
-ids_pages *ids_pages_new(bool huge, size_t idle_bytes_max) {
+ids_pages *ids_pages_new(const ids_pages_config *config) {
     ids_pages *pages = calloc(1, sizeof *pages);
     if (!pages)
         return NULL;
-    pages->huge = huge;
-    pages->idle_pages_max = idle_bytes_max / PAGE_BYTES;
+    pages->config = *config;
     pages->bucket_count = BUCKETS_MIN;
     pages->buckets = calloc(BUCKETS_MIN, sizeof(region *));
     if (!pages->buckets) {

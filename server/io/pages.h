@@ -10,15 +10,23 @@
 #define IDS_PAGES_H
 
 #include "server/core/shard.h"
+#include "server/io/prefault.h"
 
 typedef struct ids_pages ids_pages;
+
+typedef struct ids_pages_config {
+    bool huge;
+    size_t idle_bytes_max;  /* what is kept for a while */
+    ids_prefault *prefault; /* NULL: nothing is ready ahead */
+    uint32_t worker;        /* to that */
+} ids_pages_config;
 
 /* huge: ask for huge pages. The first touch of memory then costs a quarter,
  * and looking up in large tables a tenth less; but on a virtual machine that
  * reports free memory to its host it was seen to cost five times as much,
- * because there whole huge pages come back from the host one by one.
- * idle_bytes_max: what is kept for a while. NULL: out of memory. */
-ids_pages *ids_pages_new(bool huge, size_t idle_bytes_max);
+ * because there whole huge pages come back from the host one by one. NULL:
+ * out of memory. */
+ids_pages *ids_pages_new(const ids_pages_config *config);
 
 /* Gives back some of what is kept for a while; and when that is to be done
  * next, UINT64_MAX: never. A part of it each time: half within a second. */

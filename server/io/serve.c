@@ -21,21 +21,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_USAGE       64 /* EX_USAGE */
-#define DRAIN_MS         5000
-#define DRAIN_LOOK_MS    10
+#define EXIT_USAGE         64 /* EX_USAGE */
+#define DRAIN_MS           5000
+#define DRAIN_LOOK_MS      10
 /* Parcels that wait for a loop: a few from each of the others. */
 /* Of --max-memory so much may be freed and not given back yet. */
-#define IDLE_SHARE       32
-#define PARCELS_PER_LOOP 8
-#define PARCELS_MIN      256
+#define IDLE_SHARE         32
+/* Of a worker's part so much at least, for a region to be ready for it. */
+#define PREFAULT_BYTES_MIN (128u << 20)
+#define PARCELS_PER_LOOP   8
+#define PARCELS_MIN        256
 
 typedef struct server {
     const ids_config *config;
     ids_house house;
     ids_pools pools;
-    ids_store store;     /* open only with --data-dir */
-    ids_peering peering; /* open only with replication */
+    ids_prefault *prefault; /* NULL: memory is too small for it */
+    ids_store store;        /* open only with --data-dir */
+    ids_peering peering;    /* open only with replication */
     ids_mailbox *mailboxes;
     ids_loop *loops;
     uint32_t loops_ready;
@@ -158,6 +161,8 @@ static bool open_peering(server *s) {
 static bool init_loops(server *s, uint64_t memory) {
     const ids_house *house = &s->house;
     size_t parcels = PARCELS_PER_LOOP * (size_t)house->loops;
+    if (memory / house->loops >= PREFAULT_BYTES_MIN)
+        s->prefault = ids_prefault_new(house->loops, s->config->huge_pages);
     if (parcels < PARCELS_MIN)
         parcels = PARCELS_MIN;
     for (uint32_t i = 0; i < house->loops; i++) {
@@ -167,6 +172,7 @@ static bool init_loops(server *s, uint64_t memory) {
             .places = &s->places,
             .memory_bytes_max = memory,
             .idle_bytes_max = memory / IDLE_SHARE / house->loops,
+            .prefault = s->prefault,
             .idle_ms = s->config->idle_s * 1000,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
@@ -334,6 +340,7 @@ static void release(server *s) {
     ids_peering_close(&s->peering);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_loop_fini(&s->loops[i]);
+    ids_prefault_free(s->prefault);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_mailbox_fini(&s->mailboxes[i]);
     free(s->threads);

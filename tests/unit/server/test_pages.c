@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BLOCKS 400
 
@@ -12,7 +13,7 @@ static ids_pages *pages;
 static ids_mem mem;
 
 static void open_pages(void) {
-    pages = ids_pages_new(false, 1u << 20);
+    pages = ids_pages_new(&(ids_pages_config){.idle_bytes_max = 1u << 20});
     mem = ids_pages_mem(pages);
 }
 
@@ -100,6 +101,30 @@ Test(pages, what_is_counted_is_what_is_taken) {
     cr_assert_geq(mem.takes(100), 116);
 }
 
+/* Who grows finds the next region backed; what it leaves of it is given back
+ * as soon as it goes on to another. */
+Test(pages, regions_are_ready_ahead_and_no_more_than_one) {
+    enum { COUNT = 160 };
+    ids_prefault *prefault = ids_prefault_new(1, false);
+    ids_pages *grows = ids_pages_new(&(ids_pages_config){.prefault = prefault});
+    ids_mem of = ids_pages_mem(grows);
+    static uint8_t *blocks[COUNT];
+    size_t bytes = 200u << 10; /* ten to a region, and some pages left */
+    cr_assert_not_null(prefault);
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = of.alloc(of.ctx, bytes);
+        memset(blocks[i], i, bytes);
+        usleep(500);
+    }
+    cr_assert_leq(ids_pages_backed_bytes(grows), COUNT * bytes + (512u << 10));
+    for (int i = 0; i < COUNT; i++) {
+        cr_assert_eq(blocks[i][bytes - 1], (uint8_t)i);
+        of.free(of.ctx, blocks[i], bytes);
+    }
+    ids_pages_free(grows);
+    ids_prefault_free(prefault);
+}
+
 Test(pages, freed_pages_are_used_again) {
     uint8_t *blocks[32];
     for (int i = 0; i < 32; i++)
@@ -117,7 +142,7 @@ Test(pages, freed_pages_are_used_again) {
 }
 
 Test(pages, huge_ones_behave_alike) {
-    ids_pages *huge = ids_pages_new(true, 1u << 20);
+    ids_pages *huge = ids_pages_new(&(ids_pages_config){.huge = true});
     ids_mem of_huge = ids_pages_mem(huge);
     uint8_t *block = of_huge.alloc(of_huge.ctx, 3u << 20);
     cr_assert_not_null(block);
