@@ -114,7 +114,8 @@ void ids_desk_free(ids_desk *desk) {
     }
     while (desk->spare_parcels)
         ids_parcel_free(desk->spare_parcel[--desk->spare_parcels]);
-    ids_bytes_free(&desk->spare_input);
+    while (desk->spare_inputs)
+        ids_bytes_free(&desk->spare_input[--desk->spare_inputs]);
     while (desk->spare_buffers)
         ids_bytes_free(&desk->spare_buffer[--desk->spare_buffers]);
     ids_inquiries_fini(desk);

@@ -25,6 +25,7 @@
 #define IDS_INPUT_HEADROOM (16u << 10)
 
 /* While half of the buffers are in use. */
+#define IDS_SPARE_INPUTS    8
 #define IDS_INPUT_BYTES_LOW (2u << 10)
 
 #define IDS_BATCH_MAX 32
@@ -163,7 +164,8 @@ struct ids_desk {
     size_t mailed_bytes; /* and how many bytes of them this turn */
     uint32_t spare_buffers, spare_parcels;
     ids_bytes spare_buffer[IDS_SPARE_BUFFERS];
-    ids_bytes spare_input; /* for a large request's */
+    ids_bytes spare_input[IDS_SPARE_INPUTS]; /* for large requests' */
+    uint32_t spare_inputs;
     uint64_t spare_input_ms;
     ids_parcel *spare_parcel[IDS_SPARE_PARCELS];
     ids_watch watch;

@@ -21,14 +21,17 @@ static bool is_large(const ids_conn *conn) {
 
 /* Moves what there is to a spare buffer that has room for all. */
 static bool take_spare(ids_desk *desk, ids_conn *conn) {
-    ids_bytes *spare = &desk->spare_input;
-    if (spare->cap < conn->need)
+    uint32_t i = desk->spare_inputs;
+    while (i && desk->spare_input[i - 1].cap < conn->need)
+        i--;
+    if (!i)
         return false;
-    memcpy(spare->ptr, conn->in.ptr, conn->in.len);
-    spare->len = conn->in.len;
+    ids_bytes spare = desk->spare_input[i - 1];
+    desk->spare_input[i - 1] = desk->spare_input[--desk->spare_inputs];
+    memcpy(spare.ptr, conn->in.ptr, conn->in.len);
+    spare.len = conn->in.len;
     ids_bytes_free(&conn->in);
-    conn->in = *spare;
-    *spare = (ids_bytes){0};
+    conn->in = spare;
     return true;
 }
 
@@ -69,18 +72,19 @@ void ids_input_received(ids_desk *desk, ids_conn *conn, const ids_input *input,
 
 void ids_input_give_back(ids_desk *desk, ids_bytes *buffer) {
     if (buffer->cap < SPARE_BYTES_MIN || buffer->cap > SPARE_BYTES_MAX ||
-        buffer->cap <= desk->spare_input.cap) {
+        desk->spare_inputs == IDS_SPARE_INPUTS) {
         ids_bytes_free(buffer);
         return;
     }
-    ids_bytes_free(&desk->spare_input);
-    desk->spare_input = *buffer;
-    desk->spare_input.len = 0;
+    buffer->len = 0;
+    desk->spare_input[desk->spare_inputs++] = *buffer;
     desk->spare_input_ms = desk->now_ms;
     *buffer = (ids_bytes){0};
 }
 
 void ids_input_look(ids_desk *desk) {
-    if (desk->now_ms >= desk->spare_input_ms + SPARE_MS)
-        ids_bytes_free(&desk->spare_input);
+    if (desk->now_ms < desk->spare_input_ms + SPARE_MS)
+        return;
+    while (desk->spare_inputs)
+        ids_bytes_free(&desk->spare_input[--desk->spare_inputs]);
 }

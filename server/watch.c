@@ -121,8 +121,7 @@ void ids_watch_look(ids_desk *desk) {
 
 uint64_t ids_watch_next_ms(const ids_desk *desk) {
     const ids_watch *watch = &desk->watch;
-    bool is_on =
-        watch->refused.on || watch->dropped.on || desk->spare_input.cap;
+    bool is_on = watch->refused.on || watch->dropped.on || desk->spare_inputs;
     bool is_new = watch->asked != ids_desk_asked(desk) ||
                   watch->disk_is_full != desk->disk_is_full;
     if (is_new)

@@ -23,12 +23,12 @@
 #define BLOCK_ALIGN    64
 #define MALLOC_HEAD    16
 /* Idle pages that are kept for the next block: some, and a part of what is in
- * use. Those beyond go back to the kernel one part after the other, at least
+ * use. Those beyond go back to the kernel a part at a time, at least
  * so many at a time. */
 #define IDLE_PAGES     ((size_t)128)
 #define IDLE_SHARE     64
-#define AGED_PART      16
-#define AGED_PAGES     ((size_t)256)
+#define AGED_PART      64
+#define AGED_PAGES     ((size_t)64)
 #define AGE_MS         50
 /* Whoever has fewer does not need to be ready for more. */
 #define REGIONS_BEFORE 4

@@ -29,7 +29,7 @@ typedef struct ids_pages_config {
 ids_pages *ids_pages_new(const ids_pages_config *config);
 
 /* Gives back some of what is kept for a while; and when that is to be done
- * next, UINT64_MAX: never. A part of it each time: half within a second. */
+ * next, UINT64_MAX: never. A part of it each time: half within two seconds. */
 void ids_pages_age(ids_pages *pages, uint64_t now_ms);
 uint64_t ids_pages_next_ms(const ids_pages *pages);
 
