@@ -411,8 +411,10 @@ void ids_pages_free(ids_pages *pages) {
     if (!pages)
         return;
     assert(pages->used_pages == 0);
-    while (pages->idle_first)
-        close_region(pages, pages->idle_first);
+    for (region *r = pages->idle_first, *next; r; r = next) {
+        next = r->idle_next;
+        close_region(pages, r);
+    }
     assert(pages->mapped_bytes == 0);
     free(pages->buckets);
     free(pages);
