@@ -257,7 +257,8 @@ static void close_region(ids_pages *pages, region *r) {
     pages->region_count--;
     if (pages->frontier == r)
         pages->frontier = NULL;
-    count_idle(pages, r, -(int32_t)r->idle_pages);
+    pages->idle_pages -= r->idle_pages;
+    idle_unlist(pages, r);
     unlist(pages, r);
     unmap(pages, r->base, REGION_BYTES);
     free(r);
