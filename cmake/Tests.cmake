@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests.cmake -- how a test is declared. A sanitizer's report fails a test
-# even where the runner still says it passed.
+# even where the runner still says it passed. Each has its folder's name among
+# its labels, so that `scripts/test core` finds those of tests/unit/core.
 
 set(IDEM_SANITIZER_SAID
     "ERROR: (Leak|Address|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:")
@@ -35,6 +36,10 @@ function(idem_declare_test name)
   endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
+  file(RELATIVE_PATH component ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "(^|.*/)([^/]+)(/tests)?$" "\\2" component ${component})
+  list(APPEND T_LABELS ${component})
+  list(REMOVE_DUPLICATES T_LABELS)
   add_test(NAME ${name} COMMAND ${name} ${T_ARGS})
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}"

@@ -12,8 +12,8 @@ foreach(name ctypes cffi koffi cplusplus)
             ${CMAKE_BINARY_DIR}/languages/${name} $<TARGET_FILE:idemstored>
             $<TARGET_FILE:idemclient> ${CMAKE_SOURCE_DIR}/client/include
             ${CMAKE_C_COMPILER} ${IDEM_CXX})
-  set_tests_properties(e2e_language_${name} PROPERTIES LABELS e2e TIMEOUT 240
-                       SKIP_RETURN_CODE 77)
+  set_tests_properties(e2e_language_${name} PROPERTIES LABELS "e2e;languages"
+                       TIMEOUT 240 SKIP_RETURN_CODE 77)
 endforeach()
 
 if(TARGET conn_poll)
