@@ -146,7 +146,7 @@ bool pw_node_make_shards(pw_node *n, ids_shard **shards) {
                                    .waiters_per_key_max = 8,
                                    .waiters_max = 32,
                                    .clock_cut_ms = clock_cut_ms(n),
-                                   .mem = {NULL, take, give},
+                                   .mem = {NULL, take, give, NULL},
                                    .hash = pw_hash,
                                    .hash_ctx = n,
                                    .on_wake = on_wake,

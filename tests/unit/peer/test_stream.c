@@ -195,7 +195,7 @@ static ids_shard *full_shard(void) {
     ids_shard_config config = {.epoch = 7,
                                .memory_bytes_max = 64u << 20,
                                .result_bytes_max = RESULT_BYTES,
-                               .mem = {NULL, get, give},
+                               .mem = {NULL, get, give, NULL},
                                .hash = hash_of};
     ids_shard *shard = ids_shard_new(&config);
     for (uint32_t i = 0; i < RECORDS; i++) {
