@@ -136,25 +136,41 @@ static bool say_follower(line *l, const ids_follower_status *f) {
     return l->len > begun;
 }
 
+/* Beside others; of one that was alone say_alone tells it. */
+static void say_unheard(line *l, const ids_follower_status *f) {
+    ids_endpoint at;
+    ids_peer_name(&at, &f->at, f->member.node);
+    say(l,
+        " The replica at %s was detached and does not know it: do not promote "
+        "that one.",
+        at.text);
+}
+
 static void say_primary(line *l) {
     const ids_peer_status *s = l->s;
+    const ids_follower_status *unheard = NULL;
     bool alone = true;
     if (l->peer->switch_epoch != 0) {
         say(l, "It is handing over: no call is served.");
         return;
     }
     for (uint32_t i = 0; i < s->follower_count; i++) {
+        const ids_follower_status *f = &s->follower[i];
         size_t begun = l->len;
         say(l, "%s", alone ? "" : " ");
-        if (say_follower(l, &s->follower[i])) {
+        if (say_follower(l, f)) {
             alone = false;
-        } else {
-            l->len = begun;
-            l->to[begun] = '\0';
+            continue;
         }
+        l->len = begun;
+        l->to[begun] = '\0';
+        if (f->parting == IDS_PARTING_UNHEARD)
+            unheard = f;
     }
     if (alone)
         say_alone(l);
+    else if (unheard != NULL)
+        say_unheard(l, unheard);
 }
 
 /* --- a replica ------------------------------------------------------------ */

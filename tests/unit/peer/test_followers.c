@@ -203,6 +203,7 @@ Test(followers, a_reply_waits_for_each_of_them) {
 
 Test(followers, one_more_than_there_are_places_is_turned_away) {
     ids_peer *peer = with_two(1);
+    ids_peer_status s;
     ids_pf frame;
     cr_assert_not(comes(peer, &d, 4));
     cr_assert_eq(peer->refusal.why, IDS_REFUSAL_PLACE_TAKEN);
@@ -215,6 +216,9 @@ Test(followers, one_more_than_there_are_places_is_turned_away) {
     makes(peer, 11);
     acks(peer, &b, 11);
     cr_assert_eq(watermark(peer), 11, "b is waited for, and nobody else");
+    look(peer, &s,
+         "The replica at b:7117 is in sync. The replica at c:7117 was detached "
+         "and does not know it: do not promote that one.");
     cr_assert_not(hears(&b, IDS_PF_DETACHED, &frame), "it was not b");
     cr_assert(comes(peer, &d, 4));
     end(peer);
