@@ -166,6 +166,18 @@ def test_servers_that_send_it_in_a_circle_are_not_asked_for_ever(opened):
         assert len(server.of("acquire")) < 60
 
 
+@pytest.mark.parametrize("named", ["itself", "", "h", "h:70000", "h:0"])
+def test_a_primary_that_is_none_is_looked_for_at_the_next_host(opened, named):
+    def sent_on(method, params, nth):
+        if method == "acquire":
+            raise Refused("NOT_PRIMARY " + (
+                one.address if named == "itself" else named))
+    with Scripted(sent_on, hello("replica")) as one, Scripted(
+            lambda m, p, n: granted(p) if m == "acquire" else None) as two:
+        assert isinstance(opened(one.uri(two)).acquire("k"), Acquired)
+        assert len(one.of("acquire")) == 1
+
+
 def test_unreplicated_is_asked_again_and_then_told_as_unknown(opened):
     def handler(method, params, nth):
         if method == "acquire":
@@ -288,7 +300,8 @@ def test_appended_fields_are_skipped(opened):
 
 def test_an_answer_that_is_none_is_unknown(opened):
     for told in ([], ["granted"], ["acquired", b"short", 1, "none", 1], 7,
-                 ["acquired", TOKEN, "1", "none", 1], ["acquired"]):
+                 ["acquired", TOKEN, "1", "none", 1], ["acquired"],
+                 ["mismatch", "revoked"]):
         def handler(method, params, nth):
             return told if method == "acquire" else None
         with Scripted(handler) as server:

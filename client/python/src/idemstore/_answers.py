@@ -167,6 +167,16 @@ def _token(value: Any) -> bytes:
     return token
 
 
+_STATES = frozenset(("in_progress", "orphaned", "completed", "released"))
+
+
+def _state(value: Any) -> str:
+    state = _text(value)
+    if state not in _STATES:
+        raise Garbled  # a newer version's: nobody here knows what it means
+    return state
+
+
 def _acquired(f: List[Any]) -> Acquired:
     return Acquired(_token(f[1]), _number(f[2]), _text(f[3]), _number(f[4]))
 
@@ -184,7 +194,7 @@ def _completed(f: List[Any]) -> Completed:
 
 
 def _stale(f: List[Any]) -> Stale:
-    return Stale(_text(f[1]))
+    return Stale(_state(f[1]))
 
 
 def _no_record(f: List[Any]) -> NoRecord:
@@ -197,7 +207,7 @@ _READERS: Dict[str, Dict[str, Callable[[List[Any]], Any]]] = {
         "replay": _replay,
         "in_progress": lambda f: InProgress(
             _number(f[1]), _number(f[2]), _number(f[3])),
-        "mismatch": lambda f: Mismatch(_text(f[1])),
+        "mismatch": lambda f: Mismatch(_state(f[1])),
         "orphaned": lambda f: Orphaned(_number(f[1]), _number(f[2])),
     },
     "complete": {"completed": _completed, "stale": _stale,
@@ -210,10 +220,10 @@ _READERS: Dict[str, Dict[str, Callable[[List[Any]], Any]]] = {
 
 
 def _read_peek(result: Any) -> Record:
-    state = _text(result[0])
-    if len(result) < 2:
-        return Record(state)
-    told = result[1]
+    if _text(result[0]) == "absent":
+        return Record("absent")
+    state = _state(result[0])
+    told = result[1] if len(result) > 1 else None
     if type(told) is not dict:
         raise Garbled
     named = told.get("class")

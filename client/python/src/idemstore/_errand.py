@@ -139,8 +139,9 @@ class Errand:
             return True
         if code == "NOT_PRIMARY":
             self._hops += 1
-            if self._hops <= HOPS_MAX:
-                self.target.redirect(lost.serial, lost.error.primary)
+            named = lost.error.primary
+            if self._hops <= HOPS_MAX and named != lost.error.endpoint:
+                self.target.redirect(lost.serial, named)
             else:
                 self.target.failed(lost.serial)
             return True

@@ -200,8 +200,10 @@ class Lane:
         if self._stop:
             raise Lost(_errand.closed(), 0, False)
         with link.room:
+            link.waiting += 1
             if link.is_full() and link.broken is None:
                 link.room.wait(min(left_s, LISTEN_S))
+            link.waiting -= 1
 
     def close(self) -> None:
         link = self.link

@@ -56,6 +56,7 @@ class Link:
         self.draining_s: Optional[float] = None
         self.pending: Dict[int, Slot] = {}
         self.room = threading.Condition(threading.Lock())
+        self.waiting = 0  # calls, for room
         self._target = target
         self._backoff = backoff
         self._watch = watch
@@ -118,16 +119,15 @@ class Link:
             self._leave(msgid)
 
     def _leave(self, msgid: int) -> None:
-        was_full = self.is_full()
         with self._lock:
             self.pending.pop(msgid, None)
             self._users -= 1
             if not self._reading and self.pending:
                 self._wake_next()  # whom it was handed to may be gone
             self._close_if_left()
-        if was_full:
+        if self.waiting:
             with self.room:
-                self.room.notify_all()
+                self.room.notify()
 
     def _unanswered(self, slot: Slot, stop: Any) -> Lost:
         name = self.endpoint.name
