@@ -56,5 +56,6 @@ def main():
         store.close()
 
 
-main()
-print("all told")
+if __name__ == "__main__":
+    main()
+    print("all told")

@@ -51,13 +51,13 @@ def test_with_other_versions_and_no_dependency(python):
     for kind in ("threads", "asyncio"):
         told([str(SUITE), "client", "--jobs", "6", "--tier",
               "core,limits,hostile", "--", python, "-W", "ignore",
-              str(here / "under_test.py"), kind], env)
+              str(here / "conform_client.py"), kind], env)
 
 
 @pytest.mark.parametrize("kind", ["threads", "asyncio"])
 def test_client(kind):
     told([str(SUITE), "client", "--jobs", "6", "--", sys.executable,
-          str(Path(__file__).with_name("under_test.py")), kind])
+          str(Path(__file__).with_name("conform_client.py")), kind])
 
 
 @pytest.mark.parametrize("name", ["flask", "django", "fastapi workers"])

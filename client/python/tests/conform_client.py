@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""under_test.py threads|asyncio -- this client behind JSON lines, for
+"""conform_client.py threads|asyncio -- this client behind JSON lines, for
 idemconform client (tests/conformance/client): the blocking store with a thread
 a call, or the asyncio store with a task a call."""
 
@@ -181,4 +181,5 @@ def main():
         say(reply)
 
 
-main()
+if __name__ == "__main__":
+    main()
