@@ -38,6 +38,7 @@ typedef struct ids_chunk {
     uint32_t slot_bytes;
     uint16_t slots;
     uint16_t live;       /* slots in use */
+    uint16_t quarter;    /* of slots, rounded up */
     uint16_t bump;       /* the first slot never used */
     uint16_t free_head;  /* the slot freed last, and so on; NO_SLOT: none */
     uint32_t next, prev; /* in its class's list of chunks with room */
