@@ -6,6 +6,8 @@
 #include "server/change.h"
 #include "server/hold.h"
 #include "server/log.h"
+#include "server/peer/mutant.h"
+#include "server/peer/peer.h"
 
 #include <assert.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static bool make_aside(ids_desk *desk, uint64_t session) {
         ids_pools_new_shard(desk->house->pools, &desk->shard_config, session);
     if (!copy->aside)
         return false;
-    ids_shard_follow(copy->aside);
+    ids_peer_prepare_copy(copy->aside);
     copy->aside_session = session;
     return true;
 }
@@ -121,7 +123,7 @@ bool ids_copy_next_applied(ids_desk *desk, uint64_t kept,
         return false;
     }
     memcpy(applied, copy->applied.ptr + copy->applied_at, sizeof *applied);
-    if (applied->number > kept) {
+    if (applied->number > kept && !IDS_RULE_OFF(KEPT_ACKS)) {
         ids_bytes_consume(&copy->applied, copy->applied_at);
         copy->applied_at = 0;
         return false;
@@ -243,7 +245,9 @@ void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
                            .kind = IDS_MAIL_APPLIED};
     if (walk->applied.count == 0)
         return;
-    ids_parcel *parcel = ids_hold_parcel(desk, walk->from, IDS_SHOWS_RECORD);
+    ids_showing shows =
+        IDS_RULE_OFF(KEPT_ACKS) ? IDS_SHOWS_NOTHING : IDS_SHOWS_RECORD;
+    ids_parcel *parcel = ids_hold_parcel(desk, walk->from, shows);
     size_t before = parcel ? parcel->mail.len : 0;
     if (!parcel ||
         !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))

@@ -6,6 +6,8 @@
 #include "server/hold.h"
 #include "server/hop.h"
 #include "server/log.h"
+#include "server/peer/mutant.h"
+#include "server/peer/peer.h"
 #include "server/reply.h"
 
 #include <assert.h>
@@ -53,7 +55,7 @@ static void plan_shard(ids_desk *desk, const ids_desk_config *config) {
         .result_bytes_max = house->result_bytes_max,
         .waiters_per_key_max = config->waiters_per_key_max,
         .waiters_max = config->waiters_max,
-        .clock_cut_ms = config->clock_cut_ms,
+        .clock_cut_ms = IDS_RULE_OFF(WHOLE_MS) ? 0 : config->clock_cut_ms,
         .mem = config->mem,
         .hash = hash_of,
         .hash_ctx = (void *)(uintptr_t)house,
@@ -87,7 +89,8 @@ ids_desk *ids_desk_new(const ids_desk_config *config) {
     desk->index = config->index;
     desk->host = config->host;
     desk->slots_free = NO_SLOT;
-    desk->watermark = UINT64_MAX;
+    /* Who keeps changes safe has not said anything yet. */
+    desk->watermark = config->is_kept || config->is_replicated ? 0 : UINT64_MAX;
     plan_shard(desk, config);
     if (!allocate(desk)) {
         ids_desk_free(desk);
@@ -97,7 +100,7 @@ ids_desk *ids_desk_new(const ids_desk_config *config) {
         .lead_epoch = UINT64_MAX, .epoch = config->house->epoch, .in_sync = 1};
     if (config->is_replicated) {
         desk->serving.stance = IDS_FOLLOWS;
-        ids_shard_follow(desk->shard);
+        ids_peer_prepare_copy(desk->shard);
     }
     desk->epoch_end = ids_serving_epoch_end(&desk->serving);
     return desk;

@@ -129,6 +129,7 @@ struct ids_desk {
     bool drains_waiters; /* some have not heard of it yet */
     /* The commit gate: hold.h. */
     bool shut;               /* nothing leaves any more */
+    bool has_changed;        /* the last call did; where rules are off */
     bool full;               /* no call is served */
     bool disk_is_full;       /* no claim is made */
     uint64_t claims_from_ms; /* nor before this */

@@ -76,8 +76,7 @@ bool ids_hold_has_more(const ids_desk *desk) {
 /* Mail to other workers --------------------------------------------------- */
 
 ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop, ids_showing shows) {
-    if (!ids_hold_is_needed(desk) ||
-        (shows == IDS_SHOWS_NOTHING && !desk->shut))
+    if (!ids_hold_holds(desk, shows))
         return ids_desk_parcel(desk, loop);
     return ids_hold_reserve(desk) ? &desk->gated_mail[loop].parcel : NULL;
 }
@@ -237,6 +236,10 @@ static bool fail_one(ids_desk *desk, const ids_held *mark, idp_error error,
     count_left(desk, conn, 1);
     if (conn->dead)
         return true;
+    if (mark->kind == IDS_HELD_BYTES && IDS_RULE_OFF(REVOKES)) {
+        free_bytes(desk, conn, mark->bytes);
+        return true;
+    }
     if (mark->kind == IDS_HELD_BYTES) {
         skip_bytes(desk, conn, mark->bytes);
         desk->buffered_bytes -= mark->bytes;
@@ -286,6 +289,7 @@ void ids_hold_change(void *ctx, const ids_change *change) {
     ids_desk *desk = ctx;
     ids_change numbered = *change;
     numbered.number = ++desk->changes;
+    IDS_RULE_NOTE(desk->has_changed = true);
     if (desk->tap.is_on) {
         ids_tap_take(&desk->tap, numbered.number, &numbered);
         if (ids_tap_is_high(&desk->tap))
@@ -363,6 +367,7 @@ ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
                       "(--hold-claims); ask again";
         return IDS_REFUSED;
     }
+    IDS_RULE_NOTE(desk->has_changed = false);
     ids_verdict verdict = ids_shard_call(desk->shard, call, answer, error);
     if (desk->woken.rest)
         ids_reply_woken_end(desk);

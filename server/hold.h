@@ -22,6 +22,7 @@
 #define IDS_HOLD_H
 
 #include "server/desk.h"
+#include "server/peer/mutant.h"
 
 /* What a reply shows: a record of this desk's, which may be taken back until
  * the change is safe; or nothing of the kind (an error, hello, what another
@@ -32,8 +33,13 @@ static inline bool ids_hold_is_needed(const ids_desk *desk) {
     return desk->changes > desk->watermark;
 }
 
-/* Whether a reply is held that is made now. */
+/* Whether a reply is held that is made now: because of what it has changed
+ * (R1), or of what it shows (R2). */
 static inline bool ids_hold_holds(const ids_desk *desk, ids_showing shows) {
+    if (IDS_RULE_OFF(R1) && desk->has_changed)
+        return false;
+    if (IDS_RULE_OFF(R2) && !desk->has_changed)
+        return false;
     return ids_hold_is_needed(desk) &&
            (shows == IDS_SHOWS_RECORD || desk->shut);
 }

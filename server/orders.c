@@ -126,7 +126,8 @@ static void begin(ids_desk *desk, idp_method order, bool accept_loss,
     const ids_house *house = desk->house;
     bool is_stores = order == IDP_SNAPSHOT;
     const ids_order_taker *taker = is_stores ? &house->store : &house->peer;
-    const ids_order_request request = {order, accept_loss, ticket};
+    const ids_order_request request = {
+        .order = order, .accept_loss = accept_loss, .ticket = ticket};
     ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
             (unsigned long long)ticket, idp_method_name(order), accept_loss);
     if (taker->begin)

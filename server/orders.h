@@ -23,6 +23,8 @@ typedef uint64_t ids_ticket;
 typedef struct ids_order_request {
     idp_method order;  /* IDP_PROMOTE, DETACH, SWITCHOVER or SNAPSHOT */
     bool accept_loss;  /* PROMOTE, DETACH */
+    uint64_t node;     /* DETACH, SWITCHOVER: which member; 0: the only one, or
+                        * any one */
     ids_ticket ticket; /* to answer with, once */
 } ids_order_request;
 

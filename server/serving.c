@@ -3,6 +3,8 @@
 #include "server/serving.h"
 
 #include "server/hold.h"
+#include "server/peer/mutant.h"
+#include "server/peer/peer.h"
 
 #include <assert.h>
 #include <string.h>
@@ -62,11 +64,13 @@ static void set(ids_desk *desk, const ids_serving *serving) {
  * the new primary already, so that NOT_PRIMARY, which says that nothing was
  * done, would be wrong; whoever asks again hears that. */
 static void stand_down(ids_desk *desk) {
+    if (IDS_RULE_OFF(DROPS_PENDING))
+        ids_hold_release(desk, UINT64_MAX);
     ids_hold_fail(desk, UINT64_MAX, IDP_E_UNREPLICATED,
                   "this server is no longer the primary; whether this took "
                   "effect is unknown: ask again");
     ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
-    ids_shard_follow(desk->shard);
+    ids_peer_prepare_copy(desk->shard);
     ids_tap_clear(&desk->tap);
     desk->tap.is_on = false;
 }

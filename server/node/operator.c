@@ -62,9 +62,9 @@ static ids_deciding begin(ids_partner *partner) {
         return ids_peer_promote(peer, order->epoch, order->request.accept_loss);
     case IDP_DETACH:
         order->epoch = peer->lead_epoch;
-        return ids_peer_detach(peer, 0);
+        return ids_peer_detach(peer, order->request.node);
     default:
-        return ids_peer_switchover(peer, order->epoch, 0);
+        return ids_peer_switchover(peer, order->epoch, order->request.node);
     }
 }
 

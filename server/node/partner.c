@@ -4,6 +4,7 @@
 #include "server/node/partner.h"
 
 #include "server/log.h"
+#include "server/peer/mutant.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -126,9 +127,11 @@ static bool prepare_copies(ids_partner *partner, uint64_t session) {
  * the medium. */
 static bool swap_copies(ids_partner *partner) {
     const ids_node_host *host = &partner->host;
+    uint32_t count = partner->seats_count;
     if (host->replace && !host->replace(host->ctx))
         return false;
-    for (uint32_t i = 0; i < partner->seats_count; i++)
+    count -= IDS_RULE_OFF(SWAPS_ALL) && count > 1;
+    for (uint32_t i = 0; i < count; i++)
         ids_copy_swap(partner->seats[i].desk);
     partner->holdings.stand = false;
     host->replaced(host->ctx);

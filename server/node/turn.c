@@ -3,6 +3,7 @@
 #include "server/node/turn.h"
 
 #include "server/hold.h"
+#include "server/peer/mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -43,13 +44,17 @@ static void take_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
 }
 
 static uint64_t kept(const ids_seat *seat) {
+    if (IDS_RULE_OFF(KEPT_REPLIES))
+        return UINT64_MAX;
     return seat->keeper ? ids_keeper_watermark(seat->keeper) : UINT64_MAX;
 }
 
 static void report_applied(ids_seat *seat, ids_peer *peer) {
     ids_desk *desk = seat->desk;
     ids_applied applied;
-    while (ids_copy_next_applied(desk, kept(seat), &applied))
+    uint64_t up_to =
+        seat->keeper ? ids_keeper_watermark(seat->keeper) : UINT64_MAX;
+    while (ids_copy_next_applied(desk, up_to, &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
     if (ids_copy_take_failure(desk) && peer->upstream.id != 0 &&
@@ -161,10 +166,13 @@ static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
     ids_desk *desk = seat->desk;
     uint64_t watermark = kept(seat);
     ids_gate *gate = &peer->gates[desk->index];
+    uint64_t last_turns = seat->gate;
     seat->gate = UINT64_MAX;
     if (desk->serving.stance == IDS_FOLLOWS)
         return watermark;
     seat->gate = ids_gate_watermark(gate);
+    if (IDS_RULE_OFF(WATERMARK_NOW))
+        return watermark < last_turns ? watermark : last_turns;
     if (watermark > seat->gate)
         watermark = seat->gate;
     watermark = ids_hold_left(desk, watermark);
@@ -238,12 +246,13 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* The role first. A node that leads no more fails what is held, and sends
      * waiters away; behind any step that lets go it would be too late (R6). */
-    ids_partner_show(partner, seat);
+    if (!IDS_RULE_OFF(ROLE_FIRST))
+        ids_partner_show(partner, seat);
 
     /* Then what this turn has changed: frames and the gate speak of changes
      * that the peer was told of, or a reply would leave before its change. */
-    ids_partner_hand_over(seat, peer);
-    assert(ids_tap_is_empty(&desk->tap));
+    if (!IDS_RULE_OFF(TELLS_FIRST))
+        ids_partner_hand_over(seat, peer);
 
     /* The other node's bytes behind our own changes: an acknowledgement moves
      * the gate, and a full copy that begins here has them in its walk. */
@@ -263,12 +272,14 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* What came may have changed the role: before the gate is asked, since one
      * that stands down opens nothing any more. */
-    ids_partner_show(partner, seat);
+    if (!IDS_RULE_OFF(ROLE_FIRST))
+        ids_partner_show(partner, seat);
 
     /* The gate, last of all: what is let go is said to it in the same stay, so
      * that who joins has it before he is a member. */
-    uint64_t watermark = look_at_gate(seat, peer);
+    assert(ids_tap_is_empty(&desk->tap));
     assert(desk->serving.stance == IDS_FOLLOWS || peer->leading);
+    uint64_t watermark = look_at_gate(seat, peer);
     ids_cable *opening = take_new(seat);
     seat->is_slow = ids_peer_is_slow(peer);
     ids_partner_leave(seat);

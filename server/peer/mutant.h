@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mutant.h -- the one place per rule where the simulation can switch it off,
- * to show that it would notice. Outside the simulation's own build (which
- * defines IDS_PEER_MUTANTS) nothing is left of them. */
+ * to show that it would notice: here, in server/node and in what a worker is.
+ * Outside the simulation's own build (which defines IDS_PEER_MUTANTS) nothing
+ * is left of them. */
 #ifndef IDS_PEER_MUTANT_H
 #define IDS_PEER_MUTANT_H
 
@@ -44,7 +45,13 @@
     X(OWN_SESSION, "own-session")       /* R9: one's end is everybody's */     \
     X(OWN_PLACE, "own-place")           /* R3: another is dropped instead */   \
     X(YIELDS, "yields")                 /* R4: two members take over */        \
-    X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */
+    X(KEPT_REPLIES, "kept-replies")     /* they leave before the medium */     \
+    X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */       \
+    X(SWAPS_ALL, "swaps-all")           /* a copy on some workers only */      \
+    X(ROLE_FIRST, "role-first")         /* a turn's end lets go before it */   \
+    X(TELLS_FIRST, "tells-first")       /* and before the peer is told */      \
+    X(WATERMARK_NOW, "watermark-now")   /* it is another turn's */             \
+    X(REVOKES, "revokes")               /* R6: what is failed leaves, too */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,
@@ -55,9 +62,11 @@ typedef enum ids_rule {
 
 #ifdef IDS_PEER_MUTANTS
 extern ids_rule ids_rule_off; /* the simulation's */
-#define IDS_RULE_OFF(rule) (ids_rule_off == IDS_RULE_##rule)
+#define IDS_RULE_OFF(rule)  (ids_rule_off == IDS_RULE_##rule)
+#define IDS_RULE_NOTE(what) (what) /* for a rule that is off */
 #else
-#define IDS_RULE_OFF(rule) 0
+#define IDS_RULE_OFF(rule)  0
+#define IDS_RULE_NOTE(what) ((void)0)
 #endif
 
 #endif

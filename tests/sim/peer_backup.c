@@ -16,14 +16,18 @@
 enum {
     TAKE_PERCENT = 60,
     PUT_BACK_PERCENT = 60,
-    HALF_PERCENT = 20,
+    HALF_PERCENT = 40,
     OTHERS_DIE_PERCENT = 75
 };
 
 static void take(pw_node *n) {
     pw_backup *b = &n->backup;
     pw_say(n->w, "%c's folder is copied", pw_name(n->index));
-    pw_disk_copy(n, n->disk.shard, n->disk.then_ms, b->shard);
+    ids_shard *records[PW_LOOPS_MAX];
+    for (uint32_t k = 0; k < n->loops; k++) {
+        records[k] = n->disk.log[k].records;
+    }
+    pw_disk_copy(n, records, n->disk.then_ms, b->shard);
     b->then_ms = pw_clock(n);
     b->cell = n->cell;
     b->is_there = true;
@@ -50,7 +54,12 @@ static void put_back(pw_node *n) {
         n->cell_is_copy = true;
     }
     if (memory) {
-        pw_disk_copy(n, n->backup.shard, n->backup.then_ms, n->disk.shard);
+        ids_shard *records[PW_LOOPS_MAX] = {NULL};
+        pw_disk_copy(n, n->backup.shard, n->backup.then_ms, records);
+        for (uint32_t k = 0; k < n->loops; k++) {
+            ids_shard_free(n->disk.log[k].records);
+            n->disk.log[k].records = records[k];
+        }
         n->disk.then_ms = pw_clock(n);
         n->memory_is_copy = n->memory_is_old = true;
     }
@@ -72,6 +81,6 @@ void pw_maybe_put_back(pw_node *n) {
 }
 
 void pw_backup_free(pw_node *n) {
-    pw_node_free_shards(n, n->backup.shard);
+    pw_shards_free(n, n->backup.shard);
     n->backup = (pw_backup){0};
 }

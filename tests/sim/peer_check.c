@@ -30,11 +30,13 @@ static pw_reach *latest_reach(pw_node *n, uint64_t epoch) {
 
 /* A primary's memory, if it is kept. */
 void pw_note_crash(pw_node *n) {
-    if (!n->keeps || !n->peer->leading) {
+    if (!n->keeps || !n->peer->leading || n->disk.replaced) {
         return;
     }
     pw_reach *r = latest_reach(n, n->peer->lead_epoch);
-    memcpy(r->at, n->disk.synced, sizeof r->at);
+    for (uint32_t k = 0; k < n->loops; k++) {
+        r->at[k] = n->disk.log[k].synced;
+    }
 }
 
 void pw_note_reach(pw_node *n) {
@@ -126,13 +128,13 @@ void pw_check_status(pw_node *n) {
 static bool has_it(pw_world *w, const pw_reply *r, ids_member member) {
     const char *which = r->changed ? "I9" : "I7";
     const pw_reach *reach = reach_of(w, member.incarnation, r->epoch);
-    return (reach != NULL && reach->at[r->loop] >= r->number) ||
+    return (reach != NULL && reach->at[r->worker] >= r->number) ||
            pw_fail(w,
                    "%s: %c answers k%u with change %llu, and its replica has "
                    "only %llu",
                    which, pw_name(r->node), w->op[r->op].key,
                    (unsigned long long)r->number,
-                   (unsigned long long)(reach ? reach->at[r->loop] : 0));
+                   (unsigned long long)(reach ? reach->at[r->worker] : 0));
 }
 
 /* And so have all. I8: and nobody has taken over without it. */
@@ -148,14 +150,14 @@ static bool is_committed(pw_world *w, const pw_reply *r) {
             return false;
         }
     }
-    if (e->over && r->number > e->base[r->loop]) {
+    if (e->over && r->number > e->base[r->worker]) {
         return pw_fail(w,
                        "I8: %c commits in epoch %llu, after another one "
                        "took over",
                        pw_name(r->node), (unsigned long long)r->epoch);
     }
-    if (r->number > e->passed[r->loop]) {
-        e->passed[r->loop] = r->number;
+    if (r->number > e->passed[r->worker]) {
+        e->passed[r->worker] = r->number;
     }
     w->acknowledged++;
     return true;
@@ -284,6 +286,9 @@ void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
     if (r->epoch < was->epoch) {
         return; /* it reads what was true before the takeover */
     }
+    if (r->epoch == was->epoch && is.made < was->made) {
+        return; /* one that was made later has left by another worker */
+    }
     /* It lives on while the node's clock hides that its time is over. */
     if (is.state != IDP_STATE_ABSENT &&
         r->made_at >= is.ttl_end + 2 * (w->config.clock_step_ms - 1)) {
@@ -350,10 +355,10 @@ static void learn_all(pw_node *n) {
     memset(n->truth, 0, sizeof n->truth);
     for (uint32_t k = 0; k < n->loops; k++) {
         uint64_t cursor = 0;
-        while (
-            ids_shard_walk(n->shard[k], pw_clock(n), &cursor, 64, learn, n)) {
+        while (ids_shard_walk(n->worker[k].desk->shard, pw_clock(n), &cursor,
+                              64, learn, n)) {
         }
-        ids_shard_walk_end(n->shard[k]);
+        ids_shard_walk_end(n->worker[k].desk->shard);
     }
 }
 

@@ -22,10 +22,22 @@ static void cut_all(pw_world *w, bool cut) {
     }
 }
 
+/* By a script, and not as an order. */
+bool pw_promote(pw_node *n, uint64_t epoch, bool accept_loss) {
+    if (pw_worker_waits(n, 0)) {
+        return false;
+    }
+    ids_peer *peer = ids_partner_enter(&n->partner.seats[0]);
+    ids_deciding verdict = ids_peer_promote(peer, epoch, accept_loss);
+    ids_partner_leave(&n->partner.seats[0]);
+    pw_worker_wake(n, 0);
+    pw_node_after(n);
+    return verdict == IDS_DECIDING_OK;
+}
+
 static bool promote(pw_node *n, uint64_t epoch) {
     for (int i = 0; i < TRIES && !n->w->failed; i++) {
-        if (ids_peer_promote(n->peer, epoch, true) == IDS_DECIDING_OK) {
-            pw_node_after(n);
+        if (pw_promote(n, epoch, true)) {
             return true;
         }
         pw_run_until(n->w, n->w->now + 50);
@@ -154,11 +166,13 @@ void pw_stranger(pw_world *w) {
                           .result_bytes_max = PW_TEXT,
                           .nonce = "of a stranger"};
     ids_link *link;
-    if (!n->up || n->paused_until > w->now) {
+    if (!n->started || n->paused_until > w->now || n->step != NULL) {
         return;
     }
+    ids_partner_enter(&n->partner.seats[0]);
     link = ids_peer_accept(n->peer, pw_clock(n));
     if (link == NULL) {
+        ids_partner_leave(&n->partner.seats[0]);
         return;
     }
     w->strangers++;
@@ -168,5 +182,7 @@ void pw_stranger(pw_world *w) {
     if (ids_peer_has_link(n->peer, link)) {
         ids_peer_lost(n->peer, link, pw_clock(n));
     }
+    ids_partner_leave(&n->partner.seats[0]);
+    pw_worker_wake(n, 0);
     pw_node_after(n);
 }

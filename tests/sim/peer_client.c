@@ -41,7 +41,6 @@ static uint32_t add_op(pw_world *w, int client, uint32_t key) {
     *o = (pw_op){.client = client, .key = key};
     o->target = (int)pw_below(w, (uint32_t)pw_nodes(w));
     o->until = w->now + CALL_MS;
-    o->request.msgid = op;
     w->client_op[client] = op;
     return op;
 }
@@ -121,21 +120,6 @@ void pw_clients_start(pw_world *w) {
 
 /* --- a call --------------------------------------------------------------- */
 
-static void asked(pw_world *w, int node, uint64_t word) {
-    pw_op *o = &w->op[word >> 32];
-    if (!w->node[node].up || o->done || o->try != (uint32_t)word) {
-        return; /* the answer would find nobody */
-    }
-    pw_node_call(&w->node[node], (uint32_t)(word >> 32));
-}
-
-/* An older try that arrives late: the node can't know that. */
-static void asked_late(pw_world *w, int node, uint64_t word) {
-    if (w->node[node].up) {
-        pw_node_call(&w->node[node], (uint32_t)(word >> 32));
-    }
-}
-
 static void timed_out(pw_world *w, int node, uint64_t word) {
     pw_op *o = &w->op[word >> 32];
     (void)node;
@@ -170,11 +154,7 @@ static void try_again(pw_world *w, int node, uint64_t op) {
         pw_say(w, "client %d -> %c %s", o->client, pw_name(o->target),
                idt_text_request(&o->request, line, sizeof line));
     }
-    if (!pw_chance(w, w->config.percent_lost)) {
-        bool late = pw_chance(w, w->config.percent_lost);
-        pw_later(w, 1 + pw_below(w, w->config.delay_ms) + (late ? 80 : 0),
-                 late ? asked_late : asked, o->target, word);
-    }
+    pw_wire_send(w, (uint32_t)op);
     pw_later(w, 120 + left + pw_below(w, 60), timed_out, -1, word);
 }
 

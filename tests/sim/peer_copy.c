@@ -3,6 +3,8 @@
  * nothing grows without bound (I15). */
 #include "tests/sim/peer_world.h"
 
+enum { HELD_MAX = 64 };
+
 typedef struct both {
     pw_node *n;
     pw_snap at[PW_KEYS_MAX];
@@ -20,10 +22,10 @@ static void collect_all(pw_node *n, both *b) {
     *b = (both){.n = n};
     for (uint32_t k = 0; k < n->loops; k++) {
         uint64_t cursor = 0;
-        while (
-            ids_shard_walk(n->shard[k], pw_clock(n), &cursor, 64, collect, b)) {
+        while (ids_shard_walk(n->worker[k].desk->shard, pw_clock(n), &cursor,
+                              64, collect, b)) {
         }
-        ids_shard_walk_end(n->shard[k]);
+        ids_shard_walk_end(n->worker[k].desk->shard);
     }
 }
 
@@ -34,7 +36,7 @@ static bool is_level(const pw_node *p, const pw_node *r) {
         return false;
     }
     for (uint32_t k = 0; k < p->loops; k++) {
-        if (b->receivers[k].applied != p->last[k]) {
+        if (b->receivers[k].applied != pw_last(p, k)) {
             return false;
         }
     }
@@ -165,8 +167,9 @@ void pw_check_limits(pw_world *w) {
             continue;
         }
         for (uint32_t k = 0; k < p->config.loops; k++) {
-            if (w->node[i].line[k].held > 16 + 32) {
-                pw_fail(w, "I15: %u replies are held", w->node[i].line[k].held);
+            uint32_t held = w->node[i].worker[k].desk->held_replies;
+            if (held > HELD_MAX) {
+                pw_fail(w, "I15: %u replies are held", held);
             }
         }
         if (p->link_count > 32 + 8 * w->config.places) {

@@ -3,13 +3,11 @@
  * another node that is kept out, or with two replicas of one primary. */
 #include "tests/sim/peer_world.h"
 
-#include "server/peer/mutant.h"
-
 #include <string.h>
 
 pw_node *pw_primary(pw_world *w) {
     for (int i = 0; i < PW_NODES; i++) {
-        if (w->node[i].up && w->node[i].peer->leading) {
+        if (w->node[i].started && w->node[i].peer->leading) {
             return &w->node[i];
         }
     }
@@ -54,9 +52,14 @@ bool pw_anyone_can_follow(const pw_node *n) {
     for (int i = 0; i < pw_nodes(n->w); i++) {
         const pw_node *r = &n->w->node[i];
         ids_peer_status s;
-        all_here = all_here && r->up;
-        if (r == n || !r->up) {
+        all_here = all_here && r->started;
+        if (r == n || !r->started) {
             continue;
+        }
+        /* It has gone, and this one has not heard of that yet. */
+        if (pw_session_with(n, (uint64_t)i + 1) != 0 &&
+            pw_place_of(n, r) == NULL) {
+            all_here = false;
         }
         ids_peer_status_get(r->peer, &s);
         anyone = anyone || s.in_sync || r->peer->leading;
@@ -69,7 +72,7 @@ bool pw_anyone_can_follow(const pw_node *n) {
 /* The replica has all that was made. */
 static bool is_through(const pw_node *p, const ids_follower *f) {
     for (uint32_t k = 0; k < p->loops; k++) {
-        if (f->senders[k].reached != p->last[k]) {
+        if (f->senders[k].reached != pw_last(p, k)) {
             return false;
         }
     }
@@ -85,8 +88,7 @@ static bool knows_primary(const pw_node *r, const pw_node *p) {
 
 /* R3: whoever else is there is told why it is not let in. */
 static bool is_refused(const pw_node *n) {
-    return !n->peer->leading && (n->peer->refusal.why != IDS_REFUSAL_NONE ||
-                                 IDS_RULE_OFF(THIRD_NODE));
+    return !n->peer->leading && n->peer->refusal.why != IDS_REFUSAL_NONE;
 }
 
 static bool follows_well(const pw_node *r, const pw_node *p,

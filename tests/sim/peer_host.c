@@ -1,181 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_host.c -- what a peer asks of its host, and the mail between a node's
- * loops, which takes its time. */
+/* peer_host.c -- what a node asks of its host: virtual time, the medium of its
+ * decisions, and connections (peer_net.c). */
 #include "tests/sim/peer_world.h"
 
-#include "server/peer/mutant.h"
+#include <errno.h>
 
-#include <stdlib.h>
+#define UNRECORDED_PERCENT 5
 
-static void host_random(void *ctx, void *to, size_t len) {
+static void enter(void *ctx) {
+    (void)ctx;
+}
+
+static void leave(void *ctx) {
+    (void)ctx;
+}
+
+static void wake(void *ctx, uint32_t worker) {
+    pw_worker_wake(ctx, worker);
+}
+
+static void settle(void *ctx, uint32_t worker) {
+    pw_node *n = ctx;
+    pw_worker_settle(&n->worker[worker]);
+}
+
+static uint64_t clock_ms(void *ctx) {
+    return pw_clock(ctx);
+}
+
+static uint64_t clock_epoch(void *ctx) {
+    const pw_node *n = ctx;
+    return n->w->epoch_next;
+}
+
+static void give_random(void *ctx, void *to, size_t len) {
     pw_node *n = ctx;
     for (size_t i = 0; i < len; i++) {
         ((uint8_t *)to)[i] = (uint8_t)idt_rng_next(&n->w->rng);
     }
 }
 
-static void host_dial(void *ctx, ids_link *link) {
-    pw_net_dial(ctx, link);
+/* --- decisions ------------------------------------------------------------ */
+
+/* In one world of four a disk is full: of some writes nothing comes. */
+static bool is_not_recorded(pw_world *w) {
+    bool is_full = w->seed % 4 == 3 && !w->quiet;
+    return is_full && pw_below(w, 100) < UNRECORDED_PERCENT;
 }
 
-static void host_hang_up(void *ctx, ids_link *link) {
-    pw_net_hang_up(ctx, link);
-}
-
-static bool host_aside_begin(void *ctx) {
-    pw_node *n = ctx;
-    pw_say(n->w, "%c begins a full copy of epoch %llu", pw_name(n->index),
-           (unsigned long long)n->peer->upstream.epoch);
-    return pw_node_make_shards(n, n->aside);
-}
-
-static void host_aside_drop(void *ctx) {
-    pw_node *n = ctx;
-    pw_say(n->w, "%c gives its unfinished copy up", pw_name(n->index));
-    pw_node_free_shards(n, n->aside);
-}
-
-/* The world stands still. */
-static void swap(pw_world *w, int node, uint64_t word) {
+static void recorded(pw_world *w, int node, uint64_t word) {
     pw_node *n = &w->node[node];
     (void)word;
-    n->swap_asked = false;
-    if (!ids_peer_swap_is_due(n->peer)) {
-        return; /* the session has ended meanwhile */
-    }
-    pw_say(w, "%c has a whole copy of epoch %llu", pw_name(n->index),
-           (unsigned long long)n->peer->upstream.epoch);
-    w->swaps++;
-    for (uint32_t k = 0; k < n->loops; k++) {
-        pw_loop_stands_down(n, k);
-    }
-    pw_node_free_shards(n, n->shard);
-    memcpy(n->shard, n->aside, sizeof n->shard);
-    memset(n->aside, 0, sizeof n->aside);
-    memset(n->last, 0, sizeof n->last);
-    pw_disk_snapshot(n);
-    n->memory_is_old = false;
-    ids_peer_swapped(n->peer, pw_clock(n));
-}
-
-void pw_node_maybe_swap(pw_node *n) {
-    if (!ids_peer_swap_is_due(n->peer) || n->swap_asked) {
+    if (pw_worker_waits(n, 0)) {
+        pw_later(w, 1, recorded, node, 0);
         return;
     }
-    n->swap_asked = true;
-    if (pw_chance(n->w, 50)) {
-        swap(n->w, n->index, 0);
+    pw_worker_begins(n, 0);
+    n->writing = false;
+    if (is_not_recorded(w)) {
+        ids_partner_recorded(&n->partner, ENOSPC);
     } else {
-        pw_later(n->w, pw_below(n->w, 8), swap, n->index, 0);
+        n->cell = n->to_write;
+        if (n->peer->pending == IDS_PENDING_SWITCHOVER) {
+            w->switched++;
+            w->chosen += ids_decision_members(&n->peer->known) > 1;
+        }
+        if (n->peer->pending == IDS_PENDING_DETACH) {
+            pw_node_detached(n, n->peer->detached.node);
+        }
+        ids_partner_recorded(&n->partner, 0);
+        pw_note_lead(n);
     }
+    pw_worker_after(&n->worker[0]);
 }
 
-static void route_one(pw_node *n, const ids_parcel_tag *tag,
-                      const ids_change *change) {
-    uint32_t owner = (uint32_t)(pw_hash(n, change->ns, change->key) % n->loops);
-    pw_parcel *p = pw_parcel_of(change);
-    p->tag = *tag;
-    pw_queue_put(&n->parcels[owner], p);
-    if (!n->drain_due[owner]) {
-        n->drain_due[owner] = true;
-        pw_later(n->w, pw_below(n->w, 3) + n->slow_ms, pw_node_drain_parcels,
-                 n->index, owner);
-    }
+static void record(void *ctx, const ids_decision *decision) {
+    pw_node *n = ctx;
+    n->to_write = *decision;
+    n->writing = true;
+    pw_later(n->w, 1 + pw_below(n->w, (uint32_t)n->w->config.wait_record_ms),
+             recorded, n->index, 0);
 }
 
-static bool host_route(void *ctx, const ids_parcel_tag *tag,
-                       const ids_change *changes, uint32_t count) {
-    pw_note_routed(ctx, tag);
-    for (uint32_t i = 0; i < count; i++) {
-        route_one(ctx, tag, &changes[i]);
-    }
+static void quiesce(void *ctx, void (*step)(ids_partner *partner)) {
+    pw_quiesce(ctx, step);
+}
+
+static void replaced(void *ctx) {
+    pw_node *n = ctx;
+    pw_say(n->w, "%c has a whole copy of epoch %llu", pw_name(n->index),
+           (unsigned long long)n->peer->upstream.epoch);
+    n->w->swaps++;
+    pw_disk_replaced(n);
+}
+
+/* --- connections ---------------------------------------------------------- */
+
+static bool open_it(void *ctx, ids_cable *cable) {
+    return pw_net_open(ctx, cable);
+}
+
+static size_t send_it(void *ctx, ids_cable *cable, const uint8_t *bytes,
+                      size_t len) {
+    return pw_net_send(ctx, cable, bytes, len);
+}
+
+static bool watch(void *ctx, ids_cable *cable) {
+    (void)ctx, (void)cable;
     return true;
 }
 
-static uint64_t host_lead(void *ctx, uint32_t loop, uint64_t epoch) {
-    pw_node *n = ctx;
-    if (!n->standing_still) {
-        pw_fail(n->w, "a promotion while the world turns");
-    }
-    pw_loop_stands_down(n, loop);
-    ids_shard_lead(n->shard[loop], epoch, (uint64_t)loop << 40, pw_clock(n));
-    if (loop == n->loops - 1) {
-        pw_disk_snapshot(n);
-        pw_check_lead(n, n->peer->lead_epoch);
-    }
-    return n->last[loop];
+static void read_it(void *ctx, ids_cable *cable) {
+    (void)ctx, (void)cable;
 }
 
-/* Each loop does its part with its next turn. */
-static void host_stand_down(void *ctx, bool pending) {
-    pw_node *n = ctx;
-    pw_say(n->w, pending ? "%c stands down" : "%c drains to hand over",
-           pw_name(n->index));
-    for (uint32_t k = 0; k < n->loops; k++) {
-        n->line[k].drains = true;
-        n->line[k].follows = n->line[k].follows || pending;
-    }
+static void close_it(void *ctx, ids_cable *cable) {
+    pw_net_close(ctx, cable);
 }
 
-static uint64_t host_clock_epoch(void *ctx) {
-    pw_node *n = ctx;
-    return n->w->epoch_next;
+static void *part(void *ctx, ids_cable *cable) {
+    (void)ctx;
+    return pw_net_part(cable);
 }
 
-ids_peer_host pw_host(pw_node *n) {
-    return (ids_peer_host){.ctx = n,
-                           .random = host_random,
-                           .dial = host_dial,
-                           .hang_up = host_hang_up,
-                           .aside_begin = host_aside_begin,
-                           .aside_drop = host_aside_drop,
-                           .route = host_route,
-                           .lead = host_lead,
-                           .stand_down = host_stand_down,
-                           .clock_epoch = host_clock_epoch};
-}
-
-/* --- mail between its loops ----------------------------------------------- */
-
-/* Into the copy that it is for. It is applied once it is on the medium, if
- * that is to be kept; a copy that is loaded aside is so as a whole. */
-static void put(pw_node *n, uint32_t owner, pw_parcel *p) {
-    bool aside = p->tag.aside && n->aside[owner] != NULL;
-    ids_parcel_tag tag = p->tag;
-    n->loop_now = owner;
-    pw_loop_stands_down(n, owner);
-    pw_put(n, aside ? n->aside[owner] : n->shard[owner], p);
-    if (aside || !n->keeps || IDS_RULE_OFF(KEPT_ACKS)) {
-        ids_peer_applied(n->peer, &tag);
-    }
-    if (aside || !n->keeps) {
-        free(p);
-    } else {
-        pw_disk_write(n, owner, p);
-    }
-}
-
-void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop) {
-    pw_node *n = &w->node[node];
-    uint32_t some = 1 + pw_below(w, 30);
-    n->drain_due[loop] = false;
-    for (; n->parcels[loop].first != NULL && some > 0; some--) {
-        pw_parcel *p = pw_queue_pop(&n->parcels[loop]);
-        if (ids_peer_is_current(n->peer, &p->tag)) {
-            put(n, (uint32_t)loop, p);
-        } else {
-            free(p);
-        }
-    }
-    if (n->parcels[loop].first != NULL) {
-        n->drain_due[loop] = true;
-        pw_later(w, 1 + n->slow_ms, pw_node_drain_parcels, node, loop);
-    }
-}
-
-void pw_node_lose_parcels(pw_node *n) {
-    for (uint32_t k = 0; k < PW_LOOPS_MAX; k++) {
-        pw_queue_free(&n->parcels[k]);
-        n->drain_due[k] = false;
-    }
+ids_node_host pw_host(pw_node *n) {
+    return (ids_node_host){.ctx = n,
+                           .enter = enter,
+                           .leave = leave,
+                           .wake = wake,
+                           .settle = settle,
+                           .clock_ms = clock_ms,
+                           .clock_epoch = clock_epoch,
+                           .random = give_random,
+                           .record = record,
+                           .quiesce = quiesce,
+                           .replaced = replaced,
+                           .open = open_it,
+                           .send = send_it,
+                           .watch = watch,
+                           .read = read_it,
+                           .close = close_it,
+                           .part = part};
 }

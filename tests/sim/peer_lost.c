@@ -14,7 +14,7 @@ static void lose(pw_node *n) {
     pw_say(n->w, "--- %c loses its record and its memory", pw_name(n->index));
     pw_node_crash(n);
     pw_disk_free(n);
-    memset(&n->disk, 0, sizeof n->disk);
+    n->disk = (pw_disk){.wait_ms = n->disk.wait_ms};
     n->cell = (ids_decision){0};
     pw_node_start(n);
 }
@@ -28,8 +28,7 @@ static bool is_whole(const pw_node *n) {
 static bool promoted(pw_node *n) {
     pw_world *w = n->w;
     for (int i = 0; i < TRIES && !w->failed && !n->peer->leading; i++) {
-        ids_peer_promote(n->peer, pw_draw_epoch(n), false);
-        pw_node_after(n);
+        pw_promote(n, pw_draw_epoch(n), false);
         pw_run_until(w, w->now + 20);
     }
     return n->peer->leading;

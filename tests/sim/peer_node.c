@@ -1,69 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_node.c -- one node: the host of a peer and its shards, as a daemon
- * would be, with mail between its loops that takes its time. */
-#include "server/peer/mutant.h"
+/* peer_node.c -- one node's lives: what the daemon does as it starts and as it
+ * goes, around the same workers and the same partner. */
 #include "tests/sim/peer_world.h"
 
-#include <stdio.h>
+#include "server/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define UNRECORDED_PERCENT 5
-
-enum { TICK_MS = 5, HELD_MAX = 16 };
+enum { TICK_MS = 5, BUFFER_BYTES = 1 << 20 };
 
 static uint64_t whole_clock(const pw_node *n) {
-    return IDS_CLOCK_START_MS + n->skew_ms + (n->w->now - n->w->start);
-}
-
-static uint64_t hidden_ms(const pw_node *n) {
-    return whole_clock(n) % n->w->config.clock_step_ms;
+    return IDS_CLOCK_START_MS + n->skew_ms + pw_us(n->w);
 }
 
 uint64_t pw_clock(const pw_node *n) {
-    return whole_clock(n) - hidden_ms(n);
+    return whole_clock(n) - whole_clock(n) % n->w->config.clock_step_ms;
 }
 
-uint32_t pw_key_of(idp_slice key) {
-    return key.len == 2 ? (uint32_t)(key.ptr[1] - '0') % PW_KEYS_MAX : 0;
+/* What the node's clock hides; see ids_shard_config. */
+uint32_t pw_clock_cut_ms(const pw_node *n) {
+    return n->w->config.clock_step_ms - 1;
 }
-
-uint64_t pw_hash(void *ctx, idp_slice ns, idp_slice key) {
-    const pw_node *n = ctx;
-    uint64_t state = n->skew_ms * 31 + key.ptr[key.len - 1] + ns.len;
-    return idt_splitmix(&state);
-}
-
-static pw_text text_of(idp_slice slice) {
-    pw_text text = {.len = slice.len};
-    if (slice.len > 0 && slice.len <= PW_TEXT) {
-        memcpy(text.bytes, slice.ptr, slice.len);
-    }
-    return text;
-}
-
-/* When it ends in the world's time: what is left counts from what the node's
- * clock shows, but never for more than the whole. */
-static uint64_t end_of(const pw_node *n, uint64_t left_ms, uint64_t whole_ms) {
-    uint64_t hidden = left_ms < whole_ms ? hidden_ms(n) : 0;
-    return n->w->now + left_ms - (hidden < left_ms ? hidden : left_ms);
-}
-
-pw_snap pw_snap_of(const pw_node *n, const ids_change *c) {
-    return (pw_snap){.state = c->state,
-                     .token = c->token,
-                     .epoch = n->peer->lead_epoch,
-                     .fingerprint = text_of(c->fingerprint),
-                     .nonce = text_of(c->nonce),
-                     .result = text_of(c->result),
-                     .lease_ms = c->lease_ms,
-                     .ttl_ms = c->ttl_ms,
-                     .lease_end = end_of(n, c->lease_left_ms, c->lease_ms),
-                     .ttl_end = end_of(n, c->ttl_left_ms, c->ttl_ms),
-                     .has_result = c->has_result};
-}
-
-/* --- shards --------------------------------------------------------------- */
 
 static void *take(void *ctx, size_t bytes) {
     (void)ctx;
@@ -75,107 +33,24 @@ static void give(void *ctx, void *block, size_t bytes) {
     free(block);
 }
 
-/* I5: as long as a nonce's claim stands, it is not granted another. */
-static void note_grant(pw_node *n, pw_op *o, const ids_change *c) {
-    const pw_snap *was = &n->truth[o->key];
-    bool stands = was->state == IDP_STATE_IN_PROGRESS &&
-                  n->w->now < was->ttl_end &&
-                  pw_compare(was->token, o->granted) == 0;
-    if (stands && !n->w->clashed && pw_compare(c->token, o->granted) != 0) {
-        pw_fail(n->w, "I5: k%u, the same nonce, another token", o->key);
-    }
-    o->granted = c->token;
+ids_mem pw_mem(void) {
+    return (ids_mem){.alloc = take, .free = give};
 }
 
-/* For the checker: a claim may be over sooner, if its holder said so; and to
- * a nonce belongs the token that it was granted. */
-static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
-    pw_world *w = n->w;
-    unsigned op = PW_OPS_MAX;
-    char nonce[PW_TEXT + 1] = {0};
-    if (c->state == IDP_STATE_ABSENT) {
-        w->dropped[key] = n->truth[key].token;
-    }
-    if (c->state == IDP_STATE_RELEASED ||
-        (c->state == IDP_STATE_IN_PROGRESS &&
-         w->now + c->lease_left_ms < n->truth[key].lease_end)) {
-        w->released[key] = c->token;
-    }
-    if (c->nonce.len > 0) {
-        memcpy(nonce, c->nonce.ptr, c->nonce.len);
-        if (sscanf(nonce, "n%u", &op) == 1 && op < w->ops) {
-            note_grant(n, &w->op[op], c);
-        }
+/* --- as it runs ----------------------------------------------------------- */
+
+/* The checker hears of a node that leads. */
+void pw_note_lead(pw_node *n) {
+    const ids_peer *peer = n->peer;
+    if (n->started && peer->leading && peer->lead_epoch != n->led_epoch) {
+        n->led_epoch = peer->lead_epoch;
+        pw_check_lead(n, peer->lead_epoch);
     }
 }
-
-static void on_change(void *ctx, const ids_change *c) {
-    pw_node *n = ctx;
-    uint32_t loop = (uint32_t)(pw_hash(n, c->ns, c->key) % n->loops);
-    uint32_t key = pw_key_of(c->key);
-    n->last[loop] = c->number;
-    note_end(n, key, c);
-    n->truth[key] = pw_snap_of(n, c);
-    pw_queue_put(&n->line[loop].made, pw_parcel_of(c));
-    if (n->keeps) {
-        pw_disk_write(n, loop, pw_parcel_of(c));
-    }
-}
-
-static void on_wake(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
-                    const idp_answer *answer) {
-    pw_node *n = ctx;
-    pw_reply made = {.op = msgid, .try = (uint32_t)asker, .error = error};
-    if (answer != NULL) {
-        made.answer = *answer;
-    }
-    made.changed = answer != NULL && answer->outcome == IDP_OUTCOME_ACQUIRED;
-    pw_hold(n, n->loop_now, &made);
-}
-
-/* What the node's clock hides; see ids_shard_config. */
-static uint32_t clock_cut_ms(const pw_node *n) {
-    return IDS_RULE_OFF(WHOLE_MS) ? 0 : n->w->config.clock_step_ms - 1;
-}
-
-bool pw_node_make_shards(pw_node *n, ids_shard **shards) {
-    for (uint32_t k = 0; k < n->loops; k++) {
-        ids_shard_config config = {.epoch = 1,
-                                   .memory_bytes_max = 8u << 20,
-                                   .result_bytes_max = PW_TEXT,
-                                   .waiters_per_key_max = 8,
-                                   .waiters_max = 32,
-                                   .clock_cut_ms = clock_cut_ms(n),
-                                   .mem = {NULL, take, give, NULL},
-                                   .hash = pw_hash,
-                                   .hash_ctx = n,
-                                   .on_wake = on_wake,
-                                   .wake_ctx = n,
-                                   .on_change = on_change,
-                                   .change_ctx = n};
-        shards[k] = ids_shard_new(&config);
-        if (shards[k] == NULL) {
-            return false;
-        }
-        ids_shard_tick(shards[k], pw_clock(n), 1);
-        ids_peer_prepare_copy(shards[k]);
-    }
-    return true;
-}
-
-void pw_node_free_shards(pw_node *n, ids_shard **shards) {
-    for (uint32_t k = 0; k < n->loops; k++) {
-        ids_shard_free(shards[k]);
-        shards[k] = NULL;
-    }
-}
-
-/* --- its turns ------------------------------------------------------------ */
 
 void pw_node_after(pw_node *n) {
-    ids_peer *peer = n->peer;
-    pw_turns(n);
-    pw_node_maybe_swap(n);
+    const ids_peer *peer = n->peer;
+    pw_note_lead(n);
     if (peer->started && n->session_seen != peer->upstream.id) {
         n->session_seen = peer->upstream.id;
         n->w->resumed += !peer->syncing;
@@ -191,53 +66,31 @@ void pw_node_after(pw_node *n) {
         n->session_heard = peer->upstream.id;
     }
     pw_note_reach(n);
-    pw_net_flush(n);
+    pw_net_after(n->w);
     pw_check_copy(n->w, false);
+}
+
+static bool is_due(const pw_worker *worker) {
+    const ids_desk *desk = worker->desk;
+    uint64_t now_ms = pw_clock(worker->n);
+    return desk->index == 0 || ids_desk_next_ms(desk) <= now_ms ||
+           ids_seat_next_ms(worker->turn.seat) <= now_ms;
 }
 
 static void tick(pw_world *w, int node, uint64_t word) {
     pw_node *n = &w->node[node];
-    uint64_t now_ms = pw_clock(n);
     (void)word;
-    for (uint32_t k = 0; k < n->loops; k++) {
-        n->loop_now = k;
-        ids_shard_tick(n->shard[k], now_ms, 64);
+    for (uint32_t k = 0; k < n->loops && n->started; k++) {
+        if (is_due(&n->worker[k])) {
+            pw_worker_wake(n, k);
+        }
     }
-    ids_peer_tick(n->peer, now_ms);
+    pw_disk_maybe_snapshot(n);
     pw_check_limits(w);
     if (pw_chance(w, 20)) {
         pw_check_status(n);
     }
     pw_later(w, TICK_MS, tick, node, 0);
-}
-
-void pw_node_call(pw_node *n, uint32_t op) {
-    pw_world *w = n->w;
-    pw_op *o = &w->op[op];
-    idp_request *q = &o->request;
-    uint64_t hash = pw_hash(n, q->ns, q->key);
-    uint32_t loop = (uint32_t)(hash % n->loops);
-    pw_reply made = {.op = op, .try = o->try};
-    ids_call call = {q, hash, pw_clock(n), o->try};
-    uint64_t before = n->last[loop];
-    made.error = n->line[loop].serves[q->method == IDP_PEEK];
-    if (n->line[loop].held >= HELD_MAX) {
-        made.error = IDP_E_UNREPLICATED;
-    }
-    if (made.error == IDP_OK && q->method != IDP_ACQUIRE &&
-        q->token.epoch > n->line[loop].lead_epoch) {
-        made.error = IDP_E_NOT_PRIMARY; /* it was granted by a newer one */
-    }
-    n->loop_now = loop;
-    if (made.error == IDP_OK) {
-        ids_verdict verdict =
-            ids_shard_call(n->shard[loop], &call, &made.answer, &made.error);
-        if (verdict == IDS_PARKED) {
-            return;
-        }
-    }
-    made.changed = n->last[loop] != before;
-    pw_hold(n, loop, &made);
 }
 
 /* --- its lives ------------------------------------------------------------ */
@@ -253,43 +106,6 @@ void pw_node_detached(pw_node *n, uint64_t whom) {
                        .session = pw_session_with(n, whom)};
 }
 
-static void recorded(pw_world *w, int node, uint64_t word);
-
-/* In one world of four a disk is full: of some writes nothing comes. A start is
- * tried again. */
-static bool is_not_recorded(pw_world *w, pw_node *n) {
-    bool is_full = w->seed % 4 == 3 && !w->quiet;
-    if (!is_full || pw_below(w, 100) >= UNRECORDED_PERCENT) {
-        return false;
-    }
-    if (ids_peer_undecided(n->peer, pw_clock(n)) == IDS_PENDING_START) {
-        pw_later(w, 20, recorded, n->index, 0);
-    } else {
-        n->writing = false;
-    }
-    return true;
-}
-
-static void recorded(pw_world *w, int node, uint64_t word) {
-    pw_node *n = &w->node[node];
-    (void)word;
-    if (is_not_recorded(w, n)) {
-        return;
-    }
-    n->cell = n->to_write;
-    n->writing = false;
-    if (n->peer->pending == IDS_PENDING_SWITCHOVER) {
-        w->switched++;
-        w->chosen += ids_decision_members(&n->peer->known) > 1;
-    }
-    if (n->peer->pending == IDS_PENDING_DETACH) {
-        pw_node_detached(n, n->peer->detached.node);
-    }
-    n->standing_still = ids_peer_decided_stops_world(n->peer);
-    ids_peer_decided(n->peer, pw_clock(n));
-    n->standing_still = n->cell_is_copy = n->memory_is_copy = false;
-}
-
 uint64_t pw_draw_epoch(pw_node *n) {
     pw_world *w = n->w;
     uint64_t known = n->cell.epoch;
@@ -300,74 +116,130 @@ uint64_t pw_draw_epoch(pw_node *n) {
     return ids_epoch_draw(known, w->epoch_next, (uint64_t)n->index + 1);
 }
 
-static void propose(void *ctx, const ids_decision *next) {
-    pw_node *n = ctx;
-    n->to_write = *next;
-    n->writing = true;
-    pw_later(n->w, 1 + pw_below(n->w, (uint32_t)n->w->config.wait_record_ms),
-             recorded, n->index, 0);
-}
-
-/* The recorded one, if its memory is there (R5). */
-static uint64_t incarnation_of(pw_node *n, const ids_decision *recorded) {
-    bool has_it = n->disk.is_there && !(n->memory_is_copy && !n->cell_is_copy);
-    uint64_t kept = has_it ? recorded->self.incarnation : 0;
-    return kept != 0 ? kept : idt_rng_next(&n->w->rng) | 1;
-}
-
-void pw_node_start(pw_node *n) {
-    pw_world *w = n->w;
-    ids_decision recorded = n->cell;
-    if (n->cell_is_copy) {
-        ids_decide_restored(&n->cell, &recorded);
+/* Its folder's, if all is there that was ever acknowledged (R5); a new one is
+ * on the medium before anything else is. */
+static uint64_t incarnation_of(pw_node *n) {
+    pw_disk *disk = &n->disk;
+    bool is_whole = disk->is_there && !disk->replaced && !n->memory_is_copy;
+    if (!n->keeps || !is_whole || disk->incarnation == 0) {
+        disk->incarnation = idt_rng_next(&n->w->rng) | 1;
     }
-    ids_peer_config config = {.node = (uint64_t)n->index + 1,
-                              .name = {{pw_name(n->index)}},
-                              .life = idt_rng_next(&w->rng) | 1,
-                              .incarnation = incarnation_of(n, &recorded),
-                              .primary = n->index == 0,
-                              .epoch_min = pw_draw_epoch(n),
-                              .loops = n->loops,
-                              .places = w->config.places,
-                              .mode = w->config.mode,
-                              .min_in_sync = w->config.min_in_sync,
-                              .ring_bytes = w->config.ring_bytes,
-                              .result_bytes_max = PW_TEXT,
-                              .unsent_bytes = w->config.unsent_bytes,
-                              .walk_buckets = 1 + pw_below(w, 4),
-                              .join_lag = w->config.join_lag,
-                              .heartbeat_ms = 20,
-                              .silence_ms = 90,
-                              .redial_ms = 25,
-                              .stall_ms = 60,
-                              .decisions = {n, propose},
-                              .host = pw_host(n)};
-    n->life++;
-    n->up = true;
-    n->session_heard = 0;
-    n->swap_asked = false;
-    ids_endpoint_from(&config.advertise, ":7117", 5);
+    return disk->incarnation;
+}
+
+static ids_partner_config configure(pw_node *n) {
+    pw_world *w = n->w;
+    ids_partner_config config = {
+        .peer = {.node = (uint64_t)n->index + 1,
+                 .name = {{pw_name(n->index)}},
+                 .life = idt_rng_next(&w->rng) | 1,
+                 .incarnation = incarnation_of(n),
+                 .primary = n->index == 0,
+                 .epoch_min = pw_draw_epoch(n),
+                 .loops = n->loops,
+                 .places = w->config.places,
+                 .mode = w->config.mode,
+                 .min_in_sync = w->config.min_in_sync,
+                 .ring_bytes = w->config.ring_bytes,
+                 .result_bytes_max = PW_TEXT,
+                 .unsent_bytes = w->config.unsent_bytes,
+                 .walk_buckets = 1 + pw_below(w, 4),
+                 .join_lag = w->config.join_lag,
+                 .heartbeat_ms = 20,
+                 .silence_ms = 90,
+                 .redial_ms = 25,
+                 .stall_ms = 60},
+        .commit_wait_ms = 60,
+        .tick_ms = TICK_MS,
+        .busy_ms = 0, /* the operator looks before each try */
+        .effect_ms = 300,
+        .record_path = "the record"};
+    ids_endpoint_from(&config.peer.advertise, ":7117", 5);
     if (n->index > 0 || w->config.places > 1) {
-        ids_endpoint_from(&config.replicate_from,
+        ids_endpoint_from(&config.peer.replicate_from,
                           w->config.places > 1 ? "P:7117"
                           : n->follows == 0    ? "A:7117"
                                                : "B:7117",
                           6);
     }
-    memset(n->last, 0, sizeof n->last);
-    memset(n->truth, 0, sizeof n->truth);
-    pw_node_lose_parcels(n);
-    pw_hold_forget(n);
     if (w->config.secret) {
-        ids_link_key_from(&config.key,
-                          (idp_slice){(const uint8_t *)"open sesame", 11});
+        ids_link_key_from(&config.peer.key, (idp_slice){n->house.secret.bytes,
+                                                        n->house.secret.len});
     }
+    return config;
+}
+
+static void furnish(pw_node *n) {
+    static const uint8_t secret[] = "open sesame";
+    n->house = (ids_house){.loops = n->loops,
+                           .epoch = n->w->epoch_next,
+                           .version = "sim",
+                           .result_bytes_max = PW_TEXT,
+                           .pending_max = 64,
+                           .buffer_bytes_max = BUFFER_BYTES,
+                           .unsent_bytes_max = BUFFER_BYTES,
+                           .takes_peers = true,
+                           .mailboxes = n->boxes};
+    for (size_t i = 0; i < sizeof n->house.hash_key; i++) {
+        n->house.hash_key[i] = (uint8_t)(n->skew_ms >> (i % 4 * 4));
+    }
+    if (n->w->config.secret) {
+        n->house.secret.len = sizeof secret - 1;
+        memcpy(n->house.secret.bytes, secret, sizeof secret - 1);
+    }
+}
+
+/* Its start is on record: only now its workers run. */
+static void started(pw_world *w, int node, uint64_t word) {
+    pw_node *n = &w->node[node];
+    (void)word;
+    n->cell = n->to_write;
+    n->writing = false;
+    ids_partner_start(&n->partner, &n->recorded);
+    n->started = true;
+    for (uint32_t k = 0; k < n->loops; k++) {
+        n->worker[k].turn.seat = &n->partner.seats[k];
+        pw_worker_wake(n, k);
+    }
+    pw_note_lead(n);
+    n->cell_is_copy = n->memory_is_copy = false;
+    pw_later(w, 1 + pw_below(w, TICK_MS), tick, n->index, 0);
+}
+
+void pw_node_start(pw_node *n) {
+    pw_world *w = n->w;
+    const ids_node_host host = pw_host(n);
+    ids_desk *desks[PW_LOOPS_MAX] = {NULL};
+    ids_keeper *keepers[PW_LOOPS_MAX] = {NULL};
+    n->life++;
+    n->up = true;
+    n->session_heard = n->led_epoch = 0;
+    n->recorded = n->cell;
+    if (n->cell_is_copy) {
+        ids_decide_restored(&n->cell, &n->recorded);
+    }
+    memset(n->truth, 0, sizeof n->truth);
     pw_say(w, "%c starts, with %u loops and %s", pw_name(n->index), n->loops,
            n->disk.is_there ? "its memory" : "an empty memory");
-    n->peer = ids_peer_new(&config, &recorded, pw_clock(n));
-    pw_node_make_shards(n, n->shard);
+    furnish(n);
+    const ids_partner_config config = configure(n);
+    bool good = pw_workers_make(n);
     pw_disk_recover(n);
-    pw_later(w, 1 + pw_below(w, TICK_MS), tick, n->index, 0);
+    good = good && pw_keepers_make(n);
+    for (uint32_t k = 0; k < n->loops; k++) {
+        desks[k] = n->worker[k].desk;
+        keepers[k] = n->worker[k].turn.keeper;
+    }
+    if (!good || !ids_partner_begin(&n->partner, &config, &host, &n->recorded,
+                                    desks, keepers)) {
+        pw_fail(w, "I15: no memory for a node");
+        return;
+    }
+    n->peer = n->partner.peer;
+    n->to_write = n->partner.proposal;
+    n->writing = true;
+    pw_later(w, 1 + pw_below(w, (uint32_t)w->config.wait_record_ms), started,
+             n->index, 0);
 }
 
 void pw_node_crash(pw_node *n) {
@@ -382,13 +254,12 @@ void pw_node_crash(pw_node *n) {
     n->writing = false;
     pw_disk_crash(n);
     pw_note_crash(n);
-    pw_net_crash(n);
     pw_node_free(n);
+    pw_net_crash(n);
+    pw_wires_crash(n);
     n->life++;
     n->up = false;
     n->paused_until = 0;
-    memset(n->shard, 0, sizeof n->shard);
-    memset(n->aside, 0, sizeof n->aside);
     pw_maybe_put_back(n);
 }
 
@@ -396,10 +267,13 @@ void pw_node_free(pw_node *n) {
     if (n->peer == NULL) {
         return;
     }
-    pw_node_lose_parcels(n);
-    pw_hold_forget(n);
-    ids_peer_free(n->peer);
+    n->crashing = true;
+    for (uint32_t k = 0; k < n->loops; k++) {
+        ids_seat_quiet(&n->partner.seats[k]);
+    }
+    pw_workers_free(n);
+    ids_partner_close(&n->partner);
     n->peer = NULL;
-    pw_node_free_shards(n, n->shard);
-    pw_node_free_shards(n, n->aside);
+    n->step = NULL;
+    n->started = n->crashing = false;
 }

@@ -99,29 +99,26 @@ static bool never_followed(const pw_world *w, const pw_node *n) {
            n->peer->copy_of == 0;
 }
 
-static void watch_order(pw_world *w, int node, uint64_t word);
+static bool is_under_way(const pw_node *n, uint64_t life) {
+    return n->life == (uint32_t)life &&
+           (n->writing || n->partner.order.is_there);
+}
 
-/* The order arrives. Its outcome is known once what it proposed is on record,
- * or the node is gone and its disk has been read. */
-static void watch(pw_world *w, int node, uint64_t life) {
-    pw_node *n = &w->node[node];
-    bool over = n->life != (uint32_t)life || !n->writing;
-    if (!over) {
-        pw_later(w, 3, watch_order, -1, (uint64_t)node << 32 | life);
+/* Its outcome is known once what it proposed is on record and in effect, or the
+ * node is gone and its disk has been read. */
+static void watch(pw_world *w, int node, uint64_t word) {
+    (void)node;
+    if (is_under_way(&w->node[word >> 32], word)) {
+        pw_later(w, 3, watch, -1, word);
         return;
     }
     w->order_under_way = false;
 }
 
-static void watch_order(pw_world *w, int node, uint64_t word) {
-    (void)node;
-    watch(w, (int)(word >> 32), word & UINT32_MAX);
-}
-
 static void watch_detach(pw_world *w, int node, uint64_t word) {
     pw_node *n = &w->node[word >> 32];
     (void)node;
-    if (n->life == (uint32_t)word && n->writing) {
+    if (is_under_way(n, word)) {
         pw_later(w, 3, watch_detach, -1, word);
         return;
     }
@@ -131,29 +128,40 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
     w->order_under_way = false;
 }
 
-static ids_deciding give(pw_node *n, order what, uint64_t whom) {
+/* As it comes to the first worker. */
+static bool command(pw_node *n, idp_method method, bool accept_loss,
+                    uint64_t whom) {
+    const ids_order_taker taker = ids_partner_taker(&n->partner);
+    const ids_order_request request = {
+        .order = method, .accept_loss = accept_loss, .node = whom, .ticket = 1};
+    if (n->partner.order.is_there) {
+        return false;
+    }
+    n->w->epoch_next += 1u << IDS_EPOCH_BITS;
+    taker.begin(taker.ctx, pw_worker_begins(n, 0)->desk, &request);
+    return n->partner.order.is_there && n->partner.order.is_begun;
+}
+
+static bool give(pw_node *n, order what, uint64_t whom) {
     pw_world *w = n->w;
     switch (what) {
     case PROMOTE:
-        if (!may_promote(w, n)) {
-            return IDS_DECIDING_NOT_IN_SYNC;
-        }
-        return ids_peer_promote(n->peer, pw_draw_epoch(n), false);
+        return may_promote(w, n) && command(n, IDP_PROMOTE, false, 0);
     case ACCEPT_LOSS:
         if (anyone_leads(w) || never_followed(w, n) ||
-            anyone_is_promotable(w)) {
-            return IDS_DECIDING_BUSY;
+            anyone_is_promotable(w) || !command(n, IDP_PROMOTE, true, 0)) {
+            return false;
         }
-        n->loss_epoch = pw_draw_epoch(n);
-        return ids_peer_promote(n->peer, n->loss_epoch, true);
+        n->loss_epoch = n->partner.order.epoch;
+        return true;
     case DETACH:
         if (!may_detach(w, n)) {
-            return IDS_DECIDING_NOT_PRIMARY;
+            return false;
         }
         w->detaching = whom;
-        return ids_peer_detach(n->peer, whom);
+        return command(n, IDP_DETACH, false, whom);
     default:
-        return ids_peer_switchover(n->peer, pw_draw_epoch(n), whom);
+        return command(n, IDP_SWITCHOVER, false, whom);
     }
 }
 
@@ -161,22 +169,23 @@ static void order_arrives(pw_world *w, int node, uint64_t word) {
     static const char *const names[] = {"promote", "promote --accept-loss",
                                         "detach", "switchover"};
     pw_node *n = &w->node[word >> 8];
-    ids_deciding verdict;
+    bool taken;
     uint64_t whose = (word >> 8) << 32 | n->life;
     (void)node;
-    if (!n->up || n->paused_until > w->now ||
+    if (!n->up || n->paused_until > w->now || pw_worker_waits(n, 0) ||
         pw_chance(w, w->config.percent_lost)) {
         w->order_under_way = false; /* it never got there */
         return;
     }
-    verdict = give(n, (order)(word & 15), word >> 4 & 15);
+    taken = give(n, (order)(word & 15), word >> 4 & 15);
     pw_say(w, "the operator tells %c: %s -> %s", pw_name(n->index),
-           names[word & 15], ids_deciding_text(verdict));
-    if (verdict == IDS_DECIDING_OK && (word & 15) == DETACH) {
+           names[word & 15], taken ? "it is begun" : "no");
+    if (taken && (word & 15) == DETACH) {
         watch_detach(w, -1, whose);
     } else {
-        watch_order(w, -1, whose);
+        watch(w, -1, whose);
     }
+    pw_worker_after(&n->worker[0]);
     pw_node_after(n);
 }
 

@@ -8,6 +8,7 @@
  * same world. With --rule-off the peer does not keep one of its rules, and
  * finding that is the success. With --see replies the checker judges by what
  * clients hear alone: slower to notice, but nothing else counts in the end. */
+#include "server/log.h"
 #include "server/peer/mutant.h"
 #include "tests/sim/peer_world.h"
 
@@ -69,6 +70,27 @@ static void tell(const pw_world *w) {
     }
 }
 
+/* An assert of the product's, in the world that is run. */
+static const options *asked;
+static uint64_t seed_now;
+
+void __assert_fail(const char *what, const char *file, unsigned line,
+                   const char *function) {
+    unsigned long long worlds = seed_now + 1 - asked->from;
+    const char *name = strstr(file, "server/");
+    printf("%s%s: caught after %llu seeds, in world %llu: assert(%s) in %s, "
+           "%s:%u\n",
+           ids_rule_off == IDS_RULE_NONE ? "FAILED" : "without ",
+           ids_rule_off == IDS_RULE_NONE ? "" : rule_names[ids_rule_off],
+           worlds, (unsigned long long)seed_now, what, function,
+           name != NULL ? name : file, line);
+    fflush(stdout);
+    if (ids_rule_off == IDS_RULE_NONE) {
+        abort();
+    }
+    _Exit(0);
+}
+
 static int report(pw_world *w, uint64_t seed, const options *o) {
     unsigned long long worlds = seed + 1 - o->from;
     if (ids_rule_off != IDS_RULE_NONE) {
@@ -114,6 +136,7 @@ static int simulate(pw_world *w, const options *o) {
     tally t = {0};
     for (uint64_t seed = o->from; seed <= o->to; seed++) {
         w->tracing = o->story;
+        seed_now = seed;
         if (!pw_run(w, seed)) {
             return report(w, seed, o);
         }
@@ -166,6 +189,8 @@ int main(int argc, char **argv) {
         }
     }
     pw_world *w = calloc(1, sizeof *w);
+    asked = &o;
+    ids_log_set_level(IDS_LOG_LEVEL_COUNT);
     void *trace = calloc(PW_TRACE_LINES, PW_TRACE_COLUMNS);
     int status = 1;
     if (w != NULL && trace != NULL) {

@@ -2,12 +2,14 @@
 /* peer_world.h -- two nodes, or three, their clients, an operator and a hostile
  * network in one process: one virtual clock, one seed.
  *
- * The shards and peers are the real ones. Everything that happens is an event
- * at a time; what a seed does once it does again. */
+ * The nodes are the daemon's (server/node): here are virtual workers, time,
+ * connections and disks for them, and who looks on. No rule is kept here.
+ * Everything that happens is an event at a time; what a seed does once it does
+ * again. */
 #ifndef SIM_PEER_WORLD_H
 #define SIM_PEER_WORLD_H
 
-#include "server/peer/peer.h"
+#include "server/node/turn.h"
 #include "tests/lib/rng.h"
 
 #include <string.h>
@@ -26,7 +28,8 @@ enum {
 
 typedef struct pw_world pw_world;
 typedef struct pw_event pw_event;
-typedef struct pw_conn pw_conn;
+typedef struct pw_link pw_link;
+typedef struct pw_wire pw_wire;
 
 typedef struct pw_text {
     uint8_t bytes[PW_TEXT];
@@ -38,19 +41,19 @@ typedef struct pw_snap {
     idp_state state; /* ABSENT: none */
     idp_token token;
     uint64_t epoch; /* of the primary that had it so */
+    uint64_t made;  /* what was made later has a higher one */
     pw_text fingerprint, nonce, result;
     uint64_t lease_ms, ttl_ms;
     uint64_t lease_end, ttl_end;
     bool has_result;
 } pw_snap;
 
-/* A reply on its way: what it says, and the record as it was then. */
+/* A reply: what it says, and the record as it was when it was made. */
 typedef struct pw_reply {
     uint32_t op, try;
     int node;
-    uint32_t loop;
-    uint64_t number; /* the loop's last as it was made */
-    uint64_t needs;  /* it waits for this */
+    uint32_t worker;
+    uint64_t number; /* the worker's last as it was made */
     uint64_t made_at;
     uint64_t epoch;
     bool changed;
@@ -58,8 +61,14 @@ typedef struct pw_reply {
     idp_answer answer;
     pw_text result;
     pw_snap snap;
-    struct pw_reply *next;
 } pw_reply;
+
+/* A request that was sent: its msgid is its place here. */
+typedef struct pw_call {
+    uint32_t op, try;
+    bool is_made, has_left;
+    pw_reply reply; /* if it is made */
+} pw_call;
 
 /* A chunk that was on its way once. */
 typedef struct pw_stale {
@@ -68,39 +77,37 @@ typedef struct pw_stale {
     uint64_t session;
 } pw_stale;
 
-/* A change on its way: to the peer, to its owner, to the medium. */
-typedef struct pw_parcel {
-    struct pw_parcel *next;
-    uint64_t number;    /* of this node's own change; 0: a record */
-    ids_parcel_tag tag; /* of a record */
+/* A record or a change on its way to the medium. */
+typedef struct pw_entry {
+    struct pw_entry *next;
     size_t len;
     uint8_t bytes[];
-} pw_parcel;
+} pw_entry;
 
 typedef struct pw_queue {
-    pw_parcel *first, *last; /* last: if there is a first */
+    pw_entry *first, *last; /* last: if there is a first */
 } pw_queue;
 
-/* One loop, as it sees the peer. */
-typedef struct pw_line {
-    pw_queue made; /* changes that the peer has not been handed */
-    pw_reply *replies, **replies_end; /* held */
-    uint32_t held;
-    bool turn_due;
-    bool drains, follows; /* it has its part of standing down to do */
-    idp_error serves[2];  /* changes, shows: when it looked last */
-    uint64_t lead_epoch;
-} pw_line;
+/* One worker's log on the medium, and its part of a snapshot. */
+typedef struct pw_log {
+    ids_shard *records; /* what a start would find */
+    uint64_t synced;    /* all of this life up to here is on it */
+    pw_queue behind;    /* since the snapshot under way began */
+    pw_queue snapshot;  /* what of it is written */
+} pw_log;
 
 /* What outlives the process, where it keeps its memory. */
 typedef struct pw_disk {
     bool is_there;
-    ids_shard *shard[PW_LOOPS_MAX];
-    pw_queue unsynced[PW_LOOPS_MAX];
-    bool sync_due[PW_LOOPS_MAX];
-    uint64_t synced[PW_LOOPS_MAX]; /* all up to here is on it */
-    uint64_t then_ms;              /* its clock as it crashed */
-    uint32_t wait_ms;              /* for a write, at most */
+    pw_log log[PW_LOOPS_MAX];
+    uint64_t incarnation; /* 0: none yet */
+    bool replaced;        /* the records are another history's than the log */
+    bool collects;        /* a snapshot is under way */
+    bool given_up;
+    unsigned round;
+    uint32_t parts_left;
+    uint64_t then_ms; /* its clock as it crashed */
+    uint32_t wait_ms; /* for a write, at most */
 } pw_disk;
 
 /* A copy of that, and of what is recorded, from before. */
@@ -111,31 +118,48 @@ typedef struct pw_backup {
     ids_decision cell;
 } pw_backup;
 
+/* One worker: a thread of the daemon. */
+typedef struct pw_worker {
+    struct pw_node *n;
+    ids_turn turn;
+    ids_desk *desk;
+    ids_keeper keeper;
+    const ids_batch *batch; /* under way to the medium */
+    ids_keeper_task task;
+    ids_keeper_news news;
+    bool has_news;
+    bool turn_due;
+    bool parked;
+    bool changed; /* the call that is being carried out has changed a record */
+} pw_worker;
+
 typedef struct pw_node {
     pw_world *w;
     int index;
     bool up;
+    bool started;  /* its start is on record, and its workers run */
+    bool crashing; /* no one hears of it */
     uint32_t life; /* counts its starts; events of an older one are void */
     uint64_t paused_until;
     uint64_t skew_ms;
     uint32_t loops;
-    ids_peer *peer;
-    ids_shard *shard[PW_LOOPS_MAX], *aside[PW_LOOPS_MAX];
-    uint64_t last[PW_LOOPS_MAX]; /* change numbers */
-    ids_decision cell;           /* on its disk */
+    ids_house house;
+    ids_mailbox boxes[PW_LOOPS_MAX];
+    pw_worker worker[PW_LOOPS_MAX];
+    ids_partner partner;
+    ids_peer *peer;    /* the partner's */
+    ids_decision cell; /* on its disk */
+    ids_decision recorded;
     bool writing;
     ids_decision to_write;
-    pw_queue parcels[PW_LOOPS_MAX];
-    bool drain_due[PW_LOOPS_MAX];
-    pw_line line[PW_LOOPS_MAX];
-    bool swap_asked, standing_still;
-    bool keeps; /* its memory outlives it (R5) */
+    void (*step)(ids_partner *partner); /* that workers stand still for */
+    bool keeps;                         /* its memory outlives it (R5) */
     pw_disk disk;
     pw_backup backup;
     bool cell_is_copy, memory_is_copy; /* put back, and not begun since */
-    bool memory_is_old; /* put back, and nothing has come over it since */
-    uint32_t loop_now;
+    bool memory_is_old; /* so it was; not led, and no copy loaded since */
     pw_snap truth[PW_KEYS_MAX];
+    uint64_t led_epoch;  /* that the checker knows of */
     uint64_t loss_epoch; /* the operator accepted loss with this one */
     uint64_t slow_ms;
     uint64_t session_seen, session_heard;
@@ -207,9 +231,12 @@ struct pw_world {
     uint64_t seed, now, start, end_of_chaos;
     pw_event *heap;
     uint32_t heap_len, heap_cap;
-    uint64_t event_seq;
+    uint64_t event_seq, made;
     pw_node node[PW_NODES];
-    pw_conn *conns;
+    pw_link *links;
+    pw_wire *wires;
+    pw_call *calls;
+    uint32_t call_count, call_cap;
     bool cut[PW_NODES];       /* from this node nothing gets through */
     pw_stale fresh[PW_NODES]; /* per direction, of the latest session */
     pw_stale stale[PW_NODES]; /* and of one before it */
@@ -236,6 +263,7 @@ struct pw_world {
     pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
+    uint32_t quiesced, snapshots, denied;
     uint32_t refused; /* a third node was, in peace */
     uint32_t groups;  /* worlds in which a primary has two replicas */
     uint32_t level;   /* times that both had the same numbers */
@@ -303,60 +331,84 @@ int pw_node_named(const pw_world *w, int from, const char *name);
 void pw_run_until(pw_world *w, uint64_t until);
 bool pw_clash_goes_on(pw_node *n, uint64_t epoch);
 bool pw_clash(pw_world *w); /* false: it failed */
+bool pw_promote(pw_node *n, uint64_t epoch, bool accept_loss);
 void pw_lose_record(pw_world *w);
 void pw_stranger(pw_world *w);
 
 /* Nodes. */
 uint64_t pw_clock(const pw_node *n);
+uint32_t pw_clock_cut_ms(const pw_node *n);
 uint64_t pw_draw_epoch(pw_node *n); /* never the same twice */
 void pw_node_start(pw_node *n);
 void pw_node_crash(pw_node *n);
 void pw_node_after(pw_node *n);
-void pw_node_call(pw_node *n, uint32_t op);
 void pw_node_free(pw_node *n);
 void pw_node_detached(pw_node *n, uint64_t whom); /* as its disk says */
-ids_peer_host pw_host(pw_node *n);
-void pw_node_drain_parcels(pw_world *w, int node, uint64_t loop);
-void pw_node_lose_parcels(pw_node *n);
-uint64_t pw_hash(void *ctx, idp_slice ns, idp_slice key);
-bool pw_node_make_shards(pw_node *n, ids_shard **shards);
-void pw_node_free_shards(pw_node *n, ids_shard **shards);
-void pw_node_maybe_swap(pw_node *n);
+void pw_note_lead(pw_node *n);
+ids_node_host pw_host(pw_node *n);
+ids_mem pw_mem(void);
+static inline uint64_t pw_last(const pw_node *n, uint32_t worker) {
+    return n->worker[worker].desk->changes;
+}
+
+/* Their workers. */
+bool pw_workers_make(pw_node *n);
+void pw_workers_free(pw_node *n);
+pw_worker *pw_worker_begins(pw_node *n, uint32_t worker);
+bool pw_worker_waits(const pw_node *n, uint32_t worker);
+void pw_worker_wake(pw_node *n, uint32_t worker); /* within ms */
+void pw_worker_after(pw_worker *worker);          /* its turn ends, or soon */
+void pw_worker_settle(pw_worker *worker);
+void pw_quiesce(pw_node *n, void (*step)(ids_partner *partner));
+
+/* Who looks on as things are made: see peer_look.c. */
 uint32_t pw_key_of(idp_slice key);
 pw_snap pw_snap_of(const pw_node *n, const ids_change *c);
-
-/* Replies, and the loops' turns. */
 void pw_free_event(const pw_event *event);
-void pw_hold(pw_node *n, uint32_t loop, const pw_reply *made);
-void pw_hold_release(pw_node *n, uint32_t loop);
-void pw_hold_fail(pw_node *n, uint32_t loop, uint64_t since, idp_error error);
-void pw_hold_forget(pw_node *n);
-void pw_loop_stands_down(pw_node *n, uint32_t loop);
-void pw_turns(pw_node *n);
 
 /* What is kept. */
-pw_parcel *pw_parcel_of(const ids_change *change);
-void pw_queue_put(pw_queue *q, pw_parcel *p);
-pw_parcel *pw_queue_pop(pw_queue *q);
+pw_entry *pw_entry_of(const ids_change *change);
+void pw_queue_put(pw_queue *q, pw_entry *e);
+pw_entry *pw_queue_pop(pw_queue *q);
 void pw_queue_free(pw_queue *q);
-void pw_put(pw_node *n, ids_shard *shard, const pw_parcel *p);
-void pw_disk_write(pw_node *n, uint32_t loop, pw_parcel *p);
-void pw_disk_snapshot(pw_node *n);
+bool pw_keepers_make(pw_node *n);
+void pw_disk_replaced(pw_node *n);
+void pw_disk_maybe_snapshot(pw_node *n);
 void pw_disk_crash(pw_node *n);
 void pw_disk_recover(pw_node *n);
 void pw_disk_free(pw_node *n);
 void pw_disk_copy(pw_node *n, ids_shard *const *from, uint64_t then_ms,
                   ids_shard **to);
+void pw_shards_free(pw_node *n, ids_shard **shards);
 void pw_maybe_put_back(pw_node *n);
 void pw_backup_free(pw_node *n);
 
-/* The network. */
-void pw_net_dial(pw_node *n, ids_link *link);
-void pw_net_hang_up(pw_node *n, ids_link *link);
-void pw_net_flush(pw_node *n);
+/* The network: ends of connections, as a worker has them. */
+typedef struct pw_end {
+    bool is_link;
+    pw_wire *wire;
+    pw_link *link;
+} pw_end;
+bool pw_net_open(pw_node *n, ids_cable *cable);
+size_t pw_net_send(pw_node *n, ids_cable *cable, const uint8_t *bytes,
+                   size_t len);
+void pw_net_send_early(pw_node *n, pw_link *link, idp_slice bytes);
+void pw_net_close(pw_node *n, ids_cable *cable);
+void *pw_net_part(ids_cable *cable);
+void pw_net_take(pw_worker *worker, ids_conn *conn); /* it is another node */
+void pw_net_closed_early(pw_node *n, pw_link *link);
+void pw_net_after(pw_world *w);
 void pw_net_crash(pw_node *n);
 void pw_net_resume(pw_node *n);
 void pw_net_free(pw_world *w);
+
+/* Clients' connections. */
+void pw_wire_send(pw_world *w, uint32_t op);
+void pw_wire_out(pw_worker *worker, pw_wire *wire, idp_slice bytes);
+void pw_wire_closed(pw_wire *wire);
+void pw_wires_crash(pw_node *n);
+void pw_wires_free(pw_world *w);
+pw_call *pw_call_of(pw_world *w, uint32_t msgid);
 
 /* Clients, operator, nemesis. */
 void pw_clients_start(pw_world *w);

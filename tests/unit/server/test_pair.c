@@ -131,6 +131,22 @@ Test(pair, a_reply_waits_for_the_replica) {
     HEARS(&b, "2 in_progress");
 }
 
+/* Whoever keeps changes safe speaks at the end of a turn: before the first one
+ * nothing is safe. */
+Test(pair_new, nothing_leaves_before_a_worker_has_ended_its_first_turn) {
+    town_plan(&t, 1);
+    t.is_replicated = t.is_new = true;
+    town_open(&t);
+    caller_open(&a, &t, 0);
+    ids_desk_lead(t.desks[0], EPOCH, IDS_CLOCK_START_MS);
+    ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
+    HEARS(&a, "nothing");
+    release(0, 1);
+    HEARS(&a, "1 acquired");
+    caller_close(&a);
+    town_close(&t);
+}
+
 Test(pair, what_shows_no_record_waits_for_nothing) {
     caller c;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);

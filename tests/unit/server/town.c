@@ -121,6 +121,8 @@ void town_open(town *t) {
         t->desks[i]->now_ms = IDS_CLOCK_START_MS;
         if (t->is_kept)
             keep(t->desks[i]);
+        else if (t->is_replicated && !t->is_new)
+            ids_hold_release(t->desks[i], UINT64_MAX);
     }
 }
 

@@ -24,6 +24,7 @@ typedef struct town {
     uint32_t drain_seen; /* notices that came through the mail */
     bool is_kept;        /* every desk has a journal, fsync always */
     bool is_replicated;  /* every desk has a peer, and follows at first */
+    bool is_new;         /* and no turn has ended yet */
     uint64_t session;    /* records of another one are not current */
     uint32_t asked;      /* how often that was asked */
     const ids_serving *serving; /* what a desk is told then; NULL: nothing */
