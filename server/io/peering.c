@@ -120,8 +120,10 @@ static bool begin_partner(ids_peering *r) {
 }
 
 bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
-    if (r->file.copied || r->config->restored)
+    if (r->file.copied || r->config->restored) {
         take_as_restored(r);
+        incarnation = 0; /* whatever the folder knows of itself: a new one */
+    }
     r->loops = loops;
     pthread_mutex_init(&r->lock, NULL);
     ids_standstill_init(&r->still, &r->partner.quiesce);

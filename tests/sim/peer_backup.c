@@ -30,6 +30,7 @@ static void take(pw_node *n) {
     pw_disk_copy(n, records, n->disk.then_ms, b->shard);
     b->then_ms = pw_clock(n);
     b->cell = n->cell;
+    b->incarnation = n->disk.replaced ? 0 : n->disk.incarnation;
     b->is_there = true;
 }
 
@@ -61,7 +62,12 @@ static void put_back(pw_node *n) {
             n->disk.log[k].records = records[k];
         }
         n->disk.then_ms = pw_clock(n);
-        n->memory_is_copy = n->memory_is_old = true;
+        n->disk.incarnation = n->backup.incarnation;
+        n->disk.replaced = false;
+        n->memory_is_old = true;
+        /* A volume that was set back whole shows nothing: then the record,
+         * which lies elsewhere, must. */
+        n->memory_is_copy = !cell || !pw_chance(w, 50);
     }
     w->put_back++;
     if (pw_chance(w, OTHERS_DIE_PERCENT)) {

@@ -124,6 +124,9 @@ static uint64_t incarnation_of(pw_node *n) {
     if (!n->keeps || !is_whole || disk->incarnation == 0) {
         disk->incarnation = idt_rng_next(&n->w->rng) | 1;
     }
+    if (n->cell_is_copy && n->recorded.self.incarnation == 0) {
+        return idt_rng_next(&n->w->rng) | 1;
+    }
     return disk->incarnation;
 }
 

@@ -116,6 +116,7 @@ typedef struct pw_backup {
     ids_shard *shard[PW_LOOPS_MAX];
     uint64_t then_ms;
     ids_decision cell;
+    uint64_t incarnation; /* the folder's; 0: it would take a new one */
 } pw_backup;
 
 /* One worker: a thread of the daemon. */
