@@ -110,6 +110,7 @@ void ids_primary_handed_over(ids_peer *peer) {
     if (!peer->leading)
         return;
     ids_primary_stand_down(peer, true);
+    peer->handed_over = true;
     if (f->session.id != 0)
         hand_over_to(peer, f, epoch);
     peer->switch_until_ms = peer->now_ms + 2 * peer->config.heartbeat_ms;

@@ -235,6 +235,8 @@ void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link) {
         peer->other_at = at;
     if (link->other.epoch >= ids_peer_epoch(peer)) /* else it is old news */
         peer->other_leads = link->other.primary;
+    if (peer->other_leads)
+        peer->handed_over = false;
 }
 
 /* Where someone is that leads; and who was asked, unless somebody else has said

@@ -196,6 +196,7 @@ typedef struct ids_peer {
     ids_gate *gates; /* per loop */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     uint64_t switch_to;  /* the node that shall lead then; 0: any member */
+    bool handed_over;    /* and nobody was seen to lead since */
     ids_member detached; /* who, last */
 
     /* Replica. */

@@ -68,6 +68,7 @@ bool ids_primary_lead(ids_peer *peer) {
     const ids_peer_host *host = &peer->config.host;
     uint64_t epoch = peer->known.epoch;
     peer->leading = true;
+    peer->handed_over = false;
     peer->lead_epoch = epoch;
     peer->behind_ms = 0;
     for (uint32_t k = 0; k < peer->config.loops; k++) {

@@ -197,11 +197,16 @@ static void say_replica(line *l) {
         say(l, "It is in sync with the primary at %s.", l->other);
     else if (s->in_sync)
         say(l, "It may be promoted without loss; it is not connected to a "
-               "primary.");
+               "primary. If none serves: idemctl promote, here.");
     else if (s->disowned && !s->connected)
         say(l, "It was detached: the primary has gone on without it.");
     else if (s->connected)
         say(l, "It follows the primary at %s and is not in sync with it.",
+            l->other);
+    else if (l->peer->handed_over)
+        say(l,
+            "It has handed over to the node at %s, and has not seen that one "
+            "lead. If it does not serve: idemctl promote, there.",
             l->other);
     else
         say(l, "It is no primary and is connected to none. Promoting it may "

@@ -285,6 +285,7 @@ Test(followers, no_change_is_made_with_fewer_than_the_least) {
 Test(followers, a_switchover_waits_until_the_others_have_yielded) {
     ids_peer *peer = with_two(1);
     ids_pf frame;
+    ids_peer_status s;
     makes(peer, 11);
     acks(peer, &c, 11);
     cr_assert_eq(ids_peer_switchover(peer, 9000, 3), IDS_DECIDING_OK);
@@ -302,6 +303,9 @@ Test(followers, a_switchover_waits_until_the_others_have_yielded) {
     cr_assert_eq(frame.number, 9000);
     cr_assert_not(hears(&b, IDS_PF_SWITCHOVER, &frame));
     cr_assert_eq(ids_peer_serves(peer, true), IDP_E_NOT_PRIMARY);
+    look(peer, &s,
+         "It has handed over to the node at c:7117, and has not seen that one "
+         "lead. If it does not serve: idemctl promote, there.");
     end(peer);
 }
 
