@@ -368,7 +368,8 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
     while ((count = collect_ended(shard, &steps, refs, hashes)) > 0)
         for (i = 0; i < count; i++)
             ids_claims_expire(shard, hashes[i], refs[i]);
-    if (ids_slab_is_sparse(&shard->slab))
+    /* Not while more is due: what is moved now might end next. */
+    if (steps > 0 && ids_slab_is_sparse(&shard->slab))
         ids_claims_empty(shard, steps_max / 2 + 1, false);
 }
 
