@@ -166,13 +166,16 @@ static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
     ids_desk *desk = seat->desk;
     uint64_t watermark = kept(seat);
     ids_gate *gate = &peer->gates[desk->index];
-    uint64_t last_turns = seat->gate;
-    seat->gate = UINT64_MAX;
-    if (desk->serving.stance == IDS_FOLLOWS)
+    if (desk->serving.stance == IDS_FOLLOWS) {
+        seat->gate = UINT64_MAX;
         return watermark;
-    seat->gate = ids_gate_watermark(gate);
-    if (IDS_RULE_OFF(WATERMARK_NOW))
+    }
+    if (IDS_RULE_OFF(WATERMARK_NOW)) {
+        uint64_t last_turns = seat->gate;
+        seat->gate = ids_gate_watermark(gate);
         return watermark < last_turns ? watermark : last_turns;
+    }
+    seat->gate = ids_gate_watermark(gate);
     if (watermark > seat->gate)
         watermark = seat->gate;
     watermark = ids_hold_left(desk, watermark);

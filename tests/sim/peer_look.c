@@ -88,6 +88,8 @@ static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
     }
 }
 
+/* The linker gives these names. */
+/* NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier) */
 void __real_ids_hold_change(void *ctx, const ids_change *change);
 void __wrap_ids_hold_change(void *ctx, const ids_change *change);
 
@@ -176,3 +178,4 @@ bool __wrap_ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
     pw_note_routed(worker_of(desk)->n, tag);
     return __real_ids_copy_route(desk, tag, changes, count);
 }
+/* NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier) */

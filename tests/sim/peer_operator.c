@@ -256,14 +256,16 @@ static void meddle(pw_world *w) {
     if (!n->up) {
         return;
     }
+    /* Of two members one has to yield: that takes more tries. */
+    uint32_t switches = w->config.places > 1 ? 36 : 12;
+    uint64_t lost = n->peer->leading ? lost_member(n) : 0;
     if (!n->peer->leading) {
         if (dice < 25) {
             send(w, node, PROMOTE, 0);
         }
-    } else if (dice < 12) {
+    } else if (dice < switches) {
         send(w, node, SWITCHOVER, pw_chance(w, 50) ? 0 : some_member(w, n));
-    } else if (dice < (lost_member(n) != 0 ? 45u : 16u)) {
-        uint64_t lost = lost_member(n);
+    } else if (dice < switches + (lost != 0 ? 33 : 4)) {
         send(w, node, DETACH, lost != 0 ? lost : some_member(w, n));
     }
 }
