@@ -23,12 +23,13 @@
 #define BLOCK_ALIGN    64
 #define MALLOC_HEAD    16
 /* Idle pages that are kept for the next block: some, and a part of what is in
- * use. Those beyond go back to the kernel a part at a time, at least
- * so many at a time. */
+ * use. Of those beyond, what nobody came for in so long goes back to the
+ * kernel, no more than so many pages at a time, which takes less than a
+ * millisecond. */
 #define IDLE_PAGES     ((size_t)128)
 #define IDLE_SHARE     64
-#define AGED_PART      64
-#define AGED_PAGES     ((size_t)64)
+#define IDLE_MS        250
+#define AGED_PAGES     ((size_t)4096)
 #define AGE_MS         50
 /* Whoever has fewer does not need to be ready for more. */
 #define REGIONS_BEFORE 4
@@ -49,6 +50,7 @@ typedef struct region {
     struct region *next_in_bucket;
     struct region *prev, *next;           /* in that list */
     struct region *idle_prev, *idle_next; /* of those with idle pages */
+    uint64_t idle_ms;                     /* when it got one last */
 } region;
 
 struct ids_pages {
@@ -59,8 +61,8 @@ struct ids_pages {
     size_t used_pages, idle_pages;
     size_t mapped_bytes;
     ids_pages_config config;
-    uint64_t aged_ms;
-    region *frontier; /* the one with pages ahead; NULL: none */
+    uint64_t now_ms, aged_ms; /* as ids_pages_age was told */
+    region *frontier;         /* the one with pages ahead; NULL: none */
 };
 
 static size_t rounded(size_t bytes, size_t to) {
@@ -117,6 +119,7 @@ static void idle_list(ids_pages *pages, region *r) {
     else
         pages->idle_last = r;
     pages->idle_first = r;
+    r->idle_ms = pages->now_ms;
 }
 
 static void count_idle(ids_pages *pages, region *r, int32_t more) {
@@ -385,13 +388,16 @@ uint64_t ids_pages_next_ms(const ids_pages *pages) {
 }
 
 void ids_pages_age(ids_pages *pages, uint64_t now_ms) {
-    size_t least = idle_pages_min(pages), part;
+    size_t least = idle_pages_min(pages), part = 0;
+    pages->now_ms = now_ms;
     if (pages->idle_pages <= least || now_ms < pages->aged_ms + AGE_MS)
         return;
     pages->aged_ms = now_ms;
-    part = AGED_PAGES + (pages->idle_pages - least) / AGED_PART;
-    trim(pages,
-         pages->idle_pages > least + part ? pages->idle_pages - part : least);
+    while (pages->idle_pages > least && part < AGED_PAGES &&
+           pages->idle_last->idle_ms + IDLE_MS <= now_ms) {
+        part += pages->idle_last->idle_pages;
+        trim(pages, pages->idle_pages - 1);
+    }
 }
 
 ids_pages *ids_pages_new(const ids_pages_config *config) {
