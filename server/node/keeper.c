@@ -183,7 +183,7 @@ bool ids_keeper_init(ids_keeper *k, const ids_keeper_config *config) {
     *k = (ids_keeper){.desk = config->desk,
                       .journal = ids_journal_new(&journal),
                       .host = config->host,
-                      .watermark = UINT64_MAX,
+                      .watermark = 0, /* as the worker's begins */
                       .is_seated = config->is_seated};
     if (!k->journal)
         return false;
