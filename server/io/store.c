@@ -333,7 +333,9 @@ bool ids_store_begin(ids_store *s, ids_desk **desks) {
 
 /* The closing snapshot could not be kept. */
 static void say_what_is_left(const ids_store *s, const ids_fault *fault) {
-    char text[IDS_FAULT_TEXT_BYTES] = "the disk is full";
+    char text[IDS_FAULT_TEXT_BYTES] =
+        "there is no room for it: a full disk, a quota, or a limit "
+        "on the size of a file";
     if (fault->kind != IDS_FAULT_NONE)
         ids_fault_text(fault, text);
     int64_t room = s->disk.free_bytes(s->disk.ctx);

@@ -145,7 +145,8 @@ const mistake mistakes_ctl[] = {
      "127.0.0.1:$SMALL complete big --token $t --result-file $D",
      0, "its result is not kept", "--max-result"},
     {"for i in 1 2 3 4; do for k in $(seq 2000); do echo acquire "
-     "$i-$k-$(printf %0400d 0); done; done | $CTL -s 127.0.0.1:$SMALL",
+     "$i-$k-$(printf %0400d 0); done; done | $CTL -s 127.0.0.1:$SMALL "
+     ">/dev/null",
      70, "NO_MEMORY", "--max-memory"},
     /* where the answer goes */
     {"$CTL acquire full >/dev/full", 74, "No space left",

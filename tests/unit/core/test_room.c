@@ -173,13 +173,14 @@ Test(room, what_one_does_not_need_another_gets) {
     idt_mem mems[4];
     ids_budget budgets[4];
     size_t total = 0;
-    void *blocks[64];
+    void *blocks[64], *first[4];
     ids_pool_init(&pool, 8 * MIB, MIB);
     for (int i = 0; i < 4; i++) {
         idt_mem_init(&mems[i]);
         ids_mem of = idt_mem_of(&mems[i]);
         ids_budget_init(&budgets[i], &of, &pool, 0);
-        cr_assert_not_null(ids_budget_alloc(&budgets[i], 1000));
+        first[i] = ids_budget_alloc(&budgets[i], 1000);
+        cr_assert_not_null(first[i]);
     }
     int count = 0;
     while ((blocks[count] = ids_budget_alloc(&budgets[2], 200000)) != NULL)
@@ -196,7 +197,9 @@ Test(room, what_one_does_not_need_another_gets) {
         ids_budget_free(&budgets[2], blocks[--count], 200000);
     cr_assert_not_null(blocks[0] = ids_budget_alloc(&budgets[0], 7 * MIB));
     ids_budget_free(&budgets[0], blocks[0], 7 * MIB);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
+        ids_budget_free(&budgets[i], first[i], 1000);
         ids_budget_close(&budgets[i]);
+    }
     cr_assert_eq(pool.left_bytes, 8 * MIB);
 }
