@@ -186,7 +186,8 @@ static void *on_target(void *ctx, const char *target,
 }
 
 /* libmicrohttpd calls it once for the head, then for each piece of the body,
- * then once more with none left. */
+ * then once more with none left. Its parameters are that library's. */
+/* NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
                                   const char *path, const char *method,
                                   const char *version, const char *data,

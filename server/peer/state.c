@@ -133,6 +133,7 @@ static bool say_follower(line *l, const ids_follower_status *f) {
         say_member(l, f);
     else if (f->connected || f->syncing)
         say_newcomer(l, f);
+    l->other = NULL; /* it ends here */
     return l->len > begun;
 }
 

@@ -142,7 +142,8 @@ Test(pages, freed_pages_are_used_again) {
 }
 
 Test(pages, huge_ones_behave_alike) {
-    ids_pages *huge = ids_pages_new(&(ids_pages_config){.huge = true});
+    ids_pages_config config = {.huge = true};
+    ids_pages *huge = ids_pages_new(&config);
     ids_mem of_huge = ids_pages_mem(huge);
     uint8_t *block = of_huge.alloc(of_huge.ctx, 3u << 20);
     cr_assert_not_null(block);
