@@ -161,7 +161,7 @@ def test_servers_that_send_it_in_a_circle_are_not_asked_for_ever(opened):
             raise Refused("NOT_PRIMARY " + (server.address))
     with Scripted(sent_on, hello("replica")) as server:
         why = code_of(lambda: opened(server.uri()).acquire(
-            "k", timeout_ms=700))
+            "k", timeout_ms=1500))
         assert (why.code, why.assume) == ("NOT_PRIMARY", "refused")
         assert len(server.of("acquire")) < 60
 
@@ -190,7 +190,7 @@ def test_unreplicated_is_asked_again_and_then_told_as_unknown(opened):
         store = opened(server.uri())
         assert isinstance(store.acquire("k"), Acquired)
         assert len({p[3] for p in server.of("acquire")}) == 1
-        why = code_of(lambda: store.renew("k", TOKEN, timeout_ms=300))
+        why = code_of(lambda: store.renew("k", TOKEN, timeout_ms=1500))
         assert (why.code, why.assume) == ("UNREPLICATED", "unknown")
 
 
@@ -208,7 +208,7 @@ def test_shutting_down_everywhere_is_told_as_such(opened):
         if method == "acquire":
             raise Refused("SHUTTING_DOWN")
     with Scripted(handler) as down:
-        why = code_of(lambda: opened(down.uri()).acquire("k", timeout_ms=300))
+        why = code_of(lambda: opened(down.uri()).acquire("k", timeout_ms=1500))
         assert (why.code, why.assume) == ("SHUTTING_DOWN", "refused")
 
 
@@ -338,8 +338,8 @@ def test_another_program_is_named(opened, answer, words):
             sock.sendall(answer)
             sock.close()
     threading.Thread(target=serve, daemon=True).start()
-    why = code_of(lambda: opened("idem://127.0.0.1:%d" % (
-        listener.getsockname()[1])).acquire("k", timeout_ms=300))
+    why = code_of(lambda: opened("idem://127.0.0.1:%d?connect_rounds=1" % (
+        listener.getsockname()[1])).acquire("k", timeout_ms=20000))
     assert why.code == "CONNECT" and words in why.text
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()

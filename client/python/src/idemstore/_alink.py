@@ -298,7 +298,7 @@ class ALane:
             self.plan.succeeded()
             self._watch.connects += 1
         except IdemstoreError as why:
-            self.plan.failed(why, time.monotonic())
+            self.plan.failed(why, time.monotonic(), deadline_s)
         finally:
             self._dialing = None
 

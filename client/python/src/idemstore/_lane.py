@@ -71,9 +71,12 @@ class Plan:
     def succeeded(self) -> None:
         self.why = None
 
-    def failed(self, why: IdemstoreError, now_s: float) -> None:
-        """Raises Lost where another attempt would not change it."""
-        self.why = why
+    def failed(self, why: IdemstoreError, now_s: float,
+               deadline_s: float) -> None:
+        """Raises Lost where another attempt would not change it. An attempt
+        that the call's own end cut short says less than the one before."""
+        if self.why is None or now_s < deadline_s:
+            self.why = why
         self.pause(now_s)
         # A server with fewer threads than there were refuses the higher ones.
         if why.code == "BAD_REQUEST" and self.shard > 0:
@@ -175,7 +178,7 @@ class Lane:
             made = self.plan.dial(deadline_s)
         except IdemstoreError as why:
             self._changed.acquire()
-            self.plan.failed(why, time.monotonic())
+            self.plan.failed(why, time.monotonic(), deadline_s)
             return None
         except BaseException:
             self._changed.acquire()
