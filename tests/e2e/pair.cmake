@@ -7,6 +7,7 @@ e2e(strangers TIMEOUT 180)
 e2e(turned_away TIMEOUT 240)
 target_link_libraries(e2e_turned_away PRIVATE ids_peer) # a stranger's frames
 e2e(stood_still TIMEOUT 120)
+e2e(first_reply TIMEOUT 240)
 e2e(pair_states TIMEOUT 240)
 e2e(safe_to_stop TIMEOUT 240)
 e2e(unwritten_decision TIMEOUT 240)
