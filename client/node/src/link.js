@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection that a server has greeted: calls go out in the order in which
+// they are made, many in one write, and each is told its answer or its loss.
+'use strict';
+
+const { Lost, lost, timedOut } = require('./errand.js');
+const { Writer } = require('./msgpack.js');
+const { Broken, FRAME_BYTES_MORE, Responses } = require('./wire.js');
+
+// A connection under way that has been quiet for so long is asked whether it
+// lives.
+const LISTEN_MS = 250;
+// How long a server that goes down may take for what it has.
+const DRAIN_MS = 5000;
+// What waits to be written beyond this keeps further calls waiting.
+const UNSENT_BYTES_MAX = 8 << 20;
+
+/** Whether a server that was asked is alive; it settles like a call. */
+class Ping {
+  constructor(endMs) {
+    this.endMs = endMs;
+    this.isPing = true;
+  }
+}
+
+class Link {
+  /** made: what Dialer.dial gave. plan: its lane's. failed(errand, lost): what
+   *  becomes of a call that was lost. */
+  constructor(made, plan, watch, failed) {
+    this.endpoint = made.endpoint;
+    this.hello = made.hello;
+    this.serial = plan.serial;
+    this.broken = null;
+    this.drainingMs = 0;
+    this.pending = new Map(); // msgid: Errand or Ping
+    this._room = []; // who waits for room, in order
+    this._socket = made.socket;
+    this._plan = plan;
+    this._watch = watch;
+    this._failed = failed;
+    this._msgid = 0;
+    this._writer = new Writer();
+    this._isFlushing = false;
+    this._heardMs = 0;
+    this._probedMs = 0; // 0: no ping is out
+    this._timer = null;
+    this._timerAtMs = Infinity;
+    this._flush = () => this._writeOut();
+    this._look = () => this._lookAround();
+    this._responses = new Responses(
+      made.hello.frameBytesMax + FRAME_BYTES_MORE,
+      (msgid, error, result) => this._answer(msgid, error, result));
+    this._socket.on('data', (piece) => this._hear(piece));
+    this._socket.on('drain', () => this._makeRoom());
+    const closed = () => this.breakOff('it closed the connection');
+    this._socket.on('end', closed).on('close', closed);
+    this._socket.on('error', (why) => this.breakOff(why.code || why.message));
+    if (this._socket.destroyed) closed();
+    else this._socket.unref();
+  }
+
+  isFull() {
+    return this.pending.size >= this.hello.pendingMax ||
+      this._socket.writableLength + this._writer.size > UNSENT_BYTES_MAX;
+  }
+
+  // ----------------------------------------------------------------- calls
+
+  call(errand, nowMs) {
+    const msgid = this._next();
+    errand.write(this._writer, msgid, nowMs, this.hello.resultBytesMax);
+    this._sent(msgid, errand, nowMs);
+  }
+
+  // A msgid comes again after 2^32 others, and never while it is pending.
+  _next() {
+    do {
+      this._msgid = this._msgid === 0xffffffff ? 1 : this._msgid + 1;
+    } while (this.pending.has(this._msgid));
+    return this._msgid;
+  }
+
+  _sent(msgid, errand, nowMs) {
+    if (this.pending.size === 0) {
+      this._socket.ref();
+      this._heardMs = nowMs;
+      this._probedMs = 0;
+    }
+    this.pending.set(msgid, errand);
+    this._wakeAt(Math.min(errand.endMs, nowMs + LISTEN_MS), nowMs);
+    if (!this._isFlushing) {
+      this._isFlushing = true;
+      process.nextTick(this._flush);
+    }
+  }
+
+  _writeOut() {
+    this._isFlushing = false;
+    if (this.broken === null && this._writer.size > 0) {
+      this._socket.write(this._writer.take());
+    }
+  }
+
+  /** Resolves once there may be room, or the time has come. */
+  waitForRoom(untilMs) {
+    return new Promise((resolve) => {
+      const waiter = { wake: null };
+      const timer = setTimeout(() => waiter.wake(),
+        Math.max(untilMs - performance.now(), 0));
+      waiter.wake = () => {
+        clearTimeout(timer);
+        waiter.wake = () => {};
+        resolve();
+      };
+      this._room.push(waiter);
+    });
+  }
+
+  _makeRoom() {
+    let count = this.hello.pendingMax - this.pending.size;
+    while (this._room.length > 0 && count-- > 0) this._room.shift().wake();
+  }
+
+  // --------------------------------------------------------------- answers
+
+  _hear(piece) {
+    this._heardMs = performance.now();
+    this._probedMs = 0;
+    try {
+      this._responses.feed(piece);
+    } catch (why) {
+      if (!(why instanceof Broken)) throw why;
+      this.breakOff('it sent ' + why.message);
+      return;
+    }
+    if (this._room.length > 0) this._makeRoom();
+  }
+
+  _answer(msgid, error, result) {
+    const errand = this.pending.get(msgid);
+    if (errand === undefined) return; // its deadline has passed
+    this._forget(msgid);
+    this._plan.backoff.attempts = 0;
+    if (errand.isPing) {
+      this._ponged();
+      return;
+    }
+    const { name } = this.endpoint;
+    const what = errand.answered(name, this.serial, error, result,
+      this.hello.resultBytesMax);
+    if (what === null) return;
+    if (what.error.code === 'SHUTTING_DOWN' && this.drainingMs === 0) {
+      this.drainingMs = performance.now() + DRAIN_MS;
+    }
+    this._failed(errand, what);
+  }
+
+  _forget(msgid) {
+    this.pending.delete(msgid);
+    if (this.pending.size === 0) this._socket.unref();
+  }
+
+  // --------------------------------------------------- deadlines and silence
+
+  _wakeAt(atMs, nowMs) {
+    if (atMs >= this._timerAtMs) return;
+    clearTimeout(this._timer);
+    this._timerAtMs = atMs;
+    this._timer = setTimeout(this._look, Math.max(Math.ceil(atMs - nowMs), 1));
+    this._timer.unref(); // the socket keeps the process while calls wait
+  }
+
+  _lookAround() {
+    this._timerAtMs = Infinity;
+    const nowMs = performance.now();
+    if (this.broken !== null || this.pending.size === 0) return;
+    if (this._plan.target.serial !== this.serial) {
+      this.breakOff('the store has moved to another server');
+      return;
+    }
+    const [firstMs, lastMs] = this._expire(nowMs);
+    if (this.pending.size === 0 || this._isSilent(nowMs, lastMs)) return;
+    this._wakeAt(Math.min(firstMs, nowMs + LISTEN_MS), nowMs);
+  }
+
+  // Ends what is late; the first and the last deadline of the others.
+  _expire(nowMs) {
+    let firstMs = Infinity;
+    let lastMs = 0;
+    const late = [];
+    for (const [msgid, errand] of this.pending) {
+      if (errand.endMs <= nowMs) {
+        late.push(errand);
+        this._forget(msgid);
+      } else {
+        firstMs = Math.min(firstMs, errand.endMs);
+        if (!errand.isPing) lastMs = Math.max(lastMs, errand.endMs);
+      }
+    }
+    for (const errand of late) {
+      if (errand.isPing) continue;
+      this._failed(errand,
+        new Lost(timedOut(this.endpoint.name), this.serial, true));
+    }
+    if (late.length > 0) this._makeRoom();
+    return [firstMs, lastMs];
+  }
+
+  // Asks a quiet server whether it lives, and leaves one that does not say.
+  _isSilent(nowMs, lastMs) {
+    if (this._probedMs > 0) {
+      const { connect_timeout_ms: mostMs } = this._plan.dialer.uri.numbers;
+      const patienceMs = Math.max(LISTEN_MS,
+        Math.min((lastMs - nowMs) / 3, mostMs));
+      if (nowMs - this._probedMs < patienceMs) return false;
+      this._plan.target.failed(this.serial);
+      this.breakOff('it has gone silent');
+      return true;
+    }
+    if (nowMs - this._heardMs >= LISTEN_MS - 1) {
+      this._probedMs = nowMs;
+      const msgid = this._next();
+      this._writer.value([0, msgid, 'ping', []]);
+      this._sent(msgid, new Ping(Infinity), nowMs);
+    }
+    return false;
+  }
+
+  // It is alive; does it confirm changes?
+  _ponged() {
+    const lateMs = performance.now() - LISTEN_MS;
+    for (const errand of this.pending.values()) {
+      if (errand.isPing || !errand.ask.isChange || errand.ask.waitMs) continue;
+      if (errand.sentMs < lateMs) {
+        this._watch.changesWait = true;
+        return;
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- its end
+
+  breakOff(why) {
+    if (this.broken !== null) return;
+    this.broken = why;
+    this._watch.losses++;
+    clearTimeout(this._timer);
+    this._socket.destroy();
+    const under = [...this.pending.values()];
+    this.pending.clear();
+    for (const errand of under) {
+      if (errand.isPing) continue;
+      this._failed(errand,
+        new Lost(lost(this.endpoint.name, why), this.serial, true));
+    }
+    for (const waiter of this._room.splice(0)) waiter.wake();
+  }
+}
+
+module.exports = { Link, LISTEN_MS };
