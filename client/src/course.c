@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* course.c -- see course.h. Never sends twice what could count twice: a
+ * repeated acquire has its first nonce, all else a token. */
+#include "client/src/course.h"
+
+#include <string.h>
+
+#include "client/src/mem.h"
+
+/* So often does one call go where NOT_PRIMARY sends it. Servers that still send
+ * it on then don't know: the other endpoints are asked. */
+#define HOPS_MAX 8u
+
+void idem__course_begin(idem__course *course, idem__target *target,
+                        idp_method method, uint64_t now_ms, uint64_t timeout_ms,
+                        uint32_t fast_ms, uint64_t seed) {
+    *course = (idem__course){.target = target,
+                             .start_ms = now_ms,
+                             .deadline_ms = now_ms + timeout_ms,
+                             .stop_at = IDEM__STOP_CALLS};
+    course->is_change = method == IDP_ACQUIRE || method == IDP_COMPLETE ||
+                        method == IDP_RELEASE || method == IDP_RENEW;
+    course->fast_ms = course->is_change ? fast_ms : 0;
+    idem__backoff_init(&course->backoff, seed);
+}
+
+void idem__course_end(idem__course *course) {
+    idem__free(course->down);
+    course->down = NULL;
+}
+
+void idem__course_attempt(const idem__course *course, uint32_t wait_ms,
+                          idem__attempt *attempt) {
+    attempt->op.pending = false;
+    attempt->op.deadline_ms = course->deadline_ms;
+    attempt->sent = false;
+    attempt->trimmed = false;
+    attempt->is_change = course->is_change && wait_ms == 0;
+    attempt->fast_ms = course->fast_ms;
+    attempt->start_ms = course->start_ms;
+    attempt->queued_ms = course->start_ms;
+    attempt->serial = 0;
+}
+
+int32_t idem__course_may_go(idem__course *course, uint64_t now_ms,
+                            idem_error *err) {
+    idem__watch *watch = course->target->watch;
+    if (idem__target_stops(course->target, course->stop_at))
+        return idem__fail(err, IDEM_E_CLOSED,
+                          "the client was shut down; nothing was sent");
+    if (course->fast_ms == 0 ||
+        !atomic_load_explicit(&watch->changes_wait, memory_order_relaxed) ||
+        idem__watch_may_try(watch, now_ms, course->fast_ms))
+        return 0;
+    idem__watch_count(watch, IDEM__COUNT_FAILED_FAST);
+    return idem__fail(err, IDEM_E_CHANGES_WAIT,
+                      "changes wait for the replica; nothing was sent. Ask "
+                      "again later, or see idemctl replication");
+}
+
+/* The pause before the next attempt; false when the deadline is too near for
+ * another. */
+static bool pause_before_next(idem__course *course, uint64_t now_ms,
+                              uint32_t *pause_ms) {
+    uint64_t pause = idem__backoff_pause_ms(&course->backoff, 1);
+    course->backoff.attempts++;
+    if (now_ms >= course->deadline_ms)
+        return false;
+    uint64_t left_ms = course->deadline_ms - now_ms;
+    if (pause >= left_ms && left_ms < IDEM__PAUSE_MS_FIRST)
+        return false;
+    *pause_ms = (uint32_t)(pause >= left_ms ? left_ms / 2 : pause);
+    return true;
+}
+
+static void note_down(idem__course *course, const idem_error *why) {
+    course->went_down = true;
+    if (course->down == NULL)
+        course->down = idem__alloc(sizeof *course->down);
+    if (course->down != NULL)
+        *course->down = *why;
+}
+
+/* The primary can't confirm it. It may be about to, or be cut off and replaced
+ * by now: it and the others are asked in turns. */
+static void note_unreplicated(idem__course *course, uint64_t serial,
+                              const char *endpoint) {
+    idem__watch *watch = course->target->watch;
+    course->unsure = IDEM_E_UNREPLICATED;
+    idem__watch_count(watch, IDEM__COUNT_UNREPLICATED);
+    idem__watch_changes_wait(watch, endpoint);
+    if (++course->unreplicated % 2 == 0)
+        idem__target_failed(course->target, serial);
+}
+
+/* Whether another server, or this one a little later, may answer. */
+static bool is_worth_another(idem__course *course, const idem__attempt *attempt,
+                             int32_t code, const idem_error *why) {
+    idem__target *target = course->target;
+    switch (code) {
+    case IDEM_E_LOST:
+        if (attempt->sent && course->unsure == 0)
+            course->unsure = IDEM_E_LOST;
+        return !idem__target_stops(target, course->stop_at);
+    case IDEM_E_NOT_PRIMARY:
+        if (course->hops++ < HOPS_MAX)
+            idem__target_redirect(target, attempt->serial, why->primary);
+        else
+            idem__target_failed(target, attempt->serial);
+        return true;
+    case IDEM_E_SHUTTING_DOWN:
+        note_down(course, why);
+        idem__target_failed(target, attempt->serial);
+        return true;
+    case IDEM_E_UNREPLICATED:
+        note_unreplicated(course, attempt->serial, why->endpoint);
+        return course->fast_ms == 0;
+    default:
+        return false;
+    }
+}
+
+bool idem__course_goes_on(idem__course *course, const idem__attempt *attempt,
+                          int32_t code, const idem_error *why, uint64_t now_ms,
+                          uint32_t *pause_ms) {
+    *pause_ms = 0;
+    bool again = is_worth_another(course, attempt, code, why);
+    /* Where it was lost the link pauses before it connects again. */
+    if (again && code != IDEM_E_LOST)
+        again = pause_before_next(course, now_ms, pause_ms);
+    if (again)
+        idem__watch_count(course->target->watch, IDEM__COUNT_REPEATS);
+    return again;
+}
+
+static int32_t conclude(const idem__course *course, int32_t code,
+                        const idem_error *why, idem_error *err) {
+    idem__where where = {why->endpoint, why->os_error};
+    if (course->unsure != 0 && idem_error_assume(code) != IDEM_ASSUME_UNKNOWN)
+        return idem__fail_at(err, course->unsure, where,
+                             "an attempt of this call may have taken effect "
+                             "(%s); ask again with the same nonce or token; "
+                             "the last attempt: %.200s",
+                             idem_error_text(course->unsure), why->text);
+    if (course->went_down && course->down != NULL &&
+        idem_error_assume(code) == IDEM_ASSUME_UNCHANGED) {
+        idem__error_copy(err, course->down);
+        return IDEM_E_SHUTTING_DOWN;
+    }
+    if (code == IDEM_E_NOT_PRIMARY) {
+        idem__fail_at(err, code, where,
+                      "no server was the primary before the deadline, and "
+                      "the last one that was asked, %s, names %s; see "
+                      "idemctl replication",
+                      why->endpoint, *why->primary ? why->primary : "none");
+        idem__error_primary(err, why->primary);
+        return code;
+    }
+    idem__error_copy(err, why);
+    return code;
+}
+
+int32_t idem__course_conclude(const idem__course *course, int32_t code,
+                              const idem_error *why, uint64_t now_ms,
+                              idem_error *err) {
+    idem__watch *watch = course->target->watch;
+    code = conclude(course, code, why, err);
+    if (course->fast_ms != 0 &&
+        (code == IDEM_E_TIMEOUT || code == IDEM_E_UNREPLICATED))
+        idem__watch_try_later(watch, now_ms + course->fast_ms);
+    if (code == IDEM_E_TIMEOUT)
+        idem__watch_count(watch, IDEM__COUNT_TIMEOUTS);
+    return code;
+}
+
+/* Only what was changed tells that changes are confirmed. */
+void idem__course_answered(const idem__course *course, int32_t outcome) {
+    if (course->is_change &&
+        (outcome == 0 || outcome == IDEM_ACQUIRED ||
+         outcome == IDEM_COMPLETED || outcome == IDEM_RELEASED ||
+         outcome == IDEM_RENEWED))
+        idem__watch_changes_go_on(course->target->watch);
+}
