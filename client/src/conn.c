@@ -65,7 +65,7 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
     if (code == 0)
         code = be_born(made, now_ms, err);
     if (code != 0) {
-        explicit_bzero(made->uri.secret, sizeof made->uri.secret);
+        idem__wipe(made->uri.secret, sizeof made->uri.secret);
         idem__free(made);
         return code;
     }
@@ -101,7 +101,7 @@ void idem_conn_close(idem_conn *conn) {
     idem__wire_fini(&conn->wire);
     idem__calls_fini(&conn->waiting);
     idem__target_fini(&conn->target);
-    explicit_bzero(conn->uri.secret, sizeof conn->uri.secret);
+    idem__wipe(conn->uri.secret, sizeof conn->uri.secret);
     idem__free(conn);
 }
 

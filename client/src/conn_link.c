@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/src/port.h"
 #include "client/src/sized.h"
 
 #define SHARE_MS_FIRST 250u
@@ -211,7 +212,7 @@ static void write_out(idem_conn *conn, uint64_t now_ms) {
     idem__buffer *out = &conn->wire.out;
     while (idem__buffer_len(out) > 0) {
         ssize_t sent = send(conn->fd, out->bytes + out->at,
-                            idem__buffer_len(out), MSG_NOSIGNAL);
+                            idem__buffer_len(out), IDEM__NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno == EAGAIN)

@@ -6,9 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "client/src/port.h"
 #include "client/src/socket.h"
 
-#ifndef MADV_WIPEONFORK
+#if IDEM_LINUX && !defined(MADV_WIPEONFORK)
 #define MADV_WIPEONFORK 18
 #endif
 
@@ -28,8 +29,11 @@ static void make_page(void) {
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return;
-    bool wiped =
+    bool wiped = false;
+#if IDEM_LINUX
+    wiped =
         !idem__fork_without_wipe && madvise(page, bytes, MADV_WIPEONFORK) == 0;
+#endif
     if (!wiped && pthread_atfork(NULL, NULL, wipe) != 0) {
         munmap(page, bytes);
         return;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/src/error.h"
+#include "client/src/port.h"
 #include "client/src/race.h"
 #include "client/src/stranger.h"
 
@@ -17,11 +18,15 @@
 #define SILENT_MS 250u
 
 bool idem__random(void *to, size_t len) {
+#if !IDEM_LINUX
+    return getentropy(to, len) == 0;
+#else
     ssize_t got = -1;
     do
         got = getrandom(to, len, 0);
     while (got < 0 && errno == EINTR);
     return got == (ssize_t)len;
+#endif
 }
 
 static int fail(const idem__greet *greet, idem_error *err, int os_error,
@@ -45,8 +50,8 @@ static int fail_lookup(const idem__greet *greet, idem_error *err,
 static bool send_out(int fd, idem__wire *wire, uint64_t deadline_ms) {
     idem__buffer *out = &wire->out;
     while (idem__buffer_len(out) > 0) {
-        ssize_t sent =
-            send(fd, out->bytes + out->at, idem__buffer_len(out), MSG_NOSIGNAL);
+        ssize_t sent = send(fd, out->bytes + out->at, idem__buffer_len(out),
+                            IDEM__NOSIGNAL);
         if (sent > 0) {
             out->at += (size_t)sent;
             continue;

@@ -12,6 +12,7 @@
 
 #include "client/src/answer.h"
 #include "client/src/futex.h"
+#include "client/src/port.h"
 #include "client/src/socket.h"
 
 /* What a waiter's word says. */
@@ -68,7 +69,7 @@ static int send_flying(idem__lane *lane, idem__waiter *me) {
     while (idem__buffer_len(flying) > 0) {
         ssize_t sent =
             send(lane->fd, flying->bytes + flying->at, idem__buffer_len(flying),
-                 MSG_NOSIGNAL | MSG_DONTWAIT);
+                 IDEM__NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             flying->at += (size_t)sent;
             stuck_at_ms = 0;

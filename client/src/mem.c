@@ -3,6 +3,7 @@
  * malloc. */
 #include "client/src/mem.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 bool (*idem__mem_refuse)(void);
@@ -25,4 +26,8 @@ void *idem__realloc(void *block, size_t bytes) {
 
 void idem__free(void *block) {
     free(block);
+}
+
+void idem__wipe(void *secret, size_t bytes) {
+    sodium_memzero(secret, bytes);
 }

@@ -15,5 +15,7 @@ void *idem__alloc(size_t bytes);  /* NULL when refused; not zeroed */
 void *idem__calloc(size_t bytes); /* zeroed */
 void *idem__realloc(void *block, size_t bytes);
 void idem__free(void *block);
+/* Zeroes a secret, whatever the compiler thinks of it. */
+void idem__wipe(void *secret, size_t bytes);
 
 #endif

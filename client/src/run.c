@@ -9,7 +9,14 @@
 #include "client/src/answer.h"
 #include "client/src/client.h"
 #include "client/src/mem.h"
+#include "client/src/port.h"
 #include "client/src/sized.h"
+
+#if IDEM_LINUX && defined(__GLIBC__)
+#define IDEM__SEES_JUMPS 1
+#else
+#define IDEM__SEES_JUMPS 0
+#endif
 
 struct idem_run {
     idem_client *client;
@@ -21,7 +28,9 @@ struct idem_run {
     uint32_t nonce_len;
     void *result;       /* ours */
     idem__lease *lease; /* ours; NULL once the claim is let go of */
+#if IDEM__SEES_JUMPS
     struct _pthread_cleanup_buffer jump;
+#endif
 };
 
 void idem_run_token(const idem_run *run, idem_token *token) {
@@ -71,6 +80,7 @@ int32_t idem_run_set_result(idem_run *run, const void *result,
  * longjmp unwinds nothing; glibc calls what was pushed here (the C library's
  * own pthread_cleanup_push does not take part in that). */
 
+#if IDEM__SEES_JUMPS
 /* The names are glibc's. NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier)
  */
 extern void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
@@ -79,6 +89,7 @@ extern void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
 extern void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer,
                                  int execute) __attribute__((weak));
 /* NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier) */
+#endif
 
 /* Whatever else happens, nobody renews it any more. */
 static void let_go(void *arg) {
@@ -93,13 +104,19 @@ static void let_go(void *arg) {
 }
 
 static void watch_jumps(idem_run *run) {
+#if IDEM__SEES_JUMPS
     if (_pthread_cleanup_push != NULL)
         _pthread_cleanup_push(&run->jump, let_go, run);
+#else
+    (void)run; /* a jump over it is not seen: the lease is renewed on */
+#endif
 }
 
 static void leave_run(idem_run *run) {
+#if IDEM__SEES_JUMPS
     if (run->jump.__routine != NULL && _pthread_cleanup_pop != NULL)
         _pthread_cleanup_pop(&run->jump, 0);
+#endif
     let_go(run);
 }
 

@@ -13,21 +13,27 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "client/src/port.h"
+
 /* A peer that vanished without a word is noticed within half a minute, even
  * while a call waits long. */
 static void tune(int fd) {
     int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+#ifdef TCP_KEEPIDLE
     int idle_s = 10;
     int interval_s = 5;
     int probes = 3;
-    unsigned unheard_ms = 25000;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+#endif
+#if IDEM_LINUX
+    unsigned unheard_ms = 25000;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms,
                sizeof unheard_ms);
+#endif
 }
 
 /* In a process whose standard streams are closed a socket would get one of
@@ -92,10 +98,29 @@ void idem__sockets_leave(void) {
     }
 }
 
+/* One that does not block, and that no program started from here inherits. */
+static int open_socket(int family) {
+#if IDEM_LINUX
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+#else
+    int fd = socket(family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+#ifdef SO_NOSIGPIPE
+    int one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one);
+#endif
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+        fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+        return fd;
+    close(fd);
+    return -1;
+#endif
+}
+
 int idem__dial(const idem__addr *addr) {
     const struct sockaddr *to = (const struct sockaddr *)&addr->storage;
-    int fd = above_streams(
-        socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int fd = above_streams(open_socket(to->sa_family));
     if (fd < 0)
         return -1;
     forget_socket(fd); /* of a number that was closed in another way */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "client/include/idemclient.h"
+#include "client/src/port.h"
 #include "client/src/socket.h"
 
 #define REDIS " (Redis, it seems)"
@@ -54,7 +55,7 @@ const char *idem__stranger_ask(int fd, uint64_t deadline_ms) {
     int beside = dial_beside(fd, deadline_ms);
     if (beside < 0)
         return NULL;
-    if (send(beside, line, sizeof line - 1, MSG_NOSIGNAL) > 0 &&
+    if (send(beside, line, sizeof line - 1, IDEM__NOSIGNAL) > 0 &&
         idem__poll(beside, POLLIN, idem__left_ms(deadline_ms)))
         got = recv(beside, words, sizeof words, 0);
     idem__hang_up(beside);
