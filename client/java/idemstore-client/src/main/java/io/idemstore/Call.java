@@ -10,10 +10,12 @@ final class Call {
         PING("ping", false), STATS("stats", false);
 
         final String word;
+        final byte[] bytes;
         final boolean isChange;
 
         Method(String word, boolean isChange) {
             this.word = word;
+            this.bytes = Wire.ascii(word);
             this.isChange = isChange;
         }
     }

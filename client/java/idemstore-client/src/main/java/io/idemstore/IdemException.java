@@ -88,4 +88,10 @@ public class IdemException extends RuntimeException {
         nonce = asked;
         return this;
     }
+
+    /** Another one that says the same, of one call alone. */
+    IdemException ofCall(byte[] asked) {
+        return new IdemException(code, getMessage(), endpoint, primary,
+                retryMs, getCause()).withNonce(asked);
+    }
 }

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.idemstore;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+
+/**
+ * The connection to one shard, coming and going, and the calls that wait for
+ * it. Belongs to the loop's thread, but for `link`.
+ */
+final class Lane {
+    /**
+     * Where there is another server to try, the first attempts to connect get
+     * so much each, and twice as much in every further round.
+     */
+    private static final long DIAL_FIRST = 250 * Ticks.MS;
+
+    final NetStore store;
+    final int shard;
+    final Backoff backoff = new Backoff();
+    volatile Link link;
+    private final ArrayDeque<Errand> waiting = new ArrayDeque<>();
+    private boolean dialing;
+    private long retryAt;
+    private long pumpAt = Ticks.NEVER;
+    private IdemException why;
+    private int dials;
+    private String endpointName = "";
+
+    Lane(NetStore store, int shard) {
+        this.store = store;
+        this.shard = shard;
+    }
+
+    /** Sends it, or lets it wait for a connection. */
+    void up(Errand errand) {
+        errand.dialsBefore = dials;
+        waiting.add(errand);
+        pump();
+    }
+
+    /** Sends what waits as far as it can be; dials where that is to be. */
+    void pump() {
+        dropOver(store.loop.now());
+        if (waiting.isEmpty()) {
+            return;
+        }
+        Link to = usable();
+        while (to != null && !waiting.isEmpty()
+                && to.offer(waiting.peek())) {
+            waiting.poll();
+        }
+        if (waiting.isEmpty()) {
+            return;
+        }
+        long now = store.loop.now();
+        if (to == null && !dialing && link == null) {
+            if (now >= retryAt) {
+                dial(now);
+            } else {
+                pumpAt(retryAt);
+            }
+        }
+        pumpAt(earliest(now));
+    }
+
+    private long earliest(long now) {
+        // One that drains is looked at again soon.
+        long at = link != null && link.isDraining()
+                ? now + Link.LISTEN / 5 : Ticks.NEVER;
+        for (Errand one : waiting) {
+            at = Math.min(at, one.deadline);
+        }
+        return at;
+    }
+
+    private void pumpAt(long at) {
+        if (at < pumpAt) {
+            pumpAt = at;
+            store.loop.at(at, () -> {
+                if (pumpAt == at) {
+                    pumpAt = Ticks.NEVER;
+                    pump();
+                }
+            });
+        }
+    }
+
+    void roomMade() {
+        if (!waiting.isEmpty()) {
+            pump();
+        }
+    }
+
+    private Link usable() {
+        Link now = link;
+        if (now != null && now.serial != store.target.serial()) {
+            now.breakOff("the store has moved to another server");
+            return null;
+        }
+        return now == null || now.isBroken() || now.isDraining() ? null : now;
+    }
+
+    private boolean isEnough(Errand errand) {
+        long enough = store.uri.number("connect_rounds")
+                * store.target.endpoints.size();
+        return enough > 0 && enough <= dials - errand.dialsBefore;
+    }
+
+    private void dropOver(long now) {
+        for (int left = waiting.size(); left > 0; left--) {
+            Errand one = waiting.poll();
+            if (one == null) {
+                return;
+            }
+            if (one.isDone()) {
+                store.attemptEnded(one, null);
+            } else if (now >= one.deadline || isEnough(one)) {
+                store.attemptEnded(one, givenUp());
+            } else {
+                waiting.add(one);
+            }
+        }
+    }
+
+    private Errand.Lost givenUp() {
+        Link now = link;
+        IdemException told = why;
+        if (now != null) {
+            told = Errors.full(now.endpoint.name());
+        } else if (told == null) {
+            told = Errors.unsent(endpointName.isEmpty()
+                    ? store.target.get().name() : endpointName);
+        }
+        return new Errand.Lost(told, store.target.serial(), false);
+    }
+
+    // ------------------------------------------------------------ dialling
+
+    /**
+     * A server that takes the connection and says nothing may not eat the
+     * whole deadline where there is another one.
+     */
+    private long dialEnd(long now, long deadline) {
+        long left = Math.max(deadline - now, 0);
+        long most = store.uri.ticks("connect_timeout_ms");
+        int count = store.target.endpoints.size();
+        if (count > 1) {
+            int round = (backoff.attempts - 1) / count;
+            int done = (backoff.attempts - 1) % count;
+            most = Math.min(most, DIAL_FIRST << Math.min(round, 8));
+            left /= Math.max(count - done, 2);
+        }
+        return now + Math.min(most, left);
+    }
+
+    private void dial(long now) {
+        dialing = true;
+        backoff.attempts++;
+        dials++;
+        Endpoint endpoint = store.target.get();
+        int serial = store.target.serial();
+        endpointName = endpoint.name();
+        long until = dialEnd(now, waiting.peek().deadline);
+        int asked = store.target.shardAware ? shard : -1;
+        var good = store.target.good.get(endpointName);
+        Thread dialer = new Thread(() -> {
+            Dialer.Greeted made = null;
+            IdemException error = null;
+            try {
+                made = store.dialer.dial(endpoint, asked, until, good);
+            } catch (IdemException told) {
+                error = told;
+            } catch (RuntimeException | Error bug) {
+                error = Errors.cannotConnect(endpoint.name(),
+                        bug.toString());
+            }
+            Dialer.Greeted greeted = made;
+            IdemException failed = error;
+            store.loop.execute(() -> dialed(endpoint, serial, greeted,
+                    failed));
+        }, "idemstore-dial");
+        dialer.setDaemon(true);
+        dialer.start();
+    }
+
+    private void dialed(Endpoint endpoint, int serial,
+            Dialer.Greeted greeted, IdemException failed) {
+        dialing = false;
+        long now = store.loop.now();
+        IdemException error = failed;
+        if (error == null) {
+            store.target.good.put(endpoint.name(), greeted.address());
+            error = store.isClosed() ? Errors.closed()
+                    : store.target.learn(endpoint, serial, greeted.hello(),
+                            now);
+        }
+        if (error == null) {
+            error = joined(greeted, serial);
+        }
+        if (error != null) {
+            if (greeted != null) {
+                close(greeted);
+            }
+            dialFailed(error, serial, now);
+        }
+        pump();
+    }
+
+    private IdemException joined(Dialer.Greeted greeted, int serial) {
+        Link made = new Link(greeted, this, serial, store.loop,
+                store.uri.ticks("connect_timeout_ms"));
+        try {
+            made.register();
+        } catch (IOException error) {
+            return Errors.cannotTalk(greeted.endpoint().name(),
+                    String.valueOf(error.getMessage()));
+        }
+        link = made;
+        why = null;
+        store.watch.connects.incrementAndGet();
+        store.greeted(greeted.hello());
+        return null;
+    }
+
+    private static void close(Dialer.Greeted greeted) {
+        try {
+            greeted.channel().close();
+        } catch (IOException gone) {
+            // it is closed
+        }
+    }
+
+    private void dialFailed(IdemException error, int serial, long now) {
+        why = error;
+        pause(now);
+        // A server with fewer threads than there were refuses higher ones.
+        if (error.code() == ErrorCode.BAD_REQUEST && shard > 0) {
+            store.target.unlearn(serial);
+            endAll(new Errand.Lost(Errors.lost(endpointName,
+                    "it has fewer shards than it had"), serial, false));
+            return;
+        }
+        if (error.code() != ErrorCode.DENIED) {
+            store.target.failed(serial);
+        }
+        switch (error.code()) {
+            // What another attempt would not change.
+            case DENIED, BAD_REQUEST, UNKNOWN_METHOD, TLS, CLOSED ->
+                endAll(new Errand.Lost(error, serial, false));
+            default -> { }
+        }
+    }
+
+    private void endAll(Errand.Lost lost) {
+        Iterator<Errand> all = new ArrayDeque<>(waiting).iterator();
+        waiting.clear();
+        all.forEachRemaining(one -> store.attemptEnded(one, lost));
+    }
+
+    private void pause(long now) {
+        retryAt = now + backoff.pause(store.target.endpoints.size());
+    }
+
+    // ------------------------------------------------------------ its end
+
+    /** That connection is broken. */
+    void lost(Link gone) {
+        if (link == gone) {
+            link = null;
+            pause(store.loop.now());
+        }
+    }
+
+    void close() {
+        if (link != null) {
+            link.breakOff("the store was closed");
+        }
+        endAll(new Errand.Lost(Errors.closed(), 0, false));
+    }
+}

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.idemstore;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import java.util.Arrays;
+import java.util.concurrent.locks.ReentrantLock;
+import javax.net.ssl.SSLException;
+
+/**
+ * One connection that any number of threads call on. Whoever calls writes its
+ * own request, or leaves it to a writer that is at it; the loop's thread reads,
+ * and looks after deadlines and silence.
+ */
+final class Link {
+    /** So long without a byte is silence. */
+    static final long LISTEN = 250 * Ticks.MS;
+    /** A server that shuts down answers what it has, within so long. */
+    static final long DRAIN = 5_000 * Ticks.MS;
+    private static final int CHUNK = 16384;
+    private static final int KEPT_MAX = 65536;
+    /** What waits to be written; more calls wait for it. */
+    private static final int OUT_MAX = 4 << 20;
+
+    final Hello hello;
+    final Endpoint endpoint;
+    final int serial;
+    final Lane lane;
+    private final SocketChannel channel;
+    private final Sealer sealer;
+    private final Loop loop;
+    private final long silence;
+    private final ReentrantLock lock = new ReentrantLock();
+
+    // Under the lock.
+    private final Pending pending;
+    private Packer out = new Packer(1024);
+    private long queued;
+    private boolean writing;
+    private long nextCheck = Ticks.NEVER;
+    private long busySince;
+    private boolean used;
+    private boolean draining;
+    private volatile String broken;
+
+    // The writer's, of whom there is one.
+    private Packer taken = new Packer(1024);
+    private int takenAt;
+    private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+    private ByteBuffer sealed = ByteBuffer.allocate(0);
+    private volatile long written;
+
+    // The loop's.
+    private SelectionKey key;
+    private byte[] heard = new byte[0];
+    private int heardSize;
+    private long need = 1;
+    private long lastHeard;
+    private final Unpacker unpacker;
+    private boolean probing;
+    private boolean probed;
+    private long probeId;
+    private long probeAt;
+    private long drainEnd = Ticks.NEVER;
+
+    Link(Dialer.Greeted greeted, Lane lane, int serial, Loop loop,
+            long silence) {
+        this.hello = greeted.hello();
+        this.endpoint = greeted.endpoint();
+        this.channel = greeted.channel();
+        this.sealer = greeted.sealer();
+        this.lane = lane;
+        this.serial = serial;
+        this.loop = loop;
+        this.silence = silence;
+        this.pending = new Pending(hello.pendingMax());
+        this.unpacker = new Unpacker(
+                hello.frameBytesMax() + Wire.FRAME_BYTES_MORE);
+        this.lastHeard = Ticks.now();
+    }
+
+    void register() throws IOException {
+        key = loop.register(channel, this);
+    }
+
+    boolean isBroken() {
+        return broken != null;
+    }
+
+    boolean isDraining() {
+        return drainEnd != Ticks.NEVER;
+    }
+
+    // ------------------------------------------------------------- asking
+
+    /** Any thread. False: not here, not now. */
+    boolean offer(Errand errand) {
+        boolean writes;
+        lock.lock();
+        try {
+            if (broken != null || draining || pending.isFull()
+                    || out.size() > OUT_MAX) {
+                return false;
+            }
+            long now = Ticks.now();
+            if (pending.isEmpty()) {
+                busySince = now;
+            }
+            used = true;
+            int before = out.size();
+            errand.write(out, pending.add(errand), now,
+                    hello.resultBytesMax());
+            queued += out.size() - before;
+            errand.endAt = queued;
+            long due = Math.min(errand.attemptEnd, now + LISTEN);
+            if (due < nextCheck) {
+                nextCheck = due;
+                loop.wakeBefore(due);
+            }
+            writes = !writing;
+            writing = true;
+        } finally {
+            lock.unlock();
+        }
+        if (writes) {
+            flush();
+        }
+        return true;
+    }
+
+    // ------------------------------------------------------------ writing
+
+    /** By whoever has set `writing`: until nothing is left, or it is stuck. */
+    private void flush() {
+        try {
+            do {
+                if (!writeTaken()) {
+                    loop.execute(this::waitToWrite);
+                    return;
+                }
+            } while (takeMore());
+        } catch (IOException why) {
+            String words = why.getMessage();
+            loop.execute(() -> breakOff(words == null
+                    ? "it can't be written to" : words));
+        }
+    }
+
+    private boolean takeMore() {
+        lock.lock();
+        try {
+            boolean mustSay = sealer != null && sealer.wantsToSay();
+            if (out.size() == 0 && !mustSay || broken != null) {
+                writing = false;
+                return false;
+            }
+            Packer empty = taken;
+            empty.clear(KEPT_MAX);
+            taken = out;
+            takenAt = 0;
+            out = empty;
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** False: the socket takes no more for now. */
+    private boolean writeTaken() throws IOException {
+        while (true) {
+            if (sealer != null ? !writeSealed() : !writeChunk()) {
+                return false;
+            }
+            if (takenAt == taken.size()) {
+                return true;
+            }
+        }
+    }
+
+    private boolean writeChunk() throws IOException {
+        int count = Math.min(CHUNK, taken.size() - takenAt);
+        if (count == 0) {
+            return true;
+        }
+        chunk.clear().put(taken.array(), takenAt, count).flip();
+        int went = channel.write(chunk);
+        takenAt += went;
+        written += went;
+        return went == count;
+    }
+
+    private boolean writeSealed() throws IOException {
+        if (!writeRest()) {
+            return false;
+        }
+        int left = taken.size() - takenAt;
+        if (left == 0 && !sealer.wantsToSay()) {
+            return true;
+        }
+        ByteBuffer from = ByteBuffer.wrap(taken.array(), takenAt, left);
+        sealed = sealer.seal(from);
+        int took = left - from.remaining();
+        takenAt += took;
+        boolean whole = writeRest();
+        written += took;
+        return whole;
+    }
+
+    private boolean writeRest() throws IOException {
+        if (sealed.hasRemaining()) {
+            channel.write(sealed);
+        }
+        return !sealed.hasRemaining();
+    }
+
+    private void waitToWrite() {
+        if (broken == null) {
+            key.interestOps(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
+        }
+    }
+
+    /** The loop: the socket takes bytes again. */
+    void writable() {
+        key.interestOps(SelectionKey.OP_READ);
+        flush();
+        lane.roomMade();
+    }
+
+    /** The loop: TLS has something to say of itself. */
+    private void say() {
+        lock.lock();
+        try {
+            if (writing) {
+                return; // the writer will see it
+            }
+            writing = true;
+        } finally {
+            lock.unlock();
+        }
+        if (takeMore()) {
+            flush();
+        }
+    }
+
+    // ------------------------------------------------------------ reading
+
+    /** The loop: bytes are there. */
+    void readable(ByteBuffer buffer) {
+        try {
+            while (broken == null) {
+                buffer.clear();
+                int count = channel.read(buffer);
+                if (count < 0) {
+                    breakOff("it closed the connection");
+                    return;
+                }
+                if (count == 0) {
+                    return;
+                }
+                lastHeard = loop.now();
+                hear(buffer.flip());
+                if (count < buffer.capacity()) {
+                    return;
+                }
+            }
+        } catch (Unpacker.Malformed why) {
+            breakOff("it sent " + why.getMessage());
+        } catch (SSLException why) {
+            breakOff(String.valueOf(why.getMessage()));
+        } catch (IOException why) {
+            breakOff(why.getMessage() == null ? "it can't be read from"
+                    : why.getMessage());
+        }
+    }
+
+    private void hear(ByteBuffer raw)
+            throws Unpacker.Malformed, SSLException {
+        if (sealer == null) {
+            keep(raw);
+            parse();
+            return;
+        }
+        sealer.feed(raw);
+        for (ByteBuffer plain = sealer.open(); plain != null;
+                plain = sealer.open()) {
+            keep(plain);
+            parse();
+        }
+        if (sealer.wantsToSay()) {
+            say();
+        }
+    }
+
+    private void keep(ByteBuffer more) {
+        int size = more.remaining();
+        if (heard.length - heardSize < size) {
+            heard = Arrays.copyOf(heard,
+                    Math.max(heard.length * 2, heardSize + size));
+        }
+        more.get(heard, heardSize, size);
+        heardSize += size;
+    }
+
+    /** Each whole response; what is left stays for the bytes to come. */
+    private void parse() throws Unpacker.Malformed {
+        int at = 0;
+        while (heardSize - at >= need) {
+            unpacker.over(heard, at, heardSize);
+            Object[] f;
+            try {
+                f = Response.check(unpacker.value());
+            } catch (Unpacker.More more) {
+                // A long message in small pieces is not read anew for each.
+                need = more.least;
+                break;
+            }
+            need = 1;
+            at = unpacker.position();
+            answered(f);
+        }
+        System.arraycopy(heard, at, heard, 0, heardSize - at);
+        heardSize -= at;
+        if (heardSize == 0 && heard.length > KEPT_MAX) {
+            heard = new byte[0];
+        }
+    }
+
+    private void answered(Object[] f) {
+        long msgid = (Long) f[1];
+        if (probing && msgid == probeId) {
+            probing = false;
+            probed = true;
+            return;
+        }
+        Errand errand;
+        lock.lock();
+        try {
+            errand = pending.remove(msgid);
+        } finally {
+            lock.unlock();
+        }
+        if (errand == null) {
+            return; // too late for its caller
+        }
+        // What answers is worth dialling at once when it is lost.
+        lane.backoff.attempts = 0;
+        String error = f[2] == null ? null : Wire.text((byte[]) f[2]);
+        if (error != null && error.startsWith("SHUTTING_DOWN")
+                && !isDraining()) {
+            drain();
+        }
+        Errand.Lost lost = errand.answered(endpoint.name(), serial, error,
+                f[3]);
+        lane.store.attemptEnded(errand, lost);
+        if (isDraining() && isIdle()) {
+            breakOff("it is shutting down");
+        }
+        lane.roomMade();
+    }
+
+    private void drain() {
+        drainEnd = loop.now() + DRAIN;
+        lock.lock();
+        try {
+            draining = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // --------------------------------------------- deadlines and silence
+
+    /** The loop: looks around where it is time, and says when it is next. */
+    long check(long now) {
+        lock.lock();
+        try {
+            if (now < nextCheck) {
+                return nextCheck;
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (serial != lane.store.target.serial()) {
+            breakOff("the store has moved to another server");
+            return Ticks.NEVER;
+        }
+        expire(now);
+        if (drainEnd <= now || isDraining() && isIdle()) {
+            breakOff("it is shutting down");
+            return Ticks.NEVER;
+        }
+        checkSilence(now);
+        return broken != null ? Ticks.NEVER : plan(now);
+    }
+
+    private boolean isIdle() {
+        lock.lock();
+        try {
+            return pending.isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void expire(long now) {
+        Errand[] late;
+        lock.lock();
+        try {
+            late = pending.removeLate(now);
+        } finally {
+            lock.unlock();
+        }
+        for (Errand one : late) {
+            lane.store.attemptEnded(one, new Errand.Lost(
+                    Errors.timedOut(endpoint.name()), serial, true));
+        }
+        if (late.length > 0) {
+            lane.roomMade();
+        }
+    }
+
+    /**
+     * A server that is gone without a close is told from one that lets a call
+     * wait by a ping: one that is alive answers it at once.
+     */
+    private void checkSilence(long now) {
+        long quietSince;
+        long left;
+        boolean anyLate;
+        lock.lock();
+        try {
+            if (pending.isEmpty()) {
+                return;
+            }
+            quietSince = Math.max(lastHeard, busySince);
+            left = pending.longestLeft(now);
+            anyLate = pending.hasQuickChangeBefore(now - LISTEN);
+        } finally {
+            lock.unlock();
+        }
+        if (now - quietSince < LISTEN) {
+            probed = false;
+            return;
+        }
+        if (!probing) {
+            if (probed && anyLate) {
+                // It is alive, and confirms no change.
+                lane.store.watch.changesWait = true;
+            }
+            probe(now);
+        } else if (now - Math.max(probeAt, lastHeard)
+                >= Math.max(LISTEN, Math.min(left / 3, silence))) {
+            lane.store.target.failed(serial);
+            breakOff("it has gone silent");
+        }
+    }
+
+    private void probe(long now) {
+        boolean writes;
+        lock.lock();
+        try {
+            int before = out.size();
+            probeId = pending.number();
+            Wire.request(out, probeId, new Call(Call.Method.PING,
+                    new byte[0], new byte[0]), 0, false);
+            queued += out.size() - before;
+            writes = !writing;
+            writing = true;
+        } finally {
+            lock.unlock();
+        }
+        probing = true;
+        probeAt = now;
+        if (writes) {
+            flush();
+        }
+    }
+
+    private long plan(long now) {
+        lock.lock();
+        try {
+            if (pending.isEmpty() && !used && !isDraining()) {
+                nextCheck = Ticks.NEVER;
+            } else {
+                // Looks again a while after the last call, so that one call
+                // after another need not wake the loop.
+                nextCheck = Math.min(now + LISTEN, Math.min(drainEnd,
+                        pending.earliestEnd()));
+                if (probing) {
+                    nextCheck = Math.min(nextCheck, now + LISTEN / 5);
+                }
+            }
+            used = false;
+            return nextCheck;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ------------------------------------------------------------ its end
+
+    /** The loop. Calls under way are lost. */
+    void breakOff(String why) {
+        Errand[] lost;
+        lock.lock();
+        try {
+            if (broken != null) {
+                return;
+            }
+            broken = why;
+            lost = pending.removeAll();
+        } finally {
+            lock.unlock();
+        }
+        lane.store.watch.losses.incrementAndGet();
+        loop.forget(this);
+        try {
+            channel.close();
+        } catch (IOException gone) {
+            // it is closed
+        }
+        lane.lost(this);
+        IdemException error = Errors.lost(endpoint.name(), why);
+        for (Errand one : lost) {
+            lane.store.attemptEnded(one, new Errand.Lost(error, serial,
+                    one.endAt <= written));
+        }
+    }
+}
