@@ -162,7 +162,8 @@ final class Lane {
         Endpoint endpoint = store.target.get();
         int serial = store.target.serial();
         endpointName = endpoint.name();
-        long until = dialEnd(now, waiting.peek().deadline);
+        long deadline = waiting.peek().deadline;
+        long until = dialEnd(now, deadline);
         int asked = store.target.shardAware ? shard : -1;
         var good = store.target.good.get(endpointName);
         Thread dialer = new Thread(() -> {
@@ -179,14 +180,14 @@ final class Lane {
             Dialer.Greeted greeted = made;
             IdemException failed = error;
             store.loop.execute(() -> dialed(endpoint, serial, greeted,
-                    failed));
+                    failed, deadline));
         }, "idemstore-dial");
         dialer.setDaemon(true);
         dialer.start();
     }
 
     private void dialed(Endpoint endpoint, int serial,
-            Dialer.Greeted greeted, IdemException failed) {
+            Dialer.Greeted greeted, IdemException failed, long deadline) {
         dialing = false;
         long now = store.loop.now();
         IdemException error = failed;
@@ -202,6 +203,11 @@ final class Lane {
         if (error != null) {
             if (greeted != null) {
                 close(greeted);
+            }
+            // One that the call's own end cut short says less than the one
+            // before.
+            if (why == null || now < deadline) {
+                why = error;
             }
             dialFailed(error, serial, now);
         }
@@ -233,7 +239,6 @@ final class Lane {
     }
 
     private void dialFailed(IdemException error, int serial, long now) {
-        why = error;
         pause(now);
         // A server with fewer threads than there were refuses higher ones.
         if (error.code() == ErrorCode.BAD_REQUEST && shard > 0) {

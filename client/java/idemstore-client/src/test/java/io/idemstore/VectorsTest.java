@@ -24,7 +24,7 @@ import org.junit.jupiter.api.TestFactory;
 
 /** Each rule of docs/http.md as data: proto/vectors. */
 class VectorsTest {
-    private static final Path FOLDER = folder();
+    static final Path FOLDER = folder();
 
     private static Path folder() {
         Path at = Path.of("").toAbsolutePath();
