@@ -7,10 +7,12 @@
  *   idem_client    blocking; any number of threads share one      (most users)
  *   idem_run_once  acquire, your function, complete or release    (on top)
  *
- * Beside it, each for who needs it: idemclient_loop.h (idem_conn, idem_session:
- * for a host with an event loop or sockets of its own), idemclient_http.h (the
- * Idempotency-Key header, an answer as a status), idemclient_watch.h (how a
- * client stands, and its events), idemclient_admin.h (an operator's commands).
+ * Beside it, each for who needs it: idemclient_async.h (idem_async: the whole
+ * client on an event loop), idemclient_loop.h (idem_conn, idem_session: one
+ * connection for a host with an event loop or sockets of its own),
+ * idemclient_http.h (the Idempotency-Key header, an answer as a status),
+ * idemclient_watch.h (how a client stands, and its events), idemclient_admin.h
+ * (an operator's commands).
  *
  * Made to be bound without glue: handles are opaque, codes are int32_t, there
  * are no variadic functions and no macro that a caller must have. A struct

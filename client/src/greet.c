@@ -111,8 +111,7 @@ idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
     return IDEM__HEARD_FAILED;
 }
 
-/* Connected, and then no greeting. */
-static int32_t no_greeting(const idem__greet *greet, idem_error *err, int why) {
+int32_t idem__greet_silent(const char *name, int why, idem_error *err) {
     const char *words = strerror(why);
     if (why == 0 || why == ECONNRESET)
         words = "it closed the connection before it said a word; is that "
@@ -120,20 +119,30 @@ static int32_t no_greeting(const idem__greet *greet, idem_error *err, int why) {
     else if (why == ETIMEDOUT)
         words = "it takes connections and says nothing; is that idemstored, "
                 "or another program?";
-    idem__fail_at(err, IDEM_E_CONNECT,
-                  (idem__where){.endpoint = greet->endpoint->name,
-                                .os_error = why == ETIMEDOUT ? 0 : why},
-                  "can't talk to %s: %s", greet->endpoint->name, words);
-    return IDEM_E_CONNECT;
+    return idem__fail_at(
+        err, IDEM_E_CONNECT,
+        (idem__where){.endpoint = name, .os_error = why == ETIMEDOUT ? 0 : why},
+        "can't talk to %s: %s", name, words);
 }
 
-static int32_t stranger(const idem__greet *greet, idem_error *err,
-                        const char *kind) {
-    const char *name = greet->endpoint->name;
+int32_t idem__greet_stranger(const char *name, const char *kind,
+                             idem_error *err) {
     return idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
                          "something listens at %s and does not speak "
                          "idemstore's protocol%s; check the port",
                          name, kind);
+}
+
+int32_t idem__greet_read(const char *name, const idp_reply *reply,
+                         idp_hello *hello, idem_error *err) {
+    if (reply->is_error)
+        return idem__fail_reply(err, name, reply);
+    if (idp_hello_read(reply->result, hello) && hello->shards > 0 &&
+        hello->shards <= IDP_SHARDS_MAX)
+        return 0;
+    return idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
+                         "%s greets in words that this version does not know",
+                         name);
 }
 
 /* Where one try must do, whoever is silent is asked whether it is Redis. NULL
@@ -173,21 +182,12 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
         kind = idem__stranger_kind(wire->in.bytes + wire->in.at,
                                    idem__buffer_len(&wire->in));
     if (kind != NULL)
-        return stranger(greet, err, kind);
+        return idem__greet_stranger(name, kind, err);
     if (what == IDEM__HEARD_FAILED && wire->said != 0)
         return idem__fail_said(err, name, wire->said, wire->said_text);
     if (what == IDEM__HEARD_FAILED)
-        return no_greeting(greet, err, why);
-    if (reply.is_error)
-        return idem__fail_reply(err, name, &reply);
-    if (!idp_hello_read(reply.result, hello) || hello->shards == 0 ||
-        hello->shards > IDP_SHARDS_MAX)
-        return idem__fail_at(err, IDEM_E_CONNECT,
-                             (idem__where){.endpoint = name},
-                             "%s greets in words that this version does not "
-                             "know",
-                             name);
-    return 0;
+        return idem__greet_silent(name, why, err);
+    return idem__greet_read(name, &reply, hello, err);
 }
 
 /* When an address that is connected must have answered: one that says nothing

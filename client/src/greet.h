@@ -23,6 +23,16 @@ typedef struct idem__greet {
 int idem__greet_server(const idem__greet *greet, idem__wire *wire,
                        idp_hello *hello, idem_error *err);
 
+/* Hello's answer, read: 0, or the code that err was filled with. name: of the
+ * server. */
+int32_t idem__greet_read(const char *name, const idp_reply *reply,
+                         idp_hello *hello, idem_error *err);
+/* It was connected, and no greeting came; why: errno, 0: it was closed. */
+int32_t idem__greet_silent(const char *name, int why, idem_error *err);
+/* What answers is no idemstored. kind: of idem__stranger_kind. */
+int32_t idem__greet_stranger(const char *name, const char *kind,
+                             idem_error *err);
+
 typedef enum idem__heard {
     IDEM__HEARD_REPLY,
     IDEM__HEARD_FAILED, /* errno says why; 0: the server closed */

@@ -10,10 +10,6 @@
 #include "client/src/thread.h"
 #include "proto/terms.h"
 
-/* A renewal that failed is tried again after so long at most. */
-#define AGAIN_MS_MAX 250u
-#define ASK_MS_MIN   20u
-
 void idem__renewer_init(idem__renewer *renewer, idem_client *client) {
     memset(renewer, 0, sizeof *renewer);
     renewer->client = client;
@@ -35,19 +31,11 @@ void idem__renewer_fini(idem__renewer *renewer) {
 
 /* --------------------------------------------------------------- one lease */
 
-/* What an answer tells of the lease's end. The server gave it after the send;
- * where the answer was long on its way, or waited there, much of the lease may
- * be left or nothing: that is asked at once, and until it is told the lease
- * counts from the answer. */
 static void note_granted(idem__lease *lease, const idem__times *times) {
-    uint64_t lease_ms = lease->args.lease_ms;
-    uint64_t due_ms = times->sent_ms + lease_ms / 3;
-    uint64_t end_ms = times->sent_ms + lease_ms;
-    bool in_doubt = times->answered_ms >= due_ms;
-    atomic_store(&lease->most_ms, times->answered_ms + lease_ms);
-    atomic_store(&lease->end_ms,
-                 in_doubt ? times->answered_ms + lease_ms : end_ms);
-    lease->due_ms = in_doubt ? times->answered_ms : due_ms;
+    idem__term term = idem__term_of(lease->args.lease_ms, *times);
+    atomic_store(&lease->most_ms, term.most_ms);
+    atomic_store(&lease->end_ms, term.end_ms);
+    lease->due_ms = term.due_ms;
 }
 
 idem__lease *idem__lease_new(const idem_args *args, const idem__times *times) {
@@ -119,7 +107,7 @@ static uint32_t ask_ms(const idem__lease *lease, uint32_t due,
     if (end_ms > now_ms + left_ms)
         left_ms = end_ms - now_ms;
     left_ms /= due + 1;
-    return left_ms > ASK_MS_MIN ? (uint32_t)left_ms : ASK_MS_MIN;
+    return left_ms > IDEM__ASK_MS_MIN ? (uint32_t)left_ms : IDEM__ASK_MS_MIN;
 }
 
 /* Without the lock. True when the server has answered. */
@@ -151,10 +139,9 @@ static void renew_next(idem__renewer *renewer, idem__lease *lease,
         idem__free(lease);
         return;
     }
-    uint32_t again_ms = lease->args.lease_ms / 20 + 1;
     if (!answered)
         lease->due_ms =
-            idem_now_ms() + (again_ms < AGAIN_MS_MAX ? again_ms : AGAIN_MS_MAX);
+            idem_now_ms() + idem__term_again_ms(lease->args.lease_ms);
 }
 
 static void sleep_until(idem__renewer *renewer, uint64_t until_ms) {

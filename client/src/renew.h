@@ -13,13 +13,7 @@
 #include <stdbool.h>
 
 #include "client/include/idemclient.h"
-
-/* When the attempt that was answered was sent, and when its answer came. The
- * server gave the lease some time between the two. */
-typedef struct idem__times {
-    uint64_t sent_ms;
-    uint64_t answered_ms;
-} idem__times;
+#include "client/src/term.h"
 
 /* One claim's lease. */
 typedef struct idem__lease {

@@ -153,30 +153,18 @@ void idem__watch_tell_all(idem__watch *watch) {
     pthread_mutex_unlock(&watch->lock);
 }
 
-int32_t idem_client_watch(idem_client *client, idem_event_fn on_event,
-                          void *ctx) {
-    int32_t code = idem__client_be_here(client, NULL);
-    if (code != 0)
-        return code;
-    pthread_mutex_lock(&client->watch.lock);
-    client->watch.on_event = on_event;
-    client->watch.ctx = ctx;
-    pthread_mutex_unlock(&client->watch.lock);
-    return 0;
+void idem__watch_listen(idem__watch *watch, idem_event_fn on_event, void *ctx) {
+    pthread_mutex_lock(&watch->lock);
+    watch->on_event = on_event;
+    watch->ctx = ctx;
+    pthread_mutex_unlock(&watch->lock);
 }
 
 static uint64_t count_of(idem__watch *watch, idem__count what) {
     return atomic_load_explicit(&watch->counts[what], memory_order_relaxed);
 }
 
-int32_t idem_client_status(idem_client *client, idem_status *status) {
-    int32_t code =
-        idem__sized_check(&idem__status_layout, status, "status", NULL);
-    if (code == 0)
-        code = idem__client_be_here(client, NULL);
-    if (code != 0)
-        return code;
-    idem__watch *watch = &client->watch;
+void idem__watch_status(idem__watch *watch, idem_status *status) {
     idem_status own = {.changes_wait = atomic_load(&watch->changes_wait),
                        .connections = atomic_load(&watch->connections),
                        .calls = count_of(watch, IDEM__COUNT_CALLS),
@@ -194,5 +182,22 @@ int32_t idem_client_status(idem_client *client, idem_status *status) {
     memcpy(own.primary, watch->primary, sizeof own.primary);
     pthread_mutex_unlock(&watch->lock);
     idem__sized_out(&idem__status_layout, status, &own);
-    return 0;
+}
+
+int32_t idem_client_watch(idem_client *client, idem_event_fn on_event,
+                          void *ctx) {
+    int32_t code = idem__client_be_here(client, NULL);
+    if (code == 0)
+        idem__watch_listen(&client->watch, on_event, ctx);
+    return code;
+}
+
+int32_t idem_client_status(idem_client *client, idem_status *status) {
+    int32_t code =
+        idem__sized_check(&idem__status_layout, status, "status", NULL);
+    if (code == 0)
+        code = idem__client_be_here(client, NULL);
+    if (code == 0)
+        idem__watch_status(&client->watch, status);
+    return code;
 }

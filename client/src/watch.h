@@ -69,6 +69,11 @@ bool idem__watch_may_try(idem__watch *watch, uint64_t now_ms,
 /* It found that they still wait. */
 void idem__watch_try_later(idem__watch *watch, uint64_t at_ms);
 
+/* Who is told of events from now on; NULL: nobody. */
+void idem__watch_listen(idem__watch *watch, idem_event_fn on_event, void *ctx);
+/* status was checked. */
+void idem__watch_status(idem__watch *watch, idem_status *status);
+
 /* Hands out what has happened; no lock is held. */
 void idem__watch_tell_all(idem__watch *watch);
 static inline void idem__watch_tell(idem__watch *watch) {
