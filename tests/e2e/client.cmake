@@ -10,6 +10,22 @@ e2e_client(client_words)
 # Deadlines of connections; libidemclient's among them.
 e2e_client(silence SLOW)
 
+# The same stories of the async client, on a thread with its loop.
+foreach(name client_lib client_failover client_replica client_words)
+  if(TARGET async_client)
+    idem_program_test(e2e_async_${name} SOURCES ${name}.c
+      LINK async_client e2e_harness idemclient_static PkgConfig::sodium
+      ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
+    target_compile_options(e2e_async_${name} PRIVATE
+      -include ${CMAKE_SOURCE_DIR}/tests/lib/async_client.h)
+    add_dependencies(e2e_async_${name} idemstored)
+  endif()
+endforeach()
+# And its own: many wait on one thread; a primary goes under load; two loops.
+e2e_client(async_waits)
+e2e_client(async_failover)
+e2e_client(async_loops)
+
 # A client that was opened before a fork. TSan would end a child that makes a
 # thread.
 e2e_client(client_fork ARGS wipe)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/include/idemclient_loop.h"
+#include "client/include/idemclient_async_poll.h"
 #include "client/src/mem.h"
 #include "tests/unit/client/fake.h"
 
@@ -125,6 +125,66 @@ static int32_t in_session(void) {
     return code;
 }
 
+/* The first error of an acquire, a claim that is kept, a complete and a long
+ * answer; each call is told once, whatever there is no memory for. */
+typedef struct loop_story {
+    idem_async *async;
+    idem_args args;
+    uint64_t lease;
+    int open;
+    int step;
+    int32_t code;
+} loop_story;
+
+static void hear_step(void *ctx, const idem_answer *answer,
+                      const idem_error *err);
+
+static void take_step(loop_story *story) {
+    static const int32_t methods[] = {IDEM_ACQUIRE, IDEM_COMPLETE,
+                                      IDEM_ACQUIRE};
+    int32_t code =
+        idem_async_call(story->async, methods[story->step], &story->args,
+                        idem_now_ms(), hear_step, story, NULL);
+    story->open += code == 0;
+    story->code = code;
+}
+
+static void hear_step(void *ctx, const idem_answer *answer,
+                      const idem_error *err) {
+    loop_story *story = ctx;
+    story->open--;
+    story->code = err != NULL ? err->code : 0;
+    if (err != NULL || ++story->step == 3)
+        return;
+    if (story->step == 1 &&
+        idem_async_keep(story->async, NULL, NULL, &story->lease) != 0)
+        story->code = IDEM_E_MEMORY;
+    story->args.token = answer->token;
+    story->args.result = stored;
+    story->args.result_len = sizeof stored;
+    if (story->step == 2) {
+        story->args.key = "kk";
+        story->args.key_len = 2;
+    }
+    if (story->code == 0)
+        take_step(story);
+}
+
+static int32_t in_loop(void) {
+    loop_story story = {
+        .args = {.size = sizeof story.args, .key = "k", .key_len = 1}};
+    int32_t code =
+        idem_async_open(fake_uri(server, "timeout_ms=300"), &story.async, NULL);
+    if (code != 0)
+        return code;
+    take_step(&story);
+    while (story.open > 0)
+        assert(idem_async_poll_turn(story.async, 50) == 1);
+    idem_async_close(story.async);
+    assert(story.open == 0);
+    return story.code;
+}
+
 static int32_t through(const char *name, int32_t (*scenario)(void)) {
     refuse_at = 0;
     asked = 0;
@@ -161,6 +221,7 @@ int main(void) {
     through("blocking", blocking);
     through("run once", run_once);
     through("session", in_session);
+    through("loop", in_loop);
     fake_stop(server);
     return 0;
 }
