@@ -5,6 +5,10 @@
 
 #include "server/core/table.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define SEGMENT_BITS     10
 #define SEGMENT_BUCKETS  (1u << SEGMENT_BITS)
 #define SEGMENT_BYTES    (SEGMENT_BUCKETS * sizeof(ids_bucket))
@@ -20,9 +24,34 @@ static inline ids_entry tag_part(uint32_t tag) {
     return (ids_entry)(tag >> TAG_BITS_IMPLIED) << (IDS_REF_BITS + 1);
 }
 
-static inline bool has_tag(ids_entry entry, ids_entry part) {
-    return (entry & ~(IDS_ENTRY_LINK | IDS_REF_MASK)) == part;
+/* A bit for each entry whose tag has this upper part and that is no link. Where
+ * the part is 0 the free ones have one, too: their refs are 0. */
+#ifdef __SSE2__
+/* The upper halves of four entries. */
+static inline __m128i uppers_of(const ids_entry *entries) {
+    const __m128i *at = (const __m128i *)entries;
+    return _mm_castps_si128(
+        _mm_shuffle_ps(_mm_castsi128_ps(_mm_loadu_si128(at)),
+                       _mm_castsi128_ps(_mm_loadu_si128(at + 1)), 0xdd));
 }
+
+static inline uint32_t matches_of(const ids_bucket *bucket, ids_entry part) {
+    const __m128i wanted = _mm_set1_epi32((int)(part >> 32));
+    const __m128i bits = _mm_set1_epi32((int)(~IDS_REF_MASK >> 32));
+    __m128i low = _mm_and_si128(uppers_of(bucket->entries), bits);
+    __m128i high = _mm_and_si128(uppers_of(bucket->entries + 4), bits);
+    __m128i equal = _mm_packs_epi32(_mm_cmpeq_epi32(low, wanted),
+                                    _mm_cmpeq_epi32(high, wanted));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, equal)) & 0xff;
+}
+#else
+static inline uint32_t matches_of(const ids_bucket *bucket, ids_entry part) {
+    uint32_t matches = 0, i;
+    for (i = 0; i < IDS_BUCKET_SLOTS; i++)
+        matches |= (uint32_t)((bucket->entries[i] ^ part) <= IDS_REF_MASK) << i;
+    return matches;
+}
+#endif
 
 /* Whether an entry's tag has this bit. */
 static inline bool tag_has(ids_entry entry, uint32_t bit) {

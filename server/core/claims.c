@@ -133,11 +133,11 @@ static void hold(ids_shard *shard, ids_record *record,
     ids_claims_name(shard, record, naming);
 }
 
-static void acquired(const ids_shard *shard, const ids_record *record,
-                     idp_answer *answer) {
+static void acquired(const ids_record *record, idp_token token,
+                     uint32_t attempt, idp_answer *answer) {
     answer->outcome = IDP_OUTCOME_ACQUIRED;
-    answer->token = ids_record_token(&shard->prefixes, record);
-    answer->attempt = ids_record_attempt(record);
+    answer->token = token;
+    answer->attempt = attempt;
     answer->previous = (idp_previous)record->previous;
     answer->lease_ms = ids_record_lease_ms(record);
 }
@@ -179,7 +179,7 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     record->ttl_ms = request->ttl_ms;
     ids_wheel_add(&shard->wheel, ref);
     emit(shard, record, false);
-    acquired(shard, record, answer);
+    acquired(record, naming.token, naming.attempt, answer);
     return IDS_ANSWERED;
 }
 
@@ -213,7 +213,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     hold(shard, record, request, previous, &naming);
     restart(shard, place, record, request->ttl_ms);
     emit(shard, record, false);
-    acquired(shard, record, answer);
+    acquired(record, naming.token, naming.attempt, answer);
     return IDS_ANSWERED;
 }
 
@@ -286,7 +286,8 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
     if (record->state == IDP_STATE_IN_PROGRESS &&
         same_and_given(request->nonce, ids_record_nonce(record))) {
         extend(shard, place, record, request->lease_ms, request->ttl_ms);
-        acquired(shard, record, answer);
+        acquired(record, ids_record_token(&shard->prefixes, record),
+                 ids_record_attempt(record), answer);
         return IDS_ANSWERED;
     }
     switch (state) {

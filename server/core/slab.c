@@ -83,7 +83,6 @@ static uint32_t class_of(uint32_t bytes, uint32_t *slot_bytes) {
 static uint8_t band_of(const ids_chunk *chunk) {
     if (chunk->live == chunk->slots)
         return IDS_SLAB_BANDS;
-    /* No division: this is on every request's way. */
     if (chunk->live < 2 * chunk->quarter)
         return chunk->live >= chunk->quarter;
     return chunk->live < 3 * chunk->quarter ? 2 : 3;
@@ -99,6 +98,7 @@ static void room_remove(ids_slab *slab, ids_chunk *chunk) {
     if (chunk->next != 0)
         ids_slab_chunk(slab, chunk->next)->prev = chunk->prev;
     chunk->band = IDS_SLAB_BANDS;
+    chunk->band_from = 0;
 }
 
 static void room_push(ids_slab *slab, uint32_t number, uint8_t band) {
@@ -110,17 +110,18 @@ static void room_push(ids_slab *slab, uint32_t number, uint8_t band) {
         ids_slab_chunk(slab, *head)->prev = number;
     *head = number;
     chunk->band = band;
+    chunk->band_from = (uint16_t)(band * chunk->quarter);
 }
 
-/* To the list that it belongs in by now. A victim is in none. */
+/* To the list that it belongs in by now. */
 static void room_settle(ids_slab *slab, uint32_t number) {
     ids_chunk *chunk = ids_slab_chunk(slab, number);
     uint8_t band = band_of(chunk);
-    if (band == chunk->band || number == slab->victim)
-        return;
     room_remove(slab, chunk);
     if (band < IDS_SLAB_BANDS)
         room_push(slab, number, band);
+    else
+        chunk->band_from = chunk->slots;
 }
 
 /* --- chunks --------------------------------------------------------------- */
@@ -201,8 +202,8 @@ static void class_count(ids_slab *slab, const ids_chunk *chunk, int sign) {
     slab->class_slots[chunk->class] += (uint64_t)((int64_t)chunk->slots * sign);
 }
 
-/* A chunk of this class with nothing in it, among those with room; 0 when
- * there is no memory, not even for a smaller one. */
+/* A chunk of this class with nothing in it, in no list; 0 when there is no
+ * memory, not even for a smaller one. */
 static uint32_t chunk_new(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
     uint32_t slots = slots_for(slab, class, slot_bytes);
     uint32_t number = number_take(slab);
@@ -228,7 +229,6 @@ static uint32_t chunk_new(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
     }
     slab->chunks_live++;
     class_count(slab, chunk, 1);
-    room_push(slab, number, 0);
     return number;
 }
 
@@ -239,6 +239,8 @@ static void chunk_release(ids_slab *slab, uint32_t number) {
         slab->on_release(slab->release_ctx, number);
     if (slab->victim == number)
         slab->victim = 0;
+    if (slab->open[chunk->class] == number)
+        slab->open[chunk->class] = 0;
     room_remove(slab, chunk);
     class_count(slab, chunk, -1);
     ids_budget_free(slab->budget, chunk->base, chunk->bytes);
@@ -249,29 +251,24 @@ static void chunk_release(ids_slab *slab, uint32_t number) {
 
 /* --- slots ---------------------------------------------------------------- */
 
-/* A chunk of this class with room; the fullest ones first, so that the others
- * may empty. 0: there is none. */
-static uint32_t room_in(const ids_slab *slab, uint32_t class) {
-    uint32_t band = IDS_SLAB_BANDS;
-    while (band-- > 0)
-        if (slab->with_room[class][band] != 0)
-            return slab->with_room[class][band];
-    return 0;
-}
-
-/* Room in a larger class's chunk. */
-static uint32_t room_in_larger(const ids_slab *slab, uint32_t class) {
-    uint32_t number = 0;
-    while (number == 0 && ++class < IDS_SLAB_OWN_CLASS)
-        number = room_in(slab, class);
+/* Opens the fullest chunk of this class that has room, so that the others may
+ * empty. 0: there is none. */
+static uint32_t open_fullest(ids_slab *slab, uint32_t class) {
+    uint32_t band = IDS_SLAB_BANDS, number = 0;
+    while (number == 0 && band-- > 0)
+        number = slab->with_room[class][band];
+    if (number != 0)
+        room_remove(slab, ids_slab_chunk(slab, number));
+    slab->open[class] = number;
     return number;
 }
 
-/* The next slot of a chunk that has room: the last one freed (it is warm),
- * or the first never used. */
+/* The next slot of an open chunk: the last one freed (it is warm), or the first
+ * never used. */
 static ids_ref slot_take(ids_slab *slab, uint32_t number) {
     ids_chunk *chunk = ids_slab_chunk(slab, number);
     uint32_t slot = chunk->free_head;
+    assert(slab->open[chunk->class] == number);
     if (slot != NO_SLOT) {
         const uint64_t *word = ids_slab_slot_at(chunk, slot);
         chunk->free_head = (uint16_t)(*word >> 48);
@@ -279,19 +276,26 @@ static ids_ref slot_take(ids_slab *slab, uint32_t number) {
         assert(chunk->bump < chunk->slots);
         slot = chunk->bump++;
     }
-    chunk->live++;
     slab->class_live[chunk->class]++;
-    room_settle(slab, number);
+    if (++chunk->live == chunk->slots) {
+        chunk->band_from = chunk->slots;
+        slab->open[chunk->class] = 0;
+    }
     return ids_ref_of(number, slot);
 }
 
-static ids_ref alloc_in(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
-    uint32_t number;
-    assert(class < IDS_SLAB_CLASSES);
-    number = room_in(slab, class);
+/* No chunk of the class is open. */
+static ids_ref alloc_anew(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
+    uint32_t number = open_fullest(slab, class);
     if (number == 0)
-        number = chunk_new(slab, class, slot_bytes);
+        slab->open[class] = number = chunk_new(slab, class, slot_bytes);
     return number == 0 ? 0 : slot_take(slab, number);
+}
+
+static ids_ref alloc_in(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
+    uint32_t number = slab->open[class];
+    return number != 0 ? slot_take(slab, number)
+                       : alloc_anew(slab, class, slot_bytes);
 }
 
 ids_ref ids_slab_alloc(ids_slab *slab, size_t bytes) {
@@ -306,10 +310,13 @@ ids_ref ids_slab_alloc(ids_slab *slab, size_t bytes) {
 }
 
 ids_ref ids_slab_alloc_larger(ids_slab *slab, size_t bytes) {
-    uint32_t slot_bytes, number;
+    uint32_t slot_bytes, class, number = 0;
     if (bytes > SLOT_MAX)
         return 0;
-    number = room_in_larger(slab, class_of((uint32_t)bytes, &slot_bytes));
+    class = class_of((uint32_t)bytes, &slot_bytes);
+    while (number == 0 && ++class < IDS_SLAB_OWN_CLASS)
+        number = slab->open[class] != 0 ? slab->open[class]
+                                        : open_fullest(slab, class);
     return number == 0 ? 0 : slot_take(slab, number);
 }
 
@@ -334,7 +341,8 @@ void ids_slab_free(ids_slab *slab, ids_ref ref) {
     *word = (uint64_t)chunk->free_head << 48;
     chunk->free_head = (uint16_t)slot;
     slab->freed_bytes += chunk->slot_bytes;
-    room_settle(slab, number);
+    if (chunk->live < chunk->band_from)
+        room_settle(slab, number);
 }
 
 size_t ids_slab_slot_bytes(const ids_slab *slab, ids_ref ref) {

@@ -39,11 +39,13 @@ typedef struct ids_chunk {
     uint16_t slots;
     uint16_t live;       /* slots in use */
     uint16_t quarter;    /* of slots, rounded up */
+    uint16_t band_from;  /* with fewer in use it belongs in another list */
     uint16_t bump;       /* the first slot never used */
     uint16_t free_head;  /* the slot freed last, and so on; NO_SLOT: none */
     uint32_t next, prev; /* in its class's list of chunks with room */
     uint8_t class;
-    uint8_t band;    /* of these lists; IDS_SLAB_BANDS: in none */
+    uint8_t band;    /* of these lists; IDS_SLAB_BANDS: in none (full, open,
+                      * or a victim) */
     uint8_t rescans; /* the wheel's from here on; see wheel.h */
     bool hung;
     uint32_t wheel_next;
@@ -61,6 +63,8 @@ typedef struct ids_slab {
     uint32_t chunks_live;
     uint32_t chunks_used; /* numbers ever used; number 0 is nobody's */
     uint32_t unused;      /* head of the list of given-back numbers */
+    /* Where the next record of a class goes; 0: it is to be looked for. */
+    uint32_t open[IDS_SLAB_CLASSES];
     /* Per class and band: how full a chunk is, in quarters. */
     uint32_t with_room[IDS_SLAB_CLASSES][IDS_SLAB_BANDS];
     uint64_t class_bytes[IDS_SLAB_CLASSES];

@@ -94,13 +94,14 @@ ids_record *ids_table_find(const ids_table *table, uint64_t hash, idp_slice ns,
     ids_entry part = tag_part(tag);
     ids_bucket *bucket = bucket_of(table, tag);
     for (; bucket != NULL; bucket = overflow_of(table, bucket)) {
-        uint32_t i;
-        for (i = 0; i < IDS_BUCKET_SLOTS && bucket->entries[i] != 0; i++) {
-            ids_entry entry = bucket->entries[i];
+        uint32_t left = matches_of(bucket, part);
+        for (; left != 0; left &= left - 1) {
+            uint32_t i = (uint32_t)__builtin_ctz(left);
+            ids_ref ref = bucket->entries[i] & IDS_REF_MASK;
             ids_record *record;
-            if (!has_tag(entry, part) || (entry & IDS_ENTRY_LINK) != 0)
+            if (ref == 0)
                 continue;
-            record = ids_slab_at(table->slab, entry & IDS_REF_MASK);
+            record = ids_slab_at(table->slab, ref);
             if (!ids_record_is(record, ns, key))
                 continue;
             *place = (ids_place){bucket, i};

@@ -69,14 +69,12 @@ void ids_table_prefetch_bucket(const ids_table *table, uint64_t hash) {
 
 void ids_table_prefetch_record(const ids_table *table, uint64_t hash) {
     uint32_t tag = tag_of(hash);
-    ids_entry part = tag_part(tag);
     const ids_bucket *bucket = bucket_of(table, tag);
-    uint32_t i;
-    for (i = 0; i < IDS_BUCKET_SLOTS; i++) {
-        ids_entry entry = bucket->entries[i];
-        if (entry != 0 && has_tag(entry, part) &&
-            (entry & IDS_ENTRY_LINK) == 0) {
-            const char *record = ids_slab_at(table->slab, entry & IDS_REF_MASK);
+    uint32_t left = matches_of(bucket, tag_part(tag));
+    for (; left != 0; left &= left - 1) {
+        ids_ref ref = bucket->entries[__builtin_ctz(left)] & IDS_REF_MASK;
+        if (ref != 0) {
+            const char *record = ids_slab_at(table->slab, ref);
             __builtin_prefetch(record);
             __builtin_prefetch(record + 64);
         }
