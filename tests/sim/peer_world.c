@@ -150,7 +150,9 @@ static void choose(pw_world *w) {
     if (c->min_in_sync > 1 && c->places > 1) {
         c->min_in_sync += pw_chance(w, 40);
     }
-    c->clash = pw_chance(w, 10);
+    /* In a group two leaders may have nothing to meet at but their replica:
+     * who leads there is not left to who dials whom. */
+    c->clash = pw_chance(w, 10) && c->places == 1;
     c->backups = w->seed % 3 == 2 && !c->clash;
 }
 
