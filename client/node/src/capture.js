@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A handler's answer as it goes by a node:http response. res.json sees one of
 // six ways to answer; writeHead, write and end see all of them. Nothing is held
-// back but the end: it is sent once the claim is settled, so that whoever has
-// the whole answer finds it replayed.
+// back but the end, and the write that fills up a Content-Length: they are sent
+// once the claim is settled, so that whoever has the whole answer finds it
+// replayed.
 'use strict';
 
 const CLIENT_LEFT = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT',
@@ -55,7 +56,9 @@ class Capture {
     this._letGo = letGo;
     this._head = null; // {status, message, headers}: as they were captured
     this._parts = [];
-    this._size = 0;
+    this._sent = 0; // bytes that were written
+    this._length = Infinity; // Content-Length
+    this._held = []; // what fills it up
     this._isStarted = false; // something has been sent
     this._isEnded = false; // the handler has ended it
     this._isGone = false; // nobody reads it any more
@@ -137,6 +140,7 @@ class Capture {
     this._head = { status: res.statusCode, message: res.statusMessage,
       headers: { ...res.getHeaders() } };
     const type = String(this._head.headers['content-type'] ?? '');
+    this._length = Number(this._head.headers['content-length'] ?? Infinity);
     // It has no end to wait for.
     if (/^[ \t]*text\/event-stream/i.test(type)) this._parts = null;
   }
@@ -149,17 +153,20 @@ class Capture {
   }
 
   _add(chunk, encoding) {
-    if (this._parts === null || chunk === undefined || chunk === null) return;
-    const part = typeof chunk === 'string' ? Buffer.from(chunk, encoding)
-      : Buffer.from(chunk); // its owner may use it again
-    this._size += part.length;
-    if (this._size > this._most) this._parts = null;
-    else this._parts.push(part);
+    if (chunk === undefined || chunk === null) return;
+    const length = typeof chunk === 'string'
+      ? Buffer.byteLength(chunk, encoding) : chunk.length;
+    this._sent += length;
+    if (this._sent > this._most) this._parts = null;
+    // Copied: its owner may use it again.
+    this._parts?.push(Buffer.from(chunk, encoding));
   }
 
   _write(chunk, encoding, done) {
     if (this._isPassing) return this._pass('write', chunk, encoding, done);
-    if (typeof encoding === 'function') [encoding, done] = [undefined, encoding];
+    if (typeof encoding === 'function') {
+      [encoding, done] = [undefined, encoding];
+    }
     if (this._isEnded) {
       const why = new Error('write after end');
       if (typeof done === 'function') process.nextTick(done, why);
@@ -169,6 +176,10 @@ class Capture {
     this._add(chunk, encoding);
     if (this._isGone) {
       if (typeof done === 'function') process.nextTick(done);
+      return true;
+    }
+    if (this._sent >= this._length) {
+      this._held.push([chunk, encoding, done]);
       return true;
     }
     this._start();
@@ -184,7 +195,9 @@ class Capture {
   _end(chunk, encoding, done) {
     if (this._isPassing) return this._pass('end', chunk, encoding, done);
     if (typeof chunk === 'function') [chunk, done] = [undefined, chunk];
-    if (typeof encoding === 'function') [encoding, done] = [undefined, encoding];
+    if (typeof encoding === 'function') {
+      [encoding, done] = [undefined, encoding];
+    }
     if (this._isEnded) {
       if (typeof done === 'function') process.nextTick(done);
       return this._res;
@@ -226,14 +239,13 @@ class Capture {
     const res = this._res;
     if (this._isGone) {
       this._closeLate(done);
-    } else if (trouble === null) {
-      if (!this._isStarted) this._restoreHead();
-      res.end(chunk, encoding, done);
-    } else if (!this._isStarted) {
+    } else if (trouble !== null && !this._isStarted) {
       say(res, trouble);
-    } else if (trouble.isStale) {
+    } else if (trouble?.isStale) {
       res.destroy(); // without its end, which a client sees
     } else {
+      if (!this._isStarted) this._restoreHead();
+      for (const held of this._held) res.write(...held);
       res.end(chunk, encoding, done);
     }
   }
@@ -322,6 +334,7 @@ function say(res, answer) {
 }
 // Of the handler's, which is not the one who speaks; what was set in front
 // (CORS, a request's id) stays.
-const REPLACED = /^(?:content-|transfer-encoding$|etag$|location$|retry-after$|last-modified$|set-cookie$|trailer$)/;
+const REPLACED = new RegExp('^(?:content-.*|transfer-encoding|etag|location|' +
+  'retry-after|last-modified|set-cookie|trailer)$');
 
 module.exports = { Capture, say };

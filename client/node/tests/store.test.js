@@ -11,6 +11,8 @@ const idemstore = require('../src/index.js');
 const { Daemon } = require('../src/testing.js');
 const { daemonFor, freshNs, run, scratch, sleep } = require('./helper.js');
 
+const INDEX = require.resolve('../src/index.js');
+
 let daemon, store;
 before(async () => {
   daemon = await Daemon.start({ args: ['--threads', '2'] });
@@ -247,7 +249,7 @@ test('a Unix socket', async (t) => {
 test('a process with nothing under way ends, though the store is open',
   async () => {
     const { code, said } = await run([process.execPath, '-e', `
-      const { Store } = require(${JSON.stringify(require.resolve('../src/index.js'))});
+      const { Store } = require(${JSON.stringify(INDEX)});
       const store = new Store(${JSON.stringify(daemon.uri(freshNs()))});
       store.once('k', () => 1).then(console.log);`], { timeoutMs: 60000 });
     assert.deepEqual([code, said], [0, '1\n']);
