@@ -4,9 +4,10 @@
  *   soak IDEMSTORED [SECONDS]      (IDEM_SOAK_SECONDS overrides it)
  *
  * Processes of clients work as fast as they can; every half second one of them
- * is killed in the middle of whatever it does and replaced. Once all are gone
- * and the keys have ended, the daemon's records, memory and descriptors are
- * back where they were. */
+ * is killed in the middle of whatever it does and replaced. How large their
+ * results are changes every 30 s, or six times where it is shorter. Once all
+ * are gone and the keys have ended, the daemon's records, memory and
+ * descriptors are back where they were. */
 #include "tests/e2e/harness.h"
 #include "tests/lib/rng.h"
 
@@ -23,12 +24,18 @@
 #define PIPELINE          16u
 #define TTL_MS            2000u
 #define RSS_GROWTH_KB_MAX (48u * 1024)
+#define ERA_S             30u
+#define RESULT_BYTES_MAX  600000u
+
+static const unsigned result_bytes_max[] = {2000, 70000, 200, 600000, 20, 9000};
+#define ERAS (sizeof result_bytes_max / sizeof result_bytes_max[0])
 
 /* One client: duplicates, waiters and completes on several connections. */
-static _Noreturn void client(uint16_t port, unsigned number) {
+static _Noreturn void client(uint16_t port, unsigned number,
+                             unsigned bytes_max) {
     wire w[CONNECTIONS];
     idt_rng rng;
-    static char result[2001];
+    static char result[RESULT_BYTES_MAX + 1];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     idt_rng_seed(&rng, number);
     memset(result, 'r', sizeof result - 1);
@@ -62,16 +69,17 @@ static _Noreturn void client(uint16_t port, unsigned number) {
                 continue;
             idp_request ask =
                 ask_complete(key[i], got[i].token,
-                             result + idt_rng_below(&rng, sizeof result - 1));
+                             result + sizeof result - 1 -
+                                 idt_rng_below(&rng, bytes_max + 1));
             CHECK(wire_call(to, &ask, &answer) == 0, "complete failed");
         }
     }
 }
 
-static pid_t start_client(uint16_t port, unsigned number) {
+static pid_t start_client(uint16_t port, unsigned number, unsigned bytes_max) {
     pid_t pid = fork();
     if (pid == 0)
-        client(port, number);
+        client(port, number, bytes_max);
     CHECK(pid > 0, "no fork");
     return pid;
 }
@@ -92,32 +100,67 @@ static void wait_until_empty(const daemon_t *daemon) {
     CHECK(daemon_stat(daemon, "waiters") == 0, "waiters stay");
 }
 
+typedef struct load {
+    const daemon_t *daemon;
+    pid_t pids[CLIENTS];
+    unsigned started;
+    size_t peak_kb;
+} load;
+
+/* One is killed, and another one comes; its results are so large. */
+static void replace_one(load *l, unsigned bytes_max) {
+    pid_t *one = &l->pids[l->started % CLIENTS];
+    if (*one != 0)
+        end_client(*one);
+    *one = start_client(l->daemon->port, l->started++, bytes_max);
+    size_t now_kb = daemon_rss_kb(l->daemon);
+    l->peak_kb = now_kb > l->peak_kb ? now_kb : l->peak_kb;
+}
+
+static void work_on(load *l, unsigned seconds) {
+    unsigned era_s = seconds < ERAS * ERA_S ? seconds / ERAS + 1 : ERA_S;
+    for (unsigned i = 0; i < seconds * 2; i++) {
+        unsigned era = i / 2 / era_s;
+        e2e_sleep_ms(500);
+        replace_one(l, result_bytes_max[era % ERAS]);
+        if ((i + 1) % (era_s * 2) == 0) {
+            printf("  results of up to %6u bytes: at most %zu KiB\n",
+                   result_bytes_max[era % ERAS], l->peak_kb);
+            l->peak_kb = 0;
+        }
+    }
+}
+
+/* What nobody needs goes back in parts. */
+static size_t memory_after(const daemon_t *daemon, size_t fresh_kb) {
+    size_t now_kb = 0;
+    for (int i = 0; i < 600 && !e2e_sanitized(); i++) {
+        now_kb = daemon_rss_kb(daemon);
+        if (now_kb < fresh_kb + RSS_GROWTH_KB_MAX)
+            break;
+        e2e_sleep_ms(100);
+    }
+    return now_kb;
+}
+
 /* The load, then until nothing of it is left. Returns the memory after it. */
 static size_t round_of_load(const daemon_t *daemon, unsigned seconds,
-                            size_t descriptors) {
-    pid_t pids[CLIENTS];
-    unsigned started = 0;
+                            size_t descriptors, size_t fresh_kb) {
+    load l = {.daemon = daemon};
     for (unsigned i = 0; i < CLIENTS; i++)
-        pids[i] = start_client(daemon->port, started++);
-    size_t peak_kb = 0;
-    for (unsigned i = 0; i < seconds * 2; i++) {
-        e2e_sleep_ms(500);
-        end_client(pids[i % CLIENTS]);
-        pids[i % CLIENTS] = start_client(daemon->port, started++);
-        size_t now_kb = daemon_rss_kb(daemon);
-        peak_kb = now_kb > peak_kb ? now_kb : peak_kb;
-    }
+        replace_one(&l, result_bytes_max[0]);
+    work_on(&l, seconds);
     for (unsigned i = 0; i < CLIENTS; i++)
-        end_client(pids[i]);
+        end_client(l.pids[i]);
     wait_until_empty(daemon);
     for (int i = 0; daemon_descriptors(daemon) > descriptors; i++) {
         CHECK(i < 1000, "%zu descriptors, %zu before",
               daemon_descriptors(daemon), descriptors);
         e2e_sleep_ms(10);
     }
-    size_t after_kb = daemon_rss_kb(daemon);
-    printf("soak: %u s, %u clients killed, memory %zu KiB at most, %zu after\n",
-           seconds, started, peak_kb, after_kb);
+    size_t after_kb = memory_after(daemon, fresh_kb);
+    printf("soak: %u s, %u clients killed, %zu KiB after it\n", seconds,
+           l.started, after_kb);
     return after_kb;
 }
 
@@ -134,9 +177,9 @@ int main(int argc, char **argv) {
     size_t fresh_kb = daemon_rss_kb(&daemon);
     /* A short round warms up what is kept for good; a long one must not need
      * more than that. */
-    size_t warm_kb = round_of_load(&daemon, 4, descriptors);
-    size_t end_kb =
-        round_of_load(&daemon, seconds - (seconds > 8 ? 4 : 0), descriptors);
+    size_t warm_kb = round_of_load(&daemon, 4, descriptors, fresh_kb);
+    size_t end_kb = round_of_load(&daemon, seconds - (seconds > 8 ? 4 : 0),
+                                  descriptors, fresh_kb);
     printf("soak: %zu KiB fresh, %zu warm, %zu at the end\n", fresh_kb, warm_kb,
            end_kb);
     CHECK(e2e_sanitized() || end_kb < warm_kb + 16 * 1024,
