@@ -97,7 +97,10 @@ final class Errand {
 
     /** False: it was over already. */
     boolean finish(Object made) {
+        // Before who asked can go on, and ask for more.
+        watch.underWay.decrementAndGet();
         if (!OUTCOME.compareAndSet(this, null, made)) {
+            watch.underWay.incrementAndGet();
             return false;
         }
         if (future != null) {

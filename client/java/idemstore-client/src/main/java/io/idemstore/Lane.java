@@ -149,7 +149,9 @@ final class Lane {
         if (count > 1) {
             int round = (backoff.attempts - 1) / count;
             int done = (backoff.attempts - 1) % count;
-            most = Math.min(most, DIAL_FIRST << Math.min(round, 8));
+            if (store.watch.connects.get() > 0 || round > 0) {
+                most = Math.min(most, DIAL_FIRST << Math.min(round, 8));
+            } // else this Java loads its classes, and is the slow one
             left /= Math.max(count - done, 2);
         }
         return now + Math.min(most, left);

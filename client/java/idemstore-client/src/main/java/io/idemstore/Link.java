@@ -19,10 +19,7 @@ final class Link {
     static final long LISTEN = 250 * Ticks.MS;
     /** A server that shuts down answers what it has, within so long. */
     static final long DRAIN = 5_000 * Ticks.MS;
-    private static final int CHUNK = 16384;
     private static final int KEPT_MAX = 65536;
-    /** What waits to be written; more calls wait for it. */
-    private static final int OUT_MAX = 4 << 20;
 
     final Hello hello;
     final Endpoint endpoint;
@@ -36,21 +33,12 @@ final class Link {
 
     // Under the lock.
     private final Pending pending;
-    private Packer out = new Packer(1024);
-    private long queued;
-    private boolean writing;
+    private final Outbox out;
     private long nextCheck = Ticks.NEVER;
     private long busySince;
     private boolean used;
     private boolean draining;
     private volatile String broken;
-
-    // The writer's, of whom there is one.
-    private Packer taken = new Packer(1024);
-    private int takenAt;
-    private final ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
-    private ByteBuffer sealed = ByteBuffer.allocate(0);
-    private volatile long written;
 
     // The loop's.
     private SelectionKey key;
@@ -75,6 +63,7 @@ final class Link {
         this.serial = serial;
         this.loop = loop;
         this.silence = silence;
+        this.out = new Outbox(channel, sealer, lock);
         this.pending = new Pending(hello.pendingMax());
         this.unpacker = new Unpacker(
                 hello.frameBytesMax() + Wire.FRAME_BYTES_MORE);
@@ -101,7 +90,7 @@ final class Link {
         lock.lock();
         try {
             if (broken != null || draining || pending.isFull()
-                    || out.size() > OUT_MAX) {
+                    || out.isFull()) {
                 return false;
             }
             long now = Ticks.now();
@@ -109,18 +98,15 @@ final class Link {
                 busySince = now;
             }
             used = true;
-            int before = out.size();
-            errand.write(out, pending.add(errand), now,
+            errand.write(out.open(), pending.add(errand), now,
                     hello.resultBytesMax());
-            queued += out.size() - before;
-            errand.endAt = queued;
+            errand.endAt = out.end();
             long due = Math.min(errand.attemptEnd, now + LISTEN);
             if (due < nextCheck) {
                 nextCheck = due;
                 loop.wakeBefore(due);
             }
-            writes = !writing;
-            writing = true;
+            writes = out.becomeWriter();
         } finally {
             lock.unlock();
         }
@@ -132,87 +118,17 @@ final class Link {
 
     // ------------------------------------------------------------ writing
 
-    /** By whoever has set `writing`: until nothing is left, or it is stuck. */
+    /** By who has become the writer. */
     private void flush() {
         try {
-            do {
-                if (!writeTaken()) {
-                    loop.execute(this::waitToWrite);
-                    return;
-                }
-            } while (takeMore());
+            if (!out.write()) {
+                loop.execute(this::waitToWrite);
+            }
         } catch (IOException why) {
             String words = why.getMessage();
             loop.execute(() -> breakOff(words == null
                     ? "it can't be written to" : words));
         }
-    }
-
-    private boolean takeMore() {
-        lock.lock();
-        try {
-            boolean mustSay = sealer != null && sealer.wantsToSay();
-            if (out.size() == 0 && !mustSay || broken != null) {
-                writing = false;
-                return false;
-            }
-            Packer empty = taken;
-            empty.clear(KEPT_MAX);
-            taken = out;
-            takenAt = 0;
-            out = empty;
-            return true;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** False: the socket takes no more for now. */
-    private boolean writeTaken() throws IOException {
-        while (true) {
-            if (sealer != null ? !writeSealed() : !writeChunk()) {
-                return false;
-            }
-            if (takenAt == taken.size()) {
-                return true;
-            }
-        }
-    }
-
-    private boolean writeChunk() throws IOException {
-        int count = Math.min(CHUNK, taken.size() - takenAt);
-        if (count == 0) {
-            return true;
-        }
-        chunk.clear().put(taken.array(), takenAt, count).flip();
-        int went = channel.write(chunk);
-        takenAt += went;
-        written += went;
-        return went == count;
-    }
-
-    private boolean writeSealed() throws IOException {
-        if (!writeRest()) {
-            return false;
-        }
-        int left = taken.size() - takenAt;
-        if (left == 0 && !sealer.wantsToSay()) {
-            return true;
-        }
-        ByteBuffer from = ByteBuffer.wrap(taken.array(), takenAt, left);
-        sealed = sealer.seal(from);
-        int took = left - from.remaining();
-        takenAt += took;
-        boolean whole = writeRest();
-        written += took;
-        return whole;
-    }
-
-    private boolean writeRest() throws IOException {
-        if (sealed.hasRemaining()) {
-            channel.write(sealed);
-        }
-        return !sealed.hasRemaining();
     }
 
     private void waitToWrite() {
@@ -230,18 +146,16 @@ final class Link {
 
     /** The loop: TLS has something to say of itself. */
     private void say() {
+        boolean writes;
         lock.lock();
         try {
-            if (writing) {
-                return; // the writer will see it
-            }
-            writing = true;
+            writes = out.becomeWriter();
         } finally {
             lock.unlock();
         }
-        if (takeMore()) {
+        if (writes) {
             flush();
-        }
+        } // else the writer sees it
     }
 
     // ------------------------------------------------------------ reading
@@ -461,13 +375,10 @@ final class Link {
         boolean writes;
         lock.lock();
         try {
-            int before = out.size();
             probeId = pending.number();
-            Wire.request(out, probeId, new Call(Call.Method.PING,
+            Wire.request(out.open(), probeId, new Call(Call.Method.PING,
                     new byte[0], new byte[0]), 0, false);
-            queued += out.size() - before;
-            writes = !writing;
-            writing = true;
+            writes = out.becomeWriter();
         } finally {
             lock.unlock();
         }
@@ -510,6 +421,7 @@ final class Link {
                 return;
             }
             broken = why;
+            out.close();
             lost = pending.removeAll();
         } finally {
             lock.unlock();
@@ -525,7 +437,7 @@ final class Link {
         IdemException error = Errors.lost(endpoint.name(), why);
         for (Errand one : lost) {
             lane.store.attemptEnded(one, new Errand.Lost(error, serial,
-                    one.endAt <= written));
+                    out.isWritten(one.endAt)));
         }
     }
 }

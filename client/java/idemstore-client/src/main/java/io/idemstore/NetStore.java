@@ -4,7 +4,6 @@ package io.idemstore;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -22,7 +21,6 @@ final class NetStore extends StoreCalls {
     private final long failFast;
     private final Executor executor;
     private final int callsMax;
-    private final AtomicInteger underWay = new AtomicInteger();
     private final AtomicReferenceArray<Lane> lanes =
             new AtomicReferenceArray<>(SHARDS_MAX);
     private final ReentrantLock starting = new ReentrantLock();
@@ -76,7 +74,7 @@ final class NetStore extends StoreCalls {
     }
 
     private void go(Errand errand) {
-        if (underWay.incrementAndGet() > callsMax) {
+        if (watch.underWay.incrementAndGet() > callsMax) {
             attemptEnded(errand, new Errand.Lost(Errors.tooMany(callsMax), 0,
                     false));
             return;
@@ -139,7 +137,6 @@ final class NetStore extends StoreCalls {
     /** Null: the call is over. Else it is tried again, or told. */
     void attemptEnded(Errand errand, Errand.Lost lost) {
         if (lost == null || errand.isDone()) {
-            underWay.decrementAndGet();
             if (errand.stray != null) {
                 giveBack(errand);
             }
@@ -149,13 +146,10 @@ final class NetStore extends StoreCalls {
             errand.conclude(lost.sent() ? Errors.lost(
                     lost.error().endpoint(), "the store was closed")
                     : Errors.closed());
-            underWay.decrementAndGet();
             return;
         }
         long pause = errand.failed(lost, loop.now());
-        if (pause < 0) {
-            underWay.decrementAndGet();
-        } else {
+        if (pause >= 0) {
             loop.at(loop.now() + pause, () -> attempt(errand));
         }
     }

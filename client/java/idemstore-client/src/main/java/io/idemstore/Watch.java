@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.idemstore;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Whether changes are confirmed; counts for a store's status. */
 final class Watch {
     volatile boolean changesWait;
+    final AtomicInteger underWay = new AtomicInteger();
     final LongAdder calls = new LongAdder();
     final AtomicLong repeats = new AtomicLong();
     final AtomicLong connects = new AtomicLong();

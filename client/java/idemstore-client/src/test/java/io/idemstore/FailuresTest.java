@@ -16,24 +16,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.idemstore.Scripted.Refused;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -384,51 +377,6 @@ class FailuresTest {
         }
     }
 
-    private static final String SECRET =
-            "idm_shop_c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWUtZXZlcjE";
-
-    private static String shown(IdemException why) {
-        StringWriter text = new StringWriter();
-        why.printStackTrace(new PrintWriter(text));
-        return text.toString();
-    }
-
-    @Test
-    void noErrorShowsTheSecret(@TempDir Path folder) throws Exception {
-        List<String> texts = new ArrayList<>();
-        try (Scripted server = only("hello", (m, p, n) ->
-                new Refused("DENIED the secret is wrong"))) {
-            IdemStore store = open("idem://:" + SECRET + "@"
-                    + server.address() + "/t");
-            texts.add(shown(why(() -> store.acquire(K))));
-            texts.add(store.toString());
-            texts.add(store.status().toString());
-            Files.writeString(folder.resolve("secret"), SECRET + "\n");
-            texts.add(shown(why(() -> open("idem://" + server.address()
-                    + "?secret_file=" + folder + "/secret").acquire(K))));
-            opened.add(IdemStore.open(IdemStoreOptions.builder("idem://"
-                    + server.address()).secret(SECRET).build()));
-            texts.add(shown(why(() -> opened.get(2).acquire(K))));
-            List<Object[]> hellos = server.of("hello");
-            assertEquals(3, hellos.size());
-            for (Object[] hello : hellos) {
-                assertEquals(SECRET, new String((byte[])
-                        ((Map<?, ?>) hello[0]).get("secret"),
-                        StandardCharsets.UTF_8));
-            }
-        }
-        for (String bad : List.of("idem://:%s@h:0", "idem://:%s@h?x=1",
-                "idem://:%s/x@h", "idem://me:%s@h", "idem://:%s@",
-                "http://:%s@h", "idem://:%s%%zz@h", "idem://:%s\n@h")) {
-            IdemException why = why(() -> open(bad.replace("%s", SECRET)));
-            assertEquals(ErrorCode.URI, why.code());
-            texts.add(shown(why));
-        }
-        for (String text : texts) {
-            assertFalse(text.replace("\n", "").contains("c2VjcmV0"), text);
-        }
-    }
-
     @Test
     void appendedFieldsAreSkipped() throws Exception {
         Map<String, Object> more = hello("primary", 5);
@@ -444,39 +392,5 @@ class FailuresTest {
         }, more)) {
             assertInstanceOf(Acquired.class, open(server.uri()).acquire(K));
         }
-    }
-
-    @Test
-    void aListenerHearsOfEachCallAndNeverOfItsKey() throws Exception {
-        List<String> heard = new ArrayList<>();
-        IdemListener listener = new IdemListener() {
-            @Override
-            public Object callStarted(String method) {
-                return Thread.currentThread().getName() + " ";
-            }
-
-            @Override
-            public void callEnded(Object started, CallEvent event) {
-                synchronized (heard) {
-                    heard.add(started + event.method()
-                            + event.attributes());
-                }
-            }
-        };
-        String me = Thread.currentThread().getName() + " ";
-        try (Scripted server = new Scripted((m, p, n) ->
-                m.equals("renew") ? new Refused("NO_MEMORY")
-                : m.equals("acquire") ? granted(p) : USUAL);
-                IdemStore store = IdemStore.open(IdemStoreOptions.builder(
-                        server.uri()).listener(listener).build())) {
-            store.acquire(K);
-            store.acquireAsync(K, AcquireOptions.defaults()).join();
-            why(() -> store.renew(K, TOKEN, Duration.ofMillis(1)));
-        }
-        String grant = "acquire{idemstore.outcome=acquired, "
-                + "idemstore.attempt=1}";
-        assertEquals(List.of(me + grant, me + grant, me + "renew{idemstore."
-                + "outcome=error, idemstore.error=NO_MEMORY}"),
-                heard.stream().collect(Collectors.toList()));
     }
 }

@@ -38,8 +38,10 @@ public final class IdemstoredProcess implements AutoCloseable {
     private final Path scratch;
     private final ConcurrentLinkedDeque<String> said =
             new ConcurrentLinkedDeque<>();
-    private final CountDownLatch listening = new CountDownLatch(1);
+    /** Its pid, and its port. */
+    private final CountDownLatch listening = new CountDownLatch(2);
     private volatile int heardPort;
+    private volatile long pid;
 
     private IdemstoredProcess(Builder from) {
         try {
@@ -137,8 +139,6 @@ public final class IdemstoredProcess implements AutoCloseable {
         return made;
     }
 
-    private volatile long pid;
-
     private void read() {
         try (BufferedReader lines = process.inputReader(
                 StandardCharsets.UTF_8)) {
@@ -150,11 +150,13 @@ public final class IdemstoredProcess implements AutoCloseable {
             // it has ended
         }
         listening.countDown();
+        listening.countDown();
     }
 
     private void heard(String line) {
         if (line.startsWith("pid ") && pid == 0) {
             pid = Long.parseLong(line.substring(4));
+            listening.countDown();
             return;
         }
         said.add(line);
