@@ -9,28 +9,29 @@
 #include "bench/report.h"
 
 #include <math.h>
+#include <string.h>
 
-static const idb_json *result_of(const idb_json *root, const char *label) {
-    const idb_json *results = idb_json_get(root, "results");
-    for (const idb_json *at = results ? results->first : NULL; at;
-         at = at->next) {
-        const char *name = idb_json_get_text(at, "label");
+static const json_t *result_of(const json_t *root, const char *label) {
+    size_t i;
+    json_t *at;
+    json_array_foreach(json_object_get(root, "results"), i, at) {
+        const char *name = json_string_value(json_object_get(at, "label"));
         if (name && !strcmp(name, label))
             return at;
     }
     return NULL;
 }
 
-static idb_figure figure_of(const idb_json *json, bool *one_round) {
-    const idb_json *rounds = idb_json_get(json, "rounds");
-    *one_round = *one_round || !rounds || rounds->count < 2;
+static idb_figure figure_of(const json_t *json, bool *one_round) {
+    *one_round =
+        *one_round || json_array_size(json_object_get(json, "rounds")) < 2;
     return (idb_figure){idb_json_get_number(json, "median"),
                         idb_json_get_number(json, "min"),
                         idb_json_get_number(json, "max")};
 }
 
 static void line(FILE *to, const char *label, const char *key,
-                 const idb_json *before, const idb_json *after) {
+                 const json_t *before, const json_t *after) {
     bool one_round = false;
     idb_figure a = figure_of(before, &one_round);
     idb_figure b = figure_of(after, &one_round);
@@ -49,29 +50,28 @@ static void line(FILE *to, const char *label, const char *key,
             one_round ? "  (one round: its noise is not known)" : "");
 }
 
-static void result_compare(FILE *to, const idb_json *before,
-                           const idb_json *after) {
-    const char *label = idb_json_get_text(before, "label");
-    const idb_json *figures = idb_json_get(before, "figures");
-    const idb_json *others = idb_json_get(after, "figures");
-    for (const idb_json *at = figures ? figures->first : NULL; at;
-         at = at->next) {
-        const idb_json *other = idb_json_get(others, at->name);
+static void result_compare(FILE *to, const char *label, json_t *before,
+                           const json_t *after) {
+    const char *key;
+    json_t *at;
+    json_object_foreach(before, key, at) {
+        const json_t *other = json_object_get(after, key);
         if (other)
-            line(to, label, at->name, at, other);
+            line(to, label, key, at, other);
     }
 }
 
-static int compare(FILE *to, const idb_json *before, const idb_json *after) {
+static int compare(FILE *to, const json_t *before, const json_t *after) {
     int both = 0;
-    const idb_json *results = idb_json_get(before, "results");
-    for (const idb_json *at = results ? results->first : NULL; at;
-         at = at->next) {
-        const char *label = idb_json_get_text(at, "label");
-        const idb_json *other = label ? result_of(after, label) : NULL;
+    size_t i;
+    json_t *at;
+    json_array_foreach(json_object_get(before, "results"), i, at) {
+        const char *label = json_string_value(json_object_get(at, "label"));
+        const json_t *other = label ? result_of(after, label) : NULL;
         if (!other)
             continue;
-        result_compare(to, at, other);
+        result_compare(to, label, json_object_get(at, "figures"),
+                       json_object_get(other, "figures"));
         both++;
     }
     if (both == 0)
@@ -80,12 +80,10 @@ static int compare(FILE *to, const idb_json *before, const idb_json *after) {
 }
 
 int idb_compare(FILE *to, const char *before, const char *after) {
-    idb_json_doc *a = idb_json_load(before);
-    idb_json_doc *b = a ? idb_json_load(after) : NULL;
-    int failed = 1;
-    if (b)
-        failed = compare(to, idb_json_root(a), idb_json_root(b));
-    idb_json_free(a);
-    idb_json_free(b);
+    json_t *a = idb_json_load(before);
+    json_t *b = a ? idb_json_load(after) : NULL;
+    int failed = b ? compare(to, a, b) : 1;
+    json_decref(a);
+    json_decref(b);
     return failed;
 }
