@@ -60,7 +60,7 @@ public class IdempotencyProperties {
         /**
          * Who is authenticated: "user" (the request's principal) or "none"
          * (keys are everybody's). A bean of type ServletPrincipal or
-         * ReactivePrincipal says it otherwise. There is no default.
+         * ReactivePrincipal comes before it. There is no default.
          */
         private Who principal;
 

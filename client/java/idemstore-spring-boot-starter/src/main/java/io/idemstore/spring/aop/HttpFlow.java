@@ -41,9 +41,7 @@ final class HttpFlow {
         }
         exchange.hold(held, rule);
         try (Claim.Scope scope = held.enter()) {
-            Object value = call.proceed();
-            return value instanceof Callable<?> work ? within(held, work)
-                    : value;
+            return within(held, call.proceed());
         } catch (Throwable why) {
             exchange.failed(why);
             throw why;
@@ -70,8 +68,12 @@ final class HttpFlow {
         }
     }
 
-    private static Callable<Object> within(Held held, Callable<?> work) {
-        return () -> {
+    /** Its claim is current there, too. */
+    static Object within(Held held, Object value) {
+        if (held == null || !(value instanceof Callable<?> work)) {
+            return value;
+        }
+        return (Callable<Object>) () -> {
             try (Claim.Scope scope = held.enter()) {
                 return work.call();
             }

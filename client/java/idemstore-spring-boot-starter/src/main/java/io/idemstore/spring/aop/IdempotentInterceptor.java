@@ -52,10 +52,11 @@ public final class IdempotentInterceptor implements MethodInterceptor {
         }
         if (rule == null) {
             return HAS_REACTOR && exchange == null
-                    ? ((ReactorFlow) reactor).mark(call) : call.proceed();
+                    ? ((ReactorFlow) reactor).mark(call)
+                    : held(exchange, call);
         }
         if (rule.isHandler() && exchange != null) {
-            return exchange.isHeld() ? call.proceed()
+            return exchange.isHeld() ? held(exchange, call)
                     : http.run(rule, call, exchange);
         }
         if (rule.kind() == ReturnKind.MONO || rule.kind() == ReturnKind.FLUX) {
@@ -66,5 +67,13 @@ public final class IdempotentInterceptor implements MethodInterceptor {
         return rule.listener() == ListenerKind.NONE
                 ? values.run(rule, call, ask)
                 : listeners.deliver(rule, () -> values.run(rule, call, ask));
+    }
+
+    /** The filter has claimed it, or it is not covered. */
+    private static Object held(Exchange exchange, MethodInvocation call)
+            throws Throwable {
+        Object value = call.proceed();
+        return exchange == null ? value
+                : HttpFlow.within(exchange.held(), value);
     }
 }

@@ -93,8 +93,8 @@ public class IdempotencyAutoConfiguration {
             ListableBeanFactory beans) {
         return new Rules(properties, beans,
                 beans.containsBean("idempotencyWebFilter"),
-                () -> new WebPolicy(properties).checkPrincipal(
-                        hasPrincipal(beans)));
+                () -> new WebPolicy(properties, hasPrincipal(beans))
+                        .checkPrincipal());
     }
 
     private static boolean hasPrincipal(ListableBeanFactory beans) {

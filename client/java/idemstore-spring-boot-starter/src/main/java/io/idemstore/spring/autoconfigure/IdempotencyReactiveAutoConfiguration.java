@@ -43,9 +43,9 @@ public class IdempotencyReactiveAutoConfiguration {
             IdempotencyProperties properties, Unavailable unavailable,
             ObjectProvider<ReactivePrincipal> principal) {
         ReactivePrincipal said = principal.getIfAvailable();
-        WebPolicy policy = new WebPolicy(properties);
+        WebPolicy policy = new WebPolicy(properties, said != null);
         if (!properties.getHttp().getPaths().isEmpty()) {
-            policy.checkPrincipal(said != null);
+            policy.checkPrincipal();
         }
         return new IdempotencyWebFilter(claims, policy, rules,
                 said != null ? said : exchange -> exchange.getPrincipal()

@@ -47,9 +47,9 @@ public class IdempotencyServletAutoConfiguration {
             IdempotencyProperties properties, Unavailable unavailable,
             ObjectProvider<ServletPrincipal> principal) {
         ServletPrincipal said = principal.getIfAvailable();
-        WebPolicy policy = new WebPolicy(properties);
+        WebPolicy policy = new WebPolicy(properties, said != null);
         if (!properties.getHttp().getPaths().isEmpty()) {
-            policy.checkPrincipal(said != null);
+            policy.checkPrincipal();
         }
         return new IdempotencyFilter(claims, policy, said != null ? said
                 : request -> {
@@ -58,7 +58,7 @@ public class IdempotencyServletAutoConfiguration {
                 }, unavailable);
     }
 
-    /** Also around asynchronous dispatches and error pages. */
+    /** Also around asynchronous dispatches, forwards and error pages. */
     @Bean
     FilterRegistrationBean<IdempotencyFilter> idempotencyFilterRegistration(
             IdempotencyFilter filter, IdempotencyProperties properties) {
@@ -66,7 +66,7 @@ public class IdempotencyServletAutoConfiguration {
                 new FilterRegistrationBean<>(filter);
         made.setOrder(properties.getHttp().getFilterOrder());
         made.setDispatcherTypes(DispatcherType.REQUEST, DispatcherType.ASYNC,
-                DispatcherType.ERROR);
+                DispatcherType.FORWARD, DispatcherType.ERROR);
         made.setAsyncSupported(true);
         return made;
     }

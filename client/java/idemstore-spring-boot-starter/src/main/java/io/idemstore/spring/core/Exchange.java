@@ -14,8 +14,12 @@ public interface Exchange {
     /** Its handler has begun, whatever is claimed. */
     void began();
 
-    /** Whether a claim is held for its answer. */
-    boolean isHeld();
+    /** The claim that is held for its answer, or null. */
+    Held held();
+
+    default boolean isHeld() {
+        return held() != null;
+    }
 
     /** Its answer settles the claim. */
     void hold(Held held, Rule rule);

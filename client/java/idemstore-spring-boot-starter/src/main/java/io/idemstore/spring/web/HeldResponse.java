@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * An answer that is held back a little: its last part leaves after the claim
@@ -25,6 +26,8 @@ import java.util.List;
 final class HeldResponse extends HttpServletResponseWrapper {
     private static final int HELD_BYTES_MAX = 64 << 10;
 
+    /** The container's thread lets go while another one writes. */
+    private final ReentrantLock lock = new ReentrantLock();
     private final ByteArrayOutputStream held =
             new ByteArrayOutputStream(256);
     private HttpClaim claim;
@@ -79,11 +82,16 @@ final class HeldResponse extends HttpServletResponseWrapper {
     /** What was held back leaves, and all that follows at once. */
     void letGo() {
         flushWriter();
-        boolean isFlushed = flushedBytes >= 0;
-        push();
-        isHolding = false;
-        if (isFlushed) {
-            tell(super::flushBuffer);
+        lock.lock();
+        try {
+            boolean isFlushed = flushedBytes >= 0;
+            push();
+            isHolding = false;
+            if (isFlushed) {
+                tell(super::flushBuffer);
+            }
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -124,6 +132,16 @@ final class HeldResponse extends HttpServletResponseWrapper {
             out().write(part, from, length);
             return;
         }
+        lock.lock();
+        try {
+            addHeld(part, from, length);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void addHeld(byte[] part, int from, int length)
+            throws IOException {
         if (WebPolicy.isEventStream(getContentType())) {
             claim.capture().drop();
             letGo();
@@ -203,6 +221,15 @@ final class HeldResponse extends HttpServletResponseWrapper {
     }
 
     private void flush() throws IOException {
+        lock.lock();
+        try {
+            flushHeld();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void flushHeld() throws IOException {
         if (claim == null || WebPolicy.isEventStream(getContentType())) {
             if (claim != null) {
                 letGo();

@@ -97,32 +97,37 @@ public final class IdempotencyFilter
 
     private void first(ServletExchange exchange, FilterChain chain)
             throws IOException, ServletException {
-        Held held = null;
         if (isCovered(exchange)) {
             try {
-                held = claim(exchange);
+                claim(exchange);
             } catch (Refusal refusal) {
                 HeldResponse.write((HttpServletResponse) exchange.response()
                         .getResponse(), refusal.answer());
                 return;
             }
         }
-        try (Claim.Scope scope = held == null ? () -> { } : held.enter()) {
-            pass(exchange, exchange.request(), exchange.response(), chain);
-        }
+        pass(exchange, exchange.request(), exchange.response(), chain);
     }
 
     private void again(ServletExchange exchange, HttpServletRequest request,
             HttpServletResponse response, FilterChain chain)
             throws IOException, ServletException {
-        pass(exchange, request, exchange.resume(response,
-                request.getDispatcherType() == DispatcherType.ERROR), chain);
+        boolean isForward =
+                request.getDispatcherType() == DispatcherType.FORWARD;
+        pass(exchange, request, isForward ? response : exchange.resume(
+                response, request.getDispatcherType()
+                == DispatcherType.ERROR), chain);
     }
 
+    /**
+     * A forward ends what was asked: the container takes no more of an answer
+     * after it.
+     */
     private void pass(ServletExchange exchange, HttpServletRequest request,
             HttpServletResponse response, FilterChain chain)
             throws IOException, ServletException {
-        try {
+        Held held = exchange.held();
+        try (Claim.Scope scope = held == null ? () -> { } : held.enter()) {
             chain.doFilter(request, response);
         } catch (IOException | ServletException | RuntimeException
                 | Error why) {
@@ -165,8 +170,17 @@ public final class IdempotencyFilter
     public void requestDestroyed(ServletRequestEvent event) {
         ServletExchange exchange =
                 ServletExchange.of(event.getServletRequest());
-        if (exchange != null && !event.getServletRequest().isAsyncStarted()) {
+        if (exchange != null && !isAsync(event.getServletRequest())) {
             exchange.finishWithoutAnswer();
+        }
+    }
+
+    /** Tomcat tells nothing once an asynchronous answer has failed. */
+    private static boolean isAsync(ServletRequest request) {
+        try {
+            return request.isAsyncStarted();
+        } catch (IllegalStateException why) {
+            return false;
         }
     }
 
@@ -183,26 +197,24 @@ public final class IdempotencyFilter
         return paths.stream().anyMatch(one -> one.matches(path));
     }
 
-    /** Null: it runs without one. */
-    private Held claim(ServletExchange exchange) {
+    /** Where the store is away it may run without one. */
+    private void claim(ServletExchange exchange) {
         HttpAsk ask = exchange.ask(null);
         try {
             Key key = Key.of(policy.isScoped() ? ask.storeKey() : ask.key());
             AcquireAnswer answer = claims.acquire(key,
                     policy.acquire().fingerprint(ask.fingerprint()));
             if (answer instanceof Acquired acquired) {
-                Held held = claims.hold(key, acquired, true);
-                exchange.hold(held, null);
-                return held;
+                exchange.hold(claims.hold(key, acquired, true), null);
+                return;
             }
             throw new Refusal(answer instanceof Replay replay
                     ? HttpAnswer.replayed(replay.result())
                     : HttpProblem.of(answer));
         } catch (IdemException why) {
-            if (unavailable.mayPass(why)) {
-                return null;
+            if (!unavailable.mayPass(why)) {
+                throw new Refusal(HttpProblem.of(why));
             }
-            throw new Refusal(HttpProblem.of(why));
         }
     }
 }

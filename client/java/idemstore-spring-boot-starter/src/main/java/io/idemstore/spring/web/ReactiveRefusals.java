@@ -10,6 +10,7 @@ import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 import org.springframework.web.bind.annotation.ControllerAdvice;
 import org.springframework.web.bind.annotation.ExceptionHandler;
+import org.springframework.web.server.ServerWebExchange;
 import reactor.core.publisher.Mono;
 
 /** What WebFlux answers where the aspect refuses. */
@@ -17,9 +18,11 @@ import reactor.core.publisher.Mono;
 @Order(Ordered.HIGHEST_PRECEDENCE)
 public final class ReactiveRefusals {
 
+    /** @param exchange makes that the answer is taken to be written */
     @ExceptionHandler({Refusal.class, NotRunException.class,
         IdemException.class})
-    public Mono<Void> answer(RuntimeException why) {
+    public Mono<Void> answer(RuntimeException why,
+            ServerWebExchange exchange) {
         HttpAnswer answer = Refusals.answerOf(why);
         if (answer == null) {
             return Mono.error(why);

@@ -39,6 +39,9 @@ final class ServletExchange implements Exchange {
         this.principal = principal;
         this.bytesMax = bytesMax;
         this.request = new RecordedRequest(request);
+        if (!keys().isEmpty()) {
+            this.request.hideEncodings();
+        }
         this.response = new HeldResponse(response);
         request.setAttribute(NAME, this);
     }
@@ -136,8 +139,8 @@ final class ServletExchange implements Exchange {
     }
 
     @Override
-    public boolean isHeld() {
-        return claim != null;
+    public Held held() {
+        return claim == null ? null : claim.held();
     }
 
     @Override

@@ -21,12 +21,17 @@ public final class WebPolicy {
 
     private final IdempotencyProperties properties;
     private final IdempotencyProperties.Http http;
+    private final boolean hasFunction;
     private final Set<String> methods;
     private final AcquireOptions acquire;
 
-    /** @throws IllegalStateException what can't be kept, and why */
-    public WebPolicy(IdempotencyProperties properties) {
+    /**
+     * @param hasFunction whether a bean says who is authenticated
+     * @throws IllegalStateException what can't be kept, and why
+     */
+    public WebPolicy(IdempotencyProperties properties, boolean hasFunction) {
         this.properties = properties;
+        this.hasFunction = hasFunction;
         this.http = properties.getHttp();
         this.methods = Set.copyOf(http.getMethods().stream()
                 .map(one -> one.toUpperCase(Locale.ROOT)).toList());
@@ -40,11 +45,8 @@ public final class WebPolicy {
                 .ttl(properties.getRetention());
     }
 
-    /**
-     * @param hasFunction whether a bean says who is authenticated
-     * @throws IllegalStateException nobody says it
-     */
-    public void checkPrincipal(boolean hasFunction) {
+    /** @throws IllegalStateException nobody says who is authenticated */
+    public void checkPrincipal() {
         if (!hasFunction && http.getPrincipal() == null
                 && properties.getScope() != Scope.NONE) {
             throw new IllegalStateException("idemstore has to know who is "
@@ -57,7 +59,8 @@ public final class WebPolicy {
     }
 
     boolean isForAnyone() {
-        return http.getPrincipal() == IdempotencyProperties.Who.NONE
+        return !hasFunction
+                && http.getPrincipal() == IdempotencyProperties.Who.NONE
                 || properties.getScope() == Scope.NONE;
     }
 
