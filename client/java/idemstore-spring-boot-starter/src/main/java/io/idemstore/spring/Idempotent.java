@@ -76,7 +76,7 @@ public @interface Idempotent {
     /** To whom the key belongs. */
     Scope scope() default Scope.DEFAULT;
 
-    /** A bean of that type writes and reads results. Itself: the only one. */
+    /** A bean of that type writes and reads results. Itself: Jackson. */
     Class<? extends ResultSerializer> serializer()
             default ResultSerializer.class;
 }

@@ -3,7 +3,10 @@ package io.idemstore.spring;
 
 import java.lang.reflect.Type;
 
-/** How what a method returns is stored. One bean of it replaces Jackson's. */
+/**
+ * How what a method returns is stored. A bean that is primary replaces the one
+ * with Jackson; others are named by {@link Idempotent#serializer}.
+ */
 public interface ResultSerializer {
 
     /** @param value may be null */

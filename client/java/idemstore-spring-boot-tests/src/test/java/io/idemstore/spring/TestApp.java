@@ -101,7 +101,7 @@ final class TestApp implements AutoCloseable {
                 "server.address=127.0.0.1", "spring.main.banner-mode=off",
                 "idemstore.uri=" + freshUri(), "spring.jmx.enabled=false",
                 "server.shutdown=immediate",
-                "logging.level.root=ERROR"));
+                "logging.level.root=OFF"));
         if (!isWhole) {
             all.add("spring.autoconfigure.exclude=" + String.join(",",
                     EXCLUDED.stream().map(BOOT::concat).filter(

@@ -50,18 +50,21 @@ final class ReactorFlow {
         Class<?> type = call.getMethod().getReturnType();
         MethodInvocation copy = ValueFlow.copy(call);
         if (type == Mono.class) {
-            return Mono.deferContextual(context -> {
-                exchange(context).ifPresent(ReactorExchange::began);
-                return (Mono<?>) proceed(copy);
-            });
+            return Mono.deferContextual(context -> Mono.from(
+                    marked(copy, exchange(context))));
         }
         if (type == Flux.class) {
-            return Flux.deferContextual(context -> {
-                exchange(context).ifPresent(ReactorExchange::began);
-                return proceed(copy);
-            });
+            return Flux.deferContextual(context ->
+                    marked(copy, exchange(context)));
         }
         return call.proceed();
+    }
+
+    private static Publisher<Object> marked(MethodInvocation call,
+            Optional<ReactorExchange> exchange) {
+        exchange.ifPresent(ReactorExchange::began);
+        Held held = exchange.map(ReactorExchange::held).orElse(null);
+        return held == null ? proceed(call) : within(held, call);
     }
 
     Object run(Rule rule, MethodInvocation call) {
@@ -85,7 +88,8 @@ final class ReactorFlow {
             Optional<ReactorExchange> exchange) {
         exchange.ifPresent(ReactorExchange::began);
         if (rule.isHandler() && exchange.isPresent()) {
-            return exchange.get().isHeld() ? proceed(call)
+            Held held = exchange.get().held();
+            return held != null ? within(held, call)
                     : handler(rule, call, exchange.get());
         }
         return service(rule, call);

@@ -66,8 +66,8 @@ public class IdempotencyAutoConfiguration {
         return new IdempotencyCounts();
     }
 
-    @Bean
-    @ConditionalOnMissingBean
+    @Bean(Rules.SERIALIZER)
+    @ConditionalOnMissingBean(name = Rules.SERIALIZER)
     static ResultSerializer idempotencyResultSerializer(
             ListableBeanFactory beans) {
         return Serializers.made(beans);

@@ -12,8 +12,8 @@ public interface ReactorExchange {
     /** Its handler has begun, whatever is claimed. */
     void began();
 
-    /** Whether a claim is held for its answer. */
-    boolean isHeld();
+    /** The claim that is held for its answer, or null. */
+    Held held();
 
     /** Its answer settles the claim. */
     void hold(Held held, Rule rule);

@@ -26,6 +26,9 @@ import org.springframework.util.function.SingletonSupplier;
 
 /** Each method's rule. What does not fit is refused when its bean is made. */
 public final class Rules {
+    /** The bean that writes results where nothing else is said. */
+    public static final String SERIALIZER = "idempotencyResultSerializer";
+
     private static final String STEREOTYPE =
             "org.springframework.stereotype.Controller";
     private static final String MAPPING =
@@ -178,7 +181,15 @@ public final class Rules {
     }
 
     private Supplier<ResultSerializer> serializer(Idempotent said) {
-        return SingletonSupplier.of(() -> beans.getBean(said.serializer()));
+        return SingletonSupplier.of(() -> {
+            if (said.serializer() != ResultSerializer.class) {
+                return beans.getBean(said.serializer());
+            }
+            ResultSerializer primary = beans.getBeanProvider(
+                    ResultSerializer.class).getIfUnique();
+            return primary != null ? primary
+                    : beans.getBean(SERIALIZER, ResultSerializer.class);
+        });
     }
 
     // ----------------------------------------------- what need not be there

@@ -32,9 +32,9 @@ final class Detached {
     static Flux<DataBuffer> flux(Flux<DataBuffer> source) {
         return Flux.create(sink -> {
             Pump pump = new Pump(sink);
+            source.contextWrite(sink.contextView()).subscribe(pump);
             sink.onRequest(pump::more);
             sink.onCancel(pump::drain);
-            source.contextWrite(sink.contextView()).subscribe(pump);
         }, FluxSink.OverflowStrategy.BUFFER);
     }
 

@@ -49,6 +49,10 @@ final class HeldAnswer extends ServerHttpResponseDecorator {
         return !exchange.isOpen() || isCommitted();
     }
 
+    private boolean isFreeStream() {
+        return !exchange.mayBeOpen() || isCommitted();
+    }
+
     @Override
     public Mono<Void> setComplete() {
         return Mono.defer(() -> isFree() ? super.setComplete()
@@ -60,11 +64,12 @@ final class HeldAnswer extends ServerHttpResponseDecorator {
     @SuppressWarnings("unchecked")
     public Mono<Void> writeWith(Publisher<? extends DataBuffer> body) {
         return Mono.defer(() -> {
-            if (isFree()) {
-                return super.writeWith(body);
+            if (body instanceof Mono<?> one) {
+                return isFree() ? super.writeWith(body)
+                        : whole((Mono<DataBuffer>) one);
             }
-            return body instanceof Mono<?> one ? whole((Mono<DataBuffer>) one)
-                    : super.writeWith(streamed(Flux.from(body)));
+            return super.writeWith(isFreeStream() ? body
+                    : streamed(Flux.from(body)));
         });
     }
 
@@ -72,7 +77,7 @@ final class HeldAnswer extends ServerHttpResponseDecorator {
     public Mono<Void> writeAndFlushWith(
             Publisher<? extends Publisher<? extends DataBuffer>> body) {
         return Mono.defer(() -> {
-            if (isFree()) {
+            if (isFreeStream()) {
                 return super.writeAndFlushWith(body);
             }
             if (WebPolicy.isEventStream(contentType())) {
@@ -87,12 +92,18 @@ final class HeldAnswer extends ServerHttpResponseDecorator {
     /** It has no end to wait for, and its client's leaving ends it. */
     private Mono<Void> events(
             Publisher<? extends Publisher<? extends DataBuffer>> body) {
-        exchange.claim().capture().drop();
         List<Header> headers = headers();
         int status = status();
-        return super.writeAndFlushWith(Flux.from(body))
-                .doFinally(how -> exchange.settle(status, headers)
-                        .subscribe());
+        Mono<Void> end = Mono.defer(() -> {
+            if (!exchange.isOpen()) {
+                return Mono.empty();
+            }
+            exchange.claim().capture().drop();
+            return exchange.settle(status, headers).then();
+        });
+        return super.writeAndFlushWith(Flux.from(body)).then(end)
+                .onErrorResume(why -> end.then(Mono.error(why)))
+                .doOnCancel(end::subscribe);
     }
 
     private Mono<Void> whole(Mono<DataBuffer> body) {
@@ -111,6 +122,9 @@ final class HeldAnswer extends ServerHttpResponseDecorator {
     }
 
     private void capture(DataBuffer buffer) {
+        if (!exchange.isOpen()) {
+            return; // it runs without a claim
+        }
         byte[] bytes = new byte[buffer.readableByteCount()];
         int at = buffer.readPosition();
         buffer.read(bytes);

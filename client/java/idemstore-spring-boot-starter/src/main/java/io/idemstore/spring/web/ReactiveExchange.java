@@ -154,8 +154,21 @@ final class ReactiveExchange implements ReactorExchange {
     }
 
     @Override
-    public boolean isHeld() {
+    public Held held() {
+        HttpClaim mine = claim;
+        return mine == null ? null : mine.held();
+    }
+
+    boolean isHeld() {
         return claim != null;
+    }
+
+    /**
+     * Whether a claim is held, or may be before its stream begins: a Flux
+     * claims when it is subscribed to, which is when it is written.
+     */
+    boolean mayBeOpen() {
+        return isOpen() || claim == null && rule() != null;
     }
 
     @Override
