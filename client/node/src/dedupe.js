@@ -60,12 +60,12 @@ DelayedError.prototype.name = 'DelayedError';
 class UnrecoverableError extends Error {}
 UnrecoverableError.prototype.name = 'UnrecoverableError';
 
+/** Parsed, also where the signature's check wanted it raw. */
 function body(req) {
   const given = req.body;
-  if (given instanceof Uint8Array || typeof given === 'string') {
-    return JSON.parse(Buffer.from(given).toString('utf8'));
-  }
-  return given ?? {};
+  const isRaw = given instanceof Uint8Array || typeof given === 'string';
+  return Object(isRaw ? JSON.parse(Buffer.from(given).toString('utf8'))
+    : given);
 }
 
 function header(req, name) {

@@ -8,7 +8,8 @@ import { Health, IdempotencyOptions } from './express.js';
 export type IdempotencyModuleOptions =
   Omit<IdempotencyOptions<any>, 'methods' | 'applies'>;
 
-/** A handler that runs once per Idempotency-Key. The outermost decorator. */
+/** A handler that runs once per Idempotency-Key; anywhere among its
+ *  decorators. */
 export function Idempotent(): MethodDecorator;
 
 export class IdempotencyModule {
