@@ -12,11 +12,15 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const express = require('express');
 const Redis = require('ioredis');
+const { idempotency } = require('../src/express.js');
 const { Store } = require('../src/index.js');
 const { Daemon } = require('../src/testing.js');
 
@@ -56,6 +60,35 @@ async function latency(call, count) {
   }
   took.sort((a, b) => a - b);
   return { p50: took[count >> 1], p99: took[Math.floor(count * 0.99)] };
+}
+
+/** A POST at an express service, with the middleware and without. */
+async function behindExpress(store) {
+  const app = express();
+  const covered = idempotency({ store, principal: 'none',
+    applies: (method, at) => at === '/with' });
+  app.use(covered);
+  app.use(express.json());
+  app.post(['/with', '/without'], (req, res) => res.json({ paid: 10 }));
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const post = (at) => new Promise((resolve, reject) => {
+    const req = http.request({ agent, host: '127.0.0.1', method: 'POST',
+      port: server.address().port, path: at, headers: {
+        'content-type': 'application/json', 'content-length': 7,
+        'idempotency-key': key() } }, (res) => {
+      res.resume().once('end', resolve);
+    });
+    req.once('error', reject).end('{"a":1}');
+  });
+  for (const at of ['/without', '/with', '/without', '/with']) {
+    const { p50, p99 } = await latency(() => post(at), 3000);
+    console.log(`a POST at express, ${at.slice(1)} it`.padEnd(34),
+      `p50 ${p50.toFixed(3)}, p99 ${p99.toFixed(3)}`);
+  }
+  agent.destroy();
+  server.close();
 }
 
 async function startRedis(dir) {
@@ -106,8 +139,10 @@ async function main() {
     () => store.once(key(), () => 1) };
   for (const [name, call] of Object.entries(one)) {
     const { p50, p99 } = await latency(call, 5000);
-    console.log(name.padEnd(34), `p50 ${p50.toFixed(3)}, p99 ${p99.toFixed(3)}`);
+    console.log(name.padEnd(34),
+      `p50 ${p50.toFixed(3)}, p99 ${p99.toFixed(3)}`);
   }
+  await behindExpress(store);
   await store.close();
   redis.disconnect();
   piped.disconnect();

@@ -125,9 +125,9 @@ function exchange(socket, endpoint, request, untilMs) {
     let first = null;
     const responses = new Responses(FRAME_BYTES_FIRST, (msgid, error, result) =>
       end(error === null ? null : said(name, error), result));
-    const timer = setTimeout(() => end(silent(endpoint, 'it takes connections ' +
-      'and says nothing; is that idemstored, or another program?')),
-    Math.max(untilMs - performance.now(), 0));
+    const timer = setTimeout(() => end(silent(endpoint, 'it takes ' +
+      'connections and says nothing; is that idemstored, or another ' +
+      'program?')), Math.max(untilMs - performance.now(), 0));
     const onData = (piece) => {
       first ??= piece;
       try {

@@ -104,8 +104,8 @@ MismatchError.prototype.name = 'MismatchError';
 /** With onOrphan "report": whether it happened is not known. */
 class OrphanedError extends NotRunError {
   constructor(ageMs, attempt) {
-    super(`the holder's lease ended ${ageMs} ms ago, and whether its work was ` +
-      'done is not known');
+    super(`the holder's lease ended ${ageMs} ms ago, and whether its work ` +
+      'was done is not known');
     this.ageMs = ageMs;
     this.attempt = attempt;
   }

@@ -102,9 +102,9 @@ const UNREADABLE = http.problem('unreadable').body;
 
 function complain(guard, refusal, req) {
   if (!refusal.answer.body.equals(UNREADABLE)) return;
-  guard.log.error(`idemstore: the body of ${req.method} ${req.path ?? req.url} ` +
-    'was read in front of idempotency(), which must stand in front of what ' +
-    'reads bodies; it was refused');
+  guard.log.error(`idemstore: the body of ${req.method} ` +
+    `${req.path ?? req.url} was read in front of idempotency(), which must ` +
+    'stand in front of what reads bodies; it was refused');
 }
 
 module.exports = { idempotency, keepRawBody };

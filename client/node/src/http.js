@@ -69,7 +69,8 @@ function storeKey(key, method, target, principal) {
   if (!BARE.test(key.replaceAll('"', 'x')) || key.length > KEY_BYTES_MAX) {
     throw argument("the header's key has 1 to 255 visible characters");
   }
-  const scope = digest(Buffer.from(method), Buffer.from(target.split('?', 1)[0]),
+  const path = target.split('?', 1)[0];
+  const scope = digest(Buffer.from(method), Buffer.from(path),
     Buffer.from(principal ?? ''));
   return key + '@' + scope.toString('base64url').slice(0, 22);
 }
@@ -198,12 +199,12 @@ const DETAILS = {
     'one.'],
   multipart: [415, 'A multipart body is another one each time it is sent; ' +
     'this service takes none with an Idempotency-Key.'],
-  unreadable: [500, "The request's body was read before it could be compared; " +
-    "the middleware that reads it must go behind idemstore's."],
+  unreadable: [500, "The request's body was read before it could be " +
+    "compared; the middleware that reads it must go behind idemstore's."],
   not_http: [500, 'The request was carried out, but what was stored is no ' +
     'HTTP answer.'],
-  unavailable: [503, "Whether this request was seen before can't be told now; " +
-    'send it again with the same Idempotency-Key.'],
+  unavailable: [503, "Whether this request was seen before can't be told " +
+    'now; send it again with the same Idempotency-Key.'],
   error: [500, 'The request could not be checked against its ' +
     'Idempotency-Key.'],
 };

@@ -64,6 +64,11 @@ class Link {
       this._socket.writableLength + this._writer.size > UNSENT_BYTES_MAX;
   }
 
+  /** Whether somebody was here before. */
+  get isAwaited() {
+    return this._room.length > 0;
+  }
+
   // ----------------------------------------------------------------- calls
 
   call(errand, nowMs) {

@@ -104,8 +104,11 @@ class Store extends StoreCalls {
     }
     const shard = this._target.route(errand.ask.ns, errand.ask.key ?? '');
     const link = shard < 0 ? null : this._lane(shard).usable();
-    if (link !== null && !link.isFull()) link.call(errand, nowMs);
-    else this._goSlowly(errand);
+    if (link !== null && !link.isFull() && !link.isAwaited) {
+      link.call(errand, nowMs);
+    } else {
+      this._goSlowly(errand);
+    }
   }
 
   _mayNotGo(errand, nowMs) {
@@ -123,7 +126,12 @@ class Store extends StoreCalls {
       while ((shard = this._target.route(ask.ns, ask.key ?? '')) < 0) {
         await this._lane(0).up(deadlineMs);
       }
-      const link = await this._lane(shard).up(deadlineMs);
+      const lane = this._lane(shard);
+      // Others who waited for the same room may have been first.
+      let link;
+      do {
+        link = await lane.up(deadlineMs);
+      } while (lane.usable() !== link || link.isFull());
       link.call(errand, performance.now());
     } catch (why) {
       if (why instanceof Lost) this._again(errand, why);

@@ -3,6 +3,7 @@
 'use strict';
 
 const fs = require('node:fs');
+const net = require('node:net');
 const tls = require('node:tls');
 const { fail } = require('./errors.js');
 
@@ -80,8 +81,8 @@ function secure(plain, options, serverName, endpoint) {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ ...options, socket: plain, host: serverName,
       ...(isName(serverName) ? { servername: serverName } : {}) });
-    const silent = () => end(fail('CONNECT', `can't talk to ${endpoint.name}: ` +
-      'it closed the connection within the handshake; does it speak TLS?',
+    const silent = () => end(fail('CONNECT', "can't talk to " + endpoint.name +
+      ': it closed the connection within the handshake; does it speak TLS?',
     { endpoint: endpoint.name }));
     const broken = (why) => {
       if (isOfTls(why)) end(failed(endpoint.name, why));
@@ -103,7 +104,7 @@ function secure(plain, options, serverName, endpoint) {
 }
 
 function isName(host) {
-  return require('node:net').isIP(host) === 0;
+  return net.isIP(host) === 0;
 }
 
 module.exports = { context, secure, failed, isOfTls };

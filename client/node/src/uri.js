@@ -192,7 +192,6 @@ function readOptions(uri, query) {
     if (!one) continue;
     const equals = one.indexOf('=');
     const name = equals < 0 ? one : one.slice(0, equals);
-    // eslint-disable-next-line no-control-regex
     if (/[\x00-\x20\x7f]/.test(name)) throw hidden('option name');
     if (equals < 0) throw bad(`option ${name.slice(0, 40)} has no =value`);
     readOption(uri, name, one.slice(equals + 1));

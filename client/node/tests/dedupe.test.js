@@ -151,7 +151,8 @@ test('Kafka: a producer that sends twice gets another offset, and one run',
     const once = dedupe({ store: memory(t), log: QUIET,
       id: ({ message }) => message.headers.id,
       fingerprint: ({ message }) => sha256(message.value),
-      deadLetter: ({ message }, why) => dead.push([message.offset, why.name]) });
+      deadLetter: (payload, why) =>
+        dead.push([payload.message.offset, why.name]) });
     const message = (id, value) => ({ headers: { id }, value });
     const rounds = await consume([message('a', '1'), message('a', '1'),
       message('b', '2'), message('a', 'other'), message(undefined, '3'),
