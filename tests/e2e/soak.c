@@ -131,21 +131,24 @@ static void work_on(load *l, unsigned seconds) {
     }
 }
 
-/* What nobody needs goes back in parts. */
-static size_t memory_after(const daemon_t *daemon, size_t fresh_kb) {
-    size_t now_kb = 0;
-    for (int i = 0; i < 600 && !e2e_sanitized(); i++) {
-        now_kb = daemon_rss_kb(daemon);
-        if (now_kb < fresh_kb + RSS_GROWTH_KB_MAX)
-            break;
+/* What nobody needs goes back in parts: once it is no less for two seconds,
+ * that was all. */
+static size_t memory_after(const daemon_t *daemon) {
+    size_t least_kb = daemon_rss_kb(daemon);
+    for (int still = 0; still < 20 && !e2e_sanitized(); still++) {
         e2e_sleep_ms(100);
+        size_t now_kb = daemon_rss_kb(daemon);
+        if (now_kb < least_kb) {
+            least_kb = now_kb;
+            still = 0;
+        }
     }
-    return now_kb;
+    return least_kb;
 }
 
 /* The load, then until nothing of it is left. Returns the memory after it. */
 static size_t round_of_load(const daemon_t *daemon, unsigned seconds,
-                            size_t descriptors, size_t fresh_kb) {
+                            size_t descriptors) {
     load l = {.daemon = daemon};
     for (unsigned i = 0; i < CLIENTS; i++)
         replace_one(&l, result_bytes_max[0]);
@@ -158,7 +161,7 @@ static size_t round_of_load(const daemon_t *daemon, unsigned seconds,
               daemon_descriptors(daemon), descriptors);
         e2e_sleep_ms(10);
     }
-    size_t after_kb = memory_after(daemon, fresh_kb);
+    size_t after_kb = memory_after(daemon);
     printf("soak: %u s, %u clients killed, %zu KiB after it\n", seconds,
            l.started, after_kb);
     return after_kb;
@@ -177,9 +180,9 @@ int main(int argc, char **argv) {
     size_t fresh_kb = daemon_rss_kb(&daemon);
     /* A short round warms up what is kept for good; a long one must not need
      * more than that. */
-    size_t warm_kb = round_of_load(&daemon, 4, descriptors, fresh_kb);
-    size_t end_kb = round_of_load(&daemon, seconds - (seconds > 8 ? 4 : 0),
-                                  descriptors, fresh_kb);
+    size_t warm_kb = round_of_load(&daemon, 4, descriptors);
+    size_t end_kb =
+        round_of_load(&daemon, seconds - (seconds > 8 ? 4 : 0), descriptors);
     printf("soak: %zu KiB fresh, %zu warm, %zu at the end\n", fresh_kb, warm_kb,
            end_kb);
     CHECK(e2e_sanitized() || end_kb < warm_kb + 16 * 1024,
