@@ -66,6 +66,13 @@ static void note_grant(pw_node *n, pw_op *o, const ids_change *c) {
     o->granted = c->token;
 }
 
+/* One that leads no more, and does not know it, ends older claims. */
+static void raise_to(idp_token *highest, idp_token token) {
+    if (pw_compare(token, *highest) > 0) {
+        *highest = token;
+    }
+}
+
 /* For the checker: a claim may be over sooner, if its holder said so; and to
  * a nonce belongs the token that it was granted. */
 static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
@@ -73,12 +80,12 @@ static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
     unsigned op = PW_OPS_MAX;
     char nonce[PW_TEXT + 1] = {0};
     if (c->state == IDP_STATE_ABSENT) {
-        w->dropped[key] = n->truth[key].token;
+        raise_to(&w->dropped[key], n->truth[key].token);
     }
     if (c->state == IDP_STATE_RELEASED ||
         (c->state == IDP_STATE_IN_PROGRESS &&
          w->now + c->lease_left_ms < n->truth[key].lease_end)) {
-        w->released[key] = c->token;
+        raise_to(&w->released[key], c->token);
     }
     if (c->nonce.len > 0) {
         memcpy(nonce, c->nonce.ptr, c->nonce.len);
