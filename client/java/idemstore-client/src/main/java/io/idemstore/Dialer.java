@@ -249,10 +249,14 @@ final class Dialer {
                 : at.getMessage();
     }
 
+    void hello(Packer out, long msgid, int shard) {
+        Wire.hello(out, msgid, client, shard, uri.secret);
+    }
+
     private Hello exchange(DialSocket socket, Endpoint endpoint, int shard,
             long until) throws IOException {
         Packer out = new Packer(512);
-        Wire.hello(out, client, shard, uri.secret);
+        hello(out, 0, shard);
         Object result;
         try {
             try {

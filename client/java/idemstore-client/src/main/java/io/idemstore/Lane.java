@@ -96,7 +96,7 @@ final class Lane {
     private Link usable() {
         Link now = link;
         if (now != null && now.serial != store.target.serial()) {
-            now.breakOff("the store has moved to another server");
+            now.breakOff(Link.MOVED);
             return null;
         }
         return now == null || now.isBroken() || now.isDraining() ? null : now;
@@ -230,6 +230,19 @@ final class Lane {
         store.watch.connects.incrementAndGet();
         store.greeted(greeted.hello());
         return null;
+    }
+
+    /** What a connection's server has become since it greeted. */
+    void learnAgain(Link of, Hello hello) {
+        if (hello == null || of.serial != store.target.serial()) {
+            return;
+        }
+        IdemException doubt = store.target.learn(of.endpoint, of.serial,
+                hello, store.loop.now());
+        if (doubt != null) {
+            store.target.failed(of.serial);
+            of.breakOff(doubt.getMessage());
+        }
     }
 
     private static void close(Dialer.Greeted greeted) {

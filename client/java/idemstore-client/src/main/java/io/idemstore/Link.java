@@ -19,6 +19,7 @@ final class Link {
     static final long LISTEN = 250 * Ticks.MS;
     /** A server that shuts down answers what it has, within so long. */
     static final long DRAIN = 5_000 * Ticks.MS;
+    static final String MOVED = "the store has moved to another server";
     private static final int KEPT_MAX = 65536;
 
     final Hello hello;
@@ -52,6 +53,8 @@ final class Link {
     private long probeId;
     private long probeAt;
     private long drainEnd = Ticks.NEVER;
+    private boolean leads;
+    private long greetingId;
 
     Link(Dialer.Greeted greeted, Lane lane, int serial, Loop loop,
             long silence) {
@@ -68,6 +71,7 @@ final class Link {
         this.unpacker = new Unpacker(
                 hello.frameBytesMax() + Wire.FRAME_BYTES_MORE);
         this.lastHeard = Ticks.now();
+        this.leads = hello.leads();
     }
 
     void register() throws IOException {
@@ -110,7 +114,7 @@ final class Link {
         } finally {
             lock.unlock();
         }
-        if (writes) {
+        if (writes && !loop.willWrite(this)) {
             flush();
         }
         return true;
@@ -119,7 +123,7 @@ final class Link {
     // ------------------------------------------------------------ writing
 
     /** By who has become the writer. */
-    private void flush() {
+    void flush() {
         try {
             if (!out.write()) {
                 loop.execute(this::waitToWrite);
@@ -248,6 +252,11 @@ final class Link {
             probed = true;
             return;
         }
+        if (greetingId != 0 && msgid == greetingId) {
+            greetingId = 0;
+            lane.learnAgain(this, Hello.read(f[3]));
+            return;
+        }
         Errand errand;
         lock.lock();
         try {
@@ -267,11 +276,31 @@ final class Link {
         }
         Errand.Lost lost = errand.answered(endpoint.name(), serial, error,
                 f[3]);
+        if (!leads && lost == null && errand.call.method.isChange) {
+            greetAgain();
+        }
         lane.store.attemptEnded(errand, lost);
         if (isDraining() && isIdle()) {
             breakOff("it is shutting down");
         }
         lane.roomMade();
+    }
+
+    /** It was a replica when it greeted, and leads now: which, and how? */
+    private void greetAgain() {
+        leads = true;
+        boolean writes;
+        lock.lock();
+        try {
+            greetingId = pending.number();
+            lane.store.dialer.hello(out.open(), greetingId, -1);
+            writes = out.becomeWriter();
+        } finally {
+            lock.unlock();
+        }
+        if (writes) {
+            flush();
+        }
     }
 
     private void drain() {
@@ -288,6 +317,11 @@ final class Link {
 
     /** The loop: looks around where it is time, and says when it is next. */
     long check(long now) {
+        boolean moved = serial != lane.store.target.serial();
+        if (moved && isIdle()) {
+            breakOff(MOVED);
+            return Ticks.NEVER;
+        }
         lock.lock();
         try {
             if (now < nextCheck) {
@@ -296,8 +330,8 @@ final class Link {
         } finally {
             lock.unlock();
         }
-        if (serial != lane.store.target.serial()) {
-            breakOff("the store has moved to another server");
+        if (moved) {
+            breakOff(MOVED);
             return Ticks.NEVER;
         }
         expire(now);

@@ -30,6 +30,7 @@ final class Loop {
     private final PriorityQueue<Timer> timers = new PriorityQueue<>(
             Comparator.comparingLong(Timer::at)
             .thenComparingLong(Timer::number));
+    private final Queue<Link> toWrite = new ConcurrentLinkedQueue<>();
     private final Set<Link> links = new LinkedHashSet<>();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(READ_BYTES);
     private final ReentrantLock ending = new ReentrantLock();
@@ -75,6 +76,21 @@ final class Loop {
         if (at < wakeAt) {
             selector.wakeup();
         }
+    }
+
+    /**
+     * Any thread: what that link has to write is written at the end of this
+     * turn, with what others add until then. False: the loop sleeps.
+     */
+    boolean willWrite(Link link) {
+        if (wakeAt != 0) {
+            return false;
+        }
+        toWrite.add(link);
+        if (wakeAt != 0) {
+            selector.wakeup(); // it has just begun to sleep
+        }
+        return true;
     }
 
     /** The loop's thread. */
@@ -158,6 +174,9 @@ final class Loop {
         // those that came before are seen now.
         long next = Math.min(checkLinks(), nextTimer());
         wakeAt = next;
+        for (Link one = toWrite.poll(); one != null; one = toWrite.poll()) {
+            one.flush();
+        }
         if (!tasks.isEmpty() || ends) {
             return;
         }
@@ -198,6 +217,7 @@ final class Loop {
 
     private void ready(SelectionKey key) {
         Link link = (Link) key.attachment();
+        wakeAt = 0; // awake: there is another turn behind this
         now = Ticks.now();
         if (key.isValid() && key.isWritable()) {
             link.writable();

@@ -45,8 +45,10 @@ final class Wire {
                 .array(params);
     }
 
-    static void hello(Packer out, String client, int shard, byte[] secret) {
-        head(out, 0, ascii("hello"), 1);
+    /** @param shard -1: none is asked for */
+    static void hello(Packer out, long msgid, String client, int shard,
+            byte[] secret) {
+        head(out, msgid, ascii("hello"), 1);
         out.map(1 + (shard >= 0 ? 1 : 0) + (secret != null ? 1 : 0));
         out.text("client").text(client);
         if (shard >= 0) {

@@ -44,9 +44,9 @@ class DaemonStoreTest extends StoreStories {
             }
         });
         waiter.start();
-        Servers.until(() -> store.stats().get("waiters") > 0);
         CompletableFuture<AcquireAnswer> later = store.acquireAsync(K,
                 AcquireOptions.defaults().waitFor(ms(60000)));
+        Servers.until(() -> store.stats().get("waiters") > 1);
         store.close();
         assertEquals(ErrorCode.LOST, told.get(60, TimeUnit.SECONDS));
         CompletionException why = Assertions.assertThrows(

@@ -184,6 +184,22 @@ class FailuresTest {
     }
 
     @Test
+    void aReplicaThatHasBecomeThePrimaryIsGreetedAgain() throws Exception {
+        try (Scripted server = new Scripted((m, params, nth) ->
+                m.equals("acquire") ? granted(params)
+                : m.equals("hello") && nth > 1 ? hello("primary", 6)
+                : USUAL, hello("replica", 5))) {
+            IdemStore store = open(server.uri());
+            assertInstanceOf(Acquired.class, store.acquire(K));
+            Servers.until(() -> store.status().epoch() == 6);
+            assertEquals(server.address(), store.status().primary());
+            store.acquire(K);
+            assertEquals(2, server.of("hello").size());
+            assertEquals(1, server.connections());
+        }
+    }
+
+    @Test
     void aServerThatNamesItselfIsNotAskedForEver() throws Exception {
         String[] address = {""};
         try (Scripted server = only("acquire", (m, p, n) ->

@@ -144,7 +144,7 @@ class WireTest {
     @Test
     void helloIsTheExamples() throws Exception {
         Packer out = new Packer(16);
-        Wire.hello(out, "shop/1.2", 3,
+        Wire.hello(out, 0, "shop/1.2", 3,
                 "s3".getBytes(StandardCharsets.UTF_8));
         String hex = "C" + HexFormat.of().formatHex(out.toBytes());
         assertTrue(examples().contains(hex), hex);
