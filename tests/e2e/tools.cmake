@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The double click behind nginx, and idemctl as shells and people use it.
 
+# The double click through a proxy on libuv.
+if(TARGET claim_proxy)
+  idem_program_test(e2e_claim_proxy
+    SOURCES claim_proxy.c http_call.c LINK e2e_harness
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:claim_proxy>
+    LABELS e2e TIMEOUT 120)
+  add_dependencies(e2e_claim_proxy idemstored claim_proxy)
+endif()
+
 if(TARGET points_service)
   idem_program_test(e2e_double_click
     SOURCES double_click.c click_stage.c http_call.c
