@@ -87,8 +87,8 @@ typedef struct idem_async_ready {
 
 /* Reads, calls back, connects, sends. ready may be NULL with ready_count 0: for
  * a timeout, or to send what was asked. All callbacks come from here (and from
- * idem_async_close). It does nothing within a callback. 1, or 0 when a callback
- * has closed the handle: it is no more. */
+ * idem_async_close). It does nothing within a callback. 0 when a callback has
+ * closed the handle, which is no more; 2 when it has called one, else 1. */
 IDEM_API int32_t idem_async_process(idem_async *async,
                                     const idem_async_ready *ready,
                                     size_t ready_count, uint64_t now_ms);

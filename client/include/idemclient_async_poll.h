@@ -31,9 +31,13 @@ extern "C" {
  */
 static inline int idem_async_poll_fill(idem_async *async, struct pollfd *fds,
                                        uint32_t fds_max, int *timeout_ms) {
-    if (idem_async_has_output(async) &&
-        !idem_async_process(async, NULL, 0, idem_now_ms()))
-        return -1;
+    if (idem_async_has_output(async)) {
+        int32_t said = idem_async_process(async, NULL, 0, idem_now_ms());
+        if (said == 0)
+            return -1;
+        if (said == 2)
+            *timeout_ms = 0; /* something has happened: nobody waits for it */
+    }
     uint32_t count = idem_async_lines(async);
     if (count > fds_max)
         count = fds_max;
@@ -68,7 +72,7 @@ static inline int32_t idem_async_poll_process(idem_async *async,
             ((fds[i].revents & ~POLLIN) != 0 ? (uint32_t)IDEM_WRITE : 0);
         count++;
     }
-    return idem_async_process(async, ready, count, idem_now_ms());
+    return idem_async_process(async, ready, count, idem_now_ms()) != 0;
 }
 
 /* One turn of a loop that has nothing else; timeout_ms -1: until something

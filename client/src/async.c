@@ -230,6 +230,7 @@ int32_t idem_async_process(idem_async *async, const idem_async_ready *ready,
     if (!idem__async_be_here(async) || async->busy)
         return 1;
     const uint64_t here = async->generation;
+    const uint64_t tells = async->tells;
     async->busy = true;
     async->now_ms = now_ms;
     /* In a child, what was ready was the parent's. */
@@ -238,7 +239,7 @@ int32_t idem_async_process(idem_async *async, const idem_async_ready *ready,
         return 1; /* a callback has forked: the child begins anew */
     async->busy = false;
     if (!async->closing)
-        return 1;
+        return async->tells != tells ? 2 : 1;
     end(async);
     return 0;
 }

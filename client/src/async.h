@@ -108,6 +108,7 @@ struct idem_async {
     uint8_t nonce[16];         /* the last one drawn */
     uint64_t seed;
     uint64_t fds_made; /* ever, in parent and child */
+    uint64_t tells;    /* callbacks, ever */
     idem__target target;
     idem__watch watch;
     idem__line *lines[IDP_SHARDS_MAX];
@@ -142,6 +143,9 @@ void idem__task_answered(idem_async *async, idem__task *task,
 void idem__task_due(idem_async *async, idem__task *task);
 /* It may go on this line now, or goes to the one that it belongs to. */
 void idem__task_send(idem_async *async, idem__task *task, idem__line *line);
+/* Asks for a renewal, however many calls there are. */
+int32_t idem__task_renew(idem_async *async, const idem_args *args,
+                         idem_done_fn done, void *ctx);
 /* The handle is closed. */
 void idem__task_close(idem_async *async, idem__task *task);
 

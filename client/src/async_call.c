@@ -70,6 +70,7 @@ static void tell(idem_async *async, idem__task *task, const idem_answer *answer,
     take_out(async, task);
     async->telling = task;
     async->told = answer;
+    async->tells++;
     task->done(task->ctx, answer, err);
     if (idem__fork_is_copy(here))
         return; /* the child: what it copied is left as it is */
@@ -279,8 +280,6 @@ static uint32_t fast_ms_of(const idem_async *async,
 
 static int32_t begin_call(idem_async *async, idem__ask *ask, idem_done_fn done,
                           void *ctx, uint64_t *id) {
-    if (!has_room(async, &ask->request))
-        return IDEM_E_BUSY;
     if (ask->request.method == IDP_ACQUIRE && ask->request.nonce.len == 0)
         ask->request.nonce = draw_nonce(async);
     idem__task *task = make_task(async, &ask->request);
@@ -320,8 +319,19 @@ int32_t idem_async_call(idem_async *async, int32_t method,
     int32_t code = idem__args_read(method, args, &async->uri, &ask, NULL);
     if (code != 0)
         return code;
+    if (!has_room(async, &ask.request))
+        return IDEM_E_BUSY;
     async->now_ms = now_ms;
     return begin_call(async, &ask, done, ctx, id);
+}
+
+int32_t idem__task_renew(idem_async *async, const idem_args *args,
+                         idem_done_fn done, void *ctx) {
+    idem__ask ask;
+    if (async->closing)
+        return IDEM_E_CLOSED;
+    int32_t code = idem__args_read(IDEM_RENEW, args, &async->uri, &ask, NULL);
+    return code != 0 ? code : begin_call(async, &ask, done, ctx, NULL);
 }
 
 int32_t idem_async_cancel(idem_async *async, uint64_t id) {

@@ -29,6 +29,7 @@ static void lose(idem_async *async, idem__kept *kept, int32_t outcome) {
     idem_lost_fn lost = kept->lost;
     void *ctx = kept->ctx;
     end(async, kept);
+    async->tells++;
     if (lost != NULL)
         lost(ctx, outcome);
 }
@@ -70,8 +71,7 @@ static void renew(idem_async *async, idem__kept *kept) {
         left_ms > IDEM__ASK_MS_MIN ? (uint32_t)left_ms : IDEM__ASK_MS_MIN;
     kept->asking = true;
     idem__alarms_set(&async->alarms, &kept->alarm, kept->term.end_ms);
-    if (idem_async_call(async, IDEM_RENEW, &args, async->now_ms, hear_renewed,
-                        kept, NULL) == 0)
+    if (idem__task_renew(async, &args, hear_renewed, kept) == 0)
         return;
     kept->asking = false;
     note_failed(async, kept);

@@ -25,8 +25,8 @@ void idem__course_begin(idem__course *course, idem__target *target,
 }
 
 void idem__course_end(idem__course *course) {
-    idem__free(course->down);
-    course->down = NULL;
+    idem__free(course->refusal);
+    course->refusal = NULL;
 }
 
 void idem__course_attempt(const idem__course *course, uint32_t wait_ms,
@@ -73,12 +73,17 @@ static bool pause_before_next(idem__course *course, uint64_t now_ms,
     return true;
 }
 
-static void note_down(idem__course *course, const idem_error *why) {
-    course->went_down = true;
-    if (course->down == NULL)
-        course->down = idem__alloc(sizeof *course->down);
-    if (course->down != NULL)
-        *course->down = *why;
+/* A server that goes down was the primary: what it says outweighs what others
+ * say of themselves. */
+static void note_refused(idem__course *course, int32_t code,
+                         const idem_error *why) {
+    if (course->refused == IDEM_E_SHUTTING_DOWN && code != course->refused)
+        return;
+    course->refused = code;
+    if (course->refusal == NULL)
+        course->refusal = idem__alloc(sizeof *course->refusal);
+    if (course->refusal != NULL)
+        *course->refusal = *why;
 }
 
 /* The primary can't confirm it. It may be about to, or be cut off and replaced
@@ -103,13 +108,14 @@ static bool is_worth_another(idem__course *course, const idem__attempt *attempt,
             course->unsure = IDEM_E_LOST;
         return !idem__target_stops(target, course->stop_at);
     case IDEM_E_NOT_PRIMARY:
+        note_refused(course, code, why);
         if (course->hops++ < HOPS_MAX)
             idem__target_redirect(target, attempt->serial, why->primary);
         else
             idem__target_failed(target, attempt->serial);
         return true;
     case IDEM_E_SHUTTING_DOWN:
-        note_down(course, why);
+        note_refused(course, code, why);
         idem__target_failed(target, attempt->serial);
         return true;
     case IDEM_E_UNREPLICATED:
@@ -133,6 +139,14 @@ bool idem__course_goes_on(idem__course *course, const idem__attempt *attempt,
     return again;
 }
 
+/* Whether the end of a call whose last attempt was not even sent is rather what
+ * the server said that was asked before. */
+static bool is_for_refusal(const idem__course *course, int32_t code) {
+    return course->refused == IDEM_E_SHUTTING_DOWN
+               ? idem_error_assume(code) == IDEM_ASSUME_UNCHANGED
+               : code == IDEM_E_TIMEOUT_UNSENT;
+}
+
 static int32_t conclude(const idem__course *course, int32_t code,
                         const idem_error *why, idem_error *err) {
     idem__where where = {why->endpoint, why->os_error};
@@ -142,10 +156,10 @@ static int32_t conclude(const idem__course *course, int32_t code,
                              "(%s); ask again with the same nonce or token; "
                              "the last attempt: %.200s",
                              idem_error_text(course->unsure), why->text);
-    if (course->went_down && course->down != NULL &&
-        idem_error_assume(code) == IDEM_ASSUME_UNCHANGED) {
-        idem__error_copy(err, course->down);
-        return IDEM_E_SHUTTING_DOWN;
+    if (course->refusal != NULL && is_for_refusal(course, code)) {
+        code = course->refused;
+        why = course->refusal;
+        where = (idem__where){why->endpoint, why->os_error};
     }
     if (code == IDEM_E_NOT_PRIMARY) {
         idem__fail_at(err, code, where,

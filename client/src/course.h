@@ -17,11 +17,12 @@ typedef struct idem__course {
     idem__stop stop_at;
     uint32_t fast_ms; /* 0: it waits for the replica until its deadline */
     bool is_change;
-    bool went_down; /* the last server that answered is shutting down, */
+    int32_t refused; /* SHUTTING_DOWN, or NOT_PRIMARY: that is why the servers
+                      * that were asked have not answered it, */
     int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
     uint32_t hops;  /* where NOT_PRIMARY sent it on */
     uint32_t unreplicated; /* attempts that ended so */
-    idem_error *down;      /* and said so; NULL without memory for it */
+    idem_error *refusal;   /* and said so; NULL without memory for it */
     idem__backoff backoff; /* between refusals that are tried again */
 } idem__course;
 
