@@ -104,7 +104,7 @@ static bool read_lines(const char *at, const char *end, proxy_message *to) {
 }
 
 proxy_read proxy_read_head(const char *bytes, size_t len, proxy_message *to) {
-    const char *end = memmem(bytes, len, "\r\n\r\n", 4);
+    const char *end = len > 0 ? memmem(bytes, len, "\r\n\r\n", 4) : NULL;
     *to = (proxy_message){0};
     if (end == NULL)
         return len < PROXY_HEAD_BYTES ? PROXY_PARTIAL : PROXY_BROKEN;
