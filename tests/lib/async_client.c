@@ -52,6 +52,7 @@ typedef struct job {
     uint64_t id;
     int32_t code;
     bool over;
+    pthread_cond_t ended;
 } job;
 
 struct idem_client {
@@ -59,7 +60,6 @@ struct idem_client {
     idem__uri uri;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
     job *first, *last;
     job *under_way; /* the loop's */
     int bell[2];
@@ -79,7 +79,7 @@ static void finish(job *done, int32_t code) {
     pthread_mutex_lock(&client->lock);
     done->code = code;
     done->over = true;
-    pthread_cond_broadcast(&client->changed);
+    pthread_cond_signal(&done->ended);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -199,11 +199,13 @@ static void submit(idem_client *client, job *asked) {
 
 static int32_t do_and_wait(idem_client *client, job *asked) {
     asked->client = client;
+    pthread_cond_init(&asked->ended, NULL);
     pthread_mutex_lock(&client->lock);
     submit(client, asked);
     while (!asked->over)
-        pthread_cond_wait(&client->changed, &client->lock);
+        pthread_cond_wait(&asked->ended, &client->lock);
     pthread_mutex_unlock(&client->lock);
+    pthread_cond_destroy(&asked->ended);
     return asked->code;
 }
 
@@ -218,7 +220,6 @@ int32_t idem_client_open(const char *uri, idem_client **client,
     made->async = async;
     idem__uri_parse(uri, &made->uri, NULL);
     pthread_mutex_init(&made->lock, NULL);
-    pthread_cond_init(&made->changed, NULL);
     assert(pipe2(made->bell, O_CLOEXEC | O_NONBLOCK) == 0);
     assert(pthread_create(&made->thread, NULL, turn_loop, made) == 0);
     *client = made;
@@ -236,7 +237,6 @@ void idem_client_close(idem_client *client) {
     idem_async_close(client->async);
     close(client->bell[0]);
     close(client->bell[1]);
-    pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client);
 }
