@@ -232,7 +232,8 @@ static double walk_along(walk *w, uint64_t calls) {
     uv_run(w->loop, UV_RUN_DEFAULT);
     assert(w->took_count == calls);
     qsort(w->took_ns, calls, sizeof *w->took_ns, compare_ns);
-    double median = (double)w->took_ns[calls / 2];
+    uint64_t middle = calls / 2;
+    double median = (double)w->took_ns[middle];
     free(w->took_ns);
     return median;
 }

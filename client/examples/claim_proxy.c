@@ -236,6 +236,13 @@ static void on_signal(uv_signal_t *signal, int number) {
     uv_stop(signal->loop);
 }
 
+/* What is none is 0: a free one to listen on, and nobody's behind it. */
+static int port_of(const char *text) {
+    char *end;
+    long port = strtol(text, &end, 10);
+    return *end == '\0' && port > 0 && port < 65536 ? (int)port : 0;
+}
+
 int main(int argc, char **argv) {
     uv_loop_t *loop = uv_default_loop();
     uv_tcp_t listener;
@@ -248,8 +255,8 @@ int main(int argc, char **argv) {
         return 64;
     }
     const char *uri = argc > 3 ? argv[3] : "idem://127.0.0.1:7117/proxy";
-    uv_ip4_addr("127.0.0.1", atoi(argv[2]), &pass_service_at);
-    uv_ip4_addr("127.0.0.1", atoi(argv[1]), &at);
+    uv_ip4_addr("127.0.0.1", port_of(argv[2]), &pass_service_at);
+    uv_ip4_addr("127.0.0.1", port_of(argv[1]), &at);
     if (idem_async_uv_open(loop, uri, &store, &err) != IDEM_OK)
         return fprintf(stderr, "claim_proxy: %s\n", err.text), 1;
     uv_tcp_init(loop, &listener);
