@@ -5,6 +5,7 @@
 
 const { Lost, lost, timedOut } = require('./errand.js');
 const { Writer } = require('./msgpack.js');
+const { readHello } = require('./target.js');
 const { Broken, FRAME_BYTES_MORE, Responses } = require('./wire.js');
 
 // A connection under way that has been quiet for so long is asked whether it
@@ -15,11 +16,12 @@ const DRAIN_MS = 5000;
 // What waits to be written beyond this keeps further calls waiting.
 const UNSENT_BYTES_MAX = 8 << 20;
 
-/** Whether a server that was asked is alive; it settles like a call. */
-class Ping {
-  constructor(endMs) {
-    this.endMs = endMs;
-    this.isPing = true;
+/** A question of the connection's own, among its calls; it has no deadline. */
+class Probe {
+  constructor(told) {
+    this.isProbe = true;
+    this.endMs = Infinity;
+    this.told = told;
   }
 }
 
@@ -32,7 +34,7 @@ class Link {
     this.serial = plan.serial;
     this.broken = null;
     this.drainingMs = 0;
-    this.pending = new Map(); // msgid: Errand or Ping
+    this.pending = new Map(); // msgid: Errand or Probe
     this._room = []; // who waits for room, in order
     this._socket = made.socket;
     this._plan = plan;
@@ -41,6 +43,7 @@ class Link {
     this._msgid = 0;
     this._writer = new Writer();
     this._isFlushing = false;
+    this._isGreeting = false;
     this._heardMs = 0;
     this._probedMs = 0; // 0: no ping is out
     this._timer = null;
@@ -146,18 +149,42 @@ class Link {
     if (errand === undefined) return; // its deadline has passed
     this._forget(msgid);
     this._plan.backoff.attempts = 0;
-    if (errand.isPing) {
-      this._ponged();
+    if (errand.isProbe) {
+      errand.told(result);
       return;
     }
     const { name } = this.endpoint;
     const what = errand.answered(name, this.serial, error, result,
       this.hello.resultBytesMax);
-    if (what === null) return;
+    if (what === null) {
+      if (!this.hello.leads && errand.ask.isChange) this._greetAgain();
+      return;
+    }
     if (what.error.code === 'SHUTTING_DOWN' && this.drainingMs === 0) {
       this.drainingMs = performance.now() + DRAIN_MS;
     }
     this._failed(errand, what);
+  }
+
+  // It was a replica when it was greeted, and takes changes: it was promoted.
+  // How many shards it has now, and its epoch, is told by another hello.
+  _greetAgain() {
+    if (this._isGreeting) return;
+    this._isGreeting = true;
+    this._ask('hello', [], (result) => {
+      this._isGreeting = false;
+      const hello = readHello(result);
+      if (hello === null || !hello.leads) return;
+      this.hello.leads = true;
+      this._plan.target.learn(this.endpoint, this.serial, hello,
+        performance.now());
+    }, performance.now());
+  }
+
+  _ask(method, params, told, nowMs) {
+    const msgid = this._next();
+    this._writer.value([0, msgid, method, params]);
+    this._sent(msgid, new Probe(told), nowMs);
   }
 
   _forget(msgid) {
@@ -199,11 +226,11 @@ class Link {
         this._forget(msgid);
       } else {
         firstMs = Math.min(firstMs, errand.endMs);
-        if (!errand.isPing) lastMs = Math.max(lastMs, errand.endMs);
+        if (!errand.isProbe) lastMs = Math.max(lastMs, errand.endMs);
       }
     }
     for (const errand of late) {
-      if (errand.isPing) continue;
+      if (errand.isProbe) continue;
       this._failed(errand,
         new Lost(timedOut(this.endpoint.name), this.serial, true));
     }
@@ -224,9 +251,7 @@ class Link {
     }
     if (nowMs - this._heardMs >= LISTEN_MS - 1) {
       this._probedMs = nowMs;
-      const msgid = this._next();
-      this._writer.value([0, msgid, 'ping', []]);
-      this._sent(msgid, new Ping(Infinity), nowMs);
+      this._ask('ping', [], () => this._ponged(), nowMs);
     }
     return false;
   }
@@ -235,7 +260,7 @@ class Link {
   _ponged() {
     const lateMs = performance.now() - LISTEN_MS;
     for (const errand of this.pending.values()) {
-      if (errand.isPing || !errand.ask.isChange || errand.ask.waitMs) continue;
+      if (errand.isProbe || !errand.ask.isChange || errand.ask.waitMs) continue;
       if (errand.sentMs < lateMs) {
         this._watch.changesWait = true;
         return;
@@ -254,7 +279,7 @@ class Link {
     const under = [...this.pending.values()];
     this.pending.clear();
     for (const errand of under) {
-      if (errand.isPing) continue;
+      if (errand.isProbe) continue;
       this._failed(errand,
         new Lost(lost(this.endpoint.name, why), this.serial, true));
     }

@@ -221,7 +221,9 @@ class Cursor {
 
   bin(size) {
     const at = this.step(size);
-    return Buffer.from(this.buffer.subarray(at, at + size));
+    const made = Buffer.allocUnsafe(size);
+    this.buffer.copy(made, 0, at, at + size);
+    return made;
   }
 
   value(depth) {

@@ -89,6 +89,9 @@ test('double clicks under a failover', async (t) => {
   assert.deepEqual(trouble, []);
   assert.deepEqual([...runs.values()].filter((n) => n !== 1), []);
   assert.equal(runs.size, count);
+  // Also where it was greeted before it was promoted.
+  await until(() => store.status().primary === pair.b.address,
+    'it knows who leads');
   const status = store.status();
   assert.equal(status.primary, pair.b.address);
   // Each of the 64 calls under way was slow once; none was asked for ever.

@@ -39,13 +39,13 @@ const HELLO = { role: 'primary', epoch: 5, shards: 1,
 
 /** A server that says hello, and answers what answer() gives; undefined:
  *  nothing. */
-function played(t, answer, hello = HELLO) {
+function played(t, answer, hello = () => HELLO) {
   return listen(t, (socket) => {
     const responses = new Responses(1 << 22, () => {});
     responses._one = (cursor) => {
       const [, msgid, method, params] = cursor.value(0);
-      const told = method === 'hello' ? hello : answer(method, params, socket,
-        msgid);
+      const told = method === 'hello' ? hello()
+        : answer(method, params, socket, msgid);
       if (told !== undefined) socket.write(pack([1, msgid, null, told]));
     };
     socket.on('data', (piece) => responses.feed(piece));
@@ -200,3 +200,23 @@ test('a server that stops for a while is left, and comes again', async (t) => {
   daemon.signal('SIGCONT');
   assert.equal((await waiting).outcome, 'acquired');
 });
+
+test('a replica that is promoted under its connection is greeted again',
+  async (t) => {
+    const hellos = [];
+    const port = await played(t, (method) => {
+      if (method === 'acquire') {
+        return ['acquired', Buffer.alloc(16), 1, 'none', 30000];
+      }
+      return 'pong';
+    }, () => {
+      hellos.push(1);
+      return { ...HELLO, role: hellos.length > 1 ? 'primary' : 'replica' };
+    });
+    const store = open(t, `idem://127.0.0.1:${port}`);
+    await store.acquire('a');
+    await until(() => store.status().primary !== '', 'it knows who leads');
+    await store.acquire('b');
+    assert.deepEqual([store.status().primary, hellos.length],
+      [`127.0.0.1:${port}`, 2]);
+  });
