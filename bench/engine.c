@@ -4,6 +4,7 @@
  * The main thread only sleeps, flips the phase and reads what the system
  * knows of the server; it takes no part in the load. */
 #include "bench/engine.h"
+#include "bench/interrupt.h"
 #include "bench/proc.h"
 #include "bench/worker.h"
 
@@ -89,9 +90,11 @@ static void show(engine *e, const char *phase) {
     e->shown_ops = ops;
 }
 
-/* Sleeps until then, showing progress; wakes early when no thread is left. */
+/* Sleeps until then, showing progress; wakes early when no thread is left, or
+ * the user has had enough. */
 static void sleep_until(engine *e, uint64_t until_ns, const char *phase) {
-    while (atomic_load(&e->control.finished) < e->started) {
+    while (atomic_load(&e->control.finished) < e->started &&
+           !idb_interrupted()) {
         uint64_t now_ns = idb_now_ns();
         if (now_ns >= until_ns)
             return;
@@ -163,7 +166,7 @@ static void measure(engine *e, idb_sample *sample) {
 
 static void run_jobs(engine *e, idb_sample *sample) {
     uint64_t start_ns = idb_now_ns();
-    while (atomic_load(&e->control.finished) < e->started)
+    while (atomic_load(&e->control.finished) < e->started && !idb_interrupted())
         sleep_until(e, idb_now_ns() + 20 * IDB_NS_PER_MS, "fill");
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
 }

@@ -3,6 +3,7 @@
 #include "bench/backed.h"
 #include "bench/compare.h"
 #include "bench/echo_server.h"
+#include "bench/interrupt.h"
 #include "bench/scenario.h"
 #include "bench/verify.h"
 
@@ -14,6 +15,11 @@
 static int measure(const idb_options *options) {
     idb_report report;
     int failed = 1;
+    if (!idb_options_fit(options))
+        return IDB_EXIT_USAGE;
+    if (!idb_report_files_are_writable(options))
+        return 1;
+    idb_interrupt_catch();
     const char *unbacked = idb_backed_make(options->backed_mib);
     if (unbacked) {
         fprintf(stderr, "idembench: %s\n", unbacked);
@@ -24,6 +30,8 @@ static int measure(const idb_options *options) {
                                    : idb_run(options, &report);
     if (!failed)
         failed = idb_report_all(&report);
+    if (!failed && idb_interrupted())
+        failed = 128 + SIGINT;
     idb_report_fini(&report);
     return failed;
 }

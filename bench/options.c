@@ -392,3 +392,24 @@ int idb_options_parse(idb_options *o, int argc, char **argv) {
         return 0;
     return finish(o);
 }
+
+static bool cpus_are_here(const char *name, const idb_cpus *asked) {
+    cpu_set_t ours, both;
+    CPU_ZERO(&ours);
+    if (sched_getaffinity(0, sizeof ours, &ours) != 0)
+        return true;
+    CPU_AND(&both, &ours, &asked->cpus);
+    if (!asked->set || CPU_EQUAL(&both, &asked->cpus))
+        return true;
+    fprintf(stderr,
+            "idembench: --%s names a CPU that is not here, or not for us: "
+            "there are %d (taskset -p $$ shows which)\n",
+            name, CPU_COUNT(&ours));
+    return false;
+}
+
+bool idb_options_fit(const idb_options *o) {
+    return cpus_are_here("server-cpu", &o->server_cpus) &&
+           cpus_are_here("replica-cpu", &o->replica_cpus) &&
+           cpus_are_here("client-cpu", &o->client_cpus);
+}

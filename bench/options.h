@@ -92,6 +92,9 @@ typedef struct idb_options {
  * Strings are borrowed from argv. */
 int idb_options_parse(idb_options *options, int argc, char **argv);
 
+/* Whether this machine has what they name; else a line on stderr. */
+bool idb_options_fit(const idb_options *options);
+
 void idb_options_help(FILE *to);
 
 /* spec.c: one --target list. 0 or a text that says what is wrong. */

@@ -44,6 +44,10 @@ typedef struct idb_report {
     bool has_files;   /* servers kept something: where is said */
 } idb_report;
 
+/* Whether all files that were asked for can be written: before anything is
+ * measured. A line on stderr where one can't. */
+bool idb_report_files_are_writable(const idb_options *options);
+
 /* Room for max results of options->rounds rounds each. False without memory;
  * fini in either case. */
 bool idb_report_init(idb_report *report, const idb_options *options,

@@ -4,10 +4,29 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <unistd.h>
 
 static int failed(const char *path) {
     fprintf(stderr, "idembench: %s: %s\n", path, strerror(errno));
     return 1;
+}
+
+static bool is_writable(const char *path) {
+    bool was = path && access(path, F_OK) == 0;
+    FILE *file = path ? fopen(path, "a") : NULL;
+    if (path && (!file || fclose(file) != 0))
+        return !failed(path);
+    if (path && !was)
+        unlink(path);
+    return true;
+}
+
+bool idb_report_files_are_writable(const idb_options *options) {
+    char hgrm[4096];
+    snprintf(hgrm, sizeof hgrm, "%s-.hgrm", options->hgrm ? options->hgrm : "");
+    return is_writable(options->json) && is_writable(options->csv) &&
+           is_writable(options->html) &&
+           is_writable(options->hgrm ? hgrm : NULL);
 }
 
 static int file_write(const char *path, const idb_report *report,

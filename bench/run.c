@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c -- A B C, A B C ...: each target gets a server of its own for each of
  * its rounds, so that none works beside another's garbage. */
+#include "bench/interrupt.h"
 #include "bench/load.h"
 
 typedef struct turn {
@@ -19,10 +20,25 @@ static const char *turn_run(void *ctx, idb_plan *plan) {
     if (failed)
         return failed;
     failed = idb_engine_run(plan, &sample);
-    if (sample.hist && sample.seconds > 0)
+    if (sample.hist && sample.seconds > 0 && !idb_interrupted())
         idb_load_add(t->result, &sample);
     idb_sample_fini(&sample);
     return failed;
+}
+
+/* False: something failed, or the user has had enough. */
+static bool round_run(const idb_options *options, const idb_spread *spread,
+                      uint32_t round, idb_report *report) {
+    for (uint32_t i = 0; i < options->spec_count; i++) {
+        const idb_spec *spec = &options->specs[i];
+        turn t = {.options = options, .spread = spread, .round = round};
+        t.result = idb_report_row(report, spec->label);
+        idb_progress_target(spec->label, round + 1, options->rounds);
+        if (!t.result || idb_with_server(options, spec, turn_run, &t) ||
+            idb_interrupted())
+            return false;
+    }
+    return true;
 }
 
 static bool has_replica(const idb_options *options) {
@@ -44,15 +60,17 @@ int idb_run(const idb_options *options, idb_report *report) {
                    "1.00 is one core of the load generator.";
     for (uint32_t i = 0; i < options->spec_count; i++)
         report->has_files |= idb_spec_has_files(&options->specs[i]);
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t i = 0; i < options->spec_count; i++) {
-            const idb_spec *spec = &options->specs[i];
-            turn t = {.options = options, .spread = &spread, .round = round};
-            t.result = idb_report_row(report, spec->label);
-            idb_progress_target(spec->label, round + 1, options->rounds);
-            if (!t.result || idb_with_server(options, spec, turn_run, &t))
-                return 1;
-        }
+    uint32_t round = 0;
+    while (round < options->rounds &&
+           round_run(options, &spread, round, report))
+        round++;
+    if (round < options->rounds && (!idb_interrupted() || round == 0))
+        return 1;
+    if (round < options->rounds)
+        fprintf(stderr,
+                "idembench: interrupted; what follows is of the first "
+                "%u of %u rounds\n",
+                round, options->rounds);
     idb_report_finish(report);
     return 0;
 }

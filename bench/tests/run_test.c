@@ -96,6 +96,44 @@ static void the_files_are_whole(void) {
           "a report is no change to itself", said);
 }
 
+static void a_file_that_cannot_be_written_is_told_before_the_run(void) {
+    int status;
+    const char *said =
+        shell(&status,
+              "%s --idemstored %s --spawn --duration 60 --csv %s/a.csv "
+              "--json %s/nowhere/a.json",
+              bench, stored, folder, folder);
+    holds(status == 1 && strstr(said, "nowhere/a.json: No such file"),
+          "the file is named, and nothing measured", said);
+}
+
+static void a_cpu_that_is_not_here_is_refused(void) {
+    int status;
+    const char *said =
+        shell(&status, "%s --idemstored %s --spawn --server-cpu 0,1023", bench,
+              stored);
+    holds(status == 64 && strstr(said, "--server-cpu names a CPU"),
+          "a pin that does not hold measures something else", said);
+}
+
+/* Once there is one: how long that takes, nobody knows. */
+static void an_interrupt_keeps_the_rounds_that_are_whole(void) {
+    int status = 1;
+    const char *said = "";
+    for (int seconds = 4; seconds <= 64 && status != 130; seconds *= 2)
+        said = shell(&status,
+                     "timeout -s INT --preserve-status %d %s --idemstored %s "
+                     "--spawn " QUICK " --rounds 1000 --target idem,echo "
+                     "--csv %s/int.csv",
+                     seconds, bench, stored, folder);
+    holds(status == 130, "it ends as what was interrupted", said);
+    holds(strstr(said, "interrupted; what follows is of the first") &&
+              strstr(said, "\necho"),
+          "the table is there", said);
+    said = shell(&status, "wc -l < %s/int.csv", folder);
+    holds(status == 0 && atoi(said) == 3, "so is its file", said);
+}
+
 static void what_is_kept_lies_in_the_folder_and_is_removed(void) {
     char arguments[512];
     int status;
@@ -181,6 +219,9 @@ int main(int argc, char **argv) {
     an_open_loop_reports_its_schedule();
     sizes_reach_their_ends();
     the_files_are_whole();
+    a_file_that_cannot_be_written_is_told_before_the_run();
+    an_interrupt_keeps_the_rounds_that_are_whole();
+    a_cpu_that_is_not_here_is_refused();
     what_is_kept_lies_in_the_folder_and_is_removed();
     a_second_server_takes_part();
     redis_waits_for_its_replica();
