@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const http = require('node:http');
 const { Readable, pipeline } = require('node:stream');
 const { after, before, describe, test } = require('node:test');
 const zlib = require('node:zlib');
@@ -218,7 +219,7 @@ for (const [version, name] of Object.entries(EXPRESS)) {
       const chunked = { 'transfer-encoding': 'chunked' };
       for (const [key, given] of [['c', '{"a":2}'], ['e', '']]) {
         const got = await new Promise((resolve, reject) => {
-          const req = require('node:http').request({ port: made.port,
+          const req = http.request({ port: made.port,
             host: '127.0.0.1', method: 'POST', headers: { ...chunked,
               'idempotency-key': key, 'content-type': 'application/json' },
           }, (res) => resolve(res.resume().statusCode));
@@ -230,6 +231,22 @@ for (const [version, name] of Object.entries(EXPRESS)) {
       }
       assert.equal((await made.ask('n', { body: '' })).status, 200);
     });
+
+    test('a connection that is kept alive is good for the next request',
+      async (t) => {
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+        t.after(() => agent.destroy());
+        const made = await service(t, express, (req, res) => { res.json({}); });
+        const body = JSON.stringify({ text: 'x'.repeat(300000) });
+        const sockets = new Set();
+        const onBegin = (res) => sockets.add(res.socket);
+        for (const [key, status] of [['k', 200], ['k', 200], ['"', 400],
+          ['l', 200]]) {
+          const got = await made.ask(key, { body, agent, onBegin });
+          assert.equal(got.status, status);
+        }
+        assert.deepEqual([made.runs, sockets.size], [2, 1]);
+      });
 
     test('another body, another type, another query: 422', async (t) => {
       const made = await service(t, express, (req, res) => { res.json({}); });

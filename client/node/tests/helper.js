@@ -62,10 +62,10 @@ function run(command, { timeoutMs = 570000, ...options } = {}) {
 
 /** An HTTP answer, whole: {status, headers, rawHeaders, body, isCut}. */
 function ask(port, { method = 'POST', path: target = '/', key, body = '',
-  headers = {}, onBegin, signal } = {}) {
+  headers = {}, onBegin, signal, agent = false } = {}) {
   return new Promise((resolve, reject) => {
     const req = http.request({ port, host: '127.0.0.1', method, path: target,
-      agent: false, signal, headers: {
+      agent, signal, headers: {
         ...(key === undefined ? {} : { 'idempotency-key': key }),
         ...(body === '' ? {} : { 'content-type': 'application/json',
           'content-length': Buffer.byteLength(body) }), ...headers } });
