@@ -10,12 +10,6 @@ import java.util.Iterator;
  * it. Belongs to the loop's thread, but for `link`.
  */
 final class Lane {
-    /**
-     * Where there is another server to try, the first attempts to connect get
-     * so much each, and twice as much in every further round.
-     */
-    private static final long DIAL_FIRST = 250 * Ticks.MS;
-
     final NetStore store;
     final int shard;
     final Backoff backoff = new Backoff();
@@ -144,17 +138,12 @@ final class Lane {
      */
     private long dialEnd(long now, long deadline) {
         long left = Math.max(deadline - now, 0);
-        long most = store.uri.ticks("connect_timeout_ms");
         int count = store.target.endpoints.size();
         if (count > 1) {
-            int round = (backoff.attempts - 1) / count;
             int done = (backoff.attempts - 1) % count;
-            if (store.watch.connects.get() > 0 || round > 0) {
-                most = Math.min(most, DIAL_FIRST << Math.min(round, 8));
-            } // else this Java loads its classes, and is the slow one
             left /= Math.max(count - done, 2);
         }
-        return now + Math.min(most, left);
+        return now + Math.min(store.uri.ticks("connect_timeout_ms"), left);
     }
 
     private void dial(long now) {

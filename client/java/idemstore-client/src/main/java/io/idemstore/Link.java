@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
-import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.net.ssl.SSLException;
 
@@ -20,7 +19,6 @@ final class Link {
     /** A server that shuts down answers what it has, within so long. */
     static final long DRAIN = 5_000 * Ticks.MS;
     static final String MOVED = "the store has moved to another server";
-    private static final int KEPT_MAX = 65536;
 
     final Hello hello;
     final Endpoint endpoint;
@@ -43,11 +41,8 @@ final class Link {
 
     // The loop's.
     private SelectionKey key;
-    private byte[] heard = new byte[0];
-    private int heardSize;
-    private long need = 1;
     private long lastHeard;
-    private final Unpacker unpacker;
+    private final Inbox in;
     private boolean probing;
     private boolean probed;
     private long probeId;
@@ -68,7 +63,7 @@ final class Link {
         this.silence = silence;
         this.out = new Outbox(channel, sealer, lock);
         this.pending = new Pending(hello.pendingMax());
-        this.unpacker = new Unpacker(
+        this.in = new Inbox(
                 hello.frameBytesMax() + Wire.FRAME_BYTES_MORE);
         this.lastHeard = Ticks.now();
         this.leads = hello.leads();
@@ -196,52 +191,23 @@ final class Link {
     private void hear(ByteBuffer raw)
             throws Unpacker.Malformed, SSLException {
         if (sealer == null) {
-            keep(raw);
-            parse();
+            take(raw);
             return;
         }
         sealer.feed(raw);
         for (ByteBuffer plain = sealer.open(); plain != null;
                 plain = sealer.open()) {
-            keep(plain);
-            parse();
+            take(plain);
         }
         if (sealer.wantsToSay()) {
             say();
         }
     }
 
-    private void keep(ByteBuffer more) {
-        int size = more.remaining();
-        if (heard.length - heardSize < size) {
-            heard = Arrays.copyOf(heard,
-                    Math.max(heard.length * 2, heardSize + size));
-        }
-        more.get(heard, heardSize, size);
-        heardSize += size;
-    }
-
-    /** Each whole response; what is left stays for the bytes to come. */
-    private void parse() throws Unpacker.Malformed {
-        int at = 0;
-        while (heardSize - at >= need) {
-            unpacker.over(heard, at, heardSize);
-            Object[] f;
-            try {
-                f = Response.check(unpacker.value());
-            } catch (Unpacker.More more) {
-                // A long message in small pieces is not read anew for each.
-                need = more.least;
-                break;
-            }
-            need = 1;
-            at = unpacker.position();
+    private void take(ByteBuffer more) throws Unpacker.Malformed {
+        in.add(more);
+        for (Object[] f = in.next(); f != null; f = in.next()) {
             answered(f);
-        }
-        System.arraycopy(heard, at, heard, 0, heardSize - at);
-        heardSize -= at;
-        if (heardSize == 0 && heard.length > KEPT_MAX) {
-            heard = new byte[0];
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.idemstore;
 
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
@@ -28,7 +29,8 @@ final class OnceLater {
             Supplier<? extends CompletionStage<T>> work) {
         CompletionStage<T> running;
         try (Claim.Scope scope = claim.enter()) {
-            running = work.get();
+            running = Objects.requireNonNull(work.get(),
+                    "the work returned null in a stage's place");
         } catch (Throwable why) {
             running = CompletableFuture.failedFuture(why);
         }

@@ -34,6 +34,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What a store does when a server is late, gone, or says no. */
 class FailuresTest {
     private static final Key K = Key.of("k");
+    private static final String PATIENT =
+            "timeout_ms=60000&connect_timeout_ms=30000";
     private static final Token TOKEN = Token.of(Scripted.TOKEN);
     private final List<IdemStore> opened = new ArrayList<>();
 
@@ -79,7 +81,7 @@ class FailuresTest {
     void aLostReplyIsAskedAgainWithTheSameNonce() throws Exception {
         try (Scripted server = only("acquire", (m, params, nth) ->
                 nth == 1 ? CLOSE : granted(params))) {
-            Acquired got = (Acquired) open(server.uri()).acquire(K);
+            Acquired got = (Acquired) open(server.uri(PATIENT)).acquire(K);
             assertEquals(TOKEN, got.token());
             assertEquals(2, nonces(server).size());
             assertEquals(1, distinct(nonces(server)));
@@ -175,7 +177,7 @@ class FailuresTest {
                 Scripted replica = new Scripted((m, p, n) ->
                         m.equals("acquire") ? new Refused("NOT_PRIMARY "
                         + primary.address()) : USUAL, hello("replica", 5))) {
-            IdemStore store = open(replica.uri());
+            IdemStore store = open(replica.uri(PATIENT));
             assertInstanceOf(Acquired.class, store.acquire(K));
             store.acquire(Key.of("l"));
             assertEquals(1, replica.of("acquire").size());
@@ -219,7 +221,7 @@ class FailuresTest {
                 new Refused("NOT_PRIMARY " + named));
                 Scripted two = Scripted.granting()) {
             assertInstanceOf(Acquired.class,
-                    open(one.uri(two)).acquire(K));
+                    open(one.uri(PATIENT, two)).acquire(K));
             assertEquals(1, one.of("acquire").size());
         }
     }
@@ -246,7 +248,7 @@ class FailuresTest {
                 new Refused("SHUTTING_DOWN ask elsewhere"));
                 Scripted up = Scripted.granting()) {
             assertInstanceOf(Acquired.class,
-                    open(down.uri(up)).acquire(K));
+                    open(down.uri(PATIENT, up)).acquire(K));
             is(ErrorCode.SHUTTING_DOWN, ErrorCode.Assume.REFUSED,
                     why(() -> open(down.uri()).acquire(K, within(1500))));
         }
@@ -286,9 +288,10 @@ class FailuresTest {
         try (Scripted one = only("acquire", denied);
                 Scripted two = Scripted.granting();
                 Scripted three = only("acquire", denied)) {
-            assertInstanceOf(Acquired.class, open(one.uri(two)).acquire(K));
+            assertInstanceOf(Acquired.class, open(one.uri(PATIENT, two))
+                    .acquire(K));
             is(ErrorCode.DENIED, ErrorCode.Assume.REFUSED,
-                    why(() -> open(one.uri(three)).acquire(K)));
+                    why(() -> open(one.uri(PATIENT, three)).acquire(K)));
             assertEquals(2, one.of("acquire").size());
             assertEquals(1, three.of("acquire").size());
         }
@@ -320,7 +323,7 @@ class FailuresTest {
                 Scripted gone = new Scripted((m, p, n) -> n > 1 ? CLOSE
                 : m.equals("acquire") ? granted(p) : USUAL,
                 hello("primary", 7))) {
-            IdemStore store = open(gone.uri(old));
+            IdemStore store = open(gone.uri(PATIENT, old));
             store.acquire(K);
             assertFalse(why(() -> store.acquire(Key.of("l"), within(900)))
                     .isRefused());
