@@ -10,7 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 /** The store over sockets: where a call goes, and what becomes of it. */
 final class NetStore extends StoreCalls {
     private static final int SHARDS_MAX = 1024;
-    private static final String VERSION = "0.2.0";
+    private static final String VERSION = "0.1.0";
 
     final StoreUri uri;
     final Dialer dialer;
