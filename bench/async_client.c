@@ -42,6 +42,13 @@ static int connect_to(uint16_t port) {
     return fd;
 }
 
+static void must(int32_t code) {
+    if (code == IDEM_OK)
+        return;
+    fprintf(stderr, "idembench-async: %s\n", idem_error_text(code));
+    exit(1);
+}
+
 static idem_args next_args(void) {
     static uint8_t nonce[16];
     static uint64_t key;
@@ -113,8 +120,8 @@ static void session_turn(idem_session *session, int fd) {
     uint64_t next_ms = idem_session_next_ms(session);
     (void)poll(&ready, 1, next_ms > now_ms ? (int)(next_ms - now_ms) : 0);
     ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    assert(got > 0 &&
-           idem_session_input(session, bytes, (size_t)got) == IDEM_OK);
+    assert(got > 0);
+    must(idem_session_input(session, bytes, (size_t)got));
     idem_session_tick(session, idem_now_ms());
 }
 
@@ -299,8 +306,8 @@ static int measure_cpu(uint32_t rounds, uint64_t calls) {
     series bare_ns = {.name = "idem_session"};
     series whole_ns = {.name = "idem_async (poll)"};
     snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/?shard_aware=0", idem_port);
-    assert(idem_session_new(&bare.session) == 0);
-    assert(idem_async_open(uri, &whole.async, NULL) == 0);
+    must(idem_session_new(&bare.session));
+    must(idem_async_open(uri, &whole.async, NULL));
     spend(&bare, fd, calls / 4 + PIPELINE);
     spend(&whole, -1, calls / 4 + PIPELINE);
     for (uint32_t i = 0; i < rounds; i++) {
@@ -323,7 +330,7 @@ static int measure_latency(uint32_t rounds, uint64_t calls) {
     series same_ns = {.name = "bare libuv, idemstored"};
     uv_loop_init(&loop);
     snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/?shard_aware=0", idem_port);
-    assert(idem_async_uv_open(&loop, uri, &store.store, NULL) == 0);
+    must(idem_async_uv_open(&loop, uri, &store.store, NULL));
     open_bytes(&echo, &loop, echo_port);
     echo.bytes = peek_bytes;
     echo.bytes_count = PEEK_BYTES;

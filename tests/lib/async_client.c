@@ -69,6 +69,10 @@ struct idem_client {
 
 /* ------------------------------------------------------- the loop's thread */
 
+static void must(int32_t code) {
+    assert(code == 0);
+}
+
 static void finish(job *done, int32_t code) {
     idem_client *client = done->client;
     job **link = &client->under_way;
@@ -97,9 +101,9 @@ static void hear(void *ctx, const idem_answer *answer, const idem_error *err) {
         return;
     }
     if (asked->keep != NULL && answer->outcome == IDEM_ACQUIRED)
-        assert(idem_async_keep(asked->client->async, hear_lost, asked->keep,
-                               &asked->keep->lease) == 0);
-    assert(idem__answer_copy(asked->answer, answer) == 0);
+        must(idem_async_keep(asked->client->async, hear_lost, asked->keep,
+                             &asked->keep->lease));
+    must(idem__answer_copy(asked->answer, answer));
     idem__answer_nonce(asked->answer,
                        (idp_slice){answer->nonce_len > 0 ? answer->nonce : NULL,
                                    answer->nonce_len});
@@ -176,7 +180,8 @@ static void *turn_loop(void *arg) {
             ;
         while ((asked = take_job(client)) != NULL)
             do_job(client, asked);
-        assert(idem_async_poll_process(client->async, fds + 1, its));
+        int32_t is_open = idem_async_poll_process(client->async, fds + 1, its);
+        assert(is_open);
         pthread_mutex_lock(&client->lock);
         closing = client->closing;
         pthread_mutex_unlock(&client->lock);

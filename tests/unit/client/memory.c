@@ -178,8 +178,10 @@ static int32_t in_loop(void) {
     if (code != 0)
         return code;
     take_step(&story);
-    while (story.open > 0)
-        assert(idem_async_poll_turn(story.async, 50) == 1);
+    bool is_open = true;
+    while (story.open > 0 && is_open)
+        is_open = idem_async_poll_turn(story.async, 50);
+    assert(is_open);
     idem_async_close(story.async);
     assert(story.open == 0);
     return story.code;
