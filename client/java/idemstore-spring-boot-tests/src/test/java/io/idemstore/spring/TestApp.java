@@ -101,6 +101,7 @@ final class TestApp implements AutoCloseable {
                 "server.address=127.0.0.1", "spring.main.banner-mode=off",
                 "idemstore.uri=" + freshUri(), "spring.jmx.enabled=false",
                 "server.shutdown=immediate",
+                "spring.lifecycle.timeout-per-shutdown-phase=1s",
                 "logging.level.root=OFF"));
         if (!isWhole) {
             all.add("spring.autoconfigure.exclude=" + String.join(",",
