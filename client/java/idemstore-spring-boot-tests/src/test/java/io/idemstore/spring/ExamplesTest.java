@@ -185,6 +185,28 @@ class ExamplesTest {
         }
     }
 
+    /** Where client/node's tests have brought its packages. */
+    @Test
+    void andOneInNode() throws Exception {
+        Path packages = Path.of(BUILD).toAbsolutePath().getParent()
+                .resolve("node-env").resolve("node_modules");
+        assumeTrue(Files.exists(packages.resolve("express"))
+                && Files.exists(packages.resolve("@idemstore/client")),
+                "there are no packages for Node");
+        try (Service node = new Service("node", List.of("/usr/bin/env",
+                "NODE_PATH=" + packages,
+                "IDEMSTORE_URI=" + daemon.uri("one"), "PORT=0",
+                "POINTS_FILE=" + folder.resolve("node.log"), "node",
+                Path.of("..", "..", "node", "examples", "points_express.js")
+                        .toString()),
+                Pattern.compile("127\\.0\\.0\\.1:(\\d+)"))) {
+            sameClick(node, servlet, "h");
+            sameClick(servlet, node, "i");
+            sameClick(reactive, node, "j");
+            atOnce(node, reactive, "k");
+        }
+    }
+
     @Test
     void bothHoldTheHeadersRules() throws Exception {
         List<Service> services = List.of(

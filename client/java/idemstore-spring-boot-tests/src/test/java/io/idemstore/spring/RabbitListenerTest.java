@@ -122,6 +122,7 @@ class RabbitListenerTest {
         assertNull(deliver(app, "b", "7 eur"));
         assertEquals(3, RUNS.size());
         try (TestApp away = TestApp.start(App.class, WebApplicationType.NONE,
+                "idemstore.listeners.wait-for=50ms",
                 "idemstore.listeners.pause-max=20ms",
                 "idemstore.uri=idem://127.0.0.1:1?timeout_ms=200")) {
             assertTrue(deliver(away, "c", "7 eur"));

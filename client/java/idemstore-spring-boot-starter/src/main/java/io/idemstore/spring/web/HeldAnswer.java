@@ -134,12 +134,14 @@ final class HeldAnswer extends ServerHttpResponseDecorator {
 
     /** Its source is read to its end, whoever still listens. */
     private Flux<DataBuffer> streamed(Flux<? extends DataBuffer> source) {
+        List<Header> headers = headers(); // they go once they are sent
+        int status = status();
         Flux<DataBuffer> parts = Flux.<DataBuffer>from(source)
                 .doOnNext(this::capture)
-                .concatWith(Mono.defer(this::ended).flatMap(trouble ->
-                        Mono.error(new IOException("an answer ends without "
-                                + "its end: its claim was lost while it was "
-                                + "sent"))));
+                .concatWith(exchange.settle(status, headers)
+                        .flatMap(trouble -> Mono.error(new IOException(
+                                "an answer ends without its end: its claim "
+                                + "was lost while it was sent"))));
         return Detached.flux(parts);
     }
 
