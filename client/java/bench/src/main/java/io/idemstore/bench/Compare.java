@@ -5,6 +5,7 @@ import com.sun.management.OperatingSystemMXBean;
 import io.idemstore.AcquireOptions;
 import io.idemstore.Acquired;
 import io.idemstore.IdemStore;
+import io.idemstore.IdemStoreOptions;
 import io.idemstore.Key;
 import io.idemstore.testing.IdemstoredProcess;
 import io.lettuce.core.RedisClient;
@@ -53,12 +54,15 @@ public final class Compare {
             ManagementFactory.getOperatingSystemMXBean();
 
     private final IdemStore store;
+    /** Its futures complete on its own thread, as Lettuce's do. */
+    private final IdemStore futures;
     private final StatefulRedisConnection<byte[], byte[]> redis;
     private int jobs;
 
-    private Compare(IdemStore store,
+    private Compare(IdemStore store, IdemStore futures,
             StatefulRedisConnection<byte[], byte[]> redis) {
         this.store = store;
+        this.futures = futures;
         this.redis = redis;
     }
 
@@ -84,8 +88,8 @@ public final class Compare {
 
     private CompletionStage<?> idemLater() {
         Key key = Key.of(key());
-        return store.acquireAsync(key, ASKED).thenCompose(answer ->
-                store.completeAsync(key, ((Acquired) answer).token(),
+        return futures.acquireAsync(key, ASKED).thenCompose(answer ->
+                futures.completeAsync(key, ((Acquired) answer).token(),
                         RESULT));
     }
 
@@ -265,9 +269,11 @@ public final class Compare {
         try (IdemstoredProcess daemon = IdemstoredProcess.builder()
                 .args("--threads", "1").start();
                 IdemStore store = IdemStore.open(daemon.uri("b"));
+                IdemStore futures = IdemStore.open(IdemStoreOptions.builder(
+                        daemon.uri("b")).executor(Runnable::run).build());
                 StatefulRedisConnection<byte[], byte[]> redis =
                         connect(client)) {
-            new Compare(store, redis).compare(rounds, jobs);
+            new Compare(store, futures, redis).compare(rounds, jobs);
         } finally {
             client.shutdown();
             redisServer.destroy();
