@@ -149,10 +149,14 @@ class ExamplesTest {
         assertEquals(200, first.statusCode(), first.body());
         assertEquals(200, again.statusCode(), again.body());
         assertEquals(first.body(), again.body());
-        assertEquals(TestApp.header(first, "Content-Type"),
-                TestApp.header(again, "Content-Type"));
+        assertEquals(contentType(first), contentType(again));
         assertTrue(TestApp.header(again, "Idempotency-Replayed")
                 .startsWith("true"));
+    }
+
+    /** Tomcat writes its parameters without a blank. */
+    private static String contentType(HttpResponse<?> answer) {
+        return TestApp.header(answer, "Content-Type").replace(" ", "");
     }
 
     private static void atOnce(Service one, Service other, String key) {
