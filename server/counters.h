@@ -32,7 +32,10 @@
     X(SNAPSHOT_WAITS, "snapshot_waits")                           \
     X(EXPIRED_TOTAL, "expired_total")                             \
     X(RESULTS_DROPPED_TOTAL, "results_dropped_total")             \
-    X(TURN_WORK_MAX, "turn_work_max")
+    X(TURN_WORK_MAX, "turn_work_max")                             \
+    X(NODE_LOCKS_TOTAL, "node_locks_total")                       \
+    X(NODE_LOCKED_NS_TOTAL, "node_locked_ns_total")               \
+    X(NODE_LOCKED_NS_MAX, "node_locked_ns_max")
 
 typedef enum ids_counter {
 #define X(name, text) IDS_##name,

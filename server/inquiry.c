@@ -21,14 +21,17 @@ static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_CONTAINER_ITEMS_MAX,
 
 /* Answers ------------------------------------------------------------------ */
 
+/* Of these the largest part is told, of all others the sum. */
+static bool is_a_most(int counter) {
+    return counter == IDS_TURN_WORK_MAX || counter == IDS_NODE_LOCKED_NS_MAX;
+}
+
 static void add(ids_counters *sums, const ids_counters *part) {
-    uint64_t *most = &sums->of[IDS_TURN_WORK_MAX];
-    uint64_t longest = *most;
-    if (part->of[IDS_TURN_WORK_MAX] > longest)
-        longest = part->of[IDS_TURN_WORK_MAX];
-    for (int i = 0; i < IDS_COUNTER_COUNT; i++)
-        sums->of[i] += part->of[i];
-    *most = longest;
+    for (int i = 0; i < IDS_COUNTER_COUNT; i++) {
+        uint64_t most =
+            sums->of[i] > part->of[i] ? sums->of[i] : part->of[i];
+        sums->of[i] = is_a_most(i) ? most : sums->of[i] + part->of[i];
+    }
 }
 
 static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {

@@ -57,6 +57,11 @@ static uint64_t clock_epoch(void *ctx) {
     return ids_clock_epoch();
 }
 
+static uint64_t clock_ns(void *ctx) {
+    (void)ctx;
+    return uv_hrtime();
+}
+
 static void give_random(void *ctx, void *to, size_t len) {
     (void)ctx;
     randombytes_buf(to, len);
@@ -168,6 +173,7 @@ ids_node_host ids_peering_host(ids_peering *r) {
                            .settle = settle,
                            .clock_ms = clock_ms,
                            .clock_epoch = clock_epoch,
+                           .clock_ns = clock_ns,
                            .random = give_random,
                            .record = record,
                            .quiesce = quiesce,

@@ -31,6 +31,9 @@ typedef struct ids_node_host {
      * it. */
     uint64_t (*clock_ms)(void *ctx);
     uint64_t (*clock_epoch)(void *ctx);
+    /* In ns since any moment, for how long the monitor is held. NULL: that is
+     * not measured. */
+    uint64_t (*clock_ns)(void *ctx);
     void (*random)(void *ctx, void *to, size_t len);
 
     /* The first worker's. Records this decision, without waiting:

@@ -5,11 +5,26 @@
 
 #include <assert.h>
 
+static uint64_t clock_ns(const ids_partner *partner) {
+    const ids_node_host *host = &partner->host;
+    return host->clock_ns ? host->clock_ns(host->ctx) : 0;
+}
+
+/* On the thread of the worker that was inside, into its own counters. */
+static void count_stay(ids_seat *seat, uint64_t ns) {
+    uint64_t *of = seat->desk->counters.of;
+    of[IDS_NODE_LOCKS_TOTAL]++;
+    of[IDS_NODE_LOCKED_NS_TOTAL] += ns;
+    if (ns > of[IDS_NODE_LOCKED_NS_MAX])
+        of[IDS_NODE_LOCKED_NS_MAX] = ns;
+}
+
 ids_peer *ids_partner_enter(ids_seat *seat) {
     ids_partner *partner = seat->partner;
     partner->host.enter(partner->host.ctx);
     assert(partner->here == NULL);
     partner->here = seat;
+    partner->entered_ns = clock_ns(partner);
     return partner->peer;
 }
 
@@ -76,6 +91,8 @@ void ids_partner_leave(ids_seat *seat) {
         ids_partner_wake(&partner->seats[0]);
     }
     wake_speakers(partner);
+    assert(partner->here == seat);
+    count_stay(seat, clock_ns(partner) - partner->entered_ns);
     partner->here = NULL;
     partner->host.leave(partner->host.ctx);
 }

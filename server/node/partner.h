@@ -74,6 +74,7 @@ typedef struct ids_partner {
     /* The monitor's. */
     ids_peer *peer;
     ids_seat *here;         /* who is inside */
+    uint64_t entered_ns;    /* since when */
     atomic_bool has_chores; /* for the first worker */
     bool dial_failed;
     bool has_proposal;

@@ -25,6 +25,7 @@ static void perform(const daemon_spec *spec, const act *one, bool in_ms) {
     one->perform(daemon.port);
     pinger_stop(&p);
     uint64_t work = daemon_stat(&daemon, "turn_work_max");
+    uint64_t locks = daemon_stat(&daemon, "node_locks_total");
     uint64_t closed = daemon_stat(&daemon, "connections_closed_by_limit_total");
     if (in_ms)
         printf("| %s | %.1f | %llu |\n", one->name, (double)p.longest_us / 1000,
@@ -35,6 +36,8 @@ static void perform(const daemon_spec *spec, const act *one, bool in_ms) {
     fflush(stdout);
     CHECK(in_ms || work <= WORK_MAX, "%s: %llu in one turn", one->name,
           (unsigned long long)work);
+    CHECK(locks == 0, "%s: %llu locks without a peer", one->name,
+          (unsigned long long)locks);
     CHECK(closed == 0, "%s: %llu connections closed", one->name,
           (unsigned long long)closed);
     daemon_stop(&daemon);
