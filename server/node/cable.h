@@ -11,6 +11,7 @@
 #define IDS_CABLE_H
 
 #include "server/peer/link.h"
+#include "server/peer/sender.h"
 
 /* Who dials says this first: the port is the clients', too. */
 #define IDS_PEER_PREFACE     "idempeer"
@@ -36,6 +37,7 @@ typedef struct ids_cable {
     char host[IDS_ENDPOINT_BYTES]; /* of the other end; "": not known */
     ids_pbuf out;                  /* what is being sent, from out_at on */
     size_t out_at;
+    ids_sender *sender; /* whose frames are made behind that; NULL: nobody's */
     ids_pbuf early;  /* accepted: bytes before it is known whose they are */
     ids_endpoint to; /* dialled: whom */
     struct ids_cable *next; /* of its worker */

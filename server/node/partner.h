@@ -6,8 +6,10 @@
  * it. A worker enters at most once per turn and once per read from another
  * node, never per request, makes no system call inside, and takes out what it
  * needs until the next time: up to which change replies may leave, what may be
- * served, what is to be sent. So what happens inside is one step after the
- * other.
+ * served, of which streams frames may be made. So what happens inside is one
+ * step after the other. Its changes and its frames it writes outside: they are
+ * its own (ids_peer_keep, ids_sender_next), and inside only numbers of them are
+ * told.
  *
  * The link of stream k lives on worker k, on a replica with fewer workers on k
  * modulo their number. The first worker has decisions recorded, takes the
@@ -171,8 +173,9 @@ void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded);
 void ids_partner_say(ids_partner *partner, const ids_peer_status *now);
 void ids_partner_say_refusal(const ids_refusal *refusal);
 
-/* Within the monitor: the peer is told of the seat's changes. */
-void ids_partner_hand_over(ids_seat *seat, ids_peer *peer);
+/* Outside of the monitor: the turn's changes go where its streams read them. In
+ * there the peer is told of them, by ids_peer_took. */
+void ids_seat_keep(ids_seat *seat);
 
 /* Within the monitor: the seat's worker looks soon; its desk does what the peer
  * may do now. */

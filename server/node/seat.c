@@ -5,18 +5,22 @@
 
 #include "server/hold.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-void ids_partner_hand_over(ids_seat *seat, ids_peer *peer) {
-    ids_tap *tap = &seat->desk->tap;
+/* A desk's tap is on while it leads; the ring begins where that began, or has
+ * begun anew with all desks. */
+void ids_seat_keep(ids_seat *seat) {
+    ids_desk *desk = seat->desk;
     ids_tap_at at = {0};
     uint64_t number;
     idp_slice change;
-    if (ids_tap_is_empty(tap))
+    if (ids_tap_is_empty(&desk->tap))
         return;
-    while (peer->leading && ids_tap_next(tap, &at, &number, &change))
-        ids_peer_take_bytes(peer, seat->desk->index, number, change);
-    ids_tap_clear(tap);
+    assert(desk->serving.stance != IDS_FOLLOWS);
+    while (ids_tap_next(&desk->tap, &at, &number, &change))
+        ids_peer_keep(seat->partner->peer, desk->index, number, change);
+    ids_tap_clear(&desk->tap);
 }
 
 /* A worker's calls --------------------------------------------------------- */
@@ -52,8 +56,9 @@ bool ids_seat_knows_host(ids_seat *seat, const char *host) {
 }
 
 void ids_seat_hand_over(ids_seat *seat) {
+    ids_seat_keep(seat);
     ids_peer *peer = ids_partner_enter(seat);
-    ids_partner_hand_over(seat, peer);
+    ids_peer_took(peer, seat->desk->index);
     ids_partner_leave(seat);
 }
 

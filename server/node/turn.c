@@ -81,42 +81,29 @@ static void take_last(ids_seat *seat, ids_cable *cable) {
 
 /* The link's words become the cable's, which gives its empty room back. */
 static void take_out(ids_cable *cable) {
+    assert(ids_cable_may_take(cable));
     ids_pbuf empty = cable->out;
     empty.len = 0;
-    cable->out = cable->link->out;
     cable->out_at = 0;
-    cable->link->out = empty;
+    cable->out = cable->link->out.len > 0 ? cable->link->out : empty;
+    if (cable->link->out.len > 0)
+        cable->link->out = empty;
 }
 
-/* A full copy's walk that has kept up with the changes, while calls come. */
-static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
-    return ids_ring_lag_bytes(sender->ring, &sender->at) < CALM_BYTES &&
-           ids_desk_is_asked(seat->desk);
-}
-
+/* Words are taken out, and whose frames may follow them: those are made outside
+ * of the monitor. */
 static void pump(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
-    ids_desk *desk = seat->desk;
+    const ids_desk *desk = seat->desk;
     ids_link *link = cable->link;
-    bool ours = !link->dialled && link->stream == desk->index;
-    const ids_sender *sender = ids_peer_sender_of(peer, link);
-    bool walks = ours && sender != NULL && ids_sender_walks(sender);
-    bool calmly = walks && walks_calmly(seat, sender);
+    ids_sender *sender = NULL;
     if (!ids_cable_may_take(cable) || cable->connecting)
         return;
-    seat->walk_waits |= calmly;
-    if (calmly && desk->now_ms < seat->walk_at_ms)
-        return;
-    if (calmly)
-        seat->walk_at_ms = desk->now_ms + 1;
-    link->unsent_bytes =
-        calmly ? IDS_PF_APPEND_BYTES : peer->config.unsent_bytes;
-    if (link->dialled || ours)
-        ids_peer_pump(peer, link, ours ? desk->shard : NULL, desk->now_ms);
+    if (link->dialled || link->stream == desk->index)
+        sender = ids_peer_pump(peer, link, desk->now_ms);
     if (cable->link == NULL)
         return;
     take_out(cable);
-    if (cable->out.len >= peer->config.unsent_bytes || (walks && !calmly))
-        seat->is_busy = true;
+    cable->sender = sender;
 }
 
 static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
@@ -141,8 +128,10 @@ static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
 }
 
 static void tend_all(ids_seat *seat, ids_peer *peer) {
-    for (ids_cable *each = seat->cables; each; each = each->next)
+    for (ids_cable *each = seat->cables; each; each = each->next) {
+        each->sender = NULL;
         tend(seat, peer, each);
+    }
 }
 
 static void tick(ids_seat *seat, ids_peer *peer, bool bytes_came) {
@@ -190,6 +179,40 @@ static ids_cable *take_new(ids_seat *seat) {
 }
 
 /* The steps outside -------------------------------------------------------- */
+
+/* A full copy's walk that has kept up with the changes, while calls come. */
+static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
+    return ids_ring_lag_bytes(sender->ring, &sender->at) < CALM_BYTES &&
+           ids_desk_is_asked(seat->desk);
+}
+
+static void make_frames_of(ids_seat *seat, ids_cable *cable) {
+    const ids_desk *desk = seat->desk;
+    ids_sender *sender = cable->sender;
+    size_t bytes_max = seat->partner->config.peer.unsent_bytes;
+    bool walks = ids_sender_walks(sender);
+    bool calmly = walks && walks_calmly(seat, sender);
+    assert(sender->stream == desk->index && cable->out_at == 0);
+    seat->walk_waits |= calmly;
+    if (calmly && desk->now_ms < seat->walk_at_ms)
+        return;
+    if (calmly)
+        seat->walk_at_ms = desk->now_ms + 1;
+    size_t up_to = calmly ? IDS_PF_APPEND_BYTES : bytes_max;
+    while (cable->out.len < up_to &&
+           ids_sender_next(sender, desk->shard, desk->now_ms, &cable->out))
+        ;
+    if (cable->out.len >= bytes_max || (walks && !calmly))
+        seat->is_busy = true;
+    if (sender->state == IDS_SENDING_LOST)
+        ids_seat_call(seat); /* the next stay ends its session */
+}
+
+static void make_frames(ids_seat *seat) {
+    for (ids_cable *each = seat->cables; each; each = each->next)
+        if (each->sender)
+            make_frames_of(seat, each);
+}
 
 static void send_frames(ids_seat *seat) {
     for (ids_cable *cable = seat->cables, *next; cable; cable = next) {
@@ -240,7 +263,12 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_partner *partner = seat->partner;
     ids_desk *desk = seat->desk;
 
-    /* No system call between enter and leave: all other workers wait. */
+    /* What this turn has changed is put where frames are made of it. */
+    if (!IDS_RULE_OFF(TELLS_FIRST))
+        ids_seat_keep(seat);
+
+    /* No system call between enter and leave, and nothing that grows with what
+     * was changed: all other workers wait. */
     ids_peer *peer = ids_partner_enter(seat);
     atomic_store_explicit(&seat->called, false, memory_order_relaxed);
     seat->is_busy = false;
@@ -255,7 +283,7 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     /* Then what this turn has changed: frames and the gate speak of changes
      * that the peer was told of, or a reply would leave before its change. */
     if (!IDS_RULE_OFF(TELLS_FIRST))
-        ids_partner_hand_over(seat, peer);
+        ids_peer_took(peer, desk->index);
 
     /* The other node's bytes behind our own changes: an acknowledgement moves
      * the gate, and a full copy that begins here has them in its walk. */
@@ -269,7 +297,7 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     /* Time behind what came: silence is judged by what was not said. */
     tick(seat, peer, cable != NULL);
 
-    /* Frames and acknowledgements, of all that was said above. */
+    /* Acknowledgements, and leave to make frames: of all that was said above. */
     tend_all(seat, peer);
     drop_copy(seat);
 
@@ -286,6 +314,11 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_cable *opening = take_new(seat);
     seat->is_slow = ids_peer_is_slow(peer);
     ids_partner_leave(seat);
+
+    /* Of what the peer was told of in this stay, and of nothing else: a frame
+     * must not be acknowledged before. Who has ended their session meanwhile
+     * has made them another session's. */
+    make_frames(seat);
 
     /* Changes go out before the replies of earlier ones: they are waited for
      * longest. */

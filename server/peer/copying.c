@@ -15,8 +15,8 @@ static void count(const ids_peer *peer, const ids_follower *to,
     copying->records = copying->total = 0;
     for (uint32_t k = 0; k < streams; k++) {
         copying->records +=
-            to != NULL ? to->senders[k].copied : peer->receivers[k].copied;
-        copying->total += to != NULL ? to->senders[k].copy_total
+            to != NULL ? to->progress[k].copied : peer->receivers[k].copied;
+        copying->total += to != NULL ? to->progress[k].copy_total
                                      : peer->receivers[k].copy_total;
     }
     if (copying->total < copying->records) /* some were made since it began */

@@ -136,7 +136,7 @@ void ids_primary_handed_over(ids_peer *peer);
  * behind, or (passed) behind what replies have left with. */
 bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *follower,
                            uint64_t lag, bool passed);
-void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard);
+ids_sender *ids_primary_pump(ids_peer *peer, ids_link *link);
 /* Who is on record in this place; node 0: nobody. */
 ids_member ids_primary_member(const ids_peer *peer,
                               const ids_follower *follower);

@@ -2,6 +2,7 @@
 /* lag.c -- see lag.h. Pure. */
 #include "server/peer/lag.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Every second mark is let go: what it covered, the one before covers. */
@@ -11,13 +12,26 @@ static void thin_out(ids_lag *lag) {
     lag->count = IDS_LAG_MARKS / 2;
 }
 
-void ids_lag_took(ids_lag *lag, uint64_t number, uint64_t now_ms) {
-    lag->last = number;
-    if (lag->count > 0 && lag->mark[lag->count - 1].ms == now_ms)
+void ids_lag_took(ids_lag *lag, ids_lag_mark first, uint64_t last) {
+    assert(first.number <= last);
+    lag->last = last;
+    if (lag->count > 0 && lag->mark[lag->count - 1].ms == first.ms)
         return;
     if (lag->count == IDS_LAG_MARKS)
         thin_out(lag);
-    lag->mark[lag->count++] = (ids_lag_mark){number, now_ms};
+    lag->mark[lag->count++] = first;
+}
+
+void ids_lag_again(ids_lag *lag, ids_lag_mark from) {
+    if (lag->count > 0 && lag->mark[0].number <= from.number)
+        return;
+    if (lag->count > 0)
+        from.ms = lag->mark[0].ms;
+    if (lag->count == IDS_LAG_MARKS)
+        thin_out(lag);
+    memmove(lag->mark + 1, lag->mark, lag->count * sizeof *lag->mark);
+    lag->mark[0] = from;
+    lag->count++;
 }
 
 void ids_lag_reached(ids_lag *lag, uint64_t number) {
@@ -36,4 +50,8 @@ uint64_t ids_lag_ms(const ids_lag *lag, uint64_t now_ms) {
     return lag->count == 0 || now_ms < lag->mark[0].ms
                ? 0
                : now_ms - lag->mark[0].ms;
+}
+
+uint64_t ids_lag_offset(const ids_lag *lag, uint64_t head) {
+    return lag->count == 0 ? head : lag->mark[0].offset;
 }

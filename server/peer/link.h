@@ -78,7 +78,6 @@ typedef struct ids_link {
     uint64_t accepted; /* the how manieth */
     bool paused; /* the host does not read it for now: silence says nothing */
     size_t body_bytes_max; /* once open */
-    size_t unsent_bytes;   /* a pump fills out up to this; the host's to set */
     ids_pbuf in, out;
     size_t in_at; /* bytes of in that were read */
     void *host;   /* the host's own */

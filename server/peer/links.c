@@ -31,7 +31,6 @@ static ids_link *add_link(ids_peer *peer) {
     if (link == NULL)
         return NULL;
     link->body_bytes_max = body_max;
-    link->unsent_bytes = peer->config.unsent_bytes;
     link->heard_ms = link->said_ms = peer->now_ms;
     peer->links[peer->link_count++] = link;
     return link;

@@ -272,15 +272,14 @@ void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms) {
     }
 }
 
-void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
-                   uint64_t now_ms) {
+ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
     if (link->state != IDS_LINK_OPEN)
-        return;
-    if (link->dialled)
-        ids_follower_pump(peer, link);
-    else
-        ids_primary_pump(peer, link, shard);
+        return NULL;
+    if (!link->dialled)
+        return ids_primary_pump(peer, link);
+    ids_follower_pump(peer, link);
+    return NULL;
 }
 
 /* --- the whole ---------------------------------------------------------- */

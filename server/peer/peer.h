@@ -12,8 +12,11 @@
  * the primary: the one *upstream*.
  *
  * Threads: none of its own. A host with several puts one monitor around the
- * whole ids_peer: every call below, and every look at gates[k], a sender or a
- * link, is made within it. A callback of ids_peer_host is called within it,
+ * whole ids_peer: every call below, and every look at gates[k], a progress or a
+ * link, is made within it. But rings[k] and the senders of loop k are that
+ * loop's own: it puts its changes into the ring (ids_peer_keep) and makes frames
+ * (ids_sender_next) while others are inside, and says in there how far it is
+ * (ids_peer_took). A callback of ids_peer_host is called within it,
  * too: it may not block, and may not call back in here except where it says
  * so. now_ms is the same clock for all calls and never goes back; a thread
  * that comes late with an earlier time does no harm.
@@ -134,7 +137,8 @@ typedef struct ids_session {
 /* A primary's place for one replica: what it knows of who has it. */
 typedef struct ids_follower {
     ids_session session;
-    ids_sender *senders; /* per loop, once this node has led */
+    ids_sender *senders; /* per loop, once this node has led; the loop's own */
+    ids_progress *progress; /* per loop: of its sender */
     bool *heard_ack;     /* per loop, in this session */
     uint64_t heard_ms;   /* when the member was last heard of */
     ids_endpoint at;     /* where it is reached, as it said last; or empty */
@@ -192,7 +196,9 @@ typedef struct ids_peer {
 
     /* Primary. */
     ids_follower follower[IDS_FOLLOWERS_MAX]; /* config.places of them */
-    ids_ring *rings; /* per loop, once it has led; all followers read it */
+    ids_ring *rings; /* per loop, once it has led; the loop's own, all its
+                      * senders read it */
+    ids_ring_told *told; /* per loop: of its ring */
     ids_gate *gates; /* per loop */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     uint64_t switch_to;  /* the node that shall lead then; 0: any member */
@@ -265,19 +271,21 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms);
  * more, shows that none does. */
 void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms);
 
-/* Fills the link's out with what its stream has to say, up to its bound. For
- * a primary, shard is the stream's (no other thread may use it now), else it
- * may be NULL. Call it at the end of each turn; what it wrote is the host's
- * to send (ids_pbuf_consume). It may end in hang_up. */
-void ids_peer_pump(ids_peer *peer, ids_link *link, ids_shard *shard,
-                   uint64_t now_ms);
+/* What this link's stream has to say: acknowledgements are in its out then; and
+ * for a primary, the sender whose frames may follow those of out, made by the
+ * stream's loop outside of the monitor (ids_sender_next). NULL: none may. Call
+ * it at the end of each turn, on the stream's loop. It may end in hang_up. */
+ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms);
 
-/* A change of this loop's shard, as server/change writes it; its bytes are
- * copied. Numbers come one by one, behind the one that host.lead returned,
- * and before any reply of that change asks the gate. A node that does not
- * lead takes none. */
-void ids_peer_take_bytes(ids_peer *peer, uint32_t loop, uint64_t number,
-                         idp_slice encoded);
+/* The loop's own, outside of the monitor: a change of its shard, as
+ * server/change writes it; its bytes are copied. Numbers come one by one,
+ * behind the one that host.lead returned. took, within it and on the same
+ * loop: now they count, and its senders hear what the node knows. It comes
+ * before any reply of those changes asks the gate, before a frame of them is
+ * made, and before input and pump of the loop's links. */
+void ids_peer_keep(ids_peer *peer, uint32_t loop, uint64_t number,
+                   idp_slice encoded);
+void ids_peer_took(ids_peer *peer, uint32_t loop);
 
 /* May a call be carried out, and a reply leave that waits for nothing?
  * IDP_OK, NOT_PRIMARY, UNREPLICATED. shows: it can't change anything (peek).
@@ -314,11 +322,6 @@ void ids_peer_prepare_copy(ids_shard *shard);
 ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch, bool accept_loss);
 ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node);
 ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch, uint64_t node);
-
-/* The sender that a pump of this link would run; NULL: it is no follower's, or
- * this node does not lead. */
-const ids_sender *ids_peer_sender_of(const ids_peer *peer,
-                                     const ids_link *link);
 
 /* Why a node was turned away, each cause once: for the log. False: there is
  * no news. */

@@ -52,8 +52,8 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
     *offer = (ids_link_offer){.streams = peer->config.loops};
     if (!peer->leading || link->stream >= peer->config.loops)
         return;
-    offer->first = peer->rings[link->stream].first;
-    offer->last = peer->rings[link->stream].last;
+    offer->first = peer->told[link->stream].first;
+    offer->last = peer->told[link->stream].last;
     offer->member = ids_primary_is_member(peer, link->other.member);
 }
 
@@ -166,10 +166,10 @@ bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
     if (f->session.id == 0 || f->session.streams_open < peer->config.loops)
         return false;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
-        const ids_sender *sender = &f->senders[k];
-        uint64_t goal = passed ? peer->gates[k].passed : peer->rings[k].last;
-        if (sender->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
-            sender->acked + lag < goal)
+        const ids_progress *progress = &f->progress[k];
+        uint64_t goal = passed ? peer->gates[k].passed : peer->told[k].last;
+        if (progress->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
+            progress->acked + lag < goal)
             return false;
     }
     return true;

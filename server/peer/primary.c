@@ -12,15 +12,17 @@
 
 static bool init_follower(ids_follower *f, uint32_t loops) {
     f->senders = calloc(loops, sizeof *f->senders);
+    f->progress = calloc(loops, sizeof *f->progress);
     f->heard_ack = calloc(loops, sizeof *f->heard_ack);
-    return f->senders != NULL && f->heard_ack != NULL;
+    return f->senders != NULL && f->progress != NULL && f->heard_ack != NULL;
 }
 
 bool ids_primary_init(ids_peer *peer) {
     uint32_t loops = peer->config.loops;
     peer->rings = calloc(loops, sizeof *peer->rings);
+    peer->told = calloc(loops, sizeof *peer->told);
     peer->gates = calloc(loops, sizeof *peer->gates);
-    if (peer->rings == NULL || peer->gates == NULL)
+    if (peer->rings == NULL || peer->told == NULL || peer->gates == NULL)
         return false;
     for (uint32_t k = 0; k < loops; k++)
         ids_gate_open(&peer->gates[k]);
@@ -34,6 +36,7 @@ static void fini_follower(ids_follower *f, uint32_t loops) {
     for (uint32_t k = 0; f->senders != NULL && k < loops; k++)
         ids_sender_fini(&f->senders[k]);
     free(f->senders);
+    free(f->progress);
     free(f->heard_ack);
     free(f->session.stream);
 }
@@ -44,14 +47,17 @@ void ids_primary_fini(ids_peer *peer) {
     for (uint32_t k = 0; peer->rings != NULL && k < peer->config.loops; k++)
         ids_ring_fini(&peer->rings[k]);
     free(peer->rings);
+    free(peer->told);
     free(peer->gates);
 }
 
 static void begin_follower(ids_peer *peer, ids_follower *f) {
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_sender *sender = &f->senders[k];
+        ids_sender_stop(sender); /* all loops stand still */
         ids_sender_fini(sender);
         ids_sender_init(sender, k, peer->lead_epoch, &peer->rings[k]);
+        f->progress[k] = (ids_progress){.reached = peer->rings[k].last};
         if (peer->config.walk_buckets > 0)
             sender->walk_buckets = peer->config.walk_buckets;
         if (ids_primary_member(peer, f).node != 0)
@@ -76,6 +82,7 @@ bool ids_primary_lead(ids_peer *peer) {
         ids_ring_fini(&peer->rings[k]);
         if (!ids_ring_init(&peer->rings[k], peer->config.ring_bytes, last))
             return false;
+        peer->told[k] = ids_ring_tell(&peer->rings[k]);
         ids_gate_open(&peer->gates[k]);
         peer->gates[k].passed = last;
     }
@@ -90,7 +97,7 @@ void ids_primary_stand_down(ids_peer *peer, bool pending) {
     peer->switch_epoch = 0;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         for (uint32_t i = 0; i < peer->config.places; i++)
-            ids_sender_stop(&peer->follower[i].senders[k]);
+            ids_progress_end(&peer->follower[i].progress[k]);
         if (IDS_RULE_OFF(DROPS_PENDING))
             for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
                 peer->gates[k].member[i] = UINT64_MAX;
@@ -168,7 +175,10 @@ void ids_primary_end_sessions(ids_peer *peer) {
 static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
                   const ids_pf *frame) {
     ids_sender *sender = &f->senders[link->stream];
-    if (sender->state != IDS_SENDING_OFF)
+    ids_progress *progress = &f->progress[link->stream];
+    const ids_ring_told *told = &peer->told[link->stream];
+    ids_lag_mark at = {told->last + 1, peer->now_ms, told->head};
+    if (progress->session != 0)
         return false;
     f->session.streams_open++;
     if (f->session.streams_open == f->session.streams)
@@ -177,16 +187,21 @@ static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
     if (frame->flags & IDS_PF_FLAG_SYNC) {
         ids_copy_begins(peer, f);
         ids_sender_sync(sender, f->session.id);
-        return true;
+    } else {
+        if (!ids_sender_continue(sender, f->session.id, frame->number))
+            return false;
+        at.number = sender->at.number;
+        at.offset = sender->at.offset;
     }
-    return ids_sender_continue(sender, f->session.id, frame->number);
+    ids_progress_begin(progress, sender, at);
+    return true;
 }
 
 /* What follows a copy is acknowledged once that has taken the old one's
  * place. */
 static bool copy_is_there(const ids_peer *peer, const ids_follower *f) {
     for (uint32_t k = 0; k < peer->config.loops; k++)
-        if (f->senders[k].state != IDS_SENDING_STREAM || !f->heard_ack[k])
+        if (f->progress[k].state != IDS_SENDING_STREAM || !f->heard_ack[k])
             return false;
     return true;
 }
@@ -201,19 +216,19 @@ static void raise(uint64_t *number, uint64_t to) {
 static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
                 const ids_pf *frame) {
     uint32_t k = link->stream, place = ids_primary_place(peer, f);
-    ids_sender *sender = &f->senders[k];
+    ids_progress *progress = &f->progress[k];
     ids_gate *gate = &peer->gates[k];
-    if (frame->number > sender->ring->last)
+    if (frame->number > peer->told[k].last)
         return false;
     f->heard_ack[k] = true;
-    ids_sender_acked(sender, frame->number);
+    ids_progress_acked(progress, frame->number);
     if (ids_primary_has_member(peer, f))
-        raise(&gate->member[place], sender->acked);
+        raise(&gate->member[place], progress->acked);
     if (ids_primary_has_member(peer, f) && IDS_RULE_OFF(OWN_ACKS))
         for (uint32_t i = 0; i < peer->config.places; i++)
-            raise(&gate->member[i], sender->acked);
+            raise(&gate->member[i], progress->acked);
     if (f->joining && same(f->joiner, f->session.other))
-        raise(&gate->joining[place], sender->acked);
+        raise(&gate->joining[place], progress->acked);
     if (f->copying.is_on && copy_is_there(peer, f))
         ids_copy_is_done(peer, f);
     return true;
@@ -260,7 +275,7 @@ void ids_primary_joins_not(ids_peer *peer, ids_follower *f) {
 
 void ids_primary_session_over(ids_peer *peer, ids_follower *f) {
     for (uint32_t k = 0; k < peer->config.loops; k++) {
-        ids_sender_stop(&f->senders[k]);
+        ids_progress_end(&f->progress[k]);
         f->heard_ack[k] = false;
     }
     /* Once the admission is proposed it may be on record. */
@@ -285,7 +300,7 @@ static void join(ids_peer *peer, ids_follower *f) {
     f->joiner = f->session.other;
     peer->news++;
     for (uint32_t k = 0; k < peer->config.loops; k++)
-        peer->gates[k].joining[place] = f->senders[k].acked;
+        peer->gates[k].joining[place] = f->progress[k].acked;
 }
 
 /* In two steps: from the first on, replies wait for it, so that what they
@@ -378,27 +393,34 @@ void ids_primary_detached(ids_peer *peer) {
 
 /* --- what is sent --------------------------------------------------------- */
 
-const ids_sender *ids_peer_sender_of(const ids_peer *peer,
-                                     const ids_link *link) {
-    for (uint32_t i = 0; peer->leading && i < peer->config.places; i++) {
-        const ids_follower *f = &peer->follower[i];
-        if (ids_session_has(&f->session, link) &&
-            link->stream < peer->config.loops)
-            return &f->senders[link->stream];
-    }
-    return NULL;
+void ids_peer_keep(ids_peer *peer, uint32_t loop, uint64_t number,
+                   idp_slice encoded) {
+    ids_ring *ring = &peer->rings[loop];
+    if (ring->bytes != NULL) /* else it leads no more, and no loop knows yet */
+        ids_ring_put(ring, number, encoded);
 }
 
-void ids_peer_take_bytes(ids_peer *peer, uint32_t loop, uint64_t number,
-                         idp_slice encoded) {
-    if (!peer->leading)
-        return;
-    ids_ring_put(&peer->rings[loop], number, encoded);
+/* Those behind the last that was told of: where the oldest of them is does not
+ * matter, if the ring has let it go by now. */
+static void count_new(ids_peer *peer, uint32_t loop) {
+    ids_ring_told was = peer->told[loop];
+    peer->told[loop] = ids_ring_tell(&peer->rings[loop]);
+    uint64_t last = peer->told[loop].last;
+    ids_lag_mark first = {was.last + 1, peer->now_ms, was.head};
+    assert(last >= was.last && peer->told[loop].head >= was.head);
+    for (uint32_t i = 0; i < peer->config.places && last > was.last; i++)
+        ids_progress_took(&peer->follower[i].progress[loop], first, last);
+}
+
+void ids_peer_took(ids_peer *peer, uint32_t loop) {
+    if (peer->leading)
+        count_new(peer, loop);
     for (uint32_t i = 0; i < peer->config.places; i++)
-        ids_sender_took(&peer->follower[i].senders[loop], peer->now_ms);
+        ids_sender_meet(&peer->follower[i].senders[loop],
+                        &peer->follower[i].progress[loop]);
 }
 
-void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
+ids_sender *ids_primary_pump(ids_peer *peer, ids_link *link) {
     ids_follower *f = ids_primary_follower_of(peer, link);
     ids_sender *sender;
     /* Whoever holds a part of it may be promoted one day, with loss accepted:
@@ -406,11 +428,12 @@ void ids_primary_pump(ids_peer *peer, ids_link *link, ids_shard *shard) {
     if (!peer->leading || f == NULL ||
         f->session.stream[link->stream] != link ||
         (!peer->known.had_replica && !IDS_RULE_OFF(HAD_REPLICA)))
-        return;
+        return NULL;
     sender = &f->senders[link->stream];
-    while (link->out.len < link->unsent_bytes &&
-           ids_sender_next(sender, shard, peer->now_ms, &link->out))
-        ;
-    if (sender->state == IDS_SENDING_LOST)
-        ids_peer_fault(peer, link);
+    if (sender->session != f->session.id) /* START has not come */
+        return NULL;
+    if (sender->state != IDS_SENDING_LOST)
+        return sender;
+    ids_peer_fault(peer, link);
+    return NULL;
 }

@@ -24,6 +24,16 @@ typedef struct ids_ring {
     uint64_t marks[IDS_RING_MARKS];
 } ids_ring;
 
+/* What the rest of the node knows of a loop's ring, in numbers: the monitor's,
+ * as the loop has said there last. */
+typedef struct ids_ring_told {
+    uint64_t first, last, head, tail;
+} ids_ring_told;
+
+static inline ids_ring_told ids_ring_tell(const ids_ring *ring) {
+    return (ids_ring_told){ring->first, ring->last, ring->head, ring->tail};
+}
+
 /* A reader: the next change's number and place. */
 typedef struct ids_ring_at {
     uint64_t number;

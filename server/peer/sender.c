@@ -4,6 +4,7 @@
 
 #include "server/change.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define WALK_STEPS 4096
@@ -13,7 +14,6 @@ void ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
     *sender = (ids_sender){.ring = ring,
                            .stream = stream,
                            .epoch = epoch,
-                           .reached = ring->last,
                            .walk_buckets = IDS_WALK_BUCKETS_DEFAULT};
 }
 
@@ -21,47 +21,82 @@ void ids_sender_fini(ids_sender *sender) {
     ids_pbuf_fini(&sender->chunk);
 }
 
-void ids_sender_took(ids_sender *sender, uint64_t now_ms) {
-    ids_lag_took(&sender->lag, sender->ring->last, now_ms);
-}
-
-static void reach(ids_sender *sender, uint64_t number) {
-    sender->reached = number;
-    ids_lag_reached(&sender->lag, number);
-}
-
-void ids_sender_acked(ids_sender *sender, uint64_t number) {
-    if (number > sender->acked)
-        sender->acked = number;
-    if (number > sender->reached)
-        reach(sender, number);
-}
-
-bool ids_sender_continue(ids_sender *sender, uint64_t session,
-                         uint64_t behind) {
-    if (!ids_ring_seek(sender->ring, behind, &sender->at))
-        return false;
-    sender->session = session;
-    sender->acked = 0;
-    reach(sender, behind);
-    sender->state = IDS_SENDING_STREAM;
-    return true;
-}
-
-void ids_sender_sync(ids_sender *sender, uint64_t session) {
-    sender->session = session;
-    sender->acked = 0;
-    sender->copied = sender->copy_total = 0;
-    sender->state = IDS_SENDING_BEGIN;
-}
-
 void ids_sender_stop(ids_sender *sender) {
     if (sender->walked != NULL)
         ids_shard_walk_end(sender->walked);
     sender->walked = NULL;
     sender->state = IDS_SENDING_OFF;
+    sender->session = 0;
     sender->chunk.len = 0;
+    sender->chunked = 0;
 }
+
+bool ids_sender_continue(ids_sender *sender, uint64_t session,
+                         uint64_t behind) {
+    ids_sender_stop(sender);
+    if (!ids_ring_seek(sender->ring, behind, &sender->at))
+        return false;
+    sender->session = session;
+    sender->state = IDS_SENDING_STREAM;
+    return true;
+}
+
+void ids_sender_sync(ids_sender *sender, uint64_t session) {
+    ids_sender_stop(sender);
+    sender->session = session;
+    sender->copied = sender->copy_total = 0;
+    sender->state = IDS_SENDING_BEGIN;
+}
+
+/* --- the monitor's part --------------------------------------------------- */
+
+void ids_sender_meet(ids_sender *sender, ids_progress *progress) {
+    if (sender->session != progress->session) {
+        assert(progress->session == 0); /* only its own loop begins one */
+        ids_sender_stop(sender);
+        return;
+    }
+    assert(sender->session != 0 || sender->state == IDS_SENDING_OFF);
+    progress->state = sender->state;
+    progress->copied = sender->copied;
+    progress->copy_total = sender->copy_total;
+}
+
+static void reach(ids_progress *progress, uint64_t number) {
+    progress->reached = number;
+    ids_lag_reached(&progress->lag, number);
+}
+
+void ids_progress_begin(ids_progress *progress, const ids_sender *sender,
+                        ids_lag_mark at) {
+    assert(progress->session == 0 && sender->session != 0);
+    progress->session = sender->session;
+    progress->state = sender->state;
+    progress->copied = progress->copy_total = 0;
+    progress->acked = 0;
+    reach(progress, at.number - 1);
+    if (at.number <= progress->lag.last)
+        ids_lag_again(&progress->lag, at);
+}
+
+void ids_progress_end(ids_progress *progress) {
+    progress->session = 0;
+    progress->state = IDS_SENDING_OFF;
+}
+
+void ids_progress_took(ids_progress *progress, ids_lag_mark first,
+                       uint64_t last) {
+    ids_lag_took(&progress->lag, first, last);
+}
+
+void ids_progress_acked(ids_progress *progress, uint64_t number) {
+    if (number > progress->acked)
+        progress->acked = number;
+    if (number > progress->reached)
+        reach(progress, number);
+}
+
+/* --- frames --------------------------------------------------------------- */
 
 static ids_pf frame_of(const ids_sender *sender, ids_pf_kind kind,
                        uint64_t number) {
@@ -73,7 +108,9 @@ static ids_pf frame_of(const ids_sender *sender, ids_pf_kind kind,
 }
 
 static bool lose(ids_sender *sender) {
+    uint64_t session = sender->session;
     ids_sender_stop(sender);
+    sender->session = session;
     sender->state = IDS_SENDING_LOST;
     return false;
 }
@@ -143,7 +180,6 @@ static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
         !ids_pf_append(to, &frame))
         return lose(sender);
     sender->cursor = 0;
-    reach(sender, last); /* all that lacks, besides the copy, is behind it */
     sender->state = IDS_SENDING_WALK;
     return true;
 }

@@ -4,6 +4,8 @@
  * Pure. It only looks. */
 #include "server/peer/halves.h"
 
+#include <assert.h>
+
 void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at) {
     bool known = !peer->leading && peer->other_leads;
     *at = known ? peer->other_at : (ids_endpoint){{0}};
@@ -43,17 +45,16 @@ static bool has_someone(const ids_peer *peer, const ids_follower *f) {
 
 static ids_peer_lag lag_of(const ids_peer *peer, const ids_follower *f,
                            uint32_t stream) {
-    const ids_sender *sender = &f->senders[stream];
-    const ids_ring *ring = &peer->rings[stream];
+    const ids_progress *progress = &f->progress[stream];
+    const ids_ring_told *told = &peer->told[stream];
     ids_peer_lag lag = {0};
-    ids_ring_at at;
-    if (!has_someone(peer, f) || ring->last == sender->reached)
+    if (!has_someone(peer, f) || told->last == progress->reached)
         return lag;
-    lag.ops = ring->last - sender->reached;
-    lag.ms = ids_lag_ms(&sender->lag, peer->now_ms);
-    lag.bytes = ids_ring_seek(ring, sender->reached, &at)
-                    ? ids_ring_lag_bytes(ring, &at)
-                    : ring->head - ring->tail;
+    assert(progress->reached < told->last);
+    uint64_t offset = ids_lag_offset(&progress->lag, told->head);
+    lag.ops = told->last - progress->reached;
+    lag.ms = ids_lag_ms(&progress->lag, peer->now_ms);
+    lag.bytes = told->head - (offset > told->tail ? offset : told->tail);
     return lag;
 }
 

@@ -72,7 +72,7 @@ bool pw_anyone_can_follow(const pw_node *n) {
 /* The replica has all that was made. */
 static bool is_through(const pw_node *p, const ids_follower *f) {
     for (uint32_t k = 0; k < p->loops; k++) {
-        if (f->senders[k].reached != pw_last(p, k)) {
+        if (f->progress[k].reached != pw_last(p, k)) {
             return false;
         }
     }

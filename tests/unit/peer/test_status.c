@@ -77,7 +77,8 @@ Test(status, a_primary_without_a_replica_serves_alone_and_says_so) {
     ids_peer_decided(peer, 5001);
     cr_assert_eq(ids_peer_serves(peer, false), IDP_OK);
     says(peer, "it never had a replica");
-    ids_peer_take_bytes(peer, 1, 11, (idp_slice){(const uint8_t *)"x", 1});
+    ids_peer_keep(peer, 1, 11, (idp_slice){(const uint8_t *)"x", 1});
+    ids_peer_took(peer, 1);
     ids_peer_status_get(peer, &s);
     cr_assert_eq(s.epoch, 1025, "the first of a node with bits 1");
     cr_assert_eq(s.member_count, 1);
