@@ -100,6 +100,8 @@ static uint64_t get_left(cursor *c, uint64_t whole) {
 }
 
 size_t ids_change_write_bound(const ids_change *change) {
+    if (change->encoded.len > 0)
+        return change->encoded.len;
     return IDS_CHANGE_HEAD_BYTES_MAX + change->ns.len + change->key.len +
            change->fingerprint.len + change->nonce.len + change->result.len;
 }
@@ -126,6 +128,10 @@ static uint8_t *put_body(uint8_t *at, const ids_change *c) {
 size_t ids_change_write(uint8_t *to, const ids_change *c) {
     bool absent = c->state == IDP_STATE_ABSENT;
     uint8_t *at = to;
+    if (c->encoded.len > 0) {
+        memcpy(to, c->encoded.ptr, c->encoded.len);
+        return c->encoded.len;
+    }
     assert(absent || c->ttl_left_ms <= c->ttl_ms);
     assert(!has_lease(c->state) || c->lease_left_ms <= c->lease_ms);
     *at++ = absent ? 0
@@ -195,5 +201,6 @@ size_t ids_change_read(const uint8_t *bytes, size_t len, ids_change *c) {
         c->result = get_slice(&from, length.result);
     if (from.bad || !ids_change_is_sound(c, IDS_CHANGE_RESULT_BYTES_MAX))
         return 0;
-    return (size_t)(from.at - bytes);
+    c->encoded = (idp_slice){bytes, (size_t)(from.at - bytes)};
+    return c->encoded.len;
 }

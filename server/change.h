@@ -39,12 +39,13 @@
 /* How many bytes ids_change_write needs at most for this change. */
 size_t ids_change_write_bound(const ids_change *change);
 
-/* Writes it whole and returns its size; to has room for the bound. */
+/* Writes it whole and returns its size; to has room for the bound. One that was
+ * encoded is copied. */
 size_t ids_change_write(uint8_t *to, const ids_change *change);
 
-/* Reads one change from the head of bytes; its number is 0 and its slices
- * borrow from bytes. Returns how many bytes it took; 0: these are not the
- * bytes of a sound change (see ids_change_is_sound). */
+/* Reads one change from the head of bytes; its number is 0 and its slices,
+ * encoded among them, borrow from bytes. Returns how many bytes it took; 0:
+ * these are not the bytes of a sound change (see ids_change_is_sound). */
 size_t ids_change_read(const uint8_t *bytes, size_t len, ids_change *change);
 
 #endif

@@ -132,6 +132,10 @@ bool ids_copy_next_applied(ids_desk *desk, uint64_t kept,
     return true;
 }
 
+void ids_copy_spoil(ids_desk *desk) {
+    desk->copy.failed = true;
+}
+
 bool ids_copy_take_failure(ids_desk *desk) {
     bool failed = desk->copy.failed;
     desk->copy.failed = false;
@@ -149,6 +153,11 @@ static bool put(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
     if (aside && !make_aside(desk, tag->session))
         return fail(desk, tag);
     ids_shard *shard = aside ? desk->copy.aside : desk->shard;
+    ids_change nameless = *change;
+    if (IDS_RULE_OFF(R10)) {
+        nameless.nonce.len = 0;
+        change = &nameless;
+    }
     if (!ids_shard_put(shard, hash, change, desk->now_ms))
         return fail(desk, tag);
     if (!aside)

@@ -51,6 +51,9 @@ bool ids_copy_next_applied(ids_desk *desk, uint64_t kept, ids_applied *applied);
  * lost is not reported as applied, so nobody was told that it is in. */
 bool ids_copy_take_failure(ids_desk *desk);
 
+/* What is to be put makes no sense: as if it had found no memory. */
+void ids_copy_spoil(ids_desk *desk);
+
 /* The copy beside; it is made for a session's first record, in place of
  * another one's. drop: it is given up. prepare and swap while all loops
  * stand still: first prepare on every desk (false: no memory, or

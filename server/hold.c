@@ -283,20 +283,21 @@ static void keep(ids_desk *desk, const ids_change *change) {
         ids_hold_all(desk);
 }
 
-/* The desk counts, not the shard: one count for all that its journal keeps,
+/* Encoded once: the journal takes the bytes that the streams get.
+ *
+ * The desk counts, not the shard: one count for all that its journal keeps,
  * its own changes and another node's, whichever shard is in place. */
 void ids_hold_change(void *ctx, const ids_change *change) {
     ids_desk *desk = ctx;
     ids_change numbered = *change;
     numbered.number = ++desk->changes;
     IDS_RULE_NOTE(desk->has_changed = true);
-    if (desk->tap.is_on) {
-        ids_tap_take(&desk->tap, numbered.number, &numbered);
-        if (ids_tap_is_high(&desk->tap))
-            desk->host.tap_is_high(desk->host.ctx);
-    }
+    if (desk->tap.is_on)
+        numbered.encoded = ids_tap_take(&desk->tap, numbered.number, &numbered);
     if (desk->journal)
         keep(desk, &numbered);
+    if (ids_tap_is_high(&desk->tap))
+        desk->host.tap_is_high(desk->host.ctx);
 }
 
 void ids_hold_put(ids_desk *desk, const ids_change *change) {

@@ -28,8 +28,7 @@ static bool is_a_most(int counter) {
 
 static void add(ids_counters *sums, const ids_counters *part) {
     for (int i = 0; i < IDS_COUNTER_COUNT; i++) {
-        uint64_t most =
-            sums->of[i] > part->of[i] ? sums->of[i] : part->of[i];
+        uint64_t most = sums->of[i] > part->of[i] ? sums->of[i] : part->of[i];
         sums->of[i] = is_a_most(i) ? most : sums->of[i] + part->of[i];
     }
 }

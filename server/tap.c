@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-void ids_tap_take(ids_tap *tap, uint64_t number, const ids_change *change) {
+idp_slice ids_tap_take(ids_tap *tap, uint64_t number,
+                       const ids_change *change) {
     uint32_t size;
     if (ids_tap_is_empty(tap))
         tap->first = number;
@@ -14,13 +15,14 @@ void ids_tap_take(ids_tap *tap, uint64_t number, const ids_change *change) {
         !ids_bytes_reserve(&tap->bytes,
                            sizeof size + ids_change_write_bound(change))) {
         tap->lost++;
-        return;
+        return (idp_slice){NULL, 0};
     }
     uint8_t *to = tap->bytes.ptr + tap->bytes.len;
     size = (uint32_t)ids_change_write(to + sizeof size, change);
     memcpy(to, &size, sizeof size);
     tap->bytes.len += sizeof size + size;
     tap->count++;
+    return (idp_slice){to + sizeof size, size};
 }
 
 bool ids_tap_next(const ids_tap *tap, ids_tap_at *at, uint64_t *number,

@@ -23,9 +23,10 @@ typedef struct ids_tap {
     uint64_t lost; /* so many behind those had no memory */
 } ids_tap;
 
-/* The change, which has this number. Where memory fails it is lost, and so is
- * all that follows until the tap is cleared. */
-void ids_tap_take(ids_tap *tap, uint64_t number, const ids_change *change);
+/* The change, which has this number. Returns its bytes, which borrow until the
+ * next one is taken. Where memory fails it is lost (no bytes), and so is all
+ * that follows until the tap is cleared. */
+idp_slice ids_tap_take(ids_tap *tap, uint64_t number, const ids_change *change);
 
 /* Walks what was taken, from *at = 0. False: no more. A change that was lost
  * is one of IDS_TAP_LOST_BYTES, without bytes: to the peer's ring it is too

@@ -62,7 +62,8 @@ uint32_t ids_journal_segment_bytes_min(size_t result_bytes_max);
 ids_journal *ids_journal_new(const ids_journal_config *config);
 void ids_journal_free(ids_journal *journal);
 
-/* The shard's on_change: ctx is the journal, numbers are 1, 2, 3 ... */
+/* The shard's on_change: ctx is the journal, numbers are 1, 2, 3 ... One that
+ * is encoded is taken as these bytes. */
 void ids_journal_take(void *ctx, const ids_change *change);
 
 /* The next batch; NULL: nothing to do now, or one is under way. Call it at

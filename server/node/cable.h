@@ -38,8 +38,8 @@ typedef struct ids_cable {
     ids_pbuf out;                  /* what is being sent, from out_at on */
     size_t out_at;
     ids_sender *sender; /* whose frames are made behind that; NULL: nobody's */
-    ids_pbuf early;  /* accepted: bytes before it is known whose they are */
-    ids_endpoint to; /* dialled: whom */
+    ids_pbuf early;     /* accepted: bytes before it is known whose they are */
+    ids_endpoint to;    /* dialled: whom */
     struct ids_cable *next; /* of its worker */
     /* The monitor's. */
     ids_link *link; /* NULL: hung up, or not the peer's yet */

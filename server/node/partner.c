@@ -262,6 +262,8 @@ void ids_partner_start(ids_partner *partner, const ids_decision *recorded) {
 
 void ids_partner_close(ids_partner *partner) {
     ids_peer_free(partner->peer);
+    for (uint32_t i = 0; partner->seats && i < partner->seats_count; i++)
+        ids_intake_fini(&partner->seats[i].intake);
     free(partner->seats);
     partner->peer = NULL;
     partner->seats = NULL;

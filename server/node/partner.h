@@ -21,6 +21,7 @@
 #include "server/desk.h"
 #include "server/node/holdings.h"
 #include "server/node/host.h"
+#include "server/node/intake.h"
 #include "server/node/keeper.h"
 #include "server/node/quiesce.h"
 #include "server/orders.h"
@@ -40,6 +41,7 @@ typedef struct ids_seat {
     uint64_t walk_at_ms; /* a walk's next frame, beside calls */
     bool walk_waits;     /* one waits for that; a link can take it */
     uint64_t gate;       /* what the peer lets leave, as it was last seen */
+    ids_intake intake;   /* of this stay */
     /* The monitor's. */
     ids_cable *to_open;
     uint64_t drop_session; /* a copy aside that is given up; 0: none */

@@ -58,12 +58,11 @@ static void aside_drop(void *ctx) {
     }
 }
 
-static bool route(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *changes, uint32_t count) {
+static bool route(void *ctx, const ids_body *body) {
     ids_partner *partner = ctx;
-    if (!tag->aside)
+    if (!body->tag.aside)
         partner->holdings.stand = false;
-    return ids_copy_route(partner->here->desk, tag, changes, count);
+    return ids_intake_add(&partner->here->intake, body);
 }
 
 static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {

@@ -40,7 +40,7 @@ static void take_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
     if (cable->link == NULL)
         return;
     meet(cable);
-    ids_peer_input(peer, cable->link, bytes.ptr, bytes.len, now_ms);
+    ids_intake_read(&seat->intake, peer, &cable->link, bytes, now_ms);
 }
 
 static uint64_t kept(const ids_seat *seat) {
@@ -113,7 +113,8 @@ static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     if (cable->link != NULL) {
         meet(cable);
         if (cable->met && has_unread(cable))
-            ids_peer_input(peer, cable->link, NULL, 0, now_ms);
+            ids_intake_read(&seat->intake, peer, &cable->link,
+                            (idp_slice){NULL, 0}, now_ms);
     }
     if (cable->link != NULL)
         pump(seat, peer, cable);
@@ -258,14 +259,16 @@ static void settle(ids_seat *seat) {
 
 /* The order of a turn's end ------------------------------------------------ */
 
-/* What this worker has, what came (cable, bytes; or NULL), what is to leave. */
-static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
+/* What a stay in the monitor gives the worker to do behind it. */
+typedef struct may {
+    uint64_t watermark; /* up to which change replies may leave */
+    ids_cable *open;
+} may;
+
+static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_partner *partner = seat->partner;
     ids_desk *desk = seat->desk;
-
-    /* What this turn has changed is put where frames are made of it. */
-    if (!IDS_RULE_OFF(TELLS_FIRST))
-        ids_seat_keep(seat);
+    may behind;
 
     /* No system call between enter and leave, and nothing that grows with what
      * was changed: all other workers wait. */
@@ -290,14 +293,15 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     if (cable != NULL)
         take_input(seat, peer, cable, bytes);
 
-    /* Records that came with them are in (and kept) by now: the pump below
+    /* Records that came before are in (and kept) by now: the pump below
      * acknowledges them in this turn, not in the next one. */
     report_applied(seat, peer);
 
     /* Time behind what came: silence is judged by what was not said. */
     tick(seat, peer, cable != NULL);
 
-    /* Acknowledgements, and leave to make frames: of all that was said above. */
+    /* Acknowledgements, and leave to make frames: of all that was said above.
+     */
     tend_all(seat, peer);
     drop_copy(seat);
 
@@ -310,10 +314,23 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
      * that who joins has it before he is a member. */
     assert(ids_tap_is_empty(&desk->tap));
     assert(desk->serving.stance == IDS_FOLLOWS || peer->leading);
-    uint64_t watermark = look_at_gate(seat, peer);
-    ids_cable *opening = take_new(seat);
+    behind.watermark = look_at_gate(seat, peer);
+    behind.open = take_new(seat);
+    ids_intake_look(&seat->intake, peer);
     seat->is_slow = ids_peer_is_slow(peer);
     ids_partner_leave(seat);
+    return behind;
+}
+
+/* What this worker has, what came (cable, bytes; or NULL), what is to leave. */
+static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
+    ids_desk *desk = seat->desk;
+
+    /* What this turn has changed is put where frames are made of it. */
+    if (!IDS_RULE_OFF(TELLS_FIRST))
+        ids_seat_keep(seat);
+
+    may behind = stay(seat, cable, bytes);
 
     /* Of what the peer was told of in this stay, and of nothing else: a frame
      * must not be acknowledged before. Who has ended their session meanwhile
@@ -326,7 +343,12 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* With this stay's watermark and no other: the next stay may be another
      * role's, and an older one's changes were counted in another epoch. */
-    ids_hold_release(desk, watermark);
+    ids_hold_release(desk, behind.watermark);
+
+    /* Records that came: no reply waits for them here. Once they are in, the
+     * next stay says so. */
+    if (ids_intake_put(&seat->intake, desk))
+        ids_seat_call(seat);
 
     /* Behind the release: what may leave is not said to be unknown. */
     fail_stalled(seat);
@@ -336,7 +358,7 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_copy_tidy(desk);
 
     settle(seat);
-    open_new(seat, opening);
+    open_new(seat, behind.open);
 }
 
 static bool has_reason(const ids_seat *seat) {

@@ -3,6 +3,7 @@
  * Pure. */
 #include "server/peer/link.h"
 
+#include <assert.h>
 #include <string.h>
 
 void ids_link_accept(ids_link *link) {
@@ -36,6 +37,21 @@ bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len) {
     if (len > 0)
         memcpy(link->in.at + link->in.len, bytes, len);
     link->in.len += len;
+    return true;
+}
+
+bool ids_link_take_input(ids_link *link, ids_pbuf *empty) {
+    ids_pbuf in = link->in;
+    size_t left = in.len - link->in_at;
+    assert(link->in_at <= in.len && empty->len == 0);
+    if (!ids_pbuf_reserve(empty, left))
+        return false;
+    if (left > 0)
+        memcpy(empty->at, in.at + link->in_at, left);
+    empty->len = left;
+    link->in = *empty;
+    link->in_at = 0;
+    *empty = in;
     return true;
 }
 

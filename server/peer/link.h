@@ -124,6 +124,11 @@ ids_refusal_why ids_link_refused(const ids_pf *frame);
 /* Bytes came. False: more than an honest end would send before it is read. */
 bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len);
 
+/* What was read of the input becomes the caller's, with all that borrows from
+ * it; empty: a buffer to go on with, where the rest goes. False: no memory,
+ * and nothing has changed. */
+bool ids_link_take_input(ids_link *link, ids_pbuf *empty);
+
 /* The next frame; its body borrows until the next call. */
 ids_pf_read_status ids_link_next(ids_link *link, ids_pf *frame);
 

@@ -14,12 +14,12 @@
  * Threads: none of its own. A host with several puts one monitor around the
  * whole ids_peer: every call below, and every look at gates[k], a progress or a
  * link, is made within it. But rings[k] and the senders of loop k are that
- * loop's own: it puts its changes into the ring (ids_peer_keep) and makes frames
- * (ids_sender_next) while others are inside, and says in there how far it is
- * (ids_peer_took). A callback of ids_peer_host is called within it,
- * too: it may not block, and may not call back in here except where it says
- * so. now_ms is the same clock for all calls and never goes back; a thread
- * that comes late with an earlier time does no harm.
+ * loop's own: it puts its changes into the ring (ids_peer_keep) and makes
+ * frames (ids_sender_next) while others are inside, and says in there how far
+ * it is (ids_peer_took). A callback of ids_peer_host is called within it, too:
+ * it may not block, and may not call back in here except where it says so.
+ * now_ms is the same clock for all calls and never goes back; a thread that
+ * comes late with an earlier time does no harm.
  *
  * Two steps must be taken by all loops at once, with every loop standing
  * still: ids_peer_decided, if ids_peer_decided_stops_world says so, and the
@@ -51,12 +51,13 @@ typedef struct ids_peer_host {
      * a parcel says whether it is for the copy aside, and of which session. */
     bool (*aside_begin)(void *ctx);
     void (*aside_drop)(void *ctx);
-    /* See receiver.h: put each into its owner's copy, then ids_peer_applied.
-     * The changes borrow until this returns. The owner may be here: then they
-     * may be put at once, but ids_peer_applied comes after this has returned.
-     * False: no memory, the session ends. */
-    bool (*route)(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *changes, uint32_t count);
+    /* See receiver.h: put each of its records into its owner's copy, then
+     * ids_peer_applied, which comes after this has returned. The body borrows
+     * from the link's input: until ids_peer_input returns, or for as long as
+     * the host likes, if it has taken that (ids_link_take_input). It may be
+     * read outside of the monitor, by a loop that would stand still for the
+     * steps above. False: no memory, the session ends. */
+    bool (*route)(void *ctx, const ids_body *body);
     /* This loop's shard leads from now on: ids_shard_lead. Returns the
      * number of its last change. Only within ids_peer_decided, and after the
      * loop has done its part of the last stand_down. */
@@ -139,9 +140,9 @@ typedef struct ids_follower {
     ids_session session;
     ids_sender *senders; /* per loop, once this node has led; the loop's own */
     ids_progress *progress; /* per loop: of its sender */
-    bool *heard_ack;     /* per loop, in this session */
-    uint64_t heard_ms;   /* when the member was last heard of */
-    ids_endpoint at;     /* where it is reached, as it said last; or empty */
+    bool *heard_ack;        /* per loop, in this session */
+    uint64_t heard_ms;      /* when the member was last heard of */
+    ids_endpoint at;        /* where it is reached, as it said last; or empty */
     char host[IDS_ENDPOINT_BYTES]; /* from where it came last */
     ids_member joiner;   /* joining: who it is, also once it is gone */
     bool joining;        /* gates wait for it, it is no member yet */
@@ -196,10 +197,10 @@ typedef struct ids_peer {
 
     /* Primary. */
     ids_follower follower[IDS_FOLLOWERS_MAX]; /* config.places of them */
-    ids_ring *rings; /* per loop, once it has led; the loop's own, all its
-                      * senders read it */
+    ids_ring *rings;     /* per loop, once it has led; the loop's own, all its
+                          * senders read it */
     ids_ring_told *told; /* per loop: of its ring */
-    ids_gate *gates; /* per loop */
+    ids_gate *gates;     /* per loop */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     uint64_t switch_to;  /* the node that shall lead then; 0: any member */
     bool handed_over;    /* and nobody was seen to lead since */

@@ -5,6 +5,8 @@
 #include "server/change.h"
 #include "server/peer/mutant.h"
 
+#include <assert.h>
+
 void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
     receiver->syncing = receiver->begun = receiver->ended = false;
     receiver->told = false;
@@ -32,22 +34,29 @@ static void settle(ids_receiver *receiver) {
     }
 }
 
-/* The next changes of a body, from *at on. Returns how many; 0: one that makes
- * no sense: a token of a later epoch than the frame's, too. */
-static uint32_t read_some(const ids_receiver *receiver, uint64_t epoch,
-                          idp_slice body, size_t *at, uint64_t left,
-                          ids_change changes[static IDS_ROUTE_MAX]) {
+/* No change of a later epoch than its frame's is sound. */
+static bool read_one(ids_body *body, ids_change *change) {
+    size_t bytes = ids_change_read(body->bytes.ptr, body->bytes.len, change);
+    if (bytes == 0 || !ids_change_is_sound(change, body->result_bytes_max) ||
+        change->token.epoch > body->tag.epoch)
+        return false;
+    assert(bytes <= body->bytes.len);
+    body->bytes.ptr += bytes;
+    body->bytes.len -= bytes;
+    body->count--;
+    return true;
+}
+
+uint32_t ids_body_next(ids_body *body,
+                       ids_change changes[static IDS_ROUTE_MAX]) {
     uint32_t count = 0;
-    for (; count < left && count < IDS_ROUTE_MAX; count++) {
-        ids_change *change = &changes[count];
-        size_t bytes = ids_change_read(body.ptr + *at, body.len - *at, change);
-        if (bytes == 0 ||
-            !ids_change_is_sound(change, receiver->result_bytes_max) ||
-            change->token.epoch > epoch)
+    while (body->count > 0 && count < IDS_ROUTE_MAX) {
+        if (!read_one(body, &changes[count]))
             return 0;
-        *at += bytes;
-        if (IDS_RULE_OFF(R10))
-            change->nonce.len = 0;
+        if (body->skip > 0)
+            body->skip--;
+        else
+            count++;
     }
     return count;
 }
@@ -56,32 +65,20 @@ static uint32_t read_some(const ids_receiver *receiver, uint64_t epoch,
  * skipped and nothing that is there is taken back (R9). */
 static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
                        uint64_t skip, uint64_t last) {
-    ids_change changes[IDS_ROUTE_MAX];
-    ids_parcel_tag tag = {.session = frame->session,
-                          .epoch = frame->epoch,
-                          .batch = receiver->batch_next++,
-                          .stream = receiver->stream,
-                          .aside = receiver->syncing};
-    ids_batch_open *batch = batch_at(receiver, tag.batch);
-    size_t at = 0;
-    *batch = (ids_batch_open){.last = last, .waiting = 1};
-    for (uint64_t done = 0; done < frame->count;) {
-        uint32_t count = read_some(receiver, frame->epoch, frame->body, &at,
-                                   frame->count - done, changes);
-        uint64_t known = skip > done ? skip - done : 0;
-        if (count == 0)
-            return false;
-        done += count;
-        if (known >= count)
-            continue;
-        count -= (uint32_t)known;
-        batch->waiting += count;
-        if (!receiver->route(receiver->ctx, &tag, changes + known, count))
-            return false;
-    }
-    batch->waiting--;
+    ids_body body = {.tag = {.session = frame->session,
+                             .epoch = frame->epoch,
+                             .batch = receiver->batch_next++,
+                             .stream = receiver->stream,
+                             .aside = receiver->syncing},
+                     .bytes = frame->body,
+                     .count = frame->count,
+                     .skip = (uint32_t)skip,
+                     .result_bytes_max = receiver->result_bytes_max};
+    assert(skip <= frame->count);
+    *batch_at(receiver, body.tag.batch) = (ids_batch_open){
+        .last = last, .waiting = frame->count - (uint32_t)skip};
     settle(receiver);
-    return at == frame->body.len;
+    return receiver->route(receiver->ctx, &body);
 }
 
 static bool append(ids_receiver *receiver, const ids_pf *frame) {

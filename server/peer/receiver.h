@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* receiver.h -- one stream's end at the replica.
  *
- * Pure. It checks what comes, hands each record to whoever owns the key here
- * (route), and knows up to which number all of them are applied: that is what
- * it acknowledges. Other loops apply; order is kept per key, since a key has
- * one owner and owners apply in the order of routing. */
+ * Pure. It checks the numbers of what comes, hands the bodies on (route), and
+ * knows up to which number all of their records are applied: that is what it
+ * acknowledges. What is in a body is read where it is routed, outside of the
+ * monitor, and each record goes to whoever owns the key here. Order is kept per
+ * key: bodies are routed as they came, a key has one owner, and owners apply in
+ * the order of routing. */
 #ifndef IDS_PEER_RECEIVER_H
 #define IDS_PEER_RECEIVER_H
 
@@ -18,6 +20,15 @@ typedef struct ids_parcel_tag {
     uint32_t stream;
     bool aside; /* belongs to the copy that is being loaded */
 } ids_parcel_tag;
+
+/* The changes of a frame, which nobody has read yet. */
+typedef struct ids_body {
+    ids_parcel_tag tag;
+    idp_slice bytes; /* borrowed of the link's input */
+    uint32_t count;  /* changes in it, */
+    uint32_t skip;   /* of which so many are known */
+    size_t result_bytes_max;
+} ids_body;
 
 /* A frame whose records are on their way. */
 typedef struct ids_batch_open {
@@ -44,10 +55,9 @@ typedef struct ids_receiver {
     ids_batch_open batches[IDS_BATCHES_MAX]; /* a ring */
     size_t result_bytes_max;
     void *ctx;
-    /* 1..IDS_ROUTE_MAX changes in a row, so that their owner may fetch them
-     * all at once. They borrow until it returns. False: no memory. */
-    bool (*route)(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *changes, uint32_t count);
+    /* Its records are to be put, each once, and then reported as applied. It
+     * borrows from the link's input. False: no memory. */
+    bool (*route)(void *ctx, const ids_body *body);
 } ids_receiver;
 
 /* The stream goes on behind a number, or begins with a full copy. */
@@ -57,6 +67,16 @@ void ids_receiver_sync(ids_receiver *receiver);
 /* Takes an APPEND or SYNC frame; R6 and R9 are checked. False: it makes no
  * sense here, end the session. */
 bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame);
+
+/* The next changes of a body, at most IDS_ROUTE_MAX of them, which borrow from
+ * it; those that are known are passed over. Returns how many; 0: that was all,
+ * or (ids_body_is_whole says) what comes next is no sound change of its epoch:
+ * then the session has to end. */
+uint32_t ids_body_next(ids_body *body,
+                       ids_change changes[static IDS_ROUTE_MAX]);
+static inline bool ids_body_is_whole(const ids_body *body) {
+    return body->count == 0 && body->bytes.len == 0;
+}
 
 /* A record of this batch was applied. */
 void ids_receiver_applied(ids_receiver *receiver, uint64_t batch);

@@ -99,6 +99,25 @@ Test(change, what_is_written_is_read_and_no_byte_less) {
     }
 }
 
+/* What was read, or written before, is not encoded again: its bytes are taken
+ * as they are, whatever the fields say. */
+Test(change, one_that_is_encoded_is_copied) {
+    static uint8_t bytes[8192], copy[8192];
+    idt_rng rng;
+    idt_rng_seed(&rng, 12);
+    for (int i = 0; i < 1000; i++) {
+        ids_change c = any_change(&rng), again;
+        size_t len = ids_change_write(bytes, &c);
+        cr_assert_eq(ids_change_read(bytes, len, &again), len);
+        cr_assert_eq(again.encoded.ptr, bytes);
+        cr_assert_eq(again.encoded.len, len);
+        again.age_ms++;
+        cr_assert_eq(ids_change_write_bound(&again), len);
+        cr_assert_eq(ids_change_write(copy, &again), len);
+        cr_assert_eq(memcmp(bytes, copy, len), 0);
+    }
+}
+
 Test(change, a_usual_record_takes_at_most_47_bytes_besides_its_payload) {
     uint8_t bytes[1024];
     ids_change c = {.ns = {payload, 8},

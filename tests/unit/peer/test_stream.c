@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stream.c -- a sender and a receiver: what comes through, what not. */
 #include "server/change.h"
+#include "server/peer/link.h"
 #include "server/peer/receiver.h"
 #include "server/peer/sender.h"
 
@@ -16,12 +17,16 @@ static ids_pbuf wire;
 static uint64_t routed_batch[64];
 static uint32_t routed;
 
-static bool route(void *ctx, const ids_parcel_tag *tag,
-                  const ids_change *changes, uint32_t count) {
-    (void)ctx, (void)changes;
-    while (count-- > 0)
-        routed_batch[routed++ % 64] = tag->batch;
-    return true;
+/* Whoever puts them, at once. */
+static bool route(void *ctx, const ids_body *body) {
+    ids_body rest = *body;
+    ids_change changes[IDS_ROUTE_MAX];
+    uint32_t count;
+    (void)ctx;
+    while ((count = ids_body_next(&rest, changes)) > 0)
+        while (count-- > 0)
+            routed_batch[routed++ % 64] = body->tag.batch;
+    return ids_body_is_whole(&rest);
 }
 
 static void begin(uint64_t last) {
@@ -163,6 +168,80 @@ Test(stream, frames_that_nobody_applies_are_not_taken_for_good) {
     cr_assert_not(ids_receiver_is_full(&receiver));
     ids_receiver_applied(&receiver, 12345);
     cr_assert_eq(receiver.applied, 2);
+    end();
+}
+
+/* What the rest of the node knows of a sender, and it of them: only where the
+ * two meet. */
+Test(stream, a_session_that_another_loop_ends_is_over_where_they_meet) {
+    ids_progress progress = {0};
+    ids_pf frame;
+    begin(10);
+    for (uint64_t n = 11; n <= 14; n++)
+        take(n);
+    ids_progress_took(&progress, (ids_lag_mark){11, 1000, 0}, 14);
+    cr_assert(ids_sender_continue(&sender, 5, 12));
+    ids_progress_begin(&progress, &sender,
+                       (ids_lag_mark){13, 1001, sender.at.offset});
+    cr_assert_eq(progress.session, 5);
+    cr_assert_eq(progress.state, IDS_SENDING_STREAM);
+    cr_assert_eq(progress.reached, 12);
+    ids_progress_acked(&progress, 13);
+    ids_progress_acked(&progress, 12);
+    cr_assert_eq(progress.acked, 13, "it is never taken back");
+    ids_progress_end(&progress);
+    cr_assert(next(&frame), "it does not know yet");
+    cr_assert_eq(frame.session, 5, "and nobody takes that");
+    ids_sender_meet(&sender, &progress);
+    cr_assert_eq(sender.session, 0);
+    take(15);
+    cr_assert_not(next(&frame));
+    ids_sender_meet(&sender, &progress);
+    cr_assert_eq(progress.state, IDS_SENDING_OFF);
+    end();
+}
+
+Test(stream, one_that_is_left_behind_says_so_where_they_meet) {
+    ids_progress progress = {0};
+    ids_pf frame;
+    begin(0);
+    take(1);
+    cr_assert(ids_sender_continue(&sender, 5, 0));
+    ids_progress_begin(&progress, &sender, (ids_lag_mark){1, 1000, 0});
+    for (uint64_t n = 2; n < 4000; n++)
+        take(n);
+    cr_assert_not(next(&frame));
+    cr_assert_eq(progress.state, IDS_SENDING_STREAM);
+    ids_sender_meet(&sender, &progress);
+    cr_assert_eq(progress.state, IDS_SENDING_LOST);
+    cr_assert_eq(progress.session, 5, "until the node ends it");
+    end();
+}
+
+/* A link's input is taken out of its hands: what was not read stays with it. */
+Test(stream, an_input_outlives_its_link) {
+    ids_link link = {.state = IDS_LINK_OPEN, .body_bytes_max = 1 << 20};
+    ids_pbuf input = {0};
+    ids_pf frame, rest;
+    begin(0);
+    take(1);
+    cr_assert(ids_sender_continue(&sender, 5, 0));
+    cr_assert(next(&frame));
+    size_t len = wire.len;
+    cr_assert(ids_link_take(&link, wire.at, len));
+    cr_assert(ids_link_take(&link, wire.at, len - 3));
+    cr_assert_eq(ids_link_next(&link, &frame), IDS_PF_WHOLE);
+    cr_assert(ids_link_take_input(&link, &input));
+    cr_assert_eq(ids_link_next(&link, &rest), IDS_PF_PARTIAL);
+    cr_assert(ids_link_take(&link, wire.at + len - 3, 3));
+    cr_assert_eq(ids_link_next(&link, &rest), IDS_PF_WHOLE);
+    cr_assert_eq(rest.body.len, frame.body.len);
+    cr_assert_eq(memcmp(rest.body.ptr, frame.body.ptr, rest.body.len), 0);
+    ids_link_fini(&link);
+    cr_assert_eq(
+        memcmp(wire.at + len - frame.body.len, frame.body.ptr, frame.body.len),
+        0);
+    ids_pbuf_fini(&input);
     end();
 }
 
