@@ -19,9 +19,28 @@
 
 ids_conn *ids_conn_new(int fd) {
     ids_conn *conn = calloc(1, sizeof *conn);
-    if (conn)
+    if (conn) {
         conn->fd = fd;
+        conn->life = IDS_CONN_NEW;
+    }
     return conn;
+}
+
+#define AFTER(name) (1u << IDS_CONN_##name)
+#define TO_AN_END   (AFTER(CLOSING) | AFTER(DRAINING) | AFTER(DEAD))
+
+void ids_conn_become(ids_conn *conn, ids_conn_life next) {
+    static const unsigned successors[IDS_CONN_LIVES] = {
+        [IDS_CONN_NEW] = AFTER(SERVED) | AFTER(PEER) | TO_AN_END,
+        [IDS_CONN_SERVED] = AFTER(STALLED) | AFTER(MOVING) | TO_AN_END,
+        [IDS_CONN_STALLED] = AFTER(SERVED) | TO_AN_END,
+        [IDS_CONN_MOVING] = AFTER(SERVED) | AFTER(DEAD),
+        [IDS_CONN_PEER] = AFTER(DEAD),
+        [IDS_CONN_CLOSING] = AFTER(DRAINING) | AFTER(DEAD),
+        [IDS_CONN_DRAINING] = AFTER(DEAD),
+        [IDS_CONN_DEAD] = 0};
+    assert(next == conn->life || (successors[conn->life] & 1u << next));
+    conn->life = next;
 }
 
 void ids_conn_free(ids_conn *conn) {
@@ -43,7 +62,8 @@ static bool may_hop(const ids_house *house, const ids_conn *conn) {
 }
 
 bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn) {
-    return !conn->stops && !desk->full && may_hop(desk->house, conn) &&
+    return ids_conn_is_open(conn) && !conn->wants_room && !desk->full &&
+           may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 
@@ -176,6 +196,8 @@ static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
     bool go_on = true;
     uint32_t turn = desk->work[IDS_WORK_SERVE] + desk->work[IDS_WORK_WAKE];
     conn->need = 1;
+    if (ids_conn_is_stalled(conn))
+        ids_conn_become(conn, IDS_CONN_SERVED);
     desk->serve_until = turn + IDS_WORK_A_CONN;
     while (go_on && w->at < w->len && ids_conn_may_serve(desk, conn) &&
            ids_desk_serves(desk)) {
@@ -190,16 +212,17 @@ static void serve(ids_desk *desk, ids_conn *conn, walk *w) {
             break;
         go_on = step_over(desk, conn, w);
     }
-    conn->stalled = go_on && w->at < w->len && !conn->dead && !conn->closing;
+    if (go_on && w->at < w->len && conn->life == IDS_CONN_SERVED)
+        ids_conn_become(conn, IDS_CONN_STALLED);
     ids_hop_hold(desk, conn);
-    if (conn->stalled || conn->closing)
+    if (ids_conn_is_stalled(conn) || ids_conn_is_closing(conn))
         ids_desk_mark(desk, conn);
 }
 
 void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why) {
     ids_log_conn(IDS_LOG_WARN, "connection closed", conn, why);
     desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
-    conn->dead = true;
+    ids_conn_become(conn, IDS_CONN_DEAD);
     ids_desk_mark(desk, conn);
 }
 
@@ -211,7 +234,7 @@ static void forget_input(ids_desk *desk, ids_conn *conn) {
 /* Keeps input that could not be served yet. */
 static void keep(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
                  size_t len) {
-    if (!len || conn->dead || conn->closing)
+    if (!len || ids_conn_is_over(conn))
         return;
     if (desk->buffered_bytes + len > desk->house->buffer_bytes_max) {
         ids_conn_condemn(desk, conn, "the buffers of all connections are full");
@@ -229,7 +252,7 @@ void ids_conn_resume(ids_desk *desk, ids_conn *conn) {
     conn->in.len = w.len;
     ids_bytes_consume(&conn->in, w.at);
     desk->buffered_bytes -= had - conn->in.len;
-    if (!conn->in.len || conn->closing || conn->dead)
+    if (!conn->in.len || ids_conn_is_over(conn))
         forget_input(desk, conn);
 }
 
@@ -248,7 +271,6 @@ static void serve_in_place(ids_desk *desk, ids_conn *conn, uint8_t *bytes,
 
 /* One line, and that is all. */
 static void dismiss(ids_desk *desk, ids_conn *conn, const char *line) {
-    conn->greeted = true;
     forget_input(desk, conn);
     ids_reply_bytes(desk, conn, line, strlen(line));
     ids_count_error(&desk->counters, IDP_E_PROTOCOL);
@@ -267,8 +289,7 @@ static void greet_peer(ids_desk *desk, ids_conn *conn) {
     } else {
         ids_bytes_consume(&conn->in, IDS_PREFACE_BYTES);
         desk->buffered_bytes -= IDS_PREFACE_BYTES;
-        conn->greeted = true;
-        conn->is_peer = true;
+        ids_conn_become(conn, IDS_CONN_PEER);
         ids_desk_mark(desk, conn);
     }
 }
@@ -282,7 +303,7 @@ static bool greet(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
     bool is_first = !conn->in.len;
     if (is_first &&
         ids_greeting_read(bytes, len, &answer) == IDS_FIRST_REQUEST) {
-        conn->greeted = true;
+        ids_conn_become(conn, IDS_CONN_SERVED);
         return true;
     }
     if (answer) {
@@ -290,7 +311,7 @@ static bool greet(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
         return false;
     }
     keep(desk, conn, bytes, len);
-    if (conn->dead)
+    if (ids_conn_is_dead(conn))
         return false;
     ids_first who = ids_greeting_read(conn->in.ptr, conn->in.len, &answer);
     if (who == IDS_FIRST_PEER)
@@ -303,9 +324,9 @@ static bool greet(ids_desk *desk, ids_conn *conn, const uint8_t *bytes,
 void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
     uint8_t *bytes = ids_desk_input_room(desk);
     conn->received += len;
-    if (conn->closing || conn->dead || !len)
+    if (ids_conn_is_over(conn) || !len)
         return;
-    if (!conn->greeted && !greet(desk, conn, bytes, len))
+    if (conn->life == IDS_CONN_NEW && !greet(desk, conn, bytes, len))
         return;
     if (conn->skip) {
         size_t skipped = len < conn->skip ? len : (size_t)conn->skip;
@@ -314,18 +335,18 @@ void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len) {
         len -= skipped;
     }
     bool vain =
-        conn->stalled || conn->is_peer || conn->in.len + len < conn->need;
+        conn->life != IDS_CONN_SERVED || conn->in.len + len < conn->need;
     if (!vain && conn->in.len <= IDS_INPUT_HEADROOM) {
         serve_in_place(desk, conn, bytes, len);
         return;
     }
     keep(desk, conn, bytes, len);
-    if (!vain && !conn->dead)
+    if (!vain && !ids_conn_is_dead(conn))
         ids_conn_resume(desk, conn);
 }
 
 void ids_conn_refuse(ids_desk *desk, ids_conn *conn) {
-    if (!conn->closing)
+    if (!ids_conn_is_closing(conn))
         ids_reply_error(desk, conn, 0, IDP_E_LIMIT, IDS_TOO_MANY_CONNECTIONS);
     ids_conn_finish(desk, conn);
 }
@@ -337,17 +358,19 @@ void ids_conn_end(ids_desk *desk, ids_conn *conn) {
 }
 
 void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
-    conn->closing = true;
-    conn->stalled = false;
-    conn->draining = desk->draining;
+    ids_conn_life next = desk->draining ? IDS_CONN_DRAINING : IDS_CONN_CLOSING;
+    bool stays = conn->life == IDS_CONN_MOVING || conn->life == IDS_CONN_PEER ||
+                 ids_conn_is_dead(conn);
+    if (!stays)
+        ids_conn_become(conn, next);
     ids_desk_mark(desk, conn);
 }
 
 idp_slice ids_conn_sendable(const ids_conn *conn) {
     size_t end = conn->body ? conn->body_before : conn->out.len;
     size_t unsent = end - conn->out_at;
-    bool held =
-        conn->held && ids_conn_unsent(conn) < HELD_BYTES_MAX && !conn->closing;
+    bool held = conn->held && ids_conn_unsent(conn) < HELD_BYTES_MAX &&
+                !ids_conn_is_closing(conn);
     if (held)
         return (idp_slice){0};
     if (!unsent && conn->body) {

@@ -14,6 +14,23 @@
 #include "server/shared.h"
 #include "server/who.h"
 
+/* Where a connection is in its life. It only goes on to what its row in conn.c
+ * names (ids_conn_become). That its other end sends no more (ended) may come to
+ * pass in each of them. */
+typedef enum ids_conn_life {
+    IDS_CONN_SERVED,  /* its requests are carried out as they come */
+    IDS_CONN_STALLED, /* some lie in its input until output or hops have left */
+    IDS_CONN_NEW,     /* nothing tells yet who speaks */
+    IDS_CONN_MOVING,  /* goes to loop move_to, with its unread input */
+    IDS_CONN_PEER,    /* another server: its preface was read, the host takes it
+                       * off the desk, with the input behind it */
+    IDS_CONN_CLOSING, /* nothing is read; closed when the output has left */
+    IDS_CONN_DRAINING, /* so, and not before its waiters have heard of the end
+                        */
+    IDS_CONN_DEAD,     /* closed as soon as the host looks */
+    IDS_CONN_LIVES
+} ids_conn_life;
+
 typedef struct ids_conn {
     /* output */
     ids_bytes out;
@@ -47,27 +64,15 @@ typedef struct ids_conn {
     uint32_t asked;    /* whole requests, ever */
     uint64_t skip;     /* payload bytes of an oversized result yet to come */
     bool oversize;     /* the frame at in's head had such a result */
-    bool greeted;      /* its first byte was looked at */
     bool admitted;     /* no secret is demanded, or it was shown */
     bool local;        /* from this machine: loopback, or a unix socket */
     bool served;       /* a request was carried out: no longer fresh */
-    bool stalled;      /* served no further until output or hops have left */
     bool ended;        /* the peer sends no more */
     bool surplus;      /* one too many: its first request hears LIMIT, unless it
                         * is an operator's from this machine */
-    bool draining;     /* and not before its waiters have heard of the end */
     bool dirty;        /* in the desk's list */
-    union {
-        struct {
-            bool closing; /* nothing is read; closed when the output has left */
-            bool dead;    /* closed as soon as the host looks */
-            bool moving;  /* goes to loop move_to, with its unread input */
-            bool is_peer; /* another server: its preface was read, the host
-                           * takes it off the desk, with the input behind it */
-            bool wants_room; /* its next request finds no room to hop */
-        };
-        uint64_t stops; /* not 0: any of these; it is served no further */
-    };
+    bool wants_room;   /* its next request finds no room to hop */
+    ids_conn_life life;
     uint8_t denials; /* wrong secrets shown */
     uint32_t move_to;
     uint32_t move_msgid; /* of the hello that is answered there */
@@ -82,6 +87,9 @@ ids_conn *ids_conn_new(int fd);
 
 /* Frees it; it must belong to no desk (ids_desk_drop). */
 void ids_conn_free(ids_conn *conn);
+
+/* It goes on to this, which its life so far allows. */
+void ids_conn_become(ids_conn *conn, ids_conn_life next);
 
 /* len bytes have come into ids_desk_input_room. */
 void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len);
@@ -98,7 +106,8 @@ void ids_conn_end(ids_desk *desk, ids_conn *conn);
 /* One in surplus that has asked nothing is told all the same. */
 void ids_conn_refuse(ids_desk *desk, ids_conn *conn);
 
-/* No more requests are served; what is under way leaves, then it closes. */
+/* No more requests are served; what is under way leaves, then it closes. One
+ * that goes elsewhere goes: whoever gets it sees to that. */
 void ids_conn_finish(ids_desk *desk, ids_conn *conn);
 
 /* What is to be sent next; it borrows until ids_conn_sent, and then there may
@@ -123,12 +132,36 @@ static inline size_t ids_conn_unsent(const ids_conn *conn) {
     return conn->unsent;
 }
 
+/* Its requests may be served, as far as its life goes. */
+static inline bool ids_conn_is_open(const ids_conn *conn) {
+    return conn->life <= IDS_CONN_STALLED;
+}
+
+static inline bool ids_conn_is_stalled(const ids_conn *conn) {
+    return conn->life == IDS_CONN_STALLED;
+}
+
+static inline bool ids_conn_is_closing(const ids_conn *conn) {
+    return conn->life == IDS_CONN_CLOSING || conn->life == IDS_CONN_DRAINING;
+}
+
+static inline bool ids_conn_is_dead(const ids_conn *conn) {
+    return conn->life == IDS_CONN_DEAD;
+}
+
+/* Nothing that it sends is looked at any more. */
+static inline bool ids_conn_is_over(const ids_conn *conn) {
+    return conn->life >= IDS_CONN_CLOSING;
+}
+
 /* Nothing more will leave or come back: it can be closed. */
 static inline bool ids_conn_is_done(const ids_conn *conn) {
-    bool told = !conn->draining || conn->ended || !conn->waiting;
-    return conn->dead ||
-           ((conn->closing || conn->ended) && told && !ids_conn_unsent(conn) &&
-            !ids_conn_unwritten(conn) && !conn->hopped);
+    bool told =
+        conn->life != IDS_CONN_DRAINING || conn->ended || !conn->waiting;
+    return ids_conn_is_dead(conn) ||
+           ((ids_conn_is_closing(conn) || conn->ended) && told &&
+            !ids_conn_unsent(conn) && !ids_conn_unwritten(conn) &&
+            !conn->hopped);
 }
 
 #endif

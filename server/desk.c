@@ -170,11 +170,11 @@ static bool take_slot(ids_desk *desk, ids_conn *conn) {
 bool ids_desk_adopt(ids_desk *desk, ids_conn *conn) {
     if (!take_slot(desk, conn))
         return false;
-    bool moved = conn->moving;
+    bool moved = conn->life == IDS_CONN_MOVING;
     if (!moved)
         conn->admitted = !desk->house->secret.len && !conn->surplus;
-    conn->moving = false;
-    conn->stalled = false;
+    if (moved)
+        ids_conn_become(conn, IDS_CONN_SERVED);
     desk->buffered_bytes += conn->in.len;
     desk->counters.of[IDS_CONNECTIONS]++;
     desk->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;

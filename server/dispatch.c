@@ -97,7 +97,7 @@ static bool check_secret(ids_desk *desk, ids_conn *conn,
     }
     deny(desk, conn, request->msgid, "the secret is wrong");
     if (++conn->denials >= DENIALS_MAX)
-        conn->closing = true;
+        ids_conn_become(conn, IDS_CONN_CLOSING);
     return false;
 }
 
@@ -118,7 +118,7 @@ static void serve_hello(ids_desk *desk, ids_conn *conn,
                         "shard: only a fresh connection can be moved");
     } else {
         conn->served = true;
-        conn->moving = true;
+        ids_conn_become(conn, IDS_CONN_MOVING);
         conn->move_to = request->shard;
         conn->move_msgid = request->msgid;
         ids_desk_mark(desk, conn);

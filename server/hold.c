@@ -175,7 +175,7 @@ static uint32_t release_run(ids_desk *desk, const ids_held *first) {
     if (!conn)
         return count;
     count_left(desk, conn, count);
-    if (conn->dead) /* its bytes go with it */
+    if (ids_conn_is_dead(conn)) /* its bytes go with it */
         return count;
     if (run.kind == IDS_HELD_BYTES)
         free_bytes(desk, conn, bytes);
@@ -234,7 +234,7 @@ static bool fail_one(ids_desk *desk, const ids_held *mark, idp_error error,
     if (!conn)
         return true;
     count_left(desk, conn, 1);
-    if (conn->dead)
+    if (ids_conn_is_dead(conn))
         return true;
     if (mark->kind == IDS_HELD_BYTES && IDS_RULE_OFF(REVOKES)) {
         free_bytes(desk, conn, mark->bytes);
@@ -310,7 +310,7 @@ void ids_hold_put(ids_desk *desk, const ids_change *change) {
 
 static void mark_stalled(ids_desk *desk) {
     for (uint32_t i = 0; i < desk->slots_used; i++)
-        if (desk->slots[i].conn && desk->slots[i].conn->stalled)
+        if (desk->slots[i].conn && ids_conn_is_stalled(desk->slots[i].conn))
             ids_desk_mark(desk, desk->slots[i].conn);
 }
 

@@ -15,7 +15,7 @@
 #define SPARE_MS        1000
 
 static bool is_large(const ids_conn *conn) {
-    return conn->greeted && !conn->stops && !conn->stalled && !conn->skip &&
+    return conn->life == IDS_CONN_SERVED && !conn->wants_room && !conn->skip &&
            conn->in.len && conn->need > conn->in.len + LARGE_BYTES;
 }
 

@@ -78,7 +78,7 @@ static uint8_t *room_for(ids_desk *desk, ids_conn *conn, size_t bytes,
                          ids_showing shows) {
     bool holds = ids_hold_holds(desk, shows);
     ids_bytes *to = holds ? &conn->gated : &conn->out;
-    if (conn->dead)
+    if (ids_conn_is_dead(conn))
         return NULL;
     if (!to->cap)
         take_buffer(desk, to);

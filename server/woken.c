@@ -19,7 +19,7 @@ void ids_reply_shared(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                       ids_shared *rest, ids_showing shows) {
     bool holds = ids_hold_holds(desk, shows);
     ids_deferred_list *list = holds ? &conn->gated_later : &conn->later;
-    if (conn->dead)
+    if (ids_conn_is_dead(conn))
         return;
     if ((holds && !ids_hold_reserve(desk)) ||
         !ids_deferred_put(desk, list, rest, msgid))
@@ -60,10 +60,11 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
 
 void ids_reply_fill(ids_desk *desk, ids_conn *conn) {
     ids_deferred reply;
-    if (!conn->dead && ids_deferred_count(&conn->later) &&
+    if (!ids_conn_is_dead(conn) && ids_deferred_count(&conn->later) &&
         !ids_desk_may(desk, IDS_WORK_SEND))
         ids_desk_mark(desk, conn);
-    while (!conn->dead && !conn->body && ids_desk_may(desk, IDS_WORK_SEND) &&
+    while (!ids_conn_is_dead(conn) && !conn->body &&
+           ids_desk_may(desk, IDS_WORK_SEND) &&
            conn->out.len - conn->out_at < IDS_UNSENT_BYTES_HIGH &&
            ids_deferred_take(desk, &conn->later, &reply)) {
         if (!write_deferred(desk, conn, &reply))

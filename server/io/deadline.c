@@ -43,7 +43,7 @@ void ids_deadline_end(ids_socket *socket) {
 
 /* Half a request lies there, and the rest is the client's to send. */
 static bool is_half(const ids_conn *conn) {
-    return (conn->in.len > 0 || conn->skip > 0) && !conn->stalled;
+    return (conn->in.len > 0 || conn->skip > 0) && !ids_conn_is_stalled(conn);
 }
 
 static bool half_is_overdue(ids_deadline *own, const ids_conn *conn,
@@ -66,7 +66,7 @@ static bool does_not_read(ids_deadline *own, const ids_loop *loop,
                           const ids_conn *conn) {
     uint64_t now_ms = loop->desk->now_ms;
     int bytes = 0;
-    if (!conn->stalled || conn->hopped || ids_conn_unsent(conn) ||
+    if (!ids_conn_is_stalled(conn) || conn->hopped || ids_conn_unsent(conn) ||
         !ids_conn_may_serve(loop->desk, conn)) {
         own->stuck_ms = 0;
         return false;
@@ -82,7 +82,7 @@ static bool does_not_read(ids_deadline *own, const ids_loop *loop,
 
 static bool is_overdue_for_idleness(ids_deadline *own, const ids_conn *conn,
                                     uint64_t idle_ms, uint64_t now_ms) {
-    bool is_busy = conn->waiting || conn->hopped || conn->stalled ||
+    bool is_busy = conn->waiting || conn->hopped || ids_conn_is_stalled(conn) ||
                    ids_conn_unsent(conn) || ids_conn_unwritten(conn) ||
                    own->half_ms;
     if (is_busy || own->received != conn->received)
@@ -96,7 +96,8 @@ static const char *overdue(const ids_loop *loop, ids_socket *socket) {
     ids_deadline *own = &socket->deadline;
     uint64_t now_ms = loop->desk->now_ms;
     uint64_t age_ms = now_ms - own->begun_ms;
-    if (conn->surplus || conn->closing || conn->ended || conn->moving)
+    if (conn->surplus || ids_conn_is_closing(conn) || conn->ended ||
+        conn->life == IDS_CONN_MOVING)
         return NULL; /* others see to these */
     if (!conn->admitted)
         return age_ms >= HELLO_MS ? "no hello with the secret" : NULL;
@@ -123,7 +124,7 @@ static void look_at(ids_loop *loop, ids_socket *socket) {
     ids_log_conn(IDS_LOG_INFO, "connection closed", conn, why);
     loop->desk->counters.of[IDS_CLOSED_BY_TIME_TOTAL]++;
     if (socket->deadline.stuck_ms)
-        conn->dead = true; /* it would not take a goodbye */
+        ids_conn_become(conn, IDS_CONN_DEAD); /* it would not take a goodbye */
     ids_conn_finish(loop->desk, conn);
 }
 

@@ -252,7 +252,7 @@ void ids_loop_stop(ids_loop *loop) {
         ids_standstill_leave(loop->still);
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
-            desk->slots[i].conn->dead = true;
+            ids_conn_become(desk->slots[i].conn, IDS_CONN_DEAD);
     for (uint32_t i = 0; i < desk->slots_used; i++)
         if (desk->slots[i].conn)
             ids_socket_settle(loop, desk->slots[i].conn);

@@ -130,7 +130,7 @@ static bool send_once(ids_socket *socket) {
     ids_desk_worked(socket->loop->desk, IDS_WORK_SEND, IDS_WORK_SEND_1,
                     sent > 0 ? (size_t)sent * 4 : 0);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        conn->dead = true;
+        ids_conn_become(conn, IDS_CONN_DEAD);
         return false;
     }
     if (sent > 0)
@@ -169,7 +169,8 @@ static int wanted_events(const ids_socket *socket) {
     int want = 0;
     if (socket->list == &socket->loop->lingering)
         return UV_READABLE;
-    if (!conn->stalled && !conn->closing && !conn->ended && !conn->moving &&
+    if (!ids_conn_is_stalled(conn) && !ids_conn_is_closing(conn) &&
+        !conn->ended && conn->life != IDS_CONN_MOVING &&
         ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH)
         want |= UV_READABLE;
     if (socket->blocked)
@@ -195,13 +196,13 @@ void ids_socket_settle(ids_loop *loop, ids_conn *conn) {
         ids_socket_discard(loop, conn);
         return;
     }
-    if (!conn->dead && !socket->blocked)
+    if (!ids_conn_is_dead(conn) && !socket->blocked)
         send_out(socket);
-    if (conn->dead) {
+    if (ids_conn_is_dead(conn)) {
         ids_socket_close(socket, "it is dead");
-    } else if (conn->is_peer) {
+    } else if (conn->life == IDS_CONN_PEER) {
         hand_to_peer(socket);
-    } else if (conn->moving && !ids_conn_unsent(conn)) {
+    } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
         hand_over(socket);
     } else if (ids_conn_is_done(conn) && conn->ended) {
         ids_socket_close(socket, "the peer closed");
@@ -210,7 +211,7 @@ void ids_socket_settle(ids_loop *loop, ids_conn *conn) {
             linger(socket);
         else if (conn->ended && !socket->list)
             list_append(socket, &loop->stalled);
-        if (conn->stalled && ids_conn_may_serve(loop->desk, conn))
+        if (ids_conn_is_stalled(conn) && ids_conn_may_serve(loop->desk, conn))
             postpone(socket, 0);
         else if (!watch(socket))
             ids_socket_close(socket, "it can't be watched");
@@ -246,7 +247,7 @@ static void read_once(ids_socket *socket) {
     } else if (got == 0) {
         ids_conn_end(desk, conn);
     } else if (errno != EAGAIN && errno != EINTR) {
-        conn->dead = true;
+        ids_conn_become(conn, IDS_CONN_DEAD);
         ids_desk_mark(desk, conn);
     }
     ids_loop_settle(socket->loop);
@@ -255,7 +256,7 @@ static void read_once(ids_socket *socket) {
 static void on_readable(ids_socket *socket) {
     if (socket->list == &socket->loop->lingering)
         discard_input(socket);
-    else if (!socket->conn->stalled)
+    else if (!ids_conn_is_stalled(socket->conn))
         read_once(socket);
 }
 
@@ -267,7 +268,8 @@ static void on_writable(ids_socket *socket) {
 
 static void resume(ids_socket *socket) {
     ids_desk *desk = socket->loop->desk;
-    if (!socket->conn->stalled || !ids_conn_may_serve(desk, socket->conn))
+    if (!ids_conn_is_stalled(socket->conn) ||
+        !ids_conn_may_serve(desk, socket->conn))
         return;
     ids_conn_resume(desk, socket->conn);
     ids_desk_mark(desk, socket->conn);
@@ -315,7 +317,7 @@ void ids_socket_open(ids_loop *loop, ids_conn *conn) {
         ids_log_conn(IDS_LOG_WARN, "connection closed", conn,
                      uv_strerror(error));
         free(socket);
-        conn->dead = true;
+        ids_conn_become(conn, IDS_CONN_DEAD);
         ids_desk_mark(loop->desk, conn);
         return;
     }
@@ -343,7 +345,8 @@ void ids_socket_refuse(ids_socket *socket) {
 void ids_socket_drain(ids_socket *socket) {
     if (!socket)
         return;
-    if (socket->list != &socket->loop->lingering && !socket->conn->stalled)
+    if (socket->list != &socket->loop->lingering &&
+        !ids_conn_is_stalled(socket->conn))
         read_once(socket);
     if (socket->conn)
         ids_conn_finish(socket->loop->desk, socket->conn);

@@ -100,8 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
             continue;
         }
         size_t part = amount < len - at ? amount : len - at;
-        bool reads =
-            c->conn && !c->travels && !c->conn->stalled && !c->conn->ended;
+        bool reads = c->conn && !c->travels && !ids_conn_is_stalled(c->conn) &&
+                     !c->conn->ended;
         if (reads && c->got.len < BYTES_HEARD_MAX)
             caller_send(c, bytes + at, part);
         at += part;

@@ -25,7 +25,7 @@ static void end_at(pw_world *w, pw_link *c, int node) {
         ids_cable_break(s->cable);
         pw_worker_wake(n, s->cable->seat->desk->index);
     } else if (s->early != NULL) {
-        s->early->dead = true;
+        ids_conn_become(s->early, IDS_CONN_DEAD);
         ids_desk_mark(n->worker[s->early_worker].desk, s->early);
         pw_worker_wake(n, s->early_worker);
     }

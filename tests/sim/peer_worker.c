@@ -72,7 +72,7 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
     pw_end *end = conn->link;
     idp_slice out;
     ids_reply_fill(desk, conn);
-    while (!conn->dead && (out = ids_conn_sendable(conn)).len > 0) {
+    while (!ids_conn_is_dead(conn) && (out = ids_conn_sendable(conn)).len > 0) {
         if (end->is_link) {
             pw_net_send_early(worker->n, end->link, out);
         } else {
@@ -81,7 +81,7 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
         ids_conn_sent(desk, conn, out.len);
         ids_reply_fill(desk, conn);
     }
-    if (conn->is_peer && !conn->dead) {
+    if (conn->life == IDS_CONN_PEER && !ids_conn_is_dead(conn)) {
         pw_net_take(worker, conn);
     } else if (ids_conn_is_done(conn)) {
         ids_desk_drop(desk, conn);
@@ -91,7 +91,7 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
         } else {
             pw_wire_closed(end->wire);
         }
-    } else if (conn->stalled && ids_conn_may_serve(desk, conn)) {
+    } else if (ids_conn_is_stalled(conn) && ids_conn_may_serve(desk, conn)) {
         ids_conn_resume(desk, conn);
         ids_desk_mark(desk, conn);
     }

@@ -3,6 +3,7 @@
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,7 +279,7 @@ Test(conn, who_does_not_read_is_stopped_and_goes_on_later) {
     a.takes = 0;
     for (uint32_t i = 0; i < 1000; i++)
         ask_acquire(&a, i, "k", 0);
-    cr_assert(a.conn->stalled);
+    cr_assert(ids_conn_is_stalled(a.conn));
     cr_assert_lt(ids_conn_unsent(a.conn), IDS_UNSENT_BYTES_HIGH + 2048);
     a.takes = SIZE_MAX;
     ids_desk_mark(t.desks[0], a.conn);
@@ -344,4 +345,45 @@ Test(conn, partial_input_over_the_budget_closes_who_asks_for_more) {
     caller_send(&a, bytes, 600);
     cr_assert_null(a.conn);
     cr_assert_not_null(b.conn);
+}
+
+/* Its life -------------------------------------------------------------------
+ */
+
+Test(life, it_goes_on_and_the_end_may_come_at_any_time) {
+    ids_conn *conn = ids_conn_new(-1);
+    cr_assert_eq(conn->life, IDS_CONN_NEW);
+    cr_assert_not(ids_conn_is_open(conn));
+    ids_conn_become(conn, IDS_CONN_SERVED);
+    ids_conn_become(conn, IDS_CONN_STALLED);
+    cr_assert(ids_conn_is_open(conn) && ids_conn_is_stalled(conn));
+    ids_conn_become(conn, IDS_CONN_SERVED);
+    ids_conn_become(conn, IDS_CONN_MOVING);
+    cr_assert_not(ids_conn_is_open(conn));
+    cr_assert_not(ids_conn_is_over(conn));
+    ids_conn_become(conn, IDS_CONN_SERVED);
+    ids_conn_become(conn, IDS_CONN_CLOSING);
+    cr_assert(ids_conn_is_over(conn) && ids_conn_is_done(conn));
+    ids_conn_become(conn, IDS_CONN_DRAINING);
+    conn->waiting = 1;
+    cr_assert(ids_conn_is_closing(conn));
+    cr_assert_not(ids_conn_is_done(conn), "its waiter has to hear of it");
+    ids_conn_become(conn, IDS_CONN_DEAD);
+    ids_conn_become(conn, IDS_CONN_DEAD);
+    cr_assert(ids_conn_is_done(conn));
+    ids_conn_free(conn);
+}
+
+Test(life, one_that_closes_is_not_served_again, .signal = SIGABRT) {
+    ids_conn *conn = ids_conn_new(-1);
+    ids_conn_become(conn, IDS_CONN_CLOSING);
+    ids_conn_become(conn, IDS_CONN_SERVED);
+    ids_conn_free(conn);
+}
+
+Test(life, another_server_is_never_a_client, .signal = SIGABRT) {
+    ids_conn *conn = ids_conn_new(-1);
+    ids_conn_become(conn, IDS_CONN_PEER);
+    ids_conn_become(conn, IDS_CONN_SERVED);
+    ids_conn_free(conn);
 }

@@ -88,7 +88,7 @@ Test(hop, the_bound_stops_reading_and_nothing_is_lost) {
         len += put_acquire(bytes + len, i, key, 0);
     caller_send(&a, bytes, len);
     cr_assert_eq(a.conn->hopped, 8);
-    cr_assert(a.conn->stalled);
+    cr_assert(ids_conn_is_stalled(a.conn));
     t.keep_mail = false;
     town_run(&t);
     HEARS(&a, "0 acquired");

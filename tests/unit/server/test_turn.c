@@ -117,7 +117,7 @@ Test(turn, one_connections_requests_are_served_a_part_at_a_time) {
     memcpy(ids_desk_input_room(desk), bytes, len);
     ids_conn_input(desk, callers[0].conn, len);
     cr_assert_leq(desk->work[IDS_WORK_SERVE], IDS_WORK_A_CONN + 1);
-    cr_assert(callers[0].conn->stalled);
+    cr_assert(ids_conn_is_stalled(callers[0].conn));
     town_run(&t);
     cr_assert_eq(heard(&callers[0], "pong"), count);
 }
@@ -161,7 +161,8 @@ static bool read_all(void) {
         size_t max = ids_desk_read_max(t.desks[0]);
         size_t left = p->len - p->at;
         more |= left > 0;
-        if (!left || !max || !callers[i].conn || callers[i].conn->stalled)
+        if (!left || !max || !callers[i].conn ||
+            ids_conn_is_stalled(callers[i].conn))
             continue;
         max = max < left ? max : left;
         caller_send(&callers[i], p->bytes + p->at, max);

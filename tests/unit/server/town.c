@@ -145,12 +145,12 @@ static void settle(ids_desk *desk, ids_conn *conn) {
     ids_reply_fill(desk, conn);
     idp_slice out = ids_conn_sendable(conn);
     size_t taken = out.len < c->takes ? out.len : c->takes;
-    if (taken && !conn->dead) {
+    if (taken && !ids_conn_is_dead(conn)) {
         idt_buf_add(&c->got, out.ptr, taken);
         c->sends++;
         ids_conn_sent(desk, conn, taken);
     }
-    if (conn->is_peer) {
+    if (conn->life == IDS_CONN_PEER) {
         idt_buf_add(&c->behind, conn->in.ptr, conn->in.len);
         c->is_peer = true;
         part(c);
@@ -160,13 +160,13 @@ static void settle(ids_desk *desk, ids_conn *conn) {
         part(c);
         ids_conn_free(conn);
         c->conn = NULL;
-    } else if (conn->moving && !ids_conn_unsent(conn)) {
+    } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
         part(c);
         c->travels = true;
         bool given = ids_desk_give(desk, conn, conn->move_to);
         assert(given);
         (void)given;
-    } else if (conn->stalled && ids_conn_may_serve(desk, conn)) {
+    } else if (ids_conn_is_stalled(conn) && ids_conn_may_serve(desk, conn)) {
         ids_conn_resume(desk, conn);
         ids_desk_mark(desk, conn);
     } else if (taken && c->takes &&
