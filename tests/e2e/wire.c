@@ -192,7 +192,7 @@ idp_request ask_release(const char *key, idp_token token) {
 }
 
 void e2e_do_once(wire *w, const char *key, const char *result) {
-    idp_request acquire = ask_acquire(key, 30000, 60000);
+    idp_request acquire = ask_acquire(key, 30000, 600000);
     idp_answer answer = {0};
     int code = wire_call(w, &acquire, &answer);
     CHECK(code == 0 && answer.outcome == IDP_OUTCOME_ACQUIRED,
@@ -205,7 +205,7 @@ void e2e_do_once(wire *w, const char *key, const char *result) {
 
 void e2e_is_replayed(wire *w, const char *key) {
     idp_answer answer;
-    idp_request ask = ask_acquire(key, 1000, 60000);
+    idp_request ask = ask_acquire(key, 1000, 600000);
     CHECK(wire_call(w, &ask, &answer) == 0, "%s can't be asked for", key);
     CHECK(answer.outcome == IDP_OUTCOME_REPLAY, "%s is granted again", key);
 }
