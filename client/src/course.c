@@ -67,9 +67,10 @@ static bool pause_before_next(idem__course *course, uint64_t now_ms,
     if (now_ms >= course->deadline_ms)
         return false;
     uint64_t left_ms = course->deadline_ms - now_ms;
-    if (pause >= left_ms && left_ms < IDEM__PAUSE_MS_FIRST)
+    /* An attempt that has no time would only tell that time was over. */
+    if (left_ms < IDEM__PAUSE_MS_FIRST)
         return false;
-    *pause_ms = (uint32_t)(pause >= left_ms ? left_ms / 2 : pause);
+    *pause_ms = (uint32_t)(pause > left_ms / 2 ? left_ms / 2 : pause);
     return true;
 }
 
