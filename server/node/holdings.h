@@ -11,8 +11,11 @@
 #include "proto/orders.h"
 #include "server/desk.h"
 
+#include <stdatomic.h>
+
 typedef struct ids_holdings {
-    bool stand; /* nothing has changed since they were counted */
+    atomic_bool stand; /* nothing has changed since they were counted; any
+                        * worker may say that something has */
     uint64_t records, completed;
     uint64_t epoch; /* the highest of any token; 0: there is none */
     uint32_t streams;

@@ -60,7 +60,7 @@ static void aside_drop(void *ctx) {
 
 static bool route(void *ctx, const ids_body *body) {
     ids_partner *partner = ctx;
-    if (!body->tag.aside)
+    if (!body->tag.aside && partner->holdings.stand)
         partner->holdings.stand = false;
     return ids_intake_add(&partner->here->intake, body);
 }
