@@ -182,8 +182,8 @@ class Errand {
     this._backoff ??= new Backoff();
     const pauseMs = this._backoff.pauseMs(1);
     this._backoff.attempts++;
-    if (pauseMs < leftMs) return pauseMs;
-    return leftMs < PAUSE_MS_FIRST ? -1 : leftMs / 2;
+    // An attempt that has no time would only tell that time was over.
+    return leftMs < PAUSE_MS_FIRST ? -1 : Math.min(pauseMs, leftMs / 2);
   }
 
   /** An attempt that may have taken effect outweighs what a later one says. */

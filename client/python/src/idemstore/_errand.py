@@ -186,9 +186,8 @@ class Errand:
             self._backoff = Backoff()
         pause_s = self._backoff.pause_s(1)
         self._backoff.attempts += 1
-        if pause_s < left_s:
-            return pause_s
-        return None if left_s < PAUSE_S_FIRST else left_s / 2
+        # An attempt that has no time would only tell that time was over.
+        return None if left_s < PAUSE_S_FIRST else min(pause_s, left_s / 2)
 
     def _conclude(self, error: IdemstoreError) -> IdemstoreError:
         """An attempt that may have taken effect outweighs what a later one

@@ -291,10 +291,8 @@ final class Errand {
         }
         long pause = backoff.pause(1);
         backoff.attempts++;
-        if (pause < left) {
-            return pause;
-        }
-        return left < Backoff.FIRST ? -1 : left / 2;
+        // An attempt that has no time would only tell that time was over.
+        return left < Backoff.FIRST ? -1 : Math.min(pause, left / 2);
     }
 
     /**

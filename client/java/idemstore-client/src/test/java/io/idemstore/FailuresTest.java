@@ -54,6 +54,18 @@ class FailuresTest {
         return assertThrows(IdemException.class, call::run);
     }
 
+    /**
+     * Of a call whose last attempt was answered before its deadline came: that
+     * is chance, so it is called again.
+     */
+    private static IdemException settled(Runnable call) {
+        IdemException told = why(call);
+        for (int i = 0; i < 4 && told.code() == ErrorCode.TIMEOUT; i++) {
+            told = why(call);
+        }
+        return told;
+    }
+
     private static void is(ErrorCode code, ErrorCode.Assume assume,
             IdemException why) {
         assertEquals(code + " " + assume, why.code() + " " + why.assume(),
@@ -237,7 +249,7 @@ class FailuresTest {
                     within(60000)));
             assertEquals(1, distinct(nonces(server)));
             is(ErrorCode.UNREPLICATED, ErrorCode.Assume.UNKNOWN,
-                    why(() -> store.renew(K, TOKEN, Duration.ofMillis(9))));
+                    settled(() -> store.renew(K, TOKEN, Duration.ofMillis(9))));
             assertTrue(store.status().unreplicated() >= 3);
         }
     }
@@ -249,8 +261,9 @@ class FailuresTest {
                 Scripted up = Scripted.granting()) {
             assertInstanceOf(Acquired.class,
                     open(down.uri(PATIENT, up)).acquire(K));
+            IdemStore store = open(down.uri());
             is(ErrorCode.SHUTTING_DOWN, ErrorCode.Assume.REFUSED,
-                    why(() -> open(down.uri()).acquire(K, within(1500))));
+                    settled(() -> store.acquire(K, within(1500))));
         }
     }
 
