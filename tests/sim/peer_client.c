@@ -40,6 +40,7 @@ static uint32_t add_op(pw_world *w, int client, uint32_t key) {
     pw_op *o = &w->op[op];
     *o = (pw_op){.client = client, .key = key};
     o->target = (int)pw_below(w, (uint32_t)pw_nodes(w));
+    o->begun = w->now;
     o->until = w->now + CALL_MS;
     w->client_op[client] = op;
     return op;

@@ -178,7 +178,7 @@ typedef struct pw_op {
     idp_token granted; /* to its nonce, by the last primary it reached */
     uint32_t try;
     int target;
-    uint64_t until, wait_until;
+    uint64_t begun, until, wait_until;
     bool done;
     bool completes; /* a complete with its result was sent */
     enum { PW_ACQUIRES, PW_ENDS } phase;
