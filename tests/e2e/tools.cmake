@@ -38,7 +38,7 @@ if(TARGET points_service)
 
   # The same for people to look at: it must go on working, too.
   add_test(NAME e2e_demo
-           COMMAND ${CMAKE_SOURCE_DIR}/scripts/demo ${CMAKE_BINARY_DIR})
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/demo ${CMAKE_BINARY_DIR})
   set_tests_properties(e2e_demo PROPERTIES LABELS e2e TIMEOUT 120
                        FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
 endif()
