@@ -155,7 +155,7 @@ static bool put(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
     ids_shard *shard = aside ? desk->copy.aside : desk->shard;
     ids_change nameless = *change;
     if (IDS_RULE_OFF(R10)) {
-        nameless.nonce.len = 0;
+        nameless.nonce.len = nameless.encoded.len = 0;
         change = &nameless;
     }
     if (!ids_shard_put(shard, hash, change, desk->now_ms))

@@ -150,3 +150,32 @@ int32_t idem__args_read(int32_t method, const idem_args *theirs,
     ask->timeout_ms += ask->request.wait_ms;
     return code;
 }
+
+static size_t own(idp_slice *slice, uint8_t *to) {
+    if (slice->ptr == NULL)
+        return 0;
+    if (slice->len > 0)
+        memcpy(to, slice->ptr, slice->len);
+    slice->ptr = to;
+    return slice->len;
+}
+
+size_t idem__request_bytes(const idp_request *request) {
+    return request->ns.len + request->key.len + request->fingerprint.len +
+           request->nonce.len + request->result.len;
+}
+
+void idem__request_own(idp_request *request, uint8_t *bytes) {
+    bytes += own(&request->ns, bytes);
+    bytes += own(&request->key, bytes);
+    bytes += own(&request->fingerprint, bytes);
+    bytes += own(&request->nonce, bytes);
+    own(&request->result, bytes);
+}
+
+void idem__nonce_add(uint8_t nonce[static IDEM__NONCE_BYTES], uint64_t count) {
+    uint64_t half = 0;
+    memcpy(&half, nonce + 8, sizeof half);
+    half += count;
+    memcpy(nonce + 8, &half, sizeof half);
+}

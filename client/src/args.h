@@ -7,6 +7,8 @@
 #include "client/src/uri.h"
 #include "proto/request.h"
 
+#define IDEM__NONCE_BYTES (IDP_NONCE_BYTES_MAX / 2)
+
 /* A request whose slices borrow from the caller's args, and its time. */
 typedef struct idem__ask {
     idp_request request;
@@ -18,5 +20,14 @@ typedef struct idem__ask {
  * here. */
 int32_t idem__args_read(int32_t method, const idem_args *args,
                         const idem__uri *uri, idem__ask *ask, idem_error *err);
+
+/* What a request borrows, in bytes; and it borrows from these from now on, so
+ * that it can be asked again when the caller's args are gone. */
+size_t idem__request_bytes(const idp_request *request);
+void idem__request_own(idp_request *request, uint8_t *bytes);
+
+/* A nonce is a random base plus a count, so that drawing one is no system
+ * call: the base's next but so many. */
+void idem__nonce_add(uint8_t nonce[static IDEM__NONCE_BYTES], uint64_t count);
 
 #endif

@@ -298,12 +298,7 @@ int32_t idem_async_timeout_ms(const idem_async *async, uint64_t now_ms) {
                               : UINT64_MAX;
         next_ms = its_ms < next_ms ? its_ms : next_ms;
     }
-    if (next_ms == UINT64_MAX)
-        return -1;
-    if (next_ms <= now_ms)
-        return 0;
-    return next_ms - now_ms > INT32_MAX ? INT32_MAX
-                                        : (int32_t)(next_ms - now_ms);
+    return idem__sleep_ms(next_ms, now_ms);
 }
 
 int32_t idem_async_info(const idem_async *async, idem_info *info) {

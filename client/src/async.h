@@ -12,6 +12,7 @@
 
 #include "client/include/idemclient_async.h"
 #include "client/src/alarms.h"
+#include "client/src/args.h"
 #include "client/src/course.h"
 #include "client/src/fork.h"
 #include "client/src/lookup.h"
@@ -103,9 +104,9 @@ struct idem_async {
     idem__slot *slots;
     uint32_t slots_count, slots_cap, slots_used, free_slot;
     idem__kept *kept;
-    const idem__task *telling; /* what the present callback is of, and */
-    const idem_answer *told;   /* the answer that it is told */
-    uint8_t nonce[16];         /* the last one drawn */
+    const idem__task *telling;        /* what the present callback is of, and */
+    const idem_answer *told;          /* the answer that it is told */
+    uint8_t nonce[IDEM__NONCE_BYTES]; /* the last one drawn */
     uint64_t seed;
     uint64_t fds_made; /* ever, in parent and child */
     uint64_t tells;    /* callbacks, ever */

@@ -12,18 +12,8 @@
 
 /* ------------------------------------------------------------ made and told */
 
-static uint8_t *copy(uint8_t *to, idp_slice *slice) {
-    if (slice->ptr == NULL)
-        return to;
-    if (slice->len > 0)
-        memcpy(to, slice->ptr, slice->len);
-    slice->ptr = to;
-    return to + slice->len;
-}
-
 static size_t block_bytes(const idp_request *request) {
-    return sizeof(idem__task) + request->ns.len + request->key.len +
-           request->fingerprint.len + request->nonce.len + request->result.len;
+    return sizeof(idem__task) + idem__request_bytes(request);
 }
 
 static idem__task *make_task(idem_async *async, const idp_request *request) {
@@ -35,12 +25,7 @@ static idem__task *make_task(idem_async *async, const idp_request *request) {
     task->bytes_count = (uint32_t)bytes;
     task->alarm.kind = IDEM__ALARM_CALL;
     task->request = *request;
-    uint8_t *to = task->bytes;
-    to = copy(to, &task->request.ns);
-    to = copy(to, &task->request.key);
-    to = copy(to, &task->request.fingerprint);
-    to = copy(to, &task->request.nonce);
-    copy(to, &task->request.result);
+    idem__request_own(&task->request, task->bytes);
     return task;
 }
 
@@ -256,10 +241,7 @@ void idem__task_close(idem_async *async, idem__task *task) {
 /* ------------------------------------------------------- what a host asks */
 
 static idp_slice draw_nonce(idem_async *async) {
-    uint64_t half = 0;
-    memcpy(&half, async->nonce + 8, sizeof half);
-    half++;
-    memcpy(async->nonce + 8, &half, sizeof half);
+    idem__nonce_add(async->nonce, 1);
     return (idp_slice){async->nonce, sizeof async->nonce};
 }
 

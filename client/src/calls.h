@@ -54,4 +54,14 @@ void idem__calls_remove(idem__calls *calls, idem__op *op);
  * and next_ms is exact again. */
 idem__op *idem__calls_take_due(idem__calls *calls, uint64_t now_ms);
 
+/* How long a host may sleep until then, as poll takes it: -1 for ever. */
+static inline int32_t idem__sleep_ms(uint64_t next_ms, uint64_t now_ms) {
+    if (next_ms == UINT64_MAX)
+        return -1;
+    if (next_ms <= now_ms)
+        return 0;
+    return next_ms - now_ms > INT32_MAX ? INT32_MAX
+                                        : (int32_t)(next_ms - now_ms);
+}
+
 #endif

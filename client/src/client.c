@@ -35,15 +35,10 @@ static idem__lane *lane_of(idem_client *client, uint32_t shard) {
     return lane != NULL ? lane : make_lane(client, shard);
 }
 
-/* A nonce is this client's random base plus a count, so that drawing one is no
- * system call. */
 static void draw_nonce(idem_client *client, uint8_t nonce[IDEM__NONCE_BYTES]) {
-    uint64_t half = 0;
     memcpy(nonce, client->nonce_base, IDEM__NONCE_BYTES);
-    memcpy(&half, nonce + 8, sizeof half);
-    half += atomic_fetch_add_explicit(&client->nonces_drawn, 1,
-                                      memory_order_relaxed);
-    memcpy(nonce + 8, &half, sizeof half);
+    idem__nonce_add(nonce, atomic_fetch_add_explicit(&client->nonces_drawn, 1,
+                                                     memory_order_relaxed));
 }
 
 /* One call: its course, driven by the thread that makes it. */
@@ -219,39 +214,4 @@ int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
     idem__info_fill(&lane->link.hello, lane->link.endpoint.name, info);
     pthread_mutex_unlock(&lane->lock);
     return 0;
-}
-
-int32_t idem_acquire(idem_client *client, const idem_args *args,
-                     idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_ACQUIRE, args, answer, err);
-}
-
-int32_t idem_complete(idem_client *client, const idem_args *args,
-                      idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_COMPLETE, args, answer, err);
-}
-
-int32_t idem_release(idem_client *client, const idem_args *args,
-                     idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_RELEASE, args, answer, err);
-}
-
-int32_t idem_renew(idem_client *client, const idem_args *args,
-                   idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_RENEW, args, answer, err);
-}
-
-int32_t idem_peek(idem_client *client, const idem_args *args,
-                  idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_PEEK, args, answer, err);
-}
-
-int32_t idem_ping(idem_client *client, const idem_args *args,
-                  idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_PING, args, answer, err);
-}
-
-int32_t idem_stats(idem_client *client, const idem_args *args,
-                   idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_STATS, args, answer, err);
 }

@@ -3,12 +3,11 @@
 #ifndef IDEM_CLIENT_H
 #define IDEM_CLIENT_H
 
+#include "client/src/args.h"
 #include "client/src/fork.h"
 #include "client/src/lane.h"
 #include "client/src/renew.h"
 #include "client/src/watch.h"
-
-#define IDEM__NONCE_BYTES (IDP_NONCE_BYTES_MAX / 2)
 
 struct idem_client {
     idem__uri uri;

@@ -107,38 +107,20 @@ void idem_conn_close(idem_conn *conn) {
 
 /* ------------------------------------------------------- calls on their way */
 
-static uint8_t *copy(uint8_t *to, idp_slice *slice) {
-    if (slice->ptr == NULL)
-        return to;
-    if (slice->len > 0)
-        memcpy(to, slice->ptr, slice->len);
-    slice->ptr = to;
-    return to + slice->len;
-}
-
 /* The errand keeps its own copy of what it asks, to be able to ask again. */
 static idem__errand *make_errand(const idp_request *request) {
-    idem__errand *errand = idem__alloc(
-        sizeof *errand + request->ns.len + request->key.len +
-        request->fingerprint.len + request->nonce.len + request->result.len);
+    idem__errand *errand =
+        idem__alloc(sizeof *errand + idem__request_bytes(request));
     if (errand == NULL)
         return NULL;
     memset(errand, 0, sizeof *errand);
     errand->request = *request;
-    uint8_t *to = errand->bytes;
-    to = copy(to, &errand->request.ns);
-    to = copy(to, &errand->request.key);
-    to = copy(to, &errand->request.fingerprint);
-    to = copy(to, &errand->request.nonce);
-    copy(to, &errand->request.result);
+    idem__request_own(&errand->request, errand->bytes);
     return errand;
 }
 
 static idp_slice draw_nonce(idem_conn *conn) {
-    uint64_t half = 0;
-    memcpy(&half, conn->nonce + 8, sizeof half);
-    half++;
-    memcpy(conn->nonce + 8, &half, sizeof half);
+    idem__nonce_add(conn->nonce, 1);
     return (idp_slice){conn->nonce, sizeof conn->nonce};
 }
 

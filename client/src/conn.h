@@ -4,6 +4,7 @@
 #ifndef IDEM_CONN_H
 #define IDEM_CONN_H
 
+#include "client/src/args.h"
 #include "client/src/backoff.h"
 #include "client/src/deed.h"
 #include "client/src/fork.h"
@@ -54,7 +55,7 @@ struct idem_conn {
     idem__op greeting;   /* hello's call */
     idem__wire wire;     /* calls that were sent */
     idem__calls waiting; /* calls that were not, or must be again */
-    uint8_t nonce[16];   /* the last one drawn */
+    uint8_t nonce[IDEM__NONCE_BYTES]; /* the last one drawn */
     idem_error why;
 };
 

@@ -314,12 +314,7 @@ int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
         next_ms = conn->dial_end_ms;
     if (conn->sent_on && conn->drain_end_ms < next_ms)
         next_ms = conn->drain_end_ms;
-    if (next_ms == UINT64_MAX)
-        return -1;
-    if (next_ms <= now_ms)
-        return 0;
-    return next_ms - now_ms > INT32_MAX ? INT32_MAX
-                                        : (int32_t)(next_ms - now_ms);
+    return idem__sleep_ms(next_ms, now_ms);
 }
 
 int32_t idem_conn_info(const idem_conn *conn, idem_info *info) {

@@ -277,41 +277,6 @@ int32_t idem_call(idem_client *client, int32_t method, const idem_args *args,
     return call(client, method, args, answer, err, NULL);
 }
 
-int32_t idem_acquire(idem_client *client, const idem_args *args,
-                     idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_ACQUIRE, args, answer, err);
-}
-
-int32_t idem_complete(idem_client *client, const idem_args *args,
-                      idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_COMPLETE, args, answer, err);
-}
-
-int32_t idem_release(idem_client *client, const idem_args *args,
-                     idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_RELEASE, args, answer, err);
-}
-
-int32_t idem_renew(idem_client *client, const idem_args *args,
-                   idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_RENEW, args, answer, err);
-}
-
-int32_t idem_peek(idem_client *client, const idem_args *args,
-                  idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_PEEK, args, answer, err);
-}
-
-int32_t idem_ping(idem_client *client, const idem_args *args,
-                  idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_PING, args, answer, err);
-}
-
-int32_t idem_stats(idem_client *client, const idem_args *args,
-                   idem_answer *answer, idem_error *err) {
-    return idem_call(client, IDEM_STATS, args, answer, err);
-}
-
 int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
                          idem_info *info, idem_error *err) {
     idem_args args = {.size = sizeof args, .timeout_ms = timeout_ms};
