@@ -21,6 +21,12 @@ typedef struct idem__op {
     bool pending; /* is in a table */
 } idem__op;
 
+/* What only a primary answers, and once the change is safe. */
+static inline bool idem__is_change(idp_method method) {
+    return method == IDP_ACQUIRE || method == IDP_COMPLETE ||
+           method == IDP_RELEASE || method == IDP_RENEW;
+}
+
 #define IDEM__BUCKETS_FIRST 64u
 
 typedef struct idem__calls {

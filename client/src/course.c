@@ -18,8 +18,7 @@ void idem__course_begin(idem__course *course, idem__target *target,
                              .start_ms = now_ms,
                              .deadline_ms = now_ms + timeout_ms,
                              .stop_at = IDEM__STOP_CALLS};
-    course->is_change = method == IDP_ACQUIRE || method == IDP_COMPLETE ||
-                        method == IDP_RELEASE || method == IDP_RENEW;
+    course->is_change = idem__is_change(method);
     course->fast_ms = course->is_change ? fast_ms : 0;
     idem__backoff_init(&course->backoff, seed);
 }

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "client/src/greet.h"
+
 /* Where there is another server to try, the first attempts to connect get so
  * much each, and twice as much in every further round. */
 #define DIAL_MS_FIRST 250u
@@ -58,13 +60,17 @@ uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
     return now_ms + (dial_ms < left_ms ? dial_ms : left_ms);
 }
 
-bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
+static bool learn(const idem__link *link, uint64_t now_ms, idem_error *err) {
     idem__greeted greeted = {.serial = link->serial,
                              .endpoint = &link->endpoint,
                              .hello = &link->hello,
                              .now_ms = now_ms};
+    return idem__target_learn(link->target, &greeted, err);
+}
+
+bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
     assert(link->state == IDEM__LINK_DIALING);
-    if (!idem__target_learn(link->target, &greeted, err))
+    if (!learn(link, now_ms, err))
         return false;
     link->state = IDEM__LINK_UP;
     idem__watch_connected(link->target->watch, seen(link));
@@ -72,6 +78,28 @@ bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
     link->drain_end_ms = 0;
     link->why.code = 0;
     return true;
+}
+
+void idem__link_greet_again(idem__link *link) {
+    static const idem__greeting greeting = {.shard = -1};
+    assert(link->state == IDEM__LINK_UP);
+    if (idem__leads(&link->hello) || link->probe.op.pending)
+        return;
+    link->probe.op.deadline_ms = UINT64_MAX;
+    link->probed_ms = link->quiet_ms;
+    /* Without memory for it the next change tries again. */
+    (void)idem__wire_hello(&link->wire, &link->probe.op, &greeting);
+}
+
+void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
+                              uint64_t now_ms) {
+    idp_hello hello;
+    idem_error why;
+    if (idem__greet_read(link->endpoint.name, reply, &hello, &why) != 0)
+        return;
+    link->hello = hello;
+    /* One that is not believed has taken a change all the same. */
+    (void)learn(link, now_ms, &why);
 }
 
 static void set_retry(idem__link *link, uint64_t now_ms) {

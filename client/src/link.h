@@ -57,7 +57,7 @@ typedef struct idem__link {
                               * calls, and until then to answer what it has */
     uint64_t quiet_ms;       /* how long was listened and nothing heard */
     uint64_t probed_ms;      /* quiet_ms when the probe was queued */
-    idem__attempt probe;     /* a ping that nobody waits for */
+    idem__attempt probe;     /* a ping or hello that nobody waits for */
     bool is_alive; /* it was answered, and that is to be thought over */
 } idem__link;
 
@@ -77,6 +77,11 @@ uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
 /* The server has greeted with link->hello: UP, or false with err filled where
  * it is not to be believed: that is a failed dial. */
 bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err);
+/* UP, and a change was answered: where a replica had greeted it was promoted,
+ * and is asked in which epoch, and how many shards it has. */
+void idem__link_greet_again(idem__link *link);
+void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
+                              uint64_t now_ms);
 /* DIALING to DOWN, the next server's turn. 0: the call may wait for another
  * dial; else the code that ends its attempt (IDEM_E_LOST: route it again). */
 int32_t idem__link_undialed(idem__link *link, const idem_error *why,

@@ -80,9 +80,13 @@ idem__next idem__link_next(idem__link *link, idem__attempt **attempt,
             link->drain_end_ms = now_ms + IDEM__DRAIN_MS;
         if (op == &link->probe.op) {
             link->is_alive = true;
+            if (op->method == IDP_HELLO)
+                idem__link_greeted_again(link, reply, now_ms);
             continue;
         }
         *attempt = (idem__attempt *)op;
+        if (idem__is_change(op->method) && !reply->is_error)
+            idem__link_greet_again(link);
         return IDEM__NEXT_REPLY;
     }
 }

@@ -77,7 +77,7 @@ void idem__target_redirect(idem__target *target, uint64_t serial,
     pthread_mutex_unlock(&target->lock);
 }
 
-static bool leads(const idp_hello *hello) {
+bool idem__leads(const idp_hello *hello) {
     return strcmp(hello->role, "replica") != 0;
 }
 
@@ -86,7 +86,7 @@ static bool leads(const idp_hello *hello) {
  * it was replaced. One that comes back by itself may tell what it likes. */
 static bool is_believed(idem__target *target, const idem__greeted *greeted) {
     uint64_t epoch = greeted->hello->epoch;
-    if (!leads(greeted->hello))
+    if (!idem__leads(greeted->hello))
         return true; /* it names the primary, or none */
     if (epoch < target->epoch &&
         !idem__endpoint_same(greeted->endpoint, &target->epoch_at)) {
@@ -117,11 +117,11 @@ bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
                       IDEM__DOUBT_MS / 1000);
     if (believed && atomic_load(&target->serial) == greeted->serial) {
         /* A replica only says where to go: one connection is enough. */
-        bool spread = target->uri->shard_aware && leads(hello);
+        bool spread = target->uri->shard_aware && idem__leads(hello);
         target->shards = spread ? hello->shards : 1;
         memcpy(target->hash_key, hello->hash_key, sizeof target->hash_key);
     }
-    if (believed && leads(hello))
+    if (believed && idem__leads(hello))
         idem__watch_primary(target->watch,
                             (idem__seen){name, -1, hello->epoch});
     pthread_mutex_unlock(&target->lock);

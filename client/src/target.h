@@ -66,6 +66,9 @@ void idem__target_failed(idem__target *target, uint64_t serial);
 void idem__target_redirect(idem__target *target, uint64_t serial,
                            const char *primary);
 
+/* Whether hello says that it takes changes: a replica names the primary. */
+bool idem__leads(const idp_hello *hello);
+
 /* One connection that was greeted. */
 typedef struct idem__greeted {
     uint64_t serial; /* the target's, as it was dialled */

@@ -230,6 +230,9 @@ bool script_server(script_running *r, scripted_server *server, const char *at) {
         server->silent = true;
     } else if (strcmp(word, "splits") == 0) {
         server->splits = true;
+    } else if (strcmp(word, "leads") == 0) {
+        server->role = "primary";
+        return set_server(server, "epoch", at);
     } else {
         return script_fail(r, "the script makes no sense at %s", word);
     }

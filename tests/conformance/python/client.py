@@ -79,8 +79,18 @@ class Conn:
         if error:
             self.close()
             raise Failed(error.split(" ")[0], "refused")
+        self.learn(hello)
+
+    def learn(self, hello):
         self.epoch = hello.get("epoch", 0)
+        self.leads = hello.get("role") != "replica"
         self.limits = hello.get("limits", {})
+
+    def greet_again(self, until):
+        """It was a replica, and takes changes now."""
+        error, hello = self.ask("hello", [], until)
+        if error is None:
+            self.learn(hello)
 
     def close(self):
         with self.lock:
@@ -310,6 +320,9 @@ class Client:
         """The answer, or None: ask again."""
         error, result = conn.ask(method, params, until)
         if error is None:
+            if not conn.leads and not wrong("promotion-unseen"):
+                conn.greet_again(until)
+                self.believe(conn)
             return check(result)
         code, _, text = error.partition(" ")
         state.last = code

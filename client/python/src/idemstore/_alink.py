@@ -16,6 +16,7 @@ from ._errand import Lost
 from ._errors import IdemstoreError
 from ._lane import Plan
 from ._link import DRAIN_S, LISTEN_S
+from ._target import read_hello
 
 Reply = Tuple[Optional[str], Any]
 
@@ -46,6 +47,7 @@ class ALink(asyncio.Protocol):
         self._looker: Optional[asyncio.TimerHandle] = None
         self._until_s = 0.0  # the latest deadline of what is under way
         self._room: "Set[asyncio.Future[None]]" = set()
+        self._greets: "Optional[asyncio.Future[Reply]]" = None
         self._responses = _wire.Responses(
             self.hello.frame_bytes_max + _wire.FRAME_BYTES_MORE)
 
@@ -108,7 +110,10 @@ class ALink(asyncio.Protocol):
         finally:
             timer.cancel()
             self.changes.pop(msgid, None)
-        return errand.answered(name, self.serial, error, result)
+        answer = errand.answered(name, self.serial, error, result)
+        if not self.hello.leads and errand.ask.is_change:
+            self._greet_again()
+        return answer
 
     @staticmethod
     def _too_late(future: "asyncio.Future[Reply]") -> None:
@@ -163,6 +168,27 @@ class ALink(asyncio.Protocol):
             self.break_off("it closed the connection")
         if self._room:
             self._make_room()
+
+    # ------------------------------------------------------------- promotion
+
+    def _greet_again(self) -> None:
+        """It was a replica when it was greeted, and takes changes: it was
+        promoted. How many shards it has now, and its epoch, is told by another
+        hello."""
+        if self._greets is None and self.broken is None:
+            _, self._greets = self._put(_wire.request_tail("hello", ()))
+            self._greets.add_done_callback(self._greeted_again)
+
+    def _greeted_again(self, answer: "asyncio.Future[Reply]") -> None:
+        self._greets = None
+        if answer.cancelled() or answer.exception() is not None:
+            return
+        error, result = answer.result()
+        hello = None if error is not None else read_hello(result)
+        if hello is not None:
+            self.hello = hello
+            self._plan.target.learn(self.endpoint, self.serial, hello,
+                                    time.monotonic())
 
     # --------------------------------------------------------------- silence
 

@@ -18,7 +18,7 @@ from . import _errand, _wire
 from ._dial import Greeted
 from ._errand import Lost
 from ._errors import IdemstoreError, fail
-from ._target import Backoff, Target
+from ._target import Backoff, Target, read_hello
 
 # Whoever reads comes back so often, to look whether the server is alive.
 LISTEN_S = 0.25
@@ -33,7 +33,8 @@ _QUIET = (BlockingIOError, socket.timeout)
 class Slot:
     """A call under way."""
 
-    __slots__ = ("done", "lost", "sent", "error", "result", "gate", "change_s")
+    __slots__ = ("done", "lost", "sent", "error", "result", "gate", "change_s",
+                 "greets")
 
     def __init__(self) -> None:
         self.done = False
@@ -43,6 +44,7 @@ class Slot:
         self.result: Any = None
         self.gate: Optional[threading.Lock] = None
         self.change_s = 0.0  # when a change was sent that nobody waits for
+        self.greets = False  # it is a hello, which nobody waits for
 
 
 class Link:
@@ -113,8 +115,11 @@ class Link:
                 self._wait(slot, end_s, stop)
             if not slot.done:
                 raise self._unanswered(slot, stop)
-            return errand.answered(self.endpoint.name, self.serial,
-                                   slot.error, slot.result)
+            answer = errand.answered(self.endpoint.name, self.serial,
+                                     slot.error, slot.result)
+            if not self.hello.leads and errand.ask.is_change:
+                self._greet_again(end_s)
+            return answer
         finally:
             self._leave(msgid)
 
@@ -263,6 +268,8 @@ class Link:
                 self._backoff.attempts = 0
                 if error is not None:
                     self._heard_error(error)
+                elif slot.greets:
+                    self._greeted_again(result)
         except (_wire.Broken, ssl.SSLError) as why:
             self.break_off("it sent " + str(why))
         except EOFError:
@@ -271,6 +278,29 @@ class Link:
     def _heard_error(self, error: str) -> None:
         if error.startswith("SHUTTING_DOWN") and self.draining_s is None:
             self.draining_s = time.monotonic() + DRAIN_S
+
+    # ------------------------------------------------------------- promotion
+
+    def _greet_again(self, end_s: float) -> None:
+        """It was a replica when it was greeted, and takes changes: it was
+        promoted. How many shards it has now, and its epoch, is told by another
+        hello."""
+        slot = Slot()
+        slot.greets = True
+        with self._lock:
+            if any(other.greets for other in self.pending.values()):
+                return
+            self._msgid = msgid = self._msgid % 0xFFFFFFFF + 1
+            self.pending[msgid] = slot
+        tail = _wire.request_tail("hello", ())
+        self._send(None, _wire.request(msgid, tail), end_s)
+
+    def _greeted_again(self, result: Any) -> None:
+        hello = read_hello(result)
+        if hello is not None:
+            self.hello = hello
+            self._target.learn(self.endpoint, self.serial, hello,
+                               time.monotonic())
 
     # --------------------------------------------------------------- silence
 
