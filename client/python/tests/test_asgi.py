@@ -232,6 +232,29 @@ def test_the_first_part_leaves_before_the_last_is_made(daemon, ns):
                      "sent b'2'"]
 
 
+def test_a_promised_length_is_whole_only_once_it_is_stored(daemon, ns):
+    """Its receiver does not wait for the end: it may ask again at once."""
+    order = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200,
+                    "headers": [(b"Content-Length", b"3")]})
+        for part in (b"0", b"12", b""):
+            order.append("made %r" % part)
+            await send({"type": "http.response.body", "body": part,
+                        "more_body": part != b""})
+
+    async def whole():
+        async with idemstore.AsyncStore(daemon.uri(ns)) as store:
+            await drive(IdempotencyMiddleware(app, store, principal="none"),
+                        order)
+            await drive(IdempotencyMiddleware(app, store, principal="none"),
+                        order)
+    asyncio.run(whole())
+    assert order == ["made b'0'", "sent b'0'", "made b'12'", "made b''",
+                     "sent b'12'", "sent b'012'"]
+
+
 async def drive(app, order, leaves=False, key=b"k"):
     """One POST on the bare interface."""
     scope = {"type": "http", "method": "POST", "path": "/x",

@@ -161,6 +161,8 @@ class _Handled:
         self._started = False
         self._ended = False
         self._gone = False
+        self._left: Optional[int] = None  # of the length that was promised
+        self._held: List[Message] = []
 
     async def run(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -195,19 +197,32 @@ class _Handled:
             self.capture.start(message["status"], [
                 (bytes(n), bytes(v)) for n, v in message.get("headers", ())])
             self._start = message
+            self._left = _promised(message)
             return
         if kind != "http.response.body" or self._ended:
             await self._pass_on(message)
             return
         self.capture.add(message.get("body", b""))
         if message.get("more_body", False):
-            await self._begin()
-            await self._pass_on(message)
+            await self._part(message)
             return
         self._ended = True
         trouble = await self.store._settled(self._settle())
         if trouble is not None and not self._started:
             await _say(trouble, self._pass_on)
+            return
+        await self._begin()
+        for part in self._held:
+            await self._pass_on(part)
+        await self._pass_on(message)
+
+    async def _part(self, message: Message) -> None:
+        """A part of which more is to come. Where it makes the promised length
+        whole its receiver would not wait for the end: it is kept back."""
+        if self._left is not None:
+            self._left -= len(message.get("body", b""))
+        if self._left is not None and self._left <= 0:
+            self._held.append(message)
             return
         await self._begin()
         await self._pass_on(message)
@@ -267,6 +282,13 @@ def _plain(scope: Scope) -> Scope:
                if one[0] != b"accept-encoding"]
     scope["headers"] = headers
     return scope
+
+
+def _promised(start: Message) -> Optional[int]:
+    for name, value in start.get("headers", ()):
+        if bytes(name).lower() == b"content-length" and value.isdigit():
+            return int(value)
+    return None
 
 
 def _target(scope: Scope) -> bytes:
