@@ -8,6 +8,9 @@ find_package(Threads REQUIRED)
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
+if(IDEM_TLS)
+  pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl>=3.0)
+endif()
 
 # The packer is all in the headers and serves proto; the tests link the library
 # too, as a second opinion on the wire. Debian and upstream name it differently.
