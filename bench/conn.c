@@ -13,6 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* So often is the dice thrown for a key of the connection's shard; then the
+ * next one that is. */
+#define PICKS_MAX 1000
+
 bool idb_conn_init(idb_conn *conn, const idb_plan *plan) {
     *conn = (idb_conn){.fd = -1, .idle_count = plan->pipeline};
     conn->slots = calloc(plan->pipeline, sizeof *conn->slots);
@@ -62,9 +66,11 @@ void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
         return;
     close(conn->fd);
     conn->fd = -1;
+    if (worker->phase != IDB_PHASE_WARM)
+        worker->troubles.unanswered += conn->busy;
     conn->busy = 0;
     conn->idle_count = 0;
-    worker->broken++;
+    worker->troubles.broken++;
 }
 
 static bool keep(uint8_t **kept, uint32_t *len, uint32_t *cap,
@@ -142,11 +148,17 @@ static size_t request_write(idb_worker *worker, idb_conn *conn, uint32_t number,
     return target->write(control->codec, &conn->slots[number], number, to);
 }
 
+static bool is_of(const idb_control *control, const idb_conn *conn,
+                  uint64_t number) {
+    const idb_target *target = control->plan->target;
+    return !target->belongs || control->codec->shards <= 1 ||
+           target->belongs(control->codec, number, conn->shard);
+}
+
 /* The next job of this connection's shard; false when none is left. */
 static bool slot_fill(idb_worker *worker, const idb_conn *conn,
                       idb_slot *slot) {
     const idb_control *control = worker->control;
-    const idb_target *target = control->plan->target;
     idb_picker *picker = &worker->picker;
     if (!idb_picker_has(picker))
         return false;
@@ -159,10 +171,11 @@ static bool slot_fill(idb_worker *worker, const idb_conn *conn,
         slot->number = idb_pick_number(picker, job);
         return true;
     }
-    do
-        slot->number = idb_pick_number(picker, job);
-    while (target->belongs && control->codec->shards > 1 &&
-           !target->belongs(control->codec, slot->number, conn->shard));
+    slot->number = idb_pick_number(picker, job);
+    for (unsigned tries = 1; !is_of(control, conn, slot->number);)
+        slot->number = ++tries < PICKS_MAX
+                           ? idb_pick_number(picker, job)
+                           : idb_next_number(picker, slot->number);
     return true;
 }
 
@@ -177,17 +190,29 @@ size_t idb_conn_start(idb_worker *worker, idb_conn *conn, uint64_t since_ns,
     return request_write(worker, conn, number, to);
 }
 
+/* The reply's first line, if it is text; its bytes are nobody's to read. */
+static void line_tell(const uint8_t *reply, size_t len, char *to, size_t cap) {
+    size_t at = 0;
+    while (at < len && at < 60 && reply[at] >= ' ' && reply[at] <= '~')
+        at++;
+    bool is_line = at > 0 && (at == 60 || at == len || reply[at] == '\r');
+    if (is_line)
+        snprintf(to, cap, "%.*s", (int)at, (const char *)reply);
+    else
+        snprintf(to, cap, "%zu bytes that are no reply to it", len);
+}
+
 static void note_unexpected(idb_worker *worker, const idb_slot *slot,
                             const uint8_t *reply, uint32_t len) {
-    if (worker->unexpected++ > 0)
+    const idb_target *target = worker->control->plan->target;
+    if (worker->troubles.unexpected++ > 0)
         return;
-    char *to = worker->first_unexpected;
-    size_t cap = sizeof worker->first_unexpected;
-    int at = snprintf(to, cap, "%s step %u: ", idb_job_name((idb_job)slot->job),
-                      slot->step);
-    for (uint32_t i = 0; i < len && (size_t)at + 2 < cap; i++)
-        to[at++] = reply[i] >= 32 && reply[i] < 127 ? (char)reply[i] : '.';
-    to[at] = '\0';
+    char *to = worker->troubles.first_unexpected;
+    size_t cap = sizeof worker->troubles.first_unexpected;
+    size_t at =
+        (size_t)snprintf(to, cap, "%s: ", idb_job_name((idb_job)slot->job));
+    if (!target->tell || !target->tell(slot, reply, len, to + at, cap - at))
+        line_tell(reply, len, to + at, cap - at);
 }
 
 /* One reply is here: the job's next step, or the end of it and, in a closed
@@ -197,19 +222,20 @@ static size_t reply_done(idb_worker *worker, idb_conn *conn, uint32_t number,
     const idb_plan *plan = worker->control->plan;
     idb_slot *slot = &conn->slots[number];
     conn->busy--;
-    if (worker->measuring)
+    if (worker->phase != IDB_PHASE_WARM)
         idb_hist_record(worker->hist,
                         now_ns > slot->since_ns ? now_ns - slot->since_ns : 0);
-    if (slot->step + 1 < plan->target->steps[slot->job]) {
+    bool stop = worker->phase == IDB_PHASE_STOP;
+    if (!stop && slot->step + 1 < plan->target->steps[slot->job]) {
         slot->step++;
         slot->since_ns = now_ns;
         return request_write(worker, conn, number, to);
     }
-    if (worker->measuring)
+    if (worker->phase == IDB_PHASE_MEASURE)
         worker->jobs++;
     if (slot->job == IDB_FRESH || slot->job == IDB_CLAIM)
         worker->keys_new++;
-    if (plan->rate > 0 || !slot_fill(worker, conn, slot)) {
+    if (stop || plan->rate > 0 || !slot_fill(worker, conn, slot)) {
         slot->busy = false;
         conn->idle[conn->idle_count++] = number;
         return 0;
@@ -223,7 +249,7 @@ static void count_ops(idb_worker *worker, uint64_t ops) {
         &worker->ops_all,
         atomic_load_explicit(&worker->ops_all, memory_order_relaxed) + ops,
         memory_order_relaxed);
-    if (worker->measuring)
+    if (worker->phase == IDB_PHASE_MEASURE)
         atomic_store_explicit(
             &worker->ops,
             atomic_load_explicit(&worker->ops, memory_order_relaxed) + ops,

@@ -63,6 +63,43 @@ static const char *codec_init(idb_codec *codec, const idb_plan *plan) {
     return failed;
 }
 
+/* Whether each connection's shard has a key among the pool's: else its jobs
+ * would never come. */
+static bool pool_has_all(const idb_codec *codec, const idb_plan *plan,
+                         uint64_t pool) {
+    bool found[IDP_SHARDS_MAX] = {false};
+    uint32_t shards =
+        codec->shards < plan->connections ? codec->shards : plan->connections;
+    if (codec->shards > IDP_SHARDS_MAX)
+        return false;
+    for (uint64_t i = 0; i < plan->spread->n && shards > 0; i++)
+        for (uint32_t shard = 0; shard < codec->shards; shard++)
+            if (shard < plan->connections && !found[shard] &&
+                plan->target->belongs(codec, pool | i, shard)) {
+                found[shard] = true;
+                shards--;
+            }
+    return shards == 0;
+}
+
+static const char *pools_fit(const idb_codec *codec, const idb_plan *plan) {
+    static char why[160];
+    if (!plan->target->belongs || codec->shards <= 1 || plan->jobs > 0)
+        return NULL;
+    for (int job = 0; job < IDB_JOB_COUNT; job++) {
+        uint64_t pool = idb_pool_of((idb_job)job);
+        if (!pool || !plan->mix.weight[job] || pool_has_all(codec, plan, pool))
+            continue;
+        snprintf(why, sizeof why,
+                 "--pool %lu is too small: the server has %u shards, and not "
+                 "each has a key of the pool; take a larger one, or "
+                 "--shard-aware off",
+                 (unsigned long)plan->spread->n, codec->shards);
+        return why;
+    }
+    return NULL;
+}
+
 typedef struct engine {
     const idb_plan *plan;
     idb_control control;
@@ -143,13 +180,23 @@ static bool workers_start(engine *e) {
     return true;
 }
 
+/* How much of the time threads were ready to run, and did not. */
+static double waited(pid_t pid, uint64_t before_ns, double seconds) {
+    uint64_t now_ns = idb_proc_waited_ns(pid);
+    return now_ns > before_ns ? (double)(now_ns - before_ns) / 1e9 / seconds
+                              : 0;
+}
+
 static void measure(engine *e, idb_sample *sample) {
     const idb_plan *plan = e->plan;
+    idb_troubles *troubles = &sample->troubles;
     sleep_until(e, idb_now_ns() + plan->ramp_ns + plan->warmup_ns, "warm-up");
     uint64_t start_ns = idb_now_ns();
     uint64_t cpu_ns = idb_proc_cpu_ns(plan->server.pid);
     uint64_t replica_ns = idb_proc_cpu_ns(plan->replica_pid);
     uint64_t own_ns = client_cpu_ns(e);
+    uint64_t server_waited_ns = idb_proc_waited_ns(plan->server.pid);
+    uint64_t client_waited_ns = idb_proc_waited_ns(getpid());
     atomic_store(&e->control.phase, IDB_PHASE_MEASURE);
     if (plan->event)
         sleep_through(e, plan->event);
@@ -160,8 +207,14 @@ static void measure(engine *e, idb_sample *sample) {
     sample->client_cpu_ns = client_cpu_ns(e) - own_ns;
     sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
     sample->replica_cpu_ns = idb_proc_cpu_ns(plan->replica_pid) - replica_ns;
-    atomic_store(&e->control.phase, IDB_PHASE_STOP);
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
+    troubles->server_waited =
+        waited(plan->server.pid, server_waited_ns, sample->seconds);
+    troubles->client_waited =
+        waited(getpid(), client_waited_ns, sample->seconds);
+    troubles->client_busy =
+        (double)sample->client_cpu_ns / 1e9 / sample->seconds / plan->threads;
+    atomic_store(&e->control.phase, IDB_PHASE_STOP);
 }
 
 static void run_jobs(engine *e, idb_sample *sample) {
@@ -177,16 +230,8 @@ static const char *collect(engine *e, idb_sample *sample) {
         const idb_worker *worker = &e->workers[i];
         sample->ops += worker->ops;
         sample->jobs += worker->jobs;
-        sample->unexpected += worker->unexpected;
-        sample->broken += worker->broken;
-        sample->missed += worker->missed;
-        sample->due += worker->due;
         sample->keys_new += worker->keys_new;
-        if (worker->late_max_ns > sample->late_max_ns)
-            sample->late_max_ns = worker->late_max_ns;
-        if (worker->unexpected && !sample->first_unexpected[0])
-            memcpy(sample->first_unexpected, worker->first_unexpected,
-                   sizeof sample->first_unexpected);
+        idb_troubles_add(&sample->troubles, &worker->troubles);
         idb_hist_add(sample->hist, worker->hist);
         if (worker->failed)
             failed = worker->failed;
@@ -197,6 +242,8 @@ static const char *collect(engine *e, idb_sample *sample) {
 static const char *run(engine *e, idb_sample *sample) {
     const idb_plan *plan = e->plan;
     const char *failed = codec_init(&e->codec, plan);
+    if (!failed)
+        failed = pools_fit(&e->codec, plan);
     if (failed)
         return failed;
     e->control = (idb_control){

@@ -9,6 +9,7 @@
 #include "bench/hist.h"
 #include "bench/pick.h"
 #include "bench/target.h"
+#include "bench/troubles.h"
 
 #include <sched.h>
 #include <sys/types.h>
@@ -30,6 +31,9 @@ typedef void idb_progress(void *ctx, const char *phase, double ops_per_s);
  * lasts until it is over instead of for its time, but no longer than
  * IDB_EVENT_NS. On the main thread, looked at every few milliseconds. */
 #define IDB_EVENT_NS (600 * IDB_NS_PER_S)
+
+/* What is under way at the end has so long to be answered. */
+#define IDB_PATIENCE_NS IDB_NS_PER_S
 
 typedef struct idb_event {
     void (*begin)(void *ctx);
@@ -63,18 +67,15 @@ typedef struct idb_plan {
 
 typedef struct idb_sample {
     double seconds;
-    uint64_t ops;        /* requests answered */
-    uint64_t jobs;       /* of those, the last of a job */
-    uint64_t unexpected; /* answers that the job must not get */
-    uint64_t broken;     /* connections lost */
-    uint64_t missed;     /* open loop: jobs sent over 1 ms after their time */
-    uint64_t late_max_ns;
-    uint64_t due; /* open loop: jobs planned in the time measured */
+    uint64_t ops;  /* requests answered */
+    uint64_t jobs; /* of those, the last of a job */
+    idb_troubles troubles;
     uint64_t client_cpu_ns, server_cpu_ns, replica_cpu_ns;
     uint64_t rss_before, rss_after; /* bytes; 0: unknown */
     uint64_t keys_new;              /* made since rss_before was read */
-    char first_unexpected[128];
-    idb_hist *hist; /* owned */
+    /* Owned. Also of what was sent in the time measured and answered after it,
+     * and of what never was: the time that it had waited by then. */
+    idb_hist *hist;
 } idb_sample;
 
 /* 0, or a text that says what failed. The sample is filled in either case

@@ -44,7 +44,7 @@ static void uuid_write(uint64_t a, uint64_t b, uint8_t *to) {
 }
 
 void idb_key_write(const idb_work *work, uint64_t number, uint8_t *to) {
-    uint64_t a = idb_mix(number ^ work->seed);
+    uint64_t a = idb_mix(number ^ work->seed ^ work->run);
     uint32_t left = work->key_bytes;
     if (left == 36) {
         uuid_write(a, idb_mix(a), to);

@@ -32,6 +32,7 @@ const char *idb_job_name(idb_job job);
 /* The sizes and times of the work. */
 typedef struct idb_work {
     uint64_t seed;
+    uint64_t run; /* makes the keys those of one run; 0: nobody else's anyway */
     uint32_t key_bytes;
     uint32_t fingerprint_bytes;
     uint32_t nonce_bytes; /* 0: none */

@@ -3,6 +3,7 @@
 #include "bench/load.h"
 
 #include <math.h>
+#include <sys/random.h>
 
 /* Filling is not measured: as deep as any server takes it well. */
 #define FILL_CONNECTIONS 8
@@ -32,25 +33,6 @@ static double key_bytes(const idb_sample *s) {
     return ((double)s->rss_after - (double)s->rss_before) / (double)s->keys_new;
 }
 
-static void note_add(idb_result *result, const idb_sample *s) {
-    size_t at = strlen(result->note), cap = sizeof result->note;
-    if (s->unexpected)
-        at +=
-            (size_t)snprintf(result->note + at, cap - at,
-                             "! %lu unexpected answers, the first: %s; ",
-                             (unsigned long)s->unexpected, s->first_unexpected);
-    if (s->broken && at < cap)
-        at += (size_t)snprintf(result->note + at, cap - at,
-                               "! %lu connections lost; ",
-                               (unsigned long)s->broken);
-    if (s->due && at < cap)
-        snprintf(result->note + at, cap - at,
-                 "%lu jobs planned, %.2f %% over 1 ms late (max %.1f ms); ",
-                 (unsigned long)s->due,
-                 100.0 * (double)s->missed / (double)s->due,
-                 (double)s->late_max_ns / 1e6);
-}
-
 void idb_load_add(idb_result *result, const idb_sample *s) {
     double *v = idb_result_round(result);
     if (!v)
@@ -67,7 +49,8 @@ void idb_load_add(idb_result *result, const idb_sample *s) {
     v[IDB_LOAD_client_busy] = (double)s->client_cpu_ns / 1e9 / s->seconds;
     v[IDB_LOAD_key_bytes] = key_bytes(s);
     v[IDB_LOAD_replica_cpu_us] = us_per(s->replica_cpu_ns, s->ops);
-    note_add(result, s);
+    idb_troubles_add(&result->troubles, &s->troubles);
+    idb_troubles_tell(&result->troubles, result->note, sizeof result->note);
     idb_hist_add(result->hist, s->hist);
 }
 
@@ -114,8 +97,9 @@ const char *idb_fill(const idb_plan *like, idb_job job, uint64_t first,
     plan.jobs = count;
     plan.first_number = first;
     const char *failed = idb_engine_run(&plan, &sample);
-    if (!failed && sample.unexpected > 0) {
-        snprintf(why, sizeof why, "filling: %s", sample.first_unexpected);
+    if (!failed && sample.troubles.unexpected > 0) {
+        snprintf(why, sizeof why, "filling: %s",
+                 sample.troubles.first_unexpected);
         failed = why;
     }
     idb_sample_fini(&sample);
@@ -140,6 +124,12 @@ const char *idb_fill_pools(const idb_options *options, const idb_plan *plan) {
     return failed;
 }
 
+/* A server that runs already may know the keys of earlier rounds and runs. */
+static uint64_t run_of_its_own(void) {
+    uint64_t run;
+    return getrandom(&run, sizeof run, 0) == sizeof run ? run : idb_now_ns();
+}
+
 int idb_with_server(const idb_options *options, const idb_spec *spec,
                     idb_round *round, void *ctx) {
     char why[192];
@@ -149,6 +139,8 @@ int idb_with_server(const idb_options *options, const idb_spec *spec,
     if (!failed) {
         idb_plan plan = idb_plan_of(options, spec, &server.primary.at, NULL);
         plan.replica_pid = server.replica.at.pid;
+        if (spec->external.port)
+            plan.work.run = run_of_its_own();
         failed = round(ctx, &plan);
     }
     idb_server_stop(&server);

@@ -55,17 +55,31 @@ idb_job idb_pick_job(idb_picker *picker) {
     return IDB_FRESH;
 }
 
-uint64_t idb_pick_number(idb_picker *picker, idb_job job) {
+uint64_t idb_pool_of(idb_job job) {
     switch (job) {
     case IDB_INFLIGHT:
-        return IDB_SPACE_HELD | idb_spread_pick(picker->spread, &picker->rng);
+        return IDB_SPACE_HELD;
     case IDB_REPLAY:
     case IDB_MISMATCH:
-        return IDB_SPACE_DONE | idb_spread_pick(picker->spread, &picker->rng);
+        return IDB_SPACE_DONE;
     case IDB_FRESH:
     case IDB_CLAIM:
     case IDB_JOB_COUNT:
         break;
     }
-    return picker->next_new++;
+    return 0;
+}
+
+uint64_t idb_pick_number(idb_picker *picker, idb_job job) {
+    uint64_t pool = idb_pool_of(job);
+    return pool ? pool | idb_spread_pick(picker->spread, &picker->rng)
+                : picker->next_new++;
+}
+
+uint64_t idb_next_number(idb_picker *picker, uint64_t number) {
+    uint64_t space = number >> IDB_SPACE_SHIFT << IDB_SPACE_SHIFT;
+    if (space != IDB_SPACE_DONE && space != IDB_SPACE_HELD)
+        return picker->next_new++;
+    uint64_t at = number - space + 1;
+    return space | (at < picker->spread->n ? at : 0);
 }

@@ -43,4 +43,11 @@ static inline bool idb_picker_has(const idb_picker *picker) {
 idb_job idb_pick_job(idb_picker *picker);
 uint64_t idb_pick_number(idb_picker *picker, idb_job job);
 
+/* The number behind it: of a pool, round and round. */
+uint64_t idb_next_number(idb_picker *picker, uint64_t number);
+
+/* Which pool the job's keys are of: IDB_SPACE_DONE or IDB_SPACE_HELD, whose
+ * numbers go from there on for the spread's n; 0: each key is new. */
+uint64_t idb_pool_of(idb_job job);
+
 #endif

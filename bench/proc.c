@@ -29,29 +29,49 @@ static uint64_t ticks_ns(pid_t pid) {
     return (user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-uint64_t idb_proc_cpu_ns(pid_t pid) {
+/* The sums over its threads of what schedstat says: time on a CPU, and time
+ * spent waiting for one. */
+typedef struct times {
+    uint64_t ran_ns, waited_ns;
+} times;
+
+static void times_add(const char *path, times *sum) {
+    uint64_t ran_ns, waited_ns;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return;
+    if (fscanf(file, "%" SCNu64 " %" SCNu64, &ran_ns, &waited_ns) == 2) {
+        sum->ran_ns += ran_ns;
+        sum->waited_ns += waited_ns;
+    }
+    fclose(file);
+}
+
+static times times_of(pid_t pid) {
     char path[320];
-    uint64_t sum = 0, ns;
-    if (pid <= 0)
-        return 0;
+    times sum = {0};
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
+    DIR *tasks = pid > 0 ? opendir(path) : NULL;
     if (!tasks)
-        return 0;
+        return sum;
     for (struct dirent *task; (task = readdir(tasks));) {
         if (task->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid,
                  task->d_name);
-        FILE *file = fopen(path, "r");
-        if (!file)
-            continue;
-        if (fscanf(file, "%" SCNu64, &ns) == 1)
-            sum += ns;
-        fclose(file);
+        times_add(path, &sum);
     }
     closedir(tasks);
-    return sum ? sum : ticks_ns(pid);
+    return sum;
+}
+
+uint64_t idb_proc_cpu_ns(pid_t pid) {
+    uint64_t ran_ns = times_of(pid).ran_ns;
+    return ran_ns || pid <= 0 ? ran_ns : ticks_ns(pid);
+}
+
+uint64_t idb_proc_waited_ns(pid_t pid) {
+    return times_of(pid).waited_ns;
 }
 
 uint64_t idb_proc_cpu_all_ns(pid_t pid) {

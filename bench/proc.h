@@ -16,6 +16,10 @@ uint64_t idb_proc_cpu_ns(pid_t pid);
 /* The same with the threads that have ended; for a process that is there. */
 uint64_t idb_proc_cpu_all_ns(pid_t pid);
 
+/* How long its threads were ready to run and had to wait for a CPU, in ns, in
+ * all; 0 where the scheduler does not say. */
+uint64_t idb_proc_waited_ns(pid_t pid);
+
 /* Resident memory in bytes; 0 when unknown. */
 uint64_t idb_proc_rss_bytes(pid_t pid);
 

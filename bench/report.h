@@ -20,7 +20,7 @@ typedef struct idb_figure {
 } idb_figure;
 
 #define IDB_COLUMNS_MAX 16
-#define IDB_NOTE_BYTES  320
+#define IDB_NOTE_BYTES  1024
 
 typedef struct idb_result {
     char label[96];
@@ -29,6 +29,7 @@ typedef struct idb_result {
     double *values;      /* rounds_max rows of IDB_COLUMNS_MAX */
     idb_figure figures[IDB_COLUMNS_MAX];
     char note[IDB_NOTE_BYTES]; /* a line under the table; may be empty */
+    idb_troubles troubles;     /* of all rounds of a load */
     idb_hist *hist;            /* of all rounds; may be empty */
 } idb_result;
 

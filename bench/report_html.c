@@ -30,30 +30,51 @@ static void cell(FILE *to, const idb_figure *figure, int digits) {
     fputs("</td>", to);
 }
 
-static void table_write(FILE *to, const idb_report *report) {
+static void title(FILE *to, const char *text) {
+    fputs("<th scope=\"col\">", to);
+    escape(to, text);
+    fputs("</th>", to);
+}
+
+/* What the rows are compared by comes first: a page is not wide enough for
+ * all columns. */
+static void titles_write(FILE *to, const idb_report *report) {
+    const int first = report->ratio_column;
+    title(to, "target");
+    if (first >= 0) {
+        title(to, report->columns[first].title);
+        title(to, "to first");
+    }
+    for (int c = 0; c < (int)report->column_count; c++)
+        if (c != first)
+            title(to, report->columns[c].title);
+}
+
+static void row_write(FILE *to, const idb_report *report, uint32_t i) {
     char text[48];
-    fputs("<table><thead><tr><th scope=\"col\">target</th>", to);
-    for (uint32_t c = 0; c < report->column_count; c++) {
-        fputs("<th scope=\"col\">", to);
-        escape(to, report->columns[c].title);
-        fputs("</th>", to);
+    const int first = report->ratio_column;
+    const idb_result *result = &report->results[i];
+    fputs("<tr><th scope=\"row\">", to);
+    escape(to, result->label);
+    fputs("</th>", to);
+    if (first >= 0) {
+        cell(to, &result->figures[first], report->columns[first].digits);
+        fprintf(
+            to, "<td>%s</td>",
+            idb_figure_text(idb_report_ratio(report, i), 2, text, sizeof text));
     }
-    if (report->ratio_column >= 0)
-        fputs("<th scope=\"col\">to first</th>", to);
-    fputs("</tr></thead>\n<tbody>\n", to);
-    for (uint32_t i = 0; i < report->count; i++) {
-        const idb_result *result = &report->results[i];
-        fputs("<tr><th scope=\"row\">", to);
-        escape(to, result->label);
-        fputs("</th>", to);
-        for (uint32_t c = 0; c < report->column_count; c++)
+    for (int c = 0; c < (int)report->column_count; c++)
+        if (c != first)
             cell(to, &result->figures[c], report->columns[c].digits);
-        if (report->ratio_column >= 0)
-            fprintf(to, "<td>%s</td>",
-                    idb_figure_text(idb_report_ratio(report, i), 2, text,
-                                    sizeof text));
-        fputs("</tr>\n", to);
-    }
+    fputs("</tr>\n", to);
+}
+
+static void table_write(FILE *to, const idb_report *report) {
+    fputs("<table><thead><tr>", to);
+    titles_write(to, report);
+    fputs("</tr></thead>\n<tbody>\n", to);
+    for (uint32_t i = 0; i < report->count; i++)
+        row_write(to, report, i);
     fputs("</tbody></table>", to);
 }
 

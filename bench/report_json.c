@@ -98,6 +98,23 @@ static void figures_write(FILE *to, const idb_report *report,
     fputs("},\n", to);
 }
 
+static void troubles_write(FILE *to, const idb_troubles *t) {
+    fputs("   \"troubles\": {", to);
+    member_number(to, "unexpected", (double)t->unexpected);
+    member_number(to, "connections_lost", (double)t->broken);
+    member_number(to, "unanswered", (double)t->unanswered);
+    member_number(to, "unanswered_max_ms", (double)t->waited_max_ns / 1e6);
+    member_number(to, "overdue", (double)t->overdue);
+    member_number(to, "planned", (double)t->due);
+    member_number(to, "late", (double)t->missed);
+    member_number(to, "late_max_ms", (double)t->late_max_ns / 1e6);
+    member_number(to, "server_waited", t->server_waited);
+    member_number(to, "client_waited", t->client_waited);
+    fputs("\"client_busy\": ", to);
+    idb_json_number(to, t->client_busy);
+    fputs("},\n", to);
+}
+
 /* [percentile, us] pairs, as dense as a curve needs. */
 static void curve_write(FILE *to, const idb_hist *hist) {
     fputs("   \"latency_us\": [", to);
@@ -135,6 +152,7 @@ void idb_report_json(FILE *to, const idb_report *report) {
         member_number(to, "ratio", idb_report_ratio(report, i));
         fputc('\n', to);
         figures_write(to, report, result);
+        troubles_write(to, &result->troubles);
         curve_write(to, result->hist);
         fputs("}", to);
     }

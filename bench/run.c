@@ -4,6 +4,16 @@
 #include "bench/interrupt.h"
 #include "bench/load.h"
 
+#define COLUMNS_TEXT                                                     \
+    "Server and client us/op are CPU time per operation; in brackets "   \
+    "the server's\nrange over the rounds. Client busy 1.00 is one core " \
+    "of the load generator."
+#define CLOSED_TEXT                                                          \
+    "\nClosed loop: while a server stalls, nothing more is asked of it. So " \
+    "few requests meet\na stall, and the high percentiles look better than " \
+    "they are (coordinated omission).\nWhere they count, plan the jobs: "    \
+    "--rate OPS."
+
 typedef struct turn {
     const idb_options *options;
     const idb_spread *spread;
@@ -55,9 +65,7 @@ int idb_run(const idb_options *options, idb_report *report) {
     report->column_count =
         has_replica(options) ? IDB_LOAD_COUNT : IDB_LOAD_COUNT - 1;
     report->ratio_column = IDB_LOAD_server_cpu_us;
-    report->text = "Server and client us/op are CPU time per operation; in "
-                   "brackets the server's\nrange over the rounds. Client busy "
-                   "1.00 is one core of the load generator.";
+    report->text = options->rate > 0 ? COLUMNS_TEXT : COLUMNS_TEXT CLOSED_TEXT;
     for (uint32_t i = 0; i < options->spec_count; i++)
         report->has_files |= idb_spec_has_files(&options->specs[i]);
     uint32_t round = 0;

@@ -82,6 +82,11 @@ typedef struct idb_target {
      * IDB_END_BYTES_MAX. */
     size_t (*end)(uint8_t *to);
 
+    /* Optional. What the reply to this slot says, for people, without any
+     * bytes that are not text. False: it is no reply. */
+    bool (*tell)(const idb_slot *slot, const uint8_t *bytes, size_t len,
+                 char *to, size_t cap);
+
     /* Optional. May the job's key go over this connection? */
     bool (*belongs)(const idb_codec *codec, uint64_t number, uint32_t shard);
 } idb_target;

@@ -17,6 +17,7 @@
 #include "proto/request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -133,6 +134,39 @@ static idb_read_status reply_read(const idb_codec *codec, idb_slot *slots,
     return IDB_WHOLE;
 }
 
+static bool is_text(idp_slice text) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
+static bool reply_tell(const idb_slot *slot, const uint8_t *bytes, size_t len,
+                       char *to, size_t cap) {
+    idp_reply reply;
+    idp_answer answer;
+    size_t frame;
+    idp_method method = slot->step == 0 ? IDP_ACQUIRE : IDP_COMPLETE;
+    bool is_new = slot->job == IDB_FRESH || slot->job == IDB_CLAIM;
+    if (idp_reply_open(bytes, len, SIZE_MAX, &reply, &frame) != IDP_REPLY_WHOLE)
+        return false;
+    if (reply.is_error && is_text(reply.text)) {
+        snprintf(to, cap, "%s was refused: %.*s", idp_method_name(method),
+                 (int)(reply.text.len < 70 ? reply.text.len : 70),
+                 (const char *)reply.text.ptr);
+        return true;
+    }
+    if (reply.is_error || !idp_answer_read(method, reply.result, &answer))
+        return false;
+    snprintf(to, cap, "%s was answered with %s%s", idp_method_name(method),
+             idp_outcome_name(answer.outcome),
+             is_new && method == IDP_ACQUIRE
+                 ? ": somebody else uses these keys; another --seed, or a "
+                   "fresh server"
+                 : "");
+    return true;
+}
+
 #define HELLO_SECONDS_MAX 10
 
 static const char *say_hello(int fd, bool move, uint32_t shard,
@@ -207,6 +241,7 @@ const idb_target idb_target_idem = {
     .request_bytes_max = request_bytes_max,
     .write = request_write,
     .read = reply_read,
+    .tell = reply_tell,
     .prepare = prepare,
     .greet = greet,
     .belongs = belongs,
@@ -218,4 +253,5 @@ const idb_target idb_target_idem_blind = {
     .request_bytes_max = request_bytes_max,
     .write = request_write,
     .read = reply_read,
+    .tell = reply_tell,
 };

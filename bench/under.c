@@ -37,6 +37,7 @@ static bool watched_is_over(void *ctx) {
 }
 
 static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
+    char said[IDB_NOTE_BYTES];
     idb_sample sample;
     w->watch = (idb_event){watched_begin, watched_is_over, w};
     w->until_ns =
@@ -44,9 +45,9 @@ static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
     plan->event = &w->watch;
     const char *failed = idb_engine_run(plan, &sample);
     const idb_pings pings = idb_probe_take(w->probe);
-    if (!failed && sample.unexpected)
-        fprintf(stderr, "idembench: %lu unexpected answers, the first: %s\n",
-                (unsigned long)sample.unexpected, sample.first_unexpected);
+    idb_troubles_tell(&sample.troubles, said, sizeof said);
+    if (!failed && strchr(said, '!'))
+        fprintf(stderr, "idembench: %s\n", said);
     if (!failed && (!sample.hist->total || !pings.count))
         failed = "it was over before anything was measured";
     if (!failed)

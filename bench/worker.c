@@ -5,6 +5,7 @@
  * their time has come, and their latency counts from that time, so a stalled
  * server can't hide the jobs that waited for it. */
 #include "bench/worker.h"
+#include "bench/interrupt.h"
 
 #include <errno.h>
 #include <math.h>
@@ -127,6 +128,14 @@ static idb_conn *conn_with_room(idb_worker *worker) {
     return NULL;
 }
 
+static void count_due(idb_worker *worker, uint64_t late_ns) {
+    idb_troubles *troubles = &worker->troubles;
+    troubles->due++;
+    troubles->missed += late_ns > MISSED_NS;
+    if (late_ns > troubles->late_max_ns)
+        troubles->late_max_ns = late_ns;
+}
+
 static void jobs_start(idb_worker *worker, uint64_t now_ns) {
     while (worker->due_ns <= now_ns) {
         idb_conn *conn = conn_with_room(worker);
@@ -137,13 +146,8 @@ static void jobs_start(idb_worker *worker, uint64_t now_ns) {
             return;
         if (!idb_conn_send(worker, conn, len))
             return;
-        if (worker->measuring) {
-            uint64_t late_ns = now_ns - worker->due_ns;
-            worker->due++;
-            worker->missed += late_ns > MISSED_NS;
-            if (late_ns > worker->late_max_ns)
-                worker->late_max_ns = late_ns;
-        }
+        if (worker->phase == IDB_PHASE_MEASURE)
+            count_due(worker, now_ns - worker->due_ns);
         plan_next(worker);
         now_ns = idb_now_ns();
     }
@@ -152,7 +156,7 @@ static void jobs_start(idb_worker *worker, uint64_t now_ns) {
 static int wait_ready(idb_worker *worker, struct epoll_event *events) {
     const idb_plan *plan = worker->control->plan;
     uint64_t ns = LOOK_AGAIN_NS;
-    if (plan->rate > 0) {
+    if (plan->rate > 0 && worker->phase != IDB_PHASE_STOP) {
         uint64_t now_ns = idb_now_ns();
         uint64_t left = worker->due_ns > now_ns ? worker->due_ns - now_ns : 0;
         ns = left < SPIN_NS            ? 0
@@ -164,39 +168,92 @@ static int wait_ready(idb_worker *worker, struct epoll_event *events) {
 }
 
 static bool all_lost(const idb_worker *worker) {
-    return worker->broken > 0 && worker->broken == worker->conn_open;
+    return worker->troubles.broken > 0 &&
+           worker->troubles.broken == worker->conn_open;
 }
 
-static bool jobs_done(const idb_worker *worker) {
-    if (worker->picker.left > 0)
-        return false;
+static bool is_idle(const idb_worker *worker) {
     for (uint32_t i = 0; i < worker->conn_count; i++)
         if (worker->conns[i].fd >= 0 && worker->conns[i].busy > 0)
             return false;
     return true;
 }
 
-static void loop(idb_worker *worker) {
+static bool jobs_done(const idb_worker *worker) {
+    return worker->picker.left == 0 && is_idle(worker);
+}
+
+static bool events_take(idb_worker *worker) {
     struct epoll_event events[EVENTS_MAX];
+    int n = wait_ready(worker, events);
+    for (int i = 0; i < n; i++)
+        idb_conn_ready(worker, events[i].data.ptr, events[i].events);
+    if (n < 0 && errno != EINTR)
+        worker->failed = "epoll_wait failed";
+    return !worker->failed;
+}
+
+/* Jobs whose time had come, and for whom no place was free: they have waited
+ * so long, and would have longer. */
+static void count_overdue(idb_worker *worker, uint64_t end_ns) {
+    for (; worker->due_ns <= end_ns; plan_next(worker)) {
+        worker->troubles.overdue++;
+        count_due(worker, end_ns - worker->due_ns);
+        idb_hist_record(worker->hist, end_ns - worker->due_ns);
+    }
+}
+
+static void count_unanswered(idb_worker *worker, const idb_conn *conn,
+                             uint64_t now_ns) {
+    idb_troubles *troubles = &worker->troubles;
+    for (uint32_t i = 0; i < worker->control->plan->pipeline; i++) {
+        if (conn->fd < 0 || !conn->slots[i].busy)
+            continue;
+        uint64_t waited_ns = now_ns - conn->slots[i].since_ns;
+        troubles->unanswered++;
+        if (waited_ns > troubles->waited_max_ns)
+            troubles->waited_max_ns = waited_ns;
+        idb_hist_record(worker->hist, waited_ns);
+    }
+}
+
+/* The time measured is over. What is under way gets its answer, or is told. */
+static void end(idb_worker *worker) {
+    uint64_t now_ns = idb_now_ns(), until_ns = now_ns + IDB_PATIENCE_NS;
+    if (worker->phase != IDB_PHASE_MEASURE)
+        return;
+    if (worker->control->plan->rate > 0) {
+        jobs_start(worker, now_ns);
+        count_overdue(worker, now_ns);
+    }
+    worker->phase = IDB_PHASE_STOP;
+    while (!is_idle(worker) && idb_now_ns() < until_ns && !idb_interrupted() &&
+           events_take(worker))
+        continue;
+    now_ns = idb_now_ns();
+    for (uint32_t i = 0; i < worker->conn_count; i++)
+        count_unanswered(worker, &worker->conns[i], now_ns);
+}
+
+static void loop(idb_worker *worker) {
     idb_control *control = worker->control;
     const bool open_loop = control->plan->rate > 0;
     for (;;) {
         int phase = atomic_load_explicit(&control->phase, memory_order_acquire);
-        if (phase == IDB_PHASE_STOP || all_lost(worker) || jobs_done(worker))
+        if (all_lost(worker) || jobs_done(worker))
             return;
-        worker->measuring = phase == IDB_PHASE_MEASURE;
+        if (phase == IDB_PHASE_STOP) {
+            end(worker);
+            return;
+        }
+        worker->phase = (idb_phase)phase;
         if (worker->conn_open < worker->conn_count &&
             !conns_open(worker, idb_now_ns()))
             return;
         if (open_loop)
             jobs_start(worker, idb_now_ns());
-        int n = wait_ready(worker, events);
-        for (int i = 0; i < n; i++)
-            idb_conn_ready(worker, events[i].data.ptr, events[i].events);
-        if (n < 0 && errno != EINTR) {
-            worker->failed = "epoll_wait failed";
+        if (!events_take(worker))
             return;
-        }
     }
 }
 

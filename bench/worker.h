@@ -58,14 +58,14 @@ typedef struct idb_worker {
     uint8_t *in, *out;
     size_t in_cap, out_cap;
     idb_picker picker;
-    bool measuring;
+    idb_phase phase;
     uint64_t due_ns; /* open loop: when the next job is planned */
     double gap_ns;   /* open loop: mean time between jobs */
     const char *failed;
 
-    uint64_t jobs, unexpected, broken, missed, late_max_ns, due;
+    uint64_t jobs;
     uint64_t keys_new;
-    char first_unexpected[128];
+    idb_troubles troubles;
     idb_hist *hist;
     _Atomic uint64_t ops;     /* measured */
     _Atomic uint64_t ops_all; /* for the progress line */

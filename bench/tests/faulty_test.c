@@ -23,7 +23,9 @@ typedef enum lie {
     SPOILS_REPLAYS,
     FORGETS,
     TAKES_STALE,
-    LETS_OTHERS_IN
+    LETS_OTHERS_IN,
+    FALLS_SILENT,
+    KNOWS_ALL
 } lie;
 
 #define KEYS     4096
@@ -132,6 +134,15 @@ static idp_answer holder(faulty *f, record *rec, const idp_request *r) {
     return (idp_answer){.outcome = IDP_OUTCOME_COMPLETED, .kept = true};
 }
 
+static idp_answer answer_to(faulty *f, const idp_request *r) {
+    if (f->lie == KNOWS_ALL)
+        return (idp_answer){.outcome = IDP_OUTCOME_REPLAY,
+                            .has_result = true,
+                            .result = {r->key.ptr, r->key.len}};
+    record *rec = record_of(f, r);
+    return r->method == IDP_ACQUIRE ? acquire(f, rec, r) : holder(f, rec, r);
+}
+
 static bool serve(faulty *f, int c) {
     uint8_t out[1024];
     const idp_read_limits limits = {.result_bytes_max = 1024};
@@ -148,9 +159,9 @@ static bool serve(faulty *f, int c) {
                              &frame, &fault) != IDP_READ_WHOLE)
             break;
         at += frame;
-        record *rec = record_of(f, &r);
-        idp_answer answer =
-            r.method == IDP_ACQUIRE ? acquire(f, rec, &r) : holder(f, rec, &r);
+        if (f->lie == FALLS_SILENT && ++f->calls > 100)
+            continue;
+        idp_answer answer = answer_to(f, &r);
         size_t len = idp_answer_write(out, sizeof out, r.msgid, &answer);
         if (send(f->conns[c], out, len, MSG_NOSIGNAL) != (ssize_t)len)
             return false;
@@ -202,6 +213,59 @@ static uint16_t faulty_start(faulty *f, lie told, pthread_t *thread) {
     return ntohs(at.sin_port);
 }
 
+static void faulty_stop(faulty *f, pthread_t thread) {
+    shutdown(f->listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < CONNS; i++)
+        if (f->conns[i] >= 0)
+            close(f->conns[i]);
+    close(f->listener);
+}
+
+/* What a load makes of a server that is told to lie: its output. */
+static const char *load_on(const char *bench, lie told, const char *options) {
+    static faulty f;
+    pthread_t thread;
+    int status;
+    uint16_t port = faulty_start(&f, told, &thread);
+    const char *said =
+        shell(&status,
+              "timeout 60 %s --target idem/blind/at=127.0.0.1:%u --warmup 0 "
+              "--duration 1 --connections 4 %s",
+              bench, port, options);
+    faulty_stop(&f, thread);
+    holds(status == 0, "the run ends by itself", said);
+    return said;
+}
+
+/* It has no more room than for KEYS records: the keys are few. */
+static void what_is_not_answered_is_told(const char *bench) {
+    const char *said = load_on(bench, FALLS_SILENT,
+                               "--rounds 1 --pipeline 8 --json /dev/stdout");
+    holds(strstr(said, "! 32 requests were never answered") != NULL,
+          "what was under way", said);
+    holds(strstr(said, "\"unanswered\": 32,") != NULL, "the JSON", said);
+    said = load_on(bench, FALLS_SILENT, "--rounds 1 --pipeline 2 --rate 2000");
+    holds(strstr(said, "! 8 requests were never answered") != NULL,
+          "in an open loop", said);
+    holds(strstr(said, "jobs were planned and never sent") != NULL,
+          "and what was overdue", said);
+}
+
+/* Round after round the pool is filled on the same server. */
+static void keys_are_a_rounds_own(const char *bench) {
+    const char *said =
+        load_on(bench, TRUTH, "--rounds 3 --pool 200 --mix replay=1 --seed 5");
+    holds(!strstr(said, "unexpected"), "no key was there before", said);
+}
+
+static void an_answer_is_told_in_words(const char *bench) {
+    const char *said = load_on(bench, KNOWS_ALL, "--rounds 1");
+    holds(strstr(said, "the first: fresh: acquire was answered with replay: "
+                       "somebody else uses these keys") != NULL,
+          "in words", said);
+}
+
 /* words, or the others where the key had retired already. */
 static void told_as(const char *bench, lie told, const char *words,
                     const char *others) {
@@ -216,12 +280,7 @@ static void told_as(const char *bench, lie told, const char *words,
               "--duration %s --connections 8 --pipeline 4 --lease 60000 "
               "--verify-keys 16",
               bench, port, told == TRUTH ? "0.5" : "20");
-    shutdown(f.listener, SHUT_RDWR);
-    pthread_join(thread, NULL);
-    for (int i = 0; i < CONNS; i++)
-        if (f.conns[i] >= 0)
-            close(f.conns[i]);
-    close(f.listener);
+    faulty_stop(&f, thread);
     holds(status == (told == TRUTH ? 0 : 1), "the exit status", said);
     holds(strstr(said, words) || strstr(said, others), words, said);
     if (told != TRUTH)
@@ -241,6 +300,9 @@ int main(int argc, char **argv) {
     told_as(argv[1], TAKES_STALE, " completed though attempt ",
             " was granted though attempt ");
     told_as(argv[1], LETS_OTHERS_IN, "another body", "another body");
+    what_is_not_answered_is_told(argv[1]);
+    keys_are_a_rounds_own(argv[1]);
+    an_answer_is_told_in_words(argv[1]);
     puts("bench: every lie is found out");
     return 0;
 }

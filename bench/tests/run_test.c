@@ -54,6 +54,35 @@ static void two_shards_known_and_unknown(void) {
                              "--target idem/threads=2,idem/threads=2/blind");
 }
 
+/* A shard that none of the pool's keys belongs to has nothing to ask for. */
+static void a_pool_too_small_for_the_shards_is_refused(void) {
+    int status;
+    const char *said =
+        shell(&status,
+              "timeout 60 %s --idemstored %s --spawn " QUICK " --rounds 1 "
+              "--pool 1 --mix replay=1 --target idem/threads=2",
+              bench, stored);
+    holds(status == 1 && strstr(said, "--pool 1 is too small: the server has "
+                                      "2 shards"),
+          "refused", said);
+    run("few keys", QUICK " --rounds 1 --pool 64 --keys zipf "
+                          "--mix inflight=1 --target idem/threads=2");
+}
+
+/* Two that share a core wait for each other. */
+static void a_disturbed_machine_is_told(void) {
+    int status;
+    shell(&status, "grep -q '^[1-9]' /proc/self/schedstat");
+    if (status != 0)
+        return;
+    const char *said = run("one core for both",
+                           "--duration 1 --warmup 0.1 --rounds 1 --pipeline 64 "
+                           "--server-cpu 0 --client-cpu 0 --target idem");
+    holds(strstr(said, "! the machine was disturbed: the server waited") !=
+              NULL,
+          "who waits for a CPU", said);
+}
+
 static void an_open_loop_reports_its_schedule(void) {
     const char *said = run("open loop", QUICK " --rounds 1 --rate 2000 "
                                               "--ramp 0.1 --target idem,echo");
@@ -85,6 +114,11 @@ static void the_files_are_whole(void) {
         json_object_get(json_array_get(results, 0), "figures");
     const json_t *ops = json_object_get(figures, "ops_per_s");
     holds(idb_json_get_number(ops, "median") > 0, "operations", path);
+    const json_t *troubles =
+        json_object_get(json_array_get(results, 0), "troubles");
+    holds(json_object_get(troubles, "server_waited") != NULL &&
+              json_object_get(troubles, "unanswered") != NULL,
+          "what was wrong", path);
     json_decref(root);
     const char *said = shell(&status, "wc -l < %s/a.csv", folder);
     holds(status == 0 && atoi(said) == 3, "three lines of CSV", said);
@@ -122,7 +156,8 @@ static void an_interrupt_keeps_the_rounds_that_are_whole(void) {
     const char *said = "";
     for (int seconds = 4; seconds <= 64 && status != 130; seconds *= 2)
         said = shell(&status,
-                     "timeout -s INT --preserve-status %d %s --idemstored %s "
+                     "timeout --foreground -s INT --preserve-status %d %s "
+                     "--idemstored %s "
                      "--spawn " QUICK " --rounds 1000 --target idem,echo "
                      "--csv %s/int.csv",
                      seconds, bench, stored, folder);
@@ -216,6 +251,8 @@ int main(int argc, char **argv) {
     wrong_flags_are_told_with_64();
     every_job_on_every_target();
     two_shards_known_and_unknown();
+    a_pool_too_small_for_the_shards_is_refused();
+    a_disturbed_machine_is_told();
     an_open_loop_reports_its_schedule();
     sizes_reach_their_ends();
     the_files_are_whole();
