@@ -2,7 +2,7 @@
 /* main.c -- idemstored: flags in, daemon out. */
 #include "server/config.h"
 #include "server/io/serve.h"
-#include "server/io/store.h"
+#include "server/storage/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +30,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "idemstored: --check: --data-dir is missing\n");
         return EXIT_USAGE;
     }
-    return config.check ? ids_store_check(config.data_dir, config.compare)
+    return config.check ? ids_check(config.data_dir, config.compare)
                         : ids_serve(&config);
 }

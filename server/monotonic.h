@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monotonic.h -- the machine's clock, in milliseconds. For what is no record's:
- * those go by io/clock.h, which leaves out the time that we stood still. */
+ * those go by os/clock.h, which leaves out the time that we stood still. */
 #ifndef IDS_MONOTONIC_H
 #define IDS_MONOTONIC_H
 

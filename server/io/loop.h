@@ -10,50 +10,36 @@
 #ifndef IDS_LOOP_H
 #define IDS_LOOP_H
 
-#include "server/desk.h"
-#include "server/io/clock.h"
-#include "server/io/deadline.h"
-#include "server/io/pages.h"
-#include "server/io/places.h"
-#include "server/node/turn.h"
+#include "server/memory/pages.h"
+#include "server/net/net.h"
 
-#include <pthread.h>
 #include <uv.h>
 
-struct ids_socket;
 struct ids_log_writer;
+struct ids_snapshots;
 struct ids_standstill;
 struct ids_store;
 
 typedef struct ids_loop {
     uv_loop_t uv;
+    ids_desk *desk;
+    ids_pages *pages;
+    ids_net net;
+    ids_turn turn; /* with its keeper and its seat */
+    /* Set before it runs: see ids_loop_keeps and ids_loop_sits. */
+    struct ids_log_writer *log_writer; /* NULL: nothing is kept */
+    struct ids_snapshots *snapshots;   /* the first's; NULL: the same */
+    struct ids_standstill *still;      /* NULL: the node has no peer */
+    /* What libuv calls, and when it has to. */
     uv_prepare_t prepare;
     uv_check_t check;
     uv_async_t wake;
     uv_timer_t timer;
-    uv_idle_t busy; /* active: don't sleep, there is work left */
-    ids_desk *desk;
-    ids_pages *pages;
-    /* Set before it runs. */
-    ids_turn turn;                     /* with its keeper and its seat */
-    struct ids_log_writer *log_writer; /* NULL: nothing is kept */
-    struct ids_store *store;           /* the first's; NULL: the same */
-    struct ids_standstill *still;      /* NULL: the node has no peer */
-    ids_mailbox *mailbox;
-    ids_places *places; /* of the whole house */
+    uv_idle_t busy;     /* active: don't sleep, there is work left */
     uint64_t due_ms;    /* the soonest that is due, at the last turn's end */
     uint64_t armed_ms;  /* when the timer fires; UINT64_MAX: it doesn't */
-    uint64_t linger_ms;
     uint64_t polled_ms; /* when its sockets were looked at last */
-    uint64_t gaps;      /* of the clock, as it has seen them */
     bool looks_again;   /* before what is due: it has been away */
-    bool awake;
-    ids_deadlines deadlines;
-    ids_list postponed; /* sockets, to the next turn */
-    /* Sockets in the order in which their time runs out. */
-    ids_list stalled;   /* the peer does not take what we send */
-    ids_list surplus;   /* one too many: told so at its first request */
-    ids_list lingering; /* the peer has not closed yet, we are through */
 } ids_loop;
 
 typedef struct ids_loop_config {
@@ -74,6 +60,12 @@ typedef struct ids_loop_config {
 /* 0, or libuv's error. Any thread, before the loop runs. */
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
 
+/* Before it runs: its changes are kept, and the first loop sees to
+ * snapshots, too; it has a seat at the peer. */
+void ids_loop_keeps(ids_loop *loop, struct ids_store *store);
+void ids_loop_sits(ids_loop *loop, ids_seat *seat,
+                   struct ids_standstill *still);
+
 /* Runs until ids_loop_stop, or an order to stop. */
 void ids_loop_run(ids_loop *loop);
 
@@ -83,20 +75,11 @@ void ids_loop_fini(ids_loop *loop);
 /* Any thread. */
 void ids_loop_wake(ids_loop *loop);
 
-/* The rest on the loop's own thread only. To be called first in every
- * callback: the loop is awake, and knows what time it is. */
-void ids_loop_turn(ids_loop *loop);
-
-/* Bytes have come: the clock is read again. */
-void ids_loop_look(ids_loop *loop);
-
-/* Sends, closes, moves: whatever connections the desk has marked. */
-void ids_loop_settle(ids_loop *loop);
-
-/* Parked acquires are told, connections closed when their replies left. */
+/* On its own thread only. Parked acquires are told, connections closed when
+ * their replies left. */
 void ids_loop_drain(ids_loop *loop);
 
-/* Closes everything of its own; ids_loop_run returns soon. */
+/* The same. Closes everything of its own; ids_loop_run returns soon. */
 void ids_loop_stop(ids_loop *loop);
 
 #endif

@@ -6,6 +6,7 @@
 #include "server/journal/fault.h"
 #include "server/log.h"
 #include "server/peer/record.h"
+#include "server/storage/onrecord.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,7 +63,7 @@ static bool is_reached_at(const char *listening, ids_endpoint *to) {
 
 bool ids_peering_open(ids_peering *r, const ids_house *house,
                       const char *listening) {
-    char path[IDS_DECISIONS_PATH_BYTES + 64], which[512], why[512];
+    char path[IDS_ONRECORD_PATH_BYTES], which[512], why[512];
     const ids_config *config = r->config;
     r->house = house;
     if (!config->advertise &&
@@ -70,13 +71,13 @@ bool ids_peering_open(ids_peering *r, const ids_house *house,
         return refuse_start("--advertise",
                             "give HOST:PORT: the first --listen is "
                             "none that another node could reach");
-    ids_peering_state_path(config, listening, path);
+    ids_onrecord_path(config, listening, path);
     if (!ids_decisions_open(&r->file, path, &r->recorded, why, sizeof why)) {
         snprintf(which, sizeof which, "--peer-state %.400s", path);
         return refuse_start(which, why);
     }
     r->is_open = true;
-    return ids_peering_flags_fit(config, &r->recorded, path);
+    return ids_onrecord_fits(config, &r->recorded, path);
 }
 
 static void take_as_restored(ids_peering *r) {
@@ -136,10 +137,8 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
     if (r->write_error)
         return refuse_to_begin(r);
     ids_partner_start(&r->partner, &r->recorded);
-    for (uint32_t i = 0; i < r->house->loops; i++) {
-        loops[i].turn.seat = &r->partner.seats[i];
-        loops[i].still = &r->still;
-    }
+    for (uint32_t i = 0; i < r->house->loops; i++)
+        ids_loop_sits(&loops[i], &r->partner.seats[i], &r->still);
     return true;
 }
 

@@ -7,9 +7,9 @@
 #define IDS_PEERING_H
 
 #include "server/config.h"
-#include "server/io/decisions.h"
 #include "server/io/loop.h"
 #include "server/io/standstill.h"
+#include "server/storage/decisions.h"
 
 typedef struct ids_peering {
     const ids_config *config;
@@ -37,18 +37,6 @@ bool ids_peering_read(ids_peering *r, const ids_config *config);
  * clients come, as bound. */
 bool ids_peering_open(ids_peering *r, const ids_house *house,
                       const char *listening);
-
-/* A start without a peer: false, if the record of decisions says that this node
- * is one of two; the log says so, and which flag. With --accept-change that
- * record is put aside, and the epoch is above it. */
-bool ids_peering_may_be_alone(const ids_config *config, ids_house *house,
-                              const char *listening);
-
-/* onrecord.c's: where the record is; whether the flags fit it. */
-void ids_peering_state_path(const ids_config *config, const char *listening,
-                            char path[static IDS_DECISIONS_PATH_BYTES + 64]);
-bool ids_peering_flags_fit(const ids_config *config,
-                           const ids_decision *recorded, const char *path);
 
 /* All loops are there, none runs: the node takes up what is recorded. */
 bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peering_host.c -- what the node asks of the daemon; see
  * server/node/host.h. */
-#include "server/io/peer_socket.h"
 #include "server/io/peering.h"
-#include "server/io/store.h"
 #include "server/log.h"
+#include "server/net/peer_socket.h"
+#include "server/net/socket.h"
+#include "server/os/clock.h"
+#include "server/storage/store.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -36,7 +38,7 @@ static void wake(void *ctx, uint32_t worker) {
 
 static void settle(void *ctx, uint32_t worker) {
     ids_peering *r = ctx;
-    ids_loop_settle(&r->loops[worker]);
+    ids_sockets_settle(&r->loops[worker].net);
 }
 
 static uint64_t clock_ms(void *ctx) {
@@ -91,7 +93,7 @@ static void on_written(uv_work_t *work, int status) {
     (void)status;
     if (r->write_error && !r->still_stands)
         ids_peering_fail(r);
-    ids_loop_turn(first(r));
+    ids_net_wake_up(&first(r)->net);
     ids_partner_recorded(&r->partner, r->write_error);
 }
 
@@ -135,7 +137,7 @@ static void replaced(void *ctx) {
 
 static bool open_socket(void *ctx, ids_cable *cable) {
     ids_peering *r = ctx;
-    return ids_peer_socket_open(&r->loops[cable->seat->desk->index], cable);
+    return ids_peer_socket_open(&r->loops[cable->seat->desk->index].net, cable);
 }
 
 static size_t send_bytes(void *ctx, ids_cable *cable, const uint8_t *bytes,

@@ -2,15 +2,17 @@
 /* serve.c -- the whole daemon: sockets, threads, signals, and their end. */
 #include "server/io/serve.h"
 
-#include "server/io/accept.h"
-#include "server/io/listen.h"
 #include "server/io/notify.h"
 #include "server/io/peering.h"
 #include "server/io/signals.h"
-#include "server/io/store.h"
-#include "server/io/thread.h"
 #include "server/log.h"
 #include "server/machine.h"
+#include "server/net/accept.h"
+#include "server/net/listen.h"
+#include "server/os/clock.h"
+#include "server/os/thread.h"
+#include "server/storage/onrecord.h"
+#include "server/storage/store.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -142,7 +144,7 @@ static bool open_store(server *s) {
     if (!ids_store_open(&s->store, s->config, &s->house))
         return false;
     s->house.epoch = ids_store_epoch(&s->store);
-    s->house.store = ids_store_taker(&s->store);
+    s->house.store = ids_snapshots_taker(&s->store.snapshots);
     return true;
 }
 
@@ -150,7 +152,7 @@ static bool open_peering(server *s) {
     char text[IDS_ADDRESS_TEXT_BYTES];
     ids_address_of(s->listeners.all[0].fd, text, sizeof text);
     if (!ids_config_has_peer(s->config))
-        return ids_peering_may_be_alone(s->config, &s->house, text);
+        return ids_onrecord_may_be_alone(s->config, &s->house, text);
     if (!ids_peering_open(&s->peering, &s->house, text))
         return false;
     s->house.takes_peers = true;
@@ -200,12 +202,6 @@ static void hold_claims(server *s) {
             (unsigned long long)s->config->hold_claims_ms);
 }
 
-static void keep(server *s, uint32_t i) {
-    ids_log_writer *writer = s->store.log_writers[i];
-    s->loops[i].log_writer = writer;
-    s->loops[i].turn.keeper = ids_log_writer_keeper(writer);
-}
-
 static bool recover(server *s) {
     bool empty = !s->store.is_open || s->store.was_empty;
     if (s->store.is_open) {
@@ -217,8 +213,7 @@ static bool recover(server *s) {
         if (!good)
             return false;
         for (uint32_t i = 0; i < s->house.loops; i++)
-            keep(s, i);
-        s->loops[0].store = &s->store;
+            ids_loop_keeps(&s->loops[i], &s->store);
         s->peering.store = &s->store;
     }
     if (empty && s->config->hold_claims_ms)
@@ -244,7 +239,7 @@ static void stop(server *s) {
 static void look_whether_drained(uv_timer_t *handle) {
     server *s = handle->data;
     ids_loop *loop = &s->loops[0];
-    ids_loop_turn(loop);
+    ids_net_wake_up(&loop->net);
     size_t left =
         atomic_load_explicit(&s->places.connections, memory_order_relaxed);
     if (left && loop->desk->now_ms < s->drain_end_ms)
@@ -256,7 +251,7 @@ static void look_whether_drained(uv_timer_t *handle) {
 static void on_end(void *ctx, int number) {
     server *s = ctx;
     ids_loop *loop = &s->loops[0];
-    ids_loop_turn(loop);
+    ids_net_wake_up(&loop->net);
     if (s->draining && number == SIGXCPU)
         return; /* it comes each second from its limit on */
     if (s->draining) {
@@ -289,7 +284,7 @@ static bool start_accepting(server *s) {
     ids_places_needs needs = descriptors_needed(s);
     if (!ids_places_plan(&s->places, &needs, why, sizeof why))
         return complain("can't start", "descriptors", why);
-    int error = ids_acceptor_init(&s->acceptor, &s->loops[0]);
+    int error = ids_acceptor_init(&s->acceptor, &s->loops[0].net);
     for (uint32_t i = 0; !error && i < s->listeners.count; i++)
         error = ids_acceptor_add(&s->acceptor, &s->listeners.all[i]);
     if (!error)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* disk.h -- all that the journal asks of a disk: one folder of plain files.
  *
- * An interface, so that the same code runs on POSIX (server/io/disk.c) and on
- * a simulated disk that crashes, tears and lies. Every function may block;
+ * An interface, so that the same code runs on POSIX (server/storage/disk.c) and
+ * on a simulated disk that crashes, tears and lies. Every function may block;
  * errors are negative errno. Names are short and have no slash. Any thread,
  * one file by one thread at a time. */
 #ifndef IDS_DISK_H

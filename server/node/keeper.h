@@ -2,9 +2,10 @@
 /* keeper.h -- one worker's side of what is kept: batches of its journal out,
  * replies free to leave, its part of a snapshot.
  *
- * No thread and no file: whoever writes is the host's (server/io/log_writer.h),
- * and so is whatever takes long. The worker never waits for them; it looks at
- * the end of each turn, and is woken when there is something to see. */
+ * No thread and no file: whoever writes is the host's
+ * (server/storage/log_writer.h), and so is whatever takes long. The worker
+ * never waits for them; it looks at the end of each turn, and is woken when
+ * there is something to see. */
 #ifndef IDS_KEEPER_H
 #define IDS_KEEPER_H
 

@@ -2,7 +2,7 @@
 /* make_fixture.c -- writes the story's folder: make_fixture FOLDER.
  *
  * Run it once per format version and commit what it wrote. */
-#include "server/io/disk.h"
+#include "server/storage/disk.h"
 #include "tests/unit/journal/story.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_folder.c -- a folder on a real file system, and those that earlier
  * versions left behind. */
-#include "server/io/disk.h"
+#include "server/storage/disk.h"
 #include "tests/unit/journal/story.h"
 
 #include <criterion/criterion.h>

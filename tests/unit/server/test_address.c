@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_address.c -- where to listen: the words, and what they are bound to. */
-#include "server/io/address.h"
+#include "server/net/address.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

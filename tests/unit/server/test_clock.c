@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_clock.c -- the store's clock where its process stood still. */
 #include "server/core/shard.h"
-#include "server/io/clock.h"
+#include "server/os/clock.h"
 
 #include <criterion/criterion.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_contents.c -- which of two folders has more. */
-#include "server/io/contents.h"
+#include "server/storage/contents.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_decisions.c -- the file that a node's decisions are kept in. */
-#include "server/io/decisions.h"
+#include "server/storage/decisions.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_pages.c -- a shard's memory: nothing overlaps, all of it goes back. */
-#include "server/io/pages.h"
+#include "server/memory/pages.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listen.c -- see listen.h. */
+#include "server/net/listen.h"
+
+#include "server/log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool complain(const char *what, const char *words, const char *why) {
+    ids_log(IDS_LOG_ERROR, what, "at=\"--listen %s\" reason=\"%s\"", words,
+            why);
+    return false;
+}
+
+/* Flags ---------------------------------------------------------------------
+ */
+
+static bool is_there(const ids_listeners *l, const ids_address *address) {
+    for (uint32_t i = 0; i < l->count; i++)
+        if (ids_address_is_same(&l->all[i].address, address))
+            return true;
+    return false;
+}
+
+/* The same address twice (a name and what it stands for) is one socket. */
+static bool add(ids_listeners *l, const char *words, uint32_t of,
+                const ids_address *address) {
+    if (is_there(l, address))
+        return true;
+    if (l->count == IDS_LISTENERS_MAX)
+        return complain("can't listen", words, "too many addresses");
+    l->all[l->count++] =
+        (ids_listener){.fd = -1, .words = words, .of = of, .address = *address};
+    return true;
+}
+
+static bool read_flag(ids_listeners *l, const char *words, uint32_t of,
+                      bool may_be_open) {
+    ids_address found[IDS_LISTENERS_MAX];
+    char why[256];
+    size_t count =
+        ids_address_parse(found, IDS_LISTENERS_MAX, words, why, sizeof why);
+    if (!count)
+        return complain("can't listen", words, why);
+    for (size_t i = 0; i < count; i++) {
+        if (!ids_address_is_local(&found[i]) && !may_be_open)
+            return complain("refused to listen", words,
+                            "beyond loopback a --secret-file is needed (or "
+                            "--insecure, if everybody there may do "
+                            "everything)");
+        if (!add(l, words, of, &found[i]))
+            return false;
+    }
+    return true;
+}
+
+bool ids_listeners_read(ids_listeners *l, const ids_config *config,
+                        bool has_secret) {
+    *l = (ids_listeners){.mode = (mode_t)config->socket_mode};
+    for (uint32_t i = 0; i < config->listen_count; i++)
+        if (!read_flag(l, config->listen[i], i, has_secret || config->insecure))
+            return false;
+    return true;
+}
+
+/* Sockets ------------------------------------------------------------------ */
+
+static in_port_t *port_of(ids_address *address) {
+    switch (address->at.ss_family) {
+    case AF_INET:
+        return &((struct sockaddr_in *)&address->at)->sin_port;
+    case AF_INET6:
+        return &((struct sockaddr_in6 *)&address->at)->sin6_port;
+    default:
+        return NULL;
+    }
+}
+
+/* Port 0 of a name is one free port for all of its addresses, where that can
+ * be had. */
+static void share_port(const ids_listeners *l, ids_listener *one) {
+    in_port_t *port = port_of(&one->address);
+    for (const ids_listener *other = l->all; port && !*port && other < one;
+         other++) {
+        ids_address bound = {.len = sizeof bound.at};
+        if (other->of != one->of || other->fd < 0)
+            continue;
+        getsockname(other->fd, (struct sockaddr *)&bound.at, &bound.len);
+        *port = *port_of(&bound);
+    }
+}
+
+static void note_file(ids_listener *one) {
+    const struct sockaddr_un *un = (struct sockaddr_un *)&one->address.at;
+    struct stat about;
+    if (one->address.at.ss_family != AF_UNIX ||
+        lstat(un->sun_path, &about) != 0)
+        return;
+    one->device = about.st_dev;
+    one->inode = about.st_ino;
+}
+
+/* errno's; why says it in words. */
+static int open_one(ids_listeners *l, ids_listener *one, char *why,
+                    size_t why_cap) {
+    in_port_t *port = port_of(&one->address);
+    bool any_port = port && !*port;
+    share_port(l, one);
+    one->fd = ids_address_listen(&one->address, l->mode, why, why_cap);
+    if (one->fd < 0 && any_port && errno == EADDRINUSE) {
+        *port = 0;
+        one->fd = ids_address_listen(&one->address, l->mode, why, why_cap);
+    }
+    if (one->fd < 0)
+        return errno;
+    note_file(one);
+    return 0;
+}
+
+static bool is_not_ours(int error) {
+    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+static uint32_t open_of(const ids_listeners *l, uint32_t of) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < l->count; i++)
+        count += l->all[i].of == of && l->all[i].fd >= 0;
+    return count;
+}
+
+/* Whether others of the flag's are open, or may yet be. */
+static bool has_others(const ids_listeners *l, const ids_listener *one) {
+    return open_of(l, one->of) > 0 ||
+           (one + 1 < l->all + l->count && one[1].of == one->of);
+}
+
+static void leave_out(ids_listeners *l, ids_listener *one, const char *why) {
+    ids_log(IDS_LOG_WARN, "one of its addresses is not this machine's",
+            "at=\"--listen %s\" reason=\"%s\"", one->words, why);
+    memmove(one, one + 1,
+            (size_t)(l->all + l->count - (one + 1)) * sizeof *one);
+    l->count--;
+}
+
+bool ids_listeners_open(ids_listeners *l) {
+    for (uint32_t i = 0; i < l->count;) {
+        char why[256];
+        ids_listener *one = &l->all[i];
+        int error = open_one(l, one, why, sizeof why);
+        if (!error)
+            i++;
+        else if (is_not_ours(error) && has_others(l, one))
+            leave_out(l, one, why);
+        else
+            return complain("can't listen", one->words, why);
+    }
+    return true;
+}
+
+/* As long as our socket is open nobody else's file has its number. */
+static void remove_file(const ids_listener *one) {
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&one->address.at;
+    struct stat about;
+    if (one->address.at.ss_family != AF_UNIX ||
+        lstat(un->sun_path, &about) != 0)
+        return;
+    if (about.st_dev == one->device && about.st_ino == one->inode)
+        unlink(un->sun_path);
+    else
+        ids_log(IDS_LOG_WARN, "a socket's file was replaced: it is left alone",
+                "at=\"--listen %s\"", one->words);
+}
+
+void ids_listener_close(ids_listener *one) {
+    if (one->fd < 0)
+        return;
+    remove_file(one);
+    close(one->fd);
+    one->fd = -1;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.c -- how a loop's turn begins; see net.h. */
+#include "server/net/net.h"
+
+#include "server/log.h"
+#include "server/os/clock.h"
+
+#include <assert.h>
+
+/* The process stood still: what the other node has said meanwhile is read
+ * before anything is judged by its silence. */
+static void look_for_gap(ids_net *net) {
+    uint64_t all_ms, gaps = ids_loop_clock_gaps(&all_ms);
+    if (gaps == net->gaps)
+        return;
+    assert(gaps > net->gaps);
+    net->gaps = gaps;
+    if (net->desk->index == 0)
+        ids_log(IDS_LOG_WARN,
+                "this process stood still; deadlines wait for what came",
+                "gaps=%llu all_ms=%llu", (unsigned long long)gaps,
+                (unsigned long long)all_ms);
+    if (net->seat)
+        ids_seat_stood_still(net->seat, gaps, all_ms);
+}
+
+void ids_net_read_clock(ids_net *net) {
+    uint64_t now_ms = ids_loop_clock_ms();
+    if (now_ms > net->desk->now_ms)
+        net->desk->now_ms = now_ms;
+}
+
+void ids_net_wake_up(ids_net *net) {
+    if (net->awake)
+        return;
+    net->awake = true;
+    ids_mailbox_awake(net->mailbox);
+    ids_net_read_clock(net);
+    look_for_gap(net);
+}
+
+bool ids_net_sleep(ids_net *net) {
+    assert(net->awake);
+    net->awake = false;
+    return ids_mailbox_sleep(net->mailbox);
+}

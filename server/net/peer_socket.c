@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* peer_socket.c -- the socket of a connection to another node, from its
+ * beginning to its end; see peer_socket.h. */
+#include "server/net/peer_socket.h"
+
+#include "server/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef enum stage {
+    UNUSED,     /* libuv knows nothing of it */
+    LOOKING_UP, /* its name; it is not to be freed before that comes back */
+    POLLED      /* its descriptor; the handle is to be closed first */
+} stage;
+
+struct ids_peer_socket {
+    uv_poll_t poll;
+    uv_getaddrinfo_t lookup;
+    ids_places *places;
+    ids_net *net;     /* once it is open */
+    ids_cable *cable; /* NULL: it went, while the name was looked up */
+    stage stage;
+    int fd;     /* -1: none yet, or none any more; else it has a place */
+    int events; /* what is watched for */
+};
+
+static ids_peer_socket *socket_of(const ids_cable *cable) {
+    ids_peer_socket *s = cable->socket;
+    assert(s && (s->cable == cable || !s->cable)); /* none before it is open */
+    return s;
+}
+
+ids_peer_socket *ids_peer_socket_new(ids_places *places, int fd) {
+    ids_peer_socket *s = calloc(1, sizeof *s);
+    if (s) {
+        s->places = places;
+        s->fd = fd;
+    } else if (fd >= 0) {
+        close(fd);
+        ids_places_leave_link(places);
+    }
+    return s;
+}
+
+/* Its beginning: dialled, or accepted -------------------------------------- */
+
+static bool poll_it(ids_peer_socket *s) {
+    int on = 1;
+    assert(s->stage == UNUSED && s->fd >= 0);
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (uv_poll_init(s->net->uv, &s->poll, s->fd) != 0)
+        return false;
+    s->poll.data = s;
+    s->stage = POLLED;
+    return true;
+}
+
+static bool connect_to(ids_peer_socket *s, const struct sockaddr *at,
+                       socklen_t len) {
+    assert(s->fd < 0);
+    s->fd =
+        socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->fd < 0)
+        return false;
+    ids_places_add_link(s->places);
+    return poll_it(s) && (connect(s->fd, at, len) == 0 || errno == EINPROGRESS);
+}
+
+static void on_looked_up(uv_getaddrinfo_t *lookup, int status,
+                         struct addrinfo *found) {
+    ids_peer_socket *s = lookup->data;
+    assert(s->stage == LOOKING_UP);
+    if (s->cable)
+        ids_net_wake_up(s->net);
+    ids_cable *cable = s->cable;
+    s->stage = UNUSED;
+    if (!cable) { /* closed meanwhile, or by what the turn began with */
+        uv_freeaddrinfo(found);
+        free(s);
+        return;
+    }
+    if (status < 0)
+        ids_log(IDS_LOG_WARN, "the other node's name can't be resolved",
+                "at=%s reason=\"%s\"", cable->to.text, uv_strerror(status));
+    if (status < 0 || !connect_to(s, found->ai_addr, found->ai_addrlen) ||
+        !ids_peer_socket_watch(cable))
+        ids_cable_break(cable);
+    uv_freeaddrinfo(found);
+}
+
+/* An address at once, a name in libuv's pool. */
+static bool dial(ids_peer_socket *s) {
+    char host[IDS_ENDPOINT_BYTES];
+    const char *port;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found;
+    if (!ids_endpoint_split(s->cable->to.text, host, &port))
+        return false;
+    if (getaddrinfo(host, port, &hints, &found) == 0) {
+        bool good = connect_to(s, found->ai_addr, found->ai_addrlen);
+        freeaddrinfo(found);
+        return good;
+    }
+    hints.ai_flags = AI_NUMERICSERV;
+    s->lookup.data = s;
+    if (uv_getaddrinfo(s->net->uv, &s->lookup, on_looked_up, host, port,
+                       &hints) != 0)
+        return false;
+    s->stage = LOOKING_UP;
+    return true;
+}
+
+/* It is connected; of the other end's host, "" if that is not known. */
+static void tell_connected(const ids_peer_socket *s) {
+    char host[IDS_ENDPOINT_BYTES] = "";
+    struct sockaddr_storage at = {0};
+    socklen_t len = sizeof at;
+    if (getpeername(s->fd, (struct sockaddr *)&at, &len) == 0 &&
+        (at.ss_family == AF_INET || at.ss_family == AF_INET6) &&
+        getnameinfo((struct sockaddr *)&at, len, host, sizeof host, NULL, 0,
+                    NI_NUMERICHOST) != 0)
+        host[0] = '\0';
+    ids_cable_connected(s->cable, host);
+}
+
+bool ids_peer_socket_open(ids_net *net, ids_cable *cable) {
+    if (cable->dialled)
+        cable->socket = ids_peer_socket_new(net->places, -1);
+    ids_peer_socket *s = cable->socket;
+    if (!s)
+        return false;
+    s->net = net;
+    s->cable = cable;
+    if (cable->dialled)
+        return dial(s);
+    tell_connected(s);
+    return poll_it(s);
+}
+
+/* Bytes in and out --------------------------------------------------------- */
+
+static void on_ready(uv_poll_t *handle, int status, int events);
+
+bool ids_peer_socket_watch(ids_cable *cable) {
+    ids_peer_socket *s = socket_of(cable);
+    int want = (ids_cable_is_read(cable) ? UV_READABLE : 0) |
+               (ids_cable_waits_to_write(cable) ? UV_WRITABLE : 0);
+    if (s->stage != POLLED || want == s->events)
+        return true;
+    s->events = want;
+    return (want ? uv_poll_start(&s->poll, want, on_ready)
+                 : uv_poll_stop(&s->poll)) == 0;
+}
+
+size_t ids_peer_socket_send(ids_cable *cable, const uint8_t *bytes,
+                            size_t len) {
+    ssize_t sent = send(socket_of(cable)->fd, bytes, len, MSG_NOSIGNAL);
+    if (sent < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : IDS_NODE_BROKEN;
+    return (size_t)sent;
+}
+
+static void read_once(ids_peer_socket *s) {
+    uint8_t *room = ids_desk_input_room(s->net->desk);
+    ssize_t got = recv(s->fd, room, IDS_INPUT_BYTES, 0);
+    if (got > 0) {
+        ids_net_read_clock(s->net);
+        ids_seat_input(s->cable->seat, s->cable, room, (size_t)got);
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        ids_cable_break(s->cable);
+    }
+}
+
+void ids_peer_socket_read(ids_cable *cable) {
+    ids_peer_socket *s = socket_of(cable);
+    if (s->stage == POLLED && ids_cable_is_read(cable))
+        read_once(s);
+}
+
+/* What came of the dialling. */
+static void on_dialled(ids_peer_socket *s) {
+    int error = 0;
+    socklen_t len = sizeof error;
+    getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    if (!error) {
+        tell_connected(s);
+        return;
+    }
+    ids_log(IDS_LOG_DEBUG, "the other node can't be reached",
+            "at=%s reason=\"%s\"", s->cable->to.text, strerror(error));
+    ids_cable_break(s->cable);
+}
+
+static void on_ready(uv_poll_t *handle, int status, int events) {
+    ids_peer_socket *s = handle->data;
+    ids_net_wake_up(s->net);
+    if (!s->cable)
+        return; /* closed by what the turn began with */
+    if (s->cable->connecting) {
+        on_dialled(s);
+        return;
+    }
+    if (status < 0) {
+        ids_cable_break(s->cable);
+        return;
+    }
+    if (events & UV_WRITABLE)
+        ids_cable_unblock(s->cable);
+    if (!s->cable->broken && (events & UV_READABLE))
+        read_once(s);
+}
+
+/* Its end ------------------------------------------------------------------ */
+
+static void on_closed(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+/* The cable's no more. Freed at once, or when libuv is through with it: libuv
+ * has let go of the descriptor on return, while it is ours. */
+static void part(ids_peer_socket *s, ids_cable *cable) {
+    cable->socket = NULL;
+    s->cable = NULL;
+    if (s->stage == POLLED)
+        uv_close((uv_handle_t *)&s->poll, on_closed);
+    else if (s->stage == LOOKING_UP)
+        uv_cancel((uv_req_t *)&s->lookup);
+    else
+        free(s);
+}
+
+void ids_peer_socket_close(ids_cable *cable) {
+    ids_peer_socket *s = socket_of(cable);
+    ids_places *places = s->places;
+    int fd = s->fd;
+    part(s, cable);
+    if (fd >= 0) {
+        close(fd);
+        ids_places_leave_link(places);
+    }
+}
+
+ids_peer_socket *ids_peer_socket_part(ids_cable *cable) {
+    ids_peer_socket *s = socket_of(cable);
+    ids_peer_socket *next = ids_peer_socket_new(s->places, s->fd);
+    part(s, cable);
+    return next;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* socket.h -- a connection's socket: watched, read, written, closed.
+ *
+ * The same for TCP and unix sockets: libuv says when the descriptor is ready,
+ * reading and sending are ours. A socket belongs to one loop; a connection that
+ * moves leaves its socket behind and gets another one there. */
+#ifndef IDS_SOCKET_H
+#define IDS_SOCKET_H
+
+#include "server/net/net.h"
+
+typedef struct ids_socket {
+    uv_poll_t poll;
+    ids_net *net;
+    ids_conn
+        *conn;    /* NULL once it is closed; the socket lives a little longer */
+    int events;   /* what is watched for */
+    bool blocked; /* the socket took no more */
+    size_t discarded_bytes; /* while lingering */
+    ids_list *list;         /* of the loop's waits; NULL: in none */
+    ids_listed in_list;
+    ids_deadline deadline;
+    size_t taken;      /* by a peer in stalled, since then */
+    uint64_t since_ms; /* it is in the list, or last made progress */
+    bool postponed;    /* to the next turn, with these events */
+    int postponed_events;
+    ids_listed in_postponed;
+} ids_socket;
+
+/* Watches the connection's descriptor; where that fails the connection is
+ * dead and closed with the next settling. */
+void ids_socket_open(ids_net *net, ids_conn *conn);
+
+/* Closes now; why: for the log, at debug. */
+void ids_socket_close(ids_socket *socket, const char *why);
+
+/* One in surplus is told, though it has not asked. */
+void ids_socket_refuse(ids_socket *socket);
+
+/* Closes and frees a connection that is on no desk. */
+void ids_socket_discard(ids_net *net, ids_conn *conn);
+
+/* All of a loop's -----------------------------------------------------------
+ *
+ * settle: whatever connections the desk has marked are sent, closed or moved.
+ * serve_postponed: those that an earlier turn had no time for, in the order in
+ * which they came: none waits for more than its turn, however much others
+ * bring. drain: what has come is read a last time, and each is closed when its
+ * replies left. close: all, now. */
+void ids_sockets_settle(ids_net *net);
+void ids_sockets_serve_postponed(ids_net *net);
+void ids_sockets_drain(ids_net *net);
+void ids_sockets_close(ids_net *net);
+
+#endif

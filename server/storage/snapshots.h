@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snapshots.h -- when a round of snapshots is begun that nobody's log has grown
+ * for: an operator orders one, or one that was given up is tried again.
+ *
+ * All of it is loop 0's. */
+#ifndef IDS_SNAPSHOTS_H
+#define IDS_SNAPSHOTS_H
+
+#include "server/storage/rounds.h"
+
+typedef struct ids_snapshots {
+    ids_rounds *rounds;
+    ids_ticket ticket; /* of the order that is carried out; 0: none was given */
+    uint64_t ordered_ms;
+    uint64_t begin_ms; /* when its round may begin; 0: it has */
+    uint64_t began_ms; /* the last one that was ordered */
+} ids_snapshots;
+
+/* For the house: idemctl snapshot. */
+ids_order_taker ids_snapshots_taker(ids_snapshots *snapshots);
+
+/* In each turn: an order whose time has come is begun, one whose snapshot is
+ * there (or not) is answered, one that was given up is tried again. */
+void ids_snapshots_look(ids_snapshots *snapshots, ids_desk *desk);
+
+/* When it has to look even if nothing happens. */
+uint64_t ids_snapshots_next_ms(const ids_snapshots *snapshots);
+
+#endif
