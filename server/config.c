@@ -245,7 +245,7 @@ static const ids_config_row *find_row(const char *flag, size_t len) {
 static bool no_such_flag(const parse *p, const char *flag, size_t len) {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(len < 63 ? len : 63), flag);
-    const char *near = ids_nearest_flag(name);
+    const char *near = ids_nearest_flag(name, rows, ROWS);
     if (near)
         return fail(p, "%s: no such flag; did you mean %s?", name, near);
     return fail(p, "%s: no such flag (--help lists them)", name);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn.h -- one connection: bytes in, bytes out.
+/* conn.h -- one connection: its name, its life, what it holds.
  *
- * Knows nothing of sockets: the host reads into the desk's input room, says
- * how much came, and takes what is to be sent. Between two wake-ups a
- * connection holds memory only for a partial frame (which grows with what
- * has arrived, never with what was announced) and for unsent output. */
+ * What leaves is output.h's, what comes is the line's (reader.h); sockets are
+ * the host's. Between two wake-ups a connection holds memory only for a partial
+ * frame (which grows with what has arrived, never with what was announced) and
+ * for unsent output. */
 #ifndef IDS_CONN_H
 #define IDS_CONN_H
 
@@ -13,6 +13,8 @@
 #include "server/list.h"
 #include "server/shared.h"
 #include "server/who.h"
+
+typedef struct ids_desk ids_desk;
 
 /* Where a connection is in its life. It only goes on to what its row in conn.c
  * names (ids_conn_become). That its other end sends no more (ended) may come to
@@ -57,7 +59,7 @@ typedef struct ids_conn {
     size_t hopped_bytes;      /* their frames */
     uint32_t hop_reply_bytes; /* the largest reply to a hop, of late */
     ids_asker asker; /* its name in the house: loop, slot, generation */
-    /* input */
+    /* input: the line's alone */
     ids_bytes in;
     size_t need;       /* reading in again before it has so many is vain */
     uint64_t received; /* bytes, ever */
@@ -85,38 +87,15 @@ typedef struct ids_conn {
 /* NULL: out of memory. It belongs to no desk yet. */
 ids_conn *ids_conn_new(int fd);
 
-/* Frees it; it must belong to no desk (ids_desk_drop). */
+/* Frees it; it must belong to no desk (ids_reader_drop). */
 void ids_conn_free(ids_conn *conn);
 
 /* It goes on to this, which its life so far allows. */
 void ids_conn_become(ids_conn *conn, ids_conn_life next);
 
-/* len bytes have come into ids_desk_input_room. */
-void ids_conn_input(ids_desk *desk, ids_conn *conn, size_t len);
-
-/* Serves on from the input that was left lying when it stalled. */
-void ids_conn_resume(ids_desk *desk, ids_conn *conn);
-
-/* True when a stalled connection could be served on. */
-bool ids_conn_may_serve(const ids_desk *desk, const ids_conn *conn);
-
-/* The peer sends no more: its waiters are forgotten. */
-void ids_conn_end(ids_desk *desk, ids_conn *conn);
-
-/* One in surplus that has asked nothing is told all the same. */
-void ids_conn_refuse(ids_desk *desk, ids_conn *conn);
-
 /* No more requests are served; what is under way leaves, then it closes. One
  * that goes elsewhere goes: whoever gets it sees to that. */
 void ids_conn_finish(ids_desk *desk, ids_conn *conn);
-
-/* What is to be sent next; it borrows until ids_conn_sent, and then there may
- * be more. Not what is held (hold.h); and nothing while the replies of other
- * loops are about to come, so that one send takes all. */
-idp_slice ids_conn_sendable(const ids_conn *conn);
-
-/* The host sent len bytes of it; what is left is kept. */
-void ids_conn_sent(ids_desk *desk, ids_conn *conn, size_t len);
 
 /* It is dead, because of a limit: closed as soon as the host looks. */
 void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why);

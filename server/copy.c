@@ -187,7 +187,7 @@ static bool route_one(ids_desk *desk, const ids_parcel_tag *tag, uint32_t owner,
     if (owner != desk->index)
         return send(desk, owner, tag, hash, change);
     return put(desk, tag, hash, change) &&
-           note_applied(desk, tag, desk->changes, 1);
+           note_applied(desk, tag, desk->hold.changes, 1);
 }
 
 /* As in dispatch: where records will be looked for is fetched for all of them
@@ -256,13 +256,13 @@ void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
         return;
     ids_showing shows =
         IDS_RULE_OFF(KEPT_ACKS) ? IDS_SHOWS_NOTHING : IDS_SHOWS_RECORD;
-    ids_parcel *parcel = ids_hold_parcel(desk, walk->from, shows);
+    ids_parcel *parcel = ids_desk_reply_parcel(desk, walk->from, shows);
     size_t before = parcel ? parcel->mail.len : 0;
     if (!parcel ||
         !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))
         fail(desk, &walk->applied.tag);
     else
-        ids_hold_mailed(desk, walk->from, parcel, before);
+        ids_desk_mailed(desk, walk->from, parcel, before);
     walk->applied.count = 0;
 }
 

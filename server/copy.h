@@ -68,8 +68,8 @@ void ids_copy_swap(ids_desk *desk);
 void ids_copy_tidy(ids_desk *desk);
 void ids_copy_fini(ids_desk *desk);
 
-/* A parcel with records, and what comes back for one; hop.c's. walk spans a
- * parcel and begins with zeros: whether a tag is current is asked once for
+/* A parcel with records, and what comes back for one; incoming.c's. walk spans
+ * a parcel and begins with zeros: whether a tag is current is asked once for
  * all its records, and they are reported together, at last by close. */
 typedef struct ids_copy_parcel {
     ids_parcel_tag asked;

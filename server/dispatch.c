@@ -3,11 +3,15 @@
 #include "server/dispatch.h"
 
 #include "proto/owner.h"
+#include "proto/request.h"
 #include "server/hold.h"
 #include "server/hop.h"
+#include "server/log.h"
 #include "server/reply.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 #define DENIALS_MAX 3
 
@@ -28,15 +32,16 @@ static bool is_for_the_shard(const ids_desk *desk, const ids_item *item) {
            ids_method_has_key(item->request.method);
 }
 
-void ids_dispatch_prefetch(const ids_desk *desk, uint32_t count) {
+void ids_dispatch_prefetch(const ids_line *line, uint32_t count) {
+    const ids_desk *desk = &line->desk;
     if (count < 2)
         return;
     for (uint32_t i = 0; i < count; i++)
-        if (is_for_the_shard(desk, &desk->batch[i]))
-            ids_shard_prefetch_bucket(desk->shard, desk->batch[i].hash);
+        if (is_for_the_shard(desk, &line->batch[i]))
+            ids_shard_prefetch_bucket(desk->shard, line->batch[i].hash);
     for (uint32_t i = 0; i < count; i++)
-        if (is_for_the_shard(desk, &desk->batch[i]))
-            ids_shard_prefetch_record(desk->shard, desk->batch[i].hash);
+        if (is_for_the_shard(desk, &line->batch[i]))
+            ids_shard_prefetch_record(desk->shard, line->batch[i].hash);
 }
 
 static void call_shard(ids_desk *desk, ids_conn *conn, const ids_item *item) {
@@ -61,6 +66,33 @@ static void call_shard(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     }
 }
 
+static void ask_owner(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+    const idp_request *request = &item->request;
+    bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
+    ids_mail mail = {.asker = conn->asker,
+                     .word = item->hash,
+                     .msgid = request->msgid,
+                     .body_bytes = item->frame_bytes,
+                     .kind = IDS_MAIL_ASK};
+    if (waits)
+        mail.flags |= IDS_MAIL_WAITS;
+    if (request->result_too_large)
+        mail.flags |= IDS_MAIL_RESULT_TOO_LARGE;
+    ids_parcel *parcel = ids_desk_parcel(desk, item->owner);
+    if (!parcel || !ids_mail_append(parcel, &mail, item->frame)) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
+        return;
+    }
+    desk->counters.of[IDS_HOPS_TOTAL]++;
+    if (waits) {
+        conn->waiting++;
+        return;
+    }
+    ids_hop_went(desk, conn);
+    conn->hopped_bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+    desk->buffers.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+}
+
 static void serve_key(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     if (request->method == IDP_ACQUIRE && request->wait_ms &&
@@ -71,13 +103,39 @@ static void serve_key(ids_desk *desk, ids_conn *conn, const ids_item *item) {
     else if (item->owner == desk->index)
         call_shard(desk, conn, item);
     else
-        ids_hop_ask(desk, conn, item);
+        ask_owner(desk, conn, item);
+}
+
+/* Who it is --------------------------------------------------------------- */
+
+void ids_dispatch_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
+    const ids_house *house = desk->house;
+    idp_hello hello = {
+        .server = "idemstored",
+        .protocol = IDP_PROTOCOL_VERSION,
+        .epoch = desk->serving.epoch,
+        .shards = house->loops,
+        .shard = desk->index,
+        .result_bytes_max = house->result_bytes_max,
+        .frame_bytes_max = idp_request_bytes_max(house->result_bytes_max),
+        .pending_max = house->pending_max,
+    };
+    snprintf(hello.role, sizeof hello.role, "%s",
+             desk->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
+    snprintf(hello.version, sizeof hello.version, "%s", house->version);
+    memcpy(hello.hash_key, house->hash_key, sizeof hello.hash_key);
+    uint8_t *to =
+        ids_output_room(desk, conn, IDP_HELLO_BYTES_MAX, IDS_SHOWS_NOTHING);
+    if (to)
+        ids_output_put(desk, conn, msgid,
+                       idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello),
+                       IDS_SHOWS_NOTHING);
 }
 
 static void deny(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                  const char *text) {
-    ids_log_conn(IDS_LOG_WARN, "refused: no secret, or a wrong one", conn,
-                 text);
+    ids_log_who(IDS_LOG_WARN, "refused: no secret, or a wrong one", &conn->who,
+                text);
     ids_reply_error(desk, conn, msgid, IDP_E_DENIED, text);
 }
 
@@ -109,7 +167,7 @@ static void serve_hello(ids_desk *desk, ids_conn *conn,
     bool fresh = !conn->served && !conn->waiting && !conn->hopped;
     if (!request->has_shard || request->shard == desk->index) {
         conn->served = true;
-        ids_reply_hello(desk, conn, request->msgid);
+        ids_dispatch_hello(desk, conn, request->msgid);
     } else if (request->shard >= desk->house->loops) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_BAD_REQUEST,
                         "shard: there is no such shard");
@@ -135,7 +193,8 @@ static bool is_admitted(const ids_desk *desk, const ids_conn *conn) {
     return conn->admitted || !desk->house->secret.len;
 }
 
-static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
+    ids_desk *desk = &line->desk;
     const idp_request *request = &item->request;
     desk->counters.of[IDS_REQUESTS_TOTAL]++;
     ids_desk_worked(desk, IDS_WORK_SERVE, 1, item->frame_bytes);
@@ -162,25 +221,74 @@ static void serve(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         serve_key(desk, conn, item);
     else if (request->method == IDP_PING)
         ids_reply_pong(desk, conn, request->msgid);
+    else if (request->method == IDP_REPLICATION)
+        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_REPLICATION, desk, conn,
+                        request->msgid);
     else if (ids_method_is_order(request->method))
         ids_orders_ask(desk, conn, request);
     else
-        ids_inquiry_ask(desk, IDS_INQUIRY_STATS, conn, request->msgid);
+        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_STATS, desk, conn,
+                        request->msgid);
 }
 
-static bool finds_room(ids_desk *desk, ids_conn *conn, const ids_item *item) {
-    if (item->owner == desk->index ||
-        ids_hop_has_room(desk, item->owner, item->frame_bytes))
+/* Room to hop -------------------------------------------------------------- */
+
+bool ids_dispatch_has_room(const ids_desk *desk, uint32_t loop,
+                           size_t frame_bytes) {
+    size_t share = desk->house->buffer_bytes_max;
+    const ids_parcel *parcel = desk->post.to[loop];
+    size_t mail = parcel ? parcel->mail.len : 0;
+    size_t bytes = frame_bytes + IDS_HOP_REPLY_BYTES;
+    mail += ids_mailbox_bytes(&desk->house->mailboxes[loop]);
+    if (mail && mail + bytes > share / 2)
+        return false;
+    return !desk->hops || desk->buffers.bytes + bytes <= share / 4 * 3;
+}
+
+static void stand_in_line(ids_line *line, ids_conn *conn,
+                          const ids_item *item) {
+    assert(!conn->wants_room);
+    conn->wants_room = true;
+    conn->room_loop = item->owner;
+    conn->room_bytes = item->frame_bytes;
+    ids_list_append(&line->for_room, &conn->in_for_room);
+}
+
+void ids_dispatch_leave_line(ids_line *line, ids_conn *conn) {
+    if (!conn->wants_room)
+        return;
+    conn->wants_room = false;
+    ids_list_remove(&line->for_room, &conn->in_for_room);
+}
+
+/* What is at other loops now comes back all at once, and has to be kept when
+ * the socket takes none of it: large results hop few at a time. */
+static bool may_hop(const ids_house *house, const ids_conn *conn) {
+    return conn->hopped < house->pending_max &&
+           conn->hopped_bytes < IDS_HOPPED_BYTES_HIGH &&
+           (uint64_t)conn->hopped * conn->hop_reply_bytes <
+               house->unsent_bytes_max / 2;
+}
+
+bool ids_dispatch_may_serve(const ids_desk *desk, const ids_conn *conn) {
+    return ids_conn_is_open(conn) && !conn->wants_room && !desk->hold.full &&
+           may_hop(desk->house, conn) &&
+           ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
+}
+
+static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
+    if (item->owner == line->desk.index ||
+        ids_dispatch_has_room(&line->desk, item->owner, item->frame_bytes))
         return true;
-    ids_hop_stand_in_line(desk, conn, item);
+    stand_in_line(line, conn, item);
     return false;
 }
 
-uint32_t ids_dispatch(ids_desk *desk, ids_conn *conn, uint32_t count) {
+uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count) {
     uint32_t done = 0;
-    ids_dispatch_prefetch(desk, count);
-    while (done < count && ids_conn_may_serve(desk, conn) &&
-           ids_desk_serves(desk) && finds_room(desk, conn, &desk->batch[done]))
-        serve(desk, conn, &desk->batch[done++]);
+    ids_dispatch_prefetch(line, count);
+    while (done < count && ids_dispatch_may_serve(&line->desk, conn) &&
+           ids_line_serves(line) && finds_room(line, conn, &line->batch[done]))
+        serve(line, conn, &line->batch[done++]);
     return done;
 }

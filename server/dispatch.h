@@ -4,18 +4,34 @@
 #ifndef IDS_DISPATCH_H
 #define IDS_DISPATCH_H
 
-#include "server/desk.h"
+#include "server/line.h"
 
-/* Puts a request into the desk's batch: names its asker, hashes its key. */
+/* For a request in the line's batch: names its asker, hashes its key. */
 void ids_dispatch_prepare(const ids_desk *desk, ids_item *item);
 
-/* Carries out the first count items of the desk's batch, in order, for this
+/* Carries out the first count items of the line's batch, in order, for this
  * connection. Returns how many it did: fewer when the connection has to stop
  * (output or hops over their mark, moved, dead). */
-uint32_t ids_dispatch(ids_desk *desk, ids_conn *conn, uint32_t count);
+uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count);
+
+/* Whether its next request may be served: of one that stalled, too. */
+bool ids_dispatch_may_serve(const ids_desk *desk, const ids_conn *conn);
 
 /* Hints the shard at what is about to be called. */
-void ids_dispatch_prefetch(const ids_desk *desk, uint32_t count);
+void ids_dispatch_prefetch(const ids_line *line, uint32_t count);
+
+/* The answer to hello. */
+void ids_dispatch_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
+
+/* A request is counted before it is taken: its frame, and a small reply, which
+ * then finds its room. A connection whose next request has none is read no
+ * further; it stands in a line, and is served on when it is its turn and there
+ * is room again (line.c). A loop that has nothing at others always has room for
+ * one. */
+#define IDS_HOP_REPLY_BYTES 320u
+bool ids_dispatch_has_room(const ids_desk *desk, uint32_t loop,
+                           size_t frame_bytes);
+void ids_dispatch_leave_line(ids_line *line, ids_conn *conn);
 
 /* Whether the method is about a key, and so has an owner. */
 static inline bool ids_method_has_key(idp_method method) {

@@ -4,200 +4,95 @@
 
 #include "server/log.h"
 #include "server/reply.h"
+#include "server/woken.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* So many replies leave in one turn, so many of them in one go. */
 #define RELEASED_A_TURN 4096
 #define RUN_MAX         256
-/* What the queue may keep when it is empty. */
-#define HELD_BYTES_KEPT (256u << 10)
 
-/* The queue of marks ------------------------------------------------------ */
-
-static ids_held *mark_at(const ids_desk *desk, size_t at) {
-    return (ids_held *)(void *)(desk->held.ptr + at);
-}
-
-static const ids_held *first_mark(const ids_desk *desk) {
-    return desk->held_at < desk->held.len ? mark_at(desk, desk->held_at) : NULL;
-}
-
-/* So many replies are held no longer; those of a connection that went are not
- * counted any more. */
-static void count_left(ids_desk *desk, ids_conn *conn, uint32_t count) {
-    desk->held_replies -= count;
-    if (conn)
-        conn->gated_replies -= count;
-}
-
-/* The first count marks are dealt with. */
-static void drop_marks(ids_desk *desk, uint32_t count) {
-    ids_bytes_take(&desk->held, &desk->held_at, count * sizeof(ids_held));
-    if (!desk->held.len && desk->held.cap > HELD_BYTES_KEPT)
-        ids_bytes_free(&desk->held);
-}
-
-bool ids_hold_reserve(ids_desk *desk) {
-    return ids_bytes_reserve(&desk->held, sizeof(ids_held));
-}
-
-static void push_mark(ids_desk *desk, ids_asker asker, uint32_t msgid,
-                      ids_held_kind kind, size_t bytes) {
-    const ids_held mark = {.asker = asker,
-                           .number = desk->changes,
-                           .since_ms = desk->now_ms,
-                           .bytes = (uint32_t)bytes,
-                           .msgid = msgid,
-                           .kind = (uint8_t)kind};
-    bool marked = ids_bytes_append(&desk->held, &mark, sizeof mark);
-    assert(marked); /* there was room: ids_hold_reserve */
-    (void)marked;
-    desk->held_replies++;
-}
-
-void ids_hold_mark(ids_desk *desk, ids_conn *conn, uint32_t msgid,
-                   ids_held_kind kind, size_t bytes) {
-    push_mark(desk, conn->asker, msgid, kind, bytes);
-    conn->gated_replies++;
-}
-
-uint64_t ids_hold_oldest_ms(const ids_desk *desk) {
-    const ids_held *first = first_mark(desk);
-    return first ? first->since_ms : UINT64_MAX;
-}
-
-bool ids_hold_has_more(const ids_desk *desk) {
-    const ids_held *first = first_mark(desk);
-    return first && !desk->shut && first->number <= desk->watermark;
-}
-
-/* Mail to other workers --------------------------------------------------- */
-
-ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop, ids_showing shows) {
-    if (!ids_hold_holds(desk, shows))
-        return ids_desk_parcel(desk, loop);
-    return ids_hold_reserve(desk) ? &desk->gated_mail[loop].parcel : NULL;
-}
-
-void ids_hold_mailed(ids_desk *desk, uint32_t loop, const ids_parcel *parcel,
-                     size_t before) {
-    if (parcel == &desk->gated_mail[loop].parcel)
-        push_mark(desk, ids_desk_asker(loop), 0, IDS_HELD_MAIL,
-                  parcel->mail.len - before);
-}
+/* What leaves ------------------------------------------------------------- */
 
 /* Moves the first bytes of what is held for a worker among what goes out. */
 static bool post_mail(ids_desk *desk, uint32_t loop, size_t bytes) {
-    ids_gated_mail *gated = &desk->gated_mail[loop];
-    ids_bytes *from = &gated->parcel.mail;
-    bool is_new = !desk->outgoing[loop];
+    ids_held_mail *held = &desk->hold.mail[loop];
+    ids_bytes *from = &held->parcel.mail;
     ids_parcel *to = ids_desk_parcel(desk, loop);
-    assert(gated->at + bytes <= from->len);
+    assert(held->at + bytes <= from->len);
     if (!to)
         return false;
-    if (is_new && gated->at == 0 && bytes == from->len) {
+    if (!to->mail.len && held->at == 0 && bytes == from->len) {
         ids_bytes empty = to->mail;
         to->mail = *from;
         *from = empty;
         return true;
     }
-    if (!ids_bytes_append(&to->mail, from->ptr + gated->at, bytes))
+    if (!ids_bytes_append(&to->mail, from->ptr + held->at, bytes))
         return false;
-    ids_bytes_take(from, &gated->at, bytes);
+    ids_bytes_take(from, &held->at, bytes);
     return true;
 }
 
-/* What leaves ------------------------------------------------------------- */
+/* Marks of one asker and one kind that stand in a row and may leave: they leave
+ * together. */
+typedef struct run {
+    ids_asker asker;
+    ids_held_kind kind;
+    uint32_t count;
+    size_t bytes;
+} run;
 
-/* The first of a connection's held bytes are done with. */
-static void skip_bytes(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    ids_bytes_take(&conn->gated, &conn->gated_at, bytes);
-    if (!conn->gated.len)
-        ids_reply_give_back(desk, &conn->gated);
+static run next_run(const ids_hold *hold) {
+    const ids_held *first = ids_held_first(hold), *end = ids_held_end(hold);
+    run next = {.asker = first->asker, .kind = (ids_held_kind)first->kind};
+    for (const ids_held *each = first;
+         each < end && each->asker == next.asker && each->kind == next.kind &&
+         each->number <= hold->watermark && next.count < RUN_MAX;
+         each++) {
+        next.count++;
+        next.bytes += each->bytes;
+    }
+    return next;
 }
 
-/* A connection's held bytes are free: behind its output, which is often empty,
- * and then the two change places. */
-static void free_bytes(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    ids_bytes *gated = &conn->gated;
-    size_t all = gated->len - conn->gated_at;
-    assert(bytes <= all);
-    if (bytes == all && conn->out_at == conn->out.len && !conn->body) {
-        ids_bytes empty = conn->out;
-        size_t at = conn->gated_at;
-        conn->out = *gated;
-        conn->out_at = at;
-        *gated = empty;
-        conn->gated_at = gated->len = 0;
-        ids_reply_give_back(desk, gated);
-    } else if (ids_bytes_append(&conn->out, gated->ptr + conn->gated_at,
-                                bytes)) {
-        skip_bytes(desk, conn, bytes);
-    } else {
-        ids_conn_condemn(desk, conn, "out of memory");
-    }
-}
-
-static void free_deferred(ids_desk *desk, ids_conn *conn) {
-    ids_deferred first;
-    bool there = ids_deferred_take(desk, &conn->gated_later, &first);
-    assert(there);
-    (void)there;
-    if (!ids_deferred_put(desk, &conn->later, first.rest, first.msgid))
-        ids_conn_condemn(desk, conn, "out of memory");
-    ids_shared_unref(desk, first.rest);
-}
-
-/* Marks of one asker and one kind that stand in a row and may leave: they
- * leave together. Returns how many; 0: no memory. */
-static uint32_t release_run(ids_desk *desk, const ids_held *first) {
-    const ids_held run = *first;
-    const ids_held *end = mark_at(desk, desk->held.len);
-    ids_conn *conn = NULL;
-    uint32_t count = 0;
-    size_t bytes = 0;
-    for (;
-         first < end && first->asker == run.asker && first->kind == run.kind &&
-         first->number <= desk->watermark && count < RUN_MAX;
-         first++) {
-        count++;
-        bytes += first->bytes;
-    }
-    if (run.kind == IDS_HELD_MAIL) {
-        if (!post_mail(desk, ids_asker_loop(run.asker), bytes))
-            return 0;
-        count_left(desk, NULL, count);
-        return count;
-    }
-    conn = ids_desk_find(desk, run.asker);
-    if (!conn)
-        return count;
-    count_left(desk, conn, count);
+/* The replies of a run are the connection's to send. */
+static void release_replies(ids_desk *desk, ids_conn *conn, const run *these) {
+    ids_output_let_go(desk, conn, these->count);
     if (ids_conn_is_dead(conn)) /* its bytes go with it */
-        return count;
-    if (run.kind == IDS_HELD_BYTES)
-        free_bytes(desk, conn, bytes);
-    for (uint32_t i = 0; run.kind == IDS_HELD_DEFERRED && i < count; i++)
-        free_deferred(desk, conn);
+        return;
+    if (these->kind == IDS_HELD_BYTES)
+        ids_output_free(desk, conn, these->bytes);
+    else
+        for (uint32_t i = 0; i < these->count; i++)
+            ids_output_free_share(desk, conn);
     ids_desk_mark(desk, conn);
-    return count;
+}
+
+static bool release_mail(ids_desk *desk, const run *these) {
+    if (!post_mail(desk, ids_asker_loop(these->asker), these->bytes))
+        return false;
+    desk->hold.replies -= these->count;
+    return true;
 }
 
 void ids_hold_release(ids_desk *desk, uint64_t watermark) {
-    const ids_held *first;
+    ids_hold *hold = &desk->hold;
     uint32_t released = 0;
-    if (desk->shut)
+    if (hold->shut)
         return;
-    desk->watermark = watermark;
-    while (released < RELEASED_A_TURN && (first = first_mark(desk)) &&
-           first->number <= watermark) {
-        uint32_t count = release_run(desk, first);
-        if (count == 0)
-            return; /* with the next release */
-        drop_marks(desk, count);
-        released += count;
+    hold->watermark = watermark;
+    while (released < RELEASED_A_TURN && ids_hold_has_more(hold)) {
+        const run next = next_run(hold);
+        assert(next.count > 0);
+        ids_conn *conn =
+            next.kind == IDS_HELD_MAIL ? NULL : ids_desk_find(desk, next.asker);
+        if (conn)
+            release_replies(desk, conn, &next);
+        else if (next.kind == IDS_HELD_MAIL && !release_mail(desk, &next))
+            return; /* no memory: with the next release */
+        ids_held_drop(hold, next.count);
+        released += next.count;
     }
 }
 
@@ -206,9 +101,9 @@ void ids_hold_release(ids_desk *desk, uint64_t watermark) {
 /* The mail keeps its size; its desk writes the error. False: no memory. */
 static bool fail_mail(ids_desk *desk, const ids_held *mark, idp_error error) {
     uint32_t loop = ids_asker_loop(mark->asker);
-    const ids_gated_mail *gated = &desk->gated_mail[loop];
+    const ids_held_mail *held = &desk->hold.mail[loop];
     const ids_parcel part = {
-        {gated->parcel.mail.ptr + gated->at, mark->bytes, mark->bytes}};
+        {held->parcel.mail.ptr + held->at, mark->bytes, mark->bytes}};
     size_t at = 0;
     ids_mail mail;
     uint8_t *body;
@@ -221,60 +116,52 @@ static bool fail_mail(ids_desk *desk, const ids_held *mark, idp_error error) {
     }
     if (!post_mail(desk, loop, mark->bytes))
         return false;
-    count_left(desk, NULL, 1);
+    desk->hold.replies--;
     return true;
 }
 
-static bool fail_one(ids_desk *desk, const ids_held *mark, idp_error error,
-                     const char *text) {
-    ids_conn *conn;
-    if (mark->kind == IDS_HELD_MAIL)
-        return fail_mail(desk, mark, error);
-    conn = ids_desk_find(desk, mark->asker);
-    if (!conn)
-        return true;
-    count_left(desk, conn, 1);
+static void fail_reply(ids_desk *desk, ids_conn *conn, const ids_held *mark,
+                       idp_error error, const char *text) {
+    ids_output_let_go(desk, conn, 1);
     if (ids_conn_is_dead(conn))
-        return true;
+        return;
     if (mark->kind == IDS_HELD_BYTES && IDS_RULE_OFF(REVOKES)) {
-        free_bytes(desk, conn, mark->bytes);
-        return true;
+        ids_output_free(desk, conn, mark->bytes);
+        return;
     }
-    if (mark->kind == IDS_HELD_BYTES) {
-        skip_bytes(desk, conn, mark->bytes);
-        desk->buffered_bytes -= mark->bytes;
-        conn->unsent -= mark->bytes;
-    } else {
-        ids_deferred first;
-        if (ids_deferred_take(desk, &conn->gated_later, &first))
-            ids_shared_unref(desk, first.rest);
-    }
+    if (mark->kind == IDS_HELD_BYTES)
+        ids_output_revoke(desk, conn, mark->bytes);
+    else
+        ids_output_revoke_share(desk, conn);
     ids_reply_error(desk, conn, mark->msgid, error, text);
-    return true;
 }
 
 void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
                    const char *text) {
-    const ids_held *first;
-    if (desk->shut)
+    ids_held *first;
+    if (desk->hold.shut)
         return;
-    while ((first = first_mark(desk)) && first->since_ms <= since_ms) {
+    while ((first = ids_held_first(&desk->hold)) &&
+           first->since_ms <= since_ms) {
         const ids_held mark = *first;
-        if (!fail_one(desk, &mark, error, text)) {
-            /* Its errors may leave at any time. */
-            mark_at(desk, desk->held_at)->number = 0;
+        bool is_mail = mark.kind == IDS_HELD_MAIL;
+        ids_conn *conn = is_mail ? NULL : ids_desk_find(desk, mark.asker);
+        if (is_mail && !fail_mail(desk, &mark, error)) {
+            first->number = 0; /* its errors may leave at any time */
             return;
         }
-        drop_marks(desk, 1);
+        if (conn)
+            fail_reply(desk, conn, &mark, error, text);
+        ids_held_drop(&desk->hold, 1);
     }
 }
 
 /* The gate ----------------------------------------------------------------- */
 
 void ids_hold_all(ids_desk *desk) {
-    desk->shut = true;
-    desk->watermark = 0;
-    desk->changes += desk->changes == 0;
+    desk->hold.shut = true;
+    desk->hold.watermark = 0;
+    desk->hold.changes += desk->hold.changes == 0;
 }
 
 static void keep(ids_desk *desk, const ids_change *change) {
@@ -290,8 +177,8 @@ static void keep(ids_desk *desk, const ids_change *change) {
 void ids_hold_change(void *ctx, const ids_change *change) {
     ids_desk *desk = ctx;
     ids_change numbered = *change;
-    numbered.number = ++desk->changes;
-    IDS_RULE_NOTE(desk->has_changed = true);
+    numbered.number = ++desk->hold.changes;
+    IDS_RULE_NOTE(desk->hold.has_changed = true);
     if (desk->tap.is_on)
         numbered.encoded = ids_tap_take(&desk->tap, numbered.number, &numbered);
     if (desk->journal)
@@ -304,19 +191,21 @@ void ids_hold_put(ids_desk *desk, const ids_change *change) {
     if (!desk->journal)
         return;
     ids_change numbered = *change;
-    numbered.number = ++desk->changes;
+    numbered.number = ++desk->hold.changes;
     keep(desk, &numbered);
 }
 
 static void mark_stalled(ids_desk *desk) {
-    for (uint32_t i = 0; i < desk->slots_used; i++)
-        if (desk->slots[i].conn && ids_conn_is_stalled(desk->slots[i].conn))
-            ids_desk_mark(desk, desk->slots[i].conn);
+    for (uint32_t i = 0; i < desk->slots.used; i++) {
+        ids_conn *conn = desk->slots.all[i].conn;
+        if (conn && ids_conn_is_stalled(conn))
+            ids_desk_mark(desk, conn);
+    }
 }
 
 void ids_hold_set_full(ids_desk *desk, bool full) {
-    bool was = desk->full;
-    desk->full = full;
+    bool was = desk->hold.full;
+    desk->hold.full = full;
     if (was && !full)
         mark_stalled(desk);
 }
@@ -359,19 +248,19 @@ ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
             return IDS_REFUSED;
     }
     if (call->request->method == IDP_ACQUIRE &&
-        (desk->disk_is_full || desk->now_ms < desk->claims_from_ms) &&
+        (desk->hold.disk_is_full || desk->now_ms < desk->hold.claims_from_ms) &&
         would_claim(desk, call)) {
-        *error = desk->disk_is_full ? IDP_E_NO_MEMORY : IDP_E_LIMIT;
-        *text = desk->disk_is_full
+        *error = desk->hold.disk_is_full ? IDP_E_NO_MEMORY : IDP_E_LIMIT;
+        *text = desk->hold.disk_is_full
                     ? "the disk is nearly full; the claim was not made"
                     : "no claims are taken for a while after an empty start "
                       "(--hold-claims); ask again";
         return IDS_REFUSED;
     }
-    IDS_RULE_NOTE(desk->has_changed = false);
+    IDS_RULE_NOTE(desk->hold.has_changed = false);
     ids_verdict verdict = ids_shard_call(desk->shard, call, answer, error);
     if (desk->woken.rest)
-        ids_reply_woken_end(desk);
+        ids_woken_end(desk);
     if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT)
         *text = too_many_waiters(desk);
     return verdict;

@@ -22,60 +22,18 @@
 #define IDS_HOLD_H
 
 #include "server/desk.h"
-#include "server/peer/mutant.h"
-
-/* What a reply shows: a record of this desk's, which may be taken back until
- * the change is safe; or nothing of the kind (an error, hello, what another
- * loop has let go). */
-typedef enum ids_showing { IDS_SHOWS_NOTHING, IDS_SHOWS_RECORD } ids_showing;
-
-static inline bool ids_hold_is_needed(const ids_desk *desk) {
-    return desk->changes > desk->watermark;
-}
-
-/* Whether a reply is held that is made now: because of what it has changed
- * (R1), or of what it shows (R2). */
-static inline bool ids_hold_holds(const ids_desk *desk, ids_showing shows) {
-    if (IDS_RULE_OFF(R1) && desk->has_changed)
-        return false;
-    if (IDS_RULE_OFF(R2) && !desk->has_changed)
-        return false;
-    return ids_hold_is_needed(desk) &&
-           (shows == IDS_SHOWS_RECORD || desk->shut);
-}
-
-/* A reply that is held is marked in two steps: room for the mark, before
- * anything is written (false: no memory), then the mark. */
-bool ids_hold_reserve(ids_desk *desk);
-void ids_hold_mark(ids_desk *desk, ids_conn *conn, uint32_t msgid,
-                   ids_held_kind kind, size_t bytes);
-
-/* The parcel for a reply to another loop, held or not; NULL: no memory. Once
- * the reply is in it, ids_hold_mailed with the parcel's length before. */
-ids_parcel *ids_hold_parcel(ids_desk *desk, uint32_t loop, ids_showing shows);
-void ids_hold_mailed(ids_desk *desk, uint32_t loop, const ids_parcel *parcel,
-                     size_t before);
 
 /* The watermark is here now: lets go of what it covers, of a turn's worth at
  * most. Connections that may send are marked, parcels stand among the outgoing
- * ones. has_more: another release, with the same watermark, has more to do. */
+ * ones. */
 void ids_hold_release(ids_desk *desk, uint64_t watermark);
-bool ids_hold_has_more(const ids_desk *desk);
-
-/* The highest change that a reply will have left with once this watermark is
- * released, for ids_gate_left. */
-static inline uint64_t ids_hold_left(const ids_desk *desk, uint64_t watermark) {
-    return desk->changes < watermark ? desk->changes : watermark;
-}
 
 /* Replies that have been held since this time or longer (UINT64_MAX: all)
  * never leave: this error does, in the place of each. text NULL: the code's
  * own; on other loops it is that loop's. What shows no record stays as it is.
- * Call ids_hold_oldest_ms to see whether it is time: no reply has been held for
- * longer (UINT64_MAX: none is). */
+ * ids_hold_oldest_ms says whether it is time. */
 void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
                    const char *text);
-uint64_t ids_hold_oldest_ms(const ids_desk *desk);
 
 /* No reply leaves from now on, whatever becomes of the watermark. */
 void ids_hold_all(ids_desk *desk);

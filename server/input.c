@@ -2,8 +2,6 @@
 /* input.c -- where a connection's bytes are received; see input.h. */
 #include "server/input.h"
 
-#include "server/desk.h"
-
 #include <assert.h>
 #include <string.h>
 
@@ -20,14 +18,14 @@ static bool is_large(const ids_conn *conn) {
 }
 
 /* Moves what there is to a spare buffer that has room for all. */
-static bool take_spare(ids_desk *desk, ids_conn *conn) {
-    uint32_t i = desk->spare_inputs;
-    while (i && desk->spare_input[i - 1].cap < conn->need)
+static bool take_spare(ids_spare_inputs *spares, ids_conn *conn) {
+    uint32_t i = spares->count;
+    while (i && spares->of[i - 1].cap < conn->need)
         i--;
     if (!i)
         return false;
-    ids_bytes spare = desk->spare_input[i - 1];
-    desk->spare_input[i - 1] = desk->spare_input[--desk->spare_inputs];
+    ids_bytes spare = spares->of[i - 1];
+    spares->of[i - 1] = spares->of[--spares->count];
     memcpy(spare.ptr, conn->in.ptr, conn->in.len);
     spare.len = conn->in.len;
     ids_bytes_free(&conn->in);
@@ -35,14 +33,23 @@ static bool take_spare(ids_desk *desk, ids_conn *conn) {
     return true;
 }
 
-static bool reserve(ids_desk *desk, ids_conn *conn, size_t more) {
-    return more <= conn->in.cap - conn->in.len || take_spare(desk, conn) ||
-           ids_bytes_reserve(&conn->in, more);
+static bool reserve(ids_line *line, ids_conn *conn, size_t more) {
+    return more <= conn->in.cap - conn->in.len ||
+           take_spare(&line->spare, conn) || ids_bytes_reserve(&conn->in, more);
 }
 
-ids_input ids_input_room(ids_desk *desk, ids_conn *conn) {
-    ids_input input = {.ptr = ids_desk_input_room(desk),
-                       .max = ids_desk_read_max(desk)};
+size_t ids_input_max(const ids_line *line) {
+    const ids_buffers *buffers = &line->desk.buffers;
+    if (buffers->bytes <= buffers->bytes_max / 2)
+        return IDS_INPUT_BYTES;
+    if (buffers->bytes <= buffers->bytes_max / 4 * 3 || !line->for_room.head)
+        return IDS_INPUT_BYTES_LOW;
+    return 0;
+}
+
+ids_input ids_input_room(ids_line *line, ids_conn *conn) {
+    ids_input input = {.ptr = ids_line_input_room(line),
+                       .max = ids_input_max(line)};
     if (input.max < IDS_INPUT_BYTES || !is_large(conn))
         return input;
     size_t more = conn->need - conn->in.len;
@@ -50,41 +57,35 @@ ids_input ids_input_room(ids_desk *desk, ids_conn *conn) {
                ? more
                : conn->in.len + IDS_INPUT_BYTES;
     more = more < READ_BYTES_MAX ? more : READ_BYTES_MAX;
-    if (desk->buffered_bytes + more > desk->house->buffer_bytes_max ||
-        !reserve(desk, conn, more))
+    if (!ids_buffers_have_room(&line->desk.buffers, more) ||
+        !reserve(line, conn, more))
         return input;
     return (ids_input){conn->in.ptr + conn->in.len, more, true};
 }
 
-void ids_input_received(ids_desk *desk, ids_conn *conn, const ids_input *input,
-                        size_t len) {
-    if (!input->in_place) {
-        ids_conn_input(desk, conn, len);
-        return;
-    }
-    assert(len <= input->max);
-    conn->received += len;
-    conn->in.len += len;
-    desk->buffered_bytes += len;
-    if (conn->in.len >= conn->need)
-        ids_conn_resume(desk, conn);
-}
-
-void ids_input_give_back(ids_desk *desk, ids_bytes *buffer) {
+void ids_input_give_back(ids_line *line, ids_bytes *buffer) {
+    ids_spare_inputs *spares = &line->spare;
     if (buffer->cap < SPARE_BYTES_MIN || buffer->cap > SPARE_BYTES_MAX ||
-        desk->spare_inputs == IDS_SPARE_INPUTS) {
+        spares->count == IDS_SPARE_INPUTS) {
         ids_bytes_free(buffer);
         return;
     }
     buffer->len = 0;
-    desk->spare_input[desk->spare_inputs++] = *buffer;
-    desk->spare_input_ms = desk->now_ms;
+    spares->of[spares->count++] = *buffer;
+    spares->since_ms = line->desk.now_ms;
     *buffer = (ids_bytes){0};
 }
 
-void ids_input_look(ids_desk *desk) {
-    if (desk->now_ms < desk->spare_input_ms + SPARE_MS)
-        return;
-    while (desk->spare_inputs)
-        ids_bytes_free(&desk->spare_input[--desk->spare_inputs]);
+uint64_t ids_input_next_ms(const ids_spare_inputs *spares) {
+    return spares->count ? spares->since_ms + SPARE_MS : UINT64_MAX;
+}
+
+void ids_input_tick(ids_spare_inputs *spares, uint64_t now_ms) {
+    if (ids_input_next_ms(spares) <= now_ms)
+        ids_input_fini(spares);
+}
+
+void ids_input_fini(ids_spare_inputs *spares) {
+    while (spares->count)
+        ids_bytes_free(&spares->of[--spares->count]);
 }

@@ -6,7 +6,7 @@
 #ifndef IDS_INPUT_H
 #define IDS_INPUT_H
 
-#include "server/conn.h"
+#include "server/line.h"
 
 typedef struct ids_input {
     uint8_t *ptr;
@@ -14,16 +14,20 @@ typedef struct ids_input {
     bool in_place; /* behind what was kept */
 } ids_input;
 
+/* So much of a connection may be read now: less while buffers fill up, since
+ * what can't be served at once is kept; 0: nothing, until room to hop has come
+ * for those who stand in line for it. */
+size_t ids_input_max(const ids_line *line);
+
 /* Room for the next read. It grows with what has come, never with what was
  * announced. */
-ids_input ids_input_room(ids_desk *desk, ids_conn *conn);
+ids_input ids_input_room(ids_line *line, ids_conn *conn);
 
-/* So many bytes have come into it. */
-void ids_input_received(ids_desk *desk, ids_conn *conn, const ids_input *input,
-                        size_t len);
-
-/* What was kept is dealt with: a large buffer is kept for the next one. */
-void ids_input_look(ids_desk *desk); /* nobody has come for a second: freed */
-void ids_input_give_back(ids_desk *desk, ids_bytes *buffer);
+/* What was kept is dealt with: a large buffer is kept for the next one, and
+ * freed when nobody has come for it within a second. */
+void ids_input_give_back(ids_line *line, ids_bytes *buffer);
+void ids_input_tick(ids_spare_inputs *spares, uint64_t now_ms);
+uint64_t ids_input_next_ms(const ids_spare_inputs *spares);
+void ids_input_fini(ids_spare_inputs *spares);
 
 #endif

@@ -52,7 +52,7 @@ static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
         stats[count++] =
             (idp_stat){ids_counter_name((ids_counter)i), sums->of[i]};
     size_t bound = idp_stats_write_bound(count);
-    ids_shared *rest = ids_shared_new(desk, bound);
+    ids_shared *rest = ids_shared_new(&desk->buffers, bound);
     if (rest)
         ids_shared_set_reply(
             rest, idp_stats_write(rest->bytes, bound, 0, stats, count));
@@ -60,7 +60,7 @@ static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
 }
 
 static ids_shared *write_report(ids_desk *desk, idp_slice reply) {
-    ids_shared *rest = ids_shared_new(desk, reply.len);
+    ids_shared *rest = ids_shared_new(&desk->buffers, reply.len);
     if (!rest)
         return NULL;
     memcpy(rest->bytes, reply.ptr, reply.len);
@@ -69,8 +69,8 @@ static ids_shared *write_report(ids_desk *desk, idp_slice reply) {
 }
 
 /* One part has come, of so many; with the last one the answer is there. */
-static void take_part(ids_desk *desk, ids_inquiry_kind kind, idp_slice part) {
-    ids_inquiry *all = &desk->inquiries[kind];
+static void take_part(ids_inquiry *all, ids_inquiry_kind kind, ids_desk *desk,
+                      idp_slice part) {
     if (kind == IDS_INQUIRY_REPLICATION) {
         all->rest = write_report(desk, part);
         all->is_over = true;
@@ -93,24 +93,24 @@ static void answer_one(ids_desk *desk, const ids_inquiry *all,
         return;
     ids_hop_returned(desk, conn);
     if (all->rest)
-        ids_reply_shared(desk, conn, one->msgid, all->rest, IDS_SHOWS_NOTHING);
+        ids_output_share(desk, conn, one->msgid, all->rest, IDS_SHOWS_NOTHING);
     else
         ids_reply_error(desk, conn, one->msgid, IDP_E_NO_MEMORY, NULL);
 }
 
-static void answer_some(ids_desk *desk, ids_inquiry *all) {
+static void answer_some(ids_inquiries *of, ids_inquiry *all, ids_desk *desk) {
     for (int i = 0; i < ANSWERED_A_TURN && all->at < all->askers.len; i++) {
         ids_woken_asker one;
         memcpy(&one, all->askers.ptr + all->at, sizeof one);
         all->at += sizeof one;
-        desk->buffered_bytes -= sizeof one;
-        desk->inquirers--;
+        desk->buffers.bytes -= sizeof one;
+        of->askers--;
         ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
         answer_one(desk, all, &one);
     }
     if (all->at < all->askers.len)
         return;
-    ids_shared_unref(desk, all->rest);
+    ids_shared_unref(&desk->buffers, all->rest);
     all->rest = NULL;
     all->at = all->askers.len = 0;
     all->under_way = all->is_over = false;
@@ -123,9 +123,10 @@ static bool is_asked(const ids_desk *desk, ids_inquiry_kind kind,
     return loop != desk->index && (kind == IDS_INQUIRY_STATS || loop == 0);
 }
 
-static bool ask_loop(ids_desk *desk, ids_inquiry_kind kind, uint32_t loop) {
+static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
+                     ids_desk *desk, uint32_t loop) {
     const ids_mail mail = {.asker = ids_desk_asker(desk->index),
-                           .word = desk->inquiries[kind].number,
+                           .word = all->number,
                            .msgid = kind,
                            .kind = IDS_MAIL_INQUIRY};
     ids_parcel *parcel = ids_desk_parcel(desk, loop);
@@ -144,8 +145,7 @@ static size_t write_part(ids_desk *desk, ids_inquiry_kind kind,
     return sizeof own;
 }
 
-static void begin(ids_desk *desk, ids_inquiry_kind kind) {
-    ids_inquiry *all = &desk->inquiries[kind];
+static void begin(ids_inquiry *all, ids_inquiry_kind kind, ids_desk *desk) {
     ids_bytes empty = all->askers;
     uint8_t part[PART_BYTES_MAX];
     all->askers = all->next;
@@ -156,59 +156,59 @@ static void begin(ids_desk *desk, ids_inquiry_kind kind) {
     all->left = 0;
     all->sums = (ids_counters){0};
     for (uint32_t loop = 0; loop < desk->house->loops; loop++)
-        if (is_asked(desk, kind, loop) && ask_loop(desk, kind, loop))
+        if (is_asked(desk, kind, loop) && ask_loop(all, kind, desk, loop))
             all->left++;
     size_t bytes = write_part(desk, kind, part);
     if (bytes)
-        take_part(desk, kind, (idp_slice){part, bytes});
+        take_part(all, kind, desk, (idp_slice){part, bytes});
     else
         all->is_over = all->left == 0;
 }
 
-static void turn(ids_desk *desk, ids_inquiry_kind kind) {
-    ids_inquiry *all = &desk->inquiries[kind];
+static void turn(ids_inquiries *of, ids_inquiry_kind kind, ids_desk *desk) {
+    ids_inquiry *all = &of->of[kind];
     if (all->under_way && desk->now_ms > all->begun_ms + ROUND_MS_MAX)
         all->is_over = true;
     if (all->is_over)
-        answer_some(desk, all);
+        answer_some(of, all, desk);
     if (!all->under_way && all->next.len)
-        begin(desk, kind);
+        begin(all, kind, desk);
     if (all->is_over)
-        answer_some(desk, all);
+        answer_some(of, all, desk);
 }
 
-void ids_inquiries_turn(ids_desk *desk) {
+void ids_inquiries_turn(ids_inquiries *all, ids_desk *desk) {
     for (int kind = 0; kind < IDS_INQUIRIES; kind++)
-        turn(desk, (ids_inquiry_kind)kind);
+        turn(all, (ids_inquiry_kind)kind, desk);
 }
 
-bool ids_inquiries_have_more(const ids_desk *desk) {
+bool ids_inquiries_have_more(const ids_inquiries *of) {
     for (int kind = 0; kind < IDS_INQUIRIES; kind++) {
-        const ids_inquiry *all = &desk->inquiries[kind];
+        const ids_inquiry *all = &of->of[kind];
         if (all->is_over || (!all->under_way && all->next.len))
             return true;
     }
     return false;
 }
 
-void ids_inquiries_fini(ids_desk *desk) {
+void ids_inquiries_fini(ids_inquiries *of, ids_buffers *buffers) {
     for (int kind = 0; kind < IDS_INQUIRIES; kind++) {
-        ids_inquiry *all = &desk->inquiries[kind];
-        ids_shared_unref(desk, all->rest);
+        ids_inquiry *all = &of->of[kind];
+        ids_shared_unref(buffers, all->rest);
         ids_bytes_free(&all->askers);
         ids_bytes_free(&all->next);
     }
 }
 
-void ids_inquiry_ask(ids_desk *desk, ids_inquiry_kind kind, ids_conn *conn,
-                     uint32_t msgid) {
+void ids_inquiry_ask(ids_inquiries *of, ids_inquiry_kind kind, ids_desk *desk,
+                     ids_conn *conn, uint32_t msgid) {
     const ids_woken_asker one = {.asker = conn->asker, .msgid = msgid};
-    if (!ids_bytes_append(&desk->inquiries[kind].next, &one, sizeof one)) {
+    if (!ids_bytes_append(&of->of[kind].next, &one, sizeof one)) {
         ids_reply_error(desk, conn, msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
-    desk->buffered_bytes += sizeof one;
-    desk->inquirers++;
+    desk->buffers.bytes += sizeof one;
+    of->askers++;
     ids_hop_went(desk, conn);
 }
 
@@ -227,13 +227,13 @@ void ids_inquiry_tell(ids_desk *desk, const ids_mail *mail) {
     }
 }
 
-void ids_inquiry_told(ids_desk *desk, const ids_mail *mail,
+void ids_inquiry_told(ids_inquiries *of, ids_desk *desk, const ids_mail *mail,
                       const uint8_t *body) {
-    ids_inquiry *all = &desk->inquiries[mail->msgid];
+    ids_inquiry *all = &of->of[mail->msgid];
     if (mail->word != all->number || !all->under_way || all->is_over)
         return; /* it was given up meanwhile */
     assert(all->left > 0);
     all->left--;
-    take_part(desk, (ids_inquiry_kind)mail->msgid,
+    take_part(all, (ids_inquiry_kind)mail->msgid, desk,
               (idp_slice){body, mail->body_bytes});
 }

@@ -9,11 +9,7 @@
 #ifndef IDS_INQUIRY_H
 #define IDS_INQUIRY_H
 
-#include "server/counters.h"
-#include "server/mail.h"
-#include "server/shared.h"
-
-typedef struct ids_conn ids_conn;
+#include "server/desk.h"
 
 typedef enum ids_inquiry_kind {
     IDS_INQUIRY_STATS,
@@ -35,20 +31,26 @@ typedef struct ids_inquiry {
     ids_bytes next; /* askers of the next round */
 } ids_inquiry;
 
-/* The connection asks; its reply leaves when every loop has told its part. */
-void ids_inquiry_ask(ids_desk *desk, ids_inquiry_kind kind, ids_conn *conn,
-                     uint32_t msgid);
+/* One loop's. */
+typedef struct ids_inquiries {
+    ids_inquiry of[IDS_INQUIRIES];
+    uint32_t askers; /* of all kinds, who have no answer yet */
+} ids_inquiries;
 
-/* At the end of each turn in which somebody waits for an answer (the desk's
- * inquirers): begins rounds, and answers some askers. have_more: there are more
- * of either. */
-void ids_inquiries_turn(ids_desk *desk);
-bool ids_inquiries_have_more(const ids_desk *desk);
-void ids_inquiries_fini(ids_desk *desk);
+/* The connection asks; its reply leaves when every loop has told its part. */
+void ids_inquiry_ask(ids_inquiries *all, ids_inquiry_kind kind, ids_desk *desk,
+                     ids_conn *conn, uint32_t msgid);
+
+/* At the end of each turn in which somebody waits for an answer (askers):
+ * begins rounds, and answers some askers. have_more: there are more of either.
+ */
+void ids_inquiries_turn(ids_inquiries *all, ids_desk *desk);
+bool ids_inquiries_have_more(const ids_inquiries *all);
+void ids_inquiries_fini(ids_inquiries *all, ids_buffers *buffers);
 
 /* Another loop asks for this one's part; another loop's part has come. */
 void ids_inquiry_tell(ids_desk *desk, const ids_mail *mail);
-void ids_inquiry_told(ids_desk *desk, const ids_mail *mail,
+void ids_inquiry_told(ids_inquiries *all, ids_desk *desk, const ids_mail *mail,
                       const uint8_t *body);
 
 #endif

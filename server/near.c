@@ -34,10 +34,10 @@ static const char *bare(const char *flag) {
     return flag + strspn(flag, "-");
 }
 
-const char *ids_nearest_flag(const char *flag) {
+const char *ids_nearest_flag(const char *flag, const ids_config_row *rows,
+                             size_t count) {
     const char *best = other_word(flag);
-    size_t count, best_far = best ? 0 : SIZE_MAX;
-    const ids_config_row *rows = ids_config_rows(&count);
+    size_t best_far = best ? 0 : SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
         size_t far = idem_near(bare(flag), bare(rows[i].name));
         if (far < best_far)

@@ -6,6 +6,7 @@
 #include "server/config.h"
 
 /* NULL: none is near. Static storage. */
-const char *ids_nearest_flag(const char *flag);
+const char *ids_nearest_flag(const char *flag, const ids_config_row *rows,
+                             size_t count);
 
 #endif

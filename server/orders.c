@@ -2,10 +2,10 @@
 /* orders.c -- what an operator asks of a server; see orders.h. */
 #include "server/orders.h"
 
-#include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +32,8 @@ static void send_reply(ids_desk *desk, const ids_mail *asked,
                      .flags = asked->flags};
     uint32_t loop = ids_asker_loop(asked->asker);
     if (loop == desk->index) {
-        ids_hop_deliver(desk, &mail, bytes);
+        ids_reply_to_waiter(desk, asked->asker, asked->msgid,
+                            (idp_slice){bytes, len});
         return;
     }
     ids_parcel *parcel = ids_desk_parcel(desk, loop);
@@ -165,10 +166,7 @@ void ids_orders_ask(ids_desk *desk, ids_conn *conn,
                            .msgid = request->msgid,
                            .kind = IDS_MAIL_ORDER,
                            .flags = IDS_MAIL_WAITS};
-    if (request->method == IDP_REPLICATION) {
-        ids_inquiry_ask(desk, IDS_INQUIRY_REPLICATION, conn, request->msgid);
-        return;
-    }
+    assert(request->method != IDP_REPLICATION); /* an inquiry */
     if (!may_order(desk, conn)) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_DENIED, not_here);
         return;

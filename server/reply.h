@@ -5,7 +5,7 @@
 #define IDS_REPLY_H
 
 #include "proto/reply.h"
-#include "server/hold.h"
+#include "server/output.h"
 
 /* Why LIMIT is said to who is over --max-connections. */
 #define IDS_TOO_MANY_CONNECTIONS                          \
@@ -21,31 +21,18 @@ void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
 void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                      idp_error error, const char *text);
 void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid);
-void ids_reply_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
-
-/* A reply whose rest others get as well; see ids_reply_fill. */
-void ids_reply_shared(ids_desk *desk, ids_conn *conn, uint32_t msgid,
-                      ids_shared *rest, ids_showing shows);
-
-/* Writes such replies behind the connection's output, as far as that has
- * left. A large rest is not copied: it is sent from where it lies. */
-void ids_reply_fill(ids_desk *desk, ids_conn *conn);
 
 /* What is read where there is no room for a result now. */
 extern const char ids_reply_no_room[];
 
-/* Room behind the connection's output for a reply that is not held; NULL: the
- * connection is dead. Whether a loop takes no more results by mail. */
-uint8_t *ids_reply_room(ids_desk *desk, ids_conn *conn, size_t bytes);
-bool ids_reply_mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
-                            uint32_t loop);
-
-/* The connection goes: nothing of its output is kept. */
-void ids_reply_forget(ids_desk *desk, ids_conn *conn);
-
 /* A reply that another desk wrote. */
 void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                        idp_slice reply);
+
+/* The same for one that waits here, if it is still there: it waits for that no
+ * longer. */
+void ids_reply_to_waiter(ids_desk *desk, ids_asker asker, uint32_t msgid,
+                         idp_slice reply);
 
 /* Bytes that leave as they are. */
 void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
@@ -64,19 +51,8 @@ typedef struct ids_reply_to {
 void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
                     const idp_answer *answer);
 
-/* The shard's on_wake: a parked acquire is answered. */
-void ids_reply_woken(void *desk, ids_asker asker, uint32_t msgid,
-                     idp_error error, const idp_answer *answer);
-
-/* The call that woke them is over: what was answered by woken is on its way,
- * to each loop once. */
-void ids_reply_woken_end(ids_desk *desk);
-
-/* The same at the other loop: mail, and body, for many askers. */
-void ids_reply_to_all(ids_desk *desk, const ids_mail *mail,
-                      const uint8_t *body);
-
-/* Buffers for output go round: give one back when it is empty. */
-void ids_reply_give_back(ids_desk *desk, ids_bytes *buffer);
+/* Whether that loop takes no more results by mail. */
+bool ids_reply_mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
+                            uint32_t loop);
 
 #endif

@@ -10,8 +10,6 @@
 
 #include "server/core/shard.h"
 
-typedef struct ids_desk ids_desk;
-
 typedef enum ids_stance {
     IDS_LEADS,  /* calls are carried out */
     IDS_DRAINS, /* a planned switchover: waiters and new calls hear
@@ -53,15 +51,5 @@ bool ids_serving_same(const ids_serving *a, const ids_serving *b);
 
 /* The text that goes with NOT_PRIMARY and UNREPLICATED; NULL: the code's. */
 const char *ids_serving_text(const ids_serving *serving, idp_error error);
-
-/* Once per turn, before replies are let go (ids_hold_release). Does what a
- * new stance asks for: from LEADS to DRAINS waiters hear NOT_PRIMARY; to
- * FOLLOWS so do those whose replies are held, which never leave, and the
- * shard follows. A desk that follows leads again by ids_desk_lead alone. */
-void ids_desk_serve(ids_desk *desk, const ids_serving *serving);
-
-/* While all loops stand still: the shard leads in this epoch. Returns the
- * number of its last change. */
-uint64_t ids_desk_lead(ids_desk *desk, uint64_t epoch, uint64_t now_ms);
 
 #endif

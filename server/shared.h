@@ -8,9 +8,7 @@
 #define IDS_SHARED_H
 
 #include "proto/terms.h"
-#include "server/bytes.h"
-
-typedef struct ids_desk ids_desk;
+#include "server/buffers.h"
 
 typedef struct ids_shared {
     uint32_t refs;
@@ -31,7 +29,7 @@ typedef struct ids_deferred {
 
 /* With one reference and room for cap bytes, which count among the worker's
  * buffers. NULL: no memory, or the buffers are full. */
-ids_shared *ids_shared_new(ids_desk *desk, size_t cap);
+ids_shared *ids_shared_new(ids_buffers *buffers, size_t cap);
 
 /* What was written into it from its first byte on is a whole reply of so many
  * bytes to msgid 0. */
@@ -41,7 +39,7 @@ static inline ids_shared *ids_shared_ref(ids_shared *shared) {
     return shared;
 }
 /* NULL is nobody's. */
-void ids_shared_unref(ids_desk *desk, ids_shared *shared);
+void ids_shared_unref(ids_buffers *buffers, ids_shared *shared);
 
 /* A queue of ids_deferred: put at its end, taken at its head. */
 typedef struct ids_deferred_list {
@@ -54,12 +52,12 @@ static inline uint32_t ids_deferred_count(const ids_deferred_list *list) {
 }
 
 /* Takes a reference of its own. False: no memory. */
-bool ids_deferred_put(ids_desk *desk, ids_deferred_list *list, ids_shared *rest,
-                      uint32_t msgid);
+bool ids_deferred_put(ids_buffers *buffers, ids_deferred_list *list,
+                      ids_shared *rest, uint32_t msgid);
 
 /* The reference is the caller's now. False: there is none. */
-bool ids_deferred_take(ids_desk *desk, ids_deferred_list *list,
+bool ids_deferred_take(ids_buffers *buffers, ids_deferred_list *list,
                        ids_deferred *first);
-void ids_deferred_clear(ids_desk *desk, ids_deferred_list *list);
+void ids_deferred_clear(ids_buffers *buffers, ids_deferred_list *list);
 
 #endif

@@ -3,7 +3,6 @@
 #include "server/watch.h"
 
 #include "server/desk.h"
-#include "server/input.h"
 #include "server/log.h"
 
 #include <inttypes.h>
@@ -37,8 +36,8 @@ static change follow(ids_episode *e, uint64_t count, uint64_t now_ms) {
     return CHANGE_NONE;
 }
 
-static void look_at_memory(ids_desk *desk, const ids_shard_stats *stats) {
-    ids_watch *watch = &desk->watch;
+static void look_at_memory(ids_watch *watch, const ids_desk *desk,
+                           const ids_shard_stats *stats) {
     uint64_t used = stats->memory_shared_bytes;
     uint64_t most = stats->memory_bytes_max;
     if (desk->index > 0 && desk->house->pools)
@@ -56,8 +55,9 @@ static void look_at_memory(ids_desk *desk, const ids_shard_stats *stats) {
     }
 }
 
-static void look_at_claims(ids_desk *desk, const ids_shard_stats *stats) {
-    ids_episode *e = &desk->watch.refused;
+static void look_at_claims(ids_watch *watch, const ids_desk *desk,
+                           const ids_shard_stats *stats) {
+    ids_episode *e = &watch->refused;
     switch (follow(e, stats->refused_no_memory, desk->now_ms)) {
     case CHANGE_BEGINS:
         ids_log(IDS_LOG_ERROR, "memory is full: new claims are refused",
@@ -73,8 +73,9 @@ static void look_at_claims(ids_desk *desk, const ids_shard_stats *stats) {
     }
 }
 
-static void look_at_results(ids_desk *desk, const ids_shard_stats *stats) {
-    ids_episode *e = &desk->watch.dropped;
+static void look_at_results(ids_watch *watch, const ids_desk *desk,
+                            const ids_shard_stats *stats) {
+    ids_episode *e = &watch->dropped;
     switch (follow(e, stats->results_dropped, desk->now_ms)) {
     case CHANGE_BEGINS:
         ids_log(IDS_LOG_WARN, "results are not kept",
@@ -90,11 +91,10 @@ static void look_at_results(ids_desk *desk, const ids_shard_stats *stats) {
     }
 }
 
-static void look_at_disk(ids_desk *desk) {
-    ids_watch *watch = &desk->watch;
-    if (watch->disk_is_full == desk->disk_is_full)
+static void look_at_disk(ids_watch *watch, const ids_desk *desk) {
+    if (watch->disk_is_full == desk->hold.disk_is_full)
         return;
-    watch->disk_is_full = desk->disk_is_full;
+    watch->disk_is_full = desk->hold.disk_is_full;
     if (watch->disk_is_full)
         ids_log(IDS_LOG_ERROR,
                 "the disk is nearly full: new claims are refused",
@@ -104,26 +104,23 @@ static void look_at_disk(ids_desk *desk) {
                 desk->index);
 }
 
-void ids_watch_look(ids_desk *desk) {
+void ids_watch_look(ids_watch *watch, const ids_desk *desk) {
     ids_shard_stats stats;
-    ids_watch *watch = &desk->watch;
     if (desk->now_ms < watch->looked_ms + LOOK_MS)
         return;
     watch->looked_ms = desk->now_ms;
     watch->asked = ids_desk_asked(desk);
     ids_shard_stats_get(desk->shard, &stats);
-    look_at_memory(desk, &stats);
-    look_at_claims(desk, &stats);
-    look_at_results(desk, &stats);
-    look_at_disk(desk);
-    ids_input_look(desk);
+    look_at_memory(watch, desk, &stats);
+    look_at_claims(watch, desk, &stats);
+    look_at_results(watch, desk, &stats);
+    look_at_disk(watch, desk);
 }
 
-uint64_t ids_watch_next_ms(const ids_desk *desk) {
-    const ids_watch *watch = &desk->watch;
-    bool is_on = watch->refused.on || watch->dropped.on || desk->spare_inputs;
+uint64_t ids_watch_next_ms(const ids_watch *watch, const ids_desk *desk) {
+    bool is_on = watch->refused.on || watch->dropped.on;
     bool is_new = watch->asked != ids_desk_asked(desk) ||
-                  watch->disk_is_full != desk->disk_is_full;
+                  watch->disk_is_full != desk->hold.disk_is_full;
     if (is_new)
         return watch->looked_ms + LOOK_MS;
     return is_on ? watch->looked_ms + QUIET_MS / 5 : UINT64_MAX;

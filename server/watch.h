@@ -4,10 +4,7 @@
 #ifndef IDS_WATCH_H
 #define IDS_WATCH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-typedef struct ids_desk ids_desk;
+#include "server/desk.h"
 
 /* Something that happens again and again, told as one. */
 typedef struct ids_episode {
@@ -27,9 +24,9 @@ typedef struct ids_watch {
 } ids_watch;
 
 /* Cheap, once a turn: looks ten times a second at most. */
-void ids_watch_look(ids_desk *desk);
+void ids_watch_look(ids_watch *watch, const ids_desk *desk);
 
 /* When it wants to look next; UINT64_MAX: nothing has happened. */
-uint64_t ids_watch_next_ms(const ids_desk *desk);
+uint64_t ids_watch_next_ms(const ids_watch *watch, const ids_desk *desk);
 
 #endif

@@ -2,8 +2,6 @@
 /* who.c -- see who.h. */
 #include "server/who.h"
 
-#include "server/conn.h"
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -73,11 +71,11 @@ void ids_who_text(const ids_who *who, char text[static IDS_WHO_TEXT_BYTES]) {
              who->client ? who->client : "");
 }
 
-void ids_log_conn(ids_log_level level, const char *msg, const ids_conn *conn,
-                  const char *reason) {
-    char who[IDS_WHO_TEXT_BYTES];
+void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,
+                 const char *reason) {
+    char text[IDS_WHO_TEXT_BYTES];
     if (!ids_log_wants(level))
         return;
-    ids_who_text(&conn->who, who);
-    ids_log(level, msg, "%s reason=\"%s\"", who, reason);
+    ids_who_text(who, text);
+    ids_log(level, msg, "%s reason=\"%s\"", text, reason);
 }

@@ -8,7 +8,6 @@
 #include "server/log.h"
 
 struct sockaddr;
-typedef struct ids_conn ids_conn;
 
 typedef struct ids_who {
     uint8_t address[16]; /* 4 or 16 bytes of it */
@@ -29,7 +28,7 @@ void ids_who_fini(ids_who *who);
 void ids_who_text(const ids_who *who, char text[static IDS_WHO_TEXT_BYTES]);
 
 /* A line about a connection: who it is, and a reason. msg: static text. */
-void ids_log_conn(ids_log_level level, const char *msg, const ids_conn *conn,
-                  const char *reason);
+void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,
+                 const char *reason);
 
 #endif

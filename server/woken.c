@@ -1,93 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* woken.c -- answers to acquires that waited, and replies that share their
- * rest; see reply.h and shared.h. */
-#include "server/log.h"
+/* woken.c -- answers to acquires that waited; see woken.h. */
+#include "server/woken.h"
+
 #include "server/reply.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A result of more than this is not copied for each that waits for it ... */
+/* A result of more than this is not copied for each that waits for it. */
 #define SHARED_BYTES_MIN 1024u
-/* ... nor, as it leaves, from where it lies if it has more than this. */
-#define COPIED_BYTES_MAX (16u << 10)
-
-/* Replies with a shared rest ----------------------------------------------- */
-
-void ids_reply_shared(ids_desk *desk, ids_conn *conn, uint32_t msgid,
-                      ids_shared *rest, ids_showing shows) {
-    bool holds = ids_hold_holds(desk, shows);
-    ids_deferred_list *list = holds ? &conn->gated_later : &conn->later;
-    if (ids_conn_is_dead(conn))
-        return;
-    if ((holds && !ids_hold_reserve(desk)) ||
-        !ids_deferred_put(desk, list, rest, msgid))
-        ids_conn_condemn(desk, conn, "out of memory");
-    else if (holds)
-        ids_hold_mark(desk, conn, msgid, IDS_HELD_DEFERRED, 0);
-    else
-        ids_desk_mark(desk, conn);
-}
-
-/* A small rest is written like any reply; a large one stands by itself. */
-static bool write_deferred(ids_desk *desk, ids_conn *conn,
-                           const ids_deferred *reply) {
-    idp_slice rest = ids_shared_rest(reply->rest);
-    bool copied =
-        rest.len <= COPIED_BYTES_MAX &&
-        desk->buffered_bytes + rest.len + 16 <= desk->house->buffer_bytes_max;
-    size_t bytes = IDP_REPLY_BEGIN_BYTES_MAX + (copied ? rest.len : 0);
-    uint8_t *to = ids_reply_room(desk, conn, bytes);
-    if (!to)
-        return false;
-    size_t size = idp_reply_begin_write(to, reply->msgid);
-    if (copied) {
-        memcpy(to + size, rest.ptr, rest.len);
-        size += rest.len;
-    }
-    conn->out.len += size;
-    conn->unsent += copied ? size : size + rest.len;
-    desk->buffered_bytes += size;
-    ids_desk_worked(desk, IDS_WORK_SEND, 1, size);
-    if (copied)
-        return true;
-    conn->body = ids_shared_ref(reply->rest);
-    conn->body_at = 0;
-    conn->body_before = conn->out.len;
-    return true;
-}
-
-void ids_reply_fill(ids_desk *desk, ids_conn *conn) {
-    ids_deferred reply;
-    if (!ids_conn_is_dead(conn) && ids_deferred_count(&conn->later) &&
-        !ids_desk_may(desk, IDS_WORK_SEND))
-        ids_desk_mark(desk, conn);
-    while (!ids_conn_is_dead(conn) && !conn->body &&
-           ids_desk_may(desk, IDS_WORK_SEND) &&
-           conn->out.len - conn->out_at < IDS_UNSENT_BYTES_HIGH &&
-           ids_deferred_take(desk, &conn->later, &reply)) {
-        if (!write_deferred(desk, conn, &reply))
-            ids_conn_condemn(desk, conn, "out of memory");
-        ids_shared_unref(desk, reply.rest);
-    }
-}
-
-void ids_reply_forget(ids_desk *desk, ids_conn *conn) {
-    desk->buffered_bytes -= conn->out.len - conn->out_at;
-    desk->buffered_bytes -= conn->gated.len - conn->gated_at;
-    ids_reply_give_back(desk, &conn->out);
-    ids_reply_give_back(desk, &conn->gated);
-    conn->out_at = conn->gated_at = conn->unsent = 0;
-    desk->held_replies -= conn->gated_replies;
-    conn->gated_replies = 0;
-    ids_shared_unref(desk, conn->body);
-    conn->body = NULL;
-    ids_deferred_clear(desk, &conn->later);
-    ids_deferred_clear(desk, &conn->gated_later);
-}
-
-/* One result for many ------------------------------------------------------ */
 
 static bool is_large(const idp_answer *answer) {
     return answer && answer->outcome == IDP_OUTCOME_REPLAY &&
@@ -106,9 +28,9 @@ static ids_shared *share(ids_desk *desk, const idp_answer *answer) {
     size_t bound = idp_answer_write_bound(answer);
     if (woken->rest && is_same(&woken->answer, answer))
         return woken->rest;
-    ids_reply_woken_end(desk);
+    ids_woken_end(desk);
     ids_desk_worked(desk, IDS_WORK_WAKE, 0, bound);
-    woken->rest = ids_shared_new(desk, bound);
+    woken->rest = ids_shared_new(&desk->buffers, bound);
     if (!woken->rest)
         return NULL;
     woken->answer = *answer;
@@ -135,7 +57,7 @@ static bool mail_to_all(ids_desk *desk, const ids_woken_asker *them,
                         uint32_t count) {
     uint32_t loop = ids_asker_loop(them->asker);
     idp_slice rest = ids_shared_rest(desk->woken.rest);
-    ids_parcel *parcel = ids_hold_parcel(desk, loop, IDS_SHOWS_RECORD);
+    ids_parcel *parcel = ids_desk_reply_parcel(desk, loop, IDS_SHOWS_RECORD);
     size_t names = count * sizeof *them;
     const ids_mail mail = {.asker = them->asker,
                            .msgid = count,
@@ -150,7 +72,7 @@ static bool mail_to_all(ids_desk *desk, const ids_woken_asker *them,
         return false;
     memcpy(body, them, names);
     memcpy(body + names, rest.ptr, rest.len);
-    ids_hold_mailed(desk, loop, parcel, before);
+    ids_desk_mailed(desk, loop, parcel, before);
     return true;
 }
 
@@ -172,11 +94,11 @@ static void tell_others(ids_desk *desk) {
     others->len = 0;
 }
 
-void ids_reply_woken_end(ids_desk *desk) {
+void ids_woken_end(ids_desk *desk) {
     if (!desk->woken.rest)
         return;
     tell_others(desk);
-    ids_shared_unref(desk, desk->woken.rest);
+    ids_shared_unref(&desk->buffers, desk->woken.rest);
     desk->woken.rest = NULL;
 }
 
@@ -194,8 +116,8 @@ static void wake_other(ids_desk *desk, ids_asker asker, uint32_t msgid,
         refuse_other(desk, &one);
 }
 
-void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
-                     idp_error error, const idp_answer *answer) {
+void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
+                      idp_error error, const idp_answer *answer) {
     ids_desk *desk = ctx;
     ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
     if (ids_asker_loop(asker) != desk->index) {
@@ -212,7 +134,7 @@ void ids_reply_woken(void *ctx, ids_asker asker, uint32_t msgid,
     else if (!is_large(answer))
         ids_reply_answer(desk, conn, msgid, answer);
     else if (share(desk, answer))
-        ids_reply_shared(desk, conn, msgid, desk->woken.rest, IDS_SHOWS_RECORD);
+        ids_output_share(desk, conn, msgid, desk->woken.rest, IDS_SHOWS_RECORD);
     else
         ids_reply_error(desk, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
 }
@@ -230,18 +152,18 @@ static void tell_one(ids_desk *desk, const ids_woken_asker *one,
         ids_reply_error(desk, conn, one->msgid, error,
                         ids_serving_text(&desk->serving, error));
     else if (rest)
-        ids_reply_shared(desk, conn, one->msgid, rest, IDS_SHOWS_NOTHING);
+        ids_output_share(desk, conn, one->msgid, rest, IDS_SHOWS_NOTHING);
     else
         ids_reply_error(desk, conn, one->msgid, IDP_E_LIMIT, ids_reply_no_room);
 }
 
-void ids_reply_to_all(ids_desk *desk, const ids_mail *mail,
-                      const uint8_t *body) {
+void ids_woken_at_others(ids_desk *desk, const ids_mail *mail,
+                         const uint8_t *body) {
     size_t names = mail->msgid * sizeof(ids_woken_asker);
     size_t len = mail->body_bytes - names;
     bool failed = mail->flags & IDS_MAIL_FAILED;
     idp_error error = failed ? (idp_error) - (int)mail->word : IDP_OK;
-    ids_shared *rest = failed ? NULL : ids_shared_new(desk, len);
+    ids_shared *rest = failed ? NULL : ids_shared_new(&desk->buffers, len);
     if (rest) {
         rest->len = (uint32_t)len;
         memcpy(rest->bytes, body + names, len);
@@ -251,5 +173,5 @@ void ids_reply_to_all(ids_desk *desk, const ids_mail *mail,
         memcpy(&one, body + i * sizeof one, sizeof one);
         tell_one(desk, &one, rest, error);
     }
-    ids_shared_unref(desk, rest);
+    ids_shared_unref(&desk->buffers, rest);
 }

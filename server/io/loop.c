@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop.c -- one thread's turn: libuv's loop around a desk. */
+/* loop.c -- one thread's turn: libuv's loop around a line. */
 #include "server/io/loop.h"
 
 #include "server/io/standstill.h"
@@ -51,7 +51,7 @@ static void on_check(uv_check_t *handle) {
     ids_loop *loop = handle->data;
     ids_net_wake_up(&loop->net);
     look_around(loop);
-    ids_desk_take_mail(loop->desk);
+    ids_line_take_mail(loop->line);
     ids_sockets_settle(&loop->net);
 }
 
@@ -62,7 +62,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
 }
 
 static uint64_t next_due(const ids_loop *loop) {
-    uint64_t due = ids_desk_next_ms(loop->desk);
+    uint64_t due = ids_line_next_ms(loop->line);
     if (loop->turn.keeper)
         due = least(due, ids_keeper_next_ms(loop->turn.keeper));
     if (loop->snapshots)
@@ -72,18 +72,18 @@ static uint64_t next_due(const ids_loop *loop) {
     if (loop->desk->index == 0)
         due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
     due = least(due, ids_pages_next_ms(loop->pages));
-    due = least(due, ids_watch_next_ms(loop->desk));
+    due = least(due, ids_watch_next_ms(&loop->line->watch, loop->desk));
     return least(due, ids_due_next_ms(&loop->net));
 }
 
 static void do_due(ids_loop *loop) {
     ids_desk *desk = loop->desk;
-    if (ids_desk_next_ms(desk) <= desk->now_ms)
-        ids_desk_tick(desk, TICK_STEPS);
+    if (ids_line_next_ms(loop->line) <= desk->now_ms)
+        ids_line_tick(loop->line, TICK_STEPS);
     ids_due_do(&loop->net);
     ids_pages_age(loop->pages, desk->now_ms);
-    if (ids_watch_next_ms(desk) <= desk->now_ms)
-        ids_watch_look(desk);
+    if (ids_watch_next_ms(&loop->line->watch, desk) <= desk->now_ms)
+        ids_watch_look(&loop->line->watch, desk);
 }
 
 /* The timer may fire early and for nothing; it is only ever moved forward,
@@ -120,13 +120,14 @@ static void on_prepare(uv_prepare_t *handle) {
     ids_net_wake_up(&loop->net);
     bool again = looks_again(loop);
     bool busy = again;
-    ids_desk_begin_turn(loop->desk);
+    ids_line_begin_turn(loop->line);
     if (loop->net.postponed.head)
         ids_sockets_serve_postponed(&loop->net);
     if (!again && loop->due_ms <= loop->desk->now_ms)
         do_due(loop);
     if (loop->snapshots)
         ids_snapshots_look(loop->snapshots, loop->desk);
+    busy |= ids_line_end_turn(loop->line);
     busy |= ids_turn_end(&loop->turn, again);
     loop->polled_ms = loop->desk->now_ms;
     loop->due_ms = next_due(loop);
@@ -140,7 +141,7 @@ static void on_prepare(uv_prepare_t *handle) {
     be_busy(loop, busy);
 }
 
-/* What its desk and its turn ask of it ------------------------------------- */
+/* What its line and its turn ask of it ------------------------------------- */
 
 static void settle(void *ctx) {
     ids_loop *loop = ctx;
@@ -169,11 +170,6 @@ static void tap_is_high(void *ctx) {
     ids_seat_hand_over(loop->turn.seat);
 }
 
-static void look_at_clock(void *ctx) {
-    ids_loop *loop = ctx;
-    ids_net_read_clock(&loop->net);
-}
-
 static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     ids_loop *loop = ctx;
     return ids_seat_is_current(loop->turn.seat, tag);
@@ -196,7 +192,7 @@ static int init_handles(ids_loop *loop) {
     return 0;
 }
 
-static int init_desk(ids_loop *loop, const ids_loop_config *config) {
+static int init_line(ids_loop *loop, const ids_loop_config *config) {
     loop->pages = ids_pages_new(
         &(ids_pages_config){.huge = config->huge_pages,
                             .idle_bytes_max = config->idle_bytes_max,
@@ -204,16 +200,16 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
                             .worker = config->index});
     if (!loop->pages)
         return UV_ENOMEM;
-    const ids_desk_config desk = {
+    const ids_line_config line = {
         .house = config->house,
         .index = config->index,
         .host = {.ctx = loop,
                  .adopt = adopt,
                  .refuse = refuse,
-                 .notice = notice,
-                 .tap_is_high = tap_is_high,
-                 .is_current = is_current,
-                 .look_at_clock = look_at_clock},
+                 .notice = notice},
+        .desk_host = {.ctx = loop,
+                      .tap_is_high = tap_is_high,
+                      .is_current = is_current},
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,
         .waiters_per_key_max = config->waiters_per_key_max,
@@ -222,16 +218,20 @@ static int init_desk(ids_loop *loop, const ids_loop_config *config) {
         .is_replicated = config->is_replicated,
         .mem = ids_pages_mem(loop->pages),
     };
-    loop->desk = ids_desk_new(&desk);
-    return loop->desk ? 0 : UV_ENOMEM;
+    loop->line = ids_line_new(&line);
+    if (!loop->line)
+        return UV_ENOMEM;
+    loop->desk = &loop->line->desk;
+    return 0;
 }
 
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
     *loop = (ids_loop){.armed_ms = NEVER};
-    int error = init_desk(loop, config);
+    int error = init_line(loop, config);
     if (error)
         return error;
     loop->net = (ids_net){.uv = &loop->uv,
+                          .line = loop->line,
                           .desk = loop->desk,
                           .mailbox = &config->house->mailboxes[config->index],
                           .places = config->places,
@@ -270,7 +270,7 @@ void ids_loop_wake(ids_loop *loop) {
 
 void ids_loop_drain(ids_loop *loop) {
     loop->net.linger_ms = LINGER_DRAINING_MS;
-    ids_desk_drain(loop->desk);
+    ids_line_drain(loop->line);
     ids_sockets_drain(&loop->net);
 }
 
@@ -292,6 +292,6 @@ void ids_loop_stop(ids_loop *loop) {
 
 void ids_loop_fini(ids_loop *loop) {
     uv_loop_close(&loop->uv);
-    ids_desk_free(loop->desk);
+    ids_line_free(loop->line);
     ids_pages_free(loop->pages);
 }

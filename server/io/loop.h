@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop.h -- one thread's turn: libuv's loop around a desk.
+/* loop.h -- one thread's turn: libuv's loop around a line.
  *
  * A turn is: the sockets that are ready, then the mail, then what time has
  * made due; then the mail that came of it is posted and the loop sleeps. The
@@ -22,7 +22,8 @@ struct ids_store;
 
 typedef struct ids_loop {
     uv_loop_t uv;
-    ids_desk *desk;
+    ids_line *line;
+    ids_desk *desk; /* the line's */
     ids_pages *pages;
     ids_net net;
     ids_turn turn; /* with its keeper and its seat */

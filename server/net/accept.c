@@ -6,6 +6,7 @@
 #include "server/log.h"
 #include "server/net/address.h"
 #include "server/net/socket.h"
+#include "server/reader.h"
 #include "server/reply.h"
 
 #include <assert.h>
@@ -106,7 +107,7 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
     ids_who_set(&conn->who, fd, (const struct sockaddr *)&from->at);
     conn->surplus = surplus;
     uint32_t to = acceptor->next_loop++ % net->desk->house->loops;
-    if (!ids_desk_give(net->desk, conn, to))
+    if (!ids_reader_give(net->line, conn, to))
         ids_socket_discard(net, conn);
 }
 

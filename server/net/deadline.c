@@ -2,6 +2,7 @@
 /* deadline.c -- see deadline.h. */
 #include "server/net/deadline.h"
 
+#include "server/dispatch.h"
 #include "server/log.h"
 #include "server/net/socket.h"
 
@@ -67,7 +68,7 @@ static bool does_not_read(ids_deadline *own, const ids_net *net,
     uint64_t now_ms = net->desk->now_ms;
     int bytes = 0;
     if (!ids_conn_is_stalled(conn) || conn->hopped || ids_conn_unsent(conn) ||
-        !ids_conn_may_serve(net->desk, conn)) {
+        !ids_dispatch_may_serve(net->desk, conn)) {
         own->stuck_ms = 0;
         return false;
     }
@@ -121,7 +122,7 @@ static void look_at(ids_net *net, ids_socket *socket) {
     socket->deadline.asked = conn->asked;
     if (!why)
         return;
-    ids_log_conn(IDS_LOG_INFO, "connection closed", conn, why);
+    ids_log_who(IDS_LOG_INFO, "connection closed", &conn->who, why);
     net->desk->counters.of[IDS_CLOSED_BY_TIME_TOTAL]++;
     if (socket->deadline.stuck_ms)
         ids_conn_become(conn, IDS_CONN_DEAD); /* it would not take a goodbye */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net.h -- what the sockets of one loop share, and all that they know of it:
- * libuv's loop, whose desk it is, and how a turn begins.
+ * libuv's loop, whose line it is, and how a turn begins.
  *
  * A turn begins in the first callback that libuv calls, whichever it is: each
  * calls ids_net_wake_up first. It ends where the loop says so (io/loop.c). All
@@ -8,7 +8,7 @@
 #ifndef IDS_NET_H
 #define IDS_NET_H
 
-#include "server/desk.h"
+#include "server/line.h"
 #include "server/net/deadline.h"
 #include "server/net/places.h"
 #include "server/node/turn.h"
@@ -18,7 +18,8 @@
 typedef struct ids_net {
     /* Set before it runs. */
     uv_loop_t *uv;
-    ids_desk *desk;
+    ids_line *line;
+    ids_desk *desk; /* the line's */
     ids_mailbox *mailbox;
     ids_places *places; /* of the whole house */
     ids_seat *seat;     /* NULL: the node has no peer */

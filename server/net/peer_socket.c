@@ -169,7 +169,7 @@ size_t ids_peer_socket_send(ids_cable *cable, const uint8_t *bytes,
 }
 
 static void read_once(ids_peer_socket *s) {
-    uint8_t *room = ids_desk_input_room(s->net->desk);
+    uint8_t *room = ids_line_input_room(s->net->line);
     ssize_t got = recv(s->fd, room, IDS_INPUT_BYTES, 0);
     if (got > 0) {
         ids_net_read_clock(s->net);

@@ -2,10 +2,11 @@
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/net/socket.h"
 
-#include "server/input.h"
+#include "server/dispatch.h"
 #include "server/log.h"
 #include "server/net/peer_socket.h"
-#include "server/reply.h"
+#include "server/output.h"
+#include "server/reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -64,7 +65,7 @@ static ids_conn *unlink_conn(ids_socket *socket) {
     take_postponed(socket);
     socket->conn = NULL;
     conn->link = NULL;
-    ids_desk_drop(socket->net->desk, conn);
+    ids_reader_drop(socket->net->line, conn);
     uv_close((uv_handle_t *)&socket->poll, on_closed);
     return conn;
 }
@@ -76,14 +77,14 @@ void ids_socket_discard(ids_net *net, ids_conn *conn) {
 }
 
 void ids_socket_close(ids_socket *socket, const char *why) {
-    ids_log_conn(IDS_LOG_DEBUG, "connection closed", socket->conn, why);
+    ids_log_who(IDS_LOG_DEBUG, "connection closed", &socket->conn->who, why);
     ids_socket_discard(socket->net, unlink_conn(socket));
 }
 
 static void hand_over(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = unlink_conn(socket);
-    if (!ids_desk_give(net->desk, conn, conn->move_to))
+    if (!ids_reader_give(net->line, conn, conn->move_to))
         ids_socket_discard(net, conn);
 }
 
@@ -122,7 +123,7 @@ static bool takes_enough(ids_socket *socket, ssize_t sent) {
 /* One send; false: there will be no more for now. */
 static bool send_once(ids_socket *socket) {
     ids_conn *conn = socket->conn;
-    idp_slice out = ids_conn_sendable(conn);
+    idp_slice out = ids_output_sendable(conn);
     if (!out.len)
         return false;
     if (out.len > SENT_AT_ONCE_MAX)
@@ -135,7 +136,7 @@ static bool send_once(ids_socket *socket) {
         return false;
     }
     if (sent > 0)
-        ids_conn_sent(socket->net->desk, conn, (size_t)sent);
+        ids_output_sent(socket->net->desk, conn, (size_t)sent);
     socket->blocked = sent < (ssize_t)out.len;
     if (!socket->blocked && socket->list == &socket->net->stalled)
         list_remove(socket);
@@ -155,13 +156,13 @@ static void send_out(ids_socket *socket) {
     ids_desk *desk = socket->net->desk;
     ids_conn *conn = socket->conn;
     if (ids_deferred_count(&conn->later))
-        ids_reply_fill(desk, conn);
+        ids_output_fill(desk, conn);
     while (send_once(socket) && has_output(conn)) {
         if (!ids_desk_may(desk, IDS_WORK_SEND)) {
             ids_desk_mark(desk, conn);
             return;
         }
-        ids_reply_fill(desk, conn);
+        ids_output_fill(desk, conn);
     }
 }
 
@@ -193,7 +194,7 @@ static bool watch(ids_socket *socket) {
 static void settle(ids_net *net, ids_conn *conn) {
     ids_socket *socket = conn->link;
     if (!socket) { /* it could not be watched */
-        ids_desk_drop(net->desk, conn);
+        ids_reader_drop(net->line, conn);
         ids_socket_discard(net, conn);
         return;
     }
@@ -212,7 +213,8 @@ static void settle(ids_net *net, ids_conn *conn) {
             linger(socket);
         else if (conn->ended && !socket->list)
             list_append(socket, &net->stalled);
-        if (ids_conn_is_stalled(conn) && ids_conn_may_serve(net->desk, conn))
+        if (ids_conn_is_stalled(conn) &&
+            ids_dispatch_may_serve(net->desk, conn))
             postpone(socket, 0);
         else if (!watch(socket))
             ids_socket_close(socket, "it can't be watched");
@@ -226,9 +228,9 @@ void ids_sockets_settle(ids_net *net) {
 }
 
 static void discard_input(ids_socket *socket) {
-    ids_desk *desk = socket->net->desk;
+    ids_line *line = socket->net->line;
     ssize_t got =
-        recv(socket->conn->fd, ids_desk_input_room(desk), IDS_INPUT_BYTES, 0);
+        recv(socket->conn->fd, ids_line_input_room(line), IDS_INPUT_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0)
@@ -240,7 +242,7 @@ static void discard_input(ids_socket *socket) {
 static void read_once(ids_socket *socket) {
     ids_desk *desk = socket->net->desk;
     ids_conn *conn = socket->conn;
-    ids_input input = ids_input_room(desk, conn);
+    ids_input input = ids_input_room(socket->net->line, conn);
     if (input.max == 0) {
         postpone(socket, UV_READABLE);
         return;
@@ -250,9 +252,9 @@ static void read_once(ids_socket *socket) {
                     got > 0 ? (size_t)got : 0);
     if (got > 0) {
         ids_net_read_clock(socket->net);
-        ids_input_received(desk, conn, &input, (size_t)got);
+        ids_reader_received(socket->net->line, conn, &input, (size_t)got);
     } else if (got == 0) {
-        ids_conn_end(desk, conn);
+        ids_reader_end(socket->net->line, conn);
     } else if (errno != EAGAIN && errno != EINTR) {
         ids_conn_become(conn, IDS_CONN_DEAD);
         ids_desk_mark(desk, conn);
@@ -276,9 +278,9 @@ static void on_writable(ids_socket *socket) {
 static void resume(ids_socket *socket) {
     ids_desk *desk = socket->net->desk;
     if (!ids_conn_is_stalled(socket->conn) ||
-        !ids_conn_may_serve(desk, socket->conn))
+        !ids_dispatch_may_serve(desk, socket->conn))
         return;
-    ids_conn_resume(desk, socket->conn);
+    ids_reader_resume(socket->net->line, socket->conn);
     ids_desk_mark(desk, socket->conn);
     ids_sockets_settle(socket->net);
 }
@@ -321,8 +323,8 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
     int error =
         socket ? uv_poll_init(net->uv, &socket->poll, conn->fd) : UV_ENOMEM;
     if (error) {
-        ids_log_conn(IDS_LOG_WARN, "connection closed", conn,
-                     uv_strerror(error));
+        ids_log_who(IDS_LOG_WARN, "connection closed", &conn->who,
+                    uv_strerror(error));
         free(socket);
         ids_conn_become(conn, IDS_CONN_DEAD);
         ids_desk_mark(net->desk, conn);
@@ -346,7 +348,7 @@ void ids_socket_refuse(ids_socket *socket) {
         return;
     }
     list_remove(socket);
-    ids_conn_refuse(socket->net->desk, socket->conn);
+    ids_reader_refuse(socket->net->line, socket->conn);
 }
 
 /* Reads what has come a last time, and has it closed when its replies left. */
@@ -360,20 +362,20 @@ static void drain(ids_socket *socket) {
 
 void ids_sockets_drain(ids_net *net) {
     const ids_desk *desk = net->desk;
-    for (uint32_t i = 0; i < desk->slots_used; i++)
-        if (desk->slots[i].conn && desk->slots[i].conn->link)
-            drain(desk->slots[i].conn->link);
+    for (uint32_t i = 0; i < desk->slots.used; i++)
+        if (desk->slots.all[i].conn && desk->slots.all[i].conn->link)
+            drain(desk->slots.all[i].conn->link);
     ids_sockets_settle(net);
 }
 
 void ids_sockets_close(ids_net *net) {
     const ids_desk *desk = net->desk;
-    for (uint32_t i = 0; i < desk->slots_used; i++)
-        if (desk->slots[i].conn)
-            ids_conn_become(desk->slots[i].conn, IDS_CONN_DEAD);
-    for (uint32_t i = 0; i < desk->slots_used; i++)
-        if (desk->slots[i].conn)
-            settle(net, desk->slots[i].conn);
+    for (uint32_t i = 0; i < desk->slots.used; i++)
+        if (desk->slots.all[i].conn)
+            ids_conn_become(desk->slots.all[i].conn, IDS_CONN_DEAD);
+    for (uint32_t i = 0; i < desk->slots.used; i++)
+        if (desk->slots.all[i].conn)
+            settle(net, desk->slots.all[i].conn);
     assert(!net->postponed.head && !net->deadlines.all.head);
     assert(!net->stalled.head && !net->surplus.head && !net->lingering.head);
 }

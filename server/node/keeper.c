@@ -123,9 +123,9 @@ static void let_replies_leave(ids_keeper *k) {
     uint64_t watermark = ids_journal_watermark(k->journal, now_ms);
     if (!ids_journal_waits(k->journal, now_ms))
         watermark = UINT64_MAX;
-    k->desk->disk_is_full = ids_journal_refuses_claims(k->journal);
+    k->desk->hold.disk_is_full = ids_journal_refuses_claims(k->journal);
     ids_hold_set_full(k->desk, ids_journal_is_full(k->journal));
-    if (watermark == k->watermark && !ids_hold_has_more(k->desk))
+    if (watermark == k->watermark && !ids_hold_has_more(&k->desk->hold))
         return;
     k->watermark = watermark;
     if (!k->is_seated)

@@ -3,6 +3,8 @@
  * no file, no socket, but cables that are to be opened or closed later. */
 #include "server/node/partner.h"
 
+#include "server/stance.h"
+
 #include <stdlib.h>
 #include <string.h>
 

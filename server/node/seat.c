@@ -73,13 +73,13 @@ bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag) {
 uint64_t ids_seat_next_ms(const ids_seat *seat) {
     uint64_t next_ms =
         ids_seat_is_first(seat) ? seat->partner->tick_at_ms : UINT64_MAX;
-    uint64_t oldest_ms = ids_hold_oldest_ms(seat->desk);
+    uint64_t oldest_ms = ids_hold_oldest_ms(&seat->desk->hold);
     if (seat->walk_waits && seat->walk_at_ms < next_ms)
         next_ms = seat->walk_at_ms;
     for (const ids_cable *each = seat->cables; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
-    if (oldest_ms != UINT64_MAX && seat->gate < seat->desk->changes &&
+    if (oldest_ms != UINT64_MAX && seat->gate < seat->desk->hold.changes &&
         oldest_ms + seat->partner->config.commit_wait_ms < next_ms)
         next_ms = oldest_ms + seat->partner->config.commit_wait_ms;
     return next_ms;

@@ -3,6 +3,8 @@
  * now. All of it within the monitor. */
 #include "server/node/partner.h"
 
+#include "server/stance.h"
+
 #include <stdio.h>
 #include <string.h>
 

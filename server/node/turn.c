@@ -168,7 +168,7 @@ static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
     seat->gate = ids_gate_watermark(gate);
     if (watermark > seat->gate)
         watermark = seat->gate;
-    watermark = ids_hold_left(desk, watermark);
+    watermark = ids_hold_left(&desk->hold, watermark);
     ids_gate_left(gate, watermark);
     return watermark;
 }
@@ -225,9 +225,9 @@ static void send_frames(ids_seat *seat) {
 static void fail_stalled(ids_seat *seat) {
     ids_desk *desk = seat->desk;
     uint64_t wait_ms = seat->partner->config.commit_wait_ms;
-    uint64_t oldest_ms = ids_hold_oldest_ms(desk);
+    uint64_t oldest_ms = ids_hold_oldest_ms(&desk->hold);
     if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > desk->now_ms ||
-        seat->gate >= desk->changes || desk->serving.stance != IDS_LEADS)
+        seat->gate >= desk->hold.changes || desk->serving.stance != IDS_LEADS)
         return;
     ids_hold_fail(desk, desk->now_ms - wait_ms, IDP_E_UNREPLICATED,
                   seat->is_slow
@@ -276,7 +276,7 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     atomic_store_explicit(&seat->called, false, memory_order_relaxed);
     seat->is_busy = false;
     seat->walk_waits = false;
-    seat->is_full = desk->full;
+    seat->is_full = desk->hold.full;
 
     /* The role first. A node that leads no more fails what is held, and sends
      * waiters away; behind any step that lets go it would be too late (R6). */
@@ -364,11 +364,12 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 static bool has_reason(const ids_seat *seat) {
     const ids_desk *desk = seat->desk;
     return atomic_load_explicit(&seat->called, memory_order_acquire) ||
-           seat->is_busy || seat->is_full != desk->full ||
+           seat->is_busy || seat->is_full != desk->hold.full ||
            !ids_tap_is_empty(&desk->tap) ||
            desk->copy.applied_at < desk->copy.applied.len ||
-           desk->copy.failed || ids_hold_is_needed(desk) ||
-           ids_hold_has_more(desk) || ids_seat_next_ms(seat) <= desk->now_ms;
+           desk->copy.failed || ids_hold_is_needed(&desk->hold) ||
+           ids_hold_has_more(&desk->hold) ||
+           ids_seat_next_ms(seat) <= desk->now_ms;
 }
 
 static bool seat_turn(ids_seat *seat) {

@@ -5,6 +5,7 @@
  * next how much of it. Whatever happens: no assert, nothing read or written
  * out of bounds, every buffer accounted for, all memory given back. */
 #include "server/log.h"
+#include "server/reader.h"
 #include "tests/unit/server/town.h"
 
 #include <assert.h>
@@ -58,7 +59,7 @@ static void change(caller *c, int what, uint8_t amount) {
         break;
     case END:
         if (c->conn)
-            ids_conn_end(desk, c->conn);
+            ids_reader_end(t.lines[c->loop], c->conn);
         break;
     case FINISH:
         if (c->conn)
@@ -66,7 +67,7 @@ static void change(caller *c, int what, uint8_t amount) {
         break;
     case DRAIN:
         if (amount == 77)
-            ids_desk_drain(desk);
+            ids_line_drain(t.lines[c->loop]);
         break;
     default:
         break;
@@ -81,7 +82,7 @@ static void finish(void) {
     for (int i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
     for (uint32_t i = 0; i < t.house.loops; i++)
-        assert(t.desks[i]->buffered_bytes == 0);
+        assert(t.desks[i]->buffers.bytes == 0);
     town_close(&t);
 }
 

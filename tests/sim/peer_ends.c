@@ -64,7 +64,7 @@ void pw_net_take(pw_worker *worker, ids_conn *conn) {
     pw_node *n = worker->n;
     pw_link *c = end->link;
     side *s = &c->side[n->index];
-    ids_desk_drop(worker->desk, conn);
+    ids_reader_drop(worker->line, conn);
     if (!end->is_link) { /* a client's bytes never say that */
         pw_fail(n->w, "a client is taken for a node");
         return;

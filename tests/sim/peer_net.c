@@ -145,7 +145,7 @@ static void accept_early(pw_node *n, pw_link *c) {
     s->early = ids_conn_new(-1);
     c->end = (pw_end){.is_link = true, .link = c};
     s->early->link = &c->end;
-    ids_desk_adopt(pw_worker_begins(n, s->early_worker)->desk, s->early);
+    ids_reader_adopt(pw_worker_begins(n, s->early_worker)->line, s->early);
 }
 
 /* The worker that has this side; -1: nobody, for now. */
@@ -158,12 +158,12 @@ static int worker_of(const side *s) {
 
 static void feed(pw_node *n, side *s, const chunk *one) {
     pw_worker *worker = pw_worker_begins(n, (uint32_t)worker_of(s));
-    ids_desk_begin_turn(worker->desk);
+    ids_line_begin_turn(worker->line);
     if (s->cable != NULL) {
         ids_seat_input(s->cable->seat, s->cable, one->bytes, one->len);
     } else {
-        memcpy(ids_desk_input_room(worker->desk), one->bytes, one->len);
-        ids_conn_input(worker->desk, s->early, one->len);
+        memcpy(ids_line_input_room(worker->line), one->bytes, one->len);
+        ids_reader_input(worker->line, s->early, one->len);
         pw_worker_settle(worker);
     }
     pw_note_lead(n);

@@ -73,7 +73,7 @@ void pw_node_after(pw_node *n) {
 static bool is_due(const pw_worker *worker) {
     const ids_desk *desk = worker->desk;
     uint64_t now_ms = pw_clock(worker->n);
-    return desk->index == 0 || ids_desk_next_ms(desk) <= now_ms ||
+    return desk->index == 0 || ids_line_next_ms(worker->line) <= now_ms ||
            ids_seat_next_ms(worker->turn.seat) <= now_ms;
 }
 

@@ -64,7 +64,7 @@ static void open_wire(pw_node *n, pw_wire *wire) {
     wire->conn = ids_conn_new(-1);
     wire->end = (pw_end){.wire = wire};
     wire->conn->link = &wire->end;
-    ids_desk_adopt(pw_worker_begins(n, wire->worker)->desk, wire->conn);
+    ids_reader_adopt(pw_worker_begins(n, wire->worker)->line, wire->conn);
 }
 
 static bool is_there(const pw_wire *wire, const pw_node *n) {
@@ -81,12 +81,12 @@ static void take(pw_node *n, pw_wire *wire, const sent *what) {
         return;
     }
     worker = pw_worker_begins(n, wire->worker);
-    ids_desk_begin_turn(worker->desk);
+    ids_line_begin_turn(worker->line);
     if (what->len > 0) {
-        memcpy(ids_desk_input_room(worker->desk), what->bytes, what->len);
-        ids_conn_input(worker->desk, wire->conn, what->len);
+        memcpy(ids_line_input_room(worker->line), what->bytes, what->len);
+        ids_reader_input(worker->line, wire->conn, what->len);
     } else {
-        ids_conn_end(worker->desk, wire->conn);
+        ids_reader_end(worker->line, wire->conn);
     }
     pw_worker_settle(worker);
     pw_worker_after(worker);

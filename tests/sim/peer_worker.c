@@ -3,8 +3,9 @@
  * event, and its turn ends now or a little later. */
 #include "tests/sim/peer_world.h"
 
+#include "server/dispatch.h"
 #include "server/hold.h"
-#include "server/reply.h"
+#include "server/output.h"
 
 #include <stdlib.h>
 
@@ -71,28 +72,30 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
     ids_desk *desk = worker->desk;
     pw_end *end = conn->link;
     idp_slice out;
-    ids_reply_fill(desk, conn);
-    while (!ids_conn_is_dead(conn) && (out = ids_conn_sendable(conn)).len > 0) {
+    ids_output_fill(desk, conn);
+    while (!ids_conn_is_dead(conn) &&
+           (out = ids_output_sendable(conn)).len > 0) {
         if (end->is_link) {
             pw_net_send_early(worker->n, end->link, out);
         } else {
             pw_wire_out(worker, end->wire, out);
         }
-        ids_conn_sent(desk, conn, out.len);
-        ids_reply_fill(desk, conn);
+        ids_output_sent(desk, conn, out.len);
+        ids_output_fill(desk, conn);
     }
     if (conn->life == IDS_CONN_PEER && !ids_conn_is_dead(conn)) {
         pw_net_take(worker, conn);
     } else if (ids_conn_is_done(conn)) {
-        ids_desk_drop(desk, conn);
+        ids_reader_drop(worker->line, conn);
         ids_conn_free(conn);
         if (end->is_link) {
             pw_net_closed_early(worker->n, end->link);
         } else {
             pw_wire_closed(end->wire);
         }
-    } else if (ids_conn_is_stalled(conn) && ids_conn_may_serve(desk, conn)) {
-        ids_conn_resume(desk, conn);
+    } else if (ids_conn_is_stalled(conn) &&
+               ids_dispatch_may_serve(desk, conn)) {
+        ids_reader_resume(worker->line, conn);
         ids_desk_mark(desk, conn);
     }
 }
@@ -107,7 +110,8 @@ void pw_worker_settle(pw_worker *worker) {
 static void end_turn(pw_worker *worker) {
     pw_node *n = worker->n;
     uint32_t index = worker->desk->index;
-    bool more = ids_turn_end(&worker->turn, false);
+    bool more = ids_line_end_turn(worker->line);
+    more |= ids_turn_end(&worker->turn, false);
     pw_note_lead(n);
     if (!ids_mailbox_sleep(&n->boxes[index]) || more) {
         pw_worker_wake(n, index);
@@ -118,12 +122,12 @@ static void end_turn(pw_worker *worker) {
 static void take_mail(pw_worker *worker) {
     ids_desk *desk = worker->desk;
     pw_world *w = worker->n->w;
-    ids_desk_begin_turn(desk);
+    ids_line_begin_turn(worker->line);
     if (pw_chance(w, 50)) {
         desk->work[IDS_WORK_MAIL] =
             IDS_WORK_A_TURN - 2 * (1 + pw_below(w, MAIL_AT_ONCE));
     }
-    ids_desk_take_mail(desk);
+    ids_line_take_mail(worker->line);
     desk->work[IDS_WORK_MAIL] = 0;
     pw_worker_settle(worker);
 }
@@ -144,8 +148,8 @@ static void turn(pw_world *w, int node, uint64_t index) {
     }
     pw_worker_begins(n, (uint32_t)index);
     take_mail(worker);
-    if (ids_desk_next_ms(desk) <= desk->now_ms) {
-        ids_desk_tick(desk, DUE_STEPS);
+    if (ids_line_next_ms(worker->line) <= desk->now_ms) {
+        ids_line_tick(worker->line, DUE_STEPS);
     }
     end_turn(worker);
 }
@@ -238,31 +242,34 @@ void pw_quiesce(pw_node *n, void (*step)(ids_partner *partner)) {
 bool pw_workers_make(pw_node *n) {
     for (uint32_t k = 0; k < n->loops; k++) {
         pw_worker *worker = &n->worker[k];
-        const ids_desk_config config = {.house = &n->house,
-                                        .index = k,
-                                        .host = {.ctx = worker,
-                                                 .adopt = adopt,
-                                                 .refuse = refuse,
-                                                 .notice = notice,
-                                                 .tap_is_high = tap_is_high,
-                                                 .is_current = is_current},
-                                        .memory_bytes_max = 8u << 20,
-                                        .waiters_max = WAITERS_MAX,
-                                        .waiters_per_key_max = WAITERS_MAX,
-                                        .clock_cut_ms = pw_clock_cut_ms(n),
-                                        .is_kept = n->keeps,
-                                        .is_replicated = true,
-                                        .mem = pw_mem()};
+        const ids_line_config config = {
+            .house = &n->house,
+            .index = k,
+            .host = {.ctx = worker,
+                     .adopt = adopt,
+                     .refuse = refuse,
+                     .notice = notice},
+            .desk_host = {.ctx = worker,
+                          .tap_is_high = tap_is_high,
+                          .is_current = is_current},
+            .memory_bytes_max = 8u << 20,
+            .waiters_max = WAITERS_MAX,
+            .waiters_per_key_max = WAITERS_MAX,
+            .clock_cut_ms = pw_clock_cut_ms(n),
+            .is_kept = n->keeps,
+            .is_replicated = true,
+            .mem = pw_mem()};
         *worker = (pw_worker){.n = n};
         n->house.wake = wake;
         n->house.wake_ctx = n;
         if (!ids_mailbox_init(&n->boxes[k], PARCELS)) {
             return false;
         }
-        worker->desk = ids_desk_new(&config);
-        if (worker->desk == NULL) {
+        worker->line = ids_line_new(&config);
+        if (worker->line == NULL) {
             return false;
         }
+        worker->desk = &worker->line->desk;
         worker->desk->now_ms = pw_clock(n);
         worker->turn = (ids_turn){.desk = worker->desk,
                                   .ctx = worker,
@@ -272,11 +279,12 @@ bool pw_workers_make(pw_node *n) {
     return true;
 }
 
-static void drop_all(ids_desk *desk) {
-    for (uint32_t i = 0; i < desk->slots_used; i++) {
-        ids_conn *conn = desk->slots[i].conn;
+static void drop_all(ids_line *line) {
+    const ids_desk *desk = &line->desk;
+    for (uint32_t i = 0; i < desk->slots.used; i++) {
+        ids_conn *conn = desk->slots.all[i].conn;
         if (conn != NULL) {
-            ids_desk_drop(desk, conn);
+            ids_reader_drop(line, conn);
             ids_conn_free(conn);
         }
     }
@@ -284,7 +292,7 @@ static void drop_all(ids_desk *desk) {
 
 void pw_workers_free(pw_node *n) {
     for (uint32_t k = 0; k < n->loops; k++) {
-        drop_all(n->worker[k].desk);
+        drop_all(n->worker[k].line);
     }
     for (uint32_t k = 0; k < n->loops; k++) {
         if (n->keeps) {
@@ -292,7 +300,7 @@ void pw_workers_free(pw_node *n) {
             ids_snapshot_walk_clear(&n->worker[k].keeper.walk);
             ids_keeper_fini(&n->worker[k].keeper);
         }
-        ids_desk_free(n->worker[k].desk);
+        ids_line_free(n->worker[k].line);
         n->worker[k] = (pw_worker){.n = n};
     }
     for (uint32_t k = 0; k < n->loops; k++) {

@@ -23,7 +23,7 @@ static void open_one(void) {
 static void close_all(void) {
     caller_close(&a);
     caller_close(&b);
-    cr_assert_eq(t.desks[0]->buffered_bytes, 0);
+    cr_assert_eq(t.desks[0]->buffers.bytes, 0);
     town_close(&t);
 }
 
@@ -76,10 +76,10 @@ Test(conn, a_partial_frame_costs_what_has_arrived) {
     static const uint8_t announces[] = {0x94, 0x00, 0x01, 0xa7, 'a',  'c', 'q',
                                         'u',  'i',  'r',  'e',  0x96, 0xa0};
     caller_send(&a, announces, sizeof announces);
-    cr_assert_leq(t.desks[0]->buffered_bytes, sizeof announces);
+    cr_assert_leq(t.desks[0]->buffers.bytes, sizeof announces);
     static const uint8_t huge[] = {0xc6, 0xff, 0xff, 0xff, 0xff};
     caller_send(&a, huge, sizeof huge);
-    cr_assert_leq(t.desks[0]->buffered_bytes, sizeof announces + sizeof huge);
+    cr_assert_leq(t.desks[0]->buffers.bytes, sizeof announces + sizeof huge);
 }
 
 Test(conn, many_requests_leave_in_one_send) {
@@ -180,7 +180,7 @@ Test(conn, an_oversized_result_is_skipped_and_the_key_completed) {
     len += put_plain(bytes + len, 3, IDP_PING);
     for (size_t at = 0; at < len; at += 1000) {
         caller_send(&a, bytes + at, len - at < 1000 ? len - at : 1000);
-        cr_assert_lt(t.desks[0]->buffered_bytes, 2048);
+        cr_assert_lt(t.desks[0]->buffers.bytes, 2048);
     }
     HEARS(&a, "2 completed");
     HEARS(&a, "3 pong");
@@ -256,7 +256,7 @@ Test(conn, drained_waiters_and_newcomers_hear_so) {
     ask_acquire(&a, 1, "k", 0);
     HEARS(&a, "1 acquired");
     ask_acquire(&b, 5, "k", 10000);
-    ids_desk_drain(t.desks[0]);
+    ids_line_drain(t.lines[0]);
     town_run(&t);
     HEARS(&b, "5 SHUTTING_DOWN");
     ask_acquire(&b, 6, "l", 0);
@@ -269,7 +269,7 @@ Test(conn, drained_waiters_and_newcomers_hear_so) {
 Test(conn, who_does_not_read_is_stopped_and_goes_on_later) {
     /* the mark is 256 KiB, so buffers must allow for it */
     uint8_t bytes[4096];
-    t.house.buffer_bytes_max = 8u << 20;
+    town_limit_buffers(&t, 8u << 20);
     t.house.unsent_bytes_max = 4u << 20;
     size_t len = put_acquire(bytes, 1, "k", 0);
     len += put_complete(bytes + len, 2, "k", first_token(), 1000);
@@ -338,7 +338,7 @@ Test(conn, replays_become_limit_when_all_buffers_are_full) {
 
 Test(conn, partial_input_over_the_budget_closes_who_asks_for_more) {
     uint8_t bytes[4096];
-    t.house.buffer_bytes_max = 512;
+    town_limit_buffers(&t, 512);
     ask_acquire(&b, 1, "k", 0);
     HEARS(&b, "1 acquired");
     put_complete(bytes, 2, "k", first_token(), 1000);

@@ -2,6 +2,7 @@
 /* test_copy.c -- desks that follow: another node's records come in, at once or
  * by way of the loop that owns the key, and a full copy as a whole. */
 #include "server/hold.h"
+#include "server/stance.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -89,9 +90,9 @@ Test(copy, a_record_of_ones_own_is_in_at_once) {
 Test(copy, is_told_of_once_it_is_kept) {
     const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     ids_applied applied;
-    t.desks[0]->changes = 7; /* as with a journal */
+    t.desks[0]->hold.changes = 7; /* as with a journal */
     put_at(0, &tag, key_of(&t, 0, 0));
-    uint64_t number = t.desks[0]->changes;
+    uint64_t number = t.desks[0]->hold.changes;
     cr_assert_not(ids_copy_next_applied(t.desks[0], number - 1, &applied));
     cr_assert(ids_copy_next_applied(t.desks[0], number, &applied));
     cr_assert_eq(applied.count, 1);

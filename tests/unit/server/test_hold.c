@@ -26,7 +26,7 @@ static void close_all(void) {
     caller_close(&b);
     town_run(&t);
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
+        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
     }
     town_close(&t);
 }
@@ -137,11 +137,11 @@ Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
         asked++;
     }
     ids_hold_set_full(t.desks[0], true);
-    uint64_t changes = t.desks[0]->changes;
+    uint64_t changes = t.desks[0]->hold.changes;
     ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
-    cr_assert_eq(t.desks[0]->changes, changes);
+    cr_assert_eq(t.desks[0]->hold.changes, changes);
     sync_loop(0);
-    cr_assert_eq(t.desks[0]->changes, changes + 1);
+    cr_assert_eq(t.desks[0]->hold.changes, changes + 1);
     sync_loop(0);
     for (uint32_t i = 0; i <= asked; i++)
         cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
@@ -156,9 +156,9 @@ Test(hold, what_hops_to_a_journal_that_is_over_full_is_refused) {
         asked++;
     }
     ids_hold_set_full(t.desks[0], true);
-    uint64_t changes = t.desks[0]->changes;
+    uint64_t changes = t.desks[0]->hold.changes;
     ask_acquire(&b, 1, key_of(&t, 0, asked), 0);
-    cr_assert_eq(t.desks[0]->changes, changes);
+    cr_assert_eq(t.desks[0]->hold.changes, changes);
     sync_loop(0);
     HEARS(&b, "1 LIMIT");
     ask_acquire(&b, 2, key_of(&t, 0, asked), 0);
@@ -174,7 +174,7 @@ Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
     ask_acquire(&a, 1, held, 0);
     sync_loop(0);
     HEARS(&a, "1 acquired");
-    t.desks[0]->disk_is_full = true;
+    t.desks[0]->hold.disk_is_full = true;
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     HEARS(&a, "2 NO_MEMORY");
     ask_acquire(&b, 3, key_of(&t, 0, 1), 0);
@@ -187,7 +187,7 @@ Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
 }
 
 Test(hold, claims_are_held_for_a_while_after_an_empty_start) {
-    t.desks[0]->claims_from_ms = t.desks[0]->now_ms + 100;
+    t.desks[0]->hold.claims_from_ms = t.desks[0]->now_ms + 100;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "1 LIMIT");
     town_pass(&t, 100);

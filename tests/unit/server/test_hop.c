@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_hop.c -- several desks: requests for another loop's keys, and
  * connections that move. */
+#include "server/reader.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -26,7 +27,7 @@ static void close_all(void) {
     caller_close(&b);
     town_run(&t);
     for (int i = 0; i < 3; i++)
-        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
+        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
     town_close(&t);
 }
 
@@ -144,7 +145,7 @@ Test(hop, a_half_closed_connection_gets_what_is_under_way) {
     const char *key = key_of(&t, 1, 0);
     t.keep_mail = true;
     ask_acquire(&a, 1, key, 0);
-    ids_conn_end(t.desks[0], a.conn);
+    ids_reader_end(t.lines[0], a.conn);
     town_run(&t);
     cr_assert_not_null(a.conn);
     t.keep_mail = false;
@@ -219,8 +220,8 @@ Test(hop, a_full_mailbox_delays_and_loses_nothing) {
         uint8_t bytes[256];
         ids_desk *desk = t.desks[0];
         size_t len = put_acquire(bytes, i, key, 0);
-        memcpy(ids_desk_input_room(desk), bytes, len);
-        ids_conn_input(desk, a.conn, len);
+        memcpy(ids_line_input_room(t.lines[0]), bytes, len);
+        ids_reader_input(t.lines[0], a.conn, len);
         cr_assert_eq(ids_desk_post(desk), i < 4);
     }
     t.keep_mail = false;
@@ -239,7 +240,7 @@ Test(hop, a_drain_reaches_every_loop) {
     HEARS(&b, "1 acquired");
     ask_acquire(&a, 2, key, 10000);
     ids_desk_tell_others(t.desks[0], IDS_NOTICE_DRAIN);
-    ids_desk_drain(t.desks[0]);
+    ids_line_drain(t.lines[0]);
     town_run(&t);
     HEARS(&a, "2 SHUTTING_DOWN");
     ask_plain(&b, 3, IDP_PING);
@@ -254,16 +255,16 @@ Test(hop, a_result_too_many_under_way_becomes_limit) {
     caller_send(&b, bytes, len);
     HEARS(&b, "1 acquired");
     HEARS(&b, "2 completed");
-    t.house.buffer_bytes_max = 2500;
+    town_limit_buffers(&t, 2500);
     len = 0;
     for (uint32_t i = 0; i < 5; i++)
         len += put_acquire(bytes + len, i, key, 0);
     t.house.unsent_bytes_max = 1u << 20;
-    memcpy(ids_desk_input_room(t.desks[0]), bytes, len);
-    ids_conn_input(t.desks[0], a.conn, len);
+    memcpy(ids_line_input_room(t.lines[0]), bytes, len);
+    ids_reader_input(t.lines[0], a.conn, len);
     ids_desk_post(t.desks[0]);
-    ids_desk_take_mail(t.desks[1]);
-    t.house.buffer_bytes_max = 64u << 10;
+    ids_line_take_mail(t.lines[1]);
+    town_limit_buffers(&t, 64u << 10);
     town_run(&t);
     HEARS(&a, "0 replay");
     HEARS(&a, "1 replay");
@@ -316,10 +317,10 @@ Test(hop, what_one_connection_may_be_owed_bounds_what_travels) {
     len = 0;
     for (uint32_t i = 0; i < 20; i++)
         len += put_acquire(bytes + len, i, key, 0);
-    memcpy(ids_desk_input_room(t.desks[0]), bytes, len);
-    ids_conn_input(t.desks[0], a.conn, len);
+    memcpy(ids_line_input_room(t.lines[0]), bytes, len);
+    ids_reader_input(t.lines[0], a.conn, len);
     ids_desk_post(t.desks[0]);
-    ids_desk_take_mail(t.desks[1]);
+    ids_line_take_mail(t.lines[1]);
     ids_desk_post(t.desks[1]);
     size_t travels = ids_mailbox_bytes(&t.boxes[0]);
     cr_assert_gt(travels, 2000);

@@ -228,7 +228,7 @@ Test(orders, without_a_peer_replication_says_that_it_is_alone) {
 
 Test(orders, a_server_that_goes_down_answers_what_is_under_way) {
     order(&b, 1, IDP_PROMOTE, false);
-    ids_desk_drain(t.desks[0]);
+    ids_line_drain(t.lines[0]);
     town_run(&t);
     HEARS(&b, "1 SHUTTING_DOWN");
     order(&b, 2, IDP_PROMOTE, false);

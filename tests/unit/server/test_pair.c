@@ -6,6 +6,7 @@
 #include "proto/request.h"
 #include "server/change.h"
 #include "server/hold.h"
+#include "server/stance.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -61,8 +62,8 @@ static void close_all(void) {
     caller_close(&b);
     town_run(&t);
     for (uint32_t i = 0; i < t.house.loops; i++) {
-        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
-        cr_assert_eq(t.desks[i]->held_replies, 0);
+        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
+        cr_assert_eq(t.desks[i]->hold.replies, 0);
     }
     town_close(&t);
 }
@@ -100,7 +101,7 @@ Test(pair, a_change_that_found_no_memory_is_a_gap_and_no_wrong_stream) {
     idp_slice bytes;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     tap->lost++; /* as if the second had */
-    t.desks[0]->changes++;
+    t.desks[0]->hold.changes++;
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
     cr_assert(ids_tap_is_high(tap));
     while (ids_tap_next(tap, &at, &number, &bytes)) {
@@ -124,8 +125,8 @@ Test(pair, a_reply_waits_for_the_replica) {
     ask_acquire(&b, 2, key_of(&t, 0, 0), 0);
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
-    cr_assert_eq(ids_hold_left(t.desks[0], 0), 0);
-    cr_assert_eq(ids_hold_left(t.desks[0], 1), 1);
+    cr_assert_eq(ids_hold_left(&t.desks[0]->hold, 0), 0);
+    cr_assert_eq(ids_hold_left(&t.desks[0]->hold, 1), 1);
     release(0, 1);
     HEARS(&a, "1 acquired");
     HEARS(&b, "2 in_progress");
@@ -178,7 +179,7 @@ Test(pair, replies_that_wait_in_vain_become_errors) {
     HEARS(&a, "3 UNREPLICATED");
     HEARS(&a, "4 UNREPLICATED");
     cr_assert_eq(counters->of[IDS_ERROR_UNREPLICATED_TOTAL], 3);
-    cr_assert_eq(ids_hold_oldest_ms(t.desks[0]), UINT64_MAX);
+    cr_assert_eq(ids_hold_oldest_ms(&t.desks[0]->hold), UINT64_MAX);
     release(0, 2);
     HEARS(&a, "nothing");
 }
@@ -186,7 +187,7 @@ Test(pair, replies_that_wait_in_vain_become_errors) {
 Test(pair, only_what_has_waited_for_long_is_given_up) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     uint64_t before = t.desks[0]->now_ms;
-    cr_assert_eq(ids_hold_oldest_ms(t.desks[0]), before);
+    cr_assert_eq(ids_hold_oldest_ms(&t.desks[0]->hold), before);
     town_pass(&t, 50);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     ask_acquire(&b, 3, key_of(&t, 0, 2), 0);
@@ -195,7 +196,7 @@ Test(pair, only_what_has_waited_for_long_is_given_up) {
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
-    cr_assert_eq(ids_hold_oldest_ms(t.desks[0]), before + 50);
+    cr_assert_eq(ids_hold_oldest_ms(&t.desks[0]->hold), before + 50);
     release(0, 3);
     HEARS(&a, "2 acquired");
     HEARS(&b, "3 acquired");
@@ -248,7 +249,7 @@ Test(pair, without_its_replica_it_shows_and_changes_nothing) {
     HEARS(&a, "3 UNREPLICATED");
     ask_plain(&a, 4, IDP_PING);
     HEARS(&a, "4 pong");
-    cr_assert_eq(t.desks[0]->changes + t.desks[1]->changes, 0);
+    cr_assert_eq(t.desks[0]->hold.changes + t.desks[1]->hold.changes, 0);
 }
 
 Test(pair, a_token_of_a_later_epoch_is_another_primarys) {

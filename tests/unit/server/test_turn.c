@@ -2,7 +2,7 @@
 /* test_turn.c -- what one turn of a loop does has a bound, whatever clients
  * bring, and what is left over is done in later ones. */
 #include "server/hold.h"
-#include "server/hop.h"
+#include "server/reader.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -41,7 +41,7 @@ static void close_all(void) {
         caller_close(&callers[i]);
     town_run(&t);
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
+        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
         cr_assert_eq(t.desks[i]->hops, 0);
         cr_assert_leq(t.desks[i]->counters.of[IDS_TURN_WORK_MAX], TURN_MAX);
         cr_assert_eq(t.desks[i]->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL], 0);
@@ -71,7 +71,7 @@ static void pipeline(caller *c, idp_method method, uint32_t count) {
 Test(turn, twelve_thousand_stats_are_a_few_rounds) {
     pipeline(&callers[0], IDP_STATS, 12000);
     cr_assert_eq(heard(&callers[0], "map"), 12000);
-    cr_assert_leq(t.desks[0]->inquiries[IDS_INQUIRY_STATS].number, 40);
+    cr_assert_leq(t.lines[0]->inquiries.of[IDS_INQUIRY_STATS].number, 40);
 }
 
 Test(turn, so_are_twelve_thousand_questions_about_replication) {
@@ -79,7 +79,7 @@ Test(turn, so_are_twelve_thousand_questions_about_replication) {
     caller_open(&other, &t, 1);
     pipeline(&other, IDP_REPLICATION, 12000);
     cr_assert_eq(heard(&other, "map"), 12000);
-    cr_assert_leq(t.desks[1]->inquiries[IDS_INQUIRY_REPLICATION].number, 40);
+    cr_assert_leq(t.lines[1]->inquiries.of[IDS_INQUIRY_REPLICATION].number, 40);
     caller_close(&other);
 }
 
@@ -91,7 +91,7 @@ Test(turn, all_who_ask_for_stats_meanwhile_share_a_round) {
     town_run(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         cr_assert_eq(heard(&callers[i], "map"), 1);
-    cr_assert_leq(t.desks[0]->inquiries[IDS_INQUIRY_STATS].number, 2);
+    cr_assert_leq(t.lines[0]->inquiries.of[IDS_INQUIRY_STATS].number, 2);
 }
 
 Test(turn, who_asks_for_stats_and_goes_is_missed_by_nobody) {
@@ -113,9 +113,9 @@ Test(turn, one_connections_requests_are_served_a_part_at_a_time) {
     uint32_t count = 0;
     while (len < IDS_INPUT_BYTES - 32)
         len += put_plain(bytes + len, count++, IDP_PING);
-    ids_desk_begin_turn(desk);
-    memcpy(ids_desk_input_room(desk), bytes, len);
-    ids_conn_input(desk, callers[0].conn, len);
+    ids_line_begin_turn(t.lines[0]);
+    memcpy(ids_line_input_room(t.lines[0]), bytes, len);
+    ids_reader_input(t.lines[0], callers[0].conn, len);
     cr_assert_leq(desk->work[IDS_WORK_SERVE], IDS_WORK_A_CONN + 1);
     cr_assert(ids_conn_is_stalled(callers[0].conn));
     town_run(&t);
@@ -158,7 +158,7 @@ static bool read_all(void) {
     bool more = false;
     for (uint32_t i = 0; i < CALLERS; i++) {
         pending *p = &pendings[i];
-        size_t max = ids_desk_read_max(t.desks[0]);
+        size_t max = ids_input_max(t.lines[0]);
         size_t left = p->len - p->at;
         more |= left > 0;
         if (!left || !max || !callers[i].conn ||
@@ -178,7 +178,7 @@ static size_t all_bytes(void) {
 }
 
 static void all_are_answered(uint32_t count) {
-    while (read_all() || t.desks[0]->for_room.head)
+    while (read_all() || t.lines[0]->for_room.head)
         town_run(&t);
     for (uint32_t i = 0; i < CALLERS; i++) {
         cr_assert_not_null(callers[i].conn, "an innocent was closed");
@@ -189,28 +189,29 @@ static void all_are_answered(uint32_t count) {
 }
 
 Test(turn, requests_on_their_way_are_counted_before_they_are_taken) {
-    size_t share = t.house.buffer_bytes_max = 256u << 10;
+    const size_t share = 256u << 10;
+    town_limit_buffers(&t, share);
     write_requests(400);
     t.keep_mail = true;
     for (int i = 0; i < 100; i++) {
         read_all();
         cr_assert_leq(all_bytes(), share + share / 2, "%zu", all_bytes());
     }
-    cr_assert_not_null(t.desks[0]->for_room.head);
+    cr_assert_not_null(t.lines[0]->for_room.head);
     t.keep_mail = false;
     all_are_answered(400);
 }
 
 Test(turn, one_in_the_line_for_room_may_go) {
-    t.house.buffer_bytes_max = 256u << 10;
+    town_limit_buffers(&t, 256u << 10);
     write_requests(400);
     t.keep_mail = true;
     read_all();
     read_all();
-    cr_assert_not_null(t.desks[0]->for_room.head);
+    cr_assert_not_null(t.lines[0]->for_room.head);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
-    cr_assert_null(t.desks[0]->for_room.head);
+    cr_assert_null(t.lines[0]->for_room.head);
     t.keep_mail = false;
     town_run(&t);
 }

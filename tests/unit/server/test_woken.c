@@ -43,8 +43,8 @@ static void close_all(void) {
         caller_close(&waiters[i]);
     town_run(&t);
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(t.desks[i]->buffered_bytes, 0);
-        cr_assert_eq(t.desks[i]->held_replies, 0);
+        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
+        cr_assert_eq(t.desks[i]->hold.replies, 0);
         cr_assert_null(t.desks[i]->woken.rest);
     }
     town_close(&t);
@@ -97,7 +97,7 @@ Test(woken, a_result_is_kept_once_for_all_who_do_not_read) {
         waiters[i].takes = 0;
     complete();
     for (int i = 0; i < 2; i++)
-        cr_assert_leq(t.desks[i]->buffered_bytes, RESULT_BYTES + HALF * 500);
+        cr_assert_leq(t.desks[i]->buffers.bytes, RESULT_BYTES + HALF * 500);
     for (uint32_t i = 0; i < 2 * HALF; i++) {
         waiters[i].takes = 999; /* a piece at a time */
         ids_desk_mark(t.desks[i % 2], waiters[i].conn);
@@ -145,7 +145,7 @@ Test(woken, who_has_gone_costs_nobody_anything) {
 
 Test(woken, without_room_for_the_result_all_are_told_to_ask_again) {
     wait_all();
-    t.house.buffer_bytes_max = RESULT_BYTES + 30000; /* once */
+    town_limit_buffers(&t, RESULT_BYTES + 30000); /* once */
     complete();
     all_hear("LIMIT");
 }

@@ -4,8 +4,11 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
+#include "server/dispatch.h"
 #include "server/hold.h"
-#include "server/reply.h"
+#include "server/output.h"
+#include "server/reader.h"
+#include "server/stance.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,9 +18,9 @@
 #define FRAME_BYTES 4096
 
 static void adopt(void *ctx, ids_conn *conn) {
-    ids_desk *desk = *(ids_desk **)ctx;
+    const ids_line *line = *(ids_line **)ctx;
     caller *c = conn->link;
-    c->loop = desk->index;
+    c->loop = line->desk.index;
     c->travels = false;
 }
 
@@ -28,14 +31,14 @@ static void refuse(void *ctx, ids_conn *conn) {
 }
 
 static void notice(void *ctx, ids_notice what) {
-    ids_desk *desk = *(ids_desk **)ctx;
+    ids_line *line = *(ids_line **)ctx;
     assert(what == IDS_NOTICE_DRAIN);
-    ids_desk_drain(desk);
+    ids_line_drain(line);
 }
 
 /* A desk's town: its house stands first in it. */
 static town *town_of(void *ctx) {
-    return (town *)(uintptr_t)(*(ids_desk **)ctx)->house;
+    return (town *)(uintptr_t)(*(ids_line **)ctx)->desk.house;
 }
 
 /* Nobody is there to hand it to: the test looks at the tap itself. */
@@ -47,7 +50,7 @@ static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     town *t = town_of(ctx);
     t->asked++;
     if (t->serving)
-        ids_desk_serve(*(ids_desk **)ctx, t->serving);
+        ids_desk_serve(&(*(ids_line **)ctx)->desk, t->serving);
     return tag->session == t->session;
 }
 
@@ -98,15 +101,16 @@ bool town_sync(town *t, uint32_t loop) {
 
 void town_open(town *t) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
-        const ids_desk_config config = {
+        const ids_line_config config = {
             .house = &t->house,
             .index = i,
-            .host = {.ctx = &t->desks[i],
+            .host = {.ctx = &t->lines[i],
                      .adopt = adopt,
                      .refuse = refuse,
-                     .notice = notice,
-                     .tap_is_high = tap_is_high,
-                     .is_current = is_current},
+                     .notice = notice},
+            .desk_host = {.ctx = &t->lines[i],
+                          .tap_is_high = tap_is_high,
+                          .is_current = is_current},
             .is_replicated = t->is_replicated,
             .memory_bytes_max = 64u << 20,
             .waiters_max = 100,
@@ -115,9 +119,10 @@ void town_open(town *t) {
             .mem = idt_mem_of(&t->mem),
         };
         bool good = ids_mailbox_init(&t->boxes[i], 4);
-        t->desks[i] = ids_desk_new(&config);
-        assert(good && t->desks[i]);
+        t->lines[i] = ids_line_new(&config);
+        assert(good && t->lines[i]);
         (void)good;
+        t->desks[i] = &t->lines[i]->desk;
         t->desks[i]->now_ms = IDS_CLOCK_START_MS;
         if (t->is_kept)
             keep(t->desks[i]);
@@ -126,10 +131,16 @@ void town_open(town *t) {
     }
 }
 
+void town_limit_buffers(town *t, size_t bytes_max) {
+    t->house.buffer_bytes_max = bytes_max;
+    for (uint32_t i = 0; i < t->house.loops; i++)
+        t->desks[i]->buffers.bytes_max = bytes_max;
+}
+
 void town_close(town *t) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
         ids_journal_free(t->desks[i]->journal);
-        ids_desk_free(t->desks[i]);
+        ids_line_free(t->lines[i]);
     }
     for (uint32_t i = 0; i < t->house.loops; i++)
         ids_mailbox_fini(&t->boxes[i]);
@@ -137,18 +148,19 @@ void town_close(town *t) {
 }
 
 static void part(caller *c) {
-    ids_desk_drop(c->town->desks[c->loop], c->conn);
+    ids_reader_drop(c->town->lines[c->loop], c->conn);
 }
 
-static void settle(ids_desk *desk, ids_conn *conn) {
+static void settle(ids_line *line, ids_conn *conn) {
+    ids_desk *desk = &line->desk;
     caller *c = conn->link;
-    ids_reply_fill(desk, conn);
-    idp_slice out = ids_conn_sendable(conn);
+    ids_output_fill(desk, conn);
+    idp_slice out = ids_output_sendable(conn);
     size_t taken = out.len < c->takes ? out.len : c->takes;
     if (taken && !ids_conn_is_dead(conn)) {
         idt_buf_add(&c->got, out.ptr, taken);
         c->sends++;
-        ids_conn_sent(desk, conn, taken);
+        ids_output_sent(desk, conn, taken);
     }
     if (conn->life == IDS_CONN_PEER) {
         idt_buf_add(&c->behind, conn->in.ptr, conn->in.len);
@@ -163,28 +175,30 @@ static void settle(ids_desk *desk, ids_conn *conn) {
     } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
         part(c);
         c->travels = true;
-        bool given = ids_desk_give(desk, conn, conn->move_to);
+        bool given = ids_reader_give(line, conn, conn->move_to);
         assert(given);
         (void)given;
-    } else if (ids_conn_is_stalled(conn) && ids_conn_may_serve(desk, conn)) {
-        ids_conn_resume(desk, conn);
+    } else if (ids_conn_is_stalled(conn) &&
+               ids_dispatch_may_serve(desk, conn)) {
+        ids_reader_resume(line, conn);
         ids_desk_mark(desk, conn);
     } else if (taken && c->takes &&
-               (ids_conn_sendable(conn).len ||
+               (ids_output_sendable(conn).len ||
                 ids_deferred_count(&conn->later))) {
         ids_desk_mark(desk, conn);
     }
 }
 
-static bool run_desk(ids_desk *desk) {
+static bool run_line(ids_line *line) {
+    ids_desk *desk = &line->desk;
     ids_conn *conn;
     bool busy = false;
-    ids_desk_begin_turn(desk);
-    while (desk->drains_waiters)
-        ids_desk_tick(desk, 0);
-    ids_desk_take_mail(desk);
+    ids_line_begin_turn(line);
+    while (line->drains_waiters)
+        ids_line_tick(line, 0);
+    ids_line_take_mail(line);
     while ((conn = ids_desk_next_dirty(desk))) {
-        settle(desk, conn);
+        settle(line, conn);
         busy = true;
     }
     return busy;
@@ -195,9 +209,10 @@ void town_run(town *t) {
     while (busy) {
         busy = false;
         for (uint32_t i = 0; i < t->house.loops; i++)
-            busy |= run_desk(t->desks[i]);
+            busy |= run_line(t->lines[i]);
         for (uint32_t i = 0; i < t->house.loops && !t->keep_mail; i++) {
-            busy |= t->desks[i]->outgoing_count > 0;
+            busy |= ids_line_end_turn(t->lines[i]);
+            busy |= t->desks[i]->post.count > 0;
             busy |= ids_desk_has_more(t->desks[i]);
             ids_desk_post(t->desks[i]);
             busy |= t->desks[i]->dirty.head != NULL;
@@ -208,7 +223,7 @@ void town_run(town *t) {
 void town_pass(town *t, uint64_t ms) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
         t->desks[i]->now_ms += ms;
-        ids_desk_tick(t->desks[i], 1000);
+        ids_line_tick(t->lines[i], 1000);
     }
     town_run(t);
 }
@@ -218,7 +233,7 @@ void caller_open(caller *c, town *t, uint32_t loop) {
     c->conn = ids_conn_new(-1);
     assert(c->conn);
     c->conn->link = c;
-    bool given = ids_desk_give(t->desks[loop], c->conn, loop);
+    bool given = ids_reader_give(t->lines[loop], c->conn, loop);
     assert(given);
     (void)given;
 }
@@ -239,11 +254,11 @@ void caller_close(caller *c) {
 }
 
 static void arrive(caller *c, const uint8_t *bytes, size_t len) {
-    ids_desk *desk = c->town->desks[c->loop];
+    ids_line *line = c->town->lines[c->loop];
     if (!c->conn || !len)
         return;
-    memcpy(ids_desk_input_room(desk), bytes, len);
-    ids_conn_input(desk, c->conn, len);
+    memcpy(ids_line_input_room(line), bytes, len);
+    ids_reader_input(line, c->conn, len);
     town_run(c->town);
 }
 

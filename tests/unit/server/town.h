@@ -7,7 +7,7 @@
 #ifndef UNIT_SERVER_TOWN_H
 #define UNIT_SERVER_TOWN_H
 
-#include "server/desk.h"
+#include "server/line.h"
 #include "tests/lib/mem.h"
 #include "tests/lib/pack.h"
 
@@ -18,7 +18,8 @@ struct caller;
 typedef struct town {
     ids_house house;
     ids_mailbox boxes[TOWN_LOOPS_MAX];
-    ids_desk *desks[TOWN_LOOPS_MAX];
+    ids_line *lines[TOWN_LOOPS_MAX];
+    ids_desk *desks[TOWN_LOOPS_MAX]; /* theirs */
     idt_mem mem;
     uint32_t wakes;      /* how often a sleeping loop was woken */
     uint32_t drain_seen; /* notices that came through the mail */
@@ -50,6 +51,9 @@ void town_plan(town *t, uint32_t loops);
 /* After whatever the test changed in t->house. */
 void town_open(town *t);
 void town_close(town *t);
+
+/* Of one that is open. */
+void town_limit_buffers(town *t, size_t bytes_max);
 
 void town_run(town *t);
 void town_pass(town *t, uint64_t ms);

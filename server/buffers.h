@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buffers.h -- what one worker's connections keep: how many bytes in all, and
+ * empty buffers that go round. */
+#ifndef IDS_BUFFERS_H
+#define IDS_BUFFERS_H
+
+#include "server/bytes.h"
+
+#define IDS_SPARE_BUFFERS 32
+
+typedef struct ids_buffers {
+    size_t bytes;     /* partial input, unsent output, what was asked of others;
+                       * whoever keeps some counts them here */
+    size_t bytes_max; /* what comes on top is refused */
+    ids_bytes spare[IDS_SPARE_BUFFERS];
+    uint32_t spares;
+} ids_buffers;
+
+static inline bool ids_buffers_have_room(const ids_buffers *all, size_t bytes) {
+    return all->bytes + bytes <= all->bytes_max;
+}
+
+/* An empty one; without room where there is no memory. Give it back when it is
+ * empty. */
+void ids_buffers_take(ids_buffers *all, ids_bytes *buffer);
+void ids_buffers_give_back(ids_buffers *all, ids_bytes *buffer);
+void ids_buffers_fini(ids_buffers *all);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* incoming.c -- what comes by mail of other loops; see incoming.h. */
+#include "server/incoming.h"
+
+#include "proto/request.h"
+#include "server/dispatch.h"
+#include "server/hold.h"
+#include "server/hop.h"
+#include "server/reader.h"
+#include "server/reply.h"
+#include "server/woken.h"
+
+#include <assert.h>
+
+/* Replies ------------------------------------------------------------------ */
+
+static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
+    ids_conn *conn = ids_desk_find(desk, mail->asker);
+    if (!conn)
+        return; /* it died meanwhile */
+    if (mail->flags & IDS_MAIL_WAITS) {
+        if (conn->ended)
+            return; /* forgotten already */
+        assert(conn->waiting);
+        conn->waiting--;
+    } else {
+        size_t bytes = mail->asked_bytes + IDS_HOP_REPLY_BYTES;
+        assert(conn->hopped_bytes >= bytes);
+        conn->hopped_bytes -= bytes;
+        desk->buffers.bytes -= bytes;
+        ids_hop_returned(desk, conn);
+        uint32_t guess = conn->hop_reply_bytes;
+        guess -= guess / 8;
+        conn->hop_reply_bytes =
+            mail->word > guess ? (uint32_t)mail->word : guess;
+    }
+    if (mail->flags & IDS_MAIL_FAILED) {
+        idp_error error = (idp_error) - (int)mail->word;
+        ids_reply_error(desk, conn, mail->msgid, error,
+                        ids_serving_text(&desk->serving, error));
+        return;
+    }
+    ids_reply_forward(desk, conn, mail->msgid,
+                      (idp_slice){body, mail->body_bytes});
+}
+
+/* What was asked, in the parcel it came in, is read a second time: cheaper
+ * than carrying it decoded. */
+static void read_ask(ids_desk *desk, ids_item *item, const ids_mail *mail,
+                     const uint8_t *body) {
+    const idp_read_limits limits = {desk->house->result_bytes_max};
+    idp_read_fault fault;
+    size_t frame_bytes;
+    idp_read read = idp_request_read(body, mail->body_bytes, &limits,
+                                     &item->request, &frame_bytes, &fault);
+    assert(read == IDP_READ_WHOLE && frame_bytes == mail->body_bytes);
+    if (mail->flags & IDS_MAIL_RESULT_TOO_LARGE)
+        item->request.result_too_large = true;
+    item->owner = desk->index;
+    item->hash = mail->word;
+    item->asker = mail->asker;
+    item->frame_bytes = mail->body_bytes;
+}
+
+static void call_shard(ids_desk *desk, const ids_item *item) {
+    const idp_request *request = &item->request;
+    const ids_call call = {.request = request,
+                           .hash = item->hash,
+                           .now_ms = desk->now_ms,
+                           .asker = item->asker};
+    bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
+    ids_reply_to to = {.asker = item->asker,
+                       .msgid = request->msgid,
+                       .asked_bytes = item->frame_bytes,
+                       .flags = waits ? IDS_MAIL_WAITS : 0};
+    idp_answer answer;
+    idp_error error = IDP_OK;
+    if (desk->draining && waits) {
+        ids_reply_mail(desk, &to, IDP_E_SHUTTING_DOWN, NULL);
+        return;
+    }
+    if (desk->journal && ids_journal_is_over(desk->journal)) {
+        to.text = "too much waits for the disk; nothing was changed, ask again";
+        ids_reply_mail(desk, &to, IDP_E_LIMIT, NULL);
+        return;
+    }
+    switch (ids_hold_call(desk, &call, &answer, &error, &to.text)) {
+    case IDS_ANSWERED:
+        ids_reply_mail(desk, &to, IDP_OK, &answer);
+        break;
+    case IDS_PARKED:
+        break;
+    case IDS_REFUSED:
+        ids_reply_mail(desk, &to, error, NULL);
+        break;
+    }
+}
+
+/* Carries out what was collected, as far as this turn goes: one request may
+ * wake many. Returns how many it did not; *at is set to where the first of them
+ * stands. */
+static uint32_t call_batch(ids_line *line, uint32_t count,
+                           const size_t starts[IDS_BATCH_MAX], size_t *at) {
+    ids_desk *desk = &line->desk;
+    uint32_t done = 0;
+    ids_dispatch_prefetch(line, count);
+    while (done < count && ids_desk_may(desk, IDS_WORK_WAKE))
+        call_shard(desk, &line->batch[done++]);
+    desk->pace.by_others += done;
+    if (done < count)
+        *at = starts[done];
+    return count - done;
+}
+
+static void open_other(ids_line *line, const ids_mail *mail, uint8_t *body,
+                       ids_copy_parcel *records) {
+    ids_desk *desk = &line->desk;
+    switch ((ids_mail_kind)mail->kind) {
+    case IDS_MAIL_REPLY:
+        deliver(desk, mail, body);
+        break;
+    case IDS_MAIL_REPLAYS:
+        ids_woken_at_others(desk, mail, body);
+        break;
+    case IDS_MAIL_FORGET:
+        ids_shard_forget(desk->shard, mail->asker);
+        break;
+    case IDS_MAIL_GIVE: {
+        ids_conn *conn = (ids_conn *)(uintptr_t)mail->word;
+        if (!ids_reader_adopt(line, conn))
+            line->host.refuse(line->host.ctx, conn);
+        break;
+    }
+    case IDS_MAIL_INQUIRY:
+        ids_inquiry_tell(desk, mail);
+        break;
+    case IDS_MAIL_PART:
+        ids_inquiry_told(&line->inquiries, desk, mail, body);
+        break;
+    case IDS_MAIL_NOTICE:
+        line->host.notice(line->host.ctx, (ids_notice)mail->word);
+        break;
+    case IDS_MAIL_ORDER:
+        ids_orders_take(desk, mail);
+        break;
+    case IDS_MAIL_APPLY:
+        ids_copy_apply(desk, mail, body, records);
+        break;
+    case IDS_MAIL_APPLIED:
+        ids_copy_applied(desk, body);
+        break;
+    case IDS_MAIL_ASK:
+        assert(!"read in batches");
+        break;
+    }
+}
+
+/* Whether a turn has time for another piece of mail. */
+static bool may_open(const ids_desk *desk) {
+    return ids_desk_may(desk, IDS_WORK_MAIL) &&
+           ids_desk_may(desk, IDS_WORK_WAKE);
+}
+
+bool ids_incoming_open(ids_line *line, const ids_parcel *parcel, size_t *at) {
+    ids_desk *desk = &line->desk;
+    size_t starts[IDS_BATCH_MAX];
+    uint32_t count = 0, left = 0;
+    bool more = true;
+    ids_copy_parcel records = {0};
+    ids_mail mail;
+    uint8_t *body;
+    while (!left && may_open(desk)) {
+        size_t start = *at;
+        more = ids_mail_next(parcel, at, &mail, &body);
+        if (more && mail.kind == IDS_MAIL_ASK) {
+            ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
+            starts[count] = start;
+            read_ask(desk, &line->batch[count++], &mail, body);
+            if (count < IDS_BATCH_MAX)
+                continue;
+        }
+        left = call_batch(line, count, starts, at);
+        count = 0;
+        if (!more)
+            break;
+        if (left || mail.kind == IDS_MAIL_ASK)
+            continue;
+        ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
+        open_other(line, &mail, body, &records);
+    }
+    if (count)
+        left = call_batch(line, count, starts, at);
+    ids_copy_close(desk, &records);
+    return !more && !left;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* incoming.h -- what comes by mail of other loops: requests for keys that this
+ * one owns, replies to its own, and all else that a kind of mail says. */
+#ifndef IDS_INCOMING_H
+#define IDS_INCOMING_H
+
+#include "server/line.h"
+
+/* Carries out what is in a parcel that has come, from *at (0) on, as far as
+ * this turn goes. True: that was all. The parcel stays the caller's. */
+bool ids_incoming_open(ids_line *line, const ids_parcel *parcel, size_t *at);
+
+#endif

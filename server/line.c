@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* line.c -- one worker's line and its desk, put together; see line.h. */
+#include "server/line.h"
+
+#include "server/dispatch.h"
+#include "server/hold.h"
+#include "server/hop.h"
+#include "server/incoming.h"
+#include "server/input.h"
+#include "server/peer/mutant.h"
+#include "server/peer/peer.h"
+#include "server/reader.h"
+#include "server/woken.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of those who wait for room to hop. */
+#define LOOKED_AT_A_TURN 256
+
+static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
+    const ids_house *house = ctx;
+    uint32_t owner;
+    return ids_house_hash(house, ns, key, &owner);
+}
+
+static void plan_shard(ids_desk *desk, const ids_line_config *config) {
+    const ids_house *house = config->house;
+    desk->shard_config = (ids_shard_config){
+        .epoch = house->epoch,
+        .sequence = ids_desk_sequence(config->index),
+        .memory_bytes_max = config->memory_bytes_max,
+        .result_bytes_max = house->result_bytes_max,
+        .waiters_per_key_max = config->waiters_per_key_max,
+        .waiters_max = config->waiters_max,
+        .clock_cut_ms = IDS_RULE_OFF(WHOLE_MS) ? 0 : config->clock_cut_ms,
+        .mem = config->mem,
+        .hash = hash_of,
+        .hash_ctx = (void *)(uintptr_t)house,
+        .mix_key = house->mix_key,
+        .work = &desk->work[IDS_WORK_WAKE],
+        .on_wake = ids_woken_answer,
+        .wake_ctx = desk,
+        .on_change =
+            config->is_kept || config->is_replicated ? ids_hold_change : NULL,
+        .change_ctx = desk,
+    };
+}
+
+/* Before it is told anything: where it has a peer it follows, else it leads. */
+static void take_first_role(ids_desk *desk, bool is_replicated) {
+    desk->serving = (ids_serving){
+        .lead_epoch = UINT64_MAX, .epoch = desk->house->epoch, .in_sync = 1};
+    if (is_replicated) {
+        desk->serving.stance = IDS_FOLLOWS;
+        ids_peer_prepare_copy(desk->shard);
+    }
+    desk->epoch_end = ids_serving_epoch_end(&desk->serving);
+}
+
+static bool init(ids_line *line, const ids_line_config *config) {
+    ids_desk *desk = &line->desk;
+    line->host = config->host;
+    if (!ids_desk_init(desk, config->house, config->index, &config->desk_host))
+        return false;
+    /* Who keeps changes safe has not said anything yet. */
+    bool is_gated = config->is_kept || config->is_replicated;
+    desk->hold.watermark = is_gated ? 0 : UINT64_MAX;
+    plan_shard(desk, config);
+    desk->shard =
+        ids_pools_new_shard(desk->house->pools, &desk->shard_config, 0);
+    line->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
+    if (!desk->shard || !line->input)
+        return false;
+    take_first_role(desk, config->is_replicated);
+    return true;
+}
+
+ids_line *ids_line_new(const ids_line_config *config) {
+    ids_line *line = calloc(1, sizeof *line);
+    if (line && !init(line, config)) {
+        ids_line_free(line);
+        return NULL;
+    }
+    return line;
+}
+
+void ids_line_free(ids_line *line) {
+    if (!line)
+        return;
+    ids_inquiries_fini(&line->inquiries, &line->desk.buffers);
+    ids_input_fini(&line->spare);
+    ids_parcel_free(line->opened);
+    ids_copy_fini(&line->desk);
+    ids_desk_fini(&line->desk);
+    free(line->input);
+    free(line);
+}
+
+/* The next parcel, or what is left of one. */
+static bool open_mail(ids_line *line) {
+    const ids_desk *desk = &line->desk;
+    if (!line->opened) {
+        line->opened = ids_mailbox_take(&desk->house->mailboxes[desk->index]);
+        line->opened_at = 0;
+    }
+    return line->opened != NULL;
+}
+
+void ids_line_take_mail(ids_line *line) {
+    ids_desk *desk = &line->desk;
+    desk->post.last_bytes = 0;
+    while (ids_desk_may(desk, IDS_WORK_MAIL) && open_mail(line)) {
+        ids_desk_worked(desk, IDS_WORK_MAIL, 1, 0);
+        if (!ids_incoming_open(line, line->opened, &line->opened_at))
+            return;
+        ids_desk_recycle(desk, line->opened);
+        line->opened = NULL;
+    }
+}
+
+/* Those who find none keep their places. */
+static void serve_those_for_room(ids_line *line) {
+    ids_desk *desk = &line->desk;
+    ids_listed *at = line->for_room.head;
+    for (int i = 0; i < LOOKED_AT_A_TURN && at && ids_desk_may_read(desk);
+         i++) {
+        ids_conn *conn = IDS_LISTED(ids_conn, in_for_room, at);
+        at = at->next;
+        if (!ids_dispatch_has_room(desk, conn->room_loop, conn->room_bytes))
+            continue;
+        ids_dispatch_leave_line(line, conn);
+        if (ids_dispatch_may_serve(desk, conn))
+            ids_reader_resume(line, conn);
+        ids_desk_mark(desk, conn);
+    }
+}
+
+void ids_line_begin_turn(ids_line *line) {
+    ids_desk *desk = &line->desk;
+    uint32_t work = 0;
+    for (int kind = 0; kind < IDS_WORK_KINDS; kind++)
+        work += desk->work[kind];
+    if (work > desk->counters.of[IDS_TURN_WORK_MAX])
+        desk->counters.of[IDS_TURN_WORK_MAX] = work;
+    memset(desk->work, 0, sizeof desk->work);
+    if (line->for_room.head)
+        serve_those_for_room(line);
+}
+
+void ids_line_tick(ids_line *line, uint32_t steps_max) {
+    ids_desk *desk = &line->desk;
+    ids_hop_tick(desk);
+    ids_input_tick(&line->spare, desk->now_ms);
+    if (line->drains_waiters)
+        line->drains_waiters = !ids_shard_drain(
+            desk->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
+    ids_desk_worked(desk, IDS_WORK_DUE, steps_max, 0);
+    ids_shard_tick(desk->shard, desk->now_ms, steps_max);
+    ids_woken_end(desk);
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+uint64_t ids_line_next_ms(const ids_line *line) {
+    const ids_desk *desk = &line->desk;
+    uint64_t next_ms = ids_shard_next_ms(desk->shard);
+    if (line->drains_waiters)
+        return desk->now_ms;
+    if (line->for_room.head)
+        next_ms = least(next_ms, desk->now_ms + 1);
+    next_ms = least(next_ms, ids_input_next_ms(&line->spare));
+    return least(next_ms, ids_hop_next_ms(desk));
+}
+
+bool ids_line_end_turn(ids_line *line) {
+    ids_desk *desk = &line->desk;
+    if (line->inquiries.askers)
+        ids_inquiries_turn(&line->inquiries, desk);
+    return line->drains_waiters || line->opened ||
+           (line->inquiries.askers &&
+            ids_inquiries_have_more(&line->inquiries));
+}
+
+void ids_line_drain(ids_line *line) {
+    line->desk.draining = line->drains_waiters = true;
+    ids_orders_drain(&line->desk);
+}

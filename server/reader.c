@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reader.c -- a connection's requests, from the bytes they come in. */
+#include "server/reader.h"
+
+#include "proto/request.h"
+#include "server/dispatch.h"
+#include "server/greeting.h"
+#include "server/hop.h"
+#include "server/log.h"
+#include "server/reply.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A walk over input: bytes may be edited, len shortened where a result was
+ * cut out; at is what has been dealt with. */
+typedef struct walk {
+    uint8_t *bytes;
+    size_t len;
+    size_t at;
+    idp_read why; /* what stopped it */
+    size_t frame_bytes;
+    idp_read_fault fault;
+} walk;
+
+/* Decodes requests into the desk's batch, and says in why what it stopped
+ * at. WHOLE: the batch is full, or a hello begins or ends it; that is served
+ * by itself, because the connection may move. */
+static uint32_t collect(ids_line *line, ids_conn *conn, walk *w) {
+    const idp_read_limits limits = {line->desk.house->result_bytes_max};
+    uint32_t count = 0;
+    w->why = IDP_READ_WHOLE;
+    while (count < IDS_BATCH_MAX) {
+        ids_item *item = &line->batch[count];
+        if (w->at == w->len) {
+            w->fault.need_bytes = 1;
+            w->why = IDP_READ_PARTIAL;
+            break;
+        }
+        item->frame = w->bytes + w->at;
+        w->why = idp_request_read(item->frame, w->len - w->at, &limits,
+                                  &item->request, &w->frame_bytes, &w->fault);
+        if (w->why != IDP_READ_WHOLE)
+            break;
+        bool hello = item->request.method == IDP_HELLO;
+        if (hello && count)
+            break;
+        item->frame_bytes = (uint32_t)w->frame_bytes;
+        item->request.result_too_large = conn->oversize;
+        conn->oversize = false;
+        ids_dispatch_prepare(&line->desk, item);
+        w->at += w->frame_bytes;
+        count++;
+        if (hello)
+            break;
+    }
+    return count;
+}
+
+/* An oversized result becomes nil where it stands; what of it has come is
+ * cut out, the rest is skipped as it arrives. */
+static void cut_result(ids_conn *conn, walk *w) {
+    const idp_read_fault *fault = &w->fault;
+    size_t nil_at = w->at + fault->payload_at;
+    size_t from = nil_at + fault->payload_header_bytes;
+    assert(fault->payload_header_bytes >= 1 && from <= w->len);
+    size_t here = w->len - from;
+    if (here > fault->payload_bytes)
+        here = (size_t)fault->payload_bytes;
+    conn->skip = fault->payload_bytes - here;
+    conn->oversize = true;
+    w->bytes[nil_at] = 0xc0;
+    memmove(w->bytes + nil_at + 1, w->bytes + from + here,
+            w->len - from - here);
+    w->len = nil_at + 1 + (w->len - from - here);
+}
+
+static void refuse_stream(ids_line *line, ids_conn *conn,
+                          const idp_read_fault *fault) {
+    if (fault->has_msgid) {
+        ids_reply_error(&line->desk, conn, fault->msgid, fault->error,
+                        fault->text);
+    } else {
+        ids_reply_bytes(&line->desk, conn, ids_greeting_no_request,
+                        strlen(ids_greeting_no_request));
+        ids_count_error(&line->desk.counters, fault->error);
+    }
+    ids_log_who(IDS_LOG_WARN, "closed for what it sent", &conn->who,
+                fault->text);
+    ids_conn_finish(&line->desk, conn);
+}
+
+static void wait_for_more(ids_line *line, ids_conn *conn, walk *w) {
+    idp_read_fault *fault = &w->fault;
+    conn->need = fault->need_bytes;
+    if (conn->surplus && fault->has_msgid) {
+        fault->error = IDP_E_LIMIT;
+        fault->text = IDS_TOO_MANY_CONNECTIONS;
+    } else if (!conn->admitted && w->len - w->at > IDS_STRANGER_BYTES_MAX) {
+        fault->error = IDP_E_TOO_LARGE;
+        fault->text = "a large frame before the secret";
+    } else {
+        return;
+    }
+    refuse_stream(line, conn, fault);
+}
+
+/* Deals with what stands at w->at and is no request to be served. Returns
+ * whether there may be more to serve behind it. */
+static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
+    switch (w->why) {
+    case IDP_READ_WHOLE:
+        return true;
+    case IDP_READ_REFUSED:
+        conn->oversize = false;
+        conn->asked++;
+        line->desk.counters.of[IDS_REQUESTS_TOTAL]++;
+        ids_reply_error(&line->desk, conn, w->fault.msgid, w->fault.error,
+                        w->fault.text);
+        w->at += w->frame_bytes;
+        return true;
+    case IDP_READ_PARTIAL:
+        wait_for_more(line, conn, w);
+        return false;
+    case IDP_READ_OVERSIZE:
+        if (!conn->oversize) {
+            cut_result(conn, w);
+            return true;
+        }
+        w->fault = (idp_read_fault){.error = IDP_E_PROTOCOL,
+                                    .text = "two results in one frame"};
+        break;
+    case IDP_READ_BROKEN:
+        break;
+    }
+    refuse_stream(line, conn, &w->fault);
+    return false;
+}
+
+/* Serves what it can. Returns how many bytes it is through with; w->len is
+ * what there is of them. */
+static void serve(ids_line *line, ids_conn *conn, walk *w) {
+    bool go_on = true;
+    const uint32_t *work = line->desk.work;
+    uint32_t turn = work[IDS_WORK_SERVE] + work[IDS_WORK_WAKE];
+    conn->need = 1;
+    if (ids_conn_is_stalled(conn))
+        ids_conn_become(conn, IDS_CONN_SERVED);
+    line->serve_until = turn + IDS_WORK_A_CONN;
+    while (go_on && w->at < w->len &&
+           ids_dispatch_may_serve(&line->desk, conn) && ids_line_serves(line)) {
+        uint32_t count = collect(line, conn, w);
+        conn->asked += count;
+        uint32_t done = ids_dispatch(line, conn, count);
+        if (done < count) {
+            w->at = (size_t)(line->batch[done].frame - w->bytes);
+            break;
+        }
+        if (!ids_dispatch_may_serve(&line->desk, conn))
+            break;
+        go_on = step_over(line, conn, w);
+    }
+    if (go_on && w->at < w->len && conn->life == IDS_CONN_SERVED)
+        ids_conn_become(conn, IDS_CONN_STALLED);
+    ids_hop_hold(&line->desk, conn);
+    if (ids_conn_is_stalled(conn) || ids_conn_is_closing(conn))
+        ids_desk_mark(&line->desk, conn);
+}
+
+static void forget_input(ids_line *line, ids_conn *conn) {
+    line->desk.buffers.bytes -= conn->in.len;
+    ids_input_give_back(line, &conn->in);
+}
+
+/* Keeps input that could not be served yet. */
+static void keep(ids_line *line, ids_conn *conn, const uint8_t *bytes,
+                 size_t len) {
+    if (!len || ids_conn_is_over(conn))
+        return;
+    if (!ids_buffers_have_room(&line->desk.buffers, len)) {
+        ids_conn_condemn(&line->desk, conn,
+                         "the buffers of all connections are full");
+    } else if (!ids_bytes_append(&conn->in, bytes, len)) {
+        ids_conn_condemn(&line->desk, conn, "out of memory");
+    } else {
+        line->desk.buffers.bytes += len;
+    }
+}
+
+void ids_reader_resume(ids_line *line, ids_conn *conn) {
+    walk w = {.bytes = conn->in.ptr, .len = conn->in.len};
+    size_t had = w.len;
+    serve(line, conn, &w);
+    conn->in.len = w.len;
+    ids_bytes_consume(&conn->in, w.at);
+    line->desk.buffers.bytes -= had - conn->in.len;
+    if (!conn->in.len || ids_conn_is_over(conn))
+        forget_input(line, conn);
+}
+
+static void serve_in_place(ids_line *line, ids_conn *conn, uint8_t *bytes,
+                           size_t len) {
+    if (conn->in.len) {
+        bytes -= conn->in.len;
+        len += conn->in.len;
+        memcpy(bytes, conn->in.ptr, conn->in.len);
+        forget_input(line, conn);
+    }
+    walk w = {.bytes = bytes, .len = len};
+    serve(line, conn, &w);
+    keep(line, conn, w.bytes + w.at, w.len - w.at);
+}
+
+/* One line, and that is all. */
+static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
+    forget_input(line, conn);
+    ids_reply_bytes(&line->desk, conn, text, strlen(text));
+    ids_count_error(&line->desk.counters, IDP_E_PROTOCOL);
+    ids_log_who(IDS_LOG_WARN, "closed for what it sent", &conn->who,
+                "it does not speak the protocol");
+    ids_conn_finish(&line->desk, conn);
+}
+
+/* Another server has come: from here on it is the host's. What it has sent
+ * is little, since it waits for our answer. */
+static void greet_peer(ids_line *line, ids_conn *conn) {
+    if (!line->desk.house->takes_peers) {
+        dismiss(line, conn, ids_greeting_no_peer);
+    } else if (conn->in.len > IDS_STRANGER_BYTES_MAX) {
+        dismiss(line, conn, ids_greeting_no_request);
+    } else {
+        ids_bytes_consume(&conn->in, IDS_PREFACE_BYTES);
+        line->desk.buffers.bytes -= IDS_PREFACE_BYTES;
+        ids_conn_become(conn, IDS_CONN_PEER);
+        ids_desk_mark(&line->desk, conn);
+    }
+}
+
+/* True when it can begin a request; otherwise what came is dealt with here:
+ * bytes that don't tell yet who speaks are kept, another server is handed on,
+ * and somebody else is told what this port speaks. */
+static bool greet(ids_line *line, ids_conn *conn, const uint8_t *bytes,
+                  size_t len) {
+    const char *answer = NULL;
+    bool is_first = !conn->in.len;
+    if (is_first &&
+        ids_greeting_read(bytes, len, &answer) == IDS_FIRST_REQUEST) {
+        ids_conn_become(conn, IDS_CONN_SERVED);
+        return true;
+    }
+    if (answer) {
+        dismiss(line, conn, answer);
+        return false;
+    }
+    keep(line, conn, bytes, len);
+    if (ids_conn_is_dead(conn))
+        return false;
+    ids_first who = ids_greeting_read(conn->in.ptr, conn->in.len, &answer);
+    if (who == IDS_FIRST_PEER)
+        greet_peer(line, conn);
+    else if (who == IDS_FIRST_STRANGER)
+        dismiss(line, conn, answer);
+    return false;
+}
+
+void ids_reader_input(ids_line *line, ids_conn *conn, size_t len) {
+    uint8_t *bytes = ids_line_input_room(line);
+    conn->received += len;
+    if (ids_conn_is_over(conn) || !len)
+        return;
+    if (conn->life == IDS_CONN_NEW && !greet(line, conn, bytes, len))
+        return;
+    if (conn->skip) {
+        size_t skipped = len < conn->skip ? len : (size_t)conn->skip;
+        conn->skip -= skipped;
+        bytes += skipped;
+        len -= skipped;
+    }
+    bool vain =
+        conn->life != IDS_CONN_SERVED || conn->in.len + len < conn->need;
+    if (!vain && conn->in.len <= IDS_INPUT_HEADROOM) {
+        serve_in_place(line, conn, bytes, len);
+        return;
+    }
+    keep(line, conn, bytes, len);
+    if (!vain && !ids_conn_is_dead(conn))
+        ids_reader_resume(line, conn);
+}
+
+void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
+                         size_t len) {
+    if (!input->in_place) {
+        ids_reader_input(line, conn, len);
+        return;
+    }
+    assert(len <= input->max);
+    conn->received += len;
+    conn->in.len += len;
+    line->desk.buffers.bytes += len;
+    if (conn->in.len >= conn->need)
+        ids_reader_resume(line, conn);
+}
+
+/* They come and go --------------------------------------------------------- */
+
+bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
+    ids_desk *desk = &line->desk;
+    if (!ids_desk_name(desk, conn))
+        return false;
+    bool moved = conn->life == IDS_CONN_MOVING;
+    if (!moved)
+        conn->admitted = !desk->house->secret.len && !conn->surplus;
+    if (moved)
+        ids_conn_become(conn, IDS_CONN_SERVED);
+    desk->buffers.bytes += conn->in.len;
+    desk->counters.of[IDS_CONNECTIONS]++;
+    desk->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
+    line->host.adopt(line->host.ctx, conn);
+    if (moved)
+        ids_dispatch_hello(desk, conn, conn->move_msgid);
+    if (conn->in.len)
+        ids_reader_resume(line, conn);
+    return true;
+}
+
+bool ids_reader_give(ids_line *line, ids_conn *conn, uint32_t loop) {
+    if (loop == line->desk.index)
+        return ids_reader_adopt(line, conn);
+    return ids_desk_mail_word(&line->desk, loop, IDS_MAIL_GIVE,
+                              (uint64_t)(uintptr_t)conn);
+}
+
+static void forget(ids_desk *desk, ids_conn *conn) {
+    if (!conn->waiting)
+        return;
+    conn->waiting = 0;
+    ids_shard_forget(desk->shard, conn->asker);
+    const ids_mail mail = {.asker = conn->asker, .kind = IDS_MAIL_FORGET};
+    for (uint32_t loop = 0; loop < desk->house->loops; loop++) {
+        if (loop == desk->index)
+            continue;
+        ids_parcel *parcel = ids_desk_parcel(desk, loop);
+        if (parcel)
+            ids_mail_append(parcel, &mail, NULL);
+    }
+}
+
+void ids_reader_drop(ids_line *line, ids_conn *conn) {
+    ids_desk *desk = &line->desk;
+    ids_desk_unmark(desk, conn);
+    ids_hop_send_on(desk, conn);
+    ids_dispatch_leave_line(line, conn);
+    assert(desk->hops >= conn->hopped);
+    desk->hops -= conn->hopped;
+    forget(desk, conn);
+    desk->buffers.bytes -= conn->in.len + conn->hopped_bytes;
+    ids_output_forget(desk, conn);
+    ids_desk_unname(desk, conn);
+    desk->counters.of[IDS_CONNECTIONS]--;
+}
+
+void ids_reader_refuse(ids_line *line, ids_conn *conn) {
+    if (!ids_conn_is_closing(conn))
+        ids_reply_error(&line->desk, conn, 0, IDP_E_LIMIT,
+                        IDS_TOO_MANY_CONNECTIONS);
+    ids_conn_finish(&line->desk, conn);
+}
+
+void ids_reader_end(ids_line *line, ids_conn *conn) {
+    conn->ended = true;
+    forget(&line->desk, conn);
+    ids_desk_mark(&line->desk, conn);
+}
