@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spec.c -- the little language of --target. Pure: text in, specs out. */
 #include "bench/options.h"
+#include "proto/endpoint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,16 +68,12 @@ static bool number_read(const char *text, size_t len, uint32_t max,
 
 static const char *endpoint_read(const char *text, size_t len,
                                  idb_endpoint *to) {
-    const char *colon = memrchr(text, ':', len);
-    uint32_t port;
-    if (!colon || (size_t)(colon - text) >= sizeof to->host)
-        return "/at= wants HOST:PORT";
-    memcpy(to->host, text, (size_t)(colon - text));
-    to->host[colon - text] = '\0';
-    size_t digits = len - (size_t)(colon + 1 - text);
-    if (!number_read(colon + 1, digits, 65535, &port) || port == 0)
-        return "/at= wants a port of 1 to 65535";
-    to->port = (uint16_t)port;
+    idp_endpoint read;
+    if (idp_endpoint_read(text, len, &read) != IDP_ENDPOINT_SOUND ||
+        !idp_endpoint_host_copy(&read, to->host, sizeof to->host) ||
+        read.number == 0)
+        return "/at= wants HOST:PORT or [V6]:PORT, a port of 1 to 65535";
+    to->port = read.number;
     return NULL;
 }
 

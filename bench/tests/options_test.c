@@ -103,6 +103,8 @@ Test(options, what_makes_no_sense_exits_64, .init = cr_redirect_stderr) {
         "--spawn --target redis/blind",
         "--spawn --target idem/threads=0",
         "--spawn --target idem/at=nowhere",
+        "--spawn --target idem/at=::1:7117",
+        "--spawn --target idem/at=127.0.0.1:0",
         "--spawn --mix fresh",
         "--spawn --mix fresh=0",
         "--spawn --mix coffee=1",

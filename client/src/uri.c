@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/src/error.h"
+#include "proto/endpoint.h"
 
 #define TCP_SCHEME                 "idem://"
 #define UNIX_SCHEME                "idem+unix://"
@@ -145,53 +146,55 @@ static bool number_parse(part p, uint64_t max, uint64_t *value) {
     return *value <= max;
 }
 
-/* Cuts a host, bracketed or not, from the front of p. */
-static part host_cut(part *p, bool *has_port, bool *bad) {
-    *bad = false;
-    if (p->len == 0 || p->ptr[0] != '[')
-        return part_cut(p, ':', has_port);
-    bool closed = false;
-    *p = part_of(p->ptr + 1, p->ptr + p->len);
-    part host = part_cut(p, ']', &closed);
-    *has_port = p->len > 0;
-    if (!closed || (*has_port && p->ptr[0] != ':'))
-        *bad = true;
-    else if (*has_port)
-        *p = part_of(p->ptr + 1, p->ptr + p->len);
-    return host;
+/* What would mean something else in a URI. */
+static bool host_is_plain(idp_slice host) {
+    for (size_t i = 0; i < host.len; i++)
+        if (strchr("@/?#%", (char)host.ptr[i]) != NULL)
+            return false;
+    return host.len > 0 && host.len < IDEM__HOST_BYTES_MAX;
 }
 
-static bool host_is_plain(part host) {
-    for (size_t i = 0; i < host.len; i++) {
-        char c = host.ptr[i];
-        if (c <= ' ' || c > '~' || strchr("@/?#[]%", c) != NULL)
-            return false;
+static const char *const host_fault =
+    "a host is a name, an IPv4 address or [an IPv6 address]";
+static const char *const port_fault = "a port is a number from 1 to 65535";
+
+static const char *fault_text(idp_endpoint_fault fault) {
+    switch (fault) {
+    case IDP_ENDPOINT_BRACKETS:
+        return "an IPv6 address stands in brackets, [::1]:7117";
+    case IDP_ENDPOINT_HIDDEN:
+        return "there is a byte below 0x21, or 0x7f, in it; is there a blank "
+               "or a line end?";
+    case IDP_ENDPOINT_HOST:
+        return host_fault;
+    case IDP_ENDPOINT_PORT:
+        return port_fault;
+    case IDP_ENDPOINT_SOUND:
+        break;
     }
-    return host.len > 0 && host.len < IDEM__HOST_BYTES_MAX;
+    return NULL;
 }
 
 /* What is wrong with an endpoint; NULL when nothing is. port: where none is
  * given; 0: one must be. */
-static const char *endpoint_fault(part p, uint64_t port,
+static const char *endpoint_fault(part p, uint16_t port,
                                   idem__endpoint *endpoint) {
-    bool bracketed = p.len > 0 && p.ptr[0] == '[';
-    bool has_port = false;
-    bool bad = false;
-    part host = host_cut(&p, &has_port, &bad);
-    if (bad)
-        return "an IPv6 address stands in brackets, [::1]:7117";
-    if (has_hidden(host) || has_hidden(p))
-        return "there is a byte below 0x21, or 0x7f, in it; is there a blank "
-               "or a line end?";
-    if (!host_is_plain(host))
-        return "a host is a name, an IPv4 address or [an IPv6 address]";
-    if ((has_port && !number_parse(p, 65535, &port)) || port == 0)
-        return "a port is a number from 1 to 65535";
+    idp_endpoint read;
+    const char *fault = fault_text(idp_endpoint_read(p.ptr, p.len, &read));
+    if (fault != NULL)
+        return p.len > 0 && p.ptr[0] == ':' ? host_fault : fault;
+    if (!host_is_plain(read.host))
+        return host_fault;
+    if (read.port.ptr != NULL)
+        port = read.number;
+    if (port == 0)
+        return port_fault;
     memset(endpoint, 0, sizeof *endpoint);
-    memcpy(endpoint->host, host.ptr, host.len);
-    endpoint->port = (uint16_t)port;
+    idp_endpoint_host_copy(&read, endpoint->host, sizeof endpoint->host);
+    endpoint->port = port;
     snprintf(endpoint->name, sizeof endpoint->name,
-             bracketed ? "[%s]:%u" : "%s:%u", endpoint->host, (unsigned)port);
+             read.bracketed ? "[%.*s]:%u" : "%.*s:%u", (int)read.host.len,
+             (const char *)read.host.ptr, (unsigned)port);
     return NULL;
 }
 

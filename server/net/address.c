@@ -31,12 +31,6 @@ static bool parse_unix(ids_address *address, const char *path, char *why,
     return true;
 }
 
-/* Port 0 is a free one. */
-static bool is_port(const char *port) {
-    return strspn(port, "0123456789") == strlen(port) && strlen(port) <= 5 &&
-           strtol(port, NULL, 10) <= 65535;
-}
-
 bool ids_address_is_same(const ids_address *a, const ids_address *b) {
     return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
 }
@@ -81,7 +75,7 @@ size_t ids_address_parse(ids_address *addresses, size_t cap, const char *words,
     if (strncmp(words, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         return parse_unix(&addresses[0], words + strlen(UNIX_PREFIX), why,
                           why_cap);
-    if (ids_endpoint_split(words, host, &port) && is_port(port))
+    if (ids_endpoint_split(words, host, &port)) /* port 0 is a free one */
         return resolve(addresses, cap, host, port, why, why_cap);
     snprintf(why, why_cap, "not HOST:PORT, [V6]:PORT or unix:/PATH");
     return 0;

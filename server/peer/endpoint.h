@@ -31,9 +31,8 @@ static inline bool ids_endpoint_is_set(const ids_endpoint *address) {
 }
 
 /* HOST:PORT or [V6]:PORT taken apart: the host without its brackets, and where
- * in words the port begins, of which only that it is there is looked at. False:
- * there is no host or no port, or the host is an address of colons without
- * brackets, or too long. */
+ * in words the port begins, which may be 0. False: there is no host or no port,
+ * or the host is an address of colons without brackets, or too long. */
 bool ids_endpoint_split(const char *words, char host[static IDS_ENDPOINT_BYTES],
                         const char **port);
 

@@ -3,6 +3,8 @@
  * there. See server.h. */
 #include "tests/conformance/server.h"
 
+#include "proto/endpoint.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
@@ -28,20 +30,15 @@ static bool take_secret(conf_server *s, const char **at) {
 }
 
 /* [::1]:7117, db1:7117, db1 */
-static void split_host(const char *at, size_t len, char host[HOST_MAX],
+static bool split_host(const char *at, size_t len, char host[HOST_MAX],
                        char port[8]) {
-    const char *bracket = memchr(at, ']', len);
-    const char *name = at + (at[0] == '[');
-    const char *end = bracket ? bracket : memchr(at, ':', len);
-    const char *colon = bracket ? bracket + 1 : end;
-    if (!end) {
-        end = at + len;
+    idp_endpoint read;
+    if (idp_endpoint_read(at, len, &read) != IDP_ENDPOINT_SOUND ||
+        !idp_endpoint_host_copy(&read, host, HOST_MAX)) {
+        return false;
     }
-    snprintf(host, HOST_MAX, "%.*s", (int)(end - name), name);
-    snprintf(port, 8, "7117");
-    if (colon && colon < at + len && *colon == ':') {
-        snprintf(port, 8, "%.*s", (int)(at + len - colon - 1), colon + 1);
-    }
+    snprintf(port, 8, "%u", read.port.ptr ? read.number : IDP_PORT);
+    return true;
 }
 
 static bool look_up(conf_server *s, const char *host, const char *port,
@@ -89,7 +86,10 @@ bool server_read_uri(conf_server *s, const char *uri, char *say,
     }
     char host[HOST_MAX], port[8];
     size_t len = strcspn(at, "/");
-    split_host(at, len, host, port);
+    if (!split_host(at, len, host, port)) {
+        snprintf(say, say_cap, "%.*s is no HOST:PORT", (int)len, at);
+        return false;
+    }
     if (at[len] == '/' && at[len + 1]) {
         if (strlen(at + len + 1) > SERVER_PREFIX_MAX) {
             snprintf(say, say_cap, "the namespace is over %d bytes",
