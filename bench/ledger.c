@@ -1,69 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.c -- see ledger.h. No socket, no clock. */
 #include "bench/ledger.h"
+#include "bench/judge/judge.h"
 #include "proto/reply.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 
-#define OLD_MAX        65536
+#define OLD_MAX        4096
 #define REPLAYS_ENOUGH 12 /* then the key retires */
-/* The server reads its clock once per wake-up, so a lease may begin a little
- * before its ask was sent. */
+#define SAME_ENOUGH    32 /* answers that show the same: more show no more */
+/* The server reads its clock once per wake-up, so a retention may begin a
+ * little before its ask was sent. */
 #define CLOCK_SLACK_NS (100 * IDB_NS_PER_MS)
+#define EPOCH_NS       IDB_NS_PER_S /* the history's time at the start */
+#define KEY_NAME       "k"
 
-typedef struct event {
-    uint64_t at_ns;
-    idb_ask ask;
-    idp_outcome outcome; /* IDP_OUTCOME_COUNT: it was sent */
-    uint32_t attempt;
-} event;
-
+/* Heard, and asked without an answer: a call is free without a method. */
 typedef struct entry {
     uint64_t number;
-    uint64_t known_ns;     /* first heard to exist; 0: not yet */
-    uint64_t done_ns;      /* complete acknowledged, or a replay seen */
-    uint32_t done_attempt; /* 0: not completed, as far as we know */
+    nem_history heard;
+    nem_op *asked;
+    uint32_t asked_cap;
     uint32_t under_way;
     uint32_t replays;
-    uint32_t attempt_max;
-    bool closing;
-    uint64_t granted, sent, renewed; /* bits of attempts */
-    uint64_t granted_ns[IDB_ATTEMPTS_MAX];
-    idp_token tokens[IDB_ATTEMPTS_MAX];
-    uint32_t event_count;
-    event events[IDB_HISTORY_MAX];
+    nem_op shown[2]; /* the last that showed and changed nothing, a body each */
+    uint32_t same[2];      /* how often in a row */
+    uint64_t done_ns;      /* first heard of as completed */
+    uint32_t done_attempt; /* 0: not completed, as far as we know */
+    bool known, closing;
 } entry;
 
+/* The calls that changed its record. */
 typedef struct old_key {
     uint64_t number;
     uint64_t until_ns; /* it must be remembered so long */
-    uint64_t granted_ns, done_ns;
-    uint32_t attempt, replays;
+    nem_op *ops;
+    size_t count;
 } old_key;
 
 struct idb_ledger {
     idb_work work;
     idb_rng rng;
     uint64_t start_ns, next_number;
-    uint32_t keys;
+    uint32_t keys, calls;
     entry *entries;
     old_key *old;
     uint32_t old_count, old_at;
     uint8_t *expected;
     idb_tally tally;
     char broken[256];
-    const entry *broken_entry; /* NULL: a retired key */
-    idb_ask broken_ask;
+    uint64_t broken_number;
+    nem_history broken_heard;
 };
 
-static uint64_t bit(uint32_t attempt) {
-    return attempt > 0 && attempt <= IDB_ATTEMPTS_MAX ? 1ull << attempt : 0;
+static bool is_broken(const idb_ledger *ledger) {
+    return ledger->broken[0] != '\0';
+}
+
+/* --- keys */
+
+static void entry_fini(entry *e) {
+    nem_history_fini(&e->heard);
+    free(e->asked);
 }
 
 static void entry_new(idb_ledger *ledger, entry *e) {
-    memset(e, 0, sizeof *e);
-    e->number = IDB_SPACE_NEW | ledger->next_number++;
+    entry_fini(e);
+    *e = (entry){.number = IDB_SPACE_NEW | ledger->next_number++};
+    nem_history_init(&e->heard);
     ledger->tally.keys++;
 }
 
@@ -91,48 +95,216 @@ idb_ledger *idb_ledger_new(const idb_work *work, uint32_t keys, uint64_t seed,
 void idb_ledger_free(idb_ledger *ledger) {
     if (!ledger)
         return;
+    for (uint32_t i = 0; ledger->entries && i < ledger->keys; i++)
+        entry_fini(&ledger->entries[i]);
+    for (uint32_t i = 0; i < ledger->old_count; i++)
+        free(ledger->old[i].ops);
+    nem_history_fini(&ledger->broken_heard);
     free(ledger->entries);
     free(ledger->old);
     free(ledger->expected);
     free(ledger);
 }
 
-static entry *entry_of(idb_ledger *ledger, const idb_ask *ask) {
-    return ask->key == IDB_KEY_OLD ? NULL : &ledger->entries[ask->key];
+/* --- a call as the judge reads it */
+
+static uint64_t time_of(const idb_ledger *ledger, uint64_t at_ns) {
+    return EPOCH_NS + (at_ns > ledger->start_ns ? at_ns - ledger->start_ns : 0);
 }
 
-static void note(entry *e, uint64_t at_ns, const idb_ask *ask,
-                 idp_outcome outcome, uint32_t attempt) {
-    e->events[e->event_count++ % IDB_HISTORY_MAX] =
-        (event){at_ns, *ask, outcome, attempt};
+static void result_of(const idb_ledger *ledger, uint64_t number,
+                      uint32_t attempt, uint8_t *to) {
+    idb_result_write(&ledger->work, number ^ (uint64_t)attempt << 40, to);
 }
 
-__attribute__((format(printf, 4, 5))) static bool
-broken(idb_ledger *ledger, const entry *e, const idb_ask *ask,
-       const char *format, ...) {
-    if (ledger->broken[0])
-        return false;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(ledger->broken, sizeof ledger->broken, format, args);
-    va_end(args);
-    ledger->broken_entry = e;
-    ledger->broken_ask = *ask;
+static nem_result result_digest(const uint8_t *bytes, size_t len) {
+    return (nem_result){
+        .given = true, .len = len, .digest = nem_digest(bytes, len)};
+}
+
+static int32_t method_of(idp_method method) {
+    static const int32_t methods[] = {[IDP_ACQUIRE] = IDEM_ACQUIRE,
+                                      [IDP_COMPLETE] = IDEM_COMPLETE,
+                                      [IDP_RELEASE] = IDEM_RELEASE,
+                                      [IDP_RENEW] = IDEM_RENEW,
+                                      [IDP_PEEK] = IDEM_PEEK};
+    return methods[method];
+}
+
+static int32_t outcome_of(idp_outcome outcome) {
+    static const int32_t outcomes[IDP_OUTCOME_COUNT] = {
+        [IDP_OUTCOME_ACQUIRED] = IDEM_ACQUIRED,
+        [IDP_OUTCOME_REPLAY] = IDEM_REPLAY,
+        [IDP_OUTCOME_IN_PROGRESS] = IDEM_IN_PROGRESS,
+        [IDP_OUTCOME_MISMATCH] = IDEM_MISMATCH,
+        [IDP_OUTCOME_ORPHANED] = IDEM_ORPHANED,
+        [IDP_OUTCOME_COMPLETED] = IDEM_COMPLETED,
+        [IDP_OUTCOME_RELEASED] = IDEM_RELEASED,
+        [IDP_OUTCOME_RENEWED] = IDEM_RENEWED,
+        [IDP_OUTCOME_STALE] = IDEM_STALE,
+        [IDP_OUTCOME_UNKNOWN] = IDEM_NO_RECORD,
+        [IDP_OUTCOME_RECORD] = IDEM_RECORD};
+    return outcomes[outcome];
+}
+
+static nem_op op_of(idb_ledger *ledger, const idb_ask *ask) {
+    /* Sent behind all that was heard at that time: one thread does both. */
+    nem_op op = {.invoke_ns = time_of(ledger, ask->sent_ns) + 1,
+                 .return_ns = NEM_NEVER,
+                 .client = ask->asker,
+                 .call = ++ledger->calls,
+                 .method = method_of(ask->method),
+                 .end = NEM_UNKNOWN,
+                 .key = KEY_NAME,
+                 .asked = {ask->token.epoch, ask->token.sequence}};
+    if (ask->method == IDP_ACQUIRE || ask->method == IDP_RENEW)
+        op.lease_ms = ledger->work.lease_ms;
+    if (ask->method == IDP_ACQUIRE) {
+        op.fp[0] = ask->other_body ? 'b' : 'a';
+        op.ttl_ms = ledger->work.ttl_ms;
+    }
+    if (ask->method == IDP_COMPLETE) {
+        result_of(ledger, ask->number, ask->attempt, ledger->expected);
+        op.result = result_digest(ledger->expected, ledger->work.result_bytes);
+    }
+    return op;
+}
+
+static void op_end(idb_ledger *ledger, nem_op *op, uint64_t now_ns,
+                   const idp_answer *a) {
+    op->return_ns = time_of(ledger, now_ns);
+    op->end = NEM_ANSWERED;
+    op->outcome = outcome_of(a->outcome);
+    op->state = IDEM_STATE_ABSENT + (int32_t)a->state;
+    op->previous = IDEM_PREVIOUS_NONE + (int32_t)a->previous;
+    op->attempt = a->attempt;
+    op->token = (nem_token){a->token.epoch, a->token.sequence};
+    op->kept = a->kept;
+    op->lease_left_ms = a->lease_left_ms;
+    op->ttl_left_ms = a->ttl_left_ms;
+    op->replayed_class = a->class;
+    if (a->has_result)
+        op->replayed = result_digest(a->result.ptr, a->result.len);
+}
+
+static bool changes(const nem_op *op) {
+    return op->outcome == IDEM_ACQUIRED || op->outcome == IDEM_COMPLETED ||
+           op->outcome == IDEM_RELEASED || op->outcome == IDEM_RENEWED;
+}
+
+static bool shows_the_same(const nem_op *a, const nem_op *b) {
+    return a->outcome == b->outcome && a->fp[0] == b->fp[0] &&
+           a->attempt == b->attempt && a->state == b->state &&
+           a->replayed.given == b->replayed.given &&
+           a->replayed.len == b->replayed.len &&
+           a->replayed.digest == b->replayed.digest;
+}
+
+/* A key that many want is in progress for most of them: some of those answers
+ * are enough, as long as nothing else is heard. */
+static void keep(entry *e, const nem_op *op) {
+    int body = op->fp[0] == 'b';
+    if (changes(op)) {
+        e->same[0] = e->same[1] = 0;
+    } else if (shows_the_same(&e->shown[body], op)) {
+        if (++e->same[body] >= SAME_ENOUGH)
+            return;
+    } else {
+        e->shown[body] = *op;
+        e->same[body] = 0;
+    }
+    nem_history_add(&e->heard, op);
+}
+
+/* --- judging */
+
+static bool judge(idb_ledger *ledger, nem_history *heard, uint64_t number) {
+    nem_judgement j = nem_judge(heard, NULL);
+    ledger->tally.undecided += j.undecided;
+    if (j.broken == 0 || is_broken(ledger))
+        return !is_broken(ledger);
+    snprintf(ledger->broken, sizeof ledger->broken, "%s",
+             j.first + strlen(KEY_NAME ": "));
+    ledger->broken_number = number;
+    ledger->broken_heard = *heard;
+    nem_history_init(heard);
     return false;
 }
+
+static void retire(idb_ledger *ledger, entry *e) {
+    old_key *old = &ledger->old[ledger->old_at++ % OLD_MAX];
+    nem_op *ops = calloc(e->heard.count, sizeof *ops);
+    if (!ops)
+        return;
+    free(old->ops);
+    *old =
+        (old_key){.number = e->number,
+                  .ops = ops,
+                  .until_ns = e->done_ns + ledger->work.ttl_ms * IDB_NS_PER_MS};
+    for (size_t i = 0; i < e->heard.count; i++)
+        if (changes(&e->heard.ops[i]))
+            old->ops[old->count++] = e->heard.ops[i];
+    if (ledger->old_count < OLD_MAX)
+        ledger->old_count++;
+}
+
+bool idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask) {
+    entry *e = ask->key == IDB_KEY_OLD ? NULL : &ledger->entries[ask->key];
+    if (!e || --e->under_way > 0 || !e->closing)
+        return true;
+    if (!judge(ledger, &e->heard, e->number))
+        return false;
+    if (e->done_attempt)
+        retire(ledger, e);
+    entry_new(ledger, e);
+    return true;
+}
+
+bool idb_ledger_end(idb_ledger *ledger) {
+    for (uint32_t i = 0; i < ledger->keys; i++) {
+        entry *e = &ledger->entries[i];
+        for (uint32_t k = 0; k < e->asked_cap; k++)
+            if (e->asked[k].method != 0)
+                nem_history_add(&e->heard, &e->asked[k]);
+        if (!judge(ledger, &e->heard, e->number))
+            return false;
+    }
+    return true;
+}
+
+/* --- asking */
 
 /* One ask in twelve is for a key that is long done; its answer is known. */
 static bool ask_old(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask) {
     if (ledger->old_count == 0 || idb_rng_below(&ledger->rng, 12) != 0)
         return false;
-    const old_key *old =
-        &ledger->old[idb_rng_below(&ledger->rng, ledger->old_count)];
+    ask->call = (uint32_t)idb_rng_below(&ledger->rng, ledger->old_count);
+    const old_key *old = &ledger->old[ask->call];
     if (now_ns + CLOCK_SLACK_NS >= old->until_ns)
         return false;
     ask->key = IDB_KEY_OLD;
     ask->number = old->number;
-    ask->attempt = old->attempt;
     return true;
+}
+
+void idb_ledger_sent(idb_ledger *ledger, idb_ask *ask) {
+    entry *e = &ledger->entries[ask->key];
+    uint32_t at = 0;
+    while (at < e->asked_cap && e->asked[at].method != 0)
+        at++;
+    if (at == e->asked_cap) {
+        uint32_t cap = at ? at * 2 : 8;
+        nem_op *asked = calloc(cap, sizeof *asked);
+        if (!asked)
+            abort();
+        if (at)
+            memcpy(asked, e->asked, at * sizeof *asked);
+        free(e->asked);
+        e->asked = asked;
+        e->asked_cap = cap;
+    }
+    ask->call = at;
+    e->asked[at] = op_of(ledger, ask);
 }
 
 void idb_ledger_ask(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask) {
@@ -148,14 +320,9 @@ void idb_ledger_ask(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask) {
     ask->key = at;
     ask->number = e->number;
     /* Only a key that is there can mismatch. */
-    ask->other_body = e->known_ns && idb_rng_below(&ledger->rng, 10) == 0;
+    ask->other_body = e->known && idb_rng_below(&ledger->rng, 10) == 0;
     e->under_way++;
-    note(e, now_ns, ask, IDP_OUTCOME_COUNT, 0);
-}
-
-static void result_of(const idb_ledger *ledger, uint64_t number,
-                      uint32_t attempt, uint8_t *to) {
-    idb_result_write(&ledger->work, number ^ (uint64_t)attempt << 40, to);
+    idb_ledger_sent(ledger, ask);
 }
 
 void idb_ledger_result(const idb_ledger *ledger, const idb_ask *ask,
@@ -163,260 +330,101 @@ void idb_ledger_result(const idb_ledger *ledger, const idb_ask *ask,
     result_of(ledger, ask->number, ask->attempt, to);
 }
 
-void idb_ledger_sent(idb_ledger *ledger, const idb_ask *ask) {
-    entry *e = entry_of(ledger, ask);
-    note(e, ask->sent_ns, ask, IDP_OUTCOME_COUNT, ask->attempt);
-    if (ask->method == IDP_COMPLETE)
-        e->sent |= bit(ask->attempt);
-    if (ask->method == IDP_RENEW)
-        e->renewed |= bit(ask->attempt);
+/* --- hearing */
+
+static void count(idb_ledger *ledger, const idb_ask *ask, const idp_answer *a) {
+    idb_tally *t = &ledger->tally;
+    uint64_t *const counts[IDP_OUTCOME_COUNT] = {
+        [IDP_OUTCOME_ACQUIRED] = &t->grants,
+        [IDP_OUTCOME_REPLAY] =
+            ask->key == IDB_KEY_OLD ? &t->old_replays : &t->replays,
+        [IDP_OUTCOME_IN_PROGRESS] = &t->in_progress,
+        [IDP_OUTCOME_MISMATCH] = &t->mismatches,
+        [IDP_OUTCOME_COMPLETED] = &t->completes,
+        [IDP_OUTCOME_RELEASED] = &t->releases,
+        [IDP_OUTCOME_STALE] = &t->stales};
+    t->answers++;
+    if (counts[a->outcome])
+        ++*counts[a->outcome];
+    t->takeovers += a->outcome == IDP_OUTCOME_ACQUIRED &&
+                    a->previous == IDP_PREVIOUS_ORPHANED;
 }
 
-static bool tokens_grow(const entry *e, uint32_t attempt,
-                        const idp_token *token) {
-    for (uint32_t i = 1; i < IDB_ATTEMPTS_MAX; i++) {
-        if (!(e->granted & bit(i)) || i == attempt)
-            continue;
-        const idp_token *t = &e->tokens[i];
-        bool less = t->epoch < token->epoch ||
-                    (t->epoch == token->epoch && t->sequence < token->sequence);
-        if (less != (i < attempt))
-            return false;
-    }
-    return true;
-}
-
-static bool grant(idb_ledger *ledger, entry *e, uint64_t now_ns,
-                  const idb_ask *ask, const idp_answer *a) {
-    uint32_t n = a->attempt;
-    ledger->tally.grants++;
-    if (ask->other_body)
-        return broken(ledger, e, ask, "another body was granted the key");
-    if (n == 0)
-        return broken(ledger, e, ask, "a grant of attempt 0");
-    if (e->granted & bit(n))
-        return broken(ledger, e, ask,
-                      "attempt %u was granted twice: two winners, or the key "
-                      "was forgotten before its time",
-                      n);
-    if (e->done_attempt && n > e->done_attempt)
-        return broken(ledger, e, ask,
-                      "attempt %u was granted though attempt %u completed", n,
-                      e->done_attempt);
-    if (n >= IDB_ATTEMPTS_MAX) {
-        e->closing = true;
-        return true;
-    }
-    if (!tokens_grow(e, n, &a->token))
-        return broken(ledger, e, ask, "attempt %u's token is out of order", n);
-    bool over = a->previous == IDP_PREVIOUS_ORPHANED;
-    ledger->tally.takeovers += over;
-    uint64_t lease_ns = ledger->work.lease_ms * IDB_NS_PER_MS;
-    if (over && (e->granted & bit(n - 1)) &&
-        now_ns + CLOCK_SLACK_NS < e->granted_ns[n - 1] + lease_ns)
-        return broken(ledger, e, ask,
-                      "attempt %u was granted while attempt %u's lease ran", n,
-                      n - 1);
-    e->granted |= bit(n);
-    e->granted_ns[n] = ask->sent_ns;
-    e->tokens[n] = a->token;
-    if (n > e->attempt_max)
-        e->attempt_max = n;
-    return true;
-}
-
-/* Attempt n is known to be the one that completed. */
-static bool done(idb_ledger *ledger, entry *e, uint64_t now_ns,
-                 const idb_ask *ask, uint32_t n) {
-    if (e->done_attempt && e->done_attempt != n)
-        return broken(ledger, e, ask, "attempts %u and %u both completed",
-                      e->done_attempt, n);
-    if (e->attempt_max > n)
-        return broken(ledger, e, ask,
-                      "attempt %u completed though attempt %u was granted", n,
-                      e->attempt_max);
-    e->done_attempt = n;
-    if (!e->done_ns)
-        e->done_ns = now_ns;
-    return true;
-}
-
-static bool same_result(idb_ledger *ledger, uint64_t number, uint32_t attempt,
-                        const idp_answer *a) {
-    uint32_t bytes = ledger->work.result_bytes;
-    if (!a->has_result || a->result.len != bytes)
-        return false;
-    result_of(ledger, number, attempt, ledger->expected);
-    return memcmp(a->result.ptr, ledger->expected, bytes) == 0;
-}
-
-static bool replay(idb_ledger *ledger, entry *e, uint64_t now_ns,
-                   const idb_ask *ask, const idp_answer *a) {
-    ledger->tally.replays++;
-    e->replays++;
-    if (ask->other_body)
-        return broken(ledger, e, ask, "another body was given the result");
-    for (uint32_t n = 1; n < IDB_ATTEMPTS_MAX; n++) {
-        if (!(e->sent & bit(n)) || !same_result(ledger, e->number, n, a))
-            continue;
-        if (e->replays >= REPLAYS_ENOUGH)
-            e->closing = true;
-        return done(ledger, e, now_ns, ask, n);
-    }
-    return broken(ledger, e, ask,
-                  "a replay that is no result anyone completed with");
-}
-
-static bool hear_acquire(idb_ledger *ledger, entry *e, uint64_t now_ns,
-                         const idb_ask *ask, const idp_answer *a) {
-    switch (a->outcome) {
-    case IDP_OUTCOME_ACQUIRED:
-        return grant(ledger, e, now_ns, ask, a);
-    case IDP_OUTCOME_REPLAY:
-        return replay(ledger, e, now_ns, ask, a);
-    case IDP_OUTCOME_MISMATCH:
-        ledger->tally.mismatches++;
-        return ask->other_body ||
-               broken(ledger, e, ask, "the same body is called a mismatch");
-    case IDP_OUTCOME_IN_PROGRESS:
-        ledger->tally.in_progress++;
-        if (ask->other_body)
-            return broken(ledger, e, ask, "another body is not a mismatch");
-        return !e->done_ns || ask->sent_ns < e->done_ns ||
-               broken(ledger, e, ask, "in progress after it was completed");
-    default:
-        return broken(ledger, e, ask, "acquire was answered with %s",
-                      idp_outcome_name(a->outcome));
-    }
-}
-
-static bool hear_holder(idb_ledger *ledger, entry *e, uint64_t now_ns,
-                        const idb_ask *ask, const idp_answer *a) {
-    switch (a->outcome) {
-    case IDP_OUTCOME_COMPLETED:
-        ledger->tally.completes++;
-        return done(ledger, e, now_ns, ask, ask->attempt);
-    case IDP_OUTCOME_RELEASED:
-        ledger->tally.releases++;
-        return true;
-    case IDP_OUTCOME_RENEWED:
-        return true;
-    case IDP_OUTCOME_STALE:
-        ledger->tally.stales++;
-        return true;
-    case IDP_OUTCOME_UNKNOWN:
-        return broken(ledger, e, ask, "the key was forgotten before its time");
-    default:
-        return broken(ledger, e, ask, "%s was answered with %s",
-                      idp_method_name(ask->method),
-                      idp_outcome_name(a->outcome));
-    }
-}
-
-static bool hear_old(idb_ledger *ledger, const idb_ask *ask,
+/* With what is known to have changed it, as if that were all. */
+static bool hear_old(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
                      const idp_answer *a) {
-    ledger->tally.old_replays++;
-    if (a->outcome != IDP_OUTCOME_REPLAY)
-        return broken(ledger, NULL, ask,
-                      "a key that was completed, and whose retention runs, "
-                      "was answered with %s",
-                      idp_outcome_name(a->outcome));
-    return same_result(ledger, ask->number, ask->attempt, a) ||
-           broken(ledger, NULL, ask, "a late replay is not the result");
+    const old_key *old = &ledger->old[ask->call];
+    nem_op op = op_of(ledger, ask);
+    if (old->number != ask->number)
+        return true; /* retired from here too, meanwhile */
+    nem_history heard;
+    nem_history_init(&heard);
+    for (size_t i = 0; i < old->count; i++)
+        nem_history_add(&heard, &old->ops[i]);
+    op_end(ledger, &op, now_ns, a);
+    nem_history_add(&heard, &op);
+    bool kept = judge(ledger, &heard, ask->number);
+    nem_history_fini(&heard);
+    return kept;
+}
+
+static void note_done(entry *e, uint64_t now_ns, uint32_t attempt) {
+    if (e->done_attempt)
+        return;
+    e->done_attempt = attempt;
+    e->done_ns = now_ns;
+}
+
+/* When it retires; what is right, the judge says. */
+static void follow(entry *e, uint64_t now_ns, const idb_ask *ask,
+                   const idp_answer *a) {
+    e->known = true;
+    if (a->outcome == IDP_OUTCOME_COMPLETED)
+        note_done(e, now_ns, ask->attempt);
+    if (a->outcome == IDP_OUTCOME_REPLAY)
+        e->closing |= ++e->replays >= REPLAYS_ENOUGH;
+    if (a->outcome == IDP_OUTCOME_ACQUIRED)
+        e->closing |= a->attempt >= IDB_ATTEMPTS_MAX;
 }
 
 bool idb_ledger_hear(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
                      const idp_answer *answer) {
-    ledger->tally.answers++;
+    count(ledger, ask, answer);
     if (ask->key == IDB_KEY_OLD)
-        return hear_old(ledger, ask, answer);
-    entry *e = entry_of(ledger, ask);
-    bool has_attempt = answer->outcome == IDP_OUTCOME_ACQUIRED ||
-                       answer->outcome == IDP_OUTCOME_IN_PROGRESS;
-    note(e, now_ns, ask, answer->outcome,
-         has_attempt ? answer->attempt : ask->attempt);
-    if (!e->known_ns)
-        e->known_ns = now_ns;
-    if (ask->method == IDP_ACQUIRE)
-        return hear_acquire(ledger, e, now_ns, ask, answer);
-    return hear_holder(ledger, e, now_ns, ask, answer);
+        return hear_old(ledger, now_ns, ask, answer);
+    entry *e = &ledger->entries[ask->key];
+    nem_op *op = &e->asked[ask->call];
+    op_end(ledger, op, now_ns, answer);
+    keep(e, op);
+    op->method = 0;
+    follow(e, now_ns, ask, answer);
+    return true;
 }
 
 bool idb_ledger_error(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
                       const char *text) {
     (void)now_ns;
-    return broken(ledger, entry_of(ledger, ask), ask, "%s was refused: %s",
-                  idp_method_name(ask->method), text);
-}
-
-void idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask) {
-    entry *e = entry_of(ledger, ask);
-    if (!e || --e->under_way > 0 || !e->closing)
-        return;
-    if (e->done_attempt) {
-        old_key *old = &ledger->old[ledger->old_at++ % OLD_MAX];
-        *old = (old_key){.number = e->number,
-                         .attempt = e->done_attempt,
-                         .replays = e->replays,
-                         .granted_ns = e->granted_ns[e->done_attempt],
-                         .done_ns = e->done_ns,
-                         .until_ns =
-                             e->done_ns + ledger->work.ttl_ms * IDB_NS_PER_MS};
-        if (ledger->old_count < OLD_MAX)
-            ledger->old_count++;
+    if (is_broken(ledger))
+        return false;
+    snprintf(ledger->broken, sizeof ledger->broken, "%s was refused: %s",
+             idp_method_name(ask->method), text);
+    ledger->broken_number = ask->number;
+    if (ask->key != IDB_KEY_OLD) {
+        ledger->broken_heard = ledger->entries[ask->key].heard;
+        nem_history_init(&ledger->entries[ask->key].heard);
     }
-    entry_new(ledger, e);
+    return false;
 }
 
-static double ms_of(const idb_ledger *ledger, uint64_t at_ns) {
-    uint64_t start_ns = ledger->start_ns;
-    return at_ns < start_ns ? 0 : (double)(at_ns - start_ns) / 1e6;
-}
-
-static void event_tell(const idb_ledger *ledger, const event *e, FILE *to) {
-    fprintf(to, "[%10.3f ms] conn %-4u %s%s", ms_of(ledger, e->at_ns),
-            e->ask.asker, idp_method_name(e->ask.method),
-            e->ask.other_body ? " (another body)" : "");
-    if (e->outcome == IDP_OUTCOME_COUNT)
-        fprintf(to, " sent");
-    else
-        fprintf(to, " -> %s", idp_outcome_name(e->outcome));
-    if (e->attempt)
-        fprintf(to, ", attempt %u", e->attempt);
-    fputc('\n', to);
-}
-
-/* Of a retired key only the outline was kept. */
-static void old_tell(const idb_ledger *ledger, FILE *to) {
-    const idb_ask *ask = &ledger->broken_ask;
-    for (uint32_t i = 0; i < ledger->old_count; i++) {
-        const old_key *old = &ledger->old[i];
-        if (old->number != ask->number)
-            continue;
-        fprintf(to,
-                "[%10.3f ms] attempt %u granted\n"
-                "[%10.3f ms] attempt %u completed, %u replays agreed since\n",
-                ms_of(ledger, old->granted_ns), old->attempt,
-                ms_of(ledger, old->done_ns), old->attempt, old->replays);
-    }
-    fprintf(to, "[%10.3f ms] conn %-4u acquire sent: the answer is wrong\n",
-            ms_of(ledger, ask->sent_ns), ask->asker);
-}
-
-void idb_ledger_tell(const idb_ledger *ledger, FILE *to) {
+void idb_ledger_tell(idb_ledger *ledger, FILE *to) {
     char key[IDB_KEY_BYTES_MAX + 1];
-    idb_key_write(&ledger->work, ledger->broken_ask.number, (uint8_t *)key);
+    idb_key_write(&ledger->work, ledger->broken_number, (uint8_t *)key);
     key[ledger->work.key_bytes] = '\0';
-    fprintf(to, "violation: %s\nkey %s\n", ledger->broken, key);
-    const entry *e = ledger->broken_entry;
-    if (!e) {
-        old_tell(ledger, to);
-        return;
-    }
-    uint32_t first =
-        e->event_count > IDB_HISTORY_MAX ? e->event_count - IDB_HISTORY_MAX : 0;
-    for (uint32_t i = first; i < e->event_count; i++)
-        event_tell(ledger, &e->events[i % IDB_HISTORY_MAX], to);
+    fprintf(to, "violation: %s\nkey %s, told as " KEY_NAME ", times in ns:\n",
+            ledger->broken, key);
+    nem_judgement j = nem_judge(&ledger->broken_heard, to);
+    if (j.broken == 0 && ledger->broken_heard.count > 0)
+        nem_print(to, ledger->broken_heard.ops, ledger->broken_heard.count);
 }
 
 const idb_tally *idb_ledger_tally(const idb_ledger *ledger) {

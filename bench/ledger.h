@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h -- what --verify knows of each key, and what must never be heard.
+/* ledger.h -- what --verify asks next, and what it heard of each key, for the
+ * judge.
  *
- * Pure: asks and answers with their times go in, the first broken promise
- * comes out as text with the key's history. What is checked holds whatever
- * order answers arrive in over different connections:
- *
- *   one winner per key and attempt; tokens grow with attempts
- *   no grant above an attempt that was completed; one completed attempt
- *   every replay is, bit for bit, the one result that was completed
- *   a taken over lease was over; another body never wins or gets a result
- *   nothing is forgotten before its time */
+ * Pure: asks and answers with their times go in; when nobody asks for a key
+ * any more, its history goes to the judge of bench/judge, who knows what must
+ * never be heard. What was told of a key that is done stays, as far as it
+ * changed the key's record: it is asked for again, and judged again. */
 #ifndef IDB_LEDGER_H
 #define IDB_LEDGER_H
 
@@ -18,14 +14,14 @@
 
 #include <stdio.h>
 
-#define IDB_ATTEMPTS_MAX 48  /* a key with more is given up */
-#define IDB_HISTORY_MAX  256 /* the last events of a key */
+#define IDB_ATTEMPTS_MAX 48 /* a key with more is given up */
 
 typedef struct idb_ask {
     uint64_t sent_ns;
     uint64_t number;  /* the key's */
     uint32_t key;     /* its place in the ledger; IDB_KEY_OLD: retired */
-    uint32_t asker;   /* the connection */
+    uint32_t call;    /* its place among the key's, or the old keys */
+    uint32_t asker;   /* has one call at a time */
     uint32_t attempt; /* complete, release, renew: the token's */
     idp_token token;
     idp_method method;
@@ -37,6 +33,8 @@ typedef struct idb_ask {
 typedef struct idb_tally {
     uint64_t answers, grants, takeovers, completes, replays, in_progress,
         mismatches, releases, stales, old_replays, keys;
+    uint64_t undecided; /* keys with too many calls at a time to be judged by
+                         * more than their promises */
 } idb_tally;
 
 typedef struct idb_ledger idb_ledger;
@@ -54,9 +52,9 @@ void idb_ledger_ask(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask);
 /* The complete that belongs to a grant: its result's bytes. */
 void idb_ledger_result(const idb_ledger *ledger, const idb_ask *ask,
                        uint8_t *to);
-void idb_ledger_sent(idb_ledger *ledger, const idb_ask *ask);
+void idb_ledger_sent(idb_ledger *ledger, idb_ask *ask);
 
-/* False: a promise is broken; idb_ledger_tell says which. */
+/* False, here and below: a promise is broken; idb_ledger_tell says which. */
 bool idb_ledger_hear(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
                      const idp_answer *answer);
 
@@ -64,10 +62,15 @@ bool idb_ledger_hear(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
 bool idb_ledger_error(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
                       const char *text);
 
-/* The asker is done with the ask's key. */
-void idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask);
+/* Nothing more comes of this ask's key from its asker. */
+bool idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask);
 
-void idb_ledger_tell(const idb_ledger *ledger, FILE *to);
+/* It is over: judges the keys that are still contended for. What was not
+ * answered may have counted. */
+bool idb_ledger_end(idb_ledger *ledger);
+
+/* The broken promise, and all that was heard of its key. */
+void idb_ledger_tell(idb_ledger *ledger, FILE *to);
 const idb_tally *idb_ledger_tally(const idb_ledger *ledger);
 
 #endif

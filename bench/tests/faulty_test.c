@@ -102,6 +102,7 @@ static idp_answer acquire(faulty *f, record *rec, const idp_request *r) {
             rec->result[rec->result_len / 2] ^= 4;
         return (idp_answer){.outcome = IDP_OUTCOME_REPLAY,
                             .has_result = true,
+                            .ttl_left_ms = r->ttl_ms,
                             .result = {rec->result, rec->result_len}};
     }
     if (rec->state == IDP_STATE_IN_PROGRESS && f->lie == GRANTS_TWICE &&
@@ -111,7 +112,8 @@ static idp_answer acquire(faulty *f, record *rec, const idp_request *r) {
         rec->state = IDP_STATE_RELEASED;
     else if (rec->state == IDP_STATE_IN_PROGRESS)
         return (idp_answer){.outcome = IDP_OUTCOME_IN_PROGRESS,
-                            .attempt = rec->attempt};
+                            .attempt = rec->attempt,
+                            .lease_left_ms = r->lease_ms};
     return grant(f, rec, r);
 }
 
@@ -266,7 +268,7 @@ static void an_answer_is_told_in_words(const char *bench) {
           "in words", said);
 }
 
-/* words, or the others where the key had retired already. */
+/* words: what the judge says first of the lie; there may be two ways. */
 static void told_as(const char *bench, lie told, const char *words,
                     const char *others) {
     static faulty f;
@@ -284,22 +286,23 @@ static void told_as(const char *bench, lie told, const char *words,
     holds(status == (told == TRUTH ? 0 : 1), "the exit status", said);
     holds(strstr(said, words) || strstr(said, others), words, said);
     if (told != TRUTH)
-        holds(strstr(said, "violation: ") && strstr(said, "] conn "),
+        holds(strstr(said, "violation: ") && strstr(said, " acquire k fp "),
               "the history", said);
 }
 
 int main(int argc, char **argv) {
+    const char *no_order = "L: no order of the calls explains all answers";
     if (argc != 3)
         return 64;
     told_as(argv[1], TRUTH, "No promise was broken", "No promise was broken");
-    told_as(argv[1], GRANTS_TWICE, " was granted twice", " was granted twice");
-    told_as(argv[1], SPOILS_REPLAYS, "no result anyone completed with",
-            "a late replay is not the result");
-    told_as(argv[1], FORGETS, " was granted twice: two winners, or the key was",
-            "whose retention runs, was answered with acquired");
-    told_as(argv[1], TAKES_STALE, " completed though attempt ",
-            " was granted though attempt ");
-    told_as(argv[1], LETS_OTHERS_IN, "another body", "another body");
+    told_as(argv[1], GRANTS_TWICE, "I5: two askers have one token", no_order);
+    told_as(argv[1], SPOILS_REPLAYS, "I3: a replay of what nobody completed",
+            "I3: two replays differ");
+    told_as(argv[1], FORGETS, "I5: two askers have one token",
+            "I2: completed, and granted again");
+    told_as(argv[1], TAKES_STALE, "I4: ", "I1: ");
+    told_as(argv[1], LETS_OTHERS_IN, "I6: another fingerprint, and no mismatch",
+            no_order);
     what_is_not_answered_is_told(argv[1]);
     keys_are_a_rounds_own(argv[1]);
     an_answer_is_told_in_words(argv[1]);

@@ -4,7 +4,7 @@
 #ifndef NEM_CUSTOMER_H
 #define NEM_CUSTOMER_H
 
-#include "tests/nemesis/history.h"
+#include "bench/judge/history.h"
 
 typedef struct nem_customer {
     uint32_t number; /* its name in the history */

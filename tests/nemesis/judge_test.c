@@ -3,7 +3,7 @@
  * has to be found in it.
  *
  *     nemesis_judge STORIES */
-#include "tests/nemesis/judge.h"
+#include "bench/judge/judge.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #ifndef NEM_MADE_H
 #define NEM_MADE_H
 
+#include "bench/judge/history.h"
 #include "tests/lib/rng.h"
-#include "tests/nemesis/history.h"
 
 /* Five clients ask the model for some seconds, on a virtual clock; calls
  * travel, answers are late. lossy: answers are lost too, calls are repeated

@@ -3,7 +3,7 @@
  * legal, and each is illegal once something in it can't be.
  *
  *     nemesis_made [SEEDS [FIRST]] */
-#include "tests/nemesis/judge.h"
+#include "bench/judge/judge.h"
 #include "tests/nemesis/made.h"
 
 #include <inttypes.h>

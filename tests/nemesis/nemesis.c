@@ -9,7 +9,7 @@
  *
  * Everything that goes wrong follows from the seed; when it meets the daemons
  * does not, since those are real. */
-#include "tests/nemesis/judge.h"
+#include "bench/judge/judge.h"
 #include "tests/nemesis/world.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wrong.c -- what makes a legal history illegal, whatever was lost in it. */
-#include "tests/nemesis/law.h"
+#include "bench/judge/law.h"
 #include "tests/nemesis/made.h"
 
 #include <string.h>

@@ -107,7 +107,7 @@ typedef struct nem_history {
     size_t stopped_count, stopped_cap;
     nem_window *two;
     size_t two_count, two_cap;
-    uint32_t *open; /* per client: the op under way, plus one */
+    uint32_t *open; /* reading; per client: the op under way, plus one */
     char why[160];
 } nem_history;
 

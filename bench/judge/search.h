@@ -8,7 +8,7 @@
 #ifndef NEM_SEARCH_H
 #define NEM_SEARCH_H
 
-#include "tests/nemesis/law.h"
+#include "bench/judge/law.h"
 
 typedef enum nem_verdict {
     NEM_LEGAL,

@@ -3,7 +3,7 @@
  *
  * Only what was answered counts here, and only the order that real time
  * gives: what had returned before something else was asked for. */
-#include "tests/nemesis/promises.h"
+#include "bench/judge/promises.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +194,8 @@ static bool is_later(const key_facts *f, const nem_op *a, const nem_op *b) {
 static bool binds(const nem_op *op, const nem_op *ops, size_t count) {
     if (op->attempt != 1 || op->fp[0] == '\0')
         return false;
+    if (op->nonce[0] == '\0')
+        return true; /* nobody else can have been told of it */
     for (size_t i = 0; i < count; i++)
         if (strcmp(ops[i].nonce, op->nonce) == 0 &&
             strcmp(ops[i].fp, op->fp) != 0)
@@ -327,7 +329,7 @@ static bool was_released(const key_facts *f, const nem_op *grant,
 static nem_broken i5_pair(const key_facts *f, const nem_op *a,
                           const nem_op *b) {
     if (nem_token_same(a->token, b->token))
-        return strcmp(a->nonce, b->nonce) == 0
+        return a->nonce[0] != '\0' && strcmp(a->nonce, b->nonce) == 0
                    ? kept()
                    : (nem_broken){"I5: two askers have one token", b, a};
     if (a->nonce[0] == '\0' || strcmp(a->nonce, b->nonce) != 0 ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* judge.c -- see judge.h. */
-#include "tests/nemesis/judge.h"
+#include "bench/judge/judge.h"
 
 #include <inttypes.h>
 #include <string.h>

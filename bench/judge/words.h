@@ -3,7 +3,7 @@
 #ifndef NEM_WORDS_H
 #define NEM_WORDS_H
 
-#include "tests/nemesis/history.h"
+#include "bench/judge/history.h"
 
 /* "250" is ns, "250ms" is ms. */
 bool nem_read_time(const char *text, uint64_t *ns);

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* history.c -- histories in memory: reading them, and bringing them in order.
  * What a line means is words.c. */
-#include "tests/nemesis/words.h"
+#include "bench/judge/words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 void nem_history_init(nem_history *h) {
     *h = (nem_history){0};
-    h->open = calloc(NEM_CLIENTS_MAX, sizeof *h->open);
-    if (h->open == NULL)
-        abort();
 }
 
 void nem_history_fini(nem_history *h) {
@@ -97,6 +94,10 @@ static bool take_line(nem_history *h, char *line) {
 
 bool nem_history_read(nem_history *h, FILE *from, const char *name) {
     char line[512], copy[512];
+    if (h->open == NULL)
+        h->open = calloc(NEM_CLIENTS_MAX, sizeof *h->open);
+    if (h->open == NULL)
+        abort();
     for (unsigned number = 1; fgets(line, sizeof line, from); number++) {
         char *end = strchr(line, '\n');
         if (end == NULL)

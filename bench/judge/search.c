@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* search.c -- see search.h. Pure, but for memory. */
-#include "tests/nemesis/search.h"
+#include "bench/judge/search.h"
 
 #include <stdlib.h>
 #include <string.h>

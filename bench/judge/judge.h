@@ -3,8 +3,8 @@
 #ifndef NEM_JUDGE_H
 #define NEM_JUDGE_H
 
-#include "tests/nemesis/promises.h"
-#include "tests/nemesis/search.h"
+#include "bench/judge/promises.h"
+#include "bench/judge/search.h"
 
 typedef struct nem_judgement {
     size_t keys;

@@ -9,7 +9,7 @@
 #ifndef NEM_LAW_H
 #define NEM_LAW_H
 
-#include "tests/nemesis/history.h"
+#include "bench/judge/history.h"
 
 /* The server reads its clock once a turn, and a busy machine may let it wait
  * in the middle of one: so much earlier may an end come. */

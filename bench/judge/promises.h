@@ -4,7 +4,7 @@
 #ifndef NEM_PROMISES_H
 #define NEM_PROMISES_H
 
-#include "tests/nemesis/law.h"
+#include "bench/judge/law.h"
 
 typedef struct nem_broken {
     const char *promise; /* "I1: ..."; NULL: all are kept */

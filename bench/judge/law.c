@@ -2,7 +2,7 @@
 /* law.c -- see law.h. Row by row, the table of the state machine.
  *
  * Pure. */
-#include "tests/nemesis/law.h"
+#include "bench/judge/law.h"
 
 static uint64_t later(uint64_t a, uint64_t b) {
     return a > b ? a : b;

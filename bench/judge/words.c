@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* words.c -- one line of a history, read and written by the same table. */
-#include "tests/nemesis/words.h"
+#include "bench/judge/words.h"
 
 #include <inttypes.h>
 #include <stddef.h>
