@@ -144,6 +144,10 @@ int idb_with_server(const idb_options *options, const idb_spec *spec,
         failed = round(ctx, &plan);
     }
     idb_server_stop(&server);
+    return idb_round_end(spec, failed);
+}
+
+int idb_round_end(const idb_spec *spec, const char *failed) {
     idb_progress_clear();
     if (failed)
         fprintf(stderr, "idembench: %s: %s\n", spec->label, failed);

@@ -52,6 +52,10 @@ typedef const char *idb_round(void *ctx, idb_plan *plan);
 int idb_with_server(const idb_options *options, const idb_spec *spec,
                     idb_round *round, void *ctx);
 
+/* The end of a round: the line of progress goes; 1 where something failed,
+ * which is told, else 0. */
+int idb_round_end(const idb_spec *spec, const char *failed);
+
 /* Something that happens under a load, as it was seen by that load and by a
  * ping to each loop. */
 typedef struct idb_seen {
@@ -66,6 +70,23 @@ typedef struct idb_seen {
  * keys; with event NULL for the plan's duration, else until it is over. */
 const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
                       const idb_event *event, idb_seen *seen);
+
+/* Of the same load before something and while it happens, in these columns. */
+#define IDB_SEEN_ROWS \
+    BASE_P99, DURING_P99, TIMES, BASE_WORST, TURN_WORST, BASE_SLOW, SLOW
+#define IDB_SEEN_COLUMNS                                          \
+    [BASE_P99] = {"base_p99_us", "p99 before us", 1},             \
+    [DURING_P99] = {"during_p99_us", "p99 during us", 1},         \
+    [TIMES] = {"p99_times", "p99 times", 2},                      \
+    [BASE_WORST] = {"base_turn_ms", "turn before ms", 2},         \
+    [TURN_WORST] = {"turn_ms", "turn ms", 2},                     \
+    [BASE_SLOW] = {"base_slow_permille", "10 ms before o/oo", 2}, \
+    [SLOW] = {"slow_permille", "10 ms o/oo", 2}
+
+/* Fills them from values[BASE_P99] on; seconds: how long it happened. */
+const char *idb_under_twice(const idb_plan *like, double default_ops,
+                            const idb_event *event, double *values,
+                            double *seconds);
 
 /* Refuses with a line on stderr what a scenario of the daemon's own can't be
  * for: other targets, or servers that are not spawned. */

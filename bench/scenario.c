@@ -50,6 +50,39 @@ uint32_t idb_records(const idb_options *options, const uint64_t *own,
     return count;
 }
 
+static int turns_of(const idb_options *options, idb_report *report,
+                    uint32_t round, uint64_t records,
+                    int (*run)(const idb_turn *turn)) {
+    int failed = 0;
+    for (uint32_t i = 0; i < options->spec_count && !failed; i++) {
+        const idb_turn turn = {options, report, &options->specs[i], records};
+        idb_progress_target(turn.spec->label, round + 1, options->rounds);
+        failed = run(&turn);
+    }
+    return failed;
+}
+
+int idb_turns(const idb_options *options, idb_report *report,
+              const uint64_t *own, uint32_t own_count,
+              int (*run)(const idb_turn *turn)) {
+    uint64_t records[8] = {0};
+    uint32_t count =
+        own_count ? idb_records(options, own, own_count, records, 8) : 1;
+    int failed = 0;
+    for (uint32_t round = 0; round < options->rounds; round++)
+        for (uint32_t n = 0; n < count && !failed; n++)
+            failed = turns_of(options, report, round, records[n], run);
+    return failed;
+}
+
+double *idb_turn_values(const idb_turn *turn, const char *what) {
+    char label[96], count[24];
+    snprintf(label, sizeof label, "%s %s%s%s", turn->spec->label,
+             idb_count_text(turn->records, count, sizeof count),
+             *what ? " " : "", what);
+    return idb_result_round(idb_report_row(turn->report, label));
+}
+
 const char *idb_count_text(uint64_t count, char *to, size_t cap) {
     if (count >= 1000000 && count % 100000 == 0)
         snprintf(to, cap, "%.3g M", (double)count / 1e6);

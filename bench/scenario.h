@@ -16,6 +16,24 @@ int idb_scenario(const idb_options *options, idb_report *report);
 uint32_t idb_records(const idb_options *options, const uint64_t *own,
                      uint32_t own_count, uint64_t *to, uint32_t max);
 
+/* One target with so many records, once; rows belong to the report. */
+typedef struct idb_turn {
+    const idb_options *options;
+    idb_report *report;
+    const idb_spec *spec;
+    uint64_t records; /* 0: the scenario names none */
+} idb_turn;
+
+/* Each round, each number of records (own, or --records), each target. 0, or
+ * what the first turn returns that isn't. */
+int idb_turns(const idb_options *options, idb_report *report,
+              const uint64_t *own, uint32_t own_count,
+              int (*run)(const idb_turn *turn));
+
+/* A row "TARGET RECORDS WHAT" with one more round; what may be "". NULL: the
+ * report has no room. */
+double *idb_turn_values(const idb_turn *turn, const char *what);
+
 /* "1 M", "250 k", "37". */
 const char *idb_count_text(uint64_t count, char *to, size_t cap);
 

@@ -151,26 +151,21 @@ static const char *watch(void *ctx, idb_plan *plan) {
     return failed ? failed : watch_load(e, plan);
 }
 
+static int run(const idb_turn *turn) {
+    ending e = {.options = turn->options,
+                .report = turn->report,
+                .spec = turn->spec,
+                .records = turn->records};
+    return idb_with_server(turn->options, turn->spec, watch, &e);
+}
+
 int idb_scenario_expiry(const idb_options *options, idb_report *report) {
     static const uint64_t own[] = {2000000};
-    uint64_t records[4];
-    uint32_t count = idb_records(options, own, 1, records, 4);
     report->columns = columns;
     report->column_count = COLUMNS;
     report->text =
         "All records end at one moment. Reclaimed: resident memory falls by "
         "90 % of what the records took, with no traffic; left: what stays.\n"
         "p99 of a light open load, before and while they end.";
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t n = 0; n < count; n++)
-            for (uint32_t i = 0; i < options->spec_count; i++) {
-                ending e = {.options = options,
-                            .report = report,
-                            .spec = &options->specs[i],
-                            .records = records[n]};
-                idb_progress_target(e.spec->label, round + 1, options->rounds);
-                if (idb_with_server(options, e.spec, watch, &e) != 0)
-                    return 1;
-            }
-    return 0;
+    return idb_turns(options, report, own, 1, run);
 }

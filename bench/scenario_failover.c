@@ -173,6 +173,12 @@ static int tell(const idb_options *options, idb_report *report,
     return failed ? 1 : 0;
 }
 
+static int run(const idb_turn *turn) {
+    int failed = tell(turn->options, turn->report, turn->spec, true);
+    return failed ? failed
+                  : tell(turn->options, turn->report, turn->spec, false);
+}
+
 int idb_scenario_failover(const idb_options *options, idb_report *report) {
     report->columns = columns;
     report->column_count = COLUMNS;
@@ -183,13 +189,5 @@ int idb_scenario_failover(const idb_options *options, idb_report *report) {
         "Gap: the longest time between two answers from then on.";
     if (!idb_is_own(options))
         return IDB_EXIT_USAGE;
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t i = 0; i < options->spec_count; i++)
-            for (int planned = 1; planned >= 0; planned--) {
-                idb_progress_target(options->specs[i].label, round + 1,
-                                    options->rounds);
-                if (tell(options, report, &options->specs[i], planned))
-                    return 1;
-            }
-    return 0;
+    return idb_turns(options, report, NULL, 0, run);
 }

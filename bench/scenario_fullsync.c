@@ -23,13 +23,7 @@ enum {
     IDLE_RATE,
     PRIMARY_CPU,
     REPLICA_CPU,
-    BASE_P99,
-    DURING_P99,
-    TIMES,
-    BASE_WORST,
-    TURN_WORST,
-    BASE_SLOW,
-    SLOW,
+    IDB_SEEN_ROWS,
     LOAD_S,
     COLUMNS
 };
@@ -40,13 +34,7 @@ static const idb_column columns[COLUMNS] = {
     [IDLE_RATE] = {"records_per_s", "records/s", 0},
     [PRIMARY_CPU] = {"primary_us_per_record", "primary us/record", 3},
     [REPLICA_CPU] = {"replica_us_per_record", "replica us/record", 3},
-    [BASE_P99] = {"base_p99_us", "p99 before us", 1},
-    [DURING_P99] = {"during_p99_us", "p99 during us", 1},
-    [TIMES] = {"p99_times", "p99 times", 2},
-    [BASE_WORST] = {"base_turn_ms", "turn before ms", 2},
-    [TURN_WORST] = {"turn_ms", "turn ms", 2},
-    [BASE_SLOW] = {"base_slow_permille", "10 ms before o/oo", 2},
-    [SLOW] = {"slow_permille", "10 ms o/oo", 2},
+    IDB_SEEN_COLUMNS,
     [LOAD_S] = {"load_s", "under load: s", 2},
 };
 
@@ -57,6 +45,7 @@ typedef struct copying {
     pthread_t thread; /* that starts the replica under load */
     bool has_thread;
     atomic_bool is_done;
+    atomic_bool may_end;
     const char *failed;
     char why[512];
 } copying;
@@ -93,6 +82,9 @@ static void *copy_main(void *arg) {
     copying *c = arg;
     c->failed = copy(c);
     atomic_store(&c->is_done, true);
+    /* The replica ends with the thread that started it. */
+    while (!atomic_load(&c->may_end))
+        usleep(LOOK_US);
     return NULL;
 }
 
@@ -111,25 +103,15 @@ static bool copy_is_over(void *ctx) {
 }
 
 static const char *copy_loaded(copying *c, const idb_plan *plan) {
-    idb_seen before, during;
     double *v = c->values;
     const idb_event event = {copy_begin, copy_is_over, c};
-    const char *failed = idb_under(plan, STEADY_OPS, 1, NULL, &before);
-    if (failed)
-        return failed;
-    failed = idb_under(plan, STEADY_OPS, 2, &event, &during);
+    const char *failed =
+        idb_under_twice(plan, STEADY_OPS, &event, &v[BASE_P99], &v[LOAD_S]);
+    atomic_store(&c->may_end, true);
     if (c->has_thread)
         pthread_join(c->thread, NULL);
     if (failed || c->failed)
         return c->failed ? c->failed : failed;
-    v[BASE_P99] = before.p99_us;
-    v[DURING_P99] = during.p99_us;
-    v[TIMES] = during.p99_us / before.p99_us;
-    v[BASE_WORST] = before.worst_ms;
-    v[TURN_WORST] = during.worst_ms;
-    v[BASE_SLOW] = before.slow_permille;
-    v[SLOW] = during.slow_permille;
-    v[LOAD_S] = during.seconds;
     return NULL;
 }
 
@@ -149,33 +131,24 @@ static const char *half(copying *c, const idb_options *options,
     return failed;
 }
 
-static int tell(const idb_options *options, idb_report *report,
-                const idb_spec *own, uint64_t records) {
-    idb_spec spec = *own;
-    copying c = {.records = records};
-    char label[96], count[24];
+static int tell(const idb_turn *turn) {
+    idb_spec spec = *turn->spec;
+    copying c = {.records = turn->records};
     if (spec.replication <= IDB_REPLICATION_NONE)
         spec.replication = IDB_REPLICATION_SYNC;
-    snprintf(label, sizeof label, "%s %s", spec.label,
-             idb_count_text(records, count, sizeof count));
-    c.values = idb_result_round(idb_report_row(report, label));
+    c.values = idb_turn_values(turn, "");
     const char *failed = "no room in the report";
     if (c.values) {
-        c.values[RECORDS] = (double)records;
-        failed = half(&c, options, &spec, false);
+        c.values[RECORDS] = (double)turn->records;
+        failed = half(&c, turn->options, &spec, false);
     }
     if (!failed)
-        failed = half(&c, options, &spec, true);
-    idb_progress_clear();
-    if (failed)
-        fprintf(stderr, "idembench: %s: %s\n", spec.label, failed);
-    return failed ? 1 : 0;
+        failed = half(&c, turn->options, &spec, true);
+    return idb_round_end(&spec, failed);
 }
 
 int idb_scenario_fullsync(const idb_options *options, idb_report *report) {
     static const uint64_t own[] = {5000000};
-    uint64_t records[4];
-    uint32_t count = idb_records(options, own, 1, records, 4);
     report->columns = columns;
     report->column_count = COLUMNS;
     report->has_files = true;
@@ -186,13 +159,5 @@ int idb_scenario_fullsync(const idb_options *options, idb_report *report) {
         "and how many per thousand took 10 ms; before: with no replica.";
     if (!idb_is_own(options))
         return IDB_EXIT_USAGE;
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t n = 0; n < count; n++)
-            for (uint32_t i = 0; i < options->spec_count; i++) {
-                idb_progress_target(options->specs[i].label, round + 1,
-                                    options->rounds);
-                if (tell(options, report, &options->specs[i], records[n]))
-                    return 1;
-            }
-    return 0;
+    return idb_turns(options, report, own, 1, tell);
 }

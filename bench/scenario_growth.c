@@ -105,22 +105,21 @@ static const char *grow(void *ctx, idb_plan *plan) {
     return failed;
 }
 
-int idb_scenario_growth(const idb_options *options, idb_report *report) {
+/* All numbers of records on one server, one after the other. */
+static int run(const idb_turn *turn) {
     static const uint64_t own[] = {1000000, 2000000, 5000000, 10000000,
                                    20000000};
+    growing g = {
+        .options = turn->options, .report = turn->report, .spec = turn->spec};
+    g.count = idb_records(turn->options, own, 5, g.records, 16);
+    return g.count == 0 ||
+           idb_with_server(turn->options, turn->spec, grow, &g) != 0;
+}
+
+int idb_scenario_growth(const idb_options *options, idb_report *report) {
     report->columns = columns;
     report->column_count = COLUMNS;
     report->text = "Fresh jobs while the table grows from each size on; the "
                    "last row of each target is its control.";
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t i = 0; i < options->spec_count; i++) {
-            growing g = {.options = options,
-                         .report = report,
-                         .spec = &options->specs[i]};
-            g.count = idb_records(options, own, 5, g.records, 16);
-            idb_progress_target(g.spec->label, round + 1, options->rounds);
-            if (g.count == 0 || idb_with_server(options, g.spec, grow, &g) != 0)
-                return 1;
-        }
-    return 0;
+    return idb_turns(options, report, NULL, 0, run);
 }

@@ -22,13 +22,7 @@
 
 enum {
     RECORDS,
-    BASE_P99,
-    DURING_P99,
-    TIMES,
-    BASE_WORST,
-    TURN_WORST,
-    BASE_SLOW,
-    SLOW,
+    IDB_SEEN_ROWS,
     SECONDS,
     GROWTH,
     OVERHEAD,
@@ -41,13 +35,7 @@ enum {
 
 static const idb_column columns[COLUMNS] = {
     [RECORDS] = {"records", "records", 0},
-    [BASE_P99] = {"base_p99_us", "p99 before us", 1},
-    [DURING_P99] = {"during_p99_us", "p99 during us", 1},
-    [TIMES] = {"p99_times", "p99 times", 2},
-    [BASE_WORST] = {"base_turn_ms", "turn before ms", 2},
-    [TURN_WORST] = {"turn_ms", "turn ms", 2},
-    [BASE_SLOW] = {"base_slow_permille", "10 ms before o/oo", 2},
-    [SLOW] = {"slow_permille", "10 ms o/oo", 2},
+    IDB_SEEN_COLUMNS,
     [SECONDS] = {"snapshot_s", "snapshot s", 2},
     [GROWTH] = {"growth_percent", "memory +%", 2},
     [OVERHEAD] = {"disk_over_payload", "disk bytes over", 1},
@@ -102,26 +90,15 @@ static double payload_of(const idb_work *work) {
 }
 
 static const char *take(taking *t, const idb_plan *plan) {
-    idb_seen before, during;
     double *v = t->values;
     const idb_event event = {snapshot_begin, snapshot_is_over, t};
-    const char *failed = idb_under(plan, STEADY_OPS, 1, NULL, &before);
-    if (failed)
-        return failed;
-    failed = idb_under(plan, STEADY_OPS, 2, &event, &during);
+    const char *failed =
+        idb_under_twice(plan, STEADY_OPS, &event, &v[BASE_P99], &v[SECONDS]);
     if (t->rss_before && !pthread_equal(t->thread, pthread_self()))
         pthread_join(t->thread, NULL);
     if (failed || t->failed)
         return t->failed ? t->failed : failed;
     uint64_t bytes = idb_folder_bytes(t->server.primary.folder, "snap-");
-    v[BASE_P99] = before.p99_us;
-    v[DURING_P99] = during.p99_us;
-    v[TIMES] = during.p99_us / before.p99_us;
-    v[BASE_WORST] = before.worst_ms;
-    v[TURN_WORST] = during.worst_ms;
-    v[BASE_SLOW] = before.slow_permille;
-    v[SLOW] = during.slow_permille;
-    v[SECONDS] = during.seconds;
     v[GROWTH] = 100 * (double)(t->rss_max - t->rss_before) /
                 (double)(t->rss_before - t->rss_base);
     v[OVERHEAD] =
@@ -151,15 +128,10 @@ static const char *start_again(taking *t, int signal, double *seconds,
     return have >= t->records ? NULL : t->why;
 }
 
-static const char *perform(taking *t, const idb_options *options,
-                           idb_report *report) {
-    const idb_spec *spec = t->server.spec;
-    char label[96], count[24];
-    idb_plan plan = idb_plan_of(options, spec, &t->server.primary.at, NULL);
-    double *v;
-    snprintf(label, sizeof label, "%s %s", spec->label,
-             idb_count_text(t->records, count, sizeof count));
-    t->values = v = idb_result_round(idb_report_row(report, label));
+static const char *perform(taking *t, const idb_turn *turn) {
+    idb_plan plan =
+        idb_plan_of(turn->options, t->server.spec, &t->server.primary.at, NULL);
+    double *v = t->values = idb_turn_values(turn, "");
     if (!v)
         return "no room in the report";
     v[RECORDS] = (double)t->records;
@@ -174,29 +146,23 @@ static const char *perform(taking *t, const idb_options *options,
                   : start_again(t, SIGTERM, &v[START_S], &v[START_RATE]);
 }
 
-static int tell(const idb_options *options, idb_report *report,
-                const idb_spec *own, uint64_t records) {
-    idb_spec spec = *own;
-    taking t = {.records = records};
+static int tell(const idb_turn *turn) {
+    idb_spec spec = *turn->spec;
+    taking t = {.records = turn->records};
     if (spec.fsync <= IDB_FSYNC_OFF)
         spec.fsync = IDB_FSYNC_EVERYSEC;
     if (spec.args_count < IDB_SPECS_MAX)
         spec.args[spec.args_count++] = NO_OTHER_SNAPSHOT;
-    const char *failed =
-        idb_server_start_alone(&t.server, options, &spec, t.why, sizeof t.why);
+    const char *failed = idb_server_start_alone(&t.server, turn->options, &spec,
+                                                t.why, sizeof t.why);
     if (!failed)
-        failed = perform(&t, options, report);
+        failed = perform(&t, turn);
     idb_server_stop(&t.server);
-    idb_progress_clear();
-    if (failed)
-        fprintf(stderr, "idembench: %s: %s\n", spec.label, failed);
-    return failed ? 1 : 0;
+    return idb_round_end(&spec, failed);
 }
 
 int idb_scenario_snapshot(const idb_options *options, idb_report *report) {
     static const uint64_t own[] = {5000000};
-    uint64_t records[4];
-    uint32_t count = idb_records(options, own, 1, records, 4);
     report->columns = columns;
     report->column_count = COLUMNS;
     report->has_files = true;
@@ -210,13 +176,5 @@ int idb_scenario_snapshot(const idb_options *options, idb_report *report) {
         "records per second of the server's CPU time.";
     if (!idb_is_own(options))
         return IDB_EXIT_USAGE;
-    for (uint32_t round = 0; round < options->rounds; round++)
-        for (uint32_t n = 0; n < count; n++)
-            for (uint32_t i = 0; i < options->spec_count; i++) {
-                idb_progress_target(options->specs[i].label, round + 1,
-                                    options->rounds);
-                if (tell(options, report, &options->specs[i], records[n]))
-                    return 1;
-            }
-    return 0;
+    return idb_turns(options, report, own, 1, tell);
 }

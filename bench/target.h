@@ -49,6 +49,13 @@ typedef enum idb_read_status {
 
 #define IDB_END_BYTES_MAX 64
 
+/* Of a target that completes with a request of its own. */
+#define IDB_STEPS                                              \
+    {                                                          \
+        [IDB_FRESH] = 2, [IDB_INFLIGHT] = 1, [IDB_REPLAY] = 1, \
+        [IDB_MISMATCH] = 1, [IDB_CLAIM] = 1                    \
+    }
+
 typedef struct idb_target {
     const char *name;
     /* How many operations, each one round trip, the job takes. 0: the target

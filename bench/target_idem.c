@@ -229,15 +229,9 @@ static bool belongs(const idb_codec *codec, uint64_t number, uint32_t shard) {
     return idp_owner_shard(hash, codec->shards) == shard;
 }
 
-#define STEPS                                                  \
-    {                                                          \
-        [IDB_FRESH] = 2, [IDB_INFLIGHT] = 1, [IDB_REPLAY] = 1, \
-        [IDB_MISMATCH] = 1, [IDB_CLAIM] = 1                    \
-    }
-
 const idb_target idb_target_idem = {
     .name = "idem",
-    .steps = STEPS,
+    .steps = IDB_STEPS,
     .request_bytes_max = request_bytes_max,
     .write = request_write,
     .read = reply_read,
@@ -249,7 +243,7 @@ const idb_target idb_target_idem = {
 
 const idb_target idb_target_idem_blind = {
     .name = "idem",
-    .steps = STEPS,
+    .steps = IDB_STEPS,
     .request_bytes_max = request_bytes_max,
     .write = request_write,
     .read = reply_read,

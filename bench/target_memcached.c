@@ -146,11 +146,7 @@ static idb_read_status reply_read(const idb_codec *codec, idb_slot *slots,
 
 const idb_target idb_target_memcached = {
     .name = "memcached",
-    .steps = {[IDB_FRESH] = 2,
-              [IDB_INFLIGHT] = 1,
-              [IDB_REPLAY] = 1,
-              [IDB_MISMATCH] = 1,
-              [IDB_CLAIM] = 1},
+    .steps = IDB_STEPS,
     .in_order = true,
     .request_bytes_max = request_bytes_max,
     .write = request_write,

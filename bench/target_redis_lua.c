@@ -154,11 +154,7 @@ static const char *prepare(idb_codec *codec, int fd) {
 
 const idb_target idb_target_redis_lua = {
     .name = "redis-lua",
-    .steps = {[IDB_FRESH] = 2,
-              [IDB_INFLIGHT] = 1,
-              [IDB_REPLAY] = 1,
-              [IDB_MISMATCH] = 1,
-              [IDB_CLAIM] = 1},
+    .steps = IDB_STEPS,
     .in_order = true,
     .request_bytes_max = request_bytes_max,
     .write = request_write,

@@ -79,6 +79,27 @@ const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
     return failed;
 }
 
+const char *idb_under_twice(const idb_plan *like, double default_ops,
+                            const idb_event *event, double *values,
+                            double *seconds) {
+    idb_seen before, during;
+    const char *failed = idb_under(like, default_ops, 1, NULL, &before);
+    if (!failed)
+        failed = idb_under(like, default_ops, 2, event, &during);
+    if (failed)
+        return failed;
+    enum { IDB_SEEN_ROWS };
+    values[BASE_P99] = before.p99_us;
+    values[DURING_P99] = during.p99_us;
+    values[TIMES] = during.p99_us / before.p99_us;
+    values[BASE_WORST] = before.worst_ms;
+    values[TURN_WORST] = during.worst_ms;
+    values[BASE_SLOW] = before.slow_permille;
+    values[SLOW] = during.slow_permille;
+    *seconds = during.seconds;
+    return NULL;
+}
+
 bool idb_is_own(const idb_options *options) {
     for (uint32_t i = 0; i < options->spec_count; i++)
         if (!options->spawn ||
