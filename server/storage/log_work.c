@@ -30,7 +30,7 @@ void ids_log_work_write(ids_log_work *work, const ids_batch *batch) {
 
 void ids_log_work_do(ids_log_work *work, ids_keeper_task task) {
     pthread_mutex_lock(&work->lock);
-    assert(work->task == IDS_KEEPER_IDLE && !work->stops);
+    assert(work->task == IDS_KEEPER_IDLE);
     work->task = task;
     pthread_cond_broadcast(&work->posted);
     pthread_mutex_unlock(&work->lock);

@@ -44,7 +44,7 @@ void ids_log_work_init(ids_log_work *work, const ids_house *house,
 void ids_log_work_fini(ids_log_work *work);
 
 /* The loop's, or of whoever it stands still for. The batch is borrowed until it
- * is news. */
+ * is news. A task that is given once the threads have ended is never done. */
 void ids_log_work_write(ids_log_work *work, const ids_batch *batch);
 void ids_log_work_do(ids_log_work *work, ids_keeper_task task);
 

@@ -13,13 +13,19 @@ static int64_t free_bytes(const ids_rounds *r) {
     return r->disk->free_bytes(r->disk->ctx);
 }
 
+/* A full copy that took the place of all records has begun the round that was
+ * claimed for this order. */
+static bool has_begun(const ids_snapshots *s) {
+    return atomic_load(&s->rounds->count) != s->before;
+}
+
 /* However often it is ordered: a second between two. */
 static void begin_ordered(ids_snapshots *s, ids_desk *desk) {
     if (!s->begin_ms || desk->now_ms < s->begin_ms)
         return;
     s->begin_ms = 0;
     s->began_ms = desk->now_ms;
-    if (ids_rounds_begin(s->rounds))
+    if (has_begun(s) || ids_rounds_begin(s->rounds))
         return;
     ids_orders_refuse(desk, s->ticket,
                       "the server is going down, and takes one anyway");
@@ -52,13 +58,14 @@ static void answer_order(ids_snapshots *s, ids_desk *desk) {
     answer.ms = desk->now_ms - s->ordered_ms;
     ids_orders_answer(desk, s->ticket, &answer);
     s->ticket = 0;
+    s->begin_ms = 0; /* it was cancelled, if it had not begun */
 }
 
 void ids_snapshots_look(ids_snapshots *s, ids_desk *desk) {
     assert(desk->index == 0);
+    answer_order(s, desk);
     begin_ordered(s, desk);
     try_again(s->rounds, desk);
-    answer_order(s, desk);
 }
 
 uint64_t ids_snapshots_next_ms(const ids_snapshots *s) {
@@ -100,7 +107,9 @@ static void take_order(void *ctx, ids_desk *desk,
         return;
     }
     ids_snapshots_look(s, desk); /* what came of one that nobody ordered */
+    assert(!s->ticket && !s->begin_ms);
     s->ticket = ticket;
+    s->before = atomic_load(&s->rounds->count);
     s->ordered_ms = desk->now_ms;
     s->begin_ms = s->began_ms ? s->began_ms + ORDER_EVERY_MS : desk->now_ms;
     begin_ordered(s, desk);

@@ -13,6 +13,7 @@ typedef struct ids_snapshots {
     ids_ticket ticket; /* of the order that is carried out; 0: none was given */
     uint64_t ordered_ms;
     uint64_t begin_ms; /* when its round may begin; 0: it has */
+    unsigned before;   /* rounds that were begun as it was ordered */
     uint64_t began_ms; /* the last one that was ordered */
 } ids_snapshots;
 
