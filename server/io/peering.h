@@ -26,6 +26,7 @@ typedef struct ids_peering {
     /* The first loop's. */
     uv_work_t work;
     ids_decision written;
+    bool is_writing; /* one at a time */
     int write_error;
     bool still_stands; /* after an error: what was recorded before */
 } ids_peering;

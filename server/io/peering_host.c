@@ -8,6 +8,7 @@
 #include "server/os/clock.h"
 #include "server/storage/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -91,6 +92,8 @@ static void on_write(uv_work_t *work) {
 static void on_written(uv_work_t *work, int status) {
     ids_peering *r = work->data;
     (void)status;
+    assert(r->is_writing);
+    r->is_writing = false;
     if (r->write_error && !r->still_stands)
         ids_peering_fail(r);
     ids_net_wake_up(&first(r)->net);
@@ -99,6 +102,8 @@ static void on_written(uv_work_t *work, int status) {
 
 static void record(void *ctx, const ids_decision *decision) {
     ids_peering *r = ctx;
+    assert(!r->is_writing);
+    r->is_writing = true;
     r->written = *decision;
     r->work.data = r;
     if (uv_queue_work(&first(r)->uv, &r->work, on_write, on_written) != 0) {

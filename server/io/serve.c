@@ -14,6 +14,7 @@
 #include "server/storage/onrecord.h"
 #include "server/storage/store.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <signal.h>
 #include <sodium.h>
@@ -204,6 +205,7 @@ static void hold_claims(server *s) {
 
 static bool recover(server *s) {
     bool empty = !s->store.is_open || s->store.was_empty;
+    assert(s->loops_ready == s->house.loops);
     if (s->store.is_open) {
         ids_desk **desks = calloc(s->house.loops, sizeof *desks);
         for (uint32_t i = 0; desks && i < s->house.loops; i++)
@@ -227,6 +229,7 @@ static bool recover(server *s) {
 
 static void stop(server *s) {
     ids_loop *loop = &s->loops[0];
+    assert(s->draining);
     ids_store_quiet(&s->store);
     ids_desk_tell_others(loop->desk, IDS_NOTICE_STOP);
     while (!ids_desk_post(loop->desk))

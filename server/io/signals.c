@@ -4,6 +4,7 @@
 
 #include "server/log.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -48,8 +49,9 @@ static bool has_terminal(void) {
 
 static deed deed_of(int number) {
     size_t at = 0;
-    while (table[at].number != number)
+    while (at < ROWS && table[at].number != number)
         at++;
+    assert(at < ROWS);
     return table[at].deed;
 }
 

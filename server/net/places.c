@@ -5,6 +5,7 @@
 #include "server/log.h"
 #include "server/machine.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* Any time: a file in /proc, the folder being listed, the spare one that is
@@ -94,9 +95,14 @@ bool ids_places_take_surplus(ids_places *places, bool is_kept) {
     return true;
 }
 
+/* Each gives its place back once. */
+static void leave(atomic_size_t *taken) {
+    size_t before = atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
+    assert(before > 0);
+}
+
 void ids_places_leave(ids_places *places, bool surplus) {
-    atomic_fetch_sub_explicit(surplus ? &places->surplus : &places->connections,
-                              1, memory_order_relaxed);
+    leave(surplus ? &places->surplus : &places->connections);
 }
 
 void ids_places_becomes_link(ids_places *places, bool surplus) {
@@ -109,5 +115,5 @@ void ids_places_add_link(ids_places *places) {
 }
 
 void ids_places_leave_link(ids_places *places) {
-    atomic_fetch_sub_explicit(&places->links, 1, memory_order_relaxed);
+    leave(&places->links);
 }

@@ -8,6 +8,7 @@
 #include "server/core/shard.h"
 #include "server/monotonic.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -34,12 +35,13 @@ static void begin(uint64_t machine_ms, uint64_t now_ms) {
 static void take_gap(uint64_t machine_ms) {
     pthread_mutex_lock(&lock);
     uint64_t last = atomic_load(&read_ms);
+    uint64_t shown_ms = shown(last);
     if (last == 0) {
         begin(machine_ms, IDS_CLOCK_START_MS);
     } else if (atomic_load(&is_watched) &&
                machine_ms > last + IDS_CLOCK_GAP_MS) {
         uint64_t gap = machine_ms - last;
-        atomic_store(&floor_ms, shown(last));
+        atomic_store(&floor_ms, shown_ms);
         atomic_fetch_sub(&offset_ms, gap + IDS_CLOCK_HOLD_MS);
         atomic_fetch_add(&gaps_ms, gap);
         atomic_fetch_add(&gaps, 1);
@@ -47,6 +49,7 @@ static void take_gap(uint64_t machine_ms) {
     } else if (machine_ms > last) {
         atomic_store(&read_ms, machine_ms);
     }
+    assert(machine_ms < last || shown(machine_ms) >= shown_ms);
     pthread_mutex_unlock(&lock);
 }
 

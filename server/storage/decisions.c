@@ -6,6 +6,7 @@
 #include "server/peer/record.h"
 #include "server/storage/disk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -234,6 +235,7 @@ static int replace(const ids_decisions_file *file,
 int ids_decisions_save(const ids_decisions_file *file,
                        const ids_decision *decision, bool *stands) {
     char lock[IDS_DECISIONS_PATH_BYTES + 8];
+    assert(file->lock >= 0 && file->folder >= 0);
     *stands = false;
     path_with(file, ".lock", lock);
     if (!ids_lock_is_ours(file->lock, AT_FDCWD, lock))
