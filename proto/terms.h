@@ -2,7 +2,7 @@
 /* terms.h -- the field's terms: states, outcomes, limits, one word per thing.
  *
  * Types and constants only, no code. Every room may include it, the core
- * too. The state machine that the words belong to is in server/core/shard.c,
+ * too. The state machine that the words belong to is in server/core/claims.c,
  * the bytes that carry them in proto/README.md. */
 #ifndef IDP_TERMS_H
 #define IDP_TERMS_H
