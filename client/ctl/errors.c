@@ -14,6 +14,7 @@ static ctl_exit exit_of_error(int32_t code) {
     case IDEM_E_DENIED:
         return CTL_EXIT_DENIED;
     case IDEM_E_CONNECT:
+    case IDEM_E_TLS:
     case IDEM_E_TIMEOUT_UNSENT:
     case IDEM_E_TIMEOUT:
     case IDEM_E_LOST:
@@ -67,6 +68,10 @@ static const char *hint_of(const ctl_ask *ask, const idem_error *err) {
         return "the secret stands in the URI, idem://:SECRET@HOST/, in "
                "--server or IDEMSTORE_URL; or there is a file with it: "
                "idem://HOST/?secret_file=PATH";
+    case IDEM_E_TLS:
+        return "certificates stand in the URI: "
+               "idems://HOST/?ca=PATH&cert=PATH&key=PATH; verify=ca leaves the "
+               "host's name out, server_name=HOST is another one";
     case IDEM_E_NO_MEMORY:
         return "new keys are refused until old ones end; see idemctl stats, "
                "and --max-memory of idemstored";

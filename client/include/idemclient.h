@@ -133,6 +133,7 @@ enum {
     X(KEY_MALFORMED, -110, UNCHANGED, "the Idempotency-Key is malformed")    \
     X(CHANGES_WAIT, -111, UNCHANGED, "changes wait for the replica")         \
     X(NOT_HTTP, -112, UNCHANGED, "the stored result is no HTTP answer")      \
+    X(TLS, -113, UNCHANGED, "no TLS connection could be made")               \
     X(TIMEOUT, -201, UNKNOWN, "no answer came before the deadline")          \
     X(LOST, -202, UNKNOWN, "the connection was lost before the answer")      \
     X(GARBLED, -203, UNKNOWN, "the reply is not an answer to the call")      \
@@ -350,12 +351,13 @@ typedef struct idem_client idem_client;
  *
  * uri, NUL-terminated:
  *   idem://[:SECRET@]HOST[:PORT][,HOST[:PORT]...][/NAMESPACE][?OPTIONS]
+ *   idems://...                      the same over TLS
  *   idem+unix://[:SECRET@]/PATH/TO/SOCKET[?OPTIONS]
  * HOST is a name, an IPv4 address or an IPv6 address in brackets; PORT is 7117
  * when not given. Several hosts (up to 16) are a primary and its replicas: they
  * are tried in turn until one is the primary. %XX is decoded in SECRET,
  * NAMESPACE, PATH and values. No part may have a byte below 0x21, or 0x7f, as
- * it stands or as %XX, but for %20 in PATH and secret_file.
+ * it stands or as %XX, but for %20 in PATH, secret_file, ca, cert and key.
  *
  * OPTIONS, joined by an ampersand:
  *   timeout_ms=N          deadline of a call (5000; 1..86400000)
@@ -375,9 +377,25 @@ typedef struct idem_client idem_client;
  *   client=TEXT           tells the server who this is (1..128 bytes)
  *   shard_aware=0         one connection only, whatever the server has
  *   shard=N               idem_conn: ask to be moved to this shard
+ * with idems:// also:
+ *   ca=PATH               PEM: who signs the servers' certificates (those whom
+ *                         the system trusts)
+ *   cert=PATH             PEM: shown to a server that asks for one, with its
+ *                         chain behind it
+ *   key=PATH              PEM: its key (in cert); nobody else may read the
+ *                         file, its group at the most
+ *   verify=full|ca|none   full: the certificate is good, and the host's; ca: it
+ *                         is good, whosever it is; none: anybody's (full)
+ *   server_name=HOST      whose the certificate is to be, instead of the host
+ *                         that is dialled
  *
- * Errors: IDEM_E_URI (text names the part), IDEM_E_MEMORY. Does not block,
- * save for reading secret_file. */
+ * idems:// never falls back to idem://. A server that NOT_PRIMARY names is
+ * dialled with TLS, and its certificate is to be that host's. TLS 1.2 at the
+ * least. The files are read here, once.
+ *
+ * Errors: IDEM_E_URI (text names the part), IDEM_E_TLS (text names the file,
+ * and what is wrong with it), IDEM_E_MEMORY. Does not block, save for reading
+ * files. */
 IDEM_API int32_t idem_client_open(const char *uri, idem_client **client,
                                   idem_error *err);
 
@@ -426,9 +444,11 @@ IDEM_API void idem_client_shutdown(idem_client *client);
  * Errors and what they let you assume: idem_error_assume. Besides the server's
  * own words: ARGUMENT, MEMORY, CONNECT, TIMEOUT_UNSENT (unchanged: nothing was
  * sent), TIMEOUT, LOST, GARBLED (unknown: ask again with the same nonce or
- * token). NOT_PRIMARY: no server was the primary until the deadline.
- * UNREPLICATED: an attempt was carried out and not confirmed by the replica
- * until then: unknown, ask again likewise. */
+ * token). TLS: the server's certificate is not good, or it refuses ours, or it
+ * speaks no TLS (unchanged; told at once, and the next call tries again, at the
+ * pace of the pauses). NOT_PRIMARY: no server was the primary until the
+ * deadline. UNREPLICATED: an attempt was carried out and not confirmed by the
+ * replica until then: unknown, ask again likewise. */
 IDEM_API int32_t idem_acquire(idem_client *client, const idem_args *args,
                               idem_answer *answer, idem_error *err);
 /* A result over the server's limit is not sent: the key is completed all the

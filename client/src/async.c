@@ -110,7 +110,7 @@ int32_t idem_async_open(const char *uri, idem_async **async, idem_error *err) {
     if (code == 0)
         code = be_born(made, err);
     if (code != 0) {
-        idem__wipe(made->uri.secret, sizeof made->uri.secret);
+        idem__uri_fini(&made->uri);
         idem__free(made);
         return code;
     }
@@ -169,7 +169,7 @@ static void end(idem_async *async) {
             return;
     }
     free_parts(async);
-    idem__wipe(async->uri.secret, sizeof async->uri.secret);
+    idem__uri_fini(&async->uri);
     idem__free(async);
 }
 
@@ -267,7 +267,8 @@ uint64_t idem_async_fd_serial(const idem_async *async, uint32_t line) {
 }
 
 static bool has_output(const idem__line *line) {
-    return line->fd >= 0 && idem__buffer_len(&line->link.wire.out) > 0;
+    return line->fd >= 0 &&
+           idem__seal_has_output(&line->seal, &line->link.wire);
 }
 
 uint32_t idem_async_wanted(const idem_async *async, uint32_t line) {

@@ -17,6 +17,7 @@
 #include "client/src/fork.h"
 #include "client/src/lookup.h"
 #include "client/src/pool.h"
+#include "client/src/seal.h"
 #include "client/src/term.h"
 
 typedef enum idem__alarm_kind {
@@ -55,6 +56,7 @@ typedef enum idem__dial_step {
 /* A link with a descriptor, and calls that wait for it. */
 struct idem__line {
     idem__link link;
+    idem__seal seal; /* of fd */
     int fd;
     bool full; /* the kernel takes no more bytes until it says so */
     uint64_t fd_serial;

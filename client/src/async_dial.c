@@ -124,7 +124,8 @@ void idem__dial_connected(idem_async *async, idem__line *line) {
     }
     line->step = IDEM__DIAL_GREET;
     line->greeting.deadline_ms = UINT64_MAX; /* step_end_ms is it */
-    if (idem__wire_hello(&link->wire, &line->greeting, &greeting) == 0)
+    if (idem__seal_begin(&line->seal, link->uri, &link->endpoint) &&
+        idem__wire_hello(&link->wire, &line->greeting, &greeting) == 0)
         return;
     idem__fail(&why, IDEM_E_MEMORY, "no memory for a connection");
     idem__dial_lost(async, line, &why);

@@ -30,7 +30,8 @@ idem__line *idem__line_new(idem_async *async, uint32_t shard) {
 
 void idem__line_free(idem__line *line) {
     if (line->fd >= 0)
-        idem__hang_up(line->fd);
+        idem__seal_hang_up(&line->seal, line->fd);
+    idem__seal_end(&line->seal);
     if (line->greeting.pending)
         idem__calls_remove(&line->link.wire.calls, &line->greeting);
     idem__lookup_drop(&line->lookup);
@@ -73,7 +74,7 @@ void idem__line_hang_up(idem__line *line) {
     if (line->greeting.pending)
         idem__calls_remove(&line->link.wire.calls, &line->greeting);
     if (line->fd >= 0)
-        idem__hang_up(line->fd);
+        idem__seal_hang_up(&line->seal, line->fd);
     line->fd = -1;
     line->full = false;
 }
@@ -117,6 +118,17 @@ static void lose(idem_async *async, idem__line *line, int os_error) {
     }
 }
 
+/* What came is no TLS, or the server refuses ours. */
+static void lose_tls(idem_async *async, idem__line *line) {
+    idem_error why = {.size = sizeof why};
+    if (line->link.state == IDEM__LINK_UP) {
+        idem__line_break(async, line, 0, idem__seal_why(&line->seal));
+        return;
+    }
+    idem__seal_fail(&line->seal, line->link.endpoint.name, &why);
+    idem__dial_lost(async, line, &why);
+}
+
 /* Hands out what has arrived. False: nothing more is to be read now. */
 static bool deliver(idem_async *async, idem__line *line) {
     idem__link *link = &line->link;
@@ -141,11 +153,33 @@ static bool deliver(idem_async *async, idem__line *line) {
     return line->step == IDEM__DIAL_GREET;
 }
 
+/* What the last bytes said was handed out; the line may have lived through
+ * that, and is at its end now. */
+static void lose_opened(idem_async *async, idem__line *line,
+                        idem__opened opened) {
+    if (idem__async_is_over(async) || line->fd < 0)
+        return;
+    if (opened == IDEM__OPENED_FAILED)
+        lose_tls(async, line);
+    else
+        lose(async, line, 0);
+}
+
+static bool is_lost(idem_async *async, idem__line *line, ssize_t got) {
+    if (got > 0)
+        return false;
+    if (got == 0 && !idem__seal_eof(&line->seal))
+        lose_tls(async, line);
+    else
+        lose(async, line, got < 0 ? errno : 0);
+    return true;
+}
+
 void idem__line_read(idem_async *async, idem__line *line) {
     idem__link *link = &line->link;
     for (int reads = 0; reads < READS_MAX && line->fd >= 0; reads++) {
         size_t room = 0;
-        uint8_t *to = idem__wire_room(&link->wire, &room);
+        uint8_t *to = idem__seal_room(&line->seal, &link->wire, &room);
         if (to == NULL) {
             lose(async, line, ENOMEM);
             return;
@@ -153,20 +187,33 @@ void idem__line_read(idem_async *async, idem__line *line) {
         ssize_t got = recv(line->fd, to, room, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (got <= 0) {
-            lose(async, line, got < 0 ? errno : 0);
+        if (is_lost(async, line, got))
             return;
-        }
+        const uint64_t fd_serial = line->fd_serial;
+        idem__opened opened =
+            idem__seal_came(&line->seal, &link->wire, (size_t)got);
         line->listened_ms = async->now_ms;
         idem__link_heard(link, (size_t)got);
-        if (!deliver(async, line) || (size_t)got < room)
+        bool goes_on = deliver(async, line);
+        if (opened != IDEM__OPENED && line->fd_serial == fd_serial) {
+            lose_opened(async, line, opened);
+            return;
+        }
+        if (!goes_on || (size_t)got < room)
             return;
     }
 }
 
 static void write_out(idem_async *async, idem__line *line) {
-    idem__buffer *out = &line->link.wire.out;
-    while (idem__buffer_len(out) > 0) {
+    idem__wire *wire = &line->link.wire;
+    idem__buffer *out = idem__seal_out(&line->seal, wire);
+    for (;;) {
+        if (!idem__seal_fill(&line->seal, wire)) {
+            lose(async, line, ENOMEM);
+            return;
+        }
+        if (idem__buffer_len(out) == 0)
+            break;
         ssize_t sent = send(line->fd, out->bytes + out->at,
                             idem__buffer_len(out), IDEM__NOSIGNAL);
         if (sent < 0 && errno == EINTR)
@@ -179,8 +226,7 @@ static void write_out(idem_async *async, idem__line *line) {
             lose(async, line, errno);
             return;
         }
-        out->at += (size_t)sent;
-        line->link.wire.sent_bytes += (size_t)sent;
+        idem__seal_sent(&line->seal, wire, (size_t)sent);
     }
     line->full = false;
     idem__buffer_reset(out);

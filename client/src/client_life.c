@@ -58,7 +58,7 @@ int32_t idem_client_open(const char *uri, idem_client **client,
     if (code == 0)
         code = be_born(made, err);
     if (code != 0) {
-        idem__wipe(made->uri.secret, sizeof made->uri.secret);
+        idem__uri_fini(&made->uri);
         idem__free(made);
         return code;
     }
@@ -81,7 +81,7 @@ void idem_client_close(idem_client *client) {
     }
     idem__target_fini(&client->target);
     pthread_mutex_destroy(&client->lock);
-    idem__wipe(client->uri.secret, sizeof client->uri.secret);
+    idem__uri_fini(&client->uri);
     idem__free(client);
 }
 

@@ -28,6 +28,7 @@ typedef struct errand {
     idem__uri uri;
     uint64_t deadline_ms;
     idem__wire wire;
+    idem__seal seal;
     idp_request request;
     idp_reply reply; /* borrows from the wire */
 } errand;
@@ -53,6 +54,7 @@ static int connect_to(errand *e, idem_error *err) {
     idem__greet greet = {.uri = &e->uri,
                          .endpoint = &e->uri.endpoints[0],
                          .shard = -1,
+                         .seal = &e->seal,
                          .deadline_ms = connected_ms < e->deadline_ms
                                             ? connected_ms
                                             : e->deadline_ms};
@@ -84,7 +86,7 @@ static int32_t exchange(errand *e, int fd, idem_error *err) {
     if (idem__wire_queue(&e->wire, &op, &e->request) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a request");
     idem__heard heard =
-        idem__greet_exchange(fd, &e->wire, e->deadline_ms, &e->reply);
+        idem__greet_exchange(fd, &e->wire, &e->seal, e->deadline_ms, &e->reply);
     int why = errno;
     if (op.pending)
         idem__calls_remove(&e->wire.calls, &op);
@@ -92,7 +94,7 @@ static int32_t exchange(errand *e, int fd, idem_error *err) {
         return idem__fail_at(err, IDEM_E_GARBLED,
                              (idem__where){.endpoint = name},
                              "%s sent something that is no reply", name);
-    if (heard == IDEM__HEARD_FAILED)
+    if (heard == IDEM__HEARD_FAILED || heard == IDEM__HEARD_NO_TLS)
         return lost(e, err, why, why == ETIMEDOUT);
     return e->reply.is_error ? idem__fail_reply(err, name, &e->reply) : 0;
 }
@@ -103,7 +105,7 @@ static int32_t run(errand *e, idem_error *err) {
     if (fd < 0)
         return err->code;
     int32_t code = exchange(e, fd, err);
-    idem__hang_up(fd);
+    idem__seal_hang_up(&e->seal, fd);
     return code;
 }
 
@@ -113,7 +115,9 @@ static void begin(errand *e, idp_method method) {
 }
 
 static void done(errand *e) {
+    idem__seal_end(&e->seal);
     idem__wire_fini(&e->wire);
+    idem__uri_fini(&e->uri);
 }
 
 static int32_t garbled(const errand *e, idem_error *err) {

@@ -47,8 +47,10 @@ bool idem__conn_take_over(idem_conn *conn, uint64_t now_ms) {
         forget_calls(conn, &conn->wire.calls);
         forget_calls(conn, &conn->waiting);
         idem__wire_fini(&conn->wire);
+        idem__seal_end(&conn->seal);
         idem__calls_fini(&conn->waiting);
     }
+    conn->seal = (idem__seal){0};
     conn->busy = false;
     return be_born(conn, now_ms, NULL) == 0;
 }
@@ -65,7 +67,7 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
     if (code == 0)
         code = be_born(made, now_ms, err);
     if (code != 0) {
-        idem__wipe(made->uri.secret, sizeof made->uri.secret);
+        idem__uri_fini(&made->uri);
         idem__free(made);
         return code;
     }
@@ -101,7 +103,7 @@ void idem_conn_close(idem_conn *conn) {
     idem__wire_fini(&conn->wire);
     idem__calls_fini(&conn->waiting);
     idem__target_fini(&conn->target);
-    idem__wipe(conn->uri.secret, sizeof conn->uri.secret);
+    idem__uri_fini(&conn->uri);
     idem__free(conn);
 }
 

@@ -9,6 +9,7 @@
 #include "client/src/deed.h"
 #include "client/src/fork.h"
 #include "client/src/lookup.h"
+#include "client/src/seal.h"
 #include "client/src/socket.h"
 #include "client/src/target.h"
 
@@ -38,6 +39,7 @@ struct idem_conn {
     idem__target target;
     idem__conn_state state;
     int fd;
+    idem__seal seal; /* of fd */
     uint64_t fd_serial;
     uint64_t serial; /* the target's, of this link */
     uint64_t retry_at_ms;

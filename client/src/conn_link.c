@@ -17,7 +17,7 @@
 
 void idem__conn_unlink(idem_conn *conn) {
     if (conn->fd >= 0)
-        idem__hang_up(conn->fd);
+        idem__seal_hang_up(&conn->seal, conn->fd);
     conn->fd = -1;
     if (conn->greeting.pending)
         idem__calls_remove(&conn->wire.calls, &conn->greeting);
@@ -68,7 +68,7 @@ static bool try_next_addr(idem_conn *conn, uint64_t now_ms) {
     if (conn->state == IDEM__CONN_UP || conn->addrs_next >= conn->addrs_count)
         return false;
     if (conn->fd >= 0)
-        idem__hang_up(conn->fd);
+        idem__seal_hang_up(&conn->seal, conn->fd);
     conn->fd = -1;
     if (conn->greeting.pending)
         idem__calls_remove(&conn->wire.calls, &conn->greeting);
@@ -98,6 +98,20 @@ static void lose(idem_conn *conn, int os_error, const char *why,
     start_over(conn, now_ms);
 }
 
+/* What came is no TLS, or the server refuses ours: those who wait hear it. */
+static void lose_tls(idem_conn *conn, uint64_t now_ms) {
+    idem_error why = {.size = sizeof why};
+    idem__seal_fail(&conn->seal, conn->endpoint.name, &why);
+    if (conn->state == IDEM__CONN_UP || why.code != IDEM_E_TLS) {
+        lose(conn, 0, idem__seal_why(&conn->seal), now_ms);
+        return;
+    }
+    conn->why = why;
+    idem__target_failed(&conn->target, conn->serial);
+    start_over(conn, now_ms);
+    idem__conn_refuse_waiting(conn);
+}
+
 void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
     const char *why = NULL;
     conn->serial = idem__target_get(&conn->target, &conn->endpoint);
@@ -118,7 +132,8 @@ static void dialed(idem_conn *conn, int error, uint64_t now_ms) {
         idem__greeting greeting =
             idem__greeting_of(&conn->uri, conn->uri.shard);
         conn->greeting.deadline_ms = UINT64_MAX; /* dial_end_ms is it */
-        if (idem__wire_hello(&conn->wire, &conn->greeting, &greeting) != 0)
+        if (!idem__seal_begin(&conn->seal, &conn->uri, &conn->endpoint) ||
+            idem__wire_hello(&conn->wire, &conn->greeting, &greeting) != 0)
             lose(conn, ENOMEM, "no memory", now_ms);
         else
             conn->state = IDEM__CONN_GREETING;
@@ -186,10 +201,18 @@ static bool deliver(idem_conn *conn, uint64_t now_ms) {
     }
 }
 
+/* What the last bytes said was handed out, and the link is there still. */
+static void lose_opened(idem_conn *conn, idem__opened opened, uint64_t now_ms) {
+    if (opened == IDEM__OPENED_FAILED)
+        lose_tls(conn, now_ms);
+    else
+        lose(conn, 0, "it was closed", now_ms);
+}
+
 static void read_in(idem_conn *conn, uint64_t now_ms) {
     for (int reads = 0; reads < READS_MAX; reads++) {
         size_t room = 0;
-        uint8_t *to = idem__wire_room(&conn->wire, &room);
+        uint8_t *to = idem__seal_room(&conn->seal, &conn->wire, &room);
         if (to == NULL) {
             lose(conn, ENOMEM, "no memory for a reply", now_ms);
             return;
@@ -197,20 +220,35 @@ static void read_in(idem_conn *conn, uint64_t now_ms) {
         ssize_t got = recv(conn->fd, to, room, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
+        if (got == 0 && !idem__seal_eof(&conn->seal)) {
+            lose_tls(conn, now_ms);
+            return;
+        }
         if (got <= 0) {
             lose(conn, got < 0 ? errno : 0,
                  got < 0 ? strerror(errno) : "it was closed", now_ms);
             return;
         }
-        conn->wire.in.end += (size_t)got;
-        if (!deliver(conn, now_ms) || (size_t)got < room)
+        idem__opened opened =
+            idem__seal_came(&conn->seal, &conn->wire, (size_t)got);
+        if (!deliver(conn, now_ms))
+            return;
+        if (opened != IDEM__OPENED)
+            lose_opened(conn, opened, now_ms);
+        if (opened != IDEM__OPENED || (size_t)got < room)
             return;
     }
 }
 
 static void write_out(idem_conn *conn, uint64_t now_ms) {
-    idem__buffer *out = &conn->wire.out;
-    while (idem__buffer_len(out) > 0) {
+    idem__buffer *out = idem__seal_out(&conn->seal, &conn->wire);
+    for (;;) {
+        if (!idem__seal_fill(&conn->seal, &conn->wire)) {
+            lose(conn, ENOMEM, "no memory", now_ms);
+            return;
+        }
+        if (idem__buffer_len(out) == 0)
+            break;
         ssize_t sent = send(conn->fd, out->bytes + out->at,
                             idem__buffer_len(out), IDEM__NOSIGNAL);
         if (sent < 0 && errno == EINTR)
@@ -221,8 +259,7 @@ static void write_out(idem_conn *conn, uint64_t now_ms) {
             lose(conn, errno, strerror(errno), now_ms);
             return;
         }
-        out->at += (size_t)sent;
-        conn->wire.sent_bytes += (size_t)sent;
+        idem__seal_sent(&conn->seal, &conn->wire, (size_t)sent);
     }
     idem__buffer_reset(out);
 }
@@ -296,8 +333,9 @@ uint32_t idem_conn_wanted(const idem_conn *conn) {
         return 0;
     if (conn->state == IDEM__CONN_DIALING)
         return IDEM_WRITE;
-    return idem__buffer_len(&conn->wire.out) > 0 ? IDEM_READ | IDEM_WRITE
-                                                 : IDEM_READ;
+    return idem__seal_has_output(&conn->seal, &conn->wire)
+               ? IDEM_READ | IDEM_WRITE
+               : IDEM_READ;
 }
 
 int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {

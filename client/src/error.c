@@ -155,5 +155,6 @@ int32_t idem__fail_said(idem_error *err, const char *endpoint, idp_error said,
 
 bool idem__is_final(int32_t code) {
     return code == IDEM_E_DENIED || code == IDEM_E_MEMORY ||
-           code == IDEM_E_BAD_REQUEST || code == IDEM_E_UNKNOWN_METHOD;
+           code == IDEM_E_BAD_REQUEST || code == IDEM_E_UNKNOWN_METHOD ||
+           code == IDEM_E_TLS;
 }

@@ -47,13 +47,20 @@ static int fail_lookup(const idem__greet *greet, idem_error *err,
 }
 
 /* Sends what is queued; false with errno. */
-static bool send_out(int fd, idem__wire *wire, uint64_t deadline_ms) {
-    idem__buffer *out = &wire->out;
-    while (idem__buffer_len(out) > 0) {
+static bool send_out(int fd, idem__wire *wire, idem__seal *seal,
+                     uint64_t deadline_ms) {
+    for (;;) {
+        if (!idem__seal_fill(seal, wire)) {
+            errno = ENOMEM;
+            return false;
+        }
+        idem__buffer *out = idem__seal_out(seal, wire);
+        if (idem__buffer_len(out) == 0)
+            return true;
         ssize_t sent = send(fd, out->bytes + out->at, idem__buffer_len(out),
                             IDEM__NOSIGNAL);
         if (sent > 0) {
-            out->at += (size_t)sent;
+            idem__seal_sent(seal, wire, (size_t)sent);
             continue;
         }
         if (errno != EAGAIN && errno != EINTR)
@@ -64,12 +71,20 @@ static bool send_out(int fd, idem__wire *wire, uint64_t deadline_ms) {
         }
         idem__poll(fd, POLLOUT, idem__left_ms(deadline_ms));
     }
-    return true;
 }
 
-/* Reads until the answer is whole. */
-static idem__heard hear(int fd, idem__wire *wire, uint64_t deadline_ms,
-                        idp_reply *reply) {
+/* The other side has ended, or what came is no TLS. */
+static idem__heard ended(idem__seal *seal, idem__opened opened) {
+    errno = 0;
+    if (opened == IDEM__OPENED_FAILED || !idem__seal_eof(seal))
+        return IDEM__HEARD_NO_TLS;
+    return IDEM__HEARD_FAILED;
+}
+
+/* Reads until the answer is whole; hands are shaken meanwhile. */
+static idem__heard hear(int fd, idem__wire *wire, idem__seal *seal,
+                        uint64_t deadline_ms, idp_reply *reply) {
+    idem__opened opened = IDEM__OPENED;
     for (;;) {
         idem__op *op = NULL;
         switch (idem__wire_next(wire, &op, reply)) {
@@ -80,8 +95,12 @@ static idem__heard hear(int fd, idem__wire *wire, uint64_t deadline_ms,
         case IDEM__NEXT_NONE:
             break;
         }
+        if (opened != IDEM__OPENED)
+            return ended(seal, opened);
+        if (idem__seal_is_on(seal))
+            (void)send_out(fd, wire, seal, deadline_ms);
         size_t room = 0;
-        uint8_t *to = idem__wire_room(wire, &room);
+        uint8_t *to = idem__seal_room(seal, wire, &room);
         if (to == NULL) {
             errno = ENOMEM;
             return IDEM__HEARD_FAILED;
@@ -93,20 +112,22 @@ static idem__heard hear(int fd, idem__wire *wire, uint64_t deadline_ms,
         }
         ssize_t got = recv(fd, to, room, 0);
         if (got == 0)
-            errno = 0;
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return ended(seal, IDEM__OPENED);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
             return IDEM__HEARD_FAILED;
-        wire->in.end += got > 0 ? (size_t)got : 0;
+        if (got > 0)
+            opened = idem__seal_came(seal, wire, (size_t)got);
     }
 }
 
-idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
-                                 idp_reply *reply) {
-    if (send_out(fd, wire, deadline_ms))
-        return hear(fd, wire, deadline_ms, reply);
+idem__heard idem__greet_exchange(int fd, idem__wire *wire, idem__seal *seal,
+                                 uint64_t deadline_ms, idp_reply *reply) {
+    if (send_out(fd, wire, seal, deadline_ms))
+        return hear(fd, wire, seal, deadline_ms, reply);
     int why = errno; /* it may have said why before it closed */
-    if (hear(fd, wire, 0, reply) == IDEM__HEARD_REPLY)
-        return IDEM__HEARD_REPLY;
+    idem__heard heard = hear(fd, wire, seal, 0, reply);
+    if (heard == IDEM__HEARD_REPLY || heard == IDEM__HEARD_NO_TLS)
+        return heard;
     errno = why;
     return IDEM__HEARD_FAILED;
 }
@@ -152,15 +173,17 @@ static const char *ask_kind(const idem__greet *greet, idem__wire *wire, int fd,
     uint64_t deadline_ms = greet->deadline_ms;
     uint64_t patient_ms = idem_now_ms() + SILENT_MS;
     const char *kind = NULL;
-    if (greet->uri->connect_rounds > 0 && patient_ms < deadline_ms)
+    if (greet->uri->connect_rounds > 0 && patient_ms < deadline_ms &&
+        !idem__seal_is_on(greet->seal))
         deadline_ms = patient_ms;
-    *what = idem__greet_exchange(fd, wire, deadline_ms, reply);
+    *what = idem__greet_exchange(fd, wire, greet->seal, deadline_ms, reply);
     if (*what != IDEM__HEARD_FAILED || errno != ETIMEDOUT ||
         deadline_ms == greet->deadline_ms)
         return NULL;
     kind = idem__stranger_ask(fd, greet->deadline_ms);
     if (kind == NULL)
-        *what = idem__greet_exchange(fd, wire, greet->deadline_ms, reply);
+        *what = idem__greet_exchange(fd, wire, greet->seal, greet->deadline_ms,
+                                     reply);
     return kind;
 }
 
@@ -172,7 +195,8 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
     idp_reply reply = {0};
     idem__heard what;
     idem__greeting greeting = idem__greeting_of(greet->uri, greet->shard);
-    if (idem__wire_hello(wire, &op, &greeting) != 0)
+    if (!idem__seal_begin(greet->seal, greet->uri, greet->endpoint) ||
+        idem__wire_hello(wire, &op, &greeting) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     const char *kind = ask_kind(greet, wire, fd, &reply, &what);
     int why = errno;
@@ -183,6 +207,8 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
                                    idem__buffer_len(&wire->in));
     if (kind != NULL)
         return idem__greet_stranger(name, kind, err);
+    if (what == IDEM__HEARD_NO_TLS)
+        return idem__seal_fail(greet->seal, name, err);
     if (what == IDEM__HEARD_FAILED && wire->said != 0)
         return idem__fail_said(err, name, wire->said, wire->said_text);
     if (what == IDEM__HEARD_FAILED)
@@ -216,7 +242,7 @@ static int greet_any(const idem__greet *greet, idem__race *race,
             *greet->good = race->addrs[at];
             return fd;
         }
-        idem__hang_up(fd);
+        idem__seal_hang_up(greet->seal, fd);
         if (code != IDEM_E_CONNECT || idem__race_left(race) == 0)
             return -1;
         idem__wire_reset(wire);

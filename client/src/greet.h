@@ -4,6 +4,7 @@
 #define IDEM_GREET_H
 
 #include "client/src/lookup.h"
+#include "client/src/seal.h"
 #include "client/src/wire.h"
 
 typedef struct idem__greet {
@@ -11,6 +12,7 @@ typedef struct idem__greet {
     const idem__endpoint *endpoint;
     int32_t shard; /* -1: any */
     uint64_t deadline_ms;
+    idem__seal *seal;     /* of the connection that is made */
     idem__lookup *lookup; /* of the endpoint's name */
     idem__addr *good;     /* the address that answered last, tried first, and
                            * the one that does now; len 0: none */
@@ -18,8 +20,8 @@ typedef struct idem__greet {
 
 /* Connects and says hello; the wire is fresh and nobody else's meanwhile, and
  * what hello tells goes to *hello. Returns the descriptor, or -1 with err
- * filled: IDEM_E_CONNECT, IDEM_E_MEMORY, or the server's own refusal
- * (DENIED ...). */
+ * filled: IDEM_E_CONNECT, IDEM_E_TLS, IDEM_E_MEMORY, or the server's own
+ * refusal (DENIED ...). */
 int idem__greet_server(const idem__greet *greet, idem__wire *wire,
                        idp_hello *hello, idem_error *err);
 
@@ -36,13 +38,14 @@ int32_t idem__greet_stranger(const char *name, const char *kind,
 typedef enum idem__heard {
     IDEM__HEARD_REPLY,
     IDEM__HEARD_FAILED, /* errno says why; 0: the server closed */
+    IDEM__HEARD_NO_TLS, /* idem__seal_fail says why */
     IDEM__HEARD_STRANGER
 } idem__heard;
 
 /* On such a connection: sends what is queued and waits for one answer. The
  * reply borrows from the wire. */
-idem__heard idem__greet_exchange(int fd, idem__wire *wire, uint64_t deadline_ms,
-                                 idp_reply *reply);
+idem__heard idem__greet_exchange(int fd, idem__wire *wire, idem__seal *seal,
+                                 uint64_t deadline_ms, idp_reply *reply);
 
 /* Draws random bytes; false when the system has none to give. */
 bool idem__random(void *to, size_t len);

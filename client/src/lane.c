@@ -29,7 +29,7 @@ void idem__waiter_settle(idem__waiter *waiter, int32_t code) {
 
 static bool has_output(const idem__lane *lane) {
     return idem__buffer_len(&lane->flying) > 0 ||
-           idem__buffer_len(&lane->link.wire.out) > 0;
+           idem__seal_has_output(&lane->seal, &lane->link.wire);
 }
 
 /* Wakes one who sleeps, to look what there is to do; false: none does. Those
@@ -106,19 +106,28 @@ static void gather(idem__lane *lane) {
     pthread_mutex_lock(&lane->lock);
 }
 
+/* What is queued, sealed where there is TLS, becomes what is sent; false: no
+ * memory. */
+static bool load_flying(idem__lane *lane) {
+    idem__wire *wire = &lane->link.wire;
+    if (!idem__seal_fill(&lane->seal, wire))
+        return false;
+    idem__buffer *out = idem__seal_out(&lane->seal, wire);
+    idem__buffer queued = *out;
+    idem__buffer_reset(&lane->flying);
+    *out = lane->flying;
+    lane->flying = queued;
+    if (!idem__seal_is_on(&lane->seal))
+        wire->sent_bytes = wire->queued_bytes;
+    return true;
+}
+
 static void send_round(idem__lane *lane, idem__waiter *me) {
     lane->sending = true;
     gather(lane);
-    if (idem__buffer_len(&lane->flying) == 0) {
-        idem__buffer_reset(&lane->flying);
-        idem__wire *wire = &lane->link.wire;
-        idem__buffer queued = wire->out;
-        wire->out = lane->flying;
-        lane->flying = queued;
-        wire->sent_bytes = wire->queued_bytes;
-    }
+    bool loaded = idem__buffer_len(&lane->flying) > 0 || load_flying(lane);
     pthread_mutex_unlock(&lane->lock);
-    int error = send_flying(lane, me);
+    int error = loaded ? send_flying(lane, me) : ENOMEM;
     pthread_mutex_lock(&lane->lock);
     lane->sending = false;
     if (error == EHOSTDOWN)
@@ -207,11 +216,24 @@ static void listen_on(idem__lane *lane, const idem__waiter *me,
         idem__lane_break(lane, ETIMEDOUT, why);
 }
 
+/* So much has come. */
+static void hear(idem__lane *lane, const idem__waiter *me, size_t len) {
+    idem__link *link = &lane->link;
+    idem__opened opened = idem__seal_came(&lane->seal, &link->wire, len);
+    idem__link_heard(link, len);
+    if (!deliver(lane, me))
+        idem__lane_break(lane, 0, "it sent what is not the protocol");
+    else if (opened == IDEM__OPENED_FAILED)
+        idem__lane_break(lane, 0, idem__seal_why(&lane->seal));
+    else if (opened == IDEM__OPENED_ENDED)
+        idem__lane_break(lane, 0, "it was closed");
+}
+
 static void read_round(idem__lane *lane, idem__waiter *me) {
     lane->reading = true;
     uint64_t before_ms = me->now_ms;
     size_t room = 0;
-    uint8_t *to = idem__wire_room(&lane->link.wire, &room);
+    uint8_t *to = idem__seal_room(&lane->seal, &lane->link.wire, &room);
     ssize_t got = -1;
     int error = ENOMEM;
     if (to != NULL) {
@@ -221,9 +243,7 @@ static void read_round(idem__lane *lane, idem__waiter *me) {
         pthread_mutex_lock(&lane->lock);
     }
     if (got > 0) {
-        idem__link_heard(&lane->link, (size_t)got);
-        if (!deliver(lane, me))
-            idem__lane_break(lane, 0, "it sent what is not the protocol");
+        hear(lane, me, (size_t)got);
     } else if (got == 0) {
         const idem__wire *wire = &lane->link.wire;
         idem__lane_break(lane, 0,

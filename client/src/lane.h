@@ -14,6 +14,7 @@
 
 #include "client/src/link.h"
 #include "client/src/lookup.h"
+#include "client/src/seal.h"
 
 /* What ends a wait. */
 typedef struct idem__limit {
@@ -38,6 +39,8 @@ typedef struct idem__lane {
     pthread_cond_t changed;
     idem__link link; /* DIALING: one thread connects, the rest wait for
                       * `changed`; wire.in is the reader's */
+    idem__seal seal; /* of fd; seal.in is the reader's. An SSL is not for two
+                      * threads: bytes are sealed and opened under the lock */
     int fd;
     bool sending;
     bool reading;

@@ -25,7 +25,8 @@ void idem__lane_init(idem__lane *lane, idem__target *target, int32_t shard,
 
 void idem__lane_fini(idem__lane *lane) {
     if (lane->fd >= 0)
-        idem__hang_up(lane->fd);
+        idem__seal_hang_up(&lane->seal, lane->fd);
+    idem__seal_end(&lane->seal);
     idem__lookup_drop(&lane->lookup);
     idem__link_fini(&lane->link);
     idem__buffer_fini(&lane->flying);
@@ -40,6 +41,7 @@ void idem__lane_leave(idem__lane *lane) {
         while (calls->first != NULL)
             idem__calls_remove(calls, calls->first);
         idem__link_fini(&lane->link);
+        idem__seal_end(&lane->seal);
         idem__buffer_fini(&lane->flying);
     }
     idem__free(lane);
@@ -56,7 +58,7 @@ static void wait_changed(idem__lane *lane, uint64_t until_ms) {
 void idem__lane_let_go(idem__lane *lane) {
     if (lane->link.state != IDEM__LINK_BROKEN || lane->sending || lane->reading)
         return;
-    idem__hang_up(lane->fd);
+    idem__seal_hang_up(&lane->seal, lane->fd);
     lane->fd = -1;
     idem__buffer_reset(&lane->flying);
     idem__link_let_go(&lane->link, idem_now_ms());
@@ -86,6 +88,7 @@ static int dial(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
         .uri = link->uri,
         .endpoint = &link->endpoint,
         .shard = link->shard,
+        .seal = &lane->seal,
         .deadline_ms = idem__link_dial_end_ms(link, deadline_ms, idem_now_ms()),
         .lookup = &lane->lookup};
     idem__addr good;
@@ -97,7 +100,7 @@ static int dial(idem__lane *lane, uint64_t deadline_ms, idem_error *err) {
     if (fd >= 0 && !idem__make_blocking(fd, IDEM__LISTEN_MS)) {
         idem__fail(err, IDEM_E_CONNECT, "can't set up a socket: %s",
                    strerror(errno));
-        idem__hang_up(fd);
+        idem__seal_hang_up(&lane->seal, fd);
         return -1;
     }
     return fd;
@@ -110,7 +113,7 @@ static int32_t dialed(idem__lane *lane, int fd, idem_error *err) {
         lane->fd = fd;
     } else {
         if (fd >= 0)
-            idem__hang_up(fd);
+            idem__seal_hang_up(&lane->seal, fd);
         code = idem__link_undialed(&lane->link, err, idem_now_ms());
     }
     pthread_cond_broadcast(&lane->changed);

@@ -109,7 +109,7 @@ int32_t idem__link_queue(idem__link *link, idem__attempt *attempt,
                          idem_error *err);
 
 /* The next reply of those that have arrived, with the attempt that it ends;
- * the driver has added to wire.in and told so. */
+ * the driver has added to wire.in and told that so many bytes have come. */
 void idem__link_heard(idem__link *link, size_t bytes);
 idem__next idem__link_next(idem__link *link, idem__attempt **attempt,
                            idp_reply *reply, uint64_t now_ms);

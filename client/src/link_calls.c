@@ -58,7 +58,6 @@ static void note_alive(const idem__link *link, uint64_t now_ms) {
 }
 
 void idem__link_heard(idem__link *link, size_t bytes) {
-    link->wire.in.end += bytes;
     link->read_bytes += bytes;
     link->quiet_ms = 0;
 }

@@ -25,7 +25,7 @@ const char *idem__stranger_kind(const uint8_t *words, size_t len) {
                  {"ERROR", " (memcached, it seems)"},
                  {"SSH-", " (an SSH server, it seems)"},
                  {"220", " (a mail or FTP server, it seems)"},
-                 {"\x15\x03", " (it speaks TLS)"}};
+                 {"\x15\x03", " (it speaks TLS: write idems://)"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t want = strlen(known[i].begins);
         if (len >= want && memcmp(words, known[i].begins, want) == 0)

@@ -10,141 +10,17 @@
 #include <unistd.h>
 
 #include "client/src/error.h"
+#include "client/src/mem.h"
+#include "client/src/seal.h"
+#include "client/src/uri_part.h"
 #include "proto/endpoint.h"
 
 #define TCP_SCHEME                 "idem://"
+#define TLS_SCHEME                 "idems://"
 #define UNIX_SCHEME                "idem+unix://"
 #define CONNECT_TIMEOUT_MS_DEFAULT 1000u
+#define PATH_BYTES                 4096u
 #define TIMEOUT_MS_MAX             86400000u
-
-typedef struct part {
-    const char *ptr;
-    size_t len;
-} part;
-
-static part part_of(const char *from, const char *to) {
-    return (part){from, (size_t)(to - from)};
-}
-
-static bool part_is(part p, const char *word) {
-    return p.len == strlen(word) && memcmp(p.ptr, word, p.len) == 0;
-}
-
-/* Splits p at the first `at`: what stands before it is returned, p becomes
- * what stands behind. Without one, p becomes empty and *found false. */
-static part part_cut(part *p, char at, bool *found) {
-    const char *hit = p->len > 0 ? memchr(p->ptr, at, p->len) : NULL;
-    part before = hit != NULL ? part_of(p->ptr, hit) : *p;
-    *p = hit != NULL ? part_of(hit + 1, p->ptr + p->len)
-                     : part_of(p->ptr + p->len, p->ptr + p->len);
-    if (found != NULL)
-        *found = hit != NULL;
-    return before;
-}
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-static bool has_hidden(part p) {
-    for (size_t i = 0; i < p.len; i++)
-        if (idem__is_hidden((uint8_t)p.ptr[i]))
-            return true;
-    return false;
-}
-
-static int32_t refuse_hidden(const char *what, idem_error *err) {
-    return idem__fail(err, IDEM_E_URI,
-                      "the URI's %s has a byte below 0x21, or 0x7f; is there a "
-                      "blank or a line end in it?",
-                      what);
-}
-
-typedef enum decoded {
-    DECODED,
-    DECODED_BAD,
-    DECODED_LONG,
-    DECODED_HIDDEN
-} decoded;
-
-/* %XX decoded into `to`, at most max bytes. A blank may stand as %20 where the
- * part is a file's path, which has what name it has. */
-static decoded part_decode(part p, bool is_path, uint8_t *to, size_t max,
-                           size_t *len) {
-    *len = 0;
-    for (size_t i = 0; i < p.len; i++) {
-        uint8_t c = (uint8_t)p.ptr[i];
-        bool is_coded = c == '%';
-        if (is_coded) {
-            int high = i + 2 < p.len ? hex_digit(p.ptr[i + 1]) : -1;
-            int low = i + 2 < p.len ? hex_digit(p.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return DECODED_BAD;
-            c = (uint8_t)(high * 16 + low);
-            i += 2;
-        }
-        if (idem__is_hidden(c) && !(c == ' ' && is_coded && is_path))
-            return DECODED_HIDDEN;
-        if (*len == max)
-            return DECODED_LONG;
-        to[(*len)++] = c;
-    }
-    return DECODED;
-}
-
-static int32_t decode_bytes(part p, const char *what, bool is_path, uint8_t *to,
-                            size_t max, size_t *len, idem_error *err) {
-    switch (part_decode(p, is_path, to, max, len)) {
-    case DECODED_BAD:
-        return idem__fail(err, IDEM_E_URI,
-                          "the URI's %s has a %% without two hex digits; a %% "
-                          "itself is written %%25",
-                          what);
-    case DECODED_LONG:
-        return idem__fail(err, IDEM_E_URI,
-                          "the URI's %s is over %zu bytes long", what, max);
-    case DECODED_HIDDEN:
-        return refuse_hidden(what, err);
-    case DECODED:
-        break;
-    }
-    return 0;
-}
-
-/* The same for text that becomes a C string in `to` of max + 1 bytes. */
-static int32_t decode_text(part p, const char *what, char *to, size_t max,
-                           size_t *len, idem_error *err) {
-    int32_t code = decode_bytes(p, what, false, (uint8_t *)to, max, len, err);
-    *len = code == 0 ? *len : 0;
-    to[*len] = '\0';
-    return code;
-}
-
-static int32_t decode_path(part p, const char *what, char *to, size_t max,
-                           idem_error *err) {
-    size_t len = 0;
-    int32_t code = decode_bytes(p, what, true, (uint8_t *)to, max, &len, err);
-    to[code == 0 ? len : 0] = '\0';
-    return code;
-}
-
-static bool number_parse(part p, uint64_t max, uint64_t *value) {
-    if (p.len == 0 || p.len > 10)
-        return false;
-    *value = 0;
-    for (size_t i = 0; i < p.len; i++) {
-        if (p.ptr[i] < '0' || p.ptr[i] > '9')
-            return false;
-        *value = *value * 10 + (uint64_t)(p.ptr[i] - '0');
-    }
-    return *value <= max;
-}
 
 /* What would mean something else in a URI. */
 static bool host_is_plain(idp_slice host) {
@@ -177,7 +53,7 @@ static const char *fault_text(idp_endpoint_fault fault) {
 
 /* What is wrong with an endpoint; NULL when nothing is. port: where none is
  * given; 0: one must be. */
-static const char *endpoint_fault(part p, uint16_t port,
+static const char *endpoint_fault(idem__part p, uint16_t port,
                                   idem__endpoint *endpoint) {
     idp_endpoint read;
     const char *fault = fault_text(idp_endpoint_read(p.ptr, p.len, &read));
@@ -200,7 +76,7 @@ static const char *endpoint_fault(part p, uint16_t port,
 
 bool idem__endpoint_parse(const char *text, size_t len,
                           idem__endpoint *endpoint) {
-    return endpoint_fault((part){text, len}, 0, endpoint) == NULL;
+    return endpoint_fault((idem__part){text, len}, 0, endpoint) == NULL;
 }
 
 bool idem__endpoint_same(const idem__endpoint *one,
@@ -209,10 +85,11 @@ bool idem__endpoint_same(const idem__endpoint *one,
            strcmp(one->host, other->host) == 0;
 }
 
-static int32_t parse_endpoints(part hosts, idem__uri *uri, idem_error *err) {
+static int32_t parse_endpoints(idem__part hosts, idem__uri *uri,
+                               idem_error *err) {
     bool more = true;
     while (more) {
-        part one = part_cut(&hosts, ',', &more);
+        idem__part one = idem__part_cut(&hosts, ',', &more);
         if (uri->endpoints_count == IDEM__ENDPOINTS_MAX)
             return idem__fail(err, IDEM_E_URI,
                               "the URI names more than %d hosts",
@@ -227,10 +104,12 @@ static int32_t parse_endpoints(part hosts, idem__uri *uri, idem_error *err) {
     return 0;
 }
 
-static int32_t parse_path_endpoint(part path, idem__uri *uri, idem_error *err) {
+static int32_t parse_path_endpoint(idem__part path, idem__uri *uri,
+                                   idem_error *err) {
     idem__endpoint *endpoint = &uri->endpoints[0];
     size_t max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
-    int32_t code = decode_path(path, "socket path", endpoint->host, max, err);
+    int32_t code =
+        idem__part_path(path, "socket path", endpoint->host, max, err);
     if (code != 0)
         return code;
     if (endpoint->host[0] == '\0' || strcmp(endpoint->host, "/") == 0)
@@ -243,14 +122,15 @@ static int32_t parse_path_endpoint(part path, idem__uri *uri, idem_error *err) {
     return 0;
 }
 
-static int32_t parse_secret(part secret, idem__uri *uri, idem_error *err) {
-    int32_t code = decode_bytes(secret, "secret", false, uri->secret,
-                                sizeof uri->secret, &uri->secret_len, err);
+static int32_t parse_secret(idem__part secret, idem__uri *uri,
+                            idem_error *err) {
+    int32_t code = idem__part_bytes(secret, "secret", false, uri->secret,
+                                    sizeof uri->secret, &uri->secret_len, err);
     uri->has_secret = code == 0;
     return code;
 }
 
-static int32_t parse_userinfo(part *authority, idem__uri *uri,
+static int32_t parse_userinfo(idem__part *authority, idem__uri *uri,
                               idem_error *err) {
     const char *at = authority->len > 0
                          ? memrchr(authority->ptr, '@', authority->len)
@@ -263,20 +143,21 @@ static int32_t parse_userinfo(part *authority, idem__uri *uri,
                           "%%3F");
     if (at == NULL)
         return 0;
-    part userinfo = part_of(authority->ptr, at);
-    *authority = part_of(at + 1, authority->ptr + authority->len);
+    idem__part userinfo = idem__part_of(authority->ptr, at);
+    *authority = idem__part_of(at + 1, authority->ptr + authority->len);
     if (userinfo.len == 0 || userinfo.ptr[0] != ':')
         return idem__fail(err, IDEM_E_URI,
                           "the URI has a user name, there are none: write "
                           ":SECRET@ before the host");
-    return parse_secret(part_of(userinfo.ptr + 1, at), uri, err);
+    return parse_secret(idem__part_of(userinfo.ptr + 1, at), uri, err);
 }
 
-static int32_t read_secret_file(part value, idem__uri *uri, idem_error *err) {
-    char path[4096];
+static int32_t read_secret_file(idem__part value, idem__uri *uri,
+                                idem_error *err) {
+    char path[PATH_BYTES];
     char line[IDP_SECRET_BYTES_MAX + 3];
     int32_t code =
-        decode_path(value, "secret_file", path, sizeof path - 1, err);
+        idem__part_path(value, "secret_file", path, sizeof path - 1, err);
     if (code != 0)
         return code;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -298,7 +179,8 @@ static int32_t read_secret_file(part value, idem__uri *uri, idem_error *err) {
                           IDP_SECRET_BYTES_MAX);
     for (size_t i = 0; i < len; i++)
         if (line[i] != ' ' && idem__is_hidden((uint8_t)line[i]))
-            return refuse_hidden("secret_file, in its first line,", err);
+            return idem__part_refuse_hidden("secret_file, in its first line,",
+                                            err);
     memcpy(uri->secret, line, len);
     uri->secret_len = len;
     uri->has_secret = true;
@@ -320,10 +202,11 @@ static const number_option number_options[] = {
     {"shard_aware", 0, 1, 0},
 };
 
-static int32_t parse_number_option(const number_option *option, part value,
-                                   idem__uri *uri, idem_error *err) {
+static int32_t parse_number_option(const number_option *option,
+                                   idem__part value, idem__uri *uri,
+                                   idem_error *err) {
     uint64_t number = 0;
-    if (!number_parse(value, option->max, &number) || number < option->min)
+    if (!idem__part_number(value, option->max, &number) || number < option->min)
         return idem__fail(err, IDEM_E_URI,
                           "the URI's %s is a number from %llu to %llu",
                           option->name, (unsigned long long)option->min,
@@ -336,40 +219,111 @@ static int32_t parse_number_option(const number_option *option, part value,
     return 0;
 }
 
-static int32_t parse_option(part name, part value, idem__uri *uri,
-                            idem_error *err) {
+/* ------------------------------------------------------------------- TLS */
+
+enum { TLS_CA, TLS_CERT, TLS_KEY, TLS_VERIFY, TLS_NAME, TLS_OPTIONS };
+static const char *const tls_options[] = {"ca", "cert", "key", "verify",
+                                          "server_name"};
+
+/* What is said of TLS, until the end of the URI. */
+typedef struct tls_words {
+    char *paths[TLS_KEY + 1]; /* ours to free */
+    const char *said;         /* the last option that was given */
+} tls_words;
+
+static int32_t parse_verify(idem__part value, idem__uri *uri, idem_error *err) {
+    static const char *const words[] = {"full", "ca", "none"};
+    for (int i = 0; i < 3; i++) {
+        uri->verify = (idp_tls_verify)i;
+        if (idem__part_is(value, words[i]))
+            return 0;
+    }
+    return idem__fail(err, IDEM_E_URI, "the URI's verify is full, ca or none");
+}
+
+static int32_t parse_tls_path(idem__part value, int which, tls_words *tls,
+                              idem_error *err) {
+    idem__free(tls->paths[which]);
+    tls->paths[which] = idem__alloc(PATH_BYTES);
+    if (tls->paths[which] == NULL)
+        return idem__fail(err, IDEM_E_MEMORY, "no memory for a URI");
+    return idem__part_path(value, tls_options[which], tls->paths[which],
+                           PATH_BYTES - 1, err);
+}
+
+static int32_t parse_tls_option(idem__part value, int which, tls_words *tls,
+                                idem__uri *uri, idem_error *err) {
+    size_t len;
+    tls->said = tls_options[which];
+    switch (which) {
+    case TLS_VERIFY:
+        return parse_verify(value, uri, err);
+    case TLS_NAME:
+        return idem__part_text(value, "server_name", uri->server_name,
+                               sizeof uri->server_name - 1, &len, err);
+    default:
+        return parse_tls_path(value, which, tls, err);
+    }
+}
+
+/* The files are read once all is known. */
+static int32_t use_tls(const tls_words *tls, bool is_tls, idem__uri *uri,
+                       idem_error *err) {
+    if (is_tls)
+        return idem__seal_prepare(uri,
+                                  &(idem__seal_files){tls->paths[TLS_CA],
+                                                      tls->paths[TLS_CERT],
+                                                      tls->paths[TLS_KEY]},
+                                  err);
+    if (tls->said == NULL)
+        return 0;
+    return idem__fail(err, IDEM_E_URI,
+                      "the URI's %s is of idems:// alone, and this is another "
+                      "scheme",
+                      tls->said);
+}
+
+/* --------------------------------------------------------------- options */
+
+static int32_t parse_option(idem__part name, idem__part value, tls_words *tls,
+                            idem__uri *uri, idem_error *err) {
+    for (int i = 0; i < TLS_OPTIONS; i++)
+        if (idem__part_is(name, tls_options[i]))
+            return parse_tls_option(value, i, tls, uri, err);
     size_t count = sizeof number_options / sizeof *number_options;
     for (size_t i = 0; i < count; i++)
-        if (part_is(name, number_options[i].name))
+        if (idem__part_is(name, number_options[i].name))
             return parse_number_option(&number_options[i], value, uri, err);
-    if (part_is(name, "secret_file"))
+    if (idem__part_is(name, "secret_file"))
         return read_secret_file(value, uri, err);
-    if (part_is(name, "namespace"))
-        return decode_text(value, "namespace", uri->ns, IDP_NS_BYTES_MAX,
-                           &uri->ns_len, err);
-    if (part_is(name, "client"))
-        return decode_text(value, "client", uri->client, IDP_CLIENT_BYTES_MAX,
-                           &uri->client_len, err);
+    if (idem__part_is(name, "namespace"))
+        return idem__part_text(value, "namespace", uri->ns, IDP_NS_BYTES_MAX,
+                               &uri->ns_len, err);
+    if (idem__part_is(name, "client"))
+        return idem__part_text(value, "client", uri->client,
+                               IDP_CLIENT_BYTES_MAX, &uri->client_len, err);
     return idem__fail(err, IDEM_E_URI,
                       "the URI has an unknown option, %.*s; there are "
                       "timeout_ms, connect_timeout_ms, connect_rounds, "
                       "fail_fast_ms, namespace, secret_file, client, "
-                      "shard_aware, shard",
+                      "shard_aware, shard, and with idems:// ca, cert, key, "
+                      "verify, server_name",
                       (int)(name.len < 40 ? name.len : 40), name.ptr);
 }
 
-static int32_t parse_options(part query, idem__uri *uri, idem_error *err) {
+static int32_t parse_options(idem__part query, tls_words *tls, idem__uri *uri,
+                             idem_error *err) {
     while (query.len > 0) {
         bool has_value = false;
-        part value = part_cut(&query, '&', NULL);
-        part name = part_cut(&value, '=', &has_value);
-        if (has_hidden(name))
-            return refuse_hidden("option name", err);
+        idem__part value = idem__part_cut(&query, '&', NULL);
+        idem__part name = idem__part_cut(&value, '=', &has_value);
+        if (idem__part_is_hidden(name))
+            return idem__part_refuse_hidden("option name", err);
         if (!has_value)
             return idem__fail(err, IDEM_E_URI,
                               "the URI's option %.*s has no =value",
                               (int)(name.len < 40 ? name.len : 40), name.ptr);
-        int32_t code = parse_option(name, value, uri, err);
+        int32_t code = parse_option(name, value, tls, uri, err);
         if (code != 0)
             return code;
     }
@@ -377,24 +331,24 @@ static int32_t parse_options(part query, idem__uri *uri, idem_error *err) {
 }
 
 /* rest: what stands between the scheme and the options. */
-static int32_t parse_tcp(part rest, idem__uri *uri, idem_error *err) {
+static int32_t parse_tcp(idem__part rest, idem__uri *uri, idem_error *err) {
     bool has_path = false;
-    part authority = part_cut(&rest, '/', &has_path);
+    idem__part authority = idem__part_cut(&rest, '/', &has_path);
     int32_t code = parse_userinfo(&authority, uri, err);
     if (code == 0)
         code = parse_endpoints(authority, uri, err);
     if (code != 0 || !has_path)
         return code;
-    return decode_text(rest, "namespace", uri->ns, IDP_NS_BYTES_MAX,
-                       &uri->ns_len, err);
+    return idem__part_text(rest, "namespace", uri->ns, IDP_NS_BYTES_MAX,
+                           &uri->ns_len, err);
 }
 
-static int32_t parse_unix(part rest, idem__uri *uri, idem_error *err) {
+static int32_t parse_unix(idem__part rest, idem__uri *uri, idem_error *err) {
     const char *slash = rest.len > 0 ? memchr(rest.ptr, '/', rest.len) : NULL;
     if (slash == NULL)
         return idem__fail(err, IDEM_E_URI,
                           "the URI names no socket: idem+unix:///path/to/it");
-    part authority = part_of(rest.ptr, slash);
+    idem__part authority = idem__part_of(rest.ptr, slash);
     int32_t code = parse_userinfo(&authority, uri, err);
     if (code != 0)
         return code;
@@ -402,23 +356,53 @@ static int32_t parse_unix(part rest, idem__uri *uri, idem_error *err) {
         return idem__fail(err, IDEM_E_URI,
                           "the URI's socket path must begin with a slash: "
                           "idem+unix:///path/to/it");
-    return parse_path_endpoint(part_of(slash, rest.ptr + rest.len), uri, err);
+    return parse_path_endpoint(idem__part_of(slash, rest.ptr + rest.len), uri,
+                               err);
+}
+
+typedef enum scheme { NO_SCHEME, TCP, TLS, UNIX } scheme;
+
+/* Cuts it off. */
+static scheme cut_scheme(const char **text) {
+    static const struct {
+        const char *begins;
+        scheme is;
+    } rows[] = {{TCP_SCHEME, TCP}, {TLS_SCHEME, TLS}, {UNIX_SCHEME, UNIX}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t len = strlen(rows[i].begins);
+        if (strncmp(*text, rows[i].begins, len) != 0)
+            continue;
+        *text += len;
+        return rows[i].is;
+    }
+    return NO_SCHEME;
 }
 
 int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err) {
+    tls_words tls = {.said = NULL};
     *uri = (idem__uri){.timeout_ms = IDEM_TIMEOUT_MS_DEFAULT,
                        .connect_timeout_ms = CONNECT_TIMEOUT_MS_DEFAULT,
                        .shard = -1,
                        .shard_aware = true};
-    bool is_unix = strncmp(text, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0;
-    bool is_tcp = strncmp(text, TCP_SCHEME, strlen(TCP_SCHEME)) == 0;
-    if (!is_unix && !is_tcp)
+    scheme is = cut_scheme(&text);
+    if (is == NO_SCHEME)
         return idem__fail(err, IDEM_E_URI,
-                          "the URI's scheme is idem:// or idem+unix://");
-    text += strlen(is_unix ? UNIX_SCHEME : TCP_SCHEME);
-    part query = {text, strlen(text)};
-    part rest = part_cut(&query, '?', NULL);
+                          "the URI's scheme is idem://, idems:// or "
+                          "idem+unix://");
+    idem__part query = {text, strlen(text)};
+    idem__part rest = idem__part_cut(&query, '?', NULL);
     int32_t code =
-        is_unix ? parse_unix(rest, uri, err) : parse_tcp(rest, uri, err);
-    return code != 0 ? code : parse_options(query, uri, err);
+        is == UNIX ? parse_unix(rest, uri, err) : parse_tcp(rest, uri, err);
+    if (code == 0)
+        code = parse_options(query, &tls, uri, err);
+    if (code == 0)
+        code = use_tls(&tls, is == TLS, uri, err);
+    for (int i = TLS_CA; i <= TLS_KEY; i++)
+        idem__free(tls.paths[i]);
+    return code;
+}
+
+void idem__uri_fini(idem__uri *uri) {
+    idem__wipe(uri->secret, sizeof uri->secret);
+    idem__seal_forget(uri);
 }

@@ -7,6 +7,7 @@
 
 #include "client/include/idemclient.h"
 #include "proto/terms.h"
+#include "proto/tls/tls.h"
 
 #define IDEM__ENDPOINTS_MAX  16
 #define IDEM__HOST_BYTES_MAX 256 /* a name has 253, a socket path 107 */
@@ -33,7 +34,10 @@ typedef struct idem__uri {
     char ns[IDP_NS_BYTES_MAX + 1];
     size_t ns_len;
     char client[IDP_CLIENT_BYTES_MAX + 1];
-    size_t client_len; /* 0: not given */
+    size_t client_len;    /* 0: not given */
+    idp_tls_context *tls; /* NULL: without TLS; idem__uri_fini drops it */
+    idp_tls_verify verify;
+    char server_name[IDEM__HOST_BYTES_MAX]; /* "": the host that is dialled */
 } idem__uri;
 
 /* What may stand nowhere: it would be sent, logged or compared, and nobody
@@ -43,8 +47,11 @@ static inline bool idem__is_hidden(uint8_t c) {
 }
 
 /* Fills uri; on failure says which part is wrong and what it may be. Reads the
- * file that secret_file names, and nothing else. */
+ * files that secret_file, ca, cert and key name, and nothing else. In any case
+ * idem__uri_fini is due. */
 int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err);
+/* Wipes the secret. What was never parsed may be all zero. */
+void idem__uri_fini(idem__uri *uri);
 
 /* "host:port" or "[v6]:port" and nothing else, as NOT_PRIMARY names it; false
  * if it is none. */

@@ -218,7 +218,7 @@ static bool use_key(idp_tls_context *context, text_file *file,
                     const char *cert_file, idp_tls_why *why) {
     bool asked = false;
     char reason[160];
-    if (strstr(file->text, "PRIVATE KEY-----") == NULL)
+    if (file->text == NULL || strstr(file->text, "PRIVATE KEY-----") == NULL)
         return refuse(why, file, "holds no private key");
     EVP_PKEY *key =
         PEM_read_bio_PrivateKey(file->bio, NULL, no_passphrase, &asked);

@@ -20,7 +20,7 @@ static bool spill(idp_tls *tls, const char *bytes, size_t len) {
         tls->flooded = true;
         return false;
     }
-    if (need > tls->spill_cap) {
+    if (tls->spill == NULL || need > tls->spill_cap) {
         size_t cap = need < 1024 ? 1024 : need * 2;
         uint8_t *grown = realloc(tls->spill, cap);
         if (grown == NULL)

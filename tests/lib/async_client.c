@@ -243,6 +243,7 @@ void idem_client_close(idem_client *client) {
     close(client->bell[0]);
     close(client->bell[1]);
     pthread_mutex_destroy(&client->lock);
+    idem__uri_fini(&client->uri);
     free(client);
 }
 

@@ -272,3 +272,9 @@ Test(tls_certs, the_end_of_ones_own_is_told) {
     cr_assert(left_s > 29 * DAY_S && left_s <= 30 * DAY_S);
     both_end(b);
 }
+
+Test(tls_certs, no_name_is_not_any_name) {
+    both *b = both_begin(&(both_options){0});
+    cr_assert_null(idp_tls_connect(b->client_context, "", IDP_TLS_VERIFY_FULL));
+    both_end(b);
+}

@@ -74,7 +74,9 @@ Test(tls_files, what_is_no_pem) {
     refused_own("server.key", "server.key", "server.key",
                 "holds no certificate");
     refused_own("server.pem", "server.pem", "server.pem", "chmod 600");
-    certs_write(at("nokey.pem"), certs_read(at("server.pem")), 0600);
+    char *cert = certs_read(at("server.pem"));
+    certs_write(at("nokey.pem"), cert, 0600);
+    free(cert);
     refused_own("nokey.pem", "nokey.pem", "nokey.pem", "holds no private key");
 }
 
