@@ -36,8 +36,9 @@ void ids_conn_become(ids_conn *conn, ids_conn_life next) {
 void ids_conn_free(ids_conn *conn) {
     if (!conn)
         return;
-    ids_bytes_free(&conn->in);
-    ids_bytes_free(&conn->out);
+    assert(!conn->dirty && !conn->out.body);
+    ids_bytes_free(&conn->reading.in);
+    ids_bytes_free(&conn->out.bytes);
     ids_who_fini(&conn->who);
     free(conn);
 }

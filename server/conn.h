@@ -33,33 +33,43 @@ typedef enum ids_conn_life {
     IDS_CONN_LIVES
 } ids_conn_life;
 
-typedef struct ids_conn {
-    /* output */
-    ids_bytes out;
-    size_t out_at;    /* what is before it was sent */
-    ids_shared *body; /* the rest of a reply, which leaves before the bytes
-                       * from body_before on; NULL: none */
+/* What may leave: output.c's. */
+typedef struct ids_conn_out {
+    ids_bytes bytes;
+    size_t at;        /* what is before it was sent */
+    ids_shared *body; /* the rest of a reply, which leaves before the bytes from
+                       * body_before on; NULL: none */
     size_t body_before, body_at; /* body_at: so much of it was sent */
-    ids_listed in_dirty;
-    size_t unsent;   /* of out, body and gated */
-    ids_bytes gated; /* replies that are held: see hold.h */
-    size_t gated_at;
-    uint32_t gated_replies;        /* in gated and gated_later */
-    ids_deferred_list later;       /* replies that are to be written */
-    ids_deferred_list gated_later; /* and such that are held */
-    /* what is under way elsewhere */
-    uint32_t waiting; /* acquires with a wait, parked here or hopped */
-    uint32_t hopped;  /* requests at other loops that come back soon */
-    uint32_t held;    /* of these, how many the output still waits for */
-    uint64_t held_since_ms;
-    ids_listed in_for_room;
-    uint32_t room_loop, room_bytes; /* for room there, and such a frame */
-    ids_listed in_for_hops;
-    uint32_t slot;            /* its name on this desk */
-    size_t hopped_bytes;      /* their frames */
-    uint32_t hop_reply_bytes; /* the largest reply to a hop, of late */
-    ids_asker asker; /* its name in the house: loop, slot, generation */
-    /* input: the line's alone */
+    ids_deferred_list later;     /* replies that are to be written */
+} ids_conn_out;
+
+/* Replies that are held: output.c's, and the gate's (hold.h). */
+typedef struct ids_conn_gated {
+    ids_bytes bytes;
+    size_t at;
+    uint32_t replies; /* in bytes and later */
+    ids_deferred_list later;
+} ids_conn_gated;
+
+/* Requests at other loops that come back soon: hop.c's. */
+typedef struct ids_conn_hops {
+    uint32_t count;
+    uint32_t awaited; /* of these, how many the output still waits for */
+    uint64_t since_ms;
+    ids_listed in_line;
+    size_t bytes;         /* their frames */
+    uint32_t reply_bytes; /* the largest reply to one, of late */
+} ids_conn_hops;
+
+/* Its next request finds no room to hop: dispatch.c's. */
+typedef struct ids_conn_room {
+    bool is_wanted;
+    uint32_t loop, bytes; /* for room there, and such a frame */
+    ids_listed in_line;
+} ids_conn_room;
+
+/* What it sends, and what that may be: the line's. */
+typedef struct ids_conn_reading {
     ids_bytes in;
     size_t need;       /* reading in again before it has so many is vain */
     uint64_t received; /* bytes, ever */
@@ -69,16 +79,28 @@ typedef struct ids_conn {
     bool admitted;     /* no secret is demanded, or it was shown */
     bool local;        /* from this machine: loopback, or a unix socket */
     bool served;       /* a request was carried out: no longer fresh */
-    bool ended;        /* the peer sends no more */
     bool surplus;      /* one too many: its first request hears LIMIT, unless it
                         * is an operator's from this machine */
-    bool dirty;        /* in the desk's list */
-    bool wants_room;   /* its next request finds no room to hop */
-    ids_conn_life life;
-    uint8_t denials; /* wrong secrets shown */
+    uint8_t denials;   /* wrong secrets shown */
     uint32_t move_to;
     uint32_t move_msgid; /* of the hello that is answered there */
-    ids_who who;         /* for the log */
+} ids_conn_reading;
+
+typedef struct ids_conn {
+    ids_conn_life life;
+    bool ended;      /* the peer sends no more */
+    bool dirty;      /* in the desk's list */
+    uint32_t slot;   /* its name on this desk */
+    ids_asker asker; /* its name in the house: loop, slot, generation */
+    ids_listed in_dirty;
+    size_t unsent;    /* bytes in out, in its body, and in gated */
+    uint32_t waiting; /* acquires with a wait, parked here or hopped */
+    ids_conn_out out;
+    ids_conn_gated gated;
+    ids_conn_hops hops;
+    ids_conn_room room;
+    ids_conn_reading reading;
+    ids_who who; /* for the log */
     /* the host's */
     int fd;
     void *link;
@@ -102,8 +124,8 @@ void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why);
 
 /* Replies of which no byte is written yet. */
 static inline uint32_t ids_conn_unwritten(const ids_conn *conn) {
-    return ids_deferred_count(&conn->later) +
-           ids_deferred_count(&conn->gated_later);
+    return ids_deferred_count(&conn->out.later) +
+           ids_deferred_count(&conn->gated.later);
 }
 
 /* Bytes that have not left, held or not. */
@@ -140,7 +162,7 @@ static inline bool ids_conn_is_done(const ids_conn *conn) {
     return ids_conn_is_dead(conn) ||
            ((ids_conn_is_closing(conn) || conn->ended) && told &&
             !ids_conn_unsent(conn) && !ids_conn_unwritten(conn) &&
-            !conn->hopped);
+            !conn->hops.count);
 }
 
 #endif

@@ -89,7 +89,7 @@ static void ask_owner(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         return;
     }
     ids_hop_went(desk, conn);
-    conn->hopped_bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+    conn->hops.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
     desk->buffers.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
 }
 
@@ -143,18 +143,18 @@ static void deny(ids_desk *desk, ids_conn *conn, uint32_t msgid,
 static bool check_secret(ids_desk *desk, ids_conn *conn,
                          const idp_request *request) {
     const ids_secret *secret = &desk->house->secret;
-    if (!secret->len || (conn->admitted && !request->secret.ptr))
+    if (!secret->len || (conn->reading.admitted && !request->secret.ptr))
         return true;
     if (!request->secret.ptr) {
         deny(desk, conn, request->msgid, "hello must carry the secret");
         return false;
     }
     if (ids_secret_matches(secret, request->secret)) {
-        conn->admitted = true;
+        conn->reading.admitted = true;
         return true;
     }
     deny(desk, conn, request->msgid, "the secret is wrong");
-    if (++conn->denials >= DENIALS_MAX)
+    if (++conn->reading.denials >= DENIALS_MAX)
         ids_conn_become(conn, IDS_CONN_CLOSING);
     return false;
 }
@@ -164,9 +164,9 @@ static void serve_hello(ids_desk *desk, ids_conn *conn,
     ids_who_name(&conn->who, request->client);
     if (!check_secret(desk, conn, request))
         return;
-    bool fresh = !conn->served && !conn->waiting && !conn->hopped;
+    bool fresh = !conn->reading.served && !conn->waiting && !conn->hops.count;
     if (!request->has_shard || request->shard == desk->index) {
-        conn->served = true;
+        conn->reading.served = true;
         ids_dispatch_hello(desk, conn, request->msgid);
     } else if (request->shard >= desk->house->loops) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_BAD_REQUEST,
@@ -175,22 +175,22 @@ static void serve_hello(ids_desk *desk, ids_conn *conn,
         ids_reply_error(desk, conn, request->msgid, IDP_E_BAD_REQUEST,
                         "shard: only a fresh connection can be moved");
     } else {
-        conn->served = true;
+        conn->reading.served = true;
         ids_conn_become(conn, IDS_CONN_MOVING);
-        conn->move_to = request->shard;
-        conn->move_msgid = request->msgid;
+        conn->reading.move_to = request->shard;
+        conn->reading.move_msgid = request->msgid;
         ids_desk_mark(desk, conn);
     }
 }
 
 /* Whoever runs the server is heard when clients have taken every place. */
 static bool is_operators(const ids_conn *conn, idp_method method) {
-    return conn->local && (method == IDP_HELLO || method == IDP_STATS ||
-                           ids_method_is_order(method));
+    return conn->reading.local && (method == IDP_HELLO || method == IDP_STATS ||
+                                   ids_method_is_order(method));
 }
 
 static bool is_admitted(const ids_desk *desk, const ids_conn *conn) {
-    return conn->admitted || !desk->house->secret.len;
+    return conn->reading.admitted || !desk->house->secret.len;
 }
 
 static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
@@ -198,7 +198,7 @@ static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     desk->counters.of[IDS_REQUESTS_TOTAL]++;
     ids_desk_worked(desk, IDS_WORK_SERVE, 1, item->frame_bytes);
-    if (conn->surplus && !is_operators(conn, request->method)) {
+    if (conn->reading.surplus && !is_operators(conn, request->method)) {
         ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
                         IDS_TOO_MANY_CONNECTIONS);
         ids_conn_finish(desk, conn);
@@ -216,7 +216,7 @@ static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
         deny(desk, conn, request->msgid, "say hello with the secret first");
         return;
     }
-    conn->served = true;
+    conn->reading.served = true;
     if (ids_method_has_key(request->method))
         serve_key(desk, conn, item);
     else if (request->method == IDP_PING)
@@ -247,32 +247,32 @@ bool ids_dispatch_has_room(const ids_desk *desk, uint32_t loop,
 
 static void stand_in_line(ids_line *line, ids_conn *conn,
                           const ids_item *item) {
-    assert(!conn->wants_room);
-    conn->wants_room = true;
-    conn->room_loop = item->owner;
-    conn->room_bytes = item->frame_bytes;
-    ids_list_append(&line->for_room, &conn->in_for_room);
+    assert(!conn->room.is_wanted);
+    conn->room.is_wanted = true;
+    conn->room.loop = item->owner;
+    conn->room.bytes = item->frame_bytes;
+    ids_list_append(&line->for_room, &conn->room.in_line);
 }
 
 void ids_dispatch_leave_line(ids_line *line, ids_conn *conn) {
-    if (!conn->wants_room)
+    if (!conn->room.is_wanted)
         return;
-    conn->wants_room = false;
-    ids_list_remove(&line->for_room, &conn->in_for_room);
+    conn->room.is_wanted = false;
+    ids_list_remove(&line->for_room, &conn->room.in_line);
 }
 
 /* What is at other loops now comes back all at once, and has to be kept when
  * the socket takes none of it: large results hop few at a time. */
 static bool may_hop(const ids_house *house, const ids_conn *conn) {
-    return conn->hopped < house->pending_max &&
-           conn->hopped_bytes < IDS_HOPPED_BYTES_HIGH &&
-           (uint64_t)conn->hopped * conn->hop_reply_bytes <
+    return conn->hops.count < house->pending_max &&
+           conn->hops.bytes < IDS_HOPPED_BYTES_HIGH &&
+           (uint64_t)conn->hops.count * conn->hops.reply_bytes <
                house->unsent_bytes_max / 2;
 }
 
 bool ids_dispatch_may_serve(const ids_desk *desk, const ids_conn *conn) {
-    return ids_conn_is_open(conn) && !conn->wants_room && !desk->hold.full &&
-           may_hop(desk->house, conn) &&
+    return ids_conn_is_open(conn) && !conn->room.is_wanted &&
+           !desk->hold.full && may_hop(desk->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 

@@ -25,13 +25,13 @@ static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
         conn->waiting--;
     } else {
         size_t bytes = mail->asked_bytes + IDS_HOP_REPLY_BYTES;
-        assert(conn->hopped_bytes >= bytes);
-        conn->hopped_bytes -= bytes;
+        assert(conn->hops.bytes >= bytes);
+        conn->hops.bytes -= bytes;
         desk->buffers.bytes -= bytes;
         ids_hop_returned(desk, conn);
-        uint32_t guess = conn->hop_reply_bytes;
+        uint32_t guess = conn->hops.reply_bytes;
         guess -= guess / 8;
-        conn->hop_reply_bytes =
+        conn->hops.reply_bytes =
             mail->word > guess ? (uint32_t)mail->word : guess;
     }
     if (mail->flags & IDS_MAIL_FAILED) {

@@ -13,29 +13,31 @@
 #define SPARE_MS        1000
 
 static bool is_large(const ids_conn *conn) {
-    return conn->life == IDS_CONN_SERVED && !conn->wants_room && !conn->skip &&
-           conn->in.len && conn->need > conn->in.len + LARGE_BYTES;
+    return conn->life == IDS_CONN_SERVED && !conn->room.is_wanted &&
+           !conn->reading.skip && conn->reading.in.len &&
+           conn->reading.need > conn->reading.in.len + LARGE_BYTES;
 }
 
 /* Moves what there is to a spare buffer that has room for all. */
 static bool take_spare(ids_spare_inputs *spares, ids_conn *conn) {
     uint32_t i = spares->count;
-    while (i && spares->of[i - 1].cap < conn->need)
+    while (i && spares->of[i - 1].cap < conn->reading.need)
         i--;
     if (!i)
         return false;
     ids_bytes spare = spares->of[i - 1];
     spares->of[i - 1] = spares->of[--spares->count];
-    memcpy(spare.ptr, conn->in.ptr, conn->in.len);
-    spare.len = conn->in.len;
-    ids_bytes_free(&conn->in);
-    conn->in = spare;
+    memcpy(spare.ptr, conn->reading.in.ptr, conn->reading.in.len);
+    spare.len = conn->reading.in.len;
+    ids_bytes_free(&conn->reading.in);
+    conn->reading.in = spare;
     return true;
 }
 
 static bool reserve(ids_line *line, ids_conn *conn, size_t more) {
-    return more <= conn->in.cap - conn->in.len ||
-           take_spare(&line->spare, conn) || ids_bytes_reserve(&conn->in, more);
+    return more <= conn->reading.in.cap - conn->reading.in.len ||
+           take_spare(&line->spare, conn) ||
+           ids_bytes_reserve(&conn->reading.in, more);
 }
 
 size_t ids_input_max(const ids_line *line) {
@@ -52,15 +54,16 @@ ids_input ids_input_room(ids_line *line, ids_conn *conn) {
                        .max = ids_input_max(line)};
     if (input.max < IDS_INPUT_BYTES || !is_large(conn))
         return input;
-    size_t more = conn->need - conn->in.len;
-    more = more < conn->in.len + IDS_INPUT_BYTES
+    size_t more = conn->reading.need - conn->reading.in.len;
+    more = more < conn->reading.in.len + IDS_INPUT_BYTES
                ? more
-               : conn->in.len + IDS_INPUT_BYTES;
+               : conn->reading.in.len + IDS_INPUT_BYTES;
     more = more < READ_BYTES_MAX ? more : READ_BYTES_MAX;
     if (!ids_buffers_have_room(&line->desk.buffers, more) ||
         !reserve(line, conn, more))
         return input;
-    return (ids_input){conn->in.ptr + conn->in.len, more, true};
+    assert(more <= conn->reading.in.cap - conn->reading.in.len);
+    return (ids_input){conn->reading.in.ptr + conn->reading.in.len, more, true};
 }
 
 void ids_input_give_back(ids_line *line, ids_bytes *buffer) {

@@ -126,9 +126,9 @@ static void serve_those_for_room(ids_line *line) {
     ids_listed *at = line->for_room.head;
     for (int i = 0; i < LOOKED_AT_A_TURN && at && ids_desk_may_read(desk);
          i++) {
-        ids_conn *conn = IDS_LISTED(ids_conn, in_for_room, at);
+        ids_conn *conn = IDS_LISTED(ids_conn, room.in_line, at);
         at = at->next;
-        if (!ids_dispatch_has_room(desk, conn->room_loop, conn->room_bytes))
+        if (!ids_dispatch_has_room(desk, conn->room.loop, conn->room.bytes))
             continue;
         ids_dispatch_leave_line(line, conn);
         if (ids_dispatch_may_serve(desk, conn))

@@ -18,7 +18,46 @@ static const char not_here[] =
     "orders need the secret, or where there is none (--secret-file) a "
     "connection from this machine";
 
-/* Answers ----------------------------------------------------------------- */
+/* Asked, on any loop ------------------------------------------------------- */
+
+/* What stands in the mail's word. */
+#define ACCEPT_LOSS 0x100u
+
+static bool may_order(const ids_desk *desk, const ids_conn *conn) {
+    return desk->house->secret.len ? conn->reading.admitted
+                                   : conn->reading.local;
+}
+
+void ids_orders_ask(ids_desk *desk, ids_conn *conn,
+                    const idp_request *request) {
+    const ids_mail mail = {.asker = conn->asker,
+                           .word = request->method |
+                                   (request->accept_loss ? ACCEPT_LOSS : 0),
+                           .msgid = request->msgid,
+                           .kind = IDS_MAIL_ORDER,
+                           .flags = IDS_MAIL_WAITS};
+    assert(request->method != IDP_REPLICATION); /* an inquiry */
+    if (!may_order(desk, conn)) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_DENIED, not_here);
+        return;
+    }
+    if (conn->waiting >= desk->house->pending_max) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
+                        "too many requests of this connection are pending "
+                        "(--max-pending)");
+        return;
+    }
+    ids_parcel *parcel = desk->index ? ids_desk_parcel(desk, 0) : NULL;
+    if (desk->index && (!parcel || !ids_mail_append(parcel, &mail, NULL))) {
+        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
+        return;
+    }
+    conn->waiting++;
+    if (!desk->index)
+        ids_orders_take(desk, &mail);
+}
+
+/* Replies, from loop 0 ----------------------------------------------------- */
 
 /* It shows no record, so that it is not held: an operator must be heard while
  * changes wait for a disk or a replica that may never confirm them. */
@@ -51,6 +90,8 @@ static void send_error(ids_desk *desk, const ids_mail *asked, idp_error error,
                idp_error_write(bytes, sizeof bytes, asked->msgid, error, text));
 }
 
+/* Carried out, on loop 0 --------------------------------------------------- */
+
 static ids_order_under_way *find(ids_desk *desk, ids_ticket ticket) {
     for (int i = 0; i < IDS_ORDERS_MAX; i++)
         if (desk->orders.under_way[i].ticket == ticket)
@@ -64,6 +105,39 @@ static ids_mail leave(ids_order_under_way *order) {
         .asker = order->asker, .msgid = order->msgid, .flags = IDS_MAIL_WAITS};
     order->ticket = 0;
     return asked;
+}
+
+static void begin(ids_desk *desk, idp_method order, bool accept_loss,
+                  ids_ticket ticket) {
+    const ids_house *house = desk->house;
+    bool is_stores = order == IDP_SNAPSHOT;
+    const ids_order_taker *taker = is_stores ? &house->store : &house->peer;
+    const ids_order_request request = {
+        .order = order, .accept_loss = accept_loss, .ticket = ticket};
+    ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
+            (unsigned long long)ticket, idp_method_name(order), accept_loss);
+    if (taker->begin)
+        taker->begin(taker->ctx, desk, &request);
+    else
+        ids_orders_refuse(desk, ticket, is_stores ? no_store : no_peer);
+}
+
+void ids_orders_take(ids_desk *desk, const ids_mail *mail) {
+    assert(desk->index == 0);
+    idp_method method = (idp_method)(mail->word & ~(uint64_t)ACCEPT_LOSS);
+    desk->counters.of[IDS_ORDERS_TOTAL]++;
+    ids_order_under_way *place = find(desk, 0);
+    if (desk->draining) {
+        send_error(desk, mail, IDP_E_SHUTTING_DOWN, NULL);
+    } else if (!place) {
+        send_error(desk, mail, IDP_E_LIMIT,
+                   "too many orders are under way; ask again");
+    } else {
+        *place = (ids_order_under_way){.ticket = ++desk->orders.given,
+                                       .asker = mail->asker,
+                                       .msgid = mail->msgid};
+        begin(desk, method, mail->word & ACCEPT_LOSS, place->ticket);
+    }
 }
 
 void ids_orders_answer(ids_desk *desk, ids_ticket ticket,
@@ -91,6 +165,18 @@ void ids_orders_refuse(ids_desk *desk, ids_ticket ticket, const char *text) {
     ids_orders_answer(desk, ticket, &answer);
 }
 
+void ids_orders_drain(ids_desk *desk) {
+    for (int i = 0; i < IDS_ORDERS_MAX; i++) {
+        ids_order_under_way *order = &desk->orders.under_way[i];
+        if (!order->ticket)
+            continue;
+        const ids_mail asked = leave(order);
+        send_error(desk, &asked, IDP_E_SHUTTING_DOWN,
+                   "the server is going down; whether the order is carried "
+                   "out is unknown");
+    }
+}
+
 /* How replication stands -------------------------------------------------- */
 
 /* A server without a peer is named for this one run. */
@@ -115,86 +201,4 @@ size_t ids_orders_report(ids_desk *desk,
     if (house->peer.report)
         house->peer.report(house->peer.ctx, desk, &r);
     return idp_replication_write(bytes, IDP_REPLICATION_BYTES_MAX, 0, &r);
-}
-
-/* Orders ------------------------------------------------------------------ */
-
-/* What stands in the mail's word. */
-#define ACCEPT_LOSS 0x100u
-
-static void begin(ids_desk *desk, idp_method order, bool accept_loss,
-                  ids_ticket ticket) {
-    const ids_house *house = desk->house;
-    bool is_stores = order == IDP_SNAPSHOT;
-    const ids_order_taker *taker = is_stores ? &house->store : &house->peer;
-    const ids_order_request request = {
-        .order = order, .accept_loss = accept_loss, .ticket = ticket};
-    ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
-            (unsigned long long)ticket, idp_method_name(order), accept_loss);
-    if (taker->begin)
-        taker->begin(taker->ctx, desk, &request);
-    else
-        ids_orders_refuse(desk, ticket, is_stores ? no_store : no_peer);
-}
-
-void ids_orders_take(ids_desk *desk, const ids_mail *mail) {
-    idp_method method = (idp_method)(mail->word & ~(uint64_t)ACCEPT_LOSS);
-    desk->counters.of[IDS_ORDERS_TOTAL]++;
-    ids_order_under_way *place = find(desk, 0);
-    if (desk->draining) {
-        send_error(desk, mail, IDP_E_SHUTTING_DOWN, NULL);
-    } else if (!place) {
-        send_error(desk, mail, IDP_E_LIMIT,
-                   "too many orders are under way; ask again");
-    } else {
-        *place = (ids_order_under_way){.ticket = ++desk->orders.given,
-                                       .asker = mail->asker,
-                                       .msgid = mail->msgid};
-        begin(desk, method, mail->word & ACCEPT_LOSS, place->ticket);
-    }
-}
-
-static bool may_order(const ids_desk *desk, const ids_conn *conn) {
-    return desk->house->secret.len ? conn->admitted : conn->local;
-}
-
-void ids_orders_ask(ids_desk *desk, ids_conn *conn,
-                    const idp_request *request) {
-    const ids_mail mail = {.asker = conn->asker,
-                           .word = request->method |
-                                   (request->accept_loss ? ACCEPT_LOSS : 0),
-                           .msgid = request->msgid,
-                           .kind = IDS_MAIL_ORDER,
-                           .flags = IDS_MAIL_WAITS};
-    assert(request->method != IDP_REPLICATION); /* an inquiry */
-    if (!may_order(desk, conn)) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_DENIED, not_here);
-        return;
-    }
-    if (conn->waiting >= desk->house->pending_max) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
-                        "too many requests of this connection are pending "
-                        "(--max-pending)");
-        return;
-    }
-    ids_parcel *parcel = desk->index ? ids_desk_parcel(desk, 0) : NULL;
-    if (desk->index && (!parcel || !ids_mail_append(parcel, &mail, NULL))) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
-        return;
-    }
-    conn->waiting++;
-    if (!desk->index)
-        ids_orders_take(desk, &mail);
-}
-
-void ids_orders_drain(ids_desk *desk) {
-    for (int i = 0; i < IDS_ORDERS_MAX; i++) {
-        ids_order_under_way *order = &desk->orders.under_way[i];
-        if (!order->ticket)
-            continue;
-        const ids_mail asked = leave(order);
-        send_error(desk, &asked, IDP_E_SHUTTING_DOWN,
-                   "the server is going down; whether the order is carried "
-                   "out is unknown");
-    }
 }

@@ -17,19 +17,19 @@
 
 /* Makes room at the buffer's end by dropping what of it has left. */
 static void drop_sent(ids_conn *conn, ids_bytes *to, size_t bytes) {
-    size_t *at = to == &conn->out ? &conn->out_at : &conn->gated_at;
+    size_t *at = to == &conn->out.bytes ? &conn->out.at : &conn->gated.at;
     if (to->cap - to->len >= bytes || !*at)
         return;
     ids_bytes_consume(to, *at);
-    if (to == &conn->out && conn->body)
-        conn->body_before -= *at;
+    if (to == &conn->out.bytes && conn->out.body)
+        conn->out.body_before -= *at;
     *at = 0;
 }
 
 uint8_t *ids_output_room(ids_desk *desk, ids_conn *conn, size_t bytes,
                          ids_showing shows) {
     bool holds = ids_hold_holds(&desk->hold, shows);
-    ids_bytes *to = holds ? &conn->gated : &conn->out;
+    ids_bytes *to = holds ? &conn->gated.bytes : &conn->out.bytes;
     if (ids_conn_is_dead(conn))
         return NULL;
     if (!to->cap)
@@ -56,7 +56,7 @@ static void mark(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                            .msgid = msgid,
                            .kind = (uint8_t)kind};
     ids_held_push(&desk->hold, &mark);
-    conn->gated_replies++;
+    conn->gated.replies++;
 }
 
 /* The one place where a reply becomes sendable: now, or when the change is
@@ -66,18 +66,20 @@ void ids_output_put(ids_desk *desk, ids_conn *conn, uint32_t msgid,
     desk->buffers.bytes += bytes;
     conn->unsent += bytes;
     if (ids_hold_holds(&desk->hold, shows)) {
-        conn->gated.len += bytes;
+        assert(bytes <= conn->gated.bytes.cap - conn->gated.bytes.len);
+        conn->gated.bytes.len += bytes;
         mark(desk, conn, msgid, IDS_HELD_BYTES, bytes);
         return;
     }
-    conn->out.len += bytes;
+    assert(bytes <= conn->out.bytes.cap - conn->out.bytes.len);
+    conn->out.bytes.len += bytes;
     ids_desk_mark(desk, conn);
 }
 
 void ids_output_share(ids_desk *desk, ids_conn *conn, uint32_t msgid,
                       ids_shared *rest, ids_showing shows) {
     bool holds = ids_hold_holds(&desk->hold, shows);
-    ids_deferred_list *list = holds ? &conn->gated_later : &conn->later;
+    ids_deferred_list *list = holds ? &conn->gated.later : &conn->out.later;
     if (ids_conn_is_dead(conn))
         return;
     if ((holds && !ids_held_reserve(&desk->hold)) ||
@@ -104,27 +106,28 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
         memcpy(to + size, rest.ptr, rest.len);
         size += rest.len;
     }
-    conn->out.len += size;
+    conn->out.bytes.len += size;
     conn->unsent += copied ? size : size + rest.len;
     desk->buffers.bytes += size;
     ids_desk_worked(desk, IDS_WORK_SEND, 1, size);
     if (copied)
         return true;
-    conn->body = ids_shared_ref(reply->rest);
-    conn->body_at = 0;
-    conn->body_before = conn->out.len;
+    assert(!conn->out.body);
+    conn->out.body = ids_shared_ref(reply->rest);
+    conn->out.body_at = 0;
+    conn->out.body_before = conn->out.bytes.len;
     return true;
 }
 
 void ids_output_fill(ids_desk *desk, ids_conn *conn) {
     ids_deferred reply;
-    if (!ids_conn_is_dead(conn) && ids_deferred_count(&conn->later) &&
+    if (!ids_conn_is_dead(conn) && ids_deferred_count(&conn->out.later) &&
         !ids_desk_may(desk, IDS_WORK_SEND))
         ids_desk_mark(desk, conn);
-    while (!ids_conn_is_dead(conn) && !conn->body &&
+    while (!ids_conn_is_dead(conn) && !conn->out.body &&
            ids_desk_may(desk, IDS_WORK_SEND) &&
-           conn->out.len - conn->out_at < IDS_UNSENT_BYTES_HIGH &&
-           ids_deferred_take(&desk->buffers, &conn->later, &reply)) {
+           conn->out.bytes.len - conn->out.at < IDS_UNSENT_BYTES_HIGH &&
+           ids_deferred_take(&desk->buffers, &conn->out.later, &reply)) {
         if (!write_deferred(desk, conn, &reply))
             ids_conn_condemn(desk, conn, "out of memory");
         ids_shared_unref(&desk->buffers, reply.rest);
@@ -134,92 +137,94 @@ void ids_output_fill(ids_desk *desk, ids_conn *conn) {
 /* And out ------------------------------------------------------------------ */
 
 idp_slice ids_output_sendable(const ids_conn *conn) {
-    size_t end = conn->body ? conn->body_before : conn->out.len;
-    size_t unsent = end - conn->out_at;
-    bool held = conn->held && ids_conn_unsent(conn) < HELD_BYTES_MAX &&
+    size_t end = conn->out.body ? conn->out.body_before : conn->out.bytes.len;
+    size_t unsent = end - conn->out.at;
+    bool held = conn->hops.awaited && ids_conn_unsent(conn) < HELD_BYTES_MAX &&
                 !ids_conn_is_closing(conn);
     if (held)
         return (idp_slice){0};
-    if (!unsent && conn->body) {
-        idp_slice rest = ids_shared_rest(conn->body);
-        return (idp_slice){rest.ptr + conn->body_at, rest.len - conn->body_at};
+    if (!unsent && conn->out.body) {
+        idp_slice rest = ids_shared_rest(conn->out.body);
+        return (idp_slice){rest.ptr + conn->out.body_at,
+                           rest.len - conn->out.body_at};
     }
     if (!unsent)
         return (idp_slice){0};
-    return (idp_slice){conn->out.ptr + conn->out_at, unsent};
+    return (idp_slice){conn->out.bytes.ptr + conn->out.at, unsent};
 }
 
 /* What is left of a large buffer moves to one of its own size, so that many
  * slow readers don't each sit on a large one. */
 static void settle_rest(ids_desk *desk, ids_conn *conn) {
-    size_t rest = conn->out.len - conn->out_at;
+    size_t rest = conn->out.bytes.len - conn->out.at;
     ids_bytes own = {0};
-    if (conn->out.cap / 4 < rest ||
-        !ids_bytes_append(&own, conn->out.ptr + conn->out_at, rest))
+    if (conn->out.bytes.cap / 4 < rest ||
+        !ids_bytes_append(&own, conn->out.bytes.ptr + conn->out.at, rest))
         return;
-    ids_buffers_give_back(&desk->buffers, &conn->out);
-    conn->body_before -= conn->body ? conn->out_at : 0;
-    conn->out = own;
-    conn->out_at = 0;
+    ids_buffers_give_back(&desk->buffers, &conn->out.bytes);
+    conn->out.body_before -= conn->out.body ? conn->out.at : 0;
+    conn->out.bytes = own;
+    conn->out.at = 0;
 }
 
 static void sent_of_body(ids_desk *desk, ids_conn *conn, size_t len) {
-    conn->body_at += len;
-    assert(conn->body_at <= conn->body->len);
-    if (conn->body_at < conn->body->len)
+    conn->out.body_at += len;
+    assert(conn->out.body_at <= conn->out.body->len);
+    if (conn->out.body_at < conn->out.body->len)
         return;
-    ids_shared_unref(&desk->buffers, conn->body);
-    conn->body = NULL;
+    ids_shared_unref(&desk->buffers, conn->out.body);
+    conn->out.body = NULL;
 }
 
 void ids_output_sent(ids_desk *desk, ids_conn *conn, size_t len) {
     assert(len <= ids_conn_unsent(conn));
     conn->unsent -= len;
-    if (conn->body && conn->out_at == conn->body_before) {
+    if (conn->out.body && conn->out.at == conn->out.body_before) {
         sent_of_body(desk, conn, len);
     } else {
-        conn->out_at += len;
+        conn->out.at += len;
         desk->buffers.bytes -= len;
     }
-    if (conn->out_at < conn->out.len) {
+    if (conn->out.at < conn->out.bytes.len) {
         settle_rest(desk, conn);
-    } else if (!conn->body) {
-        ids_buffers_give_back(&desk->buffers, &conn->out);
-        conn->out_at = 0;
+    } else if (!conn->out.body) {
+        ids_buffers_give_back(&desk->buffers, &conn->out.bytes);
+        conn->out.at = 0;
     }
 }
 
 /* What is held ------------------------------------------------------------- */
 
 void ids_output_let_go(ids_desk *desk, ids_conn *conn, uint32_t replies) {
-    assert(replies <= conn->gated_replies);
+    assert(replies <= conn->gated.replies);
     assert(replies <= desk->hold.replies);
-    conn->gated_replies -= replies;
+    conn->gated.replies -= replies;
     desk->hold.replies -= replies;
 }
 
 /* The first of a connection's held bytes are done with. */
 static void skip_gated(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    ids_bytes_take(&conn->gated, &conn->gated_at, bytes);
-    if (!conn->gated.len)
-        ids_buffers_give_back(&desk->buffers, &conn->gated);
+    ids_bytes_take(&conn->gated.bytes, &conn->gated.at, bytes);
+    if (!conn->gated.bytes.len)
+        ids_buffers_give_back(&desk->buffers, &conn->gated.bytes);
 }
 
 /* A connection's held bytes are free: behind its output, which is often empty,
  * and then the two change places. */
 void ids_output_free(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    ids_bytes *gated = &conn->gated;
-    size_t all = gated->len - conn->gated_at;
+    ids_bytes *gated = &conn->gated.bytes;
+    size_t all = gated->len - conn->gated.at;
     assert(bytes <= all);
-    if (bytes == all && conn->out_at == conn->out.len && !conn->body) {
-        ids_bytes empty = conn->out;
-        size_t at = conn->gated_at;
-        conn->out = *gated;
-        conn->out_at = at;
+    if (bytes == all && conn->out.at == conn->out.bytes.len &&
+        !conn->out.body) {
+        ids_bytes empty = conn->out.bytes;
+        size_t at = conn->gated.at;
+        conn->out.bytes = *gated;
+        conn->out.at = at;
         *gated = empty;
-        conn->gated_at = gated->len = 0;
+        conn->gated.at = gated->len = 0;
         ids_buffers_give_back(&desk->buffers, gated);
-    } else if (ids_bytes_append(&conn->out, gated->ptr + conn->gated_at,
+    } else if (ids_bytes_append(&conn->out.bytes, gated->ptr + conn->gated.at,
                                 bytes)) {
         skip_gated(desk, conn, bytes);
     } else {
@@ -229,17 +234,17 @@ void ids_output_free(ids_desk *desk, ids_conn *conn, size_t bytes) {
 
 void ids_output_free_share(ids_desk *desk, ids_conn *conn) {
     ids_deferred first;
-    bool there = ids_deferred_take(&desk->buffers, &conn->gated_later, &first);
+    bool there = ids_deferred_take(&desk->buffers, &conn->gated.later, &first);
     assert(there);
     (void)there;
-    if (!ids_deferred_put(&desk->buffers, &conn->later, first.rest,
+    if (!ids_deferred_put(&desk->buffers, &conn->out.later, first.rest,
                           first.msgid))
         ids_conn_condemn(desk, conn, "out of memory");
     ids_shared_unref(&desk->buffers, first.rest);
 }
 
 void ids_output_revoke(ids_desk *desk, ids_conn *conn, size_t bytes) {
-    assert(bytes <= conn->gated.len - conn->gated_at);
+    assert(bytes <= conn->gated.bytes.len - conn->gated.at);
     skip_gated(desk, conn, bytes);
     desk->buffers.bytes -= bytes;
     conn->unsent -= bytes;
@@ -247,21 +252,21 @@ void ids_output_revoke(ids_desk *desk, ids_conn *conn, size_t bytes) {
 
 void ids_output_revoke_share(ids_desk *desk, ids_conn *conn) {
     ids_deferred first;
-    bool there = ids_deferred_take(&desk->buffers, &conn->gated_later, &first);
+    bool there = ids_deferred_take(&desk->buffers, &conn->gated.later, &first);
     assert(there);
     (void)there;
     ids_shared_unref(&desk->buffers, first.rest);
 }
 
 void ids_output_forget(ids_desk *desk, ids_conn *conn) {
-    desk->buffers.bytes -= conn->out.len - conn->out_at;
-    desk->buffers.bytes -= conn->gated.len - conn->gated_at;
-    ids_buffers_give_back(&desk->buffers, &conn->out);
-    ids_buffers_give_back(&desk->buffers, &conn->gated);
-    conn->out_at = conn->gated_at = conn->unsent = 0;
-    ids_output_let_go(desk, conn, conn->gated_replies);
-    ids_shared_unref(&desk->buffers, conn->body);
-    conn->body = NULL;
-    ids_deferred_clear(&desk->buffers, &conn->later);
-    ids_deferred_clear(&desk->buffers, &conn->gated_later);
+    desk->buffers.bytes -= conn->out.bytes.len - conn->out.at;
+    desk->buffers.bytes -= conn->gated.bytes.len - conn->gated.at;
+    ids_buffers_give_back(&desk->buffers, &conn->out.bytes);
+    ids_buffers_give_back(&desk->buffers, &conn->gated.bytes);
+    conn->out.at = conn->gated.at = conn->unsent = 0;
+    ids_output_let_go(desk, conn, conn->gated.replies);
+    ids_shared_unref(&desk->buffers, conn->out.body);
+    conn->out.body = NULL;
+    ids_deferred_clear(&desk->buffers, &conn->out.later);
+    ids_deferred_clear(&desk->buffers, &conn->gated.later);
 }

@@ -46,8 +46,8 @@ static uint32_t collect(ids_line *line, ids_conn *conn, walk *w) {
         if (hello && count)
             break;
         item->frame_bytes = (uint32_t)w->frame_bytes;
-        item->request.result_too_large = conn->oversize;
-        conn->oversize = false;
+        item->request.result_too_large = conn->reading.oversize;
+        conn->reading.oversize = false;
         ids_dispatch_prepare(&line->desk, item);
         w->at += w->frame_bytes;
         count++;
@@ -67,8 +67,8 @@ static void cut_result(ids_conn *conn, walk *w) {
     size_t here = w->len - from;
     if (here > fault->payload_bytes)
         here = (size_t)fault->payload_bytes;
-    conn->skip = fault->payload_bytes - here;
-    conn->oversize = true;
+    conn->reading.skip = fault->payload_bytes - here;
+    conn->reading.oversize = true;
     w->bytes[nil_at] = 0xc0;
     memmove(w->bytes + nil_at + 1, w->bytes + from + here,
             w->len - from - here);
@@ -92,11 +92,12 @@ static void refuse_stream(ids_line *line, ids_conn *conn,
 
 static void wait_for_more(ids_line *line, ids_conn *conn, walk *w) {
     idp_read_fault *fault = &w->fault;
-    conn->need = fault->need_bytes;
-    if (conn->surplus && fault->has_msgid) {
+    conn->reading.need = fault->need_bytes;
+    if (conn->reading.surplus && fault->has_msgid) {
         fault->error = IDP_E_LIMIT;
         fault->text = IDS_TOO_MANY_CONNECTIONS;
-    } else if (!conn->admitted && w->len - w->at > IDS_STRANGER_BYTES_MAX) {
+    } else if (!conn->reading.admitted &&
+               w->len - w->at > IDS_STRANGER_BYTES_MAX) {
         fault->error = IDP_E_TOO_LARGE;
         fault->text = "a large frame before the secret";
     } else {
@@ -112,8 +113,8 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
     case IDP_READ_WHOLE:
         return true;
     case IDP_READ_REFUSED:
-        conn->oversize = false;
-        conn->asked++;
+        conn->reading.oversize = false;
+        conn->reading.asked++;
         line->desk.counters.of[IDS_REQUESTS_TOTAL]++;
         ids_reply_error(&line->desk, conn, w->fault.msgid, w->fault.error,
                         w->fault.text);
@@ -123,7 +124,7 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
         wait_for_more(line, conn, w);
         return false;
     case IDP_READ_OVERSIZE:
-        if (!conn->oversize) {
+        if (!conn->reading.oversize) {
             cut_result(conn, w);
             return true;
         }
@@ -143,14 +144,14 @@ static void serve(ids_line *line, ids_conn *conn, walk *w) {
     bool go_on = true;
     const uint32_t *work = line->desk.work;
     uint32_t turn = work[IDS_WORK_SERVE] + work[IDS_WORK_WAKE];
-    conn->need = 1;
+    conn->reading.need = 1;
     if (ids_conn_is_stalled(conn))
         ids_conn_become(conn, IDS_CONN_SERVED);
     line->serve_until = turn + IDS_WORK_A_CONN;
     while (go_on && w->at < w->len &&
            ids_dispatch_may_serve(&line->desk, conn) && ids_line_serves(line)) {
         uint32_t count = collect(line, conn, w);
-        conn->asked += count;
+        conn->reading.asked += count;
         uint32_t done = ids_dispatch(line, conn, count);
         if (done < count) {
             w->at = (size_t)(line->batch[done].frame - w->bytes);
@@ -168,8 +169,8 @@ static void serve(ids_line *line, ids_conn *conn, walk *w) {
 }
 
 static void forget_input(ids_line *line, ids_conn *conn) {
-    line->desk.buffers.bytes -= conn->in.len;
-    ids_input_give_back(line, &conn->in);
+    line->desk.buffers.bytes -= conn->reading.in.len;
+    ids_input_give_back(line, &conn->reading.in);
 }
 
 /* Keeps input that could not be served yet. */
@@ -180,7 +181,7 @@ static void keep(ids_line *line, ids_conn *conn, const uint8_t *bytes,
     if (!ids_buffers_have_room(&line->desk.buffers, len)) {
         ids_conn_condemn(&line->desk, conn,
                          "the buffers of all connections are full");
-    } else if (!ids_bytes_append(&conn->in, bytes, len)) {
+    } else if (!ids_bytes_append(&conn->reading.in, bytes, len)) {
         ids_conn_condemn(&line->desk, conn, "out of memory");
     } else {
         line->desk.buffers.bytes += len;
@@ -188,22 +189,22 @@ static void keep(ids_line *line, ids_conn *conn, const uint8_t *bytes,
 }
 
 void ids_reader_resume(ids_line *line, ids_conn *conn) {
-    walk w = {.bytes = conn->in.ptr, .len = conn->in.len};
+    walk w = {.bytes = conn->reading.in.ptr, .len = conn->reading.in.len};
     size_t had = w.len;
     serve(line, conn, &w);
-    conn->in.len = w.len;
-    ids_bytes_consume(&conn->in, w.at);
-    line->desk.buffers.bytes -= had - conn->in.len;
-    if (!conn->in.len || ids_conn_is_over(conn))
+    conn->reading.in.len = w.len;
+    ids_bytes_consume(&conn->reading.in, w.at);
+    line->desk.buffers.bytes -= had - conn->reading.in.len;
+    if (!conn->reading.in.len || ids_conn_is_over(conn))
         forget_input(line, conn);
 }
 
 static void serve_in_place(ids_line *line, ids_conn *conn, uint8_t *bytes,
                            size_t len) {
-    if (conn->in.len) {
-        bytes -= conn->in.len;
-        len += conn->in.len;
-        memcpy(bytes, conn->in.ptr, conn->in.len);
+    if (conn->reading.in.len) {
+        bytes -= conn->reading.in.len;
+        len += conn->reading.in.len;
+        memcpy(bytes, conn->reading.in.ptr, conn->reading.in.len);
         forget_input(line, conn);
     }
     walk w = {.bytes = bytes, .len = len};
@@ -226,10 +227,10 @@ static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
 static void greet_peer(ids_line *line, ids_conn *conn) {
     if (!line->desk.house->takes_peers) {
         dismiss(line, conn, ids_greeting_no_peer);
-    } else if (conn->in.len > IDS_STRANGER_BYTES_MAX) {
+    } else if (conn->reading.in.len > IDS_STRANGER_BYTES_MAX) {
         dismiss(line, conn, ids_greeting_no_request);
     } else {
-        ids_bytes_consume(&conn->in, IDS_PREFACE_BYTES);
+        ids_bytes_consume(&conn->reading.in, IDS_PREFACE_BYTES);
         line->desk.buffers.bytes -= IDS_PREFACE_BYTES;
         ids_conn_become(conn, IDS_CONN_PEER);
         ids_desk_mark(&line->desk, conn);
@@ -242,7 +243,7 @@ static void greet_peer(ids_line *line, ids_conn *conn) {
 static bool greet(ids_line *line, ids_conn *conn, const uint8_t *bytes,
                   size_t len) {
     const char *answer = NULL;
-    bool is_first = !conn->in.len;
+    bool is_first = !conn->reading.in.len;
     if (is_first &&
         ids_greeting_read(bytes, len, &answer) == IDS_FIRST_REQUEST) {
         ids_conn_become(conn, IDS_CONN_SERVED);
@@ -255,7 +256,8 @@ static bool greet(ids_line *line, ids_conn *conn, const uint8_t *bytes,
     keep(line, conn, bytes, len);
     if (ids_conn_is_dead(conn))
         return false;
-    ids_first who = ids_greeting_read(conn->in.ptr, conn->in.len, &answer);
+    ids_first who =
+        ids_greeting_read(conn->reading.in.ptr, conn->reading.in.len, &answer);
     if (who == IDS_FIRST_PEER)
         greet_peer(line, conn);
     else if (who == IDS_FIRST_STRANGER)
@@ -265,20 +267,21 @@ static bool greet(ids_line *line, ids_conn *conn, const uint8_t *bytes,
 
 void ids_reader_input(ids_line *line, ids_conn *conn, size_t len) {
     uint8_t *bytes = ids_line_input_room(line);
-    conn->received += len;
+    conn->reading.received += len;
     if (ids_conn_is_over(conn) || !len)
         return;
     if (conn->life == IDS_CONN_NEW && !greet(line, conn, bytes, len))
         return;
-    if (conn->skip) {
-        size_t skipped = len < conn->skip ? len : (size_t)conn->skip;
-        conn->skip -= skipped;
+    if (conn->reading.skip) {
+        size_t skipped =
+            len < conn->reading.skip ? len : (size_t)conn->reading.skip;
+        conn->reading.skip -= skipped;
         bytes += skipped;
         len -= skipped;
     }
-    bool vain =
-        conn->life != IDS_CONN_SERVED || conn->in.len + len < conn->need;
-    if (!vain && conn->in.len <= IDS_INPUT_HEADROOM) {
+    bool vain = conn->life != IDS_CONN_SERVED ||
+                conn->reading.in.len + len < conn->reading.need;
+    if (!vain && conn->reading.in.len <= IDS_INPUT_HEADROOM) {
         serve_in_place(line, conn, bytes, len);
         return;
     }
@@ -294,10 +297,10 @@ void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
         return;
     }
     assert(len <= input->max);
-    conn->received += len;
-    conn->in.len += len;
+    conn->reading.received += len;
+    conn->reading.in.len += len;
     line->desk.buffers.bytes += len;
-    if (conn->in.len >= conn->need)
+    if (conn->reading.in.len >= conn->reading.need)
         ids_reader_resume(line, conn);
 }
 
@@ -309,16 +312,17 @@ bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
         return false;
     bool moved = conn->life == IDS_CONN_MOVING;
     if (!moved)
-        conn->admitted = !desk->house->secret.len && !conn->surplus;
+        conn->reading.admitted =
+            !desk->house->secret.len && !conn->reading.surplus;
     if (moved)
         ids_conn_become(conn, IDS_CONN_SERVED);
-    desk->buffers.bytes += conn->in.len;
+    desk->buffers.bytes += conn->reading.in.len;
     desk->counters.of[IDS_CONNECTIONS]++;
     desk->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
     line->host.adopt(line->host.ctx, conn);
     if (moved)
-        ids_dispatch_hello(desk, conn, conn->move_msgid);
-    if (conn->in.len)
+        ids_dispatch_hello(desk, conn, conn->reading.move_msgid);
+    if (conn->reading.in.len)
         ids_reader_resume(line, conn);
     return true;
 }
@@ -347,13 +351,14 @@ static void forget(ids_desk *desk, ids_conn *conn) {
 
 void ids_reader_drop(ids_line *line, ids_conn *conn) {
     ids_desk *desk = &line->desk;
+    assert(ids_desk_find(desk, conn->asker) == conn);
     ids_desk_unmark(desk, conn);
     ids_hop_send_on(desk, conn);
     ids_dispatch_leave_line(line, conn);
-    assert(desk->hops >= conn->hopped);
-    desk->hops -= conn->hopped;
+    assert(desk->hops >= conn->hops.count);
+    desk->hops -= conn->hops.count;
     forget(desk, conn);
-    desk->buffers.bytes -= conn->in.len + conn->hopped_bytes;
+    desk->buffers.bytes -= conn->reading.in.len + conn->hops.bytes;
     ids_output_forget(desk, conn);
     ids_desk_unname(desk, conn);
     desk->counters.of[IDS_CONNECTIONS]--;

@@ -42,6 +42,7 @@ void ids_desk_serve(ids_desk *desk, const ids_serving *serving) {
 
 uint64_t ids_desk_lead(ids_desk *desk, uint64_t epoch, uint64_t now_ms) {
     ids_serving serving = desk->serving;
+    assert(epoch < UINT64_MAX);
     if (serving.stance != IDS_FOLLOWS)
         stand_down(desk);
     if (now_ms > desk->now_ms)

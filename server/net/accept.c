@@ -103,9 +103,9 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
         say(acceptor, strerror(ENOMEM));
         return;
     }
-    conn->local = ids_address_is_local(from);
+    conn->reading.local = ids_address_is_local(from);
     ids_who_set(&conn->who, fd, (const struct sockaddr *)&from->at);
-    conn->surplus = surplus;
+    conn->reading.surplus = surplus;
     uint32_t to = acceptor->next_loop++ % net->desk->house->loops;
     if (!ids_reader_give(net->line, conn, to))
         ids_socket_discard(net, conn);

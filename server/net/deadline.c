@@ -44,20 +44,21 @@ void ids_deadline_end(ids_socket *socket) {
 
 /* Half a request lies there, and the rest is the client's to send. */
 static bool is_half(const ids_conn *conn) {
-    return (conn->in.len > 0 || conn->skip > 0) && !ids_conn_is_stalled(conn);
+    return (conn->reading.in.len > 0 || conn->reading.skip > 0) &&
+           !ids_conn_is_stalled(conn);
 }
 
 static bool half_is_overdue(ids_deadline *own, const ids_conn *conn,
                             uint64_t now_ms) {
-    bool same = own->half_ms && own->asked == conn->asked;
+    bool same = own->half_ms && own->asked == conn->reading.asked;
     if (!is_half(conn)) {
         own->half_ms = 0;
         return false;
     }
-    if (same && conn->received - own->half_received < HALF_BYTES)
+    if (same && conn->reading.received - own->half_received < HALF_BYTES)
         return now_ms - own->half_ms >= HALF_MS;
     own->half_ms = now_ms;
-    own->half_received = conn->received;
+    own->half_received = conn->reading.received;
     return false;
 }
 
@@ -67,13 +68,13 @@ static bool does_not_read(ids_deadline *own, const ids_net *net,
                           const ids_conn *conn) {
     uint64_t now_ms = net->desk->now_ms;
     int bytes = 0;
-    if (!ids_conn_is_stalled(conn) || conn->hopped || ids_conn_unsent(conn) ||
-        !ids_dispatch_may_serve(net->desk, conn)) {
+    if (!ids_conn_is_stalled(conn) || conn->hops.count ||
+        ids_conn_unsent(conn) || !ids_dispatch_may_serve(net->desk, conn)) {
         own->stuck_ms = 0;
         return false;
     }
     ioctl(conn->fd, TIOCOUTQ, &bytes);
-    if (!own->stuck_ms || own->asked != conn->asked ||
+    if (!own->stuck_ms || own->asked != conn->reading.asked ||
         bytes <= own->stuck_bytes - IDS_TAKEN_BYTES) {
         own->stuck_ms = now_ms;
         own->stuck_bytes = bytes;
@@ -83,10 +84,10 @@ static bool does_not_read(ids_deadline *own, const ids_net *net,
 
 static bool is_overdue_for_idleness(ids_deadline *own, const ids_conn *conn,
                                     uint64_t idle_ms, uint64_t now_ms) {
-    bool is_busy = conn->waiting || conn->hopped || ids_conn_is_stalled(conn) ||
-                   ids_conn_unsent(conn) || ids_conn_unwritten(conn) ||
-                   own->half_ms;
-    if (is_busy || own->received != conn->received)
+    bool is_busy = conn->waiting || conn->hops.count ||
+                   ids_conn_is_stalled(conn) || ids_conn_unsent(conn) ||
+                   ids_conn_unwritten(conn) || own->half_ms;
+    if (is_busy || own->received != conn->reading.received)
         own->quiet_ms = now_ms;
     return idle_ms && now_ms - own->quiet_ms >= idle_ms;
 }
@@ -97,16 +98,16 @@ static const char *overdue(const ids_net *net, ids_socket *socket) {
     ids_deadline *own = &socket->deadline;
     uint64_t now_ms = net->desk->now_ms;
     uint64_t age_ms = now_ms - own->begun_ms;
-    if (conn->surplus || ids_conn_is_closing(conn) || conn->ended ||
+    if (conn->reading.surplus || ids_conn_is_closing(conn) || conn->ended ||
         conn->life == IDS_CONN_MOVING)
         return NULL; /* others see to these */
-    if (!conn->admitted)
+    if (!conn->reading.admitted)
         return age_ms >= HELLO_MS ? "no hello with the secret" : NULL;
     if (half_is_overdue(own, conn, now_ms))
         return "half a request, and no more of it";
     if (does_not_read(own, net, conn))
         return "the peer takes nothing";
-    if (!conn->asked && !own->half_ms && age_ms >= FIRST_MS)
+    if (!conn->reading.asked && !own->half_ms && age_ms >= FIRST_MS)
         return "it asks nothing";
     if (is_overdue_for_idleness(own, conn, net->deadlines.idle_ms, now_ms))
         return "idle (--idle-timeout)";
@@ -118,8 +119,8 @@ static void look_at(ids_net *net, ids_socket *socket) {
     const char *why = overdue(net, socket);
     ids_deadline_end(socket);
     append(socket);
-    socket->deadline.received = conn->received;
-    socket->deadline.asked = conn->asked;
+    socket->deadline.received = conn->reading.received;
+    socket->deadline.asked = conn->reading.asked;
     if (!why)
         return;
     ids_log_who(IDS_LOG_INFO, "connection closed", &conn->who, why);

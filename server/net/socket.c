@@ -72,7 +72,7 @@ static ids_conn *unlink_conn(ids_socket *socket) {
 
 void ids_socket_discard(ids_net *net, ids_conn *conn) {
     close(conn->fd);
-    ids_places_leave(net->places, conn->surplus);
+    ids_places_leave(net->places, conn->reading.surplus);
     ids_conn_free(conn);
 }
 
@@ -84,7 +84,7 @@ void ids_socket_close(ids_socket *socket, const char *why) {
 static void hand_over(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = unlink_conn(socket);
-    if (!ids_reader_give(net->line, conn, conn->move_to))
+    if (!ids_reader_give(net->line, conn, conn->reading.move_to))
         ids_socket_discard(net, conn);
 }
 
@@ -93,11 +93,12 @@ static void hand_to_peer(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = unlink_conn(socket);
     assert(net->seat);
-    ids_places_becomes_link(net->places, conn->surplus);
+    ids_places_becomes_link(net->places, conn->reading.surplus);
     ids_peer_socket *link = ids_peer_socket_new(net->places, conn->fd);
     if (link)
-        ids_seat_accept(net->seat, link,
-                        (idp_slice){conn->in.ptr, conn->in.len});
+        ids_seat_accept(
+            net->seat, link,
+            (idp_slice){conn->reading.in.ptr, conn->reading.in.len});
     ids_conn_free(conn);
 }
 
@@ -146,8 +147,8 @@ static bool send_once(ids_socket *socket) {
 }
 
 static bool has_output(const ids_conn *conn) {
-    return conn->body || conn->out_at < conn->out.len ||
-           ids_deferred_count(&conn->later);
+    return conn->out.body || conn->out.at < conn->out.bytes.len ||
+           ids_deferred_count(&conn->out.later);
 }
 
 /* Mostly one send. More where a large result stands between the replies; what
@@ -155,7 +156,7 @@ static bool has_output(const ids_conn *conn) {
 static void send_out(ids_socket *socket) {
     ids_desk *desk = socket->net->desk;
     ids_conn *conn = socket->conn;
-    if (ids_deferred_count(&conn->later))
+    if (ids_deferred_count(&conn->out.later))
         ids_output_fill(desk, conn);
     while (send_once(socket) && has_output(conn)) {
         if (!ids_desk_may(desk, IDS_WORK_SEND)) {
@@ -335,7 +336,7 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
     socket->conn = conn;
     conn->link = socket;
     ids_deadline_begin(socket);
-    if (conn->surplus)
+    if (conn->reading.surplus)
         list_append(socket, &net->surplus);
     if (net->desk->draining)
         ids_conn_finish(net->desk, conn);
@@ -343,7 +344,7 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
 }
 
 void ids_socket_refuse(ids_socket *socket) {
-    if (socket->conn->waiting || socket->conn->hopped) {
+    if (socket->conn->waiting || socket->conn->hops.count) {
         list_append(socket, &socket->net->surplus); /* an operator's */
         return;
     }

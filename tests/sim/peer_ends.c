@@ -72,7 +72,7 @@ void pw_net_take(pw_worker *worker, ids_conn *conn) {
     s->early = NULL;
     s->moves = true;
     ids_seat_accept(worker->turn.seat, c,
-                    (idp_slice){conn->in.ptr, conn->in.len});
+                    (idp_slice){conn->reading.in.ptr, conn->reading.in.len});
     ids_conn_free(conn);
 }
 

@@ -66,8 +66,8 @@ Test(hop, a_pipeline_leaves_in_one_send) {
         seen |= 1u << (heard[0] - '0');
     }
     cr_assert_eq(seen, 0xff);
-    cr_assert_eq(a.conn->hopped, 0);
-    cr_assert_eq(a.conn->held, 0);
+    cr_assert_eq(a.conn->hops.count, 0);
+    cr_assert_eq(a.conn->hops.awaited, 0);
 }
 
 Test(hop, one_parcel_per_destination_and_turn) {
@@ -88,7 +88,7 @@ Test(hop, the_bound_stops_reading_and_nothing_is_lost) {
     for (uint32_t i = 0; i < 50; i++)
         len += put_acquire(bytes + len, i, key, 0);
     caller_send(&a, bytes, len);
-    cr_assert_eq(a.conn->hopped, 8);
+    cr_assert_eq(a.conn->hops.count, 8);
     cr_assert(ids_conn_is_stalled(a.conn));
     t.keep_mail = false;
     town_run(&t);
@@ -205,7 +205,7 @@ Test(hop, stats_are_the_sum_of_all_loops) {
     while (a.got.len)
         caller_hear(&a);
     ask_plain(&a, 9, IDP_STATS);
-    cr_assert_eq(a.conn->hopped, 0);
+    cr_assert_eq(a.conn->hops.count, 0);
     uint8_t acquired[] = {0xae, 'a', 'c', 'q', 'u', 'i', 'r', 'e',
                           'd',  '_', 't', 'o', 't', 'a', 'l', 6};
     cr_assert_not_null(memmem(a.got.at, a.got.len, acquired, sizeof acquired));
@@ -299,7 +299,7 @@ Test(hop, large_results_that_have_no_room_become_limit) {
     cr_assert_eq(replays, 3);
     /* from now on they hop two at a time, and all of them come */
     caller_send(&a, bytes, len);
-    cr_assert_eq(a.conn->hopped, 0);
+    cr_assert_eq(a.conn->hops.count, 0);
     for (unsigned i = 0; i < 7; i++) {
         char wanted[32];
         snprintf(wanted, sizeof wanted, "%u replay", i);

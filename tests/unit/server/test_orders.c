@@ -43,7 +43,7 @@ static void open_town(void) {
     town_open(&t);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 2);
-    a.conn->local = b.conn->local = true;
+    a.conn->reading.local = b.conn->reading.local = true;
 }
 
 static void begin(void) {
@@ -124,7 +124,7 @@ Test(orders, an_asker_that_is_gone_is_dropped_and_its_place_is_free_again) {
     promoted(peer.tickets[1]);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 2);
-    b.conn->local = true;
+    b.conn->reading.local = true;
     for (uint32_t i = 0; i < IDS_ORDERS_MAX; i++)
         order(&b, i, IDP_PROMOTE, false);
     cr_assert_eq(peer.count, 2 + IDS_ORDERS_MAX);
@@ -145,7 +145,7 @@ Test(orders, one_more_than_the_limit_is_told_so) {
 }
 
 Test(orders, are_taken_from_this_machine_only_where_there_is_no_secret) {
-    b.conn->local = false;
+    b.conn->reading.local = false;
     const idp_method orders[] = {IDP_PROMOTE, IDP_DETACH, IDP_SWITCHOVER,
                                  IDP_SNAPSHOT};
     for (uint32_t i = 0; i < 4; i++) {
@@ -168,7 +168,7 @@ Test(orders, need_the_secret_where_there_is_one) {
     HEARS(&b, "1 DENIED");
     order(&b, 2, IDP_REPLICATION, false);
     HEARS(&b, "2 DENIED");
-    b.conn->local = false;
+    b.conn->reading.local = false;
     ask_hello(&b, 3, -1, "open");
     HEARS(&b, "3 map");
     order(&b, 4, IDP_PROMOTE, false);

@@ -208,8 +208,8 @@ Test(pair, a_reply_held_for_another_loop_fails_there) {
     ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&b, "1 UNREPLICATED");
-    cr_assert_eq(b.conn->hopped, 0);
-    cr_assert_eq(b.conn->hopped_bytes, 0);
+    cr_assert_eq(b.conn->hops.count, 0);
+    cr_assert_eq(b.conn->hops.bytes, 0);
 }
 
 Test(pair, many_held_replies_fail_within_their_limits) {

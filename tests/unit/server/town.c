@@ -163,7 +163,7 @@ static void settle(ids_line *line, ids_conn *conn) {
         ids_output_sent(desk, conn, taken);
     }
     if (conn->life == IDS_CONN_PEER) {
-        idt_buf_add(&c->behind, conn->in.ptr, conn->in.len);
+        idt_buf_add(&c->behind, conn->reading.in.ptr, conn->reading.in.len);
         c->is_peer = true;
         part(c);
         ids_conn_free(conn);
@@ -175,7 +175,7 @@ static void settle(ids_line *line, ids_conn *conn) {
     } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
         part(c);
         c->travels = true;
-        bool given = ids_reader_give(line, conn, conn->move_to);
+        bool given = ids_reader_give(line, conn, conn->reading.move_to);
         assert(given);
         (void)given;
     } else if (ids_conn_is_stalled(conn) &&
@@ -184,7 +184,7 @@ static void settle(ids_line *line, ids_conn *conn) {
         ids_desk_mark(desk, conn);
     } else if (taken && c->takes &&
                (ids_output_sendable(conn).len ||
-                ids_deferred_count(&conn->later))) {
+                ids_deferred_count(&conn->out.later))) {
         ids_desk_mark(desk, conn);
     }
 }

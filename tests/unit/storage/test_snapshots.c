@@ -39,7 +39,7 @@ static void set_up(void) {
     t.house.store = ids_snapshots_taker(&snapshots);
     town_open(&t);
     caller_open(&asker, &t, 0);
-    asker.conn->local = true;
+    asker.conn->reading.local = true;
 }
 
 static void tear_down(void) {
