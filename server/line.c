@@ -98,13 +98,17 @@ void ids_line_free(ids_line *line) {
     free(line);
 }
 
-/* The next parcel, or what is left of one. */
+/* The next parcel, or what is left of one. What others ask begins no earlier
+ * than it came: the clock is read after the parcel was taken. */
 static bool open_mail(ids_line *line) {
     const ids_desk *desk = &line->desk;
-    if (!line->opened) {
-        line->opened = ids_mailbox_take(&desk->house->mailboxes[desk->index]);
-        line->opened_at = 0;
-    }
+    const ids_line_host *host = &line->host;
+    if (line->opened)
+        return true;
+    line->opened = ids_mailbox_take(&desk->house->mailboxes[desk->index]);
+    line->opened_at = 0;
+    if (line->opened && host->look_at_clock)
+        host->look_at_clock(host->ctx);
     return line->opened != NULL;
 }
 

@@ -48,6 +48,9 @@ typedef struct ids_line_host {
     /* There was no memory to take it in: close it. */
     void (*refuse)(void *ctx, ids_conn *conn);
     void (*notice)(void *ctx, ids_notice notice);
+    /* A parcel was taken, and what is in it begins now: sets now_ms. NULL:
+     * time stands still in a turn. */
+    void (*look_at_clock)(void *ctx);
 } ids_line_host;
 
 typedef struct ids_line {

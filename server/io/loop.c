@@ -165,6 +165,11 @@ static void notice(void *ctx, ids_notice what) {
         ids_loop_stop(ctx);
 }
 
+static void look_at_clock(void *ctx) {
+    ids_loop *loop = ctx;
+    ids_net_read_clock(&loop->net);
+}
+
 static void tap_is_high(void *ctx) {
     ids_loop *loop = ctx;
     ids_seat_hand_over(loop->turn.seat);
@@ -206,7 +211,8 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
         .host = {.ctx = loop,
                  .adopt = adopt,
                  .refuse = refuse,
-                 .notice = notice},
+                 .notice = notice,
+                 .look_at_clock = look_at_clock},
         .desk_host = {.ctx = loop,
                       .tap_is_high = tap_is_high,
                       .is_current = is_current},

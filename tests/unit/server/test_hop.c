@@ -199,6 +199,20 @@ Test(hop, hello_moves_only_who_is_fresh) {
     cr_assert_eq(b.loop, 2);
 }
 
+Test(hop, a_lease_from_afar_begins_no_earlier_than_it_came) {
+    const char *key = key_of(&t, 1, 0);
+    uint64_t turn_ms = t.desks[1]->now_ms;
+    t.clock_ms = turn_ms + 40; /* its owner was busy when it came */
+    ask_acquire(&a, 1, key, 0);
+    HEARS(&a, "1 acquired");
+    t.clock_ms = turn_ms + 1039;
+    ask_acquire(&a, 2, key, 0);
+    HEARS(&a, "2 in_progress");
+    t.clock_ms = turn_ms + 1040;
+    ask_acquire(&a, 3, key, 0);
+    HEARS(&a, "3 acquired");
+}
+
 Test(hop, stats_are_the_sum_of_all_loops) {
     for (uint32_t i = 0; i < 6; i++)
         ask_acquire(&a, i, key_of(&t, i % 3, i), 0);

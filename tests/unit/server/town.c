@@ -41,6 +41,13 @@ static town *town_of(void *ctx) {
     return (town *)(uintptr_t)(*(ids_line **)ctx)->desk.house;
 }
 
+static void look_at_clock(void *ctx) {
+    ids_line *line = *(ids_line **)ctx;
+    const town *t = town_of(ctx);
+    if (t->clock_ms > line->desk.now_ms)
+        line->desk.now_ms = t->clock_ms;
+}
+
 /* Nobody is there to hand it to: the test looks at the tap itself. */
 static void tap_is_high(void *ctx) {
     (void)ctx;
@@ -107,7 +114,8 @@ void town_open(town *t) {
             .host = {.ctx = &t->lines[i],
                      .adopt = adopt,
                      .refuse = refuse,
-                     .notice = notice},
+                     .notice = notice,
+                     .look_at_clock = look_at_clock},
             .desk_host = {.ctx = &t->lines[i],
                           .tap_is_high = tap_is_high,
                           .is_current = is_current},

@@ -29,7 +29,9 @@ typedef struct town {
     uint64_t session;    /* records of another one are not current */
     uint32_t asked;      /* how often that was asked */
     const ids_serving *serving; /* what a desk is told then; NULL: nothing */
-    bool keep_mail; /* town_run posts nothing: as if others were busy */
+    uint64_t clock_ms; /* what the clock says as a parcel is taken; 0: it
+                        * stands still */
+    bool keep_mail;    /* town_run posts nothing: as if others were busy */
 } town;
 
 typedef struct caller {
