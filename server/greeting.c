@@ -113,4 +113,4 @@ ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
 
 /* The peer's link knows it by its beginning. */
 const char ids_greeting_no_peer[] =
-    "this idemstored has no peer: see --replication and --replicate-from\r\n";
+    IDS_LINK_NO_PEER ": see --replication and --replicate-from\r\n";

@@ -3,6 +3,8 @@
 #ifndef IDS_GREETING_H
 #define IDS_GREETING_H
 
+#include "server/peer/preface.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +24,6 @@ ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
 /* The line for a frame that begins as one of ours and then is none, before
  * there is a msgid to answer to. */
 extern const char ids_greeting_no_request[];
-
-/* Another server, of the same kind, begins with these bytes. */
-#define IDS_PREFACE       "idempeer"
-#define IDS_PREFACE_BYTES 8u
 
 /* The line for another server where none is expected. */
 extern const char ids_greeting_no_peer[];

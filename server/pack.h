@@ -8,6 +8,11 @@
 
 #include <stdint.h>
 
+static inline void ids_put_u16(uint8_t *to, uint16_t value) {
+    to[0] = (uint8_t)value;
+    to[1] = (uint8_t)(value >> 8);
+}
+
 static inline void ids_put_u32(uint8_t *to, uint32_t value) {
     for (int i = 0; i < 4; i++)
         to[i] = (uint8_t)(value >> (8 * i));
@@ -16,6 +21,10 @@ static inline void ids_put_u32(uint8_t *to, uint32_t value) {
 static inline void ids_put_u64(uint8_t *to, uint64_t value) {
     for (int i = 0; i < 8; i++)
         to[i] = (uint8_t)(value >> (8 * i));
+}
+
+static inline uint16_t ids_get_u16(const uint8_t *from) {
+    return (uint16_t)(from[0] | from[1] << 8);
 }
 
 static inline uint32_t ids_get_u32(const uint8_t *from) {

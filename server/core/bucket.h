@@ -6,6 +6,7 @@
 #include "server/core/table.h"
 
 #ifdef __SSE2__
+#include <assert.h>
 #include <emmintrin.h>
 #endif
 
@@ -67,6 +68,7 @@ static inline ids_ref link_of(const ids_bucket *bucket) {
 }
 
 static inline void link_to(ids_bucket *bucket, ids_ref ref) {
+    assert(ref <= IDS_REF_MASK);
     bucket->entries[LINK_SLOT] = IDS_ENTRY_LINK | ref;
 }
 

@@ -10,6 +10,8 @@
 
 #include "server/core/shard.h"
 
+#include <assert.h>
+
 /* A shard that frees keeps so much of its lease at most. */
 #define IDS_LEASE_BYTES ((int64_t)64 << 10)
 
@@ -46,6 +48,7 @@ static inline uint64_t ids_budget_shared_bytes(const ids_budget *budget) {
 static inline bool ids_pool_take(ids_pool *pool, int64_t bytes,
                                  int64_t floor_bytes) {
     int64_t left = __atomic_load_n(&pool->left_bytes, __ATOMIC_RELAXED);
+    assert(bytes > 0);
     do {
         if (left - bytes < floor_bytes)
             return false;
@@ -56,6 +59,7 @@ static inline bool ids_pool_take(ids_pool *pool, int64_t bytes,
 }
 
 static inline void ids_pool_give(ids_pool *pool, int64_t bytes) {
+    assert(bytes >= 0);
     __atomic_fetch_add(&pool->left_bytes, bytes, __ATOMIC_RELAXED);
 }
 
@@ -64,6 +68,7 @@ static inline bool ids_budget_lease(ids_budget *budget, size_t bytes) {
     ids_pool *pool = ids_budget_pool(budget);
     int64_t floor_bytes = budget->carries ? -(int64_t)pool->over_bytes : 0;
     int64_t lacks;
+    assert(budget->leased_bytes >= (int64_t)budget->used_bytes);
     if (bytes > (size_t)INT64_MAX / 2)
         return false;
     lacks = (int64_t)budget->used_bytes + (int64_t)bytes - budget->leased_bytes;
@@ -74,11 +79,13 @@ static inline bool ids_budget_lease(ids_budget *budget, size_t bytes) {
     else if (!ids_pool_take(pool, lacks, floor_bytes))
         return false;
     budget->leased_bytes += lacks;
+    assert(budget->leased_bytes >= (int64_t)(budget->used_bytes + bytes));
     return true;
 }
 
 static inline void ids_budget_unlease(ids_budget *budget) {
     int64_t spare = budget->leased_bytes - (int64_t)budget->used_bytes;
+    assert(spare >= 0);
     if (spare <= 2 * IDS_LEASE_BYTES)
         return;
     spare -= IDS_LEASE_BYTES;
@@ -107,6 +114,7 @@ static inline void ids_budget_free(ids_budget *budget, void *block,
                                    size_t bytes) {
     if (block == NULL)
         return;
+    assert(budget->used_bytes >= ids_budget_takes(budget, bytes));
     budget->used_bytes -= ids_budget_takes(budget, bytes);
     budget->mem.free(budget->mem.ctx, block, bytes);
     ids_budget_unlease(budget);
@@ -114,6 +122,7 @@ static inline void ids_budget_free(ids_budget *budget, void *block,
 
 /* Nothing is used any more: the whole lease goes back. */
 static inline void ids_budget_close(ids_budget *budget) {
+    assert(budget->leased_bytes >= 0);
     ids_pool_give(ids_budget_pool(budget), budget->leased_bytes);
     budget->leased_bytes = 0;
 }

@@ -21,6 +21,7 @@ static size_t walk_chain(ids_shard *shard, walk_at *at, uint64_t now_ms,
     ids_ref refs[IDS_WALK_REFS];
     uint32_t left = ~at->walked, i = 0;
     size_t bytes = 0;
+    assert(at->bucket < shard->table.buckets);
     ids_table_prefetch_walk(&shard->table, at->bucket);
     uint32_t count = ids_table_walk(&shard->table, at->bucket, &left, refs);
     for (; i < count && bytes < IDS_WALK_BYTES; i++) {
@@ -34,6 +35,7 @@ static size_t walk_chain(ids_shard *shard, walk_at *at, uint64_t now_ms,
         seen(ctx, &change);
     }
     left += count - i;
+    assert(i <= count && count <= IDS_WALK_REFS);
     at->bucket += left == 0;
     at->walked = left == 0 ? 0 : ~left;
     return bytes;
@@ -46,6 +48,7 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
     const ids_table *table = &shard->table;
     walk_at at = {(uint32_t)*cursor, (uint32_t)(*cursor >> 32)};
     size_t bytes = 0;
+    assert(*cursor == 0 || shard->table.walks > 0);
     assert(now_ms >= shard->now_ms);
     assert(buckets_max > 0);
     if (shard->following)
@@ -121,6 +124,9 @@ static uint64_t before_now(uint64_t now_ms, uint64_t ms) {
 static void fill(ids_record *r, const ids_change *c, uint64_t now_ms,
                  uint64_t begin_ms) {
     uint8_t *at;
+    assert(c->state != IDP_STATE_ABSENT && c->key.len > 0);
+    assert(c->ttl_left_ms <= c->ttl_ms);
+    assert(begin_ms >= now_ms);
     memset(r, 0, IDS_RECORD_HEAD_BYTES);
     r->state =
         c->state == IDP_STATE_ORPHANED ? IDP_STATE_IN_PROGRESS : c->state;
@@ -183,6 +189,7 @@ static bool put(ids_shard *shard, uint64_t hash, const ids_change *change,
         ids_claims_drop(shard, hash, ids_place_ref(place));
     } else if (there) {
         ids_ref old = ids_place_ref(place);
+        assert(old != ref);
         ids_place_set(place, ref);
         unmake(shard, old);
     } else if (ref != 0 && !ids_table_insert(&shard->table, hash, ref)) {
@@ -197,6 +204,7 @@ static bool put(ids_shard *shard, uint64_t hash, const ids_change *change,
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
                    uint64_t now_ms) {
     bool done;
+    assert(!shard->budget.carries);
     assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
     shard->budget.carries = true;
     done = put(shard, hash, change, now_ms);

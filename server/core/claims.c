@@ -44,6 +44,7 @@ void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
 
 void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
     const ids_record *record = ids_slab_at(&shard->slab, ref);
+    assert(ids_record_ttl_end_ms(record) <= shard->now_ms);
     if (record->state == IDP_STATE_IN_PROGRESS)
         emit(shard, record, true);
     ids_claims_drop(shard, hash, ref);
@@ -123,6 +124,7 @@ static ids_naming next_naming(ids_shard *shard, uint32_t attempt) {
 static void hold(ids_shard *shard, ids_record *record,
                  const idp_request *request, idp_previous previous,
                  const ids_naming *naming) {
+    assert(naming->token.sequence == shard->sequence + 1);
     move(record, IDP_STATE_IN_PROGRESS);
     record->since_ms = shard->now_ms;
     record->lease_ms = request->lease_ms;
@@ -199,6 +201,8 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
                    request->nonce.len + naming.extra_bytes +
                    (binds ? request->fingerprint.len : record->fingerprint_len);
     uint8_t *at;
+    assert(record->state == IDP_STATE_RELEASED ||
+           ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED);
     record = rehouse(shard, call, &place, bytes);
     if (record == NULL)
         return refuse(shard, error);
@@ -229,24 +233,6 @@ static void extend(ids_shard *shard, ids_place place, ids_record *record,
     emit(shard, record, false);
 }
 
-static void replay(const ids_record *record, uint64_t now_ms,
-                   idp_answer *answer) {
-    answer->outcome = IDP_OUTCOME_REPLAY;
-    answer->result = ids_record_result(record);
-    answer->has_result = record->has_result;
-    answer->class = (idp_class)record->class;
-    answer->age_ms = ids_record_age_ms(record, now_ms);
-    answer->ttl_left_ms = ids_record_ttl_left_ms(record, now_ms);
-}
-
-void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
-                            idp_answer *answer) {
-    answer->outcome = IDP_OUTCOME_IN_PROGRESS;
-    answer->lease_left_ms = ids_record_lease_left_ms(record, as_of_ms);
-    answer->attempt = ids_record_attempt(record);
-    answer->age_ms = as_of_ms - record->since_ms;
-}
-
 static bool same_and_given(idp_slice a, idp_slice b) {
     return a.len > 0 && ids_slice_equal(a, b);
 }
@@ -261,6 +247,7 @@ static ids_verdict acquire_orphaned(ids_shard *shard, ids_place place,
                                     const ids_call *call, idp_answer *answer,
                                     idp_error *error) {
     const ids_record *record = ids_slab_at(&shard->slab, ids_place_ref(place));
+    assert(ids_record_state(record, call->now_ms) == IDP_STATE_ORPHANED);
     if (call->request->on_orphan == IDP_TAKEOVER)
         return grant_next(shard, place, call, answer, error);
     answer->outcome = IDP_OUTCOME_ORPHANED;
@@ -301,7 +288,7 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
     case IDP_STATE_RELEASED:
         return grant_next(shard, place, call, answer, error);
     default:
-        replay(record, call->now_ms, answer);
+        ids_claims_replay(record, call->now_ms, answer);
         return IDS_ANSWERED;
     }
 }
@@ -336,6 +323,7 @@ static ids_record *keep_result(ids_shard *shard, ids_place *place,
     const idp_request *request = call->request;
     idp_slice result = request->result;
     ids_record *roomy = NULL;
+    assert(!record->has_result);
     if (result.ptr == NULL && !request->result_too_large)
         return record;
     if (!request->result_too_large &&
@@ -419,6 +407,7 @@ void ids_claims_renew(ids_shard *shard, const ids_call *call,
         return;
     if (lease_ms > record->ttl_ms)
         lease_ms = (uint32_t)record->ttl_ms;
+    assert(lease_ms <= record->ttl_ms);
     extend(shard, place, record, lease_ms, record->ttl_ms);
     answer->outcome = IDP_OUTCOME_RENEWED;
     answer->lease_ms = lease_ms;

@@ -49,6 +49,10 @@ void ids_claims_renew(ids_shard *shard, const ids_call *call,
 void ids_claims_peek(ids_shard *shard, const ids_call *call,
                      idp_answer *answer);
 
+/* replay, of a record that is completed. */
+void ids_claims_replay(const ids_record *record, uint64_t now_ms,
+                       idp_answer *answer);
+
 /* in_progress, with the lease time left as of then. */
 void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
                             idp_answer *answer);

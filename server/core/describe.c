@@ -5,8 +5,11 @@
  * Pure. It only looks. */
 #include "server/core/claims.h"
 
+#include <assert.h>
+
 void ids_claims_change(const ids_shard *shard, const ids_record *r,
                        uint64_t now_ms, ids_change *change) {
+    assert(r->state != IDP_STATE_ABSENT);
     *change = (ids_change){.ns = ids_record_ns(r),
                            .key = ids_record_key(r),
                            .fingerprint = ids_record_fingerprint(r),
@@ -23,4 +26,26 @@ void ids_claims_change(const ids_shard *shard, const ids_record *r,
                            .ttl_ms = r->ttl_ms,
                            .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
                            .age_ms = ids_record_age_ms(r, now_ms)};
+    assert(change->lease_left_ms <= change->lease_ms);
+    assert(change->ttl_left_ms <= change->ttl_ms);
+    assert(change->attempt > 0);
+}
+
+void ids_claims_replay(const ids_record *record, uint64_t now_ms,
+                       idp_answer *answer) {
+    assert(record->state == IDP_STATE_COMPLETED);
+    answer->outcome = IDP_OUTCOME_REPLAY;
+    answer->result = ids_record_result(record);
+    answer->has_result = record->has_result;
+    answer->class = (idp_class)record->class;
+    answer->age_ms = ids_record_age_ms(record, now_ms);
+    answer->ttl_left_ms = ids_record_ttl_left_ms(record, now_ms);
+}
+
+void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
+                            idp_answer *answer) {
+    answer->outcome = IDP_OUTCOME_IN_PROGRESS;
+    answer->lease_left_ms = ids_record_lease_left_ms(record, as_of_ms);
+    answer->attempt = ids_record_attempt(record);
+    answer->age_ms = as_of_ms - record->since_ms;
 }

@@ -45,12 +45,14 @@ static bool before(const ids_timer *a, const ids_timer *b) {
 }
 
 static void put(ids_heap *heap, uint32_t at, ids_timer *timer) {
+    assert(at < heap->count);
     heap->timers[at] = timer;
     timer->at = at;
 }
 
 static void sift_up(ids_heap *heap, ids_timer *timer) {
     uint32_t at = timer->at;
+    assert(timer->at < heap->count);
     while (at > 0) {
         uint32_t parent = (at - 1) / 2;
         if (!before(timer, heap->timers[parent]))
@@ -58,11 +60,13 @@ static void sift_up(ids_heap *heap, ids_timer *timer) {
         put(heap, at, heap->timers[parent]);
         at = parent;
     }
+    assert(at == 0 || before(heap->timers[(at - 1) / 2], timer));
     put(heap, at, timer);
 }
 
 static void sift_down(ids_heap *heap, ids_timer *timer) {
     uint32_t at = timer->at;
+    assert(timer->at < heap->count);
     for (;;) {
         uint32_t child = at * 2 + 1;
         if (child >= heap->count)
@@ -75,23 +79,28 @@ static void sift_down(ids_heap *heap, ids_timer *timer) {
         put(heap, at, heap->timers[child]);
         at = child;
     }
+    assert(2 * at + 1 >= heap->count ||
+           before(timer, heap->timers[2 * at + 1]));
     put(heap, at, timer);
 }
 
 void ids_heap_moved(ids_heap *heap, ids_timer *timer) {
+    assert(heap->timers[timer->at] == timer);
     sift_up(heap, timer);
     sift_down(heap, timer);
 }
 
 void ids_heap_add(ids_heap *heap, ids_timer *timer) {
-    assert(heap->count < heap->capacity);
-    put(heap, heap->count++, timer);
+    assert(heap->count < heap->capacity); /* ids_heap_reserve saw to that */
+    heap->count++;
+    put(heap, heap->count - 1, timer);
     sift_up(heap, timer);
 }
 
 void ids_heap_remove(ids_heap *heap, ids_timer *timer) {
+    assert(heap->count > 0);
+    assert(heap->timers[timer->at] == timer);
     ids_timer *last = heap->timers[--heap->count];
-    assert(heap->timers[timer->at] == timer || last == timer);
     if (last == timer)
         return;
     put(heap, timer->at, last);
@@ -99,5 +108,6 @@ void ids_heap_remove(ids_heap *heap, ids_timer *timer) {
 }
 
 ids_timer *ids_heap_first(const ids_heap *heap) {
+    assert(heap->count == 0 || heap->timers[0]->at == 0);
     return heap->count == 0 ? NULL : heap->timers[0];
 }

@@ -4,6 +4,8 @@
  * Pure. Inside the shard, which counts whose token begins with which prefix. */
 #include "server/core/claims.h"
 
+#include <assert.h>
+
 ids_naming ids_claims_naming(ids_shard *shard, idp_token token,
                              uint32_t attempt) {
     ids_naming naming = {.token = token, .attempt = attempt};
@@ -21,6 +23,7 @@ void ids_claims_name(ids_shard *shard, ids_record *record,
         ids_record_spell(record, &spelled);
         return;
     }
+    assert(naming->prefix < IDS_PREFIXES);
     record->attempt = naming->attempt;
     record->prefix = naming->prefix;
     record->sequence_low = naming->token.sequence;
@@ -29,6 +32,8 @@ void ids_claims_name(ids_shard *shard, ids_record *record,
 }
 
 void ids_claims_unname(ids_shard *shard, const ids_record *record) {
-    if (!record->spelled)
-        shard->prefixes.all[record->prefix].records--;
+    if (record->spelled)
+        return;
+    assert(shard->prefixes.all[record->prefix].records > 0);
+    shard->prefixes.all[record->prefix].records--;
 }

@@ -10,6 +10,8 @@
 
 #include "proto/terms.h"
 
+#include <assert.h>
+
 #define IDS_PREFIX_SEQUENCE_BITS 28
 #define IDS_PREFIXES             256
 #define IDS_PREFIX_NONE          IDS_PREFIXES
@@ -49,6 +51,7 @@ static inline uint32_t ids_prefix_find(ids_prefixes *prefixes,
         }
     }
     if (free_one != IDS_PREFIX_NONE) {
+        assert(prefixes->all[free_one].records == 0);
         prefixes->last = free_one;
         prefixes->all[free_one] = (ids_prefix){
             .epoch = token->epoch,
@@ -60,6 +63,7 @@ static inline uint32_t ids_prefix_find(ids_prefixes *prefixes,
 static inline idp_token ids_prefix_token(const ids_prefixes *prefixes,
                                          uint32_t number, uint32_t low) {
     const ids_prefix *p = &prefixes->all[number];
+    assert(p->records > 0);
     return (idp_token){p->epoch,
                        p->sequence_high << IDS_PREFIX_SEQUENCE_BITS | low};
 }

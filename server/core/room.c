@@ -19,8 +19,11 @@ static bool move_record(ids_shard *shard, ids_ref from) {
     uint64_t hash = hash_of(shard, record);
     size_t bytes = ids_record_bytes(record);
     ids_ref to = ids_slab_alloc(&shard->slab, bytes);
+    assert(record->state != IDP_STATE_ABSENT);
+    assert(ids_slab_chunk(&shard->slab, ids_ref_chunk(from))->live > 0);
     if (to == 0)
         return false;
+    assert(ids_slab_slot_bytes(&shard->slab, to) >= bytes);
     memcpy(ids_slab_at(&shard->slab, to), record, bytes);
     ids_place_set(ids_table_place(&shard->table, hash, from), to);
     ids_wheel_add(&shard->wheel, to);
@@ -30,6 +33,7 @@ static bool move_record(ids_shard *shard, ids_ref from) {
 
 static bool move_bucket(ids_shard *shard, ids_ref from) {
     ids_ref of = ids_table_some_record(&shard->table, from);
+    assert(of != 0);
     const ids_record *record = ids_slab_at(&shard->slab, of);
     return ids_table_move_bucket(&shard->table, hash_of(shard, record), from);
 }

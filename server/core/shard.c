@@ -32,6 +32,8 @@ static bool parts_init(ids_shard *shard) {
 ids_shard *ids_shard_new(const ids_shard_config *config) {
     ids_shard *shard;
     size_t takes;
+    assert(config->mem.alloc != NULL && config->mem.free != NULL);
+    assert(config->hash != NULL);
     assert(config->result_bytes_max <= IDS_RECORD_RESULT_BYTES_MAX);
     if (config->memory_bytes_max < sizeof *shard)
         return NULL;
@@ -82,6 +84,8 @@ static ids_record *record_of(const ids_shard *shard, const ids_queue *queue) {
 
 static void wake(ids_shard *shard, const ids_waiter *waiter, idp_error error,
                  const idp_answer *answer) {
+    assert((error == IDP_OK) == (answer != NULL));
+    assert(answer == NULL || answer->outcome < IDP_OUTCOME_COUNT);
     assert(!waiter->asking->gone);
     if (answer != NULL)
         shard->counted.outcomes[answer->outcome]++;
@@ -118,6 +122,7 @@ static bool settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
     ids_waiter *waiter = queue->first, *next;
     const ids_record *record;
     bool queue_gone = false;
+    assert(queue->count > 0);
     for (; waiter != NULL; waiter = next) {
         next = waiter->next;
         if (ask_again(shard, waiter, now_ms))
@@ -139,6 +144,7 @@ static bool wait_over(ids_shard *shard, ids_waiter *waiter) {
     uint64_t as_of_ms = waiter->timer.due_ms;
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     bool queue_gone;
+    assert(waiter->timer.kind == IDS_TIMER_WAIT);
     count_work(shard);
     assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
     if (as_of_ms < record->restart_ms)
@@ -186,6 +192,7 @@ static void catch_up(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
     if (lease_end_ms <= now_ms && (!waits_over(shard, queue, lease_end_ms) ||
                                    !settle(shard, queue, now_ms)))
         return;
+    assert(queue->timer.due_ms > now_ms);
     waits_over(shard, queue, now_ms + 1);
 }
 
@@ -207,6 +214,7 @@ static ids_verdict park(ids_shard *shard, const ids_call *call,
                         idp_error *error) {
     ids_place place;
     const ids_record *record = ids_claims_find(shard, call, &place);
+    assert(call->request->wait_ms > 0);
     assert(record != NULL);
     *error = ids_waiters_park(&shard->waiters, call,
                               ids_claims_begin_ms(shard, call->now_ms) +
@@ -224,9 +232,11 @@ static ids_verdict park(ids_shard *shard, const ids_call *call,
 /* The lease of a claim that others wait for was counted anew. */
 static void follow_lease(ids_shard *shard, const ids_call *call) {
     ids_queue *queue = queue_for(shard, call);
-    if (queue != NULL)
-        ids_waiters_lease(&shard->waiters, queue,
-                          ids_record_lease_end_ms(record_of(shard, queue)));
+    if (queue == NULL)
+        return;
+    const ids_record *record = record_of(shard, queue);
+    assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
+    ids_waiters_lease(&shard->waiters, queue, ids_record_lease_end_ms(record));
 }
 
 static ids_verdict acquire(ids_shard *shard, const ids_call *call,
@@ -293,8 +303,10 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     default:
         assert(!"a method of the core");
     }
-    if (verdict == IDS_ANSWERED)
+    if (verdict == IDS_ANSWERED) {
+        assert(answer->outcome < IDP_OUTCOME_COUNT);
         shard->counted.outcomes[answer->outcome]++;
+    }
     return verdict;
 }
 
@@ -314,6 +326,7 @@ void ids_shard_forget(ids_shard *shard, ids_asker asker) {
 bool ids_shard_drain(ids_shard *shard, idp_error error, uint32_t max) {
     ids_waiter *waiter;
     bool queue_gone;
+    assert(error != IDP_OK);
     while ((waiter = ids_waiters_any(&shard->waiters)) != NULL && max-- > 0) {
         if (!waiter->asking->gone)
             wake(shard, waiter, error, NULL);
@@ -347,6 +360,7 @@ static uint32_t collect_ended(ids_shard *shard, uint32_t *steps, ids_ref *refs,
             ids_wheel_add(&shard->wheel, ref);
             continue;
         }
+        assert(ids_record_ttl_end_ms(record) <= shard->now_ms);
         refs[count] = ref;
         hashes[count] =
             shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),

@@ -67,6 +67,8 @@ static uint32_t coarse_class(uint32_t bytes, uint32_t *slot_bytes) {
     uint32_t step = 1u << (top - 4);
     uint32_t nth = (bytes - (1u << top) + step - 1) / step; /* 1..16 */
     *slot_bytes = (1u << top) + nth * step;
+    assert(nth >= 1 && nth <= 16);
+    assert(*slot_bytes >= bytes && *slot_bytes - bytes < step);
     return FINE_CLASSES + (top - 9) * 16 + nth;
 }
 
@@ -104,6 +106,10 @@ static void room_remove(ids_slab *slab, ids_chunk *chunk) {
 static void room_push(ids_slab *slab, uint32_t number, uint8_t band) {
     ids_chunk *chunk = ids_slab_chunk(slab, number);
     uint32_t *head = &slab->with_room[chunk->class][band];
+    assert(chunk->band == IDS_SLAB_BANDS);
+    assert(band < IDS_SLAB_BANDS && chunk->live < chunk->slots);
+    assert(slab->open[chunk->class] != number);
+    assert(chunk->live >= band * chunk->quarter);
     chunk->prev = 0;
     chunk->next = *head;
     if (*head != 0)
@@ -148,6 +154,7 @@ static bool segments_grow(ids_slab *slab) {
 static uint32_t number_take(ids_slab *slab) {
     uint32_t number = slab->unused, segment;
     if (number != 0) {
+        assert(ids_slab_chunk(slab, number)->base == NULL);
         slab->unused = ids_slab_chunk(slab, number)->next;
         return number;
     }
@@ -160,11 +167,14 @@ static uint32_t number_take(ids_slab *slab) {
             return 0;
         memset(slab->segments[segment], 0, SEGMENT_BYTES);
     }
+    assert(slab->chunks_used < IDS_SLAB_CHUNKS_MAX);
     return slab->chunks_used++;
 }
 
 static void number_give(ids_slab *slab, uint32_t number) {
     ids_chunk *chunk = ids_slab_chunk(slab, number);
+    assert(number > 0 && number < slab->chunks_used);
+    assert(chunk->live == 0);
     chunk->base = NULL;
     chunk->next = slab->unused;
     slab->unused = number;
@@ -186,6 +196,7 @@ static uint32_t slots_for(const ids_slab *slab, uint32_t class,
 /* Whole pages, and as many slots as go in. */
 static void chunk_plan(ids_chunk *chunk, uint32_t slots, uint32_t slot_bytes) {
     uint32_t bytes = slots * slot_bytes;
+    assert(slots > 0 && slot_bytes >= GRANULE);
     chunk->bytes = (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     slots = chunk->bytes / slot_bytes;
     if (chunk->class == IDS_SLAB_OWN_CLASS)
@@ -195,11 +206,14 @@ static void chunk_plan(ids_chunk *chunk, uint32_t slots, uint32_t slot_bytes) {
     chunk->slots = (uint16_t)slots;
     chunk->quarter = (uint16_t)((slots + 3) / 4);
     chunk->slot_bytes = slot_bytes;
+    assert(chunk->slots > 0);
+    assert((uint64_t)chunk->slots * slot_bytes <= chunk->bytes);
 }
 
 static void class_count(ids_slab *slab, const ids_chunk *chunk, int sign) {
     slab->class_bytes[chunk->class] += (uint64_t)((int64_t)chunk->bytes * sign);
     slab->class_slots[chunk->class] += (uint64_t)((int64_t)chunk->slots * sign);
+    assert(slab->class_live[chunk->class] <= slab->class_slots[chunk->class]);
 }
 
 /* A chunk of this class with nothing in it, in no list; 0 when there is no
@@ -208,6 +222,7 @@ static uint32_t chunk_new(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
     uint32_t slots = slots_for(slab, class, slot_bytes);
     uint32_t number = number_take(slab);
     ids_chunk *chunk;
+    assert(class < IDS_SLAB_CLASSES);
     if (number == 0)
         return 0;
     chunk = ids_slab_chunk(slab, number);
@@ -234,6 +249,7 @@ static uint32_t chunk_new(ids_slab *slab, uint32_t class, uint32_t slot_bytes) {
 
 static void chunk_release(ids_slab *slab, uint32_t number) {
     ids_chunk *chunk = ids_slab_chunk(slab, number);
+    assert(slab->chunks_live > 0 && chunk->base != NULL);
     assert(chunk->live == 0);
     if (slab->on_release != NULL)
         slab->on_release(slab->release_ctx, number);
@@ -255,6 +271,7 @@ static void chunk_release(ids_slab *slab, uint32_t number) {
  * empty. 0: there is none. */
 static uint32_t open_fullest(ids_slab *slab, uint32_t class) {
     uint32_t band = IDS_SLAB_BANDS, number = 0;
+    assert(slab->open[class] == 0);
     while (number == 0 && band-- > 0)
         number = slab->with_room[class][band];
     if (number != 0)
@@ -272,6 +289,7 @@ static ids_ref slot_take(ids_slab *slab, uint32_t number) {
     if (slot != NO_SLOT) {
         const uint64_t *word = ids_slab_slot_at(chunk, slot);
         chunk->free_head = (uint16_t)(*word >> 48);
+        assert(slot < chunk->bump);
     } else {
         assert(chunk->bump < chunk->slots);
         slot = chunk->bump++;
@@ -317,6 +335,7 @@ ids_ref ids_slab_alloc_larger(ids_slab *slab, size_t bytes) {
     while (number == 0 && ++class < IDS_SLAB_OWN_CLASS)
         number = slab->open[class] != 0 ? slab->open[class]
                                         : open_fullest(slab, class);
+    assert(number == 0 || ids_slab_chunk(slab, number)->slot_bytes >= bytes);
     return number == 0 ? 0 : slot_take(slab, number);
 }
 
@@ -339,6 +358,7 @@ void ids_slab_free(ids_slab *slab, ids_ref ref) {
     }
     word = ids_slab_slot_at(chunk, slot);
     *word = (uint64_t)chunk->free_head << 48;
+    assert(slot != chunk->free_head);
     chunk->free_head = (uint16_t)slot;
     slab->freed_bytes += chunk->slot_bytes;
     if (chunk->live < chunk->band_from)
@@ -357,6 +377,7 @@ static bool may_empty(const ids_slab *slab, const ids_chunk *chunk,
                       bool eager) {
     uint64_t slots = slab->class_slots[chunk->class];
     uint64_t room = slots - slab->class_live[chunk->class];
+    assert(slab->class_live[chunk->class] <= slots);
     return room >= chunk->slots && (eager || room >= slots / 8);
 }
 
@@ -379,6 +400,7 @@ static uint32_t victim_find(const ids_slab *slab, bool eager) {
         if (number == 0)
             continue;
         chunk = ids_slab_chunk(slab, number);
+        assert(chunk->class == class && chunk->live > 0);
         if (chunk->bytes / chunk->live > best_bytes &&
             may_empty(slab, chunk, eager)) {
             best = number;
@@ -390,6 +412,7 @@ static uint32_t victim_find(const ids_slab *slab, bool eager) {
 
 void ids_slab_spare_victim(ids_slab *slab) {
     uint32_t number = slab->victim;
+    assert(number == 0 || ids_slab_chunk(slab, number)->band == IDS_SLAB_BANDS);
     slab->victim = 0;
     slab->freed_bytes = 0;
     if (number != 0)
@@ -397,6 +420,7 @@ void ids_slab_spare_victim(ids_slab *slab) {
 }
 
 static bool victim_choose(ids_slab *slab, bool eager) {
+    assert(slab->victim == 0);
     if (!ids_slab_is_sparse(slab) && !eager)
         return false;
     slab->victim = victim_find(slab, eager);
@@ -414,6 +438,8 @@ ids_ref ids_slab_victim(ids_slab *slab, bool eager) {
     if (slab->victim == 0 && !victim_choose(slab, eager))
         return 0;
     chunk = ids_slab_chunk(slab, slab->victim);
+    assert(slab->victim_slot <= chunk->bump);
+    assert(chunk->live > 0);
     while (slab->victim_slot < chunk->bump)
         if (ids_slab_is_live(chunk, slab->victim_slot++))
             return ids_ref_of(slab->victim, slab->victim_slot - 1);

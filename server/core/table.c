@@ -15,6 +15,7 @@ _Static_assert(BUCKETS_MIN >= 1u << TAG_BITS_IMPLIED,
 /* Room for so many segments' addresses. */
 static bool segments_resize(ids_table *table, uint32_t count) {
     ids_bucket **segments;
+    assert(count >= table->segments_used);
     if (count > UINT32_MAX / SEGMENT_BUCKETS)
         return false;
     segments = ids_budget_alloc(table->budget, count * sizeof *segments);
@@ -31,6 +32,7 @@ static bool segments_resize(ids_table *table, uint32_t count) {
 /* Makes the bucket's segment be there, the bucket empty. */
 static bool bucket_open(ids_table *table, uint32_t number) {
     uint32_t segment = number >> SEGMENT_BITS;
+    assert(segment <= table->segments_used);
     if (segment == table->segments_used) {
         if (segment == table->segments_max &&
             !segments_resize(table, segment * 2))
@@ -47,9 +49,12 @@ static bool bucket_open(ids_table *table, uint32_t number) {
 
 /* The last bucket is gone; so is its segment if it was the first of one. */
 static void bucket_close(ids_table *table, uint32_t number) {
+    assert(number == table->buckets);
+    assert(table->segments_used > 0);
     if ((number & (SEGMENT_BUCKETS - 1)) != 0)
         return;
     table->segments_used--;
+    assert(table->segments_used == number >> SEGMENT_BITS);
     ids_budget_free(table->budget, table->segments[table->segments_used],
                     SEGMENT_BYTES);
     if (table->segments_max > SEGMENTS_MIN &&
@@ -120,6 +125,7 @@ static ids_ref spares_pop(ids_table *table, ids_ref *spares) {
 }
 
 static void spares_push(ids_table *table, ids_ref *spares, ids_ref ref) {
+    assert(ref != 0 && ref != *spares);
     link_to(ids_slab_at(table->slab, ref), *spares);
     *spares = ref;
 }
@@ -144,6 +150,7 @@ static ids_ref overflow_new(ids_table *table, ids_ref *spares) {
 static bool overflow(ids_table *table, ids_bucket *bucket, ids_ref *spares) {
     ids_ref ref = overflow_new(table, spares);
     ids_bucket *next;
+    assert(bucket->entries[LINK_SLOT] != 0 && !has_link(bucket));
     if (ref == 0)
         return false;
     next = ids_slab_at(table->slab, ref);
@@ -167,6 +174,7 @@ static bool chain_add(ids_table *table, ids_bucket **bucket, ids_entry entry,
         at = overflow_of(table, at);
         count = 1;
     }
+    assert(at->entries[count] == 0);
     at->entries[count] = entry;
     *bucket = at;
     return true;
@@ -200,6 +208,7 @@ static void split(ids_table *table) {
     uint32_t half = (table->mask + 1) / 2;
     ids_bucket *bucket, *ends[2], from;
     ids_ref spares = 0;
+    assert(table->buckets >= half && table->buckets <= table->mask);
     if (table->buckets == UINT32_MAX / 2 || !bucket_open(table, table->buckets))
         return;
     bucket = bucket_at(table, table->buckets - half);
@@ -249,6 +258,9 @@ static void merge(ids_table *table) {
     ids_bucket *to = bucket_at(table, last - half);
     ids_bucket from = *bucket_at(table, last), *ends[2] = {NULL, NULL};
     ids_ref spares = 0;
+    assert(table->walks == 0);
+    assert(table->buckets > BUCKETS_MIN && table->buckets <= table->mask);
+    assert(last >= half);
     if (!spares_take(table, lacks_as_one(table, to, &from), &spares))
         return;
     table->buckets--;
@@ -258,12 +270,14 @@ static void merge(ids_table *table) {
     chain_deal(table, from, ends, 0, &spares);
     spares_free(table, spares);
     bucket_close(table, last);
+    assert(table->buckets > table->mask / 2);
 }
 
 /* Where records are, buckets have to be split one by one. */
 void ids_table_reserve(ids_table *table, uint64_t records) {
     if (table->records > 0)
         return;
+    assert(table->walks == 0);
     while ((uint64_t)table->buckets * SPLIT_LOAD < records &&
            table->buckets < UINT32_MAX / 2 &&
            bucket_open(table, table->buckets)) {
@@ -297,8 +311,11 @@ static void chain_take(ids_table *table, ids_place place, ids_bucket *head) {
         before = last;
         last = next;
     }
+    assert(count_of(last) > 0);
     count = count_of(last) - 1;
+    assert(place.bucket != last || place.slot <= count);
     moves = last->entries[count];
+    assert(moves != 0 && (moves & IDS_ENTRY_LINK) == 0);
     last->entries[count] = 0;
     if (place.bucket != last || place.slot != count)
         place.bucket->entries[place.slot] = moves;
@@ -311,6 +328,7 @@ static void chain_take(ids_table *table, ids_place place, ids_bucket *head) {
 
 ids_place ids_table_place(const ids_table *table, uint64_t hash, ids_ref ref) {
     ids_bucket *bucket = bucket_of(table, tag_of(hash));
+    assert(ref != 0);
     for (; bucket != NULL; bucket = overflow_of(table, bucket)) {
         uint32_t count = count_of(bucket), i;
         for (i = 0; i < count; i++)
@@ -322,6 +340,7 @@ ids_place ids_table_place(const ids_table *table, uint64_t hash, ids_ref ref) {
 }
 
 void ids_table_remove(ids_table *table, uint64_t hash, ids_ref ref) {
+    assert(table->records > 0);
     chain_take(table, ids_table_place(table, hash, ref),
                bucket_of(table, tag_of(hash)));
     table->records--;

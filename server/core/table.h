@@ -14,6 +14,8 @@
 
 #include "server/core/record.h"
 
+#include <assert.h>
+
 #define IDS_BUCKET_SLOTS 8
 
 /* From above: 24 bits of the tag, whether it is a link, the ref. 0: free. */
@@ -73,6 +75,7 @@ static inline ids_ref ids_place_ref(ids_place place) {
 
 static inline void ids_place_set(ids_place place, ids_ref ref) {
     ids_entry *entry = &place.bucket->entries[place.slot];
+    assert(ref != 0);
     *entry = (*entry & ~IDS_REF_MASK) | ref;
 }
 

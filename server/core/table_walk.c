@@ -8,6 +8,8 @@
 bool ids_table_move_bucket(ids_table *table, uint64_t hash, ids_ref ref) {
     ids_bucket *bucket = bucket_of(table, tag_of(hash));
     ids_ref to = ids_slab_alloc_bucket(table->slab, sizeof *bucket);
+    assert(ids_slab_chunk(table->slab, ids_ref_chunk(ref))->class ==
+           IDS_SLAB_BUCKET_CLASS);
     if (to == 0)
         return false;
     while (link_of(bucket) != ref) {
@@ -23,6 +25,7 @@ bool ids_table_move_bucket(ids_table *table, uint64_t hash, ids_ref ref) {
 
 ids_ref ids_table_some_record(const ids_table *table, ids_ref bucket) {
     const ids_bucket *at = ids_slab_at(table->slab, bucket);
+    assert(at->entries[0] != 0);
     return at->entries[0] & IDS_REF_MASK;
 }
 
@@ -31,6 +34,7 @@ uint32_t ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *left,
     const ids_bucket *chain = bucket_at(table, bucket);
     uint32_t overflows = 0, end = chain_count(table, chain, &overflows);
     uint32_t count, at, first;
+    assert(bucket < table->buckets);
     if (*left < end)
         end = *left;
     count = end < IDS_WALK_REFS ? end : IDS_WALK_REFS;
@@ -43,7 +47,9 @@ uint32_t ids_table_walk(const ids_table *table, uint32_t bucket, uint32_t *left,
             first = 0;
         }
         refs[at] = chain->entries[first] & IDS_REF_MASK;
+        assert(refs[at] != 0);
     }
+    assert(first <= IDS_BUCKET_SLOTS);
     return count;
 }
 

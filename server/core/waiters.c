@@ -23,6 +23,7 @@ bool ids_waiters_init(ids_waiters *waiters, ids_budget *budget,
     waiters->slots = SLOTS_MIN;
     while (waiters->slots < SLOTS_MAX && waiters->slots < count_max / 4)
         waiters->slots *= 2;
+    assert((waiters->slots & (waiters->slots - 1)) == 0);
     ids_heap_init(&waiters->heap, budget);
     bytes = waiters->slots * sizeof(void *);
     waiters->queues = ids_budget_alloc(budget, bytes);
@@ -41,6 +42,8 @@ void ids_waiters_fini(ids_waiters *waiters) {
     bool gone;
     while ((waiter = ids_waiters_any(waiters)) != NULL)
         ids_waiters_remove(waiters, waiter, &gone);
+    assert(waiters->count == 0 && waiters->heap.count == 0);
+    assert(waiters->gone == NULL);
     ids_heap_fini(&waiters->heap);
     ids_budget_free(waiters->budget, waiters->queues,
                     waiters->slots * sizeof(void *));
@@ -87,6 +90,7 @@ static ids_queue *queue_new(ids_waiters *waiters, const ids_call *call,
     at = queue->bytes;
     queue->ns = copy_in(&at, request->ns);
     queue->key = copy_in(&at, request->key);
+    assert(at <= (uint8_t *)queue + bytes);
     queue->hash = call->hash;
     queue->bytes_held = bytes;
     queue->timer.kind = IDS_TIMER_LEASE;
@@ -100,6 +104,8 @@ static ids_queue *queue_new(ids_waiters *waiters, const ids_call *call,
 
 static void queue_free(ids_waiters *waiters, ids_queue *queue) {
     ids_queue **link = queue_slot(waiters, queue->hash);
+    assert(queue->count == 0);
+    assert(queue->first == NULL && queue->last == NULL);
     while (*link != queue)
         link = &(*link)->hash_next;
     *link = queue->hash_next;
@@ -108,6 +114,7 @@ static void queue_free(ids_waiters *waiters, ids_queue *queue) {
 }
 
 static void list_push(ids_asking **head, ids_asking *asking) {
+    assert(*head == NULL || (*head)->prev == NULL);
     asking->prev = NULL;
     asking->next = *head;
     if (*head != NULL)
@@ -116,6 +123,8 @@ static void list_push(ids_asking **head, ids_asking *asking) {
 }
 
 static void list_take(ids_asking **head, ids_asking *asking) {
+    assert(asking->prev != NULL || *head == asking);
+    assert(asking->next == NULL || asking->next->prev == asking);
     if (asking->prev != NULL)
         asking->prev->next = asking->next;
     else
@@ -142,6 +151,7 @@ static ids_asking *asking_new(ids_waiters *waiters, ids_asker asker) {
 }
 
 static void asking_free(ids_waiters *waiters, ids_asking *asking) {
+    assert(asking->first == NULL);
     list_take(asking->gone ? &waiters->gone
                            : asker_slot(waiters, asking->asker),
               asking);
@@ -162,6 +172,7 @@ static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
     waiter->request = *request;
     waiter->request.fingerprint = copy_in(&at, request->fingerprint);
     waiter->request.nonce = copy_in(&at, request->nonce);
+    assert(at <= (uint8_t *)waiter + bytes);
     waiter->timer.kind = IDS_TIMER_WAIT;
     waiter->timer.number = waiters->parked;
     return waiter;
@@ -169,6 +180,9 @@ static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
 
 static void hang_in(ids_waiters *waiters, ids_waiter *waiter, ids_queue *queue,
                     ids_asking *asking) {
+    assert(waiters->count < waiters->count_max);
+    assert(queue->count < waiters->per_key_max);
+    assert(!asking->gone);
     waiter->queue = queue;
     waiter->request.ns = queue->ns;
     waiter->request.key = queue->key;
@@ -187,6 +201,7 @@ static void hang_in(ids_waiters *waiters, ids_waiter *waiter, ids_queue *queue,
     ids_heap_add(&waiters->heap, &waiter->timer);
     waiters->count++;
     waiters->parked++;
+    assert(waiters->heap.count > waiters->count);
 }
 
 static bool is_full(const ids_waiters *waiters, const ids_queue *queue) {
@@ -198,6 +213,7 @@ static bool is_full(const ids_waiters *waiters, const ids_queue *queue) {
 static bool allocate(ids_waiters *waiters, const ids_call *call,
                      uint64_t lease_end_ms, ids_waiter **waiter,
                      ids_queue **queue, ids_asking **asking) {
+    assert(waiters->heap.count + 2 <= waiters->heap.capacity);
     *asking = asking_of(waiters, call->asker);
     *waiter = waiter_new(waiters, call);
     if (*waiter == NULL)
@@ -220,6 +236,7 @@ idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
     ids_queue *queue;
     ids_waiter *waiter;
     ids_asking *asking;
+    assert(request->wait_ms > 0);
     if (waiters->gone != NULL)
         ids_waiters_reap(waiters, REAPED_PER_PARK);
     queue = ids_waiters_queue(waiters, call->hash, request->ns, request->key);
@@ -235,11 +252,14 @@ idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
 
 void ids_waiters_lease(ids_waiters *waiters, ids_queue *queue,
                        uint64_t lease_end_ms) {
+    assert(queue->timer.kind == IDS_TIMER_LEASE);
+    assert(queue->count > 0);
     queue->timer.due_ms = lease_end_ms;
     ids_heap_moved(&waiters->heap, &queue->timer);
 }
 
 static void take_from_asker(ids_waiters *waiters, ids_waiter *waiter) {
+    assert(waiter->asker_prev != NULL || waiter->asking->first == waiter);
     if (waiter->asker_prev != NULL)
         waiter->asker_prev->asker_next = waiter->asker_next;
     else
@@ -251,6 +271,8 @@ static void take_from_asker(ids_waiters *waiters, ids_waiter *waiter) {
 }
 
 static void take_from_queue(ids_queue *queue, ids_waiter *waiter) {
+    assert(waiter->prev != NULL || queue->first == waiter);
+    assert(waiter->next != NULL || queue->last == waiter);
     if (waiter->prev != NULL)
         waiter->prev->next = waiter->next;
     else
@@ -260,11 +282,13 @@ static void take_from_queue(ids_queue *queue, ids_waiter *waiter) {
     else
         queue->last = waiter->prev;
     queue->count--;
+    assert((queue->count == 0) == (queue->first == NULL));
 }
 
 void ids_waiters_remove(ids_waiters *waiters, ids_waiter *waiter,
                         bool *queue_gone) {
     ids_queue *queue = waiter->queue;
+    assert(waiter->timer.kind == IDS_TIMER_WAIT);
     assert(waiters->count > 0 && queue->count > 0);
     take_from_asker(waiters, waiter);
     take_from_queue(queue, waiter);
@@ -280,6 +304,7 @@ void ids_waiters_forget(ids_waiters *waiters, ids_asker asker) {
     ids_asking *asking = asking_of(waiters, asker);
     if (asking == NULL)
         return;
+    assert(asking->first != NULL && !asking->gone);
     list_take(asker_slot(waiters, asker), asking);
     asking->gone = true;
     list_push(&waiters->gone, asking);
@@ -287,6 +312,8 @@ void ids_waiters_forget(ids_waiters *waiters, ids_asker asker) {
 
 void ids_waiters_reap(ids_waiters *waiters, uint32_t max) {
     bool queue_gone;
-    while (max-- > 0 && waiters->gone != NULL)
+    while (max-- > 0 && waiters->gone != NULL) {
+        assert(waiters->gone->gone && waiters->gone->first != NULL);
         ids_waiters_remove(waiters, waiters->gone->first, &queue_gone);
+    }
 }

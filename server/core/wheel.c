@@ -33,6 +33,9 @@ static void hang(ids_wheel *wheel, uint32_t number) {
     ids_chunk *chunk = chunk_at(wheel, number);
     uint64_t tick = tick_for(chunk->due_ms);
     uint32_t level, slot;
+    assert(number > 0);
+    assert(!chunk->hung);
+    assert(chunk->due_ms != UINT64_MAX);
     if (tick < wheel->tick)
         tick = wheel->tick;
     if (tick - wheel->tick > TICKS_MAX) /* nobody turned it for years */
@@ -56,6 +59,7 @@ static void take_off(ids_wheel *wheel, uint32_t number) {
     uint32_t slot = chunk->wheel_slot % IDS_WHEEL_SLOTS;
     if (!chunk->hung)
         return;
+    assert(level < IDS_WHEEL_LEVELS);
     chunk->hung = false;
     if (chunk->wheel_next != 0)
         chunk_at(wheel, chunk->wheel_next)->wheel_prev = chunk->wheel_prev;
@@ -63,6 +67,7 @@ static void take_off(ids_wheel *wheel, uint32_t number) {
         chunk_at(wheel, chunk->wheel_prev)->wheel_next = chunk->wheel_next;
         return;
     }
+    assert(wheel->slots[level][slot] == number);
     wheel->slots[level][slot] = chunk->wheel_next;
     if (chunk->wheel_next == 0)
         wheel->used[level] &= ~(1ull << slot);
@@ -76,10 +81,23 @@ static void on_release(void *ctx, uint32_t number) {
 }
 
 void ids_wheel_init(ids_wheel *wheel, ids_slab *slab) {
+    assert(slab->on_release == NULL);
+    assert(slab->chunks_live == 0);
     memset(wheel, 0, sizeof *wheel);
     wheel->slab = slab;
     slab->on_release = on_release;
     slab->release_ctx = wheel;
+}
+
+/* The chunk's first end is known to be this one now. Rare, and kept out of the
+ * way of all other adds. */
+__attribute__((noinline)) static void
+come_nearer(ids_wheel *wheel, uint32_t number, uint64_t end_ms) {
+    chunk_at(wheel, number)->due_ms = end_ms;
+    if (wheel->look.chunk == number)
+        return;
+    take_off(wheel, number);
+    hang(wheel, number);
 }
 
 void ids_wheel_add(ids_wheel *wheel, ids_ref ref) {
@@ -89,13 +107,8 @@ void ids_wheel_add(ids_wheel *wheel, ids_ref ref) {
         ids_record_ttl_end_ms(ids_slab_slot_at(chunk, ids_ref_slot(ref)));
     if (chunk->rescans > 0 && end_ms > wheel->now_ms)
         end_ms += (end_ms - wheel->now_ms) / 16; /* others end by then */
-    if (end_ms >= chunk->due_ms)
-        return;
-    chunk->due_ms = end_ms;
-    if (wheel->look.chunk == number)
-        return;
-    take_off(wheel, number);
-    hang(wheel, number);
+    if (end_ms < chunk->due_ms)
+        come_nearer(wheel, number, end_ms);
 }
 
 static bool level_turns(const ids_wheel *wheel, uint32_t level) {
@@ -118,6 +131,7 @@ static uint64_t level_next_tick(const ids_wheel *wheel, uint32_t level) {
         return wheel->tick;
     ahead &= ~1ull;
     at += ahead == 0 ? IDS_WHEEL_SLOTS : (uint32_t)__builtin_ctzll(ahead);
+    assert(at << (level * LEVEL_BITS) > wheel->tick);
     return at << (level * LEVEL_BITS);
 }
 
@@ -129,6 +143,7 @@ static uint64_t next_tick(const ids_wheel *wheel) {
         if (tick < next)
             next = tick;
     }
+    assert(next >= wheel->tick);
     return next;
 }
 
@@ -152,13 +167,18 @@ static uint32_t head_here(const ids_wheel *wheel) {
 }
 
 static void look_begin(ids_wheel *wheel, uint32_t number) {
+    assert(wheel->look.chunk == 0);
+    assert(!chunk_at(wheel, number)->hung);
     chunk_at(wheel, number)->due_ms = UINT64_MAX;
     wheel->look = (ids_wheel_look){.chunk = number, .first_end_ms = UINT64_MAX};
 }
 
 static void look_note(ids_wheel_look *look, uint64_t end_ms, uint64_t now_ms) {
+    assert(end_ms > now_ms);
+    assert(end_ms - now_ms < 1ull << IDS_WHEEL_SPANS);
     look->spans[63 - __builtin_clzll(end_ms - now_ms)]++;
     look->left++;
+    assert(look->left <= IDS_SLAB_SLOTS_MAX);
     if (end_ms < look->first_end_ms)
         look->first_end_ms = end_ms;
 }
@@ -184,6 +204,8 @@ static void look_end(ids_wheel *wheel) {
     uint32_t number = wheel->look.chunk;
     ids_chunk *chunk = chunk_at(wheel, number);
     uint64_t due_ms = look_next_ms(&wheel->look, wheel->now_ms);
+    assert(number > 0);
+    assert(!chunk->hung);
     wheel->look.chunk = 0;
     if (chunk->rescans < UINT8_MAX)
         chunk->rescans++;
@@ -191,6 +213,7 @@ static void look_end(ids_wheel *wheel) {
         chunk->due_ms = due_ms;
     if (chunk->due_ms <= wheel->now_ms)
         chunk->due_ms = wheel->now_ms + 1;
+    assert(chunk->due_ms > wheel->now_ms);
     if (chunk->due_ms != UINT64_MAX)
         hang(wheel, number);
 }
@@ -200,6 +223,7 @@ static void look_end(ids_wheel *wheel) {
 static ids_ref look_on(ids_wheel *wheel, uint32_t *steps) {
     ids_wheel_look *look = &wheel->look;
     const ids_chunk *chunk = chunk_at(wheel, look->chunk);
+    assert(look->slot <= chunk->bump);
     while (*steps > 0 && look->slot < chunk->bump) {
         uint32_t slot = look->slot++;
         const ids_record *record = ids_slab_slot_at(chunk, slot);
@@ -231,6 +255,7 @@ static bool look_for_chunk(ids_wheel *wheel) {
             wheel->tick = now_tick;
         return false;
     }
+    assert(tick >= wheel->tick);
     wheel->tick = tick;
     number = head_here(wheel);
     assert(number != 0);
@@ -254,5 +279,7 @@ ids_ref ids_wheel_due(ids_wheel *wheel, uint64_t now_ms, uint32_t *steps) {
         if (!look_for_chunk(wheel))
             return 0;
     }
+    assert(ref == 0 ||
+           ids_record_ttl_end_ms(ids_slab_at(wheel->slab, ref)) <= now_ms);
     return ref;
 }

@@ -9,7 +9,10 @@
 #include "server/journal/mutant.h"
 #include "server/journal/vault.h"
 
+#include <assert.h>
+
 static bool is_same(const ids_disk *disk, int file, ids_identity was) {
+    assert(file >= 0);
     return !disk->identity ||
            ids_identity_same(disk->identity(disk->ctx, file), was);
 }
@@ -36,6 +39,7 @@ static bool log_is_copied(const ids_vault *v, const ids_name *name) {
 static bool any_log_is_copied(const ids_vault *v) {
     const ids_manifest *m = &v->manifest;
     const ids_manifest_run *last = m->runs > 0 ? &m->run[m->runs - 1] : NULL;
+    assert(m->runs <= IDS_RUNS_MAX);
     if (!last || last->closed)
         return false;
     for (size_t i = 0; i < v->logs_count; i++)

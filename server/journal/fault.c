@@ -2,6 +2,7 @@
 /* fault.c -- see fault.h. */
 #include "server/journal/fault.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 bool ids_fault_set(ids_fault *fault, ids_fault_kind kind, const char *file,
                    const char *what) {
+    assert(kind != IDS_FAULT_NONE && what != NULL);
     *fault = (ids_fault){.kind = kind, .what = what};
     snprintf(fault->file, sizeof fault->file, "%s", file);
     return false;
@@ -23,6 +25,7 @@ bool ids_fault_at(ids_fault *fault, const char *file, uint64_t at,
 
 bool ids_fault_disk(ids_fault *fault, int error, const char *file,
                     const char *what) {
+    assert(error < 0);
     ids_fault_set(fault, IDS_FAULT_DISK, file, what);
     fault->error = error;
     return false;

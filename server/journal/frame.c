@@ -26,6 +26,8 @@ void ids_frame_fill(uint8_t *at, size_t body_bytes) {
 
 void ids_frame_seal(uint8_t *at, ids_frame *f, uint32_t seed) {
     size_t bytes = ids_frame_bytes(f->body_bytes);
+    assert(f->body_bytes <= IDS_FRAME_BODY_BYTES_MAX);
+    assert(bytes % IDS_FRAME_ALIGN == 0 && bytes > IDS_FRAME_HEAD_BYTES);
     f->body_crc =
         ids_crc32c(0, at + IDS_FRAME_HEAD_BYTES, bytes - IDS_FRAME_HEAD_BYTES);
     ids_put_u32(at, f->kind);
@@ -43,6 +45,7 @@ void ids_frame_seal(uint8_t *at, ids_frame *f, uint32_t seed) {
 }
 
 void ids_frame_blank(uint8_t *at, const ids_frame *f) {
+    assert(f->body_bytes <= IDS_FRAME_BODY_BYTES_MAX);
     memset(at, 0, IDS_FRAME_HEAD_BYTES);
     ids_put_u32(at, f->kind);
     ids_put_u32(at + 4, f->body_bytes);
@@ -100,8 +103,10 @@ ids_frame_read ids_frame_check(const uint8_t *at, size_t len, uint32_t seed,
 /* Whether one of the sectors that [from, to) lies in has nothing but zeros
  * there. */
 static bool lacks_a_sector(const uint8_t *bytes, size_t from, size_t to) {
+    assert(from <= to);
     while (from < to) {
         size_t end = (from / IDS_SECTOR_BYTES + 1) * IDS_SECTOR_BYTES;
+        assert(end > from);
         if (end > to)
             end = to;
         if (ids_is_zero(bytes + from, end - from))
@@ -115,6 +120,7 @@ bool ids_frame_is_torn(const uint8_t *bytes, size_t len, size_t at,
                        uint32_t seed) {
     ids_frame frame;
     size_t end = at + IDS_FRAME_HEAD_BYTES;
+    assert(at <= len);
     if (end > len)
         return ids_is_zero(bytes + at, len - at);
     ids_frame_read is =
@@ -123,6 +129,7 @@ bool ids_frame_is_torn(const uint8_t *bytes, size_t len, size_t at,
         end = at + ids_frame_bytes(frame.body_bytes);
     if (end > len)
         return false; /* nobody writes past the end */
+    assert(end > at && end <= len);
     if (lacks_a_sector(bytes, at, end))
         return true;
     /* A write that was cut off has zeros to its end: where the fill would be
@@ -134,6 +141,7 @@ bool ids_frame_is_torn(const uint8_t *bytes, size_t len, size_t at,
 
 void ids_file_head_write(uint8_t at[IDS_FILE_HEAD_BYTES], ids_file_head *head,
                          const char *magic) {
+    assert(strlen(magic) == MAGIC_BYTES);
     memcpy(at, magic, MAGIC_BYTES);
     ids_put_u32(at + VERSION_AT, IDS_FORMAT_VERSION);
     ids_put_u32(at + 12, head->loop);

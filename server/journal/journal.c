@@ -78,6 +78,8 @@ uint32_t ids_journal_segment_bytes_min(size_t result_bytes_max) {
 
 ids_journal *ids_journal_new(const ids_journal_config *config) {
     ids_journal *j = calloc(1, sizeof *j);
+    assert(config->fsync < IDS_FSYNC_COUNT && config->mark_ms > 0);
+    assert(config->backlog_bytes_max > 0);
     if (j == NULL)
         return NULL;
     j->config = *config;
@@ -98,6 +100,7 @@ void ids_journal_free(ids_journal *j) {
 static bool make_room(buffer *b, size_t bytes) {
     size_t cap = b->cap < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : b->cap;
     uint8_t *grown;
+    assert(b->len <= b->cap);
     if (b->cap - b->len >= bytes)
         return true;
     while (cap - b->len < bytes)
@@ -107,20 +110,26 @@ static bool make_room(buffer *b, size_t bytes) {
         return false;
     b->bytes = grown;
     b->cap = cap;
+    assert(b->cap - b->len >= bytes);
     return true;
 }
 
 static void open_frame(ids_journal *j) {
+    assert(j->frame.count == 0 && j->filling.len % IDS_FRAME_ALIGN == 0);
     j->frame_at = j->filling.len;
     j->frame = (ids_frame){.kind = IDS_FRAME_CHANGES};
     j->filling.len += IDS_FRAME_HEAD_BYTES;
+    assert(j->filling.len <= j->filling.cap);
 }
 
 static void close_frame(ids_journal *j) {
     buffer *b = &j->filling;
+    assert(b->len == j->frame_at + IDS_FRAME_HEAD_BYTES + j->frame.body_bytes);
+    assert((j->frame.count == 0) == (j->frame.body_bytes == 0));
     ids_frame_blank(b->bytes + j->frame_at, &j->frame);
     ids_frame_fill(b->bytes + b->len, j->frame.body_bytes);
     b->len = j->frame_at + ids_frame_bytes(j->frame.body_bytes);
+    assert(b->len <= b->cap);
     j->frame = (ids_frame){0};
 }
 
@@ -142,6 +151,8 @@ void ids_journal_take(void *ctx, const ids_change *change) {
     b->len += bytes;
     j->frame.body_bytes += (uint32_t)bytes;
     j->frame.count++;
+    assert(b->len <= b->cap);
+    assert(j->taken > j->handed);
 }
 
 /* A frame without a change: what time it is, and up to where the log is on
@@ -160,6 +171,7 @@ static void add_mark(ids_journal *j) {
 static void stamp(buffer *b, uint64_t now_ms) {
     for (size_t at = 0; at < b->len;) {
         ids_frame frame = ids_frame_of_blank(b->bytes + at);
+        assert(at + ids_frame_bytes(frame.body_bytes) <= b->len);
         frame.now_ms = now_ms;
         ids_frame_blank(b->bytes + at, &frame);
         at += ids_frame_bytes(frame.body_bytes);
@@ -167,6 +179,7 @@ static void stamp(buffer *b, uint64_t now_ms) {
 }
 
 static bool sync_is_due(const ids_journal *j, uint64_t now_ms) {
+    assert(j->durable <= j->handed && j->handed <= j->taken);
     if (j->syncing)
         return false;
     if (j->sync)
@@ -180,6 +193,7 @@ static bool sync_is_due(const ids_journal *j, uint64_t now_ms) {
 
 static void swap_buffers(ids_journal *j) {
     buffer written = j->writing;
+    assert(!j->under_way);
     j->writing = j->filling;
     if (written.cap > BUFFER_BYTES_KEPT) {
         free(written.bytes);
@@ -187,6 +201,7 @@ static void swap_buffers(ids_journal *j) {
     }
     written.len = 0;
     j->filling = written;
+    assert(j->filling.len == 0);
 }
 
 /* Where no reply waits for it, a batch may grow for a moment: that is fewer
@@ -202,6 +217,7 @@ static bool may_grow(const ids_journal *j, uint64_t now_ms) {
  * are done behind the batches. */
 static void count_unsynced(ids_journal *j, bool sync, uint64_t now_ms) {
     uint64_t *since_ms = j->syncing ? &j->later_ms : &j->unsynced_ms;
+    assert(!sync || !j->syncing);
     if (*since_ms == UINT64_MAX)
         *since_ms = j->waiting_ms;
     j->waiting_ms = UINT64_MAX;
@@ -210,10 +226,12 @@ static void count_unsynced(ids_journal *j, bool sync, uint64_t now_ms) {
     j->sync_ms = now_ms;
     j->syncing = j->config.fsync != IDS_FSYNC_ALWAYS;
     j->sync_covers = j->taken;
+    assert(j->sync_covers >= j->durable);
 }
 
 const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     bool sync = sync_is_due(j, now_ms);
+    assert(j->handed <= j->taken);
     if (j->taken > j->handed && j->waiting_ms == UINT64_MAX)
         j->waiting_ms = now_ms;
     if (j->under_way || j->failed || (!sync && !j->cut && may_grow(j, now_ms)))
@@ -224,6 +242,7 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
         add_mark(j);
     if (j->failed || (j->filling.len == 0 && !sync && !j->cut))
         return NULL;
+    assert(j->frame.count == 0 && !j->cutting);
     stamp(&j->filling, now_ms);
     if (j->filling.len > 0)
         j->frame_ms = now_ms;
@@ -239,6 +258,8 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
                            .sync = sync && !j->syncing,
                            .sync_behind = sync && j->syncing};
     j->handed = j->taken;
+    assert(j->batch.len % IDS_FRAME_ALIGN == 0);
+    assert(!j->batch.sync || !j->batch.sync_behind);
     j->cutting = j->cut;
     j->cut = j->sync = false;
     j->under_way = true;
@@ -247,6 +268,7 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
 
 void ids_journal_done(ids_journal *j, const ids_batch_done *done) {
     assert(j->under_way);
+    assert(done->failed || done->durable <= j->batch.last);
     j->under_way = false;
     j->free_bytes = done->free_bytes;
     if (done->failed) {
@@ -269,6 +291,7 @@ void ids_journal_synced(ids_journal *j, uint64_t durable) {
     }
     if (durable == j->handed)
         j->unsynced_ms = j->later_ms = UINT64_MAX;
+    assert(j->syncing || j->later_ms == UINT64_MAX);
 }
 
 uint64_t ids_journal_next_ms(const ids_journal *j) {
@@ -298,6 +321,7 @@ uint64_t ids_journal_watermark(ids_journal *j, uint64_t now_ms) {
         j->passed = j->taken;
     else if (j->durable > j->passed)
         j->passed = j->durable;
+    assert(j->passed >= j->durable && j->passed <= j->taken);
     return j->passed;
 }
 
@@ -306,6 +330,7 @@ bool ids_journal_is_full(const ids_journal *j) {
 }
 
 bool ids_journal_is_over(const ids_journal *j) {
+    assert(j->config.backlog_bytes_max > 0);
     return j->filling.len / 2 >= j->config.backlog_bytes_max;
 }
 

@@ -26,12 +26,15 @@ void ids_manifest_drop_runs(ids_manifest *m, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         free(m->run[i].logs);
     m->runs -= count;
+    assert(m->runs <= IDS_RUNS_MAX);
     memmove(m->run, m->run + count, m->runs * sizeof m->run[0]);
 }
 
 bool ids_manifest_add_run(ids_manifest *m, const ids_manifest_run *run) {
     ids_manifest_run *added = &m->run[m->runs];
     assert(m->runs < IDS_RUNS_MAX);
+    assert(run->loops >= 1);
+    assert(m->runs == 0 || m->run[m->runs - 1].closed);
     *added = *run;
     added->logs = calloc(run->loops, sizeof *added->logs);
     if (added->logs == NULL)
@@ -53,6 +56,7 @@ static void *copy_of(const void *from, size_t bytes, bool *good) {
 
 bool ids_manifest_copy(ids_manifest *to, const ids_manifest *from) {
     bool good = true;
+    assert(from->runs <= IDS_RUNS_MAX);
     *to = *from;
     to->snapshot = copy_of(
         from->snapshot, from->snapshot_loops * sizeof *from->snapshot, &good);
@@ -68,6 +72,7 @@ bool ids_manifest_copy(ids_manifest *to, const ids_manifest *from) {
 /* Text --------------------------------------------------------------------- */
 
 static size_t put_end(char *to, size_t cap, const ids_log_end *end) {
+    assert(end->segment >= 1 && end->at >= IDS_FILE_HEAD_BYTES);
     return (size_t)snprintf(to, cap,
                             " %" PRIu64 " %" PRIu32 " %08" PRIx32 " %" PRIu64,
                             end->segment, end->at, end->chain, end->number);
@@ -80,8 +85,13 @@ static size_t put_run(char *to, size_t cap, const ids_manifest_run *run) {
         run->closed     ? "closed"
         : run->replaced ? "replaced"
                         : "open");
+    assert(run->loops >= 1);
+    assert(!run->closed || !run->replaced);
     for (uint32_t i = 0; i < run->loops; i++) {
         const ids_manifest_log *log = &run->logs[i];
+        assert(log->first.at == IDS_FILE_HEAD_BYTES);
+        assert(!ids_run_has_ends(run) ||
+               log->end.segment >= log->first.segment);
         len += (size_t)snprintf(to + len, cap - len, "log");
         len += put_end(to + len, cap - len, &log->first);
         if (ids_run_has_ends(run))
@@ -93,6 +103,8 @@ static size_t put_run(char *to, size_t cap, const ids_manifest_run *run) {
 
 char *ids_manifest_text(const ids_manifest *m, size_t *len) {
     size_t lines = 10 + m->snapshot_loops, at;
+    assert(m->runs <= IDS_RUNS_MAX);
+    assert((m->snapshot_loops == 0) == (m->snapshot == NULL));
     for (uint32_t i = 0; i < m->runs; i++)
         lines += 1 + (size_t)m->run[i].loops;
     size_t cap = lines * LINE_BYTES_MAX;
@@ -130,6 +142,7 @@ typedef struct reader {
 
 static bool try_word(reader *r, const char *word) {
     size_t len = strlen(word);
+    assert(r->at <= r->end);
     if (r->bad || (size_t)(r->end - r->at) < len ||
         memcmp(r->at, word, len) != 0)
         return false;
@@ -145,6 +158,7 @@ static void want(reader *r, const char *word) {
 static uint64_t number(reader *r, uint64_t max) {
     uint64_t value = 0;
     const char *from = r->at;
+    assert(r->at <= r->end);
     while (!r->bad && r->at < r->end && *r->at >= '0' && *r->at <= '9') {
         uint64_t digit = (uint64_t)(*r->at++ - '0');
         if (value > (max - digit) / 10)
@@ -176,6 +190,7 @@ static uint64_t field(reader *r, const char *before, uint64_t max) {
 
 static void read_snapshot(reader *r, ids_manifest *m) {
     uint32_t loops;
+    assert(m->snapshot == NULL && m->snapshot_loops == 0);
     m->generation = field(r, "snapshot ", UINT64_MAX);
     loops = (uint32_t)field(r, " ", IDP_SHARDS_MAX);
     want(r, "\n");
@@ -227,6 +242,7 @@ static ids_fsync fsync_policy(reader *r) {
 
 static void read_run(reader *r, ids_manifest *m) {
     ids_manifest_run run = {.epoch = number(r, UINT64_MAX)};
+    assert(m->runs <= IDS_RUNS_MAX);
     run.start_ms = field(r, " ", IDS_LOG_MS_MAX);
     want(r, " ");
     run.fsync = fsync_policy(r);
@@ -304,6 +320,7 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
 /* Writes the text into the file, which is new and to be closed. */
 static int write_text(ids_manifest *m, const ids_disk *disk, int file) {
     size_t len;
+    assert(file >= 0);
     if (disk->identity)
         m->file = disk->identity(disk->ctx, file);
     char *text = ids_manifest_text(m, &len);
@@ -323,6 +340,7 @@ int ids_manifest_install(ids_manifest *m, const ids_disk *disk, bool *unknown) {
     if (file < 0)
         return file;
     m->counter++;
+    assert(m->counter > 0);
     if (disk->mark)
         m->mark = disk->mark(disk->ctx).identity;
     int error = write_text(m, disk, file);

@@ -2,12 +2,14 @@
 /* names.c -- see names.h. */
 #include "server/journal/names.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 void ids_name_log(char to[IDS_DISK_NAME_BYTES], uint64_t epoch, uint32_t loop,
                   uint64_t segment) {
+    assert(segment >= 1 && loop <= UINT16_MAX);
     snprintf(to, IDS_DISK_NAME_BYTES,
              "log-%016" PRIx64 "-%04" PRIx32 "-%016" PRIx64, epoch, loop,
              segment);
@@ -15,12 +17,14 @@ void ids_name_log(char to[IDS_DISK_NAME_BYTES], uint64_t epoch, uint32_t loop,
 
 void ids_name_snapshot(char to[IDS_DISK_NAME_BYTES], uint64_t generation,
                        uint32_t loop) {
+    assert(loop <= UINT16_MAX);
     snprintf(to, IDS_DISK_NAME_BYTES, "snap-%016" PRIx64 "-%04" PRIx32,
              generation, loop);
 }
 
 /* digits of lower-case hexadecimal, or NULL. */
 static const char *hex(const char *at, unsigned digits, uint64_t *value) {
+    assert(digits <= 16);
     *value = 0;
     for (; at != NULL && digits > 0; digits--, at++) {
         if (*at >= '0' && *at <= '9')

@@ -7,6 +7,7 @@
 #include "server/journal/mutant.h"
 #include "server/journal/vault.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,11 +69,13 @@ static bool read_open_file(reading *r, int file, size_t bytes_max) {
     if (got < 0)
         return ids_fault_disk(r->fault, (int)got, r->unit->name, "can't read");
     r->len = (size_t)got;
+    assert(r->len <= len && len <= r->cap);
     return true;
 }
 
 static bool read_file(reading *r, uint64_t segment, size_t bytes_max) {
     const ids_disk *disk = r->vault->disk;
+    assert(segment >= 1);
     ids_name_log(r->unit->name, r->run->epoch, r->loop, segment);
     int file = disk->open(disk->ctx, r->unit->name, IDS_DISK_READ);
     if (file == -ENOENT)
@@ -120,6 +123,8 @@ static bool open_segment(reading *r, uint64_t segment,
     if (!read_file(r, segment, SIZE_MAX) || !check_head(r, segment, &head))
         return false;
     ids_segment_begin(&r->reader, r->bytes, r->len, &head, before);
+    assert(r->reader.end.segment == segment);
+    assert(r->len >= IDS_FILE_HEAD_BYTES);
     r->unit->files++;
     r->unit->unsure[1] = (ids_log_span){.segment = segment,
                                         .from = IDS_FILE_HEAD_BYTES,
@@ -132,6 +137,7 @@ static bool open_segment(reading *r, uint64_t segment,
 static bool tells_synced(reading *r, uint64_t segment, bool *unsound) {
     ids_file_head head;
     char name[IDS_DISK_NAME_BYTES];
+    assert(segment > r->reader.end.segment);
     if (!is_there(r, segment))
         return false;
     memcpy(name, r->unit->name, sizeof name);
@@ -152,6 +158,7 @@ static bool tells_synced(reading *r, uint64_t segment, bool *unsound) {
 static bool ends_here(reading *r) {
     uint64_t segment = r->reader.end.segment;
     bool unsound = false;
+    assert(!ids_run_has_ends(r->run));
     if (IDS_MUTANT(FORGETS_MISSING))
         return true;
     if (any_after(r, segment + 2))
@@ -187,11 +194,13 @@ static void note_synced(reading *r, const ids_frame *frame, uint64_t at) {
         frame->synced_at >= span->from && frame->synced_at <= at)
         span->from = frame->synced_at;
     span->to = r->reader.end.at;
+    assert(span->from <= span->to && span->to <= r->len);
 }
 
 static bool take_frame(reading *r, const ids_frame *frame,
                        const uint8_t *body) {
     uint64_t at = (uint64_t)(body - r->bytes) - IDS_FRAME_HEAD_BYTES;
+    assert(body >= r->bytes + IDS_FRAME_HEAD_BYTES);
     note_synced(r, frame, at);
     if (frame->now_ms > r->unit->clock_ms)
         r->unit->clock_ms = frame->now_ms;
@@ -201,6 +210,7 @@ static bool take_frame(reading *r, const ids_frame *frame,
 
 static bool leave(reading *r) {
     const ids_log_end *end = &r->reader.end;
+    assert(end->segment >= r->log->first.segment);
     r->unit->bytes += end->at;
     if (ids_run_has_ends(r->run) &&
         (end->chain != r->log->end.chain || end->number != r->log->end.number))
@@ -222,6 +232,7 @@ static bool read_segments(reading *r) {
             break;
         case IDS_SEGMENT_SEALED:
             before = r->reader.end;
+            assert(before.at >= IDS_FILE_HEAD_BYTES + IDS_FRAME_MIN_BYTES);
             note_synced(r, &frame, before.at - IDS_FRAME_MIN_BYTES);
             r->unit->unsure[0] = r->unit->unsure[1];
             if (frame.now_ms > r->unit->clock_ms)
@@ -258,6 +269,7 @@ bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,
                  .unit = &vault->log[run][loop],
                  .fault = fault};
     const ids_log_end *first = &r.log->first;
+    assert(loop < of->loops && run < vault->manifest.runs);
     *r.unit = (ids_unit){0};
     bool good = open_segment(&r, first->segment, first) && read_segments(&r);
     free(r.bytes);

@@ -10,6 +10,7 @@
 
 #include "server/journal/mutant.h"
 
+#include <assert.h>
 #include <string.h>
 
 void ids_segment_begin(ids_segment_reader *r, const uint8_t *bytes, size_t len,
@@ -68,6 +69,7 @@ static ids_segment_step corrupt(ids_segment_reader *r, const char *what) {
 
 static ids_segment_step no_frame(ids_segment_reader *r) {
     bool nothing = ids_is_zero(r->bytes + r->end.at, r->len - r->end.at);
+    assert(r->end.at < r->len);
     if (IDS_MUTANT(CUTS_CORRUPTION))
         return nothing ? IDS_SEGMENT_OVER : IDS_SEGMENT_TORN;
     if (nothing)
@@ -83,6 +85,7 @@ static ids_segment_step no_frame(ids_segment_reader *r) {
 
 ids_segment_step ids_segment_next(ids_segment_reader *r, ids_frame *f,
                                   const uint8_t **body) {
+    assert(r->end.at >= IDS_FILE_HEAD_BYTES);
     if (r->end.at >= r->len)
         return corrupt(r, "the file ends before its log does");
     ids_frame_read is = ids_frame_check(r->bytes + r->end.at,
@@ -93,6 +96,7 @@ ids_segment_step ids_segment_next(ids_segment_reader *r, ids_frame *f,
         return corrupt(r, "a good batch that doesn't follow the one before");
     *body = r->bytes + r->end.at + IDS_FRAME_HEAD_BYTES;
     r->end.at += (uint32_t)ids_frame_bytes(f->body_bytes);
+    assert(r->end.at <= r->len);
     r->end.chain = f->crc;
     r->end.number = f->first + f->count - 1;
     return f->kind == IDS_FRAME_SEAL ? IDS_SEGMENT_SEALED : IDS_SEGMENT_FRAME;
@@ -111,6 +115,7 @@ bool ids_changes_next(ids_changes *c, ids_change *change) {
     size_t took = ids_change_read(c->at, c->left_bytes, change);
     if (took == 0)
         return false;
+    assert(took <= c->left_bytes);
     change->number = c->number++;
     c->at += took;
     c->left_bytes -= took;

@@ -17,6 +17,7 @@
 /* The walk ---------------------------------------------------------------- */
 
 void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes) {
+    assert(block_bytes > IDS_FRAME_HEAD_BYTES);
     *walk = (ids_snapshot_walk){.len = IDS_FRAME_HEAD_BYTES,
                                 .block_bytes = block_bytes};
 }
@@ -24,6 +25,7 @@ void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes) {
 static bool make_room(ids_snapshot_walk *walk, size_t bytes) {
     size_t cap = walk->cap ? walk->cap : walk->block_bytes * 2;
     uint8_t *grown;
+    assert(walk->cap == 0 || walk->len <= walk->cap);
     if (walk->cap >= walk->len + bytes)
         return true;
     while (cap < walk->len + bytes)
@@ -33,12 +35,15 @@ static bool make_room(ids_snapshot_walk *walk, size_t bytes) {
         return false;
     walk->bytes = grown;
     walk->cap = cap;
+    assert(walk->cap >= walk->len + bytes);
     return true;
 }
 
 static void seen(void *ctx, const ids_change *change) {
     ids_snapshot_walk *walk = ctx;
     size_t bytes = ids_change_write_bound(change) + IDS_FRAME_ALIGN;
+    assert(walk->len >= IDS_FRAME_HEAD_BYTES);
+    assert(change->number == 0);
     if (walk->failed || walk->len + bytes > IDS_FRAME_BODY_BYTES_MAX ||
         !make_room(walk, bytes)) {
         walk->failed = true;
@@ -46,11 +51,13 @@ static void seen(void *ctx, const ids_change *change) {
     }
     walk->len += ids_change_write(walk->bytes + walk->len, change);
     walk->count++;
+    assert(walk->len <= walk->cap);
 }
 
 bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
                             uint64_t now_ms, uint32_t buckets_max) {
     ids_frame frame = {.kind = IDS_FRAME_RECORDS, .now_ms = now_ms};
+    assert(walk->failed || walk->len < walk->block_bytes);
     for (; buckets_max > 0 && !walk->over && !walk->failed &&
            walk->len < walk->block_bytes;
          buckets_max--)
@@ -61,6 +68,7 @@ bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
     if (walk->count > 0) {
         frame.body_bytes = (uint32_t)(walk->len - IDS_FRAME_HEAD_BYTES);
         frame.count = walk->count;
+        assert(frame.body_bytes > 0 && walk->len < walk->cap);
         ids_frame_blank(walk->bytes, &frame);
     }
     return walk->over || walk->len >= walk->block_bytes;
@@ -82,6 +90,7 @@ void ids_snapshot_walk_fini(ids_snapshot_walk *walk, ids_shard *shard) {
 
 /* A full disk is a reason to give up, any other error one to stop. */
 static bool fail(ids_snapshot_file *f, int error, const char *what) {
+    assert(error < 0);
     if (ids_fault_is_room(error)) {
         f->no_room = true;
         return false;
@@ -96,6 +105,7 @@ static bool is_well(const ids_snapshot_file *f) {
 bool ids_snapshot_create(ids_snapshot_file *f, const ids_disk *disk,
                          const ids_file_head *head) {
     uint8_t bytes[IDS_FILE_HEAD_BYTES];
+    assert(head->number >= 1);
     *f = (ids_snapshot_file){.disk = disk, .head = *head};
     ids_name_snapshot(f->name, head->number, head->loop);
     f->head.bytes = 0;
@@ -114,6 +124,7 @@ bool ids_snapshot_create(ids_snapshot_file *f, const ids_disk *disk,
  * before it would take seconds. */
 static void push(ids_snapshot_file *f) {
     uint64_t len = f->sum.bytes - f->pushed;
+    assert(f->pushed <= f->sum.bytes);
     if (len < PUSH_BYTES)
         return;
     f->disk->push(f->disk->ctx, f->file, f->pushed, len);
@@ -122,6 +133,9 @@ static void push(ids_snapshot_file *f) {
 
 static bool put_frame(ids_snapshot_file *f, uint8_t *at, ids_frame *frame) {
     size_t bytes = ids_frame_bytes(frame->body_bytes);
+    assert(f->file >= 0 && f->sum.bytes >= IDS_FILE_HEAD_BYTES);
+    assert(frame->kind == IDS_FRAME_RECORDS || frame->kind == IDS_FRAME_END);
+    assert(frame->kind == IDS_FRAME_END || frame->count > 0);
     frame->epoch = f->head.epoch;
     frame->first = f->sum.records;
     frame->previous = f->sum.crc;
@@ -143,6 +157,7 @@ bool ids_snapshot_write(ids_snapshot_file *f, uint8_t *block, size_t len) {
         return false;
     int64_t room = f->disk->free_bytes(f->disk->ctx);
     assert(len == IDS_FRAME_HEAD_BYTES + frame.body_bytes);
+    assert(frame.kind == IDS_FRAME_RECORDS);
     if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES + len)
         return fail(f, -ENOSPC, "");
     f->now_ms = frame.now_ms;
@@ -163,6 +178,7 @@ bool ids_snapshot_finish(ids_snapshot_file *f) {
 }
 
 void ids_snapshot_abandon(ids_snapshot_file *f) {
+    assert(f->name[0] != '\0');
     if (f->file >= 0)
         f->disk->close(f->disk->ctx, f->file);
     f->file = -1;

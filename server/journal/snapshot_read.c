@@ -6,6 +6,7 @@
 #include "server/journal/names.h"
 #include "server/journal/snapshot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ bool ids_load_frame(const ids_loader *loader, const ids_frame *frame,
     ids_change changes[IDS_LOAD_COUNT_MAX];
     ids_changes from = ids_changes_of(frame, body);
     size_t count;
+    assert(body != NULL);
     do {
         count = 0;
         while (count < IDS_LOAD_COUNT_MAX &&
@@ -82,6 +84,7 @@ static bool read_head(reader *r, const ids_file_head *wanted) {
 
 static bool make_room(reader *r, size_t bytes) {
     uint8_t *grown;
+    assert((r->cap == 0) == (r->bytes == NULL));
     if (bytes <= r->cap)
         return true;
     grown = realloc(r->bytes, bytes);
@@ -105,6 +108,7 @@ static bool read_frame(reader *r, ids_frame *frame) {
                              frame) != IDS_FRAME_WHOLE)
         return corrupt(r, "a block's head is damaged");
     bytes = ids_frame_bytes(frame->body_bytes);
+    assert(r->cap >= IDS_FRAME_HEAD_BYTES);
     if (bytes > r->size - at)
         return corrupt(r, "the file is too short");
     if (!make_room(r, bytes) || !fetch(r, at, r->bytes, bytes))
@@ -129,6 +133,7 @@ static bool read_frames(reader *r) {
         if (frame.now_ms > r->clock_ms)
             r->clock_ms = frame.now_ms;
         r->sum.bytes += ids_frame_bytes(frame.body_bytes);
+        assert(r->sum.bytes <= r->size);
         r->sum.records += frame.count;
         r->sum.crc = frame.crc;
         if (frame.kind == IDS_FRAME_END)

@@ -15,6 +15,7 @@
 
 static bool is_needed(const ids_manifest *m, const char *text) {
     ids_name name;
+    assert(m->runs <= IDS_RUNS_MAX);
     switch (ids_name_parse(text, &name)) {
     case IDS_NAME_IS_MANIFEST:
     case IDS_NAME_OTHER:
@@ -45,6 +46,7 @@ typedef struct sweep {
 
 static void collect(void *ctx, const char *text) {
     sweep *s = ctx;
+    assert(s->count <= 64);
     if (s->count == 64 || strlen(text) >= IDS_DISK_NAME_BYTES ||
         is_needed(&s->vault->manifest, text))
         return;
@@ -66,6 +68,7 @@ void ids_vault_clean_up(const ids_vault *v) {
 
 /* A lock that was replaced may be another's, and so may the folder. */
 static bool stands(int error, bool unknown) {
+    assert(error <= 0);
     return error && !unknown && error != -ESTALE;
 }
 
@@ -78,6 +81,7 @@ bool ids_vault_put(ids_vault *v, ids_manifest *next, ids_fault *fault) {
         return ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
                               "can't replace the manifest");
     }
+    assert(next->counter > v->manifest.counter);
     ids_manifest_fini(&v->manifest);
     v->manifest = *next;
     return true;
@@ -110,6 +114,7 @@ bool ids_vault_replaced(ids_vault *v, const ids_log_end *ends, uint64_t now_ms,
         return no_memory(v, fault);
     ids_manifest_run *run = &next.run[next.runs - 1];
     run->replaced = true;
+    assert(!run->closed);
     for (uint32_t i = 0; i < run->loops; i++)
         run->logs[i].end = ends[i];
     next.clock_ms = now_ms;
@@ -122,6 +127,7 @@ static bool with_snapshot(const ids_manifest *m, const ids_snapshot_sum *sums,
                           ids_manifest *next) {
     uint32_t loops = m->run[m->runs - 1].loops;
     ids_snapshot_sum *snapshot = malloc(loops * sizeof *snapshot);
+    assert(m->runs > 0 && !m->run[m->runs - 1].closed);
     if (snapshot == NULL || !ids_manifest_copy(next, m)) {
         free(snapshot);
         return false;
@@ -134,10 +140,15 @@ static bool with_snapshot(const ids_manifest *m, const ids_snapshot_sum *sums,
     next->clean = clean;
     ids_manifest_drop_runs(next, clean ? next->runs : next->runs - 1);
     ids_manifest_run *run = &next->run[0];
-    for (uint32_t i = 0; !clean && i < loops; i++)
+    for (uint32_t i = 0; !clean && i < loops; i++) {
+        assert(firsts[i].segment >= run->logs[i].first.segment);
+        assert(firsts[i].at == IDS_FILE_HEAD_BYTES);
         run->logs[i].first = firsts[i];
+    }
     if (!clean)
         run->replaced = false;
+    assert(next->runs == (clean ? 0 : 1));
+    assert(next->generation > m->generation);
     return true;
 }
 

@@ -125,6 +125,9 @@ bool ids_vault_replaced(ids_vault *vault, const ids_log_end *ends,
 /* That is so still. */
 bool ids_vault_is_replaced(const ids_vault *vault);
 
+/* What was read of each file is forgotten. */
+void ids_vault_free_units(ids_vault *vault);
+
 /* upkeep.c's. put: next is moved in, if it is the folder's now; else freed.
  * clean_up: removes what nothing needs any more; what can't be removed
  * stays. */

@@ -2,6 +2,7 @@
 /* writer.c -- see writer.h. */
 #include "server/journal/writer.h"
 
+#include "server/journal/make.h"
 #include "server/journal/mutant.h"
 #include "server/journal/names.h"
 
@@ -16,107 +17,28 @@
 #define ZERO_PIECE_BYTES_MIN 4096u
 #define ZERO_BYTES_AT_ONCE   (4u << 20)
 
-/* The first segment, of the largest; each next one is twice as large. */
-#define FIRST_PART      64u
-#define FIRST_BYTES_MIN 16384u
-
-static bool fail(ids_writer *w, int error, uint64_t segment, const char *what) {
-    char name[IDS_DISK_NAME_BYTES];
-    ids_name_log(name, w->config.epoch, w->config.loop, segment);
-    return ids_fault_disk(&w->fault, error, name, what);
-}
-
-static void look_for_room(ids_writer *w) {
-    int64_t room = w->config.disk->free_bytes(w->config.disk->ctx);
-    if (room >= 0)
-        w->free_bytes = (uint64_t)room;
-}
-
-/* Creates a segment of that size, or leaves nothing behind. */
-static int create(ids_writer *w, const char *name, ids_segment_file *made) {
-    const ids_disk *disk = w->config.disk;
-    uint8_t head[IDS_FILE_HEAD_BYTES];
-    int file = disk->open(disk->ctx, name, IDS_DISK_CREATE);
-    if (file < 0)
-        return file;
-    if (disk->identity)
-        made->head.identity = disk->identity(disk->ctx, file);
-    ids_file_head_write(head, &made->head, IDS_LOG_MAGIC);
-    int error = disk->allocate(disk->ctx, file, made->head.bytes);
-    if (!error)
-        error = ids_disk_write_all(disk, file, 0, head, sizeof head);
-    if (!error)
-        error = disk->sync(disk->ctx, file);
-    made->file = file;
-    if (!error)
-        return 0;
-    disk->close(disk->ctx, file);
-    made->file = -1;
-    disk->remove(disk->ctx, name);
-    return error;
-}
-
-/* A log begins small: a start takes little room, and the first segment, which
- * nobody could fill with zeros ahead, is soon over. While one fills up there
- * is time to do that for one twice as large. */
-static uint32_t planned_bytes(const ids_writer *w, uint64_t number,
-                              uint32_t at_least) {
-    uint64_t most = w->config.segment_bytes;
-    uint64_t bytes = (most / FIRST_PART + ZERO_FROM - 1) & -(uint64_t)ZERO_FROM;
-    if (bytes < FIRST_BYTES_MIN)
-        bytes = FIRST_BYTES_MIN;
-    for (uint64_t n = 1; n < number && bytes < most; n++)
-        bytes *= 2;
-    while (bytes < at_least + IDS_SEGMENT_EXTRA)
-        bytes *= 2;
-    return (uint32_t)(bytes < most ? bytes : most);
-}
-
-uint32_t ids_writer_first_bytes_min(uint32_t segment_bytes) {
-    const ids_writer w = {.config = {.segment_bytes = segment_bytes}};
-    uint32_t planned = planned_bytes(&w, 1, 0);
-    return planned < IDS_SEGMENT_BYTES_MIN ? planned : IDS_SEGMENT_BYTES_MIN;
-}
-
-/* On a disk that is nearly full a smaller segment has to do, as long as it
- * holds at_least bytes of frames. */
-static bool make_segment(ids_writer *w, uint64_t number, uint32_t at_least,
-                         ids_segment_file *made) {
-    const ids_writer_config *config = &w->config;
-    char name[IDS_DISK_NAME_BYTES];
-    uint32_t bytes = config->is_tight && number == 1
-                         ? ids_writer_first_bytes_min(config->segment_bytes)
-                         : planned_bytes(w, number, at_least);
-    int error;
-    *made = (ids_segment_file){.file = -1,
-                               .head = {.node = config->node,
-                                        .epoch = config->epoch,
-                                        .number = number,
-                                        .start_ms = config->start_ms,
-                                        .loop = config->loop}};
-    ids_name_log(name, config->epoch, config->loop, number);
-    for (;;) {
-        made->head.bytes = bytes;
-        error = create(w, name, made);
-        if (!ids_fault_is_room(error) ||
-            bytes / 2 < at_least + IDS_SEGMENT_EXTRA ||
-            bytes / 2 < IDS_SEGMENT_BYTES_MIN)
-            break;
-        bytes /= 2;
-    }
-    look_for_room(w);
-    return !error || fail(w, error, number, "can't make a segment");
+/* What is on the medium is part of what is written, and that of the segment
+ * that is open, which always has room for its seal. */
+static void check(const ids_writer *w) {
+    assert(w->now.file >= 0 && w->now.head.number == w->end.segment);
+    assert(w->end.at >= IDS_FILE_HEAD_BYTES);
+    assert(w->end.at + IDS_FRAME_MIN_BYTES <= w->now.head.bytes);
+    assert(w->synced.number <= w->end.number);
+    assert(w->synced.segment <= w->end.segment);
+    assert(w->old.file < 0 || w->old.head.number + 1 == w->now.head.number);
+    assert(w->ahead.file < 0 || w->ahead.head.number == w->end.segment + 1);
 }
 
 bool ids_writer_open(ids_writer *w, const ids_writer_config *config) {
     assert(config->segment_bytes <= IDS_SEGMENT_BYTES_MAX);
+    assert(config->disk != NULL && config->epoch != 0);
     *w = (ids_writer){.config = *config,
                       .now = {.file = -1},
                       .ahead = {.file = -1},
                       .old = {.file = -1}};
     w->end = (ids_log_end){.segment = 1, .at = IDS_FILE_HEAD_BYTES};
     w->synced = w->end;
-    return make_segment(w, 1, 0, &w->now);
+    return ids_writer_make(w, 1, 0, &w->now);
 }
 
 static void close_segment(ids_writer *w, ids_segment_file *segment) {
@@ -139,8 +61,9 @@ static void settle(ids_writer *w) {
 
 static bool sync_file(ids_writer *w, int file, uint64_t segment) {
     int error = w->config.disk->sync(w->config.disk->ctx, file);
+    assert(file >= 0);
     return !error || IDS_MUTANT(IGNORES_SYNC_ERRORS) ||
-           fail(w, error, segment, "can't sync");
+           ids_writer_fail(w, error, segment, "can't sync");
 }
 
 /* The sealed segment, if that may not be on the medium yet. */
@@ -157,6 +80,7 @@ static bool sync_old(ids_writer *w) {
 }
 
 static bool sync(ids_writer *w) {
+    assert(w->synced.number <= w->end.number);
     if (!sync_old(w))
         return false;
     if (w->synced.segment == w->end.segment && w->synced.at == w->end.at)
@@ -175,6 +99,8 @@ bool ids_writer_sync(ids_writer *w) {
 /* Completes the heads of the frames in [bytes, bytes + len) for where they
  * are about to be written. */
 static void seal_frame(ids_writer *w, uint8_t *at, ids_frame *frame) {
+    assert(frame->epoch == 0 && frame->body_bytes <= IDS_FRAME_BODY_BYTES_MAX);
+    assert(w->synced.number <= w->end.number);
     frame->epoch = w->config.epoch;
     frame->first = w->end.number + 1;
     frame->synced_segment = (uint32_t)w->synced.segment;
@@ -182,14 +108,17 @@ static void seal_frame(ids_writer *w, uint8_t *at, ids_frame *frame) {
     frame->previous = w->end.chain;
     ids_frame_seal(at, frame, w->now.head.crc);
     w->end.at += (uint32_t)ids_frame_bytes(frame->body_bytes);
+    assert(w->end.at <= w->now.head.bytes);
     w->end.chain = frame->crc;
     w->end.number += frame->count;
 }
 
 static bool put(ids_writer *w, uint32_t at, const uint8_t *bytes, size_t len) {
     int error = ids_disk_write_all(w->config.disk, w->now.file, at, bytes, len);
+    assert(at >= IDS_FILE_HEAD_BYTES && at + len <= w->now.head.bytes);
+    assert(len % IDS_FRAME_ALIGN == 0);
     if (error && !IDS_MUTANT(IGNORES_WRITE_ERRORS))
-        return fail(w, error, w->end.segment, "can't write");
+        return ids_writer_fail(w, error, w->end.segment, "can't write");
     return true;
 }
 
@@ -204,14 +133,17 @@ static bool make_ahead(ids_writer *w, uint32_t at_least) {
         ids_name_log(name, w->config.epoch, w->config.loop, w->end.segment + 1);
         disk->remove(disk->ctx, name);
     }
-    if (!make_segment(w, w->end.segment + 1, at_least, &w->ahead))
+    if (!ids_writer_make(w, w->end.segment + 1, at_least, &w->ahead))
         return false;
+    assert(w->ahead.head.number == w->end.segment + 1);
+    assert(w->ahead.head.bytes >= at_least + IDS_SEGMENT_EXTRA);
     w->zeroed_at =
         ZERO_FROM < w->ahead.head.bytes ? ZERO_FROM : w->ahead.head.bytes;
     if (IDS_MUTANT(ZEROES_THE_HEAD))
         w->zeroed_at = 0;
     int error = IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : disk->sync_folder(disk->ctx);
-    return !error || fail(w, error, w->end.segment + 1, "can't sync its name");
+    return !error ||
+           ids_writer_fail(w, error, w->end.segment + 1, "can't sync its name");
 }
 
 /* No segment was begun, and that may pass: nothing is wrong with the log. */
@@ -245,12 +177,14 @@ static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     uint8_t bytes[IDS_FRAME_MIN_BYTES];
     ids_frame seal = {.kind = IDS_FRAME_SEAL, .now_ms = now_ms};
     uint32_t at = w->end.at;
+    assert(at + IDS_FRAME_MIN_BYTES <= w->now.head.bytes);
     if (!sync_old(w))
         return false;
     if (w->makes_next || IDS_MUTANT(ROTATES_UNSYNCED))
         settle(w);
     if (w->fault.kind != IDS_FAULT_NONE || !make_ahead_in_time(w, at_least))
         return false;
+    assert(w->old.file < 0 && w->ahead.file >= 0);
     ids_frame_fill(bytes + IDS_FRAME_HEAD_BYTES, 0);
     seal_frame(w, bytes, &seal);
     if (!put(w, at, bytes, sizeof bytes))
@@ -268,6 +202,7 @@ static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     w->end.at = IDS_FILE_HEAD_BYTES;
     if (!behind)
         w->synced = w->end;
+    check(w);
     return true;
 }
 
@@ -282,6 +217,7 @@ static size_t write_some(ids_writer *w, uint8_t *bytes, size_t len,
     uint32_t room = w->now.head.bytes - w->end.at - IDS_FRAME_MIN_BYTES;
     uint32_t at;
     assert(frame_bytes + IDS_SEGMENT_EXTRA <= w->config.segment_bytes);
+    assert(len > 0 && frame_bytes <= len);
     if (frame_bytes > room) {
         if (!rotate(w, now_ms, (uint32_t)frame_bytes))
             return 0;
@@ -296,11 +232,14 @@ static size_t write_some(ids_writer *w, uint8_t *bytes, size_t len,
         seal_frame(w, bytes + done, &frame);
         done += frame_bytes;
     }
+    assert(done > 0 && done <= len);
     return put(w, at, bytes, done) ? done : 0;
 }
 
 static bool carry_out(ids_writer *w, const ids_batch *batch) {
     size_t done = 0;
+    assert(w->end.number <= batch->last);
+    assert(batch->len == 0 || batch->bytes != NULL);
     while (done < batch->len) {
         size_t some = write_some(w, batch->bytes + done, batch->len - done,
                                  batch->now_ms);
@@ -320,8 +259,10 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
                 (!batch->cut || rotate(w, batch->now_ms, 0));
     ids_log_end cut = w->end;
     good = good && carry_out(w, batch);
-    look_for_room(w);
+    ids_writer_look_for_room(w);
     assert(!good || w->end.number == batch->last);
+    if (good)
+        check(w);
     return (ids_batch_done){.written = w->end.number,
                             .durable = w->synced.number,
                             .cut = cut,
@@ -335,6 +276,7 @@ static uint32_t zeros_due(const ids_writer *w) {
     uint64_t bytes = w->ahead.head.bytes;
     uint64_t piece = bytes / ZERO_PIECES;
     uint64_t due = w->end.at * bytes / w->now.head.bytes * 3 / 2;
+    assert(w->ahead.file >= 0 && w->now.head.bytes > 0);
     if (due >= bytes)
         return (uint32_t)bytes;
     if (piece < ZERO_PIECE_BYTES_MIN)
@@ -352,19 +294,22 @@ static void zero_ahead(ids_writer *w) {
     const ids_disk *disk = w->config.disk;
     uint32_t due = zeros_due(w);
     uint32_t at = w->zeroed_at;
+    assert(at <= w->ahead.head.bytes && due <= w->ahead.head.bytes);
     if (due <= at)
         return;
     size_t bytes =
         due - at < ZERO_BYTES_AT_ONCE ? due - at : ZERO_BYTES_AT_ONCE;
     int error = disk->zero(disk->ctx, w->ahead.file, at, bytes);
     if (error)
-        fail(w, error, w->end.segment + 1, "can't fill it with zeros");
+        ids_writer_fail(w, error, w->end.segment + 1,
+                        "can't fill it with zeros");
     else
         disk->push(disk->ctx, w->ahead.file, at, bytes);
     w->zeroed_at += (uint32_t)bytes;
 }
 
 static void make_next(ids_writer *w) {
+    assert(w->ahead.file < 0);
     if (!make_ahead(w, 0))
         forgive(w); /* there is room in the present one yet */
 }
@@ -388,6 +333,7 @@ bool ids_writer_sync_begin(ids_writer *w, ids_sync_errand *errand) {
                   w->synced.at == w->end.at && w->old.file < 0;
     if (w->syncing || synced || w->fault.kind != IDS_FAULT_NONE)
         return false;
+    assert(w->now.file >= 0);
     *errand = (ids_sync_errand){.disk = w->config.disk,
                                 .files = {w->old.file, w->now.file},
                                 .end = w->end};
@@ -406,10 +352,12 @@ void ids_writer_sync_done(ids_writer *w, const ids_sync_errand *errand) {
     assert(w->syncing);
     w->syncing = false;
     if (errand->error && !IDS_MUTANT(IGNORES_SYNC_ERRORS)) {
-        fail(w, errand->error, errand->end.segment, "can't sync");
+        ids_writer_fail(w, errand->error, errand->end.segment, "can't sync");
         return;
     }
     assert(errand->end.number >= w->synced.number);
+    assert(errand->end.number <= w->end.number);
+    assert(errand->end.segment <= w->end.segment);
     w->synced = errand->end;
     if (errand->files[0] >= 0)
         close_segment(w, &w->old);
@@ -432,8 +380,10 @@ void ids_next_carry_out(ids_next_errand *errand) {
 
 void ids_writer_next_done(ids_writer *w, const ids_next_errand *errand) {
     assert(w->makes_next && w->ahead.file < 0);
+    assert(errand->maker.end.segment == w->end.segment);
     w->makes_next = false;
     w->ahead = errand->maker.ahead;
+    assert(w->ahead.file < 0 || w->ahead.head.number == w->end.segment + 1);
     w->zeroed_at = errand->maker.zeroed_at;
     w->free_bytes = errand->maker.free_bytes;
     if (w->fault.kind == IDS_FAULT_NONE)

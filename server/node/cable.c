@@ -18,13 +18,16 @@ ids_cable *ids_cable_new(void) {
 
 void ids_cable_forget(ids_cable *cable) {
     ids_cable **at = &cable->seat->cables;
-    while (*at != cable)
+    while (*at != cable) {
+        assert(*at != NULL);
         at = &(*at)->next;
+    }
     *at = cable->next;
 }
 
 void ids_cable_close(ids_cable *cable) {
     const ids_node_host *host = host_of(cable);
+    assert(!cable->link);
     ids_cable_forget(cable);
     if (cable->socket)
         host->close(host->ctx, cable);
@@ -43,6 +46,7 @@ void ids_cable_break(ids_cable *cable) {
 static void send_out(ids_cable *cable) {
     const ids_node_host *host = host_of(cable);
     size_t left = cable->out.len - cable->out_at;
+    assert(cable->out_at <= cable->out.len);
     if (!left || cable->connecting || !cable->socket)
         return;
     size_t sent =
@@ -61,6 +65,7 @@ static void send_out(ids_cable *cable) {
 /* There is nobody to send last words to, or they are sent, or nobody takes
  * them. */
 static bool is_through(const ids_cable *cable) {
+    assert(cable->over);
     return cable->broken || cable->connecting || !cable->socket ||
            ids_cable_may_take(cable) ||
            cable->seat->desk->now_ms >= cable->patience_until_ms;
@@ -68,6 +73,7 @@ static bool is_through(const ids_cable *cable) {
 
 void ids_cable_settle(ids_cable *cable) {
     const ids_node_host *host = host_of(cable);
+    assert(!cable->over || cable->hung_up);
     if (!cable->broken && !cable->blocked)
         send_out(cable);
     if (cable->over && is_through(cable)) {
@@ -82,7 +88,9 @@ void ids_cable_settle(ids_cable *cable) {
 
 void ids_cable_open(ids_cable *cable) {
     const ids_node_host *host = host_of(cable);
+    assert(!cable->connecting && !cable->blocked);
     cable->connecting = cable->dialled;
+    assert(!cable->dialled || cable->socket == NULL);
     if ((!cable->dialled && !cable->socket) || !host->open(host->ctx, cable) ||
         (cable->socket && !host->watch(host->ctx, cable)))
         ids_cable_break(cable);
@@ -90,6 +98,7 @@ void ids_cable_open(ids_cable *cable) {
 
 void ids_cable_connected(ids_cable *cable, const char *host) {
     size_t len = strlen(host);
+    assert(cable->dialled || !cable->connecting);
     cable->connecting = false;
     if (len < sizeof cable->host)
         memcpy(cable->host, host, len + 1);
@@ -98,6 +107,7 @@ void ids_cable_connected(ids_cable *cable, const char *host) {
 }
 
 void ids_cable_unblock(ids_cable *cable) {
+    assert(cable->socket != NULL);
     cable->blocked = false;
     send_out(cable);
     ids_seat_call(cable->seat);

@@ -13,11 +13,6 @@
 #include "server/peer/link.h"
 #include "server/peer/sender.h"
 
-/* Who dials says this first: the port is the clients', too. */
-#define IDS_PEER_PREFACE     "idempeer"
-/* A frame's head up to its stream. */
-#define IDS_CABLE_PEEK_BYTES 12
-
 /* What a node that has connected may be silent for before its first frame, and
  * for how long last words are tried to be sent. */
 #define IDS_PATIENCE_MS 2000

@@ -3,6 +3,7 @@
  * no link yet, and on the worker that took the connection. See partner.h. */
 #include "server/node/partner.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +12,14 @@
 #define EARLY_MAX 16u
 #define EARLY_MIN 2u
 
-/* Whose stream it is stands in the first frame; nothing is believed yet. */
-static uint32_t stream_of(const uint8_t *head) {
-    return (uint32_t)head[10] | (uint32_t)head[11] << 8;
-}
-
 /* To the worker that its stream belongs to. */
 static void pass_on(ids_seat *seat, ids_cable *cable) {
     ids_partner *partner = seat->partner;
     const ids_node_host *host = &partner->host;
-    uint32_t to = stream_of(cable->early.at) % partner->seats_count;
+    uint32_t to = ids_pf_peek_stream(cable->early.at) % partner->seats_count;
+    assert(to < partner->seats_count);
+    assert(ids_early_is(cable) && cable->early.len >= IDS_PF_PEEK_BYTES);
+    assert(cable->link == NULL && cable->out.len == 0);
     ids_cable_forget(cable);
     cable->socket = host->part(host->ctx, cable);
     cable->broken = cable->broken || cable->socket == NULL;
@@ -38,12 +37,14 @@ bool ids_early_is(const ids_cable *cable) {
 }
 
 void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
+    assert(ids_early_is(cable));
+    assert(cable->early.len < IDS_PF_PEEK_BYTES);
     if (!ids_pbuf_reserve(&cable->early, bytes.len)) {
         cable->broken = true;
     } else {
         memcpy(cable->early.at + cable->early.len, bytes.ptr, bytes.len);
         cable->early.len += bytes.len;
-        if (cable->early.len >= IDS_CABLE_PEEK_BYTES)
+        if (cable->early.len >= IDS_PF_PEEK_BYTES)
             pass_on(seat, cable);
     }
     ids_seat_call(seat);
@@ -61,6 +62,7 @@ static void drop_oldest_early(ids_seat *seat) {
     }
     if (count <= (max > EARLY_MIN ? max : EARLY_MIN))
         return;
+    assert(oldest != NULL && oldest->link == NULL);
     oldest->broken = true;
     ids_seat_call(seat);
 }
@@ -68,6 +70,7 @@ static void drop_oldest_early(ids_seat *seat) {
 void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read) {
     const ids_node_host *host = &seat->partner->host;
     ids_cable *cable = ids_cable_new();
+    assert(socket != NULL);
     if (cable == NULL || !ids_pbuf_reserve(&cable->early, 64)) {
         ids_cable nobody = {.seat = seat, .socket = socket};
         free(cable);
@@ -79,7 +82,7 @@ void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read) {
     cable->patience_until_ms = seat->desk->now_ms + IDS_PATIENCE_MS;
     cable->next = seat->cables;
     seat->cables = cable;
-    if (read.len < IDS_CABLE_PEEK_BYTES)
+    if (read.len < IDS_PF_PEEK_BYTES)
         ids_cable_open(cable);
     if (read.len > 0)
         ids_early_take(seat, cable, read);

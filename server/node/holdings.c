@@ -2,6 +2,7 @@
 /* holdings.c -- see holdings.h. */
 #include "server/node/holdings.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,7 @@ static void note_token(ids_holdings *h, idp_token token) {
     }
     while (h->streams <= stream)
         h->newest[h->streams++] = 0;
+    assert(stream < h->streams && h->streams <= IDP_STREAMS_MAX);
     if (count > h->newest[stream])
         h->newest[stream] = count;
 }
@@ -55,22 +57,26 @@ static void seen(void *ctx, const ids_change *c) {
     uint64_t key = key_of(c);
     idp_part *part = &h->parts[key % IDP_PARTS_MAX];
     bool completed = c->state == IDP_STATE_COMPLETED;
+    assert(c->state != IDP_STATE_ABSENT && c->number == 0);
     h->records++;
     h->completed += completed;
     part->records++;
     part->completed += completed;
     h->sum += sum_of(key, c);
+    assert(h->completed <= h->records && part->completed <= part->records);
     note_token(h, c->token);
 }
 
 void ids_holdings_count(ids_holdings *h, ids_shard *shard, uint64_t now_ms) {
     uint64_t cursor = 0;
+    assert(!ids_shard_is_walked(shard));
     while (ids_shard_walk(shard, now_ms, &cursor, BUCKETS_AT_ONCE, seen, h)) {
     }
     ids_shard_walk_end(shard);
 }
 
 void ids_holdings_report(const ids_holdings *h, idp_replication *to) {
+    assert(h->streams <= IDP_STREAMS_MAX && h->completed <= h->records);
     if (!h->stand)
         return;
     to->records = h->records;

@@ -18,6 +18,8 @@ void ids_intake_fini(ids_intake *intake) {
 }
 
 bool ids_intake_add(ids_intake *intake, const ids_body *body) {
+    assert(intake->count <= intake->cap);
+    assert(body->count >= body->skip);
     if (intake->count == intake->cap) {
         uint32_t cap = intake->cap == 0 ? IDS_BATCHES_MAX : 2 * intake->cap;
         ids_body *grown = realloc(intake->bodies, cap * sizeof *grown);
@@ -31,6 +33,8 @@ bool ids_intake_add(ids_intake *intake, const ids_body *body) {
 }
 
 static bool hold_input(ids_intake *intake, ids_link *link) {
+    assert(intake->inputs_count <= intake->inputs_cap);
+    assert(intake->spare.len == 0);
     if (intake->inputs_count == intake->inputs_cap) {
         uint32_t cap = intake->inputs_cap == 0 ? 8 : 2 * intake->inputs_cap;
         ids_pbuf *grown = realloc(intake->inputs, cap * sizeof *grown);
@@ -43,6 +47,7 @@ static bool hold_input(ids_intake *intake, ids_link *link) {
         return false;
     intake->inputs[intake->inputs_count++] = intake->spare;
     intake->spare = (ids_pbuf){0};
+    assert(intake->inputs_count <= intake->inputs_cap);
     return true;
 }
 
@@ -52,6 +57,7 @@ void ids_intake_read(ids_intake *intake, ids_peer *peer, ids_link **link,
                      idp_slice bytes, uint64_t now_ms) {
     uint32_t before = intake->count;
     ids_peer_input(peer, *link, bytes.ptr, bytes.len, now_ms);
+    assert(intake->count >= before);
     if (intake->count == before)
         return;
     if (*link != NULL && hold_input(intake, *link))
@@ -67,11 +73,13 @@ void ids_intake_look(ids_intake *intake, const ids_peer *peer) {
         if (ids_peer_is_current(peer, &intake->bodies[i].tag))
             intake->bodies[kept++] = intake->bodies[i];
     intake->count = kept;
+    assert(intake->count <= intake->cap);
 }
 
 static bool put(ids_desk *desk, ids_body *body) {
     ids_change changes[IDS_ROUTE_MAX];
     uint32_t count;
+    assert(body->skip <= body->count);
     while ((count = ids_body_next(body, changes)) > 0)
         if (!ids_copy_route(desk, &body->tag, changes, count))
             return false;
@@ -79,6 +87,7 @@ static bool put(ids_desk *desk, ids_body *body) {
 }
 
 static void give_back(ids_intake *intake, ids_pbuf *input) {
+    assert(input->len <= input->cap);
     input->len = 0;
     if (intake->spare.at == NULL && input->cap <= SPARE_BYTES_KEPT)
         intake->spare = *input;
@@ -89,6 +98,7 @@ static void give_back(ids_intake *intake, ids_pbuf *input) {
 /* Behind one that could not be put nothing is: its session ends. */
 bool ids_intake_put(ids_intake *intake, ids_desk *desk) {
     bool had = intake->count > 0, good = true;
+    assert(intake->count == 0 || intake->inputs_count > 0);
     for (uint32_t i = 0; good && i < intake->count; i++)
         good = put(desk, &intake->bodies[i]);
     if (!good)

@@ -13,6 +13,7 @@ static uint64_t clock_ns(const ids_partner *partner) {
 /* On the thread of the worker that was inside, into its own counters. */
 static void count_stay(ids_seat *seat, uint64_t ns) {
     uint64_t *of = seat->desk->counters.of;
+    assert(seat->partner->here == seat);
     of[IDS_NODE_LOCKS_TOTAL]++;
     of[IDS_NODE_LOCKED_NS_TOTAL] += ns;
     if (ns > of[IDS_NODE_LOCKED_NS_MAX])
@@ -23,6 +24,7 @@ ids_peer *ids_partner_enter(ids_seat *seat) {
     ids_partner *partner = seat->partner;
     partner->host.enter(partner->host.ctx);
     assert(partner->here == NULL);
+    assert(partner->peer != NULL);
     partner->here = seat;
     partner->entered_ns = clock_ns(partner);
     return partner->peer;
@@ -43,6 +45,7 @@ void ids_partner_wake_all(ids_partner *partner) {
 /* Words for links of other workers. */
 static void wake_speakers(ids_partner *partner) {
     const ids_peer *peer = partner->peer;
+    assert(partner->here != NULL);
     for (uint32_t i = 0; i < peer->link_count; i++) {
         const ids_link *link = peer->links[i];
         ids_cable *cable = link->host;
@@ -62,6 +65,7 @@ static bool is_seen(const ids_partner *partner) {
 
 static void lose_undialled(ids_partner *partner) {
     ids_peer *peer = partner->peer;
+    assert(partner->here != NULL && partner->dial_failed);
     partner->dial_failed = false;
     for (uint32_t i = 0; i < peer->link_count; i++) {
         ids_link *link = peer->links[i];
@@ -77,6 +81,7 @@ void ids_partner_leave(ids_seat *seat) {
     const ids_peer *peer = partner->peer;
     if (partner->dial_failed)
         lose_undialled(partner);
+    assert(!partner->dial_failed);
     if (!is_seen(partner)) {
         partner->seen.news = peer->news;
         partner->seen.version = peer->known.version;

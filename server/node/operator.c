@@ -5,6 +5,7 @@
 
 #include "server/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,11 +25,13 @@ static void answer(ids_partner *partner, idp_ordered outcome, uint64_t epoch,
         .outcome = outcome,
         .epoch = epoch,
         .primary = {(const uint8_t *)primary, strlen(primary)}};
+    assert(partner->order.is_there);
     partner->order.is_there = false;
     ids_orders_answer(desk_of(partner), partner->order.request.ticket, &what);
 }
 
 static void refuse(ids_partner *partner, const char *text) {
+    assert(partner->order.is_there);
     partner->order.is_there = false;
     ids_orders_refuse(desk_of(partner), partner->order.request.ticket, text);
 }
@@ -56,6 +59,7 @@ static uint64_t next_epoch(const ids_partner *partner) {
 static ids_deciding begin(ids_partner *partner) {
     ids_peer *peer = partner->peer;
     ids_partner_order *order = &partner->order;
+    assert(!order->is_begun && partner->here != NULL);
     order->epoch = next_epoch(partner);
     switch (order->request.order) {
     case IDP_PROMOTE:
@@ -72,6 +76,7 @@ static ids_deciding begin(ids_partner *partner) {
  * yet. */
 static ids_deciding look(const ids_peer *peer, const ids_partner_order *order) {
     bool pending = peer->pending != IDS_PENDING_NONE;
+    assert(order->is_there && order->is_begun);
     switch (order->request.order) {
     case IDP_PROMOTE:
         if (peer->leading && peer->lead_epoch == order->epoch)
@@ -97,6 +102,7 @@ static void conclude(ids_partner *partner, ids_deciding verdict,
     static const idp_ordered outcomes[] = {
         IDP_ORDERED_PROMOTED, IDP_ORDERED_DETACHED, IDP_ORDERED_SWITCHED};
     idp_method which = order->request.order;
+    assert(which >= IDP_PROMOTE && which <= IDP_SWITCHOVER);
     if (verdict == IDS_DECIDING_OK)
         answer(partner, outcomes[which - IDP_PROMOTE], order->epoch, primary);
     else if (which == IDP_SWITCHOVER && verdict == IDS_DECIDING_NOT_IN_SYNC)
@@ -107,6 +113,7 @@ static void conclude(ids_partner *partner, ids_deciding verdict,
 }
 
 static void give_up(ids_partner *partner) {
+    assert(partner->order.is_there);
     if (partner->order.request.order != IDP_SWITCHOVER) {
         refuse(partner, ids_deciding_text(IDS_DECIDING_BUSY));
         return;
@@ -129,7 +136,8 @@ void ids_partner_look_at_order(ids_partner *partner) {
     if (!order->is_there)
         return;
     ids_peer *peer = ids_partner_enter(first(partner));
-    peer->now_ms = now_ms;
+    if (now_ms > peer->now_ms) /* another worker may have come later */
+        peer->now_ms = now_ms;
     if (order->is_begun) {
         verdict = look(peer, order);
         if (verdict == IDS_DECIDING_OK && !ids_partner_is_shown(partner)) {
@@ -161,6 +169,7 @@ static void take(void *ctx, ids_desk *desk, const ids_order_request *request) {
                           ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
+    assert(!partner->order.is_begun || !partner->order.is_there);
     partner->order =
         (ids_partner_order){.request = *request,
                             .is_there = true,
@@ -181,6 +190,7 @@ static void report(void *ctx, ids_desk *desk, idp_replication *to) {
     (void)desk;
     ids_peer *peer = ids_partner_enter(first(partner));
     ids_peer_status_get(peer, &status);
+    assert(status.member_count <= 1 + IDS_FOLLOWERS_MAX);
     for (uint32_t k = 0; k < status.streams && k < IDP_STREAMS_MAX; k++) {
         ids_peer_lag lag;
         ids_peer_stream_lag(peer, k, &lag);

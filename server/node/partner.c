@@ -18,17 +18,27 @@ static uint64_t now_of(const ids_partner *partner) {
 
 static void propose(void *ctx, const ids_decision *next) {
     ids_partner *partner = ctx;
+    assert(!partner->has_proposal);
     partner->proposal = *next;
     partner->has_proposal = true;
 }
 
+/* Whoever listens hears at once of a new lead, not with the next heartbeat. */
+static void speak_at_once(ids_peer *peer) {
+    for (uint32_t i = 0; i < peer->link_count; i++)
+        peer->links[i]->said_ms = 0;
+}
+
+/* It is on record, and in effect from here on. */
 static void take_up(ids_partner *partner) {
     uint64_t now_ms = now_of(partner);
     ids_peer *peer = ids_partner_enter(&partner->seats[0]);
     bool led = peer->leading;
     ids_peer_decided(peer, now_ms);
-    for (uint32_t i = 0; !led && peer->leading && i < peer->link_count; i++)
-        peer->links[i]->said_ms = 0; /* whoever listens hears of it at once */
+    assert(peer->known.epoch >= peer->lead_epoch &&
+           peer->pending != IDS_PENDING_START);
+    if (peer->leading && !led)
+        speak_at_once(peer);
     ids_peer_tick(peer, now_ms);
     ids_partner_wake_all(partner);
     ids_partner_leave(&partner->seats[0]);
@@ -43,6 +53,7 @@ static bool was_ordered(ids_pending what) {
  * is tried once, also one that the primary handed over with. */
 static void say_not_recorded(ids_partner *partner, ids_pending what,
                              int error) {
+    assert(error != 0);
     if (was_ordered(what) || partner->said_error != error)
         ids_log(IDS_LOG_ERROR, "a decision can't be recorded: nothing changes",
                 "at=\"--peer-state %s\" reason=\"%s\" todo=\"make room, or "
@@ -59,6 +70,7 @@ static void say_not_recorded(ids_partner *partner, ids_pending what,
 static void take_back(ids_partner *partner, int error) {
     ids_peer *peer = ids_partner_enter(&partner->seats[0]);
     ids_pending what = ids_peer_undecided(peer, now_of(partner));
+    assert(error != 0);
     ids_partner_wake_all(partner);
     ids_partner_leave(&partner->seats[0]);
     say_not_recorded(partner, what, error);
@@ -96,6 +108,7 @@ void ids_partner_recorded(ids_partner *partner, int error) {
 static void begin_recording(ids_partner *partner) {
     const ids_node_host *host = &partner->host;
     ids_decision next;
+    assert(!partner->is_recording);
     ids_partner_enter(&partner->seats[0]);
     bool has = partner->has_proposal && !partner->is_recording;
     if (has)
@@ -105,6 +118,7 @@ static void begin_recording(ids_partner *partner) {
     if (!has)
         return;
     partner->is_recording = true;
+    assert(next.version != 0);
     host->record(host->ctx, &next);
 }
 
@@ -115,6 +129,7 @@ static void begin_recording(ids_partner *partner) {
 
 /* Can every desk? */
 static bool prepare_copies(ids_partner *partner, uint64_t session) {
+    assert(session != 0 && partner->here != NULL);
     for (uint32_t i = 0; i < partner->seats_count; i++) {
         ids_partner_show(partner, &partner->seats[i]);
         if (!ids_copy_prepare(partner->seats[i].desk, session))
@@ -128,6 +143,7 @@ static bool prepare_copies(ids_partner *partner, uint64_t session) {
 static bool swap_copies(ids_partner *partner) {
     const ids_node_host *host = &partner->host;
     uint32_t count = partner->seats_count;
+    assert(partner->seats_count >= 1);
     if (host->replace && !host->replace(host->ctx))
         return false;
     count -= IDS_RULE_OFF(SWAPS_ALL) && count > 1;
@@ -138,17 +154,25 @@ static bool swap_copies(ids_partner *partner) {
     return true;
 }
 
+/* It takes the old one's place now, or later; where some desk can't, its
+ * session ends. */
+static void take_copy(ids_partner *partner, ids_peer *peer) {
+    uint64_t now_ms = now_of(partner);
+    assert(peer->upstream.id != 0);
+    if (!prepare_copies(partner, peer->upstream.id))
+        ids_peer_lost(peer, peer->upstream.stream[0], now_ms);
+    else if (!swap_copies(partner))
+        partner->swap_from_ms = now_ms + SWAP_AGAIN_MS;
+    else
+        ids_peer_swapped(peer, now_ms);
+}
+
+/* All stand still. The session may have ended since it was asked for. */
 static void swap(ids_partner *partner) {
     assert(ids_quiesce_is_whole(&partner->quiesce));
     ids_peer *peer = ids_partner_enter(&partner->seats[0]);
-    if (ids_peer_swap_is_due(peer)) {
-        if (!prepare_copies(partner, peer->upstream.id))
-            ids_peer_lost(peer, peer->upstream.stream[0], now_of(partner));
-        else if (swap_copies(partner))
-            ids_peer_swapped(peer, now_of(partner));
-        else
-            partner->swap_from_ms = now_of(partner) + SWAP_AGAIN_MS;
-    }
+    if (ids_peer_swap_is_due(peer))
+        take_copy(partner, peer);
     ids_partner_wake_all(partner);
     ids_partner_leave(&partner->seats[0]);
 }
@@ -220,6 +244,7 @@ void ids_partner_chores(ids_partner *partner) {
 static bool take_seats(ids_partner *partner, ids_desk *const *desks,
                        ids_keeper *const *keepers) {
     uint32_t count = partner->config.peer.loops;
+    assert(count >= 1 && count <= IDP_SHARDS_MAX);
     partner->seats = calloc(count, sizeof *partner->seats);
     if (partner->seats == NULL)
         return false;
@@ -236,6 +261,8 @@ bool ids_partner_begin(ids_partner *partner, const ids_partner_config *config,
                        const ids_node_host *host, const ids_decision *recorded,
                        ids_desk *const *desks, ids_keeper *const *keepers) {
     *partner = (ids_partner){.config = *config, .host = *host};
+    assert(host->enter != NULL && host->record != NULL &&
+           host->quiesce != NULL);
     partner->config.peer.decisions = (ids_decisions){partner, propose};
     partner->config.peer.host = ids_partner_host(partner);
     ids_quiesce_init(&partner->quiesce, config->peer.loops - 1);
@@ -250,8 +277,10 @@ bool ids_partner_begin(ids_partner *partner, const ids_partner_config *config,
 
 void ids_partner_start(ids_partner *partner, const ids_decision *recorded) {
     const ids_node_host *host = &partner->host;
+    assert(partner->has_proposal && partner->here == NULL);
     partner->has_proposal = false;
     ids_peer_decided(partner->peer, host->clock_ms(host->ctx));
+    assert(partner->peer->pending != IDS_PENDING_START);
     ids_peer_status_get(partner->peer, &partner->said);
     ids_partner_gauge(&partner->serving, &partner->said);
     count_holdings(partner);
@@ -261,6 +290,7 @@ void ids_partner_start(ids_partner *partner, const ids_decision *recorded) {
 }
 
 void ids_partner_close(ids_partner *partner) {
+    assert(partner->here == NULL);
     ids_peer_free(partner->peer);
     for (uint32_t i = 0; partner->seats && i < partner->seats_count; i++)
         ids_intake_fini(&partner->seats[i].intake);

@@ -3,8 +3,10 @@
  * no file, no socket, but cables that are to be opened or closed later. */
 #include "server/node/partner.h"
 
+#include "server/peer/preface.h"
 #include "server/stance.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,14 +19,14 @@ static void dial(void *ctx, ids_link *link) {
     ids_partner *partner = ctx;
     ids_seat *seat = &partner->seats[link->stream % partner->seats_count];
     ids_cable *cable = ids_cable_new();
-    if (cable == NULL ||
-        !ids_pbuf_reserve(&cable->out, sizeof IDS_PEER_PREFACE)) {
+    assert(partner->here != NULL && link->host == NULL);
+    if (cable == NULL || !ids_pbuf_reserve(&cable->out, IDS_PREFACE_BYTES)) {
         free(cable);
         partner->dial_failed = true;
         return;
     }
-    memcpy(cable->out.at, IDS_PEER_PREFACE, strlen(IDS_PEER_PREFACE));
-    cable->out.len = strlen(IDS_PEER_PREFACE);
+    memcpy(cable->out.at, IDS_PREFACE, IDS_PREFACE_BYTES);
+    cable->out.len = IDS_PREFACE_BYTES;
     cable->seat = seat;
     cable->dialled = true;
     cable->to = link->dialled_to;
@@ -40,6 +42,7 @@ static void hang_up(void *ctx, ids_link *link) {
     (void)ctx;
     if (cable == NULL)
         return;
+    assert(cable->link == link && !cable->hung_up && cable->last.len == 0);
     cable->link = NULL;
     cable->hung_up = true;
     cable->last = link->out;
@@ -54,6 +57,7 @@ static bool aside_begin(void *ctx) {
 
 static void aside_drop(void *ctx) {
     ids_partner *partner = ctx;
+    assert(partner->peer->upstream.id != 0);
     for (uint32_t i = 0; i < partner->seats_count; i++) {
         partner->seats[i].drop_session = partner->peer->upstream.id;
         ids_partner_wake(&partner->seats[i]);
@@ -62,6 +66,7 @@ static void aside_drop(void *ctx) {
 
 static bool route(void *ctx, const ids_body *body) {
     ids_partner *partner = ctx;
+    assert(partner->here != NULL && body->tag.session != 0);
     if (!body->tag.aside && partner->holdings.stand)
         partner->holdings.stand = false;
     return ids_intake_add(&partner->here->intake, body);
@@ -69,6 +74,7 @@ static bool route(void *ctx, const ids_body *body) {
 
 static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
     const ids_partner *partner = ctx;
+    assert(loop < partner->seats_count && epoch != 0);
     /* Not the time that this turn began with: claims have come since. */
     return ids_desk_lead(partner->seats[loop].desk, epoch,
                          partner->host.clock_ms(partner->host.ctx));

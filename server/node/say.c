@@ -5,6 +5,7 @@
 
 #include "server/log.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 /* A slow disk is told of again when it was none for so long. */
@@ -16,6 +17,7 @@ static const char *address(const ids_endpoint *at) {
 
 void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
     const ids_peer_status status = partner->said;
+    assert(status.epoch != 0 || status.role == IDS_ROLE_REPLICA);
     if (status.role == IDS_ROLE_PRIMARY)
         ids_log(IDS_LOG_INFO,
                 partner->config.peer.min_in_sync > 1
@@ -39,6 +41,7 @@ void ids_partner_say_refusal(const ids_refusal *refusal) {
                                         "another node refuses this one"};
     ids_log_level level =
         refusal->why == IDS_REFUSAL_NOT_PRIMARY ? IDS_LOG_INFO : IDS_LOG_WARN;
+    assert(refusal->why != IDS_REFUSAL_NONE);
     if (refusal->why == IDS_REFUSAL_TWO_PRIMARIES)
         level = IDS_LOG_ERROR;
     ids_log(level, words[refusal->by_other], "at=%s node=%s reason=\"%s\"",
@@ -81,6 +84,8 @@ static void say_connection(const ids_peer_status *now) {
 static void say_copies(const ids_peer_status *was, const ids_peer_status *now) {
     const ids_copying *copy = &now->copying;
     bool sent = copy->is_sent;
+    assert(copy->begun >= was->copying.begun &&
+           copy->done >= was->copying.done);
     if (copy->begun != was->copying.begun)
         ids_log(IDS_LOG_INFO,
                 sent ? "a full copy to the replica begins"
@@ -101,6 +106,7 @@ static void say_copies(const ids_peer_status *was, const ids_peer_status *now) {
 
 static void say_in_sync(const ids_peer_status *now) {
     bool primary = now->role == IDS_ROLE_PRIMARY;
+    assert(now->role == IDS_ROLE_PRIMARY || !now->forgetful);
     if (now->forgetful)
         ids_log(IDS_LOG_WARN,
                 "the replica restarted without its memory, changes wait",
@@ -119,6 +125,7 @@ static void say_in_sync(const ids_peer_status *now) {
 /* Once, and not with each sync that is. */
 static void say_slow_disk(ids_partner *partner, const ids_peer_status *now) {
     uint64_t now_ms = partner->seats[0].desk->now_ms;
+    assert(partner->slow_said_ms <= now_ms);
     if (!now->slow_disk)
         return;
     if (partner->slow_said_ms == 0 ||

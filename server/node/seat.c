@@ -21,6 +21,7 @@ void ids_seat_keep(ids_seat *seat) {
     while (ids_tap_next(&desk->tap, &at, &number, &change))
         ids_peer_keep(seat->partner->peer, desk->index, number, change);
     ids_tap_clear(&desk->tap);
+    assert(ids_tap_is_empty(&desk->tap));
 }
 
 /* A worker's calls --------------------------------------------------------- */
@@ -44,6 +45,7 @@ void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms) {
     ids_partner_leave(seat);
     for (ids_cable *each; (each = next_unread(seat, gaps));) {
         each->gaps = gaps;
+        assert(each->seat == seat);
         partner->host.read(partner->host.ctx, each);
     }
 }
@@ -65,6 +67,7 @@ void ids_seat_hand_over(ids_seat *seat) {
 bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag) {
     const ids_peer *peer = ids_partner_enter(seat);
     bool is = ids_peer_is_current(peer, tag);
+    assert(tag->session != 0);
     ids_partner_show(seat->partner, seat);
     ids_partner_leave(seat);
     return is;
@@ -87,6 +90,7 @@ uint64_t ids_seat_next_ms(const ids_seat *seat) {
 
 static void unlink_all(ids_cable *first) {
     for (ids_cable *each = first; each; each = each->next) {
+        assert(each->link == NULL || each->link->host == each);
         if (each->link != NULL)
             each->link->host = NULL;
         each->link = NULL;
@@ -96,6 +100,7 @@ static void unlink_all(ids_cable *first) {
 void ids_seat_quiet(ids_seat *seat) {
     ids_cable *never_opened;
     ids_partner_enter(seat);
+    assert(!seat->is_quiet);
     seat->is_quiet = true;
     never_opened = seat->to_open;
     seat->to_open = NULL;
@@ -110,4 +115,5 @@ void ids_seat_quiet(ids_seat *seat) {
         seat->cables = never_opened;
         ids_cable_close(never_opened);
     }
+    assert(seat->cables == NULL && seat->to_open == NULL);
 }

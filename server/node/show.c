@@ -5,6 +5,7 @@
 
 #include "server/stance.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 static void say_why(const ids_peer *peer, char *to, size_t cap) {
     ids_peer_status status;
     ids_peer_status_get(peer, &status);
+    assert(peer->leading);
     if (!status.waits)
         snprintf(to, cap,
                  "there is no replica in sync, and --min-in-sync "
@@ -35,6 +37,7 @@ void ids_partner_work_out(ids_partner *partner) {
     serving->stance = !peer->leading            ? IDS_FOLLOWS
                       : peer->switch_epoch != 0 ? IDS_DRAINS
                                                 : IDS_LEADS;
+    assert(serving->stance == IDS_FOLLOWS || peer->lead_epoch != 0);
     serving->lead_epoch = peer->lead_epoch;
     serving->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
     serving->primary_at[0] = serving->why[0] = '\0';
@@ -51,6 +54,7 @@ void ids_partner_show(ids_partner *partner, ids_seat *seat) {
     ids_partner_work_out(partner);
     if (!ids_serving_same(&partner->serving, &desk->serving))
         ids_desk_serve(desk, &partner->serving);
+    assert(desk->serving.stance == partner->serving.stance);
 }
 
 bool ids_partner_is_shown(ids_partner *partner) {
@@ -65,6 +69,7 @@ bool ids_partner_is_shown(ids_partner *partner) {
 }
 
 void ids_partner_gauge(ids_serving *serving, const ids_peer_status *status) {
+    assert(status->member_count <= 1 + IDS_FOLLOWERS_MAX);
     serving->in_sync = status->member_count;
     serving->safe_to_stop = status->safe_to_stop;
     serving->connected = status->connected;

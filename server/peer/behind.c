@@ -5,17 +5,22 @@
  * Pure. No rule looks at it. */
 #include "server/peer/halves.h"
 
+#include <assert.h>
+
 /* What has come by now is looked for again until all of it is applied. */
 static uint64_t of_stream(ids_receiver *receiver, uint64_t now_ms) {
+    assert(receiver->applied <= receiver->routed);
     if (receiver->applied >= receiver->mark) {
         receiver->mark = receiver->routed;
         receiver->mark_ms = now_ms;
     }
+    assert(now_ms >= receiver->mark_ms);
     return receiver->applied >= receiver->mark ? 0 : now_ms - receiver->mark_ms;
 }
 
 void ids_peer_look_behind(ids_peer *peer) {
     uint64_t most = 0;
+    assert(!peer->started || peer->upstream.id != 0);
     if (peer->leading)
         return;
     for (uint32_t k = 0; peer->started && k < peer->upstream.streams; k++) {

@@ -4,6 +4,8 @@
  * Pure. No rule looks at it. */
 #include "server/peer/halves.h"
 
+#include <assert.h>
+
 static ids_copying *of(ids_peer *peer, ids_follower *to) {
     return to != NULL ? &to->copying : &peer->copying;
 }
@@ -27,6 +29,7 @@ void ids_copy_begins(ids_peer *peer, ids_follower *to) {
     ids_copying *copying = of(peer, to);
     if (copying->is_on)
         return;
+    assert(copying->begun == copying->done + copying->given_up);
     copying->is_on = true;
     copying->is_sent = to != NULL;
     copying->begun++;
@@ -35,6 +38,8 @@ void ids_copy_begins(ids_peer *peer, ids_follower *to) {
 
 static void end(const ids_peer *peer, const ids_follower *to,
                 ids_copying *copying) {
+    assert(copying->is_on && peer->now_ms >= copying->since_ms);
+    assert(copying->begun == copying->done + copying->given_up + 1);
     count(peer, to, copying);
     copying->took_ms = peer->now_ms - copying->since_ms;
     copying->is_on = false;
@@ -47,6 +52,7 @@ void ids_copy_is_done(ids_peer *peer, ids_follower *to) {
     end(peer, to, copying);
     copying->total = copying->records;
     copying->done++;
+    assert(copying->begun == copying->done + copying->given_up);
 }
 
 void ids_copy_is_over(ids_peer *peer, ids_follower *to) {
@@ -55,6 +61,7 @@ void ids_copy_is_over(ids_peer *peer, ids_follower *to) {
         return;
     end(peer, to, copying);
     copying->given_up++;
+    assert(copying->begun == copying->done + copying->given_up);
 }
 
 void ids_copy_get(const ids_peer *peer, const ids_follower *to,
@@ -86,6 +93,7 @@ void ids_peer_copy_get(const ids_peer *peer, ids_copying *copying) {
         if (goes_before(&other, copying))
             *copying = other;
     }
+    assert(begun >= done + given_up);
     copying->begun = begun;
     copying->done = done;
     copying->given_up = given_up;

@@ -13,6 +13,7 @@ const char *ids_deciding_text(ids_deciding verdict) {
         IDS_VERDICTS(X)
 #undef X
     };
+    assert(verdict < IDS_DECIDING_COUNT);
     return texts[verdict];
 }
 
@@ -40,8 +41,19 @@ static void forget_members(ids_decision *next) {
         next->replica[i] = (ids_member){0};
 }
 
+/* Whatever is decided, it follows what was, and takes no epoch back. */
+static void check(const ids_decision *now, const ids_decision *next) {
+    assert(next->version == now->version + 1);
+    assert(next->epoch >= now->epoch);
+    assert(next->led_epoch <= next->epoch);
+    assert(next->admitted_epoch <= next->epoch);
+    assert(next->origin.epoch <= next->epoch);
+    assert(next->role == IDS_ROLE_PRIMARY || ids_decision_members(next) == 0);
+}
+
 static ids_decision after(const ids_decision *now) {
     ids_decision next = *now;
+    assert(now->version < UINT64_MAX);
     next.version++;
     return next;
 }
@@ -49,6 +61,7 @@ static ids_decision after(const ids_decision *now) {
 void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
                       uint64_t epoch_min, ids_decision *next) {
     bool kept = is(now->self, self);
+    assert(self.node != 0 && self.incarnation != 0);
     *next = after(now);
     next->self = self;
     if (now->self.node != self.node)
@@ -74,6 +87,8 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
         next->led_epoch = next->epoch;
         next->origin = (ids_origin){.epoch = epoch};
     }
+    assert(!primary || now->had_replica || next->epoch > now->epoch);
+    check(now, next);
 }
 
 void ids_decide_restored(const ids_decision *now, ids_decision *next) {
@@ -86,6 +101,8 @@ void ids_decide_restored(const ids_decision *now, ids_decision *next) {
     next->admitted = (ids_member){0};
     next->admitted_epoch = next->admitted_version = 0;
     next->had_replica = true;
+    assert(ids_decision_members(next) == 0);
+    assert(next->epoch == now->epoch && next->led_epoch == now->led_epoch);
 }
 
 bool ids_decision_is_in_sync(const ids_decision *now, uint64_t has_copy_of) {
@@ -116,23 +133,28 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
     next->led_epoch = epoch;
     if (next->origin.epoch == 0)
         next->origin = (ids_origin){.epoch = epoch, .by_word = true};
+    assert(next->led_epoch == next->epoch);
+    check(now, next);
     return IDS_DECIDING_OK;
 }
 
 ids_deciding ids_decide_admit(const ids_decision *now, uint32_t place,
                               ids_member replica, ids_decision *next) {
+    assert(replica.node != 0 && replica.incarnation != 0);
     assert(place < IDS_FOLLOWERS_MAX);
     if (now->role != IDS_ROLE_PRIMARY)
         return IDS_DECIDING_NOT_PRIMARY;
     *next = after(now);
     next->replica[place] = replica;
     next->had_replica = true;
+    check(now, next);
     return IDS_DECIDING_OK;
 }
 
 ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
                                uint32_t min_in_sync, ids_decision *next) {
     uint32_t members = ids_decision_members(now), place = 0;
+    assert(min_in_sync >= 1);
     if (now->role != IDS_ROLE_PRIMARY)
         return IDS_DECIDING_NOT_PRIMARY;
     if (node == 0 && members > 1)
@@ -147,6 +169,8 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
         return IDS_DECIDING_MIN_IN_SYNC;
     *next = after(now);
     next->replica[place] = (ids_member){0};
+    assert(ids_decision_members(next) == members - 1);
+    check(now, next);
     return IDS_DECIDING_OK;
 }
 
@@ -155,6 +179,7 @@ void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
     *next = after(now);
     if (has_replica && !IDS_RULE_OFF(HAD_REPLICA))
         next->had_replica = true;
+    check(now, next);
 }
 
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
@@ -166,15 +191,18 @@ void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
     next->admitted_epoch = epoch;
     next->admitted_version = version;
     next->had_replica = true;
+    check(now, next);
 }
 
 void ids_decide_disowned(const ids_decision *now, ids_decision *next) {
     *next = after(now);
     next->admitted = (ids_member){0};
     next->admitted_epoch = 0;
+    check(now, next);
 }
 
 uint64_t ids_decision_kept_epoch(const ids_decision *now, ids_member self) {
+    assert(self.node != 0);
     if (!is(now->self, self))
         return 0;
     if (now->role == IDS_ROLE_PRIMARY)
@@ -190,4 +218,5 @@ void ids_decide_follow(const ids_decision *now, uint64_t epoch,
     next->had_replica = true;
     if (epoch > next->epoch)
         next->epoch = epoch;
+    check(now, next);
 }

@@ -4,6 +4,7 @@
 
 #include "proto/endpoint.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ void ids_endpoint_complete(ids_endpoint *to, const ids_endpoint *said,
         return;
     len = snprintf(whole, sizeof whole, "%s%s%s%s", v6 ? "[" : "", host,
                    v6 ? "]" : "", said->text);
+    assert(len > 0 && (size_t)len < sizeof whole);
     ids_endpoint_from(to, whole, (size_t)len);
 }
 

@@ -4,6 +4,8 @@
 
 #include "server/peer/mutant.h"
 
+#include <assert.h>
+
 #define LOW_BITS ((1ull << IDS_EPOCH_BITS) - 1)
 
 uint64_t ids_epoch_of(uint64_t unix_ms) {
@@ -17,6 +19,8 @@ uint64_t ids_epoch_draw(uint64_t above, uint64_t at_least, uint64_t node) {
     uint64_t epoch = (low & ~LOW_BITS) | (node & LOW_BITS);
     if (above > IDS_EPOCH_MAX || at_least > IDS_EPOCH_MAX)
         return IDS_EPOCH_MAX + 1;
+    assert(((epoch ^ node) & LOW_BITS) == 0);
+    assert(epoch + LOW_BITS + 1 > low);
     return epoch < low ? epoch + LOW_BITS + 1 : epoch;
 }
 

@@ -2,23 +2,19 @@
 /* fields.c -- see fields.h. Write and read stand side by side. Pure. */
 #include "server/peer/fields.h"
 
-#include "server/peer/frame.h"
+#include "server/pack.h"
 
+#include <assert.h>
 #include <string.h>
 
 uint8_t *ids_field_put(uint8_t *at, ids_field_tag tag, const void *bytes,
                        size_t len) {
-    at[0] = (uint8_t)tag;
-    at[1] = (uint8_t)((unsigned)tag >> 8);
-    at[2] = (uint8_t)len;
-    at[3] = (uint8_t)(len >> 8);
+    assert(len <= UINT16_MAX);
+    ids_put_u16(at, (uint16_t)tag);
+    ids_put_u16(at + 2, (uint16_t)len);
     if (len > 0)
         memcpy(at + IDS_FIELD_HEAD_BYTES, bytes, len);
     return at + IDS_FIELD_HEAD_BYTES + len;
-}
-
-static unsigned u16_at(const uint8_t *at) {
-    return at[0] | (unsigned)at[1] << 8;
 }
 
 static bool knows(unsigned tag) {
@@ -32,25 +28,29 @@ ids_fields_fault ids_fields_read(idp_slice map, ids_fields *fields) {
     while (at < map.len) {
         const uint8_t *head = map.ptr + at;
         if (map.len - at < IDS_FIELD_HEAD_BYTES ||
-            map.len - at - IDS_FIELD_HEAD_BYTES < u16_at(head + 2))
+            map.len - at - IDS_FIELD_HEAD_BYTES < ids_get_u16(head + 2))
             return IDS_FIELDS_BROKEN;
-        unsigned tag = u16_at(head) & ~IDS_FIELD_NEEDED;
+        unsigned tag = ids_get_u16(head) & ~IDS_FIELD_NEEDED;
         bool is_known = knows(tag);
-        if (!is_known && (u16_at(head) & IDS_FIELD_NEEDED))
+        assert(!is_known || tag < IDS_FIELD_COUNT);
+        if (!is_known && (ids_get_u16(head) & IDS_FIELD_NEEDED))
             return IDS_FIELDS_NEEDED;
         if (is_known && fields->at[tag].ptr != NULL)
             return IDS_FIELDS_BROKEN;
         if (is_known)
             fields->at[tag] =
-                (idp_slice){head + IDS_FIELD_HEAD_BYTES, u16_at(head + 2)};
-        at += IDS_FIELD_HEAD_BYTES + u16_at(head + 2);
+                (idp_slice){head + IDS_FIELD_HEAD_BYTES, ids_get_u16(head + 2)};
+        at += IDS_FIELD_HEAD_BYTES + ids_get_u16(head + 2);
     }
+    assert(at == map.len);
     return IDS_FIELDS_OK;
 }
 
 bool ids_field_u64(const ids_fields *fields, ids_field_tag tag, size_t index,
                    uint64_t *to) {
     const idp_slice *field = &fields->at[tag];
+    assert(tag < IDS_FIELD_COUNT);
+    assert(field->len == 0 || field->ptr != NULL);
     if (field->len < 8 * (index + 1))
         return false;
     *to = ids_get_u64(field->ptr + 8 * index);

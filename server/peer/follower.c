@@ -5,22 +5,16 @@
  * what it acknowledges is in the copy that it would be promoted with. */
 #include "server/peer/halves.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-uint64_t ids_follower_copy_of(const ids_peer *peer) {
-    return peer->disowned ? 0 : peer->copy_of;
-}
-
-static void remember_positions(ids_peer *peer) {
-    for (uint32_t k = 0; k < peer->upstream.streams; k++)
-        peer->copy_at[k] = peer->receivers[k].applied;
-}
 
 static bool make_receivers(ids_peer *peer) {
     const ids_peer_config *config = &peer->config;
     ids_receiver *grown =
         realloc(peer->receivers, peer->upstream.streams * sizeof *grown);
+    assert(peer->upstream.streams >= 1 &&
+           peer->upstream.streams <= IDP_SHARDS_MAX);
     if (grown == NULL)
         return false;
     peer->receivers = grown;
@@ -35,12 +29,14 @@ static bool make_receivers(ids_peer *peer) {
 /* Can every stream go on where the copy is? One that can't means a full copy
  * of all: keys belong to other streams after every failover. */
 static bool can_continue(const ids_peer *peer) {
+    assert(peer->upstream.streams_open == peer->upstream.streams);
     if (peer->copy_of != peer->upstream.epoch ||
         peer->copy_node != peer->upstream.other.node ||
         peer->copy_streams != peer->upstream.streams)
         return false;
     for (uint32_t k = 0; k < peer->upstream.streams; k++) {
         const ids_link_offer *offer = &peer->upstream.stream[k]->offer;
+        assert(peer->upstream.stream[k]->state == IDS_LINK_OPEN);
         if (peer->copy_at[k] + 1 < offer->first ||
             peer->copy_at[k] > offer->last)
             return false;
@@ -50,6 +46,7 @@ static bool can_continue(const ids_peer *peer) {
 
 static bool begin_aside(ids_peer *peer) {
     const ids_peer_host *host = &peer->config.host;
+    assert(!peer->syncing && !peer->swap_due);
     if (!host->aside_begin(host->ctx))
         return false;
     peer->syncing = true;
@@ -61,6 +58,7 @@ static bool begin_aside(ids_peer *peer) {
 /* All links are there: say from where on. */
 static bool start(ids_peer *peer) {
     bool goes_on = can_continue(peer);
+    assert(!peer->started);
     if (!goes_on && !begin_aside(peer))
         return false;
     peer->started = true;
@@ -93,6 +91,7 @@ static bool open_first(ids_peer *peer, ids_link *link) {
         link->offer.first > link->offer.last + 1)
         return turn_away(peer, link, IDS_REFUSAL_NUMBER);
     ids_peer_end_sessions(peer);
+    assert(peer->upstream.id == 0 && !peer->started);
     if (!ids_session_begin(peer, &peer->upstream, link, (uint32_t)streams,
                            link->other.epoch) ||
         !make_receivers(peer))
@@ -104,6 +103,7 @@ static bool open_first(ids_peer *peer, ids_link *link) {
 
 /* One more stream is there. */
 static bool count_open(ids_peer *peer) {
+    assert(peer->upstream.streams_open < peer->upstream.streams);
     return ++peer->upstream.streams_open < peer->upstream.streams ||
            start(peer);
 }
@@ -115,6 +115,7 @@ static bool dial_rest(ids_peer *peer, const ids_link *link) {
         peer->upstream.stream[0] != link)
         return true;
     peer->dialled_rest = true;
+    assert(!peer->started);
     peer->disowned = link->offer.member == 0 && !IDS_RULE_OFF(DISOWNED);
     if (peer->disowned)
         peer->admit_epoch = 0;
@@ -126,6 +127,7 @@ static bool dial_rest(ids_peer *peer, const ids_link *link) {
 }
 
 static bool open_next(ids_peer *peer, ids_link *link) {
+    assert(link->stream != 0);
     if (link->offer.session != peer->upstream.id || peer->upstream.id == 0 ||
         link->stream >= peer->upstream.streams ||
         peer->upstream.stream[link->stream] != NULL ||
@@ -137,6 +139,7 @@ static bool open_next(ids_peer *peer, ids_link *link) {
 }
 
 bool ids_follower_opened(ids_peer *peer, ids_link *link) {
+    assert(link->dialled && link->state == IDS_LINK_OPEN);
     bool good =
         link->stream == 0 ? open_first(peer, link) : open_next(peer, link);
     if (!good && ids_peer_has_link(peer, link))
@@ -145,6 +148,8 @@ bool ids_follower_opened(ids_peer *peer, ids_link *link) {
 }
 
 static void finish_copy(ids_peer *peer) {
+    assert(peer->started && peer->syncing);
+    assert(peer->known.epoch >= peer->upstream.epoch);
     peer->copy_streams = peer->upstream.streams;
     peer->copy_of = peer->upstream.epoch;
     ids_copy_is_done(peer, NULL);
@@ -152,7 +157,8 @@ static void finish_copy(ids_peer *peer) {
     peer->syncing = false;
     for (uint32_t k = 0; k < peer->upstream.streams; k++)
         peer->receivers[k].syncing = false;
-    remember_positions(peer);
+    assert(peer->copy_of == peer->upstream.epoch && !peer->syncing);
+    ids_follower_note_positions(peer);
 }
 
 /* Every stream's part is there: it may take the old copy's place. Not before
@@ -162,6 +168,7 @@ void ids_follower_consider(ids_peer *peer) {
     if (!peer->syncing || peer->swap_due || !peer->started ||
         peer->known.epoch < peer->upstream.epoch)
         return;
+    assert(peer->upstream.id != 0);
     for (uint32_t k = 0; k < peer->upstream.streams; k++)
         if (!ids_receiver_is_whole(&peer->receivers[k]) &&
             !(IDS_RULE_OFF(SWAPS_WHOLE) && peer->receivers[k].begun))
@@ -176,6 +183,7 @@ void ids_peer_swapped(ids_peer *peer, uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
     if (!peer->swap_due)
         return;
+    assert(peer->started && peer->syncing);
     peer->swap_due = false;
     if (!IDS_RULE_OFF(R7))
         finish_copy(peer);
@@ -199,6 +207,7 @@ static void detached(ids_peer *peer) {
 void ids_follower_disowned(ids_peer *peer) {
     if (!peer->owes_detached || peer->upstream.id == 0)
         return;
+    assert(peer->known.admitted_epoch == 0);
     peer->owes_detached = false;
     ids_link_say(peer->upstream.stream[0], IDS_PF_DETACHED,
                  peer->upstream.epoch, peer->known.version, 0);
@@ -210,6 +219,7 @@ void ids_follower_admitted(ids_peer *peer) {
     peer->admit_epoch = 0;
     if (!peer->owes_admitted || peer->upstream.id == 0)
         return;
+    assert(peer->known.admitted_epoch == peer->known.epoch);
     peer->owes_admitted = false;
     ids_link_say(peer->upstream.stream[0], IDS_PF_ADMIT, peer->upstream.epoch,
                  peer->known.admitted_version, 0);
@@ -217,6 +227,7 @@ void ids_follower_admitted(ids_peer *peer) {
 
 bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     bool good = true;
+    assert(link->dialled && link->state == IDS_LINK_OPEN);
     switch (frame->kind) {
     case IDS_PF_HEARTBEAT:
         good = dial_rest(peer, link);
@@ -244,19 +255,6 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     return good;
 }
 
-void ids_follower_session_over(ids_peer *peer) {
-    const ids_peer_host *host = &peer->config.host;
-    if (peer->started && !peer->syncing)
-        remember_positions(peer);
-    if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
-        host->aside_drop(host->ctx);
-    peer->started = peer->syncing = peer->swap_due = false;
-    peer->owes_detached = peer->owes_admitted = false;
-    peer->behind_ms = 0;
-    if (peer->upstream.stream[0] != NULL)
-        peer->other_leads = false; /* it may be gone for good */
-}
-
 void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
     if (!peer->started ||
         ids_peer_is_other_session(tag->session, peer->upstream.id) ||
@@ -279,6 +277,7 @@ void ids_peer_prepare_copy(ids_shard *shard) {
 void ids_follower_pump(ids_peer *peer, ids_link *link) {
     ids_receiver *receiver;
     uint64_t number;
+    assert(!peer->started || peer->upstream.id != 0);
     if (!peer->started || !ids_session_has(&peer->upstream, link) ||
         peer->upstream.stream[link->stream] != link ||
         (peer->syncing && !IDS_RULE_OFF(ACKS_SWAPPED)) ||
@@ -290,6 +289,7 @@ void ids_follower_pump(ids_peer *peer, ids_link *link) {
         return;
     if (!ids_link_say(link, IDS_PF_ACK, peer->upstream.epoch, number, 0))
         return;
+    assert(number >= receiver->acked && number <= receiver->routed);
     receiver->told = true;
     receiver->acked = number;
 }

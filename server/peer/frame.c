@@ -3,6 +3,7 @@
 #include "server/peer/frame.h"
 
 #include "server/journal/crc32c.h"
+#include "server/pack.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ void ids_pbuf_fini(ids_pbuf *buf) {
 bool ids_pbuf_reserve(ids_pbuf *buf, size_t more) {
     size_t cap = buf->cap < 256 ? 256 : buf->cap;
     uint8_t *grown;
+    assert(buf->len <= buf->cap);
+    assert((buf->at == NULL) == (buf->cap == 0));
     if (more <= buf->cap - buf->len)
         return true;
     while (cap - buf->len < more)
@@ -25,6 +28,7 @@ bool ids_pbuf_reserve(ids_pbuf *buf, size_t more) {
         return false;
     buf->at = grown;
     buf->cap = cap;
+    assert(buf->cap - buf->len >= more);
     return true;
 }
 
@@ -35,53 +39,79 @@ void ids_pbuf_consume(ids_pbuf *buf, size_t bytes) {
         memmove(buf->at, buf->at + bytes, buf->len);
 }
 
-static void put_u32(uint8_t *at, uint32_t value) {
-    for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(value >> (8 * i));
-}
+/* Where what stands in a head; see frame.h. */
+enum {
+    BODY_BYTES_AT = 0,
+    CRC_AT = 4,
+    CHECKED_AT = 8, /* from here on by the checksum */
+    KIND_AT = 8,
+    FLAGS_AT = 9,
+    STREAM_AT = 10,
+    COUNT_AT = 12,
+    EPOCH_AT = 16,
+    SESSION_AT = 24,
+    NUMBER_AT = 32
+};
 
-static uint32_t get_u32(const uint8_t *at) {
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-           (uint32_t)at[3] << 24;
-}
-
-void ids_put_u64(uint8_t *at, uint64_t value) {
-    put_u32(at, (uint32_t)value);
-    put_u32(at + 4, (uint32_t)(value >> 32));
-}
-
-uint64_t ids_get_u64(const uint8_t *at) {
-    return get_u32(at) | (uint64_t)get_u32(at + 4) << 32;
-}
+_Static_assert(NUMBER_AT + 8 == IDS_PF_HEAD_BYTES, "the body follows");
+_Static_assert(CHECKED_AT + IDS_PF_SAID_BYTES == IDS_PF_HEAD_BYTES,
+               "what is said is what is checked");
+_Static_assert(STREAM_AT + 2 <= IDS_PF_PEEK_BYTES, "the stream can be seen");
 
 bool ids_pf_begin(ids_pbuf *to, size_t *frame_at) {
     if (!ids_pbuf_reserve(to, IDS_PF_HEAD_BYTES))
         return false;
     *frame_at = to->len;
     to->len += IDS_PF_HEAD_BYTES;
+    assert(to->len <= to->cap);
     return true;
 }
 
-void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]) {
+static void put_said(uint8_t *head, const ids_pf *frame) {
+    assert(frame->flags <= UINT8_MAX);
     assert(frame->stream <= UINT16_MAX);
-    to[0] = (uint8_t)frame->kind;
-    to[1] = (uint8_t)frame->flags;
-    to[2] = (uint8_t)frame->stream;
-    to[3] = (uint8_t)(frame->stream >> 8);
-    put_u32(to + 4, frame->count);
-    ids_put_u64(to + 8, frame->epoch);
-    ids_put_u64(to + 16, frame->session);
-    ids_put_u64(to + 24, frame->number);
+    head[KIND_AT] = (uint8_t)frame->kind;
+    head[FLAGS_AT] = (uint8_t)frame->flags;
+    ids_put_u16(head + STREAM_AT, (uint16_t)frame->stream);
+    ids_put_u32(head + COUNT_AT, frame->count);
+    ids_put_u64(head + EPOCH_AT, frame->epoch);
+    ids_put_u64(head + SESSION_AT, frame->session);
+    ids_put_u64(head + NUMBER_AT, frame->number);
+}
+
+static ids_pf get_said(const uint8_t *head) {
+    return (ids_pf){.kind = (ids_pf_kind)head[KIND_AT],
+                    .flags = head[FLAGS_AT],
+                    .stream = ids_get_u16(head + STREAM_AT),
+                    .count = ids_get_u32(head + COUNT_AT),
+                    .epoch = ids_get_u64(head + EPOCH_AT),
+                    .session = ids_get_u64(head + SESSION_AT),
+                    .number = ids_get_u64(head + NUMBER_AT)};
+}
+
+static uint32_t checksum(const uint8_t *head, uint32_t body_bytes) {
+    return ids_crc32c(body_bytes, head + CHECKED_AT,
+                      IDS_PF_SAID_BYTES + (size_t)body_bytes);
+}
+
+void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]) {
+    uint8_t head[IDS_PF_HEAD_BYTES];
+    put_said(head, frame);
+    memcpy(to, head + CHECKED_AT, IDS_PF_SAID_BYTES);
+}
+
+uint32_t ids_pf_peek_stream(const uint8_t bytes[static IDS_PF_PEEK_BYTES]) {
+    return ids_get_u16(bytes + STREAM_AT);
 }
 
 void ids_pf_seal(ids_pbuf *to, size_t frame_at, const ids_pf *frame) {
-    uint8_t *at = to->at + frame_at;
+    assert(frame_at + IDS_PF_HEAD_BYTES <= to->len);
+    uint8_t *head = to->at + frame_at;
     size_t body_bytes = to->len - frame_at - IDS_PF_HEAD_BYTES;
     assert(body_bytes <= UINT32_MAX);
-    put_u32(at, (uint32_t)body_bytes);
-    ids_pf_said(frame, at + 8);
-    put_u32(at + 4, ids_crc32c(body_bytes & UINT32_MAX, at + 8,
-                               IDS_PF_HEAD_BYTES - 8 + body_bytes));
+    put_said(head, frame);
+    ids_put_u32(head + BODY_BYTES_AT, (uint32_t)body_bytes);
+    ids_put_u32(head + CRC_AT, checksum(head, (uint32_t)body_bytes));
 }
 
 bool ids_pf_append(ids_pbuf *to, const ids_pf *frame) {
@@ -100,25 +130,18 @@ ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
                                size_t body_bytes_max, ids_pf *frame,
                                size_t *frame_bytes) {
     uint32_t body_bytes;
-    if (len < 4)
+    if (len < BODY_BYTES_AT + sizeof body_bytes)
         return IDS_PF_PARTIAL;
-    body_bytes = get_u32(bytes);
+    body_bytes = ids_get_u32(bytes + BODY_BYTES_AT);
     if (body_bytes > body_bytes_max)
         return IDS_PF_BROKEN;
     *frame_bytes = IDS_PF_HEAD_BYTES + (size_t)body_bytes;
     if (len < *frame_bytes)
         return IDS_PF_PARTIAL;
-    if (get_u32(bytes + 4) !=
-        ids_crc32c(body_bytes, bytes + 8, IDS_PF_HEAD_BYTES - 8 + body_bytes))
+    if (ids_get_u32(bytes + CRC_AT) != checksum(bytes, body_bytes))
         return IDS_PF_BROKEN;
-    *frame = (ids_pf){.kind = (ids_pf_kind)bytes[8],
-                      .flags = bytes[9],
-                      .stream = bytes[10] | (uint32_t)bytes[11] << 8,
-                      .count = get_u32(bytes + 12),
-                      .epoch = ids_get_u64(bytes + 16),
-                      .session = ids_get_u64(bytes + 24),
-                      .number = ids_get_u64(bytes + 32),
-                      .body = {bytes + IDS_PF_HEAD_BYTES, body_bytes}};
+    *frame = get_said(bytes);
+    frame->body = (idp_slice){bytes + IDS_PF_HEAD_BYTES, body_bytes};
     if (frame->kind == 0 || frame->kind >= IDS_PF_KIND_COUNT)
         return IDS_PF_BROKEN;
     return IDS_PF_WHOLE;

@@ -96,6 +96,11 @@ typedef enum ids_pf_read_status {
     IDS_PF_BROKEN
 } ids_pf_read_status;
 
+/* Of a frame that has only begun: for which stream it says that it is. Nothing
+ * of it is believed yet. */
+#define IDS_PF_PEEK_BYTES 12
+uint32_t ids_pf_peek_stream(const uint8_t bytes[static IDS_PF_PEEK_BYTES]);
+
 /* Reads the frame at the head of bytes; its body borrows from them. */
 ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
                                size_t body_bytes_max, ids_pf *frame,
@@ -104,9 +109,5 @@ ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
 /* What a frame's head says, besides its length and checksum. */
 #define IDS_PF_SAID_BYTES (IDS_PF_HEAD_BYTES - 8)
 void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]);
-
-/* Fixed-width numbers, as they stand in frames. */
-void ids_put_u64(uint8_t *at, uint64_t value);
-uint64_t ids_get_u64(const uint8_t *at);
 
 #endif

@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* handover.c -- a primary that hands over to one of its members, in peace.
+/* handover.c -- who leads next: a replica that is told to, and a primary that
+ * hands over to one of its members, in peace.
  *
- * Pure. Nothing is served while it goes on; every member has all that there is
- * before it is on record that this node leads no more, and only then one of
- * them is told to. */
+ * Pure. Nothing is served while it hands over; every member has all that there
+ * is before it is on record that this node leads no more, and only then one of
+ * them is told to lead. */
 #include "server/peer/halves.h"
+
+#include <assert.h>
+
+ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch,
+                              bool accept_loss) {
+    ids_decision next;
+    ids_deciding verdict = IDS_DECIDING_BUSY;
+    if (peer->pending != IDS_PENDING_NONE ||
+        peer->seen_epoch > peer->known.epoch)
+        return verdict;
+    if (epoch <= ids_peer_epoch(peer) && !peer->leading)
+        return IDS_DECIDING_EPOCH_TOO_LOW;
+    if (!ids_peer_epoch_is_sound(peer, epoch))
+        return IDS_DECIDING_EPOCH_TOO_HIGH;
+    verdict = ids_decide_promote(&peer->known, epoch, ids_peer_copy_of(peer),
+                                 accept_loss, &next);
+    assert(verdict != IDS_DECIDING_OK || next.epoch >= peer->known.epoch);
+    if (verdict == IDS_DECIDING_OK)
+        ids_peer_propose(peer, IDS_PENDING_PROMOTE, &next);
+    return verdict;
+}
 
 /* Who is to lead; NULL: nobody that could. */
 static const ids_follower *heir(const ids_peer *peer, uint64_t node) {
+    assert(peer->leading);
     for (uint32_t i = 0; i < peer->config.places; i++) {
         const ids_follower *f = &peer->follower[i];
         if (ids_primary_has_member(peer, f) &&
@@ -30,6 +53,8 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
         return IDS_DECIDING_EPOCH_TOO_HIGH;
     if (heir(peer, node) == NULL)
         return IDS_DECIDING_NO_REPLICA;
+    assert(ids_decision_members(&peer->known) > 0);
+    assert(epoch > peer->lead_epoch);
     peer->switch_epoch = epoch;
     peer->switch_to = node;
     /* One more for a member's record, if any has to yield. */
@@ -43,10 +68,12 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
 /* R1: each member has all that there is. */
 static bool all_caught_up(const ids_peer *peer) {
     uint32_t members = ids_decision_members(&peer->known), whole = 0;
+    assert(peer->leading);
     for (uint32_t i = 0; i < peer->config.places; i++) {
         const ids_follower *f = &peer->follower[i];
         whole += ids_primary_has_member(peer, f) &&
                  ids_primary_caught_up(peer, f, 0, false);
+        assert(whole <= members);
     }
     return whole > 0 && whole == members;
 }
@@ -55,12 +82,14 @@ static bool all_caught_up(const ids_peer *peer) {
  * promoted beside the one that is to lead, or lead already. */
 static bool all_yield(ids_peer *peer, const ids_follower *to) {
     bool all = true;
+    assert(ids_primary_has_member(peer, to));
     for (uint32_t i = 0; i < peer->config.places; i++) {
         ids_follower *f = &peer->follower[i];
         if (f == to || !ids_primary_has_member(peer, f))
             continue;
         /* What it said of being asked before came before that. */
         if (!f->asked && f->told_knows) {
+            assert(f->session.stream[0] != NULL);
             f->asked = ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
                                     peer->lead_epoch, peer->known.version, 0);
             f->told = f->told_knows = false;
@@ -81,6 +110,8 @@ void ids_primary_keeps_on(ids_peer *peer) {
 void ids_primary_switch_over(ids_peer *peer) {
     const ids_follower *to = heir(peer, peer->switch_to);
     ids_decision next;
+    assert(peer->leading && peer->switch_epoch > peer->known.epoch);
+    assert(peer->switch_until_ms > 0);
     if (peer->now_ms >= peer->switch_until_ms) {
         ids_primary_keeps_on(peer);
         return;
@@ -92,11 +123,14 @@ void ids_primary_switch_over(ids_peer *peer) {
         return;
     peer->pending_place = ids_primary_place(peer, to);
     ids_decide_follow(&peer->known, peer->known.epoch, &next);
+    assert(next.role == IDS_ROLE_REPLICA && next.epoch < peer->switch_epoch);
     ids_peer_propose(peer, IDS_PENDING_SWITCHOVER, &next);
 }
 
 static void hand_over_to(ids_peer *peer, const ids_follower *f,
                          uint64_t epoch) {
+    assert(!peer->leading && epoch > peer->lead_epoch);
+    assert(f->session.stream[0] != NULL);
     if (ids_endpoint_is_set(&f->at))
         peer->other_at = f->at;
     peer->other_leads = ids_link_say(f->session.stream[0], IDS_PF_SWITCHOVER,
@@ -107,8 +141,11 @@ static void hand_over_to(ids_peer *peer, const ids_follower *f,
 void ids_primary_handed_over(ids_peer *peer) {
     const ids_follower *f = &peer->follower[peer->pending_place];
     uint64_t epoch = peer->switch_epoch;
+    assert(peer->pending_place < peer->config.places);
     if (!peer->leading)
         return;
+    assert(peer->known.role == IDS_ROLE_REPLICA);
+    assert(epoch > peer->known.epoch);
     ids_primary_stand_down(peer, true);
     peer->handed_over = true;
     if (f->session.id != 0)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handshake.c -- HELLO, WELCOME, PROOF; see link.h. Write and read stand side
  * by side. Pure. */
+#include "server/pack.h"
 #include "server/peer/fields.h"
 #include "server/peer/link.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -77,6 +79,7 @@ static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
     at = put_u64(at, IDS_FIELD_SETTINGS, self->settings);
     at = put_u64(at, IDS_FIELD_LED, self->led);
     at = put_origin(at, self);
+    assert(strlen(self->program) < IDS_PROGRAM_BYTES);
     return put_text(at, IDS_FIELD_PROGRAM, self->program);
 }
 
@@ -136,6 +139,7 @@ static void note_said(uint8_t said[static IDS_LINK_SAID_BYTES],
                       const ids_pf *frame, size_t body_bytes) {
     crypto_generichash_state state;
     uint8_t head[IDS_PF_SAID_BYTES];
+    assert(body_bytes <= frame->body.len);
     ids_pf_said(frame, head);
     crypto_generichash_init(&state, NULL, 0, IDS_LINK_SAID_BYTES);
     crypto_generichash_update(&state, head, sizeof head);
@@ -147,6 +151,7 @@ static void note_said(uint8_t said[static IDS_LINK_SAID_BYTES],
 static void prove(const ids_link *link, const ids_link_key *key, char whose,
                   uint8_t proof[static IDS_LINK_PROOF_BYTES]) {
     uint8_t said[8 + sizeof link->said] = "peer 2";
+    assert(whose == 'W' || whose == 'P');
     memset(proof, 0, IDS_LINK_PROOF_BYTES);
     if (!key->set)
         return;
@@ -195,6 +200,8 @@ bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
                    uint64_t session, const ids_link_key *key) {
     uint8_t body[SELF_BYTES_MAX];
     ids_pf frame;
+    assert(link->out.len == 0 && link->in.len == 0);
+    assert((stream == 0) == (session == 0));
     link->state = IDS_LINK_DIALLED;
     link->dialled = true;
     link->self = *self;
@@ -203,6 +210,7 @@ bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
     frame = frame_of(link, IDS_PF_HELLO, key, body,
                      (size_t)(put_self(body, self) - body));
     frame.number = IDS_PF_WIRE;
+    assert(frame.body.len <= sizeof body);
     note_said(link->said[0], &frame, frame.body.len);
     return ids_pf_append(&link->out, &frame);
 }
@@ -228,6 +236,9 @@ ids_refusal_why ids_link_welcome(ids_link *link, const ids_link_self *self,
     uint8_t body[SELF_BYTES_MAX + TAIL_BYTES], proof[IDS_LINK_PROOF_BYTES];
     uint8_t *end;
     ids_pf frame;
+    assert(link->state == IDS_LINK_ACCEPTED);
+    assert(!link->dialled);
+    assert(offer->session != 0);
     link->self = *self;
     link->offer = *offer;
     link->session = offer->session;
@@ -235,6 +246,7 @@ ids_refusal_why ids_link_welcome(ids_link *link, const ids_link_self *self,
     memset(proof, 0, sizeof proof);
     end = ids_field_put(put_offer(put_self(body, self), offer), IDS_FIELD_PROOF,
                         proof, sizeof proof);
+    assert((size_t)(end - body) <= sizeof body);
     frame = frame_of(link, IDS_PF_WELCOME, key, body, (size_t)(end - body));
     note_said(link->said[1], &frame, frame.body.len - sizeof proof);
     prove(link, key, 'W', end - sizeof proof);
@@ -270,6 +282,7 @@ ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
         return IDS_REFUSAL_SECRET;
     link->session = link->offer.session;
     link->state = IDS_LINK_OPEN;
+    assert(link->dialled);
     prove(link, key, 'P', proof);
     answer = frame_of(link, IDS_PF_PROOF, key, proof, sizeof proof);
     return ids_pf_append(&link->out, &answer) ? IDS_REFUSAL_NONE
@@ -283,6 +296,7 @@ ids_refusal_why ids_link_proven(ids_link *link, const ids_pf *frame,
         return IDS_REFUSAL_MALFORMED;
     if (!is_proof(link, key, 'P', frame->body.ptr))
         return IDS_REFUSAL_SECRET;
+    assert(!link->dialled && link->session != 0);
     link->state = IDS_LINK_OPEN;
     return IDS_REFUSAL_NONE;
 }

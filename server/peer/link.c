@@ -7,12 +7,15 @@
 #include <string.h>
 
 void ids_link_accept(ids_link *link) {
+    assert(link->in.len == 0 && link->out.len == 0);
+    assert(link->session == 0);
     link->state = IDS_LINK_ACCEPTED;
     link->dialled = false;
 }
 
 void ids_link_set_seen_host(ids_link *link, const char *host) {
     size_t len = strlen(host);
+    assert(link->state != IDS_LINK_CLOSED);
     if (len < sizeof link->seen_host)
         memcpy(link->seen_host, host, len + 1);
 }
@@ -28,6 +31,8 @@ static size_t body_max(const ids_link *link) {
 }
 
 bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len) {
+    assert(link->in_at <= link->in.len);
+    assert(link->state != IDS_LINK_CLOSED);
     ids_pbuf_consume(&link->in, link->in_at);
     link->in_at = 0;
     if (link->in.len + len >
@@ -37,6 +42,7 @@ bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len) {
     if (len > 0)
         memcpy(link->in.at + link->in.len, bytes, len);
     link->in.len += len;
+    assert(link->in.len <= link->in.cap);
     return true;
 }
 
@@ -52,6 +58,7 @@ bool ids_link_take_input(ids_link *link, ids_pbuf *empty) {
     link->in = *empty;
     link->in_at = 0;
     *empty = in;
+    assert(link->in.len == left && empty->len >= left);
     return true;
 }
 
@@ -62,6 +69,7 @@ ids_pf_read_status ids_link_next(ids_link *link, ids_pf *frame) {
                     body_max(link), frame, &frame_bytes);
     if (status == IDS_PF_WHOLE)
         link->in_at += frame_bytes;
+    assert(link->in_at <= link->in.len);
     return status;
 }
 
@@ -73,6 +81,7 @@ bool ids_link_say(ids_link *link, ids_pf_kind kind, uint64_t epoch,
                     .epoch = epoch,
                     .session = link->session,
                     .number = number};
+    assert(link->state != IDS_LINK_CLOSED);
     return ids_pf_append(&link->out, &frame);
 }
 
@@ -82,6 +91,8 @@ void ids_link_refuse(ids_link *link, uint64_t epoch, ids_refusal_why why) {
                     .count = (uint32_t)why,
                     .epoch = epoch,
                     .session = link->session};
+    assert(link->state != IDS_LINK_CLOSED);
+    assert(why < IDS_REFUSAL_COUNT);
     ids_pf_append(&link->out, &frame);
 }
 

@@ -85,9 +85,6 @@ typedef struct ids_link {
     char seen_host[IDS_ENDPOINT_BYTES]; /* "": not told */
 } ids_link;
 
-/* What a daemon without a peer answers begins like this: see greeting.c. */
-#define IDS_LINK_NO_PEER "this idemstored has no peer"
-
 /* From a secret of any length; 0: none. */
 void ids_link_key_from(ids_link_key *key, idp_slice secret);
 

@@ -2,6 +2,7 @@
 /* name.c -- see name.h. Pure. */
 #include "server/peer/name.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ static uint64_t drawn(const char *text) {
 uint64_t ids_node_number(const ids_node_name *name) {
     uint8_t hash[crypto_generichash_BYTES];
     size_t len = strlen(name->text);
+    assert(len < IDS_NODE_NAME_BYTES);
     uint64_t number = len == DRAWN_LEN ? drawn(name->text) : 0;
     if (number != 0 || len == 0)
         return number;

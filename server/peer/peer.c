@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer.c -- a node as such: its epoch, its decisions, its links, its orders.
+/* peer.c -- a node as such: what was decided, what is ordered, what time makes
+ * due.
  *
  * Pure. See peer.h. */
 #include "server/peer/halves.h"
@@ -10,48 +11,13 @@
 
 #define UNDECIDED_MS 1000
 
-uint64_t ids_peer_epoch(const ids_peer *peer) {
-    return peer->known.epoch > peer->seen_epoch ? peer->known.epoch
-                                                : peer->seen_epoch;
-}
-
-void ids_peer_set_now(ids_peer *peer, uint64_t now_ms) {
-    if (now_ms > peer->now_ms)
-        peer->now_ms = now_ms;
-}
-
-bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch) {
-    return epoch < ids_peer_epoch(peer) && !IDS_RULE_OFF(R6);
-}
-
-void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {
-    if (epoch <= ids_peer_epoch(peer) ||
-        (IDS_RULE_OFF(STEPS_DOWN) && peer->leading))
-        return;
-    peer->seen_epoch = epoch;
-    peer->overtaken = true;
-    if (!peer->leading)
-        return;
-    ids_primary_stand_down(peer, true);
-    ids_peer_end_sessions(peer);
-}
-
 /* --- decisions ---------------------------------------------------------- */
-
-void ids_peer_propose(ids_peer *peer, ids_pending what,
-                      const ids_decision *next) {
-    const ids_decisions *decisions = &peer->config.decisions;
-    assert(peer->pending == IDS_PENDING_NONE);
-    peer->pending = what;
-    peer->overtaken = false;
-    peer->proposed = *next;
-    peer->proposed.other_at = peer->other_at;
-    decisions->propose(decisions->ctx, &peer->proposed);
-}
 
 static void lead(ids_peer *peer) {
     if (peer->known.role != IDS_ROLE_PRIMARY || peer->overtaken)
         return;
+    assert(peer->known.led_epoch == peer->known.epoch);
+    assert(!peer->leading);
     if (peer->syncing)
         ids_peer_end_upstream(peer);
     ids_primary_end_sessions(peer); /* what it led in before is over */
@@ -69,6 +35,9 @@ bool ids_peer_decided_stops_world(const ids_peer *peer) {
 void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     ids_pending what = peer->pending;
     ids_peer_set_now(peer, now_ms);
+    assert(what != IDS_PENDING_NONE);
+    assert(peer->proposed.version == peer->known.version + 1);
+    assert(peer->proposed.epoch >= peer->known.epoch);
     peer->known = peer->proposed;
     peer->pending = IDS_PENDING_NONE;
     switch (what) {
@@ -103,6 +72,7 @@ ids_pending ids_peer_undecided(ids_peer *peer, uint64_t now_ms) {
     if (what == IDS_PENDING_START)
         return what;
     peer->pending = IDS_PENDING_NONE;
+    assert(peer->pending_place < peer->config.places);
     peer->undecided_until_ms = peer->now_ms + UNDECIDED_MS;
     if (what == IDS_PENDING_SWITCHOVER)
         ids_primary_keeps_on(peer);
@@ -125,6 +95,7 @@ static bool has_news_of_other(const ids_peer *peer) {
 static void record_what_is_known(ids_peer *peer) {
     uint64_t epoch = ids_peer_epoch(peer);
     ids_decision next;
+    assert(epoch >= peer->known.epoch);
     if (peer->pending != IDS_PENDING_NONE ||
         peer->now_ms < peer->undecided_until_ms)
         return;
@@ -153,24 +124,6 @@ static void record_what_is_known(ids_peer *peer) {
 
 /* --- orders ------------------------------------------------------------- */
 
-ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch,
-                              bool accept_loss) {
-    ids_decision next;
-    ids_deciding verdict = IDS_DECIDING_BUSY;
-    if (peer->pending != IDS_PENDING_NONE ||
-        peer->seen_epoch > peer->known.epoch)
-        return verdict;
-    if (epoch <= ids_peer_epoch(peer) && !peer->leading)
-        return IDS_DECIDING_EPOCH_TOO_LOW;
-    if (!ids_peer_epoch_is_sound(peer, epoch))
-        return IDS_DECIDING_EPOCH_TOO_HIGH;
-    verdict = ids_decide_promote(
-        &peer->known, epoch, ids_follower_copy_of(peer), accept_loss, &next);
-    if (verdict == IDS_DECIDING_OK)
-        ids_peer_propose(peer, IDS_PENDING_PROMOTE, &next);
-    return verdict;
-}
-
 ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node) {
     ids_decision next;
     uint32_t place = 0;
@@ -185,8 +138,10 @@ ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node) {
         return IDS_DECIDING_NOT_PRIMARY;
     while (peer->known.replica[place].node == next.replica[place].node)
         place++;
+    assert(place < IDS_FOLLOWERS_MAX && next.replica[place].node == 0);
     peer->pending_place = place;
     peer->detached = peer->known.replica[place];
+    assert(peer->detached.node != 0);
     ids_peer_propose(peer, IDS_PENDING_DETACH, &next);
     if (IDS_RULE_OFF(R3))
         ids_primary_detached(peer);
@@ -195,6 +150,8 @@ ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node) {
 
 idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
     uint32_t in_sync = 1 + ids_decision_members(&peer->known);
+    assert(!peer->leading || peer->lead_epoch != 0);
+    assert(peer->leading || peer->switch_epoch == 0);
     if (!peer->leading || peer->switch_epoch != 0)
         return IDP_E_NOT_PRIMARY;
     if (ids_primary_misses_member(peer))
@@ -224,6 +181,7 @@ static void redial(ids_peer *peer) {
         if (peer->links[i]->dialled)
             return;
     peer->redial_at_ms = peer->now_ms + peer->config.redial_ms;
+    assert(!ids_peer_has_session(peer));
     ids_peer_dial(peer, 0, 0, to);
 }
 
@@ -236,6 +194,7 @@ static void tidy_links(ids_peer *peer) {
         if (link == NULL)
             continue; /* a session ended, and several links with it */
         in_session = ids_peer_has_session_of(peer, link->session);
+        assert(link->heard_ms <= peer->now_ms && link->said_ms <= peer->now_ms);
         if (link->paused)
             link->heard_ms = peer->now_ms;
         if (peer->now_ms >= link->heard_ms + peer->config.silence_ms)
@@ -254,6 +213,8 @@ static void tidy_links(ids_peer *peer) {
 
 void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
+    assert(peer->now_ms >= now_ms);
+    assert(!peer->started || peer->upstream.id != 0);
     record_what_is_known(peer);
     ids_peer_look_behind(peer);
     tidy_links(peer);
@@ -268,12 +229,14 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
 void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms) {
     for (uint32_t i = 0; i < peer->config.places; i++) {
         uint64_t *heard_ms = &peer->follower[i].heard_ms;
+        assert(*heard_ms <= peer->now_ms);
         *heard_ms -= gap_ms < *heard_ms ? gap_ms : *heard_ms;
     }
 }
 
 ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
+    assert(link->state != IDS_LINK_CLOSED);
     if (link->state != IDS_LINK_OPEN)
         return NULL;
     if (!link->dialled)
@@ -292,6 +255,10 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     assert(config->loops >= 1 && config->loops <= IDP_SHARDS_MAX);
     assert(config->places >= 1 && config->places <= IDS_FOLLOWERS_MAX);
     assert(config->node != 0 && config->incarnation != 0);
+    assert(config->life != 0);
+    assert(config->min_in_sync >= 1 &&
+           config->min_in_sync <= 1 + config->places);
+    assert(config->host.lead != NULL && config->decisions.propose != NULL);
     if (peer == NULL)
         return NULL;
     peer->config = *config;

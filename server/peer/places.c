@@ -54,6 +54,7 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
         return;
     offer->first = peer->told[link->stream].first;
     offer->last = peer->told[link->stream].last;
+    assert(offer->first <= offer->last + 1);
     offer->member = ids_primary_is_member(peer, link->other.member);
 }
 
@@ -63,6 +64,7 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
  */
 static uint64_t holder(const ids_peer *peer, uint32_t place) {
     bool admits = peer->pending == IDS_PENDING_ADMIT;
+    assert(place < peer->config.places);
     return admits ? peer->proposed.replica[place].node
                   : peer->known.replica[place].node;
 }
@@ -70,6 +72,7 @@ static uint64_t holder(const ids_peer *peer, uint32_t place) {
 /* By record or by session. */
 static bool is_of(const ids_peer *peer, uint32_t place, uint64_t node) {
     const ids_session *s = &peer->follower[place].session;
+    assert(node != 0);
     return holder(peer, place) == node ||
            (holder(peer, place) == 0 && s->id != 0 && s->other.node == node);
 }
@@ -92,6 +95,7 @@ static bool expects_another(const ids_peer *peer, uint64_t node) {
 
 uint32_t ids_primary_place_for(const ids_peer *peer, uint64_t node) {
     uint32_t found = IDS_FOLLOWERS_MAX, count = 0;
+    assert(node != 0);
     for (uint32_t i = 0; i < peer->config.places; i++) {
         bool is_free = is_free_for(peer, i, node);
         if (is_of(peer, i, node))
@@ -102,12 +106,15 @@ uint32_t ids_primary_place_for(const ids_peer *peer, uint64_t node) {
             found = i;
         count += is_free;
     }
+    assert(count <= peer->config.places &&
+           (found == IDS_FOLLOWERS_MAX) == (count == 0));
     return count == 1 && expects_another(peer, node) ? IDS_FOLLOWERS_MAX
                                                      : found;
 }
 
 /* The node of this name that is connected was heard of just now. */
 static bool is_alive(const ids_peer *peer, const ids_session *session) {
+    assert(session->id == 0 || session->stream != NULL);
     return session->id != 0 && session->stream[0] != NULL &&
            peer->now_ms < session->stream[0]->heard_ms +
                               ALIVE_BEATS * peer->config.heartbeat_ms;
@@ -128,6 +135,7 @@ static bool is_twice(const ids_peer *peer, const ids_link_self *other) {
 
 ids_refusal_why ids_primary_judge(const ids_peer *peer,
                                   const ids_link_self *other, uint32_t stream) {
+    assert(other->member.node != 0);
     if (!peer->leading)
         return other->primary ? IDS_REFUSAL_NONE : IDS_REFUSAL_NOT_PRIMARY;
     if (other->primary)
@@ -150,6 +158,7 @@ bool ids_primary_has_session(const ids_peer *peer) {
 }
 
 bool ids_primary_misses(const ids_peer *peer, const ids_follower *f) {
+    assert(peer->now_ms >= f->heard_ms);
     return ids_primary_member(peer, f).node != 0 &&
            peer->now_ms >= f->heard_ms + peer->config.stall_ms;
 }
@@ -163,11 +172,14 @@ bool ids_primary_misses_member(const ids_peer *peer) {
 
 bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
                            uint64_t lag, bool passed) {
+    assert(f->session.streams_open <= f->session.streams);
     if (f->session.id == 0 || f->session.streams_open < peer->config.loops)
         return false;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         const ids_progress *progress = &f->progress[k];
         uint64_t goal = passed ? peer->gates[k].passed : peer->told[k].last;
+        assert(progress->acked <= peer->told[k].last);
+        assert(peer->gates[k].passed <= peer->told[k].last);
         if (progress->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
             progress->acked + lag < goal)
             return false;

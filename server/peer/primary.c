@@ -52,6 +52,7 @@ void ids_primary_fini(ids_peer *peer) {
 }
 
 static void begin_follower(ids_peer *peer, ids_follower *f) {
+    assert(f->session.id == 0 && !f->joining);
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_sender *sender = &f->senders[k];
         ids_sender_stop(sender); /* all loops stand still */
@@ -73,6 +74,9 @@ static void begin_follower(ids_peer *peer, ids_follower *f) {
 bool ids_primary_lead(ids_peer *peer) {
     const ids_peer_host *host = &peer->config.host;
     uint64_t epoch = peer->known.epoch;
+    assert(!peer->leading && peer->known.role == IDS_ROLE_PRIMARY);
+    assert(epoch != 0 && epoch >= peer->lead_epoch);
+    assert(!ids_primary_has_session(peer));
     peer->leading = true;
     peer->handed_over = false;
     peer->lead_epoch = epoch;
@@ -83,26 +87,13 @@ bool ids_primary_lead(ids_peer *peer) {
         if (!ids_ring_init(&peer->rings[k], peer->config.ring_bytes, last))
             return false;
         peer->told[k] = ids_ring_tell(&peer->rings[k]);
+        assert(peer->told[k].first == last + 1 && peer->told[k].last == last);
         ids_gate_open(&peer->gates[k]);
         peer->gates[k].passed = last;
     }
     for (uint32_t i = 0; i < peer->config.places; i++)
         begin_follower(peer, &peer->follower[i]);
     return true;
-}
-
-void ids_primary_stand_down(ids_peer *peer, bool pending) {
-    const ids_peer_host *host = &peer->config.host;
-    peer->leading = false;
-    peer->switch_epoch = 0;
-    for (uint32_t k = 0; k < peer->config.loops; k++) {
-        for (uint32_t i = 0; i < peer->config.places; i++)
-            ids_progress_end(&peer->follower[i].progress[k]);
-        if (IDS_RULE_OFF(DROPS_PENDING))
-            for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
-                peer->gates[k].member[i] = UINT64_MAX;
-    }
-    host->stand_down(host->ctx, pending);
 }
 
 static bool same(ids_member a, ids_member b) {
@@ -126,6 +117,7 @@ static bool begin(ids_peer *peer, ids_link *link) {
     if (place == IDS_FOLLOWERS_MAX)
         return false;
     f = &peer->follower[place];
+    assert(peer->leading && link->stream == 0);
     ids_peer_end_upstream(peer); /* of the role before */
     ids_primary_end_session(peer, f);
     f->had_session = true;
@@ -141,6 +133,7 @@ static bool grow(ids_peer *peer, ids_link *link) {
     if (s == NULL || !same(link->other.member, s->other) ||
         link->other.life != s->other_life || s->stream[link->stream] != NULL)
         return false;
+    assert(link->stream < s->streams && s->epoch == peer->lead_epoch);
     s->stream[link->stream] = link;
     return true;
 }
@@ -157,19 +150,6 @@ bool ids_primary_opened(ids_peer *peer, ids_link *link) {
     return good;
 }
 
-void ids_primary_end_session(ids_peer *peer, ids_follower *f) {
-    if (f->session.id == 0)
-        return;
-    ids_copy_is_over(peer, f);
-    ids_primary_session_over(peer, f);
-    ids_session_end(peer, &f->session);
-}
-
-void ids_primary_end_sessions(ids_peer *peer) {
-    for (uint32_t i = 0; i < peer->config.places; i++)
-        ids_primary_end_session(peer, &peer->follower[i]);
-}
-
 /* --- frames --------------------------------------------------------------- */
 
 static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
@@ -178,8 +158,11 @@ static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
     ids_progress *progress = &f->progress[link->stream];
     const ids_ring_told *told = &peer->told[link->stream];
     ids_lag_mark at = {told->last + 1, peer->now_ms, told->head};
+    assert(f->session.epoch == peer->lead_epoch);
+    assert(sender->stream == link->stream && sender->epoch == peer->lead_epoch);
     if (progress->session != 0)
         return false;
+    assert(f->session.streams_open < f->session.streams);
     f->session.streams_open++;
     if (f->session.streams_open == f->session.streams)
         peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
@@ -200,6 +183,7 @@ static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
 /* What follows a copy is acknowledged once that has taken the old one's
  * place. */
 static bool copy_is_there(const ids_peer *peer, const ids_follower *f) {
+    assert(f->session.id != 0);
     for (uint32_t k = 0; k < peer->config.loops; k++)
         if (f->progress[k].state != IDS_SENDING_STREAM || !f->heard_ack[k])
             return false;
@@ -218,10 +202,13 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
     uint32_t k = link->stream, place = ids_primary_place(peer, f);
     ids_progress *progress = &f->progress[k];
     ids_gate *gate = &peer->gates[k];
+    assert(peer->leading && k < peer->config.loops);
     if (frame->number > peer->told[k].last)
         return false;
     f->heard_ack[k] = true;
     ids_progress_acked(progress, frame->number);
+    assert(progress->acked <= peer->told[k].last);
+    assert(progress->reached >= progress->acked);
     if (ids_primary_has_member(peer, f))
         raise(&gate->member[place], progress->acked);
     if (ids_primary_has_member(peer, f) && IDS_RULE_OFF(OWN_ACKS))
@@ -235,6 +222,7 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
 }
 
 static void parting_over(ids_peer *peer, ids_follower *f, ids_parting how) {
+    assert(how > IDS_PARTING_TOLD);
     f->yields = f->asked && how == IDS_PARTING_CONFIRMED;
     if (f->parting != IDS_PARTING_TOLD)
         return;
@@ -265,42 +253,20 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     return false;
 }
 
-void ids_primary_joins_not(ids_peer *peer, ids_follower *f) {
-    uint32_t place = ids_primary_place(peer, f);
-    for (uint32_t k = 0; k < peer->config.loops && f->joining; k++)
-        peer->gates[k].joining[place] = UINT64_MAX;
-    peer->news += f->joining;
-    f->joining = false;
-}
-
-void ids_primary_session_over(ids_peer *peer, ids_follower *f) {
-    for (uint32_t k = 0; k < peer->config.loops; k++) {
-        ids_progress_end(&f->progress[k]);
-        f->heard_ack[k] = false;
-    }
-    /* Once the admission is proposed it may be on record. */
-    if (peer->pending != IDS_PENDING_ADMIT ||
-        peer->pending_place != ids_primary_place(peer, f))
-        ids_primary_joins_not(peer, f);
-    for (uint32_t i = 0; i < peer->config.places && IDS_RULE_OFF(OWN_SESSION);
-         i++)
-        ids_primary_joins_not(peer, &peer->follower[i]);
-    f->told = f->told_knows = f->asked = f->yields = false;
-    f->behind_ms = 0;
-    if (f->parting == IDS_PARTING_TOLD)
-        f->parting = IDS_PARTING_UNHEARD;
-}
-
 /* --- the in-sync set ------------------------------------------------------ */
 
 /* From now on replies wait for it, too. */
 static void join(ids_peer *peer, ids_follower *f) {
     uint32_t place = ids_primary_place(peer, f);
+    assert(!f->joining && f->session.id != 0);
+    assert(!ids_primary_has_member(peer, f));
     f->joining = true;
     f->joiner = f->session.other;
     peer->news++;
-    for (uint32_t k = 0; k < peer->config.loops; k++)
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        assert(f->progress[k].acked <= peer->told[k].last);
         peer->gates[k].joining[place] = f->progress[k].acked;
+    }
 }
 
 /* In two steps: from the first on, replies wait for it, so that what they
@@ -317,6 +283,7 @@ static void admit(ids_peer *peer, ids_follower *f) {
          IDS_RULE_OFF(JOINS_WHOLE)) &&
         ids_decide_admit(&peer->known, place, f->joiner, &next) ==
             IDS_DECIDING_OK) {
+        assert(next.replica[place].node == f->joiner.node);
         next.replica_name[place] = f->session.other_name;
         peer->pending_place = place;
         ids_peer_propose(peer, IDS_PENDING_ADMIT, &next);
@@ -324,6 +291,8 @@ static void admit(ids_peer *peer, ids_follower *f) {
 }
 
 static void tell(ids_peer *peer, ids_follower *f, uint64_t version) {
+    assert(ids_primary_has_member(peer, f));
+    assert(version != 0 && version <= peer->known.version);
     f->told = true;
     if (!ids_link_say(f->session.stream[0], IDS_PF_ADMIT, peer->lead_epoch,
                       version, 0))
@@ -331,6 +300,7 @@ static void tell(ids_peer *peer, ids_follower *f, uint64_t version) {
 }
 
 static void consider_one(ids_peer *peer, ids_follower *f) {
+    assert(peer->leading);
     if (f->parting == IDS_PARTING_TOLD) {
         if (peer->now_ms >= f->parting_until_ms)
             parting_over(peer, f, IDS_PARTING_UNHEARD);
@@ -359,6 +329,8 @@ void ids_primary_consider(ids_peer *peer) {
 void ids_primary_admitted(ids_peer *peer) {
     uint32_t place = peer->pending_place;
     ids_follower *f = &peer->follower[place];
+    assert(place < peer->config.places);
+    assert(peer->known.replica[place].node != 0);
     f->joining = false;
     if (!peer->leading)
         return;
@@ -377,6 +349,8 @@ void ids_primary_detached(ids_peer *peer) {
     ids_follower *f = &peer->follower[place];
     bool is_here =
         f->session.id != 0 && f->session.other.node == peer->detached.node;
+    assert(place < peer->config.places);
+    assert(peer->detached.node != 0);
     if (!peer->leading)
         return;
     for (uint32_t k = 0; k < peer->config.loops; k++)
@@ -396,6 +370,8 @@ void ids_primary_detached(ids_peer *peer) {
 void ids_peer_keep(ids_peer *peer, uint32_t loop, uint64_t number,
                    idp_slice encoded) {
     ids_ring *ring = &peer->rings[loop];
+    assert(loop < peer->config.loops);
+    assert(number > 0);
     if (ring->bytes != NULL) /* else it leads no more, and no loop knows yet */
         ids_ring_put(ring, number, encoded);
 }
@@ -413,6 +389,7 @@ static void count_new(ids_peer *peer, uint32_t loop) {
 }
 
 void ids_peer_took(ids_peer *peer, uint32_t loop) {
+    assert(loop < peer->config.loops);
     if (peer->leading)
         count_new(peer, loop);
     for (uint32_t i = 0; i < peer->config.places; i++)
@@ -432,6 +409,8 @@ ids_sender *ids_primary_pump(ids_peer *peer, ids_link *link) {
     sender = &f->senders[link->stream];
     if (sender->session != f->session.id) /* START has not come */
         return NULL;
+    assert(sender->stream == link->stream);
+    assert(sender->epoch == peer->lead_epoch);
     if (sender->state != IDS_SENDING_LOST)
         return sender;
     ids_peer_fault(peer, link);

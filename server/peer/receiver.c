@@ -8,6 +8,7 @@
 #include <assert.h>
 
 void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
+    assert(receiver->batch_first <= receiver->batch_next);
     receiver->syncing = receiver->begun = receiver->ended = false;
     receiver->told = false;
     receiver->routed = receiver->applied = behind;
@@ -29,9 +30,12 @@ static ids_batch_open *batch_at(ids_receiver *receiver, uint64_t batch) {
 static void settle(ids_receiver *receiver) {
     while (receiver->batch_first < receiver->batch_next &&
            batch_at(receiver, receiver->batch_first)->waiting == 0) {
+        assert(batch_at(receiver, receiver->batch_first)->last >=
+               receiver->applied);
         receiver->applied = batch_at(receiver, receiver->batch_first)->last;
         receiver->batch_first++;
     }
+    assert(receiver->applied <= receiver->routed);
 }
 
 /* No change of a later epoch than its frame's is sound. */
@@ -41,6 +45,7 @@ static bool read_one(ids_body *body, ids_change *change) {
         change->token.epoch > body->tag.epoch)
         return false;
     assert(bytes <= body->bytes.len);
+    assert(body->count > 0);
     body->bytes.ptr += bytes;
     body->bytes.len -= bytes;
     body->count--;
@@ -51,6 +56,7 @@ uint32_t ids_body_next(ids_body *body,
                        ids_change changes[static IDS_ROUTE_MAX]) {
     uint32_t count = 0;
     while (body->count > 0 && count < IDS_ROUTE_MAX) {
+        assert(body->skip <= body->count);
         if (!read_one(body, &changes[count]))
             return 0;
         if (body->skip > 0)
@@ -75,6 +81,9 @@ static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
                      .skip = (uint32_t)skip,
                      .result_bytes_max = receiver->result_bytes_max};
     assert(skip <= frame->count);
+    assert(receiver->batch_next - receiver->batch_first <= IDS_BATCHES_MAX);
+    assert(last <= receiver->routed);
+    assert(frame->stream == receiver->stream);
     *batch_at(receiver, body.tag.batch) = (ids_batch_open){
         .last = last, .waiting = frame->count - (uint32_t)skip};
     settle(receiver);
@@ -92,11 +101,14 @@ static bool append(ids_receiver *receiver, const ids_pf *frame) {
     if (last <= receiver->routed)
         return true;
     skip = receiver->routed + 1 - frame->number;
+    assert(skip < frame->count);
     receiver->routed = last;
     return open_frame(receiver, frame, skip, last);
 }
 
 bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
+    assert(receiver->applied <= receiver->routed);
+    assert(!receiver->ended || receiver->begun);
     if (ids_receiver_is_full(receiver))
         return false;
     switch (frame->kind) {
@@ -129,6 +141,7 @@ void ids_receiver_applied(ids_receiver *receiver, uint64_t batch) {
     if (batch < receiver->batch_first || batch >= receiver->batch_next ||
         batch_at(receiver, batch)->waiting == 0)
         return;
+    assert(batch_at(receiver, batch)->last <= receiver->routed);
     batch_at(receiver, batch)->waiting--;
     settle(receiver);
 }

@@ -3,9 +3,10 @@
 #include "server/peer/record.h"
 
 #include "server/journal/crc32c.h"
+#include "server/pack.h"
 #include "server/peer/epoch.h"
-#include "server/peer/frame.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define HEAD_BYTES  16
@@ -36,20 +37,24 @@ const char *ids_record_fault_text(ids_record_fault fault) {
         IDS_RECORD_FAULTS(X)
 #undef X
     };
+    assert(fault < IDS_RECORD_FAULT_COUNT);
     return texts[fault];
 }
 
 static uint32_t checksum(const uint8_t *bytes, size_t len, uint32_t format) {
+    assert(len > HEAD_BYTES);
     return ids_crc32c(format, bytes + HEAD_BYTES, len - HEAD_BYTES);
 }
 
 static size_t bytes_of(uint32_t format) {
+    assert(format >= IDS_RECORD_FORMAT && format <= IDS_RECORD_FORMAT_SEVERAL);
     return format == IDS_RECORD_FORMAT ? IDS_RECORD_BYTES
                                        : IDS_RECORD_BYTES_MAX;
 }
 
 static void put_name(uint8_t *at, const ids_node_name *name) {
     size_t len = strlen(name->text);
+    assert(len < IDS_NODE_NAME_BYTES);
     at[0] = (uint8_t)len;
     memcpy(at + 1, name->text, len);
 }
@@ -95,6 +100,13 @@ size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
         d->admitted_epoch,   d->admitted.node,   d->admitted.incarnation,
         d->admitted_version};
     size_t len = strlen(d->other_at.text);
+    /* Nothing that a start would refuse. */
+    assert(d->self.node != 0 && len <= ADDRESS_MAX);
+    assert(d->version <= IDS_EPOCH_MAX && d->epoch <= IDS_EPOCH_MAX);
+    assert(d->led_epoch <= d->epoch && d->admitted_epoch <= d->epoch);
+    assert(d->origin.epoch <= d->epoch);
+    assert(d->mode <= MODE_MAX && d->kept <= IDS_KEPT_YES);
+    assert(d->role <= IDS_ROLE_PRIMARY);
     memset(to, 0, IDS_RECORD_BYTES_MAX);
     memcpy(to, magic, sizeof magic);
     for (size_t i = 0; i < NUMBERS; i++)

@@ -13,14 +13,6 @@
 /* A connection may end by accident; so often in a row it does not. */
 #define MUTE_AFTER    3
 
-bool ids_peer_epoch_is_sound(const ids_peer *peer, uint64_t epoch) {
-    const ids_peer_host *host = &peer->config.host;
-    uint64_t clock = host->clock_epoch(host->ctx);
-    if (clock < peer->config.epoch_built)
-        clock = peer->known.epoch == 0 ? peer->config.epoch_built : 0;
-    return ids_epoch_is_sound(epoch, peer->known.epoch, clock);
-}
-
 /* --- who --------------------------------------------------------------------
  */
 
@@ -43,24 +35,13 @@ static bool is_own(const ids_peer *peer, const ids_link *link) {
  * nobody else's lead in it, also when it has stopped. */
 static bool led_beside(const ids_peer *peer, const ids_link_self *other) {
     uint64_t led = ids_peer_led(peer);
+    assert(led <= ids_peer_epoch(peer));
     if (IDS_RULE_OFF(ONE_LEADS) || led == 0 || other->epoch != led ||
         ids_peer_epoch(peer) != led)
         return false; /* or someone leads in a later one: that is over */
     if (other->member.node == peer->config.node)
         return peer->leading && other->primary;
     return other->led == led || other->primary;
-}
-
-bool ids_peer_guards(const ids_peer *peer) {
-    const ids_decision *d = &peer->known;
-    uint64_t copy_of = ids_follower_copy_of(peer);
-    if (peer->config.any_origin || d->origin.epoch == 0)
-        return false;
-    if (peer->leading)
-        return d->had_replica;
-    return copy_of != 0 && copy_of == d->admitted_epoch && !peer->disowned &&
-           d->admitted.node == peer->config.node &&
-           d->admitted.incarnation == peer->config.incarnation;
 }
 
 /* It still leads in the epoch in which its history began, and nobody chose it:
@@ -74,6 +55,7 @@ static bool began_alone(bool leads, uint64_t epoch, const ids_origin *origin) {
 static bool would_lose(const ids_peer *peer, const ids_link_self *other) {
     const ids_origin *mine = &peer->known.origin;
     uint64_t epoch = ids_peer_epoch(peer);
+    assert(mine->epoch <= epoch);
     if (IDS_RULE_OFF(ORIGIN) || mine->epoch == other->origin.epoch)
         return false;
     if (began_alone(other->primary, other->epoch, &other->origin) &&
@@ -85,10 +67,12 @@ static bool would_lose(const ids_peer *peer, const ids_link_self *other) {
 
 ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link) {
     const ids_link_self *other = &link->other;
+    assert(link->state == IDS_LINK_OPEN);
     if (is_own(peer, link))
         return IDS_REFUSAL_ITSELF;
     if (!ids_peer_epoch_is_sound(peer, other->epoch) ||
-        !ids_peer_epoch_is_sound(peer, other->led))
+        !ids_peer_epoch_is_sound(peer, other->led) ||
+        other->origin.epoch > other->epoch)
         return IDS_REFUSAL_EPOCH;
     if (link->offer.first > IDS_PF_NUMBER_MAX ||
         link->offer.last > IDS_PF_NUMBER_MAX)
@@ -114,6 +98,7 @@ static ids_refusal refusal_of(const ids_peer *peer, const ids_link *link,
                            .by_other = by_other,
                            .at_ms = peer->now_ms,
                            .name = link->other.name};
+    assert(why > IDS_REFUSAL_NONE && why < IDS_REFUSAL_COUNT);
     if (link->dialled)
         refusal.at = link->dialled_to;
     else
@@ -131,6 +116,7 @@ static ids_cause *place_for(ids_peer *peer, ids_refusal_why why,
     for (int i = 0; i < IDS_CAUSES_MAX; i++) {
         ids_cause *each = &peer->causes[i];
         bool is_old = peer->now_ms >= each->refusal.at_ms + NEWS_AGAIN_MS;
+        assert(each->refusal.at_ms <= peer->now_ms);
         if (each->refusal.why == why && each->node == node && !is_old) {
             each->refusal.at_ms = peer->now_ms;
             return NULL;
@@ -166,6 +152,7 @@ bool ids_peer_next_refusal(ids_peer *peer, ids_refusal *refusal) {
         if (each->refusal.why == IDS_REFUSAL_NONE || each->said)
             continue;
         each->said = true;
+        assert(each->refusal.why < IDS_REFUSAL_COUNT);
         *refusal = each->refusal;
         return true;
     }
@@ -185,6 +172,7 @@ static void stop_leading(ids_peer *peer) {
 }
 
 void ids_peer_refuse(ids_peer *peer, ids_link *link, ids_refusal_why why) {
+    assert(why != IDS_REFUSAL_NONE);
     ids_peer_note_refusal(peer, link, why, false);
     ids_link_refuse(link, ids_peer_epoch(peer), why);
     ids_peer_fault(peer, link);
@@ -194,6 +182,7 @@ void ids_peer_refuse(ids_peer *peer, ids_link *link, ids_refusal_why why) {
 
 void ids_peer_was_mute(ids_peer *peer, const ids_link *link) {
     bool reached = link->state == IDS_LINK_DIALLED && link->seen_host[0] != 0;
+    assert(link->state != IDS_LINK_CLOSED);
     if (reached && ++peer->mute_count >= MUTE_AFTER)
         ids_peer_note_refusal(peer, link, IDS_REFUSAL_MUTE, false);
 }

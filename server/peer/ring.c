@@ -15,6 +15,7 @@ bool ids_ring_init(ids_ring *ring, size_t bytes, uint64_t last) {
     if (bytes < IDS_RING_BYTES_MIN)
         bytes = IDS_RING_BYTES_MIN;
     bytes -= bytes % LEN_BYTES;
+    assert(bytes >= IDS_RING_BYTES_MIN);
     *ring = (ids_ring){
         .bytes = malloc(bytes), .cap = bytes, .first = last + 1, .last = last};
     return ring->bytes != NULL;
@@ -27,11 +28,13 @@ void ids_ring_fini(ids_ring *ring) {
 
 static uint32_t len_at(const ids_ring *ring, uint64_t offset) {
     uint32_t len;
+    assert(offset % LEN_BYTES == 0);
     memcpy(&len, ring->bytes + offset % ring->cap, LEN_BYTES);
     return len;
 }
 
 static void set_len(ids_ring *ring, uint64_t offset, uint32_t len) {
+    assert(offset % LEN_BYTES == 0);
     memcpy(ring->bytes + offset % ring->cap, &len, LEN_BYTES);
 }
 
@@ -46,8 +49,17 @@ static uint64_t unwrapped(const ids_ring *ring, uint64_t offset) {
     return offset;
 }
 
+/* Offsets only grow, and what lies between them is what the ring has. */
+static void check(const ids_ring *ring) {
+    assert(ring->tail <= ring->head && ring->head - ring->tail <= ring->cap);
+    assert(ring->head % LEN_BYTES == 0);
+    assert(ring->first <= ring->last + 1);
+    assert(ring->first <= ring->last || ring->tail == ring->head);
+}
+
 static void let_go(ids_ring *ring) {
     assert(ring->tail < ring->head);
+    assert(ring->first <= ring->last);
     ring->tail = unwrapped(ring, ring->tail);
     ring->tail += padded(len_at(ring, ring->tail));
     ring->first++;
@@ -62,6 +74,7 @@ static void let_go_of_all(ids_ring *ring) {
 static void make_room(ids_ring *ring, uint64_t bytes) {
     uint64_t to_end = ring->cap - ring->head % ring->cap;
     uint64_t need = bytes <= to_end ? bytes : bytes + to_end;
+    assert(bytes % LEN_BYTES == 0 && bytes <= ring->cap / 4);
     while (ring->head + need - ring->tail > ring->cap)
         let_go(ring);
     if (bytes <= to_end)
@@ -80,6 +93,7 @@ static uint64_t *mark_of(ids_ring *ring, uint64_t number) {
 static ids_ring_at near(const ids_ring *ring, uint64_t number) {
     uint64_t marked = number - number % IDS_RING_MARK_EVERY;
     uint64_t span = (uint64_t)IDS_RING_MARK_EVERY * IDS_RING_MARKS;
+    assert(number >= ring->first);
     if (number > ring->last)
         return (ids_ring_at){ring->last + 1, ring->head};
     if (marked < ring->first || ring->last - marked >= span)
@@ -89,6 +103,7 @@ static ids_ring_at near(const ids_ring *ring, uint64_t number) {
 }
 
 void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change) {
+    assert(ring->bytes != NULL);
     assert(number == ring->last + 1);
     if (padded(change.len) > ring->cap / 4) {
         ring->last++;
@@ -103,9 +118,11 @@ void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change) {
         *mark_of(ring, number) = ring->head;
     ring->head += padded(change.len);
     ring->last++;
+    check(ring);
 }
 
 bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at) {
+    assert(ring->first <= ring->last + 1);
     if (behind + 1 < ring->first || behind > ring->last)
         return false;
     *at = near(ring, behind + 1);
@@ -114,6 +131,7 @@ bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at) {
         at->offset += padded(len_at(ring, at->offset));
         at->number++;
     }
+    assert(at->number == behind + 1 && at->offset <= ring->head);
     return true;
 }
 
@@ -122,8 +140,10 @@ bool ids_ring_next(const ids_ring *ring, ids_ring_at *at, idp_slice *bytes) {
     if (!ids_ring_has(ring, at) || at->number > ring->last)
         return false;
     offset = unwrapped(ring, at->offset);
+    assert(offset >= ring->tail && offset < ring->head);
     *bytes = (idp_slice){ring->bytes + offset % ring->cap + LEN_BYTES,
                          len_at(ring, offset)};
+    assert(bytes->len <= ring->cap / 4);
     at->offset = offset + padded(bytes->len);
     at->number++;
     return true;

@@ -11,6 +11,7 @@
 
 void ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
                      const ids_ring *ring) {
+    assert(ring != NULL && epoch != 0);
     *sender = (ids_sender){.ring = ring,
                            .stream = stream,
                            .epoch = epoch,
@@ -33,16 +34,20 @@ void ids_sender_stop(ids_sender *sender) {
 
 bool ids_sender_continue(ids_sender *sender, uint64_t session,
                          uint64_t behind) {
+    assert(session != 0);
     ids_sender_stop(sender);
     if (!ids_ring_seek(sender->ring, behind, &sender->at))
         return false;
     sender->session = session;
+    assert(sender->at.number == behind + 1);
     sender->state = IDS_SENDING_STREAM;
     return true;
 }
 
 void ids_sender_sync(ids_sender *sender, uint64_t session) {
+    assert(session != 0);
     ids_sender_stop(sender);
+    assert(sender->walked == NULL && sender->chunked == 0);
     sender->session = session;
     sender->copied = sender->copy_total = 0;
     sender->state = IDS_SENDING_BEGIN;
@@ -57,6 +62,7 @@ void ids_sender_meet(ids_sender *sender, ids_progress *progress) {
         return;
     }
     assert(sender->session != 0 || sender->state == IDS_SENDING_OFF);
+    assert(progress->copied <= sender->copied);
     progress->state = sender->state;
     progress->copied = sender->copied;
     progress->copy_total = sender->copy_total;
@@ -70,6 +76,9 @@ static void reach(ids_progress *progress, uint64_t number) {
 void ids_progress_begin(ids_progress *progress, const ids_sender *sender,
                         ids_lag_mark at) {
     assert(progress->session == 0 && sender->session != 0);
+    assert(at.number > 0);
+    assert(sender->state == IDS_SENDING_BEGIN ||
+           sender->state == IDS_SENDING_STREAM);
     progress->session = sender->session;
     progress->state = sender->state;
     progress->copied = progress->copy_total = 0;
@@ -94,6 +103,7 @@ void ids_progress_acked(ids_progress *progress, uint64_t number) {
         progress->acked = number;
     if (number > progress->reached)
         reach(progress, number);
+    assert(progress->acked <= progress->reached);
 }
 
 /* --- frames --------------------------------------------------------------- */
@@ -110,6 +120,7 @@ static ids_pf frame_of(const ids_sender *sender, ids_pf_kind kind,
 static bool lose(ids_sender *sender) {
     uint64_t session = sender->session;
     ids_sender_stop(sender);
+    assert(sender->walked == NULL);
     sender->session = session;
     sender->state = IDS_SENDING_LOST;
     return false;
@@ -137,6 +148,7 @@ static bool append_changes(ids_sender *sender, ids_pbuf *to) {
         to->len += bytes.len;
         frame.count++;
     }
+    assert(frame.count > 0 && at.number == sender->at.number + frame.count);
     ids_pf_seal(to, frame_at, &frame);
     sender->at = at;
     return true;
@@ -145,6 +157,7 @@ static bool append_changes(ids_sender *sender, ids_pbuf *to) {
 /* What was collected, as a frame. */
 static void flush_chunk(ids_sender *sender) {
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_CHUNK, 0);
+    assert((sender->chunked == 0) == (sender->chunk.len == 0));
     frame.count = sender->chunked;
     frame.body = (idp_slice){sender->chunk.at, sender->chunk.len};
     if (sender->chunked > 0 && !ids_pf_append(sender->to, &frame))
@@ -156,6 +169,7 @@ static void flush_chunk(ids_sender *sender) {
 
 static void chunk_record(void *ctx, const ids_change *change) {
     ids_sender *sender = ctx;
+    assert(change->number == 0 && change->state != IDP_STATE_ABSENT);
     sender->found = true;
     if (!ids_pbuf_reserve(&sender->chunk, ids_change_write_bound(change))) {
         sender->no_memory = true;
@@ -172,6 +186,7 @@ static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
     uint64_t last = sender->ring->last;
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
     ids_shard_stats stats;
+    assert(sender->state == IDS_SENDING_BEGIN && sender->walked == NULL);
     ids_shard_stats_get(shard, &stats);
     sender->copy_total = stats.records;
     frame.count =
@@ -180,6 +195,7 @@ static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
         !ids_pf_append(to, &frame))
         return lose(sender);
     sender->cursor = 0;
+    assert(sender->at.number == last + 1);
     sender->state = IDS_SENDING_WALK;
     return true;
 }
@@ -192,6 +208,8 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
     size_t before = to->len;
     uint32_t filled = 0;
     bool more = true;
+    assert(sender->state == IDS_SENDING_WALK && sender->chunked == 0);
+    assert(sender->walked == NULL || sender->walked == shard);
     sender->walked = shard;
     sender->to = to;
     for (int i = 0; i < WALK_STEPS && more && to->len == before &&
@@ -211,6 +229,7 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
         ids_shard_walk_end(shard);
         sender->walked = NULL;
         sender->whole = sender->ring->last;
+        assert(sender->at.number <= sender->whole + 1);
         sender->state = IDS_SENDING_END;
     }
     return to->len > before || !more;
@@ -243,6 +262,7 @@ bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
             return append_changes(sender, to);
         if (!ids_pf_append(to, &frame))
             return lose(sender);
+        assert(sender->at.number > sender->whole && sender->walked == NULL);
         sender->state = IDS_SENDING_STREAM;
         return true;
     case IDS_SENDING_STREAM:

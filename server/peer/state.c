@@ -4,6 +4,7 @@
  * Pure. It only looks. */
 #include "server/peer/halves.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ __attribute__((format(printf, 2, 3))) static void say(line *l,
                                                       const char *format, ...) {
     va_list args;
     int wanted;
+    assert(l->len < IDS_STATE_BYTES);
     va_start(args, format);
     wanted = vsnprintf(l->to + l->len, IDS_STATE_BYTES - l->len, format, args);
     va_end(args);
@@ -40,6 +42,7 @@ void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node) {
 }
 
 static void say_progress(line *l, const ids_copying *copying) {
+    assert(copying->records <= copying->total);
     if (copying->is_on)
         say(l, ", %" PRIu64 " of %" PRIu64 " records", copying->records,
             copying->total);
@@ -49,6 +52,7 @@ static void say_progress(line *l, const ids_copying *copying) {
 
 /* Its place is kept for it, and what it had is gone. */
 static void say_forgetful(line *l, const ids_follower_status *f) {
+    assert(f->waits && !f->in_sync);
     say(l, "Changes wait: the replica at %s restarted without its memory",
         l->other);
     if (f->syncing) {
@@ -63,6 +67,7 @@ static void say_forgetful(line *l, const ids_follower_status *f) {
 }
 
 static void say_member(line *l, const ids_follower_status *f) {
+    assert(f->waits && f->in_sync);
     if (f->slow_disk) {
         say(l,
             "Changes wait: slow disk at the replica at %s, which has not kept "
@@ -120,6 +125,7 @@ static void say_alone(line *l) {
 static bool say_follower(line *l, const ids_follower_status *f) {
     size_t begun = l->len;
     ids_endpoint other;
+    assert(l->peer->leading);
     ids_peer_name(&other, &f->at, f->member.node);
     l->other = other.text;
     if (f->forgetful)
@@ -157,6 +163,7 @@ static void say_primary(line *l) {
     }
     for (uint32_t i = 0; i < s->follower_count; i++) {
         const ids_follower_status *f = &s->follower[i];
+        assert(f->waits || !f->in_sync);
         size_t begun = l->len;
         say(l, "%s", alone ? "" : " ");
         if (say_follower(l, f)) {
@@ -185,6 +192,7 @@ static void say_loading(line *l) {
 
 static void say_replica(line *l) {
     const ids_peer_status *s = l->s;
+    assert(!l->peer->leading);
     if (l->peer->pending == IDS_PENDING_START)
         say(l, "It is starting.");
     else if (s->syncing)
@@ -218,6 +226,7 @@ static void say_replica(line *l) {
 static void say_refusal(line *l) {
     const ids_refusal *r = &l->s->refusal;
     const char *name = r->name.text;
+    assert(r->why < IDS_REFUSAL_COUNT);
     if (r->why == IDS_REFUSAL_NONE || l->s->refused_ms > REFUSED_SHOWN_MS)
         return;
     say(l, " %s %s%s%s: %s.", r->by_other ? "Turned away by" : "Turns away",
@@ -229,6 +238,8 @@ void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
                         char to[static IDS_STATE_BYTES]) {
     ids_endpoint other;
     line l = {.to = to, .peer = peer, .s = status, .other = other.text};
+    assert(status->role ==
+           (peer->leading ? IDS_ROLE_PRIMARY : IDS_ROLE_REPLICA));
     ids_peer_name(&other, &peer->other_at, status->other.node);
     to[0] = '\0';
     if (peer->leading)

@@ -23,6 +23,7 @@ static void list_members(const ids_peer *peer, ids_peer_status *s) {
         if (s->follower[i].in_sync)
             ids_peer_name(&s->member[s->member_count++], &s->follower[i].at,
                           s->follower[i].member.node);
+    assert(s->member_count <= 1 + s->follower_count);
     if (self && !peer->leading)
         ids_peer_name(&s->member[s->member_count++], here, s->self.node);
 }
@@ -30,6 +31,7 @@ static void list_members(const ids_peer *peer, ids_peer_status *s) {
 /* A session with all its streams, whose other end is heard. */
 static bool is_connected(const ids_peer *peer, const ids_session *session) {
     const ids_link *first = session->id != 0 ? session->stream[0] : NULL;
+    assert(session->streams_open <= session->streams);
     return first != NULL && session->streams > 0 &&
            session->streams_open == session->streams &&
            peer->now_ms < first->heard_ms + peer->config.stall_ms;
@@ -52,6 +54,7 @@ static ids_peer_lag lag_of(const ids_peer *peer, const ids_follower *f,
         return lag;
     assert(progress->reached < told->last);
     uint64_t offset = ids_lag_offset(&progress->lag, told->head);
+    assert(offset <= told->head && told->tail <= told->head);
     lag.ops = told->last - progress->reached;
     lag.ms = ids_lag_ms(&progress->lag, peer->now_ms);
     lag.bytes = told->head - (offset > told->tail ? offset : told->tail);
@@ -72,6 +75,7 @@ void ids_peer_stream_lag(const ids_peer *peer, uint32_t stream,
 
 static ids_peer_lag whole_lag(const ids_peer *peer, const ids_follower *f) {
     ids_peer_lag all = {0};
+    assert(ids_primary_place(peer, f) < peer->config.places);
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_peer_lag lag = lag_of(peer, f, k);
         all.ops += lag.ops;
@@ -112,6 +116,7 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
         .lag = whole_lag(peer, f)};
     s->in_sync = s->waits && !s->forgetful;
     s->knows = s->is_here && s->connected && f->told_knows;
+    assert(!s->knows || s->in_sync);
     ids_copy_get(peer, f, &s->copying);
     if (s->in_sync) {
         s->member = member;
@@ -164,6 +169,8 @@ static void sum_up(ids_peer_status *s) {
         if (f->lag.ops > s->lag.ops)
             s->lag = f->lag;
     }
+    assert(!s->forgetful || s->waits);
+    assert(s->follower_count <= IDS_FOLLOWERS_MAX);
     s->in_sync = s->waits && in_sync;
     s->connected = s->waits ? all : any;
     if (s->follower_count == 0)
@@ -178,6 +185,7 @@ static void sum_up(ids_peer_status *s) {
  */
 static bool primary_may_stop(const ids_peer *peer, const ids_peer_status *s) {
     bool has_heir = false;
+    assert(peer->leading);
     for (uint32_t i = 0; i < s->follower_count; i++)
         has_heir |= s->follower[i].knows && !s->follower[i].syncing;
     return peer->config.mode == IDS_MODE_SYNC && has_heir &&
@@ -199,6 +207,7 @@ static void get_primary(const ids_peer *peer, ids_peer_status *s) {
 
 /* Whatever it has, the primary has. */
 static bool replica_may_stop(const ids_peer *peer, const ids_peer_status *s) {
+    assert(!peer->leading);
     return s->connected && peer->started &&
            peer->upstream.stream[0]->other.primary &&
            peer->upstream.epoch == ids_peer_epoch(peer) &&
@@ -210,8 +219,7 @@ static void get_replica(const ids_peer *peer, ids_peer_status *s) {
     s->syncing = peer->copying.is_on;
     s->slow_disk = ids_peer_is_slow(peer);
     s->behind_ms = peer->behind_ms;
-    s->in_sync =
-        ids_decision_is_in_sync(&peer->known, ids_follower_copy_of(peer));
+    s->in_sync = ids_decision_is_in_sync(&peer->known, ids_peer_copy_of(peer));
     s->parting = worst_parting(peer);
     s->safe_to_stop = replica_may_stop(peer, s);
 }
@@ -233,6 +241,7 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
                           .other_at = peer->other_at,
                           .refusal = peer->refusal,
                           .refused_ms = peer->now_ms - peer->refusal.at_ms};
+    assert(peer->refusal.at_ms <= peer->now_ms);
     ids_peer_copy_get(peer, &s->copying);
     if (leading)
         get_primary(peer, s);

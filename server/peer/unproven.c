@@ -6,6 +6,7 @@
  * another node; what that costs is bounded here, and keeps nobody out. */
 #include "server/peer/halves.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* A network, as far as one sender may choose its address: all of IPv4, the
@@ -45,6 +46,7 @@ static bool is_unproven(const ids_peer *peer, const ids_link *link) {
 
 /* What speaks for it: the less, the sooner it goes. */
 static int worth(const ids_peer *peer, const ids_link *link) {
+    assert(!link->dialled);
     return (ids_peer_knows_host(peer, link->seen_host) ? 4 : 0) +
            (link->state == IDS_LINK_OFFERED ? 2 : 0) +
            (link->state == IDS_LINK_OFFERED &&
@@ -85,6 +87,8 @@ static ids_link *least(const ids_peer *peer, const char *source,
         if (found == NULL || goes_before(peer, link, found))
             found = link;
     }
+    assert((found == NULL) == (*count == 0));
+    assert(*count <= peer->link_count);
     return found;
 }
 
@@ -96,5 +100,7 @@ void ids_peer_make_room(ids_peer *peer, const char *host) {
         if (count < IDS_UNPROVEN_MAX)
             return;
     }
+    assert(first != NULL && !first->dialled);
+    assert(first->state != IDS_LINK_OPEN);
     ids_peer_fault(peer, first);
 }

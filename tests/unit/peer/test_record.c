@@ -4,7 +4,7 @@
 #include "server/peer/record.h"
 
 #include "server/journal/crc32c.h"
-#include "server/peer/frame.h"
+#include "server/pack.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

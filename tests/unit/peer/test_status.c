@@ -40,6 +40,7 @@ static uint64_t clock_epoch(void *ctx) {
 static ids_peer *make(const ids_decision *now, bool primary) {
     ids_peer_config config = {.node = 1,
                               .incarnation = 11,
+                              .life = 111,
                               .primary = primary,
                               .epoch_min = 1000,
                               .loops = 2,
@@ -120,6 +121,7 @@ static ids_peer *primary_with_member(void) {
     ids_decision with;
     ids_decide_start(&none, (ids_member){1, 11}, true, 1000, &with);
     ids_decide_admit(&with, 0, (ids_member){2, 20}, &peer->proposed);
+    peer->proposed.version = peer->known.version + 1; /* its start, with that */
     ids_peer_decided(peer, 5001);
     return peer;
 }

@@ -33,6 +33,7 @@ static ids_peer *primary(void) {
     ids_peer_config config = {
         .node = 1,
         .incarnation = 11,
+        .life = 111,
         .primary = true,
         .epoch_min = 1000,
         .loops = 1,

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* part.c -- a worker's part of a snapshot: a walk over its records, block by
+ * block, then its log up to the walk's end; see part.h.
+ *
+ * What is done for it elsewhere (a task) is one thing at a time; in between
+ * the worker decides here what comes next. */
+#include "server/node/part.h"
+
+#include <assert.h>
+
+/* A step of a snapshot's walk takes some 50 us at most. */
+#define BUCKETS_A_TURN 256
+
+#define BIT(task) (1u << IDS_KEEPER_##task)
+
+/* What may be done elsewhere in each phase. */
+static const uint8_t tasks_of[] = {
+    [IDS_KEEPER_NO_SNAPSHOT] = BIT(IDLE) | BIT(INSTALL),
+    [IDS_KEEPER_WALKS] = BIT(IDLE) | BIT(CREATE) | BIT(WRITE) | BIT(GIVE_UP),
+    [IDS_KEEPER_FINISHES] = BIT(IDLE) | BIT(FINISH),
+};
+
+/* The one way from a phase and a task to the next. */
+static void go(ids_keeper *k, ids_keeper_phase phase, ids_keeper_task task) {
+    assert(k->under_way == IDS_KEEPER_IDLE);
+    assert(tasks_of[phase] & (1u << task));
+    k->phase = phase;
+    k->under_way = task;
+    if (task != IDS_KEEPER_IDLE)
+        k->host.do_task(k->host.ctx, task);
+}
+
+static void begin(ids_keeper *k, unsigned round) {
+    assert(k->desk->shard != NULL);
+    assert(k->phase == IDS_KEEPER_NO_SNAPSHOT);
+    k->round = round;
+    k->walked = k->desk->shard;
+    k->walked_bytes = 0;
+    ids_journal_cut(k->journal);
+    ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
+    go(k, IDS_KEEPER_WALKS, IDS_KEEPER_CREATE);
+}
+
+/* It is on the medium, or was given up; with the last of all it is installed.
+ */
+static void end(ids_keeper *k, bool good) {
+    assert(k->phase != IDS_KEEPER_NO_SNAPSHOT);
+    go(k, IDS_KEEPER_NO_SNAPSHOT, IDS_KEEPER_IDLE);
+    if (k->host.part_done(k->host.ctx, good, ids_journal_cut_at(k->journal)))
+        go(k, IDS_KEEPER_NO_SNAPSHOT, IDS_KEEPER_INSTALL);
+}
+
+/* The walk ----------------------------------------------------------------- */
+
+/* While calls come, a snapshot takes its time: a block a ms, or as many bytes
+ * as the logs grow by. */
+static bool may_walk(const ids_keeper *k) {
+    return k->block_ms < k->desk->now_ms ||
+           k->walked_bytes < k->host.grown(k->host.ctx) ||
+           !ids_desk_is_asked(k->desk);
+}
+
+static void write_block(ids_keeper *k) {
+    assert(k->walk.count > 0 && k->walk.len > IDS_FRAME_HEAD_BYTES);
+    k->block_ms = k->desk->now_ms;
+    k->walked_bytes += k->walk.len;
+    go(k, IDS_KEEPER_WALKS, IDS_KEEPER_WRITE);
+}
+
+/* Every record was seen: the log has to get as far as they were by now. */
+static void end_walk(ids_keeper *k) {
+    assert(k->walk.over);
+    ids_snapshot_walk_fini(&k->walk, k->walked);
+    k->walk_end = ids_journal_taken(k->journal);
+    assert(k->walk_end >= ids_journal_durable(k->journal));
+    ids_journal_sync(k->journal);
+    go(k, IDS_KEEPER_FINISHES, IDS_KEEPER_FINISH);
+}
+
+/* True: another turn is needed. */
+static bool walk_on(ids_keeper *k) {
+    if (!may_walk(k))
+        return false;
+    assert(k->walked != NULL && !k->walk.failed);
+    if (!ids_snapshot_walk_step(&k->walk, k->walked, k->desk->now_ms,
+                                BUCKETS_A_TURN))
+        return true;
+    if (k->walk.failed)
+        go(k, IDS_KEEPER_WALKS, IDS_KEEPER_GIVE_UP);
+    else if (k->walk.count > 0)
+        write_block(k);
+    else
+        end_walk(k);
+    return false;
+}
+
+/* What the keeper calls ---------------------------------------------------- */
+
+static bool log_is_there(const ids_keeper *k) {
+    assert(k->phase == IDS_KEEPER_FINISHES);
+    return ids_journal_cut_at(k->journal) != NULL &&
+           ids_journal_durable(k->journal) >= k->walk_end;
+}
+
+bool ids_part_go_on(ids_keeper *k) {
+    unsigned round = k->host.round(k->host.ctx);
+    if (k->under_way != IDS_KEEPER_IDLE)
+        return false;
+    switch (k->phase) {
+    case IDS_KEEPER_NO_SNAPSHOT:
+        if (round != k->round)
+            begin(k, round);
+        break;
+    case IDS_KEEPER_WALKS:
+        return walk_on(k);
+    case IDS_KEEPER_FINISHES:
+        if (log_is_there(k))
+            end(k, true);
+        break;
+    }
+    return false;
+}
+
+void ids_part_task_done(ids_keeper *k, bool good) {
+    ids_keeper_task was = k->under_way;
+    assert(was != IDS_KEEPER_IDLE);
+    k->under_way = IDS_KEEPER_IDLE;
+    if (was == IDS_KEEPER_WRITE)
+        ids_snapshot_walk_clear(&k->walk);
+    if (good || was == IDS_KEEPER_INSTALL)
+        return;
+    if (k->phase == IDS_KEEPER_WALKS)
+        ids_snapshot_walk_fini(&k->walk, k->walked);
+    end(k, false);
+}
+
+uint64_t ids_part_next_ms(const ids_keeper *k) {
+    bool waits =
+        k->phase == IDS_KEEPER_WALKS && k->under_way == IDS_KEEPER_IDLE;
+    return waits ? k->block_ms + 1 : UINT64_MAX;
+}
+
+bool ids_keeper_give_up(ids_keeper *k) {
+    bool has_file = k->phase != IDS_KEEPER_NO_SNAPSHOT;
+    k->round = k->host.round(k->host.ctx);
+    if (k->phase == IDS_KEEPER_WALKS)
+        ids_snapshot_walk_fini(&k->walk, k->walked);
+    k->phase = IDS_KEEPER_NO_SNAPSHOT;
+    return has_file;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tend.h -- what a worker does for its cables in its turn's end: turn.c calls
+ * these, and says why each stands where it does. */
+#ifndef IDS_NODE_TEND_H
+#define IDS_NODE_TEND_H
+
+#include "server/node/partner.h"
+
+/* Within the monitor. Bytes came on this cable, which may be no link yet; then
+ * each link hears what was left unread, and says what it has to say. */
+void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
+                    idp_slice bytes);
+void ids_tend_all(ids_seat *seat, ids_peer *peer);
+
+/* Outside: frames are made of what was told within, and sent. */
+void ids_tend_make_frames(ids_seat *seat);
+void ids_tend_send(ids_seat *seat);
+
+#endif
