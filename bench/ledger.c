@@ -97,7 +97,7 @@ void idb_ledger_free(idb_ledger *ledger) {
         return;
     for (uint32_t i = 0; ledger->entries && i < ledger->keys; i++)
         entry_fini(&ledger->entries[i]);
-    for (uint32_t i = 0; i < ledger->old_count; i++)
+    for (uint32_t i = 0; ledger->old && i < ledger->old_count; i++)
         free(ledger->old[i].ops);
     nem_history_fini(&ledger->broken_heard);
     free(ledger->entries);
