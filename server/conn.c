@@ -2,7 +2,7 @@
 /* conn.c -- one connection's life; see conn.h. */
 #include "server/conn.h"
 
-#include "server/desk.h"
+#include "server/worker.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -43,18 +43,19 @@ void ids_conn_free(ids_conn *conn) {
     free(conn);
 }
 
-void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why) {
+void ids_conn_condemn(ids_worker *worker, ids_conn *conn, const char *why) {
     ids_log_who(IDS_LOG_WARN, "connection closed", &conn->who, why);
-    desk->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
+    worker->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL]++;
     ids_conn_become(conn, IDS_CONN_DEAD);
-    ids_desk_mark(desk, conn);
+    ids_worker_mark(worker, conn);
 }
 
-void ids_conn_finish(ids_desk *desk, ids_conn *conn) {
-    ids_conn_life next = desk->draining ? IDS_CONN_DRAINING : IDS_CONN_CLOSING;
+void ids_conn_finish(ids_worker *worker, ids_conn *conn) {
+    ids_conn_life next =
+        worker->draining ? IDS_CONN_DRAINING : IDS_CONN_CLOSING;
     bool stays = conn->life == IDS_CONN_MOVING || conn->life == IDS_CONN_PEER ||
                  ids_conn_is_dead(conn);
     if (!stays)
         ids_conn_become(conn, next);
-    ids_desk_mark(desk, conn);
+    ids_worker_mark(worker, conn);
 }

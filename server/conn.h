@@ -14,7 +14,7 @@
 #include "server/shared.h"
 #include "server/who.h"
 
-typedef struct ids_desk ids_desk;
+typedef struct ids_worker ids_worker;
 
 /* Where a connection is in its life. It only goes on to what its row in conn.c
  * names (ids_conn_become). That its other end sends no more (ended) may come to
@@ -25,7 +25,7 @@ typedef enum ids_conn_life {
     IDS_CONN_NEW,     /* nothing tells yet who speaks */
     IDS_CONN_MOVING,  /* goes to loop move_to, with its unread input */
     IDS_CONN_PEER,    /* another server: its preface was read, the host takes it
-                       * off the desk, with the input behind it */
+                       * off the worker, with the input behind it */
     IDS_CONN_CLOSING, /* nothing is read; closed when the output has left */
     IDS_CONN_DRAINING, /* so, and not before its waiters have heard of the end
                         */
@@ -89,8 +89,8 @@ typedef struct ids_conn_reading {
 typedef struct ids_conn {
     ids_conn_life life;
     bool ended;      /* the peer sends no more */
-    bool dirty;      /* in the desk's list */
-    uint32_t slot;   /* its name on this desk */
+    bool dirty;      /* in the worker's list */
+    uint32_t slot;   /* its name on this worker */
     ids_asker asker; /* its name in the house: loop, slot, generation */
     ids_listed in_dirty;
     size_t unsent;    /* bytes in out, in its body, and in gated */
@@ -106,10 +106,10 @@ typedef struct ids_conn {
     void *link;
 } ids_conn;
 
-/* NULL: out of memory. It belongs to no desk yet. */
+/* NULL: out of memory. It belongs to no worker yet. */
 ids_conn *ids_conn_new(int fd);
 
-/* Frees it; it must belong to no desk (ids_reader_drop). */
+/* Frees it; it must belong to no worker (ids_reader_drop). */
 void ids_conn_free(ids_conn *conn);
 
 /* It goes on to this, which its life so far allows. */
@@ -117,10 +117,10 @@ void ids_conn_become(ids_conn *conn, ids_conn_life next);
 
 /* No more requests are served; what is under way leaves, then it closes. One
  * that goes elsewhere goes: whoever gets it sees to that. */
-void ids_conn_finish(ids_desk *desk, ids_conn *conn);
+void ids_conn_finish(ids_worker *worker, ids_conn *conn);
 
 /* It is dead, because of a limit: closed as soon as the host looks. */
-void ids_conn_condemn(ids_desk *desk, ids_conn *conn, const char *why);
+void ids_conn_condemn(ids_worker *worker, ids_conn *conn, const char *why);
 
 /* Replies of which no byte is written yet. */
 static inline uint32_t ids_conn_unwritten(const ids_conn *conn) {

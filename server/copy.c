@@ -21,24 +21,24 @@ static ids_shard **free_place(ids_copy *copy) {
     return NULL;
 }
 
-void ids_copy_drop(ids_desk *desk) {
-    ids_copy *copy = &desk->copy;
+void ids_copy_drop(ids_worker *worker) {
+    ids_copy *copy = &worker->copy;
     ids_shard **place = free_place(copy);
     if (place)
         *place = copy->aside;
     else
-        ids_pools_free_shard(desk->house->pools, copy->aside);
+        ids_pools_free_shard(worker->house->pools, copy->aside);
     copy->aside = NULL;
 }
 
-static bool make_aside(ids_desk *desk, uint64_t session) {
-    ids_copy *copy = &desk->copy;
+static bool make_aside(ids_worker *worker, uint64_t session) {
+    ids_copy *copy = &worker->copy;
     if (copy->aside && copy->aside_session == session)
         return true;
-    ids_copy_drop(desk);
-    ids_copy_tidy(desk);
-    copy->aside =
-        ids_pools_new_shard(desk->house->pools, &desk->shard_config, session);
+    ids_copy_drop(worker);
+    ids_copy_tidy(worker);
+    copy->aside = ids_pools_new_shard(worker->house->pools,
+                                      &worker->shard_config, session);
     if (!copy->aside)
         return false;
     ids_peer_prepare_copy(copy->aside);
@@ -46,38 +46,38 @@ static bool make_aside(ids_desk *desk, uint64_t session) {
     return true;
 }
 
-bool ids_copy_prepare(ids_desk *desk, uint64_t session) {
-    assert(desk->serving.stance == IDS_FOLLOWS);
-    return make_aside(desk, session) && free_place(&desk->copy);
+bool ids_copy_prepare(ids_worker *worker, uint64_t session) {
+    assert(worker->serving.stance == IDS_FOLLOWS);
+    return make_aside(worker, session) && free_place(&worker->copy);
 }
 
-void ids_copy_swap(ids_desk *desk) {
-    ids_copy *copy = &desk->copy;
-    assert(copy->aside && desk->serving.stance == IDS_FOLLOWS);
-    *free_place(copy) = desk->shard;
-    desk->shard = copy->aside;
+void ids_copy_swap(ids_worker *worker) {
+    ids_copy *copy = &worker->copy;
+    assert(copy->aside && worker->serving.stance == IDS_FOLLOWS);
+    *free_place(copy) = worker->shard;
+    worker->shard = copy->aside;
     copy->aside = NULL;
     copy->session = copy->aside_session;
 }
 
-void ids_copy_tidy(ids_desk *desk) {
-    ids_copy *copy = &desk->copy;
-    if (desk->serving.stance != IDS_FOLLOWS)
-        ids_copy_drop(desk);
+void ids_copy_tidy(ids_worker *worker) {
+    ids_copy *copy = &worker->copy;
+    if (worker->serving.stance != IDS_FOLLOWS)
+        ids_copy_drop(worker);
     for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++) {
         ids_shard *shard = copy->retired[i];
         if (!shard || ids_shard_is_walked(shard))
             continue;
-        ids_pools_free_shard(desk->house->pools, shard);
+        ids_pools_free_shard(worker->house->pools, shard);
         copy->retired[i] = NULL;
     }
 }
 
-void ids_copy_fini(ids_desk *desk) {
+void ids_copy_fini(ids_worker *worker) {
     for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
-        ids_pools_free_shard(desk->house->pools, desk->copy.retired[i]);
-    ids_pools_free_shard(desk->house->pools, desk->copy.aside);
-    ids_bytes_free(&desk->copy.applied);
+        ids_pools_free_shard(worker->house->pools, worker->copy.retired[i]);
+    ids_pools_free_shard(worker->house->pools, worker->copy.aside);
+    ids_bytes_free(&worker->copy.applied);
 }
 
 /* --- records -------------------------------------------------------------- */
@@ -88,19 +88,19 @@ static bool same_tag(const ids_parcel_tag *a, const ids_parcel_tag *b) {
            a->aside == b->aside;
 }
 
-static bool fail(ids_desk *desk, const ids_parcel_tag *tag) {
-    if (!desk->copy.failed)
+static bool fail(ids_worker *worker, const ids_parcel_tag *tag) {
+    if (!worker->copy.failed)
         ids_log(IDS_LOG_ERROR, "a record of the primary's found no memory",
-                "loop=%u copy=%s at=\"--max-memory\"", desk->index,
+                "loop=%u copy=%s at=\"--max-memory\"", worker->index,
                 tag->aside ? "new" : "current");
-    desk->copy.failed = true;
+    worker->copy.failed = true;
     return false;
 }
 
 /* Records of one tag come in a row. */
-static bool note_applied(ids_desk *desk, const ids_parcel_tag *tag,
+static bool note_applied(ids_worker *worker, const ids_parcel_tag *tag,
                          uint64_t number, uint32_t count) {
-    ids_copy *copy = &desk->copy;
+    ids_copy *copy = &worker->copy;
     ids_applied last = {.tag = *tag, .number = number, .count = count};
     if (copy->applied.len > copy->applied_at) {
         ids_applied *at =
@@ -112,12 +112,12 @@ static bool note_applied(ids_desk *desk, const ids_parcel_tag *tag,
         }
     }
     return ids_bytes_append(&copy->applied, &last, sizeof last) ||
-           fail(desk, tag);
+           fail(worker, tag);
 }
 
-bool ids_copy_next_applied(ids_desk *desk, uint64_t kept,
+bool ids_copy_next_applied(ids_worker *worker, uint64_t kept,
                            ids_applied *applied) {
-    ids_copy *copy = &desk->copy;
+    ids_copy *copy = &worker->copy;
     if (copy->applied_at == copy->applied.len) {
         copy->applied_at = copy->applied.len = 0;
         return false;
@@ -132,142 +132,142 @@ bool ids_copy_next_applied(ids_desk *desk, uint64_t kept,
     return true;
 }
 
-void ids_copy_spoil(ids_desk *desk) {
-    desk->copy.failed = true;
+void ids_copy_spoil(ids_worker *worker) {
+    worker->copy.failed = true;
 }
 
-bool ids_copy_take_failure(ids_desk *desk) {
-    bool failed = desk->copy.failed;
-    desk->copy.failed = false;
+bool ids_copy_take_failure(ids_worker *worker) {
+    bool failed = worker->copy.failed;
+    worker->copy.failed = false;
     return failed;
 }
 
 /* What of a full copy comes late is put where that copy stands by now. */
-static bool is_for_aside(const ids_desk *desk, const ids_parcel_tag *tag) {
-    return tag->aside && tag->session != desk->copy.session;
+static bool is_for_aside(const ids_worker *worker, const ids_parcel_tag *tag) {
+    return tag->aside && tag->session != worker->copy.session;
 }
 
-static bool put(ids_desk *desk, const ids_parcel_tag *tag, uint64_t hash,
+static bool put(ids_worker *worker, const ids_parcel_tag *tag, uint64_t hash,
                 const ids_change *change) {
-    bool aside = is_for_aside(desk, tag);
-    if (aside && !make_aside(desk, tag->session))
-        return fail(desk, tag);
-    ids_shard *shard = aside ? desk->copy.aside : desk->shard;
+    bool aside = is_for_aside(worker, tag);
+    if (aside && !make_aside(worker, tag->session))
+        return fail(worker, tag);
+    ids_shard *shard = aside ? worker->copy.aside : worker->shard;
     ids_change nameless = *change;
     if (IDS_RULE_OFF(R10)) {
         nameless.nonce.len = nameless.encoded.len = 0;
         change = &nameless;
     }
-    if (!ids_shard_put(shard, hash, change, desk->now_ms))
-        return fail(desk, tag);
+    if (!ids_shard_put(shard, hash, change, worker->now_ms))
+        return fail(worker, tag);
     if (!aside)
-        ids_hold_put(desk, change);
+        ids_hold_put(worker, change);
     return true;
 }
 
-static bool send(ids_desk *desk, uint32_t loop, const ids_parcel_tag *tag,
+static bool send(ids_worker *worker, uint32_t loop, const ids_parcel_tag *tag,
                  uint64_t hash, const ids_change *change) {
     size_t bound = sizeof *tag + ids_change_write_bound(change);
-    const ids_mail mail = {.asker = ids_desk_asker(desk->index),
+    const ids_mail mail = {.asker = ids_worker_asker(worker->index),
                            .word = hash,
                            .body_bytes = (uint32_t)bound,
                            .kind = IDS_MAIL_APPLY};
-    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    ids_parcel *parcel = ids_worker_parcel(worker, loop);
     uint8_t *body = parcel ? ids_mail_append(parcel, &mail, NULL) : NULL;
     if (!body)
-        return fail(desk, tag);
+        return fail(worker, tag);
     memcpy(body, tag, sizeof *tag);
     size_t size = ids_change_write(body + sizeof *tag, change);
     ids_mail_trim(parcel, body, (uint32_t)(sizeof *tag + size));
     return true;
 }
 
-static bool route_one(ids_desk *desk, const ids_parcel_tag *tag, uint32_t owner,
-                      uint64_t hash, const ids_change *change) {
-    if (owner != desk->index)
-        return send(desk, owner, tag, hash, change);
-    return put(desk, tag, hash, change) &&
-           note_applied(desk, tag, desk->hold.changes, 1);
+static bool route_one(ids_worker *worker, const ids_parcel_tag *tag,
+                      uint32_t owner, uint64_t hash, const ids_change *change) {
+    if (owner != worker->index)
+        return send(worker, owner, tag, hash, change);
+    return put(worker, tag, hash, change) &&
+           note_applied(worker, tag, worker->hold.changes, 1);
 }
 
 /* As in dispatch: where records will be looked for is fetched for all of them
  * before the first is put. */
-bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+bool ids_copy_route(ids_worker *worker, const ids_parcel_tag *tag,
                     const ids_change *changes, uint32_t count) {
     uint64_t hash[IDS_ROUTE_MAX];
     uint32_t owner[IDS_ROUTE_MAX];
-    const ids_shard *shard = is_for_aside(desk, tag) && desk->copy.aside
-                                 ? desk->copy.aside
-                                 : desk->shard;
-    assert(desk->serving.stance == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
+    const ids_shard *shard = is_for_aside(worker, tag) && worker->copy.aside
+                                 ? worker->copy.aside
+                                 : worker->shard;
+    assert(worker->serving.stance == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        hash[i] = ids_house_hash(desk->house, changes[i].ns, changes[i].key,
+        hash[i] = ids_house_hash(worker->house, changes[i].ns, changes[i].key,
                                  &owner[i]);
         ids_shard_prefetch_bucket(shard, hash[i]);
     }
     for (uint32_t i = 0; i < count; i++)
         ids_shard_prefetch_record(shard, hash[i]);
     for (uint32_t i = 0; i < count; i++)
-        if (!route_one(desk, tag, owner[i], hash[i], &changes[i]))
+        if (!route_one(worker, tag, owner[i], hash[i], &changes[i]))
             return false;
     return true;
 }
 
 /* --- at the owner, and back ----------------------------------------------- */
 
-static bool is_current(ids_desk *desk, const ids_parcel_tag *tag,
+static bool is_current(ids_worker *worker, const ids_parcel_tag *tag,
                        ids_copy_parcel *walk) {
     if (!walk->is_asked || walk->asked.session != tag->session ||
         walk->asked.epoch != tag->epoch) {
         walk->is_asked = true;
         walk->asked = *tag;
-        walk->is_current = desk->host.is_current(desk->host.ctx, tag) &&
-                           desk->serving.stance == IDS_FOLLOWS;
+        walk->is_current = worker->host.is_current(worker->host.ctx, tag) &&
+                           worker->serving.stance == IDS_FOLLOWS;
     }
     return walk->is_current;
 }
 
-void ids_copy_apply(ids_desk *desk, const ids_mail *mail, const uint8_t *body,
-                    ids_copy_parcel *walk) {
+void ids_copy_apply(ids_worker *worker, const ids_mail *mail,
+                    const uint8_t *body, ids_copy_parcel *walk) {
     ids_parcel_tag tag;
     ids_change change;
     assert(mail->body_bytes > sizeof tag);
     memcpy(&tag, body, sizeof tag);
-    if (!is_current(desk, &tag, walk))
+    if (!is_current(worker, &tag, walk))
         return;
     size_t bytes = ids_change_read(body + sizeof tag,
                                    mail->body_bytes - sizeof tag, &change);
     assert(bytes > 0); /* it was written by ids_copy_route */
     (void)bytes;
-    if (!put(desk, &tag, mail->word, &change))
+    if (!put(worker, &tag, mail->word, &change))
         return;
     if (walk->applied.count == 0 || !same_tag(&walk->applied.tag, &tag)) {
-        ids_copy_close(desk, walk);
+        ids_copy_close(worker, walk);
         walk->applied.tag = tag;
         walk->from = ids_asker_loop(mail->asker);
     }
     walk->applied.count++;
 }
 
-void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk) {
+void ids_copy_close(ids_worker *worker, ids_copy_parcel *walk) {
     const ids_mail mail = {.body_bytes = sizeof walk->applied,
                            .kind = IDS_MAIL_APPLIED};
     if (walk->applied.count == 0)
         return;
     ids_showing shows =
         IDS_RULE_OFF(KEPT_ACKS) ? IDS_SHOWS_NOTHING : IDS_SHOWS_RECORD;
-    ids_parcel *parcel = ids_desk_reply_parcel(desk, walk->from, shows);
+    ids_parcel *parcel = ids_worker_reply_parcel(worker, walk->from, shows);
     size_t before = parcel ? parcel->mail.len : 0;
     if (!parcel ||
         !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))
-        fail(desk, &walk->applied.tag);
+        fail(worker, &walk->applied.tag);
     else
-        ids_desk_mailed(desk, walk->from, parcel, before);
+        ids_worker_mailed(worker, walk->from, parcel, before);
     walk->applied.count = 0;
 }
 
-void ids_copy_applied(ids_desk *desk, const uint8_t *body) {
+void ids_copy_applied(ids_worker *worker, const uint8_t *body) {
     ids_applied applied;
     memcpy(&applied, body, sizeof applied);
-    note_applied(desk, &applied.tag, 0, applied.count);
+    note_applied(worker, &applied.tag, 0, applied.count);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* copy.h -- a replica's copy of another node's records, one desk's part.
+/* copy.h -- a replica's copy of another node's records, one worker's part.
  *
  * Records come on the loop that has the stream's connection and are put by
  * the loop that owns the key: at once where that is the same, else by mail,
@@ -14,12 +14,12 @@
 #include "server/mail.h"
 #include "server/peer/receiver.h"
 
-typedef struct ids_desk ids_desk;
+typedef struct ids_worker ids_worker;
 
 /* Records of one tag that are in. */
 typedef struct ids_applied {
     ids_parcel_tag tag;
-    uint64_t number; /* once this change of the desk's is kept; 0: now */
+    uint64_t number; /* once this change of the worker's is kept; 0: now */
     uint32_t count;
 } ids_applied;
 
@@ -38,35 +38,36 @@ typedef struct ids_copy {
 
 /* Puts a record that has come, or sends it to its owner. The change borrows
  * until this returns. False: no memory. For the peer's route. */
-bool ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+bool ids_copy_route(ids_worker *worker, const ids_parcel_tag *tag,
                     const ids_change *changes, uint32_t count);
 
 /* What is in since the last call, and on this node's medium if replies wait
  * for that (kept: up to which change it is), for ids_peer_applied, count
  * times: records of streams that this loop has the connection of. False: no
  * more. Other loops say theirs when it is kept there. */
-bool ids_copy_next_applied(ids_desk *desk, uint64_t kept, ids_applied *applied);
+bool ids_copy_next_applied(ids_worker *worker, uint64_t kept,
+                           ids_applied *applied);
 
 /* True once, after a record found no memory here: end the session. What was
  * lost is not reported as applied, so nobody was told that it is in. */
-bool ids_copy_take_failure(ids_desk *desk);
+bool ids_copy_take_failure(ids_worker *worker);
 
 /* What is to be put makes no sense: as if it had found no memory. */
-void ids_copy_spoil(ids_desk *desk);
+void ids_copy_spoil(ids_worker *worker);
 
 /* The copy beside; it is made for a session's first record, in place of
  * another one's. drop: it is given up. prepare and swap while all loops
- * stand still: first prepare on every desk (false: no memory, or
- * old ones are not done with; end the session), then swap on every desk. What
+ * stand still: first prepare on every worker (false: no memory, or
+ * old ones are not done with; end the session), then swap on every worker. What
  * comes of that session afterwards is put into the new copy. */
-void ids_copy_drop(ids_desk *desk);
-bool ids_copy_prepare(ids_desk *desk, uint64_t session);
-void ids_copy_swap(ids_desk *desk);
+void ids_copy_drop(ids_worker *worker);
+bool ids_copy_prepare(ids_worker *worker, uint64_t session);
+void ids_copy_swap(ids_worker *worker);
 
 /* At the end of each turn, and not within the peer's monitor, for it may take
  * a while: frees what a swap or a drop left behind. */
-void ids_copy_tidy(ids_desk *desk);
-void ids_copy_fini(ids_desk *desk);
+void ids_copy_tidy(ids_worker *worker);
+void ids_copy_fini(ids_worker *worker);
 
 /* A parcel with records, and what comes back for one; incoming.c's. walk spans
  * a parcel and begins with zeros: whether a tag is current is asked once for
@@ -77,9 +78,9 @@ typedef struct ids_copy_parcel {
     uint32_t from;
     ids_applied applied;
 } ids_copy_parcel;
-void ids_copy_apply(ids_desk *desk, const ids_mail *mail, const uint8_t *body,
-                    ids_copy_parcel *walk);
-void ids_copy_close(ids_desk *desk, ids_copy_parcel *walk);
-void ids_copy_applied(ids_desk *desk, const uint8_t *body);
+void ids_copy_apply(ids_worker *worker, const ids_mail *mail,
+                    const uint8_t *body, ids_copy_parcel *walk);
+void ids_copy_close(ids_worker *worker, ids_copy_parcel *walk);
+void ids_copy_applied(ids_worker *worker, const uint8_t *body);
 
 #endif

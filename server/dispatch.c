@@ -18,55 +18,57 @@
 static_assert(IDP_ACQUIRE == 0 && IDP_PEEK == 4 && IDP_HELLO == 5,
               "the methods that are about a key come first");
 
-void ids_dispatch_prepare(const ids_desk *desk, ids_item *item) {
-    const ids_house *house = desk->house;
+void ids_dispatch_prepare(const ids_worker *worker, ids_item *item) {
+    const ids_house *house = worker->house;
     const idp_request *request = &item->request;
-    item->owner = desk->index;
+    item->owner = worker->index;
     if (!ids_method_has_key(request->method))
         return;
     item->hash = ids_house_hash(house, request->ns, request->key, &item->owner);
 }
 
-static bool is_for_the_shard(const ids_desk *desk, const ids_item *item) {
-    return item->owner == desk->index &&
+static bool is_for_the_shard(const ids_worker *worker, const ids_item *item) {
+    return item->owner == worker->index &&
            ids_method_has_key(item->request.method);
 }
 
 void ids_dispatch_prefetch(const ids_line *line, uint32_t count) {
-    const ids_desk *desk = &line->desk;
+    const ids_worker *worker = &line->worker;
     if (count < 2)
         return;
     for (uint32_t i = 0; i < count; i++)
-        if (is_for_the_shard(desk, &line->batch[i]))
-            ids_shard_prefetch_bucket(desk->shard, line->batch[i].hash);
+        if (is_for_the_shard(worker, &line->batch[i]))
+            ids_shard_prefetch_bucket(worker->shard, line->batch[i].hash);
     for (uint32_t i = 0; i < count; i++)
-        if (is_for_the_shard(desk, &line->batch[i]))
-            ids_shard_prefetch_record(desk->shard, line->batch[i].hash);
+        if (is_for_the_shard(worker, &line->batch[i]))
+            ids_shard_prefetch_record(worker->shard, line->batch[i].hash);
 }
 
-static void call_shard(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+static void call_shard(ids_worker *worker, ids_conn *conn,
+                       const ids_item *item) {
     const idp_request *request = &item->request;
     const ids_call call = {.request = request,
                            .hash = item->hash,
-                           .now_ms = desk->now_ms,
+                           .now_ms = worker->now_ms,
                            .asker = conn->asker};
     idp_answer answer;
     idp_error error;
     const char *text;
-    switch (ids_hold_call(desk, &call, &answer, &error, &text)) {
+    switch (ids_hold_call(worker, &call, &answer, &error, &text)) {
     case IDS_ANSWERED:
-        ids_reply_answer(desk, conn, request->msgid, &answer);
+        ids_reply_answer(worker, conn, request->msgid, &answer);
         break;
     case IDS_PARKED:
         conn->waiting++;
         break;
     case IDS_REFUSED:
-        ids_reply_error(desk, conn, request->msgid, error, text);
+        ids_reply_error(worker, conn, request->msgid, error, text);
         break;
     }
 }
 
-static void ask_owner(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+static void ask_owner(ids_worker *worker, ids_conn *conn,
+                      const ids_item *item) {
     const idp_request *request = &item->request;
     bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
     ids_mail mail = {.asker = conn->asker,
@@ -78,108 +80,109 @@ static void ask_owner(ids_desk *desk, ids_conn *conn, const ids_item *item) {
         mail.flags |= IDS_MAIL_WAITS;
     if (request->result_too_large)
         mail.flags |= IDS_MAIL_RESULT_TOO_LARGE;
-    ids_parcel *parcel = ids_desk_parcel(desk, item->owner);
+    ids_parcel *parcel = ids_worker_parcel(worker, item->owner);
     if (!parcel || !ids_mail_append(parcel, &mail, item->frame)) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
+        ids_reply_error(worker, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
-    desk->counters.of[IDS_HOPS_TOTAL]++;
+    worker->counters.of[IDS_HOPS_TOTAL]++;
     if (waits) {
         conn->waiting++;
         return;
     }
-    ids_hop_went(desk, conn);
+    ids_hop_went(worker, conn);
     conn->hops.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
-    desk->buffers.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+    worker->buffers.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
 }
 
-static void serve_key(ids_desk *desk, ids_conn *conn, const ids_item *item) {
+static void serve_key(ids_worker *worker, ids_conn *conn,
+                      const ids_item *item) {
     const idp_request *request = &item->request;
     if (request->method == IDP_ACQUIRE && request->wait_ms &&
-        conn->waiting >= desk->house->pending_max)
-        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
+        conn->waiting >= worker->house->pending_max)
+        ids_reply_error(worker, conn, request->msgid, IDP_E_LIMIT,
                         "too many requests of this connection are pending "
                         "(--max-pending)");
-    else if (item->owner == desk->index)
-        call_shard(desk, conn, item);
+    else if (item->owner == worker->index)
+        call_shard(worker, conn, item);
     else
-        ask_owner(desk, conn, item);
+        ask_owner(worker, conn, item);
 }
 
-/* Who it is --------------------------------------------------------------- */
+/* Who it is ---------------------------------------------------------------- */
 
-void ids_dispatch_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
-    const ids_house *house = desk->house;
+void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
+    const ids_house *house = worker->house;
     idp_hello hello = {
         .server = "idemstored",
         .protocol = IDP_PROTOCOL_VERSION,
-        .epoch = desk->serving.epoch,
+        .epoch = worker->serving.epoch,
         .shards = house->loops,
-        .shard = desk->index,
+        .shard = worker->index,
         .result_bytes_max = house->result_bytes_max,
         .frame_bytes_max = idp_request_bytes_max(house->result_bytes_max),
         .pending_max = house->pending_max,
     };
     snprintf(hello.role, sizeof hello.role, "%s",
-             desk->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
+             worker->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
     snprintf(hello.version, sizeof hello.version, "%s", house->version);
     memcpy(hello.hash_key, house->hash_key, sizeof hello.hash_key);
     uint8_t *to =
-        ids_output_room(desk, conn, IDP_HELLO_BYTES_MAX, IDS_SHOWS_NOTHING);
+        ids_output_room(worker, conn, IDP_HELLO_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
-        ids_output_put(desk, conn, msgid,
+        ids_output_put(worker, conn, msgid,
                        idp_hello_write(to, IDP_HELLO_BYTES_MAX, msgid, &hello),
                        IDS_SHOWS_NOTHING);
 }
 
-static void deny(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+static void deny(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                  const char *text) {
     ids_log_who(IDS_LOG_WARN, "refused: no secret, or a wrong one", &conn->who,
                 text);
-    ids_reply_error(desk, conn, msgid, IDP_E_DENIED, text);
+    ids_reply_error(worker, conn, msgid, IDP_E_DENIED, text);
 }
 
 /* False: it was refused, and answered. */
-static bool check_secret(ids_desk *desk, ids_conn *conn,
+static bool check_secret(ids_worker *worker, ids_conn *conn,
                          const idp_request *request) {
-    const ids_secret *secret = &desk->house->secret;
+    const ids_secret *secret = &worker->house->secret;
     if (!secret->len || (conn->reading.admitted && !request->secret.ptr))
         return true;
     if (!request->secret.ptr) {
-        deny(desk, conn, request->msgid, "hello must carry the secret");
+        deny(worker, conn, request->msgid, "hello must carry the secret");
         return false;
     }
     if (ids_secret_matches(secret, request->secret)) {
         conn->reading.admitted = true;
         return true;
     }
-    deny(desk, conn, request->msgid, "the secret is wrong");
+    deny(worker, conn, request->msgid, "the secret is wrong");
     if (++conn->reading.denials >= DENIALS_MAX)
         ids_conn_become(conn, IDS_CONN_CLOSING);
     return false;
 }
 
-static void serve_hello(ids_desk *desk, ids_conn *conn,
+static void serve_hello(ids_worker *worker, ids_conn *conn,
                         const idp_request *request) {
     ids_who_name(&conn->who, request->client);
-    if (!check_secret(desk, conn, request))
+    if (!check_secret(worker, conn, request))
         return;
     bool fresh = !conn->reading.served && !conn->waiting && !conn->hops.count;
-    if (!request->has_shard || request->shard == desk->index) {
+    if (!request->has_shard || request->shard == worker->index) {
         conn->reading.served = true;
-        ids_dispatch_hello(desk, conn, request->msgid);
-    } else if (request->shard >= desk->house->loops) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_BAD_REQUEST,
+        ids_dispatch_hello(worker, conn, request->msgid);
+    } else if (request->shard >= worker->house->loops) {
+        ids_reply_error(worker, conn, request->msgid, IDP_E_BAD_REQUEST,
                         "shard: there is no such shard");
     } else if (!fresh) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_BAD_REQUEST,
+        ids_reply_error(worker, conn, request->msgid, IDP_E_BAD_REQUEST,
                         "shard: only a fresh connection can be moved");
     } else {
         conn->reading.served = true;
         ids_conn_become(conn, IDS_CONN_MOVING);
         conn->reading.move_to = request->shard;
         conn->reading.move_msgid = request->msgid;
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(worker, conn);
     }
 }
 
@@ -189,60 +192,61 @@ static bool is_operators(const ids_conn *conn, idp_method method) {
                                    ids_method_is_order(method));
 }
 
-static bool is_admitted(const ids_desk *desk, const ids_conn *conn) {
-    return conn->reading.admitted || !desk->house->secret.len;
+static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
+    return conn->reading.admitted || !worker->house->secret.len;
 }
 
 static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     const idp_request *request = &item->request;
-    desk->counters.of[IDS_REQUESTS_TOTAL]++;
-    ids_desk_worked(desk, IDS_WORK_SERVE, 1, item->frame_bytes);
+    worker->counters.of[IDS_REQUESTS_TOTAL]++;
+    ids_worker_worked(worker, IDS_WORK_SERVE, 1, item->frame_bytes);
     if (conn->reading.surplus && !is_operators(conn, request->method)) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
+        ids_reply_error(worker, conn, request->msgid, IDP_E_LIMIT,
                         IDS_TOO_MANY_CONNECTIONS);
-        ids_conn_finish(desk, conn);
+        ids_conn_finish(worker, conn);
         return;
     }
-    if (desk->draining) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_SHUTTING_DOWN, NULL);
+    if (worker->draining) {
+        ids_reply_error(worker, conn, request->msgid, IDP_E_SHUTTING_DOWN,
+                        NULL);
         return;
     }
     if (request->method == IDP_HELLO) {
-        serve_hello(desk, conn, request);
+        serve_hello(worker, conn, request);
         return;
     }
-    if (!is_admitted(desk, conn)) {
-        deny(desk, conn, request->msgid, "say hello with the secret first");
+    if (!is_admitted(worker, conn)) {
+        deny(worker, conn, request->msgid, "say hello with the secret first");
         return;
     }
     conn->reading.served = true;
     if (ids_method_has_key(request->method))
-        serve_key(desk, conn, item);
+        serve_key(worker, conn, item);
     else if (request->method == IDP_PING)
-        ids_reply_pong(desk, conn, request->msgid);
+        ids_reply_pong(worker, conn, request->msgid);
     else if (request->method == IDP_REPLICATION)
-        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_REPLICATION, desk, conn,
+        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_REPLICATION, worker, conn,
                         request->msgid);
     else if (ids_method_is_order(request->method))
-        ids_orders_ask(desk, conn, request);
+        ids_orders_ask(worker, conn, request);
     else
-        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_STATS, desk, conn,
+        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_STATS, worker, conn,
                         request->msgid);
 }
 
 /* Room to hop -------------------------------------------------------------- */
 
-bool ids_dispatch_has_room(const ids_desk *desk, uint32_t loop,
+bool ids_dispatch_has_room(const ids_worker *worker, uint32_t loop,
                            size_t frame_bytes) {
-    size_t share = desk->house->buffer_bytes_max;
-    const ids_parcel *parcel = desk->post.to[loop];
+    size_t share = worker->house->buffer_bytes_max;
+    const ids_parcel *parcel = worker->post.to[loop];
     size_t mail = parcel ? parcel->mail.len : 0;
     size_t bytes = frame_bytes + IDS_HOP_REPLY_BYTES;
-    mail += ids_mailbox_bytes(&desk->house->mailboxes[loop]);
+    mail += ids_mailbox_bytes(&worker->house->mailboxes[loop]);
     if (mail && mail + bytes > share / 2)
         return false;
-    return !desk->hops || desk->buffers.bytes + bytes <= share / 4 * 3;
+    return !worker->hops || worker->buffers.bytes + bytes <= share / 4 * 3;
 }
 
 static void stand_in_line(ids_line *line, ids_conn *conn,
@@ -270,15 +274,15 @@ static bool may_hop(const ids_house *house, const ids_conn *conn) {
                house->unsent_bytes_max / 2;
 }
 
-bool ids_dispatch_may_serve(const ids_desk *desk, const ids_conn *conn) {
+bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn) {
     return ids_conn_is_open(conn) && !conn->room.is_wanted &&
-           !desk->hold.full && may_hop(desk->house, conn) &&
+           !worker->hold.full && may_hop(worker->house, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 
 static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
-    if (item->owner == line->desk.index ||
-        ids_dispatch_has_room(&line->desk, item->owner, item->frame_bytes))
+    if (item->owner == line->worker.index ||
+        ids_dispatch_has_room(&line->worker, item->owner, item->frame_bytes))
         return true;
     stand_in_line(line, conn, item);
     return false;
@@ -287,7 +291,7 @@ static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
 uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count) {
     uint32_t done = 0;
     ids_dispatch_prefetch(line, count);
-    while (done < count && ids_dispatch_may_serve(&line->desk, conn) &&
+    while (done < count && ids_dispatch_may_serve(&line->worker, conn) &&
            ids_line_serves(line) && finds_room(line, conn, &line->batch[done]))
         serve(line, conn, &line->batch[done++]);
     return done;

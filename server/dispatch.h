@@ -7,7 +7,7 @@
 #include "server/line.h"
 
 /* For a request in the line's batch: names its asker, hashes its key. */
-void ids_dispatch_prepare(const ids_desk *desk, ids_item *item);
+void ids_dispatch_prepare(const ids_worker *worker, ids_item *item);
 
 /* Carries out the first count items of the line's batch, in order, for this
  * connection. Returns how many it did: fewer when the connection has to stop
@@ -15,13 +15,13 @@ void ids_dispatch_prepare(const ids_desk *desk, ids_item *item);
 uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count);
 
 /* Whether its next request may be served: of one that stalled, too. */
-bool ids_dispatch_may_serve(const ids_desk *desk, const ids_conn *conn);
+bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn);
 
 /* Hints the shard at what is about to be called. */
 void ids_dispatch_prefetch(const ids_line *line, uint32_t count);
 
 /* The answer to hello. */
-void ids_dispatch_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
+void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid);
 
 /* A request is counted before it is taken: its frame, and a small reply, which
  * then finds its room. A connection whose next request has none is read no
@@ -29,7 +29,7 @@ void ids_dispatch_hello(ids_desk *desk, ids_conn *conn, uint32_t msgid);
  * is room again (line.c). A loop that has nothing at others always has room for
  * one. */
 #define IDS_HOP_REPLY_BYTES 320u
-bool ids_dispatch_has_room(const ids_desk *desk, uint32_t loop,
+bool ids_dispatch_has_room(const ids_worker *worker, uint32_t loop,
                            size_t frame_bytes);
 void ids_dispatch_leave_line(ids_line *line, ids_conn *conn);
 

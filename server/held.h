@@ -11,7 +11,7 @@
 #include "server/mailbox.h"
 #include "server/peer/mutant.h"
 
-/* What a reply shows: a record of this desk's, which may be taken back until
+/* What a reply shows: a record of this worker's, which may be taken back until
  * the change is safe; or nothing of the kind (an error, hello, what another
  * loop has let go). */
 typedef enum ids_showing { IDS_SHOWS_NOTHING, IDS_SHOWS_RECORD } ids_showing;

@@ -12,13 +12,13 @@
 #define RELEASED_A_TURN 4096
 #define RUN_MAX         256
 
-/* What leaves ------------------------------------------------------------- */
+/* What leaves -------------------------------------------------------------- */
 
 /* Moves the first bytes of what is held for a worker among what goes out. */
-static bool post_mail(ids_desk *desk, uint32_t loop, size_t bytes) {
-    ids_held_mail *held = &desk->hold.mail[loop];
+static bool post_mail(ids_worker *worker, uint32_t loop, size_t bytes) {
+    ids_held_mail *held = &worker->hold.mail[loop];
     ids_bytes *from = &held->parcel.mail;
-    ids_parcel *to = ids_desk_parcel(desk, loop);
+    ids_parcel *to = ids_worker_parcel(worker, loop);
     assert(held->at + bytes <= from->len);
     if (!to)
         return false;
@@ -57,27 +57,28 @@ static run next_run(const ids_hold *hold) {
 }
 
 /* The replies of a run are the connection's to send. */
-static void release_replies(ids_desk *desk, ids_conn *conn, const run *these) {
-    ids_output_let_go(desk, conn, these->count);
+static void release_replies(ids_worker *worker, ids_conn *conn,
+                            const run *these) {
+    ids_output_let_go(worker, conn, these->count);
     if (ids_conn_is_dead(conn)) /* its bytes go with it */
         return;
     if (these->kind == IDS_HELD_BYTES)
-        ids_output_free(desk, conn, these->bytes);
+        ids_output_free(worker, conn, these->bytes);
     else
         for (uint32_t i = 0; i < these->count; i++)
-            ids_output_free_share(desk, conn);
-    ids_desk_mark(desk, conn);
+            ids_output_free_share(worker, conn);
+    ids_worker_mark(worker, conn);
 }
 
-static bool release_mail(ids_desk *desk, const run *these) {
-    if (!post_mail(desk, ids_asker_loop(these->asker), these->bytes))
+static bool release_mail(ids_worker *worker, const run *these) {
+    if (!post_mail(worker, ids_asker_loop(these->asker), these->bytes))
         return false;
-    desk->hold.replies -= these->count;
+    worker->hold.replies -= these->count;
     return true;
 }
 
-void ids_hold_release(ids_desk *desk, uint64_t watermark) {
-    ids_hold *hold = &desk->hold;
+void ids_hold_release(ids_worker *worker, uint64_t watermark) {
+    ids_hold *hold = &worker->hold;
     uint32_t released = 0;
     if (hold->shut)
         return;
@@ -85,23 +86,25 @@ void ids_hold_release(ids_desk *desk, uint64_t watermark) {
     while (released < RELEASED_A_TURN && ids_hold_has_more(hold)) {
         const run next = next_run(hold);
         assert(next.count > 0);
-        ids_conn *conn =
-            next.kind == IDS_HELD_MAIL ? NULL : ids_desk_find(desk, next.asker);
+        ids_conn *conn = next.kind == IDS_HELD_MAIL
+                             ? NULL
+                             : ids_worker_find(worker, next.asker);
         if (conn)
-            release_replies(desk, conn, &next);
-        else if (next.kind == IDS_HELD_MAIL && !release_mail(desk, &next))
+            release_replies(worker, conn, &next);
+        else if (next.kind == IDS_HELD_MAIL && !release_mail(worker, &next))
             return; /* no memory: with the next release */
         ids_held_drop(hold, next.count);
         released += next.count;
     }
 }
 
-/* What never leaves ------------------------------------------------------- */
+/* What never leaves -------------------------------------------------------- */
 
-/* The mail keeps its size; its desk writes the error. False: no memory. */
-static bool fail_mail(ids_desk *desk, const ids_held *mark, idp_error error) {
+/* The mail keeps its size; its worker writes the error. False: no memory. */
+static bool fail_mail(ids_worker *worker, const ids_held *mark,
+                      idp_error error) {
     uint32_t loop = ids_asker_loop(mark->asker);
-    const ids_held_mail *held = &desk->hold.mail[loop];
+    const ids_held_mail *held = &worker->hold.mail[loop];
     const ids_parcel part = {
         {held->parcel.mail.ptr + held->at, mark->bytes, mark->bytes}};
     size_t at = 0;
@@ -114,114 +117,115 @@ static bool fail_mail(ids_desk *desk, const ids_held *mark, idp_error error) {
         mail.word = (uint64_t) - (int)error;
         ids_mail_rewrite(body, &mail);
     }
-    if (!post_mail(desk, loop, mark->bytes))
+    if (!post_mail(worker, loop, mark->bytes))
         return false;
-    desk->hold.replies--;
+    worker->hold.replies--;
     return true;
 }
 
-static void fail_reply(ids_desk *desk, ids_conn *conn, const ids_held *mark,
+static void fail_reply(ids_worker *worker, ids_conn *conn, const ids_held *mark,
                        idp_error error, const char *text) {
-    ids_output_let_go(desk, conn, 1);
+    ids_output_let_go(worker, conn, 1);
     if (ids_conn_is_dead(conn))
         return;
     if (mark->kind == IDS_HELD_BYTES && IDS_RULE_OFF(REVOKES)) {
-        ids_output_free(desk, conn, mark->bytes);
+        ids_output_free(worker, conn, mark->bytes);
         return;
     }
     if (mark->kind == IDS_HELD_BYTES)
-        ids_output_revoke(desk, conn, mark->bytes);
+        ids_output_revoke(worker, conn, mark->bytes);
     else
-        ids_output_revoke_share(desk, conn);
-    ids_reply_error(desk, conn, mark->msgid, error, text);
+        ids_output_revoke_share(worker, conn);
+    ids_reply_error(worker, conn, mark->msgid, error, text);
 }
 
-void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
+void ids_hold_fail(ids_worker *worker, uint64_t since_ms, idp_error error,
                    const char *text) {
     ids_held *first;
-    if (desk->hold.shut)
+    if (worker->hold.shut)
         return;
-    while ((first = ids_held_first(&desk->hold)) &&
+    while ((first = ids_held_first(&worker->hold)) &&
            first->since_ms <= since_ms) {
         const ids_held mark = *first;
         bool is_mail = mark.kind == IDS_HELD_MAIL;
-        ids_conn *conn = is_mail ? NULL : ids_desk_find(desk, mark.asker);
-        if (is_mail && !fail_mail(desk, &mark, error)) {
+        ids_conn *conn = is_mail ? NULL : ids_worker_find(worker, mark.asker);
+        if (is_mail && !fail_mail(worker, &mark, error)) {
             first->number = 0; /* its errors may leave at any time */
             return;
         }
         if (conn)
-            fail_reply(desk, conn, &mark, error, text);
-        ids_held_drop(&desk->hold, 1);
+            fail_reply(worker, conn, &mark, error, text);
+        ids_held_drop(&worker->hold, 1);
     }
 }
 
 /* The gate ----------------------------------------------------------------- */
 
-void ids_hold_all(ids_desk *desk) {
-    desk->hold.shut = true;
-    desk->hold.watermark = 0;
-    desk->hold.changes += desk->hold.changes == 0;
+void ids_hold_all(ids_worker *worker) {
+    worker->hold.shut = true;
+    worker->hold.watermark = 0;
+    worker->hold.changes += worker->hold.changes == 0;
 }
 
-static void keep(ids_desk *desk, const ids_change *change) {
-    ids_journal_take(desk->journal, change);
-    if (ids_journal_has_failed(desk->journal))
-        ids_hold_all(desk);
+static void keep(ids_worker *worker, const ids_change *change) {
+    ids_journal_take(worker->journal, change);
+    if (ids_journal_has_failed(worker->journal))
+        ids_hold_all(worker);
 }
 
 /* Encoded once: the journal takes the bytes that the streams get.
  *
- * The desk counts, not the shard: one count for all that its journal keeps,
+ * The worker counts, not the shard: one count for all that its journal keeps,
  * its own changes and another node's, whichever shard is in place. */
 void ids_hold_change(void *ctx, const ids_change *change) {
-    ids_desk *desk = ctx;
+    ids_worker *worker = ctx;
     ids_change numbered = *change;
-    numbered.number = ++desk->hold.changes;
-    IDS_RULE_NOTE(desk->hold.has_changed = true);
-    if (desk->tap.is_on)
-        numbered.encoded = ids_tap_take(&desk->tap, numbered.number, &numbered);
-    if (desk->journal)
-        keep(desk, &numbered);
-    if (ids_tap_is_high(&desk->tap))
-        desk->host.tap_is_high(desk->host.ctx);
+    numbered.number = ++worker->hold.changes;
+    IDS_RULE_NOTE(worker->hold.has_changed = true);
+    if (worker->tap.is_on)
+        numbered.encoded =
+            ids_tap_take(&worker->tap, numbered.number, &numbered);
+    if (worker->journal)
+        keep(worker, &numbered);
+    if (ids_tap_is_high(&worker->tap))
+        worker->host.tap_is_high(worker->host.ctx);
 }
 
-void ids_hold_put(ids_desk *desk, const ids_change *change) {
-    if (!desk->journal)
+void ids_hold_put(ids_worker *worker, const ids_change *change) {
+    if (!worker->journal)
         return;
     ids_change numbered = *change;
-    numbered.number = ++desk->hold.changes;
-    keep(desk, &numbered);
+    numbered.number = ++worker->hold.changes;
+    keep(worker, &numbered);
 }
 
-static void mark_stalled(ids_desk *desk) {
-    for (uint32_t i = 0; i < desk->slots.used; i++) {
-        ids_conn *conn = desk->slots.all[i].conn;
+static void mark_stalled(ids_worker *worker) {
+    for (uint32_t i = 0; i < worker->slots.used; i++) {
+        ids_conn *conn = worker->slots.all[i].conn;
         if (conn && ids_conn_is_stalled(conn))
-            ids_desk_mark(desk, conn);
+            ids_worker_mark(worker, conn);
     }
 }
 
-void ids_hold_set_full(ids_desk *desk, bool full) {
-    bool was = desk->hold.full;
-    desk->hold.full = full;
+void ids_hold_set_full(ids_worker *worker, bool full) {
+    bool was = worker->hold.full;
+    worker->hold.full = full;
     if (was && !full)
-        mark_stalled(desk);
+        mark_stalled(worker);
 }
 
 /* Claims that are not taken -------------------------------------------------
  */
 
 /* Whether the acquire would make a claim, rather than hear of another's. */
-static bool would_claim(ids_desk *desk, const ids_call *call) {
+static bool would_claim(ids_worker *worker, const ids_call *call) {
     idp_request peek = {
         .method = IDP_PEEK, .ns = call->request->ns, .key = call->request->key};
     ids_call look = *call;
     idp_answer answer = {0};
     idp_error error;
     look.request = &peek;
-    ids_verdict verdict = ids_shard_call(desk->shard, &look, &answer, &error);
+    ids_verdict verdict = ids_shard_call(worker->shard, &look, &answer, &error);
     assert(verdict == IDS_ANSWERED);
     (void)verdict;
     return answer.state == IDP_STATE_ABSENT ||
@@ -230,38 +234,39 @@ static bool would_claim(ids_desk *desk, const ids_call *call) {
             call->request->on_orphan == IDP_TAKEOVER);
 }
 
-static const char *too_many_waiters(const ids_desk *desk) {
+static const char *too_many_waiters(const ids_worker *worker) {
     ids_shard_stats stats;
-    ids_shard_stats_get(desk->shard, &stats);
-    return stats.waiters >= desk->shard_config.waiters_max
+    ids_shard_stats_get(worker->shard, &stats);
+    return stats.waiters >= worker->shard_config.waiters_max
                ? "too many acquires wait (--max-waiters)"
                : "too many acquires wait for this key (--max-waiters-per-key)";
 }
 
-ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
+ids_verdict ids_hold_call(ids_worker *worker, const ids_call *call,
                           idp_answer *answer, idp_error *error,
                           const char **text) {
     *text = NULL;
-    if (call->request->token.epoch >= desk->epoch_end) {
-        *error = ids_serving_refuses(&desk->serving, call->request, text);
+    if (call->request->token.epoch >= worker->epoch_end) {
+        *error = ids_serving_refuses(&worker->serving, call->request, text);
         if (*error != IDP_OK)
             return IDS_REFUSED;
     }
     if (call->request->method == IDP_ACQUIRE &&
-        (desk->hold.disk_is_full || desk->now_ms < desk->hold.claims_from_ms) &&
-        would_claim(desk, call)) {
-        *error = desk->hold.disk_is_full ? IDP_E_NO_MEMORY : IDP_E_LIMIT;
-        *text = desk->hold.disk_is_full
+        (worker->hold.disk_is_full ||
+         worker->now_ms < worker->hold.claims_from_ms) &&
+        would_claim(worker, call)) {
+        *error = worker->hold.disk_is_full ? IDP_E_NO_MEMORY : IDP_E_LIMIT;
+        *text = worker->hold.disk_is_full
                     ? "the disk is nearly full; the claim was not made"
                     : "no claims are taken for a while after an empty start "
                       "(--hold-claims); ask again";
         return IDS_REFUSED;
     }
-    IDS_RULE_NOTE(desk->hold.has_changed = false);
-    ids_verdict verdict = ids_shard_call(desk->shard, call, answer, error);
-    if (desk->woken.rest)
-        ids_woken_end(desk);
+    IDS_RULE_NOTE(worker->hold.has_changed = false);
+    ids_verdict verdict = ids_shard_call(worker->shard, call, answer, error);
+    if (worker->woken.rest)
+        ids_woken_end(worker);
     if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT)
-        *text = too_many_waiters(desk);
+        *text = too_many_waiters(worker);
     return verdict;
 }

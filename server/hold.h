@@ -2,8 +2,8 @@
 /* hold.h -- the commit gate: a reply leaves when what it shows can't be taken
  * back any more.
  *
- * Each desk numbers its shard's changes. A reply that is made after change n
- * is held until the desk's watermark has reached n; reads too, for they may
+ * Each worker numbers its shard's changes. A reply that is made after change n
+ * is held until the worker's watermark has reached n; reads too, for they may
  * show a change that a crash would undo. Whoever keeps changes safe (the
  * journal) moves the watermark. Without such a one it is UINT64_MAX, and all
  * of this is a comparison.
@@ -21,39 +21,39 @@
 #ifndef IDS_HOLD_H
 #define IDS_HOLD_H
 
-#include "server/desk.h"
+#include "server/worker.h"
 
 /* The watermark is here now: lets go of what it covers, of a turn's worth at
  * most. Connections that may send are marked, parcels stand among the outgoing
  * ones. */
-void ids_hold_release(ids_desk *desk, uint64_t watermark);
+void ids_hold_release(ids_worker *worker, uint64_t watermark);
 
 /* Replies that have been held since this time or longer (UINT64_MAX: all)
  * never leave: this error does, in the place of each. text NULL: the code's
  * own; on other loops it is that loop's. What shows no record stays as it is.
  * ids_hold_oldest_ms says whether it is time. */
-void ids_hold_fail(ids_desk *desk, uint64_t since_ms, idp_error error,
+void ids_hold_fail(ids_worker *worker, uint64_t since_ms, idp_error error,
                    const char *text);
 
 /* No reply leaves from now on, whatever becomes of the watermark. */
-void ids_hold_all(ids_desk *desk);
+void ids_hold_all(ids_worker *worker);
 
 /* Carries the call out, unless that is not this server's to do now
  * (serving.h), or it is an acquire that would make a claim and no claims are
  * taken: then it is refused, with a text. */
-ids_verdict ids_hold_call(ids_desk *desk, const ids_call *call,
+ids_verdict ids_hold_call(ids_worker *worker, const ids_call *call,
                           idp_answer *answer, idp_error *error,
                           const char **text);
 
-/* The shard's tap; ctx is the desk. */
+/* The shard's tap; ctx is the worker. */
 void ids_hold_change(void *ctx, const ids_change *change);
 
 /* A record of another node's was put into the shard: the journal, if there is
  * one, keeps that as any other change. */
-void ids_hold_put(ids_desk *desk, const ids_change *change);
+void ids_hold_put(ids_worker *worker, const ids_change *change);
 
 /* Too much waits for the disk, or no longer: connections that stalled are
  * served on. */
-void ids_hold_set_full(ids_desk *desk, bool full);
+void ids_hold_set_full(ids_worker *worker, bool full);
 
 #endif

@@ -20,7 +20,7 @@ typedef struct ids_house {
     uint64_t epoch;
     ids_secret secret;
     const char *version;
-    ids_pools *pools; /* what records may take; NULL: ids_desk_config says */
+    ids_pools *pools; /* what records may take; NULL: ids_line_config says */
     size_t result_bytes_max;
     uint32_t pending_max;    /* waiting, and hopped, per connection */
     size_t buffer_bytes_max; /* per loop: partial input, unsent output */

@@ -14,8 +14,9 @@
 
 /* Replies ------------------------------------------------------------------ */
 
-static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
-    ids_conn *conn = ids_desk_find(desk, mail->asker);
+static void deliver(ids_worker *worker, const ids_mail *mail,
+                    const uint8_t *body) {
+    ids_conn *conn = ids_worker_find(worker, mail->asker);
     if (!conn)
         return; /* it died meanwhile */
     if (mail->flags & IDS_MAIL_WAITS) {
@@ -27,8 +28,8 @@ static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
         size_t bytes = mail->asked_bytes + IDS_HOP_REPLY_BYTES;
         assert(conn->hops.bytes >= bytes);
         conn->hops.bytes -= bytes;
-        desk->buffers.bytes -= bytes;
-        ids_hop_returned(desk, conn);
+        worker->buffers.bytes -= bytes;
+        ids_hop_returned(worker, conn);
         uint32_t guess = conn->hops.reply_bytes;
         guess -= guess / 8;
         conn->hops.reply_bytes =
@@ -36,19 +37,19 @@ static void deliver(ids_desk *desk, const ids_mail *mail, const uint8_t *body) {
     }
     if (mail->flags & IDS_MAIL_FAILED) {
         idp_error error = (idp_error) - (int)mail->word;
-        ids_reply_error(desk, conn, mail->msgid, error,
-                        ids_serving_text(&desk->serving, error));
+        ids_reply_error(worker, conn, mail->msgid, error,
+                        ids_serving_text(&worker->serving, error));
         return;
     }
-    ids_reply_forward(desk, conn, mail->msgid,
+    ids_reply_forward(worker, conn, mail->msgid,
                       (idp_slice){body, mail->body_bytes});
 }
 
 /* What was asked, in the parcel it came in, is read a second time: cheaper
  * than carrying it decoded. */
-static void read_ask(ids_desk *desk, ids_item *item, const ids_mail *mail,
+static void read_ask(ids_worker *worker, ids_item *item, const ids_mail *mail,
                      const uint8_t *body) {
-    const idp_read_limits limits = {desk->house->result_bytes_max};
+    const idp_read_limits limits = {worker->house->result_bytes_max};
     idp_read_fault fault;
     size_t frame_bytes;
     idp_read read = idp_request_read(body, mail->body_bytes, &limits,
@@ -56,17 +57,17 @@ static void read_ask(ids_desk *desk, ids_item *item, const ids_mail *mail,
     assert(read == IDP_READ_WHOLE && frame_bytes == mail->body_bytes);
     if (mail->flags & IDS_MAIL_RESULT_TOO_LARGE)
         item->request.result_too_large = true;
-    item->owner = desk->index;
+    item->owner = worker->index;
     item->hash = mail->word;
     item->asker = mail->asker;
     item->frame_bytes = mail->body_bytes;
 }
 
-static void call_shard(ids_desk *desk, const ids_item *item) {
+static void call_shard(ids_worker *worker, const ids_item *item) {
     const idp_request *request = &item->request;
     const ids_call call = {.request = request,
                            .hash = item->hash,
-                           .now_ms = desk->now_ms,
+                           .now_ms = worker->now_ms,
                            .asker = item->asker};
     bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
     ids_reply_to to = {.asker = item->asker,
@@ -75,23 +76,23 @@ static void call_shard(ids_desk *desk, const ids_item *item) {
                        .flags = waits ? IDS_MAIL_WAITS : 0};
     idp_answer answer;
     idp_error error = IDP_OK;
-    if (desk->draining && waits) {
-        ids_reply_mail(desk, &to, IDP_E_SHUTTING_DOWN, NULL);
+    if (worker->draining && waits) {
+        ids_reply_mail(worker, &to, IDP_E_SHUTTING_DOWN, NULL);
         return;
     }
-    if (desk->journal && ids_journal_is_over(desk->journal)) {
+    if (worker->journal && ids_journal_is_over(worker->journal)) {
         to.text = "too much waits for the disk; nothing was changed, ask again";
-        ids_reply_mail(desk, &to, IDP_E_LIMIT, NULL);
+        ids_reply_mail(worker, &to, IDP_E_LIMIT, NULL);
         return;
     }
-    switch (ids_hold_call(desk, &call, &answer, &error, &to.text)) {
+    switch (ids_hold_call(worker, &call, &answer, &error, &to.text)) {
     case IDS_ANSWERED:
-        ids_reply_mail(desk, &to, IDP_OK, &answer);
+        ids_reply_mail(worker, &to, IDP_OK, &answer);
         break;
     case IDS_PARKED:
         break;
     case IDS_REFUSED:
-        ids_reply_mail(desk, &to, error, NULL);
+        ids_reply_mail(worker, &to, error, NULL);
         break;
     }
 }
@@ -101,12 +102,12 @@ static void call_shard(ids_desk *desk, const ids_item *item) {
  * stands. */
 static uint32_t call_batch(ids_line *line, uint32_t count,
                            const size_t starts[IDS_BATCH_MAX], size_t *at) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     uint32_t done = 0;
     ids_dispatch_prefetch(line, count);
-    while (done < count && ids_desk_may(desk, IDS_WORK_WAKE))
-        call_shard(desk, &line->batch[done++]);
-    desk->pace.by_others += done;
+    while (done < count && ids_worker_may(worker, IDS_WORK_WAKE))
+        call_shard(worker, &line->batch[done++]);
+    worker->pace.by_others += done;
     if (done < count)
         *at = starts[done];
     return count - done;
@@ -114,16 +115,16 @@ static uint32_t call_batch(ids_line *line, uint32_t count,
 
 static void open_other(ids_line *line, const ids_mail *mail, uint8_t *body,
                        ids_copy_parcel *records) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     switch ((ids_mail_kind)mail->kind) {
     case IDS_MAIL_REPLY:
-        deliver(desk, mail, body);
+        deliver(worker, mail, body);
         break;
     case IDS_MAIL_REPLAYS:
-        ids_woken_at_others(desk, mail, body);
+        ids_woken_at_others(worker, mail, body);
         break;
     case IDS_MAIL_FORGET:
-        ids_shard_forget(desk->shard, mail->asker);
+        ids_shard_forget(worker->shard, mail->asker);
         break;
     case IDS_MAIL_GIVE: {
         ids_conn *conn = (ids_conn *)(uintptr_t)mail->word;
@@ -132,22 +133,22 @@ static void open_other(ids_line *line, const ids_mail *mail, uint8_t *body,
         break;
     }
     case IDS_MAIL_INQUIRY:
-        ids_inquiry_tell(desk, mail);
+        ids_inquiry_tell(worker, mail);
         break;
     case IDS_MAIL_PART:
-        ids_inquiry_told(&line->inquiries, desk, mail, body);
+        ids_inquiry_told(&line->inquiries, worker, mail, body);
         break;
     case IDS_MAIL_NOTICE:
         line->host.notice(line->host.ctx, (ids_notice)mail->word);
         break;
     case IDS_MAIL_ORDER:
-        ids_orders_take(desk, mail);
+        ids_orders_take(worker, mail);
         break;
     case IDS_MAIL_APPLY:
-        ids_copy_apply(desk, mail, body, records);
+        ids_copy_apply(worker, mail, body, records);
         break;
     case IDS_MAIL_APPLIED:
-        ids_copy_applied(desk, body);
+        ids_copy_applied(worker, body);
         break;
     case IDS_MAIL_ASK:
         assert(!"read in batches");
@@ -156,26 +157,26 @@ static void open_other(ids_line *line, const ids_mail *mail, uint8_t *body,
 }
 
 /* Whether a turn has time for another piece of mail. */
-static bool may_open(const ids_desk *desk) {
-    return ids_desk_may(desk, IDS_WORK_MAIL) &&
-           ids_desk_may(desk, IDS_WORK_WAKE);
+static bool may_open(const ids_worker *worker) {
+    return ids_worker_may(worker, IDS_WORK_MAIL) &&
+           ids_worker_may(worker, IDS_WORK_WAKE);
 }
 
 bool ids_incoming_open(ids_line *line, const ids_parcel *parcel, size_t *at) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     size_t starts[IDS_BATCH_MAX];
     uint32_t count = 0, left = 0;
     bool more = true;
     ids_copy_parcel records = {0};
     ids_mail mail;
     uint8_t *body;
-    while (!left && may_open(desk)) {
+    while (!left && may_open(worker)) {
         size_t start = *at;
         more = ids_mail_next(parcel, at, &mail, &body);
         if (more && mail.kind == IDS_MAIL_ASK) {
-            ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
+            ids_worker_worked(worker, IDS_WORK_MAIL, 1, mail.body_bytes);
             starts[count] = start;
-            read_ask(desk, &line->batch[count++], &mail, body);
+            read_ask(worker, &line->batch[count++], &mail, body);
             if (count < IDS_BATCH_MAX)
                 continue;
         }
@@ -185,11 +186,11 @@ bool ids_incoming_open(ids_line *line, const ids_parcel *parcel, size_t *at) {
             break;
         if (left || mail.kind == IDS_MAIL_ASK)
             continue;
-        ids_desk_worked(desk, IDS_WORK_MAIL, 1, mail.body_bytes);
+        ids_worker_worked(worker, IDS_WORK_MAIL, 1, mail.body_bytes);
         open_other(line, &mail, body, &records);
     }
     if (count)
         left = call_batch(line, count, starts, at);
-    ids_copy_close(desk, &records);
+    ids_copy_close(worker, &records);
     return !more && !left;
 }

@@ -41,7 +41,7 @@ static bool reserve(ids_line *line, ids_conn *conn, size_t more) {
 }
 
 size_t ids_input_max(const ids_line *line) {
-    const ids_buffers *buffers = &line->desk.buffers;
+    const ids_buffers *buffers = &line->worker.buffers;
     if (buffers->bytes <= buffers->bytes_max / 2)
         return IDS_INPUT_BYTES;
     if (buffers->bytes <= buffers->bytes_max / 4 * 3 || !line->for_room.head)
@@ -59,7 +59,7 @@ ids_input ids_input_room(ids_line *line, ids_conn *conn) {
                ? more
                : conn->reading.in.len + IDS_INPUT_BYTES;
     more = more < READ_BYTES_MAX ? more : READ_BYTES_MAX;
-    if (!ids_buffers_have_room(&line->desk.buffers, more) ||
+    if (!ids_buffers_have_room(&line->worker.buffers, more) ||
         !reserve(line, conn, more))
         return input;
     assert(more <= conn->reading.in.cap - conn->reading.in.len);
@@ -75,7 +75,7 @@ void ids_input_give_back(ids_line *line, ids_bytes *buffer) {
     }
     buffer->len = 0;
     spares->of[spares->count++] = *buffer;
-    spares->since_ms = line->desk.now_ms;
+    spares->since_ms = line->worker.now_ms;
     *buffer = (ids_bytes){0};
 }
 

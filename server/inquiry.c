@@ -33,11 +33,11 @@ static void add(ids_counters *sums, const ids_counters *part) {
     }
 }
 
-static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
-    const ids_serving *serving = &desk->serving;
+static ids_shared *write_stats(ids_worker *worker, const ids_counters *sums) {
+    const ids_serving *serving = &worker->serving;
     idp_stat stats[IDS_COUNTER_COUNT + NODE_ROWS] = {
-        {"uptime_ms", desk->now_ms - IDS_CLOCK_START_MS},
-        {"loops", desk->house->loops},
+        {"uptime_ms", worker->now_ms - IDS_CLOCK_START_MS},
+        {"loops", worker->house->loops},
         {"epoch", serving->epoch},
         {"primary", serving->stance != IDS_FOLLOWS},
         {"in_sync", serving->in_sync},
@@ -52,15 +52,15 @@ static ids_shared *write_stats(ids_desk *desk, const ids_counters *sums) {
         stats[count++] =
             (idp_stat){ids_counter_name((ids_counter)i), sums->of[i]};
     size_t bound = idp_stats_write_bound(count);
-    ids_shared *rest = ids_shared_new(&desk->buffers, bound);
+    ids_shared *rest = ids_shared_new(&worker->buffers, bound);
     if (rest)
         ids_shared_set_reply(
             rest, idp_stats_write(rest->bytes, bound, 0, stats, count));
     return rest;
 }
 
-static ids_shared *write_report(ids_desk *desk, idp_slice reply) {
-    ids_shared *rest = ids_shared_new(&desk->buffers, reply.len);
+static ids_shared *write_report(ids_worker *worker, idp_slice reply) {
+    ids_shared *rest = ids_shared_new(&worker->buffers, reply.len);
     if (!rest)
         return NULL;
     memcpy(rest->bytes, reply.ptr, reply.len);
@@ -69,10 +69,10 @@ static ids_shared *write_report(ids_desk *desk, idp_slice reply) {
 }
 
 /* One part has come, of so many; with the last one the answer is there. */
-static void take_part(ids_inquiry *all, ids_inquiry_kind kind, ids_desk *desk,
-                      idp_slice part) {
+static void take_part(ids_inquiry *all, ids_inquiry_kind kind,
+                      ids_worker *worker, idp_slice part) {
     if (kind == IDS_INQUIRY_REPLICATION) {
-        all->rest = write_report(desk, part);
+        all->rest = write_report(worker, part);
         all->is_over = true;
         return;
     }
@@ -82,35 +82,37 @@ static void take_part(ids_inquiry *all, ids_inquiry_kind kind, ids_desk *desk,
     add(&all->sums, &counters);
     if (all->left > 0)
         return;
-    all->rest = write_stats(desk, &all->sums);
+    all->rest = write_stats(worker, &all->sums);
     all->is_over = true;
 }
 
-static void answer_one(ids_desk *desk, const ids_inquiry *all,
+static void answer_one(ids_worker *worker, const ids_inquiry *all,
                        const ids_woken_asker *one) {
-    ids_conn *conn = ids_desk_find(desk, one->asker);
+    ids_conn *conn = ids_worker_find(worker, one->asker);
     if (!conn)
         return;
-    ids_hop_returned(desk, conn);
+    ids_hop_returned(worker, conn);
     if (all->rest)
-        ids_output_share(desk, conn, one->msgid, all->rest, IDS_SHOWS_NOTHING);
+        ids_output_share(worker, conn, one->msgid, all->rest,
+                         IDS_SHOWS_NOTHING);
     else
-        ids_reply_error(desk, conn, one->msgid, IDP_E_NO_MEMORY, NULL);
+        ids_reply_error(worker, conn, one->msgid, IDP_E_NO_MEMORY, NULL);
 }
 
-static void answer_some(ids_inquiries *of, ids_inquiry *all, ids_desk *desk) {
+static void answer_some(ids_inquiries *of, ids_inquiry *all,
+                        ids_worker *worker) {
     for (int i = 0; i < ANSWERED_A_TURN && all->at < all->askers.len; i++) {
         ids_woken_asker one;
         memcpy(&one, all->askers.ptr + all->at, sizeof one);
         all->at += sizeof one;
-        desk->buffers.bytes -= sizeof one;
+        worker->buffers.bytes -= sizeof one;
         of->askers--;
-        ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
-        answer_one(desk, all, &one);
+        ids_worker_worked(worker, IDS_WORK_WAKE, 1, 0);
+        answer_one(worker, all, &one);
     }
     if (all->at < all->askers.len)
         return;
-    ids_shared_unref(&desk->buffers, all->rest);
+    ids_shared_unref(&worker->buffers, all->rest);
     all->rest = NULL;
     all->at = all->askers.len = 0;
     all->under_way = all->is_over = false;
@@ -118,68 +120,68 @@ static void answer_some(ids_inquiries *of, ids_inquiry *all, ids_desk *desk) {
 
 /* Rounds ------------------------------------------------------------------- */
 
-static bool is_asked(const ids_desk *desk, ids_inquiry_kind kind,
+static bool is_asked(const ids_worker *worker, ids_inquiry_kind kind,
                      uint32_t loop) {
-    return loop != desk->index && (kind == IDS_INQUIRY_STATS || loop == 0);
+    return loop != worker->index && (kind == IDS_INQUIRY_STATS || loop == 0);
 }
 
 static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
-                     ids_desk *desk, uint32_t loop) {
-    const ids_mail mail = {.asker = ids_desk_asker(desk->index),
+                     ids_worker *worker, uint32_t loop) {
+    const ids_mail mail = {.asker = ids_worker_asker(worker->index),
                            .word = all->number,
                            .msgid = kind,
                            .kind = IDS_MAIL_INQUIRY};
-    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    ids_parcel *parcel = ids_worker_parcel(worker, loop);
     return parcel && ids_mail_append(parcel, &mail, NULL);
 }
 
 /* This loop's part, in at most bound bytes; 0: it has none. */
 #define PART_BYTES_MAX (sizeof(ids_counters) + IDP_REPLICATION_BYTES_MAX)
-static size_t write_part(ids_desk *desk, ids_inquiry_kind kind,
+static size_t write_part(ids_worker *worker, ids_inquiry_kind kind,
                          uint8_t part[static PART_BYTES_MAX]) {
     ids_counters own;
     if (kind == IDS_INQUIRY_REPLICATION)
-        return desk->index == 0 ? ids_orders_report(desk, part) : 0;
-    ids_desk_count(desk, &own);
+        return worker->index == 0 ? ids_orders_report(worker, part) : 0;
+    ids_worker_count(worker, &own);
     memcpy(part, &own, sizeof own);
     return sizeof own;
 }
 
-static void begin(ids_inquiry *all, ids_inquiry_kind kind, ids_desk *desk) {
+static void begin(ids_inquiry *all, ids_inquiry_kind kind, ids_worker *worker) {
     ids_bytes empty = all->askers;
     uint8_t part[PART_BYTES_MAX];
     all->askers = all->next;
     all->next = empty;
     all->number++;
-    all->begun_ms = desk->now_ms;
+    all->begun_ms = worker->now_ms;
     all->under_way = true;
     all->left = 0;
     all->sums = (ids_counters){0};
-    for (uint32_t loop = 0; loop < desk->house->loops; loop++)
-        if (is_asked(desk, kind, loop) && ask_loop(all, kind, desk, loop))
+    for (uint32_t loop = 0; loop < worker->house->loops; loop++)
+        if (is_asked(worker, kind, loop) && ask_loop(all, kind, worker, loop))
             all->left++;
-    size_t bytes = write_part(desk, kind, part);
+    size_t bytes = write_part(worker, kind, part);
     if (bytes)
-        take_part(all, kind, desk, (idp_slice){part, bytes});
+        take_part(all, kind, worker, (idp_slice){part, bytes});
     else
         all->is_over = all->left == 0;
 }
 
-static void turn(ids_inquiries *of, ids_inquiry_kind kind, ids_desk *desk) {
+static void turn(ids_inquiries *of, ids_inquiry_kind kind, ids_worker *worker) {
     ids_inquiry *all = &of->of[kind];
-    if (all->under_way && desk->now_ms > all->begun_ms + ROUND_MS_MAX)
+    if (all->under_way && worker->now_ms > all->begun_ms + ROUND_MS_MAX)
         all->is_over = true;
     if (all->is_over)
-        answer_some(of, all, desk);
+        answer_some(of, all, worker);
     if (!all->under_way && all->next.len)
-        begin(all, kind, desk);
+        begin(all, kind, worker);
     if (all->is_over)
-        answer_some(of, all, desk);
+        answer_some(of, all, worker);
 }
 
-void ids_inquiries_turn(ids_inquiries *all, ids_desk *desk) {
+void ids_inquiries_turn(ids_inquiries *all, ids_worker *worker) {
     for (int kind = 0; kind < IDS_INQUIRIES; kind++)
-        turn(all, (ids_inquiry_kind)kind, desk);
+        turn(all, (ids_inquiry_kind)kind, worker);
 }
 
 bool ids_inquiries_have_more(const ids_inquiries *of) {
@@ -200,40 +202,40 @@ void ids_inquiries_fini(ids_inquiries *of, ids_buffers *buffers) {
     }
 }
 
-void ids_inquiry_ask(ids_inquiries *of, ids_inquiry_kind kind, ids_desk *desk,
-                     ids_conn *conn, uint32_t msgid) {
+void ids_inquiry_ask(ids_inquiries *of, ids_inquiry_kind kind,
+                     ids_worker *worker, ids_conn *conn, uint32_t msgid) {
     const ids_woken_asker one = {.asker = conn->asker, .msgid = msgid};
     if (!ids_bytes_append(&of->of[kind].next, &one, sizeof one)) {
-        ids_reply_error(desk, conn, msgid, IDP_E_NO_MEMORY, NULL);
+        ids_reply_error(worker, conn, msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
-    desk->buffers.bytes += sizeof one;
+    worker->buffers.bytes += sizeof one;
     of->askers++;
-    ids_hop_went(desk, conn);
+    ids_hop_went(worker, conn);
 }
 
 /* Other loops -------------------------------------------------------------- */
 
-void ids_inquiry_tell(ids_desk *desk, const ids_mail *mail) {
+void ids_inquiry_tell(ids_worker *worker, const ids_mail *mail) {
     uint8_t part[PART_BYTES_MAX];
     ids_mail reply = *mail;
     reply.kind = IDS_MAIL_PART;
     reply.body_bytes =
-        (uint32_t)write_part(desk, (ids_inquiry_kind)mail->msgid, part);
-    ids_parcel *parcel = ids_desk_parcel(desk, ids_asker_loop(mail->asker));
+        (uint32_t)write_part(worker, (ids_inquiry_kind)mail->msgid, part);
+    ids_parcel *parcel = ids_worker_parcel(worker, ids_asker_loop(mail->asker));
     if (!parcel || !ids_mail_append(parcel, &reply, part)) {
-        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        worker->counters.of[IDS_REPLIES_LOST_TOTAL]++;
         ids_log(IDS_LOG_ERROR, "stats lost: out of memory", NULL);
     }
 }
 
-void ids_inquiry_told(ids_inquiries *of, ids_desk *desk, const ids_mail *mail,
-                      const uint8_t *body) {
+void ids_inquiry_told(ids_inquiries *of, ids_worker *worker,
+                      const ids_mail *mail, const uint8_t *body) {
     ids_inquiry *all = &of->of[mail->msgid];
     if (mail->word != all->number || !all->under_way || all->is_over)
         return; /* it was given up meanwhile */
     assert(all->left > 0);
     all->left--;
-    take_part(all, (ids_inquiry_kind)mail->msgid, desk,
+    take_part(all, (ids_inquiry_kind)mail->msgid, worker,
               (idp_slice){body, mail->body_bytes});
 }

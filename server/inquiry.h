@@ -9,7 +9,7 @@
 #ifndef IDS_INQUIRY_H
 #define IDS_INQUIRY_H
 
-#include "server/desk.h"
+#include "server/worker.h"
 
 typedef enum ids_inquiry_kind {
     IDS_INQUIRY_STATS,
@@ -38,19 +38,19 @@ typedef struct ids_inquiries {
 } ids_inquiries;
 
 /* The connection asks; its reply leaves when every loop has told its part. */
-void ids_inquiry_ask(ids_inquiries *all, ids_inquiry_kind kind, ids_desk *desk,
-                     ids_conn *conn, uint32_t msgid);
+void ids_inquiry_ask(ids_inquiries *all, ids_inquiry_kind kind,
+                     ids_worker *worker, ids_conn *conn, uint32_t msgid);
 
 /* At the end of each turn in which somebody waits for an answer (askers):
  * begins rounds, and answers some askers. have_more: there are more of either.
  */
-void ids_inquiries_turn(ids_inquiries *all, ids_desk *desk);
+void ids_inquiries_turn(ids_inquiries *all, ids_worker *worker);
 bool ids_inquiries_have_more(const ids_inquiries *all);
 void ids_inquiries_fini(ids_inquiries *all, ids_buffers *buffers);
 
 /* Another loop asks for this one's part; another loop's part has come. */
-void ids_inquiry_tell(ids_desk *desk, const ids_mail *mail);
-void ids_inquiry_told(ids_inquiries *all, ids_desk *desk, const ids_mail *mail,
-                      const uint8_t *body);
+void ids_inquiry_tell(ids_worker *worker, const ids_mail *mail);
+void ids_inquiry_told(ids_inquiries *all, ids_worker *worker,
+                      const ids_mail *mail, const uint8_t *body);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* line.c -- one worker's line and its desk, put together; see line.h. */
+/* line.c -- one worker's line and its worker, put together; see line.h. */
 #include "server/line.h"
 
 #include "server/dispatch.h"
@@ -25,11 +25,11 @@ static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     return ids_house_hash(house, ns, key, &owner);
 }
 
-static void plan_shard(ids_desk *desk, const ids_line_config *config) {
+static void plan_shard(ids_worker *worker, const ids_line_config *config) {
     const ids_house *house = config->house;
-    desk->shard_config = (ids_shard_config){
+    worker->shard_config = (ids_shard_config){
         .epoch = house->epoch,
-        .sequence = ids_desk_sequence(config->index),
+        .sequence = ids_worker_sequence(config->index),
         .memory_bytes_max = config->memory_bytes_max,
         .result_bytes_max = house->result_bytes_max,
         .waiters_per_key_max = config->waiters_per_key_max,
@@ -39,41 +39,42 @@ static void plan_shard(ids_desk *desk, const ids_line_config *config) {
         .hash = hash_of,
         .hash_ctx = (void *)(uintptr_t)house,
         .mix_key = house->mix_key,
-        .work = &desk->work[IDS_WORK_WAKE],
+        .work = &worker->work[IDS_WORK_WAKE],
         .on_wake = ids_woken_answer,
-        .wake_ctx = desk,
+        .wake_ctx = worker,
         .on_change =
             config->is_kept || config->is_replicated ? ids_hold_change : NULL,
-        .change_ctx = desk,
+        .change_ctx = worker,
     };
 }
 
 /* Before it is told anything: where it has a peer it follows, else it leads. */
-static void take_first_role(ids_desk *desk, bool is_replicated) {
-    desk->serving = (ids_serving){
-        .lead_epoch = UINT64_MAX, .epoch = desk->house->epoch, .in_sync = 1};
+static void take_first_role(ids_worker *worker, bool is_replicated) {
+    worker->serving = (ids_serving){
+        .lead_epoch = UINT64_MAX, .epoch = worker->house->epoch, .in_sync = 1};
     if (is_replicated) {
-        desk->serving.stance = IDS_FOLLOWS;
-        ids_peer_prepare_copy(desk->shard);
+        worker->serving.stance = IDS_FOLLOWS;
+        ids_peer_prepare_copy(worker->shard);
     }
-    desk->epoch_end = ids_serving_epoch_end(&desk->serving);
+    worker->epoch_end = ids_serving_epoch_end(&worker->serving);
 }
 
 static bool init(ids_line *line, const ids_line_config *config) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     line->host = config->host;
-    if (!ids_desk_init(desk, config->house, config->index, &config->desk_host))
+    if (!ids_worker_init(worker, config->house, config->index,
+                         &config->worker_host))
         return false;
     /* Who keeps changes safe has not said anything yet. */
     bool is_gated = config->is_kept || config->is_replicated;
-    desk->hold.watermark = is_gated ? 0 : UINT64_MAX;
-    plan_shard(desk, config);
-    desk->shard =
-        ids_pools_new_shard(desk->house->pools, &desk->shard_config, 0);
+    worker->hold.watermark = is_gated ? 0 : UINT64_MAX;
+    plan_shard(worker, config);
+    worker->shard =
+        ids_pools_new_shard(worker->house->pools, &worker->shard_config, 0);
     line->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
-    if (!desk->shard || !line->input)
+    if (!worker->shard || !line->input)
         return false;
-    take_first_role(desk, config->is_replicated);
+    take_first_role(worker, config->is_replicated);
     return true;
 }
 
@@ -89,11 +90,11 @@ ids_line *ids_line_new(const ids_line_config *config) {
 void ids_line_free(ids_line *line) {
     if (!line)
         return;
-    ids_inquiries_fini(&line->inquiries, &line->desk.buffers);
+    ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
     ids_input_fini(&line->spare);
     ids_parcel_free(line->opened);
-    ids_copy_fini(&line->desk);
-    ids_desk_fini(&line->desk);
+    ids_copy_fini(&line->worker);
+    ids_worker_fini(&line->worker);
     free(line->input);
     free(line);
 }
@@ -101,11 +102,11 @@ void ids_line_free(ids_line *line) {
 /* The next parcel, or what is left of one. What others ask begins no earlier
  * than it came: the clock is read after the parcel was taken. */
 static bool open_mail(ids_line *line) {
-    const ids_desk *desk = &line->desk;
+    const ids_worker *worker = &line->worker;
     const ids_line_host *host = &line->host;
     if (line->opened)
         return true;
-    line->opened = ids_mailbox_take(&desk->house->mailboxes[desk->index]);
+    line->opened = ids_mailbox_take(&worker->house->mailboxes[worker->index]);
     line->opened_at = 0;
     if (line->opened && host->look_at_clock)
         host->look_at_clock(host->ctx);
@@ -113,56 +114,56 @@ static bool open_mail(ids_line *line) {
 }
 
 void ids_line_take_mail(ids_line *line) {
-    ids_desk *desk = &line->desk;
-    desk->post.last_bytes = 0;
-    while (ids_desk_may(desk, IDS_WORK_MAIL) && open_mail(line)) {
-        ids_desk_worked(desk, IDS_WORK_MAIL, 1, 0);
+    ids_worker *worker = &line->worker;
+    worker->post.last_bytes = 0;
+    while (ids_worker_may(worker, IDS_WORK_MAIL) && open_mail(line)) {
+        ids_worker_worked(worker, IDS_WORK_MAIL, 1, 0);
         if (!ids_incoming_open(line, line->opened, &line->opened_at))
             return;
-        ids_desk_recycle(desk, line->opened);
+        ids_worker_recycle(worker, line->opened);
         line->opened = NULL;
     }
 }
 
 /* Those who find none keep their places. */
 static void serve_those_for_room(ids_line *line) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     ids_listed *at = line->for_room.head;
-    for (int i = 0; i < LOOKED_AT_A_TURN && at && ids_desk_may_read(desk);
+    for (int i = 0; i < LOOKED_AT_A_TURN && at && ids_worker_may_read(worker);
          i++) {
         ids_conn *conn = IDS_LISTED(ids_conn, room.in_line, at);
         at = at->next;
-        if (!ids_dispatch_has_room(desk, conn->room.loop, conn->room.bytes))
+        if (!ids_dispatch_has_room(worker, conn->room.loop, conn->room.bytes))
             continue;
         ids_dispatch_leave_line(line, conn);
-        if (ids_dispatch_may_serve(desk, conn))
+        if (ids_dispatch_may_serve(worker, conn))
             ids_reader_resume(line, conn);
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(worker, conn);
     }
 }
 
 void ids_line_begin_turn(ids_line *line) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     uint32_t work = 0;
     for (int kind = 0; kind < IDS_WORK_KINDS; kind++)
-        work += desk->work[kind];
-    if (work > desk->counters.of[IDS_TURN_WORK_MAX])
-        desk->counters.of[IDS_TURN_WORK_MAX] = work;
-    memset(desk->work, 0, sizeof desk->work);
+        work += worker->work[kind];
+    if (work > worker->counters.of[IDS_TURN_WORK_MAX])
+        worker->counters.of[IDS_TURN_WORK_MAX] = work;
+    memset(worker->work, 0, sizeof worker->work);
     if (line->for_room.head)
         serve_those_for_room(line);
 }
 
 void ids_line_tick(ids_line *line, uint32_t steps_max) {
-    ids_desk *desk = &line->desk;
-    ids_hop_tick(desk);
-    ids_input_tick(&line->spare, desk->now_ms);
+    ids_worker *worker = &line->worker;
+    ids_hop_tick(worker);
+    ids_input_tick(&line->spare, worker->now_ms);
     if (line->drains_waiters)
         line->drains_waiters = !ids_shard_drain(
-            desk->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
-    ids_desk_worked(desk, IDS_WORK_DUE, steps_max, 0);
-    ids_shard_tick(desk->shard, desk->now_ms, steps_max);
-    ids_woken_end(desk);
+            worker->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
+    ids_worker_worked(worker, IDS_WORK_DUE, steps_max, 0);
+    ids_shard_tick(worker->shard, worker->now_ms, steps_max);
+    ids_woken_end(worker);
 }
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -170,26 +171,26 @@ static uint64_t least(uint64_t a, uint64_t b) {
 }
 
 uint64_t ids_line_next_ms(const ids_line *line) {
-    const ids_desk *desk = &line->desk;
-    uint64_t next_ms = ids_shard_next_ms(desk->shard);
+    const ids_worker *worker = &line->worker;
+    uint64_t next_ms = ids_shard_next_ms(worker->shard);
     if (line->drains_waiters)
-        return desk->now_ms;
+        return worker->now_ms;
     if (line->for_room.head)
-        next_ms = least(next_ms, desk->now_ms + 1);
+        next_ms = least(next_ms, worker->now_ms + 1);
     next_ms = least(next_ms, ids_input_next_ms(&line->spare));
-    return least(next_ms, ids_hop_next_ms(desk));
+    return least(next_ms, ids_hop_next_ms(worker));
 }
 
 bool ids_line_end_turn(ids_line *line) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     if (line->inquiries.askers)
-        ids_inquiries_turn(&line->inquiries, desk);
+        ids_inquiries_turn(&line->inquiries, worker);
     return line->drains_waiters || line->opened ||
            (line->inquiries.askers &&
             ids_inquiries_have_more(&line->inquiries));
 }
 
 void ids_line_drain(ids_line *line) {
-    line->desk.draining = line->drains_waiters = true;
-    ids_orders_drain(&line->desk);
+    line->worker.draining = line->drains_waiters = true;
+    ids_orders_drain(&line->worker);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* line.h -- one worker's line: connections, their requests, and what comes by
- * mail, around its desk.
+ * mail, around its worker.
  *
  * Sans I/O: who turns the loop (libuv in io/, a plain function in a test) is
  * the host. A turn is: ids_line_take_mail, ids_reader_input of what has come,
  * ids_line_begin_turn, ids_line_tick if that is due, ids_line_end_turn; then
- * the desk posts its mail. */
+ * the worker posts its mail. */
 #ifndef IDS_LINE_H
 #define IDS_LINE_H
 
-#include "server/desk.h"
 #include "server/inquiry.h"
 #include "server/watch.h"
+#include "server/worker.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies
- * before it is the desk's, to put the head of a partial frame there. */
+ * before it is the worker's, to put the head of a partial frame there. */
 #define IDS_INPUT_BYTES    (64u << 10)
 #define IDS_INPUT_HEADROOM (16u << 10)
 
@@ -54,7 +54,7 @@ typedef struct ids_line_host {
 } ids_line_host;
 
 typedef struct ids_line {
-    ids_desk desk;
+    ids_worker worker;
     uint8_t *input;       /* headroom and room, one block */
     uint32_t serve_until; /* the connection that is served now */
     bool drains_waiters;  /* some have not heard of it yet */
@@ -72,14 +72,14 @@ typedef struct ids_line_config {
     const ids_house *house;
     uint32_t index;
     ids_line_host host;
-    ids_desk_host desk_host;
+    ids_worker_host worker_host;
     size_t memory_bytes_max; /* the shard's, where the house has no pools */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     uint32_t clock_cut_ms; /* see ids_shard_config */
     bool is_kept;          /* a journal will be there before the first call */
-    bool is_replicated;    /* the node has a peer: the desk follows until it is
-                            * told to lead */
+    bool is_replicated; /* the node has a peer: the worker follows until it is
+                         * told to lead */
     ids_mem mem;
 } ids_line_config;
 
@@ -105,9 +105,9 @@ void ids_line_begin_turn(ids_line *line);
 void ids_line_tick(ids_line *line, uint32_t steps_max);
 uint64_t ids_line_next_ms(const ids_line *line);
 
-/* The last that it does before its desk's turn ends: inquiries go out, and some
- * are answered. True: there is more to do, without anything new; the next turn
- * should come soon. */
+/* The last that it does before its worker's turn ends: inquiries go out, and
+ * some are answered. True: there is more to do, without anything new; the next
+ * turn should come soon. */
 bool ids_line_end_turn(ids_line *line);
 
 /* Stops serving: waiters hear SHUTTING_DOWN, and so does who asks now. */
@@ -115,7 +115,7 @@ void ids_line_drain(ids_line *line);
 
 /* Whether the connection that is served may have another request served. */
 static inline bool ids_line_serves(const ids_line *line) {
-    const uint32_t *work = line->desk.work;
+    const uint32_t *work = line->worker.work;
     return work[IDS_WORK_SERVE] + work[IDS_WORK_WAKE] < line->serve_until;
 }
 

@@ -23,12 +23,12 @@ static const char not_here[] =
 /* What stands in the mail's word. */
 #define ACCEPT_LOSS 0x100u
 
-static bool may_order(const ids_desk *desk, const ids_conn *conn) {
-    return desk->house->secret.len ? conn->reading.admitted
-                                   : conn->reading.local;
+static bool may_order(const ids_worker *worker, const ids_conn *conn) {
+    return worker->house->secret.len ? conn->reading.admitted
+                                     : conn->reading.local;
 }
 
-void ids_orders_ask(ids_desk *desk, ids_conn *conn,
+void ids_orders_ask(ids_worker *worker, ids_conn *conn,
                     const idp_request *request) {
     const ids_mail mail = {.asker = conn->asker,
                            .word = request->method |
@@ -37,31 +37,31 @@ void ids_orders_ask(ids_desk *desk, ids_conn *conn,
                            .kind = IDS_MAIL_ORDER,
                            .flags = IDS_MAIL_WAITS};
     assert(request->method != IDP_REPLICATION); /* an inquiry */
-    if (!may_order(desk, conn)) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_DENIED, not_here);
+    if (!may_order(worker, conn)) {
+        ids_reply_error(worker, conn, request->msgid, IDP_E_DENIED, not_here);
         return;
     }
-    if (conn->waiting >= desk->house->pending_max) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_LIMIT,
+    if (conn->waiting >= worker->house->pending_max) {
+        ids_reply_error(worker, conn, request->msgid, IDP_E_LIMIT,
                         "too many requests of this connection are pending "
                         "(--max-pending)");
         return;
     }
-    ids_parcel *parcel = desk->index ? ids_desk_parcel(desk, 0) : NULL;
-    if (desk->index && (!parcel || !ids_mail_append(parcel, &mail, NULL))) {
-        ids_reply_error(desk, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
+    ids_parcel *parcel = worker->index ? ids_worker_parcel(worker, 0) : NULL;
+    if (worker->index && (!parcel || !ids_mail_append(parcel, &mail, NULL))) {
+        ids_reply_error(worker, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
     conn->waiting++;
-    if (!desk->index)
-        ids_orders_take(desk, &mail);
+    if (!worker->index)
+        ids_orders_take(worker, &mail);
 }
 
 /* Replies, from loop 0 ----------------------------------------------------- */
 
 /* It shows no record, so that it is not held: an operator must be heard while
  * changes wait for a disk or a replica that may never confirm them. */
-static void send_reply(ids_desk *desk, const ids_mail *asked,
+static void send_reply(ids_worker *worker, const ids_mail *asked,
                        const uint8_t *bytes, size_t len) {
     ids_mail mail = {.asker = asked->asker,
                      .word = len,
@@ -70,32 +70,32 @@ static void send_reply(ids_desk *desk, const ids_mail *asked,
                      .kind = IDS_MAIL_REPLY,
                      .flags = asked->flags};
     uint32_t loop = ids_asker_loop(asked->asker);
-    if (loop == desk->index) {
-        ids_reply_to_waiter(desk, asked->asker, asked->msgid,
+    if (loop == worker->index) {
+        ids_reply_to_waiter(worker, asked->asker, asked->msgid,
                             (idp_slice){bytes, len});
         return;
     }
-    ids_parcel *parcel = ids_desk_parcel(desk, loop);
+    ids_parcel *parcel = ids_worker_parcel(worker, loop);
     if (!parcel || !ids_mail_append(parcel, &mail, bytes)) {
-        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        worker->counters.of[IDS_REPLIES_LOST_TOTAL]++;
         ids_log(IDS_LOG_ERROR, "reply lost: out of memory", NULL);
     }
 }
 
-static void send_error(ids_desk *desk, const ids_mail *asked, idp_error error,
-                       const char *text) {
+static void send_error(ids_worker *worker, const ids_mail *asked,
+                       idp_error error, const char *text) {
     uint8_t bytes[IDP_ERROR_REPLY_BYTES_MAX];
-    ids_count_error(&desk->counters, error);
-    send_reply(desk, asked, bytes,
+    ids_count_error(&worker->counters, error);
+    send_reply(worker, asked, bytes,
                idp_error_write(bytes, sizeof bytes, asked->msgid, error, text));
 }
 
 /* Carried out, on loop 0 --------------------------------------------------- */
 
-static ids_order_under_way *find(ids_desk *desk, ids_ticket ticket) {
+static ids_order_under_way *find(ids_worker *worker, ids_ticket ticket) {
     for (int i = 0; i < IDS_ORDERS_MAX; i++)
-        if (desk->orders.under_way[i].ticket == ticket)
-            return &desk->orders.under_way[i];
+        if (worker->orders.under_way[i].ticket == ticket)
+            return &worker->orders.under_way[i];
     return NULL;
 }
 
@@ -107,9 +107,9 @@ static ids_mail leave(ids_order_under_way *order) {
     return asked;
 }
 
-static void begin(ids_desk *desk, idp_method order, bool accept_loss,
+static void begin(ids_worker *worker, idp_method order, bool accept_loss,
                   ids_ticket ticket) {
-    const ids_house *house = desk->house;
+    const ids_house *house = worker->house;
     bool is_stores = order == IDP_SNAPSHOT;
     const ids_order_taker *taker = is_stores ? &house->store : &house->peer;
     const ids_order_request request = {
@@ -117,67 +117,68 @@ static void begin(ids_desk *desk, idp_method order, bool accept_loss,
     ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
             (unsigned long long)ticket, idp_method_name(order), accept_loss);
     if (taker->begin)
-        taker->begin(taker->ctx, desk, &request);
+        taker->begin(taker->ctx, worker, &request);
     else
-        ids_orders_refuse(desk, ticket, is_stores ? no_store : no_peer);
+        ids_orders_refuse(worker, ticket, is_stores ? no_store : no_peer);
 }
 
-void ids_orders_take(ids_desk *desk, const ids_mail *mail) {
-    assert(desk->index == 0);
+void ids_orders_take(ids_worker *worker, const ids_mail *mail) {
+    assert(worker->index == 0);
     idp_method method = (idp_method)(mail->word & ~(uint64_t)ACCEPT_LOSS);
-    desk->counters.of[IDS_ORDERS_TOTAL]++;
-    ids_order_under_way *place = find(desk, 0);
-    if (desk->draining) {
-        send_error(desk, mail, IDP_E_SHUTTING_DOWN, NULL);
+    worker->counters.of[IDS_ORDERS_TOTAL]++;
+    ids_order_under_way *place = find(worker, 0);
+    if (worker->draining) {
+        send_error(worker, mail, IDP_E_SHUTTING_DOWN, NULL);
     } else if (!place) {
-        send_error(desk, mail, IDP_E_LIMIT,
+        send_error(worker, mail, IDP_E_LIMIT,
                    "too many orders are under way; ask again");
     } else {
-        *place = (ids_order_under_way){.ticket = ++desk->orders.given,
+        *place = (ids_order_under_way){.ticket = ++worker->orders.given,
                                        .asker = mail->asker,
                                        .msgid = mail->msgid};
-        begin(desk, method, mail->word & ACCEPT_LOSS, place->ticket);
+        begin(worker, method, mail->word & ACCEPT_LOSS, place->ticket);
     }
 }
 
-void ids_orders_answer(ids_desk *desk, ids_ticket ticket,
+void ids_orders_answer(ids_worker *worker, ids_ticket ticket,
                        const idp_order_answer *answer) {
-    ids_order_under_way *order = ticket ? find(desk, ticket) : NULL;
+    ids_order_under_way *order = ticket ? find(worker, ticket) : NULL;
     bool refused = answer->outcome == IDP_ORDERED_REFUSED;
     uint8_t bytes[IDP_ORDER_REPLY_BYTES_MAX];
     if (!order)
         return;
     const ids_mail asked = leave(order);
-    desk->counters.of[IDS_ORDERS_REFUSED_TOTAL] += refused;
+    worker->counters.of[IDS_ORDERS_REFUSED_TOTAL] += refused;
     ids_log(IDS_LOG_INFO, refused ? "order refused" : "order carried out",
             "ticket=%llu outcome=%s reason=\"%.*s\"",
             (unsigned long long)ticket, idp_ordered_name(answer->outcome),
             refused ? (int)answer->text.len : 0,
             refused ? (const char *)answer->text.ptr : "");
-    send_reply(desk, &asked, bytes,
+    send_reply(worker, &asked, bytes,
                idp_order_write(bytes, sizeof bytes, asked.msgid, answer));
 }
 
-void ids_orders_refuse(ids_desk *desk, ids_ticket ticket, const char *text) {
+void ids_orders_refuse(ids_worker *worker, ids_ticket ticket,
+                       const char *text) {
     const idp_order_answer answer = {
         .outcome = IDP_ORDERED_REFUSED,
         .text = {(const uint8_t *)text, strlen(text)}};
-    ids_orders_answer(desk, ticket, &answer);
+    ids_orders_answer(worker, ticket, &answer);
 }
 
-void ids_orders_drain(ids_desk *desk) {
+void ids_orders_drain(ids_worker *worker) {
     for (int i = 0; i < IDS_ORDERS_MAX; i++) {
-        ids_order_under_way *order = &desk->orders.under_way[i];
+        ids_order_under_way *order = &worker->orders.under_way[i];
         if (!order->ticket)
             continue;
         const ids_mail asked = leave(order);
-        send_error(desk, &asked, IDP_E_SHUTTING_DOWN,
+        send_error(worker, &asked, IDP_E_SHUTTING_DOWN,
                    "the server is going down; whether the order is carried "
                    "out is unknown");
     }
 }
 
-/* How replication stands -------------------------------------------------- */
+/* How replication stands --------------------------------------------------- */
 
 /* A server without a peer is named for this one run. */
 static void name_alone(const ids_house *house, char *to, size_t cap) {
@@ -186,9 +187,9 @@ static void name_alone(const ids_house *house, char *to, size_t cap) {
     snprintf(to, cap, "%016llx", (unsigned long long)name);
 }
 
-size_t ids_orders_report(ids_desk *desk,
+size_t ids_orders_report(ids_worker *worker,
                          uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]) {
-    const ids_house *house = desk->house;
+    const ids_house *house = worker->house;
     idp_replication r = {
         .role = "primary",
         .mode = "none",
@@ -199,6 +200,6 @@ size_t ids_orders_report(ids_desk *desk,
     name_alone(house, r.node, sizeof r.node);
     memcpy(r.in_sync[0], r.node, sizeof r.node);
     if (house->peer.report)
-        house->peer.report(house->peer.ctx, desk, &r);
+        house->peer.report(house->peer.ctx, worker, &r);
     return idp_replication_write(bytes, IDP_REPLICATION_BYTES_MAX, 0, &r);
 }

@@ -26,79 +26,80 @@ static void drop_sent(ids_conn *conn, ids_bytes *to, size_t bytes) {
     *at = 0;
 }
 
-uint8_t *ids_output_room(ids_desk *desk, ids_conn *conn, size_t bytes,
+uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
                          ids_showing shows) {
-    bool holds = ids_hold_holds(&desk->hold, shows);
+    bool holds = ids_hold_holds(&worker->hold, shows);
     ids_bytes *to = holds ? &conn->gated.bytes : &conn->out.bytes;
     if (ids_conn_is_dead(conn))
         return NULL;
     if (!to->cap)
-        ids_buffers_take(&desk->buffers, to);
+        ids_buffers_take(&worker->buffers, to);
     drop_sent(conn, to, bytes);
-    if (ids_conn_unsent(conn) + bytes > desk->house->unsent_bytes_max)
-        ids_conn_condemn(desk, conn, "it does not read its replies");
-    else if (!ids_buffers_have_room(&desk->buffers, bytes))
-        ids_conn_condemn(desk, conn, "the buffers of all connections are full");
+    if (ids_conn_unsent(conn) + bytes > worker->house->unsent_bytes_max)
+        ids_conn_condemn(worker, conn, "it does not read its replies");
+    else if (!ids_buffers_have_room(&worker->buffers, bytes))
+        ids_conn_condemn(worker, conn,
+                         "the buffers of all connections are full");
     else if (!ids_bytes_reserve(to, bytes) ||
-             (holds && !ids_held_reserve(&desk->hold)))
-        ids_conn_condemn(desk, conn, "out of memory");
+             (holds && !ids_held_reserve(&worker->hold)))
+        ids_conn_condemn(worker, conn, "out of memory");
     else
         return to->ptr + to->len;
     return NULL;
 }
 
-static void mark(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+static void mark(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                  ids_held_kind kind, size_t bytes) {
     const ids_held mark = {.asker = conn->asker,
-                           .number = desk->hold.changes,
-                           .since_ms = desk->now_ms,
+                           .number = worker->hold.changes,
+                           .since_ms = worker->now_ms,
                            .bytes = (uint32_t)bytes,
                            .msgid = msgid,
                            .kind = (uint8_t)kind};
-    ids_held_push(&desk->hold, &mark);
+    ids_held_push(&worker->hold, &mark);
     conn->gated.replies++;
 }
 
 /* The one place where a reply becomes sendable: now, or when the change is
  * safe that it shows. */
-void ids_output_put(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_output_put(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                     size_t bytes, ids_showing shows) {
-    desk->buffers.bytes += bytes;
+    worker->buffers.bytes += bytes;
     conn->unsent += bytes;
-    if (ids_hold_holds(&desk->hold, shows)) {
+    if (ids_hold_holds(&worker->hold, shows)) {
         assert(bytes <= conn->gated.bytes.cap - conn->gated.bytes.len);
         conn->gated.bytes.len += bytes;
-        mark(desk, conn, msgid, IDS_HELD_BYTES, bytes);
+        mark(worker, conn, msgid, IDS_HELD_BYTES, bytes);
         return;
     }
     assert(bytes <= conn->out.bytes.cap - conn->out.bytes.len);
     conn->out.bytes.len += bytes;
-    ids_desk_mark(desk, conn);
+    ids_worker_mark(worker, conn);
 }
 
-void ids_output_share(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_output_share(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                       ids_shared *rest, ids_showing shows) {
-    bool holds = ids_hold_holds(&desk->hold, shows);
+    bool holds = ids_hold_holds(&worker->hold, shows);
     ids_deferred_list *list = holds ? &conn->gated.later : &conn->out.later;
     if (ids_conn_is_dead(conn))
         return;
-    if ((holds && !ids_held_reserve(&desk->hold)) ||
-        !ids_deferred_put(&desk->buffers, list, rest, msgid))
-        ids_conn_condemn(desk, conn, "out of memory");
+    if ((holds && !ids_held_reserve(&worker->hold)) ||
+        !ids_deferred_put(&worker->buffers, list, rest, msgid))
+        ids_conn_condemn(worker, conn, "out of memory");
     else if (holds)
-        mark(desk, conn, msgid, IDS_HELD_DEFERRED, 0);
+        mark(worker, conn, msgid, IDS_HELD_DEFERRED, 0);
     else
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(worker, conn);
 }
 
 /* A small rest is written like any reply; a large one stands by itself. */
-static bool write_deferred(ids_desk *desk, ids_conn *conn,
+static bool write_deferred(ids_worker *worker, ids_conn *conn,
                            const ids_deferred *reply) {
     idp_slice rest = ids_shared_rest(reply->rest);
     bool copied = rest.len <= COPIED_BYTES_MAX &&
-                  ids_buffers_have_room(&desk->buffers, rest.len + 16);
+                  ids_buffers_have_room(&worker->buffers, rest.len + 16);
     size_t bytes = IDP_REPLY_BEGIN_BYTES_MAX + (copied ? rest.len : 0);
-    uint8_t *to = ids_output_room(desk, conn, bytes, IDS_SHOWS_NOTHING);
+    uint8_t *to = ids_output_room(worker, conn, bytes, IDS_SHOWS_NOTHING);
     if (!to)
         return false;
     size_t size = idp_reply_begin_write(to, reply->msgid);
@@ -108,8 +109,8 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
     }
     conn->out.bytes.len += size;
     conn->unsent += copied ? size : size + rest.len;
-    desk->buffers.bytes += size;
-    ids_desk_worked(desk, IDS_WORK_SEND, 1, size);
+    worker->buffers.bytes += size;
+    ids_worker_worked(worker, IDS_WORK_SEND, 1, size);
     if (copied)
         return true;
     assert(!conn->out.body);
@@ -119,18 +120,18 @@ static bool write_deferred(ids_desk *desk, ids_conn *conn,
     return true;
 }
 
-void ids_output_fill(ids_desk *desk, ids_conn *conn) {
+void ids_output_fill(ids_worker *worker, ids_conn *conn) {
     ids_deferred reply;
     if (!ids_conn_is_dead(conn) && ids_deferred_count(&conn->out.later) &&
-        !ids_desk_may(desk, IDS_WORK_SEND))
-        ids_desk_mark(desk, conn);
+        !ids_worker_may(worker, IDS_WORK_SEND))
+        ids_worker_mark(worker, conn);
     while (!ids_conn_is_dead(conn) && !conn->out.body &&
-           ids_desk_may(desk, IDS_WORK_SEND) &&
+           ids_worker_may(worker, IDS_WORK_SEND) &&
            conn->out.bytes.len - conn->out.at < IDS_UNSENT_BYTES_HIGH &&
-           ids_deferred_take(&desk->buffers, &conn->out.later, &reply)) {
-        if (!write_deferred(desk, conn, &reply))
-            ids_conn_condemn(desk, conn, "out of memory");
-        ids_shared_unref(&desk->buffers, reply.rest);
+           ids_deferred_take(&worker->buffers, &conn->out.later, &reply)) {
+        if (!write_deferred(worker, conn, &reply))
+            ids_conn_condemn(worker, conn, "out of memory");
+        ids_shared_unref(&worker->buffers, reply.rest);
     }
 }
 
@@ -155,63 +156,63 @@ idp_slice ids_output_sendable(const ids_conn *conn) {
 
 /* What is left of a large buffer moves to one of its own size, so that many
  * slow readers don't each sit on a large one. */
-static void settle_rest(ids_desk *desk, ids_conn *conn) {
+static void settle_rest(ids_worker *worker, ids_conn *conn) {
     size_t rest = conn->out.bytes.len - conn->out.at;
     ids_bytes own = {0};
     if (conn->out.bytes.cap / 4 < rest ||
         !ids_bytes_append(&own, conn->out.bytes.ptr + conn->out.at, rest))
         return;
-    ids_buffers_give_back(&desk->buffers, &conn->out.bytes);
+    ids_buffers_give_back(&worker->buffers, &conn->out.bytes);
     conn->out.body_before -= conn->out.body ? conn->out.at : 0;
     conn->out.bytes = own;
     conn->out.at = 0;
 }
 
-static void sent_of_body(ids_desk *desk, ids_conn *conn, size_t len) {
+static void sent_of_body(ids_worker *worker, ids_conn *conn, size_t len) {
     conn->out.body_at += len;
     assert(conn->out.body_at <= conn->out.body->len);
     if (conn->out.body_at < conn->out.body->len)
         return;
-    ids_shared_unref(&desk->buffers, conn->out.body);
+    ids_shared_unref(&worker->buffers, conn->out.body);
     conn->out.body = NULL;
 }
 
-void ids_output_sent(ids_desk *desk, ids_conn *conn, size_t len) {
+void ids_output_sent(ids_worker *worker, ids_conn *conn, size_t len) {
     assert(len <= ids_conn_unsent(conn));
     conn->unsent -= len;
     if (conn->out.body && conn->out.at == conn->out.body_before) {
-        sent_of_body(desk, conn, len);
+        sent_of_body(worker, conn, len);
     } else {
         conn->out.at += len;
-        desk->buffers.bytes -= len;
+        worker->buffers.bytes -= len;
     }
     if (conn->out.at < conn->out.bytes.len) {
-        settle_rest(desk, conn);
+        settle_rest(worker, conn);
     } else if (!conn->out.body) {
-        ids_buffers_give_back(&desk->buffers, &conn->out.bytes);
+        ids_buffers_give_back(&worker->buffers, &conn->out.bytes);
         conn->out.at = 0;
     }
 }
 
 /* What is held ------------------------------------------------------------- */
 
-void ids_output_let_go(ids_desk *desk, ids_conn *conn, uint32_t replies) {
+void ids_output_let_go(ids_worker *worker, ids_conn *conn, uint32_t replies) {
     assert(replies <= conn->gated.replies);
-    assert(replies <= desk->hold.replies);
+    assert(replies <= worker->hold.replies);
     conn->gated.replies -= replies;
-    desk->hold.replies -= replies;
+    worker->hold.replies -= replies;
 }
 
 /* The first of a connection's held bytes are done with. */
-static void skip_gated(ids_desk *desk, ids_conn *conn, size_t bytes) {
+static void skip_gated(ids_worker *worker, ids_conn *conn, size_t bytes) {
     ids_bytes_take(&conn->gated.bytes, &conn->gated.at, bytes);
     if (!conn->gated.bytes.len)
-        ids_buffers_give_back(&desk->buffers, &conn->gated.bytes);
+        ids_buffers_give_back(&worker->buffers, &conn->gated.bytes);
 }
 
 /* A connection's held bytes are free: behind its output, which is often empty,
  * and then the two change places. */
-void ids_output_free(ids_desk *desk, ids_conn *conn, size_t bytes) {
+void ids_output_free(ids_worker *worker, ids_conn *conn, size_t bytes) {
     ids_bytes *gated = &conn->gated.bytes;
     size_t all = gated->len - conn->gated.at;
     assert(bytes <= all);
@@ -223,50 +224,52 @@ void ids_output_free(ids_desk *desk, ids_conn *conn, size_t bytes) {
         conn->out.at = at;
         *gated = empty;
         conn->gated.at = gated->len = 0;
-        ids_buffers_give_back(&desk->buffers, gated);
+        ids_buffers_give_back(&worker->buffers, gated);
     } else if (ids_bytes_append(&conn->out.bytes, gated->ptr + conn->gated.at,
                                 bytes)) {
-        skip_gated(desk, conn, bytes);
+        skip_gated(worker, conn, bytes);
     } else {
-        ids_conn_condemn(desk, conn, "out of memory");
+        ids_conn_condemn(worker, conn, "out of memory");
     }
 }
 
-void ids_output_free_share(ids_desk *desk, ids_conn *conn) {
+void ids_output_free_share(ids_worker *worker, ids_conn *conn) {
     ids_deferred first;
-    bool there = ids_deferred_take(&desk->buffers, &conn->gated.later, &first);
+    bool there =
+        ids_deferred_take(&worker->buffers, &conn->gated.later, &first);
     assert(there);
     (void)there;
-    if (!ids_deferred_put(&desk->buffers, &conn->out.later, first.rest,
+    if (!ids_deferred_put(&worker->buffers, &conn->out.later, first.rest,
                           first.msgid))
-        ids_conn_condemn(desk, conn, "out of memory");
-    ids_shared_unref(&desk->buffers, first.rest);
+        ids_conn_condemn(worker, conn, "out of memory");
+    ids_shared_unref(&worker->buffers, first.rest);
 }
 
-void ids_output_revoke(ids_desk *desk, ids_conn *conn, size_t bytes) {
+void ids_output_revoke(ids_worker *worker, ids_conn *conn, size_t bytes) {
     assert(bytes <= conn->gated.bytes.len - conn->gated.at);
-    skip_gated(desk, conn, bytes);
-    desk->buffers.bytes -= bytes;
+    skip_gated(worker, conn, bytes);
+    worker->buffers.bytes -= bytes;
     conn->unsent -= bytes;
 }
 
-void ids_output_revoke_share(ids_desk *desk, ids_conn *conn) {
+void ids_output_revoke_share(ids_worker *worker, ids_conn *conn) {
     ids_deferred first;
-    bool there = ids_deferred_take(&desk->buffers, &conn->gated.later, &first);
+    bool there =
+        ids_deferred_take(&worker->buffers, &conn->gated.later, &first);
     assert(there);
     (void)there;
-    ids_shared_unref(&desk->buffers, first.rest);
+    ids_shared_unref(&worker->buffers, first.rest);
 }
 
-void ids_output_forget(ids_desk *desk, ids_conn *conn) {
-    desk->buffers.bytes -= conn->out.bytes.len - conn->out.at;
-    desk->buffers.bytes -= conn->gated.bytes.len - conn->gated.at;
-    ids_buffers_give_back(&desk->buffers, &conn->out.bytes);
-    ids_buffers_give_back(&desk->buffers, &conn->gated.bytes);
+void ids_output_forget(ids_worker *worker, ids_conn *conn) {
+    worker->buffers.bytes -= conn->out.bytes.len - conn->out.at;
+    worker->buffers.bytes -= conn->gated.bytes.len - conn->gated.at;
+    ids_buffers_give_back(&worker->buffers, &conn->out.bytes);
+    ids_buffers_give_back(&worker->buffers, &conn->gated.bytes);
     conn->out.at = conn->gated.at = conn->unsent = 0;
-    ids_output_let_go(desk, conn, conn->gated.replies);
-    ids_shared_unref(&desk->buffers, conn->out.body);
+    ids_output_let_go(worker, conn, conn->gated.replies);
+    ids_shared_unref(&worker->buffers, conn->out.body);
     conn->out.body = NULL;
-    ids_deferred_clear(&desk->buffers, &conn->out.later);
-    ids_deferred_clear(&desk->buffers, &conn->gated.later);
+    ids_deferred_clear(&worker->buffers, &conn->out.later);
+    ids_deferred_clear(&worker->buffers, &conn->gated.later);
 }

@@ -23,11 +23,11 @@ typedef struct walk {
     idp_read_fault fault;
 } walk;
 
-/* Decodes requests into the desk's batch, and says in why what it stopped
+/* Decodes requests into the worker's batch, and says in why what it stopped
  * at. WHOLE: the batch is full, or a hello begins or ends it; that is served
  * by itself, because the connection may move. */
 static uint32_t collect(ids_line *line, ids_conn *conn, walk *w) {
-    const idp_read_limits limits = {line->desk.house->result_bytes_max};
+    const idp_read_limits limits = {line->worker.house->result_bytes_max};
     uint32_t count = 0;
     w->why = IDP_READ_WHOLE;
     while (count < IDS_BATCH_MAX) {
@@ -48,7 +48,7 @@ static uint32_t collect(ids_line *line, ids_conn *conn, walk *w) {
         item->frame_bytes = (uint32_t)w->frame_bytes;
         item->request.result_too_large = conn->reading.oversize;
         conn->reading.oversize = false;
-        ids_dispatch_prepare(&line->desk, item);
+        ids_dispatch_prepare(&line->worker, item);
         w->at += w->frame_bytes;
         count++;
         if (hello)
@@ -78,16 +78,16 @@ static void cut_result(ids_conn *conn, walk *w) {
 static void refuse_stream(ids_line *line, ids_conn *conn,
                           const idp_read_fault *fault) {
     if (fault->has_msgid) {
-        ids_reply_error(&line->desk, conn, fault->msgid, fault->error,
+        ids_reply_error(&line->worker, conn, fault->msgid, fault->error,
                         fault->text);
     } else {
-        ids_reply_bytes(&line->desk, conn, ids_greeting_no_request,
+        ids_reply_bytes(&line->worker, conn, ids_greeting_no_request,
                         strlen(ids_greeting_no_request));
-        ids_count_error(&line->desk.counters, fault->error);
+        ids_count_error(&line->worker.counters, fault->error);
     }
     ids_log_who(IDS_LOG_WARN, "closed for what it sent", &conn->who,
                 fault->text);
-    ids_conn_finish(&line->desk, conn);
+    ids_conn_finish(&line->worker, conn);
 }
 
 static void wait_for_more(ids_line *line, ids_conn *conn, walk *w) {
@@ -115,8 +115,8 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
     case IDP_READ_REFUSED:
         conn->reading.oversize = false;
         conn->reading.asked++;
-        line->desk.counters.of[IDS_REQUESTS_TOTAL]++;
-        ids_reply_error(&line->desk, conn, w->fault.msgid, w->fault.error,
+        line->worker.counters.of[IDS_REQUESTS_TOTAL]++;
+        ids_reply_error(&line->worker, conn, w->fault.msgid, w->fault.error,
                         w->fault.text);
         w->at += w->frame_bytes;
         return true;
@@ -142,14 +142,15 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
  * what there is of them. */
 static void serve(ids_line *line, ids_conn *conn, walk *w) {
     bool go_on = true;
-    const uint32_t *work = line->desk.work;
+    const uint32_t *work = line->worker.work;
     uint32_t turn = work[IDS_WORK_SERVE] + work[IDS_WORK_WAKE];
     conn->reading.need = 1;
     if (ids_conn_is_stalled(conn))
         ids_conn_become(conn, IDS_CONN_SERVED);
     line->serve_until = turn + IDS_WORK_A_CONN;
     while (go_on && w->at < w->len &&
-           ids_dispatch_may_serve(&line->desk, conn) && ids_line_serves(line)) {
+           ids_dispatch_may_serve(&line->worker, conn) &&
+           ids_line_serves(line)) {
         uint32_t count = collect(line, conn, w);
         conn->reading.asked += count;
         uint32_t done = ids_dispatch(line, conn, count);
@@ -157,19 +158,19 @@ static void serve(ids_line *line, ids_conn *conn, walk *w) {
             w->at = (size_t)(line->batch[done].frame - w->bytes);
             break;
         }
-        if (!ids_dispatch_may_serve(&line->desk, conn))
+        if (!ids_dispatch_may_serve(&line->worker, conn))
             break;
         go_on = step_over(line, conn, w);
     }
     if (go_on && w->at < w->len && conn->life == IDS_CONN_SERVED)
         ids_conn_become(conn, IDS_CONN_STALLED);
-    ids_hop_hold(&line->desk, conn);
+    ids_hop_hold(&line->worker, conn);
     if (ids_conn_is_stalled(conn) || ids_conn_is_closing(conn))
-        ids_desk_mark(&line->desk, conn);
+        ids_worker_mark(&line->worker, conn);
 }
 
 static void forget_input(ids_line *line, ids_conn *conn) {
-    line->desk.buffers.bytes -= conn->reading.in.len;
+    line->worker.buffers.bytes -= conn->reading.in.len;
     ids_input_give_back(line, &conn->reading.in);
 }
 
@@ -178,13 +179,13 @@ static void keep(ids_line *line, ids_conn *conn, const uint8_t *bytes,
                  size_t len) {
     if (!len || ids_conn_is_over(conn))
         return;
-    if (!ids_buffers_have_room(&line->desk.buffers, len)) {
-        ids_conn_condemn(&line->desk, conn,
+    if (!ids_buffers_have_room(&line->worker.buffers, len)) {
+        ids_conn_condemn(&line->worker, conn,
                          "the buffers of all connections are full");
     } else if (!ids_bytes_append(&conn->reading.in, bytes, len)) {
-        ids_conn_condemn(&line->desk, conn, "out of memory");
+        ids_conn_condemn(&line->worker, conn, "out of memory");
     } else {
-        line->desk.buffers.bytes += len;
+        line->worker.buffers.bytes += len;
     }
 }
 
@@ -194,7 +195,7 @@ void ids_reader_resume(ids_line *line, ids_conn *conn) {
     serve(line, conn, &w);
     conn->reading.in.len = w.len;
     ids_bytes_consume(&conn->reading.in, w.at);
-    line->desk.buffers.bytes -= had - conn->reading.in.len;
+    line->worker.buffers.bytes -= had - conn->reading.in.len;
     if (!conn->reading.in.len || ids_conn_is_over(conn))
         forget_input(line, conn);
 }
@@ -215,25 +216,25 @@ static void serve_in_place(ids_line *line, ids_conn *conn, uint8_t *bytes,
 /* One line, and that is all. */
 static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
     forget_input(line, conn);
-    ids_reply_bytes(&line->desk, conn, text, strlen(text));
-    ids_count_error(&line->desk.counters, IDP_E_PROTOCOL);
+    ids_reply_bytes(&line->worker, conn, text, strlen(text));
+    ids_count_error(&line->worker.counters, IDP_E_PROTOCOL);
     ids_log_who(IDS_LOG_WARN, "closed for what it sent", &conn->who,
                 "it does not speak the protocol");
-    ids_conn_finish(&line->desk, conn);
+    ids_conn_finish(&line->worker, conn);
 }
 
 /* Another server has come: from here on it is the host's. What it has sent
  * is little, since it waits for our answer. */
 static void greet_peer(ids_line *line, ids_conn *conn) {
-    if (!line->desk.house->takes_peers) {
+    if (!line->worker.house->takes_peers) {
         dismiss(line, conn, ids_greeting_no_peer);
     } else if (conn->reading.in.len > IDS_STRANGER_BYTES_MAX) {
         dismiss(line, conn, ids_greeting_no_request);
     } else {
         ids_bytes_consume(&conn->reading.in, IDS_PREFACE_BYTES);
-        line->desk.buffers.bytes -= IDS_PREFACE_BYTES;
+        line->worker.buffers.bytes -= IDS_PREFACE_BYTES;
         ids_conn_become(conn, IDS_CONN_PEER);
-        ids_desk_mark(&line->desk, conn);
+        ids_worker_mark(&line->worker, conn);
     }
 }
 
@@ -299,7 +300,7 @@ void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
     assert(len <= input->max);
     conn->reading.received += len;
     conn->reading.in.len += len;
-    line->desk.buffers.bytes += len;
+    line->worker.buffers.bytes += len;
     if (conn->reading.in.len >= conn->reading.need)
         ids_reader_resume(line, conn);
 }
@@ -307,72 +308,72 @@ void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
 /* They come and go --------------------------------------------------------- */
 
 bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
-    ids_desk *desk = &line->desk;
-    if (!ids_desk_name(desk, conn))
+    ids_worker *worker = &line->worker;
+    if (!ids_worker_name(worker, conn))
         return false;
     bool moved = conn->life == IDS_CONN_MOVING;
     if (!moved)
         conn->reading.admitted =
-            !desk->house->secret.len && !conn->reading.surplus;
+            !worker->house->secret.len && !conn->reading.surplus;
     if (moved)
         ids_conn_become(conn, IDS_CONN_SERVED);
-    desk->buffers.bytes += conn->reading.in.len;
-    desk->counters.of[IDS_CONNECTIONS]++;
-    desk->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
+    worker->buffers.bytes += conn->reading.in.len;
+    worker->counters.of[IDS_CONNECTIONS]++;
+    worker->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
     line->host.adopt(line->host.ctx, conn);
     if (moved)
-        ids_dispatch_hello(desk, conn, conn->reading.move_msgid);
+        ids_dispatch_hello(worker, conn, conn->reading.move_msgid);
     if (conn->reading.in.len)
         ids_reader_resume(line, conn);
     return true;
 }
 
 bool ids_reader_give(ids_line *line, ids_conn *conn, uint32_t loop) {
-    if (loop == line->desk.index)
+    if (loop == line->worker.index)
         return ids_reader_adopt(line, conn);
-    return ids_desk_mail_word(&line->desk, loop, IDS_MAIL_GIVE,
-                              (uint64_t)(uintptr_t)conn);
+    return ids_worker_mail_word(&line->worker, loop, IDS_MAIL_GIVE,
+                                (uint64_t)(uintptr_t)conn);
 }
 
-static void forget(ids_desk *desk, ids_conn *conn) {
+static void forget(ids_worker *worker, ids_conn *conn) {
     if (!conn->waiting)
         return;
     conn->waiting = 0;
-    ids_shard_forget(desk->shard, conn->asker);
+    ids_shard_forget(worker->shard, conn->asker);
     const ids_mail mail = {.asker = conn->asker, .kind = IDS_MAIL_FORGET};
-    for (uint32_t loop = 0; loop < desk->house->loops; loop++) {
-        if (loop == desk->index)
+    for (uint32_t loop = 0; loop < worker->house->loops; loop++) {
+        if (loop == worker->index)
             continue;
-        ids_parcel *parcel = ids_desk_parcel(desk, loop);
+        ids_parcel *parcel = ids_worker_parcel(worker, loop);
         if (parcel)
             ids_mail_append(parcel, &mail, NULL);
     }
 }
 
 void ids_reader_drop(ids_line *line, ids_conn *conn) {
-    ids_desk *desk = &line->desk;
-    assert(ids_desk_find(desk, conn->asker) == conn);
-    ids_desk_unmark(desk, conn);
-    ids_hop_send_on(desk, conn);
+    ids_worker *worker = &line->worker;
+    assert(ids_worker_find(worker, conn->asker) == conn);
+    ids_worker_unmark(worker, conn);
+    ids_hop_send_on(worker, conn);
     ids_dispatch_leave_line(line, conn);
-    assert(desk->hops >= conn->hops.count);
-    desk->hops -= conn->hops.count;
-    forget(desk, conn);
-    desk->buffers.bytes -= conn->reading.in.len + conn->hops.bytes;
-    ids_output_forget(desk, conn);
-    ids_desk_unname(desk, conn);
-    desk->counters.of[IDS_CONNECTIONS]--;
+    assert(worker->hops >= conn->hops.count);
+    worker->hops -= conn->hops.count;
+    forget(worker, conn);
+    worker->buffers.bytes -= conn->reading.in.len + conn->hops.bytes;
+    ids_output_forget(worker, conn);
+    ids_worker_unname(worker, conn);
+    worker->counters.of[IDS_CONNECTIONS]--;
 }
 
 void ids_reader_refuse(ids_line *line, ids_conn *conn) {
     if (!ids_conn_is_closing(conn))
-        ids_reply_error(&line->desk, conn, 0, IDP_E_LIMIT,
+        ids_reply_error(&line->worker, conn, 0, IDP_E_LIMIT,
                         IDS_TOO_MANY_CONNECTIONS);
-    ids_conn_finish(&line->desk, conn);
+    ids_conn_finish(&line->worker, conn);
 }
 
 void ids_reader_end(ids_line *line, ids_conn *conn) {
     conn->ended = true;
-    forget(&line->desk, conn);
-    ids_desk_mark(&line->desk, conn);
+    forget(&line->worker, conn);
+    ids_worker_mark(&line->worker, conn);
 }

@@ -6,14 +6,14 @@
 
 #include "server/input.h"
 
-/* adopt gives the connection a name on this line's desk and serves what it
+/* adopt gives the connection a name on this line's worker and serves what it
  * brought along; false: out of memory, it is still the caller's. drop takes the
  * name away, and forgets it here and at other loops; it is the caller's again.
  */
 bool ids_reader_adopt(ids_line *line, ids_conn *conn);
 void ids_reader_drop(ids_line *line, ids_conn *conn);
 
-/* Hands a connection that is on no desk to a loop (which may be this one). On
+/* Hands a connection that is on no worker to a loop (which may be this one). On
  * false (out of memory) it is still the caller's. */
 bool ids_reader_give(ids_line *line, ids_conn *conn, uint32_t loop);
 

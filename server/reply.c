@@ -16,91 +16,92 @@ const char ids_reply_no_room[] = "too many replies are under way; ask again";
 
 /* The last part of the buffers is for small replies alone, so that what is
  * large, and input, are refused before anybody's small reply is. */
-static size_t small_share(const ids_desk *desk) {
-    return desk->house->buffer_bytes_max / 16;
+static size_t small_share(const ids_worker *worker) {
+    return worker->house->buffer_bytes_max / 16;
 }
 
 /* A reply that carries a result may be refused where there is no room for it:
  * nothing is lost, it can be asked for again. Small ones may not. */
-static bool must_be_refused(const ids_desk *desk, const ids_conn *conn,
+static bool must_be_refused(const ids_worker *worker, const ids_conn *conn,
                             size_t bytes) {
     return bytes > SMALL_REPLY_BYTES &&
-           (!ids_buffers_have_room(&desk->buffers, bytes + small_share(desk)) ||
+           (!ids_buffers_have_room(&worker->buffers,
+                                   bytes + small_share(worker)) ||
             ids_conn_unsent(conn) + bytes + SMALL_REPLY_BYTES >
-                desk->house->unsent_bytes_max);
+                worker->house->unsent_bytes_max);
 }
 
-static void refuse_result(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
-    ids_reply_error(desk, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
+static void refuse_result(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
+    ids_reply_error(worker, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
 }
 
-void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_reply_answer(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                       const idp_answer *answer) {
     size_t bound = idp_answer_write_bound(answer);
-    if (must_be_refused(desk, conn, bound)) {
-        refuse_result(desk, conn, msgid);
+    if (must_be_refused(worker, conn, bound)) {
+        refuse_result(worker, conn, msgid);
         return;
     }
-    uint8_t *to = ids_output_room(desk, conn, bound, IDS_SHOWS_RECORD);
-    ids_desk_worked(desk, IDS_WORK_SERVE, 0, bound);
+    uint8_t *to = ids_output_room(worker, conn, bound, IDS_SHOWS_RECORD);
+    ids_worker_worked(worker, IDS_WORK_SERVE, 0, bound);
     if (to)
-        ids_output_put(desk, conn, msgid,
+        ids_output_put(worker, conn, msgid,
                        idp_answer_write(to, bound, msgid, answer),
                        IDS_SHOWS_RECORD);
 }
 
-void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_reply_error(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                      idp_error error, const char *text) {
-    ids_count_error(&desk->counters, error);
-    uint8_t *to = ids_output_room(desk, conn, IDP_ERROR_REPLY_BYTES_MAX,
+    ids_count_error(&worker->counters, error);
+    uint8_t *to = ids_output_room(worker, conn, IDP_ERROR_REPLY_BYTES_MAX,
                                   IDS_SHOWS_NOTHING);
     if (to)
         ids_output_put(
-            desk, conn, msgid,
+            worker, conn, msgid,
             idp_error_write(to, IDP_ERROR_REPLY_BYTES_MAX, msgid, error, text),
             IDS_SHOWS_NOTHING);
 }
 
-void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid) {
+void ids_reply_pong(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
     uint8_t *to =
-        ids_output_room(desk, conn, IDP_PONG_BYTES_MAX, IDS_SHOWS_NOTHING);
+        ids_output_room(worker, conn, IDP_PONG_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
-        ids_output_put(desk, conn, msgid,
+        ids_output_put(worker, conn, msgid,
                        idp_pong_write(to, IDP_PONG_BYTES_MAX, msgid),
                        IDS_SHOWS_NOTHING);
 }
 
-void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_reply_forward(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                        idp_slice reply) {
-    if (must_be_refused(desk, conn, reply.len))
-        refuse_result(desk, conn, msgid);
+    if (must_be_refused(worker, conn, reply.len))
+        refuse_result(worker, conn, msgid);
     else
-        ids_reply_bytes(desk, conn, reply.ptr, reply.len);
+        ids_reply_bytes(worker, conn, reply.ptr, reply.len);
 }
 
-void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
+void ids_reply_bytes(ids_worker *worker, ids_conn *conn, const void *bytes,
                      size_t len) {
-    uint8_t *to = ids_output_room(desk, conn, len, IDS_SHOWS_NOTHING);
+    uint8_t *to = ids_output_room(worker, conn, len, IDS_SHOWS_NOTHING);
     if (!to)
         return;
     memcpy(to, bytes, len);
-    ids_output_put(desk, conn, 0, len, IDS_SHOWS_NOTHING);
+    ids_output_put(worker, conn, 0, len, IDS_SHOWS_NOTHING);
 }
 
-void ids_reply_to_waiter(ids_desk *desk, ids_asker asker, uint32_t msgid,
+void ids_reply_to_waiter(ids_worker *worker, ids_asker asker, uint32_t msgid,
                          idp_slice reply) {
-    ids_conn *conn = ids_desk_find(desk, asker);
+    ids_conn *conn = ids_worker_find(worker, asker);
     if (!conn || conn->ended)
         return; /* it died meanwhile, or was forgotten */
     assert(conn->waiting);
     conn->waiting--;
-    ids_reply_forward(desk, conn, msgid, reply);
+    ids_reply_forward(worker, conn, msgid, reply);
 }
 
-bool ids_reply_mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
+bool ids_reply_mail_is_full(const ids_worker *worker, const ids_parcel *parcel,
                             uint32_t loop) {
-    size_t under_way = ids_mailbox_bytes(&desk->house->mailboxes[loop]);
-    return under_way + parcel->mail.len > desk->house->buffer_bytes_max;
+    size_t under_way = ids_mailbox_bytes(&worker->house->mailboxes[loop]);
+    return under_way + parcel->mail.len > worker->house->buffer_bytes_max;
 }
 
 static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,
@@ -112,22 +113,23 @@ static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,
 /* One connection's replies of one turn, counted where they are made: what its
  * own loop would refuse had better not travel there. Requests of one
  * connection come one behind the other, so the last one's count will do. */
-static bool asker_has_enough(ids_desk *desk, ids_asker asker, size_t bytes) {
-    if (desk->post.last_asker != asker) {
-        desk->post.last_asker = asker;
-        desk->post.last_bytes = 0;
+static bool asker_has_enough(ids_worker *worker, ids_asker asker,
+                             size_t bytes) {
+    if (worker->post.last_asker != asker) {
+        worker->post.last_asker = asker;
+        worker->post.last_bytes = 0;
     }
-    if (desk->post.last_bytes + bytes > desk->house->unsent_bytes_max)
+    if (worker->post.last_bytes + bytes > worker->house->unsent_bytes_max)
         return true;
-    desk->post.last_bytes += bytes;
+    worker->post.last_bytes += bytes;
     return false;
 }
 
-void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
+void ids_reply_mail(ids_worker *worker, const ids_reply_to *to, idp_error error,
                     const idp_answer *answer) {
     uint32_t loop = ids_asker_loop(to->asker);
-    ids_parcel *parcel = ids_desk_reply_parcel(
-        desk, loop, answer ? IDS_SHOWS_RECORD : IDS_SHOWS_NOTHING);
+    ids_parcel *parcel = ids_worker_reply_parcel(
+        worker, loop, answer ? IDS_SHOWS_RECORD : IDS_SHOWS_NOTHING);
     size_t bound =
         answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
     ids_mail mail = {.asker = to->asker,
@@ -139,8 +141,8 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
     size_t before = parcel ? parcel->mail.len : 0;
     uint8_t *body = NULL;
     if (parcel && (bound <= SMALL_REPLY_BYTES ||
-                   (!ids_reply_mail_is_full(desk, parcel, loop) &&
-                    !asker_has_enough(desk, to->asker, bound)))) {
+                   (!ids_reply_mail_is_full(worker, parcel, loop) &&
+                    !asker_has_enough(worker, to->asker, bound)))) {
         mail.body_bytes = (uint32_t)bound;
         body = ids_mail_append(parcel, &mail, NULL);
     }
@@ -152,13 +154,13 @@ void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
     }
     if (!body) {
         /* Its asker's deadline tells the client; a nonce makes it safe. */
-        desk->counters.of[IDS_REPLIES_LOST_TOTAL]++;
+        worker->counters.of[IDS_REPLIES_LOST_TOTAL]++;
         ids_log(IDS_LOG_ERROR, "reply lost: out of memory", NULL);
         return;
     }
     if (!answer)
-        ids_count_error(&desk->counters, error);
+        ids_count_error(&worker->counters, error);
     size_t size = write_reply(body, bound, to, error, answer);
     ids_mail_trim(parcel, body, (uint32_t)size);
-    ids_desk_mailed(desk, loop, parcel, before);
+    ids_worker_mailed(worker, loop, parcel, before);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reply.h -- replies on their way out: to a connection of this desk, or by
- * mail to the desk that it is on. */
+/* reply.h -- replies on their way out: to a connection of this worker, or by
+ * mail to the worker that it is on. */
 #ifndef IDS_REPLY_H
 #define IDS_REPLY_H
 
@@ -15,30 +15,30 @@
 /* Each appends a reply to the connection's output. Where that goes over a
  * limit the connection is dead afterwards; an answer that carries a result
  * becomes LIMIT instead, for it can be asked for again. */
-void ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_reply_answer(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                       const idp_answer *answer);
 /* text NULL: the code's own. */
-void ids_reply_error(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void ids_reply_error(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                      idp_error error, const char *text);
-void ids_reply_pong(ids_desk *desk, ids_conn *conn, uint32_t msgid);
+void ids_reply_pong(ids_worker *worker, ids_conn *conn, uint32_t msgid);
 
 /* What is read where there is no room for a result now. */
 extern const char ids_reply_no_room[];
 
-/* A reply that another desk wrote. */
-void ids_reply_forward(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+/* A reply that another worker wrote. */
+void ids_reply_forward(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                        idp_slice reply);
 
 /* The same for one that waits here, if it is still there: it waits for that no
  * longer. */
-void ids_reply_to_waiter(ids_desk *desk, ids_asker asker, uint32_t msgid,
+void ids_reply_to_waiter(ids_worker *worker, ids_asker asker, uint32_t msgid,
                          idp_slice reply);
 
 /* Bytes that leave as they are. */
-void ids_reply_bytes(ids_desk *desk, ids_conn *conn, const void *bytes,
+void ids_reply_bytes(ids_worker *worker, ids_conn *conn, const void *bytes,
                      size_t len);
 
-/* The same for an asker on another desk. asked_bytes and flags go back as
+/* The same for an asker on another worker. asked_bytes and flags go back as
  * they came with the question. An error where answer is NULL. */
 typedef struct ids_reply_to {
     ids_asker asker;
@@ -48,11 +48,11 @@ typedef struct ids_reply_to {
     const char *text; /* an error's; NULL: the code's own */
 } ids_reply_to;
 
-void ids_reply_mail(ids_desk *desk, const ids_reply_to *to, idp_error error,
+void ids_reply_mail(ids_worker *worker, const ids_reply_to *to, idp_error error,
                     const idp_answer *answer);
 
 /* Whether that loop takes no more results by mail. */
-bool ids_reply_mail_is_full(const ids_desk *desk, const ids_parcel *parcel,
+bool ids_reply_mail_is_full(const ids_worker *worker, const ids_parcel *parcel,
                             uint32_t loop);
 
 #endif

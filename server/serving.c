@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serving.c -- what a desk may do now; see serving.h. */
+/* serving.c -- what a worker may do now; see serving.h. */
 #include "server/serving.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serving.h -- what a desk may do now: lead, drain or follow, and what it
+/* serving.h -- what a worker may do now: lead, drain or follow, and what it
  * tells those whose calls are not carried out.
  *
  * The host works it out once per turn, from the node's peer, and says it with
- * ids_desk_serve; the desk looks at its own copy, without a lock. Without a
- * peer a desk leads, and that is all. */
+ * ids_worker_serve; the worker looks at its own copy, without a lock. Without a
+ * peer a worker leads, and that is all. */
 #ifndef IDS_SERVING_H
 #define IDS_SERVING_H
 
@@ -36,7 +36,7 @@ typedef struct ids_serving {
     uint64_t lag_ops, lag_bytes, lag_ms;
 } ids_serving;
 
-/* The desk's own: a token of this epoch or a higher one is looked at twice,
+/* The worker's own: a token of this epoch or a higher one is looked at twice,
  * and so is every call where this is 0. */
 uint64_t ids_serving_epoch_end(const ids_serving *serving);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stance.c -- a desk takes a role, with what that asks of its replies and its
+/* stance.c -- a worker takes a role, with what that asks of its replies and its
  * records; see stance.h. */
 #include "server/stance.h"
 
@@ -8,52 +8,52 @@
 
 #include <assert.h>
 
-static void set(ids_desk *desk, const ids_serving *serving) {
-    desk->serving = *serving;
-    desk->epoch_end = ids_serving_epoch_end(serving);
+static void set(ids_worker *worker, const ids_serving *serving) {
+    worker->serving = *serving;
+    worker->epoch_end = ids_serving_epoch_end(serving);
 }
 
 /* What is held goes first: whoever waits here is told behind it. It may be at
  * the new primary already, so that NOT_PRIMARY, which says that nothing was
  * done, would be wrong; whoever asks again hears that. */
-static void stand_down(ids_desk *desk) {
+static void stand_down(ids_worker *worker) {
     if (IDS_RULE_OFF(DROPS_PENDING))
-        ids_hold_release(desk, UINT64_MAX);
-    ids_hold_fail(desk, UINT64_MAX, IDP_E_UNREPLICATED,
+        ids_hold_release(worker, UINT64_MAX);
+    ids_hold_fail(worker, UINT64_MAX, IDP_E_UNREPLICATED,
                   "this server is no longer the primary; whether this took "
                   "effect is unknown: ask again");
-    ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
-    ids_peer_prepare_copy(desk->shard);
-    ids_tap_clear(&desk->tap);
-    desk->tap.is_on = false;
+    ids_shard_drain(worker->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
+    ids_peer_prepare_copy(worker->shard);
+    ids_tap_clear(&worker->tap);
+    worker->tap.is_on = false;
 }
 
-void ids_desk_serve(ids_desk *desk, const ids_serving *serving) {
-    ids_stance was = desk->serving.stance;
+void ids_worker_serve(ids_worker *worker, const ids_serving *serving) {
+    ids_stance was = worker->serving.stance;
     assert(was != IDS_FOLLOWS || serving->stance == IDS_FOLLOWS);
-    set(desk, serving);
+    set(worker, serving);
     if (was == serving->stance)
         return;
     if (serving->stance == IDS_FOLLOWS)
-        stand_down(desk);
+        stand_down(worker);
     else if (serving->stance == IDS_DRAINS)
-        ids_shard_drain(desk->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
+        ids_shard_drain(worker->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
 }
 
-uint64_t ids_desk_lead(ids_desk *desk, uint64_t epoch, uint64_t now_ms) {
-    ids_serving serving = desk->serving;
+uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
+    ids_serving serving = worker->serving;
     assert(epoch < UINT64_MAX);
     if (serving.stance != IDS_FOLLOWS)
-        stand_down(desk);
-    if (now_ms > desk->now_ms)
-        desk->now_ms = now_ms;
-    ids_shard_lead(desk->shard, epoch, ids_desk_sequence(desk->index),
-                   desk->now_ms);
+        stand_down(worker);
+    if (now_ms > worker->now_ms)
+        worker->now_ms = now_ms;
+    ids_shard_lead(worker->shard, epoch, ids_worker_sequence(worker->index),
+                   worker->now_ms);
     serving.stance = IDS_LEADS;
     serving.changing = serving.showing = IDP_OK;
     serving.epoch = serving.lead_epoch = epoch;
-    set(desk, &serving);
-    ids_tap_clear(&desk->tap);
-    desk->tap.is_on = true;
-    return desk->hold.changes;
+    set(worker, &serving);
+    ids_tap_clear(&worker->tap);
+    worker->tap.is_on = true;
+    return worker->hold.changes;
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stance.h -- a desk takes a role. */
+/* stance.h -- a worker takes a role. */
 #ifndef IDS_STANCE_H
 #define IDS_STANCE_H
 
-#include "server/desk.h"
+#include "server/worker.h"
 
 /* Once per turn, before replies are let go (ids_hold_release). Does what a
  * new stance asks for: from LEADS to DRAINS waiters hear NOT_PRIMARY; to
  * FOLLOWS so do those whose replies are held, which never leave, and the
- * shard follows. A desk that follows leads again by ids_desk_lead alone. */
-void ids_desk_serve(ids_desk *desk, const ids_serving *serving);
+ * shard follows. A worker that follows leads again by ids_worker_lead alone. */
+void ids_worker_serve(ids_worker *worker, const ids_serving *serving);
 
 /* While all loops stand still: the shard leads in this epoch. Returns the
  * number of its last change. */
-uint64_t ids_desk_lead(ids_desk *desk, uint64_t epoch, uint64_t now_ms);
+uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms);
 
 #endif

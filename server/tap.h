@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tap.h -- one turn's changes, on their way to the peer.
  *
- * Each change is encoded once, as it is made, into a buffer of the desk's
+ * Each change is encoded once, as it is made, into a buffer of the worker's
  * own: no lock and no allocation per change. At the end of the turn the host
  * hands them over and clears the tap. */
 #ifndef IDS_TAP_H

@@ -23,14 +23,14 @@ static bool is_same(const idp_answer *a, const idp_answer *b) {
 }
 
 /* The answer's bytes, made once for all who get it; NULL: no room. */
-static ids_shared *share(ids_desk *desk, const idp_answer *answer) {
-    ids_woken *woken = &desk->woken;
+static ids_shared *share(ids_worker *worker, const idp_answer *answer) {
+    ids_woken *woken = &worker->woken;
     size_t bound = idp_answer_write_bound(answer);
     if (woken->rest && is_same(&woken->answer, answer))
         return woken->rest;
-    ids_woken_end(desk);
-    ids_desk_worked(desk, IDS_WORK_WAKE, 0, bound);
-    woken->rest = ids_shared_new(&desk->buffers, bound);
+    ids_woken_end(worker);
+    ids_worker_worked(worker, IDS_WORK_WAKE, 0, bound);
+    woken->rest = ids_shared_new(&worker->buffers, bound);
     if (!woken->rest)
         return NULL;
     woken->answer = *answer;
@@ -39,12 +39,12 @@ static ids_shared *share(ids_desk *desk, const idp_answer *answer) {
     return woken->rest;
 }
 
-static void refuse_other(ids_desk *desk, const ids_woken_asker *one) {
+static void refuse_other(ids_worker *worker, const ids_woken_asker *one) {
     const ids_reply_to to = {.asker = one->asker,
                              .msgid = one->msgid,
                              .flags = IDS_MAIL_WAITS,
                              .text = ids_reply_no_room};
-    ids_reply_mail(desk, &to, IDP_E_LIMIT, NULL);
+    ids_reply_mail(worker, &to, IDP_E_LIMIT, NULL);
 }
 
 static int by_asker(const void *a, const void *b) {
@@ -53,18 +53,19 @@ static int by_asker(const void *a, const void *b) {
 }
 
 /* The rest, behind the names of those on one loop who get it. */
-static bool mail_to_all(ids_desk *desk, const ids_woken_asker *them,
+static bool mail_to_all(ids_worker *worker, const ids_woken_asker *them,
                         uint32_t count) {
     uint32_t loop = ids_asker_loop(them->asker);
-    idp_slice rest = ids_shared_rest(desk->woken.rest);
-    ids_parcel *parcel = ids_desk_reply_parcel(desk, loop, IDS_SHOWS_RECORD);
+    idp_slice rest = ids_shared_rest(worker->woken.rest);
+    ids_parcel *parcel =
+        ids_worker_reply_parcel(worker, loop, IDS_SHOWS_RECORD);
     size_t names = count * sizeof *them;
     const ids_mail mail = {.asker = them->asker,
                            .msgid = count,
                            .body_bytes = (uint32_t)(names + rest.len),
                            .kind = IDS_MAIL_REPLAYS,
                            .flags = IDS_MAIL_WAITS};
-    if (!parcel || ids_reply_mail_is_full(desk, parcel, loop))
+    if (!parcel || ids_reply_mail_is_full(worker, parcel, loop))
         return false;
     size_t before = parcel->mail.len;
     uint8_t *body = ids_mail_append(parcel, &mail, NULL);
@@ -72,12 +73,12 @@ static bool mail_to_all(ids_desk *desk, const ids_woken_asker *them,
         return false;
     memcpy(body, them, names);
     memcpy(body + names, rest.ptr, rest.len);
-    ids_desk_mailed(desk, loop, parcel, before);
+    ids_worker_mailed(worker, loop, parcel, before);
     return true;
 }
 
-static void tell_others(ids_desk *desk) {
-    ids_bytes *others = &desk->woken.others;
+static void tell_others(ids_worker *worker) {
+    ids_bytes *others = &worker->woken.others;
     ids_woken_asker *all = (ids_woken_asker *)(void *)others->ptr;
     uint32_t count = (uint32_t)(others->len / sizeof *all), at = 0;
     if (count > 1)
@@ -86,84 +87,86 @@ static void tell_others(ids_desk *desk) {
         uint32_t end = at, loop = ids_asker_loop(all[at].asker);
         while (end < count && ids_asker_loop(all[end].asker) == loop)
             end++;
-        if (mail_to_all(desk, all + at, end - at))
+        if (mail_to_all(worker, all + at, end - at))
             at = end;
         for (; at < end; at++)
-            refuse_other(desk, &all[at]);
+            refuse_other(worker, &all[at]);
     }
     others->len = 0;
 }
 
-void ids_woken_end(ids_desk *desk) {
-    if (!desk->woken.rest)
+void ids_woken_end(ids_worker *worker) {
+    if (!worker->woken.rest)
         return;
-    tell_others(desk);
-    ids_shared_unref(&desk->buffers, desk->woken.rest);
-    desk->woken.rest = NULL;
+    tell_others(worker);
+    ids_shared_unref(&worker->buffers, worker->woken.rest);
+    worker->woken.rest = NULL;
 }
 
-static void wake_other(ids_desk *desk, ids_asker asker, uint32_t msgid,
+static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
                        idp_error error, const idp_answer *answer) {
     const ids_reply_to to = {.asker = asker,
                              .msgid = msgid,
                              .flags = IDS_MAIL_WAITS,
-                             .text = ids_serving_text(&desk->serving, error)};
+                             .text = ids_serving_text(&worker->serving, error)};
     const ids_woken_asker one = {asker, msgid};
     if (!is_large(answer))
-        ids_reply_mail(desk, &to, error, answer);
-    else if (!share(desk, answer) ||
-             !ids_bytes_append(&desk->woken.others, &one, sizeof one))
-        refuse_other(desk, &one);
+        ids_reply_mail(worker, &to, error, answer);
+    else if (!share(worker, answer) ||
+             !ids_bytes_append(&worker->woken.others, &one, sizeof one))
+        refuse_other(worker, &one);
 }
 
 void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
                       idp_error error, const idp_answer *answer) {
-    ids_desk *desk = ctx;
-    ids_desk_worked(desk, IDS_WORK_WAKE, 1, 0);
-    if (ids_asker_loop(asker) != desk->index) {
-        wake_other(desk, asker, msgid, error, answer);
+    ids_worker *worker = ctx;
+    ids_worker_worked(worker, IDS_WORK_WAKE, 1, 0);
+    if (ids_asker_loop(asker) != worker->index) {
+        wake_other(worker, asker, msgid, error, answer);
         return;
     }
-    ids_conn *conn = ids_desk_find(desk, asker);
+    ids_conn *conn = ids_worker_find(worker, asker);
     assert(conn); /* it is forgotten before it goes */
     assert(conn->waiting);
     conn->waiting--;
     if (!answer)
-        ids_reply_error(desk, conn, msgid, error,
-                        ids_serving_text(&desk->serving, error));
+        ids_reply_error(worker, conn, msgid, error,
+                        ids_serving_text(&worker->serving, error));
     else if (!is_large(answer))
-        ids_reply_answer(desk, conn, msgid, answer);
-    else if (share(desk, answer))
-        ids_output_share(desk, conn, msgid, desk->woken.rest, IDS_SHOWS_RECORD);
+        ids_reply_answer(worker, conn, msgid, answer);
+    else if (share(worker, answer))
+        ids_output_share(worker, conn, msgid, worker->woken.rest,
+                         IDS_SHOWS_RECORD);
     else
-        ids_reply_error(desk, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
+        ids_reply_error(worker, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
 }
 
 /* At the other loop -------------------------------------------------------- */
 
-static void tell_one(ids_desk *desk, const ids_woken_asker *one,
+static void tell_one(ids_worker *worker, const ids_woken_asker *one,
                      ids_shared *rest, idp_error error) {
-    ids_conn *conn = ids_desk_find(desk, one->asker);
+    ids_conn *conn = ids_worker_find(worker, one->asker);
     if (!conn || conn->ended)
         return; /* it died meanwhile, or was forgotten */
     assert(conn->waiting);
     conn->waiting--;
     if (error != IDP_OK)
-        ids_reply_error(desk, conn, one->msgid, error,
-                        ids_serving_text(&desk->serving, error));
+        ids_reply_error(worker, conn, one->msgid, error,
+                        ids_serving_text(&worker->serving, error));
     else if (rest)
-        ids_output_share(desk, conn, one->msgid, rest, IDS_SHOWS_NOTHING);
+        ids_output_share(worker, conn, one->msgid, rest, IDS_SHOWS_NOTHING);
     else
-        ids_reply_error(desk, conn, one->msgid, IDP_E_LIMIT, ids_reply_no_room);
+        ids_reply_error(worker, conn, one->msgid, IDP_E_LIMIT,
+                        ids_reply_no_room);
 }
 
-void ids_woken_at_others(ids_desk *desk, const ids_mail *mail,
+void ids_woken_at_others(ids_worker *worker, const ids_mail *mail,
                          const uint8_t *body) {
     size_t names = mail->msgid * sizeof(ids_woken_asker);
     size_t len = mail->body_bytes - names;
     bool failed = mail->flags & IDS_MAIL_FAILED;
     idp_error error = failed ? (idp_error) - (int)mail->word : IDP_OK;
-    ids_shared *rest = failed ? NULL : ids_shared_new(&desk->buffers, len);
+    ids_shared *rest = failed ? NULL : ids_shared_new(&worker->buffers, len);
     if (rest) {
         rest->len = (uint32_t)len;
         memcpy(rest->bytes, body + names, len);
@@ -171,7 +174,7 @@ void ids_woken_at_others(ids_desk *desk, const ids_mail *mail,
     for (uint32_t i = 0; i < mail->msgid; i++) {
         ids_woken_asker one;
         memcpy(&one, body + i * sizeof one, sizeof one);
-        tell_one(desk, &one, rest, error);
+        tell_one(worker, &one, rest, error);
     }
-    ids_shared_unref(&desk->buffers, rest);
+    ids_shared_unref(&worker->buffers, rest);
 }

@@ -4,18 +4,18 @@
 #ifndef IDS_WOKEN_H
 #define IDS_WOKEN_H
 
-#include "server/desk.h"
+#include "server/worker.h"
 
-/* The shard's on_wake; ctx is the desk. A parked acquire is answered. */
+/* The shard's on_wake; ctx is the worker. A parked acquire is answered. */
 void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
                       idp_error error, const idp_answer *answer);
 
 /* The call that woke them is over: what was answered is on its way, to each
  * loop once. */
-void ids_woken_end(ids_desk *desk);
+void ids_woken_end(ids_worker *worker);
 
 /* At the other loop: mail, and body, for many askers. */
-void ids_woken_at_others(ids_desk *desk, const ids_mail *mail,
+void ids_woken_at_others(ids_worker *worker, const ids_mail *mail,
                          const uint8_t *body);
 
 #endif

@@ -42,7 +42,7 @@ static void on_busy(uv_idle_t *handle) {
 /* A loop parks here while another takes a step for all. */
 static void look_around(void *ctx) {
     const ids_loop *loop = ctx;
-    if (loop->still && loop->desk->index > 0)
+    if (loop->still && loop->worker->index > 0)
         ids_standstill_look(loop->still);
 }
 
@@ -69,21 +69,21 @@ static uint64_t next_due(const ids_loop *loop) {
         due = least(due, ids_snapshots_next_ms(loop->snapshots));
     if (loop->turn.seat)
         due = least(due, ids_seat_next_ms(loop->turn.seat));
-    if (loop->desk->index == 0)
-        due = least(due, loop->desk->now_ms + IDS_CLOCK_PULSE_MS);
+    if (loop->worker->index == 0)
+        due = least(due, loop->worker->now_ms + IDS_CLOCK_PULSE_MS);
     due = least(due, ids_pages_next_ms(loop->pages));
-    due = least(due, ids_watch_next_ms(&loop->line->watch, loop->desk));
+    due = least(due, ids_watch_next_ms(&loop->line->watch, loop->worker));
     return least(due, ids_due_next_ms(&loop->net));
 }
 
 static void do_due(ids_loop *loop) {
-    ids_desk *desk = loop->desk;
-    if (ids_line_next_ms(loop->line) <= desk->now_ms)
+    ids_worker *worker = loop->worker;
+    if (ids_line_next_ms(loop->line) <= worker->now_ms)
         ids_line_tick(loop->line, TICK_STEPS);
     ids_due_do(&loop->net);
-    ids_pages_age(loop->pages, desk->now_ms);
-    if (ids_watch_next_ms(&loop->line->watch, desk) <= desk->now_ms)
-        ids_watch_look(&loop->line->watch, desk);
+    ids_pages_age(loop->pages, worker->now_ms);
+    if (ids_watch_next_ms(&loop->line->watch, worker) <= worker->now_ms)
+        ids_watch_look(&loop->line->watch, worker);
 }
 
 /* The timer may fire early and for nothing; it is only ever moved forward,
@@ -91,15 +91,15 @@ static void do_due(ids_loop *loop) {
 static void arm(ids_loop *loop, uint64_t due) {
     if (due >= loop->armed_ms)
         return;
-    assert(due > loop->desk->now_ms);
+    assert(due > loop->worker->now_ms);
     loop->armed_ms = due;
-    uv_timer_start(&loop->timer, on_timer, due - loop->desk->now_ms, 0);
+    uv_timer_start(&loop->timer, on_timer, due - loop->worker->now_ms, 0);
 }
 
 /* It was away between its last look at the sockets and now: what has come in
  * that time is read first. Once, not as long as the loop is slow. */
 static bool looks_again(ids_loop *loop) {
-    bool was_away = loop->desk->now_ms > loop->polled_ms + AWAY_MS;
+    bool was_away = loop->worker->now_ms > loop->polled_ms + AWAY_MS;
     loop->looks_again = was_away && !loop->looks_again;
     return loop->looks_again;
 }
@@ -123,16 +123,16 @@ static void on_prepare(uv_prepare_t *handle) {
     ids_line_begin_turn(loop->line);
     if (loop->net.postponed.head)
         ids_sockets_serve_postponed(&loop->net);
-    if (!again && loop->due_ms <= loop->desk->now_ms)
+    if (!again && loop->due_ms <= loop->worker->now_ms)
         do_due(loop);
     if (loop->snapshots)
-        ids_snapshots_look(loop->snapshots, loop->desk);
+        ids_snapshots_look(loop->snapshots, loop->worker);
     busy |= ids_line_end_turn(loop->line);
     busy |= ids_turn_end(&loop->turn, again);
-    loop->polled_ms = loop->desk->now_ms;
+    loop->polled_ms = loop->worker->now_ms;
     loop->due_ms = next_due(loop);
     busy |= loop->net.postponed.head != NULL;
-    if (loop->due_ms <= loop->desk->now_ms)
+    if (loop->due_ms <= loop->worker->now_ms)
         busy = true;
     else if (loop->due_ms != NEVER)
         arm(loop, loop->due_ms);
@@ -213,9 +213,9 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
                  .refuse = refuse,
                  .notice = notice,
                  .look_at_clock = look_at_clock},
-        .desk_host = {.ctx = loop,
-                      .tap_is_high = tap_is_high,
-                      .is_current = is_current},
+        .worker_host = {.ctx = loop,
+                        .tap_is_high = tap_is_high,
+                        .is_current = is_current},
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,
         .waiters_per_key_max = config->waiters_per_key_max,
@@ -227,7 +227,7 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
     loop->line = ids_line_new(&line);
     if (!loop->line)
         return UV_ENOMEM;
-    loop->desk = &loop->line->desk;
+    loop->worker = &loop->line->worker;
     return 0;
 }
 
@@ -238,19 +238,21 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
         return error;
     loop->net = (ids_net){.uv = &loop->uv,
                           .line = loop->line,
-                          .desk = loop->desk,
+                          .worker = loop->worker,
                           .mailbox = &config->house->mailboxes[config->index],
                           .places = config->places,
                           .deadlines = {.idle_ms = config->idle_ms},
                           .linger_ms = LINGER_MS};
-    loop->turn = (ids_turn){
-        .desk = loop->desk, .ctx = loop, .settle = settle, .park = look_around};
+    loop->turn = (ids_turn){.worker = loop->worker,
+                            .ctx = loop,
+                            .settle = settle,
+                            .park = look_around};
     error = uv_loop_init(&loop->uv);
     return error ? error : init_handles(loop);
 }
 
 void ids_loop_keeps(ids_loop *loop, ids_store *store) {
-    uint32_t index = loop->desk->index;
+    uint32_t index = loop->worker->index;
     assert(!loop->log_writer && index < store->log_writers_count);
     loop->log_writer = store->log_writers[index];
     loop->turn.keeper = ids_log_writer_keeper(loop->log_writer);
@@ -258,14 +260,14 @@ void ids_loop_keeps(ids_loop *loop, ids_store *store) {
 }
 
 void ids_loop_sits(ids_loop *loop, ids_seat *seat, ids_standstill *still) {
-    assert(seat->desk == loop->desk);
+    assert(seat->worker == loop->worker);
     loop->net.seat = loop->turn.seat = seat;
     loop->still = still;
 }
 
 void ids_loop_run(ids_loop *loop) {
     assert(!loop->turn.seat == !loop->still);
-    if (loop->desk->index == 0)
+    if (loop->worker->index == 0)
         ids_loop_clock_watch();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
@@ -286,7 +288,7 @@ void ids_loop_stop(ids_loop *loop) {
         ids_log_writer_quiet(loop->log_writer);
     if (loop->turn.seat)
         ids_seat_quiet(loop->turn.seat);
-    if (loop->still && loop->desk->index > 0)
+    if (loop->still && loop->worker->index > 0)
         ids_standstill_leave(loop->still);
     ids_sockets_close(&loop->net);
     uv_close((uv_handle_t *)&loop->prepare, NULL);

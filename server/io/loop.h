@@ -23,7 +23,7 @@ struct ids_store;
 typedef struct ids_loop {
     uv_loop_t uv;
     ids_line *line;
-    ids_desk *desk; /* the line's */
+    ids_worker *worker; /* the line's */
     ids_pages *pages;
     ids_net net;
     ids_turn turn; /* with its keeper and its seat */

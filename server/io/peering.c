@@ -106,16 +106,16 @@ static bool refuse_to_begin(const ids_peering *r) {
 static bool begin_partner(ids_peering *r) {
     const ids_node_host host = ids_peering_host(r);
     uint32_t count = r->house->loops;
-    ids_desk **desks = calloc(count, sizeof *desks);
+    ids_worker **workers = calloc(count, sizeof *workers);
     ids_keeper **keepers = calloc(count, sizeof *keepers);
-    bool good = desks && keepers;
+    bool good = workers && keepers;
     for (uint32_t i = 0; good && i < count; i++) {
-        desks[i] = r->loops[i].desk;
+        workers[i] = r->loops[i].worker;
         keepers[i] = r->loops[i].turn.keeper;
     }
     good = good && ids_partner_begin(&r->partner, &r->settings, &host,
-                                     &r->recorded, desks, keepers);
-    free(desks);
+                                     &r->recorded, workers, keepers);
+    free(workers);
     free(keepers);
     return good || refuse_start("--replication-backlog", strerror(ENOMEM));
 }

@@ -142,7 +142,8 @@ static void replaced(void *ctx) {
 
 static bool open_socket(void *ctx, ids_cable *cable) {
     ids_peering *r = ctx;
-    return ids_peer_socket_open(&r->loops[cable->seat->desk->index].net, cable);
+    return ids_peer_socket_open(&r->loops[cable->seat->worker->index].net,
+                                cable);
 }
 
 static size_t send_bytes(void *ctx, ids_cable *cable, const uint8_t *bytes,

@@ -56,7 +56,7 @@ typedef struct server {
     uint64_t drain_end_ms;
 } server;
 
-/* Before anything is started ---------------------------------------------- */
+/* Before anything is started ----------------------------------------------- */
 
 static bool complain(const char *what, const char *which, const char *why) {
     ids_log(IDS_LOG_ERROR, what, "at=\"%s\" reason=\"%s\"", which, why);
@@ -198,7 +198,7 @@ static bool init_loops(server *s, uint64_t memory) {
 static void hold_claims(server *s) {
     uint64_t until_ms = ids_loop_clock_ms() + s->config->hold_claims_ms + 1;
     for (uint32_t i = 0; i < s->house.loops; i++)
-        s->loops[i].desk->hold.claims_from_ms = until_ms;
+        s->loops[i].worker->hold.claims_from_ms = until_ms;
     ids_log(IDS_LOG_INFO, "no claims are taken yet", "ms=%llu",
             (unsigned long long)s->config->hold_claims_ms);
 }
@@ -207,11 +207,11 @@ static bool recover(server *s) {
     bool empty = !s->store.is_open || s->store.was_empty;
     assert(s->loops_ready == s->house.loops);
     if (s->store.is_open) {
-        ids_desk **desks = calloc(s->house.loops, sizeof *desks);
-        for (uint32_t i = 0; desks && i < s->house.loops; i++)
-            desks[i] = s->loops[i].desk;
-        bool good = desks && ids_store_begin(&s->store, desks);
-        free(desks);
+        ids_worker **workers = calloc(s->house.loops, sizeof *workers);
+        for (uint32_t i = 0; workers && i < s->house.loops; i++)
+            workers[i] = s->loops[i].worker;
+        bool good = workers && ids_store_begin(&s->store, workers);
+        free(workers);
         if (!good)
             return false;
         for (uint32_t i = 0; i < s->house.loops; i++)
@@ -231,8 +231,8 @@ static void stop(server *s) {
     ids_loop *loop = &s->loops[0];
     assert(s->draining);
     ids_store_quiet(&s->store);
-    ids_desk_tell_others(loop->desk, IDS_NOTICE_STOP);
-    while (!ids_desk_post(loop->desk))
+    ids_worker_tell_others(loop->worker, IDS_NOTICE_STOP);
+    while (!ids_worker_post(loop->worker))
         sched_yield();
     ids_signals_close(&s->signals);
     uv_close((uv_handle_t *)&s->drain_timer, NULL);
@@ -245,7 +245,7 @@ static void look_whether_drained(uv_timer_t *handle) {
     ids_net_wake_up(&loop->net);
     size_t left =
         atomic_load_explicit(&s->places.connections, memory_order_relaxed);
-    if (left && loop->desk->now_ms < s->drain_end_ms)
+    if (left && loop->worker->now_ms < s->drain_end_ms)
         return;
     ids_log(IDS_LOG_INFO, "stopped", "connections_cut=%zu", left);
     stop(s);
@@ -264,11 +264,11 @@ static void on_end(void *ctx, int number) {
         _exit(EXIT_FAILURE);
     }
     s->draining = true;
-    s->drain_end_ms = loop->desk->now_ms + DRAIN_MS;
+    s->drain_end_ms = loop->worker->now_ms + DRAIN_MS;
     ids_log(IDS_LOG_INFO, "draining", "signal=%d", number);
     ids_notify_stopping();
     ids_acceptor_close(&s->acceptor);
-    ids_desk_tell_others(loop->desk, IDS_NOTICE_DRAIN);
+    ids_worker_tell_others(loop->worker, IDS_NOTICE_DRAIN);
     ids_loop_drain(loop);
     uv_timer_start(&s->drain_timer, look_whether_drained, 0, DRAIN_LOOK_MS);
 }

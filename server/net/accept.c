@@ -44,7 +44,7 @@ static void set_options(int fd, int family) {
 }
 
 static void say(ids_acceptor *acceptor, const char *why) {
-    uint64_t now = acceptor->net->desk->now_ms;
+    uint64_t now = acceptor->net->worker->now_ms;
     if (acceptor->said_ms && now - acceptor->said_ms < SAY_EVERY_MS)
         return;
     acceptor->said_ms = now ? now : 1;
@@ -106,7 +106,7 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
     conn->reading.local = ids_address_is_local(from);
     ids_who_set(&conn->who, fd, (const struct sockaddr *)&from->at);
     conn->reading.surplus = surplus;
-    uint32_t to = acceptor->next_loop++ % net->desk->house->loops;
+    uint32_t to = acceptor->next_loop++ % net->worker->house->loops;
     if (!ids_reader_give(net->line, conn, to))
         ids_socket_discard(net, conn);
 }
@@ -178,7 +178,7 @@ static void on_pause_over(uv_timer_t *handle) {
 }
 
 int ids_acceptor_init(ids_acceptor *acceptor, ids_net *net) {
-    assert(net->desk->index == 0); /* the one that takes places */
+    assert(net->worker->index == 0); /* the one that takes places */
     *acceptor = (ids_acceptor){.net = net, .spare_fd = open_spare()};
     acceptor->pause.data = acceptor;
     return uv_timer_init(net->uv, &acceptor->pause);

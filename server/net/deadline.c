@@ -28,12 +28,12 @@ static uint64_t period_ms(const ids_net *net) {
 
 static void append(ids_socket *socket) {
     ids_net *net = socket->net;
-    socket->deadline.look_ms = net->desk->now_ms + period_ms(net);
+    socket->deadline.look_ms = net->worker->now_ms + period_ms(net);
     ids_list_append(&net->deadlines.all, &socket->deadline.in_all);
 }
 
 void ids_deadline_begin(ids_socket *socket) {
-    uint64_t now_ms = socket->net->desk->now_ms;
+    uint64_t now_ms = socket->net->worker->now_ms;
     socket->deadline = (ids_deadline){.begun_ms = now_ms, .quiet_ms = now_ms};
     append(socket);
 }
@@ -66,10 +66,10 @@ static bool half_is_overdue(ids_deadline *own, const ids_conn *conn,
  * are not ours any more, so the system has to be asked whether they go. */
 static bool does_not_read(ids_deadline *own, const ids_net *net,
                           const ids_conn *conn) {
-    uint64_t now_ms = net->desk->now_ms;
+    uint64_t now_ms = net->worker->now_ms;
     int bytes = 0;
     if (!ids_conn_is_stalled(conn) || conn->hops.count ||
-        ids_conn_unsent(conn) || !ids_dispatch_may_serve(net->desk, conn)) {
+        ids_conn_unsent(conn) || !ids_dispatch_may_serve(net->worker, conn)) {
         own->stuck_ms = 0;
         return false;
     }
@@ -96,7 +96,7 @@ static bool is_overdue_for_idleness(ids_deadline *own, const ids_conn *conn,
 static const char *overdue(const ids_net *net, ids_socket *socket) {
     const ids_conn *conn = socket->conn;
     ids_deadline *own = &socket->deadline;
-    uint64_t now_ms = net->desk->now_ms;
+    uint64_t now_ms = net->worker->now_ms;
     uint64_t age_ms = now_ms - own->begun_ms;
     if (conn->reading.surplus || ids_conn_is_closing(conn) || conn->ended ||
         conn->life == IDS_CONN_MOVING)
@@ -124,10 +124,10 @@ static void look_at(ids_net *net, ids_socket *socket) {
     if (!why)
         return;
     ids_log_who(IDS_LOG_INFO, "connection closed", &conn->who, why);
-    net->desk->counters.of[IDS_CLOSED_BY_TIME_TOTAL]++;
+    net->worker->counters.of[IDS_CLOSED_BY_TIME_TOTAL]++;
     if (socket->deadline.stuck_ms)
         ids_conn_become(conn, IDS_CONN_DEAD); /* it would not take a goodbye */
-    ids_conn_finish(net->desk, conn);
+    ids_conn_finish(net->worker, conn);
 }
 
 /* Whose turn it is next. */
@@ -146,7 +146,7 @@ uint64_t ids_deadline_next_ms(const ids_net *net) {
 
 void ids_deadline_look(ids_net *net) {
     ids_deadlines *all = &net->deadlines;
-    uint64_t now_ms = net->desk->now_ms;
+    uint64_t now_ms = net->worker->now_ms;
     ids_socket *first;
     int looks = 0;
     while ((first = first_of(all)) && first->deadline.look_ms <= now_ms &&

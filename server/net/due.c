@@ -28,7 +28,7 @@ uint64_t ids_due_next_ms(const ids_net *net) {
 }
 
 void ids_due_do(ids_net *net) {
-    uint64_t now_ms = net->desk->now_ms;
+    uint64_t now_ms = net->worker->now_ms;
     uint32_t left = CLOSED_A_TURN;
     for (; left && due_of(&net->stalled, IDS_TAKEN_MS) <= now_ms; left--)
         ids_socket_close(first_of(&net->stalled), "the peer takes nothing");

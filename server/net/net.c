@@ -15,7 +15,7 @@ static void look_for_gap(ids_net *net) {
         return;
     assert(gaps > net->gaps);
     net->gaps = gaps;
-    if (net->desk->index == 0)
+    if (net->worker->index == 0)
         ids_log(IDS_LOG_WARN,
                 "this process stood still; deadlines wait for what came",
                 "gaps=%llu all_ms=%llu", (unsigned long long)gaps,
@@ -26,8 +26,8 @@ static void look_for_gap(ids_net *net) {
 
 void ids_net_read_clock(ids_net *net) {
     uint64_t now_ms = ids_loop_clock_ms();
-    if (now_ms > net->desk->now_ms)
-        net->desk->now_ms = now_ms;
+    if (now_ms > net->worker->now_ms)
+        net->worker->now_ms = now_ms;
 }
 
 void ids_net_wake_up(ids_net *net) {

@@ -19,7 +19,7 @@ typedef struct ids_net {
     /* Set before it runs. */
     uv_loop_t *uv;
     ids_line *line;
-    ids_desk *desk; /* the line's */
+    ids_worker *worker; /* the line's */
     ids_mailbox *mailbox;
     ids_places *places; /* of the whole house */
     ids_seat *seat;     /* NULL: the node has no peer */

@@ -29,7 +29,7 @@ static void list_remove(ids_socket *socket) {
 
 static void list_append(ids_socket *socket, ids_list *list) {
     list_remove(socket);
-    socket->since_ms = socket->net->desk->now_ms;
+    socket->since_ms = socket->net->worker->now_ms;
     socket->list = list;
     ids_list_append(list, &socket->in_list);
 }
@@ -130,14 +130,14 @@ static bool send_once(ids_socket *socket) {
     if (out.len > SENT_AT_ONCE_MAX)
         out.len = SENT_AT_ONCE_MAX;
     ssize_t sent = send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
-    ids_desk_worked(socket->net->desk, IDS_WORK_SEND, IDS_WORK_SEND_1,
-                    sent > 0 ? (size_t)sent * 4 : 0);
+    ids_worker_worked(socket->net->worker, IDS_WORK_SEND, IDS_WORK_SEND_1,
+                      sent > 0 ? (size_t)sent * 4 : 0);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         ids_conn_become(conn, IDS_CONN_DEAD);
         return false;
     }
     if (sent > 0)
-        ids_output_sent(socket->net->desk, conn, (size_t)sent);
+        ids_output_sent(socket->net->worker, conn, (size_t)sent);
     socket->blocked = sent < (ssize_t)out.len;
     if (!socket->blocked && socket->list == &socket->net->stalled)
         list_remove(socket);
@@ -154,16 +154,16 @@ static bool has_output(const ids_conn *conn) {
 /* Mostly one send. More where a large result stands between the replies; what
  * this turn has no time for is left to the next one. */
 static void send_out(ids_socket *socket) {
-    ids_desk *desk = socket->net->desk;
+    ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
     if (ids_deferred_count(&conn->out.later))
-        ids_output_fill(desk, conn);
+        ids_output_fill(worker, conn);
     while (send_once(socket) && has_output(conn)) {
-        if (!ids_desk_may(desk, IDS_WORK_SEND)) {
-            ids_desk_mark(desk, conn);
+        if (!ids_worker_may(worker, IDS_WORK_SEND)) {
+            ids_worker_mark(worker, conn);
             return;
         }
-        ids_output_fill(desk, conn);
+        ids_output_fill(worker, conn);
     }
 }
 
@@ -215,7 +215,7 @@ static void settle(ids_net *net, ids_conn *conn) {
         else if (conn->ended && !socket->list)
             list_append(socket, &net->stalled);
         if (ids_conn_is_stalled(conn) &&
-            ids_dispatch_may_serve(net->desk, conn))
+            ids_dispatch_may_serve(net->worker, conn))
             postpone(socket, 0);
         else if (!watch(socket))
             ids_socket_close(socket, "it can't be watched");
@@ -224,7 +224,7 @@ static void settle(ids_net *net, ids_conn *conn) {
 
 void ids_sockets_settle(ids_net *net) {
     ids_conn *conn;
-    while ((conn = ids_desk_next_dirty(net->desk)))
+    while ((conn = ids_worker_next_dirty(net->worker)))
         settle(net, conn);
 }
 
@@ -241,7 +241,7 @@ static void discard_input(ids_socket *socket) {
 }
 
 static void read_once(ids_socket *socket) {
-    ids_desk *desk = socket->net->desk;
+    ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
     ids_input input = ids_input_room(socket->net->line, conn);
     if (input.max == 0) {
@@ -249,8 +249,8 @@ static void read_once(ids_socket *socket) {
         return;
     }
     ssize_t got = recv(conn->fd, input.ptr, input.max, 0);
-    ids_desk_worked(desk, IDS_WORK_SERVE, IDS_WORK_READ,
-                    got > 0 ? (size_t)got : 0);
+    ids_worker_worked(worker, IDS_WORK_SERVE, IDS_WORK_READ,
+                      got > 0 ? (size_t)got : 0);
     if (got > 0) {
         ids_net_read_clock(socket->net);
         ids_reader_received(socket->net->line, conn, &input, (size_t)got);
@@ -258,7 +258,7 @@ static void read_once(ids_socket *socket) {
         ids_reader_end(socket->net->line, conn);
     } else if (errno != EAGAIN && errno != EINTR) {
         ids_conn_become(conn, IDS_CONN_DEAD);
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(worker, conn);
     }
     ids_sockets_settle(socket->net);
 }
@@ -272,17 +272,17 @@ static void on_readable(ids_socket *socket) {
 
 static void on_writable(ids_socket *socket) {
     socket->blocked = false;
-    ids_desk_mark(socket->net->desk, socket->conn);
+    ids_worker_mark(socket->net->worker, socket->conn);
     ids_sockets_settle(socket->net);
 }
 
 static void resume(ids_socket *socket) {
-    ids_desk *desk = socket->net->desk;
+    ids_worker *worker = socket->net->worker;
     if (!ids_conn_is_stalled(socket->conn) ||
-        !ids_dispatch_may_serve(desk, socket->conn))
+        !ids_dispatch_may_serve(worker, socket->conn))
         return;
     ids_reader_resume(socket->net->line, socket->conn);
-    ids_desk_mark(desk, socket->conn);
+    ids_worker_mark(worker, socket->conn);
     ids_sockets_settle(socket->net);
 }
 
@@ -299,7 +299,7 @@ void ids_sockets_serve_postponed(ids_net *net) {
     const ids_listed *at, *last = net->postponed.tail;
     bool is_last = false;
     while ((at = net->postponed.head) && !is_last &&
-           ids_desk_may_read(net->desk)) {
+           ids_worker_may_read(net->worker)) {
         ids_socket *socket = IDS_LISTED(ids_socket, in_postponed, at);
         is_last = at == last;
         serve_events(socket, take_postponed(socket));
@@ -313,7 +313,7 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
         return;
     if (status < 0) /* the descriptor is in error: its read says which */
         ids_socket_close(socket, uv_strerror(status));
-    else if (ids_desk_may_read(socket->net->desk))
+    else if (ids_worker_may_read(socket->net->worker))
         serve_events(socket, events);
     else
         postpone(socket, events);
@@ -328,7 +328,7 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
                     uv_strerror(error));
         free(socket);
         ids_conn_become(conn, IDS_CONN_DEAD);
-        ids_desk_mark(net->desk, conn);
+        ids_worker_mark(net->worker, conn);
         return;
     }
     socket->poll.data = socket;
@@ -338,9 +338,9 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
     ids_deadline_begin(socket);
     if (conn->reading.surplus)
         list_append(socket, &net->surplus);
-    if (net->desk->draining)
-        ids_conn_finish(net->desk, conn);
-    ids_desk_mark(net->desk, conn);
+    if (net->worker->draining)
+        ids_conn_finish(net->worker, conn);
+    ids_worker_mark(net->worker, conn);
 }
 
 void ids_socket_refuse(ids_socket *socket) {
@@ -358,25 +358,25 @@ static void drain(ids_socket *socket) {
         !ids_conn_is_stalled(socket->conn))
         read_once(socket);
     if (socket->conn)
-        ids_conn_finish(socket->net->desk, socket->conn);
+        ids_conn_finish(socket->net->worker, socket->conn);
 }
 
 void ids_sockets_drain(ids_net *net) {
-    const ids_desk *desk = net->desk;
-    for (uint32_t i = 0; i < desk->slots.used; i++)
-        if (desk->slots.all[i].conn && desk->slots.all[i].conn->link)
-            drain(desk->slots.all[i].conn->link);
+    const ids_worker *worker = net->worker;
+    for (uint32_t i = 0; i < worker->slots.used; i++)
+        if (worker->slots.all[i].conn && worker->slots.all[i].conn->link)
+            drain(worker->slots.all[i].conn->link);
     ids_sockets_settle(net);
 }
 
 void ids_sockets_close(ids_net *net) {
-    const ids_desk *desk = net->desk;
-    for (uint32_t i = 0; i < desk->slots.used; i++)
-        if (desk->slots.all[i].conn)
-            ids_conn_become(desk->slots.all[i].conn, IDS_CONN_DEAD);
-    for (uint32_t i = 0; i < desk->slots.used; i++)
-        if (desk->slots.all[i].conn)
-            settle(net, desk->slots.all[i].conn);
+    const ids_worker *worker = net->worker;
+    for (uint32_t i = 0; i < worker->slots.used; i++)
+        if (worker->slots.all[i].conn)
+            ids_conn_become(worker->slots.all[i].conn, IDS_CONN_DEAD);
+    for (uint32_t i = 0; i < worker->slots.used; i++)
+        if (worker->slots.all[i].conn)
+            settle(net, worker->slots.all[i].conn);
     assert(!net->postponed.head && !net->deadlines.all.head);
     assert(!net->stalled.head && !net->surplus.head && !net->lingering.head);
 }

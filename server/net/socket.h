@@ -37,12 +37,12 @@ void ids_socket_close(ids_socket *socket, const char *why);
 /* One in surplus is told, though it has not asked. */
 void ids_socket_refuse(ids_socket *socket);
 
-/* Closes and frees a connection that is on no desk. */
+/* Closes and frees a connection that is on no worker. */
 void ids_socket_discard(ids_net *net, ids_conn *conn);
 
 /* All of a loop's -----------------------------------------------------------
  *
- * settle: whatever connections the desk has marked are sent, closed or moved.
+ * settle: whatever connections the worker has marked are sent, closed or moved.
  * serve_postponed: those that an earlier turn had no time for, in the order in
  * which they came: none waits for more than its turn, however much others
  * bring. drain: what has come is read a last time, and each is closed when its

@@ -68,7 +68,7 @@ static bool is_through(const ids_cable *cable) {
     assert(cable->over);
     return cable->broken || cable->connecting || !cable->socket ||
            ids_cable_may_take(cable) ||
-           cable->seat->desk->now_ms >= cable->patience_until_ms;
+           cable->seat->worker->now_ms >= cable->patience_until_ms;
 }
 
 void ids_cable_settle(ids_cable *cable) {

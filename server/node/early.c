@@ -79,7 +79,7 @@ void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read) {
     }
     cable->seat = seat;
     cable->socket = socket;
-    cable->patience_until_ms = seat->desk->now_ms + IDS_PATIENCE_MS;
+    cable->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
     cable->next = seat->cables;
     seat->cables = cable;
     if (read.len < IDS_PF_PEEK_BYTES)

@@ -9,7 +9,7 @@
 #define IDS_NODE_HOLDINGS_H
 
 #include "proto/orders.h"
-#include "server/desk.h"
+#include "server/worker.h"
 
 #include <stdatomic.h>
 

@@ -76,12 +76,12 @@ void ids_intake_look(ids_intake *intake, const ids_peer *peer) {
     assert(intake->count <= intake->cap);
 }
 
-static bool put(ids_desk *desk, ids_body *body) {
+static bool put(ids_worker *worker, ids_body *body) {
     ids_change changes[IDS_ROUTE_MAX];
     uint32_t count;
     assert(body->skip <= body->count);
     while ((count = ids_body_next(body, changes)) > 0)
-        if (!ids_copy_route(desk, &body->tag, changes, count))
+        if (!ids_copy_route(worker, &body->tag, changes, count))
             return false;
     return ids_body_is_whole(body);
 }
@@ -96,13 +96,13 @@ static void give_back(ids_intake *intake, ids_pbuf *input) {
 }
 
 /* Behind one that could not be put nothing is: its session ends. */
-bool ids_intake_put(ids_intake *intake, ids_desk *desk) {
+bool ids_intake_put(ids_intake *intake, ids_worker *worker) {
     bool had = intake->count > 0, good = true;
     assert(intake->count == 0 || intake->inputs_count > 0);
     for (uint32_t i = 0; good && i < intake->count; i++)
-        good = put(desk, &intake->bodies[i]);
+        good = put(worker, &intake->bodies[i]);
     if (!good)
-        ids_copy_spoil(desk);
+        ids_copy_spoil(worker);
     for (uint32_t i = 0; i < intake->inputs_count; i++)
         give_back(intake, &intake->inputs[i]);
     intake->count = intake->inputs_count = 0;

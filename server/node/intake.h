@@ -14,8 +14,8 @@
 #ifndef IDS_NODE_INTAKE_H
 #define IDS_NODE_INTAKE_H
 
-#include "server/desk.h"
 #include "server/peer/peer.h"
+#include "server/worker.h"
 
 typedef struct ids_intake {
     ids_body *bodies; /* in the order they came */
@@ -40,6 +40,6 @@ void ids_intake_read(ids_intake *intake, ids_peer *peer, ids_link **link,
 void ids_intake_look(ids_intake *intake, const ids_peer *peer);
 
 /* Outside: all of it is put. False: there was nothing. */
-bool ids_intake_put(ids_intake *intake, ids_desk *desk);
+bool ids_intake_put(ids_intake *intake, ids_worker *worker);
 
 #endif

@@ -12,14 +12,14 @@
 
 void ids_keeper_take_news(ids_keeper *k) {
     ids_keeper_news news;
-    assert(k->desk->journal == k->journal);
+    assert(k->worker->journal == k->journal);
     if (!k->host.take_news(k->host.ctx, &news))
         return;
     if (news.batch_is_done) {
         assert(news.done.failed ||
                news.done.durable <= ids_journal_taken(k->journal));
         ids_journal_done(k->journal, &news.done);
-        k->desk->counters.of[IDS_WRITTEN_LATE_TOTAL] += news.late;
+        k->worker->counters.of[IDS_WRITTEN_LATE_TOTAL] += news.late;
     }
     if (news.durable > ids_journal_durable(k->journal))
         ids_journal_synced(k->journal, news.durable);
@@ -28,19 +28,19 @@ void ids_keeper_take_news(ids_keeper *k) {
 }
 
 static void let_replies_leave(ids_keeper *k) {
-    uint64_t now_ms = k->desk->now_ms;
+    uint64_t now_ms = k->worker->now_ms;
     uint64_t watermark = ids_journal_watermark(k->journal, now_ms);
     if (!ids_journal_waits(k->journal, now_ms))
         watermark = UINT64_MAX;
-    k->desk->hold.disk_is_full = ids_journal_refuses_claims(k->journal);
-    ids_hold_set_full(k->desk, ids_journal_is_full(k->journal));
-    if (watermark == k->watermark && !ids_hold_has_more(&k->desk->hold))
+    k->worker->hold.disk_is_full = ids_journal_refuses_claims(k->journal);
+    ids_hold_set_full(k->worker, ids_journal_is_full(k->journal));
+    if (watermark == k->watermark && !ids_hold_has_more(&k->worker->hold))
         return;
     assert(watermark == UINT64_MAX ||
            watermark <= ids_journal_taken(k->journal));
     k->watermark = watermark;
     if (!k->is_seated)
-        ids_hold_release(k->desk, watermark);
+        ids_hold_release(k->worker, watermark);
 }
 
 bool ids_keeper_turn(ids_keeper *k) {
@@ -48,7 +48,8 @@ bool ids_keeper_turn(ids_keeper *k) {
     if (ids_journal_has_failed(k->journal))
         k->host.fail(k->host.ctx);
     bool more = ids_part_go_on(k);
-    const ids_batch *batch = ids_journal_hand_over(k->journal, k->desk->now_ms);
+    const ids_batch *batch =
+        ids_journal_hand_over(k->journal, k->worker->now_ms);
     if (batch)
         k->host.write(k->host.ctx, batch);
     let_replies_leave(k);
@@ -58,7 +59,7 @@ bool ids_keeper_turn(ids_keeper *k) {
 void ids_keeper_flush(ids_keeper *k) {
     const ids_batch *batch;
     ids_journal_sync(k->journal);
-    while ((batch = ids_journal_hand_over(k->journal, k->desk->now_ms))) {
+    while ((batch = ids_journal_hand_over(k->journal, k->worker->now_ms))) {
         ids_batch_done done = k->host.write_now(k->host.ctx, batch);
         assert(done.failed || done.written == batch->last);
         if (done.failed)
@@ -93,23 +94,23 @@ bool ids_keeper_init(ids_keeper *k, const ids_keeper_config *config) {
                                         .mark_ms = IDS_MARK_MS_DEFAULT,
                                         .now_ms = config->now_ms,
                                         .free_bytes = config->free_bytes};
-    assert(config->desk != NULL && config->fsync < IDS_FSYNC_COUNT);
+    assert(config->worker != NULL && config->fsync < IDS_FSYNC_COUNT);
     assert(config->host.write != NULL && config->host.take_news != NULL);
-    *k = (ids_keeper){.desk = config->desk,
+    *k = (ids_keeper){.worker = config->worker,
                       .journal = ids_journal_new(&journal),
                       .host = config->host,
                       .watermark = 0, /* as the worker's begins */
                       .is_seated = config->is_seated};
     if (!k->journal)
         return false;
-    k->desk->journal = k->journal;
-    k->desk->now_ms = config->now_ms;
+    k->worker->journal = k->journal;
+    k->worker->now_ms = config->now_ms;
     let_replies_leave(k);
     return true;
 }
 
 void ids_keeper_fini(ids_keeper *k) {
-    assert(k->desk->journal == k->journal);
-    k->desk->journal = NULL;
+    assert(k->worker->journal == k->journal);
+    k->worker->journal = NULL;
     ids_journal_free(k->journal);
 }

@@ -9,8 +9,8 @@
 #ifndef IDS_KEEPER_H
 #define IDS_KEEPER_H
 
-#include "server/desk.h"
 #include "server/journal/snapshot.h"
+#include "server/worker.h"
 
 /* What is done for a snapshot, one thing at a time, where it may block. */
 typedef enum ids_keeper_task {
@@ -60,15 +60,15 @@ typedef struct ids_keeper_host {
 } ids_keeper_host;
 
 typedef struct ids_keeper {
-    ids_desk *desk;
+    ids_worker *worker;
     ids_journal *journal;
     ids_keeper_host host;
     uint64_t watermark; /* up to which change replies may leave */
-    bool is_seated;     /* the desk has a peer, too: its seat tells it */
+    bool is_seated;     /* the worker has a peer, too: its seat tells it */
     unsigned round;     /* the last snapshot that was taken part in */
     ids_keeper_phase phase;
     ids_snapshot_walk walk;
-    ids_shard *walked; /* another one may have the desk's place by then */
+    ids_shard *walked; /* another one may have the worker's place by then */
     uint64_t block_ms; /* when the last block was made */
     uint64_t walked_bytes;
     uint64_t walk_end;         /* the last change as the walk was over */
@@ -76,7 +76,7 @@ typedef struct ids_keeper {
 } ids_keeper;
 
 typedef struct ids_keeper_config {
-    ids_desk *desk;
+    ids_worker *worker;
     ids_fsync fsync;
     bool is_seated; /* the worker has a seat at the peer */
     uint64_t now_ms;
@@ -84,7 +84,7 @@ typedef struct ids_keeper_config {
     ids_keeper_host host;
 } ids_keeper_config;
 
-/* Gives the desk its journal. False: no memory. */
+/* Gives the worker its journal. False: no memory. */
 bool ids_keeper_init(ids_keeper *keeper, const ids_keeper_config *config);
 void ids_keeper_fini(ids_keeper *keeper);
 

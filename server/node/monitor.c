@@ -12,7 +12,7 @@ static uint64_t clock_ns(const ids_partner *partner) {
 
 /* On the thread of the worker that was inside, into its own counters. */
 static void count_stay(ids_seat *seat, uint64_t ns) {
-    uint64_t *of = seat->desk->counters.of;
+    uint64_t *of = seat->worker->counters.of;
     assert(seat->partner->here == seat);
     of[IDS_NODE_LOCKS_TOTAL]++;
     of[IDS_NODE_LOCKED_NS_TOTAL] += ns;
@@ -34,7 +34,7 @@ void ids_partner_wake(ids_seat *seat) {
     const ids_partner *partner = seat->partner;
     bool was = atomic_exchange(&seat->called, true);
     if (!was && seat != partner->here && !seat->is_quiet)
-        partner->host.wake(partner->host.ctx, seat->desk->index);
+        partner->host.wake(partner->host.ctx, seat->worker->index);
 }
 
 void ids_partner_wake_all(ids_partner *partner) {

@@ -13,8 +13,8 @@ static ids_seat *first(ids_partner *partner) {
     return &partner->seats[0];
 }
 
-static ids_desk *desk_of(ids_partner *partner) {
-    return first(partner)->desk;
+static ids_worker *worker_of(ids_partner *partner) {
+    return first(partner)->worker;
 }
 
 /* Orders ------------------------------------------------------------------- */
@@ -27,13 +27,13 @@ static void answer(ids_partner *partner, idp_ordered outcome, uint64_t epoch,
         .primary = {(const uint8_t *)primary, strlen(primary)}};
     assert(partner->order.is_there);
     partner->order.is_there = false;
-    ids_orders_answer(desk_of(partner), partner->order.request.ticket, &what);
+    ids_orders_answer(worker_of(partner), partner->order.request.ticket, &what);
 }
 
 static void refuse(ids_partner *partner, const char *text) {
     assert(partner->order.is_there);
     partner->order.is_there = false;
-    ids_orders_refuse(desk_of(partner), partner->order.request.ticket, text);
+    ids_orders_refuse(worker_of(partner), partner->order.request.ticket, text);
 }
 
 void ids_partner_fail_order(ids_partner *partner, int error) {
@@ -130,7 +130,7 @@ static void give_up(ids_partner *partner) {
 
 void ids_partner_look_at_order(ids_partner *partner) {
     ids_partner_order *order = &partner->order;
-    uint64_t now_ms = desk_of(partner)->now_ms;
+    uint64_t now_ms = worker_of(partner)->now_ms;
     ids_endpoint at = {.text = ""};
     ids_deciding verdict;
     if (!order->is_there)
@@ -162,18 +162,19 @@ void ids_partner_look_at_order(ids_partner *partner) {
         give_up(partner);
 }
 
-static void take(void *ctx, ids_desk *desk, const ids_order_request *request) {
+static void take(void *ctx, ids_worker *worker,
+                 const ids_order_request *request) {
     ids_partner *partner = ctx;
     if (partner->order.is_there) {
-        ids_orders_refuse(desk, request->ticket,
+        ids_orders_refuse(worker, request->ticket,
                           ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
     assert(!partner->order.is_begun || !partner->order.is_there);
-    partner->order =
-        (ids_partner_order){.request = *request,
-                            .is_there = true,
-                            .until_ms = desk->now_ms + partner->config.busy_ms};
+    partner->order = (ids_partner_order){.request = *request,
+                                         .is_there = true,
+                                         .until_ms = worker->now_ms +
+                                                     partner->config.busy_ms};
     ids_partner_look_at_order(partner);
 }
 
@@ -183,11 +184,11 @@ static void copy_text(char *to, size_t cap, const char *from) {
     snprintf(to, cap, "%s", from);
 }
 
-static void report(void *ctx, ids_desk *desk, idp_replication *to) {
+static void report(void *ctx, ids_worker *worker, idp_replication *to) {
     ids_partner *partner = ctx;
     static const char *const modes[] = {"none", "async", "sync"};
     ids_peer_status status;
-    (void)desk;
+    (void)worker;
     ids_peer *peer = ids_partner_enter(first(partner));
     ids_peer_status_get(peer, &status);
     assert(status.member_count <= 1 + IDS_FOLLOWERS_MAX);

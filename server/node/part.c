@@ -31,10 +31,10 @@ static void go(ids_keeper *k, ids_keeper_phase phase, ids_keeper_task task) {
 }
 
 static void begin(ids_keeper *k, unsigned round) {
-    assert(k->desk->shard != NULL);
+    assert(k->worker->shard != NULL);
     assert(k->phase == IDS_KEEPER_NO_SNAPSHOT);
     k->round = round;
-    k->walked = k->desk->shard;
+    k->walked = k->worker->shard;
     k->walked_bytes = 0;
     ids_journal_cut(k->journal);
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
@@ -55,14 +55,14 @@ static void end(ids_keeper *k, bool good) {
 /* While calls come, a snapshot takes its time: a block a ms, or as many bytes
  * as the logs grow by. */
 static bool may_walk(const ids_keeper *k) {
-    return k->block_ms < k->desk->now_ms ||
+    return k->block_ms < k->worker->now_ms ||
            k->walked_bytes < k->host.grown(k->host.ctx) ||
-           !ids_desk_is_asked(k->desk);
+           !ids_worker_is_asked(k->worker);
 }
 
 static void write_block(ids_keeper *k) {
     assert(k->walk.count > 0 && k->walk.len > IDS_FRAME_HEAD_BYTES);
-    k->block_ms = k->desk->now_ms;
+    k->block_ms = k->worker->now_ms;
     k->walked_bytes += k->walk.len;
     go(k, IDS_KEEPER_WALKS, IDS_KEEPER_WRITE);
 }
@@ -82,7 +82,7 @@ static bool walk_on(ids_keeper *k) {
     if (!may_walk(k))
         return false;
     assert(k->walked != NULL && !k->walk.failed);
-    if (!ids_snapshot_walk_step(&k->walk, k->walked, k->desk->now_ms,
+    if (!ids_snapshot_walk_step(&k->walk, k->walked, k->worker->now_ms,
                                 BUCKETS_A_TURN))
         return true;
     if (k->walk.failed)

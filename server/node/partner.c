@@ -13,7 +13,7 @@
 /* Decisions ---------------------------------------------------------------- */
 
 static uint64_t now_of(const ids_partner *partner) {
-    return partner->seats[0].desk->now_ms;
+    return partner->seats[0].worker->now_ms;
 }
 
 static void propose(void *ctx, const ids_decision *next) {
@@ -127,18 +127,18 @@ static void begin_recording(ids_partner *partner) {
 
 /* A copy that is whole ----------------------------------------------------- */
 
-/* Can every desk? */
+/* Can every worker? */
 static bool prepare_copies(ids_partner *partner, uint64_t session) {
     assert(session != 0 && partner->here != NULL);
     for (uint32_t i = 0; i < partner->seats_count; i++) {
         ids_partner_show(partner, &partner->seats[i]);
-        if (!ids_copy_prepare(partner->seats[i].desk, session))
+        if (!ids_copy_prepare(partner->seats[i].worker, session))
             return false;
     }
     return true;
 }
 
-/* All desks, or none: the copy stays aside until what was here is closed on
+/* All workers, or none: the copy stays aside until what was here is closed on
  * the medium. */
 static bool swap_copies(ids_partner *partner) {
     const ids_node_host *host = &partner->host;
@@ -148,13 +148,13 @@ static bool swap_copies(ids_partner *partner) {
         return false;
     count -= IDS_RULE_OFF(SWAPS_ALL) && count > 1;
     for (uint32_t i = 0; i < count; i++)
-        ids_copy_swap(partner->seats[i].desk);
+        ids_copy_swap(partner->seats[i].worker);
     partner->holdings.stand = false;
     host->replaced(host->ctx);
     return true;
 }
 
-/* It takes the old one's place now, or later; where some desk can't, its
+/* It takes the old one's place now, or later; where some worker can't, its
  * session ends. */
 static void take_copy(ids_partner *partner, ids_peer *peer) {
     uint64_t now_ms = now_of(partner);
@@ -193,7 +193,7 @@ static void count_holdings(ids_partner *partner) {
     ids_holdings *h = &partner->holdings;
     *h = (ids_holdings){.stand = !partner->peer->leading};
     for (uint32_t i = 0; h->stand && i < partner->seats_count; i++)
-        ids_holdings_count(h, partner->seats[i].desk->shard, now_of(partner));
+        ids_holdings_count(h, partner->seats[i].worker->shard, now_of(partner));
 }
 
 /* Chores ------------------------------------------------------------------- */
@@ -241,7 +241,7 @@ void ids_partner_chores(ids_partner *partner) {
 
 /* Its life ----------------------------------------------------------------- */
 
-static bool take_seats(ids_partner *partner, ids_desk *const *desks,
+static bool take_seats(ids_partner *partner, ids_worker *const *workers,
                        ids_keeper *const *keepers) {
     uint32_t count = partner->config.peer.loops;
     assert(count >= 1 && count <= IDP_SHARDS_MAX);
@@ -251,7 +251,7 @@ static bool take_seats(ids_partner *partner, ids_desk *const *desks,
     partner->seats_count = count;
     for (uint32_t i = 0; i < count; i++)
         partner->seats[i] = (ids_seat){.partner = partner,
-                                       .desk = desks[i],
+                                       .worker = workers[i],
                                        .keeper = keepers ? keepers[i] : NULL,
                                        .gate = UINT64_MAX};
     return true;
@@ -259,18 +259,18 @@ static bool take_seats(ids_partner *partner, ids_desk *const *desks,
 
 bool ids_partner_begin(ids_partner *partner, const ids_partner_config *config,
                        const ids_node_host *host, const ids_decision *recorded,
-                       ids_desk *const *desks, ids_keeper *const *keepers) {
+                       ids_worker *const *workers, ids_keeper *const *keepers) {
     *partner = (ids_partner){.config = *config, .host = *host};
     assert(host->enter != NULL && host->record != NULL &&
            host->quiesce != NULL);
     partner->config.peer.decisions = (ids_decisions){partner, propose};
     partner->config.peer.host = ids_partner_host(partner);
     ids_quiesce_init(&partner->quiesce, config->peer.loops - 1);
-    if (!take_seats(partner, desks, keepers))
+    if (!take_seats(partner, workers, keepers))
         return false;
     uint64_t now_ms = host->clock_ms(host->ctx);
     for (uint32_t i = 0; i < partner->seats_count; i++)
-        desks[i]->now_ms = now_ms;
+        workers[i]->now_ms = now_ms;
     partner->peer = ids_peer_new(&partner->config.peer, recorded, now_ms);
     return partner->peer != NULL;
 }

@@ -18,7 +18,6 @@
 #ifndef IDS_PARTNER_H
 #define IDS_PARTNER_H
 
-#include "server/desk.h"
 #include "server/node/holdings.h"
 #include "server/node/host.h"
 #include "server/node/intake.h"
@@ -26,11 +25,12 @@
 #include "server/node/quiesce.h"
 #include "server/orders.h"
 #include "server/peer/peer.h"
+#include "server/worker.h"
 
 /* One worker's. What is not the monitor's is the worker's own. */
 typedef struct ids_seat {
     struct ids_partner *partner;
-    ids_desk *desk;
+    ids_worker *worker;
     ids_keeper *keeper; /* NULL: nothing is kept */
     ids_cable *cables;
     atomic_bool called;  /* there is something to look at */
@@ -103,11 +103,11 @@ typedef struct ids_partner {
 
 /* No worker runs yet: makes the node's peer out of what is recorded, and
  * proposes its start (partner->proposal), which is to be recorded before
- * anything else; then start. One desk per worker, and its keeper, if changes
+ * anything else; then start. One worker per worker, and its keeper, if changes
  * are kept (else NULL). False: no memory. */
 bool ids_partner_begin(ids_partner *partner, const ids_partner_config *config,
                        const ids_node_host *host, const ids_decision *recorded,
-                       ids_desk *const *desks, ids_keeper *const *keepers);
+                       ids_worker *const *workers, ids_keeper *const *keepers);
 
 /* That is on record: the node takes its role. */
 void ids_partner_start(ids_partner *partner, const ids_decision *recorded);
@@ -123,7 +123,7 @@ ids_order_taker ids_partner_taker(ids_partner *partner);
  * stands. */
 void ids_partner_recorded(ids_partner *partner, int error);
 
-/* A worker's calls; see turn.h for the end of a turn ---------------------- */
+/* A worker's calls; see turn.h for the end of a turn ----------------------- */
 
 uint64_t ids_seat_next_ms(const ids_seat *seat);
 
@@ -157,7 +157,7 @@ static inline void ids_seat_call(ids_seat *seat) {
 bool ids_early_is(const ids_cable *cable);
 void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes);
 
-/* Between partner.c and its neighbours ----------------------------------- */
+/* Between partner.c and its neighbours ------------------------------------- */
 
 static inline bool ids_seat_is_first(const ids_seat *seat) {
     return seat == seat->partner->seats;
@@ -179,13 +179,13 @@ void ids_partner_say_refusal(const ids_refusal *refusal);
  * there the peer is told of them, by ids_peer_took. */
 void ids_seat_keep(ids_seat *seat);
 
-/* Within the monitor: the seat's worker looks soon; its desk does what the peer
- * may do now. */
+/* Within the monitor: the seat's worker looks soon; its worker does what the
+ * peer may do now. */
 void ids_partner_wake(ids_seat *seat);
 void ids_partner_show(ids_partner *partner, ids_seat *seat);
 void ids_partner_work_out(ids_partner *partner);
 void ids_partner_gauge(ids_serving *serving, const ids_peer_status *status);
-/* All desks do that already. */
+/* All workers do that already. */
 bool ids_partner_is_shown(ids_partner *partner);
 void ids_partner_wake_all(ids_partner *partner);
 

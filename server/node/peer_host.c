@@ -51,7 +51,7 @@ static void hang_up(void *ctx, ids_link *link) {
 }
 
 static bool aside_begin(void *ctx) {
-    (void)ctx; /* each desk makes its own with the first record */
+    (void)ctx; /* each worker makes its own with the first record */
     return true;
 }
 
@@ -76,8 +76,8 @@ static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
     const ids_partner *partner = ctx;
     assert(loop < partner->seats_count && epoch != 0);
     /* Not the time that this turn began with: claims have come since. */
-    return ids_desk_lead(partner->seats[loop].desk, epoch,
-                         partner->host.clock_ms(partner->host.ctx));
+    return ids_worker_lead(partner->seats[loop].worker, epoch,
+                           partner->host.clock_ms(partner->host.ctx));
 }
 
 static void stand_down(void *ctx, bool pending) {

@@ -124,7 +124,7 @@ static void say_in_sync(const ids_peer_status *now) {
 
 /* Once, and not with each sync that is. */
 static void say_slow_disk(ids_partner *partner, const ids_peer_status *now) {
-    uint64_t now_ms = partner->seats[0].desk->now_ms;
+    uint64_t now_ms = partner->seats[0].worker->now_ms;
     assert(partner->slow_said_ms <= now_ms);
     if (!now->slow_disk)
         return;

@@ -8,20 +8,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A desk's tap is on while it leads; the ring begins where that began, or has
- * begun anew with all desks. */
+/* A worker's tap is on while it leads; the ring begins where that began, or has
+ * begun anew with all workers. */
 void ids_seat_keep(ids_seat *seat) {
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
     ids_tap_at at = {0};
     uint64_t number;
     idp_slice change;
-    if (ids_tap_is_empty(&desk->tap))
+    if (ids_tap_is_empty(&worker->tap))
         return;
-    assert(desk->serving.stance != IDS_FOLLOWS);
-    while (ids_tap_next(&desk->tap, &at, &number, &change))
-        ids_peer_keep(seat->partner->peer, desk->index, number, change);
-    ids_tap_clear(&desk->tap);
-    assert(ids_tap_is_empty(&desk->tap));
+    assert(worker->serving.stance != IDS_FOLLOWS);
+    while (ids_tap_next(&worker->tap, &at, &number, &change))
+        ids_peer_keep(seat->partner->peer, worker->index, number, change);
+    ids_tap_clear(&worker->tap);
+    assert(ids_tap_is_empty(&worker->tap));
 }
 
 /* A worker's calls --------------------------------------------------------- */
@@ -60,7 +60,7 @@ bool ids_seat_knows_host(ids_seat *seat, const char *host) {
 void ids_seat_hand_over(ids_seat *seat) {
     ids_seat_keep(seat);
     ids_peer *peer = ids_partner_enter(seat);
-    ids_peer_took(peer, seat->desk->index);
+    ids_peer_took(peer, seat->worker->index);
     ids_partner_leave(seat);
 }
 
@@ -76,13 +76,13 @@ bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag) {
 uint64_t ids_seat_next_ms(const ids_seat *seat) {
     uint64_t next_ms =
         ids_seat_is_first(seat) ? seat->partner->tick_at_ms : UINT64_MAX;
-    uint64_t oldest_ms = ids_hold_oldest_ms(&seat->desk->hold);
+    uint64_t oldest_ms = ids_hold_oldest_ms(&seat->worker->hold);
     if (seat->walk_waits && seat->walk_at_ms < next_ms)
         next_ms = seat->walk_at_ms;
     for (const ids_cable *each = seat->cables; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
-    if (oldest_ms != UINT64_MAX && seat->gate < seat->desk->hold.changes &&
+    if (oldest_ms != UINT64_MAX && seat->gate < seat->worker->hold.changes &&
         oldest_ms + seat->partner->config.commit_wait_ms < next_ms)
         next_ms = oldest_ms + seat->partner->config.commit_wait_ms;
     return next_ms;

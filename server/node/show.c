@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show.c -- what a desk may do, and what it tells of the node, as the peer says
- * now. All of it within the monitor. */
+/* show.c -- what a worker may do, and what it tells of the node, as the peer
+ * says now. All of it within the monitor. */
 #include "server/node/partner.h"
 
 #include "server/stance.h"
@@ -50,11 +50,11 @@ void ids_partner_work_out(ids_partner *partner) {
 }
 
 void ids_partner_show(ids_partner *partner, ids_seat *seat) {
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
     ids_partner_work_out(partner);
-    if (!ids_serving_same(&partner->serving, &desk->serving))
-        ids_desk_serve(desk, &partner->serving);
-    assert(desk->serving.stance == partner->serving.stance);
+    if (!ids_serving_same(&partner->serving, &worker->serving))
+        ids_worker_serve(worker, &partner->serving);
+    assert(worker->serving.stance == partner->serving.stance);
 }
 
 bool ids_partner_is_shown(ids_partner *partner) {
@@ -62,7 +62,7 @@ bool ids_partner_is_shown(ids_partner *partner) {
     for (uint32_t i = 0; i < partner->seats_count; i++) {
         const ids_seat *seat = &partner->seats[i];
         if (!seat->is_quiet &&
-            !ids_serving_alike(&seat->desk->serving, &partner->serving))
+            !ids_serving_alike(&seat->worker->serving, &partner->serving))
             return false;
     }
     return true;

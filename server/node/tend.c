@@ -16,7 +16,7 @@ static void begin_link(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     if (cable->link != NULL || cable->hung_up || cable->dialled)
         return;
     ids_peer_make_room(peer, cable->host);
-    cable->link = ids_peer_accept(peer, seat->desk->now_ms);
+    cable->link = ids_peer_accept(peer, seat->worker->now_ms);
     cable->patience_until_ms = 0;
     if (cable->link != NULL)
         cable->link->host = cable;
@@ -34,7 +34,7 @@ static void meet(ids_cable *cable) {
 
 void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
                     idp_slice bytes) {
-    uint64_t now_ms = seat->desk->now_ms;
+    uint64_t now_ms = seat->worker->now_ms;
     begin_link(seat, peer, cable);
     if (cable->link == NULL)
         return;
@@ -51,7 +51,7 @@ void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
 static bool is_whole(const ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     if (!cable->broken)
         return true;
-    ids_peer_lost(peer, cable->link, seat->desk->now_ms);
+    ids_peer_lost(peer, cable->link, seat->worker->now_ms);
     assert(cable->link == NULL && cable->hung_up);
     return false;
 }
@@ -66,7 +66,7 @@ static bool hear_rest(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     meet(cable);
     if (cable->met && has_unread(cable->link))
         ids_intake_read(&seat->intake, peer, &cable->link, (idp_slice){NULL, 0},
-                        seat->desk->now_ms);
+                        seat->worker->now_ms);
     return cable->link != NULL;
 }
 
@@ -85,13 +85,13 @@ static void take_out(ids_cable *cable) {
 /* Words are taken out, and whose frames may follow them: those are made outside
  * of the monitor. */
 static bool pump(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
-    const ids_desk *desk = seat->desk;
+    const ids_worker *worker = seat->worker;
     ids_link *link = cable->link;
     ids_sender *sender = NULL;
     if (!ids_cable_may_take(cable) || cable->connecting)
         return true;
-    if (link->dialled || link->stream == desk->index)
-        sender = ids_peer_pump(peer, link, desk->now_ms);
+    if (link->dialled || link->stream == worker->index)
+        sender = ids_peer_pump(peer, link, worker->now_ms);
     if (cable->link == NULL)
         return false;
     take_out(cable);
@@ -116,7 +116,7 @@ static void take_last(ids_seat *seat, ids_cable *cable) {
         return;
     cable->over = true;
     assert(cable->link == NULL);
-    cable->patience_until_ms = seat->desk->now_ms + IDS_PATIENCE_MS;
+    cable->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
     if (cable->last.len > 0 && ids_pbuf_reserve(&cable->out, cable->last.len)) {
         memcpy(cable->out.at + cable->out.len, cable->last.at, cable->last.len);
         cable->out.len += cable->last.len;
@@ -130,7 +130,7 @@ static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
     assert(has_link == (cable->link != NULL));
     if (has_link)
         pause_if_full(seat, cable);
-    else if (cable->broken || seat->desk->now_ms >= cable->patience_until_ms)
+    else if (cable->broken || seat->worker->now_ms >= cable->patience_until_ms)
         cable->hung_up = true;
     take_last(seat, cable);
 }
@@ -149,24 +149,24 @@ void ids_tend_all(ids_seat *seat, ids_peer *peer) {
 static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
     assert(ids_sender_walks(sender));
     return ids_ring_lag_bytes(sender->ring, &sender->at) < CALM_BYTES &&
-           ids_desk_is_asked(seat->desk);
+           ids_worker_is_asked(seat->worker);
 }
 
 static void make_frames_of(ids_seat *seat, ids_cable *cable) {
-    const ids_desk *desk = seat->desk;
+    const ids_worker *worker = seat->worker;
     ids_sender *sender = cable->sender;
     size_t bytes_max = seat->partner->config.peer.unsent_bytes;
     bool walks = ids_sender_walks(sender);
     bool calmly = walks && walks_calmly(seat, sender);
-    assert(sender->stream == desk->index && cable->out_at == 0);
+    assert(sender->stream == worker->index && cable->out_at == 0);
     seat->walk_waits |= calmly;
-    if (calmly && desk->now_ms < seat->walk_at_ms)
+    if (calmly && worker->now_ms < seat->walk_at_ms)
         return;
     if (calmly)
-        seat->walk_at_ms = desk->now_ms + 1;
+        seat->walk_at_ms = worker->now_ms + 1;
     size_t up_to = calmly ? IDS_PF_APPEND_BYTES : bytes_max;
     while (cable->out.len < up_to &&
-           ids_sender_next(sender, desk->shard, desk->now_ms, &cable->out))
+           ids_sender_next(sender, worker->shard, worker->now_ms, &cable->out))
         ;
     if (cable->out.len >= bytes_max || (walks && !calmly))
         seat->is_busy = true;

@@ -17,42 +17,42 @@ static uint64_t kept(const ids_seat *seat) {
 }
 
 static void report_applied(ids_seat *seat, ids_peer *peer) {
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
     ids_applied applied;
     uint64_t up_to =
         seat->keeper ? ids_keeper_watermark(seat->keeper) : UINT64_MAX;
-    while (ids_copy_next_applied(desk, up_to, &applied))
+    while (ids_copy_next_applied(worker, up_to, &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
-    if (ids_copy_take_failure(desk) && peer->upstream.id != 0 &&
+    if (ids_copy_take_failure(worker) && peer->upstream.id != 0 &&
         peer->upstream.stream[0] != NULL)
         ids_peer_lost(peer, peer->upstream.stream[0], peer->now_ms);
 }
 
 static void tick(ids_seat *seat, ids_peer *peer, bool bytes_came) {
-    uint64_t now_ms = seat->desk->now_ms;
+    uint64_t now_ms = seat->worker->now_ms;
     if (bytes_came || peer->switch_epoch != 0 ||
         (ids_seat_is_first(seat) && now_ms >= seat->partner->tick_at_ms))
         ids_peer_tick(peer, now_ms);
 }
 
 static void drop_copy(ids_seat *seat) {
-    const ids_copy *copy = &seat->desk->copy;
+    const ids_copy *copy = &seat->worker->copy;
     assert(seat->drop_session == 0 || seat->partner->here == seat);
     if (seat->drop_session != 0 && copy->aside &&
         copy->aside_session == seat->drop_session)
-        ids_copy_drop(seat->desk);
+        ids_copy_drop(seat->worker);
     seat->drop_session = 0;
 }
 
 /* Up to which change replies may leave now: the peer's word, and only of
  * changes that it was told of. */
 static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
     uint64_t watermark = kept(seat);
-    ids_gate *gate = &peer->gates[desk->index];
-    assert(desk->index < peer->config.loops);
-    if (desk->serving.stance == IDS_FOLLOWS) {
+    ids_gate *gate = &peer->gates[worker->index];
+    assert(worker->index < peer->config.loops);
+    if (worker->serving.stance == IDS_FOLLOWS) {
         seat->gate = UINT64_MAX;
         return watermark;
     }
@@ -64,7 +64,7 @@ static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
     seat->gate = ids_gate_watermark(gate);
     if (watermark > seat->gate)
         watermark = seat->gate;
-    watermark = ids_hold_left(&desk->hold, watermark);
+    watermark = ids_hold_left(&worker->hold, watermark);
     ids_gate_left(gate, watermark);
     return watermark;
 }
@@ -78,14 +78,15 @@ static ids_cable *take_new(ids_seat *seat) {
 /* The steps outside -------------------------------------------------------- */
 
 static void fail_stalled(ids_seat *seat) {
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
     uint64_t wait_ms = seat->partner->config.commit_wait_ms;
-    uint64_t oldest_ms = ids_hold_oldest_ms(&desk->hold);
-    if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > desk->now_ms ||
-        seat->gate >= desk->hold.changes || desk->serving.stance != IDS_LEADS)
+    uint64_t oldest_ms = ids_hold_oldest_ms(&worker->hold);
+    if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > worker->now_ms ||
+        seat->gate >= worker->hold.changes ||
+        worker->serving.stance != IDS_LEADS)
         return;
-    assert(oldest_ms <= desk->now_ms);
-    ids_hold_fail(desk, desk->now_ms - wait_ms, IDP_E_UNREPLICATED,
+    assert(oldest_ms <= worker->now_ms);
+    ids_hold_fail(worker, worker->now_ms - wait_ms, IDP_E_UNREPLICATED,
                   seat->is_slow
                       ? "slow disk at the replica (see --commit-wait); whether "
                         "this took effect is unknown: ask again"
@@ -112,7 +113,7 @@ static void open_new(ids_seat *seat, ids_cable *cable) {
 
 static void settle(ids_seat *seat) {
     const ids_node_host *host = &seat->partner->host;
-    host->settle(host->ctx, seat->desk->index);
+    host->settle(host->ctx, seat->worker->index);
 }
 
 /* The order of a turn's end ------------------------------------------------ */
@@ -125,7 +126,7 @@ typedef struct may {
 
 static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     ids_partner *partner = seat->partner;
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
     may behind;
 
     assert(cable == NULL || cable->seat == seat);
@@ -135,7 +136,7 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     atomic_store_explicit(&seat->called, false, memory_order_relaxed);
     seat->is_busy = false;
     seat->walk_waits = false;
-    seat->is_full = desk->hold.full;
+    seat->is_full = worker->hold.full;
 
     /* The role first. A node that leads no more fails what is held, and sends
      * waiters away; behind any step that lets go it would be too late (R6). */
@@ -145,7 +146,7 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     /* Then what this turn has changed: frames and the gate speak of changes
      * that the peer was told of, or a reply would leave before its change. */
     if (!IDS_RULE_OFF(TELLS_FIRST))
-        ids_peer_took(peer, desk->index);
+        ids_peer_took(peer, worker->index);
 
     /* The other node's bytes behind our own changes: an acknowledgement moves
      * the gate, and a full copy that begins here has them in its walk. */
@@ -171,8 +172,8 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* The gate, last of all: what is let go is said to it in the same stay, so
      * that who joins has it before he is a member. */
-    assert(ids_tap_is_empty(&desk->tap));
-    assert(desk->serving.stance == IDS_FOLLOWS || peer->leading);
+    assert(ids_tap_is_empty(&worker->tap));
+    assert(worker->serving.stance == IDS_FOLLOWS || peer->leading);
     behind.watermark = look_at_gate(seat, peer);
     behind.open = take_new(seat);
     ids_intake_look(&seat->intake, peer);
@@ -183,7 +184,7 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
 /* What this worker has, what came (cable, bytes; or NULL), what is to leave. */
 static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
-    ids_desk *desk = seat->desk;
+    ids_worker *worker = seat->worker;
 
     assert(!seat->is_quiet);
     /* What this turn has changed is put where frames are made of it. */
@@ -203,11 +204,11 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* With this stay's watermark and no other: the next stay may be another
      * role's, and an older one's changes were counted in another epoch. */
-    ids_hold_release(desk, behind.watermark);
+    ids_hold_release(worker, behind.watermark);
 
     /* Records that came: no reply waits for them here. Once they are in, the
      * next stay says so. */
-    if (ids_intake_put(&seat->intake, desk))
+    if (ids_intake_put(&seat->intake, worker))
         ids_seat_call(seat);
 
     /* Behind the release: what may leave is not said to be unknown. */
@@ -215,21 +216,21 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* May take a while, so outside, and behind everything that somebody waits
      * for. */
-    ids_copy_tidy(desk);
+    ids_copy_tidy(worker);
 
     settle(seat);
     open_new(seat, behind.open);
 }
 
 static bool has_reason(const ids_seat *seat) {
-    const ids_desk *desk = seat->desk;
+    const ids_worker *worker = seat->worker;
     return atomic_load_explicit(&seat->called, memory_order_acquire) ||
-           seat->is_busy || seat->is_full != desk->hold.full ||
-           !ids_tap_is_empty(&desk->tap) ||
-           desk->copy.applied_at < desk->copy.applied.len ||
-           desk->copy.failed || ids_hold_is_needed(&desk->hold) ||
-           ids_hold_has_more(&desk->hold) ||
-           ids_seat_next_ms(seat) <= desk->now_ms;
+           seat->is_busy || seat->is_full != worker->hold.full ||
+           !ids_tap_is_empty(&worker->tap) ||
+           worker->copy.applied_at < worker->copy.applied.len ||
+           worker->copy.failed || ids_hold_is_needed(&worker->hold) ||
+           ids_hold_has_more(&worker->hold) ||
+           ids_seat_next_ms(seat) <= worker->now_ms;
 }
 
 static bool seat_turn(ids_seat *seat) {
@@ -246,8 +247,8 @@ static bool seat_turn(ids_seat *seat) {
 bool ids_turn_end(ids_turn *turn, bool again) {
     bool busy = false;
     ids_seat *seat = again ? NULL : turn->seat;
-    assert(turn->keeper == NULL || turn->keeper->desk == turn->desk);
-    assert(turn->seat == NULL || turn->seat->desk == turn->desk);
+    assert(turn->keeper == NULL || turn->keeper->worker == turn->worker);
+    assert(turn->seat == NULL || turn->seat->worker == turn->worker);
     turn->settle(turn->ctx);
 
     /* The log before the peer: the watermark is the lower of the two, and the
@@ -265,13 +266,13 @@ bool ids_turn_end(ids_turn *turn, bool again) {
 
     /* Mail last: replies to other workers' clients that were let go above are
      * among it. */
-    busy |= !ids_desk_post(turn->desk);
+    busy |= !ids_worker_post(turn->worker);
     turn->settle(turn->ctx);
 
     /* What all must stand still for: this worker holds nothing back now. */
     if (seat && ids_seat_is_first(seat))
         busy |= ids_partner_swap_if_due(seat->partner);
-    return busy || ids_desk_has_more(turn->desk);
+    return busy || ids_worker_has_more(turn->worker);
 }
 
 void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,

@@ -11,7 +11,7 @@
 
 /* A worker, as far as its turn goes. */
 typedef struct ids_turn {
-    ids_desk *desk;
+    ids_worker *worker;
     ids_keeper *keeper; /* NULL: nothing is kept */
     ids_seat *seat;     /* NULL: the node has no peer */
     void *ctx;

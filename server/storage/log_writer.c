@@ -71,7 +71,7 @@ ids_keeper *ids_log_writer_keeper(ids_log_writer *w) {
 
 static bool init_keeper(ids_log_writer *w,
                         const ids_log_writer_config *config) {
-    const ids_keeper_config keeper = {.desk = config->desk,
+    const ids_keeper_config keeper = {.worker = config->worker,
                                       .fsync = config->fsync,
                                       .is_seated = config->is_seated,
                                       .now_ms = config->now_ms,
@@ -89,7 +89,7 @@ static bool init_keeper(ids_log_writer *w,
 }
 
 ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config) {
-    uint32_t index = config->desk->index;
+    uint32_t index = config->worker->index;
     ids_log_writer *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
@@ -102,7 +102,7 @@ ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config) {
         free(w);
         return NULL;
     }
-    ids_log_work_init(&w->work, config->desk->house, index);
+    ids_log_work_init(&w->work, config->worker->house, index);
     return w;
 }
 
@@ -190,14 +190,14 @@ static bool write_walk(ids_log_writer *w) {
     bool good = true;
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     while (good && !k->walk.over) {
-        good = ids_snapshot_walk_step(&k->walk, k->desk->shard, k->desk->now_ms,
-                                      UINT32_MAX) &&
+        good = ids_snapshot_walk_step(&k->walk, k->worker->shard,
+                                      k->worker->now_ms, UINT32_MAX) &&
                !k->walk.failed;
         if (good && k->walk.count > 0)
             good = do_now(w, IDS_KEEPER_WRITE);
         ids_snapshot_walk_clear(&k->walk);
     }
-    ids_snapshot_walk_fini(&k->walk, k->desk->shard);
+    ids_snapshot_walk_fini(&k->walk, k->worker->shard);
     return good;
 }
 

@@ -11,14 +11,14 @@ typedef struct ids_log_writer ids_log_writer;
 
 typedef struct ids_log_writer_config {
     ids_rounds *rounds; /* it takes part in */
-    ids_desk *desk;
+    ids_worker *worker;
     ids_writer writer; /* moves in, with what it has open */
     ids_fsync fsync;
     bool is_seated; /* the loop has a seat at the peer */
     uint64_t now_ms;
 } ids_log_writer_config;
 
-/* Gives the desk its journal. NULL: no memory. */
+/* Gives the worker its journal. NULL: no memory. */
 ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config);
 
 /* What the loop calls. */

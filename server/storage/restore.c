@@ -15,7 +15,7 @@
 typedef struct restore {
     ids_vault *vault;
     const ids_house *house;
-    ids_desk **desks;
+    ids_worker **workers;
     pthread_mutex_t *locks; /* one per shard */
     const ids_restore_report *report;
     uint32_t phase;
@@ -59,7 +59,7 @@ static bool put_all(restore *r, route *to, const ids_change *changes,
             if (to->done[i] || (waits ? pthread_mutex_lock(lock)
                                       : pthread_mutex_trylock(lock)) != 0)
                 continue;
-            good = put_some(r->desks[owner]->shard, owner, to, changes, i,
+            good = put_some(r->workers[owner]->shard, owner, to, changes, i,
                             count, now_ms);
             pthread_mutex_unlock(lock);
         }
@@ -85,13 +85,13 @@ static void read_units(void *ctx) {
     restore *r = ctx;
     const ids_loader loader = {.ctx = r, .load = load};
     uint32_t units = ids_vault_units(r->vault, r->phase);
-    while (!atomic_load(&r->failed) || !r->desks) {
+    while (!atomic_load(&r->failed) || !r->workers) {
         uint32_t unit = atomic_fetch_add(&r->next, 1);
         ids_fault fault;
         if (unit >= units)
             break;
         bool good = ids_vault_read(r->vault, r->phase, unit,
-                                   r->desks    ? &loader
+                                   r->workers  ? &loader
                                    : r->report ? r->report->loader
                                                : NULL,
                                    &fault);
@@ -118,11 +118,11 @@ static void reserve(const restore *r) {
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         records += m->snapshot[i].records;
     for (uint32_t i = 0; i < r->house->loops; i++)
-        ids_shard_reserve(r->desks[i]->shard, records / r->house->loops);
+        ids_shard_reserve(r->workers[i]->shard, records / r->house->loops);
 }
 
 static bool make_locks(restore *r) {
-    uint32_t count = r->desks ? r->house->loops : 0;
+    uint32_t count = r->workers ? r->house->loops : 0;
     r->locks = calloc(count + 1, sizeof *r->locks);
     for (uint32_t i = 0; r->locks && i < count; i++)
         pthread_mutex_init(&r->locks[i], NULL);
@@ -131,23 +131,23 @@ static bool make_locks(restore *r) {
                          "its records don't fit into memory");
 }
 
-bool ids_restore(ids_vault *vault, const ids_house *house, ids_desk **desks,
+bool ids_restore(ids_vault *vault, const ids_house *house, ids_worker **workers,
                  uint32_t threads, const ids_restore_report *report,
                  ids_fault *fault) {
     restore r = {.vault = vault,
                  .house = house,
-                 .desks = desks,
+                 .workers = workers,
                  .report = report,
                  .fault = fault};
     if (!make_locks(&r))
         return false;
     pthread_mutex_init(&r.lock, NULL);
-    if (desks)
+    if (workers)
         reserve(&r);
     for (r.phase = 0; r.phase < ids_vault_phases(vault); r.phase++)
-        if (!atomic_load(&r.failed) || !desks)
+        if (!atomic_load(&r.failed) || !workers)
             read_phase(&r, threads);
-    for (uint32_t i = 0; desks && i < house->loops; i++)
+    for (uint32_t i = 0; workers && i < house->loops; i++)
         pthread_mutex_destroy(&r.locks[i]);
     pthread_mutex_destroy(&r.lock);
     free(r.locks);

@@ -3,8 +3,8 @@
 #ifndef IDS_RESTORE_H
 #define IDS_RESTORE_H
 
-#include "server/desk.h"
 #include "server/journal/vault.h"
+#include "server/worker.h"
 
 /* unit is told of each unit, one at a time. */
 typedef struct ids_restore_report {
@@ -13,10 +13,10 @@ typedef struct ids_restore_report {
     const ids_loader *loader; /* of a check: takes what is read; or NULL */
 } ids_restore_report;
 
-/* Reads all phases, into the desks' shards, by as many threads; desks NULL:
+/* Reads all phases, into the workers' shards, by as many threads; workers NULL:
  * only checks, and house may be NULL. Returns when all is read. False: fault
  * says what is wrong with the first bad unit. */
-bool ids_restore(ids_vault *vault, const ids_house *house, ids_desk **desks,
+bool ids_restore(ids_vault *vault, const ids_house *house, ids_worker **workers,
                  uint32_t threads, const ids_restore_report *report,
                  ids_fault *fault);
 

@@ -22,7 +22,7 @@ ids_order_taker ids_snapshots_taker(ids_snapshots *snapshots);
 
 /* In each turn: an order whose time has come is begun, one whose snapshot is
  * there (or not) is answered, one that was given up is tried again. */
-void ids_snapshots_look(ids_snapshots *snapshots, ids_desk *desk);
+void ids_snapshots_look(ids_snapshots *snapshots, ids_worker *worker);
 
 /* When it has to look even if nothing happens. */
 uint64_t ids_snapshots_next_ms(const ids_snapshots *snapshots);

@@ -153,12 +153,12 @@ static void count_unit(void *ctx, const ids_unit *unit,
                 "file=%s at=%" PRIu32, unit->name, unit->end.at);
 }
 
-static bool load(ids_store *s, ids_desk **desks) {
+static bool load(ids_store *s, ids_worker **workers) {
     ids_fault fault;
     totals t = {0};
     const ids_restore_report report = {.ctx = &t, .unit = count_unit};
     uint64_t from_ms = ids_loop_clock_ms();
-    if (!ids_restore(&s->vault, s->house, desks, ids_machine_cores(), &report,
+    if (!ids_restore(&s->vault, s->house, workers, ids_machine_cores(), &report,
                      &fault))
         return complain(s, &fault);
     if (!s->was_empty)
@@ -188,7 +188,7 @@ static bool begin_run(ids_store *s, ids_writer *writers) {
            complain(s, &fault);
 }
 
-static bool make_log_writers(ids_store *s, ids_desk **desks,
+static bool make_log_writers(ids_store *s, ids_worker **workers,
                              const ids_writer *writers) {
     uint32_t loops = s->house->loops;
     s->log_writers = calloc(loops, sizeof *s->log_writers);
@@ -197,7 +197,7 @@ static bool make_log_writers(ids_store *s, ids_desk **desks,
     for (; s->log_writers_count < loops; s->log_writers_count++) {
         const ids_log_writer_config config = {
             .rounds = &s->rounds,
-            .desk = desks[s->log_writers_count],
+            .worker = workers[s->log_writers_count],
             .writer = writers[s->log_writers_count],
             .fsync = s->config->fsync,
             .is_seated = ids_config_has_peer(s->config),
@@ -251,11 +251,11 @@ static bool take_all(ids_store *s, bool clean, ids_fault *fault) {
 }
 
 /* No less than the snapshot of these will take, about. */
-static uint64_t snapshot_bytes(ids_desk **desks, uint32_t loops) {
+static uint64_t snapshot_bytes(ids_worker **workers, uint32_t loops) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < loops; i++) {
         ids_shard_stats stats;
-        ids_shard_stats_get(desks[i]->shard, &stats);
+        ids_shard_stats_get(workers[i]->shard, &stats);
         bytes += stats.memory_bytes;
     }
     return bytes;
@@ -263,12 +263,12 @@ static uint64_t snapshot_bytes(ids_desk **desks, uint32_t loops) {
 
 /* Too many lives went by without a snapshot; not one more without. What is in
  * progress may be so at another node: here it does not end by the clock. */
-static bool take_first(ids_store *s, ids_desk **desks) {
+static bool take_first(ids_store *s, ids_worker **workers) {
     ids_fault fault;
     uint32_t loops = s->house->loops;
     for (uint32_t i = 0; i < loops; i++)
         if (ids_config_has_peer(s->config))
-            ids_shard_follow(desks[i]->shard);
+            ids_shard_follow(workers[i]->shard);
     if (take_all(s, false, &fault))
         return true;
     if (fault.kind != IDS_FAULT_NONE)
@@ -279,7 +279,7 @@ static bool take_first(ids_store *s, ids_desk **desks) {
             "that has to be taken now, with %d MiB to spare; make room and "
             "start again, nothing is lost\"",
             s->config->data_dir, s->disk.free_bytes(s->disk.ctx),
-            (uint64_t)IDS_DISK_RESERVE_BYTES + snapshot_bytes(desks, loops),
+            (uint64_t)IDS_DISK_RESERVE_BYTES + snapshot_bytes(workers, loops),
             (int)(IDS_DISK_RESERVE_BYTES >> 20));
     return false;
 }
@@ -296,10 +296,10 @@ static bool start_log_writers(ids_store *s) {
     return true;
 }
 
-bool ids_store_begin(ids_store *s, ids_desk **desks) {
+bool ids_store_begin(ids_store *s, ids_worker **workers) {
     uint32_t loops = s->house->loops;
     assert(s->is_open && s->log_writers_count == 0);
-    if (!load(s, desks))
+    if (!load(s, workers))
         return false;
     s->start_ms = ids_vault_clock_ms(&s->vault);
     if (s->start_ms < IDS_CLOCK_START_MS)
@@ -307,11 +307,11 @@ bool ids_store_begin(ids_store *s, ids_desk **desks) {
     ids_loop_clock_set(s->start_ms);
     ids_writer *writers = calloc(loops, sizeof *writers);
     bool full = ids_vault_needs_snapshot(&s->vault);
-    bool good =
-        writers && begin_run(s, writers) && make_log_writers(s, desks, writers);
+    bool good = writers && begin_run(s, writers) &&
+                make_log_writers(s, workers, writers);
     free(writers);
     if (good && full)
-        good = take_first(s, desks);
+        good = take_first(s, workers);
     /* Earlier lives' logs are done with as soon as may be. */
     if (s->vault.manifest.runs > 1)
         atomic_store(&s->rounds.log_bytes, s->rounds.log_bytes_max);

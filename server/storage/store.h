@@ -46,9 +46,9 @@ uint64_t ids_store_epoch(const ids_store *store);
  */
 uint64_t ids_store_incarnation(const ids_store *store);
 
-/* Loads every record into the desks' shards, and begins the run: each desk
+/* Loads every record into the workers' shards, and begins the run: each worker
  * has its keeper afterwards. */
-bool ids_store_begin(ids_store *store, ids_desk **desks);
+bool ids_store_begin(ids_store *store, ids_worker **workers);
 
 /* replace.c's. On the first loop's thread, while all loops stand still.
  * replace: every shard is about to be replaced by another one. Waits for the

@@ -41,7 +41,7 @@ static void reopen(caller *c, uint8_t amount) {
 }
 
 static void change(caller *c, int what, uint8_t amount) {
-    ids_desk *desk = t.desks[c->loop];
+    ids_worker *worker = t.workers[c->loop];
     if (c->travels && what != HOLD)
         return;
     switch (what) {
@@ -63,7 +63,7 @@ static void change(caller *c, int what, uint8_t amount) {
         break;
     case FINISH:
         if (c->conn)
-            ids_conn_finish(desk, c->conn);
+            ids_conn_finish(worker, c->conn);
         break;
     case DRAIN:
         if (amount == 77)
@@ -73,7 +73,7 @@ static void change(caller *c, int what, uint8_t amount) {
         break;
     }
     if (c->conn && !c->travels)
-        ids_desk_mark(t.desks[c->loop], c->conn);
+        ids_worker_mark(t.workers[c->loop], c->conn);
     town_run(&t);
 }
 
@@ -82,7 +82,7 @@ static void finish(void) {
     for (int i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
     for (uint32_t i = 0; i < t.house.loops; i++)
-        assert(t.desks[i]->buffers.bytes == 0);
+        assert(t.workers[i]->buffers.bytes == 0);
     town_close(&t);
 }
 

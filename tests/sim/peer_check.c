@@ -355,10 +355,10 @@ static void learn_all(pw_node *n) {
     memset(n->truth, 0, sizeof n->truth);
     for (uint32_t k = 0; k < n->loops; k++) {
         uint64_t cursor = 0;
-        while (ids_shard_walk(n->worker[k].desk->shard, pw_clock(n), &cursor,
-                              64, learn, n)) {
+        while (ids_shard_walk(n->worker[k].ids->shard, pw_clock(n), &cursor, 64,
+                              learn, n)) {
         }
-        ids_shard_walk_end(n->worker[k].desk->shard);
+        ids_shard_walk_end(n->worker[k].ids->shard);
     }
 }
 

@@ -22,10 +22,10 @@ static void collect_all(pw_node *n, both *b) {
     *b = (both){.n = n};
     for (uint32_t k = 0; k < n->loops; k++) {
         uint64_t cursor = 0;
-        while (ids_shard_walk(n->worker[k].desk->shard, pw_clock(n), &cursor,
-                              64, collect, b)) {
+        while (ids_shard_walk(n->worker[k].ids->shard, pw_clock(n), &cursor, 64,
+                              collect, b)) {
         }
-        ids_shard_walk_end(n->worker[k].desk->shard);
+        ids_shard_walk_end(n->worker[k].ids->shard);
     }
 }
 
@@ -167,7 +167,7 @@ void pw_check_limits(pw_world *w) {
             continue;
         }
         for (uint32_t k = 0; k < p->config.loops; k++) {
-            uint32_t held = w->node[i].worker[k].desk->hold.replies;
+            uint32_t held = w->node[i].worker[k].ids->hold.replies;
             if (held > HELD_MAX) {
                 pw_fail(w, "I15: %u replies are held", held);
             }

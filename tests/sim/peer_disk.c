@@ -161,7 +161,7 @@ static void read_frames(const uint8_t *bytes, size_t len, uint32_t max,
 
 static ids_batch_done carry_out(pw_worker *worker, const ids_batch *batch) {
     pw_node *n = worker->n;
-    uint32_t k = worker->desk->index;
+    uint32_t k = worker->ids->index;
     pw_log *log = &n->disk.log[k];
     if (batch->cut) {
         pw_queue_free(&log->behind);
@@ -193,7 +193,7 @@ static void write_batch(void *ctx, const ids_batch *batch) {
     pw_node *n = worker->n;
     worker->batch = batch;
     pw_later(n->w, 1 + pw_below(n->w, n->disk.wait_ms), written, n->index,
-             worker->desk->index);
+             worker->ids->index);
 }
 
 static ids_batch_done write_now(void *ctx, const ids_batch *batch) {
@@ -231,7 +231,7 @@ static void install(pw_node *n) {
 
 static void finish_task(pw_worker *worker) {
     pw_node *n = worker->n;
-    uint32_t k = worker->desk->index;
+    uint32_t k = worker->ids->index;
     ids_keeper_task what = worker->task;
     const ids_snapshot_walk *walk = &worker->keeper.walk;
     if (what == IDS_KEEPER_WRITE) {
@@ -257,7 +257,7 @@ static void do_task(void *ctx, ids_keeper_task task) {
     pw_node *n = worker->n;
     worker->task = task;
     pw_later(n->w, 1 + pw_below(n->w, n->disk.wait_ms), task_done, n->index,
-             worker->desk->index);
+             worker->ids->index);
 }
 
 static bool take_news(void *ctx, ids_keeper_news *news) {
@@ -347,7 +347,7 @@ void pw_disk_replaced(pw_node *n) {
 bool pw_keepers_make(pw_node *n) {
     for (uint32_t k = 0; n->keeps && k < n->loops; k++) {
         pw_worker *worker = &n->worker[k];
-        const ids_keeper_config config = {.desk = worker->desk,
+        const ids_keeper_config config = {.worker = worker->ids,
                                           .fsync = IDS_FSYNC_ALWAYS,
                                           .is_seated = true,
                                           .now_ms = pw_clock(n),
@@ -399,7 +399,7 @@ void pw_disk_recover(pw_node *n) {
         log->synced = 0;
         if (disk->is_there) {
             copy_all(n, old, disk->then_ms, log->records);
-            copy_all(n, old, disk->then_ms, n->worker[k].desk->shard);
+            copy_all(n, old, disk->then_ms, n->worker[k].ids->shard);
         }
         ids_shard_free(old);
     }

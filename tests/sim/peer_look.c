@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static pw_worker *worker_of(const ids_desk *desk) {
-    return desk->host.ctx;
+static pw_worker *worker_of(const ids_worker *ids) {
+    return ids->host.ctx;
 }
 
 static pw_text text_of(idp_slice slice) {
@@ -112,23 +112,23 @@ void __wrap_ids_hold_change(void *ctx, const ids_change *change) {
 
 /* --- replies -------------------------------------------------------------- */
 
-ids_verdict __real_ids_hold_call(ids_desk *desk, const ids_call *call,
+ids_verdict __real_ids_hold_call(ids_worker *ids, const ids_call *call,
                                  idp_answer *answer, idp_error *error,
                                  const char **text);
-ids_verdict __wrap_ids_hold_call(ids_desk *desk, const ids_call *call,
+ids_verdict __wrap_ids_hold_call(ids_worker *ids, const ids_call *call,
                                  idp_answer *answer, idp_error *error,
                                  const char **text);
 
-ids_verdict __wrap_ids_hold_call(ids_desk *desk, const ids_call *call,
+ids_verdict __wrap_ids_hold_call(ids_worker *ids, const ids_call *call,
                                  idp_answer *answer, idp_error *error,
                                  const char **text) {
-    worker_of(desk)->changed = false;
-    return __real_ids_hold_call(desk, call, answer, error, text);
+    worker_of(ids)->changed = false;
+    return __real_ids_hold_call(ids, call, answer, error, text);
 }
 
-static void note_made(const ids_desk *desk, uint32_t msgid,
+static void note_made(const ids_worker *ids, uint32_t msgid,
                       const idp_answer *answer) {
-    const pw_worker *worker = worker_of(desk);
+    const pw_worker *worker = worker_of(ids);
     const pw_node *n = worker->n;
     pw_world *w = n->w;
     pw_call *call = pw_call_of(w, msgid);
@@ -138,8 +138,8 @@ static void note_made(const ids_desk *desk, uint32_t msgid,
         .op = call->op,
         .try = call->try,
         .node = n->index,
-        .worker = desk->index,
-        .number = desk->hold.changes,
+        .worker = ids->index,
+        .number = ids->hold.changes,
         .made_at = w->now,
         .epoch = n->peer->lead_epoch,
         .changed = worker->changed,
@@ -149,40 +149,40 @@ static void note_made(const ids_desk *desk, uint32_t msgid,
     call->reply.snap.made = ++w->made;
 }
 
-void __real_ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void __real_ids_reply_answer(ids_worker *ids, ids_conn *conn, uint32_t msgid,
                              const idp_answer *answer);
-void __wrap_ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void __wrap_ids_reply_answer(ids_worker *ids, ids_conn *conn, uint32_t msgid,
                              const idp_answer *answer);
 
-void __wrap_ids_reply_answer(ids_desk *desk, ids_conn *conn, uint32_t msgid,
+void __wrap_ids_reply_answer(ids_worker *ids, ids_conn *conn, uint32_t msgid,
                              const idp_answer *answer) {
-    note_made(desk, msgid, answer);
-    __real_ids_reply_answer(desk, conn, msgid, answer);
+    note_made(ids, msgid, answer);
+    __real_ids_reply_answer(ids, conn, msgid, answer);
 }
 
-void __real_ids_reply_mail(ids_desk *desk, const ids_reply_to *to,
+void __real_ids_reply_mail(ids_worker *ids, const ids_reply_to *to,
                            idp_error error, const idp_answer *answer);
-void __wrap_ids_reply_mail(ids_desk *desk, const ids_reply_to *to,
+void __wrap_ids_reply_mail(ids_worker *ids, const ids_reply_to *to,
                            idp_error error, const idp_answer *answer);
 
-void __wrap_ids_reply_mail(ids_desk *desk, const ids_reply_to *to,
+void __wrap_ids_reply_mail(ids_worker *ids, const ids_reply_to *to,
                            idp_error error, const idp_answer *answer) {
     if (answer != NULL) {
-        note_made(desk, to->msgid, answer);
+        note_made(ids, to->msgid, answer);
     }
-    __real_ids_reply_mail(desk, to, error, answer);
+    __real_ids_reply_mail(ids, to, error, answer);
 }
 
 /* --- records -------------------------------------------------------------- */
 
-bool __real_ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+bool __real_ids_copy_route(ids_worker *ids, const ids_parcel_tag *tag,
                            const ids_change *changes, uint32_t count);
-bool __wrap_ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+bool __wrap_ids_copy_route(ids_worker *ids, const ids_parcel_tag *tag,
                            const ids_change *changes, uint32_t count);
 
-bool __wrap_ids_copy_route(ids_desk *desk, const ids_parcel_tag *tag,
+bool __wrap_ids_copy_route(ids_worker *ids, const ids_parcel_tag *tag,
                            const ids_change *changes, uint32_t count) {
-    pw_note_routed(worker_of(desk)->n, tag);
-    return __real_ids_copy_route(desk, tag, changes, count);
+    pw_note_routed(worker_of(ids)->n, tag);
+    return __real_ids_copy_route(ids, tag, changes, count);
 }
 /* NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier) */

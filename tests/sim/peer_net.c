@@ -23,10 +23,10 @@ static void end_at(pw_world *w, pw_link *c, int node) {
     s->gone = true;
     if (s->cable != NULL) {
         ids_cable_break(s->cable);
-        pw_worker_wake(n, s->cable->seat->desk->index);
+        pw_worker_wake(n, s->cable->seat->worker->index);
     } else if (s->early != NULL) {
         ids_conn_become(s->early, IDS_CONN_DEAD);
-        ids_desk_mark(n->worker[s->early_worker].desk, s->early);
+        ids_worker_mark(n->worker[s->early_worker].ids, s->early);
         pw_worker_wake(n, s->early_worker);
     }
 }
@@ -151,7 +151,7 @@ static void accept_early(pw_node *n, pw_link *c) {
 /* The worker that has this side; -1: nobody, for now. */
 static int worker_of(const side *s) {
     if (s->cable != NULL) {
-        return (int)s->cable->seat->desk->index;
+        return (int)s->cable->seat->worker->index;
     }
     return s->early != NULL ? (int)s->early_worker : -1;
 }
@@ -177,7 +177,7 @@ static void unblock(pw_world *w, int node, uint64_t number) {
     if (cable == NULL || !cable->blocked) {
         return;
     }
-    uint32_t index = cable->seat->desk->index;
+    uint32_t index = cable->seat->worker->index;
     if (pw_worker_waits(n, index)) {
         pw_later(w, 1, unblock, node, number);
         return;

@@ -71,9 +71,9 @@ void pw_node_after(pw_node *n) {
 }
 
 static bool is_due(const pw_worker *worker) {
-    const ids_desk *desk = worker->desk;
+    const ids_worker *ids = worker->ids;
     uint64_t now_ms = pw_clock(worker->n);
-    return desk->index == 0 || ids_line_next_ms(worker->line) <= now_ms ||
+    return ids->index == 0 || ids_line_next_ms(worker->line) <= now_ms ||
            ids_seat_next_ms(worker->turn.seat) <= now_ms;
 }
 
@@ -212,7 +212,7 @@ static void started(pw_world *w, int node, uint64_t word) {
 void pw_node_start(pw_node *n) {
     pw_world *w = n->w;
     const ids_node_host host = pw_host(n);
-    ids_desk *desks[PW_LOOPS_MAX] = {NULL};
+    ids_worker *workers[PW_LOOPS_MAX] = {NULL};
     ids_keeper *keepers[PW_LOOPS_MAX] = {NULL};
     n->life++;
     n->up = true;
@@ -230,11 +230,11 @@ void pw_node_start(pw_node *n) {
     pw_disk_recover(n);
     good = good && pw_keepers_make(n);
     for (uint32_t k = 0; k < n->loops; k++) {
-        desks[k] = n->worker[k].desk;
+        workers[k] = n->worker[k].ids;
         keepers[k] = n->worker[k].turn.keeper;
     }
     if (!good || !ids_partner_begin(&n->partner, &config, &host, &n->recorded,
-                                    desks, keepers)) {
+                                    workers, keepers)) {
         pw_fail(w, "I15: no memory for a node");
         return;
     }

@@ -138,7 +138,7 @@ static bool command(pw_node *n, idp_method method, bool accept_loss,
         return false;
     }
     n->w->epoch_next += 1u << IDS_EPOCH_BITS;
-    taker.begin(taker.ctx, pw_worker_begins(n, 0)->desk, &request);
+    taker.begin(taker.ctx, pw_worker_begins(n, 0)->ids, &request);
     return n->partner.order.is_there && n->partner.order.is_begun;
 }
 

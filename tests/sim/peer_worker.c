@@ -11,7 +11,7 @@
 
 enum { PARCELS = 64, WAITERS_MAX = 200, DUE_STEPS = 64, MAIL_AT_ONCE = 4 };
 
-/* --- what a desk asks ----------------------------------------------------- */
+/* --- what a worker asks --------------------------------------------------- */
 
 static void adopt(void *ctx, ids_conn *conn) {
     (void)ctx, (void)conn;
@@ -59,20 +59,20 @@ bool pw_worker_waits(const pw_node *n, uint32_t worker) {
 }
 
 pw_worker *pw_worker_begins(pw_node *n, uint32_t worker) {
-    ids_desk *desk = n->worker[worker].desk;
+    ids_worker *ids = n->worker[worker].ids;
     uint64_t now_ms = pw_clock(n);
     ids_mailbox_awake(&n->boxes[worker]);
-    if (now_ms > desk->now_ms) {
-        desk->now_ms = now_ms;
+    if (now_ms > ids->now_ms) {
+        ids->now_ms = now_ms;
     }
     return &n->worker[worker];
 }
 
 static void settle_one(pw_worker *worker, ids_conn *conn) {
-    ids_desk *desk = worker->desk;
+    ids_worker *ids = worker->ids;
     pw_end *end = conn->link;
     idp_slice out;
-    ids_output_fill(desk, conn);
+    ids_output_fill(ids, conn);
     while (!ids_conn_is_dead(conn) &&
            (out = ids_output_sendable(conn)).len > 0) {
         if (end->is_link) {
@@ -80,8 +80,8 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
         } else {
             pw_wire_out(worker, end->wire, out);
         }
-        ids_output_sent(desk, conn, out.len);
-        ids_output_fill(desk, conn);
+        ids_output_sent(ids, conn, out.len);
+        ids_output_fill(ids, conn);
     }
     if (conn->life == IDS_CONN_PEER && !ids_conn_is_dead(conn)) {
         pw_net_take(worker, conn);
@@ -93,23 +93,22 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
         } else {
             pw_wire_closed(end->wire);
         }
-    } else if (ids_conn_is_stalled(conn) &&
-               ids_dispatch_may_serve(desk, conn)) {
+    } else if (ids_conn_is_stalled(conn) && ids_dispatch_may_serve(ids, conn)) {
         ids_reader_resume(worker->line, conn);
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(ids, conn);
     }
 }
 
 void pw_worker_settle(pw_worker *worker) {
     ids_conn *conn;
-    while ((conn = ids_desk_next_dirty(worker->desk)) != NULL) {
+    while ((conn = ids_worker_next_dirty(worker->ids)) != NULL) {
         settle_one(worker, conn);
     }
 }
 
 static void end_turn(pw_worker *worker) {
     pw_node *n = worker->n;
-    uint32_t index = worker->desk->index;
+    uint32_t index = worker->ids->index;
     bool more = ids_line_end_turn(worker->line);
     more |= ids_turn_end(&worker->turn, false);
     pw_note_lead(n);
@@ -120,15 +119,15 @@ static void end_turn(pw_worker *worker) {
 
 /* As little of the mail as may be, so that much can happen in between. */
 static void take_mail(pw_worker *worker) {
-    ids_desk *desk = worker->desk;
+    ids_worker *ids = worker->ids;
     pw_world *w = worker->n->w;
     ids_line_begin_turn(worker->line);
     if (pw_chance(w, 50)) {
-        desk->work[IDS_WORK_MAIL] =
+        ids->work[IDS_WORK_MAIL] =
             IDS_WORK_A_TURN - 2 * (1 + pw_below(w, MAIL_AT_ONCE));
     }
     ids_line_take_mail(worker->line);
-    desk->work[IDS_WORK_MAIL] = 0;
+    ids->work[IDS_WORK_MAIL] = 0;
     pw_worker_settle(worker);
 }
 
@@ -137,7 +136,7 @@ static void look_around(pw_node *n, uint32_t index);
 static void turn(pw_world *w, int node, uint64_t index) {
     pw_node *n = &w->node[node];
     pw_worker *worker = &n->worker[index];
-    ids_desk *desk = worker->desk;
+    ids_worker *ids = worker->ids;
     worker->turn_due = false;
     if (!pw_worker_waits(n, (uint32_t)index)) {
         look_around(n, (uint32_t)index);
@@ -148,7 +147,7 @@ static void turn(pw_world *w, int node, uint64_t index) {
     }
     pw_worker_begins(n, (uint32_t)index);
     take_mail(worker);
-    if (ids_line_next_ms(worker->line) <= desk->now_ms) {
+    if (ids_line_next_ms(worker->line) <= ids->now_ms) {
         ids_line_tick(worker->line, DUE_STEPS);
     }
     end_turn(worker);
@@ -168,7 +167,7 @@ void pw_worker_wake(pw_node *n, uint32_t index) {
 
 /* Something has happened: its turn ends now, or has more in it. */
 void pw_worker_after(pw_worker *worker) {
-    uint32_t index = worker->desk->index;
+    uint32_t index = worker->ids->index;
     if (pw_chance(worker->n->w, 70) && !pw_worker_waits(worker->n, index)) {
         end_turn(worker);
     } else {
@@ -249,9 +248,9 @@ bool pw_workers_make(pw_node *n) {
                      .adopt = adopt,
                      .refuse = refuse,
                      .notice = notice},
-            .desk_host = {.ctx = worker,
-                          .tap_is_high = tap_is_high,
-                          .is_current = is_current},
+            .worker_host = {.ctx = worker,
+                            .tap_is_high = tap_is_high,
+                            .is_current = is_current},
             .memory_bytes_max = 8u << 20,
             .waiters_max = WAITERS_MAX,
             .waiters_per_key_max = WAITERS_MAX,
@@ -269,9 +268,9 @@ bool pw_workers_make(pw_node *n) {
         if (worker->line == NULL) {
             return false;
         }
-        worker->desk = &worker->line->desk;
-        worker->desk->now_ms = pw_clock(n);
-        worker->turn = (ids_turn){.desk = worker->desk,
+        worker->ids = &worker->line->worker;
+        worker->ids->now_ms = pw_clock(n);
+        worker->turn = (ids_turn){.worker = worker->ids,
                                   .ctx = worker,
                                   .settle = settle,
                                   .park = park};
@@ -280,9 +279,9 @@ bool pw_workers_make(pw_node *n) {
 }
 
 static void drop_all(ids_line *line) {
-    const ids_desk *desk = &line->desk;
-    for (uint32_t i = 0; i < desk->slots.used; i++) {
-        ids_conn *conn = desk->slots.all[i].conn;
+    const ids_worker *ids = &line->worker;
+    for (uint32_t i = 0; i < ids->slots.used; i++) {
+        ids_conn *conn = ids->slots.all[i].conn;
         if (conn != NULL) {
             ids_reader_drop(line, conn);
             ids_conn_free(conn);

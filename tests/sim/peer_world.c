@@ -10,7 +10,7 @@
 
 enum { ANSWER_MS = 500 }; /* in peace a call is asked four times meanwhile */
 
-/* --- the story ----------------------------------------------------------- */
+/* --- the story ------------------------------------------------------------ */
 
 bool pw_fail(pw_world *w, const char *format, ...) {
     if (!w->failed) {
@@ -44,7 +44,7 @@ bool pw_chance(pw_world *w, uint32_t percent) {
     return idt_rng_chance(&w->rng, percent);
 }
 
-/* --- time ---------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------- */
 
 static bool sooner(const pw_event *a, const pw_event *b) {
     return a->at != b->at ? a->at < b->at : a->seq < b->seq;
@@ -120,7 +120,7 @@ void pw_run_until(pw_world *w, uint64_t until) {
     w->now = until;
 }
 
-/* --- a world ------------------------------------------------------------- */
+/* --- a world -------------------------------------------------------------- */
 
 static uint32_t between(pw_world *w, uint32_t low, uint32_t high) {
     return low + pw_below(w, high - low + 1);
@@ -223,7 +223,7 @@ static bool heals(pw_world *w) {
 static bool nothing_is_held(const pw_world *w) {
     for (int i = 0; i < pw_nodes(w); i++) {
         for (uint32_t k = 0; k < w->node[i].loops; k++) {
-            if (w->node[i].worker[k].desk->hold.replies > 0) {
+            if (w->node[i].worker[k].ids->hold.replies > 0) {
                 return false;
             }
         }
@@ -258,7 +258,7 @@ static bool has_healed(pw_world *w) {
     for (int i = 0; i < pw_nodes(w); i++) {
         for (uint32_t k = 0; k < w->node[i].loops; k++) {
             ids_shard_stats s;
-            ids_shard_stats_get(w->node[i].worker[k].desk->shard, &s);
+            ids_shard_stats_get(w->node[i].worker[k].ids->shard, &s);
             waiters += s.waiters;
         }
     }

@@ -125,7 +125,7 @@ typedef struct pw_worker {
     struct pw_node *n;
     ids_turn turn;
     ids_line *line;
-    ids_desk *desk; /* the line's */
+    ids_worker *ids; /* the line's */
     ids_keeper keeper;
     const ids_batch *batch; /* under way to the medium */
     ids_keeper_task task;
@@ -351,7 +351,7 @@ void pw_note_lead(pw_node *n);
 ids_node_host pw_host(pw_node *n);
 ids_mem pw_mem(void);
 static inline uint64_t pw_last(const pw_node *n, uint32_t worker) {
-    return n->worker[worker].desk->hold.changes;
+    return n->worker[worker].ids->hold.changes;
 }
 
 /* Their workers. */

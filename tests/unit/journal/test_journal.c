@@ -4,34 +4,34 @@
 
 #include <criterion/criterion.h>
 
-typedef struct desk {
+typedef struct worker {
     ids_journal *journal;
     uint64_t number;
-} desk;
+} worker;
 
-static desk open_desk(ids_fsync fsync) {
+static worker open_worker(ids_fsync fsync) {
     const ids_journal_config config = {.fsync = fsync,
                                        .backlog_bytes_max = 1000,
                                        .mark_ms = 10000,
                                        .now_ms = 0,
                                        .free_bytes = UINT64_MAX};
-    return (desk){.journal = ids_journal_new(&config)};
+    return (worker){.journal = ids_journal_new(&config)};
 }
 
-static void change(desk *d) {
+static void change(worker *d) {
     const ids_change c = {.number = ++d->number,
                           .key = {(const uint8_t *)"key", 3}};
     ids_journal_take(d->journal, &c);
 }
 
-static void done(desk *d, const ids_batch *batch, uint64_t durable) {
+static void done(worker *d, const ids_batch *batch, uint64_t durable) {
     const ids_batch_done is = {
         .written = batch->last, .durable = durable, .free_bytes = UINT64_MAX};
     ids_journal_done(d->journal, &is);
 }
 
 Test(journal, always_waits_for_the_medium_and_takes_all_at_once) {
-    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    worker d = open_worker(IDS_FSYNC_ALWAYS);
     change(&d);
     const ids_batch *batch = ids_journal_hand_over(d.journal, 1);
     cr_assert(batch && batch->sync);
@@ -51,7 +51,7 @@ Test(journal, always_waits_for_the_medium_and_takes_all_at_once) {
 }
 
 Test(journal, everysec_lets_go_at_once_and_syncs_each_second) {
-    desk d = open_desk(IDS_FSYNC_EVERYSEC);
+    worker d = open_worker(IDS_FSYNC_EVERYSEC);
     change(&d);
     cr_assert_eq(ids_journal_watermark(d.journal, 100), 1);
     cr_assert_null(ids_journal_hand_over(d.journal, 100), "more may come");
@@ -70,7 +70,7 @@ Test(journal, everysec_lets_go_at_once_and_syncs_each_second) {
 }
 
 Test(journal, a_sync_under_way_keeps_no_batch_waiting) {
-    desk d = open_desk(IDS_FSYNC_EVERYSEC);
+    worker d = open_worker(IDS_FSYNC_EVERYSEC);
     change(&d);
     const ids_batch *batch = ids_journal_hand_over(d.journal, 1000);
     cr_assert(batch->sync_behind);
@@ -90,7 +90,7 @@ Test(journal, a_sync_under_way_keeps_no_batch_waiting) {
 }
 
 Test(journal, everysec_waits_for_a_disk_that_does_not_keep_up) {
-    desk d = open_desk(IDS_FSYNC_EVERYSEC);
+    worker d = open_worker(IDS_FSYNC_EVERYSEC);
     change(&d);
     const ids_batch *batch = ids_journal_hand_over(d.journal, 1000);
     cr_assert(batch->sync_behind);
@@ -112,7 +112,7 @@ Test(journal, everysec_waits_for_a_disk_that_does_not_keep_up) {
 }
 
 Test(journal, no_never_waits_nor_syncs) {
-    desk d = open_desk(IDS_FSYNC_NO);
+    worker d = open_worker(IDS_FSYNC_NO);
     change(&d);
     cr_assert_eq(ids_journal_watermark(d.journal, 100), 1);
     cr_assert_null(ids_journal_hand_over(d.journal, 5000));
@@ -129,7 +129,7 @@ Test(journal, no_never_waits_nor_syncs) {
 }
 
 Test(journal, is_full_at_its_limit_and_takes_what_a_turn_has_begun) {
-    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    worker d = open_worker(IDS_FSYNC_ALWAYS);
     while (!ids_journal_is_full(d.journal))
         change(&d);
     change(&d);
@@ -141,7 +141,7 @@ Test(journal, is_full_at_its_limit_and_takes_what_a_turn_has_begun) {
 }
 
 Test(journal, says_what_time_it_is_when_nothing_happens) {
-    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    worker d = open_worker(IDS_FSYNC_ALWAYS);
     cr_assert_eq(ids_journal_next_ms(d.journal), 10000);
     cr_assert_null(ids_journal_hand_over(d.journal, 9999));
     const ids_batch *batch = ids_journal_hand_over(d.journal, 10000);
@@ -153,7 +153,7 @@ Test(journal, says_what_time_it_is_when_nothing_happens) {
 }
 
 Test(journal, a_disk_nearly_full_refuses_claims_and_a_failed_one_all) {
-    desk d = open_desk(IDS_FSYNC_ALWAYS);
+    worker d = open_worker(IDS_FSYNC_ALWAYS);
     change(&d);
     ids_journal_hand_over(d.journal, 1);
     ids_batch_done is = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_conn.c -- one desk, one connection: bytes in, bytes out. */
+/* test_conn.c -- one worker, one connection: bytes in, bytes out. */
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -23,7 +23,7 @@ static void open_one(void) {
 static void close_all(void) {
     caller_close(&a);
     caller_close(&b);
-    cr_assert_eq(t.desks[0]->buffers.bytes, 0);
+    cr_assert_eq(t.workers[0]->buffers.bytes, 0);
     town_close(&t);
 }
 
@@ -76,10 +76,10 @@ Test(conn, a_partial_frame_costs_what_has_arrived) {
     static const uint8_t announces[] = {0x94, 0x00, 0x01, 0xa7, 'a',  'c', 'q',
                                         'u',  'i',  'r',  'e',  0x96, 0xa0};
     caller_send(&a, announces, sizeof announces);
-    cr_assert_leq(t.desks[0]->buffers.bytes, sizeof announces);
+    cr_assert_leq(t.workers[0]->buffers.bytes, sizeof announces);
     static const uint8_t huge[] = {0xc6, 0xff, 0xff, 0xff, 0xff};
     caller_send(&a, huge, sizeof huge);
-    cr_assert_leq(t.desks[0]->buffers.bytes, sizeof announces + sizeof huge);
+    cr_assert_leq(t.workers[0]->buffers.bytes, sizeof announces + sizeof huge);
 }
 
 Test(conn, many_requests_leave_in_one_send) {
@@ -180,7 +180,7 @@ Test(conn, an_oversized_result_is_skipped_and_the_key_completed) {
     len += put_plain(bytes + len, 3, IDP_PING);
     for (size_t at = 0; at < len; at += 1000) {
         caller_send(&a, bytes + at, len - at < 1000 ? len - at : 1000);
-        cr_assert_lt(t.desks[0]->buffers.bytes, 2048);
+        cr_assert_lt(t.workers[0]->buffers.bytes, 2048);
     }
     HEARS(&a, "2 completed");
     HEARS(&a, "3 pong");
@@ -261,7 +261,7 @@ Test(conn, drained_waiters_and_newcomers_hear_so) {
     HEARS(&b, "5 SHUTTING_DOWN");
     ask_acquire(&b, 6, "l", 0);
     HEARS(&b, "6 SHUTTING_DOWN");
-    ids_conn_finish(t.desks[0], b.conn);
+    ids_conn_finish(t.workers[0], b.conn);
     town_run(&t);
     cr_assert_null(b.conn);
 }
@@ -282,7 +282,7 @@ Test(conn, who_does_not_read_is_stopped_and_goes_on_later) {
     cr_assert(ids_conn_is_stalled(a.conn));
     cr_assert_lt(ids_conn_unsent(a.conn), IDS_UNSENT_BYTES_HIGH + 2048);
     a.takes = SIZE_MAX;
-    ids_desk_mark(t.desks[0], a.conn);
+    ids_worker_mark(t.workers[0], a.conn);
     town_run(&t);
     for (unsigned i = 0; i < 1000; i++) {
         char wanted[32];
@@ -330,7 +330,7 @@ Test(conn, replays_become_limit_when_all_buffers_are_full) {
     ask_acquire(&b, 3, "k", 0);
     HEARS(&b, "3 LIMIT");
     a.takes = SIZE_MAX;
-    ids_desk_mark(t.desks[0], a.conn);
+    ids_worker_mark(t.workers[0], a.conn);
     town_run(&t);
     ask_acquire(&b, 4, "k", 0);
     HEARS(&b, "4 replay");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_copy.c -- desks that follow: another node's records come in, at once or
- * by way of the loop that owns the key, and a full copy as a whole. */
+/* test_copy.c -- workers that follow: another node's records come in, at once
+ * or by way of the loop that owns the key, and a full copy as a whole. */
 #include "server/hold.h"
 #include "server/stance.h"
 #include "tests/unit/server/town.h"
@@ -18,13 +18,13 @@ static ids_serving serving;
 
 static void serve_all(void) {
     for (uint32_t i = 0; i < t.house.loops; i++)
-        ids_desk_serve(t.desks[i], &serving);
+        ids_worker_serve(t.workers[i], &serving);
     town_run(&t);
 }
 
 static void lead(void) {
     for (uint32_t i = 0; i < t.house.loops; i++)
-        ids_desk_lead(t.desks[i], EPOCH + 1, IDS_CLOCK_START_MS);
+        ids_worker_lead(t.workers[i], EPOCH + 1, IDS_CLOCK_START_MS);
     serving.stance = IDS_LEADS;
     serving.epoch = serving.lead_epoch = EPOCH + 1;
     serve_all();
@@ -61,19 +61,19 @@ static ids_change claim(const char *key) {
 
 static void put_at(uint32_t loop, const ids_parcel_tag *tag, const char *key) {
     const ids_change change = claim(key);
-    cr_assert(ids_copy_route(t.desks[loop], tag, &change, 1));
+    cr_assert(ids_copy_route(t.workers[loop], tag, &change, 1));
 }
 
 static uint64_t records(uint32_t loop) {
     ids_shard_stats stats;
-    ids_shard_stats_get(t.desks[loop]->shard, &stats);
+    ids_shard_stats_get(t.workers[loop]->shard, &stats);
     return stats.records;
 }
 
 static uint32_t applied_at(uint32_t loop, uint64_t batch) {
     ids_applied applied;
     uint32_t count = 0;
-    while (ids_copy_next_applied(t.desks[loop], UINT64_MAX, &applied))
+    while (ids_copy_next_applied(t.workers[loop], UINT64_MAX, &applied))
         count += applied.tag.batch == batch ? applied.count : 0;
     return count;
 }
@@ -90,11 +90,11 @@ Test(copy, a_record_of_ones_own_is_in_at_once) {
 Test(copy, is_told_of_once_it_is_kept) {
     const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     ids_applied applied;
-    t.desks[0]->hold.changes = 7; /* as with a journal */
+    t.workers[0]->hold.changes = 7; /* as with a journal */
     put_at(0, &tag, key_of(&t, 0, 0));
-    uint64_t number = t.desks[0]->hold.changes;
-    cr_assert_not(ids_copy_next_applied(t.desks[0], number - 1, &applied));
-    cr_assert(ids_copy_next_applied(t.desks[0], number, &applied));
+    uint64_t number = t.workers[0]->hold.changes;
+    cr_assert_not(ids_copy_next_applied(t.workers[0], number - 1, &applied));
+    cr_assert(ids_copy_next_applied(t.workers[0], number, &applied));
     cr_assert_eq(applied.count, 1);
 }
 
@@ -128,14 +128,14 @@ Test(copy, records_on_their_way_to_one_who_leads_by_now_are_not_put) {
     cr_assert_eq(applied_at(0, 3), 0);
 }
 
-Test(copy, a_desk_that_has_not_heard_yet_that_it_follows_puts_them) {
+Test(copy, a_worker_that_has_not_heard_yet_that_it_follows_puts_them) {
     const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH + 2, .batch = 3};
     lead();
     ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 1, 0), 5000);
     HEARS(&a, "1 acquired");
     serving.stance = IDS_FOLLOWS;
-    ids_desk_serve(t.desks[0], &serving);
+    ids_worker_serve(t.workers[0], &serving);
     t.serving = &serving;
     put_at(0, &tag, key_of(&t, 1, 1));
     town_run(&t);
@@ -157,15 +157,15 @@ Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
     town_run(&t);
     cr_assert_eq(records(0), 1, "the old copy stays until then");
     for (uint32_t i = 0; i < 2; i++)
-        cr_assert(ids_copy_prepare(t.desks[i], 2));
+        cr_assert(ids_copy_prepare(t.workers[i], 2));
     for (uint32_t i = 0; i < 2; i++)
-        ids_copy_swap(t.desks[i]);
+        ids_copy_swap(t.workers[i]);
     cr_assert_eq(records(0), 2);
     cr_assert_eq(records(1), 0, "nothing of it came for this one");
     put_at(0, &tag, key_of(&t, 0, 3));
     cr_assert_eq(records(0), 3, "what comes late is for the new one");
-    ids_copy_tidy(t.desks[0]);
-    cr_assert_null(t.desks[0]->copy.retired[0]);
+    ids_copy_tidy(t.workers[0]);
+    cr_assert_null(t.workers[0]->copy.retired[0]);
     lead();
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
@@ -180,39 +180,39 @@ static void see(void *ctx, const ids_change *change) {
 
 Test(copy, an_old_copy_stays_for_as_long_as_a_snapshot_walks_it) {
     const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 1};
-    ids_desk *desk = t.desks[0];
-    ids_shard *old = desk->shard;
+    ids_worker *worker = t.workers[0];
+    ids_shard *old = worker->shard;
     uint64_t cursor = 0;
     int seen = 0;
     put_at(0, &tag, key_of(&t, 0, 0));
-    ids_shard_walk(old, desk->now_ms, &cursor, 1, see, &seen);
+    ids_shard_walk(old, worker->now_ms, &cursor, 1, see, &seen);
     for (uint64_t session = 2; session < 9; session++) {
-        cr_assert(ids_copy_prepare(desk, session));
-        ids_copy_swap(desk);
-        ids_copy_tidy(desk);
+        cr_assert(ids_copy_prepare(worker, session));
+        ids_copy_swap(worker);
+        ids_copy_tidy(worker);
     }
     cr_assert(ids_shard_is_walked(old));
-    while (ids_shard_walk(old, desk->now_ms, &cursor, 64, see, &seen))
+    while (ids_shard_walk(old, worker->now_ms, &cursor, 64, see, &seen))
         ;
     ids_shard_walk_end(old);
     cr_assert_eq(seen, 1);
-    ids_copy_tidy(desk);
+    ids_copy_tidy(worker);
     for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
-        cr_assert_null(desk->copy.retired[i]);
+        cr_assert_null(worker->copy.retired[i]);
 }
 
 Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
     ids_parcel_tag tag = {
         .session = 1, .epoch = EPOCH, .batch = 2, .aside = true};
     put_at(0, &tag, key_of(&t, 0, 0));
-    ids_copy_drop(t.desks[0]);
-    cr_assert_null(t.desks[0]->copy.aside);
+    ids_copy_drop(t.workers[0]);
+    cr_assert_null(t.workers[0]->copy.aside);
     tag.session = t.session = 2;
     put_at(0, &tag, key_of(&t, 0, 1));
     tag.session = t.session = 3;
     put_at(0, &tag, key_of(&t, 0, 2));
-    cr_assert(ids_copy_prepare(t.desks[0], 3));
-    ids_copy_swap(t.desks[0]);
+    cr_assert(ids_copy_prepare(t.workers[0], 3));
+    ids_copy_swap(t.workers[0]);
     cr_assert_eq(records(0), 1, "of the last session alone");
 }
 
@@ -225,11 +225,11 @@ Test(copy, a_record_without_memory_is_never_reported) {
         char key[16];
         snprintf(key, sizeof key, "m%u", i);
         const ids_change change = claim(key);
-        good = ids_copy_route(t.desks[0], &tag, &change, 1);
+        good = ids_copy_route(t.workers[0], &tag, &change, 1);
     }
     cr_assert_not(good);
-    cr_assert(ids_copy_take_failure(t.desks[0]));
-    cr_assert_not(ids_copy_take_failure(t.desks[0]), "told once");
+    cr_assert(ids_copy_take_failure(t.workers[0]));
+    cr_assert_not(ids_copy_take_failure(t.workers[0]), "told once");
     cr_assert_eq(applied_at(0, 3), records(0));
 }
 
@@ -247,13 +247,13 @@ Test(kept_copy, a_journal_takes_what_is_put_and_what_is_changed_in_one_count) {
     serve_all();
     put_at(0, &tag, "one");
     put_at(0, &tag, "two");
-    cr_assert_eq(ids_journal_taken(t.desks[0]->journal), 2);
-    cr_assert(ids_copy_prepare(t.desks[0], 2));
-    ids_copy_swap(t.desks[0]);
+    cr_assert_eq(ids_journal_taken(t.workers[0]->journal), 2);
+    cr_assert(ids_copy_prepare(t.workers[0], 2));
+    ids_copy_swap(t.workers[0]);
     put_at(0, &tag, "three");
     lead();
     ask_acquire(&a, 1, "four", 0);
-    cr_assert_eq(ids_journal_taken(t.desks[0]->journal), 4);
+    cr_assert_eq(ids_journal_taken(t.workers[0]->journal), 4);
     HEARS(&a, "nothing");
     cr_assert(town_sync(&t, 0));
     town_run(&t);

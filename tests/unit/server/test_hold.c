@@ -26,7 +26,7 @@ static void close_all(void) {
     caller_close(&b);
     town_run(&t);
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
+        cr_assert_eq(t.workers[i]->buffers.bytes, 0);
     }
     town_close(&t);
 }
@@ -67,16 +67,16 @@ Test(hold, a_reader_does_not_see_what_a_crash_could_undo) {
 
 Test(hold, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
     const ids_batch *batch;
-    ids_desk *desk = t.desks[0];
+    ids_worker *worker = t.workers[0];
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
-    batch = ids_journal_hand_over(desk->journal, desk->now_ms);
+    batch = ids_journal_hand_over(worker->journal, worker->now_ms);
     cr_assert_not_null(batch);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     ask_acquire(&a, 3, key_of(&t, 0, 2), 0);
     const ids_batch_done done = {
         .written = 1, .durable = 1, .free_bytes = UINT64_MAX};
-    ids_journal_done(desk->journal, &done);
-    ids_hold_release(desk, 1);
+    ids_journal_done(worker->journal, &done);
+    ids_hold_release(worker, 1);
     town_run(&t);
     HEARS(&a, "1 acquired");
     HEARS(&a, "nothing");
@@ -132,16 +132,16 @@ Test(hold, a_caller_that_goes_takes_its_held_replies_along) {
 
 Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
     uint32_t asked = 0;
-    while (!ids_journal_is_full(t.desks[0]->journal)) {
+    while (!ids_journal_is_full(t.workers[0]->journal)) {
         ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
         asked++;
     }
-    ids_hold_set_full(t.desks[0], true);
-    uint64_t changes = t.desks[0]->hold.changes;
+    ids_hold_set_full(t.workers[0], true);
+    uint64_t changes = t.workers[0]->hold.changes;
     ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
-    cr_assert_eq(t.desks[0]->hold.changes, changes);
+    cr_assert_eq(t.workers[0]->hold.changes, changes);
     sync_loop(0);
-    cr_assert_eq(t.desks[0]->hold.changes, changes + 1);
+    cr_assert_eq(t.workers[0]->hold.changes, changes + 1);
     sync_loop(0);
     for (uint32_t i = 0; i <= asked; i++)
         cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
@@ -151,14 +151,14 @@ Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
  * is taken, but not without end. */
 Test(hold, what_hops_to_a_journal_that_is_over_full_is_refused) {
     uint32_t asked = 0;
-    while (!ids_journal_is_over(t.desks[0]->journal)) {
+    while (!ids_journal_is_over(t.workers[0]->journal)) {
         ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
         asked++;
     }
-    ids_hold_set_full(t.desks[0], true);
-    uint64_t changes = t.desks[0]->hold.changes;
+    ids_hold_set_full(t.workers[0], true);
+    uint64_t changes = t.workers[0]->hold.changes;
     ask_acquire(&b, 1, key_of(&t, 0, asked), 0);
-    cr_assert_eq(t.desks[0]->hold.changes, changes);
+    cr_assert_eq(t.workers[0]->hold.changes, changes);
     sync_loop(0);
     HEARS(&b, "1 LIMIT");
     ask_acquire(&b, 2, key_of(&t, 0, asked), 0);
@@ -174,7 +174,7 @@ Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
     ask_acquire(&a, 1, held, 0);
     sync_loop(0);
     HEARS(&a, "1 acquired");
-    t.desks[0]->hold.disk_is_full = true;
+    t.workers[0]->hold.disk_is_full = true;
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     HEARS(&a, "2 NO_MEMORY");
     ask_acquire(&b, 3, key_of(&t, 0, 1), 0);
@@ -187,7 +187,7 @@ Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
 }
 
 Test(hold, claims_are_held_for_a_while_after_an_empty_start) {
-    t.desks[0]->hold.claims_from_ms = t.desks[0]->now_ms + 100;
+    t.workers[0]->hold.claims_from_ms = t.workers[0]->now_ms + 100;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "1 LIMIT");
     town_pass(&t, 100);
@@ -198,7 +198,7 @@ Test(hold, claims_are_held_for_a_while_after_an_empty_start) {
 
 Test(hold, nothing_leaves_once_the_gate_is_shut) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
-    ids_hold_all(t.desks[0]);
+    ids_hold_all(t.workers[0]);
     cr_assert(town_sync(&t, 0));
     town_run(&t);
     ask_plain(&a, 2, IDP_PING);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hop.c -- several desks: requests for another loop's keys, and
+/* test_hop.c -- several workers: requests for another loop's keys, and
  * connections that move. */
 #include "server/reader.h"
 #include "tests/unit/server/town.h"
@@ -27,7 +27,7 @@ static void close_all(void) {
     caller_close(&b);
     town_run(&t);
     for (int i = 0; i < 3; i++)
-        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
+        cr_assert_eq(t.workers[i]->buffers.bytes, 0);
     town_close(&t);
 }
 
@@ -49,7 +49,7 @@ Test(hop, every_loop_answers_for_every_key) {
         snprintf(wanted, sizeof wanted, "%u in_progress", 10 + owner);
         HEARS(&b, wanted);
     }
-    cr_assert_eq(t.desks[0]->counters.of[IDS_HOPS_TOTAL], 2);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_HOPS_TOTAL], 2);
 }
 
 Test(hop, a_pipeline_leaves_in_one_send) {
@@ -76,8 +76,8 @@ Test(hop, one_parcel_per_destination_and_turn) {
     for (uint32_t i = 0; i < 8; i++)
         len += put_acquire(bytes + len, i, key_of(&t, 1, i), 0);
     caller_send(&a, bytes, len);
-    cr_assert_eq(t.desks[0]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
-    cr_assert_eq(t.desks[1]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
+    cr_assert_eq(t.workers[1]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
 }
 
 Test(hop, the_bound_stops_reading_and_nothing_is_lost) {
@@ -180,9 +180,9 @@ Test(hop, hello_moves_a_fresh_connection_with_its_unread_bytes) {
     HEARS(&a, "2 acquired");
     caller_send(&a, bytes + all - 5, 5);
     HEARS(&a, "3 in_progress");
-    cr_assert_eq(t.desks[2]->counters.of[IDS_HOPS_TOTAL], 0);
-    cr_assert_eq(t.desks[0]->counters.of[IDS_CONNECTIONS], 0);
-    cr_assert_eq(t.desks[2]->counters.of[IDS_CONNECTIONS], 1);
+    cr_assert_eq(t.workers[2]->counters.of[IDS_HOPS_TOTAL], 0);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_CONNECTIONS], 0);
+    cr_assert_eq(t.workers[2]->counters.of[IDS_CONNECTIONS], 1);
 }
 
 Test(hop, hello_moves_only_who_is_fresh) {
@@ -201,7 +201,7 @@ Test(hop, hello_moves_only_who_is_fresh) {
 
 Test(hop, a_lease_from_afar_begins_no_earlier_than_it_came) {
     const char *key = key_of(&t, 1, 0);
-    uint64_t turn_ms = t.desks[1]->now_ms;
+    uint64_t turn_ms = t.workers[1]->now_ms;
     t.clock_ms = turn_ms + 40; /* its owner was busy when it came */
     ask_acquire(&a, 1, key, 0);
     HEARS(&a, "1 acquired");
@@ -232,11 +232,11 @@ Test(hop, a_full_mailbox_delays_and_loses_nothing) {
     t.keep_mail = true;
     for (uint32_t i = 0; i < 7; i++) {
         uint8_t bytes[256];
-        ids_desk *desk = t.desks[0];
+        ids_worker *worker = t.workers[0];
         size_t len = put_acquire(bytes, i, key, 0);
         memcpy(ids_line_input_room(t.lines[0]), bytes, len);
         ids_reader_input(t.lines[0], a.conn, len);
-        cr_assert_eq(ids_desk_post(desk), i < 4);
+        cr_assert_eq(ids_worker_post(worker), i < 4);
     }
     t.keep_mail = false;
     town_run(&t);
@@ -253,7 +253,7 @@ Test(hop, a_drain_reaches_every_loop) {
     ask_acquire(&b, 1, key, 0);
     HEARS(&b, "1 acquired");
     ask_acquire(&a, 2, key, 10000);
-    ids_desk_tell_others(t.desks[0], IDS_NOTICE_DRAIN);
+    ids_worker_tell_others(t.workers[0], IDS_NOTICE_DRAIN);
     ids_line_drain(t.lines[0]);
     town_run(&t);
     HEARS(&a, "2 SHUTTING_DOWN");
@@ -276,7 +276,7 @@ Test(hop, a_result_too_many_under_way_becomes_limit) {
     t.house.unsent_bytes_max = 1u << 20;
     memcpy(ids_line_input_room(t.lines[0]), bytes, len);
     ids_reader_input(t.lines[0], a.conn, len);
-    ids_desk_post(t.desks[0]);
+    ids_worker_post(t.workers[0]);
     ids_line_take_mail(t.lines[1]);
     town_limit_buffers(&t, 64u << 10);
     town_run(&t);
@@ -301,7 +301,7 @@ Test(hop, large_results_that_have_no_room_become_limit) {
     caller_send(&a, bytes, len);
     cr_assert_not_null(a.conn);
     a.takes = SIZE_MAX;
-    ids_desk_mark(t.desks[0], a.conn);
+    ids_worker_mark(t.workers[0], a.conn);
     town_run(&t);
     unsigned replays = 0, limits = 0;
     while (a.got.len) {
@@ -333,9 +333,9 @@ Test(hop, what_one_connection_may_be_owed_bounds_what_travels) {
         len += put_acquire(bytes + len, i, key, 0);
     memcpy(ids_line_input_room(t.lines[0]), bytes, len);
     ids_reader_input(t.lines[0], a.conn, len);
-    ids_desk_post(t.desks[0]);
+    ids_worker_post(t.workers[0]);
     ids_line_take_mail(t.lines[1]);
-    ids_desk_post(t.desks[1]);
+    ids_worker_post(t.workers[1]);
     size_t travels = ids_mailbox_bytes(&t.boxes[0]);
     cr_assert_gt(travels, 2000);
     cr_assert_lt(travels, 2500 + 20 * 200, "%zu bytes", travels);

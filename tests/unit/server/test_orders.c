@@ -15,7 +15,7 @@
 
 /* Somebody who carries orders out when the test says so. */
 typedef struct taker {
-    ids_desk *desk;
+    ids_worker *worker;
     uint32_t count;
     ids_order_request last;
     ids_ticket tickets[8];
@@ -25,16 +25,17 @@ static town t;
 static caller a, b;
 static taker peer;
 
-static void take(void *ctx, ids_desk *desk, const ids_order_request *request) {
+static void take(void *ctx, ids_worker *worker,
+                 const ids_order_request *request) {
     taker *to = ctx;
-    to->desk = desk;
+    to->worker = worker;
     to->last = *request;
     to->tickets[to->count++] = request->ticket;
 }
 
-static void lag(void *ctx, ids_desk *desk, idp_replication *report) {
+static void lag(void *ctx, ids_worker *worker, idp_replication *report) {
     (void)ctx;
-    (void)desk;
+    (void)worker;
     report->lag.ops = 12;
     strcpy(report->mode, "sync");
 }
@@ -73,7 +74,7 @@ static void order(caller *c, uint32_t msgid, idp_method method, bool loss) {
 static void promoted(ids_ticket ticket) {
     const idp_order_answer answer = {.outcome = IDP_ORDERED_PROMOTED,
                                      .epoch = 9};
-    ids_orders_answer(t.desks[0], ticket, &answer);
+    ids_orders_answer(t.workers[0], ticket, &answer);
     town_run(&t);
 }
 
@@ -82,14 +83,14 @@ Test(orders, an_order_on_any_loop_is_taken_on_loop_0_and_answered_there) {
     for (uint32_t i = 0; i < 2; i++) {
         order(askers[i], 7 + i, IDP_PROMOTE, i == 1);
         HEARS(askers[i], "nothing");
-        cr_assert_eq(peer.desk, t.desks[0]);
+        cr_assert_eq(peer.worker, t.workers[0]);
         cr_assert_eq(peer.last.order, IDP_PROMOTE);
         cr_assert_eq(peer.last.accept_loss, i == 1);
         promoted(peer.last.ticket);
         HEARS(askers[i], i == 0 ? "7 promoted" : "8 promoted");
     }
-    cr_assert_eq(t.desks[0]->counters.of[IDS_ORDERS_TOTAL], 2);
-    cr_assert_eq(t.desks[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 0);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_ORDERS_TOTAL], 2);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 0);
 }
 
 Test(orders, other_requests_of_the_asker_are_served_meanwhile) {
@@ -98,18 +99,18 @@ Test(orders, other_requests_of_the_asker_are_served_meanwhile) {
     ask_acquire(&b, 3, key_of(&t, 1, 0), 0);
     HEARS(&b, "2 pong");
     HEARS(&b, "3 acquired");
-    ids_orders_refuse(t.desks[0], peer.last.ticket, "no");
+    ids_orders_refuse(t.workers[0], peer.last.ticket, "no");
     town_run(&t);
     HEARS(&b, "1 refused");
-    cr_assert_eq(t.desks[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 1);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 1);
 }
 
 Test(orders, a_ticket_is_answered_once) {
     order(&a, 1, IDP_DETACH, false);
-    ids_orders_refuse(t.desks[0], peer.last.ticket, "no");
-    ids_orders_refuse(t.desks[0], peer.last.ticket, "no");
-    ids_orders_refuse(t.desks[0], 0, "no");
-    ids_orders_refuse(t.desks[0], 99, "no");
+    ids_orders_refuse(t.workers[0], peer.last.ticket, "no");
+    ids_orders_refuse(t.workers[0], peer.last.ticket, "no");
+    ids_orders_refuse(t.workers[0], 0, "no");
+    ids_orders_refuse(t.workers[0], 99, "no");
     town_run(&t);
     HEARS(&a, "1 refused");
     HEARS(&a, "nothing");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_pair.c -- desks that have a peer: what leaves when, who is sent away
+/* test_pair.c -- workers that have a peer: what leaves when, who is sent away
  * with which words, and how another node's records come in. */
 #include "proto/owner.h"
 #include "proto/reply.h"
@@ -22,20 +22,21 @@ static ids_serving serving;
 
 static void serve_all(void) {
     for (uint32_t i = 0; i < t.house.loops; i++)
-        ids_desk_serve(t.desks[i], &serving);
+        ids_worker_serve(t.workers[i], &serving);
     town_run(&t);
 }
 
 static void release(uint32_t loop, uint64_t watermark) {
-    ids_hold_release(t.desks[loop], watermark);
+    ids_hold_release(t.workers[loop], watermark);
     town_run(&t);
 }
 
 /* All loops lead; nothing leaves before it is replicated. */
 static void lead(void) {
     for (uint32_t i = 0; i < t.house.loops; i++) {
-        uint64_t last = ids_desk_lead(t.desks[i], EPOCH, IDS_CLOCK_START_MS);
-        ids_hold_release(t.desks[i], last);
+        uint64_t last =
+            ids_worker_lead(t.workers[i], EPOCH, IDS_CLOCK_START_MS);
+        ids_hold_release(t.workers[i], last);
     }
     serving = (ids_serving){
         .stance = IDS_LEADS, .epoch = EPOCH, .lead_epoch = EPOCH, .in_sync = 2};
@@ -62,8 +63,8 @@ static void close_all(void) {
     caller_close(&b);
     town_run(&t);
     for (uint32_t i = 0; i < t.house.loops; i++) {
-        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
-        cr_assert_eq(t.desks[i]->hold.replies, 0);
+        cr_assert_eq(t.workers[i]->buffers.bytes, 0);
+        cr_assert_eq(t.workers[i]->hold.replies, 0);
     }
     town_close(&t);
 }
@@ -73,7 +74,7 @@ TestSuite(pair, .init = open_leading, .fini = close_all);
 /* The tap ------------------------------------------------------------------ */
 
 Test(pair, every_change_is_in_the_tap_once_with_its_number) {
-    const ids_tap *tap = &t.desks[0]->tap;
+    const ids_tap *tap = &t.workers[0]->tap;
     ids_tap_at at = {0};
     uint64_t number;
     idp_slice bytes;
@@ -90,18 +91,18 @@ Test(pair, every_change_is_in_the_tap_once_with_its_number) {
         cr_assert_eq(change.state, IDP_STATE_IN_PROGRESS);
     }
     cr_assert_not(ids_tap_next(tap, &at, &number, &bytes));
-    ids_tap_clear(&t.desks[0]->tap);
+    ids_tap_clear(&t.workers[0]->tap);
     cr_assert(ids_tap_is_empty(tap));
 }
 
 Test(pair, a_change_that_found_no_memory_is_a_gap_and_no_wrong_stream) {
-    ids_tap *tap = &t.desks[0]->tap;
+    ids_tap *tap = &t.workers[0]->tap;
     ids_tap_at at = {0};
     uint64_t number, numbers = 0;
     idp_slice bytes;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     tap->lost++; /* as if the second had */
-    t.desks[0]->hold.changes++;
+    t.workers[0]->hold.changes++;
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
     cr_assert(ids_tap_is_high(tap));
     while (ids_tap_next(tap, &at, &number, &bytes)) {
@@ -125,8 +126,8 @@ Test(pair, a_reply_waits_for_the_replica) {
     ask_acquire(&b, 2, key_of(&t, 0, 0), 0);
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
-    cr_assert_eq(ids_hold_left(&t.desks[0]->hold, 0), 0);
-    cr_assert_eq(ids_hold_left(&t.desks[0]->hold, 1), 1);
+    cr_assert_eq(ids_hold_left(&t.workers[0]->hold, 0), 0);
+    cr_assert_eq(ids_hold_left(&t.workers[0]->hold, 1), 1);
     release(0, 1);
     HEARS(&a, "1 acquired");
     HEARS(&b, "2 in_progress");
@@ -139,7 +140,7 @@ Test(pair_new, nothing_leaves_before_a_worker_has_ended_its_first_turn) {
     t.is_replicated = t.is_new = true;
     town_open(&t);
     caller_open(&a, &t, 0);
-    ids_desk_lead(t.desks[0], EPOCH, IDS_CLOCK_START_MS);
+    ids_worker_lead(t.workers[0], EPOCH, IDS_CLOCK_START_MS);
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "nothing");
     release(0, 1);
@@ -167,36 +168,36 @@ Test(pair, what_shows_no_record_waits_for_nothing) {
 }
 
 Test(pair, replies_that_wait_in_vain_become_errors) {
-    const ids_counters *counters = &t.desks[0]->counters;
+    const ids_counters *counters = &t.workers[0]->counters;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_plain(&a, 2, IDP_PING);
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
     ask_acquire(&a, 4, key_of(&t, 0, 1), 0);
-    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&a, "2 pong");
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "3 UNREPLICATED");
     HEARS(&a, "4 UNREPLICATED");
     cr_assert_eq(counters->of[IDS_ERROR_UNREPLICATED_TOTAL], 3);
-    cr_assert_eq(ids_hold_oldest_ms(&t.desks[0]->hold), UINT64_MAX);
+    cr_assert_eq(ids_hold_oldest_ms(&t.workers[0]->hold), UINT64_MAX);
     release(0, 2);
     HEARS(&a, "nothing");
 }
 
 Test(pair, only_what_has_waited_for_long_is_given_up) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
-    uint64_t before = t.desks[0]->now_ms;
-    cr_assert_eq(ids_hold_oldest_ms(&t.desks[0]->hold), before);
+    uint64_t before = t.workers[0]->now_ms;
+    cr_assert_eq(ids_hold_oldest_ms(&t.workers[0]->hold), before);
     town_pass(&t, 50);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     ask_acquire(&b, 3, key_of(&t, 0, 2), 0);
-    ids_hold_fail(t.desks[0], before, IDP_E_UNREPLICATED, NULL);
+    ids_hold_fail(t.workers[0], before, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
-    cr_assert_eq(ids_hold_oldest_ms(&t.desks[0]->hold), before + 50);
+    cr_assert_eq(ids_hold_oldest_ms(&t.workers[0]->hold), before + 50);
     release(0, 3);
     HEARS(&a, "2 acquired");
     HEARS(&b, "3 acquired");
@@ -205,7 +206,7 @@ Test(pair, only_what_has_waited_for_long_is_given_up) {
 Test(pair, a_reply_held_for_another_loop_fails_there) {
     ask_acquire(&b, 1, key_of(&t, 0, 0), 0);
     HEARS(&b, "nothing");
-    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&b, "1 UNREPLICATED");
     cr_assert_eq(b.conn->hops.count, 0);
@@ -216,7 +217,7 @@ Test(pair, many_held_replies_fail_within_their_limits) {
     char wanted[32];
     for (uint32_t i = 0; i < 60; i++)
         ask_acquire(&a, i, key_of(&t, 0, i), 0);
-    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_NOT_PRIMARY, "10.0.0.2:7117");
+    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_NOT_PRIMARY, "10.0.0.2:7117");
     town_run(&t);
     for (unsigned i = 0; i < 60; i++) {
         snprintf(wanted, sizeof wanted, "%u NOT_PRIMARY", i);
@@ -249,7 +250,7 @@ Test(pair, without_its_replica_it_shows_and_changes_nothing) {
     HEARS(&a, "3 UNREPLICATED");
     ask_plain(&a, 4, IDP_PING);
     HEARS(&a, "4 pong");
-    cr_assert_eq(t.desks[0]->hold.changes + t.desks[1]->hold.changes, 0);
+    cr_assert_eq(t.workers[0]->hold.changes + t.workers[1]->hold.changes, 0);
 }
 
 Test(pair, a_token_of_a_later_epoch_is_another_primarys) {
@@ -314,7 +315,7 @@ Test(pair, standing_down_sends_everyone_to_the_new_primary) {
     cr_assert_eq(a.conn->waiting + b.conn->waiting, 0);
     ask_acquire(&a, 6, key_of(&t, 1, 0), 0);
     HEARS(&a, "6 NOT_PRIMARY");
-    cr_assert(ids_tap_is_empty(&t.desks[0]->tap));
+    cr_assert(ids_tap_is_empty(&t.workers[0]->tap));
 }
 
 Test(pair, who_does_not_know_the_new_primary_says_only_that) {
@@ -347,8 +348,9 @@ Test(pair, leading_again_grants_larger_tokens) {
     HEARS(&a, "1 acquired");
     follow("10.0.0.2:7117");
     for (uint32_t i = 0; i < 2; i++)
-        cr_assert_eq(ids_desk_lead(t.desks[i], EPOCH + 5, t.desks[i]->now_ms),
-                     i == 0);
+        cr_assert_eq(
+            ids_worker_lead(t.workers[i], EPOCH + 5, t.workers[i]->now_ms),
+            i == 0);
     serving.stance = IDS_LEADS;
     serving.epoch = serving.lead_epoch = EPOCH + 5;
     serve_all();
@@ -357,7 +359,7 @@ Test(pair, leading_again_grants_larger_tokens) {
     uint64_t number;
     idp_slice bytes;
     ids_change change;
-    cr_assert(ids_tap_next(&t.desks[0]->tap, &at, &number, &bytes));
+    cr_assert(ids_tap_next(&t.workers[0]->tap, &at, &number, &bytes));
     cr_assert_eq(number, 2);
     cr_assert(ids_change_read(bytes.ptr, bytes.len, &change));
     cr_assert_eq(change.token.epoch, EPOCH + 5);

@@ -41,10 +41,10 @@ static void close_all(void) {
         caller_close(&callers[i]);
     town_run(&t);
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
-        cr_assert_eq(t.desks[i]->hops, 0);
-        cr_assert_leq(t.desks[i]->counters.of[IDS_TURN_WORK_MAX], TURN_MAX);
-        cr_assert_eq(t.desks[i]->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL], 0);
+        cr_assert_eq(t.workers[i]->buffers.bytes, 0);
+        cr_assert_eq(t.workers[i]->hops, 0);
+        cr_assert_leq(t.workers[i]->counters.of[IDS_TURN_WORK_MAX], TURN_MAX);
+        cr_assert_eq(t.workers[i]->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL], 0);
     }
     town_close(&t);
 }
@@ -106,9 +106,9 @@ Test(turn, who_asks_for_stats_and_goes_is_missed_by_nobody) {
         cr_assert_eq(heard(&callers[i], "map"), 100);
 }
 
-/* A read's worth is on the desk at once; what of it is served in one go? */
+/* A read's worth is on the worker at once; what of it is served in one go? */
 Test(turn, one_connections_requests_are_served_a_part_at_a_time) {
-    ids_desk *desk = t.desks[0];
+    ids_worker *worker = t.workers[0];
     size_t len = 0;
     uint32_t count = 0;
     while (len < IDS_INPUT_BYTES - 32)
@@ -116,7 +116,7 @@ Test(turn, one_connections_requests_are_served_a_part_at_a_time) {
     ids_line_begin_turn(t.lines[0]);
     memcpy(ids_line_input_room(t.lines[0]), bytes, len);
     ids_reader_input(t.lines[0], callers[0].conn, len);
-    cr_assert_leq(desk->work[IDS_WORK_SERVE], IDS_WORK_A_CONN + 1);
+    cr_assert_leq(worker->work[IDS_WORK_SERVE], IDS_WORK_A_CONN + 1);
     cr_assert(ids_conn_is_stalled(callers[0].conn));
     town_run(&t);
     cr_assert_eq(heard(&callers[0], "pong"), count);
@@ -173,7 +173,7 @@ static bool read_all(void) {
 
 static size_t all_bytes(void) {
     ids_counters of;
-    ids_desk_count(t.desks[0], &of);
+    ids_worker_count(t.workers[0], &of);
     return of.of[IDS_BUFFERED_BYTES] + ids_mailbox_bytes(&t.boxes[1]);
 }
 

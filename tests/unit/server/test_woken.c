@@ -43,9 +43,9 @@ static void close_all(void) {
         caller_close(&waiters[i]);
     town_run(&t);
     for (int i = 0; i < 2; i++) {
-        cr_assert_eq(t.desks[i]->buffers.bytes, 0);
-        cr_assert_eq(t.desks[i]->hold.replies, 0);
-        cr_assert_null(t.desks[i]->woken.rest);
+        cr_assert_eq(t.workers[i]->buffers.bytes, 0);
+        cr_assert_eq(t.workers[i]->hold.replies, 0);
+        cr_assert_null(t.workers[i]->woken.rest);
     }
     town_close(&t);
 }
@@ -97,10 +97,10 @@ Test(woken, a_result_is_kept_once_for_all_who_do_not_read) {
         waiters[i].takes = 0;
     complete();
     for (int i = 0; i < 2; i++)
-        cr_assert_leq(t.desks[i]->buffers.bytes, RESULT_BYTES + HALF * 500);
+        cr_assert_leq(t.workers[i]->buffers.bytes, RESULT_BYTES + HALF * 500);
     for (uint32_t i = 0; i < 2 * HALF; i++) {
         waiters[i].takes = 999; /* a piece at a time */
-        ids_desk_mark(t.desks[i % 2], waiters[i].conn);
+        ids_worker_mark(t.workers[i % 2], waiters[i].conn);
     }
     town_run(&t);
     all_hear("replay");
@@ -112,7 +112,7 @@ Test(woken, other_replies_go_on_around_a_large_one) {
     complete();
     ask_plain(&waiters[0], 99, IDP_PING);
     waiters[0].takes = SIZE_MAX;
-    ids_desk_mark(t.desks[0], waiters[0].conn);
+    ids_worker_mark(t.workers[0], waiters[0].conn);
     town_run(&t);
     HEARS(&waiters[0], "10 replay");
     HEARS(&waiters[0], "99 pong");
@@ -162,7 +162,7 @@ Test(woken_kept, a_result_waits_for_its_change_and_is_then_for_all) {
 Test(woken_kept, a_result_that_is_taken_back_is_an_error_for_all) {
     wait_all();
     complete();
-    ids_hold_fail(t.desks[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     all_hear("UNREPLICATED");
     sync_all();

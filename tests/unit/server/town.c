@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* town.c -- desks without sockets or threads. */
+/* town.c -- workers without sockets or threads. */
 #include "tests/unit/server/town.h"
 
 #include "proto/owner.h"
@@ -20,7 +20,7 @@
 static void adopt(void *ctx, ids_conn *conn) {
     const ids_line *line = *(ids_line **)ctx;
     caller *c = conn->link;
-    c->loop = line->desk.index;
+    c->loop = line->worker.index;
     c->travels = false;
 }
 
@@ -36,16 +36,16 @@ static void notice(void *ctx, ids_notice what) {
     ids_line_drain(line);
 }
 
-/* A desk's town: its house stands first in it. */
+/* A worker's town: its house stands first in it. */
 static town *town_of(void *ctx) {
-    return (town *)(uintptr_t)(*(ids_line **)ctx)->desk.house;
+    return (town *)(uintptr_t)(*(ids_line **)ctx)->worker.house;
 }
 
 static void look_at_clock(void *ctx) {
     ids_line *line = *(ids_line **)ctx;
     const town *t = town_of(ctx);
-    if (t->clock_ms > line->desk.now_ms)
-        line->desk.now_ms = t->clock_ms;
+    if (t->clock_ms > line->worker.now_ms)
+        line->worker.now_ms = t->clock_ms;
 }
 
 /* Nobody is there to hand it to: the test looks at the tap itself. */
@@ -57,7 +57,7 @@ static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     town *t = town_of(ctx);
     t->asked++;
     if (t->serving)
-        ids_desk_serve(&(*(ids_line **)ctx)->desk, t->serving);
+        ids_worker_serve(&(*(ids_line **)ctx)->worker, t->serving);
     return tag->session == t->session;
 }
 
@@ -81,28 +81,30 @@ void town_plan(town *t, uint32_t loops) {
     t->house.wake_ctx = t;
 }
 
-static void keep(ids_desk *desk) {
+static void keep(ids_worker *worker) {
     const ids_journal_config config = {.fsync = IDS_FSYNC_ALWAYS,
                                        .backlog_bytes_max = 2000,
                                        .mark_ms = IDS_MARK_MS_DEFAULT,
-                                       .now_ms = desk->now_ms,
+                                       .now_ms = worker->now_ms,
                                        .free_bytes = UINT64_MAX};
-    desk->journal = ids_journal_new(&config);
-    assert(desk->journal);
-    ids_hold_release(desk, 0);
+    worker->journal = ids_journal_new(&config);
+    assert(worker->journal);
+    ids_hold_release(worker, 0);
 }
 
 bool town_sync(town *t, uint32_t loop) {
-    ids_desk *desk = t->desks[loop];
-    const ids_batch *batch = ids_journal_hand_over(desk->journal, desk->now_ms);
+    ids_worker *worker = t->workers[loop];
+    const ids_batch *batch =
+        ids_journal_hand_over(worker->journal, worker->now_ms);
     if (!batch)
         return false;
     const ids_batch_done done = {.written = batch->last,
                                  .durable = batch->last,
                                  .free_bytes = UINT64_MAX};
-    ids_journal_done(desk->journal, &done);
-    ids_hold_release(desk, ids_journal_watermark(desk->journal, desk->now_ms));
-    ids_hold_set_full(desk, ids_journal_is_full(desk->journal));
+    ids_journal_done(worker->journal, &done);
+    ids_hold_release(worker,
+                     ids_journal_watermark(worker->journal, worker->now_ms));
+    ids_hold_set_full(worker, ids_journal_is_full(worker->journal));
     return true;
 }
 
@@ -116,9 +118,9 @@ void town_open(town *t) {
                      .refuse = refuse,
                      .notice = notice,
                      .look_at_clock = look_at_clock},
-            .desk_host = {.ctx = &t->lines[i],
-                          .tap_is_high = tap_is_high,
-                          .is_current = is_current},
+            .worker_host = {.ctx = &t->lines[i],
+                            .tap_is_high = tap_is_high,
+                            .is_current = is_current},
             .is_replicated = t->is_replicated,
             .memory_bytes_max = 64u << 20,
             .waiters_max = 100,
@@ -130,24 +132,24 @@ void town_open(town *t) {
         t->lines[i] = ids_line_new(&config);
         assert(good && t->lines[i]);
         (void)good;
-        t->desks[i] = &t->lines[i]->desk;
-        t->desks[i]->now_ms = IDS_CLOCK_START_MS;
+        t->workers[i] = &t->lines[i]->worker;
+        t->workers[i]->now_ms = IDS_CLOCK_START_MS;
         if (t->is_kept)
-            keep(t->desks[i]);
+            keep(t->workers[i]);
         else if (t->is_replicated && !t->is_new)
-            ids_hold_release(t->desks[i], UINT64_MAX);
+            ids_hold_release(t->workers[i], UINT64_MAX);
     }
 }
 
 void town_limit_buffers(town *t, size_t bytes_max) {
     t->house.buffer_bytes_max = bytes_max;
     for (uint32_t i = 0; i < t->house.loops; i++)
-        t->desks[i]->buffers.bytes_max = bytes_max;
+        t->workers[i]->buffers.bytes_max = bytes_max;
 }
 
 void town_close(town *t) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
-        ids_journal_free(t->desks[i]->journal);
+        ids_journal_free(t->workers[i]->journal);
         ids_line_free(t->lines[i]);
     }
     for (uint32_t i = 0; i < t->house.loops; i++)
@@ -160,15 +162,15 @@ static void part(caller *c) {
 }
 
 static void settle(ids_line *line, ids_conn *conn) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     caller *c = conn->link;
-    ids_output_fill(desk, conn);
+    ids_output_fill(worker, conn);
     idp_slice out = ids_output_sendable(conn);
     size_t taken = out.len < c->takes ? out.len : c->takes;
     if (taken && !ids_conn_is_dead(conn)) {
         idt_buf_add(&c->got, out.ptr, taken);
         c->sends++;
-        ids_output_sent(desk, conn, taken);
+        ids_output_sent(worker, conn, taken);
     }
     if (conn->life == IDS_CONN_PEER) {
         idt_buf_add(&c->behind, conn->reading.in.ptr, conn->reading.in.len);
@@ -187,25 +189,25 @@ static void settle(ids_line *line, ids_conn *conn) {
         assert(given);
         (void)given;
     } else if (ids_conn_is_stalled(conn) &&
-               ids_dispatch_may_serve(desk, conn)) {
+               ids_dispatch_may_serve(worker, conn)) {
         ids_reader_resume(line, conn);
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(worker, conn);
     } else if (taken && c->takes &&
                (ids_output_sendable(conn).len ||
                 ids_deferred_count(&conn->out.later))) {
-        ids_desk_mark(desk, conn);
+        ids_worker_mark(worker, conn);
     }
 }
 
 static bool run_line(ids_line *line) {
-    ids_desk *desk = &line->desk;
+    ids_worker *worker = &line->worker;
     ids_conn *conn;
     bool busy = false;
     ids_line_begin_turn(line);
     while (line->drains_waiters)
         ids_line_tick(line, 0);
     ids_line_take_mail(line);
-    while ((conn = ids_desk_next_dirty(desk))) {
+    while ((conn = ids_worker_next_dirty(worker))) {
         settle(line, conn);
         busy = true;
     }
@@ -220,17 +222,17 @@ void town_run(town *t) {
             busy |= run_line(t->lines[i]);
         for (uint32_t i = 0; i < t->house.loops && !t->keep_mail; i++) {
             busy |= ids_line_end_turn(t->lines[i]);
-            busy |= t->desks[i]->post.count > 0;
-            busy |= ids_desk_has_more(t->desks[i]);
-            ids_desk_post(t->desks[i]);
-            busy |= t->desks[i]->dirty.head != NULL;
+            busy |= t->workers[i]->post.count > 0;
+            busy |= ids_worker_has_more(t->workers[i]);
+            ids_worker_post(t->workers[i]);
+            busy |= t->workers[i]->dirty.head != NULL;
         }
     }
 }
 
 void town_pass(town *t, uint64_t ms) {
     for (uint32_t i = 0; i < t->house.loops; i++) {
-        t->desks[i]->now_ms += ms;
+        t->workers[i]->now_ms += ms;
         ids_line_tick(t->lines[i], 1000);
     }
     town_run(t);

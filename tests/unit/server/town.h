@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* town.h -- desks without sockets or threads: what the unit tests of conn,
+/* town.h -- workers without sockets or threads: what the unit tests of conn,
  * dispatch and the hops between loops stand on.
  *
  * A caller is a connection as its client sees it. Nothing moves until
@@ -19,16 +19,16 @@ typedef struct town {
     ids_house house;
     ids_mailbox boxes[TOWN_LOOPS_MAX];
     ids_line *lines[TOWN_LOOPS_MAX];
-    ids_desk *desks[TOWN_LOOPS_MAX]; /* theirs */
+    ids_worker *workers[TOWN_LOOPS_MAX]; /* theirs */
     idt_mem mem;
     uint32_t wakes;      /* how often a sleeping loop was woken */
     uint32_t drain_seen; /* notices that came through the mail */
-    bool is_kept;        /* every desk has a journal, fsync always */
-    bool is_replicated;  /* every desk has a peer, and follows at first */
+    bool is_kept;        /* every worker has a journal, fsync always */
+    bool is_replicated;  /* every worker has a peer, and follows at first */
     bool is_new;         /* and no turn has ended yet */
     uint64_t session;    /* records of another one are not current */
     uint32_t asked;      /* how often that was asked */
-    const ids_serving *serving; /* what a desk is told then; NULL: nothing */
+    const ids_serving *serving; /* what a worker is told then; NULL: nothing */
     uint64_t clock_ms; /* what the clock says as a parcel is taken; 0: it
                         * stands still */
     bool keep_mail;    /* town_run posts nothing: as if others were busy */

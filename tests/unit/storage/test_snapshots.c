@@ -56,7 +56,7 @@ static void order(uint32_t msgid) {
 
 static void pass(uint64_t ms) {
     town_pass(&t, ms);
-    ids_snapshots_look(&snapshots, t.desks[0]);
+    ids_snapshots_look(&snapshots, t.workers[0]);
     town_run(&t);
 }
 
@@ -92,7 +92,7 @@ Test(snapshots, a_second_order_begins_a_second_later) {
     order_twice();
     pass(SECOND_MS - 1);
     cr_assert_eq(begun(), 1);
-    cr_assert_eq(ids_snapshots_next_ms(&snapshots), t.desks[0]->now_ms + 1);
+    cr_assert_eq(ids_snapshots_next_ms(&snapshots), t.workers[0]->now_ms + 1);
     pass(1);
     cr_assert_eq(begun(), 2);
     end_round();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* desk.h -- what one worker is to its node: its shard, its commit gate, its
+/* worker.h -- what one worker is to its node: its shard, its commit gate, its
  * role, its mail, and the names of those who are answered.
  *
- * The desk holds these parts, and each is its own file's; who needs one alone
+ * The worker holds these parts, and each is its own file's; who needs one alone
  * takes that one. What reads requests stands above it, in the line (line.h).
- * One thread; only the mailboxes are shared with other desks. */
-#ifndef IDS_DESK_H
-#define IDS_DESK_H
+ * One thread; only the mailboxes are shared with other workers. */
+#ifndef IDS_WORKER_H
+#define IDS_WORKER_H
 
 #include "server/conn.h"
 #include "server/copy.h"
@@ -44,7 +44,7 @@ typedef struct ids_slot {
     uint32_t next_free;
 } ids_slot;
 
-/* The names of its connections: see ids_desk_name. */
+/* The names of its connections: see ids_worker_name. */
 typedef struct ids_slots {
     ids_slot *all;
     uint32_t used, cap;
@@ -80,23 +80,23 @@ typedef struct ids_post {
 /* How many requests come. */
 typedef struct ids_pace {
     uint64_t by_others;      /* requests that came from other loops, ever */
-    uint64_t seen, since_ms; /* ids_desk_asked, as it was then */
+    uint64_t seen, since_ms; /* ids_worker_asked, as it was then */
     bool is_high;
 } ids_pace;
 
-/* The rest where the desk has a peer. */
-typedef struct ids_desk_host {
+/* The rest where the worker has a peer. */
+typedef struct ids_worker_host {
     void *ctx;
     /* The tap is high: take what is in it and clear it. Comes in the middle of
      * a call: no way back in here. */
     void (*tap_is_high)(void *ctx);
     /* Whether records with this tag may be put (ids_peer_is_current). Tells
-     * the desk first what it may do (ids_desk_serve): it may not have heard
+     * the worker first what it may do (ids_worker_serve): it may not have heard
      * yet that it follows. */
     bool (*is_current)(void *ctx, const ids_parcel_tag *tag);
-} ids_desk_host;
+} ids_worker_host;
 
-struct ids_desk {
+struct ids_worker {
     const ids_house *house;
     ids_shard *shard;
     uint64_t now_ms; /* the host sets it once per wake-up */
@@ -120,89 +120,89 @@ struct ids_desk {
     ids_pace pace;
     ids_orders orders;             /* under way; loop 0's */
     ids_shard_config shard_config; /* for another shard like the first */
-    ids_desk_host host;
+    ids_worker_host host;
 };
 
 /* Begins it, but for its shard and what that tells: whoever composes it adds
  * that (line.c). False: out of memory. */
-bool ids_desk_init(ids_desk *desk, const ids_house *house, uint32_t index,
-                   const ids_desk_host *host);
+bool ids_worker_init(ids_worker *worker, const ids_house *house, uint32_t index,
+                     const ids_worker_host *host);
 
 /* Its connections must have been dropped. */
-void ids_desk_fini(ids_desk *desk);
+void ids_worker_fini(ids_worker *worker);
 
-/* Connections. name gives one a name on this desk (false: out of memory), and
+/* Connections. name gives one a name on this worker (false: out of memory), and
  * unname takes it away. */
-bool ids_desk_name(ids_desk *desk, ids_conn *conn);
-void ids_desk_unname(ids_desk *desk, ids_conn *conn);
+bool ids_worker_name(ids_worker *worker, ids_conn *conn);
+void ids_worker_unname(ids_worker *worker, ids_conn *conn);
 
-/* NULL when the asker is not on this desk, or gone. */
-ids_conn *ids_desk_find(const ids_desk *desk, ids_asker asker);
+/* NULL when the asker is not on this worker, or gone. */
+ids_conn *ids_worker_find(const ids_worker *worker, ids_asker asker);
 
 /* The next connection that the host must look at: it has output, or shall be
  * closed or moved. NULL: no more. */
-ids_conn *ids_desk_next_dirty(ids_desk *desk);
-void ids_desk_mark(ids_desk *desk, ids_conn *conn);
-void ids_desk_unmark(ids_desk *desk, ids_conn *conn);
+ids_conn *ids_worker_next_dirty(ids_worker *worker);
+void ids_worker_mark(ids_worker *worker, ids_conn *conn);
+void ids_worker_unmark(ids_worker *worker, ids_conn *conn);
 
 /* Mail. The parcel that is being filled for a loop; NULL: out of memory. */
-ids_parcel *ids_desk_parcel(ids_desk *desk, uint32_t loop);
+ids_parcel *ids_worker_parcel(ids_worker *worker, uint32_t loop);
 
 /* The parcel for a reply to another loop, held or not; NULL: no memory. Once
- * the reply is in it, ids_desk_mailed with the parcel's length before. */
-ids_parcel *ids_desk_reply_parcel(ids_desk *desk, uint32_t loop,
-                                  ids_showing shows);
-void ids_desk_mailed(ids_desk *desk, uint32_t loop, const ids_parcel *parcel,
-                     size_t before);
+ * the reply is in it, ids_worker_mailed with the parcel's length before. */
+ids_parcel *ids_worker_reply_parcel(ids_worker *worker, uint32_t loop,
+                                    ids_showing shows);
+void ids_worker_mailed(ids_worker *worker, uint32_t loop,
+                       const ids_parcel *parcel, size_t before);
 
 /* The parcel was carried out: it is kept for the next one, or freed. */
-void ids_desk_recycle(ids_desk *desk, ids_parcel *parcel);
+void ids_worker_recycle(ids_worker *worker, ids_parcel *parcel);
 
 /* One entry without a body. False: no memory. */
-bool ids_desk_mail_word(ids_desk *desk, uint32_t loop, ids_mail_kind kind,
-                        uint64_t word);
+bool ids_worker_mail_word(ids_worker *worker, uint32_t loop, ids_mail_kind kind,
+                          uint64_t word);
 
 /* Posts what was filled. False: a box was full, call again soon. */
-bool ids_desk_post(ids_desk *desk);
+bool ids_worker_post(ids_worker *worker);
 
 /* Gives notice to every loop but this one. */
-void ids_desk_tell_others(ids_desk *desk, ids_notice notice);
+void ids_worker_tell_others(ids_worker *worker, ids_notice notice);
 
-static inline bool ids_desk_may(const ids_desk *desk, ids_work kind) {
-    return desk->work[kind] < IDS_WORK_A_TURN;
+static inline bool ids_worker_may(const ids_worker *worker, ids_work kind) {
+    return worker->work[kind] < IDS_WORK_A_TURN;
 }
-static inline void ids_desk_worked(ids_desk *desk, ids_work kind,
-                                   uint32_t units, size_t bytes) {
-    desk->work[kind] += units + (uint32_t)(bytes >> 10);
+static inline void ids_worker_worked(ids_worker *worker, ids_work kind,
+                                     uint32_t units, size_t bytes) {
+    worker->work[kind] += units + (uint32_t)(bytes >> 10);
 }
-static inline bool ids_desk_may_read(const ids_desk *desk) {
-    return desk->work[IDS_WORK_SERVE] + desk->work[IDS_WORK_WAKE] <
+static inline bool ids_worker_may_read(const ids_worker *worker) {
+    return worker->work[IDS_WORK_SERVE] + worker->work[IDS_WORK_WAKE] <
            IDS_WORK_A_TURN;
 }
 
 /* There is more to do at once: connections to be looked at, replies that may
  * leave. */
-static inline bool ids_desk_has_more(const ids_desk *desk) {
-    return desk->dirty.head || ids_hold_has_more(&desk->hold);
+static inline bool ids_worker_has_more(const ids_worker *worker) {
+    return worker->dirty.head || ids_hold_has_more(&worker->hold);
 }
 
 /* Requests, ever: of its own connections, and by mail of other loops'. */
-static inline uint64_t ids_desk_asked(const ids_desk *desk) {
-    return desk->counters.of[IDS_REQUESTS_TOTAL] + desk->pace.by_others;
+static inline uint64_t ids_worker_asked(const ids_worker *worker) {
+    return worker->counters.of[IDS_REQUESTS_TOTAL] + worker->pace.by_others;
 }
 
 /* They come, thousands a second. Then what need not be done at once is done
  * in smaller pieces, so that the next call waits less. */
-bool ids_desk_is_asked(ids_desk *desk);
+bool ids_worker_is_asked(ids_worker *worker);
 
-/* This desk's counters, the shard's among them. */
-void ids_desk_count(const ids_desk *desk, ids_counters *counters);
+/* This worker's counters, the shard's among them. */
+void ids_worker_count(const ids_worker *worker, ids_counters *counters);
 
 /* Where the sequences of this loop's tokens begin, in each epoch. */
-uint64_t ids_desk_sequence(uint32_t index);
+uint64_t ids_worker_sequence(uint32_t index);
 
 /* The loop itself as an asker. */
-ids_asker ids_desk_asker(uint32_t index);
+ids_asker ids_worker_asker(uint32_t index);
 
 static inline uint32_t ids_asker_loop(ids_asker asker) {
     return (uint32_t)(asker >> 54);
