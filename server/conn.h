@@ -91,7 +91,7 @@ typedef struct ids_conn {
     bool ended;      /* the peer sends no more */
     bool dirty;      /* in the worker's list */
     uint32_t slot;   /* its name on this worker */
-    ids_asker asker; /* its name in the house: loop, slot, generation */
+    ids_asker asker; /* its name in the server: loop, slot, generation */
     ids_listed in_dirty;
     size_t unsent;    /* bytes in out, in its body, and in gated */
     uint32_t waiting; /* acquires with a wait, parked here or hopped */

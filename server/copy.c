@@ -27,7 +27,7 @@ void ids_copy_drop(ids_worker *worker) {
     if (place)
         *place = copy->aside;
     else
-        ids_pools_free_shard(worker->house->pools, copy->aside);
+        ids_pools_free_shard(worker->server->pools, copy->aside);
     copy->aside = NULL;
 }
 
@@ -37,7 +37,7 @@ static bool make_aside(ids_worker *worker, uint64_t session) {
         return true;
     ids_copy_drop(worker);
     ids_copy_tidy(worker);
-    copy->aside = ids_pools_new_shard(worker->house->pools,
+    copy->aside = ids_pools_new_shard(worker->server->pools,
                                       &worker->shard_config, session);
     if (!copy->aside)
         return false;
@@ -68,15 +68,15 @@ void ids_copy_tidy(ids_worker *worker) {
         ids_shard *shard = copy->retired[i];
         if (!shard || ids_shard_is_walked(shard))
             continue;
-        ids_pools_free_shard(worker->house->pools, shard);
+        ids_pools_free_shard(worker->server->pools, shard);
         copy->retired[i] = NULL;
     }
 }
 
 void ids_copy_fini(ids_worker *worker) {
     for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
-        ids_pools_free_shard(worker->house->pools, worker->copy.retired[i]);
-    ids_pools_free_shard(worker->house->pools, worker->copy.aside);
+        ids_pools_free_shard(worker->server->pools, worker->copy.retired[i]);
+    ids_pools_free_shard(worker->server->pools, worker->copy.aside);
     ids_bytes_free(&worker->copy.applied);
 }
 
@@ -201,8 +201,8 @@ bool ids_copy_route(ids_worker *worker, const ids_parcel_tag *tag,
                                  : worker->shard;
     assert(worker->serving.stance == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        hash[i] = ids_house_hash(worker->house, changes[i].ns, changes[i].key,
-                                 &owner[i]);
+        hash[i] = ids_server_hash(worker->server, changes[i].ns, changes[i].key,
+                                  &owner[i]);
         ids_shard_prefetch_bucket(shard, hash[i]);
     }
     for (uint32_t i = 0; i < count; i++)

@@ -19,12 +19,13 @@ static_assert(IDP_ACQUIRE == 0 && IDP_PEEK == 4 && IDP_HELLO == 5,
               "the methods that are about a key come first");
 
 void ids_dispatch_prepare(const ids_worker *worker, ids_item *item) {
-    const ids_house *house = worker->house;
+    const ids_server *server = worker->server;
     const idp_request *request = &item->request;
     item->owner = worker->index;
     if (!ids_method_has_key(request->method))
         return;
-    item->hash = ids_house_hash(house, request->ns, request->key, &item->owner);
+    item->hash =
+        ids_server_hash(server, request->ns, request->key, &item->owner);
 }
 
 static bool is_for_the_shard(const ids_worker *worker, const ids_item *item) {
@@ -99,7 +100,7 @@ static void serve_key(ids_worker *worker, ids_conn *conn,
                       const ids_item *item) {
     const idp_request *request = &item->request;
     if (request->method == IDP_ACQUIRE && request->wait_ms &&
-        conn->waiting >= worker->house->pending_max)
+        conn->waiting >= worker->server->pending_max)
         ids_reply_error(worker, conn, request->msgid, IDP_E_LIMIT,
                         "too many requests of this connection are pending "
                         "(--max-pending)");
@@ -112,21 +113,21 @@ static void serve_key(ids_worker *worker, ids_conn *conn,
 /* Who it is ---------------------------------------------------------------- */
 
 void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
-    const ids_house *house = worker->house;
+    const ids_server *server = worker->server;
     idp_hello hello = {
         .server = "idemstored",
         .protocol = IDP_PROTOCOL_VERSION,
         .epoch = worker->serving.epoch,
-        .shards = house->loops,
+        .shards = server->loops,
         .shard = worker->index,
-        .result_bytes_max = house->result_bytes_max,
-        .frame_bytes_max = idp_request_bytes_max(house->result_bytes_max),
-        .pending_max = house->pending_max,
+        .result_bytes_max = server->result_bytes_max,
+        .frame_bytes_max = idp_request_bytes_max(server->result_bytes_max),
+        .pending_max = server->pending_max,
     };
     snprintf(hello.role, sizeof hello.role, "%s",
              worker->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
-    snprintf(hello.version, sizeof hello.version, "%s", house->version);
-    memcpy(hello.hash_key, house->hash_key, sizeof hello.hash_key);
+    snprintf(hello.version, sizeof hello.version, "%s", server->version);
+    memcpy(hello.hash_key, server->hash_key, sizeof hello.hash_key);
     uint8_t *to =
         ids_output_room(worker, conn, IDP_HELLO_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
@@ -145,7 +146,7 @@ static void deny(ids_worker *worker, ids_conn *conn, uint32_t msgid,
 /* False: it was refused, and answered. */
 static bool check_secret(ids_worker *worker, ids_conn *conn,
                          const idp_request *request) {
-    const ids_secret *secret = &worker->house->secret;
+    const ids_secret *secret = &worker->server->secret;
     if (!secret->len || (conn->reading.admitted && !request->secret.ptr))
         return true;
     if (!request->secret.ptr) {
@@ -171,7 +172,7 @@ static void serve_hello(ids_worker *worker, ids_conn *conn,
     if (!request->has_shard || request->shard == worker->index) {
         conn->reading.served = true;
         ids_dispatch_hello(worker, conn, request->msgid);
-    } else if (request->shard >= worker->house->loops) {
+    } else if (request->shard >= worker->server->loops) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_BAD_REQUEST,
                         "shard: there is no such shard");
     } else if (!fresh) {
@@ -193,7 +194,7 @@ static bool is_operators(const ids_conn *conn, idp_method method) {
 }
 
 static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
-    return conn->reading.admitted || !worker->house->secret.len;
+    return conn->reading.admitted || !worker->server->secret.len;
 }
 
 static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
@@ -239,11 +240,11 @@ static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
 
 bool ids_dispatch_has_room(const ids_worker *worker, uint32_t loop,
                            size_t frame_bytes) {
-    size_t share = worker->house->buffer_bytes_max;
+    size_t share = worker->server->buffer_bytes_max;
     const ids_parcel *parcel = worker->post.to[loop];
     size_t mail = parcel ? parcel->mail.len : 0;
     size_t bytes = frame_bytes + IDS_HOP_REPLY_BYTES;
-    mail += ids_mailbox_bytes(&worker->house->mailboxes[loop]);
+    mail += ids_mailbox_bytes(&worker->server->mailboxes[loop]);
     if (mail && mail + bytes > share / 2)
         return false;
     return !worker->hops || worker->buffers.bytes + bytes <= share / 4 * 3;
@@ -267,16 +268,16 @@ void ids_dispatch_leave_line(ids_line *line, ids_conn *conn) {
 
 /* What is at other loops now comes back all at once, and has to be kept when
  * the socket takes none of it: large results hop few at a time. */
-static bool may_hop(const ids_house *house, const ids_conn *conn) {
-    return conn->hops.count < house->pending_max &&
+static bool may_hop(const ids_server *server, const ids_conn *conn) {
+    return conn->hops.count < server->pending_max &&
            conn->hops.bytes < IDS_HOPPED_BYTES_HIGH &&
            (uint64_t)conn->hops.count * conn->hops.reply_bytes <
-               house->unsent_bytes_max / 2;
+               server->unsent_bytes_max / 2;
 }
 
 bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn) {
     return ids_conn_is_open(conn) && !conn->room.is_wanted &&
-           !worker->hold.full && may_hop(worker->house, conn) &&
+           !worker->hold.full && may_hop(worker->server, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 

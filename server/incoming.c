@@ -49,7 +49,7 @@ static void deliver(ids_worker *worker, const ids_mail *mail,
  * than carrying it decoded. */
 static void read_ask(ids_worker *worker, ids_item *item, const ids_mail *mail,
                      const uint8_t *body) {
-    const idp_read_limits limits = {worker->house->result_bytes_max};
+    const idp_read_limits limits = {worker->server->result_bytes_max};
     idp_read_fault fault;
     size_t frame_bytes;
     idp_read read = idp_request_read(body, mail->body_bytes, &limits,

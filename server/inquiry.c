@@ -37,7 +37,7 @@ static ids_shared *write_stats(ids_worker *worker, const ids_counters *sums) {
     const ids_serving *serving = &worker->serving;
     idp_stat stats[IDS_COUNTER_COUNT + NODE_ROWS] = {
         {"uptime_ms", worker->now_ms - IDS_CLOCK_START_MS},
-        {"loops", worker->house->loops},
+        {"loops", worker->server->loops},
         {"epoch", serving->epoch},
         {"primary", serving->stance != IDS_FOLLOWS},
         {"in_sync", serving->in_sync},
@@ -157,7 +157,7 @@ static void begin(ids_inquiry *all, ids_inquiry_kind kind, ids_worker *worker) {
     all->under_way = true;
     all->left = 0;
     all->sums = (ids_counters){0};
-    for (uint32_t loop = 0; loop < worker->house->loops; loop++)
+    for (uint32_t loop = 0; loop < worker->server->loops; loop++)
         if (is_asked(worker, kind, loop) && ask_loop(all, kind, worker, loop))
             all->left++;
     size_t bytes = write_part(worker, kind, part);

@@ -20,25 +20,25 @@
 #define LOOKED_AT_A_TURN 256
 
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
-    const ids_house *house = ctx;
+    const ids_server *server = ctx;
     uint32_t owner;
-    return ids_house_hash(house, ns, key, &owner);
+    return ids_server_hash(server, ns, key, &owner);
 }
 
 static void plan_shard(ids_worker *worker, const ids_line_config *config) {
-    const ids_house *house = config->house;
+    const ids_server *server = config->server;
     worker->shard_config = (ids_shard_config){
-        .epoch = house->epoch,
+        .epoch = server->epoch,
         .sequence = ids_worker_sequence(config->index),
         .memory_bytes_max = config->memory_bytes_max,
-        .result_bytes_max = house->result_bytes_max,
+        .result_bytes_max = server->result_bytes_max,
         .waiters_per_key_max = config->waiters_per_key_max,
         .waiters_max = config->waiters_max,
         .clock_cut_ms = IDS_RULE_OFF(WHOLE_MS) ? 0 : config->clock_cut_ms,
         .mem = config->mem,
         .hash = hash_of,
-        .hash_ctx = (void *)(uintptr_t)house,
-        .mix_key = house->mix_key,
+        .hash_ctx = (void *)(uintptr_t)server,
+        .mix_key = server->mix_key,
         .work = &worker->work[IDS_WORK_WAKE],
         .on_wake = ids_woken_answer,
         .wake_ctx = worker,
@@ -51,7 +51,7 @@ static void plan_shard(ids_worker *worker, const ids_line_config *config) {
 /* Before it is told anything: where it has a peer it follows, else it leads. */
 static void take_first_role(ids_worker *worker, bool is_replicated) {
     worker->serving = (ids_serving){
-        .lead_epoch = UINT64_MAX, .epoch = worker->house->epoch, .in_sync = 1};
+        .lead_epoch = UINT64_MAX, .epoch = worker->server->epoch, .in_sync = 1};
     if (is_replicated) {
         worker->serving.stance = IDS_FOLLOWS;
         ids_peer_prepare_copy(worker->shard);
@@ -62,7 +62,7 @@ static void take_first_role(ids_worker *worker, bool is_replicated) {
 static bool init(ids_line *line, const ids_line_config *config) {
     ids_worker *worker = &line->worker;
     line->host = config->host;
-    if (!ids_worker_init(worker, config->house, config->index,
+    if (!ids_worker_init(worker, config->server, config->index,
                          &config->worker_host))
         return false;
     /* Who keeps changes safe has not said anything yet. */
@@ -70,7 +70,7 @@ static bool init(ids_line *line, const ids_line_config *config) {
     worker->hold.watermark = is_gated ? 0 : UINT64_MAX;
     plan_shard(worker, config);
     worker->shard =
-        ids_pools_new_shard(worker->house->pools, &worker->shard_config, 0);
+        ids_pools_new_shard(worker->server->pools, &worker->shard_config, 0);
     line->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
     if (!worker->shard || !line->input)
         return false;
@@ -106,7 +106,7 @@ static bool open_mail(ids_line *line) {
     const ids_line_host *host = &line->host;
     if (line->opened)
         return true;
-    line->opened = ids_mailbox_take(&worker->house->mailboxes[worker->index]);
+    line->opened = ids_mailbox_take(&worker->server->mailboxes[worker->index]);
     line->opened_at = 0;
     if (line->opened && host->look_at_clock)
         host->look_at_clock(host->ctx);

@@ -69,11 +69,11 @@ typedef struct ids_line {
 } ids_line;
 
 typedef struct ids_line_config {
-    const ids_house *house;
+    const ids_server *server;
     uint32_t index;
     ids_line_host host;
     ids_worker_host worker_host;
-    size_t memory_bytes_max; /* the shard's, where the house has no pools */
+    size_t memory_bytes_max; /* the shard's, where the server has no pools */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     uint32_t clock_cut_ms; /* see ids_shard_config */

@@ -24,8 +24,8 @@ static const char not_here[] =
 #define ACCEPT_LOSS 0x100u
 
 static bool may_order(const ids_worker *worker, const ids_conn *conn) {
-    return worker->house->secret.len ? conn->reading.admitted
-                                     : conn->reading.local;
+    return worker->server->secret.len ? conn->reading.admitted
+                                      : conn->reading.local;
 }
 
 void ids_orders_ask(ids_worker *worker, ids_conn *conn,
@@ -41,7 +41,7 @@ void ids_orders_ask(ids_worker *worker, ids_conn *conn,
         ids_reply_error(worker, conn, request->msgid, IDP_E_DENIED, not_here);
         return;
     }
-    if (conn->waiting >= worker->house->pending_max) {
+    if (conn->waiting >= worker->server->pending_max) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_LIMIT,
                         "too many requests of this connection are pending "
                         "(--max-pending)");
@@ -109,9 +109,9 @@ static ids_mail leave(ids_order_under_way *order) {
 
 static void begin(ids_worker *worker, idp_method order, bool accept_loss,
                   ids_ticket ticket) {
-    const ids_house *house = worker->house;
+    const ids_server *server = worker->server;
     bool is_stores = order == IDP_SNAPSHOT;
-    const ids_order_taker *taker = is_stores ? &house->store : &house->peer;
+    const ids_order_taker *taker = is_stores ? &server->store : &server->peer;
     const ids_order_request request = {
         .order = order, .accept_loss = accept_loss, .ticket = ticket};
     ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
@@ -181,25 +181,25 @@ void ids_orders_drain(ids_worker *worker) {
 /* How replication stands --------------------------------------------------- */
 
 /* A server without a peer is named for this one run. */
-static void name_alone(const ids_house *house, char *to, size_t cap) {
+static void name_alone(const ids_server *server, char *to, size_t cap) {
     uint64_t name;
-    memcpy(&name, house->hash_key, sizeof name);
+    memcpy(&name, server->hash_key, sizeof name);
     snprintf(to, cap, "%016llx", (unsigned long long)name);
 }
 
 size_t ids_orders_report(ids_worker *worker,
                          uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]) {
-    const ids_house *house = worker->house;
+    const ids_server *server = worker->server;
     idp_replication r = {
         .role = "primary",
         .mode = "none",
-        .epoch = house->epoch,
+        .epoch = server->epoch,
         .in_sync_count = 1,
         .state = "This server is alone: what it holds is on no other machine.",
     };
-    name_alone(house, r.node, sizeof r.node);
+    name_alone(server, r.node, sizeof r.node);
     memcpy(r.in_sync[0], r.node, sizeof r.node);
-    if (house->peer.report)
-        house->peer.report(house->peer.ctx, worker, &r);
+    if (server->peer.report)
+        server->peer.report(server->peer.ctx, worker, &r);
     return idp_replication_write(bytes, IDP_REPLICATION_BYTES_MAX, 0, &r);
 }

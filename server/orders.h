@@ -3,7 +3,7 @@
  * snapshot, and how replication stands.
  *
  * An order may come on any loop. It is carried out on loop 0, by whoever the
- * house says (the peer, the store), which answers now or later. A few are
+ * server says (the peer, the store), which answers now or later. A few are
  * under way at a time; an asker that goes away takes nothing back. */
 #ifndef IDS_ORDERS_H
 #define IDS_ORDERS_H

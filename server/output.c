@@ -35,7 +35,7 @@ uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
     if (!to->cap)
         ids_buffers_take(&worker->buffers, to);
     drop_sent(conn, to, bytes);
-    if (ids_conn_unsent(conn) + bytes > worker->house->unsent_bytes_max)
+    if (ids_conn_unsent(conn) + bytes > worker->server->unsent_bytes_max)
         ids_conn_condemn(worker, conn, "it does not read its replies");
     else if (!ids_buffers_have_room(&worker->buffers, bytes))
         ids_conn_condemn(worker, conn,

@@ -27,7 +27,7 @@ typedef struct walk {
  * at. WHOLE: the batch is full, or a hello begins or ends it; that is served
  * by itself, because the connection may move. */
 static uint32_t collect(ids_line *line, ids_conn *conn, walk *w) {
-    const idp_read_limits limits = {line->worker.house->result_bytes_max};
+    const idp_read_limits limits = {line->worker.server->result_bytes_max};
     uint32_t count = 0;
     w->why = IDP_READ_WHOLE;
     while (count < IDS_BATCH_MAX) {
@@ -226,7 +226,7 @@ static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
 /* Another server has come: from here on it is the host's. What it has sent
  * is little, since it waits for our answer. */
 static void greet_peer(ids_line *line, ids_conn *conn) {
-    if (!line->worker.house->takes_peers) {
+    if (!line->worker.server->takes_peers) {
         dismiss(line, conn, ids_greeting_no_peer);
     } else if (conn->reading.in.len > IDS_STRANGER_BYTES_MAX) {
         dismiss(line, conn, ids_greeting_no_request);
@@ -314,7 +314,7 @@ bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
     bool moved = conn->life == IDS_CONN_MOVING;
     if (!moved)
         conn->reading.admitted =
-            !worker->house->secret.len && !conn->reading.surplus;
+            !worker->server->secret.len && !conn->reading.surplus;
     if (moved)
         ids_conn_become(conn, IDS_CONN_SERVED);
     worker->buffers.bytes += conn->reading.in.len;
@@ -341,7 +341,7 @@ static void forget(ids_worker *worker, ids_conn *conn) {
     conn->waiting = 0;
     ids_shard_forget(worker->shard, conn->asker);
     const ids_mail mail = {.asker = conn->asker, .kind = IDS_MAIL_FORGET};
-    for (uint32_t loop = 0; loop < worker->house->loops; loop++) {
+    for (uint32_t loop = 0; loop < worker->server->loops; loop++) {
         if (loop == worker->index)
             continue;
         ids_parcel *parcel = ids_worker_parcel(worker, loop);

@@ -17,7 +17,7 @@ const char ids_reply_no_room[] = "too many replies are under way; ask again";
 /* The last part of the buffers is for small replies alone, so that what is
  * large, and input, are refused before anybody's small reply is. */
 static size_t small_share(const ids_worker *worker) {
-    return worker->house->buffer_bytes_max / 16;
+    return worker->server->buffer_bytes_max / 16;
 }
 
 /* A reply that carries a result may be refused where there is no room for it:
@@ -28,7 +28,7 @@ static bool must_be_refused(const ids_worker *worker, const ids_conn *conn,
            (!ids_buffers_have_room(&worker->buffers,
                                    bytes + small_share(worker)) ||
             ids_conn_unsent(conn) + bytes + SMALL_REPLY_BYTES >
-                worker->house->unsent_bytes_max);
+                worker->server->unsent_bytes_max);
 }
 
 static void refuse_result(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
@@ -100,8 +100,8 @@ void ids_reply_to_waiter(ids_worker *worker, ids_asker asker, uint32_t msgid,
 
 bool ids_reply_mail_is_full(const ids_worker *worker, const ids_parcel *parcel,
                             uint32_t loop) {
-    size_t under_way = ids_mailbox_bytes(&worker->house->mailboxes[loop]);
-    return under_way + parcel->mail.len > worker->house->buffer_bytes_max;
+    size_t under_way = ids_mailbox_bytes(&worker->server->mailboxes[loop]);
+    return under_way + parcel->mail.len > worker->server->buffer_bytes_max;
 }
 
 static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,
@@ -119,7 +119,7 @@ static bool asker_has_enough(ids_worker *worker, ids_asker asker,
         worker->post.last_asker = asker;
         worker->post.last_bytes = 0;
     }
-    if (worker->post.last_bytes + bytes > worker->house->unsent_bytes_max)
+    if (worker->post.last_bytes + bytes > worker->server->unsent_bytes_max)
         return true;
     worker->post.last_bytes += bytes;
     return false;

@@ -40,7 +40,7 @@ static void look_at_memory(ids_watch *watch, const ids_worker *worker,
                            const ids_shard_stats *stats) {
     uint64_t used = stats->memory_shared_bytes;
     uint64_t most = stats->memory_bytes_max;
-    if (worker->index > 0 && worker->house->pools)
+    if (worker->index > 0 && worker->server->pools)
         return; /* one speaks for all */
     if (!watch->is_high && used >= most / 100 * HIGH_PERCENT) {
         watch->is_high = true;

@@ -34,17 +34,17 @@ ids_asker ids_worker_asker(uint32_t index) {
     return (ids_asker)index << (SLOT_BITS + GENERATION_BITS);
 }
 
-bool ids_worker_init(ids_worker *worker, const ids_house *house, uint32_t index,
-                     const ids_worker_host *host) {
-    assert(index < house->loops);
-    worker->house = house;
+bool ids_worker_init(ids_worker *worker, const ids_server *server,
+                     uint32_t index, const ids_worker_host *host) {
+    assert(index < server->loops);
+    worker->server = server;
     worker->index = index;
     worker->host = *host;
     worker->slots.free = NO_SLOT;
-    worker->buffers.bytes_max = house->buffer_bytes_max;
-    worker->post.to = calloc(house->loops, sizeof(ids_parcel *));
-    worker->post.loops = calloc(house->loops, sizeof(uint32_t));
-    worker->hold.mail = calloc(house->loops, sizeof *worker->hold.mail);
+    worker->buffers.bytes_max = server->buffer_bytes_max;
+    worker->post.to = calloc(server->loops, sizeof(ids_parcel *));
+    worker->post.loops = calloc(server->loops, sizeof(uint32_t));
+    worker->hold.mail = calloc(server->loops, sizeof *worker->hold.mail);
     return worker->post.to && worker->post.loops && worker->hold.mail;
 }
 
@@ -59,12 +59,12 @@ static void free_post(ids_post *post, uint32_t loops) {
 
 void ids_worker_fini(ids_worker *worker) {
     assert(worker->counters.of[IDS_CONNECTIONS] == 0);
-    free_post(&worker->post, worker->house->loops);
-    ids_held_fini(&worker->hold, worker->house->loops);
+    free_post(&worker->post, worker->server->loops);
+    ids_held_fini(&worker->hold, worker->server->loops);
     ids_buffers_fini(&worker->buffers);
     ids_bytes_free(&worker->woken.others);
     ids_tap_fini(&worker->tap);
-    ids_pools_free_shard(worker->house->pools, worker->shard);
+    ids_pools_free_shard(worker->server->pools, worker->shard);
     free(worker->slots.all);
 }
 
@@ -182,7 +182,7 @@ bool ids_worker_post(ids_worker *worker) {
     for (uint32_t i = 0; i < post->count; i++) {
         uint32_t loop = post->loops[i];
         bool wake;
-        if (!ids_mailbox_post(&worker->house->mailboxes[loop], post->to[loop],
+        if (!ids_mailbox_post(&worker->server->mailboxes[loop], post->to[loop],
                               &wake)) {
             post->loops[left++] = loop;
             continue;
@@ -190,7 +190,7 @@ bool ids_worker_post(ids_worker *worker) {
         post->to[loop] = NULL;
         worker->counters.of[IDS_HOP_PARCELS_TOTAL]++;
         if (wake)
-            worker->house->wake(worker->house->wake_ctx, loop);
+            worker->server->wake(worker->server->wake_ctx, loop);
     }
     post->count = left;
     return left == 0;
@@ -215,7 +215,7 @@ bool ids_worker_mail_word(ids_worker *worker, uint32_t loop, ids_mail_kind kind,
 }
 
 void ids_worker_tell_others(ids_worker *worker, ids_notice notice) {
-    for (uint32_t loop = 0; loop < worker->house->loops; loop++)
+    for (uint32_t loop = 0; loop < worker->server->loops; loop++)
         if (loop != worker->index &&
             !ids_worker_mail_word(worker, loop, IDS_MAIL_NOTICE,
                                   (uint64_t)notice))
@@ -238,9 +238,9 @@ bool ids_worker_is_asked(ids_worker *worker) {
 
 /* What has come or is about to leave, and is in no other count. */
 static size_t mail_bytes(const ids_worker *worker) {
-    const ids_house *house = worker->house;
-    size_t bytes = ids_mailbox_bytes(&house->mailboxes[worker->index]);
-    for (uint32_t i = 0; i < house->loops; i++) {
+    const ids_server *server = worker->server;
+    size_t bytes = ids_mailbox_bytes(&server->mailboxes[worker->index]);
+    for (uint32_t i = 0; i < server->loops; i++) {
         bytes += worker->post.to[i] ? worker->post.to[i]->mail.len : 0;
         bytes += worker->hold.mail[i].parcel.mail.len - worker->hold.mail[i].at;
     }
@@ -261,7 +261,7 @@ void ids_worker_count(const ids_worker *worker, ids_counters *counters) {
     of[IDS_RECORDS] = stats.records;
     of[IDS_WAITERS] = stats.waiters;
     of[IDS_MEMORY_BYTES] = stats.memory_bytes;
-    if (worker->index == 0 || !worker->house->pools)
+    if (worker->index == 0 || !worker->server->pools)
         of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
     of[IDS_CHANGES_TOTAL] =
         worker->hold.changes ? worker->hold.changes : stats.changes;

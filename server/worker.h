@@ -12,10 +12,10 @@
 #include "server/copy.h"
 #include "server/counters.h"
 #include "server/held.h"
-#include "server/house.h"
 #include "server/journal/journal.h"
 #include "server/mail.h"
 #include "server/orders.h"
+#include "server/server.h"
 #include "server/serving.h"
 #include "server/tap.h"
 
@@ -97,7 +97,7 @@ typedef struct ids_worker_host {
 } ids_worker_host;
 
 struct ids_worker {
-    const ids_house *house;
+    const ids_server *server;
     ids_shard *shard;
     uint64_t now_ms; /* the host sets it once per wake-up */
     uint32_t index;  /* which loop */
@@ -125,8 +125,8 @@ struct ids_worker {
 
 /* Begins it, but for its shard and what that tells: whoever composes it adds
  * that (line.c). False: out of memory. */
-bool ids_worker_init(ids_worker *worker, const ids_house *house, uint32_t index,
-                     const ids_worker_host *host);
+bool ids_worker_init(ids_worker *worker, const ids_server *server,
+                     uint32_t index, const ids_worker_host *host);
 
 /* Its connections must have been dropped. */
 void ids_worker_fini(ids_worker *worker);

@@ -206,7 +206,7 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
     if (!loop->pages)
         return UV_ENOMEM;
     const ids_line_config line = {
-        .house = config->house,
+        .server = config->server,
         .index = config->index,
         .host = {.ctx = loop,
                  .adopt = adopt,
@@ -239,7 +239,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
     loop->net = (ids_net){.uv = &loop->uv,
                           .line = loop->line,
                           .worker = loop->worker,
-                          .mailbox = &config->house->mailboxes[config->index],
+                          .mailbox = &config->server->mailboxes[config->index],
                           .places = config->places,
                           .deadlines = {.idle_ms = config->idle_ms},
                           .linger_ms = LINGER_MS};

@@ -44,9 +44,9 @@ typedef struct ids_loop {
 } ids_loop;
 
 typedef struct ids_loop_config {
-    const ids_house *house;
+    const ids_server *server;
     uint32_t index;
-    ids_places *places; /* of the whole house */
+    ids_places *places; /* of the whole server */
     size_t memory_bytes_max;
     size_t idle_bytes_max;  /* see pages.h */
     ids_prefault *prefault; /* may be NULL */

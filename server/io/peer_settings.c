@@ -63,19 +63,19 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     static const ids_mode modes[] = {IDS_MODE_NONE, IDS_MODE_NONE,
                                      IDS_MODE_ASYNC, IDS_MODE_SYNC};
     const ids_config *config = r->config;
-    const ids_house *house = r->house;
+    const ids_server *server = r->server;
     ids_peer_config *to = &r->settings.peer;
     name_node(r, to);
     randombytes_buf(&to->life, sizeof to->life);
     to->settings = settings_of(config);
-    snprintf(to->program, sizeof to->program, "%s", house->version);
+    snprintf(to->program, sizeof to->program, "%s", server->version);
     to->epoch_built = ids_epoch_of(IDEM_BUILT_UNIX_S * 1000ull);
     to->incarnation = incarnation;
     while (to->incarnation == 0)
         randombytes_buf(&to->incarnation, sizeof to->incarnation);
     to->primary = config->replicate_from == NULL;
-    to->epoch_min = house->epoch;
-    to->loops = house->loops;
+    to->epoch_min = server->epoch;
+    to->loops = server->loops;
     to->places = 1;
     to->mode = modes[config->replication];
     to->is_kept = config->data_dir != NULL;
@@ -91,7 +91,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->redial_ms = REDIAL_MS;
     to->stall_ms = STALL_MS;
     ids_link_key_from(&to->key,
-                      (idp_slice){house->secret.bytes, house->secret.len});
+                      (idp_slice){server->secret.bytes, server->secret.len});
     r->settings.commit_wait_ms = config->commit_wait_ms;
     r->settings.tick_ms = IDS_PARTNER_TICK_MS;
     r->settings.busy_ms = IDS_PARTNER_BUSY_MS;

@@ -61,11 +61,11 @@ static bool is_reached_at(const char *listening, ids_endpoint *to) {
            ids_endpoint_from(to, own, strlen(own));
 }
 
-bool ids_peering_open(ids_peering *r, const ids_house *house,
+bool ids_peering_open(ids_peering *r, const ids_server *server,
                       const char *listening) {
     char path[IDS_ONRECORD_PATH_BYTES], which[512], why[512];
     const ids_config *config = r->config;
-    r->house = house;
+    r->server = server;
     if (!config->advertise &&
         !is_reached_at(listening, &r->settings.peer.advertise))
         return refuse_start("--advertise",
@@ -105,7 +105,7 @@ static bool refuse_to_begin(const ids_peering *r) {
 
 static bool begin_partner(ids_peering *r) {
     const ids_node_host host = ids_peering_host(r);
-    uint32_t count = r->house->loops;
+    uint32_t count = r->server->loops;
     ids_worker **workers = calloc(count, sizeof *workers);
     ids_keeper **keepers = calloc(count, sizeof *keepers);
     bool good = workers && keepers;
@@ -137,7 +137,7 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
     if (r->write_error)
         return refuse_to_begin(r);
     ids_partner_start(&r->partner, &r->recorded);
-    for (uint32_t i = 0; i < r->house->loops; i++)
+    for (uint32_t i = 0; i < r->server->loops; i++)
         ids_loop_sits(&loops[i], &r->partner.seats[i], &r->still);
     return true;
 }

@@ -13,7 +13,7 @@
 
 typedef struct ids_peering {
     const ids_config *config;
-    const ids_house *house;
+    const ids_server *server;
     struct ids_store *store; /* set before begin; NULL: nothing is kept */
     ids_loop *loops;
     ids_decisions_file file;
@@ -36,7 +36,7 @@ bool ids_peering_read(ids_peering *r, const ids_config *config);
 
 /* Takes the file of decisions. False: the log says why. listening: where
  * clients come, as bound. */
-bool ids_peering_open(ids_peering *r, const ids_house *house,
+bool ids_peering_open(ids_peering *r, const ids_server *server,
                       const char *listening);
 
 /* All loops are there, none runs: the node takes up what is recorded. */
@@ -45,7 +45,7 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation);
 /* The loops have ended. */
 void ids_peering_close(ids_peering *r);
 
-/* For ids_house: what an operator asks. */
+/* For ids_server: what an operator asks. */
 ids_order_taker ids_peering_taker(ids_peering *r);
 
 /* The peer's configuration: peer_settings.c's. */

@@ -118,7 +118,7 @@ static void quiesce(void *ctx, void (*step)(ids_partner *partner)) {
     ids_peering *r = ctx;
     ids_standstill_ask(&r->still);
     pthread_mutex_lock(&r->lock);
-    for (uint32_t i = 1; i < r->house->loops; i++)
+    for (uint32_t i = 1; i < r->server->loops; i++)
         if (!r->partner.seats[i].is_quiet)
             ids_loop_wake(&r->loops[i]);
     pthread_mutex_unlock(&r->lock);

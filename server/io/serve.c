@@ -35,9 +35,9 @@
 #define PARCELS_PER_LOOP   8
 #define PARCELS_MIN        256
 
-typedef struct server {
+typedef struct process {
     const ids_config *config;
-    ids_house house;
+    ids_server server;
     ids_pools pools;
     ids_prefault *prefault; /* NULL: memory is too small for it */
     ids_store store;        /* open only with --data-dir */
@@ -54,7 +54,7 @@ typedef struct server {
     uv_timer_t drain_timer;
     bool draining;
     uint64_t drain_end_ms;
-} server;
+} process;
 
 /* Before anything is started ----------------------------------------------- */
 
@@ -63,27 +63,27 @@ static bool complain(const char *what, const char *which, const char *why) {
     return false;
 }
 
-static bool load_secret(server *s) {
+static bool load_secret(process *s) {
     char why[128], which[512];
     const char *path = s->config->secret_file;
     if (!path)
         return true;
-    if (ids_secret_load(&s->house.secret, path, why, sizeof why))
+    if (ids_secret_load(&s->server.secret, path, why, sizeof why))
         return true;
     snprintf(which, sizeof which, "--secret-file %s", path);
     return complain("the secret can't be used", which, why);
 }
 
-static ids_places_needs descriptors_needed(const server *s) {
+static ids_places_needs descriptors_needed(const process *s) {
     const ids_config *config = s->config;
     return (ids_places_needs){.connections_max = config->connections_max,
-                              .loops = s->house.loops,
+                              .loops = s->server.loops,
                               .has_store = config->data_dir != NULL,
                               .has_peer = ids_config_has_peer(config)};
 }
 
 static void wake_loop(void *ctx, uint32_t loop) {
-    server *s = ctx;
+    process *s = ctx;
     ids_loop_wake(&s->loops[loop]);
 }
 
@@ -109,72 +109,72 @@ static void doubt_clock(void) {
                 (unsigned long long)IDEM_BUILT_UNIX_S);
 }
 
-static bool furnish_house(server *s, const char *version, uint64_t memory) {
+static bool furnish_server(process *s, const char *version, uint64_t memory) {
     const ids_config *config = s->config;
-    ids_house *house = &s->house;
+    ids_server *server = &s->server;
     uint64_t buffers =
         config->buffer_bytes_max ? config->buffer_bytes_max : memory / 4;
-    house->loops =
+    server->loops =
         config->threads ? (uint32_t)config->threads : ids_machine_cores();
-    if (house->loops > IDP_SHARDS_MAX)
-        house->loops = IDP_SHARDS_MAX;
-    randombytes_buf(house->hash_key, sizeof house->hash_key);
-    randombytes_buf(&house->mix_key, sizeof house->mix_key);
-    house->epoch = first_epoch(config->node);
-    house->version = version;
-    house->result_bytes_max = config->result_bytes_max;
-    house->pending_max = (uint32_t)config->pending_max;
-    house->unsent_bytes_max = 4 * config->result_bytes_max + (4u << 20);
-    house->buffer_bytes_max =
-        buffers / house->loops + 2 * config->result_bytes_max + (1u << 20);
-    ids_pools_init(&s->pools, memory, house->loops);
-    house->pools = &s->pools;
-    house->wake = wake_loop;
-    house->wake_ctx = s;
+    if (server->loops > IDP_SHARDS_MAX)
+        server->loops = IDP_SHARDS_MAX;
+    randombytes_buf(server->hash_key, sizeof server->hash_key);
+    randombytes_buf(&server->mix_key, sizeof server->mix_key);
+    server->epoch = first_epoch(config->node);
+    server->version = version;
+    server->result_bytes_max = config->result_bytes_max;
+    server->pending_max = (uint32_t)config->pending_max;
+    server->unsent_bytes_max = 4 * config->result_bytes_max + (4u << 20);
+    server->buffer_bytes_max =
+        buffers / server->loops + 2 * config->result_bytes_max + (1u << 20);
+    ids_pools_init(&s->pools, memory, server->loops);
+    server->pools = &s->pools;
+    server->wake = wake_loop;
+    server->wake_ctx = s;
     s->mailboxes = aligned_alloc(_Alignof(ids_mailbox),
-                                 house->loops * sizeof *s->mailboxes);
-    s->loops = calloc(house->loops, sizeof *s->loops);
-    s->threads = calloc(house->loops, sizeof *s->threads);
-    house->mailboxes = s->mailboxes;
+                                 server->loops * sizeof *s->mailboxes);
+    s->loops = calloc(server->loops, sizeof *s->loops);
+    s->threads = calloc(server->loops, sizeof *s->threads);
+    server->mailboxes = s->mailboxes;
     return s->mailboxes && s->loops && s->threads;
 }
 
-static bool open_store(server *s) {
+static bool open_store(process *s) {
     if (!s->config->data_dir)
         return true;
-    if (!ids_store_open(&s->store, s->config, &s->house))
+    if (!ids_store_open(&s->store, s->config, &s->server))
         return false;
-    s->house.epoch = ids_store_epoch(&s->store);
-    s->house.store = ids_snapshots_taker(&s->store.snapshots);
+    s->server.epoch = ids_store_epoch(&s->store);
+    s->server.store = ids_snapshots_taker(&s->store.snapshots);
     return true;
 }
 
-static bool open_peering(server *s) {
+static bool open_peering(process *s) {
     char text[IDS_ADDRESS_TEXT_BYTES];
     ids_address_of(s->listeners.all[0].fd, text, sizeof text);
     if (!ids_config_has_peer(s->config))
-        return ids_onrecord_may_be_alone(s->config, &s->house, text);
-    if (!ids_peering_open(&s->peering, &s->house, text))
+        return ids_onrecord_may_be_alone(s->config, &s->server, text);
+    if (!ids_peering_open(&s->peering, &s->server, text))
         return false;
-    s->house.takes_peers = true;
-    s->house.peer = ids_peering_taker(&s->peering);
+    s->server.takes_peers = true;
+    s->server.peer = ids_peering_taker(&s->peering);
     return true;
 }
 
-static bool init_loops(server *s, uint64_t memory) {
-    const ids_house *house = &s->house;
-    size_t parcels = PARCELS_PER_LOOP * (size_t)house->loops;
-    if (memory / house->loops >= PREFAULT_BYTES_MIN)
-        s->prefault = ids_prefault_new(house->loops, s->config->huge_pages);
+static bool init_loops(process *s, uint64_t memory) {
+    const ids_server *server = &s->server;
+    size_t parcels = PARCELS_PER_LOOP * (size_t)server->loops;
+    if (memory / server->loops >= PREFAULT_BYTES_MIN)
+        s->prefault = ids_prefault_new(server->loops, s->config->huge_pages);
     if (parcels < PARCELS_MIN)
         parcels = PARCELS_MIN;
-    for (uint32_t i = 0; i < house->loops; i++) {
+    for (uint32_t i = 0; i < server->loops; i++) {
         const ids_loop_config config = {
-            .house = house,
+            .server = server,
             .index = i,
             .places = &s->places,
             .memory_bytes_max = memory,
-            .idle_bytes_max = memory / IDLE_SHARE / house->loops,
+            .idle_bytes_max = memory / IDLE_SHARE / server->loops,
             .prefault = s->prefault,
             .idle_ms = s->config->idle_s * 1000,
             .waiters_max = (uint32_t)s->config->waiters_max,
@@ -195,26 +195,26 @@ static bool init_loops(server *s, uint64_t memory) {
 }
 
 /* Nothing is known of claims that were made before. */
-static void hold_claims(server *s) {
+static void hold_claims(process *s) {
     uint64_t until_ms = ids_loop_clock_ms() + s->config->hold_claims_ms + 1;
-    for (uint32_t i = 0; i < s->house.loops; i++)
+    for (uint32_t i = 0; i < s->server.loops; i++)
         s->loops[i].worker->hold.claims_from_ms = until_ms;
     ids_log(IDS_LOG_INFO, "no claims are taken yet", "ms=%llu",
             (unsigned long long)s->config->hold_claims_ms);
 }
 
-static bool recover(server *s) {
+static bool recover(process *s) {
     bool empty = !s->store.is_open || s->store.was_empty;
-    assert(s->loops_ready == s->house.loops);
+    assert(s->loops_ready == s->server.loops);
     if (s->store.is_open) {
-        ids_worker **workers = calloc(s->house.loops, sizeof *workers);
-        for (uint32_t i = 0; workers && i < s->house.loops; i++)
+        ids_worker **workers = calloc(s->server.loops, sizeof *workers);
+        for (uint32_t i = 0; workers && i < s->server.loops; i++)
             workers[i] = s->loops[i].worker;
         bool good = workers && ids_store_begin(&s->store, workers);
         free(workers);
         if (!good)
             return false;
-        for (uint32_t i = 0; i < s->house.loops; i++)
+        for (uint32_t i = 0; i < s->server.loops; i++)
             ids_loop_keeps(&s->loops[i], &s->store);
         s->peering.store = &s->store;
     }
@@ -227,7 +227,7 @@ static bool recover(server *s) {
 
 /* The end ------------------------------------------------------------------ */
 
-static void stop(server *s) {
+static void stop(process *s) {
     ids_loop *loop = &s->loops[0];
     assert(s->draining);
     ids_store_quiet(&s->store);
@@ -240,7 +240,7 @@ static void stop(server *s) {
 }
 
 static void look_whether_drained(uv_timer_t *handle) {
-    server *s = handle->data;
+    process *s = handle->data;
     ids_loop *loop = &s->loops[0];
     ids_net_wake_up(&loop->net);
     size_t left =
@@ -252,7 +252,7 @@ static void look_whether_drained(uv_timer_t *handle) {
 }
 
 static void on_end(void *ctx, int number) {
-    server *s = ctx;
+    process *s = ctx;
     ids_loop *loop = &s->loops[0];
     ids_net_wake_up(&loop->net);
     if (s->draining && number == SIGXCPU)
@@ -275,14 +275,14 @@ static void on_end(void *ctx, int number) {
 
 /* The run ------------------------------------------------------------------ */
 
-static int init_signals(server *s) {
+static int init_signals(process *s) {
     uv_loop_t *uv = &s->loops[0].uv;
     int error = ids_signals_open(&s->signals, uv, on_end, s);
     s->drain_timer.data = s;
     return error ? error : uv_timer_init(uv, &s->drain_timer);
 }
 
-static bool start_accepting(server *s) {
+static bool start_accepting(process *s) {
     char why[256];
     ids_places_needs needs = descriptors_needed(s);
     if (!ids_places_plan(&s->places, &needs, why, sizeof why))
@@ -300,8 +300,8 @@ static void *run_loop(void *loop) {
     return NULL;
 }
 
-static bool start_threads(server *s) {
-    for (uint32_t i = 1; i < s->house.loops; i++) {
+static bool start_threads(process *s) {
+    for (uint32_t i = 1; i < s->server.loops; i++) {
         int error =
             pthread_create(&s->threads[i], NULL, run_loop, &s->loops[i]);
         if (error)
@@ -312,14 +312,14 @@ static bool start_threads(server *s) {
     return true;
 }
 
-static void announce(const server *s, uint64_t memory) {
+static void announce(const process *s, uint64_t memory) {
     for (uint32_t i = 0; i < s->listeners.count; i++) {
         char text[IDS_ADDRESS_TEXT_BYTES];
         ids_address_of(s->listeners.all[i].fd, text, sizeof text);
         printf("listening on %s\n", text);
         ids_log(IDS_LOG_INFO, "ready",
                 "listen=%s threads=%u max_memory=%llu version=%s", text,
-                s->house.loops, (unsigned long long)memory, s->house.version);
+                s->server.loops, (unsigned long long)memory, s->server.version);
     }
     if (!s->store.is_open)
         ids_log(IDS_LOG_WARN,
@@ -331,7 +331,7 @@ static void announce(const server *s, uint64_t memory) {
     fflush(stdout);
 }
 
-static void release(server *s) {
+static void release(process *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
     ids_store_close(&s->store);
@@ -344,13 +344,13 @@ static void release(server *s) {
     free(s->threads);
     free(s->loops);
     free(s->mailboxes);
-    sodium_memzero(&s->house.secret, sizeof s->house.secret);
+    sodium_memzero(&s->server.secret, sizeof s->server.secret);
 }
 
 /* False: it can't start, and the log says why. */
-static bool start(server *s, uint64_t memory) {
+static bool start(process *s, uint64_t memory) {
     if (!ids_listeners_open(&s->listeners) ||
-        !furnish_house(s, IDEM_VERSION, memory))
+        !furnish_server(s, IDEM_VERSION, memory))
         return false;
     ids_places_needs needs = descriptors_needed(s);
     ids_places_ask(&needs);
@@ -359,18 +359,18 @@ static bool start(server *s, uint64_t memory) {
 }
 
 /* Nobody is to find a socket's file with no daemon behind. */
-static int give_up(server *s) {
+static int give_up(process *s) {
     for (uint32_t i = 0; i < s->listeners.count; i++)
         ids_listener_close(&s->listeners.all[i]);
     return EXIT_FAILURE;
 }
 
 int ids_serve(const ids_config *config) {
-    static server whole;
-    server *s = &whole;
+    static process whole;
+    process *s = &whole;
     uint64_t memory = config->memory_bytes_max ? config->memory_bytes_max
                                                : ids_machine_memory_bytes() / 2;
-    *s = (server){.config = config};
+    *s = (process){.config = config};
     ids_signals_begin();
     ids_log_set_level(config->log_level);
     if (!ids_log_start()) {
@@ -382,7 +382,7 @@ int ids_serve(const ids_config *config) {
         return EXIT_FAILURE;
     }
     if (!load_secret(s) ||
-        !ids_listeners_read(&s->listeners, config, s->house.secret.len) ||
+        !ids_listeners_read(&s->listeners, config, s->server.secret.len) ||
         !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;
     if (!start(s, memory))

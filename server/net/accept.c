@@ -106,7 +106,7 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
     conn->reading.local = ids_address_is_local(from);
     ids_who_set(&conn->who, fd, (const struct sockaddr *)&from->at);
     conn->reading.surplus = surplus;
-    uint32_t to = acceptor->next_loop++ % net->worker->house->loops;
+    uint32_t to = acceptor->next_loop++ % net->worker->server->loops;
     if (!ids_reader_give(net->line, conn, to))
         ids_socket_discard(net, conn);
 }

@@ -21,7 +21,7 @@ typedef struct ids_net {
     ids_line *line;
     ids_worker *worker; /* the line's */
     ids_mailbox *mailbox;
-    ids_places *places; /* of the whole house */
+    ids_places *places; /* of the whole server */
     ids_seat *seat;     /* NULL: the node has no peer */
     bool awake;
     uint64_t gaps; /* of the clock, as it has seen them */

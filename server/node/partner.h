@@ -115,7 +115,7 @@ void ids_partner_start(ids_partner *partner, const ids_decision *recorded);
 /* The workers have ended. */
 void ids_partner_close(ids_partner *partner);
 
-/* For ids_house: what an operator asks. */
+/* For ids_server: what an operator asks. */
 ids_order_taker ids_partner_taker(ids_partner *partner);
 
 /* The first worker's: what the host was asked to record is on the medium (0);

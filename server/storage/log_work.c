@@ -4,9 +4,9 @@
 
 #include <assert.h>
 
-void ids_log_work_init(ids_log_work *work, const ids_house *house,
+void ids_log_work_init(ids_log_work *work, const ids_server *server,
                        uint32_t index) {
-    *work = (ids_log_work){.house = house, .index = index};
+    *work = (ids_log_work){.server = server, .index = index};
     pthread_mutex_init(&work->lock, NULL);
     pthread_cond_init(&work->posted, NULL);
     pthread_cond_init(&work->rests, NULL);
@@ -77,7 +77,7 @@ void ids_log_work_stop(ids_log_work *work) {
 void ids_log_work_tell(ids_log_work *work) {
     atomic_store_explicit(&work->has_news, true, memory_order_release);
     if (!work->quiet)
-        work->house->wake(work->house->wake_ctx, work->index);
+        work->server->wake(work->server->wake_ctx, work->index);
 }
 
 void ids_log_work_rest(ids_log_work *work) {

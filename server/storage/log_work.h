@@ -21,8 +21,8 @@
 typedef enum ids_errand { IDS_HOME, IDS_OUT, IDS_BACK } ids_errand;
 
 typedef struct ids_log_work {
-    const ids_house *house; /* whose loop is woken, */
-    uint32_t index;         /* and which one */
+    const ids_server *server; /* whose loop is woken, */
+    uint32_t index;           /* and which one */
     /* Something is in news: the loop looks under the lock. */
     atomic_bool has_news;
     pthread_mutex_t lock;         /* of what is below */
@@ -39,7 +39,7 @@ typedef struct ids_log_work {
     bool log_has_ended; /* no more comes from the log thread */
 } ids_log_work;
 
-void ids_log_work_init(ids_log_work *work, const ids_house *house,
+void ids_log_work_init(ids_log_work *work, const ids_server *server,
                        uint32_t index);
 void ids_log_work_fini(ids_log_work *work);
 

@@ -41,7 +41,7 @@ static unsigned round_of(void *ctx) {
 
 static uint64_t grown(void *ctx) {
     const ids_log_writer *w = ctx;
-    return atomic_load(&w->log.rounds->log_bytes) / w->work.house->loops;
+    return atomic_load(&w->log.rounds->log_bytes) / w->work.server->loops;
 }
 
 static bool part_done(void *ctx, bool good, const ids_log_end *first) {
@@ -102,7 +102,7 @@ ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config) {
         free(w);
         return NULL;
     }
-    ids_log_work_init(&w->work, config->worker->house, index);
+    ids_log_work_init(&w->work, config->worker->server, index);
     return w;
 }
 

@@ -83,21 +83,21 @@ bool ids_onrecord_fits(const ids_config *config, const ids_decision *recorded,
 
 /* Its part in the pair is over: whatever is on record must not count again,
  * should it be one of two some day. */
-static bool put_aside(ids_house *house, const char *path,
+static bool put_aside(ids_server *server, const char *path,
                       const ids_decision *recorded) {
     char old[IDS_DECISIONS_PATH_BYTES + 80];
     snprintf(old, sizeof old, "%s.old", path);
     if (rename(path, old) < 0)
         return refuse("--peer-state", "%s: it can't be renamed to %s: %s", path,
                       old, strerror(errno));
-    if (house->epoch <= recorded->epoch)
-        house->epoch = recorded->epoch + 1;
+    if (server->epoch <= recorded->epoch)
+        server->epoch = recorded->epoch + 1;
     ids_log(IDS_LOG_WARN, "alone from now on: the other node is given up",
             "other=%s record=%s", other_of(recorded), old);
     return true;
 }
 
-bool ids_onrecord_may_be_alone(const ids_config *config, ids_house *house,
+bool ids_onrecord_may_be_alone(const ids_config *config, ids_server *server,
                                const char *listening) {
     char path[IDS_ONRECORD_PATH_BYTES], why[512];
     ids_decision recorded;
@@ -114,7 +114,7 @@ bool ids_onrecord_may_be_alone(const ids_config *config, ids_house *house,
     if (!had_another(&recorded))
         return true;
     if (config->accept_change)
-        return put_aside(house, path, &recorded);
+        return put_aside(server, path, &recorded);
     return refuse("--replication",
                   "%s says that this node is one of two, with the other at %s: "
                   "without --replication it would serve alone, beside it. "

@@ -5,7 +5,7 @@
 #define IDS_ONRECORD_H
 
 #include "server/config.h"
-#include "server/house.h"
+#include "server/server.h"
 #include "server/storage/decisions.h"
 
 #define IDS_ONRECORD_PATH_BYTES (IDS_DECISIONS_PATH_BYTES + 64)
@@ -22,7 +22,7 @@ bool ids_onrecord_fits(const ids_config *config, const ids_decision *recorded,
 /* A start without a peer: false, if the record of decisions says that this node
  * is one of two; the log says so, and which flag. With --accept-change that
  * record is put aside, and the epoch is above it. */
-bool ids_onrecord_may_be_alone(const ids_config *config, ids_house *house,
+bool ids_onrecord_may_be_alone(const ids_config *config, ids_server *server,
                                const char *listening);
 
 #endif

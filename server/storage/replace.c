@@ -34,7 +34,7 @@ static void say_copy_waits(ids_store *s, const char *why) {
 /* A thread may have the last part of a snapshot to install: all are settled
  * before the first log ends. */
 static void end_logs(ids_store *s) {
-    assert(s->log_writers_count == s->house->loops);
+    assert(s->log_writers_count == s->server->loops);
     for (uint32_t i = 0; i < s->log_writers_count; i++)
         ids_log_writer_settle(s->log_writers[i]);
     for (uint32_t i = 0; i < s->log_writers_count; i++)

@@ -14,7 +14,7 @@
 
 typedef struct restore {
     ids_vault *vault;
-    const ids_house *house;
+    const ids_server *server;
     ids_worker **workers;
     pthread_mutex_t *locks; /* one per shard */
     const ids_restore_report *report;
@@ -74,9 +74,9 @@ static bool load(void *ctx, const ids_change *changes, size_t count,
     assert(count <= IDS_LOAD_COUNT_MAX);
     memset(to.done, 0, sizeof to.done);
     for (size_t i = 0; i < count; i++) {
-        to.hash[i] = ids_house_hash(r->house, changes[i].ns, changes[i].key,
-                                    &to.owner[i]);
-        assert(to.owner[i] < r->house->loops);
+        to.hash[i] = ids_server_hash(r->server, changes[i].ns, changes[i].key,
+                                     &to.owner[i]);
+        assert(to.owner[i] < r->server->loops);
     }
     return put_all(r, &to, changes, count, now_ms);
 }
@@ -117,12 +117,12 @@ static void reserve(const restore *r) {
     uint64_t records = 0;
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         records += m->snapshot[i].records;
-    for (uint32_t i = 0; i < r->house->loops; i++)
-        ids_shard_reserve(r->workers[i]->shard, records / r->house->loops);
+    for (uint32_t i = 0; i < r->server->loops; i++)
+        ids_shard_reserve(r->workers[i]->shard, records / r->server->loops);
 }
 
 static bool make_locks(restore *r) {
-    uint32_t count = r->workers ? r->house->loops : 0;
+    uint32_t count = r->workers ? r->server->loops : 0;
     r->locks = calloc(count + 1, sizeof *r->locks);
     for (uint32_t i = 0; r->locks && i < count; i++)
         pthread_mutex_init(&r->locks[i], NULL);
@@ -131,11 +131,11 @@ static bool make_locks(restore *r) {
                          "its records don't fit into memory");
 }
 
-bool ids_restore(ids_vault *vault, const ids_house *house, ids_worker **workers,
-                 uint32_t threads, const ids_restore_report *report,
-                 ids_fault *fault) {
+bool ids_restore(ids_vault *vault, const ids_server *server,
+                 ids_worker **workers, uint32_t threads,
+                 const ids_restore_report *report, ids_fault *fault) {
     restore r = {.vault = vault,
-                 .house = house,
+                 .server = server,
                  .workers = workers,
                  .report = report,
                  .fault = fault};
@@ -147,7 +147,7 @@ bool ids_restore(ids_vault *vault, const ids_house *house, ids_worker **workers,
     for (r.phase = 0; r.phase < ids_vault_phases(vault); r.phase++)
         if (!atomic_load(&r.failed) || !workers)
             read_phase(&r, threads);
-    for (uint32_t i = 0; workers && i < house->loops; i++)
+    for (uint32_t i = 0; workers && i < server->loops; i++)
         pthread_mutex_destroy(&r.locks[i]);
     pthread_mutex_destroy(&r.lock);
     free(r.locks);

@@ -14,10 +14,10 @@ typedef struct ids_restore_report {
 } ids_restore_report;
 
 /* Reads all phases, into the workers' shards, by as many threads; workers NULL:
- * only checks, and house may be NULL. Returns when all is read. False: fault
+ * only checks, and server may be NULL. Returns when all is read. False: fault
  * says what is wrong with the first bad unit. */
-bool ids_restore(ids_vault *vault, const ids_house *house, ids_worker **workers,
-                 uint32_t threads, const ids_restore_report *report,
-                 ids_fault *fault);
+bool ids_restore(ids_vault *vault, const ids_server *server,
+                 ids_worker **workers, uint32_t threads,
+                 const ids_restore_report *report, ids_fault *fault);
 
 #endif

@@ -15,9 +15,9 @@
 /* The longest pause after one that was given up. */
 #define AGAIN_MS_MAX 300000
 
-void ids_rounds_init(ids_rounds *r, const ids_house *house, ids_vault *vault,
+void ids_rounds_init(ids_rounds *r, const ids_server *server, ids_vault *vault,
                      ids_disk *disk, uint64_t log_bytes_max) {
-    *r = (ids_rounds){.house = house,
+    *r = (ids_rounds){.server = server,
                       .vault = vault,
                       .disk = disk,
                       .log_bytes_max = log_bytes_max,
@@ -34,8 +34,8 @@ void ids_rounds_fini(ids_rounds *r) {
 bool ids_rounds_make_places(ids_rounds *r, uint64_t start_ms) {
     assert(!r->sums && !r->firsts);
     r->start_ms = start_ms;
-    r->sums = calloc(r->house->loops, sizeof *r->sums);
-    r->firsts = calloc(r->house->loops, sizeof *r->firsts);
+    r->sums = calloc(r->server->loops, sizeof *r->sums);
+    r->firsts = calloc(r->server->loops, sizeof *r->firsts);
     return r->sums && r->firsts;
 }
 
@@ -50,13 +50,13 @@ bool ids_rounds_begin(ids_rounds *r) {
     assert(atomic_load(&r->busy));
     pthread_mutex_lock(&r->lock);
     bool begins = !r->quiet;
-    r->parts_left = r->house->loops;
+    r->parts_left = r->server->loops;
     r->given_up = false;
     atomic_store(&r->log_bytes, 0);
     if (begins)
         atomic_fetch_add(&r->count, 1);
-    for (uint32_t i = 0; i < r->house->loops && begins; i++)
-        r->house->wake(r->house->wake_ctx, i);
+    for (uint32_t i = 0; i < r->server->loops && begins; i++)
+        r->server->wake(r->server->wake_ctx, i);
     pthread_mutex_unlock(&r->lock);
     return begins;
 }
@@ -82,12 +82,12 @@ bool ids_rounds_create_part(const ids_rounds *r, uint32_t index,
                                 .number = ids_vault_next_generation(r->vault),
                                 .start_ms = r->start_ms,
                                 .loop = index};
-    assert(index < r->house->loops);
+    assert(index < r->server->loops);
     return ids_snapshot_create(file, r->disk, &head);
 }
 
 void ids_rounds_remove_parts(const ids_rounds *r) {
-    for (uint32_t i = 0; i < r->house->loops; i++) {
+    for (uint32_t i = 0; i < r->server->loops; i++) {
         char name[IDS_DISK_NAME_BYTES];
         ids_name_snapshot(name, ids_vault_next_generation(r->vault), i);
         r->disk->remove(r->disk->ctx, name);
@@ -97,7 +97,7 @@ void ids_rounds_remove_parts(const ids_rounds *r) {
 bool ids_rounds_part_done(ids_rounds *r, uint32_t index, bool good,
                           const ids_snapshot_sum *sum,
                           const ids_log_end *first) {
-    assert(index < r->house->loops);
+    assert(index < r->server->loops);
     pthread_mutex_lock(&r->lock);
     assert(r->parts_left > 0);
     r->given_up = r->given_up || !good;
@@ -120,7 +120,7 @@ static void answer_order(ids_rounds *r, const idp_order_answer *answer,
     snprintf(r->why, sizeof r->why, "%s", why);
     atomic_store(&r->has_answer, true);
     if (!r->quiet)
-        r->house->wake(r->house->wake_ctx, 0);
+        r->server->wake(r->server->wake_ctx, 0);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -183,7 +183,7 @@ void ids_rounds_install(ids_rounds *r, uint64_t now_ms) {
     idp_order_answer answer = {.outcome = IDP_ORDERED_SNAPSHOT};
     assert(atomic_load(&r->busy) && r->parts_left == 0);
     now_ms = now_ms > r->start_ms ? now_ms : r->start_ms;
-    for (uint32_t i = 0; i < r->house->loops; i++) {
+    for (uint32_t i = 0; i < r->server->loops; i++) {
         answer.records += r->sums[i].records;
         answer.bytes += r->sums[i].bytes;
     }

@@ -7,8 +7,8 @@
 #ifndef IDS_ROUNDS_H
 #define IDS_ROUNDS_H
 
-#include "server/house.h"
 #include "server/journal/vault.h"
+#include "server/server.h"
 
 #include <pthread.h>
 
@@ -19,7 +19,7 @@
 
 typedef struct ids_rounds {
     /* Set before the loops run. */
-    const ids_house *house;
+    const ids_server *server;
     ids_disk *disk;
     ids_vault *vault;
     uint64_t start_ms; /* of this run */
@@ -47,7 +47,7 @@ typedef struct ids_rounds {
 
 /* log_bytes_max: a round begins when the logs have grown by so many. The rest
  * is borrowed. */
-void ids_rounds_init(ids_rounds *rounds, const ids_house *house,
+void ids_rounds_init(ids_rounds *rounds, const ids_server *server,
                      ids_vault *vault, ids_disk *disk, uint64_t log_bytes_max);
 void ids_rounds_fini(ids_rounds *rounds);
 

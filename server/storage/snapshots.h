@@ -17,7 +17,7 @@ typedef struct ids_snapshots {
     uint64_t began_ms; /* the last one that was ordered */
 } ids_snapshots;
 
-/* For the house: idemctl snapshot. */
+/* For the server: idemctl snapshot. */
 ids_order_taker ids_snapshots_taker(ids_snapshots *snapshots);
 
 /* In each turn: an order whose time has come is begun, one whose snapshot is

@@ -95,10 +95,11 @@ static bool open_folder(ids_store *s, const char *path) {
 }
 
 bool ids_store_open(ids_store *s, const ids_config *config,
-                    const ids_house *house) {
+                    const ids_server *server) {
     ids_fault fault;
-    *s = (ids_store){
-        .house = house, .config = config, .snapshots = {.rounds = &s->rounds}};
+    *s = (ids_store){.server = server,
+                     .config = config,
+                     .snapshots = {.rounds = &s->rounds}};
     if (!open_folder(s, config->data_dir))
         return false;
     s->disk = ids_posix_disk_of(&s->posix);
@@ -115,7 +116,7 @@ bool ids_store_open(ids_store *s, const ids_config *config,
                 "data_dir=%s reason=\"%s\" so=\"a new incarnation, and an "
                 "epoch above the clock's\"",
                 config->data_dir, s->vault.copied);
-    ids_rounds_init(&s->rounds, house, &s->vault, &s->disk,
+    ids_rounds_init(&s->rounds, server, &s->vault, &s->disk,
                     config->snapshot_log_bytes);
     s->is_open = true;
     return true;
@@ -131,7 +132,7 @@ uint64_t ids_store_incarnation(const ids_store *s) {
 }
 
 uint64_t ids_store_epoch(const ids_store *s) {
-    return ids_vault_next_epoch(&s->vault, s->house->epoch - 1);
+    return ids_vault_next_epoch(&s->vault, s->server->epoch - 1);
 }
 
 /* The start ---------------------------------------------------------------- */
@@ -158,8 +159,8 @@ static bool load(ids_store *s, ids_worker **workers) {
     totals t = {0};
     const ids_restore_report report = {.ctx = &t, .unit = count_unit};
     uint64_t from_ms = ids_loop_clock_ms();
-    if (!ids_restore(&s->vault, s->house, workers, ids_machine_cores(), &report,
-                     &fault))
+    if (!ids_restore(&s->vault, s->server, workers, ids_machine_cores(),
+                     &report, &fault))
         return complain(s, &fault);
     if (!s->was_empty)
         ids_log(IDS_LOG_INFO, "recovered",
@@ -178,11 +179,11 @@ static uint32_t segment_bytes(const ids_config *config) {
 
 static bool begin_run(ids_store *s, ids_writer *writers) {
     ids_fault fault;
-    ids_run_config run = {.loops = s->house->loops,
+    ids_run_config run = {.loops = s->server->loops,
                           .fsync = s->config->fsync,
                           .segment_bytes = segment_bytes(s->config),
                           .start_ms = s->start_ms,
-                          .clock = s->house->epoch - 1};
+                          .clock = s->server->epoch - 1};
     randombytes_buf(run.random, sizeof run.random);
     return ids_vault_begin(&s->vault, &run, writers, &fault) ||
            complain(s, &fault);
@@ -190,7 +191,7 @@ static bool begin_run(ids_store *s, ids_writer *writers) {
 
 static bool make_log_writers(ids_store *s, ids_worker **workers,
                              const ids_writer *writers) {
-    uint32_t loops = s->house->loops;
+    uint32_t loops = s->server->loops;
     s->log_writers = calloc(loops, sizeof *s->log_writers);
     if (!s->log_writers || !ids_rounds_make_places(&s->rounds, s->start_ms))
         return false;
@@ -265,7 +266,7 @@ static uint64_t snapshot_bytes(ids_worker **workers, uint32_t loops) {
  * progress may be so at another node: here it does not end by the clock. */
 static bool take_first(ids_store *s, ids_worker **workers) {
     ids_fault fault;
-    uint32_t loops = s->house->loops;
+    uint32_t loops = s->server->loops;
     for (uint32_t i = 0; i < loops; i++)
         if (ids_config_has_peer(s->config))
             ids_shard_follow(workers[i]->shard);
@@ -297,7 +298,7 @@ static bool start_log_writers(ids_store *s) {
 }
 
 bool ids_store_begin(ids_store *s, ids_worker **workers) {
-    uint32_t loops = s->house->loops;
+    uint32_t loops = s->server->loops;
     assert(s->is_open && s->log_writers_count == 0);
     if (!load(s, workers))
         return false;
@@ -342,10 +343,10 @@ void ids_store_close(ids_store *s) {
     ids_fault fault;
     if (!s->is_open)
         return;
-    assert(s->log_writers_count <= s->house->loops);
+    assert(s->log_writers_count <= s->server->loops);
     for (uint32_t i = 0; i < s->log_writers_count; i++)
         ids_log_writer_join(s->log_writers[i]);
-    if (s->log_writers_count == s->house->loops) {
+    if (s->log_writers_count == s->server->loops) {
         if (take_all(s, true, &fault))
             ids_log(IDS_LOG_INFO, "everything is kept", NULL);
         else

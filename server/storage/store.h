@@ -14,7 +14,7 @@
 #include "server/storage/snapshots.h"
 
 typedef struct ids_store {
-    const ids_house *house;
+    const ids_server *server;
     const ids_config *config;
     ids_posix_disk posix;
     ids_disk disk;
@@ -33,7 +33,7 @@ typedef struct ids_store {
 /* Takes the folder and reads its manifest; config->data_dir is set. False:
  * the log says why. */
 bool ids_store_open(ids_store *store, const ids_config *config,
-                    const ids_house *house);
+                    const ids_server *server);
 
 /* The epoch of this run. */
 uint64_t ids_store_epoch(const ids_store *store);

@@ -23,12 +23,12 @@ static caller callers[CALLERS];
 
 static void begin(uint8_t how) {
     town_plan(&t, 2);
-    t.house.result_bytes_max = 48;
-    t.house.buffer_bytes_max = how & 1 ? 2048 : 64u << 10;
-    t.house.unsent_bytes_max = how & 2 ? 700 : 32u << 10;
+    t.server.result_bytes_max = 48;
+    t.server.buffer_bytes_max = how & 1 ? 2048 : 64u << 10;
+    t.server.unsent_bytes_max = how & 2 ? 700 : 32u << 10;
     if (how & 4) {
-        t.house.secret.bytes[0] = 's';
-        t.house.secret.len = 1;
+        t.server.secret.bytes[0] = 's';
+        t.server.secret.len = 1;
     }
     town_open(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
@@ -81,7 +81,7 @@ static void finish(void) {
     t.keep_mail = false;
     for (int i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
-    for (uint32_t i = 0; i < t.house.loops; i++)
+    for (uint32_t i = 0; i < t.server.loops; i++)
         assert(t.workers[i]->buffers.bytes == 0);
     town_close(&t);
 }

@@ -166,29 +166,29 @@ static ids_partner_config configure(pw_node *n) {
                           6);
     }
     if (w->config.secret) {
-        ids_link_key_from(&config.peer.key, (idp_slice){n->house.secret.bytes,
-                                                        n->house.secret.len});
+        ids_link_key_from(&config.peer.key, (idp_slice){n->server.secret.bytes,
+                                                        n->server.secret.len});
     }
     return config;
 }
 
 static void furnish(pw_node *n) {
     static const uint8_t secret[] = "open sesame";
-    n->house = (ids_house){.loops = n->loops,
-                           .epoch = n->w->epoch_next,
-                           .version = "sim",
-                           .result_bytes_max = PW_TEXT,
-                           .pending_max = 64,
-                           .buffer_bytes_max = BUFFER_BYTES,
-                           .unsent_bytes_max = BUFFER_BYTES,
-                           .takes_peers = true,
-                           .mailboxes = n->boxes};
-    for (size_t i = 0; i < sizeof n->house.hash_key; i++) {
-        n->house.hash_key[i] = (uint8_t)(n->skew_ms >> (i % 4 * 4));
+    n->server = (ids_server){.loops = n->loops,
+                             .epoch = n->w->epoch_next,
+                             .version = "sim",
+                             .result_bytes_max = PW_TEXT,
+                             .pending_max = 64,
+                             .buffer_bytes_max = BUFFER_BYTES,
+                             .unsent_bytes_max = BUFFER_BYTES,
+                             .takes_peers = true,
+                             .mailboxes = n->boxes};
+    for (size_t i = 0; i < sizeof n->server.hash_key; i++) {
+        n->server.hash_key[i] = (uint8_t)(n->skew_ms >> (i % 4 * 4));
     }
     if (n->w->config.secret) {
-        n->house.secret.len = sizeof secret - 1;
-        memcpy(n->house.secret.bytes, secret, sizeof secret - 1);
+        n->server.secret.len = sizeof secret - 1;
+        memcpy(n->server.secret.bytes, secret, sizeof secret - 1);
     }
 }
 

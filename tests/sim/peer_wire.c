@@ -171,7 +171,7 @@ static pw_wire *wire_to(pw_world *w, int client, const pw_node *n) {
 }
 
 static size_t write_hello(const pw_node *n, uint8_t *to, size_t cap) {
-    const ids_secret *secret = &n->house.secret;
+    const ids_secret *secret = &n->server.secret;
     const idp_request hello = {.method = IDP_HELLO,
                                .msgid = HELLO_MSGID,
                                .secret = {secret->bytes, secret->len}};

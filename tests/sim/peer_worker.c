@@ -242,7 +242,7 @@ bool pw_workers_make(pw_node *n) {
     for (uint32_t k = 0; k < n->loops; k++) {
         pw_worker *worker = &n->worker[k];
         const ids_line_config config = {
-            .house = &n->house,
+            .server = &n->server,
             .index = k,
             .host = {.ctx = worker,
                      .adopt = adopt,
@@ -259,8 +259,8 @@ bool pw_workers_make(pw_node *n) {
             .is_replicated = true,
             .mem = pw_mem()};
         *worker = (pw_worker){.n = n};
-        n->house.wake = wake;
-        n->house.wake_ctx = n;
+        n->server.wake = wake;
+        n->server.wake_ctx = n;
         if (!ids_mailbox_init(&n->boxes[k], PARCELS)) {
             return false;
         }

@@ -146,7 +146,7 @@ typedef struct pw_node {
     uint64_t paused_until;
     uint64_t skew_ms;
     uint32_t loops;
-    ids_house house;
+    ids_server server;
     ids_mailbox boxes[PW_LOOPS_MAX];
     pw_worker worker[PW_LOOPS_MAX];
     ids_partner partner;

@@ -270,7 +270,7 @@ Test(conn, who_does_not_read_is_stopped_and_goes_on_later) {
     /* the mark is 256 KiB, so buffers must allow for it */
     uint8_t bytes[4096];
     town_limit_buffers(&t, 8u << 20);
-    t.house.unsent_bytes_max = 4u << 20;
+    t.server.unsent_bytes_max = 4u << 20;
     size_t len = put_acquire(bytes, 1, "k", 0);
     len += put_complete(bytes + len, 2, "k", first_token(), 1000);
     caller_send(&a, bytes, len);
@@ -318,7 +318,7 @@ Test(conn, unsent_output_over_its_cap_closes) {
 
 Test(conn, replays_become_limit_when_all_buffers_are_full) {
     uint8_t bytes[4096];
-    t.house.unsent_bytes_max = 1u << 20;
+    t.server.unsent_bytes_max = 1u << 20;
     size_t len = put_acquire(bytes, 1, "k", 0);
     len += put_complete(bytes + len, 2, "k", first_token(), 1000);
     caller_send(&b, bytes, len);

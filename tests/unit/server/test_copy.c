@@ -17,13 +17,13 @@ static caller a;
 static ids_serving serving;
 
 static void serve_all(void) {
-    for (uint32_t i = 0; i < t.house.loops; i++)
+    for (uint32_t i = 0; i < t.server.loops; i++)
         ids_worker_serve(t.workers[i], &serving);
     town_run(&t);
 }
 
 static void lead(void) {
-    for (uint32_t i = 0; i < t.house.loops; i++)
+    for (uint32_t i = 0; i < t.server.loops; i++)
         ids_worker_lead(t.workers[i], EPOCH + 1, IDS_CLOCK_START_MS);
     serving.stance = IDS_LEADS;
     serving.epoch = serving.lead_epoch = EPOCH + 1;

@@ -273,7 +273,7 @@ Test(hop, a_result_too_many_under_way_becomes_limit) {
     len = 0;
     for (uint32_t i = 0; i < 5; i++)
         len += put_acquire(bytes + len, i, key, 0);
-    t.house.unsent_bytes_max = 1u << 20;
+    t.server.unsent_bytes_max = 1u << 20;
     memcpy(ids_line_input_room(t.lines[0]), bytes, len);
     ids_reader_input(t.lines[0], a.conn, len);
     ids_worker_post(t.workers[0]);
@@ -293,7 +293,7 @@ Test(hop, large_results_that_have_no_room_become_limit) {
     size_t len = put_acquire(bytes, 1, key, 0);
     len += put_complete(bytes + len, 2, key, first_token(1), 1000);
     caller_send(&b, bytes, len);
-    t.house.unsent_bytes_max = 4000;
+    t.server.unsent_bytes_max = 4000;
     len = 0;
     for (uint32_t i = 0; i < 7; i++)
         len += put_acquire(bytes + len, i, key, 0);
@@ -327,7 +327,7 @@ Test(hop, what_one_connection_may_be_owed_bounds_what_travels) {
     size_t len = put_acquire(bytes, 1, key, 0);
     len += put_complete(bytes + len, 2, key, first_token(1), 1000);
     caller_send(&b, bytes, len);
-    t.house.unsent_bytes_max = 2500;
+    t.server.unsent_bytes_max = 2500;
     len = 0;
     for (uint32_t i = 0; i < 20; i++)
         len += put_acquire(bytes + len, i, key, 0);

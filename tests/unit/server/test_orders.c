@@ -50,7 +50,7 @@ static void open_town(void) {
 static void begin(void) {
     town_plan(&t, LOOPS);
     peer = (taker){0};
-    t.house.peer = (ids_order_taker){&peer, take, lag};
+    t.server.peer = (ids_order_taker){&peer, take, lag};
     open_town();
 }
 
@@ -162,8 +162,8 @@ Test(orders, need_the_secret_where_there_is_one) {
     end();
     town_plan(&t, LOOPS);
     peer = (taker){0};
-    t.house.peer = (ids_order_taker){&peer, take, lag};
-    t.house.secret = (ids_secret){.bytes = "open", .len = 4};
+    t.server.peer = (ids_order_taker){&peer, take, lag};
+    t.server.secret = (ids_secret){.bytes = "open", .len = 4};
     open_town();
     order(&b, 1, IDP_PROMOTE, false);
     HEARS(&b, "1 DENIED");
@@ -220,7 +220,7 @@ Test(orders, without_a_peer_replication_says_that_it_is_alone) {
     idp_replication report = read_report(&b);
     cr_assert_str_eq(report.role, "primary");
     cr_assert_str_eq(report.mode, "none");
-    cr_assert_eq(report.epoch, t.house.epoch);
+    cr_assert_eq(report.epoch, t.server.epoch);
     cr_assert_eq(report.in_sync_count, 1);
     cr_assert_str_eq(report.in_sync[0], report.node);
     cr_assert_str_eq(report.peer, "");

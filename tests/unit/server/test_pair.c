@@ -21,7 +21,7 @@ static caller a, b;
 static ids_serving serving;
 
 static void serve_all(void) {
-    for (uint32_t i = 0; i < t.house.loops; i++)
+    for (uint32_t i = 0; i < t.server.loops; i++)
         ids_worker_serve(t.workers[i], &serving);
     town_run(&t);
 }
@@ -33,7 +33,7 @@ static void release(uint32_t loop, uint64_t watermark) {
 
 /* All loops lead; nothing leaves before it is replicated. */
 static void lead(void) {
-    for (uint32_t i = 0; i < t.house.loops; i++) {
+    for (uint32_t i = 0; i < t.server.loops; i++) {
         uint64_t last =
             ids_worker_lead(t.workers[i], EPOCH, IDS_CLOCK_START_MS);
         ids_hold_release(t.workers[i], last);
@@ -62,7 +62,7 @@ static void close_all(void) {
     caller_close(&a);
     caller_close(&b);
     town_run(&t);
-    for (uint32_t i = 0; i < t.house.loops; i++) {
+    for (uint32_t i = 0; i < t.server.loops; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
         cr_assert_eq(t.workers[i]->hold.replies, 0);
     }
@@ -368,7 +368,7 @@ Test(pair, leading_again_grants_larger_tokens) {
 /* The preface -------------------------------------------------------------- */
 
 Test(pair, another_server_is_told_by_its_preface) {
-    t.house.takes_peers = true;
+    t.server.takes_peers = true;
     caller_send_slowly(&a, "idempee", 7);
     cr_assert_not(a.is_peer);
     caller_send(&a, "rHELLO", 6);
@@ -393,13 +393,13 @@ static void expect_line(const char *says, const char *hears) {
 Test(pair, a_server_without_a_peer_says_so) {
     expect_line("idempeer", "--replicate-from");
     expect_line("ideas", "requests are arrays");
-    t.house.takes_peers = true;
+    t.server.takes_peers = true;
     expect_line("idempear", "requests are arrays");
 }
 
 Test(pair, who_shouts_behind_the_preface_is_sent_away) {
     static char much[8 + IDS_STRANGER_BYTES_MAX + 1] = "idempeer";
-    t.house.takes_peers = true;
+    t.server.takes_peers = true;
     caller_send(&a, much, sizeof much);
     cr_assert_null(a.conn);
     cr_assert_not(a.is_peer);

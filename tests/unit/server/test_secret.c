@@ -16,8 +16,8 @@ static caller a;
 
 static void open_guarded(void) {
     town_plan(&t, 2);
-    memcpy(t.house.secret.bytes, "sesame", 6);
-    t.house.secret.len = 6;
+    memcpy(t.server.secret.bytes, "sesame", 6);
+    t.server.secret.len = 6;
     town_open(&t);
     caller_open(&a, &t, 0);
 }
@@ -67,7 +67,7 @@ Test(secret, moves_along_with_the_connection) {
 
 Test(secret, a_stranger_gets_no_large_buffer) {
     uint8_t bytes[8192];
-    t.house.result_bytes_max = 1u << 20;
+    t.server.result_bytes_max = 1u << 20;
     size_t len = put_complete(bytes, 1, "k", (idp_token){7, 1}, 7000);
     caller_send(&a, bytes, len - 1);
     cr_assert_null(a.conn);

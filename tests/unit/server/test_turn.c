@@ -20,9 +20,9 @@ static uint8_t bytes[512u << 10];
 
 static void plan(void) {
     town_plan(&t, 2);
-    t.house.pending_max = 1000;
-    t.house.buffer_bytes_max = 4u << 20;
-    t.house.unsent_bytes_max = 4u << 20;
+    t.server.pending_max = 1000;
+    t.server.buffer_bytes_max = 4u << 20;
+    t.server.unsent_bytes_max = 4u << 20;
 }
 
 static void open_town(void) {

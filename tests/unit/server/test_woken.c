@@ -20,9 +20,9 @@ static caller holder, waiters[2 * HALF];
 static void open_with(bool is_kept) {
     town_plan(&t, 2);
     t.is_kept = is_kept;
-    t.house.result_bytes_max = RESULT_BYTES;
-    t.house.unsent_bytes_max = 4 * RESULT_BYTES;
-    t.house.buffer_bytes_max = 3 * RESULT_BYTES;
+    t.server.result_bytes_max = RESULT_BYTES;
+    t.server.unsent_bytes_max = 4 * RESULT_BYTES;
+    t.server.buffer_bytes_max = 3 * RESULT_BYTES;
     town_open(&t);
     caller_open(&holder, &t, 0);
     for (uint32_t i = 0; i < 2 * HALF; i++)

@@ -36,9 +36,9 @@ static void notice(void *ctx, ids_notice what) {
     ids_line_drain(line);
 }
 
-/* A worker's town: its house stands first in it. */
+/* A worker's town: its server stands first in it. */
 static town *town_of(void *ctx) {
-    return (town *)(uintptr_t)(*(ids_line **)ctx)->worker.house;
+    return (town *)(uintptr_t)(*(ids_line **)ctx)->worker.server;
 }
 
 static void look_at_clock(void *ctx) {
@@ -69,16 +69,16 @@ static void wake(void *ctx, uint32_t loop) {
 void town_plan(town *t, uint32_t loops) {
     *t = (town){0};
     idt_mem_init(&t->mem);
-    t->house.loops = loops;
-    t->house.epoch = 7;
-    t->house.version = "test";
-    t->house.result_bytes_max = 1024;
-    t->house.pending_max = 8;
-    t->house.buffer_bytes_max = 64u << 10;
-    t->house.unsent_bytes_max = 32u << 10;
-    t->house.mailboxes = t->boxes;
-    t->house.wake = wake;
-    t->house.wake_ctx = t;
+    t->server.loops = loops;
+    t->server.epoch = 7;
+    t->server.version = "test";
+    t->server.result_bytes_max = 1024;
+    t->server.pending_max = 8;
+    t->server.buffer_bytes_max = 64u << 10;
+    t->server.unsent_bytes_max = 32u << 10;
+    t->server.mailboxes = t->boxes;
+    t->server.wake = wake;
+    t->server.wake_ctx = t;
 }
 
 static void keep(ids_worker *worker) {
@@ -109,9 +109,9 @@ bool town_sync(town *t, uint32_t loop) {
 }
 
 void town_open(town *t) {
-    for (uint32_t i = 0; i < t->house.loops; i++) {
+    for (uint32_t i = 0; i < t->server.loops; i++) {
         const ids_line_config config = {
-            .house = &t->house,
+            .server = &t->server,
             .index = i,
             .host = {.ctx = &t->lines[i],
                      .adopt = adopt,
@@ -142,17 +142,17 @@ void town_open(town *t) {
 }
 
 void town_limit_buffers(town *t, size_t bytes_max) {
-    t->house.buffer_bytes_max = bytes_max;
-    for (uint32_t i = 0; i < t->house.loops; i++)
+    t->server.buffer_bytes_max = bytes_max;
+    for (uint32_t i = 0; i < t->server.loops; i++)
         t->workers[i]->buffers.bytes_max = bytes_max;
 }
 
 void town_close(town *t) {
-    for (uint32_t i = 0; i < t->house.loops; i++) {
+    for (uint32_t i = 0; i < t->server.loops; i++) {
         ids_journal_free(t->workers[i]->journal);
         ids_line_free(t->lines[i]);
     }
-    for (uint32_t i = 0; i < t->house.loops; i++)
+    for (uint32_t i = 0; i < t->server.loops; i++)
         ids_mailbox_fini(&t->boxes[i]);
     assert(t->mem.blocks == 0);
 }
@@ -218,9 +218,9 @@ void town_run(town *t) {
     bool busy = true;
     while (busy) {
         busy = false;
-        for (uint32_t i = 0; i < t->house.loops; i++)
+        for (uint32_t i = 0; i < t->server.loops; i++)
             busy |= run_line(t->lines[i]);
-        for (uint32_t i = 0; i < t->house.loops && !t->keep_mail; i++) {
+        for (uint32_t i = 0; i < t->server.loops && !t->keep_mail; i++) {
             busy |= ids_line_end_turn(t->lines[i]);
             busy |= t->workers[i]->post.count > 0;
             busy |= ids_worker_has_more(t->workers[i]);
@@ -231,7 +231,7 @@ void town_run(town *t) {
 }
 
 void town_pass(town *t, uint64_t ms) {
-    for (uint32_t i = 0; i < t->house.loops; i++) {
+    for (uint32_t i = 0; i < t->server.loops; i++) {
         t->workers[i]->now_ms += ms;
         ids_line_tick(t->lines[i], 1000);
     }
@@ -392,8 +392,9 @@ const char *key_of(const town *t, uint32_t loop, uint32_t which) {
     char *key = keys[next++ % 16];
     for (uint32_t n = 0;; n++) {
         snprintf(key, sizeof keys[0], "k%u", n);
-        uint64_t hash = idp_owner_hash(t->house.hash_key, text("t"), text(key));
-        if (idp_owner_shard(hash, t->house.loops) == loop && !which--)
+        uint64_t hash =
+            idp_owner_hash(t->server.hash_key, text("t"), text(key));
+        if (idp_owner_shard(hash, t->server.loops) == loop && !which--)
             return key;
     }
 }

@@ -16,7 +16,7 @@
 struct caller;
 
 typedef struct town {
-    ids_house house;
+    ids_server server;
     ids_mailbox boxes[TOWN_LOOPS_MAX];
     ids_line *lines[TOWN_LOOPS_MAX];
     ids_worker *workers[TOWN_LOOPS_MAX]; /* theirs */
@@ -50,7 +50,7 @@ typedef struct caller {
 
 /* Small limits: results of 1 KiB, 8 pending, buffers of 64 KiB. */
 void town_plan(town *t, uint32_t loops);
-/* After whatever the test changed in t->house. */
+/* After whatever the test changed in t->server. */
 void town_open(town *t);
 void town_close(town *t);
 

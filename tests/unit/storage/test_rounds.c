@@ -11,7 +11,7 @@
 #define LOG_BYTES 1000
 
 static uint32_t woken[LOOPS], removed;
-static ids_house house;
+static ids_server server;
 static ids_disk disk;
 static ids_vault vault;
 static ids_rounds rounds;
@@ -29,9 +29,9 @@ static int remove_file(void *ctx, const char *name) {
 }
 
 static void set_up(void) {
-    house = (ids_house){.loops = LOOPS, .wake = wake};
+    server = (ids_server){.loops = LOOPS, .wake = wake};
     disk = (ids_disk){.remove = remove_file};
-    ids_rounds_init(&rounds, &house, &vault, &disk, LOG_BYTES);
+    ids_rounds_init(&rounds, &server, &vault, &disk, LOG_BYTES);
     cr_assert(ids_rounds_make_places(&rounds, IDS_CLOCK_START_MS));
 }
 

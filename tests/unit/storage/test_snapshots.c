@@ -33,10 +33,10 @@ static int remove_file(void *ctx, const char *name) {
 static void set_up(void) {
     town_plan(&t, 1);
     disk = (ids_disk){.free_bytes = free_bytes, .remove = remove_file};
-    ids_rounds_init(&rounds, &t.house, &vault, &disk, UINT64_MAX);
+    ids_rounds_init(&rounds, &t.server, &vault, &disk, UINT64_MAX);
     cr_assert(ids_rounds_make_places(&rounds, IDS_CLOCK_START_MS));
     snapshots = (ids_snapshots){.rounds = &rounds};
-    t.house.store = ids_snapshots_taker(&snapshots);
+    t.server.store = ids_snapshots_taker(&snapshots);
     town_open(&t);
     caller_open(&asker, &t, 0);
     asker.conn->reading.local = true;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* house.h -- what all loops of one daemon share.
+/* server.h -- what all loops of one daemon share.
  *
  * Filled before the first loop starts and only read from then on, but for
  * the mailboxes. */
-#ifndef IDS_HOUSE_H
-#define IDS_HOUSE_H
+#ifndef IDS_SERVER_H
+#define IDS_SERVER_H
 
 #include "proto/owner.h"
 #include "server/core/mix.h"
@@ -13,7 +13,7 @@
 #include "server/pools.h"
 #include "server/secret.h"
 
-typedef struct ids_house {
+typedef struct ids_server {
     uint32_t loops; /* and shards: 1..IDP_SHARDS_MAX */
     uint8_t hash_key[IDP_HASH_KEY_BYTES];
     ids_mix_key mix_key; /* random; hello does not tell it */
@@ -32,14 +32,14 @@ typedef struct ids_house {
     /* Wakes a sleeping loop. Any thread. */
     void (*wake)(void *ctx, uint32_t loop);
     void *wake_ctx;
-} ids_house;
+} ids_server;
 
 /* Which loop owns the key, and its hash there. */
-static inline uint64_t ids_house_hash(const ids_house *house, idp_slice ns,
-                                      idp_slice key, uint32_t *owner) {
-    uint64_t hash = idp_owner_hash(house->hash_key, ns, key);
-    *owner = house->loops > 1 ? idp_owner_shard(hash, house->loops) : 0;
-    return ids_mix_hash(&house->mix_key, hash);
+static inline uint64_t ids_server_hash(const ids_server *server, idp_slice ns,
+                                       idp_slice key, uint32_t *owner) {
+    uint64_t hash = idp_owner_hash(server->hash_key, ns, key);
+    *owner = server->loops > 1 ? idp_owner_shard(hash, server->loops) : 0;
+    return ids_mix_hash(&server->mix_key, hash);
 }
 
 /* Over this a connection is not read until some of it has left. */
