@@ -140,37 +140,36 @@ static void replaced(void *ctx) {
 
 /* Sockets ------------------------------------------------------------------ */
 
-static bool open_socket(void *ctx, ids_cable *cable) {
+static bool open_socket(void *ctx, ids_peer_conn *conn) {
     ids_peering *r = ctx;
-    return ids_peer_socket_open(&r->loops[cable->seat->worker->index].net,
-                                cable);
+    return ids_peer_socket_open(&r->loops[conn->seat->worker->index].net, conn);
 }
 
-static size_t send_bytes(void *ctx, ids_cable *cable, const uint8_t *bytes,
+static size_t send_bytes(void *ctx, ids_peer_conn *conn, const uint8_t *bytes,
                          size_t len) {
     (void)ctx;
-    return ids_peer_socket_send(cable, bytes, len);
+    return ids_peer_socket_send(conn, bytes, len);
 }
 
-static bool watch(void *ctx, ids_cable *cable) {
+static bool watch(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
-    return ids_peer_socket_watch(cable);
+    return ids_peer_socket_watch(conn);
 }
 
-static void read_now(void *ctx, ids_cable *cable) {
+static void read_now(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
-    if (cable->socket)
-        ids_peer_socket_read(cable);
+    if (conn->socket)
+        ids_peer_socket_read(conn);
 }
 
-static void close_socket(void *ctx, ids_cable *cable) {
+static void close_socket(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
-    ids_peer_socket_close(cable);
+    ids_peer_socket_close(conn);
 }
 
-static void *part(void *ctx, ids_cable *cable) {
+static void *part(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
-    return ids_peer_socket_part(cable);
+    return ids_peer_socket_part(conn);
 }
 
 ids_node_host ids_peering_host(ids_peering *r) {

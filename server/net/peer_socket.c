@@ -24,16 +24,16 @@ struct ids_peer_socket {
     uv_poll_t poll;
     uv_getaddrinfo_t lookup;
     ids_places *places;
-    ids_net *net;     /* once it is open */
-    ids_cable *cable; /* NULL: it went, while the name was looked up */
+    ids_net *net;        /* once it is open */
+    ids_peer_conn *conn; /* NULL: it went, while the name was looked up */
     stage stage;
     int fd;     /* -1: none yet, or none any more; else it has a place */
     int events; /* what is watched for */
 };
 
-static ids_peer_socket *socket_of(const ids_cable *cable) {
-    ids_peer_socket *s = cable->socket;
-    assert(s && (s->cable == cable || !s->cable)); /* none before it is open */
+static ids_peer_socket *socket_of(const ids_peer_conn *conn) {
+    ids_peer_socket *s = conn->socket;
+    assert(s && (s->conn == conn || !s->conn)); /* none before it is open */
     return s;
 }
 
@@ -77,21 +77,21 @@ static void on_looked_up(uv_getaddrinfo_t *lookup, int status,
                          struct addrinfo *found) {
     ids_peer_socket *s = lookup->data;
     assert(s->stage == LOOKING_UP);
-    if (s->cable)
+    if (s->conn)
         ids_net_wake_up(s->net);
-    ids_cable *cable = s->cable;
+    ids_peer_conn *conn = s->conn;
     s->stage = UNUSED;
-    if (!cable) { /* closed meanwhile, or by what the turn began with */
+    if (!conn) { /* closed meanwhile, or by what the turn began with */
         uv_freeaddrinfo(found);
         free(s);
         return;
     }
     if (status < 0)
         ids_log(IDS_LOG_WARN, "the other node's name can't be resolved",
-                "at=%s reason=\"%s\"", cable->to.text, uv_strerror(status));
+                "at=%s reason=\"%s\"", conn->to.text, uv_strerror(status));
     if (status < 0 || !connect_to(s, found->ai_addr, found->ai_addrlen) ||
-        !ids_peer_socket_watch(cable))
-        ids_cable_break(cable);
+        !ids_peer_socket_watch(conn))
+        ids_peer_conn_break(conn);
     uv_freeaddrinfo(found);
 }
 
@@ -102,7 +102,7 @@ static bool dial(ids_peer_socket *s) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found;
-    if (!ids_endpoint_split(s->cable->to.text, host, &port))
+    if (!ids_endpoint_split(s->conn->to.text, host, &port))
         return false;
     if (getaddrinfo(host, port, &hints, &found) == 0) {
         bool good = connect_to(s, found->ai_addr, found->ai_addrlen);
@@ -128,18 +128,18 @@ static void tell_connected(const ids_peer_socket *s) {
         getnameinfo((struct sockaddr *)&at, len, host, sizeof host, NULL, 0,
                     NI_NUMERICHOST) != 0)
         host[0] = '\0';
-    ids_cable_connected(s->cable, host);
+    ids_peer_conn_connected(s->conn, host);
 }
 
-bool ids_peer_socket_open(ids_net *net, ids_cable *cable) {
-    if (cable->dialled)
-        cable->socket = ids_peer_socket_new(net->places, -1);
-    ids_peer_socket *s = cable->socket;
+bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn) {
+    if (conn->dialled)
+        conn->socket = ids_peer_socket_new(net->places, -1);
+    ids_peer_socket *s = conn->socket;
     if (!s)
         return false;
     s->net = net;
-    s->cable = cable;
-    if (cable->dialled)
+    s->conn = conn;
+    if (conn->dialled)
         return dial(s);
     tell_connected(s);
     return poll_it(s);
@@ -149,10 +149,10 @@ bool ids_peer_socket_open(ids_net *net, ids_cable *cable) {
 
 static void on_ready(uv_poll_t *handle, int status, int events);
 
-bool ids_peer_socket_watch(ids_cable *cable) {
-    ids_peer_socket *s = socket_of(cable);
-    int want = (ids_cable_is_read(cable) ? UV_READABLE : 0) |
-               (ids_cable_waits_to_write(cable) ? UV_WRITABLE : 0);
+bool ids_peer_socket_watch(ids_peer_conn *conn) {
+    ids_peer_socket *s = socket_of(conn);
+    int want = (ids_peer_conn_is_read(conn) ? UV_READABLE : 0) |
+               (ids_peer_conn_waits_to_write(conn) ? UV_WRITABLE : 0);
     if (s->stage != POLLED || want == s->events)
         return true;
     s->events = want;
@@ -160,9 +160,9 @@ bool ids_peer_socket_watch(ids_cable *cable) {
                  : uv_poll_stop(&s->poll)) == 0;
 }
 
-size_t ids_peer_socket_send(ids_cable *cable, const uint8_t *bytes,
+size_t ids_peer_socket_send(ids_peer_conn *conn, const uint8_t *bytes,
                             size_t len) {
-    ssize_t sent = send(socket_of(cable)->fd, bytes, len, MSG_NOSIGNAL);
+    ssize_t sent = send(socket_of(conn)->fd, bytes, len, MSG_NOSIGNAL);
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : IDS_NODE_BROKEN;
     return (size_t)sent;
@@ -173,15 +173,15 @@ static void read_once(ids_peer_socket *s) {
     ssize_t got = recv(s->fd, room, IDS_INPUT_BYTES, 0);
     if (got > 0) {
         ids_net_read_clock(s->net);
-        ids_seat_input(s->cable->seat, s->cable, room, (size_t)got);
+        ids_seat_input(s->conn->seat, s->conn, room, (size_t)got);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-        ids_cable_break(s->cable);
+        ids_peer_conn_break(s->conn);
     }
 }
 
-void ids_peer_socket_read(ids_cable *cable) {
-    ids_peer_socket *s = socket_of(cable);
-    if (s->stage == POLLED && ids_cable_is_read(cable))
+void ids_peer_socket_read(ids_peer_conn *conn) {
+    ids_peer_socket *s = socket_of(conn);
+    if (s->stage == POLLED && ids_peer_conn_is_read(conn))
         read_once(s);
 }
 
@@ -195,26 +195,26 @@ static void on_dialled(ids_peer_socket *s) {
         return;
     }
     ids_log(IDS_LOG_DEBUG, "the other node can't be reached",
-            "at=%s reason=\"%s\"", s->cable->to.text, strerror(error));
-    ids_cable_break(s->cable);
+            "at=%s reason=\"%s\"", s->conn->to.text, strerror(error));
+    ids_peer_conn_break(s->conn);
 }
 
 static void on_ready(uv_poll_t *handle, int status, int events) {
     ids_peer_socket *s = handle->data;
     ids_net_wake_up(s->net);
-    if (!s->cable)
+    if (!s->conn)
         return; /* closed by what the turn began with */
-    if (s->cable->connecting) {
+    if (s->conn->connecting) {
         on_dialled(s);
         return;
     }
     if (status < 0) {
-        ids_cable_break(s->cable);
+        ids_peer_conn_break(s->conn);
         return;
     }
     if (events & UV_WRITABLE)
-        ids_cable_unblock(s->cable);
-    if (!s->cable->broken && (events & UV_READABLE))
+        ids_peer_conn_unblock(s->conn);
+    if (!s->conn->broken && (events & UV_READABLE))
         read_once(s);
 }
 
@@ -224,11 +224,11 @@ static void on_closed(uv_handle_t *handle) {
     free(handle->data);
 }
 
-/* The cable's no more. Freed at once, or when libuv is through with it: libuv
- * has let go of the descriptor on return, while it is ours. */
-static void part(ids_peer_socket *s, ids_cable *cable) {
-    cable->socket = NULL;
-    s->cable = NULL;
+/* The peer connection's no more. Freed at once, or when libuv is through with
+ * it: libuv has let go of the descriptor on return, while it is ours. */
+static void part(ids_peer_socket *s, ids_peer_conn *conn) {
+    conn->socket = NULL;
+    s->conn = NULL;
     if (s->stage == POLLED)
         uv_close((uv_handle_t *)&s->poll, on_closed);
     else if (s->stage == LOOKING_UP)
@@ -237,20 +237,20 @@ static void part(ids_peer_socket *s, ids_cable *cable) {
         free(s);
 }
 
-void ids_peer_socket_close(ids_cable *cable) {
-    ids_peer_socket *s = socket_of(cable);
+void ids_peer_socket_close(ids_peer_conn *conn) {
+    ids_peer_socket *s = socket_of(conn);
     ids_places *places = s->places;
     int fd = s->fd;
-    part(s, cable);
+    part(s, conn);
     if (fd >= 0) {
         close(fd);
         ids_places_leave_link(places);
     }
 }
 
-ids_peer_socket *ids_peer_socket_part(ids_cable *cable) {
-    ids_peer_socket *s = socket_of(cable);
+ids_peer_socket *ids_peer_socket_part(ids_peer_conn *conn) {
+    ids_peer_socket *s = socket_of(conn);
     ids_peer_socket *next = ids_peer_socket_new(s->places, s->fd);
-    part(s, cable);
+    part(s, conn);
     return next;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_socket.h -- the socket of a connection to another node, on the loop
- * that its cable (server/node/cable.h) is on. */
+ * that its peer connection (server/node/peer_conn.h) is on. */
 #ifndef IDS_PEER_SOCKET_H
 #define IDS_PEER_SOCKET_H
 
 #include "server/net/net.h"
-#include "server/node/cable.h"
+#include "server/node/peer_conn.h"
 
 typedef struct ids_peer_socket ids_peer_socket;
 
@@ -13,12 +13,13 @@ typedef struct ids_peer_socket ids_peer_socket;
  * and it is closed. */
 ids_peer_socket *ids_peer_socket_new(ids_places *places, int fd);
 
-/* As in ids_node_host; net is that of the cable's loop. */
-bool ids_peer_socket_open(ids_net *net, ids_cable *cable);
-size_t ids_peer_socket_send(ids_cable *cable, const uint8_t *bytes, size_t len);
-bool ids_peer_socket_watch(ids_cable *cable);
-void ids_peer_socket_read(ids_cable *cable);
-void ids_peer_socket_close(ids_cable *cable);
-ids_peer_socket *ids_peer_socket_part(ids_cable *cable);
+/* As in ids_node_host; net is that of the peer connection's loop. */
+bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn);
+size_t ids_peer_socket_send(ids_peer_conn *conn, const uint8_t *bytes,
+                            size_t len);
+bool ids_peer_socket_watch(ids_peer_conn *conn);
+void ids_peer_socket_read(ids_peer_conn *conn);
+void ids_peer_socket_close(ids_peer_conn *conn);
+ids_peer_socket *ids_peer_socket_part(ids_peer_conn *conn);
 
 #endif

@@ -13,39 +13,39 @@
 #define EARLY_MIN 2u
 
 /* To the worker that its stream belongs to. */
-static void pass_on(ids_seat *seat, ids_cable *cable) {
+static void pass_on(ids_seat *seat, ids_peer_conn *conn) {
     ids_partner *partner = seat->partner;
     const ids_node_host *host = &partner->host;
-    uint32_t to = ids_pf_peek_stream(cable->early.at) % partner->seats_count;
+    uint32_t to = ids_pf_peek_stream(conn->early.at) % partner->seats_count;
     assert(to < partner->seats_count);
-    assert(ids_early_is(cable) && cable->early.len >= IDS_PF_PEEK_BYTES);
-    assert(cable->link == NULL && cable->out.len == 0);
-    ids_cable_forget(cable);
-    cable->socket = host->part(host->ctx, cable);
-    cable->broken = cable->broken || cable->socket == NULL;
+    assert(ids_early_is(conn) && conn->early.len >= IDS_PF_PEEK_BYTES);
+    assert(conn->link == NULL && conn->out.len == 0);
+    ids_peer_conn_forget(conn);
+    conn->socket = host->part(host->ctx, conn);
+    conn->broken = conn->broken || conn->socket == NULL;
     ids_partner_enter(seat);
-    cable->seat = &partner->seats[to];
-    cable->next = cable->seat->to_open;
-    cable->seat->to_open = cable;
-    ids_partner_wake(cable->seat);
+    conn->seat = &partner->seats[to];
+    conn->next = conn->seat->to_open;
+    conn->seat->to_open = conn;
+    ids_partner_wake(conn->seat);
     ids_partner_leave(seat);
 }
 
 /* An accepted one that is no link yet. */
-bool ids_early_is(const ids_cable *cable) {
-    return !cable->dialled && cable->early.cap > 0;
+bool ids_early_is(const ids_peer_conn *conn) {
+    return !conn->dialled && conn->early.cap > 0;
 }
 
-void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
-    assert(ids_early_is(cable));
-    assert(cable->early.len < IDS_PF_PEEK_BYTES);
-    if (!ids_pbuf_reserve(&cable->early, bytes.len)) {
-        cable->broken = true;
+void ids_early_take(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes) {
+    assert(ids_early_is(conn));
+    assert(conn->early.len < IDS_PF_PEEK_BYTES);
+    if (!ids_pbuf_reserve(&conn->early, bytes.len)) {
+        conn->broken = true;
     } else {
-        memcpy(cable->early.at + cable->early.len, bytes.ptr, bytes.len);
-        cable->early.len += bytes.len;
-        if (cable->early.len >= IDS_PF_PEEK_BYTES)
-            pass_on(seat, cable);
+        memcpy(conn->early.at + conn->early.len, bytes.ptr, bytes.len);
+        conn->early.len += bytes.len;
+        if (conn->early.len >= IDS_PF_PEEK_BYTES)
+            pass_on(seat, conn);
     }
     ids_seat_call(seat);
 }
@@ -53,8 +53,8 @@ void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 /* Such as have said less than a frame's head: a few, and the oldest goes. */
 static void drop_oldest_early(ids_seat *seat) {
     uint32_t count = 0, max = EARLY_MAX / seat->partner->seats_count;
-    ids_cable *oldest = NULL;
-    for (ids_cable *each = seat->cables; each; each = each->next) {
+    ids_peer_conn *oldest = NULL;
+    for (ids_peer_conn *each = seat->conns; each; each = each->next) {
         if (!ids_early_is(each) || each->broken)
             continue;
         count++;
@@ -69,22 +69,22 @@ static void drop_oldest_early(ids_seat *seat) {
 
 void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read) {
     const ids_node_host *host = &seat->partner->host;
-    ids_cable *cable = ids_cable_new();
+    ids_peer_conn *conn = ids_peer_conn_new();
     assert(socket != NULL);
-    if (cable == NULL || !ids_pbuf_reserve(&cable->early, 64)) {
-        ids_cable nobody = {.seat = seat, .socket = socket};
-        free(cable);
+    if (conn == NULL || !ids_pbuf_reserve(&conn->early, 64)) {
+        ids_peer_conn nobody = {.seat = seat, .socket = socket};
+        free(conn);
         host->close(host->ctx, &nobody);
         return;
     }
-    cable->seat = seat;
-    cable->socket = socket;
-    cable->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
-    cable->next = seat->cables;
-    seat->cables = cable;
+    conn->seat = seat;
+    conn->socket = socket;
+    conn->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
+    conn->next = seat->conns;
+    seat->conns = conn;
     if (read.len < IDS_PF_PEEK_BYTES)
-        ids_cable_open(cable);
+        ids_peer_conn_open(conn);
     if (read.len > 0)
-        ids_early_take(seat, cable, read);
+        ids_early_take(seat, conn, read);
     drop_oldest_early(seat);
 }

@@ -8,7 +8,7 @@
 #ifndef IDS_NODE_HOST_H
 #define IDS_NODE_HOST_H
 
-#include "server/node/cable.h"
+#include "server/node/peer_conn.h"
 
 struct ids_partner;
 
@@ -51,24 +51,24 @@ typedef struct ids_node_host {
     bool (*replace)(void *ctx);
     void (*replaced)(void *ctx);
 
-    /* Connections to other nodes, of the cable's worker.
+    /* Connections to other nodes, of the peer connection's worker.
      *
-     * open: dials cable->to, or goes on with a socket that was accepted; later
-     * ids_cable_connected, or within it. False: it can't.
+     * open: dials peer connection->to, or goes on with a socket that was
+     * accepted; later ids_peer_conn_connected, or within it. False: it can't.
      * send: takes so many of the bytes, or IDS_NODE_BROKEN.
-     * watch: for what cable.h says; false: it can't.
+     * watch: for what peer_conn.h says; false: it can't.
      * read: what has come by now, if it is read at all: ids_seat_input, which
      * may close it.
-     * close: the socket goes; the cable is freed on return.
+     * close: the socket goes; the peer connection is freed on return.
      * part: the socket leaves this worker, for whoever opens it next: what the
-     * cable gets instead; NULL: no memory, and it is closed. */
-    bool (*open)(void *ctx, ids_cable *cable);
-    size_t (*send)(void *ctx, ids_cable *cable, const uint8_t *bytes,
+     * peer connection gets instead; NULL: no memory, and it is closed. */
+    bool (*open)(void *ctx, ids_peer_conn *conn);
+    size_t (*send)(void *ctx, ids_peer_conn *conn, const uint8_t *bytes,
                    size_t len);
-    bool (*watch)(void *ctx, ids_cable *cable);
-    void (*read)(void *ctx, ids_cable *cable);
-    void (*close)(void *ctx, ids_cable *cable);
-    void *(*part)(void *ctx, ids_cable *cable);
+    bool (*watch)(void *ctx, ids_peer_conn *conn);
+    void (*read)(void *ctx, ids_peer_conn *conn);
+    void (*close)(void *ctx, ids_peer_conn *conn);
+    void *(*part)(void *ctx, ids_peer_conn *conn);
 } ids_node_host;
 
 #endif

@@ -48,9 +48,9 @@ static void wake_speakers(ids_partner *partner) {
     assert(partner->here != NULL);
     for (uint32_t i = 0; i < peer->link_count; i++) {
         const ids_link *link = peer->links[i];
-        ids_cable *cable = link->host;
-        if (cable && cable->seat != partner->here && link->out.len > 0)
-            ids_partner_wake(cable->seat);
+        ids_peer_conn *conn = link->host;
+        if (conn && conn->seat != partner->here && link->out.len > 0)
+            ids_partner_wake(conn->seat);
     }
 }
 

@@ -32,7 +32,7 @@ typedef struct ids_seat {
     struct ids_partner *partner;
     ids_worker *worker;
     ids_keeper *keeper; /* NULL: nothing is kept */
-    ids_cable *cables;
+    ids_peer_conn *conns;
     atomic_bool called;  /* there is something to look at */
     bool is_quiet;       /* its worker has ended */
     bool is_busy;        /* a link has more to say than it took */
@@ -43,7 +43,7 @@ typedef struct ids_seat {
     uint64_t gate;       /* what the peer lets leave, as it was last seen */
     ids_intake intake;   /* of this stay */
     /* The monitor's. */
-    ids_cable *to_open;
+    ids_peer_conn *to_open;
     uint64_t drop_session; /* a copy aside that is given up; 0: none */
 } ids_seat;
 
@@ -148,14 +148,14 @@ bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag);
  * still any more: see quiesce.h. */
 void ids_seat_quiet(ids_seat *seat);
 
-/* There is news of a cable's. */
+/* There is news of a peer connection's. */
 static inline void ids_seat_call(ids_seat *seat) {
     atomic_store_explicit(&seat->called, true, memory_order_release);
 }
 
 /* early.c's: an accepted one that is no link yet; bytes of it. */
-bool ids_early_is(const ids_cable *cable);
-void ids_early_take(ids_seat *seat, ids_cable *cable, idp_slice bytes);
+bool ids_early_is(const ids_peer_conn *conn);
+void ids_early_take(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes);
 
 /* Between partner.c and its neighbours ------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_host.c -- what the peer asks of its host. All of it within the monitor:
- * no file, no socket, but cables that are to be opened or closed later. */
+ * no file, no socket, but peer connections that are to be opened or closed
+ * later. */
 #include "server/node/partner.h"
 
 #include "server/peer/preface.h"
@@ -18,36 +19,36 @@ static void give_random(void *ctx, void *to, size_t len) {
 static void dial(void *ctx, ids_link *link) {
     ids_partner *partner = ctx;
     ids_seat *seat = &partner->seats[link->stream % partner->seats_count];
-    ids_cable *cable = ids_cable_new();
+    ids_peer_conn *conn = ids_peer_conn_new();
     assert(partner->here != NULL && link->host == NULL);
-    if (cable == NULL || !ids_pbuf_reserve(&cable->out, IDS_PREFACE_BYTES)) {
-        free(cable);
+    if (conn == NULL || !ids_pbuf_reserve(&conn->out, IDS_PREFACE_BYTES)) {
+        free(conn);
         partner->dial_failed = true;
         return;
     }
-    memcpy(cable->out.at, IDS_PREFACE, IDS_PREFACE_BYTES);
-    cable->out.len = IDS_PREFACE_BYTES;
-    cable->seat = seat;
-    cable->dialled = true;
-    cable->to = link->dialled_to;
-    cable->link = link;
-    link->host = cable;
-    cable->next = seat->to_open;
-    seat->to_open = cable;
+    memcpy(conn->out.at, IDS_PREFACE, IDS_PREFACE_BYTES);
+    conn->out.len = IDS_PREFACE_BYTES;
+    conn->seat = seat;
+    conn->dialled = true;
+    conn->to = link->dialled_to;
+    conn->link = link;
+    link->host = conn;
+    conn->next = seat->to_open;
+    seat->to_open = conn;
     ids_partner_wake(seat);
 }
 
 static void hang_up(void *ctx, ids_link *link) {
-    ids_cable *cable = link->host;
+    ids_peer_conn *conn = link->host;
     (void)ctx;
-    if (cable == NULL)
+    if (conn == NULL)
         return;
-    assert(cable->link == link && !cable->hung_up && cable->last.len == 0);
-    cable->link = NULL;
-    cable->hung_up = true;
-    cable->last = link->out;
+    assert(conn->link == link && !conn->hung_up && conn->last.len == 0);
+    conn->link = NULL;
+    conn->hung_up = true;
+    conn->last = link->out;
     link->out = (ids_pbuf){0};
-    ids_partner_wake(cable->seat);
+    ids_partner_wake(conn->seat);
 }
 
 static bool aside_begin(void *ctx) {

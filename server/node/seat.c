@@ -26,11 +26,11 @@ void ids_seat_keep(ids_seat *seat) {
 
 /* A worker's calls --------------------------------------------------------- */
 
-static ids_cable *next_unread(const ids_seat *seat, uint64_t gaps) {
-    ids_cable *cable = seat->cables;
-    while (cable && cable->gaps == gaps)
-        cable = cable->next;
-    return cable;
+static ids_peer_conn *next_unread(const ids_seat *seat, uint64_t gaps) {
+    ids_peer_conn *conn = seat->conns;
+    while (conn && conn->gaps == gaps)
+        conn = conn->next;
+    return conn;
 }
 
 void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms) {
@@ -43,7 +43,7 @@ void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms) {
     partner->gaps_ms = all_ms;
     ids_partner_show(partner, seat);
     ids_partner_leave(seat);
-    for (ids_cable *each; (each = next_unread(seat, gaps));) {
+    for (ids_peer_conn *each; (each = next_unread(seat, gaps));) {
         each->gaps = gaps;
         assert(each->seat == seat);
         partner->host.read(partner->host.ctx, each);
@@ -79,7 +79,7 @@ uint64_t ids_seat_next_ms(const ids_seat *seat) {
     uint64_t oldest_ms = ids_hold_oldest_ms(&seat->worker->hold);
     if (seat->walk_waits && seat->walk_at_ms < next_ms)
         next_ms = seat->walk_at_ms;
-    for (const ids_cable *each = seat->cables; each; each = each->next)
+    for (const ids_peer_conn *each = seat->conns; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
     if (oldest_ms != UINT64_MAX && seat->gate < seat->worker->hold.changes &&
@@ -88,8 +88,8 @@ uint64_t ids_seat_next_ms(const ids_seat *seat) {
     return next_ms;
 }
 
-static void unlink_all(ids_cable *first) {
-    for (ids_cable *each = first; each; each = each->next) {
+static void unlink_all(ids_peer_conn *first) {
+    for (ids_peer_conn *each = first; each; each = each->next) {
         assert(each->link == NULL || each->link->host == each);
         if (each->link != NULL)
             each->link->host = NULL;
@@ -98,22 +98,22 @@ static void unlink_all(ids_cable *first) {
 }
 
 void ids_seat_quiet(ids_seat *seat) {
-    ids_cable *never_opened;
+    ids_peer_conn *never_opened;
     ids_partner_enter(seat);
     assert(!seat->is_quiet);
     seat->is_quiet = true;
     never_opened = seat->to_open;
     seat->to_open = NULL;
-    unlink_all(seat->cables);
+    unlink_all(seat->conns);
     unlink_all(never_opened);
     ids_partner_leave(seat);
-    while (seat->cables)
-        ids_cable_close(seat->cables);
-    for (ids_cable *next; never_opened; never_opened = next) {
+    while (seat->conns)
+        ids_peer_conn_close(seat->conns);
+    for (ids_peer_conn *next; never_opened; never_opened = next) {
         next = never_opened->next;
-        never_opened->next = seat->cables;
-        seat->cables = never_opened;
-        ids_cable_close(never_opened);
+        never_opened->next = seat->conns;
+        seat->conns = never_opened;
+        ids_peer_conn_close(never_opened);
     }
-    assert(seat->cables == NULL && seat->to_open == NULL);
+    assert(seat->conns == NULL && seat->to_open == NULL);
 }

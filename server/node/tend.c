@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tend.c -- a worker's cables in its turn's end: what their links heard and
- * say, within the monitor, and their frames behind it; see tend.h. */
+/* tend.c -- a worker's peer connections in its turn's end: what their links
+ * heard and say, within the monitor, and their frames behind it; see tend.h. */
 #include "server/node/tend.h"
 
 #include <assert.h>
@@ -12,47 +12,48 @@
 
 /* A link's beginning ------------------------------------------------------- */
 
-static void begin_link(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
-    if (cable->link != NULL || cable->hung_up || cable->dialled)
+static void begin_link(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
+    if (conn->link != NULL || conn->hung_up || conn->dialled)
         return;
-    ids_peer_make_room(peer, cable->host);
-    cable->link = ids_peer_accept(peer, seat->worker->now_ms);
-    cable->patience_until_ms = 0;
-    if (cable->link != NULL)
-        cable->link->host = cable;
+    ids_peer_make_room(peer, conn->host);
+    conn->link = ids_peer_accept(peer, seat->worker->now_ms);
+    conn->patience_until_ms = 0;
+    if (conn->link != NULL)
+        conn->link->host = conn;
     else
-        cable->hung_up = true;
+        conn->hung_up = true;
 }
 
-static void meet(ids_cable *cable) {
-    assert(cable->link != NULL && cable->link->host == cable);
-    if (cable->met || cable->connecting || !cable->socket)
+static void meet(ids_peer_conn *conn) {
+    assert(conn->link != NULL && conn->link->host == conn);
+    if (conn->met || conn->connecting || !conn->socket)
         return;
-    cable->met = true;
-    ids_link_set_seen_host(cable->link, cable->host);
+    conn->met = true;
+    ids_link_set_seen_host(conn->link, conn->host);
 }
 
-void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
+void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn,
                     idp_slice bytes) {
     uint64_t now_ms = seat->worker->now_ms;
-    begin_link(seat, peer, cable);
-    if (cable->link == NULL)
+    begin_link(seat, peer, conn);
+    if (conn->link == NULL)
         return;
-    meet(cable);
-    ids_intake_read(&seat->intake, peer, &cable->link, bytes, now_ms);
+    meet(conn);
+    ids_intake_read(&seat->intake, peer, &conn->link, bytes, now_ms);
 }
 
 /* What it heard and says ----------------------------------------------------
  */
 
 /* Each of these steps may end the link, and then returns false: the peer has
- * hung up, and the cable has no link any more. */
+ * hung up, and the peer connection has no link any more. */
 
-static bool is_whole(const ids_seat *seat, ids_peer *peer, ids_cable *cable) {
-    if (!cable->broken)
+static bool is_whole(const ids_seat *seat, ids_peer *peer,
+                     ids_peer_conn *conn) {
+    if (!conn->broken)
         return true;
-    ids_peer_lost(peer, cable->link, seat->worker->now_ms);
-    assert(cable->link == NULL && cable->hung_up);
+    ids_peer_lost(peer, conn->link, seat->worker->now_ms);
+    assert(conn->link == NULL && conn->hung_up);
     return false;
 }
 
@@ -61,82 +62,83 @@ static bool has_unread(const ids_link *link) {
 }
 
 /* What was not read before, since a receiver was full. */
-static bool hear_rest(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
-    assert(cable->link->host == cable);
-    meet(cable);
-    if (cable->met && has_unread(cable->link))
-        ids_intake_read(&seat->intake, peer, &cable->link, (idp_slice){NULL, 0},
+static bool hear_rest(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
+    assert(conn->link->host == conn);
+    meet(conn);
+    if (conn->met && has_unread(conn->link))
+        ids_intake_read(&seat->intake, peer, &conn->link, (idp_slice){NULL, 0},
                         seat->worker->now_ms);
-    return cable->link != NULL;
+    return conn->link != NULL;
 }
 
-/* The link's words become the cable's, which gives its empty room back. */
-static void take_out(ids_cable *cable) {
-    assert(ids_cable_may_take(cable));
-    ids_pbuf empty = cable->out;
+/* The link's words become the peer connection's, which gives its empty room
+ * back. */
+static void take_out(ids_peer_conn *conn) {
+    assert(ids_peer_conn_may_take(conn));
+    ids_pbuf empty = conn->out;
     empty.len = 0;
-    cable->out_at = 0;
-    cable->out = cable->link->out.len > 0 ? cable->link->out : empty;
-    if (cable->link->out.len > 0)
-        cable->link->out = empty;
-    assert(cable->link->out.len == 0);
+    conn->out_at = 0;
+    conn->out = conn->link->out.len > 0 ? conn->link->out : empty;
+    if (conn->link->out.len > 0)
+        conn->link->out = empty;
+    assert(conn->link->out.len == 0);
 }
 
 /* Words are taken out, and whose frames may follow them: those are made outside
  * of the monitor. */
-static bool pump(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
+static bool pump(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
     const ids_worker *worker = seat->worker;
-    ids_link *link = cable->link;
+    ids_link *link = conn->link;
     ids_sender *sender = NULL;
-    if (!ids_cable_may_take(cable) || cable->connecting)
+    if (!ids_peer_conn_may_take(conn) || conn->connecting)
         return true;
     if (link->dialled || link->stream == worker->index)
         sender = ids_peer_pump(peer, link, worker->now_ms);
-    if (cable->link == NULL)
+    if (conn->link == NULL)
         return false;
-    take_out(cable);
-    cable->sender = sender;
+    take_out(conn);
+    conn->sender = sender;
     return true;
 }
 
 /* More than the link takes at a time waits to be read, or the disk is behind.
  */
-static void pause_if_full(const ids_seat *seat, ids_cable *cable) {
-    ids_link *link = cable->link;
+static void pause_if_full(const ids_seat *seat, ids_peer_conn *conn) {
+    ids_link *link = conn->link;
     assert(link->in_at <= link->in.len);
     bool is_ahead =
         link->in.len - link->in_at > IDS_PF_HEAD_BYTES + link->body_bytes_max;
-    link->paused = is_ahead || (cable->dialled && seat->is_full);
-    cable->paused = link->paused;
+    link->paused = is_ahead || (conn->dialled && seat->is_full);
+    conn->paused = link->paused;
 }
 
 /* A link's last words behind what is still to be sent. */
-static void take_last(ids_seat *seat, ids_cable *cable) {
-    if (!cable->hung_up || cable->over)
+static void take_last(ids_seat *seat, ids_peer_conn *conn) {
+    if (!conn->hung_up || conn->over)
         return;
-    cable->over = true;
-    assert(cable->link == NULL);
-    cable->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
-    if (cable->last.len > 0 && ids_pbuf_reserve(&cable->out, cable->last.len)) {
-        memcpy(cable->out.at + cable->out.len, cable->last.at, cable->last.len);
-        cable->out.len += cable->last.len;
+    conn->over = true;
+    assert(conn->link == NULL);
+    conn->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
+    if (conn->last.len > 0 && ids_pbuf_reserve(&conn->out, conn->last.len)) {
+        memcpy(conn->out.at + conn->out.len, conn->last.at, conn->last.len);
+        conn->out.len += conn->last.len;
     }
 }
 
-static void tend(ids_seat *seat, ids_peer *peer, ids_cable *cable) {
-    bool has_link = cable->link != NULL && is_whole(seat, peer, cable) &&
-                    hear_rest(seat, peer, cable) && pump(seat, peer, cable);
-    assert(cable->seat == seat && (cable->link == NULL || !cable->hung_up));
-    assert(has_link == (cable->link != NULL));
+static void tend(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
+    bool has_link = conn->link != NULL && is_whole(seat, peer, conn) &&
+                    hear_rest(seat, peer, conn) && pump(seat, peer, conn);
+    assert(conn->seat == seat && (conn->link == NULL || !conn->hung_up));
+    assert(has_link == (conn->link != NULL));
     if (has_link)
-        pause_if_full(seat, cable);
-    else if (cable->broken || seat->worker->now_ms >= cable->patience_until_ms)
-        cable->hung_up = true;
-    take_last(seat, cable);
+        pause_if_full(seat, conn);
+    else if (conn->broken || seat->worker->now_ms >= conn->patience_until_ms)
+        conn->hung_up = true;
+    take_last(seat, conn);
 }
 
 void ids_tend_all(ids_seat *seat, ids_peer *peer) {
-    for (ids_cable *each = seat->cables; each; each = each->next) {
+    for (ids_peer_conn *each = seat->conns; each; each = each->next) {
         each->sender = NULL;
         tend(seat, peer, each);
     }
@@ -152,37 +154,37 @@ static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
            ids_worker_is_asked(seat->worker);
 }
 
-static void make_frames_of(ids_seat *seat, ids_cable *cable) {
+static void make_frames_of(ids_seat *seat, ids_peer_conn *conn) {
     const ids_worker *worker = seat->worker;
-    ids_sender *sender = cable->sender;
+    ids_sender *sender = conn->sender;
     size_t bytes_max = seat->partner->config.peer.unsent_bytes;
     bool walks = ids_sender_walks(sender);
     bool calmly = walks && walks_calmly(seat, sender);
-    assert(sender->stream == worker->index && cable->out_at == 0);
+    assert(sender->stream == worker->index && conn->out_at == 0);
     seat->walk_waits |= calmly;
     if (calmly && worker->now_ms < seat->walk_at_ms)
         return;
     if (calmly)
         seat->walk_at_ms = worker->now_ms + 1;
     size_t up_to = calmly ? IDS_PF_APPEND_BYTES : bytes_max;
-    while (cable->out.len < up_to &&
-           ids_sender_next(sender, worker->shard, worker->now_ms, &cable->out))
+    while (conn->out.len < up_to &&
+           ids_sender_next(sender, worker->shard, worker->now_ms, &conn->out))
         ;
-    if (cable->out.len >= bytes_max || (walks && !calmly))
+    if (conn->out.len >= bytes_max || (walks && !calmly))
         seat->is_busy = true;
     if (sender->state == IDS_SENDING_LOST)
         ids_seat_call(seat); /* the next stay ends its session */
 }
 
 void ids_tend_make_frames(ids_seat *seat) {
-    for (ids_cable *each = seat->cables; each; each = each->next)
+    for (ids_peer_conn *each = seat->conns; each; each = each->next)
         if (each->sender)
             make_frames_of(seat, each);
 }
 
 void ids_tend_send(ids_seat *seat) {
-    for (ids_cable *cable = seat->cables, *next; cable; cable = next) {
-        next = cable->next;
-        ids_cable_settle(cable);
+    for (ids_peer_conn *conn = seat->conns, *next; conn; conn = next) {
+        next = conn->next;
+        ids_peer_conn_settle(conn);
     }
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tend.h -- what a worker does for its cables in its turn's end: turn.c calls
- * these, and says why each stands where it does. */
+/* tend.h -- what a worker does for its peer connections in its turn's end:
+ * turn.c calls these, and says why each stands where it does. */
 #ifndef IDS_NODE_TEND_H
 #define IDS_NODE_TEND_H
 
 #include "server/node/partner.h"
 
-/* Within the monitor. Bytes came on this cable, which may be no link yet; then
- * each link hears what was left unread, and says what it has to say. */
-void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_cable *cable,
+/* Within the monitor. Bytes came on this peer connection, which may be no link
+ * yet; then each link hears what was left unread, and says what it has to say.
+ */
+void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn,
                     idp_slice bytes);
 void ids_tend_all(ids_seat *seat, ids_peer *peer);
 

@@ -69,8 +69,8 @@ static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
     return watermark;
 }
 
-static ids_cable *take_new(ids_seat *seat) {
-    ids_cable *first = seat->to_open;
+static ids_peer_conn *take_new(ids_seat *seat) {
+    ids_peer_conn *first = seat->to_open;
     seat->to_open = NULL;
     return first;
 }
@@ -94,18 +94,18 @@ static void fail_stalled(ids_seat *seat) {
                         "effect is unknown: ask again");
 }
 
-/* Cables that the peer wants, or that have come. */
-static void open_new(ids_seat *seat, ids_cable *cable) {
-    for (ids_cable *next; cable; cable = next) {
-        next = cable->next;
-        cable->next = seat->cables;
-        seat->cables = cable;
-        assert(cable->seat == seat);
-        ids_cable_open(cable);
-        if (cable->early.len > 0) {
-            ids_pbuf early = cable->early;
-            cable->early = (ids_pbuf){0};
-            ids_seat_input(seat, cable, early.at, early.len);
+/* Peer connections that the peer wants, or that have come. */
+static void open_new(ids_seat *seat, ids_peer_conn *conn) {
+    for (ids_peer_conn *next; conn; conn = next) {
+        next = conn->next;
+        conn->next = seat->conns;
+        seat->conns = conn;
+        assert(conn->seat == seat);
+        ids_peer_conn_open(conn);
+        if (conn->early.len > 0) {
+            ids_pbuf early = conn->early;
+            conn->early = (ids_pbuf){0};
+            ids_seat_input(seat, conn, early.at, early.len);
             ids_pbuf_fini(&early);
         }
     }
@@ -121,15 +121,15 @@ static void settle(ids_seat *seat) {
 /* What a stay in the monitor gives the worker to do behind it. */
 typedef struct may {
     uint64_t watermark; /* up to which change replies may leave */
-    ids_cable *open;
+    ids_peer_conn *open;
 } may;
 
-static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
+static may stay(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes) {
     ids_partner *partner = seat->partner;
     ids_worker *worker = seat->worker;
     may behind;
 
-    assert(cable == NULL || cable->seat == seat);
+    assert(conn == NULL || conn->seat == seat);
     /* No system call between enter and leave, and nothing that grows with what
      * was changed: all other workers wait. */
     ids_peer *peer = ids_partner_enter(seat);
@@ -150,15 +150,15 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
 
     /* The other node's bytes behind our own changes: an acknowledgement moves
      * the gate, and a full copy that begins here has them in its walk. */
-    if (cable != NULL)
-        ids_tend_input(seat, peer, cable, bytes);
+    if (conn != NULL)
+        ids_tend_input(seat, peer, conn, bytes);
 
     /* Records that came before are in (and kept) by now: the pump below
      * acknowledges them in this turn, not in the next one. */
     report_applied(seat, peer);
 
     /* Time behind what came: silence is judged by what was not said. */
-    tick(seat, peer, cable != NULL);
+    tick(seat, peer, conn != NULL);
 
     /* Acknowledgements, and leave to make frames: of all that was said above.
      */
@@ -182,8 +182,10 @@ static may stay(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     return behind;
 }
 
-/* What this worker has, what came (cable, bytes; or NULL), what is to leave. */
-static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
+/* What this worker has, what came (connection, bytes; or NULL), what is to
+ * leave. */
+static void end_with_peer(ids_seat *seat, ids_peer_conn *conn,
+                          idp_slice bytes) {
     ids_worker *worker = seat->worker;
 
     assert(!seat->is_quiet);
@@ -191,7 +193,7 @@ static void end_with_peer(ids_seat *seat, ids_cable *cable, idp_slice bytes) {
     if (!IDS_RULE_OFF(TELLS_FIRST))
         ids_seat_keep(seat);
 
-    may behind = stay(seat, cable, bytes);
+    may behind = stay(seat, conn, bytes);
 
     /* Of what the peer was told of in this stay, and of nothing else: a frame
      * must not be acknowledged before. Who has ended their session meanwhile
@@ -275,13 +277,13 @@ bool ids_turn_end(ids_turn *turn, bool again) {
     return busy || ids_worker_has_more(turn->worker);
 }
 
-void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,
+void ids_seat_input(ids_seat *seat, ids_peer_conn *conn, const uint8_t *bytes,
                     size_t len) {
-    assert(cable->seat == seat);
-    if (cable->over)
+    assert(conn->seat == seat);
+    if (conn->over)
         return;
-    if (ids_early_is(cable))
-        ids_early_take(seat, cable, (idp_slice){bytes, len});
+    if (ids_early_is(conn))
+        ids_early_take(seat, conn, (idp_slice){bytes, len});
     else
-        end_with_peer(seat, cable, (idp_slice){bytes, len});
+        end_with_peer(seat, conn, (idp_slice){bytes, len});
 }

@@ -24,7 +24,7 @@ typedef struct ids_turn {
 bool ids_turn_end(ids_turn *turn, bool again);
 
 /* Another node's bytes. */
-void ids_seat_input(ids_seat *seat, ids_cable *cable, const uint8_t *bytes,
+void ids_seat_input(ids_seat *seat, ids_peer_conn *conn, const uint8_t *bytes,
                     size_t len);
 
 #endif

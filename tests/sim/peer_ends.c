@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-static bool dial(pw_node *n, ids_cable *cable) {
+static bool dial(pw_node *n, ids_peer_conn *conn) {
     pw_world *w = n->w;
-    const char *to = cable->to.text;
+    const char *to = conn->to.text;
     int listener = pw_node_named(w, n->index, to);
     pw_link *c = calloc(1, sizeof *c);
     if (strcmp(to + 1, ":7117") != 0 || listener < 0 ||
@@ -20,23 +20,23 @@ static bool dial(pw_node *n, ids_cable *cable) {
                    .dialler = n->index,
                    .listener = listener};
     w->links = c;
-    c->side[n->index].cable = cable;
-    cable->socket = c;
-    if (cable->link != NULL && cable->link->stream == 0) {
+    c->side[n->index].conn = conn;
+    conn->socket = c;
+    if (conn->link != NULL && conn->link->stream == 0) {
         pw_say(w, "%c dials %c", pw_name(n->index), pw_name(listener));
     }
     c->closed = !w->node[listener].up; /* nobody listens */
     if (!c->closed) {
         const char host[] = {pw_name(listener), 0};
-        ids_cable_connected(cable, host);
+        ids_peer_conn_connected(conn, host);
     }
     return !c->closed;
 }
 
-bool pw_net_open(pw_node *n, ids_cable *cable) {
-    pw_link *c = cable->socket;
-    if (cable->dialled) {
-        return dial(n, cable);
+bool pw_net_open(pw_node *n, ids_peer_conn *conn) {
+    pw_link *c = conn->socket;
+    if (conn->dialled) {
+        return dial(n, conn);
     }
     const char host[] = {pw_name(c->dialler), 0};
     side *s = &c->side[n->index];
@@ -44,16 +44,16 @@ bool pw_net_open(pw_node *n, ids_cable *cable) {
     if (s->gone || c->closed) {
         return false;
     }
-    s->cable = cable;
-    ids_cable_connected(cable, host);
+    s->conn = conn;
+    ids_peer_conn_connected(conn, host);
     return true;
 }
 
-void *pw_net_part(ids_cable *cable) {
-    const pw_node *n = cable->seat->partner->host.ctx;
-    pw_link *c = cable->socket;
+void *pw_net_part(ids_peer_conn *conn) {
+    const pw_node *n = conn->seat->partner->host.ctx;
+    pw_link *c = conn->socket;
     side *s = &c->side[n->index];
-    s->cable = NULL;
+    s->conn = NULL;
     s->moves = true;
     return c;
 }
@@ -79,7 +79,7 @@ void pw_net_take(pw_worker *worker, ids_conn *conn) {
 static void leave(pw_node *n, pw_link *c) {
     side *s = &c->side[n->index];
     int other = pw_other_end(c, n->index);
-    s->cable = NULL;
+    s->conn = NULL;
     s->early = NULL;
     s->moves = false;
     s->gone = true;
@@ -93,19 +93,19 @@ static void leave(pw_node *n, pw_link *c) {
              pw_link_deliver, other, c->number);
 }
 
-void pw_net_close(pw_node *n, ids_cable *cable) {
-    leave(n, cable->socket);
-    cable->socket = NULL;
+void pw_net_close(pw_node *n, ids_peer_conn *conn) {
+    leave(n, conn->socket);
+    conn->socket = NULL;
 }
 
 void pw_net_closed_early(pw_node *n, pw_link *c) {
     leave(n, c);
 }
 
-size_t pw_net_send(pw_node *n, ids_cable *cable, const uint8_t *bytes,
+size_t pw_net_send(pw_node *n, ids_peer_conn *conn, const uint8_t *bytes,
                    size_t len) {
-    pw_link *c = cable->socket;
-    const ids_link *link = cable->link;
+    pw_link *c = conn->socket;
+    const ids_link *link = conn->link;
     bool is_open = link != NULL && link->state == IDS_LINK_OPEN;
     if (c->closed) {
         return IDS_NODE_BROKEN;

@@ -96,31 +96,31 @@ static void replaced(void *ctx) {
 
 /* --- connections ---------------------------------------------------------- */
 
-static bool open_it(void *ctx, ids_cable *cable) {
-    return pw_net_open(ctx, cable);
+static bool open_it(void *ctx, ids_peer_conn *conn) {
+    return pw_net_open(ctx, conn);
 }
 
-static size_t send_it(void *ctx, ids_cable *cable, const uint8_t *bytes,
+static size_t send_it(void *ctx, ids_peer_conn *conn, const uint8_t *bytes,
                       size_t len) {
-    return pw_net_send(ctx, cable, bytes, len);
+    return pw_net_send(ctx, conn, bytes, len);
 }
 
-static bool watch(void *ctx, ids_cable *cable) {
-    (void)ctx, (void)cable;
+static bool watch(void *ctx, ids_peer_conn *conn) {
+    (void)ctx, (void)conn;
     return true;
 }
 
-static void read_it(void *ctx, ids_cable *cable) {
-    (void)ctx, (void)cable;
+static void read_it(void *ctx, ids_peer_conn *conn) {
+    (void)ctx, (void)conn;
 }
 
-static void close_it(void *ctx, ids_cable *cable) {
-    pw_net_close(ctx, cable);
+static void close_it(void *ctx, ids_peer_conn *conn) {
+    pw_net_close(ctx, conn);
 }
 
-static void *part(void *ctx, ids_cable *cable) {
+static void *part(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
-    return pw_net_part(cable);
+    return pw_net_part(conn);
 }
 
 ids_node_host pw_host(pw_node *n) {

@@ -21,9 +21,9 @@ static void end_at(pw_world *w, pw_link *c, int node) {
     side *s = &c->side[node];
     pw_node *n = &w->node[node];
     s->gone = true;
-    if (s->cable != NULL) {
-        ids_cable_break(s->cable);
-        pw_worker_wake(n, s->cable->seat->worker->index);
+    if (s->conn != NULL) {
+        ids_peer_conn_break(s->conn);
+        pw_worker_wake(n, s->conn->seat->worker->index);
     } else if (s->early != NULL) {
         ids_conn_become(s->early, IDS_CONN_DEAD);
         ids_worker_mark(n->worker[s->early_worker].ids, s->early);
@@ -150,8 +150,8 @@ static void accept_early(pw_node *n, pw_link *c) {
 
 /* The worker that has this side; -1: nobody, for now. */
 static int worker_of(const side *s) {
-    if (s->cable != NULL) {
-        return (int)s->cable->seat->worker->index;
+    if (s->conn != NULL) {
+        return (int)s->conn->seat->worker->index;
     }
     return s->early != NULL ? (int)s->early_worker : -1;
 }
@@ -159,8 +159,8 @@ static int worker_of(const side *s) {
 static void feed(pw_node *n, side *s, const chunk *one) {
     pw_worker *worker = pw_worker_begins(n, (uint32_t)worker_of(s));
     ids_line_begin_turn(worker->line);
-    if (s->cable != NULL) {
-        ids_seat_input(s->cable->seat, s->cable, one->bytes, one->len);
+    if (s->conn != NULL) {
+        ids_seat_input(s->conn->seat, s->conn, one->bytes, one->len);
     } else {
         memcpy(ids_line_input_room(worker->line), one->bytes, one->len);
         ids_reader_input(worker->line, s->early, one->len);
@@ -173,17 +173,17 @@ static void feed(pw_node *n, side *s, const chunk *one) {
 static void unblock(pw_world *w, int node, uint64_t number) {
     pw_node *n = &w->node[node];
     pw_link *c = find(w, number);
-    ids_cable *cable = c != NULL ? c->side[node].cable : NULL;
-    if (cable == NULL || !cable->blocked) {
+    ids_peer_conn *conn = c != NULL ? c->side[node].conn : NULL;
+    if (conn == NULL || !conn->blocked) {
         return;
     }
-    uint32_t index = cable->seat->worker->index;
+    uint32_t index = conn->seat->worker->index;
     if (pw_worker_waits(n, index)) {
         pw_later(w, 1, unblock, node, number);
         return;
     }
     pw_worker *worker = pw_worker_begins(n, index);
-    ids_cable_unblock(cable);
+    ids_peer_conn_unblock(conn);
     pw_worker_after(worker);
 }
 
@@ -194,7 +194,7 @@ static bool must_wait(pw_world *w, int to, const side *s) {
     int index = worker_of(s);
     return !n->started || s->moves ||
            (index >= 0 && pw_worker_waits(n, (uint32_t)index)) ||
-           (s->cable != NULL && !s->gone && !ids_cable_is_read(s->cable));
+           (s->conn != NULL && !s->gone && !ids_peer_conn_is_read(s->conn));
 }
 
 static void take_first(pw_world *w, pw_link *c, int to) {
@@ -203,7 +203,7 @@ static void take_first(pw_world *w, pw_link *c, int to) {
     bool cut = one->cut;
     int from = pw_other_end(c, to);
     s->first = one->next;
-    if (s->cable == NULL && s->early == NULL && !s->gone) {
+    if (s->conn == NULL && s->early == NULL && !s->gone) {
         accept_early(&w->node[to], c);
     }
     if (s->gone) {
@@ -212,7 +212,7 @@ static void take_first(pw_world *w, pw_link *c, int to) {
         feed(&w->node[to], s, one);
     }
     free(one);
-    if (c->side[from].cable != NULL && c->side[from].cable->blocked) {
+    if (c->side[from].conn != NULL && c->side[from].conn->blocked) {
         pw_later(w, pw_below(w, 2), unblock, from, c->number);
     }
     if (cut) {
@@ -263,7 +263,7 @@ static void free_link(pw_link *c) {
 /* Nobody is at either end, and nobody will be. */
 static bool is_over(const pw_link *c) {
     const side *a = &c->side[c->dialler], *b = &c->side[c->listener];
-    bool nobody = a->cable == NULL && b->cable == NULL && b->early == NULL &&
+    bool nobody = a->conn == NULL && b->conn == NULL && b->early == NULL &&
                   !b->moves && !a->moves;
     return nobody && (c->closed || (a->gone && b->gone));
 }
@@ -290,7 +290,7 @@ void pw_net_crash(pw_node *n) {
             continue;
         }
         side *s = &c->side[n->index];
-        s->cable = NULL;
+        s->conn = NULL;
         s->early = NULL;
         s->moves = false;
         s->gone = true;

@@ -14,15 +14,16 @@ typedef struct chunk {
     uint8_t bytes[];
 } chunk;
 
-/* As a node has it: first a connection like any client's, then a cable. */
+/* As a node has it: first a connection like any client's, then a peer
+ * connection. */
 typedef struct side {
     ids_conn *early;
     uint32_t early_worker;
-    bool moves;       /* from one worker to another */
-    ids_cable *cable; /* NULL: gone, or not there yet */
-    bool gone;        /* it was there, and is no more */
-    bool closing;     /* it ends behind the chunks towards it */
-    chunk *first;     /* towards it */
+    bool moves;          /* from one worker to another */
+    ids_peer_conn *conn; /* NULL: gone, or not there yet */
+    bool gone;           /* it was there, and is no more */
+    bool closing;        /* it ends behind the chunks towards it */
+    chunk *first;        /* towards it */
     uint64_t reach_at;
 } side;
 

@@ -392,12 +392,12 @@ typedef struct pw_end {
     pw_wire *wire;
     pw_link *link;
 } pw_end;
-bool pw_net_open(pw_node *n, ids_cable *cable);
-size_t pw_net_send(pw_node *n, ids_cable *cable, const uint8_t *bytes,
+bool pw_net_open(pw_node *n, ids_peer_conn *conn);
+size_t pw_net_send(pw_node *n, ids_peer_conn *conn, const uint8_t *bytes,
                    size_t len);
 void pw_net_send_early(pw_node *n, pw_link *link, idp_slice bytes);
-void pw_net_close(pw_node *n, ids_cable *cable);
-void *pw_net_part(ids_cable *cable);
+void pw_net_close(pw_node *n, ids_peer_conn *conn);
+void *pw_net_part(ids_peer_conn *conn);
 void pw_net_take(pw_worker *worker, ids_conn *conn); /* it is another node */
 void pw_net_closed_early(pw_node *n, pw_link *link);
 void pw_net_after(pw_world *w);

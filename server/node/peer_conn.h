@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cable.h -- the connection to another node that carries one link, without its
- * socket.
+/* peer_conn.h -- the connection to another node that carries one link, without
+ * its socket.
  *
  * It belongs to one worker, like a client's connection; the link is the peer's
  * and is looked at within the monitor only (partner.h). So it keeps what is to
  * be sent itself. The socket is the host's (host.h), which calls here when it
  * is connected, at its end, or can be written to again; bytes that came are
  * ids_seat_input's. */
-#ifndef IDS_CABLE_H
-#define IDS_CABLE_H
+#ifndef IDS_PEER_CONN_H
+#define IDS_PEER_CONN_H
 
 #include "server/peer/link.h"
 #include "server/peer/sender.h"
@@ -19,7 +19,7 @@
 
 struct ids_seat;
 
-typedef struct ids_cable {
+typedef struct ids_peer_conn {
     struct ids_seat *seat; /* its worker's */
     void *socket;          /* the host's; NULL: none yet, or none any more */
     bool dialled;
@@ -35,52 +35,51 @@ typedef struct ids_cable {
     ids_sender *sender; /* whose frames are made behind that; NULL: nobody's */
     ids_pbuf early;     /* accepted: bytes before it is known whose they are */
     ids_endpoint to;    /* dialled: whom */
-    struct ids_cable *next; /* of its worker */
+    struct ids_peer_conn *next; /* of its worker */
     /* The monitor's. */
     ids_link *link; /* NULL: hung up, or not the peer's yet */
     bool hung_up;
     bool met;      /* it was told which host is at the other end */
     ids_pbuf last; /* its last words */
-} ids_cable;
+} ids_peer_conn;
 
 /* NULL: no memory. */
-ids_cable *ids_cable_new(void);
+ids_peer_conn *ids_peer_conn_new(void);
 
 /* Its worker's part begins: the host dials, or goes on with its socket. */
-void ids_cable_open(ids_cable *cable);
+void ids_peer_conn_open(ids_peer_conn *conn);
 
 /* Sends what is there, closes it where that is due (then it is off its seat's
  * list, and gone), says what its socket shall watch for. */
-void ids_cable_settle(ids_cable *cable);
+void ids_peer_conn_settle(ids_peer_conn *conn);
 
 /* Closes and frees it now. forget: it is off its seat's list. */
-void ids_cable_close(ids_cable *cable);
-void ids_cable_forget(ids_cable *cable);
+void ids_peer_conn_close(ids_peer_conn *conn);
+void ids_peer_conn_forget(ids_peer_conn *conn);
 
-static inline bool ids_cable_may_take(const ids_cable *cable) {
-    return cable->out_at == cable->out.len;
+static inline bool ids_peer_conn_may_take(const ids_peer_conn *conn) {
+    return conn->out_at == conn->out.len;
 }
 
 /* The host's ----------------------------------------------------------------
  */
 
 /* Its socket is connected to this host; "": not known. */
-void ids_cable_connected(ids_cable *cable, const char *host);
+void ids_peer_conn_connected(ids_peer_conn *conn, const char *host);
 
 /* Its socket is at its end, or can't be had. */
-void ids_cable_break(ids_cable *cable);
+void ids_peer_conn_break(ids_peer_conn *conn);
 
 /* Its socket takes more. */
-void ids_cable_unblock(ids_cable *cable);
+void ids_peer_conn_unblock(ids_peer_conn *conn);
 
 /* What its socket is watched for. */
-static inline bool ids_cable_is_read(const ids_cable *cable) {
-    return !cable->connecting && !cable->paused && !cable->over &&
-           !cable->broken;
+static inline bool ids_peer_conn_is_read(const ids_peer_conn *conn) {
+    return !conn->connecting && !conn->paused && !conn->over && !conn->broken;
 }
 
-static inline bool ids_cable_waits_to_write(const ids_cable *cable) {
-    return cable->connecting || cable->blocked;
+static inline bool ids_peer_conn_waits_to_write(const ids_peer_conn *conn) {
+    return conn->connecting || conn->blocked;
 }
 
 #endif
