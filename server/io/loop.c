@@ -67,8 +67,8 @@ static uint64_t next_due(const ids_loop *loop) {
         due = least(due, ids_keeper_next_ms(loop->turn.keeper));
     if (loop->snapshots)
         due = least(due, ids_snapshots_next_ms(loop->snapshots));
-    if (loop->turn.seat)
-        due = least(due, ids_seat_next_ms(loop->turn.seat));
+    if (loop->turn.repl)
+        due = least(due, ids_repl_next_ms(loop->turn.repl));
     if (loop->worker->index == 0)
         due = least(due, loop->worker->now_ms + IDS_CLOCK_PULSE_MS);
     due = least(due, ids_pages_next_ms(loop->pages));
@@ -172,12 +172,12 @@ static void look_at_clock(void *ctx) {
 
 static void tap_is_high(void *ctx) {
     ids_loop *loop = ctx;
-    ids_seat_hand_over(loop->turn.seat);
+    ids_repl_hand_over(loop->turn.repl);
 }
 
 static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     ids_loop *loop = ctx;
-    return ids_seat_is_current(loop->turn.seat, tag);
+    return ids_repl_is_current(loop->turn.repl, tag);
 }
 
 /* Its life ----------------------------------------------------------------- */
@@ -259,14 +259,14 @@ void ids_loop_keeps(ids_loop *loop, ids_store *store) {
     loop->snapshots = index == 0 ? &store->snapshots : NULL;
 }
 
-void ids_loop_sits(ids_loop *loop, ids_seat *seat, ids_standstill *still) {
-    assert(seat->worker == loop->worker);
-    loop->net.seat = loop->turn.seat = seat;
+void ids_loop_sits(ids_loop *loop, ids_repl *repl, ids_standstill *still) {
+    assert(repl->worker == loop->worker);
+    loop->net.repl = loop->turn.repl = repl;
     loop->still = still;
 }
 
 void ids_loop_run(ids_loop *loop) {
-    assert(!loop->turn.seat == !loop->still);
+    assert(!loop->turn.repl == !loop->still);
     if (loop->worker->index == 0)
         ids_loop_clock_watch();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -286,8 +286,8 @@ void ids_loop_drain(ids_loop *loop) {
 void ids_loop_stop(ids_loop *loop) {
     if (loop->log_writer)
         ids_log_writer_quiet(loop->log_writer);
-    if (loop->turn.seat)
-        ids_seat_quiet(loop->turn.seat);
+    if (loop->turn.repl)
+        ids_repl_quiet(loop->turn.repl);
     if (loop->still && loop->worker->index > 0)
         ids_standstill_leave(loop->still);
     ids_sockets_close(&loop->net);

@@ -26,7 +26,7 @@ typedef struct ids_loop {
     ids_worker *worker; /* the line's */
     ids_pages *pages;
     ids_net net;
-    ids_turn turn; /* with its keeper and its seat */
+    ids_turn turn; /* with its keeper and its replication state */
     /* Set before it runs: see ids_loop_keeps and ids_loop_sits. */
     struct ids_log_writer *log_writer; /* NULL: nothing is kept */
     struct ids_snapshots *snapshots;   /* the first's; NULL: the same */
@@ -54,7 +54,7 @@ typedef struct ids_loop_config {
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     bool is_kept;       /* it will have a log writer */
-    bool is_replicated; /* and a seat */
+    bool is_replicated; /* and replication state */
     bool huge_pages;
 } ids_loop_config;
 
@@ -62,9 +62,9 @@ typedef struct ids_loop_config {
 int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
 
 /* Before it runs: its changes are kept, and the first loop sees to
- * snapshots, too; it has a seat at the peer. */
+ * snapshots, too; it has a part in the replicator. */
 void ids_loop_keeps(ids_loop *loop, struct ids_store *store);
-void ids_loop_sits(ids_loop *loop, ids_seat *seat,
+void ids_loop_sits(ids_loop *loop, ids_repl *repl,
                    struct ids_standstill *still);
 
 /* Runs until ids_loop_stop, or an order to stop. */

@@ -93,8 +93,8 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     ids_link_key_from(&to->key,
                       (idp_slice){server->secret.bytes, server->secret.len});
     r->settings.commit_wait_ms = config->commit_wait_ms;
-    r->settings.tick_ms = IDS_PARTNER_TICK_MS;
-    r->settings.busy_ms = IDS_PARTNER_BUSY_MS;
-    r->settings.effect_ms = IDS_PARTNER_EFFECT_MS;
+    r->settings.tick_ms = IDS_REPLICATOR_TICK_MS;
+    r->settings.busy_ms = IDS_REPLICATOR_BUSY_MS;
+    r->settings.effect_ms = IDS_REPLICATOR_EFFECT_MS;
     r->settings.record_path = r->file.path;
 }

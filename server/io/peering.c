@@ -103,7 +103,7 @@ static bool refuse_to_begin(const ids_peering *r) {
     return refuse_start(which, why);
 }
 
-static bool begin_partner(ids_peering *r) {
+static bool begin_replicator(ids_peering *r) {
     const ids_node_host host = ids_peering_host(r);
     uint32_t count = r->server->loops;
     ids_worker **workers = calloc(count, sizeof *workers);
@@ -113,8 +113,8 @@ static bool begin_partner(ids_peering *r) {
         workers[i] = r->loops[i].worker;
         keepers[i] = r->loops[i].turn.keeper;
     }
-    good = good && ids_partner_begin(&r->partner, &r->settings, &host,
-                                     &r->recorded, workers, keepers);
+    good = good && ids_replicator_begin(&r->replicator, &r->settings, &host,
+                                        &r->recorded, workers, keepers);
     free(workers);
     free(keepers);
     return good || refuse_start("--replication-backlog", strerror(ENOMEM));
@@ -127,23 +127,23 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
     }
     r->loops = loops;
     pthread_mutex_init(&r->lock, NULL);
-    ids_standstill_init(&r->still, &r->partner.quiesce);
+    ids_standstill_init(&r->still, &r->replicator.quiesce);
     ids_peering_fill(r, incarnation);
-    if (!begin_partner(r))
+    if (!begin_replicator(r))
         return false;
-    r->written = r->partner.proposal;
+    r->written = r->replicator.proposal;
     r->write_error =
         ids_decisions_save(&r->file, &r->written, &r->still_stands);
     if (r->write_error)
         return refuse_to_begin(r);
-    ids_partner_start(&r->partner, &r->recorded);
+    ids_replicator_start(&r->replicator, &r->recorded);
     for (uint32_t i = 0; i < r->server->loops; i++)
-        ids_loop_sits(&loops[i], &r->partner.seats[i], &r->still);
+        ids_loop_sits(&loops[i], &r->replicator.repls[i], &r->still);
     return true;
 }
 
 ids_order_taker ids_peering_taker(ids_peering *r) {
-    return ids_partner_taker(&r->partner);
+    return ids_replicator_taker(&r->replicator);
 }
 
 void ids_peering_close(ids_peering *r) {
@@ -153,6 +153,6 @@ void ids_peering_close(ids_peering *r) {
         ids_standstill_fini(&r->still);
         pthread_mutex_destroy(&r->lock);
     }
-    ids_partner_close(&r->partner);
+    ids_replicator_close(&r->replicator);
     ids_decisions_close(&r->file);
 }

@@ -2,7 +2,7 @@
 /* peering.h -- the daemon as the host of its node's peer: a lock around
  * the monitor, threads that stand still, the file of decisions, sockets.
  *
- * What the peer is for is server/node/partner.h. */
+ * What the peer is for is server/node/replicator.h. */
 #ifndef IDS_PEERING_H
 #define IDS_PEERING_H
 
@@ -19,9 +19,9 @@ typedef struct ids_peering {
     ids_decisions_file file;
     bool is_open;
     ids_decision recorded; /* as read at the start */
-    ids_partner_config settings;
-    ids_partner partner;
-    pthread_mutex_t lock; /* the partner's monitor */
+    ids_replicator_config settings;
+    ids_replicator replicator;
+    pthread_mutex_t lock; /* the replicator's monitor */
     ids_standstill still;
     /* The first loop's. */
     uv_work_t work;
@@ -54,7 +54,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation);
 /* The wall clock as ids_epoch_of says it. */
 uint64_t ids_clock_epoch(void);
 
-/* What the partner asks: peering_host.c's. */
+/* What the replicator asks: peering_host.c's. */
 ids_node_host ids_peering_host(ids_peering *r);
 
 /* Says that a decision can be on record or not, and ends the process. */

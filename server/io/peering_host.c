@@ -97,7 +97,7 @@ static void on_written(uv_work_t *work, int status) {
     if (r->write_error && !r->still_stands)
         ids_peering_fail(r);
     ids_net_wake_up(&first(r)->net);
-    ids_partner_recorded(&r->partner, r->write_error);
+    ids_replicator_recorded(&r->replicator, r->write_error);
 }
 
 static void record(void *ctx, const ids_decision *decision) {
@@ -114,16 +114,16 @@ static void record(void *ctx, const ids_decision *decision) {
 
 /* Steps that all take or none ---------------------------------------------- */
 
-static void quiesce(void *ctx, void (*step)(ids_partner *partner)) {
+static void quiesce(void *ctx, void (*step)(ids_replicator *replicator)) {
     ids_peering *r = ctx;
     ids_standstill_ask(&r->still);
     pthread_mutex_lock(&r->lock);
     for (uint32_t i = 1; i < r->server->loops; i++)
-        if (!r->partner.seats[i].is_quiet)
+        if (!r->replicator.repls[i].is_quiet)
             ids_loop_wake(&r->loops[i]);
     pthread_mutex_unlock(&r->lock);
     ids_standstill_reached(&r->still);
-    step(&r->partner);
+    step(&r->replicator);
     ids_standstill_over(&r->still);
 }
 
@@ -142,7 +142,7 @@ static void replaced(void *ctx) {
 
 static bool open_socket(void *ctx, ids_peer_conn *conn) {
     ids_peering *r = ctx;
-    return ids_peer_socket_open(&r->loops[conn->seat->worker->index].net, conn);
+    return ids_peer_socket_open(&r->loops[conn->repl->worker->index].net, conn);
 }
 
 static size_t send_bytes(void *ctx, ids_peer_conn *conn, const uint8_t *bytes,

@@ -71,10 +71,10 @@ static bool is_kept_for(const ids_acceptor *acceptor, const ids_address *from) {
     const struct sockaddr *at = (const struct sockaddr *)&from->at;
     if (ids_address_is_local(from))
         return true;
-    return acceptor->net->seat &&
+    return acceptor->net->repl &&
            getnameinfo(at, from->len, host, sizeof host, NULL, 0,
                        NI_NUMERICHOST) == 0 &&
-           ids_seat_knows_host(acceptor->net->seat, host);
+           ids_repl_knows_host(acceptor->net->repl, host);
 }
 
 /* False: there is no place, and the descriptor is closed. */

@@ -20,8 +20,8 @@ static void look_for_gap(ids_net *net) {
                 "this process stood still; deadlines wait for what came",
                 "gaps=%llu all_ms=%llu", (unsigned long long)gaps,
                 (unsigned long long)all_ms);
-    if (net->seat)
-        ids_seat_stood_still(net->seat, gaps, all_ms);
+    if (net->repl)
+        ids_repl_stood_still(net->repl, gaps, all_ms);
 }
 
 void ids_net_read_clock(ids_net *net) {

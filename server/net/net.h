@@ -22,7 +22,7 @@ typedef struct ids_net {
     ids_worker *worker; /* the line's */
     ids_mailbox *mailbox;
     ids_places *places; /* of the whole server */
-    ids_seat *seat;     /* NULL: the node has no peer */
+    ids_repl *repl;     /* NULL: the node has no peer */
     bool awake;
     uint64_t gaps; /* of the clock, as it has seen them */
     ids_deadlines deadlines;

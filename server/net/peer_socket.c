@@ -173,7 +173,7 @@ static void read_once(ids_peer_socket *s) {
     ssize_t got = recv(s->fd, room, IDS_INPUT_BYTES, 0);
     if (got > 0) {
         ids_net_read_clock(s->net);
-        ids_seat_input(s->conn->seat, s->conn, room, (size_t)got);
+        ids_repl_input(s->conn->repl, s->conn, room, (size_t)got);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         ids_peer_conn_break(s->conn);
     }

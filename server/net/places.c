@@ -18,7 +18,8 @@
 #define RESERVE_STORE    4u
 /* The next state file, a link per loop either way, the resolver's files and
  * sockets for the few names that are looked up at once; and such as come for
- * another node and have not shown it yet (IDS_UNPROVEN_MAX, and the seats'). */
+ * another node and have not shown it yet (IDS_UNPROVEN_MAX, and the workers').
+ */
 #define RESERVE_PEER     56u
 /* What a start opens, in all, of which most stays open. */
 #define OPEN_PER_LOOP    12u

@@ -92,12 +92,12 @@ static void hand_over(ids_socket *socket) {
 static void hand_to_peer(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = unlink_conn(socket);
-    assert(net->seat);
+    assert(net->repl);
     ids_places_becomes_link(net->places, conn->reading.surplus);
     ids_peer_socket *link = ids_peer_socket_new(net->places, conn->fd);
     if (link)
-        ids_seat_accept(
-            net->seat, link,
+        ids_repl_accept(
+            net->repl, link,
             (idp_slice){conn->reading.in.ptr, conn->reading.in.len});
     ids_conn_free(conn);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* early.c -- who has come as another node and has not said for which stream:
- * no link yet, and on the worker that took the connection. See partner.h. */
-#include "server/node/partner.h"
+ * no link yet, and on the worker that took the connection. See replicator.h. */
+#include "server/node/replicator.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,22 +13,22 @@
 #define EARLY_MIN 2u
 
 /* To the worker that its stream belongs to. */
-static void pass_on(ids_seat *seat, ids_peer_conn *conn) {
-    ids_partner *partner = seat->partner;
-    const ids_node_host *host = &partner->host;
-    uint32_t to = ids_pf_peek_stream(conn->early.at) % partner->seats_count;
-    assert(to < partner->seats_count);
+static void pass_on(ids_repl *repl, ids_peer_conn *conn) {
+    ids_replicator *replicator = repl->replicator;
+    const ids_node_host *host = &replicator->host;
+    uint32_t to = ids_pf_peek_stream(conn->early.at) % replicator->repls_count;
+    assert(to < replicator->repls_count);
     assert(ids_early_is(conn) && conn->early.len >= IDS_PF_PEEK_BYTES);
     assert(conn->link == NULL && conn->out.len == 0);
     ids_peer_conn_forget(conn);
     conn->socket = host->part(host->ctx, conn);
     conn->broken = conn->broken || conn->socket == NULL;
-    ids_partner_enter(seat);
-    conn->seat = &partner->seats[to];
-    conn->next = conn->seat->to_open;
-    conn->seat->to_open = conn;
-    ids_partner_wake(conn->seat);
-    ids_partner_leave(seat);
+    ids_replicator_enter(repl);
+    conn->repl = &replicator->repls[to];
+    conn->next = conn->repl->to_open;
+    conn->repl->to_open = conn;
+    ids_replicator_wake(conn->repl);
+    ids_replicator_leave(repl);
 }
 
 /* An accepted one that is no link yet. */
@@ -36,7 +36,7 @@ bool ids_early_is(const ids_peer_conn *conn) {
     return !conn->dialled && conn->early.cap > 0;
 }
 
-void ids_early_take(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes) {
+void ids_early_take(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
     assert(ids_early_is(conn));
     assert(conn->early.len < IDS_PF_PEEK_BYTES);
     if (!ids_pbuf_reserve(&conn->early, bytes.len)) {
@@ -45,16 +45,16 @@ void ids_early_take(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes) {
         memcpy(conn->early.at + conn->early.len, bytes.ptr, bytes.len);
         conn->early.len += bytes.len;
         if (conn->early.len >= IDS_PF_PEEK_BYTES)
-            pass_on(seat, conn);
+            pass_on(repl, conn);
     }
-    ids_seat_call(seat);
+    ids_repl_call(repl);
 }
 
 /* Such as have said less than a frame's head: a few, and the oldest goes. */
-static void drop_oldest_early(ids_seat *seat) {
-    uint32_t count = 0, max = EARLY_MAX / seat->partner->seats_count;
+static void drop_oldest_early(ids_repl *repl) {
+    uint32_t count = 0, max = EARLY_MAX / repl->replicator->repls_count;
     ids_peer_conn *oldest = NULL;
-    for (ids_peer_conn *each = seat->conns; each; each = each->next) {
+    for (ids_peer_conn *each = repl->conns; each; each = each->next) {
         if (!ids_early_is(each) || each->broken)
             continue;
         count++;
@@ -64,27 +64,27 @@ static void drop_oldest_early(ids_seat *seat) {
         return;
     assert(oldest != NULL && oldest->link == NULL);
     oldest->broken = true;
-    ids_seat_call(seat);
+    ids_repl_call(repl);
 }
 
-void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read) {
-    const ids_node_host *host = &seat->partner->host;
+void ids_repl_accept(ids_repl *repl, void *socket, idp_slice read) {
+    const ids_node_host *host = &repl->replicator->host;
     ids_peer_conn *conn = ids_peer_conn_new();
     assert(socket != NULL);
     if (conn == NULL || !ids_pbuf_reserve(&conn->early, 64)) {
-        ids_peer_conn nobody = {.seat = seat, .socket = socket};
+        ids_peer_conn nobody = {.repl = repl, .socket = socket};
         free(conn);
         host->close(host->ctx, &nobody);
         return;
     }
-    conn->seat = seat;
+    conn->repl = repl;
     conn->socket = socket;
-    conn->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
-    conn->next = seat->conns;
-    seat->conns = conn;
+    conn->patience_until_ms = repl->worker->now_ms + IDS_PATIENCE_MS;
+    conn->next = repl->conns;
+    repl->conns = conn;
     if (read.len < IDS_PF_PEEK_BYTES)
         ids_peer_conn_open(conn);
     if (read.len > 0)
-        ids_early_take(seat, conn, read);
-    drop_oldest_early(seat);
+        ids_early_take(repl, conn, read);
+    drop_oldest_early(repl);
 }

@@ -3,14 +3,14 @@
  * in the daemon (server/io), virtual ones in the simulation (tests/sim).
  *
  * Everything else comes as calls from the host: a worker's turn ends
- * (turn.h), another node's bytes are there (ids_seat_input), a decision is on
- * record (ids_partner_recorded). */
+ * (turn.h), another node's bytes are there (ids_repl_input), a decision is on
+ * record (ids_replicator_recorded). */
 #ifndef IDS_NODE_HOST_H
 #define IDS_NODE_HOST_H
 
 #include "server/node/peer_conn.h"
 
-struct ids_partner;
+struct ids_replicator;
 
 #define IDS_NODE_BROKEN SIZE_MAX
 
@@ -37,12 +37,12 @@ typedef struct ids_node_host {
     void (*random)(void *ctx, void *to, size_t len);
 
     /* The first worker's. Records this decision, without waiting:
-     * ids_partner_recorded says what came of it. One at a time. */
+     * ids_replicator_recorded says what came of it. One at a time. */
     void (*record)(void *ctx, const ids_decision *decision);
     /* The first worker's, and the last thing that it does in a turn: once all
      * others stand still (quiesce.h) step is called, then they go on. The
      * first does nothing else before that is over. */
-    void (*quiesce)(void *ctx, void (*step)(struct ids_partner *partner));
+    void (*quiesce)(void *ctx, void (*step)(struct ids_replicator *replicator));
     /* Within a step. replace: every worker's records are about to be replaced
      * by another node's, and nothing of the two may ever be mixed on the
      * medium, from now on. False: that can't be written yet, and they are not
@@ -57,7 +57,7 @@ typedef struct ids_node_host {
      * accepted; later ids_peer_conn_connected, or within it. False: it can't.
      * send: takes so many of the bytes, or IDS_NODE_BROKEN.
      * watch: for what peer_conn.h says; false: it can't.
-     * read: what has come by now, if it is read at all: ids_seat_input, which
+     * read: what has come by now, if it is read at all: ids_repl_input, which
      * may close it.
      * close: the socket goes; the peer connection is freed on return.
      * part: the socket leaves this worker, for whoever opens it next: what the

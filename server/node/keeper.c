@@ -39,7 +39,7 @@ static void let_replies_leave(ids_keeper *k) {
     assert(watermark == UINT64_MAX ||
            watermark <= ids_journal_taken(k->journal));
     k->watermark = watermark;
-    if (!k->is_seated)
+    if (!k->is_replicated)
         ids_hold_release(k->worker, watermark);
 }
 
@@ -100,7 +100,7 @@ bool ids_keeper_init(ids_keeper *k, const ids_keeper_config *config) {
                       .journal = ids_journal_new(&journal),
                       .host = config->host,
                       .watermark = 0, /* as the worker's begins */
-                      .is_seated = config->is_seated};
+                      .is_replicated = config->is_replicated};
     if (!k->journal)
         return false;
     k->worker->journal = k->journal;

@@ -64,8 +64,9 @@ typedef struct ids_keeper {
     ids_journal *journal;
     ids_keeper_host host;
     uint64_t watermark; /* up to which change replies may leave */
-    bool is_seated;     /* the worker has a peer, too: its seat tells it */
-    unsigned round;     /* the last snapshot that was taken part in */
+    bool
+        is_replicated; /* the worker has a peer, too: the replicator tells it */
+    unsigned round;    /* the last snapshot that was taken part in */
     ids_keeper_phase phase;
     ids_snapshot_walk walk;
     ids_shard *walked; /* another one may have the worker's place by then */
@@ -78,7 +79,7 @@ typedef struct ids_keeper {
 typedef struct ids_keeper_config {
     ids_worker *worker;
     ids_fsync fsync;
-    bool is_seated; /* the worker has a seat at the peer */
+    bool is_replicated; /* the worker has a part in the replicator */
     uint64_t now_ms;
     uint64_t free_bytes; /* on the disk */
     ids_keeper_host host;
@@ -89,7 +90,7 @@ bool ids_keeper_init(ids_keeper *keeper, const ids_keeper_config *config);
 void ids_keeper_fini(ids_keeper *keeper);
 
 /* At the end of each turn: hands over, takes what has come back, lets replies
- * leave (but where a seat at the peer sees to that). True: turn again soon,
+ * leave (but where the replicator sees to that). True: turn again soon,
  * there is more. */
 bool ids_keeper_turn(ids_keeper *keeper);
 

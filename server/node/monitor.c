@@ -1,72 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monitor.c -- in and out of the monitor around the node's peer; see
- * partner.h. */
-#include "server/node/partner.h"
+ * replicator.h. */
+#include "server/node/replicator.h"
 
 #include <assert.h>
 
-static uint64_t clock_ns(const ids_partner *partner) {
-    const ids_node_host *host = &partner->host;
+static uint64_t clock_ns(const ids_replicator *replicator) {
+    const ids_node_host *host = &replicator->host;
     return host->clock_ns ? host->clock_ns(host->ctx) : 0;
 }
 
 /* On the thread of the worker that was inside, into its own counters. */
-static void count_stay(ids_seat *seat, uint64_t ns) {
-    uint64_t *of = seat->worker->counters.of;
-    assert(seat->partner->here == seat);
+static void count_stay(ids_repl *repl, uint64_t ns) {
+    uint64_t *of = repl->worker->counters.of;
+    assert(repl->replicator->here == repl);
     of[IDS_NODE_LOCKS_TOTAL]++;
     of[IDS_NODE_LOCKED_NS_TOTAL] += ns;
     if (ns > of[IDS_NODE_LOCKED_NS_MAX])
         of[IDS_NODE_LOCKED_NS_MAX] = ns;
 }
 
-ids_peer *ids_partner_enter(ids_seat *seat) {
-    ids_partner *partner = seat->partner;
-    partner->host.enter(partner->host.ctx);
-    assert(partner->here == NULL);
-    assert(partner->peer != NULL);
-    partner->here = seat;
-    partner->entered_ns = clock_ns(partner);
-    return partner->peer;
+ids_peer *ids_replicator_enter(ids_repl *repl) {
+    ids_replicator *replicator = repl->replicator;
+    replicator->host.enter(replicator->host.ctx);
+    assert(replicator->here == NULL);
+    assert(replicator->peer != NULL);
+    replicator->here = repl;
+    replicator->entered_ns = clock_ns(replicator);
+    return replicator->peer;
 }
 
-void ids_partner_wake(ids_seat *seat) {
-    const ids_partner *partner = seat->partner;
-    bool was = atomic_exchange(&seat->called, true);
-    if (!was && seat != partner->here && !seat->is_quiet)
-        partner->host.wake(partner->host.ctx, seat->worker->index);
+void ids_replicator_wake(ids_repl *repl) {
+    const ids_replicator *replicator = repl->replicator;
+    bool was = atomic_exchange(&repl->called, true);
+    if (!was && repl != replicator->here && !repl->is_quiet)
+        replicator->host.wake(replicator->host.ctx, repl->worker->index);
 }
 
-void ids_partner_wake_all(ids_partner *partner) {
-    for (uint32_t i = 0; i < partner->seats_count; i++)
-        ids_partner_wake(&partner->seats[i]);
+void ids_replicator_wake_all(ids_replicator *replicator) {
+    for (uint32_t i = 0; i < replicator->repls_count; i++)
+        ids_replicator_wake(&replicator->repls[i]);
 }
 
 /* Words for links of other workers. */
-static void wake_speakers(ids_partner *partner) {
-    const ids_peer *peer = partner->peer;
-    assert(partner->here != NULL);
+static void wake_speakers(ids_replicator *replicator) {
+    const ids_peer *peer = replicator->peer;
+    assert(replicator->here != NULL);
     for (uint32_t i = 0; i < peer->link_count; i++) {
         const ids_link *link = peer->links[i];
         ids_peer_conn *conn = link->host;
-        if (conn && conn->seat != partner->here && link->out.len > 0)
-            ids_partner_wake(conn->seat);
+        if (conn && conn->repl != replicator->here && link->out.len > 0)
+            ids_replicator_wake(conn->repl);
     }
 }
 
-static bool is_seen(const ids_partner *partner) {
-    const ids_peer *peer = partner->peer;
-    return partner->seen.news == peer->news &&
-           partner->seen.version == peer->known.version &&
-           partner->seen.switch_epoch == peer->switch_epoch &&
-           partner->seen.leading == peer->leading &&
-           partner->seen.due == ids_peer_swap_is_due(peer);
+static bool is_seen(const ids_replicator *replicator) {
+    const ids_peer *peer = replicator->peer;
+    return replicator->seen.news == peer->news &&
+           replicator->seen.version == peer->known.version &&
+           replicator->seen.switch_epoch == peer->switch_epoch &&
+           replicator->seen.leading == peer->leading &&
+           replicator->seen.due == ids_peer_swap_is_due(peer);
 }
 
-static void lose_undialled(ids_partner *partner) {
-    ids_peer *peer = partner->peer;
-    assert(partner->here != NULL && partner->dial_failed);
-    partner->dial_failed = false;
+static void lose_undialled(ids_replicator *replicator) {
+    ids_peer *peer = replicator->peer;
+    assert(replicator->here != NULL && replicator->dial_failed);
+    replicator->dial_failed = false;
     for (uint32_t i = 0; i < peer->link_count; i++) {
         ids_link *link = peer->links[i];
         if (link->dialled && link->host == NULL) {
@@ -76,28 +76,28 @@ static void lose_undialled(ids_partner *partner) {
     }
 }
 
-void ids_partner_leave(ids_seat *seat) {
-    ids_partner *partner = seat->partner;
-    const ids_peer *peer = partner->peer;
-    if (partner->dial_failed)
-        lose_undialled(partner);
-    assert(!partner->dial_failed);
-    if (!is_seen(partner)) {
-        partner->seen.news = peer->news;
-        partner->seen.version = peer->known.version;
-        partner->seen.switch_epoch = peer->switch_epoch;
-        partner->seen.leading = peer->leading;
-        partner->seen.due = ids_peer_swap_is_due(peer);
-        atomic_store(&partner->has_chores, true);
-        ids_partner_wake_all(partner);
+void ids_replicator_leave(ids_repl *repl) {
+    ids_replicator *replicator = repl->replicator;
+    const ids_peer *peer = replicator->peer;
+    if (replicator->dial_failed)
+        lose_undialled(replicator);
+    assert(!replicator->dial_failed);
+    if (!is_seen(replicator)) {
+        replicator->seen.news = peer->news;
+        replicator->seen.version = peer->known.version;
+        replicator->seen.switch_epoch = peer->switch_epoch;
+        replicator->seen.leading = peer->leading;
+        replicator->seen.due = ids_peer_swap_is_due(peer);
+        atomic_store(&replicator->has_chores, true);
+        ids_replicator_wake_all(replicator);
     }
-    if (partner->has_proposal) {
-        atomic_store(&partner->has_chores, true);
-        ids_partner_wake(&partner->seats[0]);
+    if (replicator->has_proposal) {
+        atomic_store(&replicator->has_chores, true);
+        ids_replicator_wake(&replicator->repls[0]);
     }
-    wake_speakers(partner);
-    assert(partner->here == seat);
-    count_stay(seat, clock_ns(partner) - partner->entered_ns);
-    partner->here = NULL;
-    partner->host.leave(partner->host.ctx);
+    wake_speakers(replicator);
+    assert(replicator->here == repl);
+    count_stay(repl, clock_ns(replicator) - replicator->entered_ns);
+    replicator->here = NULL;
+    replicator->host.leave(replicator->host.ctx);
 }

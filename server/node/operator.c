@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* operator.c -- what the operator orders of the peer, and the report. On the
  * first worker. */
-#include "server/node/partner.h"
+#include "server/node/replicator.h"
 
 #include "server/log.h"
 
@@ -9,58 +9,60 @@
 #include <stdio.h>
 #include <string.h>
 
-static ids_seat *first(ids_partner *partner) {
-    return &partner->seats[0];
+static ids_repl *first(ids_replicator *replicator) {
+    return &replicator->repls[0];
 }
 
-static ids_worker *worker_of(ids_partner *partner) {
-    return first(partner)->worker;
+static ids_worker *worker_of(ids_replicator *replicator) {
+    return first(replicator)->worker;
 }
 
 /* Orders ------------------------------------------------------------------- */
 
-static void answer(ids_partner *partner, idp_ordered outcome, uint64_t epoch,
-                   const char *primary) {
+static void answer(ids_replicator *replicator, idp_ordered outcome,
+                   uint64_t epoch, const char *primary) {
     const idp_order_answer what = {
         .outcome = outcome,
         .epoch = epoch,
         .primary = {(const uint8_t *)primary, strlen(primary)}};
-    assert(partner->order.is_there);
-    partner->order.is_there = false;
-    ids_orders_answer(worker_of(partner), partner->order.request.ticket, &what);
+    assert(replicator->order.is_there);
+    replicator->order.is_there = false;
+    ids_orders_answer(worker_of(replicator), replicator->order.request.ticket,
+                      &what);
 }
 
-static void refuse(ids_partner *partner, const char *text) {
-    assert(partner->order.is_there);
-    partner->order.is_there = false;
-    ids_orders_refuse(worker_of(partner), partner->order.request.ticket, text);
+static void refuse(ids_replicator *replicator, const char *text) {
+    assert(replicator->order.is_there);
+    replicator->order.is_there = false;
+    ids_orders_refuse(worker_of(replicator), replicator->order.request.ticket,
+                      text);
 }
 
-void ids_partner_fail_order(ids_partner *partner, int error) {
+void ids_replicator_fail_order(ids_replicator *replicator, int error) {
     char text[256];
-    if (!partner->order.is_there || !partner->order.is_begun)
+    if (!replicator->order.is_there || !replicator->order.is_begun)
         return;
     snprintf(text, sizeof text,
              "it can't be recorded in %.120s (%s): nothing has changed; make "
              "room there, or mend it, and try again",
-             partner->config.record_path, strerror(error));
-    refuse(partner, text);
+             replicator->config.record_path, strerror(error));
+    refuse(replicator, text);
 }
 
-static uint64_t next_epoch(const ids_partner *partner) {
-    const ids_peer *peer = partner->peer;
-    const ids_node_host *host = &partner->host;
+static uint64_t next_epoch(const ids_replicator *replicator) {
+    const ids_peer *peer = replicator->peer;
+    const ids_node_host *host = &replicator->host;
     uint64_t known = peer->known.epoch > peer->seen_epoch ? peer->known.epoch
                                                           : peer->seen_epoch;
     return ids_epoch_draw(known, host->clock_epoch(host->ctx),
                           peer->config.node);
 }
 
-static ids_deciding begin(ids_partner *partner) {
-    ids_peer *peer = partner->peer;
-    ids_partner_order *order = &partner->order;
-    assert(!order->is_begun && partner->here != NULL);
-    order->epoch = next_epoch(partner);
+static ids_deciding begin(ids_replicator *replicator) {
+    ids_peer *peer = replicator->peer;
+    ids_replicator_order *order = &replicator->order;
+    assert(!order->is_begun && replicator->here != NULL);
+    order->epoch = next_epoch(replicator);
     switch (order->request.order) {
     case IDP_PROMOTE:
         return ids_peer_promote(peer, order->epoch, order->request.accept_loss);
@@ -74,7 +76,8 @@ static ids_deciding begin(ids_partner *partner) {
 
 /* What became of an order that is under way. OK: it is in effect; BUSY: not
  * yet. */
-static ids_deciding look(const ids_peer *peer, const ids_partner_order *order) {
+static ids_deciding look(const ids_peer *peer,
+                         const ids_replicator_order *order) {
     bool pending = peer->pending != IDS_PENDING_NONE;
     assert(order->is_there && order->is_begun);
     switch (order->request.order) {
@@ -96,86 +99,88 @@ static ids_deciding look(const ids_peer *peer, const ids_partner_order *order) {
     }
 }
 
-static void conclude(ids_partner *partner, ids_deciding verdict,
+static void conclude(ids_replicator *replicator, ids_deciding verdict,
                      const char *primary) {
-    const ids_partner_order *order = &partner->order;
+    const ids_replicator_order *order = &replicator->order;
     static const idp_ordered outcomes[] = {
         IDP_ORDERED_PROMOTED, IDP_ORDERED_DETACHED, IDP_ORDERED_SWITCHED};
     idp_method which = order->request.order;
     assert(which >= IDP_PROMOTE && which <= IDP_SWITCHOVER);
     if (verdict == IDS_DECIDING_OK)
-        answer(partner, outcomes[which - IDP_PROMOTE], order->epoch, primary);
+        answer(replicator, outcomes[which - IDP_PROMOTE], order->epoch,
+               primary);
     else if (which == IDP_SWITCHOVER && verdict == IDS_DECIDING_NOT_IN_SYNC)
-        refuse(partner, "the replica did not catch up in time; this server "
-                        "goes on as primary");
+        refuse(replicator, "the replica did not catch up in time; this server "
+                           "goes on as primary");
     else
-        refuse(partner, ids_deciding_text(verdict));
+        refuse(replicator, ids_deciding_text(verdict));
 }
 
-static void give_up(ids_partner *partner) {
-    assert(partner->order.is_there);
-    if (partner->order.request.order != IDP_SWITCHOVER) {
-        refuse(partner, ids_deciding_text(IDS_DECIDING_BUSY));
+static void give_up(ids_replicator *replicator) {
+    assert(replicator->order.is_there);
+    if (replicator->order.request.order != IDP_SWITCHOVER) {
+        refuse(replicator, ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
     ids_log(IDS_LOG_WARN, "handed over, and the other server does not lead yet",
             "todo=\"if it stays a replica: idemctl promote there; if its "
             "memory is lost for good, idemctl promote --accept-loss here\"");
-    refuse(partner,
+    refuse(replicator,
            "handed over, but the other server has not said that it is "
            "primary, and this one is none any more: look at idemctl "
            "replication there; if it is a replica, idemctl promote there; if "
            "its memory is lost for good, idemctl promote --accept-loss here");
 }
 
-void ids_partner_look_at_order(ids_partner *partner) {
-    ids_partner_order *order = &partner->order;
-    uint64_t now_ms = worker_of(partner)->now_ms;
+void ids_replicator_look_at_order(ids_replicator *replicator) {
+    ids_replicator_order *order = &replicator->order;
+    uint64_t now_ms = worker_of(replicator)->now_ms;
     ids_endpoint at = {.text = ""};
     ids_deciding verdict;
     if (!order->is_there)
         return;
-    ids_peer *peer = ids_partner_enter(first(partner));
+    ids_peer *peer = ids_replicator_enter(first(replicator));
     if (now_ms > peer->now_ms) /* another worker may have come later */
         peer->now_ms = now_ms;
     if (order->is_begun) {
         verdict = look(peer, order);
-        if (verdict == IDS_DECIDING_OK && !ids_partner_is_shown(partner)) {
+        if (verdict == IDS_DECIDING_OK &&
+            !ids_replicator_is_shown(replicator)) {
             verdict = IDS_DECIDING_BUSY; /* some worker would still refuse */
-            ids_partner_wake_all(partner);
+            ids_replicator_wake_all(replicator);
         }
     } else {
-        verdict = begin(partner);
+        verdict = begin(replicator);
         order->is_begun = verdict == IDS_DECIDING_OK;
         if (order->is_begun) {
-            order->until_ms = now_ms + partner->config.effect_ms;
+            order->until_ms = now_ms + replicator->config.effect_ms;
             verdict = IDS_DECIDING_BUSY;
             ids_peer_tick(peer, now_ms);
         }
     }
     ids_peer_primary_at(peer, &at);
-    ids_partner_leave(first(partner));
-    ids_seat_call(first(partner));
+    ids_replicator_leave(first(replicator));
+    ids_repl_call(first(replicator));
     if (verdict != IDS_DECIDING_BUSY)
-        conclude(partner, verdict, at.text);
+        conclude(replicator, verdict, at.text);
     else if (now_ms >= order->until_ms)
-        give_up(partner);
+        give_up(replicator);
 }
 
 static void take(void *ctx, ids_worker *worker,
                  const ids_order_request *request) {
-    ids_partner *partner = ctx;
-    if (partner->order.is_there) {
+    ids_replicator *replicator = ctx;
+    if (replicator->order.is_there) {
         ids_orders_refuse(worker, request->ticket,
                           ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
-    assert(!partner->order.is_begun || !partner->order.is_there);
-    partner->order = (ids_partner_order){.request = *request,
-                                         .is_there = true,
-                                         .until_ms = worker->now_ms +
-                                                     partner->config.busy_ms};
-    ids_partner_look_at_order(partner);
+    assert(!replicator->order.is_begun || !replicator->order.is_there);
+    replicator->order = (ids_replicator_order){
+        .request = *request,
+        .is_there = true,
+        .until_ms = worker->now_ms + replicator->config.busy_ms};
+    ids_replicator_look_at_order(replicator);
 }
 
 /* The report --------------------------------------------------------------- */
@@ -185,11 +190,11 @@ static void copy_text(char *to, size_t cap, const char *from) {
 }
 
 static void report(void *ctx, ids_worker *worker, idp_replication *to) {
-    ids_partner *partner = ctx;
+    ids_replicator *replicator = ctx;
     static const char *const modes[] = {"none", "async", "sync"};
     ids_peer_status status;
     (void)worker;
-    ids_peer *peer = ids_partner_enter(first(partner));
+    ids_peer *peer = ids_replicator_enter(first(replicator));
     ids_peer_status_get(peer, &status);
     assert(status.member_count <= 1 + IDS_FOLLOWERS_MAX);
     for (uint32_t k = 0; k < status.streams && k < IDP_STREAMS_MAX; k++) {
@@ -198,7 +203,7 @@ static void report(void *ctx, ids_worker *worker, idp_replication *to) {
         to->streams[k] = (idp_lag){lag.ops, lag.bytes, lag.ms};
         to->streams_count = k + 1;
     }
-    ids_partner_leave(first(partner));
+    ids_replicator_leave(first(replicator));
     copy_text(to->role, sizeof to->role,
               status.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
     copy_text(to->mode, sizeof to->mode, modes[status.mode]);
@@ -220,9 +225,10 @@ static void report(void *ctx, ids_worker *worker, idp_replication *to) {
     snprintf(to->state, sizeof to->state, "%.*s", (int)sizeof to->state - 1,
              status.state);
     if (status.role == IDS_ROLE_REPLICA)
-        ids_holdings_report(&partner->holdings, to);
+        ids_holdings_report(&replicator->holdings, to);
 }
 
-ids_order_taker ids_partner_taker(ids_partner *partner) {
-    return (ids_order_taker){.ctx = partner, .begin = take, .report = report};
+ids_order_taker ids_replicator_taker(ids_replicator *replicator) {
+    return (ids_order_taker){
+        .ctx = replicator, .begin = take, .report = report};
 }

@@ -2,14 +2,14 @@
 /* peer_conn.c -- the connection that carries one link; see peer_conn.h. */
 #include "server/node/peer_conn.h"
 
-#include "server/node/partner.h"
+#include "server/node/replicator.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const ids_node_host *host_of(const ids_peer_conn *conn) {
-    return &conn->seat->partner->host;
+    return &conn->repl->replicator->host;
 }
 
 ids_peer_conn *ids_peer_conn_new(void) {
@@ -17,7 +17,7 @@ ids_peer_conn *ids_peer_conn_new(void) {
 }
 
 void ids_peer_conn_forget(ids_peer_conn *conn) {
-    ids_peer_conn **at = &conn->seat->conns;
+    ids_peer_conn **at = &conn->repl->conns;
     while (*at != conn) {
         assert(*at != NULL);
         at = &(*at)->next;
@@ -37,10 +37,10 @@ void ids_peer_conn_close(ids_peer_conn *conn) {
     free(conn);
 }
 
-/* The seat's next look at it tells the peer. */
+/* The worker's next look at it tells the peer. */
 void ids_peer_conn_break(ids_peer_conn *conn) {
     conn->broken = true;
-    ids_seat_call(conn->seat);
+    ids_repl_call(conn->repl);
 }
 
 static void send_out(ids_peer_conn *conn) {
@@ -68,7 +68,7 @@ static bool is_through(const ids_peer_conn *conn) {
     assert(conn->over);
     return conn->broken || conn->connecting || !conn->socket ||
            ids_peer_conn_may_take(conn) ||
-           conn->seat->worker->now_ms >= conn->patience_until_ms;
+           conn->repl->worker->now_ms >= conn->patience_until_ms;
 }
 
 void ids_peer_conn_settle(ids_peer_conn *conn) {
@@ -83,7 +83,7 @@ void ids_peer_conn_settle(ids_peer_conn *conn) {
     if (conn->socket && !host->watch(host->ctx, conn))
         conn->broken = true;
     if (conn->broken)
-        ids_seat_call(conn->seat);
+        ids_repl_call(conn->repl);
 }
 
 void ids_peer_conn_open(ids_peer_conn *conn) {
@@ -103,12 +103,12 @@ void ids_peer_conn_connected(ids_peer_conn *conn, const char *host) {
     if (len < sizeof conn->host)
         memcpy(conn->host, host, len + 1);
     if (conn->dialled)
-        ids_seat_call(conn->seat);
+        ids_repl_call(conn->repl);
 }
 
 void ids_peer_conn_unblock(ids_peer_conn *conn) {
     assert(conn->socket != NULL);
     conn->blocked = false;
     send_out(conn);
-    ids_seat_call(conn->seat);
+    ids_repl_call(conn->repl);
 }

@@ -3,10 +3,10 @@
  * its socket.
  *
  * It belongs to one worker, like a client's connection; the link is the peer's
- * and is looked at within the monitor only (partner.h). So it keeps what is to
- * be sent itself. The socket is the host's (host.h), which calls here when it
- * is connected, at its end, or can be written to again; bytes that came are
- * ids_seat_input's. */
+ * and is looked at within the monitor only (replicator.h). So it keeps what is
+ * to be sent itself. The socket is the host's (host.h), which calls here when
+ * it is connected, at its end, or can be written to again; bytes that came are
+ * ids_repl_input's. */
 #ifndef IDS_PEER_CONN_H
 #define IDS_PEER_CONN_H
 
@@ -17,10 +17,10 @@
  * for how long last words are tried to be sent. */
 #define IDS_PATIENCE_MS 2000
 
-struct ids_seat;
+struct ids_repl;
 
 typedef struct ids_peer_conn {
-    struct ids_seat *seat; /* its worker's */
+    struct ids_repl *repl; /* its worker's */
     void *socket;          /* the host's; NULL: none yet, or none any more */
     bool dialled;
     bool connecting, blocked;
@@ -49,11 +49,11 @@ ids_peer_conn *ids_peer_conn_new(void);
 /* Its worker's part begins: the host dials, or goes on with its socket. */
 void ids_peer_conn_open(ids_peer_conn *conn);
 
-/* Sends what is there, closes it where that is due (then it is off its seat's
+/* Sends what is there, closes it where that is due (then it is off its worker's
  * list, and gone), says what its socket shall watch for. */
 void ids_peer_conn_settle(ids_peer_conn *conn);
 
-/* Closes and frees it now. forget: it is off its seat's list. */
+/* Closes and frees it now. forget: it is off its worker's list. */
 void ids_peer_conn_close(ids_peer_conn *conn);
 void ids_peer_conn_forget(ids_peer_conn *conn);
 

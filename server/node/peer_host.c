@@ -2,7 +2,7 @@
 /* peer_host.c -- what the peer asks of its host. All of it within the monitor:
  * no file, no socket, but peer connections that are to be opened or closed
  * later. */
-#include "server/node/partner.h"
+#include "server/node/replicator.h"
 
 #include "server/peer/preface.h"
 #include "server/stance.h"
@@ -12,30 +12,30 @@
 #include <string.h>
 
 static void give_random(void *ctx, void *to, size_t len) {
-    const ids_partner *partner = ctx;
-    partner->host.random(partner->host.ctx, to, len);
+    const ids_replicator *replicator = ctx;
+    replicator->host.random(replicator->host.ctx, to, len);
 }
 
 static void dial(void *ctx, ids_link *link) {
-    ids_partner *partner = ctx;
-    ids_seat *seat = &partner->seats[link->stream % partner->seats_count];
+    ids_replicator *replicator = ctx;
+    ids_repl *repl = &replicator->repls[link->stream % replicator->repls_count];
     ids_peer_conn *conn = ids_peer_conn_new();
-    assert(partner->here != NULL && link->host == NULL);
+    assert(replicator->here != NULL && link->host == NULL);
     if (conn == NULL || !ids_pbuf_reserve(&conn->out, IDS_PREFACE_BYTES)) {
         free(conn);
-        partner->dial_failed = true;
+        replicator->dial_failed = true;
         return;
     }
     memcpy(conn->out.at, IDS_PREFACE, IDS_PREFACE_BYTES);
     conn->out.len = IDS_PREFACE_BYTES;
-    conn->seat = seat;
+    conn->repl = repl;
     conn->dialled = true;
     conn->to = link->dialled_to;
     conn->link = link;
     link->host = conn;
-    conn->next = seat->to_open;
-    seat->to_open = conn;
-    ids_partner_wake(seat);
+    conn->next = repl->to_open;
+    repl->to_open = conn;
+    ids_replicator_wake(repl);
 }
 
 static void hang_up(void *ctx, ids_link *link) {
@@ -48,7 +48,7 @@ static void hang_up(void *ctx, ids_link *link) {
     conn->hung_up = true;
     conn->last = link->out;
     link->out = (ids_pbuf){0};
-    ids_partner_wake(conn->seat);
+    ids_replicator_wake(conn->repl);
 }
 
 static bool aside_begin(void *ctx) {
@@ -57,45 +57,45 @@ static bool aside_begin(void *ctx) {
 }
 
 static void aside_drop(void *ctx) {
-    ids_partner *partner = ctx;
-    assert(partner->peer->upstream.id != 0);
-    for (uint32_t i = 0; i < partner->seats_count; i++) {
-        partner->seats[i].drop_session = partner->peer->upstream.id;
-        ids_partner_wake(&partner->seats[i]);
+    ids_replicator *replicator = ctx;
+    assert(replicator->peer->upstream.id != 0);
+    for (uint32_t i = 0; i < replicator->repls_count; i++) {
+        replicator->repls[i].drop_session = replicator->peer->upstream.id;
+        ids_replicator_wake(&replicator->repls[i]);
     }
 }
 
 static bool route(void *ctx, const ids_body *body) {
-    ids_partner *partner = ctx;
-    assert(partner->here != NULL && body->tag.session != 0);
-    if (!body->tag.aside && partner->holdings.stand)
-        partner->holdings.stand = false;
-    return ids_intake_add(&partner->here->intake, body);
+    ids_replicator *replicator = ctx;
+    assert(replicator->here != NULL && body->tag.session != 0);
+    if (!body->tag.aside && replicator->holdings.stand)
+        replicator->holdings.stand = false;
+    return ids_intake_add(&replicator->here->intake, body);
 }
 
 static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
-    const ids_partner *partner = ctx;
-    assert(loop < partner->seats_count && epoch != 0);
+    const ids_replicator *replicator = ctx;
+    assert(loop < replicator->repls_count && epoch != 0);
     /* Not the time that this turn began with: claims have come since. */
-    return ids_worker_lead(partner->seats[loop].worker, epoch,
-                           partner->host.clock_ms(partner->host.ctx));
+    return ids_worker_lead(replicator->repls[loop].worker, epoch,
+                           replicator->host.clock_ms(replicator->host.ctx));
 }
 
 static void stand_down(void *ctx, bool pending) {
-    ids_partner *partner = ctx;
+    ids_replicator *replicator = ctx;
     (void)pending;
-    if (partner->here)
-        ids_partner_show(partner, partner->here);
-    ids_partner_wake_all(partner);
+    if (replicator->here)
+        ids_replicator_show(replicator, replicator->here);
+    ids_replicator_wake_all(replicator);
 }
 
 static uint64_t clock_epoch(void *ctx) {
-    const ids_partner *partner = ctx;
-    return partner->host.clock_epoch(partner->host.ctx);
+    const ids_replicator *replicator = ctx;
+    return replicator->host.clock_epoch(replicator->host.ctx);
 }
 
-ids_peer_host ids_partner_host(ids_partner *partner) {
-    return (ids_peer_host){.ctx = partner,
+ids_peer_host ids_replicator_host(ids_replicator *replicator) {
+    return (ids_peer_host){.ctx = replicator,
                            .random = give_random,
                            .dial = dial,
                            .hang_up = hang_up,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* say.c -- what the log says of the node's role and of the other node. On the
  * first worker. */
-#include "server/node/partner.h"
+#include "server/node/replicator.h"
 
 #include "server/log.h"
 
@@ -15,18 +15,19 @@ static const char *address(const ids_endpoint *at) {
     return at->text[0] ? at->text : "unknown";
 }
 
-void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
-    const ids_peer_status status = partner->said;
+void ids_replicator_say_start(ids_replicator *replicator,
+                              const ids_decision *recorded) {
+    const ids_peer_status status = replicator->said;
     assert(status.epoch != 0 || status.role == IDS_ROLE_REPLICA);
     if (status.role == IDS_ROLE_PRIMARY)
         ids_log(IDS_LOG_INFO,
-                partner->config.peer.min_in_sync > 1
+                replicator->config.peer.min_in_sync > 1
                     ? "primary; serves once a replica is in sync"
                     : "primary, and alone: no replica has joined yet",
                 "epoch=%" PRIu64 " see=--replicate-from", status.epoch);
-    else if (!partner->config.peer.primary || recorded->self.node == 0)
+    else if (!replicator->config.peer.primary || recorded->self.node == 0)
         ids_log(IDS_LOG_INFO, "replica", "follows=%s epoch=%" PRIu64,
-                address(&partner->config.peer.replicate_from), status.epoch);
+                address(&replicator->config.peer.replicate_from), status.epoch);
     else
         ids_log(IDS_LOG_WARN,
                 "started as a replica: the other node may know more",
@@ -36,7 +37,7 @@ void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded) {
 }
 
 /* The same on both sides, and what to do. */
-void ids_partner_say_refusal(const ids_refusal *refusal) {
+void ids_replicator_say_refusal(const ids_refusal *refusal) {
     static const char *const words[] = {"another node is refused",
                                         "another node refuses this one"};
     ids_log_level level =
@@ -123,25 +124,27 @@ static void say_in_sync(const ids_peer_status *now) {
 }
 
 /* Once, and not with each sync that is. */
-static void say_slow_disk(ids_partner *partner, const ids_peer_status *now) {
-    uint64_t now_ms = partner->seats[0].worker->now_ms;
-    assert(partner->slow_said_ms <= now_ms);
+static void say_slow_disk(ids_replicator *replicator,
+                          const ids_peer_status *now) {
+    uint64_t now_ms = replicator->repls[0].worker->now_ms;
+    assert(replicator->slow_said_ms <= now_ms);
     if (!now->slow_disk)
         return;
-    if (partner->slow_said_ms == 0 ||
-        now_ms >= partner->slow_said_ms + SLOW_EVERY_MS)
+    if (replicator->slow_said_ms == 0 ||
+        now_ms >= replicator->slow_said_ms + SLOW_EVERY_MS)
         ids_log(IDS_LOG_WARN,
                 now->role == IDS_ROLE_PRIMARY
                     ? "slow disk at the replica"
                     : "slow disk: the primary's changes wait for it",
                 "at=%s behind_ms=%" PRIu64 " see=--commit-wait",
                 address(&now->other_at), now->behind_ms);
-    partner->slow_said_ms = now_ms;
+    replicator->slow_said_ms = now_ms;
 }
 
-void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
-    const ids_peer_status *was = &partner->said;
-    say_slow_disk(partner, now);
+void ids_replicator_say(ids_replicator *replicator,
+                        const ids_peer_status *now) {
+    const ids_peer_status *was = &replicator->said;
+    say_slow_disk(replicator, now);
     if (now->role != was->role)
         say_role(now);
     /* A session of the last role is none of this one's. */
@@ -150,5 +153,5 @@ void ids_partner_say(ids_partner *partner, const ids_peer_status *now) {
     say_copies(was, now);
     if (now->in_sync != was->in_sync)
         say_in_sync(now);
-    partner->said = *now;
+    replicator->said = *now;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* show.c -- what a worker may do, and what it tells of the node, as the peer
  * says now. All of it within the monitor. */
-#include "server/node/partner.h"
+#include "server/node/replicator.h"
 
 #include "server/stance.h"
 
@@ -28,9 +28,9 @@ static void say_why(const ids_peer *peer, char *to, size_t cap) {
                  "detached (idemctl detach)");
 }
 
-void ids_partner_work_out(ids_partner *partner) {
-    ids_serving *serving = &partner->serving;
-    const ids_peer *peer = partner->peer;
+void ids_replicator_work_out(ids_replicator *replicator) {
+    ids_serving *serving = &replicator->serving;
+    const ids_peer *peer = replicator->peer;
     ids_endpoint at = {.text = ""};
     serving->changing = ids_peer_serves(peer, false);
     serving->showing = ids_peer_serves(peer, true);
@@ -49,26 +49,26 @@ void ids_partner_work_out(ids_partner *partner) {
         say_why(peer, serving->why, sizeof serving->why);
 }
 
-void ids_partner_show(ids_partner *partner, ids_seat *seat) {
-    ids_worker *worker = seat->worker;
-    ids_partner_work_out(partner);
-    if (!ids_serving_same(&partner->serving, &worker->serving))
-        ids_worker_serve(worker, &partner->serving);
-    assert(worker->serving.stance == partner->serving.stance);
+void ids_replicator_show(ids_replicator *replicator, ids_repl *repl) {
+    ids_worker *worker = repl->worker;
+    ids_replicator_work_out(replicator);
+    if (!ids_serving_same(&replicator->serving, &worker->serving))
+        ids_worker_serve(worker, &replicator->serving);
+    assert(worker->serving.stance == replicator->serving.stance);
 }
 
-bool ids_partner_is_shown(ids_partner *partner) {
-    ids_partner_work_out(partner);
-    for (uint32_t i = 0; i < partner->seats_count; i++) {
-        const ids_seat *seat = &partner->seats[i];
-        if (!seat->is_quiet &&
-            !ids_serving_alike(&seat->worker->serving, &partner->serving))
+bool ids_replicator_is_shown(ids_replicator *replicator) {
+    ids_replicator_work_out(replicator);
+    for (uint32_t i = 0; i < replicator->repls_count; i++) {
+        const ids_repl *repl = &replicator->repls[i];
+        if (!repl->is_quiet &&
+            !ids_serving_alike(&repl->worker->serving, &replicator->serving))
             return false;
     }
     return true;
 }
 
-void ids_partner_gauge(ids_serving *serving, const ids_peer_status *status) {
+void ids_replicator_gauge(ids_serving *serving, const ids_peer_status *status) {
     assert(status->member_count <= 1 + IDS_FOLLOWERS_MAX);
     serving->in_sync = status->member_count;
     serving->safe_to_stop = status->safe_to_stop;

@@ -12,11 +12,11 @@
 
 /* A link's beginning ------------------------------------------------------- */
 
-static void begin_link(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
+static void begin_link(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
     if (conn->link != NULL || conn->hung_up || conn->dialled)
         return;
     ids_peer_make_room(peer, conn->host);
-    conn->link = ids_peer_accept(peer, seat->worker->now_ms);
+    conn->link = ids_peer_accept(peer, repl->worker->now_ms);
     conn->patience_until_ms = 0;
     if (conn->link != NULL)
         conn->link->host = conn;
@@ -32,14 +32,14 @@ static void meet(ids_peer_conn *conn) {
     ids_link_set_seen_host(conn->link, conn->host);
 }
 
-void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn,
+void ids_tend_input(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn,
                     idp_slice bytes) {
-    uint64_t now_ms = seat->worker->now_ms;
-    begin_link(seat, peer, conn);
+    uint64_t now_ms = repl->worker->now_ms;
+    begin_link(repl, peer, conn);
     if (conn->link == NULL)
         return;
     meet(conn);
-    ids_intake_read(&seat->intake, peer, &conn->link, bytes, now_ms);
+    ids_intake_read(&repl->intake, peer, &conn->link, bytes, now_ms);
 }
 
 /* What it heard and says ----------------------------------------------------
@@ -48,11 +48,11 @@ void ids_tend_input(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn,
 /* Each of these steps may end the link, and then returns false: the peer has
  * hung up, and the peer connection has no link any more. */
 
-static bool is_whole(const ids_seat *seat, ids_peer *peer,
+static bool is_whole(const ids_repl *repl, ids_peer *peer,
                      ids_peer_conn *conn) {
     if (!conn->broken)
         return true;
-    ids_peer_lost(peer, conn->link, seat->worker->now_ms);
+    ids_peer_lost(peer, conn->link, repl->worker->now_ms);
     assert(conn->link == NULL && conn->hung_up);
     return false;
 }
@@ -62,12 +62,12 @@ static bool has_unread(const ids_link *link) {
 }
 
 /* What was not read before, since a receiver was full. */
-static bool hear_rest(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
+static bool hear_rest(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
     assert(conn->link->host == conn);
     meet(conn);
     if (conn->met && has_unread(conn->link))
-        ids_intake_read(&seat->intake, peer, &conn->link, (idp_slice){NULL, 0},
-                        seat->worker->now_ms);
+        ids_intake_read(&repl->intake, peer, &conn->link, (idp_slice){NULL, 0},
+                        repl->worker->now_ms);
     return conn->link != NULL;
 }
 
@@ -86,8 +86,8 @@ static void take_out(ids_peer_conn *conn) {
 
 /* Words are taken out, and whose frames may follow them: those are made outside
  * of the monitor. */
-static bool pump(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
-    const ids_worker *worker = seat->worker;
+static bool pump(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
+    const ids_worker *worker = repl->worker;
     ids_link *link = conn->link;
     ids_sender *sender = NULL;
     if (!ids_peer_conn_may_take(conn) || conn->connecting)
@@ -103,44 +103,44 @@ static bool pump(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
 
 /* More than the link takes at a time waits to be read, or the disk is behind.
  */
-static void pause_if_full(const ids_seat *seat, ids_peer_conn *conn) {
+static void pause_if_full(const ids_repl *repl, ids_peer_conn *conn) {
     ids_link *link = conn->link;
     assert(link->in_at <= link->in.len);
     bool is_ahead =
         link->in.len - link->in_at > IDS_PF_HEAD_BYTES + link->body_bytes_max;
-    link->paused = is_ahead || (conn->dialled && seat->is_full);
+    link->paused = is_ahead || (conn->dialled && repl->is_full);
     conn->paused = link->paused;
 }
 
 /* A link's last words behind what is still to be sent. */
-static void take_last(ids_seat *seat, ids_peer_conn *conn) {
+static void take_last(ids_repl *repl, ids_peer_conn *conn) {
     if (!conn->hung_up || conn->over)
         return;
     conn->over = true;
     assert(conn->link == NULL);
-    conn->patience_until_ms = seat->worker->now_ms + IDS_PATIENCE_MS;
+    conn->patience_until_ms = repl->worker->now_ms + IDS_PATIENCE_MS;
     if (conn->last.len > 0 && ids_pbuf_reserve(&conn->out, conn->last.len)) {
         memcpy(conn->out.at + conn->out.len, conn->last.at, conn->last.len);
         conn->out.len += conn->last.len;
     }
 }
 
-static void tend(ids_seat *seat, ids_peer *peer, ids_peer_conn *conn) {
-    bool has_link = conn->link != NULL && is_whole(seat, peer, conn) &&
-                    hear_rest(seat, peer, conn) && pump(seat, peer, conn);
-    assert(conn->seat == seat && (conn->link == NULL || !conn->hung_up));
+static void tend(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
+    bool has_link = conn->link != NULL && is_whole(repl, peer, conn) &&
+                    hear_rest(repl, peer, conn) && pump(repl, peer, conn);
+    assert(conn->repl == repl && (conn->link == NULL || !conn->hung_up));
     assert(has_link == (conn->link != NULL));
     if (has_link)
-        pause_if_full(seat, conn);
-    else if (conn->broken || seat->worker->now_ms >= conn->patience_until_ms)
+        pause_if_full(repl, conn);
+    else if (conn->broken || repl->worker->now_ms >= conn->patience_until_ms)
         conn->hung_up = true;
-    take_last(seat, conn);
+    take_last(repl, conn);
 }
 
-void ids_tend_all(ids_seat *seat, ids_peer *peer) {
-    for (ids_peer_conn *each = seat->conns; each; each = each->next) {
+void ids_tend_all(ids_repl *repl, ids_peer *peer) {
+    for (ids_peer_conn *each = repl->conns; each; each = each->next) {
         each->sender = NULL;
-        tend(seat, peer, each);
+        tend(repl, peer, each);
     }
 }
 
@@ -148,42 +148,42 @@ void ids_tend_all(ids_seat *seat, ids_peer *peer) {
  */
 
 /* A full copy's walk that has kept up with the changes, while calls come. */
-static bool walks_calmly(ids_seat *seat, const ids_sender *sender) {
+static bool walks_calmly(ids_repl *repl, const ids_sender *sender) {
     assert(ids_sender_walks(sender));
     return ids_ring_lag_bytes(sender->ring, &sender->at) < CALM_BYTES &&
-           ids_worker_is_asked(seat->worker);
+           ids_worker_is_asked(repl->worker);
 }
 
-static void make_frames_of(ids_seat *seat, ids_peer_conn *conn) {
-    const ids_worker *worker = seat->worker;
+static void make_frames_of(ids_repl *repl, ids_peer_conn *conn) {
+    const ids_worker *worker = repl->worker;
     ids_sender *sender = conn->sender;
-    size_t bytes_max = seat->partner->config.peer.unsent_bytes;
+    size_t bytes_max = repl->replicator->config.peer.unsent_bytes;
     bool walks = ids_sender_walks(sender);
-    bool calmly = walks && walks_calmly(seat, sender);
+    bool calmly = walks && walks_calmly(repl, sender);
     assert(sender->stream == worker->index && conn->out_at == 0);
-    seat->walk_waits |= calmly;
-    if (calmly && worker->now_ms < seat->walk_at_ms)
+    repl->walk_waits |= calmly;
+    if (calmly && worker->now_ms < repl->walk_at_ms)
         return;
     if (calmly)
-        seat->walk_at_ms = worker->now_ms + 1;
+        repl->walk_at_ms = worker->now_ms + 1;
     size_t up_to = calmly ? IDS_PF_APPEND_BYTES : bytes_max;
     while (conn->out.len < up_to &&
            ids_sender_next(sender, worker->shard, worker->now_ms, &conn->out))
         ;
     if (conn->out.len >= bytes_max || (walks && !calmly))
-        seat->is_busy = true;
+        repl->is_busy = true;
     if (sender->state == IDS_SENDING_LOST)
-        ids_seat_call(seat); /* the next stay ends its session */
+        ids_repl_call(repl); /* the next stay ends its session */
 }
 
-void ids_tend_make_frames(ids_seat *seat) {
-    for (ids_peer_conn *each = seat->conns; each; each = each->next)
+void ids_tend_make_frames(ids_repl *repl) {
+    for (ids_peer_conn *each = repl->conns; each; each = each->next)
         if (each->sender)
-            make_frames_of(seat, each);
+            make_frames_of(repl, each);
 }
 
-void ids_tend_send(ids_seat *seat) {
-    for (ids_peer_conn *conn = seat->conns, *next; conn; conn = next) {
+void ids_tend_send(ids_repl *repl) {
+    for (ids_peer_conn *conn = repl->conns, *next; conn; conn = next) {
         next = conn->next;
         ids_peer_conn_settle(conn);
     }

@@ -10,17 +10,17 @@
 
 /* The steps within the monitor --------------------------------------------- */
 
-static uint64_t kept(const ids_seat *seat) {
+static uint64_t kept(const ids_repl *repl) {
     if (IDS_RULE_OFF(KEPT_REPLIES))
         return UINT64_MAX;
-    return seat->keeper ? ids_keeper_watermark(seat->keeper) : UINT64_MAX;
+    return repl->keeper ? ids_keeper_watermark(repl->keeper) : UINT64_MAX;
 }
 
-static void report_applied(ids_seat *seat, ids_peer *peer) {
-    ids_worker *worker = seat->worker;
+static void report_applied(ids_repl *repl, ids_peer *peer) {
+    ids_worker *worker = repl->worker;
     ids_applied applied;
     uint64_t up_to =
-        seat->keeper ? ids_keeper_watermark(seat->keeper) : UINT64_MAX;
+        repl->keeper ? ids_keeper_watermark(repl->keeper) : UINT64_MAX;
     while (ids_copy_next_applied(worker, up_to, &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
@@ -29,65 +29,65 @@ static void report_applied(ids_seat *seat, ids_peer *peer) {
         ids_peer_lost(peer, peer->upstream.stream[0], peer->now_ms);
 }
 
-static void tick(ids_seat *seat, ids_peer *peer, bool bytes_came) {
-    uint64_t now_ms = seat->worker->now_ms;
+static void tick(ids_repl *repl, ids_peer *peer, bool bytes_came) {
+    uint64_t now_ms = repl->worker->now_ms;
     if (bytes_came || peer->switch_epoch != 0 ||
-        (ids_seat_is_first(seat) && now_ms >= seat->partner->tick_at_ms))
+        (ids_repl_is_first(repl) && now_ms >= repl->replicator->tick_at_ms))
         ids_peer_tick(peer, now_ms);
 }
 
-static void drop_copy(ids_seat *seat) {
-    const ids_copy *copy = &seat->worker->copy;
-    assert(seat->drop_session == 0 || seat->partner->here == seat);
-    if (seat->drop_session != 0 && copy->aside &&
-        copy->aside_session == seat->drop_session)
-        ids_copy_drop(seat->worker);
-    seat->drop_session = 0;
+static void drop_copy(ids_repl *repl) {
+    const ids_copy *copy = &repl->worker->copy;
+    assert(repl->drop_session == 0 || repl->replicator->here == repl);
+    if (repl->drop_session != 0 && copy->aside &&
+        copy->aside_session == repl->drop_session)
+        ids_copy_drop(repl->worker);
+    repl->drop_session = 0;
 }
 
 /* Up to which change replies may leave now: the peer's word, and only of
  * changes that it was told of. */
-static uint64_t look_at_gate(ids_seat *seat, const ids_peer *peer) {
-    ids_worker *worker = seat->worker;
-    uint64_t watermark = kept(seat);
+static uint64_t look_at_gate(ids_repl *repl, const ids_peer *peer) {
+    ids_worker *worker = repl->worker;
+    uint64_t watermark = kept(repl);
     ids_gate *gate = &peer->gates[worker->index];
     assert(worker->index < peer->config.loops);
     if (worker->serving.stance == IDS_FOLLOWS) {
-        seat->gate = UINT64_MAX;
+        repl->gate = UINT64_MAX;
         return watermark;
     }
     if (IDS_RULE_OFF(WATERMARK_NOW)) {
-        uint64_t last_turns = seat->gate;
-        seat->gate = ids_gate_watermark(gate);
+        uint64_t last_turns = repl->gate;
+        repl->gate = ids_gate_watermark(gate);
         return watermark < last_turns ? watermark : last_turns;
     }
-    seat->gate = ids_gate_watermark(gate);
-    if (watermark > seat->gate)
-        watermark = seat->gate;
+    repl->gate = ids_gate_watermark(gate);
+    if (watermark > repl->gate)
+        watermark = repl->gate;
     watermark = ids_hold_left(&worker->hold, watermark);
     ids_gate_left(gate, watermark);
     return watermark;
 }
 
-static ids_peer_conn *take_new(ids_seat *seat) {
-    ids_peer_conn *first = seat->to_open;
-    seat->to_open = NULL;
+static ids_peer_conn *take_new(ids_repl *repl) {
+    ids_peer_conn *first = repl->to_open;
+    repl->to_open = NULL;
     return first;
 }
 
 /* The steps outside -------------------------------------------------------- */
 
-static void fail_stalled(ids_seat *seat) {
-    ids_worker *worker = seat->worker;
-    uint64_t wait_ms = seat->partner->config.commit_wait_ms;
+static void fail_stalled(ids_repl *repl) {
+    ids_worker *worker = repl->worker;
+    uint64_t wait_ms = repl->replicator->config.commit_wait_ms;
     uint64_t oldest_ms = ids_hold_oldest_ms(&worker->hold);
     if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > worker->now_ms ||
-        seat->gate >= worker->hold.changes ||
+        repl->gate >= worker->hold.changes ||
         worker->serving.stance != IDS_LEADS)
         return;
     assert(oldest_ms <= worker->now_ms);
     ids_hold_fail(worker, worker->now_ms - wait_ms, IDP_E_UNREPLICATED,
-                  seat->is_slow
+                  repl->is_slow
                       ? "slow disk at the replica (see --commit-wait); whether "
                         "this took effect is unknown: ask again"
                       : "the replica did not answer in time; whether this took "
@@ -95,25 +95,25 @@ static void fail_stalled(ids_seat *seat) {
 }
 
 /* Peer connections that the peer wants, or that have come. */
-static void open_new(ids_seat *seat, ids_peer_conn *conn) {
+static void open_new(ids_repl *repl, ids_peer_conn *conn) {
     for (ids_peer_conn *next; conn; conn = next) {
         next = conn->next;
-        conn->next = seat->conns;
-        seat->conns = conn;
-        assert(conn->seat == seat);
+        conn->next = repl->conns;
+        repl->conns = conn;
+        assert(conn->repl == repl);
         ids_peer_conn_open(conn);
         if (conn->early.len > 0) {
             ids_pbuf early = conn->early;
             conn->early = (ids_pbuf){0};
-            ids_seat_input(seat, conn, early.at, early.len);
+            ids_repl_input(repl, conn, early.at, early.len);
             ids_pbuf_fini(&early);
         }
     }
 }
 
-static void settle(ids_seat *seat) {
-    const ids_node_host *host = &seat->partner->host;
-    host->settle(host->ctx, seat->worker->index);
+static void settle(ids_repl *repl) {
+    const ids_node_host *host = &repl->replicator->host;
+    host->settle(host->ctx, repl->worker->index);
 }
 
 /* The order of a turn's end ------------------------------------------------ */
@@ -124,24 +124,24 @@ typedef struct may {
     ids_peer_conn *open;
 } may;
 
-static may stay(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes) {
-    ids_partner *partner = seat->partner;
-    ids_worker *worker = seat->worker;
+static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
+    ids_replicator *replicator = repl->replicator;
+    ids_worker *worker = repl->worker;
     may behind;
 
-    assert(conn == NULL || conn->seat == seat);
+    assert(conn == NULL || conn->repl == repl);
     /* No system call between enter and leave, and nothing that grows with what
      * was changed: all other workers wait. */
-    ids_peer *peer = ids_partner_enter(seat);
-    atomic_store_explicit(&seat->called, false, memory_order_relaxed);
-    seat->is_busy = false;
-    seat->walk_waits = false;
-    seat->is_full = worker->hold.full;
+    ids_peer *peer = ids_replicator_enter(repl);
+    atomic_store_explicit(&repl->called, false, memory_order_relaxed);
+    repl->is_busy = false;
+    repl->walk_waits = false;
+    repl->is_full = worker->hold.full;
 
     /* The role first. A node that leads no more fails what is held, and sends
      * waiters away; behind any step that lets go it would be too late (R6). */
     if (!IDS_RULE_OFF(ROLE_FIRST))
-        ids_partner_show(partner, seat);
+        ids_replicator_show(replicator, repl);
 
     /* Then what this turn has changed: frames and the gate speak of changes
      * that the peer was told of, or a reply would leave before its change. */
@@ -151,58 +151,58 @@ static may stay(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes) {
     /* The other node's bytes behind our own changes: an acknowledgement moves
      * the gate, and a full copy that begins here has them in its walk. */
     if (conn != NULL)
-        ids_tend_input(seat, peer, conn, bytes);
+        ids_tend_input(repl, peer, conn, bytes);
 
     /* Records that came before are in (and kept) by now: the pump below
      * acknowledges them in this turn, not in the next one. */
-    report_applied(seat, peer);
+    report_applied(repl, peer);
 
     /* Time behind what came: silence is judged by what was not said. */
-    tick(seat, peer, conn != NULL);
+    tick(repl, peer, conn != NULL);
 
     /* Acknowledgements, and leave to make frames: of all that was said above.
      */
-    ids_tend_all(seat, peer);
-    drop_copy(seat);
+    ids_tend_all(repl, peer);
+    drop_copy(repl);
 
     /* What came may have changed the role: before the gate is asked, since one
      * that stands down opens nothing any more. */
     if (!IDS_RULE_OFF(ROLE_FIRST))
-        ids_partner_show(partner, seat);
+        ids_replicator_show(replicator, repl);
 
     /* The gate, last of all: what is let go is said to it in the same stay, so
      * that who joins has it before he is a member. */
     assert(ids_tap_is_empty(&worker->tap));
     assert(worker->serving.stance == IDS_FOLLOWS || peer->leading);
-    behind.watermark = look_at_gate(seat, peer);
-    behind.open = take_new(seat);
-    ids_intake_look(&seat->intake, peer);
-    seat->is_slow = ids_peer_is_slow(peer);
-    ids_partner_leave(seat);
+    behind.watermark = look_at_gate(repl, peer);
+    behind.open = take_new(repl);
+    ids_intake_look(&repl->intake, peer);
+    repl->is_slow = ids_peer_is_slow(peer);
+    ids_replicator_leave(repl);
     return behind;
 }
 
 /* What this worker has, what came (connection, bytes; or NULL), what is to
  * leave. */
-static void end_with_peer(ids_seat *seat, ids_peer_conn *conn,
+static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
                           idp_slice bytes) {
-    ids_worker *worker = seat->worker;
+    ids_worker *worker = repl->worker;
 
-    assert(!seat->is_quiet);
+    assert(!repl->is_quiet);
     /* What this turn has changed is put where frames are made of it. */
     if (!IDS_RULE_OFF(TELLS_FIRST))
-        ids_seat_keep(seat);
+        ids_repl_keep(repl);
 
-    may behind = stay(seat, conn, bytes);
+    may behind = stay(repl, conn, bytes);
 
     /* Of what the peer was told of in this stay, and of nothing else: a frame
      * must not be acknowledged before. Who has ended their session meanwhile
      * has made them another session's. */
-    ids_tend_make_frames(seat);
+    ids_tend_make_frames(repl);
 
     /* Changes go out before the replies of earlier ones: they are waited for
      * longest. */
-    ids_tend_send(seat);
+    ids_tend_send(repl);
 
     /* With this stay's watermark and no other: the next stay may be another
      * role's, and an older one's changes were counted in another epoch. */
@@ -210,47 +210,47 @@ static void end_with_peer(ids_seat *seat, ids_peer_conn *conn,
 
     /* Records that came: no reply waits for them here. Once they are in, the
      * next stay says so. */
-    if (ids_intake_put(&seat->intake, worker))
-        ids_seat_call(seat);
+    if (ids_intake_put(&repl->intake, worker))
+        ids_repl_call(repl);
 
     /* Behind the release: what may leave is not said to be unknown. */
-    fail_stalled(seat);
+    fail_stalled(repl);
 
     /* May take a while, so outside, and behind everything that somebody waits
      * for. */
     ids_copy_tidy(worker);
 
-    settle(seat);
-    open_new(seat, behind.open);
+    settle(repl);
+    open_new(repl, behind.open);
 }
 
-static bool has_reason(const ids_seat *seat) {
-    const ids_worker *worker = seat->worker;
-    return atomic_load_explicit(&seat->called, memory_order_acquire) ||
-           seat->is_busy || seat->is_full != worker->hold.full ||
+static bool has_reason(const ids_repl *repl) {
+    const ids_worker *worker = repl->worker;
+    return atomic_load_explicit(&repl->called, memory_order_acquire) ||
+           repl->is_busy || repl->is_full != worker->hold.full ||
            !ids_tap_is_empty(&worker->tap) ||
            worker->copy.applied_at < worker->copy.applied.len ||
            worker->copy.failed || ids_hold_is_needed(&worker->hold) ||
            ids_hold_has_more(&worker->hold) ||
-           ids_seat_next_ms(seat) <= worker->now_ms;
+           ids_repl_next_ms(repl) <= worker->now_ms;
 }
 
-static bool seat_turn(ids_seat *seat) {
-    if (seat->is_quiet)
+static bool repl_turn(ids_repl *repl) {
+    if (repl->is_quiet)
         return false;
-    if (has_reason(seat))
-        end_with_peer(seat, NULL, (idp_slice){NULL, 0});
-    if (ids_seat_is_first(seat))
-        ids_partner_chores(seat->partner);
-    return seat->is_busy ||
-           atomic_load_explicit(&seat->called, memory_order_acquire);
+    if (has_reason(repl))
+        end_with_peer(repl, NULL, (idp_slice){NULL, 0});
+    if (ids_repl_is_first(repl))
+        ids_replicator_chores(repl->replicator);
+    return repl->is_busy ||
+           atomic_load_explicit(&repl->called, memory_order_acquire);
 }
 
 bool ids_turn_end(ids_turn *turn, bool again) {
     bool busy = false;
-    ids_seat *seat = again ? NULL : turn->seat;
+    ids_repl *repl = again ? NULL : turn->repl;
     assert(turn->keeper == NULL || turn->keeper->worker == turn->worker);
-    assert(turn->seat == NULL || turn->seat->worker == turn->worker);
+    assert(turn->repl == NULL || turn->repl->worker == turn->worker);
     turn->settle(turn->ctx);
 
     /* The log before the peer: the watermark is the lower of the two, and the
@@ -261,10 +261,10 @@ bool ids_turn_end(ids_turn *turn, bool again) {
     }
 
     /* Between the two: nothing is half done. */
-    if (turn->seat)
+    if (turn->repl)
         turn->park(turn->ctx);
-    if (seat)
-        busy |= seat_turn(seat);
+    if (repl)
+        busy |= repl_turn(repl);
 
     /* Mail last: replies to other workers' clients that were let go above are
      * among it. */
@@ -272,18 +272,18 @@ bool ids_turn_end(ids_turn *turn, bool again) {
     turn->settle(turn->ctx);
 
     /* What all must stand still for: this worker holds nothing back now. */
-    if (seat && ids_seat_is_first(seat))
-        busy |= ids_partner_swap_if_due(seat->partner);
+    if (repl && ids_repl_is_first(repl))
+        busy |= ids_replicator_swap_if_due(repl->replicator);
     return busy || ids_worker_has_more(turn->worker);
 }
 
-void ids_seat_input(ids_seat *seat, ids_peer_conn *conn, const uint8_t *bytes,
+void ids_repl_input(ids_repl *repl, ids_peer_conn *conn, const uint8_t *bytes,
                     size_t len) {
-    assert(conn->seat == seat);
+    assert(conn->repl == repl);
     if (conn->over)
         return;
     if (ids_early_is(conn))
-        ids_early_take(seat, conn, (idp_slice){bytes, len});
+        ids_early_take(repl, conn, (idp_slice){bytes, len});
     else
-        end_with_peer(seat, conn, (idp_slice){bytes, len});
+        end_with_peer(repl, conn, (idp_slice){bytes, len});
 }

@@ -7,13 +7,13 @@
 #ifndef IDS_NODE_TURN_H
 #define IDS_NODE_TURN_H
 
-#include "server/node/partner.h"
+#include "server/node/replicator.h"
 
 /* A worker, as far as its turn goes. */
 typedef struct ids_turn {
     ids_worker *worker;
     ids_keeper *keeper; /* NULL: nothing is kept */
-    ids_seat *seat;     /* NULL: the node has no peer */
+    ids_repl *repl;     /* NULL: the node has no peer */
     void *ctx;
     void (*settle)(void *ctx); /* see ids_node_host */
     void (*park)(void *ctx);   /* stands still, if that is asked for */
@@ -24,7 +24,7 @@ typedef struct ids_turn {
 bool ids_turn_end(ids_turn *turn, bool again);
 
 /* Another node's bytes. */
-void ids_seat_input(ids_seat *seat, ids_peer_conn *conn, const uint8_t *bytes,
+void ids_repl_input(ids_repl *repl, ids_peer_conn *conn, const uint8_t *bytes,
                     size_t len);
 
 #endif

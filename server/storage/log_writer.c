@@ -73,7 +73,7 @@ static bool init_keeper(ids_log_writer *w,
                         const ids_log_writer_config *config) {
     const ids_keeper_config keeper = {.worker = config->worker,
                                       .fsync = config->fsync,
-                                      .is_seated = config->is_seated,
+                                      .is_replicated = config->is_replicated,
                                       .now_ms = config->now_ms,
                                       .free_bytes = config->writer.free_bytes,
                                       .host = {.ctx = w,

@@ -14,7 +14,7 @@ typedef struct ids_log_writer_config {
     ids_worker *worker;
     ids_writer writer; /* moves in, with what it has open */
     ids_fsync fsync;
-    bool is_seated; /* the loop has a seat at the peer */
+    bool is_replicated; /* the loop has a part in the replicator */
     uint64_t now_ms;
 } ids_log_writer_config;
 

@@ -201,7 +201,7 @@ static bool make_log_writers(ids_store *s, ids_worker **workers,
             .worker = workers[s->log_writers_count],
             .writer = writers[s->log_writers_count],
             .fsync = s->config->fsync,
-            .is_seated = ids_config_has_peer(s->config),
+            .is_replicated = ids_config_has_peer(s->config),
             .now_ms = s->start_ms};
         ids_log_writer *writer = ids_log_writer_new(&config);
         if (!writer)

@@ -27,9 +27,9 @@ bool pw_promote(pw_node *n, uint64_t epoch, bool accept_loss) {
     if (pw_worker_waits(n, 0)) {
         return false;
     }
-    ids_peer *peer = ids_partner_enter(&n->partner.seats[0]);
+    ids_peer *peer = ids_replicator_enter(&n->replicator.repls[0]);
     ids_deciding verdict = ids_peer_promote(peer, epoch, accept_loss);
-    ids_partner_leave(&n->partner.seats[0]);
+    ids_replicator_leave(&n->replicator.repls[0]);
     pw_worker_wake(n, 0);
     pw_node_after(n);
     return verdict == IDS_DECIDING_OK;
@@ -169,10 +169,10 @@ void pw_stranger(pw_world *w) {
     if (!n->started || n->paused_until > w->now || n->step != NULL) {
         return;
     }
-    ids_partner_enter(&n->partner.seats[0]);
+    ids_replicator_enter(&n->replicator.repls[0]);
     link = ids_peer_accept(n->peer, pw_clock(n));
     if (link == NULL) {
-        ids_partner_leave(&n->partner.seats[0]);
+        ids_replicator_leave(&n->replicator.repls[0]);
         return;
     }
     w->strangers++;
@@ -182,7 +182,7 @@ void pw_stranger(pw_world *w) {
     if (ids_peer_has_link(n->peer, link)) {
         ids_peer_lost(n->peer, link, pw_clock(n));
     }
-    ids_partner_leave(&n->partner.seats[0]);
+    ids_replicator_leave(&n->replicator.repls[0]);
     pw_worker_wake(n, 0);
     pw_node_after(n);
 }

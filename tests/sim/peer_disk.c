@@ -349,7 +349,7 @@ bool pw_keepers_make(pw_node *n) {
         pw_worker *worker = &n->worker[k];
         const ids_keeper_config config = {.worker = worker->ids,
                                           .fsync = IDS_FSYNC_ALWAYS,
-                                          .is_seated = true,
+                                          .is_replicated = true,
                                           .now_ms = pw_clock(n),
                                           .free_bytes = UINT64_MAX,
                                           .host = {.ctx = worker,

@@ -50,7 +50,7 @@ bool pw_net_open(pw_node *n, ids_peer_conn *conn) {
 }
 
 void *pw_net_part(ids_peer_conn *conn) {
-    const pw_node *n = conn->seat->partner->host.ctx;
+    const pw_node *n = conn->repl->replicator->host.ctx;
     pw_link *c = conn->socket;
     side *s = &c->side[n->index];
     s->conn = NULL;
@@ -71,7 +71,7 @@ void pw_net_take(pw_worker *worker, ids_conn *conn) {
     }
     s->early = NULL;
     s->moves = true;
-    ids_seat_accept(worker->turn.seat, c,
+    ids_repl_accept(worker->turn.repl, c,
                     (idp_slice){conn->reading.in.ptr, conn->reading.in.len});
     ids_conn_free(conn);
 }

@@ -58,7 +58,7 @@ static void recorded(pw_world *w, int node, uint64_t word) {
     pw_worker_begins(n, 0);
     n->writing = false;
     if (is_not_recorded(w)) {
-        ids_partner_recorded(&n->partner, ENOSPC);
+        ids_replicator_recorded(&n->replicator, ENOSPC);
     } else {
         n->cell = n->to_write;
         if (n->peer->pending == IDS_PENDING_SWITCHOVER) {
@@ -68,7 +68,7 @@ static void recorded(pw_world *w, int node, uint64_t word) {
         if (n->peer->pending == IDS_PENDING_DETACH) {
             pw_node_detached(n, n->peer->detached.node);
         }
-        ids_partner_recorded(&n->partner, 0);
+        ids_replicator_recorded(&n->replicator, 0);
         pw_note_lead(n);
     }
     pw_worker_after(&n->worker[0]);
@@ -82,7 +82,7 @@ static void record(void *ctx, const ids_decision *decision) {
              recorded, n->index, 0);
 }
 
-static void quiesce(void *ctx, void (*step)(ids_partner *partner)) {
+static void quiesce(void *ctx, void (*step)(ids_replicator *replicator)) {
     pw_quiesce(ctx, step);
 }
 

@@ -23,7 +23,7 @@ static void end_at(pw_world *w, pw_link *c, int node) {
     s->gone = true;
     if (s->conn != NULL) {
         ids_peer_conn_break(s->conn);
-        pw_worker_wake(n, s->conn->seat->worker->index);
+        pw_worker_wake(n, s->conn->repl->worker->index);
     } else if (s->early != NULL) {
         ids_conn_become(s->early, IDS_CONN_DEAD);
         ids_worker_mark(n->worker[s->early_worker].ids, s->early);
@@ -151,7 +151,7 @@ static void accept_early(pw_node *n, pw_link *c) {
 /* The worker that has this side; -1: nobody, for now. */
 static int worker_of(const side *s) {
     if (s->conn != NULL) {
-        return (int)s->conn->seat->worker->index;
+        return (int)s->conn->repl->worker->index;
     }
     return s->early != NULL ? (int)s->early_worker : -1;
 }
@@ -160,7 +160,7 @@ static void feed(pw_node *n, side *s, const chunk *one) {
     pw_worker *worker = pw_worker_begins(n, (uint32_t)worker_of(s));
     ids_line_begin_turn(worker->line);
     if (s->conn != NULL) {
-        ids_seat_input(s->conn->seat, s->conn, one->bytes, one->len);
+        ids_repl_input(s->conn->repl, s->conn, one->bytes, one->len);
     } else {
         memcpy(ids_line_input_room(worker->line), one->bytes, one->len);
         ids_reader_input(worker->line, s->early, one->len);
@@ -177,7 +177,7 @@ static void unblock(pw_world *w, int node, uint64_t number) {
     if (conn == NULL || !conn->blocked) {
         return;
     }
-    uint32_t index = conn->seat->worker->index;
+    uint32_t index = conn->repl->worker->index;
     if (pw_worker_waits(n, index)) {
         pw_later(w, 1, unblock, node, number);
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_node.c -- one node's lives: what the daemon does as it starts and as it
- * goes, around the same workers and the same partner. */
+ * goes, around the same workers and the same replicator. */
 #include "tests/sim/peer_world.h"
 
 #include "server/log.h"
@@ -74,7 +74,7 @@ static bool is_due(const pw_worker *worker) {
     const ids_worker *ids = worker->ids;
     uint64_t now_ms = pw_clock(worker->n);
     return ids->index == 0 || ids_line_next_ms(worker->line) <= now_ms ||
-           ids_seat_next_ms(worker->turn.seat) <= now_ms;
+           ids_repl_next_ms(worker->turn.repl) <= now_ms;
 }
 
 static void tick(pw_world *w, int node, uint64_t word) {
@@ -130,9 +130,9 @@ static uint64_t incarnation_of(pw_node *n) {
     return disk->incarnation;
 }
 
-static ids_partner_config configure(pw_node *n) {
+static ids_replicator_config configure(pw_node *n) {
     pw_world *w = n->w;
-    ids_partner_config config = {
+    ids_replicator_config config = {
         .peer = {.node = (uint64_t)n->index + 1,
                  .name = {{pw_name(n->index)}},
                  .life = idt_rng_next(&w->rng) | 1,
@@ -198,10 +198,10 @@ static void started(pw_world *w, int node, uint64_t word) {
     (void)word;
     n->cell = n->to_write;
     n->writing = false;
-    ids_partner_start(&n->partner, &n->recorded);
+    ids_replicator_start(&n->replicator, &n->recorded);
     n->started = true;
     for (uint32_t k = 0; k < n->loops; k++) {
-        n->worker[k].turn.seat = &n->partner.seats[k];
+        n->worker[k].turn.repl = &n->replicator.repls[k];
         pw_worker_wake(n, k);
     }
     pw_note_lead(n);
@@ -225,7 +225,7 @@ void pw_node_start(pw_node *n) {
     pw_say(w, "%c starts, with %u loops and %s", pw_name(n->index), n->loops,
            n->disk.is_there ? "its memory" : "an empty memory");
     furnish(n);
-    const ids_partner_config config = configure(n);
+    const ids_replicator_config config = configure(n);
     bool good = pw_workers_make(n);
     pw_disk_recover(n);
     good = good && pw_keepers_make(n);
@@ -233,13 +233,13 @@ void pw_node_start(pw_node *n) {
         workers[k] = n->worker[k].ids;
         keepers[k] = n->worker[k].turn.keeper;
     }
-    if (!good || !ids_partner_begin(&n->partner, &config, &host, &n->recorded,
-                                    workers, keepers)) {
+    if (!good || !ids_replicator_begin(&n->replicator, &config, &host,
+                                       &n->recorded, workers, keepers)) {
         pw_fail(w, "I15: no memory for a node");
         return;
     }
-    n->peer = n->partner.peer;
-    n->to_write = n->partner.proposal;
+    n->peer = n->replicator.peer;
+    n->to_write = n->replicator.proposal;
     n->writing = true;
     pw_later(w, 1 + pw_below(w, (uint32_t)w->config.wait_record_ms), started,
              n->index, 0);
@@ -272,10 +272,10 @@ void pw_node_free(pw_node *n) {
     }
     n->crashing = true;
     for (uint32_t k = 0; k < n->loops; k++) {
-        ids_seat_quiet(&n->partner.seats[k]);
+        ids_repl_quiet(&n->replicator.repls[k]);
     }
     pw_workers_free(n);
-    ids_partner_close(&n->partner);
+    ids_replicator_close(&n->replicator);
     n->peer = NULL;
     n->step = NULL;
     n->started = n->crashing = false;

@@ -101,7 +101,7 @@ static bool never_followed(const pw_world *w, const pw_node *n) {
 
 static bool is_under_way(const pw_node *n, uint64_t life) {
     return n->life == (uint32_t)life &&
-           (n->writing || n->partner.order.is_there);
+           (n->writing || n->replicator.order.is_there);
 }
 
 /* Its outcome is known once what it proposed is on record and in effect, or the
@@ -131,15 +131,15 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
 /* As it comes to the first worker. */
 static bool command(pw_node *n, idp_method method, bool accept_loss,
                     uint64_t whom) {
-    const ids_order_taker taker = ids_partner_taker(&n->partner);
+    const ids_order_taker taker = ids_replicator_taker(&n->replicator);
     const ids_order_request request = {
         .order = method, .accept_loss = accept_loss, .node = whom, .ticket = 1};
-    if (n->partner.order.is_there) {
+    if (n->replicator.order.is_there) {
         return false;
     }
     n->w->epoch_next += 1u << IDS_EPOCH_BITS;
     taker.begin(taker.ctx, pw_worker_begins(n, 0)->ids, &request);
-    return n->partner.order.is_there && n->partner.order.is_begun;
+    return n->replicator.order.is_there && n->replicator.order.is_begun;
 }
 
 static bool give(pw_node *n, order what, uint64_t whom) {
@@ -152,7 +152,7 @@ static bool give(pw_node *n, order what, uint64_t whom) {
             anyone_is_promotable(w) || !command(n, IDP_PROMOTE, true, 0)) {
             return false;
         }
-        n->loss_epoch = n->partner.order.epoch;
+        n->loss_epoch = n->replicator.order.epoch;
         return true;
     case DETACH:
         if (!may_detach(w, n)) {

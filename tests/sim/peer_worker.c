@@ -29,12 +29,12 @@ static void notice(void *ctx, ids_notice what) {
 
 static void tap_is_high(void *ctx) {
     const pw_worker *worker = ctx;
-    ids_seat_hand_over(worker->turn.seat);
+    ids_repl_hand_over(worker->turn.repl);
 }
 
 static bool is_current(void *ctx, const ids_parcel_tag *tag) {
     const pw_worker *worker = ctx;
-    return ids_seat_is_current(worker->turn.seat, tag);
+    return ids_repl_is_current(worker->turn.repl, tag);
 }
 
 static void wake(void *ctx, uint32_t loop) {
@@ -178,7 +178,7 @@ void pw_worker_after(pw_worker *worker) {
 /* --- steps that all take at once ------------------------------------------ */
 
 static void over(pw_node *n) {
-    if (ids_quiesce_is_over(&n->partner.quiesce)) {
+    if (ids_quiesce_is_over(&n->replicator.quiesce)) {
         n->step = NULL;
         pw_worker_wake(n, 0);
     }
@@ -187,19 +187,19 @@ static void over(pw_node *n) {
 static void go_on(pw_world *w, int node, uint64_t index) {
     pw_node *n = &w->node[node];
     n->worker[index].parked = false;
-    ids_quiesce_go_on(&n->partner.quiesce);
+    ids_quiesce_go_on(&n->replicator.quiesce);
     pw_worker_wake(n, (uint32_t)index);
     over(n);
 }
 
 static void maybe_step(pw_node *n) {
-    ids_quiesce *q = &n->partner.quiesce;
+    ids_quiesce *q = &n->replicator.quiesce;
     if (!ids_quiesce_is_asked(q) || !ids_quiesce_is_reached(q)) {
         return;
     }
     n->w->quiesced++;
     pw_worker_begins(n, 0);
-    n->step(&n->partner);
+    n->step(&n->replicator);
     ids_quiesce_end(q);
     pw_note_lead(n);
     for (uint32_t k = 1; k < n->loops; k++) {
@@ -212,20 +212,20 @@ static void maybe_step(pw_node *n) {
 
 static void park_one(pw_node *n, uint32_t index) {
     n->worker[index].parked = true;
-    ids_quiesce_park(&n->partner.quiesce);
+    ids_quiesce_park(&n->replicator.quiesce);
 }
 
 static void look_around(pw_node *n, uint32_t index) {
-    if (index > 0 && ids_quiesce_is_asked(&n->partner.quiesce)) {
+    if (index > 0 && ids_quiesce_is_asked(&n->replicator.quiesce)) {
         park_one(n, index);
         maybe_step(n);
     }
 }
 
-void pw_quiesce(pw_node *n, void (*step)(ids_partner *partner)) {
+void pw_quiesce(pw_node *n, void (*step)(ids_replicator *replicator)) {
     bool at_once = pw_chance(n->w, 50);
     n->step = step;
-    ids_quiesce_ask(&n->partner.quiesce);
+    ids_quiesce_ask(&n->replicator.quiesce);
     for (uint32_t k = 1; k < n->loops; k++) {
         if (at_once) {
             park_one(n, k);

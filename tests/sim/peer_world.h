@@ -149,14 +149,14 @@ typedef struct pw_node {
     ids_server server;
     ids_mailbox boxes[PW_LOOPS_MAX];
     pw_worker worker[PW_LOOPS_MAX];
-    ids_partner partner;
-    ids_peer *peer;    /* the partner's */
+    ids_replicator replicator;
+    ids_peer *peer;    /* the replicator's */
     ids_decision cell; /* on its disk */
     ids_decision recorded;
     bool writing;
     ids_decision to_write;
-    void (*step)(ids_partner *partner); /* that workers stand still for */
-    bool keeps;                         /* its memory outlives it (R5) */
+    void (*step)(ids_replicator *replicator); /* that workers stand still for */
+    bool keeps;                               /* its memory outlives it (R5) */
     pw_disk disk;
     pw_backup backup;
     bool cell_is_copy, memory_is_copy; /* put back, and not begun since */
@@ -362,7 +362,7 @@ bool pw_worker_waits(const pw_node *n, uint32_t worker);
 void pw_worker_wake(pw_node *n, uint32_t worker); /* within ms */
 void pw_worker_after(pw_worker *worker);          /* its turn ends, or soon */
 void pw_worker_settle(pw_worker *worker);
-void pw_quiesce(pw_node *n, void (*step)(ids_partner *partner));
+void pw_quiesce(pw_node *n, void (*step)(ids_replicator *replicator));
 
 /* Who looks on as things are made: see peer_look.c. */
 uint32_t pw_key_of(idp_slice key);

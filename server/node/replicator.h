@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* partner.h -- the node's peer: one monitor that all workers enter, and each
- * worker's seat at it.
+/* replicator.h -- the node's peer: one monitor that all workers enter, and each
+ * worker's replication state in it.
  *
  * server/peer is pure and one object; here a lock of the host's stands around
  * it. A worker enters at most once per turn and once per read from another
@@ -15,8 +15,8 @@
  * modulo their number. The first worker has decisions recorded, takes the
  * operator's orders, and takes the steps for which all stand still: a promotion
  * and the swap of a whole copy happen on all workers or on none. */
-#ifndef IDS_PARTNER_H
-#define IDS_PARTNER_H
+#ifndef IDS_REPLICATOR_H
+#define IDS_REPLICATOR_H
 
 #include "server/node/holdings.h"
 #include "server/node/host.h"
@@ -28,8 +28,8 @@
 #include "server/worker.h"
 
 /* One worker's. What is not the monitor's is the worker's own. */
-typedef struct ids_seat {
-    struct ids_partner *partner;
+typedef struct ids_repl {
+    struct ids_replicator *replicator;
     ids_worker *worker;
     ids_keeper *keeper; /* NULL: nothing is kept */
     ids_peer_conn *conns;
@@ -45,155 +45,160 @@ typedef struct ids_seat {
     /* The monitor's. */
     ids_peer_conn *to_open;
     uint64_t drop_session; /* a copy aside that is given up; 0: none */
-} ids_seat;
+} ids_repl;
 
 /* An order of the operator's that is under way. */
-typedef struct ids_partner_order {
+typedef struct ids_replicator_order {
     ids_order_request request;
     bool is_there, is_begun;
     uint64_t epoch;    /* to be reached */
     uint64_t until_ms; /* then it is given up */
-} ids_partner_order;
+} ids_replicator_order;
 
-typedef struct ids_partner_config {
+typedef struct ids_replicator_config {
     ids_peer_config peer;    /* but host and decisions, which are set here */
     uint64_t commit_wait_ms; /* then a reply is not waited for any more */
     uint64_t tick_ms;        /* so often time is looked at */
     uint64_t busy_ms;        /* for so long an order is tried, */
     uint64_t effect_ms;      /* and its effect waited for */
     const char *record_path; /* where decisions are kept, for the log */
-} ids_partner_config;
+} ids_replicator_config;
 
 /* The times of a daemon. */
-#define IDS_PARTNER_TICK_MS   25
-#define IDS_PARTNER_BUSY_MS   2000
-#define IDS_PARTNER_EFFECT_MS 5000
+#define IDS_REPLICATOR_TICK_MS   25
+#define IDS_REPLICATOR_BUSY_MS   2000
+#define IDS_REPLICATOR_EFFECT_MS 5000
 
-typedef struct ids_partner {
-    ids_partner_config config;
+typedef struct ids_replicator {
+    ids_replicator_config config;
     ids_node_host host;
     ids_quiesce quiesce;
-    uint32_t seats_count;
-    ids_seat *seats; /* one per worker */
+    uint32_t repls_count;
+    ids_repl *repls; /* one per worker */
     /* The monitor's. */
     ids_peer *peer;
-    ids_seat *here;         /* who is inside */
+    ids_repl *here;         /* who is inside */
     uint64_t entered_ns;    /* since when */
     atomic_bool has_chores; /* for the first worker */
     bool dial_failed;
     bool has_proposal;
     ids_decision proposal;
     ids_holdings holdings;
-    ids_serving serving; /* as all seats shall have it */
+    ids_serving serving; /* as all workers shall have it */
     uint64_t gaps_ms;    /* of the clock, as the peer was told */
     struct {
         uint64_t news, version, switch_epoch;
         bool leading, due;
-    } seen; /* of the peer; where it changes, all seats look */
+    } seen; /* of the peer; where it changes, all workers look */
     /* The first worker's. */
     uint64_t tick_at_ms;
     bool is_recording;
     bool wants_swap;
     uint64_t swap_from_ms; /* not before */
     int said_error;        /* the last that the log was told; 0: it went well */
-    ids_partner_order order;
+    ids_replicator_order order;
     ids_peer_status said; /* what the log was told last */
     uint64_t slow_said_ms;
-} ids_partner;
+} ids_replicator;
 
 /* No worker runs yet: makes the node's peer out of what is recorded, and
- * proposes its start (partner->proposal), which is to be recorded before
+ * proposes its start (replicator->proposal), which is to be recorded before
  * anything else; then start. One worker per worker, and its keeper, if changes
  * are kept (else NULL). False: no memory. */
-bool ids_partner_begin(ids_partner *partner, const ids_partner_config *config,
-                       const ids_node_host *host, const ids_decision *recorded,
-                       ids_worker *const *workers, ids_keeper *const *keepers);
+bool ids_replicator_begin(ids_replicator *replicator,
+                          const ids_replicator_config *config,
+                          const ids_node_host *host,
+                          const ids_decision *recorded,
+                          ids_worker *const *workers,
+                          ids_keeper *const *keepers);
 
 /* That is on record: the node takes its role. */
-void ids_partner_start(ids_partner *partner, const ids_decision *recorded);
+void ids_replicator_start(ids_replicator *replicator,
+                          const ids_decision *recorded);
 
 /* The workers have ended. */
-void ids_partner_close(ids_partner *partner);
+void ids_replicator_close(ids_replicator *replicator);
 
 /* For ids_server: what an operator asks. */
-ids_order_taker ids_partner_taker(ids_partner *partner);
+ids_order_taker ids_replicator_taker(ids_replicator *replicator);
 
 /* The first worker's: what the host was asked to record is on the medium (0);
  * or it is not, for this reason (an errno), and what was recorded before surely
  * stands. */
-void ids_partner_recorded(ids_partner *partner, int error);
+void ids_replicator_recorded(ids_replicator *replicator, int error);
 
 /* A worker's calls; see turn.h for the end of a turn ----------------------- */
 
-uint64_t ids_seat_next_ms(const ids_seat *seat);
+uint64_t ids_repl_next_ms(const ids_repl *repl);
 
 /* Another node has connected: the socket and what was read of it are the
- * seat's now. */
-void ids_seat_accept(ids_seat *seat, void *socket, idp_slice read);
+ * worker's now. */
+void ids_repl_accept(ids_repl *repl, void *socket, idp_slice read);
 
 /* The process stood still, gaps times by now: the peer hears for how long, and
  * what has come from the other node is read, before any call is. */
-void ids_seat_stood_still(ids_seat *seat, uint64_t gaps, uint64_t all_ms);
+void ids_repl_stood_still(ids_repl *repl, uint64_t gaps, uint64_t all_ms);
 
 /* The other node was there, last. */
-bool ids_seat_knows_host(ids_seat *seat, const char *host);
+bool ids_repl_knows_host(ids_repl *repl, const char *host);
 
 /* In the middle of a turn that has made many changes: takes them. */
-void ids_seat_hand_over(ids_seat *seat);
+void ids_repl_hand_over(ids_repl *repl);
 
 /* Before a record that came by mail is put. */
-bool ids_seat_is_current(ids_seat *seat, const ids_parcel_tag *tag);
+bool ids_repl_is_current(ids_repl *repl, const ids_parcel_tag *tag);
 
 /* The worker ends; the others go on for a while. It may not be asked to stand
  * still any more: see quiesce.h. */
-void ids_seat_quiet(ids_seat *seat);
+void ids_repl_quiet(ids_repl *repl);
 
 /* There is news of a peer connection's. */
-static inline void ids_seat_call(ids_seat *seat) {
-    atomic_store_explicit(&seat->called, true, memory_order_release);
+static inline void ids_repl_call(ids_repl *repl) {
+    atomic_store_explicit(&repl->called, true, memory_order_release);
 }
 
 /* early.c's: an accepted one that is no link yet; bytes of it. */
 bool ids_early_is(const ids_peer_conn *conn);
-void ids_early_take(ids_seat *seat, ids_peer_conn *conn, idp_slice bytes);
+void ids_early_take(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes);
 
-/* Between partner.c and its neighbours ------------------------------------- */
+/* Between replicator.c and its neighbours ---------------------------------- */
 
-static inline bool ids_seat_is_first(const ids_seat *seat) {
-    return seat == seat->partner->seats;
+static inline bool ids_repl_is_first(const ids_repl *repl) {
+    return repl == repl->replicator->repls;
 }
 
 /* The first worker's, outside of the monitor: decisions to be recorded, an
  * order to be looked at. swap_if_due, as the last of a turn: a copy that is
  * whole takes the old one's place; true: the next turn should come soon. */
-void ids_partner_chores(ids_partner *partner);
-bool ids_partner_swap_if_due(ids_partner *partner);
-void ids_partner_look_at_order(ids_partner *partner);
+void ids_replicator_chores(ids_replicator *replicator);
+bool ids_replicator_swap_if_due(ids_replicator *replicator);
+void ids_replicator_look_at_order(ids_replicator *replicator);
 /* The one under way could not be recorded. */
-void ids_partner_fail_order(ids_partner *partner, int error);
-void ids_partner_say_start(ids_partner *partner, const ids_decision *recorded);
-void ids_partner_say(ids_partner *partner, const ids_peer_status *now);
-void ids_partner_say_refusal(const ids_refusal *refusal);
+void ids_replicator_fail_order(ids_replicator *replicator, int error);
+void ids_replicator_say_start(ids_replicator *replicator,
+                              const ids_decision *recorded);
+void ids_replicator_say(ids_replicator *replicator, const ids_peer_status *now);
+void ids_replicator_say_refusal(const ids_refusal *refusal);
 
 /* Outside of the monitor: the turn's changes go where its streams read them. In
  * there the peer is told of them, by ids_peer_took. */
-void ids_seat_keep(ids_seat *seat);
+void ids_repl_keep(ids_repl *repl);
 
-/* Within the monitor: the seat's worker looks soon; its worker does what the
+/* Within the monitor: this worker looks soon; its worker does what the
  * peer may do now. */
-void ids_partner_wake(ids_seat *seat);
-void ids_partner_show(ids_partner *partner, ids_seat *seat);
-void ids_partner_work_out(ids_partner *partner);
-void ids_partner_gauge(ids_serving *serving, const ids_peer_status *status);
+void ids_replicator_wake(ids_repl *repl);
+void ids_replicator_show(ids_replicator *replicator, ids_repl *repl);
+void ids_replicator_work_out(ids_replicator *replicator);
+void ids_replicator_gauge(ids_serving *serving, const ids_peer_status *status);
 /* All workers do that already. */
-bool ids_partner_is_shown(ids_partner *partner);
-void ids_partner_wake_all(ids_partner *partner);
+bool ids_replicator_is_shown(ids_replicator *replicator);
+void ids_replicator_wake_all(ids_replicator *replicator);
 
 /* peer_host.c's. */
-ids_peer_host ids_partner_host(ids_partner *partner);
+ids_peer_host ids_replicator_host(ids_replicator *replicator);
 
 /* Enters and leaves the monitor, from a worker's thread. */
-ids_peer *ids_partner_enter(ids_seat *seat);
-void ids_partner_leave(ids_seat *seat);
+ids_peer *ids_replicator_enter(ids_repl *repl);
+void ids_replicator_leave(ids_repl *repl);
 
 #endif
