@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* operator.c -- what the operator orders of the peer, and the report. On the
+/* commands.c -- what the operator orders of the peer, and the report. On the
  * first worker. */
 #include "server/node/replicator.h"
 
