@@ -2,7 +2,7 @@
 /* loop.c -- one thread's turn: libuv's loop around a line. */
 #include "server/io/loop.h"
 
-#include "server/io/standstill.h"
+#include "server/io/barrier.h"
 #include "server/net/due.h"
 #include "server/net/socket.h"
 #include "server/os/clock.h"
@@ -42,8 +42,8 @@ static void on_busy(uv_idle_t *handle) {
 /* A loop parks here while another takes a step for all. */
 static void look_around(void *ctx) {
     const ids_loop *loop = ctx;
-    if (loop->still && loop->worker->index > 0)
-        ids_standstill_look(loop->still);
+    if (loop->barrier && loop->worker->index > 0)
+        ids_barrier_look(loop->barrier);
 }
 
 /* Its middle: the sockets were served, the mail comes. */
@@ -259,14 +259,14 @@ void ids_loop_keeps(ids_loop *loop, ids_store *store) {
     loop->snapshots = index == 0 ? &store->snapshots : NULL;
 }
 
-void ids_loop_sits(ids_loop *loop, ids_repl *repl, ids_standstill *still) {
+void ids_loop_sits(ids_loop *loop, ids_repl *repl, ids_barrier *barrier) {
     assert(repl->worker == loop->worker);
     loop->net.repl = loop->turn.repl = repl;
-    loop->still = still;
+    loop->barrier = barrier;
 }
 
 void ids_loop_run(ids_loop *loop) {
-    assert(!loop->turn.repl == !loop->still);
+    assert(!loop->turn.repl == !loop->barrier);
     if (loop->worker->index == 0)
         ids_loop_clock_watch();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -288,8 +288,8 @@ void ids_loop_stop(ids_loop *loop) {
         ids_log_writer_quiet(loop->log_writer);
     if (loop->turn.repl)
         ids_repl_quiet(loop->turn.repl);
-    if (loop->still && loop->worker->index > 0)
-        ids_standstill_leave(loop->still);
+    if (loop->barrier && loop->worker->index > 0)
+        ids_barrier_leave(loop->barrier);
     ids_sockets_close(&loop->net);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->check, NULL);

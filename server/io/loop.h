@@ -17,7 +17,7 @@
 
 struct ids_log_writer;
 struct ids_snapshots;
-struct ids_standstill;
+struct ids_barrier;
 struct ids_store;
 
 typedef struct ids_loop {
@@ -30,7 +30,7 @@ typedef struct ids_loop {
     /* Set before it runs: see ids_loop_keeps and ids_loop_sits. */
     struct ids_log_writer *log_writer; /* NULL: nothing is kept */
     struct ids_snapshots *snapshots;   /* the first's; NULL: the same */
-    struct ids_standstill *still;      /* NULL: the node has no peer */
+    struct ids_barrier *barrier;       /* NULL: the node has no peer */
     /* What libuv calls, and when it has to. */
     uv_prepare_t prepare;
     uv_check_t check;
@@ -64,8 +64,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
 /* Before it runs: its changes are kept, and the first loop sees to
  * snapshots, too; it has a part in the replicator. */
 void ids_loop_keeps(ids_loop *loop, struct ids_store *store);
-void ids_loop_sits(ids_loop *loop, ids_repl *repl,
-                   struct ids_standstill *still);
+void ids_loop_sits(ids_loop *loop, ids_repl *repl, struct ids_barrier *barrier);
 
 /* Runs until ids_loop_stop, or an order to stop. */
 void ids_loop_run(ids_loop *loop);

@@ -127,7 +127,7 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
     }
     r->loops = loops;
     pthread_mutex_init(&r->lock, NULL);
-    ids_standstill_init(&r->still, &r->replicator.quiesce);
+    ids_barrier_init(&r->barrier, &r->replicator.quiesce);
     ids_peering_fill(r, incarnation);
     if (!begin_replicator(r))
         return false;
@@ -138,7 +138,7 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
         return refuse_to_begin(r);
     ids_replicator_start(&r->replicator, &r->recorded);
     for (uint32_t i = 0; i < r->server->loops; i++)
-        ids_loop_sits(&loops[i], &r->replicator.repls[i], &r->still);
+        ids_loop_sits(&loops[i], &r->replicator.repls[i], &r->barrier);
     return true;
 }
 
@@ -150,7 +150,7 @@ void ids_peering_close(ids_peering *r) {
     if (!r->is_open)
         return;
     if (r->loops) {
-        ids_standstill_fini(&r->still);
+        ids_barrier_fini(&r->barrier);
         pthread_mutex_destroy(&r->lock);
     }
     ids_replicator_close(&r->replicator);

@@ -7,8 +7,8 @@
 #define IDS_PEERING_H
 
 #include "server/config.h"
+#include "server/io/barrier.h"
 #include "server/io/loop.h"
-#include "server/io/standstill.h"
 #include "server/storage/decisions.h"
 
 typedef struct ids_peering {
@@ -22,7 +22,7 @@ typedef struct ids_peering {
     ids_replicator_config settings;
     ids_replicator replicator;
     pthread_mutex_t lock; /* the replicator's monitor */
-    ids_standstill still;
+    ids_barrier barrier;
     /* The first loop's. */
     uv_work_t work;
     ids_decision written;

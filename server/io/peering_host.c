@@ -116,15 +116,15 @@ static void record(void *ctx, const ids_decision *decision) {
 
 static void quiesce(void *ctx, void (*step)(ids_replicator *replicator)) {
     ids_peering *r = ctx;
-    ids_standstill_ask(&r->still);
+    ids_barrier_ask(&r->barrier);
     pthread_mutex_lock(&r->lock);
     for (uint32_t i = 1; i < r->server->loops; i++)
         if (!r->replicator.repls[i].is_quiet)
             ids_loop_wake(&r->loops[i]);
     pthread_mutex_unlock(&r->lock);
-    ids_standstill_reached(&r->still);
+    ids_barrier_reached(&r->barrier);
     step(&r->replicator);
-    ids_standstill_over(&r->still);
+    ids_barrier_over(&r->barrier);
 }
 
 static bool replace(void *ctx) {
