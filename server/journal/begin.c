@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* begin.c -- a run begins: what was read is made durable, the last run is
  * closed, this one has its epoch, its logs and its line in the manifest; see
- * vault.h. */
-#include "server/journal/vault.h"
+ * data_dir.h. */
+#include "server/journal/data_dir.h"
 
 #include "server/journal/mutant.h"
 
@@ -31,7 +31,7 @@ static int rewrite(const ids_disk *disk, int file, const ids_log_span *span) {
     return error;
 }
 
-static bool secure(const ids_vault *v, uint64_t epoch, uint32_t loop,
+static bool secure(const ids_data_dir *v, uint64_t epoch, uint32_t loop,
                    const ids_log_span *span, ids_fault *fault) {
     const ids_disk *disk = v->disk;
     char name[IDS_DISK_NAME_BYTES];
@@ -46,7 +46,7 @@ static bool secure(const ids_vault *v, uint64_t epoch, uint32_t loop,
            ids_fault_disk(fault, error, name, "can't make it durable");
 }
 
-static bool close_run(ids_vault *v, ids_fault *fault) {
+static bool close_run(ids_data_dir *v, ids_fault *fault) {
     ids_manifest *m = &v->manifest;
     if (m->runs == 0 || m->run[m->runs - 1].closed)
         return true;
@@ -66,7 +66,7 @@ static bool close_run(ids_vault *v, ids_fault *fault) {
 
 /* An incarnation goes on when nothing that was acknowledged can be missing:
  * what took the place of all records, and had no snapshot yet, is. */
-static void name_incarnation(ids_vault *v, const uint64_t random[2]) {
+static void name_incarnation(ids_data_dir *v, const uint64_t random[2]) {
     ids_manifest *m = &v->manifest;
     ids_manifest_run *last = m->runs > 0 ? &m->run[m->runs - 1] : NULL;
     bool kept =
@@ -82,7 +82,7 @@ static void name_incarnation(ids_vault *v, const uint64_t random[2]) {
 
 /* The manifest as it is from now on, of a start: nothing goes on that would
  * need the old one. */
-static bool install(ids_vault *v, ids_fault *fault) {
+static bool install(ids_data_dir *v, ids_fault *fault) {
     bool unknown;
     int error = ids_manifest_install(&v->manifest, v->disk, &unknown);
     v->unchanged = error && !unknown;
@@ -93,9 +93,9 @@ static bool install(ids_vault *v, ids_fault *fault) {
 /* What nothing names takes room: segments that were made ready and never used,
  * a snapshot that came to no end, one whose time was over as the process was
  * killed. The names that count have to be on the medium before. */
-static void make_room(const ids_vault *v) {
+static void make_room(const ids_data_dir *v) {
     if (v->disk->sync_folder(v->disk->ctx) == 0)
-        ids_vault_clean_up(v);
+        ids_data_dir_clean_up(v);
 }
 
 static bool is_room(const ids_fault *fault) {
@@ -103,7 +103,7 @@ static bool is_room(const ids_fault *fault) {
 }
 
 /* The old run is closed, the name for the new one is known. */
-static bool install_first(ids_vault *v, ids_fault *fault) {
+static bool install_first(ids_data_dir *v, ids_fault *fault) {
     if (install(v, fault))
         return true;
     if (!is_room(fault) || !v->unchanged)
@@ -114,7 +114,8 @@ static bool install_first(ids_vault *v, ids_fault *fault) {
 
 /* A log's first segment of the least size each, and a manifest, which stands
  * beside the old one for a moment; so does the peer's record. */
-static uint64_t room_needed(const ids_vault *v, const ids_run_config *config) {
+static uint64_t room_needed(const ids_data_dir *v,
+                            const ids_run_config *config) {
     const uint64_t block = 4096;
     size_t len = 0;
     assert(config->loops >= 1);
@@ -125,7 +126,7 @@ static uint64_t room_needed(const ids_vault *v, const ids_run_config *config) {
            config->loops * (segment + block) + 2 * block;
 }
 
-static bool open_all(const ids_vault *v, const ids_run_config *config,
+static bool open_all(const ids_data_dir *v, const ids_run_config *config,
                      bool is_tight, ids_writer *writers, ids_fault *fault) {
     assert(config->loops >= 1 && v->manifest.epoch != 0);
     for (uint32_t i = 0; i < config->loops; i++) {
@@ -154,7 +155,7 @@ static bool open_all(const ids_vault *v, const ids_run_config *config,
 }
 
 /* What the start had made is of no use: nothing names it. */
-static void take_back(const ids_vault *v, const ids_run_config *config,
+static void take_back(const ids_data_dir *v, const ids_run_config *config,
                       ids_writer *writers) {
     for (uint32_t i = 0; i < config->loops; i++) {
         char name[IDS_DISK_NAME_BYTES];
@@ -165,7 +166,7 @@ static void take_back(const ids_vault *v, const ids_run_config *config,
     }
 }
 
-static bool name_run(ids_vault *v, const ids_run_config *config,
+static bool name_run(ids_data_dir *v, const ids_run_config *config,
                      ids_fault *fault) {
     ids_manifest *m = &v->manifest;
     const ids_manifest_run run = {.epoch = m->epoch,
@@ -186,8 +187,8 @@ static bool name_run(ids_vault *v, const ids_run_config *config,
     return false;
 }
 
-static bool try_run(ids_vault *v, const ids_run_config *config, bool is_tight,
-                    ids_writer *writers, ids_fault *fault) {
+static bool try_run(ids_data_dir *v, const ids_run_config *config,
+                    bool is_tight, ids_writer *writers, ids_fault *fault) {
     v->unchanged = true;
     if (!open_all(v, config, is_tight, writers, fault))
         return false;
@@ -203,7 +204,7 @@ static bool try_run(ids_vault *v, const ids_run_config *config, bool is_tight,
 }
 
 /* Where it fits only if the segments are small, they are. */
-static bool begin_run(ids_vault *v, const ids_run_config *config,
+static bool begin_run(ids_data_dir *v, const ids_run_config *config,
                       ids_writer *writers, ids_fault *fault) {
     if (try_run(v, config, false, writers, fault))
         return true;
@@ -213,7 +214,7 @@ static bool begin_run(ids_vault *v, const ids_run_config *config,
     return try_run(v, config, true, writers, fault);
 }
 
-uint64_t ids_vault_next_epoch(const ids_vault *v, uint64_t clock) {
+uint64_t ids_data_dir_next_epoch(const ids_data_dir *v, uint64_t clock) {
     uint64_t epoch = v->manifest.epoch;
     if (v->is_new || (v->copied && epoch < clock))
         epoch = clock;
@@ -236,36 +237,36 @@ static void drop_empty_run(ids_manifest *m) {
     free(m->run[m->runs].logs);
 }
 
-static bool begin(ids_vault *v, const ids_run_config *config,
+static bool begin(ids_data_dir *v, const ids_run_config *config,
                   ids_writer *writers, ids_fault *fault) {
     ids_manifest *m = &v->manifest;
     m->clock_ms = config->start_ms;
     if (!close_run(v, fault))
         return false;
     name_incarnation(v, config->random);
-    uint64_t epoch = ids_vault_next_epoch(v, config->clock);
+    uint64_t epoch = ids_data_dir_next_epoch(v, config->clock);
     m->epoch = epoch - 1;
     /* Before any file is there that would miss a manifest, and before any is
      * removed that the one on the medium might still name. */
     if (!install_first(v, fault))
         return false;
-    ids_vault_clean_up(v);
+    ids_data_dir_clean_up(v);
     m->epoch = epoch;
     m->clean = false;
     v->is_new = false;
     v->copied = NULL;
-    ids_vault_free_units(v);
+    ids_data_dir_free_units(v);
     drop_empty_run(m);
     if (!begin_run(v, config, writers, fault))
         return false;
     assert(m->runs > 0 && !m->run[m->runs - 1].closed);
     assert(m->run[m->runs - 1].epoch == epoch);
-    ids_vault_clean_up(v);
+    ids_data_dir_clean_up(v);
     return true;
 }
 
-bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
-                     ids_writer *writers, ids_fault *fault) {
+bool ids_data_dir_begin(ids_data_dir *v, const ids_run_config *config,
+                        ids_writer *writers, ids_fault *fault) {
     assert(config->fsync < IDS_FSYNC_COUNT && config->loops <= IDP_SHARDS_MAX);
     assert(config->segment_bytes <= IDS_SEGMENT_BYTES_MAX);
     *fault = (ids_fault){0};
@@ -277,7 +278,7 @@ bool ids_vault_begin(ids_vault *v, const ids_run_config *config,
     return false;
 }
 
-bool ids_vault_needs_snapshot(const ids_vault *v) {
+bool ids_data_dir_needs_snapshot(const ids_data_dir *v) {
     assert(v->manifest.runs <= IDS_RUNS_MAX);
     return v->manifest.runs + 1 >= IDS_RUNS_MAX;
 }

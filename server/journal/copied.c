@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* copied.c -- whether a folder is the one that was written, or a copy of it
- * (a backup that was put back): see vault.h.
+ * (a backup that was put back): see data_dir.h.
  *
  * What was copied may be older than what was acknowledged since, so it does
  * not stand for this node's memory any more. Each file that still counts
  * knows which file it was written into; and a copy that shares files with the
  * original, by hard links, is behind their mark. */
+#include "server/journal/data_dir.h"
 #include "server/journal/mutant.h"
-#include "server/journal/vault.h"
 
 #include <assert.h>
 
@@ -18,7 +18,7 @@ static bool is_same(const ids_disk *disk, int file, ids_identity was) {
 }
 
 /* A log that nobody has closed: what is in it is not in the manifest. */
-static bool log_is_copied(const ids_vault *v, const ids_name *name) {
+static bool log_is_copied(const ids_data_dir *v, const ids_name *name) {
     const ids_disk *disk = v->disk;
     uint8_t bytes[IDS_FILE_HEAD_BYTES];
     char text[IDS_DISK_NAME_BYTES];
@@ -36,7 +36,7 @@ static bool log_is_copied(const ids_vault *v, const ids_name *name) {
     return copied;
 }
 
-static bool any_log_is_copied(const ids_vault *v) {
+static bool any_log_is_copied(const ids_data_dir *v) {
     const ids_manifest *m = &v->manifest;
     const ids_manifest_run *last = m->runs > 0 ? &m->run[m->runs - 1] : NULL;
     assert(m->runs <= IDS_RUNS_MAX);
@@ -48,7 +48,7 @@ static bool any_log_is_copied(const ids_vault *v) {
     return false;
 }
 
-const char *ids_vault_find_copied(const ids_vault *v, int manifest) {
+const char *ids_data_dir_find_copied(const ids_data_dir *v, int manifest) {
     const ids_manifest *m = &v->manifest;
     const ids_disk *disk = v->disk;
     ids_disk_mark mark = {0};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recover.c -- reading one log back, segment by segment; see vault.h.
+/* recover.c -- reading one log back, segment by segment; see data_dir.h.
  *
  * A log of a run that has ends (closed, replaced) ends exactly where the
  * manifest says. One that is open ends where its writer was stopped, by
  * whatever it was. */
+#include "server/journal/data_dir.h"
 #include "server/journal/mutant.h"
-#include "server/journal/vault.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct reading {
-    const ids_vault *vault;
+    const ids_data_dir *dir;
     const ids_manifest_run *run;
     const ids_manifest_log *log;
     uint32_t loop;
@@ -30,8 +30,8 @@ static bool corrupt(reading *r, uint64_t at, const char *what) {
 }
 
 static bool is_there(const reading *r, uint64_t segment) {
-    for (size_t i = 0; i < r->vault->logs_count; i++) {
-        const ids_name *name = &r->vault->logs[i];
+    for (size_t i = 0; i < r->dir->logs_count; i++) {
+        const ids_name *name = &r->dir->logs[i];
         if (name->epoch == r->run->epoch && name->loop == r->loop &&
             name->number == segment)
             return true;
@@ -40,8 +40,8 @@ static bool is_there(const reading *r, uint64_t segment) {
 }
 
 static bool any_after(const reading *r, uint64_t segment) {
-    for (size_t i = 0; i < r->vault->logs_count; i++) {
-        const ids_name *name = &r->vault->logs[i];
+    for (size_t i = 0; i < r->dir->logs_count; i++) {
+        const ids_name *name = &r->dir->logs[i];
         if (name->epoch == r->run->epoch && name->loop == r->loop &&
             name->number > segment)
             return true;
@@ -50,7 +50,7 @@ static bool any_after(const reading *r, uint64_t segment) {
 }
 
 static bool read_open_file(reading *r, int file, size_t bytes_max) {
-    const ids_disk *disk = r->vault->disk;
+    const ids_disk *disk = r->dir->disk;
     int64_t size = disk->size(disk->ctx, file);
     if (size < 0)
         return ids_fault_disk(r->fault, (int)size, r->unit->name, "can't read");
@@ -74,7 +74,7 @@ static bool read_open_file(reading *r, int file, size_t bytes_max) {
 }
 
 static bool read_file(reading *r, uint64_t segment, size_t bytes_max) {
-    const ids_disk *disk = r->vault->disk;
+    const ids_disk *disk = r->dir->disk;
     assert(segment >= 1);
     ids_name_log(r->unit->name, r->run->epoch, r->loop, segment);
     int file = disk->open(disk->ctx, r->unit->name, IDS_DISK_READ);
@@ -90,7 +90,7 @@ static bool read_file(reading *r, uint64_t segment, size_t bytes_max) {
 
 static bool is_ours(const reading *r, const ids_file_head *head,
                     uint64_t segment) {
-    return head->node == r->vault->manifest.node &&
+    return head->node == r->dir->manifest.node &&
            head->epoch == r->run->epoch && head->loop == r->loop &&
            head->number == segment && head->start_ms == r->run->start_ms;
 }
@@ -108,7 +108,7 @@ static bool check_head(reading *r, uint64_t segment, ids_file_head *head) {
     case IDS_FILE_BAD:
         return corrupt(r, 0, "the header is damaged");
     }
-    if (head->node != r->vault->manifest.node)
+    if (head->node != r->dir->manifest.node)
         return ids_fault_set(r->fault, IDS_FAULT_FOREIGN, r->unit->name,
                              "another node's log");
     if (!is_ours(r, head, segment))
@@ -258,18 +258,18 @@ static bool read_segments(reading *r) {
     return leave(r);
 }
 
-bool ids_vault_read_log(ids_vault *vault, uint32_t run, uint32_t loop,
-                        const ids_loader *loader, ids_fault *fault) {
-    const ids_manifest_run *of = &vault->manifest.run[run];
-    reading r = {.vault = vault,
+bool ids_data_dir_read_log(ids_data_dir *dir, uint32_t run, uint32_t loop,
+                           const ids_loader *loader, ids_fault *fault) {
+    const ids_manifest_run *of = &dir->manifest.run[run];
+    reading r = {.dir = dir,
                  .run = of,
                  .log = &of->logs[loop],
                  .loop = loop,
                  .loader = loader,
-                 .unit = &vault->log[run][loop],
+                 .unit = &dir->log[run][loop],
                  .fault = fault};
     const ids_log_end *first = &r.log->first;
-    assert(loop < of->loops && run < vault->manifest.runs);
+    assert(loop < of->loops && run < dir->manifest.runs);
     *r.unit = (ids_unit){0};
     bool good = open_segment(&r, first->segment, first) && read_segments(&r);
     free(r.bytes);

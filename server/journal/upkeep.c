@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* upkeep.c -- what counts in the folder is written, what does not is removed;
- * see vault.h.
+ * see data_dir.h.
  *
- * The vault's manifest is the one on the medium: the next one takes its place
- * once it is there. */
-#include "server/journal/vault.h"
+ * The directory's manifest is the one on the medium: the next one takes its
+ * place once it is there. */
+#include "server/journal/data_dir.h"
 
 #include "server/journal/mutant.h"
 
@@ -39,7 +39,7 @@ static bool is_needed(const ids_manifest *m, const char *text) {
 }
 
 typedef struct sweep {
-    const ids_vault *vault;
+    const ids_data_dir *dir;
     char names[64][IDS_DISK_NAME_BYTES];
     uint32_t count;
 } sweep;
@@ -48,15 +48,15 @@ static void collect(void *ctx, const char *text) {
     sweep *s = ctx;
     assert(s->count <= 64);
     if (s->count == 64 || strlen(text) >= IDS_DISK_NAME_BYTES ||
-        is_needed(&s->vault->manifest, text))
+        is_needed(&s->dir->manifest, text))
         return;
     memcpy(s->names[s->count++], text, strlen(text) + 1);
 }
 
-void ids_vault_clean_up(const ids_vault *v) {
+void ids_data_dir_clean_up(const ids_data_dir *v) {
     const ids_disk *disk = v->disk;
     bool all_gone = true;
-    sweep s = {.vault = v, .count = 64};
+    sweep s = {.dir = v, .count = 64};
     while (s.count == 64 && all_gone) {
         s.count = 0;
         if (disk->list(disk->ctx, collect, &s) != 0)
@@ -72,7 +72,7 @@ static bool stands(int error, bool unknown) {
     return error && !unknown && error != -ESTALE;
 }
 
-bool ids_vault_put(ids_vault *v, ids_manifest *next, ids_fault *fault) {
+bool ids_data_dir_put(ids_data_dir *v, ids_manifest *next, ids_fault *fault) {
     bool unknown;
     int error = ids_manifest_install(next, v->disk, &unknown);
     v->unchanged = stands(error, unknown);
@@ -87,28 +87,28 @@ bool ids_vault_put(ids_vault *v, ids_manifest *next, ids_fault *fault) {
     return true;
 }
 
-static bool no_memory(ids_vault *v, ids_fault *fault) {
+static bool no_memory(ids_data_dir *v, ids_fault *fault) {
     v->unchanged = true;
     return ids_fault_set(fault, IDS_FAULT_MEMORY, IDS_NAME_MANIFEST,
                          "it doesn't fit");
 }
 
-uint64_t ids_vault_next_generation(const ids_vault *v) {
+uint64_t ids_data_dir_next_generation(const ids_data_dir *v) {
     return v->manifest.generation + 1;
 }
 
-bool ids_vault_is_replaced(const ids_vault *v) {
+bool ids_data_dir_is_replaced(const ids_data_dir *v) {
     const ids_manifest *m = &v->manifest;
     return m->runs > 0 && m->run[m->runs - 1].replaced;
 }
 
-bool ids_vault_replaced(ids_vault *v, const ids_log_end *ends, uint64_t now_ms,
-                        ids_fault *fault) {
+bool ids_data_dir_replaced(ids_data_dir *v, const ids_log_end *ends,
+                           uint64_t now_ms, ids_fault *fault) {
     const ids_manifest *m = &v->manifest;
     ids_manifest next;
     *fault = (ids_fault){0};
     assert(m->runs > 0 && !m->run[m->runs - 1].closed);
-    if (ids_vault_is_replaced(v) || IDS_MUTANT(MIXES_HISTORIES))
+    if (ids_data_dir_is_replaced(v) || IDS_MUTANT(MIXES_HISTORIES))
         return true; /* the ends stay where the first ones were */
     if (!ids_manifest_copy(&next, m))
         return no_memory(v, fault);
@@ -118,7 +118,7 @@ bool ids_vault_replaced(ids_vault *v, const ids_log_end *ends, uint64_t now_ms,
     for (uint32_t i = 0; i < run->loops; i++)
         run->logs[i].end = ends[i];
     next.clock_ms = now_ms;
-    return ids_vault_put(v, &next, fault);
+    return ids_data_dir_put(v, &next, fault);
 }
 
 /* What the manifest says once this snapshot counts. */
@@ -152,9 +152,9 @@ static bool with_snapshot(const ids_manifest *m, const ids_snapshot_sum *sums,
     return true;
 }
 
-bool ids_vault_install(ids_vault *v, const ids_snapshot_sum *sums,
-                       const ids_log_end *firsts, uint64_t now_ms, bool clean,
-                       ids_fault *fault) {
+bool ids_data_dir_install(ids_data_dir *v, const ids_snapshot_sum *sums,
+                          const ids_log_end *firsts, uint64_t now_ms,
+                          bool clean, ids_fault *fault) {
     const ids_manifest *m = &v->manifest;
     ids_manifest next;
     *fault = (ids_fault){0};
@@ -163,9 +163,9 @@ bool ids_vault_install(ids_vault *v, const ids_snapshot_sum *sums,
         return no_memory(v, fault);
     next.clock_ms = now_ms;
     if (IDS_MUTANT(REMOVES_TOO_EARLY)) {
-        ids_vault early = *v;
+        ids_data_dir early = *v;
         early.manifest = next;
-        ids_vault_clean_up(&early);
+        ids_data_dir_clean_up(&early);
     }
     int error =
         IDS_MUTANT(NO_FOLDER_SYNC) ? 0 : v->disk->sync_folder(v->disk->ctx);
@@ -175,8 +175,8 @@ bool ids_vault_install(ids_vault *v, const ids_snapshot_sum *sums,
         return ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
                               "can't sync its folder");
     }
-    if (!ids_vault_put(v, &next, fault))
+    if (!ids_data_dir_put(v, &next, fault))
         return false;
-    ids_vault_clean_up(v);
+    ids_data_dir_clean_up(v);
     return true;
 }

@@ -40,13 +40,13 @@ static void print_unit(void *ctx, const ids_unit *unit,
 }
 
 /* The snapshot's are all different; behind it a record may change often. */
-static void print_whole(const char *path, const ids_vault *vault, bool good) {
-    const ids_manifest *m = &vault->manifest;
+static void print_whole(const char *path, const ids_data_dir *dir, bool good) {
+    const ids_manifest *m = &dir->manifest;
     uint64_t records = 0;
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         records += m->snapshot[i].records;
-    if (vault->copied)
-        printf("%s: copied or restored: %s\n", path, vault->copied);
+    if (dir->copied)
+        printf("%s: copied or restored: %s\n", path, dir->copied);
     if (good)
         printf("%s: good, %" PRIu64 " records, %" PRIu64
                " changes after them, epoch %" PRIu64 ", last stop %s\n",
@@ -113,12 +113,12 @@ static void say_newest(const ids_contents *contents) {
     puts(streams > 0 ? "" : "none");
 }
 
-static void say_folder(const char *path, const ids_vault *vault,
+static void say_folder(const char *path, const ids_data_dir *dir,
                        const ids_contents *contents) {
-    const ids_manifest *m = &vault->manifest;
+    const ids_manifest *m = &dir->manifest;
     say("folder", "%s", path);
     say("last_stop", "%s", m->clean ? "clean" : "sudden");
-    say("unfinished_copy", "%s", ids_vault_is_replaced(vault) ? "yes" : "no");
+    say("unfinished_copy", "%s", ids_data_dir_is_replaced(dir) ? "yes" : "no");
     say("epoch", "%" PRIu64, m->epoch);
     say_decision(path);
     say_newest(contents);
@@ -130,7 +130,7 @@ static void say_folder(const char *path, const ids_vault *vault,
 
 static int check_folder(const char *path, ids_contents *contents) {
     ids_posix_disk posix;
-    ids_vault vault;
+    ids_data_dir dir;
     ids_fault fault = {0};
     char text[IDS_FAULT_TEXT_BYTES];
     const ids_loader loader = {.ctx = contents, .load = ids_contents_load};
@@ -141,7 +141,7 @@ static int check_folder(const char *path, ids_contents *contents) {
         return EXIT_FAILURE;
     }
     ids_disk disk = ids_posix_disk_of(&posix);
-    if (!ids_vault_open(&vault, &disk, &fault)) {
+    if (!ids_data_dir_open(&dir, &disk, &fault)) {
         ids_fault_text(&fault, text);
         printf("%s\n", text);
         ids_posix_disk_close(&posix);
@@ -149,12 +149,12 @@ static int check_folder(const char *path, ids_contents *contents) {
     }
     read_records = 0;
     bool good =
-        ids_restore(&vault, NULL, NULL, ids_machine_cores(), &report, &fault);
-    contents->clock_ms = ids_vault_clock_ms(&vault);
-    print_whole(path, &vault, good);
+        ids_restore(&dir, NULL, NULL, ids_machine_cores(), &report, &fault);
+    contents->clock_ms = ids_data_dir_clock_ms(&dir);
+    print_whole(path, &dir, good);
     if (good)
-        say_folder(path, &vault, contents);
-    ids_vault_close(&vault);
+        say_folder(path, &dir, contents);
+    ids_data_dir_close(&dir);
     ids_posix_disk_close(&posix);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

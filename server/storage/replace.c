@@ -52,10 +52,10 @@ bool ids_store_replace(ids_store *s) {
         return false;
     }
     end_logs(s);
-    if (ids_vault_replaced(&s->vault, s->rounds.firsts, ids_loop_clock_ms(),
-                           &fault))
+    if (ids_data_dir_replaced(&s->dir, s->rounds.firsts, ids_loop_clock_ms(),
+                              &fault))
         return true;
-    if (!s->vault.unchanged)
+    if (!s->dir.unchanged)
         ids_storage_fail(&fault);
     ids_fault_text(&fault, why);
     say_copy_waits(s, why);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct restore {
-    ids_vault *vault;
+    ids_data_dir *dir;
     const ids_server *server;
     ids_worker **workers;
     pthread_mutex_t *locks; /* one per shard */
@@ -84,36 +84,36 @@ static bool load(void *ctx, const ids_change *changes, size_t count,
 static void read_units(void *ctx) {
     restore *r = ctx;
     const ids_loader loader = {.ctx = r, .load = load};
-    uint32_t units = ids_vault_units(r->vault, r->phase);
+    uint32_t units = ids_data_dir_units(r->dir, r->phase);
     while (!atomic_load(&r->failed) || !r->workers) {
         uint32_t unit = atomic_fetch_add(&r->next, 1);
         ids_fault fault;
         if (unit >= units)
             break;
-        bool good = ids_vault_read(r->vault, r->phase, unit,
-                                   r->workers  ? &loader
-                                   : r->report ? r->report->loader
-                                               : NULL,
-                                   &fault);
+        bool good = ids_data_dir_read(r->dir, r->phase, unit,
+                                      r->workers  ? &loader
+                                      : r->report ? r->report->loader
+                                                  : NULL,
+                                      &fault);
         pthread_mutex_lock(&r->lock);
         if (!good && !atomic_exchange(&r->failed, true))
             *r->fault = fault;
         if (r->report)
             r->report->unit(r->report->ctx,
-                            ids_vault_unit(r->vault, r->phase, unit), &fault);
+                            ids_data_dir_unit(r->dir, r->phase, unit), &fault);
         pthread_mutex_unlock(&r->lock);
     }
 }
 
 static void read_phase(restore *r, uint32_t threads) {
-    uint32_t units = ids_vault_units(r->vault, r->phase);
+    uint32_t units = ids_data_dir_units(r->dir, r->phase);
     atomic_store(&r->next, 0);
     ids_work_together(threads < units ? threads : units, read_units, r);
 }
 
 /* What the snapshots hold is spread evenly, whoever wrote them. */
 static void reserve(const restore *r) {
-    const ids_manifest *m = &r->vault->manifest;
+    const ids_manifest *m = &r->dir->manifest;
     uint64_t records = 0;
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         records += m->snapshot[i].records;
@@ -131,10 +131,10 @@ static bool make_locks(restore *r) {
                          "its records don't fit into memory");
 }
 
-bool ids_restore(ids_vault *vault, const ids_server *server,
+bool ids_restore(ids_data_dir *dir, const ids_server *server,
                  ids_worker **workers, uint32_t threads,
                  const ids_restore_report *report, ids_fault *fault) {
-    restore r = {.vault = vault,
+    restore r = {.dir = dir,
                  .server = server,
                  .workers = workers,
                  .report = report,
@@ -144,7 +144,7 @@ bool ids_restore(ids_vault *vault, const ids_server *server,
     pthread_mutex_init(&r.lock, NULL);
     if (workers)
         reserve(&r);
-    for (r.phase = 0; r.phase < ids_vault_phases(vault); r.phase++)
+    for (r.phase = 0; r.phase < ids_data_dir_phases(dir); r.phase++)
         if (!atomic_load(&r.failed) || !workers)
             read_phase(&r, threads);
     for (uint32_t i = 0; workers && i < server->loops; i++)

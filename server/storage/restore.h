@@ -3,7 +3,7 @@
 #ifndef IDS_RESTORE_H
 #define IDS_RESTORE_H
 
-#include "server/journal/vault.h"
+#include "server/journal/data_dir.h"
 #include "server/worker.h"
 
 /* unit is told of each unit, one at a time. */
@@ -16,7 +16,7 @@ typedef struct ids_restore_report {
 /* Reads all phases, into the workers' shards, by as many threads; workers NULL:
  * only checks, and server may be NULL. Returns when all is read. False: fault
  * says what is wrong with the first bad unit. */
-bool ids_restore(ids_vault *vault, const ids_server *server,
+bool ids_restore(ids_data_dir *dir, const ids_server *server,
                  ids_worker **workers, uint32_t threads,
                  const ids_restore_report *report, ids_fault *fault);
 

@@ -15,10 +15,10 @@
 /* The longest pause after one that was given up. */
 #define AGAIN_MS_MAX 300000
 
-void ids_rounds_init(ids_rounds *r, const ids_server *server, ids_vault *vault,
+void ids_rounds_init(ids_rounds *r, const ids_server *server, ids_data_dir *dir,
                      ids_disk *disk, uint64_t log_bytes_max) {
     *r = (ids_rounds){.server = server,
-                      .vault = vault,
+                      .dir = dir,
                       .disk = disk,
                       .log_bytes_max = log_bytes_max,
                       .pause_ms = IDS_SNAPSHOT_AGAIN_MS};
@@ -77,9 +77,9 @@ void ids_rounds_grew(ids_rounds *r, size_t log_bytes) {
 
 bool ids_rounds_create_part(const ids_rounds *r, uint32_t index,
                             ids_snapshot_file *file) {
-    const ids_file_head head = {.node = r->vault->manifest.node,
-                                .epoch = r->vault->manifest.epoch,
-                                .number = ids_vault_next_generation(r->vault),
+    const ids_file_head head = {.node = r->dir->manifest.node,
+                                .epoch = r->dir->manifest.epoch,
+                                .number = ids_data_dir_next_generation(r->dir),
                                 .start_ms = r->start_ms,
                                 .loop = index};
     assert(index < r->server->loops);
@@ -89,7 +89,7 @@ bool ids_rounds_create_part(const ids_rounds *r, uint32_t index,
 void ids_rounds_remove_parts(const ids_rounds *r) {
     for (uint32_t i = 0; i < r->server->loops; i++) {
         char name[IDS_DISK_NAME_BYTES];
-        ids_name_snapshot(name, ids_vault_next_generation(r->vault), i);
+        ids_name_snapshot(name, ids_data_dir_next_generation(r->dir), i);
         r->disk->remove(r->disk->ctx, name);
     }
 }
@@ -190,10 +190,10 @@ void ids_rounds_install(ids_rounds *r, uint64_t now_ms) {
     atomic_store(&r->parts_bytes, answer.bytes);
     if (r->given_up) {
         give_up(r, "there was no room for it, on the disk or in memory");
-    } else if (ids_vault_install(r->vault, r->sums, r->firsts, now_ms, false,
-                                 &fault)) {
+    } else if (ids_data_dir_install(r->dir, r->sums, r->firsts, now_ms, false,
+                                    &fault)) {
         taken(r, &answer);
-    } else if (r->vault->unchanged) {
+    } else if (r->dir->unchanged) {
         ids_fault_text(&fault, why);
         give_up(r, why);
     } else {

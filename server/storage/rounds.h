@@ -7,7 +7,7 @@
 #ifndef IDS_ROUNDS_H
 #define IDS_ROUNDS_H
 
-#include "server/journal/vault.h"
+#include "server/journal/data_dir.h"
 #include "server/server.h"
 
 #include <pthread.h>
@@ -21,7 +21,7 @@ typedef struct ids_rounds {
     /* Set before the loops run. */
     const ids_server *server;
     ids_disk *disk;
-    ids_vault *vault;
+    ids_data_dir *dir;
     uint64_t start_ms; /* of this run */
     uint64_t log_bytes_max;
     /* A place for each loop: its part, and where its log begins anew. */
@@ -48,7 +48,7 @@ typedef struct ids_rounds {
 /* log_bytes_max: a round begins when the logs have grown by so many. The rest
  * is borrowed. */
 void ids_rounds_init(ids_rounds *rounds, const ids_server *server,
-                     ids_vault *vault, ids_disk *disk, uint64_t log_bytes_max);
+                     ids_data_dir *dir, ids_disk *disk, uint64_t log_bytes_max);
 void ids_rounds_fini(ids_rounds *rounds);
 
 /* Places for the loops' parts. False: no memory. */

@@ -103,20 +103,20 @@ bool ids_store_open(ids_store *s, const ids_config *config,
     if (!open_folder(s, config->data_dir))
         return false;
     s->disk = ids_posix_disk_of(&s->posix);
-    if (!ids_vault_open(&s->vault, &s->disk, &fault)) {
+    if (!ids_data_dir_open(&s->dir, &s->disk, &fault)) {
         complain(s, &fault);
         ids_posix_disk_close(&s->posix);
         return false;
     }
-    s->was_empty = s->vault.is_new;
+    s->was_empty = s->dir.is_new;
     if (config->restored && !s->was_empty)
-        s->vault.copied = "--restored says so";
-    if (s->vault.copied)
+        s->dir.copied = "--restored says so";
+    if (s->dir.copied)
         ids_log(IDS_LOG_WARN, "the data folder was copied or restored",
                 "data_dir=%s reason=\"%s\" so=\"a new incarnation, and an "
                 "epoch above the clock's\"",
-                config->data_dir, s->vault.copied);
-    ids_rounds_init(&s->rounds, server, &s->vault, &s->disk,
+                config->data_dir, s->dir.copied);
+    ids_rounds_init(&s->rounds, server, &s->dir, &s->disk,
                     config->snapshot_log_bytes);
     s->is_open = true;
     return true;
@@ -128,11 +128,11 @@ void ids_store_quiet(ids_store *s) {
 }
 
 uint64_t ids_store_incarnation(const ids_store *s) {
-    return s->is_open ? s->vault.manifest.incarnation : 0;
+    return s->is_open ? s->dir.manifest.incarnation : 0;
 }
 
 uint64_t ids_store_epoch(const ids_store *s) {
-    return ids_vault_next_epoch(&s->vault, s->server->epoch - 1);
+    return ids_data_dir_next_epoch(&s->dir, s->server->epoch - 1);
 }
 
 /* The start ---------------------------------------------------------------- */
@@ -159,15 +159,15 @@ static bool load(ids_store *s, ids_worker **workers) {
     totals t = {0};
     const ids_restore_report report = {.ctx = &t, .unit = count_unit};
     uint64_t from_ms = ids_loop_clock_ms();
-    if (!ids_restore(&s->vault, s->server, workers, ids_machine_cores(),
-                     &report, &fault))
+    if (!ids_restore(&s->dir, s->server, workers, ids_machine_cores(), &report,
+                     &fault))
         return complain(s, &fault);
     if (!s->was_empty)
         ids_log(IDS_LOG_INFO, "recovered",
                 "files=%" PRIu64 " bytes=%" PRIu64 " records_read=%" PRIu64
                 " ms=%" PRIu64 " after_clean_stop=%s",
                 t.files, t.bytes, t.records, ids_loop_clock_ms() - from_ms,
-                s->vault.manifest.clean ? "yes" : "no");
+                s->dir.manifest.clean ? "yes" : "no");
     return true;
 }
 
@@ -185,7 +185,7 @@ static bool begin_run(ids_store *s, ids_writer *writers) {
                           .start_ms = s->start_ms,
                           .clock = s->server->epoch - 1};
     randombytes_buf(run.random, sizeof run.random);
-    return ids_vault_begin(&s->vault, &run, writers, &fault) ||
+    return ids_data_dir_begin(&s->dir, &run, writers, &fault) ||
            complain(s, &fault);
 }
 
@@ -243,10 +243,10 @@ static bool take_all(ids_store *s, bool clean, ids_fault *fault) {
         &s->rounds); /* of one that did not come to its end */
     bool written = write_parts(s, clean);
     if (written &&
-        ids_vault_install(&s->vault, s->rounds.sums, s->rounds.firsts,
-                          ids_loop_clock_ms(), clean, fault))
+        ids_data_dir_install(&s->dir, s->rounds.sums, s->rounds.firsts,
+                             ids_loop_clock_ms(), clean, fault))
         return true;
-    if (!written || s->vault.unchanged)
+    if (!written || s->dir.unchanged)
         ids_rounds_remove_parts(&s->rounds);
     return false;
 }
@@ -302,19 +302,19 @@ bool ids_store_begin(ids_store *s, ids_worker **workers) {
     assert(s->is_open && s->log_writers_count == 0);
     if (!load(s, workers))
         return false;
-    s->start_ms = ids_vault_clock_ms(&s->vault);
+    s->start_ms = ids_data_dir_clock_ms(&s->dir);
     if (s->start_ms < IDS_CLOCK_START_MS)
         s->start_ms = IDS_CLOCK_START_MS;
     ids_loop_clock_set(s->start_ms);
     ids_writer *writers = calloc(loops, sizeof *writers);
-    bool full = ids_vault_needs_snapshot(&s->vault);
+    bool full = ids_data_dir_needs_snapshot(&s->dir);
     bool good = writers && begin_run(s, writers) &&
                 make_log_writers(s, workers, writers);
     free(writers);
     if (good && full)
         good = take_first(s, workers);
     /* Earlier lives' logs are done with as soon as may be. */
-    if (s->vault.manifest.runs > 1)
+    if (s->dir.manifest.runs > 1)
         atomic_store(&s->rounds.log_bytes, s->rounds.log_bytes_max);
     return good && start_log_writers(s);
 }
@@ -332,7 +332,7 @@ static void say_what_is_left(const ids_store *s, const ids_fault *fault) {
     ids_log(IDS_LOG_WARN, "stopped without a closing snapshot",
             "data_dir=%s free_bytes=%" PRId64 " reason=\"%s\" left=\"%s\"",
             s->config->data_dir, room, text,
-            ids_vault_is_replaced(&s->vault)
+            ids_data_dir_is_replaced(&s->dir)
                 ? "what the folder held before this replica's last full copy "
                   "came; start it again, and it gets a new one"
                 : "the logs hold every change, nothing is lost; make room and "
@@ -356,6 +356,6 @@ void ids_store_close(ids_store *s) {
         ids_log_writer_free(s->log_writers[i]);
     free(s->log_writers);
     ids_rounds_fini(&s->rounds);
-    ids_vault_close(&s->vault);
+    ids_data_dir_close(&s->dir);
     ids_posix_disk_close(&s->posix);
 }

@@ -18,7 +18,7 @@ typedef struct ids_store {
     const ids_config *config;
     ids_posix_disk posix;
     ids_disk disk;
-    ids_vault vault;
+    ids_data_dir dir;
     bool is_open;
     bool was_empty; /* nothing was kept before this start */
     uint64_t start_ms;

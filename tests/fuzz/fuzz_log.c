@@ -24,20 +24,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     ids_manifest_log log = {.first = {.segment = 1, .at = 64}};
     ids_fault fault = {0};
     feed_open(&f, bytes, len, IDS_LOG_MAGIC);
-    ids_vault vault = {.disk = &f.disk,
-                       .log = {&unit},
-                       .manifest = {.node = FEED_NODE,
-                                    .runs = 1,
-                                    .run = {{.epoch = FEED_EPOCH,
-                                             .start_ms = FEED_START_MS,
-                                             .loops = 1,
-                                             .logs = &log}}}};
-    if (ids_vault_read(&vault, 1, 0, &f.loader, &fault)) {
+    ids_data_dir dir = {.disk = &f.disk,
+                        .log = {&unit},
+                        .manifest = {.node = FEED_NODE,
+                                     .runs = 1,
+                                     .run = {{.epoch = FEED_EPOCH,
+                                              .start_ms = FEED_START_MS,
+                                              .loops = 1,
+                                              .logs = &log}}}};
+    if (ids_data_dir_read(&dir, 1, 0, &f.loader, &fault)) {
         uint64_t records = unit.records;
         assert(unit.end.segment == 1 && unit.end.at <= f.len);
         log.end = unit.end;
-        vault.manifest.run[0].closed = true;
-        assert(ids_vault_read(&vault, 1, 0, NULL, &fault));
+        dir.manifest.run[0].closed = true;
+        assert(ids_data_dir_read(&dir, 1, 0, NULL, &fault));
         assert(unit.records == records);
     } else {
         check_fault(&fault);

@@ -8,7 +8,7 @@
 #ifndef IDT_JOURNAL_FEED_H
 #define IDT_JOURNAL_FEED_H
 
-#include "server/journal/vault.h"
+#include "server/journal/data_dir.h"
 #include "tests/lib/mem.h"
 
 enum { FEED_NODE = 1, FEED_EPOCH = 2, FEED_START_MS = 3 };

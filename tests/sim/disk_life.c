@@ -170,7 +170,7 @@ static void carry_out(disk_world *w, disk_loop *l) {
 /* Snapshots ---------------------------------------------------------------- */
 
 static void start_walk(disk_world *w, disk_loop *l, uint64_t generation) {
-    const ids_file_head head = {.node = w->vault.manifest.node,
+    const ids_file_head head = {.node = w->dir.manifest.node,
                                 .epoch = w->epoch,
                                 .number = generation,
                                 .loop = l->index};
@@ -184,7 +184,7 @@ static void start_walk(disk_world *w, disk_loop *l, uint64_t generation) {
 
 void disk_start_snapshot(disk_world *w) {
     for (uint32_t i = 0; i < w->loops; i++) {
-        start_walk(w, &w->loop[i], ids_vault_next_generation(&w->vault));
+        start_walk(w, &w->loop[i], ids_data_dir_next_generation(&w->dir));
     }
     w->snapshotting = true;
 }
@@ -240,7 +240,7 @@ static void try_install(disk_world *w) {
         }
     }
     if (!no_room &&
-        ids_vault_install(&w->vault, sums, first, w->now_ms, false, &fault)) {
+        ids_data_dir_install(&w->dir, sums, first, w->now_ms, false, &fault)) {
         w->tally->snapshots++;
     }
 }
@@ -307,8 +307,8 @@ static void stop_clean(disk_world *w) {
         }
         sums[i] = l->file.sum;
     }
-    w->clean_generation = ids_vault_next_generation(&w->vault);
-    if (ids_vault_install(&w->vault, sums, none, w->now_ms, true, &fault)) {
+    w->clean_generation = ids_data_dir_next_generation(&w->dir);
+    if (ids_data_dir_install(&w->dir, sums, none, w->now_ms, true, &fault)) {
         w->tally->clean_stops++;
     }
 }

@@ -11,7 +11,7 @@
 
 typedef struct recovery {
     disk_world *w;
-    ids_vault vault;
+    ids_data_dir dir;
     uint64_t salt;
     uint32_t loops;
     ids_shard *shard[DISK_LOOPS_MAX];
@@ -52,7 +52,7 @@ static ids_shard *new_shard(recovery *r, uint32_t index) {
         ids_mutant_now == IDS_MUTANT_RESUMES_EPOCH && r->w->first_epoch;
     return disk_new_shard(r->w, index,
                           resumes ? r->w->first_epoch
-                                  : ids_vault_next_epoch(&r->vault, UNIX_S),
+                                  : ids_data_dir_next_epoch(&r->dir, UNIX_S),
                           0);
 }
 
@@ -71,14 +71,14 @@ static bool load(void *ctx, const ids_change *changes, size_t count,
 /* The units of a phase in any order. */
 static bool read_phase(recovery *r, uint32_t phase, ids_fault *fault) {
     const ids_loader loader = {.ctx = r, .load = load};
-    uint32_t units = ids_vault_units(&r->vault, phase);
+    uint32_t units = ids_data_dir_units(&r->dir, phase);
     uint32_t from = units ? idt_rng_below(&r->w->rng, units) : 0;
     for (uint32_t i = 0; i < units; i++) {
         uint32_t unit = (from + i) % units;
-        if (!ids_vault_read(&r->vault, phase, unit, &loader, fault)) {
+        if (!ids_data_dir_read(&r->dir, phase, unit, &loader, fault)) {
             return false;
         }
-        r->w->tally->cut_tails += ids_vault_unit(&r->vault, phase, unit)->torn;
+        r->w->tally->cut_tails += ids_data_dir_unit(&r->dir, phase, unit)->torn;
     }
     return true;
 }
@@ -105,11 +105,11 @@ static void walk(recovery *r, uint64_t clock_ms) {
  * changed may not be there at all. */
 static void find_numbers(recovery *r) {
     disk_world *w = r->w;
-    const ids_manifest *m = &r->vault.manifest;
+    const ids_manifest *m = &r->dir.manifest;
     for (uint32_t run = 0; run < m->runs; run++) {
         for (uint32_t i = 0; m->run[run].epoch == w->epoch && i < w->loops;
              i++) {
-            r->found->number[i] = r->vault.log[run][i].end.number;
+            r->found->number[i] = r->dir.log[run][i].end.number;
         }
         if (m->run[run].epoch == w->epoch) {
             return;
@@ -125,8 +125,7 @@ static void find_numbers(recovery *r) {
 /* No snapshot of the records that took the place of all is there: the old
  * ones come back, as they were then. */
 static bool has_gone_back(const recovery *r) {
-    return r->w->replaced &&
-           r->vault.manifest.generation < r->w->new_generation;
+    return r->w->replaced && r->dir.manifest.generation < r->w->new_generation;
 }
 
 static bool check_old_numbers(recovery *r) {
@@ -190,7 +189,7 @@ static bool check_loss(recovery *r) {
 }
 
 static bool check_incarnation(recovery *r, uint64_t before, bool was_kept) {
-    bool same = r->vault.manifest.incarnation == before;
+    bool same = r->dir.manifest.incarnation == before;
     return same == was_kept || disk_fail(r->w, "R5: the incarnation %s",
                                          same ? "went on" : "was given up");
 }
@@ -218,12 +217,12 @@ static void adopt(recovery *r, uint64_t clock_ms) {
         ids_journal_free(l->journal);
         l->journal = NULL;
     }
-    w->vault = r->vault;
+    w->dir = r->dir;
     w->loops = r->loops;
     w->now_ms = clock_ms;
-    w->epoch = r->vault.manifest.epoch;
+    w->epoch = r->dir.manifest.epoch;
     w->first_epoch = w->first_epoch ? w->first_epoch : w->epoch;
-    w->fsync = r->vault.manifest.run[r->vault.manifest.runs - 1].fsync;
+    w->fsync = r->dir.manifest.run[r->dir.manifest.runs - 1].fsync;
     w->clean_generation = 0;
     w->snapshotting = false;
     w->replaced = w->stopped = false;
@@ -247,8 +246,8 @@ static void adopt(recovery *r, uint64_t clock_ms) {
 static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
     disk_world *w = r->w;
     ids_writer writers[DISK_LOOPS_MAX];
-    uint64_t clock_ms = ids_vault_clock_ms(&r->vault);
-    const ids_manifest *m = &r->vault.manifest;
+    uint64_t clock_ms = ids_data_dir_clock_ms(&r->dir);
+    const ids_manifest *m = &r->dir.manifest;
     uint64_t incarnation = m->incarnation;
     bool kept = m->clean ||
                 (m->runs > 0 && m->run[m->runs - 1].fsync == IDS_FSYNC_ALWAYS &&
@@ -270,14 +269,14 @@ static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
         disk_fail(w, "a key is in two shards");
         return DISK_WRONG;
     }
-    if (!ids_vault_begin(&r->vault, &config, writers, fault)) {
+    if (!ids_data_dir_begin(&r->dir, &config, writers, fault)) {
         return DISK_REFUSED;
     }
     if (trial) {
         for (uint32_t i = 0; i < r->loops; i++) {
             ids_writer_close(&writers[i]);
         }
-        const hostile *disk = r->vault.disk->ctx;
+        const hostile *disk = r->dir.disk->ctx;
         if (disk->is_copy && !check_incarnation(r, incarnation, false)) {
             return DISK_WRONG;
         }
@@ -299,7 +298,7 @@ static disk_outcome read_all(recovery *r, bool trial, ids_fault *fault) {
         r->shard[i] = new_shard(r, i);
         assert(r->shard[i]);
     }
-    for (uint32_t phase = 0; phase < ids_vault_phases(&r->vault); phase++) {
+    for (uint32_t phase = 0; phase < ids_data_dir_phases(&r->dir); phase++) {
         if (!read_phase(r, phase, fault)) {
             return DISK_REFUSED;
         }
@@ -315,7 +314,7 @@ disk_outcome disk_recover(disk_world *w, hostile *disk, bool trial,
     if (!trial) {
         w->io = trial_io;
     }
-    if (!ids_vault_open(&r.vault, trial ? &trial_io : &w->io, fault)) {
+    if (!ids_data_dir_open(&r.dir, trial ? &trial_io : &w->io, fault)) {
         return DISK_REFUSED;
     }
     w->salt = idt_rng_next(&w->rng);
@@ -330,7 +329,7 @@ disk_outcome disk_recover(disk_world *w, hostile *disk, bool trial,
     for (uint32_t i = 0; i < r.loops; i++) {
         ids_shard_free(r.shard[i]);
     }
-    ids_vault_close(&r.vault);
+    ids_data_dir_close(&r.dir);
     return outcome;
 }
 
@@ -348,5 +347,5 @@ void disk_stop(disk_world *w) {
         ids_shard_free(l->shard);
         l->shard = NULL;
     }
-    ids_vault_close(&w->vault);
+    ids_data_dir_close(&w->dir);
 }

@@ -60,8 +60,7 @@ static void swap(disk_world *w) {
 /* The old records are those of the first time, as long as no snapshot of any
  * new ones is there. */
 static bool keep_old(disk_world *w, ids_log_end ends[DISK_LOOPS_MAX]) {
-    bool again =
-        w->replaced && w->vault.manifest.generation < w->new_generation;
+    bool again = w->replaced && w->dir.manifest.generation < w->new_generation;
     for (uint32_t i = 0; i < w->loops; i++) {
         const ids_log_end *cut = ids_journal_cut_at(w->loop[i].journal);
         if (cut == NULL) {
@@ -74,7 +73,7 @@ static bool keep_old(disk_world *w, ids_log_end ends[DISK_LOOPS_MAX]) {
     }
     if (!again) {
         disk_copy_history(w->old, w->history);
-        w->new_generation = ids_vault_next_generation(&w->vault);
+        w->new_generation = ids_data_dir_next_generation(&w->dir);
     }
     w->replaced = true;
     return true;
@@ -91,7 +90,7 @@ void disk_replace(disk_world *w) {
         ids_journal_cut(w->loop[i].journal);
     }
     w->stopped = !disk_flush(w) || !keep_old(w, ends) ||
-                 !ids_vault_replaced(&w->vault, ends, w->now_ms, &fault);
+                 !ids_data_dir_replaced(&w->dir, ends, w->now_ms, &fault);
     if (w->stopped) {
         return;
     }

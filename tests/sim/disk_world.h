@@ -8,8 +8,8 @@
 #ifndef IDT_DISK_WORLD_H
 #define IDT_DISK_WORLD_H
 
+#include "server/journal/data_dir.h"
 #include "server/journal/mutant.h"
-#include "server/journal/vault.h"
 #include "tests/lib/mem.h"
 #include "tests/sim/disk_hostile.h"
 
@@ -69,7 +69,7 @@ typedef struct disk_world {
     idt_rng rng;
     hostile *disk;
     ids_disk io;
-    ids_vault vault;
+    ids_data_dir dir;
     idt_mem mem;
     uint64_t now_ms;
     uint64_t salt; /* the run's hash key */
@@ -124,7 +124,7 @@ void disk_rebase(disk_world *w, const disk_recovered *r, uint64_t clock_ms);
 /* disk_recover.c */
 typedef enum disk_outcome {
     DISK_STARTED,
-    DISK_REFUSED, /* the folder: the vault's fault says why */
+    DISK_REFUSED, /* the folder: the directory's fault says why */
     DISK_WRONG    /* .failure is set */
 } disk_outcome;
 /* Recovers from the disk and begins a life. trial: on a disk that is thrown

@@ -51,7 +51,7 @@ static ids_change complete(ids_change c, idp_class class, const char *result) {
 /* One life: a writer and a journal per loop. */
 typedef struct life {
     const ids_disk *disk;
-    ids_vault vault;
+    ids_data_dir dir;
     ids_writer writer[LOOPS];
     ids_journal *journal[LOOPS];
     uint64_t number[LOOPS];
@@ -77,10 +77,11 @@ static bool flush(life *l, uint32_t loop) {
     return !done.failed;
 }
 
-static bool read_all(ids_vault *v, const ids_loader *loader, ids_fault *fault) {
-    for (uint32_t phase = 0; phase < ids_vault_phases(v); phase++)
-        for (uint32_t i = 0; i < ids_vault_units(v, phase); i++)
-            if (!ids_vault_read(v, phase, i, loader, fault))
+static bool read_all(ids_data_dir *v, const ids_loader *loader,
+                     ids_fault *fault) {
+    for (uint32_t phase = 0; phase < ids_data_dir_phases(v); phase++)
+        for (uint32_t i = 0; i < ids_data_dir_units(v, phase); i++)
+            if (!ids_data_dir_read(v, phase, i, loader, fault))
                 return false;
     return true;
 }
@@ -97,11 +98,11 @@ static bool begin(life *l) {
                                         .mark_ms = 10000,
                                         .now_ms = l->now_ms,
                                         .free_bytes = UINT64_MAX};
-    if (!ids_vault_open(&l->vault, l->disk, l->fault))
+    if (!ids_data_dir_open(&l->dir, l->disk, l->fault))
         return false;
-    if (!read_all(&l->vault, NULL, l->fault) ||
-        !ids_vault_begin(&l->vault, &config, l->writer, l->fault)) {
-        ids_vault_close(&l->vault);
+    if (!read_all(&l->dir, NULL, l->fault) ||
+        !ids_data_dir_begin(&l->dir, &config, l->writer, l->fault)) {
+        ids_data_dir_close(&l->dir);
         return false;
     }
     for (uint32_t i = 0; i < LOOPS; i++) {
@@ -116,7 +117,7 @@ static void end(life *l) {
         ids_journal_free(l->journal[i]);
         ids_writer_close(&l->writer[i]);
     }
-    ids_vault_close(&l->vault);
+    ids_data_dir_close(&l->dir);
 }
 
 /* A snapshot of one record per loop, b and c as they are. */
@@ -126,10 +127,10 @@ static bool snapshot(life *l, const ids_change *records) {
     for (uint32_t i = 0; i < LOOPS; i++) {
         uint8_t block[1024];
         ids_snapshot_file file;
-        const ids_file_head head = {.node = l->vault.manifest.node,
-                                    .epoch = l->vault.manifest.epoch,
+        const ids_file_head head = {.node = l->dir.manifest.node,
+                                    .epoch = l->dir.manifest.epoch,
                                     .number =
-                                        ids_vault_next_generation(&l->vault),
+                                        ids_data_dir_next_generation(&l->dir),
                                     .loop = i};
         ids_frame frame = {
             .kind = IDS_FRAME_RECORDS, .count = 1, .now_ms = l->now_ms};
@@ -145,8 +146,8 @@ static bool snapshot(life *l, const ids_change *records) {
         sums[i] = file.sum;
         firsts[i] = *ids_journal_cut_at(l->journal[i]);
     }
-    return ids_vault_install(&l->vault, sums, firsts, l->now_ms, false,
-                             l->fault);
+    return ids_data_dir_install(&l->dir, sums, firsts, l->now_ms, false,
+                                l->fault);
 }
 
 static bool first_life(life *l) {
@@ -263,12 +264,12 @@ static void tell_all(reader *r, uint64_t now_ms) {
 bool story_read(const ids_disk *disk, char *text, size_t cap,
                 ids_fault *fault) {
     idt_mem mem;
-    ids_vault vault;
+    ids_data_dir dir;
     reader r = {.text = text, .cap = cap};
     const ids_loader loader = {.ctx = &r, .load = load};
     idt_mem_init(&mem);
     text[0] = 0;
-    if (!ids_vault_open(&vault, disk, fault))
+    if (!ids_data_dir_open(&dir, disk, fault))
         return false;
     const ids_shard_config config = {.epoch = 1,
                                      .memory_bytes_max = 16u << 20,
@@ -279,10 +280,10 @@ bool story_read(const ids_disk *disk, char *text, size_t cap,
                                      .hash = hash};
     r.shard = ids_shard_new(&config);
     assert(r.shard);
-    bool good = read_all(&vault, &loader, fault);
+    bool good = read_all(&dir, &loader, fault);
     if (good)
-        tell_all(&r, ids_vault_clock_ms(&vault));
+        tell_all(&r, ids_data_dir_clock_ms(&dir));
     ids_shard_free(r.shard);
-    ids_vault_close(&vault);
+    ids_data_dir_close(&dir);
     return good;
 }

@@ -5,7 +5,7 @@
 #ifndef IDT_STORY_H
 #define IDT_STORY_H
 
-#include "server/journal/vault.h"
+#include "server/journal/data_dir.h"
 
 /* Writes it into an empty folder. */
 bool story_write(const ids_disk *disk, ids_fault *fault);

@@ -13,7 +13,7 @@
 static uint32_t woken[LOOPS], removed;
 static ids_server server;
 static ids_disk disk;
-static ids_vault vault;
+static ids_data_dir dir;
 static ids_rounds rounds;
 
 static void wake(void *ctx, uint32_t loop) {
@@ -31,7 +31,7 @@ static int remove_file(void *ctx, const char *name) {
 static void set_up(void) {
     server = (ids_server){.loops = LOOPS, .wake = wake};
     disk = (ids_disk){.remove = remove_file};
-    ids_rounds_init(&rounds, &server, &vault, &disk, LOG_BYTES);
+    ids_rounds_init(&rounds, &server, &dir, &disk, LOG_BYTES);
     cr_assert(ids_rounds_make_places(&rounds, IDS_CLOCK_START_MS));
 }
 

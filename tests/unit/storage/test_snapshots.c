@@ -15,7 +15,7 @@
 static town t;
 static caller asker;
 static ids_disk disk;
-static ids_vault vault;
+static ids_data_dir dir;
 static ids_rounds rounds;
 static ids_snapshots snapshots;
 
@@ -33,7 +33,7 @@ static int remove_file(void *ctx, const char *name) {
 static void set_up(void) {
     town_plan(&t, 1);
     disk = (ids_disk){.free_bytes = free_bytes, .remove = remove_file};
-    ids_rounds_init(&rounds, &t.server, &vault, &disk, UINT64_MAX);
+    ids_rounds_init(&rounds, &t.server, &dir, &disk, UINT64_MAX);
     cr_assert(ids_rounds_make_places(&rounds, IDS_CLOCK_START_MS));
     snapshots = (ids_snapshots){.rounds = &rounds};
     t.server.store = ids_snapshots_taker(&snapshots);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vault.c -- a folder is opened and read back; see vault.h. */
-#include "server/journal/vault.h"
+/* data_dir.c -- a folder is opened and read back; see data_dir.h. */
+#include "server/journal/data_dir.h"
 
 #include "server/journal/mutant.h"
 
@@ -12,13 +12,13 @@
 /* Opening ------------------------------------------------------------------ */
 
 typedef struct listing {
-    ids_vault *vault;
+    ids_data_dir *dir;
     bool no_memory;
 } listing;
 
 static void look_at(void *ctx, const char *text) {
     listing *l = ctx;
-    ids_vault *v = l->vault;
+    ids_data_dir *v = l->dir;
     ids_name name;
     ids_name_kind kind = ids_name_parse(text, &name);
     assert(v->logs_count <= v->names_cap);
@@ -38,7 +38,7 @@ static void look_at(void *ctx, const char *text) {
     v->logs[v->logs_count++] = name;
 }
 
-static bool read_manifest(ids_vault *v, int file, ids_fault *fault) {
+static bool read_manifest(ids_data_dir *v, int file, ids_fault *fault) {
     const ids_disk *disk = v->disk;
     int64_t size = disk->size(disk->ctx, file);
     assert(file >= 0);
@@ -59,7 +59,7 @@ static bool read_manifest(ids_vault *v, int file, ids_fault *fault) {
     return good;
 }
 
-static bool find_manifest(ids_vault *v, ids_fault *fault) {
+static bool find_manifest(ids_data_dir *v, ids_fault *fault) {
     const ids_disk *disk = v->disk;
     int file = disk->open(disk->ctx, IDS_NAME_MANIFEST, IDS_DISK_READ);
     if (file == -ENOENT) {
@@ -72,12 +72,12 @@ static bool find_manifest(ids_vault *v, ids_fault *fault) {
         return ids_fault_disk(fault, file, IDS_NAME_MANIFEST, "can't open");
     bool good = read_manifest(v, file, fault);
     if (good)
-        v->copied = ids_vault_find_copied(v, file);
+        v->copied = ids_data_dir_find_copied(v, file);
     disk->close(disk->ctx, file);
     return good;
 }
 
-static bool make_units(ids_vault *v, ids_fault *fault) {
+static bool make_units(ids_data_dir *v, ids_fault *fault) {
     const ids_manifest *m = &v->manifest;
     bool good = true;
     assert(m->runs <= IDS_RUNS_MAX);
@@ -93,9 +93,10 @@ static bool make_units(ids_vault *v, ids_fault *fault) {
                                  "what it names doesn't fit");
 }
 
-bool ids_vault_open(ids_vault *v, const ids_disk *disk, ids_fault *fault) {
-    *v = (ids_vault){.disk = disk};
-    listing l = {.vault = v};
+bool ids_data_dir_open(ids_data_dir *v, const ids_disk *disk,
+                       ids_fault *fault) {
+    *v = (ids_data_dir){.disk = disk};
+    listing l = {.dir = v};
     *fault = (ids_fault){0};
     int error = disk->list(disk->ctx, look_at, &l);
     bool good = !error || ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
@@ -105,11 +106,11 @@ bool ids_vault_open(ids_vault *v, const ids_disk *disk, ids_fault *fault) {
                              "the list of files doesn't fit");
     good = good && find_manifest(v, fault) && make_units(v, fault);
     if (!good)
-        ids_vault_close(v);
+        ids_data_dir_close(v);
     return good;
 }
 
-void ids_vault_free_units(ids_vault *v) {
+void ids_data_dir_free_units(ids_data_dir *v) {
     free(v->snapshot);
     v->snapshot = NULL;
     for (uint32_t i = 0; i < IDS_RUNS_MAX; i++) {
@@ -118,43 +119,43 @@ void ids_vault_free_units(ids_vault *v) {
     }
 }
 
-void ids_vault_close(ids_vault *v) {
-    ids_vault_free_units(v);
+void ids_data_dir_close(ids_data_dir *v) {
+    ids_data_dir_free_units(v);
     free(v->logs);
     ids_manifest_fini(&v->manifest);
-    *v = (ids_vault){0};
+    *v = (ids_data_dir){0};
 }
 
 /* Reading ------------------------------------------------------------------ */
 
 /* The snapshot first, then each run's logs: what comes later wins. -1: the
  * snapshot. */
-static int32_t run_of(const ids_vault *v, uint32_t phase) {
+static int32_t run_of(const ids_data_dir *v, uint32_t phase) {
     assert(phase <= v->manifest.runs);
     if (IDS_MUTANT(SNAPSHOT_WINS))
         return phase == v->manifest.runs ? -1 : (int32_t)phase;
     return (int32_t)phase - 1;
 }
 
-uint32_t ids_vault_phases(const ids_vault *v) {
+uint32_t ids_data_dir_phases(const ids_data_dir *v) {
     return 1 + v->manifest.runs;
 }
 
-uint32_t ids_vault_units(const ids_vault *v, uint32_t phase) {
+uint32_t ids_data_dir_units(const ids_data_dir *v, uint32_t phase) {
     int32_t run = run_of(v, phase);
     assert(run < (int32_t)v->manifest.runs);
     return run < 0 ? v->manifest.snapshot_loops : v->manifest.run[run].loops;
 }
 
-const ids_unit *ids_vault_unit(const ids_vault *v, uint32_t phase,
-                               uint32_t unit) {
+const ids_unit *ids_data_dir_unit(const ids_data_dir *v, uint32_t phase,
+                                  uint32_t unit) {
     int32_t run = run_of(v, phase);
-    assert(unit < ids_vault_units(v, phase));
+    assert(unit < ids_data_dir_units(v, phase));
     return run < 0 ? &v->snapshot[unit] : &v->log[run][unit];
 }
 
-static bool read_snapshot(ids_vault *v, uint32_t loop, const ids_loader *loader,
-                          ids_fault *fault) {
+static bool read_snapshot(ids_data_dir *v, uint32_t loop,
+                          const ids_loader *loader, ids_fault *fault) {
     const ids_manifest *m = &v->manifest;
     const ids_file_head head = {
         .node = m->node, .number = m->generation, .loop = loop};
@@ -168,20 +169,21 @@ static bool read_snapshot(ids_vault *v, uint32_t loop, const ids_loader *loader,
                              &unit->clock_ms, fault);
 }
 
-bool ids_vault_read(ids_vault *v, uint32_t phase, uint32_t unit,
-                    const ids_loader *loader, ids_fault *fault) {
+bool ids_data_dir_read(ids_data_dir *v, uint32_t phase, uint32_t unit,
+                       const ids_loader *loader, ids_fault *fault) {
     int32_t run = run_of(v, phase);
-    assert(unit < ids_vault_units(v, phase));
+    assert(unit < ids_data_dir_units(v, phase));
     *fault = (ids_fault){0};
-    return run < 0 ? read_snapshot(v, unit, loader, fault)
-                   : ids_vault_read_log(v, (uint32_t)run, unit, loader, fault);
+    return run < 0
+               ? read_snapshot(v, unit, loader, fault)
+               : ids_data_dir_read_log(v, (uint32_t)run, unit, loader, fault);
 }
 
-uint64_t ids_vault_clock_ms(const ids_vault *v) {
+uint64_t ids_data_dir_clock_ms(const ids_data_dir *v) {
     uint64_t clock_ms = v->manifest.clock_ms;
-    for (uint32_t phase = 0; phase < ids_vault_phases(v); phase++) {
-        for (uint32_t i = 0; i < ids_vault_units(v, phase); i++) {
-            const ids_unit *unit = ids_vault_unit(v, phase, i);
+    for (uint32_t phase = 0; phase < ids_data_dir_phases(v); phase++) {
+        for (uint32_t i = 0; i < ids_data_dir_units(v, phase); i++) {
+            const ids_unit *unit = ids_data_dir_unit(v, phase, i);
             if (unit->clock_ms > clock_ms)
                 clock_ms = unit->clock_ms;
         }
