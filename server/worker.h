@@ -105,7 +105,7 @@ struct ids_worker {
     ids_hold hold;      /* the commit gate */
     uint64_t epoch_end; /* of serving, see there */
     ids_serving serving;
-    ids_journal *journal; /* its keeper's; NULL: none */
+    ids_journal *journal; /* its log's; NULL: none */
     ids_tap tap;
     ids_copy copy;
     ids_slots slots;

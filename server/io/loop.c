@@ -63,8 +63,8 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 static uint64_t next_due(const ids_loop *loop) {
     uint64_t due = ids_line_next_ms(loop->line);
-    if (loop->turn.keeper)
-        due = least(due, ids_keeper_next_ms(loop->turn.keeper));
+    if (loop->turn.worker_log)
+        due = least(due, ids_worker_log_next_ms(loop->turn.worker_log));
     if (loop->snapshots)
         due = least(due, ids_snapshots_next_ms(loop->snapshots));
     if (loop->turn.repl)
@@ -255,7 +255,7 @@ void ids_loop_keeps(ids_loop *loop, ids_store *store) {
     uint32_t index = loop->worker->index;
     assert(!loop->log_writer && index < store->log_writers_count);
     loop->log_writer = store->log_writers[index];
-    loop->turn.keeper = ids_log_writer_keeper(loop->log_writer);
+    loop->turn.worker_log = ids_log_writer_log(loop->log_writer);
     loop->snapshots = index == 0 ? &store->snapshots : NULL;
 }
 

@@ -26,7 +26,7 @@ typedef struct ids_loop {
     ids_worker *worker; /* the line's */
     ids_pages *pages;
     ids_net net;
-    ids_turn turn; /* with its keeper and its replication state */
+    ids_turn turn; /* with its log and its replication state */
     /* Set before it runs: see ids_loop_keeps and ids_loop_sits. */
     struct ids_log_writer *log_writer; /* NULL: nothing is kept */
     struct ids_snapshots *snapshots;   /* the first's; NULL: the same */

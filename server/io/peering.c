@@ -107,16 +107,16 @@ static bool begin_replicator(ids_peering *r) {
     const ids_node_host host = ids_peering_host(r);
     uint32_t count = r->server->loops;
     ids_worker **workers = calloc(count, sizeof *workers);
-    ids_keeper **keepers = calloc(count, sizeof *keepers);
-    bool good = workers && keepers;
+    ids_worker_log **worker_logs = calloc(count, sizeof *worker_logs);
+    bool good = workers && worker_logs;
     for (uint32_t i = 0; good && i < count; i++) {
         workers[i] = r->loops[i].worker;
-        keepers[i] = r->loops[i].turn.keeper;
+        worker_logs[i] = r->loops[i].turn.worker_log;
     }
     good = good && ids_replicator_begin(&r->replicator, &r->settings, &host,
-                                        &r->recorded, workers, keepers);
+                                        &r->recorded, workers, worker_logs);
     free(workers);
-    free(keepers);
+    free(worker_logs);
     return good || refuse_start("--replication-backlog", strerror(ENOMEM));
 }
 

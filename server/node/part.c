@@ -11,74 +11,76 @@
 /* A step of a snapshot's walk takes some 50 us at most. */
 #define BUCKETS_A_TURN 256
 
-#define BIT(task) (1u << IDS_KEEPER_##task)
+#define BIT(task) (1u << IDS_WORKER_LOG_##task)
 
 /* What may be done elsewhere in each phase. */
 static const uint8_t tasks_of[] = {
-    [IDS_KEEPER_NO_SNAPSHOT] = BIT(IDLE) | BIT(INSTALL),
-    [IDS_KEEPER_WALKS] = BIT(IDLE) | BIT(CREATE) | BIT(WRITE) | BIT(GIVE_UP),
-    [IDS_KEEPER_FINISHES] = BIT(IDLE) | BIT(FINISH),
+    [IDS_WORKER_LOG_NO_SNAPSHOT] = BIT(IDLE) | BIT(INSTALL),
+    [IDS_WORKER_LOG_WALKS] =
+        BIT(IDLE) | BIT(CREATE) | BIT(WRITE) | BIT(GIVE_UP),
+    [IDS_WORKER_LOG_FINISHES] = BIT(IDLE) | BIT(FINISH),
 };
 
 /* The one way from a phase and a task to the next. */
-static void go(ids_keeper *k, ids_keeper_phase phase, ids_keeper_task task) {
-    assert(k->under_way == IDS_KEEPER_IDLE);
+static void go(ids_worker_log *k, ids_worker_log_phase phase,
+               ids_worker_log_task task) {
+    assert(k->under_way == IDS_WORKER_LOG_IDLE);
     assert(tasks_of[phase] & (1u << task));
     k->phase = phase;
     k->under_way = task;
-    if (task != IDS_KEEPER_IDLE)
+    if (task != IDS_WORKER_LOG_IDLE)
         k->host.do_task(k->host.ctx, task);
 }
 
-static void begin(ids_keeper *k, unsigned round) {
+static void begin(ids_worker_log *k, unsigned round) {
     assert(k->worker->shard != NULL);
-    assert(k->phase == IDS_KEEPER_NO_SNAPSHOT);
+    assert(k->phase == IDS_WORKER_LOG_NO_SNAPSHOT);
     k->round = round;
     k->walked = k->worker->shard;
     k->walked_bytes = 0;
     ids_journal_cut(k->journal);
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
-    go(k, IDS_KEEPER_WALKS, IDS_KEEPER_CREATE);
+    go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_CREATE);
 }
 
 /* It is on the medium, or was given up; with the last of all it is installed.
  */
-static void end(ids_keeper *k, bool good) {
-    assert(k->phase != IDS_KEEPER_NO_SNAPSHOT);
-    go(k, IDS_KEEPER_NO_SNAPSHOT, IDS_KEEPER_IDLE);
+static void end(ids_worker_log *k, bool good) {
+    assert(k->phase != IDS_WORKER_LOG_NO_SNAPSHOT);
+    go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_IDLE);
     if (k->host.part_done(k->host.ctx, good, ids_journal_cut_at(k->journal)))
-        go(k, IDS_KEEPER_NO_SNAPSHOT, IDS_KEEPER_INSTALL);
+        go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_INSTALL);
 }
 
 /* The walk ----------------------------------------------------------------- */
 
 /* While calls come, a snapshot takes its time: a block a ms, or as many bytes
  * as the logs grow by. */
-static bool may_walk(const ids_keeper *k) {
+static bool may_walk(const ids_worker_log *k) {
     return k->block_ms < k->worker->now_ms ||
            k->walked_bytes < k->host.grown(k->host.ctx) ||
            !ids_worker_is_asked(k->worker);
 }
 
-static void write_block(ids_keeper *k) {
+static void write_block(ids_worker_log *k) {
     assert(k->walk.count > 0 && k->walk.len > IDS_FRAME_HEAD_BYTES);
     k->block_ms = k->worker->now_ms;
     k->walked_bytes += k->walk.len;
-    go(k, IDS_KEEPER_WALKS, IDS_KEEPER_WRITE);
+    go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_WRITE);
 }
 
 /* Every record was seen: the log has to get as far as they were by now. */
-static void end_walk(ids_keeper *k) {
+static void end_walk(ids_worker_log *k) {
     assert(k->walk.over);
     ids_snapshot_walk_fini(&k->walk, k->walked);
     k->walk_end = ids_journal_taken(k->journal);
     assert(k->walk_end >= ids_journal_durable(k->journal));
     ids_journal_sync(k->journal);
-    go(k, IDS_KEEPER_FINISHES, IDS_KEEPER_FINISH);
+    go(k, IDS_WORKER_LOG_FINISHES, IDS_WORKER_LOG_FINISH);
 }
 
 /* True: another turn is needed. */
-static bool walk_on(ids_keeper *k) {
+static bool walk_on(ids_worker_log *k) {
     if (!may_walk(k))
         return false;
     assert(k->walked != NULL && !k->walk.failed);
@@ -86,7 +88,7 @@ static bool walk_on(ids_keeper *k) {
                                 BUCKETS_A_TURN))
         return true;
     if (k->walk.failed)
-        go(k, IDS_KEEPER_WALKS, IDS_KEEPER_GIVE_UP);
+        go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_GIVE_UP);
     else if (k->walk.count > 0)
         write_block(k);
     else
@@ -94,26 +96,26 @@ static bool walk_on(ids_keeper *k) {
     return false;
 }
 
-/* What the keeper calls ---------------------------------------------------- */
+/* What the log calls ------------------------------------------------------- */
 
-static bool log_is_there(const ids_keeper *k) {
-    assert(k->phase == IDS_KEEPER_FINISHES);
+static bool log_is_there(const ids_worker_log *k) {
+    assert(k->phase == IDS_WORKER_LOG_FINISHES);
     return ids_journal_cut_at(k->journal) != NULL &&
            ids_journal_durable(k->journal) >= k->walk_end;
 }
 
-bool ids_part_go_on(ids_keeper *k) {
+bool ids_part_go_on(ids_worker_log *k) {
     unsigned round = k->host.round(k->host.ctx);
-    if (k->under_way != IDS_KEEPER_IDLE)
+    if (k->under_way != IDS_WORKER_LOG_IDLE)
         return false;
     switch (k->phase) {
-    case IDS_KEEPER_NO_SNAPSHOT:
+    case IDS_WORKER_LOG_NO_SNAPSHOT:
         if (round != k->round)
             begin(k, round);
         break;
-    case IDS_KEEPER_WALKS:
+    case IDS_WORKER_LOG_WALKS:
         return walk_on(k);
-    case IDS_KEEPER_FINISHES:
+    case IDS_WORKER_LOG_FINISHES:
         if (log_is_there(k))
             end(k, true);
         break;
@@ -121,30 +123,30 @@ bool ids_part_go_on(ids_keeper *k) {
     return false;
 }
 
-void ids_part_task_done(ids_keeper *k, bool good) {
-    ids_keeper_task was = k->under_way;
-    assert(was != IDS_KEEPER_IDLE);
-    k->under_way = IDS_KEEPER_IDLE;
-    if (was == IDS_KEEPER_WRITE)
+void ids_part_task_done(ids_worker_log *k, bool good) {
+    ids_worker_log_task was = k->under_way;
+    assert(was != IDS_WORKER_LOG_IDLE);
+    k->under_way = IDS_WORKER_LOG_IDLE;
+    if (was == IDS_WORKER_LOG_WRITE)
         ids_snapshot_walk_clear(&k->walk);
-    if (good || was == IDS_KEEPER_INSTALL)
+    if (good || was == IDS_WORKER_LOG_INSTALL)
         return;
-    if (k->phase == IDS_KEEPER_WALKS)
+    if (k->phase == IDS_WORKER_LOG_WALKS)
         ids_snapshot_walk_fini(&k->walk, k->walked);
     end(k, false);
 }
 
-uint64_t ids_part_next_ms(const ids_keeper *k) {
+uint64_t ids_part_next_ms(const ids_worker_log *k) {
     bool waits =
-        k->phase == IDS_KEEPER_WALKS && k->under_way == IDS_KEEPER_IDLE;
+        k->phase == IDS_WORKER_LOG_WALKS && k->under_way == IDS_WORKER_LOG_IDLE;
     return waits ? k->block_ms + 1 : UINT64_MAX;
 }
 
-bool ids_keeper_give_up(ids_keeper *k) {
-    bool has_file = k->phase != IDS_KEEPER_NO_SNAPSHOT;
+bool ids_worker_log_give_up(ids_worker_log *k) {
+    bool has_file = k->phase != IDS_WORKER_LOG_NO_SNAPSHOT;
     k->round = k->host.round(k->host.ctx);
-    if (k->phase == IDS_KEEPER_WALKS)
+    if (k->phase == IDS_WORKER_LOG_WALKS)
         ids_snapshot_walk_fini(&k->walk, k->walked);
-    k->phase = IDS_KEEPER_NO_SNAPSHOT;
+    k->phase = IDS_WORKER_LOG_NO_SNAPSHOT;
     return has_file;
 }

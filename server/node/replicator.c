@@ -243,7 +243,7 @@ void ids_replicator_chores(ids_replicator *replicator) {
 /* Its life ----------------------------------------------------------------- */
 
 static bool take_repls(ids_replicator *replicator, ids_worker *const *workers,
-                       ids_keeper *const *keepers) {
+                       ids_worker_log *const *worker_logs) {
     uint32_t count = replicator->config.peer.loops;
     assert(count >= 1 && count <= IDP_SHARDS_MAX);
     replicator->repls = calloc(count, sizeof *replicator->repls);
@@ -251,10 +251,11 @@ static bool take_repls(ids_replicator *replicator, ids_worker *const *workers,
         return false;
     replicator->repls_count = count;
     for (uint32_t i = 0; i < count; i++)
-        replicator->repls[i] = (ids_repl){.replicator = replicator,
-                                          .worker = workers[i],
-                                          .keeper = keepers ? keepers[i] : NULL,
-                                          .gate = UINT64_MAX};
+        replicator->repls[i] =
+            (ids_repl){.replicator = replicator,
+                       .worker = workers[i],
+                       .worker_log = worker_logs ? worker_logs[i] : NULL,
+                       .gate = UINT64_MAX};
     return true;
 }
 
@@ -263,14 +264,14 @@ bool ids_replicator_begin(ids_replicator *replicator,
                           const ids_node_host *host,
                           const ids_decision *recorded,
                           ids_worker *const *workers,
-                          ids_keeper *const *keepers) {
+                          ids_worker_log *const *worker_logs) {
     *replicator = (ids_replicator){.config = *config, .host = *host};
     assert(host->enter != NULL && host->record != NULL &&
            host->quiesce != NULL);
     replicator->config.peer.decisions = (ids_decisions){replicator, propose};
     replicator->config.peer.host = ids_replicator_host(replicator);
     ids_quiesce_init(&replicator->quiesce, config->peer.loops - 1);
-    if (!take_repls(replicator, workers, keepers))
+    if (!take_repls(replicator, workers, worker_logs))
         return false;
     uint64_t now_ms = host->clock_ms(host->ctx);
     for (uint32_t i = 0; i < replicator->repls_count; i++)

@@ -21,8 +21,8 @@
 #include "server/node/holdings.h"
 #include "server/node/host.h"
 #include "server/node/intake.h"
-#include "server/node/keeper.h"
 #include "server/node/quiesce.h"
+#include "server/node/worker_log.h"
 #include "server/orders.h"
 #include "server/peer/peer.h"
 #include "server/worker.h"
@@ -31,7 +31,7 @@
 typedef struct ids_repl {
     struct ids_replicator *replicator;
     ids_worker *worker;
-    ids_keeper *keeper; /* NULL: nothing is kept */
+    ids_worker_log *worker_log; /* NULL: nothing is kept */
     ids_peer_conn *conns;
     atomic_bool called;  /* there is something to look at */
     bool is_quiet;       /* its worker has ended */
@@ -103,14 +103,14 @@ typedef struct ids_replicator {
 
 /* No worker runs yet: makes the node's peer out of what is recorded, and
  * proposes its start (replicator->proposal), which is to be recorded before
- * anything else; then start. One worker per worker, and its keeper, if changes
+ * anything else; then start. One worker per worker, and its log, if changes
  * are kept (else NULL). False: no memory. */
 bool ids_replicator_begin(ids_replicator *replicator,
                           const ids_replicator_config *config,
                           const ids_node_host *host,
                           const ids_decision *recorded,
                           ids_worker *const *workers,
-                          ids_keeper *const *keepers);
+                          ids_worker_log *const *worker_logs);
 
 /* That is on record: the node takes its role. */
 void ids_replicator_start(ids_replicator *replicator,

@@ -13,14 +13,16 @@
 static uint64_t kept(const ids_repl *repl) {
     if (IDS_RULE_OFF(KEPT_REPLIES))
         return UINT64_MAX;
-    return repl->keeper ? ids_keeper_watermark(repl->keeper) : UINT64_MAX;
+    return repl->worker_log ? ids_worker_log_watermark(repl->worker_log)
+                            : UINT64_MAX;
 }
 
 static void report_applied(ids_repl *repl, ids_peer *peer) {
     ids_worker *worker = repl->worker;
     ids_applied applied;
-    uint64_t up_to =
-        repl->keeper ? ids_keeper_watermark(repl->keeper) : UINT64_MAX;
+    uint64_t up_to = repl->worker_log
+                         ? ids_worker_log_watermark(repl->worker_log)
+                         : UINT64_MAX;
     while (ids_copy_next_applied(worker, up_to, &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
@@ -249,14 +251,15 @@ static bool repl_turn(ids_repl *repl) {
 bool ids_turn_end(ids_turn *turn, bool again) {
     bool busy = false;
     ids_repl *repl = again ? NULL : turn->repl;
-    assert(turn->keeper == NULL || turn->keeper->worker == turn->worker);
+    assert(turn->worker_log == NULL ||
+           turn->worker_log->worker == turn->worker);
     assert(turn->repl == NULL || turn->repl->worker == turn->worker);
     turn->settle(turn->ctx);
 
     /* The log before the peer: the watermark is the lower of the two, and the
      * log's is this turn's. */
-    if (turn->keeper) {
-        busy |= ids_keeper_turn(turn->keeper);
+    if (turn->worker_log) {
+        busy |= ids_worker_log_turn(turn->worker_log);
         turn->settle(turn->ctx);
     }
 

@@ -12,8 +12,8 @@
 /* A worker, as far as its turn goes. */
 typedef struct ids_turn {
     ids_worker *worker;
-    ids_keeper *keeper; /* NULL: nothing is kept */
-    ids_repl *repl;     /* NULL: the node has no peer */
+    ids_worker_log *worker_log; /* NULL: nothing is kept */
+    ids_repl *repl;             /* NULL: the node has no peer */
     void *ctx;
     void (*settle)(void *ctx); /* see ids_node_host */
     void (*park)(void *ctx);   /* stands still, if that is asked for */

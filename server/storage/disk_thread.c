@@ -22,12 +22,12 @@ static void carry_out_errand(ids_log_work *work) {
 
 static void carry_out_task(ids_disk_thread *disk) {
     ids_log_work *work = disk->work;
-    ids_keeper_task task = work->task;
+    ids_worker_log_task task = work->task;
     pthread_mutex_unlock(&work->lock);
     bool good = ids_snapshot_part_do(&disk->part, task);
     pthread_mutex_lock(&work->lock);
     assert(work->task == task && !work->news.task_is_done);
-    work->task = IDS_KEEPER_IDLE;
+    work->task = IDS_WORKER_LOG_IDLE;
     work->news.task_is_good = good;
     work->news.task_is_done = true;
     ids_log_work_tell(work);
@@ -42,7 +42,7 @@ static void *run(void *ctx) {
     for (;;) {
         if (work->sync_is == IDS_OUT || work->next_is == IDS_OUT)
             carry_out_errand(work);
-        else if (work->task != IDS_KEEPER_IDLE)
+        else if (work->task != IDS_WORKER_LOG_IDLE)
             carry_out_task(disk);
         else if (work->stops && work->log_has_ended)
             break;

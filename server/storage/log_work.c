@@ -28,26 +28,26 @@ void ids_log_work_write(ids_log_work *work, const ids_batch *batch) {
     pthread_mutex_unlock(&work->lock);
 }
 
-void ids_log_work_do(ids_log_work *work, ids_keeper_task task) {
+void ids_log_work_do(ids_log_work *work, ids_worker_log_task task) {
     pthread_mutex_lock(&work->lock);
-    assert(work->task == IDS_KEEPER_IDLE);
+    assert(work->task == IDS_WORKER_LOG_IDLE);
     work->task = task;
     pthread_cond_broadcast(&work->posted);
     pthread_mutex_unlock(&work->lock);
 }
 
-bool ids_log_work_take_news(ids_log_work *work, ids_keeper_news *news) {
+bool ids_log_work_take_news(ids_log_work *work, ids_worker_log_news *news) {
     if (!atomic_exchange_explicit(&work->has_news, false, memory_order_acquire))
         return false;
     pthread_mutex_lock(&work->lock);
     *news = work->news;
-    work->news = (ids_keeper_news){0};
+    work->news = (ids_worker_log_news){0};
     pthread_mutex_unlock(&work->lock);
     return true;
 }
 
 static bool is_settled(const ids_log_work *work) {
-    return !work->batch && work->task == IDS_KEEPER_IDLE &&
+    return !work->batch && work->task == IDS_WORKER_LOG_IDLE &&
            work->sync_is == IDS_HOME && work->next_is == IDS_HOME &&
            work->resting == 2;
 }

@@ -13,7 +13,7 @@
 #define IDS_LOG_WORK_H
 
 #include "server/journal/writer.h"
-#include "server/node/keeper.h"
+#include "server/node/worker_log.h"
 
 #include <pthread.h>
 
@@ -29,11 +29,11 @@ typedef struct ids_log_work {
     pthread_cond_t posted, rests; /* work; a thread that has none */
     uint32_t resting;             /* threads that have nothing to do */
     const ids_batch *batch;       /* NULL: none */
-    ids_keeper_task task;         /* IDLE: none */
+    ids_worker_log_task task;     /* IDLE: none */
     ids_errand sync_is, next_is;  /* an errand's place is free at HOME */
     ids_sync_errand sync;
     ids_next_errand next;
-    ids_keeper_news news;
+    ids_worker_log_news news;
     bool quiet;         /* the loop is not woken any more */
     bool stops;         /* no more comes from the loop */
     bool log_has_ended; /* no more comes from the log thread */
@@ -46,10 +46,10 @@ void ids_log_work_fini(ids_log_work *work);
 /* The loop's, or of whoever it stands still for. The batch is borrowed until it
  * is news. A task that is given once the threads have ended is never done. */
 void ids_log_work_write(ids_log_work *work, const ids_batch *batch);
-void ids_log_work_do(ids_log_work *work, ids_keeper_task task);
+void ids_log_work_do(ids_log_work *work, ids_worker_log_task task);
 
 /* What was done since; false: nothing. */
-bool ids_log_work_take_news(ids_log_work *work, ids_keeper_news *news);
+bool ids_log_work_take_news(ids_log_work *work, ids_worker_log_news *news);
 
 /* Returns when both threads have nothing to do. */
 void ids_log_work_settle(ids_log_work *work);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_writer.c -- a loop's keeper and the two threads that work for it: what it
+/* log_writer.c -- a loop's log and the two threads that work for it: what it
  * asks of them, their life, and the steps for which its loop stands still. */
 #include "server/storage/log_writer.h"
 
@@ -10,26 +10,26 @@
 #include <stdlib.h>
 
 struct ids_log_writer {
-    ids_keeper keeper; /* the loop's */
-    ids_log_work work; /* between it and these two */
+    ids_worker_log worker_log; /* the loop's */
+    ids_log_work work;         /* between it and these two */
     ids_log_thread log;
     ids_disk_thread disk;
     bool has_threads;
 };
 
-/* What the keeper asks ----------------------------------------------------- */
+/* What the worker's log asks ----------------------------------------------- */
 
 static void post_batch(void *ctx, const ids_batch *batch) {
     ids_log_writer *w = ctx;
     ids_log_work_write(&w->work, batch);
 }
 
-static void post_task(void *ctx, ids_keeper_task task) {
+static void post_task(void *ctx, ids_worker_log_task task) {
     ids_log_writer *w = ctx;
     ids_log_work_do(&w->work, task);
 }
 
-static bool take_news(void *ctx, ids_keeper_news *news) {
+static bool take_news(void *ctx, ids_worker_log_news *news) {
     ids_log_writer *w = ctx;
     return ids_log_work_take_news(&w->work, news);
 }
@@ -63,29 +63,30 @@ static void fail(void *ctx) {
     ids_log_thread_fail(&w->log);
 }
 
-ids_keeper *ids_log_writer_keeper(ids_log_writer *w) {
-    return &w->keeper;
+ids_worker_log *ids_log_writer_log(ids_log_writer *w) {
+    return &w->worker_log;
 }
 
 /* Its life ----------------------------------------------------------------- */
 
-static bool init_keeper(ids_log_writer *w,
-                        const ids_log_writer_config *config) {
-    const ids_keeper_config keeper = {.worker = config->worker,
-                                      .fsync = config->fsync,
-                                      .is_replicated = config->is_replicated,
-                                      .now_ms = config->now_ms,
-                                      .free_bytes = config->writer.free_bytes,
-                                      .host = {.ctx = w,
-                                               .write = post_batch,
-                                               .do_task = post_task,
-                                               .take_news = take_news,
-                                               .round = round_of,
-                                               .grown = grown,
-                                               .part_done = part_done,
-                                               .write_now = write_now,
-                                               .fail = fail}};
-    return ids_keeper_init(&w->keeper, &keeper);
+static bool init_worker_log(ids_log_writer *w,
+                            const ids_log_writer_config *config) {
+    const ids_worker_log_config worker_log = {
+        .worker = config->worker,
+        .fsync = config->fsync,
+        .is_replicated = config->is_replicated,
+        .now_ms = config->now_ms,
+        .free_bytes = config->writer.free_bytes,
+        .host = {.ctx = w,
+                 .write = post_batch,
+                 .do_task = post_task,
+                 .take_news = take_news,
+                 .round = round_of,
+                 .grown = grown,
+                 .part_done = part_done,
+                 .write_now = write_now,
+                 .fail = fail}};
+    return ids_worker_log_init(&w->worker_log, &worker_log);
 }
 
 ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config) {
@@ -97,8 +98,8 @@ ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config) {
     w->disk = (ids_disk_thread){.work = &w->work,
                                 .part = {.rounds = config->rounds,
                                          .index = index,
-                                         .walk = &w->keeper.walk}};
-    if (!init_keeper(w, config)) {
+                                         .walk = &w->worker_log.walk}};
+    if (!init_worker_log(w, config)) {
         free(w);
         return NULL;
     }
@@ -126,7 +127,7 @@ void ids_log_writer_quiet(ids_log_writer *w) {
 }
 
 static void give_up_part(ids_log_writer *w) {
-    if (ids_keeper_give_up(&w->keeper))
+    if (ids_worker_log_give_up(&w->worker_log))
         ids_snapshot_abandon(&w->disk.part.file);
 }
 
@@ -138,7 +139,7 @@ void ids_log_writer_join(ids_log_writer *w) {
     pthread_join(w->log.id, NULL);
     pthread_join(w->disk.id, NULL);
     w->has_threads = false;
-    ids_keeper_take_news(&w->keeper);
+    ids_worker_log_take_news(&w->worker_log);
     give_up_part(w);
 }
 
@@ -147,7 +148,7 @@ void ids_log_writer_free(ids_log_writer *w) {
         return;
     assert(!w->has_threads);
     ids_writer_close(&w->log.writer);
-    ids_keeper_fini(&w->keeper);
+    ids_worker_log_fini(&w->worker_log);
     ids_log_work_fini(&w->work);
     free(w);
 }
@@ -159,8 +160,8 @@ void ids_log_writer_settle(ids_log_writer *w) {
     ids_patience_set(&w->log.patience, false);
     do {
         ids_log_work_settle(&w->work);
-        ids_keeper_take_news(&w->keeper);
-    } while (w->keeper.under_way != IDS_KEEPER_IDLE);
+        ids_worker_log_take_news(&w->worker_log);
+    } while (w->worker_log.under_way != IDS_WORKER_LOG_IDLE);
     ids_patience_set(&w->log.patience, true);
 }
 
@@ -171,22 +172,22 @@ bool ids_log_writer_waits(const ids_log_writer *w) {
 static void sync_now(ids_log_writer *w) {
     if (!ids_writer_sync(&w->log.writer))
         ids_log_thread_fail(&w->log);
-    ids_journal_synced(w->keeper.journal, w->log.writer.synced.number);
+    ids_journal_synced(w->worker_log.journal, w->log.writer.synced.number);
 }
 
 void ids_log_writer_begin_anew(ids_log_writer *w, ids_log_end *end) {
-    assert(w->has_threads && w->keeper.under_way == IDS_KEEPER_IDLE);
+    assert(w->has_threads && w->worker_log.under_way == IDS_WORKER_LOG_IDLE);
     give_up_part(w);
     sync_now(w);
-    *end = ids_keeper_begin_anew(&w->keeper);
+    *end = ids_worker_log_begin_anew(&w->worker_log);
 }
 
-static bool do_now(ids_log_writer *w, ids_keeper_task task) {
+static bool do_now(ids_log_writer *w, ids_worker_log_task task) {
     return ids_snapshot_part_do(&w->disk.part, task);
 }
 
 static bool write_walk(ids_log_writer *w) {
-    ids_keeper *k = &w->keeper;
+    ids_worker_log *k = &w->worker_log;
     bool good = true;
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     while (good && !k->walk.over) {
@@ -194,7 +195,7 @@ static bool write_walk(ids_log_writer *w) {
                                       k->worker->now_ms, UINT32_MAX) &&
                !k->walk.failed;
         if (good && k->walk.count > 0)
-            good = do_now(w, IDS_KEEPER_WRITE);
+            good = do_now(w, IDS_WORKER_LOG_WRITE);
         ids_snapshot_walk_clear(&k->walk);
     }
     ids_snapshot_walk_fini(&k->walk, k->worker->shard);
@@ -203,14 +204,14 @@ static bool write_walk(ids_log_writer *w) {
 
 bool ids_log_writer_snapshot(ids_log_writer *w, bool clean,
                              ids_snapshot_sum *sum, ids_log_end *first) {
-    ids_journal *journal = w->keeper.journal;
+    ids_journal *journal = w->worker_log.journal;
     assert(!w->has_threads);
     if (!clean)
         ids_journal_cut(journal);
     sync_now(w);
-    ids_keeper_flush(&w->keeper);
-    bool good = do_now(w, IDS_KEEPER_CREATE) && write_walk(w) &&
-                do_now(w, IDS_KEEPER_FINISH);
+    ids_worker_log_flush(&w->worker_log);
+    bool good = do_now(w, IDS_WORKER_LOG_CREATE) && write_walk(w) &&
+                do_now(w, IDS_WORKER_LOG_FINISH);
     *sum = w->disk.part.file.sum;
     if (!clean)
         *first = *ids_journal_cut_at(journal);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_writer.h -- keeps one loop's changes: a keeper, and two threads for it.
+/* log_writer.h -- keeps one loop's changes: its log, and two threads for it.
  * One writes what the loop hands over, the other does what takes long. */
 #ifndef IDS_LOG_WRITER_H
 #define IDS_LOG_WRITER_H
 
-#include "server/node/keeper.h"
+#include "server/node/worker_log.h"
 #include "server/storage/rounds.h"
 
 typedef struct ids_log_writer ids_log_writer;
@@ -22,7 +22,7 @@ typedef struct ids_log_writer_config {
 ids_log_writer *ids_log_writer_new(const ids_log_writer_config *config);
 
 /* What the loop calls. */
-ids_keeper *ids_log_writer_keeper(ids_log_writer *writer);
+ids_worker_log *ids_log_writer_log(ids_log_writer *writer);
 
 /* Starts its threads; 0 or an errno. */
 int ids_log_writer_start(ids_log_writer *writer);

@@ -6,28 +6,28 @@
 
 #include <assert.h>
 
-static bool do_task(ids_snapshot_part *part, ids_keeper_task task) {
+static bool do_task(ids_snapshot_part *part, ids_worker_log_task task) {
     switch (task) {
-    case IDS_KEEPER_CREATE:
+    case IDS_WORKER_LOG_CREATE:
         return ids_rounds_create_part(part->rounds, part->index, &part->file);
-    case IDS_KEEPER_WRITE:
+    case IDS_WORKER_LOG_WRITE:
         assert(part->walk->count > 0);
         return ids_snapshot_write(&part->file, part->walk->bytes,
                                   part->walk->len);
-    case IDS_KEEPER_FINISH:
+    case IDS_WORKER_LOG_FINISH:
         return ids_snapshot_finish(&part->file);
-    case IDS_KEEPER_INSTALL:
+    case IDS_WORKER_LOG_INSTALL:
         ids_rounds_install(part->rounds, part->file.now_ms);
         return true;
-    case IDS_KEEPER_GIVE_UP:
+    case IDS_WORKER_LOG_GIVE_UP:
         return false;
-    case IDS_KEEPER_IDLE:
+    case IDS_WORKER_LOG_IDLE:
         break;
     }
     return true;
 }
 
-bool ids_snapshot_part_do(ids_snapshot_part *part, ids_keeper_task task) {
+bool ids_snapshot_part_do(ids_snapshot_part *part, ids_worker_log_task task) {
     bool good = do_task(part, task);
     if (part->file.fault.kind != IDS_FAULT_NONE)
         ids_storage_fail(&part->file.fault);

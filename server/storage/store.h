@@ -42,12 +42,13 @@ uint64_t ids_store_epoch(const ids_store *store);
  * begun. It is the one that this folder had before if all is there that was
  * ever acknowledged: after a clean stop, and after any end of a life with
  * fsync always; else a new one. So it may stand for this node's memory only if
- * an acknowledgement waits for ids_keeper_watermark, as a client's reply does.
+ * an acknowledgement waits for ids_worker_log_watermark, as a client's reply
+ * does.
  */
 uint64_t ids_store_incarnation(const ids_store *store);
 
 /* Loads every record into the workers' shards, and begins the run: each worker
- * has its keeper afterwards. */
+ * has its log afterwards. */
 bool ids_store_begin(ids_store *store, ids_worker **workers);
 
 /* replace.c's. On the first loop's thread, while all loops stand still.

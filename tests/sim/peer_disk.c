@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_disk.c -- the medium under a worker's keeper: what a journal that is
+/* peer_disk.c -- the medium under a worker's log: what a journal that is
  * synced before anything is answered brings back.
  *
  * A batch comes to it a little later. A crash keeps what is there, and perhaps
@@ -232,27 +232,27 @@ static void install(pw_node *n) {
 static void finish_task(pw_worker *worker) {
     pw_node *n = worker->n;
     uint32_t k = worker->ids->index;
-    ids_keeper_task what = worker->task;
-    const ids_snapshot_walk *walk = &worker->keeper.walk;
-    if (what == IDS_KEEPER_WRITE) {
+    ids_worker_log_task what = worker->task;
+    const ids_snapshot_walk *walk = &worker->worker_log.walk;
+    if (what == IDS_WORKER_LOG_WRITE) {
         read_frames(walk->bytes, walk->len, UINT32_MAX, keep_record, n, k);
-    } else if (what == IDS_KEEPER_INSTALL) {
+    } else if (what == IDS_WORKER_LOG_INSTALL) {
         install(n);
     }
-    worker->task = IDS_KEEPER_IDLE;
+    worker->task = IDS_WORKER_LOG_IDLE;
     worker->news.task_is_done = worker->has_news = true;
-    worker->news.task_is_good = what != IDS_KEEPER_GIVE_UP;
+    worker->news.task_is_good = what != IDS_WORKER_LOG_GIVE_UP;
 }
 
 static void task_done(pw_world *w, int node, uint64_t index) {
     pw_worker *worker = &w->node[node].worker[index];
-    if (worker->task != IDS_KEEPER_IDLE) {
+    if (worker->task != IDS_WORKER_LOG_IDLE) {
         finish_task(worker);
         pw_worker_wake(worker->n, (uint32_t)index);
     }
 }
 
-static void do_task(void *ctx, ids_keeper_task task) {
+static void do_task(void *ctx, ids_worker_log_task task) {
     pw_worker *worker = ctx;
     pw_node *n = worker->n;
     worker->task = task;
@@ -260,11 +260,11 @@ static void do_task(void *ctx, ids_keeper_task task) {
              worker->ids->index);
 }
 
-static bool take_news(void *ctx, ids_keeper_news *news) {
+static bool take_news(void *ctx, ids_worker_log_news *news) {
     pw_worker *worker = ctx;
     bool has = worker->has_news;
     *news = worker->news;
-    worker->news = (ids_keeper_news){0};
+    worker->news = (ids_worker_log_news){0};
     worker->has_news = false;
     return has;
 }
@@ -317,11 +317,11 @@ static void settle(pw_worker *worker) {
         if (worker->batch != NULL) {
             finish_batch(worker);
         }
-        if (worker->task != IDS_KEEPER_IDLE) {
+        if (worker->task != IDS_WORKER_LOG_IDLE) {
             finish_task(worker);
         }
-        ids_keeper_take_news(&worker->keeper);
-    } while (worker->keeper.under_way != IDS_KEEPER_IDLE);
+        ids_worker_log_take_news(&worker->worker_log);
+    } while (worker->worker_log.under_way != IDS_WORKER_LOG_IDLE);
 }
 
 /* Another copy has taken this one's place. Until there is a snapshot of it a
@@ -334,8 +334,8 @@ void pw_disk_replaced(pw_node *n) {
         settle(&n->worker[k]);
     }
     for (uint32_t k = 0; k < n->loops; k++) {
-        ids_keeper_give_up(&n->worker[k].keeper);
-        ids_keeper_begin_anew(&n->worker[k].keeper);
+        ids_worker_log_give_up(&n->worker[k].worker_log);
+        ids_worker_log_begin_anew(&n->worker[k].worker_log);
     }
     n->disk.replaced = true;
     n->memory_is_old = false;
@@ -344,28 +344,28 @@ void pw_disk_replaced(pw_node *n) {
 
 /* --- their life ----------------------------------------------------------- */
 
-bool pw_keepers_make(pw_node *n) {
+bool pw_worker_logs_make(pw_node *n) {
     for (uint32_t k = 0; n->keeps && k < n->loops; k++) {
         pw_worker *worker = &n->worker[k];
-        const ids_keeper_config config = {.worker = worker->ids,
-                                          .fsync = IDS_FSYNC_ALWAYS,
-                                          .is_replicated = true,
-                                          .now_ms = pw_clock(n),
-                                          .free_bytes = UINT64_MAX,
-                                          .host = {.ctx = worker,
-                                                   .write = write_batch,
-                                                   .do_task = do_task,
-                                                   .take_news = take_news,
-                                                   .round = round_of,
-                                                   .grown = grown,
-                                                   .part_done = part_done,
-                                                   .write_now = write_now,
-                                                   .fail = fail}};
+        const ids_worker_log_config config = {.worker = worker->ids,
+                                              .fsync = IDS_FSYNC_ALWAYS,
+                                              .is_replicated = true,
+                                              .now_ms = pw_clock(n),
+                                              .free_bytes = UINT64_MAX,
+                                              .host = {.ctx = worker,
+                                                       .write = write_batch,
+                                                       .do_task = do_task,
+                                                       .take_news = take_news,
+                                                       .round = round_of,
+                                                       .grown = grown,
+                                                       .part_done = part_done,
+                                                       .write_now = write_now,
+                                                       .fail = fail}};
         n->disk.round = 0;
-        if (!ids_keeper_init(&worker->keeper, &config)) {
+        if (!ids_worker_log_init(&worker->worker_log, &config)) {
             return false;
         }
-        worker->turn.keeper = &worker->keeper;
+        worker->turn.worker_log = &worker->worker_log;
     }
     return true;
 }

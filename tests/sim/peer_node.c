@@ -213,7 +213,7 @@ void pw_node_start(pw_node *n) {
     pw_world *w = n->w;
     const ids_node_host host = pw_host(n);
     ids_worker *workers[PW_LOOPS_MAX] = {NULL};
-    ids_keeper *keepers[PW_LOOPS_MAX] = {NULL};
+    ids_worker_log *worker_logs[PW_LOOPS_MAX] = {NULL};
     n->life++;
     n->up = true;
     n->session_heard = n->led_epoch = 0;
@@ -228,13 +228,13 @@ void pw_node_start(pw_node *n) {
     const ids_replicator_config config = configure(n);
     bool good = pw_workers_make(n);
     pw_disk_recover(n);
-    good = good && pw_keepers_make(n);
+    good = good && pw_worker_logs_make(n);
     for (uint32_t k = 0; k < n->loops; k++) {
         workers[k] = n->worker[k].ids;
-        keepers[k] = n->worker[k].turn.keeper;
+        worker_logs[k] = n->worker[k].turn.worker_log;
     }
     if (!good || !ids_replicator_begin(&n->replicator, &config, &host,
-                                       &n->recorded, workers, keepers)) {
+                                       &n->recorded, workers, worker_logs)) {
         pw_fail(w, "I15: no memory for a node");
         return;
     }

@@ -295,9 +295,9 @@ void pw_workers_free(pw_node *n) {
     }
     for (uint32_t k = 0; k < n->loops; k++) {
         if (n->keeps) {
-            ids_keeper_give_up(&n->worker[k].keeper);
-            ids_snapshot_walk_clear(&n->worker[k].keeper.walk);
-            ids_keeper_fini(&n->worker[k].keeper);
+            ids_worker_log_give_up(&n->worker[k].worker_log);
+            ids_snapshot_walk_clear(&n->worker[k].worker_log.walk);
+            ids_worker_log_fini(&n->worker[k].worker_log);
         }
         ids_line_free(n->worker[k].line);
         n->worker[k] = (pw_worker){.n = n};

@@ -126,10 +126,10 @@ typedef struct pw_worker {
     ids_turn turn;
     ids_line *line;
     ids_worker *ids; /* the line's */
-    ids_keeper keeper;
+    ids_worker_log worker_log;
     const ids_batch *batch; /* under way to the medium */
-    ids_keeper_task task;
-    ids_keeper_news news;
+    ids_worker_log_task task;
+    ids_worker_log_news news;
     bool has_news;
     bool turn_due;
     bool parked;
@@ -374,7 +374,7 @@ pw_entry *pw_entry_of(const ids_change *change);
 void pw_queue_put(pw_queue *q, pw_entry *e);
 pw_entry *pw_queue_pop(pw_queue *q);
 void pw_queue_free(pw_queue *q);
-bool pw_keepers_make(pw_node *n);
+bool pw_worker_logs_make(pw_node *n);
 void pw_disk_replaced(pw_node *n);
 void pw_disk_maybe_snapshot(pw_node *n);
 void pw_disk_crash(pw_node *n);

@@ -1,50 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper.h -- one worker's side of what is kept: batches of its journal out,
+/* worker_log.h -- one worker's log: batches of its journal out,
  * replies free to leave, its part of a snapshot.
  *
  * No thread and no file: whoever writes is the host's
  * (server/storage/log_writer.h), and so is whatever takes long. The worker
  * never waits for them; it looks at the end of each turn, and is woken when
  * there is something to see. */
-#ifndef IDS_KEEPER_H
-#define IDS_KEEPER_H
+#ifndef IDS_WORKER_LOG_H
+#define IDS_WORKER_LOG_H
 
 #include "server/journal/snapshot.h"
 #include "server/worker.h"
 
 /* What is done for a snapshot, one thing at a time, where it may block. */
-typedef enum ids_keeper_task {
-    IDS_KEEPER_IDLE,
-    IDS_KEEPER_CREATE,
-    IDS_KEEPER_WRITE, /* walk.bytes, walk.len: a block */
-    IDS_KEEPER_FINISH,
-    IDS_KEEPER_GIVE_UP,
-    IDS_KEEPER_INSTALL /* all workers' parts are there */
-} ids_keeper_task;
+typedef enum ids_worker_log_task {
+    IDS_WORKER_LOG_IDLE,
+    IDS_WORKER_LOG_CREATE,
+    IDS_WORKER_LOG_WRITE, /* walk.bytes, walk.len: a block */
+    IDS_WORKER_LOG_FINISH,
+    IDS_WORKER_LOG_GIVE_UP,
+    IDS_WORKER_LOG_INSTALL /* all workers' parts are there */
+} ids_worker_log_task;
 
-typedef enum ids_keeper_phase {
-    IDS_KEEPER_NO_SNAPSHOT,
-    IDS_KEEPER_WALKS,   /* blocks are gathered and written */
-    IDS_KEEPER_FINISHES /* the file is ended, the log has to get as far */
-} ids_keeper_phase;
+typedef enum ids_worker_log_phase {
+    IDS_WORKER_LOG_NO_SNAPSHOT,
+    IDS_WORKER_LOG_WALKS,   /* blocks are gathered and written */
+    IDS_WORKER_LOG_FINISHES /* the file is ended, the log has to get as far */
+} ids_worker_log_phase;
 
 /* What has been done since the last look. */
-typedef struct ids_keeper_news {
+typedef struct ids_worker_log_news {
     bool batch_is_done;
     ids_batch_done done;
     uint64_t late; /* changes of it that were written late */
     bool task_is_done, task_is_good;
     uint64_t durable; /* all up to here is on the medium; 0: no news */
-} ids_keeper_news;
+} ids_worker_log_news;
 
-typedef struct ids_keeper_host {
+typedef struct ids_worker_log_host {
     void *ctx;
     /* Carries the batch out; it borrows until it is news. */
     void (*write)(void *ctx, const ids_batch *batch);
     /* Does this for a snapshot; one at a time. */
-    void (*do_task)(void *ctx, ids_keeper_task task);
+    void (*do_task)(void *ctx, ids_worker_log_task task);
     /* False: there are none. */
-    bool (*take_news)(void *ctx, ids_keeper_news *news);
+    bool (*take_news)(void *ctx, ids_worker_log_news *news);
     /* Counts snapshots that were begun: a new one is to be taken part in. */
     unsigned (*round)(void *ctx);
     /* Bytes that a worker's log has grown by since. */
@@ -57,58 +57,60 @@ typedef struct ids_keeper_host {
     ids_batch_done (*write_now)(void *ctx, const ids_batch *batch);
     /* Says what failed, and ends the process: no reply may leave any more. */
     void (*fail)(void *ctx);
-} ids_keeper_host;
+} ids_worker_log_host;
 
-typedef struct ids_keeper {
+typedef struct ids_worker_log {
     ids_worker *worker;
     ids_journal *journal;
-    ids_keeper_host host;
+    ids_worker_log_host host;
     uint64_t watermark; /* up to which change replies may leave */
     bool
         is_replicated; /* the worker has a peer, too: the replicator tells it */
     unsigned round;    /* the last snapshot that was taken part in */
-    ids_keeper_phase phase;
+    ids_worker_log_phase phase;
     ids_snapshot_walk walk;
     ids_shard *walked; /* another one may have the worker's place by then */
     uint64_t block_ms; /* when the last block was made */
     uint64_t walked_bytes;
-    uint64_t walk_end;         /* the last change as the walk was over */
-    ids_keeper_task under_way; /* as the worker sees it */
-} ids_keeper;
+    uint64_t walk_end;             /* the last change as the walk was over */
+    ids_worker_log_task under_way; /* as the worker sees it */
+} ids_worker_log;
 
-typedef struct ids_keeper_config {
+typedef struct ids_worker_log_config {
     ids_worker *worker;
     ids_fsync fsync;
     bool is_replicated; /* the worker has a part in the replicator */
     uint64_t now_ms;
     uint64_t free_bytes; /* on the disk */
-    ids_keeper_host host;
-} ids_keeper_config;
+    ids_worker_log_host host;
+} ids_worker_log_config;
 
 /* Gives the worker its journal. False: no memory. */
-bool ids_keeper_init(ids_keeper *keeper, const ids_keeper_config *config);
-void ids_keeper_fini(ids_keeper *keeper);
+bool ids_worker_log_init(ids_worker_log *worker_log,
+                         const ids_worker_log_config *config);
+void ids_worker_log_fini(ids_worker_log *worker_log);
 
 /* At the end of each turn: hands over, takes what has come back, lets replies
  * leave (but where the replicator sees to that). True: turn again soon,
  * there is more. */
-bool ids_keeper_turn(ids_keeper *keeper);
+bool ids_worker_log_turn(ids_worker_log *worker_log);
 
 /* Up to which change replies may leave, as far as the journal is concerned. */
-static inline uint64_t ids_keeper_watermark(const ids_keeper *keeper) {
-    return keeper->watermark;
+static inline uint64_t
+ids_worker_log_watermark(const ids_worker_log *worker_log) {
+    return worker_log->watermark;
 }
 
 /* When the worker has to turn even if nothing happens. */
-uint64_t ids_keeper_next_ms(const ids_keeper *keeper);
+uint64_t ids_worker_log_next_ms(const ids_worker_log *worker_log);
 
 /* In a step that all stand still for, when what was under way is done:
  * take_news takes that; give_up takes part in no snapshot that has begun (true:
  * its file is to be abandoned); flush has every change on the medium;
  * begin_anew does that, and the log goes on in a segment that is new. */
-void ids_keeper_take_news(ids_keeper *keeper);
-bool ids_keeper_give_up(ids_keeper *keeper);
-void ids_keeper_flush(ids_keeper *keeper);
-ids_log_end ids_keeper_begin_anew(ids_keeper *keeper);
+void ids_worker_log_take_news(ids_worker_log *worker_log);
+bool ids_worker_log_give_up(ids_worker_log *worker_log);
+void ids_worker_log_flush(ids_worker_log *worker_log);
+ids_log_end ids_worker_log_begin_anew(ids_worker_log *worker_log);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keeper.c -- a worker's side of what is kept; see keeper.h. Its part of a
+/* worker_log.c -- a worker's log; see worker_log.h. Its part of a
  * snapshot is in part.c. */
-#include "server/node/keeper.h"
+#include "server/node/worker_log.h"
 
 #include "server/hold.h"
 #include "server/node/part.h"
@@ -10,8 +10,8 @@
 
 /* A turn ------------------------------------------------------------------- */
 
-void ids_keeper_take_news(ids_keeper *k) {
-    ids_keeper_news news;
+void ids_worker_log_take_news(ids_worker_log *k) {
+    ids_worker_log_news news;
     assert(k->worker->journal == k->journal);
     if (!k->host.take_news(k->host.ctx, &news))
         return;
@@ -27,7 +27,7 @@ void ids_keeper_take_news(ids_keeper *k) {
         ids_part_task_done(k, news.task_is_good);
 }
 
-static void let_replies_leave(ids_keeper *k) {
+static void let_replies_leave(ids_worker_log *k) {
     uint64_t now_ms = k->worker->now_ms;
     uint64_t watermark = ids_journal_watermark(k->journal, now_ms);
     if (!ids_journal_waits(k->journal, now_ms))
@@ -43,8 +43,8 @@ static void let_replies_leave(ids_keeper *k) {
         ids_hold_release(k->worker, watermark);
 }
 
-bool ids_keeper_turn(ids_keeper *k) {
-    ids_keeper_take_news(k);
+bool ids_worker_log_turn(ids_worker_log *k) {
+    ids_worker_log_take_news(k);
     if (ids_journal_has_failed(k->journal))
         k->host.fail(k->host.ctx);
     bool more = ids_part_go_on(k);
@@ -56,7 +56,7 @@ bool ids_keeper_turn(ids_keeper *k) {
     return more;
 }
 
-void ids_keeper_flush(ids_keeper *k) {
+void ids_worker_log_flush(ids_worker_log *k) {
     const ids_batch *batch;
     ids_journal_sync(k->journal);
     while ((batch = ids_journal_hand_over(k->journal, k->worker->now_ms))) {
@@ -70,16 +70,16 @@ void ids_keeper_flush(ids_keeper *k) {
         k->host.fail(k->host.ctx);
 }
 
-ids_log_end ids_keeper_begin_anew(ids_keeper *k) {
-    assert(k->phase == IDS_KEEPER_NO_SNAPSHOT);
-    ids_keeper_flush(k);
+ids_log_end ids_worker_log_begin_anew(ids_worker_log *k) {
+    assert(k->phase == IDS_WORKER_LOG_NO_SNAPSHOT);
+    ids_worker_log_flush(k);
     ids_journal_cut(k->journal);
-    ids_keeper_flush(k);
+    ids_worker_log_flush(k);
     assert(ids_journal_cut_at(k->journal) != NULL);
     return *ids_journal_cut_at(k->journal);
 }
 
-uint64_t ids_keeper_next_ms(const ids_keeper *k) {
+uint64_t ids_worker_log_next_ms(const ids_worker_log *k) {
     uint64_t log_ms = ids_journal_next_ms(k->journal);
     uint64_t part_ms = ids_part_next_ms(k);
     return part_ms < log_ms ? part_ms : log_ms;
@@ -87,7 +87,8 @@ uint64_t ids_keeper_next_ms(const ids_keeper *k) {
 
 /* Its life ----------------------------------------------------------------- */
 
-bool ids_keeper_init(ids_keeper *k, const ids_keeper_config *config) {
+bool ids_worker_log_init(ids_worker_log *k,
+                         const ids_worker_log_config *config) {
     const ids_journal_config journal = {.fsync = config->fsync,
                                         .backlog_bytes_max =
                                             IDS_BACKLOG_BYTES_DEFAULT,
@@ -96,11 +97,11 @@ bool ids_keeper_init(ids_keeper *k, const ids_keeper_config *config) {
                                         .free_bytes = config->free_bytes};
     assert(config->worker != NULL && config->fsync < IDS_FSYNC_COUNT);
     assert(config->host.write != NULL && config->host.take_news != NULL);
-    *k = (ids_keeper){.worker = config->worker,
-                      .journal = ids_journal_new(&journal),
-                      .host = config->host,
-                      .watermark = 0, /* as the worker's begins */
-                      .is_replicated = config->is_replicated};
+    *k = (ids_worker_log){.worker = config->worker,
+                          .journal = ids_journal_new(&journal),
+                          .host = config->host,
+                          .watermark = 0, /* as the worker's begins */
+                          .is_replicated = config->is_replicated};
     if (!k->journal)
         return false;
     k->worker->journal = k->journal;
@@ -109,7 +110,7 @@ bool ids_keeper_init(ids_keeper *k, const ids_keeper_config *config) {
     return true;
 }
 
-void ids_keeper_fini(ids_keeper *k) {
+void ids_worker_log_fini(ids_worker_log *k) {
     assert(k->worker->journal == k->journal);
     k->worker->journal = NULL;
     ids_journal_free(k->journal);
