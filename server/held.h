@@ -69,7 +69,7 @@ static inline bool ids_hold_holds(const ids_hold *hold, ids_showing shows) {
 }
 
 /* The highest change that a reply will have left with once this watermark is
- * released, for ids_gate_left. */
+ * released, for ids_commit_index_left. */
 static inline uint64_t ids_hold_left(const ids_hold *hold, uint64_t watermark) {
     return hold->changes < watermark ? hold->changes : watermark;
 }

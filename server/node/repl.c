@@ -82,7 +82,8 @@ uint64_t ids_repl_next_ms(const ids_repl *repl) {
     for (const ids_peer_conn *each = repl->conns; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
-    if (oldest_ms != UINT64_MAX && repl->gate < repl->worker->hold.changes &&
+    if (oldest_ms != UINT64_MAX &&
+        repl->commit_index < repl->worker->hold.changes &&
         oldest_ms + repl->replicator->config.commit_wait_ms < next_ms)
         next_ms = oldest_ms + repl->replicator->config.commit_wait_ms;
     return next_ms;

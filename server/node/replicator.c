@@ -255,7 +255,7 @@ static bool take_repls(ids_replicator *replicator, ids_worker *const *workers,
             (ids_repl){.replicator = replicator,
                        .worker = workers[i],
                        .worker_log = worker_logs ? worker_logs[i] : NULL,
-                       .gate = UINT64_MAX};
+                       .commit_index = UINT64_MAX};
     return true;
 }
 

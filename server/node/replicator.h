@@ -33,15 +33,15 @@ typedef struct ids_repl {
     ids_worker *worker;
     ids_worker_log *worker_log; /* NULL: nothing is kept */
     ids_peer_conn *conns;
-    atomic_bool called;  /* there is something to look at */
-    bool is_quiet;       /* its worker has ended */
-    bool is_busy;        /* a link has more to say than it took */
-    bool is_slow;        /* the replica's disk is */
-    bool is_full;        /* the disk is behind: a replica reads no streams */
-    uint64_t walk_at_ms; /* a walk's next frame, beside calls */
-    bool walk_waits;     /* one waits for that; a link can take it */
-    uint64_t gate;       /* what the peer lets leave, as it was last seen */
-    ids_intake intake;   /* of this stay */
+    atomic_bool called;    /* there is something to look at */
+    bool is_quiet;         /* its worker has ended */
+    bool is_busy;          /* a link has more to say than it took */
+    bool is_slow;          /* the replica's disk is */
+    bool is_full;          /* the disk is behind: a replica reads no streams */
+    uint64_t walk_at_ms;   /* a walk's next frame, beside calls */
+    bool walk_waits;       /* one waits for that; a link can take it */
+    uint64_t commit_index; /* what the peer lets leave, as it was last seen */
+    ids_intake intake;     /* of this stay */
     /* The monitor's. */
     ids_peer_conn *to_open;
     uint64_t drop_session; /* a copy aside that is given up; 0: none */

@@ -49,25 +49,25 @@ static void drop_copy(ids_repl *repl) {
 
 /* Up to which change replies may leave now: the peer's word, and only of
  * changes that it was told of. */
-static uint64_t look_at_gate(ids_repl *repl, const ids_peer *peer) {
+static uint64_t look_at_commit_index(ids_repl *repl, const ids_peer *peer) {
     ids_worker *worker = repl->worker;
     uint64_t watermark = kept(repl);
-    ids_gate *gate = &peer->gates[worker->index];
+    ids_commit_index *commit_index = &peer->commit_indexes[worker->index];
     assert(worker->index < peer->config.loops);
     if (worker->serving.stance == IDS_FOLLOWS) {
-        repl->gate = UINT64_MAX;
+        repl->commit_index = UINT64_MAX;
         return watermark;
     }
     if (IDS_RULE_OFF(WATERMARK_NOW)) {
-        uint64_t last_turns = repl->gate;
-        repl->gate = ids_gate_watermark(gate);
+        uint64_t last_turns = repl->commit_index;
+        repl->commit_index = ids_commit_index_watermark(commit_index);
         return watermark < last_turns ? watermark : last_turns;
     }
-    repl->gate = ids_gate_watermark(gate);
-    if (watermark > repl->gate)
-        watermark = repl->gate;
+    repl->commit_index = ids_commit_index_watermark(commit_index);
+    if (watermark > repl->commit_index)
+        watermark = repl->commit_index;
     watermark = ids_hold_left(&worker->hold, watermark);
-    ids_gate_left(gate, watermark);
+    ids_commit_index_left(commit_index, watermark);
     return watermark;
 }
 
@@ -84,7 +84,7 @@ static void fail_stalled(ids_repl *repl) {
     uint64_t wait_ms = repl->replicator->config.commit_wait_ms;
     uint64_t oldest_ms = ids_hold_oldest_ms(&worker->hold);
     if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > worker->now_ms ||
-        repl->gate >= worker->hold.changes ||
+        repl->commit_index >= worker->hold.changes ||
         worker->serving.stance != IDS_LEADS)
         return;
     assert(oldest_ms <= worker->now_ms);
@@ -176,7 +176,7 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
      * that who joins has it before he is a member. */
     assert(ids_tap_is_empty(&worker->tap));
     assert(worker->serving.stance == IDS_FOLLOWS || peer->leading);
-    behind.watermark = look_at_gate(repl, peer);
+    behind.watermark = look_at_commit_index(repl, peer);
     behind.open = take_new(repl);
     ids_intake_look(&repl->intake, peer);
     repl->is_slow = ids_peer_is_slow(peer);

@@ -28,8 +28,8 @@
 #define IDS_PEER_H
 
 #include "proto/error.h"
+#include "server/peer/commit_index.h"
 #include "server/peer/epoch.h"
-#include "server/peer/gate.h"
 #include "server/peer/link.h"
 #include "server/peer/receiver.h"
 #include "server/peer/refusal.h"
@@ -200,7 +200,7 @@ typedef struct ids_peer {
     ids_ring *rings;     /* per loop, once it has led; the loop's own, all its
                           * senders read it */
     ids_ring_told *told; /* per loop: of its ring */
-    ids_gate *gates;     /* per loop */
+    ids_commit_index *commit_indexes;       /* per loop */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     uint64_t switch_to;  /* the node that shall lead then; 0: any member */
     bool handed_over;    /* and nobody was seen to lead since */
@@ -291,8 +291,9 @@ void ids_peer_took(ids_peer *peer, uint32_t loop);
 /* May a call be carried out, and a reply leave that waits for nothing?
  * IDP_OK, NOT_PRIMARY, UNREPLICATED. shows: it can't change anything (peek).
  * For a node that does not lead no reply to a call may leave at all; for one
- * that does, ids_gate_watermark(&peer->gates[loop]) says up to which change,
- * and ids_gate_left is told in the same stay within the monitor. */
+ * that does, ids_commit_index_watermark(&peer->gates[loop]) says up to which
+ * change, and ids_commit_index_left is told in the same stay within the
+ * monitor. */
 idp_error ids_peer_serves(const ids_peer *peer, bool shows);
 
 /* Records on their way to their owners. A parcel that is not current is

@@ -177,9 +177,10 @@ bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
         return false;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         const ids_progress *progress = &f->progress[k];
-        uint64_t goal = passed ? peer->gates[k].passed : peer->told[k].last;
+        uint64_t goal =
+            passed ? peer->commit_indexes[k].passed : peer->told[k].last;
         assert(progress->acked <= peer->told[k].last);
-        assert(peer->gates[k].passed <= peer->told[k].last);
+        assert(peer->commit_indexes[k].passed <= peer->told[k].last);
         if (progress->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
             progress->acked + lag < goal)
             return false;

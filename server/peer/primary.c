@@ -21,11 +21,12 @@ bool ids_primary_init(ids_peer *peer) {
     uint32_t loops = peer->config.loops;
     peer->rings = calloc(loops, sizeof *peer->rings);
     peer->told = calloc(loops, sizeof *peer->told);
-    peer->gates = calloc(loops, sizeof *peer->gates);
-    if (peer->rings == NULL || peer->told == NULL || peer->gates == NULL)
+    peer->commit_indexes = calloc(loops, sizeof *peer->commit_indexes);
+    if (peer->rings == NULL || peer->told == NULL ||
+        peer->commit_indexes == NULL)
         return false;
     for (uint32_t k = 0; k < loops; k++)
-        ids_gate_open(&peer->gates[k]);
+        ids_commit_index_open(&peer->commit_indexes[k]);
     for (uint32_t i = 0; i < peer->config.places; i++)
         if (!init_follower(&peer->follower[i], loops))
             return false;
@@ -48,7 +49,7 @@ void ids_primary_fini(ids_peer *peer) {
         ids_ring_fini(&peer->rings[k]);
     free(peer->rings);
     free(peer->told);
-    free(peer->gates);
+    free(peer->commit_indexes);
 }
 
 static void begin_follower(ids_peer *peer, ids_follower *f) {
@@ -62,7 +63,7 @@ static void begin_follower(ids_peer *peer, ids_follower *f) {
         if (peer->config.walk_buckets > 0)
             sender->walk_buckets = peer->config.walk_buckets;
         if (ids_primary_member(peer, f).node != 0)
-            peer->gates[k].member[ids_primary_place(peer, f)] =
+            peer->commit_indexes[k].member[ids_primary_place(peer, f)] =
                 peer->rings[k].last;
     }
     f->heard_ms = peer->now_ms;
@@ -88,8 +89,8 @@ bool ids_primary_lead(ids_peer *peer) {
             return false;
         peer->told[k] = ids_ring_tell(&peer->rings[k]);
         assert(peer->told[k].first == last + 1 && peer->told[k].last == last);
-        ids_gate_open(&peer->gates[k]);
-        peer->gates[k].passed = last;
+        ids_commit_index_open(&peer->commit_indexes[k]);
+        peer->commit_indexes[k].passed = last;
     }
     for (uint32_t i = 0; i < peer->config.places; i++)
         begin_follower(peer, &peer->follower[i]);
@@ -201,7 +202,7 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
                 const ids_pf *frame) {
     uint32_t k = link->stream, place = ids_primary_place(peer, f);
     ids_progress *progress = &f->progress[k];
-    ids_gate *gate = &peer->gates[k];
+    ids_commit_index *commit_index = &peer->commit_indexes[k];
     assert(peer->leading && k < peer->config.loops);
     if (frame->number > peer->told[k].last)
         return false;
@@ -210,12 +211,12 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
     assert(progress->acked <= peer->told[k].last);
     assert(progress->reached >= progress->acked);
     if (ids_primary_has_member(peer, f))
-        raise(&gate->member[place], progress->acked);
+        raise(&commit_index->member[place], progress->acked);
     if (ids_primary_has_member(peer, f) && IDS_RULE_OFF(OWN_ACKS))
         for (uint32_t i = 0; i < peer->config.places; i++)
-            raise(&gate->member[i], progress->acked);
+            raise(&commit_index->member[i], progress->acked);
     if (f->joining && same(f->joiner, f->session.other))
-        raise(&gate->joining[place], progress->acked);
+        raise(&commit_index->joining[place], progress->acked);
     if (f->copying.is_on && copy_is_there(peer, f))
         ids_copy_is_done(peer, f);
     return true;
@@ -265,7 +266,7 @@ static void join(ids_peer *peer, ids_follower *f) {
     peer->news++;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         assert(f->progress[k].acked <= peer->told[k].last);
-        peer->gates[k].joining[place] = f->progress[k].acked;
+        peer->commit_indexes[k].joining[place] = f->progress[k].acked;
     }
 }
 
@@ -337,9 +338,9 @@ void ids_primary_admitted(ids_peer *peer) {
     f->heard_ms = peer->now_ms;
     f->parting = IDS_PARTING_NONE;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
-        ids_gate *gate = &peer->gates[k];
-        gate->member[place] = gate->joining[place];
-        gate->joining[place] = UINT64_MAX;
+        ids_commit_index *commit_index = &peer->commit_indexes[k];
+        commit_index->member[place] = commit_index->joining[place];
+        commit_index->joining[place] = UINT64_MAX;
     }
     ids_primary_consider(peer);
 }
@@ -354,7 +355,8 @@ void ids_primary_detached(ids_peer *peer) {
     if (!peer->leading)
         return;
     for (uint32_t k = 0; k < peer->config.loops; k++)
-        peer->gates[k].member[IDS_RULE_OFF(OWN_PLACE) ? 0 : place] = UINT64_MAX;
+        peer->commit_indexes[k].member[IDS_RULE_OFF(OWN_PLACE) ? 0 : place] =
+            UINT64_MAX;
     f->parting = IDS_PARTING_UNHEARD;
     if (is_here && ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
                                 peer->lead_epoch, peer->known.version, 0)) {

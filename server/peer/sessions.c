@@ -101,7 +101,7 @@ void ids_peer_end_upstream(ids_peer *peer) {
 void ids_primary_joins_not(ids_peer *peer, ids_follower *f) {
     uint32_t place = ids_primary_place(peer, f);
     for (uint32_t k = 0; k < peer->config.loops && f->joining; k++)
-        peer->gates[k].joining[place] = UINT64_MAX;
+        peer->commit_indexes[k].joining[place] = UINT64_MAX;
     peer->news += f->joining;
     f->joining = false;
 }
@@ -165,7 +165,7 @@ void ids_primary_stand_down(ids_peer *peer, bool pending) {
             ids_progress_end(&peer->follower[i].progress[k]);
         if (IDS_RULE_OFF(DROPS_PENDING))
             for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
-                peer->gates[k].member[i] = UINT64_MAX;
+                peer->commit_indexes[k].member[i] = UINT64_MAX;
     }
     host->stand_down(host->ctx, pending);
 }

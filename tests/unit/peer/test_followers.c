@@ -183,7 +183,7 @@ static ids_peer *with_two(uint32_t min_in_sync) {
 }
 
 static uint64_t watermark(const ids_peer *peer) {
-    return ids_gate_watermark(&peer->gates[0]);
+    return ids_commit_index_watermark(&peer->commit_indexes[0]);
 }
 
 static void look(const ids_peer *peer, ids_peer_status *s, const char *text) {

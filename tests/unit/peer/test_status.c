@@ -85,7 +85,8 @@ Test(status, a_primary_without_a_replica_serves_alone_and_says_so) {
     cr_assert_eq(s.member_count, 1);
     cr_assert_str_eq(s.member[0].text, "a:7117");
     cr_assert_eq(s.lag.ops, 0, "nobody lacks it");
-    cr_assert_eq(ids_gate_watermark(&peer->gates[1]), UINT64_MAX);
+    cr_assert_eq(ids_commit_index_watermark(&peer->commit_indexes[1]),
+                 UINT64_MAX);
     ids_peer_tick(peer, 6000);
     cr_assert_not(ids_endpoint_is_set(&dialled), "there is nobody to ask");
     ids_peer_free(peer);
@@ -187,16 +188,18 @@ Test(status, an_admission_that_is_refused_by_the_disk_holds_nothing_up) {
         (ids_session){.id = 7, .stream = links, .streams = 1, .other = {2, 20}};
     f->joiner = f->session.other;
     f->joining = true;
-    peer->gates[0].joining[0] = peer->gates[1].joining[0] = 5;
+    peer->commit_indexes[0].joining[0] = peer->commit_indexes[1].joining[0] = 5;
     ids_decide_admit(&peer->known, 0, f->joiner, &with);
     peer->proposed = with;
     peer->pending = IDS_PENDING_ADMIT;
     ids_peer_lost(peer, link, 5003);
     cr_assert_eq(f->session.id, 0);
-    cr_assert_eq(ids_gate_watermark(&peer->gates[0]), 5);
+    cr_assert_eq(ids_commit_index_watermark(&peer->commit_indexes[0]), 5);
     cr_assert_eq(ids_peer_undecided(peer, 5004), IDS_PENDING_ADMIT);
-    cr_assert_eq(ids_gate_watermark(&peer->gates[0]), UINT64_MAX);
-    cr_assert_eq(ids_gate_watermark(&peer->gates[1]), UINT64_MAX);
+    cr_assert_eq(ids_commit_index_watermark(&peer->commit_indexes[0]),
+                 UINT64_MAX);
+    cr_assert_eq(ids_commit_index_watermark(&peer->commit_indexes[1]),
+                 UINT64_MAX);
     cr_assert_eq(ids_peer_serves(peer, false), IDP_OK);
     cr_assert_eq(peer->known.replica[0].node, 0, "it is no member");
     f->session.stream = NULL;
