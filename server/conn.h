@@ -43,7 +43,7 @@ typedef struct ids_conn_out {
     ids_deferred_list later;     /* replies that are to be written */
 } ids_conn_out;
 
-/* Replies that are held: output.c's, and the gate's (hold.h). */
+/* Replies that are held: output.c's, and the gate's (commit_gate.h). */
 typedef struct ids_conn_gated {
     ids_bytes bytes;
     size_t at;

@@ -4,7 +4,7 @@
 
 #include "proto/owner.h"
 #include "server/change.h"
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/log.h"
 #include "server/peer/mutant.h"
 #include "server/peer/peer.h"
@@ -161,7 +161,7 @@ static bool put(ids_worker *worker, const ids_parcel_tag *tag, uint64_t hash,
     if (!ids_shard_put(shard, hash, change, worker->now_ms))
         return fail(worker, tag);
     if (!aside)
-        ids_hold_put(worker, change);
+        ids_commit_gate_put(worker, change);
     return true;
 }
 
@@ -187,7 +187,7 @@ static bool route_one(ids_worker *worker, const ids_parcel_tag *tag,
     if (owner != worker->index)
         return send(worker, owner, tag, hash, change);
     return put(worker, tag, hash, change) &&
-           note_applied(worker, tag, worker->hold.changes, 1);
+           note_applied(worker, tag, worker->gate.changes, 1);
 }
 
 /* As in dispatch: where records will be looked for is fetched for all of them

@@ -11,7 +11,7 @@
     X(CONNECTIONS, "connections")                                 \
     X(CONNECTIONS_TOTAL, "connections_total")                     \
     X(BUFFERED_BYTES, "buffered_bytes")                           \
-    X(HELD_REPLIES, "held_replies")                               \
+    X(REPLIES_IN_COMMIT_WAIT, "replies_in_commit_wait")           \
     X(REQUESTS_TOTAL, "requests_total")                           \
     X(ORDERS_TOTAL, "orders_total")                               \
     X(ORDERS_REFUSED_TOTAL, "orders_refused_total")               \

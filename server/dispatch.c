@@ -4,7 +4,7 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
@@ -55,7 +55,7 @@ static void call_shard(ids_worker *worker, ids_conn *conn,
     idp_answer answer;
     idp_error error;
     const char *text;
-    switch (ids_hold_call(worker, &call, &answer, &error, &text)) {
+    switch (ids_commit_gate_call(worker, &call, &answer, &error, &text)) {
     case IDS_ANSWERED:
         ids_reply_answer(worker, conn, request->msgid, &answer);
         break;
@@ -277,7 +277,7 @@ static bool may_hop(const ids_server *server, const ids_conn *conn) {
 
 bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn) {
     return ids_conn_is_open(conn) && !conn->room.is_wanted &&
-           !worker->hold.full && may_hop(worker->server, conn) &&
+           !worker->gate.full && may_hop(worker->server, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 

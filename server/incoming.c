@@ -3,8 +3,8 @@
 #include "server/incoming.h"
 
 #include "proto/request.h"
+#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/hold.h"
 #include "server/hop.h"
 #include "server/reader.h"
 #include "server/reply.h"
@@ -85,7 +85,7 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
         ids_reply_mail(worker, &to, IDP_E_LIMIT, NULL);
         return;
     }
-    switch (ids_hold_call(worker, &call, &answer, &error, &to.text)) {
+    switch (ids_commit_gate_call(worker, &call, &answer, &error, &to.text)) {
     case IDS_ANSWERED:
         ids_reply_mail(worker, &to, IDP_OK, &answer);
         break;

@@ -2,8 +2,8 @@
 /* line.c -- one worker's line and its worker, put together; see line.h. */
 #include "server/line.h"
 
+#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/hold.h"
 #include "server/hop.h"
 #include "server/incoming.h"
 #include "server/input.h"
@@ -42,8 +42,9 @@ static void plan_shard(ids_worker *worker, const ids_line_config *config) {
         .work = &worker->work[IDS_WORK_WAKE],
         .on_wake = ids_woken_answer,
         .wake_ctx = worker,
-        .on_change =
-            config->is_kept || config->is_replicated ? ids_hold_change : NULL,
+        .on_change = config->is_kept || config->is_replicated
+                         ? ids_commit_gate_change
+                         : NULL,
         .change_ctx = worker,
     };
 }
@@ -67,7 +68,7 @@ static bool init(ids_line *line, const ids_line_config *config) {
         return false;
     /* Who keeps changes safe has not said anything yet. */
     bool is_gated = config->is_kept || config->is_replicated;
-    worker->hold.watermark = is_gated ? 0 : UINT64_MAX;
+    worker->gate.watermark = is_gated ? 0 : UINT64_MAX;
     plan_shard(worker, config);
     worker->shard =
         ids_pools_new_shard(worker->server->pools, &worker->shard_config, 0);

@@ -28,7 +28,7 @@ static void drop_sent(ids_conn *conn, ids_bytes *to, size_t bytes) {
 
 uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
                          ids_showing shows) {
-    bool holds = ids_hold_holds(&worker->hold, shows);
+    bool holds = ids_commit_gate_holds(&worker->gate, shows);
     ids_bytes *to = holds ? &conn->gated.bytes : &conn->out.bytes;
     if (ids_conn_is_dead(conn))
         return NULL;
@@ -41,7 +41,7 @@ uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
         ids_conn_condemn(worker, conn,
                          "the buffers of all connections are full");
     else if (!ids_bytes_reserve(to, bytes) ||
-             (holds && !ids_held_reserve(&worker->hold)))
+             (holds && !ids_commit_wait_reserve(&worker->gate)))
         ids_conn_condemn(worker, conn, "out of memory");
     else
         return to->ptr + to->len;
@@ -49,14 +49,14 @@ uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
 }
 
 static void mark(ids_worker *worker, ids_conn *conn, uint32_t msgid,
-                 ids_held_kind kind, size_t bytes) {
-    const ids_held mark = {.asker = conn->asker,
-                           .number = worker->hold.changes,
-                           .since_ms = worker->now_ms,
-                           .bytes = (uint32_t)bytes,
-                           .msgid = msgid,
-                           .kind = (uint8_t)kind};
-    ids_held_push(&worker->hold, &mark);
+                 ids_commit_wait_kind kind, size_t bytes) {
+    const ids_commit_wait mark = {.asker = conn->asker,
+                                  .number = worker->gate.changes,
+                                  .since_ms = worker->now_ms,
+                                  .bytes = (uint32_t)bytes,
+                                  .msgid = msgid,
+                                  .kind = (uint8_t)kind};
+    ids_commit_wait_push(&worker->gate, &mark);
     conn->gated.replies++;
 }
 
@@ -66,10 +66,10 @@ void ids_output_put(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                     size_t bytes, ids_showing shows) {
     worker->buffers.bytes += bytes;
     conn->unsent += bytes;
-    if (ids_hold_holds(&worker->hold, shows)) {
+    if (ids_commit_gate_holds(&worker->gate, shows)) {
         assert(bytes <= conn->gated.bytes.cap - conn->gated.bytes.len);
         conn->gated.bytes.len += bytes;
-        mark(worker, conn, msgid, IDS_HELD_BYTES, bytes);
+        mark(worker, conn, msgid, IDS_COMMIT_WAIT_BYTES, bytes);
         return;
     }
     assert(bytes <= conn->out.bytes.cap - conn->out.bytes.len);
@@ -79,15 +79,15 @@ void ids_output_put(ids_worker *worker, ids_conn *conn, uint32_t msgid,
 
 void ids_output_share(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                       ids_shared *rest, ids_showing shows) {
-    bool holds = ids_hold_holds(&worker->hold, shows);
+    bool holds = ids_commit_gate_holds(&worker->gate, shows);
     ids_deferred_list *list = holds ? &conn->gated.later : &conn->out.later;
     if (ids_conn_is_dead(conn))
         return;
-    if ((holds && !ids_held_reserve(&worker->hold)) ||
+    if ((holds && !ids_commit_wait_reserve(&worker->gate)) ||
         !ids_deferred_put(&worker->buffers, list, rest, msgid))
         ids_conn_condemn(worker, conn, "out of memory");
     else if (holds)
-        mark(worker, conn, msgid, IDS_HELD_DEFERRED, 0);
+        mark(worker, conn, msgid, IDS_COMMIT_WAIT_DEFERRED, 0);
     else
         ids_worker_mark(worker, conn);
 }
@@ -198,9 +198,9 @@ void ids_output_sent(ids_worker *worker, ids_conn *conn, size_t len) {
 
 void ids_output_let_go(ids_worker *worker, ids_conn *conn, uint32_t replies) {
     assert(replies <= conn->gated.replies);
-    assert(replies <= worker->hold.replies);
+    assert(replies <= worker->gate.replies);
     conn->gated.replies -= replies;
-    worker->hold.replies -= replies;
+    worker->gate.replies -= replies;
 }
 
 /* The first of a connection's held bytes are done with. */

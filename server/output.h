@@ -3,8 +3,8 @@
  * behind the commit gate, and bytes go out at its head.
  *
  * Three places, each in its order: bytes that may leave, bytes that are held
- * (hold.h), and replies whose rest is shared (shared.h), of which no byte is
- * written before it is their turn. */
+ * (commit_gate.h), and replies whose rest is shared (shared.h), of which no
+ * byte is written before it is their turn. */
 #ifndef IDS_OUTPUT_H
 #define IDS_OUTPUT_H
 
@@ -26,16 +26,16 @@ void ids_output_share(ids_worker *worker, ids_conn *conn, uint32_t msgid,
 void ids_output_fill(ids_worker *worker, ids_conn *conn);
 
 /* What is to be sent next; it borrows until ids_output_sent, and then there may
- * be more. Not what is held (hold.h); and nothing while the replies of other
- * loops are about to come, so that one send takes all. */
+ * be more. Not what is held (commit_gate.h); and nothing while the replies of
+ * other loops are about to come, so that one send takes all. */
 idp_slice ids_output_sendable(const ids_conn *conn);
 
 /* The host sent len bytes of it; what is left is kept. */
 void ids_output_sent(ids_worker *worker, ids_conn *conn, size_t len);
 
-/* The gate's (hold.c). So many replies are held no longer; then, for each or
- * for bytes of several in a row, either free: it may leave; or revoke: it never
- * does. */
+/* The gate's (commit_gate.c). So many replies are held no longer; then, for
+ * each or for bytes of several in a row, either free: it may leave; or revoke:
+ * it never does. */
 void ids_output_let_go(ids_worker *worker, ids_conn *conn, uint32_t replies);
 void ids_output_free(ids_worker *worker, ids_conn *conn, size_t bytes);
 void ids_output_free_share(ids_worker *worker, ids_conn *conn);

@@ -3,7 +3,7 @@
  * records; see stance.h. */
 #include "server/stance.h"
 
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/peer/peer.h"
 
 #include <assert.h>
@@ -18,10 +18,11 @@ static void set(ids_worker *worker, const ids_serving *serving) {
  * done, would be wrong; whoever asks again hears that. */
 static void stand_down(ids_worker *worker) {
     if (IDS_RULE_OFF(DROPS_PENDING))
-        ids_hold_release(worker, UINT64_MAX);
-    ids_hold_fail(worker, UINT64_MAX, IDP_E_UNREPLICATED,
-                  "this server is no longer the primary; whether this took "
-                  "effect is unknown: ask again");
+        ids_commit_gate_release(worker, UINT64_MAX);
+    ids_commit_gate_fail(
+        worker, UINT64_MAX, IDP_E_UNREPLICATED,
+        "this server is no longer the primary; whether this took "
+        "effect is unknown: ask again");
     ids_shard_drain(worker->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
     ids_peer_prepare_copy(worker->shard);
     ids_tap_clear(&worker->tap);
@@ -55,5 +56,5 @@ uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
     set(worker, &serving);
     ids_tap_clear(&worker->tap);
     worker->tap.is_on = true;
-    return worker->hold.changes;
+    return worker->gate.changes;
 }

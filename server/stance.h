@@ -5,8 +5,8 @@
 
 #include "server/worker.h"
 
-/* Once per turn, before replies are let go (ids_hold_release). Does what a
- * new stance asks for: from LEADS to DRAINS waiters hear NOT_PRIMARY; to
+/* Once per turn, before replies are let go (ids_commit_gate_release). Does what
+ * a new stance asks for: from LEADS to DRAINS waiters hear NOT_PRIMARY; to
  * FOLLOWS so do those whose replies are held, which never leave, and the
  * shard follows. A worker that follows leads again by ids_worker_lead alone. */
 void ids_worker_serve(ids_worker *worker, const ids_serving *serving);

@@ -92,9 +92,9 @@ static void look_at_results(ids_watch *watch, const ids_worker *worker,
 }
 
 static void look_at_disk(ids_watch *watch, const ids_worker *worker) {
-    if (watch->disk_is_full == worker->hold.disk_is_full)
+    if (watch->disk_is_full == worker->gate.disk_is_full)
         return;
-    watch->disk_is_full = worker->hold.disk_is_full;
+    watch->disk_is_full = worker->gate.disk_is_full;
     if (watch->disk_is_full)
         ids_log(IDS_LOG_ERROR,
                 "the disk is nearly full: new claims are refused",
@@ -120,7 +120,7 @@ void ids_watch_look(ids_watch *watch, const ids_worker *worker) {
 uint64_t ids_watch_next_ms(const ids_watch *watch, const ids_worker *worker) {
     bool is_on = watch->refused.on || watch->dropped.on;
     bool is_new = watch->asked != ids_worker_asked(worker) ||
-                  watch->disk_is_full != worker->hold.disk_is_full;
+                  watch->disk_is_full != worker->gate.disk_is_full;
     if (is_new)
         return watch->looked_ms + LOOK_MS;
     return is_on ? watch->looked_ms + QUIET_MS / 5 : UINT64_MAX;

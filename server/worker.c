@@ -44,8 +44,8 @@ bool ids_worker_init(ids_worker *worker, const ids_server *server,
     worker->buffers.bytes_max = server->buffer_bytes_max;
     worker->post.to = calloc(server->loops, sizeof(ids_parcel *));
     worker->post.loops = calloc(server->loops, sizeof(uint32_t));
-    worker->hold.mail = calloc(server->loops, sizeof *worker->hold.mail);
-    return worker->post.to && worker->post.loops && worker->hold.mail;
+    worker->gate.mail = calloc(server->loops, sizeof *worker->gate.mail);
+    return worker->post.to && worker->post.loops && worker->gate.mail;
 }
 
 static void free_post(ids_post *post, uint32_t loops) {
@@ -60,7 +60,7 @@ static void free_post(ids_post *post, uint32_t loops) {
 void ids_worker_fini(ids_worker *worker) {
     assert(worker->counters.of[IDS_CONNECTIONS] == 0);
     free_post(&worker->post, worker->server->loops);
-    ids_held_fini(&worker->hold, worker->server->loops);
+    ids_commit_wait_fini(&worker->gate, worker->server->loops);
     ids_buffers_fini(&worker->buffers);
     ids_bytes_free(&worker->woken.others);
     ids_tap_fini(&worker->tap);
@@ -158,22 +158,24 @@ ids_parcel *ids_worker_parcel(ids_worker *worker, uint32_t loop) {
 
 ids_parcel *ids_worker_reply_parcel(ids_worker *worker, uint32_t loop,
                                     ids_showing shows) {
-    if (!ids_hold_holds(&worker->hold, shows))
+    if (!ids_commit_gate_holds(&worker->gate, shows))
         return ids_worker_parcel(worker, loop);
-    return ids_held_reserve(&worker->hold) ? &worker->hold.mail[loop].parcel
-                                           : NULL;
+    return ids_commit_wait_reserve(&worker->gate)
+               ? &worker->gate.mail[loop].parcel
+               : NULL;
 }
 
 void ids_worker_mailed(ids_worker *worker, uint32_t loop,
                        const ids_parcel *parcel, size_t before) {
-    if (parcel != &worker->hold.mail[loop].parcel)
+    if (parcel != &worker->gate.mail[loop].parcel)
         return;
-    const ids_held mark = {.asker = ids_worker_asker(loop),
-                           .number = worker->hold.changes,
-                           .since_ms = worker->now_ms,
-                           .bytes = (uint32_t)(parcel->mail.len - before),
-                           .kind = IDS_HELD_MAIL};
-    ids_held_push(&worker->hold, &mark);
+    const ids_commit_wait mark = {.asker = ids_worker_asker(loop),
+                                  .number = worker->gate.changes,
+                                  .since_ms = worker->now_ms,
+                                  .bytes =
+                                      (uint32_t)(parcel->mail.len - before),
+                                  .kind = IDS_COMMIT_WAIT_MAIL};
+    ids_commit_wait_push(&worker->gate, &mark);
 }
 
 bool ids_worker_post(ids_worker *worker) {
@@ -242,7 +244,7 @@ static size_t mail_bytes(const ids_worker *worker) {
     size_t bytes = ids_mailbox_bytes(&server->mailboxes[worker->index]);
     for (uint32_t i = 0; i < server->loops; i++) {
         bytes += worker->post.to[i] ? worker->post.to[i]->mail.len : 0;
-        bytes += worker->hold.mail[i].parcel.mail.len - worker->hold.mail[i].at;
+        bytes += worker->gate.mail[i].parcel.mail.len - worker->gate.mail[i].at;
     }
     return bytes;
 }
@@ -257,14 +259,14 @@ void ids_worker_count(const ids_worker *worker, ids_counters *counters) {
         of[IDS_LOG_LINES_HELD_TOTAL] = ids_log_held_back();
     }
     of[IDS_BUFFERED_BYTES] = worker->buffers.bytes + mail_bytes(worker);
-    of[IDS_HELD_REPLIES] = worker->hold.replies;
+    of[IDS_REPLIES_IN_COMMIT_WAIT] = worker->gate.replies;
     of[IDS_RECORDS] = stats.records;
     of[IDS_WAITERS] = stats.waiters;
     of[IDS_MEMORY_BYTES] = stats.memory_bytes;
     if (worker->index == 0 || !worker->server->pools)
         of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
     of[IDS_CHANGES_TOTAL] =
-        worker->hold.changes ? worker->hold.changes : stats.changes;
+        worker->gate.changes ? worker->gate.changes : stats.changes;
     of[IDS_EXPIRED_TOTAL] = stats.expired;
     of[IDS_RESULTS_DROPPED_TOTAL] = stats.results_dropped;
     for (int i = 0; i < IDP_OUTCOME_COUNT; i++)

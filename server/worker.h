@@ -8,10 +8,10 @@
 #ifndef IDS_WORKER_H
 #define IDS_WORKER_H
 
+#include "server/commit_wait.h"
 #include "server/conn.h"
 #include "server/copy.h"
 #include "server/counters.h"
-#include "server/held.h"
 #include "server/journal/journal.h"
 #include "server/mail.h"
 #include "server/orders.h"
@@ -102,8 +102,8 @@ struct ids_worker {
     uint64_t now_ms; /* the host sets it once per wake-up */
     uint32_t index;  /* which loop */
     bool draining;
-    ids_hold hold;      /* the commit gate */
-    uint64_t epoch_end; /* of serving, see there */
+    ids_commit_gate gate; /* the commit gate */
+    uint64_t epoch_end;   /* of serving, see there */
     ids_serving serving;
     ids_journal *journal; /* its log's; NULL: none */
     ids_tap tap;
@@ -183,7 +183,7 @@ static inline bool ids_worker_may_read(const ids_worker *worker) {
 /* There is more to do at once: connections to be looked at, replies that may
  * leave. */
 static inline bool ids_worker_has_more(const ids_worker *worker) {
-    return worker->dirty.head || ids_hold_has_more(&worker->hold);
+    return worker->dirty.head || ids_commit_gate_has_more(&worker->gate);
 }
 
 /* Requests, ever: of its own connections, and by mail of other loops'. */

@@ -198,7 +198,7 @@ static bool init_loops(process *s, uint64_t memory) {
 static void hold_claims(process *s) {
     uint64_t until_ms = ids_loop_clock_ms() + s->config->hold_claims_ms + 1;
     for (uint32_t i = 0; i < s->server.loops; i++)
-        s->loops[i].worker->hold.claims_from_ms = until_ms;
+        s->loops[i].worker->gate.claims_from_ms = until_ms;
     ids_log(IDS_LOG_INFO, "no claims are taken yet", "ms=%llu",
             (unsigned long long)s->config->hold_claims_ms);
 }

@@ -3,7 +3,7 @@
  * (turn.c); see replicator.h. */
 #include "server/node/replicator.h"
 
-#include "server/hold.h"
+#include "server/commit_gate.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -76,14 +76,14 @@ bool ids_repl_is_current(ids_repl *repl, const ids_parcel_tag *tag) {
 uint64_t ids_repl_next_ms(const ids_repl *repl) {
     uint64_t next_ms =
         ids_repl_is_first(repl) ? repl->replicator->tick_at_ms : UINT64_MAX;
-    uint64_t oldest_ms = ids_hold_oldest_ms(&repl->worker->hold);
+    uint64_t oldest_ms = ids_commit_gate_oldest_ms(&repl->worker->gate);
     if (repl->walk_waits && repl->walk_at_ms < next_ms)
         next_ms = repl->walk_at_ms;
     for (const ids_peer_conn *each = repl->conns; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;
     if (oldest_ms != UINT64_MAX &&
-        repl->commit_index < repl->worker->hold.changes &&
+        repl->commit_index < repl->worker->gate.changes &&
         oldest_ms + repl->replicator->config.commit_wait_ms < next_ms)
         next_ms = oldest_ms + repl->replicator->config.commit_wait_ms;
     return next_ms;

@@ -2,7 +2,7 @@
 /* turn.c -- the end of a worker's turn, in its order; see turn.h. */
 #include "server/node/turn.h"
 
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/node/tend.h"
 #include "server/peer/mutant.h"
 
@@ -66,7 +66,7 @@ static uint64_t look_at_commit_index(ids_repl *repl, const ids_peer *peer) {
     repl->commit_index = ids_commit_index_watermark(commit_index);
     if (watermark > repl->commit_index)
         watermark = repl->commit_index;
-    watermark = ids_hold_left(&worker->hold, watermark);
+    watermark = ids_commit_gate_left(&worker->gate, watermark);
     ids_commit_index_left(commit_index, watermark);
     return watermark;
 }
@@ -82,15 +82,15 @@ static ids_peer_conn *take_new(ids_repl *repl) {
 static void fail_stalled(ids_repl *repl) {
     ids_worker *worker = repl->worker;
     uint64_t wait_ms = repl->replicator->config.commit_wait_ms;
-    uint64_t oldest_ms = ids_hold_oldest_ms(&worker->hold);
+    uint64_t oldest_ms = ids_commit_gate_oldest_ms(&worker->gate);
     if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > worker->now_ms ||
-        repl->commit_index >= worker->hold.changes ||
+        repl->commit_index >= worker->gate.changes ||
         worker->serving.stance != IDS_LEADS)
         return;
     assert(oldest_ms <= worker->now_ms);
-    ids_hold_fail(worker, worker->now_ms - wait_ms, IDP_E_UNREPLICATED,
-                  repl->is_slow
-                      ? "slow disk at the replica (see --commit-wait); whether "
+    ids_commit_gate_fail(
+        worker, worker->now_ms - wait_ms, IDP_E_UNREPLICATED,
+        repl->is_slow ? "slow disk at the replica (see --commit-wait); whether "
                         "this took effect is unknown: ask again"
                       : "the replica did not answer in time; whether this took "
                         "effect is unknown: ask again");
@@ -138,7 +138,7 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
     atomic_store_explicit(&repl->called, false, memory_order_relaxed);
     repl->is_busy = false;
     repl->walk_waits = false;
-    repl->is_full = worker->hold.full;
+    repl->is_full = worker->gate.full;
 
     /* The role first. A node that leads no more fails what is held, and sends
      * waiters away; behind any step that lets go it would be too late (R6). */
@@ -208,7 +208,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
 
     /* With this stay's watermark and no other: the next stay may be another
      * role's, and an older one's changes were counted in another epoch. */
-    ids_hold_release(worker, behind.watermark);
+    ids_commit_gate_release(worker, behind.watermark);
 
     /* Records that came: no reply waits for them here. Once they are in, the
      * next stay says so. */
@@ -229,11 +229,11 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
 static bool has_reason(const ids_repl *repl) {
     const ids_worker *worker = repl->worker;
     return atomic_load_explicit(&repl->called, memory_order_acquire) ||
-           repl->is_busy || repl->is_full != worker->hold.full ||
+           repl->is_busy || repl->is_full != worker->gate.full ||
            !ids_tap_is_empty(&worker->tap) ||
            worker->copy.applied_at < worker->copy.applied.len ||
-           worker->copy.failed || ids_hold_is_needed(&worker->hold) ||
-           ids_hold_has_more(&worker->hold) ||
+           worker->copy.failed || ids_commit_gate_is_needed(&worker->gate) ||
+           ids_commit_gate_has_more(&worker->gate) ||
            ids_repl_next_ms(repl) <= worker->now_ms;
 }
 

@@ -3,7 +3,7 @@
  * snapshot is in part.c. */
 #include "server/node/worker_log.h"
 
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/node/part.h"
 
 #include <assert.h>
@@ -32,15 +32,16 @@ static void let_replies_leave(ids_worker_log *k) {
     uint64_t watermark = ids_journal_watermark(k->journal, now_ms);
     if (!ids_journal_waits(k->journal, now_ms))
         watermark = UINT64_MAX;
-    k->worker->hold.disk_is_full = ids_journal_refuses_claims(k->journal);
-    ids_hold_set_full(k->worker, ids_journal_is_full(k->journal));
-    if (watermark == k->watermark && !ids_hold_has_more(&k->worker->hold))
+    k->worker->gate.disk_is_full = ids_journal_refuses_claims(k->journal);
+    ids_commit_gate_set_full(k->worker, ids_journal_is_full(k->journal));
+    if (watermark == k->watermark &&
+        !ids_commit_gate_has_more(&k->worker->gate))
         return;
     assert(watermark == UINT64_MAX ||
            watermark <= ids_journal_taken(k->journal));
     k->watermark = watermark;
     if (!k->is_replicated)
-        ids_hold_release(k->worker, watermark);
+        ids_commit_gate_release(k->worker, watermark);
 }
 
 bool ids_worker_log_turn(ids_worker_log *k) {

@@ -93,7 +93,7 @@ static void the_client_library_stays(const daemon_t *one) {
     CHECK(idem_ping(c.client, NULL, NULL, NULL) == 0, "no pong");
     stop_syncs();
     CHECK(pthread_create(&c.thread, NULL, acquire, &c) == 0, "no thread");
-    while (daemon_stat(one, "held_replies") == 0)
+    while (daemon_stat(one, "replies_in_commit_wait") == 0)
         e2e_sleep_ms(10);
     uint64_t connections = daemon_stat(one, "connections_total");
     uint64_t asked = daemon_stat(one, "requests_total"), own = 2;

@@ -167,7 +167,7 @@ void pw_check_limits(pw_world *w) {
             continue;
         }
         for (uint32_t k = 0; k < p->config.loops; k++) {
-            uint32_t held = w->node[i].worker[k].ids->hold.replies;
+            uint32_t held = w->node[i].worker[k].ids->gate.replies;
             if (held > HELD_MAX) {
                 pw_fail(w, "I15: %u replies are held", held);
             }

@@ -97,33 +97,33 @@ static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
 
 /* The linker gives these names. */
 /* NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier) */
-void __real_ids_hold_change(void *ctx, const ids_change *change);
-void __wrap_ids_hold_change(void *ctx, const ids_change *change);
+void __real_ids_commit_gate_change(void *ctx, const ids_change *change);
+void __wrap_ids_commit_gate_change(void *ctx, const ids_change *change);
 
-void __wrap_ids_hold_change(void *ctx, const ids_change *change) {
+void __wrap_ids_commit_gate_change(void *ctx, const ids_change *change) {
     pw_worker *worker = worker_of(ctx);
     pw_node *n = worker->n;
     uint32_t key = pw_key_of(change->key);
     worker->changed = true;
     note_end(n, key, change);
     n->truth[key] = pw_snap_of(n, change);
-    __real_ids_hold_change(ctx, change);
+    __real_ids_commit_gate_change(ctx, change);
 }
 
 /* --- replies -------------------------------------------------------------- */
 
-ids_verdict __real_ids_hold_call(ids_worker *ids, const ids_call *call,
-                                 idp_answer *answer, idp_error *error,
-                                 const char **text);
-ids_verdict __wrap_ids_hold_call(ids_worker *ids, const ids_call *call,
-                                 idp_answer *answer, idp_error *error,
-                                 const char **text);
+ids_verdict __real_ids_commit_gate_call(ids_worker *ids, const ids_call *call,
+                                        idp_answer *answer, idp_error *error,
+                                        const char **text);
+ids_verdict __wrap_ids_commit_gate_call(ids_worker *ids, const ids_call *call,
+                                        idp_answer *answer, idp_error *error,
+                                        const char **text);
 
-ids_verdict __wrap_ids_hold_call(ids_worker *ids, const ids_call *call,
-                                 idp_answer *answer, idp_error *error,
-                                 const char **text) {
+ids_verdict __wrap_ids_commit_gate_call(ids_worker *ids, const ids_call *call,
+                                        idp_answer *answer, idp_error *error,
+                                        const char **text) {
     worker_of(ids)->changed = false;
-    return __real_ids_hold_call(ids, call, answer, error, text);
+    return __real_ids_commit_gate_call(ids, call, answer, error, text);
 }
 
 static void note_made(const ids_worker *ids, uint32_t msgid,
@@ -139,7 +139,7 @@ static void note_made(const ids_worker *ids, uint32_t msgid,
         .try = call->try,
         .node = n->index,
         .worker = ids->index,
-        .number = ids->hold.changes,
+        .number = ids->gate.changes,
         .made_at = w->now,
         .epoch = n->peer->lead_epoch,
         .changed = worker->changed,

@@ -3,8 +3,8 @@
  * event, and its turn ends now or a little later. */
 #include "tests/sim/peer_world.h"
 
+#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/hold.h"
 #include "server/output.h"
 
 #include <stdlib.h>

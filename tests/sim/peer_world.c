@@ -223,7 +223,7 @@ static bool heals(pw_world *w) {
 static bool nothing_is_held(const pw_world *w) {
     for (int i = 0; i < pw_nodes(w); i++) {
         for (uint32_t k = 0; k < w->node[i].loops; k++) {
-            if (w->node[i].worker[k].ids->hold.replies > 0) {
+            if (w->node[i].worker[k].ids->gate.replies > 0) {
                 return false;
             }
         }

@@ -351,7 +351,7 @@ void pw_note_lead(pw_node *n);
 ids_node_host pw_host(pw_node *n);
 ids_mem pw_mem(void);
 static inline uint64_t pw_last(const pw_node *n, uint32_t worker) {
-    return n->worker[worker].ids->hold.changes;
+    return n->worker[worker].ids->gate.changes;
 }
 
 /* Their workers. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_copy.c -- workers that follow: another node's records come in, at once
  * or by way of the loop that owns the key, and a full copy as a whole. */
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/stance.h"
 #include "tests/unit/server/town.h"
 
@@ -90,9 +90,9 @@ Test(copy, a_record_of_ones_own_is_in_at_once) {
 Test(copy, is_told_of_once_it_is_kept) {
     const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     ids_applied applied;
-    t.workers[0]->hold.changes = 7; /* as with a journal */
+    t.workers[0]->gate.changes = 7; /* as with a journal */
     put_at(0, &tag, key_of(&t, 0, 0));
-    uint64_t number = t.workers[0]->hold.changes;
+    uint64_t number = t.workers[0]->gate.changes;
     cr_assert_not(ids_copy_next_applied(t.workers[0], number - 1, &applied));
     cr_assert(ids_copy_next_applied(t.workers[0], number, &applied));
     cr_assert_eq(applied.count, 1);

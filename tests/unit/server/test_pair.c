@@ -5,7 +5,7 @@
 #include "proto/reply.h"
 #include "proto/request.h"
 #include "server/change.h"
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "server/stance.h"
 #include "tests/unit/server/town.h"
 
@@ -27,7 +27,7 @@ static void serve_all(void) {
 }
 
 static void release(uint32_t loop, uint64_t watermark) {
-    ids_hold_release(t.workers[loop], watermark);
+    ids_commit_gate_release(t.workers[loop], watermark);
     town_run(&t);
 }
 
@@ -36,7 +36,7 @@ static void lead(void) {
     for (uint32_t i = 0; i < t.server.loops; i++) {
         uint64_t last =
             ids_worker_lead(t.workers[i], EPOCH, IDS_CLOCK_START_MS);
-        ids_hold_release(t.workers[i], last);
+        ids_commit_gate_release(t.workers[i], last);
     }
     serving = (ids_serving){
         .stance = IDS_LEADS, .epoch = EPOCH, .lead_epoch = EPOCH, .in_sync = 2};
@@ -64,7 +64,7 @@ static void close_all(void) {
     town_run(&t);
     for (uint32_t i = 0; i < t.server.loops; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
-        cr_assert_eq(t.workers[i]->hold.replies, 0);
+        cr_assert_eq(t.workers[i]->gate.replies, 0);
     }
     town_close(&t);
 }
@@ -102,7 +102,7 @@ Test(pair, a_change_that_found_no_memory_is_a_gap_and_no_wrong_stream) {
     idp_slice bytes;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     tap->lost++; /* as if the second had */
-    t.workers[0]->hold.changes++;
+    t.workers[0]->gate.changes++;
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
     cr_assert(ids_tap_is_high(tap));
     while (ids_tap_next(tap, &at, &number, &bytes)) {
@@ -126,8 +126,8 @@ Test(pair, a_reply_waits_for_the_replica) {
     ask_acquire(&b, 2, key_of(&t, 0, 0), 0);
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
-    cr_assert_eq(ids_hold_left(&t.workers[0]->hold, 0), 0);
-    cr_assert_eq(ids_hold_left(&t.workers[0]->hold, 1), 1);
+    cr_assert_eq(ids_commit_gate_left(&t.workers[0]->gate, 0), 0);
+    cr_assert_eq(ids_commit_gate_left(&t.workers[0]->gate, 1), 1);
     release(0, 1);
     HEARS(&a, "1 acquired");
     HEARS(&b, "2 in_progress");
@@ -173,14 +173,14 @@ Test(pair, replies_that_wait_in_vain_become_errors) {
     ask_plain(&a, 2, IDP_PING);
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
     ask_acquire(&a, 4, key_of(&t, 0, 1), 0);
-    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&a, "2 pong");
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "3 UNREPLICATED");
     HEARS(&a, "4 UNREPLICATED");
     cr_assert_eq(counters->of[IDS_ERROR_UNREPLICATED_TOTAL], 3);
-    cr_assert_eq(ids_hold_oldest_ms(&t.workers[0]->hold), UINT64_MAX);
+    cr_assert_eq(ids_commit_gate_oldest_ms(&t.workers[0]->gate), UINT64_MAX);
     release(0, 2);
     HEARS(&a, "nothing");
 }
@@ -188,16 +188,16 @@ Test(pair, replies_that_wait_in_vain_become_errors) {
 Test(pair, only_what_has_waited_for_long_is_given_up) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     uint64_t before = t.workers[0]->now_ms;
-    cr_assert_eq(ids_hold_oldest_ms(&t.workers[0]->hold), before);
+    cr_assert_eq(ids_commit_gate_oldest_ms(&t.workers[0]->gate), before);
     town_pass(&t, 50);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     ask_acquire(&b, 3, key_of(&t, 0, 2), 0);
-    ids_hold_fail(t.workers[0], before, IDP_E_UNREPLICATED, NULL);
+    ids_commit_gate_fail(t.workers[0], before, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
-    cr_assert_eq(ids_hold_oldest_ms(&t.workers[0]->hold), before + 50);
+    cr_assert_eq(ids_commit_gate_oldest_ms(&t.workers[0]->gate), before + 50);
     release(0, 3);
     HEARS(&a, "2 acquired");
     HEARS(&b, "3 acquired");
@@ -206,7 +206,7 @@ Test(pair, only_what_has_waited_for_long_is_given_up) {
 Test(pair, a_reply_held_for_another_loop_fails_there) {
     ask_acquire(&b, 1, key_of(&t, 0, 0), 0);
     HEARS(&b, "nothing");
-    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&b, "1 UNREPLICATED");
     cr_assert_eq(b.conn->hops.count, 0);
@@ -217,7 +217,8 @@ Test(pair, many_held_replies_fail_within_their_limits) {
     char wanted[32];
     for (uint32_t i = 0; i < 60; i++)
         ask_acquire(&a, i, key_of(&t, 0, i), 0);
-    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_NOT_PRIMARY, "10.0.0.2:7117");
+    ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_NOT_PRIMARY,
+                         "10.0.0.2:7117");
     town_run(&t);
     for (unsigned i = 0; i < 60; i++) {
         snprintf(wanted, sizeof wanted, "%u NOT_PRIMARY", i);
@@ -250,7 +251,7 @@ Test(pair, without_its_replica_it_shows_and_changes_nothing) {
     HEARS(&a, "3 UNREPLICATED");
     ask_plain(&a, 4, IDP_PING);
     HEARS(&a, "4 pong");
-    cr_assert_eq(t.workers[0]->hold.changes + t.workers[1]->hold.changes, 0);
+    cr_assert_eq(t.workers[0]->gate.changes + t.workers[1]->gate.changes, 0);
 }
 
 Test(pair, a_token_of_a_later_epoch_is_another_primarys) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_woken.c -- one result for all who wait for it: made once on each loop,
  * wherever they are, and sent to each as it takes it. */
-#include "server/hold.h"
+#include "server/commit_gate.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -44,7 +44,7 @@ static void close_all(void) {
     town_run(&t);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
-        cr_assert_eq(t.workers[i]->hold.replies, 0);
+        cr_assert_eq(t.workers[i]->gate.replies, 0);
         cr_assert_null(t.workers[i]->woken.rest);
     }
     town_close(&t);
@@ -162,7 +162,7 @@ Test(woken_kept, a_result_waits_for_its_change_and_is_then_for_all) {
 Test(woken_kept, a_result_that_is_taken_back_is_an_error_for_all) {
     wait_all();
     complete();
-    ids_hold_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     all_hear("UNREPLICATED");
     sync_all();

@@ -4,8 +4,8 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
+#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/hold.h"
 #include "server/output.h"
 #include "server/reader.h"
 #include "server/stance.h"
@@ -89,7 +89,7 @@ static void keep(ids_worker *worker) {
                                        .free_bytes = UINT64_MAX};
     worker->journal = ids_journal_new(&config);
     assert(worker->journal);
-    ids_hold_release(worker, 0);
+    ids_commit_gate_release(worker, 0);
 }
 
 bool town_sync(town *t, uint32_t loop) {
@@ -102,9 +102,9 @@ bool town_sync(town *t, uint32_t loop) {
                                  .durable = batch->last,
                                  .free_bytes = UINT64_MAX};
     ids_journal_done(worker->journal, &done);
-    ids_hold_release(worker,
-                     ids_journal_watermark(worker->journal, worker->now_ms));
-    ids_hold_set_full(worker, ids_journal_is_full(worker->journal));
+    ids_commit_gate_release(
+        worker, ids_journal_watermark(worker->journal, worker->now_ms));
+    ids_commit_gate_set_full(worker, ids_journal_is_full(worker->journal));
     return true;
 }
 
@@ -137,7 +137,7 @@ void town_open(town *t) {
         if (t->is_kept)
             keep(t->workers[i]);
         else if (t->is_replicated && !t->is_new)
-            ids_hold_release(t->workers[i], UINT64_MAX);
+            ids_commit_gate_release(t->workers[i], UINT64_MAX);
     }
 }
 

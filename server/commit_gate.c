@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hold.c -- the commit gate; see hold.h. */
-#include "server/hold.h"
+/* commit_gate.c -- the commit gate; see commit_gate.h. */
+#include "server/commit_gate.h"
 
 #include "server/log.h"
 #include "server/reply.h"
@@ -16,7 +16,7 @@
 
 /* Moves the first bytes of what is held for a worker among what goes out. */
 static bool post_mail(ids_worker *worker, uint32_t loop, size_t bytes) {
-    ids_held_mail *held = &worker->hold.mail[loop];
+    ids_commit_wait_batch *held = &worker->gate.mail[loop];
     ids_bytes *from = &held->parcel.mail;
     ids_parcel *to = ids_worker_parcel(worker, loop);
     assert(held->at + bytes <= from->len);
@@ -38,17 +38,19 @@ static bool post_mail(ids_worker *worker, uint32_t loop, size_t bytes) {
  * together. */
 typedef struct run {
     ids_asker asker;
-    ids_held_kind kind;
+    ids_commit_wait_kind kind;
     uint32_t count;
     size_t bytes;
 } run;
 
-static run next_run(const ids_hold *hold) {
-    const ids_held *first = ids_held_first(hold), *end = ids_held_end(hold);
-    run next = {.asker = first->asker, .kind = (ids_held_kind)first->kind};
-    for (const ids_held *each = first;
+static run next_run(const ids_commit_gate *gate) {
+    const ids_commit_wait *first = ids_commit_wait_first(gate),
+                          *end = ids_commit_wait_end(gate);
+    run next = {.asker = first->asker,
+                .kind = (ids_commit_wait_kind)first->kind};
+    for (const ids_commit_wait *each = first;
          each < end && each->asker == next.asker && each->kind == next.kind &&
-         each->number <= hold->watermark && next.count < RUN_MAX;
+         each->number <= gate->watermark && next.count < RUN_MAX;
          each++) {
         next.count++;
         next.bytes += each->bytes;
@@ -62,7 +64,7 @@ static void release_replies(ids_worker *worker, ids_conn *conn,
     ids_output_let_go(worker, conn, these->count);
     if (ids_conn_is_dead(conn)) /* its bytes go with it */
         return;
-    if (these->kind == IDS_HELD_BYTES)
+    if (these->kind == IDS_COMMIT_WAIT_BYTES)
         ids_output_free(worker, conn, these->bytes);
     else
         for (uint32_t i = 0; i < these->count; i++)
@@ -73,27 +75,28 @@ static void release_replies(ids_worker *worker, ids_conn *conn,
 static bool release_mail(ids_worker *worker, const run *these) {
     if (!post_mail(worker, ids_asker_loop(these->asker), these->bytes))
         return false;
-    worker->hold.replies -= these->count;
+    worker->gate.replies -= these->count;
     return true;
 }
 
-void ids_hold_release(ids_worker *worker, uint64_t watermark) {
-    ids_hold *hold = &worker->hold;
+void ids_commit_gate_release(ids_worker *worker, uint64_t watermark) {
+    ids_commit_gate *gate = &worker->gate;
     uint32_t released = 0;
-    if (hold->shut)
+    if (gate->shut)
         return;
-    hold->watermark = watermark;
-    while (released < RELEASED_A_TURN && ids_hold_has_more(hold)) {
-        const run next = next_run(hold);
+    gate->watermark = watermark;
+    while (released < RELEASED_A_TURN && ids_commit_gate_has_more(gate)) {
+        const run next = next_run(gate);
         assert(next.count > 0);
-        ids_conn *conn = next.kind == IDS_HELD_MAIL
+        ids_conn *conn = next.kind == IDS_COMMIT_WAIT_MAIL
                              ? NULL
                              : ids_worker_find(worker, next.asker);
         if (conn)
             release_replies(worker, conn, &next);
-        else if (next.kind == IDS_HELD_MAIL && !release_mail(worker, &next))
+        else if (next.kind == IDS_COMMIT_WAIT_MAIL &&
+                 !release_mail(worker, &next))
             return; /* no memory: with the next release */
-        ids_held_drop(hold, next.count);
+        ids_commit_wait_drop(gate, next.count);
         released += next.count;
     }
 }
@@ -101,10 +104,10 @@ void ids_hold_release(ids_worker *worker, uint64_t watermark) {
 /* What never leaves -------------------------------------------------------- */
 
 /* The mail keeps its size; its worker writes the error. False: no memory. */
-static bool fail_mail(ids_worker *worker, const ids_held *mark,
+static bool fail_mail(ids_worker *worker, const ids_commit_wait *mark,
                       idp_error error) {
     uint32_t loop = ids_asker_loop(mark->asker);
-    const ids_held_mail *held = &worker->hold.mail[loop];
+    const ids_commit_wait_batch *held = &worker->gate.mail[loop];
     const ids_parcel part = {
         {held->parcel.mail.ptr + held->at, mark->bytes, mark->bytes}};
     size_t at = 0;
@@ -119,35 +122,36 @@ static bool fail_mail(ids_worker *worker, const ids_held *mark,
     }
     if (!post_mail(worker, loop, mark->bytes))
         return false;
-    worker->hold.replies--;
+    worker->gate.replies--;
     return true;
 }
 
-static void fail_reply(ids_worker *worker, ids_conn *conn, const ids_held *mark,
-                       idp_error error, const char *text) {
+static void fail_reply(ids_worker *worker, ids_conn *conn,
+                       const ids_commit_wait *mark, idp_error error,
+                       const char *text) {
     ids_output_let_go(worker, conn, 1);
     if (ids_conn_is_dead(conn))
         return;
-    if (mark->kind == IDS_HELD_BYTES && IDS_RULE_OFF(REVOKES)) {
+    if (mark->kind == IDS_COMMIT_WAIT_BYTES && IDS_RULE_OFF(REVOKES)) {
         ids_output_free(worker, conn, mark->bytes);
         return;
     }
-    if (mark->kind == IDS_HELD_BYTES)
+    if (mark->kind == IDS_COMMIT_WAIT_BYTES)
         ids_output_revoke(worker, conn, mark->bytes);
     else
         ids_output_revoke_share(worker, conn);
     ids_reply_error(worker, conn, mark->msgid, error, text);
 }
 
-void ids_hold_fail(ids_worker *worker, uint64_t since_ms, idp_error error,
-                   const char *text) {
-    ids_held *first;
-    if (worker->hold.shut)
+void ids_commit_gate_fail(ids_worker *worker, uint64_t since_ms,
+                          idp_error error, const char *text) {
+    ids_commit_wait *first;
+    if (worker->gate.shut)
         return;
-    while ((first = ids_held_first(&worker->hold)) &&
+    while ((first = ids_commit_wait_first(&worker->gate)) &&
            first->since_ms <= since_ms) {
-        const ids_held mark = *first;
-        bool is_mail = mark.kind == IDS_HELD_MAIL;
+        const ids_commit_wait mark = *first;
+        bool is_mail = mark.kind == IDS_COMMIT_WAIT_MAIL;
         ids_conn *conn = is_mail ? NULL : ids_worker_find(worker, mark.asker);
         if (is_mail && !fail_mail(worker, &mark, error)) {
             first->number = 0; /* its errors may leave at any time */
@@ -155,33 +159,33 @@ void ids_hold_fail(ids_worker *worker, uint64_t since_ms, idp_error error,
         }
         if (conn)
             fail_reply(worker, conn, &mark, error, text);
-        ids_held_drop(&worker->hold, 1);
+        ids_commit_wait_drop(&worker->gate, 1);
     }
 }
 
 /* The gate ----------------------------------------------------------------- */
 
-void ids_hold_all(ids_worker *worker) {
-    worker->hold.shut = true;
-    worker->hold.watermark = 0;
-    worker->hold.changes += worker->hold.changes == 0;
+void ids_commit_gate_shut(ids_worker *worker) {
+    worker->gate.shut = true;
+    worker->gate.watermark = 0;
+    worker->gate.changes += worker->gate.changes == 0;
 }
 
 static void keep(ids_worker *worker, const ids_change *change) {
     ids_journal_take(worker->journal, change);
     if (ids_journal_has_failed(worker->journal))
-        ids_hold_all(worker);
+        ids_commit_gate_shut(worker);
 }
 
 /* Encoded once: the journal takes the bytes that the streams get.
  *
  * The worker counts, not the shard: one count for all that its journal keeps,
  * its own changes and another node's, whichever shard is in place. */
-void ids_hold_change(void *ctx, const ids_change *change) {
+void ids_commit_gate_change(void *ctx, const ids_change *change) {
     ids_worker *worker = ctx;
     ids_change numbered = *change;
-    numbered.number = ++worker->hold.changes;
-    IDS_RULE_NOTE(worker->hold.has_changed = true);
+    numbered.number = ++worker->gate.changes;
+    IDS_RULE_NOTE(worker->gate.has_changed = true);
     if (worker->tap.is_on)
         numbered.encoded =
             ids_tap_take(&worker->tap, numbered.number, &numbered);
@@ -191,11 +195,11 @@ void ids_hold_change(void *ctx, const ids_change *change) {
         worker->host.tap_is_high(worker->host.ctx);
 }
 
-void ids_hold_put(ids_worker *worker, const ids_change *change) {
+void ids_commit_gate_put(ids_worker *worker, const ids_change *change) {
     if (!worker->journal)
         return;
     ids_change numbered = *change;
-    numbered.number = ++worker->hold.changes;
+    numbered.number = ++worker->gate.changes;
     keep(worker, &numbered);
 }
 
@@ -207,9 +211,9 @@ static void mark_stalled(ids_worker *worker) {
     }
 }
 
-void ids_hold_set_full(ids_worker *worker, bool full) {
-    bool was = worker->hold.full;
-    worker->hold.full = full;
+void ids_commit_gate_set_full(ids_worker *worker, bool full) {
+    bool was = worker->gate.full;
+    worker->gate.full = full;
     if (was && !full)
         mark_stalled(worker);
 }
@@ -242,9 +246,9 @@ static const char *too_many_waiters(const ids_worker *worker) {
                : "too many acquires wait for this key (--max-waiters-per-key)";
 }
 
-ids_verdict ids_hold_call(ids_worker *worker, const ids_call *call,
-                          idp_answer *answer, idp_error *error,
-                          const char **text) {
+ids_verdict ids_commit_gate_call(ids_worker *worker, const ids_call *call,
+                                 idp_answer *answer, idp_error *error,
+                                 const char **text) {
     *text = NULL;
     if (call->request->token.epoch >= worker->epoch_end) {
         *error = ids_serving_refuses(&worker->serving, call->request, text);
@@ -252,17 +256,17 @@ ids_verdict ids_hold_call(ids_worker *worker, const ids_call *call,
             return IDS_REFUSED;
     }
     if (call->request->method == IDP_ACQUIRE &&
-        (worker->hold.disk_is_full ||
-         worker->now_ms < worker->hold.claims_from_ms) &&
+        (worker->gate.disk_is_full ||
+         worker->now_ms < worker->gate.claims_from_ms) &&
         would_claim(worker, call)) {
-        *error = worker->hold.disk_is_full ? IDP_E_NO_MEMORY : IDP_E_LIMIT;
-        *text = worker->hold.disk_is_full
+        *error = worker->gate.disk_is_full ? IDP_E_NO_MEMORY : IDP_E_LIMIT;
+        *text = worker->gate.disk_is_full
                     ? "the disk is nearly full; the claim was not made"
                     : "no claims are taken for a while after an empty start "
                       "(--hold-claims); ask again";
         return IDS_REFUSED;
     }
-    IDS_RULE_NOTE(worker->hold.has_changed = false);
+    IDS_RULE_NOTE(worker->gate.has_changed = false);
     ids_verdict verdict = ids_shard_call(worker->shard, call, answer, error);
     if (worker->woken.rest)
         ids_woken_end(worker);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hold.c -- the commit gate: no reply leaves before what it shows is
- * safe, and none waits for longer than that. */
-#include "server/hold.h"
+/* test_commit_gate.c -- the commit gate: no reply leaves before what it shows
+ * is safe, and none waits for longer than that. */
+#include "server/commit_gate.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -31,21 +31,21 @@ static void close_all(void) {
     town_close(&t);
 }
 
-TestSuite(hold, .init = open_two, .fini = close_all);
+TestSuite(gate, .init = open_two, .fini = close_all);
 
 static void sync_loop(uint32_t loop) {
     cr_assert(town_sync(&t, loop));
     town_run(&t);
 }
 
-Test(hold, a_reply_waits_until_its_change_is_safe) {
+Test(gate, a_reply_waits_until_its_change_is_safe) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "nothing");
     sync_loop(0);
     HEARS(&a, "1 acquired");
 }
 
-Test(hold, what_changes_nothing_leaves_at_once_when_all_is_safe) {
+Test(gate, what_changes_nothing_leaves_at_once_when_all_is_safe) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     sync_loop(0);
     HEARS(&a, "1 acquired");
@@ -53,7 +53,7 @@ Test(hold, what_changes_nothing_leaves_at_once_when_all_is_safe) {
     HEARS(&a, "2 in_progress");
 }
 
-Test(hold, a_reader_does_not_see_what_a_crash_could_undo) {
+Test(gate, a_reader_does_not_see_what_a_crash_could_undo) {
     caller c;
     caller_open(&c, &t, 0);
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
@@ -65,7 +65,7 @@ Test(hold, a_reader_does_not_see_what_a_crash_could_undo) {
     town_run(&t);
 }
 
-Test(hold, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
+Test(gate, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
     const ids_batch *batch;
     ids_worker *worker = t.workers[0];
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
@@ -76,7 +76,7 @@ Test(hold, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
     const ids_batch_done done = {
         .written = 1, .durable = 1, .free_bytes = UINT64_MAX};
     ids_journal_done(worker->journal, &done);
-    ids_hold_release(worker, 1);
+    ids_commit_gate_release(worker, 1);
     town_run(&t);
     HEARS(&a, "1 acquired");
     HEARS(&a, "nothing");
@@ -85,7 +85,7 @@ Test(hold, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
     HEARS(&a, "3 acquired");
 }
 
-Test(hold, a_reply_from_another_loop_waits_there) {
+Test(gate, a_reply_from_another_loop_waits_there) {
     ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
     HEARS(&a, "nothing");
     cr_assert_not(town_sync(&t, 0), "its own loop has changed nothing");
@@ -93,7 +93,7 @@ Test(hold, a_reply_from_another_loop_waits_there) {
     HEARS(&a, "1 acquired");
 }
 
-Test(hold, what_another_loop_is_asked_does_not_wait) {
+Test(gate, what_another_loop_is_asked_does_not_wait) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "nothing");
     ask_acquire(&a, 2, key_of(&t, 1, 0), 0);
@@ -103,7 +103,7 @@ Test(hold, what_another_loop_is_asked_does_not_wait) {
     HEARS(&a, "1 acquired");
 }
 
-Test(hold, a_waiter_is_told_when_the_complete_is_safe) {
+Test(gate, a_waiter_is_told_when_the_complete_is_safe) {
     uint8_t bytes[512];
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&b, 2, key_of(&t, 0, 0), 5000);
@@ -118,7 +118,7 @@ Test(hold, a_waiter_is_told_when_the_complete_is_safe) {
     HEARS(&b, "2 replay");
 }
 
-Test(hold, a_caller_that_goes_takes_its_held_replies_along) {
+Test(gate, a_caller_that_goes_takes_its_held_replies_along) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&b, 2, key_of(&t, 0, 1), 0);
     caller_close(&a);
@@ -130,18 +130,18 @@ Test(hold, a_caller_that_goes_takes_its_held_replies_along) {
     HEARS(&b, "nothing");
 }
 
-Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
+Test(gate, a_full_journal_serves_no_calls_until_there_is_room) {
     uint32_t asked = 0;
     while (!ids_journal_is_full(t.workers[0]->journal)) {
         ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
         asked++;
     }
-    ids_hold_set_full(t.workers[0], true);
-    uint64_t changes = t.workers[0]->hold.changes;
+    ids_commit_gate_set_full(t.workers[0], true);
+    uint64_t changes = t.workers[0]->gate.changes;
     ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
-    cr_assert_eq(t.workers[0]->hold.changes, changes);
+    cr_assert_eq(t.workers[0]->gate.changes, changes);
     sync_loop(0);
-    cr_assert_eq(t.workers[0]->hold.changes, changes + 1);
+    cr_assert_eq(t.workers[0]->gate.changes, changes + 1);
     sync_loop(0);
     for (uint32_t i = 0; i <= asked; i++)
         cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
@@ -149,16 +149,16 @@ Test(hold, a_full_journal_serves_no_calls_until_there_is_room) {
 
 /* What other loops have sent was on its way when the journal became full; it
  * is taken, but not without end. */
-Test(hold, what_hops_to_a_journal_that_is_over_full_is_refused) {
+Test(gate, what_hops_to_a_journal_that_is_over_full_is_refused) {
     uint32_t asked = 0;
     while (!ids_journal_is_over(t.workers[0]->journal)) {
         ask_acquire(&a, asked, key_of(&t, 0, asked), 0);
         asked++;
     }
-    ids_hold_set_full(t.workers[0], true);
-    uint64_t changes = t.workers[0]->hold.changes;
+    ids_commit_gate_set_full(t.workers[0], true);
+    uint64_t changes = t.workers[0]->gate.changes;
     ask_acquire(&b, 1, key_of(&t, 0, asked), 0);
-    cr_assert_eq(t.workers[0]->hold.changes, changes);
+    cr_assert_eq(t.workers[0]->gate.changes, changes);
     sync_loop(0);
     HEARS(&b, "1 LIMIT");
     ask_acquire(&b, 2, key_of(&t, 0, asked), 0);
@@ -168,13 +168,13 @@ Test(hold, what_hops_to_a_journal_that_is_over_full_is_refused) {
         cr_assert_neq(strcmp(caller_hear(&a), "nothing"), 0);
 }
 
-Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
+Test(gate, a_disk_nearly_full_refuses_claims_and_nothing_else) {
     uint8_t bytes[512];
     const char *held = key_of(&t, 0, 0);
     ask_acquire(&a, 1, held, 0);
     sync_loop(0);
     HEARS(&a, "1 acquired");
-    t.workers[0]->hold.disk_is_full = true;
+    t.workers[0]->gate.disk_is_full = true;
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     HEARS(&a, "2 NO_MEMORY");
     ask_acquire(&b, 3, key_of(&t, 0, 1), 0);
@@ -186,8 +186,8 @@ Test(hold, a_disk_nearly_full_refuses_claims_and_nothing_else) {
     HEARS(&a, "5 completed");
 }
 
-Test(hold, claims_are_held_for_a_while_after_an_empty_start) {
-    t.workers[0]->hold.claims_from_ms = t.workers[0]->now_ms + 100;
+Test(gate, claims_are_held_for_a_while_after_an_empty_start) {
+    t.workers[0]->gate.claims_from_ms = t.workers[0]->now_ms + 100;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "1 LIMIT");
     town_pass(&t, 100);
@@ -196,9 +196,9 @@ Test(hold, claims_are_held_for_a_while_after_an_empty_start) {
     HEARS(&a, "2 acquired");
 }
 
-Test(hold, nothing_leaves_once_the_gate_is_shut) {
+Test(gate, nothing_leaves_once_the_gate_is_shut) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
-    ids_hold_all(t.workers[0]);
+    ids_commit_gate_shut(t.workers[0]);
     cr_assert(town_sync(&t, 0));
     town_run(&t);
     ask_plain(&a, 2, IDP_PING);
