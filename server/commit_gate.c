@@ -186,13 +186,13 @@ void ids_commit_gate_change(void *ctx, const ids_change *change) {
     ids_change numbered = *change;
     numbered.number = ++worker->gate.changes;
     IDS_RULE_NOTE(worker->gate.has_changed = true);
-    if (worker->tap.is_on)
-        numbered.encoded =
-            ids_tap_take(&worker->tap, numbered.number, &numbered);
+    if (worker->change_buffer.is_on)
+        numbered.encoded = ids_change_buffer_take(&worker->change_buffer,
+                                                  numbered.number, &numbered);
     if (worker->journal)
         keep(worker, &numbered);
-    if (ids_tap_is_high(&worker->tap))
-        worker->host.tap_is_high(worker->host.ctx);
+    if (ids_change_buffer_is_high(&worker->change_buffer))
+        worker->host.change_buffer_is_high(worker->host.ctx);
 }
 
 void ids_commit_gate_put(ids_worker *worker, const ids_change *change) {

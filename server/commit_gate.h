@@ -45,7 +45,7 @@ ids_verdict ids_commit_gate_call(ids_worker *worker, const ids_call *call,
                                  idp_answer *answer, idp_error *error,
                                  const char **text);
 
-/* The shard's tap; ctx is the worker. */
+/* The shard's hook; ctx is the worker. */
 void ids_commit_gate_change(void *ctx, const ids_change *change);
 
 /* A record of another node's was put into the shard: the journal, if there is

@@ -25,8 +25,8 @@ static void stand_down(ids_worker *worker) {
         "effect is unknown: ask again");
     ids_shard_drain(worker->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
     ids_peer_prepare_copy(worker->shard);
-    ids_tap_clear(&worker->tap);
-    worker->tap.is_on = false;
+    ids_change_buffer_clear(&worker->change_buffer);
+    worker->change_buffer.is_on = false;
 }
 
 void ids_worker_serve(ids_worker *worker, const ids_serving *serving) {
@@ -54,7 +54,7 @@ uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
     serving.changing = serving.showing = IDP_OK;
     serving.epoch = serving.lead_epoch = epoch;
     set(worker, &serving);
-    ids_tap_clear(&worker->tap);
-    worker->tap.is_on = true;
+    ids_change_buffer_clear(&worker->change_buffer);
+    worker->change_buffer.is_on = true;
     return worker->gate.changes;
 }

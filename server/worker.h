@@ -8,6 +8,7 @@
 #ifndef IDS_WORKER_H
 #define IDS_WORKER_H
 
+#include "server/change_buffer.h"
 #include "server/commit_wait.h"
 #include "server/conn.h"
 #include "server/copy.h"
@@ -17,7 +18,6 @@
 #include "server/orders.h"
 #include "server/server.h"
 #include "server/serving.h"
-#include "server/tap.h"
 
 /* What one turn of a loop does, by kind. A unit is some 100 to 250 ns: a
  * request, a waiter that is looked at, a piece of mail, 1 KiB of any of these.
@@ -87,9 +87,9 @@ typedef struct ids_pace {
 /* The rest where the worker has a peer. */
 typedef struct ids_worker_host {
     void *ctx;
-    /* The tap is high: take what is in it and clear it. Comes in the middle of
-     * a call: no way back in here. */
-    void (*tap_is_high)(void *ctx);
+    /* The change buffer is high: take what is in it and clear it. Comes in the
+     * middle of a call: no way back in here. */
+    void (*change_buffer_is_high)(void *ctx);
     /* Whether records with this tag may be put (ids_peer_is_current). Tells
      * the worker first what it may do (ids_worker_serve): it may not have heard
      * yet that it follows. */
@@ -106,7 +106,7 @@ struct ids_worker {
     uint64_t epoch_end;   /* of serving, see there */
     ids_serving serving;
     ids_journal *journal; /* its log's; NULL: none */
-    ids_tap tap;
+    ids_change_buffer change_buffer;
     ids_copy copy;
     ids_slots slots;
     ids_list dirty;    /* connections that the host must look at */

@@ -113,7 +113,7 @@ typedef struct ids_shard_config {
     void (*on_wake)(void *ctx, ids_asker asker, uint32_t msgid, idp_error error,
                     const idp_answer *answer);
     void *wake_ctx;
-    /* Optional tap; NULL costs a comparison. Not called for completed or
+    /* Optional hook; NULL costs a comparison. Not called for completed or
      * released records that merely expire: everyone can tell that from the
      * remaining time. Called when a claim that nobody ended does, since a
      * copy may not let it expire by itself. */
@@ -198,7 +198,7 @@ bool ids_shard_is_walked(const ids_shard *shard);
 void ids_shard_reserve(ids_shard *shard, uint64_t records);
 
 /* Makes the key's record be what the change says, its remaining times counted
- * from now. Not a change of this shard's: it has no number, reaches no tap
+ * from now. Not a change of this shard's: it has no number, reaches no hook
  * and wakes nobody. false: no memory, not even over the limit (see ids_pool);
  * the key is as it was. The change is
  * trusted to be within the wire's limits: whoever reads it from a file or a

@@ -170,7 +170,7 @@ static void look_at_clock(void *ctx) {
     ids_net_read_clock(&loop->net);
 }
 
-static void tap_is_high(void *ctx) {
+static void change_buffer_is_high(void *ctx) {
     ids_loop *loop = ctx;
     ids_repl_hand_over(loop->turn.repl);
 }
@@ -214,7 +214,7 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
                  .notice = notice,
                  .look_at_clock = look_at_clock},
         .worker_host = {.ctx = loop,
-                        .tap_is_high = tap_is_high,
+                        .change_buffer_is_high = change_buffer_is_high,
                         .is_current = is_current},
         .memory_bytes_max = config->memory_bytes_max,
         .waiters_max = config->waiters_max,

@@ -6,7 +6,7 @@
  * which change replies may leave. No clock, no thread, no file. One thread at
  * a time; a batch that was handed over belongs to the writer until done.
  *
- *     shard's tap  -> ids_journal_take
+ *     shard's hook  -> ids_journal_take
  *     end of turn  -> ids_journal_hand_over -> the writer's thread
  *     writer is through -> ids_journal_done -> replies up to the watermark */
 #ifndef IDS_JOURNAL_H

@@ -8,20 +8,21 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A worker's tap is on while it leads; the ring begins where that began, or has
- * begun anew with all workers. */
+/* A worker's change buffer is on while it leads; the ring begins where that
+ * began, or has begun anew with all workers. */
 void ids_repl_keep(ids_repl *repl) {
     ids_worker *worker = repl->worker;
-    ids_tap_at at = {0};
+    ids_change_buffer_at at = {0};
     uint64_t number;
     idp_slice change;
-    if (ids_tap_is_empty(&worker->tap))
+    if (ids_change_buffer_is_empty(&worker->change_buffer))
         return;
     assert(worker->serving.stance != IDS_FOLLOWS);
-    while (ids_tap_next(&worker->tap, &at, &number, &change))
+    while (
+        ids_change_buffer_next(&worker->change_buffer, &at, &number, &change))
         ids_peer_keep(repl->replicator->peer, worker->index, number, change);
-    ids_tap_clear(&worker->tap);
-    assert(ids_tap_is_empty(&worker->tap));
+    ids_change_buffer_clear(&worker->change_buffer);
+    assert(ids_change_buffer_is_empty(&worker->change_buffer));
 }
 
 /* A worker's calls --------------------------------------------------------- */

@@ -174,7 +174,7 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
 
     /* The gate, last of all: what is let go is said to it in the same stay, so
      * that who joins has it before he is a member. */
-    assert(ids_tap_is_empty(&worker->tap));
+    assert(ids_change_buffer_is_empty(&worker->change_buffer));
     assert(worker->serving.stance == IDS_FOLLOWS || peer->leading);
     behind.watermark = look_at_commit_index(repl, peer);
     behind.open = take_new(repl);
@@ -230,7 +230,7 @@ static bool has_reason(const ids_repl *repl) {
     const ids_worker *worker = repl->worker;
     return atomic_load_explicit(&repl->called, memory_order_acquire) ||
            repl->is_busy || repl->is_full != worker->gate.full ||
-           !ids_tap_is_empty(&worker->tap) ||
+           !ids_change_buffer_is_empty(&worker->change_buffer) ||
            worker->copy.applied_at < worker->copy.applied.len ||
            worker->copy.failed || ids_commit_gate_is_needed(&worker->gate) ||
            ids_commit_gate_has_more(&worker->gate) ||

@@ -27,7 +27,7 @@ bool world_match_wakes(world *w, bool any_order);
 /* The parked call of that msgid; NULL: none. */
 world_parked *world_find_parked(world *w, uint32_t msgid);
 
-/* Notes the change record (the shard's tap), then holds the last one of a
+/* Notes the change record (the shard's hook), then holds the last one of a
  * key against the model's record. */
 void world_on_change(void *ctx, const ids_change *change);
 void world_keep_shadow(world *w, uint32_t key, const ids_change *change);

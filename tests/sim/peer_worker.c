@@ -27,7 +27,7 @@ static void notice(void *ctx, ids_notice what) {
     (void)ctx, (void)what;
 }
 
-static void tap_is_high(void *ctx) {
+static void change_buffer_is_high(void *ctx) {
     const pw_worker *worker = ctx;
     ids_repl_hand_over(worker->turn.repl);
 }
@@ -249,7 +249,7 @@ bool pw_workers_make(pw_node *n) {
                      .refuse = refuse,
                      .notice = notice},
             .worker_host = {.ctx = worker,
-                            .tap_is_high = tap_is_high,
+                            .change_buffer_is_high = change_buffer_is_high,
                             .is_current = is_current},
             .memory_bytes_max = 8u << 20,
             .waiters_max = WAITERS_MAX,

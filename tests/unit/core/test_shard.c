@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_shard.c -- what the stories in tests/conformance cannot see from
- * outside: memory, the tap, reclaiming in small turns, drained waiters. */
+ * outside: memory, the change buffer, reclaiming in small turns, drained
+ * waiters. */
 #include "server/core/shard.h"
 #include "server/core/wheel.h"
 #include "tests/unit/core/world.h"
@@ -120,7 +121,7 @@ Test(shard, ended_records_are_reclaimed_without_traffic_in_short_turns) {
     close_shard();
 }
 
-Test(shard, the_tap_is_handed_the_whole_record_after_each_change) {
+Test(shard, the_change_buffer_is_handed_the_whole_record_after_each_change) {
     idp_request request;
     idp_answer answer;
     idp_error error;
@@ -315,7 +316,7 @@ Test(shard, a_walk_and_the_changes_since_make_a_whole_copy) {
     }
     idt_mem_init(&copy_mem);
     copy = open_copy(&copy_mem);
-    /* The tap feeds the copy too, while the table grows and loses. */
+    /* The change buffer feeds the copy too, while the table grows and loses. */
     while (ids_shard_walk(shard, now_ms, &cursor, 7, put_in_copy, &now_ms)) {
         idp_request request = acquire_of(fresh++);
         call(now_ms, &request, &answer, &error);

@@ -71,49 +71,49 @@ static void close_all(void) {
 
 TestSuite(pair, .init = open_leading, .fini = close_all);
 
-/* The tap ------------------------------------------------------------------ */
+/* The change buffer -------------------------------------------------------- */
 
-Test(pair, every_change_is_in_the_tap_once_with_its_number) {
-    const ids_tap *tap = &t.workers[0]->tap;
-    ids_tap_at at = {0};
+Test(pair, every_change_is_in_the_change_buffer_once_with_its_number) {
+    const ids_change_buffer *change_buffer = &t.workers[0]->change_buffer;
+    ids_change_buffer_at at = {0};
     uint64_t number;
     idp_slice bytes;
     ids_change change;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 0, 0), 0);
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
-    cr_assert_eq(tap->count, 2);
+    cr_assert_eq(change_buffer->count, 2);
     for (uint64_t i = 1; i <= 2; i++) {
-        cr_assert(ids_tap_next(tap, &at, &number, &bytes));
+        cr_assert(ids_change_buffer_next(change_buffer, &at, &number, &bytes));
         cr_assert_eq(number, i);
         cr_assert_eq(ids_change_read(bytes.ptr, bytes.len, &change), bytes.len);
         cr_assert_eq(change.token.epoch, EPOCH);
         cr_assert_eq(change.state, IDP_STATE_IN_PROGRESS);
     }
-    cr_assert_not(ids_tap_next(tap, &at, &number, &bytes));
-    ids_tap_clear(&t.workers[0]->tap);
-    cr_assert(ids_tap_is_empty(tap));
+    cr_assert_not(ids_change_buffer_next(change_buffer, &at, &number, &bytes));
+    ids_change_buffer_clear(&t.workers[0]->change_buffer);
+    cr_assert(ids_change_buffer_is_empty(change_buffer));
 }
 
 Test(pair, a_change_that_found_no_memory_is_a_gap_and_no_wrong_stream) {
-    ids_tap *tap = &t.workers[0]->tap;
-    ids_tap_at at = {0};
+    ids_change_buffer *change_buffer = &t.workers[0]->change_buffer;
+    ids_change_buffer_at at = {0};
     uint64_t number, numbers = 0;
     idp_slice bytes;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
-    tap->lost++; /* as if the second had */
+    change_buffer->lost++; /* as if the second had */
     t.workers[0]->gate.changes++;
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
-    cr_assert(ids_tap_is_high(tap));
-    while (ids_tap_next(tap, &at, &number, &bytes)) {
+    cr_assert(ids_change_buffer_is_high(change_buffer));
+    while (ids_change_buffer_next(change_buffer, &at, &number, &bytes)) {
         cr_assert_eq(number, ++numbers);
-        cr_assert_eq(bytes.len == IDS_TAP_LOST_BYTES, number > 1);
+        cr_assert_eq(bytes.len == IDS_CHANGE_BUFFER_LOST_BYTES, number > 1);
     }
     cr_assert_eq(numbers, 3);
-    ids_tap_clear(tap);
+    ids_change_buffer_clear(change_buffer);
     ask_acquire(&a, 4, key_of(&t, 0, 2), 0);
-    at = (ids_tap_at){0};
-    cr_assert(ids_tap_next(tap, &at, &number, &bytes));
+    at = (ids_change_buffer_at){0};
+    cr_assert(ids_change_buffer_next(change_buffer, &at, &number, &bytes));
     cr_assert_eq(number, 4);
     cr_assert_not_null(bytes.ptr);
     release(0, 4);
@@ -316,7 +316,7 @@ Test(pair, standing_down_sends_everyone_to_the_new_primary) {
     cr_assert_eq(a.conn->waiting + b.conn->waiting, 0);
     ask_acquire(&a, 6, key_of(&t, 1, 0), 0);
     HEARS(&a, "6 NOT_PRIMARY");
-    cr_assert(ids_tap_is_empty(&t.workers[0]->tap));
+    cr_assert(ids_change_buffer_is_empty(&t.workers[0]->change_buffer));
 }
 
 Test(pair, who_does_not_know_the_new_primary_says_only_that) {
@@ -356,11 +356,12 @@ Test(pair, leading_again_grants_larger_tokens) {
     serving.epoch = serving.lead_epoch = EPOCH + 5;
     serve_all();
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
-    ids_tap_at at = {0};
+    ids_change_buffer_at at = {0};
     uint64_t number;
     idp_slice bytes;
     ids_change change;
-    cr_assert(ids_tap_next(&t.workers[0]->tap, &at, &number, &bytes));
+    cr_assert(ids_change_buffer_next(&t.workers[0]->change_buffer, &at, &number,
+                                     &bytes));
     cr_assert_eq(number, 2);
     cr_assert(ids_change_read(bytes.ptr, bytes.len, &change));
     cr_assert_eq(change.token.epoch, EPOCH + 5);

@@ -48,8 +48,8 @@ static void look_at_clock(void *ctx) {
         line->worker.now_ms = t->clock_ms;
 }
 
-/* Nobody is there to hand it to: the test looks at the tap itself. */
-static void tap_is_high(void *ctx) {
+/* Nobody is there to hand it to: the test looks at the change buffer itself. */
+static void change_buffer_is_high(void *ctx) {
     (void)ctx;
 }
 
@@ -119,7 +119,7 @@ void town_open(town *t) {
                      .notice = notice,
                      .look_at_clock = look_at_clock},
             .worker_host = {.ctx = &t->lines[i],
-                            .tap_is_high = tap_is_high,
+                            .change_buffer_is_high = change_buffer_is_high,
                             .is_current = is_current},
             .is_replicated = t->is_replicated,
             .memory_bytes_max = 64u << 20,
