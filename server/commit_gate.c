@@ -15,20 +15,20 @@
 /* What leaves -------------------------------------------------------------- */
 
 /* Moves the first bytes of what is held for a worker among what goes out. */
-static bool post_mail(ids_worker *worker, uint32_t loop, size_t bytes) {
-    ids_commit_wait_batch *held = &worker->gate.mail[loop];
-    ids_bytes *from = &held->parcel.mail;
-    ids_parcel *to = ids_worker_parcel(worker, loop);
+static bool post_messages(ids_worker *worker, uint32_t loop, size_t bytes) {
+    ids_commit_wait_batch *held = &worker->gate.message[loop];
+    ids_bytes *from = &held->batch.message;
+    ids_message_batch *to = ids_worker_batch(worker, loop);
     assert(held->at + bytes <= from->len);
     if (!to)
         return false;
-    if (!to->mail.len && held->at == 0 && bytes == from->len) {
-        ids_bytes empty = to->mail;
-        to->mail = *from;
+    if (!to->message.len && held->at == 0 && bytes == from->len) {
+        ids_bytes empty = to->message;
+        to->message = *from;
         *from = empty;
         return true;
     }
-    if (!ids_bytes_append(&to->mail, from->ptr + held->at, bytes))
+    if (!ids_bytes_append(&to->message, from->ptr + held->at, bytes))
         return false;
     ids_bytes_take(from, &held->at, bytes);
     return true;
@@ -72,8 +72,8 @@ static void release_replies(ids_worker *worker, ids_conn *conn,
     ids_worker_mark(worker, conn);
 }
 
-static bool release_mail(ids_worker *worker, const run *these) {
-    if (!post_mail(worker, ids_asker_loop(these->asker), these->bytes))
+static bool release_message(ids_worker *worker, const run *these) {
+    if (!post_messages(worker, ids_asker_loop(these->asker), these->bytes))
         return false;
     worker->gate.replies -= these->count;
     return true;
@@ -88,13 +88,13 @@ void ids_commit_gate_release(ids_worker *worker, uint64_t watermark) {
     while (released < RELEASED_A_TURN && ids_commit_gate_has_more(gate)) {
         const run next = next_run(gate);
         assert(next.count > 0);
-        ids_conn *conn = next.kind == IDS_COMMIT_WAIT_MAIL
+        ids_conn *conn = next.kind == IDS_COMMIT_WAIT_MESSAGE
                              ? NULL
                              : ids_worker_find(worker, next.asker);
         if (conn)
             release_replies(worker, conn, &next);
-        else if (next.kind == IDS_COMMIT_WAIT_MAIL &&
-                 !release_mail(worker, &next))
+        else if (next.kind == IDS_COMMIT_WAIT_MESSAGE &&
+                 !release_message(worker, &next))
             return; /* no memory: with the next release */
         ids_commit_wait_drop(gate, next.count);
         released += next.count;
@@ -103,24 +103,25 @@ void ids_commit_gate_release(ids_worker *worker, uint64_t watermark) {
 
 /* What never leaves -------------------------------------------------------- */
 
-/* The mail keeps its size; its worker writes the error. False: no memory. */
-static bool fail_mail(ids_worker *worker, const ids_commit_wait *mark,
-                      idp_error error) {
+/* The message keeps its size; its worker writes the error. False: no memory. */
+static bool fail_message(ids_worker *worker, const ids_commit_wait *mark,
+                         idp_error error) {
     uint32_t loop = ids_asker_loop(mark->asker);
-    const ids_commit_wait_batch *held = &worker->gate.mail[loop];
-    const ids_parcel part = {
-        {held->parcel.mail.ptr + held->at, mark->bytes, mark->bytes}};
+    const ids_commit_wait_batch *held = &worker->gate.message[loop];
+    const ids_message_batch part = {
+        {held->batch.message.ptr + held->at, mark->bytes, mark->bytes}};
     size_t at = 0;
-    ids_mail mail;
+    ids_message message;
     uint8_t *body;
-    while (ids_mail_next(&part, &at, &mail, &body)) {
-        if (mail.kind != IDS_MAIL_REPLY && mail.kind != IDS_MAIL_REPLAYS)
+    while (ids_message_next(&part, &at, &message, &body)) {
+        if (message.kind != IDS_MESSAGE_REPLY &&
+            message.kind != IDS_MESSAGE_REPLAYS)
             continue;
-        mail.flags |= IDS_MAIL_FAILED;
-        mail.word = (uint64_t) - (int)error;
-        ids_mail_rewrite(body, &mail);
+        message.flags |= IDS_MESSAGE_FAILED;
+        message.word = (uint64_t) - (int)error;
+        ids_message_rewrite(body, &message);
     }
-    if (!post_mail(worker, loop, mark->bytes))
+    if (!post_messages(worker, loop, mark->bytes))
         return false;
     worker->gate.replies--;
     return true;
@@ -151,9 +152,10 @@ void ids_commit_gate_fail(ids_worker *worker, uint64_t since_ms,
     while ((first = ids_commit_wait_first(&worker->gate)) &&
            first->since_ms <= since_ms) {
         const ids_commit_wait mark = *first;
-        bool is_mail = mark.kind == IDS_COMMIT_WAIT_MAIL;
-        ids_conn *conn = is_mail ? NULL : ids_worker_find(worker, mark.asker);
-        if (is_mail && !fail_mail(worker, &mark, error)) {
+        bool is_message = mark.kind == IDS_COMMIT_WAIT_MESSAGE;
+        ids_conn *conn =
+            is_message ? NULL : ids_worker_find(worker, mark.asker);
+        if (is_message && !fail_message(worker, &mark, error)) {
             first->number = 0; /* its errors may leave at any time */
             return;
         }

@@ -24,7 +24,7 @@
 #include "server/worker.h"
 
 /* The watermark is here now: lets go of what it covers, of a turn's worth at
- * most. Connections that may send are marked, parcels stand among the outgoing
+ * most. Connections that may send are marked, batches stand among the outgoing
  * ones. */
 void ids_commit_gate_release(ids_worker *worker, uint64_t watermark);
 

@@ -39,8 +39,8 @@ uint64_t ids_commit_gate_oldest_ms(const ids_commit_gate *gate) {
 }
 
 void ids_commit_wait_fini(ids_commit_gate *gate, uint32_t loops) {
-    for (uint32_t i = 0; gate->mail && i < loops; i++)
-        ids_bytes_free(&gate->mail[i].parcel.mail);
-    free(gate->mail);
+    for (uint32_t i = 0; gate->message && i < loops; i++)
+        ids_bytes_free(&gate->message[i].batch.message);
+    free(gate->message);
     ids_bytes_free(&gate->marks);
 }

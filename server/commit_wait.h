@@ -3,7 +3,8 @@
  * replies may leave, and the marks of those that wait.
  *
  * commit_gate.h says what for. Here are no replies, only numbers: the bytes
- * that a mark speaks of stand with the connection, or in the mail that is held.
+ * that a mark speaks of stand with the connection, or in the messages that are
+ * held.
  */
 #ifndef IDS_COMMIT_WAIT_H
 #define IDS_COMMIT_WAIT_H
@@ -17,12 +18,12 @@
  * loop has let go). */
 typedef enum ids_showing { IDS_SHOWS_NOTHING, IDS_SHOWS_RECORD } ids_showing;
 
-/* Its bytes are the next ones of its kind: of the connection, or in the mail
- * that is held for the asker's loop. */
+/* Its bytes are the next ones of its kind: of the connection, or in the
+ * messages that are held for the asker's loop. */
 typedef enum ids_commit_wait_kind {
     IDS_COMMIT_WAIT_BYTES,
     IDS_COMMIT_WAIT_DEFERRED, /* none yet: a reply whose rest is shared */
-    IDS_COMMIT_WAIT_MAIL
+    IDS_COMMIT_WAIT_MESSAGE
 } ids_commit_wait_kind;
 
 /* The mark of a reply that is held. */
@@ -36,7 +37,7 @@ typedef struct ids_commit_wait {
 } ids_commit_wait;
 
 typedef struct ids_commit_wait_batch {
-    ids_parcel parcel;
+    ids_message_batch batch;
     size_t at; /* what is before it has left */
 } ids_commit_wait_batch;
 
@@ -50,8 +51,8 @@ typedef struct ids_commit_gate {
     uint64_t claims_from_ms; /* no claim is made before this */
     ids_bytes marks;         /* ids_commit_wait, the oldest at marks_at */
     size_t marks_at;
-    uint32_t replies;            /* marks of replies that still have an asker */
-    ids_commit_wait_batch *mail; /* per loop */
+    uint32_t replies; /* marks of replies that still have an asker */
+    ids_commit_wait_batch *message; /* per loop */
 } ids_commit_gate;
 
 static inline bool ids_commit_gate_is_needed(const ids_commit_gate *gate) {

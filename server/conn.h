@@ -21,7 +21,8 @@ typedef struct ids_worker ids_worker;
  * pass in each of them. */
 typedef enum ids_conn_life {
     IDS_CONN_SERVED,  /* its requests are carried out as they come */
-    IDS_CONN_STALLED, /* some lie in its input until output or hops have left */
+    IDS_CONN_STALLED, /* some lie in its input until output or forwarded
+                         requests have left */
     IDS_CONN_NEW,     /* nothing tells yet who speaks */
     IDS_CONN_MOVING,  /* goes to loop move_to, with its unread input */
     IDS_CONN_PEER,    /* another server: its preface was read, the host takes it
@@ -51,17 +52,17 @@ typedef struct ids_conn_gated {
     ids_deferred_list later;
 } ids_conn_gated;
 
-/* Requests at other loops that come back soon: hop.c's. */
-typedef struct ids_conn_hops {
+/* Requests at other loops that come back soon: forward.c's. */
+typedef struct ids_conn_forwards {
     uint32_t count;
     uint32_t awaited; /* of these, how many the output still waits for */
     uint64_t since_ms;
     ids_listed in_line;
     size_t bytes;         /* their frames */
     uint32_t reply_bytes; /* the largest reply to one, of late */
-} ids_conn_hops;
+} ids_conn_forwards;
 
-/* Its next request finds no room to hop: dispatch.c's. */
+/* Its next request finds no room to forward: dispatch.c's. */
 typedef struct ids_conn_room {
     bool is_wanted;
     uint32_t loop, bytes; /* for room there, and such a frame */
@@ -94,10 +95,10 @@ typedef struct ids_conn {
     ids_asker asker; /* its name in the server: loop, slot, generation */
     ids_listed in_dirty;
     size_t unsent;    /* bytes in out, in its body, and in gated */
-    uint32_t waiting; /* acquires with a wait, parked here or hopped */
+    uint32_t waiting; /* acquires with a wait, parked here or forwarded */
     ids_conn_out out;
     ids_conn_gated gated;
-    ids_conn_hops hops;
+    ids_conn_forwards forwarded;
     ids_conn_room room;
     ids_conn_reading reading;
     ids_who who; /* for the log */
@@ -162,7 +163,7 @@ static inline bool ids_conn_is_done(const ids_conn *conn) {
     return ids_conn_is_dead(conn) ||
            ((ids_conn_is_closing(conn) || conn->ended) && told &&
             !ids_conn_unsent(conn) && !ids_conn_unwritten(conn) &&
-            !conn->hops.count);
+            !conn->forwarded.count);
 }
 
 #endif

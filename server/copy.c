@@ -82,13 +82,13 @@ void ids_copy_fini(ids_worker *worker) {
 
 /* --- records -------------------------------------------------------------- */
 
-static bool same_tag(const ids_parcel_tag *a, const ids_parcel_tag *b) {
+static bool same_tag(const ids_batch_tag *a, const ids_batch_tag *b) {
     return a->session == b->session && a->epoch == b->epoch &&
            a->batch == b->batch && a->stream == b->stream &&
            a->aside == b->aside;
 }
 
-static bool fail(ids_worker *worker, const ids_parcel_tag *tag) {
+static bool fail(ids_worker *worker, const ids_batch_tag *tag) {
     if (!worker->copy.failed)
         ids_log(IDS_LOG_ERROR, "a record of the primary's found no memory",
                 "loop=%u copy=%s at=\"--max-memory\"", worker->index,
@@ -98,7 +98,7 @@ static bool fail(ids_worker *worker, const ids_parcel_tag *tag) {
 }
 
 /* Records of one tag come in a row. */
-static bool note_applied(ids_worker *worker, const ids_parcel_tag *tag,
+static bool note_applied(ids_worker *worker, const ids_batch_tag *tag,
                          uint64_t number, uint32_t count) {
     ids_copy *copy = &worker->copy;
     ids_applied last = {.tag = *tag, .number = number, .count = count};
@@ -143,11 +143,11 @@ bool ids_copy_take_failure(ids_worker *worker) {
 }
 
 /* What of a full copy comes late is put where that copy stands by now. */
-static bool is_for_aside(const ids_worker *worker, const ids_parcel_tag *tag) {
+static bool is_for_aside(const ids_worker *worker, const ids_batch_tag *tag) {
     return tag->aside && tag->session != worker->copy.session;
 }
 
-static bool put(ids_worker *worker, const ids_parcel_tag *tag, uint64_t hash,
+static bool put(ids_worker *worker, const ids_batch_tag *tag, uint64_t hash,
                 const ids_change *change) {
     bool aside = is_for_aside(worker, tag);
     if (aside && !make_aside(worker, tag->session))
@@ -165,24 +165,24 @@ static bool put(ids_worker *worker, const ids_parcel_tag *tag, uint64_t hash,
     return true;
 }
 
-static bool send(ids_worker *worker, uint32_t loop, const ids_parcel_tag *tag,
+static bool send(ids_worker *worker, uint32_t loop, const ids_batch_tag *tag,
                  uint64_t hash, const ids_change *change) {
     size_t bound = sizeof *tag + ids_change_write_bound(change);
-    const ids_mail mail = {.asker = ids_worker_asker(worker->index),
-                           .word = hash,
-                           .body_bytes = (uint32_t)bound,
-                           .kind = IDS_MAIL_APPLY};
-    ids_parcel *parcel = ids_worker_parcel(worker, loop);
-    uint8_t *body = parcel ? ids_mail_append(parcel, &mail, NULL) : NULL;
+    const ids_message message = {.asker = ids_worker_asker(worker->index),
+                                 .word = hash,
+                                 .body_bytes = (uint32_t)bound,
+                                 .kind = IDS_MESSAGE_APPLY};
+    ids_message_batch *batch = ids_worker_batch(worker, loop);
+    uint8_t *body = batch ? ids_message_append(batch, &message, NULL) : NULL;
     if (!body)
         return fail(worker, tag);
     memcpy(body, tag, sizeof *tag);
     size_t size = ids_change_write(body + sizeof *tag, change);
-    ids_mail_trim(parcel, body, (uint32_t)(sizeof *tag + size));
+    ids_message_trim(batch, body, (uint32_t)(sizeof *tag + size));
     return true;
 }
 
-static bool route_one(ids_worker *worker, const ids_parcel_tag *tag,
+static bool route_one(ids_worker *worker, const ids_batch_tag *tag,
                       uint32_t owner, uint64_t hash, const ids_change *change) {
     if (owner != worker->index)
         return send(worker, owner, tag, hash, change);
@@ -192,7 +192,7 @@ static bool route_one(ids_worker *worker, const ids_parcel_tag *tag,
 
 /* As in dispatch: where records will be looked for is fetched for all of them
  * before the first is put. */
-bool ids_copy_route(ids_worker *worker, const ids_parcel_tag *tag,
+bool ids_copy_route(ids_worker *worker, const ids_batch_tag *tag,
                     const ids_change *changes, uint32_t count) {
     uint64_t hash[IDS_ROUTE_MAX];
     uint32_t owner[IDS_ROUTE_MAX];
@@ -215,8 +215,8 @@ bool ids_copy_route(ids_worker *worker, const ids_parcel_tag *tag,
 
 /* --- at the owner, and back ----------------------------------------------- */
 
-static bool is_current(ids_worker *worker, const ids_parcel_tag *tag,
-                       ids_copy_parcel *walk) {
+static bool is_current(ids_worker *worker, const ids_batch_tag *tag,
+                       ids_copy_batch *walk) {
     if (!walk->is_asked || walk->asked.session != tag->session ||
         walk->asked.epoch != tag->epoch) {
         walk->is_asked = true;
@@ -227,42 +227,43 @@ static bool is_current(ids_worker *worker, const ids_parcel_tag *tag,
     return walk->is_current;
 }
 
-void ids_copy_apply(ids_worker *worker, const ids_mail *mail,
-                    const uint8_t *body, ids_copy_parcel *walk) {
-    ids_parcel_tag tag;
+void ids_copy_apply(ids_worker *worker, const ids_message *message,
+                    const uint8_t *body, ids_copy_batch *walk) {
+    ids_batch_tag tag;
     ids_change change;
-    assert(mail->body_bytes > sizeof tag);
+    assert(message->body_bytes > sizeof tag);
     memcpy(&tag, body, sizeof tag);
     if (!is_current(worker, &tag, walk))
         return;
     size_t bytes = ids_change_read(body + sizeof tag,
-                                   mail->body_bytes - sizeof tag, &change);
+                                   message->body_bytes - sizeof tag, &change);
     assert(bytes > 0); /* it was written by ids_copy_route */
     (void)bytes;
-    if (!put(worker, &tag, mail->word, &change))
+    if (!put(worker, &tag, message->word, &change))
         return;
     if (walk->applied.count == 0 || !same_tag(&walk->applied.tag, &tag)) {
         ids_copy_close(worker, walk);
         walk->applied.tag = tag;
-        walk->from = ids_asker_loop(mail->asker);
+        walk->from = ids_asker_loop(message->asker);
     }
     walk->applied.count++;
 }
 
-void ids_copy_close(ids_worker *worker, ids_copy_parcel *walk) {
-    const ids_mail mail = {.body_bytes = sizeof walk->applied,
-                           .kind = IDS_MAIL_APPLIED};
+void ids_copy_close(ids_worker *worker, ids_copy_batch *walk) {
+    const ids_message message = {.body_bytes = sizeof walk->applied,
+                                 .kind = IDS_MESSAGE_APPLIED};
     if (walk->applied.count == 0)
         return;
     ids_showing shows =
         IDS_RULE_OFF(KEPT_ACKS) ? IDS_SHOWS_NOTHING : IDS_SHOWS_RECORD;
-    ids_parcel *parcel = ids_worker_reply_parcel(worker, walk->from, shows);
-    size_t before = parcel ? parcel->mail.len : 0;
-    if (!parcel ||
-        !ids_mail_append(parcel, &mail, (const uint8_t *)&walk->applied))
+    ids_message_batch *batch =
+        ids_worker_reply_batch(worker, walk->from, shows);
+    size_t before = batch ? batch->message.len : 0;
+    if (!batch ||
+        !ids_message_append(batch, &message, (const uint8_t *)&walk->applied))
         fail(worker, &walk->applied.tag);
     else
-        ids_worker_mailed(worker, walk->from, parcel, before);
+        ids_worker_messaged(worker, walk->from, batch, before);
     walk->applied.count = 0;
 }
 

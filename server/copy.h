@@ -2,8 +2,8 @@
 /* copy.h -- a replica's copy of another node's records, one worker's part.
  *
  * Records come on the loop that has the stream's connection and are put by
- * the loop that owns the key: at once where that is the same, else by mail,
- * and a mail back says that they are in. A full copy is loaded into a second
+ * the loop that owns the key: at once where that is the same, else by message,
+ * and a message back says that they are in. A full copy is loaded into a second
  * shard beside the first and takes its place as a whole.
  *
  * Whether to believe a record is the peer's to say (server/peer); here they
@@ -11,14 +11,14 @@
 #ifndef IDS_COPY_H
 #define IDS_COPY_H
 
-#include "server/mail.h"
+#include "server/message.h"
 #include "server/peer/receiver.h"
 
 typedef struct ids_worker ids_worker;
 
 /* Records of one tag that are in. */
 typedef struct ids_applied {
-    ids_parcel_tag tag;
+    ids_batch_tag tag;
     uint64_t number; /* once this change of the worker's is kept; 0: now */
     uint32_t count;
 } ids_applied;
@@ -38,7 +38,7 @@ typedef struct ids_copy {
 
 /* Puts a record that has come, or sends it to its owner. The change borrows
  * until this returns. False: no memory. For the peer's route. */
-bool ids_copy_route(ids_worker *worker, const ids_parcel_tag *tag,
+bool ids_copy_route(ids_worker *worker, const ids_batch_tag *tag,
                     const ids_change *changes, uint32_t count);
 
 /* What is in since the last call, and on this node's medium if replies wait
@@ -69,18 +69,18 @@ void ids_copy_swap(ids_worker *worker);
 void ids_copy_tidy(ids_worker *worker);
 void ids_copy_fini(ids_worker *worker);
 
-/* A parcel with records, and what comes back for one; incoming.c's. walk spans
- * a parcel and begins with zeros: whether a tag is current is asked once for
+/* A batch with records, and what comes back for one; incoming.c's. walk spans
+ * a batch and begins with zeros: whether a tag is current is asked once for
  * all its records, and they are reported together, at last by close. */
-typedef struct ids_copy_parcel {
-    ids_parcel_tag asked;
+typedef struct ids_copy_batch {
+    ids_batch_tag asked;
     bool is_asked, is_current;
     uint32_t from;
     ids_applied applied;
-} ids_copy_parcel;
-void ids_copy_apply(ids_worker *worker, const ids_mail *mail,
-                    const uint8_t *body, ids_copy_parcel *walk);
-void ids_copy_close(ids_worker *worker, ids_copy_parcel *walk);
+} ids_copy_batch;
+void ids_copy_apply(ids_worker *worker, const ids_message *message,
+                    const uint8_t *body, ids_copy_batch *walk);
+void ids_copy_close(ids_worker *worker, ids_copy_batch *walk);
 void ids_copy_applied(ids_worker *worker, const uint8_t *body);
 
 #endif

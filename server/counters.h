@@ -15,8 +15,8 @@
     X(REQUESTS_TOTAL, "requests_total")                           \
     X(ORDERS_TOTAL, "orders_total")                               \
     X(ORDERS_REFUSED_TOTAL, "orders_refused_total")               \
-    X(HOPS_TOTAL, "hops_total")                                   \
-    X(HOP_PARCELS_TOTAL, "hop_parcels_total")                     \
+    X(FORWARDED_TOTAL, "forwarded_total")                         \
+    X(MESSAGE_BATCHES_TOTAL, "message_batches_total")             \
     X(REPLIES_LOST_TOTAL, "replies_lost_total")                   \
     X(CLOSED_BY_LIMIT_TOTAL, "connections_closed_by_limit_total") \
     X(LOG_LINES_LOST_TOTAL, "log_lines_lost_total")               \

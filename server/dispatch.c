@@ -5,7 +5,7 @@
 #include "proto/owner.h"
 #include "proto/request.h"
 #include "server/commit_gate.h"
-#include "server/hop.h"
+#include "server/forward.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -72,28 +72,28 @@ static void ask_owner(ids_worker *worker, ids_conn *conn,
                       const ids_item *item) {
     const idp_request *request = &item->request;
     bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
-    ids_mail mail = {.asker = conn->asker,
-                     .word = item->hash,
-                     .msgid = request->msgid,
-                     .body_bytes = item->frame_bytes,
-                     .kind = IDS_MAIL_ASK};
+    ids_message message = {.asker = conn->asker,
+                           .word = item->hash,
+                           .msgid = request->msgid,
+                           .body_bytes = item->frame_bytes,
+                           .kind = IDS_MESSAGE_ASK};
     if (waits)
-        mail.flags |= IDS_MAIL_WAITS;
+        message.flags |= IDS_MESSAGE_WAITS;
     if (request->result_too_large)
-        mail.flags |= IDS_MAIL_RESULT_TOO_LARGE;
-    ids_parcel *parcel = ids_worker_parcel(worker, item->owner);
-    if (!parcel || !ids_mail_append(parcel, &mail, item->frame)) {
+        message.flags |= IDS_MESSAGE_RESULT_TOO_LARGE;
+    ids_message_batch *batch = ids_worker_batch(worker, item->owner);
+    if (!batch || !ids_message_append(batch, &message, item->frame)) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
-    worker->counters.of[IDS_HOPS_TOTAL]++;
+    worker->counters.of[IDS_FORWARDED_TOTAL]++;
     if (waits) {
         conn->waiting++;
         return;
     }
-    ids_hop_went(worker, conn);
-    conn->hops.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
-    worker->buffers.bytes += item->frame_bytes + IDS_HOP_REPLY_BYTES;
+    ids_forward_went(worker, conn);
+    conn->forwarded.bytes += item->frame_bytes + IDS_FORWARD_REPLY_BYTES;
+    worker->buffers.bytes += item->frame_bytes + IDS_FORWARD_REPLY_BYTES;
 }
 
 static void serve_key(ids_worker *worker, ids_conn *conn,
@@ -168,7 +168,8 @@ static void serve_hello(ids_worker *worker, ids_conn *conn,
     ids_who_name(&conn->who, request->client);
     if (!check_secret(worker, conn, request))
         return;
-    bool fresh = !conn->reading.served && !conn->waiting && !conn->hops.count;
+    bool fresh =
+        !conn->reading.served && !conn->waiting && !conn->forwarded.count;
     if (!request->has_shard || request->shard == worker->index) {
         conn->reading.served = true;
         ids_dispatch_hello(worker, conn, request->msgid);
@@ -236,18 +237,18 @@ static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
                         request->msgid);
 }
 
-/* Room to hop -------------------------------------------------------------- */
+/* Room to forward ---------------------------------------------------------- */
 
 bool ids_dispatch_has_room(const ids_worker *worker, uint32_t loop,
                            size_t frame_bytes) {
     size_t share = worker->server->buffer_bytes_max;
-    const ids_parcel *parcel = worker->post.to[loop];
-    size_t mail = parcel ? parcel->mail.len : 0;
-    size_t bytes = frame_bytes + IDS_HOP_REPLY_BYTES;
-    mail += ids_mailbox_bytes(&worker->server->mailboxes[loop]);
-    if (mail && mail + bytes > share / 2)
+    const ids_message_batch *batch = worker->post.to[loop];
+    size_t message = batch ? batch->message.len : 0;
+    size_t bytes = frame_bytes + IDS_FORWARD_REPLY_BYTES;
+    message += ids_mailbox_bytes(&worker->server->mailboxes[loop]);
+    if (message && message + bytes > share / 2)
         return false;
-    return !worker->hops || worker->buffers.bytes + bytes <= share / 4 * 3;
+    return !worker->forwarded || worker->buffers.bytes + bytes <= share / 4 * 3;
 }
 
 static void stand_in_line(ids_line *line, ids_conn *conn,
@@ -267,17 +268,17 @@ void ids_dispatch_leave_line(ids_line *line, ids_conn *conn) {
 }
 
 /* What is at other loops now comes back all at once, and has to be kept when
- * the socket takes none of it: large results hop few at a time. */
-static bool may_hop(const ids_server *server, const ids_conn *conn) {
-    return conn->hops.count < server->pending_max &&
-           conn->hops.bytes < IDS_HOPPED_BYTES_HIGH &&
-           (uint64_t)conn->hops.count * conn->hops.reply_bytes <
+ * the socket takes none of it: large results are forwarded few at a time. */
+static bool may_forward(const ids_server *server, const ids_conn *conn) {
+    return conn->forwarded.count < server->pending_max &&
+           conn->forwarded.bytes < IDS_FORWARDED_BYTES_HIGH &&
+           (uint64_t)conn->forwarded.count * conn->forwarded.reply_bytes <
                server->unsent_bytes_max / 2;
 }
 
 bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn) {
     return ids_conn_is_open(conn) && !conn->room.is_wanted &&
-           !worker->gate.full && may_hop(worker->server, conn) &&
+           !worker->gate.full && may_forward(worker->server, conn) &&
            ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH;
 }
 

@@ -11,7 +11,7 @@ void ids_dispatch_prepare(const ids_worker *worker, ids_item *item);
 
 /* Carries out the first count items of the line's batch, in order, for this
  * connection. Returns how many it did: fewer when the connection has to stop
- * (output or hops over their mark, moved, dead). */
+ * (output or forwarded requests over their mark, moved, dead). */
 uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count);
 
 /* Whether its next request may be served: of one that stalled, too. */
@@ -28,7 +28,7 @@ void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid);
  * further; it stands in a line, and is served on when it is its turn and there
  * is room again (line.c). A loop that has nothing at others always has room for
  * one. */
-#define IDS_HOP_REPLY_BYTES 320u
+#define IDS_FORWARD_REPLY_BYTES 320u
 bool ids_dispatch_has_room(const ids_worker *worker, uint32_t loop,
                            size_t frame_bytes);
 void ids_dispatch_leave_line(ids_line *line, ids_conn *conn);

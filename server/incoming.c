@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* incoming.c -- what comes by mail of other loops; see incoming.h. */
+/* incoming.c -- what comes by messages of other loops; see incoming.h. */
 #include "server/incoming.h"
 
 #include "proto/request.h"
 #include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/hop.h"
+#include "server/forward.h"
 #include "server/reader.h"
 #include "server/reply.h"
 #include "server/woken.h"
@@ -14,53 +14,53 @@
 
 /* Replies ------------------------------------------------------------------ */
 
-static void deliver(ids_worker *worker, const ids_mail *mail,
+static void deliver(ids_worker *worker, const ids_message *message,
                     const uint8_t *body) {
-    ids_conn *conn = ids_worker_find(worker, mail->asker);
+    ids_conn *conn = ids_worker_find(worker, message->asker);
     if (!conn)
         return; /* it died meanwhile */
-    if (mail->flags & IDS_MAIL_WAITS) {
+    if (message->flags & IDS_MESSAGE_WAITS) {
         if (conn->ended)
             return; /* forgotten already */
         assert(conn->waiting);
         conn->waiting--;
     } else {
-        size_t bytes = mail->asked_bytes + IDS_HOP_REPLY_BYTES;
-        assert(conn->hops.bytes >= bytes);
-        conn->hops.bytes -= bytes;
+        size_t bytes = message->asked_bytes + IDS_FORWARD_REPLY_BYTES;
+        assert(conn->forwarded.bytes >= bytes);
+        conn->forwarded.bytes -= bytes;
         worker->buffers.bytes -= bytes;
-        ids_hop_returned(worker, conn);
-        uint32_t guess = conn->hops.reply_bytes;
+        ids_forward_returned(worker, conn);
+        uint32_t guess = conn->forwarded.reply_bytes;
         guess -= guess / 8;
-        conn->hops.reply_bytes =
-            mail->word > guess ? (uint32_t)mail->word : guess;
+        conn->forwarded.reply_bytes =
+            message->word > guess ? (uint32_t)message->word : guess;
     }
-    if (mail->flags & IDS_MAIL_FAILED) {
-        idp_error error = (idp_error) - (int)mail->word;
-        ids_reply_error(worker, conn, mail->msgid, error,
+    if (message->flags & IDS_MESSAGE_FAILED) {
+        idp_error error = (idp_error) - (int)message->word;
+        ids_reply_error(worker, conn, message->msgid, error,
                         ids_serving_text(&worker->serving, error));
         return;
     }
-    ids_reply_forward(worker, conn, mail->msgid,
-                      (idp_slice){body, mail->body_bytes});
+    ids_reply_forward(worker, conn, message->msgid,
+                      (idp_slice){body, message->body_bytes});
 }
 
-/* What was asked, in the parcel it came in, is read a second time: cheaper
+/* What was asked, in the batch it came in, is read a second time: cheaper
  * than carrying it decoded. */
-static void read_ask(ids_worker *worker, ids_item *item, const ids_mail *mail,
-                     const uint8_t *body) {
+static void read_ask(ids_worker *worker, ids_item *item,
+                     const ids_message *message, const uint8_t *body) {
     const idp_read_limits limits = {worker->server->result_bytes_max};
     idp_read_fault fault;
     size_t frame_bytes;
-    idp_read read = idp_request_read(body, mail->body_bytes, &limits,
+    idp_read read = idp_request_read(body, message->body_bytes, &limits,
                                      &item->request, &frame_bytes, &fault);
-    assert(read == IDP_READ_WHOLE && frame_bytes == mail->body_bytes);
-    if (mail->flags & IDS_MAIL_RESULT_TOO_LARGE)
+    assert(read == IDP_READ_WHOLE && frame_bytes == message->body_bytes);
+    if (message->flags & IDS_MESSAGE_RESULT_TOO_LARGE)
         item->request.result_too_large = true;
     item->owner = worker->index;
-    item->hash = mail->word;
-    item->asker = mail->asker;
-    item->frame_bytes = mail->body_bytes;
+    item->hash = message->word;
+    item->asker = message->asker;
+    item->frame_bytes = message->body_bytes;
 }
 
 static void call_shard(ids_worker *worker, const ids_item *item) {
@@ -73,26 +73,26 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
     ids_reply_to to = {.asker = item->asker,
                        .msgid = request->msgid,
                        .asked_bytes = item->frame_bytes,
-                       .flags = waits ? IDS_MAIL_WAITS : 0};
+                       .flags = waits ? IDS_MESSAGE_WAITS : 0};
     idp_answer answer;
     idp_error error = IDP_OK;
     if (worker->draining && waits) {
-        ids_reply_mail(worker, &to, IDP_E_SHUTTING_DOWN, NULL);
+        ids_reply_message(worker, &to, IDP_E_SHUTTING_DOWN, NULL);
         return;
     }
     if (worker->journal && ids_journal_is_over(worker->journal)) {
         to.text = "too much waits for the disk; nothing was changed, ask again";
-        ids_reply_mail(worker, &to, IDP_E_LIMIT, NULL);
+        ids_reply_message(worker, &to, IDP_E_LIMIT, NULL);
         return;
     }
     switch (ids_commit_gate_call(worker, &call, &answer, &error, &to.text)) {
     case IDS_ANSWERED:
-        ids_reply_mail(worker, &to, IDP_OK, &answer);
+        ids_reply_message(worker, &to, IDP_OK, &answer);
         break;
     case IDS_PARKED:
         break;
     case IDS_REFUSED:
-        ids_reply_mail(worker, &to, error, NULL);
+        ids_reply_message(worker, &to, error, NULL);
         break;
     }
 }
@@ -113,70 +113,71 @@ static uint32_t call_batch(ids_line *line, uint32_t count,
     return count - done;
 }
 
-static void open_other(ids_line *line, const ids_mail *mail, uint8_t *body,
-                       ids_copy_parcel *records) {
+static void open_other(ids_line *line, const ids_message *message,
+                       uint8_t *body, ids_copy_batch *records) {
     ids_worker *worker = &line->worker;
-    switch ((ids_mail_kind)mail->kind) {
-    case IDS_MAIL_REPLY:
-        deliver(worker, mail, body);
+    switch ((ids_message_kind)message->kind) {
+    case IDS_MESSAGE_REPLY:
+        deliver(worker, message, body);
         break;
-    case IDS_MAIL_REPLAYS:
-        ids_woken_at_others(worker, mail, body);
+    case IDS_MESSAGE_REPLAYS:
+        ids_woken_at_others(worker, message, body);
         break;
-    case IDS_MAIL_FORGET:
-        ids_shard_forget(worker->shard, mail->asker);
+    case IDS_MESSAGE_FORGET:
+        ids_shard_forget(worker->shard, message->asker);
         break;
-    case IDS_MAIL_GIVE: {
-        ids_conn *conn = (ids_conn *)(uintptr_t)mail->word;
+    case IDS_MESSAGE_GIVE: {
+        ids_conn *conn = (ids_conn *)(uintptr_t)message->word;
         if (!ids_reader_adopt(line, conn))
             line->host.refuse(line->host.ctx, conn);
         break;
     }
-    case IDS_MAIL_INQUIRY:
-        ids_inquiry_tell(worker, mail);
+    case IDS_MESSAGE_INQUIRY:
+        ids_inquiry_tell(worker, message);
         break;
-    case IDS_MAIL_PART:
-        ids_inquiry_told(&line->inquiries, worker, mail, body);
+    case IDS_MESSAGE_PART:
+        ids_inquiry_told(&line->inquiries, worker, message, body);
         break;
-    case IDS_MAIL_NOTICE:
-        line->host.notice(line->host.ctx, (ids_notice)mail->word);
+    case IDS_MESSAGE_NOTICE:
+        line->host.notice(line->host.ctx, (ids_notice)message->word);
         break;
-    case IDS_MAIL_ORDER:
-        ids_orders_take(worker, mail);
+    case IDS_MESSAGE_ORDER:
+        ids_orders_take(worker, message);
         break;
-    case IDS_MAIL_APPLY:
-        ids_copy_apply(worker, mail, body, records);
+    case IDS_MESSAGE_APPLY:
+        ids_copy_apply(worker, message, body, records);
         break;
-    case IDS_MAIL_APPLIED:
+    case IDS_MESSAGE_APPLIED:
         ids_copy_applied(worker, body);
         break;
-    case IDS_MAIL_ASK:
+    case IDS_MESSAGE_ASK:
         assert(!"read in batches");
         break;
     }
 }
 
-/* Whether a turn has time for another piece of mail. */
+/* Whether a turn has time for another message. */
 static bool may_open(const ids_worker *worker) {
-    return ids_worker_may(worker, IDS_WORK_MAIL) &&
+    return ids_worker_may(worker, IDS_WORK_MESSAGES) &&
            ids_worker_may(worker, IDS_WORK_WAKE);
 }
 
-bool ids_incoming_open(ids_line *line, const ids_parcel *parcel, size_t *at) {
+bool ids_incoming_open(ids_line *line, const ids_message_batch *batch,
+                       size_t *at) {
     ids_worker *worker = &line->worker;
     size_t starts[IDS_BATCH_MAX];
     uint32_t count = 0, left = 0;
     bool more = true;
-    ids_copy_parcel records = {0};
-    ids_mail mail;
+    ids_copy_batch records = {0};
+    ids_message message;
     uint8_t *body;
     while (!left && may_open(worker)) {
         size_t start = *at;
-        more = ids_mail_next(parcel, at, &mail, &body);
-        if (more && mail.kind == IDS_MAIL_ASK) {
-            ids_worker_worked(worker, IDS_WORK_MAIL, 1, mail.body_bytes);
+        more = ids_message_next(batch, at, &message, &body);
+        if (more && message.kind == IDS_MESSAGE_ASK) {
+            ids_worker_worked(worker, IDS_WORK_MESSAGES, 1, message.body_bytes);
             starts[count] = start;
-            read_ask(worker, &line->batch[count++], &mail, body);
+            read_ask(worker, &line->batch[count++], &message, body);
             if (count < IDS_BATCH_MAX)
                 continue;
         }
@@ -184,10 +185,10 @@ bool ids_incoming_open(ids_line *line, const ids_parcel *parcel, size_t *at) {
         count = 0;
         if (!more)
             break;
-        if (left || mail.kind == IDS_MAIL_ASK)
+        if (left || message.kind == IDS_MESSAGE_ASK)
             continue;
-        ids_worker_worked(worker, IDS_WORK_MAIL, 1, mail.body_bytes);
-        open_other(line, &mail, body, &records);
+        ids_worker_worked(worker, IDS_WORK_MESSAGES, 1, message.body_bytes);
+        open_other(line, &message, body, &records);
     }
     if (count)
         left = call_batch(line, count, starts, at);

@@ -15,8 +15,8 @@ typedef struct ids_input {
 } ids_input;
 
 /* So much of a connection may be read now: less while buffers fill up, since
- * what can't be served at once is kept; 0: nothing, until room to hop has come
- * for those who stand in line for it. */
+ * what can't be served at once is kept; 0: nothing, until room to forward has
+ * come for those who stand in line for it. */
 size_t ids_input_max(const ids_line *line);
 
 /* Room for the next read. It grows with what has come, never with what was

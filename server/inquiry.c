@@ -2,7 +2,7 @@
 /* inquiry.c -- what all loops are asked; see inquiry.h. */
 #include "server/inquiry.h"
 
-#include "server/hop.h"
+#include "server/forward.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -91,7 +91,7 @@ static void answer_one(ids_worker *worker, const ids_inquiry *all,
     ids_conn *conn = ids_worker_find(worker, one->asker);
     if (!conn)
         return;
-    ids_hop_returned(worker, conn);
+    ids_forward_returned(worker, conn);
     if (all->rest)
         ids_output_share(worker, conn, one->msgid, all->rest,
                          IDS_SHOWS_NOTHING);
@@ -127,12 +127,12 @@ static bool is_asked(const ids_worker *worker, ids_inquiry_kind kind,
 
 static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
                      ids_worker *worker, uint32_t loop) {
-    const ids_mail mail = {.asker = ids_worker_asker(worker->index),
-                           .word = all->number,
-                           .msgid = kind,
-                           .kind = IDS_MAIL_INQUIRY};
-    ids_parcel *parcel = ids_worker_parcel(worker, loop);
-    return parcel && ids_mail_append(parcel, &mail, NULL);
+    const ids_message message = {.asker = ids_worker_asker(worker->index),
+                                 .word = all->number,
+                                 .msgid = kind,
+                                 .kind = IDS_MESSAGE_INQUIRY};
+    ids_message_batch *batch = ids_worker_batch(worker, loop);
+    return batch && ids_message_append(batch, &message, NULL);
 }
 
 /* This loop's part, in at most bound bytes; 0: it has none. */
@@ -211,31 +211,32 @@ void ids_inquiry_ask(ids_inquiries *of, ids_inquiry_kind kind,
     }
     worker->buffers.bytes += sizeof one;
     of->askers++;
-    ids_hop_went(worker, conn);
+    ids_forward_went(worker, conn);
 }
 
 /* Other loops -------------------------------------------------------------- */
 
-void ids_inquiry_tell(ids_worker *worker, const ids_mail *mail) {
+void ids_inquiry_tell(ids_worker *worker, const ids_message *message) {
     uint8_t part[PART_BYTES_MAX];
-    ids_mail reply = *mail;
-    reply.kind = IDS_MAIL_PART;
+    ids_message reply = *message;
+    reply.kind = IDS_MESSAGE_PART;
     reply.body_bytes =
-        (uint32_t)write_part(worker, (ids_inquiry_kind)mail->msgid, part);
-    ids_parcel *parcel = ids_worker_parcel(worker, ids_asker_loop(mail->asker));
-    if (!parcel || !ids_mail_append(parcel, &reply, part)) {
+        (uint32_t)write_part(worker, (ids_inquiry_kind)message->msgid, part);
+    ids_message_batch *batch =
+        ids_worker_batch(worker, ids_asker_loop(message->asker));
+    if (!batch || !ids_message_append(batch, &reply, part)) {
         worker->counters.of[IDS_REPLIES_LOST_TOTAL]++;
         ids_log(IDS_LOG_ERROR, "stats lost: out of memory", NULL);
     }
 }
 
 void ids_inquiry_told(ids_inquiries *of, ids_worker *worker,
-                      const ids_mail *mail, const uint8_t *body) {
-    ids_inquiry *all = &of->of[mail->msgid];
-    if (mail->word != all->number || !all->under_way || all->is_over)
+                      const ids_message *message, const uint8_t *body) {
+    ids_inquiry *all = &of->of[message->msgid];
+    if (message->word != all->number || !all->under_way || all->is_over)
         return; /* it was given up meanwhile */
     assert(all->left > 0);
     all->left--;
-    take_part(all, (ids_inquiry_kind)mail->msgid, worker,
-              (idp_slice){body, mail->body_bytes});
+    take_part(all, (ids_inquiry_kind)message->msgid, worker,
+              (idp_slice){body, message->body_bytes});
 }

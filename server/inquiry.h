@@ -49,8 +49,8 @@ bool ids_inquiries_have_more(const ids_inquiries *all);
 void ids_inquiries_fini(ids_inquiries *all, ids_buffers *buffers);
 
 /* Another loop asks for this one's part; another loop's part has come. */
-void ids_inquiry_tell(ids_worker *worker, const ids_mail *mail);
+void ids_inquiry_tell(ids_worker *worker, const ids_message *message);
 void ids_inquiry_told(ids_inquiries *all, ids_worker *worker,
-                      const ids_mail *mail, const uint8_t *body);
+                      const ids_message *message, const uint8_t *body);
 
 #endif

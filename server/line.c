@@ -4,7 +4,7 @@
 
 #include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/hop.h"
+#include "server/forward.h"
 #include "server/incoming.h"
 #include "server/input.h"
 #include "server/peer/mutant.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of those who wait for room to hop. */
+/* Of those who wait for room to forward. */
 #define LOOKED_AT_A_TURN 256
 
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
@@ -93,16 +93,16 @@ void ids_line_free(ids_line *line) {
         return;
     ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
     ids_input_fini(&line->spare);
-    ids_parcel_free(line->opened);
+    ids_message_batch_free(line->opened);
     ids_copy_fini(&line->worker);
     ids_worker_fini(&line->worker);
     free(line->input);
     free(line);
 }
 
-/* The next parcel, or what is left of one. What others ask begins no earlier
- * than it came: the clock is read after the parcel was taken. */
-static bool open_mail(ids_line *line) {
+/* The next batch, or what is left of one. What others ask begins no earlier
+ * than it came: the clock is read after the batch was taken. */
+static bool open_message(ids_line *line) {
     const ids_worker *worker = &line->worker;
     const ids_line_host *host = &line->host;
     if (line->opened)
@@ -114,11 +114,11 @@ static bool open_mail(ids_line *line) {
     return line->opened != NULL;
 }
 
-void ids_line_take_mail(ids_line *line) {
+void ids_line_take_messages(ids_line *line) {
     ids_worker *worker = &line->worker;
     worker->post.last_bytes = 0;
-    while (ids_worker_may(worker, IDS_WORK_MAIL) && open_mail(line)) {
-        ids_worker_worked(worker, IDS_WORK_MAIL, 1, 0);
+    while (ids_worker_may(worker, IDS_WORK_MESSAGES) && open_message(line)) {
+        ids_worker_worked(worker, IDS_WORK_MESSAGES, 1, 0);
         if (!ids_incoming_open(line, line->opened, &line->opened_at))
             return;
         ids_worker_recycle(worker, line->opened);
@@ -157,7 +157,7 @@ void ids_line_begin_turn(ids_line *line) {
 
 void ids_line_tick(ids_line *line, uint32_t steps_max) {
     ids_worker *worker = &line->worker;
-    ids_hop_tick(worker);
+    ids_forward_tick(worker);
     ids_input_tick(&line->spare, worker->now_ms);
     if (line->drains_waiters)
         line->drains_waiters = !ids_shard_drain(
@@ -179,7 +179,7 @@ uint64_t ids_line_next_ms(const ids_line *line) {
     if (line->for_room.head)
         next_ms = least(next_ms, worker->now_ms + 1);
     next_ms = least(next_ms, ids_input_next_ms(&line->spare));
-    return least(next_ms, ids_hop_next_ms(worker));
+    return least(next_ms, ids_forward_next_ms(worker));
 }
 
 bool ids_line_end_turn(ids_line *line) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* line.h -- one worker's line: connections, their requests, and what comes by
- * mail, around its worker.
+ * message, around its worker.
  *
  * Sans I/O: who turns the loop (libuv in io/, a plain function in a test) is
- * the host. A turn is: ids_line_take_mail, ids_reader_input of what has come,
- * ids_line_begin_turn, ids_line_tick if that is due, ids_line_end_turn; then
- * the worker posts its mail. */
+ * the host. A turn is: ids_line_take_messages, ids_reader_input of what has
+ * come, ids_line_begin_turn, ids_line_tick if that is due, ids_line_end_turn;
+ * then the worker posts its messages. */
 #ifndef IDS_LINE_H
 #define IDS_LINE_H
 
@@ -48,7 +48,7 @@ typedef struct ids_line_host {
     /* There was no memory to take it in: close it. */
     void (*refuse)(void *ctx, ids_conn *conn);
     void (*notice)(void *ctx, ids_notice notice);
-    /* A parcel was taken, and what is in it begins now: sets now_ms. NULL:
+    /* A batch was taken, and what is in it begins now: sets now_ms. NULL:
      * time stands still in a turn. */
     void (*look_at_clock)(void *ctx);
 } ids_line_host;
@@ -58,8 +58,9 @@ typedef struct ids_line {
     uint8_t *input;       /* headroom and room, one block */
     uint32_t serve_until; /* the connection that is served now */
     bool drains_waiters;  /* some have not heard of it yet */
-    ids_list for_room;    /* connections that wait for room to hop */
-    ids_parcel *opened;   /* mail that is carried out in part; NULL: none */
+    ids_list for_room;    /* connections that wait for room to forward */
+    ids_message_batch
+        *opened; /* messages that are carried out in part; NULL: none */
     size_t opened_at;
     ids_spare_inputs spare;
     ids_watch watch;
@@ -93,11 +94,11 @@ static inline uint8_t *ids_line_input_room(ids_line *line) {
     return line->input + IDS_INPUT_HEADROOM;
 }
 
-/* Takes and carries out what has come by mail. */
-void ids_line_take_mail(ids_line *line);
+/* Takes and carries out what has come by message. */
+void ids_line_take_messages(ids_line *line);
 
 /* A turn's last part begins: its work is none yet. Connections that waited for
- * room to hop are served on. */
+ * room to forward are served on. */
 void ids_line_begin_turn(ids_line *line);
 
 /* Does what time has made due, of its shard's records at most so many; and

@@ -2,7 +2,7 @@
 /* mailbox.c -- a bounded queue, many senders, one taker, no lock.
  *
  * Cell i starts with turn i. A sender claims position p by moving head from p
- * to p + 1 while cell p & mask has turn p; it then writes the parcel and sets
+ * to p + 1 while cell p & mask has turn p; it then writes the batch and sets
  * turn to p + 1. The taker at position p waits for turn p + 1, reads, and sets
  * turn to p + cells: the cell's next round.
  *
@@ -14,9 +14,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-bool ids_mailbox_init(ids_mailbox *box, size_t parcels_max) {
+bool ids_mailbox_init(ids_mailbox *box, size_t batches_max) {
     size_t cells = 2;
-    while (cells < parcels_max)
+    while (cells < batches_max)
         cells *= 2;
     box->cells = calloc(cells, sizeof *box->cells);
     if (!box->cells)
@@ -32,14 +32,14 @@ bool ids_mailbox_init(ids_mailbox *box, size_t parcels_max) {
 }
 
 void ids_mailbox_fini(ids_mailbox *box) {
-    ids_parcel *parcel;
-    while ((parcel = ids_mailbox_take(box)))
-        ids_parcel_free(parcel);
+    ids_message_batch *batch;
+    while ((batch = ids_mailbox_take(box)))
+        ids_message_batch_free(batch);
     free(box->cells);
     box->cells = NULL;
 }
 
-bool ids_mailbox_post(ids_mailbox *box, ids_parcel *parcel, bool *wake) {
+bool ids_mailbox_post(ids_mailbox *box, ids_message_batch *batch, bool *wake) {
     *wake = false;
     size_t at = atomic_load_explicit(&box->head, memory_order_relaxed);
     ids_mailbox_cell *cell;
@@ -56,26 +56,26 @@ bool ids_mailbox_post(ids_mailbox *box, ids_parcel *parcel, bool *wake) {
         if (ahead > 0)
             at = atomic_load_explicit(&box->head, memory_order_relaxed);
     }
-    atomic_fetch_add_explicit(&box->bytes, parcel->mail.len,
+    atomic_fetch_add_explicit(&box->bytes, batch->message.len,
                               memory_order_relaxed);
-    cell->parcel = parcel;
+    cell->batch = batch;
     atomic_store(&cell->turn, at + 1);
     *wake = atomic_load(&box->asleep) && atomic_exchange(&box->asleep, false);
     return true;
 }
 
-ids_parcel *ids_mailbox_take(ids_mailbox *box) {
+ids_message_batch *ids_mailbox_take(ids_mailbox *box) {
     ids_mailbox_cell *cell = &box->cells[box->tail & box->mask];
     size_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
     if (turn != box->tail + 1)
         return NULL;
-    ids_parcel *parcel = cell->parcel;
+    ids_message_batch *batch = cell->batch;
     atomic_store_explicit(&cell->turn, box->tail + box->mask + 1,
                           memory_order_release);
     box->tail++;
-    atomic_fetch_sub_explicit(&box->bytes, parcel->mail.len,
+    atomic_fetch_sub_explicit(&box->bytes, batch->message.len,
                               memory_order_relaxed);
-    return parcel;
+    return batch;
 }
 
 bool ids_mailbox_sleep(ids_mailbox *box) {
@@ -95,13 +95,13 @@ size_t ids_mailbox_bytes(const ids_mailbox *box) {
     return atomic_load_explicit(&box->bytes, memory_order_relaxed);
 }
 
-ids_parcel *ids_parcel_new(void) {
-    return calloc(1, sizeof(ids_parcel));
+ids_message_batch *ids_message_batch_new(void) {
+    return calloc(1, sizeof(ids_message_batch));
 }
 
-void ids_parcel_free(ids_parcel *parcel) {
-    if (!parcel)
+void ids_message_batch_free(ids_message_batch *batch) {
+    if (!batch)
         return;
-    ids_bytes_free(&parcel->mail);
-    free(parcel);
+    ids_bytes_free(&batch->message);
+    free(batch);
 }

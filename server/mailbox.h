@@ -2,8 +2,8 @@
 /* mailbox.h -- the only thing that threads share: one per loop.
  *
  * A bounded queue with many senders and one taker, without a lock, and the
- * flag that says whether the taker sleeps. What travels are parcels: a
- * parcel is filled by one loop over a whole wake-up, posted once, and then
+ * flag that says whether the taker sleeps. What travels are batches: a
+ * batch is filled by one loop over a whole wake-up, posted once, and then
  * belongs to the loop that takes it. */
 #ifndef IDS_MAILBOX_H
 #define IDS_MAILBOX_H
@@ -12,13 +12,13 @@
 
 #include <stdatomic.h>
 
-typedef struct ids_parcel {
-    ids_bytes mail; /* see mail.h */
-} ids_parcel;
+typedef struct ids_message_batch {
+    ids_bytes message; /* see message.h */
+} ids_message_batch;
 
 typedef struct ids_mailbox_cell {
     atomic_size_t turn; /* whose turn this cell is: see mailbox.c */
-    ids_parcel *parcel;
+    ids_message_batch *batch;
 } ids_mailbox_cell;
 
 typedef struct ids_mailbox {
@@ -27,26 +27,26 @@ typedef struct ids_mailbox {
     _Alignas(64) ids_mailbox_cell *cells;
     size_t mask;
     _Alignas(64) atomic_size_t head; /* the next cell to be filled */
-    atomic_size_t bytes;             /* of mail under way, roughly */
+    atomic_size_t bytes;             /* of messages under way, roughly */
     _Alignas(64) size_t tail;        /* the next cell to be taken */
     _Alignas(64) atomic_bool asleep;
 } ids_mailbox;
 
-/* parcels_max is rounded up to a power of two. False: out of memory. */
-bool ids_mailbox_init(ids_mailbox *box, size_t parcels_max);
+/* batches_max is rounded up to a power of two. False: out of memory. */
+bool ids_mailbox_init(ids_mailbox *box, size_t batches_max);
 
-/* Frees the parcels that were never taken too. No thread may still post. */
+/* Frees the batches that were never taken too. No thread may still post. */
 void ids_mailbox_fini(ids_mailbox *box);
 
-/* Any thread. False: the box is full, the parcel is still the caller's. *wake
+/* Any thread. False: the box is full, the batch is still the caller's. *wake
  * is set when the taker sleeps and this call is the one to wake it. */
-bool ids_mailbox_post(ids_mailbox *box, ids_parcel *parcel, bool *wake);
+bool ids_mailbox_post(ids_mailbox *box, ids_message_batch *batch, bool *wake);
 
 /* The owner only. NULL: nothing there. */
-ids_parcel *ids_mailbox_take(ids_mailbox *box);
+ids_message_batch *ids_mailbox_take(ids_mailbox *box);
 
-/* The owner only: is about to sleep. False: mail has come, don't. After true,
- * a post asks its sender to wake the owner. */
+/* The owner only: is about to sleep. False: messages have come, don't. After
+ * true, a post asks its sender to wake the owner. */
 bool ids_mailbox_sleep(ids_mailbox *box);
 
 /* The owner only: is awake; senders need not wake it. */
@@ -55,7 +55,7 @@ void ids_mailbox_awake(ids_mailbox *box);
 /* Bytes posted and not yet taken. Any thread; a moment old. */
 size_t ids_mailbox_bytes(const ids_mailbox *box);
 
-ids_parcel *ids_parcel_new(void);
-void ids_parcel_free(ids_parcel *parcel);
+ids_message_batch *ids_message_batch_new(void);
+void ids_message_batch_free(ids_message_batch *batch);
 
 #endif

@@ -20,7 +20,7 @@ static const char not_here[] =
 
 /* Asked, on any loop ------------------------------------------------------- */
 
-/* What stands in the mail's word. */
+/* What stands in the message's word. */
 #define ACCEPT_LOSS 0x100u
 
 static bool may_order(const ids_worker *worker, const ids_conn *conn) {
@@ -30,12 +30,12 @@ static bool may_order(const ids_worker *worker, const ids_conn *conn) {
 
 void ids_orders_ask(ids_worker *worker, ids_conn *conn,
                     const idp_request *request) {
-    const ids_mail mail = {.asker = conn->asker,
-                           .word = request->method |
-                                   (request->accept_loss ? ACCEPT_LOSS : 0),
-                           .msgid = request->msgid,
-                           .kind = IDS_MAIL_ORDER,
-                           .flags = IDS_MAIL_WAITS};
+    const ids_message message = {
+        .asker = conn->asker,
+        .word = request->method | (request->accept_loss ? ACCEPT_LOSS : 0),
+        .msgid = request->msgid,
+        .kind = IDS_MESSAGE_ORDER,
+        .flags = IDS_MESSAGE_WAITS};
     assert(request->method != IDP_REPLICATION); /* an inquiry */
     if (!may_order(worker, conn)) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_DENIED, not_here);
@@ -47,42 +47,44 @@ void ids_orders_ask(ids_worker *worker, ids_conn *conn,
                         "(--max-pending)");
         return;
     }
-    ids_parcel *parcel = worker->index ? ids_worker_parcel(worker, 0) : NULL;
-    if (worker->index && (!parcel || !ids_mail_append(parcel, &mail, NULL))) {
+    ids_message_batch *batch =
+        worker->index ? ids_worker_batch(worker, 0) : NULL;
+    if (worker->index &&
+        (!batch || !ids_message_append(batch, &message, NULL))) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
     conn->waiting++;
     if (!worker->index)
-        ids_orders_take(worker, &mail);
+        ids_orders_take(worker, &message);
 }
 
 /* Replies, from loop 0 ----------------------------------------------------- */
 
 /* It shows no record, so that it is not held: an operator must be heard while
  * changes wait for a disk or a replica that may never confirm them. */
-static void send_reply(ids_worker *worker, const ids_mail *asked,
+static void send_reply(ids_worker *worker, const ids_message *asked,
                        const uint8_t *bytes, size_t len) {
-    ids_mail mail = {.asker = asked->asker,
-                     .word = len,
-                     .msgid = asked->msgid,
-                     .body_bytes = (uint32_t)len,
-                     .kind = IDS_MAIL_REPLY,
-                     .flags = asked->flags};
+    ids_message message = {.asker = asked->asker,
+                           .word = len,
+                           .msgid = asked->msgid,
+                           .body_bytes = (uint32_t)len,
+                           .kind = IDS_MESSAGE_REPLY,
+                           .flags = asked->flags};
     uint32_t loop = ids_asker_loop(asked->asker);
     if (loop == worker->index) {
         ids_reply_to_waiter(worker, asked->asker, asked->msgid,
                             (idp_slice){bytes, len});
         return;
     }
-    ids_parcel *parcel = ids_worker_parcel(worker, loop);
-    if (!parcel || !ids_mail_append(parcel, &mail, bytes)) {
+    ids_message_batch *batch = ids_worker_batch(worker, loop);
+    if (!batch || !ids_message_append(batch, &message, bytes)) {
         worker->counters.of[IDS_REPLIES_LOST_TOTAL]++;
         ids_log(IDS_LOG_ERROR, "reply lost: out of memory", NULL);
     }
 }
 
-static void send_error(ids_worker *worker, const ids_mail *asked,
+static void send_error(ids_worker *worker, const ids_message *asked,
                        idp_error error, const char *text) {
     uint8_t bytes[IDP_ERROR_REPLY_BYTES_MAX];
     ids_count_error(&worker->counters, error);
@@ -100,9 +102,10 @@ static ids_order_under_way *find(ids_worker *worker, ids_ticket ticket) {
 }
 
 /* The place is free again; what was asked there. */
-static ids_mail leave(ids_order_under_way *order) {
-    const ids_mail asked = {
-        .asker = order->asker, .msgid = order->msgid, .flags = IDS_MAIL_WAITS};
+static ids_message leave(ids_order_under_way *order) {
+    const ids_message asked = {.asker = order->asker,
+                               .msgid = order->msgid,
+                               .flags = IDS_MESSAGE_WAITS};
     order->ticket = 0;
     return asked;
 }
@@ -122,21 +125,21 @@ static void begin(ids_worker *worker, idp_method order, bool accept_loss,
         ids_orders_refuse(worker, ticket, is_stores ? no_store : no_peer);
 }
 
-void ids_orders_take(ids_worker *worker, const ids_mail *mail) {
+void ids_orders_take(ids_worker *worker, const ids_message *message) {
     assert(worker->index == 0);
-    idp_method method = (idp_method)(mail->word & ~(uint64_t)ACCEPT_LOSS);
+    idp_method method = (idp_method)(message->word & ~(uint64_t)ACCEPT_LOSS);
     worker->counters.of[IDS_ORDERS_TOTAL]++;
     ids_order_under_way *place = find(worker, 0);
     if (worker->draining) {
-        send_error(worker, mail, IDP_E_SHUTTING_DOWN, NULL);
+        send_error(worker, message, IDP_E_SHUTTING_DOWN, NULL);
     } else if (!place) {
-        send_error(worker, mail, IDP_E_LIMIT,
+        send_error(worker, message, IDP_E_LIMIT,
                    "too many orders are under way; ask again");
     } else {
         *place = (ids_order_under_way){.ticket = ++worker->orders.given,
-                                       .asker = mail->asker,
-                                       .msgid = mail->msgid};
-        begin(worker, method, mail->word & ACCEPT_LOSS, place->ticket);
+                                       .asker = message->asker,
+                                       .msgid = message->msgid};
+        begin(worker, method, message->word & ACCEPT_LOSS, place->ticket);
     }
 }
 
@@ -147,7 +150,7 @@ void ids_orders_answer(ids_worker *worker, ids_ticket ticket,
     uint8_t bytes[IDP_ORDER_REPLY_BYTES_MAX];
     if (!order)
         return;
-    const ids_mail asked = leave(order);
+    const ids_message asked = leave(order);
     worker->counters.of[IDS_ORDERS_REFUSED_TOTAL] += refused;
     ids_log(IDS_LOG_INFO, refused ? "order refused" : "order carried out",
             "ticket=%llu outcome=%s reason=\"%.*s\"",
@@ -171,7 +174,7 @@ void ids_orders_drain(ids_worker *worker) {
         ids_order_under_way *order = &worker->orders.under_way[i];
         if (!order->ticket)
             continue;
-        const ids_mail asked = leave(order);
+        const ids_message asked = leave(order);
         send_error(worker, &asked, IDP_E_SHUTTING_DOWN,
                    "the server is going down; whether the order is carried "
                    "out is unknown");

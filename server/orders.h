@@ -9,7 +9,7 @@
 #define IDS_ORDERS_H
 
 #include "proto/orders.h"
-#include "server/mail.h"
+#include "server/message.h"
 
 /* So many orders are under way at most, of all askers; one more is LIMIT. */
 #define IDS_ORDERS_MAX 4
@@ -75,8 +75,8 @@ void ids_orders_ask(ids_worker *worker, ids_conn *conn,
 size_t ids_orders_report(ids_worker *worker,
                          uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]);
 
-/* Loop 0: an order came by mail. */
-void ids_orders_take(ids_worker *worker, const ids_mail *mail);
+/* Loop 0: an order came by message. */
+void ids_orders_take(ids_worker *worker, const ids_message *message);
 
 /* Who waits hears SHUTTING_DOWN: nobody knows whether it was carried out. */
 void ids_orders_drain(ids_worker *worker);

@@ -140,7 +140,8 @@ void ids_output_fill(ids_worker *worker, ids_conn *conn) {
 idp_slice ids_output_sendable(const ids_conn *conn) {
     size_t end = conn->out.body ? conn->out.body_before : conn->out.bytes.len;
     size_t unsent = end - conn->out.at;
-    bool held = conn->hops.awaited && ids_conn_unsent(conn) < HELD_BYTES_MAX &&
+    bool held = conn->forwarded.awaited &&
+                ids_conn_unsent(conn) < HELD_BYTES_MAX &&
                 !ids_conn_is_closing(conn);
     if (held)
         return (idp_slice){0};

@@ -4,8 +4,8 @@
 
 #include "proto/request.h"
 #include "server/dispatch.h"
+#include "server/forward.h"
 #include "server/greeting.h"
-#include "server/hop.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -164,7 +164,7 @@ static void serve(ids_line *line, ids_conn *conn, walk *w) {
     }
     if (go_on && w->at < w->len && conn->life == IDS_CONN_SERVED)
         ids_conn_become(conn, IDS_CONN_STALLED);
-    ids_hop_hold(&line->worker, conn);
+    ids_forward_hold(&line->worker, conn);
     if (ids_conn_is_stalled(conn) || ids_conn_is_closing(conn))
         ids_worker_mark(&line->worker, conn);
 }
@@ -331,8 +331,8 @@ bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
 bool ids_reader_give(ids_line *line, ids_conn *conn, uint32_t loop) {
     if (loop == line->worker.index)
         return ids_reader_adopt(line, conn);
-    return ids_worker_mail_word(&line->worker, loop, IDS_MAIL_GIVE,
-                                (uint64_t)(uintptr_t)conn);
+    return ids_worker_message_word(&line->worker, loop, IDS_MESSAGE_GIVE,
+                                   (uint64_t)(uintptr_t)conn);
 }
 
 static void forget(ids_worker *worker, ids_conn *conn) {
@@ -340,13 +340,14 @@ static void forget(ids_worker *worker, ids_conn *conn) {
         return;
     conn->waiting = 0;
     ids_shard_forget(worker->shard, conn->asker);
-    const ids_mail mail = {.asker = conn->asker, .kind = IDS_MAIL_FORGET};
+    const ids_message message = {.asker = conn->asker,
+                                 .kind = IDS_MESSAGE_FORGET};
     for (uint32_t loop = 0; loop < worker->server->loops; loop++) {
         if (loop == worker->index)
             continue;
-        ids_parcel *parcel = ids_worker_parcel(worker, loop);
-        if (parcel)
-            ids_mail_append(parcel, &mail, NULL);
+        ids_message_batch *batch = ids_worker_batch(worker, loop);
+        if (batch)
+            ids_message_append(batch, &message, NULL);
     }
 }
 
@@ -354,12 +355,12 @@ void ids_reader_drop(ids_line *line, ids_conn *conn) {
     ids_worker *worker = &line->worker;
     assert(ids_worker_find(worker, conn->asker) == conn);
     ids_worker_unmark(worker, conn);
-    ids_hop_send_on(worker, conn);
+    ids_forward_send_on(worker, conn);
     ids_dispatch_leave_line(line, conn);
-    assert(worker->hops >= conn->hops.count);
-    worker->hops -= conn->hops.count;
+    assert(worker->forwarded >= conn->forwarded.count);
+    worker->forwarded -= conn->forwarded.count;
     forget(worker, conn);
-    worker->buffers.bytes -= conn->reading.in.len + conn->hops.bytes;
+    worker->buffers.bytes -= conn->reading.in.len + conn->forwarded.bytes;
     ids_output_forget(worker, conn);
     ids_worker_unname(worker, conn);
     worker->counters.of[IDS_CONNECTIONS]--;

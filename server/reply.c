@@ -98,10 +98,10 @@ void ids_reply_to_waiter(ids_worker *worker, ids_asker asker, uint32_t msgid,
     ids_reply_forward(worker, conn, msgid, reply);
 }
 
-bool ids_reply_mail_is_full(const ids_worker *worker, const ids_parcel *parcel,
-                            uint32_t loop) {
+bool ids_reply_message_is_full(const ids_worker *worker,
+                               const ids_message_batch *batch, uint32_t loop) {
     size_t under_way = ids_mailbox_bytes(&worker->server->mailboxes[loop]);
-    return under_way + parcel->mail.len > worker->server->buffer_bytes_max;
+    return under_way + batch->message.len > worker->server->buffer_bytes_max;
 }
 
 static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,
@@ -125,32 +125,32 @@ static bool asker_has_enough(ids_worker *worker, ids_asker asker,
     return false;
 }
 
-void ids_reply_mail(ids_worker *worker, const ids_reply_to *to, idp_error error,
-                    const idp_answer *answer) {
+void ids_reply_message(ids_worker *worker, const ids_reply_to *to,
+                       idp_error error, const idp_answer *answer) {
     uint32_t loop = ids_asker_loop(to->asker);
-    ids_parcel *parcel = ids_worker_reply_parcel(
+    ids_message_batch *batch = ids_worker_reply_batch(
         worker, loop, answer ? IDS_SHOWS_RECORD : IDS_SHOWS_NOTHING);
     size_t bound =
         answer ? idp_answer_write_bound(answer) : IDP_ERROR_REPLY_BYTES_MAX;
-    ids_mail mail = {.asker = to->asker,
-                     .word = bound,
-                     .msgid = to->msgid,
-                     .kind = IDS_MAIL_REPLY,
-                     .flags = to->flags,
-                     .asked_bytes = to->asked_bytes};
-    size_t before = parcel ? parcel->mail.len : 0;
+    ids_message message = {.asker = to->asker,
+                           .word = bound,
+                           .msgid = to->msgid,
+                           .kind = IDS_MESSAGE_REPLY,
+                           .flags = to->flags,
+                           .asked_bytes = to->asked_bytes};
+    size_t before = batch ? batch->message.len : 0;
     uint8_t *body = NULL;
-    if (parcel && (bound <= SMALL_REPLY_BYTES ||
-                   (!ids_reply_mail_is_full(worker, parcel, loop) &&
-                    !asker_has_enough(worker, to->asker, bound)))) {
-        mail.body_bytes = (uint32_t)bound;
-        body = ids_mail_append(parcel, &mail, NULL);
+    if (batch && (bound <= SMALL_REPLY_BYTES ||
+                  (!ids_reply_message_is_full(worker, batch, loop) &&
+                   !asker_has_enough(worker, to->asker, bound)))) {
+        message.body_bytes = (uint32_t)bound;
+        body = ids_message_append(batch, &message, NULL);
     }
-    if (!body && parcel) {
+    if (!body && batch) {
         error = IDP_E_LIMIT;
         answer = NULL;
-        bound = mail.body_bytes = IDP_ERROR_REPLY_BYTES_MAX;
-        body = ids_mail_append(parcel, &mail, NULL);
+        bound = message.body_bytes = IDP_ERROR_REPLY_BYTES_MAX;
+        body = ids_message_append(batch, &message, NULL);
     }
     if (!body) {
         /* Its asker's deadline tells the client; a nonce makes it safe. */
@@ -161,6 +161,6 @@ void ids_reply_mail(ids_worker *worker, const ids_reply_to *to, idp_error error,
     if (!answer)
         ids_count_error(&worker->counters, error);
     size_t size = write_reply(body, bound, to, error, answer);
-    ids_mail_trim(parcel, body, (uint32_t)size);
-    ids_worker_mailed(worker, loop, parcel, before);
+    ids_message_trim(batch, body, (uint32_t)size);
+    ids_worker_messaged(worker, loop, batch, before);
 }

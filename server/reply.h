@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reply.h -- replies on their way out: to a connection of this worker, or by
- * mail to the worker that it is on. */
+ * message to the worker that it is on. */
 #ifndef IDS_REPLY_H
 #define IDS_REPLY_H
 
@@ -44,15 +44,15 @@ typedef struct ids_reply_to {
     ids_asker asker;
     uint32_t msgid;
     uint32_t asked_bytes;
-    uint8_t flags;    /* IDS_MAIL_WAITS */
+    uint8_t flags;    /* IDS_MESSAGE_WAITS */
     const char *text; /* an error's; NULL: the code's own */
 } ids_reply_to;
 
-void ids_reply_mail(ids_worker *worker, const ids_reply_to *to, idp_error error,
-                    const idp_answer *answer);
+void ids_reply_message(ids_worker *worker, const ids_reply_to *to,
+                       idp_error error, const idp_answer *answer);
 
-/* Whether that loop takes no more results by mail. */
-bool ids_reply_mail_is_full(const ids_worker *worker, const ids_parcel *parcel,
-                            uint32_t loop);
+/* Whether that loop takes no more results by message. */
+bool ids_reply_message_is_full(const ids_worker *worker,
+                               const ids_message_batch *batch, uint32_t loop);
 
 #endif

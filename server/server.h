@@ -22,7 +22,7 @@ typedef struct ids_server {
     const char *version;
     ids_pools *pools; /* what records may take; NULL: ids_line_config says */
     size_t result_bytes_max;
-    uint32_t pending_max;    /* waiting, and hopped, per connection */
+    uint32_t pending_max;    /* waiting, and forwarded, per connection */
     size_t buffer_bytes_max; /* per loop: partial input, unsent output */
     size_t unsent_bytes_max; /* per connection; over it, it is closed */
     ids_order_taker peer;    /* promote, detach, switchover, replication */
@@ -43,10 +43,10 @@ static inline uint64_t ids_server_hash(const ids_server *server, idp_slice ns,
 }
 
 /* Over this a connection is not read until some of it has left. */
-#define IDS_UNSENT_BYTES_HIGH  (256u << 10)
+#define IDS_UNSENT_BYTES_HIGH    (256u << 10)
 /* Requests' bytes at other loops, per connection; the same holds. */
-#define IDS_HOPPED_BYTES_HIGH  (256u << 10)
+#define IDS_FORWARDED_BYTES_HIGH (256u << 10)
 /* What a connection may send before it has shown the secret. */
-#define IDS_STRANGER_BYTES_MAX (4u << 10)
+#define IDS_STRANGER_BYTES_MAX   (4u << 10)
 
 #endif

@@ -42,9 +42,9 @@ static ids_shared *share(ids_worker *worker, const idp_answer *answer) {
 static void refuse_other(ids_worker *worker, const ids_woken_asker *one) {
     const ids_reply_to to = {.asker = one->asker,
                              .msgid = one->msgid,
-                             .flags = IDS_MAIL_WAITS,
+                             .flags = IDS_MESSAGE_WAITS,
                              .text = ids_reply_no_room};
-    ids_reply_mail(worker, &to, IDP_E_LIMIT, NULL);
+    ids_reply_message(worker, &to, IDP_E_LIMIT, NULL);
 }
 
 static int by_asker(const void *a, const void *b) {
@@ -53,27 +53,27 @@ static int by_asker(const void *a, const void *b) {
 }
 
 /* The rest, behind the names of those on one loop who get it. */
-static bool mail_to_all(ids_worker *worker, const ids_woken_asker *them,
-                        uint32_t count) {
+static bool message_to_all(ids_worker *worker, const ids_woken_asker *them,
+                           uint32_t count) {
     uint32_t loop = ids_asker_loop(them->asker);
     idp_slice rest = ids_shared_rest(worker->woken.rest);
-    ids_parcel *parcel =
-        ids_worker_reply_parcel(worker, loop, IDS_SHOWS_RECORD);
+    ids_message_batch *batch =
+        ids_worker_reply_batch(worker, loop, IDS_SHOWS_RECORD);
     size_t names = count * sizeof *them;
-    const ids_mail mail = {.asker = them->asker,
-                           .msgid = count,
-                           .body_bytes = (uint32_t)(names + rest.len),
-                           .kind = IDS_MAIL_REPLAYS,
-                           .flags = IDS_MAIL_WAITS};
-    if (!parcel || ids_reply_mail_is_full(worker, parcel, loop))
+    const ids_message message = {.asker = them->asker,
+                                 .msgid = count,
+                                 .body_bytes = (uint32_t)(names + rest.len),
+                                 .kind = IDS_MESSAGE_REPLAYS,
+                                 .flags = IDS_MESSAGE_WAITS};
+    if (!batch || ids_reply_message_is_full(worker, batch, loop))
         return false;
-    size_t before = parcel->mail.len;
-    uint8_t *body = ids_mail_append(parcel, &mail, NULL);
+    size_t before = batch->message.len;
+    uint8_t *body = ids_message_append(batch, &message, NULL);
     if (!body)
         return false;
     memcpy(body, them, names);
     memcpy(body + names, rest.ptr, rest.len);
-    ids_worker_mailed(worker, loop, parcel, before);
+    ids_worker_messaged(worker, loop, batch, before);
     return true;
 }
 
@@ -87,7 +87,7 @@ static void tell_others(ids_worker *worker) {
         uint32_t end = at, loop = ids_asker_loop(all[at].asker);
         while (end < count && ids_asker_loop(all[end].asker) == loop)
             end++;
-        if (mail_to_all(worker, all + at, end - at))
+        if (message_to_all(worker, all + at, end - at))
             at = end;
         for (; at < end; at++)
             refuse_other(worker, &all[at]);
@@ -107,11 +107,11 @@ static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
                        idp_error error, const idp_answer *answer) {
     const ids_reply_to to = {.asker = asker,
                              .msgid = msgid,
-                             .flags = IDS_MAIL_WAITS,
+                             .flags = IDS_MESSAGE_WAITS,
                              .text = ids_serving_text(&worker->serving, error)};
     const ids_woken_asker one = {asker, msgid};
     if (!is_large(answer))
-        ids_reply_mail(worker, &to, error, answer);
+        ids_reply_message(worker, &to, error, answer);
     else if (!share(worker, answer) ||
              !ids_bytes_append(&worker->woken.others, &one, sizeof one))
         refuse_other(worker, &one);
@@ -160,18 +160,18 @@ static void tell_one(ids_worker *worker, const ids_woken_asker *one,
                         ids_reply_no_room);
 }
 
-void ids_woken_at_others(ids_worker *worker, const ids_mail *mail,
+void ids_woken_at_others(ids_worker *worker, const ids_message *message,
                          const uint8_t *body) {
-    size_t names = mail->msgid * sizeof(ids_woken_asker);
-    size_t len = mail->body_bytes - names;
-    bool failed = mail->flags & IDS_MAIL_FAILED;
-    idp_error error = failed ? (idp_error) - (int)mail->word : IDP_OK;
+    size_t names = message->msgid * sizeof(ids_woken_asker);
+    size_t len = message->body_bytes - names;
+    bool failed = message->flags & IDS_MESSAGE_FAILED;
+    idp_error error = failed ? (idp_error) - (int)message->word : IDP_OK;
     ids_shared *rest = failed ? NULL : ids_shared_new(&worker->buffers, len);
     if (rest) {
         rest->len = (uint32_t)len;
         memcpy(rest->bytes, body + names, len);
     }
-    for (uint32_t i = 0; i < mail->msgid; i++) {
+    for (uint32_t i = 0; i < message->msgid; i++) {
         ids_woken_asker one;
         memcpy(&one, body + i * sizeof one, sizeof one);
         tell_one(worker, &one, rest, error);

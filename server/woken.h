@@ -14,8 +14,8 @@ void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
  * loop once. */
 void ids_woken_end(ids_worker *worker);
 
-/* At the other loop: mail, and body, for many askers. */
-void ids_woken_at_others(ids_worker *worker, const ids_mail *mail,
+/* At the other loop: message, and body, for many askers. */
+void ids_woken_at_others(ids_worker *worker, const ids_message *message,
                          const uint8_t *body);
 
 #endif

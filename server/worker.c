@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker.c -- a worker's names, its mail and its counts; see worker.h. */
+/* worker.c -- a worker's names, its messages and its counts; see worker.h. */
 #include "server/worker.h"
 
 #include "server/log.h"
@@ -9,17 +9,17 @@
 #include <string.h>
 
 /* An asker is loop, slot and generation, in this order. */
-#define SLOT_BITS         22
-#define GENERATION_BITS   32
-#define SLOTS_MAX         (1u << SLOT_BITS)
-#define NO_SLOT           UINT32_MAX
+#define SLOT_BITS        22
+#define GENERATION_BITS  32
+#define SLOTS_MAX        (1u << SLOT_BITS)
+#define NO_SLOT          UINT32_MAX
 /* So many tokens a loop may grant in one epoch. */
-#define SEQUENCE_BITS     48
-/* A parcel that grew larger than this is not kept for the next time. */
-#define PARCEL_BYTES_KEPT (256u << 10)
+#define SEQUENCE_BITS    48
+/* A batch that grew larger than this is not kept for the next time. */
+#define BATCH_BYTES_KEPT (256u << 10)
 /* So many calls a ms are more than somebody who looks whether it is there. */
-#define ASKED_A_MS        5u
-#define ASKED_MS          10
+#define ASKED_A_MS       5u
+#define ASKED_MS         10
 
 static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
               "a loop's index fits into an asker");
@@ -42,17 +42,17 @@ bool ids_worker_init(ids_worker *worker, const ids_server *server,
     worker->host = *host;
     worker->slots.free = NO_SLOT;
     worker->buffers.bytes_max = server->buffer_bytes_max;
-    worker->post.to = calloc(server->loops, sizeof(ids_parcel *));
+    worker->post.to = calloc(server->loops, sizeof(ids_message_batch *));
     worker->post.loops = calloc(server->loops, sizeof(uint32_t));
-    worker->gate.mail = calloc(server->loops, sizeof *worker->gate.mail);
-    return worker->post.to && worker->post.loops && worker->gate.mail;
+    worker->gate.message = calloc(server->loops, sizeof *worker->gate.message);
+    return worker->post.to && worker->post.loops && worker->gate.message;
 }
 
 static void free_post(ids_post *post, uint32_t loops) {
     for (uint32_t i = 0; post->to && i < loops; i++)
-        ids_parcel_free(post->to[i]);
+        ids_message_batch_free(post->to[i]);
     while (post->spares)
-        ids_parcel_free(post->spare[--post->spares]);
+        ids_message_batch_free(post->spare[--post->spares]);
     free(post->loops);
     free(post->to);
 }
@@ -140,41 +140,41 @@ ids_conn *ids_worker_next_dirty(ids_worker *worker) {
     return conn;
 }
 
-/* Mail --------------------------------------------------------------------- */
+/* Messages ----------------------------------------------------------------- */
 
-ids_parcel *ids_worker_parcel(ids_worker *worker, uint32_t loop) {
+ids_message_batch *ids_worker_batch(ids_worker *worker, uint32_t loop) {
     ids_post *post = &worker->post;
     assert(loop != worker->index);
     if (post->to[loop])
         return post->to[loop];
-    ids_parcel *parcel =
-        post->spares ? post->spare[--post->spares] : ids_parcel_new();
-    if (parcel) {
-        post->to[loop] = parcel;
+    ids_message_batch *batch =
+        post->spares ? post->spare[--post->spares] : ids_message_batch_new();
+    if (batch) {
+        post->to[loop] = batch;
         post->loops[post->count++] = loop;
     }
-    return parcel;
+    return batch;
 }
 
-ids_parcel *ids_worker_reply_parcel(ids_worker *worker, uint32_t loop,
-                                    ids_showing shows) {
+ids_message_batch *ids_worker_reply_batch(ids_worker *worker, uint32_t loop,
+                                          ids_showing shows) {
     if (!ids_commit_gate_holds(&worker->gate, shows))
-        return ids_worker_parcel(worker, loop);
+        return ids_worker_batch(worker, loop);
     return ids_commit_wait_reserve(&worker->gate)
-               ? &worker->gate.mail[loop].parcel
+               ? &worker->gate.message[loop].batch
                : NULL;
 }
 
-void ids_worker_mailed(ids_worker *worker, uint32_t loop,
-                       const ids_parcel *parcel, size_t before) {
-    if (parcel != &worker->gate.mail[loop].parcel)
+void ids_worker_messaged(ids_worker *worker, uint32_t loop,
+                         const ids_message_batch *batch, size_t before) {
+    if (batch != &worker->gate.message[loop].batch)
         return;
     const ids_commit_wait mark = {.asker = ids_worker_asker(loop),
                                   .number = worker->gate.changes,
                                   .since_ms = worker->now_ms,
                                   .bytes =
-                                      (uint32_t)(parcel->mail.len - before),
-                                  .kind = IDS_COMMIT_WAIT_MAIL};
+                                      (uint32_t)(batch->message.len - before),
+                                  .kind = IDS_COMMIT_WAIT_MESSAGE};
     ids_commit_wait_push(&worker->gate, &mark);
 }
 
@@ -190,7 +190,7 @@ bool ids_worker_post(ids_worker *worker) {
             continue;
         }
         post->to[loop] = NULL;
-        worker->counters.of[IDS_HOP_PARCELS_TOTAL]++;
+        worker->counters.of[IDS_MESSAGE_BATCHES_TOTAL]++;
         if (wake)
             worker->server->wake(worker->server->wake_ctx, loop);
     }
@@ -198,29 +198,29 @@ bool ids_worker_post(ids_worker *worker) {
     return left == 0;
 }
 
-void ids_worker_recycle(ids_worker *worker, ids_parcel *parcel) {
+void ids_worker_recycle(ids_worker *worker, ids_message_batch *batch) {
     ids_post *post = &worker->post;
-    if (post->spares == IDS_SPARE_PARCELS ||
-        parcel->mail.cap > PARCEL_BYTES_KEPT) {
-        ids_parcel_free(parcel);
+    if (post->spares == IDS_SPARE_BATCHES ||
+        batch->message.cap > BATCH_BYTES_KEPT) {
+        ids_message_batch_free(batch);
         return;
     }
-    parcel->mail.len = 0;
-    post->spare[post->spares++] = parcel;
+    batch->message.len = 0;
+    post->spare[post->spares++] = batch;
 }
 
-bool ids_worker_mail_word(ids_worker *worker, uint32_t loop, ids_mail_kind kind,
-                          uint64_t word) {
-    const ids_mail mail = {.word = word, .kind = (uint8_t)kind};
-    ids_parcel *parcel = ids_worker_parcel(worker, loop);
-    return parcel && ids_mail_append(parcel, &mail, NULL);
+bool ids_worker_message_word(ids_worker *worker, uint32_t loop,
+                             ids_message_kind kind, uint64_t word) {
+    const ids_message message = {.word = word, .kind = (uint8_t)kind};
+    ids_message_batch *batch = ids_worker_batch(worker, loop);
+    return batch && ids_message_append(batch, &message, NULL);
 }
 
 void ids_worker_tell_others(ids_worker *worker, ids_notice notice) {
     for (uint32_t loop = 0; loop < worker->server->loops; loop++)
         if (loop != worker->index &&
-            !ids_worker_mail_word(worker, loop, IDS_MAIL_NOTICE,
-                                  (uint64_t)notice))
+            !ids_worker_message_word(worker, loop, IDS_MESSAGE_NOTICE,
+                                     (uint64_t)notice))
             ids_log(IDS_LOG_ERROR, "notice lost: out of memory", NULL);
 }
 
@@ -239,12 +239,13 @@ bool ids_worker_is_asked(ids_worker *worker) {
 }
 
 /* What has come or is about to leave, and is in no other count. */
-static size_t mail_bytes(const ids_worker *worker) {
+static size_t message_bytes(const ids_worker *worker) {
     const ids_server *server = worker->server;
     size_t bytes = ids_mailbox_bytes(&server->mailboxes[worker->index]);
     for (uint32_t i = 0; i < server->loops; i++) {
-        bytes += worker->post.to[i] ? worker->post.to[i]->mail.len : 0;
-        bytes += worker->gate.mail[i].parcel.mail.len - worker->gate.mail[i].at;
+        bytes += worker->post.to[i] ? worker->post.to[i]->message.len : 0;
+        bytes += worker->gate.message[i].batch.message.len -
+                 worker->gate.message[i].at;
     }
     return bytes;
 }
@@ -258,7 +259,7 @@ void ids_worker_count(const ids_worker *worker, ids_counters *counters) {
         of[IDS_LOG_LINES_LOST_TOTAL] = ids_log_lost();
         of[IDS_LOG_LINES_HELD_TOTAL] = ids_log_held_back();
     }
-    of[IDS_BUFFERED_BYTES] = worker->buffers.bytes + mail_bytes(worker);
+    of[IDS_BUFFERED_BYTES] = worker->buffers.bytes + message_bytes(worker);
     of[IDS_REPLIES_IN_COMMIT_WAIT] = worker->gate.replies;
     of[IDS_RECORDS] = stats.records;
     of[IDS_WAITERS] = stats.waiters;

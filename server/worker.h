@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker.h -- what one worker is to its node: its shard, its commit gate, its
- * role, its mail, and the names of those who are answered.
+ * role, its messages, and the names of those who are answered.
  *
  * The worker holds these parts, and each is its own file's; who needs one alone
  * takes that one. What reads requests stands above it, in the line (line.h).
@@ -14,18 +14,18 @@
 #include "server/copy.h"
 #include "server/counters.h"
 #include "server/journal/journal.h"
-#include "server/mail.h"
+#include "server/message.h"
 #include "server/orders.h"
 #include "server/server.h"
 #include "server/serving.h"
 
 /* What one turn of a loop does, by kind. A unit is some 100 to 250 ns: a
- * request, a waiter that is looked at, a piece of mail, 1 KiB of any of these.
+ * request, a waiter that is looked at, a message, 1 KiB of any of these.
  * What is over the bound is left for the next turn, in its order. */
 typedef enum ids_work {
     IDS_WORK_SERVE, /* requests, and reading them */
-    IDS_WORK_WAKE,  /* waiters: of requests, of mail, of what is due */
-    IDS_WORK_MAIL,
+    IDS_WORK_WAKE,  /* waiters: of requests, of messages, of what is due */
+    IDS_WORK_MESSAGES,
     IDS_WORK_SEND,
     IDS_WORK_DUE, /* records that ended, replies let go, a snapshot's step */
     IDS_WORK_KINDS
@@ -63,14 +63,14 @@ typedef struct ids_woken_asker {
     uint32_t msgid;
 } ids_woken_asker;
 
-/* Mail for other loops. */
-#define IDS_SPARE_PARCELS 16
+/* Messages for other workers. */
+#define IDS_SPARE_BATCHES 16
 typedef struct ids_post {
-    ids_parcel **to; /* per loop: what is being filled, or NULL */
-    uint32_t *loops; /* which loops these are */
+    ids_message_batch **to; /* per loop: what is being filled, or NULL */
+    uint32_t *loops;        /* which loops these are */
     uint32_t count;
     uint32_t spares;
-    ids_parcel *spare[IDS_SPARE_PARCELS];
+    ids_message_batch *spare[IDS_SPARE_BATCHES];
     /* Whose replies went to another loop last, and how many bytes of them this
      * turn. */
     ids_asker last_asker;
@@ -93,7 +93,7 @@ typedef struct ids_worker_host {
     /* Whether records with this tag may be put (ids_peer_is_current). Tells
      * the worker first what it may do (ids_worker_serve): it may not have heard
      * yet that it follows. */
-    bool (*is_current)(void *ctx, const ids_parcel_tag *tag);
+    bool (*is_current)(void *ctx, const ids_batch_tag *tag);
 } ids_worker_host;
 
 struct ids_worker {
@@ -109,9 +109,9 @@ struct ids_worker {
     ids_change_buffer change_buffer;
     ids_copy copy;
     ids_slots slots;
-    ids_list dirty;    /* connections that the host must look at */
-    ids_list for_hops; /* such whose output waits for hops */
-    uint32_t hops;     /* at other loops now, of all */
+    ids_list dirty;         /* connections that the host must look at */
+    ids_list for_forwarded; /* such whose output waits for forwarded requests */
+    uint32_t forwarded;     /* at other loops now, of all */
     ids_buffers buffers;
     ids_woken woken;
     ids_post post;
@@ -145,22 +145,22 @@ ids_conn *ids_worker_next_dirty(ids_worker *worker);
 void ids_worker_mark(ids_worker *worker, ids_conn *conn);
 void ids_worker_unmark(ids_worker *worker, ids_conn *conn);
 
-/* Mail. The parcel that is being filled for a loop; NULL: out of memory. */
-ids_parcel *ids_worker_parcel(ids_worker *worker, uint32_t loop);
+/* Messages. The batch that is being filled for a loop; NULL: out of memory. */
+ids_message_batch *ids_worker_batch(ids_worker *worker, uint32_t loop);
 
-/* The parcel for a reply to another loop, held or not; NULL: no memory. Once
- * the reply is in it, ids_worker_mailed with the parcel's length before. */
-ids_parcel *ids_worker_reply_parcel(ids_worker *worker, uint32_t loop,
-                                    ids_showing shows);
-void ids_worker_mailed(ids_worker *worker, uint32_t loop,
-                       const ids_parcel *parcel, size_t before);
+/* The batch for a reply to another loop, held or not; NULL: no memory. Once
+ * the reply is in it, ids_worker_messaged with the batch's length before. */
+ids_message_batch *ids_worker_reply_batch(ids_worker *worker, uint32_t loop,
+                                          ids_showing shows);
+void ids_worker_messaged(ids_worker *worker, uint32_t loop,
+                         const ids_message_batch *batch, size_t before);
 
-/* The parcel was carried out: it is kept for the next one, or freed. */
-void ids_worker_recycle(ids_worker *worker, ids_parcel *parcel);
+/* The batch was carried out: it is kept for the next one, or freed. */
+void ids_worker_recycle(ids_worker *worker, ids_message_batch *batch);
 
 /* One entry without a body. False: no memory. */
-bool ids_worker_mail_word(ids_worker *worker, uint32_t loop, ids_mail_kind kind,
-                          uint64_t word);
+bool ids_worker_message_word(ids_worker *worker, uint32_t loop,
+                             ids_message_kind kind, uint64_t word);
 
 /* Posts what was filled. False: a box was full, call again soon. */
 bool ids_worker_post(ids_worker *worker);
@@ -186,7 +186,7 @@ static inline bool ids_worker_has_more(const ids_worker *worker) {
     return worker->dirty.head || ids_commit_gate_has_more(&worker->gate);
 }
 
-/* Requests, ever: of its own connections, and by mail of other loops'. */
+/* Requests, ever: of its own connections, and by messages of other loops'. */
 static inline uint64_t ids_worker_asked(const ids_worker *worker) {
     return worker->counters.of[IDS_REQUESTS_TOTAL] + worker->pace.by_others;
 }

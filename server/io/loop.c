@@ -46,12 +46,12 @@ static void look_around(void *ctx) {
         ids_barrier_look(loop->barrier);
 }
 
-/* Its middle: the sockets were served, the mail comes. */
+/* Its middle: the sockets were served, the messages come. */
 static void on_check(uv_check_t *handle) {
     ids_loop *loop = handle->data;
     ids_net_wake_up(&loop->net);
     look_around(loop);
-    ids_line_take_mail(loop->line);
+    ids_line_take_messages(loop->line);
     ids_sockets_settle(&loop->net);
 }
 
@@ -175,7 +175,7 @@ static void change_buffer_is_high(void *ctx) {
     ids_repl_hand_over(loop->turn.repl);
 }
 
-static bool is_current(void *ctx, const ids_parcel_tag *tag) {
+static bool is_current(void *ctx, const ids_batch_tag *tag) {
     ids_loop *loop = ctx;
     return ids_repl_is_current(loop->turn.repl, tag);
 }

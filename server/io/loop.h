@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loop.h -- one thread's turn: libuv's loop around a line.
  *
- * A turn is: the sockets that are ready, then the mail, then what time has
- * made due; then the mail that came of it is posted and the loop sleeps. The
- * clock is read at its first event, and again once bytes or mail were taken:
- * what they ask for may not begin before it was there. A loop that was away for
- * longer than a turn takes looks at its sockets once more before what is due:
- * the renewal may lie there. */
+ * A turn is: the sockets that are ready, then the messages, then what time has
+ * made due; then the messages that came of it are posted and the loop sleeps.
+ * The clock is read at its first event, and again once bytes or messages were
+ * taken: what they ask for may not begin before it was there. A loop that was
+ * away for longer than a turn takes looks at its sockets once more before what
+ * is due: the renewal may lie there. */
 #ifndef IDS_LOOP_H
 #define IDS_LOOP_H
 

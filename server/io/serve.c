@@ -27,13 +27,13 @@
 #define EXIT_USAGE         64 /* EX_USAGE */
 #define DRAIN_MS           5000
 #define DRAIN_LOOK_MS      10
-/* Parcels that wait for a loop: a few from each of the others. */
+/* Batches that wait for a loop: a few from each of the others. */
 /* Of --max-memory so much may be freed and not given back yet. */
 #define IDLE_SHARE         32
 /* Of a worker's part so much at least, for a region to be ready for it. */
 #define PREFAULT_BYTES_MIN (128u << 20)
-#define PARCELS_PER_LOOP   8
-#define PARCELS_MIN        256
+#define BATCHES_PER_LOOP   8
+#define BATCHES_MIN        256
 
 typedef struct process {
     const ids_config *config;
@@ -163,11 +163,11 @@ static bool open_peering(process *s) {
 
 static bool init_loops(process *s, uint64_t memory) {
     const ids_server *server = &s->server;
-    size_t parcels = PARCELS_PER_LOOP * (size_t)server->loops;
+    size_t batches = BATCHES_PER_LOOP * (size_t)server->loops;
     if (memory / server->loops >= PREFAULT_BYTES_MIN)
         s->prefault = ids_prefault_new(server->loops, s->config->huge_pages);
-    if (parcels < PARCELS_MIN)
-        parcels = PARCELS_MIN;
+    if (batches < BATCHES_MIN)
+        batches = BATCHES_MIN;
     for (uint32_t i = 0; i < server->loops; i++) {
         const ids_loop_config config = {
             .server = server,
@@ -183,7 +183,7 @@ static bool init_loops(process *s, uint64_t memory) {
             .is_kept = s->store.is_open,
             .is_replicated = s->peering.is_open,
         };
-        if (!ids_mailbox_init(&s->mailboxes[i], parcels))
+        if (!ids_mailbox_init(&s->mailboxes[i], batches))
             return complain("can't start", "mailbox", strerror(ENOMEM));
         int error = ids_loop_init(&s->loops[i], &config);
         if (error)

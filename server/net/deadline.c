@@ -68,7 +68,7 @@ static bool does_not_read(ids_deadline *own, const ids_net *net,
                           const ids_conn *conn) {
     uint64_t now_ms = net->worker->now_ms;
     int bytes = 0;
-    if (!ids_conn_is_stalled(conn) || conn->hops.count ||
+    if (!ids_conn_is_stalled(conn) || conn->forwarded.count ||
         ids_conn_unsent(conn) || !ids_dispatch_may_serve(net->worker, conn)) {
         own->stuck_ms = 0;
         return false;
@@ -84,7 +84,7 @@ static bool does_not_read(ids_deadline *own, const ids_net *net,
 
 static bool is_overdue_for_idleness(ids_deadline *own, const ids_conn *conn,
                                     uint64_t idle_ms, uint64_t now_ms) {
-    bool is_busy = conn->waiting || conn->hops.count ||
+    bool is_busy = conn->waiting || conn->forwarded.count ||
                    ids_conn_is_stalled(conn) || ids_conn_unsent(conn) ||
                    ids_conn_unwritten(conn) || own->half_ms;
     if (is_busy || own->received != conn->reading.received)

@@ -40,7 +40,8 @@ void ids_net_wake_up(ids_net *net);
 /* Bytes have come: the clock is read again. */
 void ids_net_read_clock(ids_net *net);
 
-/* The turn is over. False: mail has come meanwhile, the next one begins. */
+/* The turn is over. False: messages have come meanwhile, the next one begins.
+ */
 bool ids_net_sleep(ids_net *net);
 
 #endif

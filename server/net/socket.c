@@ -344,7 +344,7 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
 }
 
 void ids_socket_refuse(ids_socket *socket) {
-    if (socket->conn->waiting || socket->conn->hops.count) {
+    if (socket->conn->waiting || socket->conn->forwarded.count) {
         list_append(socket, &socket->net->surplus); /* an operator's */
         return;
     }

@@ -2,7 +2,7 @@
 /* intake.h -- records of another node, between the monitor and the shards.
  *
  * Within a stay a frame's numbers are judged, and its body waits here; what is
- * in it is read, and put or mailed to its owner, behind the stay, by the worker
+ * in it is read, and put or sent to its owner, behind the stay, by the worker
  * that read it from its socket: decoding a record takes longer than all else
  * that is done for it, and nobody else has to wait for that.
  *

@@ -65,7 +65,7 @@ void ids_repl_hand_over(ids_repl *repl) {
     ids_replicator_leave(repl);
 }
 
-bool ids_repl_is_current(ids_repl *repl, const ids_parcel_tag *tag) {
+bool ids_repl_is_current(ids_repl *repl, const ids_batch_tag *tag) {
     const ids_peer *peer = ids_replicator_enter(repl);
     bool is = ids_peer_is_current(peer, tag);
     assert(tag->session != 0);

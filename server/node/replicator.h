@@ -145,8 +145,8 @@ bool ids_repl_knows_host(ids_repl *repl, const char *host);
 /* In the middle of a turn that has made many changes: takes them. */
 void ids_repl_hand_over(ids_repl *repl);
 
-/* Before a record that came by mail is put. */
-bool ids_repl_is_current(ids_repl *repl, const ids_parcel_tag *tag);
+/* Before a record that came by message is put. */
+bool ids_repl_is_current(ids_repl *repl, const ids_batch_tag *tag);
 
 /* The worker ends; the others go on for a while. It may not be asked to stand
  * still any more: see quiesce.h. */

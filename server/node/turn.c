@@ -269,8 +269,8 @@ bool ids_turn_end(ids_turn *turn, bool again) {
     if (repl)
         busy |= repl_turn(repl);
 
-    /* Mail last: replies to other workers' clients that were let go above are
-     * among it. */
+    /* Messages last: replies to other workers' clients that were let go above
+     * are among it. */
     busy |= !ids_worker_post(turn->worker);
     turn->settle(turn->ctx);
 

@@ -255,7 +255,7 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     return good;
 }
 
-void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
+void ids_peer_applied(ids_peer *peer, const ids_batch_tag *tag) {
     if (!peer->started ||
         ids_peer_is_other_session(tag->session, peer->upstream.id) ||
         tag->stream >= peer->upstream.streams)
@@ -264,7 +264,7 @@ void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag) {
     ids_follower_consider(peer);
 }
 
-bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag) {
+bool ids_peer_is_current(const ids_peer *peer, const ids_batch_tag *tag) {
     return !ids_peer_refuses(peer, tag->epoch) &&
            !ids_peer_is_other_session(tag->session, peer->upstream.id);
 }

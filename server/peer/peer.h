@@ -46,9 +46,9 @@ typedef struct ids_peer_host {
      * link is freed on return, so what shall leave has to be copied. */
     void (*hang_up)(void *ctx, ids_link *link);
     /* Replica: a second, empty copy is to be loaded beside the first (false:
-     * it can't, the session ends); it is given up, whatever parcels for it
-     * are still on their way. Owners may do both when mail reaches them:
-     * a parcel says whether it is for the copy aside, and of which session. */
+     * it can't, the session ends); it is given up, whatever batches for it
+     * are still on their way. Owners may do both when a message reaches them:
+     * a batch says whether it is for the copy aside, and of which session. */
     bool (*aside_begin)(void *ctx);
     void (*aside_drop)(void *ctx);
     /* See receiver.h: put each of its records into its owner's copy, then
@@ -296,19 +296,19 @@ void ids_peer_took(ids_peer *peer, uint32_t loop);
  * monitor. */
 idp_error ids_peer_serves(const ids_peer *peer, bool shows);
 
-/* Records on their way to their owners. A parcel that is not current is
+/* Records on their way to their owners. A batch that is not current is
  * dropped instead of applied. It must be put before another step can make it
  * old: within the same stay in the monitor, or by an owner that would stand
  * still for the steps above and applies in the order of routing. applied:
  * it is put and, if this memory is to be kept (config.incarnation), on the
  * medium. */
-bool ids_peer_is_current(const ids_peer *peer, const ids_parcel_tag *tag);
-void ids_peer_applied(ids_peer *peer, const ids_parcel_tag *tag);
+bool ids_peer_is_current(const ids_peer *peer, const ids_batch_tag *tag);
+void ids_peer_applied(ids_peer *peer, const ids_batch_tag *tag);
 
 /* A full copy is whole. The host makes the world stand still, asks again (the
  * session may have ended: then it is off), lets every loop do its part of the
  * last stand_down and then its copy aside take the old one's place, and says so
- * before the world goes on. Parcels of the session that come later are for the
+ * before the world goes on. Batches of the session that come later are for the
  * new copy, aside or not. Until then nothing of it is acknowledged. */
 static inline bool ids_peer_swap_is_due(const ids_peer *peer) {
     return peer->swap_due;

@@ -13,17 +13,17 @@
 #include "server/peer/frame.h"
 
 /* Names a record on its way to its owner, and back when it is applied. */
-typedef struct ids_parcel_tag {
+typedef struct ids_batch_tag {
     uint64_t session; /* R9: of another session, it is dropped */
     uint64_t epoch;   /* R6: of a lower one, too */
     uint64_t batch;
     uint32_t stream;
     bool aside; /* belongs to the copy that is being loaded */
-} ids_parcel_tag;
+} ids_batch_tag;
 
 /* The changes of a frame, which nobody has read yet. */
 typedef struct ids_body {
-    ids_parcel_tag tag;
+    ids_batch_tag tag;
     idp_slice bytes; /* borrowed of the link's input */
     uint32_t count;  /* changes in it, */
     uint32_t skip;   /* of which so many are known */

@@ -178,7 +178,7 @@ static void release_one(uint16_t port, const char *key) {
     wire_close(&w);
 }
 
-/* Keys of both loops, nearly always: here, and by mail. */
+/* Keys of both loops, nearly always: here, and by message. */
 static void releases(uint16_t port) {
     static const char *const released[] = {"released-1", "released-2",
                                            "released-3", "released-4"};

@@ -261,7 +261,7 @@ int main(int argc, char **argv) {
         waitpid(pids[p], &status, 0);
         CHECK(status == 0, "a process of workers failed");
     }
-    uint64_t hops = daemon_stat(&daemon, "hops_total");
+    uint64_t hops = daemon_stat(&daemon, "forwarded_total");
     CHECK(hops > atomic_load(&book->calls) / 4,
           "only %llu requests went through the mailbox",
           (unsigned long long)hops);

@@ -41,7 +41,7 @@ static bool is_pong(const idp_reply *reply) {
     return !reply->is_error && idp_pong_read(reply->result);
 }
 
-/* Keys of both loops: with one of them the request hops. */
+/* Keys of both loops: with one of them the request is forwarded. */
 static void ping_behind_a_held_acquire(const daemon_t *one) {
     for (int i = 0; i < 8; i++) {
         char key[32];

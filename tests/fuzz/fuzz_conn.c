@@ -55,7 +55,7 @@ static void change(caller *c, int what, uint8_t amount) {
         c->takes = amount == 255 ? SIZE_MAX : amount;
         break;
     case HOLD:
-        t.keep_mail = amount & 1;
+        t.keep_messages = amount & 1;
         break;
     case END:
         if (c->conn)
@@ -78,7 +78,7 @@ static void change(caller *c, int what, uint8_t amount) {
 }
 
 static void finish(void) {
-    t.keep_mail = false;
+    t.keep_messages = false;
     for (int i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
     for (uint32_t i = 0; i < t.server.loops; i++)

@@ -43,7 +43,7 @@ static bool is_level(const pw_node *p, const pw_node *r) {
     return true;
 }
 
-void pw_note_routed(pw_node *n, const ids_parcel_tag *tag) {
+void pw_note_routed(pw_node *n, const ids_batch_tag *tag) {
     uint64_t routed = n->peer->receivers[tag->stream].routed;
     if (n->came_epoch != tag->epoch) {
         memset(n->came, 0, sizeof n->came);

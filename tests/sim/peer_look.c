@@ -160,27 +160,27 @@ void __wrap_ids_reply_answer(ids_worker *ids, ids_conn *conn, uint32_t msgid,
     __real_ids_reply_answer(ids, conn, msgid, answer);
 }
 
-void __real_ids_reply_mail(ids_worker *ids, const ids_reply_to *to,
-                           idp_error error, const idp_answer *answer);
-void __wrap_ids_reply_mail(ids_worker *ids, const ids_reply_to *to,
-                           idp_error error, const idp_answer *answer);
+void __real_ids_reply_message(ids_worker *ids, const ids_reply_to *to,
+                              idp_error error, const idp_answer *answer);
+void __wrap_ids_reply_message(ids_worker *ids, const ids_reply_to *to,
+                              idp_error error, const idp_answer *answer);
 
-void __wrap_ids_reply_mail(ids_worker *ids, const ids_reply_to *to,
-                           idp_error error, const idp_answer *answer) {
+void __wrap_ids_reply_message(ids_worker *ids, const ids_reply_to *to,
+                              idp_error error, const idp_answer *answer) {
     if (answer != NULL) {
         note_made(ids, to->msgid, answer);
     }
-    __real_ids_reply_mail(ids, to, error, answer);
+    __real_ids_reply_message(ids, to, error, answer);
 }
 
 /* --- records -------------------------------------------------------------- */
 
-bool __real_ids_copy_route(ids_worker *ids, const ids_parcel_tag *tag,
+bool __real_ids_copy_route(ids_worker *ids, const ids_batch_tag *tag,
                            const ids_change *changes, uint32_t count);
-bool __wrap_ids_copy_route(ids_worker *ids, const ids_parcel_tag *tag,
+bool __wrap_ids_copy_route(ids_worker *ids, const ids_batch_tag *tag,
                            const ids_change *changes, uint32_t count);
 
-bool __wrap_ids_copy_route(ids_worker *ids, const ids_parcel_tag *tag,
+bool __wrap_ids_copy_route(ids_worker *ids, const ids_batch_tag *tag,
                            const ids_change *changes, uint32_t count) {
     pw_note_routed(worker_of(ids)->n, tag);
     return __real_ids_copy_route(ids, tag, changes, count);

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { PARCELS = 64, WAITERS_MAX = 200, DUE_STEPS = 64, MAIL_AT_ONCE = 4 };
+enum { BATCHES = 64, WAITERS_MAX = 200, DUE_STEPS = 64, MESSAGES_AT_ONCE = 4 };
 
 /* --- what a worker asks --------------------------------------------------- */
 
@@ -32,7 +32,7 @@ static void change_buffer_is_high(void *ctx) {
     ids_repl_hand_over(worker->turn.repl);
 }
 
-static bool is_current(void *ctx, const ids_parcel_tag *tag) {
+static bool is_current(void *ctx, const ids_batch_tag *tag) {
     const pw_worker *worker = ctx;
     return ids_repl_is_current(worker->turn.repl, tag);
 }
@@ -117,17 +117,17 @@ static void end_turn(pw_worker *worker) {
     }
 }
 
-/* As little of the mail as may be, so that much can happen in between. */
-static void take_mail(pw_worker *worker) {
+/* As few of the messages as may be, so that much can happen in between. */
+static void take_messages(pw_worker *worker) {
     ids_worker *ids = worker->ids;
     pw_world *w = worker->n->w;
     ids_line_begin_turn(worker->line);
     if (pw_chance(w, 50)) {
-        ids->work[IDS_WORK_MAIL] =
-            IDS_WORK_A_TURN - 2 * (1 + pw_below(w, MAIL_AT_ONCE));
+        ids->work[IDS_WORK_MESSAGES] =
+            IDS_WORK_A_TURN - 2 * (1 + pw_below(w, MESSAGES_AT_ONCE));
     }
-    ids_line_take_mail(worker->line);
-    ids->work[IDS_WORK_MAIL] = 0;
+    ids_line_take_messages(worker->line);
+    ids->work[IDS_WORK_MESSAGES] = 0;
     pw_worker_settle(worker);
 }
 
@@ -146,7 +146,7 @@ static void turn(pw_world *w, int node, uint64_t index) {
         return;
     }
     pw_worker_begins(n, (uint32_t)index);
-    take_mail(worker);
+    take_messages(worker);
     if (ids_line_next_ms(worker->line) <= ids->now_ms) {
         ids_line_tick(worker->line, DUE_STEPS);
     }
@@ -261,7 +261,7 @@ bool pw_workers_make(pw_node *n) {
         *worker = (pw_worker){.n = n};
         n->server.wake = wake;
         n->server.wake_ctx = n;
-        if (!ids_mailbox_init(&n->boxes[k], PARCELS)) {
+        if (!ids_mailbox_init(&n->boxes[k], BATCHES)) {
             return false;
         }
         worker->line = ids_line_new(&config);

@@ -324,7 +324,7 @@ pw_node *pw_replica_of(pw_world *w, const pw_node *primary);
 /* The place that this node has at a primary; NULL: it does not follow that. */
 const ids_follower *pw_place_of(const pw_node *primary, const pw_node *n);
 /* Changes of this stream are put into its memory, wherever that gets to. */
-void pw_note_routed(pw_node *n, const ids_parcel_tag *tag);
+void pw_note_routed(pw_node *n, const ids_batch_tag *tag);
 uint64_t pw_session_with(const pw_node *primary, uint64_t node); /* 0: none */
 bool pw_anyone_can_follow(const pw_node *n); /* if this one is gone */
 bool pw_in_peace(pw_world *w);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mailbox_race.c -- several threads post, one takes and sleeps: nothing is
- * lost, doubled or overtaken, and nobody sleeps through its mail.
+ * lost, doubled or overtaken, and nobody sleeps through its messages.
  *
  * A plain main, so that it runs under ThreadSanitizer too. */
-#include "server/mail.h"
+#include "server/message.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SENDERS 4
-#define PARCELS 20000
+#define BATCHES 20000
 #define CELLS   16
 
 static ids_mailbox box;
@@ -24,15 +24,15 @@ static void fail(const char *what) {
 }
 
 static void *send_all(void *arg) {
-    ids_mail mail = {.asker = (uintptr_t)arg, .kind = IDS_MAIL_REPLY};
-    for (uint32_t i = 0; i < PARCELS; i++) {
+    ids_message message = {.asker = (uintptr_t)arg, .kind = IDS_MESSAGE_REPLY};
+    for (uint32_t i = 0; i < BATCHES; i++) {
         bool wake;
-        ids_parcel *parcel = ids_parcel_new();
-        mail.msgid = i;
-        mail.body_bytes = i % 50;
-        if (!parcel || !ids_mail_append(parcel, &mail, NULL))
+        ids_message_batch *batch = ids_message_batch_new();
+        message.msgid = i;
+        message.body_bytes = i % 50;
+        if (!batch || !ids_message_append(batch, &message, NULL))
             fail("out of memory");
-        while (!ids_mailbox_post(&box, parcel, &wake))
+        while (!ids_mailbox_post(&box, batch, &wake))
             sched_yield();
         if (wake) {
             atomic_fetch_add(&wakes, 1);
@@ -42,27 +42,27 @@ static void *send_all(void *arg) {
     return NULL;
 }
 
-static void open_parcel(ids_parcel *parcel, uint32_t *next) {
+static void open_batch(ids_message_batch *batch, uint32_t *next) {
     size_t at = 0;
-    ids_mail mail;
+    ids_message message;
     uint8_t *body;
-    while (ids_mail_next(parcel, &at, &mail, &body)) {
-        if (mail.asker >= SENDERS || mail.msgid != next[mail.asker])
-            fail("a parcel is lost, doubled or overtaken");
-        if (mail.body_bytes != mail.msgid % 50)
-            fail("a parcel is damaged");
-        next[mail.asker]++;
+    while (ids_message_next(batch, &at, &message, &body)) {
+        if (message.asker >= SENDERS || message.msgid != next[message.asker])
+            fail("a batch is lost, doubled or overtaken");
+        if (message.body_bytes != message.msgid % 50)
+            fail("a batch is damaged");
+        next[message.asker]++;
     }
-    ids_parcel_free(parcel);
+    ids_message_batch_free(batch);
 }
 
 static void take_all(void) {
     uint32_t next[SENDERS] = {0};
     uint64_t taken = 0, slept = 0;
-    while (taken < (uint64_t)SENDERS * PARCELS) {
-        ids_parcel *parcel = ids_mailbox_take(&box);
-        if (parcel) {
-            open_parcel(parcel, next);
+    while (taken < (uint64_t)SENDERS * BATCHES) {
+        ids_message_batch *batch = ids_mailbox_take(&box);
+        if (batch) {
+            open_batch(batch, next);
             taken++;
         } else if (ids_mailbox_sleep(&box)) {
             slept++;
@@ -70,7 +70,7 @@ static void take_all(void) {
             ids_mailbox_awake(&box);
         }
     }
-    printf("%llu parcels, slept %llu times, woken %llu times\n",
+    printf("%llu batches, slept %llu times, woken %llu times\n",
            (unsigned long long)taken, (unsigned long long)slept,
            (unsigned long long)atomic_load(&wakes));
 }

@@ -149,7 +149,7 @@ Test(gate, a_full_journal_serves_no_calls_until_there_is_room) {
 
 /* What other loops have sent was on its way when the journal became full; it
  * is taken, but not without end. */
-Test(gate, what_hops_to_a_journal_that_is_over_full_is_refused) {
+Test(gate, what_forwards_to_a_journal_that_is_over_full_is_refused) {
     uint32_t asked = 0;
     while (!ids_journal_is_over(t.workers[0]->journal)) {
         ask_acquire(&a, asked, key_of(&t, 0, asked), 0);

@@ -59,7 +59,7 @@ static ids_change claim(const char *key) {
                         .ttl_left_ms = 60000};
 }
 
-static void put_at(uint32_t loop, const ids_parcel_tag *tag, const char *key) {
+static void put_at(uint32_t loop, const ids_batch_tag *tag, const char *key) {
     const ids_change change = claim(key);
     cr_assert(ids_copy_route(t.workers[loop], tag, &change, 1));
 }
@@ -79,7 +79,7 @@ static uint32_t applied_at(uint32_t loop, uint64_t batch) {
 }
 
 Test(copy, a_record_of_ones_own_is_in_at_once) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     put_at(0, &tag, key_of(&t, 0, 0));
     put_at(0, &tag, key_of(&t, 0, 1));
     cr_assert_eq(records(0), 2);
@@ -88,7 +88,7 @@ Test(copy, a_record_of_ones_own_is_in_at_once) {
 }
 
 Test(copy, is_told_of_once_it_is_kept) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     ids_applied applied;
     t.workers[0]->gate.changes = 7; /* as with a journal */
     put_at(0, &tag, key_of(&t, 0, 0));
@@ -99,20 +99,20 @@ Test(copy, is_told_of_once_it_is_kept) {
 }
 
 Test(copy, a_record_of_another_loops_comes_back_as_applied) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    const ids_parcel_tag next = {.session = 1, .epoch = EPOCH, .batch = 4};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag next = {.session = 1, .epoch = EPOCH, .batch = 4};
     for (uint32_t i = 0; i < 5; i++)
         put_at(0, &tag, key_of(&t, 1, i));
     put_at(0, &next, key_of(&t, 1, 5));
     cr_assert_eq(applied_at(0, 3), 0, "it is not in yet");
     town_run(&t);
     cr_assert_eq(records(1), 6);
-    cr_assert_eq(t.asked, 1, "once per parcel");
+    cr_assert_eq(t.asked, 1, "once per batch");
     cr_assert_eq(applied_at(0, 3), 5);
 }
 
 Test(copy, what_is_not_current_any_more_is_not_put) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     put_at(0, &tag, key_of(&t, 1, 0));
     t.session = 2;
     town_run(&t);
@@ -121,7 +121,7 @@ Test(copy, what_is_not_current_any_more_is_not_put) {
 }
 
 Test(copy, records_on_their_way_to_one_who_leads_by_now_are_not_put) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     put_at(0, &tag, key_of(&t, 1, 0));
     lead();
     cr_assert_eq(records(1), 0);
@@ -129,7 +129,7 @@ Test(copy, records_on_their_way_to_one_who_leads_by_now_are_not_put) {
 }
 
 Test(copy, a_worker_that_has_not_heard_yet_that_it_follows_puts_them) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH + 2, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH + 2, .batch = 3};
     lead();
     ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 1, 0), 5000);
@@ -145,8 +145,8 @@ Test(copy, a_worker_that_has_not_heard_yet_that_it_follows_puts_them) {
 }
 
 Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
-    const ids_parcel_tag old = {.session = 1, .epoch = EPOCH, .batch = 1};
-    ids_parcel_tag tag = {
+    const ids_batch_tag old = {.session = 1, .epoch = EPOCH, .batch = 1};
+    ids_batch_tag tag = {
         .session = 2, .epoch = EPOCH, .batch = 2, .aside = true};
     put_at(0, &old, key_of(&t, 0, 0));
     put_at(0, &old, key_of(&t, 1, 0));
@@ -179,7 +179,7 @@ static void see(void *ctx, const ids_change *change) {
 }
 
 Test(copy, an_old_copy_stays_for_as_long_as_a_snapshot_walks_it) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 1};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 1};
     ids_worker *worker = t.workers[0];
     ids_shard *old = worker->shard;
     uint64_t cursor = 0;
@@ -202,7 +202,7 @@ Test(copy, an_old_copy_stays_for_as_long_as_a_snapshot_walks_it) {
 }
 
 Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
-    ids_parcel_tag tag = {
+    ids_batch_tag tag = {
         .session = 1, .epoch = EPOCH, .batch = 2, .aside = true};
     put_at(0, &tag, key_of(&t, 0, 0));
     ids_copy_drop(t.workers[0]);
@@ -217,7 +217,7 @@ Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
 }
 
 Test(copy, a_record_without_memory_is_never_reported) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     put_at(0, &tag, key_of(&t, 0, 0));
     idt_mem_fail_from(&t.mem, 1);
     bool good = true;
@@ -238,7 +238,7 @@ Test(copy, a_record_without_memory_is_never_reported) {
 TestSuite(kept_copy, .fini = close_all);
 
 Test(kept_copy, a_journal_takes_what_is_put_and_what_is_changed_in_one_count) {
-    const ids_parcel_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
+    const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     town_plan(&t, 1);
     t.is_replicated = t.is_kept = true;
     town_open(&t);

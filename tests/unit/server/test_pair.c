@@ -209,8 +209,8 @@ Test(pair, a_reply_held_for_another_loop_fails_there) {
     ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
     town_run(&t);
     HEARS(&b, "1 UNREPLICATED");
-    cr_assert_eq(b.conn->hops.count, 0);
-    cr_assert_eq(b.conn->hops.bytes, 0);
+    cr_assert_eq(b.conn->forwarded.count, 0);
+    cr_assert_eq(b.conn->forwarded.bytes, 0);
 }
 
 Test(pair, many_held_replies_fail_within_their_limits) {

@@ -42,7 +42,7 @@ static void close_all(void) {
     town_run(&t);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
-        cr_assert_eq(t.workers[i]->hops, 0);
+        cr_assert_eq(t.workers[i]->forwarded, 0);
         cr_assert_leq(t.workers[i]->counters.of[IDS_TURN_WORK_MAX], TURN_MAX);
         cr_assert_eq(t.workers[i]->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL], 0);
     }
@@ -84,10 +84,10 @@ Test(turn, so_are_twelve_thousand_questions_about_replication) {
 }
 
 Test(turn, all_who_ask_for_stats_meanwhile_share_a_round) {
-    t.keep_mail = true;
+    t.keep_messages = true;
     for (uint32_t i = 0; i < CALLERS; i++)
         ask_plain(&callers[i], i, IDP_STATS);
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         cr_assert_eq(heard(&callers[i], "map"), 1);
@@ -95,12 +95,12 @@ Test(turn, all_who_ask_for_stats_meanwhile_share_a_round) {
 }
 
 Test(turn, who_asks_for_stats_and_goes_is_missed_by_nobody) {
-    t.keep_mail = true;
+    t.keep_messages = true;
     for (uint32_t i = 0; i < CALLERS; i++)
         pipeline(&callers[i], IDP_STATS, 100);
     for (uint32_t i = 1; i < CALLERS; i += 2)
         caller_close(&callers[i]);
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
     for (uint32_t i = 0; i < CALLERS; i += 2)
         cr_assert_eq(heard(&callers[i], "map"), 100);
@@ -192,27 +192,27 @@ Test(turn, requests_on_their_way_are_counted_before_they_are_taken) {
     const size_t share = 256u << 10;
     town_limit_buffers(&t, share);
     write_requests(400);
-    t.keep_mail = true;
+    t.keep_messages = true;
     for (int i = 0; i < 100; i++) {
         read_all();
         cr_assert_leq(all_bytes(), share + share / 2, "%zu", all_bytes());
     }
     cr_assert_not_null(t.lines[0]->for_room.head);
-    t.keep_mail = false;
+    t.keep_messages = false;
     all_are_answered(400);
 }
 
 Test(turn, one_in_the_line_for_room_may_go) {
     town_limit_buffers(&t, 256u << 10);
     write_requests(400);
-    t.keep_mail = true;
+    t.keep_messages = true;
     read_all();
     read_all();
     cr_assert_not_null(t.lines[0]->for_room.head);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
     cr_assert_null(t.lines[0]->for_room.head);
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
 }
 

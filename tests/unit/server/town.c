@@ -53,7 +53,7 @@ static void change_buffer_is_high(void *ctx) {
     (void)ctx;
 }
 
-static bool is_current(void *ctx, const ids_parcel_tag *tag) {
+static bool is_current(void *ctx, const ids_batch_tag *tag) {
     town *t = town_of(ctx);
     t->asked++;
     if (t->serving)
@@ -206,7 +206,7 @@ static bool run_line(ids_line *line) {
     ids_line_begin_turn(line);
     while (line->drains_waiters)
         ids_line_tick(line, 0);
-    ids_line_take_mail(line);
+    ids_line_take_messages(line);
     while ((conn = ids_worker_next_dirty(worker))) {
         settle(line, conn);
         busy = true;
@@ -220,7 +220,7 @@ void town_run(town *t) {
         busy = false;
         for (uint32_t i = 0; i < t->server.loops; i++)
             busy |= run_line(t->lines[i]);
-        for (uint32_t i = 0; i < t->server.loops && !t->keep_mail; i++) {
+        for (uint32_t i = 0; i < t->server.loops && !t->keep_messages; i++) {
             busy |= ids_line_end_turn(t->lines[i]);
             busy |= t->workers[i]->post.count > 0;
             busy |= ids_worker_has_more(t->workers[i]);
@@ -250,7 +250,7 @@ void caller_open(caller *c, town *t, uint32_t loop) {
 
 void caller_close(caller *c) {
     if (c->travels) { /* nobody can close it before it has arrived */
-        c->town->keep_mail = false;
+        c->town->keep_messages = false;
         town_run(c->town);
     }
     if (c->conn) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* town.h -- workers without sockets or threads: what the unit tests of conn,
- * dispatch and the hops between loops stand on.
+ * dispatch and what is forwarded between workers stand on.
  *
  * A caller is a connection as its client sees it. Nothing moves until
  * town_run; then everything does, until nothing is left to do. */
@@ -22,16 +22,16 @@ typedef struct town {
     ids_worker *workers[TOWN_LOOPS_MAX]; /* theirs */
     idt_mem mem;
     uint32_t wakes;      /* how often a sleeping loop was woken */
-    uint32_t drain_seen; /* notices that came through the mail */
+    uint32_t drain_seen; /* notices that came through the mailbox */
     bool is_kept;        /* every worker has a journal, fsync always */
     bool is_replicated;  /* every worker has a peer, and follows at first */
     bool is_new;         /* and no turn has ended yet */
     uint64_t session;    /* records of another one are not current */
     uint32_t asked;      /* how often that was asked */
     const ids_serving *serving; /* what a worker is told then; NULL: nothing */
-    uint64_t clock_ms; /* what the clock says as a parcel is taken; 0: it
-                        * stands still */
-    bool keep_mail;    /* town_run posts nothing: as if others were busy */
+    uint64_t clock_ms;  /* what the clock says as a batch is taken; 0: it
+                         * stands still */
+    bool keep_messages; /* town_run posts nothing: as if others were busy */
 } town;
 
 typedef struct caller {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hop.c -- several workers: requests for another loop's keys, and
+/* test_forward.c -- several workers: requests for another loop's keys, and
  * connections that move. */
 #include "server/reader.h"
 #include "tests/unit/server/town.h"
@@ -22,7 +22,7 @@ static void open_three(void) {
 }
 
 static void close_all(void) {
-    t.keep_mail = false;
+    t.keep_messages = false;
     caller_close(&a);
     caller_close(&b);
     town_run(&t);
@@ -36,9 +36,9 @@ static idp_token first_token(uint64_t loop) {
     return (idp_token){.epoch = 7, .sequence = (loop << 48) + 1};
 }
 
-TestSuite(hop, .init = open_three, .fini = close_all);
+TestSuite(forward, .init = open_three, .fini = close_all);
 
-Test(hop, every_loop_answers_for_every_key) {
+Test(forward, every_loop_answers_for_every_key) {
     for (uint32_t owner = 0; owner < 3; owner++) {
         const char *key = key_of(&t, owner, 0);
         ask_acquire(&a, owner, key, 0);
@@ -49,10 +49,10 @@ Test(hop, every_loop_answers_for_every_key) {
         snprintf(wanted, sizeof wanted, "%u in_progress", 10 + owner);
         HEARS(&b, wanted);
     }
-    cr_assert_eq(t.workers[0]->counters.of[IDS_HOPS_TOTAL], 2);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_FORWARDED_TOTAL], 2);
 }
 
-Test(hop, a_pipeline_leaves_in_one_send) {
+Test(forward, a_pipeline_leaves_in_one_send) {
     uint8_t bytes[4096];
     size_t len = 0;
     for (uint32_t i = 0; i < 8; i++)
@@ -66,31 +66,31 @@ Test(hop, a_pipeline_leaves_in_one_send) {
         seen |= 1u << (heard[0] - '0');
     }
     cr_assert_eq(seen, 0xff);
-    cr_assert_eq(a.conn->hops.count, 0);
-    cr_assert_eq(a.conn->hops.awaited, 0);
+    cr_assert_eq(a.conn->forwarded.count, 0);
+    cr_assert_eq(a.conn->forwarded.awaited, 0);
 }
 
-Test(hop, one_parcel_per_destination_and_turn) {
+Test(forward, one_batch_per_destination_and_turn) {
     uint8_t bytes[4096];
     size_t len = 0;
     for (uint32_t i = 0; i < 8; i++)
         len += put_acquire(bytes + len, i, key_of(&t, 1, i), 0);
     caller_send(&a, bytes, len);
-    cr_assert_eq(t.workers[0]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
-    cr_assert_eq(t.workers[1]->counters.of[IDS_HOP_PARCELS_TOTAL], 1);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_MESSAGE_BATCHES_TOTAL], 1);
+    cr_assert_eq(t.workers[1]->counters.of[IDS_MESSAGE_BATCHES_TOTAL], 1);
 }
 
-Test(hop, the_bound_stops_reading_and_nothing_is_lost) {
+Test(forward, the_bound_stops_reading_and_nothing_is_lost) {
     uint8_t bytes[4096];
     size_t len = 0;
     const char *key = key_of(&t, 2, 0);
-    t.keep_mail = true;
+    t.keep_messages = true;
     for (uint32_t i = 0; i < 50; i++)
         len += put_acquire(bytes + len, i, key, 0);
     caller_send(&a, bytes, len);
-    cr_assert_eq(a.conn->hops.count, 8);
+    cr_assert_eq(a.conn->forwarded.count, 8);
     cr_assert(ids_conn_is_stalled(a.conn));
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
     HEARS(&a, "0 acquired");
     for (unsigned i = 1; i < 50; i++) {
@@ -100,7 +100,7 @@ Test(hop, the_bound_stops_reading_and_nothing_is_lost) {
     }
 }
 
-Test(hop, a_waiter_far_away_is_answered) {
+Test(forward, a_waiter_far_away_is_answered) {
     uint8_t bytes[4096];
     const char *key = key_of(&t, 1, 0);
     ask_acquire(&b, 1, key, 0);
@@ -115,20 +115,20 @@ Test(hop, a_waiter_far_away_is_answered) {
     cr_assert_eq(a.conn->waiting, 0);
 }
 
-Test(hop, an_answer_to_who_has_died_is_dropped) {
+Test(forward, an_answer_to_who_has_died_is_dropped) {
     const char *key = key_of(&t, 1, 0);
-    t.keep_mail = true;
+    t.keep_messages = true;
     ask_acquire(&a, 1, key, 0);
     caller_close(&a);
     caller_open(&a, &t, 0); /* in the same slot */
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
     HEARS(&a, "nothing");
     ask_acquire(&a, 1, key, 0);
     HEARS(&a, "1 in_progress"); /* it did take effect */
 }
 
-Test(hop, a_waiter_far_away_is_forgotten_with_its_connection) {
+Test(forward, a_waiter_far_away_is_forgotten_with_its_connection) {
     const char *key = key_of(&t, 1, 0);
     ask_acquire(&b, 1, key, 0);
     HEARS(&b, "1 acquired");
@@ -141,20 +141,20 @@ Test(hop, a_waiter_far_away_is_forgotten_with_its_connection) {
     HEARS(&a, "nothing");
 }
 
-Test(hop, a_half_closed_connection_gets_what_is_under_way) {
+Test(forward, a_half_closed_connection_gets_what_is_under_way) {
     const char *key = key_of(&t, 1, 0);
-    t.keep_mail = true;
+    t.keep_messages = true;
     ask_acquire(&a, 1, key, 0);
     ids_reader_end(t.lines[0], a.conn);
     town_run(&t);
     cr_assert_not_null(a.conn);
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
     HEARS(&a, "1 acquired");
     cr_assert_null(a.conn);
 }
 
-Test(hop, an_oversized_result_hops_too) {
+Test(forward, an_oversized_result_forwards_too) {
     uint8_t bytes[8192];
     const char *key = key_of(&t, 2, 0);
     size_t len = put_acquire(bytes, 1, key, 0);
@@ -168,7 +168,7 @@ Test(hop, an_oversized_result_hops_too) {
     cr_assert_lt(a.got.len, 100);
 }
 
-Test(hop, hello_moves_a_fresh_connection_with_its_unread_bytes) {
+Test(forward, hello_moves_a_fresh_connection_with_its_unread_bytes) {
     uint8_t bytes[4096];
     const char *key = key_of(&t, 2, 0);
     size_t len = put_hello(bytes, 1, 2, NULL);
@@ -180,12 +180,12 @@ Test(hop, hello_moves_a_fresh_connection_with_its_unread_bytes) {
     HEARS(&a, "2 acquired");
     caller_send(&a, bytes + all - 5, 5);
     HEARS(&a, "3 in_progress");
-    cr_assert_eq(t.workers[2]->counters.of[IDS_HOPS_TOTAL], 0);
+    cr_assert_eq(t.workers[2]->counters.of[IDS_FORWARDED_TOTAL], 0);
     cr_assert_eq(t.workers[0]->counters.of[IDS_CONNECTIONS], 0);
     cr_assert_eq(t.workers[2]->counters.of[IDS_CONNECTIONS], 1);
 }
 
-Test(hop, hello_moves_only_who_is_fresh) {
+Test(forward, hello_moves_only_who_is_fresh) {
     ask_hello(&a, 1, 0, NULL);
     HEARS(&a, "1 map");
     ask_hello(&a, 2, 1, NULL);
@@ -199,7 +199,7 @@ Test(hop, hello_moves_only_who_is_fresh) {
     cr_assert_eq(b.loop, 2);
 }
 
-Test(hop, a_lease_from_afar_begins_no_earlier_than_it_came) {
+Test(forward, a_lease_from_afar_begins_no_earlier_than_it_came) {
     const char *key = key_of(&t, 1, 0);
     uint64_t turn_ms = t.workers[1]->now_ms;
     t.clock_ms = turn_ms + 40; /* its owner was busy when it came */
@@ -213,23 +213,23 @@ Test(hop, a_lease_from_afar_begins_no_earlier_than_it_came) {
     HEARS(&a, "3 acquired");
 }
 
-Test(hop, stats_are_the_sum_of_all_loops) {
+Test(forward, stats_are_the_sum_of_all_loops) {
     for (uint32_t i = 0; i < 6; i++)
         ask_acquire(&a, i, key_of(&t, i % 3, i), 0);
     while (a.got.len)
         caller_hear(&a);
     ask_plain(&a, 9, IDP_STATS);
-    cr_assert_eq(a.conn->hops.count, 0);
+    cr_assert_eq(a.conn->forwarded.count, 0);
     uint8_t acquired[] = {0xae, 'a', 'c', 'q', 'u', 'i', 'r', 'e',
                           'd',  '_', 't', 'o', 't', 'a', 'l', 6};
     cr_assert_not_null(memmem(a.got.at, a.got.len, acquired, sizeof acquired));
     HEARS(&a, "9 map");
 }
 
-Test(hop, a_full_mailbox_delays_and_loses_nothing) {
-    /* four cells: the fifth parcel has to wait */
+Test(forward, a_full_mailbox_delays_and_loses_nothing) {
+    /* four cells: the fifth batch has to wait */
     const char *key = key_of(&t, 1, 0);
-    t.keep_mail = true;
+    t.keep_messages = true;
     for (uint32_t i = 0; i < 7; i++) {
         uint8_t bytes[256];
         ids_worker *worker = t.workers[0];
@@ -238,7 +238,7 @@ Test(hop, a_full_mailbox_delays_and_loses_nothing) {
         ids_reader_input(t.lines[0], a.conn, len);
         cr_assert_eq(ids_worker_post(worker), i < 4);
     }
-    t.keep_mail = false;
+    t.keep_messages = false;
     town_run(&t);
     HEARS(&a, "0 acquired");
     for (unsigned i = 1; i < 7; i++) {
@@ -248,7 +248,7 @@ Test(hop, a_full_mailbox_delays_and_loses_nothing) {
     }
 }
 
-Test(hop, a_drain_reaches_every_loop) {
+Test(forward, a_drain_reaches_every_loop) {
     const char *key = key_of(&t, 1, 0);
     ask_acquire(&b, 1, key, 0);
     HEARS(&b, "1 acquired");
@@ -261,7 +261,7 @@ Test(hop, a_drain_reaches_every_loop) {
     HEARS(&b, "3 SHUTTING_DOWN");
 }
 
-Test(hop, a_result_too_many_under_way_becomes_limit) {
+Test(forward, a_result_too_many_under_way_becomes_limit) {
     uint8_t bytes[4096];
     const char *key = key_of(&t, 1, 0);
     size_t len = put_acquire(bytes, 1, key, 0);
@@ -277,7 +277,7 @@ Test(hop, a_result_too_many_under_way_becomes_limit) {
     memcpy(ids_line_input_room(t.lines[0]), bytes, len);
     ids_reader_input(t.lines[0], a.conn, len);
     ids_worker_post(t.workers[0]);
-    ids_line_take_mail(t.lines[1]);
+    ids_line_take_messages(t.lines[1]);
     town_limit_buffers(&t, 64u << 10);
     town_run(&t);
     HEARS(&a, "0 replay");
@@ -287,7 +287,7 @@ Test(hop, a_result_too_many_under_way_becomes_limit) {
     HEARS(&a, "4 LIMIT");
 }
 
-Test(hop, large_results_that_have_no_room_become_limit) {
+Test(forward, large_results_that_have_no_room_become_limit) {
     uint8_t bytes[4096];
     const char *key = key_of(&t, 1, 0);
     size_t len = put_acquire(bytes, 1, key, 0);
@@ -311,9 +311,9 @@ Test(hop, large_results_that_have_no_room_become_limit) {
     }
     cr_assert_eq(replays + limits, 7);
     cr_assert_eq(replays, 3);
-    /* from now on they hop two at a time, and all of them come */
+    /* from now on they are forwarded two at a time, and all of them come */
     caller_send(&a, bytes, len);
-    cr_assert_eq(a.conn->hops.count, 0);
+    cr_assert_eq(a.conn->forwarded.count, 0);
     for (unsigned i = 0; i < 7; i++) {
         char wanted[32];
         snprintf(wanted, sizeof wanted, "%u replay", i);
@@ -321,7 +321,7 @@ Test(hop, large_results_that_have_no_room_become_limit) {
     }
 }
 
-Test(hop, what_one_connection_may_be_owed_bounds_what_travels) {
+Test(forward, what_one_connection_may_be_owed_bounds_what_travels) {
     uint8_t bytes[4096];
     const char *key = key_of(&t, 1, 0);
     size_t len = put_acquire(bytes, 1, key, 0);
@@ -334,7 +334,7 @@ Test(hop, what_one_connection_may_be_owed_bounds_what_travels) {
     memcpy(ids_line_input_room(t.lines[0]), bytes, len);
     ids_reader_input(t.lines[0], a.conn, len);
     ids_worker_post(t.workers[0]);
-    ids_line_take_mail(t.lines[1]);
+    ids_line_take_messages(t.lines[1]);
     ids_worker_post(t.workers[1]);
     size_t travels = ids_mailbox_bytes(&t.boxes[0]);
     cr_assert_gt(travels, 2000);
