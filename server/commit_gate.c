@@ -253,7 +253,8 @@ ids_verdict ids_commit_gate_call(ids_worker *worker, const ids_call *call,
                                  const char **text) {
     *text = NULL;
     if (call->request->token.epoch >= worker->epoch_end) {
-        *error = ids_serving_refuses(&worker->serving, call->request, text);
+        *error =
+            ids_role_state_refuses(&worker->role_state, call->request, text);
         if (*error != IDP_OK)
             return IDS_REFUSED;
     }

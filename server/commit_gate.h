@@ -39,7 +39,7 @@ void ids_commit_gate_fail(ids_worker *worker, uint64_t since_ms,
 void ids_commit_gate_shut(ids_worker *worker);
 
 /* Carries the call out, unless that is not this server's to do now
- * (serving.h), or it is an acquire that would make a claim and no claims are
+ * (role.h), or it is an acquire that would make a claim and no claims are
  * taken: then it is refused, with a text. */
 ids_verdict ids_commit_gate_call(ids_worker *worker, const ids_call *call,
                                  idp_answer *answer, idp_error *error,

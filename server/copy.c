@@ -47,13 +47,13 @@ static bool make_aside(ids_worker *worker, uint64_t session) {
 }
 
 bool ids_copy_prepare(ids_worker *worker, uint64_t session) {
-    assert(worker->serving.stance == IDS_FOLLOWS);
+    assert(worker->role_state.role == IDS_FOLLOWS);
     return make_aside(worker, session) && free_place(&worker->copy);
 }
 
 void ids_copy_swap(ids_worker *worker) {
     ids_copy *copy = &worker->copy;
-    assert(copy->aside && worker->serving.stance == IDS_FOLLOWS);
+    assert(copy->aside && worker->role_state.role == IDS_FOLLOWS);
     *free_place(copy) = worker->shard;
     worker->shard = copy->aside;
     copy->aside = NULL;
@@ -62,7 +62,7 @@ void ids_copy_swap(ids_worker *worker) {
 
 void ids_copy_tidy(ids_worker *worker) {
     ids_copy *copy = &worker->copy;
-    if (worker->serving.stance != IDS_FOLLOWS)
+    if (worker->role_state.role != IDS_FOLLOWS)
         ids_copy_drop(worker);
     for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++) {
         ids_shard *shard = copy->retired[i];
@@ -199,7 +199,7 @@ bool ids_copy_route(ids_worker *worker, const ids_batch_tag *tag,
     const ids_shard *shard = is_for_aside(worker, tag) && worker->copy.aside
                                  ? worker->copy.aside
                                  : worker->shard;
-    assert(worker->serving.stance == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
+    assert(worker->role_state.role == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
     for (uint32_t i = 0; i < count; i++) {
         hash[i] = ids_server_hash(worker->server, changes[i].ns, changes[i].key,
                                   &owner[i]);
@@ -222,7 +222,7 @@ static bool is_current(ids_worker *worker, const ids_batch_tag *tag,
         walk->is_asked = true;
         walk->asked = *tag;
         walk->is_current = worker->host.is_current(worker->host.ctx, tag) &&
-                           worker->serving.stance == IDS_FOLLOWS;
+                           worker->role_state.role == IDS_FOLLOWS;
     }
     return walk->is_current;
 }

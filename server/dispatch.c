@@ -117,7 +117,7 @@ void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
     idp_hello hello = {
         .server = "idemstored",
         .protocol = IDP_PROTOCOL_VERSION,
-        .epoch = worker->serving.epoch,
+        .epoch = worker->role_state.epoch,
         .shards = server->loops,
         .shard = worker->index,
         .result_bytes_max = server->result_bytes_max,
@@ -125,7 +125,7 @@ void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
         .pending_max = server->pending_max,
     };
     snprintf(hello.role, sizeof hello.role, "%s",
-             worker->serving.stance == IDS_FOLLOWS ? "replica" : "primary");
+             worker->role_state.role == IDS_FOLLOWS ? "replica" : "primary");
     snprintf(hello.version, sizeof hello.version, "%s", server->version);
     memcpy(hello.hash_key, server->hash_key, sizeof hello.hash_key);
     uint8_t *to =

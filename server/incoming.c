@@ -38,7 +38,7 @@ static void deliver(ids_worker *worker, const ids_message *message,
     if (message->flags & IDS_MESSAGE_FAILED) {
         idp_error error = (idp_error) - (int)message->word;
         ids_reply_error(worker, conn, message->msgid, error,
-                        ids_serving_text(&worker->serving, error));
+                        ids_role_state_text(&worker->role_state, error));
         return;
     }
     ids_reply_forward(worker, conn, message->msgid,

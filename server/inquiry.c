@@ -34,19 +34,19 @@ static void add(ids_counters *sums, const ids_counters *part) {
 }
 
 static ids_shared *write_stats(ids_worker *worker, const ids_counters *sums) {
-    const ids_serving *serving = &worker->serving;
+    const ids_role_state *role_state = &worker->role_state;
     idp_stat stats[IDS_COUNTER_COUNT + NODE_ROWS] = {
         {"uptime_ms", worker->now_ms - IDS_CLOCK_START_MS},
         {"loops", worker->server->loops},
-        {"epoch", serving->epoch},
-        {"primary", serving->stance != IDS_FOLLOWS},
-        {"in_sync", serving->in_sync},
-        {"safe_to_stop", serving->safe_to_stop},
-        {"peer_connected", serving->connected},
-        {"full_copy", serving->syncing},
-        {"replication_lag_ops", serving->lag_ops},
-        {"replication_lag_bytes", serving->lag_bytes},
-        {"replication_lag_ms", serving->lag_ms}};
+        {"epoch", role_state->epoch},
+        {"primary", role_state->role != IDS_FOLLOWS},
+        {"in_sync", role_state->in_sync},
+        {"safe_to_stop", role_state->safe_to_stop},
+        {"peer_connected", role_state->connected},
+        {"full_copy", role_state->syncing},
+        {"replication_lag_ops", role_state->lag_ops},
+        {"replication_lag_bytes", role_state->lag_bytes},
+        {"replication_lag_ms", role_state->lag_ms}};
     size_t count = NODE_ROWS;
     for (int i = 0; i < IDS_COUNTER_COUNT; i++)
         stats[count++] =

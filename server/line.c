@@ -51,13 +51,13 @@ static void plan_shard(ids_worker *worker, const ids_line_config *config) {
 
 /* Before it is told anything: where it has a peer it follows, else it leads. */
 static void take_first_role(ids_worker *worker, bool is_replicated) {
-    worker->serving = (ids_serving){
+    worker->role_state = (ids_role_state){
         .lead_epoch = UINT64_MAX, .epoch = worker->server->epoch, .in_sync = 1};
     if (is_replicated) {
-        worker->serving.stance = IDS_FOLLOWS;
+        worker->role_state.role = IDS_FOLLOWS;
         ids_peer_prepare_copy(worker->shard);
     }
-    worker->epoch_end = ids_serving_epoch_end(&worker->serving);
+    worker->epoch_end = ids_role_state_epoch_end(&worker->role_state);
 }
 
 static bool init(ids_line *line, const ids_line_config *config) {

@@ -105,10 +105,11 @@ void ids_woken_end(ids_worker *worker) {
 
 static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
                        idp_error error, const idp_answer *answer) {
-    const ids_reply_to to = {.asker = asker,
-                             .msgid = msgid,
-                             .flags = IDS_MESSAGE_WAITS,
-                             .text = ids_serving_text(&worker->serving, error)};
+    const ids_reply_to to = {
+        .asker = asker,
+        .msgid = msgid,
+        .flags = IDS_MESSAGE_WAITS,
+        .text = ids_role_state_text(&worker->role_state, error)};
     const ids_woken_asker one = {asker, msgid};
     if (!is_large(answer))
         ids_reply_message(worker, &to, error, answer);
@@ -131,7 +132,7 @@ void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
     conn->waiting--;
     if (!answer)
         ids_reply_error(worker, conn, msgid, error,
-                        ids_serving_text(&worker->serving, error));
+                        ids_role_state_text(&worker->role_state, error));
     else if (!is_large(answer))
         ids_reply_answer(worker, conn, msgid, answer);
     else if (share(worker, answer))
@@ -152,7 +153,7 @@ static void tell_one(ids_worker *worker, const ids_woken_asker *one,
     conn->waiting--;
     if (error != IDP_OK)
         ids_reply_error(worker, conn, one->msgid, error,
-                        ids_serving_text(&worker->serving, error));
+                        ids_role_state_text(&worker->role_state, error));
     else if (rest)
         ids_output_share(worker, conn, one->msgid, rest, IDS_SHOWS_NOTHING);
     else

@@ -16,8 +16,8 @@
 #include "server/journal/journal.h"
 #include "server/message.h"
 #include "server/orders.h"
+#include "server/role.h"
 #include "server/server.h"
-#include "server/serving.h"
 
 /* What one turn of a loop does, by kind. A unit is some 100 to 250 ns: a
  * request, a waiter that is looked at, a message, 1 KiB of any of these.
@@ -91,8 +91,8 @@ typedef struct ids_worker_host {
      * middle of a call: no way back in here. */
     void (*change_buffer_is_high)(void *ctx);
     /* Whether records with this tag may be put (ids_peer_is_current). Tells
-     * the worker first what it may do (ids_worker_serve): it may not have heard
-     * yet that it follows. */
+     * the worker first what it may do (ids_worker_set_role): it may not have
+     * heard yet that it follows. */
     bool (*is_current)(void *ctx, const ids_batch_tag *tag);
 } ids_worker_host;
 
@@ -103,8 +103,8 @@ struct ids_worker {
     uint32_t index;  /* which loop */
     bool draining;
     ids_commit_gate gate; /* the commit gate */
-    uint64_t epoch_end;   /* of serving, see there */
-    ids_serving serving;
+    uint64_t epoch_end;   /* of role_state, see there */
+    ids_role_state role_state;
     ids_journal *journal; /* its log's; NULL: none */
     ids_change_buffer change_buffer;
     ids_copy copy;

@@ -17,7 +17,7 @@ void ids_repl_keep(ids_repl *repl) {
     idp_slice change;
     if (ids_change_buffer_is_empty(&worker->change_buffer))
         return;
-    assert(worker->serving.stance != IDS_FOLLOWS);
+    assert(worker->role_state.role != IDS_FOLLOWS);
     while (
         ids_change_buffer_next(&worker->change_buffer, &at, &number, &change))
         ids_peer_keep(repl->replicator->peer, worker->index, number, change);

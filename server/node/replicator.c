@@ -205,14 +205,14 @@ static void count_lag(ids_replicator *replicator) {
     ids_refusal refusal;
     ids_repl *repl = &replicator->repls[0];
     ids_peer *peer = ids_replicator_enter(repl);
-    const ids_serving was = replicator->serving;
+    const ids_role_state was = replicator->role_state;
     ids_peer_status_get(peer, &status);
     if (peer->leading)
         replicator->holdings.stand = false;
-    ids_replicator_gauge(&replicator->serving, &status);
+    ids_replicator_gauge(&replicator->role_state, &status);
     bool is_news = ids_peer_next_refusal(peer, &refusal);
     ids_replicator_work_out(replicator);
-    if (!ids_serving_same(&was, &replicator->serving))
+    if (!ids_role_state_same(&was, &replicator->role_state))
         ids_replicator_wake_all(replicator);
     ids_replicator_leave(repl);
     ids_replicator_say(replicator, &status);
@@ -288,7 +288,7 @@ void ids_replicator_start(ids_replicator *replicator,
     ids_peer_decided(replicator->peer, host->clock_ms(host->ctx));
     assert(replicator->peer->pending != IDS_PENDING_START);
     ids_peer_status_get(replicator->peer, &replicator->said);
-    ids_replicator_gauge(&replicator->serving, &replicator->said);
+    ids_replicator_gauge(&replicator->role_state, &replicator->said);
     count_holdings(replicator);
     for (uint32_t i = 0; i < replicator->repls_count; i++)
         ids_replicator_show(replicator, &replicator->repls[i]);

@@ -84,8 +84,8 @@ typedef struct ids_replicator {
     bool has_proposal;
     ids_decision proposal;
     ids_holdings holdings;
-    ids_serving serving; /* as all workers shall have it */
-    uint64_t gaps_ms;    /* of the clock, as the peer was told */
+    ids_role_state role_state; /* as all workers shall have it */
+    uint64_t gaps_ms;          /* of the clock, as the peer was told */
     struct {
         uint64_t news, version, switch_epoch;
         bool leading, due;
@@ -189,7 +189,8 @@ void ids_repl_keep(ids_repl *repl);
 void ids_replicator_wake(ids_repl *repl);
 void ids_replicator_show(ids_replicator *replicator, ids_repl *repl);
 void ids_replicator_work_out(ids_replicator *replicator);
-void ids_replicator_gauge(ids_serving *serving, const ids_peer_status *status);
+void ids_replicator_gauge(ids_role_state *role_state,
+                          const ids_peer_status *status);
 /* All workers do that already. */
 bool ids_replicator_is_shown(ids_replicator *replicator);
 void ids_replicator_wake_all(ids_replicator *replicator);

@@ -3,7 +3,7 @@
  * says now. All of it within the monitor. */
 #include "server/node/replicator.h"
 
-#include "server/stance.h"
+#include "server/take_role.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -29,52 +29,53 @@ static void say_why(const ids_peer *peer, char *to, size_t cap) {
 }
 
 void ids_replicator_work_out(ids_replicator *replicator) {
-    ids_serving *serving = &replicator->serving;
+    ids_role_state *role_state = &replicator->role_state;
     const ids_peer *peer = replicator->peer;
     ids_endpoint at = {.text = ""};
-    serving->changing = ids_peer_serves(peer, false);
-    serving->showing = ids_peer_serves(peer, true);
-    serving->stance = !peer->leading            ? IDS_FOLLOWS
-                      : peer->switch_epoch != 0 ? IDS_DRAINS
-                                                : IDS_LEADS;
-    assert(serving->stance == IDS_FOLLOWS || peer->lead_epoch != 0);
-    serving->lead_epoch = peer->lead_epoch;
-    serving->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
-    serving->primary_at[0] = serving->why[0] = '\0';
-    if (serving->stance != IDS_LEADS)
+    role_state->changing = ids_peer_serves(peer, false);
+    role_state->showing = ids_peer_serves(peer, true);
+    role_state->role = !peer->leading            ? IDS_FOLLOWS
+                       : peer->switch_epoch != 0 ? IDS_DRAINS
+                                                 : IDS_LEADS;
+    assert(role_state->role == IDS_FOLLOWS || peer->lead_epoch != 0);
+    role_state->lead_epoch = peer->lead_epoch;
+    role_state->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
+    role_state->primary_at[0] = role_state->why[0] = '\0';
+    if (role_state->role != IDS_LEADS)
         ids_peer_primary_at(peer, &at);
-    if (strlen(at.text) < sizeof serving->primary_at)
-        memcpy(serving->primary_at, at.text, strlen(at.text) + 1);
-    if (serving->changing == IDP_E_UNREPLICATED)
-        say_why(peer, serving->why, sizeof serving->why);
+    if (strlen(at.text) < sizeof role_state->primary_at)
+        memcpy(role_state->primary_at, at.text, strlen(at.text) + 1);
+    if (role_state->changing == IDP_E_UNREPLICATED)
+        say_why(peer, role_state->why, sizeof role_state->why);
 }
 
 void ids_replicator_show(ids_replicator *replicator, ids_repl *repl) {
     ids_worker *worker = repl->worker;
     ids_replicator_work_out(replicator);
-    if (!ids_serving_same(&replicator->serving, &worker->serving))
-        ids_worker_serve(worker, &replicator->serving);
-    assert(worker->serving.stance == replicator->serving.stance);
+    if (!ids_role_state_same(&replicator->role_state, &worker->role_state))
+        ids_worker_set_role(worker, &replicator->role_state);
+    assert(worker->role_state.role == replicator->role_state.role);
 }
 
 bool ids_replicator_is_shown(ids_replicator *replicator) {
     ids_replicator_work_out(replicator);
     for (uint32_t i = 0; i < replicator->repls_count; i++) {
         const ids_repl *repl = &replicator->repls[i];
-        if (!repl->is_quiet &&
-            !ids_serving_alike(&repl->worker->serving, &replicator->serving))
+        if (!repl->is_quiet && !ids_role_state_alike(&repl->worker->role_state,
+                                                     &replicator->role_state))
             return false;
     }
     return true;
 }
 
-void ids_replicator_gauge(ids_serving *serving, const ids_peer_status *status) {
+void ids_replicator_gauge(ids_role_state *role_state,
+                          const ids_peer_status *status) {
     assert(status->member_count <= 1 + IDS_FOLLOWERS_MAX);
-    serving->in_sync = status->member_count;
-    serving->safe_to_stop = status->safe_to_stop;
-    serving->connected = status->connected;
-    serving->syncing = status->syncing;
-    serving->lag_ops = status->lag.ops;
-    serving->lag_bytes = status->lag.bytes;
-    serving->lag_ms = status->lag.ms;
+    role_state->in_sync = status->member_count;
+    role_state->safe_to_stop = status->safe_to_stop;
+    role_state->connected = status->connected;
+    role_state->syncing = status->syncing;
+    role_state->lag_ops = status->lag.ops;
+    role_state->lag_bytes = status->lag.bytes;
+    role_state->lag_ms = status->lag.ms;
 }

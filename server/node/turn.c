@@ -54,7 +54,7 @@ static uint64_t look_at_commit_index(ids_repl *repl, const ids_peer *peer) {
     uint64_t watermark = kept(repl);
     ids_commit_index *commit_index = &peer->commit_indexes[worker->index];
     assert(worker->index < peer->config.loops);
-    if (worker->serving.stance == IDS_FOLLOWS) {
+    if (worker->role_state.role == IDS_FOLLOWS) {
         repl->commit_index = UINT64_MAX;
         return watermark;
     }
@@ -85,7 +85,7 @@ static void fail_stalled(ids_repl *repl) {
     uint64_t oldest_ms = ids_commit_gate_oldest_ms(&worker->gate);
     if (oldest_ms == UINT64_MAX || oldest_ms + wait_ms > worker->now_ms ||
         repl->commit_index >= worker->gate.changes ||
-        worker->serving.stance != IDS_LEADS)
+        worker->role_state.role != IDS_LEADS)
         return;
     assert(oldest_ms <= worker->now_ms);
     ids_commit_gate_fail(
@@ -175,7 +175,7 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
     /* The gate, last of all: what is let go is said to it in the same stay, so
      * that who joins has it before he is a member. */
     assert(ids_change_buffer_is_empty(&worker->change_buffer));
-    assert(worker->serving.stance == IDS_FOLLOWS || peer->leading);
+    assert(worker->role_state.role == IDS_FOLLOWS || peer->leading);
     behind.watermark = look_at_commit_index(repl, peer);
     behind.open = take_new(repl);
     ids_intake_look(&repl->intake, peer);

@@ -226,7 +226,7 @@ static void count_error(const pw_worker *worker, const pw_call *call,
     pw_world *w = worker->n->w;
     if (call->is_made && error == IDP_E_UNREPLICATED) {
         w->unreplicated++;
-        w->stood_down += worker->ids->serving.stance == IDS_FOLLOWS;
+        w->stood_down += worker->ids->role_state.role == IDS_FOLLOWS;
     }
     w->denied += error == IDP_E_DENIED;
 }

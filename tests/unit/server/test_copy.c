@@ -2,7 +2,7 @@
 /* test_copy.c -- workers that follow: another node's records come in, at once
  * or by way of the loop that owns the key, and a full copy as a whole. */
 #include "server/commit_gate.h"
-#include "server/stance.h"
+#include "server/take_role.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -14,19 +14,19 @@
 
 static town t;
 static caller a;
-static ids_serving serving;
+static ids_role_state role_state;
 
 static void serve_all(void) {
     for (uint32_t i = 0; i < t.server.loops; i++)
-        ids_worker_serve(t.workers[i], &serving);
+        ids_worker_set_role(t.workers[i], &role_state);
     town_run(&t);
 }
 
 static void lead(void) {
     for (uint32_t i = 0; i < t.server.loops; i++)
         ids_worker_lead(t.workers[i], EPOCH + 1, IDS_CLOCK_START_MS);
-    serving.stance = IDS_LEADS;
-    serving.epoch = serving.lead_epoch = EPOCH + 1;
+    role_state.role = IDS_LEADS;
+    role_state.epoch = role_state.lead_epoch = EPOCH + 1;
     serve_all();
 }
 
@@ -36,7 +36,7 @@ static void open_two(void) {
     t.session = 1;
     town_open(&t);
     caller_open(&a, &t, 0);
-    serving = (ids_serving){.stance = IDS_FOLLOWS, .epoch = EPOCH};
+    role_state = (ids_role_state){.role = IDS_FOLLOWS, .epoch = EPOCH};
     serve_all();
 }
 
@@ -134,9 +134,9 @@ Test(copy, a_worker_that_has_not_heard_yet_that_it_follows_puts_them) {
     ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 1, 0), 5000);
     HEARS(&a, "1 acquired");
-    serving.stance = IDS_FOLLOWS;
-    ids_worker_serve(t.workers[0], &serving);
-    t.serving = &serving;
+    role_state.role = IDS_FOLLOWS;
+    ids_worker_set_role(t.workers[0], &role_state);
+    t.role_state = &role_state;
     put_at(0, &tag, key_of(&t, 1, 1));
     town_run(&t);
     HEARS(&a, "2 NOT_PRIMARY");
@@ -243,7 +243,7 @@ Test(kept_copy, a_journal_takes_what_is_put_and_what_is_changed_in_one_count) {
     t.is_replicated = t.is_kept = true;
     town_open(&t);
     caller_open(&a, &t, 0);
-    serving = (ids_serving){.stance = IDS_FOLLOWS, .epoch = EPOCH};
+    role_state = (ids_role_state){.role = IDS_FOLLOWS, .epoch = EPOCH};
     serve_all();
     put_at(0, &tag, "one");
     put_at(0, &tag, "two");

@@ -6,7 +6,7 @@
 #include "proto/request.h"
 #include "server/change.h"
 #include "server/commit_gate.h"
-#include "server/stance.h"
+#include "server/take_role.h"
 #include "tests/unit/server/town.h"
 
 #include <criterion/criterion.h>
@@ -18,11 +18,11 @@
 
 static town t;
 static caller a, b;
-static ids_serving serving;
+static ids_role_state role_state;
 
 static void serve_all(void) {
     for (uint32_t i = 0; i < t.server.loops; i++)
-        ids_worker_serve(t.workers[i], &serving);
+        ids_worker_set_role(t.workers[i], &role_state);
     town_run(&t);
 }
 
@@ -38,14 +38,14 @@ static void lead(void) {
             ids_worker_lead(t.workers[i], EPOCH, IDS_CLOCK_START_MS);
         ids_commit_gate_release(t.workers[i], last);
     }
-    serving = (ids_serving){
-        .stance = IDS_LEADS, .epoch = EPOCH, .lead_epoch = EPOCH, .in_sync = 2};
+    role_state = (ids_role_state){
+        .role = IDS_LEADS, .epoch = EPOCH, .lead_epoch = EPOCH, .in_sync = 2};
     serve_all();
 }
 
 static void follow(const char *primary_at) {
-    serving.stance = IDS_FOLLOWS;
-    strcpy(serving.primary_at, primary_at);
+    role_state.role = IDS_FOLLOWS;
+    strcpy(role_state.primary_at, primary_at);
     serve_all();
 }
 
@@ -239,8 +239,8 @@ static void put_peek(caller *c, uint32_t msgid, const char *key) {
 }
 
 Test(pair, without_its_replica_it_shows_and_changes_nothing) {
-    serving.changing = IDP_E_UNREPLICATED;
-    strcpy(serving.why, "no replica is connected");
+    role_state.changing = IDP_E_UNREPLICATED;
+    strcpy(role_state.why, "no replica is connected");
     serve_all();
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "1 UNREPLICATED");
@@ -257,7 +257,7 @@ Test(pair, without_its_replica_it_shows_and_changes_nothing) {
 Test(pair, a_token_of_a_later_epoch_is_another_primarys) {
     uint8_t bytes[512];
     const char *key = key_of(&t, 0, 0);
-    strcpy(serving.primary_at, "10.0.0.2:7117");
+    strcpy(role_state.primary_at, "10.0.0.2:7117");
     serve_all();
     caller_send(&a, bytes,
                 put_complete(bytes, 1, key, (idp_token){EPOCH + 1, 1}, 8));
@@ -284,7 +284,7 @@ Test(pair, hello_says_who_it_is_now) {
     idp_hello hello = says_hello(&a);
     cr_assert_str_eq(hello.role, "primary");
     cr_assert_eq(hello.epoch, EPOCH);
-    serving.epoch = EPOCH + 3;
+    role_state.epoch = EPOCH + 3;
     follow("");
     hello = says_hello(&b);
     cr_assert_str_eq(hello.role, "replica");
@@ -329,7 +329,7 @@ Test(pair, who_does_not_know_the_new_primary_says_only_that) {
 Test(pair, a_switchover_takes_no_calls_and_lets_what_is_held_leave) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&b, 2, key_of(&t, 0, 0), 5000);
-    serving.stance = IDS_DRAINS;
+    role_state.role = IDS_DRAINS;
     serve_all();
     ask_acquire(&b, 3, key_of(&t, 0, 1), 0);
     HEARS(&b, "2 NOT_PRIMARY");
@@ -337,7 +337,7 @@ Test(pair, a_switchover_takes_no_calls_and_lets_what_is_held_leave) {
     HEARS(&a, "nothing");
     release(0, 1);
     HEARS(&a, "1 acquired");
-    serving.stance = IDS_LEADS; /* it came to nothing */
+    role_state.role = IDS_LEADS; /* it came to nothing */
     serve_all();
     ask_acquire(&a, 4, key_of(&t, 0, 0), 0);
     HEARS(&a, "4 in_progress");
@@ -352,8 +352,8 @@ Test(pair, leading_again_grants_larger_tokens) {
         cr_assert_eq(
             ids_worker_lead(t.workers[i], EPOCH + 5, t.workers[i]->now_ms),
             i == 0);
-    serving.stance = IDS_LEADS;
-    serving.epoch = serving.lead_epoch = EPOCH + 5;
+    role_state.role = IDS_LEADS;
+    role_state.epoch = role_state.lead_epoch = EPOCH + 5;
     serve_all();
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     ids_change_buffer_at at = {0};

@@ -8,7 +8,7 @@
 #include "server/dispatch.h"
 #include "server/output.h"
 #include "server/reader.h"
-#include "server/stance.h"
+#include "server/take_role.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -56,8 +56,8 @@ static void change_buffer_is_high(void *ctx) {
 static bool is_current(void *ctx, const ids_batch_tag *tag) {
     town *t = town_of(ctx);
     t->asked++;
-    if (t->serving)
-        ids_worker_serve(&(*(ids_line **)ctx)->worker, t->serving);
+    if (t->role_state)
+        ids_worker_set_role(&(*(ids_line **)ctx)->worker, t->role_state);
     return tag->session == t->session;
 }
 

@@ -28,7 +28,8 @@ typedef struct town {
     bool is_new;         /* and no turn has ended yet */
     uint64_t session;    /* records of another one are not current */
     uint32_t asked;      /* how often that was asked */
-    const ids_serving *serving; /* what a worker is told then; NULL: nothing */
+    const ids_role_state
+        *role_state;    /* what a worker is told then; NULL: nothing */
     uint64_t clock_ms;  /* what the clock says as a batch is taken; 0: it
                          * stands still */
     bool keep_messages; /* town_run posts nothing: as if others were busy */

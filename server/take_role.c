@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stance.c -- a worker takes a role, with what that asks of its replies and its
- * records; see stance.h. */
-#include "server/stance.h"
+/* take_role.c -- a worker takes a role, with what that asks of its replies and
+ * its records; see take_role.h. */
+#include "server/take_role.h"
 
 #include "server/commit_gate.h"
 #include "server/peer/peer.h"
 
 #include <assert.h>
 
-static void set(ids_worker *worker, const ids_serving *serving) {
-    worker->serving = *serving;
-    worker->epoch_end = ids_serving_epoch_end(serving);
+static void set(ids_worker *worker, const ids_role_state *role_state) {
+    worker->role_state = *role_state;
+    worker->epoch_end = ids_role_state_epoch_end(role_state);
 }
 
 /* What is held goes first: whoever waits here is told behind it. It may be at
@@ -29,31 +29,31 @@ static void stand_down(ids_worker *worker) {
     worker->change_buffer.is_on = false;
 }
 
-void ids_worker_serve(ids_worker *worker, const ids_serving *serving) {
-    ids_stance was = worker->serving.stance;
-    assert(was != IDS_FOLLOWS || serving->stance == IDS_FOLLOWS);
-    set(worker, serving);
-    if (was == serving->stance)
+void ids_worker_set_role(ids_worker *worker, const ids_role_state *role_state) {
+    ids_worker_role was = worker->role_state.role;
+    assert(was != IDS_FOLLOWS || role_state->role == IDS_FOLLOWS);
+    set(worker, role_state);
+    if (was == role_state->role)
         return;
-    if (serving->stance == IDS_FOLLOWS)
+    if (role_state->role == IDS_FOLLOWS)
         stand_down(worker);
-    else if (serving->stance == IDS_DRAINS)
+    else if (role_state->role == IDS_DRAINS)
         ids_shard_drain(worker->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
 }
 
 uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
-    ids_serving serving = worker->serving;
+    ids_role_state role_state = worker->role_state;
     assert(epoch < UINT64_MAX);
-    if (serving.stance != IDS_FOLLOWS)
+    if (role_state.role != IDS_FOLLOWS)
         stand_down(worker);
     if (now_ms > worker->now_ms)
         worker->now_ms = now_ms;
     ids_shard_lead(worker->shard, epoch, ids_worker_sequence(worker->index),
                    worker->now_ms);
-    serving.stance = IDS_LEADS;
-    serving.changing = serving.showing = IDP_OK;
-    serving.epoch = serving.lead_epoch = epoch;
-    set(worker, &serving);
+    role_state.role = IDS_LEADS;
+    role_state.changing = role_state.showing = IDP_OK;
+    role_state.epoch = role_state.lead_epoch = epoch;
+    set(worker, &role_state);
     ids_change_buffer_clear(&worker->change_buffer);
     worker->change_buffer.is_on = true;
     return worker->gate.changes;

@@ -1,55 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serving.h -- what a worker may do now: lead, drain or follow, and what it
+/* role.h -- what a worker may do now: lead, drain or follow, and what it
  * tells those whose calls are not carried out.
  *
  * The host works it out once per turn, from the node's peer, and says it with
- * ids_worker_serve; the worker looks at its own copy, without a lock. Without a
- * peer a worker leads, and that is all. */
-#ifndef IDS_SERVING_H
-#define IDS_SERVING_H
+ * ids_worker_set_role; the worker looks at its own copy, without a lock.
+ * Without a peer a worker leads, and that is all. */
+#ifndef IDS_ROLE_H
+#define IDS_ROLE_H
 
 #include "server/core/shard.h"
 
-typedef enum ids_stance {
+typedef enum ids_worker_role {
     IDS_LEADS,  /* calls are carried out */
     IDS_DRAINS, /* a planned switchover: waiters and new calls hear
                  * NOT_PRIMARY, what is held may still leave */
     IDS_FOLLOWS /* its records are another node's */
-} ids_stance;
+} ids_worker_role;
 
 /* As much as an error's text may have, and its end. */
-#define IDS_SERVING_TEXT_BYTES 201
+#define IDS_ROLE_STATE_TEXT_BYTES 201
 
-typedef struct ids_serving {
-    ids_stance stance;
+typedef struct ids_role_state {
+    ids_worker_role role;
     idp_error changing;  /* what a call hears that can change a record; OK: it
                           * is carried out */
     idp_error showing;   /* the same for one that can't (peek) */
     uint64_t lead_epoch; /* a token of a higher one is another primary's;
                           * UINT64_MAX: there is none */
     uint64_t epoch;      /* as hello and stats show it */
-    char primary_at[IDS_SERVING_TEXT_BYTES]; /* host:port; "": unknown */
-    char why[IDS_SERVING_TEXT_BYTES]; /* UNREPLICATED's text; "": its own */
+    char primary_at[IDS_ROLE_STATE_TEXT_BYTES]; /* host:port; "": unknown */
+    char why[IDS_ROLE_STATE_TEXT_BYTES]; /* UNREPLICATED's text; "": its own */
     /* For stats: of the whole node. */
     uint32_t in_sync; /* members of the in-sync set, this node among them */
     bool safe_to_stop, connected, syncing; /* see peer.h, ids_peer_status */
     uint64_t lag_ops, lag_bytes, lag_ms;
-} ids_serving;
+} ids_role_state;
 
 /* The worker's own: a token of this epoch or a higher one is looked at twice,
  * and so is every call where this is 0. */
-uint64_t ids_serving_epoch_end(const ids_serving *serving);
+uint64_t ids_role_state_epoch_end(const ids_role_state *role_state);
 
 /* The error that the call hears, and its text; IDP_OK: none. */
-idp_error ids_serving_refuses(const ids_serving *serving,
-                              const idp_request *request, const char **text);
+idp_error ids_role_state_refuses(const ids_role_state *role_state,
+                                 const idp_request *request, const char **text);
 
 /* Whether the same calls are refused, and with the same error; and whether all
  * else is the same too. */
-bool ids_serving_alike(const ids_serving *a, const ids_serving *b);
-bool ids_serving_same(const ids_serving *a, const ids_serving *b);
+bool ids_role_state_alike(const ids_role_state *a, const ids_role_state *b);
+bool ids_role_state_same(const ids_role_state *a, const ids_role_state *b);
 
 /* The text that goes with NOT_PRIMARY and UNREPLICATED; NULL: the code's. */
-const char *ids_serving_text(const ids_serving *serving, idp_error error);
+const char *ids_role_state_text(const ids_role_state *role_state,
+                                idp_error error);
 
 #endif
