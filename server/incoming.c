@@ -114,7 +114,7 @@ static uint32_t call_batch(ids_line *line, uint32_t count,
 }
 
 static void open_other(ids_line *line, const ids_message *message,
-                       uint8_t *body, ids_copy_batch *records) {
+                       uint8_t *body, ids_staging_batch *records) {
     ids_worker *worker = &line->worker;
     switch ((ids_message_kind)message->kind) {
     case IDS_MESSAGE_REPLY:
@@ -145,10 +145,10 @@ static void open_other(ids_line *line, const ids_message *message,
         ids_orders_take(worker, message);
         break;
     case IDS_MESSAGE_APPLY:
-        ids_copy_apply(worker, message, body, records);
+        ids_staging_apply(worker, message, body, records);
         break;
     case IDS_MESSAGE_APPLIED:
-        ids_copy_applied(worker, body);
+        ids_staging_applied(worker, body);
         break;
     case IDS_MESSAGE_ASK:
         assert(!"read in batches");
@@ -168,7 +168,7 @@ bool ids_incoming_open(ids_line *line, const ids_message_batch *batch,
     size_t starts[IDS_BATCH_MAX];
     uint32_t count = 0, left = 0;
     bool more = true;
-    ids_copy_batch records = {0};
+    ids_staging_batch records = {0};
     ids_message message;
     uint8_t *body;
     while (!left && may_open(worker)) {
@@ -192,6 +192,6 @@ bool ids_incoming_open(ids_line *line, const ids_message_batch *batch,
     }
     if (count)
         left = call_batch(line, count, starts, at);
-    ids_copy_close(worker, &records);
+    ids_staging_close(worker, &records);
     return !more && !left;
 }

@@ -94,7 +94,7 @@ void ids_line_free(ids_line *line) {
     ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
     ids_input_fini(&line->spare);
     ids_message_batch_free(line->opened);
-    ids_copy_fini(&line->worker);
+    ids_staging_fini(&line->worker);
     ids_worker_fini(&line->worker);
     free(line->input);
     free(line);

@@ -24,7 +24,7 @@ typedef enum ids_message_kind {
     IDS_MESSAGE_ORDER, /* word: an operator's order, see orders.c; for loop 0 */
     IDS_MESSAGE_APPLY, /* body: a tag, and a change to be put; word: the key's
                         * owner hash */
-    IDS_MESSAGE_APPLIED /* body: ids_applied, see copy.h */
+    IDS_MESSAGE_APPLIED /* body: ids_applied, see staging.h */
 } ids_message_kind;
 
 /* The asker waits (wait_ms > 0): not counted among what comes back soon. */

@@ -272,8 +272,8 @@ void ids_worker_count(const ids_worker *worker, ids_counters *counters) {
     of[IDS_RESULTS_DROPPED_TOTAL] = stats.results_dropped;
     for (int i = 0; i < IDP_OUTCOME_COUNT; i++)
         of[IDS_OUTCOME_ACQUIRED_TOTAL + i] = stats.outcomes[i];
-    if (worker->copy.aside) {
-        ids_shard_stats_get(worker->copy.aside, &stats);
+    if (worker->staging.staged) {
+        ids_shard_stats_get(worker->staging.staged, &stats);
         of[IDS_MEMORY_BYTES] += stats.memory_bytes;
     }
 }

@@ -11,13 +11,13 @@
 #include "server/change_buffer.h"
 #include "server/commit_wait.h"
 #include "server/conn.h"
-#include "server/copy.h"
 #include "server/counters.h"
 #include "server/journal/journal.h"
 #include "server/message.h"
 #include "server/orders.h"
 #include "server/role.h"
 #include "server/server.h"
+#include "server/staging.h"
 
 /* What one turn of a loop does, by kind. A unit is some 100 to 250 ns: a
  * request, a waiter that is looked at, a message, 1 KiB of any of these.
@@ -107,7 +107,7 @@ struct ids_worker {
     ids_role_state role_state;
     ids_journal *journal; /* its log's; NULL: none */
     ids_change_buffer change_buffer;
-    ids_copy copy;
+    ids_staging staging;
     ids_slots slots;
     ids_list dirty;         /* connections that the host must look at */
     ids_list for_forwarded; /* such whose output waits for forwarded requests */

@@ -81,7 +81,7 @@ static bool put(ids_worker *worker, ids_body *body) {
     uint32_t count;
     assert(body->skip <= body->count);
     while ((count = ids_body_next(body, changes)) > 0)
-        if (!ids_copy_route(worker, &body->tag, changes, count))
+        if (!ids_staging_route(worker, &body->tag, changes, count))
             return false;
     return ids_body_is_whole(body);
 }
@@ -102,7 +102,7 @@ bool ids_intake_put(ids_intake *intake, ids_worker *worker) {
     for (uint32_t i = 0; good && i < intake->count; i++)
         good = put(worker, &intake->bodies[i]);
     if (!good)
-        ids_copy_spoil(worker);
+        ids_staging_spoil(worker);
     for (uint32_t i = 0; i < intake->inputs_count; i++)
         give_back(intake, &intake->inputs[i]);
     intake->count = intake->inputs_count = 0;

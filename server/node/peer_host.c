@@ -51,12 +51,12 @@ static void hang_up(void *ctx, ids_link *link) {
     ids_replicator_wake(conn->repl);
 }
 
-static bool aside_begin(void *ctx) {
+static bool staged_begin(void *ctx) {
     (void)ctx; /* each worker makes its own with the first record */
     return true;
 }
 
-static void aside_drop(void *ctx) {
+static void staged_drop(void *ctx) {
     ids_replicator *replicator = ctx;
     assert(replicator->peer->upstream.id != 0);
     for (uint32_t i = 0; i < replicator->repls_count; i++) {
@@ -68,7 +68,7 @@ static void aside_drop(void *ctx) {
 static bool route(void *ctx, const ids_body *body) {
     ids_replicator *replicator = ctx;
     assert(replicator->here != NULL && body->tag.session != 0);
-    if (!body->tag.aside && replicator->holdings.stand)
+    if (!body->tag.staged && replicator->holdings.stand)
         replicator->holdings.stand = false;
     return ids_intake_add(&replicator->here->intake, body);
 }
@@ -99,8 +99,8 @@ ids_peer_host ids_replicator_host(ids_replicator *replicator) {
                            .random = give_random,
                            .dial = dial,
                            .hang_up = hang_up,
-                           .aside_begin = aside_begin,
-                           .aside_drop = aside_drop,
+                           .staged_begin = staged_begin,
+                           .staged_drop = staged_drop,
                            .route = route,
                            .lead = lead,
                            .stand_down = stand_down,

@@ -132,13 +132,13 @@ static bool prepare_copies(ids_replicator *replicator, uint64_t session) {
     assert(session != 0 && replicator->here != NULL);
     for (uint32_t i = 0; i < replicator->repls_count; i++) {
         ids_replicator_show(replicator, &replicator->repls[i]);
-        if (!ids_copy_prepare(replicator->repls[i].worker, session))
+        if (!ids_staging_prepare(replicator->repls[i].worker, session))
             return false;
     }
     return true;
 }
 
-/* All workers, or none: the copy stays aside until what was here is closed on
+/* All workers, or none: the staging copy stays until what was here is closed on
  * the medium. */
 static bool swap_copies(ids_replicator *replicator) {
     const ids_node_host *host = &replicator->host;
@@ -148,7 +148,7 @@ static bool swap_copies(ids_replicator *replicator) {
         return false;
     count -= IDS_RULE_OFF(SWAPS_ALL) && count > 1;
     for (uint32_t i = 0; i < count; i++)
-        ids_copy_swap(replicator->repls[i].worker);
+        ids_staging_swap(replicator->repls[i].worker);
     replicator->holdings.stand = false;
     host->replaced(host->ctx);
     return true;

@@ -44,7 +44,7 @@ typedef struct ids_repl {
     ids_intake intake;     /* of this stay */
     /* The monitor's. */
     ids_peer_conn *to_open;
-    uint64_t drop_session; /* a copy aside that is given up; 0: none */
+    uint64_t drop_session; /* a staging copy that is given up; 0: none */
 } ids_repl;
 
 /* An order of the operator's that is under way. */

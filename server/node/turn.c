@@ -23,10 +23,10 @@ static void report_applied(ids_repl *repl, ids_peer *peer) {
     uint64_t up_to = repl->worker_log
                          ? ids_worker_log_watermark(repl->worker_log)
                          : UINT64_MAX;
-    while (ids_copy_next_applied(worker, up_to, &applied))
+    while (ids_staging_next_applied(worker, up_to, &applied))
         while (applied.count-- > 0)
             ids_peer_applied(peer, &applied.tag);
-    if (ids_copy_take_failure(worker) && peer->upstream.id != 0 &&
+    if (ids_staging_take_failure(worker) && peer->upstream.id != 0 &&
         peer->upstream.stream[0] != NULL)
         ids_peer_lost(peer, peer->upstream.stream[0], peer->now_ms);
 }
@@ -39,11 +39,11 @@ static void tick(ids_repl *repl, ids_peer *peer, bool bytes_came) {
 }
 
 static void drop_copy(ids_repl *repl) {
-    const ids_copy *copy = &repl->worker->copy;
+    const ids_staging *copy = &repl->worker->staging;
     assert(repl->drop_session == 0 || repl->replicator->here == repl);
-    if (repl->drop_session != 0 && copy->aside &&
-        copy->aside_session == repl->drop_session)
-        ids_copy_drop(repl->worker);
+    if (repl->drop_session != 0 && copy->staged &&
+        copy->staged_session == repl->drop_session)
+        ids_staging_drop(repl->worker);
     repl->drop_session = 0;
 }
 
@@ -220,7 +220,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
 
     /* May take a while, so outside, and behind everything that somebody waits
      * for. */
-    ids_copy_tidy(worker);
+    ids_staging_tidy(worker);
 
     settle(repl);
     open_new(repl, behind.open);
@@ -231,8 +231,8 @@ static bool has_reason(const ids_repl *repl) {
     return atomic_load_explicit(&repl->called, memory_order_acquire) ||
            repl->is_busy || repl->is_full != worker->gate.full ||
            !ids_change_buffer_is_empty(&worker->change_buffer) ||
-           worker->copy.applied_at < worker->copy.applied.len ||
-           worker->copy.failed || ids_commit_gate_is_needed(&worker->gate) ||
+           worker->staging.applied_at < worker->staging.applied.len ||
+           worker->staging.failed || ids_commit_gate_is_needed(&worker->gate) ||
            ids_commit_gate_has_more(&worker->gate) ||
            ids_repl_next_ms(repl) <= worker->now_ms;
 }

@@ -25,7 +25,7 @@ static void count(const ids_peer *peer, const ids_follower *to,
         copying->total = copying->records;
 }
 
-void ids_copy_begins(ids_peer *peer, ids_follower *to) {
+void ids_full_copy_begins(ids_peer *peer, ids_follower *to) {
     ids_copying *copying = of(peer, to);
     if (copying->is_on)
         return;
@@ -45,7 +45,7 @@ static void end(const ids_peer *peer, const ids_follower *to,
     copying->is_on = false;
 }
 
-void ids_copy_is_done(ids_peer *peer, ids_follower *to) {
+void ids_full_copy_is_done(ids_peer *peer, ids_follower *to) {
     ids_copying *copying = of(peer, to);
     if (!copying->is_on)
         return;
@@ -55,7 +55,7 @@ void ids_copy_is_done(ids_peer *peer, ids_follower *to) {
     assert(copying->begun == copying->done + copying->given_up);
 }
 
-void ids_copy_is_over(ids_peer *peer, ids_follower *to) {
+void ids_full_copy_is_over(ids_peer *peer, ids_follower *to) {
     ids_copying *copying = of(peer, to);
     if (!copying->is_on)
         return;
@@ -64,8 +64,8 @@ void ids_copy_is_over(ids_peer *peer, ids_follower *to) {
     assert(copying->begun == copying->done + copying->given_up);
 }
 
-void ids_copy_get(const ids_peer *peer, const ids_follower *to,
-                  ids_copying *copying) {
+void ids_full_copy_get(const ids_peer *peer, const ids_follower *to,
+                       ids_copying *copying) {
     *copying = to != NULL ? to->copying : peer->copying;
     if (copying->is_on)
         count(peer, to, copying);
@@ -80,13 +80,13 @@ static bool goes_before(const ids_copying *a, const ids_copying *b) {
 
 void ids_peer_copy_get(const ids_peer *peer, ids_copying *copying) {
     uint64_t begun, done, given_up;
-    ids_copy_get(peer, NULL, copying);
+    ids_full_copy_get(peer, NULL, copying);
     begun = copying->begun;
     done = copying->done;
     given_up = copying->given_up;
     for (uint32_t i = 0; i < peer->config.places; i++) {
         ids_copying other;
-        ids_copy_get(peer, &peer->follower[i], &other);
+        ids_full_copy_get(peer, &peer->follower[i], &other);
         begun += other.begun;
         done += other.done;
         given_up += other.given_up;

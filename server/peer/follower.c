@@ -44,13 +44,13 @@ static bool can_continue(const ids_peer *peer) {
     return true;
 }
 
-static bool begin_aside(ids_peer *peer) {
+static bool begin_staged(ids_peer *peer) {
     const ids_peer_host *host = &peer->config.host;
     assert(!peer->syncing && !peer->swap_due);
-    if (!host->aside_begin(host->ctx))
+    if (!host->staged_begin(host->ctx))
         return false;
     peer->syncing = true;
-    ids_copy_begins(peer, NULL);
+    ids_full_copy_begins(peer, NULL);
     peer->swap_due = IDS_RULE_OFF(R7); /* the old copy is gone at once */
     return true;
 }
@@ -59,7 +59,7 @@ static bool begin_aside(ids_peer *peer) {
 static bool start(ids_peer *peer) {
     bool goes_on = can_continue(peer);
     assert(!peer->started);
-    if (!goes_on && !begin_aside(peer))
+    if (!goes_on && !begin_staged(peer))
         return false;
     peer->started = true;
     peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
@@ -152,7 +152,7 @@ static void finish_copy(ids_peer *peer) {
     assert(peer->known.epoch >= peer->upstream.epoch);
     peer->copy_streams = peer->upstream.streams;
     peer->copy_of = peer->upstream.epoch;
-    ids_copy_is_done(peer, NULL);
+    ids_full_copy_is_done(peer, NULL);
     peer->copy_node = peer->upstream.other.node;
     peer->syncing = false;
     for (uint32_t k = 0; k < peer->upstream.streams; k++)

@@ -91,11 +91,11 @@ bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *follower,
 
 /* A full copy begins, is whole, or has ended before it was: for the status.
  * to: whom it is sent to; NULL: it is loaded here. */
-void ids_copy_begins(ids_peer *peer, ids_follower *to);
-void ids_copy_is_done(ids_peer *peer, ids_follower *to);
-void ids_copy_is_over(ids_peer *peer, ids_follower *to);
-void ids_copy_get(const ids_peer *peer, const ids_follower *to,
-                  ids_copying *copying);
+void ids_full_copy_begins(ids_peer *peer, ids_follower *to);
+void ids_full_copy_is_done(ids_peer *peer, ids_follower *to);
+void ids_full_copy_is_over(ids_peer *peer, ids_follower *to);
+void ids_full_copy_get(const ids_peer *peer, const ids_follower *to,
+                       ids_copying *copying);
 /* All of them as one: the one that is on, or was last, and how many. */
 void ids_peer_copy_get(const ids_peer *peer, ids_copying *copying);
 

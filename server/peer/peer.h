@@ -48,9 +48,9 @@ typedef struct ids_peer_host {
     /* Replica: a second, empty copy is to be loaded beside the first (false:
      * it can't, the session ends); it is given up, whatever batches for it
      * are still on their way. Owners may do both when a message reaches them:
-     * a batch says whether it is for the copy aside, and of which session. */
-    bool (*aside_begin)(void *ctx);
-    void (*aside_drop)(void *ctx);
+     * a batch says whether it is for the staging copy, and of which session. */
+    bool (*staged_begin)(void *ctx);
+    void (*staged_drop)(void *ctx);
     /* See receiver.h: put each of its records into its owner's copy, then
      * ids_peer_applied, which comes after this has returned. The body borrows
      * from the link's input: until ids_peer_input returns, or for as long as
@@ -307,9 +307,9 @@ void ids_peer_applied(ids_peer *peer, const ids_batch_tag *tag);
 
 /* A full copy is whole. The host makes the world stand still, asks again (the
  * session may have ended: then it is off), lets every loop do its part of the
- * last stand_down and then its copy aside take the old one's place, and says so
- * before the world goes on. Batches of the session that come later are for the
- * new copy, aside or not. Until then nothing of it is acknowledged. */
+ * last stand_down and then its staging copy take the old one's place, and says
+ * so before the world goes on. Batches of the session that come later are for
+ * the new copy, aside or not. Until then nothing of it is acknowledged. */
 static inline bool ids_peer_swap_is_due(const ids_peer *peer) {
     return peer->swap_due;
 }

@@ -169,7 +169,7 @@ static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
         peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
     memcpy(f->host, link->seen_host, sizeof f->host);
     if (frame->flags & IDS_PF_FLAG_SYNC) {
-        ids_copy_begins(peer, f);
+        ids_full_copy_begins(peer, f);
         ids_sender_sync(sender, f->session.id);
     } else {
         if (!ids_sender_continue(sender, f->session.id, frame->number))
@@ -218,7 +218,7 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
     if (f->joining && same(f->joiner, f->session.other))
         raise(&commit_index->joining[place], progress->acked);
     if (f->copying.is_on && copy_is_there(peer, f))
-        ids_copy_is_done(peer, f);
+        ids_full_copy_is_done(peer, f);
     return true;
 }
 

@@ -18,7 +18,7 @@ typedef struct ids_batch_tag {
     uint64_t epoch;   /* R6: of a lower one, too */
     uint64_t batch;
     uint32_t stream;
-    bool aside; /* belongs to the copy that is being loaded */
+    bool staged; /* belongs to the copy that is being loaded */
 } ids_batch_tag;
 
 /* The changes of a frame, which nobody has read yet. */

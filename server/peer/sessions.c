@@ -79,7 +79,7 @@ static void upstream_over(ids_peer *peer) {
     if (peer->started && !peer->syncing)
         ids_follower_note_positions(peer);
     if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
-        host->aside_drop(host->ctx);
+        host->staged_drop(host->ctx);
     peer->started = peer->syncing = peer->swap_due = false;
     peer->owes_detached = peer->owes_admitted = false;
     peer->behind_ms = 0;
@@ -90,7 +90,7 @@ static void upstream_over(ids_peer *peer) {
 void ids_peer_end_upstream(ids_peer *peer) {
     if (peer->upstream.id == 0)
         return;
-    ids_copy_is_over(peer, NULL);
+    ids_full_copy_is_over(peer, NULL);
     upstream_over(peer);
     end_session(peer, &peer->upstream);
     assert(!peer->started && !peer->syncing && !peer->swap_due);
@@ -128,7 +128,7 @@ static void follower_over(ids_peer *peer, ids_follower *f) {
 void ids_primary_end_session(ids_peer *peer, ids_follower *f) {
     if (f->session.id == 0)
         return;
-    ids_copy_is_over(peer, f);
+    ids_full_copy_is_over(peer, f);
     follower_over(peer, f);
     end_session(peer, &f->session);
 }

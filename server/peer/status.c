@@ -117,7 +117,7 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
     s->in_sync = s->waits && !s->forgetful;
     s->knows = s->is_here && s->connected && f->told_knows;
     assert(!s->knows || s->in_sync);
-    ids_copy_get(peer, f, &s->copying);
+    ids_full_copy_get(peer, f, &s->copying);
     if (s->in_sync) {
         s->member = member;
         s->name = peer->known.replica_name[ids_primary_place(peer, f)];

@@ -22,7 +22,7 @@ add_test(NAME peer_sim_behind COMMAND peer_sim --seeds ${behind}..${all})
 set_tests_properties(peer_sim_behind PROPERTIES LABELS sim TIMEOUT 600
   FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
 # The checker looks on: see peer_look.c.
-foreach(name commit_gate_change commit_gate_call reply_answer reply_message copy_route)
+foreach(name commit_gate_change commit_gate_call reply_answer reply_message staging_route)
   target_link_options(peer_sim PRIVATE LINKER:--wrap=ids_${name})
 endforeach()
 

@@ -175,14 +175,14 @@ void __wrap_ids_reply_message(ids_worker *ids, const ids_reply_to *to,
 
 /* --- records -------------------------------------------------------------- */
 
-bool __real_ids_copy_route(ids_worker *ids, const ids_batch_tag *tag,
-                           const ids_change *changes, uint32_t count);
-bool __wrap_ids_copy_route(ids_worker *ids, const ids_batch_tag *tag,
-                           const ids_change *changes, uint32_t count);
+bool __real_ids_staging_route(ids_worker *ids, const ids_batch_tag *tag,
+                              const ids_change *changes, uint32_t count);
+bool __wrap_ids_staging_route(ids_worker *ids, const ids_batch_tag *tag,
+                              const ids_change *changes, uint32_t count);
 
-bool __wrap_ids_copy_route(ids_worker *ids, const ids_batch_tag *tag,
-                           const ids_change *changes, uint32_t count) {
+bool __wrap_ids_staging_route(ids_worker *ids, const ids_batch_tag *tag,
+                              const ids_change *changes, uint32_t count) {
     pw_note_routed(worker_of(ids)->n, tag);
-    return __real_ids_copy_route(ids, tag, changes, count);
+    return __real_ids_staging_route(ids, tag, changes, count);
 }
 /* NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_copy.c -- workers that follow: another node's records come in, at once
- * or by way of the loop that owns the key, and a full copy as a whole. */
+/* test_staging.c -- workers that follow: another node's records come in, at
+ * once or by way of the loop that owns the key, and a full copy as a whole. */
 #include "server/commit_gate.h"
 #include "server/take_role.h"
 #include "tests/unit/server/town.h"
@@ -61,7 +61,7 @@ static ids_change claim(const char *key) {
 
 static void put_at(uint32_t loop, const ids_batch_tag *tag, const char *key) {
     const ids_change change = claim(key);
-    cr_assert(ids_copy_route(t.workers[loop], tag, &change, 1));
+    cr_assert(ids_staging_route(t.workers[loop], tag, &change, 1));
 }
 
 static uint64_t records(uint32_t loop) {
@@ -73,7 +73,7 @@ static uint64_t records(uint32_t loop) {
 static uint32_t applied_at(uint32_t loop, uint64_t batch) {
     ids_applied applied;
     uint32_t count = 0;
-    while (ids_copy_next_applied(t.workers[loop], UINT64_MAX, &applied))
+    while (ids_staging_next_applied(t.workers[loop], UINT64_MAX, &applied))
         count += applied.tag.batch == batch ? applied.count : 0;
     return count;
 }
@@ -93,8 +93,8 @@ Test(copy, is_told_of_once_it_is_kept) {
     t.workers[0]->gate.changes = 7; /* as with a journal */
     put_at(0, &tag, key_of(&t, 0, 0));
     uint64_t number = t.workers[0]->gate.changes;
-    cr_assert_not(ids_copy_next_applied(t.workers[0], number - 1, &applied));
-    cr_assert(ids_copy_next_applied(t.workers[0], number, &applied));
+    cr_assert_not(ids_staging_next_applied(t.workers[0], number - 1, &applied));
+    cr_assert(ids_staging_next_applied(t.workers[0], number, &applied));
     cr_assert_eq(applied.count, 1);
 }
 
@@ -147,7 +147,7 @@ Test(copy, a_worker_that_has_not_heard_yet_that_it_follows_puts_them) {
 Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
     const ids_batch_tag old = {.session = 1, .epoch = EPOCH, .batch = 1};
     ids_batch_tag tag = {
-        .session = 2, .epoch = EPOCH, .batch = 2, .aside = true};
+        .session = 2, .epoch = EPOCH, .batch = 2, .staged = true};
     put_at(0, &old, key_of(&t, 0, 0));
     put_at(0, &old, key_of(&t, 1, 0));
     town_run(&t);
@@ -157,15 +157,15 @@ Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
     town_run(&t);
     cr_assert_eq(records(0), 1, "the old copy stays until then");
     for (uint32_t i = 0; i < 2; i++)
-        cr_assert(ids_copy_prepare(t.workers[i], 2));
+        cr_assert(ids_staging_prepare(t.workers[i], 2));
     for (uint32_t i = 0; i < 2; i++)
-        ids_copy_swap(t.workers[i]);
+        ids_staging_swap(t.workers[i]);
     cr_assert_eq(records(0), 2);
     cr_assert_eq(records(1), 0, "nothing of it came for this one");
     put_at(0, &tag, key_of(&t, 0, 3));
     cr_assert_eq(records(0), 3, "what comes late is for the new one");
-    ids_copy_tidy(t.workers[0]);
-    cr_assert_null(t.workers[0]->copy.retired[0]);
+    ids_staging_tidy(t.workers[0]);
+    cr_assert_null(t.workers[0]->staging.retired[0]);
     lead();
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
@@ -187,32 +187,32 @@ Test(copy, an_old_copy_stays_for_as_long_as_a_snapshot_walks_it) {
     put_at(0, &tag, key_of(&t, 0, 0));
     ids_shard_walk(old, worker->now_ms, &cursor, 1, see, &seen);
     for (uint64_t session = 2; session < 9; session++) {
-        cr_assert(ids_copy_prepare(worker, session));
-        ids_copy_swap(worker);
-        ids_copy_tidy(worker);
+        cr_assert(ids_staging_prepare(worker, session));
+        ids_staging_swap(worker);
+        ids_staging_tidy(worker);
     }
     cr_assert(ids_shard_is_walked(old));
     while (ids_shard_walk(old, worker->now_ms, &cursor, 64, see, &seen))
         ;
     ids_shard_walk_end(old);
     cr_assert_eq(seen, 1);
-    ids_copy_tidy(worker);
-    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
-        cr_assert_null(worker->copy.retired[i]);
+    ids_staging_tidy(worker);
+    for (int i = 0; i < IDS_STAGING_RETIRED_MAX; i++)
+        cr_assert_null(worker->staging.retired[i]);
 }
 
 Test(copy, a_full_copy_that_is_given_up_leaves_nothing_behind) {
     ids_batch_tag tag = {
-        .session = 1, .epoch = EPOCH, .batch = 2, .aside = true};
+        .session = 1, .epoch = EPOCH, .batch = 2, .staged = true};
     put_at(0, &tag, key_of(&t, 0, 0));
-    ids_copy_drop(t.workers[0]);
-    cr_assert_null(t.workers[0]->copy.aside);
+    ids_staging_drop(t.workers[0]);
+    cr_assert_null(t.workers[0]->staging.staged);
     tag.session = t.session = 2;
     put_at(0, &tag, key_of(&t, 0, 1));
     tag.session = t.session = 3;
     put_at(0, &tag, key_of(&t, 0, 2));
-    cr_assert(ids_copy_prepare(t.workers[0], 3));
-    ids_copy_swap(t.workers[0]);
+    cr_assert(ids_staging_prepare(t.workers[0], 3));
+    ids_staging_swap(t.workers[0]);
     cr_assert_eq(records(0), 1, "of the last session alone");
 }
 
@@ -225,11 +225,11 @@ Test(copy, a_record_without_memory_is_never_reported) {
         char key[16];
         snprintf(key, sizeof key, "m%u", i);
         const ids_change change = claim(key);
-        good = ids_copy_route(t.workers[0], &tag, &change, 1);
+        good = ids_staging_route(t.workers[0], &tag, &change, 1);
     }
     cr_assert_not(good);
-    cr_assert(ids_copy_take_failure(t.workers[0]));
-    cr_assert_not(ids_copy_take_failure(t.workers[0]), "told once");
+    cr_assert(ids_staging_take_failure(t.workers[0]));
+    cr_assert_not(ids_staging_take_failure(t.workers[0]), "told once");
     cr_assert_eq(applied_at(0, 3), records(0));
 }
 
@@ -248,8 +248,8 @@ Test(kept_copy, a_journal_takes_what_is_put_and_what_is_changed_in_one_count) {
     put_at(0, &tag, "one");
     put_at(0, &tag, "two");
     cr_assert_eq(ids_journal_taken(t.workers[0]->journal), 2);
-    cr_assert(ids_copy_prepare(t.workers[0], 2));
-    ids_copy_swap(t.workers[0]);
+    cr_assert(ids_staging_prepare(t.workers[0], 2));
+    ids_staging_swap(t.workers[0]);
     put_at(0, &tag, "three");
     lead();
     ask_acquire(&a, 1, "four", 0);

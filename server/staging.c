@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* copy.c -- a replica's copy of another node's records; see copy.h. */
-#include "server/copy.h"
+/* staging.c -- a replica's copy of another node's records; see staging.h. */
+#include "server/staging.h"
 
 #include "proto/owner.h"
 #include "server/change.h"
@@ -14,57 +14,57 @@
 
 /* --- the copy beside ------------------------------------------------------ */
 
-static ids_shard **free_place(ids_copy *copy) {
-    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
+static ids_shard **free_place(ids_staging *copy) {
+    for (int i = 0; i < IDS_STAGING_RETIRED_MAX; i++)
         if (!copy->retired[i])
             return &copy->retired[i];
     return NULL;
 }
 
-void ids_copy_drop(ids_worker *worker) {
-    ids_copy *copy = &worker->copy;
+void ids_staging_drop(ids_worker *worker) {
+    ids_staging *copy = &worker->staging;
     ids_shard **place = free_place(copy);
     if (place)
-        *place = copy->aside;
+        *place = copy->staged;
     else
-        ids_pools_free_shard(worker->server->pools, copy->aside);
-    copy->aside = NULL;
+        ids_pools_free_shard(worker->server->pools, copy->staged);
+    copy->staged = NULL;
 }
 
-static bool make_aside(ids_worker *worker, uint64_t session) {
-    ids_copy *copy = &worker->copy;
-    if (copy->aside && copy->aside_session == session)
+static bool make_staged(ids_worker *worker, uint64_t session) {
+    ids_staging *copy = &worker->staging;
+    if (copy->staged && copy->staged_session == session)
         return true;
-    ids_copy_drop(worker);
-    ids_copy_tidy(worker);
-    copy->aside = ids_pools_new_shard(worker->server->pools,
-                                      &worker->shard_config, session);
-    if (!copy->aside)
+    ids_staging_drop(worker);
+    ids_staging_tidy(worker);
+    copy->staged = ids_pools_new_shard(worker->server->pools,
+                                       &worker->shard_config, session);
+    if (!copy->staged)
         return false;
-    ids_peer_prepare_copy(copy->aside);
-    copy->aside_session = session;
+    ids_peer_prepare_copy(copy->staged);
+    copy->staged_session = session;
     return true;
 }
 
-bool ids_copy_prepare(ids_worker *worker, uint64_t session) {
+bool ids_staging_prepare(ids_worker *worker, uint64_t session) {
     assert(worker->role_state.role == IDS_FOLLOWS);
-    return make_aside(worker, session) && free_place(&worker->copy);
+    return make_staged(worker, session) && free_place(&worker->staging);
 }
 
-void ids_copy_swap(ids_worker *worker) {
-    ids_copy *copy = &worker->copy;
-    assert(copy->aside && worker->role_state.role == IDS_FOLLOWS);
+void ids_staging_swap(ids_worker *worker) {
+    ids_staging *copy = &worker->staging;
+    assert(copy->staged && worker->role_state.role == IDS_FOLLOWS);
     *free_place(copy) = worker->shard;
-    worker->shard = copy->aside;
-    copy->aside = NULL;
-    copy->session = copy->aside_session;
+    worker->shard = copy->staged;
+    copy->staged = NULL;
+    copy->session = copy->staged_session;
 }
 
-void ids_copy_tidy(ids_worker *worker) {
-    ids_copy *copy = &worker->copy;
+void ids_staging_tidy(ids_worker *worker) {
+    ids_staging *copy = &worker->staging;
     if (worker->role_state.role != IDS_FOLLOWS)
-        ids_copy_drop(worker);
-    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++) {
+        ids_staging_drop(worker);
+    for (int i = 0; i < IDS_STAGING_RETIRED_MAX; i++) {
         ids_shard *shard = copy->retired[i];
         if (!shard || ids_shard_is_walked(shard))
             continue;
@@ -73,11 +73,11 @@ void ids_copy_tidy(ids_worker *worker) {
     }
 }
 
-void ids_copy_fini(ids_worker *worker) {
-    for (int i = 0; i < IDS_COPY_RETIRED_MAX; i++)
-        ids_pools_free_shard(worker->server->pools, worker->copy.retired[i]);
-    ids_pools_free_shard(worker->server->pools, worker->copy.aside);
-    ids_bytes_free(&worker->copy.applied);
+void ids_staging_fini(ids_worker *worker) {
+    for (int i = 0; i < IDS_STAGING_RETIRED_MAX; i++)
+        ids_pools_free_shard(worker->server->pools, worker->staging.retired[i]);
+    ids_pools_free_shard(worker->server->pools, worker->staging.staged);
+    ids_bytes_free(&worker->staging.applied);
 }
 
 /* --- records -------------------------------------------------------------- */
@@ -85,22 +85,22 @@ void ids_copy_fini(ids_worker *worker) {
 static bool same_tag(const ids_batch_tag *a, const ids_batch_tag *b) {
     return a->session == b->session && a->epoch == b->epoch &&
            a->batch == b->batch && a->stream == b->stream &&
-           a->aside == b->aside;
+           a->staged == b->staged;
 }
 
 static bool fail(ids_worker *worker, const ids_batch_tag *tag) {
-    if (!worker->copy.failed)
+    if (!worker->staging.failed)
         ids_log(IDS_LOG_ERROR, "a record of the primary's found no memory",
                 "loop=%u copy=%s at=\"--max-memory\"", worker->index,
-                tag->aside ? "new" : "current");
-    worker->copy.failed = true;
+                tag->staged ? "new" : "current");
+    worker->staging.failed = true;
     return false;
 }
 
 /* Records of one tag come in a row. */
 static bool note_applied(ids_worker *worker, const ids_batch_tag *tag,
                          uint64_t number, uint32_t count) {
-    ids_copy *copy = &worker->copy;
+    ids_staging *copy = &worker->staging;
     ids_applied last = {.tag = *tag, .number = number, .count = count};
     if (copy->applied.len > copy->applied_at) {
         ids_applied *at =
@@ -115,9 +115,9 @@ static bool note_applied(ids_worker *worker, const ids_batch_tag *tag,
            fail(worker, tag);
 }
 
-bool ids_copy_next_applied(ids_worker *worker, uint64_t kept,
-                           ids_applied *applied) {
-    ids_copy *copy = &worker->copy;
+bool ids_staging_next_applied(ids_worker *worker, uint64_t kept,
+                              ids_applied *applied) {
+    ids_staging *copy = &worker->staging;
     if (copy->applied_at == copy->applied.len) {
         copy->applied_at = copy->applied.len = 0;
         return false;
@@ -132,27 +132,27 @@ bool ids_copy_next_applied(ids_worker *worker, uint64_t kept,
     return true;
 }
 
-void ids_copy_spoil(ids_worker *worker) {
-    worker->copy.failed = true;
+void ids_staging_spoil(ids_worker *worker) {
+    worker->staging.failed = true;
 }
 
-bool ids_copy_take_failure(ids_worker *worker) {
-    bool failed = worker->copy.failed;
-    worker->copy.failed = false;
+bool ids_staging_take_failure(ids_worker *worker) {
+    bool failed = worker->staging.failed;
+    worker->staging.failed = false;
     return failed;
 }
 
 /* What of a full copy comes late is put where that copy stands by now. */
-static bool is_for_aside(const ids_worker *worker, const ids_batch_tag *tag) {
-    return tag->aside && tag->session != worker->copy.session;
+static bool is_for_staged(const ids_worker *worker, const ids_batch_tag *tag) {
+    return tag->staged && tag->session != worker->staging.session;
 }
 
 static bool put(ids_worker *worker, const ids_batch_tag *tag, uint64_t hash,
                 const ids_change *change) {
-    bool aside = is_for_aside(worker, tag);
-    if (aside && !make_aside(worker, tag->session))
+    bool staged = is_for_staged(worker, tag);
+    if (staged && !make_staged(worker, tag->session))
         return fail(worker, tag);
-    ids_shard *shard = aside ? worker->copy.aside : worker->shard;
+    ids_shard *shard = staged ? worker->staging.staged : worker->shard;
     ids_change nameless = *change;
     if (IDS_RULE_OFF(R10)) {
         nameless.nonce.len = nameless.encoded.len = 0;
@@ -160,7 +160,7 @@ static bool put(ids_worker *worker, const ids_batch_tag *tag, uint64_t hash,
     }
     if (!ids_shard_put(shard, hash, change, worker->now_ms))
         return fail(worker, tag);
-    if (!aside)
+    if (!staged)
         ids_commit_gate_put(worker, change);
     return true;
 }
@@ -192,13 +192,14 @@ static bool route_one(ids_worker *worker, const ids_batch_tag *tag,
 
 /* As in dispatch: where records will be looked for is fetched for all of them
  * before the first is put. */
-bool ids_copy_route(ids_worker *worker, const ids_batch_tag *tag,
-                    const ids_change *changes, uint32_t count) {
+bool ids_staging_route(ids_worker *worker, const ids_batch_tag *tag,
+                       const ids_change *changes, uint32_t count) {
     uint64_t hash[IDS_ROUTE_MAX];
     uint32_t owner[IDS_ROUTE_MAX];
-    const ids_shard *shard = is_for_aside(worker, tag) && worker->copy.aside
-                                 ? worker->copy.aside
-                                 : worker->shard;
+    const ids_shard *shard =
+        is_for_staged(worker, tag) && worker->staging.staged
+            ? worker->staging.staged
+            : worker->shard;
     assert(worker->role_state.role == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
     for (uint32_t i = 0; i < count; i++) {
         hash[i] = ids_server_hash(worker->server, changes[i].ns, changes[i].key,
@@ -216,7 +217,7 @@ bool ids_copy_route(ids_worker *worker, const ids_batch_tag *tag,
 /* --- at the owner, and back ----------------------------------------------- */
 
 static bool is_current(ids_worker *worker, const ids_batch_tag *tag,
-                       ids_copy_batch *walk) {
+                       ids_staging_batch *walk) {
     if (!walk->is_asked || walk->asked.session != tag->session ||
         walk->asked.epoch != tag->epoch) {
         walk->is_asked = true;
@@ -227,8 +228,8 @@ static bool is_current(ids_worker *worker, const ids_batch_tag *tag,
     return walk->is_current;
 }
 
-void ids_copy_apply(ids_worker *worker, const ids_message *message,
-                    const uint8_t *body, ids_copy_batch *walk) {
+void ids_staging_apply(ids_worker *worker, const ids_message *message,
+                       const uint8_t *body, ids_staging_batch *walk) {
     ids_batch_tag tag;
     ids_change change;
     assert(message->body_bytes > sizeof tag);
@@ -237,19 +238,19 @@ void ids_copy_apply(ids_worker *worker, const ids_message *message,
         return;
     size_t bytes = ids_change_read(body + sizeof tag,
                                    message->body_bytes - sizeof tag, &change);
-    assert(bytes > 0); /* it was written by ids_copy_route */
+    assert(bytes > 0); /* it was written by ids_staging_route */
     (void)bytes;
     if (!put(worker, &tag, message->word, &change))
         return;
     if (walk->applied.count == 0 || !same_tag(&walk->applied.tag, &tag)) {
-        ids_copy_close(worker, walk);
+        ids_staging_close(worker, walk);
         walk->applied.tag = tag;
         walk->from = ids_asker_loop(message->asker);
     }
     walk->applied.count++;
 }
 
-void ids_copy_close(ids_worker *worker, ids_copy_batch *walk) {
+void ids_staging_close(ids_worker *worker, ids_staging_batch *walk) {
     const ids_message message = {.body_bytes = sizeof walk->applied,
                                  .kind = IDS_MESSAGE_APPLIED};
     if (walk->applied.count == 0)
@@ -267,7 +268,7 @@ void ids_copy_close(ids_worker *worker, ids_copy_batch *walk) {
     walk->applied.count = 0;
 }
 
-void ids_copy_applied(ids_worker *worker, const uint8_t *body) {
+void ids_staging_applied(ids_worker *worker, const uint8_t *body) {
     ids_applied applied;
     memcpy(&applied, body, sizeof applied);
     note_applied(worker, &applied.tag, 0, applied.count);
