@@ -21,7 +21,7 @@ typedef struct ids_budget {
     ids_pool own; /* where no pool is shared */
     size_t used_bytes;
     int64_t leased_bytes;
-    bool carries; /* records that are carried over: see ids_pool.over_bytes */
+    bool imports; /* records that are carried over: see ids_pool.over_bytes */
 } ids_budget;
 
 static inline void ids_budget_init(ids_budget *budget, const ids_mem *mem,
@@ -66,7 +66,7 @@ static inline void ids_pool_give(ids_pool *pool, int64_t bytes) {
 /* The lease covers so many bytes more than are used. */
 static inline bool ids_budget_lease(ids_budget *budget, size_t bytes) {
     ids_pool *pool = ids_budget_pool(budget);
-    int64_t floor_bytes = budget->carries ? -(int64_t)pool->over_bytes : 0;
+    int64_t floor_bytes = budget->imports ? -(int64_t)pool->over_bytes : 0;
     int64_t lacks;
     assert(budget->leased_bytes >= (int64_t)budget->used_bytes);
     if (bytes > (size_t)INT64_MAX / 2)

@@ -79,8 +79,8 @@ static void restart(ids_shard *shard, ids_place place, ids_record *record,
 
 /* Gives the call's record a slot of at least this size. NULL: no memory, it is
  * as it was; place is where it stands in either case. */
-static ids_record *rehouse(ids_shard *shard, const ids_call *call,
-                           ids_place *place, size_t bytes) {
+static ids_record *resize(ids_shard *shard, const ids_call *call,
+                          ids_place *place, size_t bytes) {
     ids_record *record = ids_slab_at(&shard->slab, ids_place_ref(*place));
     ids_record *moved;
     ids_ref ref;
@@ -203,7 +203,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     uint8_t *at;
     assert(record->state == IDP_STATE_RELEASED ||
            ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED);
-    record = rehouse(shard, call, &place, bytes);
+    record = resize(shard, call, &place, bytes);
     if (record == NULL)
         return refuse(shard, error);
     ids_claims_unname(shard, record);
@@ -329,7 +329,7 @@ static ids_record *keep_result(ids_shard *shard, ids_place *place,
     if (!request->result_too_large &&
         result.len <= shard->config.result_bytes_max)
         roomy =
-            rehouse(shard, call, place, ids_record_bytes(record) + result.len);
+            resize(shard, call, place, ids_record_bytes(record) + result.len);
     if (roomy == NULL) {
         shard->counted.results_dropped++;
         return ids_slab_at(&shard->slab, ids_place_ref(*place));

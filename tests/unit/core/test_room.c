@@ -187,12 +187,12 @@ Test(room, what_one_does_not_need_another_gets) {
         total += 200000, count++;
     cr_assert_geq(total, 8 * MIB - 4 * 2 * IDS_LEASE_BYTES - 200000);
     /* For what is carried over there is some more. */
-    budgets[2].carries = true;
+    budgets[2].imports = true;
     void *over = ids_budget_alloc(&budgets[2], 600000);
     cr_assert_not_null(over);
     cr_assert_null(ids_budget_alloc(&budgets[2], 700000));
     ids_budget_free(&budgets[2], over, 600000);
-    budgets[2].carries = false;
+    budgets[2].imports = false;
     while (count > 0)
         ids_budget_free(&budgets[2], blocks[--count], 200000);
     cr_assert_not_null(blocks[0] = ids_budget_alloc(&budgets[0], 7 * MIB));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* carry.c -- carrying records over: out in a walk, in from a change record.
+/* export.c -- records out in a walk, and in from a change record.
  *
  * Pure. What journal, snapshot and peer stream have in common with the core:
  * the whole record, its times as what is left of them. */
@@ -204,11 +204,11 @@ static bool put(ids_shard *shard, uint64_t hash, const ids_change *change,
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
                    uint64_t now_ms) {
     bool done;
-    assert(!shard->budget.carries);
+    assert(!shard->budget.imports);
     assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
-    shard->budget.carries = true;
+    shard->budget.imports = true;
     done = put(shard, hash, change, now_ms);
-    shard->budget.carries = false;
+    shard->budget.imports = false;
     return done;
 }
 
