@@ -20,14 +20,14 @@ typedef struct ids_worker ids_worker;
  * names (ids_conn_become). That its other end sends no more (ended) may come to
  * pass in each of them. */
 typedef enum ids_conn_life {
-    IDS_CONN_SERVED,  /* its requests are carried out as they come */
-    IDS_CONN_STALLED, /* some lie in its input until output or forwarded
-                         requests have left */
-    IDS_CONN_NEW,     /* nothing tells yet who speaks */
-    IDS_CONN_MOVING,  /* goes to loop move_to, with its unread input */
-    IDS_CONN_PEER,    /* another server: its preface was read, the host takes it
-                       * off the worker, with the input behind it */
-    IDS_CONN_CLOSING, /* nothing is read; closed when the output has left */
+    IDS_CONN_SERVED,   /* its requests are carried out as they come */
+    IDS_CONN_STALLED,  /* some lie in its input until output or forwarded
+                          requests have left */
+    IDS_CONN_NEW,      /* nothing tells yet who speaks */
+    IDS_CONN_MOVING,   /* goes to loop move_to, with its unread input */
+    IDS_CONN_PEER,     /* another server: its magic was read, the host takes it
+                        * off the worker, with the input behind it */
+    IDS_CONN_CLOSING,  /* nothing is read; closed when the output has left */
     IDS_CONN_DRAINING, /* so, and not before its waiters have heard of the end
                         */
     IDS_CONN_DEAD,     /* closed as soon as the host looks */

@@ -3,9 +3,9 @@
 #include "server/reader.h"
 
 #include "proto/request.h"
+#include "server/detect.h"
 #include "server/dispatch.h"
 #include "server/forward.h"
-#include "server/greeting.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -81,8 +81,8 @@ static void refuse_stream(ids_line *line, ids_conn *conn,
         ids_reply_error(&line->worker, conn, fault->msgid, fault->error,
                         fault->text);
     } else {
-        ids_reply_bytes(&line->worker, conn, ids_greeting_no_request,
-                        strlen(ids_greeting_no_request));
+        ids_reply_bytes(&line->worker, conn, ids_detect_no_request,
+                        strlen(ids_detect_no_request));
         ids_count_error(&line->worker.counters, fault->error);
     }
     ids_log_who(IDS_LOG_WARN, "closed for what it sent", &conn->who,
@@ -225,14 +225,14 @@ static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
 
 /* Another server has come: from here on it is the host's. What it has sent
  * is little, since it waits for our answer. */
-static void greet_peer(ids_line *line, ids_conn *conn) {
+static void detect_peer(ids_line *line, ids_conn *conn) {
     if (!line->worker.server->takes_peers) {
-        dismiss(line, conn, ids_greeting_no_peer);
+        dismiss(line, conn, ids_detect_no_peer);
     } else if (conn->reading.in.len > IDS_STRANGER_BYTES_MAX) {
-        dismiss(line, conn, ids_greeting_no_request);
+        dismiss(line, conn, ids_detect_no_request);
     } else {
-        ids_bytes_consume(&conn->reading.in, IDS_PREFACE_BYTES);
-        line->worker.buffers.bytes -= IDS_PREFACE_BYTES;
+        ids_bytes_consume(&conn->reading.in, IDS_MAGIC_BYTES);
+        line->worker.buffers.bytes -= IDS_MAGIC_BYTES;
         ids_conn_become(conn, IDS_CONN_PEER);
         ids_worker_mark(&line->worker, conn);
     }
@@ -241,12 +241,11 @@ static void greet_peer(ids_line *line, ids_conn *conn) {
 /* True when it can begin a request; otherwise what came is dealt with here:
  * bytes that don't tell yet who speaks are kept, another server is handed on,
  * and somebody else is told what this port speaks. */
-static bool greet(ids_line *line, ids_conn *conn, const uint8_t *bytes,
-                  size_t len) {
+static bool detect_protocol(ids_line *line, ids_conn *conn,
+                            const uint8_t *bytes, size_t len) {
     const char *answer = NULL;
     bool is_first = !conn->reading.in.len;
-    if (is_first &&
-        ids_greeting_read(bytes, len, &answer) == IDS_FIRST_REQUEST) {
+    if (is_first && ids_detect_read(bytes, len, &answer) == IDS_FIRST_REQUEST) {
         ids_conn_become(conn, IDS_CONN_SERVED);
         return true;
     }
@@ -258,9 +257,9 @@ static bool greet(ids_line *line, ids_conn *conn, const uint8_t *bytes,
     if (ids_conn_is_dead(conn))
         return false;
     ids_first who =
-        ids_greeting_read(conn->reading.in.ptr, conn->reading.in.len, &answer);
+        ids_detect_read(conn->reading.in.ptr, conn->reading.in.len, &answer);
     if (who == IDS_FIRST_PEER)
-        greet_peer(line, conn);
+        detect_peer(line, conn);
     else if (who == IDS_FIRST_STRANGER)
         dismiss(line, conn, answer);
     return false;
@@ -271,7 +270,7 @@ void ids_reader_input(ids_line *line, ids_conn *conn, size_t len) {
     conn->reading.received += len;
     if (ids_conn_is_over(conn) || !len)
         return;
-    if (conn->life == IDS_CONN_NEW && !greet(line, conn, bytes, len))
+    if (conn->life == IDS_CONN_NEW && !detect_protocol(line, conn, bytes, len))
         return;
     if (conn->reading.skip) {
         size_t skipped =

@@ -4,7 +4,7 @@
  * later. */
 #include "server/node/replicator.h"
 
-#include "server/peer/preface.h"
+#include "server/peer/magic.h"
 #include "server/take_role.h"
 
 #include <assert.h>
@@ -21,13 +21,13 @@ static void dial(void *ctx, ids_link *link) {
     ids_repl *repl = &replicator->repls[link->stream % replicator->repls_count];
     ids_peer_conn *conn = ids_peer_conn_new();
     assert(replicator->here != NULL && link->host == NULL);
-    if (conn == NULL || !ids_pbuf_reserve(&conn->out, IDS_PREFACE_BYTES)) {
+    if (conn == NULL || !ids_pbuf_reserve(&conn->out, IDS_MAGIC_BYTES)) {
         free(conn);
         replicator->dial_failed = true;
         return;
     }
-    memcpy(conn->out.at, IDS_PREFACE, IDS_PREFACE_BYTES);
-    conn->out.len = IDS_PREFACE_BYTES;
+    memcpy(conn->out.at, IDS_MAGIC, IDS_MAGIC_BYTES);
+    conn->out.len = IDS_MAGIC_BYTES;
     conn->repl = repl;
     conn->dialled = true;
     conn->to = link->dialled_to;

@@ -4,7 +4,7 @@
  *
  * Pure. Bytes come in here and are frames behind it. */
 #include "server/peer/halves.h"
-#include "server/peer/preface.h"
+#include "server/peer/magic.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,7 +18,7 @@ void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms) {
     ids_peer_fault(peer, link);
 }
 
-/* --- frames ------------------------------------------------------------- */
+/* --- frames --------------------------------------------------------------- */
 
 /* False: the link is gone. */
 static bool turn_away(ids_peer *peer, ids_link *link, ids_refusal_why why) {

@@ -33,7 +33,7 @@ static void send_nothing(wire *w) {
     (void)w;
 }
 
-static void send_preface(wire *w) {
+static void send_magic(wire *w) {
     wire_send(w, "idempeer", 8);
 }
 
@@ -85,8 +85,8 @@ static void store_keeps_its_descriptors(void) {
     CHECK(wire_open(&w, daemon.port), "can't connect");
     CHECK(daemon_said(&daemon, "needs more descriptors than allowed", 5),
           "it does not say that there are too few");
-    void (*const each[])(wire *) = {send_nothing, send_preface};
-    const char *const what[] = {"idle", "prefaces"};
+    void (*const each[])(wire *) = {send_nothing, send_magic};
+    const char *const what[] = {"idle", "magics"};
     for (int i = 0; i < 2; i++) {
         open_crowd(crowd, daemon.port, each[i]);
         fill_segments(&w, what[i]);
@@ -198,7 +198,7 @@ static void it_ends_while_it_waits(void) {
     puts("  it ends while it waits, and says for what");
 }
 
-/* Who is over --max-connections ------------------------------------------- */
+/* Who is over --max-connections -------------------------------------------- */
 
 static bool reply_says(const idp_reply *reply, const char *text) {
     return reply->is_error &&

@@ -89,7 +89,7 @@ typedef struct strangers {
     atomic_uint come;
 } strangers;
 
-/* The preface alone; the preface and the head of a frame that will not come. */
+/* The magic alone; the magic and the head of a frame that will not come. */
 static void *come_on(void *ctx) {
     strangers *f = ctx;
     static wire w[STRANGERS];

@@ -45,10 +45,10 @@ static void open_one(wire *w, const daemon_t *daemon, const char *bytes,
           "can't connect");
 }
 
-/* The head of a ping, of another server's preface, of a whole hello. */
-#define HALF_PING    "\x94\x00\x01\xa4pi"
-#define HALF_PREFACE "idemp"
-#define WHOLE_PING   "\x94\x00\x01\xa4ping\x90"
+/* The head of a ping, of another server's magic, of a whole hello. */
+#define HALF_PING  "\x94\x00\x01\xa4pi"
+#define HALF_MAGIC "idemp"
+#define WHOLE_PING "\x94\x00\x01\xa4ping\x90"
 
 static bool gets_in(const daemon_t *daemon, const char *secret) {
     wire w;
@@ -80,7 +80,7 @@ static void a_crowd_without_the_secret(void) {
         size_t len;
     } says[] = {{"", 0},
                 {HALF_PING, sizeof HALF_PING - 1},
-                {HALF_PREFACE, sizeof HALF_PREFACE - 1},
+                {HALF_MAGIC, sizeof HALF_MAGIC - 1},
                 {WHOLE_PING, sizeof WHOLE_PING - 1}};
     for (unsigned i = 0; i < PLACES; i++)
         open_one(&crowd[i], &daemon, says[i % 4].bytes, says[i % 4].len);
@@ -149,7 +149,7 @@ static void sip_until_closed(wire *w, const daemon_t *daemon) {
 static void in_the_middle(void) {
     daemon_t daemon;
     char complete[128], state[64];
-    wire silent, half, later, preface, peer, dribbles, sips;
+    wire silent, half, later, magic, peer, dribbles, sips;
     snprintf(state, sizeof state, "/tmp/idemstore-silence-%d-state",
              (int)getpid());
     daemon_start(
@@ -161,7 +161,7 @@ static void in_the_middle(void) {
     open_one(&half, &daemon, HALF_PING, sizeof HALF_PING - 1);
     open_one(&later, &daemon, WHOLE_PING HALF_PING,
              sizeof WHOLE_PING HALF_PING - 1);
-    open_one(&preface, &daemon, HALF_PREFACE, sizeof HALF_PREFACE - 1);
+    open_one(&magic, &daemon, HALF_MAGIC, sizeof HALF_MAGIC - 1);
     open_one(&peer, &daemon, "idempeer\x20\x00\x00\x00\x01", 13);
     open_one(&dribbles, &daemon, complete, head_of_complete(complete));
     ask_for_much(&sips, &daemon);
@@ -170,7 +170,7 @@ static void in_the_middle(void) {
     dribble_until_closed(&dribbles);
     waits_for_end(&half, "half a request");
     waits_for_end(&later, "half a request behind a whole one");
-    waits_for_end(&preface, "half of another server's preface");
+    waits_for_end(&magic, "half of another server's magic");
     puts("  half a request, half a handshake: closed");
     waits_for_end(&silent, "not a word");
     bystander_is_well(by, "all of those");

@@ -53,7 +53,7 @@ static void garbage(pair *p) {
         is_turned_away(&p->a, bytes, sizeof bytes);
     }
     serves(&p->a, "after-garbage");
-    puts("  garbage behind the preface, and silence: closed, all is well");
+    puts("  garbage behind the magic, and silence: closed, all is well");
 }
 
 static void crowd(pair *p) {

@@ -367,9 +367,9 @@ Test(pair, leading_again_grants_larger_tokens) {
     cr_assert_eq(change.token.epoch, EPOCH + 5);
 }
 
-/* The preface -------------------------------------------------------------- */
+/* The magic ---------------------------------------------------------------- */
 
-Test(pair, another_server_is_told_by_its_preface) {
+Test(pair, another_server_is_told_by_its_magic) {
     t.server.takes_peers = true;
     caller_send_slowly(&a, "idempee", 7);
     cr_assert_not(a.is_peer);
@@ -399,7 +399,7 @@ Test(pair, a_server_without_a_peer_says_so) {
     expect_line("idempear", "requests are arrays");
 }
 
-Test(pair, who_shouts_behind_the_preface_is_sent_away) {
+Test(pair, who_shouts_behind_the_magic_is_sent_away) {
     static char much[8 + IDS_STRANGER_BYTES_MAX + 1] = "idempeer";
     t.server.takes_peers = true;
     caller_send(&a, much, sizeof much);

@@ -46,7 +46,7 @@ typedef struct caller {
     char heard[256];
     char error[256]; /* the whole error that was heard last */
     bool is_peer;    /* the server took it for another one ... */
-    idt_buf behind;  /* ... and what came behind the preface */
+    idt_buf behind;  /* ... and what came behind the magic */
 } caller;
 
 /* Small limits: results of 1 KiB, 8 pending, buffers of 64 KiB. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* greeting.c -- a word to whoever took this port for another one. */
-#include "server/greeting.h"
+/* detect.c -- which protocol the first bytes of a connection are, and a word to
+ * whoever took this port for another one. */
+#include "server/detect.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 #define SPEAKS "idemstored speaks MessagePack-RPC on this port, "
 #define SEE    ": see proto/README.md\r\n"
 
-const char ids_greeting_no_request[] = SPEAKS "and this is no request" SEE;
+const char ids_detect_no_request[] = SPEAKS "and this is no request" SEE;
 
 /* curl shows the body of an answer. */
 #define HTTP_BODY                                                             \
@@ -78,7 +79,7 @@ static ids_first read_text(const uint8_t *bytes, size_t len,
                            const char **answer) {
     match http = match_http(bytes, len);
     match redis = match_redis(bytes, len);
-    match peer = match_word(bytes, len, IDS_PREFACE, false);
+    match peer = match_word(bytes, len, IDS_MAGIC, false);
     if (peer == MATCH_WHOLE)
         return IDS_FIRST_PEER;
     bool begun = http == MATCH_BEGUN || peer == MATCH_BEGUN;
@@ -93,8 +94,8 @@ static ids_first read_text(const uint8_t *bytes, size_t len,
     return IDS_FIRST_STRANGER;
 }
 
-ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
-                            const char **answer) {
+ids_first ids_detect_read(const uint8_t *bytes, size_t len,
+                          const char **answer) {
     uint8_t first = bytes[0];
     if ((first & 0xf0) == 0x90 || first == 0xdc || first == 0xdd)
         return IDS_FIRST_REQUEST; /* an array */
@@ -112,5 +113,5 @@ ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
 }
 
 /* The peer's link knows it by its beginning. */
-const char ids_greeting_no_peer[] =
+const char ids_detect_no_peer[] =
     IDS_LINK_NO_PEER ": see --replication and --replicate-from\r\n";

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* greeting.h -- a word to whoever took this port for another one. */
-#ifndef IDS_GREETING_H
-#define IDS_GREETING_H
+/* detect.h -- which protocol the first bytes of a connection are, and a word to
+ * whoever took this port for another one. */
+#ifndef IDS_DETECT_H
+#define IDS_DETECT_H
 
-#include "server/peer/preface.h"
+#include "server/peer/magic.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum ids_first {
     IDS_FIRST_REQUEST, /* it can begin a MessagePack-RPC request */
-    IDS_FIRST_PEER,    /* another server's preface, whole */
+    IDS_FIRST_PEER,    /* another server's magic, whole */
     IDS_FIRST_PARTIAL, /* more bytes will tell, 16 at the latest */
     IDS_FIRST_STRANGER /* whoever that is, *answer is for them */
 } ids_first;
@@ -18,14 +19,14 @@ typedef enum ids_first {
 /* Who speaks, by the first len (1 or more) bytes of a connection. answer: what
  * a stranger is told, in its own protocol where that is HTTP or Redis, else
  * one line of text. Static storage. */
-ids_first ids_greeting_read(const uint8_t *bytes, size_t len,
-                            const char **answer);
+ids_first ids_detect_read(const uint8_t *bytes, size_t len,
+                          const char **answer);
 
 /* The line for a frame that begins as one of ours and then is none, before
  * there is a msgid to answer to. */
-extern const char ids_greeting_no_request[];
+extern const char ids_detect_no_request[];
 
 /* The line for another server where none is expected. */
-extern const char ids_greeting_no_peer[];
+extern const char ids_detect_no_peer[];
 
 #endif
