@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pair.c -- when the second server has everything that the first one has. */
-#include "bench/order.h"
+#include "bench/admin.h"
 #include "bench/spawn.h"
 
 #include <stdlib.h>
@@ -13,17 +13,17 @@
 
 static bool idem_is_in_sync(const idb_server *server) {
     idp_replication seen;
-    if (!idb_order_replication(&server->primary.at, &seen) || !seen.connected ||
+    if (!idb_admin_replication(&server->primary.at, &seen) || !seen.connected ||
         seen.syncing)
         return false;
     if (seen.in_sync_count >= 2)
         return true;
     /* Nobody is confirmed there: what the replica says of itself counts. */
     return server->spec->replication == IDB_REPLICATION_ASYNC &&
-           idb_order_replication(&server->replica.at, &seen) &&
+           idb_admin_replication(&server->replica.at, &seen) &&
            seen.connected && !seen.syncing &&
-           idb_order_stat(&server->replica.at, "records") >=
-               idb_order_stat(&server->primary.at, "records");
+           idb_admin_stat(&server->replica.at, "records") >=
+               idb_admin_stat(&server->primary.at, "records");
 }
 
 static bool redis_is_in_sync(const idb_server *server) {

@@ -3,7 +3,7 @@
  * loop. */
 #include "bench/probe.h"
 
-#include "bench/order.h"
+#include "bench/admin.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 
@@ -90,7 +90,7 @@ static void *probe_main(void *arg) {
 static bool connect_all(idb_probe *probe, const idb_endpoint *at) {
     uint32_t loops = 1;
     for (; probe->count < loops; probe->count++) {
-        int fd = idb_order_connect(at, probe->count, &loops);
+        int fd = idb_admin_connect(at, probe->count, &loops);
         if (fd < 0 || loops > LOOPS_MAX)
             return false;
         probe->fds[probe->count] = fd;

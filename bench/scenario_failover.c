@@ -7,7 +7,7 @@
  * it is killed (-9) and the replica is promoted at once. The gap is the
  * longest time between two answers from that moment on. Each pair changes
  * its primary once. */
-#include "bench/order.h"
+#include "bench/admin.h"
 #include "bench/scenario.h"
 #include "client/include/idemclient.h"
 
@@ -100,10 +100,10 @@ static void *watch_main(void *arg) {
 /* A replica that has not yet noticed may refuse; whoever scripts it asks
  * again. */
 static const char *promote(const idb_endpoint *at, char *why, size_t cap) {
-    idp_order_answer answer;
+    idp_command_answer answer;
     uint64_t until_ns = idb_now_ns() + PROMOTE_NS;
     for (;;) {
-        const char *failed = idb_order(at, IDP_PROMOTE, 10, &answer, why, cap);
+        const char *failed = idb_admin(at, IDP_PROMOTE, 10, &answer, why, cap);
         if (!failed || idb_now_ns() > until_ns)
             return failed;
         usleep(1000);
@@ -112,10 +112,10 @@ static const char *promote(const idb_endpoint *at, char *why, size_t cap) {
 
 static const char *change(watch *w, bool is_planned, char *why, size_t cap) {
     idb_server *s = &w->server;
-    idp_order_answer answer;
+    idp_command_answer answer;
     atomic_store(&w->from_ns, idb_now_ns());
     if (is_planned)
-        return idb_order(&s->primary.at, IDP_SWITCHOVER, 10, &answer, why, cap);
+        return idb_admin(&s->primary.at, IDP_SWITCHOVER, 10, &answer, why, cap);
     idb_node_end(&s->primary, SIGKILL);
     return promote(&s->replica.at, why, cap);
 }

@@ -5,7 +5,7 @@
  * Fill; a steady load, first alone, then while a snapshot is ordered and
  * written; then two starts: after a kill -9, from snapshot and log, and after
  * a clean stop. */
-#include "bench/order.h"
+#include "bench/admin.h"
 #include "bench/proc.h"
 #include "bench/scenario.h"
 
@@ -53,14 +53,14 @@ typedef struct taking {
     pthread_t thread;
     atomic_bool is_done;
     uint64_t rss_before, rss_max, rss_base;
-    idp_order_answer answer;
+    idp_command_answer answer;
     const char *failed;
     char why[512];
 } taking;
 
 static void *order_main(void *arg) {
     taking *t = arg;
-    t->failed = idb_order(&t->server.primary.at, IDP_SNAPSHOT, 600, &t->answer,
+    t->failed = idb_admin(&t->server.primary.at, IDP_SNAPSHOT, 600, &t->answer,
                           t->why, sizeof t->why);
     atomic_store(&t->is_done, true);
     return NULL;
@@ -119,7 +119,7 @@ static const char *start_again(taking *t, int signal, double *seconds,
         return failed;
     uint64_t have = 0;
     for (int i = 0; i < TRIES && !have; i++) /* it listens before it answers */
-        have = idb_order_stat(&node->at, "records");
+        have = idb_admin_stat(&node->at, "records");
     uint64_t cpu_ns = idb_proc_cpu_all_ns(node->at.pid);
     *seconds = (double)(idb_now_ns() - start_ns) / 1e9;
     *rate = (double)have * 1e9 / (double)cpu_ns;

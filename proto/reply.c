@@ -5,14 +5,14 @@
  * answer.c's, hello.c's and stats.c's. */
 #include "proto/reply.h"
 
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "proto/put.h"
 #include "proto/scan.h"
 
 #include <assert.h>
 
 static_assert(IDP_HELLO_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX &&
-                  IDP_ORDER_REPLY_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX,
+                  IDP_COMMAND_REPLY_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX,
               "the largest of the replies that are seldom asked for");
 
 /* Where to cut text so that it has at most max bytes and no half a UTF-8

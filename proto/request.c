@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-/* acquire --------------------------------------------------------------- */
+/* acquire ------------------------------------------------------------------ */
 
 static bool acquire_option_read(cursor *c, int at, idp_request *r,
                                 idp_read_fault *fault) {
@@ -82,7 +82,7 @@ static uint8_t *acquire_put(uint8_t *to, const idp_request *r) {
     return to;
 }
 
-/* complete -------------------------------------------------------------- */
+/* complete ----------------------------------------------------------------- */
 
 static bool complete_option_read(cursor *c, int at, idp_request *r,
                                  idp_read_fault *fault) {
@@ -145,7 +145,7 @@ static uint8_t *complete_put(uint8_t *to, const idp_request *r) {
     return to;
 }
 
-/* release, renew, peek -------------------------------------------------- */
+/* release, renew, peek ----------------------------------------------------- */
 
 static bool release_option_read(cursor *c, int at, idp_request *r,
                                 idp_read_fault *fault) {
@@ -204,7 +204,7 @@ static uint8_t *peek_put(uint8_t *to, const idp_request *r) {
     return name_put(put_array(put_word(to, "peek"), 2), r);
 }
 
-/* hello, ping, stats ---------------------------------------------------- */
+/* hello, ping, stats ------------------------------------------------------- */
 
 static bool hello_option_read(cursor *c, int at, idp_request *r,
                               idp_read_fault *fault) {
@@ -254,7 +254,7 @@ static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
     return to;
 }
 
-/* promote, detach ------------------------------------------------------- */
+/* promote, detach ---------------------------------------------------------- */
 
 static bool loss_option_read(cursor *c, int at, idp_request *r,
                              idp_read_fault *fault) {
@@ -269,7 +269,7 @@ static const options loss_options = {
 static const uint8_t *loss_read(cursor c, uint32_t count, idp_request *r,
                                 idp_read_fault *fault) {
     if (count > 1) {
-        return bad(fault, "this order takes one optional map");
+        return bad(fault, "this command takes one optional map");
     }
     return count == 0 ? c.at : options_read(c, &loss_options, r, fault);
 }
@@ -286,7 +286,7 @@ static const uint8_t *nothing_read(cursor c, uint32_t count,
     return count == 0 ? c.at : bad(fault, "this method takes no parameters");
 }
 
-/* All of them ----------------------------------------------------------- */
+/* All of them -------------------------------------------------------------- */
 
 const uint8_t *idp_params_read(cursor c, uint32_t count,
                                size_t result_bytes_max, idp_request *request,

@@ -34,7 +34,8 @@ static const ids_config_row rows[] = {
      "per result; a larger one completes its key without being kept"},
     {"--max-connections", "N", IDS_CONFIG_COUNT, FIELD(connections_max),
      "16384", NULL, 1, 1u << 20,
-     "open at a time; a few more for the other node, and for orders from this "
+     "open at a time; a few more for the other node, and for commands from "
+     "this "
      "machine"},
     {"--idle-timeout", "S", IDS_CONFIG_COUNT, FIELD(idle_s), "3600", NULL, 0,
      31622400,
@@ -346,7 +347,7 @@ bool ids_config_parse(ids_config *config, int argc, char *const argv[],
            check_compare(&p);
 }
 
-/* Help -------------------------------------------------------------------- */
+/* Help --------------------------------------------------------------------- */
 
 typedef struct sink {
     char *to;

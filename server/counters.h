@@ -13,8 +13,8 @@
     X(BUFFERED_BYTES, "buffered_bytes")                           \
     X(REPLIES_IN_COMMIT_WAIT, "replies_in_commit_wait")           \
     X(REQUESTS_TOTAL, "requests_total")                           \
-    X(ORDERS_TOTAL, "orders_total")                               \
-    X(ORDERS_REFUSED_TOTAL, "orders_refused_total")               \
+    X(COMMANDS_TOTAL, "commands_total")                           \
+    X(COMMANDS_REFUSED_TOTAL, "commands_refused_total")           \
     X(FORWARDED_TOTAL, "forwarded_total")                         \
     X(MESSAGE_BATCHES_TOTAL, "message_batches_total")             \
     X(REPLIES_LOST_TOTAL, "replies_lost_total")                   \

@@ -191,7 +191,7 @@ static void serve_hello(ids_worker *worker, ids_conn *conn,
 /* Whoever runs the server is heard when clients have taken every place. */
 static bool is_operators(const ids_conn *conn, idp_method method) {
     return conn->reading.local && (method == IDP_HELLO || method == IDP_STATS ||
-                                   ids_method_is_order(method));
+                                   ids_method_is_command(method));
 }
 
 static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
@@ -230,8 +230,8 @@ static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
     else if (request->method == IDP_REPLICATION)
         ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_REPLICATION, worker, conn,
                         request->msgid);
-    else if (ids_method_is_order(request->method))
-        ids_orders_ask(worker, conn, request);
+    else if (ids_method_is_command(request->method))
+        ids_command_ask(worker, conn, request);
     else
         ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_STATS, worker, conn,
                         request->msgid);

@@ -141,8 +141,8 @@ static void open_other(ids_line *line, const ids_message *message,
     case IDS_MESSAGE_NOTICE:
         line->host.notice(line->host.ctx, (ids_notice)message->word);
         break;
-    case IDS_MESSAGE_ORDER:
-        ids_orders_take(worker, message);
+    case IDS_MESSAGE_COMMAND:
+        ids_command_take(worker, message);
         break;
     case IDS_MESSAGE_APPLY:
         ids_staging_apply(worker, message, body, records);

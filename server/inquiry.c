@@ -141,7 +141,7 @@ static size_t write_part(ids_worker *worker, ids_inquiry_kind kind,
                          uint8_t part[static PART_BYTES_MAX]) {
     ids_counters own;
     if (kind == IDS_INQUIRY_REPLICATION)
-        return worker->index == 0 ? ids_orders_report(worker, part) : 0;
+        return worker->index == 0 ? ids_command_report(worker, part) : 0;
     ids_worker_count(worker, &own);
     memcpy(part, &own, sizeof own);
     return sizeof own;

@@ -193,5 +193,5 @@ bool ids_line_end_turn(ids_line *line) {
 
 void ids_line_drain(ids_line *line) {
     line->worker.draining = line->drains_waiters = true;
-    ids_orders_drain(&line->worker);
+    ids_command_drain(&line->worker);
 }

@@ -21,10 +21,11 @@ typedef enum ids_message_kind {
                           * number; asker: the loop that asks */
     IDS_MESSAGE_PART,    /* the same; body: this loop's part of the answer */
     IDS_MESSAGE_NOTICE,  /* word: an ids_notice, for the loop itself */
-    IDS_MESSAGE_ORDER, /* word: an operator's order, see orders.c; for loop 0 */
-    IDS_MESSAGE_APPLY, /* body: a tag, and a change to be put; word: the key's
-                        * owner hash */
-    IDS_MESSAGE_APPLIED /* body: ids_applied, see staging.h */
+    IDS_MESSAGE_COMMAND, /* word: an operator's command, see commands.c; for
+                            loop 0 */
+    IDS_MESSAGE_APPLY,   /* body: a tag, and a change to be put; word: the key's
+                          * owner hash */
+    IDS_MESSAGE_APPLIED  /* body: ids_applied, see staging.h */
 } ids_message_kind;
 
 /* The asker waits (wait_ms > 0): not counted among what comes back soon. */

@@ -7,9 +7,9 @@
 #define IDS_SERVER_H
 
 #include "proto/owner.h"
+#include "server/commands.h"
 #include "server/core/mix.h"
 #include "server/mailbox.h"
-#include "server/orders.h"
 #include "server/pools.h"
 #include "server/secret.h"
 
@@ -22,13 +22,13 @@ typedef struct ids_server {
     const char *version;
     ids_pools *pools; /* what records may take; NULL: ids_line_config says */
     size_t result_bytes_max;
-    uint32_t pending_max;    /* waiting, and forwarded, per connection */
-    size_t buffer_bytes_max; /* per loop: partial input, unsent output */
-    size_t unsent_bytes_max; /* per connection; over it, it is closed */
-    ids_order_taker peer;    /* promote, detach, switchover, replication */
-    ids_order_taker store;   /* snapshot */
-    bool takes_peers;        /* another server may connect */
-    ids_mailbox *mailboxes;  /* one per loop */
+    uint32_t pending_max;      /* waiting, and forwarded, per connection */
+    size_t buffer_bytes_max;   /* per loop: partial input, unsent output */
+    size_t unsent_bytes_max;   /* per connection; over it, it is closed */
+    ids_command_handler peer;  /* promote, detach, switchover, replication */
+    ids_command_handler store; /* snapshot */
+    bool takes_peers;          /* another server may connect */
+    ids_mailbox *mailboxes;    /* one per loop */
     /* Wakes a sleeping loop. Any thread. */
     void (*wake)(void *ctx, uint32_t loop);
     void *wake_ctx;

@@ -9,12 +9,12 @@
 #define IDS_WORKER_H
 
 #include "server/change_buffer.h"
+#include "server/commands.h"
 #include "server/commit_wait.h"
 #include "server/conn.h"
 #include "server/counters.h"
 #include "server/journal/journal.h"
 #include "server/message.h"
-#include "server/orders.h"
 #include "server/role.h"
 #include "server/server.h"
 #include "server/staging.h"
@@ -118,7 +118,7 @@ struct ids_worker {
     uint32_t work[IDS_WORK_KINDS]; /* of this turn */
     ids_counters counters;
     ids_pace pace;
-    ids_orders orders;             /* under way; loop 0's */
+    ids_commands commands;         /* under way; loop 0's */
     ids_shard_config shard_config; /* for another shard like the first */
     ids_worker_host host;
 };

@@ -176,9 +176,9 @@ bool ctl_claims_find(const ctl_session *session, ctl_ask *ask);
 const char *ctl_nearest_command(const char *word);
 const char *ctl_nearest_option(const char *word, const ctl_command *command);
 
-/* For whoever runs the servers: orders.c. check exits as idemstored does. */
+/* For whoever runs the servers: admin.c. check exits as idemstored does. */
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
-ctl_exit ctl_run_order(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
 
 void ctl_help(FILE *to);

@@ -118,7 +118,7 @@ ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err) {
         return exit_of_error(err->code);
     }
     complain(err->text);
-    bool is_command = ask->command->run == ctl_run_order;
+    bool is_command = ask->command->run == ctl_run_admin;
     fprintf(stderr, " (%s; the %s: %s", name, is_command ? "command" : "claim",
             assume);
     print_nonce(err);

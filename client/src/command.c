@@ -12,12 +12,12 @@
 #include "client/src/greet.h"
 #include "client/src/sized.h"
 #include "client/src/socket.h"
-#include "proto/orders.h"
+#include "proto/commands.h"
 
 static_assert(sizeof((idem_command_answer *)0)->primary >
                       IDP_ENDPOINT_BYTES_MAX &&
                   sizeof((idem_command_answer *)0)->text >
-                      IDP_ORDER_TEXT_BYTES_MAX,
+                      IDP_COMMAND_TEXT_BYTES_MAX,
               "what a server may say fits");
 static_assert(IDEM_IN_SYNC_MAX >= IDP_IN_SYNC_MAX &&
                   IDEM_STREAMS_MAX >= IDP_STREAMS_MAX,
@@ -139,11 +139,11 @@ static void copy_endpoint(char *to, size_t size, idp_slice from) {
     copy_slice(to, size, is_one ? from : (idp_slice){0});
 }
 
-/* Commands ---------------------------------------------------------------- */
+/* Commands ----------------------------------------------------------------- */
 
 static void fill_answer(idem_command_answer *theirs,
-                        const idp_order_answer *from) {
-    idem_command_answer own = {.outcome = from->outcome == IDP_ORDERED_REFUSED
+                        const idp_command_answer *from) {
+    idem_command_answer own = {.outcome = from->outcome == IDP_COMMAND_REFUSED
                                               ? IDEM_COMMAND_REFUSED
                                               : IDEM_COMMAND_DONE,
                                .epoch = from->epoch,
@@ -175,7 +175,7 @@ static int32_t read_command(const idem_command_args *theirs,
 static int32_t carry_out(const char *uri, const idem_command_args *args,
                          idem_command_answer *answer, idem_error *err) {
     errand e;
-    idp_order_answer said;
+    idp_command_answer said;
     idp_method method =
         (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
     begin(&e, method);
@@ -184,7 +184,7 @@ static int32_t carry_out(const char *uri, const idem_command_args *args,
     int32_t code = prepare(&e, uri, args->timeout_ms, err);
     if (code == 0)
         code = run(&e, err);
-    if (code == 0 && !idp_order_read(method, e.reply.result, &said))
+    if (code == 0 && !idp_command_read(method, e.reply.result, &said))
         code = garbled(&e, err);
     if (code == 0)
         fill_answer(answer, &said);
@@ -204,7 +204,7 @@ int32_t idem_command(const char *uri, const idem_command_args *args,
     return code;
 }
 
-/* Replication ------------------------------------------------------------- */
+/* Replication -------------------------------------------------------------- */
 
 static idem_lag lag_of(idp_lag lag) {
     return (idem_lag){.ops = lag.ops, .bytes = lag.bytes, .ms = lag.ms};

@@ -66,7 +66,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
 void ids_loop_keeps(ids_loop *loop, struct ids_store *store);
 void ids_loop_sits(ids_loop *loop, ids_repl *repl, struct ids_barrier *barrier);
 
-/* Runs until ids_loop_stop, or an order to stop. */
+/* Runs until ids_loop_stop, or a notice to stop. */
 void ids_loop_run(ids_loop *loop);
 
 /* After it ran, or when it never did. */

@@ -142,8 +142,8 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation) {
     return true;
 }
 
-ids_order_taker ids_peering_taker(ids_peering *r) {
-    return ids_replicator_taker(&r->replicator);
+ids_command_handler ids_peering_handler(ids_peering *r) {
+    return ids_replicator_handler(&r->replicator);
 }
 
 void ids_peering_close(ids_peering *r) {

@@ -46,7 +46,7 @@ bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation);
 void ids_peering_close(ids_peering *r);
 
 /* For ids_server: what an operator asks. */
-ids_order_taker ids_peering_taker(ids_peering *r);
+ids_command_handler ids_peering_handler(ids_peering *r);
 
 /* The peer's configuration: peer_settings.c's. */
 void ids_peering_fill(ids_peering *r, uint64_t incarnation);

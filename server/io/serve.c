@@ -145,7 +145,7 @@ static bool open_store(process *s) {
     if (!ids_store_open(&s->store, s->config, &s->server))
         return false;
     s->server.epoch = ids_store_epoch(&s->store);
-    s->server.store = ids_snapshots_taker(&s->store.snapshots);
+    s->server.store = ids_snapshots_handler(&s->store.snapshots);
     return true;
 }
 
@@ -157,7 +157,7 @@ static bool open_peering(process *s) {
     if (!ids_peering_open(&s->peering, &s->server, text))
         return false;
     s->server.takes_peers = true;
-    s->server.peer = ids_peering_taker(&s->peering);
+    s->server.peer = ids_peering_handler(&s->peering);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commands.c -- what the operator orders of the peer, and the report. On the
+/* commands.c -- the operator's commands to the peer, and the report. On the
  * first worker. */
 #include "server/node/replicator.h"
 
@@ -19,28 +19,28 @@ static ids_worker *worker_of(ids_replicator *replicator) {
 
 /* Orders ------------------------------------------------------------------- */
 
-static void answer(ids_replicator *replicator, idp_ordered outcome,
+static void answer(ids_replicator *replicator, idp_command_outcome outcome,
                    uint64_t epoch, const char *primary) {
-    const idp_order_answer what = {
+    const idp_command_answer what = {
         .outcome = outcome,
         .epoch = epoch,
         .primary = {(const uint8_t *)primary, strlen(primary)}};
-    assert(replicator->order.is_there);
-    replicator->order.is_there = false;
-    ids_orders_answer(worker_of(replicator), replicator->order.request.ticket,
-                      &what);
+    assert(replicator->command.is_there);
+    replicator->command.is_there = false;
+    ids_command_answer(worker_of(replicator), replicator->command.request.id,
+                       &what);
 }
 
 static void refuse(ids_replicator *replicator, const char *text) {
-    assert(replicator->order.is_there);
-    replicator->order.is_there = false;
-    ids_orders_refuse(worker_of(replicator), replicator->order.request.ticket,
-                      text);
+    assert(replicator->command.is_there);
+    replicator->command.is_there = false;
+    ids_command_refuse(worker_of(replicator), replicator->command.request.id,
+                       text);
 }
 
-void ids_replicator_fail_order(ids_replicator *replicator, int error) {
+void ids_replicator_fail_command(ids_replicator *replicator, int error) {
     char text[256];
-    if (!replicator->order.is_there || !replicator->order.is_begun)
+    if (!replicator->command.is_there || !replicator->command.is_begun)
         return;
     snprintf(text, sizeof text,
              "it can't be recorded in %.120s (%s): nothing has changed; make "
@@ -60,29 +60,30 @@ static uint64_t next_epoch(const ids_replicator *replicator) {
 
 static ids_deciding begin(ids_replicator *replicator) {
     ids_peer *peer = replicator->peer;
-    ids_replicator_order *order = &replicator->order;
-    assert(!order->is_begun && replicator->here != NULL);
-    order->epoch = next_epoch(replicator);
-    switch (order->request.order) {
+    ids_replicator_command *command = &replicator->command;
+    assert(!command->is_begun && replicator->here != NULL);
+    command->epoch = next_epoch(replicator);
+    switch (command->request.command) {
     case IDP_PROMOTE:
-        return ids_peer_promote(peer, order->epoch, order->request.accept_loss);
+        return ids_peer_promote(peer, command->epoch,
+                                command->request.accept_loss);
     case IDP_DETACH:
-        order->epoch = peer->lead_epoch;
-        return ids_peer_detach(peer, order->request.node);
+        command->epoch = peer->lead_epoch;
+        return ids_peer_detach(peer, command->request.node);
     default:
-        return ids_peer_switchover(peer, order->epoch, order->request.node);
+        return ids_peer_switchover(peer, command->epoch, command->request.node);
     }
 }
 
-/* What became of an order that is under way. OK: it is in effect; BUSY: not
+/* What became of a command that is under way. OK: it is in effect; BUSY: not
  * yet. */
 static ids_deciding look(const ids_peer *peer,
-                         const ids_replicator_order *order) {
+                         const ids_replicator_command *command) {
     bool pending = peer->pending != IDS_PENDING_NONE;
-    assert(order->is_there && order->is_begun);
-    switch (order->request.order) {
+    assert(command->is_there && command->is_begun);
+    switch (command->request.command) {
     case IDP_PROMOTE:
-        if (peer->leading && peer->lead_epoch == order->epoch)
+        if (peer->leading && peer->lead_epoch == command->epoch)
             return IDS_DECIDING_OK;
         return pending ? IDS_DECIDING_BUSY : IDS_DECIDING_EPOCH_TOO_LOW;
     case IDP_DETACH:
@@ -93,7 +94,7 @@ static ids_deciding look(const ids_peer *peer,
         if (peer->leading)
             return peer->switch_epoch != 0 ? IDS_DECIDING_BUSY
                                            : IDS_DECIDING_NOT_IN_SYNC;
-        return peer->other_leads && peer->known.epoch >= order->epoch
+        return peer->other_leads && peer->known.epoch >= command->epoch
                    ? IDS_DECIDING_OK
                    : IDS_DECIDING_BUSY;
     }
@@ -101,13 +102,13 @@ static ids_deciding look(const ids_peer *peer,
 
 static void conclude(ids_replicator *replicator, ids_deciding verdict,
                      const char *primary) {
-    const ids_replicator_order *order = &replicator->order;
-    static const idp_ordered outcomes[] = {
-        IDP_ORDERED_PROMOTED, IDP_ORDERED_DETACHED, IDP_ORDERED_SWITCHED};
-    idp_method which = order->request.order;
+    const ids_replicator_command *command = &replicator->command;
+    static const idp_command_outcome outcomes[] = {
+        IDP_COMMAND_PROMOTED, IDP_COMMAND_DETACHED, IDP_COMMAND_SWITCHED};
+    idp_method which = command->request.command;
     assert(which >= IDP_PROMOTE && which <= IDP_SWITCHOVER);
     if (verdict == IDS_DECIDING_OK)
-        answer(replicator, outcomes[which - IDP_PROMOTE], order->epoch,
+        answer(replicator, outcomes[which - IDP_PROMOTE], command->epoch,
                primary);
     else if (which == IDP_SWITCHOVER && verdict == IDS_DECIDING_NOT_IN_SYNC)
         refuse(replicator, "the replica did not catch up in time; this server "
@@ -117,8 +118,8 @@ static void conclude(ids_replicator *replicator, ids_deciding verdict,
 }
 
 static void give_up(ids_replicator *replicator) {
-    assert(replicator->order.is_there);
-    if (replicator->order.request.order != IDP_SWITCHOVER) {
+    assert(replicator->command.is_there);
+    if (replicator->command.request.command != IDP_SWITCHOVER) {
         refuse(replicator, ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
@@ -132,18 +133,18 @@ static void give_up(ids_replicator *replicator) {
            "its memory is lost for good, idemctl promote --accept-loss here");
 }
 
-void ids_replicator_look_at_order(ids_replicator *replicator) {
-    ids_replicator_order *order = &replicator->order;
+void ids_replicator_look_at_command(ids_replicator *replicator) {
+    ids_replicator_command *command = &replicator->command;
     uint64_t now_ms = worker_of(replicator)->now_ms;
     ids_endpoint at = {.text = ""};
     ids_deciding verdict;
-    if (!order->is_there)
+    if (!command->is_there)
         return;
     ids_peer *peer = ids_replicator_enter(first(replicator));
     if (now_ms > peer->now_ms) /* another worker may have come later */
         peer->now_ms = now_ms;
-    if (order->is_begun) {
-        verdict = look(peer, order);
+    if (command->is_begun) {
+        verdict = look(peer, command);
         if (verdict == IDS_DECIDING_OK &&
             !ids_replicator_is_shown(replicator)) {
             verdict = IDS_DECIDING_BUSY; /* some worker would still refuse */
@@ -151,9 +152,9 @@ void ids_replicator_look_at_order(ids_replicator *replicator) {
         }
     } else {
         verdict = begin(replicator);
-        order->is_begun = verdict == IDS_DECIDING_OK;
-        if (order->is_begun) {
-            order->until_ms = now_ms + replicator->config.effect_ms;
+        command->is_begun = verdict == IDS_DECIDING_OK;
+        if (command->is_begun) {
+            command->until_ms = now_ms + replicator->config.effect_ms;
             verdict = IDS_DECIDING_BUSY;
             ids_peer_tick(peer, now_ms);
         }
@@ -163,24 +164,24 @@ void ids_replicator_look_at_order(ids_replicator *replicator) {
     ids_repl_call(first(replicator));
     if (verdict != IDS_DECIDING_BUSY)
         conclude(replicator, verdict, at.text);
-    else if (now_ms >= order->until_ms)
+    else if (now_ms >= command->until_ms)
         give_up(replicator);
 }
 
 static void take(void *ctx, ids_worker *worker,
-                 const ids_order_request *request) {
+                 const ids_command_request *request) {
     ids_replicator *replicator = ctx;
-    if (replicator->order.is_there) {
-        ids_orders_refuse(worker, request->ticket,
-                          ids_deciding_text(IDS_DECIDING_BUSY));
+    if (replicator->command.is_there) {
+        ids_command_refuse(worker, request->id,
+                           ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
-    assert(!replicator->order.is_begun || !replicator->order.is_there);
-    replicator->order = (ids_replicator_order){
+    assert(!replicator->command.is_begun || !replicator->command.is_there);
+    replicator->command = (ids_replicator_command){
         .request = *request,
         .is_there = true,
         .until_ms = worker->now_ms + replicator->config.busy_ms};
-    ids_replicator_look_at_order(replicator);
+    ids_replicator_look_at_command(replicator);
 }
 
 /* The report --------------------------------------------------------------- */
@@ -228,7 +229,7 @@ static void report(void *ctx, ids_worker *worker, idp_replication *to) {
         ids_holdings_report(&replicator->holdings, to);
 }
 
-ids_order_taker ids_replicator_taker(ids_replicator *replicator) {
-    return (ids_order_taker){
+ids_command_handler ids_replicator_handler(ids_replicator *replicator) {
+    return (ids_command_handler){
         .ctx = replicator, .begin = take, .report = report};
 }

@@ -8,7 +8,7 @@
 #ifndef IDS_NODE_HOLDINGS_H
 #define IDS_NODE_HOLDINGS_H
 
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "server/worker.h"
 
 #include <stdatomic.h>

@@ -60,13 +60,13 @@ static void say_not_recorded(ids_replicator *replicator, ids_pending what,
                 "mend it; %s\"",
                 replicator->config.record_path, strerror(error),
                 what == IDS_PENDING_PROMOTE ? "then idemctl promote here"
-                : was_ordered(what)         ? "then order it again"
+                : was_ordered(what)         ? "then give it again"
                                             : "it is tried again");
     if (!was_ordered(what))
         replicator->said_error = error;
 }
 
-/* The old decision stands: an order is refused, the rest is tried again. */
+/* The old decision stands: a command is refused, the rest is tried again. */
 static void take_back(ids_replicator *replicator, int error) {
     ids_peer *peer = ids_replicator_enter(&replicator->repls[0]);
     ids_pending what = ids_peer_undecided(peer, now_of(replicator));
@@ -75,7 +75,7 @@ static void take_back(ids_replicator *replicator, int error) {
     ids_replicator_leave(&replicator->repls[0]);
     say_not_recorded(replicator, what, error);
     if (was_ordered(what))
-        ids_replicator_fail_order(replicator, error);
+        ids_replicator_fail_command(replicator, error);
 }
 
 static void take_up_quiesced(ids_replicator *replicator) {
@@ -225,7 +225,7 @@ void ids_replicator_chores(ids_replicator *replicator) {
     uint64_t now_ms = now_of(replicator);
     bool ticks = now_ms >= replicator->tick_at_ms;
     bool has = atomic_exchange(&replicator->has_chores, false);
-    if (!ticks && !has && !replicator->order.is_there)
+    if (!ticks && !has && !replicator->command.is_there)
         return;
     if (!replicator->is_recording)
         begin_recording(replicator);
@@ -233,7 +233,7 @@ void ids_replicator_chores(ids_replicator *replicator) {
     replicator->wants_swap =
         now_ms >= replicator->swap_from_ms && ids_peer_swap_is_due(peer);
     ids_replicator_leave(repl);
-    ids_replicator_look_at_order(replicator);
+    ids_replicator_look_at_command(replicator);
     if (ticks)
         replicator->tick_at_ms = now_ms + replicator->config.tick_ms;
     if (ticks || has)

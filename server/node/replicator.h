@@ -13,17 +13,17 @@
  *
  * The link of stream k lives on worker k, on a replica with fewer workers on k
  * modulo their number. The first worker has decisions recorded, takes the
- * operator's orders, and takes the steps for which all stand still: a promotion
- * and the swap of a whole copy happen on all workers or on none. */
+ * operator's commands, and takes the steps for which all stand still: a
+ * promotion and the swap of a whole copy happen on all workers or on none. */
 #ifndef IDS_REPLICATOR_H
 #define IDS_REPLICATOR_H
 
+#include "server/commands.h"
 #include "server/node/holdings.h"
 #include "server/node/host.h"
 #include "server/node/intake.h"
 #include "server/node/quiesce.h"
 #include "server/node/worker_log.h"
-#include "server/orders.h"
 #include "server/peer/peer.h"
 #include "server/worker.h"
 
@@ -48,18 +48,18 @@ typedef struct ids_repl {
 } ids_repl;
 
 /* An order of the operator's that is under way. */
-typedef struct ids_replicator_order {
-    ids_order_request request;
+typedef struct ids_replicator_command {
+    ids_command_request request;
     bool is_there, is_begun;
     uint64_t epoch;    /* to be reached */
     uint64_t until_ms; /* then it is given up */
-} ids_replicator_order;
+} ids_replicator_command;
 
 typedef struct ids_replicator_config {
     ids_peer_config peer;    /* but host and decisions, which are set here */
     uint64_t commit_wait_ms; /* then a reply is not waited for any more */
     uint64_t tick_ms;        /* so often time is looked at */
-    uint64_t busy_ms;        /* for so long an order is tried, */
+    uint64_t busy_ms;        /* for so long a command is tried, */
     uint64_t effect_ms;      /* and its effect waited for */
     const char *record_path; /* where decisions are kept, for the log */
 } ids_replicator_config;
@@ -96,7 +96,7 @@ typedef struct ids_replicator {
     bool wants_swap;
     uint64_t swap_from_ms; /* not before */
     int said_error;        /* the last that the log was told; 0: it went well */
-    ids_replicator_order order;
+    ids_replicator_command command;
     ids_peer_status said; /* what the log was told last */
     uint64_t slow_said_ms;
 } ids_replicator;
@@ -120,7 +120,7 @@ void ids_replicator_start(ids_replicator *replicator,
 void ids_replicator_close(ids_replicator *replicator);
 
 /* For ids_server: what an operator asks. */
-ids_order_taker ids_replicator_taker(ids_replicator *replicator);
+ids_command_handler ids_replicator_handler(ids_replicator *replicator);
 
 /* The first worker's: what the host was asked to record is on the medium (0);
  * or it is not, for this reason (an errno), and what was recorded before surely
@@ -167,14 +167,14 @@ static inline bool ids_repl_is_first(const ids_repl *repl) {
     return repl == repl->replicator->repls;
 }
 
-/* The first worker's, outside of the monitor: decisions to be recorded, an
- * order to be looked at. swap_if_due, as the last of a turn: a copy that is
+/* The first worker's, outside of the monitor: decisions to be recorded, a
+ * command to be looked at. swap_if_due, as the last of a turn: a copy that is
  * whole takes the old one's place; true: the next turn should come soon. */
 void ids_replicator_chores(ids_replicator *replicator);
 bool ids_replicator_swap_if_due(ids_replicator *replicator);
-void ids_replicator_look_at_order(ids_replicator *replicator);
+void ids_replicator_look_at_command(ids_replicator *replicator);
 /* The one under way could not be recorded. */
-void ids_replicator_fail_order(ids_replicator *replicator, int error);
+void ids_replicator_fail_command(ids_replicator *replicator, int error);
 void ids_replicator_say_start(ids_replicator *replicator,
                               const ids_decision *recorded);
 void ids_replicator_say(ids_replicator *replicator, const ids_peer_status *now);

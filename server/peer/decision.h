@@ -63,7 +63,7 @@ typedef struct ids_decision {
     uint8_t kept; /* ids_kept */
 } ids_decision;
 
-/* Why an operator's order is refused, each with its text. */
+/* Why an operator's command is refused, each with its text. */
 #define IDS_VERDICTS(X)                                                   \
     X(OK, "done")                                                         \
     X(NOT_IN_SYNC, "not in sync, changes may be lost; see --accept-loss") \

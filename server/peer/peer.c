@@ -11,7 +11,7 @@
 
 #define UNDECIDED_MS 1000
 
-/* --- decisions ---------------------------------------------------------- */
+/* --- decisions ------------------------------------------------------------ */
 
 static void lead(ids_peer *peer) {
     if (peer->known.role != IDS_ROLE_PRIMARY || peer->overtaken)
@@ -122,7 +122,7 @@ static void record_what_is_known(ids_peer *peer) {
     }
 }
 
-/* --- orders ------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------- */
 
 ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node) {
     ids_decision next;
@@ -161,7 +161,7 @@ idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
     return IDP_OK;
 }
 
-/* --- time --------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------- */
 
 /* Who has said that it leads; or whom the operator named; or where the other
  * node was last. */
@@ -245,7 +245,7 @@ ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms) {
     return NULL;
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
 ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
                        uint64_t now_ms) {

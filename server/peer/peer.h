@@ -318,7 +318,7 @@ void ids_peer_swapped(ids_peer *peer, uint64_t now_ms);
 /* A shard that holds a copy: what is in progress stays (R12). */
 void ids_peer_prepare_copy(ids_shard *shard);
 
-/* The operator's orders. OK: it is being recorded (or, for a switchover,
+/* The operator's commands. OK: it is being recorded (or, for a switchover,
  * under way); whether it came to pass is seen in ids_peer_status. node: which
  * member is meant; 0: the only one, and for a switchover any one. */
 ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch, bool accept_loss);

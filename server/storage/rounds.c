@@ -112,9 +112,9 @@ bool ids_rounds_part_done(ids_rounds *r, uint32_t index, bool good,
 
 /* Its end ------------------------------------------------------------------ */
 
-/* What an order for this snapshot hears; loop 0 says it. */
-static void answer_order(ids_rounds *r, const idp_order_answer *answer,
-                         const char *why) {
+/* What a command for this snapshot hears; loop 0 says it. */
+static void answer_command(ids_rounds *r, const idp_command_answer *answer,
+                           const char *why) {
     pthread_mutex_lock(&r->lock);
     r->answer = *answer;
     snprintf(r->why, sizeof r->why, "%s", why);
@@ -124,7 +124,7 @@ static void answer_order(ids_rounds *r, const idp_order_answer *answer,
     pthread_mutex_unlock(&r->lock);
 }
 
-bool ids_rounds_take_answer(ids_rounds *r, idp_order_answer *answer,
+bool ids_rounds_take_answer(ids_rounds *r, idp_command_answer *answer,
                             char why[static IDS_ROUND_TEXT_BYTES]) {
     if (!atomic_load_explicit(&r->has_answer, memory_order_relaxed))
         return false;
@@ -148,7 +148,7 @@ static void try_later(ids_rounds *r) {
 /* The last snapshot and the logs stand. Said once for each cause. */
 static void give_up(ids_rounds *r, const char *why) {
     char text[IDS_ROUND_TEXT_BYTES];
-    const idp_order_answer answer = {.outcome = IDP_ORDERED_REFUSED};
+    const idp_command_answer answer = {.outcome = IDP_COMMAND_REFUSED};
     snprintf(text, sizeof text,
              "%s; the last snapshot and the logs stay, nothing is lost", why);
     ids_rounds_remove_parts(r);
@@ -158,7 +158,7 @@ static void give_up(ids_rounds *r, const char *why) {
     snprintf(r->said, sizeof r->said, "%s", why);
     atomic_fetch_add(&r->given_up_total, 1);
     try_later(r);
-    answer_order(r, &answer, text);
+    answer_command(r, &answer, text);
 }
 
 void ids_rounds_cancel(ids_rounds *r, const char *why) {
@@ -167,20 +167,20 @@ void ids_rounds_cancel(ids_rounds *r, const char *why) {
     atomic_store(&r->busy, false);
 }
 
-static void taken(ids_rounds *r, const idp_order_answer *answer) {
+static void taken(ids_rounds *r, const idp_command_answer *answer) {
     ids_log(IDS_LOG_INFO, "snapshot taken",
             "records=%" PRIu64 " bytes=%" PRIu64, answer->records,
             answer->bytes);
     r->said[0] = '\0';
     atomic_store(&r->again_ms, 0);
     atomic_store(&r->pause_ms, IDS_SNAPSHOT_AGAIN_MS);
-    answer_order(r, answer, "");
+    answer_command(r, answer, "");
 }
 
 void ids_rounds_install(ids_rounds *r, uint64_t now_ms) {
     ids_fault fault;
     char why[IDS_FAULT_TEXT_BYTES];
-    idp_order_answer answer = {.outcome = IDP_ORDERED_SNAPSHOT};
+    idp_command_answer answer = {.outcome = IDP_COMMAND_SNAPSHOT};
     assert(atomic_load(&r->busy) && r->parts_left == 0);
     now_ms = now_ms > r->start_ms ? now_ms : r->start_ms;
     for (uint32_t i = 0; i < r->server->loops; i++) {

@@ -39,7 +39,7 @@ typedef struct ids_rounds {
     bool given_up;
     bool quiet; /* none is begun any more */
     /* To whoever ordered it, when has_answer is seen; its text is why. */
-    idp_order_answer answer;
+    idp_command_answer answer;
     char why[IDS_ROUND_TEXT_BYTES];
     atomic_bool has_answer;
     char said[IDS_FAULT_TEXT_BYTES]; /* why it was given up, as the log has */
@@ -84,7 +84,7 @@ void ids_rounds_cancel(ids_rounds *rounds, const char *why);
 
 /* What came of a round, once, for whoever ordered it; answer's text is in why.
  * False: nothing has come of one. */
-bool ids_rounds_take_answer(ids_rounds *rounds, idp_order_answer *answer,
+bool ids_rounds_take_answer(ids_rounds *rounds, idp_command_answer *answer,
                             char why[static IDS_ROUND_TEXT_BYTES]);
 
 #endif

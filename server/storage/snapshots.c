@@ -7,14 +7,14 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define ORDER_EVERY_MS 1000
+#define COMMAND_EVERY_MS 1000
 
 static int64_t free_bytes(const ids_rounds *r) {
     return r->disk->free_bytes(r->disk->ctx);
 }
 
 /* A full copy that took the place of all records has begun the round that was
- * claimed for this order. */
+ * claimed for this command. */
 static bool has_begun(const ids_snapshots *s) {
     return atomic_load(&s->rounds->count) != s->before;
 }
@@ -27,9 +27,9 @@ static void begin_ordered(ids_snapshots *s, ids_worker *worker) {
     s->began_ms = worker->now_ms;
     if (has_begun(s) || ids_rounds_begin(s->rounds))
         return;
-    ids_orders_refuse(worker, s->ticket,
-                      "the server is going down, and takes one anyway");
-    s->ticket = 0;
+    ids_command_refuse(worker, s->id,
+                       "the server is going down, and takes one anyway");
+    s->id = 0;
 }
 
 /* The next try of one that was given up is due, and there is room: each try
@@ -50,20 +50,20 @@ static void try_again(ids_rounds *r, ids_worker *worker) {
         ids_rounds_begin(r);
 }
 
-static void answer_order(ids_snapshots *s, ids_worker *worker) {
-    idp_order_answer answer;
+static void answer_command(ids_snapshots *s, ids_worker *worker) {
+    idp_command_answer answer;
     char why[IDS_ROUND_TEXT_BYTES];
-    if (!ids_rounds_take_answer(s->rounds, &answer, why) || !s->ticket)
+    if (!ids_rounds_take_answer(s->rounds, &answer, why) || !s->id)
         return;
     answer.ms = worker->now_ms - s->ordered_ms;
-    ids_orders_answer(worker, s->ticket, &answer);
-    s->ticket = 0;
+    ids_command_answer(worker, s->id, &answer);
+    s->id = 0;
     s->begin_ms = 0; /* it was cancelled, if it had not begun */
 }
 
 void ids_snapshots_look(ids_snapshots *s, ids_worker *worker) {
     assert(worker->index == 0);
-    answer_order(s, worker);
+    answer_command(s, worker);
     begin_ordered(s, worker);
     try_again(s->rounds, worker);
 }
@@ -78,43 +78,43 @@ uint64_t ids_snapshots_next_ms(const ids_snapshots *s) {
     return again_ms < next_ms ? again_ms : next_ms;
 }
 
-/* An order ----------------------------------------------------------------- */
+/* A command ---------------------------------------------------------------- */
 
-static void refuse_full(ids_worker *worker, ids_ticket ticket, uint64_t room) {
+static void refuse_full(ids_worker *worker, ids_command_id id, uint64_t room) {
     char text[160];
     snprintf(text, sizeof text,
              "the disk has no room for it: %llu bytes are free, and the last "
              "%llu are not for snapshots",
              (unsigned long long)room,
              (unsigned long long)IDS_DISK_RESERVE_BYTES);
-    ids_orders_refuse(worker, ticket, text);
+    ids_command_refuse(worker, id, text);
 }
 
-static void take_order(void *ctx, ids_worker *worker,
-                       const ids_order_request *request) {
+static void take_command(void *ctx, ids_worker *worker,
+                         const ids_command_request *request) {
     ids_snapshots *s = ctx;
-    ids_ticket ticket = request->ticket;
+    ids_command_id id = request->id;
     int64_t room = free_bytes(s->rounds);
-    assert(request->order == IDP_SNAPSHOT);
+    assert(request->command == IDP_SNAPSHOT);
     if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES) {
-        refuse_full(worker, ticket, (uint64_t)room);
+        refuse_full(worker, id, (uint64_t)room);
         return;
     }
     if (!ids_rounds_claim(s->rounds)) {
-        ids_orders_refuse(worker, ticket,
-                          "a snapshot is under way; ask again when it is "
-                          "through");
+        ids_command_refuse(worker, id,
+                           "a snapshot is under way; ask again when it is "
+                           "through");
         return;
     }
     ids_snapshots_look(s, worker); /* what came of one that nobody ordered */
-    assert(!s->ticket && !s->begin_ms);
-    s->ticket = ticket;
+    assert(!s->id && !s->begin_ms);
+    s->id = id;
     s->before = atomic_load(&s->rounds->count);
     s->ordered_ms = worker->now_ms;
-    s->begin_ms = s->began_ms ? s->began_ms + ORDER_EVERY_MS : worker->now_ms;
+    s->begin_ms = s->began_ms ? s->began_ms + COMMAND_EVERY_MS : worker->now_ms;
     begin_ordered(s, worker);
 }
 
-ids_order_taker ids_snapshots_taker(ids_snapshots *s) {
-    return (ids_order_taker){.ctx = s, .begin = take_order};
+ids_command_handler ids_snapshots_handler(ids_snapshots *s) {
+    return (ids_command_handler){.ctx = s, .begin = take_command};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* snapshots.h -- when a round of snapshots is begun that nobody's log has grown
- * for: an operator orders one, or one that was given up is tried again.
+ * for: an operator commands one, or one that was given up is tried again.
  *
  * All of it is loop 0's. */
 #ifndef IDS_SNAPSHOTS_H
@@ -10,7 +10,8 @@
 
 typedef struct ids_snapshots {
     ids_rounds *rounds;
-    ids_ticket ticket; /* of the order that is carried out; 0: none was given */
+    ids_command_id
+        id; /* of the command that is carried out; 0: none was given */
     uint64_t ordered_ms;
     uint64_t begin_ms; /* when its round may begin; 0: it has */
     unsigned before;   /* rounds that were begun as it was ordered */
@@ -18,9 +19,9 @@ typedef struct ids_snapshots {
 } ids_snapshots;
 
 /* For the server: idemctl snapshot. */
-ids_order_taker ids_snapshots_taker(ids_snapshots *snapshots);
+ids_command_handler ids_snapshots_handler(ids_snapshots *snapshots);
 
-/* In each turn: an order whose time has come is begun, one whose snapshot is
+/* In each turn: a command whose time has come is begun, one whose snapshot is
  * there (or not) is answered, one that was given up is tried again. */
 void ids_snapshots_look(ids_snapshots *snapshots, ids_worker *worker);
 

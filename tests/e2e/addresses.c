@@ -5,7 +5,7 @@
  *   addresses IDEMSTORED [MANY_ADDRESSES]
  *
  * MANY_ADDRESSES is a library that is preloaded: shop.test has several. */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
 #include <fcntl.h>

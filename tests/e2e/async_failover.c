@@ -138,10 +138,10 @@ static void finish_work(scene *s) {
 }
 
 static void promote(pair *two) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 1] = "";
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
     uint64_t until_ms = e2e_now_ms() + 20000;
-    while (pair_order(&two->b, IDP_PROMOTE, false, text, sizeof text) !=
-           IDP_ORDERED_PROMOTED) {
+    while (pair_command(&two->b, IDP_PROMOTE, false, text, sizeof text) !=
+           IDP_COMMAND_PROMOTED) {
         CHECK(e2e_now_ms() < until_ms, "not promoted: %s", text);
         e2e_sleep_ms(10);
     }

@@ -179,27 +179,27 @@ static void *run_long(void *arg) {
 
 /* Until it is willing: it may not have noticed yet that the primary is gone. */
 static void order(const pair_node *node, idp_method method,
-                  idp_ordered expected) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 1] = "";
+                  idp_command_outcome expected) {
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
     uint64_t until_ms = e2e_now_ms() + 20000;
-    while (pair_order(node, method, false, text, sizeof text) != expected) {
-        CHECK(e2e_now_ms() < until_ms, "the order is refused: %s", text);
+    while (pair_command(node, method, false, text, sizeof text) != expected) {
+        CHECK(e2e_now_ms() < until_ms, "the command is refused: %s", text);
         e2e_sleep_ms(10);
     }
 }
 
 static void kill_it(pair *two) {
     pair_kill(&two->a);
-    order(&two->b, IDP_PROMOTE, IDP_ORDERED_PROMOTED);
+    order(&two->b, IDP_PROMOTE, IDP_COMMAND_PROMOTED);
 }
 
 static void stop_it(pair *two) {
     kill(two->a.daemon.child.pid, SIGSTOP);
-    order(&two->b, IDP_PROMOTE, IDP_ORDERED_PROMOTED);
+    order(&two->b, IDP_PROMOTE, IDP_COMMAND_PROMOTED);
 }
 
 static void hand_over(pair *two) {
-    order(&two->a, IDP_SWITCHOVER, IDP_ORDERED_SWITCHED);
+    order(&two->a, IDP_SWITCHOVER, IDP_COMMAND_SWITCHED);
 }
 
 /* Everything acknowledged before is still so, at whoever leads now. */

@@ -4,7 +4,7 @@
  * told so.
  *
  *   crowded IDEMSTORED */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
 #include <errno.h>
@@ -58,11 +58,11 @@ static void fill_segments(wire *w, const char *what) {
 
 static void take_snapshot(wire *w) {
     idp_request request = {.method = IDP_SNAPSHOT};
-    idp_order_answer answer;
+    idp_command_answer answer;
     idp_reply reply;
     CHECK(wire_ask(w, &request, &reply) && !reply.is_error, "no answer");
-    CHECK(idp_order_read(IDP_SNAPSHOT, reply.result, &answer) &&
-              answer.outcome == IDP_ORDERED_SNAPSHOT,
+    CHECK(idp_command_read(IDP_SNAPSHOT, reply.result, &answer) &&
+              answer.outcome == IDP_COMMAND_SNAPSHOT,
           "no snapshot: %.*s", (int)answer.text.len,
           (const char *)answer.text.ptr);
 }

@@ -30,7 +30,7 @@ static void alone(void) {
     puts("  a server without a peer says that it is alone");
 }
 
-static void orders_refused(void) {
+static void commands_refused(void) {
     ctl_says(16, "--replicate-from", "$CTL promote");
     ctl_says(16, "--replicate-from", "$CTL promote --accept-loss");
     ctl_says(16, "--replication", "$CTL detach");
@@ -43,8 +43,8 @@ static void orders_refused(void) {
              "$CTL --server idem://127.0.0.1:1,127.0.0.1:2/ promote");
     ctl_json_is(69, "error", "CONNECT",
                 "$CTL --json --server idem://127.0.0.1:1/ promote");
-    ctl_says(0, "orders_refused_total 6", "$CTL stats");
-    puts("  an order that nobody can carry out is refused by its flag");
+    ctl_says(0, "commands_refused_total 6", "$CTL stats");
+    puts("  a command that nobody can carry out is refused by its flag");
 }
 
 /* A folder that a daemon has left. */
@@ -87,7 +87,7 @@ static void folder_checked(const char *daemon_program) {
 }
 
 /* Nothing says no but the secret. */
-static void orders_denied(const char *uri, uint16_t port) {
+static void commands_denied(const char *uri, uint16_t port) {
     char line[256];
     snprintf(line, sizeof line, "$CTL --server %s promote", uri);
     ctl_says(16, "--replicate-from", line);
@@ -108,10 +108,10 @@ static void with_a_secret(const char *program) {
                  &(daemon_spec){.program = program,
                                 .flags = {"--secret-file", path, NULL}});
     snprintf(uri, sizeof uri, "idem://:sesame@127.0.0.1:%u/", daemon.port);
-    orders_denied(uri, daemon.port);
+    commands_denied(uri, daemon.port);
     daemon_stop(&daemon);
     unlink(path);
-    puts("  an order needs the secret");
+    puts("  a command needs the secret");
 }
 
 /* What is said of a pair in sync, by either. */
@@ -191,7 +191,7 @@ int main(int argc, char **argv) {
         &(daemon_spec){.program = argv[1], .flags = {"--threads", "2", NULL}},
         argv[2], "");
     alone();
-    orders_refused();
+    commands_refused();
     folder_checked(argv[1]);
     daemon_stop(&daemon);
     with_a_secret(argv[1]);

@@ -88,7 +88,7 @@ static void be_a_stranger(const daemon_t *daemon, idt_rng *random) {
     crowd_close(c, random);
 }
 
-static void order_snapshots(const daemon_t *daemon, idt_rng *random) {
+static void command_snapshot(const daemon_t *daemon, idt_rng *random) {
     crowd *c = crowd_open(daemon, 4);
     uint32_t orders = idt_rng_between(random, 1, 1000);
     for (uint32_t i = 0; i < orders; i++) {
@@ -162,7 +162,7 @@ const door_act door_acts[] = {
     {"connections that say nothing", say_nothing},
     {"halves of requests", say_half},
     {"strangers, and noise", be_a_stranger},
-    {"orders for a snapshot", order_snapshots},
+    {"commands for a snapshot", command_snapshot},
     {"replies that nobody reads", read_nothing},
     {"connections that come and go", come_and_go},
     {"signals", send_signals},

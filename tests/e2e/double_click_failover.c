@@ -106,11 +106,11 @@ static void set(scene *s, char **argv) {
 }
 
 static void fail_over(scene *s) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 1] = "";
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
     uint64_t until_ms = e2e_now_ms() + PATIENCE * 1000;
     pair_kill(&s->two.a);
-    while (pair_order(&s->two.b, IDP_PROMOTE, false, text, sizeof text) !=
-           IDP_ORDERED_PROMOTED) {
+    while (pair_command(&s->two.b, IDP_PROMOTE, false, text, sizeof text) !=
+           IDP_COMMAND_PROMOTED) {
         CHECK(e2e_now_ms() < until_ms, "not promoted: %s", text);
         e2e_sleep_ms(10);
     }

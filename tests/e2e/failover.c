@@ -176,9 +176,10 @@ static void sends_to(const pair_node *node, const pair_node *primary) {
 }
 
 static void ordered(const pair_node *node, idp_method order, bool loss,
-                    idp_ordered goal) {
+                    idp_command_outcome goal) {
     char text[512];
-    idp_ordered got = pair_order(node, order, loss, text, sizeof text);
+    idp_command_outcome got =
+        pair_command(node, order, loss, text, sizeof text);
     CHECK(got == goal, "it says %s: %s", idp_ordered_name(got), text);
 }
 
@@ -197,7 +198,7 @@ static void primary_dies(pair *p) {
     await_progress(crew, 50);
     pair_kill(&p->a);
     join(crew);
-    ordered(&p->b, IDP_PROMOTE, false, IDP_ORDERED_PROMOTED);
+    ordered(&p->b, IDP_PROMOTE, false, IDP_COMMAND_PROMOTED);
     nothing_is_lost(crew, &p->b);
     jobs_before_are_there(&p->b);
     puts("  the primary was killed, the replica promoted, nothing is lost");
@@ -205,13 +206,13 @@ static void primary_dies(pair *p) {
 
 static void old_primary_rejoins(pair *p) {
     char text[512];
-    idp_ordered got;
+    idp_command_outcome got;
     pair_start(p, &p->a, NULL);
     pair_await_role(&p->a, "replica");
     pair_await_in_sync(&p->b);
     sends_to(&p->a, &p->b);
-    got = pair_order(&p->b, IDP_PROMOTE, false, text, sizeof text);
-    CHECK(got == IDP_ORDERED_REFUSED, "a primary is promoted again");
+    got = pair_command(&p->b, IDP_PROMOTE, false, text, sizeof text);
+    CHECK(got == IDP_COMMAND_REFUSED, "a primary is promoted again");
     puts("  the old one came back with nothing, and follows");
 }
 
@@ -220,10 +221,10 @@ static void roles_change(pair *p) {
     char text[512], goal[64];
     begin(crew, &p->b);
     await_progress(crew, 50);
-    idp_ordered got =
-        pair_order(&p->b, IDP_SWITCHOVER, false, text, sizeof text);
+    idp_command_outcome got =
+        pair_command(&p->b, IDP_SWITCHOVER, false, text, sizeof text);
     snprintf(goal, sizeof goal, "127.0.0.1:%u", p->a.port);
-    CHECK(got == IDP_ORDERED_SWITCHED && strcmp(text, goal) == 0,
+    CHECK(got == IDP_COMMAND_SWITCHED && strcmp(text, goal) == 0,
           "it says %s: %s", idp_ordered_name(got), text);
     join(crew);
     pair_await_role(&p->a, "primary");
@@ -287,7 +288,7 @@ static void all_loops_detach(const pair_node *node) {
     wire w;
     idp_hello hello;
     idp_reply reply;
-    idp_order_answer answer;
+    idp_command_answer answer;
     idp_request ask = {.method = IDP_DETACH, .accept_loss = true};
     CHECK(wire_open(&w, node->port), "no connection");
     CHECK(wire_hello(&w, 0, NULL, &hello) == IDP_OK, "no hello");
@@ -298,8 +299,8 @@ static void all_loops_detach(const pair_node *node) {
         thaw(frozen);
     }
     CHECK(wire_reply(&w, &reply) && !reply.is_error &&
-              idp_order_read(IDP_DETACH, reply.result, &answer) &&
-              answer.outcome == IDP_ORDERED_DETACHED,
+              idp_command_read(IDP_DETACH, reply.result, &answer) &&
+              answer.outcome == IDP_COMMAND_DETACHED,
           "it isn't detached");
     wire_close(&w);
 }
@@ -340,7 +341,7 @@ static void replica_dies(pair *p) {
     pair_await_in_sync(&p->a);
     pair_await_in_sync(&p->b);
     pair_kill(&p->a);
-    ordered(&p->b, IDP_PROMOTE, false, IDP_ORDERED_PROMOTED);
+    ordered(&p->b, IDP_PROMOTE, false, IDP_COMMAND_PROMOTED);
     wire_close(&w);
     CHECK(wire_open(&w, p->b.port), "no connection");
     error = wire_call(&w, &ask, &answer);
@@ -365,7 +366,7 @@ static void both_die(pair *p) {
     pair_start(p, &p->a, NULL);
     pair_start(p, &p->b, NULL);
     pair_await_role(&p->a, "replica");
-    ordered(&p->a, IDP_PROMOTE, false, IDP_ORDERED_PROMOTED);
+    ordered(&p->a, IDP_PROMOTE, false, IDP_COMMAND_PROMOTED);
     nothing_is_lost(crew, &p->a);
     jobs_before_are_there(&p->a);
     pair_await_in_sync(&p->a);

@@ -221,12 +221,12 @@ static void await_stat(const pair_node *node, const char *name,
 }
 
 static void a_snapshot_is_given_up(pair *p) {
-    char path[400], text[IDP_ORDER_TEXT_BYTES_MAX + 1] = "";
+    char path[400], text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
     snprintf(path, sizeof path, "%s/MANIFEST.new", p->a.data_dir);
     start(p, "2");
     CHECK(mkdir(path, 0700) == 0, "%s", strerror(errno));
-    CHECK(pair_order(&p->a, IDP_SNAPSHOT, false, text, sizeof text) ==
-                  IDP_ORDERED_REFUSED &&
+    CHECK(pair_command(&p->a, IDP_SNAPSHOT, false, text, sizeof text) ==
+                  IDP_COMMAND_REFUSED &&
               strstr(text, "manifest") && strstr(text, "nothing is lost"),
           "it says: %s", text);
     await_stat(&p->a, "snapshot_waits", 1);

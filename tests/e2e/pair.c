@@ -180,27 +180,27 @@ void pair_await_log(const pair_node *node, const char *text) {
     CHECK(daemon_said(&node->daemon, text, 0), "it does not say \"%s\"", text);
 }
 
-idp_ordered pair_order(const pair_node *node, idp_method order,
-                       bool accept_loss, char *text, size_t cap) {
+idp_command_outcome pair_command(const pair_node *node, idp_method order,
+                                 bool accept_loss, char *text, size_t cap) {
     wire w;
     idp_request ask = {.method = order, .accept_loss = accept_loss};
     idp_reply reply;
-    idp_order_answer answer;
+    idp_command_answer answer;
     CHECK(wire_open(&w, node->port), "no connection");
-    CHECK(wire_ask(&w, &ask, &reply), "the order is not answered");
-    CHECK(!reply.is_error, "the order hears %.*s", (int)reply.text.len,
+    CHECK(wire_ask(&w, &ask, &reply), "the command is not answered");
+    CHECK(!reply.is_error, "the command hears %.*s", (int)reply.text.len,
           (const char *)reply.text.ptr);
-    CHECK(idp_order_read(order, reply.result, &answer), "no answer is that");
+    CHECK(idp_command_read(order, reply.result, &answer), "no answer is that");
     idp_slice said =
-        answer.outcome == IDP_ORDERED_REFUSED ? answer.text : answer.primary;
+        answer.outcome == IDP_COMMAND_REFUSED ? answer.text : answer.primary;
     snprintf(text, cap, "%.*s", (int)said.len, (const char *)said.ptr);
     wire_close(&w);
     return answer.outcome;
 }
 
 void pair_carry_out(const pair_node *node, idp_method order, bool accept_loss) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 1];
-    CHECK(pair_order(node, order, accept_loss, text, sizeof text) !=
-              IDP_ORDERED_REFUSED,
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 1];
+    CHECK(pair_command(node, order, accept_loss, text, sizeof text) !=
+              IDP_COMMAND_REFUSED,
           "refused: %s", text);
 }

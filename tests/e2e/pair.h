@@ -3,7 +3,7 @@
 #ifndef TEST_PAIR_H
 #define TEST_PAIR_H
 
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
 #define PAIR_MORE 6
@@ -53,8 +53,8 @@ void pair_await_log(const pair_node *node, const char *text);
 void pair_await_state(const pair_node *node, const char *text);
 
 /* An operator's order; the whole answer. */
-idp_ordered pair_order(const pair_node *node, idp_method order,
-                       bool accept_loss, char *text, size_t cap);
+idp_command_outcome pair_command(const pair_node *node, idp_method order,
+                                 bool accept_loss, char *text, size_t cap);
 /* The same, and it must not be refused. */
 void pair_carry_out(const pair_node *node, idp_method order, bool accept_loss);
 

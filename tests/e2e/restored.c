@@ -141,8 +141,8 @@ static void test_pair(const char *program, bool state_alone) {
              what);
     CHECK(system(command) == 0, "%s", command);
     pair_start(&p, &p.b, &p.a);
-    CHECK(pair_order(&p.b, IDP_PROMOTE, false, text, sizeof text) !=
-              IDP_ORDERED_PROMOTED,
+    CHECK(pair_command(&p.b, IDP_PROMOTE, false, text, sizeof text) !=
+              IDP_COMMAND_PROMOTED,
           "a copy is promoted, and nobody accepted loss");
     CHECK(strstr(text, "accept-loss"), "it says: %s", text);
     pair_carry_out(&p.b, IDP_PROMOTE, true);

@@ -3,7 +3,7 @@
  * much to log: nobody waits for it.
  *
  *   slow_log IDEMSTORED */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
 #include <fcntl.h>
@@ -126,7 +126,7 @@ static void a_log_on_a_full_disk(void) {
 }
 
 /* Each is refused while one is under way, and each used to be two lines. */
-static void orders_fill_no_log(void) {
+static void commands_fill_no_log(void) {
     char path[96], command[320];
     daemon_t daemon;
     struct stat about;
@@ -142,11 +142,11 @@ static void orders_fill_no_log(void) {
     }
     for (unsigned i = 0; i < ORDERS; i++) {
         idp_reply reply;
-        idp_order_answer answer;
+        idp_command_answer answer;
         CHECK(wire_reply(&w, &reply), "order %u is not answered", i);
         taken += !reply.is_error &&
-                 idp_order_read(IDP_SNAPSHOT, reply.result, &answer) &&
-                 answer.outcome == IDP_ORDERED_SNAPSHOT;
+                 idp_command_read(IDP_SNAPSHOT, reply.result, &answer) &&
+                 answer.outcome == IDP_COMMAND_SNAPSHOT;
     }
     uint64_t s = (e2e_now_ms() - from_ms) / 1000 + 1;
     CHECK(stat(path, &about) == 0, "no log");
@@ -163,7 +163,7 @@ static void orders_fill_no_log(void) {
              "grep -q 'log lines held back' %s && rm -r %s %s", path, path,
              folder);
     CHECK(system(command) == 0, "%s does not tell of them", path);
-    puts("  orders by the thousand: few lines, a snapshot a second");
+    puts("  commands by the thousand: few lines, a snapshot a second");
 }
 
 int main(int argc, char **argv) {
@@ -173,6 +173,6 @@ int main(int argc, char **argv) {
     CHECK(mkdtemp(folder) != NULL, "no folder");
     a_reader_that_stands_still();
     a_log_on_a_full_disk();
-    orders_fill_no_log();
+    commands_fill_no_log();
     return 0;
 }

@@ -6,7 +6,7 @@
  *
  * SLOW_SYNC is a library that is preloaded and lets no sync come to its end
  * while a file is there. */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
 #include <dirent.h>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Snapshots as ordered, and a disk that is nearly full.
 e2e_preloaded(tight_disk)
-idem_program_test(e2e_store_orders SOURCES store_orders.c LINK e2e_harness
+idem_program_test(e2e_store_orders SOURCES store_commands.c LINK e2e_harness
   ARGS $<TARGET_FILE:idemstored> ${tight_disk_file} LABELS e2e TIMEOUT 120)
 add_dependencies(e2e_store_orders idemstored tight_disk)
 

@@ -35,9 +35,9 @@ static void has_room(const pair_node *node) {
 }
 
 static void is_refused(const pair_node *node, idp_method order) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 1] = "";
-    CHECK(pair_order(node, order, false, text, sizeof text) ==
-              IDP_ORDERED_REFUSED,
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
+    CHECK(pair_command(node, order, false, text, sizeof text) ==
+              IDP_COMMAND_REFUSED,
           "it is not refused");
     CHECK(strstr(text, "can't be recorded") && strstr(text, node->state) &&
               strstr(text, strerror(EISDIR)),
@@ -46,10 +46,10 @@ static void is_refused(const pair_node *node, idp_method order) {
 
 /* Asked again until it is done: the node may be busy with its own. */
 static void is_done(const pair_node *node, idp_method order,
-                    idp_ordered outcome) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 1] = "";
+                    idp_command_outcome outcome) {
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
     uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
-    while (pair_order(node, order, false, text, sizeof text) != outcome) {
+    while (pair_command(node, order, false, text, sizeof text) != outcome) {
         CHECK(e2e_now_ms() < until_ms, "never: %s", text);
         e2e_sleep_ms(50);
     }
@@ -74,7 +74,7 @@ static void a_detach(pair *p) {
     CHECK(claim(&p->a, "meanwhile") == IDP_E_UNREPLICATED,
           "a detach that was refused is in effect");
     has_room(&p->a);
-    is_done(&p->a, IDP_DETACH, IDP_ORDERED_DETACHED);
+    is_done(&p->a, IDP_DETACH, IDP_COMMAND_DETACHED);
     CHECK(claim(&p->a, "alone") == 0, "it does not serve alone");
     puts("  a detach is refused, and done once there is room");
 }
@@ -103,7 +103,7 @@ static void a_promotion(pair *p) {
     is_refused(&p->b, IDP_PROMOTE);
     pair_await_role(&p->b, "replica");
     has_room(&p->b);
-    is_done(&p->b, IDP_PROMOTE, IDP_ORDERED_PROMOTED);
+    is_done(&p->b, IDP_PROMOTE, IDP_COMMAND_PROMOTED);
     puts("  a promotion is refused, and done once there is room");
 }
 
@@ -114,7 +114,7 @@ static void a_switchover(pair *p) {
     is_refused(&p->b, IDP_SWITCHOVER);
     CHECK(claim(&p->b, "not handed over") == 0, "it does not go on");
     has_room(&p->b);
-    is_done(&p->b, IDP_SWITCHOVER, IDP_ORDERED_SWITCHED);
+    is_done(&p->b, IDP_SWITCHOVER, IDP_COMMAND_SWITCHED);
     pair_await_role(&p->a, "primary");
     puts("  a switchover is refused, and done once there is room");
 }

@@ -3,7 +3,7 @@
  *
  * The client's reader takes them as a reply to each method in turn. What it
  * makes of them is the same after encoding and decoding again. */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "proto/reply.h"
 
 #include <assert.h>
@@ -79,17 +79,18 @@ static void check_hello(idp_slice result) {
 static void check_orders(idp_slice result) {
     static uint8_t bytes[IDP_REPLICATION_BYTES_MAX];
     static idp_replication report, again;
-    idp_order_answer order, order_again;
+    idp_command_answer order, order_again;
     idp_reply reply;
     size_t frame_bytes;
     for (int method = IDP_PROMOTE; method <= IDP_SNAPSHOT; method++) {
-        if (!idp_order_read((idp_method)method, result, &order)) {
+        if (!idp_command_read((idp_method)method, result, &order)) {
             continue;
         }
-        size_t len = idp_order_write(bytes, sizeof bytes, 1, &order);
+        size_t len = idp_command_write(bytes, sizeof bytes, 1, &order);
         assert(idp_reply_open(bytes, len, sizeof bytes, &reply, &frame_bytes) ==
                IDP_REPLY_WHOLE);
-        assert(idp_order_read((idp_method)method, reply.result, &order_again));
+        assert(
+            idp_command_read((idp_method)method, reply.result, &order_again));
         assert(order.outcome == order_again.outcome &&
                order.epoch == order_again.epoch);
     }

@@ -211,7 +211,7 @@ static bool plan(nem_world *w) {
 static bool plan_cut_short(nem_world *w) {
     int old = w->primary;
     nem_say(w, "switchover of %c, and kill -9 meanwhile", nem_name(old));
-    pid_t child = nem_order_aside(&w->pair, old, "switchover");
+    pid_t child = nem_command_aside(&w->pair, old, "switchover");
     nem_wait_ms(nem_between(w, 0, 30));
     nem_node_kill(&w->pair, old);
     waitpid(child, NULL, 0);

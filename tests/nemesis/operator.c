@@ -14,7 +14,7 @@ static uint64_t ms_since(uint64_t ns) {
 
 /* An order, and what it says, in one line. */
 static bool order(nem_world *w, int node, const char *what, char said[300]) {
-    bool done = nem_order(&w->pair, node, what, said, 300);
+    bool done = nem_command(&w->pair, node, what, said, 300);
     for (size_t at; said[at = strcspn(said, "\n")] != '\0';)
         said[at] = ' ';
     return done;

@@ -197,8 +197,8 @@ static _Noreturn void call_ctl(const nem_pair *p, int node, pid_t parent,
     _exit(127);
 }
 
-bool nem_order(const nem_pair *p, int node, const char *order, char *said,
-               size_t said_cap) {
+bool nem_command(const nem_pair *p, int node, const char *order, char *said,
+                 size_t said_cap) {
     int out[2], status = -1;
     size_t len = 0;
     ssize_t n;
@@ -221,12 +221,12 @@ bool nem_order(const nem_pair *p, int node, const char *order, char *said,
     return status == 0;
 }
 
-pid_t nem_order_aside(const nem_pair *p, int node, const char *order) {
+pid_t nem_command_aside(const nem_pair *p, int node, const char *order) {
     char said[300];
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
-        _exit(!nem_order(p, node, order, said, sizeof said));
+        _exit(!nem_command(p, node, order, said, sizeof said));
     return child;
 }
 
@@ -242,7 +242,7 @@ nem_status nem_ask_status(const nem_pair *p, int node) {
         free(said);
         return s;
     }
-    s.heard = nem_order(p, node, "replication", said, SAID_MAX);
+    s.heard = nem_command(p, node, "replication", said, SAID_MAX);
     cJSON *json = s.heard ? cJSON_Parse(said) : NULL;
     if (s.heard && json == NULL)
         printf("idemctl replication --json: no JSON: %s\n", said);

@@ -55,11 +55,11 @@ typedef struct nem_status {
 nem_status nem_ask_status(const nem_pair *p, int node);
 
 /* An order to this node; says what idemctl says. */
-bool nem_order(const nem_pair *p, int node, const char *order, char *said,
-               size_t said_cap);
+bool nem_command(const nem_pair *p, int node, const char *order, char *said,
+                 size_t said_cap);
 
 /* The same, by a process of its own, which is to be waited for. */
-pid_t nem_order_aside(const nem_pair *p, int node, const char *order);
+pid_t nem_command_aside(const nem_pair *p, int node, const char *order);
 
 /* idem://... for clients, this node first. */
 void nem_pair_uri(const nem_pair *p, int first, bool proxied, char *to,

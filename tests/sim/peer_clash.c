@@ -22,7 +22,7 @@ static void cut_all(pw_world *w, bool cut) {
     }
 }
 
-/* By a script, and not as an order. */
+/* By a script, and not as a command. */
 bool pw_promote(pw_node *n, uint64_t epoch, bool accept_loss) {
     if (pw_worker_waits(n, 0)) {
         return false;
@@ -81,7 +81,7 @@ static void is_not_whole(const pw_node *n) {
 bool pw_clash(pw_world *w) {
     pw_node *a, *b;
     w->operator_waits = true;
-    for (int i = 0; i < TRIES && !w->failed && w->order_under_way; i++) {
+    for (int i = 0; i < TRIES && !w->failed && w->command_under_way; i++) {
         pw_run_until(w, w->now + 100);
     }
     a = pw_primary(w);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_operator.c -- who gives orders, and what goes wrong by itself.
+/* peer_operator.c -- who gives commands, and what goes wrong by itself.
  *
- * The operator is careful but not clever: orders come at the worst moments,
- * and any order may be lost. Two things a careful one does not do, since no
+ * The operator is careful but not clever: commands come at the worst moments,
+ * and any command may be lost. Two things a careful one does not do, since no
  * pair of nodes could notice: promote a replica that he has detached and that
  * was not admitted again, and detach one that he has promoted. */
 #include "tests/sim/peer_world.h"
 
-typedef enum order { PROMOTE, ACCEPT_LOSS, DETACH, SWITCHOVER } order;
+typedef enum operation { PROMOTE, ACCEPT_LOSS, DETACH, SWITCHOVER } operation;
 
 static uint64_t epoch_of(const pw_node *n) {
     uint64_t epoch = n->cell.epoch;
@@ -101,7 +101,7 @@ static bool never_followed(const pw_world *w, const pw_node *n) {
 
 static bool is_under_way(const pw_node *n, uint64_t life) {
     return n->life == (uint32_t)life &&
-           (n->writing || n->replicator.order.is_there);
+           (n->writing || n->replicator.command.is_there);
 }
 
 /* Its outcome is known once what it proposed is on record and in effect, or the
@@ -112,7 +112,7 @@ static void watch(pw_world *w, int node, uint64_t word) {
         pw_later(w, 3, watch, -1, word);
         return;
     }
-    w->order_under_way = false;
+    w->command_under_way = false;
 }
 
 static void watch_detach(pw_world *w, int node, uint64_t word) {
@@ -125,47 +125,47 @@ static void watch_detach(pw_world *w, int node, uint64_t word) {
     if (ids_decision_place(&n->cell, w->detaching) == IDS_FOLLOWERS_MAX) {
         pw_node_detached(n, w->detaching);
     }
-    w->order_under_way = false;
+    w->command_under_way = false;
 }
 
 /* As it comes to the first worker. */
-static bool command(pw_node *n, idp_method method, bool accept_loss,
-                    uint64_t whom) {
-    const ids_order_taker taker = ids_replicator_taker(&n->replicator);
-    const ids_order_request request = {
-        .order = method, .accept_loss = accept_loss, .node = whom, .ticket = 1};
-    if (n->replicator.order.is_there) {
+static bool give_command(pw_node *n, idp_method method, bool accept_loss,
+                         uint64_t whom) {
+    const ids_command_handler handler = ids_replicator_handler(&n->replicator);
+    const ids_command_request request = {
+        .command = method, .accept_loss = accept_loss, .node = whom, .id = 1};
+    if (n->replicator.command.is_there) {
         return false;
     }
     n->w->epoch_next += 1u << IDS_EPOCH_BITS;
-    taker.begin(taker.ctx, pw_worker_begins(n, 0)->ids, &request);
-    return n->replicator.order.is_there && n->replicator.order.is_begun;
+    handler.begin(handler.ctx, pw_worker_begins(n, 0)->ids, &request);
+    return n->replicator.command.is_there && n->replicator.command.is_begun;
 }
 
-static bool give(pw_node *n, order what, uint64_t whom) {
+static bool give(pw_node *n, operation what, uint64_t whom) {
     pw_world *w = n->w;
     switch (what) {
     case PROMOTE:
-        return may_promote(w, n) && command(n, IDP_PROMOTE, false, 0);
+        return may_promote(w, n) && give_command(n, IDP_PROMOTE, false, 0);
     case ACCEPT_LOSS:
         if (anyone_leads(w) || never_followed(w, n) ||
-            anyone_is_promotable(w) || !command(n, IDP_PROMOTE, true, 0)) {
+            anyone_is_promotable(w) || !give_command(n, IDP_PROMOTE, true, 0)) {
             return false;
         }
-        n->loss_epoch = n->replicator.order.epoch;
+        n->loss_epoch = n->replicator.command.epoch;
         return true;
     case DETACH:
         if (!may_detach(w, n)) {
             return false;
         }
         w->detaching = whom;
-        return command(n, IDP_DETACH, false, whom);
+        return give_command(n, IDP_DETACH, false, whom);
     default:
-        return command(n, IDP_SWITCHOVER, false, whom);
+        return give_command(n, IDP_SWITCHOVER, false, whom);
     }
 }
 
-static void order_arrives(pw_world *w, int node, uint64_t word) {
+static void command_arrives(pw_world *w, int node, uint64_t word) {
     static const char *const names[] = {"promote", "promote --accept-loss",
                                         "detach", "switchover"};
     pw_node *n = &w->node[word >> 8];
@@ -174,10 +174,10 @@ static void order_arrives(pw_world *w, int node, uint64_t word) {
     (void)node;
     if (!n->up || n->paused_until > w->now || pw_worker_waits(n, 0) ||
         pw_chance(w, w->config.percent_lost)) {
-        w->order_under_way = false; /* it never got there */
+        w->command_under_way = false; /* it never got there */
         return;
     }
-    taken = give(n, (order)(word & 15), word >> 4 & 15);
+    taken = give(n, (operation)(word & 15), word >> 4 & 15);
     pw_say(w, "the operator tells %c: %s -> %s", pw_name(n->index),
            names[word & 15], taken ? "it is begun" : "no");
     if (taken && (word & 15) == DETACH) {
@@ -190,9 +190,9 @@ static void order_arrives(pw_world *w, int node, uint64_t word) {
 }
 
 /* whom: which member, by its number; 0: none is named. */
-static void send(pw_world *w, int node, order what, uint64_t whom) {
-    w->order_under_way = true;
-    pw_later(w, 1 + pw_below(w, w->config.delay_ms), order_arrives, -1,
+static void send(pw_world *w, int node, operation what, uint64_t whom) {
+    w->command_under_way = true;
+    pw_later(w, 1 + pw_below(w, w->config.delay_ms), command_arrives, -1,
              (uint64_t)node << 8 | whom << 4 | what);
 }
 
@@ -273,7 +273,7 @@ static void meddle(pw_world *w) {
 void pw_operator(pw_world *w, int node, uint64_t word) {
     (void)node, (void)word;
     pw_point_at_primary(w);
-    if (!w->order_under_way && !w->operator_waits &&
+    if (!w->command_under_way && !w->operator_waits &&
         !((w->quiet || pw_chance(w, 50)) && repair(w)) && !w->quiet) {
         meddle(w);
     }

@@ -250,7 +250,7 @@ struct pw_world {
     bool clients_stop;
     /* The operator's book. */
     uint64_t epoch_next;
-    bool order_under_way;
+    bool command_under_way;
     bool operator_waits;
     pw_detached detached[PW_NODES]; /* each for the last time */
     uint64_t detaching;             /* who: its number */

@@ -5,7 +5,7 @@
  * request in another form; it is read. R: a request that is refused or
  * broken. S: the answer; read as what was asked, and written again as the
  * same bytes. Lines that begin with a blank go on. */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 
@@ -87,7 +87,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     idp_hello hello;
     idp_answer answer;
     idp_replication report;
-    idp_order_answer order;
+    idp_command_answer command;
     switch (method) {
     case IDP_PING:
         cr_assert(idp_pong_read(reply->result));
@@ -104,8 +104,8 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
-        cr_assert(idp_order_read(method, reply->result, &order));
-        return idp_order_write(to, cap, reply->msgid, &order);
+        cr_assert(idp_command_read(method, reply->result, &command));
+        return idp_command_write(to, cap, reply->msgid, &command);
     default:
         cr_assert(idp_answer_read(method, reply->result, &answer));
         return idp_answer_write(to, cap, reply->msgid, &answer);

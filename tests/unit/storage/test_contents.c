@@ -44,7 +44,7 @@ Test(contents, empty_ones_are_the_same) {
     cr_assert_eq(ids_contents_streams(&first), 0);
 }
 
-Test(contents, the_order_in_which_they_came_does_not_matter) {
+Test(contents, the_command_in_which_they_came_does_not_matter) {
     put(&first, "a", 0, 1, IDP_STATE_IN_PROGRESS);
     put(&first, "b", 1, 1, IDP_STATE_COMPLETED);
     put(&second, "b", 1, 1, IDP_STATE_COMPLETED);

@@ -78,12 +78,12 @@ Test(rounds, one_begins_when_the_logs_have_grown) {
  * lie in the memory of who made it. */
 Test(rounds, who_ordered_one_that_was_given_up_hears_why) {
     char why[IDS_ROUND_TEXT_BYTES];
-    idp_order_answer answer;
+    idp_command_answer answer;
     cr_assert_not(ids_rounds_take_answer(&rounds, &answer, why));
     give_up();
     cr_assert_eq(removed, LOOPS, "nothing of it stays");
     cr_assert(ids_rounds_take_answer(&rounds, &answer, why));
-    cr_assert_eq(answer.outcome, IDP_ORDERED_REFUSED);
+    cr_assert_eq(answer.outcome, IDP_COMMAND_REFUSED);
     cr_assert_eq(answer.text.ptr, (const uint8_t *)why);
     cr_assert_eq(answer.text.len, strlen(why));
     cr_assert_str_eq(why,
@@ -113,7 +113,7 @@ Test(rounds, none_is_begun_and_nobody_woken_at_the_end) {
 
 Test(rounds, a_copy_that_takes_all_cancels_the_one_under_way) {
     char why[IDS_ROUND_TEXT_BYTES];
-    idp_order_answer answer;
+    idp_command_answer answer;
     begin();
     ids_rounds_cancel(&rounds, "another took its place");
     cr_assert(ids_rounds_take_answer(&rounds, &answer, why));

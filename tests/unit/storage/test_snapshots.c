@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_snapshots.c -- an operator's order for a snapshot: when its round is
+/* test_snapshots.c -- an operator's command for a snapshot: when its round is
  * begun, and what else may have become of it by then. */
 #include "server/storage/snapshots.h"
 
@@ -36,7 +36,7 @@ static void set_up(void) {
     ids_rounds_init(&rounds, &t.server, &dir, &disk, UINT64_MAX);
     cr_assert(ids_rounds_make_places(&rounds, IDS_CLOCK_START_MS));
     snapshots = (ids_snapshots){.rounds = &rounds};
-    t.server.store = ids_snapshots_taker(&snapshots);
+    t.server.store = ids_snapshots_handler(&snapshots);
     town_open(&t);
     caller_open(&asker, &t, 0);
     asker.conn->reading.local = true;
@@ -50,7 +50,7 @@ static void tear_down(void) {
 
 TestSuite(snapshots, .init = set_up, .fini = tear_down);
 
-static void order(uint32_t msgid) {
+static void command(uint32_t msgid) {
     ask_plain(&asker, msgid, IDP_SNAPSHOT);
 }
 
@@ -72,24 +72,24 @@ static unsigned begun(void) {
 }
 
 /* One was ordered and is through, the next one waits for its second. */
-static void order_twice(void) {
-    order(1);
+static void command_twice(void) {
+    command(1);
     end_round();
     HEARS("1 refused");
-    order(2);
+    command(2);
     cr_assert_eq(begun(), 1);
 }
 
-Test(snapshots, an_order_begins_a_round_and_hears_what_came_of_it) {
-    order(1);
+Test(snapshots, an_command_begins_a_round_and_hears_what_came_of_it) {
+    command(1);
     cr_assert_eq(begun(), 1);
     HEARS("nothing");
     end_round();
     HEARS("1 refused");
 }
 
-Test(snapshots, a_second_order_begins_a_second_later) {
-    order_twice();
+Test(snapshots, a_second_command_begins_a_second_later) {
+    command_twice();
     pass(SECOND_MS - 1);
     cr_assert_eq(begun(), 1);
     cr_assert_eq(ids_snapshots_next_ms(&snapshots), t.workers[0]->now_ms + 1);
@@ -99,19 +99,19 @@ Test(snapshots, a_second_order_begins_a_second_later) {
     HEARS("2 refused");
 }
 
-Test(snapshots, an_order_that_is_cancelled_while_it_waits_begins_none) {
-    order_twice();
+Test(snapshots, an_command_that_is_cancelled_while_it_waits_begins_none) {
+    command_twice();
     ids_rounds_cancel(&rounds, "a copy was to take the place of all");
     pass(SECOND_MS);
     HEARS("2 refused");
     cr_assert_eq(begun(), 1);
-    order(3);
+    command(3);
     pass(SECOND_MS);
     cr_assert_eq(begun(), 2, "the next one is as any other");
 }
 
-Test(snapshots, an_order_that_waits_takes_the_round_that_a_copy_has_begun) {
-    order_twice();
+Test(snapshots, an_command_that_waits_takes_the_round_that_a_copy_has_begun) {
+    command_twice();
     cr_assert_not(ids_rounds_claim(&rounds), "it is the order's");
     cr_assert(ids_rounds_begin(&rounds));
     pass(SECOND_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_orders.c -- what an operator's orders ask and answer. */
-#include "proto/orders.h"
+/* test_commands.c -- what an operator's commands ask and answer. */
+#include "proto/commands.h"
 
 #include "proto/reply.h"
 #include "proto/request.h"
@@ -25,54 +25,55 @@ static idp_slice result_of(size_t len) {
     return reply.result;
 }
 
-static idp_order_answer there_and_back(idp_method method,
-                                       const idp_order_answer *answer) {
-    idp_order_answer again;
-    size_t len =
-        idp_order_write(bytes, IDP_ORDER_REPLY_BYTES_MAX, UINT32_MAX, answer);
-    cr_assert(idp_order_read(method, result_of(len), &again));
+static idp_command_answer there_and_back(idp_method method,
+                                         const idp_command_answer *answer) {
+    idp_command_answer again;
+    size_t len = idp_command_write(bytes, IDP_COMMAND_REPLY_BYTES_MAX,
+                                   UINT32_MAX, answer);
+    cr_assert(idp_command_read(method, result_of(len), &again));
     cr_assert_eq(again.outcome, answer->outcome);
     return again;
 }
 
-Test(orders, each_has_its_own_answer) {
+Test(commands, each_has_its_own_answer) {
     static const idp_method methods[] = {IDP_PROMOTE, IDP_DETACH,
                                          IDP_SWITCHOVER, IDP_SNAPSHOT};
     for (int i = 0; i < 4; i++) {
-        const idp_order_answer answer = {.outcome = (idp_ordered)i};
-        size_t len = idp_order_write(bytes, sizeof bytes, 1, &answer);
+        const idp_command_answer answer = {.outcome = (idp_command_outcome)i};
+        size_t len = idp_command_write(bytes, sizeof bytes, 1, &answer);
         for (int j = 0; j < 4; j++) {
-            idp_order_answer again;
-            cr_assert_eq(idp_order_read(methods[j], result_of(len), &again),
+            idp_command_answer again;
+            cr_assert_eq(idp_command_read(methods[j], result_of(len), &again),
                          i == j);
         }
     }
 }
 
-Test(orders, a_refusal_is_cut_at_its_limit_and_at_no_half_character) {
-    char text[IDP_ORDER_TEXT_BYTES_MAX + 2];
+Test(commands, a_refusal_is_cut_at_its_limit_and_at_no_half_character) {
+    char text[IDP_COMMAND_TEXT_BYTES_MAX + 2];
     memset(text, 'x', sizeof text);
-    memcpy(text + IDP_ORDER_TEXT_BYTES_MAX - 1, "\xc3\xa4", 3);
-    idp_order_answer answer = {.outcome = IDP_ORDERED_REFUSED,
-                               .text = slice(text)};
+    memcpy(text + IDP_COMMAND_TEXT_BYTES_MAX - 1, "\xc3\xa4", 3);
+    idp_command_answer answer = {.outcome = IDP_COMMAND_REFUSED,
+                                 .text = slice(text)};
     cr_assert_eq(there_and_back(IDP_DETACH, &answer).text.len,
-                 IDP_ORDER_TEXT_BYTES_MAX - 1);
-    answer.text.len = IDP_ORDER_TEXT_BYTES_MAX - 1;
+                 IDP_COMMAND_TEXT_BYTES_MAX - 1);
+    answer.text.len = IDP_COMMAND_TEXT_BYTES_MAX - 1;
     cr_assert_eq(there_and_back(IDP_DETACH, &answer).text.len,
-                 IDP_ORDER_TEXT_BYTES_MAX - 1);
+                 IDP_COMMAND_TEXT_BYTES_MAX - 1);
 }
 
-Test(orders, no_room_writes_nothing) {
-    const idp_order_answer answer = {.outcome = IDP_ORDERED_PROMOTED};
+Test(commands, no_room_writes_nothing) {
+    const idp_command_answer answer = {.outcome = IDP_COMMAND_PROMOTED};
     cr_assert_eq(
-        idp_order_write(bytes, IDP_ORDER_REPLY_BYTES_MAX - 1, 1, &answer), 0);
+        idp_command_write(bytes, IDP_COMMAND_REPLY_BYTES_MAX - 1, 1, &answer),
+        0);
     static const idp_replication report = {.role = "primary"};
     cr_assert_eq(
         idp_replication_write(bytes, IDP_REPLICATION_BYTES_MAX - 1, 1, &report),
         0);
 }
 
-Test(orders, the_largest_report_fits_and_comes_back_whole) {
+Test(commands, the_largest_report_fits_and_comes_back_whole) {
     static idp_replication report, again;
     memset(&report, 'x', sizeof report);
     report.role[sizeof report.role - 1] = '\0';
@@ -112,7 +113,7 @@ Test(orders, the_largest_report_fits_and_comes_back_whole) {
     cr_assert_eq(again.parts[IDP_PARTS_MAX - 1].completed, IDP_INT_MAX);
 }
 
-Test(orders, what_is_not_known_is_nil) {
+Test(commands, what_is_not_known_is_nil) {
     static idp_replication report = {.role = "replica"}, again;
     size_t len = idp_replication_write(bytes, sizeof bytes, 1, &report);
     cr_assert(idp_replication_read(result_of(len), &again));

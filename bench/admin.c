@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order.c -- see order.h. */
-#include "bench/order.h"
+/* admin.c -- see admin.h. */
+#include "bench/admin.h"
 
 #include "proto/reply.h"
 #include "proto/request.h"
@@ -49,7 +49,7 @@ static const char *ask(int fd, const idp_request *request, uint32_t timeout_s,
     }
 }
 
-int idb_order_connect(const idb_endpoint *at, uint32_t shard,
+int idb_admin_connect(const idb_endpoint *at, uint32_t shard,
                       uint32_t *shards) {
     static const uint8_t name[] = "idembench";
     idp_request request = {.method = IDP_HELLO,
@@ -89,8 +89,8 @@ static const char *say(char *why, size_t cap, idp_method method,
     return why;
 }
 
-const char *idb_order(const idb_endpoint *at, idp_method method,
-                      uint32_t timeout_s, idp_order_answer *answer, char *why,
+const char *idb_admin(const idb_endpoint *at, idp_method method,
+                      uint32_t timeout_s, idp_command_answer *answer, char *why,
                       size_t cap) {
     heard h;
     const char *failed = ask_once(at, method, timeout_s, &h);
@@ -99,22 +99,22 @@ const char *idb_order(const idb_endpoint *at, idp_method method,
     if (h.reply.is_error)
         return say(why, cap, method, (const char *)h.reply.text.ptr,
                    h.reply.text.len);
-    if (!idp_order_read(method, h.reply.result, answer))
+    if (!idp_command_read(method, h.reply.result, answer))
         return say(why, cap, method, "its answer is none", 18);
-    if (answer->outcome == IDP_ORDERED_REFUSED)
+    if (answer->outcome == IDP_COMMAND_REFUSED)
         return say(why, cap, method, (const char *)answer->text.ptr,
                    answer->text.len);
     answer->primary = answer->text = (idp_slice){0};
     return NULL;
 }
 
-bool idb_order_replication(const idb_endpoint *at, idp_replication *report) {
+bool idb_admin_replication(const idb_endpoint *at, idp_replication *report) {
     heard h;
     return !ask_once(at, IDP_REPLICATION, ASK_S, &h) && !h.reply.is_error &&
            idp_replication_read(h.reply.result, report);
 }
 
-uint64_t idb_order_stat(const idb_endpoint *at, const char *name) {
+uint64_t idb_admin_stat(const idb_endpoint *at, const char *name) {
     heard h;
     idp_slice found;
     uint64_t value;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_orders.c -- idemctl's snapshot, over the wire, and a disk that is
+/* store_commands.c -- idemctl's snapshot, over the wire, and a disk that is
  * nearly full: what is refused, what goes on, what the log says at the end.
  *
  *   store_orders IDEMSTORED [TIGHT_DISK]
  *
  * TIGHT_DISK is a library that is preloaded and makes the disk look full. */
-#include "proto/orders.h"
+#include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
 #include <signal.h>
@@ -31,16 +31,16 @@ static void name_key(uint32_t index, char name[32]) {
     snprintf(name, 32, "order-%u", index);
 }
 
-static idp_order_answer order_snapshot(wire *w) {
+static idp_command_answer command_snapshot(wire *w) {
     idp_request request = {.method = IDP_SNAPSHOT};
-    idp_order_answer answer;
+    idp_command_answer answer;
     idp_reply reply;
     CHECK(wire_ask(w, &request, &reply) && !reply.is_error, "no answer");
-    CHECK(idp_order_read(IDP_SNAPSHOT, reply.result, &answer), "no answer");
+    CHECK(idp_command_read(IDP_SNAPSHOT, reply.result, &answer), "no answer");
     return answer;
 }
 
-static bool says(const idp_order_answer *answer, const char *text) {
+static bool says(const idp_command_answer *answer, const char *text) {
     return memmem(answer->text.ptr, answer->text.len, text, strlen(text));
 }
 
@@ -80,8 +80,8 @@ static void test_snapshot_holds_what_was_there(stage *s) {
         e2e_do_once(&w, name, "paid");
     }
     for (int i = 0; i < 3; i++) {
-        idp_order_answer answer = order_snapshot(&w);
-        CHECK(answer.outcome == IDP_ORDERED_SNAPSHOT, "snapshot %d", i);
+        idp_command_answer answer = command_snapshot(&w);
+        CHECK(answer.outcome == IDP_COMMAND_SNAPSHOT, "snapshot %d", i);
         CHECK(answer.records == KEYS && answer.bytes > KEYS * 30,
               "%llu records in %llu bytes", (unsigned long long)answer.records,
               (unsigned long long)answer.bytes);
@@ -105,11 +105,11 @@ static void test_two_at_once(stage *s) {
     CHECK(wire_open(&w, s->daemon.port) && wire_send(&w, bytes, len), "gone");
     for (uint32_t i = 0; i < 2; i++) {
         idp_reply reply;
-        idp_order_answer answer;
+        idp_command_answer answer;
         CHECK(wire_reply(&w, &reply) && !reply.is_error &&
-                  idp_order_read(IDP_SNAPSHOT, reply.result, &answer),
+                  idp_command_read(IDP_SNAPSHOT, reply.result, &answer),
               "no answer");
-        if (answer.outcome == IDP_ORDERED_SNAPSHOT)
+        if (answer.outcome == IDP_COMMAND_SNAPSHOT)
             continue;
         CHECK(says(&answer, "under way"), "%.*s", (int)answer.text.len,
               (const char *)answer.text.ptr);
@@ -148,8 +148,8 @@ static void test_full_disk(stage *s) {
         tokens[i] = answer.token;
     }
     set_free_bytes(s, "60000000");
-    idp_order_answer order = order_snapshot(&w);
-    CHECK(order.outcome == IDP_ORDERED_REFUSED && says(&order, "no room"),
+    idp_command_answer order = command_snapshot(&w);
+    CHECK(order.outcome == IDP_COMMAND_REFUSED && says(&order, "no room"),
           "it was not refused");
     for (uint32_t i = 0; i < FEW; i++) {
         char name[32];

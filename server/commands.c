@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* orders.c -- what an operator asks of a server; see orders.h. */
-#include "server/orders.h"
+/* commands.c -- what an operator asks of a server; see commands.h. */
+#include "server/commands.h"
 
 #include "server/log.h"
 #include "server/reply.h"
@@ -15,7 +15,7 @@ static const char no_peer[] =
 static const char no_store[] =
     "this server keeps nothing on disk; start it with --data-dir DIR";
 static const char not_here[] =
-    "orders need the secret, or where there is none (--secret-file) a "
+    "commands need the secret, or where there is none (--secret-file) a "
     "connection from this machine";
 
 /* Asked, on any loop ------------------------------------------------------- */
@@ -23,21 +23,21 @@ static const char not_here[] =
 /* What stands in the message's word. */
 #define ACCEPT_LOSS 0x100u
 
-static bool may_order(const ids_worker *worker, const ids_conn *conn) {
+static bool may_command(const ids_worker *worker, const ids_conn *conn) {
     return worker->server->secret.len ? conn->reading.admitted
                                       : conn->reading.local;
 }
 
-void ids_orders_ask(ids_worker *worker, ids_conn *conn,
-                    const idp_request *request) {
+void ids_command_ask(ids_worker *worker, ids_conn *conn,
+                     const idp_request *request) {
     const ids_message message = {
         .asker = conn->asker,
         .word = request->method | (request->accept_loss ? ACCEPT_LOSS : 0),
         .msgid = request->msgid,
-        .kind = IDS_MESSAGE_ORDER,
+        .kind = IDS_MESSAGE_COMMAND,
         .flags = IDS_MESSAGE_WAITS};
     assert(request->method != IDP_REPLICATION); /* an inquiry */
-    if (!may_order(worker, conn)) {
+    if (!may_command(worker, conn)) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_DENIED, not_here);
         return;
     }
@@ -56,7 +56,7 @@ void ids_orders_ask(ids_worker *worker, ids_conn *conn,
     }
     conn->waiting++;
     if (!worker->index)
-        ids_orders_take(worker, &message);
+        ids_command_take(worker, &message);
 }
 
 /* Replies, from loop 0 ----------------------------------------------------- */
@@ -94,89 +94,90 @@ static void send_error(ids_worker *worker, const ids_message *asked,
 
 /* Carried out, on loop 0 --------------------------------------------------- */
 
-static ids_order_under_way *find(ids_worker *worker, ids_ticket ticket) {
-    for (int i = 0; i < IDS_ORDERS_MAX; i++)
-        if (worker->orders.under_way[i].ticket == ticket)
-            return &worker->orders.under_way[i];
+static ids_command_under_way *find(ids_worker *worker, ids_command_id id) {
+    for (int i = 0; i < IDS_COMMANDS_MAX; i++)
+        if (worker->commands.under_way[i].id == id)
+            return &worker->commands.under_way[i];
     return NULL;
 }
 
 /* The place is free again; what was asked there. */
-static ids_message leave(ids_order_under_way *order) {
-    const ids_message asked = {.asker = order->asker,
-                               .msgid = order->msgid,
+static ids_message leave(ids_command_under_way *command) {
+    const ids_message asked = {.asker = command->asker,
+                               .msgid = command->msgid,
                                .flags = IDS_MESSAGE_WAITS};
-    order->ticket = 0;
+    command->id = 0;
     return asked;
 }
 
-static void begin(ids_worker *worker, idp_method order, bool accept_loss,
-                  ids_ticket ticket) {
+static void begin(ids_worker *worker, idp_method command, bool accept_loss,
+                  ids_command_id id) {
     const ids_server *server = worker->server;
-    bool is_stores = order == IDP_SNAPSHOT;
-    const ids_order_taker *taker = is_stores ? &server->store : &server->peer;
-    const ids_order_request request = {
-        .order = order, .accept_loss = accept_loss, .ticket = ticket};
-    ids_log(IDS_LOG_INFO, "order taken", "ticket=%llu order=%s accept_loss=%d",
-            (unsigned long long)ticket, idp_method_name(order), accept_loss);
-    if (taker->begin)
-        taker->begin(taker->ctx, worker, &request);
+    bool is_stores = command == IDP_SNAPSHOT;
+    const ids_command_handler *handler =
+        is_stores ? &server->store : &server->peer;
+    const ids_command_request request = {
+        .command = command, .accept_loss = accept_loss, .id = id};
+    ids_log(IDS_LOG_INFO, "command taken", "id=%llu command=%s accept_loss=%d",
+            (unsigned long long)id, idp_method_name(command), accept_loss);
+    if (handler->begin)
+        handler->begin(handler->ctx, worker, &request);
     else
-        ids_orders_refuse(worker, ticket, is_stores ? no_store : no_peer);
+        ids_command_refuse(worker, id, is_stores ? no_store : no_peer);
 }
 
-void ids_orders_take(ids_worker *worker, const ids_message *message) {
+void ids_command_take(ids_worker *worker, const ids_message *message) {
     assert(worker->index == 0);
     idp_method method = (idp_method)(message->word & ~(uint64_t)ACCEPT_LOSS);
-    worker->counters.of[IDS_ORDERS_TOTAL]++;
-    ids_order_under_way *place = find(worker, 0);
+    worker->counters.of[IDS_COMMANDS_TOTAL]++;
+    ids_command_under_way *place = find(worker, 0);
     if (worker->draining) {
         send_error(worker, message, IDP_E_SHUTTING_DOWN, NULL);
     } else if (!place) {
         send_error(worker, message, IDP_E_LIMIT,
-                   "too many orders are under way; ask again");
+                   "too many commands are under way; ask again");
     } else {
-        *place = (ids_order_under_way){.ticket = ++worker->orders.given,
-                                       .asker = message->asker,
-                                       .msgid = message->msgid};
-        begin(worker, method, message->word & ACCEPT_LOSS, place->ticket);
+        *place = (ids_command_under_way){.id = ++worker->commands.given,
+                                         .asker = message->asker,
+                                         .msgid = message->msgid};
+        begin(worker, method, message->word & ACCEPT_LOSS, place->id);
     }
 }
 
-void ids_orders_answer(ids_worker *worker, ids_ticket ticket,
-                       const idp_order_answer *answer) {
-    ids_order_under_way *order = ticket ? find(worker, ticket) : NULL;
-    bool refused = answer->outcome == IDP_ORDERED_REFUSED;
-    uint8_t bytes[IDP_ORDER_REPLY_BYTES_MAX];
-    if (!order)
+void ids_command_answer(ids_worker *worker, ids_command_id id,
+                        const idp_command_answer *answer) {
+    ids_command_under_way *command = id ? find(worker, id) : NULL;
+    bool refused = answer->outcome == IDP_COMMAND_REFUSED;
+    uint8_t bytes[IDP_COMMAND_REPLY_BYTES_MAX];
+    if (!command)
         return;
-    const ids_message asked = leave(order);
-    worker->counters.of[IDS_ORDERS_REFUSED_TOTAL] += refused;
-    ids_log(IDS_LOG_INFO, refused ? "order refused" : "order carried out",
-            "ticket=%llu outcome=%s reason=\"%.*s\"",
-            (unsigned long long)ticket, idp_ordered_name(answer->outcome),
+    const ids_message asked = leave(command);
+    worker->counters.of[IDS_COMMANDS_REFUSED_TOTAL] += refused;
+    ids_log(IDS_LOG_INFO, refused ? "command refused" : "command carried out",
+            "id=%llu outcome=%s reason=\"%.*s\"", (unsigned long long)id,
+            idp_ordered_name(answer->outcome),
             refused ? (int)answer->text.len : 0,
             refused ? (const char *)answer->text.ptr : "");
     send_reply(worker, &asked, bytes,
-               idp_order_write(bytes, sizeof bytes, asked.msgid, answer));
+               idp_command_write(bytes, sizeof bytes, asked.msgid, answer));
 }
 
-void ids_orders_refuse(ids_worker *worker, ids_ticket ticket,
-                       const char *text) {
-    const idp_order_answer answer = {
-        .outcome = IDP_ORDERED_REFUSED,
+void ids_command_refuse(ids_worker *worker, ids_command_id id,
+                        const char *text) {
+    const idp_command_answer answer = {
+        .outcome = IDP_COMMAND_REFUSED,
         .text = {(const uint8_t *)text, strlen(text)}};
-    ids_orders_answer(worker, ticket, &answer);
+    ids_command_answer(worker, id, &answer);
 }
 
-void ids_orders_drain(ids_worker *worker) {
-    for (int i = 0; i < IDS_ORDERS_MAX; i++) {
-        ids_order_under_way *order = &worker->orders.under_way[i];
-        if (!order->ticket)
+void ids_command_drain(ids_worker *worker) {
+    for (int i = 0; i < IDS_COMMANDS_MAX; i++) {
+        ids_command_under_way *command = &worker->commands.under_way[i];
+        if (!command->id)
             continue;
-        const ids_message asked = leave(order);
+        const ids_message asked = leave(command);
         send_error(worker, &asked, IDP_E_SHUTTING_DOWN,
-                   "the server is going down; whether the order is carried "
+                   "the server is going down; whether the command is carried "
                    "out is unknown");
     }
 }
@@ -190,8 +191,8 @@ static void name_alone(const ids_server *server, char *to, size_t cap) {
     snprintf(to, cap, "%016llx", (unsigned long long)name);
 }
 
-size_t ids_orders_report(ids_worker *worker,
-                         uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]) {
+size_t ids_command_report(ids_worker *worker,
+                          uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]) {
     const ids_server *server = worker->server;
     idp_replication r = {
         .role = "primary",

@@ -1,51 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* orders.h -- what an operator's orders answer: encode and decode.
+/* commands.h -- what an operator's commands answer: encode and decode.
  *
  * Pure, like reply.h. Orders are rare, so nothing here is made for speed. */
-#ifndef IDP_ORDERS_H
-#define IDP_ORDERS_H
+#ifndef IDP_COMMANDS_H
+#define IDP_COMMANDS_H
 
 #include "proto/terms.h"
 
-#define IDP_ENDPOINT_BYTES_MAX   280 /* "host:port" */
-#define IDP_ORDER_TEXT_BYTES_MAX 400
+#define IDP_ENDPOINT_BYTES_MAX     280 /* "host:port" */
+#define IDP_COMMAND_TEXT_BYTES_MAX 400
 
-#define IDP_ORDERED(X)                                                    \
+#define IDP_COMMAND_OUTCOMES(X)                                           \
     X(PROMOTED, "promoted") /* promote: this server is the primary now */ \
     X(DETACHED, "detached") /* detach: it serves without the other */     \
     X(SWITCHED, "switched") /* switchover: the other is the primary */    \
     X(SNAPSHOT, "snapshot") /* snapshot: it is installed */               \
     X(REFUSED, "refused")   /* any of them: nothing was done */
 
-typedef enum idp_ordered {
-#define X(name, text) IDP_ORDERED_##name,
-    IDP_ORDERED(X)
+typedef enum idp_command_outcome {
+#define X(name, text) IDP_COMMAND_##name,
+    IDP_COMMAND_OUTCOMES(X)
 #undef X
-        IDP_ORDERED_COUNT
-} idp_ordered;
+        IDP_COMMAND_COUNT
+} idp_command_outcome;
 
-/* What became of an order. */
-typedef struct idp_order_answer {
-    idp_ordered outcome;
+/* What became of a command. */
+typedef struct idp_command_answer {
+    idp_command_outcome outcome;
     uint64_t epoch;    /* PROMOTED, DETACHED, SWITCHED */
     idp_slice primary; /* SWITCHED: "host:port" of who is it now */
     uint64_t records;  /* SNAPSHOT */
     uint64_t bytes;    /* SNAPSHOT */
     uint64_t ms;       /* SNAPSHOT: how long it took */
     idp_slice text;    /* REFUSED: why, and what would make it possible */
-} idp_order_answer;
+} idp_command_answer;
 
 /* Text that is longer than its limit is cut. */
-#define IDP_ORDER_REPLY_BYTES_MAX 512
-size_t idp_order_write(uint8_t *to, size_t cap, uint32_t msgid,
-                       const idp_order_answer *answer);
+#define IDP_COMMAND_REPLY_BYTES_MAX 512
+size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
+                         const idp_command_answer *answer);
 
-/* False when result is not what method, an order, answers. Slices borrow
+/* False when result is not what method, a command, answers. Slices borrow
  * from it. */
-bool idp_order_read(idp_method method, idp_slice result,
-                    idp_order_answer *answer);
+bool idp_command_read(idp_method method, idp_slice result,
+                      idp_command_answer *answer);
 
-const char *idp_ordered_name(idp_ordered outcome);
+const char *idp_ordered_name(idp_command_outcome outcome);
 
 /* How far the other is behind. */
 typedef struct idp_lag {
@@ -86,7 +86,7 @@ typedef struct idp_replication {
     idp_lag lag;                              /* of all streams */
     uint32_t streams_count; /* of more than IDP_STREAMS_MAX the first ones */
     idp_lag streams[IDP_STREAMS_MAX];
-    char state[IDP_ORDER_TEXT_BYTES_MAX + 1]; /* one plain sentence */
+    char state[IDP_COMMAND_TEXT_BYTES_MAX + 1]; /* one plain sentence */
     /* What a replica brought back from its folder, until it takes part again:
      * records, those that are completed, and per stream of the highest epoch
      * of a token the last one's count. contents: the same text on both servers

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_orders.c -- an operator's orders, from any loop to who carries them
+/* test_commands.c -- an operator's commands, from any loop to who carries them
  * out and back. */
-#include "server/orders.h"
+#include "server/commands.h"
 
 #include "proto/reply.h"
 #include "proto/request.h"
@@ -13,24 +13,24 @@
 
 #define LOOPS 3
 
-/* Somebody who carries orders out when the test says so. */
-typedef struct taker {
+/* Somebody who carries commands out when the test says so. */
+typedef struct handler {
     ids_worker *worker;
     uint32_t count;
-    ids_order_request last;
-    ids_ticket tickets[8];
-} taker;
+    ids_command_request last;
+    ids_command_id ids[8];
+} handler;
 
 static town t;
 static caller a, b;
-static taker peer;
+static handler peer;
 
 static void take(void *ctx, ids_worker *worker,
-                 const ids_order_request *request) {
-    taker *to = ctx;
+                 const ids_command_request *request) {
+    handler *to = ctx;
     to->worker = worker;
     to->last = *request;
-    to->tickets[to->count++] = request->ticket;
+    to->ids[to->count++] = request->id;
 }
 
 static void lag(void *ctx, ids_worker *worker, idp_replication *report) {
@@ -49,8 +49,8 @@ static void open_town(void) {
 
 static void begin(void) {
     town_plan(&t, LOOPS);
-    peer = (taker){0};
-    t.server.peer = (ids_order_taker){&peer, take, lag};
+    peer = (handler){0};
+    t.server.peer = (ids_command_handler){&peer, take, lag};
     open_town();
 }
 
@@ -60,132 +60,132 @@ static void end(void) {
     town_close(&t);
 }
 
-TestSuite(orders, .init = begin, .fini = end);
+TestSuite(commands, .init = begin, .fini = end);
 
 #define HEARS(caller, what) cr_assert_str_eq(caller_hear(caller), what)
 
-static void order(caller *c, uint32_t msgid, idp_method method, bool loss) {
+static void command(caller *c, uint32_t msgid, idp_method method, bool loss) {
     const idp_request request = {
         .method = method, .msgid = msgid, .accept_loss = loss};
     uint8_t frame[256];
     caller_send(c, frame, idp_request_write(frame, sizeof frame, &request));
 }
 
-static void promoted(ids_ticket ticket) {
-    const idp_order_answer answer = {.outcome = IDP_ORDERED_PROMOTED,
-                                     .epoch = 9};
-    ids_orders_answer(t.workers[0], ticket, &answer);
+static void promoted(ids_command_id id) {
+    const idp_command_answer answer = {.outcome = IDP_COMMAND_PROMOTED,
+                                       .epoch = 9};
+    ids_command_answer(t.workers[0], id, &answer);
     town_run(&t);
 }
 
-Test(orders, an_order_on_any_loop_is_taken_on_loop_0_and_answered_there) {
+Test(commands, an_command_on_any_loop_is_taken_on_loop_0_and_answered_there) {
     caller *askers[] = {&a, &b};
     for (uint32_t i = 0; i < 2; i++) {
-        order(askers[i], 7 + i, IDP_PROMOTE, i == 1);
+        command(askers[i], 7 + i, IDP_PROMOTE, i == 1);
         HEARS(askers[i], "nothing");
         cr_assert_eq(peer.worker, t.workers[0]);
-        cr_assert_eq(peer.last.order, IDP_PROMOTE);
+        cr_assert_eq(peer.last.command, IDP_PROMOTE);
         cr_assert_eq(peer.last.accept_loss, i == 1);
-        promoted(peer.last.ticket);
+        promoted(peer.last.id);
         HEARS(askers[i], i == 0 ? "7 promoted" : "8 promoted");
     }
-    cr_assert_eq(t.workers[0]->counters.of[IDS_ORDERS_TOTAL], 2);
-    cr_assert_eq(t.workers[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 0);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_COMMANDS_TOTAL], 2);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_COMMANDS_REFUSED_TOTAL], 0);
 }
 
-Test(orders, other_requests_of_the_asker_are_served_meanwhile) {
-    order(&b, 1, IDP_SWITCHOVER, false);
+Test(commands, other_requests_of_the_asker_are_served_meanwhile) {
+    command(&b, 1, IDP_SWITCHOVER, false);
     ask_plain(&b, 2, IDP_PING);
     ask_acquire(&b, 3, key_of(&t, 1, 0), 0);
     HEARS(&b, "2 pong");
     HEARS(&b, "3 acquired");
-    ids_orders_refuse(t.workers[0], peer.last.ticket, "no");
+    ids_command_refuse(t.workers[0], peer.last.id, "no");
     town_run(&t);
     HEARS(&b, "1 refused");
-    cr_assert_eq(t.workers[0]->counters.of[IDS_ORDERS_REFUSED_TOTAL], 1);
+    cr_assert_eq(t.workers[0]->counters.of[IDS_COMMANDS_REFUSED_TOTAL], 1);
 }
 
-Test(orders, a_ticket_is_answered_once) {
-    order(&a, 1, IDP_DETACH, false);
-    ids_orders_refuse(t.workers[0], peer.last.ticket, "no");
-    ids_orders_refuse(t.workers[0], peer.last.ticket, "no");
-    ids_orders_refuse(t.workers[0], 0, "no");
-    ids_orders_refuse(t.workers[0], 99, "no");
+Test(commands, a_command_id_is_answered_once) {
+    command(&a, 1, IDP_DETACH, false);
+    ids_command_refuse(t.workers[0], peer.last.id, "no");
+    ids_command_refuse(t.workers[0], peer.last.id, "no");
+    ids_command_refuse(t.workers[0], 0, "no");
+    ids_command_refuse(t.workers[0], 99, "no");
     town_run(&t);
     HEARS(&a, "1 refused");
     HEARS(&a, "nothing");
 }
 
-Test(orders, an_asker_that_is_gone_is_dropped_and_its_place_is_free_again) {
-    order(&a, 1, IDP_PROMOTE, false);
-    order(&b, 1, IDP_PROMOTE, false);
+Test(commands, an_asker_that_is_gone_is_dropped_and_its_place_is_free_again) {
+    command(&a, 1, IDP_PROMOTE, false);
+    command(&b, 1, IDP_PROMOTE, false);
     caller_close(&a);
     caller_close(&b);
-    promoted(peer.tickets[0]);
-    promoted(peer.tickets[1]);
+    promoted(peer.ids[0]);
+    promoted(peer.ids[1]);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 2);
     b.conn->reading.local = true;
-    for (uint32_t i = 0; i < IDS_ORDERS_MAX; i++)
-        order(&b, i, IDP_PROMOTE, false);
-    cr_assert_eq(peer.count, 2 + IDS_ORDERS_MAX);
+    for (uint32_t i = 0; i < IDS_COMMANDS_MAX; i++)
+        command(&b, i, IDP_PROMOTE, false);
+    cr_assert_eq(peer.count, 2 + IDS_COMMANDS_MAX);
     HEARS(&a, "nothing");
 }
 
-Test(orders, one_more_than_the_limit_is_told_so) {
-    for (uint32_t i = 0; i < IDS_ORDERS_MAX; i++)
-        order(i % 2 ? &a : &b, i, IDP_PROMOTE, false);
-    order(&b, 50, IDP_DETACH, false);
+Test(commands, one_more_than_the_limit_is_told_so) {
+    for (uint32_t i = 0; i < IDS_COMMANDS_MAX; i++)
+        command(i % 2 ? &a : &b, i, IDP_PROMOTE, false);
+    command(&b, 50, IDP_DETACH, false);
     HEARS(&b, "50 LIMIT");
-    order(&a, 51, IDP_DETACH, false);
+    command(&a, 51, IDP_DETACH, false);
     HEARS(&a, "51 LIMIT");
-    promoted(peer.tickets[2]);
+    promoted(peer.ids[2]);
     HEARS(&b, "2 promoted");
-    order(&a, 52, IDP_DETACH, false);
-    cr_assert_eq(peer.last.order, IDP_DETACH);
+    command(&a, 52, IDP_DETACH, false);
+    cr_assert_eq(peer.last.command, IDP_DETACH);
 }
 
-Test(orders, are_taken_from_this_machine_only_where_there_is_no_secret) {
+Test(commands, are_taken_from_this_machine_only_where_there_is_no_secret) {
     b.conn->reading.local = false;
-    const idp_method orders[] = {IDP_PROMOTE, IDP_DETACH, IDP_SWITCHOVER,
-                                 IDP_SNAPSHOT};
+    const idp_method commands[] = {IDP_PROMOTE, IDP_DETACH, IDP_SWITCHOVER,
+                                   IDP_SNAPSHOT};
     for (uint32_t i = 0; i < 4; i++) {
-        order(&b, 1, orders[i], true);
+        command(&b, 1, commands[i], true);
         HEARS(&b, "1 DENIED");
     }
     cr_assert_eq(peer.count, 0);
-    order(&b, 2, IDP_REPLICATION, false);
+    command(&b, 2, IDP_REPLICATION, false);
     HEARS(&b, "2 map");
 }
 
-Test(orders, need_the_secret_where_there_is_one) {
+Test(commands, need_the_secret_where_there_is_one) {
     end();
     town_plan(&t, LOOPS);
-    peer = (taker){0};
-    t.server.peer = (ids_order_taker){&peer, take, lag};
+    peer = (handler){0};
+    t.server.peer = (ids_command_handler){&peer, take, lag};
     t.server.secret = (ids_secret){.bytes = "open", .len = 4};
     open_town();
-    order(&b, 1, IDP_PROMOTE, false);
+    command(&b, 1, IDP_PROMOTE, false);
     HEARS(&b, "1 DENIED");
-    order(&b, 2, IDP_REPLICATION, false);
+    command(&b, 2, IDP_REPLICATION, false);
     HEARS(&b, "2 DENIED");
     b.conn->reading.local = false;
     ask_hello(&b, 3, -1, "open");
     HEARS(&b, "3 map");
-    order(&b, 4, IDP_PROMOTE, false);
-    promoted(peer.last.ticket);
+    command(&b, 4, IDP_PROMOTE, false);
+    promoted(peer.last.id);
     HEARS(&b, "4 promoted");
 }
 
-Test(orders, who_is_not_there_is_told_by_its_flag) {
-    order(&b, 1, IDP_SNAPSHOT, false);
+Test(commands, who_is_not_there_is_told_by_its_flag) {
+    command(&b, 1, IDP_SNAPSHOT, false);
     HEARS(&b, "1 refused");
     cr_assert_eq(peer.count, 0);
     end();
     town_plan(&t, LOOPS);
     open_town();
-    order(&b, 2, IDP_PROMOTE, true);
-    order(&a, 3, IDP_SWITCHOVER, false);
+    command(&b, 2, IDP_PROMOTE, true);
+    command(&a, 3, IDP_SWITCHOVER, false);
     HEARS(&b, "2 refused");
     HEARS(&a, "3 refused");
 }
@@ -201,10 +201,10 @@ static idp_replication read_report(caller *c) {
     return report;
 }
 
-Test(orders, replication_is_told_on_every_loop) {
+Test(commands, replication_is_told_on_every_loop) {
     caller *askers[] = {&a, &b};
     for (uint32_t i = 0; i < 2; i++) {
-        order(askers[i], 1, IDP_REPLICATION, false);
+        command(askers[i], 1, IDP_REPLICATION, false);
         idp_replication report = read_report(askers[i]);
         cr_assert_str_eq(report.mode, "sync");
         cr_assert_eq(report.lag.ops, 12);
@@ -212,11 +212,11 @@ Test(orders, replication_is_told_on_every_loop) {
     }
 }
 
-Test(orders, without_a_peer_replication_says_that_it_is_alone) {
+Test(commands, without_a_peer_replication_says_that_it_is_alone) {
     end();
     town_plan(&t, LOOPS);
     open_town();
-    order(&b, 1, IDP_REPLICATION, false);
+    command(&b, 1, IDP_REPLICATION, false);
     idp_replication report = read_report(&b);
     cr_assert_str_eq(report.role, "primary");
     cr_assert_str_eq(report.mode, "none");
@@ -227,13 +227,13 @@ Test(orders, without_a_peer_replication_says_that_it_is_alone) {
     cr_assert_eq(report.lag.ops + report.lag.bytes + report.lag.ms, 0);
 }
 
-Test(orders, a_server_that_goes_down_answers_what_is_under_way) {
-    order(&b, 1, IDP_PROMOTE, false);
+Test(commands, a_server_that_goes_down_answers_what_is_under_way) {
+    command(&b, 1, IDP_PROMOTE, false);
     ids_line_drain(t.lines[0]);
     town_run(&t);
     HEARS(&b, "1 SHUTTING_DOWN");
-    order(&b, 2, IDP_PROMOTE, false);
+    command(&b, 2, IDP_PROMOTE, false);
     HEARS(&b, "2 SHUTTING_DOWN");
-    promoted(peer.last.ticket);
+    promoted(peer.last.id);
     HEARS(&b, "nothing");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* orders.c -- what an operator's orders answer: encode and decode.
+/* commands.c -- what an operator's commands answer: encode and decode.
  *
  * Pure. Keys and fields that a later version adds are skipped. */
-#include "proto/orders.h"
+#include "proto/commands.h"
 
 #include "proto/cursor.h"
 #include "proto/pack.h"
@@ -12,11 +12,11 @@
 #include <assert.h>
 
 #define X(name, text) text,
-static const char *const outcomes[] = {IDP_ORDERED(X)};
+static const char *const outcomes[] = {IDP_COMMAND_OUTCOMES(X)};
 #undef X
 
-const char *idp_ordered_name(idp_ordered outcome) {
-    return (size_t)outcome < IDP_ORDERED_COUNT ? outcomes[outcome] : "unknown";
+const char *idp_ordered_name(idp_command_outcome outcome) {
+    return (size_t)outcome < IDP_COMMAND_COUNT ? outcomes[outcome] : "unknown";
 }
 
 /* So much of text as fits into max bytes without half a UTF-8 character. */
@@ -28,12 +28,12 @@ static size_t text_cut(idp_slice text, size_t max) {
     return len;
 }
 
-/* Orders ------------------------------------------------------------------ */
+/* Orders ------------------------------------------------------------------- */
 
-static_assert(IDP_ORDER_REPLY_BYTES_MAX >= PUT_REPLY_HEAD_BYTES_MAX + 16 +
-                                               2 * PUT_HEADER_BYTES_MAX +
-                                               IDP_ORDER_TEXT_BYTES_MAX &&
-                  IDP_ORDER_TEXT_BYTES_MAX >=
+static_assert(IDP_COMMAND_REPLY_BYTES_MAX >= PUT_REPLY_HEAD_BYTES_MAX + 16 +
+                                                 2 * PUT_HEADER_BYTES_MAX +
+                                                 IDP_COMMAND_TEXT_BYTES_MAX &&
+                  IDP_COMMAND_TEXT_BYTES_MAX >=
                       IDP_ENDPOINT_BYTES_MAX + 3 * PUT_UINT_BYTES_MAX,
               "a refusal is the largest answer, and fits");
 
@@ -41,57 +41,57 @@ static uint8_t *put_text(uint8_t *to, idp_slice text, size_t max) {
     return put_str(to, text.ptr, text_cut(text, max));
 }
 
-size_t idp_order_write(uint8_t *to, size_t cap, uint32_t msgid,
-                       const idp_order_answer *a) {
+size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
+                         const idp_command_answer *a) {
     static const uint8_t items[] = {2, 2, 3, 4, 2};
-    if (cap < IDP_ORDER_REPLY_BYTES_MAX ||
-        (size_t)a->outcome >= IDP_ORDERED_COUNT) {
+    if (cap < IDP_COMMAND_REPLY_BYTES_MAX ||
+        (size_t)a->outcome >= IDP_COMMAND_COUNT) {
         return 0;
     }
     uint8_t *at = put_array(put_reply_head(to, msgid), items[a->outcome]);
     at = put_word(at, outcomes[a->outcome]);
     switch (a->outcome) {
-    case IDP_ORDERED_SWITCHED:
+    case IDP_COMMAND_SWITCHED:
         at = put_uint(at, a->epoch);
         at = put_text(at, a->primary, IDP_ENDPOINT_BYTES_MAX);
         break;
-    case IDP_ORDERED_SNAPSHOT:
+    case IDP_COMMAND_SNAPSHOT:
         at = put_uint(put_uint(at, a->records), a->bytes);
         at = put_uint(at, a->ms);
         break;
-    case IDP_ORDERED_REFUSED:
-        at = put_text(at, a->text, IDP_ORDER_TEXT_BYTES_MAX);
+    case IDP_COMMAND_REFUSED:
+        at = put_text(at, a->text, IDP_COMMAND_TEXT_BYTES_MAX);
         break;
-    case IDP_ORDERED_PROMOTED:
-    case IDP_ORDERED_DETACHED:
-    case IDP_ORDERED_COUNT:
+    case IDP_COMMAND_PROMOTED:
+    case IDP_COMMAND_DETACHED:
+    case IDP_COMMAND_COUNT:
         at = put_uint(at, a->epoch);
         break;
     }
     return (size_t)(at - to);
 }
 
-static bool order_fields_read(cursor *c, uint32_t count, idp_method method,
-                              idp_slice word, idp_order_answer *a) {
+static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
+                                idp_slice word, idp_command_answer *a) {
     if (slice_is(word, "refused")) {
-        a->outcome = IDP_ORDERED_REFUSED;
+        a->outcome = IDP_COMMAND_REFUSED;
         return count >= 2 && cursor_bytes(c, &a->text);
     }
     switch (method) {
     case IDP_PROMOTE:
-        a->outcome = IDP_ORDERED_PROMOTED;
+        a->outcome = IDP_COMMAND_PROMOTED;
         return slice_is(word, "promoted") && count >= 2 &&
                cursor_uint(c, &a->epoch);
     case IDP_DETACH:
-        a->outcome = IDP_ORDERED_DETACHED;
+        a->outcome = IDP_COMMAND_DETACHED;
         return slice_is(word, "detached") && count >= 2 &&
                cursor_uint(c, &a->epoch);
     case IDP_SWITCHOVER:
-        a->outcome = IDP_ORDERED_SWITCHED;
+        a->outcome = IDP_COMMAND_SWITCHED;
         return slice_is(word, "switched") && count >= 3 &&
                cursor_uint(c, &a->epoch) && cursor_bytes(c, &a->primary);
     case IDP_SNAPSHOT:
-        a->outcome = IDP_ORDERED_SNAPSHOT;
+        a->outcome = IDP_COMMAND_SNAPSHOT;
         return slice_is(word, "snapshot") && count >= 4 &&
                cursor_uint(c, &a->records) && cursor_uint(c, &a->bytes) &&
                cursor_uint(c, &a->ms);
@@ -105,21 +105,22 @@ static bool order_fields_read(cursor *c, uint32_t count, idp_method method,
     case IDP_STATS:
     case IDP_REPLICATION:
     case IDP_METHOD_COUNT:
-    default: /* no order */
+    default: /* no command */
         return false;
     }
 }
 
-bool idp_order_read(idp_method method, idp_slice result, idp_order_answer *a) {
+bool idp_command_read(idp_method method, idp_slice result,
+                      idp_command_answer *a) {
     cursor c = cursor_over(result);
     uint32_t count;
     idp_slice word;
-    *a = (idp_order_answer){0};
+    *a = (idp_command_answer){0};
     return cursor_array(&c, &count) && count >= 1 && cursor_bytes(&c, &word) &&
-           order_fields_read(&c, count, method, word, a);
+           command_fields_read(&c, count, method, word, a);
 }
 
-/* Replication ------------------------------------------------------------- */
+/* Replication -------------------------------------------------------------- */
 
 static void pack_bounded(msgpack_packer *packer, const char *text,
                          size_t size) {

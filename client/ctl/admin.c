@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* orders.c -- commands for whoever runs the servers: how replication stands,
- * orders, and looking into a data folder.
+/* admin.c -- commands for whoever runs the servers: how replication stands,
+ * commands, and looking into a data folder.
  *
- * An order goes to the one server that --server names, and to no other. */
+ * A command goes to the one server that --server names, and to no other. */
 #include "client/ctl/ctl.h"
 #include "client/ctl/report.h"
 
@@ -90,10 +90,11 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     return CTL_EXIT_DONE;
 }
 
-/* ------------------------------------------------------------------ orders */
+/* ------------------------------------------------------------------ commands
+ */
 
-static const char *done_word(int32_t order) {
-    switch (order) {
+static const char *done_word(int32_t command) {
+    switch (command) {
     case IDEM_COMMAND_PROMOTE:
         return "promoted";
     case IDEM_COMMAND_DETACH:
@@ -105,37 +106,37 @@ static const char *done_word(int32_t order) {
     }
 }
 
-static void say_ordered(report *r, int32_t order,
+static void say_ordered(report *r, int32_t command,
                         const idem_command_answer *to) {
     if (to->outcome == IDEM_COMMAND_REFUSED) {
         report_text(r, "text", to->text);
         return;
     }
-    if (order == IDEM_COMMAND_SNAPSHOT) {
+    if (command == IDEM_COMMAND_SNAPSHOT) {
         report_number(r, "records", to->records);
         report_number(r, "bytes", to->bytes);
         report_ms(r, "took_ms", to->ms);
         return;
     }
     report_number(r, "epoch", to->epoch);
-    if (order == IDEM_COMMAND_SWITCHOVER)
+    if (command == IDEM_COMMAND_SWITCHOVER)
         report_text(r, "primary", to->primary);
 }
 
-ctl_exit ctl_run_order(ctl_session *session, ctl_ask *ask) {
-    int32_t order = ask->command->method;
+ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask) {
+    int32_t command = ask->command->method;
     idem_command_args args = IDEM_COMMAND_ARGS_INIT;
     idem_command_answer to = IDEM_COMMAND_ANSWER_INIT;
     idem_error err = IDEM_ERROR_INIT;
-    args.command = order;
+    args.command = command;
     args.accept_loss = ask->accept_loss;
     args.timeout_ms = ask->args.timeout_ms;
     if (idem_command(session->uri_at_once, &args, &to, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
     bool refused = to.outcome == IDEM_COMMAND_REFUSED;
     report r = report_begin(stdout, ask->json, "outcome",
-                            refused ? "refused" : done_word(order));
-    say_ordered(&r, order, &to);
+                            refused ? "refused" : done_word(command));
+    say_ordered(&r, command, &to);
     report_end(&r);
     return refused ? CTL_EXIT_REFUSED : CTL_EXIT_DONE;
 }
