@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum deed { DRAIN, ASK_TERMINAL, SAY } deed;
+typedef enum reaction { DRAIN, ASK_TERMINAL, SAY } reaction;
 
 static const struct {
     int number;
-    deed deed;
+    reaction reaction;
 } table[] = {{SIGTERM, DRAIN}, {SIGINT, DRAIN},  {SIGQUIT, DRAIN},
              {SIGPWR, DRAIN},  {SIGXCPU, DRAIN}, {SIGHUP, ASK_TERMINAL},
              {SIGUSR1, SAY},   {SIGUSR2, SAY},   {SIGALRM, SAY},
@@ -47,12 +47,12 @@ static bool has_terminal(void) {
     return fd >= 0;
 }
 
-static deed deed_of(int number) {
+static reaction reaction_of(int number) {
     size_t at = 0;
     while (at < ROWS && table[at].number != number)
         at++;
     assert(at < ROWS);
-    return table[at].deed;
+    return table[at].reaction;
 }
 
 static void say(int number) {
@@ -62,7 +62,7 @@ static void say(int number) {
 
 static void on_signal(uv_signal_t *handle, int number) {
     ids_signals *s = handle->data;
-    deed what = deed_of(number);
+    reaction what = reaction_of(number);
     if (what == ASK_TERMINAL)
         what = had_terminal && !has_terminal() ? DRAIN : SAY;
     if (what == SAY)
@@ -78,8 +78,8 @@ void ids_signals_begin(void) {
     had_terminal = has_terminal();
     for (size_t i = 0; i < ROWS; i++) {
         is_ours[i] = is_left_to_us(table[i].number);
-        if (table[i].deed == SAY ||
-            (table[i].deed == ASK_TERMINAL && !had_terminal))
+        if (table[i].reaction == SAY ||
+            (table[i].reaction == ASK_TERMINAL && !had_terminal))
             ignore(table[i].number);
     }
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)

@@ -53,7 +53,7 @@ void ids_writer_close(ids_writer *w) {
     close_segment(w, &w->ahead);
 }
 
-/* Whoever carries out errands is through with them. */
+/* Whoever carries out jobs is through with them. */
 static void settle(ids_writer *w) {
     if (w->config.settle && (w->syncing || w->makes_next))
         w->config.settle(w->config.settle_ctx);
@@ -326,66 +326,65 @@ void ids_writer_prepare(ids_writer *w) {
         make_next(w);
 }
 
-/* Errands ------------------------------------------------------------------ */
+/* Jobs --------------------------------------------------------------------- */
 
-bool ids_writer_sync_begin(ids_writer *w, ids_sync_errand *errand) {
+bool ids_writer_sync_begin(ids_writer *w, ids_sync_job *job) {
     bool synced = w->synced.segment == w->end.segment &&
                   w->synced.at == w->end.at && w->old.file < 0;
     if (w->syncing || synced || w->fault.kind != IDS_FAULT_NONE)
         return false;
     assert(w->now.file >= 0);
-    *errand = (ids_sync_errand){.disk = w->config.disk,
-                                .files = {w->old.file, w->now.file},
-                                .end = w->end};
+    *job = (ids_sync_job){.disk = w->config.disk,
+                          .files = {w->old.file, w->now.file},
+                          .end = w->end};
     w->syncing = true;
     return true;
 }
 
-void ids_sync_carry_out(ids_sync_errand *errand) {
-    for (int i = 0; i < 2 && !errand->error; i++)
-        if (errand->files[i] >= 0)
-            errand->error =
-                errand->disk->sync(errand->disk->ctx, errand->files[i]);
+void ids_sync_carry_out(ids_sync_job *job) {
+    for (int i = 0; i < 2 && !job->error; i++)
+        if (job->files[i] >= 0)
+            job->error = job->disk->sync(job->disk->ctx, job->files[i]);
 }
 
-void ids_writer_sync_done(ids_writer *w, const ids_sync_errand *errand) {
+void ids_writer_sync_done(ids_writer *w, const ids_sync_job *job) {
     assert(w->syncing);
     w->syncing = false;
-    if (errand->error && !IDS_MUTANT(IGNORES_SYNC_ERRORS)) {
-        ids_writer_fail(w, errand->error, errand->end.segment, "can't sync");
+    if (job->error && !IDS_MUTANT(IGNORES_SYNC_ERRORS)) {
+        ids_writer_fail(w, job->error, job->end.segment, "can't sync");
         return;
     }
-    assert(errand->end.number >= w->synced.number);
-    assert(errand->end.number <= w->end.number);
-    assert(errand->end.segment <= w->end.segment);
-    w->synced = errand->end;
-    if (errand->files[0] >= 0)
+    assert(job->end.number >= w->synced.number);
+    assert(job->end.number <= w->end.number);
+    assert(job->end.segment <= w->end.segment);
+    w->synced = job->end;
+    if (job->files[0] >= 0)
         close_segment(w, &w->old);
 }
 
-bool ids_writer_next_begin(ids_writer *w, ids_next_errand *errand) {
+bool ids_writer_next_begin(ids_writer *w, ids_next_job *job) {
     if (!w->config.syncs_behind || w->ahead.file >= 0 || w->makes_next ||
         w->fault.kind != IDS_FAULT_NONE ||
         w->free_bytes < IDS_SEGMENT_BYTES_MIN)
         return false;
-    errand->maker = *w;
-    errand->maker.syncing = false;
+    job->maker = *w;
+    job->maker.syncing = false;
     w->makes_next = true;
     return true;
 }
 
-void ids_next_carry_out(ids_next_errand *errand) {
-    make_next(&errand->maker);
+void ids_next_carry_out(ids_next_job *job) {
+    make_next(&job->maker);
 }
 
-void ids_writer_next_done(ids_writer *w, const ids_next_errand *errand) {
+void ids_writer_next_done(ids_writer *w, const ids_next_job *job) {
     assert(w->makes_next && w->ahead.file < 0);
-    assert(errand->maker.end.segment == w->end.segment);
+    assert(job->maker.end.segment == w->end.segment);
     w->makes_next = false;
-    w->ahead = errand->maker.ahead;
+    w->ahead = job->maker.ahead;
     assert(w->ahead.file < 0 || w->ahead.head.number == w->end.segment + 1);
-    w->zeroed_at = errand->maker.zeroed_at;
-    w->free_bytes = errand->maker.free_bytes;
+    w->zeroed_at = job->maker.zeroed_at;
+    w->free_bytes = job->maker.free_bytes;
     if (w->fault.kind == IDS_FAULT_NONE)
-        w->fault = errand->maker.fault;
+        w->fault = job->maker.fault;
 }

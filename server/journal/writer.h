@@ -7,7 +7,7 @@
  * syncs, begins new segments. After the first error it does nothing more.
  *
  * With syncs_behind no write waits for a sync: what takes long (a sync, the
- * next segment) is handed out as an errand, which another thread may carry out
+ * next segment) is handed out as a job, which another thread may carry out
  * while batches are written, and comes back. A sealed segment may then be on
  * its way to the medium while the next one is written, but only one: before
  * that one is sealed, too, the first is there. */
@@ -36,7 +36,7 @@ typedef struct ids_writer_config {
                              * is needed, so that they have less to do */
     bool is_tight;          /* the first one is as small as may be */
     bool syncs_behind;      /* nobody waits for syncs: see above */
-    /* Waits until no errand is out any more, and gives them back (the _done
+    /* Waits until no job is out any more, and gives them back (the _done
      * calls below). NULL: none ever is when a batch is carried out. */
     void (*settle)(void *ctx);
     void *settle_ctx;
@@ -62,7 +62,7 @@ typedef struct ids_writer {
     ids_writer_patience patience; /* whoever runs it may set it */
     ids_segment_file now, ahead;
     ids_segment_file old;     /* sealed, and perhaps not on the medium */
-    bool syncing, makes_next; /* such an errand is out */
+    bool syncing, makes_next; /* such a job is out */
     ids_log_end end;          /* what is written */
     ids_log_end synced;       /* what is on the medium */
     uint64_t free_bytes;
@@ -101,38 +101,38 @@ bool ids_writer_open(ids_writer *writer, const ids_writer_config *config);
 ids_batch_done ids_writer_carry_out(ids_writer *writer, const ids_batch *batch);
 
 /* What can be done after a batch, when nobody waits: the next segment is made
- * ready, a part of it at a time. With syncs_behind that is an errand. */
+ * ready, a part of it at a time. With syncs_behind that is a job. */
 void ids_writer_prepare(ids_writer *writer);
 
 /* Has everything that was written on the medium. False: see fault. */
 bool ids_writer_sync(ids_writer *writer);
 
-/* Errands. begin: there is one, and it is yours to carry out, on any thread,
+/* Jobs. begin: there is one, and it is yours to carry out, on any thread,
  * while this writer goes on; at most one of each kind is out. done gives it
  * back. */
-typedef struct ids_sync_errand {
+typedef struct ids_sync_job {
     const ids_disk *disk;
     int files[2]; /* -1: none */
     ids_log_end end;
     int error;
-} ids_sync_errand;
+} ids_sync_job;
 
-bool ids_writer_sync_begin(ids_writer *writer, ids_sync_errand *errand);
-void ids_sync_carry_out(ids_sync_errand *errand);
-void ids_writer_sync_done(ids_writer *writer, const ids_sync_errand *errand);
+bool ids_writer_sync_begin(ids_writer *writer, ids_sync_job *job);
+void ids_sync_carry_out(ids_sync_job *job);
+void ids_writer_sync_done(ids_writer *writer, const ids_sync_job *job);
 
 /* A sealed segment waits for one. */
 static inline bool ids_writer_wants_sync(const ids_writer *writer) {
     return writer->old.file >= 0;
 }
 
-typedef struct ids_next_errand {
+typedef struct ids_next_job {
     ids_writer maker; /* stands for the writer meanwhile */
-} ids_next_errand;
+} ids_next_job;
 
-bool ids_writer_next_begin(ids_writer *writer, ids_next_errand *errand);
-void ids_next_carry_out(ids_next_errand *errand);
-void ids_writer_next_done(ids_writer *writer, const ids_next_errand *errand);
+bool ids_writer_next_begin(ids_writer *writer, ids_next_job *job);
+void ids_next_carry_out(ids_next_job *job);
+void ids_writer_next_done(ids_writer *writer, const ids_next_job *job);
 
 void ids_writer_close(ids_writer *writer);
 

@@ -7,7 +7,7 @@
 #include <assert.h>
 
 /* Under the lock, as what follows: it is let go while the disk works. */
-static void carry_out_errand(ids_log_work *work) {
+static void carry_out_job(ids_log_work *work) {
     bool syncs = work->sync_is == IDS_OUT;
     pthread_mutex_unlock(&work->lock);
     if (syncs)
@@ -33,7 +33,7 @@ static void carry_out_task(ids_disk_thread *disk) {
     ids_log_work_tell(work);
 }
 
-/* The log's errands go first: with them an acknowledgement gets safer. */
+/* The log's jobs go first: with them an acknowledgement gets safer. */
 static void *run(void *ctx) {
     ids_disk_thread *disk = ctx;
     ids_log_work *work = disk->work;
@@ -41,7 +41,7 @@ static void *run(void *ctx) {
     pthread_mutex_lock(&work->lock);
     for (;;) {
         if (work->sync_is == IDS_OUT || work->next_is == IDS_OUT)
-            carry_out_errand(work);
+            carry_out_job(work);
         else if (work->task != IDS_WORKER_LOG_IDLE)
             carry_out_task(disk);
         else if (work->stops && work->log_has_ended)

@@ -24,10 +24,10 @@ static void fail_if_faulty(const ids_log_thread *log) {
         ids_log_thread_fail(log);
 }
 
-/* Its errands, which the disk thread does; all under the lock -------------- */
+/* Its jobs, which the disk thread does; all under the lock ----------------- */
 
 /* With what it is through. */
-static void take_back_errands(ids_log_thread *log) {
+static void take_back_jobs(ids_log_thread *log) {
     ids_log_work *work = log->work;
     if (work->sync_is == IDS_BACK) {
         ids_writer_sync_done(&log->writer, &work->sync);
@@ -43,7 +43,7 @@ static void take_back_errands(ids_log_thread *log) {
     assert(log->writer.synced.number <= log->writer.end.number);
 }
 
-static void send_errands(ids_log_thread *log) {
+static void send_jobs(ids_log_thread *log) {
     ids_log_work *work = log->work;
     if (work->sync_is == IDS_HOME &&
         (log->wants_sync || ids_writer_wants_sync(&log->writer))) {
@@ -60,13 +60,13 @@ static void send_errands(ids_log_thread *log) {
 }
 
 /* The writer can't go on without them. */
-static void settle_errands(void *ctx) {
+static void settle_jobs(void *ctx) {
     ids_log_thread *log = ctx;
     ids_log_work *work = log->work;
     pthread_mutex_lock(&work->lock);
     while (work->sync_is == IDS_OUT || work->next_is == IDS_OUT)
         pthread_cond_wait(&work->posted, &work->lock);
-    take_back_errands(log);
+    take_back_jobs(log);
     assert(work->sync_is == IDS_HOME && work->next_is == IDS_HOME);
     pthread_mutex_unlock(&work->lock);
 }
@@ -124,8 +124,8 @@ static void *run(void *ctx) {
     ids_name_thread(pthread_self(), "log", work->index);
     pthread_mutex_lock(&work->lock);
     for (;;) {
-        take_back_errands(log);
-        send_errands(log);
+        take_back_jobs(log);
+        send_jobs(log);
         if (work->batch)
             carry_out_batch(log);
         else if (work->stops && work->sync_is == IDS_HOME &&
@@ -146,7 +146,7 @@ void ids_log_thread_init(ids_log_thread *log, ids_log_work *work,
         .work = work, .rounds = rounds, .writer = *writer, .wants_next = true};
     log->writer.patience =
         (ids_writer_patience){.wait = ids_patience_wait, .ctx = &log->patience};
-    log->writer.config.settle = settle_errands;
+    log->writer.config.settle = settle_jobs;
     log->writer.config.settle_ctx = log;
 }
 

@@ -21,7 +21,7 @@ typedef struct ids_log_thread {
 void ids_log_thread_init(ids_log_thread *log, ids_log_work *work,
                          ids_rounds *rounds, const ids_writer *writer);
 
-/* 0 or an errno. It ends when it is told to stop and its errands are back. */
+/* 0 or an errno. It ends when it is told to stop and its jobs are back. */
 int ids_log_thread_start(ids_log_thread *log);
 
 /* Says what failed, and ends the process: no reply may leave any more. */

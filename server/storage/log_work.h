@@ -17,22 +17,22 @@
 
 #include <pthread.h>
 
-/* Where an errand of the log thread's is. */
-typedef enum ids_errand { IDS_HOME, IDS_OUT, IDS_BACK } ids_errand;
+/* Where a job of the log thread's is. */
+typedef enum ids_job_place { IDS_HOME, IDS_OUT, IDS_BACK } ids_job_place;
 
 typedef struct ids_log_work {
     const ids_server *server; /* whose loop is woken, */
     uint32_t index;           /* and which one */
     /* Something is in news: the loop looks under the lock. */
     atomic_bool has_news;
-    pthread_mutex_t lock;         /* of what is below */
-    pthread_cond_t posted, rests; /* work; a thread that has none */
-    uint32_t resting;             /* threads that have nothing to do */
-    const ids_batch *batch;       /* NULL: none */
-    ids_worker_log_task task;     /* IDLE: none */
-    ids_errand sync_is, next_is;  /* an errand's place is free at HOME */
-    ids_sync_errand sync;
-    ids_next_errand next;
+    pthread_mutex_t lock;           /* of what is below */
+    pthread_cond_t posted, rests;   /* work; a thread that has none */
+    uint32_t resting;               /* threads that have nothing to do */
+    const ids_batch *batch;         /* NULL: none */
+    ids_worker_log_task task;       /* IDLE: none */
+    ids_job_place sync_is, next_is; /* a job's place is free at HOME */
+    ids_sync_job sync;
+    ids_next_job next;
     ids_worker_log_news news;
     bool quiet;         /* the loop is not woken any more */
     bool stops;         /* no more comes from the loop */

@@ -44,13 +44,13 @@ static void must(int32_t code, const idem_error *err) {
 
 /* ------------------------------------------------------------- the crowd */
 
-typedef struct errand {
+typedef struct job {
     scene *scene;
     int key;
-} errand;
+} job;
 
 static int32_t execute(idem_run *run, void *ctx) {
-    errand *mine = ctx;
+    job *mine = ctx;
     char result[32];
     atomic_fetch_add(&mine->scene->executions[mine->key], 1);
     int len = snprintf(result, sizeof result, RESULT_FORMAT, mine->key);
@@ -61,7 +61,7 @@ static int32_t execute(idem_run *run, void *ctx) {
 }
 
 /* Each key is somebody's, and two ask for it. */
-static void do_key(errand *mine, idem_answer *answer) {
+static void do_key(job *mine, idem_answer *answer) {
     char key[16], result[32];
     idem_error err = {.size = sizeof err};
     snprintf(key, sizeof key, "key-%d", mine->key);
@@ -78,7 +78,7 @@ static void do_key(errand *mine, idem_answer *answer) {
 }
 
 static void *crowd(void *arg) {
-    errand mine = {.scene = arg};
+    job mine = {.scene = arg};
     scene *s = arg;
     idem_answer answer = {.size = sizeof answer};
     for (;;) {
@@ -204,7 +204,7 @@ static void hand_over(pair *two) {
 
 /* Everything acknowledged before is still so, at whoever leads now. */
 static void look_back(scene *s, int keys) {
-    errand mine = {.scene = s};
+    job mine = {.scene = s};
     idem_answer answer = {.size = sizeof answer};
     for (mine.key = 0; mine.key < keys; mine.key++) {
         do_key(&mine, &answer);

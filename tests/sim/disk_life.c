@@ -112,31 +112,31 @@ static void hand_over(disk_world *w, disk_loop *l) {
     }
 }
 
-/* An errand comes back, as late as it likes; the writer may ask for it. */
-static void end_errand(void *ctx) {
+/* A job comes back, as late as it likes; the writer may ask for it. */
+static void end_job(void *ctx) {
     disk_loop *l = ctx;
-    if (!l->errand_is_out) {
+    if (!l->job_is_out) {
         return;
     }
-    ids_sync_carry_out(&l->errand);
-    ids_writer_sync_done(&l->writer, &l->errand);
-    l->errand_is_out = false;
+    ids_sync_carry_out(&l->job);
+    ids_writer_sync_done(&l->writer, &l->job);
+    l->job_is_out = false;
 }
 
-static void on_errands(disk_loop *l) {
-    if (l->errand_is_out) {
-        end_errand(l);
+static void on_jobs(disk_loop *l) {
+    if (l->job_is_out) {
+        end_job(l);
         l->world->stopped =
             l->world->stopped || l->writer.fault.kind != IDS_FAULT_NONE;
         ids_journal_synced(l->journal, l->writer.synced.number);
     } else if (l->wants_sync || ids_writer_wants_sync(&l->writer)) {
-        l->errand_is_out = ids_writer_sync_begin(&l->writer, &l->errand);
+        l->job_is_out = ids_writer_sync_begin(&l->writer, &l->job);
         l->wants_sync = false;
     }
 }
 
 static void prepare(disk_loop *l) {
-    ids_next_errand next;
+    ids_next_job next;
     ids_writer_prepare(&l->writer);
     if (ids_writer_next_begin(&l->writer, &next)) {
         ids_next_carry_out(&next);
@@ -148,7 +148,7 @@ static void carry_out(disk_world *w, disk_loop *l) {
     if (l->under_way == NULL) {
         return;
     }
-    l->writer.config.settle = end_errand;
+    l->writer.config.settle = end_job;
     l->writer.config.settle_ctx = l;
     ids_batch_done done = ids_writer_carry_out(&l->writer, l->under_way);
     l->wants_sync = l->wants_sync || l->under_way->sync_behind;
@@ -341,7 +341,7 @@ static bool step(disk_world *w) {
     } else if (dice < 80) {
         carry_out(w, l);
     } else if (dice < 82) {
-        on_errands(l);
+        on_jobs(l);
     } else if (dice < 90) {
         pass_time(w);
     } else if (w->snapshotting) {

@@ -287,7 +287,7 @@ static disk_outcome begin(recovery *r, bool trial, ids_fault *fault) {
     }
     for (uint32_t i = 0; i < r->loops; i++) {
         w->loop[i].writer = writers[i];
-        w->loop[i].errand_is_out = w->loop[i].wants_sync = false;
+        w->loop[i].job_is_out = w->loop[i].wants_sync = false;
     }
     adopt(r, clock_ms);
     return DISK_STARTED;

@@ -45,8 +45,8 @@ typedef struct disk_loop {
     ids_journal *journal;
     ids_writer writer;
     const ids_batch *under_way;
-    ids_sync_errand errand; /* out, or not */
-    bool errand_is_out, wants_sync;
+    ids_sync_job job; /* out, or not */
+    bool job_is_out, wants_sync;
     uint64_t acked;      /* replies up to this change have left */
     uint64_t written;    /* what the page cache has */
     uint64_t free_bytes; /* as the journal was last told */

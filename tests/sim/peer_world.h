@@ -215,7 +215,7 @@ typedef struct pw_config {
     uint32_t percent_cut;   /* of chunks: the connection ends in the middle */
     uint32_t percent_flip;  /* of chunks: a bit is another one */
     uint32_t percent_stale; /* of chunks: one of another session goes first */
-    uint32_t percent_crash; /* of the nemesis's deeds */
+    uint32_t percent_crash; /* of what the nemesis does */
     uint32_t delay_ms;
     uint32_t window; /* chunks under way per connection and direction */
     uint64_t chaos_ms;

@@ -12,7 +12,7 @@
 #include "tests/unit/client/fake.h"
 
 /* A server that has one key, and answers each method as it is told. */
-typedef struct desk {
+typedef struct scene {
     fake_reply acquire, complete, release, renew;
     _Atomic int acquires, completes, releases, renews;
     unsigned acquire_takes_ms;
@@ -21,11 +21,11 @@ typedef struct desk {
     size_t result_len;
     bool had_result;
     uint64_t complete_ttl_ms;
-} desk;
+} scene;
 
 static void sit(void *ctx, uint64_t link, const idp_request *request,
                 fake_reply *reply) {
-    desk *d = ctx;
+    scene *d = ctx;
     (void)link;
     switch (request->method) {
     case IDP_ACQUIRE:
@@ -62,11 +62,11 @@ static fake_reply say(idp_outcome outcome) {
                                    .lease_ms = 60}};
 }
 
-static desk plain_desk(void) {
-    desk d = {.acquire = {.action = FAKE_ANSWER, .answer = fake_acquired(3)},
-              .complete = say(IDP_OUTCOME_COMPLETED),
-              .release = say(IDP_OUTCOME_RELEASED),
-              .renew = say(IDP_OUTCOME_RENEWED)};
+static scene plain_scene(void) {
+    scene d = {.acquire = {.action = FAKE_ANSWER, .answer = fake_acquired(3)},
+               .complete = say(IDP_OUTCOME_COMPLETED),
+               .release = say(IDP_OUTCOME_RELEASED),
+               .renew = say(IDP_OUTCOME_RENEWED)};
     d.acquire.answer.attempt = 2;
     d.acquire.answer.previous = IDP_PREVIOUS_ORPHANED;
     return d;
@@ -81,7 +81,7 @@ typedef struct job {
     uint32_t attempt;
     int32_t previous;
     idem_token token;
-    desk *until_renewed; /* waits for two renewals */
+    scene *until_renewed; /* waits for two renewals */
     bool until_lost;
     int32_t lost;
 } job;
@@ -111,8 +111,8 @@ static int32_t work(idem_run *run, void *ctx) {
     return j->verdict;
 }
 
-/* Runs the job once against the desk; the code, with answer and err. */
-static int32_t run(desk *d, job *j, idem_args args, idem_answer *answer,
+/* Runs the job once against the scene; the code, with answer and err. */
+static int32_t run(scene *d, job *j, idem_args args, idem_answer *answer,
                    idem_error *err) {
     fake_config config = {.script = sit, .ctx = d};
     fake_server *server = fake_start(&config);
@@ -133,7 +133,7 @@ static idem_answer answer = {.size = sizeof answer};
 static idem_error err = {.size = sizeof err};
 
 Test(run_once, done_is_recorded_with_its_result) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_DONE, .result = "points"};
     cr_assert_eq(run(&d, &j, (idem_args){.ttl_ms = 9000000}, &answer, &err), 0);
     cr_assert_eq(j.called, 1);
@@ -152,7 +152,7 @@ Test(run_once, done_is_recorded_with_its_result) {
 }
 
 Test(run_once, a_function_that_sets_nothing_leaves_nil) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_DONE};
     idem_args args = {.result = "left over", .result_len = 9};
     cr_assert_eq(run(&d, &j, args, &answer, &err), 0);
@@ -161,7 +161,7 @@ Test(run_once, a_function_that_sets_nothing_leaves_nil) {
 }
 
 Test(run_once, an_error_is_recorded_as_one) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_DONE,
              .result = "no",
              .result_class = IDEM_CLASS_ERROR};
@@ -180,7 +180,7 @@ Test(run_once, what_someone_else_has_is_not_run) {
                 {IDP_OUTCOME_MISMATCH, IDEM_MISMATCH},
                 {IDP_OUTCOME_ORPHANED, IDEM_ORPHANED}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        desk d = plain_desk();
+        scene d = plain_scene();
         job j = {.verdict = IDEM_RUN_DONE};
         d.acquire = say(rows[i].said);
         cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
@@ -191,7 +191,7 @@ Test(run_once, what_someone_else_has_is_not_run) {
 }
 
 Test(run_once, failed_cleanly_is_released) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_FAILED, .result = "not sent"};
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_eq(answer.outcome, IDEM_RELEASED);
@@ -201,7 +201,7 @@ Test(run_once, failed_cleanly_is_released) {
 }
 
 Test(run_once, a_release_that_nobody_confirms_is_no_error) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_FAILED};
     d.release.action = FAKE_MUTE;
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
@@ -210,7 +210,7 @@ Test(run_once, a_release_that_nobody_confirms_is_no_error) {
 }
 
 Test(run_once, unsure_is_left_alone) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_UNSURE};
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_eq(answer.outcome, IDEM_LEFT);
@@ -218,7 +218,7 @@ Test(run_once, unsure_is_left_alone) {
 }
 
 Test(run_once, done_that_nobody_confirms_says_just_that) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_DONE};
     d.complete.action = FAKE_MUTE;
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err),
@@ -229,7 +229,7 @@ Test(run_once, done_that_nobody_confirms_says_just_that) {
 }
 
 Test(run_once, a_claim_that_was_taken_over_is_told) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_DONE, .result = "x"};
     d.complete = say(IDP_OUTCOME_STALE);
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
@@ -238,7 +238,7 @@ Test(run_once, a_claim_that_was_taken_over_is_told) {
 }
 
 Test(run_once, a_binding_that_returns_0_for_an_exception_leaves_the_claim) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = 0, .result = "half done"};
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_eq(answer.outcome, IDEM_LEFT);
@@ -248,7 +248,7 @@ Test(run_once, a_binding_that_returns_0_for_an_exception_leaves_the_claim) {
 Test(run_once, no_value_by_accident_completes_or_releases) {
     static const int32_t verdicts[] = {1, 2, 3, 7, -1, 255, 65536, INT32_MIN};
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
-        desk d = plain_desk();
+        scene d = plain_scene();
         job j = {.verdict = verdicts[i]};
         cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err),
                      IDEM_E_ARGUMENT);
@@ -260,7 +260,7 @@ Test(run_once, no_value_by_accident_completes_or_releases) {
 /* The lease that is ahead is when it pays to come back. */
 Test(run_once, a_claim_that_was_left_says_how_long_it_still_stands) {
     idem_http http = IDEM_HTTP_INIT;
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_UNSURE};
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_gt(answer.lease_left_ms, 20000);
@@ -273,13 +273,13 @@ Test(run_once, a_claim_that_was_left_says_how_long_it_still_stands) {
 
 Test(run_once, a_release_that_was_not_heard_says_when_the_lease_frees_it) {
     idem_http http = IDEM_HTTP_INIT;
-    desk d = plain_desk();
+    scene d = plain_scene();
     job j = {.verdict = IDEM_RUN_FAILED};
     d.release.action = FAKE_MUTE;
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_eq(idem_http_from_answer(&answer, NULL, 0, &http), 0);
     cr_assert_geq(http.retry_after_s, 10);
-    d = plain_desk();
+    d = plain_scene();
     cr_assert_eq(run(&d, &j, (idem_args){0}, &answer, &err), 0);
     cr_assert_eq(idem_http_from_answer(&answer, NULL, 0, &http), 0);
     cr_assert_eq(http.retry_after_s, 1, "it is free now");
@@ -287,7 +287,7 @@ Test(run_once, a_release_that_was_not_heard_says_when_the_lease_frees_it) {
 
 /* It waited for another holder, or its server was away for a while. */
 Test(run_once, an_acquire_that_took_longer_than_the_lease_is_renewed_at_once) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     d.acquire.answer.lease_ms = 200;
     d.renew.answer.lease_ms = 200;
     d.acquire_takes_ms = 400;
@@ -299,7 +299,7 @@ Test(run_once, an_acquire_that_took_longer_than_the_lease_is_renewed_at_once) {
 }
 
 Test(run_once, a_lease_is_not_renewed_where_that_is_switched_off) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     d.acquire.answer.lease_ms = 60;
     job j = {.verdict = IDEM_RUN_UNSURE, .until_lost = true};
     idem_args args = {.lease_ms = 60, .no_renew = 1};
@@ -309,7 +309,7 @@ Test(run_once, a_lease_is_not_renewed_where_that_is_switched_off) {
 }
 
 Test(run_once, the_lease_is_renewed_while_it_runs) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     d.acquire.answer.lease_ms = 60;
     job j = {.verdict = IDEM_RUN_DONE, .until_renewed = &d};
     idem_args args = {.lease_ms = 60};
@@ -319,7 +319,7 @@ Test(run_once, the_lease_is_renewed_while_it_runs) {
 }
 
 Test(run_once, a_renewal_that_hears_stale_is_seen_by_the_function) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     d.acquire.answer.lease_ms = 60;
     d.renew = say(IDP_OUTCOME_STALE);
     job j = {.verdict = IDEM_RUN_FAILED, .until_lost = true};
@@ -329,7 +329,7 @@ Test(run_once, a_renewal_that_hears_stale_is_seen_by_the_function) {
 }
 
 Test(run_once, a_lease_that_runs_out_unrenewed_is_seen_too) {
-    desk d = plain_desk();
+    scene d = plain_scene();
     d.acquire.answer.lease_ms = 60;
     d.renew.action = FAKE_MUTE;
     job j = {.verdict = IDEM_RUN_UNSURE, .until_lost = true};
