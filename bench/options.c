@@ -343,7 +343,7 @@ static int finish(idb_options *o) {
         o->replication = IDB_REPLICATION_NONE;
     if (!o->replica_cpus.set)
         o->replica_cpus = o->server_cpus;
-    const char *about, *wrong = idb_specs_settle(o, &about);
+    const char *about, *wrong = idb_specs_complete(o, &about);
     if (wrong)
         return usage(about, wrong);
     if (o->work.lease_ms > o->work.ttl_ms)

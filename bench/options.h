@@ -108,7 +108,7 @@ const char *idb_replication_name(idb_replication replication);
 
 /* What the other options say of every spec. 0 or a text that says what is
  * wrong with it; *about: with what. */
-const char *idb_specs_settle(idb_options *options, const char **about);
+const char *idb_specs_complete(idb_options *options, const char **about);
 
 /* Whether a spawned server of this spec needs a folder. */
 static inline bool idb_spec_has_files(const idb_spec *spec) {

@@ -198,7 +198,7 @@ static const char *args_of(const idb_spec *spec, const char *text) {
     return NULL;
 }
 
-static const char *args_settle(idb_options *o, const char **about) {
+static const char *complete_args(idb_options *o, const char **about) {
     for (uint32_t k = 0; k < o->server_args_count; k++) {
         bool found = false;
         for (uint32_t i = 0; i < o->spec_count; i++) {
@@ -215,7 +215,7 @@ static const char *args_settle(idb_options *o, const char **about) {
     return NULL;
 }
 
-static const char *spec_settle(const idb_options *o, idb_spec *spec) {
+static const char *complete_spec(const idb_options *o, idb_spec *spec) {
     bool keeps = is_idem(spec) || is_redis(spec);
     bool pairs = is_idem(spec) || spec->target == &idb_target_redis;
     if (spec->fsync == IDB_FSYNC_UNSET)
@@ -241,12 +241,12 @@ static const char *spec_settle(const idb_options *o, idb_spec *spec) {
                : NULL;
 }
 
-const char *idb_specs_settle(idb_options *o, const char **about) {
+const char *idb_specs_complete(idb_options *o, const char **about) {
     for (uint32_t i = 0; i < o->spec_count; i++) {
         *about = o->specs[i].label;
-        const char *wrong = spec_settle(o, &o->specs[i]);
+        const char *wrong = complete_spec(o, &o->specs[i]);
         if (wrong)
             return wrong;
     }
-    return args_settle(o, about);
+    return complete_args(o, about);
 }

@@ -157,7 +157,7 @@ idp_slice ids_output_sendable(const ids_conn *conn) {
 
 /* What is left of a large buffer moves to one of its own size, so that many
  * slow readers don't each sit on a large one. */
-static void settle_rest(ids_worker *worker, ids_conn *conn) {
+static void end_read(ids_worker *worker, ids_conn *conn) {
     size_t rest = conn->out.bytes.len - conn->out.at;
     ids_bytes own = {0};
     if (conn->out.bytes.cap / 4 < rest ||
@@ -188,7 +188,7 @@ void ids_output_sent(ids_worker *worker, ids_conn *conn, size_t len) {
         worker->buffers.bytes -= len;
     }
     if (conn->out.at < conn->out.bytes.len) {
-        settle_rest(worker, conn);
+        end_read(worker, conn);
     } else if (!conn->out.body) {
         ids_buffers_give_back(&worker->buffers, &conn->out.bytes);
         conn->out.at = 0;

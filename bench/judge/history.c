@@ -146,7 +146,7 @@ static uint64_t earliest(const nem_window *w, size_t count, const nem_op *op,
     return first;
 }
 
-void nem_history_settle(nem_history *h) {
+void nem_history_close(nem_history *h) {
     if (h->count > 0)
         qsort(h->ops, h->count, sizeof *h->ops, by_key_and_time);
     for (size_t i = 0; i < h->count; i++) {

@@ -124,7 +124,7 @@ void nem_history_window(nem_history *h, bool two, uint64_t from_ns,
 
 /* Brings the ops into order (by key, then by invoke_ns) and gives each its
  * from_ns and clock_ns. */
-void nem_history_settle(nem_history *h);
+void nem_history_close(nem_history *h);
 
 /* Two lines of an op, without their ends. Each returns its length, as
  * snprintf does. */

@@ -69,7 +69,7 @@ static void judge_key(nem_judgement *j, const nem_op *ops, size_t count,
 
 nem_judgement nem_judge(nem_history *h, FILE *tell) {
     nem_judgement j = {0};
-    nem_history_settle(h);
+    nem_history_close(h);
     for (size_t i = 0; i < h->count; i++) {
         j.answered += h->ops[i].end == NEM_ANSWERED;
         j.unknown += h->ops[i].end == NEM_UNKNOWN;

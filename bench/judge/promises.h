@@ -12,7 +12,7 @@ typedef struct nem_broken {
     const nem_op *after; /* what it can't be true beside; may be NULL */
 } nem_broken;
 
-/* ops: one key's, as nem_history_settle leaves them. */
+/* ops: one key's, as nem_history_close leaves them. */
 nem_broken nem_promises(const nem_op *ops, size_t count);
 
 #endif

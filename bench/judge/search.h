@@ -24,7 +24,7 @@ typedef struct nem_found {
     const nem_op *in_way; /* an answer that did not fit there; NULL: none */
 } nem_found;
 
-/* ops: one key's, as nem_history_settle leaves them. */
+/* ops: one key's, as nem_history_close leaves them. */
 nem_found nem_search(const nem_op *ops, size_t count, uint64_t steps_max);
 
 #endif

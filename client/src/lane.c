@@ -20,7 +20,7 @@ enum { WAITING = 0, SETTLED = 1, OFFERED = 2 /* a role may be vacant */ };
 
 #define BATCH_MAX 64 /* replies handed out per lock */
 
-void idem__waiter_settle(idem__waiter *waiter, int32_t code) {
+void idem__waiter_end(idem__waiter *waiter, int32_t code) {
     waiter->code = code;
     if (atomic_exchange_explicit(&waiter->word, SETTLED,
                                  memory_order_release) == WAITING)
@@ -161,7 +161,7 @@ static void hand_out(const idem__lane *lane, const idem__waiter *me,
         idem__waiter *waiter = batch[i].waiter;
         int32_t code = finish(lane, waiter, &batch[i].reply);
         if (waiter != me) {
-            idem__waiter_settle(waiter, code);
+            idem__waiter_end(waiter, code);
             continue;
         }
         waiter->code = code;
@@ -259,7 +259,7 @@ static void read_round(idem__lane *lane, idem__waiter *me) {
     idem__lane_let_go(lane);
 }
 
-/* Sleeps until the call is settled (true: without the lock), a role is offered
+/* Sleeps until the call has ended (true: without the lock), a role is offered
  * or the deadline has come (false: with it). */
 static bool park(idem__lane *lane, idem__waiter *me) {
     me->parked = true;

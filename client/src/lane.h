@@ -27,7 +27,7 @@ typedef struct idem__waiter {
     idem__attempt attempt; /* first: the link knows only this */
     _Atomic uint32_t word;
     bool parked;         /* sleeps, and may be offered a role */
-    int32_t code;        /* once it is settled */
+    int32_t code;        /* once it has ended */
     uint64_t now_ms;     /* as its thread last read the clock */
     idem__stop stop_at;  /* what ends it early */
     idem_answer *answer; /* filled by the reader; may be NULL */
@@ -82,6 +82,6 @@ void idem__lane_break(idem__lane *lane, int os_error, const char *why);
 void idem__lane_let_go(idem__lane *lane);
 
 /* lane.c: the call is over, its thread may go on; the last touch of it. */
-void idem__waiter_settle(idem__waiter *waiter, int32_t code);
+void idem__waiter_end(idem__waiter *waiter, int32_t code);
 
 #endif

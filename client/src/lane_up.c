@@ -76,7 +76,7 @@ void idem__lane_break(idem__lane *lane, int os_error, const char *why) {
     while ((attempt = idem__link_take_lost(link)) != NULL) {
         idem__waiter *waiter = (idem__waiter *)attempt;
         idem__link_fail_lost(link, os_error, why, waiter->err);
-        idem__waiter_settle(waiter, IDEM_E_LOST);
+        idem__waiter_end(waiter, IDEM_E_LOST);
     }
     idem__lane_let_go(lane);
 }

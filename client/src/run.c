@@ -170,8 +170,8 @@ static int32_t give_back(idem_run *run, idem_answer *answer) {
     return 0;
 }
 
-static int32_t settle(idem_run *run, int32_t verdict, idem_answer *answer,
-                      idem_error *err) {
+static int32_t end_run(idem_run *run, int32_t verdict, idem_answer *answer,
+                       idem_error *err) {
     if (idem__fork_is_copy(run->generation)) {
         idem__answer_clear(answer);
         return idem__fail(err, IDEM_E_CLOSED,
@@ -236,7 +236,7 @@ static int32_t run_claimed(idem_run *run, const idem__times *times,
     tell_left(run, answer); /* unless more is heard of the function */
     watch_jumps(run);
     int32_t verdict = fn(run, ctx);
-    return settle(run, verdict, answer, err);
+    return end_run(run, verdict, answer, err);
 }
 
 int32_t idem_run_once(idem_client *client, const idem_args *args,

@@ -120,7 +120,7 @@ static void room_push(ids_slab *slab, uint32_t number, uint8_t band) {
 }
 
 /* To the list that it belongs in by now. */
-static void room_settle(ids_slab *slab, uint32_t number) {
+static void room_adjust(ids_slab *slab, uint32_t number) {
     ids_chunk *chunk = ids_slab_chunk(slab, number);
     uint8_t band = band_of(chunk);
     room_remove(slab, chunk);
@@ -362,7 +362,7 @@ void ids_slab_free(ids_slab *slab, ids_ref ref) {
     chunk->free_head = (uint16_t)slot;
     slab->freed_bytes += chunk->slot_bytes;
     if (chunk->live < chunk->band_from)
-        room_settle(slab, number);
+        room_adjust(slab, number);
 }
 
 size_t ids_slab_slot_bytes(const ids_slab *slab, ids_ref ref) {
@@ -416,7 +416,7 @@ void ids_slab_spare_victim(ids_slab *slab) {
     slab->victim = 0;
     slab->freed_bytes = 0;
     if (number != 0)
-        room_settle(slab, number);
+        room_adjust(slab, number);
 }
 
 static bool victim_choose(ids_slab *slab, bool eager) {

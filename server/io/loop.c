@@ -52,7 +52,7 @@ static void on_check(uv_check_t *handle) {
     ids_net_wake_up(&loop->net);
     look_around(loop);
     ids_line_take_messages(loop->line);
-    ids_sockets_settle(&loop->net);
+    ids_sockets_flush(&loop->net);
 }
 
 /* Its end ------------------------------------------------------------------ */
@@ -143,9 +143,9 @@ static void on_prepare(uv_prepare_t *handle) {
 
 /* What its line and its turn ask of it ------------------------------------- */
 
-static void settle(void *ctx) {
+static void flush(void *ctx) {
     ids_loop *loop = ctx;
-    ids_sockets_settle(&loop->net);
+    ids_sockets_flush(&loop->net);
 }
 
 static void adopt(void *ctx, ids_conn *conn) {
@@ -245,7 +245,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                           .linger_ms = LINGER_MS};
     loop->turn = (ids_turn){.worker = loop->worker,
                             .ctx = loop,
-                            .settle = settle,
+                            .flush = flush,
                             .park = look_around};
     error = uv_loop_init(&loop->uv);
     return error ? error : init_handles(loop);

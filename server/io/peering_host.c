@@ -37,9 +37,9 @@ static void wake(void *ctx, uint32_t worker) {
     ids_loop_wake(&r->loops[worker]);
 }
 
-static void settle(void *ctx, uint32_t worker) {
+static void flush(void *ctx, uint32_t worker) {
     ids_peering *r = ctx;
-    ids_sockets_settle(&r->loops[worker].net);
+    ids_sockets_flush(&r->loops[worker].net);
 }
 
 static uint64_t clock_ms(void *ctx) {
@@ -177,7 +177,7 @@ ids_node_host ids_peering_host(ids_peering *r) {
                            .enter = enter,
                            .leave = leave,
                            .wake = wake,
-                           .settle = settle,
+                           .flush = flush,
                            .clock_ms = clock_ms,
                            .clock_epoch = clock_epoch,
                            .clock_ns = clock_ns,

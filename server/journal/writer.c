@@ -54,9 +54,9 @@ void ids_writer_close(ids_writer *w) {
 }
 
 /* Whoever carries out jobs is through with them. */
-static void settle(ids_writer *w) {
-    if (w->config.settle && (w->syncing || w->makes_next))
-        w->config.settle(w->config.settle_ctx);
+static void await_disk(ids_writer *w) {
+    if (w->config.await_disk && (w->syncing || w->makes_next))
+        w->config.await_disk(w->config.await_disk_ctx);
 }
 
 static bool sync_file(ids_writer *w, int file, uint64_t segment) {
@@ -70,7 +70,7 @@ static bool sync_file(ids_writer *w, int file, uint64_t segment) {
 static bool sync_old(ids_writer *w) {
     if (w->old.file < 0)
         return true;
-    settle(w);
+    await_disk(w);
     if (w->fault.kind != IDS_FAULT_NONE)
         return false;
     if (w->old.file >= 0 && !sync_file(w, w->old.file, w->old.head.number))
@@ -92,7 +92,7 @@ static bool sync(ids_writer *w) {
 }
 
 bool ids_writer_sync(ids_writer *w) {
-    settle(w);
+    await_disk(w);
     return w->fault.kind == IDS_FAULT_NONE && sync(w);
 }
 
@@ -181,7 +181,7 @@ static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     if (!sync_old(w))
         return false;
     if (w->makes_next || IDS_MUTANT(ROTATES_UNSYNCED))
-        settle(w);
+        await_disk(w);
     if (w->fault.kind != IDS_FAULT_NONE || !make_ahead_in_time(w, at_least))
         return false;
     assert(w->old.file < 0 && w->ahead.file >= 0);

@@ -38,8 +38,8 @@ typedef struct ids_writer_config {
     bool syncs_behind;      /* nobody waits for syncs: see above */
     /* Waits until no job is out any more, and gives them back (the _done
      * calls below). NULL: none ever is when a batch is carried out. */
-    void (*settle)(void *ctx);
-    void *settle_ctx;
+    void (*await_disk)(void *ctx);
+    void *await_disk_ctx;
 } ids_writer_config;
 
 /* What a segment needs besides its batches: header and seal. */

@@ -166,7 +166,7 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
             break;
         }
     }
-    ids_sockets_settle(acceptor->net);
+    ids_sockets_flush(acceptor->net);
 }
 
 static void on_pause_over(uv_timer_t *handle) {

@@ -192,7 +192,7 @@ static bool watch(ids_socket *socket) {
                  : uv_poll_stop(&socket->poll)) == 0;
 }
 
-static void settle(ids_net *net, ids_conn *conn) {
+static void flush_one(ids_net *net, ids_conn *conn) {
     ids_socket *socket = conn->link;
     if (!socket) { /* it could not be watched */
         ids_reader_drop(net->line, conn);
@@ -222,10 +222,10 @@ static void settle(ids_net *net, ids_conn *conn) {
     }
 }
 
-void ids_sockets_settle(ids_net *net) {
+void ids_sockets_flush(ids_net *net) {
     ids_conn *conn;
     while ((conn = ids_worker_next_dirty(net->worker)))
-        settle(net, conn);
+        flush_one(net, conn);
 }
 
 static void discard_input(ids_socket *socket) {
@@ -260,7 +260,7 @@ static void read_once(ids_socket *socket) {
         ids_conn_become(conn, IDS_CONN_DEAD);
         ids_worker_mark(worker, conn);
     }
-    ids_sockets_settle(socket->net);
+    ids_sockets_flush(socket->net);
 }
 
 static void on_readable(ids_socket *socket) {
@@ -273,7 +273,7 @@ static void on_readable(ids_socket *socket) {
 static void on_writable(ids_socket *socket) {
     socket->blocked = false;
     ids_worker_mark(socket->net->worker, socket->conn);
-    ids_sockets_settle(socket->net);
+    ids_sockets_flush(socket->net);
 }
 
 static void resume(ids_socket *socket) {
@@ -283,7 +283,7 @@ static void resume(ids_socket *socket) {
         return;
     ids_reader_resume(socket->net->line, socket->conn);
     ids_worker_mark(worker, socket->conn);
-    ids_sockets_settle(socket->net);
+    ids_sockets_flush(socket->net);
 }
 
 static void serve_events(ids_socket *socket, int events) {
@@ -366,7 +366,7 @@ void ids_sockets_drain(ids_net *net) {
     for (uint32_t i = 0; i < worker->slots.used; i++)
         if (worker->slots.all[i].conn && worker->slots.all[i].conn->link)
             drain(worker->slots.all[i].conn->link);
-    ids_sockets_settle(net);
+    ids_sockets_flush(net);
 }
 
 void ids_sockets_close(ids_net *net) {
@@ -376,7 +376,7 @@ void ids_sockets_close(ids_net *net) {
             ids_conn_become(worker->slots.all[i].conn, IDS_CONN_DEAD);
     for (uint32_t i = 0; i < worker->slots.used; i++)
         if (worker->slots.all[i].conn)
-            settle(net, worker->slots.all[i].conn);
+            flush_one(net, worker->slots.all[i].conn);
     assert(!net->postponed.head && !net->deadlines.all.head);
     assert(!net->stalled.head && !net->surplus.head && !net->lingering.head);
 }

@@ -42,12 +42,12 @@ void ids_socket_discard(ids_net *net, ids_conn *conn);
 
 /* All of a loop's -----------------------------------------------------------
  *
- * settle: whatever connections the worker has marked are sent, closed or moved.
+ * flush: whatever connections the worker has marked are sent, closed or moved.
  * serve_postponed: those that an earlier turn had no time for, in the order in
  * which they came: none waits for more than its turn, however much others
  * bring. drain: what has come is read a last time, and each is closed when its
  * replies left. close: all, now. */
-void ids_sockets_settle(ids_net *net);
+void ids_sockets_flush(ids_net *net);
 void ids_sockets_serve_postponed(ids_net *net);
 void ids_sockets_drain(ids_net *net);
 void ids_sockets_close(ids_net *net);

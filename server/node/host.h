@@ -25,7 +25,7 @@ typedef struct ids_node_host {
     void (*wake)(void *ctx, uint32_t worker);
     /* This worker, whose thread calls: what its clients' connections may send
      * is sent (ids_worker_next_dirty). */
-    void (*settle)(void *ctx, uint32_t worker);
+    void (*flush)(void *ctx, uint32_t worker);
 
     /* The clock of all workers, read now; the wall's, as ids_epoch_of says
      * it. */

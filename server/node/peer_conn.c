@@ -71,7 +71,7 @@ static bool is_through(const ids_peer_conn *conn) {
            conn->repl->worker->now_ms >= conn->patience_until_ms;
 }
 
-void ids_peer_conn_settle(ids_peer_conn *conn) {
+void ids_peer_conn_flush(ids_peer_conn *conn) {
     const ids_node_host *host = host_of(conn);
     assert(!conn->over || conn->hung_up);
     if (!conn->broken && !conn->blocked)

@@ -51,7 +51,7 @@ void ids_peer_conn_open(ids_peer_conn *conn);
 
 /* Sends what is there, closes it where that is due (then it is off its worker's
  * list, and gone), says what its socket shall watch for. */
-void ids_peer_conn_settle(ids_peer_conn *conn);
+void ids_peer_conn_flush(ids_peer_conn *conn);
 
 /* Closes and frees it now. forget: it is off its worker's list. */
 void ids_peer_conn_close(ids_peer_conn *conn);

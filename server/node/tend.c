@@ -185,6 +185,6 @@ void ids_tend_make_frames(ids_repl *repl) {
 void ids_tend_send(ids_repl *repl) {
     for (ids_peer_conn *conn = repl->conns, *next; conn; conn = next) {
         next = conn->next;
-        ids_peer_conn_settle(conn);
+        ids_peer_conn_flush(conn);
     }
 }

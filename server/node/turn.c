@@ -113,9 +113,9 @@ static void open_new(ids_repl *repl, ids_peer_conn *conn) {
     }
 }
 
-static void settle(ids_repl *repl) {
+static void flush(ids_repl *repl) {
     const ids_node_host *host = &repl->replicator->host;
-    host->settle(host->ctx, repl->worker->index);
+    host->flush(host->ctx, repl->worker->index);
 }
 
 /* The order of a turn's end ------------------------------------------------ */
@@ -222,7 +222,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
      * for. */
     ids_staging_tidy(worker);
 
-    settle(repl);
+    flush(repl);
     open_new(repl, behind.open);
 }
 
@@ -254,13 +254,13 @@ bool ids_turn_end(ids_turn *turn, bool again) {
     assert(turn->worker_log == NULL ||
            turn->worker_log->worker == turn->worker);
     assert(turn->repl == NULL || turn->repl->worker == turn->worker);
-    turn->settle(turn->ctx);
+    turn->flush(turn->ctx);
 
     /* The log before the peer: the watermark is the lower of the two, and the
      * log's is this turn's. */
     if (turn->worker_log) {
         busy |= ids_worker_log_turn(turn->worker_log);
-        turn->settle(turn->ctx);
+        turn->flush(turn->ctx);
     }
 
     /* Between the two: nothing is half done. */
@@ -272,7 +272,7 @@ bool ids_turn_end(ids_turn *turn, bool again) {
     /* Messages last: replies to other workers' clients that were let go above
      * are among it. */
     busy |= !ids_worker_post(turn->worker);
-    turn->settle(turn->ctx);
+    turn->flush(turn->ctx);
 
     /* What all must stand still for: this worker holds nothing back now. */
     if (repl && ids_repl_is_first(repl))

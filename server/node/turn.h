@@ -15,8 +15,8 @@ typedef struct ids_turn {
     ids_worker_log *worker_log; /* NULL: nothing is kept */
     ids_repl *repl;             /* NULL: the node has no peer */
     void *ctx;
-    void (*settle)(void *ctx); /* see ids_node_host */
-    void (*park)(void *ctx);   /* stands still, if that is asked for */
+    void (*flush)(void *ctx); /* see ids_node_host */
+    void (*park)(void *ctx);  /* stands still, if that is asked for */
 } ids_turn;
 
 /* True: turn again soon, there is more. again: this worker was away, and will

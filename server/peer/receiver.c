@@ -27,7 +27,7 @@ static ids_batch_open *batch_at(ids_receiver *receiver, uint64_t batch) {
     return &receiver->batches[batch % IDS_BATCHES_MAX];
 }
 
-static void settle(ids_receiver *receiver) {
+static void advance_applied(ids_receiver *receiver) {
     while (receiver->batch_first < receiver->batch_next &&
            batch_at(receiver, receiver->batch_first)->waiting == 0) {
         assert(batch_at(receiver, receiver->batch_first)->last >=
@@ -86,7 +86,7 @@ static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
     assert(frame->stream == receiver->stream);
     *batch_at(receiver, body.tag.batch) = (ids_batch_open){
         .last = last, .waiting = frame->count - (uint32_t)skip};
-    settle(receiver);
+    advance_applied(receiver);
     return receiver->route(receiver->ctx, &body);
 }
 
@@ -143,5 +143,5 @@ void ids_receiver_applied(ids_receiver *receiver, uint64_t batch) {
         return;
     assert(batch_at(receiver, batch)->last <= receiver->routed);
     batch_at(receiver, batch)->waiting--;
-    settle(receiver);
+    advance_applied(receiver);
 }

@@ -60,7 +60,7 @@ static void send_jobs(ids_log_thread *log) {
 }
 
 /* The writer can't go on without them. */
-static void settle_jobs(void *ctx) {
+static void await_jobs(void *ctx) {
     ids_log_thread *log = ctx;
     ids_log_work *work = log->work;
     pthread_mutex_lock(&work->lock);
@@ -146,8 +146,8 @@ void ids_log_thread_init(ids_log_thread *log, ids_log_work *work,
         .work = work, .rounds = rounds, .writer = *writer, .wants_next = true};
     log->writer.patience =
         (ids_writer_patience){.wait = ids_patience_wait, .ctx = &log->patience};
-    log->writer.config.settle = settle_jobs;
-    log->writer.config.settle_ctx = log;
+    log->writer.config.await_disk = await_jobs;
+    log->writer.config.await_disk_ctx = log;
 }
 
 int ids_log_thread_start(ids_log_thread *log) {

@@ -46,15 +46,15 @@ bool ids_log_work_take_news(ids_log_work *work, ids_worker_log_news *news) {
     return true;
 }
 
-static bool is_settled(const ids_log_work *work) {
+static bool is_at_rest(const ids_log_work *work) {
     return !work->batch && work->task == IDS_WORKER_LOG_IDLE &&
            work->sync_is == IDS_HOME && work->next_is == IDS_HOME &&
            work->resting == 2;
 }
 
-void ids_log_work_settle(ids_log_work *work) {
+void ids_log_work_await_rest(ids_log_work *work) {
     pthread_mutex_lock(&work->lock);
-    while (!is_settled(work))
+    while (!is_at_rest(work))
         pthread_cond_wait(&work->rests, &work->lock);
     pthread_mutex_unlock(&work->lock);
 }

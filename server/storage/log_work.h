@@ -52,7 +52,7 @@ void ids_log_work_do(ids_log_work *work, ids_worker_log_task task);
 bool ids_log_work_take_news(ids_log_work *work, ids_worker_log_news *news);
 
 /* Returns when both threads have nothing to do. */
-void ids_log_work_settle(ids_log_work *work);
+void ids_log_work_await_rest(ids_log_work *work);
 
 void ids_log_work_quiet(ids_log_work *work);
 void ids_log_work_stop(ids_log_work *work);

@@ -156,10 +156,10 @@ void ids_log_writer_free(ids_log_writer *w) {
 /* Steps for which its loop stands still ------------------------------------ */
 
 /* What comes back may be followed by more: the last part by an install. */
-void ids_log_writer_settle(ids_log_writer *w) {
+void ids_log_writer_await_rest(ids_log_writer *w) {
     ids_patience_set(&w->log.patience, false);
     do {
-        ids_log_work_settle(&w->work);
+        ids_log_work_await_rest(&w->work);
         ids_worker_log_take_news(&w->worker_log);
     } while (w->worker_log.under_way != IDS_WORKER_LOG_IDLE);
     ids_patience_set(&w->log.patience, true);

@@ -34,11 +34,11 @@ void ids_log_writer_quiet(ids_log_writer *writer);
  * have and end. */
 void ids_log_writer_join(ids_log_writer *writer);
 
-/* Its loop stands still, and so do all others. settle: waits until its
- * threads have done what they were given. begin_anew, when all are settled:
+/* Its loop stands still, and so do all others. await_rest: waits until its
+ * threads have done what they were given. begin_anew, when all rest:
  * gives up its part of a snapshot, has every change on the medium, and the log
  * goes on in a segment that is new. */
-void ids_log_writer_settle(ids_log_writer *writer);
+void ids_log_writer_await_rest(ids_log_writer *writer);
 void ids_log_writer_begin_anew(ids_log_writer *writer, ids_log_end *end);
 
 /* Any thread: its log waits for descriptors, or for room on the disk. */

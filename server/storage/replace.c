@@ -31,12 +31,12 @@ static void say_copy_waits(ids_store *s, const char *why) {
     snprintf(s->said_copy, sizeof s->said_copy, "%s", why);
 }
 
-/* A thread may have the last part of a snapshot to install: all are settled
+/* A thread may have the last part of a snapshot to install: all rest
  * before the first log ends. */
 static void end_logs(ids_store *s) {
     assert(s->log_writers_count == s->server->loops);
     for (uint32_t i = 0; i < s->log_writers_count; i++)
-        ids_log_writer_settle(s->log_writers[i]);
+        ids_log_writer_await_rest(s->log_writers[i]);
     for (uint32_t i = 0; i < s->log_writers_count; i++)
         ids_log_writer_begin_anew(s->log_writers[i], &s->rounds.firsts[i]);
     ids_rounds_remove_parts(&s->rounds);

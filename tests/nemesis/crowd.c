@@ -116,7 +116,7 @@ bool nem_crowd_audit(nem_world *w) {
     nem_history h;
     nem_history_init(&h);
     bool good = nem_crowd_histories(w, &h);
-    nem_history_settle(&h);
+    nem_history_close(&h);
     if (good && in_child(w, audit, AUDITOR, &h) != 0)
         good = nem_fail(w, "the audit could not ask");
     nem_history_fini(&h);

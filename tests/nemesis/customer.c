@@ -157,7 +157,7 @@ static void with_token(customer *c, int32_t method, const claim *of) {
     }
 }
 
-static void settle_claim(customer *c, claim *at) {
+static void end_claim(customer *c, claim *at) {
     uint32_t what = idt_rng_below(&c->rng, 100);
     if (what < 62)
         with_token(c, IDEM_COMPLETE, at);
@@ -192,7 +192,7 @@ static void step(customer *c) {
     for (int i = 0; i < HELD_MAX; i++) {
         claim *at = &c->claims[i];
         if (at->key[0] != '\0' && !at->over && at->due_ns <= now_ns) {
-            settle_claim(c, at);
+            end_claim(c, at);
             return;
         }
     }

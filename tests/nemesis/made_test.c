@@ -34,7 +34,7 @@ static int is_found(const nem_wrong *wrong, uint64_t seed, bool lossy) {
     nem_history_init(&h);
     idt_rng_seed(&rng, seed);
     nem_make(&h, seed, lossy);
-    nem_history_settle(&h);
+    nem_history_close(&h);
     if (wrong->make(&h, &rng))
         verdict = nem_judge(&h, NULL).broken > 0;
     if (verdict == 0)

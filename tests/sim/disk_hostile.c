@@ -263,7 +263,7 @@ static int64_t read_some(void *ctx, int file, uint64_t at, void *bytes,
     return (int64_t)len;
 }
 
-static void settle(hostile *d, hostile_file *f, uint32_t percent) {
+static void come_to_rest(hostile *d, hostile_file *f, uint32_t percent) {
     for (size_t i = 0; i < f->cap / SECTOR; i++) {
         if (f->state[i] == DIRTY && idt_rng_chance(&d->rng, percent)) {
             memcpy(f->medium + i * SECTOR, f->cache + i * SECTOR, SECTOR);
@@ -277,17 +277,17 @@ static int sync_file(void *ctx, int file) {
     hostile_file *f = &d->file[file];
     switch (draw(d)) {
     case FINE:
-        settle(d, f, 100);
+        come_to_rest(d, f, 100);
         f->medium_size = f->size;
         return 0;
     case FAILS: /* the kernel has told its one time, and forgets it */
-        settle(d, f, 50);
+        come_to_rest(d, f, 50);
         for (size_t i = 0; i < f->cap / SECTOR; i++) {
             f->state[i] = f->state[i] == DIRTY ? LOST : f->state[i];
         }
         return -EIO;
     case CRASH:
-        settle(d, f, 50);
+        come_to_rest(d, f, 50);
         return -EIO;
     case OFF:
         break;
@@ -327,7 +327,7 @@ static int remove_file(void *ctx, const char *text) {
     return is == CRASH ? -EIO : 0;
 }
 
-static void settle_names(hostile *d, uint32_t percent) {
+static void names_come_to_rest(hostile *d, uint32_t percent) {
     for (uint32_t i = 0; i < d->names; i++) {
         if (idt_rng_chance(&d->rng, percent)) {
             d->name[i].medium = d->name[i].now;
@@ -339,12 +339,12 @@ static int sync_folder(void *ctx) {
     hostile *d = ctx;
     luck is = draw(d);
     if (is == FINE) {
-        settle_names(d, 100);
+        names_come_to_rest(d, 100);
         reap(d);
         return 0;
     }
     if (is == CRASH) {
-        settle_names(d, 50);
+        names_come_to_rest(d, 50);
     }
     return -EIO;
 }
@@ -425,7 +425,7 @@ static uint32_t mood(hostile *d) {
 
 void hostile_power_cut(hostile *d) {
     uint32_t sectors = mood(d);
-    settle_names(d, mood(d));
+    names_come_to_rest(d, mood(d));
     for (uint32_t i = 0; i < d->names; i++) {
         d->name[i].now = d->name[i].medium;
     }
@@ -434,7 +434,7 @@ void hostile_power_cut(hostile *d) {
         if (!f->used) {
             continue;
         }
-        settle(d, f, sectors);
+        come_to_rest(d, f, sectors);
         f->size = idt_rng_chance(&d->rng, sectors) ? f->size : f->medium_size;
         f->medium_size = f->size;
         if (f->cap) {

@@ -148,8 +148,8 @@ static void carry_out(disk_world *w, disk_loop *l) {
     if (l->under_way == NULL) {
         return;
     }
-    l->writer.config.settle = end_job;
-    l->writer.config.settle_ctx = l;
+    l->writer.config.await_disk = end_job;
+    l->writer.config.await_disk_ctx = l;
     ids_batch_done done = ids_writer_carry_out(&l->writer, l->under_way);
     l->wants_sync = l->wants_sync || l->under_way->sync_behind;
     if (idt_rng_chance(&w->rng,

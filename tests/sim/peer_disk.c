@@ -312,7 +312,7 @@ void pw_disk_maybe_snapshot(pw_node *n) {
 }
 
 /* What was under way is done, and all workers stand still. */
-static void settle(pw_worker *worker) {
+static void finish_disk(pw_worker *worker) {
     do {
         if (worker->batch != NULL) {
             finish_batch(worker);
@@ -331,7 +331,7 @@ void pw_disk_replaced(pw_node *n) {
         return;
     }
     for (uint32_t k = 0; k < n->loops; k++) {
-        settle(&n->worker[k]);
+        finish_disk(&n->worker[k]);
     }
     for (uint32_t k = 0; k < n->loops; k++) {
         ids_worker_log_give_up(&n->worker[k].worker_log);

@@ -19,9 +19,9 @@ static void wake(void *ctx, uint32_t worker) {
     pw_worker_wake(ctx, worker);
 }
 
-static void settle(void *ctx, uint32_t worker) {
+static void flush(void *ctx, uint32_t worker) {
     pw_node *n = ctx;
-    pw_worker_settle(&n->worker[worker]);
+    pw_worker_flush(&n->worker[worker]);
 }
 
 static uint64_t clock_ms(void *ctx) {
@@ -128,7 +128,7 @@ ids_node_host pw_host(pw_node *n) {
                            .enter = enter,
                            .leave = leave,
                            .wake = wake,
-                           .settle = settle,
+                           .flush = flush,
                            .clock_ms = clock_ms,
                            .clock_epoch = clock_epoch,
                            .random = give_random,

@@ -164,7 +164,7 @@ static void feed(pw_node *n, side *s, const chunk *one) {
     } else {
         memcpy(ids_line_input_room(worker->line), one->bytes, one->len);
         ids_reader_input(worker->line, s->early, one->len);
-        pw_worker_settle(worker);
+        pw_worker_flush(worker);
     }
     pw_note_lead(n);
     pw_worker_after(worker);

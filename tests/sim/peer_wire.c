@@ -88,7 +88,7 @@ static void take(pw_node *n, pw_wire *wire, const sent *what) {
     } else {
         ids_reader_end(worker->line, wire->conn);
     }
-    pw_worker_settle(worker);
+    pw_worker_flush(worker);
     pw_worker_after(worker);
     pw_node_after(n);
 }

@@ -41,8 +41,8 @@ static void wake(void *ctx, uint32_t loop) {
     pw_worker_wake(ctx, loop);
 }
 
-static void settle(void *ctx) {
-    pw_worker_settle(ctx);
+static void flush(void *ctx) {
+    pw_worker_flush(ctx);
 }
 
 /* A thread could wait in the middle of its turn's end; here it parks at the
@@ -68,7 +68,7 @@ pw_worker *pw_worker_begins(pw_node *n, uint32_t worker) {
     return &n->worker[worker];
 }
 
-static void settle_one(pw_worker *worker, ids_conn *conn) {
+static void flush_one(pw_worker *worker, ids_conn *conn) {
     ids_worker *ids = worker->ids;
     pw_end *end = conn->link;
     idp_slice out;
@@ -99,10 +99,10 @@ static void settle_one(pw_worker *worker, ids_conn *conn) {
     }
 }
 
-void pw_worker_settle(pw_worker *worker) {
+void pw_worker_flush(pw_worker *worker) {
     ids_conn *conn;
     while ((conn = ids_worker_next_dirty(worker->ids)) != NULL) {
-        settle_one(worker, conn);
+        flush_one(worker, conn);
     }
 }
 
@@ -128,7 +128,7 @@ static void take_messages(pw_worker *worker) {
     }
     ids_line_take_messages(worker->line);
     ids->work[IDS_WORK_MESSAGES] = 0;
-    pw_worker_settle(worker);
+    pw_worker_flush(worker);
 }
 
 static void look_around(pw_node *n, uint32_t index);
@@ -270,10 +270,8 @@ bool pw_workers_make(pw_node *n) {
         }
         worker->ids = &worker->line->worker;
         worker->ids->now_ms = pw_clock(n);
-        worker->turn = (ids_turn){.worker = worker->ids,
-                                  .ctx = worker,
-                                  .settle = settle,
-                                  .park = park};
+        worker->turn = (ids_turn){
+            .worker = worker->ids, .ctx = worker, .flush = flush, .park = park};
     }
     return true;
 }

@@ -361,7 +361,7 @@ pw_worker *pw_worker_begins(pw_node *n, uint32_t worker);
 bool pw_worker_waits(const pw_node *n, uint32_t worker);
 void pw_worker_wake(pw_node *n, uint32_t worker); /* within ms */
 void pw_worker_after(pw_worker *worker);          /* its turn ends, or soon */
-void pw_worker_settle(pw_worker *worker);
+void pw_worker_flush(pw_worker *worker);
 void pw_quiesce(pw_node *n, void (*step)(ids_replicator *replicator));
 
 /* Who looks on as things are made: see peer_look.c. */

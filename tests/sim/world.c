@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- what both sides call back ------------------------------------------ */
+/* --- what both sides call back -------------------------------------------- */
 
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     const world *w = ctx;
@@ -91,7 +91,7 @@ idt_mem *world_mem(world *w) {
     return &w->mems[w->moves % 2];
 }
 
-/* --- opening and closing ------------------------------------------------ */
+/* --- opening and closing -------------------------------------------------- */
 
 bool world_open(world *w, const world_config *config, const world_key *keys) {
     memset(w, 0, sizeof *w);
@@ -150,7 +150,7 @@ bool world_close(world *w) {
     return !w->failed;
 }
 
-/* --- after every step --------------------------------------------------- */
+/* --- after every step ----------------------------------------------------- */
 
 static bool show_checker(world *w, uint32_t key, const idp_request *q,
                          const idp_answer *answer) {
@@ -202,7 +202,7 @@ static bool limits_hold(world *w) {
 }
 
 /* What is left to compare when both sides have done the step. */
-static bool settle(world *w, bool any_order) {
+static bool compare_all(world *w, bool any_order) {
     bool good = world_match_wakes(w, any_order);
     for (uint32_t i = 0; i < w->shard_wakes.count; i++) {
         world_parked *p = world_find_parked(w, w->shard_wakes.at[i].msgid);
@@ -219,7 +219,7 @@ static void start_step(world *w) {
     w->model_wakes.count = 0;
 }
 
-/* --- calls -------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------- */
 
 static void trace_call(world *w, const idp_request *q, ids_asker asker) {
     char asked[200], said[200];
@@ -304,7 +304,7 @@ bool world_call(world *w, uint32_t key, idp_request *q, ids_asker asker) {
         good && same_verdict(w, verdict, error, &answer) &&
         (verdict != IDS_ANSWERED || show_checker(w, key, &asked, &w->answer)) &&
         show_wakes(w, before, w->shard_wakes.count);
-    good = settle(w, false) && good;
+    good = compare_all(w, false) && good;
     if (verdict == IDS_PARKED && good) {
         good = park(w, key, &asked, asker);
     }
@@ -323,7 +323,7 @@ bool world_forget(world *w, ids_asker asker) {
     for (int i = 0; i < IDT_MODEL_WAITERS_MAX; i++) {
         w->parked[i].used &= w->parked[i].asker != asker;
     }
-    return settle(w, false);
+    return compare_all(w, false);
 }
 
 bool world_drain(world *w) {
@@ -335,17 +335,17 @@ bool world_drain(world *w) {
                 (unsigned long long)w->now_ms);
     ids_shard_drain(w->shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
     idt_model_drain(w->model, IDP_E_SHUTTING_DOWN);
-    return show_wakes(w, 0, w->shard_wakes.count) && settle(w, true);
+    return show_wakes(w, 0, w->shard_wakes.count) && compare_all(w, true);
 }
 
-/* --- time --------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------- */
 
 static bool turn(world *w, uint64_t now_ms, uint32_t steps) {
     start_step(w);
     w->now_ms = now_ms;
     ids_shard_tick(w->shard, now_ms, steps);
     idt_model_advance(w->model, now_ms);
-    return show_wakes(w, 0, w->shard_wakes.count) && settle(w, false);
+    return show_wakes(w, 0, w->shard_wakes.count) && compare_all(w, false);
 }
 
 bool world_advance(world *w, uint64_t to_ms, uint32_t steps) {
