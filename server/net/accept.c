@@ -45,9 +45,9 @@ static void set_options(int fd, int family) {
 
 static void say(ids_acceptor *acceptor, const char *why) {
     uint64_t now = acceptor->net->worker->now_ms;
-    if (acceptor->said_ms && now - acceptor->said_ms < SAY_EVERY_MS)
+    if (acceptor->logged_ms && now - acceptor->logged_ms < SAY_EVERY_MS)
         return;
-    acceptor->said_ms = now ? now : 1;
+    acceptor->logged_ms = now ? now : 1;
     ids_log(IDS_LOG_WARN, "connection refused: no place is left",
             "reason=\"%s\"", why);
 }

@@ -21,8 +21,8 @@ struct ids_acceptor {
     ids_net *net;
     uint32_t next_loop;
     uint32_t count;
-    int spare_fd;     /* given up for a moment when there are no others */
-    uint64_t said_ms; /* when it was last said that there are none */
+    int spare_fd;       /* given up for a moment when there are no others */
+    uint64_t logged_ms; /* when it was last said that there are none */
     uv_timer_t pause;
     ids_accept_socket sockets[IDS_ACCEPT_SOCKETS_MAX];
 };

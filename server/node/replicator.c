@@ -26,7 +26,7 @@ static void propose(void *ctx, const ids_decision *next) {
 /* Whoever listens hears at once of a new lead, not with the next heartbeat. */
 static void speak_at_once(ids_peer *peer) {
     for (uint32_t i = 0; i < peer->link_count; i++)
-        peer->links[i]->said_ms = 0;
+        peer->links[i]->last_sent_ms = 0;
 }
 
 /* It is on record, and in effect from here on. */
@@ -54,7 +54,7 @@ static bool was_ordered(ids_pending what) {
 static void say_not_recorded(ids_replicator *replicator, ids_pending what,
                              int error) {
     assert(error != 0);
-    if (was_ordered(what) || replicator->said_error != error)
+    if (was_ordered(what) || replicator->logged_error != error)
         ids_log(IDS_LOG_ERROR, "a decision can't be recorded: nothing changes",
                 "at=\"--peer-state %s\" reason=\"%s\" todo=\"make room, or "
                 "mend it; %s\"",
@@ -63,7 +63,7 @@ static void say_not_recorded(ids_replicator *replicator, ids_pending what,
                 : was_ordered(what)         ? "then give it again"
                                             : "it is tried again");
     if (!was_ordered(what))
-        replicator->said_error = error;
+        replicator->logged_error = error;
 }
 
 /* The old decision stands: a command is refused, the rest is tried again. */
@@ -95,7 +95,7 @@ void ids_replicator_recorded(ids_replicator *replicator, int error) {
         take_back(replicator, error);
         return;
     }
-    replicator->said_error = 0;
+    replicator->logged_error = 0;
     const ids_peer *peer = ids_replicator_enter(repl);
     bool stops = ids_peer_decided_stops_world(peer);
     ids_replicator_leave(repl);
@@ -287,8 +287,8 @@ void ids_replicator_start(ids_replicator *replicator,
     replicator->has_proposal = false;
     ids_peer_decided(replicator->peer, host->clock_ms(host->ctx));
     assert(replicator->peer->pending != IDS_PENDING_START);
-    ids_peer_status_get(replicator->peer, &replicator->said);
-    ids_replicator_gauge(&replicator->role_state, &replicator->said);
+    ids_peer_status_get(replicator->peer, &replicator->logged);
+    ids_replicator_gauge(&replicator->role_state, &replicator->logged);
     count_holdings(replicator);
     for (uint32_t i = 0; i < replicator->repls_count; i++)
         ids_replicator_show(replicator, &replicator->repls[i]);

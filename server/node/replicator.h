@@ -95,10 +95,10 @@ typedef struct ids_replicator {
     bool is_recording;
     bool wants_swap;
     uint64_t swap_from_ms; /* not before */
-    int said_error;        /* the last that the log was told; 0: it went well */
+    int logged_error;      /* the last that the log was told; 0: it went well */
     ids_replicator_command command;
-    ids_peer_status said; /* what the log was told last */
-    uint64_t slow_said_ms;
+    ids_peer_status logged; /* what the log was told last */
+    uint64_t slow_logged_ms;
 } ids_replicator;
 
 /* No worker runs yet: makes the node's peer out of what is recorded, and

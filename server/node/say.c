@@ -17,7 +17,7 @@ static const char *address(const ids_endpoint *at) {
 
 void ids_replicator_say_start(ids_replicator *replicator,
                               const ids_decision *recorded) {
-    const ids_peer_status status = replicator->said;
+    const ids_peer_status status = replicator->logged;
     assert(status.epoch != 0 || status.role == IDS_ROLE_REPLICA);
     if (status.role == IDS_ROLE_PRIMARY)
         ids_log(IDS_LOG_INFO,
@@ -127,23 +127,23 @@ static void say_in_sync(const ids_peer_status *now) {
 static void say_slow_disk(ids_replicator *replicator,
                           const ids_peer_status *now) {
     uint64_t now_ms = replicator->repls[0].worker->now_ms;
-    assert(replicator->slow_said_ms <= now_ms);
+    assert(replicator->slow_logged_ms <= now_ms);
     if (!now->slow_disk)
         return;
-    if (replicator->slow_said_ms == 0 ||
-        now_ms >= replicator->slow_said_ms + SLOW_EVERY_MS)
+    if (replicator->slow_logged_ms == 0 ||
+        now_ms >= replicator->slow_logged_ms + SLOW_EVERY_MS)
         ids_log(IDS_LOG_WARN,
                 now->role == IDS_ROLE_PRIMARY
                     ? "slow disk at the replica"
                     : "slow disk: the primary's changes wait for it",
                 "at=%s behind_ms=%" PRIu64 " see=--commit-wait",
                 address(&now->other_at), now->behind_ms);
-    replicator->slow_said_ms = now_ms;
+    replicator->slow_logged_ms = now_ms;
 }
 
 void ids_replicator_say(ids_replicator *replicator,
                         const ids_peer_status *now) {
-    const ids_peer_status *was = &replicator->said;
+    const ids_peer_status *was = &replicator->logged;
     say_slow_disk(replicator, now);
     if (now->role != was->role)
         say_role(now);
@@ -153,5 +153,5 @@ void ids_replicator_say(ids_replicator *replicator,
     say_copies(was, now);
     if (now->in_sync != was->in_sync)
         say_in_sync(now);
-    replicator->said = *now;
+    replicator->logged = *now;
 }

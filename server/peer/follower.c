@@ -201,14 +201,14 @@ static bool changes(ids_peer *peer, const ids_link *link, const ids_pf *frame) {
 static void detached(ids_peer *peer) {
     peer->disowned = !IDS_RULE_OFF(DISOWNED);
     peer->admit_epoch = 0;
-    peer->owes_detached = peer->disowned;
+    peer->detached_pending = peer->disowned;
 }
 
 void ids_follower_disowned(ids_peer *peer) {
-    if (!peer->owes_detached || peer->upstream.id == 0)
+    if (!peer->detached_pending || peer->upstream.id == 0)
         return;
     assert(peer->known.admitted_epoch == 0);
-    peer->owes_detached = false;
+    peer->detached_pending = false;
     ids_link_say(peer->upstream.stream[0], IDS_PF_DETACHED,
                  peer->upstream.epoch, peer->known.version, 0);
 }
@@ -217,10 +217,10 @@ void ids_follower_admitted(ids_peer *peer) {
     if (peer->admit_version != peer->known.admitted_version)
         return; /* it was told of a later one meanwhile */
     peer->admit_epoch = 0;
-    if (!peer->owes_admitted || peer->upstream.id == 0)
+    if (!peer->admitted_pending || peer->upstream.id == 0)
         return;
     assert(peer->known.admitted_epoch == peer->known.epoch);
-    peer->owes_admitted = false;
+    peer->admitted_pending = false;
     ids_link_say(peer->upstream.stream[0], IDS_PF_ADMIT, peer->upstream.epoch,
                  peer->known.admitted_version, 0);
 }
@@ -235,7 +235,7 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     case IDS_PF_ADMIT:
         if (peer->started && !peer->syncing) {
             peer->disowned = false;
-            peer->owes_admitted = true;
+            peer->admitted_pending = true;
             peer->admit_epoch = frame->epoch;
             peer->admit_version = frame->number;
             peer->admit_origin = link->other.origin;
@@ -285,11 +285,11 @@ void ids_follower_pump(ids_peer *peer, ids_link *link) {
         return;
     receiver = &peer->receivers[link->stream];
     number = IDS_RULE_OFF(ACKS_APPLIED) ? receiver->routed : receiver->applied;
-    if (receiver->told && number == receiver->acked)
+    if (receiver->reported && number == receiver->acked)
         return;
     if (!ids_link_say(link, IDS_PF_ACK, peer->upstream.epoch, number, 0))
         return;
     assert(number >= receiver->acked && number <= receiver->routed);
-    receiver->told = true;
+    receiver->reported = true;
     receiver->acked = number;
 }

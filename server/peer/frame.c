@@ -54,7 +54,7 @@ enum {
 };
 
 _Static_assert(NUMBER_AT + 8 == IDS_PF_HEAD_BYTES, "the body follows");
-_Static_assert(CHECKED_AT + IDS_PF_SAID_BYTES == IDS_PF_HEAD_BYTES,
+_Static_assert(CHECKED_AT + IDS_PF_SIGNED_BYTES == IDS_PF_HEAD_BYTES,
                "what is said is what is checked");
 _Static_assert(STREAM_AT + 2 <= IDS_PF_PEEK_BYTES, "the stream can be seen");
 
@@ -91,13 +91,14 @@ static ids_pf get_said(const uint8_t *head) {
 
 static uint32_t checksum(const uint8_t *head, uint32_t body_bytes) {
     return ids_crc32c(body_bytes, head + CHECKED_AT,
-                      IDS_PF_SAID_BYTES + (size_t)body_bytes);
+                      IDS_PF_SIGNED_BYTES + (size_t)body_bytes);
 }
 
-void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]) {
+void ids_pf_signed(const ids_pf *frame,
+                   uint8_t to[static IDS_PF_SIGNED_BYTES]) {
     uint8_t head[IDS_PF_HEAD_BYTES];
     put_said(head, frame);
-    memcpy(to, head + CHECKED_AT, IDS_PF_SAID_BYTES);
+    memcpy(to, head + CHECKED_AT, IDS_PF_SIGNED_BYTES);
 }
 
 uint32_t ids_pf_peek_stream(const uint8_t bytes[static IDS_PF_PEEK_BYTES]) {

@@ -107,7 +107,7 @@ ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
                                size_t *frame_bytes);
 
 /* What a frame's head says, besides its length and checksum. */
-#define IDS_PF_SAID_BYTES (IDS_PF_HEAD_BYTES - 8)
-void ids_pf_said(const ids_pf *frame, uint8_t to[static IDS_PF_SAID_BYTES]);
+#define IDS_PF_SIGNED_BYTES (IDS_PF_HEAD_BYTES - 8)
+void ids_pf_signed(const ids_pf *frame, uint8_t to[static IDS_PF_SIGNED_BYTES]);
 
 #endif

@@ -88,11 +88,11 @@ static bool all_yield(ids_peer *peer, const ids_follower *to) {
         if (f == to || !ids_primary_has_member(peer, f))
             continue;
         /* What it said of being asked before came before that. */
-        if (!f->asked && f->told_knows) {
+        if (!f->asked && f->report_is_recorded) {
             assert(f->session.stream[0] != NULL);
             f->asked = ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
                                     peer->lead_epoch, peer->known.version, 0);
-            f->told = f->told_knows = false;
+            f->reported = f->report_is_recorded = false;
         }
         all = all && (f->yields || IDS_RULE_OFF(YIELDS));
     }

@@ -11,7 +11,7 @@
 
 _Static_assert(IDS_LINK_PROOF_BYTES == crypto_auth_BYTES, "a proof is a tag");
 _Static_assert(IDS_LINK_KEY_BYTES == crypto_auth_KEYBYTES, "a key is a key");
-_Static_assert(IDS_LINK_SAID_BYTES >= crypto_generichash_BYTES_MIN,
+_Static_assert(IDS_LINK_TRANSCRIPT_BYTES >= crypto_generichash_BYTES_MIN,
                "what was said is a hash");
 
 #define SELF_FIELDS 10
@@ -135,29 +135,30 @@ static bool get_offer(const ids_fields *fields, ids_link_offer *offer) {
 
 /* --- proofs --------------------------------------------------------------- */
 
-static void note_said(uint8_t said[static IDS_LINK_SAID_BYTES],
-                      const ids_pf *frame, size_t body_bytes) {
+static void
+note_transcript(uint8_t transcript[static IDS_LINK_TRANSCRIPT_BYTES],
+                const ids_pf *frame, size_t body_bytes) {
     crypto_generichash_state state;
-    uint8_t head[IDS_PF_SAID_BYTES];
+    uint8_t head[IDS_PF_SIGNED_BYTES];
     assert(body_bytes <= frame->body.len);
-    ids_pf_said(frame, head);
-    crypto_generichash_init(&state, NULL, 0, IDS_LINK_SAID_BYTES);
+    ids_pf_signed(frame, head);
+    crypto_generichash_init(&state, NULL, 0, IDS_LINK_TRANSCRIPT_BYTES);
     crypto_generichash_update(&state, head, sizeof head);
     crypto_generichash_update(&state, frame->body.ptr, body_bytes);
-    crypto_generichash_final(&state, said, IDS_LINK_SAID_BYTES);
+    crypto_generichash_final(&state, transcript, IDS_LINK_TRANSCRIPT_BYTES);
 }
 
 /* whose: 'W' the listener's proof, 'P' the dialler's. */
 static void prove(const ids_link *link, const ids_link_key *key, char whose,
                   uint8_t proof[static IDS_LINK_PROOF_BYTES]) {
-    uint8_t said[8 + sizeof link->said] = "peer 2";
+    uint8_t transcript[8 + sizeof link->transcript] = "peer 2";
     assert(whose == 'W' || whose == 'P');
     memset(proof, 0, IDS_LINK_PROOF_BYTES);
     if (!key->set)
         return;
-    said[7] = (uint8_t)whose;
-    memcpy(said + 8, link->said, sizeof link->said);
-    crypto_auth(proof, said, sizeof said, key->bytes);
+    transcript[7] = (uint8_t)whose;
+    memcpy(transcript + 8, link->transcript, sizeof link->transcript);
+    crypto_auth(proof, transcript, sizeof transcript, key->bytes);
 }
 
 static bool is_proof(const ids_link *link, const ids_link_key *key, char whose,
@@ -211,7 +212,7 @@ bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
                      (size_t)(put_self(body, self) - body));
     frame.number = IDS_PF_WIRE;
     assert(frame.body.len <= sizeof body);
-    note_said(link->said[0], &frame, frame.body.len);
+    note_transcript(link->transcript[0], &frame, frame.body.len);
     return ids_pf_append(&link->out, &frame);
 }
 
@@ -226,7 +227,7 @@ ids_refusal_why ids_link_hello(ids_link *link, const ids_pf *frame,
         return IDS_REFUSAL_WIRE_0_1;
     if (frame->count < IDS_PF_WIRE || frame->number > IDS_PF_WIRE)
         return IDS_REFUSAL_WIRE;
-    note_said(link->said[0], frame, frame->body.len);
+    note_transcript(link->transcript[0], frame, frame->body.len);
     return read_self(link, frame, key, &fields);
 }
 
@@ -248,7 +249,7 @@ ids_refusal_why ids_link_welcome(ids_link *link, const ids_link_self *self,
                         proof, sizeof proof);
     assert((size_t)(end - body) <= sizeof body);
     frame = frame_of(link, IDS_PF_WELCOME, key, body, (size_t)(end - body));
-    note_said(link->said[1], &frame, frame.body.len - sizeof proof);
+    note_transcript(link->transcript[1], &frame, frame.body.len - sizeof proof);
     prove(link, key, 'W', end - sizeof proof);
     return ids_pf_append(&link->out, &frame) ? IDS_REFUSAL_NONE
                                              : IDS_REFUSAL_NO_MEMORY;
@@ -277,7 +278,7 @@ ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
         return why;
     if (!get_offer(&fields, &link->offer) || !ends_with_proof(frame, &fields))
         return IDS_REFUSAL_MALFORMED;
-    note_said(link->said[1], frame, frame->body.len - sizeof proof);
+    note_transcript(link->transcript[1], frame, frame->body.len - sizeof proof);
     if (!is_proof(link, key, 'W', fields.at[IDS_FIELD_PROOF].ptr))
         return IDS_REFUSAL_SECRET;
     link->session = link->offer.session;

@@ -135,10 +135,10 @@ static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     ids_refusal_why why;
     assert(link->state != IDS_LINK_CLOSED);
     assert(frame->kind > 0 && frame->kind < IDS_PF_KIND_COUNT);
-    link->heard_ms = peer->now_ms;
+    link->last_received_ms = peer->now_ms;
     if (f != NULL && link->state == IDS_LINK_OPEN &&
         ids_primary_has_member(peer, f))
-        f->heard_ms = peer->now_ms;
+        f->last_received_ms = peer->now_ms;
     if (link->state == IDS_LINK_OPEN)
         return open_frame(peer, link, frame);
     if (frame->kind == IDS_PF_REFUSE)

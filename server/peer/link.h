@@ -22,11 +22,11 @@
 #include "server/peer/frame.h"
 #include "server/peer/refusal.h"
 
-#define IDS_LINK_NONCE_BYTES 16
-#define IDS_LINK_PROOF_BYTES 32
-#define IDS_LINK_KEY_BYTES   32
-#define IDS_LINK_SAID_BYTES  32
-#define IDS_PROGRAM_BYTES    32 /* with the 0 at its end */
+#define IDS_LINK_NONCE_BYTES      16
+#define IDS_LINK_PROOF_BYTES      32
+#define IDS_LINK_KEY_BYTES        32
+#define IDS_LINK_TRANSCRIPT_BYTES 32
+#define IDS_PROGRAM_BYTES         32 /* with the 0 at its end */
 
 typedef struct ids_link_key {
     uint8_t bytes[IDS_LINK_KEY_BYTES];
@@ -73,8 +73,9 @@ typedef struct ids_link {
     uint64_t session; /* 0 until it is known */
     ids_link_self self, other;
     ids_link_offer offer;
-    uint8_t said[2][IDS_LINK_SAID_BYTES]; /* hashes of HELLO and WELCOME */
-    uint64_t heard_ms, said_ms;
+    uint8_t transcript[2][IDS_LINK_TRANSCRIPT_BYTES]; /* hashes of HELLO and
+                                                         WELCOME */
+    uint64_t last_received_ms, last_sent_ms;
     uint64_t accepted; /* the how manieth */
     bool paused; /* the host does not read it for now: silence says nothing */
     size_t body_bytes_max; /* once open */

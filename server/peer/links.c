@@ -33,7 +33,7 @@ static ids_link *add_link(ids_peer *peer) {
     if (link == NULL)
         return NULL;
     link->body_bytes_max = body_max;
-    link->heard_ms = link->said_ms = peer->now_ms;
+    link->last_received_ms = link->last_sent_ms = peer->now_ms;
     peer->links[peer->link_count++] = link;
     assert(peer->link_count <= peer->link_cap);
     return link;

@@ -194,17 +194,19 @@ static void tidy_links(ids_peer *peer) {
         if (link == NULL)
             continue; /* a session ended, and several links with it */
         in_session = ids_peer_has_session_of(peer, link->session);
-        assert(link->heard_ms <= peer->now_ms && link->said_ms <= peer->now_ms);
+        assert(link->last_received_ms <= peer->now_ms &&
+               link->last_sent_ms <= peer->now_ms);
         if (link->paused)
-            link->heard_ms = peer->now_ms;
-        if (peer->now_ms >= link->heard_ms + peer->config.silence_ms)
+            link->last_received_ms = peer->now_ms;
+        if (peer->now_ms >= link->last_received_ms + peer->config.silence_ms)
             ids_peer_was_mute(peer, link);
-        if (peer->now_ms >= link->heard_ms + peer->config.silence_ms ||
+        if (peer->now_ms >= link->last_received_ms + peer->config.silence_ms ||
             (link->state == IDS_LINK_OPEN && !in_session)) {
             ids_peer_fault(peer, link);
         } else if (link->state == IDS_LINK_OPEN &&
-                   peer->now_ms >= link->said_ms + peer->config.heartbeat_ms) {
-            link->said_ms = peer->now_ms;
+                   peer->now_ms >=
+                       link->last_sent_ms + peer->config.heartbeat_ms) {
+            link->last_sent_ms = peer->now_ms;
             ids_link_say(link, IDS_PF_HEARTBEAT, ids_peer_epoch(peer),
                          peer->leading ? 0 : peer->behind_ms, 0);
         }
@@ -228,9 +230,10 @@ void ids_peer_tick(ids_peer *peer, uint64_t now_ms) {
 
 void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms) {
     for (uint32_t i = 0; i < peer->config.places; i++) {
-        uint64_t *heard_ms = &peer->follower[i].heard_ms;
-        assert(*heard_ms <= peer->now_ms);
-        *heard_ms -= gap_ms < *heard_ms ? gap_ms : *heard_ms;
+        uint64_t *last_received_ms = &peer->follower[i].last_received_ms;
+        assert(*last_received_ms <= peer->now_ms);
+        *last_received_ms -=
+            gap_ms < *last_received_ms ? gap_ms : *last_received_ms;
     }
 }
 

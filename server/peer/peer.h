@@ -139,18 +139,18 @@ typedef struct ids_session {
 typedef struct ids_follower {
     ids_session session;
     ids_sender *senders; /* per loop, once this node has led; the loop's own */
-    ids_progress *progress; /* per loop: of its sender */
-    bool *heard_ack;        /* per loop, in this session */
-    uint64_t heard_ms;      /* when the member was last heard of */
-    ids_endpoint at;        /* where it is reached, as it said last; or empty */
+    ids_progress *progress;    /* per loop: of its sender */
+    bool *heard_ack;           /* per loop, in this session */
+    uint64_t last_received_ms; /* when the member was last heard of */
+    ids_endpoint at; /* where it is reached, as it said last; or empty */
     char host[IDS_ENDPOINT_BYTES]; /* from where it came last */
-    ids_member joiner;   /* joining: who it is, also once it is gone */
-    bool joining;        /* gates wait for it, it is no member yet */
-    bool told;           /* ADMIT was said in this session */
-    bool told_knows;     /* and the member has it on record */
-    bool had_session;    /* it has had one since this node leads */
-    bool asked, yields;  /* to be no member, and it is none on its record */
-    ids_parting parting; /* of who was detached from this place */
+    ids_member joiner;       /* joining: who it is, also once it is gone */
+    bool joining;            /* gates wait for it, it is no member yet */
+    bool reported;           /* ADMIT was said in this session */
+    bool report_is_recorded; /* and the member has it on record */
+    bool had_session;        /* it has had one since this node leads */
+    bool asked, yields;      /* to be no member, and it is none on its record */
+    ids_parting parting;     /* of who was detached from this place */
     uint64_t parting_until_ms;
     uint64_t behind_ms;  /* its medium lacks the oldest change for so long */
     ids_copying copying; /* of a full copy to it */
@@ -161,8 +161,8 @@ typedef struct ids_follower {
 
 typedef struct ids_cause {
     ids_refusal refusal;
-    uint64_t node; /* 0: unproven */
-    bool said;     /* by ids_peer_next_refusal */
+    uint64_t node;  /* 0: unproven */
+    bool is_logged; /* by ids_peer_next_refusal */
 } ids_cause;
 
 typedef struct ids_peer {
@@ -197,9 +197,9 @@ typedef struct ids_peer {
 
     /* Primary. */
     ids_follower follower[IDS_FOLLOWERS_MAX]; /* config.places of them */
-    ids_ring *rings;     /* per loop, once it has led; the loop's own, all its
-                          * senders read it */
-    ids_ring_told *told; /* per loop: of its ring */
+    ids_ring *rings; /* per loop, once it has led; the loop's own, all its
+                      * senders read it */
+    ids_ring_reported *reported;            /* per loop: of its ring */
     ids_commit_index *commit_indexes;       /* per loop */
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     uint64_t switch_to;  /* the node that shall lead then; 0: any member */
@@ -217,8 +217,8 @@ typedef struct ids_peer {
     uint64_t *copy_at;     /* per stream of it: all up to here is in it */
     uint32_t copy_streams; /* 0: the positions are not known */
     bool disowned;         /* the primary said: you are not in sync */
-    bool owes_detached;    /* it wants to know that this is on record */
-    bool owes_admitted;    /* the same of its being a member */
+    bool detached_pending; /* it wants to know that this is on record */
+    bool admitted_pending; /* the same of its being a member */
     uint64_t admit_epoch, admit_version; /* told, to be recorded; 0: none */
     ids_origin admit_origin;             /* whose records those are */
 

@@ -52,8 +52,8 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
     *offer = (ids_link_offer){.streams = peer->config.loops};
     if (!peer->leading || link->stream >= peer->config.loops)
         return;
-    offer->first = peer->told[link->stream].first;
-    offer->last = peer->told[link->stream].last;
+    offer->first = peer->reported[link->stream].first;
+    offer->last = peer->reported[link->stream].last;
     assert(offer->first <= offer->last + 1);
     offer->member = ids_primary_is_member(peer, link->other.member);
 }
@@ -116,7 +116,7 @@ uint32_t ids_primary_place_for(const ids_peer *peer, uint64_t node) {
 static bool is_alive(const ids_peer *peer, const ids_session *session) {
     assert(session->id == 0 || session->stream != NULL);
     return session->id != 0 && session->stream[0] != NULL &&
-           peer->now_ms < session->stream[0]->heard_ms +
+           peer->now_ms < session->stream[0]->last_received_ms +
                               ALIVE_BEATS * peer->config.heartbeat_ms;
 }
 
@@ -158,9 +158,9 @@ bool ids_primary_has_session(const ids_peer *peer) {
 }
 
 bool ids_primary_misses(const ids_peer *peer, const ids_follower *f) {
-    assert(peer->now_ms >= f->heard_ms);
+    assert(peer->now_ms >= f->last_received_ms);
     return ids_primary_member(peer, f).node != 0 &&
-           peer->now_ms >= f->heard_ms + peer->config.stall_ms;
+           peer->now_ms >= f->last_received_ms + peer->config.stall_ms;
 }
 
 bool ids_primary_misses_member(const ids_peer *peer) {
@@ -178,9 +178,9 @@ bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         const ids_progress *progress = &f->progress[k];
         uint64_t goal =
-            passed ? peer->commit_indexes[k].passed : peer->told[k].last;
-        assert(progress->acked <= peer->told[k].last);
-        assert(peer->commit_indexes[k].passed <= peer->told[k].last);
+            passed ? peer->commit_indexes[k].passed : peer->reported[k].last;
+        assert(progress->acked <= peer->reported[k].last);
+        assert(peer->commit_indexes[k].passed <= peer->reported[k].last);
         if (progress->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
             progress->acked + lag < goal)
             return false;

@@ -20,9 +20,9 @@ static bool init_follower(ids_follower *f, uint32_t loops) {
 bool ids_primary_init(ids_peer *peer) {
     uint32_t loops = peer->config.loops;
     peer->rings = calloc(loops, sizeof *peer->rings);
-    peer->told = calloc(loops, sizeof *peer->told);
+    peer->reported = calloc(loops, sizeof *peer->reported);
     peer->commit_indexes = calloc(loops, sizeof *peer->commit_indexes);
-    if (peer->rings == NULL || peer->told == NULL ||
+    if (peer->rings == NULL || peer->reported == NULL ||
         peer->commit_indexes == NULL)
         return false;
     for (uint32_t k = 0; k < loops; k++)
@@ -48,7 +48,7 @@ void ids_primary_fini(ids_peer *peer) {
     for (uint32_t k = 0; peer->rings != NULL && k < peer->config.loops; k++)
         ids_ring_fini(&peer->rings[k]);
     free(peer->rings);
-    free(peer->told);
+    free(peer->reported);
     free(peer->commit_indexes);
 }
 
@@ -66,7 +66,7 @@ static void begin_follower(ids_peer *peer, ids_follower *f) {
             peer->commit_indexes[k].member[ids_primary_place(peer, f)] =
                 peer->rings[k].last;
     }
-    f->heard_ms = peer->now_ms;
+    f->last_received_ms = peer->now_ms;
     f->had_session = false;
     f->behind_ms = 0;
     f->parting = IDS_PARTING_NONE;
@@ -87,8 +87,9 @@ bool ids_primary_lead(ids_peer *peer) {
         ids_ring_fini(&peer->rings[k]);
         if (!ids_ring_init(&peer->rings[k], peer->config.ring_bytes, last))
             return false;
-        peer->told[k] = ids_ring_tell(&peer->rings[k]);
-        assert(peer->told[k].first == last + 1 && peer->told[k].last == last);
+        peer->reported[k] = ids_ring_report(&peer->rings[k]);
+        assert(peer->reported[k].first == last + 1 &&
+               peer->reported[k].last == last);
         ids_commit_index_open(&peer->commit_indexes[k]);
         peer->commit_indexes[k].passed = last;
     }
@@ -157,8 +158,8 @@ static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
                   const ids_pf *frame) {
     ids_sender *sender = &f->senders[link->stream];
     ids_progress *progress = &f->progress[link->stream];
-    const ids_ring_told *told = &peer->told[link->stream];
-    ids_lag_mark at = {told->last + 1, peer->now_ms, told->head};
+    const ids_ring_reported *reported = &peer->reported[link->stream];
+    ids_lag_mark at = {reported->last + 1, peer->now_ms, reported->head};
     assert(f->session.epoch == peer->lead_epoch);
     assert(sender->stream == link->stream && sender->epoch == peer->lead_epoch);
     if (progress->session != 0)
@@ -204,11 +205,11 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
     ids_progress *progress = &f->progress[k];
     ids_commit_index *commit_index = &peer->commit_indexes[k];
     assert(peer->leading && k < peer->config.loops);
-    if (frame->number > peer->told[k].last)
+    if (frame->number > peer->reported[k].last)
         return false;
     f->heard_ack[k] = true;
     ids_progress_acked(progress, frame->number);
-    assert(progress->acked <= peer->told[k].last);
+    assert(progress->acked <= peer->reported[k].last);
     assert(progress->reached >= progress->acked);
     if (ids_primary_has_member(peer, f))
         raise(&commit_index->member[place], progress->acked);
@@ -223,9 +224,9 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
 }
 
 static void parting_over(ids_peer *peer, ids_follower *f, ids_parting how) {
-    assert(how > IDS_PARTING_TOLD);
+    assert(how > IDS_PARTING_REPORTED);
     f->yields = f->asked && how == IDS_PARTING_CONFIRMED;
-    if (f->parting != IDS_PARTING_TOLD)
+    if (f->parting != IDS_PARTING_REPORTED)
         return;
     f->parting = how;
     ids_primary_end_session(peer, f);
@@ -243,7 +244,7 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     else if (frame->kind == IDS_PF_DETACHED)
         parting_over(peer, f, IDS_PARTING_CONFIRMED);
     else if (frame->kind == IDS_PF_ADMIT)
-        f->told_knows = f->told;
+        f->report_is_recorded = f->reported;
     else if (frame->kind == IDS_PF_HEARTBEAT && link->stream == 0)
         f->behind_ms = frame->number;
     else
@@ -265,7 +266,7 @@ static void join(ids_peer *peer, ids_follower *f) {
     f->joiner = f->session.other;
     peer->news++;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
-        assert(f->progress[k].acked <= peer->told[k].last);
+        assert(f->progress[k].acked <= peer->reported[k].last);
         peer->commit_indexes[k].joining[place] = f->progress[k].acked;
     }
 }
@@ -294,7 +295,7 @@ static void admit(ids_peer *peer, ids_follower *f) {
 static void tell(ids_peer *peer, ids_follower *f, uint64_t version) {
     assert(ids_primary_has_member(peer, f));
     assert(version != 0 && version <= peer->known.version);
-    f->told = true;
+    f->reported = true;
     if (!ids_link_say(f->session.stream[0], IDS_PF_ADMIT, peer->lead_epoch,
                       version, 0))
         ids_primary_end_session(peer, f);
@@ -302,7 +303,7 @@ static void tell(ids_peer *peer, ids_follower *f, uint64_t version) {
 
 static void consider_one(ids_peer *peer, ids_follower *f) {
     assert(peer->leading);
-    if (f->parting == IDS_PARTING_TOLD) {
+    if (f->parting == IDS_PARTING_REPORTED) {
         if (peer->now_ms >= f->parting_until_ms)
             parting_over(peer, f, IDS_PARTING_UNHEARD);
         return;
@@ -311,7 +312,7 @@ static void consider_one(ids_peer *peer, ids_follower *f) {
         return;
     if (!ids_primary_has_member(peer, f)) {
         admit(peer, f);
-    } else if (!f->told && !f->asked) {
+    } else if (!f->reported && !f->asked) {
         tell(peer, f, peer->known.version);
     }
 }
@@ -335,7 +336,7 @@ void ids_primary_admitted(ids_peer *peer) {
     f->joining = false;
     if (!peer->leading)
         return;
-    f->heard_ms = peer->now_ms;
+    f->last_received_ms = peer->now_ms;
     f->parting = IDS_PARTING_NONE;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_commit_index *commit_index = &peer->commit_indexes[k];
@@ -360,7 +361,7 @@ void ids_primary_detached(ids_peer *peer) {
     f->parting = IDS_PARTING_UNHEARD;
     if (is_here && ids_link_say(f->session.stream[0], IDS_PF_DETACHED,
                                 peer->lead_epoch, peer->known.version, 0)) {
-        f->parting = IDS_PARTING_TOLD;
+        f->parting = IDS_PARTING_REPORTED;
         f->parting_until_ms = peer->now_ms + peer->config.silence_ms;
     } else {
         ids_primary_end_session(peer, f);
@@ -381,11 +382,11 @@ void ids_peer_keep(ids_peer *peer, uint32_t loop, uint64_t number,
 /* Those behind the last that was told of: where the oldest of them is does not
  * matter, if the ring has let it go by now. */
 static void count_new(ids_peer *peer, uint32_t loop) {
-    ids_ring_told was = peer->told[loop];
-    peer->told[loop] = ids_ring_tell(&peer->rings[loop]);
-    uint64_t last = peer->told[loop].last;
+    ids_ring_reported was = peer->reported[loop];
+    peer->reported[loop] = ids_ring_report(&peer->rings[loop]);
+    uint64_t last = peer->reported[loop].last;
     ids_lag_mark first = {was.last + 1, peer->now_ms, was.head};
-    assert(last >= was.last && peer->told[loop].head >= was.head);
+    assert(last >= was.last && peer->reported[loop].head >= was.head);
     for (uint32_t i = 0; i < peer->config.places && last > was.last; i++)
         ids_progress_took(&peer->follower[i].progress[loop], first, last);
 }

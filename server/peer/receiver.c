@@ -10,7 +10,7 @@
 void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
     assert(receiver->batch_first <= receiver->batch_next);
     receiver->syncing = receiver->begun = receiver->ended = false;
-    receiver->told = false;
+    receiver->reported = false;
     receiver->routed = receiver->applied = behind;
     receiver->acked = 0;
     receiver->mark = behind;

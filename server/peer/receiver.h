@@ -46,8 +46,8 @@ typedef struct ids_receiver {
     bool ended;                  /* and so has SYNC_END */
     uint64_t routed;             /* the last number handed over */
     uint64_t applied;            /* all up to here is */
-    uint64_t acked;              /* the last that was told; see told */
-    bool told;                   /* something was, in this session */
+    uint64_t acked;              /* the last that was reported; see reported */
+    bool reported;               /* something was, in this session */
     uint64_t copied, copy_total; /* records of a copy, come and announced */
     uint64_t mark, mark_ms;      /* what had come then; see behind.c */
     uint64_t end_batch; /* with all batches before it applied, it is whole */

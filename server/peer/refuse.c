@@ -149,9 +149,9 @@ void ids_peer_note_refusal(ids_peer *peer, const ids_link *link,
 bool ids_peer_next_refusal(ids_peer *peer, ids_refusal *refusal) {
     for (int i = 0; i < IDS_CAUSES_MAX; i++) {
         ids_cause *each = &peer->causes[i];
-        if (each->refusal.why == IDS_REFUSAL_NONE || each->said)
+        if (each->refusal.why == IDS_REFUSAL_NONE || each->is_logged)
             continue;
-        each->said = true;
+        each->is_logged = true;
         assert(each->refusal.why < IDS_REFUSAL_COUNT);
         *refusal = each->refusal;
         return true;

@@ -26,12 +26,12 @@ typedef struct ids_ring {
 
 /* What the rest of the node knows of a loop's ring, in numbers: the monitor's,
  * as the loop has said there last. */
-typedef struct ids_ring_told {
+typedef struct ids_ring_reported {
     uint64_t first, last, head, tail;
-} ids_ring_told;
+} ids_ring_reported;
 
-static inline ids_ring_told ids_ring_tell(const ids_ring *ring) {
-    return (ids_ring_told){ring->first, ring->last, ring->head, ring->tail};
+static inline ids_ring_reported ids_ring_report(const ids_ring *ring) {
+    return (ids_ring_reported){ring->first, ring->last, ring->head, ring->tail};
 }
 
 /* A reader: the next change's number and place. */

@@ -81,7 +81,7 @@ static void upstream_over(ids_peer *peer) {
     if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
         host->staged_drop(host->ctx);
     peer->started = peer->syncing = peer->swap_due = false;
-    peer->owes_detached = peer->owes_admitted = false;
+    peer->detached_pending = peer->admitted_pending = false;
     peer->behind_ms = 0;
     if (peer->upstream.stream[0] != NULL)
         peer->other_leads = false; /* it may be gone for good */
@@ -119,9 +119,9 @@ static void follower_over(ids_peer *peer, ids_follower *f) {
     for (uint32_t i = 0; i < peer->config.places && IDS_RULE_OFF(OWN_SESSION);
          i++)
         ids_primary_joins_not(peer, &peer->follower[i]);
-    f->told = f->told_knows = f->asked = f->yields = false;
+    f->reported = f->report_is_recorded = f->asked = f->yields = false;
     f->behind_ms = 0;
-    if (f->parting == IDS_PARTING_TOLD)
+    if (f->parting == IDS_PARTING_REPORTED)
         f->parting = IDS_PARTING_UNHEARD;
 }
 

@@ -34,7 +34,7 @@ static bool is_connected(const ids_peer *peer, const ids_session *session) {
     assert(session->streams_open <= session->streams);
     return first != NULL && session->streams > 0 &&
            session->streams_open == session->streams &&
-           peer->now_ms < first->heard_ms + peer->config.stall_ms;
+           peer->now_ms < first->last_received_ms + peer->config.stall_ms;
 }
 
 /* --- a primary's replicas ------------------------------------------------- */
@@ -48,16 +48,17 @@ static bool has_someone(const ids_peer *peer, const ids_follower *f) {
 static ids_peer_lag lag_of(const ids_peer *peer, const ids_follower *f,
                            uint32_t stream) {
     const ids_progress *progress = &f->progress[stream];
-    const ids_ring_told *told = &peer->told[stream];
+    const ids_ring_reported *reported = &peer->reported[stream];
     ids_peer_lag lag = {0};
-    if (!has_someone(peer, f) || told->last == progress->reached)
+    if (!has_someone(peer, f) || reported->last == progress->reached)
         return lag;
-    assert(progress->reached < told->last);
-    uint64_t offset = ids_lag_offset(&progress->lag, told->head);
-    assert(offset <= told->head && told->tail <= told->head);
-    lag.ops = told->last - progress->reached;
+    assert(progress->reached < reported->last);
+    uint64_t offset = ids_lag_offset(&progress->lag, reported->head);
+    assert(offset <= reported->head && reported->tail <= reported->head);
+    lag.ops = reported->last - progress->reached;
     lag.ms = ids_lag_ms(&progress->lag, peer->now_ms);
-    lag.bytes = told->head - (offset > told->tail ? offset : told->tail);
+    lag.bytes =
+        reported->head - (offset > reported->tail ? offset : reported->tail);
     return lag;
 }
 
@@ -115,7 +116,7 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
         .parting = f->parting,
         .lag = whole_lag(peer, f)};
     s->in_sync = s->waits && !s->forgetful;
-    s->knows = s->is_here && s->connected && f->told_knows;
+    s->knows = s->is_here && s->connected && f->report_is_recorded;
     assert(!s->knows || s->in_sync);
     ids_full_copy_get(peer, f, &s->copying);
     if (s->in_sync) {
@@ -126,7 +127,7 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
 
 bool ids_peer_is_parting(const ids_peer *peer) {
     for (uint32_t i = 0; i < peer->config.places; i++)
-        if (peer->follower[i].parting == IDS_PARTING_TOLD)
+        if (peer->follower[i].parting == IDS_PARTING_REPORTED)
             return true;
     return false;
 }
@@ -136,7 +137,7 @@ static ids_parting worst_parting(const ids_peer *peer) {
     ids_parting worst = IDS_PARTING_NONE;
     for (uint32_t i = 0; i < peer->config.places; i++) {
         ids_parting each = peer->follower[i].parting;
-        if (each == IDS_PARTING_TOLD)
+        if (each == IDS_PARTING_REPORTED)
             return each;
         worst = each > worst ? each : worst;
     }

@@ -28,7 +28,7 @@ typedef enum ids_pending {
 /* What became of the last replica that was detached. */
 typedef enum ids_parting {
     IDS_PARTING_NONE,
-    IDS_PARTING_TOLD,      /* it is connected and was told */
+    IDS_PARTING_REPORTED,  /* it is connected and was told */
     IDS_PARTING_CONFIRMED, /* and has it on record: it will refuse */
     IDS_PARTING_UNHEARD    /* it may still take itself for a member */
 } ids_parting;

@@ -13,9 +13,9 @@
 static void say(ids_patience *patience, const ids_fault *fault) {
     uint64_t now_ms = ids_loop_clock_ms();
     char text[IDS_FAULT_TEXT_BYTES];
-    if (patience->said_ms && now_ms - patience->said_ms < SAY_EVERY_MS)
+    if (patience->logged_ms && now_ms - patience->logged_ms < SAY_EVERY_MS)
         return;
-    patience->said_ms = now_ms;
+    patience->logged_ms = now_ms;
     ids_fault_text(fault, text);
     ids_log(IDS_LOG_WARN, "changes wait: the log can't go on yet",
             "reason=\"%s\"", text);

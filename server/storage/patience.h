@@ -13,8 +13,8 @@
 
 typedef struct ids_patience {
     atomic_bool goes_on;
-    atomic_bool waits; /* its thread does, or has not gone on since */
-    uint64_t said_ms;  /* the waiting thread's */
+    atomic_bool waits;  /* its thread does, or has not gone on since */
+    uint64_t logged_ms; /* the waiting thread's */
 } ids_patience;
 
 /* Any thread. */

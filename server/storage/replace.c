@@ -23,12 +23,12 @@ static bool may_be_replaced(const ids_store *s) {
 }
 
 static void say_copy_waits(ids_store *s, const char *why) {
-    if (strcmp(s->said_copy, why) != 0)
+    if (strcmp(s->logged_copy, why) != 0)
         ids_log(IDS_LOG_WARN, "a full copy waits for the disk",
                 "at=\"--data-dir %s\" reason=\"%s\" so=\"it is not in sync "
                 "until then\" todo=\"make room; it is tried again\"",
                 s->config->data_dir, why);
-    snprintf(s->said_copy, sizeof s->said_copy, "%s", why);
+    snprintf(s->logged_copy, sizeof s->logged_copy, "%s", why);
 }
 
 /* A thread may have the last part of a snapshot to install: all rest
@@ -67,7 +67,7 @@ bool ids_store_replace(ids_store *s) {
 void ids_store_replaced(ids_store *s) {
     if (!s->is_open)
         return;
-    s->said_copy[0] = '\0';
+    s->logged_copy[0] = '\0';
     ids_log(IDS_LOG_INFO, "all records were replaced by the primary's",
             "until_a_snapshot=\"a restart finds the old ones\"");
     ids_rounds_claim(&s->rounds); /* one under way is none any more */

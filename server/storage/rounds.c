@@ -152,10 +152,10 @@ static void give_up(ids_rounds *r, const char *why) {
     snprintf(text, sizeof text,
              "%s; the last snapshot and the logs stay, nothing is lost", why);
     ids_rounds_remove_parts(r);
-    if (strcmp(r->said, why) != 0)
+    if (strcmp(r->logged, why) != 0)
         ids_log(IDS_LOG_WARN, "snapshot given up",
                 "reason=\"%s\" todo=\"make room; it is tried again\"", why);
-    snprintf(r->said, sizeof r->said, "%s", why);
+    snprintf(r->logged, sizeof r->logged, "%s", why);
     atomic_fetch_add(&r->given_up_total, 1);
     try_later(r);
     answer_command(r, &answer, text);
@@ -171,7 +171,7 @@ static void taken(ids_rounds *r, const idp_command_answer *answer) {
     ids_log(IDS_LOG_INFO, "snapshot taken",
             "records=%" PRIu64 " bytes=%" PRIu64, answer->records,
             answer->bytes);
-    r->said[0] = '\0';
+    r->logged[0] = '\0';
     atomic_store(&r->again_ms, 0);
     atomic_store(&r->pause_ms, IDS_SNAPSHOT_AGAIN_MS);
     answer_command(r, answer, "");

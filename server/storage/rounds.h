@@ -42,7 +42,7 @@ typedef struct ids_rounds {
     idp_command_answer answer;
     char why[IDS_ROUND_TEXT_BYTES];
     atomic_bool has_answer;
-    char said[IDS_FAULT_TEXT_BYTES]; /* why it was given up, as the log has */
+    char logged[IDS_FAULT_TEXT_BYTES]; /* why it was given up, as the log has */
 } ids_rounds;
 
 /* log_bytes_max: a round begins when the logs have grown by so many. The rest

@@ -27,7 +27,7 @@ typedef struct ids_store {
     uint32_t log_writers_count;
     ids_log_writer **log_writers; /* one per loop */
     /* replace.c's: why a full copy can't take the old one's place yet. */
-    char said_copy[IDS_FAULT_TEXT_BYTES];
+    char logged_copy[IDS_FAULT_TEXT_BYTES];
 } ids_store;
 
 /* Takes the folder and reads its manifest; config->data_dir is set. False:

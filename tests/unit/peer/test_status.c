@@ -218,7 +218,7 @@ Test(status, who_was_just_promoted_has_nobody_connected) {
                               .other_at = {"b:7117"}};
     ids_peer *peer = make(&old, false);
     ids_peer_status s;
-    ids_link to = {.dialled = true, .heard_ms = 5000};
+    ids_link to = {.dialled = true, .last_received_ms = 5000};
     ids_link *links[] = {&to};
     ids_peer_decided(peer, 5001);
     peer->upstream = (ids_session){
