@@ -89,7 +89,7 @@ typedef struct ids_conn_reading {
 
 typedef struct ids_conn {
     ids_conn_life life;
-    bool ended;      /* the peer sends no more */
+    bool ended;      /* the client sends no more */
     bool dirty;      /* in the worker's list */
     uint32_t slot;   /* its name on this worker */
     ids_asker asker; /* its name in the server: loop, slot, generation */

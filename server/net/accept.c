@@ -23,7 +23,7 @@
 #define PAUSE_MS       100
 #define SAY_EVERY_MS   1000
 
-/* Keepalive: a peer that vanished is noticed within two minutes. */
+/* Keepalive: a client that vanished is noticed within two minutes. */
 #define KEEP_IDLE_S  60
 #define KEEP_EVERY_S 10
 #define KEEP_COUNT   6

@@ -106,7 +106,7 @@ static const char *overdue(const ids_net *net, ids_socket *socket) {
     if (half_is_overdue(own, conn, now_ms))
         return "half a request, and no more of it";
     if (does_not_read(own, net, conn))
-        return "the peer takes nothing";
+        return "the client takes nothing";
     if (!conn->reading.asked && !own->half_ms && age_ms >= FIRST_MS)
         return "it asks nothing";
     if (is_overdue_for_idleness(own, conn, net->deadlines.idle_ms, now_ms))

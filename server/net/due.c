@@ -31,11 +31,12 @@ void ids_due_do(ids_net *net) {
     uint64_t now_ms = net->worker->now_ms;
     uint32_t left = CLOSED_A_TURN;
     for (; left && due_of(&net->stalled, IDS_TAKEN_MS) <= now_ms; left--)
-        ids_socket_close(first_of(&net->stalled), "the peer takes nothing");
+        ids_socket_close(first_of(&net->stalled), "the client takes nothing");
     for (; left && due_of(&net->surplus, IDS_SURPLUS_MS) <= now_ms; left--)
         ids_socket_refuse(first_of(&net->surplus));
     for (; left && due_of(&net->lingering, net->linger_ms) <= now_ms; left--)
-        ids_socket_close(first_of(&net->lingering), "the peer does not close");
+        ids_socket_close(first_of(&net->lingering),
+                         "the client does not close");
     if (ids_deadline_next_ms(net) <= now_ms)
         ids_deadline_look(net);
 }

@@ -29,9 +29,9 @@ typedef struct ids_net {
     uint64_t linger_ms;
     ids_list postponed; /* sockets, to the next turn */
     /* Sockets in the order in which their time runs out. */
-    ids_list stalled;   /* the peer does not take what we send */
+    ids_list stalled;   /* the client does not take what we send */
     ids_list surplus;   /* one too many: told so at its first request */
-    ids_list lingering; /* the peer has not closed yet, we are through */
+    ids_list lingering; /* the client has not closed yet, we are through */
 } ids_net;
 
 /* The loop is awake, and knows what time it is. Not twice in a turn. */

@@ -17,7 +17,7 @@
 /* The kernel copies it while the loop waits, into pages that it has to find:
  * that is why a KiB sent counts as four. */
 #define SENT_AT_ONCE_MAX    (256u << 10)
-/* What a peer that was told goodbye may still send. */
+/* What a client that was told goodbye may still send. */
 #define DISCARDED_BYTES_MAX (1u << 20)
 
 static void list_remove(ids_socket *socket) {
@@ -102,7 +102,7 @@ static void hand_to_peer(ids_socket *socket) {
     ids_conn_free(conn);
 }
 
-/* Says that we are through, and gives the peer time to read it: a close with
+/* Says that we are through, and gives the client time to read it: a close with
  * input unread would be a reset, which may overtake our last words. */
 static void linger(ids_socket *socket) {
     if (socket->list == &socket->net->lingering)
@@ -208,7 +208,7 @@ static void flush_one(ids_net *net, ids_conn *conn) {
     } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
         hand_over(socket);
     } else if (ids_conn_is_done(conn) && conn->ended) {
-        ids_socket_close(socket, "the peer closed");
+        ids_socket_close(socket, "the client closed");
     } else {
         if (ids_conn_is_done(conn))
             linger(socket);

@@ -20,7 +20,7 @@ typedef struct ids_socket {
     ids_list *list;         /* of the loop's waits; NULL: in none */
     ids_listed in_list;
     ids_deadline deadline;
-    size_t taken;      /* by a peer in stalled, since then */
+    size_t taken;      /* by a client in stalled, since then */
     uint64_t since_ms; /* it is in the list, or last made progress */
     bool postponed;    /* to the next turn, with these events */
     int postponed_events;
