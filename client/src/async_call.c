@@ -106,7 +106,7 @@ void idem__task_send(idem_async *async, idem__task *task, idem__line *line) {
     int32_t code = 0;
     idem__line_dequeue(line, task);
     if (its == NULL)
-        code = idem__fail(&why, IDEM_E_MEMORY, "no memory for a lane");
+        code = idem__fail(&why, IDEM_E_MEMORY, "no memory for a connection");
     else if (its != line)
         idem__line_enqueue(its, task);
     else
@@ -129,7 +129,7 @@ static int32_t begin_attempt(idem_async *async, idem__task *task,
                           "the deadline passed before it could be sent");
     idem__line *line = route(async, task);
     if (line == NULL)
-        return idem__fail(err, IDEM_E_MEMORY, "no memory for a lane");
+        return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     task->dials_failed = 0;
     if (line->first == NULL && idem__link_is_open(&line->link))
         return queue(async, task, line, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c -- the blocking client: which lane a call takes, and its course
- * driven by the thread that makes it. */
+/* client.c -- the blocking client: which shared connection a call takes, and
+ * its course driven by the thread that makes it. */
 #include "client/src/client.h"
 
 #include <stdio.h>
@@ -14,25 +14,26 @@
 #include "client/src/sized.h"
 #include "client/src/thread.h"
 
-static idem__lane *make_lane(idem_client *client, uint32_t shard) {
+static idem__shared_conn *make_conn(idem_client *client, uint32_t shard) {
     int32_t asked =
         client->uri.shard_aware ? (int32_t)shard : client->uri.shard;
     pthread_mutex_lock(&client->lock);
-    idem__lane *lane = atomic_load(&client->lanes[shard]);
-    if (lane == NULL && (lane = idem__alloc(sizeof *lane)) != NULL) {
-        idem__lane_init(lane, &client->target, asked,
-                        atomic_fetch_add(&client->seed, 0x9e3779b97f4a7c15u));
-        atomic_store(&client->lanes[shard], lane);
+    idem__shared_conn *conn = atomic_load(&client->conns[shard]);
+    if (conn == NULL && (conn = idem__alloc(sizeof *conn)) != NULL) {
+        idem__shared_conn_init(
+            conn, &client->target, asked,
+            atomic_fetch_add(&client->seed, 0x9e3779b97f4a7c15u));
+        atomic_store(&client->conns[shard], conn);
     }
     pthread_mutex_unlock(&client->lock);
-    return lane;
+    return conn;
 }
 
 /* NULL: no memory. */
-static idem__lane *lane_of(idem_client *client, uint32_t shard) {
-    idem__lane *lane =
-        atomic_load_explicit(&client->lanes[shard], memory_order_acquire);
-    return lane != NULL ? lane : make_lane(client, shard);
+static idem__shared_conn *conn_of(idem_client *client, uint32_t shard) {
+    idem__shared_conn *conn =
+        atomic_load_explicit(&client->conns[shard], memory_order_acquire);
+    return conn != NULL ? conn : make_conn(client, shard);
 }
 
 static void draw_nonce(idem_client *client, uint8_t nonce[IDEM__NONCE_BYTES]) {
@@ -53,17 +54,19 @@ typedef struct errand {
 
 /* Makes the first connection, which tells how many shards there are. */
 static int32_t learn(errand *call) {
-    idem__lane *lane = lane_of(call->client, 0);
-    if (lane == NULL)
-        return idem__fail(&call->why, IDEM_E_MEMORY, "no memory for a lane");
-    pthread_mutex_lock(&lane->lock);
+    idem__shared_conn *conn = conn_of(call->client, 0);
+    if (conn == NULL)
+        return idem__fail(&call->why, IDEM_E_MEMORY,
+                          "no memory for a connection");
+    pthread_mutex_lock(&conn->lock);
     idem__limit limit = {call->course.deadline_ms, call->course.stop_at};
-    int32_t code = idem__lane_up(lane, limit, &call->why);
-    pthread_mutex_unlock(&lane->lock);
+    int32_t code = idem__shared_conn_up(conn, limit, &call->why);
+    pthread_mutex_unlock(&conn->lock);
     return code;
 }
 
-static int32_t route(errand *call, idem__waiter *waiter, idem__lane **lane) {
+static int32_t route(errand *call, idem__waiter *waiter,
+                     idem__shared_conn **conn) {
     const idp_request *request = &call->request;
     uint32_t shard = 0;
     while (!idem__target_route(&call->client->target, request->ns, request->key,
@@ -73,19 +76,20 @@ static int32_t route(errand *call, idem__waiter *waiter, idem__lane **lane) {
         if (code != 0)
             return code;
     }
-    *lane = lane_of(call->client, shard);
-    if (*lane == NULL)
-        return idem__fail(&call->why, IDEM_E_MEMORY, "no memory for a lane");
+    *conn = conn_of(call->client, shard);
+    if (*conn == NULL)
+        return idem__fail(&call->why, IDEM_E_MEMORY,
+                          "no memory for a connection");
     return 0;
 }
 
 static int32_t attempt(errand *call, idem__waiter *waiter) {
-    idem__lane *lane = NULL;
-    int32_t code = route(call, waiter, &lane);
+    idem__shared_conn *conn = NULL;
+    int32_t code = route(call, waiter, &conn);
     if (code != 0)
         return code;
     idp_request request = call->request;
-    return idem__lane_call(lane, waiter, &request);
+    return idem__shared_conn_call(conn, waiter, &request);
 }
 
 static void sleep_ms(uint32_t pause_ms) {
@@ -98,7 +102,7 @@ static int32_t carry_out(errand *call, idem_error *err) {
     idem__course *course = &call->course;
     uint64_t now_ms = course->start_ms;
     for (;;) {
-        idem__waiter waiter; /* the lane sets the rest */
+        idem__waiter waiter; /* the shared connection sets the rest */
         idem__course_attempt(course, call->request.wait_ms, &waiter.attempt);
         waiter.parked = false;
         waiter.now_ms = now_ms;
@@ -209,9 +213,9 @@ int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
         idem__error_copy(err, &call.why);
         return code;
     }
-    idem__lane *lane = lane_of(client, 0);
-    pthread_mutex_lock(&lane->lock);
-    idem__info_fill(&lane->link.hello, lane->link.endpoint.name, info);
-    pthread_mutex_unlock(&lane->lock);
+    idem__shared_conn *conn = conn_of(client, 0);
+    pthread_mutex_lock(&conn->lock);
+    idem__info_fill(&conn->link.hello, conn->link.endpoint.name, info);
+    pthread_mutex_unlock(&conn->lock);
     return 0;
 }

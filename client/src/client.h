@@ -5,8 +5,8 @@
 
 #include "client/src/args.h"
 #include "client/src/fork.h"
-#include "client/src/lane.h"
 #include "client/src/renew.h"
+#include "client/src/shared_conn.h"
 #include "client/src/watch.h"
 
 struct idem_client {
@@ -14,8 +14,9 @@ struct idem_client {
     _Atomic uint32_t stop;       /* an idem__stop */
     _Atomic uint64_t generation; /* of the process that what follows is of */
     idem__target target;
-    pthread_mutex_t lock;                        /* of the making of lanes */
-    _Atomic(idem__lane *) lanes[IDP_SHARDS_MAX]; /* made when first used */
+    pthread_mutex_t lock; /* of the making of shared connections */
+    _Atomic(idem__shared_conn *)
+        conns[IDP_SHARDS_MAX]; /* made when first used */
     uint8_t nonce_base[IDEM__NONCE_BYTES];
     _Atomic uint64_t nonces_drawn;
     _Atomic uint64_t seed;

@@ -29,16 +29,17 @@ static int32_t be_born(idem_client *client, idem_error *err) {
     return 0;
 }
 
-/* A child has the parent's client, as it stood: its lanes are left behind. */
+/* A child has the parent's client, as it stood: its shared connections are left
+ * behind. */
 int32_t idem__client_take_over(idem_client *client, idem_error *err) {
     int32_t code = 0;
     uint64_t here = idem__fork_here();
     idem__fork_lock();
     if (atomic_load(&client->generation) != here) {
         for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
-            idem__lane *lane = atomic_exchange(&client->lanes[i], NULL);
-            if (lane != NULL)
-                idem__lane_leave(lane);
+            idem__shared_conn *conn = atomic_exchange(&client->conns[i], NULL);
+            if (conn != NULL)
+                idem__shared_conn_leave(conn);
         }
         code = be_born(client, err);
     }
@@ -73,11 +74,11 @@ void idem_client_close(idem_client *client) {
     atomic_store(&client->stop, IDEM__STOP_ALL);
     idem__renewer_fini(&client->renewer);
     for (uint32_t i = 0; i < IDP_SHARDS_MAX; i++) {
-        idem__lane *lane = atomic_load(&client->lanes[i]);
-        if (lane == NULL)
+        idem__shared_conn *conn = atomic_load(&client->conns[i]);
+        if (conn == NULL)
             continue;
-        idem__lane_fini(lane);
-        idem__free(lane);
+        idem__shared_conn_fini(conn);
+        idem__free(conn);
     }
     idem__target_fini(&client->target);
     pthread_mutex_destroy(&client->lock);

@@ -4,8 +4,9 @@
  *
  * Pure: bytes are its driver's, and so is the clock; time is an argument. A
  * driver connects, moves bytes and tells how calls ended; what is to be done
- * is decided here, once for all of them: threads that share a lane (lane.h),
- * and one thread's loop (async.h). Who shares it between threads locks it. */
+ * is decided here, once for all of them: threads that share a shared connection
+ * (shared_conn.h), and one thread's loop (async.h). Who shares it between
+ * threads locks it. */
 #ifndef IDEM_LINK_H
 #define IDEM_LINK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target.h -- which server a client's lanes talk to, and what it said of
- * itself. Shared by all threads of a client; it locks itself. */
+/* target.h -- which server a client's shared connections talk to, and what it
+ * said of itself. Shared by all threads of a client; it locks itself. */
 #ifndef IDEM_TARGET_H
 #define IDEM_TARGET_H
 
@@ -21,8 +21,8 @@ typedef struct idem__target {
     const idem__uri *uri;
     const _Atomic uint32_t *stop; /* an idem__stop; NULL: never */
     idem__watch *watch;           /* NULL: nobody's */
-    /* Grows whenever the server changes: a lane that was connected under
-     * another serial belongs to another server. */
+    /* Grows whenever the server changes: a shared connection that was connected
+     * under another serial belongs to another server. */
     _Atomic uint64_t serial;
     pthread_mutex_t lock; /* of what follows */
     uint32_t index;       /* into uri->endpoints */
@@ -84,11 +84,11 @@ typedef struct idem__greeted {
 bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
                         idem_error *err);
 /* The address that answered last: a name with several may be several servers,
- * and the lanes of a client belong to one. */
+ * and the shared connections of a client belong to one. */
 void idem__target_good(idem__target *target, idem__addr *good);
 void idem__target_set_good(idem__target *target, const idem__addr *good);
 
-/* It no longer is what it told: every lane greets it anew. */
+/* It no longer is what it told: every shared connection greets it anew. */
 void idem__target_unlearn(idem__target *target, uint64_t serial);
 
 /* The shard that owns the key; 0 without a key. False while it is not known

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lane.c -- calls on a shared connection: the sender's and the reader's role,
- * sleeping, and handing over. See lane.h. */
-#include "client/src/lane.h"
+/* shared_conn.c -- calls on a shared connection: the sender's and the reader's
+ * role, sleeping, and handing over. See shared_conn.h. */
+#include "client/src/shared_conn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,16 +27,16 @@ void idem__waiter_end(idem__waiter *waiter, int32_t code) {
         idem__futex_wake(&waiter->word);
 }
 
-static bool has_output(const idem__lane *lane) {
-    return idem__buffer_len(&lane->flying) > 0 ||
-           idem__seal_has_output(&lane->seal, &lane->link.wire);
+static bool has_output(const idem__shared_conn *conn) {
+    return idem__buffer_len(&conn->flying) > 0 ||
+           idem__seal_has_output(&conn->seal, &conn->link.wire);
 }
 
 /* Wakes one who sleeps, to look what there is to do; false: none does. Those
  * who are awake look by themselves. */
-static bool offer_one(idem__lane *lane) {
-    const idem__op *probe = &lane->link.probe.op; /* nobody's */
-    idem__op *op = lane->link.wire.calls.first;
+static bool offer_one(idem__shared_conn *conn) {
+    const idem__op *probe = &conn->link.probe.op; /* nobody's */
+    idem__op *op = conn->link.wire.calls.first;
     while (op != NULL && (op == probe || !((idem__waiter *)op)->parked))
         op = op->next;
     if (op == NULL)
@@ -50,25 +50,25 @@ static bool offer_one(idem__lane *lane) {
 
 /* The lock is held, and this thread leaves or lets a role go: if something is
  * left to be done, one of those who sleep is asked to look. */
-static void pass_on(idem__lane *lane) {
-    if (lane->full > 0)
-        pthread_cond_broadcast(&lane->changed);
-    if (lane->link.state != IDEM__LINK_UP)
+static void pass_on(idem__shared_conn *conn) {
+    if (conn->full > 0)
+        pthread_cond_broadcast(&conn->changed);
+    if (conn->link.state != IDEM__LINK_UP)
         return;
-    bool reader_wanted = !lane->reading && lane->link.wire.calls.count > 0;
-    bool sender_wanted = !lane->sending && has_output(lane);
+    bool reader_wanted = !conn->reading && conn->link.wire.calls.count > 0;
+    bool sender_wanted = !conn->sending && has_output(conn);
     if (reader_wanted || sender_wanted)
-        (void)offer_one(lane);
+        (void)offer_one(conn);
 }
 
 /* Sends `flying` whole, without the lock. 0, or errno: ETIMEDOUT leaves the
  * rest to the next sender, EHOSTDOWN is a server that takes no byte. */
-static int send_flying(idem__lane *lane, idem__waiter *me) {
-    idem__buffer *flying = &lane->flying;
+static int send_flying(idem__shared_conn *conn, idem__waiter *me) {
+    idem__buffer *flying = &conn->flying;
     uint64_t stuck_at_ms = 0;
     while (idem__buffer_len(flying) > 0) {
         ssize_t sent =
-            send(lane->fd, flying->bytes + flying->at, idem__buffer_len(flying),
+            send(conn->fd, flying->bytes + flying->at, idem__buffer_len(flying),
                  IDEM__NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             flying->at += (size_t)sent;
@@ -79,16 +79,16 @@ static int send_flying(idem__lane *lane, idem__waiter *me) {
             return errno;
         me->now_ms = idem_now_ms();
         if (me->now_ms >= me->attempt.op.deadline_ms ||
-            idem__target_stops(lane->link.target, me->stop_at))
+            idem__target_stops(conn->link.target, me->stop_at))
             return ETIMEDOUT;
         uint64_t left_ms = me->attempt.op.deadline_ms - me->now_ms;
         if (stuck_at_ms == 0)
             stuck_at_ms = me->now_ms;
         else if (me->now_ms - stuck_at_ms >=
-                 IDEM__LISTEN_MS + idem__link_patience_ms(&lane->link, left_ms))
+                 IDEM__LISTEN_MS + idem__link_patience_ms(&conn->link, left_ms))
             return EHOSTDOWN;
         idem__poll(
-            lane->fd, POLLOUT,
+            conn->fd, POLLOUT,
             (int64_t)(left_ms < IDEM__LISTEN_MS ? left_ms : IDEM__LISTEN_MS));
         me->now_ms = idem_now_ms();
     }
@@ -97,51 +97,51 @@ static int send_flying(idem__lane *lane, idem__waiter *me) {
 
 /* Threads that were just answered will likely ask again at once: letting them
  * run first makes one send of many. */
-static void gather(idem__lane *lane) {
-    if (lane->woken == 0)
+static void gather(idem__shared_conn *conn) {
+    if (conn->woken == 0)
         return;
-    lane->woken = 0;
-    pthread_mutex_unlock(&lane->lock);
+    conn->woken = 0;
+    pthread_mutex_unlock(&conn->lock);
     sched_yield();
-    pthread_mutex_lock(&lane->lock);
+    pthread_mutex_lock(&conn->lock);
 }
 
 /* What is queued, sealed where there is TLS, becomes what is sent; false: no
  * memory. */
-static bool load_flying(idem__lane *lane) {
-    idem__wire *wire = &lane->link.wire;
-    if (!idem__seal_fill(&lane->seal, wire))
+static bool load_flying(idem__shared_conn *conn) {
+    idem__wire *wire = &conn->link.wire;
+    if (!idem__seal_fill(&conn->seal, wire))
         return false;
-    idem__buffer *out = idem__seal_out(&lane->seal, wire);
+    idem__buffer *out = idem__seal_out(&conn->seal, wire);
     idem__buffer queued = *out;
-    idem__buffer_reset(&lane->flying);
-    *out = lane->flying;
-    lane->flying = queued;
-    if (!idem__seal_is_on(&lane->seal))
+    idem__buffer_reset(&conn->flying);
+    *out = conn->flying;
+    conn->flying = queued;
+    if (!idem__seal_is_on(&conn->seal))
         wire->sent_bytes = wire->queued_bytes;
     return true;
 }
 
-static void send_round(idem__lane *lane, idem__waiter *me) {
-    lane->sending = true;
-    gather(lane);
-    bool loaded = idem__buffer_len(&lane->flying) > 0 || load_flying(lane);
-    pthread_mutex_unlock(&lane->lock);
-    int error = loaded ? send_flying(lane, me) : ENOMEM;
-    pthread_mutex_lock(&lane->lock);
-    lane->sending = false;
+static void send_round(idem__shared_conn *conn, idem__waiter *me) {
+    conn->sending = true;
+    gather(conn);
+    bool loaded = idem__buffer_len(&conn->flying) > 0 || load_flying(conn);
+    pthread_mutex_unlock(&conn->lock);
+    int error = loaded ? send_flying(conn, me) : ENOMEM;
+    pthread_mutex_lock(&conn->lock);
+    conn->sending = false;
     if (error == EHOSTDOWN)
-        idem__target_failed(lane->link.target, lane->link.serial);
+        idem__target_failed(conn->link.target, conn->link.serial);
     if (error != 0 && error != ETIMEDOUT)
-        idem__lane_break(lane, error, strerror(error));
-    idem__lane_let_go(lane);
+        idem__shared_conn_break(conn, error, strerror(error));
+    idem__shared_conn_let_go(conn);
 }
 
 /* Without the lock: the answer, or what kept it away, goes to its waiter. */
-static int32_t finish(const idem__lane *lane, idem__waiter *waiter,
+static int32_t finish(const idem__shared_conn *conn, idem__waiter *waiter,
                       const idp_reply *reply) {
     idem_answer view;
-    int32_t code = idem__link_read(&lane->link, &waiter->attempt, reply, &view,
+    int32_t code = idem__link_read(&conn->link, &waiter->attempt, reply, &view,
                                    waiter->err);
     if (code != 0 || idem__answer_copy(waiter->answer, &view) == 0)
         return code;
@@ -155,11 +155,11 @@ typedef struct delivery {
 } delivery;
 
 /* Without the lock. */
-static void hand_out(const idem__lane *lane, const idem__waiter *me,
+static void hand_out(const idem__shared_conn *conn, const idem__waiter *me,
                      const delivery *batch, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         idem__waiter *waiter = batch[i].waiter;
-        int32_t code = finish(lane, waiter, &batch[i].reply);
+        int32_t code = finish(conn, waiter, &batch[i].reply);
         if (waiter != me) {
             idem__waiter_end(waiter, code);
             continue;
@@ -171,7 +171,7 @@ static void hand_out(const idem__lane *lane, const idem__waiter *me,
 
 /* The reader hands out what has arrived; false when it is not our protocol.
  * The lock is held before and after, not between. */
-static bool deliver(idem__lane *lane, const idem__waiter *me) {
+static bool deliver(idem__shared_conn *conn, const idem__waiter *me) {
     delivery batch[BATCH_MAX];
     const uint64_t now_ms = idem_now_ms();
     for (;;) {
@@ -179,17 +179,17 @@ static bool deliver(idem__lane *lane, const idem__waiter *me) {
         uint32_t count = 0;
         while (count < BATCH_MAX) {
             idem__attempt *attempt = NULL;
-            next = idem__link_next(&lane->link, &attempt, &batch[count].reply,
+            next = idem__link_next(&conn->link, &attempt, &batch[count].reply,
                                    now_ms);
             if (next != IDEM__NEXT_REPLY)
                 break;
             batch[count++].waiter = (idem__waiter *)attempt;
         }
         if (count > 0) {
-            lane->woken += count;
-            pthread_mutex_unlock(&lane->lock);
-            hand_out(lane, me, batch, count);
-            pthread_mutex_lock(&lane->lock);
+            conn->woken += count;
+            pthread_mutex_unlock(&conn->lock);
+            hand_out(conn, me, batch, count);
+            pthread_mutex_lock(&conn->lock);
         }
         if (next != IDEM__NEXT_REPLY)
             return next != IDEM__NEXT_BROKEN;
@@ -197,73 +197,73 @@ static bool deliver(idem__lane *lane, const idem__waiter *me) {
 }
 
 /* Without the lock. What recv says, with EAGAIN when the time is over. */
-static ssize_t receive(const idem__lane *lane, const idem__waiter *me,
+static ssize_t receive(const idem__shared_conn *conn, const idem__waiter *me,
                        uint8_t *to, size_t room) {
     if (me->attempt.op.deadline_ms >= me->now_ms + IDEM__LISTEN_MS)
-        return recv(lane->fd, to, room, 0);
+        return recv(conn->fd, to, room, 0);
     int64_t left_ms = (int64_t)me->attempt.op.deadline_ms - (int64_t)me->now_ms;
-    idem__poll(lane->fd, POLLIN, left_ms);
-    return recv(lane->fd, to, room, MSG_DONTWAIT);
+    idem__poll(conn->fd, POLLIN, left_ms);
+    return recv(conn->fd, to, room, MSG_DONTWAIT);
 }
 
 /* The reader has heard nothing for so long. */
-static void listen_on(idem__lane *lane, const idem__waiter *me,
+static void listen_on(idem__shared_conn *conn, const idem__waiter *me,
                       uint64_t heard_nothing_ms) {
     uint64_t deadline_ms = me->attempt.op.deadline_ms;
     uint64_t left_ms = deadline_ms > me->now_ms ? deadline_ms - me->now_ms : 0;
-    const char *why = idem__link_quiet(&lane->link, left_ms, heard_nothing_ms);
+    const char *why = idem__link_quiet(&conn->link, left_ms, heard_nothing_ms);
     if (why != NULL)
-        idem__lane_break(lane, ETIMEDOUT, why);
+        idem__shared_conn_break(conn, ETIMEDOUT, why);
 }
 
 /* So much has come. */
-static void hear(idem__lane *lane, const idem__waiter *me, size_t len) {
-    idem__link *link = &lane->link;
-    idem__opened opened = idem__seal_came(&lane->seal, &link->wire, len);
+static void hear(idem__shared_conn *conn, const idem__waiter *me, size_t len) {
+    idem__link *link = &conn->link;
+    idem__opened opened = idem__seal_came(&conn->seal, &link->wire, len);
     idem__link_heard(link, len);
-    if (!deliver(lane, me))
-        idem__lane_break(lane, 0, "it sent what is not the protocol");
+    if (!deliver(conn, me))
+        idem__shared_conn_break(conn, 0, "it sent what is not the protocol");
     else if (opened == IDEM__OPENED_FAILED)
-        idem__lane_break(lane, 0, idem__seal_why(&lane->seal));
+        idem__shared_conn_break(conn, 0, idem__seal_why(&conn->seal));
     else if (opened == IDEM__OPENED_ENDED)
-        idem__lane_break(lane, 0, "it was closed");
+        idem__shared_conn_break(conn, 0, "it was closed");
 }
 
-static void read_round(idem__lane *lane, idem__waiter *me) {
-    lane->reading = true;
+static void read_round(idem__shared_conn *conn, idem__waiter *me) {
+    conn->reading = true;
     uint64_t before_ms = me->now_ms;
     size_t room = 0;
-    uint8_t *to = idem__seal_room(&lane->seal, &lane->link.wire, &room);
+    uint8_t *to = idem__seal_room(&conn->seal, &conn->link.wire, &room);
     ssize_t got = -1;
     int error = ENOMEM;
     if (to != NULL) {
-        pthread_mutex_unlock(&lane->lock);
-        got = receive(lane, me, to, room);
+        pthread_mutex_unlock(&conn->lock);
+        got = receive(conn, me, to, room);
         error = got < 0 ? errno : 0;
-        pthread_mutex_lock(&lane->lock);
+        pthread_mutex_lock(&conn->lock);
     }
     if (got > 0) {
-        hear(lane, me, (size_t)got);
+        hear(conn, me, (size_t)got);
     } else if (got == 0) {
-        const idem__wire *wire = &lane->link.wire;
-        idem__lane_break(lane, 0,
-                         wire->said != 0 ? wire->said_text : "it was closed");
+        const idem__wire *wire = &conn->link.wire;
+        idem__shared_conn_break(
+            conn, 0, wire->said != 0 ? wire->said_text : "it was closed");
     } else if (error != EAGAIN && error != EINTR) {
-        idem__lane_break(lane, error, strerror(error));
+        idem__shared_conn_break(conn, error, strerror(error));
     }
     if (me->attempt.op.pending)
         me->now_ms = idem_now_ms();
     if (got < 0 && error == EAGAIN && me->attempt.op.pending)
-        listen_on(lane, me, me->now_ms - before_ms);
-    lane->reading = false;
-    idem__lane_let_go(lane);
+        listen_on(conn, me, me->now_ms - before_ms);
+    conn->reading = false;
+    idem__shared_conn_let_go(conn);
 }
 
 /* Sleeps until the call has ended (true: without the lock), a role is offered
  * or the deadline has come (false: with it). */
-static bool park(idem__lane *lane, idem__waiter *me) {
+static bool park(idem__shared_conn *conn, idem__waiter *me) {
     me->parked = true;
-    pthread_mutex_unlock(&lane->lock);
+    pthread_mutex_unlock(&conn->lock);
     while (atomic_load_explicit(&me->word, memory_order_acquire) == WAITING) {
         idem__futex_wait(&me->word, WAITING, me->attempt.op.deadline_ms);
         me->now_ms = idem_now_ms();
@@ -272,87 +272,88 @@ static bool park(idem__lane *lane, idem__waiter *me) {
     }
     if (atomic_load_explicit(&me->word, memory_order_acquire) == SETTLED)
         return true;
-    pthread_mutex_lock(&lane->lock);
+    pthread_mutex_lock(&conn->lock);
     me->parked = false;
     uint32_t offered = OFFERED;
     atomic_compare_exchange_strong(&me->word, &offered, WAITING);
     return false;
 }
 
-static void time_out(idem__lane *lane, idem__waiter *me) {
+static void time_out(idem__shared_conn *conn, idem__waiter *me) {
     const char *why =
-        idem__link_time_out(&lane->link, &me->attempt, me->now_ms, me->err);
+        idem__link_time_out(&conn->link, &me->attempt, me->now_ms, me->err);
     me->code = IDEM_E_TIMEOUT;
     atomic_store_explicit(&me->word, SETTLED, memory_order_relaxed);
     if (why != NULL)
-        idem__lane_break(lane, ETIMEDOUT, why);
+        idem__shared_conn_break(conn, ETIMEDOUT, why);
 }
 
 /* The client is shut down. */
-static void stop_call(idem__lane *lane, idem__waiter *me) {
-    me->code = idem__link_abandon(&lane->link, &me->attempt,
+static void stop_call(idem__shared_conn *conn, idem__waiter *me) {
+    me->code = idem__link_abandon(&conn->link, &me->attempt,
                                   "the client was shut down", me->err);
     atomic_store_explicit(&me->word, SETTLED, memory_order_relaxed);
 }
 
 /* Those who sleep hear of a stop from the first one who sees it. */
-static bool sees_stop(idem__lane *lane, const idem__waiter *me) {
-    const idem__target *target = lane->link.target;
+static bool sees_stop(idem__shared_conn *conn, const idem__waiter *me) {
+    const idem__target *target = conn->link.target;
     if (!idem__target_stops(target, IDEM__STOP_CALLS))
         return false;
     idem__stop stop = (idem__stop)atomic_load(target->stop);
-    while (lane->stop_told < stop && offer_one(lane))
+    while (conn->stop_told < stop && offer_one(conn))
         ;
-    lane->stop_told = stop;
+    conn->stop_told = stop;
     return stop >= me->stop_at;
 }
 
 /* Until the call is answered, by whatever role is open. Returns whether the
  * lock is still held. */
-static bool work(idem__lane *lane, idem__waiter *me) {
+static bool work(idem__shared_conn *conn, idem__waiter *me) {
     while (me->attempt.op.pending) {
         if (me->now_ms >= me->attempt.op.deadline_ms)
-            time_out(lane, me);
-        else if (sees_stop(lane, me))
-            stop_call(lane, me);
-        else if (!lane->sending && has_output(lane))
-            send_round(lane, me);
-        else if (!lane->reading)
-            read_round(lane, me);
-        else if (park(lane, me))
+            time_out(conn, me);
+        else if (sees_stop(conn, me))
+            stop_call(conn, me);
+        else if (!conn->sending && has_output(conn))
+            send_round(conn, me);
+        else if (!conn->reading)
+            read_round(conn, me);
+        else if (park(conn, me))
             return false;
     }
     return true;
 }
 
-static int32_t queue(idem__lane *lane, idem__waiter *me, idp_request *request) {
+static int32_t queue(idem__shared_conn *conn, idem__waiter *me,
+                     idp_request *request) {
     atomic_init(&me->word, WAITING);
-    int32_t code = idem__link_queue(&lane->link, &me->attempt, request,
+    int32_t code = idem__link_queue(&conn->link, &me->attempt, request,
                                     me->now_ms, me->err);
-    if (code == 0 && lane->woken > 0)
-        lane->woken--;
+    if (code == 0 && conn->woken > 0)
+        conn->woken--;
     return code;
 }
 
-int32_t idem__lane_call(idem__lane *lane, idem__waiter *waiter,
-                        idp_request *request) {
-    pthread_mutex_lock(&lane->lock);
+int32_t idem__shared_conn_call(idem__shared_conn *conn, idem__waiter *waiter,
+                               idp_request *request) {
+    pthread_mutex_lock(&conn->lock);
     waiter->code = 0;
-    if (!idem__link_is_open(&lane->link)) {
+    if (!idem__link_is_open(&conn->link)) {
         idem__limit limit = {waiter->attempt.op.deadline_ms, waiter->stop_at};
-        waiter->code = idem__lane_up(lane, limit, waiter->err);
+        waiter->code = idem__shared_conn_up(conn, limit, waiter->err);
         waiter->now_ms = idem_now_ms();
     }
     if (waiter->code == 0)
-        waiter->code = queue(lane, waiter, request);
+        waiter->code = queue(conn, waiter, request);
     if (waiter->code != 0) {
-        pass_on(lane);
-        pthread_mutex_unlock(&lane->lock);
+        pass_on(conn);
+        pthread_mutex_unlock(&conn->lock);
         return waiter->code;
     }
-    if (work(lane, waiter)) {
-        pass_on(lane);
-        pthread_mutex_unlock(&lane->lock);
+    if (work(conn, waiter)) {
+        pass_on(conn);
+        pthread_mutex_unlock(&conn->lock);
     }
     /* A reader may still be busy with it. Nobody offers roles to it now. */
     while (atomic_load_explicit(&waiter->word, memory_order_acquire) != SETTLED)
