@@ -77,7 +77,7 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
 }
 
 static void end(idem__errand *errand, const idem_error *err) {
-    idem__deed_fail(&errand->deed, err);
+    idem__async_op_fail(&errand->call, err);
     idem__free(errand);
 }
 
@@ -95,7 +95,7 @@ void idem_conn_close(idem_conn *conn) {
     idem__conn_unlink(conn);
     while (conn->waiting.first != NULL) {
         idem__errand *errand = (idem__errand *)conn->waiting.first;
-        idem__calls_remove(&conn->waiting, &errand->deed.op);
+        idem__calls_remove(&conn->waiting, &errand->call.op);
         int32_t code = errand->unsure ? IDEM_E_LOST : IDEM_E_CLOSED;
         end_with(errand, code, "the connection was closed by its owner");
     }
@@ -127,8 +127,8 @@ static idp_slice draw_nonce(idem_conn *conn) {
 }
 
 static void await(idem_conn *conn, idem__errand *errand) {
-    errand->deed.op.msgid = idem__calls_draw(&conn->waiting);
-    idem__calls_enter(&conn->waiting, &errand->deed.op);
+    errand->call.op.msgid = idem__calls_draw(&conn->waiting);
+    idem__calls_enter(&conn->waiting, &errand->call.op);
 }
 
 static bool has_place(const idem_conn *conn) {
@@ -144,14 +144,14 @@ static bool send_errand(idem_conn *conn, idem__errand *errand,
     uint64_t gone_ms = now_ms - errand->start_ms;
     request.wait_ms =
         gone_ms < request.wait_ms ? request.wait_ms - (uint32_t)gone_ms : 0;
-    errand->deed.trimmed = idem__wire_trim(&conn->hello, &request);
-    return idem__wire_queue(&conn->wire, &errand->deed.op, &request) == 0;
+    errand->call.trimmed = idem__wire_trim(&conn->hello, &request);
+    return idem__wire_queue(&conn->wire, &errand->call.op, &request) == 0;
 }
 
 void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms) {
     while (conn->waiting.first != NULL && has_place(conn)) {
         idem__errand *errand = (idem__errand *)conn->waiting.first;
-        idem__calls_remove(&conn->waiting, &errand->deed.op);
+        idem__calls_remove(&conn->waiting, &errand->call.op);
         if (send_errand(conn, errand, now_ms))
             continue;
         await(conn, errand);
@@ -173,12 +173,12 @@ static int32_t queue_call(idem_conn *conn, int32_t method,
     idem__errand *errand = make_errand(&ask.request);
     if (errand == NULL)
         return IDEM_E_MEMORY;
-    errand->deed.done = done;
-    errand->deed.ctx = ctx;
+    errand->call.done = done;
+    errand->call.ctx = ctx;
     if (method == IDEM_ACQUIRE)
-        idem__deed_nonce(&errand->deed, errand->request.nonce);
+        idem__async_op_nonce(&errand->call, errand->request.nonce);
     errand->start_ms = now_ms;
-    errand->deed.op.deadline_ms = now_ms + ask.timeout_ms;
+    errand->call.op.deadline_ms = now_ms + ask.timeout_ms;
     if (conn->waiting.count == 0 && has_place(conn)) {
         if (send_errand(conn, errand, now_ms))
             return 0;
@@ -207,8 +207,8 @@ int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
 void idem__conn_recall(idem_conn *conn) {
     while (conn->wire.calls.first != NULL) {
         idem__errand *errand = (idem__errand *)conn->wire.calls.first;
-        errand->unsure |= idem__wire_was_sent(&conn->wire, &errand->deed.op);
-        idem__calls_remove(&conn->wire.calls, &errand->deed.op);
+        errand->unsure |= idem__wire_was_sent(&conn->wire, &errand->call.op);
+        idem__calls_remove(&conn->wire.calls, &errand->call.op);
         await(conn, errand);
     }
 }
@@ -219,7 +219,7 @@ void idem__conn_refuse_waiting(idem_conn *conn) {
     for (uint32_t left = conn->waiting.count;
          left > 0 && !idem__fork_is_copy(here); left--) {
         idem__errand *errand = (idem__errand *)conn->waiting.first;
-        idem__calls_remove(&conn->waiting, &errand->deed.op);
+        idem__calls_remove(&conn->waiting, &errand->call.op);
         if (errand->unsure)
             end_with(errand, IDEM_E_LOST, err.text);
         else
@@ -251,7 +251,7 @@ void idem__conn_answer(idem_conn *conn, idem__errand *errand,
     if (is_sent_on(conn, errand, reply, now_ms))
         return;
     conn->backoff.attempts = 0;
-    idem__deed_answer(&errand->deed, conn->endpoint.name, reply);
+    idem__async_op_answer(&errand->call, conn->endpoint.name, reply);
     idem__free(errand);
 }
 

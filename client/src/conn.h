@@ -5,8 +5,8 @@
 #define IDEM_CONN_H
 
 #include "client/src/args.h"
+#include "client/src/async_op.h"
 #include "client/src/backoff.h"
-#include "client/src/deed.h"
 #include "client/src/fork.h"
 #include "client/src/lookup.h"
 #include "client/src/seal.h"
@@ -25,7 +25,7 @@ typedef enum idem__conn_state {
 
 /* One call with what it asks, to be able to ask again. */
 typedef struct idem__errand {
-    idem__deed deed;     /* first: the tables know only this */
+    idem__async_op call; /* first: the tables know only this */
     idp_request request; /* its slices point into bytes */
     uint64_t start_ms;
     bool unsure; /* it was sent once, and its answer is lost */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/src/args.h"
-#include "client/src/deed.h"
+#include "client/src/async_op.h"
 #include "client/src/fork.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
@@ -35,11 +35,11 @@ static bool is_ours(const idem_session *session) {
     return !idem__fork_is_copy(session->generation);
 }
 
-static void fail_deed(idem__deed *deed, int32_t code) {
+static void fail_async_op(idem__async_op *call, int32_t code) {
     idem_error err = {.size = sizeof err};
     idem__fail(&err, code, "%s", idem_error_text(code));
-    idem__deed_fail(deed, &err);
-    idem__free(deed);
+    idem__async_op_fail(call, &err);
+    idem__free(call);
 }
 
 void idem_session_free(idem_session *session) {
@@ -52,7 +52,8 @@ void idem_session_free(idem_session *session) {
         idem__calls_remove(&session->wire.calls, op);
         bool sent = idem__wire_was_sent(&session->wire, op);
         if (ours)
-            fail_deed((idem__deed *)op, sent ? IDEM_E_LOST : IDEM_E_CLOSED);
+            fail_async_op((idem__async_op *)op,
+                          sent ? IDEM_E_LOST : IDEM_E_CLOSED);
         else
             idem__free(op); /* the parent hears of it */
     }
@@ -60,13 +61,13 @@ void idem_session_free(idem_session *session) {
     idem__free(session);
 }
 
-static idem__deed *make_deed(idem_done_fn done, void *ctx) {
-    idem__deed *deed = idem__calloc(sizeof *deed);
-    if (deed != NULL) {
-        deed->done = done;
-        deed->ctx = ctx;
+static idem__async_op *make_async_op(idem_done_fn done, void *ctx) {
+    idem__async_op *call = idem__calloc(sizeof *call);
+    if (call != NULL) {
+        call->done = done;
+        call->ctx = ctx;
     }
-    return deed;
+    return call;
 }
 
 int32_t idem_session_hello(idem_session *session, const char *secret,
@@ -80,15 +81,15 @@ int32_t idem_session_hello(idem_session *session, const char *secret,
             return IDEM_E_ARGUMENT;
     if (len > IDP_SECRET_BYTES_MAX || shard < -1 || shard >= IDP_SHARDS_MAX)
         return IDEM_E_ARGUMENT;
-    idem__deed *deed = make_deed(done, ctx);
-    if (deed == NULL)
+    idem__async_op *call = make_async_op(done, ctx);
+    if (call == NULL)
         return IDEM_E_MEMORY;
-    deed->op.deadline_ms = deadline_ms;
+    call->op.deadline_ms = deadline_ms;
     idp_slice words = {(const uint8_t *)secret, len};
     idem__greeting greeting = {.secret = words, .shard = shard};
-    int32_t code = idem__wire_hello(&session->wire, &deed->op, &greeting);
+    int32_t code = idem__wire_hello(&session->wire, &call->op, &greeting);
     if (code != 0)
-        idem__free(deed);
+        idem__free(call);
     return code;
 }
 
@@ -101,17 +102,17 @@ int32_t idem_session_call(idem_session *session, int32_t method,
     int32_t code = idem__args_read(method, args, NULL, &ask, NULL);
     if (code != 0)
         return code;
-    idem__deed *deed = make_deed(done, ctx);
-    if (deed == NULL)
+    idem__async_op *call = make_async_op(done, ctx);
+    if (call == NULL)
         return IDEM_E_MEMORY;
-    deed->op.deadline_ms = now_ms + ask.timeout_ms;
+    call->op.deadline_ms = now_ms + ask.timeout_ms;
     if (method == IDEM_ACQUIRE)
-        idem__deed_nonce(deed, ask.request.nonce);
+        idem__async_op_nonce(call, ask.request.nonce);
     if (session->greeted)
-        deed->trimmed = idem__wire_trim(&session->hello, &ask.request);
-    code = idem__wire_queue(&session->wire, &deed->op, &ask.request);
+        call->trimmed = idem__wire_trim(&session->hello, &ask.request);
+    code = idem__wire_queue(&session->wire, &call->op, &ask.request);
     if (code != 0)
-        idem__free(deed);
+        idem__free(call);
     return code;
 }
 
@@ -140,17 +141,17 @@ void idem_session_sent(idem_session *session, size_t len) {
         idem__buffer_reset(out);
 }
 
-static void answer(idem_session *session, idem__deed *deed,
+static void answer(idem_session *session, idem__async_op *call,
                    const idp_reply *reply) {
-    if (deed->op.method == IDP_HELLO && !reply->is_error &&
+    if (call->op.method == IDP_HELLO && !reply->is_error &&
         idp_hello_read(reply->result, &session->hello)) {
         session->greeted = true;
         idem__wire_greeted(&session->wire, &session->hello);
-        idem__deed_greeted(deed);
+        idem__async_op_greeted(call);
     } else {
-        idem__deed_answer(deed, SERVER, reply);
+        idem__async_op_answer(call, SERVER, reply);
     }
-    idem__free(deed);
+    idem__free(call);
 }
 
 int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
@@ -172,7 +173,7 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
         idp_reply reply = {0};
         switch (idem__wire_next(&session->wire, &op, &reply)) {
         case IDEM__NEXT_REPLY:
-            answer(session, (idem__deed *)op, &reply);
+            answer(session, (idem__async_op *)op, &reply);
             if (!is_ours(session))
                 return IDEM_E_CLOSED; /* the callback has forked */
             break;
@@ -195,5 +196,5 @@ void idem_session_tick(idem_session *session, uint64_t now_ms) {
     idem__op *op;
     while (is_ours(session) &&
            (op = idem__calls_take_due(&session->wire.calls, now_ms)) != NULL)
-        fail_deed((idem__deed *)op, IDEM_E_TIMEOUT);
+        fail_async_op((idem__async_op *)op, IDEM_E_TIMEOUT);
 }
