@@ -43,17 +43,17 @@ static void draw_nonce(idem_client *client, uint8_t nonce[IDEM__NONCE_BYTES]) {
 }
 
 /* One call: its course, driven by the thread that makes it. */
-typedef struct errand {
+typedef struct queued {
     idem_client *client;
     idem__course course;
     idp_request request; /* as it was asked */
     uint64_t sent_ms;    /* of the attempt that was answered */
     idem_answer *answer;
     idem_error why; /* of the last attempt */
-} errand;
+} queued;
 
 /* Makes the first connection, which tells how many shards there are. */
-static int32_t learn(errand *call) {
+static int32_t learn(queued *call) {
     idem__shared_conn *conn = conn_of(call->client, 0);
     if (conn == NULL)
         return idem__fail(&call->why, IDEM_E_MEMORY,
@@ -65,7 +65,7 @@ static int32_t learn(errand *call) {
     return code;
 }
 
-static int32_t route(errand *call, idem__waiter *waiter,
+static int32_t route(queued *call, idem__waiter *waiter,
                      idem__shared_conn **conn) {
     const idp_request *request = &call->request;
     uint32_t shard = 0;
@@ -83,7 +83,7 @@ static int32_t route(errand *call, idem__waiter *waiter,
     return 0;
 }
 
-static int32_t attempt(errand *call, idem__waiter *waiter) {
+static int32_t attempt(queued *call, idem__waiter *waiter) {
     idem__shared_conn *conn = NULL;
     int32_t code = route(call, waiter, &conn);
     if (code != 0)
@@ -98,7 +98,7 @@ static void sleep_ms(uint32_t pause_ms) {
         nanosleep(&pause, NULL);
 }
 
-static int32_t carry_out(errand *call, idem_error *err) {
+static int32_t carry_out(queued *call, idem_error *err) {
     idem__course *course = &call->course;
     uint64_t now_ms = course->start_ms;
     for (;;) {
@@ -131,7 +131,7 @@ static int32_t carry_out(errand *call, idem_error *err) {
     }
 }
 
-static void begin(errand *call, idem_client *client, idp_method method,
+static void begin(queued *call, idem_client *client, idp_method method,
                   uint64_t timeout_ms, uint32_t fast_ms) {
     uint64_t now_ms = idem_now_ms();
     uint64_t seed = atomic_load_explicit(&client->seed, memory_order_relaxed);
@@ -170,7 +170,7 @@ int32_t idem__client_call(idem_client *client, int32_t method,
         draw_nonce(client, nonce);
         ask.request.nonce = (idp_slice){nonce, sizeof nonce};
     }
-    errand call;
+    queued call;
     /* What settles what a function did is neither stopped nor given up. */
     const bool settles = times != NULL && method != IDEM_ACQUIRE;
     begin(&call, client, ask.request.method, ask.timeout_ms,
@@ -197,7 +197,7 @@ int32_t idem__client_call(idem_client *client, int32_t method,
 
 int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
                          idem_info *info, idem_error *err) {
-    errand call;
+    queued call;
     int32_t code = idem__sized_check(&idem__info_layout, info, "info", err);
     if (code == 0)
         code = idem__client_be_here(client, err);

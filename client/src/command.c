@@ -24,16 +24,16 @@ static_assert(IDEM_IN_SYNC_MAX >= IDP_IN_SYNC_MAX &&
               "what a server may tell fits");
 
 /* One command on its way. */
-typedef struct errand {
+typedef struct queued {
     idem__uri uri;
     uint64_t deadline_ms;
     idem__wire wire;
     idem__seal seal;
     idp_request request;
     idp_reply reply; /* borrows from the wire */
-} errand;
+} queued;
 
-static int32_t prepare(errand *e, const char *uri, uint32_t timeout_ms,
+static int32_t prepare(queued *e, const char *uri, uint32_t timeout_ms,
                        idem_error *err) {
     int32_t code = idem__uri_parse(uri, &e->uri, err);
     if (code != 0)
@@ -49,7 +49,7 @@ static int32_t prepare(errand *e, const char *uri, uint32_t timeout_ms,
     return 0;
 }
 
-static int connect_to(errand *e, idem_error *err) {
+static int connect_to(queued *e, idem_error *err) {
     uint64_t connected_ms = idem_now_ms() + e->uri.connect_timeout_ms;
     idem__greet greet = {.uri = &e->uri,
                          .endpoint = &e->uri.endpoints[0],
@@ -69,7 +69,7 @@ static int connect_to(errand *e, idem_error *err) {
 }
 
 /* What was sent and not answered may have been carried out. */
-static int32_t lost(const errand *e, idem_error *err, int os_error, bool late) {
+static int32_t lost(const queued *e, idem_error *err, int os_error, bool late) {
     const char *name = e->uri.endpoints[0].name;
     return idem__fail_at(err, late ? IDEM_E_TIMEOUT : IDEM_E_LOST,
                          (idem__where){.endpoint = name, .os_error = os_error},
@@ -80,7 +80,7 @@ static int32_t lost(const errand *e, idem_error *err, int os_error, bool late) {
                               : "closed the connection before its answer");
 }
 
-static int32_t exchange(errand *e, int fd, idem_error *err) {
+static int32_t exchange(queued *e, int fd, idem_error *err) {
     const char *name = e->uri.endpoints[0].name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     if (idem__wire_queue(&e->wire, &op, &e->request) != 0)
@@ -100,7 +100,7 @@ static int32_t exchange(errand *e, int fd, idem_error *err) {
 }
 
 /* The reply is there when this returns 0; done frees it. */
-static int32_t run(errand *e, idem_error *err) {
+static int32_t run(queued *e, idem_error *err) {
     int fd = connect_to(e, err);
     if (fd < 0)
         return err->code;
@@ -109,18 +109,18 @@ static int32_t run(errand *e, idem_error *err) {
     return code;
 }
 
-static void begin(errand *e, idp_method method) {
-    *e = (errand){.request = {.method = method}};
+static void begin(queued *e, idp_method method) {
+    *e = (queued){.request = {.method = method}};
     idem__wire_init(&e->wire);
 }
 
-static void done(errand *e) {
+static void done(queued *e) {
     idem__seal_end(&e->seal);
     idem__wire_fini(&e->wire);
     idem__uri_fini(&e->uri);
 }
 
-static int32_t garbled(const errand *e, idem_error *err) {
+static int32_t garbled(const queued *e, idem_error *err) {
     const char *name = e->uri.endpoints[0].name;
     return idem__fail_at(err, IDEM_E_GARBLED, (idem__where){.endpoint = name},
                          "%s answers in words that this version does not know",
@@ -174,7 +174,7 @@ static int32_t read_command(const idem_command_args *theirs,
 
 static int32_t carry_out(const char *uri, const idem_command_args *args,
                          idem_command_answer *answer, idem_error *err) {
-    errand e;
+    queued e;
     idp_command_answer said;
     idp_method method =
         (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
@@ -250,7 +250,7 @@ static void fill_replication(idem_replication *theirs,
 
 int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
                              idem_replication *replication, idem_error *err) {
-    errand e;
+    queued e;
     idp_replication report;
     idem_error own = {.size = sizeof own};
     int32_t code = idem__sized_check(&idem__replication_layout, replication,

@@ -76,15 +76,16 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
     return 0;
 }
 
-static void end(idem__errand *errand, const idem_error *err) {
-    idem__async_op_fail(&errand->call, err);
-    idem__free(errand);
+static void end(idem__queued_call *queued, const idem_error *err) {
+    idem__async_op_fail(&queued->call, err);
+    idem__free(queued);
 }
 
-static void end_with(idem__errand *errand, int32_t code, const char *text) {
+static void end_with(idem__queued_call *queued, int32_t code,
+                     const char *text) {
     idem_error err = {.size = sizeof err};
     idem__fail(&err, code, "%s", text);
-    end(errand, &err);
+    end(queued, &err);
 }
 
 void idem_conn_close(idem_conn *conn) {
@@ -94,10 +95,10 @@ void idem_conn_close(idem_conn *conn) {
     conn->closing = true;
     idem__conn_unlink(conn);
     while (conn->waiting.first != NULL) {
-        idem__errand *errand = (idem__errand *)conn->waiting.first;
-        idem__calls_remove(&conn->waiting, &errand->call.op);
-        int32_t code = errand->unsure ? IDEM_E_LOST : IDEM_E_CLOSED;
-        end_with(errand, code, "the connection was closed by its owner");
+        idem__queued_call *queued = (idem__queued_call *)conn->waiting.first;
+        idem__calls_remove(&conn->waiting, &queued->call.op);
+        int32_t code = queued->unsure ? IDEM_E_LOST : IDEM_E_CLOSED;
+        end_with(queued, code, "the connection was closed by its owner");
     }
     idem__lookup_drop(&conn->lookup);
     idem__wire_fini(&conn->wire);
@@ -109,16 +110,17 @@ void idem_conn_close(idem_conn *conn) {
 
 /* ------------------------------------------------------- calls on their way */
 
-/* The errand keeps its own copy of what it asks, to be able to ask again. */
-static idem__errand *make_errand(const idp_request *request) {
-    idem__errand *errand =
-        idem__alloc(sizeof *errand + idem__request_bytes(request));
-    if (errand == NULL)
+/* The queued call keeps its own copy of what it asks, to be able to ask again.
+ */
+static idem__queued_call *make_queued_call(const idp_request *request) {
+    idem__queued_call *queued =
+        idem__alloc(sizeof *queued + idem__request_bytes(request));
+    if (queued == NULL)
         return NULL;
-    memset(errand, 0, sizeof *errand);
-    errand->request = *request;
-    idem__request_own(&errand->request, errand->bytes);
-    return errand;
+    memset(queued, 0, sizeof *queued);
+    queued->request = *request;
+    idem__request_own(&queued->request, queued->bytes);
+    return queued;
 }
 
 static idp_slice draw_nonce(idem_conn *conn) {
@@ -126,9 +128,9 @@ static idp_slice draw_nonce(idem_conn *conn) {
     return (idp_slice){conn->nonce, sizeof conn->nonce};
 }
 
-static void await(idem_conn *conn, idem__errand *errand) {
-    errand->call.op.msgid = idem__calls_draw(&conn->waiting);
-    idem__calls_enter(&conn->waiting, &errand->call.op);
+static void await(idem_conn *conn, idem__queued_call *queued) {
+    queued->call.op.msgid = idem__calls_draw(&conn->waiting);
+    idem__calls_enter(&conn->waiting, &queued->call.op);
 }
 
 static bool has_place(const idem_conn *conn) {
@@ -138,23 +140,23 @@ static bool has_place(const idem_conn *conn) {
 }
 
 /* False when memory is refused: it waits on. */
-static bool send_errand(idem_conn *conn, idem__errand *errand,
-                        uint64_t now_ms) {
-    idp_request request = errand->request;
-    uint64_t gone_ms = now_ms - errand->start_ms;
+static bool send_queued_call(idem_conn *conn, idem__queued_call *queued,
+                             uint64_t now_ms) {
+    idp_request request = queued->request;
+    uint64_t gone_ms = now_ms - queued->start_ms;
     request.wait_ms =
         gone_ms < request.wait_ms ? request.wait_ms - (uint32_t)gone_ms : 0;
-    errand->call.trimmed = idem__wire_trim(&conn->hello, &request);
-    return idem__wire_queue(&conn->wire, &errand->call.op, &request) == 0;
+    queued->call.trimmed = idem__wire_trim(&conn->hello, &request);
+    return idem__wire_queue(&conn->wire, &queued->call.op, &request) == 0;
 }
 
 void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms) {
     while (conn->waiting.first != NULL && has_place(conn)) {
-        idem__errand *errand = (idem__errand *)conn->waiting.first;
-        idem__calls_remove(&conn->waiting, &errand->call.op);
-        if (send_errand(conn, errand, now_ms))
+        idem__queued_call *queued = (idem__queued_call *)conn->waiting.first;
+        idem__calls_remove(&conn->waiting, &queued->call.op);
+        if (send_queued_call(conn, queued, now_ms))
             continue;
-        await(conn, errand);
+        await(conn, queued);
         return;
     }
 }
@@ -170,22 +172,22 @@ static int32_t queue_call(idem_conn *conn, int32_t method,
         return code;
     if (method == IDEM_ACQUIRE && ask.request.nonce.len == 0)
         ask.request.nonce = draw_nonce(conn);
-    idem__errand *errand = make_errand(&ask.request);
-    if (errand == NULL)
+    idem__queued_call *queued = make_queued_call(&ask.request);
+    if (queued == NULL)
         return IDEM_E_MEMORY;
-    errand->call.done = done;
-    errand->call.ctx = ctx;
+    queued->call.done = done;
+    queued->call.ctx = ctx;
     if (method == IDEM_ACQUIRE)
-        idem__async_op_nonce(&errand->call, errand->request.nonce);
-    errand->start_ms = now_ms;
-    errand->call.op.deadline_ms = now_ms + ask.timeout_ms;
+        idem__async_op_nonce(&queued->call, queued->request.nonce);
+    queued->start_ms = now_ms;
+    queued->call.op.deadline_ms = now_ms + ask.timeout_ms;
     if (conn->waiting.count == 0 && has_place(conn)) {
-        if (send_errand(conn, errand, now_ms))
+        if (send_queued_call(conn, queued, now_ms))
             return 0;
-        idem__free(errand);
+        idem__free(queued);
         return IDEM_E_MEMORY;
     }
-    await(conn, errand);
+    await(conn, queued);
     return 0;
 }
 
@@ -206,10 +208,10 @@ int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
 
 void idem__conn_recall(idem_conn *conn) {
     while (conn->wire.calls.first != NULL) {
-        idem__errand *errand = (idem__errand *)conn->wire.calls.first;
-        errand->unsure |= idem__wire_was_sent(&conn->wire, &errand->call.op);
-        idem__calls_remove(&conn->wire.calls, &errand->call.op);
-        await(conn, errand);
+        idem__queued_call *queued = (idem__queued_call *)conn->wire.calls.first;
+        queued->unsure |= idem__wire_was_sent(&conn->wire, &queued->call.op);
+        idem__calls_remove(&conn->wire.calls, &queued->call.op);
+        await(conn, queued);
     }
 }
 
@@ -218,17 +220,17 @@ void idem__conn_refuse_waiting(idem_conn *conn) {
     const uint64_t here = conn->generation;
     for (uint32_t left = conn->waiting.count;
          left > 0 && !idem__fork_is_copy(here); left--) {
-        idem__errand *errand = (idem__errand *)conn->waiting.first;
-        idem__calls_remove(&conn->waiting, &errand->call.op);
-        if (errand->unsure)
-            end_with(errand, IDEM_E_LOST, err.text);
+        idem__queued_call *queued = (idem__queued_call *)conn->waiting.first;
+        idem__calls_remove(&conn->waiting, &queued->call.op);
+        if (queued->unsure)
+            end_with(queued, IDEM_E_LOST, err.text);
         else
-            end(errand, &err);
+            end(queued, &err);
     }
 }
 
 /* The server sends us to another one: the call is asked again there. */
-static bool is_sent_on(idem_conn *conn, idem__errand *errand,
+static bool is_sent_on(idem_conn *conn, idem__queued_call *queued,
                        const idp_reply *reply, uint64_t now_ms) {
     if (!reply->is_error || (reply->error != IDP_E_NOT_PRIMARY &&
                              reply->error != IDP_E_SHUTTING_DOWN))
@@ -239,41 +241,41 @@ static bool is_sent_on(idem_conn *conn, idem__errand *errand,
         idem__target_redirect(&conn->target, conn->serial, conn->why.primary);
     else
         idem__target_failed(&conn->target, conn->serial);
-    await(conn, errand);
+    await(conn, queued);
     if (!conn->sent_on)
         conn->drain_end_ms = now_ms + IDEM__CONN_DRAIN_MS;
     conn->sent_on = true;
     return true;
 }
 
-void idem__conn_answer(idem_conn *conn, idem__errand *errand,
+void idem__conn_answer(idem_conn *conn, idem__queued_call *queued,
                        const idp_reply *reply, uint64_t now_ms) {
-    if (is_sent_on(conn, errand, reply, now_ms))
+    if (is_sent_on(conn, queued, reply, now_ms))
         return;
     conn->backoff.attempts = 0;
-    idem__async_op_answer(&errand->call, conn->endpoint.name, reply);
-    idem__free(errand);
+    idem__async_op_answer(&queued->call, conn->endpoint.name, reply);
+    idem__free(queued);
 }
 
-static void time_out_sent(idem_conn *conn, idem__errand *errand) {
+static void time_out_sent(idem_conn *conn, idem__queued_call *queued) {
     idem_error err = {.size = sizeof err};
     const char *name = conn->endpoint.name;
     idem__fail_at(&err, IDEM_E_TIMEOUT, (idem__where){.endpoint = name},
                   "%s has not answered before the deadline; ask again with "
                   "the same nonce or token",
                   name);
-    end(errand, &err);
+    end(queued, &err);
 }
 
-static void time_out_waiting(idem_conn *conn, idem__errand *errand) {
-    if (errand->unsure)
-        end_with(errand, IDEM_E_LOST,
+static void time_out_waiting(idem_conn *conn, idem__queued_call *queued) {
+    if (queued->unsure)
+        end_with(queued, IDEM_E_LOST,
                  "the connection was lost before the answer, and was not "
                  "there again before the deadline");
     else if (conn->why.code != 0)
-        end(errand, &conn->why);
+        end(queued, &conn->why);
     else
-        end_with(errand, IDEM_E_TIMEOUT_UNSENT,
+        end_with(queued, IDEM_E_TIMEOUT_UNSENT,
                  "the deadline passed before it could be sent");
 }
 
@@ -282,8 +284,8 @@ void idem__conn_tick(idem_conn *conn, uint64_t now_ms) {
     idem__op *op;
     while (!idem__fork_is_copy(here) &&
            (op = idem__calls_take_due(&conn->waiting, now_ms)) != NULL)
-        time_out_waiting(conn, (idem__errand *)op);
+        time_out_waiting(conn, (idem__queued_call *)op);
     while (!idem__fork_is_copy(here) &&
            (op = idem__calls_take_due(&conn->wire.calls, now_ms)) != NULL)
-        time_out_sent(conn, (idem__errand *)op);
+        time_out_sent(conn, (idem__queued_call *)op);
 }

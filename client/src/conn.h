@@ -24,13 +24,13 @@ typedef enum idem__conn_state {
 } idem__conn_state;
 
 /* One call with what it asks, to be able to ask again. */
-typedef struct idem__errand {
+typedef struct idem__queued_call {
     idem__async_op call; /* first: the tables know only this */
     idp_request request; /* its slices point into bytes */
     uint64_t start_ms;
     bool unsure; /* it was sent once, and its answer is lost */
     uint8_t bytes[];
-} idem__errand;
+} idem__queued_call;
 
 struct idem_conn {
     idem__uri uri;
@@ -70,7 +70,7 @@ static inline bool idem__conn_be_here(idem_conn *conn, uint64_t now_ms) {
            idem__conn_take_over(conn, now_ms);
 }
 void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms);
-void idem__conn_answer(idem_conn *conn, idem__errand *errand,
+void idem__conn_answer(idem_conn *conn, idem__queued_call *queued,
                        const idp_reply *reply, uint64_t now_ms);
 /* The link is lost: what was sent waits again. */
 void idem__conn_recall(idem_conn *conn);

@@ -190,7 +190,7 @@ static bool deliver(idem_conn *conn, uint64_t now_ms) {
             break;
         }
         if (op != &conn->greeting) {
-            idem__conn_answer(conn, (idem__errand *)op, &reply, now_ms);
+            idem__conn_answer(conn, (idem__queued_call *)op, &reply, now_ms);
             if (idem__fork_is_copy(here))
                 return false; /* the callback has forked: this is the child */
             continue;
