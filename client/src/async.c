@@ -89,9 +89,9 @@ static int32_t be_born(idem_async *async, idem_error *err) {
     async->telling = NULL;
     async->told = NULL;
     memset(async->lines, 0, sizeof async->lines);
-    idem__target_init(&async->target, &async->uri);
+    idem__selector_init(&async->selector, &async->uri);
     idem__watch_init(&async->watch);
-    async->target.watch = &async->watch;
+    async->selector.watch = &async->watch;
     if (!idem__random(&async->seed, sizeof async->seed) ||
         !idem__random(async->nonce, sizeof async->nonce))
         return idem__fail(err, IDEM_E_MEMORY, "the system has no randomness");
@@ -127,7 +127,7 @@ static void free_parts(idem_async *async) {
     idem__alarms_fini(&async->alarms);
     idem__pool_fini(&async->pool);
     idem__free(async->slots);
-    idem__target_fini(&async->target);
+    idem__selector_fini(&async->selector);
 }
 
 /* The calls of another process's handle: nobody here is told of them. */

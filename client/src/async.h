@@ -112,7 +112,7 @@ struct idem_async {
     uint64_t seed;
     uint64_t fds_made; /* ever, in parent and child */
     uint64_t tells;    /* callbacks, ever */
-    idem__target target;
+    idem__selector selector;
     idem__watch watch;
     idem__line *lines[IDP_SHARDS_MAX];
 };

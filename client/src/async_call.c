@@ -78,8 +78,8 @@ static void tell_failed(idem_async *async, idem__task *task, int32_t code,
  * find out. */
 static idem__line *route(idem_async *async, const idem__task *task) {
     uint32_t shard = 0;
-    (void)idem__target_route(&async->target, task->request.ns,
-                             task->request.key, &shard);
+    (void)idem__selector_route(&async->selector, task->request.ns,
+                               task->request.key, &shard);
     idem__line *line = async->lines[shard];
     return line != NULL ? line : idem__line_new(async, shard);
 }
@@ -270,7 +270,7 @@ static int32_t begin_call(idem_async *async, idem__ask *ask, idem_done_fn done,
     task->done = done;
     task->ctx = ctx;
     async->seed += 0x9e3779b97f4a7c15u;
-    idem__course_begin(&task->course, &async->target, ask->request.method,
+    idem__course_begin(&task->course, &async->selector, ask->request.method,
                        async->now_ms, ask->timeout_ms,
                        fast_ms_of(async, &ask->request), async->seed);
     if (!idem__async_enter(async, &task->alarm, &task->slot)) {

@@ -85,7 +85,7 @@ static void look_up(idem_async *async, idem__line *line) {
                                            line->addrs, &words);
     if (line->addrs_count > 0) {
         idem__addr good;
-        idem__target_good(link->target, &good);
+        idem__selector_good(link->selector, &good);
         idem__addrs_prefer(line->addrs, line->addrs_count, &good);
         if (!dial_next(async, line))
             idem__dial_failed(async, line, errno);
@@ -145,7 +145,7 @@ static void greeted(idem_async *async, idem__line *line,
     }
     line->step = IDEM__DIAL_NONE;
     line->listened_ms = async->now_ms;
-    idem__target_set_good(link->target, &line->addrs[line->addrs_next - 1]);
+    idem__selector_set_good(link->selector, &line->addrs[line->addrs_next - 1]);
     idem__wire_greeted(&link->wire, &link->hello);
 }
 

@@ -18,7 +18,7 @@ idem__line *idem__line_new(idem_async *async, uint32_t shard) {
     if (line == NULL)
         return NULL;
     async->seed += 0x9e3779b97f4a7c15u;
-    idem__link_init(&line->link, &async->target,
+    idem__link_init(&line->link, &async->selector,
                     uri->shard_aware ? (int32_t)shard : uri->shard,
                     async->seed);
     line->fd = -1;
@@ -317,7 +317,7 @@ uint64_t idem__line_next_ms(const idem__line *line) {
         return line->step_end_ms;
     if (link->state == IDEM__LINK_DOWN)
         return line->first != NULL ? link->retry_at_ms : UINT64_MAX;
-    if (link->serial != atomic_load(&link->target->serial))
+    if (link->serial != atomic_load(&link->selector->serial))
         return 0;
     if (is_listening(line))
         next_ms = line->listened_ms + IDEM__LISTEN_MS;

@@ -21,7 +21,7 @@ static idem__shared_conn *make_conn(idem_client *client, uint32_t shard) {
     idem__shared_conn *conn = atomic_load(&client->conns[shard]);
     if (conn == NULL && (conn = idem__alloc(sizeof *conn)) != NULL) {
         idem__shared_conn_init(
-            conn, &client->target, asked,
+            conn, &client->selector, asked,
             atomic_fetch_add(&client->seed, 0x9e3779b97f4a7c15u));
         atomic_store(&client->conns[shard], conn);
     }
@@ -69,8 +69,8 @@ static int32_t route(queued *call, idem__waiter *waiter,
                      idem__shared_conn **conn) {
     const idp_request *request = &call->request;
     uint32_t shard = 0;
-    while (!idem__target_route(&call->client->target, request->ns, request->key,
-                               &shard)) {
+    while (!idem__selector_route(&call->client->selector, request->ns,
+                                 request->key, &shard)) {
         int32_t code = learn(call);
         waiter->now_ms = idem_now_ms();
         if (code != 0)
@@ -136,7 +136,7 @@ static void begin(queued *call, idem_client *client, idp_method method,
     uint64_t now_ms = idem_now_ms();
     uint64_t seed = atomic_load_explicit(&client->seed, memory_order_relaxed);
     call->client = client;
-    idem__course_begin(&call->course, &client->target, method, now_ms,
+    idem__course_begin(&call->course, &client->selector, method, now_ms,
                        timeout_ms, fast_ms, seed ^ now_ms ^ (uintptr_t)call);
     call->sent_ms = now_ms;
     call->why.size = sizeof call->why;

@@ -13,7 +13,7 @@ struct idem_client {
     idem__uri uri;
     _Atomic uint32_t stop;       /* an idem__stop */
     _Atomic uint64_t generation; /* of the process that what follows is of */
-    idem__target target;
+    idem__selector selector;
     pthread_mutex_t lock; /* of the making of shared connections */
     _Atomic(idem__shared_conn *)
         conns[IDP_SHARDS_MAX]; /* made when first used */

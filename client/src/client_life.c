@@ -14,9 +14,9 @@
  * and what nonces and pauses are drawn from. */
 static int32_t be_born(idem_client *client, idem_error *err) {
     uint64_t seed = 0;
-    idem__target_init(&client->target, &client->uri);
-    client->target.stop = &client->stop;
-    client->target.watch = &client->watch;
+    idem__selector_init(&client->selector, &client->uri);
+    client->selector.stop = &client->stop;
+    client->selector.watch = &client->watch;
     idem__watch_init(&client->watch);
     pthread_mutex_init(&client->lock, NULL);
     idem__renewer_init(&client->renewer, client);
@@ -80,7 +80,7 @@ void idem_client_close(idem_client *client) {
         idem__shared_conn_fini(conn);
         idem__free(conn);
     }
-    idem__target_fini(&client->target);
+    idem__selector_fini(&client->selector);
     pthread_mutex_destroy(&client->lock);
     idem__uri_fini(&client->uri);
     idem__free(client);

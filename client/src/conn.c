@@ -21,7 +21,7 @@ static int32_t be_born(idem_conn *conn, uint64_t now_ms, idem_error *err) {
     conn->greeted = false;
     conn->greeting = (idem__op){0};
     conn->why = (idem_error){.size = sizeof conn->why};
-    idem__target_init(&conn->target, &conn->uri);
+    idem__selector_init(&conn->selector, &conn->uri);
     idem__wire_init(&conn->wire);
     idem__calls_init(&conn->waiting);
     if (!idem__random(&seed, sizeof seed) ||
@@ -103,7 +103,7 @@ void idem_conn_close(idem_conn *conn) {
     idem__lookup_drop(&conn->lookup);
     idem__wire_fini(&conn->wire);
     idem__calls_fini(&conn->waiting);
-    idem__target_fini(&conn->target);
+    idem__selector_fini(&conn->selector);
     idem__uri_fini(&conn->uri);
     idem__free(conn);
 }
@@ -238,9 +238,10 @@ static bool is_sent_on(idem_conn *conn, idem__queued_call *queued,
     conn->why.primary[0] = '\0';
     idem__fail_reply(&conn->why, conn->endpoint.name, reply);
     if (reply->error == IDP_E_NOT_PRIMARY)
-        idem__target_redirect(&conn->target, conn->serial, conn->why.primary);
+        idem__selector_redirect(&conn->selector, conn->serial,
+                                conn->why.primary);
     else
-        idem__target_failed(&conn->target, conn->serial);
+        idem__selector_failed(&conn->selector, conn->serial);
     await(conn, queued);
     if (!conn->sent_on)
         conn->drain_end_ms = now_ms + IDEM__CONN_DRAIN_MS;

@@ -10,8 +10,8 @@
 #include "client/src/fork.h"
 #include "client/src/lookup.h"
 #include "client/src/seal.h"
+#include "client/src/selector.h"
 #include "client/src/socket.h"
-#include "client/src/target.h"
 
 #define IDEM__CONN_CALLS_MAX 65536u
 #define IDEM__CONN_DRAIN_MS  250u
@@ -36,12 +36,12 @@ struct idem_conn {
     idem__uri uri;
     uint64_t generation; /* of the process that what follows is of */
     bool busy;           /* in the middle of it */
-    idem__target target;
+    idem__selector selector;
     idem__conn_state state;
     int fd;
     idem__seal seal; /* of fd */
     uint64_t fd_serial;
-    uint64_t serial; /* the target's, of this link */
+    uint64_t serial; /* the selector's, of this link */
     uint64_t retry_at_ms;
     uint64_t dial_end_ms;  /* DIALING, GREETING */
     uint64_t drain_end_ms; /* sent_on: what is under way is heard until then */

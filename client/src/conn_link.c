@@ -94,7 +94,7 @@ static void lose(idem_conn *conn, int os_error, const char *why,
     if (conn->wire.said == 0 && try_next_addr(conn, now_ms))
         return;
     if (!was_up)
-        idem__target_failed(&conn->target, conn->serial);
+        idem__selector_failed(&conn->selector, conn->serial);
     start_over(conn, now_ms);
 }
 
@@ -107,20 +107,20 @@ static void lose_tls(idem_conn *conn, uint64_t now_ms) {
         return;
     }
     conn->why = why;
-    idem__target_failed(&conn->target, conn->serial);
+    idem__selector_failed(&conn->selector, conn->serial);
     start_over(conn, now_ms);
     idem__conn_refuse_waiting(conn);
 }
 
 void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
     const char *why = NULL;
-    conn->serial = idem__target_get(&conn->target, &conn->endpoint);
+    conn->serial = idem__selector_get(&conn->selector, &conn->endpoint);
     conn->backoff.attempts++;
     conn->addrs_next = 0;
     conn->addrs_count =
         idem__lookup_addrs(&conn->lookup, &conn->endpoint,
                            idem_now_ms() + share_ms(conn), conn->addrs, &why);
-    idem__addrs_prefer(conn->addrs, conn->addrs_count, &conn->target.good);
+    idem__addrs_prefer(conn->addrs, conn->addrs_count, &conn->selector.good);
     if (conn->addrs_count == 0)
         lose(conn, 0, why, now_ms);
     else if (!dial_next(conn, now_ms))
@@ -148,7 +148,7 @@ static void dialed(idem_conn *conn, int error, uint64_t now_ms) {
 static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
     if (reply->is_error) {
         idem__fail_reply(&conn->why, conn->endpoint.name, reply);
-        idem__target_failed(&conn->target, conn->serial);
+        idem__selector_failed(&conn->selector, conn->serial);
         start_over(conn, now_ms);
         if (idem__is_final(conn->why.code))
             idem__conn_refuse_waiting(conn);
@@ -162,12 +162,13 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
                              .endpoint = &conn->endpoint,
                              .hello = &conn->hello,
                              .now_ms = now_ms};
-    if (!idem__target_learn(&conn->target, &greeted, &conn->why)) {
-        idem__target_failed(&conn->target, conn->serial);
+    if (!idem__selector_learn(&conn->selector, &greeted, &conn->why)) {
+        idem__selector_failed(&conn->selector, conn->serial);
         start_over(conn, now_ms);
         return;
     }
-    idem__target_set_good(&conn->target, &conn->addrs[conn->addrs_next - 1]);
+    idem__selector_set_good(&conn->selector,
+                            &conn->addrs[conn->addrs_next - 1]);
     conn->greeted = true;
     conn->state = IDEM__CONN_UP;
     conn->why.code = 0;

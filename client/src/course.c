@@ -11,10 +11,10 @@
  * it on then don't know: the other endpoints are asked. */
 #define HOPS_MAX 8u
 
-void idem__course_begin(idem__course *course, idem__target *target,
+void idem__course_begin(idem__course *course, idem__selector *selector,
                         idp_method method, uint64_t now_ms, uint64_t timeout_ms,
                         uint32_t fast_ms, uint64_t seed) {
-    *course = (idem__course){.target = target,
+    *course = (idem__course){.selector = selector,
                              .start_ms = now_ms,
                              .deadline_ms = now_ms + timeout_ms,
                              .stop_at = IDEM__STOP_CALLS};
@@ -43,8 +43,8 @@ void idem__course_attempt(const idem__course *course, uint32_t wait_ms,
 
 int32_t idem__course_may_go(idem__course *course, uint64_t now_ms,
                             idem_error *err) {
-    idem__watch *watch = course->target->watch;
-    if (idem__target_stops(course->target, course->stop_at))
+    idem__watch *watch = course->selector->watch;
+    if (idem__selector_stops(course->selector, course->stop_at))
         return idem__fail(err, IDEM_E_CLOSED,
                           "the client was shut down; nothing was sent");
     if (course->fast_ms == 0 ||
@@ -90,33 +90,33 @@ static void note_refused(idem__course *course, int32_t code,
  * by now: it and the others are asked in turns. */
 static void note_unreplicated(idem__course *course, uint64_t serial,
                               const char *endpoint) {
-    idem__watch *watch = course->target->watch;
+    idem__watch *watch = course->selector->watch;
     course->unsure = IDEM_E_UNREPLICATED;
     idem__watch_count(watch, IDEM__COUNT_UNREPLICATED);
     idem__watch_changes_wait(watch, endpoint);
     if (++course->unreplicated % 2 == 0)
-        idem__target_failed(course->target, serial);
+        idem__selector_failed(course->selector, serial);
 }
 
 /* Whether another server, or this one a little later, may answer. */
 static bool is_worth_another(idem__course *course, const idem__attempt *attempt,
                              int32_t code, const idem_error *why) {
-    idem__target *target = course->target;
+    idem__selector *selector = course->selector;
     switch (code) {
     case IDEM_E_LOST:
         if (attempt->sent && course->unsure == 0)
             course->unsure = IDEM_E_LOST;
-        return !idem__target_stops(target, course->stop_at);
+        return !idem__selector_stops(selector, course->stop_at);
     case IDEM_E_NOT_PRIMARY:
         note_refused(course, code, why);
         if (course->hops++ < HOPS_MAX)
-            idem__target_redirect(target, attempt->serial, why->primary);
+            idem__selector_redirect(selector, attempt->serial, why->primary);
         else
-            idem__target_failed(target, attempt->serial);
+            idem__selector_failed(selector, attempt->serial);
         return true;
     case IDEM_E_SHUTTING_DOWN:
         note_refused(course, code, why);
-        idem__target_failed(target, attempt->serial);
+        idem__selector_failed(selector, attempt->serial);
         return true;
     case IDEM_E_UNREPLICATED:
         note_unreplicated(course, attempt->serial, why->endpoint);
@@ -135,7 +135,7 @@ bool idem__course_goes_on(idem__course *course, const idem__attempt *attempt,
     if (again && code != IDEM_E_LOST)
         again = pause_before_next(course, now_ms, pause_ms);
     if (again)
-        idem__watch_count(course->target->watch, IDEM__COUNT_REPEATS);
+        idem__watch_count(course->selector->watch, IDEM__COUNT_REPEATS);
     return again;
 }
 
@@ -177,7 +177,7 @@ static int32_t conclude(const idem__course *course, int32_t code,
 int32_t idem__course_conclude(const idem__course *course, int32_t code,
                               const idem_error *why, uint64_t now_ms,
                               idem_error *err) {
-    idem__watch *watch = course->target->watch;
+    idem__watch *watch = course->selector->watch;
     code = conclude(course, code, why, err);
     if (course->fast_ms != 0 &&
         (code == IDEM_E_TIMEOUT || code == IDEM_E_UNREPLICATED))
@@ -193,5 +193,5 @@ void idem__course_answered(const idem__course *course, int32_t outcome) {
         (outcome == 0 || outcome == IDEM_ACQUIRED ||
          outcome == IDEM_COMPLETED || outcome == IDEM_RELEASED ||
          outcome == IDEM_RENEWED))
-        idem__watch_changes_go_on(course->target->watch);
+        idem__watch_changes_go_on(course->selector->watch);
 }

@@ -11,7 +11,7 @@
 #include "client/src/link.h"
 
 typedef struct idem__course {
-    idem__target *target;
+    idem__selector *selector;
     uint64_t start_ms;
     uint64_t deadline_ms;
     idem__stop stop_at;
@@ -28,7 +28,7 @@ typedef struct idem__course {
 
 /* timeout_ms: of the whole call, its wait included. fast_ms: the URI's, 0 where
  * the call is to wait all the same. */
-void idem__course_begin(idem__course *course, idem__target *target,
+void idem__course_begin(idem__course *course, idem__selector *selector,
                         idp_method method, uint64_t now_ms, uint64_t timeout_ms,
                         uint32_t fast_ms, uint64_t seed);
 void idem__course_end(idem__course *course);

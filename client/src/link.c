@@ -12,11 +12,11 @@
  * much each, and twice as much in every further round. */
 #define DIAL_MS_FIRST 250u
 
-void idem__link_init(idem__link *link, idem__target *target, int32_t shard,
+void idem__link_init(idem__link *link, idem__selector *selector, int32_t shard,
                      uint64_t seed) {
     memset(link, 0, sizeof *link);
-    link->target = target;
-    link->uri = target->uri;
+    link->selector = selector;
+    link->uri = selector->uri;
     link->shard = shard;
     link->state = IDEM__LINK_DOWN;
     idem__wire_init(&link->wire);
@@ -39,7 +39,7 @@ void idem__link_dial(idem__link *link) {
     assert(link->state == IDEM__LINK_DOWN);
     link->state = IDEM__LINK_DIALING;
     link->backoff.attempts++;
-    link->serial = idem__target_get(link->target, &link->endpoint);
+    link->serial = idem__selector_get(link->selector, &link->endpoint);
 }
 
 /* A server that takes the connection and says nothing may not eat the whole
@@ -65,7 +65,7 @@ static bool learn(const idem__link *link, uint64_t now_ms, idem_error *err) {
                              .endpoint = &link->endpoint,
                              .hello = &link->hello,
                              .now_ms = now_ms};
-    return idem__target_learn(link->target, &greeted, err);
+    return idem__selector_learn(link->selector, &greeted, err);
 }
 
 bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
@@ -73,7 +73,7 @@ bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
     if (!learn(link, now_ms, err))
         return false;
     link->state = IDEM__LINK_UP;
-    idem__watch_connected(link->target->watch, seen(link));
+    idem__watch_connected(link->selector->watch, seen(link));
     link->quiet_ms = 0;
     link->drain_end_ms = 0;
     link->why.code = 0;
@@ -121,10 +121,10 @@ int32_t idem__link_undialed(idem__link *link, const idem_error *why,
     link->why = *why;
     set_retry(link, now_ms);
     if (is_shard_gone(link, why)) {
-        idem__target_unlearn(link->target, link->serial);
+        idem__selector_unlearn(link->selector, link->serial);
         return IDEM_E_LOST;
     }
-    idem__target_failed(link->target, link->serial);
+    idem__selector_failed(link->selector, link->serial);
     return idem__is_final(why->code) ? why->code : 0;
 }
 
@@ -175,7 +175,7 @@ static void probe(idem__link *link) {
 }
 
 static const char *why_moved(const idem__link *link) {
-    return link->serial != atomic_load(&link->target->serial)
+    return link->serial != atomic_load(&link->selector->serial)
                ? "the client has moved to another server"
                : NULL;
 }
@@ -197,7 +197,7 @@ const char *idem__link_quiet(idem__link *link, uint64_t left_ms,
     if (link->quiet_ms - link->probed_ms <
         idem__link_patience_ms(link, left_ms))
         return NULL;
-    idem__target_failed(link->target, link->serial);
+    idem__selector_failed(link->selector, link->serial);
     return "it has gone silent";
 }
 
@@ -215,7 +215,7 @@ const char *idem__link_why_leave(const idem__link *link, uint64_t now_ms) {
 void idem__link_break(idem__link *link, const char *why) {
     assert(link->state == IDEM__LINK_UP);
     link->state = IDEM__LINK_BROKEN;
-    idem__watch_lost(link->target->watch, seen(link), why);
+    idem__watch_lost(link->selector->watch, seen(link), why);
 }
 
 idem__attempt *idem__link_take_lost(idem__link *link) {

@@ -12,7 +12,7 @@
 
 #include "client/src/backoff.h"
 #include "client/src/error.h"
-#include "client/src/target.h"
+#include "client/src/selector.h"
 #include "client/src/wire.h"
 
 /* A server that goes down answers what it has within such a time. */
@@ -42,11 +42,11 @@ typedef struct idem__attempt {
 } idem__attempt;
 
 typedef struct idem__link {
-    idem__target *target;
+    idem__selector *selector;
     const idem__uri *uri;
     int32_t shard; /* -1: any */
     idem__link_state state;
-    uint64_t serial;      /* the target's, when it was dialled */
+    uint64_t serial;      /* the selector's, when it was dialled */
     uint64_t read_bytes;  /* ever */
     uint64_t retry_at_ms; /* DOWN: no attempt before */
     idem__backoff backoff;
@@ -63,7 +63,7 @@ typedef struct idem__link {
 } idem__link;
 
 /* seed: of the random pauses. */
-void idem__link_init(idem__link *link, idem__target *target, int32_t shard,
+void idem__link_init(idem__link *link, idem__selector *selector, int32_t shard,
                      uint64_t seed);
 /* No call is under way. */
 void idem__link_fini(idem__link *link);

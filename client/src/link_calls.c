@@ -15,7 +15,7 @@ bool idem__link_is_full(const idem__link *link) {
 
 bool idem__link_is_open(const idem__link *link) {
     return link->state == IDEM__LINK_UP &&
-           link->serial == atomic_load(&link->target->serial) &&
+           link->serial == atomic_load(&link->selector->serial) &&
            link->drain_end_ms == 0 && !idem__link_is_full(link);
 }
 
@@ -52,7 +52,7 @@ static void note_alive(const idem__link *link, uint64_t now_ms) {
         if (!attempt->is_change ||
             now_ms < attempt->queued_ms + IDEM__LISTEN_MS)
             continue;
-        idem__watch_changes_wait(link->target->watch, link->endpoint.name);
+        idem__watch_changes_wait(link->selector->watch, link->endpoint.name);
         return;
     }
 }
@@ -119,9 +119,9 @@ const char *idem__link_time_out(idem__link *link, idem__attempt *attempt,
     bool heard = link->read_bytes != attempt->read_mark;
     bool early = attempt->fast_ms != 0;
     if (heard && early)
-        idem__watch_changes_wait(link->target->watch, name);
+        idem__watch_changes_wait(link->selector->watch, name);
     if (!heard && early)
-        idem__target_failed(link->target, link->serial);
+        idem__selector_failed(link->selector, link->serial);
     /* Not a word from it all the while: it is likely gone without a close. */
     bool silent =
         early || now_ms >= attempt->queued_ms + link->uri->connect_timeout_ms;

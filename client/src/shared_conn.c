@@ -79,7 +79,7 @@ static int send_flying(idem__shared_conn *conn, idem__waiter *me) {
             return errno;
         me->now_ms = idem_now_ms();
         if (me->now_ms >= me->attempt.op.deadline_ms ||
-            idem__target_stops(conn->link.target, me->stop_at))
+            idem__selector_stops(conn->link.selector, me->stop_at))
             return ETIMEDOUT;
         uint64_t left_ms = me->attempt.op.deadline_ms - me->now_ms;
         if (stuck_at_ms == 0)
@@ -131,7 +131,7 @@ static void send_round(idem__shared_conn *conn, idem__waiter *me) {
     pthread_mutex_lock(&conn->lock);
     conn->sending = false;
     if (error == EHOSTDOWN)
-        idem__target_failed(conn->link.target, conn->link.serial);
+        idem__selector_failed(conn->link.selector, conn->link.serial);
     if (error != 0 && error != ETIMEDOUT)
         idem__shared_conn_break(conn, error, strerror(error));
     idem__shared_conn_let_go(conn);
@@ -297,10 +297,10 @@ static void stop_call(idem__shared_conn *conn, idem__waiter *me) {
 
 /* Those who sleep hear of a stop from the first one who sees it. */
 static bool sees_stop(idem__shared_conn *conn, const idem__waiter *me) {
-    const idem__target *target = conn->link.target;
-    if (!idem__target_stops(target, IDEM__STOP_CALLS))
+    const idem__selector *selector = conn->link.selector;
+    if (!idem__selector_stops(selector, IDEM__STOP_CALLS))
         return false;
-    idem__stop stop = (idem__stop)atomic_load(target->stop);
+    idem__stop stop = (idem__stop)atomic_load(selector->stop);
     while (conn->stop_told < stop && offer_one(conn))
         ;
     conn->stop_told = stop;

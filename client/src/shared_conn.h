@@ -52,7 +52,7 @@ typedef struct idem__shared_conn {
 } idem__shared_conn;
 
 /* seed: of the random pauses. */
-void idem__shared_conn_init(idem__shared_conn *conn, idem__target *target,
+void idem__shared_conn_init(idem__shared_conn *conn, idem__selector *selector,
                             int32_t shard, uint64_t seed);
 void idem__shared_conn_fini(idem__shared_conn *conn);
 /* In a child: it is the parent's, whose threads may have been in the middle of

@@ -14,13 +14,13 @@
 #include "client/src/socket.h"
 #include "client/src/thread.h"
 
-void idem__shared_conn_init(idem__shared_conn *conn, idem__target *target,
+void idem__shared_conn_init(idem__shared_conn *conn, idem__selector *selector,
                             int32_t shard, uint64_t seed) {
     memset(conn, 0, sizeof *conn);
     conn->fd = -1;
     pthread_mutex_init(&conn->lock, NULL);
     idem__cond_init(&conn->changed);
-    idem__link_init(&conn->link, target, shard, seed);
+    idem__link_init(&conn->link, selector, shard, seed);
 }
 
 void idem__shared_conn_fini(idem__shared_conn *conn) {
@@ -95,10 +95,10 @@ static int dial(idem__shared_conn *conn, uint64_t deadline_ms,
         .lookup = &conn->lookup};
     idem__addr good;
     greet.good = &good;
-    idem__target_good(link->target, &good);
+    idem__selector_good(link->selector, &good);
     int fd = idem__greet_server(&greet, &link->wire, &link->hello, err);
     if (fd >= 0)
-        idem__target_set_good(link->target, &good);
+        idem__selector_set_good(link->selector, &good);
     if (fd >= 0 && !idem__make_blocking(fd, IDEM__LISTEN_MS)) {
         idem__fail(err, IDEM_E_CONNECT, "can't set up a socket: %s",
                    strerror(errno));
@@ -125,7 +125,7 @@ static int32_t dialed(idem__shared_conn *conn, int fd, idem_error *err) {
 static int32_t attempt(idem__shared_conn *conn, uint64_t deadline_ms,
                        idem_error *err) {
     idem_error why = {.size = sizeof why};
-    idem__watch *watch = conn->link.target->watch;
+    idem__watch *watch = conn->link.selector->watch;
     idem__link_dial(&conn->link);
     pthread_mutex_unlock(&conn->lock);
     if (watch != NULL)
@@ -150,7 +150,7 @@ static int32_t connect_conn(idem__shared_conn *conn, idem__limit limit,
     uint32_t failed = 0;
     while (link->state != IDEM__LINK_UP) {
         uint64_t now_ms = idem_now_ms();
-        if (idem__target_stops(link->target, limit.stop_at))
+        if (idem__selector_stops(link->selector, limit.stop_at))
             return idem__fail_stopped(err);
         if (now_ms >= deadline_ms || idem__link_is_enough(link, failed))
             return idem__link_give_up(link, err);
@@ -200,7 +200,7 @@ int32_t idem__shared_conn_up(idem__shared_conn *conn, idem__limit limit,
             return code;
         if (!idem__link_is_full(&conn->link))
             return 0;
-        if (idem__target_stops(conn->link.target, limit.stop_at))
+        if (idem__selector_stops(conn->link.selector, limit.stop_at))
             return idem__fail_stopped(err);
         if (idem_now_ms() >= deadline_ms)
             return idem__link_stayed_full(&conn->link, err);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/src/target.h"
+#include "client/src/selector.h"
 #include "tests/unit/client/script.h"
 
 static fake_server *serve_at_epoch(script *s, uint64_t epoch, uint16_t port) {
@@ -44,34 +44,34 @@ Test(replaced, a_primary_that_was_replaced_is_not_believed) {
     close_all(client, a, b);
 }
 
-static bool hears(idem__target *target, const char *at, uint64_t epoch,
+static bool hears(idem__selector *selector, const char *at, uint64_t epoch,
                   uint64_t now_ms, idem_error *err) {
     idem__endpoint endpoint;
     idp_hello hello = {.role = "primary", .epoch = epoch, .shards = 1};
     cr_assert(idem__endpoint_parse(at, strlen(at), &endpoint));
-    idem__greeted greeted = {.serial = atomic_load(&target->serial),
+    idem__greeted greeted = {.serial = atomic_load(&selector->serial),
                              .endpoint = &endpoint,
                              .hello = &hello,
                              .now_ms = now_ms};
-    return idem__target_learn(target, &greeted, err);
+    return idem__selector_learn(selector, &greeted, err);
 }
 
 Test(replaced, an_older_primary_is_believed_in_the_end) {
     idem__uri uri = {.endpoints_count = 1};
-    idem__target target;
+    idem__selector selector;
     idem_error err = {.size = sizeof err};
-    idem__target_init(&target, &uri);
-    cr_assert(hears(&target, "a:1", 5, 1000, &err));
-    cr_assert(hears(&target, "b:1", 6, 1000, &err));
-    cr_assert_not(hears(&target, "a:1", 5, 2000, &err));
+    idem__selector_init(&selector, &uri);
+    cr_assert(hears(&selector, "a:1", 5, 1000, &err));
+    cr_assert(hears(&selector, "b:1", 6, 1000, &err));
+    cr_assert_not(hears(&selector, "a:1", 5, 2000, &err));
     cr_assert(strstr(err.text, "a:1 calls itself the primary of epoch 5") !=
                   NULL,
               "%s", err.text);
-    cr_assert_not(hears(&target, "a:1", 5, 2000 + IDEM__DOUBT_MS - 1, &err));
-    cr_assert(hears(&target, "a:1", 5, 2000 + IDEM__DOUBT_MS, &err));
-    cr_assert(hears(&target, "b:1", 6, 20000, &err));
-    cr_assert_not(hears(&target, "a:1", 5, 20001, &err), "doubted anew");
-    idem__target_fini(&target);
+    cr_assert_not(hears(&selector, "a:1", 5, 2000 + IDEM__DOUBT_MS - 1, &err));
+    cr_assert(hears(&selector, "a:1", 5, 2000 + IDEM__DOUBT_MS, &err));
+    cr_assert(hears(&selector, "b:1", 6, 20000, &err));
+    cr_assert_not(hears(&selector, "a:1", 5, 20001, &err), "doubted anew");
+    idem__selector_fini(&selector);
 }
 
 /* ---------------------------------------------------------------- run once */

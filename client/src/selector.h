@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target.h -- which server a client's shared connections talk to, and what it
+/* selector.h -- which server a client's shared connections talk to, and what it
  * said of itself. Shared by all threads of a client; it locks itself. */
-#ifndef IDEM_TARGET_H
-#define IDEM_TARGET_H
+#ifndef IDEM_SELECTOR_H
+#define IDEM_SELECTOR_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +17,7 @@
  * operator did go back to the older one. */
 #define IDEM__DOUBT_MS 10000u
 
-typedef struct idem__target {
+typedef struct idem__selector {
     const idem__uri *uri;
     const _Atomic uint32_t *stop; /* an idem__stop; NULL: never */
     idem__watch *watch;           /* NULL: nobody's */
@@ -35,7 +35,7 @@ typedef struct idem__target {
     idem__endpoint epoch_at; /* and which one that was */
     uint64_t doubt_end_ms;   /* 0: nobody is doubted */
     idem__addr good;         /* that answered last; len 0: none */
-} idem__target;
+} idem__selector;
 
 /* How far a client is on its way out. */
 typedef enum idem__stop {
@@ -45,33 +45,33 @@ typedef enum idem__stop {
 } idem__stop;
 
 /* Whether a call that is ended at that level is to end now. */
-static inline bool idem__target_stops(const idem__target *target,
-                                      idem__stop at) {
-    return target->stop != NULL &&
-           atomic_load_explicit(target->stop, memory_order_relaxed) >=
+static inline bool idem__selector_stops(const idem__selector *selector,
+                                        idem__stop at) {
+    return selector->stop != NULL &&
+           atomic_load_explicit(selector->stop, memory_order_relaxed) >=
                (uint32_t)at;
 }
 
-void idem__target_init(idem__target *target, const idem__uri *uri);
-void idem__target_fini(idem__target *target);
+void idem__selector_init(idem__selector *selector, const idem__uri *uri);
+void idem__selector_fini(idem__selector *selector);
 
 /* The server to connect to now; returns the serial that goes with it. */
-uint64_t idem__target_get(idem__target *target, idem__endpoint *endpoint);
+uint64_t idem__selector_get(idem__selector *selector, idem__endpoint *endpoint);
 
 /* The one with this serial can't be reached, or wants no more calls: the next
  * one's turn. Nothing happens when another thread was first. */
-void idem__target_failed(idem__target *target, uint64_t serial);
+void idem__selector_failed(idem__selector *selector, uint64_t serial);
 
 /* It named the primary ("host:port"); what is no endpoint counts as failed. */
-void idem__target_redirect(idem__target *target, uint64_t serial,
-                           const char *primary);
+void idem__selector_redirect(idem__selector *selector, uint64_t serial,
+                             const char *primary);
 
 /* Whether hello says that it takes changes: a replica names the primary. */
 bool idem__leads(const idp_hello *hello);
 
 /* One connection that was greeted. */
 typedef struct idem__greeted {
-    uint64_t serial; /* the target's, as it was dialled */
+    uint64_t serial; /* the selector's, as it was dialled */
     const idem__endpoint *endpoint;
     const idp_hello *hello;
     uint64_t now_ms;
@@ -81,19 +81,19 @@ typedef struct idem__greeted {
  * since. False, with err filled, when it calls itself the primary in an epoch
  * that is over: another server has told of a higher one, and it is to be
  * looked for first. */
-bool idem__target_learn(idem__target *target, const idem__greeted *greeted,
-                        idem_error *err);
+bool idem__selector_learn(idem__selector *selector,
+                          const idem__greeted *greeted, idem_error *err);
 /* The address that answered last: a name with several may be several servers,
  * and the shared connections of a client belong to one. */
-void idem__target_good(idem__target *target, idem__addr *good);
-void idem__target_set_good(idem__target *target, const idem__addr *good);
+void idem__selector_good(idem__selector *selector, idem__addr *good);
+void idem__selector_set_good(idem__selector *selector, const idem__addr *good);
 
 /* It no longer is what it told: every shared connection greets it anew. */
-void idem__target_unlearn(idem__target *target, uint64_t serial);
+void idem__selector_unlearn(idem__selector *selector, uint64_t serial);
 
 /* The shard that owns the key; 0 without a key. False while it is not known
  * how many there are. */
-bool idem__target_route(idem__target *target, idp_slice ns, idp_slice key,
-                        uint32_t *shard);
+bool idem__selector_route(idem__selector *selector, idp_slice ns, idp_slice key,
+                          uint32_t *shard);
 
 #endif
