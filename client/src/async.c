@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
 

@@ -50,7 +50,7 @@ typedef enum idem__dial_step {
     IDEM__DIAL_NONE,
     IDEM__DIAL_LOOKUP,
     IDEM__DIAL_CONNECT,
-    IDEM__DIAL_GREET
+    IDEM__DIAL_HANDSHAKE
 } idem__dial_step;
 
 /* A link with a descriptor, and calls that wait for it. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* async_dial.c -- how a line of an idem_async comes up: looking up, connecting
- * and greeting without ever waiting. See async.h; async_line.c is what it does
+ * and handshake without ever waiting. See async.h; async_line.c is what it does
  * once it is up. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 
 #include "client/src/async.h"
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 #include "client/src/socket.h"
 #include "client/src/stranger.h"
 
@@ -69,8 +69,8 @@ void idem__dial_lost(idem_async *async, idem__line *line,
 void idem__dial_failed(idem_async *async, idem__line *line, int os_error) {
     idem_error why = {.size = sizeof why};
     const char *name = line->link.endpoint.name;
-    if (line->step == IDEM__DIAL_GREET)
-        idem__greet_silent(name, os_error, &why);
+    if (line->step == IDEM__DIAL_HANDSHAKE)
+        idem__handshake_silent(name, os_error, &why);
     else
         idem__fail_at(&why, IDEM_E_CONNECT, (idem__where){name, os_error},
                       "can't connect to %s: %s", name, strerror(os_error));
@@ -122,7 +122,7 @@ void idem__dial_connected(idem_async *async, idem__line *line) {
         idem__dial_failed(async, line, error);
         return;
     }
-    line->step = IDEM__DIAL_GREET;
+    line->step = IDEM__DIAL_HANDSHAKE;
     line->greeting.deadline_ms = UINT64_MAX; /* step_end_ms is it */
     if (idem__seal_begin(&line->seal, link->uri, &link->endpoint) &&
         idem__wire_hello(&link->wire, &line->greeting, &greeting) == 0)
@@ -135,7 +135,8 @@ static void greeted(idem_async *async, idem__line *line,
                     const idp_reply *reply) {
     idem__link *link = &line->link;
     idem_error why = {.size = sizeof why};
-    if (idem__greet_read(link->endpoint.name, reply, &link->hello, &why) != 0) {
+    if (idem__handshake_read(link->endpoint.name, reply, &link->hello, &why) !=
+        0) {
         idem__dial_lost(async, line, &why);
         return;
     }
@@ -160,10 +161,11 @@ bool idem__dial_hear(idem_async *async, idem__line *line) {
         greeted(async, line, &reply);
         return line->link.state == IDEM__LINK_UP && !idem__async_is_over(async);
     case IDEM__NEXT_BROKEN:
-        idem__greet_stranger(line->link.endpoint.name,
-                             idem__stranger_kind(wire->in.bytes + wire->in.at,
-                                                 idem__buffer_len(&wire->in)),
-                             &why);
+        idem__handshake_stranger(
+            line->link.endpoint.name,
+            idem__stranger_kind(wire->in.bytes + wire->in.at,
+                                idem__buffer_len(&wire->in)),
+            &why);
         idem__dial_lost(async, line, &why);
         return false;
     case IDEM__NEXT_NONE:
@@ -182,7 +184,7 @@ void idem__dial_step_over(idem_async *async, idem__line *line) {
     const uint64_t fd_serial = line->fd_serial;
     if (step == IDEM__DIAL_CONNECT && idem__poll(line->fd, POLLOUT, 0))
         idem__dial_connected(async, line);
-    else if (step == IDEM__DIAL_GREET)
+    else if (step == IDEM__DIAL_HANDSHAKE)
         idem__line_read(async, line);
     bool is_there =
         line->step == step && line->fd >= 0 && line->fd_serial == fd_serial;

@@ -132,7 +132,7 @@ static void lose_tls(idem_async *async, idem__line *line) {
 /* Hands out what has arrived. False: nothing more is to be read now. */
 static bool deliver(idem_async *async, idem__line *line) {
     idem__link *link = &line->link;
-    if (line->step == IDEM__DIAL_GREET && !idem__dial_hear(async, line))
+    if (line->step == IDEM__DIAL_HANDSHAKE && !idem__dial_hear(async, line))
         return false;
     while (link->state == IDEM__LINK_UP) {
         idem__attempt *attempt = NULL;
@@ -150,7 +150,7 @@ static bool deliver(idem_async *async, idem__line *line) {
                 return false;
         }
     }
-    return line->step == IDEM__DIAL_GREET;
+    return line->step == IDEM__DIAL_HANDSHAKE;
 }
 
 /* What the last bytes said was handed out; the line may have lived through
@@ -257,7 +257,7 @@ void idem__line_flush(idem_async *async, idem__line *line) {
            !idem__async_is_over(async))
         idem__task_send(async, line->first, line);
     bool speaks =
-        link->state == IDEM__LINK_UP || line->step == IDEM__DIAL_GREET;
+        link->state == IDEM__LINK_UP || line->step == IDEM__DIAL_HANDSHAKE;
     if (speaks && !line->full && !idem__async_is_over(async))
         write_out(async, line);
 }

@@ -5,7 +5,7 @@
 
 #include "client/src/client.h"
 #include "client/src/error.h"
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 #include "client/src/mem.h"
 
 /* ------------------------------------------------ which process's it is */

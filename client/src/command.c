@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "client/src/error.h"
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 #include "client/src/sized.h"
 #include "client/src/socket.h"
 #include "proto/commands.h"
@@ -51,19 +51,19 @@ static int32_t prepare(queued *e, const char *uri, uint32_t timeout_ms,
 
 static int connect_to(queued *e, idem_error *err) {
     uint64_t connected_ms = idem_now_ms() + e->uri.connect_timeout_ms;
-    idem__greet greet = {.uri = &e->uri,
-                         .endpoint = &e->uri.endpoints[0],
-                         .shard = -1,
-                         .seal = &e->seal,
-                         .deadline_ms = connected_ms < e->deadline_ms
-                                            ? connected_ms
-                                            : e->deadline_ms};
+    idem__handshake handshake = {.uri = &e->uri,
+                                 .endpoint = &e->uri.endpoints[0],
+                                 .shard = -1,
+                                 .seal = &e->seal,
+                                 .deadline_ms = connected_ms < e->deadline_ms
+                                                    ? connected_ms
+                                                    : e->deadline_ms};
     idem__lookup lookup = {0};
     idem__addr good = {0};
-    greet.lookup = &lookup;
-    greet.good = &good;
+    handshake.lookup = &lookup;
+    handshake.good = &good;
     idp_hello hello;
-    int fd = idem__greet_server(&greet, &e->wire, &hello, err);
+    int fd = idem__handshake_server(&handshake, &e->wire, &hello, err);
     idem__lookup_drop(&lookup);
     return fd;
 }
@@ -85,8 +85,8 @@ static int32_t exchange(queued *e, int fd, idem_error *err) {
     idem__op op = {.deadline_ms = UINT64_MAX};
     if (idem__wire_queue(&e->wire, &op, &e->request) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a request");
-    idem__heard heard =
-        idem__greet_exchange(fd, &e->wire, &e->seal, e->deadline_ms, &e->reply);
+    idem__heard heard = idem__handshake_exchange(fd, &e->wire, &e->seal,
+                                                 e->deadline_ms, &e->reply);
     int why = errno;
     if (op.pending)
         idem__calls_remove(&e->wire.calls, &op);

@@ -5,7 +5,7 @@
 
 #include "client/src/args.h"
 #include "client/src/conn.h"
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 #include "client/src/mem.h"
 
 /* What is one process's alone. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn_link.c -- an idem_conn's descriptor: connecting, greeting, reading and
+/* conn_link.c -- an idem_conn's descriptor: connecting, handshake, reading and
  * writing without ever blocking, and starting over. */
 #include "client/src/conn.h"
 

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 
 /* Where there is another server to try, the first attempts to connect get so
  * much each, and twice as much in every further round. */
@@ -80,7 +80,7 @@ bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
     return true;
 }
 
-void idem__link_greet_again(idem__link *link) {
+void idem__link_handshake_again(idem__link *link) {
     static const idem__greeting greeting = {.shard = -1};
     assert(link->state == IDEM__LINK_UP);
     if (idem__leads(&link->hello) || link->probe.op.pending)
@@ -95,7 +95,7 @@ void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
                               uint64_t now_ms) {
     idp_hello hello;
     idem_error why;
-    if (idem__greet_read(link->endpoint.name, reply, &hello, &why) != 0)
+    if (idem__handshake_read(link->endpoint.name, reply, &hello, &why) != 0)
         return;
     link->hello = hello;
     /* One that is not believed has taken a change all the same. */

@@ -80,7 +80,7 @@ uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
 bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err);
 /* UP, and a change was answered: where a replica had greeted it was promoted,
  * and is asked in which epoch, and how many shards it has. */
-void idem__link_greet_again(idem__link *link);
+void idem__link_handshake_again(idem__link *link);
 void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
                               uint64_t now_ms);
 /* DIALING to DOWN, the next server's turn. 0: the call may wait for another

@@ -85,7 +85,7 @@ idem__next idem__link_next(idem__link *link, idem__attempt **attempt,
         }
         *attempt = (idem__attempt *)op;
         if (idem__is_change(op->method) && !reply->is_error)
-            idem__link_greet_again(link);
+            idem__link_handshake_again(link);
         return IDEM__NEXT_REPLY;
     }
 }

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/src/greet.h"
+#include "client/src/handshake.h"
 #include "client/src/mem.h"
 #include "client/src/shared_conn.h"
 #include "client/src/socket.h"
@@ -86,7 +86,7 @@ void idem__shared_conn_break(idem__shared_conn *conn, int os_error,
 static int dial(idem__shared_conn *conn, uint64_t deadline_ms,
                 idem_error *err) {
     idem__link *link = &conn->link;
-    idem__greet greet = {
+    idem__handshake handshake = {
         .uri = link->uri,
         .endpoint = &link->endpoint,
         .shard = link->shard,
@@ -94,9 +94,9 @@ static int dial(idem__shared_conn *conn, uint64_t deadline_ms,
         .deadline_ms = idem__link_dial_end_ms(link, deadline_ms, idem_now_ms()),
         .lookup = &conn->lookup};
     idem__addr good;
-    greet.good = &good;
+    handshake.good = &good;
     idem__selector_good(link->selector, &good);
-    int fd = idem__greet_server(&greet, &link->wire, &link->hello, err);
+    int fd = idem__handshake_server(&handshake, &link->wire, &link->hello, err);
     if (fd >= 0)
         idem__selector_set_good(link->selector, &good);
     if (fd >= 0 && !idem__make_blocking(fd, IDEM__LISTEN_MS)) {

@@ -65,7 +65,7 @@ idem__greeting idem__greeting_of(const idem__uri *uri, int32_t shard);
 int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
                          const idem__greeting *greeting);
 
-/* What the greeting's answer changes for the bytes to come. */
+/* What the handshake's answer changes for the bytes to come. */
 void idem__wire_greeted(idem__wire *wire, const idp_hello *hello);
 
 /* A result that the server would not keep is not sent at all. Returns whether

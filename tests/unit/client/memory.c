@@ -39,7 +39,7 @@ static void script(void *ctx, uint64_t link, const idp_request *request,
 static fake_server *server;
 
 static bool is_told(int32_t code) {
-    /* CONNECT: the greeting had no memory, and the deadline came. */
+    /* CONNECT: the handshake had no memory, and the deadline came. */
     return code == IDEM_E_MEMORY || code == IDEM_E_LOST ||
            code == IDEM_E_CONNECT || code == IDEM_E_TIMEOUT_UNSENT ||
            code == IDEM_E_TIMEOUT || code == IDEM_E_NOT_RECORDED;

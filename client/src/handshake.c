@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* greet.c -- see greet.h. Here and only here the blocking client waits for
- * something other than the answer to a call. */
-#include "client/src/greet.h"
+/* handshake.c -- see handshake.h. Here and only here the blocking client waits
+ * for something other than the answer to a call. */
+#include "client/src/handshake.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,18 +29,18 @@ bool idem__random(void *to, size_t len) {
 #endif
 }
 
-static int fail(const idem__greet *greet, idem_error *err, int os_error,
+static int fail(const idem__handshake *handshake, idem_error *err, int os_error,
                 const char *why) {
-    const char *name = greet->endpoint->name;
+    const char *name = handshake->endpoint->name;
     idem__fail_at(err, IDEM_E_CONNECT,
                   (idem__where){.endpoint = name, .os_error = os_error},
                   "can't connect to %s: %s", name, why);
     return -1;
 }
 
-static int fail_lookup(const idem__greet *greet, idem_error *err,
+static int fail_lookup(const idem__handshake *handshake, idem_error *err,
                        const char *why) {
-    const char *name = greet->endpoint->name;
+    const char *name = handshake->endpoint->name;
     idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
                   "the host of %s is not known: %s; check the name", name, why);
     return -1;
@@ -120,8 +120,8 @@ static idem__heard hear(int fd, idem__wire *wire, idem__seal *seal,
     }
 }
 
-idem__heard idem__greet_exchange(int fd, idem__wire *wire, idem__seal *seal,
-                                 uint64_t deadline_ms, idp_reply *reply) {
+idem__heard idem__handshake_exchange(int fd, idem__wire *wire, idem__seal *seal,
+                                     uint64_t deadline_ms, idp_reply *reply) {
     if (send_out(fd, wire, seal, deadline_ms))
         return hear(fd, wire, seal, deadline_ms, reply);
     int why = errno; /* it may have said why before it closed */
@@ -132,7 +132,7 @@ idem__heard idem__greet_exchange(int fd, idem__wire *wire, idem__seal *seal,
     return IDEM__HEARD_FAILED;
 }
 
-int32_t idem__greet_silent(const char *name, int why, idem_error *err) {
+int32_t idem__handshake_silent(const char *name, int why, idem_error *err) {
     const char *words = strerror(why);
     if (why == 0 || why == ECONNRESET)
         words = "it closed the connection before it said a word; is that "
@@ -146,16 +146,16 @@ int32_t idem__greet_silent(const char *name, int why, idem_error *err) {
         "can't talk to %s: %s", name, words);
 }
 
-int32_t idem__greet_stranger(const char *name, const char *kind,
-                             idem_error *err) {
+int32_t idem__handshake_stranger(const char *name, const char *kind,
+                                 idem_error *err) {
     return idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
                          "something listens at %s and does not speak "
                          "idemstore's protocol%s; check the port",
                          name, kind);
 }
 
-int32_t idem__greet_read(const char *name, const idp_reply *reply,
-                         idp_hello *hello, idem_error *err) {
+int32_t idem__handshake_read(const char *name, const idp_reply *reply,
+                             idp_hello *hello, idem_error *err) {
     if (reply->is_error)
         return idem__fail_reply(err, name, reply);
     if (idp_hello_read(reply->result, hello) && hello->shards > 0 &&
@@ -168,37 +168,40 @@ int32_t idem__greet_read(const char *name, const idp_reply *reply,
 
 /* Where one try must do, whoever is silent is asked whether it is Redis. NULL
  * and *what: it is not, or spoke. */
-static const char *ask_kind(const idem__greet *greet, idem__wire *wire, int fd,
-                            idp_reply *reply, idem__heard *what) {
-    uint64_t deadline_ms = greet->deadline_ms;
+static const char *ask_kind(const idem__handshake *handshake, idem__wire *wire,
+                            int fd, idp_reply *reply, idem__heard *what) {
+    uint64_t deadline_ms = handshake->deadline_ms;
     uint64_t patient_ms = idem_now_ms() + SILENT_MS;
     const char *kind = NULL;
-    if (greet->uri->connect_rounds > 0 && patient_ms < deadline_ms &&
-        !idem__seal_is_on(greet->seal))
+    if (handshake->uri->connect_rounds > 0 && patient_ms < deadline_ms &&
+        !idem__seal_is_on(handshake->seal))
         deadline_ms = patient_ms;
-    *what = idem__greet_exchange(fd, wire, greet->seal, deadline_ms, reply);
+    *what =
+        idem__handshake_exchange(fd, wire, handshake->seal, deadline_ms, reply);
     if (*what != IDEM__HEARD_FAILED || errno != ETIMEDOUT ||
-        deadline_ms == greet->deadline_ms)
+        deadline_ms == handshake->deadline_ms)
         return NULL;
-    kind = idem__stranger_ask(fd, greet->deadline_ms);
+    kind = idem__stranger_ask(fd, handshake->deadline_ms);
     if (kind == NULL)
-        *what = idem__greet_exchange(fd, wire, greet->seal, greet->deadline_ms,
-                                     reply);
+        *what = idem__handshake_exchange(fd, wire, handshake->seal,
+                                         handshake->deadline_ms, reply);
     return kind;
 }
 
 /* 0, or the code that err was filled with. */
-static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
-                        idp_hello *hello, idem_error *err) {
-    const char *name = greet->endpoint->name;
+static int32_t exchange(const idem__handshake *handshake, idem__wire *wire,
+                        int fd, idp_hello *hello, idem_error *err) {
+    const char *name = handshake->endpoint->name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     idp_reply reply = {0};
     idem__heard what;
-    idem__greeting greeting = idem__greeting_of(greet->uri, greet->shard);
-    if (!idem__seal_begin(greet->seal, greet->uri, greet->endpoint) ||
+    idem__greeting greeting =
+        idem__greeting_of(handshake->uri, handshake->shard);
+    if (!idem__seal_begin(handshake->seal, handshake->uri,
+                          handshake->endpoint) ||
         idem__wire_hello(wire, &op, &greeting) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
-    const char *kind = ask_kind(greet, wire, fd, &reply, &what);
+    const char *kind = ask_kind(handshake, wire, fd, &reply, &what);
     int why = errno;
     if (op.pending)
         idem__calls_remove(&wire->calls, &op);
@@ -206,14 +209,14 @@ static int32_t exchange(const idem__greet *greet, idem__wire *wire, int fd,
         kind = idem__stranger_kind(wire->in.bytes + wire->in.at,
                                    idem__buffer_len(&wire->in));
     if (kind != NULL)
-        return idem__greet_stranger(name, kind, err);
+        return idem__handshake_stranger(name, kind, err);
     if (what == IDEM__HEARD_NO_TLS)
-        return idem__seal_fail(greet->seal, name, err);
+        return idem__seal_fail(handshake->seal, name, err);
     if (what == IDEM__HEARD_FAILED && wire->said != 0)
         return idem__fail_said(err, name, wire->said, wire->said_text);
     if (what == IDEM__HEARD_FAILED)
-        return idem__greet_silent(name, why, err);
-    return idem__greet_read(name, &reply, hello, err);
+        return idem__handshake_silent(name, why, err);
+    return idem__handshake_read(name, &reply, hello, err);
 }
 
 /* When an address that is connected must have answered: one that says nothing
@@ -226,41 +229,41 @@ static uint64_t greeted_by_ms(const idem__race *race) {
 }
 
 /* The first address that connects and greets; -1 with err filled. */
-static int greet_any(const idem__greet *greet, idem__race *race,
-                     idem__wire *wire, idp_hello *hello, idem_error *err) {
+static int handshake_any(const idem__handshake *handshake, idem__race *race,
+                         idem__wire *wire, idp_hello *hello, idem_error *err) {
     for (;;) {
         uint32_t at = 0;
         int fd = idem__race_next(race, &at);
         if (fd < 0)
-            return err->code != 0
-                       ? -1
-                       : fail(greet, err, race->error, strerror(race->error));
-        idem__greet one = *greet;
+            return err->code != 0 ? -1
+                                  : fail(handshake, err, race->error,
+                                         strerror(race->error));
+        idem__handshake one = *handshake;
         one.deadline_ms = greeted_by_ms(race);
         int32_t code = exchange(&one, wire, fd, hello, err);
         if (code == 0) {
-            *greet->good = race->addrs[at];
+            *handshake->good = race->addrs[at];
             return fd;
         }
-        idem__seal_hang_up(greet->seal, fd);
+        idem__seal_hang_up(handshake->seal, fd);
         if (code != IDEM_E_CONNECT || idem__race_left(race) == 0)
             return -1;
         idem__wire_reset(wire);
     }
 }
 
-int idem__greet_server(const idem__greet *greet, idem__wire *wire,
-                       idp_hello *hello, idem_error *err) {
+int idem__handshake_server(const idem__handshake *handshake, idem__wire *wire,
+                           idp_hello *hello, idem_error *err) {
     idem__addr addrs[IDEM__ADDRS_MAX];
     idem__race race;
     const char *why = NULL;
-    uint32_t count = idem__lookup_addrs(greet->lookup, greet->endpoint,
-                                        greet->deadline_ms, addrs, &why);
+    uint32_t count = idem__lookup_addrs(handshake->lookup, handshake->endpoint,
+                                        handshake->deadline_ms, addrs, &why);
     if (count == 0)
-        return fail_lookup(greet, err, why);
-    idem__addrs_prefer(addrs, count, greet->good);
-    idem__race_begin(&race, addrs, count, greet->deadline_ms);
-    int fd = greet_any(greet, &race, wire, hello, err);
+        return fail_lookup(handshake, err, why);
+    idem__addrs_prefer(addrs, count, handshake->good);
+    idem__race_begin(&race, addrs, count, handshake->deadline_ms);
+    int fd = handshake_any(handshake, &race, wire, hello, err);
     idem__race_end(&race);
     if (fd < 0)
         return -1;
