@@ -6,7 +6,7 @@
  * out of bounds, every buffer accounted for, all memory given back. */
 #include "server/log.h"
 #include "server/reader.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,11 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 enum { SEND = 0, SEND_TOO, WAIT, REOPEN, TAKE, HOLD, END, FINISH, DRAIN };
 
-static town t;
+static harness t;
 static caller callers[CALLERS];
 
 static void begin(uint8_t how) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     t.server.result_bytes_max = 48;
     t.server.buffer_bytes_max = how & 1 ? 2048 : 64u << 10;
     t.server.unsent_bytes_max = how & 2 ? 700 : 32u << 10;
@@ -30,7 +30,7 @@ static void begin(uint8_t how) {
         t.server.secret.bytes[0] = 's';
         t.server.secret.len = 1;
     }
-    town_open(&t);
+    harness_open(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_open(&callers[i], &t, i % 2);
 }
@@ -46,7 +46,7 @@ static void change(caller *c, int what, uint8_t amount) {
         return;
     switch (what) {
     case WAIT:
-        town_pass(&t, (uint64_t)amount * 10);
+        harness_pass(&t, (uint64_t)amount * 10);
         break;
     case REOPEN:
         reopen(c, amount);
@@ -74,7 +74,7 @@ static void change(caller *c, int what, uint8_t amount) {
     }
     if (c->conn && !c->travels)
         ids_worker_mark(t.workers[c->loop], c->conn);
-    town_run(&t);
+    harness_run(&t);
 }
 
 static void finish(void) {
@@ -83,7 +83,7 @@ static void finish(void) {
         caller_close(&callers[i]);
     for (uint32_t i = 0; i < t.server.loops; i++)
         assert(t.workers[i]->buffers.bytes == 0);
-    town_close(&t);
+    harness_close(&t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {

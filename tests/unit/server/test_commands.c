@@ -6,7 +6,7 @@
 #include "proto/reply.h"
 #include "proto/request.h"
 
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -21,7 +21,7 @@ typedef struct handler {
     ids_command_id ids[8];
 } handler;
 
-static town t;
+static harness t;
 static caller a, b;
 static handler peer;
 
@@ -40,24 +40,24 @@ static void lag(void *ctx, ids_worker *worker, idp_replication *report) {
     strcpy(report->mode, "sync");
 }
 
-static void open_town(void) {
-    town_open(&t);
+static void open_harness(void) {
+    harness_open(&t);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 2);
     a.conn->reading.local = b.conn->reading.local = true;
 }
 
 static void begin(void) {
-    town_plan(&t, LOOPS);
+    harness_plan(&t, LOOPS);
     peer = (handler){0};
     t.server.peer = (ids_command_handler){&peer, take, lag};
-    open_town();
+    open_harness();
 }
 
 static void end(void) {
     caller_close(&a);
     caller_close(&b);
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(commands, .init = begin, .fini = end);
@@ -75,7 +75,7 @@ static void promoted(ids_command_id id) {
     const idp_command_answer answer = {.outcome = IDP_COMMAND_PROMOTED,
                                        .epoch = 9};
     ids_command_answer(t.workers[0], id, &answer);
-    town_run(&t);
+    harness_run(&t);
 }
 
 Test(commands, an_command_on_any_loop_is_taken_on_loop_0_and_answered_there) {
@@ -100,7 +100,7 @@ Test(commands, other_requests_of_the_asker_are_served_meanwhile) {
     HEARS(&b, "2 pong");
     HEARS(&b, "3 acquired");
     ids_command_refuse(t.workers[0], peer.last.id, "no");
-    town_run(&t);
+    harness_run(&t);
     HEARS(&b, "1 refused");
     cr_assert_eq(t.workers[0]->counters.of[IDS_COMMANDS_REFUSED_TOTAL], 1);
 }
@@ -111,7 +111,7 @@ Test(commands, a_command_id_is_answered_once) {
     ids_command_refuse(t.workers[0], peer.last.id, "no");
     ids_command_refuse(t.workers[0], 0, "no");
     ids_command_refuse(t.workers[0], 99, "no");
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "1 refused");
     HEARS(&a, "nothing");
 }
@@ -160,11 +160,11 @@ Test(commands, are_taken_from_this_machine_only_where_there_is_no_secret) {
 
 Test(commands, need_the_secret_where_there_is_one) {
     end();
-    town_plan(&t, LOOPS);
+    harness_plan(&t, LOOPS);
     peer = (handler){0};
     t.server.peer = (ids_command_handler){&peer, take, lag};
     t.server.secret = (ids_secret){.bytes = "open", .len = 4};
-    open_town();
+    open_harness();
     command(&b, 1, IDP_PROMOTE, false);
     HEARS(&b, "1 DENIED");
     command(&b, 2, IDP_REPLICATION, false);
@@ -182,8 +182,8 @@ Test(commands, who_is_not_there_is_told_by_its_flag) {
     HEARS(&b, "1 refused");
     cr_assert_eq(peer.count, 0);
     end();
-    town_plan(&t, LOOPS);
-    open_town();
+    harness_plan(&t, LOOPS);
+    open_harness();
     command(&b, 2, IDP_PROMOTE, true);
     command(&a, 3, IDP_SWITCHOVER, false);
     HEARS(&b, "2 refused");
@@ -214,8 +214,8 @@ Test(commands, replication_is_told_on_every_loop) {
 
 Test(commands, without_a_peer_replication_says_that_it_is_alone) {
     end();
-    town_plan(&t, LOOPS);
-    open_town();
+    harness_plan(&t, LOOPS);
+    open_harness();
     command(&b, 1, IDP_REPLICATION, false);
     idp_replication report = read_report(&b);
     cr_assert_str_eq(report.role, "primary");
@@ -230,7 +230,7 @@ Test(commands, without_a_peer_replication_says_that_it_is_alone) {
 Test(commands, a_server_that_goes_down_answers_what_is_under_way) {
     command(&b, 1, IDP_PROMOTE, false);
     ids_line_drain(t.lines[0]);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&b, "1 SHUTTING_DOWN");
     command(&b, 2, IDP_PROMOTE, false);
     HEARS(&b, "2 SHUTTING_DOWN");

@@ -2,7 +2,7 @@
 /* test_commit_gate.c -- the commit gate: no reply leaves before what it shows
  * is safe, and none waits for longer than that. */
 #include "server/commit_gate.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 
-static town t;
+static harness t;
 static caller a, b;
 
 static void open_two(void) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     t.is_kept = true;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 1);
 }
@@ -24,18 +24,18 @@ static void open_two(void) {
 static void close_all(void) {
     caller_close(&a);
     caller_close(&b);
-    town_run(&t);
+    harness_run(&t);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
     }
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(gate, .init = open_two, .fini = close_all);
 
 static void sync_loop(uint32_t loop) {
-    cr_assert(town_sync(&t, loop));
-    town_run(&t);
+    cr_assert(harness_sync(&t, loop));
+    harness_run(&t);
 }
 
 Test(gate, a_reply_waits_until_its_change_is_safe) {
@@ -62,7 +62,7 @@ Test(gate, a_reader_does_not_see_what_a_crash_could_undo) {
     sync_loop(0);
     HEARS(&c, "2 in_progress");
     caller_close(&c);
-    town_run(&t);
+    harness_run(&t);
 }
 
 Test(gate, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
@@ -77,7 +77,7 @@ Test(gate, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
         .written = 1, .durable = 1, .free_bytes = UINT64_MAX};
     ids_journal_done(worker->journal, &done);
     ids_commit_gate_release(worker, 1);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "1 acquired");
     HEARS(&a, "nothing");
     sync_loop(0);
@@ -88,7 +88,7 @@ Test(gate, each_reply_waits_for_its_own_batch_and_for_no_later_one) {
 Test(gate, a_reply_from_another_loop_waits_there) {
     ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
     HEARS(&a, "nothing");
-    cr_assert_not(town_sync(&t, 0), "its own loop has changed nothing");
+    cr_assert_not(harness_sync(&t, 0), "its own loop has changed nothing");
     sync_loop(1);
     HEARS(&a, "1 acquired");
 }
@@ -123,7 +123,7 @@ Test(gate, a_caller_that_goes_takes_its_held_replies_along) {
     ask_acquire(&b, 2, key_of(&t, 0, 1), 0);
     caller_close(&a);
     caller_close(&b);
-    town_run(&t);
+    harness_run(&t);
     sync_loop(0);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 1);
@@ -190,7 +190,7 @@ Test(gate, claims_are_held_for_a_while_after_an_empty_start) {
     t.workers[0]->gate.claims_from_ms = t.workers[0]->now_ms + 100;
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     HEARS(&a, "1 LIMIT");
-    town_pass(&t, 100);
+    harness_pass(&t, 100);
     ask_acquire(&a, 2, key_of(&t, 0, 0), 0);
     sync_loop(0);
     HEARS(&a, "2 acquired");
@@ -199,8 +199,8 @@ Test(gate, claims_are_held_for_a_while_after_an_empty_start) {
 Test(gate, nothing_leaves_once_the_gate_is_shut) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     ids_commit_gate_shut(t.workers[0]);
-    cr_assert(town_sync(&t, 0));
-    town_run(&t);
+    cr_assert(harness_sync(&t, 0));
+    harness_run(&t);
     ask_plain(&a, 2, IDP_PING);
     HEARS(&a, "nothing");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_conn.c -- one worker, one connection: bytes in, bytes out. */
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -10,12 +10,12 @@
 
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 
-static town t;
+static harness t;
 static caller a, b;
 
 static void open_one(void) {
-    town_plan(&t, 1);
-    town_open(&t);
+    harness_plan(&t, 1);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 0);
 }
@@ -24,7 +24,7 @@ static void close_all(void) {
     caller_close(&a);
     caller_close(&b);
     cr_assert_eq(t.workers[0]->buffers.bytes, 0);
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(conn, .init = open_one, .fini = close_all);
@@ -234,7 +234,7 @@ Test(conn, a_waiter_whose_connection_is_gone_is_forgotten) {
     ask_acquire(&b, 5, "k", 10000);
     caller_close(&b);
     caller_open(&b, &t, 0); /* in the same slot */
-    town_pass(&t, 1000);
+    harness_pass(&t, 1000);
     ask_acquire(&a, 2, "k", 0);
     HEARS(&a, "1 acquired");
     HEARS(&a, "2 acquired"); /* not the waiter's */
@@ -257,19 +257,19 @@ Test(conn, drained_waiters_and_newcomers_hear_so) {
     HEARS(&a, "1 acquired");
     ask_acquire(&b, 5, "k", 10000);
     ids_line_drain(t.lines[0]);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&b, "5 SHUTTING_DOWN");
     ask_acquire(&b, 6, "l", 0);
     HEARS(&b, "6 SHUTTING_DOWN");
     ids_conn_finish(t.workers[0], b.conn);
-    town_run(&t);
+    harness_run(&t);
     cr_assert_null(b.conn);
 }
 
 Test(conn, who_does_not_read_is_stopped_and_goes_on_later) {
     /* the mark is 256 KiB, so buffers must allow for it */
     uint8_t bytes[4096];
-    town_limit_buffers(&t, 8u << 20);
+    harness_limit_buffers(&t, 8u << 20);
     t.server.unsent_bytes_max = 4u << 20;
     size_t len = put_acquire(bytes, 1, "k", 0);
     len += put_complete(bytes + len, 2, "k", first_token(), 1000);
@@ -283,7 +283,7 @@ Test(conn, who_does_not_read_is_stopped_and_goes_on_later) {
     cr_assert_lt(ids_conn_unsent(a.conn), IDS_UNSENT_BYTES_HIGH + 2048);
     a.takes = SIZE_MAX;
     ids_worker_mark(t.workers[0], a.conn);
-    town_run(&t);
+    harness_run(&t);
     for (unsigned i = 0; i < 1000; i++) {
         char wanted[32];
         snprintf(wanted, sizeof wanted, "%u replay", i);
@@ -331,14 +331,14 @@ Test(conn, replays_become_limit_when_all_buffers_are_full) {
     HEARS(&b, "3 LIMIT");
     a.takes = SIZE_MAX;
     ids_worker_mark(t.workers[0], a.conn);
-    town_run(&t);
+    harness_run(&t);
     ask_acquire(&b, 4, "k", 0);
     HEARS(&b, "4 replay");
 }
 
 Test(conn, partial_input_over_the_budget_closes_who_asks_for_more) {
     uint8_t bytes[4096];
-    town_limit_buffers(&t, 512);
+    harness_limit_buffers(&t, 512);
     ask_acquire(&b, 1, "k", 0);
     HEARS(&b, "1 acquired");
     put_complete(bytes, 2, "k", first_token(), 1000);

@@ -2,7 +2,7 @@
 /* test_forward.c -- several workers: requests for another loop's keys, and
  * connections that move. */
 #include "server/reader.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,12 +11,12 @@
 
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 
-static town t;
+static harness t;
 static caller a, b;
 
 static void open_three(void) {
-    town_plan(&t, 3);
-    town_open(&t);
+    harness_plan(&t, 3);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 1);
 }
@@ -25,10 +25,10 @@ static void close_all(void) {
     t.keep_messages = false;
     caller_close(&a);
     caller_close(&b);
-    town_run(&t);
+    harness_run(&t);
     for (int i = 0; i < 3; i++)
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
-    town_close(&t);
+    harness_close(&t);
 }
 
 /* Loops' tokens never meet, whatever keys they are of. */
@@ -91,7 +91,7 @@ Test(forward, the_bound_stops_reading_and_nothing_is_lost) {
     cr_assert_eq(a.conn->forwarded.count, 8);
     cr_assert(ids_conn_is_stalled(a.conn));
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "0 acquired");
     for (unsigned i = 1; i < 50; i++) {
         char wanted[32];
@@ -122,7 +122,7 @@ Test(forward, an_answer_to_who_has_died_is_dropped) {
     caller_close(&a);
     caller_open(&a, &t, 0); /* in the same slot */
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "nothing");
     ask_acquire(&a, 1, key, 0);
     HEARS(&a, "1 in_progress"); /* it did take effect */
@@ -135,7 +135,7 @@ Test(forward, a_waiter_far_away_is_forgotten_with_its_connection) {
     ask_acquire(&a, 2, key, 10000);
     caller_close(&a);
     caller_open(&a, &t, 0);
-    town_pass(&t, 1000);
+    harness_pass(&t, 1000);
     ask_acquire(&b, 3, key, 0);
     HEARS(&b, "3 acquired");
     HEARS(&a, "nothing");
@@ -146,10 +146,10 @@ Test(forward, a_half_closed_connection_gets_what_is_under_way) {
     t.keep_messages = true;
     ask_acquire(&a, 1, key, 0);
     ids_reader_end(t.lines[0], a.conn);
-    town_run(&t);
+    harness_run(&t);
     cr_assert_not_null(a.conn);
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "1 acquired");
     cr_assert_null(a.conn);
 }
@@ -239,7 +239,7 @@ Test(forward, a_full_mailbox_delays_and_loses_nothing) {
         cr_assert_eq(ids_worker_post(worker), i < 4);
     }
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "0 acquired");
     for (unsigned i = 1; i < 7; i++) {
         char wanted[32];
@@ -255,7 +255,7 @@ Test(forward, a_drain_reaches_every_loop) {
     ask_acquire(&a, 2, key, 10000);
     ids_worker_tell_others(t.workers[0], IDS_NOTICE_DRAIN);
     ids_line_drain(t.lines[0]);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "2 SHUTTING_DOWN");
     ask_plain(&b, 3, IDP_PING);
     HEARS(&b, "3 SHUTTING_DOWN");
@@ -269,7 +269,7 @@ Test(forward, a_result_too_many_under_way_becomes_limit) {
     caller_send(&b, bytes, len);
     HEARS(&b, "1 acquired");
     HEARS(&b, "2 completed");
-    town_limit_buffers(&t, 2500);
+    harness_limit_buffers(&t, 2500);
     len = 0;
     for (uint32_t i = 0; i < 5; i++)
         len += put_acquire(bytes + len, i, key, 0);
@@ -278,8 +278,8 @@ Test(forward, a_result_too_many_under_way_becomes_limit) {
     ids_reader_input(t.lines[0], a.conn, len);
     ids_worker_post(t.workers[0]);
     ids_line_take_messages(t.lines[1]);
-    town_limit_buffers(&t, 64u << 10);
-    town_run(&t);
+    harness_limit_buffers(&t, 64u << 10);
+    harness_run(&t);
     HEARS(&a, "0 replay");
     HEARS(&a, "1 replay");
     HEARS(&a, "2 replay");
@@ -302,7 +302,7 @@ Test(forward, large_results_that_have_no_room_become_limit) {
     cr_assert_not_null(a.conn);
     a.takes = SIZE_MAX;
     ids_worker_mark(t.workers[0], a.conn);
-    town_run(&t);
+    harness_run(&t);
     unsigned replays = 0, limits = 0;
     while (a.got.len) {
         const char *heard = caller_hear(&a) + 2;
@@ -339,7 +339,7 @@ Test(forward, what_one_connection_may_be_owed_bounds_what_travels) {
     size_t travels = ids_mailbox_bytes(&t.boxes[0]);
     cr_assert_gt(travels, 2000);
     cr_assert_lt(travels, 2500 + 20 * 200, "%zu bytes", travels);
-    town_run(&t);
+    harness_run(&t);
     unsigned heard = 0;
     for (; a.got.len; heard++)
         caller_hear(&a);

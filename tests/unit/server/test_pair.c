@@ -7,7 +7,7 @@
 #include "server/change.h"
 #include "server/commit_gate.h"
 #include "server/take_role.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -16,19 +16,19 @@
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 #define EPOCH          9
 
-static town t;
+static harness t;
 static caller a, b;
 static ids_role_state role_state;
 
 static void serve_all(void) {
     for (uint32_t i = 0; i < t.server.loops; i++)
         ids_worker_set_role(t.workers[i], &role_state);
-    town_run(&t);
+    harness_run(&t);
 }
 
 static void release(uint32_t loop, uint64_t watermark) {
     ids_commit_gate_release(t.workers[loop], watermark);
-    town_run(&t);
+    harness_run(&t);
 }
 
 /* All loops lead; nothing leaves before it is replicated. */
@@ -50,9 +50,9 @@ static void follow(const char *primary_at) {
 }
 
 static void open_leading(void) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     t.is_replicated = true;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     caller_open(&b, &t, 1);
     lead();
@@ -61,12 +61,12 @@ static void open_leading(void) {
 static void close_all(void) {
     caller_close(&a);
     caller_close(&b);
-    town_run(&t);
+    harness_run(&t);
     for (uint32_t i = 0; i < t.server.loops; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
         cr_assert_eq(t.workers[i]->gate.replies, 0);
     }
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(pair, .init = open_leading, .fini = close_all);
@@ -136,9 +136,9 @@ Test(pair, a_reply_waits_for_the_replica) {
 /* Whoever keeps changes safe speaks at the end of a turn: before the first one
  * nothing is safe. */
 Test(pair_new, nothing_leaves_before_a_worker_has_ended_its_first_turn) {
-    town_plan(&t, 1);
+    harness_plan(&t, 1);
     t.is_replicated = t.is_new = true;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     ids_worker_lead(t.workers[0], EPOCH, IDS_CLOCK_START_MS);
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
@@ -146,7 +146,7 @@ Test(pair_new, nothing_leaves_before_a_worker_has_ended_its_first_turn) {
     release(0, 1);
     HEARS(&a, "1 acquired");
     caller_close(&a);
-    town_close(&t);
+    harness_close(&t);
 }
 
 Test(pair, what_shows_no_record_waits_for_nothing) {
@@ -174,7 +174,7 @@ Test(pair, replies_that_wait_in_vain_become_errors) {
     ask_acquire(&a, 3, key_of(&t, 0, 1), 0);
     ask_acquire(&a, 4, key_of(&t, 0, 1), 0);
     ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "2 pong");
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "3 UNREPLICATED");
@@ -189,11 +189,11 @@ Test(pair, only_what_has_waited_for_long_is_given_up) {
     ask_acquire(&a, 1, key_of(&t, 0, 0), 0);
     uint64_t before = t.workers[0]->now_ms;
     cr_assert_eq(ids_commit_gate_oldest_ms(&t.workers[0]->gate), before);
-    town_pass(&t, 50);
+    harness_pass(&t, 50);
     ask_acquire(&a, 2, key_of(&t, 0, 1), 0);
     ask_acquire(&b, 3, key_of(&t, 0, 2), 0);
     ids_commit_gate_fail(t.workers[0], before, IDP_E_UNREPLICATED, NULL);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "1 UNREPLICATED");
     HEARS(&a, "nothing");
     HEARS(&b, "nothing");
@@ -207,7 +207,7 @@ Test(pair, a_reply_held_for_another_loop_fails_there) {
     ask_acquire(&b, 1, key_of(&t, 0, 0), 0);
     HEARS(&b, "nothing");
     ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&b, "1 UNREPLICATED");
     cr_assert_eq(b.conn->forwarded.count, 0);
     cr_assert_eq(b.conn->forwarded.bytes, 0);
@@ -219,7 +219,7 @@ Test(pair, many_held_replies_fail_within_their_limits) {
         ask_acquire(&a, i, key_of(&t, 0, i), 0);
     ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_NOT_PRIMARY,
                          "10.0.0.2:7117");
-    town_run(&t);
+    harness_run(&t);
     for (unsigned i = 0; i < 60; i++) {
         snprintf(wanted, sizeof wanted, "%u NOT_PRIMARY", i);
         HEARS(&a, wanted);

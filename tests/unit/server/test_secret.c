@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_secret.c -- what a connection may do before it has shown the secret,
  * and where the secret comes from. */
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,20 +11,20 @@
 
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 
-static town t;
+static harness t;
 static caller a;
 
 static void open_guarded(void) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     memcpy(t.server.secret.bytes, "sesame", 6);
     t.server.secret.len = 6;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&a, &t, 0);
 }
 
 static void close_all(void) {
     caller_close(&a);
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(secret, .init = open_guarded, .fini = close_all);

@@ -3,7 +3,7 @@
  * once or by way of the loop that owns the key, and a full copy as a whole. */
 #include "server/commit_gate.h"
 #include "server/take_role.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -12,14 +12,14 @@
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 #define EPOCH          9
 
-static town t;
+static harness t;
 static caller a;
 static ids_role_state role_state;
 
 static void serve_all(void) {
     for (uint32_t i = 0; i < t.server.loops; i++)
         ids_worker_set_role(t.workers[i], &role_state);
-    town_run(&t);
+    harness_run(&t);
 }
 
 static void lead(void) {
@@ -31,10 +31,10 @@ static void lead(void) {
 }
 
 static void open_two(void) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     t.is_replicated = true;
     t.session = 1;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     role_state = (ids_role_state){.role = IDS_FOLLOWS, .epoch = EPOCH};
     serve_all();
@@ -42,7 +42,7 @@ static void open_two(void) {
 
 static void close_all(void) {
     caller_close(&a);
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(copy, .init = open_two, .fini = close_all);
@@ -105,7 +105,7 @@ Test(copy, a_record_of_another_loops_comes_back_as_applied) {
         put_at(0, &tag, key_of(&t, 1, i));
     put_at(0, &next, key_of(&t, 1, 5));
     cr_assert_eq(applied_at(0, 3), 0, "it is not in yet");
-    town_run(&t);
+    harness_run(&t);
     cr_assert_eq(records(1), 6);
     cr_assert_eq(t.asked, 1, "once per batch");
     cr_assert_eq(applied_at(0, 3), 5);
@@ -115,7 +115,7 @@ Test(copy, what_is_not_current_any_more_is_not_put) {
     const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
     put_at(0, &tag, key_of(&t, 1, 0));
     t.session = 2;
-    town_run(&t);
+    harness_run(&t);
     cr_assert_eq(records(1), 0);
     cr_assert_eq(applied_at(0, 3), 0);
 }
@@ -138,7 +138,7 @@ Test(copy, a_worker_that_has_not_heard_yet_that_it_follows_puts_them) {
     ids_worker_set_role(t.workers[0], &role_state);
     t.role_state = &role_state;
     put_at(0, &tag, key_of(&t, 1, 1));
-    town_run(&t);
+    harness_run(&t);
     HEARS(&a, "2 NOT_PRIMARY");
     cr_assert_eq(records(1), 2);
     cr_assert_eq(applied_at(0, 3), 1);
@@ -150,11 +150,11 @@ Test(copy, a_full_copy_takes_the_old_ones_place_as_a_whole) {
         .session = 2, .epoch = EPOCH, .batch = 2, .staged = true};
     put_at(0, &old, key_of(&t, 0, 0));
     put_at(0, &old, key_of(&t, 1, 0));
-    town_run(&t);
+    harness_run(&t);
     t.session = 2;
     put_at(0, &tag, key_of(&t, 0, 1));
     put_at(0, &tag, key_of(&t, 0, 2));
-    town_run(&t);
+    harness_run(&t);
     cr_assert_eq(records(0), 1, "the old copy stays until then");
     for (uint32_t i = 0; i < 2; i++)
         cr_assert(ids_staging_prepare(t.workers[i], 2));
@@ -239,9 +239,9 @@ TestSuite(kept_copy, .fini = close_all);
 
 Test(kept_copy, a_journal_takes_what_is_put_and_what_is_changed_in_one_count) {
     const ids_batch_tag tag = {.session = 1, .epoch = EPOCH, .batch = 3};
-    town_plan(&t, 1);
+    harness_plan(&t, 1);
     t.is_replicated = t.is_kept = true;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&a, &t, 0);
     role_state = (ids_role_state){.role = IDS_FOLLOWS, .epoch = EPOCH};
     serve_all();
@@ -255,7 +255,7 @@ Test(kept_copy, a_journal_takes_what_is_put_and_what_is_changed_in_one_count) {
     ask_acquire(&a, 1, "four", 0);
     cr_assert_eq(ids_journal_taken(t.workers[0]->journal), 4);
     HEARS(&a, "nothing");
-    cr_assert(town_sync(&t, 0));
-    town_run(&t);
+    cr_assert(harness_sync(&t, 0));
+    harness_run(&t);
     HEARS(&a, "1 acquired");
 }

@@ -3,7 +3,7 @@
  * bring, and what is left over is done in later ones. */
 #include "server/commit_gate.h"
 #include "server/reader.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -14,39 +14,39 @@
 /* All kinds at their bounds, each with a last step that goes over it. */
 #define TURN_MAX (5 * IDS_WORK_A_TURN)
 
-static town t;
+static harness t;
 static caller callers[CALLERS];
 static uint8_t bytes[512u << 10];
 
 static void plan(void) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     t.server.pending_max = 1000;
     t.server.buffer_bytes_max = 4u << 20;
     t.server.unsent_bytes_max = 4u << 20;
 }
 
-static void open_town(void) {
-    town_open(&t);
+static void open_harness(void) {
+    harness_open(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_open(&callers[i], &t, 0);
 }
 
 static void open_two(void) {
     plan();
-    open_town();
+    open_harness();
 }
 
 static void close_all(void) {
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_close(&callers[i]);
-    town_run(&t);
+    harness_run(&t);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
         cr_assert_eq(t.workers[i]->forwarded, 0);
         cr_assert_leq(t.workers[i]->counters.of[IDS_TURN_WORK_MAX], TURN_MAX);
         cr_assert_eq(t.workers[i]->counters.of[IDS_CLOSED_BY_LIMIT_TOTAL], 0);
     }
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(turn, .init = open_two, .fini = close_all);
@@ -88,7 +88,7 @@ Test(turn, all_who_ask_for_stats_meanwhile_share_a_round) {
     for (uint32_t i = 0; i < CALLERS; i++)
         ask_plain(&callers[i], i, IDP_STATS);
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         cr_assert_eq(heard(&callers[i], "map"), 1);
     cr_assert_leq(t.lines[0]->inquiries.of[IDS_INQUIRY_STATS].number, 2);
@@ -101,7 +101,7 @@ Test(turn, who_asks_for_stats_and_goes_is_missed_by_nobody) {
     for (uint32_t i = 1; i < CALLERS; i += 2)
         caller_close(&callers[i]);
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
     for (uint32_t i = 0; i < CALLERS; i += 2)
         cr_assert_eq(heard(&callers[i], "map"), 100);
 }
@@ -118,7 +118,7 @@ Test(turn, one_connections_requests_are_served_a_part_at_a_time) {
     ids_reader_input(t.lines[0], callers[0].conn, len);
     cr_assert_leq(worker->work[IDS_WORK_SERVE], IDS_WORK_A_CONN + 1);
     cr_assert(ids_conn_is_stalled(callers[0].conn));
-    town_run(&t);
+    harness_run(&t);
     cr_assert_eq(heard(&callers[0], "pong"), count);
 }
 
@@ -128,7 +128,7 @@ Test(turn, many_who_wait_and_are_woken_at_once_are_many_turns) {
     for (uint32_t i = 1; i < CALLERS; i++)
         for (uint32_t k = 0; k < 2; k++)
             ask_acquire(&callers[i], k, key, 500);
-    town_pass(&t, 600);
+    harness_pass(&t, 600);
     for (uint32_t i = 1; i < CALLERS; i++)
         cr_assert_eq(heard(&callers[i], "in_progress"), 2);
 }
@@ -179,7 +179,7 @@ static size_t all_bytes(void) {
 
 static void all_are_answered(uint32_t count) {
     while (read_all() || t.lines[0]->for_room.head)
-        town_run(&t);
+        harness_run(&t);
     for (uint32_t i = 0; i < CALLERS; i++) {
         cr_assert_not_null(callers[i].conn, "an innocent was closed");
         while (strcmp(caller_hear(&callers[i]), "nothing") != 0)
@@ -190,7 +190,7 @@ static void all_are_answered(uint32_t count) {
 
 Test(turn, requests_on_their_way_are_counted_before_they_are_taken) {
     const size_t share = 256u << 10;
-    town_limit_buffers(&t, share);
+    harness_limit_buffers(&t, share);
     write_requests(400);
     t.keep_messages = true;
     for (int i = 0; i < 100; i++) {
@@ -203,7 +203,7 @@ Test(turn, requests_on_their_way_are_counted_before_they_are_taken) {
 }
 
 Test(turn, one_in_the_line_for_room_may_go) {
-    town_limit_buffers(&t, 256u << 10);
+    harness_limit_buffers(&t, 256u << 10);
     write_requests(400);
     t.keep_messages = true;
     read_all();
@@ -213,13 +213,13 @@ Test(turn, one_in_the_line_for_room_may_go) {
         caller_close(&callers[i]);
     cr_assert_null(t.lines[0]->for_room.head);
     t.keep_messages = false;
-    town_run(&t);
+    harness_run(&t);
 }
 
 static void open_kept(void) {
     plan();
     t.is_kept = true;
-    open_town();
+    open_harness();
 }
 
 TestSuite(turn_kept, .init = open_kept, .fini = close_all);
@@ -228,9 +228,9 @@ Test(turn_kept, a_ping_does_not_wait_for_the_disk_of_another_loop) {
     ask_acquire(&callers[0], 1, key_of(&t, 1, 0), 0);
     ask_plain(&callers[0], 2, IDP_PING);
     cr_assert_str_eq(caller_hear(&callers[0]), "nothing", "for a moment");
-    town_pass(&t, 2);
+    harness_pass(&t, 2);
     cr_assert_str_eq(caller_hear(&callers[0]), "2 pong");
-    town_sync(&t, 1);
-    town_run(&t);
+    harness_sync(&t, 1);
+    harness_run(&t);
     cr_assert_str_eq(caller_hear(&callers[0]), "1 acquired");
 }

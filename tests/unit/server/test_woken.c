@@ -2,7 +2,7 @@
 /* test_woken.c -- one result for all who wait for it: made once on each loop,
  * wherever they are, and sent to each as it takes it. */
 #include "server/commit_gate.h"
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -14,16 +14,16 @@
 
 #define HEARS(c, text) cr_assert_str_eq(caller_hear(c), text)
 
-static town t;
+static harness t;
 static caller holder, waiters[2 * HALF];
 
 static void open_with(bool is_kept) {
-    town_plan(&t, 2);
+    harness_plan(&t, 2);
     t.is_kept = is_kept;
     t.server.result_bytes_max = RESULT_BYTES;
     t.server.unsent_bytes_max = 4 * RESULT_BYTES;
     t.server.buffer_bytes_max = 3 * RESULT_BYTES;
-    town_open(&t);
+    harness_open(&t);
     caller_open(&holder, &t, 0);
     for (uint32_t i = 0; i < 2 * HALF; i++)
         caller_open(&waiters[i], &t, i % 2);
@@ -41,13 +41,13 @@ static void close_all(void) {
     caller_close(&holder);
     for (uint32_t i = 0; i < 2 * HALF; i++)
         caller_close(&waiters[i]);
-    town_run(&t);
+    harness_run(&t);
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(t.workers[i]->buffers.bytes, 0);
         cr_assert_eq(t.workers[i]->gate.replies, 0);
         cr_assert_null(t.workers[i]->woken.rest);
     }
-    town_close(&t);
+    harness_close(&t);
 }
 
 TestSuite(woken, .init = open_plain, .fini = close_all);
@@ -55,8 +55,8 @@ TestSuite(woken_kept, .init = open_kept, .fini = close_all);
 
 static void sync_all(void) {
     for (uint32_t loop = 0; t.is_kept && loop < 2; loop++)
-        while (town_sync(&t, loop))
-            town_run(&t);
+        while (harness_sync(&t, loop))
+            harness_run(&t);
 }
 
 static void wait_all(void) {
@@ -102,7 +102,7 @@ Test(woken, a_result_is_kept_once_for_all_who_do_not_read) {
         waiters[i].takes = 999; /* a piece at a time */
         ids_worker_mark(t.workers[i % 2], waiters[i].conn);
     }
-    town_run(&t);
+    harness_run(&t);
     all_hear("replay");
 }
 
@@ -113,7 +113,7 @@ Test(woken, other_replies_go_on_around_a_large_one) {
     ask_plain(&waiters[0], 99, IDP_PING);
     waiters[0].takes = SIZE_MAX;
     ids_worker_mark(t.workers[0], waiters[0].conn);
-    town_run(&t);
+    harness_run(&t);
     HEARS(&waiters[0], "10 replay");
     HEARS(&waiters[0], "99 pong");
 }
@@ -145,7 +145,7 @@ Test(woken, who_has_gone_costs_nobody_anything) {
 
 Test(woken, without_room_for_the_result_all_are_told_to_ask_again) {
     wait_all();
-    town_limit_buffers(&t, RESULT_BYTES + 30000); /* once */
+    harness_limit_buffers(&t, RESULT_BYTES + 30000); /* once */
     complete();
     all_hear("LIMIT");
 }
@@ -163,7 +163,7 @@ Test(woken_kept, a_result_that_is_taken_back_is_an_error_for_all) {
     wait_all();
     complete();
     ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
-    town_run(&t);
+    harness_run(&t);
     all_hear("UNREPLICATED");
     sync_all();
     for (uint32_t i = 0; i < 2 * HALF; i++)

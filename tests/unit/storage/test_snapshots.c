@@ -5,14 +5,14 @@
 
 #include "proto/request.h"
 
-#include "tests/unit/server/town.h"
+#include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>
 
 #define SECOND_MS   1000
 #define HEARS(what) cr_assert_str_eq(caller_hear(&asker), what)
 
-static town t;
+static harness t;
 static caller asker;
 static ids_disk disk;
 static ids_data_dir dir;
@@ -31,20 +31,20 @@ static int remove_file(void *ctx, const char *name) {
 }
 
 static void set_up(void) {
-    town_plan(&t, 1);
+    harness_plan(&t, 1);
     disk = (ids_disk){.free_bytes = free_bytes, .remove = remove_file};
     ids_rounds_init(&rounds, &t.server, &dir, &disk, UINT64_MAX);
     cr_assert(ids_rounds_make_places(&rounds, IDS_CLOCK_START_MS));
     snapshots = (ids_snapshots){.rounds = &rounds};
     t.server.store = ids_snapshots_handler(&snapshots);
-    town_open(&t);
+    harness_open(&t);
     caller_open(&asker, &t, 0);
     asker.conn->reading.local = true;
 }
 
 static void tear_down(void) {
     caller_close(&asker);
-    town_close(&t);
+    harness_close(&t);
     ids_rounds_fini(&rounds);
 }
 
@@ -55,9 +55,9 @@ static void command(uint32_t msgid) {
 }
 
 static void pass(uint64_t ms) {
-    town_pass(&t, ms);
+    harness_pass(&t, ms);
     ids_snapshots_look(&snapshots, t.workers[0]);
-    town_run(&t);
+    harness_run(&t);
 }
 
 /* There was no room for the only part. */

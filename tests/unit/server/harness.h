@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* town.h -- workers without sockets or threads: what the unit tests of conn,
+/* harness.h -- workers without sockets or threads: what the unit tests of conn,
  * dispatch and what is forwarded between workers stand on.
  *
  * A caller is a connection as its client sees it. Nothing moves until
- * town_run; then everything does, until nothing is left to do. */
-#ifndef UNIT_SERVER_TOWN_H
-#define UNIT_SERVER_TOWN_H
+ * harness_run; then everything does, until nothing is left to do. */
+#ifndef UNIT_SERVER_HARNESS_H
+#define UNIT_SERVER_HARNESS_H
 
 #include "server/line.h"
 #include "tests/lib/mem.h"
 #include "tests/lib/pack.h"
 
-#define TOWN_LOOPS_MAX 3
+#define HARNESS_LOOPS_MAX 3
 
 struct caller;
 
-typedef struct town {
+typedef struct harness {
     ids_server server;
-    ids_mailbox boxes[TOWN_LOOPS_MAX];
-    ids_line *lines[TOWN_LOOPS_MAX];
-    ids_worker *workers[TOWN_LOOPS_MAX]; /* theirs */
+    ids_mailbox boxes[HARNESS_LOOPS_MAX];
+    ids_line *lines[HARNESS_LOOPS_MAX];
+    ids_worker *workers[HARNESS_LOOPS_MAX]; /* theirs */
     idt_mem mem;
     uint32_t wakes;      /* how often a sleeping loop was woken */
     uint32_t drain_seen; /* notices that came through the mailbox */
@@ -32,11 +32,11 @@ typedef struct town {
         *role_state;    /* what a worker is told then; NULL: nothing */
     uint64_t clock_ms;  /* what the clock says as a batch is taken; 0: it
                          * stands still */
-    bool keep_messages; /* town_run posts nothing: as if others were busy */
-} town;
+    bool keep_messages; /* harness_run posts nothing: as if others were busy */
+} harness;
 
 typedef struct caller {
-    town *town;
+    harness *harness;
     ids_conn *conn; /* NULL: the server closed it */
     uint32_t loop;  /* that it is on */
     bool travels;   /* on its way to a loop, on none now */
@@ -50,23 +50,23 @@ typedef struct caller {
 } caller;
 
 /* Small limits: results of 1 KiB, 8 pending, buffers of 64 KiB. */
-void town_plan(town *t, uint32_t loops);
+void harness_plan(harness *t, uint32_t loops);
 /* After whatever the test changed in t->server. */
-void town_open(town *t);
-void town_close(town *t);
+void harness_open(harness *t);
+void harness_close(harness *t);
 
 /* Of one that is open. */
-void town_limit_buffers(town *t, size_t bytes_max);
+void harness_limit_buffers(harness *t, size_t bytes_max);
 
-void town_run(town *t);
-void town_pass(town *t, uint64_t ms);
+void harness_run(harness *t);
+void harness_pass(harness *t, uint64_t ms);
 
 /* The loop's disk is through with what its journal has for it; false: there
  * was nothing. */
-bool town_sync(town *t, uint32_t loop);
+bool harness_sync(harness *t, uint32_t loop);
 
 /* A new connection on this loop. */
-void caller_open(caller *c, town *t, uint32_t loop);
+void caller_open(caller *c, harness *t, uint32_t loop);
 /* The client closes, or vanishes. */
 void caller_close(caller *c);
 
@@ -91,6 +91,6 @@ void ask_hello(caller *c, uint32_t msgid, int shard, const char *secret);
 void ask_plain(caller *c, uint32_t msgid, idp_method method);
 
 /* A key that this loop owns; which: 0, 1, 2 ... */
-const char *key_of(const town *t, uint32_t loop, uint32_t which);
+const char *key_of(const harness *t, uint32_t loop, uint32_t which);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* town.c -- workers without sockets or threads. */
-#include "tests/unit/server/town.h"
+/* harness.c -- workers without sockets or threads. */
+#include "tests/unit/server/harness.h"
 
 #include "proto/owner.h"
 #include "proto/request.h"
@@ -36,14 +36,14 @@ static void notice(void *ctx, ids_notice what) {
     ids_line_drain(line);
 }
 
-/* A worker's town: its server stands first in it. */
-static town *town_of(void *ctx) {
-    return (town *)(uintptr_t)(*(ids_line **)ctx)->worker.server;
+/* a worker's harness: its server stands first in it. */
+static harness *harness_of(void *ctx) {
+    return (harness *)(uintptr_t)(*(ids_line **)ctx)->worker.server;
 }
 
 static void look_at_clock(void *ctx) {
     ids_line *line = *(ids_line **)ctx;
-    const town *t = town_of(ctx);
+    const harness *t = harness_of(ctx);
     if (t->clock_ms > line->worker.now_ms)
         line->worker.now_ms = t->clock_ms;
 }
@@ -54,7 +54,7 @@ static void change_buffer_is_high(void *ctx) {
 }
 
 static bool is_current(void *ctx, const ids_batch_tag *tag) {
-    town *t = town_of(ctx);
+    harness *t = harness_of(ctx);
     t->asked++;
     if (t->role_state)
         ids_worker_set_role(&(*(ids_line **)ctx)->worker, t->role_state);
@@ -63,11 +63,11 @@ static bool is_current(void *ctx, const ids_batch_tag *tag) {
 
 static void wake(void *ctx, uint32_t loop) {
     (void)loop;
-    ((town *)ctx)->wakes++;
+    ((harness *)ctx)->wakes++;
 }
 
-void town_plan(town *t, uint32_t loops) {
-    *t = (town){0};
+void harness_plan(harness *t, uint32_t loops) {
+    *t = (harness){0};
     idt_mem_init(&t->mem);
     t->server.loops = loops;
     t->server.epoch = 7;
@@ -92,7 +92,7 @@ static void keep(ids_worker *worker) {
     ids_commit_gate_release(worker, 0);
 }
 
-bool town_sync(town *t, uint32_t loop) {
+bool harness_sync(harness *t, uint32_t loop) {
     ids_worker *worker = t->workers[loop];
     const ids_batch *batch =
         ids_journal_hand_over(worker->journal, worker->now_ms);
@@ -108,7 +108,7 @@ bool town_sync(town *t, uint32_t loop) {
     return true;
 }
 
-void town_open(town *t) {
+void harness_open(harness *t) {
     for (uint32_t i = 0; i < t->server.loops; i++) {
         const ids_line_config config = {
             .server = &t->server,
@@ -141,13 +141,13 @@ void town_open(town *t) {
     }
 }
 
-void town_limit_buffers(town *t, size_t bytes_max) {
+void harness_limit_buffers(harness *t, size_t bytes_max) {
     t->server.buffer_bytes_max = bytes_max;
     for (uint32_t i = 0; i < t->server.loops; i++)
         t->workers[i]->buffers.bytes_max = bytes_max;
 }
 
-void town_close(town *t) {
+void harness_close(harness *t) {
     for (uint32_t i = 0; i < t->server.loops; i++) {
         ids_journal_free(t->workers[i]->journal);
         ids_line_free(t->lines[i]);
@@ -158,7 +158,7 @@ void town_close(town *t) {
 }
 
 static void part(caller *c) {
-    ids_reader_drop(c->town->lines[c->loop], c->conn);
+    ids_reader_drop(c->harness->lines[c->loop], c->conn);
 }
 
 static void settle(ids_line *line, ids_conn *conn) {
@@ -214,7 +214,7 @@ static bool run_line(ids_line *line) {
     return busy;
 }
 
-void town_run(town *t) {
+void harness_run(harness *t) {
     bool busy = true;
     while (busy) {
         busy = false;
@@ -230,16 +230,16 @@ void town_run(town *t) {
     }
 }
 
-void town_pass(town *t, uint64_t ms) {
+void harness_pass(harness *t, uint64_t ms) {
     for (uint32_t i = 0; i < t->server.loops; i++) {
         t->workers[i]->now_ms += ms;
         ids_line_tick(t->lines[i], 1000);
     }
-    town_run(t);
+    harness_run(t);
 }
 
-void caller_open(caller *c, town *t, uint32_t loop) {
-    *c = (caller){.town = t, .takes = SIZE_MAX};
+void caller_open(caller *c, harness *t, uint32_t loop) {
+    *c = (caller){.harness = t, .takes = SIZE_MAX};
     c->conn = ids_conn_new(-1);
     assert(c->conn);
     c->conn->link = c;
@@ -250,8 +250,8 @@ void caller_open(caller *c, town *t, uint32_t loop) {
 
 void caller_close(caller *c) {
     if (c->travels) { /* nobody can close it before it has arrived */
-        c->town->keep_messages = false;
-        town_run(c->town);
+        c->harness->keep_messages = false;
+        harness_run(c->harness);
     }
     if (c->conn) {
         part(c);
@@ -260,16 +260,16 @@ void caller_close(caller *c) {
     }
     idt_buf_free(&c->got);
     idt_buf_free(&c->behind);
-    town_run(c->town);
+    harness_run(c->harness);
 }
 
 static void arrive(caller *c, const uint8_t *bytes, size_t len) {
-    ids_line *line = c->town->lines[c->loop];
+    ids_line *line = c->harness->lines[c->loop];
     if (!c->conn || !len)
         return;
     memcpy(ids_line_input_room(line), bytes, len);
     ids_reader_input(line, c->conn, len);
-    town_run(c->town);
+    harness_run(c->harness);
 }
 
 void caller_send(caller *c, const void *bytes, size_t len) {
@@ -386,7 +386,7 @@ void ask_plain(caller *c, uint32_t msgid, idp_method method) {
     caller_send(c, frame, put_plain(frame, msgid, method));
 }
 
-const char *key_of(const town *t, uint32_t loop, uint32_t which) {
+const char *key_of(const harness *t, uint32_t loop, uint32_t which) {
     static char keys[16][16];
     static uint32_t next;
     char *key = keys[next++ % 16];
