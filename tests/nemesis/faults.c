@@ -225,9 +225,9 @@ static bool usurp(nem_world *w) {
 }
 
 static bool kill_client(nem_world *w) {
-    unsigned which = idt_rng_below(&w->rng, NEM_CROWD);
+    unsigned which = idt_rng_below(&w->rng, NEM_CLIENTS_RUN);
     nem_say(w, "kill -9 a client");
-    nem_crowd_replace(w, which);
+    nem_clients_replace(w, which);
     return true;
 }
 

@@ -112,7 +112,7 @@ static bool begin(nem_world *w) {
 
 static bool rage(nem_world *w, const options *o) {
     uint64_t end_ns = w->start_ns + w->seconds * 1000000000u;
-    if (!begin(w) || !nem_crowd_start(w))
+    if (!begin(w) || !nem_clients_start(w))
         return false;
     while (nem_now_ns() < end_ns) {
         nem_wait_ms(nem_between(w, 200, 900));
@@ -121,13 +121,13 @@ static bool rage(nem_world *w, const options *o) {
                 : !(o->async ? nem_fault_lag(w) : nem_fault(w)) || !nem_heal(w))
             return false;
     }
-    return nem_crowd_stop(w) && nem_crowd_audit(w);
+    return nem_clients_stop(w) && nem_clients_audit(w);
 }
 
 static bool judge(nem_world *w, const options *o) {
     nem_history h;
     nem_history_init(&h);
-    bool good = nem_crowd_histories(w, &h);
+    bool good = nem_clients_histories(w, &h);
     nem_judgement j = nem_judge(&h, o->forgets ? NULL : stdout);
     printf("%u failovers, %u faults; %zu calls answered, %zu unknown, on %zu "
            "keys; %zu broken, %zu undecided, %" PRIu64 " steps\n",
@@ -179,7 +179,7 @@ static int run(const options *o, char **argv) {
     w.start_ns = nem_now_ns();
     bool good = rage(&w, o);
     if (!good && w.over != NULL)
-        nem_crowd_stop(&w);
+        nem_clients_stop(&w);
     good = judge(&w, o) && good;
     nem_pair_end(&w.pair);
     good = sanitizers_are_silent(&w) && good;

@@ -2,7 +2,7 @@
 /* pair.c -- see pair.h. */
 #include "tests/nemesis/pair.h"
 
-#include "tests/nemesis/customer.h"
+#include "tests/nemesis/client.h"
 
 #include <cjson/cJSON.h>
 #include <fcntl.h>

@@ -5,10 +5,10 @@
 #define NEM_WORLD_H
 
 #include "tests/lib/rng.h"
-#include "tests/nemesis/customer.h"
+#include "tests/nemesis/client.h"
 #include "tests/nemesis/pair.h"
 
-enum { NEM_CROWD = 8 };
+enum { NEM_CLIENTS_RUN = 8 };
 
 typedef struct nem_world {
     uint64_t seed;
@@ -25,9 +25,9 @@ typedef struct nem_world {
     FILE *windows;         /* to the history: when clocks stood, and two led */
     uint64_t two_since_ns; /* an old primary may still answer; 0: none does */
     bool failed;
-    pid_t crowd[NEM_CROWD];
-    unsigned customers; /* ever started */
-    bool *over;         /* shared with them */
+    pid_t pids[NEM_CLIENTS_RUN];
+    unsigned clients; /* ever started */
+    bool *over;       /* shared with them */
 } nem_world;
 
 /* --- story.c: what is told, and little helpers */
@@ -40,17 +40,17 @@ __attribute__((format(printf, 2, 3))) bool nem_fail(nem_world *w,
 void nem_wait_ms(unsigned ms);
 unsigned nem_between(nem_world *w, unsigned low, unsigned high);
 
-/* --- crowd.c: the clients */
+/* --- clients.c: the clients */
 
-bool nem_crowd_start(nem_world *w);
+bool nem_clients_start(nem_world *w);
 /* One of them is killed, and another comes in its place. */
-void nem_crowd_replace(nem_world *w, unsigned which);
+void nem_clients_replace(nem_world *w, unsigned which);
 /* All leave by themselves. False: one could not work. */
-bool nem_crowd_stop(nem_world *w);
+bool nem_clients_stop(nem_world *w);
 /* Asks for all that must be kept, after all is over. */
-bool nem_crowd_audit(nem_world *w);
+bool nem_clients_audit(nem_world *w);
 /* All that they wrote. */
-bool nem_crowd_histories(nem_world *w, nem_history *h);
+bool nem_clients_histories(nem_world *w, nem_history *h);
 
 /* --- operator.c: what the runbook says */
 

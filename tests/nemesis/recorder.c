@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* book.c -- one call through libidemclient, written down before and after. */
-#include "tests/nemesis/customer.h"
+/* recorder.c -- one call through libidemclient, written down before and after.
+ */
+#include "tests/nemesis/client.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -30,9 +31,9 @@ uint64_t nem_now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-bool nem_book_open(nem_book *b, const nem_customer *c) {
+bool nem_recorder_open(nem_recorder *b, const nem_client *c) {
     idem_error err = {.size = sizeof err};
-    *b = (nem_book){.fd = -1, .client = c->number};
+    *b = (nem_recorder){.fd = -1, .client = c->number};
     if (idem_client_open(c->uri, &b->handle, &err) != 0) {
         fprintf(stderr, "client %" PRIu32 ": %s\n", c->number, err.text);
         return false;
@@ -43,13 +44,13 @@ bool nem_book_open(nem_book *b, const nem_customer *c) {
     return b->fd >= 0;
 }
 
-void nem_book_close(nem_book *b) {
+void nem_recorder_close(nem_recorder *b) {
     idem_client_close(b->handle);
     if (b->fd >= 0)
         close(b->fd);
 }
 
-static void write_line(const nem_book *b, char *line, int len) {
+static void write_line(const nem_recorder *b, char *line, int len) {
     line[len] = '\n';
     if (write(b->fd, line, (size_t)len + 1) != len + 1)
         _exit(3);
@@ -124,7 +125,7 @@ static void read_answer(nem_op *op, const idem_answer *a) {
         op->replayed = (nem_result){true, a->result_bytes, 0};
 }
 
-void nem_book_ask(nem_book *b, nem_op *op, uint32_t timeout_ms) {
+void nem_recorder_ask(nem_recorder *b, nem_op *op, uint32_t timeout_ms) {
     char line[512], body[NEM_BODY_MAX];
     idem_args args = {.timeout_ms = timeout_ms};
     idem_answer answer = {.size = sizeof answer};

@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* customer.h -- one client process: asks through libidemclient, at random
+/* client.h -- one client process: asks through libidemclient, at random
  * and at a steady pace, and writes down what it asks and hears. */
-#ifndef NEM_CUSTOMER_H
-#define NEM_CUSTOMER_H
+#ifndef NEM_CLIENT_H
+#define NEM_CLIENT_H
 
 #include "bench/judge/history.h"
 
-typedef struct nem_customer {
+typedef struct nem_client {
     uint32_t number; /* its name in the history */
     uint64_t seed;
     const char *uri;
     const char *history; /* the file, which is appended to */
     uint64_t epoch_ns;   /* rounds count from here: the same for all */
     const volatile bool *over;
-} nem_customer;
+} nem_client;
 
 /* Runs until *over, then returns 0; or 1, and says why it can't work. */
-int nem_customer_run(const nem_customer *c);
+int nem_client_run(const nem_client *c);
 
 /* Asks for every key that is completed and kept for long, as the histories
  * in dir say: it must still be there. Appends to c->history. Returns how many
  * keys it asked for; -1 is an error. */
-long nem_customer_audit(const nem_customer *c, const nem_history *seen);
+long nem_client_audit(const nem_client *c, const nem_history *seen);
 
 /* Lines go to a file as they happen, so that a kill loses at most the last. */
-typedef struct nem_book {
+typedef struct nem_recorder {
     int fd;
     uint32_t client;
     uint32_t calls;
     idem_client *handle;
-} nem_book;
+} nem_recorder;
 
-bool nem_book_open(nem_book *b, const nem_customer *c);
-void nem_book_close(nem_book *b);
+bool nem_recorder_open(nem_recorder *b, const nem_client *c);
+void nem_recorder_close(nem_recorder *b);
 
 /* Asks, and writes both lines; the op comes back with its answer. */
-void nem_book_ask(nem_book *b, nem_op *op, uint32_t timeout_ms);
+void nem_recorder_ask(nem_recorder *b, nem_op *op, uint32_t timeout_ms);
 
 enum { NEM_BODY_MAX = 600 }; /* of a complete */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crowd.c -- the client processes. */
+/* clients.c -- the client processes. */
 #include "tests/nemesis/world.h"
 
 #include <signal.h>
@@ -15,73 +15,73 @@ static void history_path(const nem_world *w, unsigned number, char to[200]) {
 }
 
 /* Half of them go straight to the nodes, half through the proxy. */
-static nem_customer told(nem_world *w, unsigned number, char uri[400],
-                         char path[200]) {
+static nem_client told(nem_world *w, unsigned number, char uri[400],
+                       char path[200]) {
     nem_pair_uri(&w->pair, (int)(number % 2), number / 2 % 2 == 0, uri, 400);
     history_path(w, number, path);
-    return (nem_customer){.number = number,
-                          .seed = w->seed * 4099 + number,
-                          .uri = uri,
-                          .history = path,
-                          .epoch_ns = w->start_ns,
-                          .over = w->over};
+    return (nem_client){.number = number,
+                        .seed = w->seed * 4099 + number,
+                        .uri = uri,
+                        .history = path,
+                        .epoch_ns = w->start_ns,
+                        .over = w->over};
 }
 
 static pid_t start(nem_world *w) {
     char uri[400], path[200];
-    nem_customer c = told(w, w->customers++, uri, path);
+    nem_client c = told(w, w->clients++, uri, path);
     pid_t parent = getpid();
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         nem_stage_enter(&w->stage, NEM_CLIENTS, parent);
-        _exit(nem_customer_run(&c));
+        _exit(nem_client_run(&c));
     }
     return child;
 }
 
-bool nem_crowd_start(nem_world *w) {
+bool nem_clients_start(nem_world *w) {
     w->over = mmap(NULL, sizeof *w->over, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (w->over == MAP_FAILED)
         return nem_fail(w, "no memory to share");
     *w->over = false;
-    for (unsigned i = 0; i < NEM_CROWD; i++)
-        if ((w->crowd[i] = start(w)) <= 0)
+    for (unsigned i = 0; i < NEM_CLIENTS_RUN; i++)
+        if ((w->pids[i] = start(w)) <= 0)
             return nem_fail(w, "no process for a client");
     return true;
 }
 
-void nem_crowd_replace(nem_world *w, unsigned which) {
-    if (w->customers >= PROBER)
+void nem_clients_replace(nem_world *w, unsigned which) {
+    if (w->clients >= PROBER)
         return;
-    kill(w->crowd[which], SIGKILL);
-    waitpid(w->crowd[which], NULL, 0);
-    w->crowd[which] = start(w);
+    kill(w->pids[which], SIGKILL);
+    waitpid(w->pids[which], NULL, 0);
+    w->pids[which] = start(w);
 }
 
-bool nem_crowd_stop(nem_world *w) {
+bool nem_clients_stop(nem_world *w) {
     bool good = true;
     *w->over = true;
-    for (unsigned i = 0; i < NEM_CROWD; i++) {
+    for (unsigned i = 0; i < NEM_CLIENTS_RUN; i++) {
         int status = 1;
-        if (w->crowd[i] > 0 && waitpid(w->crowd[i], &status, 0) > 0 &&
+        if (w->pids[i] > 0 && waitpid(w->pids[i], &status, 0) > 0 &&
             status != 0)
             good = nem_fail(w, "a client ended with status %d", status);
-        w->crowd[i] = 0;
+        w->pids[i] = 0;
     }
     return good;
 }
 
-bool nem_crowd_histories(nem_world *w, nem_history *h) {
+bool nem_clients_histories(nem_world *w, nem_history *h) {
     char path[200];
-    for (unsigned i = 0; i < w->customers + 3; i++) {
-        if (i < w->customers)
+    for (unsigned i = 0; i < w->clients + 3; i++) {
+        if (i < w->clients)
             history_path(w, i, path);
-        else if (i == w->customers)
+        else if (i == w->clients)
             snprintf(path, sizeof path, "%s/windows", w->pair.dir);
         else
-            history_path(w, i == w->customers + 1 ? AUDITOR : PROBER, path);
+            history_path(w, i == w->clients + 1 ? AUDITOR : PROBER, path);
         if (access(path, F_OK) == 0 && !nem_history_load(h, path))
             return nem_fail(w, "%s", h->why);
     }
@@ -89,12 +89,11 @@ bool nem_crowd_histories(nem_world *w, nem_history *h) {
 }
 
 /* In a child of its own, where the clients are. */
-static int in_child(nem_world *w,
-                    int (*what)(const nem_customer *c, void *with),
+static int in_child(nem_world *w, int (*what)(const nem_client *c, void *with),
                     unsigned number, void *with) {
     char uri[400], path[200];
     int status = 1;
-    nem_customer c = told(w, number, uri, path);
+    nem_client c = told(w, number, uri, path);
     pid_t parent = getpid();
     fflush(NULL);
     pid_t child = fork();
@@ -105,17 +104,17 @@ static int in_child(nem_world *w,
     return child > 0 && waitpid(child, &status, 0) > 0 && status == 0 ? 0 : 1;
 }
 
-static int audit(const nem_customer *c, void *with) {
-    long asked = nem_customer_audit(c, with);
+static int audit(const nem_client *c, void *with) {
+    long asked = nem_client_audit(c, with);
     printf("the audit asked for %ld results that must be kept\n", asked);
     fflush(stdout);
     return asked < 0;
 }
 
-bool nem_crowd_audit(nem_world *w) {
+bool nem_clients_audit(nem_world *w) {
     nem_history h;
     nem_history_init(&h);
-    bool good = nem_crowd_histories(w, &h);
+    bool good = nem_clients_histories(w, &h);
     nem_history_close(&h);
     if (good && in_child(w, audit, AUDITOR, &h) != 0)
         good = nem_fail(w, "the audit could not ask");
@@ -123,24 +122,24 @@ bool nem_crowd_audit(nem_world *w) {
     return good;
 }
 
-static int probe(const nem_customer *c, void *with) {
-    nem_book book;
+static int probe(const nem_client *c, void *with) {
+    nem_recorder recorder;
     nem_op op = {.method = IDEM_ACQUIRE, .lease_ms = 5000, .ttl_ms = 9000};
     int code = 1;
-    if (!nem_book_open(&book, c))
+    if (!nem_recorder_open(&recorder, c))
         return 1;
     /* Calls are counted through, over all the probes. */
-    book.calls = *(unsigned *)with * 4;
+    recorder.calls = *(unsigned *)with * 4;
     snprintf(op.key, sizeof op.key, "probe%u", *(unsigned *)with);
     snprintf(op.nonce, sizeof op.nonce, "probe%u", *(unsigned *)with);
-    nem_book_ask(&book, &op, 5000);
+    nem_recorder_ask(&recorder, &op, 5000);
     if (op.end == NEM_ANSWERED && op.outcome == IDEM_ACQUIRED) {
         nem_op done = {.method = IDEM_COMPLETE, .asked = op.token};
         memcpy(done.key, op.key, sizeof done.key);
-        nem_book_ask(&book, &done, 5000);
+        nem_recorder_ask(&recorder, &done, 5000);
         code = done.end != NEM_ANSWERED || done.outcome != IDEM_COMPLETED;
     }
-    nem_book_close(&book);
+    nem_recorder_close(&recorder);
     return code;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* customer.c -- what a client does: claims, gives up, repeats itself, uses
+/* client.c -- what a client does: claims, gives up, repeats itself, uses
  * what is not its own, on keys that are new every half second and on a few
  * that stay. Everything but the answers follows from its seed. */
-#include "tests/nemesis/customer.h"
+#include "tests/nemesis/client.h"
 
 #include "tests/lib/rng.h"
 
@@ -28,15 +28,15 @@ typedef struct claim {
     bool over;
 } claim;
 
-typedef struct customer {
-    const nem_customer *told;
-    nem_book book;
+typedef struct client {
+    const nem_client *told;
+    nem_recorder recorder;
     idt_rng rng;
     claim claims[HELD_MAX];
     uint32_t nonces;
-} customer;
+} client;
 
-static bool chance(customer *c, uint32_t percent) {
+static bool chance(client *c, uint32_t percent) {
     return idt_rng_chance(&c->rng, percent);
 }
 
@@ -48,7 +48,7 @@ static void rest_ms(uint32_t ms) {
 
 /* --- keys: how long its claims and records live follows from the name */
 
-static void pick_key(customer *c, char key[static NEM_NAME_MAX]) {
+static void pick_key(client *c, char key[static NEM_NAME_MAX]) {
     uint64_t round = (nem_now_ns() - c->told->epoch_ns) / (ROUND_MS * NEM_MS);
     uint32_t number = idt_rng_below(&c->rng, KEYS_PER_ROUND);
     if (chance(c, 4)) {
@@ -81,7 +81,7 @@ static uint64_t ttl_of(const char *key) {
 
 /* --- calls */
 
-static claim *free_claim(customer *c) {
+static claim *free_claim(client *c) {
     claim *at = &c->claims[idt_rng_below(&c->rng, HELD_MAX)];
     for (int i = 0; i < HELD_MAX; i++)
         if (c->claims[i].key[0] == '\0')
@@ -89,7 +89,7 @@ static claim *free_claim(customer *c) {
     return at;
 }
 
-static void keep_claim(customer *c, const nem_op *op) {
+static void keep_claim(client *c, const nem_op *op) {
     claim *at = free_claim(c);
     snprintf(at->key, sizeof at->key, "%s", op->key);
     at->token = op->token;
@@ -99,7 +99,7 @@ static void keep_claim(customer *c, const nem_op *op) {
                  idt_rng_below(&c->rng, chance(c, 20) ? 900 : 150) * NEM_MS;
 }
 
-static void new_nonce(customer *c, nem_op *op) {
+static void new_nonce(client *c, nem_op *op) {
     if (chance(c, 4)) /* two who have one nonce */
         snprintf(op->nonce, sizeof op->nonce, "%s", op->key);
     else
@@ -108,11 +108,11 @@ static void new_nonce(customer *c, nem_op *op) {
 }
 
 /* Some have little patience, and do not know how it ended. */
-static uint32_t patience_ms(customer *c) {
+static uint32_t patience_ms(client *c) {
     return chance(c, 20) ? idt_rng_between(&c->rng, 30, 600) : TIMEOUT_MS;
 }
 
-static void acquire(customer *c) {
+static void acquire(client *c) {
     nem_op op = {.method = IDEM_ACQUIRE};
     uint32_t tries = 0;
     pick_key(c, op.key);
@@ -125,7 +125,7 @@ static void acquire(customer *c) {
     op.report = chance(c, 12);
     do {
         nem_op one = op;
-        nem_book_ask(&c->book, &one, patience_ms(c));
+        nem_recorder_ask(&c->recorder, &one, patience_ms(c));
         if (one.end == NEM_ANSWERED && one.outcome == IDEM_ACQUIRED)
             keep_claim(c, &one);
         /* It asks again, by the same nonce, where it does not know, and
@@ -135,7 +135,7 @@ static void acquire(customer *c) {
     } while (++tries < 3);
 }
 
-static void with_token(customer *c, int32_t method, const claim *of) {
+static void with_token(client *c, int32_t method, const claim *of) {
     nem_op op = {.method = method, .asked = of->token};
     snprintf(op.key, sizeof op.key, "%s", of->key);
     if (method == IDEM_COMPLETE && !chance(c, 10))
@@ -151,13 +151,13 @@ static void with_token(customer *c, int32_t method, const claim *of) {
         op.unbind = chance(c, 20);
     for (uint32_t tries = 0; tries < 3; tries++) {
         nem_op one = op;
-        nem_book_ask(&c->book, &one, patience_ms(c));
+        nem_recorder_ask(&c->recorder, &one, patience_ms(c));
         if (one.end == NEM_ANSWERED || !chance(c, 75))
             return;
     }
 }
 
-static void end_claim(customer *c, claim *at) {
+static void end_claim(client *c, claim *at) {
     uint32_t what = idt_rng_below(&c->rng, 100);
     if (what < 62)
         with_token(c, IDEM_COMPLETE, at);
@@ -171,7 +171,7 @@ static void end_claim(customer *c, claim *at) {
     at->over = true; /* what is left of it is a stale token */
 }
 
-static void use_old_token(customer *c) {
+static void use_old_token(client *c) {
     static const int32_t methods[] = {IDEM_COMPLETE, IDEM_RELEASE, IDEM_RENEW};
     claim *at = &c->claims[idt_rng_below(&c->rng, HELD_MAX)];
     if (at->key[0] == '\0' || !at->over)
@@ -181,13 +181,13 @@ static void use_old_token(customer *c) {
         at->key[0] = '\0';
 }
 
-static void peek(customer *c) {
+static void peek(client *c) {
     nem_op op = {.method = IDEM_PEEK};
     pick_key(c, op.key);
-    nem_book_ask(&c->book, &op, patience_ms(c));
+    nem_recorder_ask(&c->recorder, &op, patience_ms(c));
 }
 
-static void step(customer *c) {
+static void step(client *c) {
     uint64_t now_ns = nem_now_ns();
     for (int i = 0; i < HELD_MAX; i++) {
         claim *at = &c->claims[i];
@@ -205,16 +205,16 @@ static void step(customer *c) {
         use_old_token(c);
 }
 
-int nem_customer_run(const nem_customer *told) {
-    customer c = {.told = told};
+int nem_client_run(const nem_client *told) {
+    client c = {.told = told};
     idt_rng_seed(&c.rng, told->seed);
-    if (!nem_book_open(&c.book, told))
+    if (!nem_recorder_open(&c.recorder, told))
         return 1;
     while (!*told->over) {
         step(&c);
         rest_ms(idt_rng_below(&c.rng, PAUSE_MS_MAX));
     }
-    nem_book_close(&c.book);
+    nem_recorder_close(&c.recorder);
     return 0;
 }
 
@@ -227,11 +227,11 @@ static bool must_be_kept(const nem_op *op) {
 
 /* One acquire for each such key, which has to be answered with its result;
  * the judge sees to that. */
-long nem_customer_audit(const nem_customer *told, const nem_history *seen) {
+long nem_client_audit(const nem_client *told, const nem_history *seen) {
     char last[NEM_NAME_MAX] = "";
-    nem_book book;
+    nem_recorder recorder;
     long asked = 0;
-    if (!nem_book_open(&book, told))
+    if (!nem_recorder_open(&recorder, told))
         return -1;
     for (size_t i = 0; i < seen->count; i++) {
         nem_op op = {.method = IDEM_ACQUIRE, .lease_ms = 300};
@@ -242,9 +242,9 @@ long nem_customer_audit(const nem_customer *told, const nem_history *seen) {
         snprintf(op.nonce, sizeof op.nonce, "audit%u", (unsigned)asked);
         op.ttl_ms = ttl_of(op.key);
         op.lease_ms = lease_of(op.key);
-        nem_book_ask(&book, &op, TIMEOUT_MS);
+        nem_recorder_ask(&recorder, &op, TIMEOUT_MS);
         asked++;
     }
-    nem_book_close(&book);
+    nem_recorder_close(&recorder);
     return asked;
 }
