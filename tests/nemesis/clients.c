@@ -34,7 +34,7 @@ static pid_t start(nem_world *w) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        nem_stage_enter(&w->stage, NEM_CLIENTS, parent);
+        nem_network_enter(&w->network, NEM_CLIENTS, parent);
         _exit(nem_client_run(&c));
     }
     return child;
@@ -98,7 +98,7 @@ static int in_child(nem_world *w, int (*what)(const nem_client *c, void *with),
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        nem_stage_enter(&w->stage, NEM_CLIENTS, parent);
+        nem_network_enter(&w->network, NEM_CLIENTS, parent);
         _exit(what(&c, with));
     }
     return child > 0 && waitpid(child, &status, 0) > 0 && status == 0 ? 0 : 1;

@@ -47,9 +47,9 @@ static void spoil(nem_world *w, nem_wire *wire, bool may_flip) {
 static void make_noise(nem_world *w) {
     for (int i = 0; i < 2; i++) {
         if (chance(w, 50))
-            spoil(w, nem_stage_peer_wire(&w->stage, i), true);
+            spoil(w, nem_network_peer_wire(&w->network, i), true);
         if (chance(w, 30))
-            spoil(w, nem_stage_client_wire(&w->stage, i), false);
+            spoil(w, nem_network_client_wire(&w->network, i), false);
     }
 }
 
@@ -108,13 +108,13 @@ static bool stop_primary(nem_world *w) {
 static bool unplug_primary(nem_world *w) {
     int old = w->primary;
     nem_say(w, "the cable of %c, the primary, is out", nem_name(old));
-    nem_stage_link(&w->stage, (nem_place)old, false);
+    nem_network_link(&w->network, (nem_place)old, false);
     nem_wait_ms(nem_between(w, 50, 800));
     if (!nem_promote(w))
         return false;
     nem_wait_ms(nem_between(w, 0, 800));
     nem_say(w, "the cable of %c is in", nem_name(old));
-    nem_stage_link(&w->stage, (nem_place)old, true);
+    nem_network_link(&w->network, (nem_place)old, true);
     return true;
 }
 
@@ -128,9 +128,9 @@ static bool part(nem_world *w) {
             : ways == 1 ? "a to b"
                         : "b to a");
     if (ways & 1)
-        nem_stage_drop(&w->stage, NEM_A, NEM_B);
+        nem_network_drop(&w->network, NEM_A, NEM_B);
     if (ways & 2)
-        nem_stage_drop(&w->stage, NEM_B, NEM_A);
+        nem_network_drop(&w->network, NEM_B, NEM_A);
     nem_wait_ms(nem_between(w, 50, 1000));
     if (chance(w, 70) && !nem_promote(w))
         return false;
@@ -145,8 +145,8 @@ static bool deaf(nem_world *w) {
     nem_say(w, "nothing passes from %s %c",
             towards ? "the clients to" : "what is for the clients, of",
             nem_name((int)node));
-    nem_stage_drop(&w->stage, towards ? NEM_CLIENTS : node,
-                   towards ? node : NEM_CLIENTS);
+    nem_network_drop(&w->network, towards ? NEM_CLIENTS : node,
+                     towards ? node : NEM_CLIENTS);
     nem_wait_ms(nem_between(w, 100, 1500));
     return true;
 }
@@ -174,7 +174,7 @@ static bool kill_newcomer(nem_world *w) {
         if (!nem_rejoin(w, node))
             return false;
         if (chance(w, 40))
-            spoil(w, nem_stage_peer_wire(&w->stage, w->primary), true);
+            spoil(w, nem_network_peer_wire(&w->network, w->primary), true);
         nem_wait_ms(nem_between(w, 0, 90));
     }
     return true;
@@ -193,9 +193,9 @@ static bool unplug(nem_world *w) {
     nem_place place = chance(w, 50) ? NEM_CLIENTS : (nem_place)replica_of(w);
     nem_say(w, "the cable of %s is out",
             place == NEM_CLIENTS ? "the clients" : "the replica");
-    nem_stage_link(&w->stage, place, false);
+    nem_network_link(&w->network, place, false);
     nem_wait_ms(nem_between(w, 100, 1200));
-    nem_stage_link(&w->stage, place, true);
+    nem_network_link(&w->network, place, true);
     return true;
 }
 
@@ -257,16 +257,16 @@ bool nem_fault_lag(nem_world *w) {
     w->cycles++;
     nem_say(w, "the replica lags, and %c is killed", nem_name(old));
     for (int i = 0; i < 2; i++)
-        atomic_store(&nem_stage_peer_wire(&w->stage, i)->delay_ms, 300);
+        atomic_store(&nem_network_peer_wire(&w->network, i)->delay_ms, 300);
     nem_wait_ms(800);
-    nem_stage_drop(&w->stage, (nem_place)old, (nem_place)replica_of(w));
+    nem_network_drop(&w->network, (nem_place)old, (nem_place)replica_of(w));
     nem_wait_ms(100);
     nem_node_kill(&w->pair, old);
     return nem_promote(w) && nem_rejoin(w, old);
 }
 
 bool nem_fault_alone(nem_world *w, bool forgets) {
-    nem_wire *wire = nem_stage_client_wire(&w->stage, 0);
+    nem_wire *wire = nem_network_client_wire(&w->network, 0);
     w->cycles++;
     switch (idt_rng_below(&w->rng, 4)) {
     case 0:
@@ -280,7 +280,7 @@ bool nem_fault_alone(nem_world *w, bool forgets) {
         break;
     case 2:
         nem_say(w, "the cable of a is out");
-        nem_stage_link(&w->stage, NEM_A, false);
+        nem_network_link(&w->network, NEM_A, false);
         break;
     default:
         if (!forgets)
@@ -292,6 +292,6 @@ bool nem_fault_alone(nem_world *w, bool forgets) {
             return nem_fail(w, "a can't be started");
     }
     nem_wait_ms(nem_between(w, 100, 900));
-    nem_stage_heal(&w->stage);
+    nem_network_heal(&w->network);
     return nem_probe(w);
 }

@@ -77,7 +77,7 @@ static bool set_up(nem_world *w, const options *o, char **argv) {
     char path[200];
     const char *tmp = getenv("TMPDIR");
     nem_pair *p = &w->pair;
-    *p = (nem_pair){.stage = &w->stage,
+    *p = (nem_pair){.network = &w->network,
                     .daemon = argv[1],
                     .ctl = argv[2],
                     .alone = o->alone,
@@ -99,7 +99,7 @@ static bool set_up(nem_world *w, const options *o, char **argv) {
            p->proxied ? "through the proxy" : "straight",
            p->advertise ? "through the proxy" : "straight");
     return w->windows != NULL &&
-           nem_stage_open(&w->stage, w->seed, o->loopback);
+           nem_network_open(&w->network, w->seed, o->loopback);
 }
 
 static bool begin(nem_world *w) {
@@ -183,7 +183,7 @@ static int run(const options *o, char **argv) {
     good = judge(&w, o) && good;
     nem_pair_end(&w.pair);
     good = sanitizers_are_silent(&w) && good;
-    nem_stage_close(&w.stage);
+    nem_network_close(&w.network);
     fclose(w.windows);
     printf("nemesis: seed %" PRIu64 ": %s\n", o->seed,
            !good        ? "FAILED"

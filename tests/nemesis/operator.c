@@ -62,7 +62,7 @@ static bool is_whole(nem_world *w, nem_status *primary, nem_status *replica) {
 bool nem_heal(nem_world *w) {
     uint64_t since_ns = nem_now_ns(), patience_ns = since_ns;
     nem_status primary, replica;
-    nem_stage_heal(&w->stage);
+    nem_network_heal(&w->network);
     for (int i = 0; i < 2; i++) {
         if (w->pair.node[i].stopped)
             nem_node_continue(&w->pair, i);

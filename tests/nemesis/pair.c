@@ -47,16 +47,16 @@ static void add_peer(const nem_pair *p, int node, bool replica, flags *f) {
     snprintf(text, sizeof text, "%s/%c.peer", p->dir, nem_name(node));
     add(f, "--peer-state", text);
     add_address(f, "--advertise",
-                nem_stage_for_clients(p->stage, node, p->advertise, at));
+                nem_network_for_clients(p->network, node, p->advertise, at));
     if (replica)
         add_address(f, "--replicate-from",
-                    nem_stage_for_peer(p->stage, 1 - node, p->proxied, at));
+                    nem_network_for_peer(p->network, 1 - node, p->proxied, at));
 }
 
 static void set_flags(const nem_pair *p, int node, bool replica, flags *f) {
     char text[TEXT_MAX], at[40];
     add(f, p->daemon, NULL);
-    add_address(f, "--listen", nem_stage_address(p->stage, node, at));
+    add_address(f, "--listen", nem_network_address(p->network, node, at));
     snprintf(text, sizeof text, "%u", p->threads[node]);
     add(f, "--threads", text);
     add(f, "--max-memory", "64m");
@@ -82,7 +82,7 @@ static _Noreturn void become(const nem_pair *p, int node, pid_t parent,
     dup2(nothing, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    nem_stage_enter(p->stage, (nem_place)node, parent);
+    nem_network_enter(p->network, (nem_place)node, parent);
     execv(argv[0], argv);
     perror(argv[0]);
     _exit(127);
@@ -164,9 +164,9 @@ void nem_pair_uri(const nem_pair *p, int first, bool proxied, char *to,
     snprintf(to, cap,
              "idem://%s:%d,%s:%d/nemesis?secret_file=%s/secret"
              "&connect_timeout_ms=400",
-             nem_stage_for_clients(p->stage, first, proxied, one), NEM_PORT,
-             nem_stage_for_clients(p->stage, 1 - first, proxied, two), NEM_PORT,
-             p->dir);
+             nem_network_for_clients(p->network, first, proxied, one), NEM_PORT,
+             nem_network_for_clients(p->network, 1 - first, proxied, two),
+             NEM_PORT, p->dir);
 }
 
 /* --- idemctl, on the node's own machine */
@@ -177,7 +177,7 @@ static _Noreturn void call_ctl(const nem_pair *p, int node, pid_t parent,
     bool ask = strcmp(order, "replication") == 0;
     bool lossy = p->async && strcmp(order, "promote") == 0;
     snprintf(uri, sizeof uri, "idem://%s:%d/?secret_file=%s/secret",
-             nem_stage_address(p->stage, node, at), NEM_PORT, p->dir);
+             nem_network_address(p->network, node, at), NEM_PORT, p->dir);
     char *argv[] = {"timeout",
                     "-k",
                     "1",
@@ -192,7 +192,7 @@ static _Noreturn void call_ctl(const nem_pair *p, int node, pid_t parent,
                     NULL};
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    nem_stage_enter(p->stage, (nem_place)node, parent);
+    nem_network_enter(p->network, (nem_place)node, parent);
     execvp(argv[0], argv);
     _exit(127);
 }

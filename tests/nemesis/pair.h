@@ -4,7 +4,7 @@
 #ifndef NEM_PAIR_H
 #define NEM_PAIR_H
 
-#include "tests/nemesis/stage.h"
+#include "tests/nemesis/network.h"
 
 typedef struct nem_node {
     int number; /* 0 is a, 1 is b */
@@ -15,7 +15,7 @@ typedef struct nem_node {
 } nem_node;
 
 typedef struct nem_pair {
-    nem_stage *stage;
+    nem_network *network;
     const char *daemon;
     const char *ctl;
     char dir[128];  /* logs, state, the secret */

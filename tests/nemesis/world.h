@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* world.h -- a run of the nemesis: the stage, the pair, its clients, the
+/* world.h -- a run of the nemesis: the network, the pair, its clients, the
  * operator, and what is known of them. */
 #ifndef NEM_WORLD_H
 #define NEM_WORLD_H
@@ -15,7 +15,7 @@ typedef struct nem_world {
     uint64_t start_ns;
     uint64_t seconds;
     idt_rng rng;
-    nem_stage stage;
+    nem_network network;
     nem_pair pair;
     int primary; /* the node that leads, as far as the operator knows */
     uint64_t epoch;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stage.c -- see stage.h. */
-#include "tests/nemesis/stage.h"
+/* network.c -- see network.h. */
+#include "tests/nemesis/network.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,34 +20,34 @@
  * the proxy's ways to the nodes 11 and 12, for their peers 21 and 22. */
 enum { MIDDLE = 10, FOR_CLIENTS = 11, FOR_PEERS = 21 };
 
-static const char *address(const nem_stage *s, int last, char to[40]) {
+static const char *address(const nem_network *s, int last, char to[40]) {
     snprintf(to, 40, "%s.%d", s->prefix, last);
     return to;
 }
 
-const char *nem_stage_address(const nem_stage *s, int node, char to[40]) {
+const char *nem_network_address(const nem_network *s, int node, char to[40]) {
     return address(s, node + 1, to);
 }
 
-const char *nem_stage_for_clients(const nem_stage *s, int node, bool proxied,
-                                  char to[40]) {
+const char *nem_network_for_clients(const nem_network *s, int node,
+                                    bool proxied, char to[40]) {
     return address(s, node + (proxied || !s->spaces ? FOR_CLIENTS : 1), to);
 }
 
-const char *nem_stage_for_peer(const nem_stage *s, int node, bool proxied,
-                               char to[40]) {
+const char *nem_network_for_peer(const nem_network *s, int node, bool proxied,
+                                 char to[40]) {
     return address(s, node + (proxied || !s->spaces ? FOR_PEERS : 1), to);
 }
 
-nem_wire *nem_stage_client_wire(nem_stage *s, int node) {
+nem_wire *nem_network_client_wire(nem_network *s, int node) {
     return &s->wires->wire[node];
 }
 
-nem_wire *nem_stage_peer_wire(nem_stage *s, int node) {
+nem_wire *nem_network_peer_wire(nem_network *s, int node) {
     return &s->wires->wire[2 + node];
 }
 
-void nem_stage_enter(const nem_stage *s, nem_place place, pid_t parent) {
+void nem_network_enter(const nem_network *s, nem_place place, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
@@ -59,7 +59,7 @@ void nem_stage_enter(const nem_stage *s, nem_place place, pid_t parent) {
 
 /* A line of shell in there. What it says is shown when it fails. */
 __attribute__((format(printf, 3, 4))) static bool
-run(const nem_stage *s, nem_place place, const char *format, ...) {
+run(const nem_network *s, nem_place place, const char *format, ...) {
     char line[512];
     int status = -1;
     va_list args;
@@ -70,7 +70,7 @@ run(const nem_stage *s, nem_place place, const char *format, ...) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        nem_stage_enter(s, place, parent);
+        nem_network_enter(s, place, parent);
         execl("/bin/sh", "sh", "-c", line, (char *)NULL);
         _exit(127);
     }
@@ -108,7 +108,7 @@ static pid_t hold_space(int *fd) {
     return child;
 }
 
-static bool join(nem_stage *s, nem_place place, pid_t holder) {
+static bool join(nem_network *s, nem_place place, pid_t holder) {
     return run(s, NEM_MIDDLE,
                "ip link add p%d type veth peer name eth0 netns %d && "
                "ip link set p%d master br0 up",
@@ -119,7 +119,7 @@ static bool join(nem_stage *s, nem_place place, pid_t holder) {
                s->prefix, place + 1);
 }
 
-static bool build_spaces(nem_stage *s) {
+static bool build_spaces(nem_network *s) {
     pid_t holder[NEM_PLACES];
     bool good = true;
     s->spaces = true;
@@ -149,7 +149,7 @@ static bool build_spaces(nem_stage *s) {
 
 /* --- the proxy */
 
-static void set_wires(nem_stage *s) {
+static void set_wires(nem_network *s) {
     for (int i = 0; i < NEM_WIRES; i++) {
         nem_wire *wire = &s->wires->wire[i];
         int node = i % 2;
@@ -159,13 +159,13 @@ static void set_wires(nem_stage *s) {
     }
 }
 
-static bool start_proxy(nem_stage *s, uint64_t seed) {
+static bool start_proxy(nem_network *s, uint64_t seed) {
     pid_t parent = getpid();
     set_wires(s);
     fflush(NULL);
     s->proxy = fork();
     if (s->proxy == 0) {
-        nem_stage_enter(s, NEM_MIDDLE, parent);
+        nem_network_enter(s, NEM_MIDDLE, parent);
         nem_proxy_run(s->wires, seed);
         perror("proxy");
         _exit(1);
@@ -175,9 +175,9 @@ static bool start_proxy(nem_stage *s, uint64_t seed) {
     return atomic_load(&s->wires->ready) != 0;
 }
 
-bool nem_stage_open(nem_stage *s, uint64_t seed, bool loopback) {
+bool nem_network_open(nem_network *s, uint64_t seed, bool loopback) {
     int pid = (int)getpid();
-    *s = (nem_stage){.space = {-1, -1, -1, -1}};
+    *s = (nem_network){.space = {-1, -1, -1, -1}};
     s->wires = mmap(NULL, sizeof *s->wires, PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s->wires == MAP_FAILED)
@@ -192,7 +192,7 @@ bool nem_stage_open(nem_stage *s, uint64_t seed, bool loopback) {
     return start_proxy(s, seed);
 }
 
-void nem_stage_close(nem_stage *s) {
+void nem_network_close(nem_network *s) {
     if (s->proxy > 0) {
         kill(s->proxy, SIGKILL);
         waitpid(s->proxy, NULL, 0);
@@ -212,7 +212,7 @@ static void hole(nem_wire *wire, bool to, bool from) {
         atomic_store(&wire->hole_from, 1);
 }
 
-void nem_stage_link(nem_stage *s, nem_place place, bool up) {
+void nem_network_link(nem_network *s, nem_place place, bool up) {
     if (s->spaces)
         run(s, NEM_MIDDLE, "ip link set p%d %s", place, up ? "up" : "down");
     for (int i = 0; i < NEM_WIRES && !s->spaces && !up; i++)
@@ -224,18 +224,18 @@ void nem_stage_link(nem_stage *s, nem_place place, bool up) {
 
 /* Between the nodes: each has a way of its own, through either of the
  * proxy's, or straight. */
-static void drop_between(nem_stage *s, int from, int to) {
+static void drop_between(nem_network *s, int from, int to) {
     if (s->spaces) {
         run(s, (nem_place)to,
             "for i in %d 21 22; do iptables -w -A INPUT -s %s.$i -j DROP; done",
             from + 1, s->prefix);
         return;
     }
-    hole(nem_stage_peer_wire(s, to), true, false);
-    hole(nem_stage_peer_wire(s, from), false, true);
+    hole(nem_network_peer_wire(s, to), true, false);
+    hole(nem_network_peer_wire(s, from), false, true);
 }
 
-void nem_stage_drop(nem_stage *s, nem_place from, nem_place to) {
+void nem_network_drop(nem_network *s, nem_place from, nem_place to) {
     int node = from == NEM_CLIENTS ? (int)to : (int)from;
     bool towards = from == NEM_CLIENTS;
     if (from != NEM_CLIENTS && to != NEM_CLIENTS) {
@@ -247,10 +247,10 @@ void nem_stage_drop(nem_stage *s, nem_place from, nem_place to) {
             "for i in 3 %d; do iptables -w -A %s %s.$i -j DROP; done",
             FOR_CLIENTS + node, towards ? "INPUT -s" : "OUTPUT -d", s->prefix);
     else
-        hole(nem_stage_client_wire(s, node), towards, !towards);
+        hole(nem_network_client_wire(s, node), towards, !towards);
 }
 
-void nem_stage_heal(nem_stage *s) {
+void nem_network_heal(nem_network *s) {
     for (int i = 0; i < NEM_WIRES; i++)
         nem_wire_calm(&s->wires->wire[i]);
     if (!s->spaces)
