@@ -4,7 +4,7 @@
 #ifndef NEM_PROMISES_H
 #define NEM_PROMISES_H
 
-#include "bench/judge/law.h"
+#include "bench/judge/key_model.h"
 
 typedef struct nem_broken {
     const char *promise; /* "I1: ..."; NULL: all are kept */

@@ -8,7 +8,7 @@
 #ifndef NEM_SEARCH_H
 #define NEM_SEARCH_H
 
-#include "bench/judge/law.h"
+#include "bench/judge/key_model.h"
 
 typedef enum nem_verdict {
     NEM_LEGAL,

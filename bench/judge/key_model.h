@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* law.h -- one key's record, as far as answers show it, and what each answer
- * does to it.
+/* key_model.h -- one key's record, as far as answers show it, and what each
+ * answer does to it.
  *
  * Time: a lease or a retention may be over from its end on, never before it
  * (I13); nothing says that it must be, since a failover gives each claim its
  * full lease again. So the earliest possible time of everything is kept:
  * where even that is too late, the answer was wrong. */
-#ifndef NEM_LAW_H
-#define NEM_LAW_H
+#ifndef NEM_KEY_MODEL_H
+#define NEM_KEY_MODEL_H
 
 #include "bench/judge/history.h"
 

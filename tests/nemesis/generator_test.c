@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* made_test.c -- the judge, judged by many: histories that the model made are
- * legal, and each is illegal once something in it can't be.
+/* generator_test.c -- the judge, judged by many: histories that the model made
+ * are legal, and each is illegal once something in it can't be.
  *
  *     nemesis_made [SEEDS [FIRST]] */
 #include "bench/judge/judge.h"
-#include "tests/nemesis/made.h"
+#include "tests/nemesis/generator.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static bool is_legal(uint64_t seed, bool lossy, uint64_t *steps) {
 }
 
 /* 1: found, 0: not found, -1: there was no place for it. */
-static int is_found(const nem_wrong *wrong, uint64_t seed, bool lossy) {
+static int is_found(const nem_mutate *wrong, uint64_t seed, bool lossy) {
     nem_history h;
     idt_rng rng;
     int verdict = -1;
@@ -44,7 +44,7 @@ static int is_found(const nem_wrong *wrong, uint64_t seed, bool lossy) {
     return verdict;
 }
 
-static unsigned try_wrong(const nem_wrong *wrong, uint64_t first,
+static unsigned try_wrong(const nem_mutate *wrong, uint64_t first,
                           uint64_t seeds) {
     unsigned found = 0, missed = 0;
     for (uint64_t seed = first; seed < first + seeds; seed++)
@@ -68,7 +68,7 @@ int main(int argc, char **argv) {
     printf("%" PRIu64 " legal histories, %u called illegal, %" PRIu64
            " steps\n",
            2 * seeds, bad, steps);
-    for (const nem_wrong *w = nem_wrongs; w->name != NULL; w++)
+    for (const nem_mutate *w = nem_wrongs; w->name != NULL; w++)
         bad += try_wrong(w, first, seeds);
     return bad == 0 ? 0 : 1;
 }

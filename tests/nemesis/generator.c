@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* made.c -- see made.h. A queue of events on a virtual clock around the
- * model: a call starts, an attempt of it arrives, its answer is there. */
-#include "tests/nemesis/made.h"
+/* generator.c -- see generator.h. A queue of events on a virtual clock around
+ * the model: a call starts, an attempt of it arrives, its answer is there. */
+#include "tests/nemesis/generator.h"
 
 #include "tests/lib/model.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wrong.c -- what makes a legal history illegal, whatever was lost in it. */
-#include "bench/judge/law.h"
-#include "tests/nemesis/made.h"
+/* mutator.c -- what makes a legal history illegal, whatever was lost in it. */
+#include "bench/judge/key_model.h"
+#include "tests/nemesis/generator.h"
 
 #include <string.h>
 
@@ -217,7 +217,7 @@ static bool nobody_asked(nem_history *h, idt_rng *rng) {
     return true;
 }
 
-const nem_wrong nem_wrongs[] = {
+const nem_mutate nem_wrongs[] = {
     {"a replay of another result", true, another_result},
     {"a replay of what nobody completed", true, nobody_completed},
     {"a token below an older one", true, an_older_token},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* law.c -- see law.h. Row by row, the table of the state machine.
+/* key_model.c -- see key_model.h. Row by row, the table of the state machine.
  *
  * Pure. */
-#include "bench/judge/law.h"
+#include "bench/judge/key_model.h"
 
 static uint64_t later(uint64_t a, uint64_t b) {
     return a > b ? a : b;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* made.h -- histories that are legal because the model made them, and what
+/* generator.h -- histories that are legal because the model made them, and what
  * makes them illegal for sure. */
-#ifndef NEM_MADE_H
-#define NEM_MADE_H
+#ifndef NEM_GENERATOR_H
+#define NEM_GENERATOR_H
 
 #include "bench/judge/history.h"
 #include "tests/lib/rng.h"
@@ -12,13 +12,13 @@
  * by the library or come long after their end. */
 void nem_make(nem_history *h, uint64_t seed, bool lossy);
 
-typedef struct nem_wrong {
+typedef struct nem_mutate {
     const char *name;
     bool when_lossy; /* also where answers were lost */
     /* Changes a settled history, somewhere; false: there is no place. */
     bool (*make)(nem_history *h, idt_rng *rng);
-} nem_wrong;
+} nem_mutate;
 
-extern const nem_wrong nem_wrongs[]; /* ends with no name */
+extern const nem_mutate nem_wrongs[]; /* ends with no name */
 
 #endif
