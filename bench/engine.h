@@ -7,7 +7,7 @@
 #define IDB_ENGINE_H
 
 #include "bench/hist.h"
-#include "bench/pick.h"
+#include "bench/key_dist.h"
 #include "bench/target.h"
 #include "bench/troubles.h"
 

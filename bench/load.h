@@ -66,10 +66,11 @@ typedef struct idb_seen {
     double server_cpu_us; /* per operation */
 } idb_seen;
 
-/* under.c: an open loop on a server that is there, in its own stretch of new
- * keys; with event NULL for the plan's duration, else until it is over. */
-const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
-                      const idb_event *event, idb_seen *seen);
+/* background.c: an open loop on a server that is there, in its own stretch of
+ * new keys; with event NULL for the plan's duration, else until it is over. */
+const char *idb_background(const idb_plan *like, double default_ops,
+                           uint32_t part, const idb_event *event,
+                           idb_seen *seen);
 
 /* Of the same load before something and while it happens, in these columns. */
 #define IDB_SEEN_ROWS \

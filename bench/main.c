@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- idembench: one table of things to do. */
-#include "bench/backed.h"
 #include "bench/compare.h"
 #include "bench/echo_server.h"
 #include "bench/interrupt.h"
+#include "bench/prefault.h"
 #include "bench/scenario.h"
 #include "bench/verify.h"
 
@@ -20,7 +20,7 @@ static int measure(const idb_options *options) {
     if (!idb_report_files_are_writable(options))
         return 1;
     idb_interrupt_catch();
-    const char *unbacked = idb_backed_make(options->backed_mib);
+    const char *unbacked = idb_prefault(options->prefault_mib);
     if (unbacked) {
         fprintf(stderr, "idembench: %s\n", unbacked);
         return 1;

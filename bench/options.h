@@ -70,7 +70,7 @@ typedef struct idb_options {
     idb_fsync fsync;             /* of targets that say nothing of it */
     idb_replication replication; /* the same */
     const char *data_in;         /* the folder for what servers keep */
-    uint64_t backed_mib;
+    uint64_t prefault_mib;
     const char *idemstored;
     const char *before; /* another build of it */
     const char *server_args[IDB_SPECS_MAX];

@@ -5,8 +5,8 @@
  * lease run out) or comes back too late. The judge reads what is heard.
  * One thread: what it has heard before it asks is certain. */
 #include "bench/verify.h"
-#include "bench/ledger.h"
 #include "bench/load.h"
+#include "bench/recorder.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 
@@ -38,7 +38,7 @@ typedef struct line {
 typedef struct stage {
     const idb_options *options;
     idb_work work;
-    idb_ledger *ledger;
+    idb_recorder *recorder;
     idb_rng rng;
     line *lines;
     uint32_t count, actors;
@@ -66,7 +66,7 @@ static void request_put(stage *s, line *l, uint32_t number) {
     if (a->ask.method == IDP_ACQUIRE || a->ask.method == IDP_RENEW)
         request.lease_ms = work->lease_ms;
     if (a->ask.method == IDP_COMPLETE) {
-        idb_ledger_result(s->ledger, &a->ask, s->result);
+        idb_recorder_result(s->recorder, &a->ask, s->result);
         request.result = (idp_slice){s->result, work->result_bytes};
     }
     l->out_len +=
@@ -77,7 +77,7 @@ static void request_put(stage *s, line *l, uint32_t number) {
 static void ask_next(stage *s, line *l, uint32_t number, uint64_t now_ns) {
     actor *a = &l->actors[number];
     a->ask.asker = l->number * s->actors + number + 1;
-    idb_ledger_ask(s->ledger, now_ns, &a->ask);
+    idb_recorder_ask(s->recorder, now_ns, &a->ask);
     request_put(s, l, number);
 }
 
@@ -86,7 +86,7 @@ static void say(stage *s, line *l, uint32_t number, idp_method method,
     actor *a = &l->actors[number];
     a->ask.method = method;
     a->ask.sent_ns = now_ns;
-    idb_ledger_sent(s->ledger, &a->ask);
+    idb_recorder_sent(s->recorder, &a->ask);
     request_put(s, l, number);
 }
 
@@ -125,7 +125,7 @@ static bool heard(stage *s, line *l, uint32_t number, uint64_t now_ns,
         say(s, l, number, IDP_COMPLETE, now_ns);
         return true;
     }
-    bool kept = idb_ledger_drop(s->ledger, &a->ask);
+    bool kept = idb_recorder_drop(s->recorder, &a->ask);
     ask_next(s, l, number, now_ns);
     return kept;
 }
@@ -143,12 +143,12 @@ static bool reply_take(stage *s, line *l, uint64_t now_ns,
     if (reply->is_error) {
         snprintf(text, sizeof text, "%.*s", (int)reply->text.len,
                  (const char *)reply->text.ptr);
-        return idb_ledger_error(s->ledger, now_ns, &a->ask, text);
+        return idb_recorder_error(s->recorder, now_ns, &a->ask, text);
     }
     if (!idp_answer_read(a->ask.method, reply->result, &answer))
-        return idb_ledger_error(s->ledger, now_ns, &a->ask,
-                                "(its reply cannot be read)");
-    if (!idb_ledger_hear(s->ledger, now_ns, &a->ask, &answer))
+        return idb_recorder_error(s->recorder, now_ns, &a->ask,
+                                  "(its reply cannot be read)");
+    if (!idb_recorder_hear(s->recorder, now_ns, &a->ask, &answer))
         return false;
     return heard(s, l, reply->msgid, now_ns, &answer);
 }
@@ -207,7 +207,7 @@ static bool waiters_wake(stage *s, uint64_t now_ns) {
             if (a->mood != WAITS || now_ns < a->until_ns)
                 continue;
             if (a->next == IDP_ACQUIRE) {
-                if (!idb_ledger_drop(s->ledger, &a->ask))
+                if (!idb_recorder_drop(s->recorder, &a->ask))
                     return false;
                 ask_next(s, l, k, now_ns);
             } else {
@@ -226,7 +226,7 @@ static bool play(stage *s) {
     for (uint64_t woken_ns = 0;;) {
         uint64_t now_ns = idb_now_ns();
         if (now_ns > end_ns)
-            return idb_ledger_end(s->ledger);
+            return idb_recorder_end(s->recorder);
         if (now_ns > woken_ns + IDB_NS_PER_MS) {
             if (!waiters_wake(s, now_ns))
                 return false;
@@ -314,26 +314,26 @@ static const char *perform(void *ctx, idb_plan *plan) {
     stage s = {.options = ctx, .work = plan->work, .epoll = -1};
     uint64_t start_ns = idb_now_ns();
     s.rng.state = plan->work.seed;
-    s.ledger = idb_ledger_new(&s.work, s.options->verify_keys,
-                              plan->work.seed ^ 0x1ed9e7u, start_ns);
+    s.recorder = idb_recorder_new(&s.work, s.options->verify_keys,
+                                  plan->work.seed ^ 0x1ed9e7u, start_ns);
     const char *failed = "out of memory";
     bool kept = false;
-    if (s.ledger) {
+    if (s.recorder) {
         failed = stage_open(&s, plan);
         kept = !failed && play(&s);
         if (!failed)
             failed = s.failed;
     }
     if (kept) {
-        tally_tell(idb_ledger_tally(s.ledger),
+        tally_tell(idb_recorder_tally(s.recorder),
                    (double)(idb_now_ns() - start_ns) / 1e9);
     } else if (!failed) {
-        idb_ledger_tell(s.ledger, stdout);
+        idb_recorder_tell(s.recorder, stdout);
         failed = "a promise is broken";
     }
     fflush(stdout);
     stage_close(&s);
-    idb_ledger_free(s.ledger);
+    idb_recorder_free(s.recorder);
     return failed;
 }
 

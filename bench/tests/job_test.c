@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job_test.c -- keys, choices, and that a seed says it all. */
-#include "bench/pick.h"
+#include "bench/key_dist.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>

@@ -121,7 +121,7 @@ static void idembench_measures(const daemon_t *daemon, unsigned way) {
     char line[512];
     snprintf(line, sizeof line,
              "%s --target idem/at=127.0.0.1:%u --duration 1 --rounds 1 "
-             "--warmup 0 --connections 2 --backed-mib 0 %s",
+             "--warmup 0 --connections 2 --prefault-mib 0 %s",
              bench, daemon->port, closes(way));
     CHECK(shell(line) == 0, "idembench with %s does not work", closes(way));
     heard_only_requests(daemon, "idembench");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* under.c -- what an open load and a ping to each loop see of something that
- * happens to the server meanwhile. */
+/* background.c -- what an open load and a ping to each loop see of something
+ * that happens to the server meanwhile. */
 #include "bench/load.h"
 #include "bench/probe.h"
 
@@ -63,8 +63,9 @@ static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
     return failed;
 }
 
-const char *idb_under(const idb_plan *like, double default_ops, uint32_t part,
-                      const idb_event *event, idb_seen *seen) {
+const char *idb_background(const idb_plan *like, double default_ops,
+                           uint32_t part, const idb_event *event,
+                           idb_seen *seen) {
     idb_plan plan = *like;
     watched w = {.event = event};
     if (plan.rate <= 0)
@@ -83,9 +84,9 @@ const char *idb_under_twice(const idb_plan *like, double default_ops,
                             const idb_event *event, double *values,
                             double *seconds) {
     idb_seen before, during;
-    const char *failed = idb_under(like, default_ops, 1, NULL, &before);
+    const char *failed = idb_background(like, default_ops, 1, NULL, &before);
     if (!failed)
-        failed = idb_under(like, default_ops, 2, event, &during);
+        failed = idb_background(like, default_ops, 2, event, &during);
     if (failed)
         return failed;
     enum { IDB_SEEN_ROWS };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backed.c -- keeps free memory from going back to a hypervisor. */
-#include "bench/backed.h"
+/* prefault.c -- keeps free memory from going back to a hypervisor. */
+#include "bench/prefault.h"
 
 #include <stddef.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #define PAGE_BYTES  4096u
 
 /* The pages that stay are held until the process ends. */
-const char *idb_backed_make(uint64_t mib) {
+const char *idb_prefault(uint64_t mib) {
     uint64_t bytes = mib << 20, at;
     uint8_t *memory;
     if (!bytes)
@@ -17,7 +17,7 @@ const char *idb_backed_make(uint64_t mib) {
     memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
-        return "no memory for --backed-mib";
+        return "no memory for --prefault-mib";
     madvise(memory, bytes, MADV_NOHUGEPAGE);
     for (at = 0; at < bytes; at += PAGE_BYTES)
         memory[at] = 1;

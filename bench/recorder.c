@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.c -- see ledger.h. No socket, no clock. */
-#include "bench/ledger.h"
+/* recorder.c -- see recorder.h. No socket, no clock. */
+#include "bench/recorder.h"
 #include "bench/judge/judge.h"
 #include "proto/reply.h"
 
@@ -38,7 +38,7 @@ typedef struct old_key {
     size_t count;
 } old_key;
 
-struct idb_ledger {
+struct idb_recorder {
     idb_work work;
     idb_rng rng;
     uint64_t start_ns, next_number;
@@ -53,8 +53,8 @@ struct idb_ledger {
     nem_history broken_heard;
 };
 
-static bool is_broken(const idb_ledger *ledger) {
-    return ledger->broken[0] != '\0';
+static bool is_broken(const idb_recorder *recorder) {
+    return recorder->broken[0] != '\0';
 }
 
 /* --- keys */
@@ -64,57 +64,58 @@ static void entry_fini(entry *e) {
     free(e->asked);
 }
 
-static void entry_new(idb_ledger *ledger, entry *e) {
+static void entry_new(idb_recorder *recorder, entry *e) {
     entry_fini(e);
-    *e = (entry){.number = IDB_SPACE_NEW | ledger->next_number++};
+    *e = (entry){.number = IDB_SPACE_NEW | recorder->next_number++};
     nem_history_init(&e->heard);
-    ledger->tally.keys++;
+    recorder->tally.keys++;
 }
 
-idb_ledger *idb_ledger_new(const idb_work *work, uint32_t keys, uint64_t seed,
-                           uint64_t start_ns) {
-    idb_ledger *ledger = calloc(1, sizeof *ledger);
-    if (!ledger)
+idb_recorder *idb_recorder_new(const idb_work *work, uint32_t keys,
+                               uint64_t seed, uint64_t start_ns) {
+    idb_recorder *recorder = calloc(1, sizeof *recorder);
+    if (!recorder)
         return NULL;
-    ledger->work = *work;
-    ledger->rng.state = seed;
-    ledger->start_ns = start_ns;
-    ledger->keys = keys;
-    ledger->entries = calloc(keys, sizeof *ledger->entries);
-    ledger->old = calloc(OLD_MAX, sizeof *ledger->old);
-    ledger->expected = malloc(work->result_bytes + 1);
-    if (!ledger->entries || !ledger->old || !ledger->expected) {
-        idb_ledger_free(ledger);
+    recorder->work = *work;
+    recorder->rng.state = seed;
+    recorder->start_ns = start_ns;
+    recorder->keys = keys;
+    recorder->entries = calloc(keys, sizeof *recorder->entries);
+    recorder->old = calloc(OLD_MAX, sizeof *recorder->old);
+    recorder->expected = malloc(work->result_bytes + 1);
+    if (!recorder->entries || !recorder->old || !recorder->expected) {
+        idb_recorder_free(recorder);
         return NULL;
     }
     for (uint32_t i = 0; i < keys; i++)
-        entry_new(ledger, &ledger->entries[i]);
-    return ledger;
+        entry_new(recorder, &recorder->entries[i]);
+    return recorder;
 }
 
-void idb_ledger_free(idb_ledger *ledger) {
-    if (!ledger)
+void idb_recorder_free(idb_recorder *recorder) {
+    if (!recorder)
         return;
-    for (uint32_t i = 0; ledger->entries && i < ledger->keys; i++)
-        entry_fini(&ledger->entries[i]);
-    for (uint32_t i = 0; ledger->old && i < ledger->old_count; i++)
-        free(ledger->old[i].ops);
-    nem_history_fini(&ledger->broken_heard);
-    free(ledger->entries);
-    free(ledger->old);
-    free(ledger->expected);
-    free(ledger);
+    for (uint32_t i = 0; recorder->entries && i < recorder->keys; i++)
+        entry_fini(&recorder->entries[i]);
+    for (uint32_t i = 0; recorder->old && i < recorder->old_count; i++)
+        free(recorder->old[i].ops);
+    nem_history_fini(&recorder->broken_heard);
+    free(recorder->entries);
+    free(recorder->old);
+    free(recorder->expected);
+    free(recorder);
 }
 
 /* --- a call as the judge reads it */
 
-static uint64_t time_of(const idb_ledger *ledger, uint64_t at_ns) {
-    return EPOCH_NS + (at_ns > ledger->start_ns ? at_ns - ledger->start_ns : 0);
+static uint64_t time_of(const idb_recorder *recorder, uint64_t at_ns) {
+    return EPOCH_NS +
+           (at_ns > recorder->start_ns ? at_ns - recorder->start_ns : 0);
 }
 
-static void result_of(const idb_ledger *ledger, uint64_t number,
+static void result_of(const idb_recorder *recorder, uint64_t number,
                       uint32_t attempt, uint8_t *to) {
-    idb_result_write(&ledger->work, number ^ (uint64_t)attempt << 40, to);
+    idb_result_write(&recorder->work, number ^ (uint64_t)attempt << 40, to);
 }
 
 static nem_result result_digest(const uint8_t *bytes, size_t len) {
@@ -147,32 +148,33 @@ static int32_t outcome_of(idp_outcome outcome) {
     return outcomes[outcome];
 }
 
-static nem_op op_of(idb_ledger *ledger, const idb_ask *ask) {
+static nem_op op_of(idb_recorder *recorder, const idb_ask *ask) {
     /* Sent behind all that was heard at that time: one thread does both. */
-    nem_op op = {.invoke_ns = time_of(ledger, ask->sent_ns) + 1,
+    nem_op op = {.invoke_ns = time_of(recorder, ask->sent_ns) + 1,
                  .return_ns = NEM_NEVER,
                  .client = ask->asker,
-                 .call = ++ledger->calls,
+                 .call = ++recorder->calls,
                  .method = method_of(ask->method),
                  .end = NEM_UNKNOWN,
                  .key = KEY_NAME,
                  .asked = {ask->token.epoch, ask->token.sequence}};
     if (ask->method == IDP_ACQUIRE || ask->method == IDP_RENEW)
-        op.lease_ms = ledger->work.lease_ms;
+        op.lease_ms = recorder->work.lease_ms;
     if (ask->method == IDP_ACQUIRE) {
         op.fp[0] = ask->other_body ? 'b' : 'a';
-        op.ttl_ms = ledger->work.ttl_ms;
+        op.ttl_ms = recorder->work.ttl_ms;
     }
     if (ask->method == IDP_COMPLETE) {
-        result_of(ledger, ask->number, ask->attempt, ledger->expected);
-        op.result = result_digest(ledger->expected, ledger->work.result_bytes);
+        result_of(recorder, ask->number, ask->attempt, recorder->expected);
+        op.result =
+            result_digest(recorder->expected, recorder->work.result_bytes);
     }
     return op;
 }
 
-static void op_end(idb_ledger *ledger, nem_op *op, uint64_t now_ns,
+static void op_end(idb_recorder *recorder, nem_op *op, uint64_t now_ns,
                    const idp_answer *a) {
-    op->return_ns = time_of(ledger, now_ns);
+    op->return_ns = time_of(recorder, now_ns);
     op->end = NEM_ANSWERED;
     op->outcome = outcome_of(a->outcome);
     op->state = IDEM_STATE_ABSENT + (int32_t)a->state;
@@ -218,55 +220,55 @@ static void keep(entry *e, const nem_op *op) {
 
 /* --- judging */
 
-static bool judge(idb_ledger *ledger, nem_history *heard, uint64_t number) {
+static bool judge(idb_recorder *recorder, nem_history *heard, uint64_t number) {
     nem_judgement j = nem_judge(heard, NULL);
-    ledger->tally.undecided += j.undecided;
-    if (j.broken == 0 || is_broken(ledger))
-        return !is_broken(ledger);
-    snprintf(ledger->broken, sizeof ledger->broken, "%s",
+    recorder->tally.undecided += j.undecided;
+    if (j.broken == 0 || is_broken(recorder))
+        return !is_broken(recorder);
+    snprintf(recorder->broken, sizeof recorder->broken, "%s",
              j.first + strlen(KEY_NAME ": "));
-    ledger->broken_number = number;
-    ledger->broken_heard = *heard;
+    recorder->broken_number = number;
+    recorder->broken_heard = *heard;
     nem_history_init(heard);
     return false;
 }
 
-static void retire(idb_ledger *ledger, entry *e) {
-    old_key *old = &ledger->old[ledger->old_at++ % OLD_MAX];
+static void retire(idb_recorder *recorder, entry *e) {
+    old_key *old = &recorder->old[recorder->old_at++ % OLD_MAX];
     nem_op *ops = calloc(e->heard.count, sizeof *ops);
     if (!ops)
         return;
     free(old->ops);
-    *old =
-        (old_key){.number = e->number,
-                  .ops = ops,
-                  .until_ns = e->done_ns + ledger->work.ttl_ms * IDB_NS_PER_MS};
+    *old = (old_key){.number = e->number,
+                     .ops = ops,
+                     .until_ns =
+                         e->done_ns + recorder->work.ttl_ms * IDB_NS_PER_MS};
     for (size_t i = 0; i < e->heard.count; i++)
         if (changes(&e->heard.ops[i]))
             old->ops[old->count++] = e->heard.ops[i];
-    if (ledger->old_count < OLD_MAX)
-        ledger->old_count++;
+    if (recorder->old_count < OLD_MAX)
+        recorder->old_count++;
 }
 
-bool idb_ledger_drop(idb_ledger *ledger, const idb_ask *ask) {
-    entry *e = ask->key == IDB_KEY_OLD ? NULL : &ledger->entries[ask->key];
+bool idb_recorder_drop(idb_recorder *recorder, const idb_ask *ask) {
+    entry *e = ask->key == IDB_KEY_OLD ? NULL : &recorder->entries[ask->key];
     if (!e || --e->under_way > 0 || !e->closing)
         return true;
-    if (!judge(ledger, &e->heard, e->number))
+    if (!judge(recorder, &e->heard, e->number))
         return false;
     if (e->done_attempt)
-        retire(ledger, e);
-    entry_new(ledger, e);
+        retire(recorder, e);
+    entry_new(recorder, e);
     return true;
 }
 
-bool idb_ledger_end(idb_ledger *ledger) {
-    for (uint32_t i = 0; i < ledger->keys; i++) {
-        entry *e = &ledger->entries[i];
+bool idb_recorder_end(idb_recorder *recorder) {
+    for (uint32_t i = 0; i < recorder->keys; i++) {
+        entry *e = &recorder->entries[i];
         for (uint32_t k = 0; k < e->asked_cap; k++)
             if (e->asked[k].method != 0)
                 nem_history_add(&e->heard, &e->asked[k]);
-        if (!judge(ledger, &e->heard, e->number))
+        if (!judge(recorder, &e->heard, e->number))
             return false;
     }
     return true;
@@ -275,11 +277,11 @@ bool idb_ledger_end(idb_ledger *ledger) {
 /* --- asking */
 
 /* One ask in twelve is for a key that is long done; its answer is known. */
-static bool ask_old(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask) {
-    if (ledger->old_count == 0 || idb_rng_below(&ledger->rng, 12) != 0)
+static bool ask_old(idb_recorder *recorder, uint64_t now_ns, idb_ask *ask) {
+    if (recorder->old_count == 0 || idb_rng_below(&recorder->rng, 12) != 0)
         return false;
-    ask->call = (uint32_t)idb_rng_below(&ledger->rng, ledger->old_count);
-    const old_key *old = &ledger->old[ask->call];
+    ask->call = (uint32_t)idb_rng_below(&recorder->rng, recorder->old_count);
+    const old_key *old = &recorder->old[ask->call];
     if (now_ns + CLOCK_SLACK_NS >= old->until_ns)
         return false;
     ask->key = IDB_KEY_OLD;
@@ -287,8 +289,8 @@ static bool ask_old(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask) {
     return true;
 }
 
-void idb_ledger_sent(idb_ledger *ledger, idb_ask *ask) {
-    entry *e = &ledger->entries[ask->key];
+void idb_recorder_sent(idb_recorder *recorder, idb_ask *ask) {
+    entry *e = &recorder->entries[ask->key];
     uint32_t at = 0;
     while (at < e->asked_cap && e->asked[at].method != 0)
         at++;
@@ -304,36 +306,37 @@ void idb_ledger_sent(idb_ledger *ledger, idb_ask *ask) {
         e->asked_cap = cap;
     }
     ask->call = at;
-    e->asked[at] = op_of(ledger, ask);
+    e->asked[at] = op_of(recorder, ask);
 }
 
-void idb_ledger_ask(idb_ledger *ledger, uint64_t now_ns, idb_ask *ask) {
+void idb_recorder_ask(idb_recorder *recorder, uint64_t now_ns, idb_ask *ask) {
     uint32_t asker = ask->asker;
     *ask = (idb_ask){.sent_ns = now_ns, .asker = asker, .method = IDP_ACQUIRE};
-    if (ask_old(ledger, now_ns, ask))
+    if (ask_old(recorder, now_ns, ask))
         return;
-    uint32_t from = (uint32_t)idb_rng_below(&ledger->rng, ledger->keys);
+    uint32_t from = (uint32_t)idb_rng_below(&recorder->rng, recorder->keys);
     uint32_t at = from;
-    while (ledger->entries[at].closing && (at + 1) % ledger->keys != from)
-        at = (at + 1) % ledger->keys;
-    entry *e = &ledger->entries[at];
+    while (recorder->entries[at].closing && (at + 1) % recorder->keys != from)
+        at = (at + 1) % recorder->keys;
+    entry *e = &recorder->entries[at];
     ask->key = at;
     ask->number = e->number;
     /* Only a key that is there can mismatch. */
-    ask->other_body = e->known && idb_rng_below(&ledger->rng, 10) == 0;
+    ask->other_body = e->known && idb_rng_below(&recorder->rng, 10) == 0;
     e->under_way++;
-    idb_ledger_sent(ledger, ask);
+    idb_recorder_sent(recorder, ask);
 }
 
-void idb_ledger_result(const idb_ledger *ledger, const idb_ask *ask,
-                       uint8_t *to) {
-    result_of(ledger, ask->number, ask->attempt, to);
+void idb_recorder_result(const idb_recorder *recorder, const idb_ask *ask,
+                         uint8_t *to) {
+    result_of(recorder, ask->number, ask->attempt, to);
 }
 
 /* --- hearing */
 
-static void count(idb_ledger *ledger, const idb_ask *ask, const idp_answer *a) {
-    idb_tally *t = &ledger->tally;
+static void count(idb_recorder *recorder, const idb_ask *ask,
+                  const idp_answer *a) {
+    idb_tally *t = &recorder->tally;
     uint64_t *const counts[IDP_OUTCOME_COUNT] = {
         [IDP_OUTCOME_ACQUIRED] = &t->grants,
         [IDP_OUTCOME_REPLAY] =
@@ -351,19 +354,19 @@ static void count(idb_ledger *ledger, const idb_ask *ask, const idp_answer *a) {
 }
 
 /* With what is known to have changed it, as if that were all. */
-static bool hear_old(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
-                     const idp_answer *a) {
-    const old_key *old = &ledger->old[ask->call];
-    nem_op op = op_of(ledger, ask);
+static bool hear_old(idb_recorder *recorder, uint64_t now_ns,
+                     const idb_ask *ask, const idp_answer *a) {
+    const old_key *old = &recorder->old[ask->call];
+    nem_op op = op_of(recorder, ask);
     if (old->number != ask->number)
         return true; /* retired from here too, meanwhile */
     nem_history heard;
     nem_history_init(&heard);
     for (size_t i = 0; i < old->count; i++)
         nem_history_add(&heard, &old->ops[i]);
-    op_end(ledger, &op, now_ns, a);
+    op_end(recorder, &op, now_ns, a);
     nem_history_add(&heard, &op);
-    bool kept = judge(ledger, &heard, ask->number);
+    bool kept = judge(recorder, &heard, ask->number);
     nem_history_fini(&heard);
     return kept;
 }
@@ -387,46 +390,46 @@ static void follow(entry *e, uint64_t now_ns, const idb_ask *ask,
         e->closing |= a->attempt >= IDB_ATTEMPTS_MAX;
 }
 
-bool idb_ledger_hear(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
-                     const idp_answer *answer) {
-    count(ledger, ask, answer);
+bool idb_recorder_hear(idb_recorder *recorder, uint64_t now_ns,
+                       const idb_ask *ask, const idp_answer *answer) {
+    count(recorder, ask, answer);
     if (ask->key == IDB_KEY_OLD)
-        return hear_old(ledger, now_ns, ask, answer);
-    entry *e = &ledger->entries[ask->key];
+        return hear_old(recorder, now_ns, ask, answer);
+    entry *e = &recorder->entries[ask->key];
     nem_op *op = &e->asked[ask->call];
-    op_end(ledger, op, now_ns, answer);
+    op_end(recorder, op, now_ns, answer);
     keep(e, op);
     op->method = 0;
     follow(e, now_ns, ask, answer);
     return true;
 }
 
-bool idb_ledger_error(idb_ledger *ledger, uint64_t now_ns, const idb_ask *ask,
-                      const char *text) {
+bool idb_recorder_error(idb_recorder *recorder, uint64_t now_ns,
+                        const idb_ask *ask, const char *text) {
     (void)now_ns;
-    if (is_broken(ledger))
+    if (is_broken(recorder))
         return false;
-    snprintf(ledger->broken, sizeof ledger->broken, "%s was refused: %s",
+    snprintf(recorder->broken, sizeof recorder->broken, "%s was refused: %s",
              idp_method_name(ask->method), text);
-    ledger->broken_number = ask->number;
+    recorder->broken_number = ask->number;
     if (ask->key != IDB_KEY_OLD) {
-        ledger->broken_heard = ledger->entries[ask->key].heard;
-        nem_history_init(&ledger->entries[ask->key].heard);
+        recorder->broken_heard = recorder->entries[ask->key].heard;
+        nem_history_init(&recorder->entries[ask->key].heard);
     }
     return false;
 }
 
-void idb_ledger_tell(idb_ledger *ledger, FILE *to) {
+void idb_recorder_tell(idb_recorder *recorder, FILE *to) {
     char key[IDB_KEY_BYTES_MAX + 1];
-    idb_key_write(&ledger->work, ledger->broken_number, (uint8_t *)key);
-    key[ledger->work.key_bytes] = '\0';
+    idb_key_write(&recorder->work, recorder->broken_number, (uint8_t *)key);
+    key[recorder->work.key_bytes] = '\0';
     fprintf(to, "violation: %s\nkey %s, told as " KEY_NAME ", times in ns:\n",
-            ledger->broken, key);
-    nem_judgement j = nem_judge(&ledger->broken_heard, to);
-    if (j.broken == 0 && ledger->broken_heard.count > 0)
-        nem_print(to, ledger->broken_heard.ops, ledger->broken_heard.count);
+            recorder->broken, key);
+    nem_judgement j = nem_judge(&recorder->broken_heard, to);
+    if (j.broken == 0 && recorder->broken_heard.count > 0)
+        nem_print(to, recorder->broken_heard.ops, recorder->broken_heard.count);
 }
 
-const idb_tally *idb_ledger_tally(const idb_ledger *ledger) {
-    return &ledger->tally;
+const idb_tally *idb_recorder_tally(const idb_recorder *recorder) {
+    return &recorder->tally;
 }

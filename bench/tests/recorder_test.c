@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger_test.c -- each promise broken once, as a story that --verify hears;
+/* recorder_test.c -- each promise broken once, as a story that --verify hears;
  * and the same stories told right. One key, so that every ask is for it. What
  * else the judge finds is in tests/nemesis/stories.txt. */
-#include "bench/ledger.h"
+#include "bench/recorder.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -14,17 +14,17 @@ static const idb_work work = {.seed = 1,
                               .lease_ms = 1000,
                               .ttl_ms = 60000};
 
-static idb_ledger *ledger;
+static idb_recorder *recorder;
 static uint64_t now_ns;
 static uint8_t result[64];
 
 static void setup(void) {
     now_ns = IDB_NS_PER_S;
-    ledger = idb_ledger_new(&work, 1, 1, now_ns);
+    recorder = idb_recorder_new(&work, 1, 1, now_ns);
 }
 
 static void teardown(void) {
-    idb_ledger_free(ledger);
+    idb_recorder_free(recorder);
 }
 
 /* An ask of the right body, or one of another. */
@@ -35,12 +35,12 @@ static idb_ask ask(bool other_body) {
                  .asker = ++askers,
                  .method = IDP_ACQUIRE,
                  .other_body = other_body};
-    idb_ledger_sent(ledger, &a);
+    idb_recorder_sent(recorder, &a);
     return a;
 }
 
 static void hear(const idb_ask *a, idp_answer answer) {
-    cr_assert(idb_ledger_hear(ledger, now_ns += IDB_NS_PER_MS, a, &answer));
+    cr_assert(idb_recorder_hear(recorder, now_ns += IDB_NS_PER_MS, a, &answer));
 }
 
 static void granted(const idb_ask *a, uint32_t attempt, uint64_t token,
@@ -57,8 +57,8 @@ static idb_ask completes(const idb_ask *a, uint32_t attempt) {
     c.attempt = attempt;
     c.token = (idp_token){1, attempt};
     c.sent_ns = now_ns;
-    idb_ledger_sent(ledger, &c);
-    idb_ledger_result(ledger, &c, result);
+    idb_recorder_sent(recorder, &c);
+    idb_recorder_result(recorder, &c, result);
     return c;
 }
 
@@ -75,9 +75,9 @@ static const idp_answer replay = {.outcome = IDP_OUTCOME_REPLAY,
 static void says(const char *words) {
     char *text;
     size_t len;
-    cr_assert_not(idb_ledger_end(ledger));
+    cr_assert_not(idb_recorder_end(recorder));
     FILE *to = open_memstream(&text, &len);
-    idb_ledger_tell(ledger, to);
+    idb_recorder_tell(recorder, to);
     fclose(to);
     cr_assert(strstr(text, words), "wanted \"%s\" in: %s", words, text);
     cr_assert(strstr(text, "-> "), "no history in: %s", text);
@@ -86,9 +86,9 @@ static void says(const char *words) {
 
 #define NO_ORDER "L: no order of the calls explains all answers"
 
-TestSuite(ledger, .init = setup, .fini = teardown);
+TestSuite(recorder, .init = setup, .fini = teardown);
 
-Test(ledger, the_whole_story_told_right_is_taken) {
+Test(recorder, the_whole_story_told_right_is_taken) {
     idb_ask a = ask(false), b = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     hear(&b, (idp_answer){.outcome = IDP_OUTCOME_IN_PROGRESS,
@@ -105,19 +105,19 @@ Test(ledger, the_whole_story_told_right_is_taken) {
     idb_ask d = ask(false);
     hear(&d, replay);
     ask(false); /* and is never answered */
-    cr_assert(idb_ledger_end(ledger));
-    cr_assert_eq(idb_ledger_tally(ledger)->takeovers, 1);
-    cr_assert_eq(idb_ledger_tally(ledger)->undecided, 0);
+    cr_assert(idb_recorder_end(recorder));
+    cr_assert_eq(idb_recorder_tally(recorder)->takeovers, 1);
+    cr_assert_eq(idb_recorder_tally(recorder)->undecided, 0);
 }
 
-Test(ledger, two_winners_of_one_attempt_are_caught) {
+Test(recorder, two_winners_of_one_attempt_are_caught) {
     idb_ask a = ask(false), b = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     granted(&b, 1, 1, IDP_PREVIOUS_NONE);
     says("I5: two askers have one token");
 }
 
-Test(ledger, a_grant_after_the_complete_is_caught) {
+Test(recorder, a_grant_after_the_complete_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     idb_ask c = completes(&a, 1);
@@ -127,7 +127,7 @@ Test(ledger, a_grant_after_the_complete_is_caught) {
     says("I2: completed, and granted again");
 }
 
-Test(ledger, a_stale_complete_that_counts_is_caught) {
+Test(recorder, a_stale_complete_that_counts_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     now_ns += 2 * IDB_NS_PER_S;
@@ -139,7 +139,7 @@ Test(ledger, a_stale_complete_that_counts_is_caught) {
     says("I4: a stale token was taken");
 }
 
-Test(ledger, a_replay_with_one_bit_flipped_is_caught) {
+Test(recorder, a_replay_with_one_bit_flipped_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     idb_ask c = completes(&a, 1);
@@ -150,14 +150,14 @@ Test(ledger, a_replay_with_one_bit_flipped_is_caught) {
     says("I3: a replay of what nobody completed");
 }
 
-Test(ledger, a_replay_before_any_complete_is_caught) {
+Test(recorder, a_replay_before_any_complete_is_caught) {
     idb_ask a = ask(false), b = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     hear(&b, replay);
     says("I3: a replay of what nobody completed");
 }
 
-Test(ledger, a_takeover_while_the_lease_runs_is_caught) {
+Test(recorder, a_takeover_while_the_lease_runs_is_caught) {
     idb_ask a = ask(false), b = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     now_ns += 500 * IDB_NS_PER_MS;
@@ -165,7 +165,7 @@ Test(ledger, a_takeover_while_the_lease_runs_is_caught) {
     says(NO_ORDER);
 }
 
-Test(ledger, a_token_that_does_not_grow_is_caught) {
+Test(recorder, a_token_that_does_not_grow_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 7, IDP_PREVIOUS_NONE);
     now_ns += 2 * IDB_NS_PER_S;
@@ -174,7 +174,7 @@ Test(ledger, a_token_that_does_not_grow_is_caught) {
     says("I4: a token is not above an older one");
 }
 
-Test(ledger, another_body_that_wins_is_caught) {
+Test(recorder, another_body_that_wins_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     now_ns += 2 * IDB_NS_PER_S;
@@ -183,7 +183,7 @@ Test(ledger, another_body_that_wins_is_caught) {
     says("I6: another fingerprint, and no mismatch");
 }
 
-Test(ledger, a_key_that_is_forgotten_is_caught) {
+Test(recorder, a_key_that_is_forgotten_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     idb_ask c = completes(&a, 1);
@@ -191,16 +191,16 @@ Test(ledger, a_key_that_is_forgotten_is_caught) {
     says(NO_ORDER);
 }
 
-Test(ledger, an_error_is_no_answer) {
+Test(recorder, an_error_is_no_answer) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     idb_ask c = completes(&a, 1);
-    cr_assert_not(idb_ledger_error(ledger, now_ns, &c, "NO_MEMORY full"));
+    cr_assert_not(idb_recorder_error(recorder, now_ns, &c, "NO_MEMORY full"));
     says("complete was refused: NO_MEMORY full");
 }
 
 /* Many hear the same: what is heard behind that counts as it always does. */
-Test(ledger, a_lie_behind_a_thousand_equal_answers_is_caught) {
+Test(recorder, a_lie_behind_a_thousand_equal_answers_is_caught) {
     idb_ask a = ask(false);
     granted(&a, 1, 1, IDP_PREVIOUS_NONE);
     for (int i = 0; i < 1000; i++) {
@@ -233,22 +233,22 @@ static bool acquires(const idb_ask *a, uint32_t *grants) {
         idb_ask c = completes(a, 1);
         completed(&c);
     }
-    return idb_ledger_drop(ledger, a);
+    return idb_recorder_drop(recorder, a);
 }
 
-Test(ledger, a_retired_key_that_changes_its_result_is_caught) {
+Test(recorder, a_retired_key_that_changes_its_result_is_caught) {
     uint32_t grants = 0;
     idb_ask a = {0};
-    while (idb_ledger_tally(ledger)->keys == 1) {
-        idb_ledger_ask(ledger, now_ns += IDB_NS_PER_MS, &a);
+    while (idb_recorder_tally(recorder)->keys == 1) {
+        idb_recorder_ask(recorder, now_ns += IDB_NS_PER_MS, &a);
         cr_assert(acquires(&a, &grants));
     }
     do
-        idb_ledger_ask(ledger, now_ns += IDB_NS_PER_MS, &a);
+        idb_recorder_ask(recorder, now_ns += IDB_NS_PER_MS, &a);
     while (a.key != IDB_KEY_OLD);
     hear(&a, replay);
     result[40] ^= 1;
     cr_assert_not(
-        idb_ledger_hear(ledger, now_ns += IDB_NS_PER_MS, &a, &replay));
+        idb_recorder_hear(recorder, now_ns += IDB_NS_PER_MS, &a, &replay));
     says("I3: a replay of what nobody completed");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pick.c -- see pick.h. No clock, no memory of its own. */
-#include "bench/pick.h"
+/* key_dist.c -- see key_dist.h. No clock, no memory of its own. */
+#include "bench/key_dist.h"
 
 #include <math.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backed.h -- memory that the machine really has, before servers are timed. */
-#ifndef IDB_BACKED_H
-#define IDB_BACKED_H
+/* prefault.h -- memory that the machine really has, before servers are timed.
+ */
+#ifndef IDB_PREFAULT_H
+#define IDB_PREFAULT_H
 
 #include <stdint.h>
 
@@ -12,6 +13,6 @@
  * 25 us per 4 KiB were seen, where the kernel's own work is 1. Whichever
  * server grows would be billed for that, by chance. The pages kept back keep
  * the freed ones from becoming such blocks again. NULL, or what failed. */
-const char *idb_backed_make(uint64_t mib);
+const char *idb_prefault(uint64_t mib);
 
 #endif

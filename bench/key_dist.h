@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pick.h -- which job comes next, and on which key.
+/* key_dist.h -- which job comes next, and on which key.
  *
  * One picker per load thread; deterministic from the seed. */
-#ifndef IDB_PICK_H
-#define IDB_PICK_H
+#ifndef IDB_KEY_DIST_H
+#define IDB_KEY_DIST_H
 
 #include "bench/job.h"
 
