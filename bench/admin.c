@@ -19,8 +19,8 @@ typedef struct heard {
     idp_reply reply;
 } heard;
 
-static const char *ask(int fd, const idp_request *request, uint32_t timeout_s,
-                       heard *h) {
+static const char *ask_server(int fd, const idp_request *request,
+                              uint32_t timeout_s, heard *h) {
     uint8_t out[256];
     struct timeval patience = {.tv_sec = timeout_s};
     size_t frame, have = 0, len = idp_request_write(out, sizeof out, request);
@@ -61,7 +61,7 @@ int idb_admin_connect(const idb_endpoint *at, uint32_t shard,
     int fd = idb_connect(at);
     if (fd < 0)
         return -1;
-    if (ask(fd, &request, ASK_S, &h) || h.reply.is_error ||
+    if (ask_server(fd, &request, ASK_S, &h) || h.reply.is_error ||
         !idp_hello_read(h.reply.result, &hello)) {
         close(fd);
         return -1;
@@ -78,13 +78,13 @@ static const char *ask_once(const idb_endpoint *at, idp_method method,
     int fd = idb_connect(at);
     if (fd < 0)
         return "it accepts no connection";
-    const char *failed = ask(fd, &request, timeout_s, h);
+    const char *failed = ask_server(fd, &request, timeout_s, h);
     close(fd);
     return failed;
 }
 
-static const char *say(char *why, size_t cap, idp_method method,
-                       const char *text, size_t len) {
+static const char *say_failed(char *why, size_t cap, idp_method method,
+                              const char *text, size_t len) {
     snprintf(why, cap, "%s: %.*s", idp_method_name(method), (int)len, text);
     return why;
 }
@@ -95,15 +95,15 @@ const char *idb_admin(const idb_endpoint *at, idp_method method,
     heard h;
     const char *failed = ask_once(at, method, timeout_s, &h);
     if (failed)
-        return say(why, cap, method, failed, strlen(failed));
+        return say_failed(why, cap, method, failed, strlen(failed));
     if (h.reply.is_error)
-        return say(why, cap, method, (const char *)h.reply.text.ptr,
-                   h.reply.text.len);
+        return say_failed(why, cap, method, (const char *)h.reply.text.ptr,
+                          h.reply.text.len);
     if (!idp_command_read(method, h.reply.result, answer))
-        return say(why, cap, method, "its answer is none", 18);
+        return say_failed(why, cap, method, "its answer is none", 18);
     if (answer->outcome == IDP_COMMAND_REFUSED)
-        return say(why, cap, method, (const char *)answer->text.ptr,
-                   answer->text.len);
+        return say_failed(why, cap, method, (const char *)answer->text.ptr,
+                          answer->text.len);
     answer->primary = answer->text = (idp_slice){0};
     return NULL;
 }

@@ -28,7 +28,7 @@
 static uint16_t idem_port, echo_port;
 static uint64_t keys; /* drawn: each acquire claims one of its own */
 
-static int connect_to(uint16_t port) {
+static int connect_async(uint16_t port) {
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons(port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -126,7 +126,7 @@ static void session_turn(idem_session *session, int fd) {
 }
 
 /* Nanoseconds of this thread's CPU per call. */
-static double spend(load *l, int fd, uint64_t calls) {
+static double spend_calls(load *l, int fd, uint64_t calls) {
     l->left = calls;
     uint64_t before_ns = idb_clock_ns_of(CLOCK_THREAD_CPUTIME_ID);
     for (uint32_t i = 0; i < PIPELINE; i++)
@@ -158,7 +158,7 @@ typedef struct walk {
     uint64_t took_count;
 } walk;
 
-static void note(walk *w) {
+static void note_walked(walk *w) {
     w->took_ns[w->took_count++] = idb_now_ns() - w->since_ns;
 }
 
@@ -184,7 +184,7 @@ static void hear_walk(void *ctx, const idem_answer *answer,
     walk *w = ctx;
     if (answer == NULL)
         count_answer(answer, err);
-    note(w);
+    note_walked(w);
     if (w->left > 0)
         step_store(w);
     else
@@ -201,7 +201,8 @@ static void step_bytes(walk *w) {
     assert(wrote == (int)w->bytes_count);
 }
 
-static void lend(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
+static void lend_read_room(uv_handle_t *handle, size_t suggested,
+                           uv_buf_t *buffer) {
     static char bytes[65536];
     (void)handle, (void)suggested;
     *buffer = uv_buf_init(bytes, sizeof bytes);
@@ -215,7 +216,7 @@ static void read_bytes(uv_stream_t *stream, ssize_t got,
     w->got += (size_t)got;
     if (w->got < w->answer_bytes)
         return;
-    note(w);
+    note_walked(w);
     if (w->left > 0)
         step_bytes(w);
     else
@@ -248,9 +249,9 @@ static double walk_along(walk *w, uint64_t calls) {
 static void open_bytes(walk *w, uv_loop_t *loop, uint16_t port) {
     *w = (walk){.loop = loop};
     uv_tcp_init(loop, &w->stream);
-    uv_tcp_open(&w->stream, connect_to(port));
+    uv_tcp_open(&w->stream, connect_async(port));
     w->stream.data = w;
-    uv_read_start((uv_stream_t *)&w->stream, lend, read_bytes);
+    uv_read_start((uv_stream_t *)&w->stream, lend_read_room, read_bytes);
 }
 
 /* A peek of that key, and how many bytes its answer has: [0, 1, "peek",
@@ -288,8 +289,8 @@ static double ratio_of(const series *one, const series *other) {
     return median_of(&ratios);
 }
 
-static int report(const char *what, const series *one, const series *other,
-                  double most) {
+static int report_ratio(const char *what, const series *one,
+                        const series *other, double most) {
     double ratio = ratio_of(one, other);
     printf("%-22s %9.0f ns  %-22s %9.0f ns  ratio %.3f", one->name,
            median_of(one), other->name, median_of(other), ratio);
@@ -301,24 +302,24 @@ static int report(const char *what, const series *one, const series *other,
 
 static int measure_cpu(uint32_t rounds, uint64_t calls) {
     char uri[96];
-    int fd = connect_to(idem_port);
+    int fd = connect_async(idem_port);
     load bare = {0}, whole = {0};
     series bare_ns = {.name = "idem_session"};
     series whole_ns = {.name = "idem_async (poll)"};
     snprintf(uri, sizeof uri, "idem://127.0.0.1:%u/?shard_aware=0", idem_port);
     must(idem_session_new(&bare.session));
     must(idem_async_open(uri, &whole.async, NULL));
-    spend(&bare, fd, calls / 4 + PIPELINE);
-    spend(&whole, -1, calls / 4 + PIPELINE);
+    spend_calls(&bare, fd, calls / 4 + PIPELINE);
+    spend_calls(&whole, -1, calls / 4 + PIPELINE);
     for (uint32_t i = 0; i < rounds; i++) {
-        bare_ns.figures[bare_ns.count++] = spend(&bare, fd, calls);
-        whole_ns.figures[whole_ns.count++] = spend(&whole, -1, calls);
+        bare_ns.figures[bare_ns.count++] = spend_calls(&bare, fd, calls);
+        whole_ns.figures[whole_ns.count++] = spend_calls(&whole, -1, calls);
     }
     idem_session_free(bare.session);
     idem_async_close(whole.async);
     close(fd);
-    return report("CPU per acquire, pipeline 16", &whole_ns, &bare_ns,
-                  CPU_MOST);
+    return report_ratio("CPU per acquire, pipeline 16", &whole_ns, &bare_ns,
+                        CPU_MOST);
 }
 
 static int measure_latency(uint32_t rounds, uint64_t calls) {
@@ -350,8 +351,9 @@ static int measure_latency(uint32_t rounds, uint64_t calls) {
     uv_close((uv_handle_t *)&same.stream, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    int over = report("latency, pipeline 1", &store_ns, &echo_ns, ECHO_MOST);
-    report("the same server for both", &store_ns, &same_ns, 0);
+    int over =
+        report_ratio("latency, pipeline 1", &store_ns, &echo_ns, ECHO_MOST);
+    report_ratio("the same server for both", &store_ns, &same_ns, 0);
     return over;
 }
 

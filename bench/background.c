@@ -36,7 +36,7 @@ static bool watched_is_over(void *ctx) {
                     : idb_now_ns() >= w->until_ns;
 }
 
-static const char *run(idb_plan *plan, watched *w, idb_seen *seen) {
+static const char *run_background(idb_plan *plan, watched *w, idb_seen *seen) {
     char said[IDB_NOTE_BYTES];
     idb_sample sample;
     w->watch = (idb_event){watched_begin, watched_is_over, w};
@@ -74,8 +74,8 @@ const char *idb_background(const idb_plan *like, double default_ops,
         plan.pipeline = 64;
     plan.first_number = IDB_SPACE_NEW | (uint64_t)(part + 1) << 46;
     w.probe = idb_probe_start(&plan.server, plan.cpus);
-    const char *failed =
-        w.probe ? run(&plan, &w, seen) : "cannot ping the server's loops";
+    const char *failed = w.probe ? run_background(&plan, &w, seen)
+                                 : "cannot ping the server's loops";
     idb_probe_stop(w.probe);
     return failed;
 }

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-static void add(idb_command *c, const char *arg) {
+static void add_word(idb_command *c, const char *arg) {
     size_t len = strlen(arg) + 1;
     if (c->count == IDB_COMMAND_ARGS_MAX || c->used + len > sizeof c->text) {
         c->is_full = true;
@@ -18,7 +18,7 @@ static void add(idb_command *c, const char *arg) {
 
 static void add_all(idb_command *c, const char *const *args) {
     for (; *args; args++)
-        add(c, *args);
+        add_word(c, *args);
 }
 
 /* Splits at blanks; no quoting. */
@@ -30,7 +30,7 @@ static void add_words(idb_command *c, const char *words) {
         if (len > 0 && len < sizeof word) {
             memcpy(word, words, len);
             word[len] = '\0';
-            add(c, word);
+            add_word(c, word);
         }
         words += len + (words[len] == ' ');
     }

@@ -39,7 +39,8 @@ void idb_conn_fini(idb_conn *conn) {
     free(conn->late);
 }
 
-static bool watch(idb_worker *worker, idb_conn *conn, int how, bool write_too) {
+static bool watch_conn(idb_worker *worker, idb_conn *conn, int how,
+                       bool write_too) {
     struct epoll_event event = {.events = EPOLLIN | (write_too ? EPOLLOUT : 0u),
                                 .data.ptr = conn};
     return epoll_ctl(worker->epoll, how, conn->fd, &event) == 0;
@@ -57,8 +58,8 @@ const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number) {
         if (failed)
             return failed;
     }
-    return watch(worker, conn, EPOLL_CTL_ADD, false) ? NULL
-                                                     : "epoll_ctl failed";
+    return watch_conn(worker, conn, EPOLL_CTL_ADD, false) ? NULL
+                                                          : "epoll_ctl failed";
 }
 
 void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
@@ -73,8 +74,8 @@ void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
     worker->troubles.broken++;
 }
 
-static bool keep(uint8_t **kept, uint32_t *len, uint32_t *cap,
-                 const uint8_t *bytes, size_t more) {
+static bool keep_partial_reply(uint8_t **kept, uint32_t *len, uint32_t *cap,
+                               const uint8_t *bytes, size_t more) {
     if (more == 0)
         return true;
     if (more > UINT32_MAX / 4 - *len)
@@ -108,9 +109,10 @@ bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
         size_t taken = sent > 0 ? (size_t)sent : 0;
         bytes += taken, len -= taken;
         conn->late_len = conn->late_at = 0;
-        watch(worker, conn, EPOLL_CTL_MOD, true);
+        watch_conn(worker, conn, EPOLL_CTL_MOD, true);
     }
-    if (!keep(&conn->late, &conn->late_len, &conn->late_cap, bytes, len)) {
+    if (!keep_partial_reply(&conn->late, &conn->late_len, &conn->late_cap,
+                            bytes, len)) {
         idb_conn_lost(worker, conn);
         return false;
     }
@@ -131,7 +133,7 @@ static bool send_late(idb_worker *worker, idb_conn *conn) {
         if (sent > 0)
             conn->late_at += (uint32_t)sent;
     }
-    return watch(worker, conn, EPOLL_CTL_MOD, false);
+    return watch_conn(worker, conn, EPOLL_CTL_MOD, false);
 }
 
 static size_t request_write(idb_worker *worker, idb_conn *conn, uint32_t number,
@@ -308,8 +310,8 @@ static void readable(idb_worker *worker, idb_conn *conn) {
     size_t used = replies_read(worker, conn, worker->in, have, &out_len);
     conn->rest_len = 0;
     if (used == SIZE_MAX || have - used > worker->in_cap / 2 ||
-        !keep(&conn->rest, &conn->rest_len, &conn->rest_cap, worker->in + used,
-              have - used)) {
+        !keep_partial_reply(&conn->rest, &conn->rest_len, &conn->rest_cap,
+                            worker->in + used, have - used)) {
         note_unexpected(worker, &conn->slots[0], worker->in, (uint32_t)have);
         idb_conn_lost(worker, conn);
         return;

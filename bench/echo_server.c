@@ -27,7 +27,8 @@ static void on_written(uv_write_t *write, int status) {
     free(write->data);
 }
 
-static void lend(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
+static void lend_read_buffer(uv_handle_t *handle, size_t suggested,
+                             uv_buf_t *buffer) {
     (void)handle, (void)suggested;
     *buffer = uv_buf_init(read_buffer, sizeof read_buffer);
 }
@@ -74,7 +75,7 @@ static void on_connection(uv_stream_t *listener, int status) {
         return;
     }
     uv_tcp_nodelay(client, 1);
-    uv_read_start((uv_stream_t *)client, lend, on_read);
+    uv_read_start((uv_stream_t *)client, lend_read_buffer, on_read);
 }
 
 int idb_echo_serve(uint16_t port) {

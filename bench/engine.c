@@ -187,7 +187,7 @@ static double waited(pid_t pid, uint64_t before_ns, double seconds) {
                               : 0;
 }
 
-static void measure(engine *e, idb_sample *sample) {
+static void measure_sample(engine *e, idb_sample *sample) {
     const idb_plan *plan = e->plan;
     idb_troubles *troubles = &sample->troubles;
     sleep_until(e, idb_now_ns() + plan->ramp_ns + plan->warmup_ns, "warm-up");
@@ -224,7 +224,7 @@ static void run_jobs(engine *e, idb_sample *sample) {
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
 }
 
-static const char *collect(engine *e, idb_sample *sample) {
+static const char *collect_threads(engine *e, idb_sample *sample) {
     const char *failed = NULL;
     for (uint32_t i = 0; i < e->started; i++) {
         const idb_worker *worker = &e->workers[i];
@@ -239,7 +239,7 @@ static const char *collect(engine *e, idb_sample *sample) {
     return failed;
 }
 
-static const char *run(engine *e, idb_sample *sample) {
+static const char *run_threads(engine *e, idb_sample *sample) {
     const idb_plan *plan = e->plan;
     const char *failed = codec_init(&e->codec, plan);
     if (!failed)
@@ -257,12 +257,12 @@ static const char *run(engine *e, idb_sample *sample) {
     else if (plan->jobs > 0)
         run_jobs(e, sample);
     else
-        measure(e, sample);
+        measure_sample(e, sample);
     atomic_store(&e->control.phase, IDB_PHASE_STOP);
     for (uint32_t i = 0; i < plan->threads; i++)
         if (e->workers[i].started)
             pthread_join(e->workers[i].thread, NULL);
-    const char *lost = collect(e, sample);
+    const char *lost = collect_threads(e, sample);
     return failed ? failed : lost;
 }
 
@@ -273,7 +273,7 @@ const char *idb_engine_run(const idb_plan *plan, idb_sample *sample) {
     const char *failed = "out of memory";
     if (sample->hist && e.workers) {
         sample->rss_before = idb_proc_rss_bytes(plan->server.pid);
-        failed = run(&e, sample);
+        failed = run_threads(&e, sample);
         sample->rss_after = idb_proc_rss_bytes(plan->server.pid);
         for (uint32_t i = 0; i < plan->threads; i++)
             idb_worker_fini(&e.workers[i]);

@@ -6,13 +6,13 @@
 
 static volatile sig_atomic_t interrupted;
 
-static void note(int number) {
+static void note_signal(int number) {
     (void)number;
     interrupted = 1;
 }
 
 void idb_interrupt_catch(void) {
-    struct sigaction first = {.sa_handler = note,
+    struct sigaction first = {.sa_handler = note_signal,
                               .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&first.sa_mask);
     sigaction(SIGINT, &first, NULL);

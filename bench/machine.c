@@ -6,7 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static void trim(char *text) {
+static void trim_line(char *text) {
     text[strcspn(text, "\n")] = '\0';
 }
 
@@ -26,7 +26,7 @@ void idb_machine_cpu(char *to, size_t cap) {
         if (strncmp(line, "model name", 10) != 0 || !value)
             continue;
         snprintf(to, cap, "%s", value + 2);
-        trim(to);
+        trim_line(to);
         size_t len = strlen(to);
         snprintf(to + len, cap - len, ", %ld cores",
                  sysconf(_SC_NPROCESSORS_ONLN));
@@ -62,7 +62,7 @@ void idb_machine_version(const idb_options *options, const idb_target *target,
         to[0] = '\0';
     if (said)
         pclose(said);
-    trim(to);
+    trim_line(to);
     char *more = strstr(to, " sha="); /* Redis goes on at length */
     if (more)
         *more = '\0';

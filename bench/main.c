@@ -12,7 +12,7 @@
 /* Of a report: targets, or a scenario's steps for each. */
 #define ROWS_MAX 256
 
-static int measure(const idb_options *options) {
+static int measure_all(const idb_options *options) {
     idb_report report;
     int failed = 1;
     if (!idb_options_fit(options))
@@ -57,5 +57,5 @@ int main(int argc, char **argv) {
         return idb_compare(stdout, options.compare[0], options.compare[1]);
     if (options.verify)
         return idb_verify(&options);
-    return measure(&options);
+    return measure_all(&options);
 }

@@ -330,7 +330,7 @@ static uint32_t rounds_of(const char *scenario) {
 }
 
 /* What only the whole shows. */
-static int finish(idb_options *o) {
+static int finish_options(idb_options *o) {
     if (o->work.lease_ms == 0)
         o->work.lease_ms = o->verify ? LEASE_VERIFY_MS : LEASE_MS;
     if (o->rounds == 0)
@@ -390,7 +390,7 @@ int idb_options_parse(idb_options *o, int argc, char **argv) {
     }
     if (o->help || o->version || o->serve_echo || o->compare[0])
         return 0;
-    return finish(o);
+    return finish_options(o);
 }
 
 static bool cpus_are_here(const char *name, const idb_cpus *asked) {

@@ -43,7 +43,7 @@ static bool pong_read(int fd) {
     return false;
 }
 
-static void count(idb_probe *probe, uint64_t took_ns) {
+static void count_pings(idb_probe *probe, uint64_t took_ns) {
     idb_pings *seen = &probe->seen;
     pthread_mutex_lock(&probe->lock);
     seen->count++;
@@ -66,7 +66,7 @@ static bool ping_all(idb_probe *probe) {
     for (uint32_t i = 0; i < probe->count; i++) {
         if (!pong_read(probe->fds[i]))
             return false;
-        count(probe, idb_now_ns() - start_ns);
+        count_pings(probe, idb_now_ns() - start_ns);
     }
     return true;
 }

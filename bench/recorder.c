@@ -204,7 +204,7 @@ static bool shows_the_same(const nem_op *a, const nem_op *b) {
 
 /* A key that many want is in progress for most of them: some of those answers
  * are enough, as long as nothing else is heard. */
-static void keep(entry *e, const nem_op *op) {
+static void keep_recorder(entry *e, const nem_op *op) {
     int body = op->fp[0] == 'b';
     if (changes(op)) {
         e->same[0] = e->same[1] = 0;
@@ -334,8 +334,8 @@ void idb_recorder_result(const idb_recorder *recorder, const idb_ask *ask,
 
 /* --- hearing */
 
-static void count(idb_recorder *recorder, const idb_ask *ask,
-                  const idp_answer *a) {
+static void count_recorder(idb_recorder *recorder, const idb_ask *ask,
+                           const idp_answer *a) {
     idb_tally *t = &recorder->tally;
     uint64_t *const counts[IDP_OUTCOME_COUNT] = {
         [IDP_OUTCOME_ACQUIRED] = &t->grants,
@@ -379,8 +379,8 @@ static void note_done(entry *e, uint64_t now_ns, uint32_t attempt) {
 }
 
 /* When it retires; what is right, the judge says. */
-static void follow(entry *e, uint64_t now_ns, const idb_ask *ask,
-                   const idp_answer *a) {
+static void follow_recorder(entry *e, uint64_t now_ns, const idb_ask *ask,
+                            const idp_answer *a) {
     e->known = true;
     if (a->outcome == IDP_OUTCOME_COMPLETED)
         note_done(e, now_ns, ask->attempt);
@@ -392,15 +392,15 @@ static void follow(entry *e, uint64_t now_ns, const idb_ask *ask,
 
 bool idb_recorder_hear(idb_recorder *recorder, uint64_t now_ns,
                        const idb_ask *ask, const idp_answer *answer) {
-    count(recorder, ask, answer);
+    count_recorder(recorder, ask, answer);
     if (ask->key == IDB_KEY_OLD)
         return hear_old(recorder, now_ns, ask, answer);
     entry *e = &recorder->entries[ask->key];
     nem_op *op = &e->asked[ask->call];
     op_end(recorder, op, now_ns, answer);
-    keep(e, op);
+    keep_recorder(e, op);
     op->method = 0;
-    follow(e, now_ns, ask, answer);
+    follow_recorder(e, now_ns, ask, answer);
     return true;
 }
 

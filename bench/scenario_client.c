@@ -54,7 +54,7 @@ typedef struct story {
     bool echo;
 } story;
 
-static bool note(caller *c, uint64_t start_ns, uint64_t end_ns) {
+static bool note_client_event(caller *c, uint64_t start_ns, uint64_t end_ns) {
     if (start_ns >= c->gang->measure_ns) {
         idb_hist_record(c->hist, end_ns - start_ns);
         c->ops++;
@@ -89,7 +89,7 @@ static void echo_calls(caller *c) {
             c->failed = "the echo server closed";
             break;
         }
-        going = note(c, start_ns, idb_now_ns());
+        going = note_client_event(c, start_ns, idb_now_ns());
         slot.number += slot.step;
         slot.step = !slot.step;
     }
@@ -124,14 +124,14 @@ static void client_calls(caller *c) {
             break;
         }
         uint64_t middle_ns = idb_now_ns();
-        note(c, start_ns, middle_ns);
+        note_client_event(c, start_ns, middle_ns);
         args.token = answer.token;
         if (idem_complete(c->gang->client, &args, &answer, NULL) != 0 ||
             answer.outcome != IDEM_COMPLETED) {
             c->failed = "complete failed";
             break;
         }
-        going = note(c, middle_ns, idb_now_ns());
+        going = note_client_event(c, middle_ns, idb_now_ns());
     }
     idem_answer_fini(&answer);
     free(result);
@@ -197,7 +197,7 @@ static const char *gang_report(const gang *g, const story *s, double shards) {
     return NULL;
 }
 
-static const char *perform(void *ctx, idb_plan *plan) {
+static const char *perform_client(void *ctx, idb_plan *plan) {
     const story *s = ctx;
     char uri[128];
     gang g = {.plan = plan, .threads = s->threads};
@@ -240,7 +240,8 @@ int idb_scenario_client(const idb_options *options, idb_report *report) {
     for (uint32_t round = 0; round < options->rounds; round++)
         for (uint32_t i = 0; i < sizeof stories / sizeof *stories; i++) {
             const idb_spec *spec = stories[i].echo ? &echo : &options->specs[0];
-            if (idb_with_server(options, spec, perform, &stories[i]) != 0)
+            if (idb_with_server(options, spec, perform_client, &stories[i]) !=
+                0)
                 return 1;
         }
     return 0;

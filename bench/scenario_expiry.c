@@ -138,7 +138,7 @@ static const char *watch_load(ending *e, idb_plan *plan) {
     return failed;
 }
 
-static const char *watch(void *ctx, idb_plan *plan) {
+static const char *watch_expiry(void *ctx, idb_plan *plan) {
     ending *e = ctx;
     char label[96], count[24];
     snprintf(label, sizeof label, "%s %s", e->spec->label,
@@ -151,12 +151,12 @@ static const char *watch(void *ctx, idb_plan *plan) {
     return failed ? failed : watch_load(e, plan);
 }
 
-static int run(const idb_turn *turn) {
+static int run_expiry(const idb_turn *turn) {
     ending e = {.options = turn->options,
                 .report = turn->report,
                 .spec = turn->spec,
                 .records = turn->records};
-    return idb_with_server(turn->options, turn->spec, watch, &e);
+    return idb_with_server(turn->options, turn->spec, watch_expiry, &e);
 }
 
 int idb_scenario_expiry(const idb_options *options, idb_report *report) {
@@ -167,5 +167,5 @@ int idb_scenario_expiry(const idb_options *options, idb_report *report) {
         "All records end at one moment. Reclaimed: resident memory falls by "
         "90 % of what the records took, with no traffic; left: what stays.\n"
         "p99 of a light open load, before and while they end.";
-    return idb_turns(options, report, own, 1, run);
+    return idb_turns(options, report, own, 1, run_expiry);
 }

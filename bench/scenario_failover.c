@@ -43,7 +43,7 @@ typedef struct watch {
     char why[512];
 } watch;
 
-static void note(watch *w) {
+static void note_failover_event(watch *w) {
     uint64_t now_ns = idb_now_ns(), from_ns = atomic_load(&w->from_ns);
     if (from_ns && w->last_ns && now_ns > from_ns &&
         now_ns - w->last_ns > w->gap_ns)
@@ -70,11 +70,11 @@ static const char *job(watch *w, uint64_t number, idem_answer *answer) {
     idb_fingerprint_write(work, number, false, print);
     int32_t code = idem_acquire(w->client, &args, answer, &err);
     if (code == 0 && answer->outcome == IDEM_ACQUIRED) {
-        note(w);
+        note_failover_event(w);
         args.token = answer->token;
         code = idem_complete(w->client, &args, answer, &err);
         if (code == 0 && answer->outcome == IDEM_COMPLETED) {
-            note(w);
+            note_failover_event(w);
             return NULL;
         }
     }
@@ -120,7 +120,7 @@ static const char *change(watch *w, bool is_planned, char *why, size_t cap) {
     return promote(&s->replica.at, why, cap);
 }
 
-static const char *perform(watch *w, bool is_planned, double *v) {
+static const char *perform_failover(watch *w, bool is_planned, double *v) {
     char uri[256], why[512];
     idb_server *s = &w->server;
     snprintf(uri, sizeof uri, "idem://%s:%u,%s:%u?client=idembench",
@@ -147,8 +147,8 @@ static const char *perform(watch *w, bool is_planned, double *v) {
     return w->failed;
 }
 
-static int tell(const idb_options *options, idb_report *report,
-                const idb_spec *own, bool is_planned) {
+static int tell_failover(const idb_options *options, idb_report *report,
+                         const idb_spec *own, bool is_planned) {
     idb_spec spec = *own;
     watch w = {.work = &options->work,
                .cpus = options->client_cpus.set ? &options->client_cpus.cpus
@@ -164,7 +164,7 @@ static int tell(const idb_options *options, idb_report *report,
         failed =
             idb_server_start(&w.server, options, &spec, w.why, sizeof w.why);
     if (!failed)
-        failed = perform(&w, is_planned, v);
+        failed = perform_failover(&w, is_planned, v);
     idem_client_close(w.client);
     if (v)
         idb_server_stop(&w.server);
@@ -173,10 +173,11 @@ static int tell(const idb_options *options, idb_report *report,
     return failed ? 1 : 0;
 }
 
-static int run(const idb_turn *turn) {
-    int failed = tell(turn->options, turn->report, turn->spec, true);
-    return failed ? failed
-                  : tell(turn->options, turn->report, turn->spec, false);
+static int run_failover(const idb_turn *turn) {
+    int failed = tell_failover(turn->options, turn->report, turn->spec, true);
+    return failed
+               ? failed
+               : tell_failover(turn->options, turn->report, turn->spec, false);
 }
 
 int idb_scenario_failover(const idb_options *options, idb_report *report) {
@@ -189,5 +190,5 @@ int idb_scenario_failover(const idb_options *options, idb_report *report) {
         "Gap: the longest time between two answers from then on.";
     if (!idb_is_own(options))
         return IDB_EXIT_USAGE;
-    return idb_turns(options, report, NULL, 0, run);
+    return idb_turns(options, report, NULL, 0, run_failover);
 }

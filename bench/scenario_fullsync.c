@@ -131,7 +131,7 @@ static const char *half(copying *c, const idb_options *options,
     return failed;
 }
 
-static int tell(const idb_turn *turn) {
+static int tell_fullsync(const idb_turn *turn) {
     idb_spec spec = *turn->spec;
     copying c = {.records = turn->records};
     if (spec.replication <= IDB_REPLICATION_NONE)
@@ -159,5 +159,5 @@ int idb_scenario_fullsync(const idb_options *options, idb_report *report) {
         "and how many per thousand took 10 ms; before: with no replica.";
     if (!idb_is_own(options))
         return IDB_EXIT_USAGE;
-    return idb_turns(options, report, own, 1, tell);
+    return idb_turns(options, report, own, 1, tell_fullsync);
 }

@@ -80,7 +80,7 @@ static const char *step(const growing *g, idb_plan *plan, uint64_t *have,
     return failed;
 }
 
-static const char *grow(void *ctx, idb_plan *plan) {
+static const char *grow_load(void *ctx, idb_plan *plan) {
     growing *g = ctx;
     uint64_t have = 0;
     idb_sample sample;
@@ -106,14 +106,14 @@ static const char *grow(void *ctx, idb_plan *plan) {
 }
 
 /* All numbers of records on one server, one after the other. */
-static int run(const idb_turn *turn) {
+static int run_growth(const idb_turn *turn) {
     static const uint64_t own[] = {1000000, 2000000, 5000000, 10000000,
                                    20000000};
     growing g = {
         .options = turn->options, .report = turn->report, .spec = turn->spec};
     g.count = idb_records(turn->options, own, 5, g.records, 16);
     return g.count == 0 ||
-           idb_with_server(turn->options, turn->spec, grow, &g) != 0;
+           idb_with_server(turn->options, turn->spec, grow_load, &g) != 0;
 }
 
 int idb_scenario_growth(const idb_options *options, idb_report *report) {
@@ -121,5 +121,5 @@ int idb_scenario_growth(const idb_options *options, idb_report *report) {
     report->column_count = COLUMNS;
     report->text = "Fresh jobs while the table grows from each size on; the "
                    "last row of each target is its control.";
-    return idb_turns(options, report, NULL, 0, run);
+    return idb_turns(options, report, NULL, 0, run_growth);
 }

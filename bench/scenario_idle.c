@@ -31,7 +31,7 @@ static const char *rest(void *ctx, idb_plan *plan) {
     return NULL;
 }
 
-static int run(const idb_turn *turn) {
+static int run_idle(const idb_turn *turn) {
     idb_turn own = *turn;
     return idb_with_server(turn->options, turn->spec, rest, &own);
 }
@@ -42,5 +42,5 @@ int idb_scenario_idle(const idb_options *options, idb_report *report) {
     report->column_count = COLUMNS;
     report->text = "CPU time of a server with these records and no "
                    "connection; 10 000 us per s is one percent of a core.";
-    return idb_turns(options, report, own, 1, run);
+    return idb_turns(options, report, own, 1, run_idle);
 }

@@ -46,7 +46,7 @@ static const char *weigh(void *ctx, idb_plan *plan) {
     return NULL;
 }
 
-static int run(const idb_turn *turn) {
+static int run_scenario_memory(const idb_turn *turn) {
     weighing claims = {turn, IDB_CLAIM}, jobs = {turn, IDB_FRESH};
     int failed = idb_with_server(turn->options, turn->spec, weigh, &claims);
     return failed ? failed
@@ -59,5 +59,5 @@ int idb_scenario_memory(const idb_options *options, idb_report *report) {
     report->column_count = COLUMNS;
     report->text = "Growth of resident memory per record. In flight: key and "
                    "fingerprint; completed: these and the result.";
-    return idb_turns(options, report, own, 2, run);
+    return idb_turns(options, report, own, 2, run_scenario_memory);
 }

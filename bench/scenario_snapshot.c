@@ -89,7 +89,7 @@ static double payload_of(const idb_work *work) {
            work->result_bytes;
 }
 
-static const char *take(taking *t, const idb_plan *plan) {
+static const char *take_snapshot(taking *t, const idb_plan *plan) {
     double *v = t->values;
     const idb_event event = {snapshot_begin, snapshot_is_over, t};
     const char *failed =
@@ -128,7 +128,7 @@ static const char *start_again(taking *t, int signal, double *seconds,
     return have >= t->records ? NULL : t->why;
 }
 
-static const char *perform(taking *t, const idb_turn *turn) {
+static const char *perform_snapshot(taking *t, const idb_turn *turn) {
     idb_plan plan =
         idb_plan_of(turn->options, t->server.spec, &t->server.primary.at, NULL);
     double *v = t->values = idb_turn_values(turn, "");
@@ -139,14 +139,14 @@ static const char *perform(taking *t, const idb_turn *turn) {
     idb_keep_long(&plan);
     const char *failed = idb_fill(&plan, IDB_FRESH, IDB_SPACE_FILL, t->records);
     if (!failed)
-        failed = take(t, &plan);
+        failed = take_snapshot(t, &plan);
     if (!failed)
         failed = start_again(t, SIGKILL, &v[CRASH_S], &v[CRASH_RATE]);
     return failed ? failed
                   : start_again(t, SIGTERM, &v[START_S], &v[START_RATE]);
 }
 
-static int tell(const idb_turn *turn) {
+static int tell_snapshot(const idb_turn *turn) {
     idb_spec spec = *turn->spec;
     taking t = {.records = turn->records};
     if (spec.fsync <= IDB_FSYNC_OFF)
@@ -156,7 +156,7 @@ static int tell(const idb_turn *turn) {
     const char *failed = idb_server_start_alone(&t.server, turn->options, &spec,
                                                 t.why, sizeof t.why);
     if (!failed)
-        failed = perform(&t, turn);
+        failed = perform_snapshot(&t, turn);
     idb_server_stop(&t.server);
     return idb_round_end(&spec, failed);
 }
@@ -176,5 +176,5 @@ int idb_scenario_snapshot(const idb_options *options, idb_report *report) {
         "records per second of the server's CPU time.";
     if (!idb_is_own(options))
         return IDB_EXIT_USAGE;
-    return idb_turns(options, report, own, 1, tell);
+    return idb_turns(options, report, own, 1, tell_snapshot);
 }

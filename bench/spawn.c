@@ -59,8 +59,8 @@ static void child(const idb_command *c, const idb_cpus *cpus, int yields) {
     _exit(127);
 }
 
-static const char *await(idb_node *node, const char *program, char *why,
-                         size_t cap) {
+static const char *await_server(idb_node *node, const char *program, char *why,
+                                size_t cap) {
     uint64_t until_ns =
         idb_now_ns() + (node->folder[0] ? START_KEPT_NS : START_NS);
     while (idb_now_ns() < until_ns) {
@@ -101,7 +101,7 @@ const char *idb_node_start(idb_server *server, idb_node *node, char *why,
     if (node->at.pid == 0)
         child(&c, cpus, is_replica ? (int)options->replica_nice : 0);
     node->spawned = true;
-    return await(node, c.argv[0], why, cap);
+    return await_server(node, c.argv[0], why, cap);
 }
 
 static const char *folders_make(idb_server *server) {

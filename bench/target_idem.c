@@ -206,7 +206,7 @@ static const char *say_hello(int fd, bool move, uint32_t shard,
     }
 }
 
-static const char *prepare(idb_codec *codec, int fd) {
+static const char *prepare_idem(idb_codec *codec, int fd) {
     idp_hello hello;
     const char *failed = say_hello(fd, false, 0, &hello);
     if (failed)
@@ -236,7 +236,7 @@ const idb_target idb_target_idem = {
     .write = request_write,
     .read = reply_read,
     .tell = reply_tell,
-    .prepare = prepare,
+    .prepare = prepare_idem,
     .greet = greet,
     .belongs = belongs,
 };

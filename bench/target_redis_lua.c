@@ -142,7 +142,7 @@ static bool script_load(redisContext *redis, const char *script, char *sha) {
 }
 
 /* The setup has no hurry: it goes through hiredis itself. */
-static const char *prepare(idb_codec *codec, int fd) {
+static const char *prepare_redis_lua(idb_codec *codec, int fd) {
     redisContext *redis = redisConnectFd(fd);
     if (!redis)
         return "out of memory";
@@ -159,5 +159,5 @@ const idb_target idb_target_redis_lua = {
     .request_bytes_max = request_bytes_max,
     .write = request_write,
     .read = reply_read,
-    .prepare = prepare,
+    .prepare = prepare_redis_lua,
 };

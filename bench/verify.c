@@ -81,8 +81,8 @@ static void ask_next(stage *s, line *l, uint32_t number, uint64_t now_ns) {
     request_put(s, l, number);
 }
 
-static void say(stage *s, line *l, uint32_t number, idp_method method,
-                uint64_t now_ns) {
+static void say_request(stage *s, line *l, uint32_t number, idp_method method,
+                        uint64_t now_ns) {
     actor *a = &l->actors[number];
     a->ask.method = method;
     a->ask.sent_ns = now_ns;
@@ -96,11 +96,11 @@ static void won(stage *s, line *l, uint32_t number, uint64_t now_ns) {
     uint64_t lease_ns = s->work.lease_ms * IDB_NS_PER_MS;
     uint64_t dice = idb_rng_below(&s->rng, 100);
     if (dice < 50)
-        say(s, l, number, IDP_COMPLETE, now_ns);
+        say_request(s, l, number, IDP_COMPLETE, now_ns);
     else if (dice < 70)
-        say(s, l, number, IDP_RELEASE, now_ns);
+        say_request(s, l, number, IDP_RELEASE, now_ns);
     else if (dice < 80)
-        say(s, l, number, IDP_RENEW, now_ns);
+        say_request(s, l, number, IDP_RENEW, now_ns);
     else {
         /* Works for a while, dies, or comes back too late. */
         a->mood = WAITS;
@@ -122,7 +122,7 @@ static bool heard(stage *s, line *l, uint32_t number, uint64_t now_ns,
         return true;
     }
     if (a->ask.method == IDP_RENEW && answer->outcome == IDP_OUTCOME_RENEWED) {
-        say(s, l, number, IDP_COMPLETE, now_ns);
+        say_request(s, l, number, IDP_COMPLETE, now_ns);
         return true;
     }
     bool kept = idb_recorder_drop(s->recorder, &a->ask);
@@ -153,7 +153,7 @@ static bool reply_take(stage *s, line *l, uint64_t now_ns,
     return heard(s, l, reply->msgid, now_ns, &answer);
 }
 
-static bool flush(stage *s, line *l) {
+static bool flush_line(stage *s, line *l) {
     size_t at = 0;
     while (at < l->out_len) {
         ssize_t sent = send(l->fd, l->out + at, l->out_len - at, MSG_NOSIGNAL);
@@ -196,7 +196,7 @@ static bool readable(stage *s, line *l) {
     }
     memmove(l->in, l->in + at, l->have - at);
     l->have -= at;
-    return flush(s, l);
+    return flush_line(s, l);
 }
 
 static bool waiters_wake(stage *s, uint64_t now_ns) {
@@ -211,10 +211,10 @@ static bool waiters_wake(stage *s, uint64_t now_ns) {
                     return false;
                 ask_next(s, l, k, now_ns);
             } else {
-                say(s, l, k, a->next, now_ns);
+                say_request(s, l, k, a->next, now_ns);
             }
         }
-        if (l->out_len > 0 && !flush(s, l))
+        if (l->out_len > 0 && !flush_line(s, l))
             return false;
     }
     return true;
@@ -253,7 +253,7 @@ static const char *line_open(stage *s, line *l, const idb_endpoint *server) {
         return "epoll_ctl failed";
     for (uint32_t k = 0; k < s->actors; k++)
         ask_next(s, l, k, idb_now_ns());
-    return flush(s, l) ? NULL : s->failed;
+    return flush_line(s, l) ? NULL : s->failed;
 }
 
 static void stage_close(stage *s) {
@@ -310,7 +310,7 @@ static void tally_tell(const idb_tally *t, double seconds) {
     puts("No promise was broken.");
 }
 
-static const char *perform(void *ctx, idb_plan *plan) {
+static const char *perform_verify(void *ctx, idb_plan *plan) {
     stage s = {.options = ctx, .work = plan->work, .epoll = -1};
     uint64_t start_ns = idb_now_ns();
     s.rng.state = plan->work.seed;
@@ -355,5 +355,5 @@ int idb_verify(const idb_options *options) {
         return IDB_EXIT_USAGE;
     }
     idb_options own = *options;
-    return idb_with_server(options, spec, perform, &own);
+    return idb_with_server(options, spec, perform_verify, &own);
 }

@@ -218,7 +218,7 @@ static void count_unanswered(idb_worker *worker, const idb_conn *conn,
 }
 
 /* The time measured is over. What is under way gets its answer, or is told. */
-static void end(idb_worker *worker) {
+static void end_worker(idb_worker *worker) {
     uint64_t now_ns = idb_now_ns(), until_ns = now_ns + IDB_PATIENCE_NS;
     if (worker->phase != IDB_PHASE_MEASURE)
         return;
@@ -243,7 +243,7 @@ static void loop(idb_worker *worker) {
         if (all_lost(worker) || jobs_done(worker))
             return;
         if (phase == IDB_PHASE_STOP) {
-            end(worker);
+            end_worker(worker);
             return;
         }
         worker->phase = (idb_phase)phase;

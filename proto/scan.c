@@ -36,14 +36,14 @@ void idp_scan_start(scan *s, const uint8_t *bytes, size_t len,
                 .pending = 1};
 }
 
-static scan_end broken(scan *s, const char *text) {
+static scan_end scan_broken(scan *s, const char *text) {
     s->text = text;
     return SCAN_BROKEN;
 }
 
 /* Are known_bytes of the value at the cursor there? The values pending
  * behind it will take a byte each at least. */
-static scan_end reach(scan *s, uint64_t known_bytes) {
+static scan_end reach_end(scan *s, uint64_t known_bytes) {
     uint64_t need = s->at + known_bytes + s->pending - 1;
     if (need > s->frame_bytes_max) {
         return SCAN_TOO_LARGE;
@@ -71,7 +71,7 @@ static uint64_t load_count(const uint8_t *at, unsigned bytes) {
 }
 
 scan_end idp_scan_peek(scan *s, token *t) {
-    scan_end end = reach(s, 1);
+    scan_end end = reach_end(s, 1);
     if (end != SCAN_WHOLE) {
         return end;
     }
@@ -85,9 +85,9 @@ scan_end idp_scan_peek(scan *s, token *t) {
     t->header_bytes = 1 + more;
     t->count = 0;
     if (t->kind == TOKEN_BAD) {
-        return broken(s, "ext types and the byte 0xc1 are not used here");
+        return scan_broken(s, "ext types and the byte 0xc1 are not used here");
     }
-    end = reach(s, t->header_bytes);
+    end = reach_end(s, t->header_bytes);
     if (end == SCAN_WHOLE && t->kind != TOKEN_SCALAR) {
         t->count = load_count(s->bytes + s->at + 1, more);
     }
@@ -106,18 +106,18 @@ scan_end idp_scan_token(scan *s, unsigned depth, token *t) {
         payload_bytes = t->count;
     } else if (t->kind != TOKEN_SCALAR) {
         if (t->count > IDP_CONTAINER_ITEMS_MAX) {
-            return broken(s, "a container has over 64 items");
+            return scan_broken(s, "a container has over 64 items");
         }
         if (depth >= IDP_DEPTH_MAX) {
-            return broken(s, "containers are nested over 8 deep");
+            return scan_broken(s, "containers are nested over 8 deep");
         }
         items = (uint32_t)t->count * (t->kind == TOKEN_MAP ? 2 : 1);
     }
     if (s->values + s->pending + items > IDP_VALUES_MAX) {
-        return broken(s, "the frame has over 2048 values");
+        return scan_broken(s, "the frame has over 2048 values");
     }
     s->pending += items;
-    end = reach(s, t->header_bytes + payload_bytes);
+    end = reach_end(s, t->header_bytes + payload_bytes);
     if (end == SCAN_WHOLE) {
         s->at += t->header_bytes + payload_bytes;
         s->pending--;

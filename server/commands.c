@@ -94,7 +94,8 @@ static void send_error(ids_worker *worker, const ids_message *asked,
 
 /* Carried out, on loop 0 --------------------------------------------------- */
 
-static ids_command_under_way *find(ids_worker *worker, ids_command_id id) {
+static ids_command_under_way *find_command(ids_worker *worker,
+                                           ids_command_id id) {
     for (int i = 0; i < IDS_COMMANDS_MAX; i++)
         if (worker->commands.under_way[i].id == id)
             return &worker->commands.under_way[i];
@@ -102,7 +103,7 @@ static ids_command_under_way *find(ids_worker *worker, ids_command_id id) {
 }
 
 /* The place is free again; what was asked there. */
-static ids_message leave(ids_command_under_way *command) {
+static ids_message leave_place(ids_command_under_way *command) {
     const ids_message asked = {.asker = command->asker,
                                .msgid = command->msgid,
                                .flags = IDS_MESSAGE_WAITS};
@@ -110,8 +111,8 @@ static ids_message leave(ids_command_under_way *command) {
     return asked;
 }
 
-static void begin(ids_worker *worker, idp_method command, bool accept_loss,
-                  ids_command_id id) {
+static void hand_to_handler(ids_worker *worker, idp_method command,
+                            bool accept_loss, ids_command_id id) {
     const ids_server *server = worker->server;
     bool is_stores = command == IDP_SNAPSHOT;
     const ids_command_handler *handler =
@@ -130,7 +131,7 @@ void ids_command_take(ids_worker *worker, const ids_message *message) {
     assert(worker->index == 0);
     idp_method method = (idp_method)(message->word & ~(uint64_t)ACCEPT_LOSS);
     worker->counters.of[IDS_COMMANDS_TOTAL]++;
-    ids_command_under_way *place = find(worker, 0);
+    ids_command_under_way *place = find_command(worker, 0);
     if (worker->draining) {
         send_error(worker, message, IDP_E_SHUTTING_DOWN, NULL);
     } else if (!place) {
@@ -140,18 +141,18 @@ void ids_command_take(ids_worker *worker, const ids_message *message) {
         *place = (ids_command_under_way){.id = ++worker->commands.given,
                                          .asker = message->asker,
                                          .msgid = message->msgid};
-        begin(worker, method, message->word & ACCEPT_LOSS, place->id);
+        hand_to_handler(worker, method, message->word & ACCEPT_LOSS, place->id);
     }
 }
 
 void ids_command_answer(ids_worker *worker, ids_command_id id,
                         const idp_command_answer *answer) {
-    ids_command_under_way *command = id ? find(worker, id) : NULL;
+    ids_command_under_way *command = id ? find_command(worker, id) : NULL;
     bool refused = answer->outcome == IDP_COMMAND_REFUSED;
     uint8_t bytes[IDP_COMMAND_REPLY_BYTES_MAX];
     if (!command)
         return;
-    const ids_message asked = leave(command);
+    const ids_message asked = leave_place(command);
     worker->counters.of[IDS_COMMANDS_REFUSED_TOTAL] += refused;
     ids_log(IDS_LOG_INFO, refused ? "command refused" : "command carried out",
             "id=%llu outcome=%s reason=\"%.*s\"", (unsigned long long)id,
@@ -175,7 +176,7 @@ void ids_command_drain(ids_worker *worker) {
         ids_command_under_way *command = &worker->commands.under_way[i];
         if (!command->id)
             continue;
-        const ids_message asked = leave(command);
+        const ids_message asked = leave_place(command);
         send_error(worker, &asked, IDP_E_SHUTTING_DOWN,
                    "the server is going down; whether the command is carried "
                    "out is unknown");

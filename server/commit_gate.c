@@ -173,7 +173,7 @@ void ids_commit_gate_shut(ids_worker *worker) {
     worker->gate.changes += worker->gate.changes == 0;
 }
 
-static void keep(ids_worker *worker, const ids_change *change) {
+static void keep_change(ids_worker *worker, const ids_change *change) {
     ids_journal_take(worker->journal, change);
     if (ids_journal_has_failed(worker->journal))
         ids_commit_gate_shut(worker);
@@ -192,7 +192,7 @@ void ids_commit_gate_change(void *ctx, const ids_change *change) {
         numbered.encoded = ids_change_buffer_take(&worker->change_buffer,
                                                   numbered.number, &numbered);
     if (worker->journal)
-        keep(worker, &numbered);
+        keep_change(worker, &numbered);
     if (ids_change_buffer_is_high(&worker->change_buffer))
         worker->host.change_buffer_is_high(worker->host.ctx);
 }
@@ -202,7 +202,7 @@ void ids_commit_gate_put(ids_worker *worker, const ids_change *change) {
         return;
     ids_change numbered = *change;
     numbered.number = ++worker->gate.changes;
-    keep(worker, &numbered);
+    keep_change(worker, &numbered);
 }
 
 static void mark_stalled(ids_worker *worker) {

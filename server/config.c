@@ -132,7 +132,7 @@ fail(const parse *p, const char *format, ...) {
     return false;
 }
 
-static void *field(const parse *p, const ids_config_row *row) {
+static void *config_field(const parse *p, const ids_config_row *row) {
     return (char *)p->config + row->offset;
 }
 
@@ -168,7 +168,7 @@ static bool set_number(const parse *p, const ids_config_row *row,
         number << shift > row->max)
         return fail(p, "%s %s: must be %llu to %llu", row->name, value,
                     (unsigned long long)row->min, (unsigned long long)row->max);
-    *(uint64_t *)field(p, row) = number << shift;
+    *(uint64_t *)config_field(p, row) = number << shift;
     return true;
 }
 
@@ -179,7 +179,7 @@ static bool set_mode(const parse *p, const ids_config_row *row,
     if (!digits || value[digits] || digits > 4 || mode > row->max)
         return fail(p, "%s %s: must be octal, 0 to %04o", row->name, value,
                     (unsigned)row->max);
-    *(uint64_t *)field(p, row) = mode;
+    *(uint64_t *)config_field(p, row) = mode;
     return true;
 }
 
@@ -205,31 +205,32 @@ static bool parse_replication(const char *value, ids_replication *mode) {
     return false;
 }
 
-static bool set(const parse *p, const ids_config_row *row, const char *value) {
+static bool set_option(const parse *p, const ids_config_row *row,
+                       const char *value) {
     switch (row->kind) {
     case IDS_CONFIG_FLAG:
-        *(bool *)field(p, row) = true;
+        *(bool *)config_field(p, row) = true;
         return true;
     case IDS_CONFIG_COUNT:
     case IDS_CONFIG_BYTES:
         return set_number(p, row, value);
     case IDS_CONFIG_TEXT:
-        *(const char **)field(p, row) = value;
+        *(const char **)config_field(p, row) = value;
         return *value ? true : fail(p, "%s: a path is missing", row->name);
     case IDS_CONFIG_MODE:
         return set_mode(p, row, value);
     case IDS_CONFIG_LISTEN:
         return add_listen(p, value);
     case IDS_CONFIG_FSYNC:
-        return ids_fsync_parse(value, field(p, row))
+        return ids_fsync_parse(value, config_field(p, row))
                    ? true
                    : fail(p, "%s %s: must be %s", row->name, value, row->help);
     case IDS_CONFIG_REPLICATION:
-        return parse_replication(value, field(p, row))
+        return parse_replication(value, config_field(p, row))
                    ? true
                    : fail(p, "%s %s: must be %s", row->name, value, row->help);
     case IDS_CONFIG_LEVEL:
-        return ids_log_level_parse(value, field(p, row))
+        return ids_log_level_parse(value, config_field(p, row))
                    ? true
                    : fail(p, "%s %s: must be %s", row->name, value, row->help);
     }
@@ -262,12 +263,12 @@ static bool parse_flag(const parse *p, int argc, char *const argv[], int *at) {
         return no_such_flag(p, flag, len);
     if (!row->argument)
         return equals ? fail(p, "%s: takes no argument", row->name)
-                      : set(p, row, "");
+                      : set_option(p, row, "");
     if (equals)
-        return set(p, row, equals + 1);
+        return set_option(p, row, equals + 1);
     if (*at == argc)
         return fail(p, "%s: %s is missing", row->name, row->argument);
-    return set(p, row, argv[(*at)++]);
+    return set_option(p, row, argv[(*at)++]);
 }
 
 /* Flags that are good one by one, and make no sense together. */
@@ -333,7 +334,7 @@ bool ids_config_parse(ids_config *config, int argc, char *const argv[],
     *config = (ids_config){0};
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].preset && rows[i].kind != IDS_CONFIG_LISTEN) {
-            bool good = set(&p, &rows[i], rows[i].preset);
+            bool good = set_option(&p, &rows[i], rows[i].preset);
             assert(good);
             (void)good;
         }

@@ -198,7 +198,8 @@ static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
     return conn->reading.admitted || !worker->server->secret.len;
 }
 
-static void serve(ids_line *line, ids_conn *conn, const ids_item *item) {
+static void serve_request(ids_line *line, ids_conn *conn,
+                          const ids_item *item) {
     ids_worker *worker = &line->worker;
     const idp_request *request = &item->request;
     worker->counters.of[IDS_REQUESTS_TOTAL]++;
@@ -295,6 +296,6 @@ uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count) {
     ids_dispatch_prefetch(line, count);
     while (done < count && ids_dispatch_may_serve(&line->worker, conn) &&
            ids_line_serves(line) && finds_room(line, conn, &line->batch[done]))
-        serve(line, conn, &line->batch[done++]);
+        serve_request(line, conn, &line->batch[done++]);
     return done;
 }

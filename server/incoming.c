@@ -14,8 +14,8 @@
 
 /* Replies ------------------------------------------------------------------ */
 
-static void deliver(ids_worker *worker, const ids_message *message,
-                    const uint8_t *body) {
+static void deliver_reply(ids_worker *worker, const ids_message *message,
+                          const uint8_t *body) {
     ids_conn *conn = ids_worker_find(worker, message->asker);
     if (!conn)
         return; /* it died meanwhile */
@@ -118,7 +118,7 @@ static void open_other(ids_line *line, const ids_message *message,
     ids_worker *worker = &line->worker;
     switch ((ids_message_kind)message->kind) {
     case IDS_MESSAGE_REPLY:
-        deliver(worker, message, body);
+        deliver_reply(worker, message, body);
         break;
     case IDS_MESSAGE_REPLAYS:
         ids_woken_at_others(worker, message, body);

@@ -34,7 +34,7 @@ static bool take_spare(ids_spare_inputs *spares, ids_conn *conn) {
     return true;
 }
 
-static bool reserve(ids_line *line, ids_conn *conn, size_t more) {
+static bool reserve_input(ids_line *line, ids_conn *conn, size_t more) {
     return more <= conn->reading.in.cap - conn->reading.in.len ||
            take_spare(&line->spare, conn) ||
            ids_bytes_reserve(&conn->reading.in, more);
@@ -60,7 +60,7 @@ ids_input ids_input_room(ids_line *line, ids_conn *conn) {
                : conn->reading.in.len + IDS_INPUT_BYTES;
     more = more < READ_BYTES_MAX ? more : READ_BYTES_MAX;
     if (!ids_buffers_have_room(&line->worker.buffers, more) ||
-        !reserve(line, conn, more))
+        !reserve_input(line, conn, more))
         return input;
     assert(more <= conn->reading.in.cap - conn->reading.in.len);
     return (ids_input){conn->reading.in.ptr + conn->reading.in.len, more, true};

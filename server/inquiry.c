@@ -26,7 +26,7 @@ static bool is_a_most(int counter) {
     return counter == IDS_TURN_WORK_MAX || counter == IDS_NODE_LOCKED_NS_MAX;
 }
 
-static void add(ids_counters *sums, const ids_counters *part) {
+static void add_part(ids_counters *sums, const ids_counters *part) {
     for (int i = 0; i < IDS_COUNTER_COUNT; i++) {
         uint64_t most = sums->of[i] > part->of[i] ? sums->of[i] : part->of[i];
         sums->of[i] = is_a_most(i) ? most : sums->of[i] + part->of[i];
@@ -79,7 +79,7 @@ static void take_part(ids_inquiry *all, ids_inquiry_kind kind,
     ids_counters counters;
     assert(part.len == sizeof counters);
     memcpy(&counters, part.ptr, sizeof counters);
-    add(&all->sums, &counters);
+    add_part(&all->sums, &counters);
     if (all->left > 0)
         return;
     all->rest = write_stats(worker, &all->sums);
@@ -147,7 +147,8 @@ static size_t write_part(ids_worker *worker, ids_inquiry_kind kind,
     return sizeof own;
 }
 
-static void begin(ids_inquiry *all, ids_inquiry_kind kind, ids_worker *worker) {
+static void begin_inquiry(ids_inquiry *all, ids_inquiry_kind kind,
+                          ids_worker *worker) {
     ids_bytes empty = all->askers;
     uint8_t part[PART_BYTES_MAX];
     all->askers = all->next;
@@ -174,7 +175,7 @@ static void turn(ids_inquiries *of, ids_inquiry_kind kind, ids_worker *worker) {
     if (all->is_over)
         answer_some(of, all, worker);
     if (!all->under_way && all->next.len)
-        begin(all, kind, worker);
+        begin_inquiry(all, kind, worker);
     if (all->is_over)
         answer_some(of, all, worker);
 }

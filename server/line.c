@@ -167,7 +167,7 @@ void ids_line_tick(ids_line *line, uint32_t steps_max) {
     ids_woken_end(worker);
 }
 
-static uint64_t least(uint64_t a, uint64_t b) {
+static uint64_t least_ms(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
@@ -177,9 +177,9 @@ uint64_t ids_line_next_ms(const ids_line *line) {
     if (line->drains_waiters)
         return worker->now_ms;
     if (line->for_room.head)
-        next_ms = least(next_ms, worker->now_ms + 1);
-    next_ms = least(next_ms, ids_input_next_ms(&line->spare));
-    return least(next_ms, ids_forward_next_ms(worker));
+        next_ms = least_ms(next_ms, worker->now_ms + 1);
+    next_ms = least_ms(next_ms, ids_input_next_ms(&line->spare));
+    return least_ms(next_ms, ids_forward_next_ms(worker));
 }
 
 bool ids_line_end_turn(ids_line *line) {

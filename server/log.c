@@ -123,7 +123,7 @@ static kind *kind_of(ids_log_level level, const char *msg) {
     return NULL;
 }
 
-static bool spend(kind *k) {
+static bool spend_line(kind *k) {
     uint64_t times = k->level == IDS_LOG_DEBUG ? DEBUG_TIMES : 1;
     uint64_t most = 1000 * BURST * times;
     uint64_t now = ids_monotonic_ms();
@@ -142,7 +142,7 @@ static bool spend(kind *k) {
 static bool has_rate(ids_log_level level, const char *msg) {
     pthread_mutex_lock(&rates_lock);
     kind *k = kind_of(level, msg);
-    bool good = !k || spend(k);
+    bool good = !k || spend_line(k);
     if (!good)
         k->held++;
     pthread_mutex_unlock(&rates_lock);
@@ -205,7 +205,7 @@ static kind take_held(size_t at) {
     return taken;
 }
 
-static bool tell(uint64_t lost) {
+static bool tell_held_back(uint64_t lost) {
     if (lost && !say("log lines lost",
                      "lines=%llu reason=\"stderr did not "
                      "take them\"",
@@ -222,7 +222,7 @@ static bool tell(uint64_t lost) {
 
 bool ids_log_start(void) {
     for_journal = goes_to_journal();
-    return ids_log_queue_start(tell) && atexit(ids_log_flush) == 0;
+    return ids_log_queue_start(tell_held_back) && atexit(ids_log_flush) == 0;
 }
 
 void ids_log_flush(void) {

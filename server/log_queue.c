@@ -148,7 +148,7 @@ static void write_next(void) {
 }
 
 /* What could not be told counts on, and is told the next time. */
-static void tell(void) {
+static void tell_lost_lines(void) {
     uint64_t lost = queue.lost;
     queue.lost = 0;
     queue.tells = false;
@@ -163,12 +163,12 @@ static void tell(void) {
     tell_soon();
 }
 
-static void *run(void *none) {
+static void *run_log_queue(void *none) {
     pthread_mutex_lock(&queue.lock);
     for (;;) {
         if (queue.tells &&
             (queue.is_flushed || ids_monotonic_ms() >= queue.tell_at_ms)) {
-            tell();
+            tell_lost_lines();
         } else if (queue.len) {
             write_next();
         } else {
@@ -191,7 +191,7 @@ bool ids_log_queue_start(ids_log_teller *teller) {
     pthread_condattr_destroy(&monotonic);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool good = pthread_create(&thread, NULL, run, NULL) == 0;
+    bool good = pthread_create(&thread, NULL, run_log_queue, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!good)
         return false;

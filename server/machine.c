@@ -21,7 +21,7 @@ uint32_t ids_machine_cores(void) {
     return online > 0 ? (uint32_t)online : 1;
 }
 
-static uint64_t least(uint64_t a, uint64_t b) {
+static uint64_t least_of(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
@@ -45,7 +45,7 @@ static uint64_t limit_up_the_tree(const char *root, char *group,
     for (;;) {
         char path[PATH_BYTES + 128];
         snprintf(path, sizeof path, "%s%s/%s", root, group, name);
-        limit = least(limit, number_in(path));
+        limit = least_of(limit, number_in(path));
         char *slash = strrchr(group, '/');
         if (!slash)
             return limit;
@@ -78,7 +78,7 @@ static uint64_t cgroup_limit(void) {
         return UINT64_MAX;
     char line[PATH_BYTES];
     while (fgets(line, sizeof line, file))
-        limit = least(limit, limit_of_line(line));
+        limit = least_of(limit, limit_of_line(line));
     fclose(file);
     return limit;
 }
@@ -91,8 +91,8 @@ uint64_t ids_machine_memory_bytes(void) {
         bytes = (uint64_t)count * (uint64_t)size;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        bytes = least(bytes, limit.rlim_cur);
-    return least(bytes, cgroup_limit());
+        bytes = least_of(bytes, limit.rlim_cur);
+    return least_of(bytes, cgroup_limit());
 }
 
 /* Without /proc: the lowest number that is free, as if there were no gaps. */
@@ -122,7 +122,7 @@ uint64_t ids_machine_raise_descriptors(uint64_t wanted) {
     if (limit.rlim_cur >= wanted)
         return limit.rlim_cur;
     struct rlimit raised = limit;
-    raised.rlim_cur = least(wanted, limit.rlim_max);
+    raised.rlim_cur = least_of(wanted, limit.rlim_max);
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
         return raised.rlim_cur;
     return limit.rlim_cur;

@@ -48,8 +48,8 @@ uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
     return NULL;
 }
 
-static void mark(ids_worker *worker, ids_conn *conn, uint32_t msgid,
-                 ids_commit_wait_kind kind, size_t bytes) {
+static void mark_waiting(ids_worker *worker, ids_conn *conn, uint32_t msgid,
+                         ids_commit_wait_kind kind, size_t bytes) {
     const ids_commit_wait mark = {.asker = conn->asker,
                                   .number = worker->gate.changes,
                                   .since_ms = worker->now_ms,
@@ -69,7 +69,7 @@ void ids_output_put(ids_worker *worker, ids_conn *conn, uint32_t msgid,
     if (ids_commit_gate_holds(&worker->gate, shows)) {
         assert(bytes <= conn->gated.bytes.cap - conn->gated.bytes.len);
         conn->gated.bytes.len += bytes;
-        mark(worker, conn, msgid, IDS_COMMIT_WAIT_BYTES, bytes);
+        mark_waiting(worker, conn, msgid, IDS_COMMIT_WAIT_BYTES, bytes);
         return;
     }
     assert(bytes <= conn->out.bytes.cap - conn->out.bytes.len);
@@ -87,7 +87,7 @@ void ids_output_share(ids_worker *worker, ids_conn *conn, uint32_t msgid,
         !ids_deferred_put(&worker->buffers, list, rest, msgid))
         ids_conn_condemn(worker, conn, "out of memory");
     else if (holds)
-        mark(worker, conn, msgid, IDS_COMMIT_WAIT_DEFERRED, 0);
+        mark_waiting(worker, conn, msgid, IDS_COMMIT_WAIT_DEFERRED, 0);
     else
         ids_worker_mark(worker, conn);
 }

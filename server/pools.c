@@ -26,7 +26,7 @@ static void unlock(ids_pools *pools) {
 }
 
 /* The session's pool, else a free one; IDS_POOLS_MAX: neither. */
-static uint32_t find(const ids_pools *pools, uint64_t session) {
+static uint32_t find_pool(const ids_pools *pools, uint64_t session) {
     uint32_t free_one = IDS_POOLS_MAX;
     for (uint32_t i = 0; i < IDS_POOLS_MAX; i++) {
         if (pools->users[i] && pools->sessions[i] == session)
@@ -37,10 +37,10 @@ static uint32_t find(const ids_pools *pools, uint64_t session) {
     return free_one;
 }
 
-static ids_pool *take(ids_pools *pools, uint64_t session) {
+static ids_pool *take_from_pool(ids_pools *pools, uint64_t session) {
     ids_pool *pool = NULL;
     lock(pools);
-    uint32_t i = find(pools, session);
+    uint32_t i = find_pool(pools, session);
     if (i < IDS_POOLS_MAX) {
         pool = &pools->all[i];
         if (!pools->users[i]++) {
@@ -65,7 +65,7 @@ ids_shard *ids_pools_new_shard(ids_pools *pools, const ids_shard_config *config,
     ids_shard_config its = *config;
     if (!pools)
         return ids_shard_new(config);
-    its.pool = take(pools, session);
+    its.pool = take_from_pool(pools, session);
     if (!its.pool)
         return NULL;
     ids_shard *shard = ids_shard_new(&its);

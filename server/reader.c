@@ -26,7 +26,7 @@ typedef struct walk {
 /* Decodes requests into the worker's batch, and says in why what it stopped
  * at. WHOLE: the batch is full, or a hello begins or ends it; that is served
  * by itself, because the connection may move. */
-static uint32_t collect(ids_line *line, ids_conn *conn, walk *w) {
+static uint32_t collect_requests(ids_line *line, ids_conn *conn, walk *w) {
     const idp_read_limits limits = {line->worker.server->result_bytes_max};
     uint32_t count = 0;
     w->why = IDP_READ_WHOLE;
@@ -140,7 +140,7 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
 
 /* Serves what it can. Returns how many bytes it is through with; w->len is
  * what there is of them. */
-static void serve(ids_line *line, ids_conn *conn, walk *w) {
+static void serve_conn(ids_line *line, ids_conn *conn, walk *w) {
     bool go_on = true;
     const uint32_t *work = line->worker.work;
     uint32_t turn = work[IDS_WORK_SERVE] + work[IDS_WORK_WAKE];
@@ -151,7 +151,7 @@ static void serve(ids_line *line, ids_conn *conn, walk *w) {
     while (go_on && w->at < w->len &&
            ids_dispatch_may_serve(&line->worker, conn) &&
            ids_line_serves(line)) {
-        uint32_t count = collect(line, conn, w);
+        uint32_t count = collect_requests(line, conn, w);
         conn->reading.asked += count;
         uint32_t done = ids_dispatch(line, conn, count);
         if (done < count) {
@@ -175,8 +175,8 @@ static void forget_input(ids_line *line, ids_conn *conn) {
 }
 
 /* Keeps input that could not be served yet. */
-static void keep(ids_line *line, ids_conn *conn, const uint8_t *bytes,
-                 size_t len) {
+static void keep_partial_frame(ids_line *line, ids_conn *conn,
+                               const uint8_t *bytes, size_t len) {
     if (!len || ids_conn_is_over(conn))
         return;
     if (!ids_buffers_have_room(&line->worker.buffers, len)) {
@@ -192,7 +192,7 @@ static void keep(ids_line *line, ids_conn *conn, const uint8_t *bytes,
 void ids_reader_resume(ids_line *line, ids_conn *conn) {
     walk w = {.bytes = conn->reading.in.ptr, .len = conn->reading.in.len};
     size_t had = w.len;
-    serve(line, conn, &w);
+    serve_conn(line, conn, &w);
     conn->reading.in.len = w.len;
     ids_bytes_consume(&conn->reading.in, w.at);
     line->worker.buffers.bytes -= had - conn->reading.in.len;
@@ -209,8 +209,8 @@ static void serve_in_place(ids_line *line, ids_conn *conn, uint8_t *bytes,
         forget_input(line, conn);
     }
     walk w = {.bytes = bytes, .len = len};
-    serve(line, conn, &w);
-    keep(line, conn, w.bytes + w.at, w.len - w.at);
+    serve_conn(line, conn, &w);
+    keep_partial_frame(line, conn, w.bytes + w.at, w.len - w.at);
 }
 
 /* One line, and that is all. */
@@ -253,7 +253,7 @@ static bool detect_protocol(ids_line *line, ids_conn *conn,
         dismiss(line, conn, answer);
         return false;
     }
-    keep(line, conn, bytes, len);
+    keep_partial_frame(line, conn, bytes, len);
     if (ids_conn_is_dead(conn))
         return false;
     ids_first who =
@@ -285,7 +285,7 @@ void ids_reader_input(ids_line *line, ids_conn *conn, size_t len) {
         serve_in_place(line, conn, bytes, len);
         return;
     }
-    keep(line, conn, bytes, len);
+    keep_partial_frame(line, conn, bytes, len);
     if (!vain && !ids_conn_is_dead(conn))
         ids_reader_resume(line, conn);
 }

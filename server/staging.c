@@ -88,7 +88,7 @@ static bool same_tag(const ids_batch_tag *a, const ids_batch_tag *b) {
            a->staged == b->staged;
 }
 
-static bool fail(ids_worker *worker, const ids_batch_tag *tag) {
+static bool fail_staging(ids_worker *worker, const ids_batch_tag *tag) {
     if (!worker->staging.failed)
         ids_log(IDS_LOG_ERROR, "a record of the primary's found no memory",
                 "loop=%u copy=%s at=\"--max-memory\"", worker->index,
@@ -112,7 +112,7 @@ static bool note_applied(ids_worker *worker, const ids_batch_tag *tag,
         }
     }
     return ids_bytes_append(&copy->applied, &last, sizeof last) ||
-           fail(worker, tag);
+           fail_staging(worker, tag);
 }
 
 bool ids_staging_next_applied(ids_worker *worker, uint64_t kept,
@@ -147,11 +147,11 @@ static bool is_for_staged(const ids_worker *worker, const ids_batch_tag *tag) {
     return tag->staged && tag->session != worker->staging.session;
 }
 
-static bool put(ids_worker *worker, const ids_batch_tag *tag, uint64_t hash,
-                const ids_change *change) {
+static bool put_staged(ids_worker *worker, const ids_batch_tag *tag,
+                       uint64_t hash, const ids_change *change) {
     bool staged = is_for_staged(worker, tag);
     if (staged && !make_staged(worker, tag->session))
-        return fail(worker, tag);
+        return fail_staging(worker, tag);
     ids_shard *shard = staged ? worker->staging.staged : worker->shard;
     ids_change nameless = *change;
     if (IDS_RULE_OFF(R10)) {
@@ -159,7 +159,7 @@ static bool put(ids_worker *worker, const ids_batch_tag *tag, uint64_t hash,
         change = &nameless;
     }
     if (!ids_shard_put(shard, hash, change, worker->now_ms))
-        return fail(worker, tag);
+        return fail_staging(worker, tag);
     if (!staged)
         ids_commit_gate_put(worker, change);
     return true;
@@ -175,7 +175,7 @@ static bool send(ids_worker *worker, uint32_t loop, const ids_batch_tag *tag,
     ids_message_batch *batch = ids_worker_batch(worker, loop);
     uint8_t *body = batch ? ids_message_append(batch, &message, NULL) : NULL;
     if (!body)
-        return fail(worker, tag);
+        return fail_staging(worker, tag);
     memcpy(body, tag, sizeof *tag);
     size_t size = ids_change_write(body + sizeof *tag, change);
     ids_message_trim(batch, body, (uint32_t)(sizeof *tag + size));
@@ -186,7 +186,7 @@ static bool route_one(ids_worker *worker, const ids_batch_tag *tag,
                       uint32_t owner, uint64_t hash, const ids_change *change) {
     if (owner != worker->index)
         return send(worker, owner, tag, hash, change);
-    return put(worker, tag, hash, change) &&
+    return put_staged(worker, tag, hash, change) &&
            note_applied(worker, tag, worker->gate.changes, 1);
 }
 
@@ -240,7 +240,7 @@ void ids_staging_apply(ids_worker *worker, const ids_message *message,
                                    message->body_bytes - sizeof tag, &change);
     assert(bytes > 0); /* it was written by ids_staging_route */
     (void)bytes;
-    if (!put(worker, &tag, message->word, &change))
+    if (!put_staged(worker, &tag, message->word, &change))
         return;
     if (walk->applied.count == 0 || !same_tag(&walk->applied.tag, &tag)) {
         ids_staging_close(worker, walk);
@@ -262,7 +262,7 @@ void ids_staging_close(ids_worker *worker, ids_staging_batch *walk) {
     size_t before = batch ? batch->message.len : 0;
     if (!batch ||
         !ids_message_append(batch, &message, (const uint8_t *)&walk->applied))
-        fail(worker, &walk->applied.tag);
+        fail_staging(worker, &walk->applied.tag);
     else
         ids_worker_messaged(worker, walk->from, batch, before);
     walk->applied.count = 0;

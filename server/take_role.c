@@ -8,7 +8,8 @@
 
 #include <assert.h>
 
-static void set(ids_worker *worker, const ids_role_state *role_state) {
+static void set_role_state(ids_worker *worker,
+                           const ids_role_state *role_state) {
     worker->role_state = *role_state;
     worker->epoch_end = ids_role_state_epoch_end(role_state);
 }
@@ -16,7 +17,7 @@ static void set(ids_worker *worker, const ids_role_state *role_state) {
 /* What is held goes first: whoever waits here is told behind it. It may be at
  * the new primary already, so that NOT_PRIMARY, which says that nothing was
  * done, would be wrong; whoever asks again hears that. */
-static void stand_down(ids_worker *worker) {
+static void stand_down_shard(ids_worker *worker) {
     if (IDS_RULE_OFF(DROPS_PENDING))
         ids_commit_gate_release(worker, UINT64_MAX);
     ids_commit_gate_fail(
@@ -32,11 +33,11 @@ static void stand_down(ids_worker *worker) {
 void ids_worker_set_role(ids_worker *worker, const ids_role_state *role_state) {
     ids_worker_role was = worker->role_state.role;
     assert(was != IDS_FOLLOWS || role_state->role == IDS_FOLLOWS);
-    set(worker, role_state);
+    set_role_state(worker, role_state);
     if (was == role_state->role)
         return;
     if (role_state->role == IDS_FOLLOWS)
-        stand_down(worker);
+        stand_down_shard(worker);
     else if (role_state->role == IDS_DRAINS)
         ids_shard_drain(worker->shard, IDP_E_NOT_PRIMARY, UINT32_MAX);
 }
@@ -45,7 +46,7 @@ uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
     ids_role_state role_state = worker->role_state;
     assert(epoch < UINT64_MAX);
     if (role_state.role != IDS_FOLLOWS)
-        stand_down(worker);
+        stand_down_shard(worker);
     if (now_ms > worker->now_ms)
         worker->now_ms = now_ms;
     ids_shard_lead(worker->shard, epoch, ids_worker_sequence(worker->index),
@@ -53,7 +54,7 @@ uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
     role_state.role = IDS_LEADS;
     role_state.changing = role_state.showing = IDP_OK;
     role_state.epoch = role_state.lead_epoch = epoch;
-    set(worker, &role_state);
+    set_role_state(worker, &role_state);
     ids_change_buffer_clear(&worker->change_buffer);
     worker->change_buffer.is_on = true;
     return worker->gate.changes;

@@ -18,7 +18,7 @@
 
 typedef enum change { CHANGE_NONE, CHANGE_BEGINS, CHANGE_ENDS } change;
 
-static change follow(ids_episode *e, uint64_t count, uint64_t now_ms) {
+static change follow_episode(ids_episode *e, uint64_t count, uint64_t now_ms) {
     bool grew = count > e->seen;
     uint64_t before = e->seen;
     e->seen = count;
@@ -58,7 +58,7 @@ static void look_at_memory(ids_watch *watch, const ids_worker *worker,
 static void look_at_claims(ids_watch *watch, const ids_worker *worker,
                            const ids_shard_stats *stats) {
     ids_episode *e = &watch->refused;
-    switch (follow(e, stats->refused_no_memory, worker->now_ms)) {
+    switch (follow_episode(e, stats->refused_no_memory, worker->now_ms)) {
     case CHANGE_BEGINS:
         ids_log(IDS_LOG_ERROR, "memory is full: new claims are refused",
                 "loop=%u bytes=%" PRIu64 " see=--max-memory", worker->index,
@@ -76,7 +76,7 @@ static void look_at_claims(ids_watch *watch, const ids_worker *worker,
 static void look_at_results(ids_watch *watch, const ids_worker *worker,
                             const ids_shard_stats *stats) {
     ids_episode *e = &watch->dropped;
-    switch (follow(e, stats->results_dropped, worker->now_ms)) {
+    switch (follow_episode(e, stats->results_dropped, worker->now_ms)) {
     case CHANGE_BEGINS:
         ids_log(IDS_LOG_WARN, "results are not kept",
                 "loop=%u reason=\"over --max-result, or memory is full\"",

@@ -169,7 +169,8 @@ static bool holds(const nem_op *op, const nem_record *r) {
     return r->kind != NEM_ABSENT && nem_token_same(op->asked, r->token);
 }
 
-static bool refused(const nem_op *op, const nem_record *r, nem_kind done) {
+static bool key_model_is_refused(const nem_op *op, const nem_record *r,
+                                 nem_kind done) {
     if (op->outcome == IDEM_NO_RECORD)
         return r->kind == NEM_ABSENT;
     bool lives = holds(op, r) && (r->kind == NEM_HELD || r->kind == done);
@@ -189,7 +190,7 @@ static void complete(const nem_op *op, nem_record *r) {
 
 static bool apply_complete(const nem_op *op, nem_record *r, bool *changed) {
     if (op->outcome != IDEM_COMPLETED)
-        return refused(op, r, NEM_COMPLETED);
+        return key_model_is_refused(op, r, NEM_COMPLETED);
     if (!holds(op, r) || r->kind == NEM_RELEASED)
         return false;
     *changed = r->kind == NEM_HELD;
@@ -213,7 +214,7 @@ static void release(const nem_op *op, nem_record *r) {
 
 static bool apply_release(const nem_op *op, nem_record *r, bool *changed) {
     if (op->outcome != IDEM_RELEASED)
-        return refused(op, r, NEM_RELEASED);
+        return key_model_is_refused(op, r, NEM_RELEASED);
     if (!holds(op, r) || r->kind == NEM_COMPLETED)
         return false;
     *changed = r->kind == NEM_HELD;
@@ -224,7 +225,7 @@ static bool apply_release(const nem_op *op, nem_record *r, bool *changed) {
 
 static bool apply_renew(const nem_op *op, nem_record *r, bool *changed) {
     if (op->outcome != IDEM_RENEWED)
-        return refused(op, r, NEM_HELD);
+        return key_model_is_refused(op, r, NEM_HELD);
     if (!holds(op, r) || r->kind != NEM_HELD)
         return false;
     *changed = true;

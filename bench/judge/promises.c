@@ -233,7 +233,7 @@ static void gather(key_facts *f, const nem_op *ops, size_t count) {
     keep_best(&f->completes, keeps_longer, f);
 }
 
-static void let_go(key_facts *f) {
+static void let_go_of_promises(key_facts *f) {
     row_fini(&f->grants);
     row_fini(&f->completes);
     row_fini(&f->firsts);
@@ -391,6 +391,6 @@ nem_broken nem_promises(const nem_op *ops, size_t count) {
         if (b.promise == NULL)
             b = i6(&f, &ops[i]);
     }
-    let_go(&f);
+    let_go_of_promises(&f);
     return b;
 }

@@ -89,7 +89,7 @@ static memory_slot *slot_of(search *s, const memory_slot *mark, bool *worse) {
     return &s->slots[at];
 }
 
-static void grow(search *s) {
+static void grow_search(search *s) {
     memory_slot *old = s->slots;
     size_t old_cap = s->slots_cap;
     bool worse;
@@ -110,7 +110,7 @@ static bool been_here(search *s, const placed *p, const nem_record *r) {
                         r->ttl_end_ns};
     bool worse;
     if (s->slots_used * 2 >= s->slots_cap)
-        grow(s);
+        grow_search(s);
     memory_slot *slot = slot_of(s, &mark, &worse);
     if (!worse) {
         *slot = mark;
@@ -270,7 +270,7 @@ static int by_from(const void *left, const void *right) {
     return a->op < b->op ? -1 : a->op > b->op;
 }
 
-static void take(search *s, const nem_op *ops, size_t count) {
+static void take_search(search *s, const nem_op *ops, size_t count) {
     for (size_t i = 0; i < count; i++) {
         nem_ask ask = {&ops[i], name_of(ops, count, i, offsetof(nem_op, fp)),
                        name_of(ops, count, i, offsetof(nem_op, nonce))};
@@ -290,7 +290,7 @@ nem_found nem_search(const nem_op *ops, size_t count, uint64_t steps_max) {
     s.unheard = calloc(count + 1, sizeof *s.unheard);
     if (s.heard == NULL || s.unheard == NULL)
         abort();
-    take(&s, ops, count);
+    take_search(&s, ops, count);
     s.found.verdict = NEM_LEGAL;
     bool fits = go_on(&s, (placed){0}, (nem_record){.kind = NEM_ABSENT});
     if (!fits)

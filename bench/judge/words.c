@@ -17,7 +17,7 @@ typedef struct word {
     size_t offset;
 } word;
 
-#define AT(field) offsetof(nem_op, field)
+#define AT(field_words) offsetof(nem_op, field_words)
 
 static const word words[] = {
     {"fp", NAME, CALL, AT(fp)},
@@ -52,7 +52,7 @@ static const struct {
                {IDEM_PEEK, "peek"}};
 #define METHODS (sizeof methods / sizeof methods[0])
 
-static void *field(nem_op *op, const word *w) {
+static void *field_words(nem_op *op, const word *w) {
     return (char *)op + w->offset;
 }
 
@@ -95,14 +95,14 @@ static bool read_named(const char *text, int32_t *value,
 }
 
 static bool read_value(const word *w, const char *text, nem_op *op) {
-    nem_token *token = field(op, w);
-    nem_result *result = field(op, w);
+    nem_token *token = field_words(op, w);
+    nem_result *result = field_words(op, w);
     char *end;
     switch (w->kind) {
     case NUMBER:
-        return read_number(text, field(op, w), &end) && *end == '\0';
+        return read_number(text, field_words(op, w), &end) && *end == '\0';
     case NAME:
-        snprintf(field(op, w), NEM_NAME_MAX, "%s", text);
+        snprintf(field_words(op, w), NEM_NAME_MAX, "%s", text);
         return strlen(text) < NEM_NAME_MAX;
     case TOKEN:
         return read_pair(text, '.', 10, &token->epoch, &token->sequence);
@@ -110,10 +110,10 @@ static bool read_value(const word *w, const char *text, nem_op *op) {
         result->given = true;
         return read_pair(text, ':', 16, &result->len, &result->digest);
     case STATE:
-        return read_named(text, field(op, w), idem_state_name,
+        return read_named(text, field_words(op, w), idem_state_name,
                           IDEM_STATE_ABSENT, IDEM_STATE_RELEASED);
     case PREVIOUS:
-        return read_named(text, field(op, w), idem_previous_name,
+        return read_named(text, field_words(op, w), idem_previous_name,
                           IDEM_PREVIOUS_NONE, IDEM_PREVIOUS_RELEASED);
     }
     return false;

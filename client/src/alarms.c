@@ -28,7 +28,7 @@ void idem__alarms_fini(idem__alarms *alarms) {
     *alarms = (idem__alarms){0};
 }
 
-static void put(idem__alarms *alarms, uint32_t at, idem__alarm *alarm) {
+static void put_alarm(idem__alarms *alarms, uint32_t at, idem__alarm *alarm) {
     alarms->heap[at] = alarm;
     alarm->place = at + 1;
 }
@@ -38,10 +38,10 @@ static void rise(idem__alarms *alarms, uint32_t at, idem__alarm *alarm) {
         uint32_t above = (at - 1) / 2;
         if (alarms->heap[above]->at_ms <= alarm->at_ms)
             break;
-        put(alarms, at, alarms->heap[above]);
+        put_alarm(alarms, at, alarms->heap[above]);
         at = above;
     }
-    put(alarms, at, alarm);
+    put_alarm(alarms, at, alarm);
 }
 
 static void sink(idem__alarms *alarms, uint32_t at, idem__alarm *alarm) {
@@ -54,10 +54,10 @@ static void sink(idem__alarms *alarms, uint32_t at, idem__alarm *alarm) {
             below++;
         if (alarms->heap[below]->at_ms >= alarm->at_ms)
             break;
-        put(alarms, at, alarms->heap[below]);
+        put_alarm(alarms, at, alarms->heap[below]);
         at = below;
     }
-    put(alarms, at, alarm);
+    put_alarm(alarms, at, alarm);
 }
 
 void idem__alarms_set(idem__alarms *alarms, idem__alarm *alarm,

@@ -98,7 +98,7 @@ void idem__answer_clear(idem_answer *answer) {
         assign(answer, &empty);
 }
 
-static bool make_room(idem_answer *answer, size_t bytes) {
+static bool make_room_in_answer(idem_answer *answer, size_t bytes) {
     if (bytes <= answer->memory_bytes)
         return true;
     void *memory = idem__alloc(bytes);
@@ -114,7 +114,7 @@ int32_t idem__answer_copy(idem_answer *answer, const idem_answer *view) {
     if (answer == NULL)
         return 0;
     idem__answer_clear(answer);
-    if (!make_room(answer, view->result_len))
+    if (!make_room_in_answer(answer, view->result_len))
         return IDEM_E_MEMORY;
     assign(answer, view);
     if (view->result == NULL)

@@ -21,7 +21,7 @@ static idem__kept *kept_of(idem__alarm *alarm) {
     return (idem__kept *)((uint8_t *)alarm - offsetof(idem__kept, alarm));
 }
 
-static bool widen(idem_async *async) {
+static bool widen_slots(idem_async *async) {
     uint32_t cap = async->slots_cap == 0 ? 64 : async->slots_cap * 2;
     if (!idem__alarms_reserve(&async->alarms, cap))
         return false;
@@ -35,7 +35,7 @@ static bool widen(idem_async *async) {
 
 bool idem__async_enter(idem_async *async, idem__alarm *what, uint32_t *slot) {
     if (async->free_slot == UINT32_MAX &&
-        async->slots_count == async->slots_cap && !widen(async))
+        async->slots_count == async->slots_cap && !widen_slots(async))
         return false;
     if (async->free_slot != UINT32_MAX) {
         *slot = async->free_slot;
@@ -74,7 +74,7 @@ idem__alarm *idem__async_find(const idem_async *async, uint64_t id) {
 /* ------------------------------------------------- how it begins and ends */
 
 /* What is one process's alone. */
-static int32_t be_born(idem_async *async, idem_error *err) {
+static int32_t make_async(idem_async *async, idem_error *err) {
     async->busy = false;
     async->lines_count = 0;
     async->tasks_count = 0;
@@ -108,7 +108,7 @@ int32_t idem_async_open(const char *uri, idem_async **async, idem_error *err) {
     if (code == 0 && !idem__fork_watch())
         code = idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
     if (code == 0)
-        code = be_born(made, err);
+        code = make_async(made, err);
     if (code != 0) {
         idem__uri_fini(&made->uri);
         idem__free(made);
@@ -153,11 +153,11 @@ bool idem__async_take_over(idem_async *async) {
         forget_calls(async);
         free_parts(async);
     }
-    return be_born(async, NULL) == 0;
+    return make_async(async, NULL) == 0;
 }
 
 /* All of it, save for what a fork in a last callback leaves to the parent. */
-static void end(idem_async *async) {
+static void end_async(idem_async *async) {
     const uint64_t here = async->generation;
     async->closing = true;
     async->busy = true;
@@ -180,7 +180,7 @@ void idem_async_close(idem_async *async) {
     if (async->busy)
         async->closing = true;
     else
-        end(async);
+        end_async(async);
 }
 
 /* ------------------------------------------------------------------ a turn */
@@ -240,7 +240,7 @@ int32_t idem_async_process(idem_async *async, const idem_async_ready *ready,
     async->busy = false;
     if (!async->closing)
         return async->tells != tells ? 2 : 1;
-    end(async);
+    end_async(async);
     return 0;
 }
 

@@ -35,7 +35,7 @@ static void free_task(idem_async *async, idem__task *task) {
 }
 
 /* Out of everything that knows it: from now on only its callback is to come. */
-static void take_out(idem_async *async, idem__task *task) {
+static void take_out_task(idem_async *async, idem__task *task) {
     if (task->queued)
         idem__line_dequeue(task->line, task);
     assert(!task->attempt.op.pending);
@@ -49,10 +49,10 @@ static idp_slice nonce_of(const idem__task *task) {
                                                : (idp_slice){0};
 }
 
-static void tell(idem_async *async, idem__task *task, const idem_answer *answer,
-                 const idem_error *err) {
+static void tell_task(idem_async *async, idem__task *task,
+                      const idem_answer *answer, const idem_error *err) {
     const uint64_t here = async->generation;
-    take_out(async, task);
+    take_out_task(async, task);
     async->telling = task;
     async->told = answer;
     async->tells++;
@@ -69,14 +69,14 @@ static void tell_failed(idem_async *async, idem__task *task, int32_t code,
     idem_error err = {.size = sizeof err};
     idem__course_conclude(&task->course, code, why, async->now_ms, &err);
     idem__error_nonce(&err, nonce_of(task));
-    tell(async, task, NULL, &err);
+    tell_task(async, task, NULL, &err);
 }
 
 /* -------------------------------------------------------------- on its way */
 
 /* NULL: no memory. While nobody knows whose the key is, the first line will
  * find out. */
-static idem__line *route(idem_async *async, const idem__task *task) {
+static idem__line *route_task(idem_async *async, const idem__task *task) {
     uint32_t shard = 0;
     (void)idem__selector_route(&async->selector, task->request.ns,
                                task->request.key, &shard);
@@ -85,8 +85,8 @@ static idem__line *route(idem_async *async, const idem__task *task) {
 }
 
 /* 0, or what keeps it from being put on the wire. */
-static int32_t queue(idem_async *async, idem__task *task, idem__line *line,
-                     idem_error *err) {
+static int32_t queue_task(idem_async *async, idem__task *task, idem__line *line,
+                          idem_error *err) {
     idp_request request = task->request;
     int32_t code = idem__link_queue(&line->link, &task->attempt, &request,
                                     async->now_ms, err);
@@ -101,7 +101,7 @@ static int32_t queue(idem_async *async, idem__task *task, idem__line *line,
 }
 
 void idem__task_send(idem_async *async, idem__task *task, idem__line *line) {
-    idem__line *its = route(async, task);
+    idem__line *its = route_task(async, task);
     idem_error why = {.size = sizeof why};
     int32_t code = 0;
     idem__line_dequeue(line, task);
@@ -110,7 +110,7 @@ void idem__task_send(idem_async *async, idem__task *task, idem__line *line) {
     else if (its != line)
         idem__line_enqueue(its, task);
     else
-        code = queue(async, task, line, &why);
+        code = queue_task(async, task, line, &why);
     if (code != 0)
         idem__task_failed(async, task, code, &why);
 }
@@ -127,12 +127,12 @@ static int32_t begin_attempt(idem_async *async, idem__task *task,
     if (async->now_ms >= course->deadline_ms)
         return idem__fail(err, IDEM_E_TIMEOUT_UNSENT,
                           "the deadline passed before it could be sent");
-    idem__line *line = route(async, task);
+    idem__line *line = route_task(async, task);
     if (line == NULL)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     task->dials_failed = 0;
     if (line->first == NULL && idem__link_is_open(&line->link))
-        return queue(async, task, line, err);
+        return queue_task(async, task, line, err);
     idem__line_enqueue(line, task);
     idem__alarms_set(&async->alarms, &task->alarm, course->deadline_ms);
     return 0;
@@ -176,7 +176,7 @@ void idem__task_answered(idem_async *async, idem__task *task,
     }
     idem__course_answered(&task->course, view.outcome);
     idem__answer_nonce(&view, nonce_of(task));
-    tell(async, task, &view, NULL);
+    tell_task(async, task, &view, NULL);
 }
 
 /* --------------------------------------------------------------- its time */
@@ -281,7 +281,7 @@ static int32_t begin_call(idem_async *async, idem__ask *ask, idem_done_fn done,
     idem__watch_count(&async->watch, IDEM__COUNT_CALLS);
     int32_t code = begin_attempt(async, task, NULL);
     if (code != 0) {
-        take_out(async, task);
+        take_out_task(async, task);
         free_task(async, task);
         return code;
     }

@@ -17,7 +17,7 @@ static void free_kept(idem_async *async, idem__kept *kept) {
 }
 
 /* It names nothing any more; freed once no renewal is under way. */
-static void end(idem_async *async, idem__kept *kept) {
+static void end_kept(idem_async *async, idem__kept *kept) {
     kept->over = true;
     idem__alarms_unset(&async->alarms, &kept->alarm);
     idem__async_leave(async, kept->slot);
@@ -25,10 +25,10 @@ static void end(idem_async *async, idem__kept *kept) {
         free_kept(async, kept);
 }
 
-static void lose(idem_async *async, idem__kept *kept, int32_t outcome) {
+static void lose_kept(idem_async *async, idem__kept *kept, int32_t outcome) {
     idem_lost_fn lost = kept->lost;
     void *ctx = kept->ctx;
-    end(async, kept);
+    end_kept(async, kept);
     async->tells++;
     if (lost != NULL)
         lost(ctx, outcome);
@@ -53,7 +53,7 @@ static void hear_renewed(void *ctx, const idem_answer *answer,
     } else if (err != NULL) {
         note_failed(async, kept);
     } else if (answer->outcome != IDEM_RENEWED) {
-        lose(async, kept, answer->outcome);
+        lose_kept(async, kept, answer->outcome);
     } else {
         const idem__attempt *attempt = &async->telling->attempt;
         kept->term =
@@ -64,7 +64,7 @@ static void hear_renewed(void *ctx, const idem_answer *answer,
 }
 
 /* A call of its own, whose deadline is the lease's end. */
-static void renew(idem_async *async, idem__kept *kept) {
+static void renew_kept(idem_async *async, idem__kept *kept) {
     idem_args args = kept->args;
     uint64_t left_ms = kept->term.end_ms - async->now_ms;
     args.timeout_ms =
@@ -79,9 +79,9 @@ static void renew(idem_async *async, idem__kept *kept) {
 
 void idem__kept_due(idem_async *async, idem__kept *kept) {
     if (async->now_ms >= kept->term.end_ms)
-        lose(async, kept, 0);
+        lose_kept(async, kept, 0);
     else if (!kept->asking)
-        renew(async, kept);
+        renew_kept(async, kept);
 }
 
 void idem__kept_forget(idem_async *async) {
@@ -175,6 +175,7 @@ int32_t idem_async_let_go(idem_async *async, uint64_t id) {
     idem__alarm *alarm = idem__async_find(async, id);
     if (alarm == NULL || alarm->kind != IDEM__ALARM_KEPT)
         return 0;
-    end(async, (idem__kept *)((uint8_t *)alarm - offsetof(idem__kept, alarm)));
+    end_kept(async,
+             (idem__kept *)((uint8_t *)alarm - offsetof(idem__kept, alarm)));
     return 1;
 }

@@ -101,7 +101,7 @@ void idem__line_break(idem_async *async, idem__line *line, int os_error,
 }
 
 /* The descriptor is of no use any more. os_error 0: it was closed. */
-static void lose(idem_async *async, idem__line *line, int os_error) {
+static void lose_line(idem_async *async, idem__line *line, int os_error) {
     const idem__wire *wire = &line->link.wire;
     const char *name = line->link.endpoint.name;
     idem_error why = {.size = sizeof why};
@@ -130,7 +130,7 @@ static void lose_tls(idem_async *async, idem__line *line) {
 }
 
 /* Hands out what has arrived. False: nothing more is to be read now. */
-static bool deliver(idem_async *async, idem__line *line) {
+static bool deliver_to_calls(idem_async *async, idem__line *line) {
     idem__link *link = &line->link;
     if (line->step == IDEM__DIAL_HANDSHAKE && !idem__dial_hear(async, line))
         return false;
@@ -162,7 +162,7 @@ static void lose_opened(idem_async *async, idem__line *line,
     if (opened == IDEM__OPENED_FAILED)
         lose_tls(async, line);
     else
-        lose(async, line, 0);
+        lose_line(async, line, 0);
 }
 
 static bool is_lost(idem_async *async, idem__line *line, ssize_t got) {
@@ -171,7 +171,7 @@ static bool is_lost(idem_async *async, idem__line *line, ssize_t got) {
     if (got == 0 && !idem__seal_eof(&line->seal))
         lose_tls(async, line);
     else
-        lose(async, line, got < 0 ? errno : 0);
+        lose_line(async, line, got < 0 ? errno : 0);
     return true;
 }
 
@@ -181,7 +181,7 @@ void idem__line_read(idem_async *async, idem__line *line) {
         size_t room = 0;
         uint8_t *to = idem__seal_room(&line->seal, &link->wire, &room);
         if (to == NULL) {
-            lose(async, line, ENOMEM);
+            lose_line(async, line, ENOMEM);
             return;
         }
         ssize_t got = recv(line->fd, to, room, 0);
@@ -194,7 +194,7 @@ void idem__line_read(idem_async *async, idem__line *line) {
             idem__seal_came(&line->seal, &link->wire, (size_t)got);
         line->listened_ms = async->now_ms;
         idem__link_heard(link, (size_t)got);
-        bool goes_on = deliver(async, line);
+        bool goes_on = deliver_to_calls(async, line);
         if (opened != IDEM__OPENED && line->fd_serial == fd_serial) {
             lose_opened(async, line, opened);
             return;
@@ -204,12 +204,12 @@ void idem__line_read(idem_async *async, idem__line *line) {
     }
 }
 
-static void write_out(idem_async *async, idem__line *line) {
+static void write_line(idem_async *async, idem__line *line) {
     idem__wire *wire = &line->link.wire;
     idem__buffer *out = idem__seal_out(&line->seal, wire);
     for (;;) {
         if (!idem__seal_fill(&line->seal, wire)) {
-            lose(async, line, ENOMEM);
+            lose_line(async, line, ENOMEM);
             return;
         }
         if (idem__buffer_len(out) == 0)
@@ -223,7 +223,7 @@ static void write_out(idem_async *async, idem__line *line) {
             return;
         }
         if (sent < 0) {
-            lose(async, line, errno);
+            lose_line(async, line, errno);
             return;
         }
         idem__seal_sent(&line->seal, wire, (size_t)sent);
@@ -259,7 +259,7 @@ void idem__line_flush(idem_async *async, idem__line *line) {
     bool speaks =
         link->state == IDEM__LINK_UP || line->step == IDEM__DIAL_HANDSHAKE;
     if (speaks && !line->full && !idem__async_is_over(async))
-        write_out(async, line);
+        write_line(async, line);
 }
 
 /* ------------------------------------------------------------- its time */

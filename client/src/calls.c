@@ -38,7 +38,7 @@ static void chain_in(idem__calls *calls, idem__op *op) {
 }
 
 /* Refused memory leaves the chains longer, nothing worse. */
-static void widen(idem__calls *calls) {
+static void widen_buckets(idem__calls *calls) {
     uint32_t buckets = (calls->mask + 1) * 4;
     if (buckets > BUCKETS_MAX)
         return;
@@ -68,7 +68,7 @@ void idem__calls_enter(idem__calls *calls, idem__op *op) {
     if (op->deadline_ms < calls->next_ms)
         calls->next_ms = op->deadline_ms;
     if (calls->count > 2 * (calls->mask + 1))
-        widen(calls);
+        widen_buckets(calls);
 }
 
 idem__op *idem__calls_find(const idem__calls *calls, uint32_t msgid) {

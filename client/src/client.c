@@ -53,7 +53,7 @@ typedef struct queued {
 } queued;
 
 /* Makes the first connection, which tells how many shards there are. */
-static int32_t learn(queued *call) {
+static int32_t learn_shards(queued *call) {
     idem__shared_conn *conn = conn_of(call->client, 0);
     if (conn == NULL)
         return idem__fail(&call->why, IDEM_E_MEMORY,
@@ -65,13 +65,13 @@ static int32_t learn(queued *call) {
     return code;
 }
 
-static int32_t route(queued *call, idem__waiter *waiter,
-                     idem__shared_conn **conn) {
+static int32_t route_call(queued *call, idem__waiter *waiter,
+                          idem__shared_conn **conn) {
     const idp_request *request = &call->request;
     uint32_t shard = 0;
     while (!idem__selector_route(&call->client->selector, request->ns,
                                  request->key, &shard)) {
-        int32_t code = learn(call);
+        int32_t code = learn_shards(call);
         waiter->now_ms = idem_now_ms();
         if (code != 0)
             return code;
@@ -83,9 +83,9 @@ static int32_t route(queued *call, idem__waiter *waiter,
     return 0;
 }
 
-static int32_t attempt(queued *call, idem__waiter *waiter) {
+static int32_t attempt_call(queued *call, idem__waiter *waiter) {
     idem__shared_conn *conn = NULL;
-    int32_t code = route(call, waiter, &conn);
+    int32_t code = route_call(call, waiter, &conn);
     if (code != 0)
         return code;
     idp_request request = call->request;
@@ -98,7 +98,7 @@ static void sleep_ms(uint32_t pause_ms) {
         nanosleep(&pause, NULL);
 }
 
-static int32_t carry_out(queued *call, idem_error *err) {
+static int32_t carry_out_call(queued *call, idem_error *err) {
     idem__course *course = &call->course;
     uint64_t now_ms = course->start_ms;
     for (;;) {
@@ -111,7 +111,7 @@ static int32_t carry_out(queued *call, idem_error *err) {
         waiter.err = &call->why;
         int32_t code = idem__course_may_go(course, now_ms, &call->why);
         if (code == 0)
-            code = attempt(call, &waiter);
+            code = attempt_call(call, &waiter);
         if (code == 0) {
             call->sent_ms = waiter.attempt.queued_ms;
             idem__course_answered(
@@ -131,8 +131,8 @@ static int32_t carry_out(queued *call, idem_error *err) {
     }
 }
 
-static void begin(queued *call, idem_client *client, idp_method method,
-                  uint64_t timeout_ms, uint32_t fast_ms) {
+static void start_call(queued *call, idem_client *client, idp_method method,
+                       uint64_t timeout_ms, uint32_t fast_ms) {
     uint64_t now_ms = idem_now_ms();
     uint64_t seed = atomic_load_explicit(&client->seed, memory_order_relaxed);
     call->client = client;
@@ -173,8 +173,8 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     queued call;
     /* What settles what a function did is neither stopped nor given up. */
     const bool settles = times != NULL && method != IDEM_ACQUIRE;
-    begin(&call, client, ask.request.method, ask.timeout_ms,
-          settles ? 0 : client->uri.fail_fast_ms);
+    start_call(&call, client, ask.request.method, ask.timeout_ms,
+               settles ? 0 : client->uri.fail_fast_ms);
     if (settles)
         call.course.stop_at = IDEM__STOP_ALL;
     call.request = ask.request;
@@ -182,7 +182,7 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     idem__watch_count(&client->watch, IDEM__COUNT_CALLS);
     int cancel = 0; /* a thread may not end while others wait for its role */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    code = carry_out(&call, err);
+    code = carry_out_call(&call, err);
     idem__course_end(&call.course);
     idem__watch_tell(&client->watch);
     pthread_setcancelstate(cancel, NULL);
@@ -203,11 +203,11 @@ int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
         code = idem__client_be_here(client, err);
     if (code != 0)
         return code;
-    begin(&call, client, IDP_HELLO,
-          timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms, 0);
+    start_call(&call, client, IDP_HELLO,
+               timeout_ms != 0 ? timeout_ms : client->uri.timeout_ms, 0);
     int cancel = 0;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    code = learn(&call);
+    code = learn_shards(&call);
     pthread_setcancelstate(cancel, NULL);
     if (code != 0) {
         idem__error_copy(err, &call.why);

@@ -12,7 +12,7 @@
 
 /* What is one process's alone: its place among the servers, locks, a thread,
  * and what nonces and pauses are drawn from. */
-static int32_t be_born(idem_client *client, idem_error *err) {
+static int32_t make_client(idem_client *client, idem_error *err) {
     uint64_t seed = 0;
     idem__selector_init(&client->selector, &client->uri);
     client->selector.stop = &client->stop;
@@ -41,7 +41,7 @@ int32_t idem__client_take_over(idem_client *client, idem_error *err) {
             if (conn != NULL)
                 idem__shared_conn_leave(conn);
         }
-        code = be_born(client, err);
+        code = make_client(client, err);
     }
     idem__fork_unlock();
     return code;
@@ -57,7 +57,7 @@ int32_t idem_client_open(const char *uri, idem_client **client,
     if (code == 0 && !idem__fork_watch())
         code = idem__fail(err, IDEM_E_MEMORY, "no memory for a client");
     if (code == 0)
-        code = be_born(made, err);
+        code = make_client(made, err);
     if (code != 0) {
         idem__uri_fini(&made->uri);
         idem__free(made);

@@ -33,8 +33,8 @@ typedef struct queued {
     idp_reply reply; /* borrows from the wire */
 } queued;
 
-static int32_t prepare(queued *e, const char *uri, uint32_t timeout_ms,
-                       idem_error *err) {
+static int32_t prepare_queued(queued *e, const char *uri, uint32_t timeout_ms,
+                              idem_error *err) {
     int32_t code = idem__uri_parse(uri, &e->uri, err);
     if (code != 0)
         return code;
@@ -49,7 +49,7 @@ static int32_t prepare(queued *e, const char *uri, uint32_t timeout_ms,
     return 0;
 }
 
-static int connect_to(queued *e, idem_error *err) {
+static int connect_queued(queued *e, idem_error *err) {
     uint64_t connected_ms = idem_now_ms() + e->uri.connect_timeout_ms;
     idem__handshake handshake = {.uri = &e->uri,
                                  .endpoint = &e->uri.endpoints[0],
@@ -80,7 +80,7 @@ static int32_t lost(const queued *e, idem_error *err, int os_error, bool late) {
                               : "closed the connection before its answer");
 }
 
-static int32_t exchange(queued *e, int fd, idem_error *err) {
+static int32_t exchange_queued(queued *e, int fd, idem_error *err) {
     const char *name = e->uri.endpoints[0].name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     if (idem__wire_queue(&e->wire, &op, &e->request) != 0)
@@ -100,16 +100,16 @@ static int32_t exchange(queued *e, int fd, idem_error *err) {
 }
 
 /* The reply is there when this returns 0; done frees it. */
-static int32_t run(queued *e, idem_error *err) {
-    int fd = connect_to(e, err);
+static int32_t run_queued(queued *e, idem_error *err) {
+    int fd = connect_queued(e, err);
     if (fd < 0)
         return err->code;
-    int32_t code = exchange(e, fd, err);
+    int32_t code = exchange_queued(e, fd, err);
     idem__seal_hang_up(&e->seal, fd);
     return code;
 }
 
-static void begin(queued *e, idp_method method) {
+static void begin_queued(queued *e, idp_method method) {
     *e = (queued){.request = {.method = method}};
     idem__wire_init(&e->wire);
 }
@@ -172,18 +172,18 @@ static int32_t read_command(const idem_command_args *theirs,
     return code;
 }
 
-static int32_t carry_out(const char *uri, const idem_command_args *args,
-                         idem_command_answer *answer, idem_error *err) {
+static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
+                                idem_command_answer *answer, idem_error *err) {
     queued e;
     idp_command_answer said;
     idp_method method =
         (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
-    begin(&e, method);
+    begin_queued(&e, method);
     e.request.accept_loss = args->accept_loss != 0 &&
                             (method == IDP_PROMOTE || method == IDP_DETACH);
-    int32_t code = prepare(&e, uri, args->timeout_ms, err);
+    int32_t code = prepare_queued(&e, uri, args->timeout_ms, err);
     if (code == 0)
-        code = run(&e, err);
+        code = run_queued(&e, err);
     if (code == 0 && !idp_command_read(method, e.reply.result, &said))
         code = garbled(&e, err);
     if (code == 0)
@@ -198,7 +198,7 @@ int32_t idem_command(const char *uri, const idem_command_args *args,
     idem_command_args own;
     int32_t code = read_command(args, &own, answer, &own_err);
     if (code == 0)
-        code = carry_out(uri, &own, answer, &own_err);
+        code = carry_out_queued(uri, &own, answer, &own_err);
     if (code != 0)
         idem__error_copy(err, &own_err);
     return code;
@@ -257,11 +257,11 @@ int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
                                      "replication", err);
     if (code != 0)
         return code;
-    begin(&e, IDP_REPLICATION);
-    code = prepare(
+    begin_queued(&e, IDP_REPLICATION);
+    code = prepare_queued(
         &e, uri, timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT, &own);
     if (code == 0)
-        code = run(&e, &own);
+        code = run_queued(&e, &own);
     if (code == 0 && !idp_replication_read(e.reply.result, &report))
         code = garbled(&e, &own);
     if (code == 0)

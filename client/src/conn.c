@@ -9,7 +9,7 @@
 #include "client/src/mem.h"
 
 /* What is one process's alone. */
-static int32_t be_born(idem_conn *conn, uint64_t now_ms, idem_error *err) {
+static int32_t renew_conn(idem_conn *conn, uint64_t now_ms, idem_error *err) {
     uint64_t seed = 0;
     conn->fd = -1;
     conn->fd_serial++;
@@ -52,7 +52,7 @@ bool idem__conn_take_over(idem_conn *conn, uint64_t now_ms) {
     }
     conn->seal = (idem__seal){0};
     conn->busy = false;
-    return be_born(conn, now_ms, NULL) == 0;
+    return renew_conn(conn, now_ms, NULL) == 0;
 }
 
 int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
@@ -65,7 +65,7 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
     if (code == 0 && !idem__fork_watch())
         code = idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     if (code == 0)
-        code = be_born(made, now_ms, err);
+        code = renew_conn(made, now_ms, err);
     if (code != 0) {
         idem__uri_fini(&made->uri);
         idem__free(made);
@@ -76,7 +76,7 @@ int32_t idem_conn_open(const char *uri, uint64_t now_ms, idem_conn **conn,
     return 0;
 }
 
-static void end(idem__queued_call *queued, const idem_error *err) {
+static void end_queued(idem__queued_call *queued, const idem_error *err) {
     idem__async_op_fail(&queued->call, err);
     idem__free(queued);
 }
@@ -85,7 +85,7 @@ static void end_with(idem__queued_call *queued, int32_t code,
                      const char *text) {
     idem_error err = {.size = sizeof err};
     idem__fail(&err, code, "%s", text);
-    end(queued, &err);
+    end_queued(queued, &err);
 }
 
 void idem_conn_close(idem_conn *conn) {
@@ -128,7 +128,7 @@ static idp_slice draw_nonce(idem_conn *conn) {
     return (idp_slice){conn->nonce, sizeof conn->nonce};
 }
 
-static void await(idem_conn *conn, idem__queued_call *queued) {
+static void await_connected(idem_conn *conn, idem__queued_call *queued) {
     queued->call.op.msgid = idem__calls_draw(&conn->waiting);
     idem__calls_enter(&conn->waiting, &queued->call.op);
 }
@@ -156,7 +156,7 @@ void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms) {
         idem__calls_remove(&conn->waiting, &queued->call.op);
         if (send_queued_call(conn, queued, now_ms))
             continue;
-        await(conn, queued);
+        await_connected(conn, queued);
         return;
     }
 }
@@ -187,7 +187,7 @@ static int32_t queue_call(idem_conn *conn, int32_t method,
         idem__free(queued);
         return IDEM_E_MEMORY;
     }
-    await(conn, queued);
+    await_connected(conn, queued);
     return 0;
 }
 
@@ -211,7 +211,7 @@ void idem__conn_recall(idem_conn *conn) {
         idem__queued_call *queued = (idem__queued_call *)conn->wire.calls.first;
         queued->unsure |= idem__wire_was_sent(&conn->wire, &queued->call.op);
         idem__calls_remove(&conn->wire.calls, &queued->call.op);
-        await(conn, queued);
+        await_connected(conn, queued);
     }
 }
 
@@ -225,7 +225,7 @@ void idem__conn_refuse_waiting(idem_conn *conn) {
         if (queued->unsure)
             end_with(queued, IDEM_E_LOST, err.text);
         else
-            end(queued, &err);
+            end_queued(queued, &err);
     }
 }
 
@@ -242,7 +242,7 @@ static bool is_sent_on(idem_conn *conn, idem__queued_call *queued,
                                 conn->why.primary);
     else
         idem__selector_failed(&conn->selector, conn->serial);
-    await(conn, queued);
+    await_connected(conn, queued);
     if (!conn->sent_on)
         conn->drain_end_ms = now_ms + IDEM__CONN_DRAIN_MS;
     conn->sent_on = true;
@@ -265,7 +265,7 @@ static void time_out_sent(idem_conn *conn, idem__queued_call *queued) {
                   "%s has not answered before the deadline; ask again with "
                   "the same nonce or token",
                   name);
-    end(queued, &err);
+    end_queued(queued, &err);
 }
 
 static void time_out_waiting(idem_conn *conn, idem__queued_call *queued) {
@@ -274,7 +274,7 @@ static void time_out_waiting(idem_conn *conn, idem__queued_call *queued) {
                  "the connection was lost before the answer, and was not "
                  "there again before the deadline");
     else if (conn->why.code != 0)
-        end(queued, &conn->why);
+        end_queued(queued, &conn->why);
     else
         end_with(queued, IDEM_E_TIMEOUT_UNSENT,
                  "the deadline passed before it could be sent");

@@ -79,8 +79,8 @@ static bool try_next_addr(idem_conn *conn, uint64_t now_ms) {
 /* Why is told to the calls that wait until their deadline; nothing of them was
  * sent, so it is a CONNECT to them, whatever was lost, unless the server said
  * why it closes. */
-static void lose(idem_conn *conn, int os_error, const char *why,
-                 uint64_t now_ms) {
+static void lose_link(idem_conn *conn, int os_error, const char *why,
+                      uint64_t now_ms) {
     const char *name = conn->endpoint.name;
     bool was_up = conn->state == IDEM__CONN_UP;
     if (conn->wire.said != 0)
@@ -103,7 +103,7 @@ static void lose_tls(idem_conn *conn, uint64_t now_ms) {
     idem_error why = {.size = sizeof why};
     idem__seal_fail(&conn->seal, conn->endpoint.name, &why);
     if (conn->state == IDEM__CONN_UP || why.code != IDEM_E_TLS) {
-        lose(conn, 0, idem__seal_why(&conn->seal), now_ms);
+        lose_link(conn, 0, idem__seal_why(&conn->seal), now_ms);
         return;
     }
     conn->why = why;
@@ -122,19 +122,19 @@ void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
                            idem_now_ms() + share_ms(conn), conn->addrs, &why);
     idem__addrs_prefer(conn->addrs, conn->addrs_count, &conn->selector.good);
     if (conn->addrs_count == 0)
-        lose(conn, 0, why, now_ms);
+        lose_link(conn, 0, why, now_ms);
     else if (!dial_next(conn, now_ms))
-        lose(conn, errno, strerror(errno), now_ms);
+        lose_link(conn, errno, strerror(errno), now_ms);
 }
 
-static void dialed(idem_conn *conn, int error, uint64_t now_ms) {
+static void greet_dialed(idem_conn *conn, int error, uint64_t now_ms) {
     if (error == 0) {
         idem__greeting greeting =
             idem__greeting_of(&conn->uri, conn->uri.shard);
         conn->greeting.deadline_ms = UINT64_MAX; /* dial_end_ms is it */
         if (!idem__seal_begin(&conn->seal, &conn->uri, &conn->endpoint) ||
             idem__wire_hello(&conn->wire, &conn->greeting, &greeting) != 0)
-            lose(conn, ENOMEM, "no memory", now_ms);
+            lose_link(conn, ENOMEM, "no memory", now_ms);
         else
             conn->state = IDEM__CONN_GREETING;
         return;
@@ -142,7 +142,7 @@ static void dialed(idem_conn *conn, int error, uint64_t now_ms) {
     idem__hang_up(conn->fd);
     conn->fd = -1;
     if (!dial_next(conn, now_ms))
-        lose(conn, error, strerror(error), now_ms);
+        lose_link(conn, error, strerror(error), now_ms);
 }
 
 static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
@@ -155,7 +155,7 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
         return;
     }
     if (!idp_hello_read(reply->result, &conn->hello)) {
-        lose(conn, 0, "its greeting is of another version", now_ms);
+        lose_link(conn, 0, "its greeting is of another version", now_ms);
         return;
     }
     idem__greeted greeted = {.serial = conn->serial,
@@ -176,7 +176,7 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
 }
 
 /* Hands out what has arrived. False when the link is no more. */
-static bool deliver(idem_conn *conn, uint64_t now_ms) {
+static bool deliver_replies(idem_conn *conn, uint64_t now_ms) {
     const uint64_t here = conn->generation;
     for (;;) {
         idem__op *op = NULL;
@@ -185,7 +185,8 @@ static bool deliver(idem_conn *conn, uint64_t now_ms) {
         case IDEM__NEXT_NONE:
             return true;
         case IDEM__NEXT_BROKEN:
-            lose(conn, 0, "it does not speak idemstore's protocol", now_ms);
+            lose_link(conn, 0, "it does not speak idemstore's protocol",
+                      now_ms);
             return false;
         case IDEM__NEXT_REPLY:
             break;
@@ -207,7 +208,7 @@ static void lose_opened(idem_conn *conn, idem__opened opened, uint64_t now_ms) {
     if (opened == IDEM__OPENED_FAILED)
         lose_tls(conn, now_ms);
     else
-        lose(conn, 0, "it was closed", now_ms);
+        lose_link(conn, 0, "it was closed", now_ms);
 }
 
 static void read_in(idem_conn *conn, uint64_t now_ms) {
@@ -215,7 +216,7 @@ static void read_in(idem_conn *conn, uint64_t now_ms) {
         size_t room = 0;
         uint8_t *to = idem__seal_room(&conn->seal, &conn->wire, &room);
         if (to == NULL) {
-            lose(conn, ENOMEM, "no memory for a reply", now_ms);
+            lose_link(conn, ENOMEM, "no memory for a reply", now_ms);
             return;
         }
         ssize_t got = recv(conn->fd, to, room, 0);
@@ -226,13 +227,13 @@ static void read_in(idem_conn *conn, uint64_t now_ms) {
             return;
         }
         if (got <= 0) {
-            lose(conn, got < 0 ? errno : 0,
-                 got < 0 ? strerror(errno) : "it was closed", now_ms);
+            lose_link(conn, got < 0 ? errno : 0,
+                      got < 0 ? strerror(errno) : "it was closed", now_ms);
             return;
         }
         idem__opened opened =
             idem__seal_came(&conn->seal, &conn->wire, (size_t)got);
-        if (!deliver(conn, now_ms))
+        if (!deliver_replies(conn, now_ms))
             return;
         if (opened != IDEM__OPENED)
             lose_opened(conn, opened, now_ms);
@@ -241,11 +242,11 @@ static void read_in(idem_conn *conn, uint64_t now_ms) {
     }
 }
 
-static void write_out(idem_conn *conn, uint64_t now_ms) {
+static void write_link(idem_conn *conn, uint64_t now_ms) {
     idem__buffer *out = idem__seal_out(&conn->seal, &conn->wire);
     for (;;) {
         if (!idem__seal_fill(&conn->seal, &conn->wire)) {
-            lose(conn, ENOMEM, "no memory", now_ms);
+            lose_link(conn, ENOMEM, "no memory", now_ms);
             return;
         }
         if (idem__buffer_len(out) == 0)
@@ -257,7 +258,7 @@ static void write_out(idem_conn *conn, uint64_t now_ms) {
         if (sent < 0 && errno == EAGAIN)
             return;
         if (sent < 0) {
-            lose(conn, errno, strerror(errno), now_ms);
+            lose_link(conn, errno, strerror(errno), now_ms);
             return;
         }
         idem__seal_sent(&conn->seal, &conn->wire, (size_t)sent);
@@ -276,9 +277,9 @@ static void process_dialing(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     bool is_due = now_ms >= conn->dial_end_ms;
     if ((ready & IDEM_WRITE) != 0 ||
         (is_due && idem__poll(conn->fd, POLLOUT, 0)))
-        dialed(conn, idem__dial_error(conn->fd), now_ms);
+        greet_dialed(conn, idem__dial_error(conn->fd), now_ms);
     else if (is_due)
-        dialed(conn, ETIMEDOUT, now_ms);
+        greet_dialed(conn, ETIMEDOUT, now_ms);
 }
 
 static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
@@ -292,7 +293,7 @@ static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     if (idem__fork_is_copy(here))
         return;
     if (conn->state == IDEM__CONN_GREETING && now_ms >= conn->dial_end_ms)
-        lose(conn, ETIMEDOUT, "it does not answer", now_ms);
+        lose_link(conn, ETIMEDOUT, "it does not answer", now_ms);
     if (conn->sent_on &&
         (conn->wire.calls.count == 0 || now_ms >= conn->drain_end_ms))
         start_over(conn, now_ms);
@@ -314,7 +315,7 @@ void idem_conn_process(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     if (conn->state == IDEM__CONN_UP)
         idem__conn_send_waiting(conn, now_ms);
     if (conn->state >= IDEM__CONN_GREETING)
-        write_out(conn, now_ms);
+        write_link(conn, now_ms);
     conn->busy = false;
 }
 

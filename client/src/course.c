@@ -147,8 +147,8 @@ static bool is_for_refusal(const idem__course *course, int32_t code) {
                : code == IDEM_E_TIMEOUT_UNSENT;
 }
 
-static int32_t conclude(const idem__course *course, int32_t code,
-                        const idem_error *why, idem_error *err) {
+static int32_t conclude_course(const idem__course *course, int32_t code,
+                               const idem_error *why, idem_error *err) {
     idem__where where = {why->endpoint, why->os_error};
     if (course->unsure != 0 && idem_error_assume(code) != IDEM_ASSUME_UNKNOWN)
         return idem__fail_at(err, course->unsure, where,
@@ -178,7 +178,7 @@ int32_t idem__course_conclude(const idem__course *course, int32_t code,
                               const idem_error *why, uint64_t now_ms,
                               idem_error *err) {
     idem__watch *watch = course->selector->watch;
-    code = conclude(course, code, why, err);
+    code = conclude_course(course, code, why, err);
     if (course->fast_ms != 0 &&
         (code == IDEM_E_TIMEOUT || code == IDEM_E_UNREPLICATED))
         idem__watch_try_later(watch, now_ms + course->fast_ms);

@@ -30,7 +30,7 @@ static const row rows[] = {{0, 0, "OK", "it worked"},
 #undef X
 };
 
-static const row *find(int32_t code) {
+static const row *find_error(int32_t code) {
     static const row unknown = {1, IDEM_ASSUME_UNKNOWN, "UNKNOWN",
                                 "no error of this version"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -40,15 +40,15 @@ static const row *find(int32_t code) {
 }
 
 const char *idem_error_name(int32_t code) {
-    return find(code)->name;
+    return find_error(code)->name;
 }
 
 const char *idem_error_text(int32_t code) {
-    return find(code)->text;
+    return find_error(code)->text;
 }
 
 int32_t idem_error_assume(int32_t code) {
-    return find(code)->assume;
+    return find_error(code)->assume;
 }
 
 void idem__error_copy(idem_error *to, const idem_error *from) {
@@ -58,8 +58,8 @@ void idem__error_copy(idem_error *to, const idem_error *from) {
         idem__sized_out(&idem__error_layout, to, from);
 }
 
-static void fill(idem_error *err, int32_t code, idem__where where,
-                 const char *text) {
+static void fill_error(idem_error *err, int32_t code, idem__where where,
+                       const char *text) {
     idem_error made = {.size = sizeof made,
                        .code = code,
                        .assume = idem_error_assume(code),
@@ -78,7 +78,7 @@ int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fill(err, code, (idem__where){0}, text);
+    fill_error(err, code, (idem__where){0}, text);
     return code;
 }
 
@@ -91,7 +91,7 @@ int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fill(err, code, where, text);
+    fill_error(err, code, where, text);
     return code;
 }
 

@@ -55,7 +55,7 @@ void idem__fork_unlock(void) {
     pthread_mutex_unlock(&idem__fork_page_of_process->lock);
 }
 
-static uint64_t notice(void) {
+static uint64_t notice_fork(void) {
     idem__fork_page *page = idem__fork_page_of_process;
     idem__fork_lock();
     uint64_t generation = atomic_load(&page->generation);
@@ -71,5 +71,5 @@ static uint64_t notice(void) {
 
 uint64_t idem__fork_here(void) {
     uint64_t generation = atomic_load(&idem__fork_page_of_process->generation);
-    return generation != 0 ? generation : notice();
+    return generation != 0 ? generation : notice_fork();
 }

@@ -25,14 +25,14 @@ static void make_places(void) {
     }
 }
 
-static void begin(void) {
+static void begin_process(void) {
     make_places();
     pthread_atfork(NULL, NULL, make_places);
 }
 
 static place *place_of(const _Atomic uint32_t *word) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, begin);
+    pthread_once(&once, begin_process);
     uintptr_t at = (uintptr_t)word;
     return &places[(at >> 4 ^ at >> 10 ^ at >> 16) % PLACES];
 }

@@ -29,8 +29,8 @@ bool idem__random(void *to, size_t len) {
 #endif
 }
 
-static int fail(const idem__handshake *handshake, idem_error *err, int os_error,
-                const char *why) {
+static int fail_handshake(const idem__handshake *handshake, idem_error *err,
+                          int os_error, const char *why) {
     const char *name = handshake->endpoint->name;
     idem__fail_at(err, IDEM_E_CONNECT,
                   (idem__where){.endpoint = name, .os_error = os_error},
@@ -47,8 +47,8 @@ static int fail_lookup(const idem__handshake *handshake, idem_error *err,
 }
 
 /* Sends what is queued; false with errno. */
-static bool send_out(int fd, idem__wire *wire, idem__seal *seal,
-                     uint64_t deadline_ms) {
+static bool send_handshake(int fd, idem__wire *wire, idem__seal *seal,
+                           uint64_t deadline_ms) {
     for (;;) {
         if (!idem__seal_fill(seal, wire)) {
             errno = ENOMEM;
@@ -98,7 +98,7 @@ static idem__heard hear(int fd, idem__wire *wire, idem__seal *seal,
         if (opened != IDEM__OPENED)
             return ended(seal, opened);
         if (idem__seal_is_on(seal))
-            (void)send_out(fd, wire, seal, deadline_ms);
+            (void)send_handshake(fd, wire, seal, deadline_ms);
         size_t room = 0;
         uint8_t *to = idem__seal_room(seal, wire, &room);
         if (to == NULL) {
@@ -122,7 +122,7 @@ static idem__heard hear(int fd, idem__wire *wire, idem__seal *seal,
 
 idem__heard idem__handshake_exchange(int fd, idem__wire *wire, idem__seal *seal,
                                      uint64_t deadline_ms, idp_reply *reply) {
-    if (send_out(fd, wire, seal, deadline_ms))
+    if (send_handshake(fd, wire, seal, deadline_ms))
         return hear(fd, wire, seal, deadline_ms, reply);
     int why = errno; /* it may have said why before it closed */
     idem__heard heard = hear(fd, wire, seal, 0, reply);
@@ -189,8 +189,9 @@ static const char *ask_kind(const idem__handshake *handshake, idem__wire *wire,
 }
 
 /* 0, or the code that err was filled with. */
-static int32_t exchange(const idem__handshake *handshake, idem__wire *wire,
-                        int fd, idp_hello *hello, idem_error *err) {
+static int32_t exchange_handshake(const idem__handshake *handshake,
+                                  idem__wire *wire, int fd, idp_hello *hello,
+                                  idem_error *err) {
     const char *name = handshake->endpoint->name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     idp_reply reply = {0};
@@ -236,11 +237,11 @@ static int handshake_any(const idem__handshake *handshake, idem__race *race,
         int fd = idem__race_next(race, &at);
         if (fd < 0)
             return err->code != 0 ? -1
-                                  : fail(handshake, err, race->error,
-                                         strerror(race->error));
+                                  : fail_handshake(handshake, err, race->error,
+                                                   strerror(race->error));
         idem__handshake one = *handshake;
         one.deadline_ms = greeted_by_ms(race);
-        int32_t code = exchange(&one, wire, fd, hello, err);
+        int32_t code = exchange_handshake(&one, wire, fd, hello, err);
         if (code == 0) {
             *handshake->good = race->addrs[at];
             return fd;

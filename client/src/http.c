@@ -16,7 +16,7 @@ static bool is_blank(char c) {
 }
 
 /* One character of the key goes to its place, if there is one. */
-static void put(char c, char *key, size_t key_cap, size_t *key_len) {
+static void put_key_char(char c, char *key, size_t key_cap, size_t *key_len) {
     if (*key_len < key_cap)
         key[*key_len] = c;
     (*key_len)++;
@@ -37,7 +37,7 @@ static bool read_quoted(const char *value, size_t len, char *key,
         }
         if (!is_visible(c))
             return false;
-        put(c, key, key_cap, key_len);
+        put_key_char(c, key, key_cap, key_len);
     }
     return i + 1 == len;
 }
@@ -47,7 +47,7 @@ static bool read_bare(const char *value, size_t len, char *key, size_t key_cap,
     for (size_t i = 0; i < len; i++) {
         if (!is_visible(value[i]) || value[i] == '"')
             return false;
-        put(value[i], key, key_cap, key_len);
+        put_key_char(value[i], key, key_cap, key_len);
     }
     return true;
 }
@@ -89,8 +89,8 @@ static const char UNPROCESSABLE[] = "Unprocessable Content";
 static const char SERVER_ERROR[] = "Internal Server Error";
 static const char UNAVAILABLE[] = "Service Unavailable";
 
-static int32_t tell(const problem *what, char *body, size_t body_cap,
-                    idem_http *http) {
+static int32_t tell_problem(const problem *what, char *body, size_t body_cap,
+                            idem_http *http) {
     http->status = what->status;
     http->content_type = "application/problem+json";
     if (body == NULL && body_cap == 0)
@@ -152,22 +152,22 @@ static int32_t from_answer(const idem_answer *answer, char *body,
         return 0;
     case IDEM_IN_PROGRESS:
         http->retry_after_s = seconds_up(answer->lease_left_ms);
-        return tell(&in_progress, body, body_cap, http);
+        return tell_problem(&in_progress, body, body_cap, http);
     case IDEM_ORPHANED:
-        return tell(&orphaned, body, body_cap, http);
+        return tell_problem(&orphaned, body, body_cap, http);
     case IDEM_MISMATCH:
-        return tell(&mismatch, body, body_cap, http);
+        return tell_problem(&mismatch, body, body_cap, http);
     case IDEM_RELEASED: /* kept 0: only the end of its lease frees it */
         http->retry_after_s =
             answer->kept ? 1 : seconds_up(answer->lease_left_ms);
-        return tell(&released, body, body_cap, http);
+        return tell_problem(&released, body, body_cap, http);
     case IDEM_LEFT:
         http->retry_after_s = seconds_up(answer->lease_left_ms);
-        return tell(&left, body, body_cap, http);
+        return tell_problem(&left, body, body_cap, http);
     case IDEM_STALE:
-        return tell(&lost, body, body_cap, http);
+        return tell_problem(&lost, body, body_cap, http);
     case IDEM_NO_RECORD:
-        return tell(&gone, body, body_cap, http);
+        return tell_problem(&gone, body, body_cap, http);
     default:
         return IDEM_E_ARGUMENT;
     }
@@ -175,7 +175,8 @@ static int32_t from_answer(const idem_answer *answer, char *body,
 
 /* The caller's struct is written on failure, too: nothing of an earlier call
  * is left in it. */
-static int32_t hand_out(idem_http *theirs, const idem_http *own, int32_t code) {
+static int32_t hand_out_http(idem_http *theirs, const idem_http *own,
+                             int32_t code) {
     if (idem__sized_check(&idem__http_layout, theirs, "http", NULL) != 0)
         return IDEM_E_ARGUMENT;
     idem__sized_out(&idem__http_layout, theirs, own);
@@ -188,7 +189,7 @@ int32_t idem_http_from_answer(const idem_answer *answer, char *body,
     int32_t code = IDEM_E_ARGUMENT;
     if (idem__sized_check(&idem__answer_layout, answer, "answer", NULL) == 0)
         code = from_answer(answer, body, body_cap, &own);
-    return hand_out(http, &own, code);
+    return hand_out_http(http, &own, code);
 }
 
 static const problem missing = {
@@ -217,13 +218,13 @@ static int32_t from_error(int32_t code, char *body, size_t body_cap,
                           idem_http *http) {
     switch (code) {
     case IDEM_E_KEY_MISSING:
-        return tell(&missing, body, body_cap, http);
+        return tell_problem(&missing, body, body_cap, http);
     case IDEM_E_KEY_MALFORMED:
-        return tell(&malformed, body, body_cap, http);
+        return tell_problem(&malformed, body, body_cap, http);
     case IDEM_E_NOT_RECORDED:
-        return tell(&not_recorded, body, body_cap, http);
+        return tell_problem(&not_recorded, body, body_cap, http);
     case IDEM_E_NOT_HTTP:
-        return tell(&not_http, body, body_cap, http);
+        return tell_problem(&not_http, body, body_cap, http);
     case IDEM_E_LIMIT:
     case IDEM_E_NO_MEMORY:
     case IDEM_E_NOT_PRIMARY:
@@ -238,9 +239,9 @@ static int32_t from_error(int32_t code, char *body, size_t body_cap,
     case IDEM_E_TIMEOUT:
     case IDEM_E_LOST:
         http->retry_after_s = 1;
-        return tell(&unavailable, body, body_cap, http);
+        return tell_problem(&unavailable, body, body_cap, http);
     default:
-        return tell(&failed, body, body_cap, http);
+        return tell_problem(&failed, body, body_cap, http);
     }
 }
 
@@ -248,5 +249,5 @@ int32_t idem_http_from_error(int32_t code, char *body, size_t body_cap,
                              idem_http *http) {
     idem_http own = {.status = 500};
     int32_t told = from_error(code, body, body_cap, &own);
-    return hand_out(http, &own, told);
+    return hand_out_http(http, &own, told);
 }

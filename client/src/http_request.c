@@ -106,7 +106,7 @@ static void put_length(crypto_hash_sha256_state *state, size_t len) {
     crypto_hash_sha256_update(state, bytes, sizeof bytes);
 }
 
-static void put(crypto_hash_sha256_state *state, idem_slice part) {
+static void hash_part(crypto_hash_sha256_state *state, idem_slice part) {
     put_length(state, part.len);
     if (part.len > 0)
         crypto_hash_sha256_update(state, part.ptr, part.len);
@@ -131,10 +131,10 @@ int32_t idem_http_fingerprint(const idem_http_request *request,
     if (code != 0)
         return code;
     crypto_hash_sha256_init(&state);
-    put(&state, own.method);
-    put(&state, own.target);
+    hash_part(&state, own.method);
+    hash_part(&state, own.target);
     put_lower(&state, media_type(own.content_type));
-    put(&state, own.body);
+    hash_part(&state, own.body);
     crypto_hash_sha256_final(&state, fingerprint);
     return 0;
 }

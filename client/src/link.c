@@ -29,7 +29,7 @@ void idem__link_fini(idem__link *link) {
     idem__wire_fini(&link->wire);
 }
 
-static idem__seen seen(const idem__link *link) {
+static idem__seen seen_of(const idem__link *link) {
     return (idem__seen){link->endpoint.name, link->shard, link->hello.epoch};
 }
 
@@ -60,7 +60,8 @@ uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
     return now_ms + (dial_ms < left_ms ? dial_ms : left_ms);
 }
 
-static bool learn(const idem__link *link, uint64_t now_ms, idem_error *err) {
+static bool learn_hello(const idem__link *link, uint64_t now_ms,
+                        idem_error *err) {
     idem__greeted greeted = {.serial = link->serial,
                              .endpoint = &link->endpoint,
                              .hello = &link->hello,
@@ -70,10 +71,10 @@ static bool learn(const idem__link *link, uint64_t now_ms, idem_error *err) {
 
 bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
     assert(link->state == IDEM__LINK_DIALING);
-    if (!learn(link, now_ms, err))
+    if (!learn_hello(link, now_ms, err))
         return false;
     link->state = IDEM__LINK_UP;
-    idem__watch_connected(link->selector->watch, seen(link));
+    idem__watch_connected(link->selector->watch, seen_of(link));
     link->quiet_ms = 0;
     link->drain_end_ms = 0;
     link->why.code = 0;
@@ -99,7 +100,7 @@ void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
         return;
     link->hello = hello;
     /* One that is not believed has taken a change all the same. */
-    (void)learn(link, now_ms, &why);
+    (void)learn_hello(link, now_ms, &why);
 }
 
 static void set_retry(idem__link *link, uint64_t now_ms) {
@@ -215,7 +216,7 @@ const char *idem__link_why_leave(const idem__link *link, uint64_t now_ms) {
 void idem__link_break(idem__link *link, const char *why) {
     assert(link->state == IDEM__LINK_UP);
     link->state = IDEM__LINK_BROKEN;
-    idem__watch_lost(link->selector->watch, seen(link), why);
+    idem__watch_lost(link->selector->watch, seen_of(link), why);
 }
 
 idem__attempt *idem__link_take_lost(idem__link *link) {

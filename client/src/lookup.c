@@ -45,8 +45,8 @@ static uint32_t copy_addrs(const struct addrinfo *found, idem__addr *addrs) {
     return count;
 }
 
-static int ask(const char *host, const char *port, int flags,
-               idem__addr addrs[IDEM__ADDRS_MAX], uint32_t *count) {
+static int ask_resolver(const char *host, const char *port, int flags,
+                        idem__addr addrs[IDEM__ADDRS_MAX], uint32_t *count) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICSERV | flags};
     struct addrinfo *found = NULL;
@@ -59,7 +59,7 @@ static int ask(const char *host, const char *port, int flags,
     return code;
 }
 
-static void let_go(struct lookup_job *job) {
+static void let_go_of_job(struct lookup_job *job) {
     pthread_mutex_lock(&job->lock);
     bool last = job->is_alone;
     job->is_alone = true;
@@ -75,7 +75,7 @@ static void *run_job(void *arg) {
     struct lookup_job *job = arg;
     idem__addr addrs[IDEM__ADDRS_MAX];
     uint32_t count = 0;
-    int code = ask(job->host, job->port, 0, addrs, &count);
+    int code = ask_resolver(job->host, job->port, 0, addrs, &count);
     pthread_mutex_lock(&job->lock);
     job->code = code;
     job->count = count;
@@ -83,13 +83,13 @@ static void *run_job(void *arg) {
     job->is_over = true;
     pthread_cond_signal(&job->over);
     pthread_mutex_unlock(&job->lock);
-    let_go(job);
+    let_go_of_job(job);
     atomic_fetch_sub(&jobs, 1);
     return NULL;
 }
 
-static struct lookup_job *begin(const idem__endpoint *endpoint,
-                                const char *port) {
+static struct lookup_job *begin_job(const idem__endpoint *endpoint,
+                                    const char *port) {
     if (atomic_fetch_add(&jobs, 1) >= JOBS_MAX) {
         atomic_fetch_sub(&jobs, 1);
         return NULL;
@@ -104,13 +104,13 @@ static struct lookup_job *begin(const idem__endpoint *endpoint,
         if (idem__thread_start(NULL, run_job, job))
             return job;
         job->is_alone = true;
-        let_go(job);
+        let_go_of_job(job);
     }
     atomic_fetch_sub(&jobs, 1);
     return NULL;
 }
 
-static bool await(struct lookup_job *job, uint64_t deadline_ms) {
+static bool await_resolver(struct lookup_job *job, uint64_t deadline_ms) {
     int error = 0;
     pthread_mutex_lock(&job->lock);
     while (!job->is_over && error == 0)
@@ -123,7 +123,7 @@ static bool await(struct lookup_job *job, uint64_t deadline_ms) {
 void idem__lookup_drop(idem__lookup *lookup) {
     /* In a child of fork the thread is none, and its lock may be taken. */
     if (lookup->job != NULL && lookup->job->pid == getpid())
-        let_go(lookup->job);
+        let_go_of_job(lookup->job);
     lookup->job = NULL;
 }
 
@@ -139,12 +139,12 @@ static uint32_t by_thread(idem__lookup *lookup, const idem__endpoint *endpoint,
     if (lookup->job != NULL && !is_for(lookup->job, endpoint, port))
         idem__lookup_drop(lookup);
     if (lookup->job == NULL)
-        lookup->job = begin(endpoint, port);
+        lookup->job = begin_job(endpoint, port);
     *why = "no thread or no memory to look it up";
     if (lookup->job == NULL)
         return 0;
     *why = "the resolver has not answered yet";
-    if (!await(lookup->job, deadline_ms))
+    if (!await_resolver(lookup->job, deadline_ms))
         return 0;
     uint32_t count = lookup->job->count;
     *why =
@@ -174,7 +174,7 @@ uint32_t idem__lookup_addrs(idem__lookup *lookup,
     char port[8];
     uint32_t count = 0;
     snprintf(port, sizeof port, "%u", endpoint->port);
-    if (ask(endpoint->host, port, AI_NUMERICHOST, addrs, &count) == 0)
+    if (ask_resolver(endpoint->host, port, AI_NUMERICHOST, addrs, &count) == 0)
         return count;
     return by_thread(lookup, endpoint, port, deadline_ms, addrs, why);
 }

@@ -8,20 +8,20 @@
 
 bool (*idem__mem_refuse)(void);
 
-static bool refused(void) {
+static bool is_refused_memory(void) {
     return idem__mem_refuse != NULL && idem__mem_refuse();
 }
 
 void *idem__alloc(size_t bytes) {
-    return refused() ? NULL : malloc(bytes);
+    return is_refused_memory() ? NULL : malloc(bytes);
 }
 
 void *idem__calloc(size_t bytes) {
-    return refused() ? NULL : calloc(1, bytes);
+    return is_refused_memory() ? NULL : calloc(1, bytes);
 }
 
 void *idem__realloc(void *block, size_t bytes) {
-    return refused() ? NULL : realloc(block, bytes);
+    return is_refused_memory() ? NULL : realloc(block, bytes);
 }
 
 void idem__free(void *block) {

@@ -111,7 +111,8 @@ static uint32_t ask_ms(const idem__lease *lease, uint32_t due,
 }
 
 /* Without the lock. True when the server has answered. */
-static bool renew(idem__renewer *renewer, idem__lease *lease, uint32_t due) {
+static bool renew_lease(idem__renewer *renewer, idem__lease *lease,
+                        uint32_t due) {
     idem_answer answer = {.size = sizeof answer};
     idem__times times;
     idem_args args = lease->args;
@@ -132,7 +133,7 @@ static void renew_next(idem__renewer *renewer, idem__lease *lease,
                        uint32_t due) {
     renewer->asking = lease;
     pthread_mutex_unlock(&renewer->lock);
-    bool answered = renew(renewer, lease, due);
+    bool answered = renew_lease(renewer, lease, due);
     pthread_mutex_lock(&renewer->lock);
     renewer->asking = NULL;
     if (lease->ended) {

@@ -92,7 +92,7 @@ extern void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer,
 #endif
 
 /* Whatever else happens, nobody renews it any more. */
-static void let_go(void *arg) {
+static void let_go_of_lease(void *arg) {
     idem_run *run = arg;
     if (run->lease != NULL && idem__fork_is_copy(run->generation))
         idem__free(run->lease); /* the parent's thread renews its own */
@@ -106,7 +106,7 @@ static void let_go(void *arg) {
 static void watch_jumps(idem_run *run) {
 #if IDEM__SEES_JUMPS
     if (_pthread_cleanup_push != NULL)
-        _pthread_cleanup_push(&run->jump, let_go, run);
+        _pthread_cleanup_push(&run->jump, let_go_of_lease, run);
 #else
     (void)run; /* a jump over it is not seen: the lease is renewed on */
 #endif
@@ -117,7 +117,7 @@ static void leave_run(idem_run *run) {
     if (run->jump.__routine != NULL && _pthread_cleanup_pop != NULL)
         _pthread_cleanup_pop(&run->jump, 0);
 #endif
-    let_go(run);
+    let_go_of_lease(run);
 }
 
 /* ------------------------------------------------------- what it came to */
@@ -129,7 +129,8 @@ static void tell_left(const idem_run *run, idem_answer *answer) {
 
 /* The effect has happened: whatever keeps it from being recorded is told as
  * that. */
-static int32_t record(idem_run *run, idem_answer *answer, idem_error *err) {
+static int32_t record_effect(idem_run *run, idem_answer *answer,
+                             idem_error *err) {
     idem_error why = {.size = sizeof why};
     idem__times times;
     int32_t code = idem__client_call(run->client, IDEM_COMPLETE, &run->args,
@@ -156,7 +157,7 @@ static int32_t record(idem_run *run, idem_answer *answer, idem_error *err) {
                       "hand its result on");
 }
 
-static int32_t give_back(idem_run *run, idem_answer *answer) {
+static int32_t give_back_claim(idem_run *run, idem_answer *answer) {
     idem__times times;
     int32_t code = idem__client_call(run->client, IDEM_RELEASE, &run->args,
                                      answer, NULL, &times);
@@ -180,9 +181,9 @@ static int32_t end_run(idem_run *run, int32_t verdict, idem_answer *answer,
     }
     switch (verdict) {
     case IDEM_RUN_DONE:
-        return record(run, answer, err);
+        return record_effect(run, answer, err);
     case IDEM_RUN_FAILED:
-        return give_back(run, answer);
+        return give_back_claim(run, answer);
     case IDEM_RUN_UNSURE:
         tell_left(run, answer);
         return 0;
@@ -215,8 +216,8 @@ static void claim(idem_run *run, const idem_answer *theirs) {
     run->previous = answer->previous;
 }
 
-static int32_t give_up(idem_run *run, idem_answer *answer, idem_error *err,
-                       const char *why) {
+static int32_t give_up_claim(idem_run *run, idem_answer *answer,
+                             idem_error *err, const char *why) {
     idem__times times;
     idem__client_call(run->client, IDEM_RELEASE, &run->args, NULL, NULL,
                       &times);
@@ -229,10 +230,10 @@ static int32_t run_claimed(idem_run *run, const idem__times *times,
                            idem_error *err) {
     run->lease = idem__lease_new(&run->args, times);
     if (run->lease == NULL)
-        return give_up(run, answer, err, "no memory for a lease");
+        return give_up_claim(run, answer, err, "no memory for a lease");
     if (!run->args.no_renew &&
         !idem__lease_keep(&run->client->renewer, run->lease))
-        return give_up(run, answer, err, "no thread to renew the lease");
+        return give_up_claim(run, answer, err, "no thread to renew the lease");
     tell_left(run, answer); /* unless more is heard of the function */
     watch_jumps(run);
     int32_t verdict = fn(run, ctx);

@@ -141,8 +141,8 @@ void idem_session_sent(idem_session *session, size_t len) {
         idem__buffer_reset(out);
 }
 
-static void answer(idem_session *session, idem__async_op *call,
-                   const idp_reply *reply) {
+static void answer_session_call(idem_session *session, idem__async_op *call,
+                                const idp_reply *reply) {
     if (call->op.method == IDP_HELLO && !reply->is_error &&
         idp_hello_read(reply->result, &session->hello)) {
         session->greeted = true;
@@ -173,7 +173,7 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
         idp_reply reply = {0};
         switch (idem__wire_next(&session->wire, &op, &reply)) {
         case IDEM__NEXT_REPLY:
-            answer(session, (idem__async_op *)op, &reply);
+            answer_session_call(session, (idem__async_op *)op, &reply);
             if (!is_ours(session))
                 return IDEM_E_CLOSED; /* the callback has forked */
             break;

@@ -50,7 +50,7 @@ static bool offer_one(idem__shared_conn *conn) {
 
 /* The lock is held, and this thread leaves or lets a role go: if something is
  * left to be done, one of those who sleep is asked to look. */
-static void pass_on(idem__shared_conn *conn) {
+static void pass_on_roles(idem__shared_conn *conn) {
     if (conn->full > 0)
         pthread_cond_broadcast(&conn->changed);
     if (conn->link.state != IDEM__LINK_UP)
@@ -138,8 +138,8 @@ static void send_round(idem__shared_conn *conn, idem__waiter *me) {
 }
 
 /* Without the lock: the answer, or what kept it away, goes to its waiter. */
-static int32_t finish(const idem__shared_conn *conn, idem__waiter *waiter,
-                      const idp_reply *reply) {
+static int32_t finish_waiter(const idem__shared_conn *conn,
+                             idem__waiter *waiter, const idp_reply *reply) {
     idem_answer view;
     int32_t code = idem__link_read(&conn->link, &waiter->attempt, reply, &view,
                                    waiter->err);
@@ -155,11 +155,12 @@ typedef struct delivery {
 } delivery;
 
 /* Without the lock. */
-static void hand_out(const idem__shared_conn *conn, const idem__waiter *me,
-                     const delivery *batch, uint32_t count) {
+static void hand_out_batch(const idem__shared_conn *conn,
+                           const idem__waiter *me, const delivery *batch,
+                           uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         idem__waiter *waiter = batch[i].waiter;
-        int32_t code = finish(conn, waiter, &batch[i].reply);
+        int32_t code = finish_waiter(conn, waiter, &batch[i].reply);
         if (waiter != me) {
             idem__waiter_end(waiter, code);
             continue;
@@ -171,7 +172,7 @@ static void hand_out(const idem__shared_conn *conn, const idem__waiter *me,
 
 /* The reader hands out what has arrived; false when it is not our protocol.
  * The lock is held before and after, not between. */
-static bool deliver(idem__shared_conn *conn, const idem__waiter *me) {
+static bool deliver_batches(idem__shared_conn *conn, const idem__waiter *me) {
     delivery batch[BATCH_MAX];
     const uint64_t now_ms = idem_now_ms();
     for (;;) {
@@ -188,7 +189,7 @@ static bool deliver(idem__shared_conn *conn, const idem__waiter *me) {
         if (count > 0) {
             conn->woken += count;
             pthread_mutex_unlock(&conn->lock);
-            hand_out(conn, me, batch, count);
+            hand_out_batch(conn, me, batch, count);
             pthread_mutex_lock(&conn->lock);
         }
         if (next != IDEM__NEXT_REPLY)
@@ -221,7 +222,7 @@ static void hear(idem__shared_conn *conn, const idem__waiter *me, size_t len) {
     idem__link *link = &conn->link;
     idem__opened opened = idem__seal_came(&conn->seal, &link->wire, len);
     idem__link_heard(link, len);
-    if (!deliver(conn, me))
+    if (!deliver_batches(conn, me))
         idem__shared_conn_break(conn, 0, "it sent what is not the protocol");
     else if (opened == IDEM__OPENED_FAILED)
         idem__shared_conn_break(conn, 0, idem__seal_why(&conn->seal));
@@ -261,7 +262,7 @@ static void read_round(idem__shared_conn *conn, idem__waiter *me) {
 
 /* Sleeps until the call has ended (true: without the lock), a role is offered
  * or the deadline has come (false: with it). */
-static bool park(idem__shared_conn *conn, idem__waiter *me) {
+static bool park_thread(idem__shared_conn *conn, idem__waiter *me) {
     me->parked = true;
     pthread_mutex_unlock(&conn->lock);
     while (atomic_load_explicit(&me->word, memory_order_acquire) == WAITING) {
@@ -319,14 +320,14 @@ static bool work(idem__shared_conn *conn, idem__waiter *me) {
             send_round(conn, me);
         else if (!conn->reading)
             read_round(conn, me);
-        else if (park(conn, me))
+        else if (park_thread(conn, me))
             return false;
     }
     return true;
 }
 
-static int32_t queue(idem__shared_conn *conn, idem__waiter *me,
-                     idp_request *request) {
+static int32_t queue_request(idem__shared_conn *conn, idem__waiter *me,
+                             idp_request *request) {
     atomic_init(&me->word, WAITING);
     int32_t code = idem__link_queue(&conn->link, &me->attempt, request,
                                     me->now_ms, me->err);
@@ -345,14 +346,14 @@ int32_t idem__shared_conn_call(idem__shared_conn *conn, idem__waiter *waiter,
         waiter->now_ms = idem_now_ms();
     }
     if (waiter->code == 0)
-        waiter->code = queue(conn, waiter, request);
+        waiter->code = queue_request(conn, waiter, request);
     if (waiter->code != 0) {
-        pass_on(conn);
+        pass_on_roles(conn);
         pthread_mutex_unlock(&conn->lock);
         return waiter->code;
     }
     if (work(conn, waiter)) {
-        pass_on(conn);
+        pass_on_roles(conn);
         pthread_mutex_unlock(&conn->lock);
     }
     /* A reader may still be busy with it. Nobody offers roles to it now. */

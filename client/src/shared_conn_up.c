@@ -83,8 +83,8 @@ void idem__shared_conn_break(idem__shared_conn *conn, int os_error,
 }
 
 /* Without the lock: nobody else touches a shared connection that is DIALING. */
-static int dial(idem__shared_conn *conn, uint64_t deadline_ms,
-                idem_error *err) {
+static int dial_server(idem__shared_conn *conn, uint64_t deadline_ms,
+                       idem_error *err) {
     idem__link *link = &conn->link;
     idem__handshake handshake = {
         .uri = link->uri,
@@ -109,7 +109,7 @@ static int dial(idem__shared_conn *conn, uint64_t deadline_ms,
 }
 
 /* 0, or the code that ends the attempt of whoever has dialled. */
-static int32_t dialed(idem__shared_conn *conn, int fd, idem_error *err) {
+static int32_t take_dialed(idem__shared_conn *conn, int fd, idem_error *err) {
     int32_t code = 0;
     if (fd >= 0 && idem__link_greeted(&conn->link, idem_now_ms(), err)) {
         conn->fd = fd;
@@ -122,17 +122,17 @@ static int32_t dialed(idem__shared_conn *conn, int fd, idem_error *err) {
     return code;
 }
 
-static int32_t attempt(idem__shared_conn *conn, uint64_t deadline_ms,
-                       idem_error *err) {
+static int32_t attempt_connect(idem__shared_conn *conn, uint64_t deadline_ms,
+                               idem_error *err) {
     idem_error why = {.size = sizeof why};
     idem__watch *watch = conn->link.selector->watch;
     idem__link_dial(&conn->link);
     pthread_mutex_unlock(&conn->lock);
     if (watch != NULL)
         idem__watch_tell(watch);
-    int fd = dial(conn, deadline_ms, &why);
+    int fd = dial_server(conn, deadline_ms, &why);
     pthread_mutex_lock(&conn->lock);
-    int32_t code = dialed(conn, fd, &why);
+    int32_t code = take_dialed(conn, fd, &why);
     if (code != 0)
         idem__error_copy(err, &why);
     return code;
@@ -156,7 +156,7 @@ static int32_t connect_conn(idem__shared_conn *conn, idem__limit limit,
             return idem__link_give_up(link, err);
         uint64_t until_ms = deadline_ms;
         if (link->state == IDEM__LINK_DOWN && now_ms >= link->retry_at_ms) {
-            int32_t code = attempt(conn, deadline_ms, err);
+            int32_t code = attempt_connect(conn, deadline_ms, err);
             if (code != 0)
                 return code;
             failed++;

@@ -22,14 +22,14 @@
         sizeof short_name##_ends / sizeof *short_name##_ends, END(least), \
         sizeof(STRUCT)};                                                  \
     void idem_##short_name##_init(STRUCT *of, size_t of_size) {           \
-        begin(of, of_size);                                               \
+        begin_sized(of, of_size);                                         \
     }
 
 /* A field in what was padding would read what no program has set. */
 #define NO_PADDING(last) \
     static_assert(END(last) == sizeof(STRUCT), "name what pads the end")
 
-static void begin(void *theirs, size_t size) {
+static void begin_sized(void *theirs, size_t size) {
     uint32_t told = (uint32_t)size;
     if (theirs == NULL || size < sizeof told || size > SIZE_MAX_BYTES)
         return;

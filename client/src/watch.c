@@ -35,8 +35,8 @@ static idem_event *next_event(idem__watch *watch, int32_t event) {
     return to;
 }
 
-static void put(idem__watch *watch, int32_t event, idem__seen seen,
-                const char *text) {
+static void put_event(idem__watch *watch, int32_t event, idem__seen seen,
+                      const char *text) {
     idem_event *to = next_event(watch, event);
     if (to == NULL)
         return;
@@ -46,10 +46,10 @@ static void put(idem__watch *watch, int32_t event, idem__seen seen,
     snprintf(to->text, sizeof to->text, "%s", text);
 }
 
-static void tell(idem__watch *watch, int32_t event, idem__seen seen,
-                 const char *text) {
+static void tell_event(idem__watch *watch, int32_t event, idem__seen seen,
+                       const char *text) {
     pthread_mutex_lock(&watch->lock);
-    put(watch, event, seen, text);
+    put_event(watch, event, seen, text);
     pthread_mutex_unlock(&watch->lock);
 }
 
@@ -60,7 +60,7 @@ void idem__watch_connected(idem__watch *watch, idem__seen seen) {
     idem__watch_count(watch, IDEM__COUNT_CONNECTS);
     atomic_fetch_add(&watch->connections, 1);
     snprintf(text, sizeof text, "connected to %.200s", seen.endpoint);
-    tell(watch, IDEM_EVENT_CONNECTED, seen, text);
+    tell_event(watch, IDEM_EVENT_CONNECTED, seen, text);
 }
 
 void idem__watch_lost(idem__watch *watch, idem__seen seen, const char *why) {
@@ -71,7 +71,7 @@ void idem__watch_lost(idem__watch *watch, idem__seen seen, const char *why) {
     atomic_fetch_sub(&watch->connections, 1);
     snprintf(text, sizeof text, "the connection to %.120s is lost: %.80s",
              seen.endpoint, why);
-    tell(watch, IDEM_EVENT_LOST, seen, text);
+    tell_event(watch, IDEM_EVENT_LOST, seen, text);
 }
 
 void idem__watch_primary(idem__watch *watch, idem__seen seen) {
@@ -85,7 +85,7 @@ void idem__watch_primary(idem__watch *watch, idem__seen seen) {
         idem__watch_count(watch, IDEM__COUNT_FOLLOWS);
         snprintf(text, sizeof text, "%.100s is the primary now, after %.100s",
                  seen.endpoint, watch->primary);
-        put(watch, IDEM_EVENT_NEW_PRIMARY, seen, text);
+        put_event(watch, IDEM_EVENT_NEW_PRIMARY, seen, text);
     }
     watch->epoch = seen.epoch;
     snprintf(watch->primary, sizeof watch->primary, "%s", seen.endpoint);
@@ -102,7 +102,8 @@ void idem__watch_changes_wait(idem__watch *watch, const char *endpoint) {
              "changes wait: %.150s takes them and confirms none; is its "
              "replica silent?",
              endpoint);
-    tell(watch, IDEM_EVENT_CHANGES_WAIT, (idem__seen){endpoint, -1, 0}, text);
+    tell_event(watch, IDEM_EVENT_CHANGES_WAIT, (idem__seen){endpoint, -1, 0},
+               text);
 }
 
 void idem__watch_changes_go_on(idem__watch *watch) {
@@ -114,8 +115,8 @@ void idem__watch_changes_go_on(idem__watch *watch) {
     pthread_mutex_lock(&watch->lock);
     snprintf(text, sizeof text, "changes go on: %.200s has confirmed one",
              watch->primary);
-    put(watch, IDEM_EVENT_CHANGES_GO_ON,
-        (idem__seen){watch->primary, -1, watch->epoch}, text);
+    put_event(watch, IDEM_EVENT_CHANGES_GO_ON,
+              (idem__seen){watch->primary, -1, watch->epoch}, text);
     pthread_mutex_unlock(&watch->lock);
 }
 

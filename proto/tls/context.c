@@ -52,7 +52,7 @@ static int verify(X509_STORE_CTX *store, void *unused) {
 }
 
 /* Alerts as they pass. */
-static void note(const SSL *ssl, int where, int value) {
+static void note_context(const SSL *ssl, int where, int value) {
     idp_tls *tls = SSL_get_app_data(ssl);
     if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT)
         return;
@@ -73,7 +73,7 @@ static bool set_up(idp_tls_context *context, const idp_tls_settings *settings) {
     SSL_CTX_set_max_cert_list(ctx, CHAIN_BYTES_MAX);
     SSL_CTX_set_verify_depth(ctx, 8);
     SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
-    SSL_CTX_set_info_callback(ctx, note);
+    SSL_CTX_set_info_callback(ctx, note_context);
     if (settings->any_purpose)
         X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(ctx),
                                       X509_PURPOSE_ANY);

@@ -25,10 +25,11 @@ typedef struct text_file {
     BIO *bio;
 } text_file;
 
-static bool refuse(idp_tls_why *why, const text_file *file, const char *format,
-                   ...) __attribute__((format(printf, 3, 4)));
-static bool refuse(idp_tls_why *why, const text_file *file, const char *format,
-                   ...) {
+static bool refuse_files(idp_tls_why *why, const text_file *file,
+                         const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool refuse_files(idp_tls_why *why, const text_file *file,
+                         const char *format, ...) {
     char reason[256];
     va_list args;
     va_start(args, format);
@@ -44,29 +45,31 @@ static bool check_mode(const text_file *file, const struct stat *about,
                        idp_tls_why *why) {
     if ((about->st_mode & (S_IRWXO | S_IWGRP)) == 0)
         return true;
-    return refuse(why, file,
-                  "may be read by others, or written by its group (mode %04o): "
-                  "chmod 600 or 640",
-                  (unsigned)about->st_mode & 07777);
+    return refuse_files(
+        why, file,
+        "may be read by others, or written by its group (mode %04o): "
+        "chmod 600 or 640",
+        (unsigned)about->st_mode & 07777);
 }
 
 static bool read_all(text_file *file, int fd, idp_tls_why *why) {
     file->text = malloc(FILE_BYTES_MAX + 1);
     if (file->text == NULL)
-        return refuse(why, file, "can't be read: there is no memory");
+        return refuse_files(why, file, "can't be read: there is no memory");
     for (;;) {
         ssize_t got =
             read(fd, file->text + file->len, FILE_BYTES_MAX + 1 - file->len);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return refuse(why, file, "can't be read: %s", strerror(errno));
+            return refuse_files(why, file, "can't be read: %s",
+                                strerror(errno));
         if (got == 0)
             break;
         file->len += (size_t)got;
         if (file->len > FILE_BYTES_MAX)
-            return refuse(why, file, "is larger than %u KiB",
-                          FILE_BYTES_MAX / 1024);
+            return refuse_files(why, file, "is larger than %u KiB",
+                                FILE_BYTES_MAX / 1024);
     }
     file->text[file->len] = '\0';
     return true;
@@ -91,15 +94,16 @@ static bool check_form(const text_file *file, idp_tls_why *why) {
          at++)
         last = at;
     if (begins == 0)
-        return refuse(why, file,
-                      "is not PEM: there is no line -----BEGIN ...-----%s",
-                      file->len == 0 ? ", it is empty" : "");
+        return refuse_files(
+            why, file, "is not PEM: there is no line -----BEGIN ...-----%s",
+            file->len == 0 ? ", it is empty" : "");
     if (last != NULL && strstr(last + 9, "-----") == NULL)
         is_cut = true;
     if (is_cut)
-        return refuse(why, file,
-                      "is cut off: a -----BEGIN line has no -----END line; is "
-                      "it just being written?");
+        return refuse_files(
+            why, file,
+            "is cut off: a -----BEGIN line has no -----END line; is "
+            "it just being written?");
     return true;
 }
 
@@ -107,18 +111,18 @@ static bool open_file(text_file *file, bool is_secret, idp_tls_why *why) {
     struct stat about;
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return refuse(why, file, "can't be opened: %s", strerror(errno));
+        return refuse_files(why, file, "can't be opened: %s", strerror(errno));
     bool good = fstat(fd, &about) == 0;
     if (!good)
-        refuse(why, file, "can't be opened: %s", strerror(errno));
+        refuse_files(why, file, "can't be opened: %s", strerror(errno));
     else if (S_ISDIR(about.st_mode))
-        good = refuse(why, file, "is a folder");
+        good = refuse_files(why, file, "is a folder");
     good = good && (!is_secret || check_mode(file, &about, why)) &&
            read_all(file, fd, why) && check_form(file, why);
     close(fd);
     if (good &&
         (file->bio = BIO_new_mem_buf(file->text, (int)file->len)) == NULL)
-        good = refuse(why, file, "can't be read: there is no memory");
+        good = refuse_files(why, file, "can't be read: there is no memory");
     return good;
 }
 
@@ -148,10 +152,10 @@ static bool refuse_part(const text_file *file, unsigned number,
                         idp_tls_why *why) {
     char reason[160];
     idp_tls_reason(reason, sizeof reason);
-    return refuse(why, file,
-                  "has a certificate that can't be read, number %u: "
-                  "%s",
-                  number, reason);
+    return refuse_files(why, file,
+                        "has a certificate that can't be read, number %u: "
+                        "%s",
+                        number, reason);
 }
 
 /* ------------------------------------------------------------- our own */
@@ -170,14 +174,16 @@ static bool check_dates(const text_file *file, X509 *cert, int64_t *end_s,
     *end_s = unix_seconds(X509_get0_notAfter(cert));
     if (X509_cmp_time(X509_get0_notAfter(cert), &now) < 0) {
         idp_tls_date(X509_get0_notAfter(cert), date, sizeof date);
-        return refuse(why, file, "holds a certificate that expired %s", date);
+        return refuse_files(why, file, "holds a certificate that expired %s",
+                            date);
     }
     if (X509_cmp_time(X509_get0_notBefore(cert), &now) > 0) {
         idp_tls_date(X509_get0_notBefore(cert), date, sizeof date);
-        return refuse(why, file,
-                      "holds a certificate that is not valid before %s; is the "
-                      "clock right?",
-                      date);
+        return refuse_files(
+            why, file,
+            "holds a certificate that is not valid before %s; is the "
+            "clock right?",
+            date);
     }
     return true;
 }
@@ -186,7 +192,7 @@ static bool use_certs(idp_tls_context *context, text_file *file,
                       idp_tls_why *why) {
     X509 *cert = next_cert(file);
     if (cert == NULL && is_at_end())
-        return refuse(why, file, "holds no certificate");
+        return refuse_files(why, file, "holds no certificate");
     if (cert == NULL)
         return refuse_part(file, 1, why);
     bool good = check_dates(file, cert, &context->end_s, why);
@@ -219,25 +225,27 @@ static bool use_key(idp_tls_context *context, text_file *file,
     bool asked = false;
     char reason[160];
     if (file->text == NULL || strstr(file->text, "PRIVATE KEY-----") == NULL)
-        return refuse(why, file, "holds no private key");
+        return refuse_files(why, file, "holds no private key");
     EVP_PKEY *key =
         PEM_read_bio_PrivateKey(file->bio, NULL, no_passphrase, &asked);
     if (key == NULL && asked)
-        return refuse(why, file,
-                      "holds a key under a passphrase, and there is "
-                      "nobody to ask for it");
+        return refuse_files(why, file,
+                            "holds a key under a passphrase, and there is "
+                            "nobody to ask for it");
     if (key == NULL) {
         idp_tls_reason(reason, sizeof reason);
-        return refuse(why, file, "holds a key that can't be read: %s", reason);
+        return refuse_files(why, file, "holds a key that can't be read: %s",
+                            reason);
     }
     bool good = X509_check_private_key(SSL_CTX_get0_certificate(context->ctx),
                                        key) == 1 &&
                 SSL_CTX_use_PrivateKey(context->ctx, key) == 1;
     EVP_PKEY_free(key);
-    return good || refuse(why, file,
-                          "holds another key than that of the certificate in "
-                          "%.100s",
-                          cert_file);
+    return good ||
+           refuse_files(why, file,
+                        "holds another key than that of the certificate in "
+                        "%.100s",
+                        cert_file);
 }
 
 static bool load_own(idp_tls_context *context, const idp_tls_settings *settings,
@@ -275,7 +283,7 @@ static bool use_authorities(idp_tls_context *context, text_file *file,
     if (!is_at_end())
         return refuse_part(file, count + 1, why);
     if (count == 0)
-        return refuse(why, file, "holds no certificate");
+        return refuse_files(why, file, "holds no certificate");
     /* One that is named is trusted, whoever has signed it. */
     return X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
 }

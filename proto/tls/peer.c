@@ -12,12 +12,12 @@ static bool is_done(const idp_tls *tls) {
     return tls->state == IDP_TLS_UP || tls->state == IDP_TLS_ENDED;
 }
 
-static X509 *shown(const idp_tls *tls) {
+static X509 *shown_certificate(const idp_tls *tls) {
     return is_done(tls) ? SSL_get0_peer_certificate(tls->ssl) : NULL;
 }
 
 idp_tls_peer_facts idp_tls_peer(const idp_tls *tls) {
-    bool is_shown = shown(tls) != NULL;
+    bool is_shown = shown_certificate(tls) != NULL;
     return (idp_tls_peer_facts){
         .shown = is_shown,
         .verified = is_shown && tls->context->has_ca &&
@@ -26,7 +26,7 @@ idp_tls_peer_facts idp_tls_peer(const idp_tls *tls) {
 }
 
 bool idp_tls_peer_why(const idp_tls *tls, idp_tls_why *why) {
-    X509 *cert = shown(tls);
+    X509 *cert = shown_certificate(tls);
     if (cert == NULL || idp_tls_peer(tls).verified)
         return false;
     idp_tls_describe(tls->context, cert, SSL_get_verify_result(tls->ssl),
@@ -59,7 +59,7 @@ static long verify_again(const idp_tls *tls, X509 *cert,
 
 bool idp_tls_peer_is_of(const idp_tls *tls, const idp_tls_context *context,
                         idp_tls_why *why) {
-    X509 *cert = shown(tls);
+    X509 *cert = shown_certificate(tls);
     if (cert == NULL) {
         snprintf(why->text, sizeof why->text, "no certificate was shown");
         return false;
@@ -107,7 +107,7 @@ static bool has_common_name(X509 *cert, idp_slice name) {
 }
 
 bool idp_tls_peer_has(const idp_tls *tls, idp_tls_name kind, idp_slice name) {
-    X509 *cert = shown(tls);
+    X509 *cert = shown_certificate(tls);
     bool found = false;
     if (cert == NULL || name.len == 0)
         return false;

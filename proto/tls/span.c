@@ -58,7 +58,7 @@ static bool begin_record(idp_tls *tls) {
 }
 
 /* OpenSSL reads a header, then the body, never beyond. */
-static bool follow(idp_tls *tls, const uint8_t *bytes, size_t len) {
+static bool follow_span(idp_tls *tls, const uint8_t *bytes, size_t len) {
     if (tls->state == IDP_TLS_HANDSHAKE) {
         tls->handshake_bytes += (uint32_t)len;
         if (tls->handshake_bytes > HANDSHAKE_BYTES_MAX)
@@ -93,7 +93,7 @@ static int span_read(BIO *bio, char *to, int room) {
         return -1;
     }
     size_t len = span->in_len < (size_t)room ? span->in_len : (size_t)room;
-    if (!follow(tls, span->in, len)) {
+    if (!follow_span(tls, span->in, len)) {
         tls->flooded = true;
         return -1;
     }

@@ -144,7 +144,7 @@ static void acquired(const ids_record *record, idp_token token,
     answer->lease_ms = ids_record_lease_ms(record);
 }
 
-static ids_verdict refuse(ids_shard *shard, idp_error *error) {
+static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
     shard->counted.refused_no_memory++;
     *error = IDP_E_NO_MEMORY;
     return IDS_REFUSED;
@@ -161,10 +161,10 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     ids_record *record;
     uint8_t *at;
     if (ref == 0)
-        return refuse(shard, error);
+        return refuse_call(shard, error);
     if (!ids_table_insert(&shard->table, call->hash, ref)) {
         ids_slab_free(&shard->slab, ref);
-        return refuse(shard, error);
+        return refuse_call(shard, error);
     }
     record = ids_slab_at(&shard->slab, ref);
     memset(record, 0, IDS_RECORD_HEAD_BYTES);
@@ -205,7 +205,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
            ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED);
     record = resize(shard, call, &place, bytes);
     if (record == NULL)
-        return refuse(shard, error);
+        return refuse_call(shard, error);
     ids_claims_unname(shard, record);
     at = record->bytes + record->ns_len + record->key_len;
     if (binds) {
@@ -342,8 +342,9 @@ static ids_record *keep_result(ids_shard *shard, ids_place *place,
 }
 
 /* Ends the claim with what the holder says. */
-static void finish(ids_shard *shard, const ids_call *call, ids_place place,
-                   ids_record *record, idp_answer *answer) {
+static void finish_claim(ids_shard *shard, const ids_call *call,
+                         ids_place place, ids_record *record,
+                         idp_answer *answer) {
     const idp_request *request = call->request;
     ids_spelled name = {0};
     if (record->spelled)
@@ -372,7 +373,7 @@ void ids_claims_complete(ids_shard *shard, const ids_call *call,
     answer->outcome = IDP_OUTCOME_COMPLETED;
     answer->kept = record->has_result;
     if (record->state != IDP_STATE_COMPLETED)
-        finish(shard, call, place, record, answer);
+        finish_claim(shard, call, place, record, answer);
 }
 
 void ids_claims_release(ids_shard *shard, const ids_call *call,

@@ -121,8 +121,8 @@ static uint64_t before_now(uint64_t now_ms, uint64_t ms) {
 }
 
 /* Counted from begin_ms, which is not before now. */
-static void fill(ids_record *r, const ids_change *c, uint64_t now_ms,
-                 uint64_t begin_ms) {
+static void fill_record(ids_record *r, const ids_change *c, uint64_t now_ms,
+                        uint64_t begin_ms) {
     uint8_t *at;
     assert(c->state != IDP_STATE_ABSENT && c->key.len > 0);
     assert(c->ttl_left_ms <= c->ttl_ms);
@@ -163,7 +163,7 @@ static ids_ref make(ids_shard *shard, const ids_change *c, uint64_t now_ms) {
     if (ref == 0)
         return 0;
     ids_record *record = ids_slab_at(&shard->slab, ref);
-    fill(record, c, now_ms, ids_claims_begin_ms(shard, now_ms));
+    fill_record(record, c, now_ms, ids_claims_begin_ms(shard, now_ms));
     ids_claims_name(shard, record, &naming);
     return ref;
 }
@@ -173,8 +173,8 @@ static void unmake(ids_shard *shard, ids_ref ref) {
     ids_slab_free(&shard->slab, ref);
 }
 
-static bool put(ids_shard *shard, uint64_t hash, const ids_change *change,
-                uint64_t now_ms) {
+static bool put_record(ids_shard *shard, uint64_t hash,
+                       const ids_change *change, uint64_t now_ms) {
     ids_place place;
     ids_ref ref = 0;
     bool there;
@@ -207,7 +207,7 @@ bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
     assert(!shard->budget.imports);
     assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
     shard->budget.imports = true;
-    done = put(shard, hash, change, now_ms);
+    done = put_record(shard, hash, change, now_ms);
     shard->budget.imports = false;
     return done;
 }

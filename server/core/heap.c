@@ -44,7 +44,7 @@ static bool before(const ids_timer *a, const ids_timer *b) {
     return a->number < b->number;
 }
 
-static void put(ids_heap *heap, uint32_t at, ids_timer *timer) {
+static void put_in_heap(ids_heap *heap, uint32_t at, ids_timer *timer) {
     assert(at < heap->count);
     heap->timers[at] = timer;
     timer->at = at;
@@ -57,11 +57,11 @@ static void sift_up(ids_heap *heap, ids_timer *timer) {
         uint32_t parent = (at - 1) / 2;
         if (!before(timer, heap->timers[parent]))
             break;
-        put(heap, at, heap->timers[parent]);
+        put_in_heap(heap, at, heap->timers[parent]);
         at = parent;
     }
     assert(at == 0 || before(heap->timers[(at - 1) / 2], timer));
-    put(heap, at, timer);
+    put_in_heap(heap, at, timer);
 }
 
 static void sift_down(ids_heap *heap, ids_timer *timer) {
@@ -76,12 +76,12 @@ static void sift_down(ids_heap *heap, ids_timer *timer) {
             child++;
         if (!before(heap->timers[child], timer))
             break;
-        put(heap, at, heap->timers[child]);
+        put_in_heap(heap, at, heap->timers[child]);
         at = child;
     }
     assert(2 * at + 1 >= heap->count ||
            before(timer, heap->timers[2 * at + 1]));
-    put(heap, at, timer);
+    put_in_heap(heap, at, timer);
 }
 
 void ids_heap_moved(ids_heap *heap, ids_timer *timer) {
@@ -93,7 +93,7 @@ void ids_heap_moved(ids_heap *heap, ids_timer *timer) {
 void ids_heap_add(ids_heap *heap, ids_timer *timer) {
     assert(heap->count < heap->capacity); /* ids_heap_reserve saw to that */
     heap->count++;
-    put(heap, heap->count - 1, timer);
+    put_in_heap(heap, heap->count - 1, timer);
     sift_up(heap, timer);
 }
 
@@ -103,7 +103,7 @@ void ids_heap_remove(ids_heap *heap, ids_timer *timer) {
     ids_timer *last = heap->timers[--heap->count];
     if (last == timer)
         return;
-    put(heap, timer->at, last);
+    put_in_heap(heap, timer->at, last);
     ids_heap_moved(heap, last);
 }
 

@@ -82,8 +82,8 @@ static ids_record *record_of(const ids_shard *shard, const ids_queue *queue) {
                           &place);
 }
 
-static void wake(ids_shard *shard, const ids_waiter *waiter, idp_error error,
-                 const idp_answer *answer) {
+static void wake_waiters(ids_shard *shard, const ids_waiter *waiter,
+                         idp_error error, const idp_answer *answer) {
     assert((error == IDP_OK) == (answer != NULL));
     assert(answer == NULL || answer->outcome < IDP_OUTCOME_COUNT);
     assert(!waiter->asking->gone);
@@ -110,7 +110,8 @@ static bool ask_again(ids_shard *shard, const ids_waiter *waiter,
     ids_verdict verdict = ids_claims_acquire(shard, &call, &answer, &error);
     if (verdict == IDS_PARKED)
         return false;
-    wake(shard, waiter, error, verdict == IDS_ANSWERED ? &answer : NULL);
+    wake_waiters(shard, waiter, error,
+                 verdict == IDS_ANSWERED ? &answer : NULL);
     return true;
 }
 
@@ -151,7 +152,7 @@ static bool wait_over(ids_shard *shard, ids_waiter *waiter) {
         as_of_ms = record->restart_ms;
     ids_claims_in_progress(record, as_of_ms, &answer);
     if (!waiter->asking->gone)
-        wake(shard, waiter, IDP_OK, &answer);
+        wake_waiters(shard, waiter, IDP_OK, &answer);
     ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
     return !queue_gone;
 }
@@ -210,8 +211,8 @@ static ids_queue *queue_for(ids_shard *shard, const ids_call *call) {
                              call->request->key);
 }
 
-static ids_verdict park(ids_shard *shard, const ids_call *call,
-                        idp_error *error) {
+static ids_verdict park_call(ids_shard *shard, const ids_call *call,
+                             idp_error *error) {
     ids_place place;
     const ids_record *record = ids_claims_find(shard, call, &place);
     assert(call->request->wait_ms > 0);
@@ -243,7 +244,7 @@ static ids_verdict acquire(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error) {
     ids_verdict verdict = ids_claims_acquire(shard, call, answer, error);
     if (verdict == IDS_PARKED)
-        return park(shard, call, error);
+        return park_call(shard, call, error);
     if (verdict == IDS_ANSWERED && answer->outcome == IDP_OUTCOME_ACQUIRED)
         follow_lease(shard, call);
     return verdict;
@@ -329,7 +330,7 @@ bool ids_shard_drain(ids_shard *shard, idp_error error, uint32_t max) {
     assert(error != IDP_OK);
     while ((waiter = ids_waiters_any(&shard->waiters)) != NULL && max-- > 0) {
         if (!waiter->asking->gone)
-            wake(shard, waiter, error, NULL);
+            wake_waiters(shard, waiter, error, NULL);
         ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
     }
     return waiter == NULL;

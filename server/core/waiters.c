@@ -210,9 +210,9 @@ static bool is_full(const ids_waiters *waiters, const ids_queue *queue) {
 }
 
 /* All that is to be had from memory, or nothing of it. */
-static bool allocate(ids_waiters *waiters, const ids_call *call,
-                     uint64_t lease_end_ms, ids_waiter **waiter,
-                     ids_queue **queue, ids_asking **asking) {
+static bool allocate_waiter(ids_waiters *waiters, const ids_call *call,
+                            uint64_t lease_end_ms, ids_waiter **waiter,
+                            ids_queue **queue, ids_asking **asking) {
     assert(waiters->heap.count + 2 <= waiters->heap.capacity);
     *asking = asking_of(waiters, call->asker);
     *waiter = waiter_new(waiters, call);
@@ -243,7 +243,7 @@ idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
     if (is_full(waiters, queue))
         return IDP_E_LIMIT;
     if (!ids_heap_reserve(&waiters->heap, 2) ||
-        !allocate(waiters, call, lease_end_ms, &waiter, &queue, &asking))
+        !allocate_waiter(waiters, call, lease_end_ms, &waiter, &queue, &asking))
         return IDP_E_NO_MEMORY;
     waiter->timer.due_ms = due_ms;
     hang_in(waiters, waiter, queue, asking);

@@ -57,23 +57,23 @@ static void on_check(uv_check_t *handle) {
 
 /* Its end ------------------------------------------------------------------ */
 
-static uint64_t least(uint64_t a, uint64_t b) {
+static uint64_t earlier_ms(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
 static uint64_t next_due(const ids_loop *loop) {
     uint64_t due = ids_line_next_ms(loop->line);
     if (loop->turn.worker_log)
-        due = least(due, ids_worker_log_next_ms(loop->turn.worker_log));
+        due = earlier_ms(due, ids_worker_log_next_ms(loop->turn.worker_log));
     if (loop->snapshots)
-        due = least(due, ids_snapshots_next_ms(loop->snapshots));
+        due = earlier_ms(due, ids_snapshots_next_ms(loop->snapshots));
     if (loop->turn.repl)
-        due = least(due, ids_repl_next_ms(loop->turn.repl));
+        due = earlier_ms(due, ids_repl_next_ms(loop->turn.repl));
     if (loop->worker->index == 0)
-        due = least(due, loop->worker->now_ms + IDS_CLOCK_PULSE_MS);
-    due = least(due, ids_pages_next_ms(loop->pages));
-    due = least(due, ids_watch_next_ms(&loop->line->watch, loop->worker));
-    return least(due, ids_due_next_ms(&loop->net));
+        due = earlier_ms(due, loop->worker->now_ms + IDS_CLOCK_PULSE_MS);
+    due = earlier_ms(due, ids_pages_next_ms(loop->pages));
+    due = earlier_ms(due, ids_watch_next_ms(&loop->line->watch, loop->worker));
+    return earlier_ms(due, ids_due_next_ms(&loop->net));
 }
 
 static void do_due(ids_loop *loop) {
@@ -143,7 +143,7 @@ static void on_prepare(uv_prepare_t *handle) {
 
 /* What its line and its turn ask of it ------------------------------------- */
 
-static void flush(void *ctx) {
+static void flush_loop(void *ctx) {
     ids_loop *loop = ctx;
     ids_sockets_flush(&loop->net);
 }
@@ -153,12 +153,12 @@ static void adopt(void *ctx, ids_conn *conn) {
     ids_socket_open(&loop->net, conn);
 }
 
-static void refuse(void *ctx, ids_conn *conn) {
+static void refuse_conn(void *ctx, ids_conn *conn) {
     ids_loop *loop = ctx;
     ids_socket_discard(&loop->net, conn);
 }
 
-static void notice(void *ctx, ids_notice what) {
+static void take_notice(void *ctx, ids_notice what) {
     if (what == IDS_NOTICE_DRAIN)
         ids_loop_drain(ctx);
     else
@@ -210,8 +210,8 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
         .index = config->index,
         .host = {.ctx = loop,
                  .adopt = adopt,
-                 .refuse = refuse,
-                 .notice = notice,
+                 .refuse = refuse_conn,
+                 .notice = take_notice,
                  .look_at_clock = look_at_clock},
         .worker_host = {.ctx = loop,
                         .change_buffer_is_high = change_buffer_is_high,
@@ -245,7 +245,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                           .linger_ms = LINGER_MS};
     loop->turn = (ids_turn){.worker = loop->worker,
                             .ctx = loop,
-                            .flush = flush,
+                            .flush = flush_loop,
                             .park = look_around};
     error = uv_loop_init(&loop->uv);
     return error ? error : init_handles(loop);

@@ -29,8 +29,8 @@ static bool read_name(const char *name, struct sockaddr_un *to,
     return true;
 }
 
-static int say(const struct sockaddr_un *to, socklen_t to_len, const char *text,
-               int flags) {
+static int say_to_manager(const struct sockaddr_un *to, socklen_t to_len,
+                          const char *text, int flags) {
     const struct timeval wait = {.tv_sec = READY_WAIT_S};
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -51,7 +51,7 @@ static void notify(const char *text, int flags) {
         return;
     const char *reason = "neither a path nor an abstract name";
     if (read_name(name, &to, &len)) {
-        int error = say(&to, len, text, flags);
+        int error = say_to_manager(&to, len, text, flags);
         if (!error)
             return;
         reason = strerror(error);

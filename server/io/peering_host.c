@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static ids_loop *first(ids_peering *r) {
+static ids_loop *first_loop(ids_peering *r) {
     return &r->loops[0];
 }
 
@@ -27,17 +27,17 @@ static void enter(void *ctx) {
     pthread_mutex_lock(&r->lock);
 }
 
-static void leave(void *ctx) {
+static void host_leave(void *ctx) {
     ids_peering *r = ctx;
     pthread_mutex_unlock(&r->lock);
 }
 
-static void wake(void *ctx, uint32_t worker) {
+static void host_wake(void *ctx, uint32_t worker) {
     ids_peering *r = ctx;
     ids_loop_wake(&r->loops[worker]);
 }
 
-static void flush(void *ctx, uint32_t worker) {
+static void host_flush(void *ctx, uint32_t worker) {
     ids_peering *r = ctx;
     ids_sockets_flush(&r->loops[worker].net);
 }
@@ -96,17 +96,18 @@ static void on_written(uv_work_t *work, int status) {
     r->is_writing = false;
     if (r->write_error && !r->still_stands)
         ids_peering_fail(r);
-    ids_net_wake_up(&first(r)->net);
+    ids_net_wake_up(&first_loop(r)->net);
     ids_replicator_recorded(&r->replicator, r->write_error);
 }
 
-static void record(void *ctx, const ids_decision *decision) {
+static void host_record(void *ctx, const ids_decision *decision) {
     ids_peering *r = ctx;
     assert(!r->is_writing);
     r->is_writing = true;
     r->written = *decision;
     r->work.data = r;
-    if (uv_queue_work(&first(r)->uv, &r->work, on_write, on_written) != 0) {
+    if (uv_queue_work(&first_loop(r)->uv, &r->work, on_write, on_written) !=
+        0) {
         on_write(&r->work);
         on_written(&r->work, 0);
     }
@@ -127,7 +128,7 @@ static void quiesce(void *ctx, void (*step)(ids_replicator *replicator)) {
     ids_barrier_over(&r->barrier);
 }
 
-static bool replace(void *ctx) {
+static bool host_replace(void *ctx) {
     ids_peering *r = ctx;
     return !r->store || ids_store_replace(r->store);
 }
@@ -151,7 +152,7 @@ static size_t send_bytes(void *ctx, ids_peer_conn *conn, const uint8_t *bytes,
     return ids_peer_socket_send(conn, bytes, len);
 }
 
-static bool watch(void *ctx, ids_peer_conn *conn) {
+static bool host_watch(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
     return ids_peer_socket_watch(conn);
 }
@@ -167,7 +168,7 @@ static void close_socket(void *ctx, ids_peer_conn *conn) {
     ids_peer_socket_close(conn);
 }
 
-static void *part(void *ctx, ids_peer_conn *conn) {
+static void *host_part(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
     return ids_peer_socket_part(conn);
 }
@@ -175,21 +176,21 @@ static void *part(void *ctx, ids_peer_conn *conn) {
 ids_node_host ids_peering_host(ids_peering *r) {
     return (ids_node_host){.ctx = r,
                            .enter = enter,
-                           .leave = leave,
-                           .wake = wake,
-                           .flush = flush,
+                           .leave = host_leave,
+                           .wake = host_wake,
+                           .flush = host_flush,
                            .clock_ms = clock_ms,
                            .clock_epoch = clock_epoch,
                            .clock_ns = clock_ns,
                            .random = give_random,
-                           .record = record,
+                           .record = host_record,
                            .quiesce = quiesce,
-                           .replace = replace,
+                           .replace = host_replace,
                            .replaced = replaced,
                            .open = open_socket,
                            .send = send_bytes,
-                           .watch = watch,
+                           .watch = host_watch,
                            .read = read_now,
                            .close = close_socket,
-                           .part = part};
+                           .part = host_part};
 }

@@ -348,7 +348,7 @@ static void release(process *s) {
 }
 
 /* False: it can't start, and the log says why. */
-static bool start(process *s, uint64_t memory) {
+static bool start_server(process *s, uint64_t memory) {
     if (!ids_listeners_open(&s->listeners) ||
         !furnish_server(s, IDEM_VERSION, memory))
         return false;
@@ -359,7 +359,7 @@ static bool start(process *s, uint64_t memory) {
 }
 
 /* Nobody is to find a socket's file with no daemon behind. */
-static int give_up(process *s) {
+static int give_up_start(process *s) {
     for (uint32_t i = 0; i < s->listeners.count; i++)
         ids_listener_close(&s->listeners.all[i]);
     return EXIT_FAILURE;
@@ -385,8 +385,8 @@ int ids_serve(const ids_config *config) {
         !ids_listeners_read(&s->listeners, config, s->server.secret.len) ||
         !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;
-    if (!start(s, memory))
-        return give_up(s);
+    if (!start_server(s, memory))
+        return give_up_start(s);
     announce(s, memory);
     doubt_clock();
     ids_notify_ready();

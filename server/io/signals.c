@@ -55,7 +55,7 @@ static reaction reaction_of(int number) {
     return table[at].reaction;
 }
 
-static void say(int number) {
+static void say_signal(int number) {
     ids_log(IDS_LOG_INFO, "signal taken, and nothing done",
             "signal=%d name=\"%s\"", number, strsignal(number));
 }
@@ -66,7 +66,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     if (what == ASK_TERMINAL)
         what = had_terminal && !has_terminal() ? DRAIN : SAY;
     if (what == SAY)
-        say(number);
+        say_signal(number);
     else
         s->on_end(s->ctx, number);
 }

@@ -93,7 +93,7 @@ static bool install(ids_data_dir *v, ids_fault *fault) {
 /* What nothing names takes room: segments that were made ready and never used,
  * a snapshot that came to no end, one whose time was over as the process was
  * killed. The names that count have to be on the medium before. */
-static void make_room(const ids_data_dir *v) {
+static void make_room_for_run(const ids_data_dir *v) {
     if (v->disk->sync_folder(v->disk->ctx) == 0)
         ids_data_dir_clean_up(v);
 }
@@ -108,7 +108,7 @@ static bool install_first(ids_data_dir *v, ids_fault *fault) {
         return true;
     if (!is_room(fault) || !v->unchanged)
         return false;
-    make_room(v);
+    make_room_for_run(v);
     return install(v, fault);
 }
 
@@ -155,8 +155,8 @@ static bool open_all(const ids_data_dir *v, const ids_run_config *config,
 }
 
 /* What the start had made is of no use: nothing names it. */
-static void take_back(const ids_data_dir *v, const ids_run_config *config,
-                      ids_writer *writers) {
+static void take_back_run(const ids_data_dir *v, const ids_run_config *config,
+                          ids_writer *writers) {
     for (uint32_t i = 0; i < config->loops; i++) {
         char name[IDS_DISK_NAME_BYTES];
         ids_writer_close(&writers[i]);
@@ -199,7 +199,7 @@ static bool try_run(ids_data_dir *v, const ids_run_config *config,
                        "can't sync its folder");
     else if (name_run(v, config, fault))
         return true;
-    take_back(v, config, writers);
+    take_back_run(v, config, writers);
     return false;
 }
 
@@ -237,8 +237,8 @@ static void drop_empty_run(ids_manifest *m) {
     free(m->run[m->runs].logs);
 }
 
-static bool begin(ids_data_dir *v, const ids_run_config *config,
-                  ids_writer *writers, ids_fault *fault) {
+static bool begin_new_run(ids_data_dir *v, const ids_run_config *config,
+                          ids_writer *writers, ids_fault *fault) {
     ids_manifest *m = &v->manifest;
     m->clock_ms = config->start_ms;
     if (!close_run(v, fault))
@@ -271,7 +271,7 @@ bool ids_data_dir_begin(ids_data_dir *v, const ids_run_config *config,
     assert(config->segment_bytes <= IDS_SEGMENT_BYTES_MAX);
     *fault = (ids_fault){0};
     uint64_t needs = room_needed(v, config);
-    if (begin(v, config, writers, fault))
+    if (begin_new_run(v, config, writers, fault))
         return true;
     if (is_room(fault))
         fault->needs = needs;

@@ -16,7 +16,7 @@ typedef struct listing {
     bool no_memory;
 } listing;
 
-static void look_at(void *ctx, const char *text) {
+static void look_at_name(void *ctx, const char *text) {
     listing *l = ctx;
     ids_data_dir *v = l->dir;
     ids_name name;
@@ -98,7 +98,7 @@ bool ids_data_dir_open(ids_data_dir *v, const ids_disk *disk,
     *v = (ids_data_dir){.disk = disk};
     listing l = {.dir = v};
     *fault = (ids_fault){0};
-    int error = disk->list(disk->ctx, look_at, &l);
+    int error = disk->list(disk->ctx, look_at_name, &l);
     bool good = !error || ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
                                          "can't list its folder");
     if (good && l.no_memory)

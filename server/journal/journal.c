@@ -97,7 +97,7 @@ void ids_journal_free(ids_journal *j) {
     free(j);
 }
 
-static bool make_room(buffer *b, size_t bytes) {
+static bool make_room_in_journal(buffer *b, size_t bytes) {
     size_t cap = b->cap < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : b->cap;
     uint8_t *grown;
     assert(b->len <= b->cap);
@@ -141,7 +141,7 @@ void ids_journal_take(void *ctx, const ids_change *change) {
     j->taken = change->number;
     if (j->frame.count > 0 && j->frame.body_bytes >= FRAME_BODY_BYTES)
         close_frame(j);
-    if (j->failed || !make_room(b, IDS_FRAME_MIN_BYTES + bytes)) {
+    if (j->failed || !make_room_in_journal(b, IDS_FRAME_MIN_BYTES + bytes)) {
         j->failed = true; /* the answer to this may not leave any more */
         return;
     }
@@ -158,7 +158,7 @@ void ids_journal_take(void *ctx, const ids_change *change) {
 /* A frame without a change: what time it is, and up to where the log is on
  * the medium. */
 static void add_mark(ids_journal *j) {
-    if (!make_room(&j->filling, IDS_FRAME_MIN_BYTES)) {
+    if (!make_room_in_journal(&j->filling, IDS_FRAME_MIN_BYTES)) {
         j->failed = true;
         return;
     }

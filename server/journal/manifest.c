@@ -183,7 +183,7 @@ static uint32_t checksum(reader *r) {
     return value;
 }
 
-static uint64_t field(reader *r, const char *before, uint64_t max) {
+static uint64_t manifest_field(reader *r, const char *before, uint64_t max) {
     want(r, before);
     return number(r, max);
 }
@@ -191,8 +191,8 @@ static uint64_t field(reader *r, const char *before, uint64_t max) {
 static void read_snapshot(reader *r, ids_manifest *m) {
     uint32_t loops;
     assert(m->snapshot == NULL && m->snapshot_loops == 0);
-    m->generation = field(r, "snapshot ", UINT64_MAX);
-    loops = (uint32_t)field(r, " ", IDP_SHARDS_MAX);
+    m->generation = manifest_field(r, "snapshot ", UINT64_MAX);
+    loops = (uint32_t)manifest_field(r, " ", IDP_SHARDS_MAX);
     want(r, "\n");
     if (r->bad || loops == 0)
         return;
@@ -203,8 +203,8 @@ static void read_snapshot(reader *r, ids_manifest *m) {
     }
     m->snapshot_loops = loops;
     for (uint32_t i = 0; i < loops && !r->bad; i++) {
-        m->snapshot[i].bytes = field(r, "file ", UINT64_MAX);
-        m->snapshot[i].records = field(r, " ", UINT64_MAX);
+        m->snapshot[i].bytes = manifest_field(r, "file ", UINT64_MAX);
+        m->snapshot[i].records = manifest_field(r, " ", UINT64_MAX);
         want(r, " ");
         m->snapshot[i].crc = checksum(r);
         want(r, "\n");
@@ -212,11 +212,11 @@ static void read_snapshot(reader *r, ids_manifest *m) {
 }
 
 static ids_log_end read_end(reader *r) {
-    ids_log_end end = {.segment = field(r, " ", UINT32_MAX)};
-    end.at = (uint32_t)field(r, " ", IDS_SEGMENT_BYTES_MAX);
+    ids_log_end end = {.segment = manifest_field(r, " ", UINT32_MAX)};
+    end.at = (uint32_t)manifest_field(r, " ", IDS_SEGMENT_BYTES_MAX);
     want(r, " ");
     end.chain = checksum(r);
-    end.number = field(r, " ", UINT64_MAX);
+    end.number = manifest_field(r, " ", UINT64_MAX);
     r->bad = r->bad || end.segment == 0 || end.at < IDS_FILE_HEAD_BYTES;
     return end;
 }
@@ -243,10 +243,10 @@ static ids_fsync fsync_policy(reader *r) {
 static void read_run(reader *r, ids_manifest *m) {
     ids_manifest_run run = {.epoch = number(r, UINT64_MAX)};
     assert(m->runs <= IDS_RUNS_MAX);
-    run.start_ms = field(r, " ", IDS_LOG_MS_MAX);
+    run.start_ms = manifest_field(r, " ", IDS_LOG_MS_MAX);
     want(r, " ");
     run.fsync = fsync_policy(r);
-    run.loops = (uint32_t)field(r, " ", IDP_SHARDS_MAX);
+    run.loops = (uint32_t)manifest_field(r, " ", IDP_SHARDS_MAX);
     run.closed = try_word(r, " closed\n");
     run.replaced = !run.closed && try_word(r, " replaced\n");
     if (!ids_run_has_ends(&run))
@@ -266,18 +266,18 @@ static void read_run(reader *r, ids_manifest *m) {
 }
 
 static void read_lines(reader *r, ids_manifest *m, uint64_t version) {
-    m->node = field(r, "node ", UINT64_MAX);
-    m->incarnation = field(r, "\nincarnation ", UINT64_MAX);
-    m->epoch = field(r, "\nepoch ", UINT64_MAX);
-    m->clock_ms = field(r, "\nclock ", IDS_LOG_MS_MAX);
+    m->node = manifest_field(r, "node ", UINT64_MAX);
+    m->incarnation = manifest_field(r, "\nincarnation ", UINT64_MAX);
+    m->epoch = manifest_field(r, "\nepoch ", UINT64_MAX);
+    m->clock_ms = manifest_field(r, "\nclock ", IDS_LOG_MS_MAX);
     want(r, "\nclean ");
     m->clean = try_word(r, "yes\n");
     if (!m->clean)
         want(r, "no\n");
     if (version > 1) {
-        m->counter = field(r, "identity ", UINT64_MAX);
-        m->file = field(r, " ", UINT64_MAX);
-        m->mark = field(r, " ", UINT64_MAX);
+        m->counter = manifest_field(r, "identity ", UINT64_MAX);
+        m->file = manifest_field(r, " ", UINT64_MAX);
+        m->mark = manifest_field(r, " ", UINT64_MAX);
         want(r, "\n");
     }
     read_snapshot(r, m);
@@ -285,7 +285,8 @@ static void read_lines(reader *r, ids_manifest *m, uint64_t version) {
         read_run(r, m);
 }
 
-static bool refuse(ids_fault *fault, ids_fault_kind kind, const char *what) {
+static bool refuse_manifest(ids_fault *fault, ids_fault_kind kind,
+                            const char *what) {
     return ids_fault_set(fault, kind, IDS_NAME_MANIFEST, what);
 }
 
@@ -294,11 +295,12 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
     reader r = {.at = text, .end = text + len};
     *m = (ids_manifest){0};
     if (!try_word(&r, "idemstore-data "))
-        return refuse(fault, IDS_FAULT_FOREIGN,
-                      "not a manifest of idemstore's");
+        return refuse_manifest(fault, IDS_FAULT_FOREIGN,
+                               "not a manifest of idemstore's");
     uint64_t version = number(&r, UINT32_MAX);
     if (version > IDS_MANIFEST_VERSION)
-        return refuse(fault, IDS_FAULT_NEWER, "written by a newer version");
+        return refuse_manifest(fault, IDS_FAULT_NEWER,
+                               "written by a newer version");
     r.bad = r.bad || version == 0;
     want(&r, "\n");
     read_lines(&r, m, version);
@@ -310,7 +312,7 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
         crc != ids_crc32c(0, text, (size_t)(behind - text))) {
         ids_manifest_fini(m);
         if (r.no_memory)
-            return refuse(fault, IDS_FAULT_MEMORY, "it doesn't fit");
+            return refuse_manifest(fault, IDS_FAULT_MEMORY, "it doesn't fit");
         return ids_fault_at(fault, IDS_NAME_MANIFEST, (uint64_t)(behind - text),
                             "the manifest is damaged");
     }

@@ -25,7 +25,7 @@ typedef struct reading {
     ids_segment_reader reader;
 } reading;
 
-static bool corrupt(reading *r, uint64_t at, const char *what) {
+static bool corrupt_log(reading *r, uint64_t at, const char *what) {
     return ids_fault_at(r->fault, r->unit->name, at, what);
 }
 
@@ -55,7 +55,8 @@ static bool read_open_file(reading *r, int file, size_t bytes_max) {
     if (size < 0)
         return ids_fault_disk(r->fault, (int)size, r->unit->name, "can't read");
     if (size > IDS_SEGMENT_BYTES_MAX)
-        return corrupt(r, IDS_SEGMENT_BYTES_MAX, "larger than a segment is");
+        return corrupt_log(r, IDS_SEGMENT_BYTES_MAX,
+                           "larger than a segment is");
     size_t len = (size_t)size < bytes_max ? (size_t)size : bytes_max;
     if (len > r->cap) {
         uint8_t *grown = realloc(r->bytes, len);
@@ -106,15 +107,15 @@ static bool check_head(reading *r, uint64_t segment, ids_file_head *head) {
         return ids_fault_set(r->fault, IDS_FAULT_NEWER, r->unit->name,
                              "written by a newer version");
     case IDS_FILE_BAD:
-        return corrupt(r, 0, "the header is damaged");
+        return corrupt_log(r, 0, "the header is damaged");
     }
     if (head->node != r->dir->manifest.node)
         return ids_fault_set(r->fault, IDS_FAULT_FOREIGN, r->unit->name,
                              "another node's log");
     if (!is_ours(r, head, segment))
-        return corrupt(r, 0, "another segment under this name");
+        return corrupt_log(r, 0, "another segment under this name");
     return head->bytes == r->len ||
-           corrupt(r, r->len, "the file is not as long as it was made");
+           corrupt_log(r, r->len, "the file is not as long as it was made");
 }
 
 static bool open_segment(reading *r, uint64_t segment,
@@ -162,13 +163,14 @@ static bool ends_here(reading *r) {
     if (IDS_MUTANT(FORGETS_MISSING))
         return true;
     if (any_after(r, segment + 2))
-        return corrupt(r, r->reader.end.at,
-                       "the log ends here, but later segments are there");
+        return corrupt_log(r, r->reader.end.at,
+                           "the log ends here, but later segments are there");
     for (uint64_t next = segment + 1; next <= segment + 2; next++) {
         if (tells_synced(r, next, &unsound))
-            return corrupt(r, r->reader.end.at,
-                           "the log ends here, but a later segment says that "
-                           "more of it was on the disk");
+            return corrupt_log(
+                r, r->reader.end.at,
+                "the log ends here, but a later segment says that "
+                "more of it was on the disk");
         if (unsound)
             return false;
     }
@@ -208,13 +210,14 @@ static bool take_frame(reading *r, const ids_frame *frame,
     return ids_load_frame(r->loader, frame, body, r->unit->name, at, r->fault);
 }
 
-static bool leave(reading *r) {
+static bool leave_log(reading *r) {
     const ids_log_end *end = &r->reader.end;
     assert(end->segment >= r->log->first.segment);
     r->unit->bytes += end->at;
     if (ids_run_has_ends(r->run) &&
         (end->chain != r->log->end.chain || end->number != r->log->end.number))
-        return corrupt(r, end->at, "the log is not the one that was closed");
+        return corrupt_log(r, end->at,
+                           "the log is not the one that was closed");
     r->unit->end = *end;
     return true;
 }
@@ -239,7 +242,7 @@ static bool read_segments(reading *r) {
                 r->unit->clock_ms = frame.now_ms;
             r->unit->bytes += before.at;
             if (IDS_MUTANT(FORGETS_MISSING) && !is_there(r, before.segment + 1))
-                return leave(r);
+                return leave_log(r);
             if (!open_segment(r, before.segment + 1, &before))
                 return false;
             break;
@@ -248,14 +251,14 @@ static bool read_segments(reading *r) {
             r->unit->torn = !ids_is_zero(r->bytes + r->reader.end.at,
                                          r->len - r->reader.end.at);
             if (ids_run_has_ends(r->run))
-                return corrupt(r, r->reader.end.at,
-                               "the log ends before it was closed");
-            return ends_here(r) && leave(r);
+                return corrupt_log(r, r->reader.end.at,
+                                   "the log ends before it was closed");
+            return ends_here(r) && leave_log(r);
         case IDS_SEGMENT_CORRUPT:
-            return corrupt(r, r->reader.end.at, r->reader.what);
+            return corrupt_log(r, r->reader.end.at, r->reader.what);
         }
     }
-    return leave(r);
+    return leave_log(r);
 }
 
 bool ids_data_dir_read_log(ids_data_dir *dir, uint32_t run, uint32_t loop,

@@ -62,7 +62,8 @@ static bool was_synced(const ids_segment_reader *r) {
                                     &r->end);
 }
 
-static ids_segment_step corrupt(ids_segment_reader *r, const char *what) {
+static ids_segment_step corrupt_segment(ids_segment_reader *r,
+                                        const char *what) {
     r->what = what;
     return IDS_SEGMENT_CORRUPT;
 }
@@ -75,25 +76,29 @@ static ids_segment_step no_frame(ids_segment_reader *r) {
     if (nothing)
         return IDS_SEGMENT_OVER;
     if (was_synced(r))
-        return corrupt(r, "a batch is damaged or missing, and a good one "
-                          "behind it says that it was on the disk");
+        return corrupt_segment(r,
+                               "a batch is damaged or missing, and a good one "
+                               "behind it says that it was on the disk");
     if (!ids_frame_is_torn(r->bytes, r->len, r->end.at, r->head.crc))
-        return corrupt(r, "a batch is damaged, and no write that was cut off "
-                          "leaves it so");
-    return IDS_MUTANT(REFUSES_TORN) ? corrupt(r, "torn") : IDS_SEGMENT_TORN;
+        return corrupt_segment(
+            r, "a batch is damaged, and no write that was cut off "
+               "leaves it so");
+    return IDS_MUTANT(REFUSES_TORN) ? corrupt_segment(r, "torn")
+                                    : IDS_SEGMENT_TORN;
 }
 
 ids_segment_step ids_segment_next(ids_segment_reader *r, ids_frame *f,
                                   const uint8_t **body) {
     assert(r->end.at >= IDS_FILE_HEAD_BYTES);
     if (r->end.at >= r->len)
-        return corrupt(r, "the file ends before its log does");
+        return corrupt_segment(r, "the file ends before its log does");
     ids_frame_read is = ids_frame_check(r->bytes + r->end.at,
                                         r->len - r->end.at, r->head.crc, f);
     if (is != IDS_FRAME_WHOLE)
         return no_frame(r);
     if (!follows(r, f))
-        return corrupt(r, "a good batch that doesn't follow the one before");
+        return corrupt_segment(
+            r, "a good batch that doesn't follow the one before");
     *body = r->bytes + r->end.at + IDS_FRAME_HEAD_BYTES;
     r->end.at += (uint32_t)ids_frame_bytes(f->body_bytes);
     assert(r->end.at <= r->len);

@@ -14,7 +14,7 @@
 /* So much of a snapshot is brought to the medium at a time. */
 #define PUSH_BYTES (1u << 20)
 
-/* The walk ---------------------------------------------------------------- */
+/* The walk ----------------------------------------------------------------- */
 
 void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes) {
     assert(block_bytes > IDS_FRAME_HEAD_BYTES);
@@ -22,7 +22,7 @@ void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes) {
                                 .block_bytes = block_bytes};
 }
 
-static bool make_room(ids_snapshot_walk *walk, size_t bytes) {
+static bool make_room_in_snapshot(ids_snapshot_walk *walk, size_t bytes) {
     size_t cap = walk->cap ? walk->cap : walk->block_bytes * 2;
     uint8_t *grown;
     assert(walk->cap == 0 || walk->len <= walk->cap);
@@ -39,13 +39,13 @@ static bool make_room(ids_snapshot_walk *walk, size_t bytes) {
     return true;
 }
 
-static void seen(void *ctx, const ids_change *change) {
+static void put_seen_record(void *ctx, const ids_change *change) {
     ids_snapshot_walk *walk = ctx;
     size_t bytes = ids_change_write_bound(change) + IDS_FRAME_ALIGN;
     assert(walk->len >= IDS_FRAME_HEAD_BYTES);
     assert(change->number == 0);
     if (walk->failed || walk->len + bytes > IDS_FRAME_BODY_BYTES_MAX ||
-        !make_room(walk, bytes)) {
+        !make_room_in_snapshot(walk, bytes)) {
         walk->failed = true;
         return;
     }
@@ -61,8 +61,8 @@ bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
     for (; buckets_max > 0 && !walk->over && !walk->failed &&
            walk->len < walk->block_bytes;
          buckets_max--)
-        walk->over =
-            !ids_shard_walk(shard, now_ms, &walk->cursor, 1, seen, walk);
+        walk->over = !ids_shard_walk(shard, now_ms, &walk->cursor, 1,
+                                     put_seen_record, walk);
     if (walk->failed)
         return true;
     if (walk->count > 0) {
@@ -86,10 +86,10 @@ void ids_snapshot_walk_fini(ids_snapshot_walk *walk, ids_shard *shard) {
     *walk = (ids_snapshot_walk){.over = true};
 }
 
-/* The file ---------------------------------------------------------------- */
+/* The file ----------------------------------------------------------------- */
 
 /* A full disk is a reason to give up, any other error one to stop. */
-static bool fail(ids_snapshot_file *f, int error, const char *what) {
+static bool fail_snapshot(ids_snapshot_file *f, int error, const char *what) {
     assert(error < 0);
     if (ids_fault_is_room(error)) {
         f->no_room = true;
@@ -112,17 +112,17 @@ bool ids_snapshot_create(ids_snapshot_file *f, const ids_disk *disk,
     ids_file_head_write(bytes, &f->head, IDS_SNAPSHOT_MAGIC);
     f->file = disk->open(disk->ctx, f->name, IDS_DISK_CREATE);
     if (f->file < 0 && ids_fault_may_pass(f->file))
-        return fail(f, -ENOSPC, "");
+        return fail_snapshot(f, -ENOSPC, "");
     if (f->file < 0)
-        return fail(f, f->file, "can't create a snapshot");
+        return fail_snapshot(f, f->file, "can't create a snapshot");
     int error = ids_disk_write_all(disk, f->file, 0, bytes, sizeof bytes);
     f->sum.bytes = sizeof bytes;
-    return !error || fail(f, error, "can't write a snapshot");
+    return !error || fail_snapshot(f, error, "can't write a snapshot");
 }
 
 /* The log's syncs go to the same disk: one that finds gigabytes of a snapshot
  * before it would take seconds. */
-static void push(ids_snapshot_file *f) {
+static void push_block(ids_snapshot_file *f) {
     uint64_t len = f->sum.bytes - f->pushed;
     assert(f->pushed <= f->sum.bytes);
     if (len < PUSH_BYTES)
@@ -147,8 +147,8 @@ static bool put_frame(ids_snapshot_file *f, uint8_t *at, ids_frame *frame) {
     f->sum.records += frame->count;
     f->sum.crc = frame->crc;
     if (!error)
-        push(f);
-    return !error || fail(f, error, "can't write a snapshot");
+        push_block(f);
+    return !error || fail_snapshot(f, error, "can't write a snapshot");
 }
 
 bool ids_snapshot_write(ids_snapshot_file *f, uint8_t *block, size_t len) {
@@ -159,7 +159,7 @@ bool ids_snapshot_write(ids_snapshot_file *f, uint8_t *block, size_t len) {
     assert(len == IDS_FRAME_HEAD_BYTES + frame.body_bytes);
     assert(frame.kind == IDS_FRAME_RECORDS);
     if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES + len)
-        return fail(f, -ENOSPC, "");
+        return fail_snapshot(f, -ENOSPC, "");
     f->now_ms = frame.now_ms;
     return put_frame(f, block, &frame);
 }
@@ -174,7 +174,7 @@ bool ids_snapshot_finish(ids_snapshot_file *f) {
                     : f->disk->sync(f->disk->ctx, f->file);
     f->disk->close(f->disk->ctx, f->file);
     f->file = -1;
-    return !error || fail(f, error, "can't sync a snapshot");
+    return !error || fail_snapshot(f, error, "can't sync a snapshot");
 }
 
 void ids_snapshot_abandon(ids_snapshot_file *f) {

@@ -46,7 +46,7 @@ bool ids_load_frame(const ids_loader *loader, const ids_frame *frame,
            ids_fault_at(fault, name, at, "a record that makes no sense");
 }
 
-static bool corrupt(reader *r, const char *what) {
+static bool corrupt_snapshot_block(reader *r, const char *what) {
     return ids_fault_at(r->fault, r->name, r->sum.bytes, what);
 }
 
@@ -54,7 +54,8 @@ static bool fetch(reader *r, uint64_t at, uint8_t *to, size_t len) {
     int64_t got = ids_disk_read_all(r->disk, r->file, at, to, len);
     if (got < 0)
         return ids_fault_disk(r->fault, (int)got, r->name, "can't read");
-    return (size_t)got == len || corrupt(r, "the file is too short");
+    return (size_t)got == len ||
+           corrupt_snapshot_block(r, "the file is too short");
 }
 
 static bool read_head(reader *r, const ids_file_head *wanted) {
@@ -72,17 +73,17 @@ static bool read_head(reader *r, const ids_file_head *wanted) {
         return ids_fault_set(r->fault, IDS_FAULT_NEWER, r->name,
                              "written by a newer version");
     case IDS_FILE_BAD:
-        return corrupt(r, "the header is damaged");
+        return corrupt_snapshot_block(r, "the header is damaged");
     }
     r->sum.bytes = sizeof bytes;
     if (r->head.node != wanted->node)
         return ids_fault_set(r->fault, IDS_FAULT_FOREIGN, r->name,
                              "another node's snapshot");
     return (r->head.number == wanted->number && r->head.loop == wanted->loop) ||
-           corrupt(r, "another snapshot's file");
+           corrupt_snapshot_block(r, "another snapshot's file");
 }
 
-static bool make_room(reader *r, size_t bytes) {
+static bool make_room_in_snapshot_block(reader *r, size_t bytes) {
     uint8_t *grown;
     assert((r->cap == 0) == (r->bytes == NULL));
     if (bytes <= r->cap)
@@ -101,23 +102,25 @@ static bool make_room(reader *r, size_t bytes) {
 static bool read_frame(reader *r, ids_frame *frame) {
     uint64_t at = r->sum.bytes;
     size_t bytes;
-    if (!make_room(r, IDS_BLOCK_BYTES * 2) ||
+    if (!make_room_in_snapshot_block(r, IDS_BLOCK_BYTES * 2) ||
         !fetch(r, at, r->bytes, IDS_FRAME_HEAD_BYTES))
         return false;
     if (ids_frame_check_head(r->bytes, IDS_FRAME_HEAD_BYTES, r->head.crc,
                              frame) != IDS_FRAME_WHOLE)
-        return corrupt(r, "a block's head is damaged");
+        return corrupt_snapshot_block(r, "a block's head is damaged");
     bytes = ids_frame_bytes(frame->body_bytes);
     assert(r->cap >= IDS_FRAME_HEAD_BYTES);
     if (bytes > r->size - at)
-        return corrupt(r, "the file is too short");
-    if (!make_room(r, bytes) || !fetch(r, at, r->bytes, bytes))
+        return corrupt_snapshot_block(r, "the file is too short");
+    if (!make_room_in_snapshot_block(r, bytes) ||
+        !fetch(r, at, r->bytes, bytes))
         return false;
     if (ids_frame_check(r->bytes, bytes, r->head.crc, frame) != IDS_FRAME_WHOLE)
-        return corrupt(r, "a block is damaged");
+        return corrupt_snapshot_block(r, "a block is damaged");
     if (frame->previous != r->sum.crc || frame->first != r->sum.records ||
         frame->epoch != r->head.epoch || frame->now_ms > IDS_LOG_MS_MAX)
-        return corrupt(r, "a block that doesn't follow the one before");
+        return corrupt_snapshot_block(
+            r, "a block that doesn't follow the one before");
     return true;
 }
 
@@ -139,7 +142,8 @@ static bool read_frames(reader *r) {
         if (frame.kind == IDS_FRAME_END)
             return true;
         if (frame.kind != IDS_FRAME_RECORDS)
-            return corrupt(r, "a block that doesn't belong here");
+            return corrupt_snapshot_block(r,
+                                          "a block that doesn't belong here");
     }
 }
 
@@ -153,7 +157,8 @@ static bool read_all(reader *r, const ids_file_head *head,
         return false;
     return (r->sum.records == sum->records && r->sum.crc == sum->crc &&
             r->sum.bytes == sum->bytes) ||
-           corrupt(r, "not the snapshot that the manifest means");
+           corrupt_snapshot_block(r,
+                                  "not the snapshot that the manifest means");
 }
 
 bool ids_snapshot_read(const ids_disk *disk, const ids_file_head *head,

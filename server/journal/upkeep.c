@@ -44,7 +44,7 @@ typedef struct sweep {
     uint32_t count;
 } sweep;
 
-static void collect(void *ctx, const char *text) {
+static void collect_unneeded(void *ctx, const char *text) {
     sweep *s = ctx;
     assert(s->count <= 64);
     if (s->count == 64 || strlen(text) >= IDS_DISK_NAME_BYTES ||
@@ -59,7 +59,7 @@ void ids_data_dir_clean_up(const ids_data_dir *v) {
     sweep s = {.dir = v, .count = 64};
     while (s.count == 64 && all_gone) {
         s.count = 0;
-        if (disk->list(disk->ctx, collect, &s) != 0)
+        if (disk->list(disk->ctx, collect_unneeded, &s) != 0)
             return;
         for (uint32_t i = 0; i < s.count; i++)
             all_gone = disk->remove(disk->ctx, s.names[i]) == 0 && all_gone;

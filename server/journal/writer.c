@@ -19,7 +19,7 @@
 
 /* What is on the medium is part of what is written, and that of the segment
  * that is open, which always has room for its seal. */
-static void check(const ids_writer *w) {
+static void check_writer(const ids_writer *w) {
     assert(w->now.file >= 0 && w->now.head.number == w->end.segment);
     assert(w->end.at >= IDS_FILE_HEAD_BYTES);
     assert(w->end.at + IDS_FRAME_MIN_BYTES <= w->now.head.bytes);
@@ -113,7 +113,8 @@ static void seal_frame(ids_writer *w, uint8_t *at, ids_frame *frame) {
     w->end.number += frame->count;
 }
 
-static bool put(ids_writer *w, uint32_t at, const uint8_t *bytes, size_t len) {
+static bool put_batch(ids_writer *w, uint32_t at, const uint8_t *bytes,
+                      size_t len) {
     int error = ids_disk_write_all(w->config.disk, w->now.file, at, bytes, len);
     assert(at >= IDS_FILE_HEAD_BYTES && at + len <= w->now.head.bytes);
     assert(len % IDS_FRAME_ALIGN == 0);
@@ -187,7 +188,7 @@ static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     assert(w->old.file < 0 && w->ahead.file >= 0);
     ids_frame_fill(bytes + IDS_FRAME_HEAD_BYTES, 0);
     seal_frame(w, bytes, &seal);
-    if (!put(w, at, bytes, sizeof bytes))
+    if (!put_batch(w, at, bytes, sizeof bytes))
         return false;
     bool behind = w->config.syncs_behind && !IDS_MUTANT(ROTATES_UNSYNCED);
     if (behind)
@@ -202,15 +203,15 @@ static bool rotate(ids_writer *w, uint64_t now_ms, uint32_t at_least) {
     w->end.at = IDS_FILE_HEAD_BYTES;
     if (!behind)
         w->synced = w->end;
-    check(w);
+    check_writer(w);
     return true;
 }
 
 /* Writes as many of the frames at bytes as go into this segment with one
  * write; a frame that doesn't goes into the next. Returns the bytes dealt
  * with; 0: failed. */
-static size_t write_some(ids_writer *w, uint8_t *bytes, size_t len,
-                         uint64_t now_ms) {
+static size_t write_some_batch(ids_writer *w, uint8_t *bytes, size_t len,
+                               uint64_t now_ms) {
     size_t done = 0;
     ids_frame frame = ids_frame_of_blank(bytes);
     size_t frame_bytes = ids_frame_bytes(frame.body_bytes);
@@ -233,16 +234,16 @@ static size_t write_some(ids_writer *w, uint8_t *bytes, size_t len,
         done += frame_bytes;
     }
     assert(done > 0 && done <= len);
-    return put(w, at, bytes, done) ? done : 0;
+    return put_batch(w, at, bytes, done) ? done : 0;
 }
 
-static bool carry_out(ids_writer *w, const ids_batch *batch) {
+static bool carry_out_write(ids_writer *w, const ids_batch *batch) {
     size_t done = 0;
     assert(w->end.number <= batch->last);
     assert(batch->len == 0 || batch->bytes != NULL);
     while (done < batch->len) {
-        size_t some = write_some(w, batch->bytes + done, batch->len - done,
-                                 batch->now_ms);
+        size_t some = write_some_batch(w, batch->bytes + done,
+                                       batch->len - done, batch->now_ms);
         if (some == 0)
             return false;
         done += some;
@@ -258,11 +259,11 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
     bool good = w->fault.kind == IDS_FAULT_NONE &&
                 (!batch->cut || rotate(w, batch->now_ms, 0));
     ids_log_end cut = w->end;
-    good = good && carry_out(w, batch);
+    good = good && carry_out_write(w, batch);
     ids_writer_look_for_room(w);
     assert(!good || w->end.number == batch->last);
     if (good)
-        check(w);
+        check_writer(w);
     return (ids_batch_done){.written = w->end.number,
                             .durable = w->synced.number,
                             .cut = cut,

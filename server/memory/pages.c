@@ -85,7 +85,7 @@ static void unlist(ids_pages *pages, region *r) {
 }
 
 /* To the list of its longest run, at its head. */
-static void list(ids_pages *pages, region *r) {
+static void list_pages(ids_pages *pages, region *r) {
     uint32_t longest;
     find_run(r->used, PAGES, &longest);
     unlist(pages, r);
@@ -244,7 +244,7 @@ static region *open_region(ids_pages *pages, uint32_t count) {
     if (pages->region_count++ >= pages->bucket_count * 2)
         buckets_grow(pages);
     bucket_put(pages, r);
-    list(pages, r);
+    list_pages(pages, r);
     /* What the one before has left of its own is too short for what comes. */
     if (pages->frontier)
         release_idle(pages, pages->frontier);
@@ -310,7 +310,7 @@ static void *take_run(ids_pages *pages, uint32_t count) {
     r->used_pages += count;
     pages->used_pages += count;
     back_run(pages, r, at, at + count);
-    list(pages, r);
+    list_pages(pages, r);
     return r->base + at * PAGE_BYTES;
 }
 
@@ -319,7 +319,7 @@ static size_t idle_pages_min(const ids_pages *pages) {
     return IDLE_PAGES + pages->used_pages / IDLE_SHARE;
 }
 
-static void trim(ids_pages *pages, size_t most) {
+static void trim_pages(ids_pages *pages, size_t most) {
     while (pages->idle_pages > most) {
         region *r = pages->idle_last;
         if (r->used_pages)
@@ -337,9 +337,9 @@ static void give_run(ids_pages *pages, void *block, uint32_t count) {
     r->used_pages -= count;
     pages->used_pages -= count;
     count_idle(pages, r, (int32_t)count);
-    list(pages, r);
-    trim(pages,
-         idle_pages_min(pages) + pages->config.idle_bytes_max / PAGE_BYTES);
+    list_pages(pages, r);
+    trim_pages(pages, idle_pages_min(pages) +
+                          pages->config.idle_bytes_max / PAGE_BYTES);
 }
 
 /* --- the core's memory
@@ -396,7 +396,7 @@ void ids_pages_age(ids_pages *pages, uint64_t now_ms) {
     while (pages->idle_pages > least && part < AGED_PAGES &&
            pages->idle_last->idle_ms + IDLE_MS <= now_ms) {
         part += pages->idle_last->idle_pages;
-        trim(pages, pages->idle_pages - 1);
+        trim_pages(pages, pages->idle_pages - 1);
     }
 }
 

@@ -60,7 +60,7 @@ void ids_prefault_back(void *at, size_t bytes) {
     madvise(at, bytes, MADV_POPULATE_WRITE);
 }
 
-static void prepare(ids_prefault *p, place *at) {
+static void prepare_pages(ids_prefault *p, place *at) {
     void *region = ids_prefault_map(IDS_REGION_BYTES, p->huge);
     if (!region)
         return;
@@ -68,7 +68,7 @@ static void prepare(ids_prefault *p, place *at) {
     atomic_store_explicit(&at->ready, region, memory_order_release);
 }
 
-static void *run(void *ctx) {
+static void *run_prefault(void *ctx) {
     ids_prefault *p = ctx;
     for (;;) {
         while (sem_wait(&p->wanted) != 0)
@@ -77,7 +77,7 @@ static void *run(void *ctx) {
             return NULL;
         for (uint32_t i = 0; i < p->workers; i++)
             if (atomic_exchange(&p->places[i].wanted, false))
-                prepare(p, &p->places[i]);
+                prepare_pages(p, &p->places[i]);
     }
 }
 
@@ -88,7 +88,7 @@ ids_prefault *ids_prefault_new(uint32_t workers, bool huge) {
     p->workers = workers;
     p->huge = huge;
     sem_init(&p->wanted, 0, 0);
-    if (pthread_create(&p->thread, NULL, run, p) != 0) {
+    if (pthread_create(&p->thread, NULL, run_prefault, p) != 0) {
         sem_destroy(&p->wanted);
         free(p);
         return NULL;

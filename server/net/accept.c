@@ -43,7 +43,7 @@ static void set_options(int fd, int family) {
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-static void say(ids_acceptor *acceptor, const char *why) {
+static void say_to_client(ids_acceptor *acceptor, const char *why) {
     uint64_t now = acceptor->net->worker->now_ms;
     if (acceptor->logged_ms && now - acceptor->logged_ms < SAY_EVERY_MS)
         return;
@@ -54,7 +54,7 @@ static void say(ids_acceptor *acceptor, const char *why) {
 
 /* Too many even of those who are only told that they are too many: a word to
  * nobody's request, and the end. */
-static void turn_away(int fd) {
+static void turn_away_accepted(int fd) {
     uint8_t reply[IDP_ERROR_REPLY_BYTES_MAX];
     size_t len = idp_error_write(reply, sizeof reply, 0, IDP_E_LIMIT,
                                  IDS_TOO_MANY_CONNECTIONS);
@@ -84,10 +84,10 @@ static bool take_place(ids_acceptor *acceptor, int fd, const ids_address *from,
     *surplus = !ids_places_take(places);
     if (!*surplus)
         return true;
-    say(acceptor, "--max-connections is reached");
+    say_to_client(acceptor, "--max-connections is reached");
     if (ids_places_take_surplus(places, is_kept_for(acceptor, from)))
         return true;
-    turn_away(fd);
+    turn_away_accepted(fd);
     return false;
 }
 
@@ -100,7 +100,7 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
     if (!conn) {
         close(fd);
         ids_places_leave(net->places, surplus);
-        say(acceptor, strerror(ENOMEM));
+        say_to_client(acceptor, strerror(ENOMEM));
         return;
     }
     conn->reading.local = ids_address_is_local(from);
@@ -138,7 +138,7 @@ static bool accept_failed(ids_acceptor *acceptor, int fd, int error) {
         return false;
     if (error == EINTR || error == ECONNABORTED)
         return true;
-    say(acceptor, strerror(error));
+    say_to_client(acceptor, strerror(error));
     if ((error == EMFILE || error == ENFILE) && shed_one(acceptor, fd))
         return true;
     pause_accepting(acceptor);
@@ -151,7 +151,7 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
     (void)events;
     ids_net_wake_up(acceptor->net);
     if (status < 0) {
-        say(acceptor, uv_strerror(status));
+        say_to_client(acceptor, uv_strerror(status));
         pause_accepting(acceptor);
         return;
     }

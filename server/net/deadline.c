@@ -26,7 +26,7 @@ static uint64_t period_ms(const ids_net *net) {
     return part < LOOK_MS_MIN ? LOOK_MS_MIN : part;
 }
 
-static void append(ids_socket *socket) {
+static void append_by_deadline(ids_socket *socket) {
     ids_net *net = socket->net;
     socket->deadline.look_ms = net->worker->now_ms + period_ms(net);
     ids_list_append(&net->deadlines.all, &socket->deadline.in_all);
@@ -35,7 +35,7 @@ static void append(ids_socket *socket) {
 void ids_deadline_begin(ids_socket *socket) {
     uint64_t now_ms = socket->net->worker->now_ms;
     socket->deadline = (ids_deadline){.begun_ms = now_ms, .quiet_ms = now_ms};
-    append(socket);
+    append_by_deadline(socket);
 }
 
 void ids_deadline_end(ids_socket *socket) {
@@ -114,11 +114,11 @@ static const char *overdue(const ids_net *net, ids_socket *socket) {
     return NULL;
 }
 
-static void look_at(ids_net *net, ids_socket *socket) {
+static void look_at_conn(ids_net *net, ids_socket *socket) {
     ids_conn *conn = socket->conn;
     const char *why = overdue(net, socket);
     ids_deadline_end(socket);
-    append(socket);
+    append_by_deadline(socket);
     socket->deadline.received = conn->reading.received;
     socket->deadline.asked = conn->reading.asked;
     if (!why)
@@ -151,7 +151,7 @@ void ids_deadline_look(ids_net *net) {
     int looks = 0;
     while ((first = first_of(all)) && first->deadline.look_ms <= now_ms &&
            looks++ < LOOKS_A_TURN)
-        look_at(net, first);
+        look_at_conn(net, first);
     if (looks <= LOOKS_A_TURN)
         all->looked_ms = now_ms;
 }

@@ -16,15 +16,15 @@ static uint64_t due_of(const ids_list *list, uint64_t patience_ms) {
     return first ? first->since_ms + patience_ms : UINT64_MAX;
 }
 
-static uint64_t least(uint64_t a, uint64_t b) {
+static uint64_t earlier_of(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
 uint64_t ids_due_next_ms(const ids_net *net) {
-    uint64_t due_ms = least(due_of(&net->stalled, IDS_TAKEN_MS),
-                            due_of(&net->lingering, net->linger_ms));
-    due_ms = least(due_ms, due_of(&net->surplus, IDS_SURPLUS_MS));
-    return least(due_ms, ids_deadline_next_ms(net));
+    uint64_t due_ms = earlier_of(due_of(&net->stalled, IDS_TAKEN_MS),
+                                 due_of(&net->lingering, net->linger_ms));
+    due_ms = earlier_of(due_ms, due_of(&net->surplus, IDS_SURPLUS_MS));
+    return earlier_of(due_ms, ids_deadline_next_ms(net));
 }
 
 void ids_due_do(ids_net *net) {

@@ -28,8 +28,8 @@ static bool is_there(const ids_listeners *l, const ids_address *address) {
 }
 
 /* The same address twice (a name and what it stands for) is one socket. */
-static bool add(ids_listeners *l, const char *words, uint32_t of,
-                const ids_address *address) {
+static bool add_listener(ids_listeners *l, const char *words, uint32_t of,
+                         const ids_address *address) {
     if (is_there(l, address))
         return true;
     if (l->count == IDS_LISTENERS_MAX)
@@ -53,7 +53,7 @@ static bool read_flag(ids_listeners *l, const char *words, uint32_t of,
                             "beyond loopback a --secret-file is needed (or "
                             "--insecure, if everybody there may do "
                             "everything)");
-        if (!add(l, words, of, &found[i]))
+        if (!add_listener(l, words, of, &found[i]))
             return false;
     }
     return true;

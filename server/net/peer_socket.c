@@ -62,8 +62,8 @@ static bool poll_it(ids_peer_socket *s) {
     return true;
 }
 
-static bool connect_to(ids_peer_socket *s, const struct sockaddr *at,
-                       socklen_t len) {
+static bool connect_peer_socket(ids_peer_socket *s, const struct sockaddr *at,
+                                socklen_t len) {
     assert(s->fd < 0);
     s->fd =
         socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -89,14 +89,15 @@ static void on_looked_up(uv_getaddrinfo_t *lookup, int status,
     if (status < 0)
         ids_log(IDS_LOG_WARN, "the other node's name can't be resolved",
                 "at=%s reason=\"%s\"", conn->to.text, uv_strerror(status));
-    if (status < 0 || !connect_to(s, found->ai_addr, found->ai_addrlen) ||
+    if (status < 0 ||
+        !connect_peer_socket(s, found->ai_addr, found->ai_addrlen) ||
         !ids_peer_socket_watch(conn))
         ids_peer_conn_break(conn);
     uv_freeaddrinfo(found);
 }
 
 /* An address at once, a name in libuv's pool. */
-static bool dial(ids_peer_socket *s) {
+static bool dial_peer_socket(ids_peer_socket *s) {
     char host[IDS_ENDPOINT_BYTES];
     const char *port;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -105,7 +106,7 @@ static bool dial(ids_peer_socket *s) {
     if (!ids_endpoint_split(s->conn->to.text, host, &port))
         return false;
     if (getaddrinfo(host, port, &hints, &found) == 0) {
-        bool good = connect_to(s, found->ai_addr, found->ai_addrlen);
+        bool good = connect_peer_socket(s, found->ai_addr, found->ai_addrlen);
         freeaddrinfo(found);
         return good;
     }
@@ -140,7 +141,7 @@ bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn) {
     s->net = net;
     s->conn = conn;
     if (conn->dialled)
-        return dial(s);
+        return dial_peer_socket(s);
     tell_connected(s);
     return poll_it(s);
 }
@@ -226,7 +227,7 @@ static void on_closed(uv_handle_t *handle) {
 
 /* The peer connection's no more. Freed at once, or when libuv is through with
  * it: libuv has let go of the descriptor on return, while it is ours. */
-static void part(ids_peer_socket *s, ids_peer_conn *conn) {
+static void part_socket(ids_peer_socket *s, ids_peer_conn *conn) {
     conn->socket = NULL;
     s->conn = NULL;
     if (s->stage == POLLED)
@@ -241,7 +242,7 @@ void ids_peer_socket_close(ids_peer_conn *conn) {
     ids_peer_socket *s = socket_of(conn);
     ids_places *places = s->places;
     int fd = s->fd;
-    part(s, conn);
+    part_socket(s, conn);
     if (fd >= 0) {
         close(fd);
         ids_places_leave_link(places);
@@ -251,6 +252,6 @@ void ids_peer_socket_close(ids_peer_conn *conn) {
 ids_peer_socket *ids_peer_socket_part(ids_peer_conn *conn) {
     ids_peer_socket *s = socket_of(conn);
     ids_peer_socket *next = ids_peer_socket_new(s->places, s->fd);
-    part(s, conn);
+    part_socket(s, conn);
     return next;
 }

@@ -26,7 +26,7 @@
 #define OPEN_ALWAYS      64u
 #define SURPLUS_MAX      64u
 
-static size_t reserve(const ids_places_needs *needs) {
+static size_t reserved_places(const ids_places_needs *needs) {
     size_t wanted = RESERVE_ALWAYS;
     if (needs->has_store)
         wanted += RESERVE_STORE + RESERVE_PER_LOOP * (size_t)needs->loops;
@@ -37,7 +37,7 @@ static size_t reserve(const ids_places_needs *needs) {
 
 void ids_places_ask(const ids_places_needs *needs) {
     ids_machine_raise_descriptors(needs->connections_max + SURPLUS_MAX +
-                                  reserve(needs) + OPEN_ALWAYS +
+                                  reserved_places(needs) + OPEN_ALWAYS +
                                   OPEN_PER_LOOP * (uint64_t)needs->loops);
 }
 
@@ -55,7 +55,7 @@ static void share_out(ids_places *places, size_t wanted, size_t left) {
 
 bool ids_places_plan(ids_places *places, const ids_places_needs *needs,
                      char *why, size_t why_cap) {
-    uint64_t used = ids_machine_open_descriptors() + reserve(needs);
+    uint64_t used = ids_machine_open_descriptors() + reserved_places(needs);
     uint64_t wanted = needs->connections_max + SURPLUS_MAX + used;
     uint64_t have = ids_machine_raise_descriptors(wanted);
     if (have <= used) {
@@ -97,13 +97,13 @@ bool ids_places_take_surplus(ids_places *places, bool is_kept) {
 }
 
 /* Each gives its place back once. */
-static void leave(atomic_size_t *taken) {
+static void give_place_back(atomic_size_t *taken) {
     size_t before = atomic_fetch_sub_explicit(taken, 1, memory_order_relaxed);
     assert(before > 0);
 }
 
 void ids_places_leave(ids_places *places, bool surplus) {
-    leave(surplus ? &places->surplus : &places->connections);
+    give_place_back(surplus ? &places->surplus : &places->connections);
 }
 
 void ids_places_becomes_link(ids_places *places, bool surplus) {
@@ -116,5 +116,5 @@ void ids_places_add_link(ids_places *places) {
 }
 
 void ids_places_leave_link(ids_places *places) {
-    leave(&places->links);
+    give_place_back(&places->links);
 }

@@ -153,7 +153,7 @@ static bool has_output(const ids_conn *conn) {
 
 /* Mostly one send. More where a large result stands between the replies; what
  * this turn has no time for is left to the next one. */
-static void send_out(ids_socket *socket) {
+static void send_socket_output(ids_socket *socket) {
     ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
     if (ids_deferred_count(&conn->out.later))
@@ -183,7 +183,7 @@ static int wanted_events(const ids_socket *socket) {
 
 static void on_ready(uv_poll_t *handle, int status, int events);
 
-static bool watch(ids_socket *socket) {
+static bool watch_socket(ids_socket *socket) {
     int want = wanted_events(socket);
     if (want == socket->events)
         return true;
@@ -200,7 +200,7 @@ static void flush_one(ids_net *net, ids_conn *conn) {
         return;
     }
     if (!ids_conn_is_dead(conn) && !socket->blocked)
-        send_out(socket);
+        send_socket_output(socket);
     if (ids_conn_is_dead(conn)) {
         ids_socket_close(socket, "it is dead");
     } else if (conn->life == IDS_CONN_PEER) {
@@ -217,7 +217,7 @@ static void flush_one(ids_net *net, ids_conn *conn) {
         if (ids_conn_is_stalled(conn) &&
             ids_dispatch_may_serve(net->worker, conn))
             postpone(socket, 0);
-        else if (!watch(socket))
+        else if (!watch_socket(socket))
             ids_socket_close(socket, "it can't be watched");
     }
 }

@@ -9,18 +9,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static ids_repl *first(ids_replicator *replicator) {
+static ids_repl *first_repl(ids_replicator *replicator) {
     return &replicator->repls[0];
 }
 
 static ids_worker *worker_of(ids_replicator *replicator) {
-    return first(replicator)->worker;
+    return first_repl(replicator)->worker;
 }
 
 /* Orders ------------------------------------------------------------------- */
 
-static void answer(ids_replicator *replicator, idp_command_outcome outcome,
-                   uint64_t epoch, const char *primary) {
+static void answer_peer_command(ids_replicator *replicator,
+                                idp_command_outcome outcome, uint64_t epoch,
+                                const char *primary) {
     const idp_command_answer what = {
         .outcome = outcome,
         .epoch = epoch,
@@ -31,7 +32,7 @@ static void answer(ids_replicator *replicator, idp_command_outcome outcome,
                        &what);
 }
 
-static void refuse(ids_replicator *replicator, const char *text) {
+static void refuse_peer_command(ids_replicator *replicator, const char *text) {
     assert(replicator->command.is_there);
     replicator->command.is_there = false;
     ids_command_refuse(worker_of(replicator), replicator->command.request.id,
@@ -46,7 +47,7 @@ void ids_replicator_fail_command(ids_replicator *replicator, int error) {
              "it can't be recorded in %.120s (%s): nothing has changed; make "
              "room there, or mend it, and try again",
              replicator->config.record_path, strerror(error));
-    refuse(replicator, text);
+    refuse_peer_command(replicator, text);
 }
 
 static uint64_t next_epoch(const ids_replicator *replicator) {
@@ -58,7 +59,7 @@ static uint64_t next_epoch(const ids_replicator *replicator) {
                           peer->config.node);
 }
 
-static ids_deciding begin(ids_replicator *replicator) {
+static ids_deciding begin_peer_command(ids_replicator *replicator) {
     ids_peer *peer = replicator->peer;
     ids_replicator_command *command = &replicator->command;
     assert(!command->is_begun && replicator->here != NULL);
@@ -77,8 +78,8 @@ static ids_deciding begin(ids_replicator *replicator) {
 
 /* What became of a command that is under way. OK: it is in effect; BUSY: not
  * yet. */
-static ids_deciding look(const ids_peer *peer,
-                         const ids_replicator_command *command) {
+static ids_deciding look_at_outcome(const ids_peer *peer,
+                                    const ids_replicator_command *command) {
     bool pending = peer->pending != IDS_PENDING_NONE;
     assert(command->is_there && command->is_begun);
     switch (command->request.command) {
@@ -100,37 +101,39 @@ static ids_deciding look(const ids_peer *peer,
     }
 }
 
-static void conclude(ids_replicator *replicator, ids_deciding verdict,
-                     const char *primary) {
+static void conclude_peer_command(ids_replicator *replicator,
+                                  ids_deciding verdict, const char *primary) {
     const ids_replicator_command *command = &replicator->command;
     static const idp_command_outcome outcomes[] = {
         IDP_COMMAND_PROMOTED, IDP_COMMAND_DETACHED, IDP_COMMAND_SWITCHED};
     idp_method which = command->request.command;
     assert(which >= IDP_PROMOTE && which <= IDP_SWITCHOVER);
     if (verdict == IDS_DECIDING_OK)
-        answer(replicator, outcomes[which - IDP_PROMOTE], command->epoch,
-               primary);
+        answer_peer_command(replicator, outcomes[which - IDP_PROMOTE],
+                            command->epoch, primary);
     else if (which == IDP_SWITCHOVER && verdict == IDS_DECIDING_NOT_IN_SYNC)
-        refuse(replicator, "the replica did not catch up in time; this server "
-                           "goes on as primary");
+        refuse_peer_command(replicator,
+                            "the replica did not catch up in time; this server "
+                            "goes on as primary");
     else
-        refuse(replicator, ids_deciding_text(verdict));
+        refuse_peer_command(replicator, ids_deciding_text(verdict));
 }
 
-static void give_up(ids_replicator *replicator) {
+static void give_up_peer_command(ids_replicator *replicator) {
     assert(replicator->command.is_there);
     if (replicator->command.request.command != IDP_SWITCHOVER) {
-        refuse(replicator, ids_deciding_text(IDS_DECIDING_BUSY));
+        refuse_peer_command(replicator, ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
     ids_log(IDS_LOG_WARN, "handed over, and the other server does not lead yet",
             "todo=\"if it stays a replica: idemctl promote there; if its "
             "memory is lost for good, idemctl promote --accept-loss here\"");
-    refuse(replicator,
-           "handed over, but the other server has not said that it is "
-           "primary, and this one is none any more: look at idemctl "
-           "replication there; if it is a replica, idemctl promote there; if "
-           "its memory is lost for good, idemctl promote --accept-loss here");
+    refuse_peer_command(
+        replicator,
+        "handed over, but the other server has not said that it is "
+        "primary, and this one is none any more: look at idemctl "
+        "replication there; if it is a replica, idemctl promote there; if "
+        "its memory is lost for good, idemctl promote --accept-loss here");
 }
 
 void ids_replicator_look_at_command(ids_replicator *replicator) {
@@ -140,18 +143,18 @@ void ids_replicator_look_at_command(ids_replicator *replicator) {
     ids_deciding verdict;
     if (!command->is_there)
         return;
-    ids_peer *peer = ids_replicator_enter(first(replicator));
+    ids_peer *peer = ids_replicator_enter(first_repl(replicator));
     if (now_ms > peer->now_ms) /* another worker may have come later */
         peer->now_ms = now_ms;
     if (command->is_begun) {
-        verdict = look(peer, command);
+        verdict = look_at_outcome(peer, command);
         if (verdict == IDS_DECIDING_OK &&
             !ids_replicator_is_shown(replicator)) {
             verdict = IDS_DECIDING_BUSY; /* some worker would still refuse */
             ids_replicator_wake_all(replicator);
         }
     } else {
-        verdict = begin(replicator);
+        verdict = begin_peer_command(replicator);
         command->is_begun = verdict == IDS_DECIDING_OK;
         if (command->is_begun) {
             command->until_ms = now_ms + replicator->config.effect_ms;
@@ -160,16 +163,16 @@ void ids_replicator_look_at_command(ids_replicator *replicator) {
         }
     }
     ids_peer_primary_at(peer, &at);
-    ids_replicator_leave(first(replicator));
-    ids_repl_call(first(replicator));
+    ids_replicator_leave(first_repl(replicator));
+    ids_repl_call(first_repl(replicator));
     if (verdict != IDS_DECIDING_BUSY)
-        conclude(replicator, verdict, at.text);
+        conclude_peer_command(replicator, verdict, at.text);
     else if (now_ms >= command->until_ms)
-        give_up(replicator);
+        give_up_peer_command(replicator);
 }
 
-static void take(void *ctx, ids_worker *worker,
-                 const ids_command_request *request) {
+static void take_peer_command(void *ctx, ids_worker *worker,
+                              const ids_command_request *request) {
     ids_replicator *replicator = ctx;
     if (replicator->command.is_there) {
         ids_command_refuse(worker, request->id,
@@ -190,12 +193,13 @@ static void copy_text(char *to, size_t cap, const char *from) {
     snprintf(to, cap, "%s", from);
 }
 
-static void report(void *ctx, ids_worker *worker, idp_replication *to) {
+static void report_replication(void *ctx, ids_worker *worker,
+                               idp_replication *to) {
     ids_replicator *replicator = ctx;
     static const char *const modes[] = {"none", "async", "sync"};
     ids_peer_status status;
     (void)worker;
-    ids_peer *peer = ids_replicator_enter(first(replicator));
+    ids_peer *peer = ids_replicator_enter(first_repl(replicator));
     ids_peer_status_get(peer, &status);
     assert(status.member_count <= 1 + IDS_FOLLOWERS_MAX);
     for (uint32_t k = 0; k < status.streams && k < IDP_STREAMS_MAX; k++) {
@@ -204,7 +208,7 @@ static void report(void *ctx, ids_worker *worker, idp_replication *to) {
         to->streams[k] = (idp_lag){lag.ops, lag.bytes, lag.ms};
         to->streams_count = k + 1;
     }
-    ids_replicator_leave(first(replicator));
+    ids_replicator_leave(first_repl(replicator));
     copy_text(to->role, sizeof to->role,
               status.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
     copy_text(to->mode, sizeof to->mode, modes[status.mode]);
@@ -230,6 +234,7 @@ static void report(void *ctx, ids_worker *worker, idp_replication *to) {
 }
 
 ids_command_handler ids_replicator_handler(ids_replicator *replicator) {
-    return (ids_command_handler){
-        .ctx = replicator, .begin = take, .report = report};
+    return (ids_command_handler){.ctx = replicator,
+                                 .begin = take_peer_command,
+                                 .report = report_replication};
 }

@@ -13,7 +13,7 @@
 #define EARLY_MIN 2u
 
 /* To the worker that its stream belongs to. */
-static void pass_on(ids_repl *repl, ids_peer_conn *conn) {
+static void pass_on_conn(ids_repl *repl, ids_peer_conn *conn) {
     ids_replicator *replicator = repl->replicator;
     const ids_node_host *host = &replicator->host;
     uint32_t to = ids_pf_peek_stream(conn->early.at) % replicator->repls_count;
@@ -45,7 +45,7 @@ void ids_early_take(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
         memcpy(conn->early.at + conn->early.len, bytes.ptr, bytes.len);
         conn->early.len += bytes.len;
         if (conn->early.len >= IDS_PF_PEEK_BYTES)
-            pass_on(repl, conn);
+            pass_on_conn(repl, conn);
     }
     ids_repl_call(repl);
 }

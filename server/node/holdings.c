@@ -52,7 +52,7 @@ static void note_token(ids_holdings *h, idp_token token) {
         h->newest[stream] = count;
 }
 
-static void seen(void *ctx, const ids_change *c) {
+static void note_held_token(void *ctx, const ids_change *c) {
     ids_holdings *h = ctx;
     uint64_t key = key_of(c);
     idp_part *part = &h->parts[key % IDP_PARTS_MAX];
@@ -70,7 +70,8 @@ static void seen(void *ctx, const ids_change *c) {
 void ids_holdings_count(ids_holdings *h, ids_shard *shard, uint64_t now_ms) {
     uint64_t cursor = 0;
     assert(!ids_shard_is_walked(shard));
-    while (ids_shard_walk(shard, now_ms, &cursor, BUCKETS_AT_ONCE, seen, h)) {
+    while (ids_shard_walk(shard, now_ms, &cursor, BUCKETS_AT_ONCE,
+                          note_held_token, h)) {
     }
     ids_shard_walk_end(shard);
 }

@@ -76,7 +76,7 @@ void ids_intake_look(ids_intake *intake, const ids_peer *peer) {
     assert(intake->count <= intake->cap);
 }
 
-static bool put(ids_worker *worker, ids_body *body) {
+static bool put_intake(ids_worker *worker, ids_body *body) {
     ids_change changes[IDS_ROUTE_MAX];
     uint32_t count;
     assert(body->skip <= body->count);
@@ -86,7 +86,7 @@ static bool put(ids_worker *worker, ids_body *body) {
     return ids_body_is_whole(body);
 }
 
-static void give_back(ids_intake *intake, ids_pbuf *input) {
+static void give_back_intake(ids_intake *intake, ids_pbuf *input) {
     assert(input->len <= input->cap);
     input->len = 0;
     if (intake->spare.at == NULL && input->cap <= SPARE_BYTES_KEPT)
@@ -100,11 +100,11 @@ bool ids_intake_put(ids_intake *intake, ids_worker *worker) {
     bool had = intake->count > 0, good = true;
     assert(intake->count == 0 || intake->inputs_count > 0);
     for (uint32_t i = 0; good && i < intake->count; i++)
-        good = put(worker, &intake->bodies[i]);
+        good = put_intake(worker, &intake->bodies[i]);
     if (!good)
         ids_staging_spoil(worker);
     for (uint32_t i = 0; i < intake->inputs_count; i++)
-        give_back(intake, &intake->inputs[i]);
+        give_back_intake(intake, &intake->inputs[i]);
     intake->count = intake->inputs_count = 0;
     return had;
 }

@@ -32,7 +32,7 @@ static void go(ids_worker_log *k, ids_worker_log_phase phase,
         k->host.do_task(k->host.ctx, task);
 }
 
-static void begin(ids_worker_log *k, unsigned round) {
+static void begin_snapshot_part(ids_worker_log *k, unsigned round) {
     assert(k->worker->shard != NULL);
     assert(k->phase == IDS_WORKER_LOG_NO_SNAPSHOT);
     k->round = round;
@@ -45,7 +45,7 @@ static void begin(ids_worker_log *k, unsigned round) {
 
 /* It is on the medium, or was given up; with the last of all it is installed.
  */
-static void end(ids_worker_log *k, bool good) {
+static void end_snapshot_part(ids_worker_log *k, bool good) {
     assert(k->phase != IDS_WORKER_LOG_NO_SNAPSHOT);
     go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_IDLE);
     if (k->host.part_done(k->host.ctx, good, ids_journal_cut_at(k->journal)))
@@ -111,13 +111,13 @@ bool ids_part_go_on(ids_worker_log *k) {
     switch (k->phase) {
     case IDS_WORKER_LOG_NO_SNAPSHOT:
         if (round != k->round)
-            begin(k, round);
+            begin_snapshot_part(k, round);
         break;
     case IDS_WORKER_LOG_WALKS:
         return walk_on(k);
     case IDS_WORKER_LOG_FINISHES:
         if (log_is_there(k))
-            end(k, true);
+            end_snapshot_part(k, true);
         break;
     }
     return false;
@@ -133,7 +133,7 @@ void ids_part_task_done(ids_worker_log *k, bool good) {
         return;
     if (k->phase == IDS_WORKER_LOG_WALKS)
         ids_snapshot_walk_fini(&k->walk, k->walked);
-    end(k, false);
+    end_snapshot_part(k, false);
 }
 
 uint64_t ids_part_next_ms(const ids_worker_log *k) {

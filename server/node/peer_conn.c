@@ -43,7 +43,7 @@ void ids_peer_conn_break(ids_peer_conn *conn) {
     ids_repl_call(conn->repl);
 }
 
-static void send_out(ids_peer_conn *conn) {
+static void send_peer_output(ids_peer_conn *conn) {
     const ids_node_host *host = host_of(conn);
     size_t left = conn->out.len - conn->out_at;
     assert(conn->out_at <= conn->out.len);
@@ -75,7 +75,7 @@ void ids_peer_conn_flush(ids_peer_conn *conn) {
     const ids_node_host *host = host_of(conn);
     assert(!conn->over || conn->hung_up);
     if (!conn->broken && !conn->blocked)
-        send_out(conn);
+        send_peer_output(conn);
     if (conn->over && is_through(conn)) {
         ids_peer_conn_close(conn);
         return;
@@ -109,6 +109,6 @@ void ids_peer_conn_connected(ids_peer_conn *conn, const char *host) {
 void ids_peer_conn_unblock(ids_peer_conn *conn) {
     assert(conn->socket != NULL);
     conn->blocked = false;
-    send_out(conn);
+    send_peer_output(conn);
     ids_repl_call(conn->repl);
 }

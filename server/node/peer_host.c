@@ -16,7 +16,7 @@ static void give_random(void *ctx, void *to, size_t len) {
     replicator->host.random(replicator->host.ctx, to, len);
 }
 
-static void dial(void *ctx, ids_link *link) {
+static void dial_peer(void *ctx, ids_link *link) {
     ids_replicator *replicator = ctx;
     ids_repl *repl = &replicator->repls[link->stream % replicator->repls_count];
     ids_peer_conn *conn = ids_peer_conn_new();
@@ -38,7 +38,7 @@ static void dial(void *ctx, ids_link *link) {
     ids_replicator_wake(repl);
 }
 
-static void hang_up(void *ctx, ids_link *link) {
+static void hang_up_peer(void *ctx, ids_link *link) {
     ids_peer_conn *conn = link->host;
     (void)ctx;
     if (conn == NULL)
@@ -65,7 +65,7 @@ static void staged_drop(void *ctx) {
     }
 }
 
-static bool route(void *ctx, const ids_body *body) {
+static bool route_records(void *ctx, const ids_body *body) {
     ids_replicator *replicator = ctx;
     assert(replicator->here != NULL && body->tag.session != 0);
     if (!body->tag.staged && replicator->holdings.stand)
@@ -73,7 +73,7 @@ static bool route(void *ctx, const ids_body *body) {
     return ids_intake_add(&replicator->here->intake, body);
 }
 
-static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
+static uint64_t lead_worker(void *ctx, uint32_t loop, uint64_t epoch) {
     const ids_replicator *replicator = ctx;
     assert(loop < replicator->repls_count && epoch != 0);
     /* Not the time that this turn began with: claims have come since. */
@@ -81,7 +81,7 @@ static uint64_t lead(void *ctx, uint32_t loop, uint64_t epoch) {
                            replicator->host.clock_ms(replicator->host.ctx));
 }
 
-static void stand_down(void *ctx, bool pending) {
+static void stand_down_worker(void *ctx, bool pending) {
     ids_replicator *replicator = ctx;
     (void)pending;
     if (replicator->here)
@@ -97,12 +97,12 @@ static uint64_t clock_epoch(void *ctx) {
 ids_peer_host ids_replicator_host(ids_replicator *replicator) {
     return (ids_peer_host){.ctx = replicator,
                            .random = give_random,
-                           .dial = dial,
-                           .hang_up = hang_up,
+                           .dial = dial_peer,
+                           .hang_up = hang_up_peer,
                            .staged_begin = staged_begin,
                            .staged_drop = staged_drop,
-                           .route = route,
-                           .lead = lead,
-                           .stand_down = stand_down,
+                           .route = route_records,
+                           .lead = lead_worker,
+                           .stand_down = stand_down_worker,
                            .clock_epoch = clock_epoch};
 }

@@ -67,7 +67,7 @@ static void say_not_recorded(ids_replicator *replicator, ids_pending what,
 }
 
 /* The old decision stands: a command is refused, the rest is tried again. */
-static void take_back(ids_replicator *replicator, int error) {
+static void take_back_decision(ids_replicator *replicator, int error) {
     ids_peer *peer = ids_replicator_enter(&replicator->repls[0]);
     ids_pending what = ids_peer_undecided(peer, now_of(replicator));
     assert(error != 0);
@@ -92,7 +92,7 @@ void ids_replicator_recorded(ids_replicator *replicator, int error) {
         return;
     ids_repl_call(repl);
     if (error) {
-        take_back(replicator, error);
+        take_back_decision(replicator, error);
         return;
     }
     replicator->logged_error = 0;

@@ -73,7 +73,7 @@ static bool hear_rest(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
 
 /* The link's words become the peer connection's, which gives its empty room
  * back. */
-static void take_out(ids_peer_conn *conn) {
+static void take_link_words(ids_peer_conn *conn) {
     assert(ids_peer_conn_may_take(conn));
     ids_pbuf empty = conn->out;
     empty.len = 0;
@@ -96,7 +96,7 @@ static bool pump(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
         sender = ids_peer_pump(peer, link, worker->now_ms);
     if (conn->link == NULL)
         return false;
-    take_out(conn);
+    take_link_words(conn);
     conn->sender = sender;
     return true;
 }

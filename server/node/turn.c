@@ -113,7 +113,7 @@ static void open_new(ids_repl *repl, ids_peer_conn *conn) {
     }
 }
 
-static void flush(ids_repl *repl) {
+static void flush_clients(ids_repl *repl) {
     const ids_node_host *host = &repl->replicator->host;
     host->flush(host->ctx, repl->worker->index);
 }
@@ -222,7 +222,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
      * for. */
     ids_staging_tidy(worker);
 
-    flush(repl);
+    flush_clients(repl);
     open_new(repl, behind.open);
 }
 

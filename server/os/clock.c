@@ -20,13 +20,13 @@ static atomic_bool is_watched;
 static atomic_uint_least64_t gaps, gaps_ms;
 
 /* The offset may be below zero: it wraps, and the sum wraps back. */
-static uint64_t shown(uint64_t machine_ms) {
+static uint64_t shown_at(uint64_t machine_ms) {
     uint64_t floor = atomic_load(&floor_ms);
     uint64_t now = machine_ms + atomic_load(&offset_ms);
     return (int64_t)(now - floor) < 0 ? floor : now;
 }
 
-static void begin(uint64_t machine_ms, uint64_t now_ms) {
+static void begin_clock(uint64_t machine_ms, uint64_t now_ms) {
     atomic_store(&offset_ms, now_ms - machine_ms);
     atomic_store(&floor_ms, now_ms);
     atomic_store(&read_ms, machine_ms);
@@ -35,9 +35,9 @@ static void begin(uint64_t machine_ms, uint64_t now_ms) {
 static void take_gap(uint64_t machine_ms) {
     pthread_mutex_lock(&lock);
     uint64_t last = atomic_load(&read_ms);
-    uint64_t shown_ms = shown(last);
+    uint64_t shown_ms = shown_at(last);
     if (last == 0) {
-        begin(machine_ms, IDS_CLOCK_START_MS);
+        begin_clock(machine_ms, IDS_CLOCK_START_MS);
     } else if (atomic_load(&is_watched) &&
                machine_ms > last + IDS_CLOCK_GAP_MS) {
         uint64_t gap = machine_ms - last;
@@ -49,7 +49,7 @@ static void take_gap(uint64_t machine_ms) {
     } else if (machine_ms > last) {
         atomic_store(&read_ms, machine_ms);
     }
-    assert(machine_ms < last || shown(machine_ms) >= shown_ms);
+    assert(machine_ms < last || shown_at(machine_ms) >= shown_ms);
     pthread_mutex_unlock(&lock);
 }
 
@@ -61,7 +61,7 @@ uint64_t ids_clock_at(uint64_t machine_ms) {
         while (machine_ms > last &&
                !atomic_compare_exchange_weak(&read_ms, &last, machine_ms))
             ;
-    return shown(machine_ms);
+    return shown_at(machine_ms);
 }
 
 uint64_t ids_loop_clock_ms(void) {
@@ -69,7 +69,7 @@ uint64_t ids_loop_clock_ms(void) {
 }
 
 void ids_loop_clock_set(uint64_t now_ms) {
-    begin(ids_monotonic_ms(), now_ms);
+    begin_clock(ids_monotonic_ms(), now_ms);
 }
 
 void ids_loop_clock_watch(void) {

@@ -17,7 +17,7 @@ typedef struct job {
     void *ctx;
 } job;
 
-static void *run(void *ctx) {
+static void *run_thread(void *ctx) {
     const job *j = ctx;
     j->work(j->ctx);
     return NULL;
@@ -28,7 +28,7 @@ void ids_work_together(uint32_t threads, void (*work)(void *ctx), void *ctx) {
     pthread_t others[TOGETHER_MAX - 1];
     uint32_t started = 0;
     while (started + 1 < threads && started + 1 < TOGETHER_MAX &&
-           pthread_create(&others[started], NULL, run, &j) == 0)
+           pthread_create(&others[started], NULL, run_thread, &j) == 0)
         started++;
     work(ctx);
     while (started-- > 0)

@@ -11,8 +11,8 @@ static ids_copying *of(ids_peer *peer, ids_follower *to) {
 }
 
 /* N of M of the one that is on: what its streams have sent, or loaded. */
-static void count(const ids_peer *peer, const ids_follower *to,
-                  ids_copying *copying) {
+static void count_copied(const ids_peer *peer, const ids_follower *to,
+                         ids_copying *copying) {
     uint32_t streams = to != NULL ? peer->config.loops : peer->upstream.streams;
     copying->records = copying->total = 0;
     for (uint32_t k = 0; k < streams; k++) {
@@ -36,11 +36,11 @@ void ids_full_copy_begins(ids_peer *peer, ids_follower *to) {
     copying->since_ms = peer->now_ms;
 }
 
-static void end(const ids_peer *peer, const ids_follower *to,
-                ids_copying *copying) {
+static void end_full_copy(const ids_peer *peer, const ids_follower *to,
+                          ids_copying *copying) {
     assert(copying->is_on && peer->now_ms >= copying->since_ms);
     assert(copying->begun == copying->done + copying->given_up + 1);
-    count(peer, to, copying);
+    count_copied(peer, to, copying);
     copying->took_ms = peer->now_ms - copying->since_ms;
     copying->is_on = false;
 }
@@ -49,7 +49,7 @@ void ids_full_copy_is_done(ids_peer *peer, ids_follower *to) {
     ids_copying *copying = of(peer, to);
     if (!copying->is_on)
         return;
-    end(peer, to, copying);
+    end_full_copy(peer, to, copying);
     copying->total = copying->records;
     copying->done++;
     assert(copying->begun == copying->done + copying->given_up);
@@ -59,7 +59,7 @@ void ids_full_copy_is_over(ids_peer *peer, ids_follower *to) {
     ids_copying *copying = of(peer, to);
     if (!copying->is_on)
         return;
-    end(peer, to, copying);
+    end_full_copy(peer, to, copying);
     copying->given_up++;
     assert(copying->begun == copying->done + copying->given_up);
 }
@@ -68,7 +68,7 @@ void ids_full_copy_get(const ids_peer *peer, const ids_follower *to,
                        ids_copying *copying) {
     *copying = to != NULL ? to->copying : peer->copying;
     if (copying->is_on)
-        count(peer, to, copying);
+        count_copied(peer, to, copying);
 }
 
 /* The one that is on, or else the later one. */

@@ -42,7 +42,7 @@ static void forget_members(ids_decision *next) {
 }
 
 /* Whatever is decided, it follows what was, and takes no epoch back. */
-static void check(const ids_decision *now, const ids_decision *next) {
+static void check_decision(const ids_decision *now, const ids_decision *next) {
     assert(next->version == now->version + 1);
     assert(next->epoch >= now->epoch);
     assert(next->led_epoch <= next->epoch);
@@ -88,7 +88,7 @@ void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
         next->origin = (ids_origin){.epoch = epoch};
     }
     assert(!primary || now->had_replica || next->epoch > now->epoch);
-    check(now, next);
+    check_decision(now, next);
 }
 
 void ids_decide_restored(const ids_decision *now, ids_decision *next) {
@@ -134,7 +134,7 @@ ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
     if (next->origin.epoch == 0)
         next->origin = (ids_origin){.epoch = epoch, .by_word = true};
     assert(next->led_epoch == next->epoch);
-    check(now, next);
+    check_decision(now, next);
     return IDS_DECIDING_OK;
 }
 
@@ -147,7 +147,7 @@ ids_deciding ids_decide_admit(const ids_decision *now, uint32_t place,
     *next = after(now);
     next->replica[place] = replica;
     next->had_replica = true;
-    check(now, next);
+    check_decision(now, next);
     return IDS_DECIDING_OK;
 }
 
@@ -170,7 +170,7 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
     *next = after(now);
     next->replica[place] = (ids_member){0};
     assert(ids_decision_members(next) == members - 1);
-    check(now, next);
+    check_decision(now, next);
     return IDS_DECIDING_OK;
 }
 
@@ -179,7 +179,7 @@ void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
     *next = after(now);
     if (has_replica && !IDS_RULE_OFF(HAD_REPLICA))
         next->had_replica = true;
-    check(now, next);
+    check_decision(now, next);
 }
 
 void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
@@ -191,14 +191,14 @@ void ids_decide_admitted(const ids_decision *now, uint64_t epoch,
     next->admitted_epoch = epoch;
     next->admitted_version = version;
     next->had_replica = true;
-    check(now, next);
+    check_decision(now, next);
 }
 
 void ids_decide_disowned(const ids_decision *now, ids_decision *next) {
     *next = after(now);
     next->admitted = (ids_member){0};
     next->admitted_epoch = 0;
-    check(now, next);
+    check_decision(now, next);
 }
 
 uint64_t ids_decision_kept_epoch(const ids_decision *now, ids_member self) {
@@ -218,5 +218,5 @@ void ids_decide_follow(const ids_decision *now, uint64_t epoch,
     next->had_replica = true;
     if (epoch > next->epoch)
         next->epoch = epoch;
-    check(now, next);
+    check_decision(now, next);
 }

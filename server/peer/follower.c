@@ -56,7 +56,7 @@ static bool begin_staged(ids_peer *peer) {
 }
 
 /* All links are there: say from where on. */
-static bool start(ids_peer *peer) {
+static bool start_following(ids_peer *peer) {
     bool goes_on = can_continue(peer);
     assert(!peer->started);
     if (!goes_on && !begin_staged(peer))
@@ -76,7 +76,8 @@ static bool start(ids_peer *peer) {
     return true;
 }
 
-static bool turn_away(ids_peer *peer, ids_link *link, ids_refusal_why why) {
+static bool turn_away_primary(ids_peer *peer, ids_link *link,
+                              ids_refusal_why why) {
     ids_peer_refuse(peer, link, why);
     return false;
 }
@@ -86,10 +87,10 @@ static bool open_first(ids_peer *peer, ids_link *link) {
     if (peer->leading || link->other.epoch < ids_peer_epoch(peer))
         return false;
     if (!link->other.primary)
-        return turn_away(peer, link, IDS_REFUSAL_NOT_PRIMARY);
+        return turn_away_primary(peer, link, IDS_REFUSAL_NOT_PRIMARY);
     if (streams < 1 || streams > IDP_SHARDS_MAX || link->offer.session == 0 ||
         link->offer.first > link->offer.last + 1)
-        return turn_away(peer, link, IDS_REFUSAL_NUMBER);
+        return turn_away_primary(peer, link, IDS_REFUSAL_NUMBER);
     ids_peer_end_sessions(peer);
     assert(peer->upstream.id == 0 && !peer->started);
     if (!ids_session_begin(peer, &peer->upstream, link, (uint32_t)streams,
@@ -105,7 +106,7 @@ static bool open_first(ids_peer *peer, ids_link *link) {
 static bool count_open(ids_peer *peer) {
     assert(peer->upstream.streams_open < peer->upstream.streams);
     return ++peer->upstream.streams_open < peer->upstream.streams ||
-           start(peer);
+           start_following(peer);
 }
 
 /* The primary has begun the session, too; it might have turned this node

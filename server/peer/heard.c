@@ -21,12 +21,13 @@ void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms) {
 /* --- frames --------------------------------------------------------------- */
 
 /* False: the link is gone. */
-static bool turn_away(ids_peer *peer, ids_link *link, ids_refusal_why why) {
+static bool turn_away_heard(ids_peer *peer, ids_link *link,
+                            ids_refusal_why why) {
     ids_peer_refuse(peer, link, why);
     return false;
 }
 
-static bool hang_up(ids_peer *peer, ids_link *link) {
+static bool hang_up_link(ids_peer *peer, ids_link *link) {
     ids_peer_fault(peer, link);
     return false;
 }
@@ -48,17 +49,17 @@ static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     ids_link_offer offer;
     assert(!link->dialled && link->state == IDS_LINK_ACCEPTED);
     if (why != IDS_REFUSAL_NONE)
-        return turn_away(peer, link, why);
+        return turn_away_heard(peer, link, why);
     if (link->stream != 0 &&
         (ids_primary_follower_of(peer, link) == NULL || !peer->leading ||
          link->stream >= peer->config.loops))
-        return hang_up(peer, link);
+        return hang_up_link(peer, link);
     self = ids_peer_self(peer);
     ids_primary_offer(peer, link, &offer);
     assert(offer.streams == peer->config.loops);
     offer.session = link->stream == 0 ? new_session(peer) : link->session;
     why = ids_link_welcome(link, &self, &offer, key);
-    return why == IDS_REFUSAL_NONE || turn_away(peer, link, why);
+    return why == IDS_REFUSAL_NONE || turn_away_heard(peer, link, why);
 }
 
 /* Where someone is that leads; and who was asked, unless somebody else has said
@@ -77,7 +78,7 @@ static bool opened(ids_peer *peer, ids_link *link) {
     assert(link->state == IDS_LINK_OPEN);
     assert(link->other.member.node != 0);
     if (why != IDS_REFUSAL_NONE)
-        return turn_away(peer, link, why);
+        return turn_away_heard(peer, link, why);
     if (is_worth_noting(peer, link))
         ids_peer_note_whereabouts(peer, link);
     ids_peer_saw_epoch(peer, link->other.epoch);
@@ -91,16 +92,16 @@ static bool opened(ids_peer *peer, ids_link *link) {
 static bool answer_lower(ids_peer *peer, ids_link *link) {
     assert(ids_peer_epoch(peer) > 0);
     ids_link_refuse(link, ids_peer_epoch(peer), IDS_REFUSAL_NONE);
-    return hang_up(peer, link);
+    return hang_up_link(peer, link);
 }
 
 /* The other end says why; what it says of epochs counts only if it has shown
  * that it knows the secret. */
-static bool refused(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+static bool hear_refusal(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     ids_refusal_why why = ids_link_refused(frame);
     if (why != IDS_REFUSAL_NONE)
         ids_peer_note_refusal(peer, link, why, true);
-    return hang_up(peer, link);
+    return hang_up_link(peer, link);
 }
 
 static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
@@ -108,11 +109,11 @@ static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (ids_peer_is_other_session(frame->session, link->session))
         return true; /* dropped: another session's */
     if (!ids_peer_epoch_is_sound(peer, frame->epoch))
-        return turn_away(peer, link, IDS_REFUSAL_EPOCH);
+        return turn_away_heard(peer, link, IDS_REFUSAL_EPOCH);
     if (frame->number > IDS_PF_NUMBER_MAX)
-        return turn_away(peer, link, IDS_REFUSAL_NUMBER);
+        return turn_away_heard(peer, link, IDS_REFUSAL_NUMBER);
     if (frame->kind == IDS_PF_REFUSE && frame->count != 0)
-        return refused(peer, link, frame);
+        return hear_refusal(peer, link, frame);
     if (frame->epoch > ids_peer_epoch(peer)) {
         ids_peer_saw_epoch(peer, frame->epoch);
         if (ids_peer_has_link(peer, link))
@@ -122,7 +123,7 @@ static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (ids_peer_refuses(peer, frame->epoch))
         return answer_lower(peer, link);
     if (frame->kind == IDS_PF_REFUSE || frame->stream != link->stream)
-        return hang_up(peer, link);
+        return hang_up_link(peer, link);
     assert(frame->epoch <= ids_peer_epoch(peer));
     return link->dialled ? ids_follower_frame(peer, link, frame)
                          : ids_primary_frame(peer, link, frame);
@@ -142,19 +143,19 @@ static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (link->state == IDS_LINK_OPEN)
         return open_frame(peer, link, frame);
     if (frame->kind == IDS_PF_REFUSE)
-        return refused(peer, link, frame);
+        return hear_refusal(peer, link, frame);
     if (link->state == IDS_LINK_ACCEPTED)
         return hello(peer, link, frame);
     why = link->dialled ? ids_link_welcomed(link, frame, key)
                         : ids_link_proven(link, frame, key);
     if (why != IDS_REFUSAL_NONE)
-        return turn_away(peer, link, why);
+        return turn_away_heard(peer, link, why);
     peer->mute_count = 0;
     return opened(peer, link);
 }
 
 /* Not the peer's wire: what the node there says to clients, or damage. */
-static void broken(ids_peer *peer, ids_link *link) {
+static void end_broken_link(ids_peer *peer, ids_link *link) {
     static const char no_peer[] = IDS_LINK_NO_PEER;
     size_t len = link->in.len - link->in_at;
     bool is_no_peer =
@@ -191,7 +192,7 @@ void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
         if (status == IDS_PF_PARTIAL)
             return;
         if (status == IDS_PF_BROKEN) {
-            broken(peer, link);
+            end_broken_link(peer, link);
             return;
         }
         if (!handle(peer, link, &frame))

@@ -13,7 +13,7 @@
 
 /* --- decisions ------------------------------------------------------------ */
 
-static void lead(ids_peer *peer) {
+static void show_lead(ids_peer *peer) {
     if (peer->known.role != IDS_ROLE_PRIMARY || peer->overtaken)
         return;
     assert(peer->known.led_epoch == peer->known.epoch);
@@ -43,7 +43,7 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     switch (what) {
     case IDS_PENDING_START:
     case IDS_PENDING_PROMOTE:
-        lead(peer);
+        show_lead(peer);
         break;
     case IDS_PENDING_ADMIT:
         ids_primary_admitted(peer);

@@ -12,7 +12,7 @@
  * name is another one. */
 #define ALIVE_BEATS 3
 
-static bool same(ids_member a, ids_member b) {
+static bool same_member(ids_member a, ids_member b) {
     return a.node == b.node && a.incarnation == b.incarnation;
 }
 
@@ -39,12 +39,14 @@ ids_member ids_primary_member(const ids_peer *peer,
 bool ids_primary_has_member(const ids_peer *peer,
                             const ids_follower *follower) {
     return follower->session.id != 0 &&
-           same(ids_primary_member(peer, follower), follower->session.other);
+           same_member(ids_primary_member(peer, follower),
+                       follower->session.other);
 }
 
 bool ids_primary_is_member(const ids_peer *peer, ids_member other) {
     uint32_t place = ids_decision_place(&peer->known, other.node);
-    return place < IDS_FOLLOWERS_MAX && same(peer->known.replica[place], other);
+    return place < IDS_FOLLOWERS_MAX &&
+           same_member(peer->known.replica[place], other);
 }
 
 void ids_primary_offer(const ids_peer *peer, const ids_link *link,

@@ -98,7 +98,7 @@ bool ids_primary_lead(ids_peer *peer) {
     return true;
 }
 
-static bool same(ids_member a, ids_member b) {
+static bool is_member(ids_member a, ids_member b) {
     return a.node == b.node && a.incarnation == b.incarnation;
 }
 
@@ -113,7 +113,7 @@ static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
 }
 
 /* Only when it has begun the dialler may come with its other streams. */
-static bool begin(ids_peer *peer, ids_link *link) {
+static bool begin_leading(ids_peer *peer, ids_link *link) {
     uint32_t place = ids_primary_place_for(peer, link->other.member.node);
     ids_follower *f;
     if (place == IDS_FOLLOWERS_MAX)
@@ -129,10 +129,10 @@ static bool begin(ids_peer *peer, ids_link *link) {
            ids_link_say(link, IDS_PF_HEARTBEAT, peer->lead_epoch, 0, 0);
 }
 
-static bool grow(ids_peer *peer, ids_link *link) {
+static bool grow_set(ids_peer *peer, ids_link *link) {
     ids_follower *f = ids_primary_follower_of(peer, link);
     ids_session *s = f != NULL ? &f->session : NULL;
-    if (s == NULL || !same(link->other.member, s->other) ||
+    if (s == NULL || !is_member(link->other.member, s->other) ||
         link->other.life != s->other_life || s->stream[link->stream] != NULL)
         return false;
     assert(link->stream < s->streams && s->epoch == peer->lead_epoch);
@@ -146,7 +146,8 @@ bool ids_primary_opened(ids_peer *peer, ids_link *link) {
     bool member = ids_primary_is_member(peer, link->other.member);
     bool good = peer->leading && !link->other.primary &&
                 member == (link->offer.member != 0);
-    good = good && (link->stream == 0 ? begin(peer, link) : grow(peer, link));
+    good = good && (link->stream == 0 ? begin_leading(peer, link)
+                                      : grow_set(peer, link));
     if (!good)
         ids_peer_fault(peer, link);
     return good;
@@ -154,8 +155,8 @@ bool ids_primary_opened(ids_peer *peer, ids_link *link) {
 
 /* --- frames --------------------------------------------------------------- */
 
-static bool start(ids_peer *peer, ids_follower *f, const ids_link *link,
-                  const ids_pf *frame) {
+static bool start_stream(ids_peer *peer, ids_follower *f, const ids_link *link,
+                         const ids_pf *frame) {
     ids_sender *sender = &f->senders[link->stream];
     ids_progress *progress = &f->progress[link->stream];
     const ids_ring_reported *reported = &peer->reported[link->stream];
@@ -216,7 +217,7 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
     if (ids_primary_has_member(peer, f) && IDS_RULE_OFF(OWN_ACKS))
         for (uint32_t i = 0; i < peer->config.places; i++)
             raise(&commit_index->member[i], progress->acked);
-    if (f->joining && same(f->joiner, f->session.other))
+    if (f->joining && is_member(f->joiner, f->session.other))
         raise(&commit_index->joining[place], progress->acked);
     if (f->copying.is_on && copy_is_there(peer, f))
         ids_full_copy_is_done(peer, f);
@@ -238,7 +239,7 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (!peer->leading || f == NULL || f->session.stream[link->stream] != link)
         return true;
     if (frame->kind == IDS_PF_START)
-        good = start(peer, f, link, frame);
+        good = start_stream(peer, f, link, frame);
     else if (frame->kind == IDS_PF_ACK)
         good = ack(peer, f, link, frame);
     else if (frame->kind == IDS_PF_DETACHED)
@@ -280,7 +281,7 @@ static void admit(ids_peer *peer, ids_follower *f) {
         join(peer, f);
     if (peer->pending == IDS_PENDING_NONE &&
         peer->now_ms >= peer->undecided_until_ms &&
-        same(f->joiner, f->session.other) &&
+        is_member(f->joiner, f->session.other) &&
         (ids_primary_caught_up(peer, f, 0, true) ||
          IDS_RULE_OFF(JOINS_WHOLE)) &&
         ids_decide_admit(&peer->known, place, f->joiner, &next) ==
@@ -292,7 +293,7 @@ static void admit(ids_peer *peer, ids_follower *f) {
     }
 }
 
-static void tell(ids_peer *peer, ids_follower *f, uint64_t version) {
+static void tell_followers(ids_peer *peer, ids_follower *f, uint64_t version) {
     assert(ids_primary_has_member(peer, f));
     assert(version != 0 && version <= peer->known.version);
     f->reported = true;
@@ -313,7 +314,7 @@ static void consider_one(ids_peer *peer, ids_follower *f) {
     if (!ids_primary_has_member(peer, f)) {
         admit(peer, f);
     } else if (!f->reported && !f->asked) {
-        tell(peer, f, peer->known.version);
+        tell_followers(peer, f, peer->known.version);
     }
 }
 

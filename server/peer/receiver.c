@@ -90,7 +90,7 @@ static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
     return receiver->route(receiver->ctx, &body);
 }
 
-static bool append(ids_receiver *receiver, const ids_pf *frame) {
+static bool append_batch(ids_receiver *receiver, const ids_pf *frame) {
     uint64_t last = frame->number + frame->count - 1;
     uint64_t skip = 0;
     if (frame->count == 0 || frame->number == 0 || last < frame->number ||
@@ -113,7 +113,7 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
         return false;
     switch (frame->kind) {
     case IDS_PF_APPEND:
-        return append(receiver, frame);
+        return append_batch(receiver, frame);
     case IDS_PF_SYNC_BEGIN:
         if (!receiver->syncing || receiver->begun)
             return false;

@@ -50,14 +50,14 @@ static uint64_t unwrapped(const ids_ring *ring, uint64_t offset) {
 }
 
 /* Offsets only grow, and what lies between them is what the ring has. */
-static void check(const ids_ring *ring) {
+static void check_ring(const ids_ring *ring) {
     assert(ring->tail <= ring->head && ring->head - ring->tail <= ring->cap);
     assert(ring->head % LEN_BYTES == 0);
     assert(ring->first <= ring->last + 1);
     assert(ring->first <= ring->last || ring->tail == ring->head);
 }
 
-static void let_go(ids_ring *ring) {
+static void drop_oldest(ids_ring *ring) {
     assert(ring->tail < ring->head);
     assert(ring->first <= ring->last);
     ring->tail = unwrapped(ring, ring->tail);
@@ -71,12 +71,12 @@ static void let_go_of_all(ids_ring *ring) {
 }
 
 /* So many bytes in one piece at head; the oldest give way. */
-static void make_room(ids_ring *ring, uint64_t bytes) {
+static void make_room_in_ring(ids_ring *ring, uint64_t bytes) {
     uint64_t to_end = ring->cap - ring->head % ring->cap;
     uint64_t need = bytes <= to_end ? bytes : bytes + to_end;
     assert(bytes % LEN_BYTES == 0 && bytes <= ring->cap / 4);
     while (ring->head + need - ring->tail > ring->cap)
-        let_go(ring);
+        drop_oldest(ring);
     if (bytes <= to_end)
         return;
     set_len(ring, ring->head, WRAP_MARK);
@@ -110,7 +110,7 @@ void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change) {
         let_go_of_all(ring);
         return;
     }
-    make_room(ring, padded(change.len));
+    make_room_in_ring(ring, padded(change.len));
     memcpy(ring->bytes + ring->head % ring->cap + LEN_BYTES, change.ptr,
            change.len);
     set_len(ring, ring->head, (uint32_t)change.len);
@@ -118,7 +118,7 @@ void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change) {
         *mark_of(ring, number) = ring->head;
     ring->head += padded(change.len);
     ring->last++;
-    check(ring);
+    check_ring(ring);
 }
 
 bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at) {

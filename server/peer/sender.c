@@ -68,7 +68,7 @@ void ids_sender_meet(ids_sender *sender, ids_progress *progress) {
     progress->copy_total = sender->copy_total;
 }
 
-static void reach(ids_progress *progress, uint64_t number) {
+static void reach_change(ids_progress *progress, uint64_t number) {
     progress->reached = number;
     ids_lag_reached(&progress->lag, number);
 }
@@ -83,7 +83,7 @@ void ids_progress_begin(ids_progress *progress, const ids_sender *sender,
     progress->state = sender->state;
     progress->copied = progress->copy_total = 0;
     progress->acked = 0;
-    reach(progress, at.number - 1);
+    reach_change(progress, at.number - 1);
     if (at.number <= progress->lag.last)
         ids_lag_again(&progress->lag, at);
 }
@@ -102,7 +102,7 @@ void ids_progress_acked(ids_progress *progress, uint64_t number) {
     if (number > progress->acked)
         progress->acked = number;
     if (number > progress->reached)
-        reach(progress, number);
+        reach_change(progress, number);
     assert(progress->acked <= progress->reached);
 }
 
@@ -117,7 +117,7 @@ static ids_pf frame_of(const ids_sender *sender, ids_pf_kind kind,
                     .number = number};
 }
 
-static bool lose(ids_sender *sender) {
+static bool lose_stream(ids_sender *sender) {
     uint64_t session = sender->session;
     ids_sender_stop(sender);
     assert(sender->walked == NULL);
@@ -133,16 +133,16 @@ static bool append_changes(ids_sender *sender, ids_pbuf *to) {
     size_t frame_at = to->len;
     idp_slice bytes;
     if (!ids_ring_has(sender->ring, &at))
-        return lose(sender);
+        return lose_stream(sender);
     if (at.number > sender->ring->last)
         return false;
     if (!ids_pf_begin(to, &frame_at))
-        return lose(sender);
+        return lose_stream(sender);
     while (to->len - frame_at < IDS_PF_APPEND_BYTES &&
            ids_ring_next(sender->ring, &at, &bytes)) {
         if (!ids_pbuf_reserve(to, bytes.len)) {
             to->len = frame_at;
-            return lose(sender);
+            return lose_stream(sender);
         }
         memcpy(to->at + to->len, bytes.ptr, bytes.len);
         to->len += bytes.len;
@@ -182,7 +182,8 @@ static void chunk_record(void *ctx, const ids_change *change) {
         flush_chunk(sender);
 }
 
-static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
+static bool begin_stream(ids_sender *sender, const ids_shard *shard,
+                         ids_pbuf *to) {
     uint64_t last = sender->ring->last;
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
     ids_shard_stats stats;
@@ -193,7 +194,7 @@ static bool begin(ids_sender *sender, const ids_shard *shard, ids_pbuf *to) {
         stats.records < UINT32_MAX ? (uint32_t)stats.records : UINT32_MAX;
     if (!ids_ring_seek(sender->ring, last, &sender->at) ||
         !ids_pf_append(to, &frame))
-        return lose(sender);
+        return lose_stream(sender);
     sender->cursor = 0;
     assert(sender->at.number == last + 1);
     sender->state = IDS_SENDING_WALK;
@@ -223,7 +224,7 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
     flush_chunk(sender);
     if (sender->no_memory) {
         sender->no_memory = false;
-        return lose(sender);
+        return lose_stream(sender);
     }
     if (!more) {
         ids_shard_walk_end(shard);
@@ -254,14 +255,14 @@ bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_END, sender->whole);
     switch (sender->state) {
     case IDS_SENDING_BEGIN:
-        return begin(sender, shard, to);
+        return begin_stream(sender, shard, to);
     case IDS_SENDING_WALK:
         return walk_and_append(sender, shard, now_ms, to);
     case IDS_SENDING_END:
         if (sender->at.number <= sender->whole)
             return append_changes(sender, to);
         if (!ids_pf_append(to, &frame))
-            return lose(sender);
+            return lose_stream(sender);
         assert(sender->at.number > sender->whole && sender->walked == NULL);
         sender->state = IDS_SENDING_STREAM;
         return true;

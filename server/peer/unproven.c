@@ -74,8 +74,8 @@ static bool goes_before(const ids_peer *peer, const ids_link *a,
 }
 
 /* The first to go: of this source, or of all (NULL). count: of how many. */
-static ids_link *least(const ids_peer *peer, const char *source,
-                       uint32_t *count) {
+static ids_link *least_proven(const ids_peer *peer, const char *source,
+                              uint32_t *count) {
     ids_link *found = NULL;
     *count = 0;
     for (uint32_t i = 0; i < peer->link_count; i++) {
@@ -94,9 +94,9 @@ static ids_link *least(const ids_peer *peer, const char *source,
 
 void ids_peer_make_room(ids_peer *peer, const char *host) {
     uint32_t count;
-    ids_link *first = least(peer, host, &count);
+    ids_link *first = least_proven(peer, host, &count);
     if (count < IDS_UNPROVEN_PER_SOURCE) {
-        first = least(peer, NULL, &count);
+        first = least_proven(peer, NULL, &count);
         if (count < IDS_UNPROVEN_MAX)
             return;
     }

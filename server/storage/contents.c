@@ -60,8 +60,8 @@ static ids_contents_key *place_of(ids_contents_key *keys, size_t cap,
     return &keys[at];
 }
 
-static const ids_contents_key *find(const ids_contents *contents,
-                                    const uint64_t hash[static 2]) {
+static const ids_contents_key *find_key(const ids_contents *contents,
+                                        const uint64_t hash[static 2]) {
     if (contents->cap == 0)
         return NULL;
     const ids_contents_key *place =
@@ -69,7 +69,7 @@ static const ids_contents_key *find(const ids_contents *contents,
     return is_free(place) ? NULL : place;
 }
 
-static bool make_room(ids_contents *contents) {
+static bool make_room_for_contents(ids_contents *contents) {
     if (contents->count < contents->cap / 4 * 3)
         return true;
     size_t cap = contents->cap ? contents->cap * 2 : CAP_MIN;
@@ -86,10 +86,10 @@ static bool make_room(ids_contents *contents) {
 }
 
 /* What is gone keeps its token: whoever has that one still is behind. */
-static bool keep(ids_contents *contents, const ids_change *change,
-                 uint64_t now_ms) {
+static bool keep_key(ids_contents *contents, const ids_change *change,
+                     uint64_t now_ms) {
     uint64_t hash[2];
-    if (!make_room(contents))
+    if (!make_room_for_contents(contents))
         return false;
     hash_of(contents, change, hash);
     ids_contents_key *place = place_of(contents->keys, contents->cap, hash);
@@ -145,7 +145,7 @@ bool ids_contents_load(void *ctx, const ids_change *changes, size_t count,
         if (changes[i].state != IDP_STATE_ABSENT)
             note_token(contents, changes[i].token);
         if (contents->keeps_keys)
-            good = keep(contents, &changes[i], now_ms);
+            good = keep_key(contents, &changes[i], now_ms);
     }
     pthread_mutex_unlock(&contents->lock);
     return good;
@@ -189,14 +189,14 @@ uint64_t ids_contents_records(const ids_contents *contents) {
     return records;
 }
 
-static ids_contents_side look(const ids_contents *here,
-                              const ids_contents *there) {
+static ids_contents_side count_side(const ids_contents *here,
+                                    const ids_contents *there) {
     ids_contents_side side = {0, 0};
     for (size_t i = 0; i < here->cap; i++) {
         const ids_contents_key *key = &here->keys[i];
         if (is_free(key))
             continue;
-        const ids_contents_key *other = find(there, key->hash);
+        const ids_contents_key *other = find_key(there, key->hash);
         if (other)
             side.more += is_later(key, other);
         else if (!is_over(here, key) && is_before(there, key->token))
@@ -210,8 +210,8 @@ static ids_contents_side look(const ids_contents *here,
 ids_contents_verdict ids_contents_compare(const ids_contents *first,
                                           const ids_contents *second,
                                           ids_contents_side sides[static 2]) {
-    sides[0] = look(first, second);
-    sides[1] = look(second, first);
+    sides[0] = count_side(first, second);
+    sides[1] = count_side(second, first);
     bool first_has_all = sides[1].more + sides[1].unclear == 0;
     bool second_has_all = sides[0].more + sides[0].unclear == 0;
     if (first_has_all)

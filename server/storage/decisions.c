@@ -206,8 +206,8 @@ static int write_all(int fd, const uint8_t *bytes, size_t len) {
 
 /* Beside the old record, and in its place once it is on the medium. 0 or
  * errno's; the old one stands then. */
-static int replace(const ids_decisions_file *file,
-                   const ids_decision *decision) {
+static int replace_record(const ids_decisions_file *file,
+                          const ids_decision *decision) {
     uint8_t bytes[IDS_RECORD_BYTES_MAX];
     char temp[IDS_DECISIONS_PATH_BYTES + 8];
     unsigned tried = 0;
@@ -241,9 +241,9 @@ int ids_decisions_save(const ids_decisions_file *file,
     if (!ids_lock_is_ours(file->lock, AT_FDCWD, lock))
         return ESTALE;
     *stands = true;
-    int error = replace(file, decision);
+    int error = replace_record(file, decision);
     if (ids_fault_is_room(-error) && give_room(file))
-        error = replace(file, decision);
+        error = replace_record(file, decision);
     if (error)
         return error;
     *stands = false; /* the new one is there; whether for good, who knows */

@@ -81,13 +81,13 @@ static int64_t size_of(void *ctx, int file) {
     return fstat(file, &about) < 0 ? -errno : (int64_t)about.st_size;
 }
 
-static int allocate(void *ctx, int file, uint64_t bytes) {
+static int allocate_blocks(void *ctx, int file, uint64_t bytes) {
     (void)ctx;
     return -posix_fallocate(file, 0, (off_t)bytes);
 }
 
-static int64_t write_some(void *ctx, int file, uint64_t at, const void *bytes,
-                          size_t len) {
+static int64_t write_some_bytes(void *ctx, int file, uint64_t at,
+                                const void *bytes, size_t len) {
     ssize_t took;
     (void)ctx;
     do
@@ -100,8 +100,9 @@ static int zero(void *ctx, int file, uint64_t at, size_t len) {
     static const uint8_t zeros[65536];
     for (size_t done = 0; done < len;) {
         size_t left = len - done;
-        int64_t took = write_some(ctx, file, at + done, zeros,
-                                  left < sizeof zeros ? left : sizeof zeros);
+        int64_t took =
+            write_some_bytes(ctx, file, at + done, zeros,
+                             left < sizeof zeros ? left : sizeof zeros);
         if (took <= 0)
             return took < 0 ? (int)took : -EIO;
         done += (size_t)took;
@@ -109,7 +110,7 @@ static int zero(void *ctx, int file, uint64_t at, size_t len) {
     return 0;
 }
 
-static void push(void *ctx, int file, uint64_t at, uint64_t len) {
+static void push_name(void *ctx, int file, uint64_t at, uint64_t len) {
     (void)ctx;
     sync_file_range(file, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
 }
@@ -146,8 +147,8 @@ static int sync_folder(void *ctx) {
     return (int)checked(fsync(folder_of(ctx)));
 }
 
-static int list(void *ctx, void (*each)(void *each_ctx, const char *name),
-                void *each_ctx) {
+static int list_files(void *ctx, void (*each)(void *each_ctx, const char *name),
+                      void *each_ctx) {
     int again = openat(folder_of(ctx), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = again < 0 ? NULL : fdopendir(again);
     const struct dirent *entry;
@@ -208,7 +209,7 @@ void ids_counter_write(int file, uint64_t counter) {
         fdatasync(file);
 }
 
-static ids_disk_mark mark(void *ctx) {
+static ids_disk_mark mark_file(void *ctx) {
     const ids_posix_disk *disk = ctx;
     int file = disk->lock;
     if (file < 0)
@@ -233,19 +234,19 @@ ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
                       .open = open_file,
                       .close = close_file,
                       .size = size_of,
-                      .allocate = allocate,
-                      .write = write_some,
+                      .allocate = allocate_blocks,
+                      .write = write_some_bytes,
                       .zero = zero,
-                      .push = push,
+                      .push = push_name,
                       .read = read_some,
                       .sync = sync_file,
                       .rename = rename_file,
                       .remove = remove_file,
                       .sync_folder = sync_folder,
-                      .list = list,
+                      .list = list_files,
                       .free_bytes = free_bytes,
                       .identity = identity,
-                      .mark = mark,
+                      .mark = mark_file,
                       .set_mark = set_mark};
 }
 

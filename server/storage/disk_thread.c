@@ -34,7 +34,7 @@ static void carry_out_task(ids_disk_thread *disk) {
 }
 
 /* The log's jobs go first: with them an acknowledgement gets safer. */
-static void *run(void *ctx) {
+static void *run_disk_thread(void *ctx) {
     ids_disk_thread *disk = ctx;
     ids_log_work *work = disk->work;
     ids_name_thread(pthread_self(), "disk", work->index);
@@ -54,5 +54,5 @@ static void *run(void *ctx) {
 }
 
 int ids_disk_thread_start(ids_disk_thread *disk) {
-    return pthread_create(&disk->id, NULL, run, disk);
+    return pthread_create(&disk->id, NULL, run_disk_thread, disk);
 }

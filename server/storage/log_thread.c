@@ -118,7 +118,7 @@ static void carry_out_batch(ids_log_thread *log) {
 
 /* The thread --------------------------------------------------------------- */
 
-static void *run(void *ctx) {
+static void *run_log_thread(void *ctx) {
     ids_log_thread *log = ctx;
     ids_log_work *work = log->work;
     ids_name_thread(pthread_self(), "log", work->index);
@@ -151,5 +151,5 @@ void ids_log_thread_init(ids_log_thread *log, ids_log_work *work,
 }
 
 int ids_log_thread_start(ids_log_thread *log) {
-    return pthread_create(&log->id, NULL, run, log);
+    return pthread_create(&log->id, NULL, run_log_thread, log);
 }

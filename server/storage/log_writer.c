@@ -58,7 +58,7 @@ static ids_batch_done write_now(void *ctx, const ids_batch *batch) {
     return ids_writer_carry_out(&w->log.writer, &now);
 }
 
-static void fail(void *ctx) {
+static void fail_log_writer(void *ctx) {
     const ids_log_writer *w = ctx;
     ids_log_thread_fail(&w->log);
 }
@@ -85,7 +85,7 @@ static bool init_worker_log(ids_log_writer *w,
                  .grown = grown,
                  .part_done = part_done,
                  .write_now = write_now,
-                 .fail = fail}};
+                 .fail = fail_log_writer}};
     return ids_worker_log_init(&w->worker_log, &worker_log);
 }
 

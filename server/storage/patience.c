@@ -10,7 +10,7 @@
 #define TRY_AGAIN_MS 20
 #define SAY_EVERY_MS 10000
 
-static void say(ids_patience *patience, const ids_fault *fault) {
+static void say_patience(ids_patience *patience, const ids_fault *fault) {
     uint64_t now_ms = ids_loop_clock_ms();
     char text[IDS_FAULT_TEXT_BYTES];
     if (patience->logged_ms && now_ms - patience->logged_ms < SAY_EVERY_MS)
@@ -33,7 +33,7 @@ bool ids_patience_wait(void *ctx, const ids_fault *fault) {
     ids_patience *patience = ctx;
     if (!atomic_load(&patience->goes_on))
         return false;
-    say(patience, fault);
+    say_patience(patience, fault);
     atomic_store(&patience->waits, true);
     nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_MS * 1000000L}, NULL);
     return atomic_load(&patience->goes_on);

@@ -67,8 +67,8 @@ static bool put_all(restore *r, route *to, const ids_change *changes,
     return good;
 }
 
-static bool load(void *ctx, const ids_change *changes, size_t count,
-                 uint64_t now_ms) {
+static bool load_record(void *ctx, const ids_change *changes, size_t count,
+                        uint64_t now_ms) {
     restore *r = ctx;
     route to;
     assert(count <= IDS_LOAD_COUNT_MAX);
@@ -83,7 +83,7 @@ static bool load(void *ctx, const ids_change *changes, size_t count,
 
 static void read_units(void *ctx) {
     restore *r = ctx;
-    const ids_loader loader = {.ctx = r, .load = load};
+    const ids_loader loader = {.ctx = r, .load = load_record};
     uint32_t units = ids_data_dir_units(r->dir, r->phase);
     while (!atomic_load(&r->failed) || !r->workers) {
         uint32_t unit = atomic_fetch_add(&r->next, 1);
@@ -112,7 +112,7 @@ static void read_phase(restore *r, uint32_t threads) {
 }
 
 /* What the snapshots hold is spread evenly, whoever wrote them. */
-static void reserve(const restore *r) {
+static void reserve_records(const restore *r) {
     const ids_manifest *m = &r->dir->manifest;
     uint64_t records = 0;
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
@@ -143,7 +143,7 @@ bool ids_restore(ids_data_dir *dir, const ids_server *server,
         return false;
     pthread_mutex_init(&r.lock, NULL);
     if (workers)
-        reserve(&r);
+        reserve_records(&r);
     for (r.phase = 0; r.phase < ids_data_dir_phases(dir); r.phase++)
         if (!atomic_load(&r.failed) || !workers)
             read_phase(&r, threads);

@@ -146,7 +146,7 @@ static void try_later(ids_rounds *r) {
 }
 
 /* The last snapshot and the logs stand. Said once for each cause. */
-static void give_up(ids_rounds *r, const char *why) {
+static void give_up_snapshot(ids_rounds *r, const char *why) {
     char text[IDS_ROUND_TEXT_BYTES];
     const idp_command_answer answer = {.outcome = IDP_COMMAND_REFUSED};
     snprintf(text, sizeof text,
@@ -163,7 +163,7 @@ static void give_up(ids_rounds *r, const char *why) {
 
 void ids_rounds_cancel(ids_rounds *r, const char *why) {
     if (atomic_load(&r->busy))
-        give_up(r, why);
+        give_up_snapshot(r, why);
     atomic_store(&r->busy, false);
 }
 
@@ -189,13 +189,14 @@ void ids_rounds_install(ids_rounds *r, uint64_t now_ms) {
     }
     atomic_store(&r->parts_bytes, answer.bytes);
     if (r->given_up) {
-        give_up(r, "there was no room for it, on the disk or in memory");
+        give_up_snapshot(r,
+                         "there was no room for it, on the disk or in memory");
     } else if (ids_data_dir_install(r->dir, r->sums, r->firsts, now_ms, false,
                                     &fault)) {
         taken(r, &answer);
     } else if (r->dir->unchanged) {
         ids_fault_text(&fault, why);
-        give_up(r, why);
+        give_up_snapshot(r, why);
     } else {
         ids_storage_fail(&fault);
     }

@@ -154,7 +154,7 @@ static void count_unit(void *ctx, const ids_unit *unit,
                 "file=%s at=%" PRIu32, unit->name, unit->end.at);
 }
 
-static bool load(ids_store *s, ids_worker **workers) {
+static bool load_units(ids_store *s, ids_worker **workers) {
     ids_fault fault;
     totals t = {0};
     const ids_restore_report report = {.ctx = &t, .unit = count_unit};
@@ -218,7 +218,7 @@ typedef struct parts {
     atomic_bool bad;
 } parts;
 
-static void write_some(void *ctx) {
+static void write_some_file(void *ctx) {
     parts *p = ctx;
     ids_store *s = p->store;
     for (uint32_t i;
@@ -231,7 +231,7 @@ static void write_some(void *ctx) {
 static bool write_parts(ids_store *s, bool clean) {
     parts p = {.store = s, .clean = clean};
     uint32_t cores = ids_machine_cores(), writers = s->log_writers_count;
-    ids_work_together(cores < writers ? cores : writers, write_some, &p);
+    ids_work_together(cores < writers ? cores : writers, write_some_file, &p);
     return !atomic_load(&p.bad);
 }
 
@@ -300,7 +300,7 @@ static bool start_log_writers(ids_store *s) {
 bool ids_store_begin(ids_store *s, ids_worker **workers) {
     uint32_t loops = s->server->loops;
     assert(s->is_open && s->log_writers_count == 0);
-    if (!load(s, workers))
+    if (!load_units(s, workers))
         return false;
     s->start_ms = ids_data_dir_clock_ms(&s->dir);
     if (s->start_ms < IDS_CLOCK_START_MS)
