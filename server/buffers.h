@@ -4,7 +4,7 @@
 #ifndef IDS_BUFFERS_H
 #define IDS_BUFFERS_H
 
-#include "server/bytes.h"
+#include "server/base/bytes.h"
 
 #define IDS_SPARE_BUFFERS 32
 

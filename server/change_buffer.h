@@ -7,7 +7,7 @@
 #ifndef IDS_CHANGE_BUFFER_H
 #define IDS_CHANGE_BUFFER_H
 
-#include "server/bytes.h"
+#include "server/base/bytes.h"
 #include "server/core/shard.h"
 
 /* Over this the host is asked to hand over in the middle of a turn. */

@@ -2,7 +2,7 @@
 /* commands.c -- what an operator asks of a server; see commands.h. */
 #include "server/commands.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/reply.h"
 
 #include <assert.h>

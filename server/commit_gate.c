@@ -2,7 +2,7 @@
 /* commit_gate.c -- the commit gate; see commit_gate.h. */
 #include "server/commit_gate.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/reply.h"
 #include "server/woken.h"
 

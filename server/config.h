@@ -5,8 +5,8 @@
 #ifndef IDS_CONFIG_H
 #define IDS_CONFIG_H
 
+#include "server/base/log.h"
 #include "server/journal/journal.h"
-#include "server/log.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,9 +8,9 @@
 #ifndef IDS_CONN_H
 #define IDS_CONN_H
 
-#include "server/bytes.h"
+#include "server/base/bytes.h"
+#include "server/base/list.h"
 #include "server/core/shard.h"
-#include "server/list.h"
 #include "server/shared.h"
 #include "server/who.h"
 

@@ -4,9 +4,9 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
+#include "server/base/log.h"
 #include "server/commit_gate.h"
 #include "server/forward.h"
-#include "server/log.h"
 #include "server/reply.h"
 
 #include <assert.h>

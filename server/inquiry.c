@@ -2,8 +2,8 @@
 /* inquiry.c -- what all loops are asked; see inquiry.h. */
 #include "server/inquiry.h"
 
+#include "server/base/log.h"
 #include "server/forward.h"
-#include "server/log.h"
 #include "server/reply.h"
 
 #include <assert.h>

@@ -8,7 +8,7 @@
 #ifndef IDS_MAILBOX_H
 #define IDS_MAILBOX_H
 
-#include "server/bytes.h"
+#include "server/base/bytes.h"
 
 #include <stdatomic.h>
 

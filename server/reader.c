@@ -3,10 +3,10 @@
 #include "server/reader.h"
 
 #include "proto/request.h"
+#include "server/base/log.h"
 #include "server/detect.h"
 #include "server/dispatch.h"
 #include "server/forward.h"
-#include "server/log.h"
 #include "server/reply.h"
 
 #include <assert.h>

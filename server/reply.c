@@ -2,7 +2,7 @@
 /* reply.c -- replies, encoded where they leave; see reply.h. */
 #include "server/reply.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* secret.c -- the shared secret that a connection must know. */
 #include "server/secret.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <errno.h>
 #include <sodium.h>

@@ -3,9 +3,9 @@
 #include "server/staging.h"
 
 #include "proto/owner.h"
+#include "server/base/log.h"
 #include "server/change.h"
 #include "server/commit_gate.h"
-#include "server/log.h"
 #include "server/peer/mutant.h"
 #include "server/peer/peer.h"
 

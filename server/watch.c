@@ -2,7 +2,7 @@
 /* watch.c -- see watch.h. */
 #include "server/watch.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/worker.h"
 
 #include <inttypes.h>

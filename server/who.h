@@ -5,7 +5,7 @@
 #define IDS_WHO_H
 
 #include "proto/terms.h"
-#include "server/log.h"
+#include "server/base/log.h"
 
 struct sockaddr;
 

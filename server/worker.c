@@ -2,7 +2,7 @@
 /* worker.c -- a worker's names, its messages and its counts; see worker.h. */
 #include "server/worker.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* notify.c -- one datagram to the service manager. */
 #include "server/io/notify.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * is configured with. */
 #include "server/io/peering.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * peering.h. */
 #include "server/io/peering.h"
 
+#include "server/base/log.h"
 #include "server/journal/fault.h"
-#include "server/log.h"
 #include "server/peer/record.h"
 #include "server/storage/onrecord.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peering_host.c -- what the node asks of the daemon; see
  * server/node/host.h. */
+#include "server/base/log.h"
 #include "server/io/peering.h"
-#include "server/log.h"
 #include "server/net/peer_socket.h"
 #include "server/net/socket.h"
 #include "server/os/clock.h"

@@ -2,11 +2,11 @@
 /* serve.c -- the whole daemon: sockets, threads, signals, and their end. */
 #include "server/io/serve.h"
 
+#include "server/base/log.h"
+#include "server/base/machine.h"
 #include "server/io/notify.h"
 #include "server/io/peering.h"
 #include "server/io/signals.h"
-#include "server/log.h"
-#include "server/machine.h"
 #include "server/net/accept.h"
 #include "server/net/listen.h"
 #include "server/os/clock.h"

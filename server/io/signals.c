@@ -2,7 +2,7 @@
 /* signals.c -- see signals.h. */
 #include "server/io/signals.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <assert.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
 /* frame.c -- see frame.h. */
 #include "server/journal/frame.h"
 
+#include "server/base/pack.h"
 #include "server/journal/crc32c.h"
 #include "server/journal/mutant.h"
-#include "server/pack.h"
 
 #include <assert.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "server/net/accept.h"
 
 #include "proto/reply.h"
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/net/address.h"
 #include "server/net/socket.h"
 #include "server/reader.h"

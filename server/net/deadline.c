@@ -2,8 +2,8 @@
 /* deadline.c -- see deadline.h. */
 #include "server/net/deadline.h"
 
+#include "server/base/log.h"
 #include "server/dispatch.h"
-#include "server/log.h"
 #include "server/net/socket.h"
 
 #include <sys/ioctl.h>

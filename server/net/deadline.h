@@ -14,7 +14,7 @@
 #ifndef IDS_DEADLINE_H
 #define IDS_DEADLINE_H
 
-#include "server/list.h"
+#include "server/base/list.h"
 
 #include <stdbool.h>
 #include <stdint.h>

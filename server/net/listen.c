@@ -2,7 +2,7 @@
 /* listen.c -- see listen.h. */
 #include "server/net/listen.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <errno.h>
 #include <netinet/in.h>

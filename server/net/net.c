@@ -2,7 +2,7 @@
 /* net.c -- how a loop's turn begins; see net.h. */
 #include "server/net/net.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/os/clock.h"
 
 #include <assert.h>

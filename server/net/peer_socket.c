@@ -3,7 +3,7 @@
  * beginning to its end; see peer_socket.h. */
 #include "server/net/peer_socket.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <assert.h>
 #include <errno.h>

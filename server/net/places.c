@@ -2,8 +2,8 @@
 /* places.c -- see places.h. */
 #include "server/net/places.h"
 
-#include "server/log.h"
-#include "server/machine.h"
+#include "server/base/log.h"
+#include "server/base/machine.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 /* socket.c -- a connection's socket: watched, read, written, closed. */
 #include "server/net/socket.h"
 
+#include "server/base/log.h"
 #include "server/dispatch.h"
-#include "server/log.h"
 #include "server/net/peer_socket.h"
 #include "server/output.h"
 #include "server/reader.h"

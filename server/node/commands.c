@@ -3,7 +3,7 @@
  * first worker. */
 #include "server/node/replicator.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <assert.h>
 #include <stdio.h>

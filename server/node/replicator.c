@@ -3,7 +3,7 @@
  * first worker takes; see replicator.h. */
 #include "server/node/replicator.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/peer/mutant.h"
 
 #include <assert.h>

@@ -5,8 +5,8 @@
  * nobody sees the one without the other. */
 #include "server/os/clock.h"
 
+#include "server/base/monotonic.h"
 #include "server/core/shard.h"
-#include "server/monotonic.h"
 
 #include <assert.h>
 #include <pthread.h>

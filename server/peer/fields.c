@@ -2,7 +2,7 @@
 /* fields.c -- see fields.h. Write and read stand side by side. Pure. */
 #include "server/peer/fields.h"
 
-#include "server/pack.h"
+#include "server/base/pack.h"
 
 #include <assert.h>
 #include <string.h>

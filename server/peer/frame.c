@@ -2,8 +2,8 @@
 /* frame.c -- see frame.h. Write and read stand side by side. Pure. */
 #include "server/peer/frame.h"
 
+#include "server/base/pack.h"
 #include "server/journal/crc32c.h"
-#include "server/pack.h"
 
 #include <assert.h>
 #include <stdlib.h>

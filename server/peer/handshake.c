@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handshake.c -- HELLO, WELCOME, PROOF; see link.h. Write and read stand side
  * by side. Pure. */
-#include "server/pack.h"
+#include "server/base/pack.h"
 #include "server/peer/fields.h"
 #include "server/peer/link.h"
 

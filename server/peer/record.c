@@ -2,8 +2,8 @@
 /* record.c -- see record.h. Write and read stand side by side. Pure. */
 #include "server/peer/record.h"
 
+#include "server/base/pack.h"
 #include "server/journal/crc32c.h"
-#include "server/pack.h"
 #include "server/peer/epoch.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
  * nothing in it is changed. */
 #include "server/storage/check.h"
 
-#include "server/machine.h"
+#include "server/base/machine.h"
 #include "server/storage/contents.h"
 #include "server/storage/decisions.h"
 #include "server/storage/disk.h"

@@ -2,7 +2,7 @@
 /* fail.c -- see fail.h. */
 #include "server/storage/fail.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <stdlib.h>
 #include <unistd.h>

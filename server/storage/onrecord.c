@@ -3,7 +3,7 @@
  * record: what was forgotten is told before anything is served without it. */
 #include "server/storage/onrecord.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/peer/status.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* patience.c -- see patience.h. */
 #include "server/storage/patience.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/os/clock.h"
 
 #include <time.h>

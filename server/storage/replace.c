@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* replace.c -- a whole copy takes the place of all records: the logs end, and
  * the manifest says where; see store.h. */
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/os/clock.h"
 #include "server/storage/fail.h"
 #include "server/storage/store.h"

@@ -2,7 +2,7 @@
 /* rounds.c -- snapshots while the loops run; see rounds.h. */
 #include "server/storage/rounds.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/os/clock.h"
 #include "server/storage/fail.h"
 

@@ -2,8 +2,8 @@
 /* store.c -- the folder from its opening to its end; see store.h. */
 #include "server/storage/store.h"
 
-#include "server/log.h"
-#include "server/machine.h"
+#include "server/base/log.h"
+#include "server/base/machine.h"
 #include "server/os/clock.h"
 #include "server/os/thread.h"
 #include "server/storage/folder.h"

@@ -4,7 +4,7 @@
  * The input is a script: a byte says which connection and what to do, the
  * next how much of it. Whatever happens: no assert, nothing read or written
  * out of bounds, every buffer accounted for, all memory given back. */
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/reader.h"
 #include "tests/unit/server/harness.h"
 

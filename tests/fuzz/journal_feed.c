@@ -2,7 +2,7 @@
 /* journal_feed.c -- see journal_feed.h. */
 #include "tests/fuzz/journal_feed.h"
 
-#include "server/pack.h"
+#include "server/base/pack.h"
 
 #include <assert.h>
 #include <errno.h>

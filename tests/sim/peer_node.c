@@ -3,7 +3,7 @@
  * goes, around the same workers and the same replicator. */
 #include "tests/sim/peer_world.h"
 
-#include "server/log.h"
+#include "server/base/log.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  * same world. With --rule-off the peer does not keep one of its rules, and
  * finding that is the success. With --see replies the checker judges by what
  * clients hear alone: slower to notice, but nothing else counts in the end. */
-#include "server/log.h"
+#include "server/base/log.h"
 #include "server/peer/mutant.h"
 #include "tests/sim/peer_world.h"
 

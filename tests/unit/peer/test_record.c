@@ -3,8 +3,8 @@
  * one. */
 #include "server/peer/record.h"
 
+#include "server/base/pack.h"
 #include "server/journal/crc32c.h"
-#include "server/pack.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

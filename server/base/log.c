@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.c -- one event, one line of logfmt on stderr. */
-#include "server/log.h"
+#include "server/base/log.h"
 
-#include "server/log_queue.h"
-#include "server/monotonic.h"
+#include "server/base/log_queue.h"
+#include "server/base/monotonic.h"
 
 #include <errno.h>
 #include <pthread.h>

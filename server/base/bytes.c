@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bytes.c -- a run of bytes that grows by what is put into it. */
-#include "server/bytes.h"
+#include "server/base/bytes.h"
 
 #include <assert.h>
 #include <stdlib.h>

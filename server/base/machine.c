@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* machine.c -- what this machine, or the cage we run in, has to offer. */
-#include "server/machine.h"
+#include "server/base/machine.h"
 
 #include <dirent.h>
 #include <fcntl.h>

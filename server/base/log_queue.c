@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_queue.c -- see log_queue.h. */
-#include "server/log_queue.h"
+#include "server/base/log_queue.h"
 
-#include "server/monotonic.h"
+#include "server/base/monotonic.h"
 
 #include <errno.h>
 #include <poll.h>
