@@ -3,7 +3,7 @@
  * change_buffer.h. */
 #include "server/change_buffer.h"
 
-#include "server/change.h"
+#include "server/journal/change.h"
 
 #include <string.h>
 

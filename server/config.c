@@ -4,7 +4,7 @@
 
 #include "server/near.h"
 
-#include "server/change.h"
+#include "server/journal/change.h"
 #include "server/peer/name.h"
 
 #include <assert.h>

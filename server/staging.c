@@ -4,8 +4,8 @@
 
 #include "proto/owner.h"
 #include "server/base/log.h"
-#include "server/change.h"
 #include "server/commit_gate.h"
+#include "server/journal/change.h"
 #include "server/peer/mutant.h"
 #include "server/peer/peer.h"
 

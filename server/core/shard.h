@@ -76,9 +76,9 @@ typedef struct ids_change {
     uint64_t ttl_left_ms;
     uint64_t age_ms;
     bool has_result;
-    /* All of that but the number, as server/change writes it, if it was written
-     * already or read from there: then it is not encoded again. Empty: it was
-     * not. Whoever alters a field empties it. */
+    /* All of that but the number, as server/journal/change writes it, if it was
+     * written already or read from there: then it is not encoded again. Empty:
+     * it was not. Whoever alters a field empties it. */
     idp_slice encoded;
 } ids_change;
 

@@ -5,7 +5,7 @@
 #ifndef IDS_SEGMENT_H
 #define IDS_SEGMENT_H
 
-#include "server/change.h"
+#include "server/journal/change.h"
 #include "server/journal/frame.h"
 
 /* Segments are this long at most: an offset fits into 32 bits. */

@@ -4,7 +4,7 @@
  * Pure. What a link's end means for its session is told in sessions.c. */
 #include "server/peer/halves.h"
 
-#include "server/change.h"
+#include "server/journal/change.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -279,8 +279,8 @@ void ids_peer_stood_still(ids_peer *peer, uint64_t gap_ms);
 ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms);
 
 /* The loop's own, outside of the monitor: a change of its shard, as
- * server/change writes it; its bytes are copied. Numbers come one by one,
- * behind the one that host.lead returned. took, within it and on the same
+ * server/journal/change writes it; its bytes are copied. Numbers come one by
+ * one, behind the one that host.lead returned. took, within it and on the same
  * loop: now they count, and its senders hear what the node knows. It comes
  * before any reply of those changes asks the gate, before a frame of them is
  * made, and before input and pump of the loop's links. */

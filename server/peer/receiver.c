@@ -2,7 +2,7 @@
 /* receiver.c -- see receiver.h. Pure. */
 #include "server/peer/receiver.h"
 
-#include "server/change.h"
+#include "server/journal/change.h"
 #include "server/peer/mutant.h"
 
 #include <assert.h>

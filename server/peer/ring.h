@@ -44,8 +44,8 @@ typedef struct ids_ring_at {
 bool ids_ring_init(ids_ring *ring, size_t bytes, uint64_t last);
 void ids_ring_fini(ids_ring *ring);
 
-/* The next change, as server/change writes it; its number is one above last.
- * One that does not fit a quarter of the ring is not kept: then nothing
+/* The next change, as server/journal/change writes it; its number is one above
+ * last. One that does not fit a quarter of the ring is not kept: then nothing
  * before it is, either. */
 void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change);
 

@@ -2,7 +2,7 @@
 /* sender.c -- see sender.h. Pure. */
 #include "server/peer/sender.h"
 
-#include "server/change.h"
+#include "server/journal/change.h"
 
 #include <assert.h>
 #include <string.h>

@@ -7,7 +7,7 @@
  * between; once it is installed it counts with the log behind its beginning. */
 #include "tests/sim/peer_world.h"
 
-#include "server/change.h"
+#include "server/journal/change.h"
 
 #include <assert.h>
 #include <stdlib.h>

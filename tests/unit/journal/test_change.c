@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_change.c -- a change's bytes: what goes in comes out, and nothing else
  * is taken for one. */
-#include "server/change.h"
+#include "server/journal/change.h"
 #include "tests/lib/rng.h"
 
 #include <criterion/criterion.h>

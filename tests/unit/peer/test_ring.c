@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_ring.c -- the last changes, in a fixed room. */
-#include "server/change.h"
+#include "server/journal/change.h"
 #include "server/peer/ring.h"
 #include "tests/lib/rng.h"
 

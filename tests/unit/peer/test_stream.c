@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_stream.c -- a sender and a receiver: what comes through, what not. */
-#include "server/change.h"
+#include "server/journal/change.h"
 #include "server/peer/link.h"
 #include "server/peer/receiver.h"
 #include "server/peer/sender.h"

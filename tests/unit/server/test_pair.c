@@ -4,8 +4,8 @@
 #include "proto/owner.h"
 #include "proto/reply.h"
 #include "proto/request.h"
-#include "server/change.h"
 #include "server/commit_gate.h"
+#include "server/journal/change.h"
 #include "server/take_role.h"
 #include "tests/unit/server/harness.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* change.c -- see change.h. Write and read stand side by side. */
-#include "server/change.h"
+#include "server/journal/change.h"
 
 #include <assert.h>
 #include <string.h>
