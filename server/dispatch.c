@@ -5,9 +5,9 @@
 #include "proto/owner.h"
 #include "proto/request.h"
 #include "server/base/log.h"
-#include "server/commit_gate.h"
-#include "server/forward.h"
-#include "server/reply.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/forward.h"
+#include "server/worker/reply.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -3,12 +3,12 @@
 #include "server/incoming.h"
 
 #include "proto/request.h"
-#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/forward.h"
 #include "server/reader.h"
-#include "server/reply.h"
-#include "server/woken.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/forward.h"
+#include "server/worker/reply.h"
+#include "server/worker/woken.h"
 
 #include <assert.h>
 

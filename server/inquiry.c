@@ -3,8 +3,8 @@
 #include "server/inquiry.h"
 
 #include "server/base/log.h"
-#include "server/forward.h"
-#include "server/reply.h"
+#include "server/worker/forward.h"
+#include "server/worker/reply.h"
 
 #include <assert.h>
 #include <string.h>

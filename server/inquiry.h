@@ -9,7 +9,7 @@
 #ifndef IDS_INQUIRY_H
 #define IDS_INQUIRY_H
 
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 typedef enum ids_inquiry_kind {
     IDS_INQUIRY_STATS,

@@ -2,15 +2,15 @@
 /* line.c -- one worker's line and its worker, put together; see line.h. */
 #include "server/line.h"
 
-#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/forward.h"
 #include "server/incoming.h"
 #include "server/input.h"
 #include "server/peer/mutant.h"
 #include "server/peer/peer.h"
 #include "server/reader.h"
-#include "server/woken.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/forward.h"
+#include "server/worker/woken.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 
 #include "server/inquiry.h"
 #include "server/watch.h"
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies
  * before it is the worker's, to put the head of a partial frame there. */

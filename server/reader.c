@@ -6,8 +6,8 @@
 #include "server/base/log.h"
 #include "server/detect.h"
 #include "server/dispatch.h"
-#include "server/forward.h"
-#include "server/reply.h"
+#include "server/worker/forward.h"
+#include "server/worker/reply.h"
 
 #include <assert.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "server/watch.h"
 
 #include "server/base/log.h"
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 #include <inttypes.h>
 

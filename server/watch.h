@@ -4,7 +4,7 @@
 #ifndef IDS_WATCH_H
 #define IDS_WATCH_H
 
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 /* Something that happens again and again, told as one. */
 typedef struct ids_episode {

@@ -7,7 +7,7 @@
 #include "server/net/address.h"
 #include "server/net/socket.h"
 #include "server/reader.h"
-#include "server/reply.h"
+#include "server/worker/reply.h"
 
 #include <assert.h>
 #include <errno.h>

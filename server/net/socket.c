@@ -5,8 +5,8 @@
 #include "server/base/log.h"
 #include "server/dispatch.h"
 #include "server/net/peer_socket.h"
-#include "server/output.h"
 #include "server/reader.h"
+#include "server/worker/output.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -9,7 +9,7 @@
 #define IDS_NODE_HOLDINGS_H
 
 #include "proto/commands.h"
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 #include <stdatomic.h>
 

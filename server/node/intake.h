@@ -15,7 +15,7 @@
 #define IDS_NODE_INTAKE_H
 
 #include "server/peer/peer.h"
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 typedef struct ids_intake {
     ids_body *bodies; /* in the order they came */

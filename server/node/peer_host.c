@@ -5,7 +5,7 @@
 #include "server/node/replicator.h"
 
 #include "server/peer/magic.h"
-#include "server/take_role.h"
+#include "server/worker/take_role.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * (turn.c); see replicator.h. */
 #include "server/node/replicator.h"
 
-#include "server/commit_gate.h"
+#include "server/worker/commit_gate.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -18,14 +18,14 @@
 #ifndef IDS_REPLICATOR_H
 #define IDS_REPLICATOR_H
 
-#include "server/commands.h"
 #include "server/node/holdings.h"
 #include "server/node/host.h"
 #include "server/node/intake.h"
 #include "server/node/quiesce.h"
 #include "server/node/worker_log.h"
 #include "server/peer/peer.h"
-#include "server/worker.h"
+#include "server/worker/commands.h"
+#include "server/worker/worker.h"
 
 /* One worker's. What is not the monitor's is the worker's own. */
 typedef struct ids_repl {

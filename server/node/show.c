@@ -3,7 +3,7 @@
  * says now. All of it within the monitor. */
 #include "server/node/replicator.h"
 
-#include "server/take_role.h"
+#include "server/worker/take_role.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 /* turn.c -- the end of a worker's turn, in its order; see turn.h. */
 #include "server/node/turn.h"
 
-#include "server/commit_gate.h"
 #include "server/node/tend.h"
 #include "server/peer/mutant.h"
+#include "server/worker/commit_gate.h"
 
 #include <assert.h>
 

@@ -3,8 +3,8 @@
  * snapshot is in part.c. */
 #include "server/node/worker_log.h"
 
-#include "server/commit_gate.h"
 #include "server/node/part.h"
+#include "server/worker/commit_gate.h"
 
 #include <assert.h>
 

@@ -10,7 +10,7 @@
 #define IDS_WORKER_LOG_H
 
 #include "server/journal/snapshot.h"
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 /* What is done for a snapshot, one thing at a time, where it may block. */
 typedef enum ids_worker_log_task {

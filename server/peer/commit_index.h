@@ -3,7 +3,8 @@
  *
  * Pure. Each loop numbers its changes; a reply that was made when n was the
  * last number leaves when everything up to n is safe. Who holds the replies
- * (server/commit_gate.c) asks here how far that is, and says what has left. */
+ * (server/worker/commit_gate.c) asks here how far that is, and says what has
+ * left. */
 #ifndef IDS_PEER_COMMIT_INDEX_H
 #define IDS_PEER_COMMIT_INDEX_H
 

@@ -5,8 +5,8 @@
 #define IDS_ONRECORD_H
 
 #include "server/config.h"
-#include "server/server.h"
 #include "server/storage/decisions.h"
+#include "server/worker/server.h"
 
 #define IDS_ONRECORD_PATH_BYTES (IDS_DECISIONS_PATH_BYTES + 64)
 

@@ -4,7 +4,7 @@
 #define IDS_RESTORE_H
 
 #include "server/journal/data_dir.h"
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 /* unit is told of each unit, one at a time. */
 typedef struct ids_restore_report {

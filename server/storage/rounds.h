@@ -8,7 +8,7 @@
 #define IDS_ROUNDS_H
 
 #include "server/journal/data_dir.h"
-#include "server/server.h"
+#include "server/worker/server.h"
 
 #include <pthread.h>
 

@@ -2,7 +2,7 @@
 /* snapshots.c -- see snapshots.h. */
 #include "server/storage/snapshots.h"
 
-#include "server/worker.h"
+#include "server/worker/worker.h"
 
 #include <assert.h>
 #include <stdio.h>

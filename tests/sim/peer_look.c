@@ -4,7 +4,7 @@
  * (--wrap), which do what they do. */
 #include "tests/sim/peer_world.h"
 
-#include "server/reply.h"
+#include "server/worker/reply.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
  * event, and its turn ends now or a little later. */
 #include "tests/sim/peer_world.h"
 
-#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/output.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/output.h"
 
 #include <stdlib.h>
 

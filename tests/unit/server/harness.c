@@ -4,11 +4,11 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
-#include "server/commit_gate.h"
 #include "server/dispatch.h"
-#include "server/output.h"
 #include "server/reader.h"
-#include "server/take_role.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/output.h"
+#include "server/worker/take_role.h"
 
 #include <assert.h>
 #include <stdio.h>

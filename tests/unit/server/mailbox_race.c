@@ -3,7 +3,7 @@
  * lost, doubled or overtaken, and nobody sleeps through its messages.
  *
  * A plain main, so that it runs under ThreadSanitizer too. */
-#include "server/message.h"
+#include "server/worker/message.h"
 
 #include <pthread.h>
 #include <semaphore.h>

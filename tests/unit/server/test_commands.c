@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_commands.c -- an operator's commands, from any loop to who carries them
  * out and back. */
-#include "server/commands.h"
+#include "server/worker/commands.h"
 
 #include "proto/reply.h"
 #include "proto/request.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_commit_gate.c -- the commit gate: no reply leaves before what it shows
  * is safe, and none waits for longer than that. */
-#include "server/commit_gate.h"
+#include "server/worker/commit_gate.h"
 #include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>

@@ -4,9 +4,9 @@
 #include "proto/owner.h"
 #include "proto/reply.h"
 #include "proto/request.h"
-#include "server/commit_gate.h"
 #include "server/journal/change.h"
-#include "server/take_role.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/take_role.h"
 #include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>

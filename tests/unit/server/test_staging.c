@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_staging.c -- workers that follow: another node's records come in, at
  * once or by way of the loop that owns the key, and a full copy as a whole. */
-#include "server/commit_gate.h"
-#include "server/take_role.h"
+#include "server/worker/commit_gate.h"
+#include "server/worker/take_role.h"
 #include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>

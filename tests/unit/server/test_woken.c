@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_woken.c -- one result for all who wait for it: made once on each loop,
  * wherever they are, and sent to each as it takes it. */
-#include "server/commit_gate.h"
+#include "server/worker/commit_gate.h"
 #include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pools.c -- the process' memory for records; see pools.h. */
+#include "server/worker/pools.h"
+
+#include <assert.h>
+
+/* What a worker leaves unused at worst: in each class an eighth, which the
+ * share of the whole stands for, and in each a slot at least. */
+#define OVER_SHARE          8
+#define OVER_BYTES_A_WORKER (4u << 20)
+
+void ids_pools_init(ids_pools *pools, uint64_t bytes_max, uint32_t workers) {
+    *pools = (ids_pools){.lock = ATOMIC_FLAG_INIT, .bytes_max = bytes_max};
+    pools->over_bytes =
+        bytes_max / OVER_SHARE + (uint64_t)workers * OVER_BYTES_A_WORKER;
+}
+
+static void lock(ids_pools *pools) {
+    while (
+        atomic_flag_test_and_set_explicit(&pools->lock, memory_order_acquire))
+        ;
+}
+
+static void unlock(ids_pools *pools) {
+    atomic_flag_clear_explicit(&pools->lock, memory_order_release);
+}
+
+/* The session's pool, else a free one; IDS_POOLS_MAX: neither. */
+static uint32_t find_pool(const ids_pools *pools, uint64_t session) {
+    uint32_t free_one = IDS_POOLS_MAX;
+    for (uint32_t i = 0; i < IDS_POOLS_MAX; i++) {
+        if (pools->users[i] && pools->sessions[i] == session)
+            return i;
+        if (!pools->users[i] && free_one == IDS_POOLS_MAX)
+            free_one = i;
+    }
+    return free_one;
+}
+
+static ids_pool *take_from_pool(ids_pools *pools, uint64_t session) {
+    ids_pool *pool = NULL;
+    lock(pools);
+    uint32_t i = find_pool(pools, session);
+    if (i < IDS_POOLS_MAX) {
+        pool = &pools->all[i];
+        if (!pools->users[i]++) {
+            pools->sessions[i] = session;
+            ids_pool_init(pool, pools->bytes_max, pools->over_bytes);
+        }
+    }
+    unlock(pools);
+    return pool;
+}
+
+static void give(ids_pools *pools, const ids_pool *pool) {
+    lock(pools);
+    ptrdiff_t i = pool - pools->all;
+    assert(i >= 0 && i < IDS_POOLS_MAX && pools->users[i]);
+    pools->users[i]--;
+    unlock(pools);
+}
+
+ids_shard *ids_pools_new_shard(ids_pools *pools, const ids_shard_config *config,
+                               uint64_t session) {
+    ids_shard_config its = *config;
+    if (!pools)
+        return ids_shard_new(config);
+    its.pool = take_from_pool(pools, session);
+    if (!its.pool)
+        return NULL;
+    ids_shard *shard = ids_shard_new(&its);
+    if (!shard)
+        give(pools, its.pool);
+    return shard;
+}
+
+void ids_pools_free_shard(ids_pools *pools, ids_shard *shard) {
+    if (!shard)
+        return;
+    ids_pool *pool = ids_shard_pool(shard);
+    ids_shard_free(shard);
+    if (pool)
+        give(pools, pool);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.h -- what all loops of one daemon share.
+ *
+ * Filled before the first loop starts and only read from then on, but for
+ * the mailboxes. */
+#ifndef IDS_SERVER_H
+#define IDS_SERVER_H
+
+#include "proto/owner.h"
+#include "server/core/mix.h"
+#include "server/worker/commands.h"
+#include "server/worker/mailbox.h"
+#include "server/worker/pools.h"
+#include "server/worker/secret.h"
+
+typedef struct ids_server {
+    uint32_t loops; /* and shards: 1..IDP_SHARDS_MAX */
+    uint8_t hash_key[IDP_HASH_KEY_BYTES];
+    ids_mix_key mix_key; /* random; hello does not tell it */
+    uint64_t epoch;
+    ids_secret secret;
+    const char *version;
+    ids_pools *pools; /* what records may take; NULL: ids_line_config says */
+    size_t result_bytes_max;
+    uint32_t pending_max;      /* waiting, and forwarded, per connection */
+    size_t buffer_bytes_max;   /* per loop: partial input, unsent output */
+    size_t unsent_bytes_max;   /* per connection; over it, it is closed */
+    ids_command_handler peer;  /* promote, detach, switchover, replication */
+    ids_command_handler store; /* snapshot */
+    bool takes_peers;          /* another server may connect */
+    ids_mailbox *mailboxes;    /* one per loop */
+    /* Wakes a sleeping loop. Any thread. */
+    void (*wake)(void *ctx, uint32_t loop);
+    void *wake_ctx;
+} ids_server;
+
+/* Which loop owns the key, and its hash there. */
+static inline uint64_t ids_server_hash(const ids_server *server, idp_slice ns,
+                                       idp_slice key, uint32_t *owner) {
+    uint64_t hash = idp_owner_hash(server->hash_key, ns, key);
+    *owner = server->loops > 1 ? idp_owner_shard(hash, server->loops) : 0;
+    return ids_mix_hash(&server->mix_key, hash);
+}
+
+/* Over this a connection is not read until some of it has left. */
+#define IDS_UNSENT_BYTES_HIGH    (256u << 10)
+/* Requests' bytes at other loops, per connection; the same holds. */
+#define IDS_FORWARDED_BYTES_HIGH (256u << 10)
+/* What a connection may send before it has shown the secret. */
+#define IDS_STRANGER_BYTES_MAX   (4u << 10)
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* who.c -- see who.h. */
+#include "server/worker/who.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void ids_who_set(ids_who *who, int fd, const struct sockaddr *from) {
+    const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+    struct ucred other;
+    socklen_t len = sizeof other;
+    who->family = (uint8_t)from->sa_family;
+    if (from->sa_family == AF_INET) {
+        memcpy(who->address, &in->sin_addr, 4);
+        who->port = ntohs(in->sin_port);
+    } else if (from->sa_family == AF_INET6) {
+        memcpy(who->address, &in6->sin6_addr, 16);
+        who->port = ntohs(in6->sin6_port);
+    } else if (from->sa_family == AF_UNIX &&
+               getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &len) == 0) {
+        who->pid = (uint32_t)other.pid;
+    }
+}
+
+void ids_who_name(ids_who *who, idp_slice client) {
+    char *text = client.len > 0 ? malloc(4 * client.len + 1) : NULL;
+    char *to = text;
+    if (!text)
+        return;
+    for (size_t i = 0; i < client.len; i++) {
+        uint8_t c = client.ptr[i];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
+            to += sprintf(to, "\\x%02x", c);
+        else
+            *to++ = (char)c;
+    }
+    *to = '\0';
+    free(who->client);
+    who->client = text;
+}
+
+void ids_who_fini(ids_who *who) {
+    free(who->client);
+    who->client = NULL;
+}
+
+static void put_address(const ids_who *who, char *to, size_t cap) {
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (who->family == AF_UNIX) {
+        snprintf(to, cap, "unix:pid-%u", who->pid);
+    } else if (who->family == AF_INET6) {
+        inet_ntop(AF_INET6, who->address, host, sizeof host);
+        snprintf(to, cap, "[%s]:%u", host, who->port);
+    } else if (who->family == AF_INET) {
+        inet_ntop(AF_INET, who->address, host, sizeof host);
+        snprintf(to, cap, "%s:%u", host, who->port);
+    } else {
+        snprintf(to, cap, "?");
+    }
+}
+
+void ids_who_text(const ids_who *who, char text[static IDS_WHO_TEXT_BYTES]) {
+    char from[64];
+    put_address(who, from, sizeof from);
+    snprintf(text, IDS_WHO_TEXT_BYTES, "from=%s client=\"%.512s\"", from,
+             who->client ? who->client : "");
+}
+
+void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,
+                 const char *reason) {
+    char text[IDS_WHO_TEXT_BYTES];
+    if (!ids_log_wants(level))
+        return;
+    ids_who_text(who, text);
+    ids_log(level, msg, "%s reason=\"%s\"", text, reason);
+}
