@@ -4,9 +4,9 @@
 
 #include "proto/reply.h"
 #include "server/base/log.h"
+#include "server/line/reader.h"
 #include "server/net/address.h"
 #include "server/net/socket.h"
-#include "server/reader.h"
 #include "server/worker/reply.h"
 
 #include <assert.h>

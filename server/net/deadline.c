@@ -3,7 +3,7 @@
 #include "server/net/deadline.h"
 
 #include "server/base/log.h"
-#include "server/dispatch.h"
+#include "server/line/dispatch.h"
 #include "server/net/socket.h"
 
 #include <sys/ioctl.h>

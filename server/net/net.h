@@ -8,7 +8,7 @@
 #ifndef IDS_NET_H
 #define IDS_NET_H
 
-#include "server/line.h"
+#include "server/line/line.h"
 #include "server/net/deadline.h"
 #include "server/net/places.h"
 #include "server/node/turn.h"

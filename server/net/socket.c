@@ -3,9 +3,9 @@
 #include "server/net/socket.h"
 
 #include "server/base/log.h"
-#include "server/dispatch.h"
+#include "server/line/dispatch.h"
+#include "server/line/reader.h"
 #include "server/net/peer_socket.h"
-#include "server/reader.h"
 #include "server/worker/output.h"
 
 #include <assert.h>

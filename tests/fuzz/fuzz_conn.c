@@ -5,7 +5,7 @@
  * next how much of it. Whatever happens: no assert, nothing read or written
  * out of bounds, every buffer accounted for, all memory given back. */
 #include "server/base/log.h"
-#include "server/reader.h"
+#include "server/line/reader.h"
 #include "tests/unit/server/harness.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
  * event, and its turn ends now or a little later. */
 #include "tests/sim/peer_world.h"
 
-#include "server/dispatch.h"
+#include "server/line/dispatch.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/output.h"
 

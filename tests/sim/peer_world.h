@@ -9,8 +9,8 @@
 #ifndef SIM_PEER_WORLD_H
 #define SIM_PEER_WORLD_H
 
+#include "server/line/reader.h"
 #include "server/node/turn.h"
-#include "server/reader.h"
 #include "tests/lib/rng.h"
 
 #include <string.h>

@@ -4,8 +4,8 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
-#include "server/dispatch.h"
-#include "server/reader.h"
+#include "server/line/dispatch.h"
+#include "server/line/reader.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/output.h"
 #include "server/worker/take_role.h"

@@ -7,7 +7,7 @@
 #ifndef UNIT_SERVER_HARNESS_H
 #define UNIT_SERVER_HARNESS_H
 
-#include "server/line.h"
+#include "server/line/line.h"
 #include "tests/lib/mem.h"
 #include "tests/lib/pack.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_forward.c -- several workers: requests for another loop's keys, and
  * connections that move. */
-#include "server/reader.h"
+#include "server/line/reader.h"
 #include "tests/unit/server/harness.h"
 
 #include <criterion/criterion.h>

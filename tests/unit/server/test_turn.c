@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_turn.c -- what one turn of a loop does has a bound, whatever clients
  * bring, and what is left over is done in later ones. */
-#include "server/reader.h"
+#include "server/line/reader.h"
 #include "server/worker/commit_gate.h"
 #include "tests/unit/server/harness.h"
 

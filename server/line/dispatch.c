@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dispatch.c -- from a decoded request to its answer. */
-#include "server/dispatch.h"
+#include "server/line/dispatch.h"
 
 #include "proto/owner.h"
 #include "proto/request.h"

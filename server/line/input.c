@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* input.c -- where a connection's bytes are received; see input.h. */
-#include "server/input.h"
+#include "server/line/input.h"
 
 #include <assert.h>
 #include <string.h>

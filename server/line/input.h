@@ -6,7 +6,7 @@
 #ifndef IDS_INPUT_H
 #define IDS_INPUT_H
 
-#include "server/line.h"
+#include "server/line/line.h"
 
 typedef struct ids_input {
     uint8_t *ptr;

@@ -5,7 +5,7 @@
 #ifndef IDS_INCOMING_H
 #define IDS_INCOMING_H
 
-#include "server/line.h"
+#include "server/line/line.h"
 
 /* Carries out what is in a batch that has come, from *at (0) on, as far as
  * this turn goes. True: that was all. The batch stays the caller's. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* detect.c -- which protocol the first bytes of a connection are, and a word to
  * whoever took this port for another one. */
-#include "server/detect.h"
+#include "server/line/detect.h"
 
 #include <assert.h>
 #include <stdbool.h>

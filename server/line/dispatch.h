@@ -4,7 +4,7 @@
 #ifndef IDS_DISPATCH_H
 #define IDS_DISPATCH_H
 
-#include "server/line.h"
+#include "server/line/line.h"
 
 /* For a request in the line's batch: names its asker, hashes its key. */
 void ids_dispatch_prepare(const ids_worker *worker, ids_item *item);

@@ -4,7 +4,7 @@
 #ifndef IDS_READER_H
 #define IDS_READER_H
 
-#include "server/input.h"
+#include "server/line/input.h"
 
 /* adopt gives the connection a name on this line's worker and serves what it
  * brought along; false: out of memory, it is still the caller's. drop takes the

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reader.c -- a connection's requests, from the bytes they come in. */
-#include "server/reader.h"
+#include "server/line/reader.h"
 
 #include "proto/request.h"
 #include "server/base/log.h"
-#include "server/detect.h"
-#include "server/dispatch.h"
+#include "server/line/detect.h"
+#include "server/line/dispatch.h"
 #include "server/worker/forward.h"
 #include "server/worker/reply.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* incoming.c -- what comes by messages of other loops; see incoming.h. */
-#include "server/incoming.h"
+#include "server/line/incoming.h"
 
 #include "proto/request.h"
-#include "server/dispatch.h"
-#include "server/reader.h"
+#include "server/line/dispatch.h"
+#include "server/line/reader.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/forward.h"
 #include "server/worker/reply.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* line.c -- one worker's line and its worker, put together; see line.h. */
-#include "server/line.h"
+#include "server/line/line.h"
 
-#include "server/dispatch.h"
-#include "server/incoming.h"
-#include "server/input.h"
+#include "server/line/dispatch.h"
+#include "server/line/incoming.h"
+#include "server/line/input.h"
+#include "server/line/reader.h"
 #include "server/peer/mutant.h"
 #include "server/peer/peer.h"
-#include "server/reader.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/forward.h"
 #include "server/worker/woken.h"
