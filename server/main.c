@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- idemstored: flags in, daemon out. */
-#include "server/config.h"
+#include "server/admin/config.h"
 #include "server/io/serve.h"
 #include "server/storage/check.h"
 

@@ -6,7 +6,7 @@
 #ifndef IDS_PEERING_H
 #define IDS_PEERING_H
 
-#include "server/config.h"
+#include "server/admin/config.h"
 #include "server/io/barrier.h"
 #include "server/io/loop.h"
 #include "server/storage/decisions.h"

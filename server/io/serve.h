@@ -3,7 +3,7 @@
 #ifndef IDS_SERVE_H
 #define IDS_SERVE_H
 
-#include "server/config.h"
+#include "server/admin/config.h"
 
 /* Serves until SIGTERM or SIGINT. Says on stdout where it listens, one line
  * per address: "listening on 127.0.0.1:7117". Returns the exit code. */

@@ -9,8 +9,8 @@
 #ifndef IDS_LINE_H
 #define IDS_LINE_H
 
-#include "server/inquiry.h"
-#include "server/watch.h"
+#include "server/admin/inquiry.h"
+#include "server/admin/watch.h"
 #include "server/worker/worker.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies

@@ -5,7 +5,7 @@
 #ifndef IDS_LISTEN_H
 #define IDS_LISTEN_H
 
-#include "server/config.h"
+#include "server/admin/config.h"
 #include "server/net/address.h"
 
 #include <sys/types.h>

@@ -4,7 +4,7 @@
 #ifndef IDS_ONRECORD_H
 #define IDS_ONRECORD_H
 
-#include "server/config.h"
+#include "server/admin/config.h"
 #include "server/storage/decisions.h"
 #include "server/worker/server.h"
 

@@ -8,7 +8,7 @@
 #ifndef IDS_STORE_H
 #define IDS_STORE_H
 
-#include "server/config.h"
+#include "server/admin/config.h"
 #include "server/storage/disk.h"
 #include "server/storage/log_writer.h"
 #include "server/storage/snapshots.h"

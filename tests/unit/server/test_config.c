@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_config.c -- the table of flags: each at its limit and one past it. */
-#include "server/config.h"
+#include "server/admin/config.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.c -- what the daemon is told: the table, and its parser. */
-#include "server/config.h"
+#include "server/admin/config.h"
 
-#include "server/near.h"
+#include "server/admin/near.h"
 
 #include "server/journal/change.h"
 #include "server/peer/name.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watch.c -- see watch.h. */
-#include "server/watch.h"
+#include "server/admin/watch.h"
 
 #include "server/base/log.h"
 #include "server/worker/worker.h"

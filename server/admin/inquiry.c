@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inquiry.c -- what all loops are asked; see inquiry.h. */
-#include "server/inquiry.h"
+#include "server/admin/inquiry.h"
 
 #include "server/base/log.h"
 #include "server/worker/forward.h"

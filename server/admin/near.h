@@ -3,7 +3,7 @@
 #ifndef IDS_NEAR_H
 #define IDS_NEAR_H
 
-#include "server/config.h"
+#include "server/admin/config.h"
 
 /* NULL: none is near. Static storage. */
 const char *ids_nearest_flag(const char *flag, const ids_config_row *rows,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* near.c -- did you mean: the flag that is nearest to one that there isn't. */
-#include "server/near.h"
+#include "server/admin/near.h"
 
 #include "cmake/near.h"
 
