@@ -296,7 +296,7 @@ static void serve_events(ids_socket *socket, int events) {
 }
 
 void ids_sockets_serve_postponed(ids_net *net) {
-    const ids_listed *at, *last = net->postponed.tail;
+    ids_listed *at, *const last = net->postponed.tail;
     bool is_last = false;
     while ((at = net->postponed.head) && !is_last &&
            ids_worker_may_read(net->worker)) {

@@ -161,9 +161,12 @@ static int stage_of(idp_state state) {
     case IDP_STATE_COMPLETED:
     case IDP_STATE_RELEASED:
         return 2;
-    default:
-        return 1;
+    case IDP_STATE_IN_PROGRESS:
+    case IDP_STATE_ORPHANED:
+    case IDP_STATE_COUNT:
+        break;
     }
+    return 1;
 }
 
 static bool is_later(const ids_contents_key *a, const ids_contents_key *b) {

@@ -108,7 +108,7 @@ bool ids_onrecord_may_be_alone(const ids_config *config, ids_server *server,
         return true;
     case IDS_DECISIONS_UNREADABLE: /* somebody else's, in the usual place */
         return !named || refuse("--peer-state", "%s: %s", path, why);
-    default:
+    case IDS_DECISIONS_THERE:
         break;
     }
     if (!had_another(&recorded))
