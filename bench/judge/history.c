@@ -146,6 +146,17 @@ static uint64_t earliest(const nem_window *w, size_t count, const nem_op *op,
     return first;
 }
 
+/* How long clocks stood still in the minute before its end. */
+static uint64_t stood(const nem_window *w, size_t count, const nem_op *op) {
+    const uint64_t minute_ns = 60000 * NEM_MS;
+    uint64_t stood_ns = 0;
+    for (size_t i = 0; i < count && op->return_ns != NEM_NEVER; i++)
+        if (w[i].from_ns < op->return_ns &&
+            w[i].to_ns + minute_ns > op->return_ns)
+            stood_ns += w[i].to_ns - w[i].from_ns;
+    return stood_ns;
+}
+
 void nem_history_close(nem_history *h) {
     if (h->count > 0)
         qsort(h->ops, h->count, sizeof *h->ops, by_key_and_time);
@@ -156,6 +167,7 @@ void nem_history_close(nem_history *h) {
             earliest(h->stopped, h->stopped_count, op, op->invoke_ns);
         if (op->clock_ns == op->invoke_ns)
             op->clock_ns = 0;
+        op->stood_ns = stood(h->stopped, h->stopped_count, op);
     }
 }
 

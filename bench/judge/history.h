@@ -65,6 +65,8 @@ typedef struct nem_op {
     uint64_t from_ns;   /* what it merely shows may be as old as this */
     uint64_t clock_ns;  /* the server's clock, as it took effect, was not
                          * before this; 0: not before invoke_ns */
+    uint64_t stood_ns;  /* so much less time than another has a server's clock
+                         * counted, of the minute before return_ns */
     uint32_t client;
     uint32_t call;
     int32_t method; /* IDEM_ACQUIRE ... */

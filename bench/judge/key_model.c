@@ -46,11 +46,19 @@ static bool is_orphaned(const nem_record *r, uint64_t until_ns) {
     return r->kind == NEM_HELD && r->lease_end_ns <= until_ns;
 }
 
+/* There is none, or it is over. Where a clock stood still another node may have
+ * it for so much longer, so that it may be seen again. */
+static bool is_gone(const nem_record *r, const nem_op *op) {
+    return r->kind == NEM_ABSENT ||
+           (op->stood_ns > 0 && r->ttl_end_ns <= op->return_ns &&
+            op->return_ns <= r->ttl_end_ns + op->stood_ns);
+}
+
 /* May the server call it that? */
 static bool shows(const nem_record *r, int32_t state, const nem_op *op) {
     switch (state) {
     case IDEM_STATE_ABSENT:
-        return r->kind == NEM_ABSENT;
+        return is_gone(r, op);
     case IDEM_STATE_IN_PROGRESS:
         return r->kind == NEM_HELD;
     case IDEM_STATE_ORPHANED:
@@ -172,7 +180,7 @@ static bool holds(const nem_op *op, const nem_record *r) {
 static bool key_model_is_refused(const nem_op *op, const nem_record *r,
                                  nem_kind done) {
     if (op->outcome == IDEM_NO_RECORD)
-        return r->kind == NEM_ABSENT;
+        return is_gone(r, op);
     bool lives = holds(op, r) && (r->kind == NEM_HELD || r->kind == done);
     return op->outcome == IDEM_STALE && r->kind != NEM_ABSENT && !lives &&
            shows(r, op->state, op);
@@ -238,7 +246,7 @@ static bool apply_renew(const nem_op *op, nem_record *r, bool *changed) {
 static bool apply_peek(const nem_op *op, const nem_record *r) {
     if (op->outcome != IDEM_RECORD || !shows(r, op->state, op))
         return false;
-    if (r->kind == NEM_ABSENT)
+    if (op->state == IDEM_STATE_ABSENT)
         return true;
     if (op->attempt != r->attempt ||
         !enough_left(r->ttl_end_ns, op->ttl_left_ms, op))
