@@ -276,8 +276,8 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
 static uint32_t zeros_due(const ids_writer *w) {
     uint64_t bytes = w->ahead.head.bytes;
     uint64_t piece = bytes / ZERO_PIECES;
-    uint64_t due = w->end.at * bytes / w->now.head.bytes * 3 / 2;
     assert(w->ahead.file >= 0 && w->now.head.bytes > 0);
+    uint64_t due = w->end.at * bytes / w->now.head.bytes * 3 / 2;
     if (due >= bytes)
         return (uint32_t)bytes;
     if (piece < ZERO_PIECE_BYTES_MIN)
