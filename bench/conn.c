@@ -35,8 +35,8 @@ void idb_conn_fini(idb_conn *conn) {
     free(conn->slots);
     free(conn->ring);
     free(conn->idle);
-    free(conn->rest);
-    free(conn->late);
+    idp_bytes_free(&conn->rest);
+    idp_bytes_free(&conn->late);
 }
 
 static bool watch_conn(idb_worker *worker, idb_conn *conn, int how,
@@ -74,31 +74,12 @@ void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
     worker->troubles.broken++;
 }
 
-static bool keep_partial_reply(uint8_t **kept, uint32_t *len, uint32_t *cap,
-                               const uint8_t *bytes, size_t more) {
-    if (more == 0)
-        return true;
-    if (more > UINT32_MAX / 4 - *len)
-        return false;
-    if (*len + more > *cap) {
-        uint32_t grown = (uint32_t)(*len + more) * 2;
-        uint8_t *moved = realloc(*kept, grown);
-        if (!moved)
-            return false;
-        *kept = moved;
-        *cap = grown;
-    }
-    memcpy(*kept + *len, bytes, more);
-    *len += (uint32_t)more;
-    return true;
-}
-
 bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
     const idb_target *target = worker->control->plan->target;
     const uint8_t *bytes = worker->out;
     if (target->end)
         len += target->end(worker->out + len);
-    if (conn->late_len == conn->late_at) {
+    if (conn->late.len == 0) {
         ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent == (ssize_t)len)
             return true;
@@ -108,11 +89,9 @@ bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
         }
         size_t taken = sent > 0 ? (size_t)sent : 0;
         bytes += taken, len -= taken;
-        conn->late_len = conn->late_at = 0;
         watch_conn(worker, conn, EPOLL_CTL_MOD, true);
     }
-    if (!keep_partial_reply(&conn->late, &conn->late_len, &conn->late_cap,
-                            bytes, len)) {
+    if (!idp_bytes_append(&conn->late, bytes, len)) {
         idb_conn_lost(worker, conn);
         return false;
     }
@@ -120,10 +99,10 @@ bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
 }
 
 static bool send_late(idb_worker *worker, idb_conn *conn) {
-    while (conn->late_at < conn->late_len) {
+    while (conn->late.len > 0) {
         ssize_t sent =
-            send(conn->fd, conn->late + conn->late_at,
-                 conn->late_len - conn->late_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+            send(conn->fd, conn->late.ptr + conn->late_at,
+                 conn->late.len - conn->late_at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EAGAIN)
             return true;
         if (sent < 0 && errno != EINTR) {
@@ -131,7 +110,7 @@ static bool send_late(idb_worker *worker, idb_conn *conn) {
             return false;
         }
         if (sent > 0)
-            conn->late_at += (uint32_t)sent;
+            idp_bytes_take(&conn->late, &conn->late_at, (size_t)sent);
     }
     return watch_conn(worker, conn, EPOLL_CTL_MOD, false);
 }
@@ -295,9 +274,9 @@ static size_t replies_read(idb_worker *worker, idb_conn *conn,
 }
 
 static void readable(idb_worker *worker, idb_conn *conn) {
-    size_t have = conn->rest_len, out_len = 0;
+    size_t have = conn->rest.len, out_len = 0;
     if (have > 0)
-        memcpy(worker->in, conn->rest, have);
+        memcpy(worker->in, conn->rest.ptr, have);
     ssize_t got =
         recv(conn->fd, worker->in + have, worker->in_cap - have, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -308,10 +287,9 @@ static void readable(idb_worker *worker, idb_conn *conn) {
     }
     have += (size_t)got;
     size_t used = replies_read(worker, conn, worker->in, have, &out_len);
-    conn->rest_len = 0;
+    conn->rest.len = 0;
     if (used == SIZE_MAX || have - used > worker->in_cap / 2 ||
-        !keep_partial_reply(&conn->rest, &conn->rest_len, &conn->rest_cap,
-                            worker->in + used, have - used)) {
+        !idp_bytes_append(&conn->rest, worker->in + used, have - used)) {
         note_unexpected(worker, &conn->slots[0], worker->in, (uint32_t)have);
         idb_conn_lost(worker, conn);
         return;

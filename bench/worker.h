@@ -7,6 +7,7 @@
 #define IDB_WORKER_H
 
 #include "bench/engine.h"
+#include "proto/bytes.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,11 +35,9 @@ typedef struct idb_conn {
     uint32_t ring_head;  /* of the slots in the order of their requests */
     uint32_t ring_count; /* in_order targets only */
     uint32_t idle_count;
-    uint32_t rest_len; /* the beginning of a reply that is not whole */
-    uint32_t rest_cap;
-    uint32_t late_len, late_at, late_cap; /* requests that did not fit */
-    uint8_t *rest;
-    uint8_t *late;
+    idp_bytes rest; /* the beginning of a reply that is not whole */
+    idp_bytes late; /* requests that did not fit, from late_at on */
+    size_t late_at;
     uint32_t *ring;
     uint32_t *idle;
     idb_slot *slots;

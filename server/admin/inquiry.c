@@ -149,7 +149,7 @@ static size_t write_part(ids_worker *worker, ids_inquiry_kind kind,
 
 static void begin_inquiry(ids_inquiry *all, ids_inquiry_kind kind,
                           ids_worker *worker) {
-    ids_bytes empty = all->askers;
+    idp_bytes empty = all->askers;
     uint8_t part[PART_BYTES_MAX];
     all->askers = all->next;
     all->next = empty;
@@ -198,15 +198,15 @@ void ids_inquiries_fini(ids_inquiries *of, ids_buffers *buffers) {
     for (int kind = 0; kind < IDS_INQUIRIES; kind++) {
         ids_inquiry *all = &of->of[kind];
         ids_shared_unref(buffers, all->rest);
-        ids_bytes_free(&all->askers);
-        ids_bytes_free(&all->next);
+        idp_bytes_free(&all->askers);
+        idp_bytes_free(&all->next);
     }
 }
 
 void ids_inquiry_ask(ids_inquiries *of, ids_inquiry_kind kind,
                      ids_worker *worker, ids_conn *conn, uint32_t msgid) {
     const ids_woken_asker one = {.asker = conn->asker, .msgid = msgid};
-    if (!ids_bytes_append(&of->of[kind].next, &one, sizeof one)) {
+    if (!idp_bytes_append(&of->of[kind].next, &one, sizeof one)) {
         ids_reply_error(worker, conn, msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }

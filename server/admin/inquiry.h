@@ -26,9 +26,9 @@ typedef struct ids_inquiry {
     bool is_over;   /* the answer is there, or it will not be */
     ids_counters sums;
     ids_shared *rest; /* the answer; NULL: there was no memory for it */
-    ids_bytes askers; /* ids_woken_asker; those before at have it */
+    idp_bytes askers; /* ids_woken_asker; those before at have it */
     size_t at;
-    ids_bytes next; /* askers of the next round */
+    idp_bytes next; /* askers of the next round */
 } ids_inquiry;
 
 /* One loop's. */

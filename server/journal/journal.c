@@ -3,6 +3,7 @@
  * written. */
 #include "server/journal/journal.h"
 
+#include "proto/bytes.h"
 #include "server/journal/mutant.h"
 
 #include <assert.h>
@@ -12,7 +13,6 @@
 /* A frame is closed when it has grown to this. */
 #define FRAME_BODY_BYTES  262144u
 #define BATCH_BYTES_LOW   (1u << 20)
-#define BUFFER_BYTES_MIN  65536u
 /* A buffer that grew larger than this is not kept for the next time. */
 #define BUFFER_BYTES_KEPT (4u << 20)
 
@@ -32,15 +32,9 @@ bool ids_fsync_parse(const char *word, ids_fsync *fsync) {
     return false;
 }
 
-typedef struct buffer {
-    uint8_t *bytes;
-    size_t len;
-    size_t cap;
-} buffer;
-
 struct ids_journal {
     ids_journal_config config;
-    buffer filling, writing;
+    idp_bytes filling, writing;
     size_t frame_at; /* of the frame that is open in filling */
     ids_frame frame; /* count 0: none is open */
     ids_batch batch; /* what is under way */
@@ -92,26 +86,9 @@ ids_journal *ids_journal_new(const ids_journal_config *config) {
 void ids_journal_free(ids_journal *j) {
     if (j == NULL)
         return;
-    free(j->filling.bytes);
-    free(j->writing.bytes);
+    idp_bytes_free(&j->filling);
+    idp_bytes_free(&j->writing);
     free(j);
-}
-
-static bool make_room_in_journal(buffer *b, size_t bytes) {
-    size_t cap = b->cap < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : b->cap;
-    uint8_t *grown;
-    assert(b->len <= b->cap);
-    if (b->cap - b->len >= bytes)
-        return true;
-    while (cap - b->len < bytes)
-        cap *= 2;
-    grown = realloc(b->bytes, cap);
-    if (grown == NULL)
-        return false;
-    b->bytes = grown;
-    b->cap = cap;
-    assert(b->cap - b->len >= bytes);
-    return true;
 }
 
 static void open_frame(ids_journal *j) {
@@ -123,11 +100,11 @@ static void open_frame(ids_journal *j) {
 }
 
 static void close_frame(ids_journal *j) {
-    buffer *b = &j->filling;
+    idp_bytes *b = &j->filling;
     assert(b->len == j->frame_at + IDS_FRAME_HEAD_BYTES + j->frame.body_bytes);
     assert((j->frame.count == 0) == (j->frame.body_bytes == 0));
-    ids_frame_blank(b->bytes + j->frame_at, &j->frame);
-    ids_frame_fill(b->bytes + b->len, j->frame.body_bytes);
+    ids_frame_blank(b->ptr + j->frame_at, &j->frame);
+    ids_frame_fill(b->ptr + b->len, j->frame.body_bytes);
     b->len = j->frame_at + ids_frame_bytes(j->frame.body_bytes);
     assert(b->len <= b->cap);
     j->frame = (ids_frame){0};
@@ -135,19 +112,19 @@ static void close_frame(ids_journal *j) {
 
 void ids_journal_take(void *ctx, const ids_change *change) {
     ids_journal *j = ctx;
-    buffer *b = &j->filling;
+    idp_bytes *b = &j->filling;
     size_t bytes = ids_change_write_bound(change);
     assert(change->number == j->taken + 1);
     j->taken = change->number;
     if (j->frame.count > 0 && j->frame.body_bytes >= FRAME_BODY_BYTES)
         close_frame(j);
-    if (j->failed || !make_room_in_journal(b, IDS_FRAME_MIN_BYTES + bytes)) {
+    if (j->failed || !idp_bytes_reserve(b, IDS_FRAME_MIN_BYTES + bytes)) {
         j->failed = true; /* the answer to this may not leave any more */
         return;
     }
     if (j->frame.count == 0)
         open_frame(j);
-    bytes = ids_change_write(b->bytes + b->len, change);
+    bytes = ids_change_write(b->ptr + b->len, change);
     b->len += bytes;
     j->frame.body_bytes += (uint32_t)bytes;
     j->frame.count++;
@@ -158,7 +135,7 @@ void ids_journal_take(void *ctx, const ids_change *change) {
 /* A frame without a change: what time it is, and up to where the log is on
  * the medium. */
 static void add_mark(ids_journal *j) {
-    if (!make_room_in_journal(&j->filling, IDS_FRAME_MIN_BYTES)) {
+    if (!idp_bytes_reserve(&j->filling, IDS_FRAME_MIN_BYTES)) {
         j->failed = true;
         return;
     }
@@ -168,12 +145,12 @@ static void add_mark(ids_journal *j) {
 
 /* The time was not known as the frames were put together: it is now, and
  * that is not before any of their changes. */
-static void stamp(buffer *b, uint64_t now_ms) {
+static void stamp(idp_bytes *b, uint64_t now_ms) {
     for (size_t at = 0; at < b->len;) {
-        ids_frame frame = ids_frame_of_blank(b->bytes + at);
+        ids_frame frame = ids_frame_of_blank(b->ptr + at);
         assert(at + ids_frame_bytes(frame.body_bytes) <= b->len);
         frame.now_ms = now_ms;
-        ids_frame_blank(b->bytes + at, &frame);
+        ids_frame_blank(b->ptr + at, &frame);
         at += ids_frame_bytes(frame.body_bytes);
     }
 }
@@ -192,12 +169,11 @@ static bool sync_is_due(const ids_journal *j, uint64_t now_ms) {
 }
 
 static void swap_buffers(ids_journal *j) {
-    buffer written = j->writing;
+    idp_bytes written = j->writing;
     assert(!j->under_way);
     j->writing = j->filling;
     if (written.cap > BUFFER_BYTES_KEPT) {
-        free(written.bytes);
-        written = (buffer){0};
+        idp_bytes_free(&written);
     }
     written.len = 0;
     j->filling = written;
@@ -249,7 +225,7 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     uint64_t since_ms = j->waiting_ms;
     count_unsynced(j, sync, now_ms);
     swap_buffers(j);
-    j->batch = (ids_batch){.bytes = j->writing.bytes,
+    j->batch = (ids_batch){.bytes = j->writing.ptr,
                            .len = j->writing.len,
                            .last = j->taken,
                            .now_ms = now_ms,

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* So much of a snapshot is brought to the medium at a time. */
@@ -18,71 +17,56 @@
 
 void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes) {
     assert(block_bytes > IDS_FRAME_HEAD_BYTES);
-    *walk = (ids_snapshot_walk){.len = IDS_FRAME_HEAD_BYTES,
-                                .block_bytes = block_bytes};
-}
-
-static bool make_room_in_snapshot(ids_snapshot_walk *walk, size_t bytes) {
-    size_t cap = walk->cap ? walk->cap : walk->block_bytes * 2;
-    uint8_t *grown;
-    assert(walk->cap == 0 || walk->len <= walk->cap);
-    if (walk->cap >= walk->len + bytes)
-        return true;
-    while (cap < walk->len + bytes)
-        cap *= 2;
-    grown = realloc(walk->bytes, cap);
-    if (grown == NULL)
-        return false;
-    walk->bytes = grown;
-    walk->cap = cap;
-    assert(walk->cap >= walk->len + bytes);
-    return true;
+    *walk = (ids_snapshot_walk){.block_bytes = block_bytes};
 }
 
 static void put_seen_record(void *ctx, const ids_change *change) {
     ids_snapshot_walk *walk = ctx;
-    size_t bytes = ids_change_write_bound(change) + IDS_FRAME_ALIGN;
-    assert(walk->len >= IDS_FRAME_HEAD_BYTES);
+    idp_bytes *block = &walk->block;
+    size_t head_bytes = block->len == 0 ? IDS_FRAME_HEAD_BYTES : 0;
+    size_t bytes =
+        head_bytes + ids_change_write_bound(change) + IDS_FRAME_ALIGN;
     assert(change->number == 0);
-    if (walk->failed || walk->len + bytes > IDS_FRAME_BODY_BYTES_MAX ||
-        !make_room_in_snapshot(walk, bytes)) {
+    if (walk->failed || block->len + bytes > IDS_FRAME_BODY_BYTES_MAX ||
+        !idp_bytes_reserve(block, bytes)) {
         walk->failed = true;
         return;
     }
-    walk->len += ids_change_write(walk->bytes + walk->len, change);
+    block->len += head_bytes;
+    block->len += ids_change_write(block->ptr + block->len, change);
     walk->count++;
-    assert(walk->len <= walk->cap);
+    assert(block->len <= block->cap);
 }
 
 bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
                             uint64_t now_ms, uint32_t buckets_max) {
     ids_frame frame = {.kind = IDS_FRAME_RECORDS, .now_ms = now_ms};
-    assert(walk->failed || walk->len < walk->block_bytes);
+    assert(walk->failed || walk->block.len < walk->block_bytes);
     for (; buckets_max > 0 && !walk->over && !walk->failed &&
-           walk->len < walk->block_bytes;
+           walk->block.len < walk->block_bytes;
          buckets_max--)
         walk->over = !ids_shard_walk(shard, now_ms, &walk->cursor, 1,
                                      put_seen_record, walk);
     if (walk->failed)
         return true;
     if (walk->count > 0) {
-        frame.body_bytes = (uint32_t)(walk->len - IDS_FRAME_HEAD_BYTES);
+        frame.body_bytes = (uint32_t)(walk->block.len - IDS_FRAME_HEAD_BYTES);
         frame.count = walk->count;
-        assert(frame.body_bytes > 0 && walk->len < walk->cap);
-        ids_frame_blank(walk->bytes, &frame);
+        assert(frame.body_bytes > 0 && walk->block.len < walk->block.cap);
+        ids_frame_blank(walk->block.ptr, &frame);
     }
-    return walk->over || walk->len >= walk->block_bytes;
+    return walk->over || walk->block.len >= walk->block_bytes;
 }
 
 void ids_snapshot_walk_clear(ids_snapshot_walk *walk) {
-    walk->len = IDS_FRAME_HEAD_BYTES;
+    walk->block.len = 0;
     walk->count = 0;
 }
 
 void ids_snapshot_walk_fini(ids_snapshot_walk *walk, ids_shard *shard) {
     if (walk->cursor > 0 && shard)
         ids_shard_walk_end(shard);
-    free(walk->bytes);
+    idp_bytes_free(&walk->block);
     *walk = (ids_snapshot_walk){.over = true};
 }
 

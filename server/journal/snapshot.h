@@ -8,6 +8,7 @@
 #ifndef IDS_SNAPSHOT_H
 #define IDS_SNAPSHOT_H
 
+#include "proto/bytes.h"
 #include "server/journal/fault.h"
 #include "server/journal/segment.h"
 
@@ -15,8 +16,7 @@
 
 /* The walk, on the loop's thread. */
 typedef struct ids_snapshot_walk {
-    uint8_t *bytes; /* a frame with a blank head */
-    size_t len, cap;
+    idp_bytes block;    /* empty, or a frame with a blank head */
     size_t block_bytes; /* a block is ready when it is as long */
     uint32_t count;
     uint64_t cursor;

@@ -25,11 +25,11 @@ static bool take_spare(ids_spare_inputs *spares, ids_conn *conn) {
         i--;
     if (!i)
         return false;
-    ids_bytes spare = spares->of[i - 1];
+    idp_bytes spare = spares->of[i - 1];
     spares->of[i - 1] = spares->of[--spares->count];
     memcpy(spare.ptr, conn->reading.in.ptr, conn->reading.in.len);
     spare.len = conn->reading.in.len;
-    ids_bytes_free(&conn->reading.in);
+    idp_bytes_free(&conn->reading.in);
     conn->reading.in = spare;
     return true;
 }
@@ -37,7 +37,7 @@ static bool take_spare(ids_spare_inputs *spares, ids_conn *conn) {
 static bool reserve_input(ids_line *line, ids_conn *conn, size_t more) {
     return more <= conn->reading.in.cap - conn->reading.in.len ||
            take_spare(&line->spare, conn) ||
-           ids_bytes_reserve(&conn->reading.in, more);
+           idp_bytes_reserve(&conn->reading.in, more);
 }
 
 size_t ids_input_max(const ids_line *line) {
@@ -66,17 +66,17 @@ ids_input ids_input_room(ids_line *line, ids_conn *conn) {
     return (ids_input){conn->reading.in.ptr + conn->reading.in.len, more, true};
 }
 
-void ids_input_give_back(ids_line *line, ids_bytes *buffer) {
+void ids_input_give_back(ids_line *line, idp_bytes *buffer) {
     ids_spare_inputs *spares = &line->spare;
     if (buffer->cap < SPARE_BYTES_MIN || buffer->cap > SPARE_BYTES_MAX ||
         spares->count == IDS_SPARE_INPUTS) {
-        ids_bytes_free(buffer);
+        idp_bytes_free(buffer);
         return;
     }
     buffer->len = 0;
     spares->of[spares->count++] = *buffer;
     spares->since_ms = line->worker.now_ms;
-    *buffer = (ids_bytes){0};
+    *buffer = (idp_bytes){0};
 }
 
 uint64_t ids_input_next_ms(const ids_spare_inputs *spares) {
@@ -90,5 +90,5 @@ void ids_input_tick(ids_spare_inputs *spares, uint64_t now_ms) {
 
 void ids_input_fini(ids_spare_inputs *spares) {
     while (spares->count)
-        ids_bytes_free(&spares->of[--spares->count]);
+        idp_bytes_free(&spares->of[--spares->count]);
 }

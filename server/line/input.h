@@ -25,7 +25,7 @@ ids_input ids_input_room(ids_line *line, ids_conn *conn);
 
 /* What was kept is dealt with: a large buffer is kept for the next one, and
  * freed when nobody has come for it within a second. */
-void ids_input_give_back(ids_line *line, ids_bytes *buffer);
+void ids_input_give_back(ids_line *line, idp_bytes *buffer);
 void ids_input_tick(ids_spare_inputs *spares, uint64_t now_ms);
 uint64_t ids_input_next_ms(const ids_spare_inputs *spares);
 void ids_input_fini(ids_spare_inputs *spares);

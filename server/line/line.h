@@ -36,7 +36,7 @@ typedef struct ids_item {
 
 /* Large buffers for input that are free: input.h. */
 typedef struct ids_spare_inputs {
-    ids_bytes of[IDS_SPARE_INPUTS];
+    idp_bytes of[IDS_SPARE_INPUTS];
     uint32_t count;
     uint64_t since_ms; /* the last one came */
 } ids_spare_inputs;

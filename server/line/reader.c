@@ -182,7 +182,7 @@ static void keep_partial_frame(ids_line *line, ids_conn *conn,
     if (!ids_buffers_have_room(&line->worker.buffers, len)) {
         ids_conn_condemn(&line->worker, conn,
                          "the buffers of all connections are full");
-    } else if (!ids_bytes_append(&conn->reading.in, bytes, len)) {
+    } else if (!idp_bytes_append(&conn->reading.in, bytes, len)) {
         ids_conn_condemn(&line->worker, conn, "out of memory");
     } else {
         line->worker.buffers.bytes += len;
@@ -194,7 +194,7 @@ void ids_reader_resume(ids_line *line, ids_conn *conn) {
     size_t had = w.len;
     serve_conn(line, conn, &w);
     conn->reading.in.len = w.len;
-    ids_bytes_consume(&conn->reading.in, w.at);
+    idp_bytes_consume(&conn->reading.in, w.at);
     line->worker.buffers.bytes -= had - conn->reading.in.len;
     if (!conn->reading.in.len || ids_conn_is_over(conn))
         forget_input(line, conn);
@@ -231,7 +231,7 @@ static void detect_peer(ids_line *line, ids_conn *conn) {
     } else if (conn->reading.in.len > IDS_STRANGER_BYTES_MAX) {
         dismiss(line, conn, ids_detect_no_request);
     } else {
-        ids_bytes_consume(&conn->reading.in, IDS_MAGIC_BYTES);
+        idp_bytes_consume(&conn->reading.in, IDS_MAGIC_BYTES);
         line->worker.buffers.bytes -= IDS_MAGIC_BYTES;
         ids_conn_become(conn, IDS_CONN_PEER);
         ids_worker_mark(&line->worker, conn);

@@ -16,7 +16,7 @@
 static void pass_on_conn(ids_repl *repl, ids_peer_conn *conn) {
     ids_replicator *replicator = repl->replicator;
     const ids_node_host *host = &replicator->host;
-    uint32_t to = ids_pf_peek_stream(conn->early.at) % replicator->repls_count;
+    uint32_t to = ids_pf_peek_stream(conn->early.ptr) % replicator->repls_count;
     assert(to < replicator->repls_count);
     assert(ids_early_is(conn) && conn->early.len >= IDS_PF_PEEK_BYTES);
     assert(conn->link == NULL && conn->out.len == 0);
@@ -39,10 +39,10 @@ bool ids_early_is(const ids_peer_conn *conn) {
 void ids_early_take(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
     assert(ids_early_is(conn));
     assert(conn->early.len < IDS_PF_PEEK_BYTES);
-    if (!ids_pbuf_reserve(&conn->early, bytes.len)) {
+    if (!idp_bytes_reserve(&conn->early, bytes.len)) {
         conn->broken = true;
     } else {
-        memcpy(conn->early.at + conn->early.len, bytes.ptr, bytes.len);
+        memcpy(conn->early.ptr + conn->early.len, bytes.ptr, bytes.len);
         conn->early.len += bytes.len;
         if (conn->early.len >= IDS_PF_PEEK_BYTES)
             pass_on_conn(repl, conn);
@@ -71,7 +71,7 @@ void ids_repl_accept(ids_repl *repl, void *socket, idp_slice read) {
     const ids_node_host *host = &repl->replicator->host;
     ids_peer_conn *conn = ids_peer_conn_new();
     assert(socket != NULL);
-    if (conn == NULL || !ids_pbuf_reserve(&conn->early, 64)) {
+    if (conn == NULL || !idp_bytes_reserve(&conn->early, 64)) {
         ids_peer_conn nobody = {.repl = repl, .socket = socket};
         free(conn);
         host->close(host->ctx, &nobody);

@@ -11,7 +11,7 @@
 
 void ids_intake_fini(ids_intake *intake) {
     assert(intake->count == 0 && intake->inputs_count == 0);
-    ids_pbuf_fini(&intake->spare);
+    idp_bytes_free(&intake->spare);
     free(intake->bodies);
     free(intake->inputs);
     *intake = (ids_intake){0};
@@ -37,7 +37,7 @@ static bool hold_input(ids_intake *intake, ids_link *link) {
     assert(intake->spare.len == 0);
     if (intake->inputs_count == intake->inputs_cap) {
         uint32_t cap = intake->inputs_cap == 0 ? 8 : 2 * intake->inputs_cap;
-        ids_pbuf *grown = realloc(intake->inputs, cap * sizeof *grown);
+        idp_bytes *grown = realloc(intake->inputs, cap * sizeof *grown);
         if (grown == NULL)
             return false;
         intake->inputs = grown;
@@ -46,7 +46,7 @@ static bool hold_input(ids_intake *intake, ids_link *link) {
     if (!ids_link_take_input(link, &intake->spare))
         return false;
     intake->inputs[intake->inputs_count++] = intake->spare;
-    intake->spare = (ids_pbuf){0};
+    intake->spare = (idp_bytes){0};
     assert(intake->inputs_count <= intake->inputs_cap);
     return true;
 }
@@ -86,13 +86,13 @@ static bool put_intake(ids_worker *worker, ids_body *body) {
     return ids_body_is_whole(body);
 }
 
-static void give_back_intake(ids_intake *intake, ids_pbuf *input) {
+static void give_back_intake(ids_intake *intake, idp_bytes *input) {
     assert(input->len <= input->cap);
     input->len = 0;
-    if (intake->spare.at == NULL && input->cap <= SPARE_BYTES_KEPT)
+    if (intake->spare.ptr == NULL && input->cap <= SPARE_BYTES_KEPT)
         intake->spare = *input;
     else
-        ids_pbuf_fini(input);
+        idp_bytes_free(input);
 }
 
 /* Behind one that could not be put nothing is: its session ends. */

@@ -20,9 +20,9 @@
 typedef struct ids_intake {
     ids_body *bodies; /* in the order they came */
     uint32_t count, cap;
-    ids_pbuf *inputs; /* from which they borrow */
+    idp_bytes *inputs; /* from which they borrow */
     uint32_t inputs_count, inputs_cap;
-    ids_pbuf spare; /* empty: the next link's input */
+    idp_bytes spare; /* empty: the next link's input */
 } ids_intake;
 
 void ids_intake_fini(ids_intake *intake);

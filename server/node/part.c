@@ -63,9 +63,9 @@ static bool may_walk(const ids_worker_log *k) {
 }
 
 static void write_block(ids_worker_log *k) {
-    assert(k->walk.count > 0 && k->walk.len > IDS_FRAME_HEAD_BYTES);
+    assert(k->walk.count > 0 && k->walk.block.len > IDS_FRAME_HEAD_BYTES);
     k->block_ms = k->worker->now_ms;
-    k->walked_bytes += k->walk.len;
+    k->walked_bytes += k->walk.block.len;
     go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_WRITE);
 }
 

@@ -31,9 +31,9 @@ void ids_peer_conn_close(ids_peer_conn *conn) {
     ids_peer_conn_forget(conn);
     if (conn->socket)
         host->close(host->ctx, conn);
-    ids_pbuf_fini(&conn->out);
-    ids_pbuf_fini(&conn->early);
-    ids_pbuf_fini(&conn->last);
+    idp_bytes_free(&conn->out);
+    idp_bytes_free(&conn->early);
+    idp_bytes_free(&conn->last);
     free(conn);
 }
 
@@ -50,7 +50,7 @@ static void send_peer_output(ids_peer_conn *conn) {
     if (!left || conn->connecting || !conn->socket)
         return;
     size_t sent =
-        host->send(host->ctx, conn, conn->out.at + conn->out_at, left);
+        host->send(host->ctx, conn, conn->out.ptr + conn->out_at, left);
     if (sent == IDS_NODE_BROKEN) {
         conn->broken = true;
         return;

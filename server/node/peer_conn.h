@@ -30,17 +30,17 @@ typedef struct ids_peer_conn {
     uint64_t gaps; /* of the clock, as it was read after */
     uint64_t patience_until_ms;    /* for a first word, or for the last */
     char host[IDS_ENDPOINT_BYTES]; /* of the other end; "": not known */
-    ids_pbuf out;                  /* what is being sent, from out_at on */
+    idp_bytes out;                 /* what is being sent, from out_at on */
     size_t out_at;
     ids_sender *sender; /* whose frames are made behind that; NULL: nobody's */
-    ids_pbuf early;     /* accepted: bytes before it is known whose they are */
+    idp_bytes early;    /* accepted: bytes before it is known whose they are */
     ids_endpoint to;    /* dialled: whom */
     struct ids_peer_conn *next; /* of its worker */
     /* The monitor's. */
     ids_link *link; /* NULL: hung up, or not the peer's yet */
     bool hung_up;
-    bool met;      /* it was told which host is at the other end */
-    ids_pbuf last; /* its last words */
+    bool met;       /* it was told which host is at the other end */
+    idp_bytes last; /* its last words */
 } ids_peer_conn;
 
 /* NULL: no memory. */

@@ -21,12 +21,12 @@ static void dial_peer(void *ctx, ids_link *link) {
     ids_repl *repl = &replicator->repls[link->stream % replicator->repls_count];
     ids_peer_conn *conn = ids_peer_conn_new();
     assert(replicator->here != NULL && link->host == NULL);
-    if (conn == NULL || !ids_pbuf_reserve(&conn->out, IDS_MAGIC_BYTES)) {
+    if (conn == NULL || !idp_bytes_reserve(&conn->out, IDS_MAGIC_BYTES)) {
         free(conn);
         replicator->dial_failed = true;
         return;
     }
-    memcpy(conn->out.at, IDS_MAGIC, IDS_MAGIC_BYTES);
+    memcpy(conn->out.ptr, IDS_MAGIC, IDS_MAGIC_BYTES);
     conn->out.len = IDS_MAGIC_BYTES;
     conn->repl = repl;
     conn->dialled = true;
@@ -47,7 +47,7 @@ static void hang_up_peer(void *ctx, ids_link *link) {
     conn->link = NULL;
     conn->hung_up = true;
     conn->last = link->out;
-    link->out = (ids_pbuf){0};
+    link->out = (idp_bytes){0};
     ids_replicator_wake(conn->repl);
 }
 

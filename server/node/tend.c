@@ -75,7 +75,7 @@ static bool hear_rest(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
  * back. */
 static void take_link_words(ids_peer_conn *conn) {
     assert(ids_peer_conn_may_take(conn));
-    ids_pbuf empty = conn->out;
+    idp_bytes empty = conn->out;
     empty.len = 0;
     conn->out_at = 0;
     conn->out = conn->link->out.len > 0 ? conn->link->out : empty;
@@ -119,8 +119,8 @@ static void take_last(ids_repl *repl, ids_peer_conn *conn) {
     conn->over = true;
     assert(conn->link == NULL);
     conn->patience_until_ms = repl->worker->now_ms + IDS_PATIENCE_MS;
-    if (conn->last.len > 0 && ids_pbuf_reserve(&conn->out, conn->last.len)) {
-        memcpy(conn->out.at + conn->out.len, conn->last.at, conn->last.len);
+    if (conn->last.len > 0 && idp_bytes_reserve(&conn->out, conn->last.len)) {
+        memcpy(conn->out.ptr + conn->out.len, conn->last.ptr, conn->last.len);
         conn->out.len += conn->last.len;
     }
 }

@@ -105,10 +105,10 @@ static void open_new(ids_repl *repl, ids_peer_conn *conn) {
         assert(conn->repl == repl);
         ids_peer_conn_open(conn);
         if (conn->early.len > 0) {
-            ids_pbuf early = conn->early;
-            conn->early = (ids_pbuf){0};
-            ids_repl_input(repl, conn, early.at, early.len);
-            ids_pbuf_fini(&early);
+            idp_bytes early = conn->early;
+            conn->early = (idp_bytes){0};
+            ids_repl_input(repl, conn, early.ptr, early.len);
+            idp_bytes_free(&early);
         }
     }
 }

@@ -16,7 +16,7 @@
 typedef enum ids_worker_log_task {
     IDS_WORKER_LOG_IDLE,
     IDS_WORKER_LOG_CREATE,
-    IDS_WORKER_LOG_WRITE, /* walk.bytes, walk.len: a block */
+    IDS_WORKER_LOG_WRITE, /* walk.block: a block */
     IDS_WORKER_LOG_FINISH,
     IDS_WORKER_LOG_GIVE_UP,
     IDS_WORKER_LOG_INSTALL /* all workers' parts are there */

@@ -6,38 +6,7 @@
 #include "server/journal/crc32c.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
-
-void ids_pbuf_fini(ids_pbuf *buf) {
-    free(buf->at);
-    *buf = (ids_pbuf){0};
-}
-
-bool ids_pbuf_reserve(ids_pbuf *buf, size_t more) {
-    size_t cap = buf->cap < 256 ? 256 : buf->cap;
-    uint8_t *grown;
-    assert(buf->len <= buf->cap);
-    assert((buf->at == NULL) == (buf->cap == 0));
-    if (more <= buf->cap - buf->len)
-        return true;
-    while (cap - buf->len < more)
-        cap *= 2;
-    grown = realloc(buf->at, cap);
-    if (grown == NULL)
-        return false;
-    buf->at = grown;
-    buf->cap = cap;
-    assert(buf->cap - buf->len >= more);
-    return true;
-}
-
-void ids_pbuf_consume(ids_pbuf *buf, size_t bytes) {
-    assert(bytes <= buf->len);
-    buf->len -= bytes;
-    if (buf->len > 0 && bytes > 0)
-        memmove(buf->at, buf->at + bytes, buf->len);
-}
 
 /* Where what stands in a head; see frame.h. */
 enum {
@@ -58,8 +27,8 @@ _Static_assert(CHECKED_AT + IDS_PF_SIGNED_BYTES == IDS_PF_HEAD_BYTES,
                "what is said is what is checked");
 _Static_assert(STREAM_AT + 2 <= IDS_PF_PEEK_BYTES, "the stream can be seen");
 
-bool ids_pf_begin(ids_pbuf *to, size_t *frame_at) {
-    if (!ids_pbuf_reserve(to, IDS_PF_HEAD_BYTES))
+bool ids_pf_begin(idp_bytes *to, size_t *frame_at) {
+    if (!idp_bytes_reserve(to, IDS_PF_HEAD_BYTES))
         return false;
     *frame_at = to->len;
     to->len += IDS_PF_HEAD_BYTES;
@@ -105,9 +74,9 @@ uint32_t ids_pf_peek_stream(const uint8_t bytes[static IDS_PF_PEEK_BYTES]) {
     return ids_get_u16(bytes + STREAM_AT);
 }
 
-void ids_pf_seal(ids_pbuf *to, size_t frame_at, const ids_pf *frame) {
+void ids_pf_seal(idp_bytes *to, size_t frame_at, const ids_pf *frame) {
     assert(frame_at + IDS_PF_HEAD_BYTES <= to->len);
-    uint8_t *head = to->at + frame_at;
+    uint8_t *head = to->ptr + frame_at;
     size_t body_bytes = to->len - frame_at - IDS_PF_HEAD_BYTES;
     assert(body_bytes <= UINT32_MAX);
     put_said(head, frame);
@@ -115,13 +84,13 @@ void ids_pf_seal(ids_pbuf *to, size_t frame_at, const ids_pf *frame) {
     ids_put_u32(head + CRC_AT, checksum(head, (uint32_t)body_bytes));
 }
 
-bool ids_pf_append(ids_pbuf *to, const ids_pf *frame) {
+bool ids_pf_append(idp_bytes *to, const ids_pf *frame) {
     size_t at;
-    if (!ids_pbuf_reserve(to, IDS_PF_HEAD_BYTES + frame->body.len) ||
+    if (!idp_bytes_reserve(to, IDS_PF_HEAD_BYTES + frame->body.len) ||
         !ids_pf_begin(to, &at))
         return false;
     if (frame->body.len > 0)
-        memcpy(to->at + to->len, frame->body.ptr, frame->body.len);
+        memcpy(to->ptr + to->len, frame->body.ptr, frame->body.len);
     to->len += frame->body.len;
     ids_pf_seal(to, at, frame);
     return true;

@@ -15,6 +15,7 @@
 #ifndef IDS_PEER_FRAME_H
 #define IDS_PEER_FRAME_H
 
+#include "proto/bytes.h"
 #include "server/core/shard.h"
 
 #define IDS_PF_HEAD_BYTES     40
@@ -70,25 +71,13 @@ typedef struct ids_pf {
     idp_slice body;
 } ids_pf;
 
-/* Bytes that grow up to what the caller lets them. */
-typedef struct ids_pbuf {
-    uint8_t *at;
-    size_t len, cap;
-} ids_pbuf;
-
-void ids_pbuf_fini(ids_pbuf *buf);
-/* Room for so many more bytes, at at + len. False: no memory. */
-bool ids_pbuf_reserve(ids_pbuf *buf, size_t more);
-/* The first bytes have left. */
-void ids_pbuf_consume(ids_pbuf *buf, size_t bytes);
-
 /* Appends the frame with its body; all or nothing. False: no memory. */
-bool ids_pf_append(ids_pbuf *to, const ids_pf *frame);
+bool ids_pf_append(idp_bytes *to, const ids_pf *frame);
 
 /* For a body that grows in place: begin reserves the head and returns where
  * the frame is, seal writes the head. */
-bool ids_pf_begin(ids_pbuf *to, size_t *frame_at);
-void ids_pf_seal(ids_pbuf *to, size_t frame_at, const ids_pf *frame);
+bool ids_pf_begin(idp_bytes *to, size_t *frame_at);
+void ids_pf_seal(idp_bytes *to, size_t frame_at, const ids_pf *frame);
 
 typedef enum ids_pf_read_status {
     IDS_PF_WHOLE,

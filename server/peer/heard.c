@@ -160,7 +160,7 @@ static void end_broken_link(ids_peer *peer, ids_link *link) {
     size_t len = link->in.len - link->in_at;
     bool is_no_peer =
         len >= sizeof no_peer - 1 &&
-        memcmp(link->in.at + link->in_at, no_peer, sizeof no_peer - 1) == 0;
+        memcmp(link->in.ptr + link->in_at, no_peer, sizeof no_peer - 1) == 0;
     assert(link->in_at <= link->in.len);
     if (link->state == IDS_LINK_OPEN)
         ids_peer_fault(peer, link);

@@ -21,8 +21,8 @@ void ids_link_set_seen_host(ids_link *link, const char *host) {
 }
 
 void ids_link_fini(ids_link *link) {
-    ids_pbuf_fini(&link->in);
-    ids_pbuf_fini(&link->out);
+    idp_bytes_free(&link->in);
+    idp_bytes_free(&link->out);
 }
 
 static size_t body_max(const ids_link *link) {
@@ -33,27 +33,27 @@ static size_t body_max(const ids_link *link) {
 bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len) {
     assert(link->in_at <= link->in.len);
     assert(link->state != IDS_LINK_CLOSED);
-    ids_pbuf_consume(&link->in, link->in_at);
+    idp_bytes_consume(&link->in, link->in_at);
     link->in_at = 0;
     if (link->in.len + len >
             2 * (IDS_PF_HEAD_BYTES + link->body_bytes_max) + len ||
-        !ids_pbuf_reserve(&link->in, len))
+        !idp_bytes_reserve(&link->in, len))
         return false;
     if (len > 0)
-        memcpy(link->in.at + link->in.len, bytes, len);
+        memcpy(link->in.ptr + link->in.len, bytes, len);
     link->in.len += len;
     assert(link->in.len <= link->in.cap);
     return true;
 }
 
-bool ids_link_take_input(ids_link *link, ids_pbuf *empty) {
-    ids_pbuf in = link->in;
+bool ids_link_take_input(ids_link *link, idp_bytes *empty) {
+    idp_bytes in = link->in;
     size_t left = in.len - link->in_at;
     assert(link->in_at <= in.len && empty->len == 0);
-    if (!ids_pbuf_reserve(empty, left))
+    if (!idp_bytes_reserve(empty, left))
         return false;
     if (left > 0)
-        memcpy(empty->at, in.at + link->in_at, left);
+        memcpy(empty->ptr, in.ptr + link->in_at, left);
     empty->len = left;
     link->in = *empty;
     link->in_at = 0;
@@ -65,7 +65,7 @@ bool ids_link_take_input(ids_link *link, ids_pbuf *empty) {
 ids_pf_read_status ids_link_next(ids_link *link, ids_pf *frame) {
     size_t frame_bytes = 0;
     ids_pf_read_status status =
-        ids_pf_read(link->in.at + link->in_at, link->in.len - link->in_at,
+        ids_pf_read(link->in.ptr + link->in_at, link->in.len - link->in_at,
                     body_max(link), frame, &frame_bytes);
     if (status == IDS_PF_WHOLE)
         link->in_at += frame_bytes;

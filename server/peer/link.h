@@ -79,7 +79,7 @@ typedef struct ids_link {
     uint64_t accepted; /* the how manieth */
     bool paused; /* the host does not read it for now: silence says nothing */
     size_t body_bytes_max; /* once open */
-    ids_pbuf in, out;
+    idp_bytes in, out;
     size_t in_at; /* bytes of in that were read */
     void *host;   /* the host's own */
     ids_endpoint dialled_to;
@@ -125,7 +125,7 @@ bool ids_link_take(ids_link *link, const uint8_t *bytes, size_t len);
 /* What was read of the input becomes the caller's, with all that borrows from
  * it; empty: a buffer to go on with, where the rest goes. False: no memory,
  * and nothing has changed. */
-bool ids_link_take_input(ids_link *link, ids_pbuf *empty);
+bool ids_link_take_input(ids_link *link, idp_bytes *empty);
 
 /* The next frame; its body borrows until the next call. */
 ids_pf_read_status ids_link_next(ids_link *link, ids_pf *frame);

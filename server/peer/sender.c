@@ -19,7 +19,7 @@ void ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
 }
 
 void ids_sender_fini(ids_sender *sender) {
-    ids_pbuf_fini(&sender->chunk);
+    idp_bytes_free(&sender->chunk);
 }
 
 void ids_sender_stop(ids_sender *sender) {
@@ -127,7 +127,7 @@ static bool lose_stream(ids_sender *sender) {
 }
 
 /* One frame of changes from the ring; false: none are there. */
-static bool append_changes(ids_sender *sender, ids_pbuf *to) {
+static bool append_changes(ids_sender *sender, idp_bytes *to) {
     ids_pf frame = frame_of(sender, IDS_PF_APPEND, sender->at.number);
     ids_ring_at at = sender->at;
     size_t frame_at = to->len;
@@ -140,11 +140,11 @@ static bool append_changes(ids_sender *sender, ids_pbuf *to) {
         return lose_stream(sender);
     while (to->len - frame_at < IDS_PF_APPEND_BYTES &&
            ids_ring_next(sender->ring, &at, &bytes)) {
-        if (!ids_pbuf_reserve(to, bytes.len)) {
+        if (!idp_bytes_reserve(to, bytes.len)) {
             to->len = frame_at;
             return lose_stream(sender);
         }
-        memcpy(to->at + to->len, bytes.ptr, bytes.len);
+        memcpy(to->ptr + to->len, bytes.ptr, bytes.len);
         to->len += bytes.len;
         frame.count++;
     }
@@ -159,7 +159,7 @@ static void flush_chunk(ids_sender *sender) {
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_CHUNK, 0);
     assert((sender->chunked == 0) == (sender->chunk.len == 0));
     frame.count = sender->chunked;
-    frame.body = (idp_slice){sender->chunk.at, sender->chunk.len};
+    frame.body = (idp_slice){sender->chunk.ptr, sender->chunk.len};
     if (sender->chunked > 0 && !ids_pf_append(sender->to, &frame))
         sender->no_memory = true;
     sender->copied += sender->chunked;
@@ -171,19 +171,19 @@ static void chunk_record(void *ctx, const ids_change *change) {
     ids_sender *sender = ctx;
     assert(change->number == 0 && change->state != IDP_STATE_ABSENT);
     sender->found = true;
-    if (!ids_pbuf_reserve(&sender->chunk, ids_change_write_bound(change))) {
+    if (!idp_bytes_reserve(&sender->chunk, ids_change_write_bound(change))) {
         sender->no_memory = true;
         return;
     }
     sender->chunk.len +=
-        ids_change_write(sender->chunk.at + sender->chunk.len, change);
+        ids_change_write(sender->chunk.ptr + sender->chunk.len, change);
     sender->chunked++;
     if (sender->chunk.len >= IDS_PF_APPEND_BYTES)
         flush_chunk(sender);
 }
 
 static bool begin_stream(ids_sender *sender, const ids_shard *shard,
-                         ids_pbuf *to) {
+                         idp_bytes *to) {
     uint64_t last = sender->ring->last;
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
     ids_shard_stats stats;
@@ -205,7 +205,7 @@ static bool begin_stream(ids_sender *sender, const ids_shard *shard,
  * of bytes. Where the table is thin it may end without either: see
  * ids_sender_walks. */
 static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
-                 ids_pbuf *to) {
+                 idp_bytes *to) {
     size_t before = to->len;
     uint32_t filled = 0;
     bool more = true;
@@ -240,7 +240,7 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
  * without any. A record may so come before older changes of it; with all up
  * to the walk's end applied, the copy is right. */
 static bool walk_and_append(ids_sender *sender, ids_shard *shard,
-                            uint64_t now_ms, ids_pbuf *to) {
+                            uint64_t now_ms, idp_bytes *to) {
     sender->walks_next = !sender->walks_next;
     if (sender->walks_next && append_changes(sender, to))
         return true;
@@ -251,7 +251,7 @@ static bool walk_and_append(ids_sender *sender, ids_shard *shard,
 }
 
 bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
-                     ids_pbuf *to) {
+                     idp_bytes *to) {
     ids_pf frame = frame_of(sender, IDS_PF_SYNC_END, sender->whole);
     switch (sender->state) {
     case IDS_SENDING_BEGIN:

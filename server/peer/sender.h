@@ -54,11 +54,11 @@ typedef struct ids_sender {
     uint64_t cursor;             /* of the walk */
     uint64_t whole;              /* the copy is whole with all up to this */
     uint64_t copied, copy_total; /* records of it, sent and in all */
-    ids_pbuf chunk;              /* records of the walk's last step */
+    idp_bytes chunk;             /* records of the walk's last step */
     uint32_t chunked;            /* how many */
     bool found, no_memory;
     bool walks_next;   /* it was the changes' turn */
-    ids_pbuf *to;      /* where its frames go */
+    idp_bytes *to;     /* where its frames go */
     ids_shard *walked; /* while a walk is on */
 } ids_sender;
 
@@ -98,6 +98,6 @@ static inline bool ids_sender_walks(const ids_sender *sender) {
 /* Appends the next frame; false: nothing to send now. May return true without
  * a frame where it got on otherwise. */
 bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
-                     ids_pbuf *to);
+                     idp_bytes *to);
 
 #endif

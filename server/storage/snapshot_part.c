@@ -12,8 +12,8 @@ static bool do_task(ids_snapshot_part *part, ids_worker_log_task task) {
         return ids_rounds_create_part(part->rounds, part->index, &part->file);
     case IDS_WORKER_LOG_WRITE:
         assert(part->walk->count > 0);
-        return ids_snapshot_write(&part->file, part->walk->bytes,
-                                  part->walk->len);
+        return ids_snapshot_write(&part->file, part->walk->block.ptr,
+                                  part->walk->block.len);
     case IDS_WORKER_LOG_FINISH:
         return ids_snapshot_finish(&part->file);
     case IDS_WORKER_LOG_INSTALL:

@@ -4,7 +4,7 @@
 #ifndef IDS_BUFFERS_H
 #define IDS_BUFFERS_H
 
-#include "server/base/bytes.h"
+#include "proto/bytes.h"
 
 #define IDS_SPARE_BUFFERS 32
 
@@ -12,7 +12,7 @@ typedef struct ids_buffers {
     size_t bytes;     /* partial input, unsent output, what was asked of others;
                        * whoever keeps some counts them here */
     size_t bytes_max; /* what comes on top is refused */
-    ids_bytes spare[IDS_SPARE_BUFFERS];
+    idp_bytes spare[IDS_SPARE_BUFFERS];
     uint32_t spares;
 } ids_buffers;
 
@@ -22,8 +22,8 @@ static inline bool ids_buffers_have_room(const ids_buffers *all, size_t bytes) {
 
 /* An empty one; without room where there is no memory. Give it back when it is
  * empty. */
-void ids_buffers_take(ids_buffers *all, ids_bytes *buffer);
-void ids_buffers_give_back(ids_buffers *all, ids_bytes *buffer);
+void ids_buffers_take(ids_buffers *all, idp_bytes *buffer);
+void ids_buffers_give_back(ids_buffers *all, idp_bytes *buffer);
 void ids_buffers_fini(ids_buffers *all);
 
 #endif

@@ -13,7 +13,7 @@ idp_slice ids_change_buffer_take(ids_change_buffer *change_buffer,
     if (ids_change_buffer_is_empty(change_buffer))
         change_buffer->first = number;
     if (change_buffer->lost > 0 ||
-        !ids_bytes_reserve(&change_buffer->bytes,
+        !idp_bytes_reserve(&change_buffer->bytes,
                            sizeof size + ids_change_write_bound(change))) {
         change_buffer->lost++;
         return (idp_slice){NULL, 0};
@@ -46,12 +46,12 @@ bool ids_change_buffer_next(const ids_change_buffer *change_buffer,
 
 void ids_change_buffer_clear(ids_change_buffer *change_buffer) {
     if (change_buffer->bytes.cap > IDS_CHANGE_BUFFER_BYTES_KEPT)
-        ids_bytes_free(&change_buffer->bytes);
+        idp_bytes_free(&change_buffer->bytes);
     change_buffer->bytes.len = 0;
     change_buffer->count = 0;
     change_buffer->lost = 0;
 }
 
 void ids_change_buffer_fini(ids_change_buffer *change_buffer) {
-    ids_bytes_free(&change_buffer->bytes);
+    idp_bytes_free(&change_buffer->bytes);
 }

@@ -7,7 +7,7 @@
 #ifndef IDS_CHANGE_BUFFER_H
 #define IDS_CHANGE_BUFFER_H
 
-#include "server/base/bytes.h"
+#include "proto/bytes.h"
 #include "server/core/shard.h"
 
 /* Over this the host is asked to hand over in the middle of a turn. */
@@ -16,7 +16,7 @@
 #define IDS_CHANGE_BUFFER_BYTES_KEPT (4u << 20)
 
 typedef struct ids_change_buffer {
-    ids_bytes bytes; /* changes, each behind its size */
+    idp_bytes bytes; /* changes, each behind its size */
     uint64_t first;  /* the first one's number */
     uint32_t count;
     bool is_on;    /* somebody takes them */

@@ -17,20 +17,20 @@
 /* Moves the first bytes of what is held for a worker among what goes out. */
 static bool post_messages(ids_worker *worker, uint32_t loop, size_t bytes) {
     ids_commit_wait_batch *held = &worker->gate.message[loop];
-    ids_bytes *from = &held->batch.message;
+    idp_bytes *from = &held->batch.message;
     ids_message_batch *to = ids_worker_batch(worker, loop);
     assert(held->at + bytes <= from->len);
     if (!to)
         return false;
     if (!to->message.len && held->at == 0 && bytes == from->len) {
-        ids_bytes empty = to->message;
+        idp_bytes empty = to->message;
         to->message = *from;
         *from = empty;
         return true;
     }
-    if (!ids_bytes_append(&to->message, from->ptr + held->at, bytes))
+    if (!idp_bytes_append(&to->message, from->ptr + held->at, bytes))
         return false;
-    ids_bytes_take(from, &held->at, bytes);
+    idp_bytes_take(from, &held->at, bytes);
     return true;
 }
 

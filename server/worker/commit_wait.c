@@ -9,13 +9,13 @@
 #define MARKS_BYTES_KEPT (256u << 10)
 
 bool ids_commit_wait_reserve(ids_commit_gate *gate) {
-    return ids_bytes_reserve(&gate->marks, sizeof(ids_commit_wait));
+    return idp_bytes_reserve(&gate->marks, sizeof(ids_commit_wait));
 }
 
 void ids_commit_wait_push(ids_commit_gate *gate, const ids_commit_wait *mark) {
     assert(mark->number == gate->changes);
     assert(ids_commit_gate_is_needed(gate));
-    bool marked = ids_bytes_append(&gate->marks, mark, sizeof *mark);
+    bool marked = idp_bytes_append(&gate->marks, mark, sizeof *mark);
     assert(marked); /* there was room: ids_commit_wait_reserve */
     (void)marked;
     gate->replies++;
@@ -28,9 +28,9 @@ const ids_commit_wait *ids_commit_wait_end(const ids_commit_gate *gate) {
 void ids_commit_wait_drop(ids_commit_gate *gate, uint32_t count) {
     size_t bytes = count * sizeof(ids_commit_wait);
     assert(gate->marks_at + bytes <= gate->marks.len);
-    ids_bytes_take(&gate->marks, &gate->marks_at, bytes);
+    idp_bytes_take(&gate->marks, &gate->marks_at, bytes);
     if (!gate->marks.len && gate->marks.cap > MARKS_BYTES_KEPT)
-        ids_bytes_free(&gate->marks);
+        idp_bytes_free(&gate->marks);
 }
 
 uint64_t ids_commit_gate_oldest_ms(const ids_commit_gate *gate) {
@@ -40,7 +40,7 @@ uint64_t ids_commit_gate_oldest_ms(const ids_commit_gate *gate) {
 
 void ids_commit_wait_fini(ids_commit_gate *gate, uint32_t loops) {
     for (uint32_t i = 0; gate->message && i < loops; i++)
-        ids_bytes_free(&gate->message[i].batch.message);
+        idp_bytes_free(&gate->message[i].batch.message);
     free(gate->message);
-    ids_bytes_free(&gate->marks);
+    idp_bytes_free(&gate->marks);
 }

@@ -49,7 +49,7 @@ typedef struct ids_commit_gate {
     bool disk_is_full;       /* no claim is made */
     bool has_changed;        /* the last call did; where rules are off */
     uint64_t claims_from_ms; /* no claim is made before this */
-    ids_bytes marks;         /* ids_commit_wait, the oldest at marks_at */
+    idp_bytes marks;         /* ids_commit_wait, the oldest at marks_at */
     size_t marks_at;
     uint32_t replies; /* marks of replies that still have an asker */
     ids_commit_wait_batch *message; /* per loop */

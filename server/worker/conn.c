@@ -37,8 +37,8 @@ void ids_conn_free(ids_conn *conn) {
     if (!conn)
         return;
     assert(!conn->dirty && !conn->out.body);
-    ids_bytes_free(&conn->reading.in);
-    ids_bytes_free(&conn->out.bytes);
+    idp_bytes_free(&conn->reading.in);
+    idp_bytes_free(&conn->out.bytes);
     ids_who_fini(&conn->who);
     free(conn);
 }

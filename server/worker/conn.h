@@ -8,7 +8,7 @@
 #ifndef IDS_CONN_H
 #define IDS_CONN_H
 
-#include "server/base/bytes.h"
+#include "proto/bytes.h"
 #include "server/base/list.h"
 #include "server/core/shard.h"
 #include "server/worker/shared.h"
@@ -36,7 +36,7 @@ typedef enum ids_conn_life {
 
 /* What may leave: output.c's. */
 typedef struct ids_conn_out {
-    ids_bytes bytes;
+    idp_bytes bytes;
     size_t at;        /* what is before it was sent */
     ids_shared *body; /* the rest of a reply, which leaves before the bytes from
                        * body_before on; NULL: none */
@@ -46,7 +46,7 @@ typedef struct ids_conn_out {
 
 /* Replies that are held: output.c's, and the gate's (commit_gate.h). */
 typedef struct ids_conn_gated {
-    ids_bytes bytes;
+    idp_bytes bytes;
     size_t at;
     uint32_t replies; /* in bytes and later */
     ids_deferred_list later;
@@ -71,7 +71,7 @@ typedef struct ids_conn_room {
 
 /* What it sends, and what that may be: the line's. */
 typedef struct ids_conn_reading {
-    ids_bytes in;
+    idp_bytes in;
     size_t need;       /* reading in again before it has so many is vain */
     uint64_t received; /* bytes, ever */
     uint32_t asked;    /* whole requests, ever */

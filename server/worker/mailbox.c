@@ -102,6 +102,6 @@ ids_message_batch *ids_message_batch_new(void) {
 void ids_message_batch_free(ids_message_batch *batch) {
     if (!batch)
         return;
-    ids_bytes_free(&batch->message);
+    idp_bytes_free(&batch->message);
     free(batch);
 }

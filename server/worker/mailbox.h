@@ -8,12 +8,12 @@
 #ifndef IDS_MAILBOX_H
 #define IDS_MAILBOX_H
 
-#include "server/base/bytes.h"
+#include "proto/bytes.h"
 
 #include <stdatomic.h>
 
 typedef struct ids_message_batch {
-    ids_bytes message; /* see message.h */
+    idp_bytes message; /* see message.h */
 } ids_message_batch;
 
 typedef struct ids_mailbox_cell {

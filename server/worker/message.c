@@ -14,9 +14,9 @@ static size_t padded(size_t bytes) {
 
 uint8_t *ids_message_append(ids_message_batch *batch,
                             const ids_message *message, const uint8_t *body) {
-    ids_bytes *to = &batch->message;
+    idp_bytes *to = &batch->message;
     size_t size = sizeof *message + padded(message->body_bytes);
-    if (!ids_bytes_reserve(to, size))
+    if (!idp_bytes_reserve(to, size))
         return NULL;
     uint8_t *at = to->ptr + to->len;
     memcpy(at, message, sizeof *message);
@@ -42,7 +42,7 @@ void ids_message_rewrite(uint8_t *body, const ids_message *message) {
 
 bool ids_message_next(const ids_message_batch *batch, size_t *at,
                       ids_message *message, uint8_t **body) {
-    const ids_bytes *from = &batch->message;
+    const idp_bytes *from = &batch->message;
     if (*at == from->len)
         return false;
     assert(from->len - *at >= sizeof *message);

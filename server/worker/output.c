@@ -16,11 +16,11 @@
 /* Replies go in ------------------------------------------------------------ */
 
 /* Makes room at the buffer's end by dropping what of it has left. */
-static void drop_sent(ids_conn *conn, ids_bytes *to, size_t bytes) {
+static void drop_sent(ids_conn *conn, idp_bytes *to, size_t bytes) {
     size_t *at = to == &conn->out.bytes ? &conn->out.at : &conn->gated.at;
     if (to->cap - to->len >= bytes || !*at)
         return;
-    ids_bytes_consume(to, *at);
+    idp_bytes_consume(to, *at);
     if (to == &conn->out.bytes && conn->out.body)
         conn->out.body_before -= *at;
     *at = 0;
@@ -29,7 +29,7 @@ static void drop_sent(ids_conn *conn, ids_bytes *to, size_t bytes) {
 uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
                          ids_showing shows) {
     bool holds = ids_commit_gate_holds(&worker->gate, shows);
-    ids_bytes *to = holds ? &conn->gated.bytes : &conn->out.bytes;
+    idp_bytes *to = holds ? &conn->gated.bytes : &conn->out.bytes;
     if (ids_conn_is_dead(conn))
         return NULL;
     if (!to->cap)
@@ -40,7 +40,7 @@ uint8_t *ids_output_room(ids_worker *worker, ids_conn *conn, size_t bytes,
     else if (!ids_buffers_have_room(&worker->buffers, bytes))
         ids_conn_condemn(worker, conn,
                          "the buffers of all connections are full");
-    else if (!ids_bytes_reserve(to, bytes) ||
+    else if (!idp_bytes_reserve(to, bytes) ||
              (holds && !ids_commit_wait_reserve(&worker->gate)))
         ids_conn_condemn(worker, conn, "out of memory");
     else
@@ -159,9 +159,9 @@ idp_slice ids_output_sendable(const ids_conn *conn) {
  * slow readers don't each sit on a large one. */
 static void end_read(ids_worker *worker, ids_conn *conn) {
     size_t rest = conn->out.bytes.len - conn->out.at;
-    ids_bytes own = {0};
+    idp_bytes own = {0};
     if (conn->out.bytes.cap / 4 < rest ||
-        !ids_bytes_append(&own, conn->out.bytes.ptr + conn->out.at, rest))
+        !idp_bytes_append(&own, conn->out.bytes.ptr + conn->out.at, rest))
         return;
     ids_buffers_give_back(&worker->buffers, &conn->out.bytes);
     conn->out.body_before -= conn->out.body ? conn->out.at : 0;
@@ -206,7 +206,7 @@ void ids_output_let_go(ids_worker *worker, ids_conn *conn, uint32_t replies) {
 
 /* The first of a connection's held bytes are done with. */
 static void skip_gated(ids_worker *worker, ids_conn *conn, size_t bytes) {
-    ids_bytes_take(&conn->gated.bytes, &conn->gated.at, bytes);
+    idp_bytes_take(&conn->gated.bytes, &conn->gated.at, bytes);
     if (!conn->gated.bytes.len)
         ids_buffers_give_back(&worker->buffers, &conn->gated.bytes);
 }
@@ -214,19 +214,19 @@ static void skip_gated(ids_worker *worker, ids_conn *conn, size_t bytes) {
 /* A connection's held bytes are free: behind its output, which is often empty,
  * and then the two change places. */
 void ids_output_free(ids_worker *worker, ids_conn *conn, size_t bytes) {
-    ids_bytes *gated = &conn->gated.bytes;
+    idp_bytes *gated = &conn->gated.bytes;
     size_t all = gated->len - conn->gated.at;
     assert(bytes <= all);
     if (bytes == all && conn->out.at == conn->out.bytes.len &&
         !conn->out.body) {
-        ids_bytes empty = conn->out.bytes;
+        idp_bytes empty = conn->out.bytes;
         size_t at = conn->gated.at;
         conn->out.bytes = *gated;
         conn->out.at = at;
         *gated = empty;
         conn->gated.at = gated->len = 0;
         ids_buffers_give_back(&worker->buffers, gated);
-    } else if (ids_bytes_append(&conn->out.bytes, gated->ptr + conn->gated.at,
+    } else if (idp_bytes_append(&conn->out.bytes, gated->ptr + conn->gated.at,
                                 bytes)) {
         skip_gated(worker, conn, bytes);
     } else {

@@ -39,7 +39,7 @@ void ids_shared_unref(ids_buffers *buffers, ids_shared *shared) {
 bool ids_deferred_put(ids_buffers *buffers, ids_deferred_list *list,
                       ids_shared *rest, uint32_t msgid) {
     const ids_deferred one = {.rest = rest, .msgid = msgid};
-    if (!ids_bytes_append(&list->bytes, &one, sizeof one))
+    if (!idp_bytes_append(&list->bytes, &one, sizeof one))
         return false;
     ids_shared_ref(rest);
     buffers->bytes += sizeof one;
@@ -51,10 +51,10 @@ bool ids_deferred_take(ids_buffers *buffers, ids_deferred_list *list,
     if (list->at == list->bytes.len)
         return false;
     memcpy(first, list->bytes.ptr + list->at, sizeof *first);
-    ids_bytes_take(&list->bytes, &list->at, sizeof *first);
+    idp_bytes_take(&list->bytes, &list->at, sizeof *first);
     buffers->bytes -= sizeof *first;
     if (!list->bytes.len)
-        ids_bytes_free(&list->bytes);
+        idp_bytes_free(&list->bytes);
     return true;
 }
 

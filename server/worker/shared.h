@@ -43,7 +43,7 @@ void ids_shared_unref(ids_buffers *buffers, ids_shared *shared);
 
 /* A queue of ids_deferred: put at its end, taken at its head. */
 typedef struct ids_deferred_list {
-    ids_bytes bytes;
+    idp_bytes bytes;
     size_t at;
 } ids_deferred_list;
 

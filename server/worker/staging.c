@@ -77,7 +77,7 @@ void ids_staging_fini(ids_worker *worker) {
     for (int i = 0; i < IDS_STAGING_RETIRED_MAX; i++)
         ids_pools_free_shard(worker->server->pools, worker->staging.retired[i]);
     ids_pools_free_shard(worker->server->pools, worker->staging.staged);
-    ids_bytes_free(&worker->staging.applied);
+    idp_bytes_free(&worker->staging.applied);
 }
 
 /* --- records -------------------------------------------------------------- */
@@ -111,7 +111,7 @@ static bool note_applied(ids_worker *worker, const ids_batch_tag *tag,
             return true;
         }
     }
-    return ids_bytes_append(&copy->applied, &last, sizeof last) ||
+    return idp_bytes_append(&copy->applied, &last, sizeof last) ||
            fail_staging(worker, tag);
 }
 
@@ -124,7 +124,7 @@ bool ids_staging_next_applied(ids_worker *worker, uint64_t kept,
     }
     memcpy(applied, copy->applied.ptr + copy->applied_at, sizeof *applied);
     if (applied->number > kept && !IDS_RULE_OFF(KEPT_ACKS)) {
-        ids_bytes_consume(&copy->applied, copy->applied_at);
+        idp_bytes_consume(&copy->applied, copy->applied_at);
         copy->applied_at = 0;
         return false;
     }

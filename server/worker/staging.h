@@ -31,7 +31,7 @@ typedef struct ids_staging {
     uint64_t session;        /* whose full copy took the first one's place */
     /* Done with, to be freed; not while a snapshot still walks it. */
     ids_shard *retired[IDS_STAGING_RETIRED_MAX];
-    ids_bytes applied; /* ids_applied, to be told to the peer */
+    idp_bytes applied; /* ids_applied, to be told to the peer */
     size_t applied_at; /* those before are told */
     bool failed;       /* no memory for a record, see the log */
 } ids_staging;

@@ -78,7 +78,7 @@ static bool message_to_all(ids_worker *worker, const ids_woken_asker *them,
 }
 
 static void tell_others(ids_worker *worker) {
-    ids_bytes *others = &worker->woken.others;
+    idp_bytes *others = &worker->woken.others;
     ids_woken_asker *all = (ids_woken_asker *)(void *)others->ptr;
     uint32_t count = (uint32_t)(others->len / sizeof *all), at = 0;
     if (count > 1)
@@ -114,7 +114,7 @@ static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
     if (!is_large(answer))
         ids_reply_message(worker, &to, error, answer);
     else if (!share(worker, answer) ||
-             !ids_bytes_append(&worker->woken.others, &one, sizeof one))
+             !idp_bytes_append(&worker->woken.others, &one, sizeof one))
         refuse_other(worker, &one);
 }
 

@@ -62,7 +62,7 @@ void ids_worker_fini(ids_worker *worker) {
     free_post(&worker->post, worker->server->loops);
     ids_commit_wait_fini(&worker->gate, worker->server->loops);
     ids_buffers_fini(&worker->buffers);
-    ids_bytes_free(&worker->woken.others);
+    idp_bytes_free(&worker->woken.others);
     ids_change_buffer_fini(&worker->change_buffer);
     ids_pools_free_shard(worker->server->pools, worker->shard);
     free(worker->slots.all);

@@ -55,7 +55,7 @@ typedef struct ids_slots {
 typedef struct ids_woken {
     ids_shared *rest; /* NULL: none */
     idp_answer answer;
-    ids_bytes others; /* on other loops: ids_woken_asker */
+    idp_bytes others; /* on other loops: ids_woken_asker */
 } ids_woken;
 
 typedef struct ids_woken_asker {

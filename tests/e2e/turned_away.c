@@ -80,7 +80,7 @@ static void same_name_same_member(pair *p) {
 /* --- raw frames ----------------------------------------------------------- */
 
 static void send_link(wire *w, ids_link *link) {
-    CHECK(wire_send(w, link->out.at, link->out.len), "not taken");
+    CHECK(wire_send(w, link->out.ptr, link->out.len), "not taken");
     link->out.len = 0;
 }
 
@@ -136,16 +136,16 @@ static void of_0_1(pair *p) {
     uint8_t body[40] = {2, 0, 0, 0, 0, 0, 0, 0, 22};
     ids_pf frame = {
         .kind = IDS_PF_HELLO, .epoch = 1700000000, .body = {body, sizeof body}};
-    ids_pbuf out = {.at = NULL};
+    idp_bytes out = {.ptr = NULL};
     wire w;
     char text[512];
     CHECK(ids_pf_append(&out, &frame), "no memory");
     CHECK(wire_open(&w, p->b.port), "no connection");
-    CHECK(wire_send(&w, "idempeer", 8) && wire_send(&w, out.at, out.len),
+    CHECK(wire_send(&w, "idempeer", 8) && wire_send(&w, out.ptr, out.len),
           "not taken");
     wire_text(&w, text, sizeof text);
     wire_close(&w);
-    ids_pbuf_fini(&out);
+    idp_bytes_free(&out);
     pair_await_log(&p->b, "one of the two is an idemstored 0.1");
     puts("  a node of 0.1 is named");
 }

@@ -207,7 +207,7 @@ static void step_walk(disk_world *w, disk_loop *l) {
         return;
     }
     if (l->walk.count > 0) {
-        ids_snapshot_write(&l->file, l->walk.bytes, l->walk.len);
+        ids_snapshot_write(&l->file, l->walk.block.ptr, l->walk.block.len);
         ids_snapshot_walk_clear(&l->walk);
     }
     if (l->walk.over) {

@@ -134,7 +134,7 @@ static uint64_t odd_epoch(pw_world *w) {
 
 static void hand_in(pw_node *n, ids_link *link, ids_link *stranger) {
     if (ids_peer_has_link(n->peer, link)) {
-        ids_peer_input(n->peer, link, stranger->out.at, stranger->out.len,
+        ids_peer_input(n->peer, link, stranger->out.ptr, stranger->out.len,
                        pw_clock(n));
     }
     stranger->out.len = 0;
@@ -147,7 +147,7 @@ static void speak(pw_node *n, ids_link *link, const ids_link_self *self) {
     ids_link_dial(&stranger, self, 0, 0, &none);
     hand_in(n, link, &stranger);
     if (ids_peer_has_link(n->peer, link) && link->out.len > 0 &&
-        ids_link_take(&stranger, link->out.at, link->out.len) &&
+        ids_link_take(&stranger, link->out.ptr, link->out.len) &&
         ids_link_next(&stranger, &frame) == IDS_PF_WHOLE &&
         ids_link_welcomed(&stranger, &frame, &none) == IDS_REFUSAL_NONE) {
         hand_in(n, link, &stranger);

@@ -235,7 +235,8 @@ static void finish_task(pw_worker *worker) {
     ids_worker_log_task what = worker->task;
     const ids_snapshot_walk *walk = &worker->worker_log.walk;
     if (what == IDS_WORKER_LOG_WRITE) {
-        read_frames(walk->bytes, walk->len, UINT32_MAX, keep_record, n, k);
+        read_frames(walk->block.ptr, walk->block.len, UINT32_MAX, keep_record,
+                    n, k);
     } else if (what == IDS_WORKER_LOG_INSTALL) {
         install(n);
     }

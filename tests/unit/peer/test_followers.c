@@ -36,7 +36,7 @@ static void hang_up(void *ctx, ids_link *link) {
         guest *each = (guest *[]){&b, &c, &d}[i];
         if (each->at != link)
             continue;
-        ids_link_take(&each->own, link->out.at, link->out.len);
+        ids_link_take(&each->own, link->out.ptr, link->out.len);
         each->at = NULL;
     }
 }
@@ -96,7 +96,7 @@ static void end(ids_peer *peer) {
 
 static void tell(ids_peer *peer, guest *g) {
     if (g->at != NULL)
-        ids_peer_input(peer, g->at, g->own.out.at, g->own.out.len,
+        ids_peer_input(peer, g->at, g->own.out.ptr, g->own.out.len,
                        peer->now_ms);
     g->own.out.len = 0;
 }
@@ -104,7 +104,7 @@ static void tell(ids_peer *peer, guest *g) {
 /* What the primary says next to this one, of frames of this kind. */
 static bool hears(guest *g, ids_pf_kind kind, ids_pf *frame) {
     if (g->at != NULL) {
-        cr_assert(ids_link_take(&g->own, g->at->out.at, g->at->out.len));
+        cr_assert(ids_link_take(&g->own, g->at->out.ptr, g->at->out.len));
         g->at->out.len = 0;
     }
     while (ids_link_next(&g->own, frame) == IDS_PF_WHOLE)

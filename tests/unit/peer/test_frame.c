@@ -15,13 +15,14 @@ static const ids_pf frame = {.kind = IDS_PF_APPEND,
                              .body = {(const uint8_t *)"some changes", 12}};
 
 Test(frame, what_is_written_is_read) {
-    ids_pbuf buf = {0};
+    idp_bytes buf = {0};
     ids_pf read;
     size_t bytes = 0;
     cr_assert(ids_pf_append(&buf, &frame));
     cr_assert(ids_pf_append(&buf, &frame));
     cr_assert_eq(buf.len, 2 * (size_t)(IDS_PF_HEAD_BYTES + 12));
-    cr_assert_eq(ids_pf_read(buf.at, buf.len, 12, &read, &bytes), IDS_PF_WHOLE);
+    cr_assert_eq(ids_pf_read(buf.ptr, buf.len, 12, &read, &bytes),
+                 IDS_PF_WHOLE);
     cr_assert_eq(bytes, IDS_PF_HEAD_BYTES + 12);
     cr_assert_eq(read.kind, frame.kind);
     cr_assert_eq(read.flags, frame.flags);
@@ -32,54 +33,55 @@ Test(frame, what_is_written_is_read) {
     cr_assert_eq(read.number, frame.number);
     cr_assert_eq(read.body.len, 12);
     cr_assert_eq(memcmp(read.body.ptr, "some changes", 12), 0);
-    ids_pbuf_consume(&buf, bytes);
-    cr_assert_eq(ids_pf_read(buf.at, buf.len, 12, &read, &bytes), IDS_PF_WHOLE);
-    ids_pbuf_fini(&buf);
+    idp_bytes_consume(&buf, bytes);
+    cr_assert_eq(ids_pf_read(buf.ptr, buf.len, 12, &read, &bytes),
+                 IDS_PF_WHOLE);
+    idp_bytes_free(&buf);
 }
 
 Test(frame, every_beginning_of_one_is_partial) {
-    ids_pbuf buf = {0};
+    idp_bytes buf = {0};
     ids_pf read;
     size_t bytes;
     ids_pf_append(&buf, &frame);
     for (size_t len = 0; len < buf.len; len++)
-        cr_assert_eq(ids_pf_read(buf.at, len, 12, &read, &bytes),
+        cr_assert_eq(ids_pf_read(buf.ptr, len, 12, &read, &bytes),
                      IDS_PF_PARTIAL, "%zu bytes", len);
-    ids_pbuf_fini(&buf);
+    idp_bytes_free(&buf);
 }
 
 Test(frame, one_over_the_limit_is_not_waited_for) {
-    ids_pbuf buf = {0};
+    idp_bytes buf = {0};
     ids_pf read;
     size_t bytes;
     ids_pf_append(&buf, &frame);
-    cr_assert_eq(ids_pf_read(buf.at, 4, 11, &read, &bytes), IDS_PF_BROKEN);
-    cr_assert_eq(ids_pf_read(buf.at, 4, 12, &read, &bytes), IDS_PF_PARTIAL);
-    ids_pbuf_fini(&buf);
+    cr_assert_eq(ids_pf_read(buf.ptr, 4, 11, &read, &bytes), IDS_PF_BROKEN);
+    cr_assert_eq(ids_pf_read(buf.ptr, 4, 12, &read, &bytes), IDS_PF_PARTIAL);
+    idp_bytes_free(&buf);
 }
 
 /* A flipped bit makes it broken, or (in its length) longer than it is. */
 Test(frame, a_flipped_bit_is_never_a_frame) {
-    ids_pbuf buf = {0};
+    idp_bytes buf = {0};
     ids_pf read;
     size_t bytes;
     ids_pf_append(&buf, &frame);
     for (size_t bit = 0; bit < buf.len * 8; bit++) {
-        buf.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        cr_assert_neq(ids_pf_read(buf.at, buf.len, 1 << 20, &read, &bytes),
+        buf.ptr[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cr_assert_neq(ids_pf_read(buf.ptr, buf.len, 1 << 20, &read, &bytes),
                       IDS_PF_WHOLE, "bit %zu", bit);
-        buf.at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        buf.ptr[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
-    ids_pbuf_fini(&buf);
+    idp_bytes_free(&buf);
 }
 
 Test(frame, a_kind_that_nobody_knows_is_broken) {
-    ids_pbuf buf = {0};
+    idp_bytes buf = {0};
     ids_pf odd = frame, read;
     size_t bytes;
     odd.kind = IDS_PF_KIND_COUNT;
     ids_pf_append(&buf, &odd);
-    cr_assert_eq(ids_pf_read(buf.at, buf.len, 64, &read, &bytes),
+    cr_assert_eq(ids_pf_read(buf.ptr, buf.len, 64, &read, &bytes),
                  IDS_PF_BROKEN);
-    ids_pbuf_fini(&buf);
+    idp_bytes_free(&buf);
 }

@@ -39,7 +39,7 @@ static ids_link_key key_of(const char *secret) {
 }
 
 static bool carry(ids_link *from, ids_link *to, ids_pf *frame) {
-    bool taken = ids_link_take(to, from->out.at, from->out.len);
+    bool taken = ids_link_take(to, from->out.ptr, from->out.len);
     from->out.len = 0;
     return taken && ids_link_next(to, frame) == IDS_PF_WHOLE;
 }

@@ -13,7 +13,7 @@
 static ids_ring ring;
 static ids_sender sender;
 static ids_receiver receiver;
-static ids_pbuf wire;
+static idp_bytes wire;
 static uint64_t routed_batch[64];
 static uint32_t routed;
 
@@ -33,14 +33,14 @@ static void begin(uint64_t last) {
     cr_assert(ids_ring_init(&ring, 1 << 16, last));
     ids_sender_init(&sender, 0, 7, &ring);
     receiver = (ids_receiver){.result_bytes_max = 100, .route = route};
-    wire = (ids_pbuf){0};
+    wire = (idp_bytes){0};
     routed = 0;
 }
 
 static void end(void) {
     ids_sender_fini(&sender);
     ids_ring_fini(&ring);
-    ids_pbuf_fini(&wire);
+    idp_bytes_free(&wire);
 }
 
 static void take(uint64_t number) {
@@ -61,7 +61,7 @@ static bool next(ids_pf *frame) {
     size_t bytes = 0;
     wire.len = 0;
     return ids_sender_next(&sender, NULL, 0, &wire) &&
-           ids_pf_read(wire.at, wire.len, 1 << 20, frame, &bytes) ==
+           ids_pf_read(wire.ptr, wire.len, 1 << 20, frame, &bytes) ==
                IDS_PF_WHOLE;
 }
 
@@ -221,27 +221,27 @@ Test(stream, one_that_is_left_behind_says_so_where_they_meet) {
 /* A link's input is taken out of its hands: what was not read stays with it. */
 Test(stream, an_input_outlives_its_link) {
     ids_link link = {.state = IDS_LINK_OPEN, .body_bytes_max = 1 << 20};
-    ids_pbuf input = {0};
+    idp_bytes input = {0};
     ids_pf frame, rest;
     begin(0);
     take(1);
     cr_assert(ids_sender_continue(&sender, 5, 0));
     cr_assert(next(&frame));
     size_t len = wire.len;
-    cr_assert(ids_link_take(&link, wire.at, len));
-    cr_assert(ids_link_take(&link, wire.at, len - 3));
+    cr_assert(ids_link_take(&link, wire.ptr, len));
+    cr_assert(ids_link_take(&link, wire.ptr, len - 3));
     cr_assert_eq(ids_link_next(&link, &frame), IDS_PF_WHOLE);
     cr_assert(ids_link_take_input(&link, &input));
     cr_assert_eq(ids_link_next(&link, &rest), IDS_PF_PARTIAL);
-    cr_assert(ids_link_take(&link, wire.at + len - 3, 3));
+    cr_assert(ids_link_take(&link, wire.ptr + len - 3, 3));
     cr_assert_eq(ids_link_next(&link, &rest), IDS_PF_WHOLE);
     cr_assert_eq(rest.body.len, frame.body.len);
     cr_assert_eq(memcmp(rest.body.ptr, frame.body.ptr, rest.body.len), 0);
     ids_link_fini(&link);
     cr_assert_eq(
-        memcmp(wire.at + len - frame.body.len, frame.body.ptr, frame.body.len),
+        memcmp(wire.ptr + len - frame.body.len, frame.body.ptr, frame.body.len),
         0);
-    ids_pbuf_fini(&input);
+    idp_bytes_free(&input);
     end();
 }
 
@@ -315,7 +315,7 @@ Test(stream, a_full_copy_comes_in_frames_that_are_not_too_large) {
         if (!ids_sender_next(&sender, shard, IDS_CLOCK_START_MS, &wire))
             continue;
         for (size_t at = 0; at < wire.len; at += bytes) {
-            cr_assert_eq(ids_pf_read(wire.at + at, wire.len - at, body_max,
+            cr_assert_eq(ids_pf_read(wire.ptr + at, wire.len - at, body_max,
                                      &frame, &bytes),
                          IDS_PF_WHOLE);
             routed = 0;

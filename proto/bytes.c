@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bytes.c -- a run of bytes that grows by what is put into it. */
-#include "server/base/bytes.h"
+#include "proto/bytes.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #define CAP_MIN 256
 
-bool ids_bytes_reserve(ids_bytes *bytes, size_t more) {
+bool idp_bytes_reserve(idp_bytes *bytes, size_t more) {
     if (more <= bytes->cap - bytes->len)
         return true;
     if (more > SIZE_MAX / 4 - bytes->len)
@@ -24,8 +24,8 @@ bool ids_bytes_reserve(ids_bytes *bytes, size_t more) {
     return true;
 }
 
-bool ids_bytes_append(ids_bytes *bytes, const void *from, size_t len) {
-    if (!ids_bytes_reserve(bytes, len))
+bool idp_bytes_append(idp_bytes *bytes, const void *from, size_t len) {
+    if (!idp_bytes_reserve(bytes, len))
         return false;
     if (len)
         memcpy(bytes->ptr + bytes->len, from, len);
@@ -33,23 +33,23 @@ bool ids_bytes_append(ids_bytes *bytes, const void *from, size_t len) {
     return true;
 }
 
-void ids_bytes_consume(ids_bytes *bytes, size_t len) {
+void idp_bytes_consume(idp_bytes *bytes, size_t len) {
     assert(len <= bytes->len);
     bytes->len -= len;
     if (bytes->len && len)
         memmove(bytes->ptr, bytes->ptr + len, bytes->len);
 }
 
-void ids_bytes_take(ids_bytes *queue, size_t *at, size_t len) {
+void idp_bytes_take(idp_bytes *queue, size_t *at, size_t len) {
     *at += len;
     assert(*at <= queue->len);
     if (*at <= queue->len / 2 && *at < queue->len)
         return;
-    ids_bytes_consume(queue, *at);
+    idp_bytes_consume(queue, *at);
     *at = 0;
 }
 
-void ids_bytes_free(ids_bytes *bytes) {
+void idp_bytes_free(idp_bytes *bytes) {
     free(bytes->ptr);
-    *bytes = (ids_bytes){0};
+    *bytes = (idp_bytes){0};
 }
