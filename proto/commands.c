@@ -8,6 +8,7 @@
 #include "proto/pack.h"
 #include "proto/put.h"
 #include "proto/scan.h"
+#include "proto/text.h"
 
 #include <assert.h>
 
@@ -15,20 +16,11 @@
 static const char *const outcomes[] = {IDP_COMMAND_OUTCOMES(X)};
 #undef X
 
-const char *idp_ordered_name(idp_command_outcome outcome) {
+const char *idp_command_outcome_name(idp_command_outcome outcome) {
     return (size_t)outcome < IDP_COMMAND_COUNT ? outcomes[outcome] : "unknown";
 }
 
-/* So much of text as fits into max bytes without half a UTF-8 character. */
-static size_t text_cut(idp_slice text, size_t max) {
-    size_t len = text.len < max ? text.len : max;
-    while (len > 0 && len < text.len && (text.ptr[len] & 0xc0) == 0x80) {
-        len--;
-    }
-    return len;
-}
-
-/* Orders ------------------------------------------------------------------- */
+/* Commands ----------------------------------------------------------------- */
 
 static_assert(IDP_COMMAND_REPLY_BYTES_MAX >= PUT_REPLY_HEAD_BYTES_MAX + 16 +
                                                  2 * PUT_HEADER_BYTES_MAX +
@@ -232,18 +224,8 @@ size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
 }
 
 /* nil leaves it empty. */
-static bool text_read(cursor *c, char *to, size_t size) {
-    idp_slice text;
-    if (cursor_nil(c)) {
-        return true;
-    }
-    if (!cursor_bytes(c, &text)) {
-        return false;
-    }
-    size_t len = text_cut(text, size - 1);
-    memcpy(to, text.ptr, len);
-    to[len] = '\0';
-    return true;
+static bool text_or_nil_read(cursor *c, char *to, size_t size) {
+    return cursor_nil(c) || text_read(c, to, size);
 }
 
 static bool in_sync_read(cursor *c, idp_replication *r) {
@@ -252,9 +234,9 @@ static bool in_sync_read(cursor *c, idp_replication *r) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        bool good = i < IDP_IN_SYNC_MAX
-                        ? text_read(c, r->in_sync[i], sizeof r->in_sync[i])
-                        : idp_skip(c);
+        bool good = i < IDP_IN_SYNC_MAX ? text_or_nil_read(c, r->in_sync[i],
+                                                           sizeof r->in_sync[i])
+                                        : idp_skip(c);
         if (!good) {
             return false;
         }
@@ -353,7 +335,7 @@ static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (slice_is(name, texts[i].name)) {
-            *good = text_read(c, texts[i].to, texts[i].size);
+            *good = text_or_nil_read(c, texts[i].to, texts[i].size);
             return true;
         }
     }

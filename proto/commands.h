@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commands.h -- what an operator's commands answer: encode and decode.
  *
- * Pure, like reply.h. Orders are rare, so nothing here is made for speed. */
+ * Pure, like reply.h. Commands are rare, so nothing here is made for speed. */
 #ifndef IDP_COMMANDS_H
 #define IDP_COMMANDS_H
 
@@ -45,7 +45,7 @@ size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
 bool idp_command_read(idp_method method, idp_slice result,
                       idp_command_answer *answer);
 
-const char *idp_ordered_name(idp_command_outcome outcome);
+const char *idp_command_outcome_name(idp_command_outcome outcome);
 
 /* How far the other is behind. */
 typedef struct idp_lag {

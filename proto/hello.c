@@ -8,6 +8,7 @@
 #include "proto/pack.h"
 #include "proto/put.h"
 #include "proto/scan.h"
+#include "proto/text.h"
 
 static void pack_field(msgpack_packer *packer, const char *name,
                        const char *text, size_t size) {
@@ -52,17 +53,6 @@ size_t idp_hello_write(uint8_t *to, size_t cap, uint32_t msgid,
 }
 
 /* Reading --------------------------------------------------------------- */
-
-static bool text_read(cursor *c, char *to, size_t size) {
-    idp_slice text;
-    if (!cursor_bytes(c, &text)) {
-        return false;
-    }
-    size_t len = text.len < size ? text.len : size - 1;
-    memcpy(to, text.ptr, len);
-    to[len] = '\0';
-    return true;
-}
 
 static bool hash_key_read(cursor *c, uint8_t to[IDP_HASH_KEY_BYTES]) {
     idp_slice bytes;

@@ -8,26 +8,13 @@
 #include "proto/commands.h"
 #include "proto/put.h"
 #include "proto/scan.h"
+#include "proto/text.h"
 
 #include <assert.h>
 
 static_assert(IDP_HELLO_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX &&
                   IDP_COMMAND_REPLY_BYTES_MAX <= IDP_REPLICATION_BYTES_MAX,
               "the largest of the replies that are seldom asked for");
-
-/* Where to cut text so that it has at most max bytes and no half a UTF-8
- * character at its end. */
-static size_t text_cut(const char *text, size_t max) {
-    size_t len = strnlen(text, max + 1);
-    if (len <= max) {
-        return len;
-    }
-    len = max;
-    while (len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80) {
-        len--;
-    }
-    return len;
-}
 
 size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,
                        const char *text) {
@@ -36,7 +23,9 @@ size_t idp_error_write(uint8_t *to, size_t cap, uint32_t msgid, idp_error error,
         text = idp_error_text(error);
     }
     size_t code_len = strlen(code);
-    size_t text_len = text_cut(text, IDP_ERROR_TEXT_BYTES_MAX);
+    idp_slice all = {(const uint8_t *)text,
+                     strnlen(text, IDP_ERROR_TEXT_BYTES_MAX + 1)};
+    size_t text_len = text_cut(all, IDP_ERROR_TEXT_BYTES_MAX);
     size_t space = text_len > 0;
     size_t len = code_len + space + text_len;
     if (cap < PUT_REPLY_HEAD_BYTES_MAX + PUT_HEADER_BYTES_MAX + len) {

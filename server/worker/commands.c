@@ -156,7 +156,7 @@ void ids_command_answer(ids_worker *worker, ids_command_id id,
     worker->counters.of[IDS_COMMANDS_REFUSED_TOTAL] += refused;
     ids_log(IDS_LOG_INFO, refused ? "command refused" : "command carried out",
             "id=%llu outcome=%s reason=\"%.*s\"", (unsigned long long)id,
-            idp_ordered_name(answer->outcome),
+            idp_command_outcome_name(answer->outcome),
             refused ? (int)answer->text.len : 0,
             refused ? (const char *)answer->text.ptr : "");
     send_reply(worker, &asked, bytes,

@@ -180,7 +180,7 @@ static void ordered(const pair_node *node, idp_method order, bool loss,
     char text[512];
     idp_command_outcome got =
         pair_command(node, order, loss, text, sizeof text);
-    CHECK(got == goal, "it says %s: %s", idp_ordered_name(got), text);
+    CHECK(got == goal, "it says %s: %s", idp_command_outcome_name(got), text);
 }
 
 /* --- stories -------------------------------------------------------------- */
@@ -225,7 +225,7 @@ static void roles_change(pair *p) {
         pair_command(&p->b, IDP_SWITCHOVER, false, text, sizeof text);
     snprintf(goal, sizeof goal, "127.0.0.1:%u", p->a.port);
     CHECK(got == IDP_COMMAND_SWITCHED && strcmp(text, goal) == 0,
-          "it says %s: %s", idp_ordered_name(got), text);
+          "it says %s: %s", idp_command_outcome_name(got), text);
     join(crew);
     pair_await_role(&p->a, "primary");
     nothing_is_lost(crew, &p->a);
