@@ -217,9 +217,10 @@ static void scenarios_fill_their_reports(void) {
     run("expiry", QUICK " --scenario expiry --records 50000 --target idem");
     run("idle", QUICK " --scenario idle --records 1000 --target idem");
     run("client", QUICK " --scenario client --rounds 1 --target idem");
-    run("snapshot", QUICK " --scenario snapshot --rate 1000 --records 20000 "
+    /* So many that what is measured meanwhile is not over at once. */
+    run("snapshot", QUICK " --scenario snapshot --rate 1000 --records 200000 "
                           "--target idem/threads=2");
-    run("fullsync", QUICK " --scenario fullsync --rate 1000 --records 20000 "
+    run("fullsync", QUICK " --scenario fullsync --rate 1000 --records 200000 "
                           "--target idem/threads=2/replica-threads=1");
     run("failover", QUICK " --scenario failover --rounds 2 --target idem");
 }
