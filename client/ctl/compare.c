@@ -18,9 +18,11 @@ static const char *const words[] = {"same", "first", "second", "each",
 static const char *const sentences[] = {
     "both hold the same records: take either",
     "the first server holds more, by its counts and its last tokens: promote "
-    "that one with --accept-loss, and start the other one as its replica",
+    "that one with --accept-loss, keep a copy of the other one's folder, which "
+    "may have what counts don't show, and start it as the replica",
     "the second server holds more, by its counts and its last tokens: promote "
-    "that one with --accept-loss, and start the other one as its replica",
+    "that one with --accept-loss, keep a copy of the other one's folder, which "
+    "may have what counts don't show, and start it as the replica",
     "each holds something that the other one lacks: whichever is promoted, "
     "what "
     "only the other one has is lost; compare their folders with idemctl check, "

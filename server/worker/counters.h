@@ -27,6 +27,7 @@
     X(MEMORY_BYTES, "memory_bytes")                               \
     X(MEMORY_BYTES_MAX, "memory_bytes_max")                       \
     X(CHANGES_TOTAL, "changes_total")                             \
+    X(CHANGES_UNSYNCED, "changes_unsynced")                       \
     X(WRITTEN_LATE_TOTAL, "written_late_total")                   \
     X(SNAPSHOTS_GIVEN_UP_TOTAL, "snapshots_given_up_total")       \
     X(SNAPSHOT_WAITS, "snapshot_waits")                           \

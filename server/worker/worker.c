@@ -268,6 +268,9 @@ void ids_worker_count(const ids_worker *worker, ids_counters *counters) {
         of[IDS_MEMORY_BYTES_MAX] = stats.memory_bytes_max;
     of[IDS_CHANGES_TOTAL] =
         worker->gate.changes ? worker->gate.changes : stats.changes;
+    if (worker->journal)
+        of[IDS_CHANGES_UNSYNCED] = ids_journal_taken(worker->journal) -
+                                   ids_journal_durable(worker->journal);
     of[IDS_EXPIRED_TOTAL] = stats.expired;
     of[IDS_RESULTS_DROPPED_TOTAL] = stats.results_dropped;
     for (int i = 0; i < IDP_OUTCOME_COUNT; i++)

@@ -170,6 +170,19 @@ void pair_await_role(const pair_node *node, const char *role) {
     await(node, has_role, role);
 }
 
+void pair_await_synced(const pair_node *node) {
+    uint64_t changes = daemon_stat(&node->daemon, "changes_total"), more = 0;
+    for (unsigned ms = 0;; ms += 20) {
+        uint64_t unsynced = daemon_stat(&node->daemon, "changes_unsynced");
+        if (unsynced <= more)
+            return;
+        CHECK(ms < 60000, "%llu changes are never synced",
+              (unsigned long long)unsynced);
+        e2e_sleep_ms(20);
+        more = daemon_stat(&node->daemon, "changes_total") - changes;
+    }
+}
+
 void pair_await_state(const pair_node *node, const char *text) {
     await(node, has_state, text);
 }

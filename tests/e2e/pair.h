@@ -48,6 +48,9 @@ void pair_report(const pair_node *node, idp_replication *report);
 void pair_await_in_sync(const pair_node *node);
 void pair_await_role(const pair_node *node, const char *role);
 
+/* Until all that it has changed by now is on its medium; more may follow. */
+void pair_await_synced(const pair_node *node);
+
 /* Until its log, or its report, has this text. */
 void pair_await_log(const pair_node *node, const char *text);
 void pair_await_state(const pair_node *node, const char *text);
