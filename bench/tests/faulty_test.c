@@ -232,7 +232,7 @@ static const char *load_on(const char *bench, lie told, const char *options) {
     uint16_t port = faulty_start(&f, told, &thread);
     const char *said =
         shell(&status,
-              "timeout 60 %s --target idem/blind/at=127.0.0.1:%u --warmup 0 "
+              "timeout 600 %s --target idem/blind/at=127.0.0.1:%u --warmup 0 "
               "--duration 1 --connections 4 %s",
               bench, port, options);
     faulty_stop(&f, thread);
@@ -285,7 +285,7 @@ static void told_as(const char *bench, lie told, const char *const words[]) {
     /* A lease longer than the run: nothing is orphaned. */
     const char *said =
         shell(&status,
-              "timeout 60 %s --verify --target idem/at=127.0.0.1:%u "
+              "timeout 600 %s --verify --target idem/at=127.0.0.1:%u "
               "--duration %s --connections 8 --pipeline 4 --lease 60000 "
               "--verify-keys 16",
               bench, port, told == TRUTH ? "0.5" : "20");

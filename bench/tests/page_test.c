@@ -13,7 +13,7 @@ static char folder[] = "/tmp/idembench-page-XXXXXX";
 
 static const char *open_page(int *status, const char *name) {
     return shell(status,
-                 "timeout 60 chromium --headless --no-sandbox --disable-gpu "
+                 "timeout 600 chromium --headless --no-sandbox --disable-gpu "
                  "--no-first-run --disable-background-networking "
                  "--disable-component-update --disable-sync "
                  "--window-size=1200,900 "

@@ -59,7 +59,7 @@ static void a_pool_too_small_for_the_shards_is_refused(void) {
     int status;
     const char *said =
         shell(&status,
-              "timeout 60 %s --idemstored %s --spawn " QUICK " --rounds 1 "
+              "timeout 600 %s --idemstored %s --spawn " QUICK " --rounds 1 "
               "--pool 1 --mix replay=1 --target idem/threads=2",
               bench, stored);
     holds(status == 1 && strstr(said, "--pool 1 is too small: the server has "

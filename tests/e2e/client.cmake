@@ -15,7 +15,7 @@ foreach(name client_lib client_failover client_replica client_words)
   if(TARGET async_client)
     idem_program_test(e2e_async_${name} SOURCES ${name}.c
       LINK async_client e2e_harness idemclient_static PkgConfig::sodium
-      ARGS $<TARGET_FILE:idemstored> LABELS e2e race TIMEOUT 240)
+      ARGS $<TARGET_FILE:idemstored> LABELS e2e race)
     target_compile_options(e2e_async_${name} PRIVATE
       -include ${CMAKE_SOURCE_DIR}/tests/lib/async_client.h)
     add_dependencies(e2e_async_${name} idemstored)
@@ -33,7 +33,7 @@ if(TARGET e2e_client_fork)
   add_test(NAME e2e_client_fork_atfork
     COMMAND e2e_client_fork $<TARGET_FILE:idemstored> atfork)
   set_tests_properties(e2e_client_fork_atfork PROPERTIES
-    TIMEOUT 240 LABELS "e2e;race"
+    LABELS "e2e;race"
     FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
   set_tests_properties(e2e_client_fork e2e_client_fork_atfork PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=die_after_fork=0")

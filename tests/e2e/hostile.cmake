@@ -4,5 +4,5 @@
 idem_program_test(e2e_hostile SOURCES hostile.c door_acts.c acts.c flood.c
   pinger.c
   LINK e2e_harness Threads::Threads
-  ARGS $<TARGET_FILE:idemstored> 5 LABELS e2e TIMEOUT 600)
+  ARGS $<TARGET_FILE:idemstored> 5 LABELS e2e)
 add_dependencies(e2e_hostile idemstored)

@@ -13,7 +13,7 @@ foreach(name ctypes cffi koffi cplusplus)
             $<TARGET_FILE:idemclient> ${CMAKE_SOURCE_DIR}/client/include
             ${CMAKE_C_COMPILER} ${IDEM_CXX})
   set_tests_properties(e2e_language_${name} PROPERTIES LABELS "e2e;languages"
-                       TIMEOUT 240 SKIP_RETURN_CODE 77)
+                       SKIP_RETURN_CODE 77)
 endforeach()
 
 if(TARGET conn_poll)
@@ -21,5 +21,5 @@ if(TARGET conn_poll)
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/with_daemon $<TARGET_FILE:idemstored> 2
             ${CMAKE_CURRENT_SOURCE_DIR}/languages/examples
             $<TARGET_FILE_DIR:conn_poll>)
-  set_tests_properties(e2e_examples PROPERTIES LABELS e2e TIMEOUT 120)
+  set_tests_properties(e2e_examples PROPERTIES LABELS e2e)
 endif()

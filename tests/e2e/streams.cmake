@@ -5,7 +5,7 @@ if(TARGET idemctl AND TARGET idembench AND TARGET points_minimal)
     LINK e2e_harness idemclient_static PkgConfig::sodium
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
          $<TARGET_FILE:idembench> $<TARGET_FILE:points_minimal>
-    LABELS e2e TIMEOUT 180)
+    LABELS e2e)
   add_dependencies(e2e_closed_streams idemstored idemctl idembench
                    points_minimal)
 endif()

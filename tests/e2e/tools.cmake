@@ -6,7 +6,7 @@ if(TARGET claim_proxy)
   idem_program_test(e2e_claim_proxy
     SOURCES claim_proxy.c http_call.c LINK e2e_harness
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:claim_proxy>
-    LABELS e2e TIMEOUT 120)
+    LABELS e2e)
   add_dependencies(e2e_claim_proxy idemstored claim_proxy)
 endif()
 
@@ -16,7 +16,7 @@ if(TARGET points_service)
     LINK e2e_harness
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
          ${CMAKE_SOURCE_DIR}/client/examples/nginx.conf.in
-    LABELS e2e TIMEOUT 240)
+    LABELS e2e)
   add_dependencies(e2e_double_click idemstored points_service)
 
   # What it stores, and what it says when that can't be replayed.
@@ -24,7 +24,7 @@ if(TARGET points_service)
     SOURCES stored_answers.c http_call.c
     LINK e2e_harness idemclient_static PkgConfig::sodium
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
-    LABELS e2e TIMEOUT 120)
+    LABELS e2e)
   add_dependencies(e2e_stored_answers idemstored points_service)
 
   # The store's primary dies under it.
@@ -33,13 +33,13 @@ if(TARGET points_service)
     LINK e2e_harness idemclient_static PkgConfig::sodium
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:points_service>
          ${CMAKE_SOURCE_DIR}/client/examples/nginx.conf.in
-    LABELS e2e TIMEOUT 240)
+    LABELS e2e)
   add_dependencies(e2e_double_click_failover idemstored points_service)
 
   # The same for people to look at: it must go on working, too.
   add_test(NAME e2e_demo
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/demo ${CMAKE_BINARY_DIR})
-  set_tests_properties(e2e_demo PROPERTIES LABELS e2e TIMEOUT 120
+  set_tests_properties(e2e_demo PROPERTIES LABELS e2e
                        FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
 endif()
 
@@ -48,7 +48,7 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
     LINK e2e_harness PkgConfig::cjson
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
          $<TARGET_FILE:points_minimal>
-    LABELS e2e TIMEOUT 180)
+    LABELS e2e)
   add_dependencies(e2e_ctl idemstored idemctl points_minimal)
   set(answer_reads ${CMAKE_SOURCE_DIR}/docs/man/idemctl.1)
   foreach(part terminal answer)
@@ -56,18 +56,18 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
       LINK e2e_harness PkgConfig::cjson
       ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
            ${${part}_reads}
-      LABELS e2e TIMEOUT 240)
+      LABELS e2e)
     add_dependencies(e2e_ctl_${part} idemstored idemctl)
   endforeach()
   idem_program_test(e2e_both_died SOURCES both_died.c
     LINK e2e_harness Threads::Threads
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
-    LABELS e2e TIMEOUT 300)
+    LABELS e2e)
   add_dependencies(e2e_both_died idemstored idemctl)
   idem_program_test(e2e_ctl_operator SOURCES ctl_operator.c ctl_shell.c
     LINK e2e_harness PkgConfig::cjson
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
-    LABELS e2e TIMEOUT 180)
+    LABELS e2e)
   add_dependencies(e2e_ctl_operator idemstored idemctl)
 
   if(TARGET idembench)
@@ -77,7 +77,7 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
       LINK e2e_harness PkgConfig::cjson
       ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
            $<TARGET_FILE:idembench>
-      LABELS e2e TIMEOUT 900)
+      LABELS e2e)
     add_dependencies(e2e_mistakes idemstored idemctl idembench)
   endif()
 endif()

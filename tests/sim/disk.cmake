@@ -17,9 +17,9 @@ if(NOT IDEM_SANITIZE STREQUAL "" OR IDEM_FUZZ)
   set(seeds 300)
 endif()
 idem_program_test(disk_sim SOURCES disk_sim.c LINK idt_disk LABELS sim
-                  ARGS --seeds ${seeds} TIMEOUT 600)
+                  ARGS --seeds ${seeds})
 
-idem_faults(disk_sim_finds 300
+idem_faults(disk_sim_finds
   COMMAND disk_sim --mutant @ --seeds 3000
   FAULTS no-chain no-checksum ack-before-sync rotates-unsynced
          takes-short-writes ignores-write-errors ignores-sync-errors

@@ -17,9 +17,9 @@ idem_program_test(peer_sim
           peer_worker.c peer_wire.c peer_look.c peer_disk.c peer_backup.c
           peer_clash.c peer_lost.c peer_client.c peer_group.c peer_operator.c peer_check.c
           peer_copy.c
-  LINK ids_node_mutable idt LABELS sim ARGS --seeds 1..${half} TIMEOUT 600)
+  LINK ids_node_mutable idt LABELS sim ARGS --seeds 1..${half})
 add_test(NAME peer_sim_behind COMMAND peer_sim --seeds ${behind}..${all})
-set_tests_properties(peer_sim_behind PROPERTIES LABELS sim TIMEOUT 600
+set_tests_properties(peer_sim_behind PROPERTIES LABELS sim
   FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
 # The checker looks on: see peer_look.c.
 foreach(name commit_gate_change commit_gate_call reply_answer reply_message staging_route)
@@ -34,14 +34,14 @@ set(rules R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
           third-node steals-session one-leads epoch-bound whole-ms
           all-members own-acks own-session own-place
           kept-replies swaps-all revokes watermark-now)
-idem_faults(peer_sim_needs 600
+idem_faults(peer_sim_needs
   COMMAND peer_sim --rule-off @ --seeds 1..10000 
   FAULTS ${rules} yields status-by-name origin quiesce-whole role-first tells-first)
 # What a copied folder does harm to is rare: none of those seeds has it.
-idem_faults(peer_sim_needs 600
+idem_faults(peer_sim_needs
   COMMAND peer_sim --rule-off @ --seeds 10001..20000
   FAULTS restored)
-idem_faults(peer_sim_harm_without 600
+idem_faults(peer_sim_harm_without
   COMMAND peer_sim --rule-off @ --see replies --seeds 1..30000
   FAULTS ${rules} restored)
 
@@ -49,4 +49,4 @@ idem_faults(peer_sim_harm_without 600
 add_test(NAME peer_sim_repeats
          COMMAND sh -c "$<TARGET_FILE:peer_sim> --seed 7 >peer_7a.txt && \
 $<TARGET_FILE:peer_sim> --seed 7 >peer_7b.txt && cmp peer_7a.txt peer_7b.txt")
-set_tests_properties(peer_sim_repeats PROPERTIES LABELS sim TIMEOUT 60)
+set_tests_properties(peer_sim_repeats PROPERTIES LABELS sim)

@@ -8,20 +8,20 @@ if(NOT IDEM_TESTS OR IDEM_FUZZ)
   return()
 endif()
 
-function(conformance_http name timeout)
+function(conformance_http name)
   add_test(NAME conformance_http_${name}
     COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/http/check ${name}
             $<TARGET_FILE:idemconform> ${ARGN})
   set_tests_properties(conformance_http_${name} PROPERTIES LABELS e2e
-    TIMEOUT ${timeout} FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+    FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
 endfunction()
 
-conformance_http(words 120)
-conformance_http(service 600)
-conformance_http(wrong 900)
+conformance_http(words)
+conformance_http(service)
+conformance_http(wrong)
 if(TARGET points_service AND TARGET idemstored)
-  conformance_http(example 600 $<TARGET_FILE:idemstored>
+  conformance_http(example $<TARGET_FILE:idemstored>
                    $<TARGET_FILE:points_service>)
 endif()
 find_program(REDIS_SERVER redis-server)
-conformance_http(recipe 600 ${REDIS_SERVER})
+conformance_http(recipe ${REDIS_SERVER})
