@@ -28,13 +28,16 @@ Test(replaced, a_primary_that_was_replaced_is_not_believed) {
     idem_client *client = open_two(b, a, "timeout_ms=300");
     idem_error err = {.size = sizeof err};
     idem_args args = args_of("k");
+    args.timeout_ms = 60000; /* so that b has the time to answer */
     cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
+    cr_assert_eq(atomic_load(&new.requests), 1);
     fake_stop(b);
+    args.timeout_ms = 300;
     int32_t code = idem_acquire(client, &args, NULL, &err);
     cr_assert_neq(code, 0);
     cr_assert_eq(atomic_load(&old.requests), 0, "the old one was asked");
     b = serve_at_epoch(&new, 2, port_b);
-    args.timeout_ms = 20000;
+    args.timeout_ms = 60000;
     cr_assert_eq(idem_acquire(client, &args, NULL, NULL), 0);
     cr_assert_eq(atomic_load(&old.requests), 0);
     fake_stop(b);
