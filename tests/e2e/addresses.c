@@ -34,7 +34,7 @@ static void start_on_unix(daemon_t *daemon, const char *prefix,
                                .own_listen = true,
                                .flags = {"--listen", listen_at,
                                          mode ? "--socket-mode" : NULL, mode}});
-    CHECK(daemon_said(daemon, "listening on unix:", 30), "it does not listen");
+    CHECK(daemon_said(daemon, "listening on unix:"), "it does not listen");
 }
 
 /* Modes ---------------------------------------------------------------------
@@ -63,7 +63,7 @@ static void a_socket_has_the_mode_asked_for(void) {
                                     .own_listen = true,
                                     .flags = {"--socket-mode", bad[i]}});
         CHECK(daemon_exit(&daemon, 30) == 64 &&
-                  daemon_said(&daemon, "--socket-mode", 0),
+                  daemon_said(&daemon, "--socket-mode"),
               "--socket-mode \"%s\" is taken", bad[i]);
         unlink(daemon.child.log_path);
     }
@@ -80,8 +80,7 @@ static void a_successors_socket_stays(void) {
     start_on_unix(&successor, NULL, NULL);
     kill(old.child.pid, SIGTERM);
     CHECK(daemon_exit(&old, 60) == 0, "it does not end well");
-    CHECK(daemon_said(&old, "was replaced: it is left alone", 0),
-          "nothing said");
+    CHECK(daemon_said(&old, "was replaced: it is left alone"), "nothing said");
     unlink(old.child.log_path);
     works(sock, "at-the-successor");
     daemon_stop(&successor);
@@ -124,7 +123,7 @@ static void a_successors_folder_is_left_alone(void) {
     idp_request order = {.method = IDP_SNAPSHOT};
     wire_send_request(&w, &order);
     CHECK(daemon_exit(&old, 60) == 1, "it does not stop");
-    CHECK(daemon_said(&old, "its lock was removed or replaced", 0),
+    CHECK(daemon_said(&old, "its lock was removed or replaced"),
           "it does not say why");
     CHECK(manifest_of(data) == manifest, "it has replaced the manifest");
     wire_close(&w);
@@ -166,12 +165,12 @@ static void all_addresses_of_a_name(const char *library) {
     daemon.port = child_port(&daemon.child);
     CHECK(daemon.port != 0, "not on 127.0.0.1");
     snprintf(one, sizeof one, "listening on 127.0.0.2:%u", daemon.port);
-    CHECK(daemon_said(&daemon, one, 30), "not on 127.0.0.2, or another port");
+    CHECK(daemon_said(&daemon, one), "not on 127.0.0.2, or another port");
     CHECK(count_said(&daemon, one) == 1, "twice on the same address");
-    CHECK(daemon_said(&daemon, "192.0.2.77", 0) ||
-              daemon_said(&daemon, "is not this machine's", 0),
+    CHECK(daemon_said(&daemon, "192.0.2.77") ||
+              daemon_said(&daemon, "is not this machine's"),
           "nothing is said of the one that it can't have");
-    CHECK(daemon_said(&daemon, "listening on [::1]:", 5) ||
+    CHECK(daemon_said(&daemon, "listening on [::1]:") ||
               access("/proc/net/if_inet6", F_OK) != 0,
           "not on ::1");
     daemon_stop(&daemon);
@@ -180,7 +179,7 @@ static void all_addresses_of_a_name(const char *library) {
                                          .prefix = prefix,
                                          .own_listen = true,
                                          .flags = {"--listen", "shop.test:0"}});
-    CHECK(daemon_exit(&daemon, 30) == 64 && daemon_said(&daemon, "secret", 0),
+    CHECK(daemon_exit(&daemon, 30) == 64 && daemon_said(&daemon, "secret"),
           "one address beyond loopback needs no secret");
     unlink(daemon.child.log_path);
     puts("  a name's addresses: all, each once, each judged");
@@ -196,7 +195,7 @@ static void the_same_twice_is_one(void) {
                  &(daemon_spec){.program = program,
                                 .own_listen = true,
                                 .flags = {"--listen", at, "--listen", at}});
-    CHECK(daemon_said(&daemon, "listening on", 30), "it does not start");
+    CHECK(daemon_said(&daemon, "listening on"), "it does not start");
     CHECK(count_said(&daemon, "listening on") == 1, "it listens twice");
     daemon_stop(&daemon);
     puts("  the same address twice is one socket");

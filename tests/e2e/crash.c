@@ -238,7 +238,7 @@ static void kill_daemon(stage *s) {
 }
 
 static void forget_log(stage *s) {
-    CHECK(!daemon_said(&s->daemon, "Sanitizer", 0), "see %s",
+    CHECK(!daemon_has_said(&s->daemon, "Sanitizer"), "see %s",
           s->daemon.child.log_path);
     unlink(s->daemon.child.log_path);
 }
@@ -289,7 +289,7 @@ int main(int argc, char **argv) {
     idt_rng_seed(&rng, seed);
     printf("seed %llu\n", (unsigned long long)seed);
     start(&s);
-    CHECK(argc <= 4 || daemon_said(&s.daemon, "writes are held back", 2),
+    CHECK(argc <= 4 || daemon_said(&s.daemon, "writes are held back"),
           "%s is not in effect", argv[4]);
     long rounds = strtol(argv[3], NULL, 10);
     for (long i = 0; i < rounds; i++)

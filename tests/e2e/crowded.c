@@ -83,7 +83,7 @@ static void store_keeps_its_descriptors(void) {
                                  "--fsync", "no", "--replication", "async",
                                  "--peer-insecure", "--peer-state", state}});
     CHECK(wire_open(&w, daemon.port), "can't connect");
-    CHECK(daemon_said(&daemon, "needs more descriptors than allowed", 5),
+    CHECK(daemon_said(&daemon, "needs more descriptors than allowed"),
           "it does not say that there are too few");
     void (*const each[])(wire *) = {send_nothing, send_magic};
     const char *const what[] = {"idle", "magics"};
@@ -97,7 +97,7 @@ static void store_keeps_its_descriptors(void) {
     kill(daemon.child.pid, SIGTERM);
     int code = daemon_exit(&daemon, 60);
     CHECK(code == 0, "with a crowd at its doors it ends with %d", code);
-    CHECK(daemon_said(&daemon, "everything is kept", 0),
+    CHECK(daemon_said(&daemon, "everything is kept"),
           "its last snapshot is not there");
     close_crowd(crowd);
     wire_close(&w);
@@ -114,7 +114,7 @@ static void too_few_for_anyone(void) {
                                          .flags = {"--listen", "127.0.0.1:0",
                                                    "--threads", "2"}});
     CHECK(daemon_exit(&daemon, 20) == 1, "it starts without descriptors");
-    CHECK(daemon_said(&daemon, "ulimit -n", 0), "it does not say what to do");
+    CHECK(daemon_said(&daemon, "ulimit -n"), "it does not say what to do");
     unlink(daemon.child.log_path);
     puts("  too few descriptors for one client: refused, with a reason");
 }
@@ -134,11 +134,11 @@ static unsigned fill_until_it_waits(const daemon_t *daemon, wire *w,
         snprintf(key, sizeof key, "held-%u", i);
         idp_request complete = ask_complete(key, tokens[i], result);
         CHECK(wire_send_request(w, &complete), "it is gone");
-        if (daemon_said(daemon, "changes wait", 0))
+        if (daemon_has_said(daemon, "changes wait"))
             return i + 1;
         e2e_sleep_ms(20);
     }
-    CHECK(daemon_said(daemon, "changes wait", 20), "it never waits");
+    CHECK(daemon_said(daemon, "changes wait"), "it never waits");
     return RESULTS;
 }
 
@@ -190,7 +190,7 @@ static void it_ends_while_it_waits(void) {
     kill(daemon.child.pid, SIGTERM);
     int code = daemon_exit(&daemon, 120);
     CHECK(code == 1, "it ends with %d", code);
-    CHECK(daemon_said(&daemon, "can't make a segment", 0),
+    CHECK(daemon_said(&daemon, "can't make a segment"),
           "it does not say what is missing");
     wire_close(&w);
     unlink(daemon.child.log_path);

@@ -64,7 +64,7 @@ static void folder_checked(const char *daemon_program) {
                                 .flags = {"--data-dir", folder, NULL}});
     snprintf(path, sizeof path, ": in use by pid %d", (int)daemon.child.pid);
     ctl_says(3, path, "$CTL check $FOLDER");
-    CHECK(daemon_said(&daemon, "the data folder is new, empty", 0),
+    CHECK(daemon_said(&daemon, "the data folder is new, empty"),
           "it begins empty without a word");
     snprintf(path, sizeof path, "idem://127.0.0.1:%u/", daemon.port);
     setenv("KEPT", path, 1);

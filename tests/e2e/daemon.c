@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SAID_MS = 60000 };
+
 _Noreturn void e2e_fail(const char *file, int line, const char *what,
                         const char *format, ...) {
     va_list args;
@@ -111,27 +113,33 @@ int daemon_exit(daemon_t *one, unsigned seconds_max) {
 void daemon_stop(daemon_t *one) {
     kill(one->child.pid, SIGTERM);
     int code = daemon_exit(one, 30);
-    if (code != 0 || daemon_said(one, "Sanitizer", 0) ||
-        daemon_said(one, "runtime error", 0)) {
+    if (code != 0 || daemon_has_said(one, "Sanitizer") ||
+        daemon_has_said(one, "runtime error")) {
         child_print_log(&one->child);
         CHECK(false, "the daemon ended with %d", code);
     }
     unlink(one->child.log_path);
 }
 
-bool daemon_said(const daemon_t *one, const char *text, unsigned seconds_max) {
-    for (uint64_t until = e2e_now_ms() + seconds_max * 1000;;) {
-        char line[2048];
-        bool found = false;
-        FILE *log = fopen(one->child.log_path, "re");
-        while (log != NULL && !found && fgets(line, sizeof line, log))
-            found = strstr(line, text) != NULL;
-        if (log != NULL)
-            fclose(log);
-        if (found || e2e_now_ms() >= until)
-            return found;
+bool daemon_has_said(const daemon_t *one, const char *text) {
+    char line[2048];
+    bool found = false;
+    FILE *log = fopen(one->child.log_path, "re");
+    while (log != NULL && !found && fgets(line, sizeof line, log))
+        found = strstr(line, text) != NULL;
+    if (log != NULL)
+        fclose(log);
+    return found;
+}
+
+bool daemon_said(const daemon_t *one, const char *text) {
+    uint64_t until = e2e_now_ms() + SAID_MS;
+    while (!daemon_has_said(one, text)) {
+        if (e2e_now_ms() >= until)
+            return false;
         e2e_sleep_ms(10);
     }
+    return true;
 }
 
 /* The number behind name in a /proc file of "name number" lines. */

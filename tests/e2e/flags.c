@@ -22,10 +22,10 @@ static void ends(int code, const char *saying, daemon_spec spec) {
     spec.own_listen = true;
     daemon_start(&daemon, &spec);
     int got = daemon_exit(&daemon, 20);
-    if (got != code || !daemon_said(&daemon, saying, 0))
+    if (got != code || !daemon_said(&daemon, saying))
         child_print_log(&daemon.child);
     CHECK(got == code, "%s: ends with %d, not %d", spec.flags[0], got, code);
-    CHECK(daemon_said(&daemon, saying, 0), "it does not say \"%s\"", saying);
+    CHECK(daemon_said(&daemon, saying), "it does not say \"%s\"", saying);
     unlink(daemon.child.log_path);
 }
 
@@ -100,7 +100,7 @@ static void secrets(void) {
     code = wire_hello(&w, -1, "open sesame", &hello);
     CHECK(code == 0, "the right secret: code %d", code);
     one_job(&w, "behind-a-secret");
-    CHECK(!daemon_said(&daemon, "sesam", 0), "the log tells the secret");
+    CHECK(!daemon_has_said(&daemon, "sesam"), "the log tells the secret");
     daemon_stop(&daemon);
     unlink(path);
     ENDS(64, "secret", "--listen", "127.0.0.1:0", "--secret-file", path);
@@ -122,7 +122,7 @@ static void listens_everywhere(void) {
     one_job(&w, "over-v4");
     wire_open_unix(&w, path);
     one_job(&w, "over-unix");
-    CHECK(daemon_said(&daemon, "[::1]:", 5), "no port of [::1] in its lines");
+    CHECK(daemon_said(&daemon, "[::1]:"), "no port of [::1] in its lines");
     daemon_stop(&daemon);
     CHECK(access(path, F_OK) != 0, "the socket's file stays behind");
 
@@ -130,13 +130,13 @@ static void listens_everywhere(void) {
     daemon_spec on_unix = {
         .program = program, .own_listen = true, .flags = {"--listen", flag}};
     daemon_start(&daemon, &on_unix);
-    CHECK(daemon_said(&daemon, "listening on", 20), "it does not listen");
+    CHECK(daemon_said(&daemon, "listening on"), "it does not listen");
     kill(daemon.child.pid, SIGKILL);
     CHECK(daemon_exit(&daemon, 20) == 128 + SIGKILL, "no SIGKILL");
     unlink(daemon.child.log_path);
     CHECK(access(path, F_OK) == 0, "no file is left: nothing is tested");
     daemon_start(&daemon, &on_unix);
-    CHECK(daemon_said(&daemon, "listening on", 20),
+    CHECK(daemon_said(&daemon, "listening on"),
           "a dead daemon's socket is in the way");
     wire_open_unix(&w, path);
     one_job(&w, "over-unix-again");
@@ -154,7 +154,7 @@ static void port_in_use(void) {
                                          .own_listen = true,
                                          .flags = {"--listen", listen_at}});
     int code = daemon_exit(&second, 20);
-    CHECK(code != 0 && code < 128 && daemon_said(&second, listen_at, 0),
+    CHECK(code != 0 && code < 128 && daemon_said(&second, listen_at),
           "a port that is taken: ended with %d", code);
     unlink(second.child.log_path);
     daemon_stop(&daemon);

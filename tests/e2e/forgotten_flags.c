@@ -28,12 +28,12 @@ static void refuses(const char *what, const char *flag, const char *record,
     start(&daemon, flags);
     int code = daemon_exit(&daemon, 20);
     snprintf(at, sizeof at, "at=\"%s\"", flag);
-    if (code != 1 || !daemon_said(&daemon, at, 0))
+    if (code != 1 || !daemon_said(&daemon, at))
         child_print_log(&daemon.child);
     CHECK(code == 1, "%s: it ends with %d", what, code);
-    CHECK(daemon_said(&daemon, at, 0), "%s: it does not name %s", what, flag);
-    CHECK(daemon_said(&daemon, record, 0), "%s: not which record", what);
-    CHECK(daemon_said(&daemon, "--accept-change", 0), "%s: not what accepts it",
+    CHECK(daemon_said(&daemon, at), "%s: it does not name %s", what, flag);
+    CHECK(daemon_said(&daemon, record), "%s: not which record", what);
+    CHECK(daemon_said(&daemon, "--accept-change"), "%s: not what accepts it",
           what);
     unlink(daemon.child.log_path);
     printf("  %s: refused, with its name\n", what);
@@ -46,10 +46,9 @@ static void starts(const char *what, const char *saying,
                    const char *const flags[]) {
     daemon_t daemon;
     start(&daemon, flags);
-    if (!daemon_said(&daemon, saying, 20) ||
-        !daemon_said(&daemon, "listening on", 20))
+    if (!daemon_said(&daemon, saying) || !daemon_said(&daemon, "listening on"))
         child_print_log(&daemon.child);
-    CHECK(daemon_said(&daemon, saying, 0), "%s: it does not start", what);
+    CHECK(daemon_said(&daemon, saying), "%s: it does not start", what);
     daemon_stop(&daemon);
     printf("  %s: starts\n", what);
 }

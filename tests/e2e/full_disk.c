@@ -176,10 +176,10 @@ static uint64_t is_refused(pair *p, const char *threads) {
                                   "--listen", "127.0.0.1:0"},
                         .own_listen = true};
     daemon_start(&daemon, &spec);
-    CHECK(daemon_said(&daemon, "needed_bytes=", 60), "it does not say it");
-    CHECK(daemon_said(&daemon, p->a.data_dir, 1) &&
-              daemon_said(&daemon, "Make room and start again", 1) &&
-              daemon_said(&daemon, "free_bytes=", 1),
+    CHECK(daemon_said(&daemon, "needed_bytes="), "it does not say it");
+    CHECK(daemon_said(&daemon, p->a.data_dir) &&
+              daemon_said(&daemon, "Make room and start again") &&
+              daemon_said(&daemon, "free_bytes="),
           "it does not say where, and what to do");
     uint64_t needed = in_log(&daemon, "needed_bytes=");
     CHECK(daemon_exit(&daemon, 60) == 1, "it does not end with 1");
@@ -235,7 +235,7 @@ static void a_snapshot_is_given_up(pair *p) {
     do_once(&p->a, "meanwhile");
     CHECK(rmdir(path) == 0, "%s", strerror(errno));
     await_stat(&p->a, "snapshot_waits", 0);
-    CHECK(daemon_said(&p->a.daemon, "snapshot taken", 1), "none is taken");
+    CHECK(daemon_said(&p->a.daemon, "snapshot taken"), "none is taken");
     puts("  a snapshot whose manifest can't be written is given up, and tried "
          "again by itself");
 }

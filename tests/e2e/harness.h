@@ -50,8 +50,11 @@ void daemon_start(daemon_t *one, const daemon_spec *spec);
 void daemon_stop(daemon_t *one);
 /* Waits for its end and returns its exit code; 128 + n for a signal. */
 int daemon_exit(daemon_t *one, unsigned seconds_max);
-/* True when its log has this text; waits for it so long. */
-bool daemon_said(const daemon_t *one, const char *text, unsigned seconds_max);
+/* True when its log has this text. A line comes to the log some time after
+ * what it is about, so it is waited for as long as a slow machine may need. */
+bool daemon_said(const daemon_t *one, const char *text);
+/* The same, by now: for what is not to be said, and for one that has ended. */
+bool daemon_has_said(const daemon_t *one, const char *text);
 
 size_t daemon_rss_kb(const daemon_t *one);
 size_t daemon_descriptors(const daemon_t *one);

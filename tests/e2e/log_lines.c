@@ -16,7 +16,7 @@
 static const char *program, *tight_disk;
 
 static void says(const daemon_t *daemon, const char *text) {
-    bool said = daemon_said(daemon, text, SECONDS_MAX);
+    bool said = daemon_said(daemon, text);
     if (!said)
         child_print_log(&daemon->child);
     CHECK(said, "the log has no \"%s\"", text);
@@ -51,7 +51,7 @@ static void who_was_refused(void) {
     says(&daemon, "msg=\"refused: no secret, or a wrong one\" from=127.0.0.1:");
     says(&daemon, "client=\"till 3\" reason=\"the secret is wrong\"");
     says(&daemon, "client=\"nosy\\x0a\\x22x\\x22\" reason=\"hello must carry");
-    CHECK(!daemon_said(&daemon, "barley", 0), "the log has the secret");
+    CHECK(!daemon_has_said(&daemon, "barley"), "the log has the secret");
     daemon_stop(&daemon);
     unlink(path);
     puts("  a refused secret: from where, and by what name");
@@ -146,7 +146,7 @@ static void levels_under_the_journal(void) {
                                          .prefix = "export JOURNAL_STREAM=1:2;",
                                          .flags = {NULL}});
     says(&daemon, "msg=\"ready\"");
-    CHECK(!daemon_said(&daemon, "<6>", 0), "a level for who wants none");
+    CHECK(!daemon_has_said(&daemon, "<6>"), "a level for who wants none");
     daemon_stop(&daemon);
     puts("  under the journal a line begins with its level");
 }

@@ -70,7 +70,7 @@ static void serves_without(const char *name) {
     wire w;
     setenv("NOTIFY_SOCKET", name, 1);
     daemon_start(&daemon, &(daemon_spec){.program = program});
-    CHECK(daemon_said(&daemon, "the service manager can't be told", 60),
+    CHECK(daemon_said(&daemon, "the service manager can't be told"),
           "it does not say that %s is no use", name);
     CHECK(wire_open(&w, daemon.port), "can't connect");
     e2e_do_once(&w, "first", "done");

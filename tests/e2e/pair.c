@@ -188,9 +188,9 @@ void pair_await_state(const pair_node *node, const char *text) {
 }
 
 void pair_await_log(const pair_node *node, const char *text) {
-    if (!daemon_said(&node->daemon, text, PATIENCE_MS / 1000))
+    if (!daemon_said(&node->daemon, text))
         child_print_log(&node->daemon.child);
-    CHECK(daemon_said(&node->daemon, text, 0), "it does not say \"%s\"", text);
+    CHECK(daemon_said(&node->daemon, text), "it does not say \"%s\"", text);
 }
 
 idp_command_outcome pair_command(const pair_node *node, idp_method order,

@@ -47,7 +47,7 @@ static void start(stage *s) {
 }
 
 static bool stop(stage *s) {
-    bool copied = daemon_said(&s->daemon, COPIED, 0);
+    bool copied = daemon_has_said(&s->daemon, COPIED);
     daemon_stop(&s->daemon);
     return copied;
 }

@@ -68,14 +68,14 @@ static void wait_for_safe(const pair_node *node) {
 }
 
 static void both_tell_of_the_copy(const pair_node *from, const pair_node *to) {
-    CHECK(daemon_said(&from->daemon, "a full copy to the replica begins", 20) &&
-              daemon_said(&from->daemon, "the replica has the full copy", 20),
+    CHECK(daemon_said(&from->daemon, "a full copy to the replica begins") &&
+              daemon_said(&from->daemon, "the replica has the full copy"),
           "the primary's log does not tell of the copy");
-    CHECK(daemon_said(&to->daemon, "a full copy from the primary begins", 20) &&
-              daemon_said(&to->daemon, "the full copy took the old one's place",
-                          20),
-          "the replica's log does not tell of the copy");
-    CHECK(daemon_said(&from->daemon, "restarted without its memory", 20),
+    CHECK(
+        daemon_said(&to->daemon, "a full copy from the primary begins") &&
+            daemon_said(&to->daemon, "the full copy took the old one's place"),
+        "the replica's log does not tell of the copy");
+    CHECK(daemon_said(&from->daemon, "restarted without its memory"),
           "the primary's log does not tell of the memory");
 }
 

@@ -35,8 +35,7 @@ static void some_are_only_told(void) {
         char text[64];
         snprintf(text, sizeof text, "nothing done\" signal=%d ", told[i]);
         kill(daemon.child.pid, told[i]);
-        CHECK(daemon_said(&daemon, text, 30), "signal %d is not logged",
-              told[i]);
+        CHECK(daemon_said(&daemon, text), "signal %d is not logged", told[i]);
     }
     for (size_t i = 0; i < sizeof quiet / sizeof quiet[0]; i++)
         kill(daemon.child.pid, quiet[i]);
@@ -56,7 +55,7 @@ static void some_drain(void) {
         kill(daemon.child.pid, drains[i]);
         int code = daemon_exit(&daemon, 60);
         CHECK(code == 0, "signal %d ends it with %d", drains[i], code);
-        CHECK(daemon_said(&daemon, "msg=\"draining\"", 0), "without a drain");
+        CHECK(daemon_said(&daemon, "msg=\"draining\""), "without a drain");
         unlink(daemon.child.log_path);
     }
     puts("  TERM, INT, QUIT, PWR, XCPU: a drain");
@@ -92,7 +91,7 @@ static void a_limit_of_file_size_has_its_message(void) {
     kill(daemon.child.pid, SIGTERM);
     int code = daemon_exit(&daemon, 60);
     CHECK(code == 0, "it ends with %d", code);
-    CHECK(daemon_said(&daemon, "a limit on the size of a file", 0),
+    CHECK(daemon_said(&daemon, "a limit on the size of a file"),
           "it does not say why");
     unlink(daemon.child.log_path);
     snprintf(command, sizeof command, "rm -r %s", folder);
@@ -136,12 +135,12 @@ static void its_terminal_closes(void) {
     CHECK(daemon.port != 0, "it does not start on a terminal");
     works(&daemon, "on-a-terminal");
     kill(daemon.child.pid, SIGHUP);
-    CHECK(daemon_said(&daemon, "nothing done\" signal=1 ", 30),
+    CHECK(daemon_said(&daemon, "nothing done\" signal=1 "),
           "HUP with a terminal is not logged");
     works(&daemon, "after-hup");
     close(master);
     int code = daemon_exit(&daemon, 60);
-    CHECK(code == 0 && daemon_said(&daemon, "msg=\"draining\"", 0),
+    CHECK(code == 0 && daemon_said(&daemon, "msg=\"draining\""),
           "its terminal closes: it ends with %d", code);
     unlink(daemon.child.log_path);
     puts("  HUP drains when its terminal closes, and else is a line");
@@ -154,9 +153,9 @@ static void nohup_stays(void) {
     kill(daemon.child.pid, SIGHUP);
     kill(daemon.child.pid, SIGUSR1);
     kill(daemon.child.pid, SIGUSR2);
-    CHECK(daemon_said(&daemon, "nothing done\" signal=12 ", 30), "no USR2");
-    CHECK(!daemon_said(&daemon, "nothing done\" signal=1 ", 0) &&
-              !daemon_said(&daemon, "nothing done\" signal=10 ", 0),
+    CHECK(daemon_said(&daemon, "nothing done\" signal=12 "), "no USR2");
+    CHECK(!daemon_has_said(&daemon, "nothing done\" signal=1 ") &&
+              !daemon_has_said(&daemon, "nothing done\" signal=10 "),
           "what was ignored is taken");
     daemon_stop(&daemon);
     puts("  what was ignored at the start stays so");

@@ -93,7 +93,7 @@ static void a_crowd_without_the_secret(void) {
     }
     for (unsigned i = 0; i < PLACES; i++)
         waits_for_end(&crowd[i], "no hello");
-    CHECK(daemon_said(&daemon, "no hello with the secret", 5),
+    CHECK(daemon_said(&daemon, "no hello with the secret"),
           "nothing in the log");
     daemon_stop(&daemon);
     unlink(path);

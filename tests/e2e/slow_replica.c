@@ -64,8 +64,8 @@ static void waits_long_enough(pair *p, const char *library) {
               idp_answer_read(IDP_ACQUIRE, reply.result, &answer) &&
               answer.outcome == IDP_OUTCOME_ACQUIRED,
           "it hears %.*s", (int)reply.text.len, (const char *)reply.text.ptr);
-    CHECK(daemon_said(&p->a.daemon, "slow disk at the replica", 5) &&
-              daemon_said(&p->b.daemon, "slow disk: the primary's", 5),
+    CHECK(daemon_said(&p->a.daemon, "slow disk at the replica") &&
+              daemon_said(&p->b.daemon, "slow disk: the primary's"),
           "the logs don't say so");
     pair_await_state(&p->a, "is in sync.");
     wire_close(&w);

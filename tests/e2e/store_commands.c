@@ -55,7 +55,7 @@ static void kill_and_start(stage *s) {
 static void stop_and_keep_log(stage *s) {
     kill(s->daemon.child.pid, SIGTERM);
     CHECK(daemon_exit(&s->daemon, 30) == 0, "see %s", s->daemon.child.log_path);
-    CHECK(!daemon_said(&s->daemon, "Sanitizer", 0), "see %s",
+    CHECK(!daemon_has_said(&s->daemon, "Sanitizer"), "see %s",
           s->daemon.child.log_path);
 }
 
@@ -87,7 +87,7 @@ static void test_snapshot_holds_what_was_there(stage *s) {
               (unsigned long long)answer.bytes);
     }
     wire_close(&w);
-    CHECK(daemon_said(&s->daemon, "snapshot taken", 1), "nothing in the log");
+    CHECK(daemon_said(&s->daemon, "snapshot taken"), "nothing in the log");
     kill_and_start(s);
     check_all(s, KEYS);
 }
@@ -162,8 +162,8 @@ static void test_full_disk(stage *s) {
     wait_until_claims_are_refused(&w);
     wire_close(&w);
     stop_and_keep_log(s);
-    CHECK(daemon_said(&s->daemon, "stopped without a closing snapshot", 1) &&
-              daemon_said(&s->daemon, "the logs hold every change", 0),
+    CHECK(daemon_said(&s->daemon, "stopped without a closing snapshot") &&
+              daemon_said(&s->daemon, "the logs hold every change"),
           "see %s", s->daemon.child.log_path);
     unlink(s->daemon.child.log_path);
     unlink(s->free_path);
@@ -190,7 +190,7 @@ int main(int argc, char **argv) {
     if (argc > 2)
         test_full_disk(&s);
     stop_and_keep_log(&s);
-    CHECK(daemon_said(&s.daemon, "everything is kept", 1), "it is not");
+    CHECK(daemon_said(&s.daemon, "everything is kept"), "it is not");
     unlink(s.daemon.child.log_path);
     snprintf(command, sizeof command, "rm -rf '%s'", s.folder);
     CHECK(system(command) == 0, "%s stays behind", s.folder);

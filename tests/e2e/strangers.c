@@ -111,7 +111,7 @@ static void wrong_secret(pair *p) {
     pair_stop(&p->b);
     p->b.secret_file = mine;
     pair_start(p, &p->b, &p->a);
-    CHECK(daemon_said(&p->a.daemon, "the replica is in sync", 20),
+    CHECK(daemon_said(&p->a.daemon, "the replica is in sync"),
           "the same secret, and it is kept out");
     puts("  with another secret nobody joins");
     pair_stop(&p->b);
@@ -124,10 +124,10 @@ static void ends(int code, const char *saying, daemon_spec spec) {
     spec.own_listen = true;
     daemon_start(&daemon, &spec);
     int got = daemon_exit(&daemon, 20);
-    if (got != code || !daemon_said(&daemon, saying, 0))
+    if (got != code || !daemon_said(&daemon, saying))
         child_print_log(&daemon.child);
     CHECK(got == code, "it ends with %d, not %d", got, code);
-    CHECK(daemon_said(&daemon, saying, 0), "it does not say \"%s\"", saying);
+    CHECK(daemon_said(&daemon, saying), "it does not say \"%s\"", saying);
     unlink(daemon.child.log_path);
 }
 

@@ -69,7 +69,7 @@ static void a_detach(pair *p) {
     pair_kill(&p->b);
     is_full(&p->a);
     is_refused(&p->a, IDP_DETACH);
-    CHECK(daemon_said(&p->a.daemon, "a decision can't be recorded", 10),
+    CHECK(daemon_said(&p->a.daemon, "a decision can't be recorded"),
           "the log says nothing");
     CHECK(claim(&p->a, "meanwhile") == IDP_E_UNREPLICATED,
           "a detach that was refused is in effect");
@@ -83,7 +83,7 @@ static void an_admission(pair *p) {
     idp_replication report;
     is_full(&p->a);
     pair_start(p, &p->b, &p->a);
-    CHECK(daemon_said(&p->a.daemon, "a replica is connected", 30),
+    CHECK(daemon_said(&p->a.daemon, "a replica is connected"),
           "the replica does not come");
     uint64_t until_ms = e2e_now_ms() + 2000;
     while (e2e_now_ms() < until_ms) {
