@@ -139,7 +139,7 @@ static void finish_work(scene *s) {
 
 static void promote(pair *two) {
     char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
-    uint64_t until_ms = e2e_now_ms() + 20000;
+    uint64_t until_ms = e2e_now_ms() + 60000;
     while (pair_command(&two->b, IDP_PROMOTE, false, text, sizeof text) !=
            IDP_COMMAND_PROMOTED) {
         CHECK(e2e_now_ms() < until_ms, "not promoted: %s", text);

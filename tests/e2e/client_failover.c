@@ -181,7 +181,7 @@ static void *run_long(void *arg) {
 static void order(const pair_node *node, idp_method method,
                   idp_command_outcome expected) {
     char text[IDP_COMMAND_TEXT_BYTES_MAX + 1] = "";
-    uint64_t until_ms = e2e_now_ms() + 20000;
+    uint64_t until_ms = e2e_now_ms() + 60000;
     while (pair_command(node, method, false, text, sizeof text) != expected) {
         CHECK(e2e_now_ms() < until_ms, "the command is refused: %s", text);
         e2e_sleep_ms(10);

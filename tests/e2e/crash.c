@@ -234,7 +234,7 @@ static void kill_daemon(stage *s) {
     int status;
     s->killed_ms = e2e_now_ms();
     kill(s->daemon.child.pid, SIGKILL);
-    CHECK(child_wait(&s->daemon.child, &status, 10), "it does not die");
+    CHECK(child_wait(&s->daemon.child, &status, 60), "it does not die");
 }
 
 static void forget_log(stage *s) {

@@ -124,7 +124,7 @@ static void strangers_keep_nobody_out(pair *p) {
     pair_start(p, &p->b, &p->a);
     pair_await_in_sync(&p->a);
     /* One that has just come is not turned away yet. */
-    uint64_t until_ms = e2e_now_ms() + 20000;
+    uint64_t until_ms = e2e_now_ms() + 60000;
     while (daemon_descriptors(&p->a.daemon) >= DESCRIPTORS_MAX)
         CHECK(e2e_now_ms() < until_ms, "%zu descriptors are open",
               daemon_descriptors(&p->a.daemon));

@@ -79,7 +79,7 @@ static void crowd_end(crowd *c) {
 }
 
 static void await_copying(const pair_node *node) {
-    uint64_t until_ms = e2e_now_ms() + 20000;
+    uint64_t until_ms = e2e_now_ms() + 60000;
     while (!is_copying(node))
         CHECK(e2e_now_ms() < until_ms, "no copy begins");
 }

@@ -64,7 +64,7 @@ static void all_hear(wire *w, idp_method to, idp_outcome outcome,
 }
 
 static void await_waiters(const daemon_t *daemon) {
-    uint64_t until_ms = e2e_now_ms() + 20000;
+    uint64_t until_ms = e2e_now_ms() + 60000;
     while (daemon_stat(daemon, "waiters") < KEYS) {
         CHECK(e2e_now_ms() < until_ms, "they don't wait");
         e2e_sleep_ms(5);

@@ -47,7 +47,7 @@ static bool says(const idp_command_answer *answer, const char *text) {
 static void kill_and_start(stage *s) {
     int status;
     kill(s->daemon.child.pid, SIGKILL);
-    CHECK(child_wait(&s->daemon.child, &status, 10), "it does not die");
+    CHECK(child_wait(&s->daemon.child, &status, 60), "it does not die");
     unlink(s->daemon.child.log_path);
     daemon_start(&s->daemon, &s->spec);
 }
