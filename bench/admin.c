@@ -7,9 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #define ASK_S 5
 
@@ -19,16 +16,16 @@ typedef struct heard {
     idp_reply reply;
 } heard;
 
-static const char *ask_server(int fd, const idp_request *request,
+static const char *ask_server(idb_wire *wire, const idp_request *request,
                               uint32_t timeout_s, heard *h) {
     uint8_t out[256];
-    struct timeval patience = {.tv_sec = timeout_s};
     size_t frame, have = 0, len = idp_request_write(out, sizeof out, request);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (len == 0 || send(fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
+    idb_wire_patience(wire, timeout_s);
+    if (len == 0 || !idb_wire_send(wire, out, len))
         return "it closed the connection";
     for (;;) {
-        ssize_t got = recv(fd, h->bytes + have, sizeof h->bytes - have, 0);
+        ssize_t got =
+            idb_wire_recv(wire, h->bytes + have, sizeof h->bytes - have);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno == EAGAIN)
@@ -49,8 +46,8 @@ static const char *ask_server(int fd, const idp_request *request,
     }
 }
 
-int idb_admin_connect(const idb_endpoint *at, uint32_t shard,
-                      uint32_t *shards) {
+bool idb_admin_connect(idb_wire *wire, const idb_endpoint *at, uint32_t shard,
+                       uint32_t *shards) {
     static const uint8_t name[] = "idembench";
     idp_request request = {.method = IDP_HELLO,
                            .has_shard = shard != UINT32_MAX,
@@ -58,28 +55,25 @@ int idb_admin_connect(const idb_endpoint *at, uint32_t shard,
                            .client = {name, sizeof name - 1}};
     idp_hello hello;
     heard h;
-    int fd = idb_connect(at);
-    if (fd < 0)
-        return -1;
-    if (ask_server(fd, &request, ASK_S, &h) || h.reply.is_error ||
-        !idp_hello_read(h.reply.result, &hello)) {
-        close(fd);
-        return -1;
+    if (idb_wire_open(wire, at) || ask_server(wire, &request, ASK_S, &h) ||
+        h.reply.is_error || !idp_hello_read(h.reply.result, &hello)) {
+        idb_wire_close(wire);
+        return false;
     }
     if (shards)
         *shards = hello.shards;
-    return fd;
+    return true;
 }
 
 /* Asks over a connection of its own. */
 static const char *ask_once(const idb_endpoint *at, idp_method method,
                             uint32_t timeout_s, heard *h) {
     const idp_request request = {.method = method};
-    int fd = idb_connect(at);
-    if (fd < 0)
-        return "it accepts no connection";
-    const char *failed = ask_server(fd, &request, timeout_s, h);
-    close(fd);
+    idb_wire wire;
+    const char *failed = idb_wire_open(&wire, at)
+                             ? "it accepts no connection"
+                             : ask_server(&wire, &request, timeout_s, h);
+    idb_wire_close(&wire);
     return failed;
 }
 

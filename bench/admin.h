@@ -8,9 +8,10 @@
 #include "bench/engine.h"
 #include "proto/commands.h"
 
-/* Says hello, and moves to a shard unless that is UINT32_MAX. Returns the
- * descriptor, or -1. *shards may be NULL. */
-int idb_admin_connect(const idb_endpoint *at, uint32_t shard, uint32_t *shards);
+/* Says hello, and moves to a shard unless that is UINT32_MAX. False: it could
+ * not, and the wire is closed. *shards may be NULL. */
+bool idb_admin_connect(idb_wire *wire, const idb_endpoint *at, uint32_t shard,
+                       uint32_t *shards);
 
 /* One command; waits for its end for at most timeout_s. 0, or a text that says
  * what failed, or why it was refused; why: room for it. answer's slices are

@@ -52,6 +52,19 @@ void idb_server_path(const idb_options *options, char *to, size_t cap) {
     snprintf(to + at, cap - at, "idemstored");
 }
 
+/* The files of authority.c, under the server's own names for them. */
+static void add_tls(idb_command *c, const idb_server *server, const char *cert,
+                    const char *key, const char *ca) {
+    char path[IDB_FOLDER_BYTES + 16];
+    const struct {
+        const char *flag, *file;
+    } files[] = {{cert, "server.pem"}, {key, "server.key"}, {ca, "ca.pem"}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", server->folder, files[i].file);
+        add_all(c, (const char *const[]){files[i].flag, path, NULL});
+    }
+}
+
 static void add_idem_keeping(idb_command *c, const idb_server *server,
                              const idb_node *node) {
     const idb_spec *spec = server->spec;
@@ -93,6 +106,8 @@ static void add_idem(idb_command *c, const idb_server *server,
             (const char *const[]){path, "--listen", listen_at, "--threads",
                                   threads, "--max-connections", clients, NULL});
     add_idem_keeping(c, server, node);
+    if (spec->tls)
+        add_tls(c, server, "--tls-cert", "--tls-key", "--tls-ca");
 }
 
 /* Its log is not rewritten meanwhile, and a replica is never given up. */
@@ -104,11 +119,22 @@ static void add_redis(idb_command *c, const idb_server *server,
     snprintf(number, sizeof number, "%u", node->at.port);
     snprintf(threads, sizeof threads, "%u", spec->threads);
     snprintf(clients, sizeof clients, "%u", server->options->connections + 100);
-    add_all(c, (const char *const[]){
-                   "redis-server", "--port", number, "--bind", node->at.host,
-                   "--save", spec->fsync == IDB_FSYNC_RDB ? "1 1" : "",
-                   "--appendonly", has_log ? "yes" : "no", "--maxclients",
-                   clients, "--io-threads", threads, NULL});
+    if (spec->tls) {
+        add_all(c, (const char *const[]){"redis-server", "--port", "0",
+                                         "--tls-port", number,
+                                         "--tls-auth-clients", "no",
+                                         "--tls-replication", "yes", NULL});
+        add_tls(c, server, "--tls-cert-file", "--tls-key-file",
+                "--tls-ca-cert-file");
+    } else {
+        add_all(c,
+                (const char *const[]){"redis-server", "--port", number, NULL});
+    }
+    add_all(c, (const char *const[]){"--bind", node->at.host, "--save",
+                                     spec->fsync == IDB_FSYNC_RDB ? "1 1" : "",
+                                     "--appendonly", has_log ? "yes" : "no",
+                                     "--maxclients", clients, "--io-threads",
+                                     threads, NULL});
     if (has_log)
         add_all(c, (const char *const[]){
                        "--appendfsync", idb_fsync_name(spec->fsync),

@@ -18,7 +18,7 @@
 #define PICKS_MAX 1000
 
 bool idb_conn_init(idb_conn *conn, const idb_plan *plan) {
-    *conn = (idb_conn){.fd = -1, .idle_count = plan->pipeline};
+    *conn = (idb_conn){.wire.fd = -1, .idle_count = plan->pipeline};
     conn->slots = calloc(plan->pipeline, sizeof *conn->slots);
     conn->ring = calloc(plan->pipeline, sizeof *conn->ring);
     conn->idle = calloc(plan->pipeline, sizeof *conn->idle);
@@ -30,8 +30,7 @@ bool idb_conn_init(idb_conn *conn, const idb_plan *plan) {
 }
 
 void idb_conn_fini(idb_conn *conn) {
-    if (conn->fd >= 0)
-        close(conn->fd);
+    idb_wire_close(&conn->wire);
     free(conn->slots);
     free(conn->ring);
     free(conn->idle);
@@ -43,30 +42,29 @@ static bool watch_conn(idb_worker *worker, idb_conn *conn, int how,
                        bool write_too) {
     struct epoll_event event = {.events = EPOLLIN | (write_too ? EPOLLOUT : 0u),
                                 .data.ptr = conn};
-    return epoll_ctl(worker->epoll, how, conn->fd, &event) == 0;
+    return epoll_ctl(worker->epoll, how, conn->wire.fd, &event) == 0;
 }
 
 const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number) {
     const idb_plan *plan = worker->control->plan;
     const idb_codec *codec = worker->control->codec;
-    conn->fd = idb_connect(&plan->server);
-    if (conn->fd < 0)
-        return "cannot connect to the server";
+    const char *failed = idb_wire_open(&conn->wire, &plan->server);
     conn->shard = number % codec->shards;
-    if (plan->target->greet) {
-        const char *failed = plan->target->greet(codec, conn->fd, conn->shard);
-        if (failed)
-            return failed;
-    }
+    if (!failed && plan->target->greet)
+        failed = plan->target->greet(codec, &conn->wire, conn->shard);
+    if (failed)
+        return failed;
     return watch_conn(worker, conn, EPOLL_CTL_ADD, false) ? NULL
                                                           : "epoll_ctl failed";
 }
 
 void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
-    if (conn->fd < 0)
+    if (conn->wire.fd < 0)
         return;
-    close(conn->fd);
-    conn->fd = -1;
+    if (!worker->why[0])
+        snprintf(worker->why, sizeof worker->why, "%s",
+                 idb_wire_why(&conn->wire, ""));
+    idb_wire_close(&conn->wire);
     if (worker->phase != IDB_PHASE_WARM)
         worker->troubles.unanswered += conn->busy;
     conn->busy = 0;
@@ -74,13 +72,11 @@ void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
     worker->troubles.broken++;
 }
 
-bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
-    const idb_target *target = worker->control->plan->target;
-    const uint8_t *bytes = worker->out;
-    if (target->end)
-        len += target->end(worker->out + len);
+static bool send_bytes(idb_worker *worker, idb_conn *conn, const uint8_t *bytes,
+                       size_t len) {
     if (conn->late.len == 0) {
-        ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent =
+            send(conn->wire.fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent == (ssize_t)len)
             return true;
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
@@ -98,10 +94,30 @@ bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
     return true;
 }
 
+/* What is sent at once is sealed at once, with what TLS has to say itself. */
+static bool send_sealed(idb_worker *worker, idb_conn *conn, size_t len) {
+    idp_slice plain = {worker->out, len};
+    size_t sealed =
+        idb_tls_seal(&conn->wire, &plain, worker->sealed, worker->sealed_cap);
+    if (plain.len > 0) {
+        idb_conn_lost(worker, conn);
+        return false;
+    }
+    return send_bytes(worker, conn, worker->sealed, sealed);
+}
+
+bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len) {
+    const idb_target *target = worker->control->plan->target;
+    if (target->end)
+        len += target->end(worker->out + len);
+    return conn->wire.tls ? send_sealed(worker, conn, len)
+                          : send_bytes(worker, conn, worker->out, len);
+}
+
 static bool send_late(idb_worker *worker, idb_conn *conn) {
     while (conn->late.len > 0) {
         ssize_t sent =
-            send(conn->fd, conn->late.ptr + conn->late_at,
+            send(conn->wire.fd, conn->late.ptr + conn->late_at,
                  conn->late.len - conn->late_at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EAGAIN)
             return true;
@@ -273,13 +289,20 @@ static size_t replies_read(idb_worker *worker, idb_conn *conn,
     return at;
 }
 
+/* What TLS took for itself is nothing to us. */
+static bool is_nothing_yet(int error) {
+    return error == EAGAIN || error == EINTR || error == EINPROGRESS;
+}
+
 static void readable(idb_worker *worker, idb_conn *conn) {
     size_t have = conn->rest.len, out_len = 0;
     if (have > 0)
         memcpy(worker->in, conn->rest.ptr, have);
     ssize_t got =
-        recv(conn->fd, worker->in + have, worker->in_cap - have, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        idb_wire_take(&conn->wire, worker->in + have, worker->in_cap - have);
+    if (got < 0 && errno == EINPROGRESS && idb_wire_owes(&conn->wire))
+        send_sealed(worker, conn, 0);
+    if (got < 0 && is_nothing_yet(errno))
         return;
     if (got <= 0) {
         idb_conn_lost(worker, conn);
@@ -291,6 +314,8 @@ static void readable(idb_worker *worker, idb_conn *conn) {
     if (used == SIZE_MAX || have - used > worker->in_cap / 2 ||
         !idp_bytes_append(&conn->rest, worker->in + used, have - used)) {
         note_unexpected(worker, &conn->slots[0], worker->in, (uint32_t)have);
+        if (worker->in[0] == IDB_TLS_ALERT && !conn->wire.tls)
+            snprintf(worker->why, sizeof worker->why, "%s", IDB_WANTS_TLS);
         idb_conn_lost(worker, conn);
         return;
     }
@@ -299,7 +324,7 @@ static void readable(idb_worker *worker, idb_conn *conn) {
 }
 
 void idb_conn_ready(idb_worker *worker, idb_conn *conn, uint32_t events) {
-    if (conn->fd < 0)
+    if (conn->wire.fd < 0)
         return;
     if ((events & EPOLLOUT) && !send_late(worker, conn))
         return;

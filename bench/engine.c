@@ -8,44 +8,18 @@
 #include "bench/proc.h"
 #include "bench/worker.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define PROGRESS_NS   (250 * IDB_NS_PER_MS)
 #define EVENT_LOOK_NS (2 * IDB_NS_PER_MS)
 
-int idb_connect(const idb_endpoint *server) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET,
-                             .sin_port = htons(server->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                              .sin6_port = htons(server->port)};
-    const struct sockaddr *at = (const struct sockaddr *)&v4;
-    socklen_t size = sizeof v4;
-    if (inet_pton(AF_INET, server->host, &v4.sin_addr) != 1) {
-        if (inet_pton(AF_INET6, server->host, &v6.sin6_addr) != 1) {
-            errno = EINVAL;
-            return -1;
-        }
-        at = (const struct sockaddr *)&v6;
-        size = sizeof v6;
-    }
-    int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    if (fd < 0)
-        return -1;
-    if (connect(fd, at, size) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
+const char *idb_text_kept(const char *failed) {
+    static char kept[IDP_TLS_WHY_BYTES];
+    if (failed)
+        snprintf(kept, sizeof kept, "%s", failed);
+    return failed ? kept : NULL;
 }
 
 static const char *codec_init(idb_codec *codec, const idb_plan *plan) {
@@ -55,11 +29,12 @@ static const char *codec_init(idb_codec *codec, const idb_plan *plan) {
                          .slots = plan->pipeline};
     if (!plan->target->prepare)
         return NULL;
-    int fd = idb_connect(&plan->server);
-    if (fd < 0)
-        return "cannot connect to the server";
-    const char *failed = plan->target->prepare(codec, fd);
-    close(fd);
+    idb_wire wire;
+    const char *failed = idb_wire_open(&wire, &plan->server);
+    if (!failed)
+        failed = plan->target->prepare(codec, &wire);
+    failed = idb_text_kept(failed);
+    idb_wire_close(&wire);
     return failed;
 }
 
@@ -236,7 +211,7 @@ static const char *collect_threads(engine *e, idb_sample *sample) {
         if (worker->failed)
             failed = worker->failed;
     }
-    return failed;
+    return idb_text_kept(failed);
 }
 
 static const char *run_threads(engine *e, idb_sample *sample) {

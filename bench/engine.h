@@ -12,17 +12,10 @@
 #include "bench/troubles.h"
 
 #include <sched.h>
-#include <sys/types.h>
 
 #define IDB_CONNECTIONS_MAX 20000
 #define IDB_PIPELINE_MAX    4096
 #define IDB_THREADS_MAX     64
-
-typedef struct idb_endpoint {
-    char host[64]; /* a numeric address */
-    uint16_t port;
-    pid_t pid; /* 0: somebody else's, its CPU and memory are not read */
-} idb_endpoint;
 
 /* Called a few times a second while the engine runs. */
 typedef void idb_progress(void *ctx, const char *phase, double ops_per_s);
@@ -78,12 +71,14 @@ typedef struct idb_sample {
     idb_hist *hist;
 } idb_sample;
 
-/* 0, or a text that says what failed. The sample is filled in either case
- * and belongs to the caller, who ends it with idb_sample_fini. */
+/* 0, or a text that says what failed, good until the next run. The sample is
+ * filled in either case and belongs to the caller, who ends it with
+ * idb_sample_fini. */
 const char *idb_engine_run(const idb_plan *plan, idb_sample *sample);
 void idb_sample_fini(idb_sample *sample);
 
-/* A blocking TCP connection with TCP_NODELAY; -1 with errno. */
-int idb_connect(const idb_endpoint *server);
+/* What a connection says that failed goes with it: a copy, good until the next
+ * one. The main thread's. */
+const char *idb_text_kept(const char *failed);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,10 @@
 #define DEPTH 16
 
 const char *idb_folder_make(const char *in, char *to, size_t cap) {
-    int len = snprintf(to, cap, "%s/idembench-XXXXXX", in);
+    char whole[PATH_MAX];
+    int len = -1;
+    if (realpath(in, whole))
+        len = snprintf(to, cap, "%s/idembench-XXXXXX", whole);
     if (len < 0 || (size_t)len >= cap || !mkdtemp(to)) {
         to[0] = '\0';
         return "cannot make a folder in --data-in";

@@ -10,7 +10,8 @@
 
 #define IDB_FOLDER_BYTES 1024
 
-/* Makes a new folder in `in`. 0 or a text that says what failed. */
+/* Makes a new folder in `in`; *to is its whole path, good for a server that
+ * goes elsewhere. 0 or a text that says what failed. */
 const char *idb_folder_make(const char *in, char *to, size_t cap);
 
 /* Removes it and all that is in it. Nothing for "". */

@@ -132,7 +132,7 @@ static uint64_t run_of_its_own(void) {
 
 int idb_with_server(const idb_options *options, const idb_spec *spec,
                     idb_round *round, void *ctx) {
-    char why[192];
+    char why[IDP_TLS_WHY_BYTES];
     idb_server server;
     const char *failed =
         idb_server_start(&server, options, spec, why, sizeof why);

@@ -78,7 +78,7 @@ static const row rows[] = {
     {"target", "A,B,..",
      "idem redis redis-lua memcached echo; each with /threads=N /blind\n"
      "/fsync=WHEN /replication=MODE /replica-threads=N /batch /before\n"
-     "/at=HOST:PORT /pid=N; default idem",
+     "/tls /at=HOST:PORT /pid=N; default idem",
      TARGETS, 0, 0, 0},
     {"fsync", "WHEN",
      "off, no, everysec or always: what idem and redis keep that say\n"
@@ -108,6 +108,19 @@ static const row rows[] = {
      0},
     {"before", "PATH", "another idemstored, for targets with /before", TEXT,
      AT(before), 0, 0},
+    {"tls-ca", "FILE",
+     "with /tls and /at=: who signs its certificate, PEM; default: the\n"
+     "system's authorities",
+     TEXT, AT(tls_files.ca), 0, 0},
+    {"tls-verify", "HOW",
+     "the same: full (authority and name), ca or none; default full", WORD,
+     AT(tls_verify), 0, 0},
+    {"tls-name", "NAME", "the name in it; default: the address", TEXT,
+     AT(tls_name), 0, 0},
+    {"tls-cert", "FILE", "what we show if asked, PEM", TEXT, AT(tls_files.cert),
+     0, 0},
+    {"tls-key", "FILE", "its key; default: in the same file", TEXT,
+     AT(tls_files.key), 0, 0},
     {"server-args", "NAME=ARGS",
      "more arguments for spawned servers: of a name, or of one target\n"
      "as it stands in --target; repeat",
@@ -244,6 +257,9 @@ static const char *word_read(idb_options *o, const row *r, const char *text) {
         return idb_replication_parse(text, strlen(text), &o->replication)
                    ? NULL
                    : "is none, async or sync";
+    if (!strcmp(r->name, "tls-verify"))
+        return idb_verify_parse(text, &o->tls_verify) ? NULL
+                                                      : "is full, ca or none";
     if (!strcmp(r->name, "keys")) {
         if (!strcmp(text, "zipf"))
             o->zipf = 0.99;

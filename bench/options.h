@@ -40,6 +40,7 @@ typedef struct idb_spec {
     uint32_t replica_threads; /* 0: as many */
     idb_fsync fsync;
     idb_replication replication;
+    bool tls;
     bool before;           /* the program is --before's */
     bool batch;            /* Redis: one WAIT for what is sent at once */
     idb_endpoint external; /* port not 0: it runs already */
@@ -72,7 +73,10 @@ typedef struct idb_options {
     const char *data_in;         /* the folder for what servers keep */
     uint64_t prefault_mib;
     const char *idemstored;
-    const char *before; /* another build of it */
+    const char *before;      /* another build of it */
+    idb_tls_files tls_files; /* of servers that run already */
+    idp_tls_verify tls_verify;
+    const char *tls_name;
     const char *server_args[IDB_SPECS_MAX];
     uint32_t server_args_count;
     const char *json, *csv, *hgrm, *html;
@@ -100,9 +104,10 @@ void idb_options_help(FILE *to);
 /* spec.c: one --target list. 0 or a text that says what is wrong. */
 const char *idb_specs_parse(idb_options *options, const char *list);
 
-/* The words of --fsync and --replication. */
+/* The words of --fsync, --replication and --tls-verify. */
 bool idb_fsync_parse(const char *text, size_t len, idb_fsync *to);
 bool idb_replication_parse(const char *text, size_t len, idb_replication *to);
+bool idb_verify_parse(const char *text, idp_tls_verify *to);
 const char *idb_fsync_name(idb_fsync fsync);
 const char *idb_replication_name(idb_replication replication);
 
@@ -110,7 +115,7 @@ const char *idb_replication_name(idb_replication replication);
  * wrong with it; *about: with what. */
 const char *idb_specs_complete(idb_options *options, const char **about);
 
-/* Whether a spawned server of this spec needs a folder. */
+/* Whether a spawned server of this spec keeps anything in a folder. */
 static inline bool idb_spec_has_files(const idb_spec *spec) {
     return spec->fsync > IDB_FSYNC_OFF ||
            spec->replication > IDB_REPLICATION_NONE;

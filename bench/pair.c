@@ -4,8 +4,6 @@
 #include "bench/spawn.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define PATIENCE_NS (300 * IDB_NS_PER_S)
@@ -28,22 +26,22 @@ static bool idem_is_in_sync(const idb_server *server) {
 
 static bool redis_is_in_sync(const idb_server *server) {
     static const char ask[] = "INFO replication\r\n";
-    struct timeval patience = {.tv_sec = 5};
     char said[8192];
     size_t have = 0;
-    int fd = idb_connect(&server->primary.at);
-    if (fd < 0)
-        return false;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ssize_t got = send(fd, ask, sizeof ask - 1, MSG_NOSIGNAL);
+    idb_wire wire;
+    ssize_t got = 0;
     said[0] = '\0';
+    if (!idb_wire_open(&wire, &server->primary.at)) {
+        idb_wire_patience(&wire, 5);
+        got = idb_wire_send(&wire, ask, sizeof ask - 1);
+    }
     while (got > 0 && have < sizeof said - 1 &&
            !strstr(said, "repl_backlog_histlen")) {
-        got = recv(fd, said + have, sizeof said - 1 - have, 0);
+        got = idb_wire_recv(&wire, said + have, sizeof said - 1 - have);
         have += got > 0 ? (size_t)got : 0;
         said[have] = '\0';
     }
-    close(fd);
+    idb_wire_close(&wire);
     return strstr(said, "state=online") != NULL;
 }
 

@@ -11,14 +11,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define LOOPS_MAX 64
 #define EVERY_NS  IDB_NS_PER_MS
 
 struct idb_probe {
-    int fds[LOOPS_MAX];
+    idb_wire wires[LOOPS_MAX];
     uint32_t count;
     const cpu_set_t *cpus;
     pthread_t thread;
@@ -27,12 +25,12 @@ struct idb_probe {
     atomic_bool stops;
 };
 
-static bool pong_read(int fd) {
+static bool pong_read(idb_wire *wire) {
     uint8_t bytes[64];
     size_t have = 0, frame;
     idp_reply reply;
     while (have < sizeof bytes) {
-        ssize_t got = recv(fd, bytes + have, sizeof bytes - have, 0);
+        ssize_t got = idb_wire_recv(wire, bytes + have, sizeof bytes - have);
         if (got <= 0)
             return false;
         have += (size_t)got;
@@ -61,10 +59,10 @@ static bool ping_all(idb_probe *probe) {
     size_t len = idp_request_write(bytes, sizeof bytes, &ping);
     uint64_t start_ns = idb_now_ns();
     for (uint32_t i = 0; i < probe->count; i++)
-        if (send(probe->fds[i], bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
+        if (!idb_wire_send(&probe->wires[i], bytes, len))
             return false;
     for (uint32_t i = 0; i < probe->count; i++) {
-        if (!pong_read(probe->fds[i]))
+        if (!pong_read(&probe->wires[i]))
             return false;
         count_pings(probe, idb_now_ns() - start_ns);
     }
@@ -89,18 +87,17 @@ static void *probe_main(void *arg) {
 
 static bool connect_all(idb_probe *probe, const idb_endpoint *at) {
     uint32_t loops = 1;
-    for (; probe->count < loops; probe->count++) {
-        int fd = idb_admin_connect(at, probe->count, &loops);
-        if (fd < 0 || loops > LOOPS_MAX)
+    for (; probe->count < loops; probe->count++)
+        if (!idb_admin_connect(&probe->wires[probe->count], at, probe->count,
+                               &loops) ||
+            loops > LOOPS_MAX)
             return false;
-        probe->fds[probe->count] = fd;
-    }
     return true;
 }
 
 static void probe_free(idb_probe *probe) {
     while (probe->count > 0)
-        close(probe->fds[--probe->count]);
+        idb_wire_close(&probe->wires[--probe->count]);
     pthread_mutex_destroy(&probe->lock);
     free(probe);
 }

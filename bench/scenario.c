@@ -97,3 +97,24 @@ void idb_keep_long(idb_plan *plan) {
     plan->work.ttl_ms = 24ull * 3600 * 1000;
     plan->work.lease_ms = 24u * 3600 * 1000;
 }
+
+static bool is_plain(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || strchr("-._~/", c) != NULL;
+}
+
+void idb_uri_write(char to[static IDB_URI_BYTES], const idb_endpoint *node,
+                   const idb_endpoint *other) {
+    const size_t cap = IDB_URI_BYTES;
+    int len = snprintf(to, cap, "%s://%s:%u", node->tls ? "idems" : "idem",
+                       node->host, node->port);
+    if (other)
+        len += snprintf(to + len, cap - (size_t)len, ",%s:%u", other->host,
+                        other->port);
+    len += snprintf(to + len, cap - (size_t)len, "?client=idembench%s",
+                    node->tls && node->tls->ca[0] ? "&ca=" : "");
+    for (const char *c = node->tls ? node->tls->ca : ""; *c; c++)
+        len += is_plain(*c) ? snprintf(to + len, cap - (size_t)len, "%c", *c)
+                            : snprintf(to + len, cap - (size_t)len, "%%%02X",
+                                       (uint8_t)*c);
+}

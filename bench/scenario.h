@@ -37,6 +37,12 @@ double *idb_turn_values(const idb_turn *turn, const char *what);
 /* "1 M", "250 k", "37". */
 const char *idb_count_text(uint64_t count, char *to, size_t cap);
 
+#define IDB_URI_BYTES 4096
+
+/* libidemclient's URI of one node, or of two, over TLS where they have it. */
+void idb_uri_write(char to[static IDB_URI_BYTES], const idb_endpoint *node,
+                   const idb_endpoint *other);
+
 /* The plan's work with records that outlive the scenario. */
 void idb_keep_long(idb_plan *plan);
 

@@ -199,13 +199,12 @@ static const char *gang_report(const gang *g, const story *s, double shards) {
 
 static const char *perform_client(void *ctx, idb_plan *plan) {
     const story *s = ctx;
-    char uri[128];
+    char uri[IDB_URI_BYTES];
     gang g = {.plan = plan, .threads = s->threads};
     idem_info info = {.size = sizeof info, .shards = 1};
     const char *failed = NULL;
     g.callers = calloc(s->threads, sizeof *g.callers);
-    snprintf(uri, sizeof uri, "idem://%s:%u?client=idembench",
-             plan->server.host, plan->server.port);
+    idb_uri_write(uri, &plan->server, NULL);
     if (!g.callers)
         return "out of memory";
     if (!s->echo && (idem_client_open(uri, &g.client, NULL) != 0 ||

@@ -121,11 +121,9 @@ static const char *change(watch *w, bool is_planned, char *why, size_t cap) {
 }
 
 static const char *perform_failover(watch *w, bool is_planned, double *v) {
-    char uri[256], why[512];
+    char uri[IDB_URI_BYTES], why[512];
     idb_server *s = &w->server;
-    snprintf(uri, sizeof uri, "idem://%s:%u,%s:%u?client=idembench",
-             s->primary.at.host, s->primary.at.port, s->replica.at.host,
-             s->replica.at.port);
+    idb_uri_write(uri, &s->primary.at, &s->replica.at);
     if (idem_client_open(uri, &w->client, NULL) != 0)
         return "cannot make a client";
     if (pthread_create(&w->thread, NULL, watch_main, w) != 0)

@@ -109,6 +109,8 @@ static const char *folders_make(idb_server *server) {
     static const char *const names[] = {"primary", "replica"};
     const char *failed = idb_folder_make(server->options->data_in,
                                          server->folder, sizeof server->folder);
+    if (!idb_spec_has_files(server->spec))
+        return failed;
     for (int i = 0; i < 2 && !failed; i++) {
         int len = snprintf(nodes[i]->folder, sizeof nodes[i]->folder, "%s/%s",
                            server->folder, names[i]);
@@ -119,16 +121,47 @@ static const char *folders_make(idb_server *server) {
     return failed;
 }
 
+/* Ours trusts the authority that was made for it alone; one that runs already
+ * is met as --tls-... says. */
+static const char *tls_begin(idb_server *server, char *why, size_t cap) {
+    const idb_options *o = server->options;
+    bool is_ours = !server->spec->external.port;
+    char ca[IDB_FOLDER_BYTES + 16];
+    idp_tls_why said;
+    const char *failed = NULL;
+    snprintf(ca, sizeof ca, "%s/ca.pem", server->folder);
+    if (is_ours) {
+        failed = idb_authority_make(server->folder, why, cap);
+        if (!failed)
+            failed = idb_tls_init(&server->tls, &(idb_tls_files){.ca = ca},
+                                  false, &said);
+    } else {
+        failed = idb_tls_init(&server->tls, &o->tls_files,
+                              o->tls_verify != IDP_TLS_VERIFY_NONE, &said);
+        server->tls.verify = o->tls_verify;
+        server->tls.name = o->tls_name;
+    }
+    server->primary.at.tls = server->replica.at.tls = &server->tls;
+    if (failed && failed != why)
+        snprintf(why, cap, "%s", failed);
+    return failed ? why : NULL;
+}
+
 const char *idb_server_start_alone(idb_server *server,
                                    const idb_options *options,
                                    const idb_spec *spec, char *why,
                                    size_t cap) {
     *server = (idb_server){
         .options = options, .spec = spec, .primary.at = spec->external};
-    if (spec->external.port)
-        return NULL;
-    const char *failed = idb_spec_has_files(spec) ? folders_make(server) : NULL;
-    return failed ? failed : idb_node_start(server, &server->primary, why, cap);
+    bool is_ours = !spec->external.port;
+    const char *failed = NULL;
+    if (is_ours && (spec->tls || idb_spec_has_files(spec)))
+        failed = folders_make(server);
+    if (!failed && spec->tls)
+        failed = tls_begin(server, why, cap);
+    if (failed || !is_ours)
+        return failed;
+    return idb_node_start(server, &server->primary, why, cap);
 }
 
 const char *idb_server_start(idb_server *server, const idb_options *options,
@@ -158,9 +191,10 @@ void idb_node_end(idb_node *node, int signal) {
 
 /* What they kept goes with them, so they need not keep it first. */
 void idb_server_stop(idb_server *server) {
-    int signal = server->folder[0] ? SIGKILL : SIGTERM;
+    int signal = server->primary.folder[0] ? SIGKILL : SIGTERM;
     idb_node_end(&server->replica, signal);
     idb_node_end(&server->primary, signal);
     idb_folder_remove(server->folder);
+    idb_tls_fini(&server->tls);
     server->folder[0] = '\0';
 }

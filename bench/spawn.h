@@ -7,6 +7,7 @@
 #ifndef IDB_SPAWN_H
 #define IDB_SPAWN_H
 
+#include "bench/authority.h"
 #include "bench/folder.h"
 #include "bench/options.h"
 
@@ -22,9 +23,11 @@ typedef struct idb_server {
     const idb_spec *spec;
     idb_node primary, replica; /* the replica's port 0: there is none */
     char folder[IDB_FOLDER_BYTES];
+    idb_tls tls; /* how the two are spoken to; no context: in plain */
 } idb_server;
 
-/* Starts spec's server, or points to the one that is there already, and waits
+/* Starts spec's server, with a certificate of its own where it has TLS, or
+ * points to the one that is there already, and waits
  * until it accepts; with a replica, until that has everything. 0 or a text
  * that says what failed; why: room for it. Stop it in either case. */
 const char *idb_server_start(idb_server *server, const idb_options *options,

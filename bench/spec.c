@@ -43,6 +43,18 @@ bool idb_replication_parse(const char *text, size_t len, idb_replication *to) {
     return *to != IDB_REPLICATION_UNSET;
 }
 
+bool idb_verify_parse(const char *text, idp_tls_verify *to) {
+    static const char *const words[] = {[IDP_TLS_VERIFY_FULL] = "full",
+                                        [IDP_TLS_VERIFY_CA] = "ca",
+                                        [IDP_TLS_VERIFY_NONE] = "none"};
+    for (int i = 0; i <= IDP_TLS_VERIFY_NONE; i++)
+        if (!strcmp(words[i], text)) {
+            *to = (idp_tls_verify)i;
+            return true;
+        }
+    return false;
+}
+
 const char *idb_fsync_name(idb_fsync fsync) {
     return fsyncs[fsync];
 }
@@ -118,7 +130,7 @@ static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
         return is_idem(spec) ? NULL : "/before is for idem";
     }
     return "a target's details are /threads=N /blind /fsync=WHEN "
-           "/replication=MODE /replica-threads=N /batch /before "
+           "/replication=MODE /replica-threads=N /batch /before /tls "
            "/at=HOST:PORT /pid=N";
 }
 
@@ -129,6 +141,13 @@ static const char *detail_read(idb_spec *spec, const char *text, size_t len) {
             return "/blind is for idem: no other target has shards";
         spec->target = &idb_target_idem_blind;
         return NULL;
+    }
+    if (len == 3 && !memcmp(text, "tls", 3)) {
+        spec->tls = true;
+        if (!idb_tls_is_built())
+            return "/tls: this idembench was built without TLS";
+        return is_idem(spec) || is_redis(spec) ? NULL
+                                               : "/tls is for idem and redis";
     }
     if (len > 8 && !memcmp(text, "threads=", 8)) {
         if (!number_read(text + 8, len - 8, 1024, &spec->threads) ||
@@ -241,6 +260,21 @@ static const char *complete_spec(const idb_options *o, idb_spec *spec) {
                : NULL;
 }
 
+/* What --tls-... is about: a server that runs already. */
+static const char *complete_tls(const idb_options *o, const char **about) {
+    const idb_tls_files *files = &o->tls_files;
+    bool is_said = files->ca || files->cert || files->key || o->tls_name ||
+                   o->tls_verify != IDP_TLS_VERIFY_FULL;
+    bool is_met = !is_said;
+    for (uint32_t i = 0; i < o->spec_count; i++)
+        is_met |= o->specs[i].tls && o->specs[i].external.port;
+    *about = "--tls-...";
+    if (!is_met)
+        return "is for a target with /tls and /at=HOST:PORT";
+    *about = "--tls-key";
+    return files->key && !files->cert ? "needs --tls-cert" : NULL;
+}
+
 const char *idb_specs_complete(idb_options *o, const char **about) {
     for (uint32_t i = 0; i < o->spec_count; i++) {
         *about = o->specs[i].label;
@@ -248,5 +282,6 @@ const char *idb_specs_complete(idb_options *o, const char **about) {
         if (wrong)
             return wrong;
     }
-    return complete_args(o, about);
+    const char *wrong = complete_tls(o, about);
+    return wrong ? wrong : complete_args(o, about);
 }

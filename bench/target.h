@@ -8,10 +8,8 @@
 #define IDB_TARGET_H
 
 #include "bench/job.h"
+#include "bench/wire.h"
 #include "proto/terms.h"
-
-#include <stdbool.h>
-#include <stddef.h>
 
 /* One of a connection's `pipeline` places: a job under way. */
 typedef struct idb_slot {
@@ -80,10 +78,11 @@ typedef struct idb_target {
 
     /* Optional. Once per run, over a blocking connection: learn what the
      * codec must know. Returns 0, or a text that says what failed. */
-    const char *(*prepare)(idb_codec *codec, int fd);
+    const char *(*prepare)(idb_codec *codec, idb_wire *wire);
 
     /* Optional. Once per connection, blocking, before load. */
-    const char *(*greet)(const idb_codec *codec, int fd, uint32_t number);
+    const char *(*greet)(const idb_codec *codec, idb_wire *wire,
+                         uint32_t number);
 
     /* Optional. Ends what is sent at once; returns its size, which is at most
      * IDB_END_BYTES_MAX. */

@@ -18,9 +18,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #define NS_BYTES 0
 
@@ -167,9 +164,7 @@ static bool reply_tell(const idb_slot *slot, const uint8_t *bytes, size_t len,
     return true;
 }
 
-#define HELLO_SECONDS_MAX 10
-
-static const char *say_hello(int fd, bool move, uint32_t shard,
+static const char *say_hello(idb_wire *wire, bool move, uint32_t shard,
                              idp_hello *hello) {
     uint8_t bytes[IDP_HELLO_BYTES_MAX + 64];
     static const uint8_t name[] = "idembench";
@@ -178,37 +173,39 @@ static const char *say_hello(int fd, bool move, uint32_t shard,
                            .shard = shard,
                            .client = {name, sizeof name - 1}};
     size_t len = idp_request_write(bytes, sizeof bytes, &request), have = 0;
-    const struct timeval patience = {.tv_sec = HELLO_SECONDS_MAX}, none = {0};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (write(fd, bytes, len) != (ssize_t)len)
-        return "cannot send hello";
+    idb_wire_patience(wire, IDB_GREET_SECONDS);
+    if (!idb_wire_send(wire, bytes, len))
+        return idb_wire_why(wire, "cannot send hello");
     for (;;) {
-        ssize_t got = read(fd, bytes + have, sizeof bytes - have);
+        ssize_t got = idb_wire_recv(wire, bytes + have, sizeof bytes - have);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno == EAGAIN)
             return "what listens there says nothing to hello: is it "
                    "idemstored?";
         if (got <= 0)
-            return "the server closed at hello: is it idemstored?";
+            return idb_wire_why(
+                wire, "the server closed at hello: is it idemstored?");
         have += (size_t)got;
         idp_reply reply;
         idp_reply_read_status status =
             idp_reply_open(bytes, have, sizeof bytes, &reply, &len);
         if (status == IDP_REPLY_PARTIAL && have < sizeof bytes)
             continue;
+        if (bytes[0] == IDB_TLS_ALERT)
+            return IDB_WANTS_TLS;
         if (status != IDP_REPLY_WHOLE || reply.is_error ||
             !idp_hello_read(reply.result, hello))
             return "what listens there does not speak idemstore's protocol, or "
                    "wants a secret";
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+        idb_wire_patience(wire, 0);
         return NULL;
     }
 }
 
-static const char *prepare_idem(idb_codec *codec, int fd) {
+static const char *prepare_idem(idb_codec *codec, idb_wire *wire) {
     idp_hello hello;
-    const char *failed = say_hello(fd, false, 0, &hello);
+    const char *failed = say_hello(wire, false, 0, &hello);
     if (failed)
         return failed;
     codec->shards = hello.shards > 0 ? hello.shards : 1;
@@ -216,9 +213,10 @@ static const char *prepare_idem(idb_codec *codec, int fd) {
     return NULL;
 }
 
-static const char *greet(const idb_codec *codec, int fd, uint32_t shard) {
+static const char *greet(const idb_codec *codec, idb_wire *wire,
+                         uint32_t shard) {
     idp_hello hello;
-    return codec->shards > 1 ? say_hello(fd, true, shard, &hello) : NULL;
+    return codec->shards > 1 ? say_hello(wire, true, shard, &hello) : NULL;
 }
 
 static bool belongs(const idb_codec *codec, uint64_t number, uint32_t shard) {

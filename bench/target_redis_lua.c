@@ -131,25 +131,43 @@ static idb_read_status reply_read(const idb_codec *codec, idb_slot *slots,
     return IDB_WHOLE;
 }
 
-static bool script_load(redisContext *redis, const char *script, char *sha) {
-    redisReply *reply = redisCommand(redis, "SCRIPT LOAD %s", script);
+/* The reply to what was sent, as hiredis reads it; NULL: there is none. */
+static redisReply *reply_await(idb_wire *wire) {
+    redisReader *reader = redisReaderCreate();
+    void *reply = NULL;
+    char came[1024];
+    while (reader && !reply) {
+        ssize_t got = idb_wire_recv(wire, came, sizeof came);
+        if (got <= 0 ||
+            redisReaderFeed(reader, came, (size_t)got) != REDIS_OK ||
+            redisReaderGetReply(reader, &reply) != REDIS_OK)
+            break;
+    }
+    if (reader)
+        redisReaderFree(reader);
+    return reply;
+}
+
+static bool script_load(idb_wire *wire, const char *script, char *sha) {
+    char *command = NULL;
+    int len = redisFormatCommand(&command, "SCRIPT LOAD %s", script);
+    redisReply *reply = NULL;
+    if (len > 0 && idb_wire_send(wire, command, (size_t)len))
+        reply = reply_await(wire);
     bool loaded = reply && reply->type == REDIS_REPLY_STRING;
     if (loaded)
         snprintf(sha, 41, "%s", reply->str);
     if (reply)
         freeReplyObject(reply);
+    redisFreeCommand(command);
     return loaded;
 }
 
-/* The setup has no hurry: it goes through hiredis itself. */
-static const char *prepare_redis_lua(idb_codec *codec, int fd) {
-    redisContext *redis = redisConnectFd(fd);
-    if (!redis)
-        return "out of memory";
-    bool loaded = script_load(redis, acquire_script, codec->sha_acquire) &&
-                  script_load(redis, complete_script, codec->sha_complete);
-    redisFreeKeepFd(redis);
-    return loaded ? NULL : "redis did not take the scripts";
+/* The setup has no hurry: hiredis itself writes and reads. */
+static const char *prepare_redis_lua(idb_codec *codec, idb_wire *wire) {
+    bool loaded = script_load(wire, acquire_script, codec->sha_acquire) &&
+                  script_load(wire, complete_script, codec->sha_complete);
+    return loaded ? NULL : idb_wire_why(wire, "redis did not take the scripts");
 }
 
 const idb_target idb_target_redis_lua = {

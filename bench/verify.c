@@ -28,7 +28,7 @@ typedef struct actor {
 } actor;
 
 typedef struct line {
-    int fd;
+    idb_wire wire;
     uint32_t number;
     size_t have, out_len;
     uint8_t *in, *out;
@@ -154,14 +154,9 @@ static bool reply_take(stage *s, line *l, uint64_t now_ns,
 }
 
 static bool flush_line(stage *s, line *l) {
-    size_t at = 0;
-    while (at < l->out_len) {
-        ssize_t sent = send(l->fd, l->out + at, l->out_len - at, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR) {
-            s->failed = "a connection was lost";
-            return false;
-        }
-        at += sent > 0 ? (size_t)sent : 0;
+    if (!idb_wire_send(&l->wire, l->out, l->out_len)) {
+        s->failed = idb_wire_why(&l->wire, "a connection was lost");
+        return false;
     }
     l->out_len = 0;
     return true;
@@ -169,12 +164,12 @@ static bool flush_line(stage *s, line *l) {
 
 static bool readable(stage *s, line *l) {
     size_t at = 0;
-    ssize_t got = recv(l->fd, l->in + l->have,
-                       IN_BYTES + s->reply_max - l->have, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    ssize_t got = idb_wire_take(&l->wire, l->in + l->have,
+                                IN_BYTES + s->reply_max - l->have);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR || errno == EINPROGRESS))
         return true;
     if (got <= 0) {
-        s->failed = "the server closed a connection";
+        s->failed = idb_wire_why(&l->wire, "the server closed a connection");
         return false;
     }
     l->have += (size_t)got;
@@ -241,15 +236,15 @@ static bool play(stage *s) {
 
 static const char *line_open(stage *s, line *l, const idb_endpoint *server) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = l};
-    l->fd = idb_connect(server);
-    if (l->fd < 0)
-        return "cannot connect to the server";
+    const char *failed = idb_wire_open(&l->wire, server);
+    if (failed)
+        return failed;
     l->in = malloc(IN_BYTES + s->reply_max);
     l->out = malloc(s->request_max * (s->actors + 1));
     l->actors = calloc(s->actors, sizeof *l->actors);
     if (!l->in || !l->out || !l->actors)
         return "out of memory";
-    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, l->fd, &event) != 0)
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, l->wire.fd, &event) != 0)
         return "epoll_ctl failed";
     for (uint32_t k = 0; k < s->actors; k++)
         ask_next(s, l, k, idb_now_ns());
@@ -259,8 +254,7 @@ static const char *line_open(stage *s, line *l, const idb_endpoint *server) {
 static void stage_close(stage *s) {
     for (uint32_t i = 0; s->lines && i < s->count; i++) {
         line *l = &s->lines[i];
-        if (l->fd >= 0)
-            close(l->fd);
+        idb_wire_close(&l->wire);
         free(l->in);
         free(l->out);
         free(l->actors);
@@ -282,7 +276,7 @@ static const char *stage_open(stage *s, const idb_plan *plan) {
     if (s->epoll < 0 || !s->lines || !s->result)
         return "out of memory";
     for (uint32_t i = 0; i < s->count; i++) {
-        s->lines[i].fd = -1;
+        s->lines[i].wire.fd = -1;
         s->lines[i].number = i;
     }
     const char *failed = NULL;
@@ -332,6 +326,7 @@ static const char *perform_verify(void *ctx, idb_plan *plan) {
         failed = "a promise is broken";
     }
     fflush(stdout);
+    failed = idb_text_kept(failed);
     stage_close(&s);
     idb_recorder_free(s.recorder);
     return failed;

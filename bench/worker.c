@@ -43,6 +43,12 @@ bool idb_worker_init(idb_worker *worker, idb_control *control,
     if (worker->epoll < 0 || !worker->conns || !worker->in || !worker->out ||
         !worker->hist)
         return false;
+    if (plan->server.tls) {
+        worker->sealed_cap = idb_sealed_max(worker->out_cap);
+        worker->sealed = malloc(worker->sealed_cap);
+        if (!worker->sealed)
+            return false;
+    }
     for (uint32_t i = 0; i < worker->conn_count; i++)
         if (!idb_conn_init(&worker->conns[i], plan))
             return false;
@@ -67,6 +73,7 @@ void idb_worker_fini(idb_worker *worker) {
     free(worker->conns);
     free(worker->in);
     free(worker->out);
+    free(worker->sealed);
     idb_hist_free(worker->hist);
 }
 
@@ -122,7 +129,7 @@ static idb_conn *conn_with_room(idb_worker *worker) {
         uint32_t turn = worker->conn_turn;
         worker->conn_turn = turn + 1 < worker->conn_count ? turn + 1 : 0;
         idb_conn *conn = &worker->conns[turn];
-        if (conn->fd >= 0 && conn->idle_count > 0)
+        if (conn->wire.fd >= 0 && conn->idle_count > 0)
             return conn;
     }
     return NULL;
@@ -174,7 +181,7 @@ static bool all_lost(const idb_worker *worker) {
 
 static bool is_idle(const idb_worker *worker) {
     for (uint32_t i = 0; i < worker->conn_count; i++)
-        if (worker->conns[i].fd >= 0 && worker->conns[i].busy > 0)
+        if (worker->conns[i].wire.fd >= 0 && worker->conns[i].busy > 0)
             return false;
     return true;
 }
@@ -207,7 +214,7 @@ static void count_unanswered(idb_worker *worker, const idb_conn *conn,
                              uint64_t now_ns) {
     idb_troubles *troubles = &worker->troubles;
     for (uint32_t i = 0; i < worker->control->plan->pipeline; i++) {
-        if (conn->fd < 0 || !conn->slots[i].busy)
+        if (conn->wire.fd < 0 || !conn->slots[i].busy)
             continue;
         uint64_t waited_ns = now_ns - conn->slots[i].since_ns;
         troubles->unanswered++;
@@ -274,7 +281,8 @@ void *idb_worker_main(void *arg) {
     if (opened)
         loop(worker);
     if (!worker->failed && all_lost(worker))
-        worker->failed = "the server closed every connection";
+        worker->failed =
+            worker->why[0] ? worker->why : "the server closed every connection";
     atomic_fetch_add(&control->finished, 1);
     return NULL;
 }

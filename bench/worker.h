@@ -29,14 +29,14 @@ typedef struct idb_control {
 } idb_control;
 
 typedef struct idb_conn {
-    int fd; /* -1: closed, or not yet opened */
+    idb_wire wire; /* its fd is -1: closed, or not yet opened */
     uint32_t shard;
     uint32_t busy;       /* requests under way */
     uint32_t ring_head;  /* of the slots in the order of their requests */
     uint32_t ring_count; /* in_order targets only */
     uint32_t idle_count;
     idp_bytes rest; /* the beginning of a reply that is not whole */
-    idp_bytes late; /* requests that did not fit, from late_at on */
+    idp_bytes late; /* requests (sealed) that did not fit, from late_at on */
     size_t late_at;
     uint32_t *ring;
     uint32_t *idle;
@@ -56,11 +56,14 @@ typedef struct idb_worker {
     uint32_t conn_turn;  /* open loop: whose turn it is */
     uint8_t *in, *out;
     size_t in_cap, out_cap;
+    uint8_t *sealed; /* with TLS: what `out` becomes */
+    size_t sealed_cap;
     idb_picker picker;
     idb_phase phase;
     uint64_t due_ns; /* open loop: when the next job is planned */
     double gap_ns;   /* open loop: mean time between jobs */
     const char *failed;
+    char why[IDP_TLS_WHY_BYTES]; /* of the first that TLS lost; "": none */
 
     uint64_t jobs;
     uint64_t keys_new;

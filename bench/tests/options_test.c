@@ -74,6 +74,23 @@ Test(options, what_is_kept_is_said_for_all_or_for_one) {
     cr_assert_not(idb_spec_has_files(&o.specs[0]));
 }
 
+Test(options, tls_is_a_targets_and_its_files_are_of_one_that_runs) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn --target idem,idem/tls,redis-lua/tls"), 0);
+    cr_assert_not(o.specs[0].tls);
+    cr_assert(o.specs[1].tls);
+    cr_assert(o.specs[2].tls);
+    cr_assert_eq(parse(&o, "--target redis/tls/at=127.0.0.1:1 --tls-ca ca.pem "
+                           "--tls-verify ca --tls-name a.example "
+                           "--tls-cert c.pem --tls-key k.pem"),
+                 0);
+    cr_assert_eq(o.tls_verify, IDP_TLS_VERIFY_CA);
+    cr_assert_str_eq(o.tls_files.ca, "ca.pem");
+    cr_assert_str_eq(o.tls_files.cert, "c.pem");
+    cr_assert_str_eq(o.tls_files.key, "k.pem");
+    cr_assert_str_eq(o.tls_name, "a.example");
+}
+
 Test(options, mix_cpus_and_choices_are_read) {
     idb_options o;
     cr_assert_eq(parse(&o, "--spawn --mix fresh=2,replay=5 --keys zipf "
@@ -128,6 +145,12 @@ Test(options, what_makes_no_sense_exits_64, .init = cr_redirect_stderr) {
         "--spawn --target redis/before --before /bin/true",
         "--spawn --target idem/replica-threads=0",
         "--target idem/at=127.0.0.1:1/fsync=no",
+        "--spawn --target memcached/tls",
+        "--spawn --target echo/tls",
+        "--spawn --target redis/tls --tls-ca ca.pem",
+        "--target redis/at=127.0.0.1:1 --tls-verify none",
+        "--target redis/tls/at=127.0.0.1:1 --tls-verify half",
+        "--target redis/tls/at=127.0.0.1:1 --tls-key k.pem",
         "--compare one.json",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
