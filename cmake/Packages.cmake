@@ -7,6 +7,7 @@ find_package(Threads REQUIRED)
 
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(confuse REQUIRED IMPORTED_TARGET libconfuse>=3.3)
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
 if(IDEM_TLS)
   pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl>=3.0)

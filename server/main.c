@@ -1,35 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c -- idemstored: flags in, daemon out. */
-#include "server/admin/config.h"
+/* main.c -- idemstored: settings in, daemon out. */
+#include "server/admin/settings.h"
+#include "server/io/examine.h"
 #include "server/io/serve.h"
 #include "server/storage/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#define EXIT_USAGE 64 /* EX_USAGE */
+#define EXIT_USAGE  64 /* EX_USAGE */
+#define EXIT_CONFIG 78 /* EX_CONFIG */
 
-int main(int argc, char **argv) {
-    ids_config config;
-    char why[256];
-    if (!ids_config_parse(&config, argc, argv, why, sizeof why)) {
-        fprintf(stderr, "idemstored: %s\n", why);
-        return EXIT_USAGE;
-    }
-    if (config.help) {
-        char text[8192];
-        ids_config_help(text, sizeof text);
-        fputs(text, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (config.version) {
+static int print_help(void) {
+    char text[16384];
+    ids_config_help(text, sizeof text);
+    fputs(text, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int print_config(const ids_settings *settings) {
+    static char text[256u << 10]; /* more than file and flags can be */
+    ids_settings_print(settings, text, sizeof text);
+    fputs(text, stdout);
+    return EXIT_SUCCESS;
+}
+
+/* --test-config says where, as a compiler does; a start says who speaks. */
+static int complain(const ids_complaint *complaint, bool tests) {
+    fprintf(stderr, "%s%s\n", tests ? "" : "idemstored: ", complaint->why);
+    return tests || complaint->layer != IDS_BY_FLAG ? EXIT_CONFIG : EXIT_USAGE;
+}
+
+static void tell_stray(const char *variable, const char *near) {
+    fprintf(stderr,
+            "idemstored: %s: no such variable, it sets nothing; did you mean "
+            "%s?\n",
+            variable, near);
+}
+
+static int test_config(const ids_settings *settings) {
+    ids_complaint complaint;
+    if (!ids_examine(settings, &complaint))
+        return complain(&complaint, true);
+    printf("%s: good\n",
+           settings->config.path ? settings->config.path : "settings");
+    return EXIT_SUCCESS;
+}
+
+/* What a file says is looked at first: who wrote it learns the line. */
+static int serve(const ids_settings *settings) {
+    ids_complaint complaint;
+    if (settings->config.path && !ids_examine(settings, &complaint))
+        return complain(&complaint, false);
+    return ids_serve(&settings->config);
+}
+
+static int run(const ids_settings *settings, const ids_given *given) {
+    const ids_config *config = &settings->config;
+    if (config->help)
+        return print_help();
+    if (config->version) {
         puts("idemstored " IDEM_VERSION);
         return EXIT_SUCCESS;
     }
-    if (config.check && !config.data_dir) {
+    ids_settings_strays(given, tell_stray);
+    if (config->test)
+        return test_config(settings);
+    if (config->print)
+        return print_config(settings);
+    if (config->check && !config->data_dir) {
         fprintf(stderr, "idemstored: --check: --data-dir is missing\n");
         return EXIT_USAGE;
     }
-    return config.check ? ids_check(config.data_dir, config.compare)
-                        : ids_serve(&config);
+    return config->check ? ids_check(config->data_dir, config->compare)
+                         : serve(settings);
+}
+
+/* Where the flags can't be read, too. */
+static bool has_test(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "-t") || !strcmp(argv[i], "--test-config"))
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv) {
+    const ids_given given = {argc, argv, environ};
+    ids_complaint complaint;
+    ids_settings *settings = ids_settings_load(&given, &complaint);
+    if (!settings)
+        return complain(&complaint, has_test(argc, argv));
+    int code = run(settings, &given);
+    ids_settings_free(settings);
+    return code;
 }

@@ -4,8 +4,9 @@
 usr/bin, and writes it as an OCI archive: one layer, its configuration, its
 manifest. See https://github.com/opencontainers/image-spec.
 
-What is in it beside the programs: the libraries that they load, the loader,
-TLS roots, time zones, and what names a user and orders a lookup. No shell."""
+What is in it beside the programs: the libraries that they load, with their
+copyright files, the loader, TLS roots, time zones, and what names a user and
+orders a lookup. No shell."""
 import gzip
 import hashlib
 import io
@@ -57,11 +58,23 @@ def add_file(root, name, source):
     to.chmod(os.stat(source).st_mode)
 
 
+def notice(library):
+    """The copyright file of the package that the library is from."""
+    for path in (library, "/usr" + library):
+        said = subprocess.run(["dpkg", "-S", path], capture_output=True,
+                              text=True).stdout
+        if said:
+            package = said.split(":")[0]
+            return f"usr/share/doc/{package}/copyright"
+    return refuse(f"{library} is of no package: whose is it?")
+
+
 def complete(root, source):
     for program in sorted((root / "usr/bin").iterdir()):
         for library in libraries(program):
             # /lib is a link to /usr/lib on Debian; here there is no /usr/lib.
             add_file(root, library.lstrip("/"), library)
+            add_file(root, notice(library), "/" + notice(library))
     if not Path("/" + ROOTS).exists():
         refuse(f"/{ROOTS} is not here: install ca-certificates")
     add_file(root, ROOTS, "/" + ROOTS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.h -- what the daemon is told: one table of flags, read by the
- * parser, by --help and by the man page. A default lives there and nowhere
- * else. */
+ * parsers of flags, environment and file, by --help and by the man page. A
+ * default lives there and nowhere else. */
 #ifndef IDS_CONFIG_H
 #define IDS_CONFIG_H
 
@@ -21,8 +21,9 @@ typedef enum ids_replication {
     IDS_REPLICATION_SYNC
 } ids_replication;
 
+/* Texts borrow from the settings that it is part of (settings.h). */
 typedef struct ids_config {
-    const char *listen[IDS_LISTEN_MAX]; /* borrow from argv, or static */
+    const char *listen[IDS_LISTEN_MAX];
     uint64_t listen_count;
     uint64_t socket_mode;      /* of unix sockets */
     uint64_t threads;          /* 0: as many as cores may be used */
@@ -54,6 +55,9 @@ typedef struct ids_config {
     bool restored; /* data folder and peer state are copies */
     bool peer_insecure;
     bool version;
+    const char *path; /* of the file of settings; NULL: none */
+    bool test;
+    bool print;
     bool check;
     const char *compare; /* with check: another folder; NULL: none */
     bool help;
@@ -71,6 +75,13 @@ typedef enum ids_config_kind {
     IDS_CONFIG_LEVEL
 } ids_config_kind;
 
+/* When a new value holds. */
+typedef enum ids_reload {
+    IDS_RESTART, /* at the next start */
+    IDS_LIVE,    /* at a reload */
+    IDS_ONCE     /* it is for one start: only a flag says it */
+} ids_reload;
+
 typedef struct ids_config_row {
     const char *name;     /* "--threads" */
     const char *argument; /* "N"; NULL for a flag */
@@ -80,14 +91,26 @@ typedef struct ids_config_row {
     const char *preset_is; /* in words, where the default is worked out */
     uint64_t min, max;     /* COUNT, BYTES */
     const char *help;
+    ids_reload reload;
+    const char *alias; /* "-c"; NULL: none */
 } ids_config_row;
 
-const ids_config_row *ids_config_rows(size_t *count);
+#define IDS_CONFIG_ROWS_MAX  96
+#define IDS_CONFIG_KEY_BYTES 64
 
-/* Fills config from the defaults and argv. False: why says which flag is bad,
- * and why. Takes "--name value" and "--name=value". */
-bool ids_config_parse(ids_config *config, int argc, char *const argv[],
-                      char *why, size_t why_cap);
+const ids_config_row *ids_config_rows(size_t *count);
+size_t ids_config_index(const ids_config_row *row);
+
+/* By "--threads" or "-c", and by its key; NULL: there is none. */
+const ids_config_row *ids_config_find(const char *flag, size_t len);
+const ids_config_row *ids_config_find_key(const char *key);
+
+/* "max_memory", and "IDEMSTORED_MAX_MEMORY". */
+#define IDS_CONFIG_VARIABLES "IDEMSTORED_"
+void ids_config_key(const ids_config_row *row,
+                    char key[static IDS_CONFIG_KEY_BYTES]);
+void ids_config_variable(const ids_config_row *row,
+                         char name[static IDS_CONFIG_KEY_BYTES]);
 
 /* Whether there is another node, or may be one. */
 static inline bool ids_config_has_peer(const ids_config *config) {

@@ -34,14 +34,16 @@ static const char *bare(const char *flag) {
     return flag + strspn(flag, "-");
 }
 
-const char *ids_nearest_flag(const char *flag, const ids_config_row *rows,
-                             size_t count) {
-    const char *best = other_word(flag);
-    size_t best_far = best ? 0 : SIZE_MAX;
+const ids_config_row *ids_nearest_row(const char *flag) {
+    const char *other = other_word(flag);
+    size_t best_far = SIZE_MAX, count;
+    const ids_config_row *best = NULL, *rows = ids_config_rows(&count);
+    if (other)
+        return ids_config_find(other, strlen(other));
     for (size_t i = 0; i < count; i++) {
         size_t far = idem_near(bare(flag), bare(rows[i].name));
         if (far < best_far)
-            best = rows[i].name, best_far = far;
+            best = &rows[i], best_far = far;
     }
     return best;
 }

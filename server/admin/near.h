@@ -6,7 +6,6 @@
 #include "server/admin/config.h"
 
 /* NULL: none is near. Static storage. */
-const char *ids_nearest_flag(const char *flag, const ids_config_row *rows,
-                             size_t count);
+const ids_config_row *ids_nearest_row(const char *flag);
 
 #endif

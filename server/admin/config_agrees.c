@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_agrees.c -- settings that are good one by one, and make no sense
+ * together. */
+#include "server/admin/config_value.h"
+
+#include "server/journal/change.h"
+#include "server/peer/name.h"
+
+#include <string.h>
+
+static bool check_replication(ids_settings *s, ids_complaint *complaint) {
+    ids_config *config = &s->config;
+    if (config->replication == IDS_REPLICATION_UNSET && config->replicate_from)
+        config->replication = IDS_REPLICATION_SYNC;
+    if (config->replication == IDS_REPLICATION_NONE && config->replicate_from)
+        return ids_settings_refuse(s, "--replicate-from", complaint,
+                                   ": a replica can't run with --replication "
+                                   "none; take async or sync");
+    if (config->min_in_sync > 1 && config->replication != IDS_REPLICATION_SYNC)
+        return ids_settings_refuse(s, "--min-in-sync", complaint,
+                                   " %llu: needs --replication sync",
+                                   (unsigned long long)config->min_in_sync);
+    if (config->hold_claims_ms && config->replicate_from)
+        return ids_settings_refuse(
+            s, "--hold-claims", complaint,
+            ": a replica takes no claims anyway; give one of the two, not "
+            "--replicate-from as well");
+    return true;
+}
+
+static bool check_checks(const ids_settings *s, ids_complaint *complaint) {
+    const ids_config *config = &s->config;
+    if (config->compare && !config->check)
+        return ids_settings_refuse(s, "--compare", complaint,
+                                   " %.200s: needs --check, and a --data-dir "
+                                   "to compare it with",
+                                   config->compare);
+    return true;
+}
+
+static bool check_node(const ids_settings *s, ids_complaint *complaint) {
+    const char *node = s->config.node;
+    ids_node_name name;
+    if (node && !ids_node_name_from(
+                    &name, (idp_slice){(const uint8_t *)node, strlen(node)}))
+        return ids_settings_refuse(s, "--node", complaint,
+                                   " %.80s: must be 1 to %d letters, digits, "
+                                   "'.', '_' or '-'",
+                                   node, IDS_NODE_NAME_BYTES - 1);
+    return true;
+}
+
+/* What is larger would fit no replica's backlog, and each such change would
+ * cost a full copy; or no connection's buffer. */
+static bool check_limits(const ids_settings *s, ids_complaint *complaint) {
+    const ids_config *config = &s->config;
+    unsigned long long result = config->result_bytes_max;
+    if (ids_config_has_peer(config) &&
+        result + IDS_CHANGE_BARE_BYTES_MAX > config->ring_bytes / 4)
+        return ids_settings_refuse(s, "--max-result", complaint,
+                                   " %llu: --replication-backlog %llu must be "
+                                   "at least four times as much, and a little",
+                                   result,
+                                   (unsigned long long)config->ring_bytes);
+    if (config->memory_bytes_max && result > config->memory_bytes_max)
+        return ids_settings_refuse(
+            s, "--max-result", complaint,
+            " %llu: --max-memory %llu must be as much", result,
+            (unsigned long long)config->memory_bytes_max);
+    if (config->buffer_bytes_max && result > config->buffer_bytes_max)
+        return ids_settings_refuse(
+            s, "--max-result", complaint,
+            " %llu: --max-buffers %llu must be as much", result,
+            (unsigned long long)config->buffer_bytes_max);
+    return true;
+}
+
+bool ids_config_agrees(ids_settings *settings, ids_complaint *complaint) {
+    return check_replication(settings, complaint) &&
+           check_node(settings, complaint) &&
+           check_limits(settings, complaint) &&
+           check_checks(settings, complaint);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* examine.c -- what settings name outside of themselves; see examine.h. */
+#include "server/io/examine.h"
+
+#include "server/net/listen.h"
+#include "server/peer/endpoint.h"
+#include "server/worker/secret.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct examined {
+    const ids_settings *settings;
+    const ids_config *config;
+    ids_complaint *complaint;
+} examined;
+
+static bool examine_listen(const examined *e, const char *words) {
+    ids_address found[IDS_LISTENERS_MAX];
+    char why[256];
+    size_t count =
+        ids_address_parse(found, IDS_LISTENERS_MAX, words, why, sizeof why);
+    if (!count)
+        return ids_settings_refuse(e->settings, "--listen", e->complaint,
+                                   " %.200s: %s", words, why);
+    for (size_t i = 0; i < count; i++)
+        if (!ids_address_is_local(&found[i]) && !e->config->secret_file &&
+            !e->config->insecure)
+            return ids_settings_refuse(
+                e->settings, "--listen", e->complaint,
+                " %.200s: beyond loopback a --secret-file is needed (or "
+                "--insecure, if everybody there may do everything)",
+                words);
+    return true;
+}
+
+static bool examine_secret(const examined *e) {
+    ids_secret secret;
+    char why[128];
+    const char *path = e->config->secret_file;
+    bool good = !path || ids_secret_load(&secret, path, why, sizeof why);
+    sodium_memzero(&secret, sizeof secret);
+    return good || ids_settings_refuse(e->settings, "--secret-file",
+                                       e->complaint, " %.200s: %s", path, why);
+}
+
+static bool examine_endpoint(const examined *e, const char *flag,
+                             const char *words) {
+    ids_endpoint endpoint;
+    if (!words || (words[0] && words[0] != ':' &&
+                   ids_endpoint_from(&endpoint, words, strlen(words))))
+        return true;
+    return ids_settings_refuse(e->settings, flag, e->complaint,
+                               " %.200s: it is not HOST:PORT", words);
+}
+
+static bool examine_peer(const examined *e) {
+    const ids_config *config = e->config;
+    if (!examine_endpoint(e, "--replicate-from", config->replicate_from) ||
+        !examine_endpoint(e, "--advertise", config->advertise))
+        return false;
+    if (!ids_config_has_peer(config) || config->secret_file ||
+        config->peer_insecure)
+        return true;
+    return ids_settings_refuse(
+        e->settings,
+        config->replicate_from ? "--replicate-from" : "--replication",
+        e->complaint,
+        ": another node needs a --secret-file, the same on both (or "
+        "--peer-insecure)");
+}
+
+/* The folder, or the one in which it will be made. */
+static bool examine_data_dir(const examined *e) {
+    const char *path = e->config->data_dir;
+    struct stat about;
+    if (!path)
+        return true;
+    int error = stat(path, &about) == 0 ? 0 : errno;
+    if (!error && !S_ISDIR(about.st_mode))
+        error = ENOTDIR;
+    if (!error && access(path, R_OK | W_OK | X_OK) != 0)
+        error = errno;
+    if (!error || error == ENOENT)
+        return true;
+    return ids_settings_refuse(e->settings, "--data-dir", e->complaint,
+                               " %.200s: %s", path, strerror(error));
+}
+
+bool ids_examine(const ids_settings *settings, ids_complaint *complaint) {
+    const examined e = {settings, &settings->config, complaint};
+    for (uint64_t i = 0; i < e.config->listen_count; i++)
+        if (!examine_listen(&e, e.config->listen[i]))
+            return false;
+    return examine_secret(&e) && examine_peer(&e) && examine_data_dir(&e);
+}
