@@ -21,6 +21,23 @@ typedef enum ids_replication {
     IDS_REPLICATION_SYNC
 } ids_replication;
 
+/* What speaks plain on a TCP listener, once there is a certificate. */
+typedef enum ids_tls_plain {
+    IDS_TLS_PLAIN_UNSET, /* refused */
+    IDS_TLS_OPTIONAL,    /* is served */
+    IDS_TLS_REQUIRED     /* is refused */
+} ids_tls_plain;
+
+/* Whether a client shows a certificate. */
+typedef enum ids_tls_clients {
+    IDS_TLS_CLIENTS_UNSET, /* required where somebody is named who signs them */
+    IDS_TLS_CLIENTS_NO,
+    IDS_TLS_CLIENTS_OPTIONAL,
+    IDS_TLS_CLIENTS_REQUIRED
+} ids_tls_clients;
+
+typedef enum ids_tls_min { IDS_TLS_MIN_1_2 = 1, IDS_TLS_MIN_1_3 } ids_tls_min;
+
 /* Texts borrow from the settings that it is part of (settings.h). */
 typedef struct ids_config {
     const char *listen[IDS_LISTEN_MAX];
@@ -49,6 +66,12 @@ typedef struct ids_config {
     uint64_t ring_bytes;
     ids_fsync fsync;
     const char *secret_file; /* NULL: none */
+    const char *tls_cert;    /* NULL: no TLS */
+    const char *tls_key;     /* NULL: in tls_cert */
+    const char *tls_ca;      /* NULL: none */
+    ids_tls_plain tls;
+    ids_tls_clients tls_clients;
+    ids_tls_min tls_min;
     ids_log_level log_level;
     bool huge_pages;
     bool insecure;
@@ -72,6 +95,9 @@ typedef enum ids_config_kind {
     IDS_CONFIG_LISTEN,
     IDS_CONFIG_FSYNC,
     IDS_CONFIG_REPLICATION,
+    IDS_CONFIG_TLS,
+    IDS_CONFIG_TLS_CLIENTS,
+    IDS_CONFIG_TLS_MIN,
     IDS_CONFIG_LEVEL
 } ids_config_kind;
 
@@ -115,6 +141,12 @@ void ids_config_variable(const ids_config_row *row,
 /* Whether there is another node, or may be one. */
 static inline bool ids_config_has_peer(const ids_config *config) {
     return config->replication > IDS_REPLICATION_NONE || config->replicate_from;
+}
+
+/* Whoever comes by TCP shows a certificate, or is not served. */
+static inline bool ids_config_knows_clients(const ids_config *config) {
+    return config->tls == IDS_TLS_REQUIRED &&
+           config->tls_clients == IDS_TLS_CLIENTS_REQUIRED;
 }
 
 /* The text of --help, as much as fits; returns its whole length. */

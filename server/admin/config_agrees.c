@@ -75,9 +75,43 @@ static bool check_limits(const ids_settings *s, ids_complaint *complaint) {
     return true;
 }
 
+/* Which setting of TLS is there that says nothing without a certificate. */
+static const char *idle_tls_flag(const ids_config *config) {
+    if (config->tls_key)
+        return "--tls-key";
+    if (config->tls_ca)
+        return "--tls-ca";
+    if (config->tls)
+        return "--tls";
+    if (config->tls_clients)
+        return "--tls-clients";
+    return config->tls_min != IDS_TLS_MIN_1_3 ? "--tls-min" : NULL;
+}
+
+static bool check_tls(ids_settings *s, ids_complaint *complaint) {
+    ids_config *config = &s->config;
+    const char *idle = config->tls_cert ? NULL : idle_tls_flag(config);
+    if (idle)
+        return ids_settings_refuse(s, idle, complaint,
+                                   ": there is no TLS without --tls-cert; name "
+                                   "the certificate's file, or leave this out");
+    if (!config->tls_cert)
+        return true;
+    if (config->tls_clients > IDS_TLS_CLIENTS_NO && !config->tls_ca)
+        return ids_settings_refuse(s, "--tls-clients", complaint,
+                                   ": needs --tls-ca, the file of those who "
+                                   "sign clients' certificates");
+    if (!config->tls)
+        config->tls = IDS_TLS_REQUIRED;
+    if (!config->tls_clients)
+        config->tls_clients =
+            config->tls_ca ? IDS_TLS_CLIENTS_REQUIRED : IDS_TLS_CLIENTS_NO;
+    return true;
+}
+
 bool ids_config_agrees(ids_settings *settings, ids_complaint *complaint) {
     return check_replication(settings, complaint) &&
            check_node(settings, complaint) &&
            check_limits(settings, complaint) &&
-           check_checks(settings, complaint);
+           check_tls(settings, complaint) && check_checks(settings, complaint);
 }

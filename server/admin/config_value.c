@@ -152,11 +152,16 @@ static bool set_bool(const ids_config_reader *reader, const ids_config_row *row,
     return ids_config_fail(reader, row, " %.80s: must be true or false", words);
 }
 
-static bool parse_replication(const char *words, ids_replication *mode) {
-    static const char *const names[] = {"", "none", "async", "sync"};
-    for (size_t i = IDS_REPLICATION_NONE; i <= IDS_REPLICATION_SYNC; i++) {
-        if (strcmp(words, names[i]) == 0) {
-            *mode = (ids_replication)i;
+/* The names that a kind has: where they stand is the enum's number. */
+static bool parse_enum(ids_config_kind kind, const char *words, int *to) {
+    static const char *const names[][5] = {
+        [IDS_CONFIG_REPLICATION] = {"", "none", "async", "sync"},
+        [IDS_CONFIG_TLS] = {"", "optional", "required"},
+        [IDS_CONFIG_TLS_CLIENTS] = {"", "no", "optional", "required"},
+        [IDS_CONFIG_TLS_MIN] = {"", "1.2", "1.3"}};
+    for (int i = 1; names[kind][i]; i++) {
+        if (strcmp(words, names[kind][i]) == 0) {
+            *to = i;
             return true;
         }
     }
@@ -169,7 +174,7 @@ static bool set_word(const ids_config_reader *reader, const ids_config_row *row,
     bool good = row->kind == IDS_CONFIG_FSYNC ? ids_fsync_parse(words, field)
                 : row->kind == IDS_CONFIG_LEVEL
                     ? ids_log_level_parse(words, field)
-                    : parse_replication(words, field);
+                    : parse_enum(row->kind, words, field);
     return good ? true
                 : ids_config_fail(reader, row, " %.80s: must be %s", words,
                                   row->help);
@@ -193,6 +198,9 @@ static bool set_field(const ids_config_reader *reader,
         return add_listen(reader, row, words);
     case IDS_CONFIG_FSYNC:
     case IDS_CONFIG_REPLICATION:
+    case IDS_CONFIG_TLS:
+    case IDS_CONFIG_TLS_CLIENTS:
+    case IDS_CONFIG_TLS_MIN:
     case IDS_CONFIG_LEVEL:
         return set_word(reader, row, words);
     }

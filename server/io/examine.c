@@ -3,6 +3,7 @@
 #include "server/io/examine.h"
 
 #include "server/net/listen.h"
+#include "server/net/tls.h"
 #include "server/peer/endpoint.h"
 #include "server/worker/secret.h"
 
@@ -29,7 +30,7 @@ static bool examine_listen(const examined *e, const char *words) {
                                    " %.200s: %s", words, why);
     for (size_t i = 0; i < count; i++)
         if (!ids_address_is_local(&found[i]) && !e->config->secret_file &&
-            !e->config->insecure)
+            !ids_config_knows_clients(e->config) && !e->config->insecure)
             return ids_settings_refuse(
                 e->settings, "--listen", e->complaint,
                 " %.200s: beyond loopback a --secret-file is needed (or "
@@ -46,6 +47,18 @@ static bool examine_secret(const examined *e) {
     sodium_memzero(&secret, sizeof secret);
     return good || ids_settings_refuse(e->settings, "--secret-file",
                                        e->complaint, " %.200s: %s", path, why);
+}
+
+static bool examine_tls(const examined *e) {
+    char why[IDS_TLS_WHY_BYTES];
+    ids_tls tls;
+    if (!e->config->tls_cert)
+        return true;
+    if (!ids_tls_open(&tls, e->config, why))
+        return ids_settings_refuse(e->settings, "--tls-cert", e->complaint,
+                                   ": %s", why);
+    ids_tls_close(&tls);
+    return true;
 }
 
 static bool examine_endpoint(const examined *e, const char *flag,
@@ -96,5 +109,6 @@ bool ids_examine(const ids_settings *settings, ids_complaint *complaint) {
     for (uint64_t i = 0; i < e.config->listen_count; i++)
         if (!examine_listen(&e, e.config->listen[i]))
             return false;
-    return examine_secret(&e) && examine_peer(&e) && examine_data_dir(&e);
+    return examine_secret(&e) && examine_tls(&e) && examine_peer(&e) &&
+           examine_data_dir(&e);
 }

@@ -241,6 +241,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                           .worker = loop->worker,
                           .mailbox = &config->server->mailboxes[config->index],
                           .places = config->places,
+                          .tls = config->tls,
                           .deadlines = {.idle_ms = config->idle_ms},
                           .linger_ms = LINGER_MS};
     loop->turn = (ids_turn){.worker = loop->worker,
@@ -300,6 +301,7 @@ void ids_loop_stop(ids_loop *loop) {
 
 void ids_loop_fini(ids_loop *loop) {
     uv_loop_close(&loop->uv);
+    ids_net_fini(&loop->net);
     ids_line_free(loop->line);
     ids_pages_free(loop->pages);
 }

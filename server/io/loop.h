@@ -47,6 +47,7 @@ typedef struct ids_loop_config {
     const ids_server *server;
     uint32_t index;
     ids_places *places; /* of the whole server */
+    ids_tls *tls;       /* so, too; NULL: there is no certificate */
     size_t memory_bytes_max;
     size_t idle_bytes_max;  /* see pages.h */
     ids_prefault *prefault; /* may be NULL */

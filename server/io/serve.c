@@ -48,6 +48,7 @@ typedef struct process {
     pthread_t *threads;
     uint32_t threads_started;
     ids_places places;
+    ids_tls tls; /* open only with --tls-cert */
     ids_acceptor acceptor;
     ids_listeners listeners;
     ids_signals signals;
@@ -72,6 +73,12 @@ static bool load_secret(process *s) {
         return true;
     snprintf(which, sizeof which, "--secret-file %s", path);
     return complain("the secret can't be used", which, why);
+}
+
+static bool open_tls(process *s) {
+    char why[IDS_TLS_WHY_BYTES];
+    return !s->config->tls_cert || ids_tls_open(&s->tls, s->config, why) ||
+           complain("TLS can't be had", "--tls-cert, --tls-key, --tls-ca", why);
 }
 
 static ids_places_needs descriptors_needed(const process *s) {
@@ -173,6 +180,7 @@ static bool init_loops(process *s, uint64_t memory) {
             .server = server,
             .index = i,
             .places = &s->places,
+            .tls = s->config->tls_cert ? &s->tls : NULL,
             .memory_bytes_max = memory,
             .idle_bytes_max = memory / IDLE_SHARE / server->loops,
             .prefault = s->prefault,
@@ -341,6 +349,7 @@ static void release(process *s) {
     ids_prefault_free(s->prefault);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_mailbox_fini(&s->mailboxes[i]);
+    ids_tls_close(&s->tls);
     free(s->threads);
     free(s->loops);
     free(s->mailboxes);
@@ -381,7 +390,7 @@ int ids_serve(const ids_config *config) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secret(s) ||
+    if (!load_secret(s) || !open_tls(s) ||
         !ids_listeners_read(&s->listeners, config, s->server.secret.len) ||
         !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;

@@ -106,7 +106,7 @@ ids_first ids_detect_read(const uint8_t *bytes, size_t len,
     else if (first == '{' || first == '[' || first == '"')
         *answer = SPEAKS "not JSON" SEE;
     else if (first == 0x16)
-        *answer = SPEAKS "not TLS" SEE;
+        *answer = SPEAKS "not TLS (--tls-cert)" SEE;
     else
         *answer = SPEAKS "and requests are arrays" SEE;
     return IDS_FIRST_STRANGER;

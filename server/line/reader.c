@@ -93,6 +93,12 @@ static void refuse_stream(ids_line *line, ids_conn *conn,
 static void wait_for_more(ids_line *line, ids_conn *conn, walk *w) {
     idp_read_fault *fault = &w->fault;
     conn->reading.need = fault->need_bytes;
+    if (conn->reading.refusal && fault->has_msgid) {
+        fault->error = IDP_E_DENIED;
+        fault->text = conn->reading.refusal;
+        refuse_stream(line, conn, fault);
+        return;
+    }
     if (conn->reading.surplus && fault->has_msgid) {
         fault->error = IDP_E_LIMIT;
         fault->text = IDS_TOO_MANY_CONNECTIONS;

@@ -62,8 +62,12 @@ static bool read_flag(ids_listeners *l, const char *words, uint32_t of,
 bool ids_listeners_read(ids_listeners *l, const ids_config *config,
                         bool has_secret) {
     *l = (ids_listeners){.mode = (mode_t)config->socket_mode};
+    /* Nobody without a certificate of ours is as good as nobody without a
+     * secret. */
+    bool may_be_open =
+        has_secret || ids_config_knows_clients(config) || config->insecure;
     for (uint32_t i = 0; i < config->listen_count; i++)
-        if (!read_flag(l, config->listen[i], i, has_secret || config->insecure))
+        if (!read_flag(l, config->listen[i], i, may_be_open))
             return false;
     return true;
 }

@@ -6,6 +6,7 @@
 #include "server/os/clock.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* The process stood still: what the other node has said meanwhile is read
  * before anything is judged by its silence. */
@@ -22,6 +23,11 @@ static void look_for_gap(ids_net *net) {
                 (unsigned long long)all_ms);
     if (net->repl)
         ids_repl_stood_still(net->repl, gaps, all_ms);
+}
+
+void ids_net_fini(ids_net *net) {
+    free(net->sealing);
+    net->sealing = NULL;
 }
 
 void ids_net_read_clock(ids_net *net) {

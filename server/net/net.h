@@ -11,6 +11,7 @@
 #include "server/line/line.h"
 #include "server/net/deadline.h"
 #include "server/net/places.h"
+#include "server/net/tls.h"
 #include "server/node/turn.h"
 
 #include <uv.h>
@@ -23,6 +24,8 @@ typedef struct ids_net {
     ids_mailbox *mailbox;
     ids_places *places; /* of the whole server */
     ids_repl *repl;     /* NULL: the node has no peer */
+    ids_tls *tls;       /* of the whole server; NULL: there is no certificate */
+    uint8_t *sealing;   /* seal.c's; NULL: nobody needed it yet */
     bool awake;
     uint64_t gaps; /* of the clock, as it has seen them */
     ids_deadlines deadlines;
@@ -33,6 +36,9 @@ typedef struct ids_net {
     ids_list surplus;   /* one too many: told so at its first request */
     ids_list lingering; /* the client has not closed yet, we are through */
 } ids_net;
+
+/* It runs no more. */
+void ids_net_fini(ids_net *net);
 
 /* The loop is awake, and knows what time it is. Not twice in a turn. */
 void ids_net_wake_up(ids_net *net);

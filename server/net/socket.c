@@ -6,6 +6,8 @@
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
 #include "server/net/peer_socket.h"
+#include "server/net/seal.h"
+#include "server/net/send.h"
 #include "server/worker/output.h"
 
 #include <assert.h>
@@ -14,25 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The kernel copies it while the loop waits, into pages that it has to find:
- * that is why a KiB sent counts as four. */
-#define SENT_AT_ONCE_MAX    (256u << 10)
 /* What a client that was told goodbye may still send. */
 #define DISCARDED_BYTES_MAX (1u << 20)
-
-static void list_remove(ids_socket *socket) {
-    if (!socket->list)
-        return;
-    ids_list_remove(socket->list, &socket->in_list);
-    socket->list = NULL;
-}
-
-static void list_append(ids_socket *socket, ids_list *list) {
-    list_remove(socket);
-    socket->since_ms = socket->net->worker->now_ms;
-    socket->list = list;
-    ids_list_append(list, &socket->in_list);
-}
+/* Of TLS' first record; nothing of ours begins with it. */
+#define HELLO_RECORD        0x16
 
 static void postpone(ids_socket *socket, int events) {
     socket->postponed_events |= events;
@@ -60,11 +47,13 @@ static void on_closed(uv_handle_t *handle) {
 /* Parts the socket from its connection; the descriptor stays open. */
 static ids_conn *unlink_conn(ids_socket *socket) {
     ids_conn *conn = socket->conn;
-    list_remove(socket);
+    ids_socket_leave_list(socket);
     ids_deadline_end(socket);
     take_postponed(socket);
     socket->conn = NULL;
     conn->link = NULL;
+    if (conn->seal)
+        ids_seal_forget(socket->net, conn);
     ids_reader_drop(socket->net->line, conn);
     uv_close((uv_handle_t *)&socket->poll, on_closed);
     return conn;
@@ -73,6 +62,7 @@ static ids_conn *unlink_conn(ids_socket *socket) {
 void ids_socket_discard(ids_net *net, ids_conn *conn) {
     close(conn->fd);
     ids_places_leave(net->places, conn->reading.surplus);
+    ids_seal_free(conn->seal);
     ids_conn_free(conn);
 }
 
@@ -93,6 +83,12 @@ static void hand_to_peer(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = unlink_conn(socket);
     assert(net->repl);
+    if (conn->seal) { /* nodes speak plain with each other so far */
+        ids_log_who(IDS_LOG_WARN, "another node came with TLS", &conn->who,
+                    "the link between nodes is plain");
+        ids_socket_discard(net, conn);
+        return;
+    }
     ids_places_becomes_link(net->places, conn->reading.surplus);
     ids_peer_socket *link = ids_peer_socket_new(net->places, conn->fd);
     if (link)
@@ -108,63 +104,7 @@ static void linger(ids_socket *socket) {
     if (socket->list == &socket->net->lingering)
         return;
     shutdown(socket->conn->fd, SHUT_WR);
-    list_append(socket, &socket->net->lingering);
-}
-
-/* A byte now and then is not enough to keep what is unsent here for ever. */
-static bool takes_enough(ids_socket *socket, ssize_t sent) {
-    if (sent > 0)
-        socket->taken += (size_t)sent;
-    if (socket->list && socket->taken < IDS_TAKEN_BYTES)
-        return false;
-    socket->taken = 0;
-    return true;
-}
-
-/* One send; false: there will be no more for now. */
-static bool send_once(ids_socket *socket) {
-    ids_conn *conn = socket->conn;
-    idp_slice out = ids_output_sendable(conn);
-    if (!out.len)
-        return false;
-    if (out.len > SENT_AT_ONCE_MAX)
-        out.len = SENT_AT_ONCE_MAX;
-    ssize_t sent = send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
-    ids_worker_worked(socket->net->worker, IDS_WORK_SEND, IDS_WORK_SEND_1,
-                      sent > 0 ? (size_t)sent * 4 : 0);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        ids_conn_become(conn, IDS_CONN_DEAD);
-        return false;
-    }
-    if (sent > 0)
-        ids_output_sent(socket->net->worker, conn, (size_t)sent);
-    socket->blocked = sent < (ssize_t)out.len;
-    if (!socket->blocked && socket->list == &socket->net->stalled)
-        list_remove(socket);
-    else if (socket->blocked && (takes_enough(socket, sent) || !socket->list))
-        list_append(socket, &socket->net->stalled);
-    return !socket->blocked;
-}
-
-static bool has_output(const ids_conn *conn) {
-    return conn->out.body || conn->out.at < conn->out.bytes.len ||
-           ids_deferred_count(&conn->out.later);
-}
-
-/* Mostly one send. More where a large result stands between the replies; what
- * this turn has no time for is left to the next one. */
-static void send_socket_output(ids_socket *socket) {
-    ids_worker *worker = socket->net->worker;
-    ids_conn *conn = socket->conn;
-    if (ids_deferred_count(&conn->out.later))
-        ids_output_fill(worker, conn);
-    while (send_once(socket) && has_output(conn)) {
-        if (!ids_worker_may(worker, IDS_WORK_SEND)) {
-            ids_worker_mark(worker, conn);
-            return;
-        }
-        ids_output_fill(worker, conn);
-    }
+    ids_socket_wait_in(socket, &socket->net->lingering);
 }
 
 static int wanted_events(const ids_socket *socket) {
@@ -200,20 +140,21 @@ static void flush_one(ids_net *net, ids_conn *conn) {
         return;
     }
     if (!ids_conn_is_dead(conn) && !socket->blocked)
-        send_socket_output(socket);
+        ids_socket_send(socket);
+    bool done = ids_socket_is_done(socket);
     if (ids_conn_is_dead(conn)) {
         ids_socket_close(socket, "it is dead");
     } else if (conn->life == IDS_CONN_PEER) {
         hand_to_peer(socket);
-    } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
+    } else if (conn->life == IDS_CONN_MOVING && ids_socket_is_sent(conn)) {
         hand_over(socket);
-    } else if (ids_conn_is_done(conn) && conn->ended) {
+    } else if (done && conn->ended) {
         ids_socket_close(socket, "the client closed");
     } else {
-        if (ids_conn_is_done(conn))
+        if (done)
             linger(socket);
         else if (conn->ended && !socket->list)
-            list_append(socket, &net->stalled);
+            ids_socket_wait_in(socket, &net->stalled);
         if (ids_conn_is_stalled(conn) &&
             ids_dispatch_may_serve(net->worker, conn))
             postpone(socket, 0);
@@ -240,6 +181,61 @@ static void discard_input(ids_socket *socket) {
         ids_socket_close(socket, "goodbye");
 }
 
+/* Where nothing of ours is under way it is given time to read the alert. */
+static void end_failed(ids_socket *socket, bool is_open) {
+    ids_conn *conn = socket->conn;
+    ids_socket_send(socket);
+    if (!is_open || ids_conn_unsent(conn) || !ids_conn_is_open(conn))
+        ids_conn_become(conn, IDS_CONN_DEAD);
+    ids_conn_finish(socket->net->worker, conn);
+}
+
+/* So many bytes were received into the seal's room; 0: that was all. */
+static void open_input(ids_socket *socket, size_t got) {
+    ids_net *net = socket->net;
+    ids_conn *conn = socket->conn;
+    switch (got ? ids_seal_came(net, conn, got) : ids_seal_cut(net, conn)) {
+    case IDS_OPENED:
+        break;
+    case IDS_OPENED_GREETED:
+        socket->deadline.begun_ms = net->worker->now_ms;
+        break;
+    case IDS_OPENED_ENDED:
+        ids_reader_end(net->line, conn);
+        break;
+    case IDS_OPENED_FAILED:
+        end_failed(socket, got > 0);
+        break;
+    }
+}
+
+static void read_sealed(ids_socket *socket) {
+    ids_net *net = socket->net;
+    ids_conn *conn = socket->conn;
+    uint8_t *room = ids_seal_room(net);
+    size_t max = ids_input_max(net->line);
+    if (!max) {
+        postpone(socket, UV_READABLE);
+        return;
+    }
+    ssize_t got = -1;
+    errno = ENOMEM;
+    if (room)
+        got = recv(conn->fd, room, max < IDS_SEAL_BYTES ? max : IDS_SEAL_BYTES,
+                   0);
+    ids_worker_worked(net->worker, IDS_WORK_SERVE, IDS_WORK_READ,
+                      got > 0 ? (size_t)got : 0);
+    if (got > 0)
+        ids_net_read_clock(net);
+    if (got >= 0) {
+        open_input(socket, (size_t)got);
+    } else if (errno != EAGAIN && errno != EINTR) {
+        ids_conn_become(conn, IDS_CONN_DEAD);
+        ids_worker_mark(net->worker, conn);
+    }
+    ids_sockets_flush(net);
+}
+
 static void read_once(ids_socket *socket) {
     ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
@@ -263,11 +259,41 @@ static void read_once(ids_socket *socket) {
     ids_sockets_flush(socket->net);
 }
 
+/* A connection by TCP of which nothing has been read: its first byte tells. */
+static void read_first(ids_socket *socket) {
+    ids_net *net = socket->net;
+    ids_conn *conn = socket->conn;
+    uint8_t first = 0;
+    ssize_t got = recv(conn->fd, &first, 1, MSG_PEEK);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    socket->is_plain = got < 1 || first != HELLO_RECORD;
+    if (socket->is_plain) {
+        if (net->tls->is_required)
+            ids_conn_refuse(conn, "this port wants TLS: use idems://");
+        read_once(socket);
+    } else if (ids_seal_begin(net, conn)) {
+        read_sealed(socket);
+    } else {
+        ids_conn_condemn(net->worker, conn, "out of memory");
+        ids_sockets_flush(net);
+    }
+}
+
+static void read_socket(ids_socket *socket) {
+    if (socket->is_plain)
+        read_once(socket);
+    else if (socket->conn->seal)
+        read_sealed(socket);
+    else
+        read_first(socket);
+}
+
 static void on_readable(ids_socket *socket) {
     if (socket->list == &socket->net->lingering)
         discard_input(socket);
     else if (!ids_conn_is_stalled(socket->conn))
-        read_once(socket);
+        read_socket(socket);
 }
 
 static void on_writable(ids_socket *socket) {
@@ -334,10 +360,12 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
     socket->poll.data = socket;
     socket->net = net;
     socket->conn = conn;
+    socket->is_plain = !net->tls || conn->who.family == AF_UNIX ||
+                       (conn->life != IDS_CONN_NEW && !conn->seal);
     conn->link = socket;
     ids_deadline_begin(socket);
     if (conn->reading.surplus)
-        list_append(socket, &net->surplus);
+        ids_socket_wait_in(socket, &net->surplus);
     if (net->worker->draining)
         ids_conn_finish(net->worker, conn);
     ids_worker_mark(net->worker, conn);
@@ -345,10 +373,10 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
 
 void ids_socket_refuse(ids_socket *socket) {
     if (socket->conn->waiting || socket->conn->forwarded.count) {
-        list_append(socket, &socket->net->surplus); /* an operator's */
+        ids_socket_wait_in(socket, &socket->net->surplus); /* an operator's */
         return;
     }
-    list_remove(socket);
+    ids_socket_leave_list(socket);
     ids_reader_refuse(socket->net->line, socket->conn);
 }
 
@@ -356,7 +384,7 @@ void ids_socket_refuse(ids_socket *socket) {
 static void drain(ids_socket *socket) {
     if (socket->list != &socket->net->lingering &&
         !ids_conn_is_stalled(socket->conn))
-        read_once(socket);
+        read_socket(socket);
     if (socket->conn)
         ids_conn_finish(socket->net->worker, socket->conn);
 }

@@ -16,6 +16,8 @@ typedef struct ids_socket {
         *conn;    /* NULL once it is closed; the socket lives a little longer */
     int events;   /* what is watched for */
     bool blocked; /* the socket took no more */
+    bool is_plain; /* nothing is opened, nothing sealed; false: it is, or the
+                    * first byte will tell */
     size_t discarded_bytes; /* while lingering */
     ids_list *list;         /* of the loop's waits; NULL: in none */
     ids_listed in_list;

@@ -82,7 +82,9 @@ typedef struct ids_conn_reading {
     bool served;       /* a request was carried out: no longer fresh */
     bool surplus;      /* one too many: its first request hears LIMIT, unless it
                         * is an operator's from this machine */
-    uint8_t denials;   /* wrong secrets shown */
+    const char *refusal; /* its first request hears DENIED and this; NULL: it is
+                          * served. Whoever refuses it owns the text */
+    uint8_t denials;     /* wrong secrets shown */
     uint32_t move_to;
     uint32_t move_msgid; /* of the hello that is answered there */
 } ids_conn_reading;
@@ -105,6 +107,7 @@ typedef struct ids_conn {
     /* the host's */
     int fd;
     void *link;
+    struct ids_seal *seal; /* NULL: what comes and goes is plain */
 } ids_conn;
 
 /* NULL: out of memory. It belongs to no worker yet. */
@@ -119,6 +122,12 @@ void ids_conn_become(ids_conn *conn, ids_conn_life next);
 /* No more requests are served; what is under way leaves, then it closes. One
  * that goes elsewhere goes: whoever gets it sees to that. */
 void ids_conn_finish(ids_worker *worker, ids_conn *conn);
+
+/* Nobody is served here who comes like this: its first request is told why. */
+static inline void ids_conn_refuse(ids_conn *conn, const char *why) {
+    conn->reading.refusal = why;
+    conn->reading.admitted = false;
+}
 
 /* It is dead, because of a limit: closed as soon as the host looks. */
 void ids_conn_condemn(ids_worker *worker, ids_conn *conn, const char *why);

@@ -57,6 +57,10 @@ static const char *words_of(const ids_config_row *row, int which,
         return levels[which];
     case IDS_CONFIG_REPLICATION:
         return modes[which];
+    case IDS_CONFIG_TLS:
+    case IDS_CONFIG_TLS_CLIENTS:
+    case IDS_CONFIG_TLS_MIN:
+        cr_assert_fail("%s is not good alone", row->name);
     case IDS_CONFIG_COUNT:
     case IDS_CONFIG_BYTES:
         snprintf(to, 64, "%llu",
@@ -93,9 +97,12 @@ static const char *wins(const ids_config_row *row, bool file, bool variable,
 
 static bool is_alone_good(const ids_config_row *row) {
     static const char *const need_others[] = {
-        "--replicate-from", "--max-result",  "--min-in-sync",
-        "--hold-claims",    "--max-buffers", "--replication-backlog",
-        "--config"};
+        "--replicate-from", "--max-result",
+        "--min-in-sync",    "--hold-claims",
+        "--max-buffers",    "--replication-backlog",
+        "--config",         "--tls-key",
+        "--tls-ca",         "--tls",
+        "--tls-clients",    "--tls-min"};
     for (size_t i = 0; i < sizeof need_others / sizeof *need_others; i++)
         if (strcmp(row->name, need_others[i]) == 0)
             return false;
@@ -164,6 +171,29 @@ Test(settings, a_complaint_says_where) {
     /* What is overruled must be good all the same. */
     cr_assert_not(load_text("threads = 0\n", 12, NULL, (char *)"--threads=2"));
     cr_assert_eq(complaint.layer, IDS_BY_FILE);
+}
+
+Test(settings, tls_without_a_certificate_is_refused) {
+    static const char cert[] = "tls_cert = c\n";
+    char text[128];
+    refuses("tls_key = k\n", ":1: tls_key: there is no TLS without");
+    refuses("tls_ca = a\n", ":1: tls_ca: there is no TLS without");
+    refuses("tls = optional\n", ":1: tls: there is no TLS without");
+    refuses("tls_clients = no\n", ":1: tls_clients: there is no TLS without");
+    refuses("tls_min = \"1.2\"\n", ":1: tls_min: there is no TLS without");
+    refuses("tls_min = \"1.1\"\n", "tls_min 1.1: must be");
+    refuses("tls = yes\n", "tls yes: must be");
+    snprintf(text, sizeof text, "%stls_clients = required\n", cert);
+    refuses(text, ":2: tls_clients: needs --tls-ca");
+    takes(cert, NULL, NULL);
+    cr_assert_eq(settings->config.tls, IDS_TLS_REQUIRED);
+    cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_NO);
+    cr_assert_eq(settings->config.tls_min, IDS_TLS_MIN_1_3);
+    takes(cert, NULL, "--tls-ca=a");
+    cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_REQUIRED);
+    cr_assert(ids_config_knows_clients(&settings->config));
+    takes("tls_cert = c\ntls = optional\n", NULL, "--tls-ca=a");
+    cr_assert_not(ids_config_knows_clients(&settings->config));
 }
 
 Test(settings, a_key_that_there_is_not) {

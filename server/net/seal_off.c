@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seal_off.c -- seal.h and tls.h in a daemon without TLS (IDEM_TLS=OFF): a
+ * certificate is refused at the start, so that no connection comes to have it.
+ */
+#include "server/net/seal.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+struct idp_tls_context *ids_tls_load(const ids_config *config,
+                                     char why[static IDS_TLS_WHY_BYTES]) {
+    snprintf(why, IDS_TLS_WHY_BYTES,
+             "--tls-cert %.200s: this idemstored was built without TLS "
+             "(IDEM_TLS=OFF)",
+             config->tls_cert);
+    return NULL;
+}
+
+bool ids_tls_open(ids_tls *tls, const ids_config *config,
+                  char why[static IDS_TLS_WHY_BYTES]) {
+    (void)tls;
+    return ids_tls_load(config, why) != NULL;
+}
+
+void ids_tls_close(ids_tls *tls) {
+    assert(!tls->context);
+    (void)tls;
+}
+
+void ids_tls_use(ids_tls *tls, struct idp_tls_context *context) {
+    assert(!tls && !context);
+    (void)tls;
+    (void)context;
+}
+
+struct idp_tls *ids_tls_accept(ids_tls *tls) {
+    assert(!tls);
+    (void)tls;
+    return NULL;
+}
+
+int64_t ids_tls_end_s(ids_tls *tls) {
+    assert(!tls);
+    (void)tls;
+    return 0;
+}
+
+/* Of a connection that has TLS: there is none. */
+
+uint8_t *ids_seal_room(ids_net *net) {
+    return net->sealing;
+}
+
+bool ids_seal_begin(ids_net *net, ids_conn *conn) {
+    assert(!net->tls);
+    return conn->seal != NULL;
+}
+
+ids_opened ids_seal_came(ids_net *net, ids_conn *conn, size_t len) {
+    (void)len;
+    return ids_seal_cut(net, conn);
+}
+
+ids_opened ids_seal_cut(ids_net *net, ids_conn *conn) {
+    assert(!net->tls && !conn->seal);
+    (void)net;
+    (void)conn;
+    return IDS_OPENED_FAILED;
+}
+
+idp_slice ids_seal_output(ids_net *net, ids_conn *conn) {
+    assert(!net->tls && !conn->seal);
+    (void)net;
+    (void)conn;
+    return (idp_slice){0};
+}
+
+void ids_seal_sent(ids_net *net, ids_conn *conn, idp_slice out, size_t sent) {
+    assert(!net->tls && !conn->seal);
+    assert(sent <= out.len);
+    (void)net;
+    (void)conn;
+    (void)out;
+    (void)sent;
+}
+
+bool ids_seal_close(ids_seal *seal) {
+    assert(!seal);
+    return seal != NULL;
+}
+
+bool ids_seal_waits(const ids_seal *seal) {
+    assert(!seal);
+    return seal != NULL;
+}
+
+void ids_seal_forget(ids_net *net, ids_conn *conn) {
+    assert(!net->tls && !conn->seal);
+    (void)net;
+    (void)conn;
+}
+
+void ids_seal_free(ids_seal *seal) {
+    assert(!seal);
+    (void)seal;
+}

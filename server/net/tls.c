@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.c -- see tls.h. */
+#include "server/net/tls.h"
+
+#include "proto/tls/tls.h"
+
+#include <assert.h>
+#include <string.h>
+
+static_assert(IDS_TLS_WHY_BYTES >= IDP_TLS_WHY_BYTES, "a sentence finds room");
+
+idp_tls_context *ids_tls_load(const ids_config *config,
+                              char why[static IDS_TLS_WHY_BYTES]) {
+    idp_tls_why reason;
+    const idp_tls_settings settings = {
+        .cert_file = config->tls_cert,
+        .key_file = config->tls_key,
+        .ca_file = config->tls_ca,
+        .min_version =
+            config->tls_min == IDS_TLS_MIN_1_2 ? IDP_TLS_1_2 : IDP_TLS_1_3};
+    idp_tls_context *context = idp_tls_context_new(&settings, &reason);
+    memcpy(why, reason.text, sizeof reason.text);
+    return context;
+}
+
+bool ids_tls_open(ids_tls *tls, const ids_config *config,
+                  char why[static IDS_TLS_WHY_BYTES]) {
+    idp_tls_context *context = ids_tls_load(config, why);
+    if (!context)
+        return false;
+    *tls = (ids_tls){.is_required = config->tls == IDS_TLS_REQUIRED,
+                     .asks = config->tls_clients > IDS_TLS_CLIENTS_NO,
+                     .demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED,
+                     .context = context};
+    pthread_mutex_init(&tls->lock, NULL);
+    return true;
+}
+
+void ids_tls_close(ids_tls *tls) {
+    if (!tls->context)
+        return;
+    idp_tls_context_drop(tls->context);
+    tls->context = NULL;
+    pthread_mutex_destroy(&tls->lock);
+}
+
+/* A reference of the caller's. */
+static idp_tls_context *hold_context(ids_tls *tls) {
+    pthread_mutex_lock(&tls->lock);
+    idp_tls_context *context = idp_tls_context_hold(tls->context);
+    pthread_mutex_unlock(&tls->lock);
+    return context;
+}
+
+void ids_tls_use(ids_tls *tls, idp_tls_context *context) {
+    assert(idp_tls_context_has_cert(context));
+    pthread_mutex_lock(&tls->lock);
+    idp_tls_context *before = tls->context;
+    tls->context = context;
+    pthread_mutex_unlock(&tls->lock);
+    idp_tls_context_drop(before);
+}
+
+idp_tls *ids_tls_accept(ids_tls *tls) {
+    idp_tls_context *context = hold_context(tls);
+    idp_tls *engine = idp_tls_accept(context, tls->asks);
+    idp_tls_context_drop(context);
+    return engine;
+}
+
+int64_t ids_tls_end_s(ids_tls *tls) {
+    idp_tls_context *context = hold_context(tls);
+    int64_t end_s = idp_tls_context_end_s(context);
+    idp_tls_context_drop(context);
+    return end_s;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.h -- what all loops share of TLS: the certificate that new connections
+ * are shown, and what is asked of those who come by TCP. Without TLS in the
+ * build (IDEM_TLS=OFF) a flag that asks for it is refused. */
+#ifndef IDS_TLS_H
+#define IDS_TLS_H
+
+#include "server/admin/config.h"
+
+#include <pthread.h>
+
+struct idp_tls;
+struct idp_tls_context;
+
+#define IDS_TLS_WHY_BYTES 512
+
+typedef struct ids_tls {
+    /* Set before the loops run. */
+    bool is_required; /* who speaks plain is told to use idems:// */
+    bool asks;        /* for a client's certificate */
+    bool demands;     /* one that is good */
+    /* The lock's: taken once a connection, and at a reload. */
+    pthread_mutex_t lock;
+    struct idp_tls_context *context;
+} ids_tls;
+
+/* Reads and checks the files that the flags name; off the loops' threads, once
+ * they run. NULL: why is one sentence that names the file. */
+struct idp_tls_context *ids_tls_load(const ids_config *config,
+                                     char why[static IDS_TLS_WHY_BYTES]);
+
+/* For the loops of a daemon with a certificate. False: as load says. */
+bool ids_tls_open(ids_tls *tls, const ids_config *config,
+                  char why[static IDS_TLS_WHY_BYTES]);
+/* No loop runs any more. One that was never opened is fine. */
+void ids_tls_close(ids_tls *tls);
+
+/* Takes the context: who connects from now on is shown it, those who have
+ * connected keep theirs. Any thread. */
+void ids_tls_use(ids_tls *tls, struct idp_tls_context *context);
+
+/* A connection's engine, by the context of now; NULL: no memory. Any thread. */
+struct idp_tls *ids_tls_accept(ids_tls *tls);
+
+/* Unix seconds at which the certificate of now ends. */
+int64_t ids_tls_end_s(ids_tls *tls);
+
+#endif
