@@ -40,7 +40,8 @@ def fields(text):
 def functions(text):
     found = re.findall(r"IDEM_API ([^;{]*?\b(idem_\w+)\([^;]*\));", text,
                        flags=re.S)
-    return {name: " ".join(whole.split()) for whole, name in found}
+    return {name: " ".join(whole.split()).replace(" )", ")")
+            for whole, name in found}
 
 
 def measured(folder, asked):

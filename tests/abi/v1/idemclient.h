@@ -1,52 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idemclient.h -- libidemclient: what a program asks with.
- *
- * A backend asks, before it does something that must happen once, "may I?".
- * This header is what it asks with. Four layers, each usable alone:
- *
- *   idem_client    blocking; any number of threads share one      (most users)
- *   idem_run_once  acquire, your function, complete or release    (on top)
- *   idem_conn      one connection for a host with its own event loop
- *                  (idemclient_uv.h is its adapter for libuv)
- *   idem_session   bytes in, bytes out, time in: for a host with its own
- *                  sockets
- *
- * Beside it, each for who needs it: idemclient_http.h (the Idempotency-Key
- * header, an answer as a status), idemclient_admin.h (an operator's commands).
- *
- * Made to be bound without glue: handles are opaque, codes are int32_t, there
- * are no variadic functions and no macro that a caller must have. A struct
- * that may grow begins with its size. In C and C++:
- *   idem_args args = IDEM_ARGS_INIT;
- * elsewhere: zero it and set size to its sizeof, or let idem_args_init(&args,
- * sizeof args) do that; then fill in what you need.
- *
- * A program that was built with this header runs with every later library of
- * the same SONAME: fields are only appended, and what lies behind a struct's
- * size is neither read nor written. A struct of a newer header is taken as
- * long as what this library does not know in it is zero, else
- * IDEM_E_ARGUMENT. Numbers never change their meaning; methods, outcomes,
- * states and so on have ranges of their own, so that one can't be taken for
- * another, and 0 is none of them.
- *
- * Strings that take a length need no NUL. Everything that a call is given is
- * borrowed until that call returns, unless it says otherwise.
- *
- * Fork: a child may use and free its parent's handles; each notices by itself,
- * without a system call. An idem_client and an idem_conn begin anew in the
- * child, with connections and nonces of their own; calls that were under way
- * are the parent's, and the child hears nothing of them. An idem_session is
- * over there: CLOSED. The child sends nothing on the parent's connections, and
- * ends none. A function under idem_run_once that comes back in a child ends
- * with CLOSED: the claim is the parent's to settle. */
+/* idemclient.h, frozen: see README.md. */
 #ifndef IDEMCLIENT_H
 #define IDEMCLIENT_H
-
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
-/* The _INIT macros of C++. */
 template <typename Sized> static inline Sized idem__sized() {
     Sized zeroed = Sized();
     zeroed.size = static_cast<uint32_t>(sizeof zeroed);
@@ -54,57 +12,34 @@ template <typename Sized> static inline Sized idem__sized() {
 }
 extern "C" {
 #endif
-
 #if defined(__cplusplus) && __cplusplus >= 201703L
 #define IDEM_NOEXCEPT noexcept
 #else
 #define IDEM_NOEXCEPT
 #endif
-
 #if defined(__GNUC__)
 #define IDEM_API __attribute__((visibility("default")))
 #else
 #define IDEM_API
 #endif
-
-#define IDEM_VERSION_MAJOR 0
-#define IDEM_VERSION_MINOR 1
-#define IDEM_VERSION_PATCH 0
-
+#define IDEM_VERSION_MAJOR      0
+#define IDEM_VERSION_MINOR      1
+#define IDEM_VERSION_PATCH      0
 #define IDEM_TOKEN_BYTES        16
-#define IDEM_FINGERPRINT_BYTES  32 /* what idem_fingerprint makes */
+#define IDEM_FINGERPRINT_BYTES  32
 #define IDEM_KEY_BYTES_MAX      512
 #define IDEM_NONCE_BYTES_MAX    32
-#define IDEM_ENDPOINT_BYTES     288 /* holds any "host:port", with its NUL */
+#define IDEM_ENDPOINT_BYTES     288
 #define IDEM_LEASE_MS_DEFAULT   30000u
-#define IDEM_TTL_MS_DEFAULT     86400000u /* 24 h */
+#define IDEM_TTL_MS_DEFAULT     86400000u
 #define IDEM_TIMEOUT_MS_DEFAULT 5000u
-
-/* "0.1.0". Static storage. */
 IDEM_API const char *idem_version(void);
-
-/* Milliseconds of CLOCK_MONOTONIC: the clock that the blocking client reads,
- * and one that a host of idem_conn or idem_session may use. */
 IDEM_API uint64_t idem_now_ms(void);
-
-/* ------------------------------------------------------------------ errors
- *
- * Zero is success. An error is what prevented an answer; "someone else holds
- * it" is an answer. What every error says about the claim: */
 enum {
-    /* The request never left, or can't have had an effect: the claim is as it
-     * was before the call. */
     IDEM_ASSUME_UNCHANGED = 1,
-    /* It may or may not have taken effect. Ask again with the same nonce
-     * (acquire) or the same token (complete, release, renew): it takes effect
-     * at most once. */
     IDEM_ASSUME_UNKNOWN = 2,
-    /* The server refused it and changed nothing. The code says why. */
     IDEM_ASSUME_REFUSED = 3
 };
-
-/* X(name, code, assume, text): -1..-99 are the server's words, -101..-199 are
- * unchanged, -201..-299 unknown. */
 #define IDEM_ERRORS(X)                                                       \
     X(PROTOCOL, -1, REFUSED, "the server did not understand the bytes")      \
     X(UNKNOWN_METHOD, -2, REFUSED, "the server does not know the method")    \
@@ -133,43 +68,27 @@ enum {
     X(LOST, -202, UNKNOWN, "the connection was lost before the answer")      \
     X(GARBLED, -203, UNKNOWN, "the reply is not an answer to the call")      \
     X(NOT_RECORDED, -204, UNKNOWN, "it was done, but not surely recorded")
-
 enum {
     IDEM_OK = 0,
 #define IDEM_X(name, code, assume, text) IDEM_E_##name = code,
     IDEM_ERRORS(IDEM_X)
 #undef IDEM_X
-        IDEM_E_LAST_ = -32768 /* keeps the list open; no error has it */
+        IDEM_E_LAST_ = -32768
 };
-
-/* "TIMEOUT", "no answer came before the deadline", IDEM_ASSUME_UNKNOWN.
- * Static storage. A code that is not ours: "UNKNOWN", and assume UNKNOWN. 0:
- * "OK", and assume 0. */
 IDEM_API const char *idem_error_name(int32_t code);
 IDEM_API const char *idem_error_text(int32_t code);
 IDEM_API int32_t idem_error_assume(int32_t code);
-
-/* What went wrong, for people and for logs. Wherever an idem_error * is taken
- * it may be NULL; it is written only when the call fails. Never holds a key, a
- * result or a secret. */
 typedef struct idem_error {
-    uint32_t size;                       /* sizeof(idem_error) */
-    int32_t code;                        /* IDEM_E_... */
-    int32_t assume;                      /* IDEM_ASSUME_... */
-    int32_t os_error;                    /* errno, or 0 */
-    char endpoint[IDEM_ENDPOINT_BYTES];  /* "127.0.0.1:7117", or "" when none
-                                          * was involved */
-    char text[512];                      /* one sentence: what happened, where,
-                                          * what to do */
-    char primary[IDEM_ENDPOINT_BYTES];   /* NOT_PRIMARY: where the server says
-                                          * that the primary is, "host:port",
-                                          * checked; "" when it named none */
-    uint8_t nonce[IDEM_NONCE_BYTES_MAX]; /* acquire: the nonce it was asked
-                                          * with, given or drawn: ask again
-                                          * with it */
-    uint32_t nonce_len;                  /* 0: none was sent */
+    uint32_t size;
+    int32_t code;
+    int32_t assume;
+    int32_t os_error;
+    char endpoint[IDEM_ENDPOINT_BYTES];
+    char text[512];
+    char primary[IDEM_ENDPOINT_BYTES];
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX];
+    uint32_t nonce_len;
 } idem_error;
-
 #ifdef __cplusplus
 #define IDEM_ERROR_INIT idem__sized<idem_error>()
 #else
@@ -177,161 +96,103 @@ typedef struct idem_error {
     { .size = sizeof(idem_error) }
 #endif
 IDEM_API void idem_error_init(idem_error *err, size_t err_size);
-
-/* ------------------------------------------------------------------- calls */
-
-enum { /* methods, for idem_call, idem_conn_call and idem_session_call */
-       IDEM_ACQUIRE = 101,
-       IDEM_COMPLETE = 102,
-       IDEM_RELEASE = 103,
-       IDEM_RENEW = 104,
-       IDEM_PEEK = 105,
-       IDEM_PING = 106,
-       IDEM_STATS = 107
+enum {
+    IDEM_ACQUIRE = 101,
+    IDEM_COMPLETE = 102,
+    IDEM_RELEASE = 103,
+    IDEM_RENEW = 104,
+    IDEM_PEEK = 105,
+    IDEM_PING = 106,
+    IDEM_STATS = 107
 };
-
-enum {                         /* outcomes: idem_answer.outcome; 0: none */
-       IDEM_ACQUIRED = 201,    /* acquire: yours; token, attempt, previous,
-                                * lease_ms, nonce */
-       IDEM_REPLAY = 202,      /* acquire: done before; result, result_class,
-                                * age_ms, ttl_left_ms */
-       IDEM_IN_PROGRESS = 203, /* acquire: someone else holds it;
-                                * lease_left_ms, attempt, age_ms */
-       IDEM_MISMATCH = 204,    /* acquire: same key, another fingerprint;
-                                * state */
-       IDEM_ORPHANED = 205,    /* acquire with IDEM_REPORT: the holder's lease
-                                * is over, whether it had its effect unknown;
-                                * age_ms, attempt */
-       IDEM_COMPLETED = 206,   /* complete: kept */
-       IDEM_RELEASED = 207,    /* release */
-       IDEM_RENEWED = 208,     /* renew: lease_ms */
-       IDEM_STALE = 209,       /* complete, release, renew: the token is not
-                                * the current one, nothing changed; state */
-       IDEM_NO_RECORD = 210,   /* complete, release, renew: no such record (its
-                                * retention is over), nothing changed */
-       IDEM_RECORD = 211,      /* peek: state, and all but result */
-       IDEM_PONG = 212,        /* ping */
-       IDEM_COUNTERS = 213,    /* stats: see idem_stats_next */
-       IDEM_LEFT = 214         /* idem_run_once: the function did not know how
-                                * it ended; the claim is left to be orphaned */
+enum {
+    IDEM_ACQUIRED = 201,
+    IDEM_REPLAY = 202,
+    IDEM_IN_PROGRESS = 203,
+    IDEM_MISMATCH = 204,
+    IDEM_ORPHANED = 205,
+    IDEM_COMPLETED = 206,
+    IDEM_RELEASED = 207,
+    IDEM_RENEWED = 208,
+    IDEM_STALE = 209,
+    IDEM_NO_RECORD = 210,
+    IDEM_RECORD = 211,
+    IDEM_PONG = 212,
+    IDEM_COUNTERS = 213,
+    IDEM_LEFT = 214
 };
-
-enum { /* idem_answer.state; 0: not told */
-       IDEM_STATE_ABSENT = 301,
-       IDEM_STATE_IN_PROGRESS = 302,
-       IDEM_STATE_ORPHANED = 303,
-       IDEM_STATE_COMPLETED = 304,
-       IDEM_STATE_RELEASED = 305
+enum {
+    IDEM_STATE_ABSENT = 301,
+    IDEM_STATE_IN_PROGRESS = 302,
+    IDEM_STATE_ORPHANED = 303,
+    IDEM_STATE_COMPLETED = 304,
+    IDEM_STATE_RELEASED = 305
 };
-
-enum { /* idem_answer.previous: how the claim before this one ended; 0: not
-        * told */
-       IDEM_PREVIOUS_NONE = 401,
-       IDEM_PREVIOUS_ORPHANED = 402, /* unknown: it may have had its effect */
-       IDEM_PREVIOUS_RELEASED = 403  /* failed cleanly */
+enum {
+    IDEM_PREVIOUS_NONE = 401,
+    IDEM_PREVIOUS_ORPHANED = 402,
+    IDEM_PREVIOUS_RELEASED = 403
 };
-
-enum { /* result_class: what the caller's own function came to; 0 where it is
-        * asked: IDEM_CLASS_SUCCESS */
-       IDEM_CLASS_SUCCESS = 501,
-       IDEM_CLASS_ERROR = 502
-};
-
-enum { /* on_orphan; 0: IDEM_TAKEOVER */
-       IDEM_TAKEOVER = 801,
-       IDEM_REPORT = 802
-};
-
-/* The words, as they stand on the wire: "acquired", "in_progress",
- * "released", "success"; IDEM_NO_RECORD is "unknown" there. Static storage;
- * "" for what is not ours. */
+enum { IDEM_CLASS_SUCCESS = 501, IDEM_CLASS_ERROR = 502 };
+enum { IDEM_TAKEOVER = 801, IDEM_REPORT = 802 };
 IDEM_API const char *idem_outcome_name(int32_t outcome);
 IDEM_API const char *idem_state_name(int32_t state);
 IDEM_API const char *idem_previous_name(int32_t previous);
 IDEM_API const char *idem_class_name(int32_t result_class);
-
-/* A fencing token: tokens of one key compare with memcmp and only grow. */
 typedef struct idem_token {
     uint8_t bytes[IDEM_TOKEN_BYTES];
 } idem_token;
-
-/* What is asked. Zero means "not given" in every field; each call looks only
- * at its own, so that the args of an acquire can go on to be the args of its
- * complete once token and result are set. */
 typedef struct idem_args {
-    uint32_t size;           /* sizeof(idem_args) */
-    uint32_t timeout_ms;     /* the whole call, retries included. 0: the URI's.
-                              * For an acquire with wait_ms it counts on top of
-                              * the wait */
-    const char *ns;          /* NULL: the URI's namespace */
-    size_t ns_len;           /* 0..64 bytes */
-    const void *key;         /* all but ping and stats */
-    size_t key_len;          /* 1..512 bytes */
-    const void *fingerprint; /* acquire: what the key stands for */
-    size_t fingerprint_len;  /* 0..64 bytes; 0: no comparison */
-    const void *nonce;       /* acquire: names this asker, so that a repeated
-                              * acquire finds its own claim again */
-    size_t nonce_len;        /* 1..32 bytes; 0: the library draws one */
-    const void *result;      /* complete: what later askers will be given.
-                              * NULL: nil. "" with length 0 is a result */
+    uint32_t size;
+    uint32_t timeout_ms;
+    const char *ns;
+    size_t ns_len;
+    const void *key;
+    size_t key_len;
+    const void *fingerprint;
+    size_t fingerprint_len;
+    const void *nonce;
+    size_t nonce_len;
+    const void *result;
     size_t result_len;
-    idem_token token;  /* complete, release, renew: from the acquire */
-    uint64_t ttl_ms;   /* acquire: how long the record lives, 1 ms..366 d;
-                        * 0: IDEM_TTL_MS_DEFAULT, or lease_ms if longer.
-                        * complete: 0 keeps the acquire's */
-    uint32_t lease_ms; /* acquire, renew: how long the holder has, 1 ms..24 h;
-                        * 0: IDEM_LEASE_MS_DEFAULT */
-    uint32_t wait_ms;  /* acquire: wait so long for a holder to finish,
-                        * 0..60000 */
-    int32_t on_orphan; /* acquire: IDEM_TAKEOVER, IDEM_REPORT */
-    int32_t result_class; /* complete: IDEM_CLASS_... */
-    int32_t unbind;       /* release: 1 drops the record and its fingerprint */
-    int32_t no_renew;     /* idem_run_once: 1 lets the lease run out under a
-                           * function that takes longer. 0: it is renewed
-                           * every lease/3 */
+    idem_token token;
+    uint64_t ttl_ms;
+    uint32_t lease_ms;
+    uint32_t wait_ms;
+    int32_t on_orphan;
+    int32_t result_class;
+    int32_t unbind;
+    int32_t no_renew;
 } idem_args;
-
 #ifdef __cplusplus
 #define IDEM_ARGS_INIT idem__sized<idem_args>()
 #else
 #define IDEM_ARGS_INIT \
     { .size = sizeof(idem_args) }
 #endif
-/* Zeroes args_size bytes and sets size: what IDEM_ARGS_INIT does, for
- * bindings. args_size is the caller's own sizeof, since the library's may be
- * larger. The other structs have the same pair: answer, error, info and those
- * of the other headers. */
 IDEM_API void idem_args_init(idem_args *args, size_t args_size);
-
-/* What was answered. IDEM_ANSWER_INIT before its first use; it may then be
- * used for call after call (its memory is reused), and is given back with
- * idem_answer_fini. A call that fails leaves outcome 0. */
 typedef struct idem_answer {
-    uint32_t size;        /* sizeof(idem_answer) */
-    int32_t outcome;      /* IDEM_ACQUIRED, ...; 0: none */
-    int32_t state;        /* IDEM_STATE_... */
-    int32_t previous;     /* IDEM_PREVIOUS_... */
-    int32_t result_class; /* IDEM_CLASS_... */
-    int32_t kept;         /* completed: 1 when the result is stored */
-    int32_t has_result;   /* replay, record: 0 is nil, not an empty result */
-    uint32_t attempt;     /* 1 for the first claim of a key */
+    uint32_t size;
+    int32_t outcome;
+    int32_t state;
+    int32_t previous;
+    int32_t result_class;
+    int32_t kept;
+    int32_t has_result;
+    uint32_t attempt;
     idem_token token;
-    uint64_t lease_ms;      /* granted */
-    uint64_t lease_left_ms; /* of whoever holds it */
-    uint64_t age_ms;        /* since the last change of state */
+    uint64_t lease_ms;
+    uint64_t lease_left_ms;
+    uint64_t age_ms;
     uint64_t ttl_left_ms;
-    uint64_t result_bytes; /* record: the size of the stored result */
-    const uint8_t *result; /* replay; after idem_run_once also what the
-                            * function set. Valid until the next call with
-                            * this answer, or idem_answer_fini */
+    uint64_t result_bytes;
+    const uint8_t *result;
     size_t result_len;
-    void *memory;                        /* the library's */
-    size_t memory_bytes;                 /* the library's */
-    uint8_t nonce[IDEM_NONCE_BYTES_MAX]; /* acquire: the nonce it was asked
-                                          * with, given or drawn */
-    uint32_t nonce_len;                  /* 0: none was sent */
+    void *memory;
+    size_t memory_bytes;
+    uint8_t nonce[IDEM_NONCE_BYTES_MAX];
+    uint32_t nonce_len;
 } idem_answer;
-
 #ifdef __cplusplus
 #define IDEM_ANSWER_INIT idem__sized<idem_answer>()
 #else
@@ -339,111 +200,17 @@ typedef struct idem_answer {
     { .size = sizeof(idem_answer) }
 #endif
 IDEM_API void idem_answer_init(idem_answer *answer, size_t answer_size);
-
-/* Frees what the answer holds; it may then be used again. */
 IDEM_API void idem_answer_fini(idem_answer *answer);
-
-/* Walks the counters of an IDEM_COUNTERS answer: start with *at = 0; 1 while
- * there is one, 0 at the end. The name is not NUL-terminated and borrows from
- * the answer. */
 IDEM_API int32_t idem_stats_next(const idem_answer *answer, size_t *at,
                                  const char **name, size_t *name_len,
                                  uint64_t *value);
-
-/* --------------------------------------------------------- blocking client */
-
-/* Any number of threads may share one client; their calls travel on the same
- * connections, one per shard of the server. The callers send and receive for
- * each other; only idem_run_once has a thread beside it, one per client. */
 typedef struct idem_client idem_client;
-
-/* Makes a client; connects at its first call, not here.
- *
- * uri, NUL-terminated:
- *   idem://[:SECRET@]HOST[:PORT][,HOST[:PORT]...][/NAMESPACE][?OPTIONS]
- *   idem+unix://[:SECRET@]/PATH/TO/SOCKET[?OPTIONS]
- * HOST is a name, an IPv4 address or an IPv6 address in brackets; PORT is 7117
- * when not given. Several hosts (up to 16) are a primary and its replicas: they
- * are tried in turn until one is the primary. %XX is decoded in SECRET,
- * NAMESPACE, PATH and values. No part may have a byte below 0x21, or 0x7f, as
- * it stands or as %XX, but for %20 in PATH and secret_file.
- *
- * OPTIONS, joined by an ampersand:
- *   timeout_ms=N          deadline of a call (5000; 1..86400000)
- *   connect_timeout_ms=N  of one attempt to connect, and how long a server may
- *                         leave a ping unanswered (1000; 1..60000)
- *   fail_fast_ms=N        while a replica is silent, don't let each call take
- *                         its whole time: UNREPLICATED is told at once, a
- *                         change that is not confirmed N ms after it was sent
- *                         ends with TIMEOUT, and until one is confirmed all
- *                         but one each N ms end with CHANGES_WAIT, unsent (off;
- *                         500..60000). idem_run_once completes all the same
- *   connect_rounds=N      a call ends once each host could not be reached so
- *                         often, though its deadline is ahead (1..1000). Not
- *                         given: until the deadline
- *   namespace=TEXT        where the path can't say it (idem+unix)
- *   secret_file=PATH      read the secret from the first line of a file
- *   client=TEXT           tells the server who this is (1..128 bytes)
- *   shard_aware=0         one connection only, whatever the server has
- *   shard=N               idem_conn: ask to be moved to this shard
- *
- * Errors: IDEM_E_URI (text names the part), IDEM_E_MEMORY. Does not block,
- * save for reading secret_file. */
 IDEM_API int32_t idem_client_open(const char *uri, idem_client **client,
                                   idem_error *err);
-
-/* Closes the connections and frees it. No other thread may be in a call. NULL
- * is allowed. */
 IDEM_API void idem_client_close(idem_client *client);
-
-/* Ends the calls under way in other threads, for a process that is asked to
- * end, or a request that nobody waits for any more. From any thread, and from a
- * signal handler. Does not block: each call ends by itself, within 250 ms (one
- * that is connecting: within connect_timeout_ms), and so does each later one:
- *   CLOSED  nothing was sent: unchanged
- *   LOST    it was sent, and not answered yet: unknown
- * or with its answer, if that has just come. What a function under
- * idem_run_once has done is still recorded, and its lease renewed until then.
- * Once all calls have returned, idem_client_close. NULL is allowed. */
 IDEM_API void idem_client_shutdown(idem_client *client);
-
-/* Each call blocks until the answer or its deadline. The deadline also holds
- * for connecting and for looking names up (by a thread that ends with the
- * lookup; an address needs none). A name's addresses are tried 250 ms apart,
- * the one that answered last first. Until then the call follows the primary:
- * what was lost, sent on or not confirmed is sent again with the same nonce or
- * token, and with the wait that is left.
- *
- *   connection refused,    the next endpoint, with a random pause that grows
- *   reset, closed          from round to round (20 ms, at most 250)
- *   silence                after 250 ms a ping; a server that leaves it
- *                          unanswered for a third of the call's time left (250
- *                          ms at least, connect_timeout_ms at most) is left. A
- *                          server that lets an acquire wait answers its pings
- *   NOT_PRIMARY host:port  that server, at once, also when the URI has it not;
- *                          eight times a call, then as without an address
- *   NOT_PRIMARY,           the next endpoint, with a pause that grows as above
- *   SHUTTING_DOWN
- *   UNREPLICATED           the same server and the others in turns, likewise
- *
- * Which server is the primary is known to the client, not to a call: all
- * threads go where the first one was sent. A server that calls itself the
- * primary in a lower epoch than another one had is not asked for 10 s.
- *
- * args     see idem_args
- * answer   filled on success; may be NULL where only success matters
- * err      may be NULL; filled on failure
- *
- * Errors and what they let you assume: idem_error_assume. Besides the server's
- * own words: ARGUMENT, MEMORY, CONNECT, TIMEOUT_UNSENT (unchanged: nothing was
- * sent), TIMEOUT, LOST, GARBLED (unknown: ask again with the same nonce or
- * token). NOT_PRIMARY: no server was the primary until the deadline.
- * UNREPLICATED: an attempt was carried out and not confirmed by the replica
- * until then: unknown, ask again likewise. */
 IDEM_API int32_t idem_acquire(idem_client *client, const idem_args *args,
                               idem_answer *answer, idem_error *err);
-/* A result over the server's limit is not sent: the key is completed all the
- * same, and answer.kept is 0. */
 IDEM_API int32_t idem_complete(idem_client *client, const idem_args *args,
                                idem_answer *answer, idem_error *err);
 IDEM_API int32_t idem_release(idem_client *client, const idem_args *args,
@@ -452,31 +219,26 @@ IDEM_API int32_t idem_renew(idem_client *client, const idem_args *args,
                             idem_answer *answer, idem_error *err);
 IDEM_API int32_t idem_peek(idem_client *client, const idem_args *args,
                            idem_answer *answer, idem_error *err);
-/* args may be NULL for these two. */
 IDEM_API int32_t idem_ping(idem_client *client, const idem_args *args,
                            idem_answer *answer, idem_error *err);
 IDEM_API int32_t idem_stats(idem_client *client, const idem_args *args,
                             idem_answer *answer, idem_error *err);
-/* All of the above in one function; method is IDEM_ACQUIRE ... */
 IDEM_API int32_t idem_call(idem_client *client, int32_t method,
                            const idem_args *args, idem_answer *answer,
                            idem_error *err);
-
-/* What the server said of itself when the connection was made. */
 typedef struct idem_info {
-    uint32_t size;     /* sizeof(idem_info) */
-    uint32_t protocol; /* 1 */
+    uint32_t size;
+    uint32_t protocol;
     uint32_t shards;
-    uint32_t shard; /* idem_conn: the one it is on */
+    uint32_t shard;
     uint64_t epoch;
-    uint64_t result_bytes_max; /* a longer result is not kept */
-    uint64_t pending_max;      /* requests in flight per connection */
+    uint64_t result_bytes_max;
+    uint64_t pending_max;
     char server[32];
     char version[32];
-    char role[16];                      /* "primary", "replica" */
-    char endpoint[IDEM_ENDPOINT_BYTES]; /* that it is connected to */
+    char role[16];
+    char endpoint[IDEM_ENDPOINT_BYTES];
 } idem_info;
-
 #ifdef __cplusplus
 #define IDEM_INFO_INIT idem__sized<idem_info>()
 #else
@@ -484,186 +246,66 @@ typedef struct idem_info {
     { .size = sizeof(idem_info) }
 #endif
 IDEM_API void idem_info_init(idem_info *info, size_t info_size);
-
-/* Connects if need be. timeout_ms 0: the URI's. */
 IDEM_API int32_t idem_client_info(idem_client *client, uint32_t timeout_ms,
                                   idem_info *info, idem_error *err);
-
-/* ---------------------------------------------------------------- run once */
-
-/* The claim that the function runs under; valid until the function returns. */
 typedef struct idem_run idem_run;
-
-enum { /* what the function returns. 0, which a binding returns for a function
-        * that raised, is the safe end; the others are no accident */
-       IDEM_RUN_UNSURE = 0, /* nobody knows: leave the claim to be orphaned */
-       IDEM_RUN_DONE = 0x444f4e45,  /* "DONE": it happened, complete with the
-                                     * result set */
-       IDEM_RUN_FAILED = 0x4641494c /* "FAIL": it surely did not happen,
-                                     * release */
+enum {
+    IDEM_RUN_UNSURE = 0,
+    IDEM_RUN_DONE = 0x444f4e45,
+    IDEM_RUN_FAILED = 0x4641494c
 };
 typedef int32_t (*idem_run_fn)(idem_run *run, void *ctx);
-
-/* Store this beside your own rows: a later token of the key is greater. */
 IDEM_API void idem_run_token(const idem_run *run, idem_token *token);
 IDEM_API uint32_t idem_run_attempt(const idem_run *run);
-/* IDEM_PREVIOUS_ORPHANED: someone before may have done it; find out first. */
 IDEM_API int32_t idem_run_previous(const idem_run *run);
-/* What will be replayed. Copied; the last one set counts. Never set: nil.
- * Errors: IDEM_E_MEMORY, IDEM_E_ARGUMENT (result_class). */
 IDEM_API int32_t idem_run_set_result(idem_run *run, const void *result,
                                      size_t result_len, int32_t result_class);
-/* 1 once renewal has heard that the claim is no longer ours, and while the
- * lease is over with no renewal confirmed: stop before the effect if you can.
- * Any thread. */
 IDEM_API int32_t idem_run_lost(const idem_run *run);
-
-/* Acquires; if the claim is ours runs fn, then completes or releases as fn
- * says. Otherwise fn does not run and the answer is the acquire's.
- *
- * args     as for acquire; timeout_ms holds for the acquire, and again for the
- *          complete or release
- * fn, ctx  the work. It runs on this thread, at most once
- * answer   REPLAY, IN_PROGRESS, MISMATCH, ORPHANED: fn did not run.
- *          COMPLETED (result is what fn set), RELEASED, LEFT: fn ran.
- *          STALE, NO_RECORD: fn ran, but the claim was taken over or its record
- *          is gone; its result is not what later askers get
- *
- * The lease is renewed from before fn begins until its end is settled, by a
- * thread that the client makes for its first run; it keeps all its runs. It
- * counts from when the attempt that was answered was sent; where the answer
- * came late, or waited for another holder, the server is asked at once.
- *
- * fn may end otherwise than by returning: by an exception of C++ (or what else
- * unwinds), by pthread_exit or pthread_cancel, by longjmp (with glibc). The
- * claim is then left as by IDEM_RUN_UNSURE, its renewal ends, and the exception
- * goes on to the caller; answer.outcome is LEFT. A thread is cancelled in fn
- * only, never inside of a call.
- *
- * A failover while fn runs changes nothing for it: renewals, complete and
- * release go to the new primary with the claim's token.
- *
- * Errors: the acquire's (fn did not run), or IDEM_E_NOT_RECORDED: fn ran and
- * said done, and no confirmation of the complete came in time. The effect
- * has happened; the record may still look unfinished. Failing to confirm a
- * release is no error of its own: RELEASED with kept 0, the lease frees it.
- * IDEM_E_ARGUMENT when fn returned something else (the claim is left). */
 IDEM_API int32_t idem_run_once(idem_client *client, const idem_args *args,
                                idem_run_fn fn, void *ctx, idem_answer *answer,
                                idem_error *err);
-
-/* ----------------------------------------- one connection, your event loop
- *
- * Not thread-safe: one thread at a time per connection. Never blocks, save
- * for the lookup of a host name, up to connect_timeout_ms (give addresses
- * where that matters). now_ms is your monotonic clock as it is at the call: a
- * time from before a long handler makes deadlines come early. Loop:
- *
- *   wait until idem_conn_fd is ready for idem_conn_wanted, or
- *   idem_conn_timeout_ms is over; then idem_conn_process.
- *
- * Reconnects and sends unanswered calls again by itself: after a lost
- * connection, NOT_PRIMARY (to the server that it names, or the next one of the
- * URI) and SHUTTING_DOWN, with a random growing pause, each until its own
- * deadline. UNREPLICATED is told to the callback, and a server that is silent
- * is not left before a call's deadline: what to do then is the host's to
- * decide, who may ask again with the same nonce or token, or open another. */
 typedef struct idem_conn idem_conn;
-
 enum { IDEM_READ = 1, IDEM_WRITE = 2 };
-
-/* Begins to connect. uri as for idem_client_open; now_ms: your monotonic
- * clock. */
 IDEM_API int32_t idem_conn_open(const char *uri, uint64_t now_ms,
                                 idem_conn **conn, idem_error *err);
-/* Calls back every call under way (CLOSED, or LOST where it had been sent) and
- * frees it. Not from within a callback. NULL is allowed. */
 IDEM_API void idem_conn_close(idem_conn *conn);
-/* -1 while there is none (between attempts). It may change in every
- * idem_conn_process: a descriptor is closed there and another one made. */
 IDEM_API int32_t idem_conn_fd(const idem_conn *conn);
-/* Grows by one with every descriptor: tells apart two that have one number. */
 IDEM_API uint64_t idem_conn_fd_serial(const idem_conn *conn);
-/* IDEM_READ | IDEM_WRITE. */
 IDEM_API uint32_t idem_conn_wanted(const idem_conn *conn);
-/* How long until idem_conn_process must be called even if nothing is ready;
- * -1: for ever. */
 IDEM_API int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms);
-/* ready: IDEM_READ | IDEM_WRITE, 0 for a timeout; an error or hang-up counts as
- * both. Callbacks are called from here. */
 IDEM_API void idem_conn_process(idem_conn *conn, uint32_t ready,
                                 uint64_t now_ms);
-
-/* Exactly one of answer and err is not NULL; both borrow until it returns. It
- * may make calls of its own, but may not close or process the connection, nor
- * throw: C++17 refuses a function here that is not noexcept. */
 typedef void (*idem_done_fn)(void *ctx, const idem_answer *answer,
                              const idem_error *err) IDEM_NOEXCEPT;
-
-/* Queues a call; done is called exactly once, later, unless this fails.
- * Errors: ARGUMENT, MEMORY, BUSY. The args are copied. After it the wanted
- * events and the timeout may have changed. */
 IDEM_API int32_t idem_conn_call(idem_conn *conn, int32_t method,
                                 const idem_args *args, uint64_t now_ms,
                                 idem_done_fn done, void *ctx);
-/* IDEM_E_CONNECT while no hello has been answered yet. */
 IDEM_API int32_t idem_conn_info(const idem_conn *conn, idem_info *info);
-/* Why the connection is down, or was last; code 0 when it never was. */
 IDEM_API void idem_conn_last_error(const idem_conn *conn, idem_error *err);
-
-/* --------------------------------------------- bytes in, bytes out, time in
- *
- * One connection's protocol with no socket: not thread-safe, never blocks,
- * reads no clock, sends no hello of its own and tries nothing again. A call
- * that hears NOT_PRIMARY finds in err->primary where the primary is, if the
- * server knows: connect there, with a session of its own, and ask again with
- * the same nonce or token. */
 typedef struct idem_session idem_session;
-
 IDEM_API int32_t idem_session_new(idem_session **session);
-/* Calls back every call under way with IDEM_E_LOST (or CLOSED where not one of
- * its bytes was taken), then frees it. NULL is allowed. */
 IDEM_API void idem_session_free(idem_session *session);
-/* Greets the server: secret may be NULL, and has no byte below 0x21 or 0x7f
- * (IDEM_E_ARGUMENT); shard -1: stay where we are. The
- * answer arrives as IDEM_PONG once idem_session_info can tell. */
 IDEM_API int32_t idem_session_hello(idem_session *session, const char *secret,
                                     int32_t shard, uint64_t deadline_ms,
                                     idem_done_fn done, void *ctx);
-/* args.timeout_ms counts from now_ms; 0: IDEM_TIMEOUT_MS_DEFAULT. An acquire
- * without a nonce is sent without one. */
 IDEM_API int32_t idem_session_call(idem_session *session, int32_t method,
                                    const idem_args *args, uint64_t now_ms,
                                    idem_done_fn done, void *ctx);
 IDEM_API int32_t idem_session_info(const idem_session *session,
                                    idem_info *info);
-/* The bytes that are to be sent next, borrowed until the next call; NULL and 0
- * when there are none. Then say how many of them were taken. */
 IDEM_API const uint8_t *idem_session_output(const idem_session *session,
                                             size_t *len);
 IDEM_API void idem_session_sent(idem_session *session, size_t len);
-/* Bytes have arrived, in whatever pieces; replies may come in any order.
- * IDEM_E_GARBLED, IDEM_E_MEMORY: the session is over, free it. */
 IDEM_API int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
                                     size_t len);
-/* When idem_session_tick has something to do next; UINT64_MAX: never. */
 IDEM_API uint64_t idem_session_next_ms(const idem_session *session);
-/* Ends the calls whose deadline has come: TIMEOUT, since what is in the output
- * will still be sent with the rest. */
 IDEM_API void idem_session_tick(idem_session *session, uint64_t now_ms);
-
-/* ----------------------------------------------------------------- helpers */
-
 typedef struct idem_slice {
     const void *ptr;
     size_t len;
 } idem_slice;
-
-/* SHA-256 over the parts (method, path, body ...), each preceded by its length
- * as a big-endian u64, so that ("ab","c") and ("a","bc") differ. Any thread. */
 IDEM_API void idem_fingerprint(const idem_slice *parts, size_t parts_count,
-                               uint8_t *fingerprint /* 32 bytes */);
-
+                               uint8_t *fingerprint);
 #ifdef __cplusplus
 }
 #endif

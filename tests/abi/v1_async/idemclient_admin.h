@@ -1,151 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idemclient_admin.h -- what an operator tells and asks one server.
- *
- * For whoever runs a pair of servers: see docs/replication.md, and idemctl,
- * which does the same. Each call makes a connection of its own to the one
- * server that the URI names, blocks until its answer, and tries nothing again
- * and nowhere else. Any thread. A server takes commands from those who show its
- * secret; where it has none, from its own machine only (else DENIED). */
+/* idemclient_admin.h, frozen: see README.md. */
 #ifndef IDEMCLIENT_ADMIN_H
 #define IDEMCLIENT_ADMIN_H
-
 #include "idemclient.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum {                                /* commands */
-       IDEM_COMMAND_PROMOTE = 601,    /* a replica becomes the primary */
-       IDEM_COMMAND_DETACH = 602,     /* a primary goes on without its
-                                       * replica */
-       IDEM_COMMAND_SWITCHOVER = 603, /* a primary hands over to its replica */
-       IDEM_COMMAND_SNAPSHOT = 604    /* a server writes a snapshot of its
-                                       * records */
+enum {
+    IDEM_COMMAND_PROMOTE = 601,
+    IDEM_COMMAND_DETACH = 602,
+    IDEM_COMMAND_SWITCHOVER = 603,
+    IDEM_COMMAND_SNAPSHOT = 604
 };
-
-enum { /* idem_command_answer.outcome; 0: none */
-       IDEM_COMMAND_DONE = 701,
-       IDEM_COMMAND_REFUSED = 702 /* nothing was done; text says why, what
-                                   * would be lost and what accepts that */
-};
-
+enum { IDEM_COMMAND_DONE = 701, IDEM_COMMAND_REFUSED = 702 };
 #define IDEM_COMMAND_TIMEOUT_MS_DEFAULT 60000u
-
-/* What is to be done. */
 typedef struct idem_command_args {
-    uint32_t size;       /* sizeof(idem_command_args) */
-    int32_t command;     /* IDEM_COMMAND_... */
-    int32_t accept_loss; /* promote, detach: 1 does what may lose acknowledged
-                          * changes, 0 has that refused */
-    uint32_t timeout_ms; /* for all of it; 0: IDEM_COMMAND_TIMEOUT_MS_DEFAULT */
+    uint32_t size;
+    int32_t command;
+    int32_t accept_loss;
+    uint32_t timeout_ms;
 } idem_command_args;
-
 #define IDEM_COMMAND_ARGS_INIT IDEM__SIZED(idem_command_args)
 IDEM_API void idem_command_args_init(idem_command_args *args, size_t args_size);
-
-/* What became of it. */
 typedef struct idem_command_answer {
-    uint32_t size;    /* sizeof(idem_command_answer) */
-    int32_t outcome;  /* IDEM_COMMAND_DONE, IDEM_COMMAND_REFUSED */
-    uint64_t epoch;   /* promote, detach, switchover: the one that began */
-    uint64_t records; /* snapshot: that are in it, */
-    uint64_t bytes;   /* its size, */
-    uint64_t ms;      /* and how long it took */
-    char primary[IDEM_ENDPOINT_BYTES]; /* switchover: "host:port" of who is
-                                        * primary now */
-    char text[416];                    /* refused */
+    uint32_t size;
+    int32_t outcome;
+    uint64_t epoch;
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t ms;
+    char primary[IDEM_ENDPOINT_BYTES];
+    char text[416];
 } idem_command_answer;
-
 #define IDEM_COMMAND_ANSWER_INIT IDEM__SIZED(idem_command_answer)
 IDEM_API void idem_command_answer_init(idem_command_answer *answer,
                                        size_t answer_size);
-
-/* Gives a command, and returns when it is in effect or refused.
- *
- * uri     as for idem_client_open, with exactly one host
- * args    which command, and how
- * answer  filled on success; a refusal is a success
- *
- * Errors: URI (another number of hosts too), ARGUMENT, CONNECT, DENIED, LIMIT
- * (too many commands are under way), UNKNOWN_METHOD (an older server): nothing
- * was done. TIMEOUT, LOST, SHUTTING_DOWN, GARBLED: whether the command was
- * carried out is unknown; idem_replication_get tells. */
 IDEM_API int32_t idem_command(const char *uri, const idem_command_args *args,
                               idem_command_answer *answer, idem_error *err);
-
-/* How far the other server is behind. */
 typedef struct idem_lag {
     uint64_t ops;
     uint64_t bytes;
     uint64_t ms;
 } idem_lag;
-
 #define IDEM_IN_SYNC_MAX 8
 #define IDEM_STREAMS_MAX 64
-
-#define IDEM_PARTS_MAX 64
-
-/* What a server holds of a part of the keys. */
+#define IDEM_PARTS_MAX   64
 typedef struct idem_part {
     uint64_t records;
     uint64_t completed;
 } idem_part;
-
-/* How replication stands at one server. Text that is not known is "". */
 typedef struct idem_replication {
-    uint32_t size;     /* sizeof(idem_replication) */
-    int32_t connected; /* 1: to the other server */
-    int32_t syncing;   /* 1: a full copy is under way */
-    /* 1: stopped for good, now, this server takes nothing with it that was
-     * acknowledged, and the other leads or may be promoted. One failure at a
-     * time: the other has to stay. Scripts that stop a server wait for this. */
+    uint32_t size;
+    int32_t connected;
+    int32_t syncing;
     int32_t safe_to_stop;
     uint32_t in_sync_count;
     uint32_t streams_count;
     uint64_t epoch;
-    uint64_t copy_records; /* of the full copy under way, or of the last one: */
-    uint64_t copy_total;   /* N of M records */
-    idem_lag lag;          /* of all streams */
-    char role[16];         /* "primary", "replica" */
-    char mode[16];         /* "none", "async", "sync" */
-    char node[64];         /* the server's own name */
-    char
-        primary[IDEM_ENDPOINT_BYTES]; /* "host:port": where clients should go */
-    char peer[IDEM_ENDPOINT_BYTES];   /* the other server */
-    char state[416];                  /* one sentence for people */
-    /* Who holds all that was acknowledged, the primary first: addresses, or
-     * names where those are not known. */
+    uint64_t copy_records;
+    uint64_t copy_total;
+    idem_lag lag;
+    char role[16];
+    char mode[16];
+    char node[64];
+    char primary[IDEM_ENDPOINT_BYTES];
+    char peer[IDEM_ENDPOINT_BYTES];
+    char state[416];
     char in_sync[IDEM_IN_SYNC_MAX][IDEM_ENDPOINT_BYTES];
-    idem_lag streams[IDEM_STREAMS_MAX]; /* one per loop of the primary; of more
-                                         * loops the first ones */
-    /* What a server that has restarted, and neither leads nor follows yet,
-     * brought back from its data folder: the highest epoch of a token, and of
-     * each of that primary's streams the last token's count. contents: the
-     * same text at two servers that hold the same; "": none of this is known.
-     * Compare two so when both nodes of a pair have died. */
+    idem_lag streams[IDEM_STREAMS_MAX];
     uint32_t tokens_count;
     uint32_t parts_count;
     uint64_t records;
     uint64_t completed;
     uint64_t token_epoch;
     uint64_t tokens[IDEM_STREAMS_MAX];
-    /* Per part of all keys; a key is in the same part everywhere. */
     idem_part parts[IDEM_PARTS_MAX];
     char contents[24];
 } idem_replication;
-
 #define IDEM_REPLICATION_INIT IDEM__SIZED(idem_replication)
 IDEM_API void idem_replication_init(idem_replication *replication,
                                     size_t replication_size);
-
-/* Asks a server how replication stands; it need not be the primary, and anyone
- * whom the server serves may ask. uri, timeout_ms (0:
- * IDEM_TIMEOUT_MS_DEFAULT) and errors as for idem_command. */
 IDEM_API int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
                                       idem_replication *replication,
                                       idem_error *err);
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idemclient_async_poll.h -- an idem_async in a loop around poll(2). Header
- * only.
- *
- *   while (idem_async_poll_turn(store, -1)) ...
- *
- * or, in a loop that has descriptors of its own:
- *
- *   int timeout_ms = -1;
- *   int its = idem_async_poll_fill(store, fds + own, MAX - own, &timeout_ms);
- *   poll(fds, own + its, timeout_ms);
- *   idem_async_poll_process(store, fds + own, its);
- *
- * Each tells when a callback has closed the handle, which is then no more.
- */
+/* idemclient_async_poll.h, frozen: see README.md. */
 #ifndef IDEMCLIENT_ASYNC_POLL_H
 #define IDEMCLIENT_ASYNC_POLL_H
-
-#include <poll.h>
-
 #include "idemclient_async.h"
-
+#include <poll.h>
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Sends what was asked, writes an entry for each line (fd -1 where there is no
- * descriptor; poll passes over it) and makes *timeout_ms shorter if need be (-1
- * is for ever). Returns how many entries: at most fds_max, and 64; -1 when it
- * was closed. A server with more shards wants shard_aware=0. Calls callbacks.
- */
 static inline int idem_async_poll_fill(idem_async *async, struct pollfd *fds,
                                        uint32_t fds_max, int *timeout_ms) {
     if (idem_async_has_output(async)) {
@@ -36,7 +14,7 @@ static inline int idem_async_poll_fill(idem_async *async, struct pollfd *fds,
         if (said == 0)
             return -1;
         if (said == 2)
-            *timeout_ms = 0; /* something has happened: nobody waits for it */
+            *timeout_ms = 0;
     }
     uint32_t count = idem_async_lines(async);
     if (count > fds_max)
@@ -55,9 +33,6 @@ static inline int idem_async_poll_fill(idem_async *async, struct pollfd *fds,
         *timeout_ms = its_ms;
     return (int)count;
 }
-
-/* After the poll: what idem_async_poll_fill has written, with what poll says of
- * it. Calls callbacks. 1, or 0 when it was closed. */
 static inline int32_t idem_async_poll_process(idem_async *async,
                                               const struct pollfd *fds,
                                               int fds_count) {
@@ -74,9 +49,6 @@ static inline int32_t idem_async_poll_process(idem_async *async,
     }
     return idem_async_process(async, ready, count, idem_now_ms()) != 0;
 }
-
-/* One turn of a loop that has nothing else; timeout_ms -1: until something
- * happens. 1, or 0 when it was closed. */
 static inline int32_t idem_async_poll_turn(idem_async *async, int timeout_ms) {
     struct pollfd fds[64];
     int count = idem_async_poll_fill(async, fds, 64, &timeout_ms);
@@ -85,7 +57,6 @@ static inline int32_t idem_async_poll_turn(idem_async *async, int timeout_ms) {
     (void)poll(fds, (nfds_t)count, timeout_ms);
     return idem_async_poll_process(async, fds, count);
 }
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,56 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idemclient_async_uv.h -- an idem_async on a libuv loop. Header only: the
- * library itself does not link libuv.
- *
- *   idem_async_uv *store = NULL;
- *   idem_async_uv_open(loop, "idem://db1,db2/points", &store, &err);
- *   idem_async_uv_call(store, IDEM_ACQUIRE, &args, on_answer, ctx, NULL);
- *   ...
- *   idem_async_uv_close(store, NULL, NULL);
- *
- * All of it on the loop's thread. idem_async_cancel, idem_async_keep and
- * idem_async_let_go are called with store->async. A connection that is there
- * keeps the loop alive until it is closed. */
+/* idemclient_async_uv.h, frozen: see README.md. */
 #ifndef IDEMCLIENT_ASYNC_UV_H
 #define IDEMCLIENT_ASYNC_UV_H
-
+#include "idemclient_async.h"
 #include <stdlib.h>
 #include <uv.h>
-
-#include "idemclient_async.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
-
 typedef void (*idem_async_uv_closed_fn)(void *ctx);
-
 struct idem_async_uv;
-
-/* A descriptor that is watched. */
 typedef struct idem_async_uv_line {
     struct idem_async_uv *uv;
-    uv_poll_t *poll; /* NULL while there is no descriptor */
+    uv_poll_t *poll;
     uint64_t fd_serial;
     uint32_t line;
     int events;
 } idem_async_uv_line;
-
 typedef struct idem_async_uv {
     uv_loop_t *loop;
-    idem_async *async; /* NULL once it is being closed */
+    idem_async *async;
     uv_timer_t timer;
-    uint64_t timer_ms;  /* when it goes off, by idem_now_ms */
-    uv_prepare_t flush; /* sends what a turn of the loop has asked, in one */
+    uint64_t timer_ms;
+    uv_prepare_t flush;
     idem_async_uv_line **lines;
     uint32_t lines_count;
-    int handles; /* that are not closed yet */
+    int handles;
     idem_async_uv_closed_fn closed;
     void *closed_ctx;
 } idem_async_uv;
-
 static inline void idem_async_uv__watch(idem_async_uv *uv);
-
 static inline void idem_async_uv__process(idem_async_uv *uv,
                                           const idem_async_ready *ready,
                                           size_t ready_count) {
@@ -58,7 +37,6 @@ static inline void idem_async_uv__process(idem_async_uv *uv,
     if (uv->async != NULL)
         idem_async_uv__watch(uv);
 }
-
 static inline void idem_async_uv__on_poll(uv_poll_t *poll, int status,
                                           int events) {
     idem_async_uv_line *line = (idem_async_uv_line *)poll->data;
@@ -69,11 +47,9 @@ static inline void idem_async_uv__on_poll(uv_poll_t *poll, int status,
         ready.events |= IDEM_WRITE;
     idem_async_uv__process(line->uv, &ready, 1);
 }
-
 static inline void idem_async_uv__on_poll_closed(uv_handle_t *handle) {
     free(handle);
 }
-
 static inline void idem_async_uv__drop(idem_async_uv_line *line) {
     if (line->poll == NULL)
         return;
@@ -82,12 +58,11 @@ static inline void idem_async_uv__drop(idem_async_uv_line *line) {
     line->poll = NULL;
     line->events = 0;
 }
-
 static inline void idem_async_uv__begin(idem_async_uv_line *line, int fd,
                                         uint64_t fd_serial) {
     uv_poll_t *poll = (uv_poll_t *)malloc(sizeof *poll);
     if (poll == NULL)
-        return; /* the next turn tries again */
+        return;
     if (uv_poll_init(line->uv->loop, poll, fd) != 0) {
         free(poll);
         return;
@@ -96,7 +71,6 @@ static inline void idem_async_uv__begin(idem_async_uv_line *line, int fd,
     line->poll = poll;
     line->fd_serial = fd_serial;
 }
-
 static inline void idem_async_uv__watch_line(idem_async_uv *uv,
                                              idem_async_uv_line *line) {
     int fd = idem_async_fd(uv->async, line->line);
@@ -113,7 +87,6 @@ static inline void idem_async_uv__watch_line(idem_async_uv *uv,
         uv_poll_start(line->poll, events, idem_async_uv__on_poll);
     }
 }
-
 static inline int idem_async_uv__widen(idem_async_uv *uv, uint32_t count) {
     idem_async_uv_line **lines =
         (idem_async_uv_line **)realloc(uv->lines, count * sizeof *lines);
@@ -131,8 +104,6 @@ static inline int idem_async_uv__widen(idem_async_uv *uv, uint32_t count) {
     }
     return 1;
 }
-
-/* Brings what is watched in line with what it wants now. */
 static inline void idem_async_uv__watch(idem_async_uv *uv) {
     uint32_t count = idem_async_lines(uv->async);
     if (count > uv->lines_count)
@@ -140,11 +111,7 @@ static inline void idem_async_uv__watch(idem_async_uv *uv) {
     for (uint32_t i = 0; i < uv->lines_count; i++)
         idem_async_uv__watch_line(uv, uv->lines[i]);
 }
-
 static inline void idem_async_uv__on_timer(uv_timer_t *timer);
-
-/* A timer that goes off too early is set again then: that is rarer than to set
- * it with every call. */
 static inline void idem_async_uv__set_timer(idem_async_uv *uv) {
     uint64_t now_ms = idem_now_ms();
     int32_t timeout_ms = idem_async_timeout_ms(uv->async, now_ms);
@@ -156,15 +123,13 @@ static inline void idem_async_uv__set_timer(idem_async_uv *uv) {
     if (uv_is_active((uv_handle_t *)&uv->timer) && uv->timer_ms <= at_ms)
         return;
     uv->timer_ms = at_ms;
-    uv_update_time(uv->loop); /* the timer counts from the loop's time */
+    uv_update_time(uv->loop);
     uv_timer_start(&uv->timer, idem_async_uv__on_timer, (uint64_t)timeout_ms,
                    0);
 }
-
 static inline void idem_async_uv__on_timer(uv_timer_t *timer) {
     idem_async_uv__process((idem_async_uv *)timer->data, NULL, 0);
 }
-
 static inline void idem_async_uv__on_flush(uv_prepare_t *flush) {
     idem_async_uv *uv = (idem_async_uv *)flush->data;
     if (idem_async_has_output(uv->async))
@@ -172,8 +137,6 @@ static inline void idem_async_uv__on_flush(uv_prepare_t *flush) {
     if (uv->async != NULL)
         idem_async_uv__set_timer(uv);
 }
-
-/* See idem_async_open. Errors: URI, MEMORY. */
 static inline int32_t idem_async_uv_open(uv_loop_t *loop, const char *uri,
                                          idem_async_uv **opened,
                                          idem_error *err) {
@@ -197,8 +160,6 @@ static inline int32_t idem_async_uv_open(uv_loop_t *loop, const char *uri,
     *opened = uv;
     return 0;
 }
-
-/* See idem_async_call; what one turn of the loop asks leaves in one send. */
 static inline int32_t idem_async_uv_call(idem_async_uv *uv, int32_t method,
                                          const idem_args *args,
                                          idem_done_fn done, void *ctx,
@@ -208,10 +169,9 @@ static inline int32_t idem_async_uv_call(idem_async_uv *uv, int32_t method,
     int32_t code =
         idem_async_call(uv->async, method, args, idem_now_ms(), done, ctx, id);
     if (code == 0 && !uv_is_active((uv_handle_t *)&uv->timer))
-        idem_async_uv__set_timer(uv); /* or a loop with nothing else ends */
+        idem_async_uv__set_timer(uv);
     return code;
 }
-
 static inline void idem_async_uv__on_closed(uv_handle_t *handle) {
     idem_async_uv *uv = (idem_async_uv *)handle->data;
     if (--uv->handles > 0)
@@ -225,9 +185,6 @@ static inline void idem_async_uv__on_closed(uv_handle_t *handle) {
     if (closed != NULL)
         closed(ctx);
 }
-
-/* Ends every call under way (see idem_async_close), then closes; closed may be
- * NULL. From within a callback, too. */
 static inline void idem_async_uv_close(idem_async_uv *uv,
                                        idem_async_uv_closed_fn closed,
                                        void *ctx) {
@@ -241,7 +198,6 @@ static inline void idem_async_uv_close(idem_async_uv *uv,
     uv_close((uv_handle_t *)&uv->flush, idem_async_uv__on_closed);
     idem_async_close(async);
 }
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,50 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idemclient_uv.h -- an idem_conn on a libuv loop. Header only: the library
- * itself does not link libuv.
- *
- *   idem_uv *store = NULL;
- *   idem_uv_open(loop, "idem://127.0.0.1:7117/points", &store, &err);
- *   idem_uv_call(store, IDEM_ACQUIRE, &args, on_answer, ctx);
- *   ...
- *   idem_uv_close(store, NULL, NULL);
- *
- * All of it on the loop's thread. Time is read where it is needed: the loop's
- * own is as old as the handler that runs, and a call's deadline would begin
- * then. */
+/* idemclient_uv.h, frozen: see README.md. */
 #ifndef IDEMCLIENT_UV_H
 #define IDEMCLIENT_UV_H
-
+#include "idemclient_loop.h"
 #include <stdlib.h>
 #include <uv.h>
-
-#include "idemclient_loop.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
-
 typedef void (*idem_uv_closed_fn)(void *ctx);
-
 typedef struct idem_uv {
     uv_loop_t *loop;
     idem_conn *conn;
     uv_timer_t timer;
-    uv_prepare_t flush; /* sends what a turn of the loop has queued, in one */
-    uv_poll_t *poll;    /* NULL while the connection has no descriptor */
-    uint64_t fd_serial; /* of the descriptor that poll watches */
+    uv_prepare_t flush;
+    uv_poll_t *poll;
+    uint64_t fd_serial;
     int events;
-    int handles; /* that are not closed yet */
+    int handles;
     idem_uv_closed_fn closed;
     void *closed_ctx;
 } idem_uv;
-
 static inline void idem_uv__update(idem_uv *uv);
-
 static inline void idem_uv__process(idem_uv *uv, uint32_t ready) {
     idem_conn_process(uv->conn, ready, idem_now_ms());
     idem_uv__update(uv);
 }
-
 static inline void idem_uv__on_poll(uv_poll_t *poll, int status, int events) {
     idem_uv *uv = (idem_uv *)poll->data;
     uint32_t ready = 0;
@@ -54,11 +35,9 @@ static inline void idem_uv__on_poll(uv_poll_t *poll, int status, int events) {
         ready |= IDEM_WRITE;
     idem_uv__process(uv, ready);
 }
-
 static inline void idem_uv__on_timer(uv_timer_t *timer) {
     idem_uv__process((idem_uv *)timer->data, 0);
 }
-
 static inline void idem_uv__on_flush(uv_prepare_t *flush) {
     idem_uv *uv = (idem_uv *)flush->data;
     if ((idem_conn_wanted(uv->conn) & IDEM_WRITE) != 0 &&
@@ -67,11 +46,9 @@ static inline void idem_uv__on_flush(uv_prepare_t *flush) {
     else
         idem_uv__update(uv);
 }
-
 static inline void idem_uv__on_poll_closed(uv_handle_t *handle) {
     free(handle);
 }
-
 static inline void idem_uv__drop_poll(idem_uv *uv) {
     if (uv->poll == NULL)
         return;
@@ -80,12 +57,11 @@ static inline void idem_uv__drop_poll(idem_uv *uv) {
     uv->poll = NULL;
     uv->events = 0;
 }
-
 static inline void idem_uv__watch(idem_uv *uv, int fd) {
     if (uv->poll == NULL && fd >= 0) {
         uv->poll = (uv_poll_t *)malloc(sizeof *uv->poll);
         if (uv->poll == NULL)
-            return; /* the timer tries again */
+            return;
         if (uv_poll_init(uv->loop, uv->poll, fd) != 0) {
             free(uv->poll);
             uv->poll = NULL;
@@ -102,8 +78,6 @@ static inline void idem_uv__watch(idem_uv *uv, int fd) {
         uv_poll_start(uv->poll, events, idem_uv__on_poll);
     }
 }
-
-/* Brings the watched events and the timer in line with what it wants now. */
 static inline void idem_uv__update(idem_uv *uv) {
     int fd = idem_conn_fd(uv->conn);
     if (fd < 0 || uv->fd_serial != idem_conn_fd_serial(uv->conn))
@@ -114,11 +88,9 @@ static inline void idem_uv__update(idem_uv *uv) {
         uv_timer_stop(&uv->timer);
         return;
     }
-    uv_update_time(uv->loop); /* the timer counts from the loop's time */
+    uv_update_time(uv->loop);
     uv_timer_start(&uv->timer, idem_uv__on_timer, (uint64_t)timeout_ms, 0);
 }
-
-/* Begins to connect; see idem_conn_open for the URI. Errors: URI, MEMORY. */
 static inline int32_t idem_uv_open(uv_loop_t *loop, const char *uri,
                                    idem_uv **opened, idem_error *err) {
     *opened = NULL;
@@ -142,14 +114,11 @@ static inline int32_t idem_uv_open(uv_loop_t *loop, const char *uri,
     *opened = uv;
     return 0;
 }
-
-/* See idem_conn_call; what one turn of the loop asks leaves in one send. */
 static inline int32_t idem_uv_call(idem_uv *uv, int32_t method,
                                    const idem_args *args, idem_done_fn done,
                                    void *ctx) {
     return idem_conn_call(uv->conn, method, args, idem_now_ms(), done, ctx);
 }
-
 static inline void idem_uv__on_closed(uv_handle_t *handle) {
     idem_uv *uv = (idem_uv *)handle->data;
     if (--uv->handles > 0)
@@ -160,9 +129,6 @@ static inline void idem_uv__on_closed(uv_handle_t *handle) {
     if (closed != NULL)
         closed(ctx);
 }
-
-/* Ends every call under way (see idem_conn_close), then closes; closed may be
- * NULL. Not from within a call's callback. */
 static inline void idem_uv_close(idem_uv *uv, idem_uv_closed_fn closed,
                                  void *ctx) {
     uv->closed = closed;
@@ -173,7 +139,6 @@ static inline void idem_uv_close(idem_uv *uv, idem_uv_closed_fn closed,
     uv_close((uv_handle_t *)&uv->timer, idem_uv__on_closed);
     uv_close((uv_handle_t *)&uv->flush, idem_uv__on_closed);
 }
-
 #ifdef __cplusplus
 }
 #endif
