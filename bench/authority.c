@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Runs it in the folder, its words unheard. */
-static bool run_openssl(const char *folder, const char *const *argv) {
+static bool run_openssl(const char *folder, char *const *argv) {
     int status;
     pid_t pid = fork();
     if (pid == 0) {
@@ -19,7 +19,7 @@ static bool run_openssl(const char *folder, const char *const *argv) {
         dup2(null, 1);
         dup2(null, 2);
         if (chdir(folder) == 0)
-            execvp(argv[0], (char *const *)argv);
+            execvp(argv[0], argv);
         _exit(127);
     }
     return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -31,32 +31,32 @@ static bool run_openssl(const char *folder, const char *const *argv) {
         "-pkeyopt", "ec_paramgen_curve:P-256"
 
 const char *idb_authority_make(const char *folder, char *why, size_t cap) {
-    static const char *const authority[] = {NEW_CERT,
-                                            "-subj",
-                                            "/CN=idembench authority",
-                                            "-addext",
-                                            "basicConstraints=critical,CA:TRUE",
-                                            "-keyout",
-                                            "ca.key",
-                                            "-out",
-                                            "ca.pem",
-                                            NULL};
-    static const char *const server[] = {NEW_CERT,
-                                         "-subj",
-                                         "/CN=idembench server",
-                                         "-addext",
-                                         "subjectAltName=IP:127.0.0.1",
-                                         "-addext",
-                                         "basicConstraints=critical,CA:FALSE",
-                                         "-CA",
-                                         "ca.pem",
-                                         "-CAkey",
-                                         "ca.key",
-                                         "-keyout",
-                                         "server.key",
-                                         "-out",
-                                         "server.pem",
-                                         NULL};
+    static char *const authority[] = {NEW_CERT,
+                                      "-subj",
+                                      "/CN=idembench authority",
+                                      "-addext",
+                                      "basicConstraints=critical,CA:TRUE",
+                                      "-keyout",
+                                      "ca.key",
+                                      "-out",
+                                      "ca.pem",
+                                      NULL};
+    static char *const server[] = {NEW_CERT,
+                                   "-subj",
+                                   "/CN=idembench server",
+                                   "-addext",
+                                   "subjectAltName=IP:127.0.0.1",
+                                   "-addext",
+                                   "basicConstraints=critical,CA:FALSE",
+                                   "-CA",
+                                   "ca.pem",
+                                   "-CAkey",
+                                   "ca.key",
+                                   "-keyout",
+                                   "server.key",
+                                   "-out",
+                                   "server.pem",
+                                   NULL};
     if (run_openssl(folder, authority) && run_openssl(folder, server))
         return NULL;
     snprintf(why, cap,

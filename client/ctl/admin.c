@@ -161,16 +161,11 @@ static void find_beside(char *path, size_t cap) {
 #define EXIT_NO_DAEMON 127
 
 /* other NULL: one folder. */
-static _Noreturn void become_daemon(const char *folder, const char *other,
-                                    int out) {
+static _Noreturn void become_daemon(char *folder, char *other, int out) {
     char path[4096];
-    char *const words[] = {DAEMON,
-                           "--check",
-                           "--data-dir",
-                           (char *)folder,
-                           other ? "--compare" : NULL,
-                           (char *)other,
-                           NULL};
+    char *const words[] = {
+        DAEMON, "--check", "--data-dir", folder, other ? "--compare" : NULL,
+        other,  NULL};
     signal(SIGPIPE, SIG_DFL);
     if (out >= 0)
         dup2(out, STDOUT_FILENO);

@@ -19,7 +19,7 @@ typedef struct reader {
     bool at_start;
     size_t count; /* of argv, whose first entry is no word */
     char **argv;
-    const char *values[CTL_OPTIONS_MAX]; /* of each row that is given */
+    char *values[CTL_OPTIONS_MAX]; /* of each row that is given */
 } reader;
 
 static struct option longs[CTL_OPTIONS_MAX + 1];
@@ -122,7 +122,7 @@ bool ctl_no_such_command(ctl_ask *ask, const char *word) {
                    near);
 }
 
-static bool take_operand(ctl_ask *ask, const char *word) {
+static bool take_operand(ctl_ask *ask, char *word) {
     if (ask->command == NULL) {
         ask->command = ctl_command_find(word);
         return ask->command != NULL || ctl_no_such_command(ask, word);

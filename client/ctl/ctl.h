@@ -58,10 +58,10 @@ typedef struct ctl_command ctl_command;
 typedef struct ctl_ask {
     const ctl_command *command; /* NULL: none was named */
     size_t operand_count;
-    const char *operands[CTL_OPERANDS_MAX];
+    char *operands[CTL_OPERANDS_MAX];
     idem_args args;
-    uint64_t given; /* a bit per option row */
-    const char *server;
+    uint64_t given;     /* a bit per option row */
+    char *server;       /* its secret is struck out of the command line */
     const char *output; /* where a result goes; NULL: into the report */
     bool json;
     bool raw;
@@ -118,9 +118,9 @@ const ctl_command *ctl_command_find(const char *name);
 
 typedef struct ctl_option {
     const char *name;
-    char letter;                                  /* "-n"; 0: none */
-    const char *arg;                              /* NULL: a flag */
-    bool (*read)(const char *text, ctl_ask *ask); /* false: ask->why says */
+    char letter;                            /* "-n"; 0: none */
+    const char *arg;                        /* NULL: a flag */
+    bool (*read)(char *text, ctl_ask *ask); /* false: ask->why says */
     char scope; /* 's' where idemctl starts, 'e' everywhere, 'c' with the
                  * commands that name it */
     const char *help;
@@ -133,7 +133,7 @@ bool ctl_option_fits(const ctl_option *option, const ctl_command *command);
 
 /* Of HOST:PORT or a URI, whose secret is hidden from who lists processes; to be
  * freed. NULL: no memory. */
-char *ctl_uri_at_once(const char *place);
+char *ctl_uri_at_once(char *place);
 
 /* replication OTHER-URI. */
 ctl_exit ctl_run_compare(const ctl_session *session, ctl_ask *ask);

@@ -82,10 +82,10 @@ static char *whole_uri(const char *place) {
     return uri;
 }
 
-char *ctl_uri_at_once(const char *place) {
+char *ctl_uri_at_once(char *place) {
     char *uri = whole_uri(place);
     char *at_once = uri != NULL ? uri_with(uri, "connect_rounds=1") : NULL;
-    hide_secret((char *)place);
+    hide_secret(place);
     free(uri);
     return at_once;
 }
@@ -97,7 +97,7 @@ static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
         uri = CTL_URI_DEFAULT;
     session->uri = whole_uri(uri);
     if (ask->server != NULL)
-        hide_secret((char *)ask->server);
+        hide_secret(ask->server);
     if (session->uri != NULL)
         session->uri_at_once = uri_with(session->uri, "connect_rounds=1");
     return session->uri_at_once != NULL;

@@ -63,19 +63,19 @@ static bool read_lasting_short(const char *text, ctl_ask *ask, uint32_t *ms) {
     return true;
 }
 
-static bool read_lease(const char *text, ctl_ask *ask) {
+static bool read_lease(char *text, ctl_ask *ask) {
     return read_lasting_short(text, ask, &ask->args.lease_ms);
 }
 
-static bool read_ttl(const char *text, ctl_ask *ask) {
+static bool read_ttl(char *text, ctl_ask *ask) {
     return read_lasting(text, ask, "366d", &ask->args.ttl_ms);
 }
 
-static bool read_timeout(const char *text, ctl_ask *ask) {
+static bool read_timeout(char *text, ctl_ask *ask) {
     return read_lasting_short(text, ask, &ask->args.timeout_ms);
 }
 
-static bool read_wait(const char *text, ctl_ask *ask) {
+static bool read_wait(char *text, ctl_ask *ask) {
     uint64_t ms = 0;
     if (!read_duration(text, ask, "60s", &ms))
         return false;
@@ -96,13 +96,13 @@ static bool read_choice(const char *text, ctl_ask *ask,
     return ctl_why(ask, "%.40s is neither %s nor %s", text, words[0], words[1]);
 }
 
-static bool read_on_orphan(const char *text, ctl_ask *ask) {
+static bool read_on_orphan(char *text, ctl_ask *ask) {
     static const char *const words[] = {"takeover", "report"};
     static_assert(IDEM_REPORT == IDEM_TAKEOVER + 1, "in this order");
     return read_choice(text, ask, words, IDEM_TAKEOVER, &ask->args.on_orphan);
 }
 
-static bool read_class(const char *text, ctl_ask *ask) {
+static bool read_class(char *text, ctl_ask *ask) {
     static const char *const words[] = {"success", "error"};
     static_assert(IDEM_CLASS_ERROR == IDEM_CLASS_SUCCESS + 1, "likewise");
     return read_choice(text, ask, words, IDEM_CLASS_SUCCESS,
@@ -119,7 +119,7 @@ static bool read_hex(const char *text, ctl_ask *ask, uint8_t *bytes,
     return true;
 }
 
-static bool read_fingerprint(const char *text, ctl_ask *ask) {
+static bool read_fingerprint(char *text, ctl_ask *ask) {
     if (ask->args.fingerprint != NULL)
         return ctl_why(ask, "--body gives it already");
     ask->args.fingerprint = ask->fingerprint;
@@ -127,13 +127,13 @@ static bool read_fingerprint(const char *text, ctl_ask *ask) {
                     &ask->args.fingerprint_len);
 }
 
-static bool read_nonce(const char *text, ctl_ask *ask) {
+static bool read_nonce(char *text, ctl_ask *ask) {
     ask->args.nonce = ask->nonce;
     return read_hex(text, ask, ask->nonce, sizeof ask->nonce,
                     &ask->args.nonce_len);
 }
 
-static bool read_token(const char *text, ctl_ask *ask) {
+static bool read_token(char *text, ctl_ask *ask) {
     size_t len = 0;
     if (value_hex(text, ask->args.token.bytes, IDEM_TOKEN_BYTES, &len) &&
         len == IDEM_TOKEN_BYTES)
@@ -153,7 +153,7 @@ static bool read_file(const char *path, ctl_ask *ask, size_t bytes_max,
     return ctl_why(ask, "%.200s can't be read: %s", path, strerror(errno));
 }
 
-static bool read_key_hex(const char *text, ctl_ask *ask) {
+static bool read_key_hex(char *text, ctl_ask *ask) {
     uint8_t *bytes = malloc(IDEM_KEY_BYTES_MAX);
     ask->key_owned = bytes;
     if (bytes == NULL)
@@ -162,7 +162,7 @@ static bool read_key_hex(const char *text, ctl_ask *ask) {
     return read_hex(text, ask, bytes, IDEM_KEY_BYTES_MAX, &ask->args.key_len);
 }
 
-static bool read_key_file(const char *path, ctl_ask *ask) {
+static bool read_key_file(char *path, ctl_ask *ask) {
     uint8_t *bytes = NULL;
     if (ask->args.key != NULL)
         return ctl_why(ask, "--key-hex gives it already");
@@ -172,7 +172,7 @@ static bool read_key_file(const char *path, ctl_ask *ask) {
     return true;
 }
 
-static bool read_body(const char *path, ctl_ask *ask) {
+static bool read_body(char *path, ctl_ask *ask) {
     uint8_t *bytes = NULL;
     size_t len = 0;
     if (ask->args.fingerprint != NULL)
@@ -186,7 +186,7 @@ static bool read_body(const char *path, ctl_ask *ask) {
     return true;
 }
 
-static bool read_result(const char *text, ctl_ask *ask) {
+static bool read_result(char *text, ctl_ask *ask) {
     if (ask->args.result != NULL)
         return ctl_why(ask, "--result-file gives it already");
     ask->args.result = text;
@@ -194,7 +194,7 @@ static bool read_result(const char *text, ctl_ask *ask) {
     return true;
 }
 
-static bool read_result_file(const char *path, ctl_ask *ask) {
+static bool read_result_file(char *path, ctl_ask *ask) {
     uint8_t *bytes = NULL;
     if (ask->args.result != NULL)
         return ctl_why(ask, "--result gives it already");
@@ -205,54 +205,54 @@ static bool read_result_file(const char *path, ctl_ask *ask) {
     return true;
 }
 
-static bool read_namespace(const char *text, ctl_ask *ask) {
+static bool read_namespace(char *text, ctl_ask *ask) {
     ask->args.ns = text;
     ask->args.ns_len = strlen(text);
     return true;
 }
 
-static bool read_server(const char *text, ctl_ask *ask) {
+static bool read_server(char *text, ctl_ask *ask) {
     ask->server = text;
     return true;
 }
 
-static bool read_unbind(const char *text, ctl_ask *ask) {
+static bool read_unbind(char *text, ctl_ask *ask) {
     (void)text;
     ask->args.unbind = 1;
     return true;
 }
 
-static bool read_accept_loss(const char *text, ctl_ask *ask) {
+static bool read_accept_loss(char *text, ctl_ask *ask) {
     (void)text;
     return ask->accept_loss = true;
 }
 
-static bool read_raw(const char *text, ctl_ask *ask) {
+static bool read_raw(char *text, ctl_ask *ask) {
     (void)text;
     return ask->raw = true;
 }
 
-static bool read_output(const char *text, ctl_ask *ask) {
+static bool read_output(char *text, ctl_ask *ask) {
     ask->output = text;
     return *text != '\0' || ctl_why(ask, "a path is missing");
 }
 
-static bool read_verbose(const char *text, ctl_ask *ask) {
+static bool read_verbose(char *text, ctl_ask *ask) {
     (void)text;
     return ask->verbose = true;
 }
 
-static bool read_json(const char *text, ctl_ask *ask) {
+static bool read_json(char *text, ctl_ask *ask) {
     (void)text;
     return ask->json = true;
 }
 
-static bool read_help(const char *text, ctl_ask *ask) {
+static bool read_help(char *text, ctl_ask *ask) {
     (void)text;
     return ask->help = true;
 }
 
-static bool read_version(const char *text, ctl_ask *ask) {
+static bool read_version(char *text, ctl_ask *ask) {
     (void)text;
     return ask->version = true;
 }

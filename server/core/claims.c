@@ -287,10 +287,15 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
         return acquire_orphaned(shard, place, call, answer, error);
     case IDP_STATE_RELEASED:
         return grant_next(shard, place, call, answer, error);
-    default:
+    case IDP_STATE_COMPLETED:
         ids_claims_replay(record, call->now_ms, answer);
         return IDS_ANSWERED;
+    case IDP_STATE_ABSENT:
+    case IDP_STATE_COUNT:
+        break;
     }
+    assert(!"a record that is there is in a state");
+    return IDS_ANSWERED;
 }
 
 /* The record, if the call's token is its current one and the claim is still

@@ -301,7 +301,15 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     case IDP_PEEK:
         ids_claims_peek(shard, call, answer);
         break;
-    default:
+    case IDP_HELLO:
+    case IDP_PING:
+    case IDP_STATS:
+    case IDP_PROMOTE:
+    case IDP_DETACH:
+    case IDP_SWITCHOVER:
+    case IDP_SNAPSHOT:
+    case IDP_REPLICATION:
+    case IDP_METHOD_COUNT:
         assert(!"a method of the core");
     }
     if (verdict == IDS_ANSWERED) {

@@ -63,17 +63,16 @@ static ids_deciding begin_peer_command(ids_replicator *replicator) {
     ids_peer *peer = replicator->peer;
     ids_replicator_command *command = &replicator->command;
     assert(!command->is_begun && replicator->here != NULL);
-    command->epoch = next_epoch(replicator);
-    switch (command->request.command) {
-    case IDP_PROMOTE:
+    idp_method which = command->request.command;
+    command->epoch =
+        which == IDP_DETACH ? peer->lead_epoch : next_epoch(replicator);
+    if (which == IDP_PROMOTE)
         return ids_peer_promote(peer, command->epoch,
                                 command->request.accept_loss);
-    case IDP_DETACH:
-        command->epoch = peer->lead_epoch;
+    if (which == IDP_DETACH)
         return ids_peer_detach(peer, command->request.node);
-    default:
-        return ids_peer_switchover(peer, command->epoch, command->request.node);
-    }
+    assert(which == IDP_SWITCHOVER);
+    return ids_peer_switchover(peer, command->epoch, command->request.node);
 }
 
 /* What became of a command that is under way. OK: it is in effect; BUSY: not
@@ -82,23 +81,24 @@ static ids_deciding look_at_outcome(const ids_peer *peer,
                                     const ids_replicator_command *command) {
     bool pending = peer->pending != IDS_PENDING_NONE;
     assert(command->is_there && command->is_begun);
-    switch (command->request.command) {
-    case IDP_PROMOTE:
+    idp_method which = command->request.command;
+    if (which == IDP_PROMOTE) {
         if (peer->leading && peer->lead_epoch == command->epoch)
             return IDS_DECIDING_OK;
         return pending ? IDS_DECIDING_BUSY : IDS_DECIDING_EPOCH_TOO_LOW;
-    case IDP_DETACH:
+    }
+    if (which == IDP_DETACH) {
         if (peer->pending == IDS_PENDING_DETACH || ids_peer_is_parting(peer))
             return IDS_DECIDING_BUSY;
         return peer->leading ? IDS_DECIDING_OK : IDS_DECIDING_NOT_PRIMARY;
-    default:
-        if (peer->leading)
-            return peer->switch_epoch != 0 ? IDS_DECIDING_BUSY
-                                           : IDS_DECIDING_NOT_IN_SYNC;
-        return peer->other_leads && peer->known.epoch >= command->epoch
-                   ? IDS_DECIDING_OK
-                   : IDS_DECIDING_BUSY;
     }
+    assert(which == IDP_SWITCHOVER);
+    if (peer->leading)
+        return peer->switch_epoch != 0 ? IDS_DECIDING_BUSY
+                                       : IDS_DECIDING_NOT_IN_SYNC;
+    return peer->other_leads && peer->known.epoch >= command->epoch
+               ? IDS_DECIDING_OK
+               : IDS_DECIDING_BUSY;
 }
 
 static void conclude_peer_command(ids_replicator *replicator,

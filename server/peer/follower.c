@@ -248,8 +248,20 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     case IDS_PF_SWITCHOVER:
         ids_peer_promote(peer, frame->number, false);
         break;
-    default:
+    case IDS_PF_APPEND:
+    case IDS_PF_SYNC_BEGIN:
+    case IDS_PF_SYNC_CHUNK:
+    case IDS_PF_SYNC_END:
         good = changes(peer, link, frame);
+        break;
+    case IDS_PF_HELLO:
+    case IDS_PF_PROOF:
+    case IDS_PF_WELCOME:
+    case IDS_PF_START:
+    case IDS_PF_ACK:
+    case IDS_PF_REFUSE:
+    case IDS_PF_KIND_COUNT:
+        good = false;
     }
     if (!good)
         ids_peer_fault(peer, link);

@@ -60,7 +60,9 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     case IDS_PENDING_DISOWNED:
         ids_follower_disowned(peer);
         break;
-    default:
+    case IDS_PENDING_NONE:
+    case IDS_PENDING_FOLLOW:
+    case IDS_PENDING_WHEREABOUTS:
         break;
     }
 }

@@ -132,9 +132,20 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
         receiver->ended = true;
         receiver->end_batch = receiver->batch_next;
         return true;
-    default:
-        return false;
+    case IDS_PF_HELLO:
+    case IDS_PF_PROOF:
+    case IDS_PF_WELCOME:
+    case IDS_PF_START:
+    case IDS_PF_ACK:
+    case IDS_PF_ADMIT:
+    case IDS_PF_SWITCHOVER:
+    case IDS_PF_DETACHED:
+    case IDS_PF_HEARTBEAT:
+    case IDS_PF_REFUSE:
+    case IDS_PF_KIND_COUNT:
+        break;
     }
+    return false;
 }
 
 void ids_receiver_applied(ids_receiver *receiver, uint64_t batch) {

@@ -268,7 +268,9 @@ bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
         return true;
     case IDS_SENDING_STREAM:
         return append_changes(sender, to);
-    default:
-        return false;
+    case IDS_SENDING_OFF:
+    case IDS_SENDING_LOST:
+        break;
     }
+    return false;
 }
