@@ -63,9 +63,11 @@ static const char *run_background(idb_plan *plan, watched *w, idb_seen *seen) {
     return failed;
 }
 
-const char *idb_background(const idb_plan *like, double default_ops,
-                           uint32_t part, const idb_event *event,
-                           idb_seen *seen) {
+/* An open loop on a server that is there, in its own stretch of new keys; with
+ * event NULL for the plan's duration, else until it is over. */
+static const char *load_beside(const idb_plan *like, double default_ops,
+                               uint32_t part, const idb_event *event,
+                               idb_seen *seen) {
     idb_plan plan = *like;
     watched w = {.event = event};
     if (plan.rate <= 0)
@@ -84,9 +86,9 @@ const char *idb_under_twice(const idb_plan *like, double default_ops,
                             const idb_event *event, double *values,
                             double *seconds) {
     idb_seen before, during;
-    const char *failed = idb_background(like, default_ops, 1, NULL, &before);
+    const char *failed = load_beside(like, default_ops, 1, NULL, &before);
     if (!failed)
-        failed = idb_background(like, default_ops, 2, event, &during);
+        failed = load_beside(like, default_ops, 2, event, &during);
     if (failed)
         return failed;
     enum { IDB_SEEN_ROWS };

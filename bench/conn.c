@@ -58,7 +58,7 @@ const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number) {
                                                           : "epoll_ctl failed";
 }
 
-void idb_conn_lost(idb_worker *worker, idb_conn *conn) {
+static void lose_conn(idb_worker *worker, idb_conn *conn) {
     if (conn->wire.fd < 0)
         return;
     if (!worker->why[0])
@@ -80,7 +80,7 @@ static bool send_bytes(idb_worker *worker, idb_conn *conn, const uint8_t *bytes,
         if (sent == (ssize_t)len)
             return true;
         if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            idb_conn_lost(worker, conn);
+            lose_conn(worker, conn);
             return false;
         }
         size_t taken = sent > 0 ? (size_t)sent : 0;
@@ -88,7 +88,7 @@ static bool send_bytes(idb_worker *worker, idb_conn *conn, const uint8_t *bytes,
         watch_conn(worker, conn, EPOLL_CTL_MOD, true);
     }
     if (!idp_bytes_append(&conn->late, bytes, len)) {
-        idb_conn_lost(worker, conn);
+        lose_conn(worker, conn);
         return false;
     }
     return true;
@@ -100,7 +100,7 @@ static bool send_sealed(idb_worker *worker, idb_conn *conn, size_t len) {
     size_t sealed =
         idb_tls_seal(&conn->wire, &plain, worker->sealed, worker->sealed_cap);
     if (plain.len > 0) {
-        idb_conn_lost(worker, conn);
+        lose_conn(worker, conn);
         return false;
     }
     return send_bytes(worker, conn, worker->sealed, sealed);
@@ -122,7 +122,7 @@ static bool send_late(idb_worker *worker, idb_conn *conn) {
         if (sent < 0 && errno == EAGAIN)
             return true;
         if (sent < 0 && errno != EINTR) {
-            idb_conn_lost(worker, conn);
+            lose_conn(worker, conn);
             return false;
         }
         if (sent > 0)
@@ -305,7 +305,7 @@ static void readable(idb_worker *worker, idb_conn *conn) {
     if (got < 0 && is_nothing_yet(errno))
         return;
     if (got <= 0) {
-        idb_conn_lost(worker, conn);
+        lose_conn(worker, conn);
         return;
     }
     have += (size_t)got;
@@ -316,7 +316,7 @@ static void readable(idb_worker *worker, idb_conn *conn) {
         note_unexpected(worker, &conn->slots[0], worker->in, (uint32_t)have);
         if (worker->in[0] == IDB_TLS_ALERT && !conn->wire.tls)
             snprintf(worker->why, sizeof worker->why, "%s", IDB_WANTS_TLS);
-        idb_conn_lost(worker, conn);
+        lose_conn(worker, conn);
         return;
     }
     if (out_len > 0)

@@ -6,22 +6,16 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 idb_hist *idb_hist_new(void) {
-    idb_hist *hist = malloc(sizeof *hist);
+    idb_hist *hist = calloc(1, sizeof *hist);
     if (hist)
-        idb_hist_reset(hist);
+        hist->min_ns = UINT64_MAX;
     return hist;
 }
 
 void idb_hist_free(idb_hist *hist) {
     free(hist);
-}
-
-void idb_hist_reset(idb_hist *hist) {
-    memset(hist, 0, sizeof *hist);
-    hist->min_ns = UINT64_MAX;
 }
 
 void idb_hist_add(idb_hist *to, const idb_hist *from) {

@@ -24,7 +24,6 @@ typedef struct idb_hist {
 /* NULL without memory. */
 idb_hist *idb_hist_new(void);
 void idb_hist_free(idb_hist *hist);
-void idb_hist_reset(idb_hist *hist);
 void idb_hist_add(idb_hist *to, const idb_hist *from);
 
 static inline uint32_t idb_hist_bucket(uint64_t ns) {

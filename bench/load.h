@@ -66,12 +66,6 @@ typedef struct idb_seen {
     double server_cpu_us; /* per operation */
 } idb_seen;
 
-/* background.c: an open loop on a server that is there, in its own stretch of
- * new keys; with event NULL for the plan's duration, else until it is over. */
-const char *idb_background(const idb_plan *like, double default_ops,
-                           uint32_t part, const idb_event *event,
-                           idb_seen *seen);
-
 /* Of the same load before something and while it happens, in these columns. */
 #define IDB_SEEN_ROWS \
     BASE_P99, DURING_P99, TIMES, BASE_WORST, TURN_WORST, BASE_SLOW, SLOW

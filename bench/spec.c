@@ -11,7 +11,8 @@ static const idb_target *const all[] = {
     &idb_target_memcached, &idb_target_echo,
 };
 
-const idb_target *idb_target_find(const char *name, size_t len) {
+/* NULL when there is none of that name. */
+static const idb_target *find_target(const char *name, size_t len) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strlen(all[i]->name) == len && !memcmp(all[i]->name, name, len))
             return all[i];
@@ -171,7 +172,7 @@ static const char *spec_read(idb_spec *spec, const char *text, size_t len) {
     size_t name = slash ? (size_t)(slash - text) : len;
     if (len >= sizeof spec->label)
         return "a target's text is too long";
-    *spec = (idb_spec){.target = idb_target_find(text, name), .threads = 1};
+    *spec = (idb_spec){.target = find_target(text, name), .threads = 1};
     if (!spec->target)
         return "names no target that there is: idem, redis, redis-lua, "
                "memcached, echo";

@@ -106,9 +106,6 @@ extern const idb_target idb_target_redis_lua;
 extern const idb_target idb_target_memcached;
 extern const idb_target idb_target_echo;
 
-/* NULL when there is none of that name. */
-const idb_target *idb_target_find(const char *name, size_t len);
-
 /* The seconds or milliseconds that a record written now shall live. */
 static inline uint64_t idb_ttl_ms(const idb_codec *codec) {
     if (codec->deadline_ns == 0)

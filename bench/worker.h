@@ -100,6 +100,4 @@ bool idb_conn_send(idb_worker *worker, idb_conn *conn, size_t len);
 /* The socket is readable or writable. */
 void idb_conn_ready(idb_worker *worker, idb_conn *conn, uint32_t events);
 
-void idb_conn_lost(idb_worker *worker, idb_conn *conn);
-
 #endif

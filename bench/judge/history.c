@@ -34,8 +34,8 @@ nem_op *nem_history_add(nem_history *h, const nem_op *op) {
     return &h->ops[h->count++];
 }
 
-void nem_history_window(nem_history *h, bool two, uint64_t from_ns,
-                        uint64_t to_ns) {
+static void add_window(nem_history *h, bool two, uint64_t from_ns,
+                       uint64_t to_ns) {
     nem_window w = {from_ns, to_ns};
     if (two) {
         h->two = room(h->two, h->two_count, &h->two_cap, sizeof w);
@@ -54,7 +54,7 @@ static bool take_window(nem_history *h, char *rest, bool two) {
     if (a == NULL || b == NULL || !nem_read_time(a, &from) ||
         !nem_read_time(b, &to) || from > to)
         return false;
-    nem_history_window(h, two, from, to);
+    add_window(h, two, from, to);
     return true;
 }
 

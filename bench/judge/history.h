@@ -121,8 +121,6 @@ void nem_history_fini(nem_history *h);
 bool nem_history_read(nem_history *h, FILE *from, const char *name);
 bool nem_history_load(nem_history *h, const char *path);
 nem_op *nem_history_add(nem_history *h, const nem_op *op);
-void nem_history_window(nem_history *h, bool two, uint64_t from_ns,
-                        uint64_t to_ns);
 
 /* Brings the ops into order (by key, then by invoke_ns) and gives each its
  * from_ns and clock_ns. */

@@ -44,13 +44,6 @@ typedef enum ctl_exit {
 #undef X
 } ctl_exit;
 
-typedef struct ctl_exit_row {
-    int code;
-    const char *when;
-} ctl_exit_row;
-
-extern const ctl_exit_row ctl_exits[]; /* ends with when == NULL */
-
 typedef struct ctl_command ctl_command;
 
 /* One command as it was asked for. Its text borrows from the words that it was
@@ -156,7 +149,6 @@ bool ctl_why(ctl_ask *ask, const char *format, ...)
 
 /* Reads and runs one command; says on stderr (or as JSON) what was wrong. */
 ctl_exit ctl_run_words(ctl_session *session, size_t count, char *const words[]);
-ctl_exit ctl_run_ask(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_usage_error(const ctl_ask *ask);
 
 /* What went wrong and what to do, on stderr or as JSON, and the exit code. */

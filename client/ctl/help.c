@@ -4,7 +4,12 @@
 
 #include <string.h>
 
-const ctl_exit_row ctl_exits[] = {
+typedef struct exit_row {
+    int code;
+    const char *when; /* NULL: that was the last */
+} exit_row;
+
+static const exit_row exits[] = {
 #define X(name, code, when) {code, when},
     CTL_EXITS(X)
 #undef X
@@ -42,7 +47,7 @@ void ctl_help(FILE *to) {
           "and renew know the tokens of the acquires before them.\n\nexit "
           "codes:\n",
           to);
-    for (const ctl_exit_row *row = ctl_exits; row->when != NULL; row++)
+    for (const exit_row *row = exits; row->when != NULL; row++)
         fprintf(to, "  %2d  %s\n", row->code, row->when);
     fputs("\nWhat a command takes: idemctl help COMMAND\n", to);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-ctl_exit ctl_run_ask(ctl_session *session, ctl_ask *ask) {
+static ctl_exit run_ask(ctl_session *session, ctl_ask *ask) {
     if (ask->help && ask->command != NULL) {
         ctl_help_command(stdout, ask->command);
         return CTL_EXIT_DONE;
@@ -31,7 +31,7 @@ ctl_exit ctl_run_words(ctl_session *session, size_t count,
     else if (ask.command == NULL && !ask.help)
         code = CTL_EXIT_DONE;
     else
-        code = ctl_run_ask(session, &ask);
+        code = run_ask(session, &ask);
     ctl_ask_fini(&ask);
     return code;
 }
@@ -134,7 +134,7 @@ static ctl_exit run(ctl_session *session, ctl_ask *ask, size_t count,
     }
     if (ask->command == NULL && !ask->help)
         return run_lines(session, ask);
-    return ctl_run_ask(session, ask);
+    return run_ask(session, ask);
 }
 
 /* The terminal's characters are what its user types; where nobody says, UTF-8.

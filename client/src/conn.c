@@ -206,7 +206,7 @@ int32_t idem_conn_call(idem_conn *conn, int32_t method, const idem_args *args,
 
 /* --------------------------------------------------------- how calls end */
 
-void idem__conn_recall(idem_conn *conn) {
+void idem__conn_wait_again(idem_conn *conn) {
     while (conn->wire.calls.first != NULL) {
         idem__queued_call *queued = (idem__queued_call *)conn->wire.calls.first;
         queued->unsure |= idem__wire_was_sent(&conn->wire, &queued->call.op);

@@ -73,7 +73,7 @@ void idem__conn_send_waiting(idem_conn *conn, uint64_t now_ms);
 void idem__conn_answer(idem_conn *conn, idem__queued_call *queued,
                        const idp_reply *reply, uint64_t now_ms);
 /* The link is lost: what was sent waits again. */
-void idem__conn_recall(idem_conn *conn);
+void idem__conn_wait_again(idem_conn *conn);
 /* Ends all that waits with conn->why. */
 void idem__conn_refuse_waiting(idem_conn *conn);
 void idem__conn_tick(idem_conn *conn, uint64_t now_ms);

@@ -21,7 +21,7 @@ void idem__conn_unlink(idem_conn *conn) {
     conn->fd = -1;
     if (conn->greeting.pending)
         idem__calls_remove(&conn->wire.calls, &conn->greeting);
-    idem__conn_recall(conn);
+    idem__conn_wait_again(conn);
     idem__wire_reset(&conn->wire);
     conn->state = IDEM__CONN_PAUSING;
     conn->addrs_count = 0;

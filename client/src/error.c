@@ -70,28 +70,30 @@ static void fill_error(idem_error *err, int32_t code, idem__where where,
     idem__error_copy(err, &made);
 }
 
-int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...) {
+__attribute__((format(printf, 4, 0))) static void
+fail_at(idem_error *err, int32_t code, idem__where where, const char *format,
+        va_list args) {
     char text[sizeof err->text];
     if (err == NULL)
-        return code;
+        return;
+    vsnprintf(text, sizeof text, format, args);
+    fill_error(err, code, where, text);
+}
+
+int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    fail_at(err, code, (idem__where){0}, format, args);
     va_end(args);
-    fill_error(err, code, (idem__where){0}, text);
     return code;
 }
 
 int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
                       const char *format, ...) {
-    char text[sizeof err->text];
-    if (err == NULL)
-        return code;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    fail_at(err, code, where, format, args);
     va_end(args);
-    fill_error(err, code, where, text);
     return code;
 }
 

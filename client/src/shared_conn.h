@@ -72,9 +72,6 @@ int32_t idem__shared_conn_call(idem__shared_conn *conn, idem__waiter *waiter,
 int32_t idem__shared_conn_up(idem__shared_conn *conn, idem__limit limit,
                              idem_error *err);
 
-/* IDEM_E_CLOSED, with err filled: it was stopped before it was sent. */
-int32_t idem__fail_stopped(idem_error *err);
-
 /* shared_conn_up.c: the connection is lost; every call on it hears so. The lock
  * is held. */
 void idem__shared_conn_break(idem__shared_conn *conn, int os_error,

@@ -138,7 +138,8 @@ static int32_t attempt_connect(idem__shared_conn *conn, uint64_t deadline_ms,
     return code;
 }
 
-int32_t idem__fail_stopped(idem_error *err) {
+/* IDEM_E_CLOSED, with err filled: it was stopped before it was sent. */
+static int32_t fail_stopped(idem_error *err) {
     return idem__fail(err, IDEM_E_CLOSED,
                       "the client was shut down; nothing was sent");
 }
@@ -151,7 +152,7 @@ static int32_t connect_conn(idem__shared_conn *conn, idem__limit limit,
     while (link->state != IDEM__LINK_UP) {
         uint64_t now_ms = idem_now_ms();
         if (idem__selector_stops(link->selector, limit.stop_at))
-            return idem__fail_stopped(err);
+            return fail_stopped(err);
         if (now_ms >= deadline_ms || idem__link_is_enough(link, failed))
             return idem__link_give_up(link, err);
         uint64_t until_ms = deadline_ms;
@@ -201,7 +202,7 @@ int32_t idem__shared_conn_up(idem__shared_conn *conn, idem__limit limit,
         if (!idem__link_is_full(&conn->link))
             return 0;
         if (idem__selector_stops(conn->link.selector, limit.stop_at))
-            return idem__fail_stopped(err);
+            return fail_stopped(err);
         if (idem_now_ms() >= deadline_ms)
             return idem__link_stayed_full(&conn->link, err);
         conn->full++;

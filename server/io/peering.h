@@ -57,7 +57,4 @@ uint64_t ids_clock_epoch(void);
 /* What the replicator asks: peering_host.c's. */
 ids_node_host ids_peering_host(ids_peering *r);
 
-/* Says that a decision can be on record or not, and ends the process. */
-_Noreturn void ids_peering_fail(const ids_peering *r);
-
 #endif

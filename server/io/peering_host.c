@@ -73,7 +73,8 @@ static void give_random(void *ctx, void *to, size_t len) {
 /* Decisions: written in libuv's pool, where a sync blocks nobody ------------
  */
 
-_Noreturn void ids_peering_fail(const ids_peering *r) {
+/* Says that a decision can be on record or not, and ends the process. */
+static _Noreturn void fail_decision(const ids_peering *r) {
     ids_log(IDS_LOG_ERROR, "stopped: a decision can't be recorded",
             "at=\"--peer-state %s\" reason=\"%s\"", r->file.path,
             r->write_error == ESTALE
@@ -95,7 +96,7 @@ static void on_written(uv_work_t *work, int status) {
     assert(r->is_writing);
     r->is_writing = false;
     if (r->write_error && !r->still_stands)
-        ids_peering_fail(r);
+        fail_decision(r);
     ids_net_wake_up(&first_loop(r)->net);
     ids_replicator_recorded(&r->replicator, r->write_error);
 }

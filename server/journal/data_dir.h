@@ -129,10 +129,8 @@ bool ids_data_dir_is_replaced(const ids_data_dir *dir);
 /* What was read of each file is forgotten. */
 void ids_data_dir_free_units(ids_data_dir *dir);
 
-/* upkeep.c's. put: next is moved in, if it is the folder's now; else freed.
- * clean_up: removes what nothing needs any more; what can't be removed
+/* upkeep.c's: removes what nothing needs any more; what can't be removed
  * stays. */
-bool ids_data_dir_put(ids_data_dir *dir, ids_manifest *next, ids_fault *fault);
 void ids_data_dir_clean_up(const ids_data_dir *dir);
 
 /* recover.c's: reads one log. */

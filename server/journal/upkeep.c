@@ -72,7 +72,9 @@ static bool stands(int error, bool unknown) {
     return error && !unknown && error != -ESTALE;
 }
 
-bool ids_data_dir_put(ids_data_dir *v, ids_manifest *next, ids_fault *fault) {
+/* next is moved in, if it is the folder's now; else freed. */
+static bool put_manifest(ids_data_dir *v, ids_manifest *next,
+                         ids_fault *fault) {
     bool unknown;
     int error = ids_manifest_install(next, v->disk, &unknown);
     v->unchanged = stands(error, unknown);
@@ -118,7 +120,7 @@ bool ids_data_dir_replaced(ids_data_dir *v, const ids_log_end *ends,
     for (uint32_t i = 0; i < run->loops; i++)
         run->logs[i].end = ends[i];
     next.clock_ms = now_ms;
-    return ids_data_dir_put(v, &next, fault);
+    return put_manifest(v, &next, fault);
 }
 
 /* What the manifest says once this snapshot counts. */
@@ -175,7 +177,7 @@ bool ids_data_dir_install(ids_data_dir *v, const ids_snapshot_sum *sums,
         return ids_fault_disk(fault, error, IDS_NAME_MANIFEST,
                               "can't sync its folder");
     }
-    if (!ids_data_dir_put(v, &next, fault))
+    if (!put_manifest(v, &next, fault))
         return false;
     ids_data_dir_clean_up(v);
     return true;

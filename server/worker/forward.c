@@ -23,7 +23,7 @@ void ids_forward_send_on(ids_worker *worker, ids_conn *conn) {
     ids_list_remove(&worker->for_forwarded, &conn->forwarded.in_line);
 }
 
-void ids_forward_came(ids_worker *worker, ids_conn *conn) {
+static void one_returned(ids_worker *worker, ids_conn *conn) {
     if (conn->forwarded.awaited > 1)
         conn->forwarded.awaited--;
     else
@@ -39,7 +39,7 @@ void ids_forward_returned(ids_worker *worker, ids_conn *conn) {
     assert(conn->forwarded.count && worker->forwarded);
     conn->forwarded.count--;
     worker->forwarded--;
-    ids_forward_came(worker, conn);
+    one_returned(worker, conn);
 }
 
 uint64_t ids_forward_next_ms(const ids_worker *worker) {

@@ -12,7 +12,6 @@
  * does that for those that have waited; next_ms says when. */
 void ids_forward_hold(ids_worker *worker, ids_conn *conn);
 void ids_forward_send_on(ids_worker *worker, ids_conn *conn);
-void ids_forward_came(ids_worker *worker, ids_conn *conn);
 
 /* A request of the connection's is under way to other loops; it came back. */
 void ids_forward_went(ids_worker *worker, ids_conn *conn);

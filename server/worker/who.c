@@ -64,18 +64,20 @@ static void put_address(const ids_who *who, char *to, size_t cap) {
     }
 }
 
-void ids_who_text(const ids_who *who, char text[static IDS_WHO_TEXT_BYTES]) {
+/* from=127.0.0.1:4711 client="till 3": two fields of a log line. */
+#define WHO_TEXT_BYTES 640
+static void who_text(const ids_who *who, char text[static WHO_TEXT_BYTES]) {
     char from[64];
     put_address(who, from, sizeof from);
-    snprintf(text, IDS_WHO_TEXT_BYTES, "from=%s client=\"%.512s\"", from,
+    snprintf(text, WHO_TEXT_BYTES, "from=%s client=\"%.512s\"", from,
              who->client ? who->client : "");
 }
 
 void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,
                  const char *reason) {
-    char text[IDS_WHO_TEXT_BYTES];
+    char text[WHO_TEXT_BYTES];
     if (!ids_log_wants(level))
         return;
-    ids_who_text(who, text);
+    who_text(who, text);
     ids_log(level, msg, "%s reason=\"%s\"", text, reason);
 }

@@ -23,10 +23,6 @@ void ids_who_set(ids_who *who, int fd, const struct sockaddr *from);
 void ids_who_name(ids_who *who, idp_slice client);
 void ids_who_fini(ids_who *who);
 
-/* from=127.0.0.1:4711 client="till 3": two fields of a log line. */
-#define IDS_WHO_TEXT_BYTES 640
-void ids_who_text(const ids_who *who, char text[static IDS_WHO_TEXT_BYTES]);
-
 /* A line about a connection: who it is, and a reason. msg: static text. */
 void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,
                  const char *reason);

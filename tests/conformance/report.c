@@ -142,7 +142,7 @@ static void write_junit_case(const conf_report *r, int i, FILE *to) {
     fputs("</testcase>\n", to);
 }
 
-void conf_write_junit(const conf_report *r, FILE *to) {
+static void write_junit(const conf_report *r, FILE *to) {
     conf_counts all = conf_count(r, -1);
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", to);
     fprintf(to,
@@ -211,7 +211,7 @@ static bool write_file(const conf_report *r, const char *path,
 }
 
 bool conf_write_files(const conf_report *r) {
-    bool good = write_file(r, r->options->junit, conf_write_junit);
+    bool good = write_file(r, r->options->junit, write_junit);
     good = write_file(r, r->options->json, write_json) && good;
     return write_file(r, r->options->html, conf_write_html) && good;
 }

@@ -35,7 +35,6 @@ void conf_print_list(const conf_options *options, const conf_cases *cases,
 /* Each writes one file. False when it can't: it was said on stderr. */
 bool conf_write_files(const conf_report *report);
 
-void conf_write_junit(const conf_report *report, FILE *to);
 void conf_write_html(const conf_report *report, FILE *to);
 
 /* Text for XML and HTML: what they may not hold becomes a question mark. */

@@ -136,13 +136,6 @@ void scripted_cut_all(scripted *net, const scripted_server *server) {
     }
 }
 
-void scripted_close_call(scripted *net, const scripted_call *call) {
-    scripted_conn *conn = &net->conns[call->conn];
-    if (!call->over && conn->fd >= 0) {
-        end_conn(net, conn);
-    }
-}
-
 void scripted_stop(scripted *net, scripted_server *server) {
     if (server->fd >= 0) {
         close(server->fd);

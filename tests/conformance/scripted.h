@@ -79,7 +79,6 @@ void scripted_stop(scripted *net, scripted_server *server);
 void scripted_close_all(scripted *net, const scripted_server *server);
 /* As if the network were cut: nothing more is said on those it has. */
 void scripted_cut_all(scripted *net, const scripted_server *server);
-void scripted_close_call(scripted *net, const scripted_call *call);
 
 /* Waits for something to happen at a server or at the other descriptor, so
  * long at most. */

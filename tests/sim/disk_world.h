@@ -89,7 +89,6 @@ typedef struct disk_world {
     bool snapshotting;
     uint64_t clean_generation; /* 0: none */
     bool killed;               /* this life's end was not the power's */
-    bool may_refuse;           /* an error was injected, or it crashed */
     idp_token last[DISK_KEYS], highest[DISK_KEYS];
     disk_tally *tally;
     bool tracing;

@@ -307,7 +307,7 @@ void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
 
 /* --- someone takes over --------------------------------------------------- */
 
-void pw_check_loss(pw_world *w) {
+static void check_loss(pw_world *w) {
     pw_say(w, "(the acknowledged changes are given up)");
     w->losses++;
     for (uint32_t key = 0; key < PW_KEYS_MAX; key++) {
@@ -325,7 +325,7 @@ void pw_check_recorded(pw_node *n) {
     if (n->cell.role == IDS_ROLE_PRIMARY && n->cell.epoch == n->loss_epoch &&
         epoch_of(n->w, n->loss_epoch) == NULL) {
         n->w->loss_before = n->cell.epoch;
-        pw_check_loss(n->w);
+        check_loss(n->w);
     }
 }
 
@@ -435,7 +435,7 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     }
     if (loss) {
         w->loss_before = epoch;
-        pw_check_loss(w);
+        check_loss(w);
     }
     learn_all(n);
     if (!w->replies_only) {

@@ -16,13 +16,13 @@
 
 /* --- queues --------------------------------------------------------------- */
 
-pw_entry *pw_entry_of(const ids_change *change) {
+static pw_entry *entry_of(const ids_change *change) {
     pw_entry *e = malloc(sizeof *e + ids_change_write_bound(change));
     e->len = ids_change_write(e->bytes, change);
     return e;
 }
 
-void pw_queue_put(pw_queue *q, pw_entry *e) {
+static void queue_put(pw_queue *q, pw_entry *e) {
     e->next = NULL;
     if (q->first == NULL) {
         q->first = e;
@@ -32,7 +32,7 @@ void pw_queue_put(pw_queue *q, pw_entry *e) {
     q->last = e;
 }
 
-pw_entry *pw_queue_pop(pw_queue *q) {
+static pw_entry *queue_pop(pw_queue *q) {
     pw_entry *e = q->first;
     if (e != NULL) {
         q->first = e->next;
@@ -40,8 +40,8 @@ pw_entry *pw_queue_pop(pw_queue *q) {
     return e;
 }
 
-void pw_queue_free(pw_queue *q) {
-    for (pw_entry *e; (e = pw_queue_pop(q)) != NULL;) {
+static void queue_free(pw_queue *q) {
+    for (pw_entry *e; (e = queue_pop(q)) != NULL;) {
         free(e);
     }
 }
@@ -130,7 +130,7 @@ void pw_disk_copy(pw_node *n, ids_shard *const *from, uint64_t then_ms,
 static void write_change(pw_node *n, uint32_t k, const ids_change *change) {
     pw_log *log = &n->disk.log[k];
     if (n->disk.collects) {
-        pw_queue_put(&log->behind, pw_entry_of(change));
+        queue_put(&log->behind, entry_of(change));
     }
     if (!n->disk.replaced) {
         put(n, log->records, change);
@@ -164,7 +164,7 @@ static ids_batch_done carry_out(pw_worker *worker, const ids_batch *batch) {
     uint32_t k = worker->ids->index;
     pw_log *log = &n->disk.log[k];
     if (batch->cut) {
-        pw_queue_free(&log->behind);
+        queue_free(&log->behind);
     }
     read_frames(batch->bytes, batch->len, UINT32_MAX, write_change, n, k);
     log->synced = batch->last;
@@ -203,7 +203,7 @@ static ids_batch_done write_now(void *ctx, const ids_batch *batch) {
 /* --- snapshots ------------------------------------------------------------ */
 
 static void keep_record(pw_node *n, uint32_t k, const ids_change *change) {
-    pw_queue_put(&n->disk.log[k].snapshot, pw_entry_of(change));
+    queue_put(&n->disk.log[k].snapshot, entry_of(change));
 }
 
 static void install(pw_node *n) {
@@ -221,8 +221,8 @@ static void install(pw_node *n) {
             }
             ids_shard_free(old);
         }
-        pw_queue_free(&log->snapshot);
-        pw_queue_free(&log->behind);
+        queue_free(&log->snapshot);
+        queue_free(&log->behind);
     }
     n->w->snapshots += !disk->given_up;
     disk->replaced = disk->replaced && disk->given_up;
@@ -300,7 +300,7 @@ static void begin_round(pw_node *n) {
     disk->parts_left = n->loops;
     disk->round++;
     for (uint32_t k = 0; k < n->loops; k++) {
-        pw_queue_free(&disk->log[k].snapshot);
+        queue_free(&disk->log[k].snapshot);
         pw_worker_wake(n, k);
     }
 }
@@ -381,8 +381,8 @@ void pw_disk_crash(pw_node *n) {
             read_frames(batch->bytes, batch->len, pw_below(n->w, 8),
                         write_change, n, k);
         }
-        pw_queue_free(&log->behind);
-        pw_queue_free(&log->snapshot);
+        queue_free(&log->behind);
+        queue_free(&log->snapshot);
     }
     n->disk.collects = false;
     n->disk.then_ms = pw_clock(n);
@@ -410,7 +410,7 @@ void pw_disk_recover(pw_node *n) {
 void pw_disk_free(pw_node *n) {
     for (uint32_t k = 0; k < PW_LOOPS_MAX; k++) {
         ids_shard_free(n->disk.log[k].records);
-        pw_queue_free(&n->disk.log[k].behind);
-        pw_queue_free(&n->disk.log[k].snapshot);
+        queue_free(&n->disk.log[k].behind);
+        queue_free(&n->disk.log[k].snapshot);
     }
 }

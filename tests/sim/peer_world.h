@@ -370,10 +370,6 @@ pw_snap pw_snap_of(const pw_node *n, const ids_change *c);
 void pw_free_event(const pw_event *event);
 
 /* What is kept. */
-pw_entry *pw_entry_of(const ids_change *change);
-void pw_queue_put(pw_queue *q, pw_entry *e);
-pw_entry *pw_queue_pop(pw_queue *q);
-void pw_queue_free(pw_queue *q);
 bool pw_worker_logs_make(pw_node *n);
 void pw_disk_replaced(pw_node *n);
 void pw_disk_maybe_snapshot(pw_node *n);
@@ -435,7 +431,6 @@ static inline int pw_compare(idp_token a, idp_token b) {
 
 void pw_check_reply(pw_world *w, const pw_reply *reply, const pw_op *op);
 void pw_check_lead(pw_node *n, uint64_t epoch);
-void pw_check_loss(pw_world *w);
 void pw_check_recorded(pw_node *n);
 void pw_check_copy(pw_world *w, bool always);
 void pw_check_limits(pw_world *w);

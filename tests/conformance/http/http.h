@@ -122,7 +122,6 @@ typedef struct http_case {
 
 extern const http_case http_cases[];
 extern const size_t http_cases_count;
-const char *http_level_name(http_level level);
 
 /* Plays it; text gets one sentence, "" where there is nothing to say. */
 http_verdict http_play(const http_options *o, const http_case *one,

@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *http_level_name(http_level level) {
-    static const char *const names[] = {"must", "should", "may"};
-    return names[level];
-}
-
 /* -------------------------------------------------------------- templates */
 
 /* The value of a {word} that stands there, and how long the word is. */

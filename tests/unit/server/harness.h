@@ -21,13 +21,12 @@ typedef struct harness {
     ids_line *lines[HARNESS_LOOPS_MAX];
     ids_worker *workers[HARNESS_LOOPS_MAX]; /* theirs */
     idt_mem mem;
-    uint32_t wakes;      /* how often a sleeping loop was woken */
-    uint32_t drain_seen; /* notices that came through the mailbox */
-    bool is_kept;        /* every worker has a journal, fsync always */
-    bool is_replicated;  /* every worker has a peer, and follows at first */
-    bool is_new;         /* and no turn has ended yet */
-    uint64_t session;    /* records of another one are not current */
-    uint32_t asked;      /* how often that was asked */
+    uint32_t wakes;     /* how often a sleeping loop was woken */
+    bool is_kept;       /* every worker has a journal, fsync always */
+    bool is_replicated; /* every worker has a peer, and follows at first */
+    bool is_new;        /* and no turn has ended yet */
+    uint64_t session;   /* records of another one are not current */
+    uint32_t asked;     /* how often that was asked */
     const ids_role_state
         *role_state;    /* what a worker is told then; NULL: nothing */
     uint64_t clock_ms;  /* what the clock says as a batch is taken; 0: it

@@ -32,7 +32,6 @@ typedef struct both_options {
     idp_tls_verify verify;
     idp_tls_version server_least, client_least;
     bool any_purpose;
-    bool keep_folder; /* the certificates are there */
 } both_options;
 
 /* NULL on failure, with why. */
