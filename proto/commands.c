@@ -29,7 +29,7 @@ static_assert(IDP_COMMAND_REPLY_BYTES_MAX >= PUT_REPLY_HEAD_BYTES_MAX + 16 +
                       IDP_ENDPOINT_BYTES_MAX + 3 * PUT_UINT_BYTES_MAX,
               "a refusal is the largest answer, and fits");
 
-static uint8_t *put_text(uint8_t *to, idp_slice text, size_t max) {
+static uint8_t *put_bounded(uint8_t *to, idp_slice text, size_t max) {
     return put_str(to, text.ptr, text_cut(text, max));
 }
 
@@ -45,14 +45,14 @@ size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
     switch (a->outcome) {
     case IDP_COMMAND_SWITCHED:
         at = put_uint(at, a->epoch);
-        at = put_text(at, a->primary, IDP_ENDPOINT_BYTES_MAX);
+        at = put_bounded(at, a->primary, IDP_ENDPOINT_BYTES_MAX);
         break;
     case IDP_COMMAND_SNAPSHOT:
         at = put_uint(put_uint(at, a->records), a->bytes);
         at = put_uint(at, a->ms);
         break;
     case IDP_COMMAND_REFUSED:
-        at = put_text(at, a->text, IDP_COMMAND_TEXT_BYTES_MAX);
+        at = put_bounded(at, a->text, IDP_COMMAND_TEXT_BYTES_MAX);
         break;
     case IDP_COMMAND_PROMOTED:
     case IDP_COMMAND_DETACHED:
@@ -119,8 +119,8 @@ static void pack_bounded(msgpack_packer *packer, const char *text,
     pack_text(packer, text, strnlen(text, size - 1));
 }
 
-static void pack_field(msgpack_packer *packer, const char *name,
-                       const char *text, size_t size) {
+static void pack_bounded_field(msgpack_packer *packer, const char *name,
+                               const char *text, size_t size) {
     pack_word(packer, name);
     pack_bounded(packer, text, size);
 }
@@ -168,7 +168,7 @@ static void pack_streams(msgpack_packer *packer, const idp_replication *r) {
 static void pack_contents(msgpack_packer *packer, const idp_replication *r) {
     assert(r->tokens_count <= IDP_STREAMS_MAX);
     assert(r->parts_count <= IDP_PARTS_MAX);
-    pack_field(packer, "contents", r->contents, sizeof r->contents);
+    pack_bounded_field(packer, "contents", r->contents, sizeof r->contents);
     pack_pair(packer, "records", r->records);
     pack_pair(packer, "completed", r->completed);
     pack_pair(packer, "token_epoch", r->token_epoch);
@@ -188,10 +188,10 @@ static void pack_contents(msgpack_packer *packer, const idp_replication *r) {
 
 static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
     msgpack_pack_map(packer, r->contents[0] != '\0' ? 23 : 17);
-    pack_field(packer, "role", r->role, sizeof r->role);
-    pack_field(packer, "mode", r->mode, sizeof r->mode);
+    pack_bounded_field(packer, "role", r->role, sizeof r->role);
+    pack_bounded_field(packer, "mode", r->mode, sizeof r->mode);
     pack_pair(packer, "epoch", r->epoch);
-    pack_field(packer, "node", r->node, sizeof r->node);
+    pack_bounded_field(packer, "node", r->node, sizeof r->node);
     pack_in_sync(packer, r);
     pack_flag(packer, "connected", r->connected);
     pack_flag(packer, "syncing", r->syncing);
@@ -204,7 +204,7 @@ static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
     pack_pair(packer, "lag_bytes", r->lag.bytes);
     pack_pair(packer, "lag_ms", r->lag.ms);
     pack_streams(packer, r);
-    pack_field(packer, "state", r->state, sizeof r->state);
+    pack_bounded_field(packer, "state", r->state, sizeof r->state);
     if (r->contents[0] != '\0') {
         pack_contents(packer, r);
     }
@@ -367,7 +367,7 @@ static bool number_pair_read(cursor *c, idp_slice name, idp_replication *r,
     return false;
 }
 
-static bool pair_read(cursor *c, idp_replication *r) {
+static bool replication_pair_read(cursor *c, idp_replication *r) {
     idp_slice name;
     bool good;
     if (!cursor_bytes(c, &name)) {
@@ -395,7 +395,7 @@ bool idp_replication_read(idp_slice result, idp_replication *report) {
         return false;
     }
     for (; pairs > 0; pairs--) {
-        if (!pair_read(&c, report)) {
+        if (!replication_pair_read(&c, report)) {
             return false;
         }
     }

@@ -90,7 +90,7 @@ static bool limits_read(cursor *c, idp_hello *h) {
 /* Keys that routing can't do without. */
 enum { HAS_PROTOCOL = 1, HAS_SHARDS = 2, HAS_HASH_KEY = 4, HAS_ALL = 7 };
 
-static bool pair_read(cursor *c, idp_hello *h, unsigned *has) {
+static bool hello_pair_read(cursor *c, idp_hello *h, unsigned *has) {
     idp_slice name;
     if (!cursor_bytes(c, &name)) {
         return false;
@@ -134,7 +134,7 @@ bool idp_hello_read(idp_slice result, idp_hello *hello) {
         return false;
     }
     for (; pairs > 0; pairs--) {
-        if (!pair_read(&c, hello, &has)) {
+        if (!hello_pair_read(&c, hello, &has)) {
             return false;
         }
     }

@@ -9,11 +9,7 @@
 #include "client/src/error.h"
 #include "client/src/mem.h"
 #include "client/src/sized.h"
-
-static void put_u64_be(uint8_t *to, uint64_t value) {
-    for (int i = 7; i >= 0; i--, value >>= 8)
-        to[i] = (uint8_t)value;
-}
+#include "proto/put.h"
 
 /* What an outcome says nothing of stays 0. */
 static void translate_terms(const idp_answer *from, idem_answer *to) {
@@ -36,8 +32,8 @@ static void translate(const idp_answer *from, idem_answer *to) {
     to->kept = from->kept;
     to->has_result = from->has_result;
     to->attempt = from->attempt;
-    put_u64_be(to->token.bytes, from->token.epoch);
-    put_u64_be(to->token.bytes + 8, from->token.sequence);
+    put_be64(to->token.bytes, from->token.epoch);
+    put_be64(to->token.bytes + 8, from->token.sequence);
     to->lease_ms = from->lease_ms;
     to->lease_left_ms = from->lease_left_ms;
     to->age_ms = from->age_ms;

@@ -20,7 +20,7 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-static bool is_there(idem_slice part) {
+static bool is_given(idem_slice part) {
     return part.ptr != NULL || part.len == 0;
 }
 
@@ -32,7 +32,7 @@ static int32_t read_request(idem_http_request *own,
         return code;
     bool is_whole = own->method.ptr != NULL && own->method.len > 0 &&
                     own->target.ptr != NULL && own->target.len > 0;
-    return is_whole && is_there(own->content_type) && is_there(own->body)
+    return is_whole && is_given(own->content_type) && is_given(own->body)
                ? 0
                : IDEM_E_ARGUMENT;
 }

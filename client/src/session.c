@@ -31,7 +31,7 @@ int32_t idem_session_new(idem_session **session) {
     return 0;
 }
 
-static bool is_ours(const idem_session *session) {
+static bool is_here(const idem_session *session) {
     return !idem__fork_is_copy(session->generation);
 }
 
@@ -46,7 +46,7 @@ void idem_session_free(idem_session *session) {
     if (session == NULL)
         return;
     session->closing = true;
-    bool ours = is_ours(session);
+    bool ours = is_here(session);
     while (session->wire.calls.first != NULL) {
         idem__op *op = session->wire.calls.first;
         idem__calls_remove(&session->wire.calls, op);
@@ -73,7 +73,7 @@ static idem__async_op *make_async_op(idem_done_fn done, void *ctx) {
 int32_t idem_session_hello(idem_session *session, const char *secret,
                            int32_t shard, uint64_t deadline_ms,
                            idem_done_fn done, void *ctx) {
-    if (session->closing || !is_ours(session))
+    if (session->closing || !is_here(session))
         return IDEM_E_CLOSED;
     size_t len = secret != NULL ? strlen(secret) : 0;
     for (size_t i = 0; i < len; i++)
@@ -97,7 +97,7 @@ int32_t idem_session_call(idem_session *session, int32_t method,
                           const idem_args *args, uint64_t now_ms,
                           idem_done_fn done, void *ctx) {
     idem__ask ask;
-    if (session->closing || !is_ours(session))
+    if (session->closing || !is_here(session))
         return IDEM_E_CLOSED;
     int32_t code = idem__args_read(method, args, NULL, &ask, NULL);
     if (code != 0)
@@ -127,7 +127,7 @@ int32_t idem_session_info(const idem_session *session, idem_info *info) {
 
 const uint8_t *idem_session_output(const idem_session *session, size_t *len) {
     const idem__buffer *out = &session->wire.out;
-    *len = is_ours(session) ? idem__buffer_len(out) : 0;
+    *len = is_here(session) ? idem__buffer_len(out) : 0;
     return *len > 0 ? out->bytes + out->at : NULL;
 }
 
@@ -159,7 +159,7 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
     idem__buffer *in = &session->wire.in;
     if (idem__buffer_len(in) == 0)
         idem__buffer_reset(in);
-    if (!is_ours(session))
+    if (!is_here(session))
         return IDEM_E_CLOSED;
     if (len == 0)
         return 0;
@@ -174,7 +174,7 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
         switch (idem__wire_next(&session->wire, &op, &reply)) {
         case IDEM__NEXT_REPLY:
             answer_session_call(session, (idem__async_op *)op, &reply);
-            if (!is_ours(session))
+            if (!is_here(session))
                 return IDEM_E_CLOSED; /* the callback has forked */
             break;
         case IDEM__NEXT_NONE:
@@ -186,7 +186,7 @@ int32_t idem_session_input(idem_session *session, const uint8_t *bytes,
 }
 
 uint64_t idem_session_next_ms(const idem_session *session) {
-    return is_ours(session) ? session->wire.calls.next_ms : UINT64_MAX;
+    return is_here(session) ? session->wire.calls.next_ms : UINT64_MAX;
 }
 
 /* What waits in the output at its deadline will still be sent with the rest:
@@ -194,7 +194,7 @@ uint64_t idem_session_next_ms(const idem_session *session) {
  * session can't tell. */
 void idem_session_tick(idem_session *session, uint64_t now_ms) {
     idem__op *op;
-    while (is_ours(session) &&
+    while (is_here(session) &&
            (op = idem__calls_take_due(&session->wire.calls, now_ms)) != NULL)
         fail_async_op((idem__async_op *)op, IDEM_E_TIMEOUT);
 }

@@ -9,14 +9,14 @@
 
 #include <assert.h>
 
-static uint64_t hash_of(const ids_shard *shard, const ids_record *record) {
+static uint64_t record_hash(const ids_shard *shard, const ids_record *record) {
     return shard->config.hash(shard->config.hash_ctx, ids_record_ns(record),
                               ids_record_key(record));
 }
 
 static bool move_record(ids_shard *shard, ids_ref from) {
     const ids_record *record = ids_slab_at(&shard->slab, from);
-    uint64_t hash = hash_of(shard, record);
+    uint64_t hash = record_hash(shard, record);
     size_t bytes = ids_record_bytes(record);
     ids_ref to = ids_slab_alloc(&shard->slab, bytes);
     assert(record->state != IDP_STATE_ABSENT);
@@ -35,7 +35,8 @@ static bool move_bucket(ids_shard *shard, ids_ref from) {
     ids_ref of = ids_table_some_record(&shard->table, from);
     assert(of != 0);
     const ids_record *record = ids_slab_at(&shard->slab, of);
-    return ids_table_move_bucket(&shard->table, hash_of(shard, record), from);
+    return ids_table_move_bucket(&shard->table, record_hash(shard, record),
+                                 from);
 }
 
 /* False: nothing can be moved, or it would be of no use. */

@@ -204,7 +204,7 @@ static void hang_in(ids_waiters *waiters, ids_waiter *waiter, ids_queue *queue,
     assert(waiters->heap.count > waiters->count);
 }
 
-static bool is_full(const ids_waiters *waiters, const ids_queue *queue) {
+static bool queue_is_full(const ids_waiters *waiters, const ids_queue *queue) {
     return waiters->count >= waiters->count_max || waiters->per_key_max == 0 ||
            (queue != NULL && queue->count >= waiters->per_key_max);
 }
@@ -240,7 +240,7 @@ idp_error ids_waiters_park(ids_waiters *waiters, const ids_call *call,
     if (waiters->gone != NULL)
         ids_waiters_reap(waiters, REAPED_PER_PARK);
     queue = ids_waiters_queue(waiters, call->hash, request->ns, request->key);
-    if (is_full(waiters, queue))
+    if (queue_is_full(waiters, queue))
         return IDP_E_LIMIT;
     if (!ids_heap_reserve(&waiters->heap, 2) ||
         !allocate_waiter(waiters, call, lease_end_ms, &waiter, &queue, &asking))

@@ -204,8 +204,8 @@ static bool try_run(ids_data_dir *v, const ids_run_config *config,
 }
 
 /* Where it fits only if the segments are small, they are. */
-static bool begin_run(ids_data_dir *v, const ids_run_config *config,
-                      ids_writer *writers, ids_fault *fault) {
+static bool begin_files(ids_data_dir *v, const ids_run_config *config,
+                        ids_writer *writers, ids_fault *fault) {
     if (try_run(v, config, false, writers, fault))
         return true;
     if (!is_room(fault) || !v->unchanged)
@@ -257,7 +257,7 @@ static bool begin_new_run(ids_data_dir *v, const ids_run_config *config,
     v->copied = NULL;
     ids_data_dir_free_units(v);
     drop_empty_run(m);
-    if (!begin_run(v, config, writers, fault))
+    if (!begin_files(v, config, writers, fault))
         return false;
     assert(m->runs > 0 && !m->run[m->runs - 1].closed);
     assert(m->run[m->runs - 1].epoch == epoch);

@@ -154,7 +154,7 @@ const ids_unit *ids_data_dir_unit(const ids_data_dir *v, uint32_t phase,
     return run < 0 ? &v->snapshot[unit] : &v->log[run][unit];
 }
 
-static bool read_snapshot(ids_data_dir *v, uint32_t loop,
+static bool load_snapshot(ids_data_dir *v, uint32_t loop,
                           const ids_loader *loader, ids_fault *fault) {
     const ids_manifest *m = &v->manifest;
     const ids_file_head head = {
@@ -175,7 +175,7 @@ bool ids_data_dir_read(ids_data_dir *v, uint32_t phase, uint32_t unit,
     assert(unit < ids_data_dir_units(v, phase));
     *fault = (ids_fault){0};
     return run < 0
-               ? read_snapshot(v, unit, loader, fault)
+               ? load_snapshot(v, unit, loader, fault)
                : ids_data_dir_read_log(v, (uint32_t)run, unit, loader, fault);
 }
 

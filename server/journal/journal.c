@@ -91,7 +91,7 @@ void ids_journal_free(ids_journal *j) {
     free(j);
 }
 
-static void open_frame(ids_journal *j) {
+static void begin_frame(ids_journal *j) {
     assert(j->frame.count == 0 && j->filling.len % IDS_FRAME_ALIGN == 0);
     j->frame_at = j->filling.len;
     j->frame = (ids_frame){.kind = IDS_FRAME_CHANGES};
@@ -99,7 +99,7 @@ static void open_frame(ids_journal *j) {
     assert(j->filling.len <= j->filling.cap);
 }
 
-static void close_frame(ids_journal *j) {
+static void end_frame(ids_journal *j) {
     idp_bytes *b = &j->filling;
     assert(b->len == j->frame_at + IDS_FRAME_HEAD_BYTES + j->frame.body_bytes);
     assert((j->frame.count == 0) == (j->frame.body_bytes == 0));
@@ -117,13 +117,13 @@ void ids_journal_take(void *ctx, const ids_change *change) {
     assert(change->number == j->taken + 1);
     j->taken = change->number;
     if (j->frame.count > 0 && j->frame.body_bytes >= FRAME_BODY_BYTES)
-        close_frame(j);
+        end_frame(j);
     if (j->failed || !idp_bytes_reserve(b, IDS_FRAME_MIN_BYTES + bytes)) {
         j->failed = true; /* the answer to this may not leave any more */
         return;
     }
     if (j->frame.count == 0)
-        open_frame(j);
+        begin_frame(j);
     bytes = ids_change_write(b->ptr + b->len, change);
     b->len += bytes;
     j->frame.body_bytes += (uint32_t)bytes;
@@ -139,8 +139,8 @@ static void add_mark(ids_journal *j) {
         j->failed = true;
         return;
     }
-    open_frame(j);
-    close_frame(j);
+    begin_frame(j);
+    end_frame(j);
 }
 
 /* The time was not known as the frames were put together: it is now, and
@@ -213,7 +213,7 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     if (j->under_way || j->failed || (!sync && !j->cut && may_grow(j, now_ms)))
         return NULL;
     if (j->frame.count > 0)
-        close_frame(j);
+        end_frame(j);
     if (j->filling.len == 0 && now_ms >= j->frame_ms + j->config.mark_ms)
         add_mark(j);
     if (j->failed || (j->filling.len == 0 && !sync && !j->cut))

@@ -155,7 +155,7 @@ static void want(reader *r, const char *word) {
         r->bad = true;
 }
 
-static uint64_t number(reader *r, uint64_t max) {
+static uint64_t read_number(reader *r, uint64_t max) {
     uint64_t value = 0;
     const char *from = r->at;
     assert(r->at <= r->end);
@@ -169,7 +169,7 @@ static uint64_t number(reader *r, uint64_t max) {
     return r->bad ? 0 : value;
 }
 
-static uint32_t checksum(reader *r) {
+static uint32_t manifest_checksum(reader *r) {
     uint32_t value = 0;
     for (int i = 0; i < 8; i++) {
         char c = r->at < r->end ? *r->at++ : 0;
@@ -185,10 +185,10 @@ static uint32_t checksum(reader *r) {
 
 static uint64_t manifest_field(reader *r, const char *before, uint64_t max) {
     want(r, before);
-    return number(r, max);
+    return read_number(r, max);
 }
 
-static void read_snapshot(reader *r, ids_manifest *m) {
+static void manifest_snapshot(reader *r, ids_manifest *m) {
     uint32_t loops;
     assert(m->snapshot == NULL && m->snapshot_loops == 0);
     m->generation = manifest_field(r, "snapshot ", UINT64_MAX);
@@ -206,7 +206,7 @@ static void read_snapshot(reader *r, ids_manifest *m) {
         m->snapshot[i].bytes = manifest_field(r, "file ", UINT64_MAX);
         m->snapshot[i].records = manifest_field(r, " ", UINT64_MAX);
         want(r, " ");
-        m->snapshot[i].crc = checksum(r);
+        m->snapshot[i].crc = manifest_checksum(r);
         want(r, "\n");
     }
 }
@@ -215,7 +215,7 @@ static ids_log_end read_end(reader *r) {
     ids_log_end end = {.segment = manifest_field(r, " ", UINT32_MAX)};
     end.at = (uint32_t)manifest_field(r, " ", IDS_SEGMENT_BYTES_MAX);
     want(r, " ");
-    end.chain = checksum(r);
+    end.chain = manifest_checksum(r);
     end.number = manifest_field(r, " ", UINT64_MAX);
     r->bad = r->bad || end.segment == 0 || end.at < IDS_FILE_HEAD_BYTES;
     return end;
@@ -241,7 +241,7 @@ static ids_fsync fsync_policy(reader *r) {
 }
 
 static void read_run(reader *r, ids_manifest *m) {
-    ids_manifest_run run = {.epoch = number(r, UINT64_MAX)};
+    ids_manifest_run run = {.epoch = read_number(r, UINT64_MAX)};
     assert(m->runs <= IDS_RUNS_MAX);
     run.start_ms = manifest_field(r, " ", IDS_LOG_MS_MAX);
     want(r, " ");
@@ -280,7 +280,7 @@ static void read_lines(reader *r, ids_manifest *m, uint64_t version) {
         m->mark = manifest_field(r, " ", UINT64_MAX);
         want(r, "\n");
     }
-    read_snapshot(r, m);
+    manifest_snapshot(r, m);
     while (try_word(r, "run "))
         read_run(r, m);
 }
@@ -297,7 +297,7 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
     if (!try_word(&r, "idemstore-data "))
         return refuse_manifest(fault, IDS_FAULT_FOREIGN,
                                "not a manifest of idemstore's");
-    uint64_t version = number(&r, UINT32_MAX);
+    uint64_t version = read_number(&r, UINT32_MAX);
     if (version > IDS_MANIFEST_VERSION)
         return refuse_manifest(fault, IDS_FAULT_NEWER,
                                "written by a newer version");
@@ -306,7 +306,7 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
     read_lines(&r, m, version);
     const char *behind = r.at;
     want(&r, "crc ");
-    uint32_t crc = checksum(&r);
+    uint32_t crc = manifest_checksum(&r);
     want(&r, "\n");
     if (r.bad || r.at != r.end ||
         crc != ids_crc32c(0, text, (size_t)(behind - text))) {

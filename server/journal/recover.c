@@ -29,7 +29,7 @@ static bool corrupt_log(reading *r, uint64_t at, const char *what) {
     return ids_fault_at(r->fault, r->unit->name, at, what);
 }
 
-static bool is_there(const reading *r, uint64_t segment) {
+static bool segment_is_there(const reading *r, uint64_t segment) {
     for (size_t i = 0; i < r->dir->logs_count; i++) {
         const ids_name *name = &r->dir->logs[i];
         if (name->epoch == r->run->epoch && name->loop == r->loop &&
@@ -74,7 +74,7 @@ static bool read_open_file(reading *r, int file, size_t bytes_max) {
     return true;
 }
 
-static bool read_file(reading *r, uint64_t segment, size_t bytes_max) {
+static bool read_segment(reading *r, uint64_t segment, size_t bytes_max) {
     const ids_disk *disk = r->dir->disk;
     assert(segment >= 1);
     ids_name_log(r->unit->name, r->run->epoch, r->loop, segment);
@@ -89,8 +89,8 @@ static bool read_file(reading *r, uint64_t segment, size_t bytes_max) {
     return good;
 }
 
-static bool is_ours(const reading *r, const ids_file_head *head,
-                    uint64_t segment) {
+static bool is_segment_of_run(const reading *r, const ids_file_head *head,
+                              uint64_t segment) {
     return head->node == r->dir->manifest.node &&
            head->epoch == r->run->epoch && head->loop == r->loop &&
            head->number == segment && head->start_ms == r->run->start_ms;
@@ -112,7 +112,7 @@ static bool check_head(reading *r, uint64_t segment, ids_file_head *head) {
     if (head->node != r->dir->manifest.node)
         return ids_fault_set(r->fault, IDS_FAULT_FOREIGN, r->unit->name,
                              "another node's log");
-    if (!is_ours(r, head, segment))
+    if (!is_segment_of_run(r, head, segment))
         return corrupt_log(r, 0, "another segment under this name");
     return head->bytes == r->len ||
            corrupt_log(r, r->len, "the file is not as long as it was made");
@@ -121,7 +121,7 @@ static bool check_head(reading *r, uint64_t segment, ids_file_head *head) {
 static bool open_segment(reading *r, uint64_t segment,
                          const ids_log_end *before) {
     ids_file_head head;
-    if (!read_file(r, segment, SIZE_MAX) || !check_head(r, segment, &head))
+    if (!read_segment(r, segment, SIZE_MAX) || !check_head(r, segment, &head))
         return false;
     ids_segment_begin(&r->reader, r->bytes, r->len, &head, before);
     assert(r->reader.end.segment == segment);
@@ -139,15 +139,15 @@ static bool tells_synced(reading *r, uint64_t segment, bool *unsound) {
     ids_file_head head;
     char name[IDS_DISK_NAME_BYTES];
     assert(segment > r->reader.end.segment);
-    if (!is_there(r, segment))
+    if (!segment_is_there(r, segment))
         return false;
     memcpy(name, r->unit->name, sizeof name);
-    *unsound = !read_file(r, segment, SIZE_MAX);
+    *unsound = !read_segment(r, segment, SIZE_MAX);
     memcpy(r->unit->name, name, sizeof name);
     return !*unsound &&
            ids_file_head_check(r->bytes, r->len, IDS_LOG_MAGIC, &head) ==
                IDS_FILE_OK &&
-           is_ours(r, &head, segment) &&
+           is_segment_of_run(r, &head, segment) &&
            ids_segment_tells_synced(r->bytes, r->len, &head,
                                     IDS_FILE_HEAD_BYTES, &r->reader.end);
 }
@@ -241,7 +241,8 @@ static bool read_segments(reading *r) {
             if (frame.now_ms > r->unit->clock_ms)
                 r->unit->clock_ms = frame.now_ms;
             r->unit->bytes += before.at;
-            if (IDS_MUTANT(FORGETS_MISSING) && !is_there(r, before.segment + 1))
+            if (IDS_MUTANT(FORGETS_MISSING) &&
+                !segment_is_there(r, before.segment + 1))
                 return leave_log(r);
             if (!open_segment(r, before.segment + 1, &before))
                 return false;

@@ -59,7 +59,7 @@ static void await_disk(ids_writer *w) {
         w->config.await_disk(w->config.await_disk_ctx);
 }
 
-static bool sync_file(ids_writer *w, int file, uint64_t segment) {
+static bool sync_segment(ids_writer *w, int file, uint64_t segment) {
     int error = w->config.disk->sync(w->config.disk->ctx, file);
     assert(file >= 0);
     return !error || IDS_MUTANT(IGNORES_SYNC_ERRORS) ||
@@ -73,7 +73,7 @@ static bool sync_old(ids_writer *w) {
     await_disk(w);
     if (w->fault.kind != IDS_FAULT_NONE)
         return false;
-    if (w->old.file >= 0 && !sync_file(w, w->old.file, w->old.head.number))
+    if (w->old.file >= 0 && !sync_segment(w, w->old.file, w->old.head.number))
         return false;
     close_segment(w, &w->old);
     return true;
@@ -85,7 +85,7 @@ static bool sync(ids_writer *w) {
         return false;
     if (w->synced.segment == w->end.segment && w->synced.at == w->end.at)
         return true;
-    if (!sync_file(w, w->now.file, w->end.segment))
+    if (!sync_segment(w, w->now.file, w->end.segment))
         return false;
     w->synced = w->end;
     return true;

@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-static uint64_t clock_ns(const ids_replicator *replicator) {
+static uint64_t host_clock_ns(const ids_replicator *replicator) {
     const ids_node_host *host = &replicator->host;
     return host->clock_ns ? host->clock_ns(host->ctx) : 0;
 }
@@ -26,7 +26,7 @@ ids_peer *ids_replicator_enter(ids_repl *repl) {
     assert(replicator->here == NULL);
     assert(replicator->peer != NULL);
     replicator->here = repl;
-    replicator->entered_ns = clock_ns(replicator);
+    replicator->entered_ns = host_clock_ns(replicator);
     return replicator->peer;
 }
 
@@ -97,7 +97,7 @@ void ids_replicator_leave(ids_repl *repl) {
     }
     wake_speakers(replicator);
     assert(replicator->here == repl);
-    count_stay(repl, clock_ns(replicator) - replicator->entered_ns);
+    count_stay(repl, host_clock_ns(replicator) - replicator->entered_ns);
     replicator->here = NULL;
     replicator->host.leave(replicator->host.ctx);
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void give_random(void *ctx, void *to, size_t len) {
+static void peer_random(void *ctx, void *to, size_t len) {
     const ids_replicator *replicator = ctx;
     replicator->host.random(replicator->host.ctx, to, len);
 }
@@ -89,14 +89,14 @@ static void stand_down_worker(void *ctx, bool pending) {
     ids_replicator_wake_all(replicator);
 }
 
-static uint64_t clock_epoch(void *ctx) {
+static uint64_t peer_clock_epoch(void *ctx) {
     const ids_replicator *replicator = ctx;
     return replicator->host.clock_epoch(replicator->host.ctx);
 }
 
 ids_peer_host ids_replicator_host(ids_replicator *replicator) {
     return (ids_peer_host){.ctx = replicator,
-                           .random = give_random,
+                           .random = peer_random,
                            .dial = dial_peer,
                            .hang_up = hang_up_peer,
                            .staged_begin = staged_begin,
@@ -104,5 +104,5 @@ ids_peer_host ids_replicator_host(ids_replicator *replicator) {
                            .route = route_records,
                            .lead = lead_worker,
                            .stand_down = stand_down_worker,
-                           .clock_epoch = clock_epoch};
+                           .clock_epoch = peer_clock_epoch};
 }

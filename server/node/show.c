@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* What a call hears that is refused while changes wait. */
-static void say_why(const ids_peer *peer, char *to, size_t cap) {
+static void say_why_refused(const ids_peer *peer, char *to, size_t cap) {
     ids_peer_status status;
     ids_peer_status_get(peer, &status);
     assert(peer->leading);
@@ -46,7 +46,7 @@ void ids_replicator_work_out(ids_replicator *replicator) {
     if (strlen(at.text) < sizeof role_state->primary_at)
         memcpy(role_state->primary_at, at.text, strlen(at.text) + 1);
     if (role_state->changing == IDP_E_UNREPLICATED)
-        say_why(peer, role_state->why, sizeof role_state->why);
+        say_why_refused(peer, role_state->why, sizeof role_state->why);
 }
 
 void ids_replicator_show(ids_replicator *replicator, ids_repl *repl) {

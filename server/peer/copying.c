@@ -72,7 +72,7 @@ void ids_full_copy_get(const ids_peer *peer, const ids_follower *to,
 }
 
 /* The one that is on, or else the later one. */
-static bool goes_before(const ids_copying *a, const ids_copying *b) {
+static bool is_more_telling(const ids_copying *a, const ids_copying *b) {
     if (a->is_on != b->is_on)
         return a->is_on;
     return a->begun > 0 && (b->begun == 0 || a->since_ms > b->since_ms);
@@ -90,7 +90,7 @@ void ids_peer_copy_get(const ids_peer *peer, ids_copying *copying) {
         begun += other.begun;
         done += other.done;
         given_up += other.given_up;
-        if (goes_before(&other, copying))
+        if (is_more_telling(&other, copying))
             *copying = other;
     }
     assert(begun >= done + given_up);

@@ -58,7 +58,7 @@ static ids_pf get_said(const uint8_t *head) {
                     .number = ids_get_u64(head + NUMBER_AT)};
 }
 
-static uint32_t checksum(const uint8_t *head, uint32_t body_bytes) {
+static uint32_t frame_checksum(const uint8_t *head, uint32_t body_bytes) {
     return ids_crc32c(body_bytes, head + CHECKED_AT,
                       IDS_PF_SIGNED_BYTES + (size_t)body_bytes);
 }
@@ -81,7 +81,7 @@ void ids_pf_seal(idp_bytes *to, size_t frame_at, const ids_pf *frame) {
     assert(body_bytes <= UINT32_MAX);
     put_said(head, frame);
     ids_put_u32(head + BODY_BYTES_AT, (uint32_t)body_bytes);
-    ids_put_u32(head + CRC_AT, checksum(head, (uint32_t)body_bytes));
+    ids_put_u32(head + CRC_AT, frame_checksum(head, (uint32_t)body_bytes));
 }
 
 bool ids_pf_append(idp_bytes *to, const ids_pf *frame) {
@@ -108,7 +108,7 @@ ids_pf_read_status ids_pf_read(const uint8_t *bytes, size_t len,
     *frame_bytes = IDS_PF_HEAD_BYTES + (size_t)body_bytes;
     if (len < *frame_bytes)
         return IDS_PF_PARTIAL;
-    if (ids_get_u32(bytes + CRC_AT) != checksum(bytes, body_bytes))
+    if (ids_get_u32(bytes + CRC_AT) != frame_checksum(bytes, body_bytes))
         return IDS_PF_BROKEN;
     *frame = get_said(bytes);
     frame->body = (idp_slice){bytes + IDS_PF_HEAD_BYTES, body_bytes};

@@ -170,9 +170,9 @@ static bool is_proof(const ids_link *link, const ids_link_key *key, char whose,
 
 /* --- the frames ----------------------------------------------------------- */
 
-static ids_pf frame_of(const ids_link *link, ids_pf_kind kind,
-                       const ids_link_key *key, const uint8_t *body,
-                       size_t len) {
+static ids_pf handshake_frame(const ids_link *link, ids_pf_kind kind,
+                              const ids_link_key *key, const uint8_t *body,
+                              size_t len) {
     return (ids_pf){.kind = kind,
                     .flags = (link->self.primary ? IDS_PF_FLAG_PRIMARY : 0) |
                              (key->set ? IDS_PF_FLAG_SECRET : 0),
@@ -208,8 +208,8 @@ bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,
     link->self = *self;
     link->stream = stream;
     link->session = session;
-    frame = frame_of(link, IDS_PF_HELLO, key, body,
-                     (size_t)(put_self(body, self) - body));
+    frame = handshake_frame(link, IDS_PF_HELLO, key, body,
+                            (size_t)(put_self(body, self) - body));
     frame.number = IDS_PF_WIRE;
     assert(frame.body.len <= sizeof body);
     note_transcript(link->transcript[0], &frame, frame.body.len);
@@ -248,7 +248,8 @@ ids_refusal_why ids_link_welcome(ids_link *link, const ids_link_self *self,
     end = ids_field_put(put_offer(put_self(body, self), offer), IDS_FIELD_PROOF,
                         proof, sizeof proof);
     assert((size_t)(end - body) <= sizeof body);
-    frame = frame_of(link, IDS_PF_WELCOME, key, body, (size_t)(end - body));
+    frame =
+        handshake_frame(link, IDS_PF_WELCOME, key, body, (size_t)(end - body));
     note_transcript(link->transcript[1], &frame, frame.body.len - sizeof proof);
     prove(link, key, 'W', end - sizeof proof);
     return ids_pf_append(&link->out, &frame) ? IDS_REFUSAL_NONE
@@ -285,7 +286,7 @@ ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
     link->state = IDS_LINK_OPEN;
     assert(link->dialled);
     prove(link, key, 'P', proof);
-    answer = frame_of(link, IDS_PF_PROOF, key, proof, sizeof proof);
+    answer = handshake_frame(link, IDS_PF_PROOF, key, proof, sizeof proof);
     return ids_pf_append(&link->out, &answer) ? IDS_REFUSAL_NONE
                                               : IDS_REFUSAL_NO_MEMORY;
 }

@@ -73,7 +73,7 @@ static bool is_worth_noting(const ids_peer *peer, const ids_link *link) {
 }
 
 /* A link is open: what the other says of itself counts from here on. */
-static bool opened(ids_peer *peer, ids_link *link) {
+static bool hear_opened(ids_peer *peer, ids_link *link) {
     ids_refusal_why why = ids_peer_judge(peer, link);
     assert(link->state == IDS_LINK_OPEN);
     assert(link->other.member.node != 0);
@@ -104,7 +104,8 @@ static bool hear_refusal(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     return hang_up_link(peer, link);
 }
 
-static bool open_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
+static bool hear_in_session(ids_peer *peer, ids_link *link,
+                            const ids_pf *frame) {
     assert(link->state == IDS_LINK_OPEN);
     if (ids_peer_is_other_session(frame->session, link->session))
         return true; /* dropped: another session's */
@@ -141,7 +142,7 @@ static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         ids_primary_has_member(peer, f))
         f->last_received_ms = peer->now_ms;
     if (link->state == IDS_LINK_OPEN)
-        return open_frame(peer, link, frame);
+        return hear_in_session(peer, link, frame);
     if (frame->kind == IDS_PF_REFUSE)
         return hear_refusal(peer, link, frame);
     if (link->state == IDS_LINK_ACCEPTED)
@@ -151,7 +152,7 @@ static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     if (why != IDS_REFUSAL_NONE)
         return turn_away_heard(peer, link, why);
     peer->mute_count = 0;
-    return opened(peer, link);
+    return hear_opened(peer, link);
 }
 
 /* Not the peer's wire: what the node there says to clients, or damage. */
@@ -170,7 +171,7 @@ static void end_broken_link(ids_peer *peer, ids_link *link) {
                                                     : IDS_REFUSAL_MALFORMED);
 }
 
-static bool is_full(const ids_peer *peer, const ids_link *link) {
+static bool receiver_is_full(const ids_peer *peer, const ids_link *link) {
     assert(!peer->started || peer->upstream.id != 0);
     return link->dialled && peer->started && link->state == IDS_LINK_OPEN &&
            ids_session_has(&peer->upstream, link) &&
@@ -187,7 +188,7 @@ void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
         ids_peer_fault(peer, link);
         return;
     }
-    while (!is_full(peer, link)) {
+    while (!receiver_is_full(peer, link)) {
         ids_pf_read_status status = ids_link_next(link, &frame);
         if (status == IDS_PF_PARTIAL)
             return;

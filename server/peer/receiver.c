@@ -69,8 +69,8 @@ uint32_t ids_body_next(ids_body *body,
 
 /* The first so many changes of an append may be known already; none is
  * skipped and nothing that is there is taken back (R9). */
-static bool open_frame(ids_receiver *receiver, const ids_pf *frame,
-                       uint64_t skip, uint64_t last) {
+static bool open_changes(ids_receiver *receiver, const ids_pf *frame,
+                         uint64_t skip, uint64_t last) {
     ids_body body = {.tag = {.session = frame->session,
                              .epoch = frame->epoch,
                              .batch = receiver->batch_next++,
@@ -103,7 +103,7 @@ static bool append_batch(ids_receiver *receiver, const ids_pf *frame) {
     skip = receiver->routed + 1 - frame->number;
     assert(skip < frame->count);
     receiver->routed = last;
-    return open_frame(receiver, frame, skip, last);
+    return open_changes(receiver, frame, skip, last);
 }
 
 bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
@@ -124,7 +124,7 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
     case IDS_PF_SYNC_CHUNK:
         receiver->copied += frame->count;
         return receiver->begun && !receiver->ended &&
-               open_frame(receiver, frame, 0, receiver->routed);
+               open_changes(receiver, frame, 0, receiver->routed);
     case IDS_PF_SYNC_END:
         if (!receiver->begun || receiver->ended ||
             frame->number > receiver->routed)

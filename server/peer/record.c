@@ -41,7 +41,8 @@ const char *ids_record_fault_text(ids_record_fault fault) {
     return texts[fault];
 }
 
-static uint32_t checksum(const uint8_t *bytes, size_t len, uint32_t format) {
+static uint32_t record_checksum(const uint8_t *bytes, size_t len,
+                                uint32_t format) {
     assert(len > HEAD_BYTES);
     return ids_crc32c(format, bytes + HEAD_BYTES, len - HEAD_BYTES);
 }
@@ -125,7 +126,8 @@ size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
     ids_put_u64(to + ORIGIN_AT, d->origin.epoch);
     to[ORIGIN_AT + 8] = d->origin.by_word;
     put_others(to + IDS_RECORD_BYTES, d);
-    ids_put_u64(to + 8, (uint64_t)checksum(to, bytes, format) << 32 | format);
+    ids_put_u64(to + 8,
+                (uint64_t)record_checksum(to, bytes, format) << 32 | format);
     return bytes;
 }
 
@@ -178,7 +180,7 @@ ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
     if (format < IDS_RECORD_FORMAT ||
         (bytes.len != bytes_of(format) &&
          !(format == IDS_RECORD_FORMAT && bytes.len == IDS_RECORD_BYTES_0_1)) ||
-        checksum(bytes.ptr, bytes.len, format) != head >> 32)
+        record_checksum(bytes.ptr, bytes.len, format) != head >> 32)
         return IDS_RECORD_DAMAGED;
     memcpy(whole, bytes.ptr, bytes.len);
     if (!read_body(whole, decision)) {

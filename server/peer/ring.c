@@ -38,7 +38,7 @@ static void set_len(ids_ring *ring, uint64_t offset, uint32_t len) {
     memcpy(ring->bytes + offset % ring->cap, &len, LEN_BYTES);
 }
 
-static uint64_t padded(uint64_t len) {
+static uint64_t whole_words(uint64_t len) {
     return LEN_BYTES + (len + LEN_BYTES - 1) / LEN_BYTES * LEN_BYTES;
 }
 
@@ -61,7 +61,7 @@ static void drop_oldest(ids_ring *ring) {
     assert(ring->tail < ring->head);
     assert(ring->first <= ring->last);
     ring->tail = unwrapped(ring, ring->tail);
-    ring->tail += padded(len_at(ring, ring->tail));
+    ring->tail += whole_words(len_at(ring, ring->tail));
     ring->first++;
 }
 
@@ -105,18 +105,18 @@ static ids_ring_at near(const ids_ring *ring, uint64_t number) {
 void ids_ring_put(ids_ring *ring, uint64_t number, idp_slice change) {
     assert(ring->bytes != NULL);
     assert(number == ring->last + 1);
-    if (padded(change.len) > ring->cap / 4) {
+    if (whole_words(change.len) > ring->cap / 4) {
         ring->last++;
         let_go_of_all(ring);
         return;
     }
-    make_room_in_ring(ring, padded(change.len));
+    make_room_in_ring(ring, whole_words(change.len));
     memcpy(ring->bytes + ring->head % ring->cap + LEN_BYTES, change.ptr,
            change.len);
     set_len(ring, ring->head, (uint32_t)change.len);
     if (number % IDS_RING_MARK_EVERY == 0)
         *mark_of(ring, number) = ring->head;
-    ring->head += padded(change.len);
+    ring->head += whole_words(change.len);
     ring->last++;
     check_ring(ring);
 }
@@ -128,7 +128,7 @@ bool ids_ring_seek(const ids_ring *ring, uint64_t behind, ids_ring_at *at) {
     *at = near(ring, behind + 1);
     while (at->number <= behind) {
         at->offset = unwrapped(ring, at->offset);
-        at->offset += padded(len_at(ring, at->offset));
+        at->offset += whole_words(len_at(ring, at->offset));
         at->number++;
     }
     assert(at->number == behind + 1 && at->offset <= ring->head);
@@ -144,7 +144,7 @@ bool ids_ring_next(const ids_ring *ring, ids_ring_at *at, idp_slice *bytes) {
     *bytes = (idp_slice){ring->bytes + offset % ring->cap + LEN_BYTES,
                          len_at(ring, offset)};
     assert(bytes->len <= ring->cap / 4);
-    at->offset = offset + padded(bytes->len);
+    at->offset = offset + whole_words(bytes->len);
     at->number++;
     return true;
 }

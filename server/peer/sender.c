@@ -108,8 +108,8 @@ void ids_progress_acked(ids_progress *progress, uint64_t number) {
 
 /* --- frames --------------------------------------------------------------- */
 
-static ids_pf frame_of(const ids_sender *sender, ids_pf_kind kind,
-                       uint64_t number) {
+static ids_pf stream_frame(const ids_sender *sender, ids_pf_kind kind,
+                           uint64_t number) {
     return (ids_pf){.kind = kind,
                     .stream = sender->stream,
                     .epoch = sender->epoch,
@@ -128,7 +128,7 @@ static bool lose_stream(ids_sender *sender) {
 
 /* One frame of changes from the ring; false: none are there. */
 static bool append_changes(ids_sender *sender, idp_bytes *to) {
-    ids_pf frame = frame_of(sender, IDS_PF_APPEND, sender->at.number);
+    ids_pf frame = stream_frame(sender, IDS_PF_APPEND, sender->at.number);
     ids_ring_at at = sender->at;
     size_t frame_at = to->len;
     idp_slice bytes;
@@ -156,7 +156,7 @@ static bool append_changes(ids_sender *sender, idp_bytes *to) {
 
 /* What was collected, as a frame. */
 static void flush_chunk(ids_sender *sender) {
-    ids_pf frame = frame_of(sender, IDS_PF_SYNC_CHUNK, 0);
+    ids_pf frame = stream_frame(sender, IDS_PF_SYNC_CHUNK, 0);
     assert((sender->chunked == 0) == (sender->chunk.len == 0));
     frame.count = sender->chunked;
     frame.body = (idp_slice){sender->chunk.ptr, sender->chunk.len};
@@ -185,7 +185,7 @@ static void chunk_record(void *ctx, const ids_change *change) {
 static bool begin_stream(ids_sender *sender, const ids_shard *shard,
                          idp_bytes *to) {
     uint64_t last = sender->ring->last;
-    ids_pf frame = frame_of(sender, IDS_PF_SYNC_BEGIN, last);
+    ids_pf frame = stream_frame(sender, IDS_PF_SYNC_BEGIN, last);
     ids_shard_stats stats;
     assert(sender->state == IDS_SENDING_BEGIN && sender->walked == NULL);
     ids_shard_stats_get(shard, &stats);
@@ -252,7 +252,7 @@ static bool walk_and_append(ids_sender *sender, ids_shard *shard,
 
 bool ids_sender_next(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
                      idp_bytes *to) {
-    ids_pf frame = frame_of(sender, IDS_PF_SYNC_END, sender->whole);
+    ids_pf frame = stream_frame(sender, IDS_PF_SYNC_END, sender->whole);
     switch (sender->state) {
     case IDS_SENDING_BEGIN:
         return begin_stream(sender, shard, to);

@@ -54,7 +54,7 @@ static int worth(const ids_peer *peer, const ids_link *link) {
                 IDS_FOLLOWERS_MAX);
 }
 
-static uint32_t count_of(const ids_peer *peer, const char *source) {
+static uint32_t count_links_of(const ids_peer *peer, const char *source) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < peer->link_count; i++)
         count += is_unproven(peer, peer->links[i]) &&
@@ -63,11 +63,11 @@ static uint32_t count_of(const ids_peer *peer, const char *source) {
 }
 
 /* Whom nothing speaks for; then who is one of many; then the oldest. */
-static bool goes_before(const ids_peer *peer, const ids_link *a,
-                        const ids_link *b) {
+static bool goes_first(const ids_peer *peer, const ids_link *a,
+                       const ids_link *b) {
     int more = worth(peer, a) - worth(peer, b);
-    uint32_t many_a = count_of(peer, a->seen_host);
-    uint32_t many_b = count_of(peer, b->seen_host);
+    uint32_t many_a = count_links_of(peer, a->seen_host);
+    uint32_t many_b = count_links_of(peer, b->seen_host);
     if (more != 0)
         return more < 0;
     return many_a != many_b ? many_a > many_b : a->accepted < b->accepted;
@@ -84,7 +84,7 @@ static ids_link *least_proven(const ids_peer *peer, const char *source,
             (source != NULL && !is_same_source(source, link->seen_host)))
             continue;
         ++*count;
-        if (found == NULL || goes_before(peer, link, found))
+        if (found == NULL || goes_first(peer, link, found))
             found = link;
     }
     assert((found == NULL) == (*count == 0));

@@ -31,8 +31,8 @@ void ids_contents_fini(ids_contents *contents) {
 
 /* Keys --------------------------------------------------------------------- */
 
-static void hash_of(const ids_contents *contents, const ids_change *change,
-                    uint64_t hash[static 2]) {
+static void change_hash(const ids_contents *contents, const ids_change *change,
+                        uint64_t hash[static 2]) {
     uint8_t bytes[1 + IDP_NS_BYTES_MAX + IDP_KEY_BYTES_MAX];
     size_t len = 1;
     bytes[0] = (uint8_t)change->ns.len;
@@ -91,7 +91,7 @@ static bool keep_key(ids_contents *contents, const ids_change *change,
     uint64_t hash[2];
     if (!make_room_for_contents(contents))
         return false;
-    hash_of(contents, change, hash);
+    change_hash(contents, change, hash);
     ids_contents_key *place = place_of(contents->keys, contents->cap, hash);
     bool is_gone = change->state == IDP_STATE_ABSENT;
     if (is_free(place) && is_gone)
@@ -108,7 +108,7 @@ static bool keep_key(ids_contents *contents, const ids_change *change,
 
 /* How far it has come ------------------------------------------------------ */
 
-static void note_token(ids_contents *contents, idp_token token) {
+static void note_newest(ids_contents *contents, idp_token token) {
     uint64_t stream = token.sequence >> STREAM_SHIFT;
     uint64_t low = token.sequence & LOW_MASK;
     if (token.epoch < contents->epoch || stream >= IDP_SHARDS_MAX)
@@ -143,7 +143,7 @@ bool ids_contents_load(void *ctx, const ids_change *changes, size_t count,
     pthread_mutex_lock(&contents->lock);
     for (size_t i = 0; i < count && good; i++) {
         if (changes[i].state != IDP_STATE_ABSENT)
-            note_token(contents, changes[i].token);
+            note_newest(contents, changes[i].token);
         if (contents->keeps_keys)
             good = keep_key(contents, &changes[i], now_ms);
     }

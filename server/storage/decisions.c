@@ -44,7 +44,7 @@ fail(ids_decisions_file *file, char *why, size_t why_cap, const char *format,
     return false;
 }
 
-static int open_folder(ids_decisions_file *file) {
+static int open_folder_of(ids_decisions_file *file) {
     char *slash = strrchr(file->path, '/');
     int folder;
     if (slash == NULL) {
@@ -67,7 +67,7 @@ static void path_with(const ids_decisions_file *file, const char *suffix,
     snprintf(path, IDS_DECISIONS_PATH_BYTES + 8, "%s%s", file->path, suffix);
 }
 
-static bool take_lock(ids_decisions_file *file) {
+static bool lock_decisions(ids_decisions_file *file) {
     char path[IDS_DECISIONS_PATH_BYTES + 8];
     path_with(file, ".lock", path);
     file->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -99,8 +99,8 @@ static bool give_room(const ids_decisions_file *file) {
 
 /* Bytes read, or less than 0: errno's. One more than a record is asked for,
  * so that a longer file is noticed. */
-static ssize_t read_file(const ids_decisions_file *file, uint8_t *to,
-                         size_t cap, ids_identity *which) {
+static ssize_t read_decisions(const ids_decisions_file *file, uint8_t *to,
+                              size_t cap, ids_identity *which) {
     size_t len = 0;
     ssize_t got = 1;
     int fd = open(file->path, O_RDONLY | O_CLOEXEC);
@@ -140,12 +140,12 @@ bool ids_decisions_open(ids_decisions_file *file, const char *path,
     if (strlen(path) >= sizeof file->path)
         return fail(file, why, why_cap, "the path is too long");
     memcpy(file->path, path, strlen(path) + 1);
-    file->folder = open_folder(file);
+    file->folder = open_folder_of(file);
     if (*file->name == '\0')
         return fail(file, why, why_cap, "that is a folder; name a file in it");
     if (file->folder < 0)
         return fail(file, why, why_cap, "its folder: %s", strerror(errno));
-    if (!take_lock(file))
+    if (!lock_decisions(file))
         return fail(file, why, why_cap, "%s%s",
                     errno == EWOULDBLOCK ? "another idemstored has it"
                                          : strerror(errno),
@@ -153,7 +153,7 @@ bool ids_decisions_open(ids_decisions_file *file, const char *path,
                         ? ": its lock, an empty file beside it, needs room. "
                           "Make some and start again"
                         : "");
-    ssize_t len = read_file(file, bytes, sizeof bytes, &which);
+    ssize_t len = read_decisions(file, bytes, sizeof bytes, &which);
     if (len == -ENOENT)
         return true;
     if (len < 0)
@@ -177,7 +177,7 @@ ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
         return IDS_DECISIONS_NONE;
     memcpy(file.path, path, strlen(path) + 1);
     ids_identity which = 0;
-    ssize_t len = read_file(&file, bytes, sizeof bytes, &which);
+    ssize_t len = read_decisions(&file, bytes, sizeof bytes, &which);
     if (len == -ENOENT || len == -ENOTDIR)
         return IDS_DECISIONS_NONE;
     if (len < 0) {

@@ -35,7 +35,7 @@ bool ids_lock_is_ours(int lock, int folder, const char *name) {
     return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
-static bool is_ours(const ids_posix_disk *disk) {
+static bool lock_is_ours(const ids_posix_disk *disk) {
     return ids_lock_is_ours(disk->lock, disk->folder, IDS_NAME_LOCK);
 }
 
@@ -61,7 +61,7 @@ static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
                                          : O_RDWR | O_CREAT | O_EXCL;
     unsigned tried = 0;
     int file;
-    if (mode == IDS_DISK_CREATE && !is_ours(ctx))
+    if (mode == IDS_DISK_CREATE && !lock_is_ours(ctx))
         return -ESTALE;
     do
         file =
@@ -132,13 +132,13 @@ static int sync_file(void *ctx, int file) {
 
 static int rename_file(void *ctx, const char *from, const char *to) {
     int folder = folder_of(ctx);
-    if (!is_ours(ctx))
+    if (!lock_is_ours(ctx))
         return -ESTALE;
     return (int)checked(renameat(folder, from, folder, to));
 }
 
 static int remove_file(void *ctx, const char *name) {
-    if (!is_ours(ctx))
+    if (!lock_is_ours(ctx))
         return -ESTALE;
     return (int)checked(unlinkat(folder_of(ctx), name, 0));
 }
@@ -275,7 +275,7 @@ static int make_folder(const char *path) {
 }
 
 /* Who only looks whether it is held has it for a moment. */
-static bool take_lock(int lock) {
+static bool hold_lock(int lock) {
     for (unsigned tried = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; tried++) {
         if (errno != EWOULDBLOCK || tried == LOOKS)
             return false;
@@ -302,7 +302,7 @@ int ids_posix_disk_open(ids_posix_disk *disk, const char *path) {
         return error;
     disk->lock = openat(disk->folder, IDS_NAME_LOCK,
                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (disk->lock >= 0 && take_lock(disk->lock)) {
+    if (disk->lock >= 0 && hold_lock(disk->lock)) {
         sign(disk->lock);
         return 0;
     }

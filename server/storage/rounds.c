@@ -113,8 +113,8 @@ bool ids_rounds_part_done(ids_rounds *r, uint32_t index, bool good,
 /* Its end ------------------------------------------------------------------ */
 
 /* What a command for this snapshot hears; loop 0 says it. */
-static void answer_command(ids_rounds *r, const idp_command_answer *answer,
-                           const char *why) {
+static void leave_answer(ids_rounds *r, const idp_command_answer *answer,
+                         const char *why) {
     pthread_mutex_lock(&r->lock);
     r->answer = *answer;
     snprintf(r->why, sizeof r->why, "%s", why);
@@ -158,7 +158,7 @@ static void give_up_snapshot(ids_rounds *r, const char *why) {
     snprintf(r->logged, sizeof r->logged, "%s", why);
     atomic_fetch_add(&r->given_up_total, 1);
     try_later(r);
-    answer_command(r, &answer, text);
+    leave_answer(r, &answer, text);
 }
 
 void ids_rounds_cancel(ids_rounds *r, const char *why) {
@@ -174,7 +174,7 @@ static void taken(ids_rounds *r, const idp_command_answer *answer) {
     r->logged[0] = '\0';
     atomic_store(&r->again_ms, 0);
     atomic_store(&r->pause_ms, IDS_SNAPSHOT_AGAIN_MS);
-    answer_command(r, answer, "");
+    leave_answer(r, answer, "");
 }
 
 void ids_rounds_install(ids_rounds *r, uint64_t now_ms) {

@@ -9,7 +9,7 @@
 
 #define COMMAND_EVERY_MS 1000
 
-static int64_t free_bytes(const ids_rounds *r) {
+static int64_t room_on_disk(const ids_rounds *r) {
     return r->disk->free_bytes(r->disk->ctx);
 }
 
@@ -42,7 +42,7 @@ static void try_again(ids_rounds *r, ids_worker *worker) {
     worker->counters.of[IDS_SNAPSHOT_WAITS] = again_ms != 0;
     if (again_ms == 0 || worker->now_ms < again_ms || atomic_load(&r->busy))
         return;
-    int64_t room = free_bytes(r);
+    int64_t room = room_on_disk(r);
     uint64_t needed = IDS_DISK_RESERVE_BYTES + atomic_load(&r->parts_bytes);
     if (room >= 0 && (uint64_t)room < needed)
         atomic_store(&r->again_ms, worker->now_ms + IDS_SNAPSHOT_AGAIN_MS);
@@ -50,7 +50,7 @@ static void try_again(ids_rounds *r, ids_worker *worker) {
         ids_rounds_begin(r);
 }
 
-static void answer_command(ids_snapshots *s, ids_worker *worker) {
+static void answer_snapshot(ids_snapshots *s, ids_worker *worker) {
     idp_command_answer answer;
     char why[IDS_ROUND_TEXT_BYTES];
     if (!ids_rounds_take_answer(s->rounds, &answer, why) || !s->id)
@@ -63,7 +63,7 @@ static void answer_command(ids_snapshots *s, ids_worker *worker) {
 
 void ids_snapshots_look(ids_snapshots *s, ids_worker *worker) {
     assert(worker->index == 0);
-    answer_command(s, worker);
+    answer_snapshot(s, worker);
     begin_ordered(s, worker);
     try_again(s->rounds, worker);
 }
@@ -94,7 +94,7 @@ static void take_command(void *ctx, ids_worker *worker,
                          const ids_command_request *request) {
     ids_snapshots *s = ctx;
     ids_command_id id = request->id;
-    int64_t room = free_bytes(s->rounds);
+    int64_t room = room_on_disk(s->rounds);
     assert(request->command == IDP_SNAPSHOT);
     if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES) {
         refuse_full(worker, id, (uint64_t)room);

@@ -72,7 +72,7 @@ static bool may_use(const char *path) {
     return true;
 }
 
-static bool open_folder(ids_store *s, const char *path) {
+static bool open_data_dir(ids_store *s, const char *path) {
     char why[256];
     if (!may_use(path))
         return false;
@@ -100,7 +100,7 @@ bool ids_store_open(ids_store *s, const ids_config *config,
     *s = (ids_store){.server = server,
                      .config = config,
                      .snapshots = {.rounds = &s->rounds}};
-    if (!open_folder(s, config->data_dir))
+    if (!open_data_dir(s, config->data_dir))
         return false;
     s->disk = ids_posix_disk_of(&s->posix);
     if (!ids_data_dir_open(&s->dir, &s->disk, &fault)) {
@@ -177,7 +177,7 @@ static uint32_t segment_bytes(const ids_config *config) {
                                              : IDS_SEGMENT_BYTES_DEFAULT;
 }
 
-static bool begin_run(ids_store *s, ids_writer *writers) {
+static bool begin_logs(ids_store *s, ids_writer *writers) {
     ids_fault fault;
     ids_run_config run = {.loops = s->server->loops,
                           .fsync = s->config->fsync,
@@ -308,7 +308,7 @@ bool ids_store_begin(ids_store *s, ids_worker **workers) {
     ids_loop_clock_set(s->start_ms);
     ids_writer *writers = calloc(loops, sizeof *writers);
     bool full = ids_data_dir_needs_snapshot(&s->dir);
-    bool good = writers && begin_run(s, writers) &&
+    bool good = writers && begin_logs(s, writers) &&
                 make_log_writers(s, workers, writers);
     free(writers);
     if (good && full)

@@ -8,14 +8,14 @@
 
 static_assert(sizeof(ids_message) == 32, "a header is half a cache line");
 
-static size_t padded(size_t bytes) {
+static size_t entry_bytes(size_t bytes) {
     return (bytes + 7) & ~(size_t)7;
 }
 
 uint8_t *ids_message_append(ids_message_batch *batch,
                             const ids_message *message, const uint8_t *body) {
     idp_bytes *to = &batch->message;
-    size_t size = sizeof *message + padded(message->body_bytes);
+    size_t size = sizeof *message + entry_bytes(message->body_bytes);
     if (!idp_bytes_reserve(to, size))
         return NULL;
     uint8_t *at = to->ptr + to->len;
@@ -33,7 +33,7 @@ void ids_message_trim(ids_message_batch *batch, const uint8_t *body,
     assert(at + body_bytes <= batch->message.len);
     memcpy(header + offsetof(ids_message, body_bytes), &body_bytes,
            sizeof body_bytes);
-    batch->message.len = at + padded(body_bytes);
+    batch->message.len = at + entry_bytes(body_bytes);
 }
 
 void ids_message_rewrite(uint8_t *body, const ids_message *message) {
@@ -48,7 +48,7 @@ bool ids_message_next(const ids_message_batch *batch, size_t *at,
     assert(from->len - *at >= sizeof *message);
     memcpy(message, from->ptr + *at, sizeof *message);
     *body = from->ptr + *at + sizeof *message;
-    *at += sizeof *message + padded(message->body_bytes);
+    *at += sizeof *message + entry_bytes(message->body_bytes);
     assert(*at <= from->len);
     return true;
 }

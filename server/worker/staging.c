@@ -216,8 +216,8 @@ bool ids_staging_route(ids_worker *worker, const ids_batch_tag *tag,
 
 /* --- at the owner, and back ----------------------------------------------- */
 
-static bool is_current(ids_worker *worker, const ids_batch_tag *tag,
-                       ids_staging_batch *walk) {
+static bool batch_is_current(ids_worker *worker, const ids_batch_tag *tag,
+                             ids_staging_batch *walk) {
     if (!walk->is_asked || walk->asked.session != tag->session ||
         walk->asked.epoch != tag->epoch) {
         walk->is_asked = true;
@@ -234,7 +234,7 @@ void ids_staging_apply(ids_worker *worker, const ids_message *message,
     ids_change change;
     assert(message->body_bytes > sizeof tag);
     memcpy(&tag, body, sizeof tag);
-    if (!is_current(worker, &tag, walk))
+    if (!batch_is_current(worker, &tag, walk))
         return;
     size_t bytes = ids_change_read(body + sizeof tag,
                                    message->body_bytes - sizeof tag, &change);

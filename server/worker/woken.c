@@ -11,12 +11,12 @@
 /* A result of more than this is not copied for each that waits for it. */
 #define SHARED_BYTES_MIN 1024u
 
-static bool is_large(const idp_answer *answer) {
+static bool answer_is_large(const idp_answer *answer) {
     return answer && answer->outcome == IDP_OUTCOME_REPLAY &&
            answer->has_result && answer->result.len > SHARED_BYTES_MIN;
 }
 
-static bool is_same(const idp_answer *a, const idp_answer *b) {
+static bool is_same_answer(const idp_answer *a, const idp_answer *b) {
     return a->result.ptr == b->result.ptr && a->result.len == b->result.len &&
            a->class == b->class && a->age_ms == b->age_ms &&
            a->ttl_left_ms == b->ttl_left_ms;
@@ -26,7 +26,7 @@ static bool is_same(const idp_answer *a, const idp_answer *b) {
 static ids_shared *share(ids_worker *worker, const idp_answer *answer) {
     ids_woken *woken = &worker->woken;
     size_t bound = idp_answer_write_bound(answer);
-    if (woken->rest && is_same(&woken->answer, answer))
+    if (woken->rest && is_same_answer(&woken->answer, answer))
         return woken->rest;
     ids_woken_end(worker);
     ids_worker_worked(worker, IDS_WORK_WAKE, 0, bound);
@@ -111,7 +111,7 @@ static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
         .flags = IDS_MESSAGE_WAITS,
         .text = ids_role_state_text(&worker->role_state, error)};
     const ids_woken_asker one = {asker, msgid};
-    if (!is_large(answer))
+    if (!answer_is_large(answer))
         ids_reply_message(worker, &to, error, answer);
     else if (!share(worker, answer) ||
              !idp_bytes_append(&worker->woken.others, &one, sizeof one))
@@ -133,7 +133,7 @@ void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
     if (!answer)
         ids_reply_error(worker, conn, msgid, error,
                         ids_role_state_text(&worker->role_state, error));
-    else if (!is_large(answer))
+    else if (!answer_is_large(answer))
         ids_reply_answer(worker, conn, msgid, answer);
     else if (share(worker, answer))
         ids_output_share(worker, conn, msgid, worker->woken.rest,
