@@ -36,6 +36,13 @@ typedef enum ids_tls_clients {
     IDS_TLS_CLIENTS_REQUIRED
 } ids_tls_clients;
 
+/* TLS between nodes. 0: not said. */
+typedef enum ids_tls_peers {
+    IDS_TLS_PEERS_OFF = 1,
+    IDS_TLS_PEERS_OPTIONAL, /* plain with whom it never was TLS */
+    IDS_TLS_PEERS_ON
+} ids_tls_peers;
+
 typedef enum ids_tls_min { IDS_TLS_MIN_1_2 = 1, IDS_TLS_MIN_1_3 } ids_tls_min;
 
 /* Texts borrow from the settings that it is part of (settings.h). */
@@ -72,6 +79,10 @@ typedef struct ids_config {
     ids_tls_plain tls;
     ids_tls_clients tls_clients;
     ids_tls_min tls_min;
+    ids_tls_peers peer_tls;
+    const char *peer_cert; /* NULL: tls_cert and tls_key */
+    const char *peer_key;  /* NULL: in peer_cert */
+    const char *peer_ca;   /* NULL: tls_ca, else the system's */
     ids_log_level log_level;
     bool huge_pages;
     bool insecure;
@@ -98,6 +109,7 @@ typedef enum ids_config_kind {
     IDS_CONFIG_TLS,
     IDS_CONFIG_TLS_CLIENTS,
     IDS_CONFIG_TLS_MIN,
+    IDS_CONFIG_TLS_PEERS,
     IDS_CONFIG_LEVEL
 } ids_config_kind;
 

@@ -85,6 +85,14 @@ static const char *idle_tls_flag(const ids_config *config) {
         return "--tls";
     if (config->tls_clients)
         return "--tls-clients";
+    if (config->peer_tls > IDS_TLS_PEERS_OFF)
+        return "--peer-tls";
+    if (config->peer_cert)
+        return "--peer-cert";
+    if (config->peer_key)
+        return "--peer-key";
+    if (config->peer_ca)
+        return "--peer-ca";
     return config->tls_min != IDS_TLS_MIN_1_3 ? "--tls-min" : NULL;
 }
 
@@ -95,12 +103,20 @@ static bool check_tls(ids_settings *s, ids_complaint *complaint) {
         return ids_settings_refuse(s, idle, complaint,
                                    ": there is no TLS without --tls-cert; name "
                                    "the certificate's file, or leave this out");
-    if (!config->tls_cert)
+    if (!config->tls_cert) {
+        config->peer_tls = IDS_TLS_PEERS_OFF;
         return true;
+    }
+    if (config->peer_key && !config->peer_cert)
+        return ids_settings_refuse(s, "--peer-key", complaint,
+                                   ": needs --peer-cert, the certificate that "
+                                   "it is for");
     if (config->tls_clients > IDS_TLS_CLIENTS_NO && !config->tls_ca)
         return ids_settings_refuse(s, "--tls-clients", complaint,
                                    ": needs --tls-ca, the file of those who "
                                    "sign clients' certificates");
+    if (!config->peer_tls)
+        config->peer_tls = IDS_TLS_PEERS_OPTIONAL;
     if (!config->tls)
         config->tls = IDS_TLS_REQUIRED;
     if (!config->tls_clients)

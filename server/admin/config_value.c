@@ -158,7 +158,8 @@ static bool parse_enum(ids_config_kind kind, const char *words, int *to) {
         [IDS_CONFIG_REPLICATION] = {"", "none", "async", "sync"},
         [IDS_CONFIG_TLS] = {"", "optional", "required"},
         [IDS_CONFIG_TLS_CLIENTS] = {"", "no", "optional", "required"},
-        [IDS_CONFIG_TLS_MIN] = {"", "1.2", "1.3"}};
+        [IDS_CONFIG_TLS_MIN] = {"", "1.2", "1.3"},
+        [IDS_CONFIG_TLS_PEERS] = {"", "off", "optional", "on"}};
     for (int i = 1; names[kind][i]; i++) {
         if (strcmp(words, names[kind][i]) == 0) {
             *to = i;
@@ -201,6 +202,7 @@ static bool set_field(const ids_config_reader *reader,
     case IDS_CONFIG_TLS:
     case IDS_CONFIG_TLS_CLIENTS:
     case IDS_CONFIG_TLS_MIN:
+    case IDS_CONFIG_TLS_PEERS:
     case IDS_CONFIG_LEVEL:
         return set_word(reader, row, words);
     }

@@ -78,6 +78,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->loops = server->loops;
     to->places = 1;
     to->mode = modes[config->replication];
+    to->wants_tls = config->peer_tls == IDS_TLS_PEERS_ON;
     to->is_kept = config->data_dir != NULL;
     to->any_origin = config->accept_change;
     to->min_in_sync = (uint32_t)config->min_in_sync;

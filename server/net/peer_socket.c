@@ -4,6 +4,8 @@
 #include "server/net/peer_socket.h"
 
 #include "server/base/log.h"
+#include "server/net/peer_seal.h"
+#include "server/net/peer_tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,6 +29,9 @@ struct ids_peer_socket {
     ids_net *net;        /* once it is open */
     ids_peer_conn *conn; /* NULL: it went, while the name was looked up */
     stage stage;
+    ids_seal *seal; /* NULL: it is plain, or not connected yet */
+    bool shakes;    /* hands, as the one that has dialled */
+    ids_link_way way;
     int fd;     /* -1: none yet, or none any more; else it has a place */
     int events; /* what is watched for */
 };
@@ -37,13 +42,17 @@ static ids_peer_socket *socket_of(const ids_peer_conn *conn) {
     return s;
 }
 
-ids_peer_socket *ids_peer_socket_new(ids_places *places, int fd) {
+ids_peer_socket *ids_peer_socket_new(ids_places *places,
+                                     const ids_peer_came *came) {
     ids_peer_socket *s = calloc(1, sizeof *s);
     if (s) {
         s->places = places;
-        s->fd = fd;
-    } else if (fd >= 0) {
-        close(fd);
+        s->fd = came->fd;
+        s->seal = came->seal;
+        s->way = came->way;
+    } else if (came->fd >= 0) {
+        ids_seal_free(came->seal);
+        close(came->fd);
         ids_places_leave_link(places);
     }
     return s;
@@ -129,12 +138,13 @@ static void tell_connected(const ids_peer_socket *s) {
         getnameinfo((struct sockaddr *)&at, len, host, sizeof host, NULL, 0,
                     NI_NUMERICHOST) != 0)
         host[0] = '\0';
-    ids_peer_conn_connected(s->conn, host);
+    ids_peer_conn_connected(s->conn, host, s->way);
 }
 
 bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn) {
     if (conn->dialled)
-        conn->socket = ids_peer_socket_new(net->places, -1);
+        conn->socket =
+            ids_peer_socket_new(net->places, &(ids_peer_came){.fd = -1});
     ids_peer_socket *s = conn->socket;
     if (!s)
         return false;
@@ -142,6 +152,8 @@ bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn) {
     s->conn = conn;
     if (conn->dialled)
         return dial_peer_socket(s);
+    if (s->seal && !ids_seal_room(net))
+        return false;
     tell_connected(s);
     return poll_it(s);
 }
@@ -152,8 +164,10 @@ static void on_ready(uv_poll_t *handle, int status, int events);
 
 bool ids_peer_socket_watch(ids_peer_conn *conn) {
     ids_peer_socket *s = socket_of(conn);
-    int want = (ids_peer_conn_is_read(conn) ? UV_READABLE : 0) |
-               (ids_peer_conn_waits_to_write(conn) ? UV_WRITABLE : 0);
+    bool is_read = s->shakes || ids_peer_conn_is_read(conn);
+    bool waits = (!s->shakes && ids_peer_conn_waits_to_write(conn)) ||
+                 (s->seal && ids_seal_waits(s->seal));
+    int want = (is_read ? UV_READABLE : 0) | (waits ? UV_WRITABLE : 0);
     if (s->stage != POLLED || want == s->events)
         return true;
     s->events = want;
@@ -163,13 +177,20 @@ bool ids_peer_socket_watch(ids_peer_conn *conn) {
 
 size_t ids_peer_socket_send(ids_peer_conn *conn, const uint8_t *bytes,
                             size_t len) {
-    ssize_t sent = send(socket_of(conn)->fd, bytes, len, MSG_NOSIGNAL);
+    ids_peer_socket *s = socket_of(conn);
+    if (s->seal) {
+        idp_slice plain = {bytes, len};
+        return ids_peer_seal_send(s->net, s->seal, s->fd, &plain)
+                   ? len - plain.len
+                   : IDS_NODE_BROKEN;
+    }
+    ssize_t sent = send(s->fd, bytes, len, MSG_NOSIGNAL);
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : IDS_NODE_BROKEN;
     return (size_t)sent;
 }
 
-static void read_once(ids_peer_socket *s) {
+static void read_plain(ids_peer_socket *s) {
     uint8_t *room = ids_line_input_room(s->net->line);
     ssize_t got = recv(s->fd, room, IDS_INPUT_BYTES, 0);
     if (got > 0) {
@@ -180,6 +201,94 @@ static void read_once(ids_peer_socket *s) {
     }
 }
 
+/* With TLS ----------------------------------------------------------------- */
+
+/* Hands were not shaken. */
+static void give_up_tls(ids_peer_socket *s, ids_peer_seal_state state) {
+    ids_peer_conn *conn = s->conn;
+    const char *at = conn->to.text, *why = ids_peer_seal_why(s->seal);
+    s->shakes = false;
+    if (ids_peer_tls_falls_back(s->net->tls, at, why) ||
+        state == IDS_PEER_SEAL_OVER) {
+        ids_log(IDS_LOG_DEBUG, "no TLS with the other node",
+                "at=%s reason=\"%s\"", at, why);
+        ids_peer_conn_break(conn);
+        return;
+    }
+    ids_log(IDS_LOG_WARN, "no TLS with the other node", "at=%s reason=\"%s\"",
+            at, why);
+    ids_peer_conn_give_up(conn, state == IDS_PEER_SEAL_PLAIN
+                                    ? IDS_LINK_NO_TLS
+                                    : IDS_LINK_BAD_CERT);
+}
+
+static void end_tls(ids_peer_socket *s, ids_peer_seal_state state) {
+    const char *why = ids_peer_seal_why(s->seal);
+    if (s->shakes) {
+        give_up_tls(s, state);
+        return;
+    }
+    if (*why)
+        ids_log(IDS_LOG_WARN, "TLS with the other node failed",
+                "at=%s reason=\"%s\"", s->conn->host, why);
+    ids_peer_conn_break(s->conn);
+}
+
+/* What waits; false: the socket is at its end. */
+static bool send_sealed(ids_peer_socket *s) {
+    idp_slice nothing = {NULL, 0};
+    return ids_peer_seal_send(s->net, s->seal, s->fd, &nothing);
+}
+
+/* What was said is heard last: the link may move to another loop with it. */
+static void hear(ids_peer_socket *s, const uint8_t *bytes, size_t len) {
+    idp_slice said = ids_peer_seal_read(s->net, s->seal, bytes, len);
+    ids_peer_seal_state state = ids_peer_seal_state_of(s->seal);
+    bool is_sent = send_sealed(s);
+    if (s->shakes && state == IDS_PEER_SEAL_UP) {
+        s->shakes = false;
+        s->way = IDS_LINK_TLS;
+        ids_peer_tls_shook(s->net->tls, s->conn->to.text);
+        tell_connected(s);
+    }
+    if (said.len)
+        ids_repl_input(s->conn->repl, s->conn, said.ptr, said.len);
+    if (s->conn && (state > IDS_PEER_SEAL_UP || !is_sent))
+        end_tls(s, state);
+}
+
+static void read_sealed(ids_peer_socket *s) {
+    uint8_t *room = ids_line_input_room(s->net->line);
+    ssize_t got = recv(s->fd, room, IDS_PEER_SEAL_BYTES, 0);
+    if (got > 0)
+        ids_net_read_clock(s->net);
+    if (got >= 0)
+        hear(s, room, (size_t)got);
+    else if (errno != EAGAIN && errno != EINTR)
+        ids_peer_conn_break(s->conn);
+    if (s->conn && !ids_peer_socket_watch(s->conn))
+        ids_peer_conn_break(s->conn);
+}
+
+static void shake(ids_peer_socket *s) {
+    ids_net *net = s->net;
+    ids_peer_conn *conn = s->conn;
+    s->seal =
+        ids_seal_room(net) ? ids_peer_seal_dial(net->tls, conn->to.text) : NULL;
+    s->shakes = s->seal != NULL;
+    if (!s->seal || !send_sealed(s) || !ids_peer_socket_watch(conn))
+        ids_peer_conn_break(conn);
+}
+
+/* Ready -------------------------------------------------------------------- */
+
+static void read_once(ids_peer_socket *s) {
+    if (s->seal)
+        read_sealed(s);
+    else
+        read_plain(s);
+}
+
 void ids_peer_socket_read(ids_peer_conn *conn) {
     ids_peer_socket *s = socket_of(conn);
     if (s->stage == POLLED && ids_peer_conn_is_read(conn))
@@ -188,16 +297,29 @@ void ids_peer_socket_read(ids_peer_conn *conn) {
 
 /* What came of the dialling. */
 static void on_dialled(ids_peer_socket *s) {
+    const ids_peer_conn *conn = s->conn;
     int error = 0;
     socklen_t len = sizeof error;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    if (!error) {
+    if (error) {
+        ids_log(IDS_LOG_DEBUG, "the other node can't be reached",
+                "at=%s reason=\"%s\"", conn->to.text, strerror(error));
+        ids_peer_conn_break(s->conn);
+    } else if (ids_peer_tls_is_wanted(s->net->tls, conn->to.text,
+                                      conn->is_first)) {
+        shake(s);
+    } else {
         tell_connected(s);
-        return;
     }
-    ids_log(IDS_LOG_DEBUG, "the other node can't be reached",
-            "at=%s reason=\"%s\"", s->conn->to.text, strerror(error));
-    ids_peer_conn_break(s->conn);
+}
+
+static void on_writable(ids_peer_socket *s) {
+    if (s->seal && !send_sealed(s))
+        ids_peer_conn_break(s->conn);
+    else if (s->seal && ids_seal_waits(s->seal))
+        return;
+    else if (!s->shakes)
+        ids_peer_conn_unblock(s->conn);
 }
 
 static void on_ready(uv_poll_t *handle, int status, int events) {
@@ -205,7 +327,7 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
     ids_net_wake_up(s->net);
     if (!s->conn)
         return; /* closed by what the turn began with */
-    if (s->conn->connecting) {
+    if (s->conn->connecting && !s->shakes) {
         on_dialled(s);
         return;
     }
@@ -214,9 +336,11 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
         return;
     }
     if (events & UV_WRITABLE)
-        ids_peer_conn_unblock(s->conn);
+        on_writable(s);
     if (!s->conn->broken && (events & UV_READABLE))
         read_once(s);
+    if (s->conn && s->seal && !ids_peer_socket_watch(s->conn))
+        ids_peer_conn_break(s->conn);
 }
 
 /* Its end ------------------------------------------------------------------ */
@@ -230,6 +354,7 @@ static void on_closed(uv_handle_t *handle) {
 static void part_socket(ids_peer_socket *s, ids_peer_conn *conn) {
     conn->socket = NULL;
     s->conn = NULL;
+    s->seal = NULL;
     if (s->stage == POLLED)
         uv_close((uv_handle_t *)&s->poll, on_closed);
     else if (s->stage == LOOKING_UP)
@@ -242,6 +367,7 @@ void ids_peer_socket_close(ids_peer_conn *conn) {
     ids_peer_socket *s = socket_of(conn);
     ids_places *places = s->places;
     int fd = s->fd;
+    ids_seal_free(s->seal);
     part_socket(s, conn);
     if (fd >= 0) {
         close(fd);
@@ -251,7 +377,9 @@ void ids_peer_socket_close(ids_peer_conn *conn) {
 
 ids_peer_socket *ids_peer_socket_part(ids_peer_conn *conn) {
     ids_peer_socket *s = socket_of(conn);
-    ids_peer_socket *next = ids_peer_socket_new(s->places, s->fd);
+    ids_peer_socket *next = ids_peer_socket_new(
+        s->places,
+        &(ids_peer_came){.fd = s->fd, .seal = s->seal, .way = s->way});
     part_socket(s, conn);
     return next;
 }

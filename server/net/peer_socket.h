@@ -5,13 +5,21 @@
 #define IDS_PEER_SOCKET_H
 
 #include "server/net/net.h"
+#include "server/net/seal.h"
 #include "server/node/peer_conn.h"
 
 typedef struct ids_peer_socket ids_peer_socket;
 
-/* For a descriptor that was accepted, and has a link's place; NULL: no memory,
- * and it is closed. */
-ids_peer_socket *ids_peer_socket_new(ids_places *places, int fd);
+/* A descriptor that was accepted, has a link's place, and came in this way. */
+typedef struct ids_peer_came {
+    int fd;
+    ids_seal *seal; /* its TLS; NULL: none */
+    ids_link_way way;
+} ids_peer_came;
+
+/* Takes what came; NULL: no memory, and it is closed. */
+ids_peer_socket *ids_peer_socket_new(ids_places *places,
+                                     const ids_peer_came *came);
 
 /* As in ids_node_host; net is that of the peer connection's loop. */
 bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn);

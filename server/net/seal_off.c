@@ -2,7 +2,8 @@
 /* seal_off.c -- seal.h and tls.h in a daemon without TLS (IDEM_TLS=OFF): a
  * certificate is refused at the start, so that no connection comes to have it.
  */
-#include "server/net/seal.h"
+#include "server/net/peer_seal.h"
+#include "server/net/peer_tls.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -103,4 +104,72 @@ void ids_seal_forget(ids_net *net, ids_conn *conn) {
 void ids_seal_free(ids_seal *seal) {
     assert(!seal);
     (void)seal;
+}
+
+/* Of a link that has TLS: there is none. */
+
+bool ids_peer_tls_is_wanted(ids_tls *tls, const char *endpoint, bool is_first) {
+    assert(!tls);
+    (void)endpoint;
+    (void)is_first;
+    return tls != NULL;
+}
+
+ids_seal *ids_peer_seal_dial(ids_tls *tls, const char *endpoint) {
+    assert(!tls);
+    (void)tls;
+    (void)endpoint;
+    return NULL;
+}
+
+void ids_peer_tls_shook(ids_tls *tls, const char *endpoint) {
+    assert(!tls);
+    (void)tls;
+    (void)endpoint;
+}
+
+bool ids_peer_tls_falls_back(ids_tls *tls, const char *endpoint,
+                             const char *why) {
+    assert(!tls);
+    (void)endpoint;
+    (void)why;
+    return tls != NULL;
+}
+
+ids_link_way ids_peer_seal_way(ids_tls *tls, const ids_seal *seal,
+                               const ids_who *who) {
+    assert(!tls && !seal);
+    (void)tls;
+    (void)seal;
+    (void)who;
+    return IDS_LINK_PLAIN;
+}
+
+idp_slice ids_peer_seal_read(ids_net *net, ids_seal *seal, const uint8_t *bytes,
+                             size_t len) {
+    assert(!net->tls && !seal);
+    (void)net;
+    (void)seal;
+    return (idp_slice){bytes, len};
+}
+
+bool ids_peer_seal_send(ids_net *net, ids_seal *seal, int fd,
+                        idp_slice *plain) {
+    assert(!net->tls && !seal);
+    (void)net;
+    (void)fd;
+    (void)plain;
+    return seal != NULL;
+}
+
+ids_peer_seal_state ids_peer_seal_state_of(const ids_seal *seal) {
+    assert(!seal);
+    (void)seal;
+    return IDS_PEER_SEAL_OVER;
+}
+
+const char *ids_peer_seal_why(const ids_seal *seal) {
+    assert(!seal);
+    (void)seal;
+    return "";
 }

@@ -5,6 +5,7 @@
 #include "server/base/log.h"
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
+#include "server/net/peer_seal.h"
 #include "server/net/peer_socket.h"
 #include "server/net/seal.h"
 #include "server/net/send.h"
@@ -83,14 +84,12 @@ static void hand_to_peer(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = unlink_conn(socket);
     assert(net->repl);
-    if (conn->seal) { /* nodes speak plain with each other so far */
-        ids_log_who(IDS_LOG_WARN, "another node came with TLS", &conn->who,
-                    "the link between nodes is plain");
-        ids_socket_discard(net, conn);
-        return;
-    }
     ids_places_becomes_link(net->places, conn->reading.surplus);
-    ids_peer_socket *link = ids_peer_socket_new(net->places, conn->fd);
+    ids_peer_socket *link = ids_peer_socket_new(
+        net->places, &(ids_peer_came){.fd = conn->fd,
+                                      .seal = conn->seal,
+                                      .way = ids_peer_seal_way(
+                                          net->tls, conn->seal, &conn->who)});
     if (link)
         ids_repl_accept(
             net->repl, link,
@@ -144,7 +143,7 @@ static void flush_one(ids_net *net, ids_conn *conn) {
     bool done = ids_socket_is_done(socket);
     if (ids_conn_is_dead(conn)) {
         ids_socket_close(socket, "it is dead");
-    } else if (conn->life == IDS_CONN_PEER) {
+    } else if (conn->life == IDS_CONN_PEER && ids_socket_is_sent(conn)) {
         hand_to_peer(socket);
     } else if (conn->life == IDS_CONN_MOVING && ids_socket_is_sent(conn)) {
         hand_over(socket);

@@ -3,11 +3,18 @@
 #include "server/net/tls.h"
 
 #include "proto/tls/tls.h"
+#include "server/net/peer_tls.h"
 
 #include <assert.h>
 #include <string.h>
 
 static_assert(IDS_TLS_WHY_BYTES >= IDP_TLS_WHY_BYTES, "a sentence finds room");
+
+/* Another node comes to the clients' port, too: where nothing is asked of
+ * clients its certificate is asked for as what it is. */
+static const char *ca_of(const ids_config *config) {
+    return config->tls_ca ? config->tls_ca : config->peer_ca;
+}
 
 idp_tls_context *ids_tls_load(const ids_config *config,
                               char why[static IDS_TLS_WHY_BYTES]) {
@@ -15,7 +22,7 @@ idp_tls_context *ids_tls_load(const ids_config *config,
     const idp_tls_settings settings = {
         .cert_file = config->tls_cert,
         .key_file = config->tls_key,
-        .ca_file = config->tls_ca,
+        .ca_file = ca_of(config),
         .min_version =
             config->tls_min == IDS_TLS_MIN_1_2 ? IDP_TLS_1_2 : IDP_TLS_1_3};
     idp_tls_context *context = idp_tls_context_new(&settings, &reason);
@@ -26,12 +33,19 @@ idp_tls_context *ids_tls_load(const ids_config *config,
 bool ids_tls_open(ids_tls *tls, const ids_config *config,
                   char why[static IDS_TLS_WHY_BYTES]) {
     idp_tls_context *context = ids_tls_load(config, why);
-    if (!context)
+    idp_tls_context *peers = context ? ids_peer_tls_load(config, why) : NULL;
+    if (!peers) {
+        idp_tls_context_drop(context);
         return false;
-    *tls = (ids_tls){.is_required = config->tls == IDS_TLS_REQUIRED,
-                     .asks = config->tls_clients > IDS_TLS_CLIENTS_NO,
-                     .demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED,
-                     .context = context};
+    }
+    *tls = (ids_tls){
+        .is_required = config->tls == IDS_TLS_REQUIRED,
+        .asks = config->tls_clients > IDS_TLS_CLIENTS_NO ||
+                (config->peer_tls == IDS_TLS_PEERS_ON && ca_of(config) != NULL),
+        .demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED,
+        .peer_tls = config->peer_tls,
+        .context = context,
+        .peers = peers};
     pthread_mutex_init(&tls->lock, NULL);
     return true;
 }
@@ -40,7 +54,8 @@ void ids_tls_close(ids_tls *tls) {
     if (!tls->context)
         return;
     idp_tls_context_drop(tls->context);
-    tls->context = NULL;
+    idp_tls_context_drop(tls->peers);
+    tls->context = tls->peers = NULL;
     pthread_mutex_destroy(&tls->lock);
 }
 

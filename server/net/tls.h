@@ -6,6 +6,7 @@
 #define IDS_TLS_H
 
 #include "server/admin/config.h"
+#include "server/peer/endpoint.h"
 
 #include <pthread.h>
 
@@ -14,14 +15,35 @@ struct idp_tls_context;
 
 #define IDS_TLS_WHY_BYTES 512
 
+/* Nodes that are remembered; a node has few others. */
+#define IDS_TLS_NODES 8
+
+/* How another node was dialled last. */
+typedef enum ids_tls_node_way {
+    IDS_TLS_NODE_TRIES,      /* with TLS, not known whether it has it */
+    IDS_TLS_NODE_FALLS_BACK, /* that failed: the next session is plain */
+    IDS_TLS_NODE_PLAIN,      /* so this one is */
+    IDS_TLS_NODE_HAS_TLS     /* for good */
+} ids_tls_node_way;
+
+typedef struct ids_tls_node {
+    char at[IDS_ENDPOINT_BYTES];
+    ids_tls_node_way way;
+    bool is_told; /* that it is plain */
+} ids_tls_node;
+
 typedef struct ids_tls {
     /* Set before the loops run. */
     bool is_required; /* who speaks plain is told to use idems:// */
     bool asks;        /* for a client's certificate */
     bool demands;     /* one that is good */
+    ids_tls_peers peer_tls;
     /* The lock's: taken once a connection, and at a reload. */
     pthread_mutex_t lock;
     struct idp_tls_context *context;
+    struct idp_tls_context *peers; /* peer_tls.h's, as what follows is */
+    ids_tls_node nodes[IDS_TLS_NODES];
+    uint32_t nodes_next;
 } ids_tls;
 
 /* Reads and checks the files that the flags name; off the loops' threads, once

@@ -43,6 +43,12 @@ void ids_peer_conn_break(ids_peer_conn *conn) {
     ids_repl_call(conn->repl);
 }
 
+void ids_peer_conn_give_up(ids_peer_conn *conn, ids_link_way way) {
+    assert(way == IDS_LINK_NO_TLS || way == IDS_LINK_BAD_CERT);
+    conn->way = way;
+    ids_peer_conn_break(conn);
+}
+
 static void send_peer_output(ids_peer_conn *conn) {
     const ids_node_host *host = host_of(conn);
     size_t left = conn->out.len - conn->out_at;
@@ -96,9 +102,11 @@ void ids_peer_conn_open(ids_peer_conn *conn) {
         ids_peer_conn_break(conn);
 }
 
-void ids_peer_conn_connected(ids_peer_conn *conn, const char *host) {
+void ids_peer_conn_connected(ids_peer_conn *conn, const char *host,
+                             ids_link_way way) {
     size_t len = strlen(host);
     assert(conn->dialled || !conn->connecting);
+    conn->way = way;
     conn->connecting = false;
     if (len < sizeof conn->host)
         memcpy(conn->host, host, len + 1);

@@ -23,7 +23,9 @@ typedef struct ids_peer_conn {
     struct ids_repl *repl; /* its worker's */
     void *socket;          /* the host's; NULL: none yet, or none any more */
     bool dialled;
+    bool is_first; /* dialled: others of its session follow it */
     bool connecting, blocked;
+    ids_link_way way;
     bool paused;   /* the peer can't take more for now */
     bool broken;   /* the socket is at its end */
     bool over;     /* the peer hung up: the rest is sent, and then no more */
@@ -64,11 +66,14 @@ static inline bool ids_peer_conn_may_take(const ids_peer_conn *conn) {
 /* The host's ----------------------------------------------------------------
  */
 
-/* Its socket is connected to this host; "": not known. */
-void ids_peer_conn_connected(ids_peer_conn *conn, const char *host);
+/* Its socket is connected to this host ("": not known), in this way. */
+void ids_peer_conn_connected(ids_peer_conn *conn, const char *host,
+                             ids_link_way way);
 
 /* Its socket is at its end, or can't be had. */
 void ids_peer_conn_break(ids_peer_conn *conn);
+/* So, for what this way is called. */
+void ids_peer_conn_give_up(ids_peer_conn *conn, ids_link_way way);
 
 /* Its socket takes more. */
 void ids_peer_conn_unblock(ids_peer_conn *conn);

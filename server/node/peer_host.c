@@ -30,6 +30,7 @@ static void dial_peer(void *ctx, ids_link *link) {
     conn->out.len = IDS_MAGIC_BYTES;
     conn->repl = repl;
     conn->dialled = true;
+    conn->is_first = link->stream == 0;
     conn->to = link->dialled_to;
     conn->link = link;
     link->host = conn;

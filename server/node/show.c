@@ -74,6 +74,7 @@ void ids_replicator_gauge(ids_role_state *role_state,
     role_state->in_sync = status->member_count;
     role_state->safe_to_stop = status->safe_to_stop;
     role_state->connected = status->connected;
+    role_state->is_sealed = status->is_sealed;
     role_state->syncing = status->syncing;
     role_state->lag_ops = status->lag.ops;
     role_state->lag_bytes = status->lag.bytes;

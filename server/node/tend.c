@@ -29,6 +29,7 @@ static void meet(ids_peer_conn *conn) {
     if (conn->met || conn->connecting || !conn->socket)
         return;
     conn->met = true;
+    conn->link->way = conn->way;
     ids_link_set_seen_host(conn->link, conn->host);
 }
 
@@ -52,6 +53,7 @@ static bool is_whole(const ids_repl *repl, ids_peer *peer,
                      ids_peer_conn *conn) {
     if (!conn->broken)
         return true;
+    conn->link->way = conn->way;
     ids_peer_lost(peer, conn->link, repl->worker->now_ms);
     assert(conn->link == NULL && conn->hung_up);
     return false;

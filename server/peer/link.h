@@ -66,9 +66,18 @@ typedef enum ids_link_state {
     IDS_LINK_CLOSED
 } ids_link_state;
 
+/* How its bytes travel, as its host has found. */
+typedef enum ids_link_way {
+    IDS_LINK_PLAIN,
+    IDS_LINK_TLS,
+    IDS_LINK_NO_TLS, /* it was dialled with TLS, and that is not spoken there */
+    IDS_LINK_BAD_CERT /* TLS, and the other end's certificate is not good */
+} ids_link_way;
+
 typedef struct ids_link {
     ids_link_state state;
     bool dialled;
+    ids_link_way way;
     uint32_t stream;
     uint64_t session; /* 0 until it is known */
     ids_link_self self, other;

@@ -92,7 +92,8 @@ typedef struct ids_peer_config {
     uint32_t loops;  /* 1..IDP_SHARDS_MAX */
     uint32_t places; /* of followers: 1..IDS_FOLLOWERS_MAX */
     ids_mode mode;
-    bool is_kept; /* there is a data folder */
+    bool wants_tls; /* a link that came or went plain is of no use */
+    bool is_kept;   /* there is a data folder */
     /* The operator's word, for this process: whatever it holds may give way to
      * records of another origin. */
     bool any_origin;

@@ -49,7 +49,13 @@
                   "--max-result")                                              \
     X(ORIGIN, "the one that leads began without the records that the other "   \
               "one keeps: idemctl promote the other one, or start it with "    \
-              "--accept-change to give up what it has")
+              "--accept-change to give up what it has")                        \
+    X(NO_TLS, "one of the two has --peer-tls on, and the other one speaks "    \
+              "plain: give it --tls-cert and --tls-key, and no --peer-tls "    \
+              "off")                                                           \
+    X(BAD_CERT, "one of the two has shown no certificate, or one that is not " \
+                "good for the other: a log of theirs says why; --peer-ca "     \
+                "names who signs for nodes")
 
 typedef enum ids_refusal_why {
 #define X(name, text) IDS_REFUSAL_##name,

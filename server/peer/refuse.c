@@ -68,6 +68,10 @@ static bool would_lose(const ids_peer *peer, const ids_link_self *other) {
 ids_refusal_why ids_peer_judge(const ids_peer *peer, const ids_link *link) {
     const ids_link_self *other = &link->other;
     assert(link->state == IDS_LINK_OPEN);
+    if (link->way == IDS_LINK_BAD_CERT)
+        return IDS_REFUSAL_BAD_CERT;
+    if (peer->config.wants_tls && link->way == IDS_LINK_PLAIN)
+        return IDS_REFUSAL_NO_TLS;
     if (is_own(peer, link))
         return IDS_REFUSAL_ITSELF;
     if (!ids_peer_epoch_is_sound(peer, other->epoch) ||
@@ -183,6 +187,10 @@ void ids_peer_refuse(ids_peer *peer, ids_link *link, ids_refusal_why why) {
 void ids_peer_was_mute(ids_peer *peer, const ids_link *link) {
     bool reached = link->state == IDS_LINK_DIALLED && link->seen_host[0] != 0;
     assert(link->state != IDS_LINK_CLOSED);
-    if (reached && ++peer->mute_count >= MUTE_AFTER)
+    if (link->way == IDS_LINK_BAD_CERT)
+        ids_peer_note_refusal(peer, link, IDS_REFUSAL_BAD_CERT, false);
+    else if (link->way == IDS_LINK_NO_TLS)
+        ids_peer_note_refusal(peer, link, IDS_REFUSAL_NO_TLS, false);
+    else if (reached && ++peer->mute_count >= MUTE_AFTER)
         ids_peer_note_refusal(peer, link, IDS_REFUSAL_MUTE, false);
 }

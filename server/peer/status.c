@@ -37,6 +37,12 @@ static bool is_connected(const ids_peer *peer, const ids_session *session) {
            peer->now_ms < first->last_received_ms + peer->config.stall_ms;
 }
 
+/* Its links go together. */
+static bool is_sealed(const ids_session *session) {
+    const ids_link *first = session->id != 0 ? session->stream[0] : NULL;
+    return first != NULL && first->way == IDS_LINK_TLS;
+}
+
 /* --- a primary's replicas ------------------------------------------------- */
 
 /* Someone of whom it makes sense to say how far behind it is. */
@@ -107,6 +113,7 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
         .waits = member.node != 0,
         .forgetful = is_forgetful(peer, f),
         .connected = is_connected(peer, &f->session),
+        .is_sealed = is_sealed(&f->session),
         .syncing = f->copying.is_on,
         .settings_differ = f->session.settings_differ,
         .is_here = ids_primary_has_member(peer, f),
@@ -154,7 +161,7 @@ static int urgency(const ids_follower_status *s) {
 
 static void sum_up(ids_peer_status *s) {
     const ids_follower_status *first = &s->follower[0];
-    bool all = true, any = false, in_sync = true;
+    bool all = true, any = false, in_sync = true, is_plain = false;
     for (uint32_t i = 0; i < s->follower_count; i++) {
         const ids_follower_status *f = &s->follower[i];
         first = urgency(f) > urgency(first) ? f : first;
@@ -164,6 +171,7 @@ static void sum_up(ids_peer_status *s) {
         s->slow_disk |= f->slow_disk;
         all = all && (!f->waits || f->connected);
         any = any || f->connected;
+        is_plain = is_plain || (f->connected && !f->is_sealed);
         in_sync = in_sync && (!f->waits || f->in_sync);
         if (f->behind_ms > s->behind_ms)
             s->behind_ms = f->behind_ms;
@@ -174,6 +182,7 @@ static void sum_up(ids_peer_status *s) {
     assert(s->follower_count <= IDS_FOLLOWERS_MAX);
     s->in_sync = s->waits && in_sync;
     s->connected = s->waits ? all : any;
+    s->is_sealed = any && !is_plain;
     if (s->follower_count == 0)
         return;
     s->other = first->member;
@@ -217,6 +226,7 @@ static bool replica_may_stop(const ids_peer *peer, const ids_peer_status *s) {
 
 static void get_replica(const ids_peer *peer, ids_peer_status *s) {
     s->connected = is_connected(peer, &peer->upstream);
+    s->is_sealed = s->connected && is_sealed(&peer->upstream);
     s->syncing = peer->copying.is_on;
     s->slow_disk = ids_peer_is_slow(peer);
     s->behind_ms = peer->behind_ms;

@@ -59,6 +59,7 @@ typedef struct ids_follower_status {
     bool in_sync;       /* and as the memory that is on record */
     bool forgetful;     /* or it has come back without that */
     bool connected, syncing, settings_differ;
+    bool is_sealed;     /* its links are TLS */
     bool is_here;       /* there is a session with the one on record */
     bool is_silent;     /* on record, and not heard of for stall_ms */
     bool knows;         /* in sync, connected, and has that on record itself */
@@ -86,7 +87,9 @@ typedef struct ids_peer_status {
     /* A session in the direction of its role, with all its streams, and the
      * other end was heard of within stall_ms. */
     bool connected;
-    bool syncing; /* a full copy is being made, or loaded */
+    bool
+        is_sealed; /* and the links are TLS: of a primary, each connected one */
+    bool syncing;  /* a full copy is being made, or loaded */
     /* If this node is stopped now, for good, nothing is lost that was
      * acknowledged, and the other leads or may be promoted. One failure at a
      * time: the other has to stay. */

@@ -32,7 +32,8 @@ typedef struct ids_role_state {
     char why[IDS_ROLE_STATE_TEXT_BYTES]; /* UNREPLICATED's text; "": its own */
     /* For stats: of the whole node. */
     uint32_t in_sync; /* members of the in-sync set, this node among them */
-    bool safe_to_stop, connected, syncing; /* see peer.h, ids_peer_status */
+    bool safe_to_stop, connected, is_sealed,
+        syncing; /* see peer.h, ids_peer_status */
     uint64_t lag_ops, lag_bytes, lag_ms;
 } ids_role_state;
 

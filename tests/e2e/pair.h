@@ -6,7 +6,7 @@
 #include "proto/commands.h"
 #include "tests/e2e/harness.h"
 
-#define PAIR_MORE 6
+#define PAIR_MORE 12
 
 typedef struct pair_node {
     daemon_t daemon;

@@ -28,7 +28,7 @@ static bool dial(pw_node *n, ids_peer_conn *conn) {
     c->closed = !w->node[listener].up; /* nobody listens */
     if (!c->closed) {
         const char host[] = {pw_name(listener), 0};
-        ids_peer_conn_connected(conn, host);
+        ids_peer_conn_connected(conn, host, IDS_LINK_PLAIN);
     }
     return !c->closed;
 }
@@ -45,7 +45,7 @@ bool pw_net_open(pw_node *n, ids_peer_conn *conn) {
         return false;
     }
     s->conn = conn;
-    ids_peer_conn_connected(conn, host);
+    ids_peer_conn_connected(conn, host, IDS_LINK_PLAIN);
     return true;
 }
 

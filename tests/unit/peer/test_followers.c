@@ -113,6 +113,8 @@ static bool hears(guest *g, ids_pf_kind kind, ids_pf *frame) {
     return false;
 }
 
+static ids_link_way way; /* in which they come */
+
 /* Up to the proof. False: it is turned away. */
 static bool comes(ids_peer *peer, guest *g, uint64_t node) {
     ids_link_self self = {.member = {node, 10 * node},
@@ -125,6 +127,7 @@ static bool comes(ids_peer *peer, guest *g, uint64_t node) {
     ids_link_fini(&g->own);
     *g = (guest){.own = {.body_bytes_max = 1 << 16},
                  .at = ids_peer_accept(peer, peer->now_ms)};
+    g->at->way = way;
     ids_link_set_seen_host(g->at, (char[]){(char)('a' + node - 1), 0});
     cr_assert(ids_link_dial(&g->own, &self, 0, 0, &no_key));
     tell(peer, g);
@@ -207,6 +210,29 @@ Test(followers, a_reply_waits_for_each_of_them) {
     cr_assert_str_eq(s.member[2].text, "c:7117");
     cr_assert_eq(s.follower_count, 2);
     cr_assert_eq(s.follower[1].member.incarnation, 30);
+    end(peer);
+}
+
+static void comes_by(ids_peer *peer, ids_link_way by, ids_refusal_why why) {
+    way = by;
+    cr_assert_eq(comes(peer, &b, 2), why == IDS_REFUSAL_NONE);
+    cr_assert_eq(peer->refusal.why, why);
+    if (b.at)
+        ids_peer_lost(peer, b.at, peer->now_ms);
+}
+
+Test(followers, who_comes_plain_where_tls_is_on_is_turned_away) {
+    ids_peer *peer = primary(1);
+    comes_by(peer, IDS_LINK_PLAIN, IDS_REFUSAL_NONE);
+    comes_by(peer, IDS_LINK_BAD_CERT, IDS_REFUSAL_BAD_CERT);
+    peer->config.wants_tls = true;
+    comes_by(peer, IDS_LINK_PLAIN, IDS_REFUSAL_NO_TLS);
+    comes_by(peer, IDS_LINK_BAD_CERT, IDS_REFUSAL_BAD_CERT);
+    way = IDS_LINK_TLS;
+    joins(peer, &b, 2);
+    ids_peer_status s;
+    look(peer, &s, "The replica at b:7117 is in sync.");
+    cr_assert(s.connected && s.is_sealed);
     end(peer);
 }
 

@@ -60,6 +60,7 @@ static const char *words_of(const ids_config_row *row, int which,
     case IDS_CONFIG_TLS:
     case IDS_CONFIG_TLS_CLIENTS:
     case IDS_CONFIG_TLS_MIN:
+    case IDS_CONFIG_TLS_PEERS:
         cr_assert_fail("%s is not good alone", row->name);
     case IDS_CONFIG_COUNT:
     case IDS_CONFIG_BYTES:
@@ -102,7 +103,9 @@ static bool is_alone_good(const ids_config_row *row) {
         "--max-buffers",    "--replication-backlog",
         "--config",         "--tls-key",
         "--tls-ca",         "--tls",
-        "--tls-clients",    "--tls-min"};
+        "--tls-clients",    "--tls-min",
+        "--peer-tls",       "--peer-cert",
+        "--peer-key",       "--peer-ca"};
     for (size_t i = 0; i < sizeof need_others / sizeof *need_others; i++)
         if (strcmp(row->name, need_others[i]) == 0)
             return false;
@@ -185,10 +188,17 @@ Test(settings, tls_without_a_certificate_is_refused) {
     refuses("tls = yes\n", "tls yes: must be");
     snprintf(text, sizeof text, "%stls_clients = required\n", cert);
     refuses(text, ":2: tls_clients: needs --tls-ca");
+    refuses("peer_tls = on\n", ":1: peer_tls: there is no TLS without");
+    refuses("peer_ca = a\n", ":1: peer_ca: there is no TLS without");
+    snprintf(text, sizeof text, "%speer_key = k\n", cert);
+    refuses(text, ":2: peer_key: needs --peer-cert");
     takes(cert, NULL, NULL);
     cr_assert_eq(settings->config.tls, IDS_TLS_REQUIRED);
     cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_NO);
     cr_assert_eq(settings->config.tls_min, IDS_TLS_MIN_1_3);
+    cr_assert_eq(settings->config.peer_tls, IDS_TLS_PEERS_OPTIONAL);
+    takes("threads = 1\npeer_tls = off\n", NULL, NULL);
+    cr_assert_eq(settings->config.peer_tls, IDS_TLS_PEERS_OFF);
     takes(cert, NULL, "--tls-ca=a");
     cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_REQUIRED);
     cr_assert(ids_config_knows_clients(&settings->config));
