@@ -4,6 +4,7 @@
  * runs: then the story's namespaces are its own. Knows nothing of proto/. */
 #include "tests/conformance/backend.h"
 
+#include "tests/conformance/link.h"
 #include "tests/conformance/server.h"
 
 #include <assert.h>
@@ -19,7 +20,7 @@
 enum { INBOX_MAX = 64, GREETING_MS = 10000 };
 
 typedef struct line {
-    int fd; /* -1: not connected */
+    conf_link link; /* its fd is -1: not connected */
     idt_buf in;
     backend_frame inbox[INBOX_MAX]; /* as they came, with the time */
     int inbox_count;
@@ -53,22 +54,21 @@ static uint64_t tcp_now_ms(backend *b) {
 /* --- lines -------------------------------------------------------------- */
 
 static void connect_line(tcp_backend *t, line *l) {
-    *l = (line){.fd = server_connect(&t->to)};
-    if (l->fd < 0) {
+    int fd = server_connect(&t->to);
+    *l = (line){.link.fd = -1};
+    if (fd < 0) {
         perror("connect");
-        l->ended = true;
     }
+    l->ended = fd < 0 || !conf_link_connect(&l->link, fd);
 }
 
 static void close_line(line *l) {
-    if (l->fd >= 0) {
-        close(l->fd);
-    }
+    conf_link_close(&l->link);
     for (int i = 0; i < l->inbox_count; i++) {
         idt_buf_free(&l->inbox[i].bytes);
     }
     idt_buf_free(&l->in);
-    *l = (line){.fd = -1};
+    *l = (line){.link.fd = -1};
 }
 
 /* Moves what is whole to the inbox. What is no reply is a line, whole at the
@@ -93,7 +93,7 @@ static void take_frames(line *l, uint64_t now_ms) {
 
 static void take_bytes(tcp_backend *t, line *l) {
     uint8_t bytes[65536];
-    ssize_t got = recv(l->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    ssize_t got = conf_link_recv(&l->link, bytes, sizeof bytes);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
@@ -111,7 +111,7 @@ static void listen_until(tcp_backend *t, uint64_t until_ms, const line *on) {
         struct pollfd ready[ACTORS_MAX];
         for (int i = 0; i < ACTORS_MAX; i++) {
             line *l = &t->lines[i];
-            ready[i] = (struct pollfd){l->ended ? -1 : l->fd, POLLIN, 0};
+            ready[i] = (struct pollfd){l->ended ? -1 : l->link.fd, POLLIN, 0};
         }
         if (on && (on->inbox_count > 0 || on->ended)) {
             return;
@@ -136,18 +136,9 @@ static void tcp_wait_until(backend *b, uint64_t at_ms) {
     listen_until((tcp_backend *)b, at_ms, NULL);
 }
 
+/* Where it is closed over there, what it said is still to be read. */
 static void send_all(line *l, const uint8_t *bytes, size_t len) {
-    while (len > 0) {
-        ssize_t sent = send(l->fd, bytes, len, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) {
-            continue;
-        }
-        if (sent <= 0) {
-            return; /* closed over there; what it said is still to be read */
-        }
-        bytes += sent;
-        len -= (size_t)sent;
-    }
+    conf_link_send(&l->link, bytes, len, false);
 }
 
 /* Shows the secret, and keeps its answer from the story. */
@@ -166,13 +157,13 @@ static void greet(tcp_backend *t, line *l) {
 static void tcp_send(backend *b, int who, const uint8_t *bytes, size_t len) {
     tcp_backend *t = (tcp_backend *)b;
     line *l = &t->lines[who];
-    if (l->fd < 0) {
+    if (l->link.fd < 0) {
         connect_line(t, l);
-        if (t->secret && l->fd >= 0) {
+        if (t->secret && l->link.fd >= 0) {
             greet(t, l);
         }
     }
-    if (l->fd < 0) {
+    if (l->link.fd < 0) {
         return;
     }
     idt_buf own = {0};
@@ -188,7 +179,7 @@ static backend_got tcp_receive(backend *b, int who, uint64_t patience_ms,
                                backend_frame *frame) {
     tcp_backend *t = (tcp_backend *)b;
     line *l = &t->lines[who];
-    if (l->fd < 0) {
+    if (l->link.fd < 0) {
         return GOT_NOTHING;
     }
     listen_until(t, tcp_now_ms(b) + patience_ms, l);
@@ -232,7 +223,7 @@ backend *backend_tcp(const story *s, const conf_server *which, char *say,
                         .stop = tcp_stop,
                         .close = tcp_close};
     for (int i = 0; i < ACTORS_MAX; i++) {
-        t->lines[i].fd = -1;
+        t->lines[i].link.fd = -1;
     }
     if (which->start) {
         t->own = server_own_start(which->start, s, &t->to, say, say_cap);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mode_client.c -- idemconform client: a scripted server, and the client under
  * test between it and the calls that it is asked for. See suite.h. */
+#include "tests/conformance/link.h"
 #include "tests/conformance/script.h"
 #include "tests/conformance/stories.h"
 
@@ -60,13 +61,13 @@ static void describe(const conf_case *one, json_t *row) {
     json_object_set_new(row, "steps", steps);
 }
 
-static const conf_flag flags[] = {{NULL, NULL, NULL}};
-
 const conf_mode conf_client_mode = {
     .name = "client",
     .synopsis = "client -- COMMAND [WORD...]",
     .help = "plays the server for a client that COMMAND wraps",
-    .flags = flags,
+    .flags = conf_link_client_flags,
+    .take_flag = conf_link_take_flag,
+    .open = conf_link_ready,
     .jobs = 8,
     .take_words = take_words,
     .fill = fill,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mode_server.c -- idemconform server: the stories, told to a server over its
  * port. See suite.h. */
+#include "tests/conformance/link.h"
 #include "tests/conformance/run.h"
 #include "tests/conformance/server.h"
 #include "tests/conformance/stories.h"
@@ -22,9 +23,11 @@ static conf_server under_test;
 static const uint32_t stretches[] = {1, 4, 12};
 
 static bool take_flag(const char *name, const char *value) {
-    assert(strcmp(name, "start") == 0);
-    under_test.start = value;
-    return true;
+    if (strcmp(name, "start") == 0) {
+        under_test.start = value;
+        return true;
+    }
+    return conf_link_take_flag(name, value);
 }
 
 static bool take_words(int count, char **words) {
@@ -76,6 +79,9 @@ static bool fill(conf_cases *cases) {
 }
 
 static bool reach(void) {
+    if (!conf_link_ready()) {
+        return false;
+    }
     if (under_test.start) {
         return true;
     }
@@ -133,15 +139,11 @@ static void describe(const conf_case *one, json_t *row) {
     json_object_set_new(row, "steps", steps);
 }
 
-static const conf_flag flags[] = {
-    {"start", "CMD", "starts CMD anew for each case, told where to listen"},
-    {NULL, NULL, NULL}};
-
 const conf_mode conf_server_mode = {
     .name = "server",
     .synopsis = "server URI | --start CMD",
     .help = "tells the stories to a server, in namespaces of its own",
-    .flags = flags,
+    .flags = conf_link_server_flags,
     .jobs = 8,
     .take_flag = take_flag,
     .take_words = take_words,

@@ -85,7 +85,8 @@ static json_t *await_answer(script_running *r, int id, int patience_ms) {
 /* open S,T timeout=3000 secret=x */
 bool script_open(script_running *r, const char *at) {
     char names[SCRIPT_WORD_MAX], uri[SCRIPT_TEXT_MAX] = "",
-                                 list[SCRIPT_TEXT_MAX / 2] = "";
+                                 list[SCRIPT_TEXT_MAX / 2] = "",
+                                 tail[SCRIPT_TEXT_MAX / 2];
     char word[SCRIPT_WORD_MAX];
     const char *secret = "";
     char secret_text[SCRIPT_WORD_MAX] = "";
@@ -109,8 +110,10 @@ bool script_open(script_running *r, const char *at) {
             secret = secret_text;
         }
     }
-    snprintf(uri, sizeof uri, "idem://%s%s%s%s/?timeout_ms=%d",
-             *secret ? ":" : "", secret, *secret ? "@" : "", list, timeout);
+    conf_link_uri_tail(tail, sizeof tail);
+    snprintf(uri, sizeof uri, "%s://%s%s%s%s/?timeout_ms=%d%s",
+             conf_link_scheme, *secret ? ":" : "", secret, *secret ? "@" : "",
+             list, timeout, tail);
     under_test_send(r->cut, json_pack("{s:i, s:s, s:o, s:s, s:i, s:s?}", "id",
                                       0, "call", "open", "hosts", hosts, "uri",
                                       uri, "timeout_ms", timeout, "secret",

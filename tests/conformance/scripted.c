@@ -26,7 +26,7 @@ scripted *scripted_new(void) {
     scripted *net = calloc(1, sizeof *net);
     assert(net);
     for (int i = 0; i < SCRIPTED_CONNS_MAX; i++) {
-        net->conns[i].fd = -1;
+        net->conns[i].link.fd = -1;
     }
     return net;
 }
@@ -115,15 +115,15 @@ static void end_conn(scripted *net, scripted_conn *conn) {
             net->calls[i].over = true;
         }
     }
-    close(conn->fd);
+    conf_link_close(&conn->link);
     idt_buf_free(&conn->in);
-    *conn = (scripted_conn){.fd = -1};
+    *conn = (scripted_conn){.link.fd = -1};
 }
 
 void scripted_close_all(scripted *net, const scripted_server *server) {
     for (int i = 0; i < SCRIPTED_CONNS_MAX; i++) {
         scripted_conn *conn = &net->conns[i];
-        if (conn->fd >= 0 && &net->servers[conn->server] == server) {
+        if (conn->link.fd >= 0 && &net->servers[conn->server] == server) {
             end_conn(net, conn);
         }
     }
@@ -132,7 +132,8 @@ void scripted_close_all(scripted *net, const scripted_server *server) {
 void scripted_cut_all(scripted *net, const scripted_server *server) {
     for (int i = 0; i < SCRIPTED_CONNS_MAX; i++) {
         scripted_conn *conn = &net->conns[i];
-        conn->cut |= conn->fd >= 0 && &net->servers[conn->server] == server;
+        conn->cut |=
+            conn->link.fd >= 0 && &net->servers[conn->server] == server;
     }
 }
 
@@ -162,7 +163,7 @@ static void take_conn(scripted *net, scripted_server *server) {
         return;
     }
     scripted_conn *conn = net->conns;
-    while (conn < net->conns + SCRIPTED_CONNS_MAX && conn->fd >= 0) {
+    while (conn < net->conns + SCRIPTED_CONNS_MAX && conn->link.fd >= 0) {
         conn++;
     }
     server->connects++;
@@ -171,10 +172,10 @@ static void take_conn(scripted *net, scripted_server *server) {
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    *conn = (scripted_conn){.fd = fd,
-                            .server = (int)(server - net->servers),
+    *conn = (scripted_conn){.server = (int)(server - net->servers),
                             .number = ++net->conns_ever,
                             .admitted = server->secret[0] == 0};
+    conf_link_accept(&conn->link, fd);
 }
 
 /* --- calls -------------------------------------------------------------- */
@@ -186,13 +187,11 @@ static bool same_bytes(const idt_item *a, const idt_item *b) {
 
 static bool is_live(const scripted *net, const scripted_call *call) {
     const scripted_conn *conn = &net->conns[call->conn];
-    char byte;
-    if (call->over || conn->fd < 0 || conn->cut ||
+    if (call->over || conn->link.fd < 0 || conn->cut ||
         net->servers[call->server].silent) {
         return false;
     }
-    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got > 0 || (got < 0 && errno == EAGAIN);
+    return conf_link_is_open(&conn->link);
 }
 
 /* What no client may do, whatever the script: the same acquire twice at a
@@ -282,7 +281,9 @@ static bool take_frame(scripted *net, scripted_conn *conn, size_t len) {
 
 static void take_bytes(scripted *net, scripted_conn *conn) {
     uint8_t bytes[65536];
-    ssize_t got = recv(conn->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    bool hears = !conn->cut && !net->servers[conn->server].silent;
+    ssize_t got = hears ? conf_link_recv(&conn->link, bytes, sizeof bytes)
+                        : conf_link_ignore(&conn->link);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
@@ -290,9 +291,13 @@ static void take_bytes(scripted *net, scripted_conn *conn) {
         end_conn(net, conn);
         return;
     }
+    if (!hears) {
+        return;
+    }
     idt_buf_add(&conn->in, bytes, (size_t)got);
-    for (size_t len; conn->fd >= 0 && (len = idt_element_bytes(
-                                           conn->in.at, conn->in.len)) > 0;) {
+    for (size_t len;
+         conn->link.fd >= 0 &&
+         (len = idt_element_bytes(conn->in.at, conn->in.len)) > 0;) {
         if (take_frame(net, conn, len)) {
             idt_buf_drop(&conn->in, len);
         } else {
@@ -305,7 +310,7 @@ void scripted_turn(scripted *net, int other_fd, int wait_ms) {
     struct pollfd ready[SCRIPTED_CONNS_MAX + SCRIPTED_SERVERS_MAX + 1];
     int servers = net->server_count;
     for (int i = 0; i < SCRIPTED_CONNS_MAX; i++) {
-        ready[i] = (struct pollfd){net->conns[i].fd, POLLIN, 0};
+        ready[i] = (struct pollfd){net->conns[i].link.fd, POLLIN, 0};
     }
     struct pollfd *behind = ready + SCRIPTED_CONNS_MAX;
     for (int i = 0; i < servers; i++) {
@@ -314,7 +319,7 @@ void scripted_turn(scripted *net, int other_fd, int wait_ms) {
     behind[servers] = (struct pollfd){other_fd, POLLIN, 0};
     poll(ready, SCRIPTED_CONNS_MAX + (nfds_t)servers + 1, wait_ms);
     for (int i = 0; i < SCRIPTED_CONNS_MAX; i++) {
-        if (ready[i].revents && net->conns[i].fd == ready[i].fd) {
+        if (ready[i].revents && net->conns[i].link.fd == ready[i].fd) {
             take_bytes(net, &net->conns[i]);
         }
     }

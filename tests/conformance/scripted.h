@@ -7,6 +7,7 @@
 #ifndef CONF_SCRIPTED_H
 #define CONF_SCRIPTED_H
 
+#include "tests/conformance/link.h"
 #include "tests/conformance/server.h"
 
 enum {
@@ -48,7 +49,7 @@ typedef struct scripted_server {
 } scripted_server;
 
 typedef struct scripted_conn {
-    int fd; /* -1: free */
+    conf_link link; /* its fd is -1: free */
     int server;
     uint32_t number;
     bool admitted;

@@ -7,12 +7,12 @@
 #include "tests/conformance/scripted.h"
 
 /* rest: error and result, packed. */
-void scripted_reply(const scripted *net, const scripted_conn *conn,
-                    uint32_t msgid, const idt_buf *rest);
+void scripted_reply(const scripted *net, scripted_conn *conn, uint32_t msgid,
+                    const idt_buf *rest);
 void scripted_hello(scripted *net, scripted_conn *conn, uint32_t msgid,
                     idt_cursor params);
-void scripted_deny(const scripted *net, const scripted_conn *conn,
-                   uint32_t msgid, const char *text);
-void scripted_pong(scripted *net, const scripted_conn *conn, uint32_t msgid);
+void scripted_deny(const scripted *net, scripted_conn *conn, uint32_t msgid,
+                   const char *text);
+void scripted_pong(scripted *net, scripted_conn *conn, uint32_t msgid);
 
 #endif

@@ -3,28 +3,13 @@
  * themselves. See scripted.h. */
 #include "tests/conformance/scripted_inner.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
-enum { BYTE_PAUSE_NS = 200000 };
-
-static void send_bytes(const scripted *net, const scripted_conn *conn,
+static void send_bytes(const scripted *net, scripted_conn *conn,
                        const uint8_t *bytes, size_t len) {
-    bool splits = net->servers[conn->server].splits;
-    while (len > 0 && conn->fd >= 0) {
-        ssize_t sent = send(conn->fd, bytes, splits ? 1 : len, MSG_NOSIGNAL);
-        if (sent <= 0 && errno != EINTR) {
-            return;
-        }
-        if (sent > 0) {
-            bytes += sent;
-            len -= (size_t)sent;
-        }
-        if (splits) {
-            nanosleep(&(struct timespec){.tv_nsec = BYTE_PAUSE_NS}, NULL);
-        }
+    if (conn->link.fd >= 0) {
+        conf_link_send(&conn->link, bytes, len,
+                       net->servers[conn->server].splits);
     }
 }
 
@@ -35,8 +20,8 @@ void scripted_send(scripted *net, const scripted_call *call,
     }
 }
 
-void scripted_reply(const scripted *net, const scripted_conn *conn,
-                    uint32_t msgid, const idt_buf *rest) {
+void scripted_reply(const scripted *net, scripted_conn *conn, uint32_t msgid,
+                    const idt_buf *rest) {
     idt_buf reply = {0};
     idt_pack_array(&reply, 4);
     idt_pack_uint(&reply, 1);
@@ -91,8 +76,8 @@ static void pack_hello(const scripted_server *server, idt_buf *to) {
     pack_entry(to, "pending_max", server->pending_max);
 }
 
-void scripted_deny(const scripted *net, const scripted_conn *conn,
-                   uint32_t msgid, const char *text) {
+void scripted_deny(const scripted *net, scripted_conn *conn, uint32_t msgid,
+                   const char *text) {
     idt_buf rest = {0};
     pack_text(&rest, text);
     idt_pack_nil(&rest);
@@ -137,7 +122,7 @@ void scripted_hello(scripted *net, scripted_conn *conn, uint32_t msgid,
     idt_buf_free(&rest);
 }
 
-void scripted_pong(scripted *net, const scripted_conn *conn, uint32_t msgid) {
+void scripted_pong(scripted *net, scripted_conn *conn, uint32_t msgid) {
     idt_buf rest = {0};
     idt_pack_nil(&rest);
     pack_text(&rest, "pong");

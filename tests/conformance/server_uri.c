@@ -3,6 +3,8 @@
  * there. See server.h. */
 #include "tests/conformance/server.h"
 
+#include "tests/conformance/link.h"
+
 #include "proto/endpoint.h"
 
 #include <ctype.h>
@@ -72,8 +74,11 @@ bool server_read_uri(conf_server *s, const char *uri, char *say,
                      size_t say_cap) {
     bool is_path = strncmp(uri, "idem+unix://", 12) == 0;
     snprintf(s->prefix, sizeof s->prefix, "idemconform");
-    if (!is_path && strncmp(uri, "idem://", 7) != 0) {
-        snprintf(say, say_cap, "a URI begins with idem:// or idem+unix://");
+    size_t scheme = strlen(conf_link_scheme);
+    if (!is_path && (strncmp(uri, conf_link_scheme, scheme) != 0 ||
+                     strncmp(uri + scheme, "://", 3) != 0)) {
+        snprintf(say, say_cap, "a URI begins with %s:// or idem+unix://",
+                 conf_link_scheme);
         return false;
     }
     const char *at = strstr(uri, "//") + 2;

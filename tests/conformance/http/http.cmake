@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # idemconform http, held to services whose faults are known. Without its tests
 # it is only built.
-target_sources(idemconform PRIVATE http/mode.c http/cases.c http/executions.c
+target_sources(conform PRIVATE http/mode.c http/cases.c http/executions.c
   http/answers.c http/run.c http/client.c http/json.c)
-target_link_libraries(idemconform PRIVATE Threads::Threads)
+target_link_libraries(conform PUBLIC Threads::Threads)
 if(NOT IDEM_TESTS OR IDEM_FUZZ)
   return()
 endif()

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link.c -- what both kinds of a link do alike. See link.h. */
+#include "tests/conformance/link.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { BYTE_PAUSE_NS = 200000 };
+
+bool conf_link_push(int fd, const uint8_t *bytes, size_t len, bool by_byte) {
+    while (len > 0) {
+        ssize_t sent = send(fd, bytes, by_byte ? 1 : len, MSG_NOSIGNAL);
+        if (sent <= 0 && errno != EINTR) {
+            return false;
+        }
+        if (sent > 0) {
+            bytes += sent;
+            len -= (size_t)sent;
+        }
+        if (by_byte) {
+            nanosleep(&(struct timespec){.tv_nsec = BYTE_PAUSE_NS}, NULL);
+        }
+    }
+    return true;
+}
+
+ssize_t conf_link_ignore(conf_link *link) {
+    uint8_t bytes[65536];
+    return recv(link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+}
