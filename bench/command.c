@@ -52,14 +52,15 @@ void idb_server_path(const idb_options *options, char *to, size_t cap) {
     snprintf(to + at, cap - at, "idemstored");
 }
 
-/* The files of authority.c, under the server's own names for them. */
+/* The files of authority.c, under the server's own names for them. ca: NULL
+ * where clients are not to be asked for theirs. */
 static void add_tls(idb_command *c, const idb_server *server, const char *cert,
                     const char *key, const char *ca) {
     char path[IDB_FOLDER_BYTES + 16];
     const struct {
         const char *flag, *file;
     } files[] = {{cert, "server.pem"}, {key, "server.key"}, {ca, "ca.pem"}};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files && files[i].flag; i++) {
         snprintf(path, sizeof path, "%s/%s", server->folder, files[i].file);
         add_all(c, (const char *const[]){files[i].flag, path, NULL});
     }
@@ -107,7 +108,7 @@ static void add_idem(idb_command *c, const idb_server *server,
                                   threads, "--max-connections", clients, NULL});
     add_idem_keeping(c, server, node);
     if (spec->tls)
-        add_tls(c, server, "--tls-cert", "--tls-key", "--tls-ca");
+        add_tls(c, server, "--tls-cert", "--tls-key", NULL);
 }
 
 /* Its log is not rewritten meanwhile, and a replica is never given up. */

@@ -197,6 +197,23 @@ static void spawned(const char *what, const char *options) {
     holds(status != 0, "nothing stays behind", said);
 }
 
+static void idemstored_is_started_with_tls(void) {
+    spawned("every job", "--pipeline 16 --pool 500 "
+                         "--mix fresh=1,replay=1,mismatch=1,inflight=1 "
+                         "--target idem,idem/tls/threads=2,idem/tls/blind");
+    spawned("results of many records",
+            "--pipeline 4 --result-bytes 100000 --pool 50 "
+            "--mix fresh=1,replay=1 --target idem/tls");
+    spawned("with a replica",
+            "--pipeline 4 --target idem/tls/replication=sync");
+    spawned("a client of its own", "--scenario client --target idem/tls");
+    spawned("a change of the primary",
+            "--scenario failover --rounds 1 --target idem/tls");
+    spawned("pings", "--scenario snapshot --rate 500 --records 20000 "
+                     "--target idem/tls/threads=2");
+    spawned("judged", "--verify --duration 1 --target idem/tls");
+}
+
 static void redis_is_started_with_tls(void) {
     if (!shell_has("redis-server")) {
         puts("bench: no redis-server; what needs it is left out");
@@ -226,6 +243,7 @@ int main(int argc, char **argv) {
     a_plain_port_is_told();
     plain_to_a_port_with_tls_is_told();
     a_certificate_that_cannot_be_made_is_told();
+    idemstored_is_started_with_tls();
     redis_is_started_with_tls();
     certs_end(folder);
     puts("bench: loads over TLS work");
