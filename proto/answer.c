@@ -49,6 +49,12 @@ static uint8_t *orphaned_put(uint8_t *to, const idp_answer *a) {
     return put_uint(to, a->attempt);
 }
 
+/* completed, for less long than was asked for. */
+static uint8_t *shortened_put(uint8_t *to, const idp_answer *a) {
+    to = put_bool(put_word(put_array(to, 3), "completed"), a->kept);
+    return put_uint(to, a->ttl_ms);
+}
+
 /* peek. Which of the map's keys are there follows from the state. */
 static uint8_t *record_put(uint8_t *to, const idp_answer *a) {
     if (a->state == IDP_STATE_ABSENT) {
@@ -86,6 +92,9 @@ static uint8_t *answer_put(uint8_t *to, const idp_answer *a) {
     case IDP_OUTCOME_ORPHANED:
         return orphaned_put(to, a);
     case IDP_OUTCOME_COMPLETED:
+        if (a->ttl_ms > 0) {
+            return shortened_put(to, a);
+        }
         return put_bool(put_word(put_array(to, 2), "completed"), a->kept);
     case IDP_OUTCOME_RELEASED:
         return put_word(put_array(to, 1), "released");
@@ -244,7 +253,7 @@ static uint32_t items_min(idp_method method, idp_outcome outcome) {
     return items[method][outcome];
 }
 
-static bool fields_read(cursor *c, idp_answer *a) {
+static bool fields_read(cursor *c, uint32_t count, idp_answer *a) {
     switch (a->outcome) {
     case IDP_OUTCOME_ACQUIRED:
         return acquired_read(c, a);
@@ -255,7 +264,8 @@ static bool fields_read(cursor *c, idp_answer *a) {
     case IDP_OUTCOME_ORPHANED:
         return cursor_uint(c, &a->age_ms) && cursor_u32(c, &a->attempt);
     case IDP_OUTCOME_COMPLETED:
-        return cursor_bool(c, &a->kept);
+        return cursor_bool(c, &a->kept) &&
+               (count < 3 || cursor_uint(c, &a->ttl_ms));
     case IDP_OUTCOME_RENEWED:
         return cursor_uint(c, &a->lease_ms);
     case IDP_OUTCOME_MISMATCH:
@@ -288,5 +298,5 @@ bool idp_answer_read(idp_method method, idp_slice result, idp_answer *answer) {
         return false;
     }
     answer->outcome = (idp_outcome)at;
-    return fields_read(&c, answer);
+    return fields_read(&c, count, answer);
 }

@@ -150,6 +150,8 @@ typedef struct idp_answer {
     idp_previous previous;  /* ACQUIRED */
     idp_class class;        /* REPLAY, RECORD completed */
     bool kept;              /* COMPLETED: the result is stored */
+    uint64_t ttl_ms;        /* COMPLETED: what holds, where that is less than
+                             * was asked for; else 0 */
     bool has_result;        /* REPLAY, RECORD completed: false is nil */
     uint32_t attempt;       /* ACQUIRED, IN_PROGRESS, ORPHANED, RECORD */
     idp_token token;        /* ACQUIRED */

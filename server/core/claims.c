@@ -38,6 +38,7 @@ static void emit(ids_shard *shard, const ids_record *record, bool dropped) {
 
 void ids_claims_drop(ids_shard *shard, uint64_t hash, ids_ref ref) {
     ids_claims_unname(shard, ids_slab_at(&shard->slab, ref));
+    ids_quota_uncount(shard, ids_slab_at(&shard->slab, ref));
     ids_table_remove(&shard->table, hash, ref);
     ids_slab_free(&shard->slab, ref);
 }
@@ -51,8 +52,8 @@ void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
     shard->counted.expired++;
 }
 
-ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
-                            ids_place *place) {
+static inline ids_record *find(ids_shard *shard, const ids_call *call,
+                               ids_place *place) {
     const idp_request *request = call->request;
     ids_record *record = ids_table_find(&shard->table, call->hash, request->ns,
                                         request->key, place);
@@ -63,6 +64,11 @@ ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
         return record;
     ids_claims_expire(shard, call->hash, ids_place_ref(*place));
     return NULL;
+}
+
+ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
+                            ids_place *place) {
+    return find(shard, call, place);
 }
 
 /* Lets lease and retention count from now. The wheel need not know, unless
@@ -103,16 +109,6 @@ static ids_record *resize(ids_shard *shard, const ids_call *call,
     return moved;
 }
 
-/* The nonce has served. */
-static void drop_nonce(ids_record *record) {
-    ids_spelled spelled = {0};
-    if (record->spelled)
-        spelled = ids_record_spelled(record);
-    record->nonce_len = 0;
-    if (record->spelled)
-        ids_record_spell(record, &spelled);
-}
-
 /* The name under which the next claim is granted. */
 static ids_naming next_naming(ids_shard *shard, uint32_t attempt) {
     idp_token token = {shard->config.epoch, shard->sequence + 1};
@@ -146,8 +142,24 @@ static void acquired(const ids_record *record, idp_token token,
 
 static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
     shard->counted.refused_no_memory++;
+    shard->limited = (ids_limited){.limit = IDS_LIMIT_NONE};
     *error = IDP_E_NO_MEMORY;
     return IDS_REFUSED;
+}
+
+static ids_verdict refuse_admitted(ids_shard *shard, uint32_t number,
+                                   idp_error *error) {
+    ids_quota_undo(shard, number);
+    return refuse_call(shard, error);
+}
+
+/* A slot in the table for the call's record. 0: no memory. */
+static ids_ref new_slot(ids_shard *shard, const ids_call *call, size_t bytes) {
+    ids_ref ref = ids_claims_alloc(shard, bytes);
+    if (ref == 0 || ids_table_insert(&shard->table, call->hash, ref))
+        return ref;
+    ids_slab_free(&shard->slab, ref);
+    return 0;
 }
 
 static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
@@ -155,17 +167,21 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     const idp_request *request = call->request;
     ids_naming naming = next_naming(shard, 1);
     size_t bytes = IDS_RECORD_HEAD_BYTES + request->ns.len + request->key.len +
-                   request->fingerprint.len + request->nonce.len +
-                   naming.extra_bytes;
-    ids_ref ref = ids_claims_alloc(shard, bytes);
+                   request->fingerprint.len + request->nonce.len;
+    uint32_t number = IDS_NS_NONE;
     ids_record *record;
+    ids_ref ref;
     uint8_t *at;
-    if (ref == 0)
-        return refuse_call(shard, error);
-    if (!ids_table_insert(&shard->table, call->hash, ref)) {
-        ids_slab_free(&shard->slab, ref);
-        return refuse_call(shard, error);
+    if (shard->quota != NULL) {
+        number = ids_quota_admit(
+            shard, request->ns,
+            bytes - IDS_RECORD_HEAD_BYTES + IDS_RECORD_COUNTED_BYTES, error);
+        if (number == IDS_NS_NONE)
+            return IDS_REFUSED;
     }
+    ref = new_slot(shard, call, bytes + naming.extra_bytes);
+    if (ref == 0)
+        return refuse_admitted(shard, number, error);
     record = ids_slab_at(&shard->slab, ref);
     memset(record, 0, IDS_RECORD_HEAD_BYTES);
     record->ns_len = request->ns.len;
@@ -176,6 +192,8 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     at = ids_append(at, request->key);
     at = ids_append(at, request->fingerprint);
     ids_append(at, request->nonce);
+    if (number != IDS_NS_NONE)
+        ids_quota_enter(shard, number, record);
     hold(shard, record, request, IDP_PREVIOUS_NONE, &naming);
     record->restart_ms = ids_claims_begin_ms(shard, shard->now_ms);
     record->ttl_ms = request->ttl_ms;
@@ -197,15 +215,22 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
                                 : IDP_PREVIOUS_ORPHANED;
     ids_naming naming = next_naming(shard, ids_record_attempt(record) + 1);
     bool binds = record->fingerprint_len == 0;
+    size_t counted = shard->quota != NULL ? ids_quota_bytes(record) : 0;
+    uint32_t number = IDS_NS_NONE;
     size_t bytes = IDS_RECORD_HEAD_BYTES + record->ns_len + record->key_len +
                    request->nonce.len + naming.extra_bytes +
                    (binds ? request->fingerprint.len : record->fingerprint_len);
     uint8_t *at;
     assert(record->state == IDP_STATE_RELEASED ||
            ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED);
+    if (shard->quota != NULL) {
+        number = ids_quota_admit_next(shard, request->ns, error);
+        if (number == IDS_NS_NONE)
+            return IDS_REFUSED;
+    }
     record = resize(shard, call, &place, bytes);
     if (record == NULL)
-        return refuse_call(shard, error);
+        return refuse_admitted(shard, number, error);
     ids_claims_unname(shard, record);
     at = record->bytes + record->ns_len + record->key_len;
     if (binds) {
@@ -215,6 +240,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     ids_append(at + record->fingerprint_len, request->nonce);
     record->nonce_len = request->nonce.len;
     hold(shard, record, request, previous, &naming);
+    ids_quota_recount(shard, record, counted);
     restart(shard, place, record, request->ttl_ms);
     emit(shard, record, false);
     acquired(record, naming.token, naming.attempt, answer);
@@ -231,16 +257,6 @@ static void extend(ids_shard *shard, ids_place place, ids_record *record,
     record->lease_ms = lease_ms;
     restart(shard, place, record, ttl_ms);
     emit(shard, record, false);
-}
-
-static bool same_and_given(idp_slice a, idp_slice b) {
-    return a.len > 0 && ids_slice_equal(a, b);
-}
-
-static bool mismatched(const ids_record *record, const idp_request *request) {
-    idp_slice bound = ids_record_fingerprint(record);
-    return bound.len > 0 && request->fingerprint.len > 0 &&
-           !ids_slice_equal(bound, request->fingerprint);
 }
 
 static ids_verdict acquire_orphaned(ids_shard *shard, ids_place place,
@@ -260,18 +276,18 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
                                idp_answer *answer, idp_error *error) {
     const idp_request *request = call->request;
     ids_place place;
-    ids_record *record = ids_claims_find(shard, call, &place);
+    ids_record *record = find(shard, call, &place);
     idp_state state;
     if (record == NULL)
         return grant_first(shard, call, answer, error);
     state = ids_record_state(record, call->now_ms);
-    if (mismatched(record, request)) {
+    if (ids_record_mismatches(record, request->fingerprint)) {
         answer->outcome = IDP_OUTCOME_MISMATCH;
         answer->state = state;
         return IDS_ANSWERED;
     }
     if (record->state == IDP_STATE_IN_PROGRESS &&
-        same_and_given(request->nonce, ids_record_nonce(record))) {
+        ids_record_repeats(record, request->nonce)) {
         extend(shard, place, record, request->lease_ms, request->ttl_ms);
         acquired(record, ids_record_token(&shard->prefixes, record),
                  ids_record_attempt(record), answer);
@@ -301,10 +317,10 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
 /* The record, if the call's token is its current one and the claim is still
  * held or was ended by just this kind of call (the first reply was lost);
  * else NULL and the answer: unknown, or stale with the state. */
-static ids_record *held_by(ids_shard *shard, const ids_call *call,
-                           idp_state done, idp_answer *answer,
-                           ids_place *place) {
-    ids_record *record = ids_claims_find(shard, call, place);
+static inline ids_record *held_by(ids_shard *shard, const ids_call *call,
+                                  idp_state done, idp_answer *answer,
+                                  ids_place *place) {
+    ids_record *record = find(shard, call, place);
     const idp_token *token = &call->request->token;
     idp_token its;
     bool current;
@@ -324,7 +340,8 @@ static ids_record *held_by(ids_shard *shard, const ids_call *call,
 
 /* Stores the result if it may be and can be. */
 static ids_record *keep_result(ids_shard *shard, ids_place *place,
-                               ids_record *record, const ids_call *call) {
+                               ids_record *record, const ids_call *call,
+                               size_t counted) {
     const idp_request *request = call->request;
     idp_slice result = request->result;
     ids_record *roomy = NULL;
@@ -332,7 +349,9 @@ static ids_record *keep_result(ids_shard *shard, ids_place *place,
     if (result.ptr == NULL && !request->result_too_large)
         return record;
     if (!request->result_too_large &&
-        result.len <= shard->config.result_bytes_max)
+        result.len <= shard->config.result_bytes_max &&
+        (shard->quota == NULL ||
+         ids_quota_keeps(shard, record, result.len, counted)))
         roomy =
             resize(shard, call, place, ids_record_bytes(record) + result.len);
     if (roomy == NULL) {
@@ -347,25 +366,29 @@ static ids_record *keep_result(ids_shard *shard, ids_place *place,
 }
 
 /* Ends the claim with what the holder says. */
-static void finish_claim(ids_shard *shard, const ids_call *call,
-                         ids_place place, ids_record *record,
-                         idp_answer *answer) {
+static ids_record *finish_claim(ids_shard *shard, const ids_call *call,
+                                ids_place place, ids_record *record,
+                                idp_answer *answer) {
     const idp_request *request = call->request;
     ids_spelled name = {0};
+    uint64_t ttl_ms = request->ttl_ms != 0 ? request->ttl_ms : record->ttl_ms;
+    size_t counted = shard->quota != NULL ? ids_quota_bytes(record) : 0;
     if (record->spelled)
         name = ids_record_spelled(record);
-    drop_nonce(record);
-    record = keep_result(shard, &place, record, call);
+    ids_record_drop_nonce(record);
+    record = keep_result(shard, &place, record, call, counted);
     move(record, IDP_STATE_COMPLETED);
     record->lease_ms = record->has_result ? request->result.len : 0;
     if (record->spelled) /* behind the result */
         ids_record_spell(record, &name);
     record->class = request->class;
     record->since_ms = shard->now_ms;
-    restart(shard, place, record,
-            request->ttl_ms != 0 ? request->ttl_ms : record->ttl_ms);
+    if (shard->quota != NULL)
+        ttl_ms = ids_quota_completed(shard, record, ttl_ms, counted);
+    restart(shard, place, record, ttl_ms);
     emit(shard, record, false);
     answer->kept = record->has_result;
+    return record;
 }
 
 void ids_claims_complete(ids_shard *shard, const ids_call *call,
@@ -377,8 +400,11 @@ void ids_claims_complete(ids_shard *shard, const ids_call *call,
         return;
     answer->outcome = IDP_OUTCOME_COMPLETED;
     answer->kept = record->has_result;
+    answer->ttl_ms = 0;
     if (record->state != IDP_STATE_COMPLETED)
-        finish_claim(shard, call, place, record, answer);
+        record = finish_claim(shard, call, place, record, answer);
+    if (shard->quota != NULL)
+        answer->ttl_ms = ids_quota_said_ttl_ms(shard, record, call->request);
 }
 
 void ids_claims_release(ids_shard *shard, const ids_call *call,
@@ -395,8 +421,10 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
         emit(shard, record, true);
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
     } else {
+        size_t counted = ids_quota_bytes(record);
         move(record, IDP_STATE_RELEASED);
-        drop_nonce(record);
+        ids_record_drop_nonce(record);
+        ids_quota_recount(shard, record, counted);
         record->since_ms = shard->now_ms;
         restart(shard, place, record, record->ttl_ms);
         emit(shard, record, false);
@@ -417,24 +445,4 @@ void ids_claims_renew(ids_shard *shard, const ids_call *call,
     extend(shard, place, record, lease_ms, record->ttl_ms);
     answer->outcome = IDP_OUTCOME_RENEWED;
     answer->lease_ms = lease_ms;
-}
-
-void ids_claims_peek(ids_shard *shard, const ids_call *call,
-                     idp_answer *answer) {
-    ids_place place;
-    const ids_record *record = ids_claims_find(shard, call, &place);
-    uint64_t now_ms = call->now_ms;
-    answer->outcome = IDP_OUTCOME_RECORD;
-    answer->state = IDP_STATE_ABSENT;
-    if (record == NULL)
-        return;
-    answer->state = ids_record_state(record, now_ms);
-    answer->age_ms = ids_record_age_ms(record, now_ms);
-    answer->attempt = ids_record_attempt(record);
-    answer->ttl_left_ms = ids_record_ttl_left_ms(record, now_ms);
-    if (answer->state == IDP_STATE_IN_PROGRESS)
-        answer->lease_left_ms = ids_record_lease_left_ms(record, now_ms);
-    answer->class = (idp_class)record->class;
-    answer->has_result = record->has_result;
-    answer->result_bytes = ids_record_result(record).len;
 }

@@ -6,6 +6,7 @@
 #ifndef IDS_CLAIMS_H
 #define IDS_CLAIMS_H
 
+#include "server/core/quota.h"
 #include "server/core/table.h"
 #include "server/core/waiters.h"
 #include "server/core/wheel.h"
@@ -23,6 +24,8 @@ struct ids_shard {
     uint64_t floor_ms; /* no claim in progress counts from before this */
     bool following;    /* the floor rises with the time */
     ids_shard_stats counted;
+    ids_quota *quota; /* NULL: nobody counts */
+    ids_limited limited;
 };
 
 /* So many records are moved by one call at most, for room: a chunk's, nearly

@@ -165,11 +165,14 @@ static ids_ref make(ids_shard *shard, const ids_change *c, uint64_t now_ms) {
     ids_record *record = ids_slab_at(&shard->slab, ref);
     fill_record(record, c, now_ms, ids_claims_begin_ms(shard, now_ms));
     ids_claims_name(shard, record, &naming);
+    if (shard->quota != NULL)
+        ids_quota_count(shard, record);
     return ref;
 }
 
 static void unmake(ids_shard *shard, ids_ref ref) {
     ids_claims_unname(shard, ids_slab_at(&shard->slab, ref));
+    ids_quota_uncount(shard, ids_slab_at(&shard->slab, ref));
     ids_slab_free(&shard->slab, ref);
 }
 
@@ -215,6 +218,7 @@ bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
 void ids_shard_follow(ids_shard *shard) {
     assert(shard->waiters.count == 0);
     shard->following = true;
+    ids_quota_lead(shard, false);
     shard->floor_ms = ids_claims_begin_ms(shard, shard->now_ms);
 }
 
@@ -225,6 +229,7 @@ void ids_shard_lead(ids_shard *shard, uint64_t epoch, uint64_t sequence,
     if (shard->following)
         shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
     shard->following = false;
+    ids_quota_lead(shard, true);
     shard->config.epoch = epoch;
     shard->sequence = sequence;
 }

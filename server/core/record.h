@@ -25,16 +25,15 @@ typedef struct ids_record {
     uint64_t fingerprint_len : 7;
     uint64_t nonce_len : 6;
     uint64_t key_len : 10;
-    uint64_t ns_len : 7; /* the number of a namespace, 16 bits, goes in here
-                          * and the 10 that are left */
-    uint64_t unused : 10;
+    uint64_t ns_len : 7;
+    uint64_t claimed_by : 10; /* left for who claimed it */
 
     uint64_t restart_ms : 42; /* lease and retention count from here */
     uint64_t sequence_low : 22;
 
     uint64_t since_ms : 42; /* entered its state; see ids_record_age_ms */
     uint64_t sequence_mid : 6;
-    uint64_t claimed_by : 16; /* left for who claimed it */
+    uint64_t ns_number : 16; /* what it is counted as: see ledger.h */
 
     uint64_t ttl_ms : 35;
     uint64_t lease_ms : 27; /* of completed: result_bytes, which needs no
@@ -107,6 +106,19 @@ static inline bool ids_slice_equal(idp_slice a, idp_slice b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Another body than the one that is bound, where both are given. */
+static inline bool ids_record_mismatches(const ids_record *r,
+                                         idp_slice fingerprint) {
+    idp_slice bound = ids_record_fingerprint(r);
+    return bound.len > 0 && fingerprint.len > 0 &&
+           !ids_slice_equal(bound, fingerprint);
+}
+
+/* The holder asks again. */
+static inline bool ids_record_repeats(const ids_record *r, idp_slice nonce) {
+    return nonce.len > 0 && ids_slice_equal(nonce, ids_record_nonce(r));
+}
+
 static inline bool ids_record_is(const ids_record *r, idp_slice ns,
                                  idp_slice key) {
     return r->key_len == key.len && r->ns_len == ns.len &&
@@ -142,6 +154,16 @@ static inline void ids_record_spell(ids_record *r, const ids_spelled *s) {
     uint8_t *at = (uint8_t *)r + ids_record_plain_bytes(r);
     memcpy(at, &s->token, sizeof s->token);
     memcpy(at + sizeof s->token, &s->attempt, sizeof s->attempt);
+}
+
+/* The nonce has served. */
+static inline void ids_record_drop_nonce(ids_record *record) {
+    ids_spelled spelled = {0};
+    if (record->spelled)
+        spelled = ids_record_spelled(record);
+    record->nonce_len = 0;
+    if (record->spelled)
+        ids_record_spell(record, &spelled);
 }
 
 static inline idp_token ids_record_token(const ids_prefixes *prefixes,

@@ -29,6 +29,22 @@ static bool parts_init(ids_shard *shard) {
     return true;
 }
 
+static void parts_fini(ids_shard *shard) {
+    ids_quota_fini(shard);
+    ids_waiters_fini(&shard->waiters);
+    ids_table_fini(&shard->table);
+    ids_slab_fini(&shard->slab);
+}
+
+static bool limits_init(ids_shard *shard) {
+    const ids_shard_config *config = &shard->config;
+    if (config->ledger == NULL ||
+        ids_shard_set_limits(shard, config->limits, config->ledger, 0))
+        return true;
+    parts_fini(shard);
+    return false;
+}
+
 ids_shard *ids_shard_new(const ids_shard_config *config) {
     ids_shard *shard;
     size_t takes;
@@ -48,7 +64,7 @@ ids_shard *ids_shard_new(const ids_shard_config *config) {
     takes = ids_budget_takes(&shard->budget, sizeof *shard);
     if (ids_budget_lease(&shard->budget, takes)) {
         shard->budget.used_bytes = takes;
-        if (parts_init(shard))
+        if (parts_init(shard) && limits_init(shard))
             return shard;
         ids_budget_close(&shard->budget);
     }
@@ -60,9 +76,7 @@ void ids_shard_free(ids_shard *shard) {
     ids_mem mem;
     if (shard == NULL)
         return;
-    ids_waiters_fini(&shard->waiters);
-    ids_table_fini(&shard->table);
-    ids_slab_fini(&shard->slab);
+    parts_fini(shard);
     ids_budget_close(&shard->budget);
     mem = shard->config.mem;
     mem.free(mem.ctx, shard, sizeof *shard);
@@ -223,6 +237,7 @@ static ids_verdict park_call(ids_shard *shard, const ids_call *call,
                               ids_record_lease_end_ms(record));
     if (*error == IDP_OK)
         return IDS_PARKED;
+    shard->limited = (ids_limited){.limit = IDS_LIMIT_NONE};
     if (*error == IDP_E_LIMIT)
         shard->counted.refused_limit++;
     else
@@ -242,7 +257,11 @@ static void follow_lease(ids_shard *shard, const ids_call *call) {
 
 static ids_verdict acquire(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error) {
-    ids_verdict verdict = ids_claims_acquire(shard, call, answer, error);
+    ids_verdict verdict;
+    if (shard->quota != NULL &&
+        !ids_quota_allows_ttl(shard, call->request, error))
+        return IDS_REFUSED;
+    verdict = ids_claims_acquire(shard, call, answer, error);
     if (verdict == IDS_PARKED)
         return park_call(shard, call, error);
     if (verdict == IDS_ANSWERED && answer->outcome == IDP_OUTCOME_ACQUIRED)
@@ -344,10 +363,15 @@ bool ids_shard_drain(ids_shard *shard, idp_error error, uint32_t max) {
     return waiter == NULL;
 }
 
+static bool counts_anew(const ids_shard *shard) {
+    return shard->quota != NULL && shard->quota->walks;
+}
+
 uint64_t ids_shard_next_ms(const ids_shard *shard) {
     const ids_timer *timer = ids_heap_first(&shard->waiters.heap);
     uint64_t next_ms = ids_wheel_next_ms(&shard->wheel);
-    if (shard->waiters.gone != NULL || ids_slab_is_sparse(&shard->slab))
+    if (shard->waiters.gone != NULL || ids_slab_is_sparse(&shard->slab) ||
+        counts_anew(shard))
         return shard->now_ms;
     if (timer != NULL && timer->due_ms < next_ms)
         next_ms = timer->due_ms;
@@ -391,9 +415,15 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
     while ((count = collect_ended(shard, &steps, refs, hashes)) > 0)
         for (i = 0; i < count; i++)
             ids_claims_expire(shard, hashes[i], refs[i]);
+    if (counts_anew(shard))
+        ids_quota_walk(shard, steps_max / 4 + 1);
     /* Not while more is due: what is moved now might end next. */
     if (steps > 0 && ids_slab_is_sparse(&shard->slab))
         ids_claims_empty(shard, steps_max / 2 + 1, false);
+}
+
+ids_limited ids_shard_limited(const ids_shard *shard) {
+    return shard->limited;
 }
 
 ids_pool *ids_shard_pool(const ids_shard *shard) {

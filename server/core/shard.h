@@ -21,6 +21,8 @@
 #define IDS_CLOCK_START_MS IDP_TTL_MS_MAX
 
 typedef struct ids_shard ids_shard;
+typedef struct ids_limits ids_limits;
+typedef struct ids_ledger ids_ledger;
 
 /* Where memory comes from. alloc may fail (NULL); free is told the size that
  * alloc was. Blocks are aligned to 64 bytes. takes: what a block of so many
@@ -104,6 +106,10 @@ typedef struct ids_shard_config {
      * outside may know its upper half: see ids_mix_hash. */
     uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);
     void *hash_ctx;
+    /* Namespaces, counted and limited: see ids_shard_set_limits. NULL, both:
+     * nobody counts. */
+    const ids_limits *limits;
+    ids_ledger *ledger;
     ids_mix_key mix_key; /* for askers; random, and told to nobody */
     uint32_t *work;      /* counts waiters that were looked at, and records that
                           * were moved; NULL: nobody reads it */
@@ -140,13 +146,32 @@ typedef enum ids_verdict {
     IDS_PARKED,   /* acquire: on_wake will say, exactly once, unless the asker
                    * is forgotten first */
     IDS_REFUSED   /* error is set: nothing changed. NO_MEMORY (acquire only),
-                   * LIMIT (too many waiters) */
+                   * LIMIT (too many waiters, a namespace's rate), BAD_REQUEST
+                   * (a namespace's ttl); see ids_shard_limited */
 } ids_verdict;
 
 /* Carries out acquire, complete, release, renew or peek. on_wake may be
  * called, for other askers, before it returns. */
 ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error);
+
+/* Which limit of its namespace the refused acquire is over; NONE: no such. Of
+ * the last one, also from within on_wake. */
+typedef enum ids_limit {
+    IDS_LIMIT_NONE,
+    IDS_LIMIT_RECORDS, /* NO_MEMORY */
+    IDS_LIMIT_MEMORY,  /* NO_MEMORY */
+    IDS_LIMIT_RATE,    /* LIMIT */
+    IDS_LIMIT_TTL      /* BAD_REQUEST */
+} ids_limit;
+
+typedef struct ids_limited {
+    ids_limit limit;
+    uint32_t retry_ms; /* RATE: sooner there is none; > 0 */
+    idp_slice ns;      /* borrows until the next call, or on_wake returns */
+} ids_limited;
+
+ids_limited ids_shard_limited(const ids_shard *shard);
 
 /* Two hints for a batch of calls: first for all of them, then the second for
  * all of them, then the calls. They change nothing. */
@@ -231,6 +256,38 @@ typedef struct ids_shard_stats {
     uint64_t refused_no_memory;
     uint64_t refused_limit;
 } ids_shard_stats;
+
+/* Namespaces. What one has in this shard: ended records that are not yet
+ * reclaimed are among them, and each counts with all its parts and 48 bytes.
+ * A limit refuses acquires and nothing else: over the records or the bytes
+ * those that would make a record, over the rate those that would be granted,
+ * over the retention all that ask for more. complete drops the result and
+ * shortens the retention that can't be kept, and says so. */
+typedef struct ids_ns_counts {
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t refused_full; /* since it has a number: ledger.h */
+    uint64_t refused_rate;
+    uint64_t results_dropped;
+} ids_ns_counts;
+
+/* These limits hold from now on; both outlive the shard, or the next call of
+ * this. Named ones have their numbers already (ids_ledger_name), sorted by
+ * their bytes. What is there and is not counted, or is counted among the
+ * others and has a name of its own now, is counted anew with the next ticks.
+ * The ledger is the first one, ever. False: no memory, nothing changed. */
+bool ids_shard_set_limits(ids_shard *shard, const ids_limits *limits,
+                          ids_ledger *ledger, uint64_t now_ms);
+
+/* Whether it still counts what was there. */
+bool ids_shard_is_counting(const ids_shard *shard);
+
+/* Tells each namespace that has something or is named; number: IDS_NS_OTHER
+ * has no name. The slice borrows until seen returns. */
+void ids_shard_namespaces(const ids_shard *shard,
+                          void (*seen)(void *ctx, uint32_t number, idp_slice ns,
+                                       const ids_ns_counts *counts),
+                          void *ctx);
 
 /* What it leases its memory from; NULL: it has its own. */
 ids_pool *ids_shard_pool(const ids_shard *shard);

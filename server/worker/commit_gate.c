@@ -3,6 +3,7 @@
 #include "server/worker/commit_gate.h"
 
 #include "server/base/log.h"
+#include "server/worker/limited.h"
 #include "server/worker/reply.h"
 #include "server/worker/woken.h"
 
@@ -273,7 +274,9 @@ ids_verdict ids_commit_gate_call(ids_worker *worker, const ids_call *call,
     ids_verdict verdict = ids_shard_call(worker->shard, call, answer, error);
     if (worker->woken.rest)
         ids_woken_end(worker);
-    if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT)
+    if (verdict == IDS_REFUSED)
+        *text = ids_limited_text(worker, *error);
+    if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT && *text == NULL)
         *text = too_many_waiters(worker);
     return verdict;
 }

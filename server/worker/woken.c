@@ -2,6 +2,7 @@
 /* woken.c -- answers to acquires that waited; see woken.h. */
 #include "server/worker/woken.h"
 
+#include "server/worker/limited.h"
 #include "server/worker/reply.h"
 
 #include <assert.h>
@@ -103,13 +104,19 @@ void ids_woken_end(ids_worker *worker) {
     worker->woken.rest = NULL;
 }
 
+/* Of an error: a waiter was refused, or it may wait here no longer. */
+static const char *text_of_error(ids_worker *worker, idp_error error) {
+    const char *text = ids_role_state_text(&worker->role_state, error);
+    return text != NULL || error == IDP_OK ? text
+                                           : ids_limited_text(worker, error);
+}
+
 static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
                        idp_error error, const idp_answer *answer) {
-    const ids_reply_to to = {
-        .asker = asker,
-        .msgid = msgid,
-        .flags = IDS_MESSAGE_WAITS,
-        .text = ids_role_state_text(&worker->role_state, error)};
+    const ids_reply_to to = {.asker = asker,
+                             .msgid = msgid,
+                             .flags = IDS_MESSAGE_WAITS,
+                             .text = text_of_error(worker, error)};
     const ids_woken_asker one = {asker, msgid};
     if (!answer_is_large(answer))
         ids_reply_message(worker, &to, error, answer);
@@ -132,7 +139,7 @@ void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
     conn->waiting--;
     if (!answer)
         ids_reply_error(worker, conn, msgid, error,
-                        ids_role_state_text(&worker->role_state, error));
+                        text_of_error(worker, error));
     else if (!answer_is_large(answer))
         ids_reply_answer(worker, conn, msgid, answer);
     else if (share(worker, answer))

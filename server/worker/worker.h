@@ -121,6 +121,7 @@ struct ids_worker {
     ids_commands commands;         /* under way; loop 0's */
     ids_shard_config shard_config; /* for another shard like the first */
     ids_worker_host host;
+    char limited_text[256]; /* see limited.h */
 };
 
 /* Begins it, but for its shard and what that tells: whoever composes it adds

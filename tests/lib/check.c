@@ -145,7 +145,7 @@ static const char *completed(idt_check_key *k, uint64_t now,
     k->kept = a->kept;
     k->class = q->class;
     k->result_hash = a->kept ? hash_of(q->result) : 0;
-    restart(k, now, q->ttl_ms ? q->ttl_ms : k->ttl_ms);
+    restart(k, now, a->ttl_ms ? a->ttl_ms : q->ttl_ms ? q->ttl_ms : k->ttl_ms);
     return NULL;
 }
 

@@ -66,8 +66,14 @@ static idt_model_record *add(idt_model *m, const idp_request *q, uint64_t now) {
     return r;
 }
 
-static bool short_of_memory(const idt_model *m, const idp_request *q) {
-    return m->config.no_memory && m->config.no_memory(m->config.ctx, q);
+static idp_error refuses(const idt_model *m, const idp_request *q) {
+    return m->config.refuses ? m->config.refuses(m->config.ctx, q) : IDP_OK;
+}
+
+static ids_ns_limits limits_of(const idt_model *m, const idp_request *q) {
+    const ids_ns_limits *limits =
+        m->config.limits ? m->config.limits(m->config.ctx, q->ns) : NULL;
+    return limits ? *limits : ids_ns_limits_none();
 }
 
 /* --- answers ----------------------------------------------------------- */
@@ -123,7 +129,8 @@ static void start_lease(idt_model_record *r, uint64_t lease_ms, uint64_t ttl_ms,
 idt_model_record *idt_grant(idt_model *m, idt_model_record *r,
                             const idp_request *q, idp_previous previous,
                             uint64_t now) {
-    if (short_of_memory(m, q)) {
+    m->refused = refuses(m, q);
+    if (m->refused != IDP_OK) {
         return NULL;
     }
     if (!r) {
@@ -163,7 +170,7 @@ static ids_verdict grant_now(idt_model *m, idt_model_record *r, const asking *k,
                              idp_previous previous) {
     r = idt_grant(m, r, k->call->request, previous, k->call->now_ms);
     if (!r) {
-        return refuse(IDP_E_NO_MEMORY, k->error);
+        return refuse(m->refused, k->error);
     }
     return answer_with(idt_acquired(r), k->answer);
 }
@@ -178,7 +185,7 @@ static ids_verdict wait_or_say(idt_model *m, const idt_model_record *r,
         m->waiter_count >= m->config.waiters_max) {
         return refuse(IDP_E_LIMIT, k->error);
     }
-    if (short_of_memory(m, q)) {
+    if (refuses(m, q) == IDP_E_NO_MEMORY) {
         return refuse(IDP_E_NO_MEMORY, k->error);
     }
     idt_park(m, k->call);
@@ -188,6 +195,9 @@ static ids_verdict wait_or_say(idt_model *m, const idt_model_record *r,
 static ids_verdict acquire(idt_model *m, const asking *k) {
     const idp_request *q = k->call->request;
     uint64_t now = k->call->now_ms;
+    if (q->ttl_ms > limits_of(m, q).ttl_ms_max) {
+        return refuse(IDP_E_BAD_REQUEST, k->error);
+    }
     idt_model_record *r = find(m, q, now);
     if (!r) {
         return grant_now(m, NULL, k, IDP_PREVIOUS_NONE);
@@ -229,7 +239,9 @@ static bool is_claimed(const idt_model_record *r, uint64_t now) {
 static void keep_result(const idt_model *m, idt_model_record *r,
                         const idp_request *q) {
     if (!q->result.ptr || q->result_too_large ||
-        q->result.len > m->config.result_bytes_max || short_of_memory(m, q)) {
+        q->result.len > m->config.result_bytes_max ||
+        q->result.len > limits_of(m, q).result_bytes_max ||
+        refuses(m, q) != IDP_OK) {
         return;
     }
     r->result = malloc(q->result.len + 1); /* zero bytes are a result too */
@@ -240,11 +252,24 @@ static void keep_result(const idt_model *m, idt_model_record *r,
     r->result_len = q->result.len;
 }
 
+/* A retention that is less than was asked for is told; where nothing was asked
+ * for, one that is as long as may be. */
+static uint64_t said_ttl_ms(const idt_model *m, const idt_model_record *r,
+                            const idp_request *q) {
+    if (!m->config.limits || !m->config.limits(m->config.ctx, q->ns)) {
+        return 0;
+    }
+    bool less = q->ttl_ms ? r->ttl_ms < q->ttl_ms
+                          : r->ttl_ms >= limits_of(m, q).ttl_ms_max;
+    return less ? r->ttl_ms : 0;
+}
+
 static idp_answer complete(idt_model *m, idt_model_record *r,
                            const idp_request *q, uint64_t now) {
     idp_answer done = {.outcome = IDP_OUTCOME_COMPLETED};
     if (holds(r, q) && r->state == IDP_STATE_COMPLETED) {
         done.kept = r->result != NULL;
+        done.ttl_ms = said_ttl_ms(m, r, q);
         return done;
     }
     if (!holds(r, q) || !is_claimed(r, now)) {
@@ -254,9 +279,13 @@ static idp_answer complete(idt_model *m, idt_model_record *r,
     r->since_ms = now;
     r->class = q->class;
     r->ttl_ms = q->ttl_ms ? q->ttl_ms : r->ttl_ms;
+    if (r->ttl_ms > limits_of(m, q).ttl_ms_max) {
+        r->ttl_ms = limits_of(m, q).ttl_ms_max;
+    }
     r->ttl_end = now + r->ttl_ms;
     keep_result(m, r, q);
     done.kept = r->result != NULL;
+    done.ttl_ms = said_ttl_ms(m, r, q);
     idt_wake_completed(m, r, q, now);
     return done;
 }
@@ -362,6 +391,22 @@ uint32_t idt_model_records(const idt_model *m, uint64_t now_ms) {
         count += idt_state_at(m->records[i], now_ms) != IDP_STATE_ABSENT;
     }
     return count;
+}
+
+void idt_model_count(const idt_model *m, idp_slice ns, uint64_t now_ms,
+                     uint64_t *records, uint64_t *bytes) {
+    *records = *bytes = 0;
+    for (uint32_t i = 0; i < m->record_count; i++) {
+        const idt_model_record *r = m->records[i];
+        if (!idt_same(r->ns, r->ns_len, ns.ptr, ns.len) ||
+            idt_state_at(r, now_ms) == IDP_STATE_ABSENT) {
+            continue;
+        }
+        bool claimed = r->state == IDP_STATE_IN_PROGRESS;
+        ++*records;
+        *bytes += 48 + r->ns_len + r->key_len + r->fingerprint_len +
+                  r->result_len + (claimed ? r->nonce_len : 0);
+    }
 }
 
 idt_model *idt_model_new(const idt_model_config *config) {

@@ -8,6 +8,7 @@
 #ifndef IDT_MODEL_H
 #define IDT_MODEL_H
 
+#include "server/core/limits.h"
 #include "server/core/shard.h"
 
 enum { IDT_MODEL_RECORDS_MAX = 64, IDT_MODEL_WAITERS_MAX = 64 };
@@ -24,12 +25,17 @@ typedef struct idt_model_config {
     uint32_t waiters_per_key_max;
     uint32_t waiters_max; /* <= IDT_MODEL_WAITERS_MAX */
     idt_model_wake *on_wake;
-    /* Did the shard say that it had no memory for what this request asks?
-     * The model takes its word: what would have to grow is refused, or
-     * completed without its result. Where nothing needs memory the question
-     * is not put, and the comparison shows the difference. */
-    bool (*no_memory)(void *ctx, const idp_request *request);
-    void *ctx; /* of both */
+    /* Did the shard say that it had no room for what this request asks
+     * (NO_MEMORY), or that its namespace's rate is used up (LIMIT)? The model
+     * takes its word, which others check: what would have to grow is refused,
+     * or completed without its result. Where nothing needs room, or is
+     * granted, the question is not put, and the comparison shows the
+     * difference. */
+    idp_error (*refuses)(void *ctx, const idp_request *request);
+    /* What a retention and a result may be there. NULL: nobody
+     * counts. */
+    const ids_ns_limits *(*limits)(void *ctx, idp_slice ns);
+    void *ctx; /* of all of them */
 } idt_model_config;
 
 /* A record as it is stored. What it is at a given time follows from it. */
@@ -79,6 +85,10 @@ uint64_t idt_model_next_ms(const idt_model *model);
 const idt_model_record *idt_model_find(const idt_model *model, idp_slice ns,
                                        idp_slice key, uint64_t now_ms,
                                        idp_state *state);
+
+/* What a namespace has: records, and 48 bytes and its parts for each. */
+void idt_model_count(const idt_model *model, idp_slice ns, uint64_t now_ms,
+                     uint64_t *records, uint64_t *bytes);
 
 uint32_t idt_model_waiters(const idt_model *model);
 uint32_t idt_model_records(const idt_model *model, uint64_t now_ms);

@@ -19,6 +19,7 @@ typedef struct idt_waiter {
 struct idt_model {
     idt_model_config config;
     uint64_t sequence; /* of the last token */
+    idp_error refused; /* why idt_grant did not */
     idt_model_record *records[IDT_MODEL_RECORDS_MAX];
     uint32_t record_count;
     idt_waiter *waiters[IDT_MODEL_WAITERS_MAX]; /* in parking order */
@@ -86,7 +87,7 @@ static inline idp_answer idt_mismatch(const idt_model_record *r, uint64_t now) {
 /* model.c */
 
 /* A new claim for whoever asks with q: on r, or where r is NULL on a record
- * made for it. NULL, and nothing changed: there is no memory for it. */
+ * made for it. NULL, and nothing changed: m->refused says why. */
 idt_model_record *idt_grant(idt_model *m, idt_model_record *r,
                             const idp_request *q, idp_previous previous,
                             uint64_t now);

@@ -106,7 +106,7 @@ void idt_hand_on(idt_model *m, idt_model_record *r, const idp_request *q,
             settle(m, granted, now);
             return;
         }
-        wake_with(m, at, IDP_E_NO_MEMORY, NULL);
+        wake_with(m, at, m->refused, NULL);
     }
 }
 
@@ -134,7 +134,7 @@ static void lease_over(idt_model *m, idt_model_record *r, uint64_t now) {
             settle(m, r, now);
             return;
         } else {
-            wake_with(m, at, IDP_E_NO_MEMORY, NULL);
+            wake_with(m, at, m->refused, NULL);
         }
     }
 }

@@ -160,6 +160,9 @@ static void say_answer(line *l, const idp_answer *a) {
         break;
     case IDP_OUTCOME_COMPLETED:
         say(l, "completed kept=%s", a->kept ? "true" : "false");
+        if (a->ttl_ms > 0) {
+            say(l, " ttl=%llu", (unsigned long long)a->ttl_ms);
+        }
         break;
     case IDP_OUTCOME_RELEASED:
         say(l, "released");

@@ -106,7 +106,7 @@ static bool same_fields(world *w, const idp_answer *a, const idp_answer *b) {
     case IDP_OUTCOME_ORPHANED:
         return a->age_ms == b->age_ms && a->attempt == b->attempt;
     case IDP_OUTCOME_COMPLETED:
-        return a->kept == b->kept;
+        return a->kept == b->kept && a->ttl_ms == b->ttl_ms;
     case IDP_OUTCOME_RENEWED:
         return a->lease_ms == b->lease_ms;
     case IDP_OUTCOME_RECORD:

@@ -47,6 +47,36 @@ static void choose_keys(generator *g) {
     g->key_count = chance(g, 50) ? between(g, 1, 4) : WORLD_KEYS_MAX;
 }
 
+static ids_ns_limits choose_limits(generator *g) {
+    static const uint32_t rates[] = {1, 5, 10, 20, 100, 500};
+    ids_ns_limits limits = ids_ns_limits_none();
+    if (chance(g, 40)) {
+        limits.records_max = below(g, 6);
+    }
+    if (chance(g, 40)) {
+        limits.bytes_max = between(g, 0, 600);
+    }
+    if (chance(g, 30)) {
+        limits.ttl_ms_max = between(g, 20, 300);
+    }
+    if (chance(g, 30)) {
+        limits.result_bytes_max = below(g, 200);
+    }
+    if (chance(g, 30)) {
+        limits.rate = rates[below(g, 6)];
+        limits.burst = between(g, 1, 5);
+    }
+    return limits;
+}
+
+static world_limits choose_all_limits(generator *g) {
+    world_limits all;
+    for (int i = 0; i < WORLD_NAMESPACES; i++) {
+        all.of[i] = chance(g, 25) ? ids_ns_limits_none() : choose_limits(g);
+    }
+    return all;
+}
+
 void generator_init(generator *g, uint64_t seed, mutant m) {
     memset(g, 0, sizeof *g);
     fill_pool();
@@ -63,7 +93,10 @@ void generator_init(generator *g, uint64_t seed, mutant m) {
         .result_bytes_max = below(g, chance(g, 20) ? WORLD_RESULT_MAX : 256),
         .waiters_per_key_max = chance(g, 30) ? between(g, 0, 3) : 16,
         .waiters_max = chance(g, 30) ? between(g, 0, 6) : 40,
+        .limited = chance(g, 25),
         .mutant = m};
+    g->config.limits = choose_all_limits(g);
+    g->reloads = g->config.limited || chance(g, 20);
 }
 
 /* --- parameters --------------------------------------------------------- */
@@ -215,6 +248,10 @@ bool generator_step(generator *g, world *w) {
     }
     if (which < 371) {
         return world_drain(w);
+    }
+    if (which < 376 && which >= 373 && g->reloads) {
+        world_limits limits = choose_all_limits(g);
+        return world_limit(w, &limits);
     }
     if (which < 373) {
         return world_move(w, between(g, 1, 9));

@@ -16,6 +16,7 @@ typedef struct generator {
     uint32_t asker_count;
     uint32_t long_percent; /* how often times are long */
     bool sleepy;           /* turns may come late */
+    bool reloads;          /* namespaces' limits change */
 } generator;
 
 /* Chooses the kind of world. */

@@ -106,5 +106,6 @@ bool world_move(world *w, uint32_t buckets) {
     w->shard_config = config;
     w->moves++;
     w->changes = 0;
+    world_quota_moved(w);
     return !w->failed && saw_all(&m);
 }

@@ -31,7 +31,13 @@
     X(WAKE_LOST, "wake-lost")                                                  \
     X(SLEEPS_TOO_LONG, "sleeps-too-long") /* next_ms is past a deadline */     \
     X(CHANGE_LOST, "change-lost")                                              \
-    X(LEAKS, "leaks")
+    X(LEAKS, "leaks")                                                          \
+    X(EXPIRY_KEEPS_COUNT,                                                      \
+      "expiry-keeps-count")         /* expiry gives nothing back */            \
+    X(ONE_TOO_MANY, "one-too-many") /* records in a namespace */               \
+    X(RESULTS_UNCOUNTED, "results-uncounted")                                  \
+    X(RATE_TOO_HIGH, "rate-too-high")       /* a burst of one more */          \
+    X(RESULT_TOO_LARGE, "result-too-large") /* max_result, by one */
 
 typedef enum mutant {
 #define X(name, text) MUTANT_##name,

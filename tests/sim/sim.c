@@ -27,6 +27,8 @@ typedef struct options {
 typedef struct tally {
     uint64_t outcomes[IDP_OUTCOME_COUNT];
     uint64_t no_memory, limit, results_dropped, expired;
+    uint64_t over[IDS_LIMIT_TTL + 1]; /* of a namespace's limits */
+    uint64_t ns_dropped, shortened;
 } tally;
 
 static void add_up(tally *t, const world *w) {
@@ -39,6 +41,11 @@ static void add_up(tally *t, const world *w) {
     t->limit += stats.refused_limit;
     t->results_dropped += stats.results_dropped;
     t->expired += stats.expired;
+    for (int i = 0; i <= IDS_LIMIT_TTL; i++) {
+        t->over[i] += w->quota.refusals[i];
+    }
+    t->ns_dropped += w->quota.dropped;
+    t->shortened += w->quota.shortened;
 }
 
 /* Prints it; false when something was never met. */
@@ -57,7 +64,17 @@ static bool print_tally(const tally *t) {
            (unsigned long long)t->no_memory, (unsigned long long)t->limit,
            (unsigned long long)t->results_dropped,
            (unsigned long long)t->expired);
-    return all;
+    printf("over a namespace's records %llu, memory %llu, rate %llu, ttl %llu; "
+           "results dropped there %llu, retentions shortened %llu\n",
+           (unsigned long long)t->over[IDS_LIMIT_RECORDS],
+           (unsigned long long)t->over[IDS_LIMIT_MEMORY],
+           (unsigned long long)t->over[IDS_LIMIT_RATE],
+           (unsigned long long)t->over[IDS_LIMIT_TTL],
+           (unsigned long long)t->ns_dropped, (unsigned long long)t->shortened);
+    for (int i = IDS_LIMIT_RECORDS; i <= IDS_LIMIT_TTL; i++) {
+        all = all && t->over[i] > 0;
+    }
+    return all && t->ns_dropped > 0 && t->shortened > 0;
 }
 
 /* One world, start to end; without a tally it is written down. False: w

@@ -54,6 +54,13 @@ static void shard_wakes(void *ctx, ids_asker asker, uint32_t msgid,
         return;
     }
     note_wake(wakes, asker, msgid, error, answer);
+    const world_parked *p = world_find_parked(w, msgid);
+    if (wakes->count < WORLD_WAKES_MAX) {
+        wakes->at[wakes->count - 1].limit = ids_shard_limited(w->shard).limit;
+    }
+    if (p && !(error != IDP_OK && w->draining)) {
+        world_quota_said(w, &p->request, error, answer);
+    }
     if (w->config.mutant == MUTANT_WAKES_BACKWARDS && wakes->count > 1) {
         world_wake last = wakes->at[wakes->count - 1];
         wakes->at[wakes->count - 1] = wakes->at[wakes->count - 2];
@@ -67,24 +74,35 @@ static void model_wakes(void *ctx, ids_asker asker, const idp_request *q,
     note_wake(&w->model_wakes, asker, q->msgid, error, answer);
 }
 
-static bool says_no_memory(void *ctx, const idp_request *q) {
+/* NO_MEMORY where memory is short or a namespace full, LIMIT where a rate is
+ * used up; nothing else is taken the shard's word for. */
+static idp_error believed(const world *w, idp_error error, ids_limit limit) {
+    bool may = error == IDP_E_LIMIT
+                   ? limit == IDS_LIMIT_RATE
+                   : error == IDP_E_NO_MEMORY && (w->config.memory_short ||
+                                                  limit == IDS_LIMIT_RECORDS ||
+                                                  limit == IDS_LIMIT_MEMORY);
+    return may ? error : IDP_OK;
+}
+
+static idp_error says_no(void *ctx, const idp_request *q) {
     const world *w = ctx;
-    if (!w->config.memory_short) {
-        return false;
-    }
     for (uint32_t i = 0; i < w->shard_wakes.count; i++) {
-        if (w->shard_wakes.at[i].msgid == q->msgid) {
-            return w->shard_wakes.at[i].error == IDP_E_NO_MEMORY;
+        const world_wake *wake = &w->shard_wakes.at[i];
+        if (wake->msgid == q->msgid) {
+            return believed(w, wake->error, wake->limit);
         }
     }
     if (q->msgid != w->msgid) {
-        return false;
+        return IDP_OK;
     }
     if (w->verdict == IDS_REFUSED) {
-        return w->error == IDP_E_NO_MEMORY;
+        return believed(w, w->error, w->limited.limit);
     }
-    return w->verdict == IDS_ANSWERED &&
-           w->answer.outcome == IDP_OUTCOME_COMPLETED && !w->answer.kept;
+    bool drops = w->verdict == IDS_ANSWERED &&
+                 w->answer.outcome == IDP_OUTCOME_COMPLETED && !w->answer.kept;
+    return drops && (w->config.memory_short || w->quota.on) ? IDP_E_NO_MEMORY
+                                                            : IDP_OK;
 }
 
 idt_mem *world_mem(world *w) {
@@ -123,10 +141,15 @@ bool world_open(world *w, const world_config *config, const world_key *keys) {
                                   config->waiters_per_key_max,
                               .waiters_max = config->waiters_max,
                               .on_wake = model_wakes,
-                              .no_memory = says_no_memory,
+                              .refuses = says_no,
+                              .limits = world_limits_of,
                               .ctx = w};
+    if (!world_quota_open(w, config->limited ? &config->limits : NULL)) {
+        return false;
+    }
     w->shard = ids_shard_new(&w->shard_config);
     if (!w->shard) {
+        world_quota_close(w);
         return false;
     }
     w->model = idt_model_new(&model);
@@ -138,6 +161,7 @@ bool world_close(world *w) {
         world_mem(w)->bytes += 64;
     }
     ids_shard_free(w->shard);
+    world_quota_close(w);
     idt_model_free(w->model);
     free(w->tokens);
     w->shard = NULL;
@@ -211,12 +235,13 @@ static bool compare_all(world *w, bool any_order) {
             p->used = false;
         }
     }
-    return good && limits_hold(w);
+    return good && limits_hold(w) && world_quota_holds(w);
 }
 
 static void start_step(world *w) {
     w->shard_wakes.count = 0;
     w->model_wakes.count = 0;
+    world_quota_start(w);
 }
 
 /* --- calls ---------------------------------------------------------------- */
@@ -286,10 +311,16 @@ bool world_call(world *w, uint32_t key, idp_request *q, ids_asker asker) {
     idp_request asked = *q;
     asked.token = world_token(w, q->token);
     ids_call call = {&asked, w->keys[key].hash, w->now_ms, asker};
+    w->answered_before = w->shadows[key].state == IDP_STATE_COMPLETED;
     memset(&w->answer, 0, sizeof w->answer);
     w->error = IDP_OK;
     w->verdict =
         mutant_call(w->config.mutant, w->shard, &call, &w->answer, &w->error);
+    w->limited = ids_shard_limited(w->shard);
+    if (w->verdict == IDS_ANSWERED ||
+        (w->verdict == IDS_REFUSED && w->limited.limit != IDS_LIMIT_NONE)) {
+        world_quota_said(w, &asked, w->error, &w->answer);
+    }
 
     idp_answer answer = {0};
     idp_error error = IDP_OK;
@@ -333,7 +364,9 @@ bool world_drain(world *w) {
     start_step(w);
     world_trace(w, "at %llu the shard is drained",
                 (unsigned long long)w->now_ms);
+    w->draining = true;
     ids_shard_drain(w->shard, IDP_E_SHUTTING_DOWN, UINT32_MAX);
+    w->draining = false;
     idt_model_drain(w->model, IDP_E_SHUTTING_DOWN);
     return show_wakes(w, 0, w->shard_wakes.count) && compare_all(w, true);
 }

@@ -12,6 +12,7 @@
 #include "tests/lib/check.h"
 #include "tests/lib/model.h"
 #include "tests/sim/mutant.h"
+#include "tests/sim/quota.h"
 
 enum {
     WORLD_KEYS_MAX = 16,
@@ -27,6 +28,8 @@ typedef struct world_config {
     size_t result_bytes_max; /* <= WORLD_RESULT_MAX */
     uint32_t waiters_per_key_max;
     uint32_t waiters_max;
+    bool limited; /* namespaces are counted from the start, with these */
+    world_limits limits;
     bool memory_short; /* NO_MEMORY is an answer; else it is a difference */
     uint64_t fail_nth; /* this allocation fails, counted from the first; 0:
                         * none does */
@@ -47,6 +50,7 @@ typedef struct world_wake {
     ids_asker asker;
     uint32_t msgid;
     idp_error error;
+    ids_limit limit; /* that it is over */
     idp_answer answer;
     uint8_t result[WORLD_RESULT_MAX];
     bool matched;
@@ -80,7 +84,7 @@ typedef struct world_parked {
     bool used;
 } world_parked;
 
-typedef struct world {
+struct world {
     world_config config;
     ids_shard_config shard_config;
     ids_shard *shard;
@@ -105,12 +109,16 @@ typedef struct world {
     ids_verdict verdict;
     idp_answer answer;
     idp_error error;
+    ids_limited limited;
+    bool draining;
+    bool answered_before; /* it was asked before, and is told the same */
+    world_quota quota;
     bool failed;
     char failure[1024];
     bool tracing;
     char trace[WORLD_TRACE_LINES][WORLD_TRACE_COLUMNS];
     uint64_t traced;
-} world;
+};
 
 /* keys: WORLD_KEYS_MAX of them. False when the shard finds no memory even to
  * start. */
@@ -138,6 +146,9 @@ void world_oversleep(world *w, uint64_t to_ms);
  * and goes on with that one; waiters are drained first. buckets: how many the
  * walk shows at a time. */
 bool world_move(world *w, uint32_t buckets);
+
+/* Other limits hold from now on: a reload. */
+bool world_limit(world *w, const world_limits *limits);
 
 /* What all its shards have counted: outcomes, refusals, results dropped,
  * expired. */
