@@ -106,7 +106,7 @@ idp_reply_read_status idp_reply_open(const uint8_t *bytes, size_t len,
 size_t idp_reply_bytes_max(size_t result_bytes_max) {
     idp_answer replay = {.outcome = IDP_OUTCOME_REPLAY, .has_result = true};
     size_t answer = idp_answer_write_bound(&replay) + result_bytes_max;
-    size_t stats = idp_stats_write_bound(IDP_CONTAINER_ITEMS_MAX);
+    size_t stats = idp_stats_write_bound(IDP_STATS_MAX);
     size_t other =
         stats > IDP_REPLICATION_BYTES_MAX ? stats : IDP_REPLICATION_BYTES_MAX;
     return answer > other ? answer : other;

@@ -63,7 +63,12 @@ typedef struct idp_stat {
     uint64_t value;
 } idp_stat;
 
-/* count <= IDP_CONTAINER_ITEMS_MAX: the wire has no larger map. */
+/* The wire has no map of more than IDP_CONTAINER_ITEMS_MAX: what is over it
+ * stands in a map of its own, under the last name. */
+#define IDP_STATS_MAX  (2 * IDP_CONTAINER_ITEMS_MAX - 1)
+#define IDP_STATS_MORE "more"
+
+/* count <= IDP_STATS_MAX. */
 size_t idp_stats_write_bound(size_t count);
 size_t idp_stats_write(uint8_t *to, size_t cap, uint32_t msgid,
                        const idp_stat *stats, size_t count);

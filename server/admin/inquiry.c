@@ -16,7 +16,7 @@
 /* Besides the counters: what the whole node knows. */
 #define NODE_ROWS       12
 
-static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_CONTAINER_ITEMS_MAX,
+static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_STATS_MAX,
               "the wire has no larger map");
 
 /* Answers ------------------------------------------------------------------ */

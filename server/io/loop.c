@@ -4,7 +4,7 @@
 
 #include "server/io/barrier.h"
 #include "server/net/due.h"
-#include "server/net/socket.h"
+#include "server/net/receive.h"
 #include "server/os/clock.h"
 #include "server/storage/store.h"
 
@@ -242,6 +242,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                           .mailbox = &config->server->mailboxes[config->index],
                           .places = config->places,
                           .tls = config->tls,
+                          .on_ready = ids_socket_on_ready,
                           .deadlines = {.idle_ms = config->idle_ms},
                           .linger_ms = LINGER_MS};
     loop->turn = (ids_turn){.worker = loop->worker,

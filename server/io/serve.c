@@ -77,6 +77,7 @@ static bool load_secret(process *s) {
 
 static bool open_tls(process *s) {
     char why[IDS_TLS_WHY_BYTES];
+    randombytes_buf(s->tls.sources.key, sizeof s->tls.sources.key);
     return !s->config->tls_cert || ids_tls_open(&s->tls, s->config, why) ||
            complain("TLS can't be had", "--tls-cert, --tls-key, --tls-ca", why);
 }
@@ -339,6 +340,13 @@ static void announce(const process *s, uint64_t memory) {
     fflush(stdout);
 }
 
+/* The first loop's, and one for the whole node. */
+static void tell_certificate(process *s) {
+    if (s->config->tls_cert)
+        s->loops[0].worker->counters.of[IDS_TLS_CERTIFICATE_END_S] =
+            (uint64_t)ids_tls_end_s(&s->tls);
+}
+
 static void release(process *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
@@ -397,6 +405,7 @@ int ids_serve(const ids_config *config) {
     if (!start_server(s, memory))
         return give_up_start(s);
     announce(s, memory);
+    tell_certificate(s);
     doubt_clock();
     ids_notify_ready();
     ids_loop_run(&s->loops[0]);

@@ -98,7 +98,8 @@ static const char *overdue(const ids_net *net, ids_socket *socket) {
     ids_deadline *own = &socket->deadline;
     uint64_t now_ms = net->worker->now_ms;
     uint64_t age_ms = now_ms - own->begun_ms;
-    if (conn->reading.surplus || ids_conn_is_closing(conn) || conn->ended ||
+    if (socket->handshake.state || conn->reading.surplus ||
+        ids_conn_is_closing(conn) || conn->ended ||
         conn->life == IDS_CONN_MOVING)
         return NULL; /* others see to these */
     if (!conn->reading.admitted)

@@ -2,7 +2,7 @@
 /* due.c -- see due.h. */
 #include "server/net/due.h"
 
-#include "server/net/socket.h"
+#include "server/net/receive.h"
 
 /* Connections closed in one turn because their time is up. */
 #define CLOSED_A_TURN 64
@@ -24,6 +24,8 @@ uint64_t ids_due_next_ms(const ids_net *net) {
     uint64_t due_ms = earlier_of(due_of(&net->stalled, IDS_TAKEN_MS),
                                  due_of(&net->lingering, net->linger_ms));
     due_ms = earlier_of(due_ms, due_of(&net->surplus, IDS_SURPLUS_MS));
+    due_ms = earlier_of(
+        due_ms, ids_handshakes_due_ms(&net->handshakes, net->worker->now_ms));
     return earlier_of(due_ms, ids_deadline_next_ms(net));
 }
 
@@ -37,6 +39,8 @@ void ids_due_do(ids_net *net) {
     for (; left && due_of(&net->lingering, net->linger_ms) <= now_ms; left--)
         ids_socket_close(first_of(&net->lingering),
                          "the client does not close");
+    if (ids_handshakes_due_ms(&net->handshakes, now_ms) <= now_ms)
+        ids_sockets_shake(net);
     if (ids_deadline_next_ms(net) <= now_ms)
         ids_deadline_look(net);
 }

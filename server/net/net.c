@@ -40,6 +40,7 @@ void ids_net_wake_up(ids_net *net) {
     if (net->awake)
         return;
     net->awake = true;
+    net->shaken = 0;
     ids_mailbox_awake(net->mailbox);
     ids_net_read_clock(net);
     look_for_gap(net);

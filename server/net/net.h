@@ -10,6 +10,7 @@
 
 #include "server/line/line.h"
 #include "server/net/deadline.h"
+#include "server/net/handshakes.h"
 #include "server/net/places.h"
 #include "server/net/tls.h"
 #include "server/node/turn.h"
@@ -26,6 +27,9 @@ typedef struct ids_net {
     ids_repl *repl;     /* NULL: the node has no peer */
     ids_tls *tls;       /* of the whole server; NULL: there is no certificate */
     uint8_t *sealing;   /* seal.c's; NULL: nobody needed it yet */
+    ids_handshakes handshakes;
+    uint32_t shaken;     /* reads of handshakes, this turn */
+    uv_poll_cb on_ready; /* ids_socket_on_ready */
     bool awake;
     uint64_t gaps; /* of the clock, as it has seen them */
     ids_deadlines deadlines;

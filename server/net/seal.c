@@ -62,15 +62,28 @@ static const char *refusal(const ids_tls *tls, ids_seal *seal) {
 /* Hands are shaken. Who is not to be served hears so at its first request. */
 static void greet(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
-    seal->is_up = true;
+    uint64_t *counters = net->worker->counters.of;
     const char *why = refusal(net->tls, seal);
+    seal->is_up = true;
+    counters[IDS_TLS_HANDSHAKES_TOTAL]++;
+    counters[IDS_TLS_RESUMED_TOTAL] += idp_tls_resumed(seal->tls);
+    counters[IDS_TLS_UNVERIFIED_TOTAL] += why != NULL;
     if (why)
         ids_conn_refuse(conn, why);
 }
 
-static ids_opened fail(ids_conn *conn) {
-    ids_log_who(IDS_LOG_WARN, "TLS failed", &conn->who,
-                idp_tls_why_of(conn->seal->tls));
+static ids_counter counter_of(idp_tls_fault fault) {
+    if (fault == IDP_TLS_REFUSED)
+        return IDS_TLS_REFUSED_TOTAL;
+    if (fault == IDP_TLS_CUT_OFF)
+        return IDS_TLS_CUT_OFF_TOTAL;
+    return fault == IDP_TLS_FLOOD ? IDS_TLS_FLOODS_TOTAL : IDS_TLS_BROKEN_TOTAL;
+}
+
+static ids_opened fail(ids_net *net, const ids_conn *conn) {
+    const idp_tls *tls = conn->seal->tls;
+    net->worker->counters.of[counter_of(idp_tls_fault_of(tls))]++;
+    ids_log_who(IDS_LOG_WARN, "TLS failed", &conn->who, idp_tls_why_of(tls));
     return IDS_OPENED_FAILED;
 }
 
@@ -80,7 +93,7 @@ static ids_opened opened_of(ids_net *net, ids_conn *conn, bool was_up) {
     if (ids_seal_waits(seal))
         ids_worker_mark(net->worker, conn);
     if (state == IDP_TLS_FAILED)
-        return fail(conn);
+        return fail(net, conn);
     if (state == IDP_TLS_ENDED)
         return IDS_OPENED_ENDED;
     return seal->is_up && !was_up ? IDS_OPENED_GREETED : IDS_OPENED;
@@ -123,6 +136,10 @@ ids_opened ids_seal_cut(ids_net *net, ids_conn *conn) {
 }
 
 /* What leaves -------------------------------------------------------------- */
+
+uint64_t ids_seal_records(const ids_seal *seal) {
+    return idp_tls_records(seal->tls);
+}
 
 bool ids_seal_waits(const ids_seal *seal) {
     return seal->out_at < seal->out.len || idp_tls_wants_write(seal->tls);

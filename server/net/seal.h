@@ -50,6 +50,9 @@ void ids_seal_sent(ids_net *net, ids_conn *conn, idp_slice out, size_t sent);
 /* We say no more, as an orderly end; true: that is to be sent yet. */
 bool ids_seal_close(ids_seal *seal);
 
+/* Whole records that have come. */
+uint64_t ids_seal_records(const ids_seal *seal);
+
 /* Something of it waits to be sent. */
 bool ids_seal_waits(const ids_seal *seal);
 

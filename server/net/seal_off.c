@@ -90,6 +90,11 @@ bool ids_seal_close(ids_seal *seal) {
     return seal != NULL;
 }
 
+uint64_t ids_seal_records(const ids_seal *seal) {
+    assert(!seal);
+    return seal != NULL;
+}
+
 bool ids_seal_waits(const ids_seal *seal) {
     assert(!seal);
     return seal != NULL;

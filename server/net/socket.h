@@ -9,6 +9,13 @@
 
 #include "server/net/net.h"
 
+/* Among which of its loop's connections by TCP, where there is TLS. */
+typedef enum ids_counts_as {
+    IDS_COUNTS_AS_NONE,
+    IDS_COUNTS_AS_TLS,
+    IDS_COUNTS_AS_PLAIN
+} ids_counts_as;
+
 typedef struct ids_socket {
     uv_poll_t poll;
     ids_net *net;
@@ -18,10 +25,12 @@ typedef struct ids_socket {
     bool blocked; /* the socket took no more */
     bool is_plain; /* nothing is opened, nothing sealed; false: it is, or the
                     * first byte will tell */
+    uint8_t counts_as;      /* ids_counts_as */
     size_t discarded_bytes; /* while lingering */
     ids_list *list;         /* of the loop's waits; NULL: in none */
     ids_listed in_list;
     ids_deadline deadline;
+    ids_handshake handshake;
     size_t taken;      /* by a client in stalled, since then */
     uint64_t since_ms; /* it is in the list, or last made progress */
     bool postponed;    /* to the next turn, with these events */
@@ -32,6 +41,14 @@ typedef struct ids_socket {
 /* Watches the connection's descriptor; where that fails the connection is
  * dead and closed with the next settling. */
 void ids_socket_open(ids_net *net, ids_conn *conn);
+
+/* It was not counted yet. */
+void ids_socket_count(ids_socket *socket, ids_counts_as as);
+
+/* It is served in the next turn, as if these events came then. Taken, it does
+ * not wait any more; for 0 it did not. */
+void ids_socket_postpone(ids_socket *socket, int events);
+int ids_socket_take_postponed(ids_socket *socket);
 
 /* Closes now; why: for the log, at debug. */
 void ids_socket_close(ids_socket *socket, const char *why);
@@ -45,13 +62,8 @@ void ids_socket_discard(ids_net *net, ids_conn *conn);
 /* All of a loop's -----------------------------------------------------------
  *
  * flush: whatever connections the worker has marked are sent, closed or moved.
- * serve_postponed: those that an earlier turn had no time for, in the order in
- * which they came: none waits for more than its turn, however much others
- * bring. drain: what has come is read a last time, and each is closed when its
- * replies left. close: all, now. */
+ * close: all, now. */
 void ids_sockets_flush(ids_net *net);
-void ids_sockets_serve_postponed(ids_net *net);
-void ids_sockets_drain(ids_net *net);
 void ids_sockets_close(ids_net *net);
 
 #endif

@@ -38,14 +38,13 @@ bool ids_tls_open(ids_tls *tls, const ids_config *config,
         idp_tls_context_drop(context);
         return false;
     }
-    *tls = (ids_tls){
-        .is_required = config->tls == IDS_TLS_REQUIRED,
-        .asks = config->tls_clients > IDS_TLS_CLIENTS_NO ||
-                (config->peer_tls == IDS_TLS_PEERS_ON && ca_of(config) != NULL),
-        .demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED,
-        .peer_tls = config->peer_tls,
-        .context = context,
-        .peers = peers};
+    tls->is_required = config->tls == IDS_TLS_REQUIRED;
+    tls->asks = config->tls_clients > IDS_TLS_CLIENTS_NO ||
+                (config->peer_tls == IDS_TLS_PEERS_ON && ca_of(config) != NULL);
+    tls->demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED;
+    tls->peer_tls = config->peer_tls;
+    tls->context = context;
+    tls->peers = peers;
     pthread_mutex_init(&tls->lock, NULL);
     return true;
 }

@@ -6,6 +6,7 @@
 #define IDS_TLS_H
 
 #include "server/admin/config.h"
+#include "server/net/sources.h"
 #include "server/peer/endpoint.h"
 
 #include <pthread.h>
@@ -38,6 +39,7 @@ typedef struct ids_tls {
     bool asks;        /* for a client's certificate */
     bool demands;     /* one that is good */
     ids_tls_peers peer_tls;
+    ids_sources sources;
     /* The lock's: taken once a connection, and at a reload. */
     pthread_mutex_t lock;
     struct idp_tls_context *context;

@@ -22,6 +22,19 @@
     X(LOG_LINES_LOST_TOTAL, "log_lines_lost_total")               \
     X(LOG_LINES_HELD_TOTAL, "log_lines_held_back_total")          \
     X(CLOSED_BY_TIME_TOTAL, "connections_closed_by_time_total")   \
+    X(TLS_CONNECTIONS, "tls_connections")                         \
+    X(PLAIN_CONNECTIONS, "plain_connections")                     \
+    X(TLS_HANDSHAKES_TOTAL, "tls_handshakes_total")               \
+    X(TLS_RESUMED_TOTAL, "tls_resumed_total")                     \
+    X(TLS_REFUSED_TOTAL, "tls_refused_total")                     \
+    X(TLS_CUT_OFF_TOTAL, "tls_cut_off_total")                     \
+    X(TLS_BROKEN_TOTAL, "tls_broken_total")                       \
+    X(TLS_FLOODS_TOTAL, "tls_floods_total")                       \
+    X(TLS_LATE_TOTAL, "tls_late_total")                           \
+    X(TLS_CROWDED_OUT_TOTAL, "tls_crowded_out_total")             \
+    X(TLS_UNVERIFIED_TOTAL, "tls_unverified_total")               \
+    X(PLAIN_REFUSED_TOTAL, "plain_refused_total")                 \
+    X(TLS_CERTIFICATE_END_S, "tls_certificate_end_s")             \
     X(RECORDS, "records")                                         \
     X(WAITERS, "waiters")                                         \
     X(MEMORY_BYTES, "memory_bytes")                               \

@@ -104,6 +104,11 @@ function readStats(result) {
   if (!(result instanceof Map)) throw new Garbled();
   const made = {};
   for (const [name, value] of result) {
+    if (value instanceof Map) { // what one map has no room for
+      Object.defineProperties(
+        made, Object.getOwnPropertyDescriptors(readStats(value)));
+      continue;
+    }
     Object.defineProperty(made, name, {
       value: number(value), enumerable: true, configurable: true,
       writable: true,

@@ -134,26 +134,31 @@ Test(reply, stats_there_and_back) {
 }
 
 Test(reply, stats_as_many_as_the_wire_takes_fit_and_text_is_skipped) {
-    idp_stat stats[IDP_CONTAINER_ITEMS_MAX];
+    idp_stat stats[IDP_STATS_MAX];
     char longest[IDP_STAT_NAME_BYTES_MAX + 1] = {0};
     memset(longest, 'n', IDP_STAT_NAME_BYTES_MAX);
-    for (size_t i = 0; i < IDP_CONTAINER_ITEMS_MAX; i++) {
+    for (size_t i = 0; i < IDP_STATS_MAX; i++) {
         stats[i] = (idp_stat){longest, UINT64_MAX};
     }
-    static uint8_t bytes[8192];
+    static uint8_t bytes[16384];
     idp_reply reply;
     size_t frame_bytes;
-    size_t len = idp_stats_write(bytes, sizeof bytes, UINT32_MAX, stats,
-                                 IDP_CONTAINER_ITEMS_MAX);
+    size_t len =
+        idp_stats_write(bytes, sizeof bytes, UINT32_MAX, stats, IDP_STATS_MAX);
     cr_assert_gt(len, 0);
     cr_assert_eq(idp_reply_open(bytes, len, idp_reply_bytes_max(0), &reply,
                                 &frame_bytes),
                  IDP_REPLY_WHOLE);
 
-    len = notation("{3 'a' 'text' 'b' [1 - 'c' i5", bytes, sizeof bytes);
     idp_slice name;
     uint64_t value;
-    size_t at = 0;
+    size_t at = 0, read = 0;
+    while (idp_stats_next(reply.result, &at, &name, &value))
+        read++;
+    cr_assert_eq(read, IDP_STATS_MAX);
+
+    len = notation("{3 'a' 'text' 'b' [1 - 'c' i5", bytes, sizeof bytes);
+    at = 0;
     cr_assert(idp_stats_next((idp_slice){bytes, len}, &at, &name, &value));
     cr_assert_eq(name.ptr[0], 'c');
     cr_assert_eq(value, 5);

@@ -69,8 +69,8 @@ static size_t error_again(const idp_reply *reply, const asked *last,
 }
 
 static size_t stats_again(const idp_reply *reply, uint8_t *to, size_t cap) {
-    static char names[64][65];
-    idp_stat stats[64];
+    static char names[IDP_STATS_MAX + 1][IDP_STAT_NAME_BYTES_MAX + 1];
+    idp_stat stats[IDP_STATS_MAX + 1];
     idp_slice name;
     size_t count = 0;
     for (size_t at = 0;

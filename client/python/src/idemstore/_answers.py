@@ -236,7 +236,13 @@ def _read_peek(result: Any) -> Record:
 def _read_stats(result: Any) -> Dict[str, int]:
     if type(result) is not dict:
         raise Garbled
-    return {_text(name): _number(value) for name, value in result.items()}
+    made: Dict[str, int] = {}
+    for name, value in result.items():
+        if type(value) is dict:  # what one map has no room for
+            made.update(_read_stats(value))
+        else:
+            made[_text(name)] = _number(value)
+    return made
 
 
 def read(method: str, result: Any) -> Any:

@@ -182,7 +182,11 @@ final class Wire {
     private static Map<String, Long> stats(Object result) throws Garbled {
         Map<String, Long> made = new LinkedHashMap<>();
         for (Map.Entry<?, ?> one : ((Map<?, ?>) result).entrySet()) {
-            made.put((String) one.getKey(), number(one.getValue()));
+            if (one.getValue() instanceof Map) {
+                made.putAll(stats(one.getValue())); // one map has no room
+            } else {
+                made.put((String) one.getKey(), number(one.getValue()));
+            }
         }
         return made;
     }
