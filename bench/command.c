@@ -107,8 +107,12 @@ static void add_idem(idb_command *c, const idb_server *server,
             (const char *const[]){path, "--listen", listen_at, "--threads",
                                   threads, "--max-connections", clients, NULL});
     add_idem_keeping(c, server, node);
+    bool has_link = spec->tls && spec->replication > IDB_REPLICATION_NONE;
     if (spec->tls)
-        add_tls(c, server, "--tls-cert", "--tls-key", NULL);
+        add_tls(c, server, "--tls-cert", "--tls-key",
+                has_link ? "--peer-ca" : NULL);
+    if (has_link)
+        add_all(c, (const char *const[]){"--peer-tls", "on", NULL});
 }
 
 /* Its log is not rewritten meanwhile, and a replica is never given up. */
