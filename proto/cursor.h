@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cursor.h -- the one way to read MessagePack: a bounded cursor.
  *
- * Inside proto only. A read either succeeds and moves on, or fails; then the
- * cursor's place is not to be relied on. Nothing is read past end, and no
- * announced length is believed before its bytes are there. */
+ * For proto, and where the client reads bytes of its own. A read either
+ * succeeds and moves on, or fails; then the cursor's place is not to be relied
+ * on. Nothing is read past end, and no announced length is believed before its
+ * bytes are there. */
 #ifndef IDP_CURSOR_H
 #define IDP_CURSOR_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* put.h -- the one way to write MessagePack: stores at a pointer that moves.
  *
- * Inside proto only. The caller has checked, once per message, that the room
- * is there. Integers take their shortest form. */
+ * For proto, and where the client packs bytes of its own. The caller has
+ * checked, once per message, that the room is there. Integers take their
+ * shortest form. */
 #ifndef IDP_PUT_H
 #define IDP_PUT_H
 

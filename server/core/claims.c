@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* claims.c -- the state machine: what one call does to one record.
  *
- * Pure. Each function is a few rows of the table in the design: the state as
- * of now, the call, the answer. Waiters are shard.c's business. */
+ * Pure. Each function is a few rows of the state machine's table: the state as
+ * of now, the call, the answer (tests/conformance has a story for each row).
+ * Waiters are shard.c's business. */
 #include "server/core/claims.h"
 
 #include <assert.h>

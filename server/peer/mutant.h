@@ -6,7 +6,7 @@
 #ifndef IDS_PEER_MUTANT_H
 #define IDS_PEER_MUTANT_H
 
-/* The rules of the design, then halves of them and other ways to go wrong. */
+/* The rules of README.md, then halves of them and other ways to go wrong. */
 #define IDS_RULES(X)                                                           \
     X(NONE, "none")                                                            \
     X(R1, "R1")                                                                \

@@ -12,12 +12,12 @@
  * the primary: the one *upstream*.
  *
  * Threads: none of its own. A host with several puts one monitor around the
- * whole ids_peer: every call below, and every look at gates[k], a progress or a
- * link, is made within it. But rings[k] and the senders of loop k are that
- * loop's own: it puts its changes into the ring (ids_peer_keep) and makes
- * frames (ids_sender_next) while others are inside, and says in there how far
- * it is (ids_peer_took). A callback of ids_peer_host is called within it, too:
- * it may not block, and may not call back in here except where it says so.
+ * whole ids_peer: every call below, and every look at a commit index, a
+ * progress or a link, is made within it. But rings[k] and the senders of loop k
+ * are that loop's own: it puts its changes into the ring (ids_peer_keep) and
+ * makes frames (ids_sender_next) while others are inside, and says in there how
+ * far it is (ids_peer_took). A callback of ids_peer_host is called within it,
+ * too: it may not block, and may not call back in here except where it says so.
  * now_ms is the same clock for all calls and never goes back; a thread that
  * comes late with an earlier time does no harm.
  *
@@ -146,7 +146,7 @@ typedef struct ids_follower {
     ids_endpoint at; /* where it is reached, as it said last; or empty */
     char host[IDS_ENDPOINT_BYTES]; /* from where it came last */
     ids_member joiner;       /* joining: who it is, also once it is gone */
-    bool joining;            /* gates wait for it, it is no member yet */
+    bool joining;            /* it is waited for, but no member yet */
     bool reported;           /* ADMIT was said in this session */
     bool report_is_recorded; /* and the member has it on record */
     bool had_session;        /* it has had one since this node leads */
@@ -189,7 +189,7 @@ typedef struct ids_peer {
     uint32_t link_count, link_cap;
     uint64_t accepted; /* links, in all */
     /* One more as a session begins or ends, and as somebody joins or does not:
-     * then each loop has to look at its gate. */
+     * then each loop has to look at its commit index. */
     uint64_t news;
     /* Who had a session with this node last, whichever of the two led. */
     ids_member other;
@@ -283,8 +283,8 @@ ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms);
  * server/journal/change writes it; its bytes are copied. Numbers come one by
  * one, behind the one that host.lead returned. took, within it and on the same
  * loop: now they count, and its senders hear what the node knows. It comes
- * before any reply of those changes asks the gate, before a frame of them is
- * made, and before input and pump of the loop's links. */
+ * before any reply of those changes asks the commit index, before a frame of
+ * them is made, and before input and pump of the loop's links. */
 void ids_peer_keep(ids_peer *peer, uint32_t loop, uint64_t number,
                    idp_slice encoded);
 void ids_peer_took(ids_peer *peer, uint32_t loop);
@@ -292,8 +292,8 @@ void ids_peer_took(ids_peer *peer, uint32_t loop);
 /* May a call be carried out, and a reply leave that waits for nothing?
  * IDP_OK, NOT_PRIMARY, UNREPLICATED. shows: it can't change anything (peek).
  * For a node that does not lead no reply to a call may leave at all; for one
- * that does, ids_commit_index_watermark(&peer->gates[loop]) says up to which
- * change, and ids_commit_index_left is told in the same stay within the
+ * that does, ids_commit_index_watermark(&peer->commit_indexes[loop]) says up to
+ * which change, and ids_commit_index_left is told in the same stay within the
  * monitor. */
 idp_error ids_peer_serves(const ids_peer *peer, bool shows);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* primary.c -- a node as primary: its in-sync set, its gates, what it says to
- * its followers and hears of them.
+/* primary.c -- a node as primary: its in-sync set, its commit indexes, what it
+ * says to its followers and hears of them.
  *
- * Pure. What it waits for in the gates of its loops is only ever made less by
+ * Pure. What its commit indexes wait for is only ever made less by
  * a recorded decision (R3). */
 #include "server/peer/halves.h"
 
@@ -198,7 +198,7 @@ static void raise(uint64_t *number, uint64_t to) {
         *number = to;
 }
 
-/* The member's acknowledgements move its number in the gate; a joining one's
+/* The member's acknowledgements move its number in the index; a joining one's
  * are waited for, too, but move nothing yet. */
 static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
                 const ids_pf *frame) {

@@ -13,8 +13,9 @@
  *                                       98  u8  length, the other's address
  *    354  u8  length, this node's name   418  u8  length, the replica's name
  *    482  u64 the highest epoch that this node led in
- *    490  u8  mode of replication, u8 had a data folder: 0 not known, 1 no, 2
- * yes 492  u64 which file this is, u64 which the lock beside it is
+ *    490  u8  mode of replication
+ *    491  u8  had a data directory: 0 not known, 1 no, 2 yes
+ *    492  u64 which file this is, u64 which the lock beside it is
  *    508  zeros
  *    512  u64 epoch in which the history began, u8 an operator
  *         began it, and zeros up to its size

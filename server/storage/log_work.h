@@ -4,8 +4,8 @@
  *
  *     loop         -> log thread    a batch
  *     loop         -> disk thread   a task of a snapshot
- *     log thread   -> disk thread   a sync, and the next segment; both come
- * back both threads -> loop          news
+ *     log thread   -> disk thread   a sync, the next segment: both come back
+ *     both threads -> loop          news
  *
  * Each is one place: who gives fills it when it is free, who takes empties it.
  * The log thread never waits for a task. */
