@@ -71,12 +71,6 @@ static uint64_t look_at_commit_index(ids_repl *repl, const ids_peer *peer) {
     return watermark;
 }
 
-static ids_peer_conn *take_new(ids_repl *repl) {
-    ids_peer_conn *first = repl->to_open;
-    repl->to_open = NULL;
-    return first;
-}
-
 /* The steps outside -------------------------------------------------------- */
 
 static void fail_stalled(ids_repl *repl) {
@@ -111,11 +105,6 @@ static void open_new(ids_repl *repl, ids_peer_conn *conn) {
             idp_bytes_free(&early);
         }
     }
-}
-
-static void flush_clients(ids_repl *repl) {
-    const ids_node_host *host = &repl->replicator->host;
-    host->flush(host->ctx, repl->worker->index);
 }
 
 /* The order of a turn's end ------------------------------------------------ */
@@ -177,7 +166,8 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
     assert(ids_change_buffer_is_empty(&worker->change_buffer));
     assert(worker->role_state.role == IDS_FOLLOWS || peer->leading);
     behind.watermark = look_at_commit_index(repl, peer);
-    behind.open = take_new(repl);
+    behind.open = repl->to_open;
+    repl->to_open = NULL;
     ids_intake_look(&repl->intake, peer);
     repl->is_slow = ids_peer_is_slow(peer);
     ids_replicator_leave(repl);
@@ -188,6 +178,7 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
  * leave. */
 static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
                           idp_slice bytes) {
+    const ids_node_host *host = &repl->replicator->host;
     ids_worker *worker = repl->worker;
 
     assert(!repl->is_quiet);
@@ -222,7 +213,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
      * for. */
     ids_staging_tidy(worker);
 
-    flush_clients(repl);
+    host->flush(host->ctx, worker->index);
     open_new(repl, behind.open);
 }
 

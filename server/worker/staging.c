@@ -62,7 +62,7 @@ void ids_staging_swap(ids_worker *worker) {
 
 void ids_staging_tidy(ids_worker *worker) {
     ids_staging *copy = &worker->staging;
-    if (worker->role_state.role != IDS_FOLLOWS)
+    if (copy->staged && worker->role_state.role != IDS_FOLLOWS)
         ids_staging_drop(worker);
     for (int i = 0; i < IDS_STAGING_RETIRED_MAX; i++) {
         ids_shard *shard = copy->retired[i];
