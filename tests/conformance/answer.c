@@ -40,20 +40,6 @@ static bool wrong(const matching *m, const char *what) {
     return false;
 }
 
-static bool next_word(const char **at, char word[WORD_MAX]) {
-    while (**at == ' ') {
-        (*at)++;
-    }
-    size_t len = 0;
-    bool quoted = false;
-    while (**at && (quoted || **at != ' ') && len < WORD_MAX - 1) {
-        quoted ^= **at == '"';
-        word[len++] = *(*at)++;
-    }
-    word[len] = 0;
-    return len > 0;
-}
-
 /* --- one field --------------------------------------------------------- */
 
 /* $t2 or $t2>$t1: the first is bound where it is new. */
@@ -204,7 +190,7 @@ static bool find_field(const shape *s, const char *name, idt_cursor cursor,
 static bool match_fields(const shape *s, const char *words, const matching *m,
                          idt_cursor cursor, bool peek) {
     char word[WORD_MAX];
-    while (next_word(&words, word)) {
+    while (story_word(&words, word, sizeof word)) {
         char *equals = strchr(word, '=');
         if (!equals) {
             return wrong(m, "the story's words make no sense");
@@ -232,7 +218,7 @@ static bool match_outcome(const char *words, const matching *m,
                           idt_cursor cursor, bool peek) {
     char outcome[WORD_MAX];
     idt_item array, item, fields = {.kind = IDT_NIL};
-    next_word(&words, outcome);
+    story_word(&words, outcome, sizeof outcome);
     const shape *s = find_shape(outcome);
     if (!s && !peek) {
         return wrong(m, "the story's words make no sense");
@@ -260,8 +246,8 @@ static bool match_outcome(const char *words, const matching *m,
 static bool match_error(const char *words, const matching *m,
                         const idt_item *item) {
     char word[WORD_MAX];
-    next_word(&words, word); /* "error" */
-    next_word(&words, word);
+    story_word(&words, word, sizeof word); /* "error" */
+    story_word(&words, word, sizeof word);
     size_t len = strlen(word);
     if (item->kind != IDT_STR) {
         return wrong(m, "the error is not a str");

@@ -45,14 +45,13 @@ uint64_t story_ms(const story_clock *clock, uint64_t ms) {
 
 /* --- words ------------------------------------------------------------- */
 
-/* The next word, its quotes kept; false at the end. */
-static bool next_word(const char **at, char word[WORD_MAX]) {
+bool story_word(const char **at, char *word, size_t word_max) {
     while (**at == ' ') {
         (*at)++;
     }
     size_t len = 0;
     bool quoted = false;
-    while (**at && (quoted || **at != ' ') && len < WORD_MAX - 1) {
+    while (**at && (quoted || **at != ' ') && len < word_max - 1) {
         quoted ^= **at == '"';
         word[len++] = *(*at)++;
     }
@@ -136,7 +135,7 @@ static bool take_params(const char *words, const method *m,
                         const story_vars *vars, const story_clock *clock,
                         given *g) {
     char word[WORD_MAX];
-    while (next_word(&words, word)) {
+    while (story_word(&words, word, sizeof word)) {
         char *equals = strchr(word, '=');
         if (!equals) {
             return false;
@@ -184,8 +183,10 @@ static void put_params(const method *m, const given *g, idt_buf *out) {
 bool story_call_pack(const char *words, uint32_t msgid, const story_vars *vars,
                      const story_clock *clock, idt_buf *out) {
     char name[WORD_MAX], ns[WORD_MAX], key[WORD_MAX];
-    const method *m = next_word(&words, name) ? find_method(name) : NULL;
-    if (!m || !next_word(&words, ns) || !next_word(&words, key)) {
+    const method *m =
+        story_word(&words, name, sizeof name) ? find_method(name) : NULL;
+    if (!m || !story_word(&words, ns, sizeof ns) ||
+        !story_word(&words, key, sizeof key)) {
         return false;
     }
     given g = {0};

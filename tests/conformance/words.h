@@ -20,6 +20,9 @@ typedef struct story_clock {
  * more; those are never waited for. */
 uint64_t story_ms(const story_clock *clock, uint64_t ms);
 
+/* The next word, its quotes kept, as much as fits; false at the end. */
+bool story_word(const char **at, char *word, size_t word_max);
+
 /* [0, msgid, method, params] of a call's words. method gets its name.
  * False when the words make no sense. */
 bool story_call_pack(const char *words, uint32_t msgid, const story_vars *vars,

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAID_MS = 60000 };
+enum { SAID_MS = 60000, PATIENCE_S = 120 };
 
 _Noreturn void e2e_fail(const char *file, int line, const char *what,
                         const char *format, ...) {
@@ -103,6 +103,8 @@ void daemon_start(daemon_t *one, const daemon_spec *spec) {
 
 int daemon_exit(daemon_t *one, unsigned seconds_max) {
     int status = 0;
+    if (seconds_max < PATIENCE_S)
+        seconds_max = PATIENCE_S;
     bool ended = child_wait(&one->child, &status, seconds_max);
     if (!ended)
         child_print_log(&one->child);
@@ -140,6 +142,18 @@ bool daemon_said(const daemon_t *one, const char *text) {
         e2e_sleep_ms(10);
     }
     return true;
+}
+
+void daemon_ends(int code, const char *saying, daemon_spec spec) {
+    daemon_t daemon;
+    spec.own_listen = true;
+    daemon_start(&daemon, &spec);
+    int got = daemon_exit(&daemon, PATIENCE_S);
+    if (got != code || !daemon_said(&daemon, saying))
+        child_print_log(&daemon.child);
+    CHECK(got == code, "%s: ends with %d, not %d", spec.flags[0], got, code);
+    CHECK(daemon_said(&daemon, saying), "it does not say \"%s\"", saying);
+    unlink(daemon.child.log_path);
 }
 
 /* The number behind name in a /proc file of "name number" lines. */

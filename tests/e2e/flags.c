@@ -15,22 +15,9 @@
 
 static const char *program;
 
-/* Starts with these flags; it must end by itself with this code and say so. */
-static void ends(int code, const char *saying, daemon_spec spec) {
-    daemon_t daemon;
-    spec.program = program;
-    spec.own_listen = true;
-    daemon_start(&daemon, &spec);
-    int got = daemon_exit(&daemon, 20);
-    if (got != code || !daemon_said(&daemon, saying))
-        child_print_log(&daemon.child);
-    CHECK(got == code, "%s: ends with %d, not %d", spec.flags[0], got, code);
-    CHECK(daemon_said(&daemon, saying), "it does not say \"%s\"", saying);
-    unlink(daemon.child.log_path);
-}
-
 #define ENDS(code, saying, ...) \
-    ends(code, saying, (daemon_spec){.flags = {__VA_ARGS__}})
+    daemon_ends(code, saying,   \
+                (daemon_spec){.program = program, .flags = {__VA_ARGS__}})
 
 static void bad_flags(void) {
     ENDS(64, "--frobnicate", "--frobnicate", "1");
@@ -218,7 +205,9 @@ static void ends_at_once(void) {
     kill(daemon.child.pid, SIGTERM);
     e2e_sleep_ms(200);
     kill(daemon.child.pid, SIGTERM);
-    daemon_exit(&daemon, 3);
+    daemon_exit(&daemon, 60);
+    CHECK(daemon_has_said(&daemon, "second signal: stopped at once"),
+          "the second SIGTERM is not told");
     wire_close(&w);
     unlink(daemon.child.log_path);
     puts("  a second SIGTERM ends it at once");

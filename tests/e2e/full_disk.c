@@ -117,23 +117,6 @@ static void done_is_there(const pair_node *node, const char *key) {
     wire_close(&w);
 }
 
-static void do_once(const pair_node *node, const char *key) {
-    wire w;
-    CHECK(wire_open(&w, node->port), "no connection");
-    e2e_do_once(&w, key, "paid");
-    wire_close(&w);
-}
-
-static int claim(const pair_node *node, const char *key) {
-    wire w;
-    idp_answer answer;
-    idp_request ask = ask_acquire(key, 60000, 60000);
-    CHECK(wire_open(&w, node->port), "no connection");
-    int code = wire_call(&w, &ask, &answer);
-    wire_close(&w);
-    return code;
-}
-
 static bool has(const pair_node *node, const char *name) {
     char path[400];
     snprintf(path, sizeof path, "%s/%s", node->data_dir, name);
@@ -142,12 +125,12 @@ static bool has(const pair_node *node, const char *name) {
 
 static void is_killed_and_starts_full(pair *p) {
     start(p, "2");
-    do_once(&p->a, "before");
+    pair_do_once(&p->a, "before");
     pair_kill(&p->a);
     fill();
     start(p, "2");
     done_is_there(&p->a, "before");
-    CHECK(claim(&p->a, "new") == IDP_E_NO_MEMORY, "a claim is taken");
+    CHECK(pair_claim(&p->a, "new") == IDP_E_NO_MEMORY, "a claim is taken");
     CHECK(!has(&p->a, "MANIFEST.new"), "MANIFEST.new is left");
     pair_kill(&p->a);
     puts("  a killed one starts on a full disk: segments that were not used "
@@ -232,7 +215,7 @@ static void a_snapshot_is_given_up(pair *p) {
     await_stat(&p->a, "snapshot_waits", 1);
     CHECK(daemon_stat(&p->a.daemon, "snapshots_given_up_total") > 0,
           "none is counted");
-    do_once(&p->a, "meanwhile");
+    pair_do_once(&p->a, "meanwhile");
     CHECK(rmdir(path) == 0, "%s", strerror(errno));
     await_stat(&p->a, "snapshot_waits", 0);
     CHECK(daemon_said(&p->a.daemon, "snapshot taken"), "none is taken");
@@ -245,7 +228,7 @@ static void a_snapshot_is_given_up(pair *p) {
 static void a_copy_waits(pair *p) {
     pair_start(p, &p->b, &p->a);
     pair_await_in_sync(&p->a);
-    do_once(&p->a, "for the copy");
+    pair_do_once(&p->a, "for the copy");
     pair_kill(&p->b);
     pair_kill(&p->a);
     leave_free(PLENTY);

@@ -50,6 +50,9 @@ void daemon_start(daemon_t *one, const daemon_spec *spec);
 void daemon_stop(daemon_t *one);
 /* Waits for its end and returns its exit code; 128 + n for a signal. */
 int daemon_exit(daemon_t *one, unsigned seconds_max);
+/* Starts with these flags, and own_listen; it must end by itself with this code
+ * and say so. */
+void daemon_ends(int code, const char *saying, daemon_spec spec);
 /* True when its log has this text. A line comes to the log some time after
  * what it is about, so it is waited for as long as a slow machine may need. */
 bool daemon_said(const daemon_t *one, const char *text);

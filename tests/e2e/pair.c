@@ -114,6 +114,23 @@ void pair_stop(pair_node *node) {
         daemon_stop(&node->daemon);
 }
 
+void pair_do_once(const pair_node *node, const char *key) {
+    wire w;
+    CHECK(wire_open(&w, node->port), "no connection");
+    e2e_do_once(&w, key, "paid");
+    wire_close(&w);
+}
+
+int pair_claim(const pair_node *node, const char *key) {
+    wire w;
+    idp_answer answer;
+    idp_request ask = ask_acquire(key, 60000, 60000);
+    CHECK(wire_open(&w, node->port), "no connection");
+    int code = wire_call(&w, &ask, &answer);
+    wire_close(&w);
+    return code;
+}
+
 void pair_report(const pair_node *node, idp_replication *report) {
     wire w;
     idp_request ask = {.method = IDP_REPLICATION};

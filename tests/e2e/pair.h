@@ -41,6 +41,11 @@ void pair_start_both(pair *p);
 void pair_kill(pair_node *node);
 void pair_stop(pair_node *node);
 
+/* Over connections of their own: a whole job, which must work; a claim, and
+ * wire_call's code. */
+void pair_do_once(const pair_node *node, const char *key);
+int pair_claim(const pair_node *node, const char *key);
+
 /* How replication stands; asked over a connection of its own. */
 void pair_report(const pair_node *node, idp_replication *report);
 

@@ -118,21 +118,9 @@ static void wrong_secret(pair *p) {
     pair_stop(&p->a);
 }
 
-static void ends(int code, const char *saying, daemon_spec spec) {
-    daemon_t daemon;
-    spec.program = program;
-    spec.own_listen = true;
-    daemon_start(&daemon, &spec);
-    int got = daemon_exit(&daemon, 20);
-    if (got != code || !daemon_said(&daemon, saying))
-        child_print_log(&daemon.child);
-    CHECK(got == code, "it ends with %d, not %d", got, code);
-    CHECK(daemon_said(&daemon, saying), "it does not say \"%s\"", saying);
-    unlink(daemon.child.log_path);
-}
-
 #define ENDS(code, saying, ...) \
-    ends(code, saying, (daemon_spec){.flags = {__VA_ARGS__}})
+    daemon_ends(code, saying,   \
+                (daemon_spec){.program = program, .flags = {__VA_ARGS__}})
 
 static void bad_pairs(pair *p) {
     static const char on[] = "127.0.0.1:0";

@@ -55,27 +55,17 @@ static void is_done(const pair_node *node, idp_method order,
     }
 }
 
-static int claim(const pair_node *node, const char *key) {
-    wire w;
-    idp_answer answer;
-    idp_request ask = ask_acquire(key, 60000, 60000);
-    CHECK(wire_open(&w, node->port), "no connection");
-    int code = wire_call(&w, &ask, &answer);
-    wire_close(&w);
-    return code;
-}
-
 static void a_detach(pair *p) {
     pair_kill(&p->b);
     is_full(&p->a);
     is_refused(&p->a, IDP_DETACH);
     CHECK(daemon_said(&p->a.daemon, "a decision can't be recorded"),
           "the log says nothing");
-    CHECK(claim(&p->a, "meanwhile") == IDP_E_UNREPLICATED,
+    CHECK(pair_claim(&p->a, "meanwhile") == IDP_E_UNREPLICATED,
           "a detach that was refused is in effect");
     has_room(&p->a);
     is_done(&p->a, IDP_DETACH, IDP_COMMAND_DETACHED);
-    CHECK(claim(&p->a, "alone") == 0, "it does not serve alone");
+    CHECK(pair_claim(&p->a, "alone") == 0, "it does not serve alone");
     puts("  a detach is refused, and done once there is room");
 }
 
@@ -91,7 +81,7 @@ static void an_admission(pair *p) {
         CHECK(report.in_sync_count == 1, "admitted, and not on record");
         e2e_sleep_ms(20);
     }
-    CHECK(claim(&p->a, "while it joins") == 0, "it does not serve");
+    CHECK(pair_claim(&p->a, "while it joins") == 0, "it does not serve");
     has_room(&p->a);
     pair_await_in_sync(&p->a);
     puts("  an admission is tried again until it is on record");
@@ -112,7 +102,7 @@ static void a_switchover(pair *p) {
     pair_await_in_sync(&p->b);
     is_full(&p->b);
     is_refused(&p->b, IDP_SWITCHOVER);
-    CHECK(claim(&p->b, "not handed over") == 0, "it does not go on");
+    CHECK(pair_claim(&p->b, "not handed over") == 0, "it does not go on");
     has_room(&p->b);
     is_done(&p->b, IDP_SWITCHOVER, IDP_COMMAND_SWITCHED);
     pair_await_role(&p->a, "primary");

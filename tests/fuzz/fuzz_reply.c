@@ -5,6 +5,7 @@
  * makes of them is the same after encoding and decoding again. */
 #include "proto/commands.h"
 #include "proto/reply.h"
+#include "tests/lib/same.h"
 
 #include <assert.h>
 #include <string.h>
@@ -12,20 +13,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 enum { REPLY_BYTES_MAX = 2048 };
-
-static bool answer_same(const idp_answer *a, const idp_answer *b) {
-    return a->outcome == b->outcome && a->state == b->state &&
-           a->previous == b->previous && a->class == b->class &&
-           a->kept == b->kept && a->has_result == b->has_result &&
-           a->attempt == b->attempt && a->token.epoch == b->token.epoch &&
-           a->token.sequence == b->token.sequence &&
-           a->lease_ms == b->lease_ms && a->lease_left_ms == b->lease_left_ms &&
-           a->age_ms == b->age_ms && a->ttl_left_ms == b->ttl_left_ms &&
-           a->result_bytes == b->result_bytes &&
-           a->result.len == b->result.len &&
-           (a->result.len == 0 ||
-            memcmp(a->result.ptr, b->result.ptr, a->result.len) == 0);
-}
 
 static bool answer_again(idp_method method, const idp_answer *from,
                          idp_answer *to, uint8_t *bytes, size_t cap) {
@@ -50,9 +37,9 @@ static void check_answer(idp_method method, idp_slice result) {
     }
     assert(answer_again(method, &answer, &again, first, sizeof first));
     assert(answer.outcome == IDP_OUTCOME_RECORD ||
-           answer_same(&answer, &again));
+           idt_answer_same(&answer, &again));
     assert(answer_again(method, &again, &third, second, sizeof second));
-    assert(answer_same(&again, &third));
+    assert(idt_answer_same(&again, &third));
 }
 
 static void check_hello(idp_slice result) {

@@ -3,6 +3,7 @@
  * what we write it unpacks. By seed, in shortest and in longer forms. */
 #include "proto/reply.h"
 #include "proto/request.h"
+#include "tests/lib/same.h"
 
 #include <criterion/criterion.h>
 #include <msgpack.h>
@@ -227,24 +228,6 @@ static void pack_request(packing *p, const idp_request *r) {
 
 /* Comparing --------------------------------------------------------------- */
 
-static bool slice_same(idp_slice a, idp_slice b) {
-    return a.len == b.len && (a.len == 0 || !memcmp(a.ptr, b.ptr, a.len));
-}
-
-static bool request_same(const idp_request *a, const idp_request *b) {
-    return a->method == b->method && a->msgid == b->msgid &&
-           slice_same(a->ns, b->ns) && slice_same(a->key, b->key) &&
-           slice_same(a->fingerprint, b->fingerprint) &&
-           slice_same(a->nonce, b->nonce) && slice_same(a->result, b->result) &&
-           a->token.epoch == b->token.epoch &&
-           a->token.sequence == b->token.sequence && a->ttl_ms == b->ttl_ms &&
-           a->lease_ms == b->lease_ms && a->wait_ms == b->wait_ms &&
-           a->on_orphan == b->on_orphan && a->class == b->class &&
-           a->unbind == b->unbind && a->accept_loss == b->accept_loss &&
-           a->has_shard == b->has_shard && a->shard == b->shard &&
-           slice_same(a->client, b->client) && slice_same(a->secret, b->secret);
-}
-
 /* Is it one whole object to msgpack-c? */
 static void check_unpacks(const uint8_t *bytes, size_t len, uint64_t seed) {
     msgpack_unpacked unpacked;
@@ -276,7 +259,7 @@ static void check_seed(uint64_t first, bool odd) {
     cr_assert_eq(is, IDP_READ_WHOLE, "seed %llu: %s", (unsigned long long)first,
                  fault.text);
     cr_assert_eq(frame_bytes, buffer.size);
-    cr_assert(request_same(&request, &read), "seed %llu",
+    cr_assert(idt_request_same(&request, &read), "seed %llu",
               (unsigned long long)first);
 
     uint8_t written[2048];
@@ -285,7 +268,7 @@ static void check_seed(uint64_t first, bool odd) {
     check_unpacks(written, len, first);
     is = idp_request_read(written, len, &limits, &read, &frame_bytes, &fault);
     cr_assert_eq(is, IDP_READ_WHOLE);
-    cr_assert(request_same(&request, &read), "seed %llu",
+    cr_assert(idt_request_same(&request, &read), "seed %llu",
               (unsigned long long)first);
     msgpack_sbuffer_destroy(&buffer);
 }

@@ -2,6 +2,7 @@
 /* test_reply.c -- replies: every outcome there and back, errors, and what a
  * later version may append. */
 #include "proto/reply.h"
+#include "tests/lib/same.h"
 #include "tests/unit/proto/notation.h"
 
 #include <criterion/criterion.h>
@@ -14,20 +15,6 @@ enum { REPLY_MAX = 4096 };
 /* What T means in the notation. */
 #define TOKEN \
     { 0x0102030405060708, 0x090a0b0c0d0e0f10 }
-
-static bool answer_same(const idp_answer *a, const idp_answer *b) {
-    return a->outcome == b->outcome && a->state == b->state &&
-           a->previous == b->previous && a->class == b->class &&
-           a->kept == b->kept && a->has_result == b->has_result &&
-           a->attempt == b->attempt && a->token.epoch == b->token.epoch &&
-           a->token.sequence == b->token.sequence &&
-           a->lease_ms == b->lease_ms && a->lease_left_ms == b->lease_left_ms &&
-           a->age_ms == b->age_ms && a->ttl_left_ms == b->ttl_left_ms &&
-           a->result_bytes == b->result_bytes &&
-           a->result.len == b->result.len &&
-           (a->result.len == 0 ||
-            !memcmp(a->result.ptr, b->result.ptr, a->result.len));
-}
 
 /* Each answer, who asked, and its bytes behind [1, 7, nil. */
 typedef struct sample {
@@ -143,7 +130,7 @@ Test(reply, every_outcome_is_read_back) {
         cr_assert_not(reply.is_error);
         cr_expect(idp_answer_read(samples[i].method, reply.result, &answer),
                   "%s", samples[i].bytes);
-        cr_expect(answer_same(&samples[i].answer, &answer), "%s",
+        cr_expect(idt_answer_same(&samples[i].answer, &answer), "%s",
                   samples[i].bytes);
     }
 }
