@@ -59,19 +59,29 @@ static const char *hint_of_connect(const ctl_ask *ask, int os_error) {
     }
 }
 
+static const char tls_hint[] =
+    "certificates stand in the URI: "
+    "idems://HOST/?ca=PATH&cert=PATH&key=PATH; verify=ca leaves the host's "
+    "name out, server_name=HOST is another one";
+
+/* It is not always for the secret. */
+static const char *hint_of_denied(const char *text) {
+    if (strstr(text, "certificate") || strstr(text, "idems://"))
+        return tls_hint;
+    return "the secret stands in the URI, idem://:SECRET@HOST/, in --server or "
+           "IDEMSTORE_URL; or there is a file with it: "
+           "idem://HOST/?secret_file=PATH";
+}
+
 /* What to do about it; NULL where the text says it. */
 static const char *hint_of(const ctl_ask *ask, const idem_error *err) {
     switch (err->code) {
     case IDEM_E_CONNECT:
         return hint_of_connect(ask, err->os_error);
     case IDEM_E_DENIED:
-        return "the secret stands in the URI, idem://:SECRET@HOST/, in "
-               "--server or IDEMSTORE_URL; or there is a file with it: "
-               "idem://HOST/?secret_file=PATH";
+        return hint_of_denied(err->text);
     case IDEM_E_TLS:
-        return "certificates stand in the URI: "
-               "idems://HOST/?ca=PATH&cert=PATH&key=PATH; verify=ca leaves the "
-               "host's name out, server_name=HOST is another one";
+        return tls_hint;
     case IDEM_E_NO_MEMORY:
         return "new keys are refused until old ones end; see idemctl stats, "
                "and --max-memory of idemstored";
