@@ -43,7 +43,7 @@ ssize_t conf_link_recv(conf_link *link, uint8_t *to, size_t room);
 /* Takes what has come, and does not look at it: whoever sent it is to find
  * that nothing at all comes back. */
 ssize_t conf_link_ignore(conf_link *link);
-/* All of it; by_byte: each byte of what travels on its own, after a pause. */
+/* All of it; by_byte: each byte of what travels on its own. */
 void conf_link_send(conf_link *link, const uint8_t *bytes, size_t len,
                     bool by_byte);
 /* Nothing has ended it over there. */
