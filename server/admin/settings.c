@@ -111,7 +111,7 @@ static void look_at_variable(const char *entry,
     const ids_config_row *rows = ids_config_rows(&count), *near = NULL;
     char name[IDS_CONFIG_KEY_BYTES], own[IDS_CONFIG_KEY_BYTES];
     size_t len = strcspn(entry, "="), best = SIZE_MAX;
-    if (strncmp(entry, IDS_CONFIG_VARIABLES, prefix) || len >= sizeof name)
+    if (strncmp(entry, IDS_CONFIG_VARIABLES, prefix) != 0 || len >= sizeof name)
         return;
     snprintf(name, sizeof name, "%.*s", (int)len, entry);
     for (size_t i = 0; i < count; i++) {
@@ -165,6 +165,8 @@ static bool take_flag(const ids_config_reader *reader, const ids_given *given,
     const ids_config_row *row = ids_config_find(flag, len);
     if (!row)
         return no_such_flag(reader, flag, len);
+    if (equals && !row->argument && row->reload == IDS_ONCE)
+        return ids_config_fail(reader, row, ": takes no argument");
     if (equals)
         return ids_config_set(reader, row, equals + 1);
     if (!row->argument)

@@ -55,7 +55,7 @@ Test(handshakes, one_source_can_not_shut_another_out) {
     for (int i = 0; i < 7; i++) {
         for (int one = 0; one < 8; one++) {
             int which = 100 + 8 * i + one;
-            if (!begins(which, (uint64_t)(10 + i), 7)) {
+            if (!begins(which, 10 + (uint64_t)i, 7)) {
                 cr_assert_eq(i, 6);
                 continue;
             }
