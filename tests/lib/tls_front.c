@@ -209,14 +209,16 @@ static void turn(tls_front *front) {
                                          .events = (short)(POLLIN | writes)};
     }
     poll(fds, 2 + 2 * PAIRS_MAX, 1000);
+    bool cuts = atomic_load(&front->cuts);
     for (int i = 0; i < PAIRS_MAX; i++) {
-        if (atomic_load(&front->cuts))
+        if (cuts)
             pair_end(&front->pairs[i]);
         else if (front->pairs[i].client >= 0)
             turn_pair(front, &front->pairs[i], fds[2 + 2 * i].revents,
                       fds[3 + 2 * i].revents);
     }
-    atomic_store(&front->cuts, false);
+    if (cuts)
+        atomic_store(&front->cuts, false);
     if (fds[0].revents != 0)
         take(front);
     uint64_t rung;
@@ -274,8 +276,11 @@ static void ring(tls_front *front) {
 }
 
 void front_cut(tls_front *front) {
+    const struct timespec a_while = {.tv_nsec = 1000000};
     atomic_store(&front->cuts, true);
     ring(front);
+    while (atomic_load(&front->cuts))
+        nanosleep(&a_while, NULL);
 }
 
 void front_stop(tls_front *front) {

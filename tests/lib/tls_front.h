@@ -24,7 +24,7 @@ uint16_t front_port(const tls_front *front);
  * certificate that was good. */
 uint32_t front_greeted(const tls_front *front);
 uint32_t front_verified(const tls_front *front);
-/* Each connection is cut, without a word. */
+/* Each connection is cut, without a word, when this returns. */
 void front_cut(tls_front *front);
 void front_stop(tls_front *front);
 
