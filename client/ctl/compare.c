@@ -15,20 +15,21 @@ typedef enum verdict { SAME, FIRST, SECOND, EACH, UNKNOWN } verdict;
 static const char *const words[] = {"same", "first", "second", "each",
                                     "unknown"};
 
+#define KEEP_THE_OTHER                                                      \
+    "with --accept-loss, keep a copy of the other one's folder, which may " \
+    "have what counts don't show, and start it as the replica"
+
 static const char *const sentences[] = {
-    "both hold the same records: take either",
-    "the first server holds more, by its counts and its last tokens: promote "
-    "that one with --accept-loss, keep a copy of the other one's folder, which "
-    "may have what counts don't show, and start it as the replica",
-    "the second server holds more, by its counts and its last tokens: promote "
-    "that one with --accept-loss, keep a copy of the other one's folder, which "
-    "may have what counts don't show, and start it as the replica",
-    "each holds something that the other one lacks: whichever is promoted, "
-    "what "
-    "only the other one has is lost; compare their folders with idemctl check, "
-    "and keep the other one",
-    "their records differ, and counts and tokens do not say which has more: "
-    "compare their folders with idemctl check"};
+    [SAME] = "both hold the same records: take either",
+    [FIRST] = ("the first server holds more, by its counts and its last "
+               "tokens: promote that one " KEEP_THE_OTHER),
+    [SECOND] = ("the second server holds more, by its counts and its last "
+                "tokens: promote that one " KEEP_THE_OTHER),
+    [EACH] = ("each holds something that the other one lacks: whichever is "
+              "promoted, what only the other one has is lost; compare their "
+              "folders with idemctl check, and keep the other one"),
+    [UNKNOWN] = ("their records differ, and counts and tokens do not say which "
+                 "has more: compare their folders with idemctl check")};
 
 typedef struct weight {
     bool first, second; /* it has something that the other one has not */

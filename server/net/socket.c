@@ -49,7 +49,7 @@ static void uncount(const ids_socket *socket) {
 void ids_socket_count(ids_socket *socket, ids_counts_as as) {
     uint64_t *of = socket->net->worker->counters.of;
     assert(socket->counts_as == IDS_COUNTS_AS_NONE);
-    socket->counts_as = as;
+    socket->counts_as = (uint8_t)as;
     of[IDS_TLS_CONNECTIONS] += as == IDS_COUNTS_AS_TLS;
     of[IDS_PLAIN_CONNECTIONS] += as == IDS_COUNTS_AS_PLAIN;
 }
