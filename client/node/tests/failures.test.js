@@ -53,7 +53,7 @@ function played(t, answer, hello = () => HELLO) {
 }
 
 test('nobody listens: CONNECT, unchanged, in good time', async (t) => {
-  const store = open(t, 'idem://127.0.0.1:9?timeout_ms=300');
+  const store = open(t, 'idem://127.0.0.1:9?timeout_ms=3000');
   await assert.rejects(store.acquire('k'), (why) => why.code === 'CONNECT' &&
     why.assume === 'unchanged' && why.endpoint === '127.0.0.1:9' &&
     /connection refused/.test(why.message) && why.nonce.length === 16);
@@ -73,7 +73,7 @@ for (const [what, bytes, words] of [
   test(`${what} listens there: it says so`, async (t) => {
     const port = await listen(t, (socket) =>
       socket.once('data', () => socket.end(bytes)));
-    const store = open(t, `idem://127.0.0.1:${port}?timeout_ms=500`);
+    const store = open(t, `idem://127.0.0.1:${port}?timeout_ms=3000`);
     await assert.rejects(store.ping(),
       (why) => why.code === 'CONNECT' && words.test(why.message));
   });
@@ -83,11 +83,11 @@ test('one that is silent from the start, and one that closes at once',
   async (t) => {
     const silent = await listen(t, () => {});
     await assert.rejects(
-      open(t, `idem://127.0.0.1:${silent}?timeout_ms=600`).ping(),
+      open(t, `idem://127.0.0.1:${silent}?timeout_ms=4000`).ping(),
       /takes connections and says nothing/);
     const closing = await listen(t, (socket) => socket.end());
     await assert.rejects(
-      open(t, `idem://127.0.0.1:${closing}?timeout_ms=600`).ping(),
+      open(t, `idem://127.0.0.1:${closing}?timeout_ms=4000`).ping(),
       /closed the connection before it said a word/);
   });
 

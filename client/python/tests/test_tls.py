@@ -257,12 +257,12 @@ def test_a_client_certificate(authority, proxied, ns):
     with idemstore.Store(uri) as store:
         store.ping()
     # With TLS 1.3 it is told at the first read only.
-    why = code_of(uri_of(proxy, ns, ca=authority.file, timeout_ms=600))
+    why = code_of(uri_of(proxy, ns, ca=authority.file, timeout_ms=5000))
     assert why.code in ("TLS", "CONNECT")
 
 
 def test_it_never_falls_back_to_plain(daemon, ns):
-    why = code_of("idems://%s/%s?timeout_ms=600" % (daemon.address, ns))
+    why = code_of("idems://%s/%s?timeout_ms=5000" % (daemon.address, ns))
     assert (why.code, why.assume) in (("TLS", "unchanged"),
                                       ("CONNECT", "unchanged"))
 
