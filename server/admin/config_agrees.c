@@ -111,6 +111,12 @@ static bool check_tls(ids_settings *s, ids_complaint *complaint) {
         return ids_settings_refuse(s, "--peer-key", complaint,
                                    ": needs --peer-cert, the certificate that "
                                    "it is for");
+    if (config->peer_tls == IDS_TLS_PEERS_ON && !config->peer_ca &&
+        !config->tls_ca)
+        return ids_settings_refuse(s, "--peer-tls", complaint,
+                                   " on: needs --peer-ca (or --tls-ca), the "
+                                   "file of those who sign nodes' "
+                                   "certificates");
     if (config->tls_clients > IDS_TLS_CLIENTS_NO && !config->tls_ca)
         return ids_settings_refuse(s, "--tls-clients", complaint,
                                    ": needs --tls-ca, the file of those who "

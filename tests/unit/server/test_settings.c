@@ -192,6 +192,8 @@ Test(settings, tls_without_a_certificate_is_refused) {
     refuses("peer_ca = a\n", ":1: peer_ca: there is no TLS without");
     snprintf(text, sizeof text, "%speer_key = k\n", cert);
     refuses(text, ":2: peer_key: needs --peer-cert");
+    snprintf(text, sizeof text, "%speer_tls = on\n", cert);
+    refuses(text, ":2: peer_tls on: needs --peer-ca");
     takes(cert, NULL, NULL);
     cr_assert_eq(settings->config.tls, IDS_TLS_REQUIRED);
     cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_NO);
