@@ -50,11 +50,11 @@ static int test_config(const ids_settings *settings) {
 }
 
 /* What a file says is looked at first: who wrote it learns the line. */
-static int serve(const ids_settings *settings) {
+static int serve(const ids_settings *settings, const ids_given *given) {
     ids_complaint complaint;
     if (settings->config.path && !ids_examine(settings, &complaint))
         return complain(&complaint, false);
-    return ids_serve(&settings->config);
+    return ids_serve(settings, given);
 }
 
 static int run(const ids_settings *settings, const ids_given *given) {
@@ -75,7 +75,7 @@ static int run(const ids_settings *settings, const ids_given *given) {
         return EXIT_USAGE;
     }
     return config->check ? ids_check(config->data_dir, config->compare)
-                         : serve(settings);
+                         : serve(settings, given);
 }
 
 /* Where the flags can't be read, too. */

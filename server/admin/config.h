@@ -84,6 +84,8 @@ typedef struct ids_config {
     const char *peer_key;  /* NULL: in peer_cert */
     const char *peer_ca;   /* NULL: tls_ca, else the system's */
     ids_log_level log_level;
+    ids_log_format log_format;
+    uint64_t drain_delay_ms;
     bool huge_pages;
     bool insecure;
     bool restored; /* data folder and peer state are copies */
@@ -110,15 +112,16 @@ typedef enum ids_config_kind {
     IDS_CONFIG_TLS_CLIENTS,
     IDS_CONFIG_TLS_MIN,
     IDS_CONFIG_TLS_PEERS,
-    IDS_CONFIG_LEVEL
+    IDS_CONFIG_LEVEL,
+    IDS_CONFIG_LOG_FORMAT
 } ids_config_kind;
 
 /* When a new value holds. */
-typedef enum ids_reload {
+typedef enum ids_config_holds {
     IDS_RESTART, /* at the next start */
     IDS_LIVE,    /* at a reload */
     IDS_ONCE     /* it is for one start: only a flag says it */
-} ids_reload;
+} ids_config_holds;
 
 typedef struct ids_config_row {
     const char *name;     /* "--threads" */
@@ -129,7 +132,7 @@ typedef struct ids_config_row {
     const char *preset_is; /* in words, where the default is worked out */
     uint64_t min, max;     /* COUNT, BYTES */
     const char *help;
-    ids_reload reload;
+    ids_config_holds reload;
     const char *alias; /* "-c"; NULL: none */
 } ids_config_row;
 

@@ -57,7 +57,7 @@ size_t ids_config_help(char *to, size_t cap) {
 
 static void put_origin(sink *s, const ids_settings *settings,
                        const ids_config_row *row) {
-    const ids_origin *from = &settings->origins[ids_config_index(row)];
+    const ids_setting_origin *from = &settings->origins[ids_config_index(row)];
     char name[IDS_CONFIG_KEY_BYTES];
     switch (from->layer) {
     case IDS_BY_FILE:
@@ -94,7 +94,7 @@ static void put_list(sink *s, const ids_config *config) {
 
 static void put_setting(sink *s, const ids_settings *settings,
                         const ids_config_row *row) {
-    const ids_origin *from = &settings->origins[ids_config_index(row)];
+    const ids_setting_origin *from = &settings->origins[ids_config_index(row)];
     char key[IDS_CONFIG_KEY_BYTES];
     bool in_file =
         row->reload != IDS_ONCE && row->offset != offsetof(ids_config, path);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static void put_where(const ids_settings *settings, const ids_config_row *row,
-                      const ids_origin *from, char *to, size_t cap) {
+                      const ids_setting_origin *from, char *to, size_t cap) {
     char key[IDS_CONFIG_KEY_BYTES];
     const char *path = settings->config.path;
     if (from->layer == IDS_BY_FILE) {
@@ -43,7 +43,8 @@ complain(ids_complaint *complaint, const char *where, const char *format,
 bool ids_config_fail(const ids_config_reader *reader, const ids_config_row *row,
                      const char *format, ...) {
     char where[512];
-    const ids_origin here = {.layer = reader->layer, .line = reader->line};
+    const ids_setting_origin here = {.layer = reader->layer,
+                                     .line = reader->line};
     put_where(reader->settings, row, &here, where, sizeof where);
     reader->complaint->layer = reader->layer;
     va_list args;
@@ -125,7 +126,8 @@ static bool set_mode(const ids_config_reader *reader, const ids_config_row *row,
 static bool add_listen(const ids_config_reader *reader,
                        const ids_config_row *row, const char *words) {
     ids_config *config = &reader->settings->config;
-    const ids_origin *had = &reader->settings->origins[ids_config_index(row)];
+    const ids_setting_origin *had =
+        &reader->settings->origins[ids_config_index(row)];
     if (had->layer != reader->layer)
         config->listen_count = 0;
     if (config->listen_count == IDS_LISTEN_MAX)
@@ -175,6 +177,8 @@ static bool set_word(const ids_config_reader *reader, const ids_config_row *row,
     bool good = row->kind == IDS_CONFIG_FSYNC ? ids_fsync_parse(words, field)
                 : row->kind == IDS_CONFIG_LEVEL
                     ? ids_log_level_parse(words, field)
+                : row->kind == IDS_CONFIG_LOG_FORMAT
+                    ? ids_log_format_parse(words, field)
                     : parse_enum(row->kind, words, field);
     return good ? true
                 : ids_config_fail(reader, row, " %.80s: must be %s", words,
@@ -204,6 +208,7 @@ static bool set_field(const ids_config_reader *reader,
     case IDS_CONFIG_TLS_MIN:
     case IDS_CONFIG_TLS_PEERS:
     case IDS_CONFIG_LEVEL:
+    case IDS_CONFIG_LOG_FORMAT:
         return set_word(reader, row, words);
     }
     return false;
@@ -213,7 +218,7 @@ bool ids_config_set(const ids_config_reader *reader, const ids_config_row *row,
                     const char *words) {
     if (!set_field(reader, row, words))
         return false;
-    reader->settings->origins[ids_config_index(row)] = (ids_origin){
+    reader->settings->origins[ids_config_index(row)] = (ids_setting_origin){
         .layer = reader->layer, .line = reader->line, .words = words};
     return true;
 }

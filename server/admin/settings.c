@@ -242,6 +242,48 @@ ids_settings *ids_settings_load(const ids_given *given,
     return s;
 }
 
+static bool same_text(const char *one, const char *other) {
+    return one == other || (one && other && strcmp(one, other) == 0);
+}
+
+static bool same_list(const ids_config *one, const ids_config *other) {
+    if (one->listen_count != other->listen_count)
+        return false;
+    for (uint64_t i = 0; i < one->listen_count; i++)
+        if (strcmp(one->listen[i], other->listen[i]) != 0)
+            return false;
+    return true;
+}
+
+/* Fields other than texts were all read from words: "1m" is 1024k. */
+bool ids_settings_same(const ids_settings *one, const ids_settings *other,
+                       const ids_config_row *row) {
+    const char *a = (const char *)&one->config + row->offset;
+    const char *b = (const char *)&other->config + row->offset;
+    switch (row->kind) {
+    case IDS_CONFIG_TEXT:
+        return same_text(*(const char *const *)a, *(const char *const *)b);
+    case IDS_CONFIG_LISTEN:
+        return same_list(&one->config, &other->config);
+    case IDS_CONFIG_FLAG:
+        return *(const bool *)a == *(const bool *)b;
+    case IDS_CONFIG_COUNT:
+    case IDS_CONFIG_BYTES:
+    case IDS_CONFIG_MODE:
+        return *(const uint64_t *)a == *(const uint64_t *)b;
+    case IDS_CONFIG_FSYNC:
+    case IDS_CONFIG_REPLICATION:
+    case IDS_CONFIG_TLS:
+    case IDS_CONFIG_TLS_CLIENTS:
+    case IDS_CONFIG_TLS_MIN:
+    case IDS_CONFIG_TLS_PEERS:
+    case IDS_CONFIG_LEVEL:
+    case IDS_CONFIG_LOG_FORMAT:
+        return memcmp(a, b, sizeof(int)) == 0;
+    }
+    return false;
+}
+
 void ids_settings_free(ids_settings *settings) {
     if (!settings)
         return;

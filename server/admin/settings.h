@@ -21,15 +21,15 @@ typedef enum ids_layer {
     IDS_BY_FLAG
 } ids_layer;
 
-typedef struct ids_origin {
+typedef struct ids_setting_origin {
     ids_layer layer;
     uint32_t line;     /* of the file */
     const char *words; /* the value, as it was given; NULL: none was */
-} ids_origin;
+} ids_setting_origin;
 
 typedef struct ids_settings {
     ids_config config;
-    ids_origin origins[IDS_CONFIG_ROWS_MAX]; /* by the row's index */
+    ids_setting_origin origins[IDS_CONFIG_ROWS_MAX]; /* by the row's index */
     ids_config_file file;
     char *listen_words; /* of the environment, taken apart */
 } ids_settings;
@@ -69,6 +69,10 @@ void ids_settings_where(const ids_settings *settings, const ids_config_row *row,
 bool ids_settings_refuse(const ids_settings *settings, const char *flag,
                          ids_complaint *complaint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Whether both say the same of the row. */
+bool ids_settings_same(const ids_settings *one, const ids_settings *other,
+                       const ids_config_row *row);
 
 /* The text of --print-config: each setting as a line of such a file, with where
  * it comes from. As much as fits; returns its whole length. */

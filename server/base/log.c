@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.c -- one event, one line of logfmt on stderr. */
+/* log.c -- one event, one line on stderr. */
 #include "server/base/log.h"
 
 #include "server/base/log_queue.h"
+#include "server/base/log_text.h"
 #include "server/base/monotonic.h"
 
 #include <errno.h>
@@ -44,11 +45,31 @@ bool ids_log_wants(ids_log_level level) {
     return (int)level >= atomic_load_explicit(&least, memory_order_relaxed);
 }
 
-/* How much of a snprintf's answer really stands in the room that it had. */
-static size_t stood(int wanted, size_t room) {
-    if (wanted < 0)
-        return 0;
-    return (size_t)wanted < room ? (size_t)wanted : room - 1;
+/* Form --------------------------------------------------------------------- */
+
+static const char *const forms[] = {"auto", "logfmt", "json"};
+
+static atomic_int form; /* ids_log_format */
+static atomic_bool is_json;
+static bool for_journal;
+
+bool ids_log_format_parse(const char *name, ids_log_format *format) {
+    for (int i = 0; i < (int)(sizeof forms / sizeof *forms); i++) {
+        if (strcmp(name, forms[i]) == 0) {
+            *format = (ids_log_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where a cluster starts containers it collects their lines, as JSON. */
+void ids_log_set_format(ids_log_format format) {
+    bool json =
+        format == IDS_LOG_JSON || (format == IDS_LOG_AUTO && !for_journal &&
+                                   getenv("KUBERNETES_SERVICE_HOST") != NULL);
+    atomic_store_explicit(&form, (int)format, memory_order_relaxed);
+    atomic_store_explicit(&is_json, json, memory_order_relaxed);
 }
 
 /* Whether stderr is the journal's, which takes a line's level from its head:
@@ -64,8 +85,6 @@ static bool goes_to_journal(void) {
     return strcmp(told, own) == 0;
 }
 
-static bool for_journal;
-
 /* "<4>", as sd-daemon(3) has it. */
 static size_t put_level(char *line, ids_log_level level) {
     static const char heads[][4] = {"<7>", "<6>", "<4>", "<3>"};
@@ -75,19 +94,15 @@ static size_t put_level(char *line, ids_log_level level) {
     return 3;
 }
 
-static size_t put_head(char *line, size_t cap, ids_log_level level,
-                       const char *msg) {
+#define TS_BYTES 48
+static void write_time(char to[static TS_BYTES]) {
     struct timespec wall;
     struct tm parts;
     char second[32] = "";
     clock_gettime(CLOCK_REALTIME, &wall);
     if (gmtime_r(&wall.tv_sec, &parts))
         strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &parts);
-    size_t at = put_level(line, level);
-    int wanted =
-        snprintf(line + at, cap - at, "ts=%s.%03ldZ level=%s msg=\"%s\"",
-                 second, wall.tv_nsec / 1000000, names[level], msg);
-    return at + stood(wanted, cap - at);
+    snprintf(to, TS_BYTES, "%s.%03ldZ", second, wall.tv_nsec / 1000000);
 }
 
 /* Rates -------------------------------------------------------------------- */
@@ -158,14 +173,20 @@ static bool has_rate(ids_log_level level, const char *msg) {
 __attribute__((format(printf, 4, 0))) static size_t
 make_line(char *line, ids_log_level level, const char *msg, const char *fields,
           va_list args) {
-    size_t cap = IDS_LOG_LINE_BYTES - 1;
-    size_t len = put_head(line, cap, level, msg);
-    if (fields && len + 1 < cap) {
-        line[len++] = ' ';
-        len += stood(vsnprintf(line + len, cap - len, fields, args), cap - len);
-    }
-    line[len++] = '\n';
-    return len;
+    char ts[TS_BYTES], said[IDS_LOG_LINE_BYTES] = "";
+    const ids_log_head head = {ts, names[level], msg};
+    ids_log_text text = {.to = line,
+                         .len = put_level(line, level),
+                         .cap = IDS_LOG_LINE_BYTES - 1};
+    write_time(ts);
+    if (fields)
+        vsnprintf(said, sizeof said, fields, args);
+    if (atomic_load_explicit(&is_json, memory_order_relaxed))
+        ids_log_put_json(&text, &head, said);
+    else
+        ids_log_put_logfmt(&text, &head, said);
+    line[text.len++] = '\n';
+    return text.len;
 }
 
 void ids_log(ids_log_level level, const char *msg, const char *fields, ...) {
@@ -222,6 +243,8 @@ static bool tell_held_back(uint64_t lost) {
 
 bool ids_log_start(void) {
     for_journal = goes_to_journal();
+    ids_log_set_format(
+        (ids_log_format)atomic_load_explicit(&form, memory_order_relaxed));
     return ids_log_queue_start(tell_held_back) && atexit(ids_log_flush) == 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.h -- one event, one line of logfmt on stderr.
+/* log.h -- one event, one line of logfmt or JSON on stderr.
  *
  * Any thread; a line is one write, so lines never mix. Nobody waits for the
  * reader: once ids_log_start was called a thread of its own writes, what it
@@ -33,6 +33,19 @@ bool ids_log_level_parse(const char *name, ids_log_level *level);
 void ids_log_set_level(ids_log_level level);
 bool ids_log_wants(ids_log_level level);
 
+typedef enum ids_log_format {
+    IDS_LOG_AUTO, /* logfmt; JSON in a container that a cluster started */
+    IDS_LOG_LOGFMT,
+    IDS_LOG_JSON
+} ids_log_format;
+
+/* False when name is no format's. */
+bool ids_log_format_parse(const char *name, ids_log_format *format);
+
+/* From the next line on. The start is AUTO. In each format a line that goes to
+ * systemd's journal begins with its level. */
+void ids_log_set_format(ids_log_format format);
+
 /* From here on no line blocks its thread. False: there is no thread for it,
  * all stays as it was. */
 bool ids_log_start(void);
@@ -47,8 +60,8 @@ uint64_t ids_log_lost(void);
 uint64_t ids_log_held_back(void);
 
 /* msg: static text. fields: a printf format that makes "key=value key=value";
- * NULL for none. Values with spaces are the caller's to quote. A line is cut
- * at 1 KiB. */
+ * NULL for none. Values with spaces are the caller's to quote; what can't be
+ * printed is written as \xHH. A line is cut at 1 KiB. */
 void ids_log(ids_log_level level, const char *msg, const char *fields, ...)
     __attribute__((format(printf, 3, 4)));
 

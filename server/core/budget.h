@@ -36,8 +36,9 @@ static inline ids_pool *ids_budget_pool(ids_budget *budget) {
 }
 
 static inline uint64_t ids_budget_bytes_max(const ids_budget *budget) {
-    return budget->pool != NULL ? budget->pool->bytes_max
-                                : budget->own.bytes_max;
+    return budget->pool != NULL
+               ? __atomic_load_n(&budget->pool->bytes_max, __ATOMIC_RELAXED)
+               : budget->own.bytes_max;
 }
 
 static inline uint64_t ids_budget_shared_bytes(const ids_budget *budget) {

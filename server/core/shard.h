@@ -37,7 +37,7 @@ typedef struct ids_mem {
 /* A limit that several shards share, each on its own thread. */
 typedef struct ids_pool {
     int64_t left_bytes; /* changed by atomic operations; may go below 0 */
-    uint64_t bytes_max;
+    uint64_t bytes_max; /* so, too; it only grows */
     /* So much over the limit may be taken for records that are carried over
      * (ids_shard_put): what one node or process could hold another can, even
      * where its shards are more and each holds some room that it does not
@@ -53,7 +53,7 @@ static inline void ids_pool_init(ids_pool *pool, uint64_t bytes_max,
 }
 
 static inline uint64_t ids_pool_used_bytes(const ids_pool *pool) {
-    return pool->bytes_max -
+    return __atomic_load_n(&pool->bytes_max, __ATOMIC_RELAXED) -
            (uint64_t)__atomic_load_n(&pool->left_bytes, __ATOMIC_RELAXED);
 }
 

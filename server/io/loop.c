@@ -165,6 +165,10 @@ static void take_notice(void *ctx, ids_notice what) {
         ids_loop_stop(ctx);
 }
 
+static void take_limits(void *ctx, ids_limits *limits) {
+    ids_loop_take_limits(ctx, limits);
+}
+
 static void look_at_clock(void *ctx) {
     ids_loop *loop = ctx;
     ids_net_read_clock(&loop->net);
@@ -212,6 +216,7 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
                  .adopt = adopt,
                  .refuse = refuse_conn,
                  .notice = take_notice,
+                 .limits = take_limits,
                  .look_at_clock = look_at_clock},
         .worker_host = {.ctx = loop,
                         .change_buffer_is_high = change_buffer_is_high,
@@ -243,7 +248,6 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                           .places = config->places,
                           .tls = config->tls,
                           .on_ready = ids_socket_on_ready,
-                          .deadlines = {.idle_ms = config->idle_ms},
                           .linger_ms = LINGER_MS};
     loop->turn = (ids_turn){.worker = loop->worker,
                             .ctx = loop,
@@ -251,6 +255,15 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                             .park = look_around};
     error = uv_loop_init(&loop->uv);
     return error ? error : init_handles(loop);
+}
+
+void ids_loop_take_limits(ids_loop *loop, ids_limits *limits) {
+    ids_limits *before = loop->limits;
+    loop->limits = limits;
+    loop->net.deadlines.idle_ms = limits->idle_ms;
+    loop->worker->buffers.bytes_max = limits->buffer_bytes_max;
+    if (before)
+        atomic_fetch_sub_explicit(&before->users, 1, memory_order_release);
 }
 
 void ids_loop_keeps(ids_loop *loop, ids_store *store) {

@@ -26,7 +26,8 @@ typedef struct ids_loop {
     ids_worker *worker; /* the line's */
     ids_pages *pages;
     ids_net net;
-    ids_turn turn; /* with its log and its replication state */
+    ids_limits *limits; /* NULL: none yet */
+    ids_turn turn;      /* with its log and its replication state */
     /* Set before it runs: see ids_loop_keeps and ids_loop_sits. */
     struct ids_log_writer *log_writer; /* NULL: nothing is kept */
     struct ids_snapshots *snapshots;   /* the first's; NULL: the same */
@@ -51,7 +52,6 @@ typedef struct ids_loop_config {
     size_t memory_bytes_max;
     size_t idle_bytes_max;  /* see pages.h */
     ids_prefault *prefault; /* may be NULL */
-    uint64_t idle_ms;       /* 0: a connection may be silent for ever */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;
     bool is_kept;       /* it will have a log writer */
@@ -66,6 +66,10 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config);
  * snapshots, too; it has a part in the replicator. */
 void ids_loop_keeps(ids_loop *loop, struct ids_store *store);
 void ids_loop_sits(ids_loop *loop, ids_repl *repl, struct ids_barrier *barrier);
+
+/* Goes by these limits from now on, which outlive its run or the next ones: its
+ * use of those before ends. On its thread, or before it runs. */
+void ids_loop_take_limits(ids_loop *loop, ids_limits *limits);
 
 /* Runs until ids_loop_stop, or a notice to stop. */
 void ids_loop_run(ids_loop *loop);

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READY_WAIT_S 5
@@ -62,6 +64,20 @@ static void notify(const char *text, int flags) {
 
 void ids_notify_ready(void) {
     notify("READY=1\nSTATUS=serving\n", 0);
+}
+
+void ids_notify_reloading(void) {
+    char text[96];
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, sizeof text,
+             "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reading settings\n",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    notify(text, MSG_DONTWAIT);
+}
+
+void ids_notify_reloaded(void) {
+    notify("READY=1\nSTATUS=serving\n", MSG_DONTWAIT);
 }
 
 void ids_notify_stopping(void) {

@@ -11,6 +11,10 @@
  * would let the service manager wait for ever. What goes wrong is logged. */
 void ids_notify_ready(void);
 
+/* Settings are read again; that is over, however it went. Never block. */
+void ids_notify_reloading(void);
+void ids_notify_reloaded(void);
+
 /* The drain has begun. Never blocks: a worker calls it. */
 void ids_notify_stopping(void);
 

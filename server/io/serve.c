@@ -4,8 +4,11 @@
 
 #include "server/base/log.h"
 #include "server/base/machine.h"
+#include "server/io/drain.h"
+#include "server/io/live.h"
 #include "server/io/notify.h"
 #include "server/io/peering.h"
+#include "server/io/reload.h"
 #include "server/io/signals.h"
 #include "server/net/accept.h"
 #include "server/net/listen.h"
@@ -25,8 +28,6 @@
 #include <unistd.h>
 
 #define EXIT_USAGE         64 /* EX_USAGE */
-#define DRAIN_MS           5000
-#define DRAIN_LOOK_MS      10
 /* Batches that wait for a loop: a few from each of the others. */
 /* Of --max-memory so much may be freed and not given back yet. */
 #define IDLE_SHARE         32
@@ -36,7 +37,9 @@
 #define BATCHES_MIN        256
 
 typedef struct process {
-    const ids_config *config;
+    const ids_config *config; /* the start's */
+    const ids_settings *settings;
+    const ids_given *given;
     ids_server server;
     ids_pools pools;
     ids_prefault *prefault; /* NULL: memory is too small for it */
@@ -48,13 +51,14 @@ typedef struct process {
     pthread_t *threads;
     uint32_t threads_started;
     ids_places places;
-    ids_tls tls; /* open only with --tls-cert */
+    ids_tls tls;                      /* open only with --tls-cert */
+    struct idp_tls_context *next_tls; /* of a reload that is under way */
     ids_acceptor acceptor;
     ids_listeners listeners;
     ids_signals signals;
-    uv_timer_t drain_timer;
-    bool draining;
-    uint64_t drain_end_ms;
+    ids_drain drain;
+    ids_reload reload;
+    ids_live live;
 } process;
 
 /* Before anything is started ----------------------------------------------- */
@@ -120,8 +124,6 @@ static void doubt_clock(void) {
 static bool furnish_server(process *s, const char *version, uint64_t memory) {
     const ids_config *config = s->config;
     ids_server *server = &s->server;
-    uint64_t buffers =
-        config->buffer_bytes_max ? config->buffer_bytes_max : memory / 4;
     server->loops =
         config->threads ? (uint32_t)config->threads : ids_machine_cores();
     if (server->loops > IDP_SHARDS_MAX)
@@ -133,10 +135,10 @@ static bool furnish_server(process *s, const char *version, uint64_t memory) {
     server->result_bytes_max = config->result_bytes_max;
     server->pending_max = (uint32_t)config->pending_max;
     server->unsent_bytes_max = 4 * config->result_bytes_max + (4u << 20);
-    server->buffer_bytes_max =
-        buffers / server->loops + 2 * config->result_bytes_max + (1u << 20);
     ids_pools_init(&s->pools, memory, server->loops);
     server->pools = &s->pools;
+    ids_live_init(&s->live, s->settings, server, memory);
+    server->buffer_bytes_max = s->live.first.limits.buffer_bytes_max;
     server->wake = wake_loop;
     server->wake_ctx = s;
     s->mailboxes = aligned_alloc(_Alignof(ids_mailbox),
@@ -185,7 +187,6 @@ static bool init_loops(process *s, uint64_t memory) {
             .memory_bytes_max = memory,
             .idle_bytes_max = memory / IDLE_SHARE / server->loops,
             .prefault = s->prefault,
-            .idle_ms = s->config->idle_s * 1000,
             .waiters_max = (uint32_t)s->config->waiters_max,
             .waiters_per_key_max = (uint32_t)s->config->waiters_per_key_max,
             .huge_pages = s->config->huge_pages,
@@ -200,6 +201,7 @@ static bool init_loops(process *s, uint64_t memory) {
                             uv_strerror(error));
         s->loops_ready++;
     }
+    ids_live_begin(&s->live, s->loops, &s->places);
     return true;
 }
 
@@ -236,59 +238,75 @@ static bool recover(process *s) {
 
 /* The end ------------------------------------------------------------------ */
 
-static void stop(process *s) {
+static void stop(void *ctx) {
+    process *s = ctx;
     ids_loop *loop = &s->loops[0];
-    assert(s->draining);
+    assert(s->drain.begun);
     ids_store_quiet(&s->store);
     ids_worker_tell_others(loop->worker, IDS_NOTICE_STOP);
     while (!ids_worker_post(loop->worker))
         sched_yield();
     ids_signals_close(&s->signals);
-    uv_close((uv_handle_t *)&s->drain_timer, NULL);
+    ids_drain_close(&s->drain);
+    ids_reload_end(&s->reload);
     ids_loop_stop(loop);
-}
-
-static void look_whether_drained(uv_timer_t *handle) {
-    process *s = handle->data;
-    ids_loop *loop = &s->loops[0];
-    ids_net_wake_up(&loop->net);
-    size_t left =
-        atomic_load_explicit(&s->places.connections, memory_order_relaxed);
-    if (left && loop->worker->now_ms < s->drain_end_ms)
-        return;
-    ids_log(IDS_LOG_INFO, "stopped", "connections_cut=%zu", left);
-    stop(s);
 }
 
 static void on_end(void *ctx, int number) {
     process *s = ctx;
-    ids_loop *loop = &s->loops[0];
-    ids_net_wake_up(&loop->net);
-    if (s->draining && number == SIGXCPU)
-        return; /* it comes each second from its limit on */
-    if (s->draining) {
-        ids_log(IDS_LOG_WARN, "second signal: stopped at once", "signal=%d",
-                number);
-        ids_log_flush();
-        _exit(EXIT_FAILURE);
-    }
-    s->draining = true;
-    s->drain_end_ms = loop->worker->now_ms + DRAIN_MS;
-    ids_log(IDS_LOG_INFO, "draining", "signal=%d", number);
-    ids_notify_stopping();
-    ids_acceptor_close(&s->acceptor);
-    ids_worker_tell_others(loop->worker, IDS_NOTICE_DRAIN);
-    ids_loop_drain(loop);
-    uv_timer_start(&s->drain_timer, look_whether_drained, 0, DRAIN_LOOK_MS);
+    ids_net_wake_up(&s->loops[0].net);
+    ids_drain_begin(&s->drain, number,
+                    ids_live_config(&s->live)->drain_delay_ms);
+}
+
+/* Settings that are read again ----------------------------------------------
+ */
+
+static void on_reload(void *ctx) {
+    process *s = ctx;
+    ids_reload_ask(&s->reload);
+}
+
+/* Certificates are read again at each reload, also under the same name. */
+static bool prepare_settings(void *ctx, const ids_settings *settings,
+                             ids_complaint *complaint) {
+    process *s = ctx;
+    char why[IDS_TLS_WHY_BYTES];
+    assert(!s->next_tls);
+    if (!ids_live_has_tls(&s->live, settings))
+        return true;
+    s->next_tls = ids_tls_load(&settings->config, why);
+    return s->next_tls ||
+           ids_settings_refuse(settings, "--tls-cert", complaint, ": %s", why);
+}
+
+static void take_settings(void *ctx, ids_settings *settings) {
+    process *s = ctx;
+    if (s->next_tls)
+        ids_tls_use(&s->tls, s->next_tls);
+    s->next_tls = NULL;
+    ids_net_wake_up(&s->loops[0].net);
+    ids_live_take(&s->live, settings);
+}
+
+static void settings_refused(void *ctx) {
+    process *s = ctx;
+    ids_live_refused(&s->live);
 }
 
 /* The run ------------------------------------------------------------------ */
 
 static int init_signals(process *s) {
-    uv_loop_t *uv = &s->loops[0].uv;
-    int error = ids_signals_open(&s->signals, uv, on_end, s);
-    s->drain_timer.data = s;
-    return error ? error : uv_timer_init(uv, &s->drain_timer);
+    ids_loop *loop = &s->loops[0];
+    const ids_signals_host signals = {
+        .ctx = s, .end = on_end, .reload = on_reload};
+    const ids_reload_host reload = {.ctx = s,
+                                    .prepare = prepare_settings,
+                                    .apply = take_settings,
+                                    .refused = settings_refused};
+    ids_reload_init(&s->reload, &loop->uv, s->given, &reload);
+    int error = ids_drain_init(&s->drain, loop, &s->acceptor, stop, s);
+    return error ? error : ids_signals_open(&s->signals, &loop->uv, &signals);
 }
 
 static bool start_accepting(process *s) {
@@ -352,11 +370,14 @@ static void release(process *s) {
         pthread_join(s->threads[i], NULL);
     ids_store_close(&s->store);
     ids_peering_close(&s->peering);
+    ids_live_fini(&s->live);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_loop_fini(&s->loops[i]);
     ids_prefault_free(s->prefault);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_mailbox_fini(&s->mailboxes[i]);
+    if (s->next_tls) /* a reload that came too late */
+        ids_tls_use(&s->tls, s->next_tls);
     ids_tls_close(&s->tls);
     free(s->threads);
     free(s->loops);
@@ -382,14 +403,16 @@ static int give_up_start(process *s) {
     return EXIT_FAILURE;
 }
 
-int ids_serve(const ids_config *config) {
+int ids_serve(const ids_settings *settings, const ids_given *given) {
     static process whole;
     process *s = &whole;
+    const ids_config *config = &settings->config;
     uint64_t memory = config->memory_bytes_max ? config->memory_bytes_max
                                                : ids_machine_memory_bytes() / 2;
-    *s = (process){.config = config};
+    *s = (process){.config = config, .settings = settings, .given = given};
     ids_signals_begin();
     ids_log_set_level(config->log_level);
+    ids_log_set_format(config->log_format);
     if (!ids_log_start()) {
         complain("can't start", "thread", "there is none for the log");
         return EXIT_FAILURE;

@@ -3,10 +3,11 @@
 #ifndef IDS_SERVE_H
 #define IDS_SERVE_H
 
-#include "server/admin/config.h"
+#include "server/admin/settings.h"
 
-/* Serves until SIGTERM or SIGINT. Says on stdout where it listens, one line
+/* Serves until SIGTERM or SIGINT; given: what settings are read from again.
+ * Both outlive it. Says on stdout where it listens, one line
  * per address: "listening on 127.0.0.1:7117". Returns the exit code. */
-int ids_serve(const ids_config *config);
+int ids_serve(const ids_settings *settings, const ids_given *given);
 
 #endif

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum reaction { DRAIN, ASK_TERMINAL, SAY } reaction;
+typedef enum reaction { DRAIN, RELOAD, SAY } reaction;
 
 static const struct {
     int number;
     reaction reaction;
 } table[] = {{SIGTERM, DRAIN}, {SIGINT, DRAIN},  {SIGQUIT, DRAIN},
-             {SIGPWR, DRAIN},  {SIGXCPU, DRAIN}, {SIGHUP, ASK_TERMINAL},
+             {SIGPWR, DRAIN},  {SIGXCPU, DRAIN}, {SIGHUP, RELOAD},
              {SIGUSR1, SAY},   {SIGUSR2, SAY},   {SIGALRM, SAY},
              {SIGVTALRM, SAY}, {SIGPROF, SAY},   {SIGIO, SAY},
              {SIGSTKFLT, SAY}};
@@ -63,12 +63,14 @@ static void say_signal(int number) {
 static void on_signal(uv_signal_t *handle, int number) {
     ids_signals *s = handle->data;
     reaction what = reaction_of(number);
-    if (what == ASK_TERMINAL)
-        what = had_terminal && !has_terminal() ? DRAIN : SAY;
+    if (what == RELOAD && had_terminal && !has_terminal())
+        what = DRAIN;
     if (what == SAY)
         say_signal(number);
+    else if (what == RELOAD)
+        s->host.reload(s->host.ctx);
     else
-        s->on_end(s->ctx, number);
+        s->host.end(s->host.ctx, number);
 }
 
 /* What is said later is not said before there is a loop, and ends nothing. */
@@ -79,7 +81,7 @@ void ids_signals_begin(void) {
     for (size_t i = 0; i < ROWS; i++) {
         is_ours[i] = is_left_to_us(table[i].number);
         if (table[i].reaction == SAY ||
-            (table[i].reaction == ASK_TERMINAL && !had_terminal))
+            (table[i].reaction == RELOAD && !had_terminal))
             ignore(table[i].number);
     }
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
@@ -87,9 +89,8 @@ void ids_signals_begin(void) {
 }
 
 int ids_signals_open(ids_signals *s, uv_loop_t *uv,
-                     void (*on_end)(void *ctx, int number), void *ctx) {
-    s->on_end = on_end;
-    s->ctx = ctx;
+                     const ids_signals_host *host) {
+    s->host = *host;
     s->count = 0;
     for (size_t i = 0; i < ROWS; i++) {
         uv_signal_t *handle = &s->handles[s->count];

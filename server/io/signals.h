@@ -3,7 +3,8 @@
  * a line, but those that say that it is broken, and SIGKILL.
  *
  *     TERM, INT, QUIT, PWR, XCPU   drain; a second one ends it at once
- *     HUP                          the same if its terminal has gone
+ *     HUP                          the settings are read again; drain if its
+ *                                  terminal has gone
  *     USR1, USR2, and all others   a line
  *     PIPE, XFSZ, TTIN, TTOU       nothing: the write says what is wrong
  *
@@ -15,9 +16,14 @@
 
 #define IDS_SIGNALS_MAX 16
 
-typedef struct ids_signals {
-    void (*on_end)(void *ctx, int number);
+typedef struct ids_signals_host {
     void *ctx;
+    void (*end)(void *ctx, int number); /* it shall drain */
+    void (*reload)(void *ctx);
+} ids_signals_host;
+
+typedef struct ids_signals {
+    ids_signals_host host;
     unsigned count;
     uv_signal_t handles[IDS_SIGNALS_MAX];
 } ids_signals;
@@ -26,9 +32,9 @@ typedef struct ids_signals {
  * read. */
 void ids_signals_begin(void);
 
-/* on_end: it shall drain; number is the signal's. 0, or libuv's error. */
+/* 0, or libuv's error. */
 int ids_signals_open(ids_signals *signals, uv_loop_t *uv,
-                     void (*on_end)(void *ctx, int number), void *ctx);
+                     const ids_signals_host *host);
 void ids_signals_close(ids_signals *signals);
 
 #endif

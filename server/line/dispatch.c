@@ -254,7 +254,7 @@ static void serve_request(ids_line *line, ids_conn *conn,
 
 bool ids_dispatch_has_room(const ids_worker *worker, uint32_t loop,
                            size_t frame_bytes) {
-    size_t share = worker->server->buffer_bytes_max;
+    size_t share = worker->buffers.bytes_max;
     const ids_message_batch *batch = worker->post.to[loop];
     size_t message = batch ? batch->message.len : 0;
     size_t bytes = frame_bytes + IDS_FORWARD_REPLY_BYTES;

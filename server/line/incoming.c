@@ -141,6 +141,10 @@ static void open_other(ids_line *line, const ids_message *message,
     case IDS_MESSAGE_NOTICE:
         line->host.notice(line->host.ctx, (ids_notice)message->word);
         break;
+    case IDS_MESSAGE_LIMITS:
+        line->host.limits(line->host.ctx,
+                          (ids_limits *)(uintptr_t)message->word);
+        break;
     case IDS_MESSAGE_COMMAND:
         ids_command_take(worker, message);
         break;

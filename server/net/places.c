@@ -65,6 +65,7 @@ bool ids_places_plan(ids_places *places, const ids_places_needs *needs,
                  (unsigned long long)have, (unsigned long long)used);
         return false;
     }
+    places->used = used;
     share_out(places, needs->connections_max, (size_t)(have - used));
     if (places->max < needs->connections_max)
         ids_log(IDS_LOG_WARN,
@@ -73,6 +74,14 @@ bool ids_places_plan(ids_places *places, const ids_places_needs *needs,
                 (unsigned long long)wanted, (unsigned long long)have,
                 places->max);
     return true;
+}
+
+size_t ids_places_change(ids_places *places, size_t connections_max) {
+    uint64_t have = ids_machine_raise_descriptors(connections_max +
+                                                  SURPLUS_MAX + places->used);
+    share_out(places, connections_max,
+              have > places->used ? (size_t)(have - places->used) : 0);
+    return places->max;
 }
 
 /* Only the loop that accepts takes places, so none is taken twice; links that

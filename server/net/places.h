@@ -19,6 +19,7 @@ typedef struct ids_places {
     /* Set before the loops run. */
     size_t max;         /* connections and links */
     size_t surplus_max; /* besides: who is over that, and is told so */
+    uint64_t used;      /* descriptors that others need */
     /* Any loop's. */
     atomic_size_t connections; /* clients */
     atomic_size_t links;       /* to other nodes, and from them */
@@ -41,6 +42,10 @@ void ids_places_ask(const ids_places_needs *needs);
  * not one; why says so. A log line tells when they are fewer than wished. */
 bool ids_places_plan(ids_places *places, const ids_places_needs *needs,
                      char *why, size_t why_cap);
+
+/* So many are wished for from now on. On the loop that accepts. Those who are
+ * in stay, also where they are more. Returns how many there may be. */
+size_t ids_places_change(ids_places *places, size_t connections_max);
 
 /* Takes a place; false: there is none, nothing changed. Any thread. */
 bool ids_places_take(ids_places *places);

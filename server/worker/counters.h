@@ -47,6 +47,8 @@
     X(EXPIRED_TOTAL, "expired_total")                             \
     X(RESULTS_DROPPED_TOTAL, "results_dropped_total")             \
     X(TURN_WORK_MAX, "turn_work_max")                             \
+    X(SETTINGS_UNIX_S, "settings_unix_s")                         \
+    X(RELOAD_FAILED, "reload_failed")                             \
     X(NODE_LOCKS_TOTAL, "node_locks_total")                       \
     X(NODE_LOCKED_NS_TOTAL, "node_locked_ns_total")               \
     X(NODE_LOCKED_NS_MAX, "node_locked_ns_max")

@@ -25,6 +25,24 @@ static void unlock(ids_pools *pools) {
     atomic_flag_clear_explicit(&pools->lock, memory_order_release);
 }
 
+/* Who adds up what is used meanwhile sees too much of it, never too little. */
+static void grow_pool(ids_pool *pool, uint64_t more) {
+    __atomic_fetch_add(&pool->bytes_max, more, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&pool->left_bytes, (int64_t)more, __ATOMIC_RELAXED);
+}
+
+bool ids_pools_grow(ids_pools *pools, uint64_t bytes_max) {
+    lock(pools);
+    bool grows = bytes_max > pools->bytes_max;
+    uint64_t more = grows ? bytes_max - pools->bytes_max : 0;
+    for (uint32_t i = 0; grows && i < IDS_POOLS_MAX; i++)
+        if (pools->users[i])
+            grow_pool(&pools->all[i], more);
+    pools->bytes_max += more;
+    unlock(pools);
+    return grows;
+}
+
 /* The session's pool, else a free one; IDS_POOLS_MAX: neither. */
 static uint32_t find_pool(const ids_pools *pools, uint64_t session) {
     uint32_t free_one = IDS_POOLS_MAX;

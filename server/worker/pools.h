@@ -27,6 +27,10 @@ typedef struct ids_pools {
  * leave unused at worst. See ids_pool. */
 void ids_pools_init(ids_pools *pools, uint64_t bytes_max, uint32_t workers);
 
+/* The limit is larger from now on, for every pool. False: it is not larger,
+ * nothing was changed. */
+bool ids_pools_grow(ids_pools *pools, uint64_t bytes_max);
+
 /* A shard in the session's pool; 0: in that of those that the process starts
  * with. NULL: no memory, or too many old pools are in use. pools NULL: the
  * shard has what its configuration says. Free it here too. */

@@ -17,7 +17,7 @@ const char ids_reply_no_room[] = "too many replies are under way; ask again";
 /* The last part of the buffers is for small replies alone, so that what is
  * large, and input, are refused before anybody's small reply is. */
 static size_t small_share(const ids_worker *worker) {
-    return worker->server->buffer_bytes_max / 16;
+    return worker->buffers.bytes_max / 16;
 }
 
 /* A reply that carries a result may be refused where there is no room for it:
@@ -101,7 +101,7 @@ void ids_reply_to_waiter(ids_worker *worker, ids_asker asker, uint32_t msgid,
 bool ids_reply_message_is_full(const ids_worker *worker,
                                const ids_message_batch *batch, uint32_t loop) {
     size_t under_way = ids_mailbox_bytes(&worker->server->mailboxes[loop]);
-    return under_way + batch->message.len > worker->server->buffer_bytes_max;
+    return under_way + batch->message.len > worker->buffers.bytes_max;
 }
 
 static size_t write_reply(uint8_t *at, size_t bound, const ids_reply_to *to,

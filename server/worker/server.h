@@ -23,7 +23,7 @@ typedef struct ids_server {
     ids_pools *pools; /* what records may take; NULL: ids_line_config says */
     size_t result_bytes_max;
     uint32_t pending_max;      /* waiting, and forwarded, per connection */
-    size_t buffer_bytes_max;   /* per loop: partial input, unsent output */
+    size_t buffer_bytes_max;   /* per loop, at first: see ids_limits */
     size_t unsent_bytes_max;   /* per connection; over it, it is closed */
     ids_command_handler peer;  /* promote, detach, switchover, replication */
     ids_command_handler store; /* snapshot */

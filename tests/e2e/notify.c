@@ -54,6 +54,9 @@ static void from_start_to_end(const char *name) {
     CHECK(wire_open(&w, daemon.port), "ready, and nothing listens");
     e2e_do_once(&w, "first", "done");
     wire_close(&w);
+    kill(daemon.child.pid, SIGHUP);
+    hears(fd, "RELOADING=1\nMONOTONIC_USEC=");
+    hears(fd, "READY=1\n");
     kill(daemon.child.pid, SIGTERM);
     hears(fd, "STOPPING=1\n");
     CHECK(daemon_exit(&daemon, 60) == 0, "it does not end well");
@@ -61,7 +64,7 @@ static void from_start_to_end(const char *name) {
     close(fd);
     if (name[0] != '@')
         unlink(name);
-    printf("  ready, then stopping: %s\n", name);
+    printf("  ready, reloading, ready, then stopping: %s\n", name);
 }
 
 /* Nobody reads there, or it is no address at all: it serves all the same. */

@@ -25,8 +25,8 @@ static void works(const daemon_t *daemon, const char *key) {
 
 /* All that a process may get and that says nothing about it. */
 static void some_are_only_told(void) {
-    static const int told[] = {SIGHUP,    SIGUSR1, SIGUSR2, SIGALRM,
-                               SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT};
+    static const int told[] = {SIGUSR1, SIGUSR2, SIGALRM,  SIGVTALRM,
+                               SIGPROF, SIGIO,   SIGSTKFLT};
     static const int quiet[] = {SIGPIPE,  SIGXFSZ, SIGTTIN, SIGTTOU,
                                 SIGWINCH, SIGCHLD, SIGURG};
     daemon_t daemon;
@@ -41,9 +41,11 @@ static void some_are_only_told(void) {
         kill(daemon.child.pid, quiet[i]);
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
         kill(daemon.child.pid, number);
+    kill(daemon.child.pid, SIGHUP);
+    CHECK(daemon_said(&daemon, "msg=\"settings reloaded\""), "HUP reloads");
     works(&daemon, "after-signals");
     daemon_stop(&daemon);
-    puts("  USR1, USR2, HUP and others: a line, and it goes on");
+    puts("  USR1, USR2 and others: a line; HUP: a reload; it goes on");
 }
 
 static void some_drain(void) {
@@ -135,15 +137,36 @@ static void its_terminal_closes(void) {
     CHECK(daemon.port != 0, "it does not start on a terminal");
     works(&daemon, "on-a-terminal");
     kill(daemon.child.pid, SIGHUP);
-    CHECK(daemon_said(&daemon, "nothing done\" signal=1 "),
-          "HUP with a terminal is not logged");
+    CHECK(daemon_said(&daemon, "msg=\"settings reloaded\""),
+          "HUP with a terminal does not reload");
     works(&daemon, "after-hup");
     close(master);
     int code = daemon_exit(&daemon, 60);
     CHECK(code == 0 && daemon_said(&daemon, "msg=\"draining\""),
           "its terminal closes: it ends with %d", code);
     unlink(daemon.child.log_path);
-    puts("  HUP drains when its terminal closes, and else is a line");
+    puts("  HUP drains when its terminal closes, and else reloads");
+}
+
+/* Until the delay is over it serves as before, new connections too. */
+static void drains_later(void) {
+    daemon_t daemon;
+    daemon_start(&daemon, &(daemon_spec){.program = program,
+                                         .flags = {"--drain-delay", "600000"}});
+    kill(daemon.child.pid, SIGTERM);
+    CHECK(daemon_said(&daemon, "msg=\"draining\" signal=15 delay_ms=600000"),
+          "it does not say that it will end");
+    works(&daemon, "after-term");
+    kill(daemon.child.pid, SIGHUP);
+    CHECK(daemon_said(&daemon, "msg=\"settings reloaded\""), "HUP reloads");
+    kill(daemon.child.pid, SIGTERM);
+    int code = daemon_exit(&daemon, 60);
+    CHECK(code == 1, "the second signal ends it with %d", code);
+    unlink(daemon.child.log_path);
+    daemon_start(&daemon, &(daemon_spec){.program = program,
+                                         .flags = {"--drain-delay", "200"}});
+    daemon_stop(&daemon);
+    puts("  --drain-delay: it serves on, then ends by itself");
 }
 
 static void nohup_stays(void) {
@@ -154,7 +177,7 @@ static void nohup_stays(void) {
     kill(daemon.child.pid, SIGUSR1);
     kill(daemon.child.pid, SIGUSR2);
     CHECK(daemon_said(&daemon, "nothing done\" signal=12 "), "no USR2");
-    CHECK(!daemon_has_said(&daemon, "nothing done\" signal=1 ") &&
+    CHECK(!daemon_has_said(&daemon, "settings reloaded") &&
               !daemon_has_said(&daemon, "nothing done\" signal=10 "),
           "what was ignored is taken");
     daemon_stop(&daemon);
@@ -168,6 +191,7 @@ int main(int argc, char **argv) {
     some_drain();
     a_limit_of_file_size_has_its_message();
     its_terminal_closes();
+    drains_later();
     nohup_stays();
     return 0;
 }

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live.c -- settings that change while it runs; see live.h. */
+#include "server/io/live.h"
+
+#include "server/base/log.h"
+#include "server/base/machine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Limits ------------------------------------------------------------------- */
+
+static void set_limits(const ids_live *live, const ids_config *config,
+                       ids_limits *limits) {
+    uint64_t buffers = config->buffer_bytes_max ? config->buffer_bytes_max
+                                                : live->memory_bytes / 4;
+    limits->idle_ms = config->idle_s * 1000;
+    limits->buffer_bytes_max = buffers / live->server->loops +
+                               2 * live->server->result_bytes_max + (1u << 20);
+}
+
+/* Whoever hears of it too late goes by the older version until then. */
+static void hand_out(ids_live *live) {
+    ids_limits *limits = &live->now->limits;
+    ids_worker *worker = live->loops[0].worker;
+    atomic_store_explicit(&limits->users, live->server->loops,
+                          memory_order_relaxed);
+    for (uint32_t loop = 1; loop < live->server->loops; loop++)
+        if (!ids_worker_message_word(worker, loop, IDS_MESSAGE_LIMITS,
+                                     (uint64_t)(uintptr_t)limits))
+            ids_log(IDS_LOG_ERROR, "a loop keeps its old limits: out of memory",
+                    "loop=%u", loop);
+    ids_loop_take_limits(&live->loops[0], limits);
+}
+
+/* Versions that no loop goes by any more. */
+static void forget_older(ids_live *live) {
+    ids_version **at = &live->now->older;
+    while (*at) {
+        ids_version *one = *at;
+        if (atomic_load_explicit(&one->limits.users, memory_order_acquire)) {
+            at = &one->older;
+            continue;
+        }
+        *at = one->older;
+        ids_settings_free(one->settings);
+        if (one != &live->first)
+            free(one);
+    }
+}
+
+/* Rows --------------------------------------------------------------------- */
+
+static void tell_row(const ids_settings *settings, const ids_config_row *row,
+                     bool waits) {
+    char key[IDS_CONFIG_KEY_BYTES], where[512];
+    const char *words = settings->origins[ids_config_index(row)].words;
+    ids_config_key(row, key);
+    ids_settings_where(settings, row, where, sizeof where);
+    if (waits)
+        ids_log(IDS_LOG_WARN, "a setting waits for a restart",
+                "setting=%s value=\"%.200s\" from=\"%s\"", key,
+                words ? words : "none", where);
+    else
+        ids_log(IDS_LOG_INFO, "a setting changed",
+                "setting=%s value=\"%.200s\" from=\"%s\"", key,
+                words ? words : "none", where);
+}
+
+static const ids_settings *settings_now(const ids_live *live) {
+    return live->now->settings ? live->now->settings : live->start;
+}
+
+/* Memory only grows: what is kept has to stay. */
+static void take_memory(ids_live *live, const ids_settings *next,
+                        const ids_config_row *row) {
+    uint64_t bytes = next->config.memory_bytes_max;
+    if (!bytes)
+        bytes = ids_machine_memory_bytes() / 2;
+    bool grows = ids_pools_grow(live->server->pools, bytes);
+    if (grows)
+        live->memory_bytes = bytes;
+    if (grows || bytes < live->memory_bytes)
+        tell_row(next, row, !grows);
+}
+
+/* What is live of TLS is its certificate's context, and without one at the
+ * start there is none. */
+static bool is_of_context(const ids_config_row *row) {
+    return row->offset == offsetof(ids_config, tls_cert) ||
+           row->offset == offsetof(ids_config, tls_key) ||
+           row->offset == offsetof(ids_config, tls_ca) ||
+           row->offset == offsetof(ids_config, tls_min);
+}
+
+bool ids_live_has_tls(const ids_live *live, const ids_settings *next) {
+    return live->start->config.tls_cert && next->config.tls_cert;
+}
+
+static bool is_live(const ids_live *live, const ids_settings *next,
+                    const ids_config_row *row) {
+    return row->reload == IDS_LIVE &&
+           (!is_of_context(row) || ids_live_has_tls(live, next));
+}
+
+static void take_row(ids_live *live, const ids_settings *next,
+                     const ids_config_row *row) {
+    if (row->offset == offsetof(ids_config, memory_bytes_max))
+        take_memory(live, next, row);
+    else if (is_live(live, next, row)) {
+        if (!ids_settings_same(settings_now(live), next, row))
+            tell_row(next, row, false);
+    } else if (row->reload != IDS_ONCE &&
+               !ids_settings_same(live->start, next, row))
+        tell_row(next, row, true);
+}
+
+static void take_places(const ids_live *live, const ids_config *config) {
+    size_t wanted = config->connections_max;
+    if (wanted == ids_live_config(live)->connections_max)
+        return;
+    size_t have = ids_places_change(live->places, wanted);
+    if (have < wanted)
+        ids_log(IDS_LOG_WARN,
+                "--max-connections needs more descriptors than allowed",
+                "wanted=%zu connections=%zu", wanted, have);
+}
+
+/* Versions ----------------------------------------------------------------- */
+
+static void note_outcome(const ids_live *live, bool failed) {
+    uint64_t *of = live->loops[0].worker->counters.of;
+    of[IDS_RELOAD_FAILED] = failed;
+    if (!failed)
+        of[IDS_SETTINGS_UNIX_S] = (uint64_t)time(NULL);
+}
+
+void ids_live_init(ids_live *live, const ids_settings *start,
+                   ids_server *server, uint64_t memory_bytes) {
+    *live = (ids_live){
+        .start = start, .server = server, .memory_bytes = memory_bytes};
+    live->now = &live->first;
+    set_limits(live, &start->config, &live->first.limits);
+}
+
+void ids_live_begin(ids_live *live, ids_loop *loops, ids_places *places) {
+    live->loops = loops;
+    live->places = places;
+    atomic_store_explicit(&live->first.limits.users, live->server->loops,
+                          memory_order_relaxed);
+    for (uint32_t i = 0; i < live->server->loops; i++)
+        ids_loop_take_limits(&loops[i], &live->first.limits);
+    note_outcome(live, false);
+}
+
+const ids_config *ids_live_config(const ids_live *live) {
+    return &settings_now(live)->config;
+}
+
+void ids_live_take(ids_live *live, ids_settings *settings) {
+    ids_version *next = calloc(1, sizeof *next);
+    const ids_config *config = &settings->config;
+    size_t count;
+    const ids_config_row *rows = ids_config_rows(&count);
+    assert(live->loops != NULL);
+    if (!next) {
+        ids_log(IDS_LOG_ERROR, "settings not reloaded: all stays as it was",
+                "reason=\"no memory\"");
+        ids_settings_free(settings);
+        note_outcome(live, true);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        take_row(live, settings, &rows[i]);
+    ids_log_set_level(config->log_level);
+    ids_log_set_format(config->log_format);
+    take_places(live, config);
+    *next = (ids_version){.settings = settings, .older = live->now};
+    set_limits(live, config, &next->limits);
+    live->now = next;
+    hand_out(live);
+    forget_older(live);
+    note_outcome(live, false);
+    ids_log(IDS_LOG_INFO, "settings reloaded", "file=\"%.400s\"",
+            config->path ? config->path : "");
+}
+
+void ids_live_refused(ids_live *live) {
+    note_outcome(live, true);
+}
+
+void ids_live_fini(ids_live *live) {
+    ids_version *older;
+    for (ids_version *one = live->now; one; one = older) {
+        older = one->older;
+        ids_settings_free(one->settings);
+        if (one != &live->first)
+            free(one);
+    }
+    live->now = NULL;
+}

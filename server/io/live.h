@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live.h -- the version of the settings that holds now, and how the next one
+ * takes its place: what is live is applied, what needs a restart is named.
+ *
+ * All of it on the first loop's thread; the other loops take their limits by
+ * message. */
+#ifndef IDS_LIVE_H
+#define IDS_LIVE_H
+
+#include "server/admin/settings.h"
+#include "server/io/loop.h"
+#include "server/worker/limits.h"
+
+typedef struct ids_version {
+    ids_settings *settings; /* NULL: the start's, which are not ours */
+    ids_limits limits;
+    struct ids_version *older; /* some loop may go by it yet */
+} ids_version;
+
+typedef struct ids_live {
+    const ids_settings *start; /* what needs a restart goes by these */
+    ids_version *now;
+    ids_version first;
+    ids_server *server;
+    ids_loop *loops;
+    ids_places *places;
+    uint64_t memory_bytes; /* that records may take */
+} ids_live;
+
+/* Before there are loops. memory_bytes: --max-memory, worked out. */
+void ids_live_init(ids_live *live, const ids_settings *start,
+                   ids_server *server, uint64_t memory_bytes);
+
+/* The loops run: each goes by the first version. */
+void ids_live_begin(ids_live *live, ids_loop *loops, ids_places *places);
+
+/* What holds now, of what is live. */
+const ids_config *ids_live_config(const ids_live *live);
+
+/* Whether a certificate's context of the next settings can take the place of
+ * the one that is shown. Any thread. */
+bool ids_live_has_tls(const ids_live *live, const ids_settings *next);
+
+/* The settings become what holds. They are its own from now on. */
+void ids_live_take(ids_live *live, ids_settings *settings);
+
+/* A reload was refused: stats tell it. */
+void ids_live_refused(ids_live *live);
+
+/* No loop runs any more. */
+void ids_live_fini(ids_live *live);
+
+#endif
