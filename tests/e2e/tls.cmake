@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The daemon behind TLS.
 if(TARGET idt_tls AND TARGET idemclient_static)
-  foreach(name tls tls_hands)
+  foreach(name tls tls_hands tls_reload)
     idem_program_test(e2e_${name} SOURCES ${name}.c
       LINK e2e_harness idt_tls idp_tls idemclient_static PkgConfig::sodium
       ARGS $<TARGET_FILE:idemstored> LABELS e2e)
