@@ -92,7 +92,10 @@ static bool is_of_context(const ids_config_row *row) {
     return row->offset == offsetof(ids_config, tls_cert) ||
            row->offset == offsetof(ids_config, tls_key) ||
            row->offset == offsetof(ids_config, tls_ca) ||
-           row->offset == offsetof(ids_config, tls_min);
+           row->offset == offsetof(ids_config, tls_min) ||
+           row->offset == offsetof(ids_config, peer_cert) ||
+           row->offset == offsetof(ids_config, peer_key) ||
+           row->offset == offsetof(ids_config, peer_ca);
 }
 
 bool ids_live_has_tls(const ids_live *live, const ids_settings *next) {

@@ -51,8 +51,8 @@ typedef struct process {
     pthread_t *threads;
     uint32_t threads_started;
     ids_places places;
-    ids_tls tls;                      /* open only with --tls-cert */
-    struct idp_tls_context *next_tls; /* of a reload that is under way */
+    ids_tls tls;               /* open only with --tls-cert */
+    ids_tls_contexts next_tls; /* of a reload that is under way */
     ids_acceptor acceptor;
     ids_listeners listeners;
     ids_signals signals;
@@ -272,19 +272,25 @@ static bool prepare_settings(void *ctx, const ids_settings *settings,
                              ids_complaint *complaint) {
     process *s = ctx;
     char why[IDS_TLS_WHY_BYTES];
-    assert(!s->next_tls);
+    assert(!s->next_tls.clients);
     if (!ids_live_has_tls(&s->live, settings))
         return true;
-    s->next_tls = ids_tls_load(&settings->config, why);
-    return s->next_tls ||
+    return ids_tls_load(&s->next_tls, &settings->config, why) ||
            ids_settings_refuse(settings, "--tls-cert", complaint, ": %s", why);
+}
+
+/* The first loop's, and one for the whole node. */
+static void tell_certificate(process *s) {
+    if (s->config->tls_cert)
+        s->loops[0].worker->counters.of[IDS_TLS_CERTIFICATE_END_S] =
+            (uint64_t)ids_tls_end_s(&s->tls);
 }
 
 static void take_settings(void *ctx, ids_settings *settings) {
     process *s = ctx;
-    if (s->next_tls)
-        ids_tls_use(&s->tls, s->next_tls);
-    s->next_tls = NULL;
+    if (s->next_tls.clients)
+        ids_tls_use(&s->tls, &s->next_tls);
+    tell_certificate(s);
     ids_net_wake_up(&s->loops[0].net);
     ids_live_take(&s->live, settings);
 }
@@ -358,13 +364,6 @@ static void announce(const process *s, uint64_t memory) {
     fflush(stdout);
 }
 
-/* The first loop's, and one for the whole node. */
-static void tell_certificate(process *s) {
-    if (s->config->tls_cert)
-        s->loops[0].worker->counters.of[IDS_TLS_CERTIFICATE_END_S] =
-            (uint64_t)ids_tls_end_s(&s->tls);
-}
-
 static void release(process *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
@@ -376,8 +375,7 @@ static void release(process *s) {
     ids_prefault_free(s->prefault);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_mailbox_fini(&s->mailboxes[i]);
-    if (s->next_tls) /* a reload that came too late */
-        ids_tls_use(&s->tls, s->next_tls);
+    ids_tls_drop(&s->next_tls); /* of a reload that came too late */
     ids_tls_close(&s->tls);
     free(s->threads);
     free(s->loops);

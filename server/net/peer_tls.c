@@ -26,14 +26,6 @@ idp_tls_context *ids_peer_tls_load(const ids_config *config,
     return context;
 }
 
-void ids_peer_tls_use(ids_tls *tls, idp_tls_context *context) {
-    pthread_mutex_lock(&tls->lock);
-    idp_tls_context *before = tls->peers;
-    tls->peers = context;
-    pthread_mutex_unlock(&tls->lock);
-    idp_tls_context_drop(before);
-}
-
 idp_tls_context *ids_peer_tls_hold(ids_tls *tls) {
     pthread_mutex_lock(&tls->lock);
     idp_tls_context *context = idp_tls_context_hold(tls->peers);

@@ -15,8 +15,6 @@
 struct idp_tls_context *ids_peer_tls_load(const ids_config *config,
                                           char why[static IDS_TLS_WHY_BYTES]);
 
-/* Takes the context: who is dialled from now on is dialled with it. */
-void ids_peer_tls_use(ids_tls *tls, struct idp_tls_context *context);
 /* The one of now; a reference of the caller's. */
 struct idp_tls_context *ids_peer_tls_hold(ids_tls *tls);
 

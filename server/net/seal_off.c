@@ -8,19 +8,26 @@
 #include <assert.h>
 #include <stdio.h>
 
-struct idp_tls_context *ids_tls_load(const ids_config *config,
-                                     char why[static IDS_TLS_WHY_BYTES]) {
+bool ids_tls_load(ids_tls_contexts *to, const ids_config *config,
+                  char why[static IDS_TLS_WHY_BYTES]) {
+    *to = (ids_tls_contexts){0};
     snprintf(why, IDS_TLS_WHY_BYTES,
              "--tls-cert %.200s: this idemstored was built without TLS "
              "(IDEM_TLS=OFF)",
              config->tls_cert);
-    return NULL;
+    return false;
+}
+
+void ids_tls_drop(ids_tls_contexts *contexts) {
+    assert(!contexts->clients && !contexts->peers);
+    (void)contexts;
 }
 
 bool ids_tls_open(ids_tls *tls, const ids_config *config,
                   char why[static IDS_TLS_WHY_BYTES]) {
+    ids_tls_contexts contexts;
     (void)tls;
-    return ids_tls_load(config, why) != NULL;
+    return ids_tls_load(&contexts, config, why);
 }
 
 void ids_tls_close(ids_tls *tls) {
@@ -28,10 +35,10 @@ void ids_tls_close(ids_tls *tls) {
     (void)tls;
 }
 
-void ids_tls_use(ids_tls *tls, struct idp_tls_context *context) {
-    assert(!tls && !context);
+void ids_tls_use(ids_tls *tls, ids_tls_contexts *next) {
+    assert(!tls && !next);
     (void)tls;
-    (void)context;
+    (void)next;
 }
 
 struct idp_tls *ids_tls_accept(ids_tls *tls) {

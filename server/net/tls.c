@@ -16,8 +16,8 @@ static const char *ca_of(const ids_config *config) {
     return config->tls_ca ? config->tls_ca : config->peer_ca;
 }
 
-idp_tls_context *ids_tls_load(const ids_config *config,
-                              char why[static IDS_TLS_WHY_BYTES]) {
+static idp_tls_context *load_clients(const ids_config *config,
+                                     char why[static IDS_TLS_WHY_BYTES]) {
     idp_tls_why reason;
     const idp_tls_settings settings = {
         .cert_file = config->tls_cert,
@@ -30,21 +30,35 @@ idp_tls_context *ids_tls_load(const ids_config *config,
     return context;
 }
 
+bool ids_tls_load(ids_tls_contexts *to, const ids_config *config,
+                  char why[static IDS_TLS_WHY_BYTES]) {
+    *to = (ids_tls_contexts){.clients = load_clients(config, why)};
+    if (to->clients)
+        to->peers = ids_peer_tls_load(config, why);
+    if (to->peers)
+        return true;
+    ids_tls_drop(to);
+    return false;
+}
+
+void ids_tls_drop(ids_tls_contexts *contexts) {
+    idp_tls_context_drop(contexts->clients);
+    idp_tls_context_drop(contexts->peers);
+    *contexts = (ids_tls_contexts){0};
+}
+
 bool ids_tls_open(ids_tls *tls, const ids_config *config,
                   char why[static IDS_TLS_WHY_BYTES]) {
-    idp_tls_context *context = ids_tls_load(config, why);
-    idp_tls_context *peers = context ? ids_peer_tls_load(config, why) : NULL;
-    if (!peers) {
-        idp_tls_context_drop(context);
+    ids_tls_contexts contexts;
+    if (!ids_tls_load(&contexts, config, why))
         return false;
-    }
     tls->is_required = config->tls == IDS_TLS_REQUIRED;
     tls->asks = config->tls_clients > IDS_TLS_CLIENTS_NO ||
                 (config->peer_tls == IDS_TLS_PEERS_ON && ca_of(config) != NULL);
     tls->demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED;
     tls->peer_tls = config->peer_tls;
-    tls->context = context;
-    tls->peers = peers;
+    tls->context = contexts.clients;
+    tls->peers = contexts.peers;
     pthread_mutex_init(&tls->lock, NULL);
     return true;
 }
@@ -66,13 +80,15 @@ static idp_tls_context *hold_context(ids_tls *tls) {
     return context;
 }
 
-void ids_tls_use(ids_tls *tls, idp_tls_context *context) {
-    assert(idp_tls_context_has_cert(context));
+void ids_tls_use(ids_tls *tls, ids_tls_contexts *next) {
+    assert(idp_tls_context_has_cert(next->clients));
     pthread_mutex_lock(&tls->lock);
-    idp_tls_context *before = tls->context;
-    tls->context = context;
+    ids_tls_contexts before = {tls->context, tls->peers};
+    tls->context = next->clients;
+    tls->peers = next->peers;
     pthread_mutex_unlock(&tls->lock);
-    idp_tls_context_drop(before);
+    *next = (ids_tls_contexts){0};
+    ids_tls_drop(&before);
 }
 
 idp_tls *ids_tls_accept(ids_tls *tls) {

@@ -48,10 +48,16 @@ typedef struct ids_tls {
     uint32_t nodes_next;
 } ids_tls;
 
+/* What the files say: for those who come, and for links to other nodes. */
+typedef struct ids_tls_contexts {
+    struct idp_tls_context *clients, *peers; /* NULL: none were loaded */
+} ids_tls_contexts;
+
 /* Reads and checks the files that the flags name; off the loops' threads, once
- * they run. NULL: why is one sentence that names the file. */
-struct idp_tls_context *ids_tls_load(const ids_config *config,
-                                     char why[static IDS_TLS_WHY_BYTES]);
+ * they run. False: why is one sentence that names the file. */
+bool ids_tls_load(ids_tls_contexts *to, const ids_config *config,
+                  char why[static IDS_TLS_WHY_BYTES]);
+void ids_tls_drop(ids_tls_contexts *contexts);
 
 /* For the loops of a daemon with a certificate. False: as load says. */
 bool ids_tls_open(ids_tls *tls, const ids_config *config,
@@ -59,9 +65,9 @@ bool ids_tls_open(ids_tls *tls, const ids_config *config,
 /* No loop runs any more. One that was never opened is fine. */
 void ids_tls_close(ids_tls *tls);
 
-/* Takes the context: who connects from now on is shown it, those who have
+/* Takes the contexts: who connects from now on is shown it, those who have
  * connected keep theirs. Any thread. */
-void ids_tls_use(ids_tls *tls, struct idp_tls_context *context);
+void ids_tls_use(ids_tls *tls, ids_tls_contexts *next);
 
 /* A connection's engine, by the context of now; NULL: no memory. Any thread. */
 struct idp_tls *ids_tls_accept(ids_tls *tls);

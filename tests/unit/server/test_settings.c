@@ -355,7 +355,8 @@ Test(settings, a_variable_that_sets_nothing) {
 Test(settings, what_a_reload_applies) {
     static const char all[] =
         "max_memory max_connections idle_timeout max_buffers tls_cert "
-        "tls_key tls_ca tls_min log_level log_format drain_delay ";
+        "tls_key tls_ca tls_min peer_cert peer_key peer_ca log_level "
+        "log_format drain_delay ";
     char live[512] = "", key[IDS_CONFIG_KEY_BYTES];
     size_t count;
     const ids_config_row *rows = ids_config_rows(&count);
