@@ -11,6 +11,9 @@
  * it on then don't know: the other endpoints are asked. */
 #define HOPS_MAX 8u
 
+/* A server that wants more is not waited for: no call lasts that long. */
+#define RETRY_MS_MAX 100000000u
+
 void idem__course_begin(idem__course *course, idem__selector *selector,
                         idp_method method, uint64_t now_ms, uint64_t timeout_ms,
                         uint32_t fast_ms, uint64_t seed) {
@@ -126,13 +129,49 @@ static bool is_worth_another(idem__course *course, const idem__attempt *attempt,
     }
 }
 
+/* "LIMIT retry_ms=40 ...": a namespace's rate is used up for so long. 0: the
+ * server does not say. */
+static uint32_t retry_ms_of(const idem_error *why) {
+    static const char word[] = " answered: LIMIT retry_ms=";
+    const char *digit = strstr(why->text, word);
+    uint32_t ms = 0;
+    if (digit == NULL)
+        return 0;
+    for (digit += sizeof word - 1;
+         *digit >= '0' && *digit <= '9' && ms < RETRY_MS_MAX; digit++)
+        ms = ms * 10 + (uint32_t)(*digit - '0');
+    return *digit == ' ' || *digit == '\0' ? ms : 0;
+}
+
+/* Not before the server has said, and then within as long again (full jitter):
+ * who heard it together does not come back together. False: the deadline is
+ * too near. */
+static bool pause_for_rate(idem__course *course, uint32_t retry_ms,
+                           uint64_t now_ms, uint32_t *pause_ms) {
+    uint64_t left_ms =
+        course->deadline_ms > now_ms ? course->deadline_ms - now_ms : 0;
+    uint64_t bound =
+        retry_ms > IDEM__PAUSE_MS_FIRST ? retry_ms : IDEM__PAUSE_MS_FIRST;
+    uint64_t jitter = (idem__backoff_random(&course->backoff) >> 16) % bound;
+    uint64_t spare;
+    if (left_ms < retry_ms + (uint64_t)IDEM__PAUSE_MS_FIRST)
+        return false;
+    spare = left_ms - retry_ms - IDEM__PAUSE_MS_FIRST;
+    *pause_ms = retry_ms + (uint32_t)(jitter < spare ? jitter : spare);
+    return true;
+}
+
 bool idem__course_goes_on(idem__course *course, const idem__attempt *attempt,
                           int32_t code, const idem_error *why, uint64_t now_ms,
                           uint32_t *pause_ms) {
     *pause_ms = 0;
-    bool again = is_worth_another(course, attempt, code, why);
+    uint32_t retry_ms = code == IDEM_E_LIMIT ? retry_ms_of(why) : 0;
+    bool again = retry_ms > 0 || is_worth_another(course, attempt, code, why);
     /* Where it was lost the link pauses before it connects again. */
-    if (again && code != IDEM_E_LOST)
+    if (retry_ms > 0)
+        again = pause_for_rate(course, retry_ms, now_ms, pause_ms) &&
+                !idem__selector_stops(course->selector, course->stop_at);
+    else if (again && code != IDEM_E_LOST)
         again = pause_before_next(course, now_ms, pause_ms);
     if (again)
         idem__watch_count(course->selector->watch, IDEM__COUNT_REPEATS);
