@@ -92,6 +92,8 @@ typedef struct ids_config {
     bool peer_insecure;
     bool version;
     const char *path; /* of the file of settings; NULL: none */
+    /* Its namespaces' sections; NULL: there are none. */
+    struct ids_limits_maker *namespaces;
     bool test;
     bool print;
     bool check;

@@ -114,9 +114,12 @@ bool ids_config_file_parse(ids_config_file *file, const char *text, size_t len,
     if (len)
         memcpy(own, text, len);
     own[len] = 0;
-    bool good =
-        ids_config_scan(own, len, &host, fault) && read_text(file, own, fault);
+    bool good = ids_config_sections(own, len, &file->namespaces, fault) &&
+                ids_config_scan(own, len, &host, fault) &&
+                read_text(file, own, fault);
     free(own);
+    if (!good)
+        ids_config_file_free(file);
     return good;
 }
 
@@ -124,6 +127,8 @@ void ids_config_file_free(ids_config_file *file) {
     if (file->cfg)
         cfg_free(file->cfg);
     file->cfg = NULL;
+    ids_limits_maker_free(file->namespaces);
+    file->namespaces = NULL;
 }
 
 static cfg_opt_t *option_of(const ids_config_file *file, size_t row) {

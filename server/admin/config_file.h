@@ -9,6 +9,7 @@
 
 #include "server/admin/config.h"
 #include "server/admin/config_scan.h"
+#include "server/admin/config_sections.h"
 
 struct cfg_t;
 
@@ -16,6 +17,7 @@ typedef struct ids_config_file {
     struct cfg_t *cfg;
     uint32_t lines[IDS_CONFIG_ROWS_MAX]; /* where the row's key stands; 0: not
                                             in the file */
+    ids_limits_maker *namespaces; /* its sections; NULL: there are none */
 } ids_config_file;
 
 /* Any bytes. False: fault says where, and what; there is nothing to free. */

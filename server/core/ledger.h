@@ -65,7 +65,7 @@ void ids_ledger_free(ids_ledger *ledger);
 /* Gives each namespace that is named a number, and takes that right from
  * those that were and are no longer. False: no memory, or too many had it
  * before and still have records; nothing changed. */
-bool ids_ledger_name(ids_ledger *ledger, const ids_limits *limits,
+bool ids_ledger_name(ids_ledger *ledger, const ids_all_limits *limits,
                      uint64_t now_ms);
 
 /* The namespace's number, pinned once more. IDS_NS_OTHER, which needs no pin,

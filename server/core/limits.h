@@ -3,8 +3,8 @@
  *
  * A shard borrows them until it is given others (ids_shard_set_limits). Who
  * makes them checks them: server/worker/limits.h. Pure. */
-#ifndef IDS_LIMITS_H
-#define IDS_LIMITS_H
+#ifndef IDS_CORE_LIMITS_H
+#define IDS_CORE_LIMITS_H
 
 #include "proto/terms.h"
 
@@ -39,11 +39,11 @@ typedef struct ids_named_limits {
     ids_ns_limits limits;
 } ids_named_limits;
 
-typedef struct ids_limits {
+typedef struct ids_all_limits {
     ids_ns_limits others; /* of each namespace that is not named */
     uint32_t count;       /* <= IDS_NAMED_LIMITS_MAX, each name once */
     ids_named_limits named[];
-} ids_limits;
+} ids_all_limits;
 
 static inline ids_ns_limits ids_ns_limits_none(void) {
     return (ids_ns_limits){.records_max = IDS_UNLIMITED,

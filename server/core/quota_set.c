@@ -77,13 +77,13 @@ void ids_quota_lead(ids_shard *shard, bool leads) {
 
 /* Limits ------------------------------------------------------------------- */
 
-static idp_slice name_of(const ids_limits *limits, uint32_t at) {
+static idp_slice name_of(const ids_all_limits *limits, uint32_t at) {
     return (idp_slice){limits->named[at].ns, limits->named[at].ns_len};
 }
 
 /* The named ones have places here, and are pinned once more than they were.
  * False: no memory for that; pinned is how many are. */
-static bool pin_named(ids_shard *shard, const ids_limits *limits,
+static bool pin_named(ids_shard *shard, const ids_all_limits *limits,
                       uint32_t *pinned) {
     ids_quota *quota = shard->quota;
     for (*pinned = 0; *pinned < limits->count; ++*pinned) {
@@ -99,7 +99,7 @@ static bool pin_named(ids_shard *shard, const ids_limits *limits,
 }
 
 /* Of those so many pins too many are taken back, or become the places' own. */
-static void keep_pins(ids_shard *shard, const ids_limits *limits,
+static void keep_pins(ids_shard *shard, const ids_all_limits *limits,
                       uint32_t pinned, bool keep) {
     const ids_quota *quota = shard->quota;
     for (uint32_t i = 0; i < pinned; i++) {
@@ -113,7 +113,7 @@ static void keep_pins(ids_shard *shard, const ids_limits *limits,
     }
 }
 
-static void take_limits(ids_shard *shard, const ids_limits *limits) {
+static void take_limits(ids_shard *shard, const ids_all_limits *limits) {
     ids_quota *quota = shard->quota;
     ids_quota_place *place;
     quota->limits = limits;
@@ -134,7 +134,7 @@ static void take_limits(ids_shard *shard, const ids_limits *limits) {
     }
 }
 
-static bool set_limits(ids_shard *shard, const ids_limits *limits,
+static bool set_limits(ids_shard *shard, const ids_all_limits *limits,
                        ids_ledger *ledger) {
     bool first = shard->quota == NULL, good;
     uint32_t pinned;
@@ -156,7 +156,7 @@ static bool set_limits(ids_shard *shard, const ids_limits *limits,
     return true;
 }
 
-bool ids_shard_set_limits(ids_shard *shard, const ids_limits *limits,
+bool ids_shard_set_limits(ids_shard *shard, const ids_all_limits *limits,
                           ids_ledger *ledger, uint64_t now_ms) {
     bool good;
     assert(limits != NULL && ledger != NULL);

@@ -2,6 +2,7 @@
 /* live.c -- settings that change while it runs; see live.h. */
 #include "server/io/live.h"
 
+#include "server/admin/limits.h"
 #include "server/base/log.h"
 #include "server/base/machine.h"
 
@@ -177,6 +178,9 @@ void ids_live_take(ids_live *live, ids_settings *settings) {
     }
     for (size_t i = 0; i < count; i++)
         take_row(live, settings, &rows[i]);
+    if (!ids_limits_same(live->start->config.namespaces, config->namespaces))
+        ids_log(IDS_LOG_WARN, "a setting waits for a restart",
+                "setting=namespace");
     ids_log_set_level(config->log_level);
     ids_log_set_format(config->log_format);
     take_places(live, config);

@@ -38,6 +38,8 @@ static void plan_shard(ids_worker *worker, const ids_line_config *config) {
         .mem = config->mem,
         .hash = hash_of,
         .hash_ctx = (void *)(uintptr_t)server,
+        .limits = server->namespaces ? server->namespaces->limits : NULL,
+        .ledger = server->namespaces ? server->namespaces->ledger : NULL,
         .mix_key = server->mix_key,
         .work = &worker->work[IDS_WORK_WAKE],
         .on_wake = ids_woken_answer,

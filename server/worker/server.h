@@ -10,6 +10,7 @@
 #include "server/core/mix.h"
 #include "server/worker/commands.h"
 #include "server/worker/mailbox.h"
+#include "server/worker/namespaces.h"
 #include "server/worker/pools.h"
 #include "server/worker/secret.h"
 
@@ -20,6 +21,8 @@ typedef struct ids_server {
     uint64_t epoch;
     ids_secret secret;
     const char *version;
+    /* Counted and limited; NULL: nobody counts. */
+    const ids_namespaces *namespaces;
     ids_pools *pools; /* what records may take; NULL: ids_line_config says */
     size_t result_bytes_max;
     uint32_t pending_max;      /* waiting, and forwarded, per connection */

@@ -17,6 +17,7 @@ e2e(kept_places)
 e2e(forgotten_flags)
 e2e(lost_record)
 e2e(full_primary)
+e2e(quota_pair)
 
 # A replica whose disk is slow.
 if(slow_sync_file)

@@ -8,8 +8,9 @@
 idt_mem mems[SHARDS + 1];
 static idt_mem ledger_mem;
 
-ids_limits *new_limits(ids_ns_limits shop, ids_ns_limits others) {
-    ids_limits *limits = calloc(1, sizeof *limits + sizeof(ids_named_limits));
+ids_all_limits *new_limits(ids_ns_limits shop, ids_ns_limits others) {
+    ids_all_limits *limits =
+        calloc(1, sizeof *limits + sizeof(ids_named_limits));
     ids_ns_limits_share(&shop, SHARDS);
     ids_ns_limits_share(&others, SHARDS);
     limits->others = others;
