@@ -21,9 +21,15 @@ static int print_help(void) {
 }
 
 static int print_config(const ids_settings *settings) {
-    static char text[256u << 10]; /* more than file and flags can be */
-    ids_settings_print(settings, text, sizeof text);
+    size_t cap = ids_settings_print(settings, NULL, 0) + 1;
+    char *text = malloc(cap);
+    if (!text) {
+        fprintf(stderr, "idemstored: no memory to print the settings\n");
+        return EXIT_FAILURE;
+    }
+    ids_settings_print(settings, text, cap);
     fputs(text, stdout);
+    free(text);
     return EXIT_SUCCESS;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config_help.c -- the settings as a person reads them: --help, and
  * --print-config. */
+#include "server/admin/limits_maker.h"
 #include "server/admin/settings.h"
 
 #include <stdarg.h>
@@ -112,11 +113,24 @@ static void put_setting(sink *s, const ids_settings *settings,
     put_origin(s, settings, row);
 }
 
+/* Only a file has them. */
+static void put_namespaces(sink *s, const ids_config *config) {
+    char text[IDS_LIMITS_TEXT_BYTES];
+    uint32_t count = ids_limits_count(config->namespaces);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t line = ids_limits_print(config->namespaces, i, text);
+        put(s, "%s  # %s:%u\n", text, config->path, line);
+    }
+    if (count == 0)
+        put(s, "# namespace \"NAME\" { }  # default: none has limits\n");
+}
+
 size_t ids_settings_print(const ids_settings *settings, char *to, size_t cap) {
     sink s = {.to = to, .cap = cap};
     size_t count;
     const ids_config_row *rows = ids_config_rows(&count);
     for (size_t i = 0; i < count; i++)
         put_setting(&s, settings, &rows[i]);
+    put_namespaces(&s, &settings->config);
     return s.len;
 }

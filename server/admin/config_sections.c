@@ -93,7 +93,7 @@ static bool take_section(reading *r) {
         return FAIL(r, "no memory to read it");
     if (!take_word(r, "the name"))
         return false;
-    if (!ids_limits_section(r->limits, r->word, why, sizeof why))
+    if (!ids_limits_section(r->limits, r->word, begins, why, sizeof why))
         return FAIL(r, "%s", why);
     if (!take_mark(r, '{'))
         return FAIL(r, "'{' is missing: namespace \"NAME\" { KEY = VALUE }");
@@ -105,7 +105,8 @@ static bool take_section(reading *r) {
         if (!take_setting(r))
             return false;
     }
-    return true;
+    return ids_limits_section_ends(r->limits, why, sizeof why) ||
+           ids_config_fault_at(r->fault, begins, "%s", why);
 }
 
 /* The line's first word is "namespace", and no key. */
@@ -135,6 +136,8 @@ bool ids_config_sections(char *text, size_t len, ids_limits_maker **limits,
         r.line += *r.at++ == '\n';
     }
     *limits = good ? r.limits : NULL;
+    if (*limits)
+        ids_limits_end(*limits);
     if (!good)
         ids_limits_maker_free(r.limits);
     return good;

@@ -10,7 +10,7 @@
 #define IDS_CONFIG_SECTIONS_H
 
 #include "server/admin/config_scan.h"
-#include "server/admin/limits.h"
+#include "server/admin/limits_maker.h"
 
 /* Any bytes. Blanks what it has read, line ends stay. limits: NULL where there
  * is no section; else the caller's to free. False: fault says where, and

@@ -43,21 +43,6 @@ static bool take_row(ids_config_reader *reader, const ids_config_row *row,
     return true;
 }
 
-/* That they can be made: for how many threads is not known yet. */
-static bool check_namespaces(const ids_config_reader *reader,
-                             const char *path) {
-    ids_config_fault fault = {0};
-    ids_limits_maker *maker = reader->settings->file.namespaces;
-    if (!maker)
-        return true;
-    ids_all_limits *limits =
-        ids_limits_make(maker, 1, fault.what, sizeof fault.what);
-    if (!limits)
-        ids_config_read_complain(path, &fault, reader->complaint);
-    free(limits);
-    return limits != NULL;
-}
-
 static bool take_file(ids_config_reader *reader, const char *path,
                       const char *text, size_t len) {
     ids_config_fault fault = {0};
@@ -73,7 +58,7 @@ static bool take_file(ids_config_reader *reader, const char *path,
             return false;
     reader->line = 0;
     reader->settings->config.namespaces = reader->settings->file.namespaces;
-    return check_namespaces(reader, path);
+    return true;
 }
 
 /* The environment ---------------------------------------------------------- */

@@ -210,7 +210,7 @@ static idp_slice name_of(const ids_named_limits *named) {
 }
 
 /* They all have a number, pinned for now; those that came before them. */
-static bool pin_named(ids_ledger *ledger, const ids_all_limits *limits,
+static bool pin_named(ids_ledger *ledger, const ids_ns_limits_table *limits,
                       uint32_t *pinned) {
     for (*pinned = 0; *pinned < limits->count; ++*pinned) {
         idp_slice ns = name_of(&limits->named[*pinned]);
@@ -236,7 +236,7 @@ static void unname_all(ids_ledger *ledger, uint64_t now_ms) {
     }
 }
 
-static void name_pinned(ids_ledger *ledger, const ids_all_limits *limits,
+static void name_pinned(ids_ledger *ledger, const ids_ns_limits_table *limits,
                         uint32_t count, bool name, uint64_t now_ms) {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = find(ledger, name_of(&limits->named[i]));
@@ -252,7 +252,7 @@ static void name_pinned(ids_ledger *ledger, const ids_all_limits *limits,
     }
 }
 
-bool ids_ledger_name(ids_ledger *ledger, const ids_all_limits *limits,
+bool ids_ledger_name(ids_ledger *ledger, const ids_ns_limits_table *limits,
                      uint64_t now_ms) {
     uint32_t pinned;
     bool good;

@@ -13,7 +13,7 @@
 #ifndef IDS_LEDGER_H
 #define IDS_LEDGER_H
 
-#include "server/core/limits.h"
+#include "server/core/ns_limits.h"
 #include "server/core/shard.h"
 
 /* Numbers. NONE: not counted. */
@@ -65,7 +65,7 @@ void ids_ledger_free(ids_ledger *ledger);
 /* Gives each namespace that is named a number, and takes that right from
  * those that were and are no longer. False: no memory, or too many had it
  * before and still have records; nothing changed. */
-bool ids_ledger_name(ids_ledger *ledger, const ids_all_limits *limits,
+bool ids_ledger_name(ids_ledger *ledger, const ids_ns_limits_table *limits,
                      uint64_t now_ms);
 
 /* The namespace's number, pinned once more. IDS_NS_OTHER, which needs no pin,

@@ -29,7 +29,7 @@ static int compare(const ids_named_limits *named, idp_slice ns) {
     return named->ns_len < ns.len ? -1 : named->ns_len > ns.len;
 }
 
-const ids_ns_limits *ids_quota_limits_of(const ids_all_limits *limits,
+const ids_ns_limits *ids_quota_limits_of(const ids_ns_limits_table *limits,
                                          idp_slice ns) {
     uint32_t low = 0, high = limits->count;
     assert(high <= IDS_NAMED_LIMITS_MAX);

@@ -28,7 +28,7 @@ typedef struct ids_quota_place {
 
 typedef struct ids_quota {
     ids_ledger *ledger;
-    const ids_all_limits *limits;
+    const ids_ns_limits_table *limits;
     bool leads;
     bool walks; /* records that are counted as nothing, or as others */
     uint32_t bucket, buckets_seen;
@@ -127,7 +127,7 @@ static inline bool ids_quota_is_held(const ids_quota_place *place) {
 }
 
 ids_quota_place *ids_quota_reach(ids_shard *shard, uint32_t number);
-const ids_ns_limits *ids_quota_limits_of(const ids_all_limits *limits,
+const ids_ns_limits *ids_quota_limits_of(const ids_ns_limits_table *limits,
                                          idp_slice ns);
 void ids_quota_settle(const ids_quota *quota, uint32_t number);
 void ids_quota_give_claims_back(const ids_quota *quota, uint32_t number);

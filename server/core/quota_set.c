@@ -77,45 +77,51 @@ void ids_quota_lead(ids_shard *shard, bool leads) {
 
 /* Limits ------------------------------------------------------------------- */
 
-static idp_slice name_of(const ids_all_limits *limits, uint32_t at) {
+static idp_slice name_of(const ids_ns_limits_table *limits, uint32_t at) {
     return (idp_slice){limits->named[at].ns, limits->named[at].ns_len};
 }
 
 /* The named ones have places here, and are pinned once more than they were.
- * False: no memory for that; pinned is how many are. */
-static bool pin_named(ids_shard *shard, const ids_all_limits *limits,
-                      uint32_t *pinned) {
+ * One that has no number any more, since the ledger goes by newer limits
+ * already, is counted among the others until those come. False: no memory. */
+static bool pin_named(ids_shard *shard, const ids_ns_limits_table *limits) {
     ids_quota *quota = shard->quota;
-    for (*pinned = 0; *pinned < limits->count; ++*pinned) {
-        idp_slice ns = name_of(limits, *pinned);
-        uint32_t number = ids_ledger_pin(quota->ledger, ns, shard->now_ms);
-        assert(number != IDS_NS_OTHER);
-        if (ids_quota_reach(shard, number) == NULL) {
+    for (uint32_t i = 0; i < limits->count; i++) {
+        uint32_t number =
+            ids_ledger_pin(quota->ledger, name_of(limits, i), shard->now_ms);
+        ids_quota_place *place;
+        if (number == IDS_NS_OTHER)
+            continue;
+        place = ids_quota_reach(shard, number);
+        if (place == NULL) {
             ids_ledger_unpin(quota->ledger, number, shard->now_ms);
             return false;
         }
+        assert(!place->will_be_named);
+        place->will_be_named = true;
     }
     return true;
 }
 
-/* Of those so many pins too many are taken back, or become the places' own. */
-static void keep_pins(ids_shard *shard, const ids_all_limits *limits,
-                      uint32_t pinned, bool keep) {
+/* Of those pins too many are taken back, or become the places' own. */
+static void keep_pins(ids_shard *shard, bool keep) {
     const ids_quota *quota = shard->quota;
-    for (uint32_t i = 0; i < pinned; i++) {
-        uint32_t number = ids_ledger_named(quota->ledger, name_of(limits, i));
-        ids_quota_place *place = ids_quota_at(quota, number);
-        assert(number != IDS_NS_NONE && place != NULL);
+    ids_quota_place *place;
+    for (uint32_t number = 0; (place = next_place(quota, &number)) != NULL;) {
+        if (!place->will_be_named)
+            continue;
+        assert(number > IDS_NS_OTHER);
         if (!keep || ids_quota_is_held(place))
             ids_ledger_unpin(quota->ledger, number, shard->now_ms);
-        assert(number > IDS_NS_OTHER && !place->will_be_named);
         place->will_be_named = keep;
     }
 }
 
-static void take_limits(ids_shard *shard, const ids_all_limits *limits) {
+/* Whether one has a name of its own now and had none. */
+static bool take_limits(ids_shard *shard, const ids_ns_limits_table *limits) {
     ids_quota *quota = shard->quota;
     ids_quota_place *place;
+    bool fresh = false;
     quota->limits = limits;
     for (uint32_t number = 0; (place = next_place(quota, &number)) != NULL;) {
         if (!ids_quota_is_held(place) && !place->will_be_named)
@@ -127,36 +133,39 @@ static void take_limits(ids_shard *shard, const ids_all_limits *limits) {
         } else {
             place->limits = ids_quota_limits_of(
                 limits, ids_ledger_ns(quota->ledger, number));
+            fresh |= place->will_be_named && !place->named;
             place->named = place->will_be_named;
         }
         place->will_be_named = false;
         ids_quota_rest(shard, number);
     }
+    return fresh;
 }
 
-static bool set_limits(ids_shard *shard, const ids_all_limits *limits,
+static bool set_limits(ids_shard *shard, const ids_ns_limits_table *limits,
                        ids_ledger *ledger) {
-    bool first = shard->quota == NULL, good;
-    uint32_t pinned;
+    bool first = shard->quota == NULL, good, fresh;
     if (first && new_quota(shard, ledger) == NULL)
         return false;
     assert(shard->quota->ledger == ledger);
-    good = pin_named(shard, limits, &pinned);
-    keep_pins(shard, limits, pinned, good);
+    good = pin_named(shard, limits);
+    keep_pins(shard, good);
     if (!good && first)
         free_quota(shard);
     if (!good)
         return false;
-    take_limits(shard, limits);
+    fresh = take_limits(shard, limits);
     if (first ? shard->table.records > 0
-              : ids_quota_at(shard->quota, IDS_NS_OTHER)->counts.records > 0) {
+              : fresh &&
+                    ids_quota_at(shard->quota, IDS_NS_OTHER)->counts.records >
+                        0) {
         shard->quota->walks = true;
         shard->quota->bucket = 0;
     }
     return true;
 }
 
-bool ids_shard_set_limits(ids_shard *shard, const ids_all_limits *limits,
+bool ids_shard_set_limits(ids_shard *shard, const ids_ns_limits_table *limits,
                           ids_ledger *ledger, uint64_t now_ms) {
     bool good;
     assert(limits != NULL && ledger != NULL);

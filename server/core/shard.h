@@ -21,7 +21,7 @@
 #define IDS_CLOCK_START_MS IDP_TTL_MS_MAX
 
 typedef struct ids_shard ids_shard;
-typedef struct ids_all_limits ids_all_limits;
+typedef struct ids_ns_limits_table ids_ns_limits_table;
 typedef struct ids_ledger ids_ledger;
 
 /* Where memory comes from. alloc may fail (NULL); free is told the size that
@@ -108,7 +108,7 @@ typedef struct ids_shard_config {
     void *hash_ctx;
     /* Namespaces, counted and limited: see ids_shard_set_limits. NULL, both:
      * nobody counts. */
-    const ids_all_limits *limits;
+    const ids_ns_limits_table *limits;
     ids_ledger *ledger;
     ids_mix_key mix_key; /* for askers; random, and told to nobody */
     uint32_t *work;      /* counts waiters that were looked at, and records that
@@ -276,7 +276,7 @@ typedef struct ids_ns_counts {
  * their bytes. What is there and is not counted, or is counted among the
  * others and has a name of its own now, is counted anew with the next ticks.
  * The ledger is the first one, ever. False: no memory, nothing changed. */
-bool ids_shard_set_limits(ids_shard *shard, const ids_all_limits *limits,
+bool ids_shard_set_limits(ids_shard *shard, const ids_ns_limits_table *limits,
                           ids_ledger *ledger, uint64_t now_ms);
 
 /* Whether it still counts what was there. */

@@ -2,7 +2,7 @@
 /* live.c -- settings that change while it runs; see live.h. */
 #include "server/io/live.h"
 
-#include "server/admin/limits.h"
+#include "server/admin/limits_maker.h"
 #include "server/base/log.h"
 #include "server/base/machine.h"
 
@@ -14,17 +14,35 @@
 /* Limits ------------------------------------------------------------------- */
 
 static void set_limits(const ids_live *live, const ids_config *config,
-                       ids_limits *limits) {
+                       ids_loop_limits *limits) {
     uint64_t buffers = config->buffer_bytes_max ? config->buffer_bytes_max
                                                 : live->memory_bytes / 4;
     limits->idle_ms = config->idle_s * 1000;
+    limits->namespaces = live->now->namespaces;
+    limits->ledger = live->namespaces.ledger;
     limits->buffer_bytes_max = buffers / live->server->loops +
                                2 * live->server->result_bytes_max + (1u << 20);
 }
 
+/* What the settings say of namespaces, in a table of the version's own, and the
+ * ledger goes by it. Who has counted once counts on, without a limit. */
+static bool take_namespaces(ids_live *live, ids_version *next,
+                            const ids_config *config, uint64_t now_ms) {
+    uint32_t loops = live->server->loops;
+    if (!config->namespaces && !live->namespaces.ledger)
+        return true;
+    next->namespaces = ids_limits_make(config->namespaces, loops);
+    if (next->namespaces &&
+        ids_namespaces_name(&live->namespaces, next->namespaces, loops, now_ms))
+        return true;
+    free(next->namespaces);
+    next->namespaces = NULL;
+    return false;
+}
+
 /* Whoever hears of it too late goes by the older version until then. */
 static void hand_out(ids_live *live) {
-    ids_limits *limits = &live->now->limits;
+    ids_loop_limits *limits = &live->now->limits;
     ids_worker *worker = live->loops[0].worker;
     atomic_store_explicit(&limits->users, live->server->loops,
                           memory_order_relaxed);
@@ -34,6 +52,13 @@ static void hand_out(ids_live *live) {
             ids_log(IDS_LOG_ERROR, "a loop keeps its old limits: out of memory",
                     "loop=%u", loop);
     ids_loop_take_limits(&live->loops[0], limits);
+}
+
+static void free_version(const ids_live *live, ids_version *one) {
+    ids_settings_free(one->settings);
+    free(one->namespaces);
+    if (one != &live->first)
+        free(one);
 }
 
 /* Versions that no loop goes by any more. */
@@ -46,9 +71,7 @@ static void forget_older(ids_live *live) {
             continue;
         }
         *at = one->older;
-        ids_settings_free(one->settings);
-        if (one != &live->first)
-            free(one);
+        free_version(live, one);
     }
 }
 
@@ -132,6 +155,14 @@ static void take_places(const ids_live *live, const ids_config *config) {
                 "wanted=%zu connections=%zu", wanted, have);
 }
 
+static void tell_namespaces(const ids_live *live, const ids_config *config) {
+    if (!ids_limits_same(ids_live_config(live)->namespaces, config->namespaces))
+        ids_log(IDS_LOG_INFO, "a setting changed",
+                "setting=namespace sections=%u from=\"%.400s\"",
+                ids_limits_count(config->namespaces),
+                config->path ? config->path : "");
+}
+
 /* Versions ----------------------------------------------------------------- */
 
 static void note_outcome(const ids_live *live, bool failed) {
@@ -141,12 +172,17 @@ static void note_outcome(const ids_live *live, bool failed) {
         of[IDS_SETTINGS_UNIX_S] = (uint64_t)time(NULL);
 }
 
-void ids_live_init(ids_live *live, const ids_settings *start,
+bool ids_live_init(ids_live *live, const ids_settings *start,
                    ids_server *server, uint64_t memory_bytes) {
     *live = (ids_live){
         .start = start, .server = server, .memory_bytes = memory_bytes};
     live->now = &live->first;
+    if (!take_namespaces(live, &live->first, &start->config, 0))
+        return false;
     set_limits(live, &start->config, &live->first.limits);
+    server->namespaces = live->first.namespaces;
+    server->ledger = live->namespaces.ledger;
+    return true;
 }
 
 void ids_live_begin(ids_live *live, ids_loop *loops, ids_places *places) {
@@ -169,24 +205,25 @@ void ids_live_take(ids_live *live, ids_settings *settings) {
     size_t count;
     const ids_config_row *rows = ids_config_rows(&count);
     assert(live->loops != NULL);
-    if (!next) {
+    if (!next ||
+        !take_namespaces(live, next, config, live->loops[0].worker->now_ms)) {
         ids_log(IDS_LOG_ERROR, "settings not reloaded: all stays as it was",
                 "reason=\"no memory\"");
+        free(next);
         ids_settings_free(settings);
         note_outcome(live, true);
         return;
     }
     for (size_t i = 0; i < count; i++)
         take_row(live, settings, &rows[i]);
-    if (!ids_limits_same(live->start->config.namespaces, config->namespaces))
-        ids_log(IDS_LOG_WARN, "a setting waits for a restart",
-                "setting=namespace");
+    tell_namespaces(live, config);
     ids_log_set_level(config->log_level);
     ids_log_set_format(config->log_format);
     take_places(live, config);
-    *next = (ids_version){.settings = settings, .older = live->now};
-    set_limits(live, config, &next->limits);
+    next->settings = settings;
+    next->older = live->now;
     live->now = next;
+    set_limits(live, config, &next->limits);
     hand_out(live);
     forget_older(live);
     note_outcome(live, false);
@@ -202,9 +239,8 @@ void ids_live_fini(ids_live *live) {
     ids_version *older;
     for (ids_version *one = live->now; one; one = older) {
         older = one->older;
-        ids_settings_free(one->settings);
-        if (one != &live->first)
-            free(one);
+        free_version(live, one);
     }
     live->now = NULL;
+    ids_namespaces_close(&live->namespaces);
 }

@@ -9,12 +9,13 @@
 
 #include "server/admin/settings.h"
 #include "server/io/loop.h"
-#include "server/worker/limits.h"
+#include "server/worker/namespaces.h"
 
 typedef struct ids_version {
     ids_settings *settings; /* NULL: the start's, which are not ours */
-    ids_limits limits;
-    struct ids_version *older; /* some loop may go by it yet */
+    ids_loop_limits limits;
+    ids_ns_limits_table *namespaces; /* its limits'; NULL: nobody counts */
+    struct ids_version *older;       /* some loop may go by it yet */
 } ids_version;
 
 typedef struct ids_live {
@@ -24,11 +25,13 @@ typedef struct ids_live {
     ids_server *server;
     ids_loop *loops;
     ids_places *places;
+    ids_namespaces namespaces;
     uint64_t memory_bytes; /* that records may take */
 } ids_live;
 
-/* Before there are loops. memory_bytes: --max-memory, worked out. */
-void ids_live_init(ids_live *live, const ids_settings *start,
+/* Before there are loops. memory_bytes: --max-memory, worked out. False: no
+ * memory for its namespaces. */
+bool ids_live_init(ids_live *live, const ids_settings *start,
                    ids_server *server, uint64_t memory_bytes);
 
 /* The loops run: each goes by the first version. */
@@ -47,7 +50,7 @@ void ids_live_take(ids_live *live, ids_settings *settings);
 /* A reload was refused: stats tell it. */
 void ids_live_refused(ids_live *live);
 
-/* No loop runs any more. */
+/* No loop is left, nor any shard. */
 void ids_live_fini(ids_live *live);
 
 #endif

@@ -2,11 +2,13 @@
 /* loop.c -- one thread's turn: libuv's loop around a line. */
 #include "server/io/loop.h"
 
+#include "server/base/log.h"
 #include "server/io/barrier.h"
 #include "server/net/due.h"
 #include "server/net/receive.h"
 #include "server/os/clock.h"
 #include "server/storage/store.h"
+#include "server/worker/namespaces.h"
 
 #include <assert.h>
 
@@ -165,7 +167,7 @@ static void take_notice(void *ctx, ids_notice what) {
         ids_loop_stop(ctx);
 }
 
-static void take_limits(void *ctx, ids_limits *limits) {
+static void take_limits(void *ctx, ids_loop_limits *limits) {
     ids_loop_take_limits(ctx, limits);
 }
 
@@ -257,8 +259,15 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
     return error ? error : init_handles(loop);
 }
 
-void ids_loop_take_limits(ids_loop *loop, ids_limits *limits) {
-    ids_limits *before = loop->limits;
+void ids_loop_take_limits(ids_loop *loop, ids_loop_limits *limits) {
+    ids_loop_limits *before = loop->limits;
+    if (before && limits->ledger &&
+        !ids_worker_set_namespaces(loop->worker, limits->namespaces,
+                                   limits->ledger)) {
+        ids_log(IDS_LOG_ERROR, "a loop keeps its old limits: out of memory",
+                "loop=%u", loop->worker->index);
+        return;
+    }
     loop->limits = limits;
     loop->net.deadlines.idle_ms = limits->idle_ms;
     loop->worker->buffers.bytes_max = limits->buffer_bytes_max;

@@ -26,8 +26,8 @@ typedef struct ids_loop {
     ids_worker *worker; /* the line's */
     ids_pages *pages;
     ids_net net;
-    ids_limits *limits; /* NULL: none yet */
-    ids_turn turn;      /* with its log and its replication state */
+    ids_loop_limits *limits; /* NULL: none yet */
+    ids_turn turn;           /* with its log and its replication state */
     /* Set before it runs: see ids_loop_keeps and ids_loop_sits. */
     struct ids_log_writer *log_writer; /* NULL: nothing is kept */
     struct ids_snapshots *snapshots;   /* the first's; NULL: the same */
@@ -69,7 +69,7 @@ void ids_loop_sits(ids_loop *loop, ids_repl *repl, struct ids_barrier *barrier);
 
 /* Goes by these limits from now on, which outlive its run or the next ones: its
  * use of those before ends. On its thread, or before it runs. */
-void ids_loop_take_limits(ids_loop *loop, ids_limits *limits);
+void ids_loop_take_limits(ids_loop *loop, ids_loop_limits *limits);
 
 /* Runs until ids_loop_stop, or a notice to stop. */
 void ids_loop_run(ids_loop *loop);

@@ -2,7 +2,6 @@
 /* serve.c -- the whole daemon: sockets, threads, signals, and their end. */
 #include "server/io/serve.h"
 
-#include "server/admin/limits.h"
 #include "server/base/log.h"
 #include "server/base/machine.h"
 #include "server/io/drain.h"
@@ -42,7 +41,6 @@ typedef struct process {
     const ids_settings *settings;
     const ids_given *given;
     ids_server server;
-    ids_namespaces namespaces;
     ids_pools pools;
     ids_prefault *prefault; /* NULL: memory is too small for it */
     ids_store store;        /* open only with --data-dir */
@@ -139,7 +137,8 @@ static bool furnish_server(process *s, const char *version, uint64_t memory) {
     server->unsent_bytes_max = 4 * config->result_bytes_max + (4u << 20);
     ids_pools_init(&s->pools, memory, server->loops);
     server->pools = &s->pools;
-    ids_live_init(&s->live, s->settings, server, memory);
+    if (!ids_live_init(&s->live, s->settings, server, memory))
+        return complain("can't start", "namespaces", strerror(ENOMEM));
     server->buffer_bytes_max = s->live.first.limits.buffer_bytes_max;
     server->wake = wake_loop;
     server->wake_ctx = s;
@@ -149,22 +148,6 @@ static bool furnish_server(process *s, const char *version, uint64_t memory) {
     s->threads = calloc(server->loops, sizeof *s->threads);
     server->mailboxes = s->mailboxes;
     return s->mailboxes && s->loops && s->threads;
-}
-
-static bool open_namespaces(process *s) {
-    char why[256] = "no memory";
-    ids_all_limits *limits;
-    if (!s->config->namespaces)
-        return true;
-    limits = ids_limits_make(s->config->namespaces, s->server.loops, why,
-                             sizeof why);
-    if (!limits ||
-        !ids_namespaces_open(&s->namespaces, limits, s->server.loops)) {
-        free(limits);
-        return complain("can't start", "namespaces", why);
-    }
-    s->server.namespaces = &s->namespaces;
-    return true;
 }
 
 static bool open_store(process *s) {
@@ -387,10 +370,9 @@ static void release(process *s) {
         pthread_join(s->threads[i], NULL);
     ids_store_close(&s->store);
     ids_peering_close(&s->peering);
-    ids_live_fini(&s->live);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_loop_fini(&s->loops[i]);
-    ids_namespaces_close(&s->namespaces);
+    ids_live_fini(&s->live);
     ids_prefault_free(s->prefault);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_mailbox_fini(&s->mailboxes[i]);
@@ -409,9 +391,8 @@ static bool start_server(process *s, uint64_t memory) {
         return false;
     ids_places_needs needs = descriptors_needed(s);
     ids_places_ask(&needs);
-    return open_namespaces(s) && open_store(s) && open_peering(s) &&
-           init_loops(s, memory) && recover(s) && start_accepting(s) &&
-           start_threads(s);
+    return open_store(s) && open_peering(s) && init_loops(s, memory) &&
+           recover(s) && start_accepting(s) && start_threads(s);
 }
 
 /* Nobody is to find a socket's file with no daemon behind. */

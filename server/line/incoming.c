@@ -143,7 +143,7 @@ static void open_other(ids_line *line, const ids_message *message,
         break;
     case IDS_MESSAGE_LIMITS:
         line->host.limits(line->host.ctx,
-                          (ids_limits *)(uintptr_t)message->word);
+                          (ids_loop_limits *)(uintptr_t)message->word);
         break;
     case IDS_MESSAGE_COMMAND:
         ids_command_take(worker, message);

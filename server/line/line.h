@@ -48,7 +48,7 @@ typedef struct ids_line_host {
     /* There was no memory to take it in: close it. */
     void (*refuse)(void *ctx, ids_conn *conn);
     void (*notice)(void *ctx, ids_notice notice);
-    void (*limits)(void *ctx, ids_limits *limits);
+    void (*limits)(void *ctx, ids_loop_limits *limits);
     /* A batch was taken, and what is in it begins now: sets now_ms. NULL:
      * time stands still in a turn. */
     void (*look_at_clock)(void *ctx);

@@ -21,7 +21,7 @@ typedef enum ids_message_kind {
                           * number; asker: the loop that asks */
     IDS_MESSAGE_PART,    /* the same; body: this loop's part of the answer */
     IDS_MESSAGE_NOTICE,  /* word: an ids_notice, for the loop itself */
-    IDS_MESSAGE_LIMITS,  /* word: an ids_limits * that holds from now on */
+    IDS_MESSAGE_LIMITS,  /* word: an ids_loop_limits * that holds from now on */
     IDS_MESSAGE_COMMAND, /* word: an operator's command, see commands.c; for
                             loop 0 */
     IDS_MESSAGE_APPLY,   /* body: a tag, and a change to be put; word: the key's

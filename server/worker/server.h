@@ -10,7 +10,6 @@
 #include "server/core/mix.h"
 #include "server/worker/commands.h"
 #include "server/worker/mailbox.h"
-#include "server/worker/namespaces.h"
 #include "server/worker/pools.h"
 #include "server/worker/secret.h"
 
@@ -21,12 +20,13 @@ typedef struct ids_server {
     uint64_t epoch;
     ids_secret secret;
     const char *version;
-    /* Counted and limited; NULL: nobody counts. */
-    const ids_namespaces *namespaces;
+    /* At the start, until a loop hears of others: see ids_loop_limits. */
+    const ids_ns_limits_table *namespaces;
+    ids_ledger *ledger;
     ids_pools *pools; /* what records may take; NULL: ids_line_config says */
     size_t result_bytes_max;
     uint32_t pending_max;      /* waiting, and forwarded, per connection */
-    size_t buffer_bytes_max;   /* per loop, at first: see ids_limits */
+    size_t buffer_bytes_max;   /* per loop, at first: see ids_loop_limits */
     size_t unsent_bytes_max;   /* per connection; over it, it is closed */
     ids_command_handler peer;  /* promote, detach, switchover, replication */
     ids_command_handler store; /* snapshot */

@@ -14,7 +14,7 @@
 #include "server/worker/commit_wait.h"
 #include "server/worker/conn.h"
 #include "server/worker/counters.h"
-#include "server/worker/limits.h"
+#include "server/worker/loop_limits.h"
 #include "server/worker/message.h"
 #include "server/worker/role.h"
 #include "server/worker/server.h"

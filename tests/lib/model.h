@@ -8,7 +8,7 @@
 #ifndef IDT_MODEL_H
 #define IDT_MODEL_H
 
-#include "server/core/limits.h"
+#include "server/core/ns_limits.h"
 #include "server/core/shard.h"
 
 enum { IDT_MODEL_RECORDS_MAX = 64, IDT_MODEL_WAITERS_MAX = 64 };

@@ -32,10 +32,11 @@ static ids_ns_limits told(const world *w, ids_ns_limits limits) {
 }
 
 /* By name for the two first ones of the world's keys. */
-static ids_all_limits *new_limits(const world *w, const world_limits *said) {
+static ids_ns_limits_table *new_limits(const world *w,
+                                       const world_limits *said) {
     size_t bytes =
-        sizeof(ids_all_limits) + WORLD_NAMED * sizeof(ids_named_limits);
-    ids_all_limits *limits = calloc(1, bytes);
+        sizeof(ids_ns_limits_table) + WORLD_NAMED * sizeof(ids_named_limits);
+    ids_ns_limits_table *limits = calloc(1, bytes);
     limits->count = WORLD_NAMED;
     limits->others = told(w, said->of[WORLD_NAMED]);
     for (uint32_t key = 0; key < WORLD_KEYS_MAX; key++) {
@@ -106,7 +107,7 @@ bool world_limit(world *w, const world_limits *limits) {
     if (w->failed) {
         return false;
     }
-    ids_all_limits *next = new_limits(w, limits);
+    ids_ns_limits_table *next = new_limits(w, limits);
     world_trace(w, "at %llu other limits hold", (unsigned long long)w->now_ms);
     if (!ids_ledger_name(quota->ledger, next, w->now_ms)) {
         free(next);

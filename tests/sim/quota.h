@@ -33,7 +33,7 @@ typedef struct world_quota {
     bool counted; /* at the end of the step before, what there was */
     idt_mem mem;
     ids_ledger *ledger;
-    ids_all_limits *limits; /* the shard's */
+    ids_ns_limits_table *limits; /* the shard's */
     world_limits said;
     world_ns of[WORLD_NAMESPACES];
     idp_token last; /* the last one granted */

@@ -8,8 +8,8 @@
 idt_mem mems[SHARDS + 1];
 static idt_mem ledger_mem;
 
-ids_all_limits *new_limits(ids_ns_limits shop, ids_ns_limits others) {
-    ids_all_limits *limits =
+ids_ns_limits_table *new_limits(ids_ns_limits shop, ids_ns_limits others) {
+    ids_ns_limits_table *limits =
         calloc(1, sizeof *limits + sizeof(ids_named_limits));
     ids_ns_limits_share(&shop, SHARDS);
     ids_ns_limits_share(&others, SHARDS);

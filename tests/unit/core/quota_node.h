@@ -13,13 +13,13 @@ extern idt_mem mems[SHARDS + 1];
 
 typedef struct node {
     ids_ledger *ledger;
-    ids_all_limits *limits;
+    ids_ns_limits_table *limits;
     ids_shard *shards[SHARDS];
     uint64_t now_ms;
 } node;
 
 /* The first is of the namespace "shop", the other of each other one. */
-ids_all_limits *new_limits(ids_ns_limits shop, ids_ns_limits others);
+ids_ns_limits_table *new_limits(ids_ns_limits shop, ids_ns_limits others);
 ids_ns_limits of_records(uint64_t max);
 ids_ledger *new_ledger(void);
 ids_shard_config shard_config(void);

@@ -48,7 +48,7 @@ Test(quota, limits_that_come_late_count_what_is_there) {
     enum { RECORDS = 20000 };
     ids_shard *shard = world_shard(&mems[0], shard_config());
     ids_ledger *ledger = new_ledger();
-    ids_all_limits *limits =
+    ids_ns_limits_table *limits =
         new_limits(of_records(RECORDS / 4), ids_ns_limits_none());
     uint64_t now_ms = IDS_CLOCK_START_MS;
     for (uint64_t key = 0; key < RECORDS; key++)
@@ -79,7 +79,7 @@ Test(quota, what_is_named_leaves_the_others) {
     for (uint32_t i = 0; i < IDS_NS_OTHERS_MAX + 10; i++)
         claim(n.shards[0], name_of(i), 1, n.now_ms, NULL);
     cr_assert_eq(look(n.shards[0], "").others, 10);
-    ids_all_limits *old = n.limits;
+    ids_ns_limits_table *old = n.limits;
     n.limits = new_limits(of_records(1), ids_ns_limits_none());
     n.limits->named[0].ns_len = 5;
     memcpy(n.limits->named[0].ns, "n4100", 5);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_limits.c -- namespaces' sections of a settings file: what they come to,
  * and what they may not be. */
-#include "server/admin/limits.h"
+#include "server/admin/limits_maker.h"
 #include "server/admin/settings.h"
 
 #include <criterion/criterion.h>
@@ -21,13 +21,13 @@ static ids_settings *read_text(const char *text) {
     return settings;
 }
 
-static ids_all_limits *limits_of(const char *text) {
+static ids_ns_limits_table *limits_of(const char *text) {
     ids_settings *settings = read_text(text);
     cr_assert(settings, "%s", why);
     cr_assert(settings->config.namespaces);
-    ids_all_limits *limits =
-        ids_limits_make(settings->config.namespaces, 4, why, sizeof why);
-    cr_assert(limits, "%s", why);
+    ids_ns_limits_table *limits =
+        ids_limits_make(settings->config.namespaces, 4);
+    cr_assert(limits);
     ids_settings_free(settings);
     return limits;
 }
@@ -38,7 +38,7 @@ static void refuses(const char *text, const char *says) {
 }
 
 Test(limits, a_section_says_what_a_namespace_may_have) {
-    ids_all_limits *limits = limits_of(
+    ids_ns_limits_table *limits = limits_of(
         "threads = 4\n"
         "namespace \"shop\" { max_records = 5000000 max_memory = 2g rate = "
         "20000 burst = 40000 max_ttl = 7d max_result = 64k } # all of it\n"
@@ -103,10 +103,41 @@ Test(limits, what_is_wrong_is_said_with_its_line) {
             "idemstored.conf:1: the name is missing: namespace \"NAME\" { KEY "
             "= VALUE }");
     refuses("namespace \"shop\" { burst = 2 }\n",
-            "idemstored.conf: a namespace's burst needs its rate");
-    refuses("namespace \"shop\" { rate = 1 burst = 86401 }\n",
-            "idemstored.conf: a burst of 86401: at most what a rate of 1 comes "
-            "to in a day");
+            "idemstored.conf:1: a namespace's burst needs its rate");
+    refuses(
+        "namespace \"shop\" { rate = 1 burst = 86401 }\n",
+        "idemstored.conf:1: a burst of 86401: at most what a rate of 1 comes "
+        "to in a day");
+}
+
+/* And what is printed is read as the same. */
+Test(limits, sections_are_printed_as_lines_of_such_a_file) {
+    static char text[65536];
+    ids_settings *settings = read_text(
+        "namespace \"*\" { rate = 5 burst = 7 }\n\n"
+        "namespace \"shop\" {\n max_records = 1000\n max_memory = 2097152 "
+        "max_ttl = 90000 max_result = 0 }\n"
+        "namespace \"a b%22\" { }\n");
+    cr_assert(settings, "%s", why);
+    ids_settings_print(settings, text, sizeof text);
+    const char *at = strstr(text, "namespace \"");
+    cr_assert(at);
+    cr_assert_str_eq(
+        at, "namespace \"a%20b%22\" { }  # idemstored.conf:6\n"
+            "namespace \"shop\" { max_records = 1000 max_memory = 2m max_ttl "
+            "= 90s max_result = 0 }  # idemstored.conf:3\n"
+            "namespace \"*\" { rate = 5 burst = 7 }  # idemstored.conf:1\n");
+    ids_settings *again = read_text(text);
+    cr_assert(again, "%s", why);
+    cr_assert(
+        ids_limits_same(settings->config.namespaces, again->config.namespaces));
+    ids_settings_free(again);
+    ids_settings_free(settings);
+    settings = read_text("threads = 2\n");
+    ids_settings_print(settings, text, sizeof text);
+    cr_assert(strstr(text, "# namespace \"NAME\" { }  # default: none has "
+                           "limits\n"));
+    ids_settings_free(settings);
 }
 
 /* At the limit and one past it. */
@@ -121,7 +152,7 @@ Test(limits, names_and_their_number_have_a_limit) {
     ids_limits_maker *maker = ids_limits_maker_new();
     for (uint32_t i = 0; i <= IDS_NAMED_LIMITS_MAX; i++) {
         snprintf(name, sizeof name, "n%u", i);
-        cr_assert_eq(ids_limits_section(maker, name, why, sizeof why),
+        cr_assert_eq(ids_limits_section(maker, name, 1, why, sizeof why),
                      i < IDS_NAMED_LIMITS_MAX);
     }
     cr_assert_str_eq(why, "more than 1024 namespaces");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits.h -- what a namespace may have: settings, made once and only read.
+/* ns_limits.h -- what a namespace may have: settings, made once and only read.
  *
  * A shard borrows them until it is given others (ids_shard_set_limits). Who
- * makes them checks them: server/worker/limits.h. Pure. */
-#ifndef IDS_CORE_LIMITS_H
-#define IDS_CORE_LIMITS_H
+ * makes them checks them: server/worker/loop_limits.h. Pure. */
+#ifndef IDS_NS_LIMITS_H
+#define IDS_NS_LIMITS_H
 
 #include "proto/terms.h"
 
@@ -39,11 +39,11 @@ typedef struct ids_named_limits {
     ids_ns_limits limits;
 } ids_named_limits;
 
-typedef struct ids_all_limits {
+typedef struct ids_ns_limits_table {
     ids_ns_limits others; /* of each namespace that is not named */
     uint32_t count;       /* <= IDS_NAMED_LIMITS_MAX, each name once */
     ids_named_limits named[];
-} ids_all_limits;
+} ids_ns_limits_table;
 
 static inline ids_ns_limits ids_ns_limits_none(void) {
     return (ids_ns_limits){.records_max = IDS_UNLIMITED,

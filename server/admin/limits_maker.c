@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits.c -- namespaces' limits from texts; see limits.h. */
-#include "server/admin/limits.h"
+/* limits_maker.c -- namespaces' limits from texts; see limits_maker.h. */
+#include "server/admin/limits_maker.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -15,6 +15,7 @@
 
 typedef struct section {
     ids_named_limits named; /* "*" has no name */
+    uint32_t line;
     bool of_others;
     bool has_burst;
 } section;
@@ -111,11 +112,12 @@ static uint32_t has_others(const ids_limits_maker *maker, const section *next) {
     return count;
 }
 
-bool ids_limits_section(ids_limits_maker *maker, const char *name, char *why,
-                        size_t why_cap) {
+bool ids_limits_section(ids_limits_maker *maker, const char *name,
+                        uint32_t line, char *why, size_t why_cap) {
     section *one = add_section(maker);
     if (!one)
         return fail_with(why, why_cap, "no memory");
+    one->line = line;
     one->of_others = strcmp(name, "*") == 0;
     if (!one->of_others && !read_name(name, &one->named, why, why_cap))
         return false;
@@ -234,9 +236,10 @@ bool ids_limits_row(ids_limits_maker *maker, const char *key, const char *value,
         key);
 }
 
-/* The whole ---------------------------------------------------------------- */
-
-static bool complete_rate(section *of, char *why, size_t why_cap) {
+bool ids_limits_section_ends(ids_limits_maker *maker, char *why,
+                             size_t why_cap) {
+    assert(maker->count > 0);
+    section *of = &maker->all[maker->count - 1];
     ids_ns_limits *limits = &of->named.limits;
     if (limits->rate == 0)
         return !of->has_burst ||
@@ -250,31 +253,37 @@ static bool complete_rate(section *of, char *why, size_t why_cap) {
                      limits->burst, limits->rate);
 }
 
-ids_all_limits *ids_limits_make(ids_limits_maker *maker, uint32_t shards,
-                                char *why, size_t why_cap) {
-    ids_all_limits *limits =
-        malloc(sizeof *limits + maker->count * sizeof *limits->named);
-    assert(shards > 0);
-    if (!limits) {
-        fail_with(why, why_cap, "no memory");
-        return NULL;
-    }
-    limits->others = ids_ns_limits_none();
-    limits->count = 0;
+void ids_limits_end(ids_limits_maker *maker) {
     if (maker->count)
         qsort(maker->all, maker->count, sizeof *maker->all, compare_names);
-    for (uint32_t i = 0; i < maker->count; i++) {
-        section *one = &maker->all[i];
-        if (!complete_rate(one, why, why_cap)) {
-            free(limits);
-            return NULL;
-        }
-        ids_ns_limits_share(&one->named.limits, shards);
-        if (one->of_others)
-            limits->others = one->named.limits;
+}
+
+/* The whole ---------------------------------------------------------------- */
+
+uint32_t ids_limits_count(const ids_limits_maker *maker) {
+    return maker ? maker->count : 0;
+}
+
+ids_ns_limits_table *ids_limits_make(const ids_limits_maker *maker,
+                                     uint32_t shards) {
+    uint32_t count = ids_limits_count(maker);
+    ids_ns_limits_table *limits =
+        malloc(sizeof *limits + count * sizeof *limits->named);
+    assert(shards > 0);
+    if (!limits)
+        return NULL;
+    limits->others = ids_ns_limits_none();
+    limits->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        ids_named_limits one = maker->all[i].named;
+        assert(i == 0 || compare_names(&maker->all[i - 1], &maker->all[i]) < 0);
+        ids_ns_limits_share(&one.limits, shards);
+        if (maker->all[i].of_others)
+            limits->others = one.limits;
         else
-            limits->named[limits->count++] = one->named;
+            limits->named[limits->count++] = one;
     }
+    ids_ns_limits_share(&limits->others, shards);
     return limits;
 }
 
@@ -295,4 +304,61 @@ bool ids_limits_same(const ids_limits_maker *a, const ids_limits_maker *b) {
         if (!same_section(&a->all[i], &b->all[i]))
             return false;
     return true;
+}
+
+/* As text ------------------------------------------------------------------ */
+
+/* 0: it has no such limit. */
+static uint64_t row_of(const section *of, size_t at, bool *is_set) {
+    const ids_ns_limits *limits = &of->named.limits;
+    const uint64_t numbers[] = {[ROW_RECORDS] = limits->records_max,
+                                [ROW_MEMORY] = limits->bytes_max,
+                                [ROW_RATE] = limits->rate,
+                                [ROW_BURST] = limits->burst,
+                                [ROW_TTL] = limits->ttl_ms_max,
+                                [ROW_RESULT] = limits->result_bytes_max};
+    bool is_of_rate = at == ROW_RATE || at == ROW_BURST;
+    *is_set = is_of_rate ? limits->rate > 0 : numbers[at] != IDS_UNLIMITED;
+    return numbers[at];
+}
+
+/* In the largest unit in which it is whole. */
+static int print_number(char *to, size_t cap, const row *r, uint64_t number) {
+    const unit *best = &r->units[0];
+    for (size_t i = 1; number && i < r->unit_count; i++)
+        if (number % r->units[i].of == 0)
+            best = &r->units[i];
+    return snprintf(to, cap, " %s = %llu%.1s", r->key,
+                    (unsigned long long)(number / best->of), &best->suffix);
+}
+
+static size_t print_name(char to[static 3 * IDP_NS_BYTES_MAX + 1],
+                         const section *of) {
+    size_t len = 0;
+    for (size_t i = 0; i < of->named.ns_len; i++) {
+        unsigned char byte = of->named.ns[i];
+        bool is_plain = byte > ' ' && byte < 0x7f && !strchr("\"%*", byte);
+        len += (size_t)snprintf(to + len, 4, is_plain ? "%c" : "%%%02X", byte);
+    }
+    return len;
+}
+
+uint32_t ids_limits_print(const ids_limits_maker *maker, uint32_t at,
+                          char to[static IDS_LIMITS_TEXT_BYTES]) {
+    const section *of = &maker->all[at];
+    char name[3 * IDP_NS_BYTES_MAX + 1] = "*";
+    size_t len, cap = IDS_LIMITS_TEXT_BYTES;
+    bool is_set;
+    assert(at < maker->count);
+    if (!of->of_others)
+        name[print_name(name, of)] = 0;
+    len = (size_t)snprintf(to, cap, "namespace \"%s\" {", name);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t number = row_of(of, i, &is_set);
+        if (is_set)
+            len += (size_t)print_number(to + len, cap - len, &rows[i], number);
+    }
+    assert(len + 3 <= cap);
+    snprintf(to + len, cap - len, " }");
+    return of->line;
 }
