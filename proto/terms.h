@@ -30,6 +30,7 @@
 #define IDP_INT_MAX               ((1ull << 53) - 1) /* the largest integer on the wire */
 #define IDP_CLIENT_BYTES_MAX      128                /* hello's client name */
 #define IDP_SECRET_BYTES_MAX      256
+#define IDP_USER_BYTES_MAX        32
 #define IDP_HASH_KEY_BYTES        16
 #define IDP_SHARDS_MAX            1024
 #define IDP_PORT                  7117

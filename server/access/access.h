@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* access.h -- who gets in, as all workers of a server share it: the version of
+ * the credentials that counts, and the sources of wrong secrets.
+ *
+ * Its lock is taken where a worker takes a new version and for a wrong secret,
+ * never for a request. */
+#ifndef IDS_ACCESS_H
+#define IDS_ACCESS_H
+
+#include "server/access/credentials.h"
+#include "server/access/failures.h"
+
+typedef struct ids_access ids_access;
+
+/* Takes the first version. NULL: no memory, and the version is still yours. */
+ids_access *ids_access_new(ids_credentials *first);
+void ids_access_free(ids_access *access);
+
+/* The version that counts, to be dropped. Any thread. */
+ids_credentials *ids_access_take(ids_access *access);
+
+/* Takes next, whose number becomes one higher than that before; from now on it
+ * counts. Workers have to be told. */
+void ids_access_publish(ids_access *access, ids_credentials *next);
+
+/* ids_failures_note; any thread. */
+bool ids_access_failed(ids_access *access, const ids_source *source,
+                       uint64_t now_ms);
+
+#endif

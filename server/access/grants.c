@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grants.c -- see grants.h. */
+#include "server/access/grants.h"
+
+#include "proto/reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A namespace in an answer: with its %XX, so many characters. */
+#define SHOWN_NS_CHARS 64
+
+const char *ids_grant_name(ids_grant grant) {
+    static const char *const names[IDS_GRANTS] = {[IDS_GRANT_CLAIM] = "claim",
+                                                  [IDS_GRANT_READ] = "read",
+                                                  [IDS_GRANT_RESOLVE] =
+                                                      "resolve",
+                                                  [IDS_GRANT_ADMIN] = "admin",
+                                                  [IDS_GRANT_STATS] = "stats"};
+    assert(grant < IDS_GRANTS);
+    return names[grant];
+}
+
+#define CLAIM IDS_GRANT_BIT(IDS_GRANT_CLAIM)
+#define READ  IDS_GRANT_BIT(IDS_GRANT_READ)
+#define ADMIN IDS_GRANT_BIT(IDS_GRANT_ADMIN)
+#define STATS IDS_GRANT_BIT(IDS_GRANT_STATS)
+
+/* A new method is a new row here: what it needs is decided, not inherited. */
+ids_grant_set ids_grants_of_method(idp_method method) {
+    switch (method) {
+    case IDP_ACQUIRE:
+    case IDP_COMPLETE:
+    case IDP_RELEASE:
+    case IDP_RENEW:
+        return CLAIM;
+    case IDP_PEEK:
+        return CLAIM | READ;
+    case IDP_HELLO:
+    case IDP_PING:
+        return IDS_GRANTED_TO_ANY;
+    case IDP_STATS:
+    case IDP_REPLICATION:
+        return STATS;
+    case IDP_PROMOTE:
+    case IDP_DETACH:
+    case IDP_SWITCHOVER:
+    case IDP_SNAPSHOT:
+        return ADMIN;
+    case IDP_METHOD_COUNT:
+        break;
+    }
+    return ADMIN;
+}
+
+bool ids_patterns_match(const ids_patterns *patterns, idp_slice ns) {
+    for (uint32_t i = 0; i < patterns->count; i++) {
+        const ids_pattern *one = &patterns->all[i];
+        bool fits = one->is_prefix ? ns.len >= one->len : ns.len == one->len;
+        if (fits &&
+            (one->len == 0 || memcmp(one->bytes, ns.ptr, one->len) == 0))
+            return true;
+    }
+    return false;
+}
+
+bool ids_user_may(const ids_user *user, idp_method method, idp_slice ns) {
+    ids_grant_set need = ids_grants_of_method(method);
+    ids_grant_set has = need & user->words;
+    if (need == IDS_GRANTED_TO_ANY ||
+        has >= IDS_GRANT_BIT(IDS_GRANTS_OF_NAMESPACES))
+        return true;
+    for (int i = 0; i < IDS_GRANTS_OF_NAMESPACES; i++)
+        if (has & IDS_GRANT_BIT(i) && ids_patterns_match(&user->of[i], ns))
+            return true;
+    return false;
+}
+
+bool ids_ns_byte_is_plain(uint8_t byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') ||
+           (byte != 0 && strchr("._:/-", byte) != NULL);
+}
+
+static void show_ns(idp_slice ns, char text[static SHOWN_NS_CHARS + 8]) {
+    char *to = text;
+    for (size_t i = 0; i < ns.len; i++) {
+        if (to - text > SHOWN_NS_CHARS - 3) {
+            strcpy(to, "...");
+            return;
+        }
+        to += sprintf(to, ids_ns_byte_is_plain(ns.ptr[i]) ? "%c" : "%%%02X",
+                      ns.ptr[i]);
+    }
+    if (ns.len == 0)
+        strcpy(text, "\"\"");
+}
+
+/* "claim or read", for any one of them. */
+static void put_needs(ids_grant_set need, char text[static 64]) {
+    text[0] = '\0';
+    for (int i = 0; i < IDS_GRANTS; i++) {
+        if (!(need & IDS_GRANT_BIT(i)))
+            continue;
+        if (text[0] != '\0')
+            strcat(text, " or ");
+        strcat(text, ids_grant_name((ids_grant)i));
+    }
+}
+
+void ids_user_denial(const ids_user *user, idp_method method, idp_slice ns,
+                     char text[static IDS_DENIAL_BYTES]) {
+    ids_grant_set need = ids_grants_of_method(method);
+    char needs[64], shown[SHOWN_NS_CHARS + 8];
+    put_needs(need, needs);
+    if (need >= IDS_GRANT_BIT(IDS_GRANTS_OF_NAMESPACES)) {
+        snprintf(text, IDS_DENIAL_BYTES, "%s: \"%s\" has no grant %s",
+                 idp_method_name(method), user->name, needs);
+        return;
+    }
+    show_ns(ns, shown);
+    snprintf(text, IDS_DENIAL_BYTES, "namespace %s: \"%s\" may not %s", shown,
+             user->name, needs);
+}
