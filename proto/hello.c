@@ -25,7 +25,8 @@ static void pack_limits(msgpack_packer *packer, const idp_hello *h) {
 }
 
 static void pack_hello(msgpack_packer *packer, const idp_hello *h) {
-    msgpack_pack_map(packer, 9);
+    bool has_user = h->user[0] != '\0';
+    msgpack_pack_map(packer, 9 + has_user);
     pack_field(packer, "server", h->server, sizeof h->server);
     pack_field(packer, "version", h->version, sizeof h->version);
     pack_pair(packer, "protocol", h->protocol);
@@ -37,6 +38,9 @@ static void pack_hello(msgpack_packer *packer, const idp_hello *h) {
     msgpack_pack_bin(packer, sizeof h->hash_key);
     msgpack_pack_bin_body(packer, h->hash_key, sizeof h->hash_key);
     pack_limits(packer, h);
+    if (has_user) {
+        pack_field(packer, "user", h->user, sizeof h->user);
+    }
 }
 
 size_t idp_hello_write(uint8_t *to, size_t cap, uint32_t msgid,
@@ -121,6 +125,9 @@ static bool hello_pair_read(cursor *c, idp_hello *h, unsigned *has) {
     if (slice_is(name, "hash_key")) {
         *has |= HAS_HASH_KEY;
         return hash_key_read(c, h->hash_key);
+    }
+    if (slice_is(name, "user")) {
+        return text_read(c, h->user, sizeof h->user);
     }
     return slice_is(name, "limits") ? limits_read(c, h) : idp_skip(c);
 }

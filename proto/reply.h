@@ -48,7 +48,9 @@ typedef struct idp_hello {
     uint8_t hash_key[IDP_HASH_KEY_BYTES];
     uint64_t result_bytes_max;
     uint64_t frame_bytes_max;
-    uint64_t pending_max; /* requests in flight per connection */
+    uint64_t pending_max;              /* requests in flight per connection */
+    char user[IDP_USER_BYTES_MAX + 1]; /* whom the secret named; "": none was
+                                        * demanded, and then it is left out */
 } idp_hello;
 
 #define IDP_HELLO_BYTES_MAX 1024

@@ -119,6 +119,16 @@ static const ids_config_row rows[] = {
     {"--secret-file", "PATH", IDS_CONFIG_TEXT, FIELD(secret_file), NULL, NULL,
      0, 0, "a file whose one line every connection has to show in hello",
      RESTART, NULL},
+    {"--credentials", "FILE", IDS_CONFIG_TEXT, FIELD(credentials), NULL, NULL,
+     0, 0,
+     "who gets in, and what each may do: a name, its verifiers and grants a "
+     "line",
+     LIVE, NULL},
+    {"--peer-secret-file", "PATH", IDS_CONFIG_TEXT, FIELD(peer_secret_file),
+     NULL, "--secret-file", 0, 0,
+     "what two nodes prove to each other: the current secret, and in a second "
+     "line the next one",
+     RESTART, NULL},
     {"--tls-cert", "PATH", IDS_CONFIG_TEXT, FIELD(tls_cert), NULL, NULL, 0, 0,
      "TLS on every TCP address: the certificate, then those between it and its "
      "authority, in PEM",

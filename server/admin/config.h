@@ -72,10 +72,12 @@ typedef struct ids_config {
     uint64_t commit_wait_ms;
     uint64_t ring_bytes;
     ids_fsync fsync;
-    const char *secret_file; /* NULL: none */
-    const char *tls_cert;    /* NULL: no TLS */
-    const char *tls_key;     /* NULL: in tls_cert */
-    const char *tls_ca;      /* NULL: none */
+    const char *secret_file;      /* NULL: none */
+    const char *credentials;      /* NULL: none */
+    const char *peer_secret_file; /* NULL: secret_file */
+    const char *tls_cert;         /* NULL: no TLS */
+    const char *tls_key;          /* NULL: in tls_cert */
+    const char *tls_ca;           /* NULL: none */
     ids_tls_plain tls;
     ids_tls_clients tls_clients;
     ids_tls_min tls_min;

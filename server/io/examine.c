@@ -2,6 +2,7 @@
 /* examine.c -- what settings name outside of themselves; see examine.h. */
 #include "server/io/examine.h"
 
+#include "server/io/admission.h"
 #include "server/net/listen.h"
 #include "server/net/tls.h"
 #include "server/peer/endpoint.h"
@@ -23,29 +24,41 @@ typedef struct examined {
 static bool examine_listen(const examined *e, const char *words) {
     ids_address found[IDS_LISTENERS_MAX];
     char why[256];
+    const char *why_closed = ids_listeners_why_closed(e->config);
     size_t count =
         ids_address_parse(found, IDS_LISTENERS_MAX, words, why, sizeof why);
     if (!count)
         return ids_settings_refuse(e->settings, "--listen", e->complaint,
                                    " %.200s: %s", words, why);
     for (size_t i = 0; i < count; i++)
-        if (!ids_address_is_local(&found[i]) && !e->config->secret_file &&
-            !ids_config_knows_clients(e->config) && !e->config->insecure)
-            return ids_settings_refuse(
-                e->settings, "--listen", e->complaint,
-                " %.200s: beyond loopback a --secret-file is needed (or "
-                "--insecure, if everybody there may do everything)",
-                words);
+        if (!ids_address_is_local(&found[i]) && why_closed)
+            return ids_settings_refuse(e->settings, "--listen", e->complaint,
+                                       " %.200s: %s", words, why_closed);
     return true;
 }
 
 static bool examine_secret(const examined *e) {
-    ids_secret secret;
+    char why[IDS_ADMISSION_WHY_BYTES];
+    const ids_config *config = e->config;
+    if (!config->credentials && !config->secret_file)
+        return true;
+    ids_credentials *read = ids_admission_read(config, why);
+    ids_credentials_drop(read);
+    return read || ids_settings_refuse(e->settings,
+                                       config->credentials ? "--credentials"
+                                                           : "--secret-file",
+                                       e->complaint, " %s", why);
+}
+
+static bool examine_peer_secret(const examined *e) {
+    ids_secret current, next;
     char why[128];
-    const char *path = e->config->secret_file;
-    bool good = !path || ids_secret_load(&secret, path, why, sizeof why);
-    sodium_memzero(&secret, sizeof secret);
-    return good || ids_settings_refuse(e->settings, "--secret-file",
+    const char *path = e->config->peer_secret_file;
+    bool good =
+        !path || ids_secret_load_two(&current, &next, path, why, sizeof why);
+    sodium_memzero(&current, sizeof current);
+    sodium_memzero(&next, sizeof next);
+    return good || ids_settings_refuse(e->settings, "--peer-secret-file",
                                        e->complaint, " %.200s: %s", path, why);
 }
 
@@ -77,14 +90,14 @@ static bool examine_peer(const examined *e) {
         !examine_endpoint(e, "--advertise", config->advertise))
         return false;
     if (!ids_config_has_peer(config) || config->secret_file ||
-        config->peer_insecure)
+        config->peer_secret_file || config->peer_insecure)
         return true;
     return ids_settings_refuse(
         e->settings,
         config->replicate_from ? "--replicate-from" : "--replication",
         e->complaint,
-        ": another node needs a --secret-file, the same on both (or "
-        "--peer-insecure)");
+        ": another node needs a --peer-secret-file (or a --secret-file), the "
+        "same on both (or --peer-insecure)");
 }
 
 /* The folder, or the one in which it will be made. */
@@ -109,6 +122,6 @@ bool ids_examine(const ids_settings *settings, ids_complaint *complaint) {
     for (uint64_t i = 0; i < e.config->listen_count; i++)
         if (!examine_listen(&e, e.config->listen[i]))
             return false;
-    return examine_secret(&e) && examine_tls(&e) && examine_peer(&e) &&
-           examine_data_dir(&e);
+    return examine_secret(&e) && examine_peer_secret(&e) && examine_tls(&e) &&
+           examine_peer(&e) && examine_data_dir(&e);
 }

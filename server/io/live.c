@@ -126,10 +126,18 @@ bool ids_live_has_tls(const ids_live *live, const ids_settings *next) {
     return live->start->config.tls_cert && next->config.tls_cert;
 }
 
+bool ids_live_has_credentials(const ids_live *live, const ids_settings *next) {
+    return live->start->config.credentials && next->config.credentials;
+}
+
 static bool is_live(const ids_live *live, const ids_settings *next,
                     const ids_config_row *row) {
-    return row->reload == IDS_LIVE &&
-           (!is_of_context(row) || ids_live_has_tls(live, next));
+    if (is_of_context(row) && !ids_live_has_tls(live, next))
+        return false;
+    if (row->offset == offsetof(ids_config, credentials) &&
+        !ids_live_has_credentials(live, next))
+        return false;
+    return row->reload == IDS_LIVE;
 }
 
 static void take_row(ids_live *live, const ids_settings *next,

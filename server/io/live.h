@@ -44,6 +44,9 @@ const ids_config *ids_live_config(const ids_live *live);
  * the one that is shown. Any thread. */
 bool ids_live_has_tls(const ids_live *live, const ids_settings *next);
 
+/* The same of credentials, which there are from the start or not at all. */
+bool ids_live_has_credentials(const ids_live *live, const ids_settings *next);
+
 /* The settings become what holds. They are its own from now on. */
 void ids_live_take(ids_live *live, ids_settings *settings);
 

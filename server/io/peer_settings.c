@@ -59,6 +59,15 @@ static uint64_t settings_of(const ids_config *config) {
     return digest;
 }
 
+/* The current one, and the one behind it. */
+static void take_secrets(const ids_secret *secrets, ids_link_key *key) {
+    if (!secrets)
+        return;
+    ids_link_key_from(key, (idp_slice){secrets[0].bytes, secrets[0].len});
+    if (secrets[1].len)
+        ids_link_key_next(key, (idp_slice){secrets[1].bytes, secrets[1].len});
+}
+
 void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     static const ids_mode modes[] = {IDS_MODE_NONE, IDS_MODE_NONE,
                                      IDS_MODE_ASYNC, IDS_MODE_SYNC};
@@ -91,8 +100,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->silence_ms = SILENCE_MS;
     to->redial_ms = REDIAL_MS;
     to->stall_ms = STALL_MS;
-    ids_link_key_from(&to->key,
-                      (idp_slice){server->secret.bytes, server->secret.len});
+    take_secrets(server->peer_secret, &to->key);
     r->settings.commit_wait_ms = config->commit_wait_ms;
     r->settings.tick_ms = IDS_REPLICATOR_TICK_MS;
     r->settings.busy_ms = IDS_REPLICATOR_BUSY_MS;

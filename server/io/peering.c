@@ -34,10 +34,11 @@ static bool read_endpoint(const char *flag, const char *words,
 /* Who can reach the port could be the other node, and say anything. */
 static bool check_secret(const ids_config *config) {
     return !ids_config_has_peer(config) || config->secret_file ||
-           config->peer_insecure ||
+           config->peer_secret_file || config->peer_insecure ||
            refuse_start("--replication",
-                        "another node needs a --secret-file, the same on both "
-                        "(or --peer-insecure, if everybody who reaches this "
+                        "another node needs a --peer-secret-file (or a "
+                        "--secret-file), the same on both (or --peer-insecure, "
+                        "if everybody who reaches this "
                         "port may be the other node)");
 }
 

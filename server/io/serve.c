@@ -4,10 +4,12 @@
 
 #include "server/base/log.h"
 #include "server/base/machine.h"
+#include "server/io/admission.h"
 #include "server/io/drain.h"
 #include "server/io/live.h"
 #include "server/io/notify.h"
 #include "server/io/peering.h"
+#include "server/io/prepare.h"
 #include "server/io/reload.h"
 #include "server/io/signals.h"
 #include "server/net/accept.h"
@@ -51,14 +53,14 @@ typedef struct process {
     pthread_t *threads;
     uint32_t threads_started;
     ids_places places;
-    ids_tls tls;               /* open only with --tls-cert */
-    ids_tls_contexts next_tls; /* of a reload that is under way */
+    ids_tls tls; /* open only with --tls-cert */
     ids_acceptor acceptor;
     ids_listeners listeners;
     ids_signals signals;
     ids_drain drain;
     ids_reload reload;
     ids_live live;
+    ids_prepare prepare;
 } process;
 
 /* Before anything is started ----------------------------------------------- */
@@ -68,15 +70,9 @@ static bool complain(const char *what, const char *which, const char *why) {
     return false;
 }
 
-static bool load_secret(process *s) {
-    char why[128], which[512];
-    const char *path = s->config->secret_file;
-    if (!path)
-        return true;
-    if (ids_secret_load(&s->server.secret, path, why, sizeof why))
-        return true;
-    snprintf(which, sizeof which, "--secret-file %s", path);
-    return complain("the secret can't be used", which, why);
+static bool load_secrets(process *s) {
+    return ids_admission_open(&s->server.access, s->config) &&
+           ids_admission_peer_secrets(&s->server.peer_secret, s->config);
 }
 
 static bool open_tls(process *s) {
@@ -268,31 +264,15 @@ static void on_reload(void *ctx) {
     ids_reload_ask(&s->reload);
 }
 
-/* Certificates are read again at each reload, also under the same name. */
 static bool prepare_settings(void *ctx, const ids_settings *settings,
                              ids_complaint *complaint) {
     process *s = ctx;
-    char why[IDS_TLS_WHY_BYTES];
-    assert(!s->next_tls.clients);
-    if (!ids_live_has_tls(&s->live, settings))
-        return true;
-    return ids_tls_load(&s->next_tls, &settings->config, why) ||
-           ids_settings_refuse(settings, "--tls-cert", complaint, ": %s", why);
-}
-
-/* The first loop's, and one for the whole node. */
-static void tell_certificate(process *s) {
-    if (s->config->tls_cert)
-        s->loops[0].worker->counters.of[IDS_TLS_CERTIFICATE_END_S] =
-            (uint64_t)ids_tls_end_s(&s->tls);
+    return ids_prepare_files(&s->prepare, settings, complaint);
 }
 
 static void take_settings(void *ctx, ids_settings *settings) {
     process *s = ctx;
-    if (s->next_tls.clients)
-        ids_tls_use(&s->tls, &s->next_tls);
-    tell_certificate(s);
-    ids_net_wake_up(&s->loops[0].net);
+    ids_prepare_apply(&s->prepare);
     ids_live_take(&s->live, settings);
 }
 
@@ -311,6 +291,10 @@ static int init_signals(process *s) {
                                     .prepare = prepare_settings,
                                     .apply = take_settings,
                                     .refused = settings_refused};
+    s->prepare = (ids_prepare){.live = &s->live,
+                               .tls = &s->tls,
+                               .access = s->server.access,
+                               .loops = s->loops};
     ids_reload_init(&s->reload, &loop->uv, s->given, &reload);
     int error = ids_drain_init(&s->drain, loop, &s->acceptor, stop, s);
     return error ? error : ids_signals_open(&s->signals, &loop->uv, &signals);
@@ -376,12 +360,13 @@ static void release(process *s) {
     ids_prefault_free(s->prefault);
     for (uint32_t i = 0; i < s->loops_ready; i++)
         ids_mailbox_fini(&s->mailboxes[i]);
-    ids_tls_drop(&s->next_tls); /* of a reload that came too late */
+    ids_prepare_forget(&s->prepare); /* a reload that came too late */
     ids_tls_close(&s->tls);
     free(s->threads);
     free(s->loops);
     free(s->mailboxes);
-    sodium_memzero(&s->server.secret, sizeof s->server.secret);
+    ids_access_free(s->server.access);
+    ids_admission_forget(s->server.peer_secret);
 }
 
 /* False: it can't start, and the log says why. */
@@ -420,14 +405,14 @@ int ids_serve(const ids_settings *settings, const ids_given *given) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secret(s) || !open_tls(s) ||
-        !ids_listeners_read(&s->listeners, config, s->server.secret.len) ||
+    if (!load_secrets(s) || !open_tls(s) ||
+        !ids_listeners_read(&s->listeners, config) ||
         !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;
     if (!start_server(s, memory))
         return give_up_start(s);
     announce(s, memory);
-    tell_certificate(s);
+    ids_prepare_tell_certificate(&s->prepare);
     doubt_clock();
     ids_notify_ready();
     ids_loop_run(&s->loops[0]);

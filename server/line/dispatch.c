@@ -4,7 +4,7 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
-#include "server/base/log.h"
+#include "server/line/admit.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/forward.h"
 #include "server/worker/reply.h"
@@ -12,8 +12,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-#define DENIALS_MAX 3
 
 static_assert(IDP_ACQUIRE == 0 && IDP_PEEK == 4 && IDP_HELLO == 5,
               "the methods that are about a key come first");
@@ -128,6 +126,9 @@ void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
              worker->role_state.role == IDS_FOLLOWS ? "replica" : "primary");
     snprintf(hello.version, sizeof hello.version, "%s", server->version);
     memcpy(hello.hash_key, server->hash_key, sizeof hello.hash_key);
+    if (conn->reading.verifier)
+        snprintf(hello.user, sizeof hello.user, "%s",
+                 conn->reading.verifier->user->name);
     uint8_t *to =
         ids_output_room(worker, conn, IDP_HELLO_BYTES_MAX, IDS_SHOWS_NOTHING);
     if (to)
@@ -136,37 +137,11 @@ void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
                        IDS_SHOWS_NOTHING);
 }
 
-static void deny(ids_worker *worker, ids_conn *conn, uint32_t msgid,
-                 const char *text) {
-    ids_log_who(IDS_LOG_WARN, "refused: no secret, or a wrong one", &conn->who,
-                text);
-    ids_reply_error(worker, conn, msgid, IDP_E_DENIED, text);
-}
-
-/* False: it was refused, and answered. */
-static bool check_secret(ids_worker *worker, ids_conn *conn,
-                         const idp_request *request) {
-    const ids_secret *secret = &worker->server->secret;
-    if (!secret->len || (conn->reading.admitted && !request->secret.ptr))
-        return true;
-    if (!request->secret.ptr) {
-        deny(worker, conn, request->msgid, "hello must carry the secret");
-        return false;
-    }
-    if (ids_secret_matches(secret, request->secret)) {
-        conn->reading.admitted = true;
-        return true;
-    }
-    deny(worker, conn, request->msgid, "the secret is wrong");
-    if (++conn->reading.denials >= DENIALS_MAX)
-        ids_conn_become(conn, IDS_CONN_CLOSING);
-    return false;
-}
-
-static void serve_hello(ids_worker *worker, ids_conn *conn,
+static void serve_hello(ids_line *line, ids_conn *conn,
                         const idp_request *request) {
+    ids_worker *worker = &line->worker;
     ids_who_name(&conn->who, request->client);
-    if (!check_secret(worker, conn, request))
+    if (!ids_admit_hello(line, conn, request))
         return;
     bool fresh =
         !conn->reading.served && !conn->waiting && !conn->forwarded.count;
@@ -195,7 +170,7 @@ static bool is_operators(const ids_conn *conn, idp_method method) {
 }
 
 static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
-    return conn->reading.admitted || !worker->server->secret.len;
+    return conn->reading.admitted || !worker->server->access;
 }
 
 /* It is no client of ours, and hears why. */
@@ -228,11 +203,16 @@ static void serve_request(ids_line *line, ids_conn *conn,
         return;
     }
     if (request->method == IDP_HELLO) {
-        serve_hello(worker, conn, request);
+        serve_hello(line, conn, request);
         return;
     }
     if (!is_admitted(worker, conn)) {
-        deny(worker, conn, request->msgid, "say hello with the secret first");
+        ids_admit_refuse_stranger(worker, conn, request->msgid,
+                                  "say hello with the secret first");
+        return;
+    }
+    if (!ids_admit_may(conn, request)) {
+        ids_admit_denied(worker, conn, request);
         return;
     }
     conn->reading.served = true;

@@ -3,6 +3,7 @@
 #include "server/line/incoming.h"
 
 #include "proto/request.h"
+#include "server/line/admit.h"
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
 #include "server/worker/commit_gate.h"
@@ -139,7 +140,10 @@ static void open_other(ids_line *line, const ids_message *message,
         ids_inquiry_told(&line->inquiries, worker, message, body);
         break;
     case IDS_MESSAGE_NOTICE:
-        line->host.notice(line->host.ctx, (ids_notice)message->word);
+        if (message->word == IDS_NOTICE_CREDENTIALS)
+            ids_admit_renew(line);
+        else
+            line->host.notice(line->host.ctx, (ids_notice)message->word);
         break;
     case IDS_MESSAGE_LIMITS:
         line->host.limits(line->host.ctx,

@@ -2,6 +2,7 @@
 /* line.c -- one worker's line and its worker, put together; see line.h. */
 #include "server/line/line.h"
 
+#include "server/line/admit.h"
 #include "server/line/dispatch.h"
 #include "server/line/incoming.h"
 #include "server/line/input.h"
@@ -74,6 +75,8 @@ static bool init(ids_line *line, const ids_line_config *config) {
     plan_shard(worker, config);
     worker->shard =
         ids_pools_new_shard(worker->server->pools, &worker->shard_config, 0);
+    if (worker->server->access)
+        worker->credentials = ids_access_take(worker->server->access);
     line->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
     if (!worker->shard || !line->input)
         return false;
@@ -95,6 +98,7 @@ void ids_line_free(ids_line *line) {
         return;
     ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
     ids_input_fini(&line->spare);
+    ids_admit_fini(line);
     ids_message_batch_free(line->opened);
     ids_staging_fini(&line->worker);
     ids_worker_fini(&line->worker);
@@ -161,6 +165,7 @@ void ids_line_tick(ids_line *line, uint32_t steps_max) {
     ids_worker *worker = &line->worker;
     ids_forward_tick(worker);
     ids_input_tick(&line->spare, worker->now_ms);
+    ids_admit_tick(line);
     if (line->drains_waiters)
         line->drains_waiters = !ids_shard_drain(
             worker->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
@@ -181,6 +186,7 @@ uint64_t ids_line_next_ms(const ids_line *line) {
     if (line->for_room.head)
         next_ms = least_ms(next_ms, worker->now_ms + 1);
     next_ms = least_ms(next_ms, ids_input_next_ms(&line->spare));
+    next_ms = least_ms(next_ms, ids_admit_next_ms(line));
     return least_ms(next_ms, ids_forward_next_ms(worker));
 }
 

@@ -11,6 +11,7 @@
 
 #include "server/admin/inquiry.h"
 #include "server/admin/watch.h"
+#include "server/line/admit.h"
 #include "server/worker/worker.h"
 
 /* The host reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies
@@ -66,6 +67,7 @@ typedef struct ids_line {
     ids_spare_inputs spare;
     ids_watch watch;
     ids_inquiries inquiries;
+    ids_admission admission;
     ids_line_host host;
     ids_item batch[IDS_BATCH_MAX];
 } ids_line;

@@ -4,6 +4,7 @@
 
 #include "proto/request.h"
 #include "server/base/log.h"
+#include "server/line/admit.h"
 #include "server/line/detect.h"
 #include "server/line/dispatch.h"
 #include "server/worker/forward.h"
@@ -319,13 +320,15 @@ bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
     bool moved = conn->life == IDS_CONN_MOVING;
     if (!moved)
         conn->reading.admitted =
-            !worker->server->secret.len && !conn->reading.surplus;
+            !worker->server->access && !conn->reading.surplus;
     if (moved)
         ids_conn_become(conn, IDS_CONN_SERVED);
     worker->buffers.bytes += conn->reading.in.len;
     worker->counters.of[IDS_CONNECTIONS]++;
     worker->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
     line->host.adopt(line->host.ctx, conn);
+    if (!ids_admit_still(line, conn))
+        return true;
     if (moved)
         ids_dispatch_hello(worker, conn, conn->reading.move_msgid);
     if (conn->reading.in.len)
@@ -362,6 +365,7 @@ void ids_reader_drop(ids_line *line, ids_conn *conn) {
     ids_worker_unmark(worker, conn);
     ids_forward_send_on(worker, conn);
     ids_dispatch_leave_line(line, conn);
+    ids_admit_leave(line, conn);
     assert(worker->forwarded >= conn->forwarded.count);
     worker->forwarded -= conn->forwarded.count;
     forget(worker, conn);

@@ -40,7 +40,7 @@ static bool add_listener(ids_listeners *l, const char *words, uint32_t of,
 }
 
 static bool read_flag(ids_listeners *l, const char *words, uint32_t of,
-                      bool may_be_open) {
+                      const char *why_closed) {
     ids_address found[IDS_LISTENERS_MAX];
     char why[256];
     size_t count =
@@ -48,26 +48,35 @@ static bool read_flag(ids_listeners *l, const char *words, uint32_t of,
     if (!count)
         return complain("can't listen", words, why);
     for (size_t i = 0; i < count; i++) {
-        if (!ids_address_is_local(&found[i]) && !may_be_open)
-            return complain("refused to listen", words,
-                            "beyond loopback a --secret-file is needed (or "
-                            "--insecure, if everybody there may do "
-                            "everything)");
+        if (!ids_address_is_local(&found[i]) && why_closed)
+            return complain("refused to listen", words, why_closed);
         if (!add_listener(l, words, of, &found[i]))
             return false;
     }
     return true;
 }
 
-bool ids_listeners_read(ids_listeners *l, const ids_config *config,
-                        bool has_secret) {
-    *l = (ids_listeners){.mode = (mode_t)config->socket_mode};
+const char *ids_listeners_why_closed(const ids_config *config) {
+    if (config->insecure)
+        return NULL;
+    if (config->credentials && !config->tls_cert)
+        return "beyond loopback --credentials need TLS (--tls-cert), or "
+               "everybody on the way reads the secrets (or --insecure, if the "
+               "network is as good as this machine)";
     /* Nobody without a certificate of ours is as good as nobody without a
      * secret. */
-    bool may_be_open =
-        has_secret || ids_config_knows_clients(config) || config->insecure;
+    return config->credentials || config->secret_file ||
+                   ids_config_knows_clients(config)
+               ? NULL
+               : "beyond loopback a --secret-file is needed (or --insecure, "
+                 "if everybody there may do everything)";
+}
+
+bool ids_listeners_read(ids_listeners *l, const ids_config *config) {
+    *l = (ids_listeners){.mode = (mode_t)config->socket_mode};
+    const char *why_closed = ids_listeners_why_closed(config);
     for (uint32_t i = 0; i < config->listen_count; i++)
-        if (!read_flag(l, config->listen[i], i, may_be_open))
+        if (!read_flag(l, config->listen[i], i, why_closed))
             return false;
     return true;
 }

@@ -27,10 +27,12 @@ typedef struct ids_listeners {
     ids_listener all[IDS_LISTENERS_MAX];
 } ids_listeners;
 
+/* Why nobody from beyond this machine is listened to; NULL: he is. */
+const char *ids_listeners_why_closed(const ids_config *config);
+
 /* Resolves the flags. False: one is bad, or would be reached from beyond this
  * machine without a secret; the log says which. */
-bool ids_listeners_read(ids_listeners *listeners, const ids_config *config,
-                        bool has_secret);
+bool ids_listeners_read(ids_listeners *listeners, const ids_config *config);
 
 /* Binds all. An address of a name that this machine does not have is left out
  * with a line in the log, unless it is the only one. False: the log says

@@ -34,6 +34,14 @@ void ids_link_key_from(ids_link_key *key, idp_slice secret) {
                            secret.len, NULL, 0);
 }
 
+void ids_link_key_next(ids_link_key *key, idp_slice secret) {
+    assert(key->set);
+    key->has_next = secret.len > 0;
+    if (key->has_next)
+        crypto_generichash(key->next, sizeof key->next, secret.ptr, secret.len,
+                           NULL, 0);
+}
+
 /* --- what an end says of itself ------------------------------------------- */
 
 static uint8_t *put_u64(uint8_t *at, ids_field_tag tag, uint64_t number) {
@@ -161,11 +169,19 @@ static void prove(const ids_link *link, const ids_link_key *key, char whose,
     crypto_auth(proof, transcript, sizeof transcript, key->bytes);
 }
 
+/* By either of the two. by: the one that it was made with. */
 static bool is_proof(const ids_link *link, const ids_link_key *key, char whose,
-                     const uint8_t *shown) {
+                     const uint8_t *shown, ids_link_key *by) {
     uint8_t proof[IDS_LINK_PROOF_BYTES];
-    prove(link, key, whose, proof);
-    return !key->set || sodium_memcmp(proof, shown, sizeof proof) == 0;
+    *by = *key;
+    prove(link, by, whose, proof);
+    if (!key->set || sodium_memcmp(proof, shown, sizeof proof) == 0)
+        return true;
+    if (!key->has_next)
+        return false;
+    memcpy(by->bytes, key->next, sizeof by->bytes);
+    prove(link, by, whose, proof);
+    return sodium_memcmp(proof, shown, sizeof proof) == 0;
 }
 
 /* --- the frames ----------------------------------------------------------- */
@@ -266,6 +282,7 @@ static bool ends_with_proof(const ids_pf *frame, const ids_fields *fields) {
 ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
                                   const ids_link_key *key) {
     uint8_t proof[IDS_LINK_PROOF_BYTES];
+    ids_link_key by;
     ids_refusal_why why;
     ids_fields fields;
     ids_pf answer;
@@ -280,12 +297,13 @@ ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
     if (!get_offer(&fields, &link->offer) || !ends_with_proof(frame, &fields))
         return IDS_REFUSAL_MALFORMED;
     note_transcript(link->transcript[1], frame, frame->body.len - sizeof proof);
-    if (!is_proof(link, key, 'W', fields.at[IDS_FIELD_PROOF].ptr))
+    if (!is_proof(link, key, 'W', fields.at[IDS_FIELD_PROOF].ptr, &by))
         return IDS_REFUSAL_SECRET;
     link->session = link->offer.session;
     link->state = IDS_LINK_OPEN;
     assert(link->dialled);
-    prove(link, key, 'P', proof);
+    prove(link, &by, 'P', proof);
+    sodium_memzero(&by, sizeof by);
     answer = handshake_frame(link, IDS_PF_PROOF, key, proof, sizeof proof);
     return ids_pf_append(&link->out, &answer) ? IDS_REFUSAL_NONE
                                               : IDS_REFUSAL_NO_MEMORY;
@@ -293,10 +311,13 @@ ids_refusal_why ids_link_welcomed(ids_link *link, const ids_pf *frame,
 
 ids_refusal_why ids_link_proven(ids_link *link, const ids_pf *frame,
                                 const ids_link_key *key) {
+    ids_link_key by;
     if (link->state != IDS_LINK_OFFERED || frame->kind != IDS_PF_PROOF ||
         frame->body.len != IDS_LINK_PROOF_BYTES)
         return IDS_REFUSAL_MALFORMED;
-    if (!is_proof(link, key, 'P', frame->body.ptr))
+    bool is_good = is_proof(link, key, 'P', frame->body.ptr, &by);
+    sodium_memzero(&by, sizeof by);
+    if (!is_good)
         return IDS_REFUSAL_SECRET;
     assert(!link->dialled && link->session != 0);
     link->state = IDS_LINK_OPEN;

@@ -31,6 +31,10 @@
 typedef struct ids_link_key {
     uint8_t bytes[IDS_LINK_KEY_BYTES];
     bool set;
+    /* The one that will take its place: its proofs are good as well, and a
+     * listener who shows one gets one. */
+    uint8_t next[IDS_LINK_KEY_BYTES];
+    bool has_next;
 } ids_link_key;
 
 /* What an end says of itself. */
@@ -95,8 +99,9 @@ typedef struct ids_link {
     char seen_host[IDS_ENDPOINT_BYTES]; /* "": not told */
 } ids_link;
 
-/* From a secret of any length; 0: none. */
+/* From a secret of any length; 0: none. next: of the one after it. */
 void ids_link_key_from(ids_link_key *key, idp_slice secret);
+void ids_link_key_next(ids_link_key *key, idp_slice secret);
 
 /* False: no memory. session: 0 for stream 0. */
 bool ids_link_dial(ids_link *link, const ids_link_self *self, uint32_t stream,

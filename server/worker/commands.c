@@ -24,8 +24,8 @@ static const char not_here[] =
 #define ACCEPT_LOSS 0x100u
 
 static bool may_command(const ids_worker *worker, const ids_conn *conn) {
-    return worker->server->secret.len ? conn->reading.admitted
-                                      : conn->reading.local;
+    return worker->server->access ? conn->reading.admitted
+                                  : conn->reading.local;
 }
 
 void ids_command_ask(ids_worker *worker, ids_conn *conn,

@@ -16,6 +16,26 @@ ids_conn *ids_conn_new(int fd) {
     return conn;
 }
 
+static void unbind(ids_conn *conn) {
+    ids_conn_reading *reading = &conn->reading;
+    if (reading->verifier)
+        atomic_fetch_sub_explicit(&reading->verifier->admitted, 1,
+                                  memory_order_relaxed);
+    ids_credentials_drop(reading->version);
+    reading->verifier = NULL;
+    reading->version = NULL;
+}
+
+void ids_conn_bind(ids_conn *conn, ids_credentials *version,
+                   ids_verifier *verifier) {
+    ids_credentials_hold(version);
+    atomic_fetch_add_explicit(&verifier->admitted, 1, memory_order_relaxed);
+    unbind(conn);
+    conn->reading.verifier = verifier;
+    conn->reading.version = version;
+    conn->reading.admitted = true;
+}
+
 #define AFTER(name) (1u << IDS_CONN_##name)
 #define TO_AN_END   (AFTER(CLOSING) | AFTER(DRAINING) | AFTER(DEAD))
 
@@ -40,6 +60,7 @@ void ids_conn_free(ids_conn *conn) {
     idp_bytes_free(&conn->reading.in);
     idp_bytes_free(&conn->out.bytes);
     ids_who_fini(&conn->who);
+    unbind(conn);
     free(conn);
 }
 

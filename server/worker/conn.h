@@ -9,6 +9,7 @@
 #define IDS_CONN_H
 
 #include "proto/bytes.h"
+#include "server/access/credentials.h"
 #include "server/base/list.h"
 #include "server/core/shard.h"
 #include "server/worker/shared.h"
@@ -86,7 +87,11 @@ typedef struct ids_conn_reading {
                           * served. Whoever refuses it owns the text */
     uint8_t denials;     /* wrong secrets shown */
     uint32_t move_to;
-    uint32_t move_msgid; /* of the hello that is answered there */
+    uint32_t move_msgid;      /* of the hello that is answered there */
+    ids_verifier *verifier;   /* what let it in; NULL: no secret is demanded */
+    ids_credentials *version; /* that this is of */
+    bool revoked;             /* its verifier is gone, and so will it be */
+    ids_listed in_revoked;
 } ids_conn_reading;
 
 typedef struct ids_conn {
@@ -115,6 +120,10 @@ ids_conn *ids_conn_new(int fd);
 
 /* Frees it; it must belong to no worker (ids_reader_drop). */
 void ids_conn_free(ids_conn *conn);
+
+/* This let it in, of this version, which it holds from now on. */
+void ids_conn_bind(ids_conn *conn, ids_credentials *version,
+                   ids_verifier *verifier);
 
 /* It goes on to this, which its life so far allows. */
 void ids_conn_become(ids_conn *conn, ids_conn_life next);

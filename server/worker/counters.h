@@ -13,6 +13,8 @@
     X(BUFFERED_BYTES, "buffered_bytes")                           \
     X(REPLIES_IN_COMMIT_WAIT, "replies_in_commit_wait")           \
     X(REQUESTS_TOTAL, "requests_total")                           \
+    X(DENIED_WRONG_SECRET_TOTAL, "denied_wrong_secret_total")     \
+    X(DENIED_NO_GRANT_TOTAL, "denied_no_grant_total")             \
     X(COMMANDS_TOTAL, "commands_total")                           \
     X(COMMANDS_REFUSED_TOTAL, "commands_refused_total")           \
     X(FORWARDED_TOTAL, "forwarded_total")                         \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secret.c -- the shared secret that a connection must know. */
+/* secret.c -- a secret as it lies in a file. */
 #include "server/worker/secret.h"
 
 #include "server/base/log.h"
@@ -10,59 +10,90 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool read_whole(ids_secret *secret, FILE *file, char *why,
-                       size_t why_cap) {
-    char text[IDP_SECRET_BYTES_MAX + 2];
-    size_t len = fread(text, 1, sizeof text, file);
-    bool good = false;
-    if (len && text[len - 1] == '\n')
-        len--;
-    if (len && text[len - 1] == '\r')
-        len--;
-    if (ferror(file))
-        snprintf(why, why_cap, "%s", strerror(errno));
-    else if (!len)
-        snprintf(why, why_cap, "the file is empty");
-    else if (len > IDP_SECRET_BYTES_MAX)
-        snprintf(why, why_cap, "it is longer than %d bytes",
-                 IDP_SECRET_BYTES_MAX);
-    else
-        good = true;
-    if (good) {
-        memcpy(secret->bytes, text, len);
-        secret->len = len;
-    }
-    sodium_memzero(text, sizeof text);
-    return good;
+/* Two lines, and one byte more, so that a longer file is seen. */
+#define TEXT_BYTES (2 * (IDP_SECRET_BYTES_MAX + 2) + 1)
+
+typedef struct text {
+    char bytes[TEXT_BYTES];
+    size_t len;
+} text;
+
+static bool refuse(char *why, size_t why_cap, const char *what) {
+    snprintf(why, why_cap, "%s", what);
+    return false;
 }
 
-bool ids_secret_load(ids_secret *secret, const char *path, char *why,
-                     size_t why_cap) {
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        snprintf(why, why_cap, "%s", strerror(errno));
-        return false;
-    }
-    setvbuf(file, NULL, _IONBF, 0); /* no copy of it stays in a buffer */
+/* No copy of it stays in a buffer of stdio's. */
+static bool read_text(text *to, const char *path, char *why, size_t why_cap) {
     struct stat about;
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return refuse(why, why_cap, strerror(errno));
+    setvbuf(file, NULL, _IONBF, 0);
     if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode) &&
         (about.st_mode & S_IROTH))
         ids_log(IDS_LOG_WARN, "other users may read the secret file",
                 "path=\"%s\" mode=%04o", path, about.st_mode & 07777);
-    bool good = read_whole(secret, file, why, why_cap);
+    to->len = fread(to->bytes, 1, sizeof to->bytes, file);
+    bool good = !ferror(file) || refuse(why, why_cap, strerror(errno));
     fclose(file);
     return good;
 }
 
-bool ids_secret_matches(const ids_secret *secret, idp_slice given) {
-    uint8_t padded[IDP_SECRET_BYTES_MAX] = {0};
-    size_t len = given.len <= sizeof padded ? given.len : sizeof padded;
-    if (given.ptr)
-        memcpy(padded, given.ptr, len);
-    uint8_t wanted[IDP_SECRET_BYTES_MAX] = {0};
-    memcpy(wanted, secret->bytes, secret->len);
-    bool same = sodium_memcmp(padded, wanted, sizeof padded) == 0;
-    sodium_memzero(padded, sizeof padded);
-    sodium_memzero(wanted, sizeof wanted);
-    return same && given.len == secret->len;
+static bool keep(ids_secret *secret, const char *bytes, size_t len, char *why,
+                 size_t why_cap) {
+    if (len && bytes[len - 1] == '\r')
+        len--;
+    if (!len)
+        return refuse(why, why_cap, "the file is empty");
+    if (len > IDP_SECRET_BYTES_MAX) {
+        snprintf(why, why_cap, "it is longer than %d bytes",
+                 IDP_SECRET_BYTES_MAX);
+        return false;
+    }
+    memcpy(secret->bytes, bytes, len);
+    secret->len = len;
+    return true;
+}
+
+static bool take_one(ids_secret *secret, text *from, char *why,
+                     size_t why_cap) {
+    if (from->len && from->bytes[from->len - 1] == '\n')
+        from->len--;
+    return keep(secret, from->bytes, from->len, why, why_cap);
+}
+
+static bool take_two(ids_secret *current, ids_secret *next, text *from,
+                     char *why, size_t why_cap) {
+    const char *end = memchr(from->bytes, '\n', from->len);
+    size_t first = end ? (size_t)(end - from->bytes) : from->len;
+    size_t behind = end ? first + 1 : first;
+    if (!keep(current, from->bytes, first, why, why_cap))
+        return false;
+    const char *rest = from->bytes + behind;
+    size_t len = from->len - behind;
+    if (len && rest[len - 1] == '\n')
+        len--;
+    next->len = 0;
+    if (memchr(rest, '\n', len))
+        return refuse(why, why_cap, "it has more than two lines");
+    return !len || keep(next, rest, len, why, why_cap);
+}
+
+bool ids_secret_load(ids_secret *secret, const char *path, char *why,
+                     size_t why_cap) {
+    text whole;
+    bool good = read_text(&whole, path, why, why_cap) &&
+                take_one(secret, &whole, why, why_cap);
+    sodium_memzero(&whole, sizeof whole);
+    return good;
+}
+
+bool ids_secret_load_two(ids_secret *current, ids_secret *next,
+                         const char *path, char *why, size_t why_cap) {
+    text whole;
+    bool good = read_text(&whole, path, why, why_cap) &&
+                take_two(current, next, &whole, why, why_cap);
+    sodium_memzero(&whole, sizeof whole);
+    return good;
 }

@@ -7,6 +7,7 @@
 #define IDS_SERVER_H
 
 #include "proto/owner.h"
+#include "server/access/access.h"
 #include "server/core/mix.h"
 #include "server/worker/commands.h"
 #include "server/worker/mailbox.h"
@@ -18,7 +19,9 @@ typedef struct ids_server {
     uint8_t hash_key[IDP_HASH_KEY_BYTES];
     ids_mix_key mix_key; /* random; hello does not tell it */
     uint64_t epoch;
-    ids_secret secret;
+    ids_access *access; /* who gets in; NULL: everybody */
+    /* They key the links to other nodes, now and next; NULL or len 0: none. */
+    const ids_secret *peer_secret;
     const char *version;
     /* At the start, until a loop hears of others: see ids_loop_limits. */
     const ids_ns_limits_table *namespaces;

@@ -49,6 +49,19 @@ void ids_who_fini(ids_who *who) {
     who->client = NULL;
 }
 
+ids_source ids_who_source(const ids_who *who) {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    ids_source source = {{0}};
+    source.bytes[15] = who->family;
+    if (who->family == AF_INET)
+        memcpy(source.bytes, who->address, 4);
+    else if (memcmp(who->address, mapped, sizeof mapped) == 0)
+        memcpy(source.bytes, who->address + 12, 4);
+    else if (who->family == AF_INET6)
+        memcpy(source.bytes, who->address, 8);
+    return source;
+}
+
 static void put_address(const ids_who *who, char *to, size_t cap) {
     char host[INET6_ADDRSTRLEN] = "?";
     if (who->family == AF_UNIX) {

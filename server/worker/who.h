@@ -5,6 +5,7 @@
 #define IDS_WHO_H
 
 #include "proto/terms.h"
+#include "server/access/failures.h"
 #include "server/base/log.h"
 
 struct sockaddr;
@@ -22,6 +23,10 @@ void ids_who_set(ids_who *who, int fd, const struct sockaddr *from);
 /* hello's client; kept as a copy, with what is not printable as \xHH. */
 void ids_who_name(ids_who *who, idp_slice client);
 void ids_who_fini(ids_who *who);
+
+/* Where it comes from, as wrong secrets are counted: an address of IPv4, the
+ * first half of one of IPv6; all of this machine's unix sockets are one. */
+ids_source ids_who_source(const ids_who *who);
 
 /* A line about a connection: who it is, and a reason. msg: static text. */
 void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,

@@ -37,7 +37,11 @@ typedef enum ids_work {
 #define IDS_WORK_READ   4u    /* a system call and what goes with it */
 #define IDS_WORK_SEND_1 8u
 
-typedef enum ids_notice { IDS_NOTICE_DRAIN, IDS_NOTICE_STOP } ids_notice;
+typedef enum ids_notice {
+    IDS_NOTICE_DRAIN,
+    IDS_NOTICE_STOP,
+    IDS_NOTICE_CREDENTIALS /* there is another version: the line's */
+} ids_notice;
 
 typedef struct ids_slot {
     ids_conn *conn; /* NULL: free */
@@ -103,8 +107,10 @@ struct ids_worker {
     uint64_t now_ms; /* the host sets it once per wake-up */
     uint32_t index;  /* which loop */
     bool draining;
-    ids_commit_gate gate; /* the commit gate */
-    uint64_t epoch_end;   /* of role_state, see there */
+    ids_credentials *credentials; /* the version it knows; NULL: everybody gets
+                                   * in */
+    ids_commit_gate gate;         /* the commit gate */
+    uint64_t epoch_end;           /* of role_state, see there */
     ids_role_state role_state;
     ids_journal *journal; /* its log's; NULL: none */
     ids_change_buffer change_buffer;

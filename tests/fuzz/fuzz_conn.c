@@ -26,10 +26,8 @@ static void begin(uint8_t how) {
     t.server.result_bytes_max = 48;
     t.server.buffer_bytes_max = how & 1 ? 2048 : 64u << 10;
     t.server.unsent_bytes_max = how & 2 ? 700 : 32u << 10;
-    if (how & 4) {
-        t.server.secret.bytes[0] = 's';
-        t.server.secret.len = 1;
-    }
+    if (how & 4)
+        harness_demand(&t, "s");
     harness_open(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_open(&callers[i], &t, i % 2);

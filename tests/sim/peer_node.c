@@ -166,14 +166,15 @@ static ids_replicator_config configure(pw_node *n) {
                           6);
     }
     if (w->config.secret) {
-        ids_link_key_from(&config.peer.key, (idp_slice){n->server.secret.bytes,
-                                                        n->server.secret.len});
+        ids_link_key_from(&config.peer.key,
+                          (idp_slice){n->server.peer_secret->bytes,
+                                      n->server.peer_secret->len});
     }
     return config;
 }
 
 static void furnish(pw_node *n) {
-    static const uint8_t secret[] = "open sesame";
+    static const ids_secret secret = {.bytes = "open sesame", .len = 11};
     n->server = (ids_server){.loops = n->loops,
                              .epoch = n->w->epoch_next,
                              .version = "sim",
@@ -187,8 +188,9 @@ static void furnish(pw_node *n) {
         n->server.hash_key[i] = (uint8_t)(n->skew_ms >> (i % 4 * 4));
     }
     if (n->w->config.secret) {
-        n->server.secret.len = sizeof secret - 1;
-        memcpy(n->server.secret.bytes, secret, sizeof secret - 1);
+        n->server.access = ids_access_new(
+            ids_credentials_of_secret((idp_slice){secret.bytes, secret.len}));
+        n->server.peer_secret = &secret;
     }
 }
 

@@ -171,11 +171,14 @@ static pw_wire *wire_to(pw_world *w, int client, const pw_node *n) {
 }
 
 static size_t write_hello(const pw_node *n, uint8_t *to, size_t cap) {
-    const ids_secret *secret = &n->server.secret;
+    const ids_secret *secret = n->server.peer_secret;
+    if (!secret) {
+        return 0;
+    }
     const idp_request hello = {.method = IDP_HELLO,
                                .msgid = HELLO_MSGID,
                                .secret = {secret->bytes, secret->len}};
-    return secret->len > 0 ? idp_request_write(to, cap, &hello) : 0;
+    return idp_request_write(to, cap, &hello);
 }
 
 void pw_wire_send(pw_world *w, uint32_t op) {

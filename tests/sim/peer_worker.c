@@ -303,4 +303,6 @@ void pw_workers_free(pw_node *n) {
     for (uint32_t k = 0; k < n->loops; k++) {
         ids_mailbox_fini(&n->boxes[k]);
     }
+    ids_access_free(n->server.access);
+    n->server.access = NULL;
 }

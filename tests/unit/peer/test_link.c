@@ -38,6 +38,12 @@ static ids_link_key key_of(const char *secret) {
     return key;
 }
 
+static ids_link_key keys_of(const char *secret, const char *next) {
+    ids_link_key key = key_of(secret);
+    ids_link_key_next(&key, (idp_slice){(const uint8_t *)next, strlen(next)});
+    return key;
+}
+
 static bool carry(ids_link *from, ids_link *to, ids_pf *frame) {
     bool taken = ids_link_take(to, from->out.ptr, from->out.len);
     from->out.len = 0;
@@ -60,8 +66,7 @@ static void end(void) {
 }
 
 /* Why not; NONE: both ends are open. */
-static ids_refusal_why shake_hands(const char *secret_a, const char *secret_b) {
-    ids_link_key key_a = key_of(secret_a), key_b = key_of(secret_b);
+static ids_refusal_why shake(ids_link_key key_a, ids_link_key key_b) {
     ids_refusal_why why;
     ids_pf frame;
     begin(&key_a);
@@ -76,6 +81,10 @@ static ids_refusal_why shake_hands(const char *secret_a, const char *secret_b) {
         return why;
     cr_assert(carry(&a, &b, &frame));
     return ids_link_proven(&b, &frame, &key_b);
+}
+
+static ids_refusal_why shake_hands(const char *secret_a, const char *secret_b) {
+    return shake(key_of(secret_a), key_of(secret_b));
 }
 
 Test(link, both_learn_who_the_other_is) {
@@ -113,6 +122,27 @@ Test(link, another_secret_or_none_on_one_side_has_its_word) {
     cr_assert_eq(shake_hands("open sesame", ""), IDS_REFUSAL_SECRET_MISSING);
     end();
     cr_assert_eq(shake_hands("", "open sesame"), IDS_REFUSAL_SECRET_MISSING);
+    end();
+}
+
+/* One node after the other: both know the next one before either has it alone.
+ * At each step they find each other, whoever dials. */
+Test(link, a_secret_is_rotated_without_an_end) {
+    const ids_link_key old = key_of("old"), both = keys_of("old", "new"),
+                       turned = keys_of("new", "old"), new = key_of("new");
+    const ids_link_key steps[][2] = {{old, both},    {both, both},
+                                     {both, turned}, {turned, turned},
+                                     {turned, new},  {new, new}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        cr_assert_eq(shake(steps[i][0], steps[i][1]), 0, "step %zu", i);
+        end();
+        cr_assert_eq(shake(steps[i][1], steps[i][0]), 0, "step %zu", i);
+        end();
+    }
+    cr_assert_eq(shake(old, new), IDS_REFUSAL_SECRET);
+    end();
+    cr_assert_eq(shake(keys_of("old", "other"), keys_of("new", "third")),
+                 IDS_REFUSAL_SECRET);
     end();
 }
 

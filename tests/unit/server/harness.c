@@ -4,6 +4,7 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
+#include "server/line/admit.h"
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
 #include "server/worker/commit_gate.h"
@@ -108,6 +109,28 @@ bool harness_sync(harness *t, uint32_t loop) {
     return true;
 }
 
+static void let_in(harness *t, ids_credentials *credentials) {
+    assert(credentials);
+    if (!t->server.access) {
+        t->server.access = ids_access_new(credentials);
+        assert(t->server.access);
+        return;
+    }
+    ids_access_publish(t->server.access, credentials);
+    ids_worker_tell_others(t->workers[0], IDS_NOTICE_CREDENTIALS);
+    ids_admit_renew(t->lines[0]);
+}
+
+void harness_demand(harness *t, const char *secret) {
+    const idp_slice shown = {(const uint8_t *)secret, strlen(secret)};
+    let_in(t, ids_credentials_of_secret(shown));
+}
+
+void harness_credentials(harness *t, const char *lines) {
+    char why[256] = "";
+    let_in(t, ids_credentials_parse(lines, strlen(lines), why, sizeof why));
+}
+
 void harness_open(harness *t) {
     for (uint32_t i = 0; i < t->server.loops; i++) {
         const ids_line_config config = {
@@ -154,6 +177,8 @@ void harness_close(harness *t) {
     }
     for (uint32_t i = 0; i < t->server.loops; i++)
         ids_mailbox_fini(&t->boxes[i]);
+    ids_access_free(t->server.access);
+    t->server.access = NULL;
     assert(t->mem.blocks == 0);
 }
 

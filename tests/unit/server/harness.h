@@ -50,6 +50,10 @@ typedef struct caller {
 
 /* Small limits: results of 1 KiB, 8 pending, buffers of 64 KiB. */
 void harness_plan(harness *t, uint32_t loops);
+/* Who gets in: with this secret alone, or as this file says. Before or after it
+ * is open; after it, as a reload does. */
+void harness_demand(harness *t, const char *secret);
+void harness_credentials(harness *t, const char *text);
 /* After whatever the test changed in t->server. */
 void harness_open(harness *t);
 void harness_close(harness *t);

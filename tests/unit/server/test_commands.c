@@ -163,7 +163,7 @@ Test(commands, need_the_secret_where_there_is_one) {
     harness_plan(&t, LOOPS);
     peer = (handler){0};
     t.server.peer = (ids_command_handler){&peer, take, lag};
-    t.server.secret = (ids_secret){.bytes = "open", .len = 4};
+    harness_demand(&t, "open");
     open_harness();
     command(&b, 1, IDP_PROMOTE, false);
     HEARS(&b, "1 DENIED");

@@ -16,8 +16,7 @@ static caller a;
 
 static void open_guarded(void) {
     harness_plan(&t, 2);
-    memcpy(t.server.secret.bytes, "sesame", 6);
-    t.server.secret.len = 6;
+    harness_demand(&t, "sesame");
     harness_open(&t);
     caller_open(&a, &t, 0);
 }
@@ -88,12 +87,38 @@ Test(secret_file, one_newline_is_not_part_of_it) {
     write_file(path, "a secret\n", 9);
     cr_assert(ids_secret_load(&secret, path, why, sizeof why));
     cr_assert_eq(secret.len, 8);
-    cr_assert(ids_secret_matches(&secret,
-                                 (idp_slice){(const uint8_t *)"a secret", 8}));
-    cr_assert_not(ids_secret_matches(
-        &secret, (idp_slice){(const uint8_t *)"a secret\0", 9}));
-    cr_assert_not(ids_secret_matches(&secret, (idp_slice){NULL, 0}));
+    cr_assert_eq(memcmp(secret.bytes, "a secret", 8), 0);
     unlink(path);
+}
+
+Test(secret_file, has_two_lines_where_there_is_a_next_one) {
+    static const struct {
+        const char *text, *current, *next; /* current NULL: refused */
+    } rows[] = {{"old\nnew\n", "old", "new"},
+                {"old\nnew", "old", "new"},
+                {"old\r\nnew\r\n", "old", "new"},
+                {"old\n", "old", ""},
+                {"old", "old", ""},
+                {"old\nnew\n\n", NULL, NULL},
+                {"a\nb\nc\n", NULL, NULL},
+                {"\nnew\n", NULL, NULL},
+                {"", NULL, NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char path[] = "/tmp/idem-secret-XXXXXX";
+        char why[128];
+        ids_secret current = {.len = 0}, next = {.len = 0};
+        close(mkstemp(path));
+        write_file(path, rows[i].text, strlen(rows[i].text));
+        bool good = ids_secret_load_two(&current, &next, path, why, sizeof why);
+        unlink(path);
+        cr_assert_eq(good, rows[i].current != NULL, "row %zu", i);
+        if (!good)
+            continue;
+        cr_assert_eq(current.len, strlen(rows[i].current));
+        cr_assert_eq(memcmp(current.bytes, rows[i].current, current.len), 0);
+        cr_assert_eq(next.len, strlen(rows[i].next));
+        cr_assert_eq(memcmp(next.bytes, rows[i].next, next.len), 0);
+    }
 }
 
 Test(secret_file, what_is_no_secret_is_refused) {

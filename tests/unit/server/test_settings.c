@@ -354,7 +354,8 @@ Test(settings, a_variable_that_sets_nothing) {
 /* Each of these is applied by server/io/live.c; one more needs a hand there. */
 Test(settings, what_a_reload_applies) {
     static const char all[] =
-        "max_memory max_connections idle_timeout max_buffers tls_cert "
+        "max_memory max_connections idle_timeout max_buffers credentials "
+        "tls_cert "
         "tls_key tls_ca tls_min peer_cert peer_key peer_ca log_level "
         "log_format drain_delay ";
     char live[512] = "", key[IDS_CONFIG_KEY_BYTES];

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* prepare.c -- see prepare.h. */
+#include "server/io/prepare.h"
+
+#include "server/io/admission.h"
+
+#include <assert.h>
+
+static bool prepare_credentials(ids_prepare *p, const ids_settings *settings,
+                                ids_complaint *complaint) {
+    char why[IDS_ADMISSION_WHY_BYTES];
+    ids_config config = p->live->start->config;
+    assert(!p->next_credentials);
+    if (!ids_live_has_credentials(p->live, settings))
+        return true;
+    config.credentials = settings->config.credentials;
+    p->next_credentials = ids_admission_reread(p->access, &config, why);
+    return p->next_credentials || ids_settings_refuse(settings, "--credentials",
+                                                      complaint, " %s", why);
+}
+
+/* Files are read again at each reload, also under the same name. */
+static bool prepare_tls(ids_prepare *p, const ids_settings *settings,
+                        ids_complaint *complaint) {
+    char why[IDS_TLS_WHY_BYTES];
+    assert(!p->next_tls.clients);
+    if (!ids_live_has_tls(p->live, settings))
+        return true;
+    return ids_tls_load(&p->next_tls, &settings->config, why) ||
+           ids_settings_refuse(settings, "--tls-cert", complaint, ": %s", why);
+}
+
+bool ids_prepare_files(ids_prepare *p, const ids_settings *settings,
+                       ids_complaint *complaint) {
+    if (prepare_credentials(p, settings, complaint) &&
+        prepare_tls(p, settings, complaint))
+        return true;
+    ids_prepare_forget(p);
+    return false;
+}
+
+void ids_prepare_tell_certificate(const ids_prepare *p) {
+    if (p->live->start->config.tls_cert)
+        p->loops[0].worker->counters.of[IDS_TLS_CERTIFICATE_END_S] =
+            (uint64_t)ids_tls_end_s(p->tls);
+}
+
+void ids_prepare_apply(ids_prepare *p) {
+    if (p->next_tls.clients)
+        ids_tls_use(p->tls, &p->next_tls);
+    ids_prepare_tell_certificate(p);
+    ids_net_wake_up(&p->loops[0].net);
+    if (p->next_credentials)
+        ids_admission_apply(p->access, p->loops[0].line, p->next_credentials);
+    p->next_credentials = NULL;
+}
+
+void ids_prepare_forget(ids_prepare *p) {
+    ids_credentials_drop(p->next_credentials);
+    p->next_credentials = NULL;
+    ids_tls_drop(&p->next_tls);
+}
