@@ -18,6 +18,7 @@
 #define CTL_OPERANDS_MAX          4
 #define CTL_OPTIONS_MAX           64 /* bits of ctl_ask.given */
 #define CTL_WHY_CHARS             400
+#define CTL_LINE_CHARS            4096 /* of a file of credentials */
 #define CTL_NS_BYTES_MAX          64
 #define CTL_FINGERPRINT_BYTES_MAX 64
 #define CTL_FILE_BYTES_MAX        (64u * 1024 * 1024)
@@ -60,6 +61,8 @@ typedef struct ctl_ask {
     bool raw;
     bool verbose;
     bool accept_loss;
+    const char *claim, *read, *resolve; /* namespaces; NULL: not granted */
+    bool admin, stats;
     bool help;
     bool version;
     bool stdin_taken; /* the commands come from there: no file "-" */
@@ -172,6 +175,10 @@ const char *ctl_nearest_option(const char *word, const ctl_command *command);
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
+
+/* Who gets in: credential.c. */
+ctl_exit ctl_run_credential(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_whoami(ctl_session *session, ctl_ask *ask);
 
 void ctl_help(FILE *to);
 void ctl_help_command(FILE *to, const ctl_command *command);

@@ -227,6 +227,33 @@ static bool read_accept_loss(char *text, ctl_ask *ask) {
     return ask->accept_loss = true;
 }
 
+static bool read_list(const char *text, const char **list) {
+    *list = text;
+    return true;
+}
+
+static bool read_claim(char *text, ctl_ask *ask) {
+    return read_list(text, &ask->claim);
+}
+
+static bool read_read(char *text, ctl_ask *ask) {
+    return read_list(text, &ask->read);
+}
+
+static bool read_resolve(char *text, ctl_ask *ask) {
+    return read_list(text, &ask->resolve);
+}
+
+static bool read_admin(char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->admin = true;
+}
+
+static bool read_stats(char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->stats = true;
+}
+
 static bool read_raw(char *text, ctl_ask *ask) {
     (void)text;
     return ask->raw = true;
@@ -294,6 +321,12 @@ const ctl_option ctl_options[] = {
     {"unbind", 0, NULL, read_unbind, 'c', "forget the key and its fingerprint"},
     {"accept-loss", 0, NULL, read_accept_loss, 'c',
      "even if acknowledged changes may be lost"},
+    {"claim", 0, "LIST", read_claim, 'c',
+     "namespaces: shop,shop-*; all of them: *"},
+    {"read", 0, "LIST", read_read, 'c', "the same, to peek only"},
+    {"resolve", 0, "LIST", read_resolve, 'c', "the same, for an operator"},
+    {"admin", 0, NULL, read_admin, 'c', "may promote, detach, snapshot"},
+    {"stats", 0, NULL, read_stats, 'c', "may read counters"},
     {.name = NULL}};
 
 static_assert(sizeof ctl_options / sizeof ctl_options[0] <= CTL_OPTIONS_MAX,

@@ -358,6 +358,8 @@ typedef struct idem_client idem_client;
  * are tried in turn until one is the primary. %XX is decoded in SECRET,
  * NAMESPACE, PATH and values. No part may have a byte below 0x21, or 0x7f, as
  * it stands or as %XX, but for %20 in PATH, secret_file, ca, cert and key.
+ * Where neither SECRET nor secret_file is given, the environment's
+ * IDEMSTORE_SECRET is the secret, as it stands.
  *
  * OPTIONS, joined by an ampersand:
  *   timeout_ms=N          deadline of a call (5000; 1..86400000)
@@ -484,6 +486,7 @@ typedef struct idem_info {
     char version[32];
     char role[16];                      /* "primary", "replica" */
     char endpoint[IDEM_ENDPOINT_BYTES]; /* that it is connected to */
+    char user[36]; /* whom the secret named; "": none is demanded */
 } idem_info;
 
 #define IDEM_INFO_INIT IDEM__SIZED(idem_info)

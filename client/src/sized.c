@@ -70,7 +70,7 @@ static const uint16_t info_ends[] = {
     END(size),        END(protocol), END(shards),
     END(shard),       END(epoch),    END(result_bytes_max),
     END(pending_max), END(server),   END(version),
-    END(role),        END(endpoint)};
+    END(role),        END(endpoint), END(user)};
 LAYOUT(info, protocol)
 #undef STRUCT
 

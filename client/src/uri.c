@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -378,6 +379,28 @@ static scheme cut_scheme(const char **text) {
     return NO_SCHEME;
 }
 
+/* Who is given no secret by the URI takes the environment's. */
+static int32_t take_environment(idem__uri *uri, idem_error *err) {
+    const char *secret = getenv("IDEMSTORE_SECRET");
+    size_t len = secret != NULL ? strlen(secret) : 0;
+    if (uri->has_secret || len == 0)
+        return 0;
+    if (len > sizeof uri->secret)
+        return idem__fail(err, IDEM_E_URI,
+                          "IDEMSTORE_SECRET in the environment has more than "
+                          "%d bytes",
+                          IDP_SECRET_BYTES_MAX);
+    for (size_t i = 0; i < len; i++)
+        if (secret[i] != ' ' && idem__is_hidden((uint8_t)secret[i]))
+            return idem__fail(err, IDEM_E_URI,
+                              "IDEMSTORE_SECRET in the environment has a byte "
+                              "that is not printable, a newline perhaps");
+    memcpy(uri->secret, secret, len);
+    uri->secret_len = len;
+    uri->has_secret = true;
+    return 0;
+}
+
 int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err) {
     tls_words tls = {.said = NULL};
     *uri = (idem__uri){.timeout_ms = IDEM_TIMEOUT_MS_DEFAULT,
@@ -397,6 +420,8 @@ int32_t idem__uri_parse(const char *text, idem__uri *uri, idem_error *err) {
         code = parse_options(query, &tls, uri, err);
     if (code == 0)
         code = use_tls(&tls, is == TLS, uri, err);
+    if (code == 0)
+        code = take_environment(uri, err);
     for (int i = TLS_CA; i <= TLS_KEY; i++)
         idem__free(tls.paths[i]);
     return code;

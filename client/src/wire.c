@@ -170,6 +170,7 @@ void idem__info_fill(const idp_hello *hello, const char *endpoint,
     copy_name(made.server, sizeof made.server, hello->server);
     copy_name(made.version, sizeof made.version, hello->version);
     copy_name(made.role, sizeof made.role, hello->role);
+    copy_name(made.user, sizeof made.user, hello->user);
     snprintf(made.endpoint, sizeof made.endpoint, "%s", endpoint);
     idem__sized_out(&idem__info_layout, info, &made);
 }

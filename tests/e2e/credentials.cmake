@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# Who gets in: a file of credentials, and what idemctl says of it.
+if(TARGET idemctl AND TARGET PkgConfig::cjson)
+  idem_program_test(e2e_credentials SOURCES credentials.c ctl_shell.c
+    LINK e2e_harness PkgConfig::cjson Threads::Threads
+    ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
+    LABELS e2e TIMEOUT 600)
+  add_dependencies(e2e_credentials idemstored idemctl)
+endif()
