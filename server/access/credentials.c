@@ -181,28 +181,15 @@ ids_verifier *ids_credentials_find(const ids_credentials *c, idp_slice secret) {
     return found;
 }
 
-static bool has_name(const ids_cert_facts *facts, const ids_verifier *one) {
-    bool is_dns = one->kind == IDS_VERIFIER_DNS;
-    size_t count = is_dns ? facts->dns_count : facts->uri_count;
-    const char *const *names = is_dns ? facts->dns : facts->uri;
-    if (one->kind == IDS_VERIFIER_SHA256)
-        return false;
-    if (one->kind == IDS_VERIFIER_CN)
-        return facts->cn && strcmp(facts->cn, one->cert_name) == 0;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], one->cert_name) == 0)
-            return true;
-    return false;
-}
-
 ids_verifier *ids_credentials_find_cert(const ids_credentials *c,
-                                        const ids_cert_facts *facts,
+                                        ids_cert_has has, const void *cert,
                                         bool *is_ambiguous) {
     ids_verifier *found = NULL;
     *is_ambiguous = false;
     for (uint32_t i = 0; i < c->verifiers_count; i++) {
         ids_verifier *one = &c->verifiers[i];
-        if (!has_name(facts, one))
+        if (one->kind == IDS_VERIFIER_SHA256 ||
+            !has(cert, one->kind, one->cert_name))
             continue;
         *is_ambiguous |= found && found->user != one->user;
         if (!found)

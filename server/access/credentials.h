@@ -69,19 +69,14 @@ void ids_credentials_drop(ids_credentials *credentials);
 ids_verifier *ids_credentials_find(const ids_credentials *credentials,
                                    idp_slice secret);
 
-/* What a verified client certificate says of itself. */
-typedef struct ids_cert_facts {
-    const char *const *dns;
-    size_t dns_count;
-    const char *const *uri;
-    size_t uri_count;
-    const char *cn; /* NULL: none */
-} ids_cert_facts;
+/* Whether a verified client certificate has exactly this name. */
+typedef bool (*ids_cert_has)(const void *cert, ids_verifier_kind kind,
+                             const char *name);
 
 /* Whose certificate it is; NULL: nobody's, or that of two lines, and then
  * *is_ambiguous. */
 ids_verifier *ids_credentials_find_cert(const ids_credentials *credentials,
-                                        const ids_cert_facts *facts,
+                                        ids_cert_has has, const void *cert,
                                         bool *is_ambiguous);
 
 /* The verifier with this id; NULL: it is not there any more. */

@@ -133,6 +133,17 @@ bool ids_admit_hello(ids_line *line, ids_conn *conn,
     return found != NULL;
 }
 
+const char *ids_admit_cert(ids_line *line, ids_conn *conn, ids_cert_has has,
+                           const void *cert) {
+    ids_credentials *now = line->worker.credentials;
+    bool is_ambiguous = false;
+    ids_verifier *found =
+        now ? ids_credentials_find_cert(now, has, cert, &is_ambiguous) : NULL;
+    if (found)
+        ids_conn_bind(conn, now, found);
+    return is_ambiguous ? "this certificate is that of two credentials" : NULL;
+}
+
 /* Another version --------------------------------------------------------- */
 
 static void revoke(ids_line *line, ids_conn *conn) {

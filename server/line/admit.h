@@ -40,6 +40,12 @@ typedef struct ids_admission {
 bool ids_admit_hello(struct ids_line *line, ids_conn *conn,
                      const idp_request *request);
 
+/* Its certificate is good. Whose it is is let in by it; a secret that it shows
+ * later decides anew. Static text: it is that of two credentials, and is let in
+ * by neither. */
+const char *ids_admit_cert(struct ids_line *line, ids_conn *conn,
+                           ids_cert_has has, const void *cert);
+
 /* It has shown no secret, and asks. */
 void ids_admit_refuse_stranger(ids_worker *worker, ids_conn *conn,
                                uint32_t msgid, const char *text);

@@ -4,6 +4,7 @@
 
 #include "proto/tls/tls.h"
 #include "server/base/log.h"
+#include "server/line/admit.h"
 #include "server/line/reader.h"
 #include "server/worker/output.h"
 
@@ -59,11 +60,22 @@ static const char *refusal(const ids_tls *tls, ids_seal *seal) {
     return seal->why ? seal->why : no_cert;
 }
 
+static bool has_name(const void *cert, ids_verifier_kind kind,
+                     const char *name) {
+    idp_tls_name which = kind == IDS_VERIFIER_DNS   ? IDP_TLS_NAME_DNS
+                         : kind == IDS_VERIFIER_URI ? IDP_TLS_NAME_URI
+                                                    : IDP_TLS_NAME_CN;
+    return idp_tls_peer_has(cert, which,
+                            (idp_slice){(const uint8_t *)name, strlen(name)});
+}
+
 /* Hands are shaken. Who is not to be served hears so at its first request. */
 static void greet(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
     uint64_t *counters = net->worker->counters.of;
     const char *why = refusal(net->tls, seal);
+    if (!why && idp_tls_peer(seal->tls).verified)
+        why = ids_admit_cert(net->line, conn, has_name, seal->tls);
     seal->is_up = true;
     counters[IDS_TLS_HANDSHAKES_TOTAL]++;
     counters[IDS_TLS_RESUMED_TOTAL] += idp_tls_resumed(seal->tls);
