@@ -39,7 +39,7 @@ static void as(const char *secret) {
 
 static void reload(const char *said) {
     kill(daemon_1.child.pid, SIGHUP);
-    CHECK(daemon_said(&daemon_1, said, PATIENCE_S), "no \"%s\"", said);
+    CHECK(daemon_said(&daemon_1, said), "no \"%s\"", said);
 }
 
 static void each_does_what_its_line_says(void) {
@@ -173,7 +173,7 @@ static void wrong_ones_beside_a_right_one(void) {
     ctl_says(77, "the secret is wrong", "$CTL --timeout 60s ping");
     as(shop_new);
     ctl_says(0, "pong", "$CTL ping");
-    CHECK(daemon_said(&daemon_1, "the secret is wrong, name=shop", PATIENCE_S),
+    CHECK(daemon_said(&daemon_1, "the secret is wrong, name=shop"),
           "no line about it");
     puts("  a right secret is taken beside many wrong ones");
 }
@@ -205,7 +205,7 @@ static void nobody_says_a_secret(void) {
     }
     const char *secrets[] = {shop, shop_new, ops};
     for (size_t i = 0; i < 3; i++)
-        CHECK(!daemon_said(&daemon_1, secrets[i] + strlen(secrets[i]) - 43, 0),
+        CHECK(!daemon_has_said(&daemon_1, secrets[i] + strlen(secrets[i]) - 43),
               "the daemon's log says a secret");
     puts("  no error and no log line says a secret");
 }
@@ -223,7 +223,7 @@ static void does_not_start(const char *flag, const char *value,
     daemon_start(&one, &spec);
     int code = daemon_exit(&one, PATIENCE_S);
     CHECK(code == 64, "exits %d", code);
-    CHECK(daemon_said(&one, said, 0), "says no \"%s\"", said);
+    CHECK(daemon_has_said(&one, said), "says no \"%s\"", said);
     unlink(one.child.log_path);
 }
 

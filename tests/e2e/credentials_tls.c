@@ -27,7 +27,7 @@ static void write_credentials(const char *more) {
     crypto_hash_sha256(hash, (const uint8_t *)SECRET, strlen(SECRET));
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
     snprintf(text, sizeof text,
-             "pay cert:URI:spiffe://prod/pay claim=pay,pay-*\n"
+             "pay cert:URI:spiffe://prod/till-pay claim=pay,pay-*\n"
              "till cert:CN:till claim=till\n"
              "ops sha256:%s claim=ops\n%s",
              hex, more);
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
     certs_begin(folder);
     certs_make_usual(folder);
     certs_make(folder, &(cert_spec){.name = "pay",
-                                    .alt = "URI:spiffe://prod/pay",
+                                    .alt = "URI:spiffe://prod/till-pay",
                                     .issuer = "ca",
                                     .usage = "clientAuth"});
     certs_make(
