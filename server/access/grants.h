@@ -61,7 +61,7 @@ bool ids_user_may(const ids_user *user, idp_method method, idp_slice ns);
 /* Why not, as the answer says it: namespace shop: "grafana" may not claim.
  * Never a key. A namespace stands as in the file, with %XX; a long one is cut.
  */
-#define IDS_DENIAL_BYTES 160
+#define IDS_DENIAL_BYTES 200
 void ids_user_denial(const ids_user *user, idp_method method, idp_slice ns,
                      char text[static IDS_DENIAL_BYTES]);
 
