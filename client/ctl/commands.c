@@ -59,7 +59,7 @@ const ctl_command ctl_commands[] = {
      "looks into a data folder, or which of two has more"},
     {"credential", ctl_run_credential, 0, 2, 2, "new NAME | check FILE",
      "claim read resolve admin stats", "",
-     "makes a secret and its line; or reads the file of --credentials"},
+     "makes a secret and its line; or reads a file of such lines"},
     {"whoami", ctl_run_whoami, 0, 0, 0, "", "", "",
      "which user the secret names"},
     {"help", run_help, 0, 0, 1, "[COMMAND]", "", "", "this text"},
