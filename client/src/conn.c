@@ -229,18 +229,36 @@ void idem__conn_refuse_waiting(idem_conn *conn) {
     }
 }
 
+/* Once a call, and where there is another server. */
+static bool is_denied_once(idem_conn *conn, idem__queued_call *queued,
+                           uint64_t now_ms) {
+    bool goes_on = !queued->was_denied &&
+                   idem__selector_denied(&conn->selector, conn->serial, now_ms);
+    queued->was_denied = true;
+    return goes_on;
+}
+
+static bool wants_another(idem_conn *conn, idem__queued_call *queued,
+                          const idp_reply *reply, uint64_t now_ms) {
+    if (!reply->is_error)
+        return false;
+    return reply->error == IDP_E_NOT_PRIMARY ||
+           reply->error == IDP_E_SHUTTING_DOWN ||
+           (reply->error == IDP_E_DENIED &&
+            is_denied_once(conn, queued, now_ms));
+}
+
 /* The server sends us to another one: the call is asked again there. */
 static bool is_sent_on(idem_conn *conn, idem__queued_call *queued,
                        const idp_reply *reply, uint64_t now_ms) {
-    if (!reply->is_error || (reply->error != IDP_E_NOT_PRIMARY &&
-                             reply->error != IDP_E_SHUTTING_DOWN))
+    if (!wants_another(conn, queued, reply, now_ms))
         return false;
     conn->why.primary[0] = '\0';
     idem__fail_reply(&conn->why, conn->endpoint.name, reply);
     if (reply->error == IDP_E_NOT_PRIMARY)
         idem__selector_redirect(&conn->selector, conn->serial,
                                 conn->why.primary);
-    else
+    else if (reply->error == IDP_E_SHUTTING_DOWN)
         idem__selector_failed(&conn->selector, conn->serial);
     await_connected(conn, queued);
     if (!conn->sent_on)

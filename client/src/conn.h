@@ -28,7 +28,8 @@ typedef struct idem__queued_call {
     idem__async_op call; /* first: the tables know only this */
     idp_request request; /* its slices point into bytes */
     uint64_t start_ms;
-    bool unsure; /* it was sent once, and its answer is lost */
+    bool unsure;     /* it was sent once, and its answer is lost */
+    bool was_denied; /* by one server: another one is asked once */
     uint8_t bytes[];
 } idem__queued_call;
 
@@ -51,8 +52,9 @@ struct idem_conn {
     idem__backoff backoff;
     idem__endpoint endpoint;
     idp_hello hello;
-    bool greeted; /* hello is one that was heard */
-    bool sent_on; /* the server wants us elsewhere: no more calls go there */
+    bool greeted;    /* hello is one that was heard */
+    bool sent_on;    /* the server wants us elsewhere: no more calls go there */
+    bool was_denied; /* the last greeting: another server is tried once */
     bool closing;
     idem__op greeting;   /* hello's call */
     idem__wire wire;     /* calls that were sent */

@@ -145,13 +145,25 @@ static void greet_dialed(idem_conn *conn, int error, uint64_t now_ms) {
         lose_link(conn, error, strerror(error), now_ms);
 }
 
+/* Servers may not have the same credentials yet: the next one is tried before
+ * what waits is told. */
+static void not_greeted(idem_conn *conn, const idp_reply *reply,
+                        uint64_t now_ms) {
+    idem__fail_reply(&conn->why, conn->endpoint.name, reply);
+    idem__selector_failed(&conn->selector, conn->serial);
+    start_over(conn, now_ms);
+    bool is_over = idem__is_final(conn->why.code);
+    if (conn->why.code == IDEM_E_DENIED && conn->uri.endpoints_count > 1) {
+        is_over = conn->was_denied;
+        conn->was_denied = !conn->was_denied;
+    }
+    if (is_over)
+        idem__conn_refuse_waiting(conn);
+}
+
 static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
     if (reply->is_error) {
-        idem__fail_reply(&conn->why, conn->endpoint.name, reply);
-        idem__selector_failed(&conn->selector, conn->serial);
-        start_over(conn, now_ms);
-        if (idem__is_final(conn->why.code))
-            idem__conn_refuse_waiting(conn);
+        not_greeted(conn, reply, now_ms);
         return;
     }
     if (!idp_hello_read(reply->result, &conn->hello)) {
@@ -170,6 +182,7 @@ static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
     idem__selector_set_good(&conn->selector,
                             &conn->addrs[conn->addrs_next - 1]);
     conn->greeted = true;
+    conn->was_denied = false;
     conn->state = IDEM__CONN_UP;
     conn->why.code = 0;
     idem__wire_greeted(&conn->wire, &conn->hello);

@@ -101,9 +101,21 @@ static void note_unreplicated(idem__course *course, uint64_t serial,
         idem__selector_failed(course->selector, serial);
 }
 
+/* Servers may not have the same credentials yet. */
+static bool may_be_let_in(idem__course *course, uint64_t serial,
+                          const idem_error *why, uint64_t now_ms) {
+    if (course->was_denied ||
+        !idem__selector_denied(course->selector, serial, now_ms))
+        return false;
+    course->was_denied = true;
+    note_refused(course, IDEM_E_DENIED, why);
+    return true;
+}
+
 /* Whether another server, or this one a little later, may answer. */
 static bool is_worth_another(idem__course *course, const idem__attempt *attempt,
-                             int32_t code, const idem_error *why) {
+                             int32_t code, const idem_error *why,
+                             uint64_t now_ms) {
     idem__selector *selector = course->selector;
     switch (code) {
     case IDEM_E_LOST:
@@ -124,6 +136,8 @@ static bool is_worth_another(idem__course *course, const idem__attempt *attempt,
     case IDEM_E_UNREPLICATED:
         note_unreplicated(course, attempt->serial, why->endpoint);
         return course->fast_ms == 0;
+    case IDEM_E_DENIED:
+        return may_be_let_in(course, attempt->serial, why, now_ms);
     default:
         return false;
     }
@@ -166,7 +180,8 @@ bool idem__course_goes_on(idem__course *course, const idem__attempt *attempt,
                           uint32_t *pause_ms) {
     *pause_ms = 0;
     uint32_t retry_ms = code == IDEM_E_LIMIT ? retry_ms_of(why) : 0;
-    bool again = retry_ms > 0 || is_worth_another(course, attempt, code, why);
+    bool again = retry_ms > 0 ||
+                 is_worth_another(course, attempt, code, why, now_ms);
     /* Where it was lost the link pauses before it connects again. */
     if (retry_ms > 0)
         again = pause_for_rate(course, retry_ms, now_ms, pause_ms) &&

@@ -17,10 +17,11 @@ typedef struct idem__course {
     idem__stop stop_at;
     uint32_t fast_ms; /* 0: it waits for the replica until its deadline */
     bool is_change;
-    int32_t refused; /* SHUTTING_DOWN, or NOT_PRIMARY: that is why the servers
-                      * that were asked have not answered it, */
+    int32_t refused; /* SHUTTING_DOWN, NOT_PRIMARY or DENIED: that is why the
+                      * servers that were asked have not answered it, */
     int32_t unsure; /* LOST or UNREPLICATED: an attempt may have taken effect */
-    uint32_t hops;  /* where NOT_PRIMARY sent it on */
+    bool was_denied;       /* by one server: another one is asked once */
+    uint32_t hops;         /* where NOT_PRIMARY sent it on */
     uint32_t unreplicated; /* attempts that ended so */
     idem_error *refusal;   /* and said so; NULL without memory for it */
     idem__backoff backoff; /* between refusals that are tried again */

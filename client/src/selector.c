@@ -47,6 +47,21 @@ void idem__selector_failed(idem__selector *selector, uint64_t serial) {
     pthread_mutex_unlock(&selector->lock);
 }
 
+bool idem__selector_denied(idem__selector *selector, uint64_t serial,
+                           uint64_t now_ms) {
+    if (selector->uri->endpoints_count == 1)
+        return false;
+    pthread_mutex_lock(&selector->lock);
+    bool is_other = atomic_load(&selector->serial) != serial;
+    bool moves = !is_other && now_ms >= selector->denied_end_ms;
+    if (moves) {
+        selector->denied_end_ms = now_ms + IDEM__DENIED_MS;
+        move_on(selector);
+    }
+    pthread_mutex_unlock(&selector->lock);
+    return is_other || moves;
+}
+
 /* The lock is held. One of the URI's own is met there, so that what follows it
  * in the list is next. */
 static void move_to(idem__selector *selector, const idem__endpoint *endpoint) {

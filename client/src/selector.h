@@ -34,7 +34,8 @@ typedef struct idem__selector {
     uint64_t epoch;          /* the highest that a primary told */
     idem__endpoint epoch_at; /* and which one that was */
     uint64_t doubt_end_ms;   /* 0: nobody is doubted */
-    idem__addr good;         /* that answered last; len 0: none */
+    uint64_t denied_end_ms; /* until then none is left since it denied a call */
+    idem__addr good;        /* that answered last; len 0: none */
 } idem__selector;
 
 /* How far a client is on its way out. */
@@ -61,6 +62,16 @@ uint64_t idem__selector_get(idem__selector *selector, idem__endpoint *endpoint);
 /* The one with this serial can't be reached, or wants no more calls: the next
  * one's turn. Nothing happens when another thread was first. */
 void idem__selector_failed(idem__selector *selector, uint64_t serial);
+
+/* How long a server that denies calls is kept all the same, after one was left
+ * for that: else a program that asks for what it may not would keep all its
+ * connections on the move. */
+#define IDEM__DENIED_MS 10000u
+
+/* It denied a call, or a connection. Others may have other credentials: true
+ * where one of them is to be asked. */
+bool idem__selector_denied(idem__selector *selector, uint64_t serial,
+                           uint64_t now_ms);
 
 /* It named the primary ("host:port"); what is no endpoint counts as failed. */
 void idem__selector_redirect(idem__selector *selector, uint64_t serial,

@@ -191,6 +191,36 @@ Test(conn, a_wrong_secret_ends_what_waits) {
     fake_stop(server);
 }
 
+static idem_conn *open_to_two(const fake_server *a, const fake_server *b) {
+    char uri[128];
+    snprintf(uri, sizeof uri,
+             "idem://127.0.0.1:%u,127.0.0.1:%u/t?timeout_ms=60000",
+             fake_port(a), fake_port(b));
+    return open_conn(uri);
+}
+
+Test(conn, who_is_denied_asks_the_next_server_once) {
+    server_log log = {0};
+    fake_config config = {.script = follow, .ctx = &log, .secret = "hush"};
+    fake_server *old = fake_start(&config);
+    config.secret = NULL;
+    fake_server *new = fake_start(&config);
+    idem_conn *conn = open_to_two(old, new);
+    heard a = {0};
+    ask(conn, "a", &a);
+    turn_until(conn, &a, 1);
+    cr_assert_eq(a.outcome, IDEM_ACQUIRED);
+    idem_conn_close(conn);
+    conn = open_to_two(old, old);
+    heard b = {0};
+    ask(conn, "b", &b);
+    turn_until(conn, &b, 1);
+    cr_assert_eq(b.code, IDEM_E_DENIED);
+    idem_conn_close(conn);
+    fake_stop(old);
+    fake_stop(new);
+}
+
 Test(conn, not_primary_is_obeyed) {
     server_log primary = {0};
     fake_server *there = serve(&primary);

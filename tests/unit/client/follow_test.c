@@ -100,6 +100,65 @@ Test(follow, a_primary_that_can_confirm_nothing) {
     each_is_asked_again(refuse_with(IDP_E_UNREPLICATED, "no replica"));
 }
 
+Test(follow, a_server_that_does_not_know_the_credential_yet) {
+    each_is_asked_again(refuse_with(IDP_E_DENIED, "may not"));
+}
+
+/* Both deny: it is told, and a client that asks for what it may not does not
+ * run from one to the other all the time. */
+Test(follow, who_is_denied_by_both_is_told) {
+    script first = {.replies = {refuse_with(IDP_E_DENIED, "may not: first")},
+                    .replies_count = 1};
+    script second = {.replies = {refuse_with(IDP_E_DENIED, "may not: second")},
+                     .replies_count = 1};
+    fake_server *a = serve(&first);
+    fake_server *b = serve(&second);
+    idem_client *client = open_two(a, b, "timeout_ms=60000");
+    idem_error err = {.size = sizeof err};
+    idem_args args = args_of("k");
+    cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_DENIED);
+    cr_assert_eq(err.assume, IDEM_ASSUME_REFUSED);
+    for (int i = 0; i < 20; i++)
+        cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_DENIED);
+    int asked = atomic_load(&first.requests) + atomic_load(&second.requests);
+    cr_assert_leq(asked, 2 * 21);
+    cr_assert_geq(asked, 21);
+    close_all(client, a, b);
+}
+
+/* With one server there is no other to ask. */
+Test(follow, one_server_that_denies_is_asked_once) {
+    script one = {.replies = {refuse_with(IDP_E_DENIED, "may not")},
+                  .replies_count = 1};
+    fake_server *a = serve(&one);
+    idem_client *client = open_client(fake_uri(a, "timeout_ms=60000"));
+    idem_args args = args_of("k");
+    cr_assert_eq(idem_acquire(client, &args, NULL, NULL), IDEM_E_DENIED);
+    cr_assert_eq(atomic_load(&one.requests), 1);
+    idem_client_close(client);
+    fake_stop(a);
+}
+
+/* hello itself is denied there. */
+Test(follow, a_secret_that_the_first_server_does_not_know) {
+    script s = {.replies = {answer_with(fake_acquired(1))}, .replies_count = 1};
+    fake_config config = {.script = follow, .ctx = &s, .secret = "hush"};
+    fake_server *old = fake_start(&config);
+    config.secret = NULL;
+    fake_server *new = fake_start(&config);
+    idem_client *client = open_two(old, new, "timeout_ms=60000");
+    idem_args args = args_of("k");
+    idem_error err = {.size = sizeof err};
+    cr_assert_eq(idem_acquire(client, &args, NULL, &err), 0, "%s", err.text);
+    close_all(client, old, new);
+    config.secret = "hush";
+    old = fake_start(&config);
+    new = fake_start(&config);
+    client = open_two(old, new, "timeout_ms=60000");
+    cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_DENIED);
+    close_all(client, old, new);
+}
+
 /* One server at whose address nothing listens once it has cut the line. */
 static bool died_in_the_middle(int32_t method) {
     method_row row = row_of(method);
