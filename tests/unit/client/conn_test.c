@@ -247,7 +247,7 @@ Test(conn, two_that_point_at_each_other_end_with_the_call) {
     fake_server *b = serve(&second);
     snprintf(at_a, sizeof at_a, "127.0.0.1:%u", fake_port(a));
     snprintf(at_b, sizeof at_b, "127.0.0.1:%u", fake_port(b));
-    idem_conn *conn = open_conn(fake_uri(a, "timeout_ms=300"));
+    idem_conn *conn = open_conn(fake_uri(a, "timeout_ms=1500"));
     heard h = {0};
     ask(conn, "a", &h);
     turn_until(conn, &h, 1);

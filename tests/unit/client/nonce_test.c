@@ -46,7 +46,7 @@ Test(nonce, one_that_the_library_drew_comes_back_in_the_error) {
     idem_client *client = open_client(fake_uri(server, ""));
     idem_error err = IDEM_ERROR_INIT;
     idem_args args = args_of("k");
-    args.timeout_ms = 60;
+    args.timeout_ms = 1000; /* the server has heard of it by then */
     cr_assert_eq(idem_acquire(client, &args, NULL, &err), IDEM_E_TIMEOUT);
     cr_assert(strstr(err.text, "same nonce") != NULL, "%s", err.text);
     cr_assert_eq(err.nonce_len, 16);
@@ -94,7 +94,7 @@ static heard ask_conn(fake_server *server, const idem_args *args) {
 Test(nonce, a_connection_of_the_hosts_loop_tells_it_likewise) {
     script s;
     idem_args args = args_of("k");
-    args.timeout_ms = 500;
+    args.timeout_ms = 60000;
     fake_server *server = granting(&s);
     heard h = ask_conn(server, &args);
     cr_assert_eq(h.code, 0);
@@ -102,6 +102,7 @@ Test(nonce, a_connection_of_the_hosts_loop_tells_it_likewise) {
     cr_assert_arr_eq(h.nonce, s.nonces[0], 16);
     fake_stop(server);
     server = mute(&s);
+    args.timeout_ms = 1000;
     h = ask_conn(server, &args);
     cr_assert_eq(h.code, IDEM_E_TIMEOUT);
     cr_assert_eq(h.nonce_len, 16);
@@ -137,11 +138,12 @@ static void complete_with(fake_reply reply, idem_answer *answer,
     script s = {.replies = {answer_with(fake_acquired(5)), reply},
                 .replies_count = 2};
     fake_server *server = serve(&s);
-    idem_client *client = open_client(fake_uri(server, "timeout_ms=200"));
+    bool done = reply.action == FAKE_ANSWER;
+    idem_client *client = open_client(
+        fake_uri(server, done ? "timeout_ms=60000" : "timeout_ms=1000"));
     idem_args args = args_of("k");
     args.no_renew = 1;
     int32_t code = idem_run_once(client, &args, pay, NULL, answer, err);
-    bool done = reply.action == FAKE_ANSWER;
     cr_assert_eq(code, done ? 0 : IDEM_E_NOT_RECORDED, "%s", err->text);
     cr_assert_arr_eq(done ? answer->nonce : err->nonce, s.nonces[0], 16);
     cr_assert_eq(done ? answer->nonce_len : err->nonce_len, 16);
