@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hosts.py -- machines of our own for what a manifest describes: each has a
+network namespace, an address on one bridge, and a root that is this machine's
+with a layer over it, read-only where it is to be. Nothing of it outlives the
+namespaces that it was made in:
+
+    unshare --mount --net --pid --fork --kill-child --mount-proc python3 ..."""
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PATIENCE_S = 120
+
+
+class Wrong(Exception):
+    """What the test found, told to a person."""
+
+
+def sh(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Wrong(f"{' '.join(map(str, command))}: {done.stderr}")
+    return done.stdout
+
+
+def until(what, is_so):
+    """Patience is for a machine with other work; what is judged is that it
+    comes."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        value = is_so()
+        if value:
+            return value
+        time.sleep(0.1)
+    raise Wrong(f"never: {what}")
+
+
+class Net:
+    """One bridge, and the names that are known on it."""
+
+    def __init__(self, work):
+        self.work, self.names, self.hosts = Path(work), [], {}
+        sh("mount", "--make-rprivate", "/")
+        (self.work / "layers").mkdir()
+        sh("mount", "-t", "tmpfs", "none", self.work / "layers")
+        (self.work / "layers/hosts").write_text("127.0.0.1 localhost\n")
+        sh("mount", "-t", "tmpfs", "none", "/run")
+        Path("/run/netns").mkdir()
+        sh("ip", "link", "set", "lo", "up")
+        sh("ip", "link", "add", "bridge", "type", "bridge")
+        sh("ip", "address", "add", "10.7.0.1/24", "dev", "bridge")
+        sh("ip", "link", "set", "bridge", "up")
+
+    def know(self, name, host):
+        """One more name for a host; several hosts may share it."""
+        # In place: each root has this very file.
+        with open(self.work / "layers/hosts", "a", encoding="ascii") as file:
+            file.write(f"{host.address} {name}\n")
+
+    def add(self, name):
+        host = Host(self, name, len(self.hosts) + 2)
+        self.hosts[name] = host
+        return host
+
+
+class Host:
+    """A machine. What is mounted into it is done before it is sealed."""
+
+    def __init__(self, net, name, number):
+        self.net, self.name, self.address = net, name, f"10.7.0.{number}"
+        self.process, self.log = None, net.work / f"{name}.log"
+        layers = net.work / "layers" / name
+        self.root = layers / "root"
+        for folder in ("up", "work", "root"):
+            (layers / folder).mkdir(parents=True)
+        sh("mount", "-t", "overlay", "overlay", "-o",
+           f"lowerdir=/,upperdir={layers}/up,workdir={layers}/work", self.root)
+        for folder in ("proc", "dev"):
+            sh("mount", "--rbind", f"/{folder}", self.root / folder)
+        self.bind(net.work / "layers/hosts", "/etc/hosts")
+        self.wire(number)
+
+    def wire(self, number):
+        name, plug = self.name, f"plug{number}"
+        sh("ip", "netns", "add", name)
+        sh("ip", "link", "add", plug, "type", "veth", "peer", "name", "eth0",
+           "netns", name)
+        sh("ip", "link", "set", plug, "master", "bridge", "up")
+        sh("ip", "-n", name, "address", "add", f"{self.address}/24",
+           "dev", "eth0")
+        for link in ("eth0", "lo"):
+            sh("ip", "-n", name, "link", "set", link, "up")
+
+    def inside(self, path):
+        return self.root / str(path).lstrip("/")
+
+    def bind(self, source, target, writable=True):
+        source, to = Path(source), self.inside(target)
+        if source.is_dir():
+            to.mkdir(parents=True, exist_ok=True)
+        elif not to.exists():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.touch()
+        sh("mount", "--bind", source, to)
+        if not writable:
+            sh("mount", "-o", "remount,bind,ro", to)
+
+    def scratch(self, target):
+        self.inside(target).mkdir(parents=True, exist_ok=True)
+        sh("mount", "-t", "tmpfs", "-o", "mode=1777", "none",
+           self.inside(target))
+
+    def seal(self):
+        sh("mount", "-o", "remount,ro", self.root)
+
+    def entered(self, command, user):
+        spec = f"{user[0]}:{user[1]}"
+        return ["nsenter", f"--net=/run/netns/{self.name}", "chroot",
+                f"--userspec={spec}", f"--groups={user[1]}", str(self.root),
+                *command]
+
+    def start(self, command, env, user=(0, 0)):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.entered(command, user), env=env, cwd="/",
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def run(self, command, env, user=(0, 0), patience_s=PATIENCE_S):
+        """What a probe or a hook does."""
+        try:
+            return subprocess.run(self.entered(command, user), env=env, cwd="/",
+                                  capture_output=True, text=True,
+                                  timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 124, "", "late")
+
+    def end(self, number=signal.SIGTERM):
+        """The signal, and its code once it has ended."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=PATIENCE_S)
+        self.process = None
+        return code
+
+    def said(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+def story(tell):
+    """Runs it; what every machine has said comes with a failure."""
+    work = Path(os.environ["WORK"])
+    net = Net(work)
+    try:
+        tell(net)
+    except BaseException as why:
+        for host in net.hosts.values():
+            print(f"--- {host.name} has said:\n{host.said()[-4000:]}")
+        print(f"FAILED: {why}")
+        raise SystemExit(1) from (None if isinstance(why, Wrong) else why)
+    finally:
+        for host in net.hosts.values():
+            if host.process:
+                host.process.kill()
