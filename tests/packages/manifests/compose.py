@@ -27,14 +27,6 @@ def brought_by(service):
     return IMAGES[service["image"].split(":")[0]]
 
 
-def confined(service, command):
-    """Without the rights that the project takes away."""
-    if service.get("cap_drop") != ["ALL"]:
-        return command
-    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all",
-            "--no-new-privs", *command]
-
-
 def volume(net, name, owner):
     path = net.work / "volumes" / name
     if not path.exists():
@@ -59,6 +51,7 @@ def furnish(net, project, name):
                   secret["target"], writable=False)
     for target in service.get("tmpfs") or []:
         host.scratch(target)
+    host.is_confined = service.get("cap_drop") == ["ALL"]
     if service.get("read_only"):
         host.seal()
     return host
@@ -71,8 +64,7 @@ def environment(service):
 def begin(net, project, name):
     service, host = project["services"][name], net.hosts[name]
     user, before = brought_by(service)
-    host.start(confined(service, [*before, *service["command"]]),
-               environment(service), user)
+    host.start([*before, *service["command"]], environment(service), user)
     check = service.get("healthcheck")
     if not check:
         return
@@ -80,8 +72,7 @@ def begin(net, project, name):
     if kind != "CMD":
         raise Wrong(f"{name}: a check of health by a shell: {check}")
     until(f"{name} is healthy: {' '.join(command)}",
-          lambda: host.run(confined(service, command), environment(service),
-                           user).returncode == 0)
+          lambda: host.run(command, environment(service), user).returncode == 0)
 
 
 def in_order(services):

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 PATIENCE_S = 120
+# A program without rights, and with no way to them.
+CONFINED = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
 
 
 class Wrong(Exception):
@@ -41,7 +43,7 @@ class Net:
     """One bridge, and the names that are known on it."""
 
     def __init__(self, work):
-        self.work, self.names, self.hosts = Path(work), [], {}
+        self.work, self.names, self.hosts = Path(work), {}, {}
         sh("mount", "--make-rprivate", "/")
         (self.work / "layers").mkdir()
         sh("mount", "-t", "tmpfs", "none", self.work / "layers")
@@ -53,11 +55,13 @@ class Net:
         sh("ip", "address", "add", "10.7.0.1/24", "dev", "bridge")
         sh("ip", "link", "set", "bridge", "up")
 
-    def know(self, name, host):
-        """One more name for a host; several hosts may share it."""
+    def know(self, name, *hosts):
+        """From now on the name is these hosts'."""
+        self.names[name] = [host.address for host in hosts]
+        lines = ["127.0.0.1 localhost", *(f"{address} {known}"
+                 for known, all_of in self.names.items() for address in all_of)]
         # In place: each root has this very file.
-        with open(self.work / "layers/hosts", "a", encoding="ascii") as file:
-            file.write(f"{host.address} {name}\n")
+        (self.work / "layers/hosts").write_text("\n".join(lines) + "\n")
 
     def add(self, name):
         host = Host(self, name, len(self.hosts) + 2)
@@ -71,6 +75,7 @@ class Host:
     def __init__(self, net, name, number):
         self.net, self.name, self.address = net, name, f"10.7.0.{number}"
         self.process, self.log = None, net.work / f"{name}.log"
+        self.is_confined = False
         layers = net.work / "layers" / name
         self.root = layers / "root"
         for folder in ("up", "work", "root"):
@@ -116,10 +121,10 @@ class Host:
         sh("mount", "-o", "remount,ro", self.root)
 
     def entered(self, command, user):
-        spec = f"{user[0]}:{user[1]}"
-        return ["nsenter", f"--net=/run/netns/{self.name}", "chroot",
-                f"--userspec={spec}", f"--groups={user[1]}", str(self.root),
-                *command]
+        return ["nsenter", f"--net=/run/netns/{self.name}", "/usr/sbin/chroot",
+                str(self.root), "/usr/bin/setpriv", f"--reuid={user[0]}",
+                f"--regid={user[1]}", f"--groups={user[1]}",
+                *(CONFINED if self.is_confined else []), *command]
 
     def start(self, command, env, user=(0, 0)):
         with open(self.log, "ab") as log:
