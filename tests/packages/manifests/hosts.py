@@ -8,16 +8,14 @@ namespaces that it was made in:
 import os
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 
-PATIENCE_S = 120
+sys.path.insert(0, str(Path(__file__).parents[2] / "lib"))
+from clients import PATIENCE_S, Wrong, until  # noqa: E402,F401
+
 # A program without rights, and with no way to them.
 CONFINED = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
-
-
-class Wrong(Exception):
-    """What the test found, told to a person."""
 
 
 def sh(*command):
@@ -25,18 +23,6 @@ def sh(*command):
     if done.returncode != 0:
         raise Wrong(f"{' '.join(map(str, command))}: {done.stderr}")
     return done.stdout
-
-
-def until(what, is_so):
-    """Patience is for a machine with other work; what is judged is that it
-    comes."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        value = is_so()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise Wrong(f"never: {what}")
 
 
 class Net:

@@ -5,85 +5,16 @@ played with plain processes while clients claim and complete: an update of all
 pods, then the crash of the one that leads. No call fails but where the docs say
 so, nothing that was acknowledged is lost, no key is granted twice."""
 import json
-import os
 import pathlib
-import subprocess
 import sys
-import threading
 
-from cluster import Cluster, of_kind
-from hosts import Wrong, sh, story, until
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "lib"))
+from clients import Client, Wrong, check_kept, goes_on, until  # noqa: E402
+from cluster import Cluster, of_kind  # noqa: E402
+from hosts import sh, story  # noqa: E402
 
 SECRET = "a-secret-of-the-test-and-long-enough"
 CLIENTS = 3
-
-
-def idemctl(uri, *command):
-    return [f"{os.environ['BUILD']}/idemctl", "--server", uri,
-            "--timeout", "600s", "--json", *command]
-
-
-class Client(threading.Thread):
-    """Claims fresh keys and completes each; what it was told is in `done`."""
-
-    def __init__(self, uri, number):
-        super().__init__(daemon=True)
-        self.number, self.done, self.trouble = number, [], None
-        self.is_over = threading.Event()
-        self.shell = subprocess.Popen(
-            idemctl(uri), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, bufsize=1)
-
-    def ask(self, line, outcome):
-        self.shell.stdin.write(line + "\n")
-        said = self.shell.stdout.readline()
-        if f'"{outcome}"' not in said:
-            raise Wrong(f"{line}: {said}")
-
-    def run(self):
-        try:
-            while not self.is_over.is_set():
-                key = f"{self.number}-{len(self.done)}"
-                self.ask(f"acquire {key} --lease 1h", "acquired")
-                self.ask(f"complete {key} --result of-{key}", "completed")
-                self.done.append(key)
-        except (Wrong, OSError) as why:
-            self.trouble = why
-
-    def end(self):
-        self.is_over.set()
-        self.join()
-        self.shell.stdin.close()
-        self.shell.wait()
-        if self.trouble:
-            raise Wrong(f"a client: {self.trouble}")
-
-
-def goes_on(clients):
-    """Each is answered, from now on."""
-    before = [len(one.done) for one in clients]
-
-    def have_all():
-        for one in clients:
-            if one.trouble:
-                raise Wrong(f"a client: {one.trouble}")
-        return all(len(one.done) > had + 20
-                   for one, had in zip(clients, before))
-    until("every client is answered", have_all)
-
-
-def check_kept(uri, clients):
-    """Asked by somebody else, each key has the answer that it was given."""
-    keys = [key for one in clients for key in one.done]
-    lines = "".join(f"acquire {key} --lease 1s\n" for key in keys)
-    said = subprocess.run(idemctl(uri), input=lines, capture_output=True,
-                          text=True, check=False).stdout.splitlines()
-    if len(said) != len(keys):
-        raise Wrong(f"{len(said)} answers of {len(keys)}: {said[-1:]}")
-    for key, line in zip(keys, said):
-        if '"replay"' not in line or f"of-{key}" not in line:
-            raise Wrong(f"{key} was completed, and is {line}")
-    return len(keys)
 
 
 def replication(pod):
