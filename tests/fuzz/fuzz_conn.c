@@ -3,10 +3,13 @@
  *
  * The input is a script: a byte says which connection and what to do, the
  * next how much of it. Whatever happens: no assert, nothing read or written
- * out of bounds, every buffer accounted for, all memory given back. */
+ * out of bounds, every buffer accounted for, all memory given back. In fuzz_conn
+ * bytes come as they are, in fuzz_conn_tls (fuzz_conn_seal.c) there is TLS
+ * between. */
+#include "tests/fuzz/fuzz_conn.h"
+
 #include "server/base/log.h"
 #include "server/line/reader.h"
-#include "tests/unit/server/harness.h"
 
 #include <assert.h>
 #include <string.h>
@@ -28,6 +31,7 @@ static void begin(uint8_t how) {
     t.server.unsent_bytes_max = how & 2 ? 700 : 32u << 10;
     if (how & 4)
         harness_demand(&t, "s");
+    fuzz_wire_begin(&t, how);
     harness_open(&t);
     for (uint32_t i = 0; i < CALLERS; i++)
         caller_open(&callers[i], &t, i % 2);
@@ -82,6 +86,7 @@ static void finish(void) {
     for (uint32_t i = 0; i < t.server.loops; i++)
         assert(t.workers[i]->buffers.bytes == 0);
     harness_close(&t);
+    fuzz_wire_end(&t);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
@@ -91,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     begin(bytes[0]);
     for (size_t at = 1; at + 2 <= len;) {
         caller *c = &callers[bytes[at] % CALLERS];
-        int what = bytes[at] / CALLERS % 10;
+        uint8_t what_byte = bytes[at];
+        int what = what_byte / CALLERS % 10;
         uint8_t amount = bytes[at + 1];
         at += 2;
         if (what > SEND_TOO) {
@@ -102,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
         bool reads = c->conn && !c->travels && !ids_conn_is_stalled(c->conn) &&
                      !c->conn->ended;
         if (reads && c->got.len < BYTES_HEARD_MAX)
-            caller_send(c, bytes + at, part);
+            fuzz_wire_say(c, what_byte / (CALLERS * 10), bytes + at, part);
         at += part;
     }
     finish();

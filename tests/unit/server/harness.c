@@ -183,31 +183,55 @@ void harness_close(harness *t) {
 }
 
 static void part(caller *c) {
+    if (c->harness->wire)
+        c->harness->wire->part(c);
     ids_reader_drop(c->harness->lines[c->loop], c->conn);
+}
+
+static void free_conn(caller *c) {
+    if (c->harness->wire)
+        c->harness->wire->close(c);
+    ids_conn_free(c->conn);
+    c->conn = NULL;
+}
+
+/* One send's worth; returns what the socket took of it. */
+static size_t send_some(caller *c) {
+    const harness_wire *wire = c->harness->wire;
+    idp_slice out = wire ? wire->output(c) : ids_output_sendable(c->conn);
+    size_t taken = out.len < c->takes ? out.len : c->takes;
+    if (wire && out.len)
+        wire->sent(c, out, taken);
+    if (taken && !wire) {
+        idt_buf_add(&c->got, out.ptr, taken);
+        ids_output_sent(c->harness->workers[c->loop], c->conn, taken);
+    }
+    c->sends += taken > 0;
+    return taken;
+}
+
+static bool waits(caller *c, bool done) {
+    return c->harness->wire && c->harness->wire->waits(c, done);
 }
 
 static void settle(ids_line *line, ids_conn *conn) {
     ids_worker *worker = &line->worker;
     caller *c = conn->link;
+    size_t taken = 0;
     ids_output_fill(worker, conn);
-    idp_slice out = ids_output_sendable(conn);
-    size_t taken = out.len < c->takes ? out.len : c->takes;
-    if (taken && !ids_conn_is_dead(conn)) {
-        idt_buf_add(&c->got, out.ptr, taken);
-        c->sends++;
-        ids_output_sent(worker, conn, taken);
-    }
+    if (!ids_conn_is_dead(conn))
+        taken = send_some(c);
     if (conn->life == IDS_CONN_PEER) {
         idt_buf_add(&c->behind, conn->reading.in.ptr, conn->reading.in.len);
         c->is_peer = true;
         part(c);
-        ids_conn_free(conn);
-        c->conn = NULL;
-    } else if (ids_conn_is_done(conn)) {
+        free_conn(c);
+    } else if (ids_conn_is_dead(conn) ||
+               (ids_conn_is_done(conn) && !waits(c, true))) {
         part(c);
-        ids_conn_free(conn);
-        c->conn = NULL;
-    } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn)) {
+        free_conn(c);
+    } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn) &&
+               !waits(c, false)) {
         part(c);
         c->travels = true;
         bool given = ids_reader_give(line, conn, conn->reading.move_to);
@@ -218,7 +242,7 @@ static void settle(ids_line *line, ids_conn *conn) {
         ids_reader_resume(line, conn);
         ids_worker_mark(worker, conn);
     } else if (taken && c->takes &&
-               (ids_output_sendable(conn).len ||
+               (ids_output_sendable(conn).len || waits(c, false) ||
                 ids_deferred_count(&conn->out.later))) {
         ids_worker_mark(worker, conn);
     }
@@ -268,6 +292,8 @@ void caller_open(caller *c, harness *t, uint32_t loop) {
     c->conn = ids_conn_new(-1);
     assert(c->conn);
     c->conn->link = c;
+    if (t->wire)
+        t->wire->open(c);
     bool given = ids_reader_give(t->lines[loop], c->conn, loop);
     assert(given);
     (void)given;
@@ -280,8 +306,7 @@ void caller_close(caller *c) {
     }
     if (c->conn) {
         part(c);
-        ids_conn_free(c->conn);
-        c->conn = NULL;
+        free_conn(c);
     }
     idt_buf_free(&c->got);
     idt_buf_free(&c->behind);
@@ -292,8 +317,12 @@ static void arrive(caller *c, const uint8_t *bytes, size_t len) {
     ids_line *line = c->harness->lines[c->loop];
     if (!c->conn || !len)
         return;
-    memcpy(ids_line_input_room(line), bytes, len);
-    ids_reader_input(line, c->conn, len);
+    if (c->harness->wire) {
+        c->harness->wire->come(c, bytes, len);
+    } else {
+        memcpy(ids_line_input_room(line), bytes, len);
+        ids_reader_input(line, c->conn, len);
+    }
     harness_run(c->harness);
 }
 

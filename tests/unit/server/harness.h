@@ -15,6 +15,22 @@
 
 struct caller;
 
+/* What lies between a caller's socket and its line, both ways. */
+typedef struct harness_wire {
+    void (*open)(struct caller *c);
+    /* Bytes have come by its socket. */
+    void (*come)(struct caller *c, const uint8_t *bytes, size_t len);
+    /* What its socket is to send next; then, so many bytes of it were. */
+    idp_slice (*output)(struct caller *c);
+    void (*sent)(struct caller *c, idp_slice out, size_t sent);
+    /* More waits to be sent than the connection knows of; done: no more will
+     * come of it. */
+    bool (*waits)(struct caller *c, bool done);
+    /* It leaves its loop, and for good. */
+    void (*part)(struct caller *c);
+    void (*close)(struct caller *c);
+} harness_wire;
+
 typedef struct harness {
     ids_server server;
     ids_mailbox boxes[HARNESS_LOOPS_MAX];
@@ -32,6 +48,7 @@ typedef struct harness {
     uint64_t clock_ms;  /* what the clock says as a batch is taken; 0: it
                          * stands still */
     bool keep_messages; /* harness_run posts nothing: as if others were busy */
+    const harness_wire *wire; /* NULL: bytes are what they are */
 } harness;
 
 typedef struct caller {
