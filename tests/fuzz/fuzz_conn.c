@@ -3,9 +3,9 @@
  *
  * The input is a script: a byte says which connection and what to do, the
  * next how much of it. Whatever happens: no assert, nothing read or written
- * out of bounds, every buffer accounted for, all memory given back. In fuzz_conn
- * bytes come as they are, in fuzz_conn_tls (fuzz_conn_seal.c) there is TLS
- * between. */
+ * out of bounds, every buffer accounted for, all memory given back. In
+ * fuzz_conn bytes come as they are, in fuzz_conn_tls (fuzz_conn_seal.c) there
+ * is TLS between. */
 #include "tests/fuzz/fuzz_conn.h"
 
 #include "server/base/log.h"

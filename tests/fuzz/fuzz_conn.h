@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_conn.h -- what lies between fuzz_conn.c's clients and the server: nothing
- * (fuzz_conn_plain.c), or TLS (fuzz_conn_seal.c). */
+/* fuzz_conn.h -- what lies between fuzz_conn.c's clients and the server:
+ * nothing (fuzz_conn_plain.c), or TLS (fuzz_conn_seal.c). */
 #ifndef FUZZ_CONN_H
 #define FUZZ_CONN_H
 

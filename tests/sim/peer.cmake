@@ -11,16 +11,31 @@ if(NOT IDEM_SANITIZE STREQUAL "" OR IDEM_FUZZ)
   set(half 250)
   set(all 500)
 endif()
+set(seal peer_seal_off.c)
+if(TARGET idp_tls)
+  set(seal peer_seal.c)
+  set(tls idp_tls idt_tls)
+endif()
 math(EXPR behind "${half} + 1")
 idem_program_test(peer_sim
   SOURCES peer_sim.c peer_world.c peer_net.c peer_ends.c peer_node.c peer_host.c
           peer_worker.c peer_wire.c peer_look.c peer_disk.c peer_backup.c
           peer_clash.c peer_lost.c peer_client.c peer_group.c peer_operator.c peer_check.c
-          peer_copy.c
-  LINK ids_node_mutable idt LABELS sim ARGS --seeds 1..${half})
+          peer_copy.c ${seal}
+  LINK ids_node_mutable idt ${tls} LABELS sim ARGS --seeds 1..${half})
 add_test(NAME peer_sim_behind COMMAND peer_sim --seeds ${behind}..${all})
 set_tests_properties(peer_sim_behind PROPERTIES LABELS sim
   FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+# The same worlds with TLS between the nodes. A handshake costs as much as much
+# of a world does.
+if(TARGET idp_tls)
+  foreach(how on drips)
+    add_test(NAME peer_sim_tls_${how}
+             COMMAND peer_sim --tls ${how} --seeds 1..25)
+    set_tests_properties(peer_sim_tls_${how} PROPERTIES LABELS "sim;tls"
+      FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+  endforeach()
+endif()
 # The checker looks on: see peer_look.c.
 foreach(name commit_gate_change commit_gate_call reply_answer reply_message staging_route)
   target_link_options(peer_sim PRIVATE LINKER:--wrap=ids_${name})

@@ -26,7 +26,9 @@ static bool dial(pw_node *n, ids_peer_conn *conn) {
         pw_say(w, "%c dials %c", pw_name(n->index), pw_name(listener));
     }
     c->closed = !w->node[listener].up; /* nobody listens */
-    if (!c->closed) {
+    if (!c->closed && w->seals) {
+        pw_seal_dial(w, c, n->index);
+    } else if (!c->closed) {
         const char host[] = {pw_name(listener), 0};
         ids_peer_conn_connected(conn, host, IDS_LINK_PLAIN);
     }
@@ -45,7 +47,8 @@ bool pw_net_open(pw_node *n, ids_peer_conn *conn) {
         return false;
     }
     s->conn = conn;
-    ids_peer_conn_connected(conn, host, IDS_LINK_PLAIN);
+    ids_peer_conn_connected(conn, host,
+                            s->tls != NULL ? IDS_LINK_TLS : IDS_LINK_PLAIN);
     return true;
 }
 
@@ -114,13 +117,22 @@ size_t pw_net_send(pw_node *n, ids_peer_conn *conn, const uint8_t *bytes,
         n->w->config.window) {
         return 0; /* it waits, and so does what is behind it */
     }
-    pw_link_push(n->w, c, n->index, (idp_slice){bytes, len},
-                 is_open ? link->session : 0);
+    const idp_slice said = {bytes, len};
+    if (c->side[n->index].tls != NULL) {
+        pw_seal_say(n->w, c, n->index, said, is_open ? link->session : 0);
+    } else {
+        pw_link_push(n->w, c, n->index, said, is_open ? link->session : 0);
+    }
     return len;
 }
 
 void pw_net_send_early(pw_node *n, pw_link *c, idp_slice bytes) {
-    if (!c->closed) {
+    if (c->closed) {
+        return;
+    }
+    if (c->side[n->index].tls != NULL) {
+        pw_seal_say(n->w, c, n->index, bytes, 0);
+    } else {
         pw_link_push(n->w, c, n->index, bytes, 0);
     }
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DROPS_MAX = 100 };
+
 static pw_link *find(pw_world *w, uint64_t number) {
     for (pw_link *c = w->links; c != NULL; c = c->next) {
         if (c->number == number) {
@@ -34,7 +36,7 @@ static void end_at(pw_world *w, pw_link *c, int node) {
 uint32_t pw_link_under_way(const pw_link *c, int to) {
     uint32_t count = 0;
     for (const chunk *one = c->side[to].first; one; one = one->next) {
-        count++;
+        count += !one->is_drop;
     }
     return count;
 }
@@ -45,6 +47,20 @@ static void add(pw_link *c, int to, chunk *one) {
         at = &(*at)->next;
     }
     *at = one;
+}
+
+/* Its beginning comes a byte at a time, before it. */
+static void drip(pw_world *w, pw_link *c, int to, chunk *one) {
+    size_t drops = one->len < DROPS_MAX ? one->len : DROPS_MAX;
+    for (size_t i = 0; i < drops; i++) {
+        chunk *drop = malloc(sizeof *drop + 1);
+        *drop = (chunk){.at = one->at, .is_drop = true, .len = 1};
+        drop->bytes[0] = one->bytes[i];
+        add(c, to, drop);
+        pw_later(w, one->at - w->now, pw_link_deliver, to, c->number);
+    }
+    one->len -= drops;
+    memmove(one->bytes, one->bytes + drops, one->len);
 }
 
 /* --- what is sent --------------------------------------------------------- */
@@ -115,6 +131,9 @@ void pw_link_push(pw_world *w, pw_link *c, int from, idp_slice bytes,
         one->at = c->side[to].reach_at;
     }
     c->side[to].reach_at = one->at;
+    if (w->drips) {
+        drip(w, c, to, one);
+    }
     add(c, to, one);
     pw_later(w, one->at - w->now, pw_link_deliver, to, c->number);
 }
@@ -145,6 +164,9 @@ static void accept_early(pw_node *n, pw_link *c) {
     s->early = ids_conn_new(-1);
     c->end = (pw_end){.is_link = true, .link = c};
     s->early->link = &c->end;
+    if (n->w->seals) {
+        pw_seal_accept(c, n->index);
+    }
     ids_reader_adopt(pw_worker_begins(n, s->early_worker)->line, s->early);
 }
 
@@ -156,18 +178,50 @@ static int worker_of(const side *s) {
     return s->early != NULL ? (int)s->early_worker : -1;
 }
 
-static void feed(pw_node *n, side *s, const chunk *one) {
+static void feed(pw_node *n, side *s, const uint8_t *bytes, size_t len) {
     pw_worker *worker = pw_worker_begins(n, (uint32_t)worker_of(s));
     ids_line_begin_turn(worker->line);
     if (s->conn != NULL) {
-        ids_repl_input(s->conn->repl, s->conn, one->bytes, one->len);
+        ids_repl_input(s->conn->repl, s->conn, bytes, len);
     } else {
-        memcpy(ids_line_input_room(worker->line), one->bytes, one->len);
-        ids_reader_input(worker->line, s->early, one->len);
+        memcpy(ids_line_input_room(worker->line), bytes, len);
+        ids_reader_input(worker->line, s->early, len);
         pw_worker_flush(worker);
     }
     pw_note_lead(n);
     pw_worker_after(worker);
+}
+
+/* Hands are shaken, or were not, at the end that has dialled. */
+static void dialled(pw_node *n, pw_link *c, pw_sealed now) {
+    side *s = &c->side[n->index];
+    const char host[] = {pw_name(c->listener), 0};
+    if (!s->shakes || now == PW_SEAL_SHAKES) {
+        return;
+    }
+    s->shakes = false;
+    if (now == PW_SEAL_UP) {
+        ids_peer_conn_connected(s->conn, host, IDS_LINK_TLS);
+    } else if (now == PW_SEAL_BAD_CERT) {
+        ids_peer_conn_give_up(s->conn, IDS_LINK_BAD_CERT);
+    }
+    pw_worker_wake(n, s->conn->repl->worker->index);
+}
+
+static void feed_sealed(pw_node *n, pw_link *c, const chunk *one) {
+    side *s = &c->side[n->index];
+    uint8_t *room = malloc(one->len + PW_SEAL_ROOM);
+    size_t len = 0;
+    pw_sealed now = pw_seal_hear(n->w, c, n->index, one, room, &len);
+    dialled(n, c, now);
+    if (len > 0) {
+        feed(n, s, room, len);
+    }
+    free(room);
+    if (now > PW_SEAL_UP && !s->gone) {
+        n->w->unsealed++;
+        end_at(n->w, c, n->index);
+    }
 }
 
 static void unblock(pw_world *w, int node, uint64_t number) {
@@ -194,7 +248,8 @@ static bool must_wait(pw_world *w, int to, const side *s) {
     int index = worker_of(s);
     return !n->started || s->moves ||
            (index >= 0 && pw_worker_waits(n, (uint32_t)index)) ||
-           (s->conn != NULL && !s->gone && !ids_peer_conn_is_read(s->conn));
+           (s->conn != NULL && !s->gone && !s->shakes &&
+            !ids_peer_conn_is_read(s->conn));
 }
 
 static void take_first(pw_world *w, pw_link *c, int to) {
@@ -208,8 +263,10 @@ static void take_first(pw_world *w, pw_link *c, int to) {
     }
     if (s->gone) {
         keep_lost(w, from, one);
+    } else if (one->len > 0 && s->tls != NULL) {
+        feed_sealed(&w->node[to], c, one);
     } else if (one->len > 0) {
-        feed(&w->node[to], s, one);
+        feed(&w->node[to], s, one->bytes, one->len);
     }
     free(one);
     if (c->side[from].conn != NULL && c->side[from].conn->blocked) {
@@ -256,6 +313,7 @@ static void free_link(pw_link *c) {
             c->side[i].first = one->next;
             free(one);
         }
+        pw_seal_free(&c->side[i]);
     }
     free(c);
 }

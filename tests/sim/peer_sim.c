@@ -2,12 +2,15 @@
 /* peer_sim.c -- worlds of two or three nodes, from seeds.
  *
  *   peer_sim [--seeds A..B] [--seed N] [--rule-off NAME] [--see replies]
+ *            [--tls on|drips]
  *
  * --seed runs one world and tells its story. A world that fails prints its
  * seed, what it breaks, and the last steps; run again with that seed it is the
  * same world. With --rule-off the peer does not keep one of its rules, and
  * finding that is the success. With --see replies the checker judges by what
- * clients hear alone: slower to notice, but nothing else counts in the end. */
+ * clients hear alone: slower to notice, but nothing else counts in the end. With
+ * --tls the nodes speak TLS with each other over the same network; its random
+ * numbers are no seed's, so that a story may differ in what is under way. */
 #include "server/base/log.h"
 #include "server/peer/mutant.h"
 #include "tests/sim/peer_world.h"
@@ -28,11 +31,12 @@ typedef struct options {
     uint64_t from, to;
     bool story;
     bool replies_only;
+    bool seals, drips;
 } options;
 
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
-    uint64_t kept, resumed, flipped, unreplicated, stood_down;
+    uint64_t kept, resumed, flipped, unsealed, unreplicated, stood_down;
     uint64_t refused, groups, level, chosen, strangers, clashes, records_lost,
         put_back;
 } tally;
@@ -50,6 +54,11 @@ static bool read_option(const char *name, const char *value, options *o) {
     if (strcmp(name, "--see") == 0) {
         o->replies_only = strcmp(value, "replies") == 0;
         return o->replies_only || strcmp(value, "all") == 0;
+    }
+    if (strcmp(name, "--tls") == 0) {
+        o->seals = true;
+        o->drips = strcmp(value, "drips") == 0;
+        return o->drips || strcmp(value, "on") == 0;
     }
     o->from = o->to = strtoull(value, &end, 10);
     if (strcmp(name, "--seed") == 0) {
@@ -103,7 +112,10 @@ static int report(pw_world *w, uint64_t seed, const options *o) {
         pw_run(w, seed); /* once more, written down */
         printf("FAILED in world %llu\n", (unsigned long long)seed);
         tell(w);
-        printf("  %s\nagain: peer_sim --seed %llu\n", w->failure,
+        printf("  %s\nagain: peer_sim%s --seed %llu\n", w->failure,
+               o->drips   ? " --tls drips"
+               : o->seals ? " --tls on"
+                          : "",
                (unsigned long long)seed);
     }
     return ids_rule_off == IDS_RULE_NONE;
@@ -120,6 +132,7 @@ static void add_up(tally *t, const pw_world *w) {
     t->kept += w->kept;
     t->resumed += w->resumed;
     t->flipped += w->flipped;
+    t->unsealed += w->unsealed;
     t->unreplicated += w->unreplicated;
     t->stood_down += w->stood_down;
     t->refused += w->refused;
@@ -166,6 +179,13 @@ static int simulate(pw_world *w, const options *o) {
         (unsigned long long)t.chosen, (unsigned long long)t.strangers,
         (unsigned long long)t.clashes, (unsigned long long)t.records_lost,
         (unsigned long long)t.put_back);
+    if (o->seals)
+        printf("%llu connections between nodes were ended by TLS\n",
+               (unsigned long long)t.unsealed);
+    if (o->seals && t.unsealed == 0) {
+        printf("FAILED: no bit that flipped was met\n");
+        return 1;
+    }
     if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
         (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
          !t.flipped || !t.refused || !t.groups || !t.level || !t.chosen ||
@@ -196,6 +216,8 @@ int main(int argc, char **argv) {
     if (w != NULL && trace != NULL) {
         w->trace = trace;
         w->replies_only = o.replies_only;
+        w->seals = o.seals;
+        w->drips = o.drips;
         status = simulate(w, &o);
     }
     free(trace);

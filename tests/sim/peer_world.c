@@ -303,10 +303,13 @@ static void end(pw_world *w) {
 
 bool pw_run(pw_world *w, uint64_t seed) {
     bool tracing = w->tracing, replies_only = w->replies_only;
+    bool seals = w->seals, drips = w->drips;
     void *trace = w->trace;
     memset(w, 0, sizeof *w);
     w->tracing = tracing;
     w->replies_only = replies_only;
+    w->seals = seals;
+    w->drips = drips;
     w->trace = trace;
     begin(w, seed);
     pw_run_until(w, w->end_of_chaos);

@@ -266,6 +266,7 @@ struct pw_world {
     pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
     uint32_t reach_count;
     uint32_t flipped, unreplicated, stood_down;
+    uint32_t unsealed; /* connections that TLS ended */
     uint32_t quiesced, snapshots, denied;
     uint32_t refused; /* a third node was, in peace */
     uint32_t groups;  /* worlds in which a primary has two replicas */
@@ -282,6 +283,8 @@ struct pw_world {
     bool failed;
     char failure[256];
     bool replies_only; /* the checker may look at nothing else */
+    bool seals;        /* the nodes speak TLS with each other */
+    bool drips;        /* and what they say comes a byte at a time, at first */
     bool tracing;
     char (*trace)[PW_TRACE_COLUMNS];
     uint64_t traced;
