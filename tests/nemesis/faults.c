@@ -43,9 +43,19 @@ static void spoil(nem_world *w, nem_wire *wire, bool may_flip) {
     }
 }
 
-/* Clients' bytes have no checksum of ours: there TCP's word is taken. */
+static void flip(nem_world *w, nem_wire *wire) {
+    atomic_store(&wire->flip_1_in, nem_between(w, 5, 50));
+    nem_say(w, "bits for %s flip", wire->target);
+}
+
+/* Clients' bytes have no checksum of ours but with TLS: without, TCP's word is
+ * taken there. */
 static void make_noise(nem_world *w) {
     for (int i = 0; i < 2; i++) {
+        if (w->pair.tls) {
+            flip(w, nem_network_peer_wire(&w->network, i));
+            flip(w, nem_network_client_wire(&w->network, i));
+        }
         if (chance(w, 50))
             spoil(w, nem_network_peer_wire(&w->network, i), true);
         if (chance(w, 30))
@@ -244,6 +254,8 @@ static const struct {
 bool nem_fault(nem_world *w) {
     unsigned sum = 0, at;
     size_t i = 0;
+    if (w->pair.tls && chance(w, 50))
+        noise(w);
     for (size_t k = 0; k < sizeof faults / sizeof faults[0]; k++)
         sum += faults[k].weight;
     for (at = idt_rng_below(&w->rng, sum); at >= faults[i].weight; i++)

@@ -24,9 +24,11 @@ static bool one_in(idt_rng *rng, unsigned n) {
 static void spoil(nem_lane *lane, size_t *len, const nem_harm *harm,
                   idt_rng *rng) {
     uint8_t *piece = lane->bytes + lane->len;
-    if (one_in(rng, harm->flip_1_in))
+    if (one_in(rng, harm->flip_1_in)) {
         piece[idt_rng_below(rng, (uint32_t)*len)] ^=
             (uint8_t)(1u << idt_rng_below(rng, 8));
+        atomic_fetch_add(harm->flips, 1);
+    }
     if (one_in(rng, harm->cut_1_in)) {
         *len = idt_rng_below(rng, (uint32_t)*len);
         lane->cut = true;

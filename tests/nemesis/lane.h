@@ -6,6 +6,7 @@
 
 #include "tests/lib/rng.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 enum { NEM_LANE_BYTES = 65536, NEM_LANE_PIECES = 64 };
@@ -17,6 +18,7 @@ typedef struct nem_harm {
     unsigned flip_1_in;
     unsigned cut_1_in;
     unsigned hole;
+    atomic_uint *flips; /* counted here */
 } nem_harm;
 
 typedef struct nem_piece {

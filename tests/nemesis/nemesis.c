@@ -4,7 +4,7 @@
  *
  *     nemesis IDEMSTORED IDEMCTL [--seconds N] [--seed N] [--failovers N]
  *             [--loopback] [--journal] [--keep] [--slow] [--alone [--forgets]]
- *             [--async]
+ *             [--async] [--tls]
  *     nemesis --judge FILE...        histories of an earlier run, once more
  *
  * Everything that goes wrong follows from the seed; when it meets the daemons
@@ -24,7 +24,7 @@
 
 typedef struct options {
     uint64_t seconds, seed, failovers;
-    bool loopback, journal, keep, slow, alone, forgets, async;
+    bool loopback, journal, keep, slow, alone, forgets, async, tls;
 } options;
 
 static int usage(void) {
@@ -32,6 +32,7 @@ static int usage(void) {
             "usage: nemesis IDEMSTORED IDEMCTL [--seconds N] "
             "[--seed N] [--failovers N]\n               [--loopback] "
             "[--journal] [--keep] [--slow] [--alone [--forgets]] [--async]\n"
+            "               [--tls]\n"
             "       nemesis --judge FILE...\n");
     return 64;
 }
@@ -49,6 +50,7 @@ static bool parse(int argc, char **argv, options *o) {
                      : strcmp(argv[i], "--forgets") == 0 ? &o->forgets
                      : strcmp(argv[i], "--async") == 0   ? &o->async
                      : strcmp(argv[i], "--keep") == 0    ? &o->keep
+                     : strcmp(argv[i], "--tls") == 0     ? &o->tls
                                                          : NULL;
         if (flag != NULL)
             *flag = true;
@@ -81,7 +83,8 @@ static bool set_up(nem_world *w, const options *o, char **argv) {
                     .daemon = argv[1],
                     .ctl = argv[2],
                     .alone = o->alone,
-                    .async = o->async};
+                    .async = o->async,
+                    .tls = o->tls};
     snprintf(p->dir, sizeof p->dir, "%.90s/nemesis-XXXXXX",
              tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(p->dir) == NULL || !write_secret(p))
@@ -89,8 +92,8 @@ static bool set_up(nem_world *w, const options *o, char **argv) {
     snprintf(path, sizeof path, "%s/windows", p->dir);
     w->windows = fopen(path, "we");
     p->journal = o->journal || (idt_rng_chance(&w->rng, 25) && !o->alone);
-    p->proxied = idt_rng_chance(&w->rng, 60);
-    p->advertise = idt_rng_chance(&w->rng, 40);
+    p->proxied = idt_rng_chance(&w->rng, 60) || o->tls;
+    p->advertise = idt_rng_chance(&w->rng, 40) || o->tls;
     p->threads[0] = nem_between(w, 1, 3);
     p->threads[1] = nem_between(w, 1, 3);
     printf("a has %u threads, b %u; %s; peers %s, clients are sent %s\n",
@@ -99,7 +102,8 @@ static bool set_up(nem_world *w, const options *o, char **argv) {
            p->proxied ? "through the proxy" : "straight",
            p->advertise ? "through the proxy" : "straight");
     return w->windows != NULL &&
-           nem_network_open(&w->network, w->seed, o->loopback);
+           nem_network_open(&w->network, w->seed, o->loopback) &&
+           (!o->tls || nem_pair_make_certs(p));
 }
 
 static bool begin(nem_world *w) {
@@ -157,6 +161,24 @@ static bool sanitizers_are_silent(nem_world *w) {
     return system(line) == 0 || nem_fail(w, "a sanitizer has spoken");
 }
 
+/* Bits flipped, and that was noticed where it was to be. */
+static bool tls_was_tried(nem_world *w) {
+    char line[700];
+    unsigned flips = 0;
+    for (int i = 0; i < NEM_WIRES; i++)
+        flips += atomic_load(&w->network.wires->wire[i].flips);
+    printf("%u bits were flipped\n", flips);
+    fflush(stdout);
+    snprintf(
+        line, sizeof line,
+        "grep -hoE 'msg=\"TLS (failed|with the other node failed)|msg=\"no "
+        "TLS with the other node' '%s'/*.log | sort | uniq -c; "
+        "grep -q 'TLS failed' '%s'/*.log",
+        w->pair.dir, w->pair.dir);
+    return (flips > 0 && system(line) == 0) ||
+           nem_fail(w, "no flipped bit was met");
+}
+
 static void clear(const nem_world *w) {
     char line[200];
     fflush(NULL);
@@ -183,6 +205,7 @@ static int run(const options *o, char **argv) {
     good = judge(&w, o) && good;
     nem_pair_end(&w.pair);
     good = sanitizers_are_silent(&w) && good;
+    good = (!o->tls || tls_was_tried(&w)) && good;
     nem_network_close(&w.network);
     fclose(w.windows);
     printf("nemesis: seed %" PRIu64 ": %s\n", o->seed,

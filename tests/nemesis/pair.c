@@ -53,6 +53,18 @@ static void add_peer(const nem_pair *p, int node, bool replica, flags *f) {
                     nem_network_for_peer(p->network, 1 - node, p->proxied, at));
 }
 
+static void add_tls(const nem_pair *p, flags *f) {
+    char text[TEXT_MAX];
+    snprintf(text, sizeof text, "%s/node.pem", p->dir);
+    add(f, "--tls-cert", text);
+    snprintf(text, sizeof text, "%s/node.key", p->dir);
+    add(f, "--tls-key", text);
+    snprintf(text, sizeof text, "%s/ca.pem", p->dir);
+    add(f, "--peer-ca", text);
+    if (!p->alone)
+        add(f, "--peer-tls", "on");
+}
+
 static void set_flags(const nem_pair *p, int node, bool replica, flags *f) {
     char text[TEXT_MAX], at[40];
     add(f, p->daemon, NULL);
@@ -68,6 +80,8 @@ static void set_flags(const nem_pair *p, int node, bool replica, flags *f) {
     }
     if (!p->alone)
         add_peer(p, node, replica, f);
+    if (p->tls)
+        add_tls(p, f);
     f->argv[f->count] = NULL;
 }
 
@@ -161,23 +175,30 @@ void nem_pair_end(nem_pair *p) {
 void nem_pair_uri(const nem_pair *p, int first, bool proxied, char *to,
                   size_t cap) {
     char one[40], two[40];
-    snprintf(to, cap,
-             "idem://%s:%d,%s:%d/nemesis?secret_file=%s/secret"
-             "&connect_timeout_ms=400",
-             nem_network_for_clients(p->network, first, proxied, one), NEM_PORT,
-             nem_network_for_clients(p->network, 1 - first, proxied, two),
-             NEM_PORT, p->dir);
+    int len = snprintf(
+        to, cap,
+        "%s://%s:%d,%s:%d/nemesis?secret_file=%s/secret"
+        "&connect_timeout_ms=400",
+        p->tls ? "idems" : "idem",
+        nem_network_for_clients(p->network, first, proxied, one), NEM_PORT,
+        nem_network_for_clients(p->network, 1 - first, proxied, two), NEM_PORT,
+        p->dir);
+    if (p->tls && len > 0 && (size_t)len < cap)
+        snprintf(to + len, cap - (size_t)len, "&ca=%s/ca.pem", p->dir);
 }
 
 /* --- idemctl, on the node's own machine */
 
 static _Noreturn void call_ctl(const nem_pair *p, int node, pid_t parent,
                                const char *order, int out) {
-    char uri[TEXT_MAX], at[40];
+    char uri[2 * TEXT_MAX], at[40];
     bool ask = strcmp(order, "replication") == 0;
     bool lossy = p->async && strcmp(order, "promote") == 0;
-    snprintf(uri, sizeof uri, "idem://%s:%d/?secret_file=%s/secret",
-             nem_network_address(p->network, node, at), NEM_PORT, p->dir);
+    snprintf(uri, sizeof uri, "%s://%s:%d/?secret_file=%s/secret%s%s%s",
+             p->tls ? "idems" : "idem",
+             nem_network_address(p->network, node, at), NEM_PORT, p->dir,
+             p->tls ? "&ca=" : "", p->tls ? p->dir : "",
+             p->tls ? "/ca.pem" : "");
     char *argv[] = {"timeout",
                     "-k",
                     "1",

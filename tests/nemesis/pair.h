@@ -24,6 +24,7 @@ typedef struct nem_pair {
     bool journal;   /* both with --data-dir */
     bool proxied;   /* their peers go through the proxy */
     bool advertise; /* clients are sent to the proxy */
+    bool tls;       /* all that anybody says is sealed */
     unsigned threads[2];
     nem_node node[2];
 } nem_pair;
@@ -51,6 +52,10 @@ typedef struct nem_status {
     unsigned in_sync; /* members of the in-sync set */
     char state[200];
 } nem_status;
+
+/* Certificates for where the network's addresses are, in dir. Once it is open,
+ * and where the build has TLS (certs.c, certs_off.c); false: it has none. */
+bool nem_pair_make_certs(const nem_pair *p);
 
 nem_status nem_ask_status(const nem_pair *p, int node);
 

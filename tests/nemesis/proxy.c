@@ -68,7 +68,8 @@ static nem_harm harm_of(nem_wire *w, bool to) {
                       .drip_bytes = atomic_load(&w->drip_bytes),
                       .flip_1_in = atomic_load(&w->flip_1_in),
                       .cut_1_in = atomic_load(&w->cut_1_in),
-                      .hole = atomic_load(to ? &w->hole_to : &w->hole_from)};
+                      .hole = atomic_load(to ? &w->hole_to : &w->hole_from),
+                      .flips = &w->flips};
 }
 
 /* One direction of a pair: what may be read is, what is due leaves. */

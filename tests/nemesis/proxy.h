@@ -24,6 +24,7 @@ typedef struct nem_wire {
     atomic_uint hole_from;   /* nothing comes back */
     atomic_uint resets;      /* one more: all connections are reset */
     atomic_uint connections; /* it counts what it has accepted */
+    atomic_uint flips;       /* and the bits that it has flipped */
 } nem_wire;
 
 enum { NEM_WIRES = 4 };
