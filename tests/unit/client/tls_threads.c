@@ -3,7 +3,9 @@
  * cut and whose keys change meanwhile. A plain program, so that it runs under
  * the thread sanitizer: an SSL is not for two threads.
  *
- * Every call has one answer, its own. */
+ * Every call has one answer, its own.
+ *
+ *   client_tls_threads [CALLS]     so many by each thread, instead of 200 */
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,8 +20,8 @@
 #include "tests/unit/client/fake.h"
 
 #define THREADS 32
-#define CALLS   200
 
+static uint32_t calls = 200; /* by each */
 static _Atomic uint32_t answered;
 
 /* The answer says which key was asked: its number is the token. */
@@ -42,10 +44,10 @@ typedef struct worker {
 static void *work(void *arg) {
     const worker *me = arg;
     idem_answer got = {.size = sizeof got};
-    for (uint32_t i = 0; i < CALLS; i++) {
+    for (uint32_t i = 0; i < calls; i++) {
         char key[24];
         idem_error err = {.size = sizeof err};
-        uint64_t number = (uint64_t)me->number * CALLS + i + 1;
+        uint64_t number = (uint64_t)me->number * calls + i + 1;
         uint64_t told = 0;
         int len = snprintf(key, sizeof key, "%llu", (unsigned long long)number);
         idem_args args = {
@@ -86,7 +88,7 @@ static void tell(const char *folder, uint32_t shards, bool cuts) {
         pthread_create(&threads[i], NULL, work, &workers[i]);
     }
     uint32_t next = 500;
-    while (cuts && atomic_load(&answered) < THREADS * CALLS / 2) {
+    while (cuts && atomic_load(&answered) < THREADS * calls / 2) {
         if (atomic_load(&answered) >= next) {
             front_cut(front);
             next += 500;
@@ -97,14 +99,16 @@ static void tell(const char *folder, uint32_t shards, bool cuts) {
         pthread_join(threads[i], NULL);
     printf("%u shards%s: %u answered, %u connections\n", shards,
            cuts ? ", cut" : "", atomic_load(&answered), front_greeted(front));
-    assert(atomic_load(&answered) == THREADS * CALLS);
+    assert(atomic_load(&answered) == THREADS * calls);
     idem_client_close(client);
     front_stop(front);
     fake_stop(server);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     char folder[32];
+    if (argc > 1)
+        calls = (uint32_t)strtoul(argv[1], NULL, 10);
     certs_begin(folder);
     certs_make_usual(folder);
     tell(folder, 1, false);
