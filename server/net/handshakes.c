@@ -70,10 +70,13 @@ bool ids_handshakes_begin(ids_handshakes *all, ids_handshake *one,
     return false;
 }
 
+/* From the first that came on, or from the last. */
 static ids_handshake *next_of(ids_handshakes *all, ids_list *waiting,
-                              uint64_t now_ms, ids_handshake **goes) {
-    ids_listed *at = waiting->head;
-    for (int i = 0; i < LOOKED_AT && at; i++, at = at->next) {
+                              bool is_from_last, uint64_t now_ms,
+                              ids_handshake **goes) {
+    ids_listed *at = is_from_last ? waiting->tail : waiting->head;
+    for (int i = 0; i < LOOKED_AT && at;
+         i++, at = is_from_last ? at->prev : at->next) {
         if (!finds_room(all, of(at), now_ms, goes))
             continue;
         ids_list_remove(waiting, at);
@@ -85,8 +88,12 @@ static ids_handshake *next_of(ids_handshakes *all, ids_list *waiting,
 
 ids_handshake *ids_handshakes_next(ids_handshakes *all, uint64_t now_ms,
                                    ids_handshake **goes) {
-    ids_handshake *next = next_of(all, &all->known, now_ms, goes);
-    return next ? next : next_of(all, &all->strangers, now_ms, goes);
+    ids_handshake *next = next_of(all, &all->known, false, now_ms, goes);
+    if (next)
+        return next;
+    next = next_of(all, &all->strangers, all->is_last_next, now_ms, goes);
+    all->is_last_next ^= next != NULL;
+    return next;
 }
 
 void ids_handshakes_moved(ids_handshake *one, uint64_t records,

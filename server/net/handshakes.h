@@ -6,8 +6,11 @@
  * for it. So there are IDS_HANDSHAKES_MAX at a time, for IDS_HANDSHAKE_MS each
  * from the first byte on. Whoever finds no room waits without a byte of it
  * being read: those first whose source has shaken hands within the last hour.
- * Room is made by one that has not moved for IDS_HANDSHAKE_STUCK_MS, or, for a
- * source of which few are under way, by one of a source of which many are.
+ * Of strangers the one that waits longest and the last that came have turns: no
+ * crowd that sits in front of somebody, or comes behind him all the time, keeps
+ * him out. Room is made by one that has not moved for IDS_HANDSHAKE_STUCK_MS,
+ * or, for a source of which few are under way, by one of a source of which many
+ * are.
  *
  * Pure: time is an argument, sockets are the caller's. */
 #ifndef IDS_HANDSHAKES_H
@@ -45,6 +48,7 @@ typedef struct ids_handshakes {
     ids_list under_way;
     uint32_t count;
     ids_list known, strangers; /* who wait, the first that came first */
+    bool is_last_next; /* of strangers, the last that came has its turn */
 } ids_handshakes;
 
 /* One begins (its source and is_known are set). True: it is under way; *goes

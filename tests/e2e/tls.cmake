@@ -7,6 +7,10 @@ if(TARGET idt_tls AND TARGET idemclient_static)
       ARGS $<TARGET_FILE:idemstored> LABELS e2e)
     add_dependencies(e2e_${name} idemstored)
   endforeach()
+  idem_program_test(e2e_tls_flood SOURCES tls_flood.c stranger.c
+    LINK e2e_harness idt_tls idp_tls idemclient_static PkgConfig::sodium
+    ARGS $<TARGET_FILE:idemstored> LABELS e2e)
+  add_dependencies(e2e_tls_flood idemstored)
   idem_program_test(e2e_pair_tls SOURCES pair_tls.c
     LINK e2e_harness idt_tls ARGS $<TARGET_FILE:idemstored> LABELS e2e)
   add_dependencies(e2e_pair_tls idemstored)

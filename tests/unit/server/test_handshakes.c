@@ -117,6 +117,22 @@ Test(handshakes, a_known_source_goes_first) {
     cr_assert_null(ids_handshakes_next(&all, 4, &goes));
 }
 
+Test(handshakes, strangers_who_stay_do_not_keep_the_last_one_out) {
+    for (int i = 0; i < MANY - 1; i++)
+        begins(i, 100 + (uint64_t)i % 32, 0);
+    cr_assert_not(begins(MANY - 1, 7, 900));
+    bool is_first_in = false, is_last_in = false;
+    for (int i = 0; i < 2; i++) {
+        const ids_handshake *next = ids_handshakes_next(&all, 1000, &goes);
+        cr_assert_not_null(next);
+        cr_assert_not_null(goes, "one that stands still");
+        ids_handshakes_leave(&all, goes);
+        is_first_in |= next == &of[IDS_HANDSHAKES_MAX];
+        is_last_in |= next == &of[MANY - 1];
+    }
+    cr_assert(is_first_in && is_last_in);
+}
+
 static uint64_t source_of(uint8_t family, const uint8_t address[16]) {
     ids_who who = {.family = family};
     memcpy(who.address, address, 16);
