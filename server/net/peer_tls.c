@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
+/* The system's authorities take 45 ms to be read: who has no peer has no use
+ * for them. */
 idp_tls_context *ids_peer_tls_load(const ids_config *config,
                                    char why[static IDS_TLS_WHY_BYTES]) {
     idp_tls_why reason;
@@ -17,7 +19,7 @@ idp_tls_context *ids_peer_tls_load(const ids_config *config,
         .cert_file = is_own ? config->peer_cert : config->tls_cert,
         .key_file = is_own ? config->peer_key : config->tls_key,
         .ca_file = ca,
-        .system_ca = !ca,
+        .system_ca = !ca && ids_config_has_peer(config),
         .any_purpose = ca != NULL,
         .min_version =
             config->tls_min == IDS_TLS_MIN_1_2 ? IDP_TLS_1_2 : IDP_TLS_1_3};

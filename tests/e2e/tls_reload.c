@@ -3,7 +3,8 @@
  * shown the new one, who is connected stays, and what can't be used changes
  * nothing.
  *
- *   tls_reload IDEMSTORED */
+ *   tls_reload IDEMSTORED [CALLS]     so many under reloads, instead of 2,000
+ */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ static const char *program;
 static char folder[32];
 static uint16_t port;
 static atomic_bool is_over;
+static atomic_ulong answered;
 
 static idem_client *client_of(const char *ca) {
     char uri[512];
@@ -48,6 +50,7 @@ static void *load(void *arg) {
         idem_error err;
         snprintf(key, sizeof key, "load %d %u", *(int *)arg, i);
         CHECK(ask_once(client, key, &err) == 0, "%s", err.text);
+        atomic_fetch_add(&answered, 1);
     }
     idem_client_close(client);
     return NULL;
@@ -106,6 +109,41 @@ static void bad_files(const daemon_t *one) {
     free(cert);
 }
 
+static void waits_to_be_shown(const char *ca) {
+    int32_t code;
+    do {
+        idem_error err;
+        idem_client *client = client_of(ca);
+        code = ask_once(client, "shown", &err);
+        CHECK(code == 0 || code == IDEM_E_TLS, "%s", err.text);
+        idem_client_close(client);
+    } while (code != 0);
+}
+
+/* One certificate and the other, in turns, until so many calls are answered; of
+ * those that have come back from reloads, the slowest is told. */
+static void many_reloads(const daemon_t *one, unsigned long calls) {
+    unsigned long most = atomic_load(&answered) + calls;
+    unsigned reloads = 0;
+    uint64_t longest_ms = 0;
+    while (atomic_load(&answered) < most || reloads < 4) {
+        bool is_other = reloads++ % 2 != 0;
+        const char *ca = is_other ? "ca2.pem" : "ca.pem";
+        put(is_other ? "other.pem" : "server.pem", "live.pem");
+        put(is_other ? "other.key" : "server.key", "live.key");
+        uint64_t before_ms = e2e_now_ms();
+        CHECK(kill(one->child.pid, SIGHUP) == 0, "it is gone");
+        waits_to_be_shown(ca);
+        uint64_t took_ms = e2e_now_ms() - before_ms;
+        longest_ms = took_ms > longest_ms ? took_ms : longest_ms;
+        is_shown(ca, is_other ? "ca.pem" : "ca2.pem");
+    }
+    printf(
+        "  %lu calls, %u reloads, in effect after %llu ms at most (%zu KiB)\n",
+        atomic_load(&answered), reloads, (unsigned long long)longest_ms,
+        daemon_rss_kb(one));
+}
+
 static void make_all(void) {
     certs_begin(folder);
     certs_make_usual(folder);
@@ -126,7 +164,8 @@ int main(int argc, char **argv) {
     daemon_t one;
     pthread_t threads[LOADERS];
     int numbers[LOADERS] = {0, 1};
-    CHECK(argc > 1, "usage: tls_reload IDEMSTORED");
+    unsigned long calls = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
+    CHECK(argc > 1, "usage: tls_reload IDEMSTORED [CALLS]");
     program = argv[1];
     make_all();
     daemon_start(
@@ -149,6 +188,7 @@ int main(int argc, char **argv) {
     bad_files(&one);
     is_shown("ca2.pem", "ca.pem");
     puts("  what can't be used is named, and changes nothing");
+    many_reloads(&one, calls);
     atomic_store(&is_over, true);
     for (int i = 0; i < LOADERS; i++)
         pthread_join(threads[i], NULL);
