@@ -230,6 +230,13 @@ size_t idp_tls_waiting(const idp_tls *tls) {
     return tls->spill_end - tls->spill_at;
 }
 
+/* OpenSSL takes room for the largest record as soon as one begins. */
+size_t idp_tls_held(const idp_tls *tls) {
+    bool is_partial = tls->body_left > 0 || tls->header_len > 0;
+    return idp_tls_waiting(tls) +
+           (is_partial ? RECORD_BYTES_MAX + SEAL_BYTES : 0);
+}
+
 void idp_tls_close(idp_tls *tls) {
     if (tls->said_close ||
         (tls->state != IDP_TLS_UP && tls->state != IDP_TLS_ENDED))

@@ -149,6 +149,9 @@ static inline size_t idp_tls_bound(size_t len) {
 size_t idp_tls_write(idp_tls *tls, idp_slice *plain, uint8_t *to, size_t room);
 /* Bytes of output that wait: handshake, tickets, key updates, alerts. */
 size_t idp_tls_waiting(const idp_tls *tls);
+/* Bytes that it keeps beside what every connection costs: those, and room for a
+ * record of which a part has come. */
+size_t idp_tls_held(const idp_tls *tls);
 static inline bool idp_tls_wants_write(const idp_tls *tls) {
     return idp_tls_waiting(tls) > 0;
 }

@@ -46,6 +46,19 @@ void ids_seal_free(ids_seal *seal) {
     free(seal);
 }
 
+/* What the engine holds of this connection is of what all may keep. */
+static void count_held(ids_worker *worker, ids_conn *conn) {
+    ids_seal *seal = conn->seal;
+    size_t held = idp_tls_held(seal->tls);
+    if (held > seal->held &&
+        !ids_buffers_have_room(&worker->buffers, held - seal->held))
+        ids_conn_condemn(worker, conn,
+                         "the buffers of all connections are full");
+    worker->buffers.bytes -= seal->held;
+    worker->buffers.bytes += held;
+    seal->held = held;
+}
+
 /* What comes --------------------------------------------------------------- */
 
 /* Why it is not served; NULL: it is. */
@@ -102,6 +115,7 @@ static ids_opened fail(ids_net *net, const ids_conn *conn) {
 static ids_opened opened_of(ids_net *net, ids_conn *conn, bool was_up) {
     const ids_seal *seal = conn->seal;
     idp_tls_state state = idp_tls_state_of(seal->tls);
+    count_held(net->worker, conn);
     if (ids_seal_waits(seal))
         ids_worker_mark(net->worker, conn);
     if (state == IDP_TLS_FAILED)
@@ -180,7 +194,10 @@ idp_slice ids_seal_output(ids_net *net, ids_conn *conn) {
                            seal->out.len - seal->out_at};
     if (!ids_seal_room(net))
         return (idp_slice){0};
-    return (idp_slice){room_to_send(net), seal_some(net, conn)};
+    idp_slice out = {room_to_send(net), seal_some(net, conn)};
+    if (seal->held)
+        count_held(net->worker, conn);
+    return out;
 }
 
 static void keep_rest(ids_worker *worker, ids_conn *conn, idp_slice rest) {
@@ -217,7 +234,7 @@ bool ids_seal_close(ids_seal *seal) {
 
 void ids_seal_forget(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
-    net->worker->buffers.bytes -= seal->out.len - seal->out_at;
+    net->worker->buffers.bytes -= seal->out.len - seal->out_at + seal->held;
     idp_bytes_free(&seal->out);
-    seal->out_at = 0;
+    seal->out_at = seal->held = 0;
 }

@@ -19,8 +19,9 @@ typedef struct ids_seal {
     struct idp_tls *tls;
     idp_bytes out; /* sealed, and not sent from out_at on */
     size_t out_at;
-    bool is_up; /* hands were shaken, and it was greeted */
-    char *why;  /* its certificate is not good; NULL: it is, or there is none */
+    size_t held; /* by the engine, as its worker's buffers count it */
+    bool is_up;  /* hands were shaken, and it was greeted */
+    char *why; /* its certificate is not good; NULL: it is, or there is none */
 } ids_seal;
 
 typedef enum ids_opened {

@@ -263,6 +263,45 @@ static void halves(unsigned count) {
            grown_kb);
 }
 
+/* Each begins a record of the largest size, and goes no further: what is kept
+ * for them counts among buffers. */
+static void begun_records(void) {
+    static const uint8_t begun[105] = {0x17, 3, 3, 0x40, 0};
+    static const uint64_t most = (2 << 20) + 2 * (64 << 10);
+    static hand all[200];
+    daemon_t one;
+    daemon_start(&one,
+                 &(daemon_spec){
+                     .program = program,
+                     .flags = {"--threads", "1", "--max-buffers", "1m",
+                               "--max-result", "64k", "--tls", "optional",
+                               "--tls-cert", certs_path(folder, "server.pem"),
+                               "--tls-key", certs_path(folder, "server.key")}});
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        hand_open(&all[i], one.port, "127.0.0.1");
+        shake(&all[i], 4096);
+        is_answered(&all[i], 4096);
+    }
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        CHECK(send(all[i].fd, begun, sizeof begun, MSG_NOSIGNAL) ==
+                  sizeof begun,
+              "not sent");
+    counts(&one, "connections_closed_by_limit_total", 10);
+    uint64_t kept = daemon_stat(&one, "buffered_bytes");
+    CHECK(kept > 1 << 20 && kept <= most, "%llu bytes are buffered",
+          (unsigned long long)kept);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        hand_close(&all[i]);
+    while (daemon_stat(&one, "buffered_bytes") >= 16384) /* who asks has some */
+        e2e_sleep_ms(20);
+    hand_open(&all[0], one.port, "127.0.0.1");
+    shake(&all[0], 4096);
+    is_answered(&all[0], 4096);
+    hand_close(&all[0]);
+    daemon_stop(&one);
+    puts("  200 who begin a record: no more is kept than may be");
+}
+
 int main(int argc, char **argv) {
     daemon_t one;
     idp_tls_why why;
@@ -279,6 +318,7 @@ int main(int argc, char **argv) {
     half_close(&one);
     broken_record(&one);
     drains_in_order(&one);
+    begun_records();
     halves(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 500);
     idp_tls_context_drop(context);
     certs_end(folder);
