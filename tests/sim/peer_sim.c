@@ -8,7 +8,8 @@
  * seed, what it breaks, and the last steps; run again with that seed it is the
  * same world. With --rule-off the peer does not keep one of its rules, and
  * finding that is the success. With --see replies the checker judges by what
- * clients hear alone: slower to notice, but nothing else counts in the end. With
+ * clients hear alone: slower to notice, but nothing else counts in the end.
+ * With
  * --tls the nodes speak TLS with each other over the same network; its random
  * numbers are no seed's, so that a story may differ in what is under way. */
 #include "server/base/log.h"

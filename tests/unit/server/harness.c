@@ -188,7 +188,8 @@ static void part(caller *c) {
     ids_reader_drop(c->harness->lines[c->loop], c->conn);
 }
 
-static void free_conn(caller *c) {
+static void leave(caller *c) {
+    part(c);
     if (c->harness->wire)
         c->harness->wire->close(c);
     ids_conn_free(c->conn);
@@ -224,12 +225,10 @@ static void settle(ids_line *line, ids_conn *conn) {
     if (conn->life == IDS_CONN_PEER) {
         idt_buf_add(&c->behind, conn->reading.in.ptr, conn->reading.in.len);
         c->is_peer = true;
-        part(c);
-        free_conn(c);
+        leave(c);
     } else if (ids_conn_is_dead(conn) ||
                (ids_conn_is_done(conn) && !waits(c, true))) {
-        part(c);
-        free_conn(c);
+        leave(c);
     } else if (conn->life == IDS_CONN_MOVING && !ids_conn_unsent(conn) &&
                !waits(c, false)) {
         part(c);
@@ -304,10 +303,8 @@ void caller_close(caller *c) {
         c->harness->keep_messages = false;
         harness_run(c->harness);
     }
-    if (c->conn) {
-        part(c);
-        free_conn(c);
-    }
+    if (c->conn)
+        leave(c);
     idt_buf_free(&c->got);
     idt_buf_free(&c->behind);
     harness_run(c->harness);
