@@ -96,6 +96,7 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
+    case IDP_NAMESPACES:
     case IDP_METHOD_COUNT:
     default: /* no command */
         return false;

@@ -47,8 +47,9 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
         *method = slice_is(name, "complete") ? IDP_COMPLETE : IDP_SNAPSHOT;
         return *method == IDP_COMPLETE || slice_is(name, "snapshot");
     case 10:
-        *method = IDP_SWITCHOVER;
-        return slice_is(name, "switchover");
+        *method =
+            slice_is(name, "switchover") ? IDP_SWITCHOVER : IDP_NAMESPACES;
+        return *method == IDP_SWITCHOVER || slice_is(name, "namespaces");
     case 11:
         *method = IDP_REPLICATION;
         return slice_is(name, "replication");

@@ -281,6 +281,29 @@ static uint8_t *loss_put(uint8_t *to, const idp_request *r) {
                : to;
 }
 
+/* namespaces --------------------------------------------------------------- */
+
+static const uint8_t *after_read(cursor c, uint32_t count, idp_request *r,
+                                 idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "namespaces takes one optional name");
+    }
+    if (count == 0 || cursor_nil(&c)) {
+        return c.at;
+    }
+    if (!cursor_bytes(&c, &r->ns)) {
+        return bad(fault, "the name must be a str, a bin or nil");
+    }
+    return r->ns.len <= IDP_NS_BYTES_MAX
+               ? c.at
+               : refuse(fault, IDP_E_TOO_LARGE, "namespace is over 64 bytes");
+}
+
+static uint8_t *after_put(uint8_t *to, const idp_request *r) {
+    to = put_array(put_word(to, "namespaces"), r->ns.ptr != NULL);
+    return r->ns.ptr != NULL ? put_bin(to, r->ns) : to;
+}
+
 static const uint8_t *nothing_read(cursor c, uint32_t count,
                                    idp_read_fault *fault) {
     return count == 0 ? c.at : bad(fault, "this method takes no parameters");
@@ -307,6 +330,8 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
     case IDP_PROMOTE:
     case IDP_DETACH:
         return loss_read(c, count, request, fault);
+    case IDP_NAMESPACES:
+        return after_read(c, count, request, fault);
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
@@ -355,6 +380,9 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_PROMOTE:
     case IDP_DETACH:
         at = loss_put(at, request);
+        break;
+    case IDP_NAMESPACES:
+        at = after_put(at, request);
         break;
     case IDP_PING:
     case IDP_STATS:

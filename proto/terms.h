@@ -62,7 +62,8 @@ typedef struct idp_token {
     X(PROMOTE, "promote")         \
     X(DETACH, "detach")           \
     X(SWITCHOVER, "switchover")   \
-    X(SNAPSHOT, "snapshot")
+    X(SNAPSHOT, "snapshot")       \
+    X(NAMESPACES, "namespaces")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -136,6 +137,7 @@ typedef struct idp_request {
     bool accept_loss;      /* promote, detach */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
+    /* namespaces: ns, after whose name; ptr NULL: from the first */
     /* hello */
     bool has_shard;
     uint32_t shard;

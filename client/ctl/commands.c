@@ -47,6 +47,8 @@ const ctl_command ctl_commands[] = {
     {"replication", ctl_run_replication, 0, 0, 1, "[OTHER-URI]", "", "",
      "who is primary, who is in sync, how far behind; or which of two has "
      "more"},
+    {"namespaces", ctl_run_namespaces, 0, 0, 0, "", "", "",
+     "what the namespaces have that the settings name, and may have"},
     {"promote", ctl_run_admin, IDEM_COMMAND_PROMOTE, 0, 0, "", "accept-loss",
      "", "makes this replica the primary"},
     {"detach", ctl_run_admin, IDEM_COMMAND_DETACH, 0, 0, "", "accept-loss", "",

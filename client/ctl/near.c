@@ -30,6 +30,8 @@ static const char *other_word(const char *word) {
                                            {"metrics", "stats"},
                                            {"status", "replication"},
                                            {"role", "replication"},
+                                           {"quota", "namespaces"},
+                                           {"quotas", "namespaces"},
                                            {"failover", "switchover"},
                                            {"save", "snapshot"},
                                            {"bgsave", "snapshot"},

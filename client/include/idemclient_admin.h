@@ -146,6 +146,45 @@ IDEM_API int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
                                       idem_replication *replication,
                                       idem_error *err);
 
+#define IDEM_NAMESPACE_BYTES_MAX 64
+#define IDEM_UNLIMITED           UINT64_MAX
+
+/* What a namespace has at one server, and what it may have there. */
+typedef struct idem_namespace {
+    uint32_t size;     /* sizeof(idem_namespace), set by the library */
+    uint32_t ns_len;   /* of ns */
+    int32_t is_others; /* 1: all those together that no section names; what
+                        * they may have is for each of them, and ns is empty */
+    int32_t is_behind; /* 1: records from before are still being counted */
+    uint64_t records;  /* ended ones that are not reclaimed yet are in it */
+    uint64_t
+        in_progress; /* claims that nobody ended, orphaned ones among them */
+    uint64_t bytes;
+    uint64_t refused_full;    /* acquires that were refused: NO_MEMORY, */
+    uint64_t refused_rate;    /* and LIMIT */
+    uint64_t results_dropped; /* completes whose result was not kept */
+    /* IDEM_UNLIMITED: no such limit. */
+    uint64_t records_max;
+    uint64_t bytes_max;
+    uint64_t rate;  /* claims a second, */
+    uint64_t burst; /* and at once */
+    uint64_t ttl_ms_max;
+    uint64_t result_bytes_max;
+    uint8_t ns[IDEM_NAMESPACE_BYTES_MAX];
+} idem_namespace;
+
+/* One of them. It borrows until this returns. */
+typedef void idem_namespace_seen(void *ctx, const idem_namespace *one);
+
+/* Asks a server what its namespaces have that its settings name, in order of
+ * their bytes, and then all others together. seen is called for each, by this
+ * thread; never, where the settings name none. What was seen before an error
+ * was so. uri, timeout_ms (0: IDEM_TIMEOUT_MS_DEFAULT) and errors as for
+ * idem_replication_get. */
+IDEM_API int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
+                                     idem_namespace_seen *seen, void *ctx,
+                                     idem_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -43,6 +43,7 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_STATS:
     case IDP_REPLICATION:
         return STATS;
+    case IDP_NAMESPACES: /* names are told to who may administer */
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:

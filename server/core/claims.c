@@ -18,8 +18,9 @@ static const uint8_t successors[IDP_STATE_COUNT] = {
     [IDP_STATE_RELEASED] = BIT(IN_PROGRESS),
 };
 
-static void move(ids_record *record, idp_state to) {
+static void move(ids_shard *shard, ids_record *record, idp_state to) {
     assert(successors[record->state] & (1u << to));
+    ids_quota_move(shard, record, to);
     record->state = to;
 }
 
@@ -122,7 +123,7 @@ static void hold(ids_shard *shard, ids_record *record,
                  const idp_request *request, idp_previous previous,
                  const ids_naming *naming) {
     assert(naming->token.sequence == shard->sequence + 1);
-    move(record, IDP_STATE_IN_PROGRESS);
+    move(shard, record, IDP_STATE_IN_PROGRESS);
     record->since_ms = shard->now_ms;
     record->lease_ms = request->lease_ms;
     record->previous = previous;
@@ -254,7 +255,7 @@ static void extend(ids_shard *shard, ids_place place, ids_record *record,
                    uint32_t lease_ms, uint64_t ttl_ms) {
     if (ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED)
         record->since_ms = shard->now_ms;
-    move(record, IDP_STATE_IN_PROGRESS);
+    move(shard, record, IDP_STATE_IN_PROGRESS);
     record->lease_ms = lease_ms;
     restart(shard, place, record, ttl_ms);
     emit(shard, record, false);
@@ -378,7 +379,7 @@ static ids_record *finish_claim(ids_shard *shard, const ids_call *call,
         name = ids_record_spelled(record);
     ids_record_drop_nonce(record);
     record = keep_result(shard, &place, record, call, counted);
-    move(record, IDP_STATE_COMPLETED);
+    move(shard, record, IDP_STATE_COMPLETED);
     record->lease_ms = record->has_result ? request->result.len : 0;
     if (record->spelled) /* behind the result */
         ids_record_spell(record, &name);
@@ -423,7 +424,7 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
     } else {
         size_t counted = ids_quota_bytes(record);
-        move(record, IDP_STATE_RELEASED);
+        move(shard, record, IDP_STATE_RELEASED);
         ids_record_drop_nonce(record);
         ids_quota_recount(shard, record, counted);
         record->since_ms = shard->now_ms;

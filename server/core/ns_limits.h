@@ -8,6 +8,9 @@
 
 #include "proto/terms.h"
 
+#include <assert.h>
+#include <string.h>
+
 #define IDS_UNLIMITED        UINT64_MAX
 #define IDS_RATE_MAX         10000000u  /* claims a second */
 #define IDS_BURST_S_MAX      86400u     /* of a rate: a burst at most */
@@ -50,6 +53,33 @@ static inline ids_ns_limits ids_ns_limits_none(void) {
                            .bytes_max = IDS_UNLIMITED,
                            .ttl_ms_max = IDS_UNLIMITED,
                            .result_bytes_max = IDS_UNLIMITED};
+}
+
+static inline int ids_named_limits_compare(const ids_named_limits *named,
+                                           idp_slice ns) {
+    size_t len = named->ns_len < ns.len ? named->ns_len : ns.len;
+    int order = len > 0 ? memcmp(named->ns, ns.ptr, len) : 0;
+    if (order != 0)
+        return order;
+    return named->ns_len < ns.len ? -1 : named->ns_len > ns.len;
+}
+
+/* The place of the first name that is not before this one. */
+static inline uint32_t ids_ns_limits_place(const ids_ns_limits_table *limits,
+                                           idp_slice ns, bool *found) {
+    uint32_t low = 0, high = limits->count;
+    assert(high <= IDS_NAMED_LIMITS_MAX);
+    *found = false;
+    while (low < high && !*found) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = ids_named_limits_compare(&limits->named[middle], ns);
+        *found = order == 0;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return *found ? high : low;
 }
 
 /* Works out what each of so many shards may hold. */

@@ -21,29 +21,11 @@ ids_quota_place *ids_quota_reach(ids_shard *shard, uint32_t number) {
 
 /* Names -------------------------------------------------------------------- */
 
-static int compare(const ids_named_limits *named, idp_slice ns) {
-    size_t len = named->ns_len < ns.len ? named->ns_len : ns.len;
-    int order = len > 0 ? memcmp(named->ns, ns.ptr, len) : 0;
-    if (order != 0)
-        return order;
-    return named->ns_len < ns.len ? -1 : named->ns_len > ns.len;
-}
-
 const ids_ns_limits *ids_quota_limits_of(const ids_ns_limits_table *limits,
                                          idp_slice ns) {
-    uint32_t low = 0, high = limits->count;
-    assert(high <= IDS_NAMED_LIMITS_MAX);
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = compare(&limits->named[middle], ns);
-        if (order == 0)
-            return &limits->named[middle].limits;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return &limits->others;
+    bool found;
+    uint32_t at = ids_ns_limits_place(limits, ns, &found);
+    return found ? &limits->named[at].limits : &limits->others;
 }
 
 /* The number that the cache has for this name, if the shard holds it. */
@@ -291,6 +273,7 @@ void ids_quota_enter(ids_shard *shard, uint32_t number, ids_record *record) {
     assert(record->ns_number == IDS_NS_NONE && number != IDS_NS_NONE);
     record->ns_number = number;
     place->counts.records++;
+    place->counts.in_progress += record->state == IDP_STATE_IN_PROGRESS;
     place->counts.bytes += ids_record_counted_bytes(record);
     assert(place->limits != NULL && ids_quota_is_held(place));
     ids_quota_settle(shard->quota, number);
@@ -309,8 +292,17 @@ void ids_quota_leave(ids_shard *shard, const ids_record *record) {
     place = ids_quota_at(shard->quota, number);
     assert(place->counts.records > 0 && place->counts.bytes >= bytes);
     place->counts.records--;
+    place->counts.in_progress -= record->state == IDP_STATE_IN_PROGRESS;
     place->counts.bytes -= bytes;
+    assert(place->counts.in_progress <= place->counts.records);
     ids_quota_rest(shard, number);
+}
+
+void ids_quota_moves(ids_shard *shard, const ids_record *record, idp_state to) {
+    ids_quota_place *place = ids_quota_at(shard->quota, record->ns_number);
+    place->counts.in_progress += to == IDP_STATE_IN_PROGRESS;
+    place->counts.in_progress -= record->state == IDP_STATE_IN_PROGRESS;
+    assert(place->counts.in_progress <= place->counts.records);
 }
 
 void ids_quota_resized(ids_shard *shard, const ids_record *record,

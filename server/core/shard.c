@@ -328,6 +328,7 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
     case IDP_REPLICATION:
+    case IDP_NAMESPACES:
     case IDP_METHOD_COUNT:
         assert(!"a method of the core");
     }

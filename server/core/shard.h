@@ -265,6 +265,7 @@ typedef struct ids_shard_stats {
  * shortens the retention that can't be kept, and says so. */
 typedef struct ids_ns_counts {
     uint64_t records;
+    uint64_t in_progress; /* of them: claims that nobody ended, orphaned, too */
     uint64_t bytes;
     uint64_t refused_full; /* since it has a number: ledger.h */
     uint64_t refused_rate;

@@ -165,8 +165,9 @@ static void serve_hello(ids_line *line, ids_conn *conn,
 
 /* Whoever runs the server is heard when clients have taken every place. */
 static bool is_operators(const ids_conn *conn, idp_method method) {
-    return conn->reading.local && (method == IDP_HELLO || method == IDP_STATS ||
-                                   ids_method_is_command(method));
+    return conn->reading.local &&
+           (method == IDP_HELLO || method == IDP_STATS ||
+            method == IDP_NAMESPACES || ids_method_is_command(method));
 }
 
 static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
@@ -223,6 +224,8 @@ static void serve_request(ids_line *line, ids_conn *conn,
     else if (request->method == IDP_REPLICATION)
         ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_REPLICATION, worker, conn,
                         request->msgid);
+    else if (request->method == IDP_NAMESPACES)
+        ids_tally_ask(&line->tally, worker, conn, request);
     else if (ids_method_is_command(request->method))
         ids_command_ask(worker, conn, request);
     else

@@ -139,6 +139,12 @@ static void open_other(ids_line *line, const ids_message *message,
     case IDS_MESSAGE_PART:
         ids_inquiry_told(&line->inquiries, worker, message, body);
         break;
+    case IDS_MESSAGE_TALLY:
+        ids_tally_tell(worker, message, body);
+        break;
+    case IDS_MESSAGE_TALLIED:
+        ids_tally_told(&line->tally, message, body);
+        break;
     case IDS_MESSAGE_NOTICE:
         if (message->word == IDS_NOTICE_CREDENTIALS)
             ids_admit_renew(line);

@@ -97,6 +97,7 @@ void ids_line_free(ids_line *line) {
     if (!line)
         return;
     ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
+    ids_tally_fini(&line->tally);
     ids_input_fini(&line->spare);
     ids_admit_fini(line);
     ids_message_batch_free(line->opened);
@@ -194,7 +195,9 @@ bool ids_line_end_turn(ids_line *line) {
     ids_worker *worker = &line->worker;
     if (line->inquiries.askers)
         ids_inquiries_turn(&line->inquiries, worker);
-    return line->drains_waiters || line->opened ||
+    bool tallies =
+        line->tally.asker_count && ids_tally_turn(&line->tally, worker);
+    return line->drains_waiters || line->opened || tallies ||
            (line->inquiries.askers &&
             ids_inquiries_have_more(&line->inquiries));
 }

@@ -10,6 +10,7 @@
 #define IDS_LINE_H
 
 #include "server/admin/inquiry.h"
+#include "server/admin/tally.h"
 #include "server/admin/watch.h"
 #include "server/line/admit.h"
 #include "server/worker/worker.h"
@@ -68,6 +69,7 @@ typedef struct ids_line {
     ids_watch watch;
     ids_inquiries inquiries;
     ids_admission admission;
+    ids_tally tally;
     ids_line_host host;
     ids_item batch[IDS_BATCH_MAX];
 } ids_line;

@@ -20,6 +20,9 @@ typedef enum ids_message_kind {
     IDS_MESSAGE_INQUIRY, /* msgid: an ids_inquiry_kind, word: its round's
                           * number; asker: the loop that asks */
     IDS_MESSAGE_PART,    /* the same; body: this loop's part of the answer */
+    IDS_MESSAGE_TALLY, /* body: an ids_tally_asker, word: the question's number;
+                        * asker: the loop that asks (server/admin/tally.h) */
+    IDS_MESSAGE_TALLIED, /* the same; body: this loop's part of the answer */
     IDS_MESSAGE_NOTICE,  /* word: an ids_notice, for the loop itself */
     IDS_MESSAGE_LIMITS,  /* word: an ids_loop_limits * that holds from now on */
     IDS_MESSAGE_COMMAND, /* word: an operator's command, see commands.c; for

@@ -223,3 +223,45 @@ uint64_t daemon_stat(const daemon_t *one, const char *name) {
     CHECK(found != UINT64_MAX, "stats has no %s", name);
     return found;
 }
+
+/* Of one page; names before it are asked for by the last one's. */
+static bool find_row(const idp_ns_page *page, const char *ns, idp_ns_row *row) {
+    for (uint32_t i = 0; i < page->row_count; i++) {
+        idp_slice name = page->rows[i].ns;
+        bool same = ns ? name.ptr && name.len == strlen(ns) &&
+                             memcmp(name.ptr, ns, name.len) == 0
+                       : !name.ptr;
+        if (same)
+            *row = page->rows[i];
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+idp_ns_row daemon_namespace(const daemon_t *one, const char *ns) {
+    idp_request ask = {.method = IDP_NAMESPACES};
+    idp_ns_row row = {0};
+    idp_ns_page page;
+    idp_reply reply;
+    wire w;
+    CHECK(wire_open(&w, one->port), "no connection");
+    do {
+        uint8_t after[IDP_NS_BYTES_MAX];
+        CHECK(wire_ask(&w, &ask, &reply) && !reply.is_error &&
+                  idp_ns_page_read(reply.result, &page) && page.counts,
+              "namespaces is not answered");
+        if (!page.is_behind && find_row(&page, ns, &row))
+            break;
+        CHECK(page.is_behind || page.has_more, "no namespace %s", ns);
+        ask.ns = (idp_slice){0};
+        if (!page.is_behind) {
+            ask.ns = page.rows[page.row_count - 1].ns;
+            memcpy(after, ask.ns.ptr, ask.ns.len);
+            ask.ns.ptr = after;
+        }
+    } while (true);
+    wire_close(&w);
+    row.ns = (idp_slice){0};
+    return row;
+}

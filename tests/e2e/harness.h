@@ -8,6 +8,7 @@
 #ifndef TEST_HARNESS_H
 #define TEST_HARNESS_H
 
+#include "proto/namespaces.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 #include "tests/e2e/child.h"
@@ -65,6 +66,9 @@ size_t daemon_descriptors(const daemon_t *one);
 uint64_t daemon_cpu_ms(const daemon_t *one);
 /* One number out of stats, asked over a connection of its own. */
 uint64_t daemon_stat(const daemon_t *one, const char *name);
+/* What the namespace has there by now, once all that was there is counted; ns
+ * NULL: of all others together. Its name is not set. */
+idp_ns_row daemon_namespace(const daemon_t *one, const char *ns);
 
 /* --- a connection */
 

@@ -6,6 +6,7 @@
  * broken. S: the answer; read as what was asked, and written again as the
  * same bytes. Lines that begin with a blank go on. */
 #include "proto/commands.h"
+#include "proto/namespaces.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 
@@ -87,6 +88,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     idp_hello hello;
     idp_answer answer;
     idp_replication report;
+    idp_ns_page page;
     idp_command_answer command;
     switch (method) {
     case IDP_PING:
@@ -100,6 +102,9 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_REPLICATION:
         cr_assert(idp_replication_read(reply->result, &report));
         return idp_replication_write(to, cap, reply->msgid, &report);
+    case IDP_NAMESPACES:
+        cr_assert(idp_ns_page_read(reply->result, &page));
+        return idp_ns_page_write(to, cap, reply->msgid, &page);
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:

@@ -114,7 +114,8 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_PROMOTE, false, true, false},
                 {IDP_DETACH, false, true, false},
                 {IDP_SWITCHOVER, false, true, false},
-                {IDP_SNAPSHOT, false, true, false}};
+                {IDP_SNAPSHOT, false, true, false},
+                {IDP_NAMESPACES, false, true, false}};
     size_t count = sizeof rows / sizeof rows[0];
     cr_assert_eq(count, IDP_METHOD_COUNT);
     enter(&a, SHOP);
