@@ -115,6 +115,10 @@ static void a_hundred_records(const char *program) {
         complete(&w[0], "shop", key, tokens[i], "paid", true);
         is_replayed(&w[1], "shop", key);
     }
+    idp_ns_row row = daemon_namespace(&daemon, "shop");
+    CHECK(row.records == granted && row.in_progress == 0 &&
+              row.refused_full == CLAIMS - granted,
+          "the daemon counts otherwise");
     /* Others have no limit. */
     CHECK(!*claim(&w[0], "toys", "order-0", &tokens[0]), "refused");
     for (int i = 0; i < CONNECTIONS; i++)
@@ -189,6 +193,87 @@ static void a_complete_at_full_limits(const char *program) {
     printf("  a complete at full limits completes, and is replayed\n");
 }
 
+/* --- a tenant of many namespaces */
+
+/* 5,000 of its own: those that a section names keep their places and limits,
+ * and what ends gives its place back to whoever comes. */
+static void a_tenant_of_5000(const char *program) {
+    enum { TENANTS = 5000 };
+    static idp_token of[TENANTS];
+    daemon_t daemon;
+    wire w;
+    idp_token token = {0};
+    char ns[32];
+    write_settings("namespace \"shop\" { max_records = 2 }\n"
+                   "namespace \"toys\" { max_records = 1 }\n");
+    start(&daemon, program, "1", NULL);
+    CHECK(wire_open(&w, daemon.port), "no connection");
+    CHECK(!*claim(&w, "shop", "order-0", &token), "refused");
+    for (uint32_t i = 0; i < TENANTS; i++) {
+        snprintf(ns, sizeof ns, "t-%u", i);
+        CHECK(!*claim(&w, ns, "order", &of[i]), "%s is refused", ns);
+    }
+    CHECK(!*claim(&w, "shop", "order-1", &token), "a place is taken");
+    CHECK(*claim(&w, "shop", "order-2", &token), "over the limit");
+    CHECK(!*claim(&w, "toys", "order-0", &token), "a place is taken");
+    CHECK(*claim(&w, "toys", "order-1", &token), "over the limit");
+    CHECK(daemon_namespace(&daemon, "shop").records == 2 &&
+              daemon_namespace(&daemon, NULL).records == TENANTS,
+          "they are counted otherwise");
+    for (uint32_t i = 0; i < TENANTS; i++) {
+        snprintf(ns, sizeof ns, "t-%u", i);
+        idp_request q = ask_release("order", of[i]);
+        idp_answer answer;
+        q.ns = text_slice(ns);
+        q.unbind = true;
+        CHECK(wire_call(&w, &q, &answer) == 0 &&
+                  answer.outcome == IDP_OUTCOME_RELEASED,
+              "%s: not released", ns);
+    }
+    CHECK(daemon_namespace(&daemon, NULL).records == 0 &&
+              daemon_namespace(&daemon, NULL).bytes == 0,
+          "something is left of them");
+    wire_close(&w);
+    daemon_stop(&daemon);
+    printf("  %d namespaces of one tenant take nobody's place\n", TENANTS);
+}
+
+/* --- records that end */
+
+/* What was taken comes back, to the last byte. */
+static void expiry_gives_back(const char *program) {
+    enum { RECORDS = 300, TTL_MS = 400 };
+    daemon_t daemon;
+    wire w;
+    write_settings("namespace \"shop\" { max_records = 300 }\n");
+    start(&daemon, program, "4", NULL);
+    CHECK(wire_open(&w, daemon.port), "no connection");
+    for (int round = 0; round < 3; round++) {
+        uint32_t granted = 0;
+        for (uint32_t i = 0; i < RECORDS; i++) {
+            idp_answer answer;
+            char key[32];
+            snprintf(key, sizeof key, "order-%u", i);
+            idp_request q = ask_acquire(key, 100, TTL_MS);
+            q.ns = text_slice("shop");
+            int code = wire_call(&w, &q, &answer);
+            CHECK(code == 0 || code == IDP_E_NO_MEMORY, "%s: code %d", key,
+                  code);
+            granted += code == 0 && answer.outcome == IDP_OUTCOME_ACQUIRED;
+        }
+        CHECK(granted >= RECORDS - RECORDS / 64, "%u granted", granted);
+        idp_ns_row row;
+        do
+            row = daemon_namespace(&daemon, "shop");
+        while (row.records > 0);
+        CHECK(row.bytes == 0 && row.in_progress == 0, "%llu bytes are left",
+              (unsigned long long)row.bytes);
+    }
+    wire_close(&w);
+    daemon_stop(&daemon);
+    printf("  %d records ended, three times, and gave all back\n", RECORDS);
+}
+
 /* --- rates */
 
 /* How long the daemon says that there is no claim. */
@@ -201,21 +286,36 @@ static unsigned retry_ms_of(const char *error) {
     return retry_ms;
 }
 
-/* Never more than the time that has passed allows; a slow machine makes that
- * time longer, not the test wrong. */
+static uint64_t uptime_ms(wire *w) {
+    idp_request ask = {.method = IDP_STATS};
+    idp_reply reply;
+    idp_slice name;
+    uint64_t value;
+    CHECK(wire_ask(w, &ask, &reply) && !reply.is_error, "no stats");
+    for (size_t at = 0; idp_stats_next(reply.result, &at, &name, &value);)
+        if (name.len == 9 && memcmp(name.ptr, "uptime_ms", 9) == 0)
+            return value;
+    CHECK(false, "stats has no uptime_ms");
+    return 0;
+}
+
+/* Over ten seconds of the server's own clock: never more than the rate, to
+ * 5 %, and no less where somebody always asks. Who asks too seldom, since the
+ * machine is slow, is told by the refusals: with none in a row of the rate's
+ * whole burst the rate was not used up, and the lower bound is not judged. */
 static void a_rate_holds(const char *program, int connections) {
-    enum { RATE = 200, BURST = 100, WANTED = 400 };
+    enum { RATE = 200, BURST = 20, MS = 10000, GAP_MS = BURST * 1000 / RATE };
     daemon_t daemon;
     wire w[CONNECTIONS];
     idp_token token = {0};
     char key[32];
-    uint32_t granted = 0, asked = 0, refused = 0;
-    write_settings("namespace \"shop\" { rate = 200 burst = 100 }\n");
+    uint32_t granted = 0, asked = 0, refused = 0, gaps = 0;
+    write_settings("namespace \"shop\" { rate = 200 burst = 20 }\n");
     start(&daemon, program, "4", NULL);
     for (int i = 0; i < connections; i++)
         CHECK(wire_open(&w[i], daemon.port), "no connection");
-    uint64_t begin_ms = e2e_now_ms();
-    while (granted < WANTED) {
+    uint64_t begin_ms = uptime_ms(&w[0]), now_ms = begin_ms, full_ms = begin_ms;
+    while (now_ms < begin_ms + MS) {
         snprintf(key, sizeof key, "order-%u", asked);
         const char *error =
             claim(&w[asked++ % (uint32_t)connections], "shop", key, &token);
@@ -223,15 +323,23 @@ static void a_rate_holds(const char *program, int connections) {
             retry_ms_of(error);
         granted += !*error;
         refused += *error != 0;
+        uint64_t before_ms = now_ms;
+        now_ms = uptime_ms(&w[0]);
+        if (*error) /* it is used up between these two */
+            gaps += before_ms > full_ms + GAP_MS, full_ms = before_ms;
     }
-    uint64_t ms = e2e_now_ms() - begin_ms + 2;
-    CHECK(granted <= (BURST + RATE * ms / 1000) * 65 / 64 + 2,
-          "%u claims in %llu ms", granted, (unsigned long long)ms);
+    uint64_t allowed = BURST + RATE * (now_ms - begin_ms + 2) / 1000;
+    CHECK(granted <= allowed * 105 / 100, "%u claims, %llu are allowed",
+          granted, (unsigned long long)allowed);
+    CHECK(gaps > 0 || refused == 0 ||
+              granted + BURST >= (allowed - BURST) * 95 / 100,
+          "%u claims of %llu, and %u were refused", granted,
+          (unsigned long long)allowed, refused);
     for (int i = 0; i < connections; i++)
         wire_close(&w[i]);
     daemon_stop(&daemon);
     printf("  %u claims in %llu ms on %d connections, %u refused\n", granted,
-           (unsigned long long)ms, connections, refused);
+           (unsigned long long)(now_ms - begin_ms), connections, refused);
 }
 
 /* After retry_ms there is one, where nobody else asks. */
@@ -265,6 +373,8 @@ int main(int argc, char **argv) {
     a_hundred_records(argv[1]);
     a_restart_counts_the_same(argv[1]);
     a_complete_at_full_limits(argv[1]);
+    a_tenant_of_5000(argv[1]);
+    expiry_gives_back(argv[1]);
     a_rate_holds(argv[1], 1);
     a_rate_holds(argv[1], CONNECTIONS);
     retry_ms_is_right(argv[1]);
