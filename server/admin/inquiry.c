@@ -14,7 +14,7 @@
 /* A part that is so late was lost: a loop had no memory for it. */
 #define ROUND_MS_MAX    10000
 /* Besides the counters: what the whole node knows. */
-#define NODE_ROWS       12
+#define NODE_ROWS       13
 
 static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_STATS_MAX,
               "the wire has no larger map");
@@ -44,6 +44,7 @@ static ids_shared *write_stats(ids_worker *worker, const ids_counters *sums) {
         {"safe_to_stop", role_state->safe_to_stop},
         {"peer_connected", role_state->connected},
         {"peer_tls", role_state->is_sealed},
+        {"peer_settings_differ", role_state->settings_differ},
         {"full_copy", role_state->syncing},
         {"replication_lag_ops", role_state->lag_ops},
         {"replication_lag_bytes", role_state->lag_bytes},

@@ -3,7 +3,9 @@
  * is configured with. */
 #include "server/io/peering.h"
 
+#include "server/admin/limits_maker.h"
 #include "server/base/log.h"
+#include "server/peer/frame.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -39,10 +41,23 @@ static void name_node(const ids_peering *r, ids_peer_config *to) {
                          : ids_node_name_of(recorded->self.node).text);
 }
 
+static void hash_namespaces(crypto_generichash_state *hash,
+                            const ids_limits_maker *namespaces) {
+    char text[IDS_LIMITS_TEXT_BYTES];
+    uint32_t count = ids_limits_count(namespaces);
+    for (uint32_t i = 0; i < count; i++) {
+        ids_limits_print(namespaces, i, text);
+        crypto_generichash_update(hash, (const uint8_t *)text,
+                                  strlen(text) + 1);
+    }
+}
+
 /* Of what should be the same on both nodes, so that a promotion changes
- * nothing for clients. */
-static uint64_t settings_of(const ids_config *config) {
+ * nothing for clients: what was so at the start, and the namespaces of now. */
+static uint64_t settings_of(const ids_config *config,
+                            const ids_limits_maker *namespaces) {
     char text[256];
+    crypto_generichash_state all;
     uint8_t hash[crypto_generichash_BYTES];
     uint64_t digest = 0;
     int len =
@@ -53,10 +68,19 @@ static uint64_t settings_of(const ids_config *config) {
                  (unsigned long long)config->pending_max,
                  (unsigned long long)config->waiters_max,
                  (unsigned long long)config->waiters_per_key_max);
-    crypto_generichash(hash, sizeof hash, (const uint8_t *)text,
-                       (unsigned long long)len, NULL, 0);
+    crypto_generichash_init(&all, NULL, 0, sizeof hash);
+    crypto_generichash_update(&all, (const uint8_t *)text,
+                              (unsigned long long)len);
+    hash_namespaces(&all, namespaces);
+    crypto_generichash_final(&all, hash, sizeof hash);
     memcpy(&digest, hash, sizeof digest);
-    return digest;
+    return digest & IDS_PF_NUMBER_MAX;
+}
+
+void ids_peering_take_settings(ids_peering *r, const ids_config *next) {
+    if (r->is_open)
+        ids_replicator_set_settings(&r->replicator,
+                                    settings_of(r->config, next->namespaces));
 }
 
 /* The current one, and the one behind it. */
@@ -76,7 +100,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     ids_peer_config *to = &r->settings.peer;
     name_node(r, to);
     randombytes_buf(&to->life, sizeof to->life);
-    to->settings = settings_of(config);
+    to->settings = settings_of(config, config->namespaces);
     snprintf(to->program, sizeof to->program, "%s", server->version);
     to->epoch_built = ids_epoch_of(IDEM_BUILT_UNIX_S * 1000ull);
     to->incarnation = incarnation;

@@ -51,6 +51,10 @@ ids_command_handler ids_peering_handler(ids_peering *r);
 /* The peer's configuration: peer_settings.c's. */
 void ids_peering_fill(ids_peering *r, uint64_t incarnation);
 
+/* The first loop: these are the settings from now on, and the other node hears
+ * of it if it should have the same. */
+void ids_peering_take_settings(ids_peering *r, const ids_config *next);
+
 /* The wall clock as ids_epoch_of says it. */
 uint64_t ids_clock_epoch(void);
 

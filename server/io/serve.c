@@ -274,6 +274,7 @@ static void take_settings(void *ctx, ids_settings *settings) {
     process *s = ctx;
     ids_prepare_apply(&s->prepare);
     ids_live_take(&s->live, settings);
+    ids_peering_take_settings(&s->peering, ids_live_config(&s->live));
 }
 
 static void settings_refused(void *ctx) {

@@ -101,3 +101,11 @@ void ids_replicator_leave(ids_repl *repl) {
     replicator->here = NULL;
     replicator->host.leave(replicator->host.ctx);
 }
+
+void ids_replicator_set_settings(ids_replicator *replicator,
+                                 uint64_t settings) {
+    ids_peer *peer = ids_replicator_enter(&replicator->repls[0]);
+    assert(peer->config.life != 0);
+    ids_peer_set_settings(peer, settings);
+    ids_replicator_leave(&replicator->repls[0]);
+}

@@ -122,6 +122,9 @@ void ids_replicator_close(ids_replicator *replicator);
 /* For ids_server: what an operator asks. */
 ids_command_handler ids_replicator_handler(ids_replicator *replicator);
 
+/* The first worker's: the digest of its settings is another one now. */
+void ids_replicator_set_settings(ids_replicator *replicator, uint64_t settings);
+
 /* The first worker's: what the host was asked to record is on the medium (0);
  * or it is not, for this reason (an errno), and what was recorded before surely
  * stands. */

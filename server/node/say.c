@@ -81,6 +81,21 @@ static void say_connection(const ids_peer_status *now) {
                 address(&now->other_at));
 }
 
+/* On both nodes: a promotion would change something for clients. */
+static void say_settings(const ids_peer_status *was,
+                         const ids_peer_status *now) {
+    bool differed = was->connected && was->settings_differ;
+    assert(now->role == IDS_ROLE_PRIMARY || now->role == IDS_ROLE_REPLICA);
+    if (now->connected && now->settings_differ && !differed)
+        ids_log(IDS_LOG_WARN, "the other node's settings differ",
+                "at=%s node=%s what=\"%s\" see=--print-config",
+                address(&now->other_at), now->other_name.text,
+                "replication, fsync, limits, namespaces");
+    else if (now->connected && !now->settings_differ && differed)
+        ids_log(IDS_LOG_INFO, "the other node's settings are the same again",
+                "at=%s node=%s", address(&now->other_at), now->other_name.text);
+}
+
 /* Since the log was told last; a small copy may have begun and ended. */
 static void say_copies(const ids_peer_status *was, const ids_peer_status *now) {
     const ids_copying *copy = &now->copying;
@@ -150,6 +165,7 @@ void ids_replicator_say(ids_replicator *replicator,
     /* A session of the last role is none of this one's. */
     if (now->connected != (was->connected && now->role == was->role))
         say_connection(now);
+    say_settings(was, now);
     say_copies(was, now);
     if (now->in_sync != was->in_sync)
         say_in_sync(now);

@@ -75,6 +75,7 @@ void ids_replicator_gauge(ids_role_state *role_state,
     role_state->safe_to_stop = status->safe_to_stop;
     role_state->connected = status->connected;
     role_state->is_sealed = status->is_sealed;
+    role_state->settings_differ = status->connected && status->settings_differ;
     role_state->syncing = status->syncing;
     role_state->lag_ops = status->lag.ops;
     role_state->lag_bytes = status->lag.bytes;

@@ -242,6 +242,9 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
             peer->admit_origin = link->other.origin;
         }
         break;
+    case IDS_PF_SETTINGS:
+        ids_session_heard_settings(peer, &peer->upstream, frame->number);
+        break;
     case IDS_PF_DETACHED:
         detached(peer);
         break;

@@ -46,6 +46,8 @@ typedef enum ids_pf_kind {
                          been behind */
     IDS_PF_REFUSE,    /* count: why, see refusal.h; 0: a lower epoch, and this
                          is the higher one. The link is closed */
+    IDS_PF_SETTINGS,  /* number: the digest of what both should have alike, from
+                         now on; on stream 0 */
     IDS_PF_KIND_COUNT
 } ids_pf_kind;
 

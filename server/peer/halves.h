@@ -116,6 +116,9 @@ bool ids_session_begin(ids_peer *peer, ids_session *session, ids_link *link,
                        uint32_t streams, uint64_t epoch);
 void ids_session_note_other(ids_peer *peer, ids_session *session,
                             const ids_link *link);
+/* The other one's digest is this by now. */
+void ids_session_heard_settings(ids_peer *peer, ids_session *session,
+                                uint64_t settings);
 bool ids_peer_has_session(const ids_peer *peer);
 /* One of these has this number. */
 bool ids_peer_has_session_of(const ids_peer *peer, uint64_t id);

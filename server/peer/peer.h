@@ -108,7 +108,7 @@ typedef struct ids_peer_config {
     uint64_t heartbeat_ms, silence_ms, redial_ms, stall_ms;
     /* A digest of what both nodes should have alike; and this program's
      * version. Both are told and compared by people. */
-    uint64_t settings;
+    uint64_t settings; /* <= IDS_PF_NUMBER_MAX */
     char program[IDS_PROGRAM_BYTES];
     ids_link_key key;
     ids_decisions decisions;
@@ -133,7 +133,8 @@ typedef struct ids_session {
     ids_member other;      /* whose it is, or was last; node 0: nobody's */
     ids_node_name other_name;
     uint64_t other_life;
-    bool settings_differ; /* from those of other */
+    uint64_t other_settings; /* its digest, as it said last */
+    bool settings_differ;    /* from those of other */
 } ids_session;
 
 /* A primary's place for one replica: what it knows of who has it. */
@@ -264,6 +265,10 @@ ids_link *ids_peer_accept(ids_peer *peer, uint64_t now_ms);
 void ids_peer_input(ids_peer *peer, ids_link *link, const uint8_t *bytes,
                     size_t len, uint64_t now_ms);
 void ids_peer_lost(ids_peer *peer, ids_link *link, uint64_t now_ms);
+
+/* Another digest of what both nodes should have alike: the other one hears of
+ * it, and the status tells whether they differ. */
+void ids_peer_set_settings(ids_peer *peer, uint64_t settings);
 
 /* Does what time has made due. To be called every few ms. */
 void ids_peer_tick(ids_peer *peer, uint64_t now_ms);

@@ -246,6 +246,8 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         parting_over(peer, f, IDS_PARTING_CONFIRMED);
     else if (frame->kind == IDS_PF_ADMIT)
         f->report_is_recorded = f->reported;
+    else if (frame->kind == IDS_PF_SETTINGS)
+        ids_session_heard_settings(peer, &f->session, frame->number);
     else if (frame->kind == IDS_PF_HEARTBEAT && link->stream == 0)
         f->behind_ms = frame->number;
     else

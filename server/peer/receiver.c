@@ -142,6 +142,7 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
     case IDS_PF_DETACHED:
     case IDS_PF_HEARTBEAT:
     case IDS_PF_REFUSE:
+    case IDS_PF_SETTINGS:
     case IDS_PF_KIND_COUNT:
         break;
     }

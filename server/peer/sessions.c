@@ -36,8 +36,37 @@ void ids_session_note_other(ids_peer *peer, ids_session *session,
     session->other = peer->other = link->other.member;
     session->other_name = peer->other_name = link->other.name;
     session->other_life = link->other.life;
+    ids_session_heard_settings(peer, session, link->other.settings);
+}
+
+void ids_session_heard_settings(ids_peer *peer, ids_session *session,
+                                uint64_t settings) {
+    assert(session->other.node != 0);
+    session->other_settings = settings;
     session->settings_differ = peer->settings_differ =
-        link->other.settings != peer->config.settings;
+        settings != peer->config.settings;
+    peer->news++;
+}
+
+/* Who is connected hears of it; others do with the next HELLO. */
+static void say_settings(ids_peer *peer, ids_session *session) {
+    ids_link *link = session->id != 0 ? session->stream[0] : NULL;
+    if (session->other.node == 0)
+        return;
+    ids_session_heard_settings(peer, session, session->other_settings);
+    if (link != NULL && link->state == IDS_LINK_OPEN)
+        ids_link_say(link, IDS_PF_SETTINGS, ids_peer_epoch(peer),
+                     peer->config.settings, 0);
+}
+
+void ids_peer_set_settings(ids_peer *peer, uint64_t settings) {
+    assert(settings <= IDS_PF_NUMBER_MAX);
+    if (settings == peer->config.settings)
+        return;
+    peer->config.settings = settings;
+    say_settings(peer, &peer->upstream);
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        say_settings(peer, &peer->follower[i].session);
 }
 
 static void end_session(ids_peer *peer, ids_session *session) {

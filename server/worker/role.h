@@ -31,7 +31,8 @@ typedef struct ids_role_state {
     char primary_at[IDS_ROLE_STATE_TEXT_BYTES]; /* host:port; "": unknown */
     char why[IDS_ROLE_STATE_TEXT_BYTES]; /* UNREPLICATED's text; "": its own */
     /* For stats: of the whole node. */
-    uint32_t in_sync; /* members of the in-sync set, this node among them */
+    uint32_t in_sync;     /* members of the in-sync set, this node among them */
+    bool settings_differ; /* the other node's from this one's */
     bool safe_to_stop, connected, is_sealed,
         syncing; /* see peer.h, ids_peer_status */
     uint64_t lag_ops, lag_bytes, lag_ms;
