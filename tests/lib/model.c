@@ -394,8 +394,8 @@ uint32_t idt_model_records(const idt_model *m, uint64_t now_ms) {
 }
 
 void idt_model_count(const idt_model *m, idp_slice ns, uint64_t now_ms,
-                     uint64_t *records, uint64_t *bytes) {
-    *records = *bytes = 0;
+                     idt_model_counts *counts) {
+    *counts = (idt_model_counts){0};
     for (uint32_t i = 0; i < m->record_count; i++) {
         const idt_model_record *r = m->records[i];
         if (!idt_same(r->ns, r->ns_len, ns.ptr, ns.len) ||
@@ -403,9 +403,10 @@ void idt_model_count(const idt_model *m, idp_slice ns, uint64_t now_ms,
             continue;
         }
         bool claimed = r->state == IDP_STATE_IN_PROGRESS;
-        ++*records;
-        *bytes += 48 + r->ns_len + r->key_len + r->fingerprint_len +
-                  r->result_len + (claimed ? r->nonce_len : 0);
+        counts->records++;
+        counts->in_progress += claimed;
+        counts->bytes += 48 + r->ns_len + r->key_len + r->fingerprint_len +
+                         r->result_len + (claimed ? r->nonce_len : 0);
     }
 }
 

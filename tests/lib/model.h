@@ -86,9 +86,14 @@ const idt_model_record *idt_model_find(const idt_model *model, idp_slice ns,
                                        idp_slice key, uint64_t now_ms,
                                        idp_state *state);
 
+typedef struct idt_model_counts {
+    uint64_t records, bytes;
+    uint64_t in_progress; /* orphaned ones are among them */
+} idt_model_counts;
+
 /* What a namespace has: records, and 48 bytes and its parts for each. */
 void idt_model_count(const idt_model *model, idp_slice ns, uint64_t now_ms,
-                     uint64_t *records, uint64_t *bytes);
+                     idt_model_counts *counts);
 
 uint32_t idt_model_waiters(const idt_model *model);
 uint32_t idt_model_records(const idt_model *model, uint64_t now_ms);

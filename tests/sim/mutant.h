@@ -36,8 +36,9 @@
       "expiry-keeps-count")         /* expiry gives nothing back */            \
     X(ONE_TOO_MANY, "one-too-many") /* records in a namespace */               \
     X(RESULTS_UNCOUNTED, "results-uncounted")                                  \
-    X(RATE_TOO_HIGH, "rate-too-high")       /* a burst of one more */          \
-    X(RESULT_TOO_LARGE, "result-too-large") /* max_result, by one */
+    X(COMPLETES_UNCOUNTED, "completes-uncounted") /* they stay in progress */  \
+    X(RATE_TOO_HIGH, "rate-too-high")             /* a burst of one more */    \
+    X(RESULT_TOO_LARGE, "result-too-large")       /* max_result, by one */
 
 typedef enum mutant {
 #define X(name, text) MUTANT_##name,

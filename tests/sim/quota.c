@@ -155,6 +155,9 @@ static void spoil_counts(const world *w, counted *c) {
         c->of[0].records += stats.expired;
         c->records += stats.expired;
     }
+    if (w->config.mutant == MUTANT_COMPLETES_UNCOUNTED) {
+        c->of[0].in_progress = c->of[0].records;
+    }
     for (int key = 0;
          w->config.mutant == MUTANT_RESULTS_UNCOUNTED && key < WORLD_KEYS_MAX;
          key++) {
@@ -316,17 +319,22 @@ static bool same_counts(world *w, const counted *c) {
     for (uint32_t key = 0; key < WORLD_KEYS_MAX; key++) {
         idp_slice ns = w->keys[key].ns;
         const ids_ns_counts *has = &c->of[index_of(ns)];
-        uint64_t records, bytes;
+        idt_model_counts its;
         if (key > 1 && key != 3) {
             continue; /* of the same namespaces */
         }
-        idt_model_count(w->model, ns, w->now_ms, &records, &bytes);
-        if (records != has->records || bytes != has->bytes) {
+        idt_model_count(w->model, ns, w->now_ms, &its);
+        if (its.records != has->records || its.bytes != has->bytes ||
+            its.in_progress != has->in_progress) {
             return world_fail(
-                w, "%llu records, %llu bytes; the model has %llu, %llu",
+                w,
+                "%llu records, %llu in progress, %llu bytes; the model has "
+                "%llu, %llu, %llu",
                 (unsigned long long)has->records,
-                (unsigned long long)has->bytes, (unsigned long long)records,
-                (unsigned long long)bytes);
+                (unsigned long long)has->in_progress,
+                (unsigned long long)has->bytes, (unsigned long long)its.records,
+                (unsigned long long)its.in_progress,
+                (unsigned long long)its.bytes);
         }
     }
     return true;
