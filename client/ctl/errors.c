@@ -83,6 +83,9 @@ static const char *hint_of(const ctl_ask *ask, const idem_error *err) {
     case IDEM_E_TLS:
         return tls_hint;
     case IDEM_E_NO_MEMORY:
+        if (strstr(err->text, "NO_MEMORY namespace "))
+            return "the namespace is full until old keys end; see idemctl "
+                   "namespaces, and its section in the settings";
         return "new keys are refused until old ones end; see idemctl stats, "
                "and --max-memory of idemstored";
     case IDEM_E_UNREPLICATED:
