@@ -180,8 +180,8 @@ bool idem__course_goes_on(idem__course *course, const idem__attempt *attempt,
                           uint32_t *pause_ms) {
     *pause_ms = 0;
     uint32_t retry_ms = code == IDEM_E_LIMIT ? retry_ms_of(why) : 0;
-    bool again = retry_ms > 0 ||
-                 is_worth_another(course, attempt, code, why, now_ms);
+    bool again =
+        retry_ms > 0 || is_worth_another(course, attempt, code, why, now_ms);
     /* Where it was lost the link pauses before it connects again. */
     if (retry_ms > 0)
         again = pause_for_rate(course, retry_ms, now_ms, pause_ms) &&
