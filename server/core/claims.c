@@ -20,7 +20,8 @@ static const uint8_t successors[IDP_STATE_COUNT] = {
 
 static void move(ids_shard *shard, ids_record *record, idp_state to) {
     assert(successors[record->state] & (1u << to));
-    ids_quota_move(shard, record, to);
+    if (record->ns_number != IDS_NS_NONE)
+        ids_quota_moves(shard, record, to);
     record->state = to;
 }
 
@@ -249,8 +250,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     return IDS_ANSWERED;
 }
 
-/* Counts lease and retention anew for the holder that asks, in_progress
- * again if the lease was over. */
+/* Lease and retention anew: in_progress again where it was orphaned. */
 static void extend(ids_shard *shard, ids_place place, ids_record *record,
                    uint32_t lease_ms, uint64_t ttl_ms) {
     if (ids_record_state(record, shard->now_ms) == IDP_STATE_ORPHANED)

@@ -101,14 +101,8 @@ static inline void ids_quota_recount(ids_shard *shard, const ids_record *record,
         ids_quota_resized(shard, record, bytes_before);
 }
 
-/* It is about to enter this state. */
+/* It is counted, and about to enter this state. */
 void ids_quota_moves(ids_shard *shard, const ids_record *record, idp_state to);
-
-static inline void ids_quota_move(ids_shard *shard, const ids_record *record,
-                                  idp_state to) {
-    if (record->ns_number != IDS_NS_NONE)
-        ids_quota_moves(shard, record, to);
-}
 
 /* Whether a result may be kept in the record, which was of so many counted
  * bytes and has none. */
