@@ -20,6 +20,8 @@
 /* A loop that was away for so long looks at its sockets before what is due. */
 #define AWAY_MS            50
 #define NEVER              UINT64_MAX
+/* A loop that has nothing to do says so often that it is there (health.h). */
+#define IDLE_TURN_MS       500
 /* The clock is cut down to whole milliseconds. */
 #define CLOCK_CUT_MS       1
 
@@ -71,8 +73,9 @@ static uint64_t next_due(const ids_loop *loop) {
         due = earlier_ms(due, ids_snapshots_next_ms(loop->snapshots));
     if (loop->turn.repl)
         due = earlier_ms(due, ids_repl_next_ms(loop->turn.repl));
-    if (loop->worker->index == 0)
-        due = earlier_ms(due, loop->worker->now_ms + IDS_CLOCK_PULSE_MS);
+    uint64_t turn_ms =
+        loop->worker->index == 0 ? IDS_CLOCK_PULSE_MS : IDLE_TURN_MS;
+    due = earlier_ms(due, loop->worker->now_ms + turn_ms);
     due = earlier_ms(due, ids_pages_next_ms(loop->pages));
     due = earlier_ms(due, ids_watch_next_ms(&loop->line->watch, loop->worker));
     return earlier_ms(due, ids_due_next_ms(&loop->net));

@@ -43,6 +43,7 @@ void ids_net_wake_up(ids_net *net) {
     net->shaken = 0;
     ids_mailbox_awake(net->mailbox);
     ids_net_read_clock(net);
+    ids_mailbox_turn(net->mailbox, net->worker->now_ms);
     look_for_gap(net);
 }
 

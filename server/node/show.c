@@ -72,6 +72,7 @@ void ids_replicator_gauge(ids_role_state *role_state,
                           const ids_peer_status *status) {
     assert(status->member_count <= 1 + IDS_FOLLOWERS_MAX);
     role_state->in_sync = status->member_count;
+    role_state->is_in_sync = status->in_sync;
     role_state->safe_to_stop = status->safe_to_stop;
     role_state->connected = status->connected;
     role_state->is_sealed = status->is_sealed;

@@ -28,6 +28,7 @@ bool ids_mailbox_init(ids_mailbox *box, size_t batches_max) {
     atomic_init(&box->head, 0);
     atomic_init(&box->asleep, false);
     atomic_init(&box->bytes, 0);
+    atomic_init(&box->turned_ms, 0);
     return true;
 }
 

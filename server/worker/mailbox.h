@@ -30,6 +30,7 @@ typedef struct ids_mailbox {
     atomic_size_t bytes;             /* of messages under way, roughly */
     _Alignas(64) size_t tail;        /* the next cell to be taken */
     _Alignas(64) atomic_bool asleep;
+    atomic_uint_least64_t turned_ms; /* its last turn began; 0: none has */
 } ids_mailbox;
 
 /* batches_max is rounded up to a power of two. False: out of memory. */
@@ -51,6 +52,15 @@ bool ids_mailbox_sleep(ids_mailbox *box);
 
 /* The owner only: is awake; senders need not wake it. */
 void ids_mailbox_awake(ids_mailbox *box);
+
+/* The owner only: a turn begins at this time, for who asks when its last one
+ * did. Any thread may; 0: there was none. */
+static inline void ids_mailbox_turn(ids_mailbox *box, uint64_t now_ms) {
+    atomic_store_explicit(&box->turned_ms, now_ms, memory_order_relaxed);
+}
+static inline uint64_t ids_mailbox_turned_ms(const ids_mailbox *box) {
+    return atomic_load_explicit(&box->turned_ms, memory_order_relaxed);
+}
 
 /* Bytes posted and not yet taken. Any thread; a moment old. */
 size_t ids_mailbox_bytes(const ids_mailbox *box);

@@ -32,7 +32,8 @@ bool ids_role_state_alike(const ids_role_state *a, const ids_role_state *b) {
 
 bool ids_role_state_same(const ids_role_state *a, const ids_role_state *b) {
     return ids_role_state_alike(a, b) && a->epoch == b->epoch &&
-           a->in_sync == b->in_sync && a->safe_to_stop == b->safe_to_stop &&
+           a->in_sync == b->in_sync && a->is_in_sync == b->is_in_sync &&
+           a->safe_to_stop == b->safe_to_stop &&
            a->connected == b->connected && a->is_sealed == b->is_sealed &&
            a->settings_differ == b->settings_differ &&
            a->syncing == b->syncing && a->lag_ops == b->lag_ops &&

@@ -33,8 +33,8 @@ typedef struct ids_role_state {
     /* For stats: of the whole node. */
     uint32_t in_sync;     /* members of the in-sync set, this node among them */
     bool settings_differ; /* the other node's from this one's */
-    bool safe_to_stop, connected, is_sealed,
-        syncing; /* see peer.h, ids_peer_status */
+    /* See status.h, ids_peer_status. */
+    bool is_in_sync, safe_to_stop, connected, is_sealed, syncing;
     uint64_t lag_ops, lag_bytes, lag_ms;
 } ids_role_state;
 
