@@ -26,6 +26,7 @@ struct ids_shard {
     ids_shard_stats counted;
     ids_quota *quota; /* NULL: nobody counts */
     ids_limited limited;
+    uint64_t waited_ms; /* of who is woken now */
 };
 
 /* So many records are moved by one call at most, for room: a chunk's, nearly

@@ -173,6 +173,9 @@ typedef struct ids_limited {
 
 ids_limited ids_shard_limited(const ids_shard *shard);
 
+/* Within on_wake: how long that acquire has waited. */
+uint64_t ids_shard_waited_ms(const ids_shard *shard);
+
 /* Two hints for a batch of calls: first for all of them, then the second for
  * all of them, then the calls. They change nothing. */
 void ids_shard_prefetch_bucket(const ids_shard *shard, uint64_t hash);
@@ -243,6 +246,9 @@ void ids_shard_follow(ids_shard *shard);
 void ids_shard_lead(ids_shard *shard, uint64_t epoch, uint64_t sequence,
                     uint64_t now_ms);
 
+/* Those that carry a token: complete, release, renew, counted from complete. */
+#define IDS_TOKEN_METHODS 3
+
 typedef struct ids_shard_stats {
     uint64_t records; /* includes those ended and not yet reclaimed */
     uint64_t waiters;
@@ -253,6 +259,8 @@ typedef struct ids_shard_stats {
     uint64_t expired; /* records reclaimed at their retention's end */
     uint64_t results_dropped;
     uint64_t outcomes[IDP_OUTCOME_COUNT]; /* answers given, per outcome */
+    /* Of these, by method: what complete, release and renew share. */
+    uint64_t stale[IDS_TOKEN_METHODS], unknown[IDS_TOKEN_METHODS];
     uint64_t refused_no_memory;
     uint64_t refused_limit;
 } ids_shard_stats;

@@ -3,6 +3,7 @@
 #include "server/io/loop.h"
 
 #include "server/base/log.h"
+#include "server/base/monotonic.h"
 #include "server/io/barrier.h"
 #include "server/net/due.h"
 #include "server/net/receive.h"
@@ -144,6 +145,7 @@ static void on_prepare(uv_prepare_t *handle) {
     if (!ids_net_sleep(&loop->net))
         busy = true;
     be_busy(loop, busy);
+    ids_measures_end_turn(&loop->worker->measures, ids_monotonic_ns());
 }
 
 /* What its line and its turn ask of it ------------------------------------- */
@@ -177,6 +179,10 @@ static void take_limits(void *ctx, ids_loop_limits *limits) {
 static void look_at_clock(void *ctx) {
     ids_loop *loop = ctx;
     ids_net_read_clock(&loop->net);
+}
+
+static uint64_t clock_ns(void) {
+    return ids_monotonic_ns();
 }
 
 static void change_buffer_is_high(void *ctx) {
@@ -222,7 +228,8 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
                  .refuse = refuse_conn,
                  .notice = take_notice,
                  .limits = take_limits,
-                 .look_at_clock = look_at_clock},
+                 .look_at_clock = look_at_clock,
+                 .clock_ns = clock_ns},
         .worker_host = {.ctx = loop,
                         .change_buffer_is_high = change_buffer_is_high,
                         .is_current = is_current},

@@ -58,6 +58,7 @@ static void call_shard(ids_worker *worker, ids_conn *conn,
         ids_reply_answer(worker, conn, request->msgid, &answer);
         break;
     case IDS_PARKED:
+        worker->measures.parked++;
         conn->waiting++;
         break;
     case IDS_REFUSED:
@@ -286,11 +287,42 @@ static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
     return false;
 }
 
+/* Apart, so that a request alone pays for none of it. */
+static __attribute__((noinline)) void measure_many(ids_line *line,
+                                                   uint32_t count) {
+    ids_measures *measures = &line->worker.measures;
+    ids_measures_read(measures, line->host.clock_ns ? line->host.clock_ns()
+                                                    : measures->now_ns);
+    uint64_t ns = measures->now_ns - measures->begun_ns;
+    uint32_t bucket = ids_bucket(ns);
+    for (uint32_t i = 0; i < count; i++)
+        if (line->batch[i].owner == line->worker.index)
+            ids_measures_answered(measures, line->batch[i].request.method,
+                                  bucket, ns);
+    if (measures->parked)
+        ids_measures_take_out(measures, bucket, ns);
+}
+
+void ids_dispatch_end_batch(ids_line *line, uint32_t count) {
+    ids_measures *measures = &line->worker.measures;
+    measures->asked = IDS_ASKED_NOTHING;
+    if (count > 1 || measures->alone)
+        measure_many(line, count);
+    else if (line->batch[0].owner == line->worker.index)
+        measures->alone = line->batch[0].request.method + 1;
+}
+
 uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count) {
     uint32_t done = 0;
     ids_dispatch_prefetch(line, count);
     while (done < count && ids_dispatch_may_serve(&line->worker, conn) &&
-           ids_line_serves(line) && finds_room(line, conn, &line->batch[done]))
-        serve_request(line, conn, &line->batch[done++]);
+           ids_line_serves(line) &&
+           finds_room(line, conn, &line->batch[done])) {
+        const ids_item *item = &line->batch[done++];
+        line->worker.measures.asked = item->request.method;
+        serve_request(line, conn, item);
+    }
+    if (done)
+        ids_dispatch_end_batch(line, done);
     return done;
 }

@@ -17,6 +17,10 @@ uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count);
 /* Whether its next request may be served: of one that stalled, too. */
 bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn);
 
+/* The first count items of the line's batch were answered, wait, or went to the
+ * loops that have their keys: how long that took. count > 0. */
+void ids_dispatch_end_batch(ids_line *line, uint32_t count);
+
 /* Hints the shard at what is about to be called. */
 void ids_dispatch_prefetch(const ids_line *line, uint32_t count);
 

@@ -91,6 +91,7 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
         ids_reply_message(worker, &to, IDP_OK, &answer);
         break;
     case IDS_PARKED:
+        worker->measures.parked++;
         break;
     case IDS_REFUSED:
         ids_reply_message(worker, &to, error, NULL);
@@ -106,8 +107,13 @@ static uint32_t call_batch(ids_line *line, uint32_t count,
     ids_worker *worker = &line->worker;
     uint32_t done = 0;
     ids_dispatch_prefetch(line, count);
-    while (done < count && ids_worker_may(worker, IDS_WORK_WAKE))
-        call_shard(worker, &line->batch[done++]);
+    while (done < count && ids_worker_may(worker, IDS_WORK_WAKE)) {
+        const ids_item *item = &line->batch[done++];
+        worker->measures.asked = item->request.method;
+        call_shard(worker, item);
+    }
+    if (done)
+        ids_dispatch_end_batch(line, done);
     worker->pace.by_others += done;
     if (done < count)
         *at = starts[done];

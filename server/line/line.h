@@ -54,6 +54,8 @@ typedef struct ids_line_host {
     /* A batch was taken, and what is in it begins now: sets now_ms. NULL:
      * time stands still in a turn. */
     void (*look_at_clock)(void *ctx);
+    /* The machine's clock, for measures. NULL: nobody measures. */
+    uint64_t (*clock_ns)(void);
 } ids_line_host;
 
 typedef struct ids_line {

@@ -123,8 +123,10 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
         conn->reading.oversize = false;
         conn->reading.asked++;
         line->worker.counters.of[IDS_REQUESTS_TOTAL]++;
+        line->worker.measures.asked = IDS_ASKED_UNREAD;
         ids_reply_error(&line->worker, conn, w->fault.msgid, w->fault.error,
                         w->fault.text);
+        line->worker.measures.asked = IDS_ASKED_NOTHING;
         w->at += w->frame_bytes;
         return true;
     case IDP_READ_PARTIAL:

@@ -3,6 +3,7 @@
 #include "server/net/net.h"
 
 #include "server/base/log.h"
+#include "server/base/monotonic.h"
 #include "server/os/clock.h"
 
 #include <assert.h>
@@ -31,7 +32,9 @@ void ids_net_fini(ids_net *net) {
 }
 
 void ids_net_read_clock(ids_net *net) {
-    uint64_t now_ms = ids_loop_clock_ms();
+    uint64_t ns;
+    uint64_t now_ms = ids_clock_at(ids_monotonic_read(&ns));
+    ids_measures_read(&net->worker->measures, ns);
     if (now_ms > net->worker->now_ms)
         net->worker->now_ms = now_ms;
 }
@@ -43,6 +46,7 @@ void ids_net_wake_up(ids_net *net) {
     net->shaken = 0;
     ids_mailbox_awake(net->mailbox);
     ids_net_read_clock(net);
+    ids_measures_begin_turn(&net->worker->measures);
     ids_mailbox_turn(net->mailbox, net->worker->now_ms);
     look_for_gap(net);
 }

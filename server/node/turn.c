@@ -200,6 +200,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
     /* With this stay's watermark and no other: the next stay may be another
      * role's, and an older one's changes were counted in another epoch. */
     ids_commit_gate_release(worker, behind.watermark);
+    worker->gate.kept = kept(repl);
 
     /* Records that came: no reply waits for them here. Once they are in, the
      * next stay says so. */

@@ -87,7 +87,7 @@ static void send_reply(ids_worker *worker, const ids_message *asked,
 static void send_error(ids_worker *worker, const ids_message *asked,
                        idp_error error, const char *text) {
     uint8_t bytes[IDP_ERROR_REPLY_BYTES_MAX];
-    ids_count_error(&worker->counters, error);
+    ids_worker_refuses(worker, error);
     send_reply(worker, asked, bytes,
                idp_error_write(bytes, sizeof bytes, asked->msgid, error, text));
 }

@@ -80,6 +80,20 @@ static bool release_message(ids_worker *worker, const run *these) {
     return true;
 }
 
+/* What the disk had before, as it let go last, waited for the replica. */
+static void measure_run(ids_worker *worker, const run *these) {
+    const ids_commit_wait *mark = ids_commit_wait_first(&worker->gate);
+    uint32_t now_us = ids_measures_us(&worker->measures);
+    for (uint32_t i = 0; i < these->count; i++, mark++) {
+        ids_waited_for what = mark->number > worker->gate.kept
+                                  ? IDS_WAITED_FOR_DISK
+                                  : IDS_WAITED_FOR_REPLICA;
+        uint32_t us = now_us - mark->since_us;
+        ids_histogram_note(&worker->measures.commit_wait[what],
+                           (uint64_t)us * 1000);
+    }
+}
+
 void ids_commit_gate_release(ids_worker *worker, uint64_t watermark) {
     ids_commit_gate *gate = &worker->gate;
     uint32_t released = 0;
@@ -97,6 +111,7 @@ void ids_commit_gate_release(ids_worker *worker, uint64_t watermark) {
         else if (next.kind == IDS_COMMIT_WAIT_MESSAGE &&
                  !release_message(worker, &next))
             return; /* no memory: with the next release */
+        measure_run(worker, &next);
         ids_commit_wait_drop(gate, next.count);
         released += next.count;
     }

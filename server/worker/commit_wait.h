@@ -13,6 +13,8 @@
 #include "server/peer/mutant.h"
 #include "server/worker/mailbox.h"
 
+#include <assert.h>
+
 /* What a reply shows: a record of this worker's, which may be taken back until
  * the change is safe; or nothing of the kind (an error, hello, what another
  * loop has let go). */
@@ -33,8 +35,11 @@ typedef struct ids_commit_wait {
     uint64_t since_ms;
     uint32_t bytes;
     uint32_t msgid;
-    uint8_t kind; /* ids_commit_wait_kind */
+    uint32_t since_us; /* of the clock of measures.h, its lower half */
+    uint8_t kind;      /* ids_commit_wait_kind */
 } ids_commit_wait;
+
+static_assert(sizeof(ids_commit_wait) == 40, "many of them wait");
 
 typedef struct ids_commit_wait_batch {
     ids_message_batch batch;
@@ -42,10 +47,12 @@ typedef struct ids_commit_wait_batch {
 } ids_commit_wait_batch;
 
 typedef struct ids_commit_gate {
-    uint64_t changes;        /* the last change; 0 where nobody counts */
-    uint64_t watermark;      /* up to which change replies may leave */
-    bool shut;               /* nothing leaves any more */
-    bool full;               /* no call is served */
+    uint64_t changes;   /* the last change; 0 where nobody counts */
+    uint64_t watermark; /* up to which change replies may leave */
+    uint64_t kept; /* up to which change the disk has them; UINT64_MAX: there
+                    * is none. Only for what a wait was for */
+    bool shut;     /* nothing leaves any more */
+    bool full;     /* no call is served */
     bool disk_is_full;       /* no claim is made */
     bool has_changed;        /* the last call did; where rules are off */
     uint64_t claims_from_ms; /* no claim is made before this */

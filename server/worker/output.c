@@ -53,6 +53,8 @@ static void mark_waiting(ids_worker *worker, ids_conn *conn, uint32_t msgid,
     const ids_commit_wait mark = {.asker = conn->asker,
                                   .number = worker->gate.changes,
                                   .since_ms = worker->now_ms,
+                                  .since_us =
+                                      ids_measures_us(&worker->measures),
                                   .bytes = (uint32_t)bytes,
                                   .msgid = msgid,
                                   .kind = (uint8_t)kind};

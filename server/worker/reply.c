@@ -52,7 +52,7 @@ void ids_reply_answer(ids_worker *worker, ids_conn *conn, uint32_t msgid,
 
 void ids_reply_error(ids_worker *worker, ids_conn *conn, uint32_t msgid,
                      idp_error error, const char *text) {
-    ids_count_error(&worker->counters, error);
+    ids_worker_refuses(worker, error);
     uint8_t *to = ids_output_room(worker, conn, IDP_ERROR_REPLY_BYTES_MAX,
                                   IDS_SHOWS_NOTHING);
     if (to)
@@ -159,7 +159,7 @@ void ids_reply_message(ids_worker *worker, const ids_reply_to *to,
         return;
     }
     if (!answer)
-        ids_count_error(&worker->counters, error);
+        ids_worker_refuses(worker, error);
     size_t size = write_reply(body, bound, to, error, answer);
     ids_message_trim(batch, body, (uint32_t)size);
     ids_worker_messaged(worker, loop, batch, before);

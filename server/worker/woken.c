@@ -125,14 +125,15 @@ static void wake_other(ids_worker *worker, ids_asker asker, uint32_t msgid,
         refuse_other(worker, &one);
 }
 
-void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
-                      idp_error error, const idp_answer *answer) {
-    ids_worker *worker = ctx;
-    ids_worker_worked(worker, IDS_WORK_WAKE, 1, 0);
-    if (ids_asker_loop(asker) != worker->index) {
-        wake_other(worker, asker, msgid, error, answer);
-        return;
-    }
+static ids_wait_end end_of_wait(const idp_answer *answer) {
+    if (!answer)
+        return IDS_WAIT_FAILED;
+    return answer->outcome == IDP_OUTCOME_IN_PROGRESS ? IDS_WAIT_OVER
+                                                      : IDS_WAIT_DECIDED;
+}
+
+static void wake_own(ids_worker *worker, ids_asker asker, uint32_t msgid,
+                     idp_error error, const idp_answer *answer) {
     ids_conn *conn = ids_worker_find(worker, asker);
     assert(conn); /* it is forgotten before it goes */
     assert(conn->waiting);
@@ -147,6 +148,23 @@ void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
                          IDS_SHOWS_RECORD);
     else
         ids_reply_error(worker, conn, msgid, IDP_E_LIMIT, ids_reply_no_room);
+}
+
+/* It comes in the middle of somebody else's call, or of none. */
+void ids_woken_answer(void *ctx, ids_asker asker, uint32_t msgid,
+                      idp_error error, const idp_answer *answer) {
+    ids_worker *worker = ctx;
+    ids_measures *measures = &worker->measures;
+    uint32_t was_asked = measures->asked;
+    ids_worker_worked(worker, IDS_WORK_WAKE, 1, 0);
+    ids_histogram_note(&measures->wait[end_of_wait(answer)],
+                       ids_shard_waited_ms(worker->shard) * 1000000);
+    measures->asked = answer ? IDS_ASKED_NOTHING : (uint32_t)IDP_ACQUIRE;
+    if (ids_asker_loop(asker) != worker->index)
+        wake_other(worker, asker, msgid, error, answer);
+    else
+        wake_own(worker, asker, msgid, error, answer);
+    measures->asked = was_asked;
 }
 
 /* At the other loop -------------------------------------------------------- */

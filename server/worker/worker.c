@@ -42,6 +42,7 @@ bool ids_worker_init(ids_worker *worker, const ids_server *server,
     worker->host = *host;
     worker->slots.free = NO_SLOT;
     worker->buffers.bytes_max = server->buffer_bytes_max;
+    worker->measures.asked = IDS_ASKED_NOTHING;
     worker->post.to = calloc(server->loops, sizeof(ids_message_batch *));
     worker->post.loops = calloc(server->loops, sizeof(uint32_t));
     worker->gate.message = calloc(server->loops, sizeof *worker->gate.message);
@@ -169,12 +170,13 @@ void ids_worker_messaged(ids_worker *worker, uint32_t loop,
                          const ids_message_batch *batch, size_t before) {
     if (batch != &worker->gate.message[loop].batch)
         return;
-    const ids_commit_wait mark = {.asker = ids_worker_asker(loop),
-                                  .number = worker->gate.changes,
-                                  .since_ms = worker->now_ms,
-                                  .bytes =
-                                      (uint32_t)(batch->message.len - before),
-                                  .kind = IDS_COMMIT_WAIT_MESSAGE};
+    const ids_commit_wait mark = {
+        .asker = ids_worker_asker(loop),
+        .number = worker->gate.changes,
+        .since_ms = worker->now_ms,
+        .since_us = ids_measures_us(&worker->measures),
+        .bytes = (uint32_t)(batch->message.len - before),
+        .kind = IDS_COMMIT_WAIT_MESSAGE};
     ids_commit_wait_push(&worker->gate, &mark);
 }
 

@@ -15,6 +15,7 @@
 #include "server/worker/conn.h"
 #include "server/worker/counters.h"
 #include "server/worker/loop_limits.h"
+#include "server/worker/measures.h"
 #include "server/worker/message.h"
 #include "server/worker/role.h"
 #include "server/worker/server.h"
@@ -124,6 +125,7 @@ struct ids_worker {
     ids_post post;
     uint32_t work[IDS_WORK_KINDS]; /* of this turn */
     ids_counters counters;
+    ids_measures measures;
     ids_pace pace;
     ids_commands commands;         /* under way; loop 0's */
     ids_shard_config shard_config; /* for another shard like the first */
@@ -186,6 +188,12 @@ static inline void ids_worker_worked(ids_worker *worker, ids_work kind,
 static inline bool ids_worker_may_read(const ids_worker *worker) {
     return worker->work[IDS_WORK_SERVE] + worker->work[IDS_WORK_WAKE] <
            IDS_WORK_A_TURN;
+}
+
+/* An error is answered to what is served now. */
+static inline void ids_worker_refuses(ids_worker *worker, idp_error error) {
+    ids_count_error(&worker->counters, error);
+    worker->measures.refused[worker->measures.asked]++;
 }
 
 /* There is more to do at once: connections to be looked at, replies that may
