@@ -95,6 +95,7 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
     case IDP_HELLO:
     case IDP_PING:
     case IDP_STATS:
+    case IDP_METRICS:
     case IDP_REPLICATION:
     case IDP_NAMESPACES:
     case IDP_METHOD_COUNT:

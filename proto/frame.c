@@ -41,6 +41,7 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
     case 7:
         *method = slice_is(name, "acquire")   ? IDP_ACQUIRE
                   : slice_is(name, "release") ? IDP_RELEASE
+                  : slice_is(name, "metrics") ? IDP_METRICS
                                               : IDP_PROMOTE;
         return *method != IDP_PROMOTE || slice_is(name, "promote");
     case 8:

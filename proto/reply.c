@@ -6,6 +6,7 @@
 #include "proto/reply.h"
 
 #include "proto/commands.h"
+#include "proto/metrics.h"
 #include "proto/put.h"
 #include "proto/scan.h"
 #include "proto/text.h"
@@ -109,5 +110,9 @@ size_t idp_reply_bytes_max(size_t result_bytes_max) {
     size_t stats = idp_stats_write_bound(IDP_STATS_MAX);
     size_t other =
         stats > IDP_REPLICATION_BYTES_MAX ? stats : IDP_REPLICATION_BYTES_MAX;
+    size_t text = idp_metrics_write_bound(IDP_METRICS_TEXT_BYTES_MAX);
+    if (text > other) {
+        other = text;
+    }
     return answer > other ? answer : other;
 }

@@ -304,6 +304,33 @@ static uint8_t *after_put(uint8_t *to, const idp_request *r) {
     return r->ns.ptr != NULL ? put_bin(to, r->ns) : to;
 }
 
+/* metrics ------------------------------------------------------------------ */
+
+static bool metrics_option_read(cursor *c, int at, idp_request *r,
+                                idp_read_fault *fault) {
+    (void)at;
+    return cursor_bool(c, &r->open_metrics) ||
+           bad(fault, "open_metrics must be a bool");
+}
+
+static const options metrics_options = {
+    {"open_metrics"}, metrics_option_read, "the only option is open_metrics"};
+
+static const uint8_t *metrics_read(cursor c, uint32_t count, idp_request *r,
+                                   idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "metrics takes one optional map");
+    }
+    return count == 0 ? c.at : options_read(c, &metrics_options, r, fault);
+}
+
+static uint8_t *metrics_put(uint8_t *to, const idp_request *r) {
+    to = put_array(put_word(to, "metrics"), r->open_metrics);
+    return r->open_metrics
+               ? put_bool(put_word(put_map(to, 1), "open_metrics"), true)
+               : to;
+}
+
 static const uint8_t *nothing_read(cursor c, uint32_t count,
                                    idp_read_fault *fault) {
     return count == 0 ? c.at : bad(fault, "this method takes no parameters");
@@ -332,6 +359,8 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return loss_read(c, count, request, fault);
     case IDP_NAMESPACES:
         return after_read(c, count, request, fault);
+    case IDP_METRICS:
+        return metrics_read(c, count, request, fault);
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
@@ -383,6 +412,9 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         break;
     case IDP_NAMESPACES:
         at = after_put(at, request);
+        break;
+    case IDP_METRICS:
+        at = metrics_put(at, request);
         break;
     case IDP_PING:
     case IDP_STATS:

@@ -63,7 +63,8 @@ typedef struct idp_token {
     X(DETACH, "detach")           \
     X(SWITCHOVER, "switchover")   \
     X(SNAPSHOT, "snapshot")       \
-    X(NAMESPACES, "namespaces")
+    X(NAMESPACES, "namespaces")   \
+    X(METRICS, "metrics")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -135,6 +136,7 @@ typedef struct idp_request {
     idp_class class;
     bool unbind;           /* release */
     bool accept_loss;      /* promote, detach */
+    bool open_metrics;     /* metrics: as OpenMetrics */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
     /* namespaces: ns, after whose name; ptr NULL: from the first */

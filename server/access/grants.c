@@ -42,6 +42,7 @@ ids_grant_set ids_grants_of_method(idp_method method) {
         return IDS_GRANTED_TO_ANY;
     case IDP_STATS:
     case IDP_REPLICATION:
+    case IDP_METRICS:
         return STATS;
     case IDP_NAMESPACES: /* names are told to who may administer */
     case IDP_PROMOTE:

@@ -2,6 +2,7 @@
 /* inquiry.c -- what all loops are asked; see inquiry.h. */
 #include "server/admin/inquiry.h"
 
+#include "proto/metrics.h"
 #include "server/base/log.h"
 #include "server/worker/forward.h"
 #include "server/worker/reply.h"
@@ -20,18 +21,6 @@ static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_STATS_MAX,
               "the wire has no larger map");
 
 /* Answers ------------------------------------------------------------------ */
-
-/* Of these the largest part is told, of all others the sum. */
-static bool is_a_most(int counter) {
-    return counter == IDS_TURN_WORK_MAX || counter == IDS_NODE_LOCKED_NS_MAX;
-}
-
-static void add_part(ids_counters *sums, const ids_counters *part) {
-    for (int i = 0; i < IDS_COUNTER_COUNT; i++) {
-        uint64_t most = sums->of[i] > part->of[i] ? sums->of[i] : part->of[i];
-        sums->of[i] = is_a_most(i) ? most : sums->of[i] + part->of[i];
-    }
-}
 
 static ids_shared *write_stats(ids_worker *worker, const ids_counters *sums) {
     const ids_role_state *role_state = &worker->role_state;
@@ -70,6 +59,31 @@ static ids_shared *write_report(ids_worker *worker, idp_slice reply) {
     return rest;
 }
 
+static ids_shared *write_metrics(ids_worker *worker, ids_metrics *all,
+                                 ids_metrics_format format) {
+    idp_bytes text = {0};
+    ids_shared *rest = NULL;
+    if (ids_metrics_write(all, worker->server->version, format, &text)) {
+        size_t bound = idp_metrics_write_bound(text.len);
+        rest = ids_shared_new(&worker->buffers, bound);
+        if (rest)
+            ids_shared_set_reply(
+                rest, idp_metrics_write(rest->bytes, bound, 0,
+                                        (idp_slice){text.ptr, text.len}));
+    }
+    idp_bytes_free(&text);
+    return rest;
+}
+
+static ids_shared *write_sums(ids_worker *worker, ids_inquiry *all,
+                              ids_inquiry_kind kind) {
+    if (kind == IDS_INQUIRY_STATS)
+        return write_stats(worker, &all->sums.counters);
+    return write_metrics(worker, &all->sums,
+                         kind == IDS_INQUIRY_METRICS ? IDS_METRICS_PROMETHEUS
+                                                     : IDS_METRICS_OPEN);
+}
+
 /* One part has come, of so many; with the last one the answer is there. */
 static void take_part(ids_inquiry *all, ids_inquiry_kind kind,
                       ids_worker *worker, idp_slice part) {
@@ -78,13 +92,20 @@ static void take_part(ids_inquiry *all, ids_inquiry_kind kind,
         all->is_over = true;
         return;
     }
-    ids_counters counters;
-    assert(part.len == sizeof counters);
-    memcpy(&counters, part.ptr, sizeof counters);
-    add_part(&all->sums, &counters);
+    if (kind == IDS_INQUIRY_STATS) {
+        ids_counters counters;
+        assert(part.len == sizeof counters);
+        memcpy(&counters, part.ptr, sizeof counters);
+        ids_counters_add(&all->sums.counters, &counters);
+    } else {
+        ids_metrics metrics;
+        assert(part.len == sizeof metrics);
+        memcpy(&metrics, part.ptr, sizeof metrics);
+        ids_metrics_add(&all->sums, &metrics);
+    }
     if (all->left > 0)
         return;
-    all->rest = write_stats(worker, &all->sums);
+    all->rest = write_sums(worker, all, kind);
     all->is_over = true;
 }
 
@@ -124,7 +145,8 @@ static void answer_some(ids_inquiries *of, ids_inquiry *all,
 
 static bool is_asked(const ids_worker *worker, ids_inquiry_kind kind,
                      uint32_t loop) {
-    return loop != worker->index && (kind == IDS_INQUIRY_STATS || loop == 0);
+    return loop != worker->index &&
+           (kind != IDS_INQUIRY_REPLICATION || loop == 0);
 }
 
 static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
@@ -138,13 +160,19 @@ static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
 }
 
 /* This loop's part, in at most bound bytes; 0: it has none. */
-#define PART_BYTES_MAX (sizeof(ids_counters) + IDP_REPLICATION_BYTES_MAX)
+#define PART_BYTES_MAX (sizeof(ids_metrics) + IDP_REPLICATION_BYTES_MAX)
 static size_t write_part(ids_worker *worker, ids_inquiry_kind kind,
                          uint8_t part[static PART_BYTES_MAX]) {
-    ids_counters own;
     if (kind == IDS_INQUIRY_REPLICATION)
         return worker->index == 0 ? ids_command_report(worker, part) : 0;
-    ids_worker_count(worker, &own);
+    if (kind == IDS_INQUIRY_STATS) {
+        ids_counters own;
+        ids_worker_count(worker, &own);
+        memcpy(part, &own, sizeof own);
+        return sizeof own;
+    }
+    ids_metrics own;
+    ids_metrics_gather(&own, worker);
     memcpy(part, &own, sizeof own);
     return sizeof own;
 }
@@ -159,7 +187,7 @@ static void begin_inquiry(ids_inquiry *all, ids_inquiry_kind kind,
     all->begun_ms = worker->now_ms;
     all->under_way = true;
     all->left = 0;
-    all->sums = (ids_counters){0};
+    all->sums = (ids_metrics){0};
     for (uint32_t loop = 0; loop < worker->server->loops; loop++)
         if (is_asked(worker, kind, loop) && ask_loop(all, kind, worker, loop))
             all->left++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inquiry.h -- what all loops are asked, and the sum of what they answer:
- * scatter-gather, for stats, and for how replication stands (loop 0 knows).
+ * scatter-gather, for stats and metrics, and for how replication stands (loop 0
+ * knows).
  *
  * One round of a kind at a time: who asks while one is under way is of the
  * next. All askers of a round get the same answer, made once, so that asking a
@@ -9,11 +10,13 @@
 #ifndef IDS_INQUIRY_H
 #define IDS_INQUIRY_H
 
-#include "server/worker/worker.h"
+#include "server/metrics/metrics.h"
 
 typedef enum ids_inquiry_kind {
     IDS_INQUIRY_STATS,
     IDS_INQUIRY_REPLICATION,
+    IDS_INQUIRY_METRICS,
+    IDS_INQUIRY_OPEN_METRICS,
     IDS_INQUIRIES
 } ids_inquiry_kind;
 
@@ -21,10 +24,10 @@ typedef enum ids_inquiry_kind {
 typedef struct ids_inquiry {
     uint64_t number; /* of the last round that began */
     uint64_t begun_ms;
-    uint32_t left;  /* loops that have not told their part */
-    bool under_way; /* until its last asker is answered */
-    bool is_over;   /* the answer is there, or it will not be */
-    ids_counters sums;
+    uint32_t left;    /* loops that have not told their part */
+    bool under_way;   /* until its last asker is answered */
+    bool is_over;     /* the answer is there, or it will not be */
+    ids_metrics sums; /* stats: the counters alone */
     ids_shared *rest; /* the answer; NULL: there was no memory for it */
     idp_bytes askers; /* ids_woken_asker; those before at have it */
     size_t at;

@@ -350,6 +350,7 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     case IDP_SNAPSHOT:
     case IDP_REPLICATION:
     case IDP_NAMESPACES:
+    case IDP_METRICS:
     case IDP_METHOD_COUNT:
         assert(!"a method of the core");
     }

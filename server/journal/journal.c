@@ -56,6 +56,7 @@ struct ids_journal {
     uint64_t later_ms;    /* since when something waits for the next one */
     uint64_t waiting_ms;  /* since when something fills up; likewise */
     uint64_t free_bytes;
+    uint64_t written_bytes; /* ever handed over */
 };
 
 static_assert(FRAME_BODY_BYTES % IDS_FRAME_ALIGN == 0, "a body's measure");
@@ -234,6 +235,7 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
                            .sync = sync && !j->syncing,
                            .sync_behind = sync && j->syncing};
     j->handed = j->taken;
+    j->written_bytes += j->batch.len;
     assert(j->batch.len % IDS_FRAME_ALIGN == 0);
     assert(!j->batch.sync || !j->batch.sync_behind);
     j->cutting = j->cut;
@@ -338,4 +340,17 @@ uint64_t ids_journal_taken(const ids_journal *j) {
 
 uint64_t ids_journal_durable(const ids_journal *j) {
     return j->durable;
+}
+
+size_t ids_journal_backlog_bytes(const ids_journal *j) {
+    return j->filling.len + (j->under_way ? j->batch.len : 0);
+}
+
+uint64_t ids_journal_written_bytes(const ids_journal *j) {
+    assert(j->written_bytes >= (j->under_way ? j->batch.len : 0));
+    return j->written_bytes;
+}
+
+uint64_t ids_journal_free_bytes(const ids_journal *j) {
+    return j->free_bytes;
 }

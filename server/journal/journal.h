@@ -108,6 +108,12 @@ const ids_log_end *ids_journal_cut_at(const ids_journal *journal);
 /* Syncs soon, whatever the policy; for the end of a snapshot. */
 void ids_journal_sync(ids_journal *journal);
 
+/* For who watches: bytes that wait for the writer or are with it, bytes that
+ * were ever handed to it, and room on the disk as it last said. */
+size_t ids_journal_backlog_bytes(const ids_journal *journal);
+uint64_t ids_journal_written_bytes(const ids_journal *journal);
+uint64_t ids_journal_free_bytes(const ids_journal *journal);
+
 /* Numbers: of the last change taken, and of the last on the medium. */
 uint64_t ids_journal_taken(const ids_journal *journal);
 uint64_t ids_journal_durable(const ids_journal *journal);

@@ -22,6 +22,7 @@ static const char wrong_secret[] = "the secret is wrong";
 
 void ids_admit_refuse_stranger(ids_worker *worker, ids_conn *conn,
                                uint32_t msgid, const char *text) {
+    worker->counters.of[IDS_DENIED_NO_SECRET_TOTAL]++;
     ids_log_who(IDS_LOG_WARN, REFUSED, &conn->who, text);
     ids_reply_error(worker, conn, msgid, IDP_E_DENIED, text);
 }

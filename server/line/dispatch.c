@@ -168,7 +168,8 @@ static void serve_hello(ids_line *line, ids_conn *conn,
 static bool is_operators(const ids_conn *conn, idp_method method) {
     return conn->reading.local &&
            (method == IDP_HELLO || method == IDP_STATS ||
-            method == IDP_NAMESPACES || ids_method_is_command(method));
+            method == IDP_METRICS || method == IDP_NAMESPACES ||
+            ids_method_is_command(method));
 }
 
 static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
@@ -181,6 +182,20 @@ static void refuse(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
                 conn->reading.refusal);
     ids_reply_error(worker, conn, msgid, IDP_E_DENIED, conn->reading.refusal);
     ids_conn_finish(worker, conn);
+}
+
+static bool is_inquiry(idp_method method) {
+    return method == IDP_STATS || method == IDP_METRICS ||
+           method == IDP_REPLICATION;
+}
+
+static ids_inquiry_kind inquiry_of(const idp_request *request) {
+    if (request->method == IDP_REPLICATION)
+        return IDS_INQUIRY_REPLICATION;
+    if (request->method == IDP_STATS)
+        return IDS_INQUIRY_STATS;
+    return request->open_metrics ? IDS_INQUIRY_OPEN_METRICS
+                                 : IDS_INQUIRY_METRICS;
 }
 
 static void serve_request(ids_line *line, ids_conn *conn,
@@ -222,16 +237,13 @@ static void serve_request(ids_line *line, ids_conn *conn,
         serve_key(worker, conn, item);
     else if (request->method == IDP_PING)
         ids_reply_pong(worker, conn, request->msgid);
-    else if (request->method == IDP_REPLICATION)
-        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_REPLICATION, worker, conn,
+    else if (is_inquiry(request->method))
+        ids_inquiry_ask(&line->inquiries, inquiry_of(request), worker, conn,
                         request->msgid);
     else if (request->method == IDP_NAMESPACES)
         ids_tally_ask(&line->tally, worker, conn, request);
-    else if (ids_method_is_command(request->method))
-        ids_command_ask(worker, conn, request);
     else
-        ids_inquiry_ask(&line->inquiries, IDS_INQUIRY_STATS, worker, conn,
-                        request->msgid);
+        ids_command_ask(worker, conn, request);
 }
 
 /* Room to forward ---------------------------------------------------------- */

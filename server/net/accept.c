@@ -52,6 +52,12 @@ static void say_to_client(ids_acceptor *acceptor, const char *why) {
             "reason=\"%s\"", why);
 }
 
+/* There was no descriptor for it, or no memory. */
+static void say_not_accepted(ids_acceptor *acceptor, const char *why) {
+    acceptor->net->worker->counters.of[IDS_REFUSED_AT_ACCEPT_TOTAL]++;
+    say_to_client(acceptor, why);
+}
+
 /* Too many even of those who are only told that they are too many: a word to
  * nobody's request, and the end. */
 static void turn_away_accepted(int fd) {
@@ -85,7 +91,9 @@ static bool take_place(ids_acceptor *acceptor, int fd, const ids_address *from,
     if (!*surplus)
         return true;
     say_to_client(acceptor, "--max-connections is reached");
-    if (ids_places_take_surplus(places, is_kept_for(acceptor, from)))
+    bool is_kept = is_kept_for(acceptor, from);
+    acceptor->net->worker->counters.of[IDS_REFUSED_SURPLUS_TOTAL] += !is_kept;
+    if (ids_places_take_surplus(places, is_kept))
         return true;
     turn_away_accepted(fd);
     return false;
@@ -100,7 +108,7 @@ static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
     if (!conn) {
         close(fd);
         ids_places_leave(net->places, surplus);
-        say_to_client(acceptor, strerror(ENOMEM));
+        say_not_accepted(acceptor, strerror(ENOMEM));
         return;
     }
     conn->reading.local = ids_address_is_local(from);
@@ -138,7 +146,7 @@ static bool accept_failed(ids_acceptor *acceptor, int fd, int error) {
         return false;
     if (error == EINTR || error == ECONNABORTED)
         return true;
-    say_to_client(acceptor, strerror(error));
+    say_not_accepted(acceptor, strerror(error));
     if ((error == EMFILE || error == ENFILE) && shed_one(acceptor, fd))
         return true;
     pause_accepting(acceptor);

@@ -25,3 +25,15 @@ const char *ids_counter_name(ids_counter counter) {
     };
     return names[counter];
 }
+
+static bool is_a_most(int counter) {
+    return counter == IDS_TURN_WORK_MAX || counter == IDS_NODE_LOCKED_NS_MAX;
+}
+
+void ids_counters_add(ids_counters *sum, const ids_counters *other) {
+    for (int i = 0; i < IDS_COUNTER_COUNT; i++) {
+        uint64_t more = other->of[i];
+        uint64_t most = sum->of[i] > more ? sum->of[i] : more;
+        sum->of[i] = is_a_most(i) ? most : sum->of[i] + more;
+    }
+}

@@ -36,6 +36,9 @@
     X(TLS_CROWDED_OUT_TOTAL, "tls_crowded_out_total")             \
     X(TLS_UNVERIFIED_TOTAL, "tls_unverified_total")               \
     X(PLAIN_REFUSED_TOTAL, "plain_refused_total")                 \
+    X(REFUSED_SURPLUS_TOTAL, "connections_surplus_total")         \
+    X(REFUSED_AT_ACCEPT_TOTAL, "connections_not_accepted_total")  \
+    X(DENIED_NO_SECRET_TOTAL, "denied_no_secret_total")           \
     X(TLS_CERTIFICATE_END_S, "tls_certificate_end_s")             \
     X(RECORDS, "records")                                         \
     X(WAITERS, "waiters")                                         \
@@ -74,6 +77,9 @@ typedef struct ids_counters {
 
 /* "acquired_total", "error_DENIED_total" ... */
 const char *ids_counter_name(ids_counter counter);
+
+/* Adds another worker's: of a few the larger is kept, of all others the sum. */
+void ids_counters_add(ids_counters *sum, const ids_counters *other);
 
 static inline void ids_count_error(ids_counters *counters, idp_error error) {
     counters->of[IDS_ERROR_PROTOCOL_TOTAL - 1 - (int)error]++;

@@ -33,11 +33,11 @@ bool ids_role_state_alike(const ids_role_state *a, const ids_role_state *b) {
 bool ids_role_state_same(const ids_role_state *a, const ids_role_state *b) {
     return ids_role_state_alike(a, b) && a->epoch == b->epoch &&
            a->in_sync == b->in_sync && a->is_in_sync == b->is_in_sync &&
-           a->safe_to_stop == b->safe_to_stop &&
-           a->connected == b->connected && a->is_sealed == b->is_sealed &&
+           a->safe_to_stop == b->safe_to_stop && a->connected == b->connected &&
+           a->is_sealed == b->is_sealed && a->syncing == b->syncing &&
            a->settings_differ == b->settings_differ &&
-           a->syncing == b->syncing && a->lag_ops == b->lag_ops &&
-           a->lag_bytes == b->lag_bytes && a->lag_ms == b->lag_ms &&
+           a->lag_ops == b->lag_ops && a->lag_bytes == b->lag_bytes &&
+           a->lag_ms == b->lag_ms &&
            strcmp(a->primary_at, b->primary_at) == 0 &&
            strcmp(a->why, b->why) == 0;
 }

@@ -6,6 +6,7 @@
  * broken. S: the answer; read as what was asked, and written again as the
  * same bytes. Lines that begin with a blank go on. */
 #include "proto/commands.h"
+#include "proto/metrics.h"
 #include "proto/namespaces.h"
 #include "proto/reply.h"
 #include "proto/request.h"
@@ -90,6 +91,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     idp_replication report;
     idp_ns_page page;
     idp_command_answer command;
+    idp_slice text;
     switch (method) {
     case IDP_PING:
         cr_assert(idp_pong_read(reply->result));
@@ -105,6 +107,9 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_NAMESPACES:
         cr_assert(idp_ns_page_read(reply->result, &page));
         return idp_ns_page_write(to, cap, reply->msgid, &page);
+    case IDP_METRICS:
+        cr_assert(idp_metrics_read(reply->result, &text));
+        return idp_metrics_write(to, cap, reply->msgid, text);
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics.c -- a worker's part of the metrics, and their sum; see metrics.h. */
+#include "server/metrics/metrics.h"
+
+#include <string.h>
+
+static void gather_node(ids_metrics_node *node, const ids_worker *worker) {
+    const ids_role_state *state = &worker->role_state;
+    *node = (ids_metrics_node){
+        .is_primary = state->role != IDS_FOLLOWS,
+        .epoch = state->epoch,
+        .in_sync_members = state->in_sync,
+        .is_safe_to_stop = state->safe_to_stop,
+        .is_connected = state->connected,
+        .is_sealed = state->is_sealed,
+        .is_copying = state->syncing,
+        .settings_differ = state->settings_differ,
+        .lag_changes = state->lag_ops,
+        .lag_bytes = state->lag_bytes,
+        .lag_ms = state->lag_ms,
+        .uptime_ms = worker->now_ms - IDS_CLOCK_START_MS,
+        .workers = worker->server->loops,
+    };
+}
+
+void ids_metrics_gather(ids_metrics *part, const ids_worker *worker) {
+    ids_shard_stats stats;
+    *part = (ids_metrics){.measures = worker->measures,
+                          .has_peer = worker->server->peer.begin != NULL,
+                          .has_journal = worker->journal != NULL};
+    if (worker->measures.alone)
+        part->pending[worker->measures.alone - 1] = 1;
+    ids_worker_count(worker, &part->counters);
+    ids_shard_stats_get(worker->shard, &stats);
+    memcpy(part->stale, stats.stale, sizeof part->stale);
+    memcpy(part->unknown, stats.unknown, sizeof part->unknown);
+    if (worker->index == 0)
+        gather_node(&part->node, worker);
+    if (!worker->journal)
+        return;
+    part->journal_backlog_bytes = ids_journal_backlog_bytes(worker->journal);
+    part->journal_written_bytes = ids_journal_written_bytes(worker->journal);
+    if (worker->index == 0)
+        part->node.disk_free_bytes = ids_journal_free_bytes(worker->journal);
+}
+
+void ids_metrics_add(ids_metrics *sum, const ids_metrics *part) {
+    ids_counters_add(&sum->counters, &part->counters);
+    ids_measures_add(&sum->measures, &part->measures);
+    for (int i = 0; i < IDS_TOKEN_METHODS; i++) {
+        sum->stale[i] += part->stale[i];
+        sum->unknown[i] += part->unknown[i];
+    }
+    for (int i = 0; i < IDP_METHOD_COUNT; i++)
+        sum->pending[i] += part->pending[i];
+    sum->journal_backlog_bytes += part->journal_backlog_bytes;
+    sum->journal_written_bytes += part->journal_written_bytes;
+    sum->has_journal |= part->has_journal;
+    sum->has_peer |= part->has_peer;
+    if (part->node.workers)
+        sum->node = part->node;
+}
