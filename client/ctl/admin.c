@@ -90,6 +90,22 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     return CTL_EXIT_DONE;
 }
 
+/* ----------------------------------------------------------------- metrics */
+
+ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask) {
+    static char text[IDEM_METRICS_BYTES_MAX];
+    idem_error err = {.size = sizeof err};
+    size_t len = 0;
+    int32_t format =
+        ask->open_metrics ? IDEM_METRICS_OPEN : IDEM_METRICS_PROMETHEUS;
+    if (idem_metrics_get(session->uri_at_once, ask->args.timeout_ms, format,
+                         text, sizeof text, &len, &err) != IDEM_OK)
+        return ctl_say_error(ask, &err);
+    fwrite(text, 1, len, stdout);
+    fflush(stdout);
+    return CTL_EXIT_DONE;
+}
+
 /* ------------------------------------------------------------------ commands
  */
 

@@ -44,6 +44,8 @@ const ctl_command ctl_commands[] = {
      "what is known of the key; changes nothing"},
     {"stats", ctl_run_call, IDEM_STATS, 0, 0, "", "", "",
      "the server's counters and gauges"},
+    {"metrics", ctl_run_metrics, 0, 0, 0, "", "open-metrics", "",
+     "the same and how long things take, as Prometheus reads it"},
     {"replication", ctl_run_replication, 0, 0, 1, "[OTHER-URI]", "", "",
      "who is primary, who is in sync, how far behind; or which of two has "
      "more"},

@@ -61,6 +61,7 @@ typedef struct ctl_ask {
     bool raw;
     bool verbose;
     bool accept_loss;
+    bool open_metrics;
     const char *claim, *read, *resolve; /* namespaces; NULL: not granted */
     bool admin, stats;
     bool help;
@@ -174,6 +175,7 @@ const char *ctl_nearest_option(const char *word, const ctl_command *command);
 /* For whoever runs the servers: admin.c. check exits as idemstored does. */
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_namespaces(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
 

@@ -227,6 +227,11 @@ static bool read_accept_loss(char *text, ctl_ask *ask) {
     return ask->accept_loss = true;
 }
 
+static bool read_open_metrics(char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->open_metrics = true;
+}
+
 static bool read_list(const char *text, const char **list) {
     *list = text;
     return true;
@@ -321,6 +326,8 @@ const ctl_option ctl_options[] = {
     {"unbind", 0, NULL, read_unbind, 'c', "forget the key and its fingerprint"},
     {"accept-loss", 0, NULL, read_accept_loss, 'c',
      "even if acknowledged changes may be lost"},
+    {"open-metrics", 0, NULL, read_open_metrics, 'c',
+     "as OpenMetrics 1.0, not in Prometheus' text format"},
     {"claim", 0, "LIST", read_claim, 'c',
      "namespaces: shop,shop-*; all of them: *"},
     {"read", 0, "LIST", read_read, 'c', "the same, to peek only"},

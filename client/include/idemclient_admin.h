@@ -185,6 +185,27 @@ IDEM_API int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
                                      idem_namespace_seen *seen, void *ctx,
                                      idem_error *err);
 
+enum {                                /* how metrics are written */
+       IDEM_METRICS_PROMETHEUS = 801, /* Prometheus' text format 0.0.4 */
+       IDEM_METRICS_OPEN = 802        /* OpenMetrics 1.0 */
+};
+
+/* What a server's metrics take at most, with the NUL behind them. */
+#define IDEM_METRICS_BYTES_MAX (256u * 1024u + 1u)
+
+/* Asks a server for its metrics: what docs/metrics.md lists, as text.
+ *
+ * format  IDEM_METRICS_...
+ * text    where it is written, NUL-terminated; with room for size bytes.
+ *         IDEM_METRICS_BYTES_MAX are enough for every server.
+ * len     set to its length, without the NUL; may be NULL
+ *
+ * Errors: ARGUMENT (no such format; size is too small, then nothing was
+ * written), else as for idem_replication_get. */
+IDEM_API int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms,
+                                  int32_t format, char *text, size_t size,
+                                  size_t *len, idem_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,7 @@
 #include "client/src/sized.h"
 #include "client/src/socket.h"
 #include "proto/commands.h"
+#include "proto/metrics.h"
 #include "proto/namespaces.h"
 
 static_assert(sizeof((idem_command_answer *)0)->primary >
@@ -342,6 +343,52 @@ int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
         code = see_pages(&e, fd, seen, ctx, &own);
         idem__seal_hang_up(&e.seal, fd);
     }
+    done(&e);
+    if (code != 0)
+        idem__error_copy(err, &own);
+    return code;
+}
+
+/* Metrics ------------------------------------------------------------------ */
+
+static_assert(IDEM_METRICS_BYTES_MAX > IDP_METRICS_TEXT_BYTES_MAX,
+              "what a server may tell fits");
+
+static int32_t copy_metrics(const queued *e, char *text, size_t size,
+                            size_t *len, idem_error *err) {
+    idp_slice said;
+    if (!idp_metrics_read(e->reply.result, &said))
+        return garbled(e, err);
+    if (said.len >= size)
+        return idem__fail(err, IDEM_E_ARGUMENT,
+                          "the metrics have %zu bytes, and there is room for "
+                          "%zu; IDEM_METRICS_BYTES_MAX are enough",
+                          said.len, size);
+    memcpy(text, said.ptr, said.len);
+    text[said.len] = '\0';
+    if (len != NULL)
+        *len = said.len;
+    return 0;
+}
+
+int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms, int32_t format,
+                         char *text, size_t size, size_t *len,
+                         idem_error *err) {
+    queued e;
+    idem_error own = {.size = sizeof own};
+    begin_queued(&e, IDP_METRICS);
+    e.request.open_metrics = format == IDEM_METRICS_OPEN;
+    int32_t code =
+        format == IDEM_METRICS_PROMETHEUS || format == IDEM_METRICS_OPEN
+            ? prepare_queued(
+                  &e, uri,
+                  timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT, &own)
+            : idem__fail(&own, IDEM_E_ARGUMENT,
+                         "format is none of IDEM_METRICS_...");
+    if (code == 0)
+        code = run_queued(&e, &own);
+    if (code == 0)
+        code = copy_metrics(&e, text, size, len, &own);
     done(&e);
     if (code != 0)
         idem__error_copy(err, &own);

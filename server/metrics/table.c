@@ -208,9 +208,11 @@ const ids_metric ids_metrics_table[] = {
     COUNTER("connections_closed_total", ALWAYS,
             "Connections that the server closed: over a limit, or out of time.",
             SERIES(closed)),
-    COUNTER("auth_failures_total", ALWAYS,
-            "Clients that did not show who they are, and calls that a credential "
-            "has no grant for.", SERIES(auth_failures)),
+    COUNTER(
+        "auth_failures_total", ALWAYS,
+        "Clients that did not show who they are, and calls that a credential "
+        "has no grant for.",
+        SERIES(auth_failures)),
     COUNTER("tls_handshakes_total", WITH_TLS, "TLS handshakes that succeeded.",
             ONE(COUNTED(TLS_HANDSHAKES_TOTAL))),
     COUNTER("tls_resumed_total", WITH_TLS, "Of these, by a ticket.",
