@@ -63,10 +63,15 @@ bool ids_ready_role_parse(idp_slice word, ids_ready_role *role) {
     return false;
 }
 
+static bool is_leaving(const ids_worker *worker) {
+    const atomic_bool *leaves = worker->server->leaves;
+    return worker->draining || (leaves && atomic_load(leaves));
+}
+
 /* Whether calls are answered here at all; with why not. */
 static ids_health answers_calls(const ids_worker *worker) {
     const ids_role_state *state = &worker->role_state;
-    if (worker->draining)
+    if (is_leaving(worker))
         return say(false, "This server is going down.");
     if (worker->gate.shut)
         return say(false, "The journal failed: no reply leaves any more.");
@@ -115,7 +120,7 @@ static ids_health is_replica(const ids_worker *worker, bool loading_will_do) {
 }
 
 ids_health ids_ready(const ids_worker *worker, ids_ready_role role) {
-    if (worker->draining)
+    if (is_leaving(worker))
         return answers_calls(worker);
     switch (role) {
     case IDS_READY_CLAIMS:

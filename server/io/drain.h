@@ -7,14 +7,16 @@
 #include "server/io/loop.h"
 #include "server/net/accept.h"
 
+#include <stdatomic.h>
+
 typedef struct ids_drain {
     ids_loop *loop; /* the first */
     ids_acceptor *acceptor;
     void (*stop)(void *ctx); /* all clients are gone, or it took too long */
     void *ctx;
     uv_timer_t timer;
-    bool begun;      /* a signal has come */
-    uint64_t end_ms; /* 0: its listeners are open yet */
+    atomic_bool begun; /* a signal has come */
+    uint64_t end_ms;   /* 0: its listeners are open yet */
 } ids_drain;
 
 /* 0, or libuv's error. */

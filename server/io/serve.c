@@ -136,6 +136,7 @@ static bool furnish_server(process *s, const char *version, uint64_t memory) {
     if (!ids_live_init(&s->live, s->settings, server, memory))
         return complain("can't start", "namespaces", strerror(ENOMEM));
     server->buffer_bytes_max = s->live.first.limits.buffer_bytes_max;
+    server->leaves = &s->drain.begun;
     server->wake = wake_loop;
     server->wake_ctx = s;
     s->mailboxes = aligned_alloc(_Alignof(ids_mailbox),

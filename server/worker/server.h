@@ -2,7 +2,7 @@
 /* server.h -- what all loops of one daemon share.
  *
  * Filled before the first loop starts and only read from then on, but for
- * the mailboxes. */
+ * the mailboxes and what says that it leaves. */
 #ifndef IDS_SERVER_H
 #define IDS_SERVER_H
 
@@ -35,6 +35,8 @@ typedef struct ids_server {
     ids_command_handler store; /* snapshot */
     bool takes_peers;          /* another server may connect */
     ids_mailbox *mailboxes;    /* one per loop */
+    const atomic_bool *leaves; /* it is going down, and serves on for a while;
+                                * NULL: it never is */
     /* Wakes a sleeping loop. Any thread. */
     void (*wake)(void *ctx, uint32_t loop);
     void *wake_ctx;

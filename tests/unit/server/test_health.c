@@ -71,6 +71,14 @@ Test(health, a_server_alone_serves_claims) {
     says(ids_ready(worker, IDS_READY_REPLICA), false, "going down");
     says(ids_ready(worker, IDS_READY_ANY), false, "going down");
     worker->draining = false;
+
+    atomic_bool leaves = false; /* a signal has come, clients are served on */
+    t.server.leaves = &leaves;
+    says(ids_ready(worker, IDS_READY_CLAIMS), true, "Claims are served");
+    leaves = true;
+    says(ids_ready(worker, IDS_READY_CLAIMS), false, "going down");
+    says(ids_ready(worker, IDS_READY_ANY), false, "going down");
+    t.server.leaves = NULL;
 }
 
 static void tell(const ids_role_state *state) {
