@@ -9,6 +9,7 @@ pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(confuse REQUIRED IMPORTED_TARGET libconfuse>=3.3)
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 if(IDEM_TLS)
   pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl>=3.0)
 endif()
@@ -28,7 +29,6 @@ endforeach()
 
 # idemconform reads JSON with it: from its archive, for a program that runs
 # where nothing is installed.
-pkg_check_modules(jansson REQUIRED jansson)
 find_library(jansson_archive libjansson.a REQUIRED
              HINTS ${jansson_LIBDIR} ${jansson_STATIC_LIBRARY_DIRS})
 add_library(idem_jansson_static INTERFACE)

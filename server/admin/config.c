@@ -16,10 +16,18 @@ static const ids_config_row rows[] = {
      "a file of settings: KEY = VALUE, a key is a flag with _ for -; a flag "
      "wins over the environment (IDEMSTORED_MAX_MEMORY), that over the file",
      RESTART, "-c"},
-    {"--listen", "ADDRESS", IDS_CONFIG_LISTEN, FIELD(listen), "127.0.0.1:7117",
+    {"--listen", "ADDRESS", IDS_CONFIG_LIST, FIELD(listens), "127.0.0.1:7117",
      NULL, 0, 0,
      "where to listen: HOST:PORT, [V6]:PORT or unix:/PATH; all addresses of a "
      "host; port 0 takes a free one; may be given several times",
+     RESTART, NULL},
+    {"--http", "ADDRESS", IDS_CONFIG_LIST, FIELD(http), NULL, NULL, 0, 0,
+     "where to speak HTTP/1.1 with JSON as well; an address as --listen's; may "
+     "be given several times",
+     RESTART, NULL},
+    {"--http-host", "NAME", IDS_CONFIG_LIST, FIELD(http_host), NULL, NULL, 0, 0,
+     "a name that the field Host may have where a request shows no credential, "
+     "besides addresses and localhost; may be given several times",
      RESTART, NULL},
     {"--socket-mode", "MODE", IDS_CONFIG_MODE, FIELD(socket_mode), "0600", NULL,
      0, 0777,

@@ -45,10 +45,24 @@ typedef enum ids_tls_peers {
 
 typedef enum ids_tls_min { IDS_TLS_MIN_1_2 = 1, IDS_TLS_MIN_1_3 } ids_tls_min;
 
+/* What may be said several times; so many of the flags may be. */
+#define IDS_CONFIG_LISTS_MAX 4
+typedef struct ids_config_list {
+    const char *all[IDS_LISTEN_MAX];
+    uint64_t count;
+} ids_config_list;
+
 /* Texts borrow from the settings that it is part of (settings.h). */
 typedef struct ids_config {
-    const char *listen[IDS_LISTEN_MAX];
-    uint64_t listen_count;
+    union {
+        struct {
+            const char *listen[IDS_LISTEN_MAX];
+            uint64_t listen_count;
+        };
+        ids_config_list listens;
+    };
+    ids_config_list http;      /* where HTTP is spoken */
+    ids_config_list http_host; /* names that Host may have */
     uint64_t socket_mode;      /* of unix sockets */
     uint64_t threads;          /* 0: as many as cores may be used */
     uint64_t memory_bytes_max; /* 0: half of what there is */
@@ -109,7 +123,7 @@ typedef enum ids_config_kind {
     IDS_CONFIG_BYTES, /* uint64_t, with a suffix k, m or g */
     IDS_CONFIG_TEXT,  /* const char * */
     IDS_CONFIG_MODE,  /* uint64_t, octal */
-    IDS_CONFIG_LISTEN,
+    IDS_CONFIG_LIST,
     IDS_CONFIG_FSYNC,
     IDS_CONFIG_REPLICATION,
     IDS_CONFIG_TLS,

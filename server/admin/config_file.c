@@ -76,7 +76,7 @@ static cfg_t *new_cfg(void) {
     for (size_t i = 0; i < count; i++) {
         ids_config_key(&rows[i], keys[i]);
         options[i] =
-            rows[i].kind == IDS_CONFIG_LISTEN
+            rows[i].kind == IDS_CONFIG_LIST
                 ? (cfg_opt_t)CFG_STR_LIST(keys[i], NULL, CFGF_NODEFAULT)
                 : (cfg_opt_t)CFG_STR(keys[i], NULL, CFGF_NODEFAULT);
     }

@@ -84,11 +84,11 @@ static void put_text(sink *s, const char *text) {
     put(s, "%c%s%c", quote, text, quote);
 }
 
-static void put_list(sink *s, const ids_config *config) {
+static void put_list(sink *s, const ids_config_list *list) {
     put(s, "{");
-    for (uint64_t i = 0; i < config->listen_count; i++) {
+    for (uint64_t i = 0; i < list->count; i++) {
         put(s, "%s", i ? ", " : "");
-        put_text(s, config->listen[i]);
+        put_text(s, list->all[i]);
     }
     put(s, "}");
 }
@@ -106,8 +106,10 @@ static void put_setting(sink *s, const ids_settings *settings,
     put(s, "%s%s =", in_file && from->words ? "" : "# ", key);
     if (from->words)
         put(s, " ");
-    if (row->kind == IDS_CONFIG_LISTEN)
-        put_list(s, &settings->config);
+    if (row->kind == IDS_CONFIG_LIST && from->words)
+        put_list(s, (const ids_config_list
+                         *)(const void *)((const char *)&settings->config +
+                                          row->offset));
     else if (from->words)
         put_text(s, from->words);
     put_origin(s, settings, row);

@@ -123,19 +123,21 @@ static bool set_mode(const ids_config_reader *reader, const ids_config_row *row,
     return true;
 }
 
-static bool add_listen(const ids_config_reader *reader,
-                       const ids_config_row *row, const char *words) {
-    ids_config *config = &reader->settings->config;
+static bool add_to_list(const ids_config_reader *reader,
+                        const ids_config_row *row, const char *words) {
+    ids_config_list *list = field_of(reader, row);
     const ids_setting_origin *had =
         &reader->settings->origins[ids_config_index(row)];
     if (had->layer != reader->layer)
-        config->listen_count = 0;
-    if (config->listen_count == IDS_LISTEN_MAX)
-        return ids_config_fail(reader, row, " %.80s: at most %d addresses",
-                               words, IDS_LISTEN_MAX);
+        list->count = 0;
+    if (list->count == IDS_LISTEN_MAX)
+        return ids_config_fail(reader, row, " %.80s: at most %d of them", words,
+                               IDS_LISTEN_MAX);
     if (!*words)
-        return ids_config_fail(reader, row, ": an address is missing");
-    config->listen[config->listen_count++] = words;
+        return ids_config_fail(
+            reader, row, ": %s is missing",
+            strcmp(row->argument, "NAME") == 0 ? "a name" : "an address");
+    list->all[list->count++] = words;
     return true;
 }
 
@@ -199,8 +201,8 @@ static bool set_field(const ids_config_reader *reader,
                       : ids_config_fail(reader, row, ": a path is missing");
     case IDS_CONFIG_MODE:
         return set_mode(reader, row, words);
-    case IDS_CONFIG_LISTEN:
-        return add_listen(reader, row, words);
+    case IDS_CONFIG_LIST:
+        return add_to_list(reader, row, words);
     case IDS_CONFIG_FSYNC:
     case IDS_CONFIG_REPLICATION:
     case IDS_CONFIG_TLS:

@@ -74,12 +74,14 @@ static const char *find_variable(const ids_given *given, const char *name) {
 }
 
 /* Addresses are divided by spaces or commas. */
-static bool take_listens(ids_config_reader *reader, const ids_config_row *row,
-                         const char *words) {
+static bool take_list(ids_config_reader *reader, const ids_config_row *row,
+                      const char *words) {
+    ids_settings *settings = reader->settings;
     char *own = strdup(words), *rest = NULL;
     if (!own)
         return ids_config_fail(reader, row, ": no memory");
-    reader->settings->listen_words = own;
+    assert(settings->list_words_count < IDS_CONFIG_LISTS_MAX);
+    settings->list_words[settings->list_words_count++] = own;
     for (char *one = strtok_r(own, " ,\t\n", &rest); one;
          one = strtok_r(NULL, " ,\t\n", &rest))
         if (!ids_config_set(reader, row, one))
@@ -97,8 +99,8 @@ static bool take_environment(ids_config_reader *reader,
         ids_config_variable(&rows[i], name);
         const char *words =
             rows[i].reload == IDS_ONCE ? NULL : find_variable(given, name);
-        if (words && !(rows[i].kind == IDS_CONFIG_LISTEN
-                           ? take_listens(reader, &rows[i], words)
+        if (words && !(rows[i].kind == IDS_CONFIG_LIST
+                           ? take_list(reader, &rows[i], words)
                            : ids_config_set(reader, &rows[i], words)))
             return false;
     }
@@ -289,6 +291,7 @@ void ids_settings_free(ids_settings *settings) {
     if (!settings)
         return;
     ids_config_file_free(&settings->file);
-    free(settings->listen_words);
+    for (uint32_t i = 0; i < settings->list_words_count; i++)
+        free(settings->list_words[i]);
     free(settings);
 }

@@ -31,7 +31,9 @@ typedef struct ids_settings {
     ids_config config;
     ids_setting_origin origins[IDS_CONFIG_ROWS_MAX]; /* by the row's index */
     ids_config_file file;
-    char *listen_words; /* of the environment, taken apart */
+    char
+        *list_words[IDS_CONFIG_LISTS_MAX]; /* of the environment, taken apart */
+    uint32_t list_words_count;
 } ids_settings;
 
 /* What each version is made of, besides the file. */

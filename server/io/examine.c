@@ -21,19 +21,32 @@ typedef struct examined {
     ids_complaint *complaint;
 } examined;
 
-static bool examine_listen(const examined *e, const char *words) {
+static bool examine_address(const examined *e, const char *flag,
+                            const char *words, const char *why_closed) {
     ids_address found[IDS_LISTENERS_MAX];
     char why[256];
-    const char *why_closed = ids_listeners_why_closed(e->config);
     size_t count =
         ids_address_parse(found, IDS_LISTENERS_MAX, words, why, sizeof why);
     if (!count)
-        return ids_settings_refuse(e->settings, "--listen", e->complaint,
+        return ids_settings_refuse(e->settings, flag, e->complaint,
                                    " %.200s: %s", words, why);
     for (size_t i = 0; i < count; i++)
         if (!ids_address_is_local(&found[i]) && why_closed)
-            return ids_settings_refuse(e->settings, "--listen", e->complaint,
+            return ids_settings_refuse(e->settings, flag, e->complaint,
                                        " %.200s: %s", words, why_closed);
+    return true;
+}
+
+static bool examine_listen(const examined *e) {
+    const ids_config *config = e->config;
+    const char *why_closed = ids_listeners_why_closed(config);
+    for (uint64_t i = 0; i < config->listen_count; i++)
+        if (!examine_address(e, "--listen", config->listen[i], why_closed))
+            return false;
+    why_closed = ids_listeners_why_http_closed(config);
+    for (uint64_t i = 0; i < config->http.count; i++)
+        if (!examine_address(e, "--http", config->http.all[i], why_closed))
+            return false;
     return true;
 }
 
@@ -119,9 +132,7 @@ static bool examine_data_dir(const examined *e) {
 
 bool ids_examine(const ids_settings *settings, ids_complaint *complaint) {
     const examined e = {settings, &settings->config, complaint};
-    for (uint64_t i = 0; i < e.config->listen_count; i++)
-        if (!examine_listen(&e, e.config->listen[i]))
-            return false;
-    return examine_secret(&e) && examine_peer_secret(&e) && examine_tls(&e) &&
-           examine_peer(&e) && examine_data_dir(&e);
+    return examine_listen(&e) && examine_secret(&e) &&
+           examine_peer_secret(&e) && examine_tls(&e) && examine_peer(&e) &&
+           examine_data_dir(&e);
 }

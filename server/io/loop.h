@@ -49,6 +49,7 @@ typedef struct ids_loop_config {
     uint32_t index;
     ids_places *places; /* of the whole server */
     ids_tls *tls;       /* so, too; NULL: there is no certificate */
+    const struct ids_http_policy *http; /* so, too */
     size_t memory_bytes_max;
     size_t idle_bytes_max;  /* see pages.h */
     ids_prefault *prefault; /* may be NULL */

@@ -13,6 +13,7 @@
 #include "server/io/reload.h"
 #include "server/io/signals.h"
 #include "server/net/accept.h"
+#include "server/net/http.h"
 #include "server/net/listen.h"
 #include "server/os/clock.h"
 #include "server/os/thread.h"
@@ -54,6 +55,7 @@ typedef struct process {
     uint32_t threads_started;
     ids_places places;
     ids_tls tls; /* open only with --tls-cert */
+    ids_http_policy http;
     ids_acceptor acceptor;
     ids_listeners listeners;
     ids_signals signals;
@@ -182,6 +184,7 @@ static bool init_loops(process *s, uint64_t memory) {
             .index = i,
             .places = &s->places,
             .tls = s->config->tls_cert ? &s->tls : NULL,
+            .http = &s->http,
             .memory_bytes_max = memory,
             .idle_bytes_max = memory / IDLE_SHARE / server->loops,
             .prefault = s->prefault,
@@ -335,11 +338,13 @@ static bool start_threads(process *s) {
 static void announce(const process *s, uint64_t memory) {
     for (uint32_t i = 0; i < s->listeners.count; i++) {
         char text[IDS_ADDRESS_TEXT_BYTES];
+        bool is_http = s->listeners.all[i].is_http;
         ids_address_of(s->listeners.all[i].fd, text, sizeof text);
-        printf("listening on %s\n", text);
+        printf("%s on %s\n", is_http ? "http" : "listening", text);
         ids_log(IDS_LOG_INFO, "ready",
-                "listen=%s threads=%u max_memory=%llu version=%s", text,
-                s->server.loops, (unsigned long long)memory, s->server.version);
+                "%s=%s threads=%u max_memory=%llu version=%s",
+                is_http ? "http" : "listen", text, s->server.loops,
+                (unsigned long long)memory, s->server.version);
     }
     if (!s->store.is_open)
         ids_log(IDS_LOG_WARN,
@@ -373,6 +378,7 @@ static void release(process *s) {
 
 /* False: it can't start, and the log says why. */
 static bool start_server(process *s, uint64_t memory) {
+    ids_http_policy_read(&s->http, s->config);
     if (!ids_listeners_open(&s->listeners) ||
         !furnish_server(s, IDEM_VERSION, memory))
         return false;

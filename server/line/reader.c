@@ -313,6 +313,15 @@ void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
         ids_reader_resume(line, conn);
 }
 
+void ids_reader_take(ids_line *line, ids_conn *conn, idp_bytes *request) {
+    assert(!conn->reading.in.len && conn->life == IDS_CONN_SERVED);
+    idp_bytes_free(&conn->reading.in);
+    conn->reading.in = *request;
+    *request = (idp_bytes){0};
+    line->worker.buffers.bytes += conn->reading.in.len;
+    ids_reader_resume(line, conn);
+}
+
 /* They come and go --------------------------------------------------------- */
 
 bool ids_reader_adopt(ids_line *line, ids_conn *conn) {

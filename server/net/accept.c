@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 #include "server/line/reader.h"
 #include "server/net/address.h"
+#include "server/net/http.h"
 #include "server/net/socket.h"
 #include "server/worker/reply.h"
 
@@ -99,12 +100,25 @@ static bool take_place(ids_acceptor *acceptor, int fd, const ids_address *from,
     return false;
 }
 
-static void deal(ids_acceptor *acceptor, int fd, const ids_address *from) {
+/* NULL: no memory. */
+static ids_conn *new_conn(const ids_acceptor *acceptor, int fd, bool is_http) {
+    ids_conn *conn = ids_conn_new(fd);
+    if (conn && is_http)
+        conn->http = ids_http_new(acceptor->net->worker->server);
+    if (conn && is_http && !conn->http) {
+        ids_conn_free(conn);
+        return NULL;
+    }
+    return conn;
+}
+
+static void deal(ids_acceptor *acceptor, int fd, const ids_address *from,
+                 bool is_http) {
     ids_net *net = acceptor->net;
     bool surplus;
     if (!take_place(acceptor, fd, from, &surplus))
         return;
-    ids_conn *conn = ids_conn_new(fd);
+    ids_conn *conn = new_conn(acceptor, fd, is_http);
     if (!conn) {
         close(fd);
         ids_places_leave(net->places, surplus);
@@ -169,7 +183,7 @@ static void on_newcomers(uv_poll_t *handle, int status, int events) {
                          &from.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             set_options(fd, from.at.ss_family);
-            deal(acceptor, fd, &from);
+            deal(acceptor, fd, &from, socket->listener->is_http);
         } else if (!accept_failed(acceptor, socket->listener->fd, errno)) {
             break;
         }

@@ -4,6 +4,7 @@
 
 #include "server/base/log.h"
 #include "server/line/dispatch.h"
+#include "server/net/http.h"
 #include "server/net/socket.h"
 
 #include <sys/ioctl.h>
@@ -102,6 +103,8 @@ static const char *overdue(const ids_net *net, ids_socket *socket) {
         ids_conn_is_closing(conn) || conn->ended ||
         conn->life == IDS_CONN_MOVING)
         return NULL; /* others see to these */
+    if (conn->http)
+        return ids_http_overdue(conn, now_ms);
     if (!conn->reading.admitted)
         return age_ms >= HELLO_MS ? "no hello with the secret" : NULL;
     if (half_is_overdue(own, conn, now_ms))

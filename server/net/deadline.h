@@ -7,6 +7,8 @@
  *     the rest of half a request           15 s, and again for each 64 KiB
  *     nothing asked, nothing under way     --idle-timeout
  *     replies read, while some are there   60 s, and again for each 64 KiB
+ *     HTTP: a head 10 s, a body 15 s and again for each 64 KiB, the next
+ *           request 75 s
  *
  * The last is socket.c's for what has not left yet. Each connection is looked
  * at every few seconds, so that a request pays nothing for it: a deadline is

@@ -11,46 +11,57 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool complain(const char *what, const char *words, const char *why) {
-    ids_log(IDS_LOG_ERROR, what, "at=\"--listen %s\" reason=\"%s\"", words,
-            why);
+static const char *flag_of(bool is_http) {
+    return is_http ? "--http" : "--listen";
+}
+
+static bool complain(const char *what, const ids_listener *of,
+                     const char *why) {
+    ids_log(IDS_LOG_ERROR, what, "at=\"%s %s\" reason=\"%s\"",
+            flag_of(of->is_http), of->words, why);
     return false;
 }
 
 /* Flags ---------------------------------------------------------------------
  */
 
-static bool is_there(const ids_listeners *l, const ids_address *address) {
+static const ids_listener *find_same(const ids_listeners *l,
+                                     const ids_address *address) {
     for (uint32_t i = 0; i < l->count; i++)
         if (ids_address_is_same(&l->all[i].address, address))
-            return true;
-    return false;
+            return &l->all[i];
+    return NULL;
 }
 
 /* The same address twice (a name and what it stands for) is one socket. */
-static bool add_listener(ids_listeners *l, const char *words, uint32_t of,
-                         const ids_address *address) {
-    if (is_there(l, address))
+static bool add_listener(ids_listeners *l, const ids_listener *one) {
+    const ids_listener *same = find_same(l, &one->address);
+    if (same && same->is_http != one->is_http)
+        return complain("can't listen", one,
+                        "it is an address of --listen already");
+    if (same)
         return true;
     if (l->count == IDS_LISTENERS_MAX)
-        return complain("can't listen", words, "too many addresses");
-    l->all[l->count++] =
-        (ids_listener){.fd = -1, .words = words, .of = of, .address = *address};
+        return complain("can't listen", one, "too many addresses");
+    l->all[l->count++] = *one;
     return true;
 }
 
-static bool read_flag(ids_listeners *l, const char *words, uint32_t of,
+/* of: what it says but its address. */
+static bool read_flag(ids_listeners *l, const ids_listener *of,
                       const char *why_closed) {
     ids_address found[IDS_LISTENERS_MAX];
     char why[256];
     size_t count =
-        ids_address_parse(found, IDS_LISTENERS_MAX, words, why, sizeof why);
+        ids_address_parse(found, IDS_LISTENERS_MAX, of->words, why, sizeof why);
     if (!count)
-        return complain("can't listen", words, why);
+        return complain("can't listen", of, why);
     for (size_t i = 0; i < count; i++) {
+        ids_listener one = *of;
+        one.address = found[i];
         if (!ids_address_is_local(&found[i]) && why_closed)
-            return complain("refused to listen", words, why_closed);
-        if (!add_listener(l, words, of, &found[i]))
+            return complain("refused to listen", of, why_closed);
+        if (!add_listener(l, &one))
             return false;
     }
     return true;
@@ -72,12 +83,43 @@ const char *ids_listeners_why_closed(const ids_config *config) {
                  "if everybody there may do everything)";
 }
 
+const char *ids_listeners_why_http_closed(const ids_config *config) {
+    bool has_secrets = config->credentials || config->secret_file;
+    return has_secrets && !config->tls_cert && !config->insecure
+               ? "beyond loopback HTTP with secrets needs TLS (--tls-cert), or "
+                 "everybody on the way reads them (or --insecure, if the "
+                 "network is as good as this machine)"
+               : NULL;
+}
+
+static void warn_of_probes(const ids_listeners *l, const ids_config *config) {
+    if (config->credentials || config->secret_file)
+        return;
+    for (uint32_t i = 0; i < l->count; i++)
+        if (l->all[i].is_http && !ids_address_is_local(&l->all[i].address))
+            ids_log(IDS_LOG_WARN,
+                    "beyond this machine HTTP answers probes alone",
+                    "at=\"--http %s\" see=--credentials", l->all[i].words);
+}
+
 bool ids_listeners_read(ids_listeners *l, const ids_config *config) {
     *l = (ids_listeners){.mode = (mode_t)config->socket_mode};
     const char *why_closed = ids_listeners_why_closed(config);
-    for (uint32_t i = 0; i < config->listen_count; i++)
-        if (!read_flag(l, config->listen[i], i, why_closed))
+    for (uint32_t i = 0; i < config->listen_count; i++) {
+        const ids_listener of = {.fd = -1, .words = config->listen[i], .of = i};
+        if (!read_flag(l, &of, why_closed))
             return false;
+    }
+    why_closed = ids_listeners_why_http_closed(config);
+    for (uint32_t i = 0; i < config->http.count; i++) {
+        const ids_listener of = {.fd = -1,
+                                 .words = config->http.all[i],
+                                 .of = IDS_LISTEN_MAX + i,
+                                 .is_http = true};
+        if (!read_flag(l, &of, why_closed))
+            return false;
+    }
+    warn_of_probes(l, config);
     return true;
 }
 
@@ -154,7 +196,8 @@ static bool has_others(const ids_listeners *l, const ids_listener *one) {
 
 static void leave_out(ids_listeners *l, ids_listener *one, const char *why) {
     ids_log(IDS_LOG_WARN, "one of its addresses is not this machine's",
-            "at=\"--listen %s\" reason=\"%s\"", one->words, why);
+            "at=\"%s %s\" reason=\"%s\"", flag_of(one->is_http), one->words,
+            why);
     memmove(one, one + 1,
             (size_t)(l->all + l->count - (one + 1)) * sizeof *one);
     l->count--;
@@ -170,7 +213,7 @@ bool ids_listeners_open(ids_listeners *l) {
         else if (is_not_ours(error) && has_others(l, one))
             leave_out(l, one, why);
         else
-            return complain("can't listen", one->words, why);
+            return complain("can't listen", one, why);
     }
     return true;
 }
@@ -186,7 +229,7 @@ static void remove_file(const ids_listener *one) {
         unlink(un->sun_path);
     else
         ids_log(IDS_LOG_WARN, "a socket's file was replaced: it is left alone",
-                "at=\"--listen %s\"", one->words);
+                "at=\"%s %s\"", flag_of(one->is_http), one->words);
 }
 
 void ids_listener_close(ids_listener *one) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* listen.h -- from --listen to bound sockets: every address that a name has,
- * unix sockets with the mode that was asked for, and at the end nothing is
- * removed that is not ours any more. */
+/* listen.h -- from --listen and --http to bound sockets: every address that a
+ * name has, unix sockets with the mode that was asked for, and at the end
+ * nothing is removed that is not ours any more. */
 #ifndef IDS_LISTEN_H
 #define IDS_LISTEN_H
 
@@ -16,6 +16,7 @@ typedef struct ids_listener {
     int fd;            /* -1: not open */
     const char *words; /* the flag's; borrows */
     uint32_t of;       /* which flag's */
+    bool is_http;
     ids_address address;
     dev_t device; /* a unix socket's file, as we made it */
     ino_t inode;
@@ -29,6 +30,10 @@ typedef struct ids_listeners {
 
 /* Why nobody from beyond this machine is listened to; NULL: he is. */
 const char *ids_listeners_why_closed(const ids_config *config);
+
+/* Why HTTP is not spoken to him; NULL: it is. Where nobody has a secret it
+ * answers probes alone. */
+const char *ids_listeners_why_http_closed(const ids_config *config);
 
 /* Resolves the flags. False: one is bad, or would be reached from beyond this
  * machine without a secret; the log says which. */

@@ -29,6 +29,7 @@ static void look_for_gap(ids_net *net) {
 void ids_net_fini(ids_net *net) {
     free(net->sealing);
     net->sealing = NULL;
+    idp_bytes_free(&net->http_scratch);
 }
 
 void ids_net_read_clock(ids_net *net) {

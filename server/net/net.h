@@ -26,7 +26,9 @@ typedef struct ids_net {
     ids_places *places; /* of the whole server */
     ids_repl *repl;     /* NULL: the node has no peer */
     ids_tls *tls;       /* of the whole server; NULL: there is no certificate */
-    uint8_t *sealing;   /* seal.c's; NULL: nobody needed it yet */
+    const struct ids_http_policy *http; /* of the whole server */
+    idp_bytes http_scratch;             /* http.c's */
+    uint8_t *sealing; /* seal.c's; NULL: nobody needed it yet */
     ids_handshakes handshakes;
     uint32_t shaken;     /* reads of handshakes, this turn */
     uv_poll_cb on_ready; /* ids_socket_on_ready */

@@ -5,6 +5,7 @@
 #include "server/base/log.h"
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
+#include "server/net/http.h"
 #include "server/net/seal.h"
 #include "server/net/send.h"
 
@@ -105,6 +106,14 @@ static void read_sealed(ids_socket *socket) {
     ids_sockets_flush(net);
 }
 
+static void take_input(ids_net *net, ids_conn *conn, const ids_input *input,
+                       size_t len) {
+    if (conn->http)
+        ids_http_received(net, conn, input->ptr, len);
+    else
+        ids_reader_received(net->line, conn, input, len);
+}
+
 static void read_once(ids_socket *socket) {
     ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
@@ -118,7 +127,7 @@ static void read_once(ids_socket *socket) {
                       got > 0 ? (size_t)got : 0);
     if (got > 0) {
         ids_net_read_clock(socket->net);
-        ids_reader_received(socket->net->line, conn, &input, (size_t)got);
+        take_input(socket->net, conn, &input, (size_t)got);
     } else if (got == 0) {
         ids_reader_end(socket->net->line, conn);
     } else if (errno != EAGAIN && errno != EINTR) {

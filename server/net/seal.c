@@ -6,7 +6,8 @@
 #include "server/base/log.h"
 #include "server/line/admit.h"
 #include "server/line/reader.h"
-#include "server/worker/output.h"
+#include "server/net/http.h"
+#include "server/net/send.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -86,8 +87,10 @@ static bool has_name(const void *cert, ids_verifier_kind kind,
 static void greet(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
     uint64_t *counters = net->worker->counters.of;
-    const char *why = refusal(net->tls, seal);
-    if (!why && idp_tls_peer(seal->tls).verified)
+    /* Over HTTP a certificate admits nobody: each request shows a credential.
+     */
+    const char *why = conn->http ? NULL : refusal(net->tls, seal);
+    if (!why && !conn->http && idp_tls_peer(seal->tls).verified)
         why = ids_admit_cert(net->line, conn, has_name, seal->tls);
     seal->is_up = true;
     counters[IDS_TLS_HANDSHAKES_TOTAL]++;
@@ -146,7 +149,9 @@ ids_opened ids_seal_came(ids_net *net, ids_conn *conn, size_t len) {
         got = idp_tls_read(seal->tls, &came, input.ptr, input.max);
         if (!seal->is_up && (got || idp_tls_state_of(seal->tls) == IDP_TLS_UP))
             greet(net, conn);
-        if (got)
+        if (got && conn->http)
+            ids_http_received(net, conn, input.ptr, got);
+        else if (got)
             ids_reader_received(net->line, conn, &input, got);
     } while (got == input.max);
     return opened_of(net, conn, was_up);
@@ -177,12 +182,12 @@ static size_t seal_some(ids_net *net, ids_conn *conn) {
     uint8_t *to = room_to_send(net);
     size_t len = 0, took;
     do {
-        idp_slice plain = ids_output_sendable(conn);
+        idp_slice plain = ids_plain_output(net, conn);
         took = plain.len;
         len += idp_tls_write(tls, &plain, to + len, IDS_SEAL_BYTES - len);
         took -= plain.len;
         if (took)
-            ids_output_sent(net->worker, conn, took);
+            ids_plain_sent(net, conn, took);
     } while (took);
     return len;
 }

@@ -2,6 +2,7 @@
 /* send.c -- see send.h. */
 #include "server/net/send.h"
 
+#include "server/net/http.h"
 #include "server/net/seal.h"
 #include "server/worker/output.h"
 
@@ -36,9 +37,20 @@ static bool takes_enough(ids_socket *socket, ssize_t sent) {
     return true;
 }
 
+idp_slice ids_plain_output(ids_net *net, ids_conn *conn) {
+    return conn->http ? ids_http_output(net, conn) : ids_output_sendable(conn);
+}
+
+void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len) {
+    if (conn->http)
+        ids_http_sent(net, conn, len);
+    else
+        ids_output_sent(net->worker, conn, len);
+}
+
 static idp_slice next_output(ids_socket *socket) {
     return socket->is_plain || !socket->conn->seal
-               ? ids_output_sendable(socket->conn)
+               ? ids_plain_output(socket->net, socket->conn)
                : ids_seal_output(socket->net, socket->conn);
 }
 
@@ -46,7 +58,7 @@ static void output_sent(ids_socket *socket, idp_slice out, size_t sent) {
     if (!socket->is_plain && socket->conn->seal)
         ids_seal_sent(socket->net, socket->conn, out, sent);
     else if (sent)
-        ids_output_sent(socket->net->worker, socket->conn, sent);
+        ids_plain_sent(socket->net, socket->conn, sent);
 }
 
 /* One send; false: there will be no more for now. */
@@ -76,6 +88,7 @@ static bool send_once(ids_socket *socket) {
 static bool has_output(const ids_conn *conn) {
     return conn->out.body || conn->out.at < conn->out.bytes.len ||
            ids_deferred_count(&conn->out.later) ||
+           (conn->http && ids_http_waits(conn)) ||
            (conn->seal && ids_seal_waits(conn->seal));
 }
 
@@ -95,8 +108,11 @@ void ids_socket_send(ids_socket *socket) {
 
 bool ids_socket_is_done(ids_socket *socket) {
     ids_conn *conn = socket->conn;
-    if (!conn->seal || !ids_conn_is_done(conn))
-        return ids_conn_is_done(conn);
+    bool is_done =
+        ids_conn_is_done(conn) &&
+        (!conn->http || ids_conn_is_dead(conn) || !ids_http_waits(conn));
+    if (!conn->seal || !is_done)
+        return is_done;
     if (ids_seal_close(conn->seal) && !socket->blocked)
         ids_socket_send(socket);
     return !ids_seal_waits(conn->seal);

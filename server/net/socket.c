@@ -5,6 +5,7 @@
 #include "server/base/log.h"
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
+#include "server/net/http.h"
 #include "server/net/peer_seal.h"
 #include "server/net/peer_socket.h"
 #include "server/net/seal.h"
@@ -66,6 +67,8 @@ static ids_conn *unlink_conn(ids_socket *socket) {
     conn->link = NULL;
     if (conn->seal)
         ids_seal_forget(socket->net, conn);
+    if (conn->http)
+        ids_http_forget(socket->net, conn);
     ids_reader_drop(socket->net->line, conn);
     uv_close((uv_handle_t *)&socket->poll, on_closed);
     return conn;
@@ -75,6 +78,7 @@ void ids_socket_discard(ids_net *net, ids_conn *conn) {
     close(conn->fd);
     ids_places_leave(net->places, conn->reading.surplus);
     ids_seal_free(conn->seal);
+    ids_http_free(conn->http);
     ids_conn_free(conn);
 }
 
@@ -126,7 +130,8 @@ static int wanted_events(const ids_socket *socket) {
         return 0;
     if (!ids_conn_is_stalled(conn) && !ids_conn_is_closing(conn) &&
         !conn->ended && conn->life != IDS_CONN_MOVING &&
-        ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH)
+        ids_conn_unsent(conn) < IDS_UNSENT_BYTES_HIGH &&
+        (!conn->http || ids_http_reads(conn)))
         want |= UV_READABLE;
     if (socket->blocked)
         want |= UV_WRITABLE;
@@ -209,6 +214,8 @@ void ids_socket_open(ids_net *net, ids_conn *conn) {
     conn->link = socket;
     know_kind(socket);
     ids_deadline_begin(socket);
+    if (conn->http)
+        ids_http_open(net, conn);
     if (conn->reading.surplus)
         ids_socket_wait_in(socket, &net->surplus);
     if (net->worker->draining)

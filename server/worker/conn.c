@@ -16,7 +16,7 @@ ids_conn *ids_conn_new(int fd) {
     return conn;
 }
 
-static void unbind(ids_conn *conn) {
+void ids_conn_unbind(ids_conn *conn) {
     ids_conn_reading *reading = &conn->reading;
     if (reading->verifier)
         atomic_fetch_sub_explicit(&reading->verifier->admitted, 1,
@@ -24,13 +24,14 @@ static void unbind(ids_conn *conn) {
     ids_credentials_drop(reading->version);
     reading->verifier = NULL;
     reading->version = NULL;
+    reading->admitted = false;
 }
 
 void ids_conn_bind(ids_conn *conn, ids_credentials *version,
                    ids_verifier *verifier) {
     ids_credentials_hold(version);
     atomic_fetch_add_explicit(&verifier->admitted, 1, memory_order_relaxed);
-    unbind(conn);
+    ids_conn_unbind(conn);
     conn->reading.verifier = verifier;
     conn->reading.version = version;
     conn->reading.admitted = true;
@@ -60,7 +61,7 @@ void ids_conn_free(ids_conn *conn) {
     idp_bytes_free(&conn->reading.in);
     idp_bytes_free(&conn->out.bytes);
     ids_who_fini(&conn->who);
-    unbind(conn);
+    ids_conn_unbind(conn);
     free(conn);
 }
 

@@ -113,6 +113,7 @@ typedef struct ids_conn {
     int fd;
     void *link;
     struct ids_seal *seal; /* NULL: what comes and goes is plain */
+    struct ids_http *http; /* NULL: the client speaks the wire itself */
 } ids_conn;
 
 /* NULL: out of memory. It belongs to no worker yet. */
@@ -124,6 +125,9 @@ void ids_conn_free(ids_conn *conn);
 /* This let it in, of this version, which it holds from now on. */
 void ids_conn_bind(ids_conn *conn, ids_credentials *version,
                    ids_verifier *verifier);
+
+/* It is bound to none, and admitted by none. */
+void ids_conn_unbind(ids_conn *conn);
 
 /* It goes on to this, which its life so far allows. */
 void ids_conn_become(ids_conn *conn, ids_conn_life next);

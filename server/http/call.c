@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.c -- from a request over HTTP to one of the line; see call.h. */
+#include "server/http/call.h"
+
+#include "server/http/chars.h"
+#include "server/http/json.h"
+#include "server/http/values.h"
+
+#include <assert.h>
+
+#define LEASE_MS      30000u
+#define TTL_MS        (24u * 3600u * 1000u)
+#define BAD           "BAD_REQUEST"
+#define CLAIM_METHODS (OF(COMPLETE) | OF(RELEASE) | OF(RENEW))
+
+/* Arguments ---------------------------------------------------------------- */
+
+typedef enum arg_kind {
+    TEXT,
+    HEX,
+    BASE64,
+    DURATION,
+    MS,
+    ON_ORPHAN,
+    CLASS,
+    BOOLEAN,
+    TOKEN,
+    ANY_JSON,
+    AS
+} arg_kind;
+
+/* What of the call it says; two names of one can't both be there. */
+typedef enum arg_field {
+    NS,
+    KEY,
+    FINGERPRINT,
+    NONCE,
+    LEASE,
+    TTL,
+    WAIT,
+    ORPHAN,
+    CLAIM,
+    RESULT,
+    RESULT_CLASS,
+    UNBIND,
+    RAW
+} arg_field;
+
+typedef struct arg_row {
+    ids_http_argument said;
+    arg_kind kind;
+    arg_field field;
+} arg_row;
+
+#define OF(route) (1u << IDS_HTTP_##route)
+#define OF_ALL    (CLAIM_METHODS | OF(ACQUIRE) | OF(PEEK) | OF(RECORD))
+
+static const arg_row rows[] = {
+    {{"ns", OF_ALL, "string",
+      "the namespace, at most 64 bytes; left out: \"\""},
+     TEXT,
+     NS},
+    {{"ns_b64", OF_ALL, "string", "the same in base64"}, BASE64, NS},
+    {{"key", OF_ALL, "string", "the business key, 1 to 512 bytes"}, TEXT, KEY},
+    {{"key_b64", OF_ALL, "string", "the same in base64"}, BASE64, KEY},
+    {{"fingerprint", OF(ACQUIRE), "string",
+      "a digest of what is asked for, at most 64 bytes"},
+     TEXT,
+     FINGERPRINT},
+    {{"fingerprint_hex", OF(ACQUIRE), "string", "the same in hexadecimal"},
+     HEX,
+     FINGERPRINT},
+    {{"fingerprint_b64", OF(ACQUIRE), "string", "the same in base64"},
+     BASE64,
+     FINGERPRINT},
+    {{"nonce", OF(ACQUIRE), "string",
+      "1 to 32 bytes drawn by the caller for this one call, and the same when "
+      "it is repeated"},
+     TEXT,
+     NONCE},
+    {{"nonce_b64", OF(ACQUIRE), "string", "the same in base64"}, BASE64, NONCE},
+    {{"lease", OF(ACQUIRE) | OF(RENEW), "string",
+      "how long the claim is held, as 30s; ms, s, m, h, d; left out: 30s"},
+     DURATION,
+     LEASE},
+    {{"lease_ms", OF(ACQUIRE) | OF(RENEW), "integer",
+      "the same in milliseconds"},
+     MS,
+     LEASE},
+    {{"ttl", OF(ACQUIRE) | OF(COMPLETE), "string",
+      "how long the record is kept; left out: 24h, of complete: as it was"},
+     DURATION,
+     TTL},
+    {{"ttl_ms", OF(ACQUIRE) | OF(COMPLETE), "integer",
+      "the same in milliseconds"},
+     MS,
+     TTL},
+    {{"wait", OF(ACQUIRE), "string",
+      "how long the answer may be held back while somebody else holds the "
+      "claim, at most 60s"},
+     DURATION,
+     WAIT},
+    {{"wait_ms", OF(ACQUIRE), "integer", "the same in milliseconds"}, MS, WAIT},
+    {{"on_orphan", OF(ACQUIRE), "string",
+      "what to do when the holder's lease is over: takeover or report"},
+     ON_ORPHAN,
+     ORPHAN},
+    {{"token", CLAIM_METHODS, "string", "the claim's, 32 hexadecimal digits"},
+     TOKEN,
+     CLAIM},
+    {{"result", OF(COMPLETE), "", "any JSON, kept as it was sent; null: none"},
+     ANY_JSON,
+     RESULT},
+    {{"result_text", OF(COMPLETE), "string", "the result as text"},
+     TEXT,
+     RESULT},
+    {{"result_b64", OF(COMPLETE), "string", "the result in base64"},
+     BASE64,
+     RESULT},
+    {{"class", OF(COMPLETE), "string", "success or error"},
+     CLASS,
+     RESULT_CLASS},
+    {{"unbind", OF(RELEASE), "boolean",
+      "forget the fingerprint: the next one may ask for something else"},
+     BOOLEAN,
+     UNBIND},
+};
+
+#define ROWS (sizeof rows / sizeof *rows)
+
+static const arg_row as_row = {
+    {"as", OF(ACQUIRE), "string", "raw: of a replay the result alone"},
+    AS,
+    RAW};
+
+const ids_http_argument *ids_http_argument_at(size_t i) {
+    return i < ROWS ? &rows[i].said : NULL;
+}
+
+/* One argument, as JSON or a query gives it. */
+typedef struct value {
+    const ids_json_member *json; /* NULL: of a query */
+    idp_slice text;              /* of a query; of JSON once it was read */
+} value;
+
+typedef struct reading {
+    const ids_http_asked *asked;
+    size_t result_bytes_max;
+    idp_bytes *scratch;
+    idp_request *request;
+    bool *as_raw;
+    ids_http_problem *problem;
+    unsigned fields; /* that were said, bits */
+} reading;
+
+static const char *wants(arg_kind kind) {
+    static const char *const words[] = {
+        [TEXT] = "a string",
+        [HEX] = "a string of hexadecimal digits, two for each byte",
+        [BASE64] = "a string in base64",
+        [DURATION] = "a duration with its unit, as \"30s\" (ms, s, m, h, d)",
+        [MS] = "a whole number of milliseconds",
+        [ON_ORPHAN] = "\"takeover\" or \"report\"",
+        [CLASS] = "\"success\" or \"error\"",
+        [BOOLEAN] = "true or false",
+        [TOKEN] = "32 hexadecimal digits",
+        [ANY_JSON] = "JSON, in the body",
+        [AS] = "raw"};
+    return words[kind];
+}
+
+static idp_slice *bytes_of(idp_request *request, arg_field field) {
+    switch (field) {
+    case NS:
+        return &request->ns;
+    case KEY:
+        return &request->key;
+    case FINGERPRINT:
+        return &request->fingerprint;
+    case NONCE:
+        return &request->nonce;
+    case RESULT:
+        return &request->result;
+    case LEASE:
+    case TTL:
+    case WAIT:
+    case ORPHAN:
+    case CLAIM:
+    case RESULT_CLASS:
+    case UNBIND:
+    case RAW:
+        break;
+    }
+    assert(!"it is no field of bytes");
+    return NULL;
+}
+
+static bool set_ms(idp_request *request, arg_field field, uint64_t ms) {
+    if (field == TTL)
+        request->ttl_ms = ms;
+    else if (field == LEASE)
+        request->lease_ms = (uint32_t)ms;
+    else
+        request->wait_ms = (uint32_t)ms;
+    return field == TTL ? ms >= IDP_TTL_MS_MIN : ms <= UINT32_MAX;
+}
+
+static bool set_token(reading *r, idp_slice text) {
+    idp_slice bytes;
+    if (text.len != 2 * IDP_TOKEN_BYTES ||
+        !ids_read_hex(text, r->scratch, &bytes))
+        return false;
+    idp_token token = {0};
+    for (int i = 0; i < 8; i++) {
+        token.epoch = token.epoch << 8 | bytes.ptr[i];
+        token.sequence = token.sequence << 8 | bytes.ptr[8 + i];
+    }
+    r->request->token = token;
+    return true;
+}
+
+static bool set_word(idp_request *request, arg_kind kind, idp_slice text) {
+    if (kind == ON_ORPHAN) {
+        request->on_orphan =
+            slice_equals(text, "report") ? IDP_REPORT : IDP_TAKEOVER;
+        return request->on_orphan == IDP_REPORT ||
+               slice_equals(text, "takeover");
+    }
+    request->class =
+        slice_equals(text, "error") ? IDP_CLASS_ERROR : IDP_CLASS_SUCCESS;
+    return request->class == IDP_CLASS_ERROR || slice_equals(text, "success");
+}
+
+static bool set_bool(idp_request *request, const value *v) {
+    request->unbind = v->json ? false : slice_equals(v->text, "true");
+    if (v->json)
+        return ids_json_bool(v->json, &request->unbind);
+    return request->unbind || slice_equals(v->text, "false");
+}
+
+static bool set_json(idp_request *request, const value *v) {
+    if (!v->json)
+        return false;
+    if (!slice_equals(v->json->value, "null"))
+        request->result = v->json->value;
+    return true;
+}
+
+static bool set_number(reading *r, arg_field field, const value *v) {
+    uint64_t ms;
+    return (v->json ? ids_json_number(v->json, &ms)
+                    : ids_read_digits(v->text, &ms)) &&
+           set_ms(r->request, field, ms);
+}
+
+/* A zero length is there all the same: ptr tells. */
+static bool set_text(reading *r, const arg_row *row, idp_slice text) {
+    uint64_t ms;
+    idp_request *request = r->request;
+    switch (row->kind) {
+    case TEXT:
+        *bytes_of(request, row->field) = text;
+        return true;
+    case HEX:
+        return ids_read_hex(text, r->scratch, bytes_of(request, row->field));
+    case BASE64:
+        return ids_read_base64(text, r->scratch, bytes_of(request, row->field));
+    case DURATION:
+        return ids_read_duration(text, &ms) && set_ms(request, row->field, ms);
+    case TOKEN:
+        return set_token(r, text);
+    case ON_ORPHAN:
+    case CLASS:
+        return set_word(request, row->kind, text);
+    case AS:
+        *r->as_raw = true;
+        return slice_equals(text, "raw");
+    case MS:
+    case BOOLEAN:
+    case ANY_JSON:
+        break;
+    }
+    return false;
+}
+
+static bool set_argument(reading *r, const arg_row *row, value *v) {
+    if (row->kind == MS)
+        return set_number(r, row->field, v);
+    if (row->kind == BOOLEAN)
+        return set_bool(r->request, v);
+    if (row->kind == ANY_JSON)
+        return set_json(r->request, v);
+    if (v->json && !ids_json_string(v->json, r->scratch, &v->text))
+        return false;
+    return set_text(r, row, v->text);
+}
+
+static const arg_row *find_row(ids_http_route route, idp_slice name) {
+    for (size_t i = 0; i < ROWS; i++)
+        if ((rows[i].said.routes & (1u << route)) &&
+            slice_equals(name, rows[i].said.name))
+            return &rows[i];
+    return NULL;
+}
+
+static bool take_argument(reading *r, const arg_row *row, idp_slice name,
+                          value *v) {
+    int len = name.len > 40 ? 40 : (int)name.len;
+    if (!row)
+        return ids_http_refuse(r->problem, 400, BAD, "%s has no \"%.*s\"",
+                               ids_http_routes[r->asked->route].path, len,
+                               (const char *)name.ptr);
+    if (r->fields & 1u << row->field)
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "\"%s\" is said twice, in two spellings",
+                               row->said.name);
+    r->fields |= 1u << row->field;
+    return set_argument(r, row, v) ||
+           ids_http_refuse(r->problem, 400, BAD, "%s must be %s",
+                           row->said.name, wants(row->kind));
+}
+
+static bool read_json(reading *r) {
+    ids_json_object object;
+    const char *deep = r->asked->route == IDS_HTTP_COMPLETE ? "result" : NULL;
+    const char *why = ids_json_object_read(r->asked->body, deep, &object);
+    if (why)
+        return ids_http_refuse(r->problem, 400, BAD, "%s", why);
+    for (uint32_t i = 0; i < object.count; i++) {
+        value v = {.json = &object.all[i]};
+        idp_slice name = object.all[i].name;
+        if (!take_argument(r, find_row(r->asked->route, name), name, &v))
+            return false;
+    }
+    return true;
+}
+
+static bool read_query_part(reading *r, idp_slice part) {
+    idp_slice rest = part, name;
+    value v = {0};
+    slice_split(&rest, '=', &name);
+    bool is_as = slice_equals(name, as_row.said.name) &&
+                 r->asked->route == IDS_HTTP_ACQUIRE;
+    if (!rest.ptr || !ids_read_query_part(rest, r->scratch, &v.text))
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "the query is NAME=VALUE&..., with %%XX for "
+                               "what is special: %%20 a space, %%2B a plus");
+    if (!is_as && !ids_http_is_raw_form(r->asked->route, r->asked->query))
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "arguments go into the body here");
+    return take_argument(r, is_as ? &as_row : find_row(r->asked->route, name),
+                         name, &v);
+}
+
+static bool read_query(reading *r) {
+    idp_slice rest = r->asked->query, part;
+    while (slice_split(&rest, '&', &part))
+        if (!read_query_part(r, part))
+            return false;
+    return true;
+}
+
+/* What was left out. */
+static bool fill_in(reading *r) {
+    idp_request *request = r->request;
+    static const uint8_t none[1];
+    bool holds = CLAIM_METHODS & 1u << r->asked->route;
+    if (!(r->fields & 1u << KEY))
+        return ids_http_refuse(r->problem, 400, BAD, "\"key\" is missing");
+    if (holds && !(r->fields & 1u << CLAIM))
+        return ids_http_refuse(r->problem, 400, BAD, "\"token\" is missing");
+    if (!request->ns.ptr)
+        request->ns.ptr = none;
+    if (r->asked->route == IDS_HTTP_ACQUIRE && !(r->fields & 1u << TTL))
+        request->ttl_ms = TTL_MS;
+    if (!(r->fields & 1u << LEASE))
+        request->lease_ms =
+            r->asked->route == IDS_HTTP_ACQUIRE && request->ttl_ms < LEASE_MS
+                ? (uint32_t)request->ttl_ms
+                : LEASE_MS;
+    return true;
+}
+
+static bool read_body(reading *r) {
+    if (r->asked->route == IDS_HTTP_RECORD)
+        return true;
+    if (!ids_http_is_raw_form(r->asked->route, r->asked->query))
+        return read_json(r);
+    if (r->fields & 1u << RESULT)
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "the result is the body, with arguments in the "
+                               "query");
+    r->request->result = r->asked->body;
+    r->request->result_too_large = r->asked->body_was_skipped;
+    return true;
+}
+
+bool ids_http_call_read(const ids_http_asked *asked, size_t result_bytes_max,
+                        idp_bytes *scratch, idp_request *request, bool *as_raw,
+                        ids_http_problem *problem) {
+    reading r = {.asked = asked,
+                 .result_bytes_max = result_bytes_max,
+                 .scratch = scratch,
+                 .request = request,
+                 .as_raw = as_raw,
+                 .problem = problem};
+    *request = (idp_request){.method = ids_http_routes[asked->route].method};
+    *as_raw = false;
+    scratch->len = 0;
+    /* A text and what it stands for: twice its length at most. */
+    if (!idp_bytes_reserve(scratch,
+                           2 * (asked->query.len + asked->body.len) + 1))
+        return ids_http_refuse(problem, 507, "NO_MEMORY",
+                               "no memory for the request; nothing was done");
+    if (!read_query(&r) || !read_body(&r) || !fill_in(&r))
+        return false;
+    if (request->result.len > result_bytes_max)
+        request->result_too_large = true;
+    if (request->result_too_large)
+        request->result = (idp_slice){0};
+    return true;
+}

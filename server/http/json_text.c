@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_text.c -- members read by jansson, and JSON written by hand; see json.h.
+ */
+#include "server/http/chars.h"
+#include "server/http/json.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdio.h>
+
+static json_t *load_scalar(const ids_json_member *member) {
+    return json_loadb((const char *)member->value.ptr, member->value.len,
+                      JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+}
+
+bool ids_json_string(const ids_json_member *member, idp_bytes *to,
+                     idp_slice *string) {
+    if (member->value.ptr[0] != '"')
+        return false;
+    json_t *json = load_scalar(member);
+    size_t len = json_string_length(json);
+    bool good = json_is_string(json);
+    if (good) {
+        assert(len <= to->cap - to->len);
+        *string = (idp_slice){to->ptr + to->len, len};
+        memcpy(to->ptr + to->len, json_string_value(json), len);
+        to->len += len;
+    }
+    json_decref(json);
+    return good;
+}
+
+bool ids_json_number(const ids_json_member *member, uint64_t *number) {
+    uint8_t first = member->value.ptr[0];
+    if (first != '-' && !is_digit(first))
+        return false;
+    json_t *json = load_scalar(member);
+    bool good = json_is_integer(json) && json_integer_value(json) >= 0 &&
+                (uint64_t)json_integer_value(json) <= IDP_INT_MAX;
+    if (good)
+        *number = (uint64_t)json_integer_value(json);
+    json_decref(json);
+    return good;
+}
+
+bool ids_json_bool(const ids_json_member *member, bool *value) {
+    *value = slice_equals(member->value, "true");
+    return *value || slice_equals(member->value, "false");
+}
+
+/* Writing ------------------------------------------------------------------ */
+
+void ids_json_put_bytes(ids_json_out *out, idp_slice bytes) {
+    if (bytes.len && !out->failed)
+        out->failed = !idp_bytes_append(out->to, bytes.ptr, bytes.len);
+}
+
+void ids_json_put(ids_json_out *out, const char *text) {
+    ids_json_put_bytes(out, (idp_slice){(const uint8_t *)text, strlen(text)});
+}
+
+void ids_json_put_number(ids_json_out *out, uint64_t number) {
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    ids_json_put(out, text);
+}
+
+void ids_json_put_field(ids_json_out *out, const char *name, uint64_t number) {
+    ids_json_put(out, ",\"");
+    ids_json_put(out, name);
+    ids_json_put(out, "\":");
+    ids_json_put_number(out, number);
+}
+
+static void put_escaped(ids_json_out *out, uint8_t c) {
+    char text[8];
+    if (c == '"' || c == '\\')
+        snprintf(text, sizeof text, "\\%c", c);
+    else if (c == '\n')
+        snprintf(text, sizeof text, "\\n");
+    else
+        snprintf(text, sizeof text, "\\u%04x", c);
+    ids_json_put(out, text);
+}
+
+/* A page that shows it must not be led to take it for HTML. */
+static bool needs_escape(uint8_t c) {
+    return c < 0x20 || c == '"' || c == '\\' || c == 0x7f || c == '<';
+}
+
+void ids_json_put_string(ids_json_out *out, idp_slice utf8) {
+    size_t from = 0;
+    ids_json_put(out, "\"");
+    for (size_t at = 0; at < utf8.len; at++) {
+        if (!needs_escape(utf8.ptr[at]))
+            continue;
+        ids_json_put_bytes(out, (idp_slice){utf8.ptr + from, at - from});
+        put_escaped(out, utf8.ptr[at]);
+        from = at + 1;
+    }
+    if (from < utf8.len)
+        ids_json_put_bytes(out, (idp_slice){utf8.ptr + from, utf8.len - from});
+    ids_json_put(out, "\"");
+}
+
+void ids_json_put_base64(ids_json_out *out, idp_slice bytes) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
+    ids_json_put(out, "\"");
+    for (size_t at = 0; at < bytes.len; at += 3) {
+        size_t here = bytes.len - at < 3 ? bytes.len - at : 3;
+        uint32_t v = (uint32_t)bytes.ptr[at] << 16;
+        v |= here > 1 ? (uint32_t)bytes.ptr[at + 1] << 8 : 0;
+        v |= here > 2 ? bytes.ptr[at + 2] : 0;
+        const uint8_t text[4] = {
+            (uint8_t)digits[v >> 18], (uint8_t)digits[v >> 12 & 63],
+            here > 1 ? (uint8_t)digits[v >> 6 & 63] : (uint8_t)'=',
+            here > 2 ? (uint8_t)digits[v & 63] : (uint8_t)'='};
+        ids_json_put_bytes(out, (idp_slice){text, 4});
+    }
+    ids_json_put(out, "\"");
+}

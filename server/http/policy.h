@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.h -- who may ask what over HTTP, before a credential is looked at.
+ *
+ * Pure. A browser is no client: who has a page of his own open in one must not
+ * reach a port that trusts this machine, whether by a name of his that points
+ * here or by a form. */
+#ifndef IDS_HTTP_POLICY_H
+#define IDS_HTTP_POLICY_H
+
+#include "server/http/call.h"
+
+#define IDS_HTTP_HOSTS_MAX 16
+
+typedef struct ids_http_policy {
+    const char *hosts[IDS_HTTP_HOSTS_MAX]; /* --http-host; borrowed */
+    uint32_t hosts_count;
+    bool demands_secret; /* there are credentials, or a secret */
+} ids_http_policy;
+
+/* is_local: it comes from this machine. secret: what the header shows; ptr NULL
+ * where it shows none, and then none is needed. False: problem says why not. */
+bool ids_http_may_ask(const ids_http_policy *policy, bool is_local,
+                      ids_http_route route, const ids_http_head *head,
+                      idp_slice *secret, ids_http_problem *problem);
+
+#endif
