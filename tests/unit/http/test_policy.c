@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_policy.c -- who may ask what, before a credential is looked at. */
+#include "server/http/policy.h"
+
+#include "tests/unit/http/texts.h"
+
+#include <criterion/criterion.h>
+
+static const ids_http_policy open_to_all = {0};
+static const ids_http_policy named = {.hosts = {"Idem.Example"},
+                                      .hosts_count = 1};
+static const ids_http_policy guarded = {.demands_secret = true};
+
+typedef struct asked {
+    const ids_http_policy *policy;
+    bool is_far;
+    bool has_origin;
+    const char *host;
+    const char *authorization;
+    ids_http_route route;
+} asked;
+
+/* The status it is refused with; 0: it may. */
+static int refused(asked a, idp_slice *secret) {
+    idp_slice none;
+    ids_http_problem problem = {0};
+    const ids_http_head head = {.host = slice_of(a.host ? a.host : "localhost"),
+                                .authorization = a.authorization
+                                                     ? slice_of(a.authorization)
+                                                     : (idp_slice){0},
+                                .has_origin = a.has_origin};
+    return ids_http_may_ask(a.policy ? a.policy : &open_to_all, !a.is_far,
+                            a.route, &head, secret ? secret : &none, &problem)
+               ? 0
+               : problem.status;
+}
+
+#define ASKED(...) ((asked){__VA_ARGS__})
+
+Test(policy, without_secrets_this_machine_is_served) {
+    cr_assert_eq(refused(ASKED(.route = IDS_HTTP_ACQUIRE), NULL), 0);
+    cr_assert_eq(refused(ASKED(.is_far = true), NULL), 403);
+    cr_assert_eq(
+        refused(ASKED(.route = IDS_HTTP_METRICS, .is_far = true), NULL), 403);
+}
+
+Test(policy, probes_are_free) {
+    cr_assert_eq(refused(ASKED(.route = IDS_HTTP_HEALTHZ, .is_far = true,
+                               .host = "evil.example", .has_origin = true),
+                         NULL),
+                 0);
+    cr_assert_eq(
+        refused(ASKED(.route = IDS_HTTP_READYZ, .policy = &guarded), NULL), 0);
+}
+
+Test(policy, a_name_that_points_here_is_not_ours) {
+    const char *const good[] = {"localhost", "LOCALHOST:80",
+                                "127.0.0.1", "10.0.0.1:7180",
+                                "[::1]",     "[fe80::1]:7180"};
+    const char *const bad[] = {
+        "evil.example",   "evil.example:80", "127.0.0.1.evil.example",
+        "localhost.evil", "1.2.3",           "1.2.3.4.5",
+        "1.2.3.a",        "1..2.3",          ""};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_assert_eq(refused(ASKED(.host = good[i]), NULL), 0, "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_eq(refused(ASKED(.host = bad[i]), NULL), 421, "%s", bad[i]);
+    cr_assert_eq(
+        refused(ASKED(.policy = &named, .host = "idem.example:1"), NULL), 0);
+    cr_assert_eq(
+        refused(ASKED(.policy = &named, .host = "idem.example2"), NULL), 421);
+}
+
+Test(policy, a_page_is_no_client) {
+    cr_assert_eq(refused(ASKED(.has_origin = true), NULL), 403);
+    cr_assert_eq(refused(ASKED(.policy = &guarded, .has_origin = true,
+                               .authorization = "Bearer x"),
+                         NULL),
+                 403);
+}
+
+Test(policy, a_secret_is_shown_by_each_request) {
+    idp_slice secret;
+    cr_assert_eq(refused(ASKED(.policy = &guarded), &secret), 401);
+    cr_assert_eq(
+        refused(ASKED(.policy = &guarded, .authorization = "Basic x"), &secret),
+        401);
+    cr_assert_eq(
+        refused(ASKED(.policy = &guarded, .authorization = "Bearer "), &secret),
+        401);
+    cr_assert_eq(
+        refused(ASKED(.policy = &guarded, .is_far = true, .host = "any.example",
+                      .authorization = "bEARER  idm_a "),
+                &secret),
+        0);
+    cr_assert(same(secret, SLICE("idm_a")));
+}
+
+Test(policy, a_secret_that_nobody_asks_for_opens_nothing) {
+    idp_slice secret;
+    cr_assert_eq(refused(ASKED(.authorization = "Bearer x"), &secret), 0);
+    cr_assert_null(secret.ptr);
+    cr_assert_eq(
+        refused(ASKED(.is_far = true, .authorization = "Bearer x"), &secret),
+        403);
+}
