@@ -106,10 +106,9 @@ static void put_setting(sink *s, const ids_settings *settings,
     put(s, "%s%s =", in_file && from->words ? "" : "# ", key);
     if (from->words)
         put(s, " ");
+    const char *field = (const char *)&settings->config + row->offset;
     if (row->kind == IDS_CONFIG_LIST && from->words)
-        put_list(s, (const ids_config_list
-                         *)(const void *)((const char *)&settings->config +
-                                          row->offset));
+        put_list(s, (const ids_config_list *)(const void *)field);
     else if (from->words)
         put_text(s, from->words);
     put_origin(s, settings, row);

@@ -249,11 +249,12 @@ static bool same_text(const char *one, const char *other) {
     return one == other || (one && other && strcmp(one, other) == 0);
 }
 
-static bool same_list(const ids_config *one, const ids_config *other) {
-    if (one->listen_count != other->listen_count)
+static bool same_list(const ids_config_list *one,
+                      const ids_config_list *other) {
+    if (one->count != other->count)
         return false;
-    for (uint64_t i = 0; i < one->listen_count; i++)
-        if (strcmp(one->listen[i], other->listen[i]) != 0)
+    for (uint64_t i = 0; i < one->count; i++)
+        if (strcmp(one->all[i], other->all[i]) != 0)
             return false;
     return true;
 }
@@ -266,8 +267,9 @@ bool ids_settings_same(const ids_settings *one, const ids_settings *other,
     switch (row->kind) {
     case IDS_CONFIG_TEXT:
         return same_text(*(const char *const *)a, *(const char *const *)b);
-    case IDS_CONFIG_LISTEN:
-        return same_list(&one->config, &other->config);
+    case IDS_CONFIG_LIST:
+        return same_list((const ids_config_list *)(const void *)a,
+                         (const ids_config_list *)(const void *)b);
     case IDS_CONFIG_FLAG:
         return *(const bool *)a == *(const bool *)b;
     case IDS_CONFIG_COUNT:

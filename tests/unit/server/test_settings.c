@@ -72,7 +72,7 @@ static const char *words_of(const ids_config_row *row, int which,
         return to;
     case IDS_CONFIG_TEXT:
     case IDS_CONFIG_MODE:
-    case IDS_CONFIG_LISTEN:
+    case IDS_CONFIG_LIST:
         break;
     }
     snprintf(to, 64, "%d", which);
