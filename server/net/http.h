@@ -44,6 +44,11 @@ bool ids_http_reads(const ids_conn *conn);
 idp_slice ids_http_output(ids_net *net, ids_conn *conn);
 void ids_http_sent(ids_net *net, ids_conn *conn, size_t len);
 
+/* What is to be sent next before it is sealed, of the line's or of HTTP's;
+ * then, so many bytes of it were. */
+idp_slice ids_plain_output(ids_net *net, ids_conn *conn);
+void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len);
+
 /* Something is to be sent yet, or to be served. */
 bool ids_http_waits(const ids_conn *conn);
 

@@ -7,7 +7,6 @@
 #include "server/line/admit.h"
 #include "server/line/reader.h"
 #include "server/net/http.h"
-#include "server/net/send.h"
 
 #include <assert.h>
 #include <stdlib.h>

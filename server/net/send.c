@@ -37,17 +37,6 @@ static bool takes_enough(ids_socket *socket, ssize_t sent) {
     return true;
 }
 
-idp_slice ids_plain_output(ids_net *net, ids_conn *conn) {
-    return conn->http ? ids_http_output(net, conn) : ids_output_sendable(conn);
-}
-
-void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len) {
-    if (conn->http)
-        ids_http_sent(net, conn, len);
-    else
-        ids_output_sent(net->worker, conn, len);
-}
-
 static idp_slice next_output(ids_socket *socket) {
     return socket->is_plain || !socket->conn->seal
                ? ids_plain_output(socket->net, socket->conn)

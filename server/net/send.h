@@ -10,11 +10,6 @@
  * The connection may be dead then. */
 void ids_socket_send(ids_socket *socket);
 
-/* What is to be sent next before it is sealed, of the line's or of HTTP's;
- * then, so many bytes of it were. */
-idp_slice ids_plain_output(ids_net *net, ids_conn *conn);
-void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len);
-
 /* Nothing that may leave is here any more. done: nor will there be more, and in
  * TLS its end was said as well. */
 bool ids_socket_is_sent(const ids_conn *conn);
