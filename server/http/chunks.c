@@ -58,6 +58,24 @@ static ids_http_read next_size(ids_http_chunks *chunks, const uint8_t *bytes,
     return read_size(chunks, line, fault);
 }
 
+/* What belongs to the head alone: who merges a trailer into it would read
+ * another request. */
+static bool is_of_the_head(idp_slice name) {
+    static const char *const names[] = {"content-length",
+                                        "transfer-encoding",
+                                        "content-encoding",
+                                        "content-type",
+                                        "host",
+                                        "authorization",
+                                        "connection",
+                                        "upgrade",
+                                        "expect"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (ids_http_is(name, names[i]))
+            return true;
+    return false;
+}
+
 static ids_http_read next_trailer(ids_http_chunks *chunks, const uint8_t *bytes,
                                   size_t len, size_t *used,
                                   ids_http_fault *fault) {
@@ -68,6 +86,8 @@ static ids_http_read next_trailer(ids_http_chunks *chunks, const uint8_t *bytes,
         return read;
     if (line.len && !ids_http_field_read(line, &name, &value))
         return bad(fault, "the trailer has a line that is no NAME: VALUE");
+    if (line.len && is_of_the_head(name))
+        return bad(fault, "the trailer has a field of the head's");
     *used = line.len + 2;
     chunks->trailer += (uint32_t)*used;
     if (!line.len)

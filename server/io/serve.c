@@ -12,6 +12,7 @@
 #include "server/io/prepare.h"
 #include "server/io/reload.h"
 #include "server/io/signals.h"
+#include "server/line/detect.h"
 #include "server/net/accept.h"
 #include "server/net/http.h"
 #include "server/net/listen.h"
@@ -56,6 +57,7 @@ typedef struct process {
     ids_places places;
     ids_tls tls; /* open only with --tls-cert */
     ids_http_policy http;
+    char http_says[IDS_DETECT_HTTP_BYTES];
     ids_acceptor acceptor;
     ids_listeners listeners;
     ids_signals signals;
@@ -90,6 +92,17 @@ static ids_places_needs descriptors_needed(const process *s) {
                               .loops = s->server.loops,
                               .has_store = config->data_dir != NULL,
                               .has_peer = ids_config_has_peer(config)};
+}
+
+/* Who takes one port for the other is told the right one. */
+static void tell_http_port(process *s) {
+    char text[IDS_ADDRESS_TEXT_BYTES];
+    const ids_listeners *l = &s->listeners;
+    if (!l->count || !l->all[l->count - 1].is_http)
+        return;
+    ids_address_of(l->all[l->count - 1].fd, text, sizeof text);
+    ids_detect_http_at(s->http_says, text);
+    s->server.http_says = s->http_says;
 }
 
 static void wake_loop(void *ctx, uint32_t loop) {
@@ -382,6 +395,7 @@ static bool start_server(process *s, uint64_t memory) {
     if (!ids_listeners_open(&s->listeners) ||
         !furnish_server(s, IDEM_VERSION, memory))
         return false;
+    tell_http_port(s);
     ids_places_needs needs = descriptors_needed(s);
     ids_places_ask(&needs);
     return open_store(s) && open_peering(s) && init_loops(s, memory) &&

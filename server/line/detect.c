@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SPEAKS "idemstored speaks MessagePack-RPC on this port, "
@@ -13,15 +14,27 @@
 const char ids_detect_no_request[] = SPEAKS "and this is no request" SEE;
 
 /* curl shows the body of an answer. */
+#define HTTP_HEAD                                              \
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n" \
+    "Content-Length: %zu\r\nConnection: close\r\n\r\n"
 #define HTTP_BODY                                                             \
     "idemstored speaks MessagePack-RPC on this port; HTTP is not served "     \
     "here.\nAsk it with idemctl or libidemclient; proto/README.md describes " \
     "the bytes.\n"
 static_assert(sizeof HTTP_BODY - 1 == 148, "as Content-Length says");
 
-static const char no_http[] =
+const char ids_detect_no_http[] =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
     "Content-Length: 148\r\nConnection: close\r\n\r\n" HTTP_BODY;
+
+void ids_detect_http_at(char to[static IDS_DETECT_HTTP_BYTES], const char *at) {
+    char body[IDS_DETECT_HTTP_BYTES / 2];
+    int len = snprintf(body, sizeof body,
+                       "idemstored speaks MessagePack-RPC on this port; HTTP "
+                       "is served at %.120s.\n",
+                       at);
+    snprintf(to, IDS_DETECT_HTTP_BYTES, HTTP_HEAD "%s", (size_t)len, body);
+}
 
 static const char no_redis[] = "-ERR " SPEAKS "not the Redis protocol" SEE;
 
@@ -86,7 +99,7 @@ static ids_first read_text(const uint8_t *bytes, size_t len,
     if (begun || (redis == MATCH_BEGUN && http != MATCH_WHOLE))
         return IDS_FIRST_PARTIAL;
     if (http == MATCH_WHOLE)
-        *answer = no_http;
+        *answer = ids_detect_no_http;
     else if (redis == MATCH_WHOLE)
         *answer = no_redis;
     else

@@ -22,6 +22,12 @@ typedef enum ids_first {
 ids_first ids_detect_read(const uint8_t *bytes, size_t len,
                           const char **answer);
 
+/* What HTTP hears here; and what it hears where it is served, at this address.
+ */
+extern const char ids_detect_no_http[];
+#define IDS_DETECT_HTTP_BYTES 512
+void ids_detect_http_at(char to[static IDS_DETECT_HTTP_BYTES], const char *at);
+
 /* The line for a frame that begins as one of ours and then is none, before
  * there is a msgid to answer to. */
 extern const char ids_detect_no_request[];

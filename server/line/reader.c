@@ -224,7 +224,10 @@ static void serve_in_place(ids_line *line, ids_conn *conn, uint8_t *bytes,
 
 /* One line, and that is all. */
 static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
+    const char *http = line->worker.server->http_says;
     forget_input(line, conn);
+    if (text == ids_detect_no_http && http)
+        text = http;
     ids_reply_bytes(&line->worker, conn, text, strlen(text));
     ids_count_error(&line->worker.counters, IDP_E_PROTOCOL);
     ids_log_who(IDS_LOG_WARN, "closed for what it sent", &conn->who,

@@ -25,6 +25,23 @@ static bool complain(const char *what, const ids_listener *of,
 /* Flags ---------------------------------------------------------------------
  */
 
+static in_port_t *port_of(ids_address *address) {
+    switch (address->at.ss_family) {
+    case AF_INET:
+        return &((struct sockaddr_in *)&address->at)->sin_port;
+    case AF_INET6:
+        return &((struct sockaddr_in6 *)&address->at)->sin6_port;
+    default:
+        return NULL;
+    }
+}
+
+static bool takes_free_port(const ids_address *address) {
+    ids_address copy = *address;
+    const in_port_t *port = port_of(&copy);
+    return port && !*port;
+}
+
 static const ids_listener *find_same(const ids_listeners *l,
                                      const ids_address *address) {
     for (uint32_t i = 0; i < l->count; i++)
@@ -36,10 +53,11 @@ static const ids_listener *find_same(const ids_listeners *l,
 /* The same address twice (a name and what it stands for) is one socket. */
 static bool add_listener(ids_listeners *l, const ids_listener *one) {
     const ids_listener *same = find_same(l, &one->address);
-    if (same && same->is_http != one->is_http)
+    bool differs = same && same->is_http != one->is_http;
+    if (differs && !takes_free_port(&one->address))
         return complain("can't listen", one,
                         "it is an address of --listen already");
-    if (same)
+    if (same && !differs)
         return true;
     if (l->count == IDS_LISTENERS_MAX)
         return complain("can't listen", one, "too many addresses");
@@ -124,17 +142,6 @@ bool ids_listeners_read(ids_listeners *l, const ids_config *config) {
 }
 
 /* Sockets ------------------------------------------------------------------ */
-
-static in_port_t *port_of(ids_address *address) {
-    switch (address->at.ss_family) {
-    case AF_INET:
-        return &((struct sockaddr_in *)&address->at)->sin_port;
-    case AF_INET6:
-        return &((struct sockaddr_in6 *)&address->at)->sin6_port;
-    default:
-        return NULL;
-    }
-}
 
 /* Port 0 of a name is one free port for all of its addresses, where that can
  * be had. */

@@ -34,6 +34,8 @@ typedef struct ids_server {
     ids_command_handler peer;  /* promote, detach, switchover, replication */
     ids_command_handler store; /* snapshot */
     bool takes_peers;          /* another server may connect */
+    const char *http_says;     /* to HTTP where it is not spoken: where it is;
+                                * NULL: nowhere */
     ids_mailbox *mailboxes;    /* one per loop */
     const atomic_bool *leaves; /* it is going down, and serves on for a while;
                                 * NULL: it never is */

@@ -77,6 +77,8 @@ Test(chunks, are_refused) {
     refuses("0\r\na : b\r\n\r\n");
     refuses("0\r\n a: b\r\n\r\n");
     refuses("0\r\na: b\n\r\n");
+    refuses("0\r\nContent-Length: 0\r\n\r\n");
+    refuses("0\r\na: b\r\nauthorization: c\r\n\r\n");
 }
 
 Test(chunks, extensions_and_trailers_have_bounds) {
