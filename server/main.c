@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- idemstored: settings in, daemon out. */
 #include "server/admin/settings.h"
+#include "server/http/openapi.h"
 #include "server/io/examine.h"
 #include "server/io/serve.h"
 #include "server/storage/check.h"
@@ -17,6 +18,17 @@ static int print_help(void) {
     char text[16384];
     ids_config_help(text, sizeof text);
     fputs(text, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int print_openapi(void) {
+    idp_bytes text = {0};
+    if (!ids_http_openapi(&text, IDEM_VERSION)) {
+        fprintf(stderr, "idemstored: no memory to print it\n");
+        return EXIT_FAILURE;
+    }
+    fwrite(text.ptr, 1, text.len, stdout);
+    idp_bytes_free(&text);
     return EXIT_SUCCESS;
 }
 
@@ -71,6 +83,8 @@ static int run(const ids_settings *settings, const ids_given *given) {
         puts("idemstored " IDEM_VERSION);
         return EXIT_SUCCESS;
     }
+    if (config->openapi)
+        return print_openapi();
     ids_settings_strays(given, tell_stray);
     if (config->test)
         return test_config(settings);

@@ -188,6 +188,8 @@ static const ids_config_row rows[] = {
      ONCE, "-t"},
     {"--print-config", NULL, IDS_CONFIG_FLAG, FIELD(print), NULL, NULL, 0, 0,
      "print each setting and where it comes from, and exit", ONCE, NULL},
+    {"--openapi", NULL, IDS_CONFIG_FLAG, FIELD(openapi), NULL, NULL, 0, 0,
+     "print what --http serves, as OpenAPI 3.1, and exit", ONCE, NULL},
     {"--version", NULL, IDS_CONFIG_FLAG, FIELD(version), NULL, NULL, 0, 0,
      "print the version and exit", ONCE, NULL},
     {"--help", NULL, IDS_CONFIG_FLAG, FIELD(help), NULL, NULL, 0, 0,

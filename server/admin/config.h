@@ -112,6 +112,7 @@ typedef struct ids_config {
     struct ids_limits_maker *namespaces;
     bool test;
     bool print;
+    bool openapi;
     bool check;
     const char *compare; /* with check: another folder; NULL: none */
     bool help;

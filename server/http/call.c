@@ -367,6 +367,9 @@ static bool fill_in(reading *r) {
     bool holds = CLAIM_METHODS & 1u << r->asked->route;
     if (!(r->fields & 1u << KEY))
         return ids_http_refuse(r->problem, 400, BAD, "\"key\" is missing");
+    if (r->fields & 1u << NONCE && !request->nonce.len)
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "a nonce is 1 to 32 bytes long");
     if (holds && !(r->fields & 1u << CLAIM))
         return ids_http_refuse(r->problem, 400, BAD, "\"token\" is missing");
     if (!request->ns.ptr)

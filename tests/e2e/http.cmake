@@ -3,3 +3,13 @@
 idem_program_test(e2e_http SOURCES http.c http_conn.c LINK e2e_harness
   ARGS $<TARGET_FILE:idemstored> LABELS e2e http slow)
 add_dependencies(e2e_http idemstored)
+add_test(NAME e2e_http_curl
+         COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/http_curl
+                 $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>)
+set_tests_properties(e2e_http_curl PROPERTIES LABELS "e2e;http"
+                     SKIP_RETURN_CODE 77)
+add_test(NAME e2e_readme_once
+         COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_once
+                 ${CMAKE_SOURCE_DIR}/README.md $<TARGET_FILE:idemstored>)
+set_tests_properties(e2e_readme_once PROPERTIES LABELS "e2e;http;slow"
+                     SKIP_RETURN_CODE 77)

@@ -108,6 +108,7 @@ Test(call, acquire_is_refused) {
     BAD(ACQUIRE, NULL, "{\"key\":\"a\",\"token\":\"" TOKEN "\"}",
         "has no \"token\"");
     BAD(ACQUIRE, NULL, "{\"key\":\"a\",\"ttl_sec\":1}", "has no \"ttl_sec\"");
+    BAD(ACQUIRE, NULL, "{\"key\":\"a\",\"nonce\":\"\"}", "1 to 32");
     BAD(ACQUIRE, NULL, "[\"key\"]", "object");
     BAD(ACQUIRE, NULL, "", "object");
     BAD(ACQUIRE, "key=a", "{\"key\":\"a\"}", "into the body");
