@@ -2,6 +2,7 @@
 /* answer.c -- what a request over HTTP is answered; see answer.h. */
 #include "server/http/answer.h"
 
+#include "proto/metrics.h"
 #include "proto/reply.h"
 #include "server/http/chars.h"
 #include "server/http/json.h"
@@ -395,16 +396,30 @@ static bool put_raw(idp_bytes *out, const ids_http_for *to,
     return put_response(out, to, &r);
 }
 
+static bool put_metrics(idp_bytes *out, const ids_http_for *to,
+                        idp_slice text) {
+    const response r = {
+        .status = 200,
+        .type = to->as_open ? "application/openmetrics-text; version=1.0.0; "
+                              "charset=utf-8"
+                            : "text/plain; version=0.0.4; charset=utf-8",
+        .body = text};
+    return put_response(out, to, &r);
+}
+
 bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
                            idp_slice frame) {
     idp_reply reply;
     idp_answer answer;
+    idp_slice text;
     size_t bytes;
     if (idp_reply_open(frame.ptr, frame.len, frame.len, &reply, &bytes) !=
         IDP_REPLY_WHOLE)
         reply = (idp_reply){.is_error = true, .text = slice_of("PROTOCOL")};
     if (reply.is_error)
         return put_error(out, to, &reply);
+    if (to->method == IDP_METRICS && idp_metrics_read(reply.result, &text))
+        return put_metrics(out, to, text);
     if (!idp_answer_read(to->method, reply.result, &answer)) {
         reply = (idp_reply){.is_error = true, .text = slice_of("PROTOCOL")};
         return put_error(out, to, &reply);

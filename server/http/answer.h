@@ -15,6 +15,7 @@ typedef struct ids_http_for {
     idp_method method; /* of the line's, that was asked */
     bool is_head;      /* without its body */
     bool as_raw;       /* a replay's result alone */
+    bool as_open;      /* metrics as OpenMetrics */
     bool is_admitted;  /* its credential is good: a denial is about grants */
     bool closes;       /* this is the last one */
     uint8_t minor;     /* of HTTP/1.x */

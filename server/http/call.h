@@ -17,9 +17,9 @@ typedef enum ids_http_route {
     IDS_HTTP_RENEW,
     IDS_HTTP_PEEK,
     IDS_HTTP_RECORD,  /* peek, by GET and with a query */
+    IDS_HTTP_METRICS, /* its credential has the grant stats */
     IDS_HTTP_HEALTHZ, /* probes: without a credential */
     IDS_HTTP_READYZ,
-    IDS_HTTP_METRICS,
     IDS_HTTP_ROUTES
 } ids_http_route;
 

@@ -361,3 +361,12 @@ bool ids_http_head_read(const uint8_t *bytes, size_t len, ids_http_head *head,
     head->expects_continue = head->minor && notes.expects;
     return true;
 }
+
+bool ids_http_accepts(const ids_http_head *head, const char *type) {
+    idp_slice rest = head->accept, one, name;
+    while (slice_split(&rest, ',', &one))
+        if (slice_split(&one, ';', &name) &&
+            ids_http_is(slice_trim(name), type))
+            return true;
+    return false;
+}

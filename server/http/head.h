@@ -72,4 +72,7 @@ bool ids_http_field_read(idp_slice line, idp_slice *name, idp_slice *value);
 /* Whether the word stands there, in any case. word is lower case. */
 bool ids_http_is(idp_slice slice, const char *word);
 
+/* Whether Accept names this type. lower case. */
+bool ids_http_accepts(const ids_http_head *head, const char *type);
+
 #endif

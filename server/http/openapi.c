@@ -33,10 +33,10 @@ static const said routes[IDS_HTTP_ROUTES] = {
                        {{200, 404, 415, ANY_CALL}}},
     [IDS_HTTP_RECORD] = {"The same; a query stands in logs on the way.",
                          {{200, 404, ANY_CALL}}},
-    [IDS_HTTP_HEALTHZ] = {"Whether every worker turns.", {{200, 503}}},
-    [IDS_HTTP_READYZ] = {"Whether it serves claims.", {{200, 503}}},
     [IDS_HTTP_METRICS] = {"What it has counted, for Prometheus.",
-                          {{200, 401, 403, 421}}},
+                          {{200, ANY_CALL}}},
+    [IDS_HTTP_HEALTHZ] = {"Whether every worker turns.", {{200, 503}}},
+    [IDS_HTTP_READYZ] = {"Whether it serves claims.", {{200, 400, 503}}},
 };
 
 ids_http_statuses ids_http_statuses_of(ids_http_route route) {

@@ -15,7 +15,7 @@ const ids_http_route_row ids_http_routes[IDS_HTTP_ROUTES] = {
     [IDS_HTTP_RECORD] = {"/v1/record", true, IDP_PEEK},
     [IDS_HTTP_HEALTHZ] = {"/healthz", true, IDP_PING},
     [IDS_HTTP_READYZ] = {"/readyz", true, IDP_PING},
-    [IDS_HTTP_METRICS] = {"/metrics", true, IDP_STATS},
+    [IDS_HTTP_METRICS] = {"/metrics", true, IDP_METRICS},
 };
 
 bool ids_http_is_raw_form(ids_http_route route, idp_slice query) {

@@ -67,6 +67,7 @@ static ids_http_for whom(const ids_http_session *s) {
     return (ids_http_for){.method = s->method,
                           .is_head = s->is_head,
                           .as_raw = s->as_raw,
+                          .as_open = s->wants_open,
                           .is_admitted = s->is_admitted,
                           .closes = s->closes,
                           .minor = s->minor,
@@ -181,6 +182,7 @@ static bool begin_request(ids_http_session *s, const ids_http_head *head) {
     s->expects_continue = head->expects_continue;
     s->chunks = (ids_http_chunks){0};
     s->was_skipped = s->as_raw = s->is_admitted = false;
+    s->wants_open = ids_http_accepts(head, "application/openmetrics-text");
     s->query.len = 0;
     return !head->query.ptr ||
            idp_bytes_append(&s->query, head->query.ptr, head->query.len);
@@ -281,10 +283,13 @@ static ids_http_need make_call(ids_http_session *s, ids_http_event *event) {
         .body = {s->body.len ? s->body.ptr : none, s->body.len},
         .body_was_skipped = s->was_skipped};
     s->phase = IDS_HTTP_WAITS;
-    if (s->route >= IDS_HTTP_HEALTHZ)
+    if (ids_http_is_probe(s->route))
         return IDS_HTTP_NEEDS_PROBE;
-    if (!ids_http_call_read(&asked, s->result_bytes_max, s->scratch,
-                            &event->request, &s->as_raw, &problem))
+    if (s->route == IDS_HTTP_METRICS)
+        event->request =
+            (idp_request){.method = IDP_METRICS, .open_metrics = s->wants_open};
+    else if (!ids_http_call_read(&asked, s->result_bytes_max, s->scratch,
+                                 &event->request, &s->as_raw, &problem))
         return refuse_call(s, &problem);
     event->request.msgid = s->requests;
     return IDS_HTTP_NEEDS_CALL;

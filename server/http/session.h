@@ -32,6 +32,7 @@ typedef struct ids_http_session {
     bool is_head;
     bool as_raw;
     bool is_admitted;
+    bool wants_open; /* metrics as OpenMetrics */
     bool is_raw_form;
     bool is_chunked;
     bool expects_continue;

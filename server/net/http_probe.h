@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_probe.h -- what is answered without the line: whether this node is well,
- * whether it serves, what it has counted. */
+ * and whether it serves. */
 #ifndef IDS_NET_HTTP_PROBE_H
 #define IDS_NET_HTTP_PROBE_H
 
