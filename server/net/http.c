@@ -80,8 +80,10 @@ static void note_step(const ids_net *net, const ids_conn *conn) {
 
 static void refuse_request(ids_net *net, ids_conn *conn,
                            const ids_http_problem *problem) {
-    if (problem->status == 401)
+    if (problem->status == 401) {
+        net->worker->counters.of[IDS_DENIED_NO_SECRET_TOTAL]++;
         ids_count_error(&net->worker->counters, IDP_E_DENIED);
+    }
     if (!ids_http_session_refuse(&conn->http->session, problem))
         ids_conn_condemn(net->worker, conn, "out of memory");
 }
