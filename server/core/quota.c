@@ -28,19 +28,40 @@ const ids_ns_limits *ids_quota_limits_of(const ids_ns_limits_table *limits,
     return found ? &limits->named[at].limits : &limits->others;
 }
 
-/* The number that the cache has for this name, if the shard holds it. */
-static uint32_t cached(const ids_quota *quota, idp_slice ns, uint32_t at) {
-    uint32_t number = quota->cache[at];
-    if (number != IDS_NS_NONE &&
-        ids_quota_is_held(ids_quota_at(quota, number)) &&
-        ids_slice_equal(ids_ledger_ns(quota->ledger, number), ns))
+/* Whether the shard holds this number, and it is this name's. */
+static inline bool is_of(const ids_quota *quota, uint32_t number,
+                         idp_slice ns) {
+    return number > IDS_NS_OTHER &&
+           ids_quota_is_held(ids_quota_at(quota, number)) &&
+           ids_slice_equal(ids_ledger_ns(quota->ledger, number), ns);
+}
+
+/* The number that is known for this name, if the shard holds it; else its place
+ * in the cache. */
+static inline uint32_t cached(ids_quota *quota, idp_slice ns, uint32_t *at) {
+    uint32_t number = quota->last;
+    if (is_of(quota, number, ns))
         return number;
-    return IDS_NS_NONE;
+    *at = ids_ns_hash(ns) % IDS_QUOTA_CACHE;
+    number = quota->cache[*at];
+    if (!is_of(quota, number, ns))
+        return IDS_NS_NONE;
+    quota->last = number;
+    return number;
+}
+
+/* What a record's namespace may have; one that is counted by name says its
+ * number. */
+static const ids_ns_limits *limits_of_record(const ids_shard *shard,
+                                             const ids_record *record) {
+    if (record->ns_number > IDS_NS_OTHER)
+        return ids_quota_at(shard->quota, record->ns_number)->limits;
+    return ids_quota_limits(shard, ids_record_ns(record));
 }
 
 const ids_ns_limits *ids_quota_limits(const ids_shard *shard, idp_slice ns) {
-    const ids_quota *quota = shard->quota;
-    uint32_t number = cached(quota, ns, ids_ns_hash(ns) % IDS_QUOTA_CACHE);
+    ids_quota *quota = shard->quota;
+    uint32_t at, number = cached(quota, ns, &at);
     if (number != IDS_NS_NONE)
         return ids_quota_at(quota, number)->limits;
     return ids_quota_limits_of(quota->limits, ns);
@@ -50,8 +71,7 @@ const ids_ns_limits *ids_quota_limits(const ids_shard *shard, idp_slice ns) {
  * ids_quota_ids_quota_rest() follows, or its first record. */
 static uint32_t number_of(ids_shard *shard, idp_slice ns) {
     ids_quota *quota = shard->quota;
-    uint32_t at = ids_ns_hash(ns) % IDS_QUOTA_CACHE;
-    uint32_t number = cached(quota, ns, at);
+    uint32_t at, number = cached(quota, ns, &at);
     ids_quota_place *place;
     if (number != IDS_NS_NONE)
         return number;
@@ -320,8 +340,7 @@ bool ids_quota_keeps(ids_shard *shard, const ids_record *record,
                      size_t result_bytes, size_t bytes_before) {
     size_t bytes = ids_quota_bytes(record) + result_bytes;
     uint32_t number = record->ns_number;
-    const ids_ns_limits *limits =
-        ids_quota_limits(shard, ids_record_ns(record));
+    const ids_ns_limits *limits = limits_of_record(shard, record);
     bool keeps = result_bytes <= limits->result_bytes_max;
     assert(!record->has_result);
     if (number == IDS_NS_NONE) /* it is not counted yet */
@@ -346,15 +365,14 @@ bool ids_quota_allows_ttl(ids_shard *shard, const idp_request *request,
 
 uint64_t ids_quota_completed(ids_shard *shard, const ids_record *record,
                              uint64_t ttl_ms, size_t bytes_before) {
-    uint64_t max_ms =
-        ids_quota_limits(shard, ids_record_ns(record))->ttl_ms_max;
+    uint64_t max_ms = limits_of_record(shard, record)->ttl_ms_max;
     ids_quota_recount(shard, record, bytes_before);
     return ttl_ms < max_ms ? ttl_ms : max_ms;
 }
 
 uint64_t ids_quota_said_ttl_ms(const ids_shard *shard, const ids_record *record,
                                const idp_request *request) {
-    uint64_t max_ms = ids_quota_limits(shard, request->ns)->ttl_ms_max;
+    uint64_t max_ms = limits_of_record(shard, record)->ttl_ms_max;
     assert(record->state == IDP_STATE_COMPLETED);
     if (request->ttl_ms > record->ttl_ms ||
         (request->ttl_ms == 0 && record->ttl_ms >= max_ms))

@@ -32,6 +32,7 @@ typedef struct ids_quota {
     bool leads;
     bool walks; /* records that are counted as nothing, or as others */
     uint32_t bucket, buckets_seen;
+    uint32_t last; /* the number that was looked up last: often the next, too */
     uint16_t cache[IDS_QUOTA_CACHE]; /* numbers, by the names' hash */
     ids_quota_place *segments[IDS_NS_SEGMENTS];
 } ids_quota;
