@@ -207,8 +207,8 @@ static void under_load(void) {
         "namespace \"shop\" { rate = 500 max_memory = 1k }\n",
         "namespace \"shop\" { }\n",
         "namespace \"*\" { max_records = 500 max_ttl = 20m }\n",
-        "namespace \"toys\" { rate = 1 }\nnamespace \"shop\" { rate = 5000 "
-        "max_ttl = 20m max_result = 3 }\n"};
+        ("namespace \"toys\" { rate = 1 }\nnamespace \"shop\" { rate = 5000 "
+         "max_ttl = 20m max_result = 3 }\n")};
     static int numbers[CALLERS];
     pthread_t callers[CALLERS];
     daemon_t daemon;
