@@ -78,7 +78,6 @@ void ids_replicator_gauge(ids_role_state *role_state,
     role_state->is_sealed = status->is_sealed;
     role_state->settings_differ = status->connected && status->settings_differ;
     role_state->syncing = status->syncing;
-    role_state->settings_differ = status->settings_differ;
     role_state->lag_ops = status->lag.ops;
     role_state->lag_bytes = status->lag.bytes;
     role_state->lag_ms = status->lag.ms;

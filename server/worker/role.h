@@ -35,7 +35,6 @@ typedef struct ids_role_state {
     bool settings_differ; /* the other node's from this one's */
     /* See status.h, ids_peer_status. */
     bool is_in_sync, safe_to_stop, connected, is_sealed, syncing;
-    bool settings_differ;
     uint64_t lag_ops, lag_bytes, lag_ms;
 } ids_role_state;
 
