@@ -34,6 +34,7 @@ module.exports = [
     { name: 'idemstored.8', man: 'idemstored.8', title: 'idemstored(8)' },
     { name: 'commands', said: ['idemctl', '--help'], title: 'Commands' },
     { name: 'idemctl.1', man: 'idemctl.1', title: 'idemctl(1)' },
+    { name: 'http-api', file: 'docs/http-api.md', title: 'HTTP and JSON' },
     { name: 'wire', file: 'proto/README.md', title: 'The wire, its errors' },
     { name: 'idemclient.3', man: 'idemclient.3', title: 'idemclient(3)' },
     { name: 'conformance', file: 'tests/conformance/README.md',

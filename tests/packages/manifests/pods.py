@@ -7,10 +7,11 @@ so, nothing that was acknowledged is lost, no key is granted twice."""
 import json
 import pathlib
 import sys
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "lib"))
 from clients import Client, Wrong, check_kept, goes_on, until  # noqa: E402
-from cluster import Cluster, of_kind  # noqa: E402
+from cluster import DIRECT, Cluster, of_kind, selects  # noqa: E402
 from hosts import sh, story  # noqa: E402
 
 SECRET = "a-secret-of-the-test-and-long-enough"
@@ -36,11 +37,36 @@ def crash_of_a_pair(cluster):
     leader, = (pod for pod in cluster.pods if leads(pod))
     other, = (pod for pod in cluster.pods if pod is not leader)
     leader.crash()
+    until("it is back, and lives", lambda: leader.is_well("livenessProbe"))
+    if leader.is_well("readinessProbe"):
+        raise Wrong("it is called ready, and neither leads nor follows")
     # Who takes over is an operator's decision: docs/kubernetes.md.
     said = other.does(["/usr/bin/idemctl", "promote"])
     if said.returncode != 0 or not leads(other):
         raise Wrong(f"{other.name} is not promoted: {said.stdout}{said.stderr}")
+    leader.wait_until_ready()
     until("the one that crashed has joined", lambda: have_joined(cluster))
+
+
+def check_scraped(cluster, docs):
+    """As Prometheus asks each node."""
+    monitor, = of_kind(docs, "ServiceMonitor")
+    asked, = monitor["spec"]["endpoints"]
+    service, = (one for one in of_kind(docs, "Service")
+                if selects(monitor["spec"]["selector"]["matchLabels"],
+                           one["metadata"]["labels"]))
+    port, = (one["port"] for one in service["spec"]["ports"]
+             if one["name"] == asked["port"])
+    named_ = asked["authorization"]["credentials"]
+    secret = cluster.secrets[named_["name"]][named_["key"]]
+    for pod in cluster.pods:
+        request = urllib.request.Request(
+            f"http://{pod.host.address}:{port}{asked['path']}",
+            headers={"Authorization": f"Bearer {secret}"})
+        with DIRECT.open(request, timeout=120) as said:
+            text = said.read().decode()
+        if "idemstore_build_info" not in text:
+            raise Wrong(f"{pod.name}: no metrics: {text[:500]}")
 
 
 def tell(net):
@@ -59,6 +85,7 @@ def tell(net):
     for one in clients:
         one.start()
     goes_on(clients)
+    check_scraped(cluster, docs)
     cluster.update(lambda pod: not is_pair or have_joined(cluster))
     goes_on(clients)
     print(f"  {len(cluster.pods)} updated, each with another address")
@@ -66,6 +93,7 @@ def tell(net):
         crash_of_a_pair(cluster)
     else:
         cluster.pods[0].crash()
+        cluster.pods[0].wait_until_ready()
     goes_on(clients)
     for one in clients:
         one.end()
