@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* access.h -- who gets in, as all workers of a server share it: the version of
- * the credentials that counts, and the sources of wrong secrets.
+ * the credentials that counts, the sources of wrong secrets, and whose secret
+ * was shown in plain.
  *
- * Its lock is taken where a worker takes a new version and for a wrong secret,
- * never for a request. */
+ * Its lock is taken where a worker takes a new version, for a wrong secret and
+ * for one in plain, never for a request. */
 #ifndef IDS_ACCESS_H
 #define IDS_ACCESS_H
 
@@ -26,5 +27,13 @@ void ids_access_publish(ids_access *access, ids_credentials *next);
 /* ids_failures_note; any thread. */
 bool ids_access_failed(ids_access *access, const ids_source *source,
                        uint64_t now_ms);
+
+/* This user's secret has crossed a network in plain. True: nobody has been told
+ * so for IDS_PLAIN_TOLD_MS, and is to be told now; any thread. Of so many names
+ * that is known, and of the last ones. */
+#define IDS_PLAIN_TOLD_MS 3600000u
+#define IDS_PLAIN_NAMES   64u
+bool ids_access_shown_plain(ids_access *access, const char *user,
+                            uint64_t now_ms);
 
 #endif

@@ -109,6 +109,20 @@ static void wipe(idp_slice secret) {
         at[i] = 0;
 }
 
+/* Whoever was on the way has read it. */
+static void tell_plain(ids_line *line, const ids_conn *conn,
+                       const ids_verifier *shown) {
+    ids_worker *worker = &line->worker;
+    char text[64 + IDS_USER_NAME_CHARS_MAX];
+    if (conn->seal || conn->reading.local ||
+        !ids_access_shown_plain(worker->server->access, shown->user->name,
+                                worker->now_ms))
+        return;
+    snprintf(text, sizeof text, "name=%s; once an hour for each name",
+             shown->user->name);
+    ids_log_who(IDS_LOG_WARN, "a secret came in plain", &conn->who, text);
+}
+
 bool ids_admit_hello(ids_line *line, ids_conn *conn,
                      const idp_request *request) {
     ids_worker *worker = &line->worker;
@@ -126,10 +140,12 @@ bool ids_admit_hello(ids_line *line, ids_conn *conn,
     }
     ids_verifier *found =
         ids_credentials_find(worker->credentials, request->secret);
-    if (found)
+    if (found) {
         ids_conn_bind(conn, worker->credentials, found);
-    else
+        tell_plain(line, conn, found);
+    } else {
         refuse_wrong(line, conn, request);
+    }
     wipe(request->secret);
     return found != NULL;
 }
