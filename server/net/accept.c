@@ -59,10 +59,25 @@ static void say_not_accepted(ids_acceptor *acceptor, const char *why) {
     say_to_client(acceptor, why);
 }
 
+/* It has said nothing yet, or begins TLS: a word in plain would tell it that
+ * none is spoken here. */
+static bool may_want_tls(const ids_acceptor *acceptor, int fd,
+                         const ids_address *from) {
+    uint8_t first;
+    return acceptor->net->tls && from->at.ss_family != AF_UNIX &&
+           (recv(fd, &first, 1, MSG_PEEK) != 1 ||
+            first == IDS_TLS_HELLO_RECORD);
+}
+
 /* Too many even of those who are only told that they are too many: a word to
  * nobody's request, and the end. */
-static void turn_away_accepted(int fd) {
+static void turn_away_accepted(const ids_acceptor *acceptor, int fd,
+                               const ids_address *from) {
     uint8_t reply[IDP_ERROR_REPLY_BYTES_MAX];
+    if (may_want_tls(acceptor, fd, from)) {
+        close(fd);
+        return;
+    }
     size_t len = idp_error_write(reply, sizeof reply, 0, IDP_E_LIMIT,
                                  IDS_TOO_MANY_CONNECTIONS);
     ssize_t sent = send(fd, reply, len, MSG_NOSIGNAL);
@@ -96,7 +111,7 @@ static bool take_place(ids_acceptor *acceptor, int fd, const ids_address *from,
     acceptor->net->worker->counters.of[IDS_REFUSED_SURPLUS_TOTAL] += !is_kept;
     if (ids_places_take_surplus(places, is_kept))
         return true;
-    turn_away_accepted(fd);
+    turn_away_accepted(acceptor, fd, from);
     return false;
 }
 

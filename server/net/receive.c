@@ -14,8 +14,6 @@
 
 /* What a client that was told goodbye may still send. */
 #define DISCARDED_BYTES_MAX (1u << 20)
-/* Of TLS' first record; nothing of ours begins with it. */
-#define HELLO_RECORD        0x16
 /* Reads of handshakes, and handshakes closed since they are late. */
 #define SHAKEN_A_TURN       2
 #define SHAKEN_OFF_A_TURN   256
@@ -202,7 +200,7 @@ static void read_first(ids_socket *socket) {
     ssize_t got = recv(conn->fd, &first, 1, MSG_PEEK);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    socket->is_plain = got < 1 || first != HELLO_RECORD;
+    socket->is_plain = got < 1 || first != IDS_TLS_HELLO_RECORD;
     if (!socket->is_plain) {
         begin_handshake(socket);
         if (conn->seal)

@@ -16,6 +16,9 @@ struct idp_tls_context;
 
 #define IDS_TLS_WHY_BYTES 512
 
+/* Of TLS' first record; nothing of ours begins with it. */
+#define IDS_TLS_HELLO_RECORD 0x16
+
 /* Nodes that are remembered; a node has few others. */
 #define IDS_TLS_NODES 8
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "proto/tls/tls.h"
+#include "tests/e2e/hand.h"
 #include "tests/e2e/harness.h"
 #include "tests/lib/tls_certs.h"
 
@@ -23,104 +24,6 @@
 static const char *program;
 static char folder[32];
 static idp_tls_context *context;
-
-/* A client that does as it is told. */
-typedef struct hand {
-    int fd;
-    idp_tls *tls;
-    uint8_t heard[4096]; /* plain */
-    size_t heard_len;
-    bool ended; /* the socket has */
-} hand;
-
-static void hand_open(hand *h, uint16_t port, const char *from) {
-    int on = 1;
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in own = {.sin_family = AF_INET};
-    *h = (hand){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    CHECK(h->fd >= 0, "no socket: %s", strerror(errno));
-    inet_pton(AF_INET, "127.0.0.1", &at.sin_addr);
-    inet_pton(AF_INET, from, &own.sin_addr);
-    setsockopt(h->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    CHECK(bind(h->fd, (struct sockaddr *)&own, sizeof own) == 0, "no %s", from);
-    CHECK(connect(h->fd, (struct sockaddr *)&at, sizeof at) == 0,
-          "not connected: %s", strerror(errno));
-    h->tls = idp_tls_connect(context, "localhost", IDP_TLS_VERIFY_FULL);
-    CHECK(h->tls != NULL, "no engine");
-}
-
-static void hand_close(hand *h) {
-    idp_tls_free(h->tls);
-    close(h->fd);
-}
-
-/* Sends what the engine has and these bytes sealed: at most so many bytes, so
- * many at a time. Returns how many there were. */
-static size_t hand_send(hand *h, idp_slice plain, size_t most, size_t step) {
-    static uint8_t out[65536];
-    size_t len = idp_tls_write(h->tls, &plain, out, sizeof out);
-    len = len < most ? len : most;
-    for (size_t at = 0; at < len; at += step) {
-        size_t part = len - at < step ? len - at : step;
-        if (send(h->fd, out + at, part, MSG_NOSIGNAL) != (ssize_t)part)
-            break;
-    }
-    return len;
-}
-
-/* Waits for bytes, and opens them. */
-static void hand_hear(hand *h) {
-    static uint8_t in[65536];
-    struct pollfd entry = {.fd = h->fd, .events = POLLIN};
-    CHECK(poll(&entry, 1, PATIENCE_MS) == 1, "nothing comes");
-    ssize_t got = recv(h->fd, in, sizeof in, 0);
-    h->ended = got <= 0;
-    if (h->ended) {
-        idp_tls_eof(h->tls);
-        return;
-    }
-    idp_slice came = {in, (size_t)got};
-    size_t took, room;
-    do {
-        room = sizeof h->heard - h->heard_len;
-        took = idp_tls_read(h->tls, &came, h->heard + h->heard_len, room);
-        h->heard_len += took;
-    } while (took == room && room > 0);
-}
-
-static void shake(hand *h, size_t step) {
-    hand_send(h, (idp_slice){0}, SIZE_MAX, step);
-    while (idp_tls_state_of(h->tls) == IDP_TLS_HANDSHAKE)
-        hand_hear(h);
-    CHECK(idp_tls_state_of(h->tls) == IDP_TLS_UP, "%s", idp_tls_why_of(h->tls));
-    hand_send(h, (idp_slice){0}, SIZE_MAX, step);
-}
-
-/* [0, 1, "ping", []] and its answer, [1, 1, nil, "pong"]. */
-static const uint8_t ping[] = {0x94, 0, 1, 0xa4, 'p', 'i', 'n', 'g', 0x90};
-static const uint8_t pong[] = {0x94, 1, 1, 0xc0, 0xa4, 'p', 'o', 'n', 'g'};
-
-static void hears_pong(hand *h) {
-    while (h->heard_len < sizeof pong && !h->ended)
-        hand_hear(h);
-    CHECK(h->heard_len == sizeof pong &&
-              memcmp(h->heard, pong, sizeof pong) == 0,
-          "%zu bytes came: %s", h->heard_len, idp_tls_why_of(h->tls));
-    h->heard_len = 0;
-}
-
-static void is_answered(hand *h, size_t step) {
-    hand_send(h, (idp_slice){ping, sizeof ping}, SIZE_MAX, step);
-    hears_pong(h);
-}
-
-/* Until the daemon has ended, too: in order, with its close_notify. */
-static void ends_in_order(hand *h) {
-    while (!h->ended && idp_tls_state_of(h->tls) == IDP_TLS_UP)
-        hand_hear(h);
-    CHECK(idp_tls_state_of(h->tls) == IDP_TLS_ENDED && !idp_tls_was_cut(h->tls),
-          "it ends without a word");
-}
 
 static void begin(daemon_t *one, const char *threads) {
     daemon_start(
@@ -144,9 +47,9 @@ static void counts(const daemon_t *one, const char *name, uint64_t least) {
 
 static void a_byte_at_a_time(const daemon_t *one) {
     hand h;
-    hand_open(&h, one->port, "127.0.0.1");
-    shake(&h, 1);
-    is_answered(&h, 1);
+    hand_open(&h, context, one->port, "127.0.0.1");
+    hand_shake(&h, 1);
+    hand_is_answered(&h, 1);
     counts(one, "tls_connections", 1);
     hand_close(&h);
     puts("  a byte at a time");
@@ -155,7 +58,7 @@ static void a_byte_at_a_time(const daemon_t *one) {
 /* Cuts its first flight, or its second, after so many bytes. */
 static size_t give_up(const daemon_t *one, bool second, size_t after) {
     hand h;
-    hand_open(&h, one->port, "127.0.0.1");
+    hand_open(&h, context, one->port, "127.0.0.1");
     size_t len = hand_send(&h, (idp_slice){0}, second ? SIZE_MAX : after, 4096);
     if (second) {
         while (idp_tls_state_of(h.tls) == IDP_TLS_HANDSHAKE)
@@ -185,13 +88,13 @@ static void given_up_in_the_middle(const daemon_t *one) {
 /* We say no more, and hear the rest. */
 static void half_close(const daemon_t *one) {
     hand h;
-    hand_open(&h, one->port, "127.0.0.1");
-    shake(&h, 4096);
-    hand_send(&h, (idp_slice){ping, sizeof ping}, SIZE_MAX, 4096);
+    hand_open(&h, context, one->port, "127.0.0.1");
+    hand_shake(&h, 4096);
+    hand_send(&h, (idp_slice){hand_ping, sizeof hand_ping}, SIZE_MAX, 4096);
     idp_tls_close(h.tls);
     hand_send(&h, (idp_slice){0}, SIZE_MAX, 4096);
-    hears_pong(&h);
-    ends_in_order(&h);
+    hand_hears_pong(&h);
+    hand_ends_in_order(&h);
     hand_close(&h);
     puts("  half-close: the answer comes, then the end");
 }
@@ -200,9 +103,9 @@ static void broken_record(const daemon_t *one) {
     static const uint8_t junk[] = {0x17, 3, 3, 0, 32, 1, 2, 3};
     uint8_t rest[32] = {0};
     hand h;
-    hand_open(&h, one->port, "127.0.0.1");
-    shake(&h, 4096);
-    is_answered(&h, 4096);
+    hand_open(&h, context, one->port, "127.0.0.1");
+    hand_shake(&h, 4096);
+    hand_is_answered(&h, 4096);
     uint64_t broken = daemon_stat(one, "tls_broken_total");
     CHECK(send(h.fd, junk, sizeof junk, MSG_NOSIGNAL) == sizeof junk &&
               send(h.fd, rest, sizeof rest, MSG_NOSIGNAL) == sizeof rest,
@@ -217,11 +120,11 @@ static void broken_record(const daemon_t *one) {
 /* What was asked is answered, then it says that it ends. */
 static void drains_in_order(daemon_t *one) {
     hand h;
-    hand_open(&h, one->port, "127.0.0.1");
-    shake(&h, 4096);
-    is_answered(&h, 4096);
+    hand_open(&h, context, one->port, "127.0.0.1");
+    hand_shake(&h, 4096);
+    hand_is_answered(&h, 4096);
     kill(one->child.pid, SIGTERM);
-    ends_in_order(&h);
+    hand_ends_in_order(&h);
     hand_close(&h);
     int code = daemon_exit(one, 120);
     CHECK(code == 0, "it ends with %d", code);
@@ -238,15 +141,15 @@ static void halves(unsigned count) {
     CHECK(all != NULL, "no memory");
     size_t before_kb = daemon_rss_kb(&one);
     for (unsigned i = 0; i < count; i++) {
-        hand_open(&all[i], one.port, "127.0.0.2");
+        hand_open(&all[i], context, one.port, "127.0.0.2");
         hand_send(&all[i], (idp_slice){0}, 100, 100);
         idp_tls_free(all[i].tls); /* many: only the sockets are kept */
         all[i].tls = NULL;
         if (i % 25 == 0) {
             hand h;
-            hand_open(&h, one.port, "127.0.0.1");
-            shake(&h, 4096);
-            is_answered(&h, 4096);
+            hand_open(&h, context, one.port, "127.0.0.1");
+            hand_shake(&h, 4096);
+            hand_is_answered(&h, 4096);
             hand_close(&h);
         }
     }
@@ -278,9 +181,9 @@ static void begun_records(void) {
                                "--tls-cert", certs_path(folder, "server.pem"),
                                "--tls-key", certs_path(folder, "server.key")}});
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        hand_open(&all[i], one.port, "127.0.0.1");
-        shake(&all[i], 4096);
-        is_answered(&all[i], 4096);
+        hand_open(&all[i], context, one.port, "127.0.0.1");
+        hand_shake(&all[i], 4096);
+        hand_is_answered(&all[i], 4096);
     }
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         CHECK(send(all[i].fd, begun, sizeof begun, MSG_NOSIGNAL) ==
@@ -294,9 +197,9 @@ static void begun_records(void) {
         hand_close(&all[i]);
     while (daemon_stat(&one, "buffered_bytes") >= 16384) /* who asks has some */
         e2e_sleep_ms(20);
-    hand_open(&all[0], one.port, "127.0.0.1");
-    shake(&all[0], 4096);
-    is_answered(&all[0], 4096);
+    hand_open(&all[0], context, one.port, "127.0.0.1");
+    hand_shake(&all[0], 4096);
+    hand_is_answered(&all[0], 4096);
     hand_close(&all[0]);
     daemon_stop(&one);
     puts("  200 who begin a record: no more is kept than may be");
