@@ -340,6 +340,40 @@ IDEM_API int32_t idem_stats_next(const idem_answer *answer, size_t *at,
                                  const char **name, size_t *name_len,
                                  uint64_t *value);
 
+/* --------------------------------------------------------------------- TLS */
+
+/* How much of a server's certificate is looked at; numbers stay. */
+enum {
+    IDEM_VERIFY_FULL = 0, /* it is good, and the host's */
+    IDEM_VERIFY_CA = 1,   /* it is good, whosever it is */
+    IDEM_VERIFY_NONE = 2  /* anybody's */
+};
+
+/* What an idems:// URI says of TLS, for a program that has it in variables. A
+ * string is NUL-terminated and not escaped; NULL: as in a URI without it. */
+typedef struct idem_tls {
+    uint32_t size;  /* sizeof(idem_tls) */
+    int32_t verify; /* IDEM_VERIFY_... */
+    const char *ca; /* a file's path, as are the next two: see below */
+    const char *cert;
+    const char *key;
+    const char *server_name;
+} idem_tls;
+
+#define IDEM_TLS_INIT IDEM__SIZED(idem_tls)
+IDEM_API void idem_tls_init(idem_tls *tls, size_t tls_size);
+
+/* Writes uri with what tls says as options behind its own, for all that takes a
+ * URI: idem_client_open, idem_async_open, idem_conn_open, idem_command ... to
+ * has room for to_bytes with the NUL at the end; three for each byte of a path
+ * are enough. Any thread; reads no file, does not block, keeps nothing.
+ *
+ * Errors: IDEM_E_URI (it does not begin with idems://), IDEM_E_ARGUMENT (tls
+ * can't be used, has a verify that is none, or to is too small). Then to is "",
+ * if it has room for that. */
+IDEM_API int32_t idem_tls_uri(const char *uri, const idem_tls *tls, char *to,
+                              size_t to_bytes, idem_error *err);
+
 /* --------------------------------------------------------- blocking client */
 
 /* Any number of threads may share one client; their calls travel on the same
@@ -390,6 +424,7 @@ typedef struct idem_client idem_client;
  *                         is good, whosever it is; none: anybody's (full)
  *   server_name=HOST      whose the certificate is to be, instead of the host
  *                         that is dialled
+ * idem_tls_uri writes these from a struct.
  *
  * idems:// never falls back to idem://. A server that NOT_PRIMARY names is
  * dialled with TLS, and its certificate is to be that host's. TLS 1.2 at the

@@ -108,6 +108,13 @@ NO_PADDING(principal);
 LAYOUT(http_request, body)
 #undef STRUCT
 
+#define STRUCT idem_tls
+static const uint16_t tls_ends[] = {END(size), END(verify), END(ca),
+                                    END(cert), END(key),    END(server_name)};
+NO_PADDING(server_name);
+LAYOUT(tls, verify)
+#undef STRUCT
+
 #define STRUCT idem_command_args
 static const uint16_t command_args_ends[] = {END(size), END(command),
                                              END(accept_loss), END(timeout_ms)};

@@ -27,6 +27,7 @@ extern const idem__layout idem__args_layout;
 extern const idem__layout idem__answer_layout;
 extern const idem__layout idem__error_layout;
 extern const idem__layout idem__info_layout;
+extern const idem__layout idem__tls_layout;
 extern const idem__layout idem__status_layout;
 extern const idem__layout idem__http_layout;
 extern const idem__layout idem__http_answer_layout;

@@ -27,11 +27,13 @@ static atomic_bool is_over;
 static atomic_ulong answered;
 
 static idem_client *client_of(const char *ca) {
-    char uri[512];
+    char plain[64], uri[512];
     idem_client *client = NULL;
     idem_error err = {.size = sizeof err};
-    snprintf(uri, sizeof uri, "idems://127.0.0.1:%u/shop?ca=%s", port,
-             certs_path(folder, ca));
+    const idem_tls tls = {.size = sizeof tls, .ca = certs_path(folder, ca)};
+    snprintf(plain, sizeof plain, "idems://127.0.0.1:%u/shop", port);
+    CHECK(idem_tls_uri(plain, &tls, uri, sizeof uri, &err) == 0, "%s",
+          err.text);
     CHECK(idem_client_open(uri, &client, &err) == 0, "%s", err.text);
     return client;
 }

@@ -17,7 +17,7 @@ static const idem__layout *const layouts[] = {
     &idem__http_layout,           &idem__command_args_layout,
     &idem__command_answer_layout, &idem__replication_layout,
     &idem__status_layout,         &idem__http_answer_layout,
-    &idem__http_request_layout};
+    &idem__http_request_layout,   &idem__tls_layout};
 #define LAYOUTS (sizeof layouts / sizeof *layouts)
 
 static uint8_t theirs[32768];

@@ -238,3 +238,57 @@ Test(uri, a_redirect_is_an_endpoint_or_nothing) {
     cr_assert_not(idem__endpoint_parse("a:7\0", 4, &endpoint));
     cr_assert_not(idem__endpoint_parse("\x7f:7", 3, &endpoint));
 }
+
+/* TLS options of a struct -------------------------------------------------- */
+
+static const char *with_tls(const char *uri, const idem_tls *tls) {
+    static char to[512];
+    idem_error err = {.size = sizeof err};
+    int32_t code = idem_tls_uri(uri, tls, to, sizeof to, &err);
+    cr_assert_eq(code, 0, "%s", err.text);
+    return to;
+}
+
+Test(uri, tls_options_of_a_struct_stand_in_the_uri) {
+    idem_tls tls = IDEM_TLS_INIT;
+    cr_assert_str_eq(with_tls("idems://db/shop", &tls), "idems://db/shop");
+    tls.ca = "/etc/ca.pem";
+    cr_assert_str_eq(with_tls("idems://db/shop", &tls),
+                     "idems://db/shop?ca=/etc/ca.pem");
+    tls.cert = "a b&c.pem";
+    tls.key = "100%.key";
+    tls.verify = IDEM_VERIFY_CA;
+    tls.server_name = "store.lan";
+    cr_assert_str_eq(with_tls("idems://db?timeout_ms=9", &tls),
+                     "idems://db?timeout_ms=9&ca=/etc/ca.pem&cert=a%20b%26c.pem"
+                     "&key=100%25.key&verify=ca&server_name=store.lan");
+    tls = (idem_tls){.size = sizeof tls, .verify = IDEM_VERIFY_NONE};
+    cr_assert_str_eq(with_tls("idems://db", &tls), "idems://db?verify=none");
+}
+
+static int32_t refused(const char *uri, const idem_tls *tls, size_t room,
+                       const char *says) {
+    char to[64] = "before";
+    idem_error err = {.size = sizeof err};
+    int32_t code = idem_tls_uri(uri, tls, to, room, &err);
+    cr_assert_not_null(strstr(err.text, says), "%s", err.text);
+    cr_assert_str_eq(to, "");
+    return code;
+}
+
+Test(uri, what_can_not_be_is_refused_and_nothing_is_written) {
+    idem_tls tls = {.size = sizeof tls, .ca = "ca.pem"};
+    cr_assert_eq(refused("idem://db", &tls, 64, "begins with idems://"),
+                 IDEM_E_URI);
+    cr_assert_eq(refused("idems://db", &tls, 20, "20 bytes of 21"),
+                 IDEM_E_ARGUMENT);
+    cr_assert_str_eq(with_tls("idems://db", &tls), "idems://db?ca=ca.pem");
+    cr_assert_eq(refused("idems://db", NULL, 64, "tls is NULL"),
+                 IDEM_E_ARGUMENT);
+    tls.verify = 3;
+    cr_assert_eq(refused("idems://db", &tls, 64, "tls.verify is 3"),
+                 IDEM_E_ARGUMENT);
+    tls.size = 0;
+    cr_assert_eq(refused("idems://db", &tls, 64, "tls.size is 0"),
+                 IDEM_E_ARGUMENT);
+}
