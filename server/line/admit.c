@@ -140,9 +140,11 @@ bool ids_admit_hello(ids_line *line, ids_conn *conn,
     }
     ids_verifier *found =
         ids_credentials_find(worker->credentials, request->secret);
+    bool is_news = conn->reading.verifier != found;
     if (found) {
         ids_conn_bind(conn, worker->credentials, found);
-        tell_plain(line, conn, found);
+        if (is_news) /* over HTTP it comes with each request */
+            tell_plain(line, conn, found);
     } else {
         refuse_wrong(line, conn, request);
     }
