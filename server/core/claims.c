@@ -328,6 +328,7 @@ static inline ids_record *held_by(ids_shard *shard, const ids_call *call,
     bool current;
     if (record == NULL) {
         answer->outcome = IDP_OUTCOME_UNKNOWN;
+        shard->counted.unknown[call->request->method - IDP_COMPLETE]++;
         return NULL;
     }
     its = ids_record_token(&shard->prefixes, record);
@@ -336,6 +337,7 @@ static inline ids_record *held_by(ids_shard *shard, const ids_call *call,
         (record->state == IDP_STATE_IN_PROGRESS || record->state == done))
         return record;
     answer->outcome = IDP_OUTCOME_STALE;
+    shard->counted.stale[call->request->method - IDP_COMPLETE]++;
     answer->state = ids_record_state(record, call->now_ms);
     return NULL;
 }

@@ -96,12 +96,6 @@ static ids_record *record_of(const ids_shard *shard, const ids_queue *queue) {
                           &place);
 }
 
-/* A wait that begins in a millisecond counts from its end: see clock_cut_ms. */
-static void note_wait(ids_shard *shard, const ids_waiter *waiter) {
-    uint64_t since_ms = waiter->timer.due_ms - waiter->request.wait_ms;
-    shard->waited_ms = shard->now_ms > since_ms ? shard->now_ms - since_ms : 0;
-}
-
 uint64_t ids_shard_waited_ms(const ids_shard *shard) {
     return shard->waited_ms;
 }
@@ -113,7 +107,8 @@ static void wake_waiters(ids_shard *shard, const ids_waiter *waiter,
     assert(!waiter->asking->gone);
     if (answer != NULL)
         shard->counted.outcomes[answer->outcome]++;
-    note_wait(shard, waiter);
+    uint64_t since_ms = waiter->timer.due_ms - waiter->request.wait_ms;
+    shard->waited_ms = shard->now_ms > since_ms ? shard->now_ms - since_ms : 0;
     shard->config.on_wake(shard->config.wake_ctx, waiter->asking->asker,
                           waiter->request.msgid, error, answer);
 }
@@ -302,16 +297,6 @@ static void catch_up_for(ids_shard *shard, const ids_call *call) {
         catch_up(shard, queue, call->now_ms);
 }
 
-/* Outcomes that several methods have. */
-static void count_shared(ids_shard *shard, const ids_call *call,
-                         const idp_answer *answer) {
-    uint32_t method = (uint32_t)call->request->method - IDP_COMPLETE;
-    if (answer->outcome == IDP_OUTCOME_STALE)
-        shard->counted.stale[method]++;
-    else if (answer->outcome == IDP_OUTCOME_UNKNOWN)
-        shard->counted.unknown[method]++;
-}
-
 ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error) {
     ids_verdict verdict = IDS_ANSWERED;
@@ -357,8 +342,6 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     if (verdict == IDS_ANSWERED) {
         assert(answer->outcome < IDP_OUTCOME_COUNT);
         shard->counted.outcomes[answer->outcome]++;
-        if (answer->outcome >= IDP_OUTCOME_STALE)
-            count_shared(shard, call, answer);
     }
     return verdict;
 }
