@@ -43,6 +43,7 @@ static const ids_metric_sample requests[] = {
     PLAIN("ping", IDP_PING),
     PLAIN("stats", IDP_STATS),
     PLAIN("metrics", IDP_METRICS),
+    PLAIN("namespaces", IDP_NAMESPACES),
     PLAIN("replication", IDP_REPLICATION),
     PLAIN("promote", IDP_PROMOTE),
     PLAIN("detach", IDP_DETACH),
