@@ -325,15 +325,13 @@ static inline ids_record *held_by(ids_shard *shard, const ids_call *call,
     ids_record *record = find(shard, call, place);
     const idp_token *token = &call->request->token;
     idp_token its;
-    bool current;
     if (record == NULL) {
         answer->outcome = IDP_OUTCOME_UNKNOWN;
         shard->counted.unknown[call->request->method - IDP_COMPLETE]++;
         return NULL;
     }
     its = ids_record_token(&shard->prefixes, record);
-    current = its.epoch == token->epoch && its.sequence == token->sequence;
-    if (current &&
+    if (its.epoch == token->epoch && its.sequence == token->sequence &&
         (record->state == IDP_STATE_IN_PROGRESS || record->state == done))
         return record;
     answer->outcome = IDP_OUTCOME_STALE;
