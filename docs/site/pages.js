@@ -23,6 +23,7 @@ module.exports = [
     { name: 'containers', file: 'docs/containers.md', title: 'Containers' },
     { name: 'kubernetes', file: 'docs/kubernetes.md', title: 'Kubernetes' },
     { name: 'operations', file: 'docs/operations.md', title: 'On call' },
+    { name: 'metrics', file: 'docs/metrics.md', title: 'Metrics' },
     { name: 'replication', file: 'docs/replication.md', title: 'A second copy' },
     { name: 'tls', file: 'docs/tls.md', title: 'TLS' },
     { name: 'credentials', file: 'docs/credentials.md', title: 'Credentials' },
