@@ -327,8 +327,7 @@ Test(measures, metrics_are_asked_and_answered_whole) {
         .method = IDP_METRICS, .msgid = 9, .open_metrics = true};
     caller_send(&a, bytes, idp_request_write(bytes, sizeof bytes, &request));
     harness_run(&t);
-    cr_assert_gt(a.got.len, 20000, "%zu bytes: %s", a.got.len,
-                 caller_hear(&a));
+    cr_assert_gt(a.got.len, 20000, "%zu bytes: %s", a.got.len, caller_hear(&a));
     idp_reply reply;
     size_t frame_bytes;
     cr_assert_eq(idp_reply_open(a.got.at, a.got.len, idp_reply_bytes_max(1024),
