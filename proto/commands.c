@@ -22,12 +22,12 @@ const char *idp_command_outcome_name(idp_command_outcome outcome) {
 
 /* Commands ----------------------------------------------------------------- */
 
-static_assert(IDP_COMMAND_REPLY_BYTES_MAX >= PUT_REPLY_HEAD_BYTES_MAX + 16 +
-                                                 2 * PUT_HEADER_BYTES_MAX +
-                                                 IDP_COMMAND_TEXT_BYTES_MAX &&
+static_assert(IDP_COMMAND_REPLY_BYTES_MAX >=
+                      PUT_REPLY_HEAD_BYTES_MAX + 16 + 2 * PUT_HEADER_BYTES_MAX +
+                          2 * PUT_UINT_BYTES_MAX + IDP_RELOAD_TEXT_BYTES_MAX &&
                   IDP_COMMAND_TEXT_BYTES_MAX >=
                       IDP_ENDPOINT_BYTES_MAX + 3 * PUT_UINT_BYTES_MAX,
-              "a refusal is the largest answer, and fits");
+              "what a reload does is the largest answer, and fits");
 
 static uint8_t *put_bounded(uint8_t *to, idp_slice text, size_t max) {
     return put_str(to, text.ptr, text_cut(text, max));
@@ -35,7 +35,7 @@ static uint8_t *put_bounded(uint8_t *to, idp_slice text, size_t max) {
 
 size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
                          const idp_command_answer *a) {
-    static const uint8_t items[] = {2, 2, 3, 4, 2};
+    static const uint8_t items[] = {2, 2, 3, 4, 4, 4, 2};
     if (cap < IDP_COMMAND_REPLY_BYTES_MAX ||
         (size_t)a->outcome >= IDP_COMMAND_COUNT) {
         return 0;
@@ -50,6 +50,11 @@ size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
     case IDP_COMMAND_SNAPSHOT:
         at = put_uint(put_uint(at, a->records), a->bytes);
         at = put_uint(at, a->ms);
+        break;
+    case IDP_COMMAND_RELOADED:
+    case IDP_COMMAND_EXAMINED:
+        at = put_uint(put_uint(at, a->closed), a->admitted);
+        at = put_bounded(at, a->text, IDP_RELOAD_TEXT_BYTES_MAX);
         break;
     case IDP_COMMAND_REFUSED:
         at = put_bounded(at, a->text, IDP_COMMAND_TEXT_BYTES_MAX);
@@ -87,6 +92,13 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
         return slice_is(word, "snapshot") && count >= 4 &&
                cursor_uint(c, &a->records) && cursor_uint(c, &a->bytes) &&
                cursor_uint(c, &a->ms);
+    case IDP_RELOAD:
+        a->outcome = slice_is(word, "examined") ? IDP_COMMAND_EXAMINED
+                                                : IDP_COMMAND_RELOADED;
+        return (a->outcome == IDP_COMMAND_EXAMINED ||
+                slice_is(word, "reloaded")) &&
+               count >= 4 && cursor_uint(c, &a->closed) &&
+               cursor_uint(c, &a->admitted) && cursor_bytes(c, &a->text);
     case IDP_ACQUIRE:
     case IDP_COMPLETE:
     case IDP_RELEASE:

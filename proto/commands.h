@@ -9,12 +9,15 @@
 
 #define IDP_ENDPOINT_BYTES_MAX     280 /* "host:port" */
 #define IDP_COMMAND_TEXT_BYTES_MAX 400
+#define IDP_RELOAD_TEXT_BYTES_MAX  4000
 
 #define IDP_COMMAND_OUTCOMES(X)                                           \
     X(PROMOTED, "promoted") /* promote: this server is the primary now */ \
     X(DETACHED, "detached") /* detach: it serves without the other */     \
     X(SWITCHED, "switched") /* switchover: the other is the primary */    \
     X(SNAPSHOT, "snapshot") /* snapshot: it is installed */               \
+    X(RELOADED, "reloaded") /* reload: what is live holds */              \
+    X(EXAMINED, "examined") /* reload, dry_run: it could be done */       \
     X(REFUSED, "refused")   /* any of them: nothing was done */
 
 typedef enum idp_command_outcome {
@@ -32,11 +35,15 @@ typedef struct idp_command_answer {
     uint64_t records;  /* SNAPSHOT */
     uint64_t bytes;    /* SNAPSHOT */
     uint64_t ms;       /* SNAPSHOT: how long it took */
-    idp_slice text;    /* REFUSED: why, and what would make it possible */
+    uint64_t closed;   /* RELOADED, EXAMINED: connections whose credential is
+                        * gone, */
+    uint64_t admitted; /* of so many */
+    idp_slice text;    /* REFUSED: why, and what would make it possible;
+                        * RELOADED, EXAMINED: lines, each a change */
 } idp_command_answer;
 
 /* Text that is longer than its limit is cut. */
-#define IDP_COMMAND_REPLY_BYTES_MAX 512
+#define IDP_COMMAND_REPLY_BYTES_MAX 4096
 size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
                          const idp_command_answer *answer);
 

@@ -36,8 +36,8 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
                                             : IDP_STATS;
         return *method != IDP_STATS || slice_is(name, "stats");
     case 6:
-        *method = IDP_DETACH;
-        return slice_is(name, "detach");
+        *method = slice_is(name, "reload") ? IDP_RELOAD : IDP_DETACH;
+        return *method == IDP_RELOAD || slice_is(name, "detach");
     case 7:
         *method = slice_is(name, "acquire")   ? IDP_ACQUIRE
                   : slice_is(name, "release") ? IDP_RELEASE

@@ -63,6 +63,7 @@ typedef struct idp_token {
     X(DETACH, "detach")           \
     X(SWITCHOVER, "switchover")   \
     X(SNAPSHOT, "snapshot")       \
+    X(RELOAD, "reload")           \
     X(NAMESPACES, "namespaces")   \
     X(METRICS, "metrics")
 
@@ -137,6 +138,8 @@ typedef struct idp_request {
     bool unbind;           /* release */
     bool accept_loss;      /* promote, detach */
     bool open_metrics;     /* metrics: as OpenMetrics */
+    bool dry_run;          /* reload: says what it would do, and does nothing */
+    bool force;            /* reload: also where it closes most connections */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
     /* namespaces: ns, after whose name; ptr NULL: from the first */

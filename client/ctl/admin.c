@@ -109,8 +109,10 @@ ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask) {
 /* ------------------------------------------------------------------ commands
  */
 
-static const char *done_word(int32_t command) {
-    switch (command) {
+static const char *done_word(const ctl_ask *ask) {
+    switch (ask->command->method) {
+    case IDEM_COMMAND_RELOAD:
+        return ask->dry_run ? "examined" : "reloaded";
     case IDEM_COMMAND_PROMOTE:
         return "promoted";
     case IDEM_COMMAND_DETACH:
@@ -122,10 +124,34 @@ static const char *done_word(int32_t command) {
     }
 }
 
-static void say_ordered(report *r, int32_t command,
-                        const idem_command_answer *to) {
+/* Its lines, as a list, or one below the other. */
+static void say_changes(report *r, char *lines) {
+    uint32_t count = 0;
+    if (r->json)
+        report_list(r, "changes");
+    for (char *at = lines; at != NULL && *at != '\0';) {
+        char *line = at;
+        at = strchr(at, '\n');
+        if (at != NULL)
+            *at++ = '\0';
+        if (r->json)
+            report_item(r, count++, line);
+        else
+            report_text(r, "change", line);
+    }
+    if (r->json)
+        report_list_end(r, count);
+}
+
+static void say_ordered(report *r, int32_t command, idem_command_answer *to) {
     if (to->outcome == IDEM_COMMAND_REFUSED) {
         report_text(r, "text", to->text);
+        return;
+    }
+    if (command == IDEM_COMMAND_RELOAD) {
+        report_number(r, "admitted", to->admitted);
+        report_number(r, "closed", to->closed);
+        say_changes(r, to->changes);
         return;
     }
     if (command == IDEM_COMMAND_SNAPSHOT) {
@@ -146,12 +172,14 @@ ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask) {
     idem_error err = IDEM_ERROR_INIT;
     args.command = command;
     args.accept_loss = ask->accept_loss;
+    args.dry_run = ask->dry_run;
+    args.force = ask->force;
     args.timeout_ms = ask->args.timeout_ms;
     if (idem_command(session->uri_at_once, &args, &to, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
     bool refused = to.outcome == IDEM_COMMAND_REFUSED;
     report r = report_begin(stdout, ask->json, "outcome",
-                            refused ? "refused" : done_word(command));
+                            refused ? "refused" : done_word(ask));
     say_ordered(&r, command, &to);
     report_end(&r);
     return refused ? CTL_EXIT_REFUSED : CTL_EXIT_DONE;

@@ -59,6 +59,8 @@ const ctl_command ctl_commands[] = {
      "hands over from this primary to its replica"},
     {"snapshot", ctl_run_admin, IDEM_COMMAND_SNAPSHOT, 0, 0, "", "", "",
      "has this server write a snapshot of its records"},
+    {"reload", ctl_run_admin, IDEM_COMMAND_RELOAD, 0, 0, "", "dry-run force",
+     "", "has this server read its settings, certificates, credentials again"},
     {"check", ctl_run_check, 0, 1, 2, "DIR [OTHER-DIR]", "", "",
      "looks into a data folder, or which of two has more"},
     {"credential", ctl_run_credential, 0, 2, 2, "new NAME | check FILE",

@@ -32,7 +32,7 @@
     X(ORPHANED, 13, "acquire --on-orphan report: the holder's lease is over") \
     X(STALE, 14, "complete, release, renew: not the current token")           \
     X(UNKNOWN, 15, "complete, release, renew: no such record; peek: absent")  \
-    X(REFUSED, 16, "promote, detach, switchover, snapshot: nothing was done") \
+    X(REFUSED, 16, "promote, detach, snapshot, reload ...: nothing was done") \
     X(USAGE, 64, "an option, an operand, a file or the URI is not legal")     \
     X(UNAVAILABLE, 69, "no answer: not reached, lost, too late, going down")  \
     X(ERROR, 70, "any other error")                                           \
@@ -62,6 +62,7 @@ typedef struct ctl_ask {
     bool verbose;
     bool accept_loss;
     bool open_metrics;
+    bool dry_run, force;                /* reload */
     const char *claim, *read, *resolve; /* namespaces; NULL: not granted */
     bool admin, stats;
     bool help;

@@ -232,6 +232,16 @@ static bool read_open_metrics(char *text, ctl_ask *ask) {
     return ask->open_metrics = true;
 }
 
+static bool read_dry_run(char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->dry_run = true;
+}
+
+static bool read_force(char *text, ctl_ask *ask) {
+    (void)text;
+    return ask->force = true;
+}
+
 static bool read_list(const char *text, const char **list) {
     *list = text;
     return true;
@@ -328,11 +338,16 @@ const ctl_option ctl_options[] = {
      "even if acknowledged changes may be lost"},
     {"open-metrics", 0, NULL, read_open_metrics, 'c',
      "as OpenMetrics 1.0, not in Prometheus' text format"},
+    {"dry-run", 0, NULL, read_dry_run, 'c',
+     "say what it would do, and do nothing"},
+    {"force", 0, NULL, read_force, 'c',
+     "also where it closes most connections"},
     {"claim", 0, "LIST", read_claim, 'c',
      "namespaces: shop,shop-*; all of them: *"},
     {"read", 0, "LIST", read_read, 'c', "the same, to peek only"},
     {"resolve", 0, "LIST", read_resolve, 'c', "the same, for an operator"},
-    {"admin", 0, NULL, read_admin, 'c', "may promote, detach, snapshot"},
+    {"admin", 0, NULL, read_admin, 'c',
+     "may promote, detach, snapshot, reload"},
     {"stats", 0, NULL, read_stats, 'c', "may read counters"},
     {.name = NULL}};
 

@@ -20,8 +20,10 @@ enum {                                /* commands */
        IDEM_COMMAND_DETACH = 602,     /* a primary goes on without its
                                        * replica */
        IDEM_COMMAND_SWITCHOVER = 603, /* a primary hands over to its replica */
-       IDEM_COMMAND_SNAPSHOT = 604    /* a server writes a snapshot of its
+       IDEM_COMMAND_SNAPSHOT = 604,   /* a server writes a snapshot of its
                                        * records */
+       IDEM_COMMAND_RELOAD = 605      /* a server reads its settings, and the
+                                       * files that they name, again */
 };
 
 enum { /* idem_command_answer.outcome; 0: none */
@@ -39,6 +41,10 @@ typedef struct idem_command_args {
     int32_t accept_loss; /* promote, detach: 1 does what may lose acknowledged
                           * changes, 0 has that refused */
     uint32_t timeout_ms; /* for all of it; 0: IDEM_COMMAND_TIMEOUT_MS_DEFAULT */
+    int32_t dry_run;     /* reload: 1 says what it would do, and does nothing */
+    int32_t force;       /* reload: 1 does it also where most of those who are
+                          * connected would be closed, since their credentials
+                          * are gone; 0 has that refused */
 } idem_command_args;
 
 #define IDEM_COMMAND_ARGS_INIT IDEM__SIZED(idem_command_args)
@@ -55,6 +61,9 @@ typedef struct idem_command_answer {
     char primary[IDEM_ENDPOINT_BYTES]; /* switchover: "host:port" of who is
                                         * primary now */
     char text[416];                    /* refused */
+    uint64_t closed;    /* reload: connections whose credential is gone, */
+    uint64_t admitted;  /* of so many; with dry_run: that would be closed */
+    char changes[4096]; /* reload: what it did, a line each */
 } idem_command_answer;
 
 #define IDEM_COMMAND_ANSWER_INIT IDEM__SIZED(idem_command_answer)

@@ -21,6 +21,9 @@ static_assert(sizeof((idem_command_answer *)0)->primary >
                   sizeof((idem_command_answer *)0)->text >
                       IDP_COMMAND_TEXT_BYTES_MAX,
               "what a server may say fits");
+static_assert(sizeof((idem_command_answer *)0)->changes >
+                  IDP_RELOAD_TEXT_BYTES_MAX,
+              "what a server may have changed fits");
 static_assert(IDEM_IN_SYNC_MAX >= IDP_IN_SYNC_MAX &&
                   IDEM_STREAMS_MAX >= IDP_STREAMS_MAX,
               "what a server may tell fits");
@@ -133,6 +136,14 @@ static void copy_slice(char *to, size_t size, idp_slice from) {
     idem__text_copy(to, size, from, ' ', UINT8_MAX);
 }
 
+/* What is no text in it, but the ends of lines, is no text for us either. */
+static void copy_lines(char *to, size_t size, idp_slice from) {
+    copy_slice(to, size, from);
+    for (size_t i = 0; to[i] != '\0'; i++)
+        if (from.ptr[i] == '\n')
+            to[i] = '\n';
+}
+
 /* An address that can be dialled, or nothing. */
 static void copy_endpoint(char *to, size_t size, idp_slice from) {
     idem__endpoint endpoint;
@@ -151,9 +162,14 @@ static void fill_answer(idem_command_answer *theirs,
                                .epoch = from->epoch,
                                .records = from->records,
                                .bytes = from->bytes,
-                               .ms = from->ms};
+                               .ms = from->ms,
+                               .closed = from->closed,
+                               .admitted = from->admitted};
     copy_endpoint(own.primary, sizeof own.primary, from->primary);
-    copy_slice(own.text, sizeof own.text, from->text);
+    if (from->outcome == IDP_COMMAND_REFUSED)
+        copy_slice(own.text, sizeof own.text, from->text);
+    else
+        copy_lines(own.changes, sizeof own.changes, from->text);
     idem__sized_out(&idem__command_answer_layout, theirs, &own);
 }
 
@@ -167,10 +183,10 @@ static int32_t read_command(const idem_command_args *theirs,
         code = idem__sized_check(&idem__command_answer_layout, answer, "answer",
                                  err);
     if (code == 0 && (args->command < IDEM_COMMAND_PROMOTE ||
-                      args->command > IDEM_COMMAND_SNAPSHOT))
+                      args->command > IDEM_COMMAND_RELOAD))
         code = idem__fail(err, IDEM_E_ARGUMENT,
                           "command is none of IDEM_COMMAND_PROMOTE ... "
-                          "IDEM_COMMAND_SNAPSHOT");
+                          "IDEM_COMMAND_RELOAD");
     return code;
 }
 
@@ -183,6 +199,8 @@ static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
     begin_queued(&e, method);
     e.request.accept_loss = args->accept_loss != 0 &&
                             (method == IDP_PROMOTE || method == IDP_DETACH);
+    e.request.dry_run = args->dry_run != 0 && method == IDP_RELOAD;
+    e.request.force = args->force != 0 && method == IDP_RELOAD;
     int32_t code = prepare_queued(&e, uri, args->timeout_ms, err);
     if (code == 0)
         code = run_queued(&e, err);

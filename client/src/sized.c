@@ -116,16 +116,19 @@ LAYOUT(tls, verify)
 #undef STRUCT
 
 #define STRUCT idem_command_args
-static const uint16_t command_args_ends[] = {END(size), END(command),
-                                             END(accept_loss), END(timeout_ms)};
-NO_PADDING(timeout_ms);
+static const uint16_t command_args_ends[] = {END(size),        END(command),
+                                             END(accept_loss), END(timeout_ms),
+                                             END(dry_run),     END(force)};
+NO_PADDING(force);
 LAYOUT(command_args, command)
 #undef STRUCT
 
 #define STRUCT idem_command_answer
 static const uint16_t command_answer_ends[] = {
-    END(size),  END(outcome), END(epoch),   END(records),
-    END(bytes), END(ms),      END(primary), END(text)};
+    END(size),   END(outcome),  END(epoch),   END(records),
+    END(bytes),  END(ms),       END(primary), END(text),
+    END(closed), END(admitted), END(changes)};
+NO_PADDING(changes);
 LAYOUT(command_answer, outcome)
 #undef STRUCT
 

@@ -209,16 +209,25 @@ ids_credentials_by_id(const ids_credentials *c,
     return NULL;
 }
 
-ids_admitted ids_credentials_compare(const ids_credentials *now,
-                                     const ids_credentials *next) {
+static ids_admitted compare_verifiers(const ids_verifier *all, uint32_t many,
+                                      const ids_credentials *next) {
     ids_admitted sum = {0, 0};
-    for (uint32_t i = 0; i < now->verifiers_count; i++) {
-        const ids_verifier *one = &now->verifiers[i];
+    for (uint32_t i = 0; i < many; i++) {
         uint32_t count =
-            atomic_load_explicit(&one->admitted, memory_order_relaxed);
+            atomic_load_explicit(&all[i].admitted, memory_order_relaxed);
         sum.all += count;
-        if (count && !ids_credentials_by_id(next, one->id))
+        if (count && !ids_credentials_by_id(next, all[i].id))
             sum.lost += count;
     }
     return sum;
+}
+
+ids_admitted ids_credentials_compare(const ids_credentials *now,
+                                     const ids_credentials *next) {
+    return compare_verifiers(now->verifiers, now->verifiers_count, next);
+}
+
+ids_admitted ids_credentials_compare_user(const ids_user *user,
+                                          const ids_credentials *next) {
+    return compare_verifiers(user->verifiers, user->verifiers_count, next);
 }

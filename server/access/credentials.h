@@ -97,5 +97,8 @@ typedef struct ids_admitted {
 } ids_admitted;
 ids_admitted ids_credentials_compare(const ids_credentials *now,
                                      const ids_credentials *next);
+/* The same of one of now's users. */
+ids_admitted ids_credentials_compare_user(const ids_user *user,
+                                          const ids_credentials *next);
 
 #endif

@@ -49,6 +49,7 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_RELOAD:
         return ADMIN;
     case IDP_METHOD_COUNT:
         break;

@@ -333,6 +333,7 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_RELOAD:
     case IDP_REPLICATION:
     case IDP_NAMESPACES:
     case IDP_METRICS:

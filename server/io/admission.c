@@ -115,21 +115,44 @@ static ids_admitted compare_with_now(ids_access *access,
     return of;
 }
 
+static bool is_most(ids_admitted of) {
+    return of.lost > of.all / 2;
+}
+
 ids_credentials *
-ids_admission_reread(ids_access *access, const ids_config *config,
+ids_admission_reread(ids_access *access, const ids_config *config, bool force,
                      char why[static IDS_ADMISSION_WHY_BYTES]) {
     ids_credentials *next = ids_admission_read(config, why);
     ids_admitted of = next ? compare_with_now(access, next) : (ids_admitted){0};
-    if (of.lost <= of.all / 2)
+    if (force || !is_most(of))
         return next;
     snprintf(why, IDS_ADMISSION_WHY_BYTES,
              "%.200s: it would close %llu of the %llu connections that are "
              "admitted; to rotate a secret put the new one beside the old one "
-             "first",
+             "first, or: idemctl reload --force",
              config->credentials, (unsigned long long)of.lost,
              (unsigned long long)of.all);
     ids_credentials_drop(next);
     return NULL;
+}
+
+void ids_admission_preview(ids_access *access, const ids_credentials *next,
+                           ids_preview *preview) {
+    ids_credentials *now = ids_access_take(access);
+    ids_admitted sum = ids_credentials_compare(now, next);
+    preview->closed = sum.lost;
+    preview->admitted = sum.all;
+    if (is_most(sum))
+        ids_preview_add(preview, "most connections are closed: needs --force");
+    for (uint32_t i = 0; i < now->users_count; i++) {
+        const ids_user *user = &now->users[i];
+        ids_admitted of = ids_credentials_compare_user(user, next);
+        if (of.lost)
+            ids_preview_add(preview, "%s: closes %llu of its %llu connections",
+                            user->name, (unsigned long long)of.lost,
+                            (unsigned long long)of.all);
+    }
+    ids_credentials_drop(now);
 }
 
 void ids_admission_apply(ids_access *access, ids_line *first,

@@ -6,6 +6,7 @@
 
 #include "server/access/access.h"
 #include "server/admin/config.h"
+#include "server/io/preview.h"
 #include "server/line/line.h"
 
 #define IDS_ADMISSION_WHY_BYTES 640
@@ -27,11 +28,16 @@ void ids_admission_forget(const ids_secret *secrets);
 ids_credentials *ids_admission_read(const ids_config *config,
                                     char why[static IDS_ADMISSION_WHY_BYTES]);
 
-/* The same for a daemon that runs: refused as well where it would close more
- * than half of the connections that are admitted. Any thread. */
+/* The same for a daemon that runs: refused as well, unless it is forced, where
+ * it would close more than half of the connections that are admitted. Any
+ * thread. */
 ids_credentials *ids_admission_reread(ids_access *access,
-                                      const ids_config *config,
+                                      const ids_config *config, bool force,
                                       char why[static IDS_ADMISSION_WHY_BYTES]);
+
+/* What it would do to those who are admitted. Any thread. */
+void ids_admission_preview(ids_access *access, const ids_credentials *next,
+                           ids_preview *preview);
 
 /* Takes what was read, on the first loop's thread: connections whose verifier
  * is gone are closed within a second, changed grants hold from the next call.

@@ -97,12 +97,15 @@ static const ids_settings *settings_now(const ids_live *live) {
     return live->now->settings ? live->now->settings : live->start;
 }
 
+static uint64_t memory_of(const ids_config *config) {
+    return config->memory_bytes_max ? config->memory_bytes_max
+                                    : ids_machine_memory_bytes() / 2;
+}
+
 /* Memory only grows: what is kept has to stay. */
 static void take_memory(ids_live *live, const ids_settings *next,
                         const ids_config_row *row) {
-    uint64_t bytes = next->config.memory_bytes_max;
-    if (!bytes)
-        bytes = ids_machine_memory_bytes() / 2;
+    uint64_t bytes = memory_of(&next->config);
     bool grows = ids_pools_grow(live->server->pools, bytes);
     if (grows)
         live->memory_bytes = bytes;
@@ -140,16 +143,63 @@ static bool is_live(const ids_live *live, const ids_settings *next,
     return row->reload == IDS_LIVE;
 }
 
+typedef enum fate { STAYS, CHANGES, WAITS } fate;
+
+/* What becomes of a row, but of memory. */
+static fate fate_of(const ids_live *live, const ids_settings *next,
+                    const ids_config_row *row) {
+    if (is_live(live, next, row))
+        return ids_settings_same(settings_now(live), next, row) ? STAYS
+                                                                : CHANGES;
+    return row->reload == IDS_ONCE || ids_settings_same(live->start, next, row)
+               ? STAYS
+               : WAITS;
+}
+
+static bool is_memory(const ids_config_row *row) {
+    return row->offset == offsetof(ids_config, memory_bytes_max);
+}
+
 static void take_row(ids_live *live, const ids_settings *next,
                      const ids_config_row *row) {
-    if (row->offset == offsetof(ids_config, memory_bytes_max))
+    if (is_memory(row)) {
         take_memory(live, next, row);
-    else if (is_live(live, next, row)) {
-        if (!ids_settings_same(settings_now(live), next, row))
-            tell_row(next, row, false);
-    } else if (row->reload != IDS_ONCE &&
-               !ids_settings_same(live->start, next, row))
-        tell_row(next, row, true);
+        return;
+    }
+    fate of = fate_of(live, next, row);
+    if (of != STAYS)
+        tell_row(next, row, of == WAITS);
+}
+
+static void preview_row(const ids_settings *next, const ids_config_row *row,
+                        fate of, ids_preview *preview) {
+    char key[IDS_CONFIG_KEY_BYTES], where[512];
+    const char *words = next->origins[ids_config_index(row)].words;
+    ids_config_key(row, key);
+    ids_settings_where(next, row, where, sizeof where);
+    if (of != STAYS)
+        ids_preview_add(preview, "%s = %.200s%s (%.300s)", key,
+                        words ? words : "none",
+                        of == WAITS ? ", waits for a restart" : "", where);
+}
+
+void ids_live_preview(const ids_live *live, const ids_settings *next,
+                      ids_preview *preview) {
+    size_t count;
+    const ids_config_row *rows = ids_config_rows(&count);
+    uint64_t bytes = memory_of(&next->config);
+    for (size_t i = 0; i < count; i++) {
+        fate of = fate_of(live, next, &rows[i]);
+        if (is_memory(&rows[i]))
+            of = bytes == live->memory_bytes  ? STAYS
+                 : bytes > live->memory_bytes ? CHANGES
+                                              : WAITS;
+        preview_row(next, &rows[i], of, preview);
+    }
+    if (!ids_limits_same(ids_live_config(live)->namespaces,
+                         next->config.namespaces))
+        ids_preview_add(preview, "namespace: %u sections",
+                        ids_limits_count(next->config.namespaces));
 }
 
 static void take_places(const ids_live *live, const ids_config *config) {
@@ -207,7 +257,7 @@ const ids_config *ids_live_config(const ids_live *live) {
     return &settings_now(live)->config;
 }
 
-void ids_live_take(ids_live *live, ids_settings *settings) {
+bool ids_live_take(ids_live *live, ids_settings *settings) {
     ids_version *next = calloc(1, sizeof *next);
     const ids_config *config = &settings->config;
     size_t count;
@@ -220,7 +270,7 @@ void ids_live_take(ids_live *live, ids_settings *settings) {
         free(next);
         ids_settings_free(settings);
         note_outcome(live, true);
-        return;
+        return false;
     }
     for (size_t i = 0; i < count; i++)
         take_row(live, settings, &rows[i]);
@@ -237,6 +287,7 @@ void ids_live_take(ids_live *live, ids_settings *settings) {
     note_outcome(live, false);
     ids_log(IDS_LOG_INFO, "settings reloaded", "file=\"%.400s\"",
             config->path ? config->path : "");
+    return true;
 }
 
 void ids_live_refused(ids_live *live) {

@@ -9,6 +9,7 @@
 
 #include "server/admin/settings.h"
 #include "server/io/loop.h"
+#include "server/io/preview.h"
 #include "server/worker/namespaces.h"
 
 typedef struct ids_version {
@@ -47,8 +48,13 @@ bool ids_live_has_tls(const ids_live *live, const ids_settings *next);
 /* The same of credentials, which there are from the start or not at all. */
 bool ids_live_has_credentials(const ids_live *live, const ids_settings *next);
 
-/* The settings become what holds. They are its own from now on. */
-void ids_live_take(ids_live *live, ids_settings *settings);
+/* What taking them would change, and what of them waits for a restart. */
+void ids_live_preview(const ids_live *live, const ids_settings *next,
+                      ids_preview *preview);
+
+/* The settings become what holds. They are its own from now on. False: there is
+ * no memory for them, the log says so, and what held holds. */
+bool ids_live_take(ids_live *live, ids_settings *settings);
 
 /* A reload was refused: stats tell it. */
 void ids_live_refused(ids_live *live);

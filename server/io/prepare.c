@@ -7,14 +7,14 @@
 #include <assert.h>
 
 static bool prepare_credentials(ids_prepare *p, const ids_settings *settings,
-                                ids_complaint *complaint) {
+                                bool force, ids_complaint *complaint) {
     char why[IDS_ADMISSION_WHY_BYTES];
     ids_config config = p->live->start->config;
     assert(!p->next_credentials);
     if (!ids_live_has_credentials(p->live, settings))
         return true;
     config.credentials = settings->config.credentials;
-    p->next_credentials = ids_admission_reread(p->access, &config, why);
+    p->next_credentials = ids_admission_reread(p->access, &config, force, why);
     return p->next_credentials || ids_settings_refuse(settings, "--credentials",
                                                       complaint, " %s", why);
 }
@@ -30,9 +30,14 @@ static bool prepare_tls(ids_prepare *p, const ids_settings *settings,
            ids_settings_refuse(settings, "--tls-cert", complaint, ": %s", why);
 }
 
-bool ids_prepare_files(ids_prepare *p, const ids_settings *settings,
+void ids_prepare_preview(const ids_prepare *p, ids_preview *preview) {
+    if (p->next_credentials)
+        ids_admission_preview(p->access, p->next_credentials, preview);
+}
+
+bool ids_prepare_files(ids_prepare *p, const ids_settings *settings, bool force,
                        ids_complaint *complaint) {
-    if (prepare_credentials(p, settings, complaint) &&
+    if (prepare_credentials(p, settings, force, complaint) &&
         prepare_tls(p, settings, complaint))
         return true;
     ids_prepare_forget(p);

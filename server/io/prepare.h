@@ -17,10 +17,13 @@ typedef struct ids_prepare {
     ids_credentials *next_credentials;
 } ids_prepare;
 
-/* Off the loops. False: the complaint says what is wrong with which file, and
- * nothing is kept. */
+/* Off the loops. force: also what closes most connections. False: the complaint
+ * says what is wrong with which file, and nothing is kept. */
 bool ids_prepare_files(ids_prepare *prepare, const ids_settings *settings,
-                       ids_complaint *complaint);
+                       bool force, ids_complaint *complaint);
+
+/* Whom it closes, of what was prepared. */
+void ids_prepare_preview(const ids_prepare *prepare, ids_preview *preview);
 
 /* The first loop: what was prepared holds from now on. */
 void ids_prepare_apply(ids_prepare *prepare);

@@ -282,16 +282,29 @@ static void on_reload(void *ctx) {
 }
 
 static bool prepare_settings(void *ctx, const ids_settings *settings,
-                             ids_complaint *complaint) {
+                             bool force, ids_complaint *complaint) {
     process *s = ctx;
-    return ids_prepare_files(&s->prepare, settings, complaint);
+    return ids_prepare_files(&s->prepare, settings, force, complaint);
 }
 
-static void take_settings(void *ctx, ids_settings *settings) {
+static void preview_settings(void *ctx, const ids_settings *settings,
+                             ids_preview *preview) {
+    process *s = ctx;
+    ids_live_preview(&s->live, settings, preview);
+    ids_prepare_preview(&s->prepare, preview);
+}
+
+static bool take_settings(void *ctx, ids_settings *settings) {
     process *s = ctx;
     ids_prepare_apply(&s->prepare);
-    ids_live_take(&s->live, settings);
+    bool took = ids_live_take(&s->live, settings);
     ids_peering_take_settings(&s->peering, ids_live_config(&s->live));
+    return took;
+}
+
+static void forget_settings(void *ctx) {
+    process *s = ctx;
+    ids_prepare_forget(&s->prepare);
 }
 
 static void settings_refused(void *ctx) {
@@ -307,13 +320,16 @@ static int init_signals(process *s) {
         .ctx = s, .end = on_end, .reload = on_reload};
     const ids_reload_host reload = {.ctx = s,
                                     .prepare = prepare_settings,
+                                    .preview = preview_settings,
+                                    .forget = forget_settings,
                                     .apply = take_settings,
                                     .refused = settings_refused};
     s->prepare = (ids_prepare){.live = &s->live,
                                .tls = &s->tls,
                                .access = s->server.access,
                                .loops = s->loops};
-    ids_reload_init(&s->reload, &loop->uv, s->given, &reload);
+    ids_reload_init(&s->reload, loop, s->given, &reload);
+    s->server.reload = ids_reload_handler(&s->reload);
     int error = ids_drain_init(&s->drain, loop, &s->acceptor, stop, s);
     return error ? error : ids_signals_open(&s->signals, &loop->uv, &signals);
 }

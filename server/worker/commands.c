@@ -14,6 +14,7 @@ static const char no_peer[] =
     "or as a replica with --replicate-from HOST:PORT";
 static const char no_store[] =
     "this server keeps nothing on disk; start it with --data-dir DIR";
+static const char no_reload[] = "this server has no settings to read again";
 static const char not_here[] =
     "commands need the secret, or where there is none (--secret-file) a "
     "connection from this machine";
@@ -22,6 +23,9 @@ static const char not_here[] =
 
 /* What stands in the message's word. */
 #define ACCEPT_LOSS 0x100u
+#define DRY_RUN     0x200u
+#define FORCE       0x400u
+#define METHOD_OF   0xffu
 
 static bool may_command(const ids_worker *worker, const ids_conn *conn) {
     return worker->server->access ? conn->reading.admitted
@@ -32,7 +36,8 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
                      const idp_request *request) {
     const ids_message message = {
         .asker = conn->asker,
-        .word = request->method | (request->accept_loss ? ACCEPT_LOSS : 0),
+        .word = request->method | (request->accept_loss ? ACCEPT_LOSS : 0) |
+                (request->dry_run ? DRY_RUN : 0) | (request->force ? FORCE : 0),
         .msgid = request->msgid,
         .kind = IDS_MESSAGE_COMMAND,
         .flags = IDS_MESSAGE_WAITS};
@@ -111,25 +116,46 @@ static ids_message leave_place(ids_command_under_way *command) {
     return asked;
 }
 
-static void hand_to_handler(ids_worker *worker, idp_method command,
-                            bool accept_loss, ids_command_id id) {
-    const ids_server *server = worker->server;
-    bool is_stores = command == IDP_SNAPSHOT;
+/* Whose command it is; text: what is said where nobody is there. */
+static const ids_command_handler *
+handler_of(const ids_server *server, idp_method command, const char **text) {
+    if (command == IDP_SNAPSHOT) {
+        *text = no_store;
+        return &server->store;
+    }
+    if (command == IDP_RELOAD) {
+        *text = no_reload;
+        return &server->reload;
+    }
+    *text = no_peer;
+    return &server->peer;
+}
+
+static void hand_to_handler(ids_worker *worker, uint64_t word,
+                            ids_command_id id) {
+    const ids_command_request request = {.command =
+                                             (idp_method)(word & METHOD_OF),
+                                         .accept_loss = word & ACCEPT_LOSS,
+                                         .dry_run = word & DRY_RUN,
+                                         .force = word & FORCE,
+                                         .id = id};
+    const char *text;
     const ids_command_handler *handler =
-        is_stores ? &server->store : &server->peer;
-    const ids_command_request request = {
-        .command = command, .accept_loss = accept_loss, .id = id};
-    ids_log(IDS_LOG_INFO, "command taken", "id=%llu command=%s accept_loss=%d",
-            (unsigned long long)id, idp_method_name(command), accept_loss);
+        handler_of(worker->server, request.command, &text);
+    ids_log(IDS_LOG_INFO, "command taken",
+            "id=%llu command=%s accept_loss=%d dry_run=%d force=%d",
+            (unsigned long long)id, idp_method_name(request.command),
+            request.accept_loss, request.dry_run, request.force);
     if (handler->begin)
         handler->begin(handler->ctx, worker, &request);
     else
-        ids_command_refuse(worker, id, is_stores ? no_store : no_peer);
+        ids_command_refuse(worker, id, text);
 }
+
+static_assert(IDP_METHOD_COUNT <= METHOD_OF, "a method beside the options");
 
 void ids_command_take(ids_worker *worker, const ids_message *message) {
     assert(worker->index == 0);
-    idp_method method = (idp_method)(message->word & ~(uint64_t)ACCEPT_LOSS);
     worker->counters.of[IDS_COMMANDS_TOTAL]++;
     ids_command_under_way *place = find_command(worker, 0);
     if (worker->draining) {
@@ -141,7 +167,7 @@ void ids_command_take(ids_worker *worker, const ids_message *message) {
         *place = (ids_command_under_way){.id = ++worker->commands.given,
                                          .asker = message->asker,
                                          .msgid = message->msgid};
-        hand_to_handler(worker, method, message->word & ACCEPT_LOSS, place->id);
+        hand_to_handler(worker, message->word, place->id);
     }
 }
 

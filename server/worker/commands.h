@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commands.h -- what an operator asks of a server: promote, detach, switchover,
- * snapshot, and how replication stands.
+ * snapshot, reload, and how replication stands.
  *
  * A command may come on any loop. It is carried out on loop 0, by whoever the
- * server says (the peer, the store), which answers now or later. A few are
- * under way at a time; an asker that goes away takes nothing back. */
+ * server says (the peer, the store, the reload), which answers now or later. A
+ * few are under way at a time; an asker that goes away takes nothing back. */
 #ifndef IDS_COMMANDS_H
 #define IDS_COMMANDS_H
 
@@ -21,8 +21,10 @@ typedef struct ids_conn ids_conn;
 typedef uint64_t ids_command_id;
 
 typedef struct ids_command_request {
-    idp_method command; /* IDP_PROMOTE, DETACH, SWITCHOVER or SNAPSHOT */
+    idp_method command; /* IDP_PROMOTE, DETACH, SWITCHOVER, SNAPSHOT, RELOAD */
     bool accept_loss;   /* PROMOTE, DETACH */
+    bool dry_run;       /* RELOAD */
+    bool force;         /* RELOAD */
     uint64_t node;      /* DETACH, SWITCHOVER: which member; 0: the only one, or
                          * any one */
     ids_command_id id;  /* to answer with, once */
@@ -65,7 +67,7 @@ typedef struct ids_commands {
 } ids_commands;
 
 static inline bool ids_method_is_command(idp_method method) {
-    return method >= IDP_REPLICATION && method <= IDP_SNAPSHOT;
+    return method >= IDP_REPLICATION && method <= IDP_RELOAD;
 }
 
 /* A connection asks: it is sent to loop 0, or refused. */

@@ -33,6 +33,7 @@ typedef struct ids_server {
     size_t unsent_bytes_max;   /* per connection; over it, it is closed */
     ids_command_handler peer;  /* promote, detach, switchover, replication */
     ids_command_handler store; /* snapshot */
+    ids_command_handler reload;
     bool takes_peers;          /* another server may connect */
     const char *http_says;     /* to HTTP where it is not spoken: where it is;
                                 * NULL: nowhere */

@@ -69,7 +69,7 @@ static void check_orders(idp_slice result) {
     idp_command_answer order, order_again;
     idp_reply reply;
     size_t frame_bytes;
-    for (int method = IDP_PROMOTE; method <= IDP_SNAPSHOT; method++) {
+    for (int method = IDP_PROMOTE; method <= IDP_RELOAD; method++) {
         if (!idp_command_read((idp_method)method, result, &order)) {
             continue;
         }

@@ -24,6 +24,7 @@ static inline bool idt_request_same(const idp_request *a,
            a->lease_ms == b->lease_ms && a->wait_ms == b->wait_ms &&
            a->on_orphan == b->on_orphan && a->class == b->class &&
            a->unbind == b->unbind && a->accept_loss == b->accept_loss &&
+           a->dry_run == b->dry_run && a->force == b->force &&
            a->has_shard == b->has_shard && a->shard == b->shard &&
            idt_slice_same(a->client, b->client) &&
            idt_slice_same(a->secret, b->secret);

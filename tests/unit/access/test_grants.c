@@ -24,6 +24,7 @@ static const struct {
     {"switchover", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"snapshot", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"metrics", IDS_GRANT_BIT(IDS_GRANT_STATS)},
+    {"reload", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"namespaces", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
 };
 #define ROWS (sizeof rows / sizeof rows[0])

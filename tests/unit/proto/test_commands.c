@@ -36,12 +36,12 @@ static idp_command_answer there_and_back(idp_method method,
 }
 
 Test(commands, each_has_its_own_answer) {
-    static const idp_method methods[] = {IDP_PROMOTE, IDP_DETACH,
-                                         IDP_SWITCHOVER, IDP_SNAPSHOT};
-    for (int i = 0; i < 4; i++) {
+    static const idp_method methods[] = {
+        IDP_PROMOTE, IDP_DETACH, IDP_SWITCHOVER, IDP_SNAPSHOT, IDP_RELOAD};
+    for (int i = 0; i < 5; i++) {
         const idp_command_answer answer = {.outcome = (idp_command_outcome)i};
         size_t len = idp_command_write(bytes, sizeof bytes, 1, &answer);
-        for (int j = 0; j < 4; j++) {
+        for (int j = 0; j < 5; j++) {
             idp_command_answer again;
             cr_assert_eq(idp_command_read(methods[j], result_of(len), &again),
                          i == j);
@@ -60,6 +60,23 @@ Test(commands, a_refusal_is_cut_at_its_limit_and_at_no_half_character) {
     answer.text.len = IDP_COMMAND_TEXT_BYTES_MAX - 1;
     cr_assert_eq(there_and_back(IDP_DETACH, &answer).text.len,
                  IDP_COMMAND_TEXT_BYTES_MAX - 1);
+}
+
+Test(commands, what_a_reload_did_or_would_do) {
+    static char lines[IDP_RELOAD_TEXT_BYTES_MAX + 10];
+    memset(lines, 'x', sizeof lines - 1);
+    const idp_command_outcome both[] = {IDP_COMMAND_RELOADED,
+                                        IDP_COMMAND_EXAMINED};
+    for (int i = 0; i < 2; i++) {
+        const idp_command_answer answer = {.outcome = both[i],
+                                           .closed = UINT32_MAX,
+                                           .admitted = IDP_INT_MAX,
+                                           .text = slice(lines)};
+        idp_command_answer again = there_and_back(IDP_RELOAD, &answer);
+        cr_assert_eq(again.closed, UINT32_MAX);
+        cr_assert_eq(again.admitted, IDP_INT_MAX);
+        cr_assert_eq(again.text.len, IDP_RELOAD_TEXT_BYTES_MAX);
+    }
 }
 
 Test(commands, no_room_writes_nothing) {

@@ -63,6 +63,8 @@ static idp_request some_request(uint64_t *seed) {
     r.accept_loss =
         (r.method == IDP_PROMOTE || r.method == IDP_DETACH) && draw(seed) % 2;
     r.open_metrics = r.method == IDP_METRICS && draw(seed) % 2;
+    r.dry_run = r.method == IDP_RELOAD && draw(seed) % 2;
+    r.force = r.method == IDP_RELOAD && draw(seed) % 2;
     if (r.method == IDP_HELLO) {
         r.has_shard = true;
         r.shard = (uint32_t)between(seed, 0, IDP_SHARDS_MAX - 1);
@@ -220,6 +222,16 @@ static void pack_params(packing *p, const idp_request *r) {
         pack_word(p, "open_metrics");
         r->open_metrics ? msgpack_pack_true(&p->packer)
                         : msgpack_pack_false(&p->packer);
+        break;
+    case IDP_RELOAD:
+        msgpack_pack_array(&p->packer, 1);
+        msgpack_pack_map(&p->packer, 2);
+        pack_word(p, "force");
+        r->force ? msgpack_pack_true(&p->packer)
+                 : msgpack_pack_false(&p->packer);
+        pack_word(p, "dry_run");
+        r->dry_run ? msgpack_pack_true(&p->packer)
+                   : msgpack_pack_false(&p->packer);
         break;
     default:
         msgpack_pack_array(&p->packer, 0);

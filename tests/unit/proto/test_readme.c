@@ -114,6 +114,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_RELOAD:
         cr_assert(idp_command_read(method, reply->result, &command));
         return idp_command_write(to, cap, reply->msgid, &command);
     default:

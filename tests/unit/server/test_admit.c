@@ -115,6 +115,7 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_DETACH, false, true, false},
                 {IDP_SWITCHOVER, false, true, false},
                 {IDP_SNAPSHOT, false, true, false},
+                {IDP_RELOAD, false, true, false},
                 {IDP_NAMESPACES, false, true, false},
                 {IDP_METRICS, false, true, true}};
     size_t count = sizeof rows / sizeof rows[0];

@@ -148,8 +148,8 @@ Test(commands, one_more_than_the_limit_is_told_so) {
 Test(commands, are_taken_from_this_machine_only_where_there_is_no_secret) {
     b.conn->reading.local = false;
     const idp_method commands[] = {IDP_PROMOTE, IDP_DETACH, IDP_SWITCHOVER,
-                                   IDP_SNAPSHOT};
-    for (uint32_t i = 0; i < 4; i++) {
+                                   IDP_SNAPSHOT, IDP_RELOAD};
+    for (uint32_t i = 0; i < 5; i++) {
         command(&b, 1, commands[i], true);
         HEARS(&b, "1 DENIED");
     }
@@ -175,6 +175,27 @@ Test(commands, need_the_secret_where_there_is_one) {
     command(&b, 4, IDP_PROMOTE, false);
     promoted(peer.last.id);
     HEARS(&b, "4 promoted");
+}
+
+/* To whoever it is about, with what was given. */
+Test(commands, reload_has_a_handler_of_its_own) {
+    handler reloads = {0};
+    command(&b, 1, IDP_RELOAD, false);
+    HEARS(&b, "1 refused");
+    t.server.reload = (ids_command_handler){&reloads, take, NULL};
+    uint8_t frame[256];
+    const idp_request asked = {
+        .method = IDP_RELOAD, .msgid = 2, .dry_run = true, .force = true};
+    caller_send(&b, frame, idp_request_write(frame, sizeof frame, &asked));
+    cr_assert_eq(reloads.count, 1);
+    cr_assert_eq(peer.count, 0);
+    cr_assert(reloads.last.dry_run && reloads.last.force);
+    cr_assert_not(reloads.last.accept_loss);
+    const idp_command_answer done = {.outcome = IDP_COMMAND_EXAMINED,
+                                     .text = {(const uint8_t *)"", 0}};
+    ids_command_answer(t.workers[0], reloads.last.id, &done);
+    harness_run(&t);
+    HEARS(&b, "2 examined");
 }
 
 Test(commands, who_is_not_there_is_told_by_its_flag) {
