@@ -7,6 +7,7 @@
 #include "server/io/barrier.h"
 #include "server/net/due.h"
 #include "server/net/receive.h"
+#include "server/net/seal.h"
 #include "server/os/clock.h"
 #include "server/storage/store.h"
 #include "server/worker/namespaces.h"
@@ -212,6 +213,11 @@ static int init_handles(ids_loop *loop) {
     return 0;
 }
 
+static bool cert_holds(void *ctx, const ids_conn *conn) {
+    const ids_loop *loop = ctx;
+    return ids_seal_cert_holds(loop->net.tls, conn);
+}
+
 static int init_line(ids_loop *loop, const ids_loop_config *config) {
     loop->pages = ids_pages_new(
         &(ids_pages_config){.huge = config->huge_pages,
@@ -229,7 +235,8 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
                  .notice = take_notice,
                  .limits = take_limits,
                  .look_at_clock = look_at_clock,
-                 .clock_ns = clock_ns},
+                 .clock_ns = clock_ns,
+                 .cert_holds = cert_holds},
         .worker_host = {.ctx = loop,
                         .change_buffer_is_high = change_buffer_is_high,
                         .is_current = is_current},

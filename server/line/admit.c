@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many slots are looked at for one tick. */
+/* So many slots are looked at for one tick, and a certificate that is verified
+ * counts as many as that takes time. */
 #define RENEWED_A_TICK 4096
+#define CERT_COUNTS_AS 256
 
 #define REFUSED "refused: no secret, or a wrong one"
 
@@ -179,12 +181,26 @@ static void revoke(ids_line *line, ids_conn *conn) {
     ids_conn_finish(&line->worker, conn);
 }
 
+static bool has_cert(const ids_conn *conn) {
+    return conn->reading.verifier &&
+           conn->reading.verifier->kind != IDS_VERIFIER_SHA256;
+}
+
+/* A certificate's authority may be gone, or its time may be over. */
+static bool cert_holds(const ids_line *line, const ids_conn *conn) {
+    const ids_line_host *host = &line->host;
+    return !has_cert(conn) || !host->cert_holds ||
+           host->cert_holds(host->ctx, conn);
+}
+
 /* To the verifier with the same id in the version that counts. */
 static bool bind_anew(ids_line *line, ids_conn *conn) {
     ids_credentials *now = line->worker.credentials;
     if (!conn->reading.verifier || conn->reading.version == now)
         return true;
     ids_verifier *same = ids_credentials_by_id(now, conn->reading.verifier->id);
+    if (same && !cert_holds(line, conn))
+        same = NULL;
     if (same)
         ids_conn_bind(conn, now, same);
     else
@@ -206,8 +222,10 @@ static void renew_some(ids_line *line) {
     const ids_slots *slots = &line->worker.slots;
     for (int i = 0; i < RENEWED_A_TICK && a->renew_at < slots->used; i++) {
         ids_conn *conn = slots->all[a->renew_at++].conn;
-        if (conn && !conn->reading.revoked)
-            bind_anew(line, conn);
+        if (!conn || conn->reading.revoked)
+            continue;
+        i += has_cert(conn) ? CERT_COUNTS_AS : 0;
+        bind_anew(line, conn);
     }
     a->renews = a->renew_at < slots->used;
 }

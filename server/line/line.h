@@ -56,6 +56,9 @@ typedef struct ids_line_host {
     void (*look_at_clock)(void *ctx);
     /* The machine's clock, for measures. NULL: nobody measures. */
     uint64_t (*clock_ns)(void);
+    /* Whether the client certificate that it has shown is good by today's
+     * authority and clock. NULL: it is. */
+    bool (*cert_holds)(void *ctx, const ids_conn *conn);
 } ids_line_host;
 
 typedef struct ids_line {

@@ -82,6 +82,10 @@ static bool has_name(const void *cert, ids_verifier_kind kind,
                             (idp_slice){(const uint8_t *)name, strlen(name)});
 }
 
+bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn) {
+    return conn->seal && ids_tls_has_signed(tls, conn->seal->tls);
+}
+
 /* Hands are shaken. Who is not to be served hears so at its first request. */
 static void greet(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;

@@ -48,6 +48,10 @@ ids_opened ids_seal_cut(ids_net *net, ids_conn *conn);
 idp_slice ids_seal_output(ids_net *net, ids_conn *conn);
 void ids_seal_sent(ids_net *net, ids_conn *conn, idp_slice out, size_t sent);
 
+/* Whether the client certificate that it has shown is good by the context of
+ * now: what --tls-ca says at the last reload, and the clock. */
+bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn);
+
 /* We say no more, as an orderly end; true: that is to be sent yet. */
 bool ids_seal_close(ids_seal *seal);
 

@@ -98,6 +98,14 @@ idp_tls *ids_tls_accept(ids_tls *tls) {
     return engine;
 }
 
+bool ids_tls_has_signed(ids_tls *tls, const idp_tls *engine) {
+    idp_tls_why why;
+    idp_tls_context *context = hold_context(tls);
+    bool has = idp_tls_peer_is_of(engine, context, &why);
+    idp_tls_context_drop(context);
+    return has;
+}
+
 int64_t ids_tls_end_s(ids_tls *tls) {
     idp_tls_context *context = hold_context(tls);
     int64_t end_s = idp_tls_context_end_s(context);

@@ -75,6 +75,10 @@ void ids_tls_use(ids_tls *tls, ids_tls_contexts *next);
 /* A connection's engine, by the context of now; NULL: no memory. Any thread. */
 struct idp_tls *ids_tls_accept(ids_tls *tls);
 
+/* Whether the certificate that came on it is good by the context of now. Any
+ * thread. */
+bool ids_tls_has_signed(ids_tls *tls, const struct idp_tls *engine);
+
 /* Unix seconds at which the certificate of now ends. */
 int64_t ids_tls_end_s(ids_tls *tls);
 

@@ -2,6 +2,7 @@
 /* credentials_tls.c -- who is let in by a client certificate, and what as.
  *
  *   credentials_tls IDEMSTORED */
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 static const char *program;
 static char folder[32];
 static daemon_t one;
+static const char *authority = "ca.pem";
 
 static const char *file(const char *name) {
     return certs_path(folder, name);
@@ -40,7 +42,7 @@ static void start(const char *clients, const char *listen) {
         .program = program,
         .flags = {"--threads", "2", "--max-memory", "128m", "--tls-cert",
                   file("server.pem"), "--tls-key", file("server.key"),
-                  "--tls-ca", file("ca.pem"), "--tls-clients", clients,
+                  "--tls-ca", file(authority), "--tls-clients", clients,
                   "--credentials", file("credentials"),
                   listen != NULL ? "--listen" : NULL, listen}};
     daemon_start(&one, &spec);
@@ -122,6 +124,109 @@ static void beyond_loopback(void) {
     daemon_stop(&one);
 }
 
+/* A connection that stays. */
+static idem_client *come_in(const char *cert, const char *ns) {
+    char uri[1024], pem[64], key[64];
+    idem_error err = {.size = sizeof err};
+    idem_client *client = NULL;
+    snprintf(pem, sizeof pem, "%s.pem", cert);
+    snprintf(key, sizeof key, "%s.key", cert);
+    snprintf(uri, sizeof uri, "idems://127.0.0.1:%u/%s?ca=%s&cert=%s&key=%s",
+             one.port, ns, file("ca.pem"), file(pem), file(key));
+    CHECK(idem_client_open(uri, &client, &err) == 0, "%s", err.text);
+    return client;
+}
+
+static int32_t claim(idem_client *client, const char *key, idem_error *err) {
+    const idem_args args = {.size = sizeof args,
+                            .key = key,
+                            .key_len = strlen(key),
+                            .timeout_ms = 60000};
+    *err = (idem_error){.size = sizeof *err};
+    return idem_acquire(client, &args, NULL, err);
+}
+
+static void is_served(idem_client *client, const char *key) {
+    idem_error err;
+    CHECK(claim(client, key, &err) == IDEM_OK, "%s: %s", key, err.text);
+}
+
+static void reload(void) {
+    CHECK(kill(one.child.pid, SIGHUP) == 0, "it is gone");
+    CHECK(daemon_said(&one, "msg=\"settings reloaded\""), "not reloaded");
+}
+
+/* Until the last call was on a connection that was closed since. */
+static void comes_to_be_denied(idem_client *client) {
+    char key[32];
+    idem_error err;
+    int32_t code = IDEM_OK;
+    for (int i = 0; code == IDEM_OK; i++) {
+        snprintf(key, sizeof key, "until%d", i);
+        code = claim(client, key, &err);
+        e2e_sleep_ms(5);
+    }
+    /* The call that was under way as it was closed may not know its fate. */
+    CHECK(strstr(err.text, "DENIED") != NULL, "%s", err.text);
+}
+
+#define TILLS 3
+
+/* Less than half of those who are there. */
+static void a_name_that_is_taken_out(void) {
+    idem_client *pay, *till[TILLS];
+    write_credentials("");
+    start("optional", NULL);
+    pay = come_in("pay", "pay");
+    is_served(pay, "a");
+    for (int i = 0; i < TILLS; i++) {
+        till[i] = come_in("till", "till");
+        is_served(till[i], (char[]){(char)('a' + i), '\0'});
+    }
+    reload();
+    is_served(pay, "b");
+    certs_write(file("credentials"), "till cert:CN:till claim=till\n", 0600);
+    reload();
+    comes_to_be_denied(pay);
+    for (int i = 0; i < TILLS; i++) {
+        is_served(till[i], (char[]){(char)('k' + i), '\0'});
+        idem_client_close(till[i]);
+    }
+    idem_client_close(pay);
+    puts("  a name that is taken out closes who came in by it, and no other");
+    daemon_stop(&one);
+}
+
+static void trust(bool guests) {
+    char *ours = certs_read(file("ca.pem")),
+         *theirs = certs_read(file("ca2.pem"));
+    char both[8192];
+    snprintf(both, sizeof both, "%s%s", ours, guests ? theirs : "");
+    certs_write(file("clients.pem"), both, 0600);
+    free(ours);
+    free(theirs);
+}
+
+/* The credentials are the same, the certificates' authorities are not. */
+static void an_authority_that_is_taken_away(void) {
+    write_credentials("guest cert:CN:guest claim=guest\n");
+    trust(true);
+    authority = "clients.pem";
+    start("optional", NULL);
+    idem_client *pay = come_in("pay", "pay");
+    idem_client *guest = come_in("guest", "guest");
+    is_served(pay, "a");
+    is_served(guest, "a");
+    trust(false);
+    reload();
+    comes_to_be_denied(guest);
+    is_served(pay, "b");
+    idem_client_close(pay);
+    idem_client_close(guest);
+    puts("  an authority that is taken away closes whom it has signed");
+    daemon_stop(&one);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc > 1 && sodium_init() >= 0, "usage: credentials_tls IDEMSTORED");
     program = argv[1];
@@ -138,6 +243,12 @@ int main(int argc, char **argv) {
     by_certificate();
     of_two_lines();
     beyond_loopback();
+    certs_make(folder, &(cert_spec){.name = "ca2", .is_authority = true});
+    certs_make(
+        folder,
+        &(cert_spec){.name = "guest", .issuer = "ca2", .usage = "clientAuth"});
+    a_name_that_is_taken_out();
+    an_authority_that_is_taken_away();
     certs_end(folder);
     return 0;
 }
