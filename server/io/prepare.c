@@ -30,13 +30,9 @@ static bool prepare_tls(ids_prepare *p, const ids_settings *settings,
            ids_settings_refuse(settings, "--tls-cert", complaint, ": %s", why);
 }
 
-void ids_prepare_preview(const ids_prepare *p, ids_preview *preview) {
-    if (p->next_credentials)
-        ids_admission_preview(p->access, p->next_credentials, preview);
-}
-
-bool ids_prepare_files(ids_prepare *p, const ids_settings *settings, bool force,
-                       ids_complaint *complaint) {
+static bool prepare_files(void *ctx, const ids_settings *settings, bool force,
+                          ids_complaint *complaint) {
+    ids_prepare *p = ctx;
     if (prepare_credentials(p, settings, force, complaint) &&
         prepare_tls(p, settings, complaint))
         return true;
@@ -50,7 +46,15 @@ void ids_prepare_tell_certificate(const ids_prepare *p) {
             (uint64_t)ids_tls_end_s(p->tls);
 }
 
-void ids_prepare_apply(ids_prepare *p) {
+void ids_prepare_forget(ids_prepare *p) {
+    ids_credentials_drop(p->next_credentials);
+    p->next_credentials = NULL;
+    ids_tls_drop(&p->next_tls);
+}
+
+/* A reload's host ---------------------------------------------------------- */
+
+static void apply_files(ids_prepare *p) {
     if (p->next_tls.clients)
         ids_tls_use(p->tls, &p->next_tls);
     ids_prepare_tell_certificate(p);
@@ -60,8 +64,36 @@ void ids_prepare_apply(ids_prepare *p) {
     p->next_credentials = NULL;
 }
 
-void ids_prepare_forget(ids_prepare *p) {
-    ids_credentials_drop(p->next_credentials);
-    p->next_credentials = NULL;
-    ids_tls_drop(&p->next_tls);
+static bool apply_settings(void *ctx, ids_settings *settings) {
+    ids_prepare *p = ctx;
+    apply_files(p);
+    bool took = ids_live_take(p->live, settings);
+    ids_peering_take_settings(p->peering, ids_live_config(p->live));
+    return took;
+}
+
+static void preview_settings(void *ctx, const ids_settings *settings,
+                             ids_preview *preview) {
+    const ids_prepare *p = ctx;
+    ids_live_preview(p->live, settings, preview);
+    if (p->next_credentials)
+        ids_admission_preview(p->access, p->next_credentials, preview);
+}
+
+static void forget_files(void *ctx) {
+    ids_prepare_forget(ctx);
+}
+
+static void note_refused(void *ctx) {
+    const ids_prepare *p = ctx;
+    ids_live_refused(p->live);
+}
+
+ids_reload_host ids_prepare_host(ids_prepare *prepare) {
+    return (ids_reload_host){.ctx = prepare,
+                             .prepare = prepare_files,
+                             .preview = preview_settings,
+                             .apply = apply_settings,
+                             .forget = forget_files,
+                             .refused = note_refused};
 }

@@ -6,6 +6,8 @@
 
 #include "server/access/access.h"
 #include "server/io/live.h"
+#include "server/io/peering.h"
+#include "server/io/reload.h"
 #include "server/net/tls.h"
 
 typedef struct ids_prepare {
@@ -13,20 +15,13 @@ typedef struct ids_prepare {
     ids_tls *tls;       /* open only with --tls-cert */
     ids_access *access; /* NULL: everybody gets in */
     ids_loop *loops;
+    ids_peering *peering;      /* open only with replication */
     ids_tls_contexts next_tls; /* of the reload that is under way */
     ids_credentials *next_credentials;
 } ids_prepare;
 
-/* Off the loops. force: also what closes most connections. False: the complaint
- * says what is wrong with which file, and nothing is kept. */
-bool ids_prepare_files(ids_prepare *prepare, const ids_settings *settings,
-                       bool force, ids_complaint *complaint);
-
-/* Whom it closes, of what was prepared. */
-void ids_prepare_preview(const ids_prepare *prepare, ids_preview *preview);
-
-/* The first loop: what was prepared holds from now on. */
-void ids_prepare_apply(ids_prepare *prepare);
+/* What a reload asks of it. */
+ids_reload_host ids_prepare_host(ids_prepare *prepare);
 
 /* Nothing of it is to hold. */
 void ids_prepare_forget(ids_prepare *prepare);

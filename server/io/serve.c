@@ -281,53 +281,18 @@ static void on_reload(void *ctx) {
     ids_reload_ask(&s->reload);
 }
 
-static bool prepare_settings(void *ctx, const ids_settings *settings,
-                             bool force, ids_complaint *complaint) {
-    process *s = ctx;
-    return ids_prepare_files(&s->prepare, settings, force, complaint);
-}
-
-static void preview_settings(void *ctx, const ids_settings *settings,
-                             ids_preview *preview) {
-    process *s = ctx;
-    ids_live_preview(&s->live, settings, preview);
-    ids_prepare_preview(&s->prepare, preview);
-}
-
-static bool take_settings(void *ctx, ids_settings *settings) {
-    process *s = ctx;
-    ids_prepare_apply(&s->prepare);
-    bool took = ids_live_take(&s->live, settings);
-    ids_peering_take_settings(&s->peering, ids_live_config(&s->live));
-    return took;
-}
-
-static void forget_settings(void *ctx) {
-    process *s = ctx;
-    ids_prepare_forget(&s->prepare);
-}
-
-static void settings_refused(void *ctx) {
-    process *s = ctx;
-    ids_live_refused(&s->live);
-}
-
 /* The run ------------------------------------------------------------------ */
 
 static int init_signals(process *s) {
     ids_loop *loop = &s->loops[0];
     const ids_signals_host signals = {
         .ctx = s, .end = on_end, .reload = on_reload};
-    const ids_reload_host reload = {.ctx = s,
-                                    .prepare = prepare_settings,
-                                    .preview = preview_settings,
-                                    .forget = forget_settings,
-                                    .apply = take_settings,
-                                    .refused = settings_refused};
     s->prepare = (ids_prepare){.live = &s->live,
                                .tls = &s->tls,
                                .access = s->server.access,
-                               .loops = s->loops};
+                               .loops = s->loops,
+                               .peering = &s->peering};
+    const ids_reload_host reload = ids_prepare_host(&s->prepare);
     ids_reload_init(&s->reload, loop, s->given, &reload);
     s->server.reload = ids_reload_handler(&s->reload);
     int error = ids_drain_init(&s->drain, loop, &s->acceptor, stop, s);
