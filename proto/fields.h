@@ -2,7 +2,8 @@
 /* fields.h -- what the methods' parameters have in common: names, claims,
  * times, the map at the end. Decode and encode side by side.
  *
- * Inside proto only, for request.c and params_commands.c. Every text of a refusal is static. */
+ * Inside proto only, for request.c and params_commands.c. Every text of a
+ * refusal is static. */
 #ifndef IDP_FIELDS_H
 #define IDP_FIELDS_H
 
