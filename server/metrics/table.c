@@ -49,6 +49,7 @@ static const ids_metric_sample requests[] = {
     PLAIN("detach", IDP_DETACH),
     PLAIN("switchover", IDP_SWITCHOVER),
     PLAIN("snapshot", IDP_SNAPSHOT),
+    PLAIN("reload", IDP_RELOAD),
     FAILED("none", IDS_ASKED_UNREAD),
 };
 

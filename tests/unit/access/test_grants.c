@@ -25,7 +25,6 @@ static const struct {
     {"snapshot", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"metrics", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"reload", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
-    {"metrics", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"namespaces", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
