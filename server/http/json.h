@@ -50,9 +50,9 @@ const char *ids_json_object_read(idp_slice text, const char *deep,
 const ids_json_member *ids_json_find(const ids_json_object *object,
                                      const char *name);
 
-/* What it is as a string, its escapes undone, put behind to's end, where as
- * much room is as the member is long; or as a whole number of 0..2^53-1. False:
- * it is none. */
+/* What it is as a string: borrowed, or its escapes undone behind to's end,
+ * where as much room is as the member is long. Or as a whole number of
+ * 0..2^53-1. False: it is none. */
 bool ids_json_string(const ids_json_member *member, idp_bytes *to,
                      idp_slice *string);
 bool ids_json_number(const ids_json_member *member, uint64_t *number);

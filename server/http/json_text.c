@@ -15,8 +15,14 @@ static json_t *load_scalar(const ids_json_member *member) {
 
 bool ids_json_string(const ids_json_member *member, idp_bytes *to,
                      idp_slice *string) {
-    if (member->value.ptr[0] != '"')
+    idp_slice value = member->value;
+    if (value.ptr[0] != '"')
         return false;
+    if (!memchr(value.ptr, '\\',
+                value.len)) { /* most are what they stand for */
+        *string = (idp_slice){value.ptr + 1, value.len - 2};
+        return true;
+    }
     json_t *json = load_scalar(member);
     size_t len = json_string_length(json);
     bool good = json_is_string(json);

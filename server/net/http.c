@@ -303,17 +303,6 @@ bool ids_http_waits(const ids_conn *conn) {
            has_next(conn);
 }
 
-idp_slice ids_plain_output(ids_net *net, ids_conn *conn) {
-    return conn->http ? ids_http_output(net, conn) : ids_output_sendable(conn);
-}
-
-void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len) {
-    if (conn->http)
-        ids_http_sent(net, conn, len);
-    else
-        ids_output_sent(net->worker, conn, len);
-}
-
 /* Time --------------------------------------------------------------------- */
 
 const char *ids_http_overdue(const ids_conn *conn, uint64_t now_ms) {

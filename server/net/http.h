@@ -13,6 +13,7 @@
 #include "server/http/policy.h"
 #include "server/http/session.h"
 #include "server/net/net.h"
+#include "server/worker/output.h"
 
 typedef struct ids_http {
     ids_http_session session;
@@ -44,15 +45,23 @@ bool ids_http_reads(const ids_conn *conn);
 idp_slice ids_http_output(ids_net *net, ids_conn *conn);
 void ids_http_sent(ids_net *net, ids_conn *conn, size_t len);
 
-/* What is to be sent next before it is sealed, of the line's or of HTTP's;
- * then, so many bytes of it were. */
-idp_slice ids_plain_output(ids_net *net, ids_conn *conn);
-void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len);
-
 /* Something is to be sent yet, or to be served. */
 bool ids_http_waits(const ids_conn *conn);
 
 /* Why it has to go; NULL: it may stay. */
 const char *ids_http_overdue(const ids_conn *conn, uint64_t now_ms);
+
+/* What is to be sent next before it is sealed, of the line's or of HTTP's;
+ * then, so many bytes of it were. */
+static inline idp_slice ids_plain_output(ids_net *net, ids_conn *conn) {
+    return conn->http ? ids_http_output(net, conn) : ids_output_sendable(conn);
+}
+
+static inline void ids_plain_sent(ids_net *net, ids_conn *conn, size_t len) {
+    if (conn->http)
+        ids_http_sent(net, conn, len);
+    else
+        ids_output_sent(net->worker, conn, len);
+}
 
 #endif
