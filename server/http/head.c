@@ -17,7 +17,8 @@ static bool refuse(ids_http_fault *fault, uint16_t status, const char *text) {
 
 bool ids_http_is(idp_slice slice, const char *word) {
     size_t at = 0;
-    while (at < slice.len && word[at] && lower_of(slice.ptr[at]) == word[at])
+    while (at < slice.len && word[at] &&
+           lower_of(slice.ptr[at]) == (uint8_t)word[at])
         at++;
     return at == slice.len && !word[at];
 }
