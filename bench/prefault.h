@@ -8,8 +8,8 @@
 
 /* Touches so many MiB and gives them back, all but one page in 512.
  *
- * A virtual machine that reports its free memory to its host loses it in
- * blocks of 2 MiB, and the next to touch one pays for the host's fault: up to
+ * A virtual machine that reports its free memory to its hypervisor loses it in
+ * blocks of 2 MiB, and the next to touch one pays for its fault: up to
  * 25 us per 4 KiB were seen, where the kernel's own work is 1. Whichever
  * server grows would be billed for that, by chance. The pages kept back keep
  * the freed ones from becoming such blocks again. NULL, or what failed. */

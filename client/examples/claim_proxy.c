@@ -6,7 +6,7 @@
  *   claim_proxy PORT SERVICE_PORT [URI]
  *
  * Loopback, one request per connection, bodies up to 1 MiB; nothing more than
- * shows idem_async in a host: the claim is kept while the service works, and
+ * shows idem_async in a program: the claim is kept while the service works, and
  * settled before its answer is passed on. docs/http.md is what it follows. */
 #include <stdio.h>
 #include <stdlib.h>

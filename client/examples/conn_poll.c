@@ -12,16 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct host {
+typedef struct driver {
     idem_conn *conn;
     idem_args args;
     int asked;
     int over; /* 1: well, 2: with an error */
-} host;
+} driver;
 
 static void tell(void *ctx, const idem_answer *answer, const idem_error *err);
 
-static void ask(host *h, int32_t method) {
+static void ask(driver *h, int32_t method) {
     h->asked++;
     int32_t code =
         idem_conn_call(h->conn, method, &h->args, idem_now_ms(), tell, h);
@@ -33,7 +33,7 @@ static void ask(host *h, int32_t method) {
 
 /* Each call ends here; answer and err are the library's until it returns. */
 static void tell(void *ctx, const idem_answer *answer, const idem_error *err) {
-    host *h = ctx;
+    driver *h = ctx;
     if (err != NULL) {
         fprintf(stderr, "%s: %s\n", idem_error_name(err->code), err->text);
         h->over = 2;
@@ -55,7 +55,7 @@ static void tell(void *ctx, const idem_answer *answer, const idem_error *err) {
 }
 
 /* One turn: the descriptor and what it is watched for may be others in each. */
-static void turn(host *h) {
+static void turn(driver *h) {
     uint32_t wanted = idem_conn_wanted(h->conn);
     struct pollfd fd = {.fd = idem_conn_fd(h->conn)};
     if ((wanted & IDEM_READ) != 0)
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
     const char *key = argc > 1 ? argv[1] : "my-key";
     const char *uri = getenv("IDEMSTORE_URL");
     idem_error err = IDEM_ERROR_INIT;
-    host h = {.args = IDEM_ARGS_INIT};
+    driver h = {.args = IDEM_ARGS_INIT};
     h.args.key = key;
     h.args.key_len = strlen(key);
     if (idem_conn_open(uri != NULL ? uri : "idem://127.0.0.1:7117/",

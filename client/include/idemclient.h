@@ -9,7 +9,7 @@
  *
  * Beside it, each for who needs it: idemclient_async.h (idem_async: the whole
  * client on an event loop), idemclient_loop.h (idem_conn, idem_session: one
- * connection for a host with an event loop or sockets of its own),
+ * connection for a program with an event loop or sockets of its own),
  * idemclient_http.h (the Idempotency-Key header, an answer as a status),
  * idemclient_watch.h (how a client stands, and its events), idemclient_admin.h
  * (an operator's commands).
@@ -88,7 +88,7 @@ extern "C" {
 IDEM_API const char *idem_version(void);
 
 /* Milliseconds of CLOCK_MONOTONIC: the clock that the blocking client reads,
- * and one that a host of idem_conn or idem_session may use. */
+ * and one that a program with idem_conn or idem_session may use. */
 IDEM_API uint64_t idem_now_ms(void);
 
 /* ------------------------------------------------------------------ errors

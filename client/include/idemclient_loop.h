@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idemclient_loop.h -- libidemclient for a host that waits by itself.
+/* idemclient_loop.h -- libidemclient for a program that waits by itself.
  *
- *   idem_conn     one connection for a host with its own event loop
+ *   idem_conn     one connection for a program with its own event loop
  *                 (idemclient_uv.h is its adapter for libuv)
- *   idem_session  bytes in, bytes out, time in: for a host with its own sockets
+ *   idem_session  bytes in, bytes out, time in: for a program with its own
+ * sockets
  *
  * What is asked, what is answered and what an error lets you assume are
  * idemclient.h's. */
@@ -30,7 +31,7 @@ extern "C" {
  * connection, NOT_PRIMARY (to the server that it names, or the next one of the
  * URI) and SHUTTING_DOWN, with a random growing pause, each until its own
  * deadline. UNREPLICATED is told to the callback, and a server that is silent
- * is not left before a call's deadline: what to do then is the host's to
+ * is not left before a call's deadline: what to do then is the program's to
  * decide, who may ask again with the same nonce or token, or open another. */
 typedef struct idem_conn idem_conn;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* async.c -- idem_async: how it begins and ends, its turns, and what its host
- * asks of it. See async.h. */
+/* async.c -- idem_async: how it begins and ends, its turns, and what its
+ * program asks of it. See async.h. */
 #include "client/src/async.h"
 
 #include <assert.h>
@@ -244,7 +244,8 @@ int32_t idem_async_process(idem_async *async, const idem_async_ready *ready,
     return 0;
 }
 
-/* ------------------------------------------------------- what a host asks */
+/* ------------------------------------------------------- what a program asks
+ */
 
 static const idem__line *line_at(const idem_async *async, uint32_t line) {
     return line < async->lines_count && !idem__fork_is_copy(async->generation)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* async.h -- what an idem_async is made of: its calls (async_call.c), its lines
- * (async_line.c), its leases (async_keep.c), and what its host sees (async.c).
+ * (async_line.c), its leases (async_keep.c), and what its program sees
+ * (async.c).
  *
  * The rules are course.h's and link.h's. Here bytes are moved without waiting,
  * and callbacks called: from idem_async_process and idem_async_close alone, so

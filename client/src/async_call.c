@@ -238,7 +238,8 @@ void idem__task_close(idem_async *async, idem__task *task) {
     tell_failed(async, task, code, &why);
 }
 
-/* ------------------------------------------------------- what a host asks */
+/* ------------------------------------------------------- what a program asks
+ */
 
 static idp_slice draw_nonce(idem_async *async) {
     idem__nonce_add(async->nonce, 1);

@@ -179,7 +179,7 @@ void idem__dial_step_over(idem_async *async, idem__line *line) {
         look_up(async, line);
         return;
     }
-    /* A host that comes late finds what has come meanwhile. */
+    /* A program that comes late finds what has come meanwhile. */
     const idem__dial_step step = line->step;
     const uint64_t fd_serial = line->fd_serial;
     if (step == IDEM__DIAL_CONNECT && idem__poll(line->fd, POLLOUT, 0))

@@ -111,7 +111,8 @@ bool idem__kept_has(const idem_async *async, const idp_request *request) {
     return false;
 }
 
-/* ------------------------------------------------------- what a host asks */
+/* ------------------------------------------------------- what a program asks
+ */
 
 static idem__kept *make_kept(idem_async *async, const idem__task *task,
                              const idem_answer *answer) {

@@ -106,7 +106,7 @@ static bool read_text(ids_config_file *file, const char *text,
 
 bool ids_config_file_parse(ids_config_file *file, const char *text, size_t len,
                            ids_config_fault *fault) {
-    const ids_config_scan_host host = {.ctx = file, .take_key = take_key};
+    const ids_config_scan_driver driver = {.ctx = file, .take_key = take_key};
     *file = (ids_config_file){.cfg = NULL};
     char *own = malloc(len + 1);
     if (!own)
@@ -115,7 +115,7 @@ bool ids_config_file_parse(ids_config_file *file, const char *text, size_t len,
         memcpy(own, text, len);
     own[len] = 0;
     bool good = ids_config_sections(own, len, &file->namespaces, fault) &&
-                ids_config_scan(own, len, &host, fault) &&
+                ids_config_scan(own, len, &driver, fault) &&
                 read_text(file, own, fault);
     free(own);
     if (!good)

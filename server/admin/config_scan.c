@@ -17,7 +17,7 @@ typedef struct scan {
     bool has_value;     /* this line's key has its value */
     const char *word;   /* the last one, if that is last */
     size_t word_len;
-    const ids_config_scan_host *host;
+    const ids_config_scan_driver *driver;
     ids_config_fault *fault;
 } scan;
 
@@ -107,8 +107,8 @@ static bool take_equals(const scan *s) {
         return FAIL(s, "a key stands without quotes: KEY = VALUE");
     if (s->last != WORD)
         return FAIL(s, "a key is missing: KEY = VALUE");
-    return s->host->take_key(s->host->ctx, s->word, s->word_len, s->line,
-                             s->fault);
+    return s->driver->take_key(s->driver->ctx, s->word, s->word_len, s->line,
+                               s->fault);
 }
 
 static bool take_brace(scan *s, token what) {
@@ -172,10 +172,11 @@ static bool scan_line(scan *s) {
     return true;
 }
 
-bool ids_config_scan(char *text, size_t len, const ids_config_scan_host *host,
+bool ids_config_scan(char *text, size_t len,
+                     const ids_config_scan_driver *driver,
                      ids_config_fault *fault) {
     const char *end = text + len;
-    scan s = {.at = text, .line = 1, .host = host, .fault = fault};
+    scan s = {.at = text, .line = 1, .driver = driver, .fault = fault};
     if (len > IDS_CONFIG_FILE_BYTES_MAX)
         return ids_config_fault_at(fault, 0, "longer than %u KiB",
                                    IDS_CONFIG_FILE_BYTES_MAX >> 10);

@@ -29,16 +29,17 @@ bool ids_config_fault_at(ids_config_fault *fault, uint32_t line,
                          const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* returns false */
 
-typedef struct ids_config_scan_host {
+typedef struct ids_config_scan_driver {
     void *ctx;
     /* A key, as it stands before its '='; false: fault says what is wrong. */
     bool (*take_key)(void *ctx, const char *key, size_t key_len, uint32_t line,
                      ids_config_fault *fault);
-} ids_config_scan_host;
+} ids_config_scan_driver;
 
 /* Any bytes. Blanks the comments: libconfuse takes none in a list. False:
  * fault says where, and what. */
-bool ids_config_scan(char *text, size_t len, const ids_config_scan_host *host,
+bool ids_config_scan(char *text, size_t len,
+                     const ids_config_scan_driver *driver,
                      ids_config_fault *fault);
 
 #endif

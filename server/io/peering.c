@@ -105,7 +105,7 @@ static bool refuse_to_begin(const ids_peering *r) {
 }
 
 static bool begin_replicator(ids_peering *r) {
-    const ids_node_host host = ids_peering_host(r);
+    const ids_node_driver driver = ids_peering_driver(r);
     uint32_t count = r->server->loops;
     ids_worker **workers = calloc(count, sizeof *workers);
     ids_worker_log **worker_logs = calloc(count, sizeof *worker_logs);
@@ -114,7 +114,7 @@ static bool begin_replicator(ids_peering *r) {
         workers[i] = r->loops[i].worker;
         worker_logs[i] = r->loops[i].turn.worker_log;
     }
-    good = good && ids_replicator_begin(&r->replicator, &r->settings, &host,
+    good = good && ids_replicator_begin(&r->replicator, &r->settings, &driver,
                                         &r->recorded, workers, worker_logs);
     free(workers);
     free(worker_logs);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peering.h -- the daemon as the host of its node's peer: a lock around
+/* peering.h -- the daemon as the driver of its node's peer: a lock around
  * the monitor, threads that stand still, the file of decisions, sockets.
  *
  * What the peer is for is server/node/replicator.h. */
@@ -58,7 +58,7 @@ void ids_peering_take_settings(ids_peering *r, const ids_config *next);
 /* The wall clock as ids_epoch_of says it. */
 uint64_t ids_clock_epoch(void);
 
-/* What the replicator asks: peering_host.c's. */
-ids_node_host ids_peering_host(ids_peering *r);
+/* What the replicator asks: peering_driver.c's. */
+ids_node_driver ids_peering_driver(ids_peering *r);
 
 #endif

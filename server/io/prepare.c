@@ -52,7 +52,8 @@ void ids_prepare_forget(ids_prepare *p) {
     ids_tls_drop(&p->next_tls);
 }
 
-/* A reload's host ---------------------------------------------------------- */
+/* A reload's driver ----------------------------------------------------------
+ */
 
 static void apply_files(ids_prepare *p) {
     if (p->next_tls.clients)
@@ -89,11 +90,11 @@ static void note_refused(void *ctx) {
     ids_live_refused(p->live);
 }
 
-ids_reload_host ids_prepare_host(ids_prepare *prepare) {
-    return (ids_reload_host){.ctx = prepare,
-                             .prepare = prepare_files,
-                             .preview = preview_settings,
-                             .apply = apply_settings,
-                             .forget = forget_files,
-                             .refused = note_refused};
+ids_reload_driver ids_prepare_driver(ids_prepare *prepare) {
+    return (ids_reload_driver){.ctx = prepare,
+                               .prepare = prepare_files,
+                               .preview = preview_settings,
+                               .apply = apply_settings,
+                               .forget = forget_files,
+                               .refused = note_refused};
 }

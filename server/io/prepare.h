@@ -21,7 +21,7 @@ typedef struct ids_prepare {
 } ids_prepare;
 
 /* What a reload asks of it. */
-ids_reload_host ids_prepare_host(ids_prepare *prepare);
+ids_reload_driver ids_prepare_driver(ids_prepare *prepare);
 
 /* Nothing of it is to hold. */
 void ids_prepare_forget(ids_prepare *prepare);

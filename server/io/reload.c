@@ -16,8 +16,9 @@ static void read_settings(uv_work_t *work) {
     ids_reload *r = work->data;
     bool force = r->asked.force || r->asked.dry_run;
     ids_settings *next = ids_settings_load(r->given, &r->complaint);
-    if (next && (!ids_examine(next, &r->complaint) ||
-                 !r->host.prepare(r->host.ctx, next, force, &r->complaint))) {
+    if (next &&
+        (!ids_examine(next, &r->complaint) ||
+         !r->driver.prepare(r->driver.ctx, next, force, &r->complaint))) {
         ids_settings_free(next);
         next = NULL;
     }
@@ -31,7 +32,7 @@ static void refuse_settings(const ids_reload *r) {
         return;
     ids_log(IDS_LOG_ERROR, "settings not reloaded: all stays as it was",
             "reason=\"%s\"", r->complaint.why);
-    r->host.refused(r->host.ctx);
+    r->driver.refused(r->driver.ctx);
 }
 
 static void answer_asked(ids_reload *r) {
@@ -47,13 +48,13 @@ static void answer_asked(ids_reload *r) {
 
 static void apply_settings(ids_reload *r) {
     ids_preview_begin(&r->preview);
-    r->host.preview(r->host.ctx, r->next, &r->preview);
+    r->driver.preview(r->driver.ctx, r->next, &r->preview);
     ids_preview_end(&r->preview);
     if (r->asked.dry_run) {
-        r->host.forget(r->host.ctx);
+        r->driver.forget(r->driver.ctx);
         ids_settings_free(r->next);
         answer_asked(r);
-    } else if (r->host.apply(r->host.ctx, r->next)) {
+    } else if (r->driver.apply(r->driver.ctx, r->next)) {
         answer_asked(r);
     } else if (r->asked.id) {
         ids_command_refuse(r->first->worker, r->asked.id,
@@ -98,8 +99,8 @@ static void begin_reload(ids_reload *r, ids_reload_asked asked) {
 }
 
 void ids_reload_init(ids_reload *reload, ids_loop *first,
-                     const ids_given *given, const ids_reload_host *host) {
-    *reload = (ids_reload){.first = first, .given = given, .host = *host};
+                     const ids_given *given, const ids_reload_driver *driver) {
+    *reload = (ids_reload){.first = first, .given = given, .driver = *driver};
 }
 
 void ids_reload_ask(ids_reload *reload) {

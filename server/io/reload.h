@@ -12,7 +12,7 @@
 #include "server/io/loop.h"
 #include "server/io/preview.h"
 
-typedef struct ids_reload_host {
+typedef struct ids_reload_driver {
     void *ctx;
     /* Off the loops: makes what the settings name (a certificate's context),
      * and keeps it aside. force: also what closes most connections. False: the
@@ -23,13 +23,13 @@ typedef struct ids_reload_host {
     void (*preview)(void *ctx, const ids_settings *settings,
                     ids_preview *preview);
     /* The first loop: takes what was prepared, and the settings with it. They
-     * are the host's from now on. False: the log says why not. */
+     * are the driver's from now on. False: the log says why not. */
     bool (*apply)(void *ctx, ids_settings *settings);
     /* The first loop: what was prepared is not to hold. */
     void (*forget)(void *ctx);
     /* The first loop: nothing is applied; the log has said why. */
     void (*refused)(void *ctx);
-} ids_reload_host;
+} ids_reload_driver;
 
 /* Who asks, and for what; all zero for a signal. */
 typedef struct ids_reload_asked {
@@ -41,7 +41,7 @@ typedef struct ids_reload_asked {
 typedef struct ids_reload {
     ids_loop *first;
     const ids_given *given;
-    ids_reload_host host;
+    ids_reload_driver driver;
     uv_work_t work;
     ids_reload_asked asked; /* of the one under way */
     bool under_way;
@@ -53,7 +53,7 @@ typedef struct ids_reload {
 } ids_reload;
 
 void ids_reload_init(ids_reload *reload, ids_loop *first,
-                     const ids_given *given, const ids_reload_host *host);
+                     const ids_given *given, const ids_reload_driver *driver);
 
 /* The first loop's thread. */
 void ids_reload_ask(ids_reload *reload);

@@ -285,14 +285,14 @@ static void on_reload(void *ctx) {
 
 static int init_signals(process *s) {
     ids_loop *loop = &s->loops[0];
-    const ids_signals_host signals = {
+    const ids_signals_driver signals = {
         .ctx = s, .end = on_end, .reload = on_reload};
     s->prepare = (ids_prepare){.live = &s->live,
                                .tls = &s->tls,
                                .access = s->server.access,
                                .loops = s->loops,
                                .peering = &s->peering};
-    const ids_reload_host reload = ids_prepare_host(&s->prepare);
+    const ids_reload_driver reload = ids_prepare_driver(&s->prepare);
     ids_reload_init(&s->reload, loop, s->given, &reload);
     s->server.reload = ids_reload_handler(&s->reload);
     int error = ids_drain_init(&s->drain, loop, &s->acceptor, stop, s);

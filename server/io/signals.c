@@ -68,9 +68,9 @@ static void on_signal(uv_signal_t *handle, int number) {
     if (what == SAY)
         say_signal(number);
     else if (what == RELOAD)
-        s->host.reload(s->host.ctx);
+        s->driver.reload(s->driver.ctx);
     else
-        s->host.end(s->host.ctx, number);
+        s->driver.end(s->driver.ctx, number);
 }
 
 /* What is said later is not said before there is a loop, and ends nothing. */
@@ -89,8 +89,8 @@ void ids_signals_begin(void) {
 }
 
 int ids_signals_open(ids_signals *s, uv_loop_t *uv,
-                     const ids_signals_host *host) {
-    s->host = *host;
+                     const ids_signals_driver *driver) {
+    s->driver = *driver;
     s->count = 0;
     for (size_t i = 0; i < ROWS; i++) {
         uv_signal_t *handle = &s->handles[s->count];

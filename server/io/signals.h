@@ -16,14 +16,14 @@
 
 #define IDS_SIGNALS_MAX 16
 
-typedef struct ids_signals_host {
+typedef struct ids_signals_driver {
     void *ctx;
     void (*end)(void *ctx, int number); /* it shall drain */
     void (*reload)(void *ctx);
-} ids_signals_host;
+} ids_signals_driver;
 
 typedef struct ids_signals {
-    ids_signals_host host;
+    ids_signals_driver driver;
     unsigned count;
     uv_signal_t handles[IDS_SIGNALS_MAX];
 } ids_signals;
@@ -34,7 +34,7 @@ void ids_signals_begin(void);
 
 /* 0, or libuv's error. */
 int ids_signals_open(ids_signals *signals, uv_loop_t *uv,
-                     const ids_signals_host *host);
+                     const ids_signals_driver *driver);
 void ids_signals_close(ids_signals *signals);
 
 #endif

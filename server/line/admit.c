@@ -188,9 +188,9 @@ static bool has_cert(const ids_conn *conn) {
 
 /* A certificate's authority may be gone, or its time may be over. */
 static bool cert_holds(const ids_line *line, const ids_conn *conn) {
-    const ids_line_host *host = &line->host;
-    return !has_cert(conn) || !host->cert_holds ||
-           host->cert_holds(host->ctx, conn);
+    const ids_line_driver *driver = &line->driver;
+    return !has_cert(conn) || !driver->cert_holds ||
+           driver->cert_holds(driver->ctx, conn);
 }
 
 /* To the verifier with the same id in the version that counts. */

@@ -303,8 +303,8 @@ static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
 static __attribute__((noinline)) void measure_many(ids_line *line,
                                                    uint32_t count) {
     ids_measures *measures = &line->worker.measures;
-    ids_measures_read(measures, line->host.clock_ns ? line->host.clock_ns()
-                                                    : measures->now_ns);
+    ids_measures_read(measures, line->driver.clock_ns ? line->driver.clock_ns()
+                                                      : measures->now_ns);
     uint64_t ns = measures->now_ns - measures->begun_ns;
     uint32_t bucket = ids_bucket(ns);
     for (uint32_t i = 0; i < count; i++)

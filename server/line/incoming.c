@@ -136,7 +136,7 @@ static void open_other(ids_line *line, const ids_message *message,
     case IDS_MESSAGE_GIVE: {
         ids_conn *conn = (ids_conn *)(uintptr_t)message->word;
         if (!ids_reader_adopt(line, conn))
-            line->host.refuse(line->host.ctx, conn);
+            line->driver.refuse(line->driver.ctx, conn);
         break;
     }
     case IDS_MESSAGE_INQUIRY:
@@ -155,11 +155,11 @@ static void open_other(ids_line *line, const ids_message *message,
         if (message->word == IDS_NOTICE_CREDENTIALS)
             ids_admit_renew(line);
         else
-            line->host.notice(line->host.ctx, (ids_notice)message->word);
+            line->driver.notice(line->driver.ctx, (ids_notice)message->word);
         break;
     case IDS_MESSAGE_LIMITS:
-        line->host.limits(line->host.ctx,
-                          (ids_loop_limits *)(uintptr_t)message->word);
+        line->driver.limits(line->driver.ctx,
+                            (ids_loop_limits *)(uintptr_t)message->word);
         break;
     case IDS_MESSAGE_COMMAND:
         ids_command_take(worker, message);

@@ -65,9 +65,9 @@ static void take_first_role(ids_worker *worker, bool is_replicated) {
 
 static bool init(ids_line *line, const ids_line_config *config) {
     ids_worker *worker = &line->worker;
-    line->host = config->host;
+    line->driver = config->driver;
     if (!ids_worker_init(worker, config->server, config->index,
-                         &config->worker_host))
+                         &config->worker_driver))
         return false;
     /* Who keeps changes safe has not said anything yet. */
     bool is_gated = config->is_kept || config->is_replicated;
@@ -111,13 +111,13 @@ void ids_line_free(ids_line *line) {
  * than it came: the clock is read after the batch was taken. */
 static bool open_message(ids_line *line) {
     const ids_worker *worker = &line->worker;
-    const ids_line_host *host = &line->host;
+    const ids_line_driver *driver = &line->driver;
     if (line->opened)
         return true;
     line->opened = ids_mailbox_take(&worker->server->mailboxes[worker->index]);
     line->opened_at = 0;
-    if (line->opened && host->look_at_clock)
-        host->look_at_clock(host->ctx);
+    if (line->opened && driver->look_at_clock)
+        driver->look_at_clock(driver->ctx);
     return line->opened != NULL;
 }
 

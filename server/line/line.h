@@ -3,7 +3,7 @@
  * message, around its worker.
  *
  * Sans I/O: who turns the loop (libuv in io/, a plain function in a test) is
- * the host. A turn is: ids_line_take_messages, ids_reader_input of what has
+ * the driver. A turn is: ids_line_take_messages, ids_reader_input of what has
  * come, ids_line_begin_turn, ids_line_tick if that is due, ids_line_end_turn;
  * then the worker posts its messages. */
 #ifndef IDS_LINE_H
@@ -15,7 +15,7 @@
 #include "server/line/admit.h"
 #include "server/worker/worker.h"
 
-/* The host reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies
+/* The driver reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies
  * before it is the worker's, to put the head of a partial frame there. */
 #define IDS_INPUT_BYTES    (64u << 10)
 #define IDS_INPUT_HEADROOM (16u << 10)
@@ -43,7 +43,7 @@ typedef struct ids_spare_inputs {
     uint64_t since_ms; /* the last one came */
 } ids_spare_inputs;
 
-typedef struct ids_line_host {
+typedef struct ids_line_driver {
     void *ctx;
     /* This connection is yours from now on: watch its fd. */
     void (*adopt)(void *ctx, ids_conn *conn);
@@ -59,7 +59,7 @@ typedef struct ids_line_host {
     /* Whether the client certificate that it has shown is good by today's
      * authority and clock. NULL: it is. */
     bool (*cert_holds)(void *ctx, const ids_conn *conn);
-} ids_line_host;
+} ids_line_driver;
 
 typedef struct ids_line {
     ids_worker worker;
@@ -75,15 +75,15 @@ typedef struct ids_line {
     ids_inquiries inquiries;
     ids_admission admission;
     ids_tally tally;
-    ids_line_host host;
+    ids_line_driver driver;
     ids_item batch[IDS_BATCH_MAX];
 } ids_line;
 
 typedef struct ids_line_config {
     const ids_server *server;
     uint32_t index;
-    ids_line_host host;
-    ids_worker_host worker_host;
+    ids_line_driver driver;
+    ids_worker_driver worker_driver;
     size_t memory_bytes_max; /* the shard's, where the server has no pools */
     uint32_t waiters_max;
     uint32_t waiters_per_key_max;

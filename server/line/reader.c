@@ -235,7 +235,7 @@ static void dismiss(ids_line *line, ids_conn *conn, const char *text) {
     ids_conn_finish(&line->worker, conn);
 }
 
-/* Another server has come: from here on it is the host's. What it has sent
+/* Another server has come: from here on it is the driver's. What it has sent
  * is little, since it waits for our answer. */
 static void detect_peer(ids_line *line, ids_conn *conn) {
     if (!line->worker.server->takes_peers) {
@@ -340,7 +340,7 @@ bool ids_reader_adopt(ids_line *line, ids_conn *conn) {
     worker->buffers.bytes += conn->reading.in.len;
     worker->counters.of[IDS_CONNECTIONS]++;
     worker->counters.of[IDS_CONNECTIONS_TOTAL] += !moved;
-    line->host.adopt(line->host.ctx, conn);
+    line->driver.adopt(line->driver.ctx, conn);
     if (!ids_admit_still(line, conn))
         return true;
     if (moved)

@@ -23,7 +23,7 @@ void ids_reader_input(ids_line *line, ids_conn *conn, size_t len);
 void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
                          size_t len);
 
-/* One whole request has come, made for the connection by its host; the line
+/* One whole request has come, made for the connection by its driver; the line
  * takes its bytes. Nothing else of the connection waits to be served. */
 void ids_reader_take(ids_line *line, ids_conn *conn, idp_bytes *request);
 

@@ -23,8 +23,8 @@ typedef struct ids_pages_config {
 
 /* huge: ask for huge pages. The first touch of memory then costs a quarter,
  * and looking up in large tables a tenth less; but on a virtual machine that
- * reports free memory to its host it was seen to cost five times as much,
- * because there whole huge pages come back from the host one by one. NULL:
+ * reports free memory to its hypervisor it was seen to cost five times as much,
+ * because there whole huge pages come back from it one by one. NULL:
  * out of memory. */
 ids_pages *ids_pages_new(const ids_pages_config *config);
 

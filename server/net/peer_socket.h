@@ -21,7 +21,7 @@ typedef struct ids_peer_came {
 ids_peer_socket *ids_peer_socket_new(ids_places *places,
                                      const ids_peer_came *came);
 
-/* As in ids_node_host; net is that of the peer connection's loop. */
+/* As in ids_node_driver; net is that of the peer connection's loop. */
 bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn);
 size_t ids_peer_socket_send(ids_peer_conn *conn, const uint8_t *bytes,
                             size_t len);

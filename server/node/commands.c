@@ -52,10 +52,10 @@ void ids_replicator_fail_command(ids_replicator *replicator, int error) {
 
 static uint64_t next_epoch(const ids_replicator *replicator) {
     const ids_peer *peer = replicator->peer;
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     uint64_t known = peer->known.epoch > peer->seen_epoch ? peer->known.epoch
                                                           : peer->seen_epoch;
-    return ids_epoch_draw(known, host->clock_epoch(host->ctx),
+    return ids_epoch_draw(known, driver->clock_epoch(driver->ctx),
                           peer->config.node);
 }
 

@@ -15,13 +15,13 @@
 /* To the worker that its stream belongs to. */
 static void pass_on_conn(ids_repl *repl, ids_peer_conn *conn) {
     ids_replicator *replicator = repl->replicator;
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     uint32_t to = ids_pf_peek_stream(conn->early.ptr) % replicator->repls_count;
     assert(to < replicator->repls_count);
     assert(ids_early_is(conn) && conn->early.len >= IDS_PF_PEEK_BYTES);
     assert(conn->link == NULL && conn->out.len == 0);
     ids_peer_conn_forget(conn);
-    conn->socket = host->part(host->ctx, conn);
+    conn->socket = driver->part(driver->ctx, conn);
     conn->broken = conn->broken || conn->socket == NULL;
     ids_replicator_enter(repl);
     conn->repl = &replicator->repls[to];
@@ -68,13 +68,13 @@ static void drop_oldest_early(ids_repl *repl) {
 }
 
 void ids_repl_accept(ids_repl *repl, void *socket, idp_slice read) {
-    const ids_node_host *host = &repl->replicator->host;
+    const ids_node_driver *driver = &repl->replicator->driver;
     ids_peer_conn *conn = ids_peer_conn_new();
     assert(socket != NULL);
     if (conn == NULL || !idp_bytes_reserve(&conn->early, 64)) {
         ids_peer_conn nobody = {.repl = repl, .socket = socket};
         free(conn);
-        host->close(host->ctx, &nobody);
+        driver->close(driver->ctx, &nobody);
         return;
     }
     conn->repl = repl;

@@ -27,7 +27,7 @@ typedef struct ids_intake {
 
 void ids_intake_fini(ids_intake *intake);
 
-/* Within the monitor: a body is to be put (ids_peer_host.route). False: no
+/* Within the monitor: a body is to be put (ids_peer_driver.route). False: no
  * memory. */
 bool ids_intake_add(ids_intake *intake, const ids_body *body);
 

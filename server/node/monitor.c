@@ -5,9 +5,9 @@
 
 #include <assert.h>
 
-static uint64_t host_clock_ns(const ids_replicator *replicator) {
-    const ids_node_host *host = &replicator->host;
-    return host->clock_ns ? host->clock_ns(host->ctx) : 0;
+static uint64_t driver_clock_ns(const ids_replicator *replicator) {
+    const ids_node_driver *driver = &replicator->driver;
+    return driver->clock_ns ? driver->clock_ns(driver->ctx) : 0;
 }
 
 /* On the thread of the worker that was inside, into its own counters. */
@@ -22,11 +22,11 @@ static void count_stay(ids_repl *repl, uint64_t ns) {
 
 ids_peer *ids_replicator_enter(ids_repl *repl) {
     ids_replicator *replicator = repl->replicator;
-    replicator->host.enter(replicator->host.ctx);
+    replicator->driver.enter(replicator->driver.ctx);
     assert(replicator->here == NULL);
     assert(replicator->peer != NULL);
     replicator->here = repl;
-    replicator->entered_ns = host_clock_ns(replicator);
+    replicator->entered_ns = driver_clock_ns(replicator);
     return replicator->peer;
 }
 
@@ -34,7 +34,7 @@ void ids_replicator_wake(ids_repl *repl) {
     const ids_replicator *replicator = repl->replicator;
     bool was = atomic_exchange(&repl->called, true);
     if (!was && repl != replicator->here && !repl->is_quiet)
-        replicator->host.wake(replicator->host.ctx, repl->worker->index);
+        replicator->driver.wake(replicator->driver.ctx, repl->worker->index);
 }
 
 void ids_replicator_wake_all(ids_replicator *replicator) {
@@ -48,7 +48,7 @@ static void wake_speakers(ids_replicator *replicator) {
     assert(replicator->here != NULL);
     for (uint32_t i = 0; i < peer->link_count; i++) {
         const ids_link *link = peer->links[i];
-        ids_peer_conn *conn = link->host;
+        ids_peer_conn *conn = link->driver;
         if (conn && conn->repl != replicator->here && link->out.len > 0)
             ids_replicator_wake(conn->repl);
     }
@@ -69,7 +69,7 @@ static void lose_undialled(ids_replicator *replicator) {
     replicator->dial_failed = false;
     for (uint32_t i = 0; i < peer->link_count; i++) {
         ids_link *link = peer->links[i];
-        if (link->dialled && link->host == NULL) {
+        if (link->dialled && link->driver == NULL) {
             ids_peer_lost(peer, link, peer->now_ms);
             i = UINT32_MAX; /* several may have gone: from the start */
         }
@@ -97,9 +97,9 @@ void ids_replicator_leave(ids_repl *repl) {
     }
     wake_speakers(replicator);
     assert(replicator->here == repl);
-    count_stay(repl, host_clock_ns(replicator) - replicator->entered_ns);
+    count_stay(repl, driver_clock_ns(replicator) - replicator->entered_ns);
     replicator->here = NULL;
-    replicator->host.leave(replicator->host.ctx);
+    replicator->driver.leave(replicator->driver.ctx);
 }
 
 void ids_replicator_set_settings(ids_replicator *replicator,

@@ -29,7 +29,7 @@ static void go(ids_worker_log *k, ids_worker_log_phase phase,
     k->phase = phase;
     k->under_way = task;
     if (task != IDS_WORKER_LOG_IDLE)
-        k->host.do_task(k->host.ctx, task);
+        k->driver.do_task(k->driver.ctx, task);
 }
 
 static void begin_snapshot_part(ids_worker_log *k, unsigned round) {
@@ -48,7 +48,8 @@ static void begin_snapshot_part(ids_worker_log *k, unsigned round) {
 static void end_snapshot_part(ids_worker_log *k, bool good) {
     assert(k->phase != IDS_WORKER_LOG_NO_SNAPSHOT);
     go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_IDLE);
-    if (k->host.part_done(k->host.ctx, good, ids_journal_cut_at(k->journal)))
+    if (k->driver.part_done(k->driver.ctx, good,
+                            ids_journal_cut_at(k->journal)))
         go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_INSTALL);
 }
 
@@ -58,7 +59,7 @@ static void end_snapshot_part(ids_worker_log *k, bool good) {
  * as the logs grow by. */
 static bool may_walk(const ids_worker_log *k) {
     return k->block_ms < k->worker->now_ms ||
-           k->walked_bytes < k->host.grown(k->host.ctx) ||
+           k->walked_bytes < k->driver.grown(k->driver.ctx) ||
            !ids_worker_is_asked(k->worker);
 }
 
@@ -105,7 +106,7 @@ static bool log_is_there(const ids_worker_log *k) {
 }
 
 bool ids_part_go_on(ids_worker_log *k) {
-    unsigned round = k->host.round(k->host.ctx);
+    unsigned round = k->driver.round(k->driver.ctx);
     if (k->under_way != IDS_WORKER_LOG_IDLE)
         return false;
     switch (k->phase) {
@@ -144,7 +145,7 @@ uint64_t ids_part_next_ms(const ids_worker_log *k) {
 
 bool ids_worker_log_give_up(ids_worker_log *k) {
     bool has_file = k->phase != IDS_WORKER_LOG_NO_SNAPSHOT;
-    k->round = k->host.round(k->host.ctx);
+    k->round = k->driver.round(k->driver.ctx);
     if (k->phase == IDS_WORKER_LOG_WALKS)
         ids_snapshot_walk_fini(&k->walk, k->walked);
     k->phase = IDS_WORKER_LOG_NO_SNAPSHOT;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const ids_node_host *host_of(const ids_peer_conn *conn) {
-    return &conn->repl->replicator->host;
+static const ids_node_driver *driver_of(const ids_peer_conn *conn) {
+    return &conn->repl->replicator->driver;
 }
 
 ids_peer_conn *ids_peer_conn_new(void) {
@@ -26,11 +26,11 @@ void ids_peer_conn_forget(ids_peer_conn *conn) {
 }
 
 void ids_peer_conn_close(ids_peer_conn *conn) {
-    const ids_node_host *host = host_of(conn);
+    const ids_node_driver *driver = driver_of(conn);
     assert(!conn->link);
     ids_peer_conn_forget(conn);
     if (conn->socket)
-        host->close(host->ctx, conn);
+        driver->close(driver->ctx, conn);
     idp_bytes_free(&conn->out);
     idp_bytes_free(&conn->early);
     idp_bytes_free(&conn->last);
@@ -50,13 +50,13 @@ void ids_peer_conn_give_up(ids_peer_conn *conn, ids_link_way way) {
 }
 
 static void send_peer_output(ids_peer_conn *conn) {
-    const ids_node_host *host = host_of(conn);
+    const ids_node_driver *driver = driver_of(conn);
     size_t left = conn->out.len - conn->out_at;
     assert(conn->out_at <= conn->out.len);
     if (!left || conn->connecting || !conn->socket)
         return;
     size_t sent =
-        host->send(host->ctx, conn, conn->out.ptr + conn->out_at, left);
+        driver->send(driver->ctx, conn, conn->out.ptr + conn->out_at, left);
     if (sent == IDS_NODE_BROKEN) {
         conn->broken = true;
         return;
@@ -78,7 +78,7 @@ static bool is_through(const ids_peer_conn *conn) {
 }
 
 void ids_peer_conn_flush(ids_peer_conn *conn) {
-    const ids_node_host *host = host_of(conn);
+    const ids_node_driver *driver = driver_of(conn);
     assert(!conn->over || conn->hung_up);
     if (!conn->broken && !conn->blocked)
         send_peer_output(conn);
@@ -86,19 +86,19 @@ void ids_peer_conn_flush(ids_peer_conn *conn) {
         ids_peer_conn_close(conn);
         return;
     }
-    if (conn->socket && !host->watch(host->ctx, conn))
+    if (conn->socket && !driver->watch(driver->ctx, conn))
         conn->broken = true;
     if (conn->broken)
         ids_repl_call(conn->repl);
 }
 
 void ids_peer_conn_open(ids_peer_conn *conn) {
-    const ids_node_host *host = host_of(conn);
+    const ids_node_driver *driver = driver_of(conn);
     assert(!conn->connecting && !conn->blocked);
     conn->connecting = conn->dialled;
     assert(!conn->dialled || conn->socket == NULL);
-    if ((!conn->dialled && !conn->socket) || !host->open(host->ctx, conn) ||
-        (conn->socket && !host->watch(host->ctx, conn)))
+    if ((!conn->dialled && !conn->socket) || !driver->open(driver->ctx, conn) ||
+        (conn->socket && !driver->watch(driver->ctx, conn)))
         ids_peer_conn_break(conn);
 }
 

@@ -4,9 +4,9 @@
  *
  * It belongs to one worker, like a client's connection; the link is the peer's
  * and is looked at within the monitor only (replicator.h). So it keeps what is
- * to be sent itself. The socket is the host's (host.h), which calls here when
- * it is connected, at its end, or can be written to again; bytes that came are
- * ids_repl_input's. */
+ * to be sent itself. The socket is the driver's (driver.h), which calls here
+ * when it is connected, at its end, or can be written to again; bytes that came
+ * are ids_repl_input's. */
 #ifndef IDS_PEER_CONN_H
 #define IDS_PEER_CONN_H
 
@@ -21,7 +21,7 @@ struct ids_repl;
 
 typedef struct ids_peer_conn {
     struct ids_repl *repl; /* its worker's */
-    void *socket;          /* the host's; NULL: none yet, or none any more */
+    void *socket;          /* the driver's; NULL: none yet, or none any more */
     bool dialled;
     bool is_first; /* dialled: others of its session follow it */
     bool connecting, blocked;
@@ -48,7 +48,7 @@ typedef struct ids_peer_conn {
 /* NULL: no memory. */
 ids_peer_conn *ids_peer_conn_new(void);
 
-/* Its worker's part begins: the host dials, or goes on with its socket. */
+/* Its worker's part begins: the driver dials, or goes on with its socket. */
 void ids_peer_conn_open(ids_peer_conn *conn);
 
 /* Sends what is there, closes it where that is due (then it is off its worker's
@@ -63,7 +63,7 @@ static inline bool ids_peer_conn_may_take(const ids_peer_conn *conn) {
     return conn->out_at == conn->out.len;
 }
 
-/* The host's ----------------------------------------------------------------
+/* The driver's --------------------------------------------------------------
  */
 
 /* Its socket is connected to this host ("": not known), in this way. */

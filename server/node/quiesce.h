@@ -7,7 +7,7 @@
  * ended, the first may touch what belongs to them; then it lets them go on, and
  * waits for all to be on their way: none may take the next one for this.
  *
- * Who waits how is the host's: a lock stands around these calls, but for the
+ * Who waits how is the driver's: a lock stands around these calls, but for the
  * look at asked. */
 #ifndef IDS_NODE_QUIESCE_H
 #define IDS_NODE_QUIESCE_H

@@ -47,7 +47,7 @@ void ids_repl_stood_still(ids_repl *repl, uint64_t gaps, uint64_t all_ms) {
     for (ids_peer_conn *each; (each = next_unread(repl, gaps));) {
         each->gaps = gaps;
         assert(each->repl == repl);
-        replicator->host.read(replicator->host.ctx, each);
+        replicator->driver.read(replicator->driver.ctx, each);
     }
 }
 
@@ -92,9 +92,9 @@ uint64_t ids_repl_next_ms(const ids_repl *repl) {
 
 static void unlink_all(ids_peer_conn *first) {
     for (ids_peer_conn *each = first; each; each = each->next) {
-        assert(each->link == NULL || each->link->host == each);
+        assert(each->link == NULL || each->link->driver == each);
         if (each->link != NULL)
-            each->link->host = NULL;
+            each->link->driver = NULL;
         each->link = NULL;
     }
 }

@@ -84,7 +84,7 @@ static void take_up_quiesced(ids_replicator *replicator) {
 }
 
 void ids_replicator_recorded(ids_replicator *replicator, int error) {
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     ids_repl *repl = &replicator->repls[0];
     assert(replicator->is_recording);
     replicator->is_recording = false;
@@ -100,13 +100,13 @@ void ids_replicator_recorded(ids_replicator *replicator, int error) {
     bool stops = ids_peer_decided_stops_world(peer);
     ids_replicator_leave(repl);
     if (stops)
-        host->quiesce(host->ctx, take_up_quiesced);
+        driver->quiesce(driver->ctx, take_up_quiesced);
     else
         take_up(replicator);
 }
 
 static void begin_recording(ids_replicator *replicator) {
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     ids_decision next;
     assert(!replicator->is_recording);
     ids_replicator_enter(&replicator->repls[0]);
@@ -119,7 +119,7 @@ static void begin_recording(ids_replicator *replicator) {
         return;
     replicator->is_recording = true;
     assert(next.version != 0);
-    host->record(host->ctx, &next);
+    driver->record(driver->ctx, &next);
 }
 
 /* A copy whose place could not be cleared on the medium. */
@@ -141,16 +141,16 @@ static bool prepare_copies(ids_replicator *replicator, uint64_t session) {
 /* All workers, or none: the staging copy stays until what was here is closed on
  * the medium. */
 static bool swap_copies(ids_replicator *replicator) {
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     uint32_t count = replicator->repls_count;
     assert(replicator->repls_count >= 1);
-    if (host->replace && !host->replace(host->ctx))
+    if (driver->replace && !driver->replace(driver->ctx))
         return false;
     count -= IDS_RULE_OFF(SWAPS_ALL) && count > 1;
     for (uint32_t i = 0; i < count; i++)
         ids_staging_swap(replicator->repls[i].worker);
     replicator->holdings.stand = false;
-    host->replaced(host->ctx);
+    driver->replaced(driver->ctx);
     return true;
 }
 
@@ -178,11 +178,11 @@ static void swap(ids_replicator *replicator) {
 }
 
 bool ids_replicator_swap_if_due(ids_replicator *replicator) {
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     if (!replicator->wants_swap || replicator->repls[0].is_quiet)
         return false;
     replicator->wants_swap = false;
-    host->quiesce(host->ctx, swap);
+    driver->quiesce(driver->ctx, swap);
     return true;
 }
 
@@ -261,19 +261,19 @@ static bool take_repls(ids_replicator *replicator, ids_worker *const *workers,
 
 bool ids_replicator_begin(ids_replicator *replicator,
                           const ids_replicator_config *config,
-                          const ids_node_host *host,
+                          const ids_node_driver *driver,
                           const ids_decision *recorded,
                           ids_worker *const *workers,
                           ids_worker_log *const *worker_logs) {
-    *replicator = (ids_replicator){.config = *config, .host = *host};
-    assert(host->enter != NULL && host->record != NULL &&
-           host->quiesce != NULL);
+    *replicator = (ids_replicator){.config = *config, .driver = *driver};
+    assert(driver->enter != NULL && driver->record != NULL &&
+           driver->quiesce != NULL);
     replicator->config.peer.decisions = (ids_decisions){replicator, propose};
-    replicator->config.peer.host = ids_replicator_host(replicator);
+    replicator->config.peer.driver = ids_replicator_driver(replicator);
     ids_quiesce_init(&replicator->quiesce, config->peer.loops - 1);
     if (!take_repls(replicator, workers, worker_logs))
         return false;
-    uint64_t now_ms = host->clock_ms(host->ctx);
+    uint64_t now_ms = driver->clock_ms(driver->ctx);
     for (uint32_t i = 0; i < replicator->repls_count; i++)
         workers[i]->now_ms = now_ms;
     replicator->peer = ids_peer_new(&replicator->config.peer, recorded, now_ms);
@@ -282,10 +282,10 @@ bool ids_replicator_begin(ids_replicator *replicator,
 
 void ids_replicator_start(ids_replicator *replicator,
                           const ids_decision *recorded) {
-    const ids_node_host *host = &replicator->host;
+    const ids_node_driver *driver = &replicator->driver;
     assert(replicator->has_proposal && replicator->here == NULL);
     replicator->has_proposal = false;
-    ids_peer_decided(replicator->peer, host->clock_ms(host->ctx));
+    ids_peer_decided(replicator->peer, driver->clock_ms(driver->ctx));
     assert(replicator->peer->pending != IDS_PENDING_START);
     ids_peer_status_get(replicator->peer, &replicator->logged);
     ids_replicator_gauge(&replicator->role_state, &replicator->logged);

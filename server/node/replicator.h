@@ -2,7 +2,7 @@
 /* replicator.h -- the node's peer: one monitor that all workers enter, and each
  * worker's replication state in it.
  *
- * server/peer is pure and one object; here a lock of the host's stands around
+ * server/peer is pure and one object; here a lock of the driver's stands around
  * it. A worker enters at most once per turn and once per read from another
  * node, never per request, makes no system call inside, and takes out what it
  * needs until the next time: up to which change replies may leave, what may be
@@ -18,8 +18,8 @@
 #ifndef IDS_REPLICATOR_H
 #define IDS_REPLICATOR_H
 
+#include "server/node/driver.h"
 #include "server/node/holdings.h"
-#include "server/node/host.h"
 #include "server/node/intake.h"
 #include "server/node/quiesce.h"
 #include "server/node/worker_log.h"
@@ -56,7 +56,7 @@ typedef struct ids_replicator_command {
 } ids_replicator_command;
 
 typedef struct ids_replicator_config {
-    ids_peer_config peer;    /* but host and decisions, which are set here */
+    ids_peer_config peer;    /* but driver and decisions, which are set here */
     uint64_t commit_wait_ms; /* then a reply is not waited for any more */
     uint64_t tick_ms;        /* so often time is looked at */
     uint64_t busy_ms;        /* for so long a command is tried, */
@@ -71,7 +71,7 @@ typedef struct ids_replicator_config {
 
 typedef struct ids_replicator {
     ids_replicator_config config;
-    ids_node_host host;
+    ids_node_driver driver;
     ids_quiesce quiesce;
     uint32_t repls_count;
     ids_repl *repls; /* one per worker */
@@ -107,7 +107,7 @@ typedef struct ids_replicator {
  * are kept (else NULL). False: no memory. */
 bool ids_replicator_begin(ids_replicator *replicator,
                           const ids_replicator_config *config,
-                          const ids_node_host *host,
+                          const ids_node_driver *driver,
                           const ids_decision *recorded,
                           ids_worker *const *workers,
                           ids_worker_log *const *worker_logs);
@@ -125,7 +125,7 @@ ids_command_handler ids_replicator_handler(ids_replicator *replicator);
 /* The first worker's: the digest of its settings is another one now. */
 void ids_replicator_set_settings(ids_replicator *replicator, uint64_t settings);
 
-/* The first worker's: what the host was asked to record is on the medium (0);
+/* The first worker's: what the driver was asked to record is on the medium (0);
  * or it is not, for this reason (an errno), and what was recorded before surely
  * stands. */
 void ids_replicator_recorded(ids_replicator *replicator, int error);
@@ -198,8 +198,8 @@ void ids_replicator_gauge(ids_role_state *role_state,
 bool ids_replicator_is_shown(ids_replicator *replicator);
 void ids_replicator_wake_all(ids_replicator *replicator);
 
-/* peer_host.c's. */
-ids_peer_host ids_replicator_host(ids_replicator *replicator);
+/* peer_driver.c's. */
+ids_peer_driver ids_replicator_driver(ids_replicator *replicator);
 
 /* Enters and leaves the monitor, from a worker's thread. */
 ids_peer *ids_replicator_enter(ids_repl *repl);

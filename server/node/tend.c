@@ -19,13 +19,13 @@ static void begin_link(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
     conn->link = ids_peer_accept(peer, repl->worker->now_ms);
     conn->patience_until_ms = 0;
     if (conn->link != NULL)
-        conn->link->host = conn;
+        conn->link->driver = conn;
     else
         conn->hung_up = true;
 }
 
 static void meet(ids_peer_conn *conn) {
-    assert(conn->link != NULL && conn->link->host == conn);
+    assert(conn->link != NULL && conn->link->driver == conn);
     if (conn->met || conn->connecting || !conn->socket)
         return;
     conn->met = true;
@@ -65,7 +65,7 @@ static bool has_unread(const ids_link *link) {
 
 /* What was not read before, since a receiver was full. */
 static bool hear_rest(ids_repl *repl, ids_peer *peer, ids_peer_conn *conn) {
-    assert(conn->link->host == conn);
+    assert(conn->link->driver == conn);
     meet(conn);
     if (conn->met && has_unread(conn->link))
         ids_intake_read(&repl->intake, peer, &conn->link, (idp_slice){NULL, 0},

@@ -178,7 +178,7 @@ static may stay(ids_repl *repl, ids_peer_conn *conn, idp_slice bytes) {
  * leave. */
 static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
                           idp_slice bytes) {
-    const ids_node_host *host = &repl->replicator->host;
+    const ids_node_driver *driver = &repl->replicator->driver;
     ids_worker *worker = repl->worker;
 
     assert(!repl->is_quiet);
@@ -214,7 +214,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
      * for. */
     ids_staging_tidy(worker);
 
-    host->flush(host->ctx, worker->index);
+    driver->flush(driver->ctx, worker->index);
     open_new(repl, behind.open);
 }
 

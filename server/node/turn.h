@@ -15,7 +15,7 @@ typedef struct ids_turn {
     ids_worker_log *worker_log; /* NULL: nothing is kept */
     ids_repl *repl;             /* NULL: the node has no peer */
     void *ctx;
-    void (*flush)(void *ctx); /* see ids_node_host */
+    void (*flush)(void *ctx); /* see ids_node_driver */
     void (*park)(void *ctx);  /* stands still, if that is asked for */
 } ids_turn;
 

@@ -13,7 +13,7 @@
 void ids_worker_log_take_news(ids_worker_log *k) {
     ids_worker_log_news news;
     assert(k->worker->journal == k->journal);
-    if (!k->host.take_news(k->host.ctx, &news))
+    if (!k->driver.take_news(k->driver.ctx, &news))
         return;
     if (news.batch_is_done) {
         assert(news.done.failed ||
@@ -47,12 +47,12 @@ static void let_replies_leave(ids_worker_log *k) {
 bool ids_worker_log_turn(ids_worker_log *k) {
     ids_worker_log_take_news(k);
     if (ids_journal_has_failed(k->journal))
-        k->host.fail(k->host.ctx);
+        k->driver.fail(k->driver.ctx);
     bool more = ids_part_go_on(k);
     const ids_batch *batch =
         ids_journal_hand_over(k->journal, k->worker->now_ms);
     if (batch)
-        k->host.write(k->host.ctx, batch);
+        k->driver.write(k->driver.ctx, batch);
     let_replies_leave(k);
     return more;
 }
@@ -61,14 +61,14 @@ void ids_worker_log_flush(ids_worker_log *k) {
     const ids_batch *batch;
     ids_journal_sync(k->journal);
     while ((batch = ids_journal_hand_over(k->journal, k->worker->now_ms))) {
-        ids_batch_done done = k->host.write_now(k->host.ctx, batch);
+        ids_batch_done done = k->driver.write_now(k->driver.ctx, batch);
         assert(done.failed || done.written == batch->last);
         if (done.failed)
-            k->host.fail(k->host.ctx);
+            k->driver.fail(k->driver.ctx);
         ids_journal_done(k->journal, &done);
     }
     if (ids_journal_has_failed(k->journal))
-        k->host.fail(k->host.ctx);
+        k->driver.fail(k->driver.ctx);
 }
 
 ids_log_end ids_worker_log_begin_anew(ids_worker_log *k) {
@@ -97,10 +97,10 @@ bool ids_worker_log_init(ids_worker_log *k,
                                         .now_ms = config->now_ms,
                                         .free_bytes = config->free_bytes};
     assert(config->worker != NULL && config->fsync < IDS_FSYNC_COUNT);
-    assert(config->host.write != NULL && config->host.take_news != NULL);
+    assert(config->driver.write != NULL && config->driver.take_news != NULL);
     *k = (ids_worker_log){.worker = config->worker,
                           .journal = ids_journal_new(&journal),
-                          .host = config->host,
+                          .driver = config->driver,
                           .watermark = 0, /* as the worker's begins */
                           .is_replicated = config->is_replicated};
     if (!k->journal)

@@ -2,7 +2,7 @@
 /* worker_log.h -- one worker's log: batches of its journal out,
  * replies free to leave, its part of a snapshot.
  *
- * No thread and no file: whoever writes is the host's
+ * No thread and no file: whoever writes is the driver's
  * (server/storage/log_writer.h), and so is whatever takes long. The worker
  * never waits for them; it looks at the end of each turn, and is woken when
  * there is something to see. */
@@ -37,7 +37,7 @@ typedef struct ids_worker_log_news {
     uint64_t durable; /* all up to here is on the medium; 0: no news */
 } ids_worker_log_news;
 
-typedef struct ids_worker_log_host {
+typedef struct ids_worker_log_driver {
     void *ctx;
     /* Carries the batch out; it borrows until it is news. */
     void (*write)(void *ctx, const ids_batch *batch);
@@ -57,12 +57,12 @@ typedef struct ids_worker_log_host {
     ids_batch_done (*write_now)(void *ctx, const ids_batch *batch);
     /* Says what failed, and ends the process: no reply may leave any more. */
     void (*fail)(void *ctx);
-} ids_worker_log_host;
+} ids_worker_log_driver;
 
 typedef struct ids_worker_log {
     ids_worker *worker;
     ids_journal *journal;
-    ids_worker_log_host host;
+    ids_worker_log_driver driver;
     uint64_t watermark; /* up to which change replies may leave */
     bool
         is_replicated; /* the worker has a peer, too: the replicator tells it */
@@ -82,7 +82,7 @@ typedef struct ids_worker_log_config {
     bool is_replicated; /* the worker has a part in the replicator */
     uint64_t now_ms;
     uint64_t free_bytes; /* on the disk */
-    ids_worker_log_host host;
+    ids_worker_log_driver driver;
 } ids_worker_log_config;
 
 /* Gives the worker its journal. False: no memory. */

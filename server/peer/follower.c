@@ -21,8 +21,8 @@ static bool make_receivers(ids_peer *peer) {
     for (uint32_t k = 0; k < peer->upstream.streams; k++)
         grown[k] = (ids_receiver){.stream = k,
                                   .result_bytes_max = config->result_bytes_max,
-                                  .ctx = config->host.ctx,
-                                  .route = config->host.route};
+                                  .ctx = config->driver.ctx,
+                                  .route = config->driver.route};
     return true;
 }
 
@@ -45,9 +45,9 @@ static bool can_continue(const ids_peer *peer) {
 }
 
 static bool begin_staged(ids_peer *peer) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     assert(!peer->syncing && !peer->swap_due);
-    if (!host->staged_begin(host->ctx))
+    if (!driver->staged_begin(driver->ctx))
         return false;
     peer->syncing = true;
     ids_full_copy_begins(peer, NULL);

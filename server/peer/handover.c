@@ -42,7 +42,7 @@ static const ids_follower *heir(const ids_peer *peer, uint64_t node) {
 
 ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
                                  uint64_t node) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     if (!peer->leading)
         return IDS_DECIDING_NOT_PRIMARY;
     if (peer->switch_epoch != 0 || peer->pending != IDS_PENDING_NONE)
@@ -61,7 +61,7 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
     peer->switch_until_ms =
         peer->now_ms +
         peer->config.silence_ms * ids_decision_members(&peer->known);
-    host->stand_down(host->ctx, false);
+    driver->stand_down(driver->ctx, false);
     return IDS_DECIDING_OK;
 }
 

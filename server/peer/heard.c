@@ -34,10 +34,10 @@ static bool hang_up_link(ids_peer *peer, ids_link *link) {
 
 /* A number that no session of this node has. */
 static uint64_t new_session(const ids_peer *peer) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     uint64_t id = 0;
     while (id == 0 || ids_peer_has_session_of(peer, id))
-        host->random(host->ctx, &id, sizeof id);
+        driver->random(driver->ctx, &id, sizeof id);
     assert(id != 0 && !ids_peer_has_session_of(peer, id));
     return id;
 }

@@ -70,7 +70,7 @@ typedef enum ids_link_state {
     IDS_LINK_CLOSED
 } ids_link_state;
 
-/* How its bytes travel, as its host has found. */
+/* How its bytes travel, as its driver has found. */
 typedef enum ids_link_way {
     IDS_LINK_PLAIN,
     IDS_LINK_TLS,
@@ -90,11 +90,11 @@ typedef struct ids_link {
                                                          WELCOME */
     uint64_t last_received_ms, last_sent_ms;
     uint64_t accepted; /* the how manieth */
-    bool paused; /* the host does not read it for now: silence says nothing */
+    bool paused; /* the driver does not read it for now: silence says nothing */
     size_t body_bytes_max; /* once open */
     idp_bytes in, out;
     size_t in_at; /* bytes of in that were read */
-    void *host;   /* the host's own */
+    void *driver; /* the driver's own */
     ids_endpoint dialled_to;
     char seen_host[IDS_ENDPOINT_BYTES]; /* "": not told */
 } ids_link;

@@ -47,7 +47,7 @@ bool ids_peer_has_link(const ids_peer *peer, const ids_link *link) {
 }
 
 void ids_peer_drop_link(ids_peer *peer, ids_link *link) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     uint32_t at = 0;
     assert(peer->link_count > 0 && link->state != IDS_LINK_CLOSED);
     while (peer->links[at] != link) {
@@ -56,14 +56,14 @@ void ids_peer_drop_link(ids_peer *peer, ids_link *link) {
     }
     peer->links[at] = peer->links[--peer->link_count];
     link->state = IDS_LINK_CLOSED;
-    host->hang_up(host->ctx, link);
+    driver->hang_up(driver->ctx, link);
     ids_link_fini(link);
     free(link);
 }
 
 ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
                         const ids_endpoint *to) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     ids_link *link = add_link(peer);
     ids_link_self self = ids_peer_self(peer);
     assert((stream == 0) == (session == 0));
@@ -78,7 +78,7 @@ ids_link *ids_peer_dial(ids_peer *peer, uint32_t stream, uint64_t session,
         ids_peer_drop_link(peer, link);
         return NULL;
     }
-    host->dial(host->ctx, link);
+    driver->dial(driver->ctx, link);
     return link;
 }
 

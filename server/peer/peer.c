@@ -263,7 +263,7 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     assert(config->life != 0);
     assert(config->min_in_sync >= 1 &&
            config->min_in_sync <= 1 + config->places);
-    assert(config->host.lead != NULL && config->decisions.propose != NULL);
+    assert(config->driver.lead != NULL && config->decisions.propose != NULL);
     if (peer == NULL)
         return NULL;
     peer->config = *config;

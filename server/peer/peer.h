@@ -2,7 +2,7 @@
 /* peer.h -- one node of a few: its role, its links, and what it may do.
  *
  * Pure: no socket, no file, no clock, no thread. Bytes of links go in and
- * out, time and randomness are arguments of the host, and so is where
+ * out, time and randomness are arguments of the driver, and so is where
  * decisions are recorded.
  *
  * Names: a *stream* is one loop of the primary, a *link* one
@@ -11,12 +11,12 @@
  * a place of its own and with its own session; a replica has one session, with
  * the primary: the one *upstream*.
  *
- * Threads: none of its own. A host with several puts one monitor around the
+ * Threads: none of its own. A driver with several puts one monitor around the
  * whole ids_peer: every call below, and every look at a commit index, a
  * progress or a link, is made within it. But rings[k] and the senders of loop k
  * are that loop's own: it puts its changes into the ring (ids_peer_keep) and
  * makes frames (ids_sender_next) while others are inside, and says in there how
- * far it is (ids_peer_took). A callback of ids_peer_host is called within it,
+ * far it is (ids_peer_took). A callback of ids_peer_driver is called within it,
  * too: it may not block, and may not call back in here except where it says so.
  * now_ms is the same clock for all calls and never goes back; a thread that
  * comes late with an earlier time does no harm.
@@ -36,11 +36,11 @@
 #include "server/peer/sender.h"
 #include "server/peer/status.h"
 
-typedef struct ids_peer_host {
+typedef struct ids_peer_driver {
     void *ctx;
     void (*random)(void *ctx, void *to, size_t len);
     /* Connect this link to link->dialled_to; its HELLO is in link->out. The
-     * host says ids_peer_lost when it can't, later and not in here. */
+     * driver says ids_peer_lost when it can't, later and not in here. */
     void (*dial)(void *ctx, ids_link *link);
     /* The link is over: what is in link->out may still leave, then close. The
      * link is freed on return, so what shall leave has to be copied. */
@@ -54,7 +54,7 @@ typedef struct ids_peer_host {
     /* See receiver.h: put each of its records into its owner's copy, then
      * ids_peer_applied, which comes after this has returned. The body borrows
      * from the link's input: until ids_peer_input returns, or for as long as
-     * the host likes, if it has taken that (ids_link_take_input). It may be
+     * the driver likes, if it has taken that (ids_link_take_input). It may be
      * read outside of the monitor, by a loop that would stand still for the
      * steps above. False: no memory, the session ends. */
     bool (*route)(void *ctx, const ids_body *body);
@@ -70,7 +70,7 @@ typedef struct ids_peer_host {
     /* The wall clock as ids_epoch_of says it, or 0. It bounds what others
      * claim (R6) and decides nothing else. */
     uint64_t (*clock_epoch)(void *ctx);
-} ids_peer_host;
+} ids_peer_driver;
 
 typedef struct ids_peer_config {
     uint64_t node; /* ids_node_number of name; the other has another */
@@ -79,7 +79,7 @@ typedef struct ids_peer_config {
     /* Random, not 0, and new at every start; or the recorded one (R5), if the
      * shards hold all that the last process answered for: what its replies
      * left with, and what it reported by ids_peer_applied and
-     * ids_peer_swapped. A host that wants to use that later reports both only
+     * ids_peer_swapped. A driver that wants to use that later reports both only
      * once they are on its medium. */
     uint64_t incarnation;
     bool primary;           /* started as one */
@@ -112,7 +112,7 @@ typedef struct ids_peer_config {
     char program[IDS_PROGRAM_BYTES];
     ids_link_key key;
     ids_decisions decisions;
-    ids_peer_host host;
+    ids_peer_driver driver;
 } ids_peer_config;
 
 /* With one place; each more may have so many streams again. */
@@ -239,7 +239,7 @@ void ids_peer_free(ids_peer *peer);
 
 /* The proposed decision is on record. The first asks beforehand: does it need
  * the world to stand still? What it says holds until decided is called; if it
- * is false, host.lead is not called. */
+ * is false, driver.lead is not called. */
 bool ids_peer_decided_stops_world(const ids_peer *peer);
 void ids_peer_decided(ids_peer *peer, uint64_t now_ms);
 
@@ -286,8 +286,8 @@ ids_sender *ids_peer_pump(ids_peer *peer, ids_link *link, uint64_t now_ms);
 
 /* The loop's own, outside of the monitor: a change of its shard, as
  * server/journal/change writes it; its bytes are copied. Numbers come one by
- * one, behind the one that host.lead returned. took, within it and on the same
- * loop: now they count, and its senders hear what the node knows. It comes
+ * one, behind the one that driver.lead returned. took, within it and on the
+ * same loop: now they count, and its senders hear what the node knows. It comes
  * before any reply of those changes asks the commit index, before a frame of
  * them is made, and before input and pump of the loop's links. */
 void ids_peer_keep(ids_peer *peer, uint32_t loop, uint64_t number,
@@ -311,7 +311,7 @@ idp_error ids_peer_serves(const ids_peer *peer, bool shows);
 bool ids_peer_is_current(const ids_peer *peer, const ids_batch_tag *tag);
 void ids_peer_applied(ids_peer *peer, const ids_batch_tag *tag);
 
-/* A full copy is whole. The host makes the world stand still, asks again (the
+/* A full copy is whole. The driver makes the world stand still, asks again (the
  * session may have ended: then it is off), lets every loop do its part of the
  * last stand_down and then its staging copy take the old one's place, and says
  * so before the world goes on. Batches of the session that come later are for

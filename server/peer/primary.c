@@ -73,7 +73,7 @@ static void begin_follower(ids_peer *peer, ids_follower *f) {
 }
 
 bool ids_primary_lead(ids_peer *peer) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     uint64_t epoch = peer->known.epoch;
     assert(!peer->leading && peer->known.role == IDS_ROLE_PRIMARY);
     assert(epoch != 0 && epoch >= peer->lead_epoch);
@@ -83,7 +83,8 @@ bool ids_primary_lead(ids_peer *peer) {
     peer->lead_epoch = epoch;
     peer->behind_ms = 0;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
-        uint64_t last = host->lead(host->ctx, k, IDS_RULE_OFF(R11) ? 1 : epoch);
+        uint64_t last =
+            driver->lead(driver->ctx, k, IDS_RULE_OFF(R11) ? 1 : epoch);
         ids_ring_fini(&peer->rings[k]);
         if (!ids_ring_init(&peer->rings[k], peer->config.ring_bytes, last))
             return false;

@@ -102,13 +102,13 @@ void ids_follower_note_positions(ids_peer *peer) {
 }
 
 static void upstream_over(ids_peer *peer) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     assert(peer->upstream.id != 0);
     assert(!peer->syncing || peer->started);
     if (peer->started && !peer->syncing)
         ids_follower_note_positions(peer);
     if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
-        host->staged_drop(host->ctx);
+        driver->staged_drop(driver->ctx);
     peer->started = peer->syncing = peer->swap_due = false;
     peer->detached_pending = peer->admitted_pending = false;
     peer->behind_ms = 0;
@@ -186,7 +186,7 @@ void ids_peer_fault(ids_peer *peer, ids_link *link) {
 }
 
 void ids_primary_stand_down(ids_peer *peer, bool pending) {
-    const ids_peer_host *host = &peer->config.host;
+    const ids_peer_driver *driver = &peer->config.driver;
     peer->leading = false;
     peer->switch_epoch = 0;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
@@ -196,7 +196,7 @@ void ids_primary_stand_down(ids_peer *peer, bool pending) {
             for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX; i++)
                 peer->commit_indexes[k].member[i] = UINT64_MAX;
     }
-    host->stand_down(host->ctx, pending);
+    driver->stand_down(driver->ctx, pending);
 }
 
 void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {

@@ -24,8 +24,8 @@ bool ids_peer_refuses(const ids_peer *peer, uint64_t epoch) {
 }
 
 bool ids_peer_epoch_is_sound(const ids_peer *peer, uint64_t epoch) {
-    const ids_peer_host *host = &peer->config.host;
-    uint64_t clock = host->clock_epoch(host->ctx);
+    const ids_peer_driver *driver = &peer->config.driver;
+    uint64_t clock = driver->clock_epoch(driver->ctx);
     if (clock < peer->config.epoch_built)
         clock = peer->known.epoch == 0 ? peer->config.epoch_built : 0;
     return ids_epoch_is_sound(epoch, peer->known.epoch, clock);
@@ -64,8 +64,8 @@ ids_link_self ids_peer_self(ids_peer *peer) {
         .settings = peer->config.settings};
     assert(self.led <= self.epoch && self.origin.epoch <= self.epoch);
     memcpy(self.program, peer->config.program, sizeof self.program);
-    peer->config.host.random(peer->config.host.ctx, self.nonce,
-                             sizeof self.nonce);
+    peer->config.driver.random(peer->config.driver.ctx, self.nonce,
+                               sizeof self.nonce);
     return self;
 }
 

@@ -77,15 +77,15 @@ static bool init_worker_log(ids_log_writer *w,
         .is_replicated = config->is_replicated,
         .now_ms = config->now_ms,
         .free_bytes = config->writer.free_bytes,
-        .host = {.ctx = w,
-                 .write = post_batch,
-                 .do_task = post_task,
-                 .take_news = take_news,
-                 .round = round_of,
-                 .grown = grown,
-                 .part_done = part_done,
-                 .write_now = write_now,
-                 .fail = fail_log_writer}};
+        .driver = {.ctx = w,
+                   .write = post_batch,
+                   .do_task = post_task,
+                   .take_news = take_news,
+                   .round = round_of,
+                   .grown = grown,
+                   .part_done = part_done,
+                   .write_now = write_now,
+                   .fail = fail_log_writer}};
     return ids_worker_log_init(&w->worker_log, &worker_log);
 }
 

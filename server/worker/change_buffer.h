@@ -2,7 +2,7 @@
 /* change_buffer.h -- one turn's changes, on their way to the peer.
  *
  * Each change is encoded once, as it is made, into a buffer of the worker's
- * own: no lock and no allocation per change. At the end of the turn the host
+ * own: no lock and no allocation per change. At the end of the turn the driver
  * hands them over and clears the change buffer. */
 #ifndef IDS_CHANGE_BUFFER_H
 #define IDS_CHANGE_BUFFER_H
@@ -10,7 +10,7 @@
 #include "proto/bytes.h"
 #include "server/core/shard.h"
 
-/* Over this the host is asked to hand over in the middle of a turn. */
+/* Over this the driver is asked to hand over in the middle of a turn. */
 #define IDS_CHANGE_BUFFER_BYTES_HIGH (1u << 20)
 /* What the buffer may keep from one turn to the next. */
 #define IDS_CHANGE_BUFFER_BYTES_KEPT (4u << 20)

@@ -210,7 +210,7 @@ void ids_commit_gate_change(void *ctx, const ids_change *change) {
     if (worker->journal)
         keep_change(worker, &numbered);
     if (ids_change_buffer_is_high(&worker->change_buffer))
-        worker->host.change_buffer_is_high(worker->host.ctx);
+        worker->driver.change_buffer_is_high(worker->driver.ctx);
 }
 
 void ids_commit_gate_put(ids_worker *worker, const ids_change *change) {

@@ -2,9 +2,9 @@
 /* conn.h -- one connection: its name, its life, what it holds.
  *
  * What leaves is output.h's, what comes is the line's (reader.h); sockets are
- * the host's. Between two wake-ups a connection holds memory only for a partial
- * frame (which grows with what has arrived, never with what was announced) and
- * for unsent output. */
+ * the driver's. Between two wake-ups a connection holds memory only for a
+ * partial frame (which grows with what has arrived, never with what was
+ * announced) and for unsent output. */
 #ifndef IDS_CONN_H
 #define IDS_CONN_H
 
@@ -21,17 +21,17 @@ typedef struct ids_worker ids_worker;
  * names (ids_conn_become). That its other end sends no more (ended) may come to
  * pass in each of them. */
 typedef enum ids_conn_life {
-    IDS_CONN_SERVED,   /* its requests are carried out as they come */
-    IDS_CONN_STALLED,  /* some lie in its input until output or forwarded
-                          requests have left */
-    IDS_CONN_NEW,      /* nothing tells yet who speaks */
-    IDS_CONN_MOVING,   /* goes to loop move_to, with its unread input */
-    IDS_CONN_PEER,     /* another server: its magic was read, the host takes it
-                        * off the worker, with the input behind it */
-    IDS_CONN_CLOSING,  /* nothing is read; closed when the output has left */
+    IDS_CONN_SERVED,  /* its requests are carried out as they come */
+    IDS_CONN_STALLED, /* some lie in its input until output or forwarded
+                         requests have left */
+    IDS_CONN_NEW,     /* nothing tells yet who speaks */
+    IDS_CONN_MOVING,  /* goes to loop move_to, with its unread input */
+    IDS_CONN_PEER,    /* another server: its magic was read, the driver takes it
+                       * off the worker, with the input behind it */
+    IDS_CONN_CLOSING, /* nothing is read; closed when the output has left */
     IDS_CONN_DRAINING, /* so, and not before its waiters have heard of the end
                         */
-    IDS_CONN_DEAD,     /* closed as soon as the host looks */
+    IDS_CONN_DEAD,     /* closed as soon as the driver looks */
     IDS_CONN_LIVES
 } ids_conn_life;
 
@@ -109,7 +109,7 @@ typedef struct ids_conn {
     ids_conn_room room;
     ids_conn_reading reading;
     ids_who who; /* for the log */
-    /* the host's */
+    /* the driver's */
     int fd;
     void *link;
     struct ids_seal *seal; /* NULL: what comes and goes is plain */
@@ -142,7 +142,7 @@ static inline void ids_conn_refuse(ids_conn *conn, const char *why) {
     conn->reading.admitted = false;
 }
 
-/* It is dead, because of a limit: closed as soon as the host looks. */
+/* It is dead, because of a limit: closed as soon as the driver looks. */
 void ids_conn_condemn(ids_worker *worker, ids_conn *conn, const char *why);
 
 /* Replies of which no byte is written yet. */

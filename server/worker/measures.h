@@ -3,11 +3,11 @@
  * it is asked for.
  *
  * One worker's, on its thread, without a lock; added up when somebody asks.
- * Times are the machine's, in nanoseconds: who reads that clock is the host. It
- * reads it as a turn begins, as bytes or messages were taken, and as the turn
- * ends; besides, the line has it read behind each batch of several requests. A
- * request alone is noted at the next reading, whatever that is for: one behind
- * each of them would cost more than all the rest of this. */
+ * Times are the machine's, in nanoseconds: who reads that clock is the driver.
+ * It reads it as a turn begins, as bytes or messages were taken, and as the
+ * turn ends; besides, the line has it read behind each batch of several
+ * requests. A request alone is noted at the next reading, whatever that is for:
+ * one behind each of them would cost more than all the rest of this. */
 #ifndef IDS_MEASURES_H
 #define IDS_MEASURES_H
 

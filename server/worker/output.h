@@ -30,7 +30,7 @@ void ids_output_fill(ids_worker *worker, ids_conn *conn);
  * other loops are about to come, so that one send takes all. */
 idp_slice ids_output_sendable(const ids_conn *conn);
 
-/* The host sent len bytes of it; what is left is kept. */
+/* The driver sent len bytes of it; what is left is kept. */
 void ids_output_sent(ids_worker *worker, ids_conn *conn, size_t len);
 
 /* The gate's (commit_gate.c). So many replies are held no longer; then, for

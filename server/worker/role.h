@@ -2,7 +2,7 @@
 /* role.h -- what a worker may do now: lead, drain or follow, and what it
  * tells those whose calls are not carried out.
  *
- * The host works it out once per turn, from the node's peer, and says it with
+ * The driver works it out once per turn, from the node's peer, and says it with
  * ids_worker_set_role; the worker looks at its own copy, without a lock.
  * Without a peer a worker leads, and that is all. */
 #ifndef IDS_ROLE_H

@@ -222,7 +222,7 @@ static bool batch_is_current(ids_worker *worker, const ids_batch_tag *tag,
         walk->asked.epoch != tag->epoch) {
         walk->is_asked = true;
         walk->asked = *tag;
-        walk->is_current = worker->host.is_current(worker->host.ctx, tag) &&
+        walk->is_current = worker->driver.is_current(worker->driver.ctx, tag) &&
                            worker->role_state.role == IDS_FOLLOWS;
     }
     return walk->is_current;

@@ -35,11 +35,11 @@ ids_asker ids_worker_asker(uint32_t index) {
 }
 
 bool ids_worker_init(ids_worker *worker, const ids_server *server,
-                     uint32_t index, const ids_worker_host *host) {
+                     uint32_t index, const ids_worker_driver *driver) {
     assert(index < server->loops);
     worker->server = server;
     worker->index = index;
-    worker->host = *host;
+    worker->driver = *driver;
     worker->slots.free = NO_SLOT;
     worker->buffers.bytes_max = server->buffer_bytes_max;
     worker->measures.asked = IDS_ASKED_NOTHING;

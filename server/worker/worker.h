@@ -91,7 +91,7 @@ typedef struct ids_pace {
 } ids_pace;
 
 /* The rest where the worker has a peer. */
-typedef struct ids_worker_host {
+typedef struct ids_worker_driver {
     void *ctx;
     /* The change buffer is high: take what is in it and clear it. Comes in the
      * middle of a call: no way back in here. */
@@ -100,12 +100,12 @@ typedef struct ids_worker_host {
      * the worker first what it may do (ids_worker_set_role): it may not have
      * heard yet that it follows. */
     bool (*is_current)(void *ctx, const ids_batch_tag *tag);
-} ids_worker_host;
+} ids_worker_driver;
 
 struct ids_worker {
     const ids_server *server;
     ids_shard *shard;
-    uint64_t now_ms; /* the host sets it once per wake-up */
+    uint64_t now_ms; /* the driver sets it once per wake-up */
     uint32_t index;  /* which loop */
     bool draining;
     ids_credentials *credentials; /* the version it knows; NULL: everybody gets
@@ -117,7 +117,7 @@ struct ids_worker {
     ids_change_buffer change_buffer;
     ids_staging staging;
     ids_slots slots;
-    ids_list dirty;         /* connections that the host must look at */
+    ids_list dirty;         /* connections that the driver must look at */
     ids_list for_forwarded; /* such whose output waits for forwarded requests */
     uint32_t forwarded;     /* at other loops now, of all */
     ids_buffers buffers;
@@ -129,14 +129,14 @@ struct ids_worker {
     ids_pace pace;
     ids_commands commands;         /* under way; loop 0's */
     ids_shard_config shard_config; /* for another shard like the first */
-    ids_worker_host host;
+    ids_worker_driver driver;
     char limited_text[256]; /* see limited.h */
 };
 
 /* Begins it, but for its shard and what that tells: whoever composes it adds
  * that (line.c). False: out of memory. */
 bool ids_worker_init(ids_worker *worker, const ids_server *server,
-                     uint32_t index, const ids_worker_host *host);
+                     uint32_t index, const ids_worker_driver *driver);
 
 /* Its connections must have been dropped. */
 void ids_worker_fini(ids_worker *worker);
@@ -149,7 +149,7 @@ void ids_worker_unname(ids_worker *worker, ids_conn *conn);
 /* NULL when the asker is not on this worker, or gone. */
 ids_conn *ids_worker_find(const ids_worker *worker, ids_asker asker);
 
-/* The next connection that the host must look at: it has output, or shall be
+/* The next connection that the driver must look at: it has output, or shall be
  * closed or moved. NULL: no more. */
 ids_conn *ids_worker_next_dirty(ids_worker *worker);
 void ids_worker_mark(ids_worker *worker, ids_conn *conn);

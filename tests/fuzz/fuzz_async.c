@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_async.c -- an async client whose server says anything, in any pieces, at
- * any time, on any of its connections, while its host asks, cancels, keeps
+ * any time, on any of its connections, while its driver asks, cancels, keeps
  * claims, lets time pass and closes it from callbacks. Each call is told once.
  *
  * The input is a script: a byte says what happens, the next how much of it. The
@@ -79,7 +79,7 @@ static void listen_once(void) {
     assert(listen(s.listener, 64) == 0);
 }
 
-/* ------------------------------------------------------------------ the host
+/* ---------------------------------------------------------------- the driver
  */
 
 static void hear_lost(void *ctx, int32_t outcome) {

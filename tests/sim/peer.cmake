@@ -18,7 +18,7 @@ if(TARGET idp_tls)
 endif()
 math(EXPR behind "${half} + 1")
 idem_program_test(peer_sim
-  SOURCES peer_sim.c peer_world.c peer_net.c peer_ends.c peer_node.c peer_host.c
+  SOURCES peer_sim.c peer_world.c peer_net.c peer_ends.c peer_node.c peer_driver.c
           peer_worker.c peer_wire.c peer_look.c peer_disk.c peer_backup.c
           peer_clash.c peer_lost.c peer_client.c peer_group.c peer_operator.c peer_check.c
           peer_copy.c ${seal}

@@ -353,15 +353,15 @@ bool pw_worker_logs_make(pw_node *n) {
                                               .is_replicated = true,
                                               .now_ms = pw_clock(n),
                                               .free_bytes = UINT64_MAX,
-                                              .host = {.ctx = worker,
-                                                       .write = write_batch,
-                                                       .do_task = do_task,
-                                                       .take_news = take_news,
-                                                       .round = round_of,
-                                                       .grown = grown,
-                                                       .part_done = part_done,
-                                                       .write_now = write_now,
-                                                       .fail = fail}};
+                                              .driver = {.ctx = worker,
+                                                         .write = write_batch,
+                                                         .do_task = do_task,
+                                                         .take_news = take_news,
+                                                         .round = round_of,
+                                                         .grown = grown,
+                                                         .part_done = part_done,
+                                                         .write_now = write_now,
+                                                         .fail = fail}};
         n->disk.round = 0;
         if (!ids_worker_log_init(&worker->worker_log, &config)) {
             return false;

@@ -53,7 +53,7 @@ bool pw_net_open(pw_node *n, ids_peer_conn *conn) {
 }
 
 void *pw_net_part(ids_peer_conn *conn) {
-    const pw_node *n = conn->repl->replicator->host.ctx;
+    const pw_node *n = conn->repl->replicator->driver.ctx;
     pw_link *c = conn->socket;
     side *s = &c->side[n->index];
     s->conn = NULL;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static pw_worker *worker_of(const ids_worker *ids) {
-    return ids->host.ctx;
+    return ids->driver.ctx;
 }
 
 static pw_text text_of(idp_slice slice) {

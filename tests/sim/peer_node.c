@@ -213,7 +213,7 @@ static void started(pw_world *w, int node, uint64_t word) {
 
 void pw_node_start(pw_node *n) {
     pw_world *w = n->w;
-    const ids_node_host host = pw_host(n);
+    const ids_node_driver driver = pw_driver(n);
     ids_worker *workers[PW_LOOPS_MAX] = {NULL};
     ids_worker_log *worker_logs[PW_LOOPS_MAX] = {NULL};
     n->life++;
@@ -235,7 +235,7 @@ void pw_node_start(pw_node *n) {
         workers[k] = n->worker[k].ids;
         worker_logs[k] = n->worker[k].turn.worker_log;
     }
-    if (!good || !ids_replicator_begin(&n->replicator, &config, &host,
+    if (!good || !ids_replicator_begin(&n->replicator, &config, &driver,
                                        &n->recorded, workers, worker_logs)) {
         pw_fail(w, "I15: no memory for a node");
         return;

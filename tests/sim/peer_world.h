@@ -351,7 +351,7 @@ void pw_node_after(pw_node *n);
 void pw_node_free(pw_node *n);
 void pw_node_detached(pw_node *n, uint64_t whom); /* as its disk says */
 void pw_note_lead(pw_node *n);
-ids_node_host pw_host(pw_node *n);
+ids_node_driver pw_driver(pw_node *n);
 ids_mem pw_mem(void);
 static inline uint64_t pw_last(const pw_node *n, uint32_t worker) {
     return n->worker[worker].ids->gate.changes;

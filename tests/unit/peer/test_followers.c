@@ -75,12 +75,12 @@ static ids_peer *primary(uint32_t min_in_sync) {
                               .redial_ms = 25,
                               .stall_ms = STALL_MS,
                               .decisions = {NULL, propose},
-                              .host = {.random = fill,
-                                       .dial = dial,
-                                       .hang_up = hang_up,
-                                       .lead = lead,
-                                       .stand_down = stand_down,
-                                       .clock_epoch = clock_epoch}};
+                              .driver = {.random = fill,
+                                         .dial = dial,
+                                         .hang_up = hang_up,
+                                         .lead = lead,
+                                         .stand_down = stand_down,
+                                         .clock_epoch = clock_epoch}};
     ids_peer *peer = ids_peer_new(&config, &none, NOW);
     ids_peer_decided(peer, NOW);
     return peer;

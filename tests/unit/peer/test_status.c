@@ -54,11 +54,11 @@ static ids_peer *make(const ids_decision *now, bool primary) {
                               .redial_ms = 25,
                               .stall_ms = 60,
                               .decisions = {NULL, propose},
-                              .host = {.random = fill,
-                                       .dial = dial,
-                                       .hang_up = hang_up,
-                                       .lead = lead,
-                                       .clock_epoch = clock_epoch}};
+                              .driver = {.random = fill,
+                                         .dial = dial,
+                                         .hang_up = hang_up,
+                                         .lead = lead,
+                                         .clock_epoch = clock_epoch}};
     return ids_peer_new(&config, now, 5000);
 }
 

@@ -42,7 +42,7 @@ static ids_peer *primary(void) {
         .min_in_sync = 1,
         .ring_bytes = 4096,
         .decisions = {NULL, propose},
-        .host = {.random = fill, .hang_up = hang_up, .lead = lead}};
+        .driver = {.random = fill, .hang_up = hang_up, .lead = lead}};
     const ids_decision none = {0};
     ids_peer *peer = ids_peer_new(&config, &none, 1);
     ids_peer_decided(peer, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peering_host.c -- what the node asks of the daemon; see
- * server/node/host.h. */
+/* peering_driver.c -- what the node asks of the daemon; see
+ * server/node/driver.h. */
 #include "server/base/log.h"
 #include "server/io/peering.h"
 #include "server/net/peer_socket.h"
@@ -27,17 +27,17 @@ static void enter(void *ctx) {
     pthread_mutex_lock(&r->lock);
 }
 
-static void host_leave(void *ctx) {
+static void driver_leave(void *ctx) {
     ids_peering *r = ctx;
     pthread_mutex_unlock(&r->lock);
 }
 
-static void host_wake(void *ctx, uint32_t worker) {
+static void driver_wake(void *ctx, uint32_t worker) {
     ids_peering *r = ctx;
     ids_loop_wake(&r->loops[worker]);
 }
 
-static void host_flush(void *ctx, uint32_t worker) {
+static void driver_flush(void *ctx, uint32_t worker) {
     ids_peering *r = ctx;
     ids_sockets_flush(&r->loops[worker].net);
 }
@@ -101,7 +101,7 @@ static void on_written(uv_work_t *work, int status) {
     ids_replicator_recorded(&r->replicator, r->write_error);
 }
 
-static void host_record(void *ctx, const ids_decision *decision) {
+static void driver_record(void *ctx, const ids_decision *decision) {
     ids_peering *r = ctx;
     assert(!r->is_writing);
     r->is_writing = true;
@@ -129,7 +129,7 @@ static void quiesce(void *ctx, void (*step)(ids_replicator *replicator)) {
     ids_barrier_over(&r->barrier);
 }
 
-static bool host_replace(void *ctx) {
+static bool driver_replace(void *ctx) {
     ids_peering *r = ctx;
     return !r->store || ids_store_replace(r->store);
 }
@@ -153,7 +153,7 @@ static size_t send_bytes(void *ctx, ids_peer_conn *conn, const uint8_t *bytes,
     return ids_peer_socket_send(conn, bytes, len);
 }
 
-static bool host_watch(void *ctx, ids_peer_conn *conn) {
+static bool driver_watch(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
     return ids_peer_socket_watch(conn);
 }
@@ -169,29 +169,29 @@ static void close_socket(void *ctx, ids_peer_conn *conn) {
     ids_peer_socket_close(conn);
 }
 
-static void *host_part(void *ctx, ids_peer_conn *conn) {
+static void *driver_part(void *ctx, ids_peer_conn *conn) {
     (void)ctx;
     return ids_peer_socket_part(conn);
 }
 
-ids_node_host ids_peering_host(ids_peering *r) {
-    return (ids_node_host){.ctx = r,
-                           .enter = enter,
-                           .leave = host_leave,
-                           .wake = host_wake,
-                           .flush = host_flush,
-                           .clock_ms = clock_ms,
-                           .clock_epoch = clock_epoch,
-                           .clock_ns = clock_ns,
-                           .random = give_random,
-                           .record = host_record,
-                           .quiesce = quiesce,
-                           .replace = host_replace,
-                           .replaced = replaced,
-                           .open = open_socket,
-                           .send = send_bytes,
-                           .watch = host_watch,
-                           .read = read_now,
-                           .close = close_socket,
-                           .part = host_part};
+ids_node_driver ids_peering_driver(ids_peering *r) {
+    return (ids_node_driver){.ctx = r,
+                             .enter = enter,
+                             .leave = driver_leave,
+                             .wake = driver_wake,
+                             .flush = driver_flush,
+                             .clock_ms = clock_ms,
+                             .clock_epoch = clock_epoch,
+                             .clock_ns = clock_ns,
+                             .random = give_random,
+                             .record = driver_record,
+                             .quiesce = quiesce,
+                             .replace = driver_replace,
+                             .replaced = replaced,
+                             .open = open_socket,
+                             .send = send_bytes,
+                             .watch = driver_watch,
+                             .read = read_now,
+                             .close = close_socket,
+                             .part = driver_part};
 }

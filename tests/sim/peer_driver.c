@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_host.c -- what a node asks of its host: virtual time, the medium of its
- * decisions, and connections (peer_net.c). */
+/* peer_driver.c -- what a node asks of its driver: virtual time, the medium of
+ * its decisions, and connections (peer_net.c). */
 #include "tests/sim/peer_world.h"
 
 #include <errno.h>
@@ -123,22 +123,22 @@ static void *part(void *ctx, ids_peer_conn *conn) {
     return pw_net_part(conn);
 }
 
-ids_node_host pw_host(pw_node *n) {
-    return (ids_node_host){.ctx = n,
-                           .enter = enter,
-                           .leave = leave,
-                           .wake = wake,
-                           .flush = flush,
-                           .clock_ms = clock_ms,
-                           .clock_epoch = clock_epoch,
-                           .random = give_random,
-                           .record = record,
-                           .quiesce = quiesce,
-                           .replaced = replaced,
-                           .open = open_it,
-                           .send = send_it,
-                           .watch = watch,
-                           .read = read_it,
-                           .close = close_it,
-                           .part = part};
+ids_node_driver pw_driver(pw_node *n) {
+    return (ids_node_driver){.ctx = n,
+                             .enter = enter,
+                             .leave = leave,
+                             .wake = wake,
+                             .flush = flush,
+                             .clock_ms = clock_ms,
+                             .clock_epoch = clock_epoch,
+                             .random = give_random,
+                             .record = record,
+                             .quiesce = quiesce,
+                             .replaced = replaced,
+                             .open = open_it,
+                             .send = send_it,
+                             .watch = watch,
+                             .read = read_it,
+                             .close = close_it,
+                             .part = part};
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host.h -- what a node asks of whoever runs it: threads, sockets and a clock
+/* driver.h -- what a node asks of whoever runs it: threads, sockets and a clock
  * in the daemon (server/io), virtual ones in the simulation (tests/sim).
  *
- * Everything else comes as calls from the host: a worker's turn ends
+ * Everything else comes as calls from the driver: a worker's turn ends
  * (turn.h), another node's bytes are there (ids_repl_input), a decision is on
  * record (ids_replicator_recorded). */
-#ifndef IDS_NODE_HOST_H
-#define IDS_NODE_HOST_H
+#ifndef IDS_NODE_DRIVER_H
+#define IDS_NODE_DRIVER_H
 
 #include "server/node/peer_conn.h"
 
@@ -14,7 +14,7 @@ struct ids_replicator;
 
 #define IDS_NODE_BROKEN SIZE_MAX
 
-typedef struct ids_node_host {
+typedef struct ids_node_driver {
     void *ctx;
     /* The monitor: one worker at a time is inside. */
     void (*enter)(void *ctx);
@@ -69,6 +69,6 @@ typedef struct ids_node_host {
     void (*read)(void *ctx, ids_peer_conn *conn);
     void (*close)(void *ctx, ids_peer_conn *conn);
     void *(*part)(void *ctx, ids_peer_conn *conn);
-} ids_node_host;
+} ids_node_driver;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_host.c -- what the peer asks of its host. All of it within the monitor:
- * no file, no socket, but peer connections that are to be opened or closed
- * later. */
+/* peer_driver.c -- what the peer asks of its driver. All of it within the
+ * monitor: no file, no socket, but peer connections that are to be opened or
+ * closed later. */
 #include "server/node/replicator.h"
 
 #include "server/peer/magic.h"
@@ -13,14 +13,14 @@
 
 static void peer_random(void *ctx, void *to, size_t len) {
     const ids_replicator *replicator = ctx;
-    replicator->host.random(replicator->host.ctx, to, len);
+    replicator->driver.random(replicator->driver.ctx, to, len);
 }
 
 static void dial_peer(void *ctx, ids_link *link) {
     ids_replicator *replicator = ctx;
     ids_repl *repl = &replicator->repls[link->stream % replicator->repls_count];
     ids_peer_conn *conn = ids_peer_conn_new();
-    assert(replicator->here != NULL && link->host == NULL);
+    assert(replicator->here != NULL && link->driver == NULL);
     if (conn == NULL || !idp_bytes_reserve(&conn->out, IDS_MAGIC_BYTES)) {
         free(conn);
         replicator->dial_failed = true;
@@ -33,14 +33,14 @@ static void dial_peer(void *ctx, ids_link *link) {
     conn->is_first = link->stream == 0;
     conn->to = link->dialled_to;
     conn->link = link;
-    link->host = conn;
+    link->driver = conn;
     conn->next = repl->to_open;
     repl->to_open = conn;
     ids_replicator_wake(repl);
 }
 
 static void hang_up_peer(void *ctx, ids_link *link) {
-    ids_peer_conn *conn = link->host;
+    ids_peer_conn *conn = link->driver;
     (void)ctx;
     if (conn == NULL)
         return;
@@ -79,7 +79,7 @@ static uint64_t lead_worker(void *ctx, uint32_t loop, uint64_t epoch) {
     assert(loop < replicator->repls_count && epoch != 0);
     /* Not the time that this turn began with: claims have come since. */
     return ids_worker_lead(replicator->repls[loop].worker, epoch,
-                           replicator->host.clock_ms(replicator->host.ctx));
+                           replicator->driver.clock_ms(replicator->driver.ctx));
 }
 
 static void stand_down_worker(void *ctx, bool pending) {
@@ -92,18 +92,18 @@ static void stand_down_worker(void *ctx, bool pending) {
 
 static uint64_t peer_clock_epoch(void *ctx) {
     const ids_replicator *replicator = ctx;
-    return replicator->host.clock_epoch(replicator->host.ctx);
+    return replicator->driver.clock_epoch(replicator->driver.ctx);
 }
 
-ids_peer_host ids_replicator_host(ids_replicator *replicator) {
-    return (ids_peer_host){.ctx = replicator,
-                           .random = peer_random,
-                           .dial = dial_peer,
-                           .hang_up = hang_up_peer,
-                           .staged_begin = staged_begin,
-                           .staged_drop = staged_drop,
-                           .route = route_records,
-                           .lead = lead_worker,
-                           .stand_down = stand_down_worker,
-                           .clock_epoch = peer_clock_epoch};
+ids_peer_driver ids_replicator_driver(ids_replicator *replicator) {
+    return (ids_peer_driver){.ctx = replicator,
+                             .random = peer_random,
+                             .dial = dial_peer,
+                             .hang_up = hang_up_peer,
+                             .staged_begin = staged_begin,
+                             .staged_drop = staged_drop,
+                             .route = route_records,
+                             .lead = lead_worker,
+                             .stand_down = stand_down_worker,
+                             .clock_epoch = peer_clock_epoch};
 }
