@@ -303,14 +303,15 @@ static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
 static __attribute__((noinline)) void measure_many(ids_line *line,
                                                    uint32_t count) {
     ids_measures *measures = &line->worker.measures;
-    ids_measures_read(measures, line->driver.clock_ns ? line->driver.clock_ns()
-                                                      : measures->now_ns);
-    uint64_t ns = measures->now_ns - measures->begun_ns;
+    uint64_t now_ns =
+        line->driver.clock_ns ? line->driver.clock_ns() : measures->now_ns;
+    uint64_t ns = now_ns - measures->begun_ns;
     uint32_t bucket = ids_bucket(ns);
     for (uint32_t i = 0; i < count; i++)
         if (line->batch[i].owner == line->worker.index)
             ids_measures_answered(measures, line->batch[i].request.method,
                                   bucket, ns);
+    ids_measures_read(measures, now_ns); /* takes out those of the batch, too */
     if (measures->parked)
         ids_measures_take_out(measures, bucket, ns);
 }

@@ -149,6 +149,24 @@ Test(measures, a_request_alone_that_waits_is_noted_nowhere) {
     cr_assert_eq(of->parked, 0);
 }
 
+Test(measures, one_that_waits_behind_anothers_in_a_turn_is_noted_nowhere) {
+    const char *key = key_of(&t, 0, 0);
+    ids_measures *of = &t.workers[0]->measures;
+    ask_acquire(&a, 1, key, 0);
+    harness_run(&t);
+    end_turns(8000); /* in another bucket than what follows */
+    of->begun_ns = of->now_ns;
+    ask_plain(&a, 2, IDP_PING);
+    harness_run(&t);
+    ask_acquire(&a, 3, key, 5000);
+    harness_run(&t);
+    end_turns(8000);
+    cr_assert_eq(count_of(&of->request[IDP_PING]), 1);
+    cr_assert_eq(count_of(&of->request[IDP_ACQUIRE]), 1);
+    cr_assert_eq(of->request[IDP_ACQUIRE].of[1], 1);
+    cr_assert_eq(of->parked, 0);
+}
+
 Test(measures, a_forwarded_request_is_its_owners) {
     ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
     harness_run(&t);
