@@ -84,6 +84,10 @@ ids_verifier *
 ids_credentials_by_id(const ids_credentials *credentials,
                       const uint8_t id[static IDS_VERIFIER_BYTES]);
 
+/* Alike for two versions that let in the same, and as the same; in whatever
+ * order their files say it. */
+uint64_t ids_credentials_digest(const ids_credentials *credentials);
+
 const ids_user *ids_credentials_user(const ids_credentials *credentials,
                                      const char *name);
 

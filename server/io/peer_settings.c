@@ -52,10 +52,24 @@ static void hash_namespaces(crypto_generichash_state *hash,
     }
 }
 
-/* Of what should be the same on both nodes, so that a promotion changes
- * nothing for clients: what was so at the start, and the namespaces of now. */
-static uint64_t settings_of(const ids_config *config,
+/* A file of credentials, as it holds now. (--secret-file may hold a word that
+ * can be guessed, and who asks is not known yet.) */
+static void hash_credentials(crypto_generichash_state *hash,
+                             const ids_peering *r) {
+    if (!r->config->credentials)
+        return;
+    ids_credentials *now = ids_access_take(r->server->access);
+    uint64_t digest = ids_credentials_digest(now);
+    ids_credentials_drop(now);
+    crypto_generichash_update(hash, (const uint8_t *)&digest, sizeof digest);
+}
+
+/* Of what should be the same on both nodes, so that a promotion changes nothing
+ * for clients: what was so at the start; the namespaces and the credentials of
+ * now. */
+static uint64_t settings_of(const ids_peering *r,
                             const ids_limits_maker *namespaces) {
+    const ids_config *config = r->config;
     char text[256];
     crypto_generichash_state all;
     uint8_t hash[crypto_generichash_BYTES];
@@ -72,6 +86,7 @@ static uint64_t settings_of(const ids_config *config,
     crypto_generichash_update(&all, (const uint8_t *)text,
                               (unsigned long long)len);
     hash_namespaces(&all, namespaces);
+    hash_credentials(&all, r);
     crypto_generichash_final(&all, hash, sizeof hash);
     memcpy(&digest, hash, sizeof digest);
     return digest & IDS_PF_NUMBER_MAX;
@@ -80,7 +95,7 @@ static uint64_t settings_of(const ids_config *config,
 void ids_peering_take_settings(ids_peering *r, const ids_config *next) {
     if (r->is_open)
         ids_replicator_set_settings(&r->replicator,
-                                    settings_of(r->config, next->namespaces));
+                                    settings_of(r, next->namespaces));
 }
 
 /* The current one, and the one behind it. */
@@ -100,7 +115,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     ids_peer_config *to = &r->settings.peer;
     name_node(r, to);
     randombytes_buf(&to->life, sizeof to->life);
-    to->settings = settings_of(config, config->namespaces);
+    to->settings = settings_of(r, config->namespaces);
     snprintf(to->program, sizeof to->program, "%s", server->version);
     to->epoch_built = ids_epoch_of(IDEM_BUILT_UNIX_S * 1000ull);
     to->incarnation = incarnation;
