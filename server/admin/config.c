@@ -182,6 +182,11 @@ static const ids_config_row rows[] = {
      0, 600000,
      "at its end, go on serving for so long before the listeners close", LIVE,
      NULL},
+    {"--reload-every", "S", IDS_CONFIG_COUNT, FIELD(reload_every_s), "0", NULL,
+     0, 86400,
+     "look at the files that settings name every so many seconds, and read "
+     "them again once they have changed; 0: at SIGHUP alone",
+     RESTART, NULL},
     {"--test-config", NULL, IDS_CONFIG_FLAG, FIELD(test), NULL, NULL, 0, 0,
      "read all settings and the files that they name, look the addresses up, "
      "say what is wrong and exit: 0, or 78",

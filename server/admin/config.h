@@ -68,7 +68,8 @@ typedef struct ids_config {
     uint64_t memory_bytes_max; /* 0: half of what there is */
     uint64_t result_bytes_max;
     uint64_t connections_max;
-    uint64_t idle_s; /* 0: none */
+    uint64_t idle_s;         /* 0: none */
+    uint64_t reload_every_s; /* 0: only at a signal */
     uint64_t pending_max;
     uint64_t waiters_max;
     uint64_t waiters_per_key_max;

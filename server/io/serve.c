@@ -10,6 +10,7 @@
 #include "server/io/notify.h"
 #include "server/io/peering.h"
 #include "server/io/prepare.h"
+#include "server/io/recheck.h"
 #include "server/io/reload.h"
 #include "server/io/signals.h"
 #include "server/line/detect.h"
@@ -63,6 +64,7 @@ typedef struct process {
     ids_signals signals;
     ids_drain drain;
     ids_reload reload;
+    ids_recheck recheck;
     ids_live live;
     ids_prepare prepare;
 } process;
@@ -262,6 +264,7 @@ static void stop(void *ctx) {
         sched_yield();
     ids_signals_close(&s->signals);
     ids_drain_close(&s->drain);
+    ids_recheck_close(&s->recheck);
     ids_reload_end(&s->reload);
     ids_loop_stop(loop);
 }
@@ -296,6 +299,9 @@ static int init_signals(process *s) {
     ids_reload_init(&s->reload, loop, s->given, &reload);
     s->server.reload = ids_reload_handler(&s->reload);
     int error = ids_drain_init(&s->drain, loop, &s->acceptor, stop, s);
+    if (!error)
+        error = ids_recheck_init(&s->recheck, loop, &s->reload, &s->live,
+                                 s->config->reload_every_s);
     return error ? error : ids_signals_open(&s->signals, &loop->uv, &signals);
 }
 

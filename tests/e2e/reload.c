@@ -280,6 +280,26 @@ static void under_load(void) {
            2 * JOBS);
 }
 
+/* Nobody sends a signal. */
+static void what_changes_is_seen(void) {
+    daemon_t daemon;
+    file_says("max_memory = 64m\n");
+    start(&daemon, "", "--reload-every", "1");
+    has(&daemon, "memory_bytes_max", 64u << 20);
+    file_says("max_memory = 96m\n");
+    waits_for(&daemon, "msg=\"a file of the settings has changed\"");
+    waits_for(&daemon, "setting=max_memory value=\"96m\"");
+    has(&daemon, "memory_bytes_max", 96u << 20);
+    file_says("max_memory = none\n");
+    waits_for(&daemon, "max_memory none: not a number");
+    has(&daemon, "reload_failed", 1);
+    file_says("max_memory = 128m\n");
+    waits_for(&daemon, "setting=max_memory value=\"128m\"");
+    has(&daemon, "reload_failed", 0);
+    daemon_stop(&daemon);
+    puts("  --reload-every sees by itself what has changed");
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 2, "usage: reload IDEMSTORED");
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -292,6 +312,7 @@ int main(int argc, char **argv) {
     each_loop_takes_it();
     places_change();
     the_log_changes();
+    what_changes_is_seen();
     under_load();
     unlink(path);
     CHECK(rmdir(folder) == 0, "something is left in %s", folder);
