@@ -3,6 +3,10 @@
 idem_program_test(e2e_http SOURCES http.c http_conn.c LINK e2e_harness
   ARGS $<TARGET_FILE:idemstored> LABELS e2e http slow)
 add_dependencies(e2e_http idemstored)
+idem_program_test(e2e_health SOURCES health.c http_conn.c LINK e2e_harness
+  ARGS $<TARGET_FILE:idemstored> LABELS e2e http)
+add_dependencies(e2e_health idemstored)
+set_tests_properties(e2e_health PROPERTIES SKIP_RETURN_CODE 77)
 add_test(NAME e2e_http_curl
          COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/http_curl
                  $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>)
