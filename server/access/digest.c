@@ -29,7 +29,7 @@ static uint64_t of_user(const ids_user *user) {
     uint64_t sum = fact(user, WORDS, &user->words, sizeof user->words);
     for (uint32_t i = 0; i < user->verifiers_count; i++)
         sum += fact(user, VERIFIER, user->verifiers[i].id, IDS_VERIFIER_BYTES);
-    for (uint8_t grant = 0; grant < IDS_GRANTS_OF_NAMESPACES; grant++) {
+    for (unsigned grant = 0; grant < IDS_GRANTS_OF_NAMESPACES; grant++) {
         const ids_patterns *of = &user->of[grant];
         for (uint32_t i = 0; i < of->count; i++) {
             const ids_pattern *one = &of->all[i];

@@ -29,6 +29,11 @@ static const ids_config_row rows[] = {
      "a name that the field Host may have where a request shows no credential, "
      "besides addresses and localhost; may be given several times",
      RESTART, NULL},
+    {"--http-trusted-proxy", "CIDR", IDS_CONFIG_LIST, FIELD(http_trusted_proxy),
+     NULL, NULL, 0, 0,
+     "whose X-Forwarded-For says where a request comes from: 10.0.0.0/8, an "
+     "address, or unix; may be given several times",
+     RESTART, NULL},
     {"--socket-mode", "MODE", IDS_CONFIG_MODE, FIELD(socket_mode), "0600", NULL,
      0, 0777,
      "who may connect to a unix socket, in octal: 0660 its group as well",

@@ -46,7 +46,7 @@ typedef enum ids_tls_peers {
 typedef enum ids_tls_min { IDS_TLS_MIN_1_2 = 1, IDS_TLS_MIN_1_3 } ids_tls_min;
 
 /* What may be said several times; so many of the flags may be. */
-#define IDS_CONFIG_LISTS_MAX 4
+#define IDS_CONFIG_LISTS_MAX 5
 typedef struct ids_config_list {
     const char *all[IDS_LISTEN_MAX];
     uint64_t count;
@@ -61,11 +61,12 @@ typedef struct ids_config {
         };
         ids_config_list listens;
     };
-    ids_config_list http;      /* where HTTP is spoken */
-    ids_config_list http_host; /* names that Host may have */
-    uint64_t socket_mode;      /* of unix sockets */
-    uint64_t threads;          /* 0: as many as cores may be used */
-    uint64_t memory_bytes_max; /* 0: half of what there is */
+    ids_config_list http;               /* where HTTP is spoken */
+    ids_config_list http_host;          /* names that Host may have */
+    ids_config_list http_trusted_proxy; /* ranges of addresses */
+    uint64_t socket_mode;               /* of unix sockets */
+    uint64_t threads;                   /* 0: as many as cores may be used */
+    uint64_t memory_bytes_max;          /* 0: half of what there is */
     uint64_t result_bytes_max;
     uint64_t connections_max;
     uint64_t idle_s;         /* 0: none */

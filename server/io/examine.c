@@ -4,6 +4,7 @@
 
 #include "server/io/admission.h"
 #include "server/net/listen.h"
+#include "server/net/proxies.h"
 #include "server/net/tls.h"
 #include "server/peer/endpoint.h"
 #include "server/worker/secret.h"
@@ -48,6 +49,15 @@ static bool examine_listen(const examined *e) {
         if (!examine_address(e, "--http", config->http.all[i], why_closed))
             return false;
     return true;
+}
+
+static bool examine_proxies(const examined *e) {
+    ids_proxies proxies;
+    const char *bad;
+    return ids_proxies_read(&proxies, &e->config->http_trusted_proxy, &bad) ||
+           ids_settings_refuse(e->settings, "--http-trusted-proxy",
+                               e->complaint, " %.80s: %s", bad,
+                               IDS_PROXY_WORDS);
 }
 
 static bool examine_secret(const examined *e) {
@@ -132,7 +142,7 @@ static bool examine_data_dir(const examined *e) {
 
 bool ids_examine(const ids_settings *settings, ids_complaint *complaint) {
     const examined e = {settings, &settings->config, complaint};
-    return examine_listen(&e) && examine_secret(&e) &&
+    return examine_listen(&e) && examine_proxies(&e) && examine_secret(&e) &&
            examine_peer_secret(&e) && examine_tls(&e) && examine_peer(&e) &&
            examine_data_dir(&e);
 }

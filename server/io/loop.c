@@ -267,6 +267,7 @@ int ids_loop_init(ids_loop *loop, const ids_loop_config *config) {
                           .places = config->places,
                           .tls = config->tls,
                           .http = config->http,
+                          .proxies = config->proxies,
                           .on_ready = ids_socket_on_ready,
                           .linger_ms = LINGER_MS};
     loop->turn = (ids_turn){.worker = loop->worker,

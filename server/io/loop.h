@@ -50,6 +50,7 @@ typedef struct ids_loop_config {
     ids_places *places; /* of the whole server */
     ids_tls *tls;       /* so, too; NULL: there is no certificate */
     const struct ids_http_policy *http; /* so, too */
+    const struct ids_proxies *proxies;
     size_t memory_bytes_max;
     size_t idle_bytes_max;  /* see pages.h */
     ids_prefault *prefault; /* may be NULL */

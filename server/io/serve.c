@@ -17,6 +17,7 @@
 #include "server/net/accept.h"
 #include "server/net/http.h"
 #include "server/net/listen.h"
+#include "server/net/proxies.h"
 #include "server/os/clock.h"
 #include "server/os/thread.h"
 #include "server/storage/onrecord.h"
@@ -58,6 +59,7 @@ typedef struct process {
     ids_places places;
     ids_tls tls; /* open only with --tls-cert */
     ids_http_policy http;
+    ids_proxies proxies;
     char http_says[IDS_DETECT_HTTP_BYTES];
     ids_acceptor acceptor;
     ids_listeners listeners;
@@ -86,6 +88,15 @@ static bool open_tls(process *s) {
     randombytes_buf(s->tls.sources.key, sizeof s->tls.sources.key);
     return !s->config->tls_cert || ids_tls_open(&s->tls, s->config, why) ||
            complain("TLS can't be had", "--tls-cert, --tls-key, --tls-ca", why);
+}
+
+static bool read_proxies(process *s) {
+    const char *bad;
+    char which[128];
+    if (ids_proxies_read(&s->proxies, &s->config->http_trusted_proxy, &bad))
+        return true;
+    snprintf(which, sizeof which, "--http-trusted-proxy %.80s", bad);
+    return complain("can't start", which, IDS_PROXY_WORDS);
 }
 
 static ids_places_needs descriptors_needed(const process *s) {
@@ -200,6 +211,7 @@ static bool init_loops(process *s, uint64_t memory) {
             .places = &s->places,
             .tls = s->config->tls_cert ? &s->tls : NULL,
             .http = &s->http,
+            .proxies = &s->proxies,
             .memory_bytes_max = memory,
             .idle_bytes_max = memory / IDLE_SHARE / server->loops,
             .prefault = s->prefault,
@@ -414,7 +426,7 @@ int ids_serve(const ids_settings *settings, const ids_given *given) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secrets(s) || !open_tls(s) ||
+    if (!load_secrets(s) || !open_tls(s) || !read_proxies(s) ||
         !ids_listeners_read(&s->listeners, config) ||
         !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;

@@ -7,6 +7,7 @@
 #include "server/line/admit.h"
 #include "server/line/reader.h"
 #include "server/net/http_probe.h"
+#include "server/net/proxies.h"
 #include "server/worker/output.h"
 
 #include <assert.h>
@@ -88,23 +89,39 @@ static void refuse_request(ids_net *net, ids_conn *conn,
         ids_conn_condemn(net->worker, conn, "out of memory");
 }
 
-/* A wrong secret is answered by the line, now or later. */
+/* From is whom the line counts a wrong secret for, and names in its log. */
+static bool show_secret(ids_net *net, ids_conn *conn, const ids_who *from,
+                        const idp_request *hello) {
+    ids_who own = conn->who;
+    conn->reading.denials = 0;
+    conn->who = *from;
+    conn->who.client = own.client;
+    bool admitted = ids_admit_hello(net->line, conn, hello);
+    conn->who = own;
+    return admitted;
+}
+
+/* A wrong secret is answered by the line, now or later. Whose request a proxy
+ * hands on is as far away as it says. */
 static void ask_leave(ids_net *net, ids_conn *conn, const ids_http_head *head) {
     ids_http_session *s = &conn->http->session;
     ids_http_problem problem;
     idp_request hello = {.method = IDP_HELLO, .msgid = s->requests};
+    ids_who from = conn->who;
+    bool is_far = ids_proxies_forwarded(net->proxies, &conn->who,
+                                        head->forwarded_for, &from) &&
+                  !ids_proxies_is_loopback(&from);
     if (conn->reading.refusal && !ids_http_is_probe(s->route)) {
         ids_http_refuse(&problem, 403, "DENIED", "%s", conn->reading.refusal);
         refuse_request(net, conn, &problem);
         return;
     }
-    if (!ids_http_may_ask(net->http, conn->reading.local, s->route, head,
-                          &hello.secret, &problem)) {
+    if (!ids_http_may_ask(net->http, conn->reading.local && !is_far, s->route,
+                          head, &hello.secret, &problem)) {
         refuse_request(net, conn, &problem);
         return;
     }
-    conn->reading.denials = 0;
-    if (!hello.secret.ptr || ids_admit_hello(net->line, conn, &hello))
+    if (!hello.secret.ptr || show_secret(net, conn, &from, &hello))
         ids_http_session_admit(s);
 }
 

@@ -27,6 +27,7 @@ typedef struct ids_net {
     ids_repl *repl;     /* NULL: the node has no peer */
     ids_tls *tls;       /* of the whole server; NULL: there is no certificate */
     const struct ids_http_policy *http; /* of the whole server */
+    const struct ids_proxies *proxies;  /* so, too */
     idp_bytes http_scratch;             /* http.c's */
     uint8_t *sealing; /* seal.c's; NULL: nobody needed it yet */
     ids_handshakes handshakes;
