@@ -316,16 +316,16 @@ static idem_namespace namespace_of(const idp_ns_page *page,
                           .burst = row->rate ? row->burst : IDEM_UNLIMITED,
                           .ttl_ms_max = row->ttl_ms_max,
                           .result_bytes_max = row->result_bytes_max};
-    if (row->ns.len > 0)
+    if (row->ns.ptr != NULL)
         memcpy(one.ns, row->ns.ptr, row->ns.len);
     return one;
 }
 
 /* Pages behind each other, until there is none. A server that names the same
- * one again would never end. */
-static int32_t see_pages(queued *e, int fd, idem_namespace_seen *seen,
-                         void *ctx, idem_error *err) {
-    uint8_t after[IDP_NS_BYTES_MAX];
+ * one again would never end. after: of the request's own, the last one seen. */
+static int32_t see_pages(queued *e, int fd, uint8_t after[IDP_NS_BYTES_MAX],
+                         idem_namespace_seen *seen, void *ctx,
+                         idem_error *err) {
     idp_ns_page page = {.has_more = true};
     while (page.has_more) {
         int32_t code = exchange_queued(e, fd, err);
@@ -350,6 +350,7 @@ int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
                             idem_namespace_seen *seen, void *ctx,
                             idem_error *err) {
     queued e;
+    uint8_t after[IDP_NS_BYTES_MAX];
     idem_error own = {.size = sizeof own};
     begin_queued(&e, IDP_NAMESPACES);
     int32_t code = prepare_queued(
@@ -358,7 +359,7 @@ int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
     if (code == 0 && fd < 0)
         code = own.code;
     if (code == 0) {
-        code = see_pages(&e, fd, seen, ctx, &own);
+        code = see_pages(&e, fd, after, seen, ctx, &own);
         idem__seal_hang_up(&e.seal, fd);
     }
     done(&e);

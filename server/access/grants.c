@@ -10,6 +10,7 @@
 
 /* A namespace in an answer: with its %XX, so many characters. */
 #define SHOWN_NS_CHARS 64
+#define NEEDS_CHARS    64
 
 const char *ids_grant_name(ids_grant grant) {
     static const char *const names[IDS_GRANTS] = {[IDS_GRANT_CLAIM] = "claim",
@@ -105,34 +106,33 @@ bool ids_ns_byte_is_plain(uint8_t byte) {
 
 static void show_ns(idp_slice ns, char text[static SHOWN_NS_CHARS + 8]) {
     char *to = text;
+    memcpy(text, "\"\"", 3);
     for (size_t i = 0; i < ns.len; i++) {
         if (to - text > SHOWN_NS_CHARS - 3) {
-            strcpy(to, "...");
+            memcpy(to, "...", 4);
             return;
         }
         to += sprintf(to, ids_ns_byte_is_plain(ns.ptr[i]) ? "%c" : "%%%02X",
                       ns.ptr[i]);
     }
-    if (ns.len == 0)
-        strcpy(text, "\"\"");
 }
 
 /* "claim or read", for any one of them. */
-static void put_needs(ids_grant_set need, char text[static 64]) {
+static void put_needs(ids_grant_set need, char text[static NEEDS_CHARS]) {
+    size_t len = 0;
     text[0] = '\0';
-    for (int i = 0; i < IDS_GRANTS; i++) {
-        if (!(need & IDS_GRANT_BIT(i)))
-            continue;
-        if (text[0] != '\0')
-            strcat(text, " or ");
-        strcat(text, ids_grant_name((ids_grant)i));
-    }
+    for (int i = 0; i < IDS_GRANTS; i++)
+        if (need & IDS_GRANT_BIT(i))
+            len += (size_t)snprintf(text + len, NEEDS_CHARS - len, "%s%s",
+                                    len ? " or " : "",
+                                    ids_grant_name((ids_grant)i));
+    assert(len < NEEDS_CHARS);
 }
 
 void ids_user_denial(const ids_user *user, idp_method method, idp_slice ns,
                      char text[static IDS_DENIAL_BYTES]) {
     ids_grant_set need = ids_grants_of_method(method);
-    char needs[64], shown[SHOWN_NS_CHARS + 8];
+    char needs[NEEDS_CHARS], shown[SHOWN_NS_CHARS + 8];
     put_needs(need, needs);
     if (need >= IDS_GRANT_BIT(IDS_GRANTS_OF_NAMESPACES)) {
         snprintf(text, IDS_DENIAL_BYTES, "%s: \"%s\" has no grant %s",

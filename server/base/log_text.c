@@ -32,7 +32,7 @@ static void put_byte(ids_log_text *text, char byte, bool json) {
                   (size_t)snprintf(escaped, sizeof escaped,
                                    json ? "\\\\x%02x" : "\\x%02x", value));
     else if (json && (byte == '"' || byte == '\\'))
-        put_bytes(text, (char[]){'\\', byte}, 2);
+        put_bytes(text, byte == '"' ? "\\\"" : "\\\\", 2);
     else
         put_bytes(text, &byte, 1);
 }

@@ -59,8 +59,7 @@ Test(json, knows_what_is_one_text) {
                                "\"\xc0\x80\"",
                                "\"\xed\xa0\x80\"",
                                "\"\xf4\x90\x80\x80\"",
-                               "\xef\xbb\xbf"
-                               "1"};
+                               "\xef\xbb\xbf 1"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         cr_assert(ids_json_is_text(slice_of(good[i])), "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
