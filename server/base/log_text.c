@@ -25,16 +25,15 @@ static void put_words(ids_log_text *text, const char *words) {
 
 /* One byte as it can be read; json: as it stands in a string of JSON. */
 static void put_byte(ids_log_text *text, char byte, bool json) {
-    char escaped[8];
+    char escaped[8] = {byte};
+    size_t len = 1;
     unsigned char value = (unsigned char)byte;
     if (value < ' ' || value >= 0x7f)
-        put_bytes(text, escaped,
-                  (size_t)snprintf(escaped, sizeof escaped,
-                                   json ? "\\\\x%02x" : "\\x%02x", value));
+        len = (size_t)snprintf(escaped, sizeof escaped,
+                               json ? "\\\\x%02x" : "\\x%02x", value);
     else if (json && (byte == '"' || byte == '\\'))
-        put_bytes(text, byte == '"' ? "\\\"" : "\\\\", 2);
-    else
-        put_bytes(text, &byte, 1);
+        escaped[0] = '\\', escaped[1] = byte, len = 2;
+    put_bytes(text, escaped, len);
 }
 
 static void put_clean(ids_log_text *text, const char *bytes, size_t len,
