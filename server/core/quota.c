@@ -68,7 +68,7 @@ const ids_ns_limits *ids_quota_limits(const ids_shard *shard, idp_slice ns) {
 }
 
 /* The namespace's number. Where the shard does not hold it, it is pinned:
- * ids_quota_ids_quota_rest() follows, or its first record. */
+ * ids_quota_rest() follows, or its first record. */
 static uint32_t number_of(ids_shard *shard, idp_slice ns) {
     ids_quota *quota = shard->quota;
     uint32_t at, number = cached(quota, ns, &at);
