@@ -19,7 +19,7 @@ typedef struct reader {
     bool at_start;
     size_t count; /* of argv, whose first entry is no word */
     char **argv;
-    char *values[CTL_OPTIONS_MAX]; /* of each row that is given */
+    char *values[CTL_OPTIONS_MAX]; /* of each row that is given; a flag: "" */
 } reader;
 
 static struct option longs[CTL_OPTIONS_MAX + 1];
@@ -128,12 +128,13 @@ static bool take_operand(ctl_ask *ask, char *word) {
         return ask->command != NULL || ctl_no_such_command(ask, word);
     }
     if (ask->operand_count == ask->command->operands_max)
-        return ctl_why(
-            ask,
-            "%s: nothing may follow %s, and %.100s does; what has "
-            "blanks in it stands in quotes",
-            ask->command->name,
-            ask->command->operands[0] ? ask->command->operands : "it", word);
+        return ctl_why(ask,
+                       "%s: nothing may follow %s, and %.100s does; what has "
+                       "blanks in it stands in quotes",
+                       ask->command->name,
+                       ask->command->operands != NULL ? ask->command->operands
+                                                      : "it",
+                       word);
     ask->operands[ask->operand_count++] = word;
     return true;
 }
@@ -144,12 +145,13 @@ static bool take_option(reader *r, size_t row, const char *word) {
     if (word[0] == '-' && strcmp(word + 1, option->name) == 0)
         return ctl_why(r->ask, "%s: no such option; did you mean --%s?", word,
                        option->name);
-    if ((r->ask->given >> row & 1) != 0)
+    if (r->ask->given[row] != NULL)
         return ctl_why(r->ask, "--%s is given twice", option->name);
     if (option->scope == 's' && !r->at_start)
         return ctl_why(r->ask, "--%s: only where idemctl starts", option->name);
-    r->ask->given |= 1ull << row;
-    r->values[row] = optarg;
+    static char no_text[] = "";
+    r->values[row] = optarg != NULL ? optarg : no_text;
+    r->ask->given[row] = r->values[row];
     return true;
 }
 
@@ -199,7 +201,7 @@ static bool read_option(reader *r, size_t row) {
 
 static bool read_options(reader *r) {
     for (size_t row = 0; ctl_options[row].name != NULL; row++)
-        if ((r->ask->given >> row & 1) != 0 && !read_option(r, row))
+        if (r->ask->given[row] != NULL && !read_option(r, row))
             return false;
     return true;
 }

@@ -5,16 +5,8 @@
 
 #include <string.h>
 
-bool ctl_ask_gives(const ctl_ask *ask, const char *name) {
-    size_t row = 0;
-    while (ctl_options[row].name != NULL &&
-           strcmp(ctl_options[row].name, name) != 0)
-        row++;
-    return ctl_options[row].name != NULL && (ask->given >> row & 1) != 0;
-}
-
 static bool has_key(const ctl_command *command) {
-    return strcmp(command->operands, "KEY") == 0;
+    return command->takes_key;
 }
 
 static bool check_key(ctl_ask *ask) {
@@ -74,7 +66,7 @@ static bool check_needs(ctl_ask *ask) {
     const ctl_command *command = ask->command;
     for (size_t row = 0; ctl_options[row].name != NULL; row++)
         if (ctl_list_has(command->needs, ctl_options[row].name) &&
-            (ask->given >> row & 1) == 0 &&
+            ask->given[row] == NULL &&
             !(ask->has_session && strcmp(ctl_options[row].name, "token") == 0))
             return ctl_why(ask, "%s needs --%s, which acquire has printed",
                            command->name, ctl_options[row].name);

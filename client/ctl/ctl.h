@@ -2,8 +2,9 @@
 /* ctl.h -- what idemctl is made of: one table of commands, one of options,
  * one of exit codes. Help, completion and the parser read the same rows.
  *
- * A new command is a row in commands.c. It talks to the server through
- * client/include/ alone. */
+ * A new command is a row in commands.c and a function in a file of its own; an
+ * option that it alone knows is a row in options.c, and ctl_ask_text gives its
+ * value. It talks to the server through client/include/ alone. */
 #ifndef CTL_H
 #define CTL_H
 
@@ -16,7 +17,7 @@
 
 #define CTL_URI_DEFAULT           "idem://127.0.0.1:7117/"
 #define CTL_OPERANDS_MAX          4
-#define CTL_OPTIONS_MAX           64 /* bits of ctl_ask.given */
+#define CTL_OPTIONS_MAX           128
 #define CTL_WHY_CHARS             400
 #define CTL_LINE_CHARS            4096 /* of a file of credentials */
 #define CTL_NS_BYTES_MAX          64
@@ -54,7 +55,8 @@ typedef struct ctl_ask {
     size_t operand_count;
     char *operands[CTL_OPERANDS_MAX];
     idem_args args;
-    uint64_t given;     /* a bit per option row */
+    /* Of each option row what was given: "" for a flag, NULL: it was not. */
+    const char *given[CTL_OPTIONS_MAX];
     char *server;       /* its secret is struck out of the command line */
     const char *output; /* where a result goes; NULL: into the report */
     bool json;
@@ -101,13 +103,19 @@ typedef struct ctl_session {
 
 struct ctl_command {
     const char *name;
-    ctl_exit (*run)(ctl_session *session, ctl_ask *ask);
-    int32_t method; /* IDEM_ACQUIRE ..., IDEM_COMMAND_PROMOTE ..., 0: none */
+    const char *operands; /* as help shows them; NULL: none */
     uint8_t operands_min;
     uint8_t operands_max;
-    const char *operands; /* as help shows them */
-    const char *options;  /* names of option rows, blanks between */
-    const char *needs;    /* those of them that must be given */
+    bool takes_key;      /* its operand is KEY, or --key-hex, --key-file is */
+    const char *words;   /* for completion: what the first operand may be, with
+                          * blanks between; FILE, DIR, COMMAND for all of
+                          * them */
+    const char *options; /* names of option rows, with blanks between */
+    const char *needs;   /* those of them that must be given */
+    const char *grant;   /* what a credential must have: "claim", "read",
+                          * "resolve", "stats", "admin"; NULL: none */
+    ctl_exit (*run)(ctl_session *session, ctl_ask *ask);
+    int32_t method; /* IDEM_ACQUIRE ..., IDEM_COMMAND_PROMOTE ..., 0: none */
     const char *help;
 };
 
@@ -118,9 +126,11 @@ typedef struct ctl_option {
     const char *name;
     char letter;                            /* "-n"; 0: none */
     const char *arg;                        /* NULL: a flag */
-    bool (*read)(char *text, ctl_ask *ask); /* false: ask->why says */
-    char scope; /* 's' where idemctl starts, 'e' everywhere, 'c' with the
-                 * commands that name it */
+    bool (*read)(char *text, ctl_ask *ask); /* read.h; false: ask->why says */
+    char scope;        /* 's' where idemctl starts, 'e' everywhere, 'c' with the
+                        * commands that name it */
+    const char *words; /* for completion: what it may be, with blanks between
+                        * ("": anything; a FILE or a DIR by its arg) */
     const char *help;
 } ctl_option;
 
@@ -136,7 +146,7 @@ char *ctl_uri_at_once(char *place);
 /* replication OTHER-URI. */
 ctl_exit ctl_run_compare(const ctl_session *session, ctl_ask *ask);
 
-/* Whether list, words with blanks between, has name. */
+/* Whether list, words with blanks between (NULL: none), has name. */
 bool ctl_list_has(const char *list, const char *name);
 
 /* Reads words into ask, which holds the defaults and borrows from them.
@@ -146,6 +156,9 @@ bool ctl_ask_read(ctl_ask *ask, size_t count, char *const words[],
                   bool at_start);
 /* The key is where the command needs it, and every value within its limit. */
 bool ctl_ask_check(ctl_ask *ask);
+/* What was given for an option of the table: its text, "" of a flag, NULL when
+ * it was not given. */
+const char *ctl_ask_text(const ctl_ask *ask, const char *option);
 bool ctl_ask_gives(const ctl_ask *ask, const char *option);
 void ctl_ask_fini(ctl_ask *ask);
 bool ctl_no_such_command(ctl_ask *ask, const char *word);

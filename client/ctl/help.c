@@ -32,7 +32,9 @@ void ctl_help(FILE *to) {
           to);
     for (const ctl_command *row = ctl_commands; row->name != NULL; row++) {
         char head[48];
-        snprintf(head, sizeof head, "%s %s", row->name, row->operands);
+        snprintf(head, sizeof head, "%s%s%s", row->name,
+                 row->operands != NULL ? " " : "",
+                 row->operands != NULL ? row->operands : "");
         fprintf(to, "  %-22s %s\n", head, row->help);
     }
     fputs("\noptions:\n", to);
@@ -53,15 +55,19 @@ void ctl_help(FILE *to) {
 }
 
 void ctl_help_command(FILE *to, const ctl_command *command) {
-    fprintf(to, "usage: idemctl %s %s%s\n%s\n", command->name,
-            command->operands, command->options[0] ? " [OPTION...]" : "",
-            command->help);
+    fprintf(to, "usage: idemctl %s%s%s%s\n%s\n", command->name,
+            command->operands != NULL ? " " : "",
+            command->operands != NULL ? command->operands : "",
+            command->options != NULL ? " [OPTION...]" : "", command->help);
     for (const ctl_option *row = ctl_options; row->name != NULL; row++)
         if (row->scope == 'c' && ctl_option_fits(row, command))
             help_option(to, row);
-    if (command->needs[0] != '\0')
+    if (command->needs != NULL)
         fprintf(to,
                 "--%s must be given, save where the same session has "
                 "acquired the key.\n",
                 command->needs);
+    if (command->grant != NULL)
+        fprintf(to, "A credential needs the grant %s for it.\n",
+                command->grant);
 }

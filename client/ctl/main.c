@@ -106,7 +106,7 @@ static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
 /* Lines start from what was given at the start. */
 static ctl_exit run_lines(ctl_session *session, const ctl_ask *ask) {
     session->defaults = *ask;
-    session->defaults.given = 0;
+    memset(session->defaults.given, 0, sizeof session->defaults.given);
     session->defaults.stdin_taken = true;
     session->defaults.has_session = true;
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.c -- the option table, and words read by it.
- *
- * Nothing is looked up twice and nothing has a default here: what isn't given
- * stays zero, which is the library's default. */
-#include "client/ctl/ctl.h"
-#include "client/ctl/values.h"
+/* options.c -- the option table. To add an option, add a row: where a command
+ * reads it by ctl_ask_text or ctl_ask_gives, it needs nothing else. */
+#include "client/ctl/read.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool ctl_why(ctl_ask *ask, const char *format, ...) {
@@ -20,347 +15,102 @@ bool ctl_why(ctl_ask *ask, const char *format, ...) {
     return false;
 }
 
-/* max: as people write it. Zero would mean "not given" to the library, save
- * where it may be given. */
-static bool read_duration(const char *text, ctl_ask *ask, const char *max,
-                          uint64_t *ms) {
-    uint64_t ms_max = 0;
-    bool legal = value_duration(max, &ms_max);
-    assert(legal);
-    (void)legal;
-    if (text[0] == '-')
-        return ctl_why(ask, "%.40s is negative; a duration is 1ms to %s", text,
-                       max);
-    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' &&
-        strspn(text, "0") != strlen(text))
-        return ctl_why(ask,
-                       "%.40s has no unit; write it as 500ms, 7s, 2m, 24h or "
-                       "30d",
-                       text);
-    if (!value_duration(text, ms))
-        return ctl_why(ask,
-                       "%.40s is no duration; write it as 500ms, 7s, 2m, 24h "
-                       "or 30d",
-                       text);
-    if (*ms > ms_max)
-        return ctl_why(ask, "%.40s is too long; at most %s", text, max);
-    return true;
-}
-
-static bool read_lasting(const char *text, ctl_ask *ask, const char *max,
-                         uint64_t *ms) {
-    if (!read_duration(text, ask, max, ms))
-        return false;
-    return *ms > 0 ? true
-                   : ctl_why(ask, "%.40s is too short; at least 1ms", text);
-}
-
-static bool read_lasting_short(const char *text, ctl_ask *ask, uint32_t *ms) {
-    uint64_t value = 0;
-    if (!read_lasting(text, ask, "24h", &value))
-        return false;
-    *ms = (uint32_t)value;
-    return true;
-}
-
-static bool read_lease(char *text, ctl_ask *ask) {
-    return read_lasting_short(text, ask, &ask->args.lease_ms);
-}
-
-static bool read_ttl(char *text, ctl_ask *ask) {
-    return read_lasting(text, ask, "366d", &ask->args.ttl_ms);
-}
-
-static bool read_timeout(char *text, ctl_ask *ask) {
-    return read_lasting_short(text, ask, &ask->args.timeout_ms);
-}
-
-static bool read_wait(char *text, ctl_ask *ask) {
-    uint64_t ms = 0;
-    if (!read_duration(text, ask, "60s", &ms))
-        return false;
-    ask->args.wait_ms = (uint32_t)ms;
-    return true;
-}
-
-/* Which of two words; the second one's code follows the first one's. */
-static bool read_choice(const char *text, ctl_ask *ask,
-                        const char *const words[static 2], int32_t first,
-                        int32_t *choice) {
-    for (int32_t i = 0; i < 2; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *choice = first + i;
-            return true;
-        }
-    }
-    return ctl_why(ask, "%.40s is neither %s nor %s", text, words[0], words[1]);
-}
-
-static bool read_on_orphan(char *text, ctl_ask *ask) {
-    static const char *const words[] = {"takeover", "report"};
-    static_assert(IDEM_REPORT == IDEM_TAKEOVER + 1, "in this order");
-    return read_choice(text, ask, words, IDEM_TAKEOVER, &ask->args.on_orphan);
-}
-
-static bool read_class(char *text, ctl_ask *ask) {
-    static const char *const words[] = {"success", "error"};
-    static_assert(IDEM_CLASS_ERROR == IDEM_CLASS_SUCCESS + 1, "likewise");
-    return read_choice(text, ask, words, IDEM_CLASS_SUCCESS,
-                       &ask->args.result_class);
-}
-
-static bool read_hex(const char *text, ctl_ask *ask, uint8_t *bytes,
-                     size_t bytes_max, size_t *len) {
-    if (!value_hex(text, bytes, bytes_max, len) || *len == 0)
-        return ctl_why(ask,
-                       "%.40s is not 1 to %zu bytes in hexadecimal, two "
-                       "digits each",
-                       text, bytes_max);
-    return true;
-}
-
-static bool read_fingerprint(char *text, ctl_ask *ask) {
-    if (ask->args.fingerprint != NULL)
-        return ctl_why(ask, "--body gives it already");
-    ask->args.fingerprint = ask->fingerprint;
-    return read_hex(text, ask, ask->fingerprint, sizeof ask->fingerprint,
-                    &ask->args.fingerprint_len);
-}
-
-static bool read_nonce(char *text, ctl_ask *ask) {
-    ask->args.nonce = ask->nonce;
-    return read_hex(text, ask, ask->nonce, sizeof ask->nonce,
-                    &ask->args.nonce_len);
-}
-
-static bool read_token(char *text, ctl_ask *ask) {
-    size_t len = 0;
-    if (value_hex(text, ask->args.token.bytes, IDEM_TOKEN_BYTES, &len) &&
-        len == IDEM_TOKEN_BYTES)
-        return true;
-    return ctl_why(ask, "%.40s is no token: those have %d hexadecimal digits",
-                   text, 2 * IDEM_TOKEN_BYTES);
-}
-
-static bool read_file(const char *path, ctl_ask *ask, size_t bytes_max,
-                      uint8_t **bytes, size_t *len) {
-    if (strcmp(path, "-") == 0 && ask->stdin_taken)
-        return ctl_why(ask, "stdin is where the commands come from");
-    if (value_file(path, bytes_max, bytes, len))
-        return true;
-    if (errno == EFBIG)
-        return ctl_why(ask, "%.200s has more than %zu bytes", path, bytes_max);
-    return ctl_why(ask, "%.200s can't be read: %s", path, strerror(errno));
-}
-
-static bool read_key_hex(char *text, ctl_ask *ask) {
-    uint8_t *bytes = malloc(IDEM_KEY_BYTES_MAX);
-    ask->key_owned = bytes;
-    if (bytes == NULL)
-        return ctl_why(ask, "out of memory");
-    ask->args.key = bytes;
-    return read_hex(text, ask, bytes, IDEM_KEY_BYTES_MAX, &ask->args.key_len);
-}
-
-static bool read_key_file(char *path, ctl_ask *ask) {
-    uint8_t *bytes = NULL;
-    if (ask->args.key != NULL)
-        return ctl_why(ask, "--key-hex gives it already");
-    if (!read_file(path, ask, IDEM_KEY_BYTES_MAX, &bytes, &ask->args.key_len))
-        return false;
-    ask->args.key = ask->key_owned = bytes;
-    return true;
-}
-
-static bool read_body(char *path, ctl_ask *ask) {
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    if (ask->args.fingerprint != NULL)
-        return ctl_why(ask, "--fingerprint gives it already");
-    if (!read_file(path, ask, CTL_FILE_BYTES_MAX, &bytes, &len))
-        return false;
-    idem_fingerprint(&(idem_slice){bytes, len}, 1, ask->fingerprint);
-    ask->args.fingerprint = ask->fingerprint;
-    ask->args.fingerprint_len = IDEM_FINGERPRINT_BYTES;
-    free(bytes);
-    return true;
-}
-
-static bool read_result(char *text, ctl_ask *ask) {
-    if (ask->args.result != NULL)
-        return ctl_why(ask, "--result-file gives it already");
-    ask->args.result = text;
-    ask->args.result_len = strlen(text);
-    return true;
-}
-
-static bool read_result_file(char *path, ctl_ask *ask) {
-    uint8_t *bytes = NULL;
-    if (ask->args.result != NULL)
-        return ctl_why(ask, "--result gives it already");
-    if (!read_file(path, ask, CTL_FILE_BYTES_MAX, &bytes,
-                   &ask->args.result_len))
-        return false;
-    ask->args.result = ask->result_owned = bytes;
-    return true;
-}
-
-static bool read_namespace(char *text, ctl_ask *ask) {
-    ask->args.ns = text;
-    ask->args.ns_len = strlen(text);
-    return true;
-}
-
-static bool read_server(char *text, ctl_ask *ask) {
-    ask->server = text;
-    return true;
-}
-
-static bool read_unbind(char *text, ctl_ask *ask) {
-    (void)text;
-    ask->args.unbind = 1;
-    return true;
-}
-
-static bool read_accept_loss(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->accept_loss = true;
-}
-
-static bool read_open_metrics(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->open_metrics = true;
-}
-
-static bool read_dry_run(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->dry_run = true;
-}
-
-static bool read_force(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->force = true;
-}
-
-static bool read_list(const char *text, const char **list) {
-    *list = text;
-    return true;
-}
-
-static bool read_claim(char *text, ctl_ask *ask) {
-    return read_list(text, &ask->claim);
-}
-
-static bool read_read(char *text, ctl_ask *ask) {
-    return read_list(text, &ask->read);
-}
-
-static bool read_resolve(char *text, ctl_ask *ask) {
-    return read_list(text, &ask->resolve);
-}
-
-static bool read_admin(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->admin = true;
-}
-
-static bool read_stats(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->stats = true;
-}
-
-static bool read_raw(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->raw = true;
-}
-
-static bool read_output(char *text, ctl_ask *ask) {
-    ask->output = text;
-    return *text != '\0' || ctl_why(ask, "a path is missing");
-}
-
-static bool read_verbose(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->verbose = true;
-}
-
-static bool read_json(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->json = true;
-}
-
-static bool read_help(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->help = true;
-}
-
-static bool read_version(char *text, ctl_ask *ask) {
-    (void)text;
-    return ask->version = true;
-}
-
 /* The defaults are the library's; help repeats them. */
 static_assert(IDEM_LEASE_MS_DEFAULT == 30 * 1000, "--lease");
 static_assert(IDEM_TTL_MS_DEFAULT == 24 * 3600 * 1000, "--ttl");
 static_assert(IDEM_TIMEOUT_MS_DEFAULT == 5 * 1000, "--timeout");
 
 const ctl_option ctl_options[] = {
-    {"server", 's', "URI", read_server, 's',
+    {"server", 's', "URI", ctl_read_server, 's', "",
      "idem://[:SECRET@]HOST[:PORT]/NS, or IDEMSTORE_URL"},
-    {"namespace", 'n', "TEXT", read_namespace, 'e', "instead of the URI's"},
-    {"timeout", 0, "DURATION", read_timeout, 'e',
+    {"namespace", 'n', "TEXT", ctl_read_namespace, 'e', "",
+     "instead of the URI's"},
+    {"timeout", 0, "DURATION", ctl_read_timeout, 'e', "",
      "wait so long for a server (5s; promote 60s)"},
-    {"json", 0, NULL, read_json, 'e', "one JSON object per line"},
-    {"verbose", 'v', NULL, read_verbose, 'e',
+    {"json", 0, NULL, ctl_read_json, 'e', "", "one JSON object per line"},
+    {"verbose", 'v', NULL, ctl_read_verbose, 'e', "",
      "which server answered, and when"},
-    {"help", 'h', NULL, read_help, 'e', "this, or what one command takes"},
-    {"version", 'V', NULL, read_version, 's', "of idemctl"},
-    {"key-hex", 0, "HEX", read_key_hex, 'c', "in place of KEY: any bytes"},
-    {"key-file", 0, "FILE", read_key_file, 'c',
+    {"help", 'h', NULL, ctl_read_help, 'e', "",
+     "this, or what one command takes"},
+    {"version", 'V', NULL, ctl_read_version, 's', "", "of idemctl"},
+    {"key-hex", 0, "HEX", ctl_read_key_hex, 'c', "",
+     "in place of KEY: any bytes"},
+    {"key-file", 0, "FILE", ctl_read_key_file, 'c', "",
      "in place of KEY: every byte of the file"},
-    {"fingerprint", 0, "HEX", read_fingerprint, 'c', "what the key stands for"},
-    {"body", 0, "FILE", read_body, 'c', "its SHA-256 as the fingerprint"},
-    {"nonce", 0, "HEX", read_nonce, 'c', "names this asker, to ask again"},
-    {"lease", 0, "DURATION", read_lease, 'c', "how long the holder has (30s)"},
-    {"ttl", 0, "DURATION", read_ttl, 'c', "how long the record lives (24h)"},
-    {"wait", 0, "DURATION", read_wait, 'c', "for the holder to finish (0)"},
-    {"on-orphan", 0, "WORD", read_on_orphan, 'c',
+    {"fingerprint", 0, "HEX", ctl_read_fingerprint, 'c', "",
+     "what the key stands for"},
+    {"body", 0, "FILE", ctl_read_body, 'c', "",
+     "its SHA-256 as the fingerprint"},
+    {"nonce", 0, "HEX", ctl_read_nonce, 'c', "",
+     "names this asker, to ask again"},
+    {"lease", 0, "DURATION", ctl_read_lease, 'c', "",
+     "how long the holder has (30s)"},
+    {"ttl", 0, "DURATION", ctl_read_ttl, 'c', "",
+     "how long the record lives (24h)"},
+    {"wait", 0, "DURATION", ctl_read_wait, 'c', "",
+     "for the holder to finish (0)"},
+    {"on-orphan", 0, "WORD", ctl_read_on_orphan, 'c', "takeover report",
      "takeover (default) or report"},
-    {"raw", 0, NULL, read_raw, 'c',
+    {"raw", 0, NULL, ctl_read_raw, 'c', "",
      "the token or the result alone, byte for byte"},
-    {"output", 0, "FILE", read_output, 'c', "the result goes into this file"},
-    {"token", 0, "HEX", read_token, 'c', "from acquire"},
-    {"result", 0, "TEXT", read_result, 'c', "what later askers are given"},
-    {"result-file", 0, "FILE", read_result_file, 'c', "the same; - is stdin"},
-    {"class", 0, "WORD", read_class, 'c', "success (default) or error"},
-    {"unbind", 0, NULL, read_unbind, 'c', "forget the key and its fingerprint"},
-    {"accept-loss", 0, NULL, read_accept_loss, 'c',
+    {"output", 0, "FILE", ctl_read_output, 'c', "",
+     "the result goes into this file"},
+    {"token", 0, "HEX", ctl_read_token, 'c', "", "from acquire"},
+    {"result", 0, "TEXT", ctl_read_result, 'c', "",
+     "what later askers are given"},
+    {"result-file", 0, "FILE", ctl_read_result_file, 'c', "",
+     "the same; - is stdin"},
+    {"class", 0, "WORD", ctl_read_class, 'c', "success error",
+     "success (default) or error"},
+    {"unbind", 0, NULL, ctl_read_unbind, 'c', "",
+     "forget the key and its fingerprint"},
+    {"accept-loss", 0, NULL, ctl_read_accept_loss, 'c', "",
      "even if acknowledged changes may be lost"},
-    {"open-metrics", 0, NULL, read_open_metrics, 'c',
+    {"open-metrics", 0, NULL, ctl_read_open_metrics, 'c', "",
      "as OpenMetrics 1.0, not in Prometheus' text format"},
-    {"dry-run", 0, NULL, read_dry_run, 'c',
+    {"dry-run", 0, NULL, ctl_read_dry_run, 'c', "",
      "say what it would do, and do nothing"},
-    {"force", 0, NULL, read_force, 'c',
+    {"force", 0, NULL, ctl_read_force, 'c', "",
      "also where it closes most connections"},
-    {"claim", 0, "LIST", read_claim, 'c',
+    {"claim", 0, "LIST", ctl_read_claim, 'c', "",
      "namespaces: shop,shop-*; all of them: *"},
-    {"read", 0, "LIST", read_read, 'c', "the same, to peek only"},
-    {"resolve", 0, "LIST", read_resolve, 'c', "the same, for an operator"},
-    {"admin", 0, NULL, read_admin, 'c',
+    {"read", 0, "LIST", ctl_read_read, 'c', "", "the same, to peek only"},
+    {"resolve", 0, "LIST", ctl_read_resolve, 'c', "",
+     "the same, for an operator"},
+    {"admin", 0, NULL, ctl_read_admin, 'c', "",
      "may promote, detach, snapshot, reload"},
-    {"stats", 0, NULL, read_stats, 'c', "may read counters"},
+    {"stats", 0, NULL, ctl_read_stats, 'c', "", "may read counters"},
     {.name = NULL}};
 
 static_assert(sizeof ctl_options / sizeof ctl_options[0] <= CTL_OPTIONS_MAX,
-              "a bit each");
+              "a value each");
 
 bool ctl_list_has(const char *list, const char *name) {
     size_t len = strlen(name);
+    if (list == NULL)
+        return false;
     for (const char *at = list; (at = strstr(at, name)) != NULL; at += len)
         if ((at == list || at[-1] == ' ') &&
             (at[len] == ' ' || at[len] == '\0'))
             return true;
     return false;
+}
+
+static size_t row_of(const char *name) {
+    size_t row = 0;
+    while (ctl_options[row].name != NULL &&
+           strcmp(ctl_options[row].name, name) != 0)
+        row++;
+    assert(ctl_options[row].name != NULL);
+    return row;
+}
+
+const char *ctl_ask_text(const ctl_ask *ask, const char *option) {
+    return ask->given[row_of(option)];
+}
+
+bool ctl_ask_gives(const ctl_ask *ask, const char *option) {
+    return ctl_ask_text(ask, option) != NULL;
 }
 
 bool ctl_option_fits(const ctl_option *option, const ctl_command *command) {
