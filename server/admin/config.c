@@ -29,6 +29,11 @@ static const ids_config_row rows[] = {
      "a name that the field Host may have where a request shows no credential, "
      "besides addresses and localhost; may be given several times",
      RESTART, NULL},
+    {"--http-advertise", "ADDRESS", IDS_CONFIG_TEXT, FIELD(http_advertise),
+     NULL, "the first --http; of a wildcard, as the other node sees it", 0, 0,
+     "HOST:PORT where this node is reached over HTTP: what the other one "
+     "answers with where it does not lead",
+     RESTART, NULL},
     {"--http-trusted-proxy", "CIDR", IDS_CONFIG_LIST, FIELD(http_trusted_proxy),
      NULL, NULL, 0, 0,
      "whose X-Forwarded-For says where a request comes from: 10.0.0.0/8, an "

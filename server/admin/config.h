@@ -64,6 +64,7 @@ typedef struct ids_config {
     ids_config_list http;               /* where HTTP is spoken */
     ids_config_list http_host;          /* names that Host may have */
     ids_config_list http_trusted_proxy; /* ranges of addresses */
+    const char *http_advertise;         /* NULL: as the other end sees it */
     uint64_t socket_mode;               /* of unix sockets */
     uint64_t threads;                   /* 0: as many as cores may be used */
     uint64_t memory_bytes_max;          /* 0: half of what there is */

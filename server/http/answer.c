@@ -194,6 +194,11 @@ static bool put_error(idp_bytes *out, const ids_http_for *to,
         ids_json_put(&body, ",\"primary\":");
         ids_json_put_string(&body, text);
     }
+    if (reply->error == IDP_E_NOT_PRIMARY && to->primary_http &&
+        to->primary_http[0]) {
+        ids_json_put(&body, ",\"http\":");
+        ids_json_put_string(&body, slice_of(to->primary_http));
+    }
     if (reply->error == IDP_E_UNREPLICATED)
         ids_json_put(&body, ",\"outcome_unknown\":true");
     ids_json_put(&body, "}\n");

@@ -19,6 +19,8 @@ typedef struct ids_http_for {
     bool is_admitted;  /* its credential is good: a denial is about grants */
     bool closes;       /* this is the last one */
     uint8_t minor;     /* of HTTP/1.x */
+    /* Where the primary speaks HTTP, as host:port; "" or NULL: not known. */
+    const char *primary_http;
     idp_bytes *scratch;
 } ids_http_for;
 

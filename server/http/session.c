@@ -71,6 +71,7 @@ static ids_http_for whom(const ids_http_session *s) {
                           .is_admitted = s->is_admitted,
                           .closes = s->closes,
                           .minor = s->minor,
+                          .primary_http = s->primary_http,
                           .scratch = s->scratch};
 }
 

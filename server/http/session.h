@@ -47,8 +47,10 @@ typedef struct ids_http_session {
     idp_bytes query; /* of the request under way; in may have moved */
     idp_bytes body;
     idp_bytes out;
-    size_t out_at;      /* what is before it was sent */
-    idp_bytes *scratch; /* the host's, shared by all of its sessions */
+    size_t out_at;            /* what is before it was sent */
+    idp_bytes *scratch;       /* the host's, shared by all of its sessions */
+    const char *primary_http; /* the host's: where the primary is, at any time;
+                               * NULL: nowhere */
 } ids_http_session;
 
 void ids_http_session_init(ids_http_session *session, size_t result_bytes_max,

@@ -110,7 +110,8 @@ static bool examine_endpoint(const examined *e, const char *flag,
 static bool examine_peer(const examined *e) {
     const ids_config *config = e->config;
     if (!examine_endpoint(e, "--replicate-from", config->replicate_from) ||
-        !examine_endpoint(e, "--advertise", config->advertise))
+        !examine_endpoint(e, "--advertise", config->advertise) ||
+        !examine_endpoint(e, "--http-advertise", config->http_advertise))
         return false;
     if (!ids_config_has_peer(config) || config->secret_file ||
         config->peer_secret_file || config->peer_insecure)

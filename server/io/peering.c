@@ -48,6 +48,8 @@ bool ids_peering_read(ids_peering *r, const ids_config *config) {
     return read_endpoint("--replicate-from", config->replicate_from,
                          &peer->replicate_from) &&
            read_endpoint("--advertise", config->advertise, &peer->advertise) &&
+           read_endpoint("--http-advertise", config->http_advertise,
+                         &peer->http) &&
            check_secret(config);
 }
 
@@ -60,6 +62,12 @@ static bool is_reached_at(const char *listening, ids_endpoint *to) {
     const char *own = wildcard ? colon : listening;
     return colon && strncmp(listening, "unix:", 5) != 0 &&
            ids_endpoint_from(to, own, strlen(own));
+}
+
+void ids_peering_speaks_http(ids_peering *r, const char *listening) {
+    ids_endpoint *http = &r->settings.peer.http;
+    if (!r->config->http_advertise && !ids_endpoint_is_set(http))
+        is_reached_at(listening, http);
 }
 
 bool ids_peering_open(ids_peering *r, const ids_server *server,

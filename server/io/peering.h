@@ -34,6 +34,10 @@ typedef struct ids_peering {
 /* The first. The addresses in the flags; false: the log says which is bad. */
 bool ids_peering_read(ids_peering *r, const ids_config *config);
 
+/* HTTP is spoken there, as bound: where --http-advertise names no address, the
+ * first that another machine can reach is told. Before open. */
+void ids_peering_speaks_http(ids_peering *r, const char *listening);
+
 /* Takes the file of decisions. False: the log says why. listening: where
  * clients come, as bound. */
 bool ids_peering_open(ids_peering *r, const ids_server *server,

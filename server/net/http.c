@@ -46,6 +46,7 @@ void ids_http_free(ids_http *http) {
 
 void ids_http_open(ids_net *net, ids_conn *conn) {
     conn->http->session.scratch = &net->http_scratch;
+    conn->http->session.primary_http = net->worker->role_state.primary_http;
     conn->http->at_ms = net->worker->now_ms;
     conn->reading.admitted = false; /* each request shows its own */
 }

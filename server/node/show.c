@@ -28,10 +28,19 @@ static void say_why_refused(const ids_peer *peer, char *to, size_t cap) {
                  "detached (idemctl detach)");
 }
 
+/* One that is too long for a reply is not told. */
+static void copy_address(char to[static IDS_ROLE_STATE_TEXT_BYTES],
+                         const ids_endpoint *at) {
+    size_t len = strlen(at->text);
+    to[0] = '\0';
+    if (len < IDS_ROLE_STATE_TEXT_BYTES)
+        memcpy(to, at->text, len + 1);
+}
+
 void ids_replicator_work_out(ids_replicator *replicator) {
     ids_role_state *role_state = &replicator->role_state;
     const ids_peer *peer = replicator->peer;
-    ids_endpoint at = {.text = ""};
+    ids_endpoint at = {.text = ""}, http = {.text = ""};
     role_state->changing = ids_peer_serves(peer, false);
     role_state->showing = ids_peer_serves(peer, true);
     role_state->role = !peer->leading            ? IDS_FOLLOWS
@@ -40,11 +49,13 @@ void ids_replicator_work_out(ids_replicator *replicator) {
     assert(role_state->role == IDS_FOLLOWS || peer->lead_epoch != 0);
     role_state->lead_epoch = peer->lead_epoch;
     role_state->epoch = peer->leading ? peer->lead_epoch : peer->known.epoch;
-    role_state->primary_at[0] = role_state->why[0] = '\0';
-    if (role_state->role != IDS_LEADS)
+    role_state->why[0] = '\0';
+    if (role_state->role != IDS_LEADS) {
         ids_peer_primary_at(peer, &at);
-    if (strlen(at.text) < sizeof role_state->primary_at)
-        memcpy(role_state->primary_at, at.text, strlen(at.text) + 1);
+        ids_peer_primary_http(peer, &http);
+    }
+    copy_address(role_state->primary_at, &at);
+    copy_address(role_state->primary_http, &http);
     if (role_state->changing == IDP_E_UNREPLICATED)
         say_why_refused(peer, role_state->why, sizeof role_state->why);
 }

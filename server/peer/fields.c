@@ -19,7 +19,7 @@ uint8_t *ids_field_put(uint8_t *at, ids_field_tag tag, const void *bytes,
 
 static bool knows(unsigned tag) {
     return (tag >= IDS_FIELD_MEMBER && tag <= IDS_FIELD_ORIGIN) ||
-           tag == IDS_FIELD_PROOF;
+           tag == IDS_FIELD_HTTP || tag == IDS_FIELD_PROOF;
 }
 
 ids_fields_fault ids_fields_read(idp_slice map, ids_fields *fields) {

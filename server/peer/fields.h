@@ -20,9 +20,10 @@
  *                    ring, 1: you are in the in-sync set
  *     11  origin     u64 epoch in which the history of its records began, bits:
  *                    1 an operator began it, 2 they must not give way
+ *     16  http       text: host:port or :port of its HTTP side; not there, or
+ *                    empty: it has none
  *     63  proof      WELCOME: 32 bytes; the last one
  *   and reserved for later versions, skipped by this one:
- *     16  http       text: host:port of its HTTP side
  *     17  members    the in-sync set: each u64 node, u64 incarnation, u8 and
  *                    text of its name, u8 and text of its address
  *     18  config     the failover agent's: 16 bytes id, u64 revision
@@ -48,6 +49,7 @@ typedef enum ids_field_tag {
     IDS_FIELD_PROGRAM,
     IDS_FIELD_OFFER,
     IDS_FIELD_ORIGIN,
+    IDS_FIELD_HTTP = 16,
     IDS_FIELD_PROOF = 63,
     IDS_FIELD_COUNT
 } ids_field_tag;

@@ -133,6 +133,7 @@ static void hand_over_to(ids_peer *peer, const ids_follower *f,
     assert(f->session.stream[0] != NULL);
     if (ids_endpoint_is_set(&f->at))
         peer->other_at = f->at;
+    peer->other_http = f->http;
     peer->other_leads = ids_link_say(f->session.stream[0], IDS_PF_SWITCHOVER,
                                      peer->lead_epoch, epoch, 0);
 }

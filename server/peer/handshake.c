@@ -14,10 +14,10 @@ _Static_assert(IDS_LINK_KEY_BYTES == crypto_auth_KEYBYTES, "a key is a key");
 _Static_assert(IDS_LINK_TRANSCRIPT_BYTES >= crypto_generichash_BYTES_MIN,
                "what was said is a hash");
 
-#define SELF_FIELDS 10
-#define SELF_BYTES_MAX                                                 \
-    (SELF_FIELDS * IDS_FIELD_HEAD_BYTES + 16 + 6 * sizeof(uint64_t) +  \
-     IDS_LINK_NONCE_BYTES + IDS_ENDPOINT_BYTES + IDS_NODE_NAME_BYTES + \
+#define SELF_FIELDS 11
+#define SELF_BYTES_MAX                                                     \
+    (SELF_FIELDS * IDS_FIELD_HEAD_BYTES + 16 + 6 * sizeof(uint64_t) +      \
+     IDS_LINK_NONCE_BYTES + 2 * IDS_ENDPOINT_BYTES + IDS_NODE_NAME_BYTES + \
      IDS_PROGRAM_BYTES)
 #define OFFER_NUMBERS 5
 #define TAIL_BYTES                                                 \
@@ -82,6 +82,7 @@ static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
     at = ids_field_put(at, IDS_FIELD_NONCE, self->nonce, sizeof self->nonce);
     at = put_u64(at, IDS_FIELD_LIFE, self->life);
     at = put_text(at, IDS_FIELD_AT, self->at.text);
+    at = put_text(at, IDS_FIELD_HTTP, self->http.text);
     at = put_text(at, IDS_FIELD_NAME, self->name.text);
     at = put_u64(at, IDS_FIELD_LIMITS, self->result_bytes_max);
     at = put_u64(at, IDS_FIELD_SETTINGS, self->settings);
@@ -114,6 +115,8 @@ static bool get_self(const ids_fields *fields, ids_link_self *self) {
         at[IDS_FIELD_NONCE].len < IDS_LINK_NONCE_BYTES ||
         !ids_endpoint_from(&self->at, at[IDS_FIELD_AT].ptr,
                            at[IDS_FIELD_AT].len) ||
+        !ids_endpoint_from(&self->http, at[IDS_FIELD_HTTP].ptr,
+                           at[IDS_FIELD_HTTP].len) ||
         !ids_node_name_from(&self->name, at[IDS_FIELD_NAME]))
         return false;
     memcpy(self->nonce, at[IDS_FIELD_NONCE].ptr, IDS_LINK_NONCE_BYTES);

@@ -42,7 +42,8 @@ typedef struct ids_link_self {
     ids_member member;
     uint64_t epoch;
     bool primary;
-    ids_endpoint at; /* where its clients reach it; may lack the host */
+    ids_endpoint at;   /* where its clients reach it; may lack the host */
+    ids_endpoint http; /* the same of HTTP; empty: it speaks none */
     ids_node_name name;
     uint64_t life;     /* of its process */
     uint64_t led;      /* the highest epoch that it has led in; 0: none */

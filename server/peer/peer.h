@@ -84,6 +84,7 @@ typedef struct ids_peer_config {
     uint64_t incarnation;
     bool primary;           /* started as one */
     ids_endpoint advertise; /* where clients reach this node; :port will do */
+    ids_endpoint http;      /* and where over HTTP; empty: nowhere */
     /* Whom to dial; empty: where the other node was last. */
     ids_endpoint replicate_from;
     /* For a node without a history: ids_epoch_of the unix time; and of the
@@ -144,7 +145,8 @@ typedef struct ids_follower {
     ids_progress *progress;    /* per loop: of its sender */
     bool *heard_ack;           /* per loop, in this session */
     uint64_t last_received_ms; /* when the member was last heard of */
-    ids_endpoint at; /* where it is reached, as it said last; or empty */
+    ids_endpoint at;   /* where it is reached, as it said last; or empty */
+    ids_endpoint http; /* the same of its HTTP side */
     char host[IDS_ENDPOINT_BYTES]; /* from where it came last */
     ids_member joiner;       /* joining: who it is, also once it is gone */
     bool joining;            /* it is waited for, but no member yet */
@@ -180,8 +182,9 @@ typedef struct ids_peer {
     uint64_t seen_epoch; /* the highest that anyone spoke of */
     uint64_t now_ms;
     uint64_t redial_at_ms;
-    ids_endpoint other_at; /* where the other node is, as last heard */
-    ids_refusal refusal;   /* the last */
+    ids_endpoint other_at;   /* where the other node is, as last heard */
+    ids_endpoint other_http; /* its HTTP side; empty: none, or not heard */
+    ids_refusal refusal;     /* the last */
     ids_cause causes[IDS_CAUSES_MAX];
     uint32_t mute_count; /* connections in a row that ended without a word */
     uint8_t dialled_nonce[IDS_LINK_NONCE_BYTES]; /* of stream 0, last */
@@ -335,8 +338,10 @@ ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch, uint64_t node);
  * no news. */
 bool ids_peer_next_refusal(ids_peer *peer, ids_refusal *refusal);
 
-/* Where clients should go when this node is not primary; empty: unknown. */
+/* Where clients should go when this node is not primary, and where those that
+ * speak HTTP; empty: unknown. */
 void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at);
+void ids_peer_primary_http(const ids_peer *peer, ids_endpoint *http);
 
 /* A replica that is heard, and whose medium is so far behind, has a slow disk.
  */

@@ -110,6 +110,7 @@ static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
     ids_session_note_other(peer, &f->session, link);
     ids_endpoint_complete(&at, &link->other.at, link->seen_host);
     f->at = at;
+    ids_endpoint_complete(&f->http, &link->other.http, link->seen_host);
     ids_peer_note_whereabouts(peer, link);
 }
 

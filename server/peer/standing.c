@@ -55,6 +55,7 @@ ids_link_self ids_peer_self(ids_peer *peer) {
         .epoch = ids_peer_epoch(peer),
         .primary = peer->leading,
         .at = peer->config.advertise,
+        .http = peer->config.http,
         .name = peer->config.name,
         .life = peer->config.life,
         .led = ids_peer_led(peer),
@@ -77,6 +78,8 @@ void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link) {
     ids_endpoint_complete(&at, &link->other.at, link->seen_host);
     if (ids_endpoint_is_set(&at))
         peer->other_at = at;
+    ids_endpoint_complete(&peer->other_http, &link->other.http,
+                          link->seen_host);
     if (link->other.epoch >= ids_peer_epoch(peer)) /* else it is old news */
         peer->other_leads = link->other.primary;
     if (peer->other_leads)

@@ -11,6 +11,11 @@ void ids_peer_primary_at(const ids_peer *peer, ids_endpoint *at) {
     *at = known ? peer->other_at : (ids_endpoint){{0}};
 }
 
+void ids_peer_primary_http(const ids_peer *peer, ids_endpoint *http) {
+    bool known = !peer->leading && peer->other_leads;
+    *http = known ? peer->other_http : (ids_endpoint){{0}};
+}
+
 static void list_members(const ids_peer *peer, ids_peer_status *s) {
     const ids_endpoint *here = &peer->config.advertise;
     bool self = peer->leading || s->in_sync;

@@ -39,6 +39,7 @@ bool ids_role_state_same(const ids_role_state *a, const ids_role_state *b) {
            a->lag_ops == b->lag_ops && a->lag_bytes == b->lag_bytes &&
            a->lag_ms == b->lag_ms &&
            strcmp(a->primary_at, b->primary_at) == 0 &&
+           strcmp(a->primary_http, b->primary_http) == 0 &&
            strcmp(a->why, b->why) == 0;
 }
 

@@ -28,7 +28,8 @@ typedef struct ids_role_state {
     uint64_t lead_epoch; /* a token of a higher one is another primary's;
                           * UINT64_MAX: there is none */
     uint64_t epoch;      /* as hello and stats show it */
-    char primary_at[IDS_ROLE_STATE_TEXT_BYTES]; /* host:port; "": unknown */
+    char primary_at[IDS_ROLE_STATE_TEXT_BYTES];   /* host:port; "": unknown */
+    char primary_http[IDS_ROLE_STATE_TEXT_BYTES]; /* the same of HTTP */
     char why[IDS_ROLE_STATE_TEXT_BYTES]; /* UNREPLICATED's text; "": its own */
     /* For stats: of the whole node. */
     uint32_t in_sync;     /* members of the in-sync set, this node among them */

@@ -3,6 +3,9 @@
 idem_program_test(e2e_http SOURCES http.c http_conn.c LINK e2e_harness
   ARGS $<TARGET_FILE:idemstored> LABELS e2e http slow)
 add_dependencies(e2e_http idemstored)
+idem_program_test(e2e_http_pair SOURCES http_pair.c http_conn.c LINK e2e_harness
+  ARGS $<TARGET_FILE:idemstored> LABELS e2e http)
+add_dependencies(e2e_http_pair idemstored)
 idem_program_test(e2e_health SOURCES health.c http_conn.c LINK e2e_harness
   ARGS $<TARGET_FILE:idemstored> LABELS e2e http)
 add_dependencies(e2e_health idemstored)

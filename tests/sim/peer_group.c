@@ -81,9 +81,12 @@ static bool is_through(const pw_node *p, const ids_follower *f) {
 
 /* Clients of the replica hear where the primary is. */
 static bool knows_primary(const pw_node *r, const pw_node *p) {
-    ids_endpoint at;
+    ids_endpoint at, http;
     ids_peer_primary_at(r->peer, &at);
-    return at.text[0] == pw_name(p->index) && strcmp(at.text + 1, ":7117") == 0;
+    ids_peer_primary_http(r->peer, &http);
+    return at.text[0] == pw_name(p->index) &&
+           strcmp(at.text + 1, ":7117") == 0 && http.text[0] == at.text[0] &&
+           strcmp(http.text + 1, ":7180") == 0;
 }
 
 /* R3: whoever else is there is told why it is not let in. */

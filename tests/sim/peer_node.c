@@ -158,6 +158,7 @@ static ids_replicator_config configure(pw_node *n) {
         .effect_ms = 300,
         .record_path = "the record"};
     ids_endpoint_from(&config.peer.advertise, ":7117", 5);
+    ids_endpoint_from(&config.peer.http, ":7180", 5);
     if (n->index > 0 || w->config.places > 1) {
         ids_endpoint_from(&config.peer.replicate_from,
                           w->config.places > 1 ? "P:7117"

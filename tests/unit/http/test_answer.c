@@ -250,7 +250,13 @@ Test(answer, errors) {
     got = failed(IDP_E_NOT_PRIMARY, "10.0.0.2:7117");
     cr_assert(begins(got, 503));
     HAS("Retry-After: 1\r\n");
-    HAS("\"primary\":\"10.0.0.2:7117\"");
+    HAS("\"primary\":\"10.0.0.2:7117\"}");
+    ids_http_for to = to_whom(IDP_ACQUIRE);
+    to.primary_http = "10.0.0.2:7180";
+    got = failed_to(&to, IDP_E_NOT_PRIMARY, "10.0.0.2:7117");
+    HAS("\"primary\":\"10.0.0.2:7117\",\"http\":\"10.0.0.2:7180\"}");
+    got = failed_to(&to, IDP_E_LIMIT, "too many waiters");
+    LACKS("\"http\"");
     got = failed(IDP_E_SHUTTING_DOWN, NULL);
     cr_assert(begins(got, 503));
     HAS("Retry-After: 1\r\n");

@@ -12,6 +12,7 @@ static const ids_link_key no_key;
 static const ids_link_self replica = {.member = {2, 22},
                                       .epoch = 7,
                                       .at = {":7118"},
+                                      .http = {":7180"},
                                       .name = {"b"},
                                       .life = 222,
                                       .result_bytes_max = 1000,
@@ -107,6 +108,8 @@ Test(link, both_learn_who_the_other_is) {
     cr_assert_not(b.other.primary);
     cr_assert_str_eq(a.other.at.text, "db-1.example:7117");
     cr_assert_str_eq(b.other.at.text, ":7118");
+    cr_assert_str_eq(a.other.http.text, "", "it speaks none");
+    cr_assert_str_eq(b.other.http.text, ":7180");
     cr_assert_str_eq(b.other.name.text, "b");
     end();
 }
