@@ -64,17 +64,27 @@ static bool is_reached_at(const char *listening, ids_endpoint *to) {
            ids_endpoint_from(to, own, strlen(own));
 }
 
-void ids_peering_speaks_http(ids_peering *r, const char *listening) {
+/* The first that is no unix socket; none where HTTP is not spoken. */
+static void note_http(ids_peering *r, const ids_listeners *listeners) {
+    char text[IDS_ADDRESS_TEXT_BYTES];
     ids_endpoint *http = &r->settings.peer.http;
-    if (!r->config->http_advertise && !ids_endpoint_is_set(http))
-        is_reached_at(listening, http);
+    for (uint32_t i = 0; i < listeners->count && !ids_endpoint_is_set(http);
+         i++) {
+        if (!listeners->all[i].is_http)
+            continue;
+        ids_address_of(listeners->all[i].fd, text, sizeof text);
+        is_reached_at(text, http);
+    }
 }
 
 bool ids_peering_open(ids_peering *r, const ids_server *server,
-                      const char *listening) {
+                      const ids_listeners *listeners) {
+    char listening[IDS_ADDRESS_TEXT_BYTES];
     char path[IDS_ONRECORD_PATH_BYTES], which[512], why[512];
     const ids_config *config = r->config;
     r->server = server;
+    ids_address_of(listeners->all[0].fd, listening, sizeof listening);
+    note_http(r, listeners);
     if (!config->advertise &&
         !is_reached_at(listening, &r->settings.peer.advertise))
         return refuse_start("--advertise",

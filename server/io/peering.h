@@ -9,6 +9,7 @@
 #include "server/admin/config.h"
 #include "server/io/barrier.h"
 #include "server/io/loop.h"
+#include "server/net/listen.h"
 #include "server/storage/decisions.h"
 
 typedef struct ids_peering {
@@ -34,14 +35,10 @@ typedef struct ids_peering {
 /* The first. The addresses in the flags; false: the log says which is bad. */
 bool ids_peering_read(ids_peering *r, const ids_config *config);
 
-/* HTTP is spoken there, as bound: where --http-advertise names no address, the
- * first that another machine can reach is told. Before open. */
-void ids_peering_speaks_http(ids_peering *r, const char *listening);
-
-/* Takes the file of decisions. False: the log says why. listening: where
+/* Takes the file of decisions. False: the log says why. listeners: where
  * clients come, as bound. */
 bool ids_peering_open(ids_peering *r, const ids_server *server,
-                      const char *listening);
+                      const ids_listeners *listeners);
 
 /* All loops are there, none runs: the node takes up what is recorded. */
 bool ids_peering_begin(ids_peering *r, ids_loop *loops, uint64_t incarnation);

@@ -185,23 +185,12 @@ static bool open_store(process *s) {
     return true;
 }
 
-static void tell_http(process *s) {
-    char text[IDS_ADDRESS_TEXT_BYTES];
-    for (uint32_t i = 0; i < s->listeners.count; i++) {
-        if (!s->listeners.all[i].is_http)
-            continue;
-        ids_address_of(s->listeners.all[i].fd, text, sizeof text);
-        ids_peering_speaks_http(&s->peering, text);
-    }
-}
-
 static bool open_peering(process *s) {
     char text[IDS_ADDRESS_TEXT_BYTES];
     ids_address_of(s->listeners.all[0].fd, text, sizeof text);
     if (!ids_config_has_peer(s->config))
         return ids_onrecord_may_be_alone(s->config, &s->server, text);
-    tell_http(s);
-    if (!ids_peering_open(&s->peering, &s->server, text))
+    if (!ids_peering_open(&s->peering, &s->server, &s->listeners))
         return false;
     s->server.takes_peers = true;
     s->server.peer = ids_peering_handler(&s->peering);

@@ -3,6 +3,7 @@
 #include "server/net/address.h"
 
 #include "server/peer/endpoint.h"
+#include "server/worker/who.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -82,20 +83,9 @@ size_t ids_address_parse(ids_address *addresses, size_t cap, const char *words,
 }
 
 bool ids_address_is_local(const ids_address *address) {
-    const struct sockaddr_in *in = (const struct sockaddr_in *)&address->at;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->at;
-    switch (address->at.ss_family) {
-    case AF_UNIX:
-        return true;
-    case AF_INET:
-        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-    case AF_INET6:
-        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
-               (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
-                in6->sin6_addr.s6_addr[12] == 127);
-    default:
-        return false;
-    }
+    ids_who who = {0};
+    ids_who_set(&who, -1, (const struct sockaddr *)&address->at);
+    return ids_who_is_local(&who);
 }
 
 static bool is_same_file(const struct stat *a, const struct stat *b) {

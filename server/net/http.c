@@ -111,7 +111,7 @@ static void ask_leave(ids_net *net, ids_conn *conn, const ids_http_head *head) {
     ids_who from = conn->who;
     bool is_far = ids_proxies_forwarded(net->proxies, &conn->who,
                                         head->forwarded_for, &from) &&
-                  !ids_proxies_is_loopback(&from);
+                  !ids_who_is_local(&from);
     if (conn->reading.refusal && !ids_http_is_probe(s->route)) {
         ids_http_refuse(&problem, 403, "DENIED", "%s", conn->reading.refusal);
         refuse_request(net, conn, &problem);

@@ -2,32 +2,10 @@
 /* proxies.c -- see proxies.h. */
 #include "server/net/proxies.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* An address of IPv4 in IPv6's clothes is taken for what it is. */
-static void undress(uint8_t address[static 16], uint8_t *family) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    if (*family != AF_INET6 || memcmp(address, mapped, sizeof mapped) != 0)
-        return;
-    memmove(address, address + 12, 4);
-    memset(address + 4, 0, 12);
-    *family = AF_INET;
-}
-
-/* False: the text is no address. */
-static bool read_address(const char *text, uint8_t address[static 16],
-                         uint8_t *family) {
-    memset(address, 0, 16);
-    *family = strchr(text, ':') ? AF_INET6 : AF_INET;
-    if (inet_pton(*family, text, address) != 1)
-        return false;
-    undress(address, family);
-    return true;
-}
 
 static unsigned bits_of(uint8_t family) {
     return family == AF_INET ? 32 : family == AF_INET6 ? 128 : 0;
@@ -59,8 +37,11 @@ static bool read_range(ids_proxy_range *to, const char *words) {
         return false;
     memcpy(text, words, len);
     text[len] = '\0';
-    if (!read_address(text, to->address, &to->family))
+    ids_who at;
+    if (!ids_who_read(&at, text))
         return false;
+    to->family = at.family;
+    memcpy(to->address, at.address, sizeof to->address);
     unsigned long bits = bits_of(to->family);
     if (words[len] == '/') {
         if (words[len + 1] < '0' || words[len + 1] > '9')
@@ -85,13 +66,10 @@ bool ids_proxies_read(ids_proxies *to, const ids_config_list *words,
 }
 
 static bool is_trusted(const ids_proxies *proxies, const ids_who *sender) {
-    uint8_t address[16] = {0}, family = sender->family;
-    memcpy(address, sender->address, bits_of(family) / 8);
-    undress(address, &family);
     for (uint32_t i = 0; i < proxies->count; i++) {
         const ids_proxy_range *range = &proxies->all[i];
-        if (range->family == family &&
-            begins_alike(range->address, address, range->bits))
+        if (range->family == sender->family &&
+            begins_alike(range->address, sender->address, range->bits))
             return true;
     }
     return false;
@@ -123,16 +101,9 @@ bool ids_proxies_forwarded(const ids_proxies *proxies, const ids_who *sender,
     if (!proxies->count || !forwarded_for.len || !is_trusted(proxies, sender))
         return false;
     last_address(forwarded_for, text);
-    ids_who last = {0};
-    if (!read_address(text, last.address, &last.family))
+    ids_who last;
+    if (!ids_who_read(&last, text))
         return false;
     *from = last;
     return true;
-}
-
-bool ids_proxies_is_loopback(const ids_who *from) {
-    static const uint8_t last[16] = {[15] = 1};
-    assert(from->family == AF_INET || from->family == AF_INET6);
-    return from->family == AF_INET ? from->address[0] == 127
-                                   : memcmp(from->address, last, 16) == 0;
 }

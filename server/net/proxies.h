@@ -35,7 +35,4 @@ bool ids_proxies_read(ids_proxies *to, const ids_config_list *words,
 bool ids_proxies_forwarded(const ids_proxies *proxies, const ids_who *sender,
                            idp_slice forwarded_for, ids_who *from);
 
-/* Whether it is this machine's own. */
-bool ids_proxies_is_loopback(const ids_who *from);
-
 #endif

@@ -7,12 +7,9 @@
 #include <sys/socket.h>
 
 uint64_t ids_source_of(const ids_who *who) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     uint64_t source = 0;
     if (who->family == AF_INET)
         memcpy(&source, who->address, 4);
-    else if (memcmp(who->address, mapped, sizeof mapped) == 0)
-        memcpy(&source, who->address + sizeof mapped, 4);
     else
         memcpy(&source, who->address, sizeof source);
     return source;

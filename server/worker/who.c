@@ -9,6 +9,35 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static void undress(ids_who *who) {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (who->family != AF_INET6 ||
+        memcmp(who->address, mapped, sizeof mapped) != 0)
+        return;
+    memmove(who->address, who->address + sizeof mapped, 4);
+    memset(who->address + 4, 0, sizeof mapped);
+    who->family = AF_INET;
+}
+
+bool ids_who_read(ids_who *who, const char *address) {
+    *who = (ids_who){.family = strchr(address, ':') ? AF_INET6 : AF_INET};
+    if (inet_pton(who->family, address, who->address) != 1) {
+        *who = (ids_who){0};
+        return false;
+    }
+    undress(who);
+    return true;
+}
+
+bool ids_who_is_local(const ids_who *who) {
+    static const uint8_t last[16] = {[15] = 1};
+    if (who->family == AF_INET)
+        return who->address[0] == 127;
+    return who->family == AF_UNIX ||
+           (who->family == AF_INET6 &&
+            memcmp(who->address, last, sizeof last) == 0);
+}
+
 void ids_who_set(ids_who *who, int fd, const struct sockaddr *from) {
     const struct sockaddr_in *in = (const struct sockaddr_in *)from;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
@@ -21,6 +50,7 @@ void ids_who_set(ids_who *who, int fd, const struct sockaddr *from) {
     } else if (from->sa_family == AF_INET6) {
         memcpy(who->address, &in6->sin6_addr, 16);
         who->port = ntohs(in6->sin6_port);
+        undress(who);
     } else if (from->sa_family == AF_UNIX &&
                getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &len) == 0) {
         who->pid = (uint32_t)other.pid;
@@ -50,13 +80,10 @@ void ids_who_fini(ids_who *who) {
 }
 
 ids_source ids_who_source(const ids_who *who) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     ids_source source = {{0}};
     source.bytes[15] = who->family;
     if (who->family == AF_INET)
         memcpy(source.bytes, who->address, 4);
-    else if (memcmp(who->address, mapped, sizeof mapped) == 0)
-        memcpy(source.bytes, who->address + 12, 4);
     else if (who->family == AF_INET6)
         memcpy(source.bytes, who->address, 8);
     return source;

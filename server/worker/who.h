@@ -18,8 +18,13 @@ typedef struct ids_who {
     char *client;   /* escaped; NULL: it has not said */
 } ids_who;
 
-/* Who has come to fd from this address. */
+/* Who has come to fd from this address. One of IPv4 in IPv6's form
+ * (::ffff:10.0.0.1) is taken for what it is, here and in read. */
 void ids_who_set(ids_who *who, int fd, const struct sockaddr *from);
+/* Nobody but an address, as text. False: it is none, and who is nobody. */
+bool ids_who_read(ids_who *who, const char *address);
+/* Whether it is this machine: loopback, or a unix socket. */
+bool ids_who_is_local(const ids_who *who);
 /* hello's client; kept as a copy, with what is not printable as \xHH. */
 void ids_who_name(ids_who *who, idp_slice client);
 void ids_who_fini(ids_who *who);

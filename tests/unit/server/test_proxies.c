@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,8 +22,7 @@ static ids_who at(const char *address) {
     ids_who who = {.family = AF_UNIX};
     if (strcmp(address, "unix") == 0)
         return who;
-    who.family = strchr(address, ':') ? AF_INET6 : AF_INET;
-    cr_assert_eq(inet_pton(who.family, address, who.address), 1);
+    cr_assert(ids_who_read(&who, address));
     return who;
 }
 
@@ -106,4 +106,52 @@ Test(proxies, that_name_no_address_say_nothing) {
     cr_assert(reads("0.0.0.0/0"));
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         says("10.0.0.1", none[i], "");
+}
+
+/* Who comes to a socket, and who is named by a proxy or in a flag. */
+static ids_who came(const char *address) {
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    ids_who who = {0};
+    if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
+        ids_who_set(&who, -1, (const struct sockaddr *)&in);
+    else if (inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
+        ids_who_set(&who, -1, (const struct sockaddr *)&in6);
+    return who;
+}
+
+static bool is_one_source(ids_who a, ids_who b) {
+    ids_source one = ids_who_source(&a), other = ids_who_source(&b);
+    return memcmp(&one, &other, sizeof one) == 0;
+}
+
+Test(who, an_address_in_either_form_is_one_source_of_wrong_secrets) {
+    static const char v4[] = "203.0.113.7", v6[] = "::ffff:203.0.113.7";
+    cr_assert(is_one_source(came(v4), came(v6)));
+    cr_assert(is_one_source(came(v4), at(v6)));
+    cr_assert(is_one_source(came(v6), at(v4)));
+    cr_assert_not(is_one_source(came(v4), came("::ffff:203.0.113.8")));
+    cr_assert_not(is_one_source(came(v4), came("::203.0.113.7")));
+    cr_assert_not(is_one_source(came(v4), came("cb00:7107::")));
+    cr_assert(is_one_source(came("2001:db8::1"), came("2001:db8::2")));
+    cr_assert(is_one_source(at("unix"), at("unix")));
+}
+
+Test(who, is_this_machine) {
+    static const char *const near[] = {"127.0.0.1", "127.9.8.7", "::1",
+                                       "::ffff:127.0.0.1", "unix"};
+    static const char *const far[] = {
+        "128.0.0.1", "::", "::2", "10.0.0.1", "::ffff:10.0.0.1", "7f00::"};
+    ids_who nobody = {0};
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        ids_who who = at(near[i]);
+        cr_assert(ids_who_is_local(&who), "%s", near[i]);
+    }
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        ids_who who = at(far[i]);
+        cr_assert_not(ids_who_is_local(&who), "%s", far[i]);
+    }
+    cr_assert_not(ids_who_is_local(&nobody));
+    cr_assert_not(ids_who_read(&nobody, "localhost"));
+    cr_assert_eq(nobody.family, 0);
 }
