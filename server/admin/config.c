@@ -164,6 +164,11 @@ static const ids_config_row rows[] = {
      "required with --tls-ca, else no", 0, 0,
      "whether a client shows a certificate: no, optional or required", RESTART,
      NULL},
+    {"--http-tls-clients", "WHAT", IDS_CONFIG_TLS_CLIENTS,
+     FIELD(http_tls_clients), NULL, "optional with --tls-ca, else no", 0, 0,
+     "the same of --http: a request without a secret is its connection's "
+     "certificate's; probes need none",
+     RESTART, NULL},
     {"--tls-min", "VERSION", IDS_CONFIG_TLS_MIN, FIELD(tls_min), "1.3", NULL, 0,
      0, "the oldest TLS that is spoken: 1.2 or 1.3", LIVE, NULL},
     {"--peer-tls", "WHAT", IDS_CONFIG_TLS_PEERS, FIELD(peer_tls), NULL,

@@ -97,6 +97,7 @@ typedef struct ids_config {
     const char *tls_ca;           /* NULL: none */
     ids_tls_plain tls;
     ids_tls_clients tls_clients;
+    ids_tls_clients http_tls_clients; /* OPTIONAL where it is not told */
     ids_tls_min tls_min;
     ids_tls_peers peer_tls;
     const char *peer_cert; /* NULL: tls_cert and tls_key */

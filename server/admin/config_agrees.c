@@ -85,6 +85,8 @@ static const char *idle_tls_flag(const ids_config *config) {
         return "--tls";
     if (config->tls_clients)
         return "--tls-clients";
+    if (config->http_tls_clients)
+        return "--http-tls-clients";
     if (config->peer_tls > IDS_TLS_PEERS_OFF)
         return "--peer-tls";
     if (config->peer_cert)
@@ -94,6 +96,16 @@ static const char *idle_tls_flag(const ids_config *config) {
     if (config->peer_ca)
         return "--peer-ca";
     return config->tls_min != IDS_TLS_MIN_1_3 ? "--tls-min" : NULL;
+}
+
+/* Which asks for certificates that nobody is named for who could sign them. */
+static const char *asks_without_ca(const ids_config *config) {
+    if (config->tls_ca)
+        return NULL;
+    if (config->tls_clients > IDS_TLS_CLIENTS_NO)
+        return "--tls-clients";
+    return config->http_tls_clients > IDS_TLS_CLIENTS_NO ? "--http-tls-clients"
+                                                         : NULL;
 }
 
 static bool check_tls(ids_settings *s, ids_complaint *complaint) {
@@ -117,8 +129,9 @@ static bool check_tls(ids_settings *s, ids_complaint *complaint) {
                                    " on: needs --peer-ca (or --tls-ca), the "
                                    "file of those who sign nodes' "
                                    "certificates");
-    if (config->tls_clients > IDS_TLS_CLIENTS_NO && !config->tls_ca)
-        return ids_settings_refuse(s, "--tls-clients", complaint,
+    const char *asks = asks_without_ca(config);
+    if (asks)
+        return ids_settings_refuse(s, asks, complaint,
                                    ": needs --tls-ca, the file of those who "
                                    "sign clients' certificates");
     if (!config->peer_tls)
@@ -128,6 +141,9 @@ static bool check_tls(ids_settings *s, ids_complaint *complaint) {
     if (!config->tls_clients)
         config->tls_clients =
             config->tls_ca ? IDS_TLS_CLIENTS_REQUIRED : IDS_TLS_CLIENTS_NO;
+    if (!config->http_tls_clients)
+        config->http_tls_clients =
+            config->tls_ca ? IDS_TLS_CLIENTS_OPTIONAL : IDS_TLS_CLIENTS_NO;
     return true;
 }
 

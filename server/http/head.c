@@ -271,6 +271,8 @@ static bool take_field(idp_slice name, idp_slice value, ids_http_head *head,
         head->accept = value;
     else if (ids_http_is(name, "x-forwarded-for"))
         head->forwarded_for = value;
+    else if (ids_http_is(name, "forwarded") || ids_http_is(name, "via"))
+        head->is_forwarded = true;
     else if (ids_http_is(name, "content-encoding"))
         head->is_encoded |= !ids_http_is(value, "identity");
     else if (ids_http_is(name, "idempotency-key"))

@@ -44,6 +44,7 @@ typedef struct ids_http_head {
     bool keeps_alive;
     bool expects_continue;
     bool is_encoded;          /* a Content-Encoding other than identity */
+    bool is_forwarded;        /* by a proxy that says so in Via or Forwarded */
     bool has_origin;          /* a page of somebody else's may have sent it */
     bool has_idempotency_key; /* the header of that name */
 } ids_http_head;

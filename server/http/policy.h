@@ -17,9 +17,15 @@ typedef struct ids_http_policy {
     bool demands_secret; /* there are credentials, or a secret */
 } ids_http_policy;
 
-/* is_local: it comes from this machine. secret: what the header shows; ptr NULL
- * where it shows none, and then none is needed. False: problem says why not. */
-bool ids_http_may_ask(const ids_http_policy *policy, bool is_local,
+/* How it comes. */
+typedef struct ids_http_way {
+    bool is_local; /* from this machine */
+    bool has_cert; /* by a connection whose certificate lets it in */
+} ids_http_way;
+
+/* secret: what the header shows; ptr NULL where it shows none, and then none is
+ * needed. False: problem says why not. */
+bool ids_http_may_ask(const ids_http_policy *policy, ids_http_way way,
                       ids_http_route route, const ids_http_head *head,
                       idp_slice *secret, ids_http_problem *problem);
 

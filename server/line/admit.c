@@ -162,7 +162,7 @@ const char *ids_admit_cert(ids_line *line, ids_conn *conn, ids_cert_has has,
         now ? ids_credentials_find_cert(now, has, cert, &is_ambiguous) : NULL;
     if (found)
         ids_conn_bind(conn, now, found);
-    return is_ambiguous ? "this certificate is that of two credentials" : NULL;
+    return is_ambiguous ? IDS_CERT_OF_TWO : NULL;
 }
 
 /* Another version --------------------------------------------------------- */

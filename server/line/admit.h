@@ -40,6 +40,8 @@ typedef struct ids_admission {
 bool ids_admit_hello(struct ids_line *line, ids_conn *conn,
                      const idp_request *request);
 
+#define IDS_CERT_OF_TWO "this certificate is that of two credentials"
+
 /* Its certificate is good. Whose it is is let in by it; a secret that it shows
  * later decides anew. Static text: it is that of two credentials, and is let in
  * by neither. */

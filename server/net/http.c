@@ -6,6 +6,7 @@
 #include "proto/request.h"
 #include "server/line/admit.h"
 #include "server/line/reader.h"
+#include "server/net/cert.h"
 #include "server/net/http_probe.h"
 #include "server/net/proxies.h"
 #include "server/worker/output.h"
@@ -102,6 +103,25 @@ static bool show_secret(ids_net *net, ids_conn *conn, const ids_who *from,
     return admitted;
 }
 
+/* What its certificate says of a request; verifier: whose that is. It is the
+ * connection's: what a proxy hands on is somebody else's. */
+static ids_cert_admits look_at_cert(ids_net *net, const ids_conn *conn,
+                                    const ids_http_head *head,
+                                    ids_verifier **verifier) {
+    *verifier = NULL;
+    if (!conn->seal || head->forwarded_for.ptr || head->is_forwarded ||
+        (head->authorization.ptr && net->http->demands_secret))
+        return IDS_CERT_NONE;
+    return ids_cert_look(net, conn, verifier);
+}
+
+/* Why nobody is served on this connection; NULL: he may be. */
+static const char *why_refused(const ids_conn *conn, ids_cert_admits cert) {
+    if (conn->reading.refusal)
+        return conn->reading.refusal;
+    return cert == IDS_CERT_AMBIGUOUS ? IDS_CERT_OF_TWO : NULL;
+}
+
 /* A wrong secret is answered by the line, now or later. Whose request a proxy
  * hands on is as far away as it says. */
 static void ask_leave(ids_net *net, ids_conn *conn, const ids_http_head *head) {
@@ -109,19 +129,27 @@ static void ask_leave(ids_net *net, ids_conn *conn, const ids_http_head *head) {
     ids_http_problem problem;
     idp_request hello = {.method = IDP_HELLO, .msgid = s->requests};
     ids_who from = conn->who;
+    ids_verifier *verifier;
     bool is_far = ids_proxies_forwarded(net->proxies, &conn->who,
                                         head->forwarded_for, &from) &&
                   !ids_who_is_local(&from);
-    if (conn->reading.refusal && !ids_http_is_probe(s->route)) {
-        ids_http_refuse(&problem, 403, "DENIED", "%s", conn->reading.refusal);
+    ids_cert_admits cert = look_at_cert(net, conn, head, &verifier);
+    const char *why = why_refused(conn, cert);
+    ids_conn_unbind(conn); /* nothing of an earlier request counts */
+    const ids_http_way way = {.is_local = conn->reading.local && !is_far,
+                              .has_cert = cert == IDS_CERT_GOOD};
+    if (why && !ids_http_is_probe(s->route)) {
+        ids_http_refuse(&problem, 403, "DENIED", "%s", why);
         refuse_request(net, conn, &problem);
         return;
     }
-    if (!ids_http_may_ask(net->http, conn->reading.local && !is_far, s->route,
-                          head, &hello.secret, &problem)) {
+    if (!ids_http_may_ask(net->http, way, s->route, head, &hello.secret,
+                          &problem)) {
         refuse_request(net, conn, &problem);
         return;
     }
+    if (verifier && !hello.secret.ptr && !ids_http_is_probe(s->route))
+        ids_conn_bind(conn, net->worker->credentials, verifier);
     if (!hello.secret.ptr || show_secret(net, conn, &from, &hello))
         ids_http_session_admit(s);
 }

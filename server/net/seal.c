@@ -4,8 +4,8 @@
 
 #include "proto/tls/tls.h"
 #include "server/base/log.h"
-#include "server/line/admit.h"
 #include "server/line/reader.h"
+#include "server/net/cert.h"
 #include "server/net/http.h"
 
 #include <assert.h>
@@ -29,7 +29,7 @@ bool ids_seal_begin(ids_net *net, ids_conn *conn) {
     assert(!conn->seal);
     ids_seal *seal = calloc(1, sizeof *seal);
     if (!seal || !ids_seal_room(net) ||
-        !(seal->tls = ids_tls_accept(net->tls))) {
+        !(seal->tls = ids_tls_accept(net->tls, conn->http != NULL))) {
         ids_seal_free(seal);
         return false;
     }
@@ -62,24 +62,15 @@ static void count_held(ids_worker *worker, ids_conn *conn) {
 /* What comes --------------------------------------------------------------- */
 
 /* Why it is not served; NULL: it is. */
-static const char *refusal(const ids_tls *tls, ids_seal *seal) {
+static const char *refusal(bool demands, ids_seal *seal) {
     idp_tls_peer_facts facts = idp_tls_peer(seal->tls);
     idp_tls_why why;
-    if (!tls->demands || facts.verified)
+    if (!demands || facts.verified)
         return NULL;
     if (!facts.shown || !idp_tls_peer_why(seal->tls, &why))
         return no_cert;
     seal->why = strdup(why.text);
     return seal->why ? seal->why : no_cert;
-}
-
-static bool has_name(const void *cert, ids_verifier_kind kind,
-                     const char *name) {
-    idp_tls_name which = kind == IDS_VERIFIER_DNS   ? IDP_TLS_NAME_DNS
-                         : kind == IDS_VERIFIER_URI ? IDP_TLS_NAME_URI
-                                                    : IDP_TLS_NAME_CN;
-    return idp_tls_peer_has(cert, which,
-                            (idp_slice){(const uint8_t *)name, strlen(name)});
 }
 
 bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn) {
@@ -90,11 +81,12 @@ bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn) {
 static void greet(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
     uint64_t *counters = net->worker->counters.of;
-    /* Over HTTP a certificate admits nobody: each request shows a credential.
-     */
-    const char *why = conn->http ? NULL : refusal(net->tls, seal);
-    if (!why && !conn->http && idp_tls_peer(seal->tls).verified)
-        why = ids_admit_cert(net->line, conn, has_name, seal->tls);
+    bool is_http = conn->http != NULL;
+    const char *why =
+        refusal(is_http ? net->tls->http_demands : net->tls->demands, seal);
+    /* Over HTTP each request is let in for itself. */
+    if (!why && !is_http && idp_tls_peer(seal->tls).verified)
+        why = ids_cert_admit(net, conn);
     seal->is_up = true;
     counters[IDS_TLS_HANDSHAKES_TOTAL]++;
     counters[IDS_TLS_RESUMED_TOTAL] += idp_tls_resumed(seal->tls);

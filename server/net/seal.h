@@ -9,6 +9,7 @@
 #ifndef IDS_SEAL_H
 #define IDS_SEAL_H
 
+#include "server/net/cert.h"
 #include "server/net/net.h"
 #include "server/net/tls.h"
 
@@ -22,6 +23,7 @@ typedef struct ids_seal {
     size_t held; /* by the engine, as its worker's buffers count it */
     bool is_up;  /* hands were shaken, and it was greeted */
     char *why; /* its certificate is not good; NULL: it is, or there is none */
+    ids_cert_of cert; /* over HTTP */
 } ids_seal;
 
 typedef enum ids_opened {

@@ -41,9 +41,10 @@ void ids_tls_use(ids_tls *tls, ids_tls_contexts *next) {
     (void)next;
 }
 
-struct idp_tls *ids_tls_accept(ids_tls *tls) {
+struct idp_tls *ids_tls_accept(ids_tls *tls, bool is_http) {
     assert(!tls);
     (void)tls;
+    (void)is_http;
     return NULL;
 }
 
@@ -52,6 +53,15 @@ bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn) {
     (void)tls;
     (void)conn;
     return false;
+}
+
+ids_cert_admits ids_cert_look(ids_net *net, const ids_conn *conn,
+                              ids_verifier **verifier) {
+    assert(!net->tls && !conn->seal);
+    (void)net;
+    (void)conn;
+    *verifier = NULL;
+    return IDS_CERT_NONE;
 }
 
 int64_t ids_tls_end_s(ids_tls *tls) {

@@ -56,6 +56,8 @@ bool ids_tls_open(ids_tls *tls, const ids_config *config,
     tls->asks = config->tls_clients > IDS_TLS_CLIENTS_NO ||
                 (config->peer_tls == IDS_TLS_PEERS_ON && ca_of(config) != NULL);
     tls->demands = config->tls_clients == IDS_TLS_CLIENTS_REQUIRED;
+    tls->http_asks = config->http_tls_clients > IDS_TLS_CLIENTS_NO;
+    tls->http_demands = config->http_tls_clients == IDS_TLS_CLIENTS_REQUIRED;
     tls->peer_tls = config->peer_tls;
     tls->context = contexts.clients;
     tls->peers = contexts.peers;
@@ -91,9 +93,10 @@ void ids_tls_use(ids_tls *tls, ids_tls_contexts *next) {
     ids_tls_drop(&before);
 }
 
-idp_tls *ids_tls_accept(ids_tls *tls) {
+idp_tls *ids_tls_accept(ids_tls *tls, bool is_http) {
     idp_tls_context *context = hold_context(tls);
-    idp_tls *engine = idp_tls_accept(context, tls->asks);
+    idp_tls *engine =
+        idp_tls_accept(context, is_http ? tls->http_asks : tls->asks);
     idp_tls_context_drop(context);
     return engine;
 }

@@ -38,9 +38,10 @@ typedef struct ids_tls_node {
 
 typedef struct ids_tls {
     /* Set before the loops run. */
-    bool is_required; /* who speaks plain is told to use idems:// */
-    bool asks;        /* for a client's certificate */
-    bool demands;     /* one that is good */
+    bool is_required;             /* who speaks plain is told to use idems:// */
+    bool asks;                    /* for a client's certificate */
+    bool demands;                 /* one that is good */
+    bool http_asks, http_demands; /* the same over HTTP */
     ids_tls_peers peer_tls;
     ids_sources sources;
     /* The lock's: taken once a connection, and at a reload. */
@@ -73,7 +74,7 @@ void ids_tls_close(ids_tls *tls);
 void ids_tls_use(ids_tls *tls, ids_tls_contexts *next);
 
 /* A connection's engine, by the context of now; NULL: no memory. Any thread. */
-struct idp_tls *ids_tls_accept(ids_tls *tls);
+struct idp_tls *ids_tls_accept(ids_tls *tls, bool is_http);
 
 /* Whether the certificate that came on it is good by the context of now. Any
  * thread. */

@@ -15,6 +15,13 @@ add_test(NAME e2e_http_curl
                  $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>)
 set_tests_properties(e2e_http_curl PROPERTIES LABELS "e2e;http"
                      SKIP_RETURN_CODE 77)
+if(IDEM_TLS)
+  add_test(NAME e2e_http_certs
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/http_certs
+                   $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>)
+  set_tests_properties(e2e_http_certs PROPERTIES LABELS "e2e;http"
+                       SKIP_RETURN_CODE 77)
+endif()
 add_test(NAME e2e_readme_once
          COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_once
                  ${CMAKE_SOURCE_DIR}/README.md $<TARGET_FILE:idemstored>)

@@ -14,6 +14,7 @@ static const ids_http_policy guarded = {.demands_secret = true};
 typedef struct asked {
     const ids_http_policy *policy;
     bool is_far;
+    bool has_cert;
     bool has_origin;
     const char *host;
     const char *authorization;
@@ -29,8 +30,9 @@ static int refused(asked a, idp_slice *secret) {
                                                      ? slice_of(a.authorization)
                                                      : (idp_slice){0},
                                 .has_origin = a.has_origin};
-    return ids_http_may_ask(a.policy ? a.policy : &open_to_all, !a.is_far,
-                            a.route, &head, secret ? secret : &none, &problem)
+    const ids_http_way way = {.is_local = !a.is_far, .has_cert = a.has_cert};
+    return ids_http_may_ask(a.policy ? a.policy : &open_to_all, way, a.route,
+                            &head, secret ? secret : &none, &problem)
                ? 0
                : problem.status;
 }
@@ -103,4 +105,28 @@ Test(policy, a_secret_that_nobody_asks_for_opens_nothing) {
     cr_assert_eq(
         refused(ASKED(.is_far = true, .authorization = "Bearer x"), &secret),
         403);
+}
+
+/* It is no browser's: a page's requests are refused before. */
+Test(policy, a_certificate_lets_in_who_shows_no_secret) {
+    idp_slice secret;
+    const asked far = {.is_far = true,
+                       .has_cert = true,
+                       .host = "store.example",
+                       .route = IDS_HTTP_ACQUIRE};
+    asked a = far;
+    a.policy = &guarded;
+    cr_assert_eq(refused(a, &secret), 0);
+    cr_assert_null(secret.ptr);
+    a.authorization = "Bearer idm_x";
+    cr_assert_eq(refused(a, &secret), 0, "the secret is to decide");
+    cr_assert_eq(secret.len, 5);
+    a.authorization = "Basic eA==";
+    cr_assert_eq(refused(a, NULL), 401);
+    a = far;
+    cr_assert_eq(refused(a, NULL), 0, "without secrets as well");
+    a.authorization = "Bearer idm_x";
+    cr_assert_eq(refused(a, NULL), 0);
+    a.has_origin = true;
+    cr_assert_eq(refused(a, NULL), 403);
 }

@@ -101,14 +101,15 @@ static const char *wins(const ids_config_row *row, bool file, bool variable,
 
 static bool is_alone_good(const ids_config_row *row) {
     static const char *const need_others[] = {
-        "--replicate-from", "--max-result",
-        "--min-in-sync",    "--hold-claims",
-        "--max-buffers",    "--replication-backlog",
-        "--config",         "--tls-key",
-        "--tls-ca",         "--tls",
-        "--tls-clients",    "--tls-min",
-        "--peer-tls",       "--peer-cert",
-        "--peer-key",       "--peer-ca"};
+        "--replicate-from",   "--max-result",
+        "--min-in-sync",      "--hold-claims",
+        "--max-buffers",      "--replication-backlog",
+        "--config",           "--tls-key",
+        "--tls-ca",           "--tls",
+        "--tls-clients",      "--tls-min",
+        "--http-tls-clients", "--peer-tls",
+        "--peer-cert",        "--peer-key",
+        "--peer-ca"};
     for (size_t i = 0; i < sizeof need_others / sizeof *need_others; i++)
         if (strcmp(row->name, need_others[i]) == 0)
             return false;
@@ -191,6 +192,8 @@ Test(settings, tls_without_a_certificate_is_refused) {
     refuses("tls = yes\n", "tls yes: must be");
     snprintf(text, sizeof text, "%stls_clients = required\n", cert);
     refuses(text, ":2: tls_clients: needs --tls-ca");
+    snprintf(text, sizeof text, "%shttp_tls_clients = optional\n", cert);
+    refuses(text, ":2: http_tls_clients: needs --tls-ca");
     refuses("peer_tls = on\n", ":1: peer_tls: there is no TLS without");
     refuses("peer_ca = a\n", ":1: peer_ca: there is no TLS without");
     snprintf(text, sizeof text, "%speer_key = k\n", cert);
@@ -200,12 +203,14 @@ Test(settings, tls_without_a_certificate_is_refused) {
     takes(cert, NULL, NULL);
     cr_assert_eq(settings->config.tls, IDS_TLS_REQUIRED);
     cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_NO);
+    cr_assert_eq(settings->config.http_tls_clients, IDS_TLS_CLIENTS_NO);
     cr_assert_eq(settings->config.tls_min, IDS_TLS_MIN_1_3);
     cr_assert_eq(settings->config.peer_tls, IDS_TLS_PEERS_OPTIONAL);
     takes("threads = 1\npeer_tls = off\n", NULL, NULL);
     cr_assert_eq(settings->config.peer_tls, IDS_TLS_PEERS_OFF);
     takes(cert, NULL, "--tls-ca=a");
     cr_assert_eq(settings->config.tls_clients, IDS_TLS_CLIENTS_REQUIRED);
+    cr_assert_eq(settings->config.http_tls_clients, IDS_TLS_CLIENTS_OPTIONAL);
     cr_assert(ids_config_knows_clients(&settings->config));
     takes("tls_cert = c\ntls = optional\n", NULL, "--tls-ca=a");
     cr_assert_not(ids_config_knows_clients(&settings->config));
