@@ -49,6 +49,7 @@ struct ids_journal {
     ids_log_end cut_at;   /* segment 0: not there yet */
     uint64_t sync_ms;     /* the last sync was handed over */
     uint64_t frame_ms;    /* the last frame was */
+    uint64_t batch_ms;    /* the last batch was */
     uint64_t unsynced_ms; /* since when something waits for a sync;
                            * UINT64_MAX: nothing does */
     bool syncing;         /* a sync is under way, behind the batches, */
@@ -78,7 +79,7 @@ ids_journal *ids_journal_new(const ids_journal_config *config) {
     if (j == NULL)
         return NULL;
     j->config = *config;
-    j->sync_ms = j->frame_ms = config->now_ms;
+    j->sync_ms = j->frame_ms = j->batch_ms = config->now_ms;
     j->unsynced_ms = j->waiting_ms = j->later_ms = UINT64_MAX;
     j->free_bytes = config->free_bytes;
     return j;
@@ -206,6 +207,13 @@ static void count_unsynced(ids_journal *j, bool sync, uint64_t now_ms) {
     assert(j->sync_covers >= j->durable);
 }
 
+/* Every batch that is done tells what room there is. Where claims are refused
+ * for want of it, one without a change is handed over now and then: else they
+ * would be until somebody completes, or the next mark. */
+static bool looks_for_room(const ids_journal *j, uint64_t now_ms) {
+    return ids_journal_refuses_claims(j) && now_ms >= j->batch_ms + IDS_LOOK_MS;
+}
+
 const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
     bool sync = sync_is_due(j, now_ms);
     assert(j->handed <= j->taken);
@@ -217,12 +225,14 @@ const ids_batch *ids_journal_hand_over(ids_journal *j, uint64_t now_ms) {
         end_frame(j);
     if (j->filling.len == 0 && now_ms >= j->frame_ms + j->config.mark_ms)
         add_mark(j);
-    if (j->failed || (j->filling.len == 0 && !sync && !j->cut))
+    if (j->failed ||
+        (j->filling.len == 0 && !sync && !j->cut && !looks_for_room(j, now_ms)))
         return NULL;
     assert(j->frame.count == 0 && !j->cutting);
     stamp(&j->filling, now_ms);
     if (j->filling.len > 0)
         j->frame_ms = now_ms;
+    j->batch_ms = now_ms;
     uint64_t since_ms = j->waiting_ms;
     count_unsynced(j, sync, now_ms);
     swap_buffers(j);
@@ -282,6 +292,8 @@ uint64_t ids_journal_next_ms(const ids_journal *j) {
     if (j->config.fsync == IDS_FSYNC_EVERYSEC && j->taken > j->durable &&
         !j->syncing && j->sync_ms + IDS_EVERYSEC_MS < next_ms)
         next_ms = j->sync_ms + IDS_EVERYSEC_MS;
+    if (ids_journal_refuses_claims(j) && j->batch_ms + IDS_LOOK_MS < next_ms)
+        next_ms = j->batch_ms + IDS_LOOK_MS;
     return next_ms;
 }
 

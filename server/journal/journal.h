@@ -50,6 +50,8 @@ typedef struct ids_journal_config {
 /* everysec, no: how long changes may wait for company before they are
  * written. */
 #define IDS_LINGER_MS             10
+/* A nearly full disk is looked at again that often. */
+#define IDS_LOOK_MS               200
 /* everysec: replies wait once the oldest change that isn't on the medium is
  * older than this. */
 #define IDS_EVERYSEC_MS_MAX       2000

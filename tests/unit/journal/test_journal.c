@@ -176,3 +176,31 @@ Test(journal, a_disk_nearly_full_refuses_claims_and_a_failed_one_all) {
     cr_assert_null(ids_journal_hand_over(d.journal, 5));
     ids_journal_free(d.journal);
 }
+
+/* Somebody has made room, and nobody completes anything. */
+Test(journal, a_disk_nearly_full_is_looked_at_again_by_itself) {
+    worker d = open_worker(IDS_FSYNC_ALWAYS);
+    ids_batch_done is = {
+        .written = 1, .durable = 1, .free_bytes = IDS_DISK_RESERVE_BYTES - 1};
+    change(&d);
+    cr_assert_not_null(ids_journal_hand_over(d.journal, 100));
+    ids_journal_done(d.journal, &is);
+    cr_assert(ids_journal_refuses_claims(d.journal));
+    cr_assert_eq(ids_journal_next_ms(d.journal), 100 + IDS_LOOK_MS);
+    cr_assert_null(ids_journal_hand_over(d.journal, 100 + IDS_LOOK_MS - 1));
+    const ids_batch *batch =
+        ids_journal_hand_over(d.journal, 100 + IDS_LOOK_MS);
+    cr_assert(batch && batch->len == 0 && !batch->sync && !batch->sync_behind);
+    cr_assert_eq(batch->last, 1);
+    cr_assert_eq(ids_journal_next_ms(d.journal), UINT64_MAX, "it is out");
+    ids_journal_done(d.journal, &is);
+    cr_assert_eq(ids_journal_next_ms(d.journal), 100 + 2 * IDS_LOOK_MS);
+    batch = ids_journal_hand_over(d.journal, 100 + 2 * IDS_LOOK_MS);
+    cr_assert_not_null(batch, "there was none yet");
+    is.free_bytes = IDS_DISK_RESERVE_BYTES;
+    ids_journal_done(d.journal, &is);
+    cr_assert_not(ids_journal_refuses_claims(d.journal));
+    cr_assert_eq(ids_journal_next_ms(d.journal), 10000 + 100, "the mark's");
+    cr_assert_null(ids_journal_hand_over(d.journal, 5000));
+    ids_journal_free(d.journal);
+}
