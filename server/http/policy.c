@@ -72,7 +72,7 @@ static bool may_ask_without(const ids_http_policy *policy, bool is_local,
     return true;
 }
 
-bool ids_http_may_ask(const ids_http_policy *policy, ids_http_way way,
+bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
                       ids_http_route route, const ids_http_head *head,
                       idp_slice *secret, ids_http_problem *problem) {
     *secret = (idp_slice){0};
@@ -82,14 +82,14 @@ bool ids_http_may_ask(const ids_http_policy *policy, ids_http_way way,
         return ids_http_refuse(problem, 403, "DENIED",
                                "a page in a browser is no client of this API");
     if (!head->authorization.ptr)
-        return way.has_cert ||
-               may_ask_without(policy, way.is_local, head->host, problem);
+        return from.has_cert ||
+               may_ask_without(policy, from.is_local, head->host, problem);
     if (!read_bearer(head->authorization, secret))
         return ids_http_refuse(problem, 401, "DENIED",
                                "Authorization is no Bearer SECRET");
     if (policy->demands_secret)
         return true;
     *secret = (idp_slice){0};
-    return way.is_local || way.has_cert ||
+    return from.is_local || from.has_cert ||
            may_ask_without(policy, false, head->host, problem);
 }

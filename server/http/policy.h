@@ -17,15 +17,15 @@ typedef struct ids_http_policy {
     bool demands_secret; /* there are credentials, or a secret */
 } ids_http_policy;
 
-/* How it comes. */
-typedef struct ids_http_way {
+/* Where it comes from. */
+typedef struct ids_http_from {
     bool is_local; /* from this machine */
     bool has_cert; /* by a connection whose certificate lets it in */
-} ids_http_way;
+} ids_http_from;
 
 /* secret: what the header shows; ptr NULL where it shows none, and then none is
  * needed. False: problem says why not. */
-bool ids_http_may_ask(const ids_http_policy *policy, ids_http_way way,
+bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
                       ids_http_route route, const ids_http_head *head,
                       idp_slice *secret, ids_http_problem *problem);
 

@@ -136,14 +136,14 @@ static void ask_leave(ids_net *net, ids_conn *conn, const ids_http_head *head) {
     ids_cert_admits cert = look_at_cert(net, conn, head, &verifier);
     const char *why = why_refused(conn, cert);
     ids_conn_unbind(conn); /* nothing of an earlier request counts */
-    const ids_http_way way = {.is_local = conn->reading.local && !is_far,
-                              .has_cert = cert == IDS_CERT_GOOD};
+    const ids_http_from here = {.is_local = conn->reading.local && !is_far,
+                                .has_cert = cert == IDS_CERT_GOOD};
     if (why && !ids_http_is_probe(s->route)) {
         ids_http_refuse(&problem, 403, "DENIED", "%s", why);
         refuse_request(net, conn, &problem);
         return;
     }
-    if (!ids_http_may_ask(net->http, way, s->route, head, &hello.secret,
+    if (!ids_http_may_ask(net->http, here, s->route, head, &hello.secret,
                           &problem)) {
         refuse_request(net, conn, &problem);
         return;

@@ -30,8 +30,8 @@ static int refused(asked a, idp_slice *secret) {
                                                      ? slice_of(a.authorization)
                                                      : (idp_slice){0},
                                 .has_origin = a.has_origin};
-    const ids_http_way way = {.is_local = !a.is_far, .has_cert = a.has_cert};
-    return ids_http_may_ask(a.policy ? a.policy : &open_to_all, way, a.route,
+    const ids_http_from from = {.is_local = !a.is_far, .has_cert = a.has_cert};
+    return ids_http_may_ask(a.policy ? a.policy : &open_to_all, from, a.route,
                             &head, secret ? secret : &none, &problem)
                ? 0
                : problem.status;
