@@ -17,11 +17,13 @@ typedef struct conf_link {
     void *seal; /* link_tls.c's; NULL: none, or none yet */
 } conf_link;
 
-#define CONF_START_FLAG \
-    { "start", "CMD", "starts CMD anew for each case, told where to listen" }
+#define CONF_START_FLAGS                                                       \
+    {"start", "CMD", "starts CMD anew for each case, told where to listen"}, { \
+        "again", NULL, "a story fails if it does so at each of three paces"    \
+    }
 
 /* Flags of the two modes that have connections, and what takes those that are
- * not --start. */
+ * none of those. */
 extern const conf_flag conf_link_client_flags[];
 extern const conf_flag conf_link_server_flags[];
 bool conf_link_take_flag(const char *name, const char *value);

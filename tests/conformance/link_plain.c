@@ -7,7 +7,7 @@
 #include "tests/conformance/link.h"
 
 const conf_flag conf_link_client_flags[] = {{NULL, NULL, NULL}};
-const conf_flag conf_link_server_flags[] = {CONF_START_FLAG,
+const conf_flag conf_link_server_flags[] = {CONF_START_FLAGS,
                                             {NULL, NULL, NULL}};
 const char conf_link_scheme[] = "idem";
 

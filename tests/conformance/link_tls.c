@@ -26,7 +26,7 @@ const conf_flag conf_link_client_flags[] = {
     {"tls-ca", "FILE", "who has signed it"},
     {NULL, NULL, NULL}};
 const conf_flag conf_link_server_flags[] = {
-    CONF_START_FLAG,
+    CONF_START_FLAGS,
     {"tls-ca", "FILE", "who has signed the server's certificate"},
     {NULL, NULL, NULL}};
 const char conf_link_scheme[] = "idems";
