@@ -19,6 +19,7 @@ typedef struct reader {
     bool at_start;
     size_t count; /* of argv, whose first entry is no word */
     char **argv;
+    char *const *words; /* argv without its first entry, as they were given */
     char *values[CTL_OPTIONS_MAX]; /* of each row that is given; a flag: "" */
 } reader;
 
@@ -127,6 +128,12 @@ static bool take_operand(ctl_ask *ask, char *word) {
         ask->command = ctl_command_find(word);
         return ask->command != NULL || ctl_no_such_command(ask, word);
     }
+    if (ask->operand_count == ask->command->operands_max &&
+        ask->command->takes_rest)
+        return ctl_why(ask,
+                       "%s: what is run stands behind --: idemctl %s KEY -- "
+                       "%.100s",
+                       ask->command->name, ask->command->name, word);
     if (ask->operand_count == ask->command->operands_max)
         return ctl_why(ask,
                        "%s: nothing may follow %s, and %.100s does; what has "
@@ -155,6 +162,20 @@ static bool take_option(reader *r, size_t row, const char *word) {
     return true;
 }
 
+/* What stands behind --: operands, or a command line of its own. */
+static bool take_what_is_left(reader *r, size_t from) {
+    ctl_ask *ask = r->ask;
+    if (ask->command != NULL && ask->command->takes_rest) {
+        ask->rest = r->words + from - 1;
+        ask->rest_count = r->count - from;
+        return true;
+    }
+    for (size_t at = from; at < r->count; at++)
+        if (!take_operand(ask, r->argv[at]))
+            return false;
+    return true;
+}
+
 /* Cuts the words into operands and options. */
 static bool cut(reader *r) {
     optind = 0; /* begins anew */
@@ -176,10 +197,7 @@ static bool cut(reader *r) {
                             : !take_option(r, row_of(code), word))
             return false;
     }
-    for (size_t at = (size_t)optind; at < r->count; at++)
-        if (!take_operand(r->ask, r->argv[at]))
-            return false;
-    return true;
+    return take_what_is_left(r, (size_t)optind);
 }
 
 static bool read_option(reader *r, size_t row) {
@@ -217,7 +235,8 @@ static bool wants_json(const reader *r) {
 bool ctl_ask_read(ctl_ask *ask, size_t count, char *const words[],
                   bool at_start) {
     static char no_word[] = "idemctl";
-    reader r = {.ask = ask, .at_start = at_start, .count = count + 1};
+    reader r = {
+        .ask = ask, .at_start = at_start, .count = count + 1, .words = words};
     ask->args.size = sizeof ask->args;
     r.argv = calloc(count + 2, sizeof *r.argv);
     if (r.argv == NULL)

@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-/* The client, made when it is first needed. NULL: err says why. */
-static idem_client *open_client(ctl_session *session, const ctl_ask *ask,
-                                idem_error *err) {
-    bool waits = ask->args.timeout_ms != 0;
+idem_client *ctl_client(ctl_session *session, bool waits, idem_error *err) {
     idem_client **client = &session->clients[waits];
     if (*client != NULL)
         return *client;
@@ -70,7 +67,7 @@ ctl_exit ctl_run_call(ctl_session *session, ctl_ask *ask) {
     if (is_token_missing(ask) && !ctl_claims_find(session, ask))
         return ctl_usage_error(ask);
     uint64_t begun_ms = idem_now_ms();
-    idem_client *client = open_client(session, ask, &err);
+    idem_client *client = ctl_client(session, ask->args.timeout_ms != 0, &err);
     if (client != NULL && idem_call(client, ask->command->method, &ask->args,
                                     &answer, &err) == IDEM_OK) {
         if (ask->verbose)

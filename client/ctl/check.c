@@ -73,6 +73,15 @@ static bool check_needs(ctl_ask *ask) {
     return true;
 }
 
+static bool check_rest(ctl_ask *ask) {
+    if (!ask->command->takes_rest || ask->rest_count > 0)
+        return true;
+    return ctl_why(ask,
+                   "%s needs a command behind --: idemctl %s KEY -- "
+                   "COMMAND [ARG ...]",
+                   ask->command->name, ask->command->name);
+}
+
 bool ctl_ask_check(ctl_ask *ask) {
     const ctl_command *command = ask->command;
     if (command == NULL || ask->help)
@@ -83,5 +92,5 @@ bool ctl_ask_check(ctl_ask *ask) {
                                 : ctl_why(ask, "%s needs %s", command->name,
                                           command->operands);
     return check_namespace(ask) && check_deadlines(ask) && check_outputs(ask) &&
-           check_needs(ask);
+           check_needs(ask) && check_rest(ask);
 }

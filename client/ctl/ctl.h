@@ -35,9 +35,13 @@
     X(UNKNOWN, 15, "complete, release, renew: no such record; peek: absent")  \
     X(REFUSED, 16, "promote, detach, snapshot, reload ...: nothing was done") \
     X(USAGE, 64, "an option, an operand, a file or the URI is not legal")     \
+    X(RUN_MISMATCH, 65, "run: the key stands for another command line")       \
+    X(RUN_ORPHANED, 66, "run --on-orphan report: as 13; nothing ran")         \
     X(UNAVAILABLE, 69, "no answer: not reached, lost, too late, going down")  \
     X(ERROR, 70, "any other error")                                           \
+    X(UNRECORDED, 73, "run: it has run, and that is not surely recorded")     \
     X(UNWRITTEN, 74, "the answer could not be written; acquire gave it back") \
+    X(AGAIN, 75, "run: somebody else runs it; or the lease was lost")         \
     X(DENIED, 77, "the server wants a secret, or another one")
 
 typedef enum ctl_exit {
@@ -54,6 +58,9 @@ typedef struct ctl_ask {
     const ctl_command *command; /* NULL: none was named */
     size_t operand_count;
     char *operands[CTL_OPERANDS_MAX];
+    size_t rest_count; /* what stands behind --, of a command that takes it; no
+                        * NULL at its end */
+    char *const *rest;
     idem_args args;
     /* Of each option row what was given: "" for a flag, NULL: it was not. */
     const char *given[CTL_OPTIONS_MAX];
@@ -65,6 +72,7 @@ typedef struct ctl_ask {
     bool accept_loss;
     bool open_metrics;
     bool dry_run, force;                /* reload */
+    uint64_t kill_after_ms;             /* run */
     const char *claim, *read, *resolve; /* namespaces; NULL: not granted */
     bool admin, stats;
     bool help;
@@ -106,6 +114,7 @@ struct ctl_command {
     const char *operands; /* as help shows them; NULL: none */
     uint8_t operands_min;
     uint8_t operands_max;
+    bool takes_rest;     /* -- and a command line behind the operands */
     bool takes_key;      /* its operand is KEY, or --key-hex, --key-file is */
     const char *words;   /* for completion: what the first operand may be, with
                           * blanks between; FILE, DIR, COMMAND for all of
@@ -169,12 +178,22 @@ bool ctl_why(ctl_ask *ask, const char *format, ...)
 ctl_exit ctl_run_words(ctl_session *session, size_t count, char *const words[]);
 ctl_exit ctl_usage_error(const ctl_ask *ask);
 
+/* "idemctl: TEXT", fit for a terminal. */
+void ctl_complain(const char *text);
+
 /* What went wrong and what to do, on stderr or as JSON, and the exit code. */
 ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err);
 
 /* One call of the library, and its answer: call.c, answer.c. */
 ctl_exit ctl_run_call(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_say_answer(const ctl_ask *ask, const idem_answer *answer);
+
+/* The client of this session: one that waits for its server, or one that tries
+ * each host once. NULL: err says why. */
+idem_client *ctl_client(ctl_session *session, bool waits, idem_error *err);
+
+/* A command line, once: run.c. */
+ctl_exit ctl_run_run(ctl_session *session, ctl_ask *ask);
 
 /* The claims of a session: claims.c. */
 void ctl_claims_add(ctl_session *session, const ctl_ask *ask,

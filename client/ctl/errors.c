@@ -96,7 +96,7 @@ static const char *hint_of(const ctl_ask *ask, const idem_error *err) {
     }
 }
 
-static void complain(const char *text) {
+void ctl_complain(const char *text) {
     fputs("idemctl: ", stderr);
     report_escape(stderr, (const uint8_t *)text, strlen(text));
 }
@@ -130,7 +130,7 @@ ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err) {
         say_as_json(name, assume, err, hint);
         return exit_of_error(err->code);
     }
-    complain(err->text);
+    ctl_complain(err->text);
     bool is_command = ask->command->run == ctl_run_admin;
     fprintf(stderr, " (%s; the %s: %s", name, is_command ? "command" : "claim",
             assume);
@@ -148,7 +148,7 @@ ctl_exit ctl_usage_error(const ctl_ask *ask) {
         report_text(&r, "text", ask->why);
         report_end(&r);
     } else {
-        complain(ask->why);
+        ctl_complain(ask->why);
         fputc('\n', stderr);
     }
     return CTL_EXIT_USAGE;

@@ -55,10 +55,13 @@ void ctl_help(FILE *to) {
 }
 
 void ctl_help_command(FILE *to, const ctl_command *command) {
-    fprintf(to, "usage: idemctl %s%s%s%s\n%s\n", command->name,
+    const char *options = command->options != NULL ? " [OPTION...]" : "";
+    fprintf(to, "usage: idemctl %s%s%s%s%s%s\n%s\n", command->name,
+            command->takes_rest ? options : "",
             command->operands != NULL ? " " : "",
             command->operands != NULL ? command->operands : "",
-            command->options != NULL ? " [OPTION...]" : "", command->help);
+            command->takes_rest ? " [ARG...]" : "",
+            command->takes_rest ? "" : options, command->help);
     for (const ctl_option *row = ctl_options; row->name != NULL; row++)
         if (row->scope == 'c' && ctl_option_fits(row, command))
             help_option(to, row);

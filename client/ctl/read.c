@@ -110,6 +110,16 @@ bool ctl_read_class(char *text, ctl_ask *ask) {
                        &ask->args.result_class);
 }
 
+bool ctl_read_on_failure(char *text, ctl_ask *ask) {
+    if (ctl_list_has("complete release leave", text))
+        return true;
+    return ctl_why(ask, "%.40s is none of complete, release and leave", text);
+}
+
+bool ctl_read_kill_after(char *text, ctl_ask *ask) {
+    return read_duration(text, ask, "24h", &ask->kill_after_ms);
+}
+
 static bool read_hex(const char *text, ctl_ask *ask, uint8_t *bytes,
                      size_t bytes_max, size_t *len) {
     if (!value_hex(text, bytes, bytes_max, len) || *len == 0)

@@ -89,8 +89,7 @@ void report_escape(FILE *to, const uint8_t *bytes, size_t len) {
     }
 }
 
-/* Reads like what is typed: 7s, 1m 30s, 1.5s, 20ms. */
-static void put_duration(FILE *to, uint64_t ms) {
+void report_duration(FILE *to, uint64_t ms) {
     static const struct {
         const char *unit;
         uint64_t ms;
@@ -169,7 +168,7 @@ void report_ms(report *r, const char *name, uint64_t ms) {
         return;
     }
     field(r, name, strlen(name) - strlen("_ms"));
-    put_duration(r->to, ms);
+    report_duration(r->to, ms);
 }
 
 void report_hex(report *r, const char *name, const uint8_t *bytes, size_t len) {
@@ -209,7 +208,7 @@ void report_lag_item(report *r, uint32_t at, const uint64_t lag[static 3]) {
     fprintf(r->to, "%s%*s%" PRIu32 ": %" PRIu64 " ops, %" PRIu64 " bytes, ",
             at > 0 ? "\n  " : "", at > 0 ? NAME_COLUMNS : 0, "", at, lag[0],
             lag[1]);
-    put_duration(r->to, lag[2]);
+    report_duration(r->to, lag[2]);
 }
 
 void report_list_end(report *r, uint32_t count) {

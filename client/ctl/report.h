@@ -39,6 +39,9 @@ void report_item(report *r, uint32_t at, const char *text);
 void report_lag_item(report *r, uint32_t at, const uint64_t lag[static 3]);
 void report_list_end(report *r, uint32_t count);
 
+/* Reads like what is typed: 7s, 1m 30s, 1.5s, 20ms. */
+void report_duration(FILE *to, uint64_t ms);
+
 /* Anything, made fit for a terminal: characters as they are, controls and
  * what is no UTF-8 as \xNN. */
 void report_escape(FILE *to, const uint8_t *bytes, size_t len);
