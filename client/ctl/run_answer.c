@@ -82,7 +82,12 @@ ctl_exit run_say_answer(const ctl_ask *ask, const idem_answer *answer) {
     case IDEM_IN_PROGRESS:
         return say_held(ask, answer);
     case IDEM_MISMATCH:
-        say_key(ask, "the key stands for another command line; nothing ran\n");
+        say_key(ask,
+                ctl_ask_gives(ask, "fingerprint") || ctl_ask_gives(ask, "body")
+                    ? "the key stands for another fingerprint; nothing "
+                      "ran\n"
+                    : "the key stands for another command line; nothing "
+                      "ran\n");
         return CTL_EXIT_RUN_MISMATCH;
     default:
         say_key(ask, "an earlier run's lease is over, and nobody knows how it "
