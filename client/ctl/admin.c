@@ -4,7 +4,9 @@
  *
  * A command goes to the one server that --server names, and to no other. */
 #include "client/ctl/ctl.h"
+#include "client/ctl/rates.h"
 #include "client/ctl/report.h"
+#include "client/ctl/series.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -92,6 +94,23 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
 
 /* ----------------------------------------------------------------- metrics */
 
+/* Watched: what has changed since the last look, without the buckets. */
+static void say_changed(const char *text) {
+    series one;
+    while (series_next(&text, &one)) {
+        double per_s = 0;
+        size_t len = one.name_len < 200 ? one.name_len : 200;
+        bool is_bucket = one.labels != NULL && one.labels_len > 3 &&
+                         memmem(one.labels, one.labels_len, "le=", 3) != NULL;
+        /* In millionths: what is told in seconds has six places. */
+        if (is_bucket || one.value < 0 || one.value > 9e12 ||
+            !rates_of(one.name, len, (uint64_t)(one.value * 1e6), &per_s))
+            continue;
+        report_escape(stdout, (const uint8_t *)one.name, one.name_len);
+        printf(" %.15g  (%+.6g/s)\n", one.value, per_s / 1e6);
+    }
+}
+
 ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask) {
     static char text[IDEM_METRICS_BYTES_MAX];
     idem_error err = {.size = sizeof err};
@@ -101,7 +120,10 @@ ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask) {
     if (idem_metrics_get(session->uri_at_once, ask->args.timeout_ms, format,
                          text, sizeof text, &len, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);
-    fwrite(text, 1, len, stdout);
+    if (ask->watch_ms > 0)
+        say_changed(text);
+    else
+        fwrite(text, 1, len, stdout);
     fflush(stdout);
     return CTL_EXIT_DONE;
 }

@@ -73,6 +73,12 @@ static bool check_needs(ctl_ask *ask) {
     return true;
 }
 
+static bool check_watch(ctl_ask *ask) {
+    if (ask->watch_count == 0 || ask->watch_ms > 0)
+        return true;
+    return ctl_why(ask, "--count goes with --watch");
+}
+
 static bool check_rest(ctl_ask *ask) {
     if (!ask->command->takes_rest || ask->rest_count > 0)
         return true;
@@ -92,5 +98,5 @@ bool ctl_ask_check(ctl_ask *ask) {
                                 : ctl_why(ask, "%s needs %s", command->name,
                                           command->operands);
     return check_namespace(ask) && check_deadlines(ask) && check_outputs(ask) &&
-           check_needs(ask) && check_rest(ask);
+           check_needs(ask) && check_watch(ask) && check_rest(ask);
 }

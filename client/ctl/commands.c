@@ -26,7 +26,8 @@ static ctl_exit run_exit(ctl_session *session, ctl_ask *ask) {
     return CTL_EXIT_DONE;
 }
 
-#define KEYS "key-hex key-file "
+#define KEYS    "key-hex key-file "
+#define WATCHED "watch count "
 /* One that claims or ends a claim, or looks at one. */
 #define KEYED                                                \
     .operands = "KEY", .operands_min = 1, .operands_max = 1, \
@@ -34,6 +35,7 @@ static ctl_exit run_exit(ctl_session *session, ctl_ask *ask) {
 
 const ctl_command ctl_commands[] = {
     {.name = "ping",
+     .options = WATCHED,
      .run = ctl_run_call,
      .method = IDEM_PING,
      .help = "is the server there?"},
@@ -78,27 +80,35 @@ const ctl_command ctl_commands[] = {
      .help = "still working: a new lease from now"},
     {.name = "peek",
      KEYED,
-     .options = KEYS,
+     .options = KEYS WATCHED,
      .grant = "read",
      .method = IDEM_PEEK,
      .help = "what is known of the key; changes nothing"},
     {.name = "stats",
+     .options = WATCHED,
      .grant = "stats",
      .run = ctl_run_call,
      .method = IDEM_STATS,
      .help = "the server's counters and gauges"},
     {.name = "metrics",
-     .options = "open-metrics",
+     .options = WATCHED "open-metrics",
      .grant = "stats",
      .run = ctl_run_metrics,
      .help = "the same and how long things take, as Prometheus reads it"},
+    {.name = "latency",
+     .options = WATCHED,
+     .grant = "stats",
+     .run = ctl_run_latency,
+     .help = "how long things take there, by method and cause: p50, p99 ..."},
     {.name = "replication",
      .operands = "[OTHER-URI]",
      .operands_max = 1,
+     .options = WATCHED,
      .run = ctl_run_replication,
      .help = "who is primary, who is in sync, how far behind; or which of two "
              "has more"},
     {.name = "namespaces",
+     .options = WATCHED,
      .grant = "stats",
      .run = ctl_run_namespaces,
      .help = "what the namespaces have that the settings name, and may have"},

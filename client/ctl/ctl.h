@@ -73,6 +73,8 @@ typedef struct ctl_ask {
     bool open_metrics;
     bool dry_run, force;                /* reload */
     uint64_t kill_after_ms;             /* run */
+    uint64_t watch_ms;                  /* 0: once */
+    uint64_t watch_count;               /* 0: until it is ended */
     const char *claim, *read, *resolve; /* namespaces; NULL: not granted */
     bool admin, stats;
     bool help;
@@ -181,6 +183,9 @@ ctl_exit ctl_usage_error(const ctl_ask *ask);
 /* "idemctl: TEXT", fit for a terminal. */
 void ctl_complain(const char *text);
 
+/* The command again and again: watch.c. */
+ctl_exit ctl_watch(ctl_session *session, ctl_ask *ask);
+
 /* What went wrong and what to do, on stderr or as JSON, and the exit code. */
 ctl_exit ctl_say_error(const ctl_ask *ask, const idem_error *err);
 
@@ -209,6 +214,7 @@ const char *ctl_nearest_option(const char *word, const ctl_command *command);
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_namespaces(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_latency(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
 

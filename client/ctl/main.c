@@ -19,7 +19,8 @@ static ctl_exit run_ask(ctl_session *session, ctl_ask *ask) {
         ctl_help(stdout);
         return CTL_EXIT_DONE;
     }
-    return ask->command->run(session, ask);
+    return ask->watch_ms > 0 ? ctl_watch(session, ask)
+                             : ask->command->run(session, ask);
 }
 
 ctl_exit ctl_run_words(ctl_session *session, size_t count,

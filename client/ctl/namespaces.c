@@ -2,6 +2,7 @@
 /* namespaces.c -- what each namespace has at one server, and may have: a table
  * for people, an array of objects for scripts. */
 #include "client/ctl/ctl.h"
+#include "client/ctl/rates.h"
 #include "client/ctl/report.h"
 
 #include <inttypes.h>
@@ -51,17 +52,29 @@ static void show_json(const shown *s, const idem_namespace *one) {
     fputc('}', stdout);
 }
 
+/* Watched: what is new a second, and what was refused. */
+static void put_rates(const idem_namespace *one) {
+    double records = 0, refused = 0;
+    if (!rates_on())
+        return;
+    rates_of("records", 7, one->records, &records);
+    rates_of("refused", 7, one->refused_full + one->refused_rate, &refused);
+    printf("%+11.1f %+11.1f  ", records, refused);
+}
+
 /* The name as in the settings, and only limits that there are. */
 static void show_row(const shown *s, const idem_namespace *one) {
     limit limits[LIMITS];
     list_limits(one, limits);
     if (s->count == 0)
-        printf("%12s %12s %14s %10s %10s %10s  namespace\n", "records",
-               "in_progress", "bytes", "full", "rate", "dropped");
+        printf("%12s %12s %14s %10s %10s %10s  %snamespace\n", "records",
+               "in_progress", "bytes", "full", "rate", "dropped",
+               rates_on() ? "  records/s   refused/s  " : "");
     printf("%12" PRIu64 " %12" PRIu64 " %14" PRIu64 " %10" PRIu64 " %10" PRIu64
            " %10" PRIu64 "  ",
            one->records, one->in_progress, one->bytes, one->refused_full,
            one->refused_rate, one->results_dropped);
+    put_rates(one);
     fputc(one->is_others ? '*' : '"', stdout);
     report_escape(stdout, one->ns, one->ns_len);
     fputs(one->is_others ? "" : "\"", stdout);
@@ -73,6 +86,8 @@ static void show_row(const shown *s, const idem_namespace *one) {
 
 static void show(void *ctx, const idem_namespace *one) {
     shown *s = ctx;
+    rates_scope(one->is_others ? "" : (const char *)one->ns,
+                one->is_others ? 0 : one->ns_len);
     if (s->json)
         show_json(s, one);
     else

@@ -64,6 +64,18 @@ static bool read_lasting_short(const char *text, ctl_ask *ask, uint32_t *ms) {
     return true;
 }
 
+static bool read_number(const char *text, ctl_ask *ask, uint64_t min,
+                        uint64_t max, uint64_t *value) {
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 15 || text[digits] != '\0')
+        return ctl_why(ask, "%.40s is no number", text);
+    *value = strtoull(text, NULL, 10);
+    if (*value >= min && *value <= max)
+        return true;
+    return ctl_why(ask, "%.40s is not within %llu to %llu", text,
+                   (unsigned long long)min, (unsigned long long)max);
+}
+
 bool ctl_read_lease(char *text, ctl_ask *ask) {
     return read_lasting_short(text, ask, &ask->args.lease_ms);
 }
@@ -108,6 +120,18 @@ bool ctl_read_class(char *text, ctl_ask *ask) {
     static_assert(IDEM_CLASS_ERROR == IDEM_CLASS_SUCCESS + 1, "likewise");
     return read_choice(text, ask, words, IDEM_CLASS_SUCCESS,
                        &ask->args.result_class);
+}
+
+bool ctl_read_watch(char *text, ctl_ask *ask) {
+    if (!read_lasting(text, ask, "24h", &ask->watch_ms))
+        return false;
+    return ask->watch_ms >= 100
+               ? true
+               : ctl_why(ask, "%.40s is too short; at least 100ms", text);
+}
+
+bool ctl_read_count(char *text, ctl_ask *ask) {
+    return read_number(text, ask, 1, 1000000000, &ask->watch_count);
 }
 
 bool ctl_read_on_failure(char *text, ctl_ask *ask) {

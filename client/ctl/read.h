@@ -18,6 +18,8 @@ bool ctl_read_timeout(char *text, ctl_ask *ask);
 bool ctl_read_wait(char *text, ctl_ask *ask);
 bool ctl_read_on_orphan(char *text, ctl_ask *ask);
 bool ctl_read_class(char *text, ctl_ask *ask);
+bool ctl_read_watch(char *text, ctl_ask *ask);
+bool ctl_read_count(char *text, ctl_ask *ask);
 bool ctl_read_on_failure(char *text, ctl_ask *ask);
 bool ctl_read_kill_after(char *text, ctl_ask *ask);
 bool ctl_read_fingerprint(char *text, ctl_ask *ask);

@@ -2,6 +2,7 @@
 /* report.c -- see the header. No byte that came over the wire reaches a
  * terminal or a JSON reader unescaped. */
 #include "client/ctl/report.h"
+#include "client/ctl/rates.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -146,11 +147,35 @@ void report_number(report *r, const char *name, uint64_t value) {
     report_counter(r, name, strlen(name), value);
 }
 
+/* Behind the number; in JSON a field of its own. */
+static void put_rate(report *r, const char *name, size_t name_len,
+                     uint64_t value) {
+    double per_s = 0;
+    bool is_time = name_len > 3 && memcmp(name + name_len - 3, "_ms", 3) == 0;
+    if (is_time || !rates_of(name, name_len, value, &per_s))
+        return;
+    if (!r->json) {
+        fprintf(r->to, "  (%+.1f/s)", per_s);
+        return;
+    }
+    char whole[96];
+    snprintf(whole, sizeof whole, "%.*s_per_s", (int)(name_len & 0x3f), name);
+    fputc(',', r->to);
+    put_json(r->to, (const uint8_t *)whole, strlen(whole));
+    fprintf(r->to, ":%.1f", per_s);
+}
+
 void report_counter(report *r, const char *name, size_t name_len,
                     uint64_t value) {
     if (r->json && !is_utf8((const uint8_t *)name, name_len))
         return;
     field(r, name, name_len);
+    fprintf(r->to, "%" PRIu64, value);
+    put_rate(r, name, name_len, value);
+}
+
+void report_whole(report *r, const char *name, uint64_t value) {
+    field(r, name, strlen(name));
     fprintf(r->to, "%" PRIu64, value);
 }
 

@@ -20,6 +20,8 @@ void report_end(report *r);
 
 void report_text(report *r, const char *name, const char *text);
 void report_number(report *r, const char *name, uint64_t value);
+/* The same, of which no rate is worth telling. */
+void report_whole(report *r, const char *name, uint64_t value);
 void report_flag(report *r, const char *name, bool value);
 /* A name that ends in "_ms"; people see "lease 7s". */
 void report_ms(report *r, const char *name, uint64_t ms);
