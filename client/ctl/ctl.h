@@ -214,6 +214,7 @@ const char *ctl_nearest_option(const char *word, const ctl_command *command);
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_namespaces(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_completion(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_latency(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);

@@ -60,6 +60,19 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
       LABELS e2e)
     add_dependencies(e2e_ctl_${part} idemstored idemctl)
   endforeach()
+  # What the package installs, in the shells that people have.
+  foreach(shell bash zsh fish)
+    set(loader ${CMAKE_SOURCE_DIR}/packaging/completions/idemctl.${shell})
+    if(shell STREQUAL zsh)
+      set(loader ${CMAKE_SOURCE_DIR}/packaging/completions/_idemctl)
+    endif()
+    add_test(NAME e2e_completion_${shell}
+             COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/completion ${shell}
+                     $<TARGET_FILE:idemctl> ${loader})
+    set_tests_properties(e2e_completion_${shell} PROPERTIES LABELS e2e
+      SKIP_RETURN_CODE 77
+      FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+  endforeach()
   idem_program_test(e2e_both_died SOURCES both_died.c
     LINK e2e_harness Threads::Threads
     ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
