@@ -68,8 +68,9 @@ static bool check_needs(ctl_ask *ask) {
         if (ctl_list_has(command->needs, ctl_options[row].name) &&
             ask->given[row] == NULL &&
             !(ask->has_session && strcmp(ctl_options[row].name, "token") == 0))
-            return ctl_why(ask, "%s needs --%s, which acquire has printed",
-                           command->name, ctl_options[row].name);
+            return ctl_why(
+                ask, "%s needs --%s%s", command->name, ctl_options[row].name,
+                command->takes_key ? ", which acquire has printed" : "");
     return true;
 }
 

@@ -215,6 +215,7 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_namespaces(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_metrics(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_completion(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_estimate(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_latency(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);

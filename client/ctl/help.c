@@ -66,10 +66,10 @@ void ctl_help_command(FILE *to, const ctl_command *command) {
         if (row->scope == 'c' && ctl_option_fits(row, command))
             help_option(to, row);
     if (command->needs != NULL)
-        fprintf(to,
-                "--%s must be given, save where the same session has "
-                "acquired the key.\n",
-                command->needs);
+        fprintf(to, "--%s must be given%s.\n", command->needs,
+                command->takes_key
+                    ? ", save where the same session has acquired the key"
+                    : "");
     if (command->grant != NULL)
         fprintf(to, "A credential needs the grant %s for it.\n",
                 command->grant);

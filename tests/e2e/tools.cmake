@@ -52,7 +52,7 @@ if(TARGET idemctl AND TARGET PkgConfig::cjson)
   add_dependencies(e2e_ctl idemstored idemctl points_minimal)
   set(answer_reads ${CMAKE_SOURCE_DIR}/docs/man/idemctl.1)
   set(run_reads ${CMAKE_SOURCE_DIR}/docs/man/idemctl.1)
-  foreach(part terminal answer run run_faults)
+  foreach(part terminal answer run run_faults look)
     idem_program_test(e2e_ctl_${part} SOURCES ctl_${part}.c ctl_shell.c
       LINK e2e_harness PkgConfig::cjson
       ARGS $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>
