@@ -8,6 +8,7 @@ module.exports = [
   ['Start', [
     { name: 'index', file: 'README.md', title: 'idemstore' },
     { name: 'glossary', file: 'docs/glossary.md', title: 'Concepts' },
+    { name: 'recipes', file: 'docs/recipes.md', title: 'Recipes' },
     { name: 'compare', file: 'docs/compare.md', title: 'Compared' },
   ]],
   ['Your language', [
