@@ -57,6 +57,18 @@ function target(page, href) {
   return `${there.name}.html${anchor ? `#${anchor}` : ''}`;
 }
 
+/** A picture of the tree, as the site has it. */
+function picture(page, src) {
+  const found = path.posix.join(path.posix.dirname(page.file), src);
+  const name = path.posix.basename(found);
+  if (!fs.existsSync(path.join(top, found))) {
+    wrong.push(`${page.file}: there is no ${found}`);
+  } else {
+    fs.copyFileSync(path.join(top, found), path.join(out, name));
+  }
+  return name;
+}
+
 function fitLinks(page, token) {
   const open = [];
   for (const child of token.children ?? []) {
@@ -69,6 +81,8 @@ function fitLinks(page, token) {
           ['title', `in the source: ${child.attrGet('href')}`]];
       }
       open.push(child.tag);
+    } else if (child.type === 'image') {
+      child.attrSet('src', picture(page, child.attrGet('src')));
     } else if (child.type === 'link_close') {
       child.tag = open.pop();
     }

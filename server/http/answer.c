@@ -5,7 +5,8 @@
 #include "proto/metrics.h"
 #include "proto/reply.h"
 #include "server/http/chars.h"
-#include "server/http/json.h"
+#include "server/http/fields.h"
+#include "server/http/replication.h"
 
 #define JSON    "application/json"
 #define PROBLEM "application/problem+json"
@@ -20,6 +21,7 @@ typedef struct response {
     const char *type;
     uint32_t retry_after_s; /* 0: none */
     bool is_replay;
+    const char *fields; /* further lines of the head; NULL: none */
     idp_slice body;
 } response;
 
@@ -49,6 +51,8 @@ static void put_headers(ids_json_out *out, const ids_http_for *to,
     put_number_header(out, "Content-Length", r->body.len);
     put_header(out, "Cache-Control", "no-store");
     put_header(out, "X-Content-Type-Options", "nosniff");
+    if (r->fields)
+        ids_json_put(out, r->fields);
     if (r->is_replay)
         put_header(out, "Idempotency-Replayed", "true");
     if (r->retry_after_s)
@@ -81,6 +85,15 @@ bool ids_http_answer_text(idp_bytes *out, const ids_http_for *to,
                         .type = type,
                         .retry_after_s = retry_after_s,
                         .body = text};
+    return put_response(out, to, &r);
+}
+
+bool ids_http_answer_page(idp_bytes *out, const ids_http_for *to,
+                          const ids_http_page *page) {
+    const response r = {.status = 200,
+                        .type = "text/html; charset=utf-8",
+                        .fields = page->fields,
+                        .body = {page->html, page->html_bytes}};
     return put_response(out, to, &r);
 }
 
@@ -234,10 +247,6 @@ static const char *detail_of(const idp_answer *a) {
     return "";
 }
 
-static bool is_absent(const idp_answer *a) {
-    return a->outcome == IDP_OUTCOME_RECORD && a->state == IDP_STATE_ABSENT;
-}
-
 static uint16_t status_of_outcome(const idp_answer *a) {
     switch (a->outcome) {
     case IDP_OUTCOME_ACQUIRED:
@@ -251,7 +260,7 @@ static uint16_t status_of_outcome(const idp_answer *a) {
     case IDP_OUTCOME_UNKNOWN:
         return 404;
     case IDP_OUTCOME_RECORD:
-        return is_absent(a) ? 404 : 200;
+        return ids_http_is_absent(a) ? 404 : 200;
     case IDP_OUTCOME_REPLAY:
     case IDP_OUTCOME_COMPLETED:
     case IDP_OUTCOME_RELEASED:
@@ -268,105 +277,10 @@ static uint32_t retry_after_lease(const idp_answer *a) {
     return s < 1 ? 1 : s > RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX : (uint32_t)s;
 }
 
-static void put_word(ids_json_out *out, const char *name, const char *word) {
-    ids_json_put(out, ",\"");
-    ids_json_put(out, name);
-    ids_json_put(out, "\":\"");
-    ids_json_put(out, word);
-    ids_json_put(out, "\"");
-}
-
-static void put_token(ids_json_out *out, idp_token token) {
-    char text[2 * IDP_TOKEN_BYTES + 1];
-    for (int i = 0; i < 16; i++) {
-        text[i] = "0123456789abcdef"[token.epoch >> (60 - 4 * i) & 15];
-        text[16 + i] = "0123456789abcdef"[token.sequence >> (60 - 4 * i) & 15];
-    }
-    text[2 * IDP_TOKEN_BYTES] = '\0';
-    put_word(out, "token", text);
-}
-
-static void put_result(ids_json_out *out, const idp_answer *a) {
-    ids_json_put(out, a->has_result ? ",\"kept\":true," : ",\"kept\":false");
-    if (!a->has_result)
-        return;
-    if (ids_json_is_text(a->result)) {
-        ids_json_put(out, "\"result\":");
-        ids_json_put_bytes(out, a->result);
-    } else if (ids_is_utf8(a->result)) {
-        ids_json_put(out, "\"result_text\":");
-        ids_json_put_string(out, a->result);
-    } else {
-        ids_json_put(out, "\"result_b64\":");
-        ids_json_put_base64(out, a->result);
-    }
-}
-
-static void put_record(ids_json_out *out, const idp_answer *a) {
-    put_word(out, "state", idp_state_name(a->state));
-    ids_json_put_field(out, "age_ms", a->age_ms);
-    ids_json_put_field(out, "attempt", a->attempt);
-    if (a->state == IDP_STATE_IN_PROGRESS)
-        ids_json_put_field(out, "lease_left_ms", a->lease_left_ms);
-    ids_json_put_field(out, "ttl_left_ms", a->ttl_left_ms);
-    if (a->state != IDP_STATE_COMPLETED)
-        return;
-    ids_json_put(out, a->has_result ? ",\"kept\":true" : ",\"kept\":false");
-    if (a->has_result)
-        ids_json_put_field(out, "result_bytes", a->result_bytes);
-    put_word(out, "class", idp_class_name(a->class));
-}
-
-/* What stands behind the outcome. */
-static void put_fields(ids_json_out *out, const idp_answer *a) {
-    switch (a->outcome) {
-    case IDP_OUTCOME_ACQUIRED:
-        put_token(out, a->token);
-        ids_json_put_field(out, "attempt", a->attempt);
-        put_word(out, "previous", idp_previous_name(a->previous));
-        ids_json_put_field(out, "lease_ms", a->lease_ms);
-        break;
-    case IDP_OUTCOME_REPLAY:
-        put_word(out, "class", idp_class_name(a->class));
-        ids_json_put_field(out, "age_ms", a->age_ms);
-        ids_json_put_field(out, "ttl_left_ms", a->ttl_left_ms);
-        put_result(out, a);
-        break;
-    case IDP_OUTCOME_IN_PROGRESS:
-        ids_json_put_field(out, "lease_left_ms", a->lease_left_ms);
-        ids_json_put_field(out, "attempt", a->attempt);
-        ids_json_put_field(out, "age_ms", a->age_ms);
-        break;
-    case IDP_OUTCOME_ORPHANED:
-        ids_json_put_field(out, "age_ms", a->age_ms);
-        ids_json_put_field(out, "attempt", a->attempt);
-        break;
-    case IDP_OUTCOME_COMPLETED:
-        ids_json_put(out, a->kept ? ",\"kept\":true" : ",\"kept\":false");
-        if (a->ttl_ms)
-            ids_json_put_field(out, "ttl_ms", a->ttl_ms);
-        break;
-    case IDP_OUTCOME_RENEWED:
-        ids_json_put_field(out, "lease_ms", a->lease_ms);
-        break;
-    case IDP_OUTCOME_MISMATCH:
-    case IDP_OUTCOME_STALE:
-        put_word(out, "state", idp_state_name(a->state));
-        break;
-    case IDP_OUTCOME_RECORD:
-        if (!is_absent(a))
-            put_record(out, a);
-        break;
-    case IDP_OUTCOME_RELEASED:
-    case IDP_OUTCOME_UNKNOWN:
-    case IDP_OUTCOME_COUNT:
-        break;
-    }
-}
-
 static bool put_outcome(idp_bytes *out, const ids_http_for *to,
                         const idp_answer *a) {
-    const char *name = is_absent(a) ? "absent" : idp_outcome_name(a->outcome);
+    const char *name =
+        ids_http_is_absent(a) ? "absent" : idp_outcome_name(a->outcome);
     response r = {.status = status_of_outcome(a),
                   .type = JSON,
                   .is_replay = a->outcome == IDP_OUTCOME_REPLAY};
@@ -374,7 +288,7 @@ static bool put_outcome(idp_bytes *out, const ids_http_for *to,
     if (r.status >= 400) {
         r.type = PROBLEM;
         body = begin_problem(to, r.status, name, slice_of(detail_of(a)));
-        put_word(&body, "outcome", name);
+        ids_json_put_word(&body, "outcome", name);
     } else {
         body = begin_body(to);
         ids_json_put(&body, "{\"outcome\":\"");
@@ -383,7 +297,7 @@ static bool put_outcome(idp_bytes *out, const ids_http_for *to,
     }
     if (a->outcome == IDP_OUTCOME_IN_PROGRESS)
         r.retry_after_s = retry_after_lease(a);
-    put_fields(&body, a);
+    ids_http_put_fields(&body, a);
     ids_json_put(&body, "}\n");
     return put_scratch(out, to, &body, &r);
 }
@@ -423,6 +337,12 @@ bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
         reply = (idp_reply){.is_error = true, .text = slice_of("PROTOCOL")};
     if (reply.is_error)
         return put_error(out, to, &reply);
+    if (to->method == IDP_REPLICATION) {
+        response r = {.status = 200, .type = JSON};
+        ids_json_out body = begin_body(to);
+        if (ids_http_put_replication(&body, reply.result))
+            return put_scratch(out, to, &body, &r);
+    }
     if (to->method == IDP_METRICS && idp_metrics_read(reply.result, &text))
         return put_metrics(out, to, text);
     if (!idp_answer_read(to->method, reply.result, &answer)) {

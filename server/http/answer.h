@@ -36,4 +36,15 @@ bool ids_http_answer_text(idp_bytes *out, const ids_http_for *to,
                           uint16_t status, const char *type, idp_slice text,
                           uint32_t retry_after_s);
 
+/* A page for a browser. */
+typedef struct ids_http_page {
+    const uint8_t *html;
+    size_t html_bytes;
+    const char
+        *fields; /* of the head: what it may load, and who may frame it */
+} ids_http_page;
+
+bool ids_http_answer_page(idp_bytes *out, const ids_http_for *to,
+                          const ids_http_page *page);
+
 #endif

@@ -16,10 +16,12 @@ typedef enum ids_http_route {
     IDS_HTTP_RELEASE,
     IDS_HTTP_RENEW,
     IDS_HTTP_PEEK,
-    IDS_HTTP_RECORD,  /* peek, by GET and with a query */
-    IDS_HTTP_METRICS, /* its credential has the grant stats */
-    IDS_HTTP_HEALTHZ, /* probes: without a credential */
+    IDS_HTTP_RECORD,      /* peek, by GET and with a query */
+    IDS_HTTP_REPLICATION, /* its credential has the grant stats */
+    IDS_HTTP_METRICS,     /* the same */
+    IDS_HTTP_HEALTHZ,     /* probes: without a credential */
     IDS_HTTP_READYZ,
+    IDS_HTTP_CONSOLE, /* a page: static, and nothing in it */
     IDS_HTTP_ROUTES
 } ids_http_route;
 

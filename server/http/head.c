@@ -249,6 +249,17 @@ static bool read_expect(idp_slice value, field_notes *notes,
            refuse(fault, 417, "nothing but 100-continue can be expected");
 }
 
+/* What stands there twice counts as its worst. */
+static void note_site(idp_slice value, ids_http_head *head) {
+    ids_http_site site =
+        ids_http_is(value, "same-origin")  ? IDS_HTTP_SITE_SAME_ORIGIN
+        : ids_http_is(value, "cross-site") ? IDS_HTTP_SITE_CROSS
+                                           : IDS_HTTP_SITE_OTHER;
+    if (head->site != IDS_HTTP_SITE_UNSAID && head->site != site)
+        site = IDS_HTTP_SITE_CROSS;
+    head->site = site;
+}
+
 static bool take_field(idp_slice name, idp_slice value, ids_http_head *head,
                        field_notes *notes, ids_http_fault *fault) {
     if (ids_http_is(name, "host"))
@@ -278,9 +289,10 @@ static bool take_field(idp_slice name, idp_slice value, ids_http_head *head,
     else if (ids_http_is(name, "idempotency-key"))
         head->has_idempotency_key = true;
     else if (ids_http_is(name, "origin"))
-        head->has_origin = true;
+        return set_once(&head->origin, value, fault,
+                        "Origin stands there twice");
     else if (ids_http_is(name, "sec-fetch-site"))
-        head->has_origin |= ids_http_is(value, "cross-site");
+        note_site(value, head);
     return true;
 }
 

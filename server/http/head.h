@@ -27,6 +27,14 @@ typedef struct ids_http_fault {
 } ids_http_fault;
 
 /* Slices borrow from the bytes that were read; ptr NULL: it has none. */
+/* Sec-Fetch-Site: no page can set it. */
+typedef enum ids_http_site {
+    IDS_HTTP_SITE_UNSAID, /* no browser, or one that doesn't trust this host */
+    IDS_HTTP_SITE_SAME_ORIGIN,
+    IDS_HTTP_SITE_CROSS,
+    IDS_HTTP_SITE_OTHER /* another port of this host, or a person */
+} ids_http_site;
+
 typedef struct ids_http_head {
     ids_http_method method;
     idp_slice path;  /* begins with "/" and has no "%", "//" or dots */
@@ -45,7 +53,8 @@ typedef struct ids_http_head {
     bool expects_continue;
     bool is_encoded;          /* a Content-Encoding other than identity */
     bool is_forwarded;        /* by a proxy that says so in Via or Forwarded */
-    bool has_origin;          /* a page of somebody else's may have sent it */
+    idp_slice origin;         /* of the page that sent it; ptr NULL: none */
+    ids_http_site site;       /* what the browser says of that page */
     bool has_idempotency_key; /* the header of that name */
 } ids_http_head;
 

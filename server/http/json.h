@@ -72,5 +72,7 @@ void ids_json_put_base64(ids_json_out *out, idp_slice bytes);
 void ids_json_put_number(ids_json_out *out, uint64_t number);
 /* ,"name":number */
 void ids_json_put_field(ids_json_out *out, const char *name, uint64_t number);
+/* ,"name":"word", of our own */
+void ids_json_put_word(ids_json_out *out, const char *name, const char *word);
 
 #endif

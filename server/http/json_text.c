@@ -126,3 +126,11 @@ void ids_json_put_base64(ids_json_out *out, idp_slice bytes) {
     }
     ids_json_put(out, "\"");
 }
+
+void ids_json_put_word(ids_json_out *out, const char *name, const char *word) {
+    ids_json_put(out, ",\"");
+    ids_json_put(out, name);
+    ids_json_put(out, "\":\"");
+    ids_json_put(out, word);
+    ids_json_put(out, "\"");
+}

@@ -33,10 +33,16 @@ static const said routes[IDS_HTTP_ROUTES] = {
                        {{200, 404, 415, ANY_CALL}}},
     [IDS_HTTP_RECORD] = {"The same; a query stands in logs on the way.",
                          {{200, 404, ANY_CALL}}},
+    [IDS_HTTP_REPLICATION] = {"Who is primary, who is in sync, how far behind "
+                              "the replica is.",
+                              {{200, ANY_CALL}}},
     [IDS_HTTP_METRICS] = {"What it has counted, for Prometheus.",
                           {{200, ANY_CALL}}},
     [IDS_HTTP_HEALTHZ] = {"Whether every worker turns.", {{200, 503}}},
     [IDS_HTTP_READYZ] = {"Whether it serves claims.", {{200, 400, 503}}},
+    [IDS_HTTP_CONSOLE] = {"The console: a page for a person's browser. Refused "
+                          "beyond this machine where nobody has a secret.",
+                          {{200, 403, 421}}},
 };
 
 ids_http_statuses ids_http_statuses_of(ids_http_route route) {
@@ -149,11 +155,13 @@ static void put_route(ids_json_out *out, ids_http_route route) {
     ids_json_put(out, route ? ",\"" : "\"");
     ids_json_put(out, row->path);
     ids_json_put(out, row->is_get ? "\":{\"get\":{" : "\":{\"post\":{");
-    put_text(out, "operationId", strrchr(row->path, '/') + 1);
+    put_text(out, "operationId",
+             route == IDS_HTTP_CONSOLE ? "console"
+                                       : strrchr(row->path, '/') + 1);
     ids_json_put(out, ",");
     put_text(out, "description", routes[route].about);
     ids_json_put(out, ",");
-    if (ids_http_is_probe(route))
+    if (ids_http_is_probe(route) || route == IDS_HTTP_CONSOLE)
         ids_json_put(out, "\"security\":[],");
     put_parameters(out, route);
     if (!row->is_get)

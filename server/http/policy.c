@@ -72,13 +72,42 @@ static bool may_ask_without(const ids_http_policy *policy, bool is_local,
     return true;
 }
 
+/* The page is this host's: the browser says so, or, where it does not trust
+ * the host enough to say, its origin is the host that is asked. */
+static bool is_own_page(const ids_http_head *head) {
+    static const char *const schemes[] = {"http://", "https://"};
+    if (head->site != IDS_HTTP_SITE_UNSAID)
+        return head->site == IDS_HTTP_SITE_SAME_ORIGIN;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t len = strlen(schemes[i]);
+        if (head->host.len && head->origin.len == len + head->host.len &&
+            memcmp(head->origin.ptr, schemes[i], len) == 0)
+            return strncasecmp((const char *)head->origin.ptr + len,
+                               (const char *)head->host.ptr,
+                               head->host.len) == 0;
+    }
+    return false;
+}
+
+/* One that may lean on what this machine, or the browser, is trusted with. The
+ * console has nothing of that: it shows the secret that was typed into it. */
+static bool is_foreign_page(const ids_http_head *head, ids_http_from from) {
+    bool shows_who = head->authorization.ptr || from.has_cert;
+    if (head->site == IDS_HTTP_SITE_CROSS)
+        return true;
+    return head->origin.ptr && !(shows_who && is_own_page(head));
+}
+
 bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
                       ids_http_route route, const ids_http_head *head,
                       idp_slice *secret, ids_http_problem *problem) {
     *secret = (idp_slice){0};
     if (ids_http_is_probe(route))
         return true;
-    if (head->has_origin)
+    if (route == IDS_HTTP_CONSOLE)
+        return policy->demands_secret ||
+               may_ask_without(policy, from.is_local, head->host, problem);
+    if (is_foreign_page(head, from))
         return ids_http_refuse(problem, 403, "DENIED",
                                "a page in a browser is no client of this API");
     if (!head->authorization.ptr)

@@ -23,7 +23,11 @@ typedef struct ids_http_from {
     bool has_cert; /* by a connection whose certificate lets it in */
 } ids_http_from;
 
-/* secret: what the header shows; ptr NULL where it shows none, and then none is
+/* The console alone is a page that may ask: from its own host, and with a
+ * secret or a certificate. It is served to whoever could show one, since
+ * nothing is in it.
+ *
+ * secret: what the header shows; ptr NULL where it shows none, and then none is
  * needed. False: problem says why not. */
 bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
                       ids_http_route route, const ids_http_head *head,

@@ -13,9 +13,11 @@ const ids_http_route_row ids_http_routes[IDS_HTTP_ROUTES] = {
     [IDS_HTTP_RENEW] = {"/v1/renew", false, IDP_RENEW},
     [IDS_HTTP_PEEK] = {"/v1/peek", false, IDP_PEEK},
     [IDS_HTTP_RECORD] = {"/v1/record", true, IDP_PEEK},
+    [IDS_HTTP_REPLICATION] = {"/v1/replication", true, IDP_REPLICATION},
     [IDS_HTTP_HEALTHZ] = {"/healthz", true, IDP_PING},
     [IDS_HTTP_READYZ] = {"/readyz", true, IDP_PING},
     [IDS_HTTP_METRICS] = {"/metrics", true, IDP_METRICS},
+    [IDS_HTTP_CONSOLE] = {"/", true, IDP_PING},
 };
 
 bool ids_http_is_raw_form(ids_http_route route, idp_slice query) {

@@ -2,6 +2,8 @@
 /* session.c -- one client's connection over HTTP; see session.h. */
 #include "server/http/session.h"
 
+#include "server/http/console.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,6 +277,23 @@ static ids_http_read read_chunks(ids_http_session *s, bool *failed,
     return read;
 }
 
+/* The page is large: one that asks for more behind it gets no more of it. */
+static ids_http_need show_console(ids_http_session *s) {
+    s->closes |= s->in.len > 0;
+    const ids_http_for to = whom(s);
+    bool good = ids_http_answer_page(&s->out, &to, &ids_http_console);
+    end_request(s);
+    if (!good)
+        return IDS_HTTP_FAILED;
+    return s->phase == IDS_HTTP_OVER ? IDS_HTTP_NEEDS_NOTHING
+                                     : IDS_HTTP_NEEDS_BYTES;
+}
+
+/* A request that the line has no arguments of to read. */
+static bool is_bare(ids_http_route route) {
+    return route == IDS_HTTP_METRICS || route == IDS_HTTP_REPLICATION;
+}
+
 static ids_http_need make_call(ids_http_session *s, ids_http_event *event) {
     static const uint8_t none[1];
     ids_http_problem problem;
@@ -284,11 +303,13 @@ static ids_http_need make_call(ids_http_session *s, ids_http_event *event) {
         .body = {s->body.len ? s->body.ptr : none, s->body.len},
         .body_was_skipped = s->was_skipped};
     s->phase = IDS_HTTP_WAITS;
+    if (s->route == IDS_HTTP_CONSOLE)
+        return show_console(s);
     if (ids_http_is_probe(s->route))
         return IDS_HTTP_NEEDS_PROBE;
-    if (s->route == IDS_HTTP_METRICS)
+    if (is_bare(s->route))
         event->request =
-            (idp_request){.method = IDP_METRICS, .open_metrics = s->wants_open};
+            (idp_request){.method = s->method, .open_metrics = s->wants_open};
     else if (!ids_http_call_read(&asked, s->result_bytes_max, s->scratch,
                                  &event->request, &s->as_raw, &problem))
         return refuse_call(s, &problem);

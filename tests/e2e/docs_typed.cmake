@@ -8,6 +8,6 @@ function(e2e_docs_typed name page)
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/docs_typed ${CMAKE_SOURCE_DIR}
             ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR}/docs/${page}
             ${CMAKE_CURRENT_SOURCE_DIR}/docs_scenes)
-  set_tests_properties(${name} PROPERTIES LABELS "e2e" TIMEOUT 900)
+  set_tests_properties(${name} PROPERTIES LABELS "e2e")
 endfunction()
 e2e_docs_typed(e2e_docs_recipes recipes.md)

@@ -2,7 +2,9 @@
 /* test_answer.c -- each outcome and each error, as HTTP says it. */
 #include "server/http/answer.h"
 
+#include "proto/commands.h"
 #include "proto/reply.h"
+#include "server/http/json.h"
 #include "tests/unit/http/texts.h"
 
 #include <criterion/criterion.h>
@@ -301,4 +303,29 @@ Test(answer, what_is_no_reply_is_a_500) {
     const char *got = frame_of(&to, other, sizeof other);
     cr_assert(begins(got, 500));
     HAS("\"code\":\"UNKNOWN\"");
+}
+
+Test(answer, replication) {
+    uint8_t frame[IDP_REPLICATION_BYTES_MAX];
+    idp_replication at = {.role = "primary",
+                          .mode = "sync",
+                          .node = "a\xff",
+                          .in_sync_count = 1,
+                          .connected = true,
+                          .lag = {.ops = 1, .bytes = 20, .ms = 300},
+                          .epoch = 7};
+    strcpy(at.in_sync[0], "10.0.0.1:7117");
+    strcpy(at.state, "All \"is\" well.");
+    size_t len = idp_replication_write(frame, sizeof frame, 1, &at);
+    const ids_http_for to = to_whom(IDP_REPLICATION);
+    const char *said = frame_of(&to, frame, len);
+    cr_assert(strstr(said, "HTTP/1.1 200 ") == said);
+    const char *body = strstr(said, "\r\n\r\n") + 4;
+    cr_assert(
+        ids_json_is_text((idp_slice){(const uint8_t *)body, strlen(body)}));
+    cr_assert(strstr(body, "{\"epoch\":7,\"role\":\"primary\",\"mode\":"
+                           "\"sync\",\"node\":null,\"state\":\"All "
+                           "\\\"is\\\" well.\",\"primary\":null"));
+    cr_assert(strstr(body, "\"in_sync\":[\"10.0.0.1:7117\"],\"lag_ops\":1,"
+                           "\"lag_bytes\":20,\"lag_ms\":300"));
 }

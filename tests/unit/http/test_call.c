@@ -264,5 +264,6 @@ Test(route, knows_its_methods_and_paths) {
     cr_assert_eq(status_of(head), 0);
     cr_assert_eq(status_of(post("/v1/acquir", "application/json")), 404);
     cr_assert_eq(status_of(post("/V1/acquire", "application/json")), 404);
-    cr_assert_eq(status_of(post("/", "application/json")), 404);
+    cr_assert_eq(status_of(post("/v2", "application/json")), 404);
+    cr_assert_eq(status_of(post("/", "application/json")), 405);
 }

@@ -63,8 +63,9 @@ Test(head, says_what_is_asked) {
     cr_assert(same(head.forwarded_for, SLICE("5.6.7.8")));
     cr_assert(head.has_length && head.length == 12);
     cr_assert(head.keeps_alive && head.minor == 1 && head.fields == 7);
-    cr_assert_not(head.is_chunked || head.has_origin || head.is_encoded ||
-                  head.has_idempotency_key || head.expects_continue);
+    cr_assert_not(head.is_chunked || head.origin.ptr || head.site ||
+                  head.is_encoded || head.has_idempotency_key ||
+                  head.expects_continue);
 }
 
 Test(head, knows_whether_the_connection_stays) {
@@ -77,15 +78,25 @@ Test(head, knows_whether_the_connection_stays) {
                   .keeps_alive);
 }
 
+static ids_http_site site_of(const char *value) {
+    char text[128];
+    int len =
+        snprintf(text, sizeof text,
+                 "GET / HTTP/1.1\r\n" HOST "Sec-Fetch-Site: %s\r\n\r\n", value);
+    return good((idp_slice){(const uint8_t *)text, (size_t)len}).site;
+}
+
 Test(head, notes_what_browsers_and_backends_say) {
-    cr_assert(good(SLICE("GET / HTTP/1.1\r\n" HOST "Origin: null\r\n\r\n"))
-                  .has_origin);
-    cr_assert(good(SLICE("GET / HTTP/1.1\r\n" HOST
-                         "Sec-Fetch-Site: cross-site\r\n\r\n"))
-                  .has_origin);
-    cr_assert_not(
-        good(SLICE("GET / HTTP/1.1\r\n" HOST "Sec-Fetch-Site: none\r\n\r\n"))
-            .has_origin);
+    cr_assert(same(
+        good(SLICE("GET / HTTP/1.1\r\n" HOST "Origin: null\r\n\r\n")).origin,
+        SLICE("null")));
+    cr_assert_eq(site_of("cross-site"), IDS_HTTP_SITE_CROSS);
+    cr_assert_eq(site_of("same-origin"), IDS_HTTP_SITE_SAME_ORIGIN);
+    cr_assert_eq(site_of("same-site"), IDS_HTTP_SITE_OTHER);
+    cr_assert_eq(site_of("none"), IDS_HTTP_SITE_OTHER);
+    cr_assert_eq(site_of(""), IDS_HTTP_SITE_OTHER);
+    cr_assert_eq(site_of("same-origin\r\nSec-Fetch-Site: none"),
+                 IDS_HTTP_SITE_CROSS);
     cr_assert(good(SLICE("POST / HTTP/1.1\r\n" HOST
                          "Idempotency-Key: \"8e03\"\r\n\r\n"))
                   .has_idempotency_key);

@@ -15,7 +15,8 @@ typedef struct asked {
     const ids_http_policy *policy;
     bool is_far;
     bool has_cert;
-    bool has_origin;
+    const char *origin;
+    ids_http_site site;
     const char *host;
     const char *authorization;
     ids_http_route route;
@@ -25,11 +26,12 @@ typedef struct asked {
 static int refused(asked a, idp_slice *secret) {
     idp_slice none;
     ids_http_problem problem = {0};
-    const ids_http_head head = {.host = slice_of(a.host ? a.host : "localhost"),
-                                .authorization = a.authorization
-                                                     ? slice_of(a.authorization)
-                                                     : (idp_slice){0},
-                                .has_origin = a.has_origin};
+    const ids_http_head head = {
+        .host = slice_of(a.host ? a.host : "localhost"),
+        .authorization =
+            a.authorization ? slice_of(a.authorization) : (idp_slice){0},
+        .origin = a.origin ? slice_of(a.origin) : (idp_slice){0},
+        .site = a.site};
     const ids_http_from from = {.is_local = !a.is_far, .has_cert = a.has_cert};
     return ids_http_may_ask(a.policy ? a.policy : &open_to_all, from, a.route,
                             &head, secret ? secret : &none, &problem)
@@ -48,7 +50,7 @@ Test(policy, without_secrets_this_machine_is_served) {
 
 Test(policy, probes_are_free) {
     cr_assert_eq(refused(ASKED(.route = IDS_HTTP_HEALTHZ, .is_far = true,
-                               .host = "evil.example", .has_origin = true),
+                               .host = "evil.example", .origin = "null"),
                          NULL),
                  0);
     cr_assert_eq(
@@ -74,11 +76,70 @@ Test(policy, a_name_that_points_here_is_not_ours) {
 }
 
 Test(policy, a_page_is_no_client) {
-    cr_assert_eq(refused(ASKED(.has_origin = true), NULL), 403);
-    cr_assert_eq(refused(ASKED(.policy = &guarded, .has_origin = true,
+    const char *const others[] = {"null",
+                                  "http://evil.example",
+                                  "http://localhost:80",
+                                  "http://localhost.evil",
+                                  "ftp://localhost",
+                                  "http://",
+                                  "localhost",
+                                  ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        cr_assert_eq(refused(ASKED(.origin = others[i]), NULL), 403);
+        cr_assert_eq(refused(ASKED(.policy = &guarded, .origin = others[i],
+                                   .authorization = "Bearer x"),
+                             NULL),
+                     403, "%s", others[i]);
+    }
+    cr_assert_eq(refused(ASKED(.site = IDS_HTTP_SITE_CROSS), NULL), 403);
+    cr_assert_eq(refused(ASKED(.policy = &guarded, .site = IDS_HTTP_SITE_CROSS,
+                               .origin = "http://localhost",
                                .authorization = "Bearer x"),
                          NULL),
                  403);
+}
+
+/* A page of this host that shows a secret: the browser says where it is from,
+ * or its origin does. Without a secret it may not change anything. */
+Test(policy, the_console_is) {
+    const asked by_origin = {.policy = &guarded,
+                             .host = "idem.example:7180",
+                             .origin = "https://IDEM.example:7180",
+                             .authorization = "Bearer x"};
+    asked told = by_origin;
+    cr_assert_eq(refused(told, NULL), 0);
+    told.origin = "http://idem.example:7180";
+    cr_assert_eq(refused(told, NULL), 0);
+    told.site = IDS_HTTP_SITE_OTHER; /* another port of it */
+    cr_assert_eq(refused(told, NULL), 403);
+    told.site = IDS_HTTP_SITE_SAME_ORIGIN;
+    told.host = "10.0.0.1"; /* a proxy has put its own */
+    cr_assert_eq(refused(told, NULL), 0);
+    told.authorization = NULL;
+    cr_assert_eq(refused(told, NULL), 403);
+    cr_assert_eq(refused(ASKED(.origin = "http://localhost",
+                               .site = IDS_HTTP_SITE_SAME_ORIGIN),
+                         NULL),
+                 403);
+    cr_assert_eq(refused(ASKED(.route = IDS_HTTP_METRICS,
+                               .site = IDS_HTTP_SITE_SAME_ORIGIN),
+                         NULL),
+                 0);
+}
+
+/* The page itself has nothing in it; who is not served has no use for it. */
+Test(policy, the_page_is_for_who_could_be_served) {
+    const ids_http_route page = IDS_HTTP_CONSOLE;
+    cr_assert_eq(refused(ASKED(.route = page), NULL), 0);
+    cr_assert_eq(
+        refused(ASKED(.route = page, .site = IDS_HTTP_SITE_CROSS), NULL), 0);
+    cr_assert_eq(refused(ASKED(.route = page, .is_far = true), NULL), 403);
+    cr_assert_eq(refused(ASKED(.route = page, .host = "evil.example"), NULL),
+                 421);
+    cr_assert_eq(refused(ASKED(.route = page, .policy = &guarded,
+                               .is_far = true, .host = "idem.example"),
+                         NULL),
+                 0);
 }
 
 Test(policy, a_secret_is_shown_by_each_request) {

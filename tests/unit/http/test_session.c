@@ -4,6 +4,7 @@
 #include "server/http/session.h"
 
 #include "proto/reply.h"
+#include "server/http/console.h"
 #include "tests/unit/http/texts.h"
 
 #include <criterion/criterion.h>
@@ -305,4 +306,25 @@ Test(session, head_is_get_without_its_body) {
     cr_assert(ids_http_session_say(&s, 200, "text/plain", SLICE("ok\n")));
     cr_assert(strstr(sent(), "Content-Length: 3\r\n"));
     cr_assert_null(strstr(text, "ok\n"));
+}
+
+Test(session, shows_the_page) {
+    cr_assert_eq(send_text("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                 IDS_HTTP_NEEDS_BYTES);
+    idp_slice all = ids_http_session_output(&s);
+    cr_assert(all.len > ids_http_console.html_bytes);
+    cr_assert(memcmp(all.ptr + all.len - ids_http_console.html_bytes,
+                     ids_http_console.html, ids_http_console.html_bytes) == 0);
+    cr_assert(ids_http_session_reads(&s));
+}
+
+/* It is thousands of times what asks for it. */
+Test(session, shows_the_page_once_to_who_asks_without_reading) {
+    char asks[4096] = "";
+    for (int i = 0; i < 100; i++)
+        strcat(asks, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_eq(send_text(asks), IDS_HTTP_NEEDS_NOTHING);
+    cr_assert(ids_http_session_output(&s).len <
+              ids_http_console.html_bytes + 1024);
+    cr_assert_not(ids_http_session_reads(&s));
 }
