@@ -26,7 +26,7 @@ function begin() {
     needsSecret: state.needsSecret && credential.secret === null });
   showCredential();
   turn();
-  if (credential.secret !== null) askRows(true);
+  if (credential.secret !== null) askRows(false);
 }
 
 $('credential').addEventListener('submit', (event) => {
@@ -45,7 +45,6 @@ function forget() {
     section.hidden = true;
   }
   stuck.rows = [];
-  stuck.cursor = null;
   $('record').close();
   history_.pages = [];
   say($('facts'), '');

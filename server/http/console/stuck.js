@@ -6,11 +6,10 @@
 // same one is asked again, with the same nonce, and no other about that key.
 'use strict';
 
-const PAGE_ROWS = 60;
-const ROWS_MAX = 3000;
+const ROWS_MAX = 1000;
 
 const stuck = {
-  rows: [], cursor: null, isAsking: false, isThere: null, asked: null,
+  rows: [], found: 0, isAll: true, isAsking: false, isThere: null, asked: null,
   underWay: new Map(), // by name of the record: the resolve that is not over
 };
 
@@ -44,9 +43,11 @@ function showRows(note) {
   stuck.rows.sort((a, b) => b.age_ms - a.age_ms);
   fill($('stuck-rows'), stuck.rows.length ? stuck.rows.map(stuckRow)
     : [el('tr', '', el('td', '', 'None.'))]);
-  $('stuck-more').hidden = stuck.cursor === null;
-  say($('stuck-window'), note ?? `${count(stuck.rows.length)}${stuck.cursor
-    ? ' of more' : ''}, as of ${utcTime(stuck.asked)}`);
+  $('stuck-more').hidden = stuck.isAll || stuck.isAsking;
+  const which = stuck.found > stuck.rows.length
+    ? `the oldest ${count(stuck.rows.length)} of ${count(stuck.found)}`
+    : `${stuck.isAll ? '' : 'the oldest '}${count(stuck.rows.length)}`;
+  say($('stuck-window'), note ?? `${which}, as of ${utcTime(stuck.asked)}`);
 }
 
 function wanted() {
@@ -57,34 +58,40 @@ function wanted() {
   return told;
 }
 
-/** One page; a record may come twice, and is shown once. */
-async function askPage(names) {
-  const body = wanted();
-  if (stuck.cursor !== null) body.cursor = stuck.cursor;
-  const told = await ask('v1/list', body);
-  if (told.status !== 200) return told;
-  for (const row of told.json.records) {
-    if (!names.has(nameOf(row))) stuck.rows.push(row);
-    names.add(nameOf(row));
+/** A record may come twice, and counts once; the oldest are kept. */
+function takePage(records, names) {
+  for (const row of records) {
+    const name = nameOf(row);
+    if (names.has(name)) continue;
+    names.add(name);
+    stuck.rows.push(row);
+    stuck.found++;
   }
-  stuck.cursor = told.json.cursor ?? null;
-  return told;
+  if (stuck.rows.length <= 2 * ROWS_MAX) return;
+  stuck.rows.sort((a, b) => b.age_ms - a.age_ms);
+  stuck.rows.length = ROWS_MAX;
 }
 
-/** Until there is a screenful more, or the walk is over. */
-async function askRows(isNew) {
+/** Pages until the last one: the daemon holds what is left in the middle. Where
+ *  nothing narrows it, the oldest that the daemon knows of anyway will do. */
+async function askRows(isAll) {
   if (stuck.isAsking) return;
-  stuck.isAsking = true;
-  if (isNew) Object.assign(stuck, { rows: [], cursor: null });
-  const names = new Set(stuck.rows.map(nameOf));
-  const enough = Math.min(ROWS_MAX, stuck.rows.length + 2 * PAGE_ROWS);
-  stuck.asked = new Date();
-  let told;
-  do {
-    told = await askPage(names);
-    if (told.status === 200) showRows('looking …');
-  } while (told.status === 200 && stuck.cursor !== null
-    && stuck.rows.length < enough);
+  const body = wanted();
+  const isNarrow = 'ns' in body || 'prefix' in body
+    || body.state === 'released' || body.state === 'completed';
+  if (!isAll && !isNarrow) body.oldest = true;
+  Object.assign(stuck, { rows: [], found: 0, isAsking: true,
+    isAll: body.oldest === undefined, asked: new Date() });
+  const names = new Set();
+  let told = await ask('v1/list', body);
+  for (let pages = 1; told.status === 200; pages++) {
+    takePage(told.json.records, names);
+    if (told.json.cursor === null) break;
+    if (pages % 16 === 0) showRows(`looking … ${count(stuck.found)} so far`);
+    told = await ask('v1/list', { cursor: told.json.cursor });
+  }
+  stuck.rows.sort((a, b) => b.age_ms - a.age_ms);
+  if (stuck.rows.length > ROWS_MAX) stuck.rows.length = ROWS_MAX;
   stuck.isAsking = false;
   endAsking(told);
 }
@@ -100,9 +107,9 @@ function endAsking(told) {
 
 $('stuck-filter').addEventListener('submit', (event) => {
   event.preventDefault();
-  askRows(true);
+  askRows(false);
 });
-$('stuck-more').addEventListener('click', () => askRows(false));
+$('stuck-more').addEventListener('click', () => askRows(true));
 
 // -------------------------------------------------------------------- a record
 
@@ -249,7 +256,9 @@ async function resolve(pending) {
     return;
   }
   if (told.status === 200 || told.status === 404 || told.json?.outcome) {
+    const before = stuck.rows.length;
     stuck.rows = stuck.rows.filter((row) => nameOf(row) !== pending.name);
+    stuck.found -= before - stuck.rows.length;
   }
   endPending(pending, text);
 }

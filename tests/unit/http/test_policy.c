@@ -188,6 +188,6 @@ Test(policy, a_certificate_lets_in_who_shows_no_secret) {
     cr_assert_eq(refused(a, NULL), 0, "without secrets as well");
     a.authorization = "Bearer idm_x";
     cr_assert_eq(refused(a, NULL), 0);
-    a.has_origin = true;
+    a.origin = "http://evil.example";
     cr_assert_eq(refused(a, NULL), 403);
 }
