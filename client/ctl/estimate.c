@@ -109,7 +109,8 @@ static double class_bytes(uint64_t bytes) {
     uint64_t step = 8;
     for (uint64_t top = FINE_CLASSES_MAX; bytes > top; top *= 2)
         step = top / 16;
-    return (double)((bytes + step - 1) / step * step);
+    uint64_t steps = (bytes + step - 1) / step;
+    return (double)(steps * step);
 }
 
 static estimate work_out(const load *of) {
