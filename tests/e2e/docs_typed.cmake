@@ -11,3 +11,7 @@ function(e2e_docs_typed name page)
   set_tests_properties(${name} PROPERTIES LABELS "e2e")
 endfunction()
 e2e_docs_typed(e2e_docs_recipes recipes.md)
+e2e_docs_typed(e2e_docs_operations operations.md)
+add_test(NAME e2e_docs_alerts
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/docs_alerts ${CMAKE_SOURCE_DIR})
+set_tests_properties(e2e_docs_alerts PROPERTIES LABELS e2e)
