@@ -91,7 +91,7 @@ static void add_idem(idb_command *c, const idb_server *server,
                      const idb_node *node) {
     const idb_options *options = server->options;
     const idb_spec *spec = server->spec;
-    char path[PATH_MAX], threads[16], clients[16], listen_at[80];
+    char path[PATH_MAX], threads[16], clients[16], listen_at[80], free_at[80];
     bool is_replica = node == &server->replica;
     if (spec->before)
         snprintf(path, sizeof path, "%s", options->before);
@@ -103,9 +103,12 @@ static void add_idem(idb_command *c, const idb_server *server,
     snprintf(clients, sizeof clients, "%u", options->connections + 100);
     snprintf(listen_at, sizeof listen_at, "%s:%u", node->at.host,
              node->at.port);
-    add_all(c,
-            (const char *const[]){path, "--listen", listen_at, "--threads",
-                                  threads, "--max-connections", clients, NULL});
+    snprintf(free_at, sizeof free_at, "%s:0", node->at.host);
+    add_all(c, (const char *const[]){
+                   path, "--listen", spec->http ? free_at : listen_at,
+                   "--threads", threads, "--max-connections", clients, NULL});
+    if (spec->http)
+        add_all(c, (const char *const[]){"--http", listen_at, NULL});
     add_idem_keeping(c, server, node);
     bool has_link = spec->tls && spec->replication > IDB_REPLICATION_NONE;
     if (spec->tls)

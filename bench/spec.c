@@ -132,6 +132,7 @@ static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
     }
     return "a target's details are /threads=N /blind /fsync=WHEN "
            "/replication=MODE /replica-threads=N /batch /before /tls "
+           "/http "
            "/at=HOST:PORT /pid=N";
 }
 
@@ -141,6 +142,13 @@ static const char *detail_read(idb_spec *spec, const char *text, size_t len) {
         if (spec->target != &idb_target_idem)
             return "/blind is for idem: no other target has shards";
         spec->target = &idb_target_idem_blind;
+        return NULL;
+    }
+    if (len == 4 && !memcmp(text, "http", 4)) {
+        if (spec->target != &idb_target_idem)
+            return "/http is for idem, and has no /blind";
+        spec->http = true;
+        spec->target = &idb_target_idem_http;
         return NULL;
     }
     if (len == 3 && !memcmp(text, "tls", 3)) {
@@ -256,6 +264,10 @@ static const char *complete_spec(const idb_options *o, idb_spec *spec) {
         return "needs --spawn or /at=HOST:PORT";
     if (spec->before && !o->before)
         return "needs --before PATH";
+    if (spec->http &&
+        (o->scenario || o->verify || spec->replication > IDB_REPLICATION_NONE))
+        return "over HTTP there is load alone: no --scenario, --verify or "
+               "--replication";
     return spec->external.port && idb_spec_has_files(spec)
                ? "runs already: what it keeps is not idembench's to say"
                : NULL;

@@ -99,6 +99,7 @@ typedef struct idb_target {
 
 extern const idb_target idb_target_idem;
 extern const idb_target idb_target_idem_blind; /* does not know the shards */
+extern const idb_target idb_target_idem_http;
 extern const idb_target idb_target_redis;
 extern const idb_target idb_target_redis_wait;       /* WAIT 1 after each */
 extern const idb_target idb_target_redis_wait_batch; /* after each send */

@@ -91,6 +91,20 @@ Test(options, tls_is_a_targets_and_its_files_are_of_one_that_runs) {
     cr_assert_str_eq(o.tls_name, "a.example");
 }
 
+Test(options, http_is_ours_and_load_alone) {
+    idb_options o;
+    cr_assert_eq(parse(&o, "--spawn --target idem,idem/http,idem/tls/http"), 0);
+    cr_assert_not(o.specs[0].http);
+    cr_assert_eq(o.specs[1].target, &idb_target_idem_http);
+    cr_assert(o.specs[2].http && o.specs[2].tls);
+    cr_assert_neq(parse(&o, "--spawn --target redis/http"), 0);
+    cr_assert_neq(parse(&o, "--spawn --target idem/blind/http"), 0);
+    cr_assert_neq(parse(&o, "--spawn --target idem/http --replication sync"),
+                  0);
+    cr_assert_neq(parse(&o, "--spawn --target idem/http --verify"), 0);
+    cr_assert_neq(parse(&o, "--spawn --target idem/http --scenario memory"), 0);
+}
+
 Test(options, mix_cpus_and_choices_are_read) {
     idb_options o;
     cr_assert_eq(parse(&o, "--spawn --mix fresh=2,replay=5 --keys zipf "

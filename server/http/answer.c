@@ -12,6 +12,8 @@
 #define PROBLEM "application/problem+json"
 
 #define RETRY_AFTER_S_MAX 30
+/* As much as they have, most times: then room is made once. */
+#define HEADERS_BYTES     256
 
 /* A response ----------------------------------------------------------------
  */
@@ -49,8 +51,8 @@ static void put_headers(ids_json_out *out, const ids_http_for *to,
     ids_json_put(out, "\r\n");
     put_header(out, "Content-Type", r->type);
     put_number_header(out, "Content-Length", r->body.len);
-    put_header(out, "Cache-Control", "no-store");
-    put_header(out, "X-Content-Type-Options", "nosniff");
+    ids_json_put(out, "Cache-Control: no-store\r\n"
+                      "X-Content-Type-Options: nosniff\r\n");
     if (r->fields)
         ids_json_put(out, r->fields);
     if (r->is_replay)
@@ -70,6 +72,7 @@ static bool put_response(idp_bytes *to, const ids_http_for *whom,
                          const response *r) {
     size_t before = to->len;
     ids_json_out out = {.to = to};
+    out.failed = !idp_bytes_reserve(to, HEADERS_BYTES + r->body.len);
     put_headers(&out, whom, r);
     if (!whom->is_head)
         ids_json_put_bytes(&out, r->body);

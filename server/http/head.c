@@ -125,12 +125,17 @@ static bool read_request_line(idp_slice line, ids_http_head *head,
 
 /* Its end ------------------------------------------------------------------ */
 
-/* As soon as the first line is there: who sends no more has had an answer. */
+/* As soon as the first line is there, and not all: who sends no more has had an
+ * answer. seen: it was there when the last bytes came. */
 static ids_http_read check_first_line(const uint8_t *bytes, size_t len,
-                                      ids_http_fault *fault) {
+                                      size_t seen, ids_http_fault *fault) {
     ids_http_head head;
     idp_slice authority;
-    return read_request_line((idp_slice){bytes, len}, &head, &authority, fault)
+    const uint8_t *end = memchr(bytes, '\n', len);
+    if (!end || (size_t)(end - bytes) < seen)
+        return IDS_HTTP_PARTIAL;
+    return read_request_line((idp_slice){bytes, (size_t)(end - bytes) - 1},
+                             &head, &authority, fault)
                ? IDS_HTTP_PARTIAL
                : IDS_HTTP_BAD;
 }
@@ -151,8 +156,7 @@ static ids_http_read end_line(const uint8_t *bytes, size_t at, size_t *seen,
         return bad(fault, 400, "an empty line stands before the request");
     if (at >= 3 && bytes[at - 2] == '\n')
         return IDS_HTTP_WHOLE;
-    return memchr(bytes, '\n', at) ? IDS_HTTP_PARTIAL
-                                   : check_first_line(bytes, at - 1, fault);
+    return IDS_HTTP_PARTIAL;
 }
 
 ids_http_read ids_http_head_seek(const uint8_t *bytes, size_t len, size_t *seen,
@@ -160,6 +164,10 @@ ids_http_read ids_http_head_seek(const uint8_t *bytes, size_t len, size_t *seen,
     size_t end = len < IDS_HTTP_HEAD_BYTES_MAX ? len : IDS_HTTP_HEAD_BYTES_MAX;
     size_t first = *seen;
     for (size_t at = first; at < end; at++) {
+        if (!at || bytes[at - 1] != '\r')
+            at += values_at(bytes + at, end - at);
+        if (at == end)
+            break;
         if (bytes[at] == '\n') {
             ids_http_read read = end_line(bytes, at, seen, fault);
             if (read != IDS_HTTP_PARTIAL)
@@ -175,7 +183,7 @@ ids_http_read ids_http_head_seek(const uint8_t *bytes, size_t len, size_t *seen,
         return bad(fault, 431, "the head is over 16 KiB");
     if (len > LINE_BYTES_MAX && !memchr(bytes, '\n', LINE_BYTES_MAX))
         return bad(fault, 414, "the request line is over its limit");
-    return IDS_HTTP_PARTIAL;
+    return check_first_line(bytes, end, first, fault);
 }
 
 /* Fields ------------------------------------------------------------------- */
@@ -188,7 +196,7 @@ bool ids_http_field_read(idp_slice line, idp_slice *name, idp_slice *value) {
         return false;
     *name = (idp_slice){line.ptr, at};
     *value = slice_trim((idp_slice){line.ptr + at + 1, line.len - at - 1});
-    for (size_t i = 0; i < value->len; i++)
+    for (size_t i = values_at(value->ptr, value->len); i < value->len; i++)
         if (!is_value(value->ptr[i]))
             return false;
     return true;

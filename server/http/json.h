@@ -11,6 +11,8 @@
 #include "proto/bytes.h"
 #include "proto/terms.h"
 
+#include <string.h>
+
 /* Deeper than this a value is none for us. */
 #define IDS_JSON_DEPTH_MAX (64u << 10)
 
@@ -64,8 +66,10 @@ typedef struct ids_json_out {
     bool failed;
 } ids_json_out;
 
-void ids_json_put(ids_json_out *out, const char *text);
 void ids_json_put_bytes(ids_json_out *out, idp_slice bytes);
+static inline void ids_json_put(ids_json_out *out, const char *text) {
+    ids_json_put_bytes(out, (idp_slice){(const uint8_t *)text, strlen(text)});
+}
 /* In quotes, with escapes. The bytes are UTF-8. */
 void ids_json_put_string(ids_json_out *out, idp_slice utf8);
 void ids_json_put_base64(ids_json_out *out, idp_slice bytes);

@@ -57,13 +57,32 @@ static bool take_escape(idp_slice b, size_t *at) {
     return true;
 }
 
+/* Where the first is that may not be itself in a string; only the last seven
+ * may be any. */
+static size_t plain_at(const uint8_t *bytes, size_t len) {
+    size_t at = 0;
+    for (; len - at >= 8; at += 8) {
+        uint64_t eight = ids_get_u64(bytes + at);
+        uint64_t which = (eight & IN_EACH(0x80)) | which_below(eight, 0x20) |
+                         which_are(eight, '"') | which_are(eight, '\\');
+        if (which)
+            return at + bytes_before(which);
+    }
+    return at;
+}
+
 /* From its quote on. */
 static bool take_string(idp_slice b, size_t *at) {
     if (*at >= b.len || b.ptr[*at] != '"')
         return false;
     ++*at;
+    *at += plain_at(b.ptr + *at, b.len - *at);
     while (*at < b.len && b.ptr[*at] != '"') {
         uint8_t c = b.ptr[*at];
+        if (c >= 0x20 && c < 0x80 && c != '\\') {
+            ++*at;
+            continue;
+        }
         if (c < 0x20)
             return false;
         if (c == '\\') {

@@ -8,6 +8,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#define PLAIN_DIGITS_MAX 15
+_Static_assert(IDP_INT_MAX > 999999999999999u, "so many digits always fit");
+
 static json_t *load_scalar(const ids_json_member *member) {
     return json_loadb((const char *)member->value.ptr, member->value.len,
                       JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -36,10 +39,23 @@ bool ids_json_string(const ids_json_member *member, idp_bytes *to,
     return good;
 }
 
+/* Nothing but digits, and no more than a number of ours may have: most are. */
+static bool read_plain(idp_slice value, uint64_t *number) {
+    *number = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (!is_digit(value.ptr[i]))
+            return false;
+        *number = *number * 10 + (uint64_t)(value.ptr[i] - '0');
+    }
+    return value.len <= PLAIN_DIGITS_MAX;
+}
+
 bool ids_json_number(const ids_json_member *member, uint64_t *number) {
     uint8_t first = member->value.ptr[0];
     if (first != '-' && !is_digit(first))
         return false;
+    if (read_plain(member->value, number))
+        return true;
     json_t *json = load_scalar(member);
     bool good = json_is_integer(json) && json_integer_value(json) >= 0 &&
                 (uint64_t)json_integer_value(json) <= IDP_INT_MAX;
@@ -57,18 +73,25 @@ bool ids_json_bool(const ids_json_member *member, bool *value) {
 /* Writing ------------------------------------------------------------------ */
 
 void ids_json_put_bytes(ids_json_out *out, idp_slice bytes) {
-    if (bytes.len && !out->failed)
-        out->failed = !idp_bytes_append(out->to, bytes.ptr, bytes.len);
-}
-
-void ids_json_put(ids_json_out *out, const char *text) {
-    ids_json_put_bytes(out, (idp_slice){(const uint8_t *)text, strlen(text)});
+    idp_bytes *to = out->to;
+    if (!bytes.len || out->failed)
+        return;
+    if (bytes.len > to->cap - to->len && !idp_bytes_reserve(to, bytes.len)) {
+        out->failed = true;
+        return;
+    }
+    memcpy(to->ptr + to->len, bytes.ptr, bytes.len);
+    to->len += bytes.len;
 }
 
 void ids_json_put_number(ids_json_out *out, uint64_t number) {
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    ids_json_put(out, text);
+    uint8_t text[20];
+    size_t at = sizeof text;
+    do {
+        text[--at] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    ids_json_put_bytes(out, (idp_slice){text + at, sizeof text - at});
 }
 
 void ids_json_put_field(ids_json_out *out, const char *name, uint64_t number) {

@@ -5,6 +5,7 @@
 #include "tests/unit/http/texts.h"
 
 #include <criterion/criterion.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,12 +21,15 @@ static ids_http_read read_head(idp_slice bytes, ids_http_head *head,
     ids_http_read slow = IDS_HTTP_PARTIAL;
     while (slow == IDS_HTTP_PARTIAL && len < bytes.len)
         slow = ids_http_head_seek(bytes.ptr, ++len, &by_byte, &other);
+    if (whole == IDS_HTTP_WHOLE &&
+        !ids_http_head_read(bytes.ptr, seen, head, fault))
+        whole = IDS_HTTP_BAD;
+    if (slow == IDS_HTTP_WHOLE &&
+        !ids_http_head_read(bytes.ptr, by_byte, head, &other))
+        slow = IDS_HTTP_BAD;
     cr_assert_eq(whole, slow, "%.*s", (int)bytes.len, (const char *)bytes.ptr);
-    if (whole != IDS_HTTP_WHOLE)
-        return whole;
-    cr_assert_eq(seen, by_byte);
-    return ids_http_head_read(bytes.ptr, seen, head, fault) ? IDS_HTTP_WHOLE
-                                                            : IDS_HTTP_BAD;
+    cr_assert(whole != IDS_HTTP_WHOLE || seen == by_byte);
+    return whole;
 }
 
 static ids_http_head good(idp_slice bytes) {
@@ -281,4 +285,38 @@ Test(limits, of_the_fields) {
         sprintf(text + len, "\r\n");
         cr_assert_eq(status_of(text), extra ? 431 : 200);
     }
+}
+
+/* Eight at a time, and one by one: each character at each place of a value and
+ * of a name. */
+Test(smuggling, each_character_at_each_place) {
+    char text[128];
+    for (int c = 0; c < 256; c++)
+        for (size_t at = 0; at < 20; at++) {
+            size_t len =
+                (size_t)sprintf(text, "GET / HTTP/1.1\r\n" HOST "x: %s\r\n\r\n",
+                                "aaaaaaaaaaaaaaaaaaaa");
+            ids_http_head head;
+            ids_http_fault fault;
+            char *value = strstr(text, "x: ") + 3;
+            value[at] = (char)c;
+            bool is_good = c == '\t' || (c >= ' ' && c != 0x7f);
+            cr_assert_eq(read_head((idp_slice){(uint8_t *)text, len}, &head,
+                                   &fault) == IDS_HTTP_WHOLE,
+                         is_good, "%02x at %zu of a value", c, at);
+            value[at] = 'a';
+            value[-2] = (char)c;
+            bool is_name =
+                c < 128 && c && (isalnum(c) || strchr("!#$%&'*+-.^_`|~", c));
+            if (at == 0 && c != ':')
+                cr_assert_eq(read_head((idp_slice){(uint8_t *)text, len}, &head,
+                                       &fault) == IDS_HTTP_WHOLE,
+                             false, "%02x for a colon", c);
+            value[-2] = ':';
+            value[-3] = (char)c;
+            if (at == 0)
+                cr_assert_eq(read_head((idp_slice){(uint8_t *)text, len}, &head,
+                                       &fault) == IDS_HTTP_WHOLE,
+                             is_name, "%02x for a name", c);
+        }
 }
