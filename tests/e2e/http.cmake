@@ -27,3 +27,7 @@ add_test(NAME e2e_readme_once
                  ${CMAKE_SOURCE_DIR}/README.md $<TARGET_FILE:idemstored>)
 set_tests_properties(e2e_readme_once PROPERTIES LABELS "e2e;http;slow"
                      SKIP_RETURN_CODE 77)
+# As often as Prometheus asks in two weeks.
+idem_program_test(e2e_scrapes SOURCES scrapes.c http_conn.c LINK e2e_harness
+  ARGS $<TARGET_FILE:idemstored> 100000 LABELS e2e http slow)
+add_dependencies(e2e_scrapes idemstored)
