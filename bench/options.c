@@ -78,7 +78,7 @@ static const row rows[] = {
     {"target", "A,B,..",
      "idem redis redis-lua memcached echo; each with /threads=N /blind\n"
      "/fsync=WHEN /replication=MODE /replica-threads=N /batch /before\n"
-     "/tls /at=HOST:PORT /pid=N; default idem",
+     "/tls /http /at=HOST:PORT /pid=N; default idem",
      TARGETS, 0, 0, 0},
     {"fsync", "WHEN",
      "off, no, everysec or always: what idem and redis keep that say\n"
