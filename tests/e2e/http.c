@@ -231,6 +231,83 @@ static void is_refused(const char *bytes, int status) {
 #define HOST "Host: localhost\r\n"
 #define NEXT "GET /healthz HTTP/1.1\r\n" HOST "\r\n"
 
+/* A POST whose head has these fields, too; a whole request lies behind it. */
+static void is_no_body(const char *fields, const char *body) {
+    char text[16384];
+    snprintf(text, sizeof text,
+             "POST /v1/peek HTTP/1.1\r\n" HOST
+             "Content-Type: application/json\r\n%s\r\n%s" NEXT,
+             fields, body);
+    is_refused(text, 400);
+}
+
+static void two_readers_would_differ(void) {
+    static const char *const lengths[] = {
+        "Content-Length: 2\r\nContent-Length: 2\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: 5, 5\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 5 5\r\n",
+        "Content-Length: \r\n",
+        "Content-Length: 18446744073709551616\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"};
+    static const char *const chunks[] = {"5\n{}!!!\n",
+                                         "0x2\r\n{}\r\n",
+                                         "-1\r\n{}\r\n",
+                                         "\r\n{}\r\n",
+                                         "g\r\n{}\r\n",
+                                         " 2\r\n{}\r\n",
+                                         "2 \r\n{}\r\n",
+                                         "2\r\n{}0\r\n\r\n",
+                                         "11111111111111111\r\n",
+                                         "2\r\n{}\r\n0\r\nHost: b\r\n\r\n"};
+    char large[8192];
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        is_no_body(lengths[i], "{\"key\":\"0\"}");
+    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
+        is_no_body("Transfer-Encoding: chunked\r\n", chunks[i]);
+    memset(large, 'e', sizeof large);
+    memcpy(large, "2;", 2);
+    strcpy(large + 6000, "\r\n{}\r\n0\r\n\r\n");
+    is_no_body("Transfer-Encoding: chunked\r\n", large);
+    memset(large, 't', sizeof large);
+    memcpy(large, "0\r\nt: ", 6);
+    strcpy(large + 6000, "\r\n\r\n");
+    is_no_body("Transfer-Encoding: chunked\r\n", large);
+    is_refused("POST /v1/peek HTTP/1.0\r\n" HOST
+               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT,
+               400);
+    puts("  what two readers would take for two requests is none");
+}
+
+static void a_server_is_named_once(void) {
+    is_refused("GET /healthz HTTP/1.1\r\n\r\n" NEXT, 400);
+    is_refused("GET /healthz HTTP/1.1\r\n" HOST HOST "\r\n" NEXT, 400);
+    is_refused("GET http://a.example/healthz HTTP/1.1\r\n" HOST "\r\n" NEXT,
+               400);
+    is_refused("GET /healthz HTTP/1.1\r\nHost: local host\r\n\r\n" NEXT, 400);
+    is_refused("GET /healthz HTTP/1.1\r\nHost:\r\n\r\n" NEXT, 400);
+    puts("  a server is named, and once");
+}
+
+static void characters_that_no_head_has(void) {
+    static const char nul[] = "GET /healthz HTTP/1.1\r\n" HOST "a: \0\r\n\r\n";
+    http_conn h;
+    http_open(&h, port);
+    http_send(&h, nul, sizeof nul - 1);
+    http_answers(&h, 400);
+    http_ends(&h);
+    http_close(&h);
+    is_refused("GET /healthz HTTP/1.1\r\n" HOST "a: b\rc: d\r\n\r\n" NEXT, 400);
+    is_refused("GET /healthz HTTP/1.1\r" HOST "\r\r" NEXT, 400);
+    is_refused("GET /healthz HTTP/1.1\r\n" HOST "a: \x7f\r\n\r\n" NEXT, 400);
+    puts("  nor has it characters that no head has");
+}
+
 static void what_is_no_http_is_refused_and_closed(void) {
     is_refused("GET /healthz HTTP/1.1\nHost: localhost\n\n" NEXT, 400);
     is_refused("GET /healthz HTTP/1.1\r\n" HOST " folded\r\n\r\n" NEXT, 400);
@@ -330,6 +407,9 @@ int main(int argc, char **argv) {
     results_of_any_size_complete();
     a_large_body_of_json_is_told_what_to_do();
     what_is_no_http_is_refused_and_closed();
+    two_readers_would_differ();
+    a_server_is_named_once();
+    characters_that_no_head_has();
     goes_on_when_told();
     the_other_port_says_where();
     half_a_head_ends(&half);
