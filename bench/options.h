@@ -41,7 +41,7 @@ typedef struct idb_spec {
     idb_fsync fsync;
     idb_replication replication;
     bool tls;
-    bool http; /* JSON over HTTP, in place of MessagePack */
+    bool http;             /* JSON over HTTP, in place of MessagePack */
     bool before;           /* the program is --before's */
     bool batch;            /* Redis: one WAIT for what is sent at once */
     idb_endpoint external; /* port not 0: it runs already */
