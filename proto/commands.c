@@ -110,6 +110,11 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
     case IDP_METRICS:
     case IDP_REPLICATION:
     case IDP_NAMESPACES:
+    case IDP_LIST:
+    case IDP_INSPECT:
+    case IDP_CLIENTS:
+    case IDP_KILL:
+    case IDP_SLOW:
     case IDP_METHOD_COUNT:
     default: /* no command */
         return false;

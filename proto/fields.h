@@ -2,7 +2,7 @@
 /* fields.h -- what the methods' parameters have in common: names, claims,
  * times, the map at the end. Decode and encode side by side.
  *
- * Inside proto only, for request.c and params_commands.c. Every text of a
+ * Inside proto only, for request.c and params_*.c. Every text of a
  * refusal is static. */
 #ifndef IDP_FIELDS_H
 #define IDP_FIELDS_H
@@ -116,14 +116,14 @@ static_assert(IDP_LEASE_MS_MAX == 86400000 && IDP_TTL_MS_MAX == 31622400000 &&
 /* The map at the end ---------------------------------------------------- */
 
 typedef struct options {
-    const char *names[3];
+    const char *names[6]; /* NULL behind the last */
     /* Reads the value of names[at]. */
     bool (*read)(cursor *c, int at, idp_request *r, idp_read_fault *fault);
     const char *unknown;
 } options;
 
 static inline int option_find(const options *known, idp_slice name) {
-    for (int i = 0; i < 3 && known->names[i]; i++) {
+    for (int i = 0; i < 6 && known->names[i]; i++) {
         if (slice_is(name, known->names[i])) {
             return i;
         }

@@ -28,8 +28,12 @@ CURSOR_INLINE bool head_read(cursor *c, head *h) {
 CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
     switch (name.len) {
     case 4:
-        *method = slice_is(name, "peek") ? IDP_PEEK : IDP_PING;
-        return *method == IDP_PEEK || slice_is(name, "ping");
+        *method = slice_is(name, "peek")   ? IDP_PEEK
+                  : slice_is(name, "ping") ? IDP_PING
+                  : slice_is(name, "list") ? IDP_LIST
+                  : slice_is(name, "kill") ? IDP_KILL
+                                           : IDP_SLOW;
+        return *method != IDP_SLOW || slice_is(name, "slow");
     case 5:
         *method = slice_is(name, "renew")   ? IDP_RENEW
                   : slice_is(name, "hello") ? IDP_HELLO
@@ -42,6 +46,8 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
         *method = slice_is(name, "acquire")   ? IDP_ACQUIRE
                   : slice_is(name, "release") ? IDP_RELEASE
                   : slice_is(name, "metrics") ? IDP_METRICS
+                  : slice_is(name, "inspect") ? IDP_INSPECT
+                  : slice_is(name, "clients") ? IDP_CLIENTS
                                               : IDP_PROMOTE;
         return *method != IDP_PROMOTE || slice_is(name, "promote");
     case 8:

@@ -41,11 +41,6 @@ static uint8_t *put_row(uint8_t *to, const idp_ns_row *row) {
     return put_limit(to, row->result_bytes_max, IDP_UNLIMITED);
 }
 
-static uint8_t *put_rows_head(uint8_t *to, uint32_t count) {
-    return count < 16 ? put_array(to, count)
-                      : put_be16(put_u8(to, 0xdc), (uint16_t)count);
-}
-
 size_t idp_ns_page_write(uint8_t *to, size_t cap, uint32_t msgid,
                          const idp_ns_page *page) {
     if (cap < IDP_NS_PAGE_BYTES_MAX) {
@@ -56,7 +51,7 @@ size_t idp_ns_page_write(uint8_t *to, size_t cap, uint32_t msgid,
     at = put_bool(put_word(at, "counts"), page->counts);
     at = put_bool(put_word(at, "is_behind"), page->is_behind);
     at = put_bool(put_word(at, "more"), page->has_more);
-    at = put_rows_head(put_word(at, "namespaces"), page->row_count);
+    at = put_rows(put_word(at, "namespaces"), page->row_count);
     for (uint32_t i = 0; i < page->row_count; i++) {
         at = put_row(at, &page->rows[i]);
     }

@@ -27,4 +27,15 @@ const uint8_t *idp_reload_read(cursor c, uint32_t count, idp_request *request,
                                idp_read_fault *fault);
 uint8_t *idp_reload_put(uint8_t *to, const idp_request *request);
 
+/* params_looks.c, for request.c: list; clients; kill. */
+const uint8_t *idp_list_read(cursor c, uint32_t count, idp_request *request,
+                             idp_read_fault *fault);
+uint8_t *idp_list_put(uint8_t *to, const idp_request *request);
+const uint8_t *idp_clients_read(cursor c, uint32_t count, idp_request *request,
+                                idp_read_fault *fault);
+uint8_t *idp_clients_put(uint8_t *to, const idp_request *request);
+const uint8_t *idp_kill_read(cursor c, uint32_t count, idp_request *request,
+                             idp_read_fault *fault);
+uint8_t *idp_kill_put(uint8_t *to, const idp_request *request);
+
 #endif

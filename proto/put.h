@@ -107,6 +107,12 @@ static inline uint8_t *put_array(uint8_t *to, unsigned count) {
     return put_u8(to, (uint8_t)(0x90 | count));
 }
 
+/* Of a table, which may have more. */
+static inline uint8_t *put_rows(uint8_t *to, uint32_t count) {
+    return count < 16 ? put_array(to, count)
+                      : put_be16(put_u8(to, 0xdc), (uint16_t)count);
+}
+
 static inline uint8_t *put_map(uint8_t *to, size_t count) {
     return count < 16 ? put_u8(to, (uint8_t)(0x80 | count))
                       : put_be16(put_u8(to, 0xde), (uint16_t)count);

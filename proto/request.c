@@ -192,7 +192,7 @@ static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
 static const uint8_t *peek_read(cursor c, uint32_t count, idp_request *r,
                                 idp_read_fault *fault) {
     if (count != 2) {
-        return bad(fault, "peek takes ns, key");
+        return bad(fault, "peek and inspect take ns, key");
     }
     if (!name_read(&c, r, fault)) {
         return NULL;
@@ -201,7 +201,7 @@ static const uint8_t *peek_read(cursor c, uint32_t count, idp_request *r,
 }
 
 static uint8_t *peek_put(uint8_t *to, const idp_request *r) {
-    return name_put(put_array(put_word(to, "peek"), 2), r);
+    return name_put(put_array(put_word(to, idp_method_name(r->method)), 2), r);
 }
 
 /* hello, ping, stats ------------------------------------------------------- */
@@ -334,6 +334,14 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return idp_reload_read(c, count, request, fault);
     case IDP_NAMESPACES:
         return after_read(c, count, request, fault);
+    case IDP_LIST:
+        return idp_list_read(c, count, request, fault);
+    case IDP_INSPECT:
+        return peek_read(c, count, request, fault);
+    case IDP_CLIENTS:
+        return idp_clients_read(c, count, request, fault);
+    case IDP_KILL:
+        return idp_kill_read(c, count, request, fault);
     case IDP_METRICS:
         return metrics_read(c, count, request, fault);
     case IDP_PING:
@@ -341,6 +349,7 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
     case IDP_REPLICATION:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_SLOW:
     case IDP_METHOD_COUNT:
         break;
     }
@@ -376,7 +385,17 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         at = renew_put(at, request);
         break;
     case IDP_PEEK:
+    case IDP_INSPECT:
         at = peek_put(at, request);
+        break;
+    case IDP_LIST:
+        at = idp_list_put(at, request);
+        break;
+    case IDP_CLIENTS:
+        at = idp_clients_put(at, request);
+        break;
+    case IDP_KILL:
+        at = idp_kill_put(at, request);
         break;
     case IDP_HELLO:
         at = hello_put(at, request);
@@ -399,6 +418,7 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_REPLICATION:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_SLOW:
         at = put_array(put_word(at, idp_method_name(request->method)), 0);
         break;
     case IDP_METHOD_COUNT:

@@ -65,7 +65,12 @@ typedef struct idp_token {
     X(SNAPSHOT, "snapshot")       \
     X(RELOAD, "reload")           \
     X(NAMESPACES, "namespaces")   \
-    X(METRICS, "metrics")
+    X(METRICS, "metrics")         \
+    X(LIST, "list")               \
+    X(INSPECT, "inspect")         \
+    X(CLIENTS, "clients")         \
+    X(KILL, "kill")               \
+    X(SLOW, "slow")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -124,21 +129,32 @@ typedef enum idp_outcome {
 typedef struct idp_request {
     idp_method method;
     uint32_t msgid;
-    idp_slice ns;
-    idp_slice key;
-    idp_slice fingerprint; /* acquire; len 0: none */
+    idp_slice ns;  /* list: ptr NULL: of any */
+    idp_slice key; /* list: how keys begin; ptr NULL: anyhow */
+    union {
+        idp_slice fingerprint; /* acquire; len 0: none */
+        idp_slice cursor; /* list, clients: ptr NULL: from the first; kill: whom
+                           */
+    };
     idp_slice nonce;       /* acquire; len 0: none */
     idp_slice result;      /* complete; ptr NULL: nil */
     idp_token token;       /* complete, release, renew */
-    uint64_t ttl_ms;       /* acquire; complete: 0 keeps the record's */
+    union {
+        uint64_t ttl_ms;   /* acquire; complete: 0 keeps the record's */
+        uint64_t older_ms; /* list: of this age or more */
+    };
     uint32_t lease_ms;     /* acquire, renew */
     uint32_t wait_ms;      /* acquire; 0: answer at once */
-    idp_on_orphan on_orphan;
+    union {
+        idp_on_orphan on_orphan;
+        idp_state state; /* list; ABSENT: of any */
+    };
     idp_class class;
     bool unbind;           /* release */
     bool accept_loss;      /* promote, detach */
     bool open_metrics;     /* metrics: as OpenMetrics */
     bool dry_run;          /* reload: says what it would do, and does nothing */
+    bool oldest;           /* list: those that the last scan found */
     bool force;            /* reload: also where it closes most connections */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */

@@ -38,12 +38,17 @@ ids_grant_set ids_grants_of_method(idp_method method) {
         return CLAIM;
     case IDP_PEEK:
         return CLAIM | READ;
+    case IDP_LIST:    /* the rows of those namespaces */
+    case IDP_INSPECT: /* token and result to who may resolve there */
+        return READ;
     case IDP_HELLO:
     case IDP_PING:
         return IDS_GRANTED_TO_ANY;
     case IDP_STATS:
     case IDP_REPLICATION:
     case IDP_METRICS:
+    case IDP_CLIENTS: /* addresses to who may administer */
+    case IDP_SLOW:
         return STATS;
     case IDP_NAMESPACES: /* names are told to who may administer */
     case IDP_PROMOTE:
@@ -51,6 +56,7 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
     case IDP_RELOAD:
+    case IDP_KILL:
         return ADMIN;
     case IDP_METHOD_COUNT:
         break;
@@ -76,10 +82,19 @@ may_by_any(const ids_user *user, idp_method method, idp_slice ns) {
     if (need == IDS_GRANTED_TO_ANY ||
         has >= IDS_GRANT_BIT(IDS_GRANTS_OF_NAMESPACES))
         return true;
+    if (method == IDP_LIST && ns.ptr == NULL)
+        return user->of[IDS_GRANT_READ].count > 0; /* of those */
     for (int i = 0; i < IDS_GRANTS_OF_NAMESPACES; i++)
         if (has & IDS_GRANT_BIT(i) && ids_patterns_match(&user->of[i], ns))
             return true;
     return false;
+}
+
+bool ids_user_has(const ids_user *user, ids_grant grant, idp_slice ns) {
+    if (!(user->words & IDS_GRANT_BIT(grant)))
+        return false;
+    return grant >= IDS_GRANTS_OF_NAMESPACES ||
+           ids_patterns_match(&user->of[grant], ns);
 }
 
 static_assert(IDP_ACQUIRE == 0 && IDP_PEEK == 4,

@@ -58,6 +58,9 @@ typedef struct ids_user {
  * any other ns is not looked at. */
 bool ids_user_may(const ids_user *user, idp_method method, idp_slice ns);
 
+/* Whether it has this grant; one of namespaces: in this one. */
+bool ids_user_has(const ids_user *user, ids_grant grant, idp_slice ns);
+
 /* Why not, as the answer says it: namespace shop: "grafana" may not claim.
  * Never a key. A namespace stands as in the file, with %XX; a long one is cut.
  */

@@ -197,6 +197,11 @@ static const ids_config_row rows[] = {
      0, 600000,
      "at its end, go on serving for so long before the listeners close", LIVE,
      NULL},
+    {"--scan-interval", "S", IDS_CONFIG_COUNT, FIELD(scan_interval_s), "60",
+     NULL, 0, 86400,
+     "look through all records in so many seconds, slowly and again and again, "
+     "for how many there are and which are stuck; 0: never",
+     RESTART, NULL},
     {"--reload-every", "S", IDS_CONFIG_COUNT, FIELD(reload_every_s), "0", NULL,
      0, 86400,
      "look at the files that settings name every so many seconds, and read "

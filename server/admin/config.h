@@ -106,6 +106,7 @@ typedef struct ids_config {
     ids_log_level log_level;
     ids_log_format log_format;
     uint64_t drain_delay_ms;
+    uint64_t scan_interval_s; /* 0: never */
     bool huge_pages;
     bool insecure;
     bool restored; /* data folder and peer state are copies */

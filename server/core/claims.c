@@ -198,6 +198,7 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     if (number != IDS_NS_NONE)
         ids_quota_enter(shard, number, record);
     hold(shard, record, request, IDP_PREVIOUS_NONE, &naming);
+    ids_record_set_by(record, call->by);
     record->restart_ms = ids_claims_begin_ms(shard, shard->now_ms);
     record->ttl_ms = request->ttl_ms;
     ids_wheel_add(&shard->wheel, ref);
@@ -243,6 +244,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     ids_append(at + record->fingerprint_len, request->nonce);
     record->nonce_len = request->nonce.len;
     hold(shard, record, request, previous, &naming);
+    ids_record_set_by(record, call->by);
     ids_quota_recount(shard, record, counted);
     restart(shard, place, record, request->ttl_ms);
     emit(shard, record, false);
@@ -290,6 +292,7 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
     }
     if (record->state == IDP_STATE_IN_PROGRESS &&
         ids_record_repeats(record, request->nonce)) {
+        ids_record_set_by(record, call->by);
         extend(shard, place, record, request->lease_ms, request->ttl_ms);
         acquired(record, ids_record_token(&shard->prefixes, record),
                  ids_record_attempt(record), answer);
@@ -380,6 +383,7 @@ static ids_record *finish_claim(ids_shard *shard, const ids_call *call,
     ids_record_drop_nonce(record);
     record = keep_result(shard, &place, record, call, counted);
     move(shard, record, IDP_STATE_COMPLETED);
+    ids_record_set_by(record, 0);
     record->lease_ms = record->has_result ? request->result.len : 0;
     if (record->spelled) /* behind the result */
         ids_record_spell(record, &name);
@@ -425,6 +429,7 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
     } else {
         size_t counted = ids_quota_bytes(record);
         move(shard, record, IDP_STATE_RELEASED);
+        ids_record_set_by(record, 0);
         ids_record_drop_nonce(record);
         ids_quota_recount(shard, record, counted);
         record->since_ms = shard->now_ms;

@@ -26,6 +26,10 @@ void ids_claims_change(const ids_shard *shard, const ids_record *r,
                            .ttl_ms = r->ttl_ms,
                            .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
                            .age_ms = ids_record_age_ms(r, now_ms)};
+    change->by = ids_record_by(r);
+    if (change->by != 0 && shard->config.by_name != NULL)
+        change->by_name =
+            shard->config.by_name(shard->config.by_ctx, change->by);
     assert(change->lease_left_ms <= change->lease_ms);
     assert(change->ttl_left_ms <= change->ttl_ms);
     assert(change->attempt > 0);

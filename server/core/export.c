@@ -75,11 +75,13 @@ static bool within(idp_slice slice, size_t min, size_t max) {
     return slice.len >= min && slice.len <= max;
 }
 
+static bool claimed(const ids_change *c) {
+    return c->state == IDP_STATE_IN_PROGRESS || c->state == IDP_STATE_ORPHANED;
+}
+
 /* A lease and what is left of it, of a claim that may still have one. */
 static bool lease_is_sound(const ids_change *c) {
-    bool claimed =
-        c->state == IDP_STATE_IN_PROGRESS || c->state == IDP_STATE_ORPHANED;
-    if (!claimed)
+    if (!claimed(c))
         return c->lease_left_ms == 0;
     return c->lease_ms >= IDP_LEASE_MS_MIN && c->lease_ms <= c->ttl_ms &&
            c->lease_ms <= IDP_LEASE_MS_MAX && c->lease_left_ms <= c->lease_ms &&
@@ -98,6 +100,7 @@ bool ids_change_is_sound(const ids_change *c, size_t result_bytes_max) {
            within(c->result, 0, result_bytes_max) &&
            (c->result.len == 0 || c->has_result) &&
            (!c->has_result || c->state == IDP_STATE_COMPLETED) &&
+           within(c->by_name, 0, claimed(c) ? IDP_USER_BYTES_MAX : 0) &&
            c->class <= IDP_CLASS_ERROR &&
            c->previous <= IDP_PREVIOUS_RELEASED && c->attempt > 0 &&
            c->ttl_ms >= IDP_TTL_MS_MIN && c->ttl_ms <= IDP_TTL_MS_MAX &&
@@ -164,6 +167,9 @@ static ids_ref make(ids_shard *shard, const ids_change *c, uint64_t now_ms) {
         return 0;
     ids_record *record = ids_slab_at(&shard->slab, ref);
     fill_record(record, c, now_ms, ids_claims_begin_ms(shard, now_ms));
+    if (c->by_name.len > 0 && shard->config.by_number != NULL)
+        ids_record_set_by(
+            record, shard->config.by_number(shard->config.by_ctx, c->by_name));
     ids_claims_name(shard, record, &naming);
     if (shard->quota != NULL)
         ids_quota_count(shard, record);

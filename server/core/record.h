@@ -26,7 +26,7 @@ typedef struct ids_record {
     uint64_t nonce_len : 6;
     uint64_t key_len : 10;
     uint64_t ns_len : 7;
-    uint64_t claimed_by : 10; /* left for who claimed it */
+    uint64_t by_low : 10; /* who claimed it: ids_record_by */
 
     uint64_t restart_ms : 42; /* lease and retention count from here */
     uint64_t sequence_low : 22;
@@ -38,7 +38,7 @@ typedef struct ids_record {
     uint64_t ttl_ms : 35;
     uint64_t lease_ms : 27; /* of completed: result_bytes, which needs no
                              * lease any more; see the accessors */
-    uint64_t unused_too : 2;
+    uint64_t by_high : 2;
     uint8_t bytes[];
 } ids_record;
 
@@ -62,7 +62,19 @@ _Static_assert(IDP_KEY_BYTES_MAX < 1 << 10, "a key fits its bits");
 _Static_assert(IDP_FINGERPRINT_BYTES_MAX < 1 << 7, "so does a fingerprint");
 _Static_assert(IDP_NONCE_BYTES_MAX < 1 << 6, "so does a nonce");
 _Static_assert(IDP_STATE_COUNT <= 1 << 3, "so does a state");
+_Static_assert(IDS_BY_MAX == (1 << 12) - 1, "who claimed it fits its bits");
 _Static_assert(IDS_PREFIX_SEQUENCE_BITS == 22 + 6, "so does a sequence");
+
+/* Who claimed it: a number of the caller's, 0 for nobody that is known. Not 0
+ * only while the claim is nobody's to have ended. */
+static inline uint32_t ids_record_by(const ids_record *r) {
+    return (uint32_t)(r->by_low | r->by_high << 10);
+}
+
+static inline void ids_record_set_by(ids_record *r, uint32_t by) {
+    r->by_low = by & 1023;
+    r->by_high = by >> 10;
+}
 
 static inline idp_slice ids_record_ns(const ids_record *r) {
     return (idp_slice){r->bytes, r->ns_len};

@@ -86,7 +86,8 @@ static ids_call call_of(const ids_waiter *waiter, uint64_t now_ms) {
     return (ids_call){.request = &waiter->request,
                       .hash = waiter->queue->hash,
                       .now_ms = now_ms,
-                      .asker = waiter->asking->asker};
+                      .asker = waiter->asking->asker,
+                      .by = waiter->by};
 }
 
 /* The record that the queue waits for; NULL when it is gone. */
@@ -337,6 +338,11 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     case IDP_REPLICATION:
     case IDP_NAMESPACES:
     case IDP_METRICS:
+    case IDP_LIST:
+    case IDP_INSPECT:
+    case IDP_CLIENTS:
+    case IDP_KILL:
+    case IDP_SLOW:
     case IDP_METHOD_COUNT:
         assert(!"a method of the core");
     }

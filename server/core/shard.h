@@ -61,6 +61,10 @@ static inline uint64_t ids_pool_used_bytes(const ids_pool *pool) {
  * given back when a parked acquire is answered, and to ids_shard_forget. */
 typedef uint64_t ids_asker;
 
+/* Who claims, as a number of the caller's for a name: 1..IDS_BY_MAX; 0: nobody
+ * that is known. A record has it until its claim is ended. */
+#define IDS_BY_MAX 4095u
+
 /* A whole record after a change, or its absence (state ABSENT: only ns and
  * key are set). Remaining times, never a wall clock. Slices borrow from the
  * record until the callback returns. */
@@ -78,7 +82,10 @@ typedef struct ids_change {
     uint64_t ttl_left_ms;
     uint64_t age_ms;
     bool has_result;
-    /* All of that but the number, as server/journal/change writes it, if it was
+    uint32_t by;       /* who claimed it; 0 unless in_progress or orphaned */
+    idp_slice by_name; /* and the name that outlives this process, if any: at
+                        * most IDP_USER_BYTES_MAX */
+    /* All of that but the number and by, as server/journal/change writes it, if it was
      * written already or read from there: then it is not encoded again. Empty:
      * it was not. Whoever alters a field empties it. */
     idp_slice encoded;
@@ -106,6 +113,11 @@ typedef struct ids_shard_config {
      * outside may know its upper half: see ids_mix_hash. */
     uint64_t (*hash)(void *ctx, idp_slice ns, idp_slice key);
     void *hash_ctx;
+    /* Of who claims: the name that goes with a number, empty for none, and the
+     * number for a name that came with a record. NULL, both: nobody has one. */
+    idp_slice (*by_name)(void *ctx, uint32_t by);
+    uint32_t (*by_number)(void *ctx, idp_slice name);
+    void *by_ctx;
     /* Namespaces, counted and limited: see ids_shard_set_limits. NULL, both:
      * nobody counts. */
     const ids_ns_limits_table *limits;
@@ -139,6 +151,7 @@ typedef struct ids_call {
     uint64_t hash;              /* config.hash of its namespace and key */
     uint64_t now_ms;
     ids_asker asker; /* matters only where wait_ms > 0 */
+    uint32_t by;     /* acquire: who would have the claim */
 } ids_call;
 
 typedef enum ids_verdict {

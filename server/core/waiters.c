@@ -170,6 +170,7 @@ static ids_waiter *waiter_new(ids_waiters *waiters, const ids_call *call) {
     at = waiter->bytes;
     waiter->bytes_held = bytes;
     waiter->request = *request;
+    waiter->by = call->by;
     waiter->request.fingerprint = copy_in(&at, request->fingerprint);
     waiter->request.nonce = copy_in(&at, request->nonce);
     assert(at <= (uint8_t *)waiter + bytes);

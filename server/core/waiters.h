@@ -31,8 +31,9 @@ struct ids_waiter {
     ids_waiter *asker_next, *asker_prev; /* of the same asker */
     ids_asking *asking;
     idp_request request; /* ns and key are the queue's */
-    size_t bytes_held;   /* its allocation */
-    uint8_t bytes[];     /* fingerprint, nonce */
+    uint32_t by;
+    size_t bytes_held; /* its allocation */
+    uint8_t bytes[];   /* fingerprint, nonce */
 };
 
 /* All who wait for one key. */

@@ -13,6 +13,7 @@
 #include "server/worker/namespaces.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Ended records reclaimed per turn, which takes some 50 us: whoever asks
  * meanwhile waits no longer than for a batch of other requests. */
@@ -120,6 +121,14 @@ static void be_busy(ids_loop *loop, bool busy) {
         uv_idle_stop(&loop->busy);
 }
 
+static void end_turn(ids_worker *worker, uint64_t now_ns) {
+    uint64_t ns = now_ns - worker->measures.begun_ns;
+    ids_measures_end_turn(&worker->measures, now_ns);
+    if (ids_slow_log_wants(&worker->slow, ns))
+        ids_slow_log_note(worker, ns);
+    memcpy(worker->slow.tail, worker->work, sizeof worker->slow.tail);
+}
+
 /* What is due is what was so at the last turn's end: what has become due since
  * makes this one's end busy, and the next turn comes at once. */
 static void on_prepare(uv_prepare_t *handle) {
@@ -146,7 +155,7 @@ static void on_prepare(uv_prepare_t *handle) {
     if (!ids_net_sleep(&loop->net))
         busy = true;
     be_busy(loop, busy);
-    ids_measures_end_turn(&loop->worker->measures, ids_monotonic_ns());
+    end_turn(loop->worker, ids_monotonic_ns());
 }
 
 /* What its line and its turn ask of it ------------------------------------- */

@@ -2,6 +2,7 @@
 /* serve.c -- the whole daemon: sockets, threads, signals, and their end. */
 #include "server/io/serve.h"
 
+#include "server/admin/looks.h"
 #include "server/base/log.h"
 #include "server/base/machine.h"
 #include "server/io/admission.h"
@@ -165,6 +166,7 @@ static bool furnish_server(process *s, const char *version, uint64_t memory) {
         return complain("can't start", "namespaces", strerror(ENOMEM));
     server->buffer_bytes_max = s->live.first.limits.buffer_bytes_max;
     server->leaves = &s->drain.begun;
+    server->scan_interval_ms = config->scan_interval_s * 1000;
     server->wake = wake_loop;
     server->wake_ctx = s;
     s->mailboxes = aligned_alloc(_Alignof(ids_mailbox),
@@ -172,7 +174,7 @@ static bool furnish_server(process *s, const char *version, uint64_t memory) {
     s->loops = calloc(server->loops, sizeof *s->loops);
     s->threads = calloc(server->loops, sizeof *s->threads);
     server->mailboxes = s->mailboxes;
-    return s->mailboxes && s->loops && s->threads;
+    return ids_looks_open(server) && s->mailboxes && s->loops && s->threads;
 }
 
 static bool open_store(process *s) {
@@ -384,6 +386,7 @@ static void release(process *s) {
     free(s->threads);
     free(s->loops);
     free(s->mailboxes);
+    ids_looks_close(&s->server);
     ids_access_free(s->server.access);
     ids_admission_forget(s->server.peer_secret);
 }

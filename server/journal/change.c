@@ -10,7 +10,7 @@
 #define CLASS_SHIFT      3
 #define PREVIOUS_SHIFT   4
 #define RESULT_BIT       0x40u
-#define UNUSED_BIT       0x80u
+#define BY_BIT           0x80u /* of a claim that nobody has ended */
 /* A loop's sequences begin at its number, shifted by this. */
 #define LOOP_SHIFT       48
 #define LOOP_MAX         0xffffu
@@ -103,7 +103,8 @@ size_t ids_change_write_bound(const ids_change *change) {
     if (change->encoded.len > 0)
         return change->encoded.len;
     return IDS_CHANGE_HEAD_BYTES_MAX + change->ns.len + change->key.len +
-           change->fingerprint.len + change->nonce.len + change->result.len;
+           change->fingerprint.len + change->nonce.len + change->by_name.len +
+           change->result.len;
 }
 
 static uint8_t *put_body(uint8_t *at, const ids_change *c) {
@@ -119,6 +120,8 @@ static uint8_t *put_body(uint8_t *at, const ids_change *c) {
     if (has_lease(c->state)) {
         at = put_varint(at, c->lease_ms);
         at = put_varint(at, c->lease_ms - c->lease_left_ms);
+        if (c->by_name.len > 0)
+            *at++ = (uint8_t)c->by_name.len;
     }
     if (c->has_result)
         at = put_varint(at, c->result.len);
@@ -137,23 +140,25 @@ size_t ids_change_write(uint8_t *to, const ids_change *c) {
     *at++ = absent ? 0
                    : (uint8_t)(c->state | (unsigned)c->class << CLASS_SHIFT |
                                (unsigned)c->previous << PREVIOUS_SHIFT |
-                               (c->has_result ? RESULT_BIT : 0));
+                               (c->has_result ? RESULT_BIT : 0) |
+                               (c->by_name.len > 0 ? BY_BIT : 0));
     *at++ = (uint8_t)c->ns.len;
     at = put_varint(at, c->key.len);
     if (!absent)
         at = put_body(at, c);
+    /* No change has both of the last two. */
     const idp_slice slices[] = {c->ns, c->key, c->fingerprint, c->nonce,
-                                c->result};
-    at = put_slices(at, slices, absent ? 2 : c->has_result ? 5 : 4);
+                                c->has_result ? c->result : c->by_name};
+    at = put_slices(at, slices, absent ? 2 : 5);
     return (size_t)(at - to);
 }
 
 /* The lengths of the slices, which come behind all numbers. */
 typedef struct lengths {
-    uint64_t ns, key, fingerprint, nonce, result;
+    uint64_t ns, key, fingerprint, nonce, by_name, result;
 } lengths;
 
-static void get_body(cursor *from, ids_change *c, lengths *len) {
+static void get_body(cursor *from, ids_change *c, bool has_by, lengths *len) {
     len->fingerprint = get_u8(from);
     len->nonce = get_u8(from);
     c->token.epoch = get_varint(from);
@@ -170,6 +175,10 @@ static void get_body(cursor *from, ids_change *c, lengths *len) {
         c->lease_ms = (uint32_t)lease_ms;
         from->bad = from->bad || lease_ms > UINT32_MAX;
     }
+    if (has_by) {
+        len->by_name = get_u8(from);
+        from->bad = from->bad || len->by_name == 0;
+    }
     if (c->has_result)
         len->result = get_varint(from);
     c->attempt = (uint32_t)attempt;
@@ -185,17 +194,19 @@ size_t ids_change_read(const uint8_t *bytes, size_t len, ids_change *c) {
                       .previous = (idp_previous)(flags >> PREVIOUS_SHIFT & 3),
                       .has_result = (flags & RESULT_BIT) != 0};
     bool absent = c->state == IDP_STATE_ABSENT;
-    if ((flags & UNUSED_BIT) || (absent && flags != 0))
+    bool has_by = (flags & BY_BIT) != 0;
+    if ((absent && flags != 0) || (has_by && !has_lease(c->state)))
         return 0;
     length.ns = get_u8(&from);
     length.key = get_varint(&from);
     if (!absent)
-        get_body(&from, c, &length);
+        get_body(&from, c, has_by, &length);
     c->ns = get_slice(&from, length.ns);
     c->key = get_slice(&from, length.key);
     if (!absent) {
         c->fingerprint = get_slice(&from, length.fingerprint);
         c->nonce = get_slice(&from, length.nonce);
+        c->by_name = get_slice(&from, length.by_name);
     }
     if (c->has_result)
         c->result = get_slice(&from, length.result);

@@ -4,6 +4,7 @@
 
 #include "proto/owner.h"
 #include "proto/request.h"
+#include "server/admin/looks.h"
 #include "server/line/admit.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/forward.h"
@@ -49,7 +50,8 @@ static void call_shard(ids_worker *worker, ids_conn *conn,
     const ids_call call = {.request = request,
                            .hash = item->hash,
                            .now_ms = worker->now_ms,
-                           .asker = conn->asker};
+                           .asker = conn->asker,
+                           .by = conn->by};
     idp_answer answer;
     idp_error error;
     const char *text;
@@ -74,8 +76,10 @@ static void ask_owner(ids_worker *worker, ids_conn *conn,
     ids_message message = {.asker = conn->asker,
                            .word = item->hash,
                            .msgid = request->msgid,
+                           .asked_bytes = conn->by,
                            .body_bytes = item->frame_bytes,
-                           .kind = IDS_MESSAGE_ASK};
+                           .kind = IDS_MESSAGE_ASK,
+                           .flags = item->flags};
     if (waits)
         message.flags |= IDS_MESSAGE_WAITS;
     if (request->result_too_large)
@@ -95,9 +99,26 @@ static void ask_owner(ids_worker *worker, ids_conn *conn,
     worker->buffers.bytes += item->frame_bytes + IDS_FORWARD_REPLY_BYTES;
 }
 
+/* Its first acquire, or the first since it is another's. */
+static __attribute__((noinline)) void name_holder(ids_worker *worker,
+                                                  ids_conn *conn) {
+    const ids_server *server = worker->server;
+    const ids_verifier *verifier = conn->reading.verifier;
+    conn->is_named = true;
+    if (!server->holders)
+        return;
+    uint32_t before = conn->by;
+    conn->by =
+        ids_holders_enter(server->holders, verifier ? verifier->user->name : "",
+                          &conn->who, worker->now_ms);
+    ids_holders_leave(server->holders, before, worker->now_ms);
+}
+
 static void serve_key(ids_worker *worker, ids_conn *conn,
                       const ids_item *item) {
     const idp_request *request = &item->request;
+    if (request->method == IDP_ACQUIRE && !conn->is_named)
+        name_holder(worker, conn);
     if (request->method == IDP_ACQUIRE && request->wait_ms &&
         conn->waiting >= worker->server->pending_max)
         ids_reply_error(worker, conn, request->msgid, IDP_E_LIMIT,
@@ -142,6 +163,7 @@ static void serve_hello(ids_line *line, ids_conn *conn,
                         const idp_request *request) {
     ids_worker *worker = &line->worker;
     ids_who_name(&conn->who, request->client);
+    conn->is_named = false;
     if (!ids_admit_hello(line, conn, request))
         return;
     bool fresh =
@@ -182,6 +204,39 @@ static void refuse(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
                 conn->reading.refusal);
     ids_reply_error(worker, conn, msgid, IDP_E_DENIED, conn->reading.refusal);
     ids_conn_finish(worker, conn);
+}
+
+/* What an operator looks at ------------------------------------------------ */
+
+static void make_look(ids_worker *worker, ids_conn *conn,
+                      const ids_look *look) {
+    idp_bytes frame = {0};
+    ids_showing shows;
+    if (ids_looks_make(worker, look, &frame, &shows))
+        ids_reply_made(worker, conn, look->request->msgid,
+                       (idp_slice){frame.ptr, frame.len}, shows);
+    else
+        ids_reply_error(worker, conn, look->request->msgid, IDP_E_NO_MEMORY,
+                        NULL);
+    idp_bytes_free(&frame);
+}
+
+static void serve_look(ids_worker *worker, ids_conn *conn,
+                       const ids_item *item) {
+    ids_look look = {.request = &item->request};
+    const char *text;
+    idp_error error = ids_looks_plan(worker, conn, &look, &text);
+    if (error != IDP_OK) {
+        ids_reply_error(worker, conn, item->request.msgid, error, text);
+    } else if (look.owner == worker->index) {
+        make_look(worker, conn, &look);
+    } else {
+        ids_item forwarded = *item;
+        forwarded.owner = look.owner;
+        forwarded.hash = look.word;
+        forwarded.flags = look.flags;
+        ask_owner(worker, conn, &forwarded);
+    }
 }
 
 static bool is_inquiry(idp_method method) {
@@ -240,6 +295,8 @@ static void serve_request(ids_line *line, ids_conn *conn,
     else if (is_inquiry(request->method))
         ids_inquiry_ask(&line->inquiries, inquiry_of(request), worker, conn,
                         request->msgid);
+    else if (ids_method_looks(request->method))
+        serve_look(worker, conn, item);
     else if (request->method == IDP_NAMESPACES)
         ids_tally_ask(&line->tally, worker, conn, request);
     else

@@ -3,6 +3,7 @@
 #include "server/line/incoming.h"
 
 #include "proto/request.h"
+#include "server/admin/looks.h"
 #include "server/line/admit.h"
 #include "server/line/dispatch.h"
 #include "server/line/reader.h"
@@ -61,7 +62,26 @@ static void read_ask(ids_worker *worker, ids_item *item,
     item->owner = worker->index;
     item->hash = message->word;
     item->asker = message->asker;
+    item->by = message->asked_bytes;
+    item->flags = message->flags;
     item->frame_bytes = message->body_bytes;
+}
+
+static void make_look(ids_worker *worker, const ids_item *item,
+                      const ids_reply_to *to) {
+    const ids_look look = {.request = &item->request,
+                           .asker = item->asker,
+                           .word = item->hash,
+                           .owner = worker->index,
+                           .flags = item->flags};
+    idp_bytes frame = {0};
+    ids_showing shows;
+    if (ids_looks_make(worker, &look, &frame, &shows))
+        ids_reply_message_made(worker, to, (idp_slice){frame.ptr, frame.len},
+                               shows);
+    else
+        ids_reply_message(worker, to, IDP_E_NO_MEMORY, NULL);
+    idp_bytes_free(&frame);
 }
 
 static void call_shard(ids_worker *worker, const ids_item *item) {
@@ -69,7 +89,8 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
     const ids_call call = {.request = request,
                            .hash = item->hash,
                            .now_ms = worker->now_ms,
-                           .asker = item->asker};
+                           .asker = item->asker,
+                           .by = item->by};
     bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
     ids_reply_to to = {.asker = item->asker,
                        .msgid = request->msgid,
@@ -77,6 +98,10 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
                        .flags = waits ? IDS_MESSAGE_WAITS : 0};
     idp_answer answer;
     idp_error error = IDP_OK;
+    if (ids_method_looks(request->method)) {
+        make_look(worker, item, &to);
+        return;
+    }
     if (worker->draining && waits) {
         ids_reply_message(worker, &to, IDP_E_SHUTTING_DOWN, NULL);
         return;

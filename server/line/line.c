@@ -26,6 +26,14 @@ static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     return ids_server_hash(server, ns, key, &owner);
 }
 
+static idp_slice name_of_holder(void *ctx, uint32_t by) {
+    return ids_holders_user(ctx, by);
+}
+
+static uint32_t number_of_holder(void *ctx, idp_slice name) {
+    return ids_holders_name(ctx, name);
+}
+
 static void plan_shard(ids_worker *worker, const ids_line_config *config) {
     const ids_server *server = config->server;
     worker->shard_config = (ids_shard_config){
@@ -43,6 +51,9 @@ static void plan_shard(ids_worker *worker, const ids_line_config *config) {
         .ledger = server->ledger,
         .mix_key = server->mix_key,
         .work = &worker->work[IDS_WORK_WAKE],
+        .by_name = server->holders ? name_of_holder : NULL,
+        .by_number = server->holders ? number_of_holder : NULL,
+        .by_ctx = server->holders,
         .on_wake = ids_woken_answer,
         .wake_ctx = worker,
         .on_change = config->is_kept || config->is_replicated
@@ -157,6 +168,9 @@ void ids_line_begin_turn(ids_line *line) {
         work += worker->work[kind];
     if (work > worker->counters.of[IDS_TURN_WORK_MAX])
         worker->counters.of[IDS_TURN_WORK_MAX] = work;
+    for (int kind = 0; kind < IDS_WORK_KINDS; kind++)
+        worker->slow.work_of_before[kind] =
+            worker->work[kind] - worker->slow.tail[kind];
     memset(worker->work, 0, sizeof worker->work);
     if (line->for_room.head)
         serve_those_for_room(line);
@@ -167,6 +181,7 @@ void ids_line_tick(ids_line *line, uint32_t steps_max) {
     ids_forward_tick(worker);
     ids_input_tick(&line->spare, worker->now_ms);
     ids_admit_tick(line);
+    ids_scanner_tick(worker);
     if (line->drains_waiters)
         line->drains_waiters = !ids_shard_drain(
             worker->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
@@ -188,6 +203,7 @@ uint64_t ids_line_next_ms(const ids_line *line) {
         next_ms = least_ms(next_ms, worker->now_ms + 1);
     next_ms = least_ms(next_ms, ids_input_next_ms(&line->spare));
     next_ms = least_ms(next_ms, ids_admit_next_ms(line));
+    next_ms = least_ms(next_ms, ids_scanner_next_ms(&worker->scanner));
     return least_ms(next_ms, ids_forward_next_ms(worker));
 }
 

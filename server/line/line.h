@@ -34,6 +34,8 @@ typedef struct ids_item {
     const uint8_t *frame;
     uint32_t frame_bytes;
     uint32_t owner;
+    uint32_t by;   /* acquire: see ids_call */
+    uint8_t flags; /* IDS_MESSAGE_MAY_... */
 } ids_item;
 
 /* Large buffers for input that are free: input.h. */

@@ -383,6 +383,10 @@ void ids_reader_drop(ids_line *line, ids_conn *conn) {
     assert(worker->forwarded >= conn->forwarded.count);
     worker->forwarded -= conn->forwarded.count;
     forget(worker, conn);
+    if (worker->server->holders)
+        ids_holders_leave(worker->server->holders, conn->by, worker->now_ms);
+    conn->by = 0;
+    conn->is_named = false;
     worker->buffers.bytes -= conn->reading.in.len + conn->forwarded.bytes;
     ids_output_forget(worker, conn);
     ids_worker_unname(worker, conn);

@@ -24,6 +24,7 @@ void ids_conn_unbind(ids_conn *conn) {
     ids_credentials_drop(reading->version);
     reading->verifier = NULL;
     reading->version = NULL;
+    conn->is_named = false;
     reading->admitted = false;
 }
 

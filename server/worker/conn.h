@@ -109,6 +109,9 @@ typedef struct ids_conn {
     ids_conn_room room;
     ids_conn_reading reading;
     ids_who who; /* for the log */
+    uint64_t opened_ms;
+    uint32_t by;   /* among those who hold claims; 0: it has no number */
+    bool is_named; /* by is right, though perhaps 0 */
     /* the driver's */
     int fd;
     void *link;

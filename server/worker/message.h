@@ -10,7 +10,8 @@
 #include "server/worker/mailbox.h"
 
 typedef enum ids_message_kind {
-    IDS_MESSAGE_ASK,   /* body: a request's frame; word: its owner hash */
+    IDS_MESSAGE_ASK,   /* body: a request's frame; word: its owner hash, or
+                        * an ids_look's */
     IDS_MESSAGE_REPLY, /* body: a reply's frame; word: how large the answer is,
                         * or was, where there was no room for it */
     IDS_MESSAGE_REPLAYS, /* body: so many (msgid) ids_woken_asker, and the rest
@@ -39,12 +40,16 @@ typedef enum ids_message_kind {
 /* REPLY: it was held and will not leave; word: its error, as a positive
  * number. The body is what it would have been. */
 #define IDS_MESSAGE_FAILED           4u
+/* ASK, of what an operator looks at: the asker has these grants. */
+#define IDS_MESSAGE_MAY_RESOLVE      8u
+#define IDS_MESSAGE_MAY_ADMIN        16u
 
 typedef struct ids_message {
     ids_asker asker;
     uint64_t word;
     uint32_t msgid;
-    uint32_t asked_bytes; /* REPLY: size of the request that it answers */
+    uint32_t asked_bytes; /* REPLY: size of the request that it answers; ASK:
+                           * who would have the claim (ids_call.by) */
     uint32_t body_bytes;
     uint8_t kind; /* ids_message_kind */
     uint8_t flags;

@@ -164,3 +164,36 @@ void ids_reply_message(ids_worker *worker, const ids_reply_to *to,
     ids_message_trim(batch, body, (uint32_t)size);
     ids_worker_messaged(worker, loop, batch, before);
 }
+
+void ids_reply_made(ids_worker *worker, ids_conn *conn, uint32_t msgid,
+                    idp_slice reply, ids_showing shows) {
+    if (must_be_refused(worker, conn, reply.len)) {
+        refuse_result(worker, conn, msgid);
+        return;
+    }
+    uint8_t *to = ids_output_room(worker, conn, reply.len, shows);
+    if (!to)
+        return;
+    memcpy(to, reply.ptr, reply.len);
+    ids_output_put(worker, conn, msgid, reply.len, shows);
+}
+
+void ids_reply_message_made(ids_worker *worker, const ids_reply_to *to,
+                            idp_slice reply, ids_showing shows) {
+    uint32_t loop = ids_asker_loop(to->asker);
+    ids_message_batch *batch = ids_worker_reply_batch(worker, loop, shows);
+    const ids_message message = {.asker = to->asker,
+                                 .word = reply.len,
+                                 .msgid = to->msgid,
+                                 .kind = IDS_MESSAGE_REPLY,
+                                 .flags = to->flags,
+                                 .asked_bytes = to->asked_bytes,
+                                 .body_bytes = (uint32_t)reply.len};
+    size_t before = batch ? batch->message.len : 0;
+    bool has_room = batch && !ids_reply_message_is_full(worker, batch, loop) &&
+                    !asker_has_enough(worker, to->asker, reply.len);
+    if (has_room && ids_message_append(batch, &message, reply.ptr))
+        ids_worker_messaged(worker, loop, batch, before);
+    else
+        ids_reply_message(worker, to, IDP_E_LIMIT, NULL);
+}

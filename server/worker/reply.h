@@ -55,4 +55,11 @@ void ids_reply_message(ids_worker *worker, const ids_reply_to *to,
 bool ids_reply_message_is_full(const ids_worker *worker,
                                const ids_message_batch *batch, uint32_t loop);
 
+/* A reply that is whole, and shows a record or not: on this worker's
+ * connection, or to another loop's. Where there is no room for it, LIMIT is. */
+void ids_reply_made(ids_worker *worker, ids_conn *conn, uint32_t msgid,
+                    idp_slice reply, ids_showing shows);
+void ids_reply_message_made(ids_worker *worker, const ids_reply_to *to,
+                            idp_slice reply, ids_showing shows);
+
 #endif

@@ -46,8 +46,9 @@ bool ids_role_state_same(const ids_role_state *a, const ids_role_state *b) {
 idp_error ids_role_state_refuses(const ids_role_state *role_state,
                                  const idp_request *request,
                                  const char **text) {
-    idp_error error = request->method == IDP_PEEK ? role_state->showing
-                                                  : role_state->changing;
+    bool shows = request->method == IDP_PEEK || request->method == IDP_LIST ||
+                 request->method == IDP_INSPECT;
+    idp_error error = shows ? role_state->showing : role_state->changing;
     if (role_state->role != IDS_LEADS ||
         request->token.epoch > role_state->lead_epoch)
         error = IDP_E_NOT_PRIMARY;

@@ -89,26 +89,32 @@ ids_source ids_who_source(const ids_who *who) {
     return source;
 }
 
-static void put_address(const ids_who *who, char *to, size_t cap) {
+void ids_who_host(const ids_who *who, char to[static IDS_WHO_FROM_BYTES]) {
     char host[INET6_ADDRSTRLEN] = "?";
-    if (who->family == AF_UNIX) {
-        snprintf(to, cap, "unix:pid-%u", who->pid);
-    } else if (who->family == AF_INET6) {
-        inet_ntop(AF_INET6, who->address, host, sizeof host);
-        snprintf(to, cap, "[%s]:%u", host, who->port);
-    } else if (who->family == AF_INET) {
-        inet_ntop(AF_INET, who->address, host, sizeof host);
-        snprintf(to, cap, "%s:%u", host, who->port);
-    } else {
-        snprintf(to, cap, "?");
-    }
+    if (who->family == AF_UNIX)
+        snprintf(to, IDS_WHO_FROM_BYTES, "unix:pid-%u", who->pid);
+    else if (who->family == AF_INET6)
+        snprintf(to, IDS_WHO_FROM_BYTES, "[%s]",
+                 inet_ntop(AF_INET6, who->address, host, sizeof host));
+    else if (who->family == AF_INET)
+        snprintf(to, IDS_WHO_FROM_BYTES, "%s",
+                 inet_ntop(AF_INET, who->address, host, sizeof host));
+    else
+        snprintf(to, IDS_WHO_FROM_BYTES, "?");
+}
+
+void ids_who_from(const ids_who *who, char to[static IDS_WHO_FROM_BYTES]) {
+    ids_who_host(who, to);
+    size_t len = strlen(to);
+    if (who->family == AF_INET || who->family == AF_INET6)
+        snprintf(to + len, IDS_WHO_FROM_BYTES - len, ":%u", who->port);
 }
 
 /* from=127.0.0.1:4711 client="till 3": two fields of a log line. */
 #define WHO_TEXT_BYTES 640
 static void who_text(const ids_who *who, char text[static WHO_TEXT_BYTES]) {
-    char from[64];
-    put_address(who, from, sizeof from);
+    char from[IDS_WHO_FROM_BYTES];
+    ids_who_from(who, from);
     snprintf(text, WHO_TEXT_BYTES, "from=%s client=\"%.512s\"", from,
              who->client ? who->client : "");
 }

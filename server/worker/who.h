@@ -33,6 +33,11 @@ void ids_who_fini(ids_who *who);
  * first half of one of IPv6; all of this machine's unix sockets are one. */
 ids_source ids_who_source(const ids_who *who);
 
+/* Where it comes from, printable: with its port, and without. */
+#define IDS_WHO_FROM_BYTES 64
+void ids_who_from(const ids_who *who, char to[static IDS_WHO_FROM_BYTES]);
+void ids_who_host(const ids_who *who, char to[static IDS_WHO_FROM_BYTES]);
+
 /* A line about a connection: who it is, and a reason. msg: static text. */
 void ids_log_who(ids_log_level level, const char *msg, const ids_who *who,
                  const char *reason);

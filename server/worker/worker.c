@@ -46,7 +46,9 @@ bool ids_worker_init(ids_worker *worker, const ids_server *server,
     worker->post.to = calloc(server->loops, sizeof(ids_message_batch *));
     worker->post.loops = calloc(server->loops, sizeof(uint32_t));
     worker->gate.message = calloc(server->loops, sizeof *worker->gate.message);
-    return worker->post.to && worker->post.loops && worker->gate.message;
+    return worker->post.to && worker->post.loops && worker->gate.message &&
+           ids_scanner_init(&worker->scanner, server->scan_interval_ms,
+                            IDS_CLOCK_START_MS);
 }
 
 static void free_post(ids_post *post, uint32_t loops) {
@@ -66,6 +68,7 @@ void ids_worker_fini(ids_worker *worker) {
     idp_bytes_free(&worker->woken.others);
     ids_change_buffer_fini(&worker->change_buffer);
     ids_pools_free_shard(worker->server->pools, worker->shard);
+    ids_scanner_fini(&worker->scanner);
     free(worker->slots.all);
 }
 
@@ -97,6 +100,8 @@ bool ids_worker_name(ids_worker *worker, ids_conn *conn) {
     assert(!slots->all[at].conn);
     slots->all[at].conn = conn;
     conn->slot = at;
+    if (!conn->opened_ms)
+        conn->opened_ms = worker->now_ms;
     conn->asker = ids_worker_asker(worker->index) |
                   (ids_asker)at << GENERATION_BITS | slots->all[at].generation;
     return true;

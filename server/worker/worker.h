@@ -18,7 +18,9 @@
 #include "server/worker/measures.h"
 #include "server/worker/message.h"
 #include "server/worker/role.h"
+#include "server/worker/scanner.h"
 #include "server/worker/server.h"
+#include "server/worker/slow_log.h"
 #include "server/worker/staging.h"
 
 /* What one turn of a loop does, by kind. A unit is some 100 to 250 ns: a
@@ -127,6 +129,8 @@ struct ids_worker {
     ids_counters counters;
     ids_measures measures;
     ids_pace pace;
+    ids_scanner scanner;
+    ids_slow_notes slow;
     ids_commands commands;         /* under way; loop 0's */
     ids_shard_config shard_config; /* for another shard like the first */
     ids_worker_driver driver;

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scan.c -- see scan.h. Pure. */
+#include "server/core/scan.h"
+
+#include "server/core/bucket.h"
+#include "server/core/claims.h"
+
+#include <assert.h>
+
+/* So many buckets are fetched before the first of them is looked at. */
+#define FETCHED 8
+
+/* The bits of a tag, the lowest one first. */
+static uint32_t turn_round(uint32_t tag) {
+    tag = (tag >> 1 & 0x55555555u) | (tag & 0x55555555u) << 1;
+    tag = (tag >> 2 & 0x33333333u) | (tag & 0x33333333u) << 2;
+    tag = (tag >> 4 & 0x0f0f0f0fu) | (tag & 0x0f0f0f0fu) << 4;
+    return __builtin_bswap32(tag);
+}
+
+/* A bucket's stretch of the order, from where a scan stands in it. */
+typedef struct stretch {
+    uint64_t from, end;
+    uint32_t number;
+} stretch;
+
+static stretch stretch_at(const ids_table *table, uint64_t position) {
+    uint32_t tag = turn_round((uint32_t)position);
+    uint32_t half = (table->mask + 1) / 2;
+    uint32_t low = tag & (half - 1);
+    bool is_split = low + half < table->buckets;
+    int bits = __builtin_popcount(table->mask) - !is_split;
+    uint64_t size = 1ull << (32 - bits);
+    assert(position < IDS_SCAN_END);
+    assert(table->buckets >= half && bits >= TAG_BITS_IMPLIED);
+    return (stretch){.from = position,
+                     .end = (position & ~(size - 1)) + size,
+                     .number = is_split ? tag & table->mask : low};
+}
+
+static uint64_t position_of(ids_entry entry, uint32_t number) {
+    uint32_t tag =
+        (uint32_t)(entry >> (IDS_REF_BITS + 1)) << TAG_BITS_IMPLIED |
+        (number & ((1u << TAG_BITS_IMPLIED) - 1));
+    return turn_round(tag);
+}
+
+static ids_record *record_of(const ids_shard *shard, ids_entry entry) {
+    return ids_slab_at(&shard->slab, entry & IDS_REF_MASK);
+}
+
+/* False: its time is over. */
+static bool see(const ids_shard *shard, ids_record *r, uint64_t now_ms,
+                ids_sight *sight) {
+    ids_claims_stretch(shard, r);
+    idp_state state = ids_record_state(r, now_ms);
+    if (state == IDP_STATE_ABSENT)
+        return false;
+    *sight = (ids_sight){
+        .ns = ids_record_ns(r),
+        .key = ids_record_key(r),
+        .state = state,
+        .attempt = ids_record_attempt(r),
+        .by = ids_record_by(r),
+        .age_ms = ids_record_age_ms(r, now_ms),
+        .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
+        .since_ms = state == IDP_STATE_ORPHANED ? ids_record_lease_end_ms(r)
+                                                : r->since_ms};
+    if (state == IDP_STATE_IN_PROGRESS)
+        sight->lease_left_ms = ids_record_lease_left_ms(r, now_ms);
+    return true;
+}
+
+/* Calls for each entry of the stretch's chain. */
+#define FOR_EACH_ENTRY(table, s, entry)                                     \
+    for (const ids_bucket *b_ = bucket_at(table, (s)->number); b_ != NULL;  \
+         b_ = overflow_of(table, b_))                                       \
+        for (uint32_t i_ = 0, count_ = count_of(b_);                        \
+             i_ < count_ && ((entry) = b_->entries[i_], true); i_++)
+
+/* All of a stretch, in whatever order. */
+static void see_all(const ids_shard *shard, const stretch *s, uint64_t now_ms,
+                    const ids_scan *scan) {
+    ids_sight sight;
+    ids_entry entry;
+    FOR_EACH_ENTRY (&shard->table, s, entry) {
+        if (position_of(entry, s->number) >= s->from &&
+            see(shard, record_of(shard, entry), now_ms, &sight) &&
+            (scan->wants == NULL || scan->wants(scan->ctx, &sight)))
+            scan->seen(scan->ctx, &sight);
+    }
+}
+
+/* The first position of the stretch from here on that has a record; its end if
+ * none has. */
+static uint64_t next_position(const ids_shard *shard, const stretch *s,
+                              uint64_t from) {
+    uint64_t next = s->end;
+    ids_entry entry;
+    FOR_EACH_ENTRY (&shard->table, s, entry) {
+        uint64_t at = position_of(entry, s->number);
+        if (at >= from && at < next)
+            next = at;
+    }
+    return next;
+}
+
+/* The wanted records at one position, of which so many are told. Returns how
+ * many there are. */
+static uint32_t see_at(const ids_shard *shard, const stretch *s, uint64_t at,
+                       uint64_t now_ms, const ids_scan *scan, uint32_t told) {
+    uint32_t wanted = 0;
+    ids_sight sight;
+    ids_entry entry;
+    FOR_EACH_ENTRY (&shard->table, s, entry) {
+        if (position_of(entry, s->number) != at ||
+            !see(shard, record_of(shard, entry), now_ms, &sight) ||
+            (scan->wants != NULL && !scan->wants(scan->ctx, &sight)))
+            continue;
+        if (wanted++ < told)
+            scan->seen(scan->ctx, &sight);
+    }
+    return wanted;
+}
+
+/* As much of a stretch as there is room for. False: there is no more room;
+ * *position is where to go on. */
+static bool see_some(const ids_shard *shard, const stretch *s, uint64_t now_ms,
+                     ids_scan *scan, bool is_empty) {
+    uint64_t at = next_position(shard, s, s->from);
+    for (; at < s->end; at = next_position(shard, s, at + 1)) {
+        uint32_t wanted = see_at(shard, s, at, now_ms, scan, 0);
+        uint32_t told = wanted < scan->room ? wanted : scan->room;
+        scan->position = at;
+        if (told < wanted && !is_empty)
+            return false;
+        see_at(shard, s, at, now_ms, scan, told);
+        scan->room -= told;
+        is_empty = is_empty && told == 0;
+    }
+    scan->position = s->end;
+    return true;
+}
+
+/* The records of a stretch are on their way before the first is looked at. */
+static void fetch_records(const ids_shard *shard, const stretch *s) {
+    const ids_bucket *bucket = bucket_at(&shard->table, s->number);
+    uint32_t count = count_of(bucket);
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(record_of(shard, bucket->entries[i]));
+}
+
+static uint32_t plan(const ids_shard *shard, const ids_scan *scan,
+                     stretch stretches[FETCHED]) {
+    uint64_t position = scan->position;
+    uint32_t count = 0;
+    while (count < FETCHED && count < scan->buckets_max &&
+           position < IDS_SCAN_END) {
+        stretches[count] = stretch_at(&shard->table, position);
+        __builtin_prefetch(
+            bucket_at(&shard->table, stretches[count].number));
+        position = stretches[count++].end;
+    }
+    return count;
+}
+
+bool ids_shard_scan(ids_shard *shard, uint64_t now_ms, ids_scan *scan) {
+    stretch stretches[FETCHED];
+    bool has_bound = scan->room != UINT32_MAX, goes_on = true;
+    uint32_t room = scan->room;
+    assert(now_ms >= shard->now_ms && scan->position <= IDS_SCAN_END);
+    assert(scan->seen != NULL);
+    if (shard->following)
+        shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
+    while (goes_on && scan->buckets_max > 0 && scan->position < IDS_SCAN_END) {
+        uint32_t count = plan(shard, scan, stretches);
+        for (uint32_t i = 0; i < count; i++)
+            fetch_records(shard, &stretches[i]);
+        for (uint32_t i = 0; goes_on && i < count; i++) {
+            scan->buckets_max--;
+            if (has_bound)
+                goes_on = see_some(shard, &stretches[i], now_ms, scan,
+                                   scan->room == room);
+            else
+                see_all(shard, &stretches[i], now_ms, scan);
+            if (!has_bound)
+                scan->position = stretches[i].end;
+        }
+    }
+    return scan->position < IDS_SCAN_END;
+}
+
+bool ids_shard_look(ids_shard *shard, uint64_t hash, uint64_t now_ms,
+                    ids_sight *sight) {
+    uint32_t tag = tag_of(hash);
+    const ids_bucket *bucket = bucket_of(&shard->table, tag);
+    assert(now_ms >= shard->now_ms);
+    for (; bucket != NULL; bucket = overflow_of(&shard->table, bucket)) {
+        uint32_t left = matches_of(bucket, tag_part(tag));
+        for (; left != 0; left &= left - 1) {
+            ids_entry entry = bucket->entries[__builtin_ctz(left)];
+            if ((entry & IDS_REF_MASK) == 0)
+                continue;
+            ids_record *record = record_of(shard, entry);
+            if (shard->config.hash(shard->config.hash_ctx,
+                                   ids_record_ns(record),
+                                   ids_record_key(record)) == hash &&
+                see(shard, record, now_ms, sight))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool ids_shard_inspect(ids_shard *shard, const ids_call *call,
+                       ids_change *change) {
+    ids_place place;
+    ids_record *record =
+        ids_table_find(&shard->table, call->hash, call->request->ns,
+                       call->request->key, &place);
+    assert(call->now_ms >= shard->now_ms);
+    if (record == NULL)
+        return false;
+    ids_claims_stretch(shard, record);
+    if (ids_record_state(record, call->now_ms) == IDP_STATE_ABSENT)
+        return false;
+    ids_claims_change(shard, record, call->now_ms, change);
+    return true;
+}
