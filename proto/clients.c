@@ -15,7 +15,8 @@
 #define TURN_COLUMNS (3 + IDP_WORK_KINDS)
 #define HOLD_COLUMNS 5
 /* A row without the bytes that it carries, a page without rows. */
-#define ROW_FIXED_BYTES_MAX  (4 * PUT_HEADER_BYTES_MAX + 4 * PUT_UINT_BYTES_MAX + 4)
+#define ROW_FIXED_BYTES_MAX \
+    (4 * PUT_HEADER_BYTES_MAX + 4 * PUT_UINT_BYTES_MAX + 4)
 #define PAGE_FIXED_BYTES_MAX 64
 
 static_assert(IDP_CLIENT_ROWS_MAX <= IDP_CONTAINER_ITEMS_MAX &&
@@ -25,8 +26,9 @@ static_assert(IDP_SLOW_ROWS_MAX <= IDP_CONTAINER_ITEMS_MAX &&
                   IDP_SLOW_ROWS_MAX * (TURN_COLUMNS + HOLD_COLUMNS + 2) + 16 <=
                       IDP_VALUES_MAX,
               "and so are two tables");
-static_assert(64 + IDP_SLOW_ROWS_MAX * (2 + 8 + (TURN_COLUMNS + HOLD_COLUMNS) *
-                                                    PUT_UINT_BYTES_MAX) <=
+static_assert(64 + IDP_SLOW_ROWS_MAX * (2 + 8 +
+                                        (TURN_COLUMNS + HOLD_COLUMNS) *
+                                            PUT_UINT_BYTES_MAX) <=
                   IDP_SLOW_BYTES_MAX,
               "which have room");
 
@@ -150,6 +152,13 @@ bool idp_killed_read(idp_slice result, bool *was_there) {
     }
     *was_there = slice_is(word, "killed");
     return *was_there || slice_is(word, "unknown");
+}
+
+const char *idp_work_name(int kind) {
+    static const char *const names[IDP_WORK_KINDS] = {
+        "requests", "waiters", "messages", "sends", "due"};
+    assert(kind >= 0 && kind < IDP_WORK_KINDS);
+    return names[kind];
 }
 
 /* slow --------------------------------------------------------------------- */

@@ -35,11 +35,13 @@ bool idp_clients_page_read(idp_slice result, idp_clients_page *page);
 
 /* kill: it is closed; or there is no such connection (any more). */
 #define IDP_KILLED_BYTES_MAX 32
-size_t idp_killed_write(uint8_t *to, size_t cap, uint32_t msgid, bool was_there);
+size_t idp_killed_write(uint8_t *to, size_t cap, uint32_t msgid,
+                        bool was_there);
 bool idp_killed_read(idp_slice result, bool *was_there);
 
 /* Work of one iteration of a loop, by kind; see the README. */
 #define IDP_WORK_KINDS 5
+const char *idp_work_name(int kind);
 
 typedef struct idp_slow_turn {
     uint64_t age_ms; /* since it ended */

@@ -13,10 +13,11 @@
 
 #define COLUMNS 8
 /* A row without the bytes that it carries, a page without rows. */
-#define ROW_FIXED_BYTES_MAX  (1 + 3 * PUT_HEADER_BYTES_MAX + 12 + 4 * PUT_UINT_BYTES_MAX)
+#define ROW_FIXED_BYTES_MAX \
+    (1 + 3 * PUT_HEADER_BYTES_MAX + 12 + 4 * PUT_UINT_BYTES_MAX)
 #define PAGE_FIXED_BYTES_MAX 128
 /* inspect's, with the names of its fields. */
-#define FIXED_BYTES_MAX 448
+#define FIXED_BYTES_MAX      448
 
 static_assert(IDP_LIST_ROWS_MAX <= IDP_CONTAINER_ITEMS_MAX &&
                   IDP_LIST_ROWS_MAX * (COLUMNS + 1) + 16 <= IDP_VALUES_MAX,
@@ -53,8 +54,7 @@ size_t idp_list_page_write(uint8_t *to, size_t cap, uint32_t msgid,
     if (cap < idp_list_page_write_bound(page)) {
         return 0;
     }
-    uint8_t *at =
-        put_map(put_reply_head(to, msgid), page->has_scan ? 3 : 2);
+    uint8_t *at = put_map(put_reply_head(to, msgid), page->has_scan ? 3 : 2);
     at = put_word(at, "cursor");
     at = page->cursor.ptr ? put_str(at, page->cursor.ptr, page->cursor.len)
                           : put_nil(at);
@@ -92,8 +92,7 @@ static bool row_read(cursor *c, idp_list_row *row) {
                 cursor_bytes(c, &row->ns) && cursor_bytes(c, &row->key) &&
                 row->ns.len <= IDP_NS_BYTES_MAX &&
                 row->key.len <= IDP_KEY_BYTES_MAX && cursor_bytes(c, &word) &&
-                state_word(word, &row->state) &&
-                cursor_uint(c, &row->age_ms) &&
+                state_word(word, &row->state) && cursor_uint(c, &row->age_ms) &&
                 cursor_u32(c, &row->attempt) &&
                 (cursor_nil(c) || cursor_uint(c, &row->lease_left_ms)) &&
                 cursor_uint(c, &row->ttl_left_ms) && some_read(c, &row->user);

@@ -25,8 +25,8 @@ typedef struct idp_list_row {
 #define IDP_LIST_ROWS_MAX 60
 
 typedef struct idp_list_page {
-    idp_slice cursor;     /* for the next page; ptr NULL: there is none */
-    bool has_scan;        /* of the oldest: as they were so long ago */
+    idp_slice cursor; /* for the next page; ptr NULL: there is none */
+    bool has_scan;    /* of the oldest: as they were so long ago */
     uint64_t scan_age_ms;
     uint32_t row_count;
     idp_list_row rows[IDP_LIST_ROWS_MAX];
@@ -51,14 +51,15 @@ typedef struct idp_inspected {
     uint64_t age_ms;
     uint32_t attempt;
     idp_previous previous;
-    uint64_t lease_ms; /* in_progress, orphaned */
+    uint64_t lease_ms;      /* in_progress, orphaned */
     uint64_t lease_left_ms; /* in_progress */
     uint64_t ttl_ms, ttl_left_ms;
     idp_slice fingerprint; /* len 0: none is bound */
     idp_class class;       /* completed, and the next two */
     bool has_result;
     uint64_t result_bytes;
-    bool has_token; /* it is told: the asker may resolve; then the result, too */
+    bool
+        has_token; /* it is told: the asker may resolve; then the result, too */
     idp_token token;
     idp_slice result; /* ptr NULL: there is none, or it is not told */
     idp_by by;        /* in_progress, orphaned */

@@ -10,9 +10,9 @@
 
 static const bytes_field prefix_field =
     BYTES_FIELD("prefix", 0, IDP_KEY_BYTES_MAX);
-static const bytes_field cursor_field = {
-    1, IDP_CURSOR_BYTES_MAX, "cursor must be what a page gave",
-    "cursor must be what a page gave"};
+static const bytes_field cursor_field = {1, IDP_CURSOR_BYTES_MAX,
+                                         "cursor must be what a page gave",
+                                         "cursor must be what a page gave"};
 static const bytes_field id_field = {1, IDP_CURSOR_BYTES_MAX,
                                      "id must be what clients gave",
                                      "id must be what clients gave"};

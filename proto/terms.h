@@ -136,15 +136,15 @@ typedef struct idp_request {
         idp_slice cursor; /* list, clients: ptr NULL: from the first; kill: whom
                            */
     };
-    idp_slice nonce;       /* acquire; len 0: none */
-    idp_slice result;      /* complete; ptr NULL: nil */
-    idp_token token;       /* complete, release, renew */
+    idp_slice nonce;  /* acquire; len 0: none */
+    idp_slice result; /* complete; ptr NULL: nil */
+    idp_token token;  /* complete, release, renew */
     union {
         uint64_t ttl_ms;   /* acquire; complete: 0 keeps the record's */
         uint64_t older_ms; /* list: of this age or more */
     };
-    uint32_t lease_ms;     /* acquire, renew */
-    uint32_t wait_ms;      /* acquire; 0: answer at once */
+    uint32_t lease_ms; /* acquire, renew */
+    uint32_t wait_ms;  /* acquire; 0: answer at once */
     union {
         idp_on_orphan on_orphan;
         idp_state state; /* list; ABSENT: of any */

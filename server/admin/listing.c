@@ -18,7 +18,8 @@ typedef struct making {
 } making;
 
 static bool begins_with(idp_slice bytes, const uint8_t *prefix, size_t len) {
-    return bytes.len >= len && (len == 0 || memcmp(bytes.ptr, prefix, len) == 0);
+    return bytes.len >= len &&
+           (len == 0 || memcmp(bytes.ptr, prefix, len) == 0);
 }
 
 /* Rows of namespaces that the asker may read, and no others. */
@@ -31,8 +32,9 @@ static bool wants(void *ctx, const ids_sight *sight) {
     const ids_walk_for *what = &m->walk->what;
     return (what->state == IDP_STATE_ABSENT || what->state == sight->state) &&
            sight->age_ms >= what->older_ms &&
-           (!what->has_ns || (sight->ns.len == what->ns_len &&
-                              begins_with(sight->ns, what->ns, what->ns_len))) &&
+           (!what->has_ns ||
+            (sight->ns.len == what->ns_len &&
+             begins_with(sight->ns, what->ns, what->ns_len))) &&
            begins_with(sight->key, what->prefix, what->prefix_len) &&
            may_see(m->walk, sight->ns);
 }
@@ -126,9 +128,8 @@ bool ids_listing_page(ids_worker *worker, const ids_look *look,
         return write_over(worker, msgid, frame);
     making m = {.worker = worker, .walk = &walk};
     ids_walk_at next = walk.at;
-    bool goes_on = walk.what.oldest
-                       ? take_oldest(worker, &m, &next.position)
-                       : walk_on(worker, &m, &next.position);
+    bool goes_on = walk.what.oldest ? take_oldest(worker, &m, &next.position)
+                                    : walk_on(worker, &m, &next.position);
     if (!goes_on)
         next = (ids_walk_at){.loop = walk.at.loop + 1};
     bool is_over = next.loop >= worker->server->loops;
@@ -182,9 +183,8 @@ static void fill(const ids_change *change, const ids_look *look,
 
 bool ids_listing_inspect(ids_worker *worker, const ids_look *look,
                          idp_bytes *frame) {
-    const ids_call call = {.request = look->request,
-                           .hash = look->word,
-                           .now_ms = worker->now_ms};
+    const ids_call call = {
+        .request = look->request, .hash = look->word, .now_ms = worker->now_ms};
     idp_inspected one = {.state = IDP_STATE_ABSENT};
     ids_change change;
     ids_holder holder;

@@ -59,8 +59,7 @@ static bool write_error(ids_worker *worker, uint32_t msgid, idp_error error,
                         const char *text, idp_bytes *frame) {
     if (!idp_bytes_reserve(frame, IDP_ERROR_REPLY_BYTES_MAX))
         return false;
-    frame->len =
-        idp_error_write(frame->ptr, frame->cap, msgid, error, text);
+    frame->len = idp_error_write(frame->ptr, frame->cap, msgid, error, text);
     ids_worker_refuses(worker, error);
     return true;
 }

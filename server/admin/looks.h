@@ -33,8 +33,8 @@ idp_error ids_looks_plan(ids_worker *worker, const ids_conn *conn,
 bool ids_looks_make(ids_worker *worker, const ids_look *look, idp_bytes *frame,
                     ids_showing *shows);
 
-/* What the workers share for it; a server is given it, and gives it back. False:
- * no memory. */
+/* What the workers share for it; a server is given it, and gives it back.
+ * False: no memory. */
 bool ids_looks_open(ids_server *server);
 void ids_looks_close(ids_server *server);
 

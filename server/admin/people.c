@@ -154,7 +154,7 @@ bool ids_people_kill(ids_worker *worker, const ids_look *look,
     }
     if (!idp_bytes_reserve(frame, IDP_KILLED_BYTES_MAX))
         return false;
-    frame->len = idp_killed_write(frame->ptr, frame->cap,
-                                  look->request->msgid, is_there);
+    frame->len = idp_killed_write(frame->ptr, frame->cap, look->request->msgid,
+                                  is_there);
     return true;
 }

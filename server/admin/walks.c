@@ -86,8 +86,8 @@ static const char *name_of(const ids_walk_asker *asker) {
 static uint32_t count_of(const ids_walks *walks, const char *owner) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < walks->count; i++)
-        count += walks->all[i].walk.id &&
-                 strcmp(walks->all[i].owner, owner) == 0;
+        count +=
+            walks->all[i].walk.id && strcmp(walks->all[i].owner, owner) == 0;
     return count;
 }
 

@@ -14,13 +14,13 @@
 #include "proto/error.h"
 #include "server/access/credentials.h"
 
-#define IDS_WALKS_A_LOOP  16u
-#define IDS_WALKS_A_USER  4u
-#define IDS_WALK_IDLE_MS  60000u
-#define IDS_WALK_MS_MAX   600000u
+#define IDS_WALKS_A_LOOP 16u
+#define IDS_WALKS_A_USER 4u
+#define IDS_WALK_IDLE_MS 60000u
+#define IDS_WALK_MS_MAX  600000u
 /* A page that is so late was lost. */
-#define IDS_WALK_LATE_MS  10000u
-#define IDS_CURSOR_BYTES  26
+#define IDS_WALK_LATE_MS 10000u
+#define IDS_CURSOR_BYTES 26
 
 typedef struct ids_walks ids_walks;
 

@@ -39,9 +39,8 @@ static stretch stretch_at(const ids_table *table, uint64_t position) {
 }
 
 static uint64_t position_of(ids_entry entry, uint32_t number) {
-    uint32_t tag =
-        (uint32_t)(entry >> (IDS_REF_BITS + 1)) << TAG_BITS_IMPLIED |
-        (number & ((1u << TAG_BITS_IMPLIED) - 1));
+    uint32_t tag = (uint32_t)(entry >> (IDS_REF_BITS + 1)) << TAG_BITS_IMPLIED |
+                   (number & ((1u << TAG_BITS_IMPLIED) - 1));
     return turn_round(tag);
 }
 
@@ -56,26 +55,26 @@ static bool see(const ids_shard *shard, ids_record *r, uint64_t now_ms,
     idp_state state = ids_record_state(r, now_ms);
     if (state == IDP_STATE_ABSENT)
         return false;
-    *sight = (ids_sight){
-        .ns = ids_record_ns(r),
-        .key = ids_record_key(r),
-        .state = state,
-        .attempt = ids_record_attempt(r),
-        .by = ids_record_by(r),
-        .age_ms = ids_record_age_ms(r, now_ms),
-        .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
-        .since_ms = state == IDP_STATE_ORPHANED ? ids_record_lease_end_ms(r)
-                                                : r->since_ms};
+    *sight = (ids_sight){.ns = ids_record_ns(r),
+                         .key = ids_record_key(r),
+                         .state = state,
+                         .attempt = ids_record_attempt(r),
+                         .by = ids_record_by(r),
+                         .age_ms = ids_record_age_ms(r, now_ms),
+                         .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
+                         .since_ms = state == IDP_STATE_ORPHANED
+                                         ? ids_record_lease_end_ms(r)
+                                         : r->since_ms};
     if (state == IDP_STATE_IN_PROGRESS)
         sight->lease_left_ms = ids_record_lease_left_ms(r, now_ms);
     return true;
 }
 
 /* Calls for each entry of the stretch's chain. */
-#define FOR_EACH_ENTRY(table, s, entry)                                     \
-    for (const ids_bucket *b_ = bucket_at(table, (s)->number); b_ != NULL;  \
-         b_ = overflow_of(table, b_))                                       \
-        for (uint32_t i_ = 0, count_ = count_of(b_);                        \
+#define FOR_EACH_ENTRY(table, s, entry)                                    \
+    for (const ids_bucket *b_ = bucket_at(table, (s)->number); b_ != NULL; \
+         b_ = overflow_of(table, b_))                                      \
+        for (uint32_t i_ = 0, count_ = count_of(b_);                       \
              i_ < count_ && ((entry) = b_->entries[i_], true); i_++)
 
 /* All of a stretch, in whatever order. */
@@ -83,7 +82,7 @@ static void see_all(const ids_shard *shard, const stretch *s, uint64_t now_ms,
                     const ids_scan *scan) {
     ids_sight sight;
     ids_entry entry;
-    FOR_EACH_ENTRY (&shard->table, s, entry) {
+    FOR_EACH_ENTRY(&shard->table, s, entry) {
         if (position_of(entry, s->number) >= s->from &&
             see(shard, record_of(shard, entry), now_ms, &sight) &&
             (scan->wants == NULL || scan->wants(scan->ctx, &sight)))
@@ -97,7 +96,7 @@ static uint64_t next_position(const ids_shard *shard, const stretch *s,
                               uint64_t from) {
     uint64_t next = s->end;
     ids_entry entry;
-    FOR_EACH_ENTRY (&shard->table, s, entry) {
+    FOR_EACH_ENTRY(&shard->table, s, entry) {
         uint64_t at = position_of(entry, s->number);
         if (at >= from && at < next)
             next = at;
@@ -112,7 +111,7 @@ static uint32_t see_at(const ids_shard *shard, const stretch *s, uint64_t at,
     uint32_t wanted = 0;
     ids_sight sight;
     ids_entry entry;
-    FOR_EACH_ENTRY (&shard->table, s, entry) {
+    FOR_EACH_ENTRY(&shard->table, s, entry) {
         if (position_of(entry, s->number) != at ||
             !see(shard, record_of(shard, entry), now_ms, &sight) ||
             (scan->wants != NULL && !scan->wants(scan->ctx, &sight)))
@@ -157,8 +156,7 @@ static uint32_t plan(const ids_shard *shard, const ids_scan *scan,
     while (count < FETCHED && count < scan->buckets_max &&
            position < IDS_SCAN_END) {
         stretches[count] = stretch_at(&shard->table, position);
-        __builtin_prefetch(
-            bucket_at(&shard->table, stretches[count].number));
+        __builtin_prefetch(bucket_at(&shard->table, stretches[count].number));
         position = stretches[count++].end;
     }
     return count;

@@ -51,8 +51,8 @@ bool ids_shard_scan(ids_shard *shard, uint64_t now_ms, ids_scan *scan);
 bool ids_shard_look(ids_shard *shard, uint64_t hash, uint64_t now_ms,
                     ids_sight *sight);
 
-/* The whole record of this name as of now, as a change with the number 0. False:
- * the key is absent. It borrows until the next call. */
+/* The whole record of this name as of now, as a change with the number 0.
+ * False: the key is absent. It borrows until the next call. */
 bool ids_shard_inspect(ids_shard *shard, const ids_call *call,
                        ids_change *change);
 

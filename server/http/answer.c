@@ -7,6 +7,7 @@
 #include "server/http/chars.h"
 #include "server/http/fields.h"
 #include "server/http/replication.h"
+#include "server/http/looks.h"
 
 #define JSON    "application/json"
 #define PROBLEM "application/problem+json"
@@ -329,6 +330,23 @@ static bool put_metrics(idp_bytes *out, const ids_http_for *to,
     return put_response(out, to, &r);
 }
 
+static const idp_reply broken = {.is_error = true,
+                                 .text = {(const uint8_t *)"PROTOCOL", 8}};
+
+static bool put_look(idp_bytes *out, const ids_http_for *to, idp_slice result) {
+    response r = {.status = 200, .type = JSON};
+    ids_json_out body = begin_body(to);
+    ids_http_problem problem;
+    ids_http_look look = ids_http_put_look(&body, to->method, result);
+    if (look == IDS_HTTP_LOOK_SHOWN)
+        return put_scratch(out, to, &body, &r);
+    if (look == IDS_HTTP_LOOK_BROKEN)
+        return put_error(out, to, &broken);
+    ids_http_refuse(&problem, 404, "absent", "there is no such %s",
+                    to->method == IDP_KILL ? "connection" : "record");
+    return ids_http_answer_problem(out, to, &problem);
+}
+
 bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
                            idp_slice frame) {
     idp_reply reply;
@@ -337,7 +355,7 @@ bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
     size_t bytes;
     if (idp_reply_open(frame.ptr, frame.len, frame.len, &reply, &bytes) !=
         IDP_REPLY_WHOLE)
-        reply = (idp_reply){.is_error = true, .text = slice_of("PROTOCOL")};
+        reply = broken;
     if (reply.is_error)
         return put_error(out, to, &reply);
     if (to->method == IDP_REPLICATION) {
@@ -348,9 +366,10 @@ bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
     }
     if (to->method == IDP_METRICS && idp_metrics_read(reply.result, &text))
         return put_metrics(out, to, text);
+    if (ids_http_looks(to->method))
+        return put_look(out, to, reply.result);
     if (!idp_answer_read(to->method, reply.result, &answer)) {
-        reply = (idp_reply){.is_error = true, .text = slice_of("PROTOCOL")};
-        return put_error(out, to, &reply);
+        return put_error(out, to, &broken);
     }
     if (answer.outcome == IDP_OUTCOME_REPLAY && to->as_raw)
         return put_raw(out, to, &answer);

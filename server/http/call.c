@@ -1,141 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call.c -- from a request over HTTP to one of the line; see call.h. */
-#include "server/http/call.h"
+#include "server/http/arguments.h"
 
+#include "proto/reply.h"
 #include "server/http/chars.h"
 #include "server/http/json.h"
 #include "server/http/values.h"
 
 #include <assert.h>
 
-#define LEASE_MS      30000u
-#define TTL_MS        (24u * 3600u * 1000u)
-#define BAD           "BAD_REQUEST"
-#define CLAIM_METHODS (OF(COMPLETE) | OF(RELEASE) | OF(RENEW))
+#define LEASE_MS 30000u
+#define TTL_MS   (24u * 3600u * 1000u)
+#define BAD      "BAD_REQUEST"
 
 /* Arguments ---------------------------------------------------------------- */
-
-typedef enum arg_kind {
-    TEXT,
-    HEX,
-    BASE64,
-    DURATION,
-    MS,
-    ON_ORPHAN,
-    CLASS,
-    BOOLEAN,
-    TOKEN,
-    ANY_JSON,
-    AS
-} arg_kind;
-
-/* What of the call it says; two names of one can't both be there. */
-typedef enum arg_field {
-    NS,
-    KEY,
-    FINGERPRINT,
-    NONCE,
-    LEASE,
-    TTL,
-    WAIT,
-    ORPHAN,
-    CLAIM,
-    RESULT,
-    RESULT_CLASS,
-    UNBIND,
-    RAW
-} arg_field;
-
-typedef struct arg_row {
-    ids_http_argument said;
-    arg_kind kind;
-    arg_field field;
-} arg_row;
-
-#define OF(route) (1u << IDS_HTTP_##route)
-#define OF_ALL    (CLAIM_METHODS | OF(ACQUIRE) | OF(PEEK) | OF(RECORD))
-
-static const arg_row rows[] = {
-    {{"ns", OF_ALL, "string",
-      "the namespace, at most 64 bytes; left out: \"\""},
-     TEXT,
-     NS},
-    {{"ns_b64", OF_ALL, "string", "the same in base64"}, BASE64, NS},
-    {{"key", OF_ALL, "string", "the business key, 1 to 512 bytes"}, TEXT, KEY},
-    {{"key_b64", OF_ALL, "string", "the same in base64"}, BASE64, KEY},
-    {{"fingerprint", OF(ACQUIRE), "string",
-      "a digest of what is asked for, at most 64 bytes"},
-     TEXT,
-     FINGERPRINT},
-    {{"fingerprint_hex", OF(ACQUIRE), "string", "the same in hexadecimal"},
-     HEX,
-     FINGERPRINT},
-    {{"fingerprint_b64", OF(ACQUIRE), "string", "the same in base64"},
-     BASE64,
-     FINGERPRINT},
-    {{"nonce", OF(ACQUIRE), "string",
-      "1 to 32 bytes drawn by the caller for this one call, and the same when "
-      "it is repeated"},
-     TEXT,
-     NONCE},
-    {{"nonce_b64", OF(ACQUIRE), "string", "the same in base64"}, BASE64, NONCE},
-    {{"lease", OF(ACQUIRE) | OF(RENEW), "string",
-      "how long the claim is held, as 30s; ms, s, m, h, d; left out: 30s"},
-     DURATION,
-     LEASE},
-    {{"lease_ms", OF(ACQUIRE) | OF(RENEW), "integer",
-      "the same in milliseconds"},
-     MS,
-     LEASE},
-    {{"ttl", OF(ACQUIRE) | OF(COMPLETE), "string",
-      "how long the record is kept; left out: 24h, of complete: as it was"},
-     DURATION,
-     TTL},
-    {{"ttl_ms", OF(ACQUIRE) | OF(COMPLETE), "integer",
-      "the same in milliseconds"},
-     MS,
-     TTL},
-    {{"wait", OF(ACQUIRE), "string",
-      "how long the answer may be held back while somebody else holds the "
-      "claim, at most 60s"},
-     DURATION,
-     WAIT},
-    {{"wait_ms", OF(ACQUIRE), "integer", "the same in milliseconds"}, MS, WAIT},
-    {{"on_orphan", OF(ACQUIRE), "string",
-      "what to do when the holder's lease is over: takeover or report"},
-     ON_ORPHAN,
-     ORPHAN},
-    {{"token", CLAIM_METHODS, "string", "the claim's, 32 hexadecimal digits"},
-     TOKEN,
-     CLAIM},
-    {{"result", OF(COMPLETE), "", "any JSON, kept as it was sent; null: none"},
-     ANY_JSON,
-     RESULT},
-    {{"result_text", OF(COMPLETE), "string", "the result as text"},
-     TEXT,
-     RESULT},
-    {{"result_b64", OF(COMPLETE), "string", "the result in base64"},
-     BASE64,
-     RESULT},
-    {{"class", OF(COMPLETE), "string", "success or error"},
-     CLASS,
-     RESULT_CLASS},
-    {{"unbind", OF(RELEASE), "boolean",
-      "forget the fingerprint: the next one may ask for something else"},
-     BOOLEAN,
-     UNBIND},
-};
-
-#define ROWS (sizeof rows / sizeof *rows)
-
-static const arg_row as_row = {
-    {"as", OF(ACQUIRE), "string", "raw: of a replay the result alone"},
-    AS,
-    RAW};
-
-const ids_http_argument *ids_http_argument_at(size_t i) {
-    return i < ROWS ? &rows[i].said : NULL;
-}
 
 /* One argument, as JSON or a query gives it. */
 typedef struct value {
@@ -153,22 +31,6 @@ typedef struct reading {
     unsigned fields; /* that were said, bits */
 } reading;
 
-static const char *wants(arg_kind kind) {
-    static const char *const words[] = {
-        [TEXT] = "a string",
-        [HEX] = "a string of hexadecimal digits, two for each byte",
-        [BASE64] = "a string in base64",
-        [DURATION] = "a duration with its unit, as \"30s\" (ms, s, m, h, d)",
-        [MS] = "a whole number of milliseconds",
-        [ON_ORPHAN] = "\"takeover\" or \"report\"",
-        [CLASS] = "\"success\" or \"error\"",
-        [BOOLEAN] = "true or false",
-        [TOKEN] = "32 hexadecimal digits",
-        [ANY_JSON] = "JSON, in the body",
-        [AS] = "raw"};
-    return words[kind];
-}
-
 static idp_slice *bytes_of(idp_request *request, arg_field field) {
     switch (field) {
     case NS:
@@ -181,6 +43,10 @@ static idp_slice *bytes_of(idp_request *request, arg_field field) {
         return &request->nonce;
     case RESULT:
         return &request->result;
+    case CURSOR:
+        return &request->cursor;
+    case OLDER:
+    case OLDEST:
     case LEASE:
     case TTL:
     case WAIT:
@@ -198,10 +64,14 @@ static idp_slice *bytes_of(idp_request *request, arg_field field) {
 static bool set_ms(idp_request *request, arg_field field, uint64_t ms) {
     if (field == TTL)
         request->ttl_ms = ms;
+    else if (field == OLDER)
+        request->older_ms = ms;
     else if (field == LEASE)
         request->lease_ms = (uint32_t)ms;
     else
         request->wait_ms = (uint32_t)ms;
+    if (field == OLDER)
+        return ms <= IDP_INT_MAX;
     return field == TTL ? ms >= IDP_TTL_MS_MIN : ms <= UINT32_MAX;
 }
 
@@ -231,11 +101,21 @@ static bool set_word(idp_request *request, arg_kind kind, idp_slice text) {
     return request->class == IDP_CLASS_ERROR || slice_equals(text, "success");
 }
 
-static bool set_bool(idp_request *request, const value *v) {
-    request->unbind = v->json ? false : slice_equals(v->text, "true");
+static bool set_state(idp_request *request, idp_slice text) {
+    for (int i = IDP_STATE_IN_PROGRESS; i < IDP_STATE_COUNT; i++)
+        if (slice_equals(text, idp_state_name((idp_state)i))) {
+            request->state = (idp_state)i;
+            return true;
+        }
+    return false;
+}
+
+static bool set_bool(idp_request *request, arg_field field, const value *v) {
+    bool *to = field == OLDEST ? &request->oldest : &request->unbind;
+    *to = v->json ? false : slice_equals(v->text, "true");
     if (v->json)
-        return ids_json_bool(v->json, &request->unbind);
-    return request->unbind || slice_equals(v->text, "false");
+        return ids_json_bool(v->json, to);
+    return *to || slice_equals(v->text, "false");
 }
 
 static bool set_json(idp_request *request, const value *v) {
@@ -269,6 +149,8 @@ static bool set_text(reading *r, const arg_row *row, idp_slice text) {
         return ids_read_duration(text, &ms) && set_ms(request, row->field, ms);
     case TOKEN:
         return set_token(r, text);
+    case STATE:
+        return set_state(request, text);
     case ON_ORPHAN:
     case CLASS:
         return set_word(request, row->kind, text);
@@ -287,20 +169,12 @@ static bool set_argument(reading *r, const arg_row *row, value *v) {
     if (row->kind == MS)
         return set_number(r, row->field, v);
     if (row->kind == BOOLEAN)
-        return set_bool(r->request, v);
+        return set_bool(r->request, row->field, v);
     if (row->kind == ANY_JSON)
         return set_json(r->request, v);
     if (v->json && !ids_json_string(v->json, r->scratch, &v->text))
         return false;
     return set_text(r, row, v->text);
-}
-
-static const arg_row *find_row(ids_http_route route, idp_slice name) {
-    for (size_t i = 0; i < ROWS; i++)
-        if ((rows[i].said.routes & (1u << route)) &&
-            slice_equals(name, rows[i].said.name))
-            return &rows[i];
-    return NULL;
 }
 
 static bool take_argument(reading *r, const arg_row *row, idp_slice name,
@@ -317,7 +191,7 @@ static bool take_argument(reading *r, const arg_row *row, idp_slice name,
     r->fields |= 1u << row->field;
     return set_argument(r, row, v) ||
            ids_http_refuse(r->problem, 400, BAD, "%s must be %s",
-                           row->said.name, wants(row->kind));
+                           row->said.name, ids_http_argument_wants(row->kind));
 }
 
 static bool read_json(reading *r) {
@@ -329,7 +203,8 @@ static bool read_json(reading *r) {
     for (uint32_t i = 0; i < object.count; i++) {
         value v = {.json = &object.all[i]};
         idp_slice name = object.all[i].name;
-        if (!take_argument(r, find_row(r->asked->route, name), name, &v))
+        if (!take_argument(r, ids_http_argument_find(r->asked->route, name),
+                           name, &v))
             return false;
     }
     return true;
@@ -339,7 +214,7 @@ static bool read_query_part(reading *r, idp_slice part) {
     idp_slice rest = part, name;
     value v = {0};
     slice_split(&rest, '=', &name);
-    bool is_as = slice_equals(name, as_row.said.name) &&
+    bool is_as = slice_equals(name, ids_http_argument_as.said.name) &&
                  r->asked->route == IDS_HTTP_ACQUIRE;
     if (!rest.ptr || !ids_read_query_part(rest, r->scratch, &v.text))
         return ids_http_refuse(r->problem, 400, BAD,
@@ -348,7 +223,9 @@ static bool read_query_part(reading *r, idp_slice part) {
     if (!is_as && !ids_http_is_raw_form(r->asked->route, r->asked->query))
         return ids_http_refuse(r->problem, 400, BAD,
                                "arguments go into the body here");
-    return take_argument(r, is_as ? &as_row : find_row(r->asked->route, name),
+    return take_argument(r,
+                         is_as ? &ids_http_argument_as
+                               : ids_http_argument_find(r->asked->route, name),
                          name, &v);
 }
 
@@ -360,11 +237,29 @@ static bool read_query(reading *r) {
     return true;
 }
 
+/* What the line would refuse, too, in the words of its frames. */
+static bool check_list(const reading *r) {
+    const idp_request *request = r->request;
+    if (request->cursor.ptr && r->fields != 1u << CURSOR)
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "with a cursor nothing else is given");
+    if (request->oldest && request->state != IDP_STATE_IN_PROGRESS &&
+        request->state != IDP_STATE_ORPHANED)
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "oldest needs the state orphaned or "
+                               "in_progress");
+    return true;
+}
+
 /* What was left out. */
 static bool fill_in(reading *r) {
     idp_request *request = r->request;
     static const uint8_t none[1];
-    bool holds = CLAIM_METHODS & 1u << r->asked->route;
+    bool holds = IDS_HTTP_CLAIM_ROUTES & 1u << r->asked->route;
+    if (r->asked->route == IDS_HTTP_KILL && !(r->fields & 1u << CURSOR))
+        return ids_http_refuse(r->problem, 400, BAD, "\"id\" is missing");
+    if (!ids_http_has_key(r->asked->route))
+        return check_list(r);
     if (!(r->fields & 1u << KEY))
         return ids_http_refuse(r->problem, 400, BAD, "\"key\" is missing");
     if (r->fields & 1u << NONCE && !request->nonce.len)

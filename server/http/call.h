@@ -16,7 +16,12 @@ typedef enum ids_http_route {
     IDS_HTTP_RELEASE,
     IDS_HTTP_RENEW,
     IDS_HTTP_PEEK,
-    IDS_HTTP_RECORD,      /* peek, by GET and with a query */
+    IDS_HTTP_RECORD, /* peek, by GET and with a query */
+    IDS_HTTP_LIST,   /* what an operator looks at */
+    IDS_HTTP_INSPECT,
+    IDS_HTTP_CLIENTS,
+    IDS_HTTP_KILL,
+    IDS_HTTP_SLOW,
     IDS_HTTP_REPLICATION, /* its credential has the grant stats */
     IDS_HTTP_METRICS,     /* the same */
     IDS_HTTP_HEALTHZ,     /* probes: without a credential */
@@ -37,6 +42,11 @@ extern const ids_http_route_row ids_http_routes[IDS_HTTP_ROUTES];
  * False: problem says why not. */
 bool ids_http_find_route(const ids_http_head *head, ids_http_route *route,
                          ids_http_problem *problem);
+
+/* About one key. */
+static inline bool ids_http_has_key(ids_http_route route) {
+    return route <= IDS_HTTP_RECORD || route == IDS_HTTP_INSPECT;
+}
 
 static inline bool ids_http_is_probe(ids_http_route route) {
     return route == IDS_HTTP_HEALTHZ || route == IDS_HTTP_READYZ;

@@ -33,6 +33,23 @@ static const said routes[IDS_HTTP_ROUTES] = {
                        {{200, 404, 415, ANY_CALL}}},
     [IDS_HTTP_RECORD] = {"The same; a query stands in logs on the way.",
                          {{200, 404, ANY_CALL}}},
+    [IDS_HTTP_LIST] = {"A page of the records that are so, at most 60, and a "
+                       "cursor for the next one; null: this was the last. A "
+                       "record that is there from the first page to the last "
+                       "is in one of them.",
+                       {{200, 415, ANY_CALL}}},
+    [IDS_HTTP_INSPECT] = {"All that is known of a key: who claimed it, and for "
+                          "those who may resolve its token and result.",
+                          {{200, 404, 415, ANY_CALL}}},
+    [IDS_HTTP_CLIENTS] = {"A page of those who are connected, and a cursor for "
+                          "the next one; null: this was the last.",
+                          {{200, 415, ANY_CALL}}},
+    [IDS_HTTP_KILL] = {"Close a connection: its waiters are forgotten, its "
+                       "claims stay.",
+                       {{200, 404, 415, ANY_CALL}}},
+    [IDS_HTTP_SLOW] = {"The last iterations over 10 ms and what they did, and "
+                       "replies held for over 100 ms and what for.",
+                       {{200, 415, ANY_CALL}}},
     [IDS_HTTP_REPLICATION] = {"Who is primary, who is in sync, how far behind "
                               "the replica is.",
                               {{200, ANY_CALL}}},
@@ -93,8 +110,12 @@ static void put_body(ids_json_out *out, ids_http_route route) {
         has_token |= needs(route, one->name);
         first = false;
     }
-    ids_json_put(out, "},\"oneOf\":[{\"required\":[\"key\"]},"
-                      "{\"required\":[\"key_b64\"]}]");
+    ids_json_put(out, "}");
+    if (ids_http_has_key(route))
+        ids_json_put(out, ",\"oneOf\":[{\"required\":[\"key\"]},"
+                          "{\"required\":[\"key_b64\"]}]");
+    if (route == IDS_HTTP_KILL)
+        ids_json_put(out, ",\"required\":[\"id\"]");
     ids_json_put(out, has_token ? ",\"required\":[\"token\"]}}}}," : "}}}},");
 }
 

@@ -122,3 +122,14 @@ bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
     return from.is_local || from.has_cert ||
            may_ask_without(policy, false, head->host, problem);
 }
+
+bool ids_http_may_look(const ids_http_policy *policy, bool is_own_user,
+                       ids_http_route route, ids_http_problem *problem) {
+    bool looks = route == IDS_HTTP_LIST || route == IDS_HTTP_INSPECT ||
+                 route == IDS_HTTP_CLIENTS || route == IDS_HTTP_KILL;
+    return !looks || policy->demands_secret || is_own_user ||
+           ids_http_refuse(problem, 403, "DENIED",
+                           "without --credentials %s is served to root and "
+                           "the daemon's own user, through a unix socket",
+                           ids_http_routes[route].path);
+}

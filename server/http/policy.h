@@ -33,4 +33,10 @@ bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
                       ids_http_route route, const ids_http_head *head,
                       idp_slice *secret, ids_http_problem *problem);
 
+/* Whether it may look at keys and clients, and send them away: a credential
+ * says so; where there are none, a unix socket whose other side is root's or
+ * the daemon's own user. A proxy on this machine is no such one. */
+bool ids_http_may_look(const ids_http_policy *policy, bool is_own_user,
+                       ids_http_route route, ids_http_problem *problem);
+
 #endif

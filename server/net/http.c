@@ -143,8 +143,11 @@ static void ask_leave(ids_net *net, ids_conn *conn, const ids_http_head *head) {
         refuse_request(net, conn, &problem);
         return;
     }
+    bool is_own = conn->who.is_own_user && !head->forwarded_for.ptr &&
+                  !head->is_forwarded;
     if (!ids_http_may_ask(net->http, here, s->route, head, &hello.secret,
-                          &problem)) {
+                          &problem) ||
+        !ids_http_may_look(net->http, is_own, s->route, &problem)) {
         refuse_request(net, conn, &problem);
         return;
     }

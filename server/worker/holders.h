@@ -21,9 +21,9 @@
 #define IDS_HOLDERS_MAX      IDS_BY_MAX
 #define IDS_HOLDER_NAMES_MAX 1024u
 /* A bit for each number. */
-#define IDS_HOLDER_WORDS ((IDS_HOLDERS_MAX + 64) / 64)
+#define IDS_HOLDER_WORDS     ((IDS_HOLDERS_MAX + 64) / 64)
 /* What is under way to another worker has come there by then. */
-#define IDS_HOLDER_GRACE_MS 10000
+#define IDS_HOLDER_GRACE_MS  10000
 
 typedef struct ids_holders ids_holders;
 

@@ -69,9 +69,9 @@ static void note_oldest(const ids_worker *worker, ids_stuck kind,
     uint32_t *count = &now->oldest_count[kind], owner;
     if (*count == IDS_OLDEST_MAX && sight->since_ms >= heap[0].since_ms)
         return;
-    ids_oldest one = {.since_ms = sight->since_ms,
-                      .hash = ids_server_hash(worker->server, sight->ns,
-                                              sight->key, &owner)};
+    ids_oldest one = {
+        .since_ms = sight->since_ms,
+        .hash = ids_server_hash(worker->server, sight->ns, sight->key, &owner)};
     if (*count < IDS_OLDEST_MAX) {
         heap[*count] = one;
         rise(heap, (*count)++);
@@ -129,8 +129,7 @@ static void end_pass(ids_worker *worker) {
 
 /* When the position is due: the pass goes on evenly. */
 static uint64_t due_ms(const ids_scanner *scanner) {
-    return scanner->begun_ms +
-           (scanner->interval_ms * scanner->position >> 32);
+    return scanner->begun_ms + (scanner->interval_ms * scanner->position >> 32);
 }
 
 void ids_scanner_tick(ids_worker *worker) {

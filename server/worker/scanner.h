@@ -19,8 +19,11 @@ extern const uint32_t ids_orphan_ages_s[IDS_ORPHAN_AGES];
 
 /* So many of each kind are known, the oldest ones. */
 #define IDS_OLDEST_MAX 256u
-typedef enum ids_stuck { IDS_STUCK_ORPHANED, IDS_STUCK_CLAIMED, IDS_STUCKS }
-    ids_stuck;
+typedef enum ids_stuck {
+    IDS_STUCK_ORPHANED,
+    IDS_STUCK_CLAIMED,
+    IDS_STUCKS
+} ids_stuck;
 
 /* A record, by its hash, and since when it is what it is. */
 typedef struct ids_oldest {

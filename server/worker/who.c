@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void undress(ids_who *who) {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -54,6 +55,7 @@ void ids_who_set(ids_who *who, int fd, const struct sockaddr *from) {
     } else if (from->sa_family == AF_UNIX &&
                getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &len) == 0) {
         who->pid = (uint32_t)other.pid;
+        who->is_own_user = other.uid == 0 || other.uid == geteuid();
     }
 }
 

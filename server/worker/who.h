@@ -14,8 +14,9 @@ typedef struct ids_who {
     uint8_t address[16]; /* 4 or 16 bytes of it */
     uint32_t pid;        /* a unix socket's other side; 0: not told */
     uint16_t port;
-    uint8_t family; /* AF_INET ...; 0: not known */
-    char *client;   /* escaped; NULL: it has not said */
+    uint8_t family;   /* AF_INET ...; 0: not known */
+    bool is_own_user; /* a unix socket's other side: root's, or this one's */
+    char *client;     /* escaped; NULL: it has not said */
 } ids_who;
 
 /* Who has come to fd from this address. One of IPv4 in IPv6's form
