@@ -192,7 +192,8 @@ static uint8_t *renew_put(uint8_t *to, const idp_request *r) {
 static const uint8_t *peek_read(cursor c, uint32_t count, idp_request *r,
                                 idp_read_fault *fault) {
     if (count != 2) {
-        return bad(fault, "peek and inspect take ns, key");
+        return bad(fault, r->method == IDP_PEEK ? "peek takes ns, key"
+                                                : "inspect takes ns, key");
     }
     if (!name_read(&c, r, fault)) {
         return NULL;

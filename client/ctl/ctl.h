@@ -32,7 +32,8 @@
     X(MISMATCH, 12, "acquire: the key stands for another fingerprint")        \
     X(ORPHANED, 13, "acquire --on-orphan report: the holder's lease is over") \
     X(STALE, 14, "complete, release, renew: not the current token")           \
-    X(UNKNOWN, 15, "complete, release, renew: no such record; peek: absent")  \
+    X(UNKNOWN, 15,                                                            \
+      "complete, release, renew: no such record; peek, inspect: absent")      \
     X(REFUSED, 16, "promote, detach, snapshot, reload ...: nothing was done") \
     X(USAGE, 64, "an option, an operand, a file or the URI is not legal")     \
     X(RUN_MISMATCH, 65, "run: the key stands for another command line")       \
@@ -219,6 +220,13 @@ ctl_exit ctl_run_estimate(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_latency(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
+
+/* What an operator looks at: looks.c. */
+ctl_exit ctl_run_list(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_inspect(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_clients(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_kill(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_slow(ctl_session *session, ctl_ask *ask);
 
 /* Who gets in: credential.c. */
 ctl_exit ctl_run_credential(ctl_session *session, ctl_ask *ask);

@@ -95,6 +95,14 @@ const ctl_option ctl_options[] = {
     {"admin", 0, NULL, ctl_read_admin, 'c', "",
      "may promote, detach, snapshot, reload"},
     {"stats", 0, NULL, ctl_read_stats, 'c', "", "may read counters"},
+    {"state", 0, "WORD", ctl_read_text, 'c',
+     "in_progress orphaned completed released",
+     "only records that are in_progress, orphaned, completed or released"},
+    {"older", 0, "TIME", ctl_read_text, 'c', "",
+     "only records that have been so for so long, as 10m"},
+    {"prefix", 0, "TEXT", ctl_read_text, 'c', "", "only keys that begin so"},
+    {"oldest", 0, NULL, ctl_read_flag, 'c', "",
+     "only the oldest that the server's last scan found; needs --state"},
     {.name = NULL}};
 
 static_assert(sizeof ctl_options / sizeof ctl_options[0] <= CTL_OPTIONS_MAX,

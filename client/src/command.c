@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/src/command.h"
 #include "client/src/error.h"
 #include "client/src/handshake.h"
 #include "client/src/sized.h"
@@ -411,5 +412,38 @@ int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms, int32_t format,
     done(&e);
     if (code != 0)
         idem__error_copy(err, &own);
+    return code;
+}
+
+/* Pages -------------------------------------------------------------------- */
+
+static int32_t ask_on(queued *e, int fd, idem__asked_seen *seen, void *ctx,
+                      idem_error *err) {
+    idem__asked asked = IDEM__ASKED_MORE;
+    while (asked == IDEM__ASKED_MORE) {
+        int32_t code = exchange_queued(e, fd, err);
+        if (code != 0)
+            return code;
+        asked = seen(ctx, e->reply.result, &e->request);
+    }
+    return asked == IDEM__ASKED_DONE ? 0 : garbled(e, err);
+}
+
+int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
+                  idem__asked_seen *seen, void *ctx, idem_error *err) {
+    queued e;
+    begin_queued(&e, request->method);
+    e.request = *request;
+    int32_t code = prepare_queued(&e, uri, timeout_ms, err);
+    if (code == 0 && request->method == IDP_INSPECT && !e.request.ns.ptr)
+        e.request.ns = (idp_slice){(const uint8_t *)e.uri.ns, e.uri.ns_len};
+    int fd = code == 0 ? connect_queued(&e, err) : -1;
+    if (code == 0 && fd < 0)
+        code = err->code;
+    if (code == 0) {
+        code = ask_on(&e, fd, seen, ctx, err);
+        idem__seal_hang_up(&e.seal, fd);
+    }
+    done(&e);
     return code;
 }

@@ -115,6 +115,14 @@ NO_PADDING(server_name);
 LAYOUT(tls, verify)
 #undef STRUCT
 
+#define STRUCT idem_list_args
+static const uint16_t list_args_ends[] = {
+    END(size),   END(state),      END(older_ms), END(ns),        END(ns_len),
+    END(prefix), END(prefix_len), END(oldest),   END(timeout_ms)};
+NO_PADDING(timeout_ms);
+LAYOUT(list_args, state)
+#undef STRUCT
+
 #define STRUCT idem_command_args
 static const uint16_t command_args_ends[] = {END(size),        END(command),
                                              END(accept_loss), END(timeout_ms),

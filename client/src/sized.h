@@ -11,6 +11,7 @@
 #include "client/include/idemclient.h"
 #include "client/include/idemclient_admin.h"
 #include "client/include/idemclient_http.h"
+#include "client/include/idemclient_look.h"
 #include "client/include/idemclient_watch.h"
 #include "proto/terms.h"
 
@@ -35,6 +36,7 @@ extern const idem__layout idem__http_request_layout;
 extern const idem__layout idem__command_args_layout;
 extern const idem__layout idem__command_answer_layout;
 extern const idem__layout idem__replication_layout;
+extern const idem__layout idem__list_args_layout;
 
 /* The bytes of the library's struct that are whole fields of a caller's. */
 size_t idem__sized_inside(const idem__layout *layout, uint32_t size);

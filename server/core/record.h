@@ -73,7 +73,7 @@ static inline uint32_t ids_record_by(const ids_record *r) {
 
 static inline void ids_record_set_by(ids_record *r, uint32_t by) {
     r->by_low = by & 1023;
-    r->by_high = by >> 10;
+    r->by_high = (by >> 10) & 3;
 }
 
 static inline idp_slice ids_record_ns(const ids_record *r) {

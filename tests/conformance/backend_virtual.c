@@ -99,7 +99,7 @@ static void decide(virtual_backend *v, int who, const idp_request *q) {
     idp_answer answer = {0};
     idp_error error = IDP_OK;
     ids_call call = {q, hash_of(NULL, q->ns, q->key), clock_ms(v),
-                     (ids_asker)who};
+                     (ids_asker)who, 0};
     ids_verdict verdict =
         v->shard ? ids_shard_call(v->shard, &call, &answer, &error)
                  : idt_model_call(v->model, &call, &answer, &error);

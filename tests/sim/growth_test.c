@@ -79,7 +79,7 @@ static ids_verdict call(grown *g, uint32_t number, idp_request *q,
     idp_error error = IDP_OK;
     q->ns = (idp_slice){(const uint8_t *)"", 0};
     q->key = (idp_slice){(const uint8_t *)&number, sizeof number};
-    ids_call c = {q, hash_of(NULL, q->ns, q->key), g->now_ms, 1};
+    ids_call c = {q, hash_of(NULL, q->ns, q->key), g->now_ms, 1, 0};
     ids_verdict verdict = ids_shard_call(g->shard, &c, answer, &error);
     CHECK(verdict != IDS_REFUSED || error == IDP_E_NO_MEMORY);
     return verdict;

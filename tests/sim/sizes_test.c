@@ -82,7 +82,7 @@ static ids_verdict call(uint32_t number, idp_request *q, idp_answer *answer) {
     idp_error error = IDP_OK;
     q->ns = (idp_slice){(const uint8_t *)"", 0};
     q->key = (idp_slice){(const uint8_t *)&number, sizeof number};
-    ids_call c = {q, hash_of(NULL, q->ns, q->key), w.now_ms, 1};
+    ids_call c = {q, hash_of(NULL, q->ns, q->key), w.now_ms, 1, 0};
     ids_verdict verdict = ids_shard_call(w.shard, &c, answer, &error);
     CHECK(verdict != IDS_REFUSED || error == IDP_E_NO_MEMORY);
     done++;

@@ -310,7 +310,7 @@ bool world_call(world *w, uint32_t key, idp_request *q, ids_asker asker) {
     q->key = w->keys[key].key;
     idp_request asked = *q;
     asked.token = world_token(w, q->token);
-    ids_call call = {&asked, w->keys[key].hash, w->now_ms, asker};
+    ids_call call = {&asked, w->keys[key].hash, w->now_ms, asker, 0};
     w->answered_before = w->shadows[key].state == IDP_STATE_COMPLETED;
     memset(&w->answer, 0, sizeof w->answer);
     w->error = IDP_OK;

@@ -26,6 +26,11 @@ static const struct {
     {"metrics", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"reload", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"namespaces", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
+    {"list", IDS_GRANT_BIT(IDS_GRANT_READ)},
+    {"inspect", IDS_GRANT_BIT(IDS_GRANT_READ)},
+    {"clients", IDS_GRANT_BIT(IDS_GRANT_STATS)},
+    {"kill", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
+    {"slow", IDS_GRANT_BIT(IDS_GRANT_STATS)},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 

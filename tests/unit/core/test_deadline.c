@@ -46,7 +46,7 @@ static idp_answer ask(uint64_t now_ms, const char *key, uint32_t lease_ms,
                            .ttl_ms = 60,
                            .wait_ms = wait_ms};
     ids_call call = {&request, world_key_hash(NULL, text(""), text(key)),
-                     now_ms, 1};
+                     now_ms, 1, 0};
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     idp_error error;
     ids_shard_call(shard, &call, &answer, &error);

@@ -102,7 +102,7 @@ static bool store(uint64_t number, uint32_t bytes, uint64_t now_ms,
                      .key = world_key(number),
                      .lease_ms = 1000,
                      .ttl_ms = ttl_ms};
-    ids_call c = {&q, world_key_hash(NULL, q.ns, q.key), now_ms, 1};
+    ids_call c = {&q, world_key_hash(NULL, q.ns, q.key), now_ms, 1, 0};
     if (ids_shard_call(shard, &c, &answer, &error) != IDS_ANSWERED)
         return false;
     q.method = IDP_COMPLETE;
@@ -121,7 +121,7 @@ static void is_replayed(uint64_t number, uint32_t bytes, uint64_t now_ms) {
                      .key = world_key(number),
                      .lease_ms = 1000,
                      .ttl_ms = 1000};
-    ids_call c = {&q, world_key_hash(NULL, q.ns, q.key), now_ms, 1};
+    ids_call c = {&q, world_key_hash(NULL, q.ns, q.key), now_ms, 1, 0};
     cr_assert_eq(ids_shard_call(shard, &c, &answer, &error), IDS_ANSWERED);
     cr_assert_eq(answer.outcome, IDP_OUTCOME_REPLAY, "key %lu", number);
     cr_assert_eq(answer.result.len, bytes);

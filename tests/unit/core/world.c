@@ -58,7 +58,8 @@ ids_shard *world_shard(idt_mem *mem, ids_shard_config config) {
     idt_mem_init(mem);
     config.epoch = 9;
     config.mem = idt_mem_of(mem);
-    config.hash = world_key_hash;
+    if (config.hash == NULL)
+        config.hash = world_key_hash;
     ids_shard *shard = ids_shard_new(&config);
     cr_assert_not_null(shard);
     return shard;

@@ -32,7 +32,8 @@ idp_slice world_key(uint64_t number);
 /* What a shard here hashes its keys by. */
 uint64_t world_key_hash(void *ctx, idp_slice ns, idp_slice key);
 
-/* A shard of this configuration, in epoch 9 and over that memory. */
+/* A shard of this configuration, in epoch 9 and over that memory. Its hash is
+ * world_key_hash, unless the configuration has one. */
 ids_shard *world_shard(idt_mem *mem, ids_shard_config config);
 
 /* Frees it and checks that nothing is left. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_oracle.c -- msgpack-c as the second opinion: what it packs we read,
  * what we write it unpacks. By seed, in shortest and in longer forms. */
+#include "proto/list.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 #include "tests/lib/same.h"
@@ -37,7 +38,7 @@ static idp_request some_request(uint64_t *seed) {
     idp_request r = {0};
     r.method = (idp_method)between(seed, 0, IDP_METHOD_COUNT - 1);
     r.msgid = (uint32_t)(draw(seed) >> between(seed, 32, 63));
-    if (r.method <= IDP_PEEK) {
+    if (r.method <= IDP_PEEK || r.method == IDP_INSPECT) {
         r.ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
         r.key = some_bytes(seed, 1, IDP_KEY_BYTES_MAX);
     }
@@ -65,6 +66,17 @@ static idp_request some_request(uint64_t *seed) {
     r.open_metrics = r.method == IDP_METRICS && draw(seed) % 2;
     r.dry_run = r.method == IDP_RELOAD && draw(seed) % 2;
     r.force = r.method == IDP_RELOAD && draw(seed) % 2;
+    if (r.method == IDP_LIST) {
+        r.state = (idp_state)between(seed, IDP_STATE_IN_PROGRESS,
+                                     IDP_STATE_ORPHANED);
+        r.older_ms = between(seed, 1, IDP_TTL_MS_MAX);
+        r.ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
+        r.key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
+        r.oldest = draw(seed) % 2;
+    }
+    if (r.method == IDP_CLIENTS || r.method == IDP_KILL) {
+        r.cursor = some_bytes(seed, 1, IDP_CURSOR_BYTES_MAX);
+    }
     if (r.method == IDP_HELLO) {
         r.has_shard = true;
         r.shard = (uint32_t)between(seed, 0, IDP_SHARDS_MAX - 1);
@@ -176,6 +188,22 @@ static void pack_hello(packing *p, const idp_request *r) {
     pack_slice(p, r->client, true);
 }
 
+static void pack_list(packing *p, const idp_request *r) {
+    msgpack_pack_array(&p->packer, 1);
+    msgpack_pack_map(&p->packer, 5);
+    pack_word(p, "prefix");
+    pack_slice(p, r->key, true);
+    pack_word(p, "oldest");
+    r->oldest ? msgpack_pack_true(&p->packer)
+              : msgpack_pack_false(&p->packer);
+    pack_word(p, "older_ms");
+    pack_int(p, r->older_ms);
+    pack_word(p, "state");
+    pack_word(p, idp_state_name(r->state));
+    pack_word(p, "ns");
+    pack_slice(p, r->ns, true);
+}
+
 static void pack_params(packing *p, const idp_request *r) {
     switch (r->method) {
     case IDP_ACQUIRE:
@@ -200,6 +228,20 @@ static void pack_params(packing *p, const idp_request *r) {
         pack_claim(p, r, 4);
         pack_int(p, r->lease_ms);
         break;
+    case IDP_LIST:
+        pack_list(p, r);
+        break;
+    case IDP_CLIENTS:
+        msgpack_pack_array(&p->packer, 1);
+        msgpack_pack_map(&p->packer, 1);
+        pack_word(p, "cursor");
+        pack_slice(p, r->cursor, true);
+        break;
+    case IDP_KILL:
+        msgpack_pack_array(&p->packer, 1);
+        pack_slice(p, r->cursor, true);
+        break;
+    case IDP_INSPECT:
     case IDP_PEEK:
         msgpack_pack_array(&p->packer, 2);
         pack_slice(p, r->ns, true);

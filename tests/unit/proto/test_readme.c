@@ -5,8 +5,10 @@
  * request in another form; it is read. R: a request that is refused or
  * broken. S: the answer; read as what was asked, and written again as the
  * same bytes. Lines that begin with a blank go on. */
+#include "proto/clients.h"
 #include "proto/commands.h"
 #include "proto/metrics.h"
+#include "proto/list.h"
 #include "proto/namespaces.h"
 #include "proto/reply.h"
 #include "proto/request.h"
@@ -90,6 +92,11 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     idp_answer answer;
     idp_replication report;
     idp_ns_page page;
+    idp_list_page list;
+    idp_inspected one;
+    idp_clients_page clients;
+    idp_slow slow;
+    bool was_there;
     idp_command_answer command;
     idp_slice text;
     switch (method) {
@@ -107,6 +114,21 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_NAMESPACES:
         cr_assert(idp_ns_page_read(reply->result, &page));
         return idp_ns_page_write(to, cap, reply->msgid, &page);
+    case IDP_LIST:
+        cr_assert(idp_list_page_read(reply->result, &list));
+        return idp_list_page_write(to, cap, reply->msgid, &list);
+    case IDP_INSPECT:
+        cr_assert(idp_inspected_read(reply->result, &one));
+        return idp_inspected_write(to, cap, reply->msgid, &one);
+    case IDP_CLIENTS:
+        cr_assert(idp_clients_page_read(reply->result, &clients));
+        return idp_clients_page_write(to, cap, reply->msgid, &clients);
+    case IDP_KILL:
+        cr_assert(idp_killed_read(reply->result, &was_there));
+        return idp_killed_write(to, cap, reply->msgid, was_there);
+    case IDP_SLOW:
+        cr_assert(idp_slow_read(reply->result, &slow));
+        return idp_slow_write(to, cap, reply->msgid, &slow);
     case IDP_METRICS:
         cr_assert(idp_metrics_read(reply->result, &text));
         return idp_metrics_write(to, cap, reply->msgid, text);
@@ -124,7 +146,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
 }
 
 static void check_reply(const message *m, const asked *last) {
-    uint8_t again[IDP_REPLICATION_BYTES_MAX];
+    uint8_t again[1 << 16];
     idp_reply reply;
     size_t frame_bytes;
     cr_assert_eq(

@@ -86,7 +86,9 @@ static idp_request request_of(idp_method method, const char *ns) {
                      .key = {(const uint8_t *)"k", 1},
                      .lease_ms = 1000,
                      .ttl_ms = 60000};
-    if (!ids_method_has_key(method))
+    if (method == IDP_KILL)
+        r.cursor = (idp_slice){(const uint8_t *)"0000000000000009", 16};
+    if (!ids_method_has_key(method) && method != IDP_INSPECT)
         r.key = r.ns = (idp_slice){NULL, 0};
     return r;
 }
@@ -117,7 +119,12 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_SNAPSHOT, false, true, false},
                 {IDP_RELOAD, false, true, false},
                 {IDP_NAMESPACES, false, true, false},
-                {IDP_METRICS, false, true, true}};
+                {IDP_METRICS, false, true, true},
+                {IDP_LIST, false, true, false},
+                {IDP_INSPECT, false, true, false},
+                {IDP_CLIENTS, false, true, true},
+                {IDP_KILL, false, true, false},
+                {IDP_SLOW, false, true, true}};
     size_t count = sizeof rows / sizeof rows[0];
     cr_assert_eq(count, IDP_METHOD_COUNT);
     enter(&a, SHOP);
