@@ -79,6 +79,7 @@ static ids_shared *write_sums(ids_worker *worker, ids_inquiry *all,
                               ids_inquiry_kind kind) {
     if (kind == IDS_INQUIRY_STATS)
         return write_stats(worker, &all->sums.counters);
+    all->sums.namespaces = &all->namespaces;
     return write_metrics(worker, &all->sums,
                          kind == IDS_INQUIRY_METRICS ? IDS_METRICS_PROMETHEUS
                                                      : IDS_METRICS_OPEN);
@@ -99,9 +100,12 @@ static void take_part(ids_inquiry *all, ids_inquiry_kind kind,
         ids_counters_add(&all->sums.counters, &counters);
     } else {
         ids_metrics metrics;
-        assert(part.len == sizeof metrics);
+        assert(part.len >= sizeof metrics);
         memcpy(&metrics, part.ptr, sizeof metrics);
         ids_metrics_add(&all->sums, &metrics);
+        ids_metrics_ns_add(
+            &all->namespaces,
+            (idp_slice){part.ptr + sizeof metrics, part.len - sizeof metrics});
     }
     if (all->left > 0)
         return;
@@ -159,28 +163,30 @@ static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
     return batch && ids_message_append(batch, &message, NULL);
 }
 
-/* This loop's part, in at most bound bytes; 0: it has none. */
-#define PART_BYTES_MAX (sizeof(ids_metrics) + IDP_REPLICATION_BYTES_MAX)
-static size_t write_part(ids_worker *worker, ids_inquiry_kind kind,
-                         uint8_t part[static PART_BYTES_MAX]) {
-    if (kind == IDS_INQUIRY_REPLICATION)
-        return worker->index == 0 ? ids_command_report(worker, part) : 0;
-    if (kind == IDS_INQUIRY_STATS) {
+/* This loop's part; empty: it has none, or there is no memory for it. */
+static void write_part(ids_worker *worker, ids_inquiry_kind kind,
+                       idp_bytes *part) {
+    if (kind == IDS_INQUIRY_REPLICATION) {
+        if (worker->index == 0 &&
+            idp_bytes_reserve(part, IDP_REPLICATION_BYTES_MAX))
+            part->len = ids_command_report(worker, part->ptr);
+    } else if (kind == IDS_INQUIRY_STATS) {
         ids_counters own;
         ids_worker_count(worker, &own);
-        memcpy(part, &own, sizeof own);
-        return sizeof own;
+        idp_bytes_append(part, &own, sizeof own);
+    } else {
+        ids_metrics own;
+        ids_metrics_gather(&own, worker);
+        if (!idp_bytes_append(part, &own, sizeof own) ||
+            !ids_metrics_ns_gather(worker, part))
+            part->len = 0;
     }
-    ids_metrics own;
-    ids_metrics_gather(&own, worker);
-    memcpy(part, &own, sizeof own);
-    return sizeof own;
 }
 
 static void begin_inquiry(ids_inquiry *all, ids_inquiry_kind kind,
                           ids_worker *worker) {
     idp_bytes empty = all->askers;
-    uint8_t part[PART_BYTES_MAX];
+    idp_bytes part = {0};
     all->askers = all->next;
     all->next = empty;
     all->number++;
@@ -188,14 +194,16 @@ static void begin_inquiry(ids_inquiry *all, ids_inquiry_kind kind,
     all->under_way = true;
     all->left = 0;
     all->sums = (ids_metrics){0};
+    all->namespaces.len = 0;
     for (uint32_t loop = 0; loop < worker->server->loops; loop++)
         if (is_asked(worker, kind, loop) && ask_loop(all, kind, worker, loop))
             all->left++;
-    size_t bytes = write_part(worker, kind, part);
-    if (bytes)
-        take_part(all, kind, worker, (idp_slice){part, bytes});
+    write_part(worker, kind, &part);
+    if (part.len)
+        take_part(all, kind, worker, (idp_slice){part.ptr, part.len});
     else
         all->is_over = all->left == 0;
+    idp_bytes_free(&part);
 }
 
 static void turn(ids_inquiries *of, ids_inquiry_kind kind, ids_worker *worker) {
@@ -230,6 +238,7 @@ void ids_inquiries_fini(ids_inquiries *of, ids_buffers *buffers) {
         ids_shared_unref(buffers, all->rest);
         idp_bytes_free(&all->askers);
         idp_bytes_free(&all->next);
+        idp_bytes_free(&all->namespaces);
     }
 }
 
@@ -248,17 +257,18 @@ void ids_inquiry_ask(ids_inquiries *of, ids_inquiry_kind kind,
 /* Other loops -------------------------------------------------------------- */
 
 void ids_inquiry_tell(ids_worker *worker, const ids_message *message) {
-    uint8_t part[PART_BYTES_MAX];
+    idp_bytes part = {0};
     ids_message reply = *message;
+    write_part(worker, (ids_inquiry_kind)message->msgid, &part);
     reply.kind = IDS_MESSAGE_PART;
-    reply.body_bytes =
-        (uint32_t)write_part(worker, (ids_inquiry_kind)message->msgid, part);
+    reply.body_bytes = (uint32_t)part.len;
     ids_message_batch *batch =
         ids_worker_batch(worker, ids_asker_loop(message->asker));
-    if (!batch || !ids_message_append(batch, &reply, part)) {
+    if (!part.len || !batch || !ids_message_append(batch, &reply, part.ptr)) {
         worker->counters.of[IDS_REPLIES_LOST_TOTAL]++;
         ids_log(IDS_LOG_ERROR, "stats lost: out of memory", NULL);
     }
+    idp_bytes_free(&part);
 }
 
 void ids_inquiry_told(ids_inquiries *of, ids_worker *worker,

@@ -24,12 +24,13 @@ typedef enum ids_inquiry_kind {
 typedef struct ids_inquiry {
     uint64_t number; /* of the last round that began */
     uint64_t begun_ms;
-    uint32_t left;    /* loops that have not told their part */
-    bool under_way;   /* until its last asker is answered */
-    bool is_over;     /* the answer is there, or it will not be */
-    ids_metrics sums; /* stats: the counters alone */
-    ids_shared *rest; /* the answer; NULL: there was no memory for it */
-    idp_bytes askers; /* ids_woken_asker; those before at have it */
+    uint32_t left;        /* loops that have not told their part */
+    bool under_way;       /* until its last asker is answered */
+    bool is_over;         /* the answer is there, or it will not be */
+    ids_metrics sums;     /* stats: the counters alone */
+    idp_bytes namespaces; /* metrics: ids_metrics_ns, summed */
+    ids_shared *rest;     /* the answer; NULL: there was no memory for it */
+    idp_bytes askers;     /* ids_woken_asker; those before at have it */
     size_t at;
     idp_bytes next; /* askers of the next round */
 } ids_inquiry;

@@ -368,9 +368,8 @@ bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
         return put_metrics(out, to, text);
     if (ids_http_looks(to->method))
         return put_look(out, to, reply.result);
-    if (!idp_answer_read(to->method, reply.result, &answer)) {
+    if (!idp_answer_read(to->method, reply.result, &answer))
         return put_error(out, to, &broken);
-    }
     if (answer.outcome == IDP_OUTCOME_REPLAY && to->as_raw)
         return put_raw(out, to, &answer);
     return put_outcome(out, to, &answer);

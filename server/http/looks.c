@@ -18,13 +18,6 @@ static void put_name(ids_json_out *out, const char *name, bool first) {
     ids_json_put(out, "\":");
 }
 
-static void put_word(ids_json_out *out, const char *name, const char *word) {
-    put_name(out, name, false);
-    ids_json_put(out, "\"");
-    ids_json_put(out, word);
-    ids_json_put(out, "\"");
-}
-
 /* Text of the server's own, or nil. */
 static void put_text(ids_json_out *out, const char *name, idp_slice text,
                      bool first) {
@@ -73,7 +66,7 @@ static void put_row(ids_json_out *out, const idp_list_row *row, bool first) {
     ids_json_put(out, "{");
     put_bytes(out, "ns", row->ns, true);
     put_bytes(out, "key", row->key, false);
-    put_word(out, "state", idp_state_name(row->state));
+    ids_json_put_word(out, "state", idp_state_name(row->state));
     ids_json_put_field(out, "age_ms", row->age_ms);
     ids_json_put_field(out, "attempt", row->attempt);
     if (row->state == IDP_STATE_IN_PROGRESS)
@@ -140,7 +133,7 @@ static void put_result(ids_json_out *out, idp_slice result) {
 }
 
 static void put_done(ids_json_out *out, const idp_inspected *one) {
-    put_word(out, "class", idp_class_name(one->class));
+    ids_json_put_word(out, "class", idp_class_name(one->class));
     put_bool(out, "kept", one->has_result);
     if (one->has_result)
         ids_json_put_field(out, "result_bytes", one->result_bytes);
@@ -159,7 +152,7 @@ static ids_http_look put_inspected(ids_json_out *out, idp_slice result) {
     ids_json_put(out, "\"");
     ids_json_put_field(out, "age_ms", one.age_ms);
     ids_json_put_field(out, "attempt", one.attempt);
-    put_word(out, "previous", idp_previous_name(one.previous));
+    ids_json_put_word(out, "previous", idp_previous_name(one.previous));
     ids_json_put_field(out, "ttl_ms", one.ttl_ms);
     ids_json_put_field(out, "ttl_left_ms", one.ttl_left_ms);
     if (one.fingerprint.len)
@@ -237,7 +230,7 @@ static void put_hold(ids_json_out *out, const idp_slow_hold *hold, bool first) {
     ids_json_put(out, "{\"age_ms\":");
     ids_json_put_number(out, hold->age_ms);
     ids_json_put_field(out, "loop", hold->loop);
-    put_word(out, "for", hold->is_replica ? "replica" : "disk");
+    ids_json_put_word(out, "for", hold->is_replica ? "replica" : "disk");
     ids_json_put_field(out, "us", hold->us);
     ids_json_put_field(out, "replies", hold->replies);
     ids_json_put(out, "}");

@@ -23,6 +23,33 @@ static void gather_node(ids_metrics_node *node, const ids_worker *worker) {
     };
 }
 
+static uint64_t larger(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static void gather_scan(ids_metrics *part, const ids_worker *worker) {
+    const ids_scanned *last = worker->scanner.last;
+    if (!last || !last->ended_ms)
+        return;
+    part->scanned = 1;
+    memcpy(part->by_state, last->records, sizeof part->by_state);
+    memcpy(part->orphans_older, last->orphans_older,
+           sizeof part->orphans_older);
+    part->oldest_orphan_ms = last->oldest_orphan_ms;
+    part->scan_age_ms = worker->now_ms - last->ended_ms;
+}
+
+static void add_scan(ids_metrics *sum, const ids_metrics *part) {
+    sum->scanned += part->scanned;
+    for (int i = 0; i < IDP_STATE_COUNT; i++)
+        sum->by_state[i] += part->by_state[i];
+    for (int i = 0; i < IDS_ORPHAN_AGES; i++)
+        sum->orphans_older[i] += part->orphans_older[i];
+    sum->oldest_orphan_ms =
+        larger(sum->oldest_orphan_ms, part->oldest_orphan_ms);
+    sum->scan_age_ms = larger(sum->scan_age_ms, part->scan_age_ms);
+}
+
 void ids_metrics_gather(ids_metrics *part, const ids_worker *worker) {
     ids_shard_stats stats;
     *part = (ids_metrics){.measures = worker->measures,
@@ -34,6 +61,7 @@ void ids_metrics_gather(ids_metrics *part, const ids_worker *worker) {
     ids_shard_stats_get(worker->shard, &stats);
     memcpy(part->stale, stats.stale, sizeof part->stale);
     memcpy(part->unknown, stats.unknown, sizeof part->unknown);
+    gather_scan(part, worker);
     if (worker->index == 0)
         gather_node(&part->node, worker);
     if (!worker->journal)
@@ -55,6 +83,7 @@ void ids_metrics_add(ids_metrics *sum, const ids_metrics *part) {
         sum->pending[i] += part->pending[i];
     sum->journal_backlog_bytes += part->journal_backlog_bytes;
     sum->journal_written_bytes += part->journal_written_bytes;
+    add_scan(sum, part);
     sum->has_journal |= part->has_journal;
     sum->has_peer |= part->has_peer;
     if (part->node.workers)

@@ -9,7 +9,7 @@
 #define IDS_METRICS_H
 
 #include "proto/metrics.h"
-#include "server/worker/worker.h"
+#include "server/metrics/namespaces.h"
 
 /* Of the node, as worker 0 knows it; the rest of a part is a worker's own. */
 typedef struct ids_metrics_node {
@@ -26,7 +26,14 @@ typedef struct ids_metrics {
     uint64_t stale[IDS_TOKEN_METHODS], unknown[IDS_TOKEN_METHODS];
     uint64_t journal_backlog_bytes, journal_written_bytes;
     ids_metrics_node node;
-    bool has_journal, has_peer;         /* what is not there has no metrics */
+    bool has_journal, has_peer; /* what is not there has no metrics */
+    /* What the last looks through all records have found (scanner.h). */
+    uint64_t scanned; /* workers that have looked */
+    uint64_t by_state[IDP_STATE_COUNT];
+    uint64_t orphans_older[IDS_ORPHAN_AGES];
+    uint64_t oldest_orphan_ms, scan_age_ms;
+    const idp_bytes *namespaces; /* ids_metrics_ns; NULL: none. Whoever writes
+                                  * the sum sets it */
     uint64_t pending[IDP_METHOD_COUNT]; /* answered, and not measured yet */
     /* Worked out from the above when it is written. */
     uint64_t answered[IDP_METHOD_COUNT]; /* of methods without outcomes */
@@ -68,6 +75,7 @@ typedef enum ids_metric_when {
     IDS_METRIC_ALWAYS,
     IDS_METRIC_WITH_JOURNAL,
     IDS_METRIC_WITH_PEER,
+    IDS_METRIC_WITH_SCAN, /* of a primary whose workers have all looked */
     IDS_METRIC_WITH_TLS
 } ids_metric_when;
 

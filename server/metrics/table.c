@@ -44,6 +44,11 @@ static const ids_metric_sample requests[] = {
     PLAIN("stats", IDP_STATS),
     PLAIN("metrics", IDP_METRICS),
     PLAIN("namespaces", IDP_NAMESPACES),
+    PLAIN("list", IDP_LIST),
+    PLAIN("inspect", IDP_INSPECT),
+    PLAIN("clients", IDP_CLIENTS),
+    PLAIN("kill", IDP_KILL),
+    PLAIN("slow", IDP_SLOW),
     PLAIN("replication", IDP_REPLICATION),
     PLAIN("promote", IDP_PROMOTE),
     PLAIN("detach", IDP_DETACH),
@@ -106,6 +111,20 @@ static const ids_metric_sample auth_failures[] = {
     {"reason=\"wrong_secret\"", COUNTED(DENIED_WRONG_SECRET_TOTAL)},
     {"reason=\"no_grant\"", COUNTED(DENIED_NO_GRANT_TOTAL)},
     {"reason=\"certificate\"", COUNTED(TLS_UNVERIFIED_TOTAL)},
+};
+
+static const ids_metric_sample by_state[] = {
+    {"state=\"in_progress\"", AT(by_state[IDP_STATE_IN_PROGRESS])},
+    {"state=\"orphaned\"", AT(by_state[IDP_STATE_ORPHANED])},
+    {"state=\"completed\"", AT(by_state[IDP_STATE_COMPLETED])},
+    {"state=\"released\"", AT(by_state[IDP_STATE_RELEASED])},
+};
+
+static const ids_metric_sample orphans_older[] = {
+    {"age=\"60\"", AT(orphans_older[0])},
+    {"age=\"600\"", AT(orphans_older[1])},
+    {"age=\"3600\"", AT(orphans_older[2])},
+    {"age=\"86400\"", AT(orphans_older[3])},
 };
 
 static const ids_metric_sample commands[] = {
@@ -182,6 +201,21 @@ const ids_metric ids_metrics_table[] = {
           "Keys that are known, whatever their state; ended ones until they "
           "are reclaimed.",
           ONE(COUNTED(RECORDS))),
+    GAUGE("records_by_state", WITH_SCAN,
+          "Keys by their state, as the last look through all records has found "
+          "them.",
+          SERIES(by_state)),
+    GAUGE("orphans_older_than", WITH_SCAN,
+          "Claims whose lease is over and that nobody has taken over, for so "
+          "many seconds or more; as found then.",
+          SERIES(orphans_older)),
+    {"oldest_orphan_age_seconds", IDS_METRIC_GAUGE, IDS_METRIC_WITH_SCAN, 1000,
+     "Of the oldest one, its age then; 0: there was none.",
+     ONE(AT(oldest_orphan_ms))},
+    {"scan_age_seconds", IDS_METRIC_GAUGE, IDS_METRIC_WITH_SCAN, 1000,
+     "How long ago that was, of the worker that looked longest ago "
+     "(--scan-interval).",
+     ONE(AT(scan_age_ms))},
     COUNTER("records_expired_total", ALWAYS,
             "Records whose retention was over and that were reclaimed.",
             ONE(COUNTED(EXPIRED_TOTAL))),

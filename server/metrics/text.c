@@ -122,6 +122,9 @@ static bool is_told(const ids_metrics *all, const ids_metric *metric) {
         return all->has_journal;
     case IDS_METRIC_WITH_PEER:
         return all->has_peer;
+    case IDS_METRIC_WITH_SCAN:
+        return all->node.is_primary && all->node.workers &&
+               all->scanned == all->node.workers;
     case IDS_METRIC_WITH_TLS:
         return all->counters.of[IDS_TLS_CERTIFICATE_END_S] != 0;
     case IDS_METRIC_ALWAYS:
@@ -145,6 +148,59 @@ static void put_metric(text *t, const ids_metric *metric,
     }
     if (t->to->len - t->from > t->bytes_max)
         t->to->len = before;
+}
+
+/* Namespaces --------------------------------------------------------------- */
+
+/* As in the settings: what is not plain is %XX. */
+static void put_ns(text *t, const ids_metrics_ns *row) {
+    char name[3 * IDP_NS_BYTES_MAX + 1] = "", *to = name;
+    for (uint32_t i = 0; i < row->len; i++)
+        to += sprintf(to, ids_ns_byte_is_plain(row->ns[i]) ? "%c" : "%%%02X",
+                      row->ns[i]);
+    put(t, "{namespace=\"%s\"", name);
+}
+
+/* One series of each name; a limit that there is not has none. */
+static void put_ns_series(text *t, const ids_metric_ns *metric,
+                          const idp_bytes *rows) {
+    for (size_t i = 0; i < ids_metrics_ns_count(rows); i++) {
+        const ids_metrics_ns *row = ids_metrics_ns_at(rows, i);
+        uint64_t value;
+        memcpy(&value, (const char *)row + metric->at, sizeof value);
+        if (value == UINT64_MAX)
+            continue;
+        put(t, "idemstore_%s", metric->name);
+        put_ns(t, row);
+        put(t, "%s%s} %" PRIu64 "\n", metric->labels ? "," : "",
+            metric->labels ? metric->labels : "", value);
+    }
+}
+
+/* From a family's first row on, how many it has. */
+static size_t rows_of_family(size_t i) {
+    size_t count = 1;
+    while (i + count < ids_metrics_ns_table_count &&
+           !ids_metrics_ns_table[i + count].help)
+        count++;
+    return count;
+}
+
+static void put_namespaces(text *t, const idp_bytes *rows) {
+    for (size_t i = 0, count; i < ids_metrics_ns_table_count; i += count) {
+        const ids_metric_ns *first = &ids_metrics_ns_table[i];
+        const ids_metric head = {.name = first->name,
+                                 .type = first->is_counter ? IDS_METRIC_COUNTER
+                                                           : IDS_METRIC_GAUGE,
+                                 .help = first->help};
+        size_t before = t->to->len;
+        put_head(t, &head);
+        count = rows_of_family(i);
+        for (size_t k = 0; k < count; k++)
+            put_ns_series(t, &ids_metrics_ns_table[i + k], rows);
+        if (t->to->len - t->from > t->bytes_max)
+            t->to->len = before;
+    }
 }
 
 /* All ---------------------------------------------------------------------- */
@@ -183,6 +239,8 @@ bool ids_metrics_write(ids_metrics *all, const char *version,
     for (size_t i = 0; i < ids_metrics_table_count; i++)
         if (is_told(all, &ids_metrics_table[i]))
             put_metric(&t, &ids_metrics_table[i], all);
+    if (ids_metrics_ns_count(all->namespaces))
+        put_namespaces(&t, all->namespaces);
     if (t.is_open)
         put(&t, "%s", end);
     return !t.is_full;
