@@ -15,6 +15,11 @@ add_test(NAME e2e_http_curl
                  $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>)
 set_tests_properties(e2e_http_curl PROPERTIES LABELS "e2e;http"
                      SKIP_RETURN_CODE 77)
+add_test(NAME e2e_looks
+         COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/looks
+                 $<TARGET_FILE:idemstored> $<TARGET_FILE:idemctl>)
+set_tests_properties(e2e_looks PROPERTIES LABELS "e2e;http"
+                     SKIP_RETURN_CODE 77)
 if(IDEM_TLS)
   add_test(NAME e2e_http_certs
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/http_certs

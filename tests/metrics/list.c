@@ -15,6 +15,7 @@ static const char *const whens[] = {
     [IDS_METRIC_ALWAYS] = "",
     [IDS_METRIC_WITH_JOURNAL] = "with --data-dir",
     [IDS_METRIC_WITH_PEER] = "with a peer",
+    [IDS_METRIC_WITH_SCAN] = "by a primary, once it has looked",
     [IDS_METRIC_WITH_TLS] = "with a certificate"};
 
 /* The name of a metric's label: all of its series have the same ones. */
@@ -50,9 +51,25 @@ static void print_names(const ids_metric *metric) {
             printf("idemstore_%s%s\n", metric->name, tails[i]);
 }
 
+static void print_ns_name(const ids_metric_ns *metric) {
+    printf("idemstore_%s\n", metric->name);
+}
+
+static void print_ns_row(const ids_metric_ns *metric) {
+    const char *end = metric->labels ? strchr(metric->labels, '=') : NULL;
+    printf("| `idemstore_%s{namespace", metric->name);
+    if (end)
+        printf(",%.*s", (int)(end - metric->labels), metric->labels);
+    printf("}` | %s | %s | configured namespaces |\n",
+           metric->is_counter ? "counter" : "gauge", metric->help);
+}
+
 int main(int argc, char **argv) {
     bool names = argc > 1 && strcmp(argv[1], "names") == 0;
     for (size_t i = 0; i < ids_metrics_table_count; i++)
         (names ? print_names : print_row)(&ids_metrics_table[i]);
+    for (size_t i = 0; i < ids_metrics_ns_table_count; i++)
+        if (ids_metrics_ns_table[i].help)
+            (names ? print_ns_name : print_ns_row)(&ids_metrics_ns_table[i]);
     return 0;
 }
