@@ -7,7 +7,6 @@
 #include "client/include/idemclient_look.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,12 +48,11 @@ static void put_column(const char *text, size_t len, int width) {
 
 /* Doubles -------------------------------------------------------------- */
 
-/* Names that were shown, by a hash whose key nobody knows: two that are not the
- * same have the same one of 2^64 once in an age. */
+/* Names that were shown, by 64 bits of their SHA-256: two that are not the same
+ * agree in them once in an age. */
 typedef struct shown {
     uint64_t *slots;
     size_t cap, count;
-    uint8_t key[crypto_shorthash_KEYBYTES];
     bool failed;
 } shown;
 
@@ -85,16 +83,14 @@ static bool grow(shown *s) {
 
 /* False: this one was shown. */
 static bool is_new(shown *s, const idem_record *one) {
-    uint8_t name[1 + 64 + IDEM_KEY_BYTES_MAX];
+    const idem_slice name[] = {{one->ns, one->ns_len},
+                               {one->key, one->key_len}};
+    uint8_t digest[IDEM_FINGERPRINT_BYTES];
     uint64_t hash;
-    if (s->failed || one->ns_len > 64 || one->key_len > IDEM_KEY_BYTES_MAX)
+    if (s->failed)
         return true;
-    name[0] = (uint8_t)one->ns_len;
-    if (one->ns_len > 0)
-        memcpy(name + 1, one->ns, one->ns_len);
-    memcpy(name + 1 + one->ns_len, one->key, one->key_len);
-    crypto_shorthash((uint8_t *)&hash, name, 1 + one->ns_len + one->key_len,
-                     s->key);
+    idem_fingerprint(name, 2, digest);
+    memcpy(&hash, digest, sizeof hash);
     if (s->count * 2 >= s->cap && !grow(s))
         s->failed = true;
     return s->failed || insert(s, hash | 1);
@@ -192,7 +188,6 @@ ctl_exit ctl_run_list(ctl_session *session, ctl_ask *ask) {
     listing l = {.json = ask->json};
     if (!read_list(ask, &args))
         return ctl_usage_error(ask);
-    randombytes_buf(l.shown.key, sizeof l.shown.key);
     int32_t code =
         idem_list(session->uri_at_once, &args, show_record, &l, &err);
     free(l.shown.slots);

@@ -22,6 +22,8 @@ static void move(ids_shard *shard, ids_record *record, idp_state to) {
     assert(successors[record->state] & (1u << to));
     if (record->ns_number != IDS_NS_NONE)
         ids_quota_moves(shard, record, to);
+    if (to != IDP_STATE_IN_PROGRESS)
+        ids_record_set_by(record, 0);
     record->state = to;
 }
 
@@ -134,15 +136,6 @@ static void hold(ids_shard *shard, ids_record *record,
     ids_claims_name(shard, record, naming);
 }
 
-static void acquired(const ids_record *record, idp_token token,
-                     uint32_t attempt, idp_answer *answer) {
-    answer->outcome = IDP_OUTCOME_ACQUIRED;
-    answer->token = token;
-    answer->attempt = attempt;
-    answer->previous = (idp_previous)record->previous;
-    answer->lease_ms = ids_record_lease_ms(record);
-}
-
 static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
     shard->counted.refused_no_memory++;
     shard->limited = (ids_limited){.limit = IDS_LIMIT_NONE};
@@ -203,7 +196,7 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     record->ttl_ms = request->ttl_ms;
     ids_wheel_add(&shard->wheel, ref);
     emit(shard, record, false);
-    acquired(record, naming.token, naming.attempt, answer);
+    ids_claims_acquired(record, naming.token, naming.attempt, answer);
     return IDS_ANSWERED;
 }
 
@@ -248,7 +241,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     ids_quota_recount(shard, record, counted);
     restart(shard, place, record, request->ttl_ms);
     emit(shard, record, false);
-    acquired(record, naming.token, naming.attempt, answer);
+    ids_claims_acquired(record, naming.token, naming.attempt, answer);
     return IDS_ANSWERED;
 }
 
@@ -294,8 +287,8 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
         ids_record_repeats(record, request->nonce)) {
         ids_record_set_by(record, call->by);
         extend(shard, place, record, request->lease_ms, request->ttl_ms);
-        acquired(record, ids_record_token(&shard->prefixes, record),
-                 ids_record_attempt(record), answer);
+        ids_claims_acquired(record, ids_record_token(&shard->prefixes, record),
+                            ids_record_attempt(record), answer);
         return IDS_ANSWERED;
     }
     switch (state) {
@@ -383,7 +376,6 @@ static ids_record *finish_claim(ids_shard *shard, const ids_call *call,
     ids_record_drop_nonce(record);
     record = keep_result(shard, &place, record, call, counted);
     move(shard, record, IDP_STATE_COMPLETED);
-    ids_record_set_by(record, 0);
     record->lease_ms = record->has_result ? request->result.len : 0;
     if (record->spelled) /* behind the result */
         ids_record_spell(record, &name);
@@ -429,7 +421,6 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
     } else {
         size_t counted = ids_quota_bytes(record);
         move(shard, record, IDP_STATE_RELEASED);
-        ids_record_set_by(record, 0);
         ids_record_drop_nonce(record);
         ids_quota_recount(shard, record, counted);
         record->since_ms = shard->now_ms;

@@ -53,6 +53,10 @@ void ids_claims_renew(ids_shard *shard, const ids_call *call,
 void ids_claims_peek(ids_shard *shard, const ids_call *call,
                      idp_answer *answer);
 
+/* acquired, of a record that was granted under this name. */
+void ids_claims_acquired(const ids_record *record, idp_token token,
+                         uint32_t attempt, idp_answer *answer);
+
 /* replay, of a record that is completed. */
 void ids_claims_replay(const ids_record *record, uint64_t now_ms,
                        idp_answer *answer);

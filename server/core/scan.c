@@ -29,10 +29,13 @@ static stretch stretch_at(const ids_table *table, uint64_t position) {
     uint32_t half = (table->mask + 1) / 2;
     uint32_t low = tag & (half - 1);
     bool is_split = low + half < table->buckets;
-    int bits = __builtin_popcount(table->mask) - !is_split;
+    assert(low < half);
+    int bits = 32 - __builtin_clz(table->mask) - !is_split;
     uint64_t size = 1ull << (32 - bits);
     assert(position < IDS_SCAN_END);
-    assert(table->buckets >= half && bits >= TAG_BITS_IMPLIED);
+    assert((table->mask & (table->mask + 1)) == 0);
+    assert(table->buckets >= half && table->buckets <= table->mask);
+    assert(bits >= TAG_BITS_IMPLIED && bits <= 32);
     return (stretch){.from = position,
                      .end = (position & ~(size - 1)) + size,
                      .number = is_split ? tag & table->mask : low};
@@ -51,6 +54,7 @@ static ids_record *record_of(const ids_shard *shard, ids_entry entry) {
 /* False: its time is over. */
 static bool see(const ids_shard *shard, ids_record *r, uint64_t now_ms,
                 ids_sight *sight) {
+    assert(r->state != IDP_STATE_ABSENT && r->key_len > 0);
     ids_claims_stretch(shard, r);
     idp_state state = ids_record_state(r, now_ms);
     if (state == IDP_STATE_ABSENT)
@@ -95,6 +99,7 @@ static void see_all(const ids_shard *shard, const stretch *s, uint64_t now_ms,
 static uint64_t next_position(const ids_shard *shard, const stretch *s,
                               uint64_t from) {
     uint64_t next = s->end;
+    assert(from >= s->from && from <= s->end);
     ids_entry entry;
     FOR_EACH_ENTRY(&shard->table, s, entry) {
         uint64_t at = position_of(entry, s->number);
@@ -109,6 +114,7 @@ static uint64_t next_position(const ids_shard *shard, const stretch *s,
 static uint32_t see_at(const ids_shard *shard, const stretch *s, uint64_t at,
                        uint64_t now_ms, const ids_scan *scan, uint32_t told) {
     uint32_t wanted = 0;
+    assert(at >= s->from && at < s->end);
     ids_sight sight;
     ids_entry entry;
     FOR_EACH_ENTRY(&shard->table, s, entry) {
@@ -133,6 +139,7 @@ static bool see_some(const ids_shard *shard, const stretch *s, uint64_t now_ms,
         scan->position = at;
         if (told < wanted && !is_empty)
             return false;
+        assert(told <= scan->room);
         see_at(shard, s, at, now_ms, scan, told);
         scan->room -= told;
         is_empty = is_empty && told == 0;
@@ -157,8 +164,10 @@ static uint32_t plan(const ids_shard *shard, const ids_scan *scan,
            position < IDS_SCAN_END) {
         stretches[count] = stretch_at(&shard->table, position);
         __builtin_prefetch(bucket_at(&shard->table, stretches[count].number));
+        assert(stretches[count].end > position);
         position = stretches[count++].end;
     }
+    assert(position <= IDS_SCAN_END);
     return count;
 }
 

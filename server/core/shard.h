@@ -85,9 +85,9 @@ typedef struct ids_change {
     uint32_t by;       /* who claimed it; 0 unless in_progress or orphaned */
     idp_slice by_name; /* and the name that outlives this process, if any: at
                         * most IDP_USER_BYTES_MAX */
-    /* All of that but the number and by, as server/journal/change writes it, if it was
-     * written already or read from there: then it is not encoded again. Empty:
-     * it was not. Whoever alters a field empties it. */
+    /* All of that but the number and by, as server/journal/change writes it, if
+     * it was written already or read from there: then it is not encoded again.
+     * Empty: it was not. Whoever alters a field empties it. */
     idp_slice encoded;
 } ids_change;
 

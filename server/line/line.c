@@ -78,7 +78,9 @@ static bool init(ids_line *line, const ids_line_config *config) {
     ids_worker *worker = &line->worker;
     line->driver = config->driver;
     if (!ids_worker_init(worker, config->server, config->index,
-                         &config->worker_driver))
+                         &config->worker_driver) ||
+        !ids_scanner_init(&worker->scanner, config->server->scan_interval_ms,
+                          IDS_CLOCK_START_MS))
         return false;
     /* Who keeps changes safe has not said anything yet. */
     bool is_gated = config->is_kept || config->is_replicated;
@@ -113,6 +115,7 @@ void ids_line_free(ids_line *line) {
     ids_admit_fini(line);
     ids_message_batch_free(line->opened);
     ids_staging_fini(&line->worker);
+    ids_scanner_fini(&line->worker.scanner);
     ids_worker_fini(&line->worker);
     free(line->input);
     free(line);

@@ -46,9 +46,7 @@ bool ids_worker_init(ids_worker *worker, const ids_server *server,
     worker->post.to = calloc(server->loops, sizeof(ids_message_batch *));
     worker->post.loops = calloc(server->loops, sizeof(uint32_t));
     worker->gate.message = calloc(server->loops, sizeof *worker->gate.message);
-    return worker->post.to && worker->post.loops && worker->gate.message &&
-           ids_scanner_init(&worker->scanner, server->scan_interval_ms,
-                            IDS_CLOCK_START_MS);
+    return worker->post.to && worker->post.loops && worker->gate.message;
 }
 
 static void free_post(ids_post *post, uint32_t loops) {
@@ -68,7 +66,6 @@ void ids_worker_fini(ids_worker *worker) {
     idp_bytes_free(&worker->woken.others);
     ids_change_buffer_fini(&worker->change_buffer);
     ids_pools_free_shard(worker->server->pools, worker->shard);
-    ids_scanner_fini(&worker->scanner);
     free(worker->slots.all);
 }
 

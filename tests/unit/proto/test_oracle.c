@@ -67,8 +67,8 @@ static idp_request some_request(uint64_t *seed) {
     r.dry_run = r.method == IDP_RELOAD && draw(seed) % 2;
     r.force = r.method == IDP_RELOAD && draw(seed) % 2;
     if (r.method == IDP_LIST) {
-        r.state = (idp_state)between(seed, IDP_STATE_IN_PROGRESS,
-                                     IDP_STATE_ORPHANED);
+        r.state =
+            (idp_state)between(seed, IDP_STATE_IN_PROGRESS, IDP_STATE_ORPHANED);
         r.older_ms = between(seed, 1, IDP_TTL_MS_MAX);
         r.ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
         r.key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
@@ -194,14 +194,22 @@ static void pack_list(packing *p, const idp_request *r) {
     pack_word(p, "prefix");
     pack_slice(p, r->key, true);
     pack_word(p, "oldest");
-    r->oldest ? msgpack_pack_true(&p->packer)
-              : msgpack_pack_false(&p->packer);
+    r->oldest ? msgpack_pack_true(&p->packer) : msgpack_pack_false(&p->packer);
     pack_word(p, "older_ms");
     pack_int(p, r->older_ms);
     pack_word(p, "state");
     pack_word(p, idp_state_name(r->state));
     pack_word(p, "ns");
     pack_slice(p, r->ns, true);
+}
+
+static void pack_reload(packing *p, const idp_request *r) {
+    msgpack_pack_array(&p->packer, 1);
+    msgpack_pack_map(&p->packer, 2);
+    pack_word(p, "force");
+    r->force ? msgpack_pack_true(&p->packer) : msgpack_pack_false(&p->packer);
+    pack_word(p, "dry_run");
+    r->dry_run ? msgpack_pack_true(&p->packer) : msgpack_pack_false(&p->packer);
 }
 
 static void pack_params(packing *p, const idp_request *r) {
@@ -266,14 +274,7 @@ static void pack_params(packing *p, const idp_request *r) {
                         : msgpack_pack_false(&p->packer);
         break;
     case IDP_RELOAD:
-        msgpack_pack_array(&p->packer, 1);
-        msgpack_pack_map(&p->packer, 2);
-        pack_word(p, "force");
-        r->force ? msgpack_pack_true(&p->packer)
-                 : msgpack_pack_false(&p->packer);
-        pack_word(p, "dry_run");
-        r->dry_run ? msgpack_pack_true(&p->packer)
-                   : msgpack_pack_false(&p->packer);
+        pack_reload(p, r);
         break;
     default:
         msgpack_pack_array(&p->packer, 0);
