@@ -6,8 +6,8 @@
 #include "proto/reply.h"
 #include "server/http/chars.h"
 #include "server/http/fields.h"
-#include "server/http/replication.h"
 #include "server/http/looks.h"
+#include "server/http/replication.h"
 
 #define JSON    "application/json"
 #define PROBLEM "application/problem+json"
