@@ -8,7 +8,7 @@
 #include "tests/conformance/scripted.h"
 
 enum {
-    SCRIPT_PATIENCE_MS = 20000, /* for what must come */
+    SCRIPT_PATIENCE_MS = 60000, /* for what must come */
     SCRIPT_TURN_MS = 20,
     SCRIPT_TAGS_MAX = 32,
     SCRIPT_TEXT_MAX = 1024
