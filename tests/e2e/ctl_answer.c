@@ -54,7 +54,8 @@ static void a_session_knows_its_tokens(void) {
     ctl_says(64, "complete needs --token", "$CTL complete s1");
     ctl_says(14, "stale",
              "printf 'acquire s3 --lease 1ms --ttl 1m\\n' | $CTL >$DIR/out; "
-             "sleep 0.05; $CTL acquire s3; "
+             "until $CTL peek s3 | grep -q orphaned; do sleep 0.05; done; "
+             "$CTL acquire s3; "
              "$CTL complete s3 --token $(sed -n 's/.*token *//p' $DIR/out)");
     puts("  complete KEY means the claim of this session, in a script too");
 }

@@ -207,6 +207,21 @@ static void a_secret_is_seen_nowhere(const daemon_t *daemon) {
     puts("  a secret is in neither prompt nor process list");
 }
 
+/* The terminal tells the command itself: idemctl does not say it again, and
+ * waits for its end. What is typed is for the command. */
+static void ctrl_c_is_for_the_command(void) {
+    terminal t = SIT_DOWN("run", "keys", "--", "sh", "-c",
+                          "n=0; trap 'n=$((n + 1))' INT; echo 'begun> '; "
+                          "until test $n -gt 0; do sleep 0.1; done; "
+                          "read -r line; echo \"$n, $line> \"; exit 5", );
+    shows(&t, "begun> ");
+    type(&t, "\003");
+    type(&t, "typed\n");
+    shows(&t, "1, typed> ");
+    leave(&t, "", 5);
+    puts("  Ctrl-C is for the command that runs, once");
+}
+
 int main(int argc, char **argv) {
     daemon_t daemon;
     if (argc != 3) {
@@ -227,6 +242,7 @@ int main(int argc, char **argv) {
     ctrl_c_clears_the_line();
     history_is_written_line_by_line();
     a_secret_is_seen_nowhere(&daemon);
+    ctrl_c_is_for_the_command();
     daemon_stop(&daemon);
     unlink(history);
     return 0;
