@@ -205,6 +205,30 @@ static void settled_by_hand(void) {
     puts("  what was settled by hand is not run either");
 }
 
+/* Results that look like a run's and are none: an array that announces more
+ * than there is, a code that is none, a third stream, bytes behind the end. */
+static void results_that_lie(void) {
+    static const char *const lies[] = {
+        "\\224\\001\\000\\335\\377\\377\\377\\377",
+        "\\224\\001\\315\\001\\054\\300\\000",
+        "\\224\\001\\000\\221\\222\\003\\304\\001a\\001",
+        "\\224\\001\\000\\221\\222\\001\\304\\377a\\001",
+        "\\224\\001\\000\\300\\000\\000",
+        "\\224\\001",
+        "\\224"};
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        char line[512];
+        snprintf(line, sizeof line,
+                 "printf '%s' >$DIR/lie; token=$($CTL acquire lie%zu --raw) && "
+                 "$CTL complete lie%zu --token $token --result-file $DIR/lie "
+                 ">/dev/null && $CTL run lie%zu -- false >$DIR/out && cmp "
+                 "$DIR/lie $DIR/out",
+                 lies[i], i, i, i);
+        ctl_says(0, "and not by idemctl run", line);
+    }
+    puts("  a result that only looks like a run's is shown as it is");
+}
+
 /* cron: no environment to speak of, no terminal, a root folder. */
 static void from_cron(void) {
     ctl_says(0, "/:/bin/sh:unset",
@@ -253,6 +277,7 @@ int main(int argc, char *argv[]) {
     what_stays_behind();
     two_at_once();
     settled_by_hand();
+    results_that_lie();
     from_cron();
     the_manual(argv[3]);
     daemon_stop(&daemon);
