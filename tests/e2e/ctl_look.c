@@ -29,6 +29,11 @@ static void again_and_again(void) {
              "f$i -n look >/dev/null; done; kill $pid");
     ctl_says(0, "lag_ops", "$CTL replication --watch 100ms --count 2");
     ctl_says(15, "absent", "$CTL peek none --watch 100ms --count 2");
+    ctl_says(0, "-- idemctl list", "$CTL list --watch 100ms --count 2");
+    ctl_says(0, "",
+             "test $($CTL clients --watch 100ms --count 2 | grep -c "
+             "127.0.0.1) -eq 2");
+    ctl_says(0, "-- idemctl slow", "$CTL slow --watch 100ms --count 2");
     ctl_says(64, "at least 100ms", "$CTL ping --watch 10ms");
     ctl_says(64, "--count goes with --watch", "$CTL ping --count 2");
     ctl_says(64, "is not within 1 to", "$CTL ping --watch 1s --count 0");
