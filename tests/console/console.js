@@ -14,14 +14,14 @@ async function main() {
   try {
     for (const [name, story] of Object.entries(stories)) {
       if (names.length > 0 && !names.includes(name)) continue;
-      const stage = new Stage(build, work);
+      const stage = new Stage(build, work), began = Date.now();
       try {
         await story({ stage, browser, keys: Number(keys),
           pictures: process.env.PICTURES });
       } finally {
         await stage.end();
       }
-      console.log(`  ${name}`);
+      console.log(`  ${name}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
     }
   } finally {
     await browser.close();

@@ -6,6 +6,7 @@
 const assert = require('node:assert');
 const path = require('node:path');
 const { open } = require('./browser.js');
+const { until } = require('./stage.js');
 
 async function headers({ stage }) {
   const daemon = await stage.daemon('alone');
@@ -87,7 +88,10 @@ async function withCredentials({ stage, browser, pictures }) {
   const shown = () => seen.requests.filter(
     (one) => one.headers().authorization !== undefined).length;
   const before = shown();
-  await seen.page.waitForTimeout(5000);
+  const asked = () => seen.requests.filter((one) => /readyz$/.test(one.url()))
+    .length;
+  const then = asked();
+  await until('it has asked twice more', () => asked() >= then + 2);
   assert.equal(shown(), before, 'a wrong secret is not shown again');
   await typeSecret(seen, stage.secrets.shop);
   await seen.says('alarm', /No figures: /);
@@ -146,20 +150,21 @@ function contrasts() {
 async function everyWidth({ stage, browser, pictures }) {
   const daemon = await stage.daemon('alone', '--data-dir', stage.folder('data'));
   for (let i = 0; i < 5; i++) stage.ctl(daemon, 'acquire', `key-${i}`);
-  for (const width of [320, 768, 1280, 1920]) {
-    for (const colorScheme of ['light', 'dark']) {
-      const seen = await open(browser, daemon.url, { colorScheme,
-        viewport: { width, height: 900 } });
-      await seen.says('ops-rows', /acquired/);
+  const seen = await open(browser, daemon.url);
+  await seen.says('ops-rows', /acquired/);
+  for (const colorScheme of ['light', 'dark']) {
+    await seen.page.emulateMedia({ colorScheme });
+    for (const [ink, ground, ratio] of await seen.page.evaluate(contrasts)) {
+      assert.ok(ratio >= 4.5, `${colorScheme}: ${ink} on ${ground}: ${ratio}`);
+    }
+    for (const width of [320, 768, 1280, 1920]) {
+      await seen.page.setViewportSize({ width, height: 900 });
       await seen.fits(`${width} ${colorScheme}`);
-      for (const [ink, ground, ratio] of await seen.page.evaluate(contrasts)) {
-        assert.ok(ratio >= 4.5, `${colorScheme}: ${ink} on ${ground}: ${ratio}`);
-      }
       await seen.page.screenshot({ fullPage: true,
         path: path.join(pictures, `${width}-${colorScheme}.png`) });
-      await seen.end();
     }
   }
+  await seen.end();
 }
 
 module.exports = { headers, policyHolds, withCredentials, everyWidth };
