@@ -6,7 +6,7 @@
 // same one is asked again, with the same nonce, and no other about that key.
 'use strict';
 
-const ROWS_MAX = 1000;
+const ROWS_MAX = 500;
 
 const stuck = {
   rows: [], found: 0, isAll: true, isAsking: false, isThere: null, asked: null,
@@ -87,7 +87,9 @@ async function askRows(isAll) {
   for (let pages = 1; told.status === 200; pages++) {
     takePage(told.json.records, names);
     if (told.json.cursor === null) break;
-    if (pages % 16 === 0) showRows(`looking … ${count(stuck.found)} so far`);
+    if (pages % 8 === 0) {
+      say($('stuck-window'), `looking … ${count(stuck.found)} so far`);
+    }
     told = await ask('v1/list', { cursor: told.json.cursor });
   }
   stuck.rows.sort((a, b) => b.age_ms - a.age_ms);
