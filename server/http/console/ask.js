@@ -7,6 +7,7 @@ const PATIENCE_MS = 8000;
 
 const credential = {
   secret: null,
+  onRefused: null, // main.js: the daemon does not take it
   /** idm_NAME_...: whose it says it is. */
   get name() {
     return /^idm_([a-z0-9-]+)_/.exec(this.secret ?? '')?.[1] ?? null;
@@ -39,8 +40,7 @@ async function ask(path, body, patienceMs = PATIENCE_MS) {
     told.json = JSON.parse(told.text);
   } catch { /* it is text */ }
   if (told.status === 401 && secret !== null && credential.secret === secret) {
-    credential.secret = null;
-    told.wasRefused = true;
+    credential.onRefused();
   }
   return told;
 }

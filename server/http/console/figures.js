@@ -150,19 +150,19 @@ function showMemory() {
 
 function showKeys() {
   const page = history_.last;
-  const records = page.of.get('records') ?? [];
-  const byState = records.filter((one) => one.labels.state !== undefined);
+  const byState = page.of.get('records_by_state') ?? [];
   const scan = valueOf(page, 'scan_age_seconds');
   const oldest = valueOf(page, 'oldest_orphan_age_seconds');
-  say($('keys-window'), scan === null ? '' : `counted ${age(1000 * scan)} ago`);
+  say($('keys-window'), scan === null ? ''
+    : `states as of ${age(1000 * scan)} ago`);
   fillList($('keys-rows'), [
-    byState.length === 0 && ['known, in any state', count(valueOf(page, 'records'))],
+    ['known, in any state', count(valueOf(page, 'records'))],
     ...byState.map(({ labels, value }) => [labels.state.replace('_', ' '),
       count(value), labels.state === 'orphaned' && value > 0 ? 'warn' : '']),
     oldest > 0 && ['the oldest orphan', age(1000 * oldest), 'warn'],
     ...(page.of.get('orphans_older_than') ?? []).filter((one) => one.value > 0)
-      .map(({ labels, value }) => [`orphaned for over ${labels.age}`,
-        count(value), 'warn']),
+      .map(({ labels, value }) => [`orphaned for over ${
+        age(1000 * labels.age).replace(/ 0 .*/, '')}`, count(value), 'warn']),
     ['ended, a second', rate(history_.rate('records_expired_total'))],
   ].filter(Boolean));
 }
@@ -193,22 +193,23 @@ function showReplication(r) {
 
 // ------------------------------------------------------------------- clients
 
+/** Who speaks HTTP shows a name with each request, and none with all. */
 function clientRow(c) {
   return el('tr', '', el('td', 'key', ...shownText(c.address ?? '–')),
-    el('td', 'key', ...shown(c, 'name')), el('td', '', ...shown(c, 'user')),
+    el('td', 'key', ...(c.http ? ['by HTTP'] : shown(c, 'name'))),
+    el('td', 'key', ...shown(c, 'user')),
     el('td', '', c.tls ? 'yes' : 'no'), el('td', 'n', age(c.age_ms)),
     el('td', 'n', count(c.requests ?? 0)), el('td', 'n', count(c.waiting ?? 0)),
     el('td', 'n', bytes(c.unsent_bytes ?? 0)));
 }
 
-/** told: of POST v1/clients. */
-function showClients(told) {
-  $('clients').hidden = told.status !== 200;
-  if ($('clients').hidden) return;
-  const all = told.json.clients;
+/** Those who ask most, first. */
+function showClients(all, isWhole) {
+  all.sort((a, b) => b.requests - a.requests);
   fill($('clients-rows'), all.map(clientRow));
-  say($('clients-window'), `${count(all.length)}${told.json.cursor
-    ? ', and more' : ''}`);
+  say($('clients-window'), isWhole ? count(all.length)
+    : `${count(all.length)} of more`);
+  $('clients').hidden = false;
 }
 
 function showFigures(replication) {

@@ -5,6 +5,7 @@
 
 const EVERY_MS = 2000;
 const CLIENTS_EVERY_MS = 10000;
+const CLIENTS_MAX = 500;
 
 const state = { heardAt: null, isGone: false, needsSecret: false,
   clientsAt: -Infinity, hasClients: true, alarm: '',
@@ -53,6 +54,10 @@ function forget() {
   begin();
 }
 $('forget').addEventListener('click', forget);
+credential.onRefused = () => {
+  forget();
+  say($('refused'), 'The daemon refuses this credential.');
+};
 
 // -------------------------------------------------------------------- alarms
 
@@ -104,13 +109,9 @@ function showAsOf() {
 
 async function askFigures() {
   const secret = credential.secret;
-  const [metrics, replication] = await Promise.all([
-    ask('metrics'), ask('v1/replication')]);
-  if (metrics.wasRefused || replication.wasRefused) {
-    forget();
-    say($('refused'), 'The daemon refuses this credential.');
-    return;
-  }
+  const metrics = await ask('metrics');
+  const replication = metrics.status === 200 ? await ask('v1/replication')
+    : { status: 0, json: null };
   if (metrics.status === 0 || credential.secret !== secret) return;
   state.needsSecret = metrics.status === 401;
   if (metrics.status !== 200) {
@@ -133,9 +134,18 @@ async function askClients() {
   if (!state.hasClients || credential.secret === null
     || Date.now() - state.clientsAt < CLIENTS_EVERY_MS) return;
   state.clientsAt = Date.now();
-  const told = await ask('v1/clients', {});
+  const all = [], secret = credential.secret;
+  let told = { status: 200, json: { clients: [], cursor: undefined } };
+  do {
+    const { cursor } = told.json;
+    told = await ask('v1/clients', cursor === undefined ? {} : { cursor });
+    if (told.status === 200) all.push(...told.json.clients);
+  } while (told.status === 200 && (told.json.cursor ?? null) !== null
+    && all.length < CLIENTS_MAX);
   state.hasClients = told.status === 200 || told.status === 0;
-  if (told.status !== 0) showClients(told);
+  if (credential.secret !== secret) return;
+  if (told.status === 200) showClients(all, (told.json.cursor ?? null) === null);
+  else if (told.status !== 0) $('clients').hidden = true;
 }
 
 let isTurning = false, isAskedAgain = false;

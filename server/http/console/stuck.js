@@ -46,7 +46,8 @@ function showRows(note) {
   $('stuck-more').hidden = stuck.isAll || stuck.isAsking;
   const which = stuck.found > stuck.rows.length
     ? `the oldest ${count(stuck.rows.length)} of ${count(stuck.found)}`
-    : `${stuck.isAll ? '' : 'the oldest '}${count(stuck.rows.length)}`;
+    : `${count(stuck.rows.length)}${stuck.isAll ? ''
+      : ', the oldest that the last scan found'}`;
   say($('stuck-window'), note ?? `${which}, as of ${utcTime(stuck.asked)}`);
 }
 
