@@ -6,7 +6,8 @@
 const { launch } = require('./browser.js');
 const { Stage } = require('./stage.js');
 const stories = { ...require('./stories_figures.js'),
-  ...require('./stories_access.js'), ...require('./stories_stuck.js') };
+  ...require('./stories_access.js'), ...require('./stories_stuck.js'),
+  ...require('./stories_real.js') };
 
 async function main() {
   const [, , build, work, keys, ...names] = process.argv;
