@@ -184,6 +184,30 @@ static void pack_streams(msgpack_packer *packer, const idp_replication *r) {
     }
 }
 
+static void pack_replica(msgpack_packer *packer, const idp_replica *one) {
+    msgpack_pack_map(packer, 11);
+    pack_bounded_field(packer, "node", one->node, sizeof one->node);
+    pack_address(packer, "at", one->at, sizeof one->at);
+    pack_flag(packer, "member", one->member);
+    pack_flag(packer, "in_sync", one->in_sync);
+    pack_flag(packer, "connected", one->connected);
+    pack_flag(packer, "syncing", one->syncing);
+    pack_pair(packer, "copy_records", one->copy_records);
+    pack_pair(packer, "copy_total", one->copy_total);
+    pack_pair(packer, "lag_ops", one->lag.ops);
+    pack_pair(packer, "lag_bytes", one->lag.bytes);
+    pack_pair(packer, "lag_ms", one->lag.ms);
+}
+
+static void pack_replicas(msgpack_packer *packer, const idp_replication *r) {
+    assert(r->replicas_count <= IDP_REPLICAS_MAX);
+    pack_word(packer, "replicas");
+    msgpack_pack_array(packer, r->replicas_count);
+    for (uint32_t i = 0; i < r->replicas_count; i++) {
+        pack_replica(packer, &r->replicas[i]);
+    }
+}
+
 static void pack_contents(msgpack_packer *packer, const idp_replication *r) {
     assert(r->tokens_count <= IDP_STREAMS_MAX);
     assert(r->parts_count <= IDP_PARTS_MAX);
@@ -206,7 +230,7 @@ static void pack_contents(msgpack_packer *packer, const idp_replication *r) {
 }
 
 static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
-    msgpack_pack_map(packer, r->contents[0] != '\0' ? 23 : 17);
+    msgpack_pack_map(packer, r->contents[0] != '\0' ? 24 : 18);
     pack_bounded_field(packer, "role", r->role, sizeof r->role);
     pack_bounded_field(packer, "mode", r->mode, sizeof r->mode);
     pack_pair(packer, "epoch", r->epoch);
@@ -223,6 +247,7 @@ static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
     pack_pair(packer, "lag_bytes", r->lag.bytes);
     pack_pair(packer, "lag_ms", r->lag.ms);
     pack_streams(packer, r);
+    pack_replicas(packer, r);
     pack_bounded_field(packer, "state", r->state, sizeof r->state);
     if (r->contents[0] != '\0') {
         pack_contents(packer, r);
@@ -337,6 +362,56 @@ static bool parts_read(cursor *c, idp_replication *r) {
     return true;
 }
 
+static bool replica_pair_read(cursor *c, idp_replica *one) {
+    idp_slice name;
+    if (!cursor_bytes(c, &name)) {
+        return false;
+    }
+    return slice_is(name, "node")
+               ? text_or_nil_read(c, one->node, sizeof one->node)
+           : slice_is(name, "at")        ? text_or_nil_read(c, one->at,
+                                                            sizeof one->at)
+           : slice_is(name, "member")    ? cursor_bool(c, &one->member)
+           : slice_is(name, "in_sync")   ? cursor_bool(c, &one->in_sync)
+           : slice_is(name, "connected") ? cursor_bool(c, &one->connected)
+           : slice_is(name, "syncing")   ? cursor_bool(c, &one->syncing)
+           : slice_is(name, "copy_records")
+               ? cursor_uint(c, &one->copy_records)
+           : slice_is(name, "copy_total") ? cursor_uint(c, &one->copy_total)
+           : slice_is(name, "lag_ops")    ? cursor_uint(c, &one->lag.ops)
+           : slice_is(name, "lag_bytes")  ? cursor_uint(c, &one->lag.bytes)
+           : slice_is(name, "lag_ms")     ? cursor_uint(c, &one->lag.ms)
+                                          : idp_skip(c);
+}
+
+static bool replica_read(cursor *c, idp_replica *one) {
+    uint32_t pairs;
+    if (!cursor_map(c, &pairs)) {
+        return false;
+    }
+    for (; pairs > 0; pairs--) {
+        if (!replica_pair_read(c, one)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool replicas_read(cursor *c, idp_replication *r) {
+    uint32_t count;
+    if (!cursor_array(c, &count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(i < IDP_REPLICAS_MAX ? replica_read(c, &r->replicas[i])
+                                   : idp_skip(c))) {
+            return false;
+        }
+    }
+    r->replicas_count = count < IDP_REPLICAS_MAX ? count : IDP_REPLICAS_MAX;
+    return true;
+}
+
 static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
                            bool *good) {
     struct {
@@ -403,6 +478,7 @@ static bool replication_pair_read(cursor *c, idp_replication *r) {
            : slice_is(name, "streams")      ? streams_read(c, r)
            : slice_is(name, "tokens")       ? tokens_read(c, r)
            : slice_is(name, "parts")        ? parts_read(c, r)
+           : slice_is(name, "replicas")     ? replicas_read(c, r)
                                             : idp_skip(c);
 }
 

@@ -61,7 +61,8 @@ typedef struct idp_lag {
     uint64_t ms;
 } idp_lag;
 
-#define IDP_IN_SYNC_MAX 4
+#define IDP_IN_SYNC_MAX  5
+#define IDP_REPLICAS_MAX 4
 #define IDP_STREAMS_MAX IDP_CONTAINER_ITEMS_MAX
 
 #define IDP_PARTS_MAX 64
@@ -70,6 +71,19 @@ typedef struct idp_lag {
 typedef struct idp_part {
     uint64_t records, completed;
 } idp_part;
+
+/* One replica of a primary: a member of the in-sync set, or one that is or was
+ * connected. */
+typedef struct idp_replica {
+    char node[64];                       /* its name; "": not known */
+    char at[IDP_ENDPOINT_BYTES_MAX + 1]; /* "host:port"; "": not known */
+    bool member;    /* replies wait for it, whether it is there or not */
+    bool in_sync;   /* and it has the memory that it is a member with */
+    bool connected; /* and was heard of just now */
+    bool syncing;   /* a full copy to it is under way */
+    uint64_t copy_records, copy_total;
+    idp_lag lag;
+} idp_replica;
 
 /* What `replication` answers. Text is NUL-terminated; "" is nil. */
 typedef struct idp_replication {
@@ -105,9 +119,12 @@ typedef struct idp_replication {
     /* The same, per part of all keys: a key is in the same part everywhere. */
     uint32_t parts_count;
     idp_part parts[IDP_PARTS_MAX];
+    /* Of a primary. */
+    uint32_t replicas_count;
+    idp_replica replicas[IDP_REPLICAS_MAX];
 } idp_replication;
 
-#define IDP_REPLICATION_BYTES_MAX 9216
+#define IDP_REPLICATION_BYTES_MAX 12288
 size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
                              const idp_replication *report);
 bool idp_replication_read(idp_slice result, idp_replication *report);

@@ -19,10 +19,10 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
                                size_t result_bytes_max, idp_request *request,
                                idp_read_fault *fault);
 
-/* params_commands.c, for request.c: promote and detach; reload. */
-const uint8_t *idp_loss_read(cursor c, uint32_t count, idp_request *request,
-                             idp_read_fault *fault);
-uint8_t *idp_loss_put(uint8_t *to, const idp_request *request);
+/* params_commands.c, for request.c: promote, detach and switchover; reload. */
+const uint8_t *idp_order_read(cursor c, uint32_t count, idp_request *request,
+                              idp_read_fault *fault);
+uint8_t *idp_order_put(uint8_t *to, const idp_request *request);
 const uint8_t *idp_reload_read(cursor c, uint32_t count, idp_request *request,
                                idp_read_fault *fault);
 uint8_t *idp_reload_put(uint8_t *to, const idp_request *request);

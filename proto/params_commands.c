@@ -7,7 +7,7 @@
 #include "proto/params.h"
 #include "proto/reply.h"
 
-/* promote, detach ---------------------------------------------------------- */
+/* promote, detach, switchover ---------------------------------------------- */
 
 static bool loss_option_read(cursor *c, int at, idp_request *r,
                              idp_read_fault *fault) {
@@ -16,22 +16,54 @@ static bool loss_option_read(cursor *c, int at, idp_request *r,
            bad(fault, "accept_loss must be a bool");
 }
 
-static const options loss_options = {
-    {"accept_loss"}, loss_option_read, "the only option is accept_loss"};
-
-const uint8_t *idp_loss_read(cursor c, uint32_t count, idp_request *r,
+/* A node's name. */
+static bool node_option_read(cursor *c, int at, idp_request *r,
                              idp_read_fault *fault) {
+    static const bytes_field node_field =
+        BYTES_FIELD("node", 1, IDP_NODE_BYTES_MAX);
+    (void)at;
+    return bytes_read(c, &node_field, &r->ns, fault);
+}
+
+static bool detach_option_read(cursor *c, int at, idp_request *r,
+                               idp_read_fault *fault) {
+    return at == 0 ? loss_option_read(c, at, r, fault)
+                   : node_option_read(c, at, r, fault);
+}
+
+static const options order_options[] = {
+    {{"accept_loss"}, loss_option_read, "the only option is accept_loss"},
+    {{"accept_loss", "node"},
+     detach_option_read,
+     "the only options are accept_loss and node"},
+    {{"node"}, node_option_read, "the only option is node"}};
+
+static_assert(IDP_DETACH == IDP_PROMOTE + 1 &&
+                  IDP_SWITCHOVER == IDP_PROMOTE + 2,
+              "in this order");
+
+const uint8_t *idp_order_read(cursor c, uint32_t count, idp_request *r,
+                              idp_read_fault *fault) {
     if (count > 1) {
         return bad(fault, "this command takes one optional map");
     }
-    return count == 0 ? c.at : options_read(c, &loss_options, r, fault);
+    return count == 0
+               ? c.at
+               : options_read(c, &order_options[r->method - IDP_PROMOTE], r,
+                              fault);
 }
 
-uint8_t *idp_loss_put(uint8_t *to, const idp_request *r) {
-    to = put_array(put_word(to, idp_method_name(r->method)), r->accept_loss);
-    return r->accept_loss
-               ? put_bool(put_word(put_map(to, 1), "accept_loss"), true)
-               : to;
+uint8_t *idp_order_put(uint8_t *to, const idp_request *r) {
+    bool loss = r->accept_loss && r->method != IDP_SWITCHOVER;
+    bool node = r->ns.len > 0 && r->method != IDP_PROMOTE;
+    to = put_array(put_word(to, idp_method_name(r->method)), loss || node);
+    if (loss || node) {
+        to = put_map(to, (uint32_t)loss + node);
+    }
+    if (loss) {
+        to = put_bool(put_word(to, "accept_loss"), true);
+    }
+    return node ? put_str(put_word(to, "node"), r->ns.ptr, r->ns.len) : to;
 }
 
 /* reload ------------------------------------------------------------------- */

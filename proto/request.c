@@ -330,7 +330,8 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return hello_read(c, count, request, fault);
     case IDP_PROMOTE:
     case IDP_DETACH:
-        return idp_loss_read(c, count, request, fault);
+    case IDP_SWITCHOVER:
+        return idp_order_read(c, count, request, fault);
     case IDP_RELOAD:
         return idp_reload_read(c, count, request, fault);
     case IDP_NAMESPACES:
@@ -348,7 +349,6 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
-    case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
     case IDP_SLOW:
     case IDP_METHOD_COUNT:
@@ -403,7 +403,8 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         break;
     case IDP_PROMOTE:
     case IDP_DETACH:
-        at = idp_loss_put(at, request);
+    case IDP_SWITCHOVER:
+        at = idp_order_put(at, request);
         break;
     case IDP_RELOAD:
         at = idp_reload_put(at, request);
@@ -417,7 +418,6 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
-    case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
     case IDP_SLOW:
         at = put_array(put_word(at, idp_method_name(request->method)), 0);

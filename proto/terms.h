@@ -28,6 +28,7 @@
 #define IDP_DEPTH_MAX             8
 #define IDP_VALUES_MAX            2048 /* in one frame, so that a scan of it is short */
 #define IDP_INT_MAX               ((1ull << 53) - 1) /* the largest integer on the wire */
+#define IDP_NODE_BYTES_MAX        63                 /* a node's name */
 #define IDP_CLIENT_BYTES_MAX      128                /* hello's client name */
 #define IDP_SECRET_BYTES_MAX      256
 #define IDP_USER_BYTES_MAX        32
@@ -158,7 +159,8 @@ typedef struct idp_request {
     bool force;            /* reload: also where it closes most connections */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
-    /* namespaces: ns, after whose name; ptr NULL: from the first */
+    /* namespaces: ns, after whose name; ptr NULL: from the first
+     * detach, switchover: ns, which node is meant; len 0: none is named */
     /* hello */
     bool has_shard;
     uint32_t shard;

@@ -61,6 +61,50 @@ static void say_known(report *r, const char *name, const char *text) {
                  strlen(text));
 }
 
+static void say_replica_as_json(report *r, uint32_t at,
+                                const idem_replica *one) {
+    fprintf(r->to, "%s{\"member\":%s", at > 0 ? "," : "",
+            one->member ? "true" : "false");
+    say_known(r, "node", one->node);
+    say_known(r, "at", one->at);
+    report_flag(r, "in_sync", one->in_sync);
+    report_flag(r, "connected", one->connected);
+    report_flag(r, "syncing", one->syncing);
+    report_number(r, "copy_records", one->copy_records);
+    report_number(r, "copy_total", one->copy_total);
+    say_lag(r, &one->lag);
+    fputc('}', r->to);
+}
+
+static const char *standing_of(const idem_replica *one) {
+    if (one->member && !one->in_sync)
+        return "came back without its memory";
+    if (one->syncing)
+        return one->member ? "loads a copy, changes wait" : "loads a copy";
+    if (one->member)
+        return one->connected ? "in sync" : "in sync, not connected";
+    return one->connected ? "catching up" : "gone";
+}
+
+static void say_replicas(report *r, const idem_replication *at) {
+    if (r->json)
+        report_list(r, "replicas");
+    for (uint32_t i = 0; i < at->replicas_count; i++) {
+        const idem_replica *one = &at->replicas[i];
+        char line[512];
+        snprintf(line, sizeof line, "%s at %s: %s, %llu changes behind",
+                 one->node[0] ? one->node : "one without a name",
+                 one->at[0] ? one->at : "an unknown address", standing_of(one),
+                 (unsigned long long)one->lag.ops);
+        if (r->json)
+            say_replica_as_json(r, i, one);
+        else
+            report_text(r, "replica", line);
+    }
+    if (r->json)
+        report_list_end(r, (uint32_t)at->replicas_count);
+}
+
 ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     idem_replication at = {.size = sizeof at};
     idem_error err = {.size = sizeof err};
@@ -86,6 +130,7 @@ ctl_exit ctl_run_replication(ctl_session *session, ctl_ask *ask) {
     report_text(&r, "node", at.node);
     say_lag(&r, &at.lag);
     say_streams(&r, &at);
+    say_replicas(&r, &at);
     say_contents(&r, &at);
     report_text(&r, "state", at.state);
     report_end(&r);
@@ -196,6 +241,7 @@ ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask) {
     args.accept_loss = ask->accept_loss;
     args.dry_run = ask->dry_run;
     args.force = ask->force;
+    args.node = ask->node;
     args.timeout_ms = ask->args.timeout_ms;
     if (idem_command(session->uri_at_once, &args, &to, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);

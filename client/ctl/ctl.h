@@ -73,6 +73,7 @@ typedef struct ctl_ask {
     bool accept_loss;
     bool open_metrics;
     bool dry_run, force;                /* reload */
+    const char *node;                   /* detach, switchover; NULL: any */
     uint64_t kill_after_ms;             /* run */
     uint64_t watch_ms;                  /* 0: once */
     uint64_t watch_count;               /* 0: until it is ended */

@@ -79,6 +79,8 @@ const ctl_option ctl_options[] = {
      "success (default) or error"},
     {"unbind", 0, NULL, ctl_read_unbind, 'c', "",
      "forget the key and its fingerprint"},
+    {"node", 0, "NAME", ctl_read_node, 'c', "",
+     "which replica, where there are several"},
     {"accept-loss", 0, NULL, ctl_read_accept_loss, 'c', "",
      "even if acknowledged changes may be lost"},
     {"open-metrics", 0, NULL, ctl_read_open_metrics, 'c', "",

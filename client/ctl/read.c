@@ -257,6 +257,11 @@ bool ctl_read_unbind(char *text, ctl_ask *ask) {
     return true;
 }
 
+bool ctl_read_node(char *text, ctl_ask *ask) {
+    ask->node = text;
+    return *text != '\0' || ctl_why(ask, "a node's name is missing");
+}
+
 bool ctl_read_accept_loss(char *text, ctl_ask *ask) {
     (void)text;
     return ask->accept_loss = true;

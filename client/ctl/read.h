@@ -33,6 +33,7 @@ bool ctl_read_result_file(char *path, ctl_ask *ask);
 bool ctl_read_namespace(char *text, ctl_ask *ask);
 bool ctl_read_server(char *text, ctl_ask *ask);
 bool ctl_read_unbind(char *text, ctl_ask *ask);
+bool ctl_read_node(char *text, ctl_ask *ask);
 bool ctl_read_accept_loss(char *text, ctl_ask *ask);
 bool ctl_read_open_metrics(char *text, ctl_ask *ask);
 bool ctl_read_dry_run(char *text, ctl_ask *ask);

@@ -45,6 +45,9 @@ typedef struct idem_command_args {
     int32_t force;       /* reload: 1 does it also where most of those who are
                           * connected would be closed, since their credentials
                           * are gone; 0 has that refused */
+    const char *node; /* detach, switchover: the name of the replica that is
+                       * meant, as idem_replication has it; NULL: the only one
+                       * there is (of switchover: any of them) */
 } idem_command_args;
 
 #define IDEM_COMMAND_ARGS_INIT IDEM__SIZED(idem_command_args)
@@ -101,6 +104,22 @@ typedef struct idem_part {
     uint64_t completed;
 } idem_part;
 
+#define IDEM_REPLICAS_MAX 8
+
+/* One replica of a primary: a member of its in-sync set, or one that is or was
+ * connected. */
+typedef struct idem_replica {
+    int32_t member;  /* 1: replies wait for it, whether it is there or not */
+    int32_t in_sync; /* 1: and it has the memory that it is a member with */
+    int32_t connected;
+    int32_t syncing;              /* 1: a full copy to it is under way */
+    uint64_t copy_records;        /* of that one, or of the last: */
+    uint64_t copy_total;          /* N of M records */
+    idem_lag lag;                 /* how far it is behind */
+    char node[64];                /* its name; "": not known */
+    char at[IDEM_ENDPOINT_BYTES]; /* "host:port"; "": not known */
+} idem_replica;
+
 /* How replication stands at one server. Text that is not known is "". */
 typedef struct idem_replication {
     uint32_t size;     /* sizeof(idem_replication) */
@@ -142,6 +161,9 @@ typedef struct idem_replication {
     /* Per part of all keys; a key is in the same part everywhere. */
     idem_part parts[IDEM_PARTS_MAX];
     char contents[24];
+    /* Of a primary: each of its replicas. */
+    uint64_t replicas_count;
+    idem_replica replicas[IDEM_REPLICAS_MAX];
 } idem_replication;
 
 #define IDEM_REPLICATION_INIT IDEM__SIZED(idem_replication)

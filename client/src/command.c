@@ -26,7 +26,8 @@ static_assert(sizeof((idem_command_answer *)0)->changes >
                   IDP_RELOAD_TEXT_BYTES_MAX,
               "what a server may have changed fits");
 static_assert(IDEM_IN_SYNC_MAX >= IDP_IN_SYNC_MAX &&
-                  IDEM_STREAMS_MAX >= IDP_STREAMS_MAX,
+                  IDEM_STREAMS_MAX >= IDP_STREAMS_MAX &&
+                  IDEM_REPLICAS_MAX >= IDP_REPLICAS_MAX,
               "what a server may tell fits");
 
 /* One command on its way. */
@@ -174,6 +175,15 @@ static void fill_answer(idem_command_answer *theirs,
     idem__sized_out(&idem__command_answer_layout, theirs, &own);
 }
 
+static int32_t check_node(const idem_command_args *args, idem_error *err) {
+    size_t len = args->node != NULL ? strlen(args->node) : 1;
+    return len >= 1 && len <= IDP_NODE_BYTES_MAX
+               ? 0
+               : idem__fail(err, IDEM_E_ARGUMENT,
+                            "node has %zu bytes; a name has 1 to %d", len,
+                            IDP_NODE_BYTES_MAX);
+}
+
 static int32_t read_command(const idem_command_args *theirs,
                             idem_command_args *args,
                             const idem_command_answer *answer,
@@ -188,7 +198,7 @@ static int32_t read_command(const idem_command_args *theirs,
         code = idem__fail(err, IDEM_E_ARGUMENT,
                           "command is none of IDEM_COMMAND_PROMOTE ... "
                           "IDEM_COMMAND_RELOAD");
-    return code;
+    return code == 0 ? check_node(args, err) : code;
 }
 
 static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
@@ -202,6 +212,10 @@ static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
                             (method == IDP_PROMOTE || method == IDP_DETACH);
     e.request.dry_run = args->dry_run != 0 && method == IDP_RELOAD;
     e.request.force = args->force != 0 && method == IDP_RELOAD;
+    if (args->node != NULL &&
+        (method == IDP_DETACH || method == IDP_SWITCHOVER))
+        e.request.ns =
+            (idp_slice){(const uint8_t *)args->node, strlen(args->node)};
     int32_t code = prepare_queued(&e, uri, args->timeout_ms, err);
     if (code == 0)
         code = run_queued(&e, err);
@@ -235,6 +249,19 @@ static idem_lag lag_of(idp_lag lag) {
     copy_slice((to), sizeof(to), \
                (idp_slice){(const uint8_t *)(from), strlen(from)})
 
+static idem_replica replica_of(const idp_replica *from) {
+    idem_replica own = {.member = from->member,
+                        .in_sync = from->in_sync,
+                        .connected = from->connected,
+                        .syncing = from->syncing,
+                        .copy_records = from->copy_records,
+                        .copy_total = from->copy_total,
+                        .lag = lag_of(from->lag)};
+    COPY(own.node, from->node);
+    COPY(own.at, from->at);
+    return own;
+}
+
 static void fill_replication(idem_replication *theirs,
                              const idp_replication *from) {
     idem_replication own = {.epoch = from->epoch,
@@ -266,6 +293,9 @@ static void fill_replication(idem_replication *theirs,
         COPY(own.in_sync[i], from->in_sync[i]);
     for (uint32_t i = 0; i < from->streams_count; i++)
         own.streams[i] = lag_of(from->streams[i]);
+    own.replicas_count = from->replicas_count;
+    for (uint32_t i = 0; i < from->replicas_count; i++)
+        own.replicas[i] = replica_of(&from->replicas[i]);
     idem__sized_out(&idem__replication_layout, theirs, &own);
 }
 

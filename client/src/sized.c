@@ -126,8 +126,9 @@ LAYOUT(list_args, state)
 #define STRUCT idem_command_args
 static const uint16_t command_args_ends[] = {END(size),        END(command),
                                              END(accept_loss), END(timeout_ms),
-                                             END(dry_run),     END(force)};
-NO_PADDING(force);
+                                             END(dry_run),     END(force),
+                                             END(node)};
+NO_PADDING(node);
 LAYOUT(command_args, command)
 #undef STRUCT
 
@@ -150,8 +151,9 @@ static const uint16_t replication_ends[] = {
     END(state),        END(in_sync),       END(streams),
     END(tokens_count), END(parts_count),   END(records),
     END(completed),    END(token_epoch),   END(tokens),
-    END(parts),        END(contents)};
-NO_PADDING(contents);
+    END(parts),        END(contents),      END(replicas_count),
+    END(replicas)};
+NO_PADDING(replicas);
 LAYOUT(replication, connected)
 #undef STRUCT
 

@@ -81,6 +81,7 @@ typedef struct ids_config {
     uint64_t hold_claims_ms;
     ids_replication replication;
     const char *replicate_from; /* NULL: starts as primary */
+    ids_config_list peers;      /* other nodes of its group */
     const char *advertise;      /* NULL: as the other end sees it */
     const char *peer_state;     /* NULL: it is worked out */
     bool accept_change;         /* of what peer_state has on record */
@@ -179,7 +180,13 @@ void ids_config_variable(const ids_config_row *row,
 
 /* Whether there is another node, or may be one. */
 static inline bool ids_config_has_peer(const ids_config *config) {
-    return config->replication > IDS_REPLICATION_NONE || config->replicate_from;
+    return config->replication > IDS_REPLICATION_NONE ||
+           config->replicate_from || config->peers.count > 0;
+}
+
+/* So many replicas a primary takes. */
+static inline uint32_t ids_config_replicas(const ids_config *config) {
+    return config->peers.count > 1 ? (uint32_t)config->peers.count : 1;
 }
 
 /* Whoever comes by TCP shows a certificate, or is not served. */

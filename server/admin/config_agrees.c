@@ -4,22 +4,35 @@
 #include "server/admin/config_value.h"
 
 #include "server/journal/change.h"
-#include "server/peer/name.h"
+#include "server/peer/decision.h"
 
 #include <string.h>
 
 static bool check_replication(ids_settings *s, ids_complaint *complaint) {
     ids_config *config = &s->config;
-    if (config->replication == IDS_REPLICATION_UNSET && config->replicate_from)
+    bool has_other = config->replicate_from || config->peers.count > 0;
+    if (config->replication == IDS_REPLICATION_UNSET && has_other)
         config->replication = IDS_REPLICATION_SYNC;
-    if (config->replication == IDS_REPLICATION_NONE && config->replicate_from)
-        return ids_settings_refuse(s, "--replicate-from", complaint,
-                                   ": a replica can't run with --replication "
-                                   "none; take async or sync");
+    if (config->replication == IDS_REPLICATION_NONE && has_other)
+        return ids_settings_refuse(
+            s, config->replicate_from ? "--replicate-from" : "--peer",
+            complaint,
+            ": a replica can't run with --replication none; take async or "
+            "sync");
+    if (config->peers.count > IDS_FOLLOWERS_MAX)
+        return ids_settings_refuse(s, "--peer", complaint,
+                                   ": at most %d of them", IDS_FOLLOWERS_MAX);
     if (config->min_in_sync > 1 && config->replication != IDS_REPLICATION_SYNC)
         return ids_settings_refuse(s, "--min-in-sync", complaint,
                                    " %llu: needs --replication sync",
                                    (unsigned long long)config->min_in_sync);
+    if (config->min_in_sync > 1 + ids_config_replicas(config))
+        return ids_settings_refuse(
+            s, "--min-in-sync", complaint,
+            " %llu: needs as many nodes, and a primary takes one replica for "
+            "each --peer; give --peer %llu times",
+            (unsigned long long)config->min_in_sync,
+            (unsigned long long)config->min_in_sync - 1);
     if (config->hold_claims_ms && config->replicate_from)
         return ids_settings_refuse(
             s, "--hold-claims", complaint,

@@ -113,12 +113,17 @@ static bool examine_peer(const examined *e) {
         !examine_endpoint(e, "--advertise", config->advertise) ||
         !examine_endpoint(e, "--http-advertise", config->http_advertise))
         return false;
+    for (size_t i = 0; i < config->peers.count; i++)
+        if (!examine_endpoint(e, "--peer", config->peers.all[i]))
+            return false;
     if (!ids_config_has_peer(config) || config->secret_file ||
         config->peer_secret_file || config->peer_insecure)
         return true;
     return ids_settings_refuse(
         e->settings,
-        config->replicate_from ? "--replicate-from" : "--replication",
+        config->replicate_from ? "--replicate-from"
+        : config->peers.count  ? "--peer"
+                               : "--replication",
         e->complaint,
         ": another node needs a --peer-secret-file (or a --secret-file), the "
         "same on both (or --peer-insecure)");

@@ -8,6 +8,7 @@
 #include "server/peer/record.h"
 #include "server/storage/onrecord.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,11 +43,21 @@ static bool check_secret(const ids_config *config) {
                         "port may be the other node)");
 }
 
+static bool read_others(const ids_config *config, ids_peer_config *to) {
+    to->others_count = (uint32_t)config->peers.count;
+    assert(to->others_count <= IDS_FOLLOWERS_MAX);
+    for (uint32_t i = 0; i < to->others_count; i++)
+        if (!read_endpoint("--peer", config->peers.all[i], &to->others[i]))
+            return false;
+    return true;
+}
+
 bool ids_peering_read(ids_peering *r, const ids_config *config) {
     ids_peer_config *peer = &r->settings.peer;
     *r = (ids_peering){.config = config};
     return read_endpoint("--replicate-from", config->replicate_from,
                          &peer->replicate_from) &&
+           read_others(config, peer) &&
            read_endpoint("--advertise", config->advertise, &peer->advertise) &&
            read_endpoint("--http-advertise", config->http_advertise,
                          &peer->http) &&

@@ -105,7 +105,8 @@ static ids_places_needs descriptors_needed(const process *s) {
     return (ids_places_needs){.connections_max = config->connections_max,
                               .loops = s->server.loops,
                               .has_store = config->data_dir != NULL,
-                              .has_peer = ids_config_has_peer(config)};
+                              .has_peer = ids_config_has_peer(config),
+                              .replicas = ids_config_replicas(config)};
 }
 
 /* Who takes one port for the other is told the right one. */

@@ -187,7 +187,7 @@ static void open_other(ids_line *line, const ids_message *message,
                             (ids_loop_limits *)(uintptr_t)message->word);
         break;
     case IDS_MESSAGE_COMMAND:
-        ids_command_take(worker, message);
+        ids_command_take(worker, message, body);
         break;
     case IDS_MESSAGE_APPLY:
         ids_staging_apply(worker, message, body, records);

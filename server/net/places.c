@@ -31,7 +31,8 @@ static size_t reserved_places(const ids_places_needs *needs) {
     if (needs->has_store)
         wanted += RESERVE_STORE + RESERVE_PER_LOOP * (size_t)needs->loops;
     if (needs->has_peer)
-        wanted += RESERVE_PEER + 4 * (size_t)needs->loops;
+        wanted +=
+            RESERVE_PEER + (3 + (size_t)needs->replicas) * (size_t)needs->loops;
     return wanted;
 }
 

@@ -32,6 +32,7 @@ typedef struct ids_places_needs {
     uint32_t loops;
     bool has_store; /* segments, snapshots, the manifest */
     bool has_peer;  /* its state, links that are dialled, names looked up */
+    uint32_t replicas; /* of it, at most */
 } ids_places_needs;
 
 /* At the start, before anything is open: asks for as many descriptors as all

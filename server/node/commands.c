@@ -179,11 +179,21 @@ static void take_peer_command(void *ctx, ids_worker *worker,
                            ids_deciding_text(IDS_DECIDING_BUSY));
         return;
     }
+    idp_slice name = request->node_name;
+    ids_node_name node;
+    if (!ids_node_name_from(&node, name)) {
+        ids_command_refuse(worker, request->id,
+                           ids_deciding_text(IDS_DECIDING_NO_REPLICA));
+        return;
+    }
     assert(!replicator->command.is_begun || !replicator->command.is_there);
     replicator->command = (ids_replicator_command){
         .request = *request,
         .is_there = true,
         .until_ms = worker->now_ms + replicator->config.busy_ms};
+    replicator->command.request.node_name = (idp_slice){NULL, 0};
+    if (name.len > 0)
+        replicator->command.request.node = ids_node_number(&node);
     ids_replicator_look_at_command(replicator);
 }
 
@@ -191,6 +201,25 @@ static void take_peer_command(void *ctx, ids_worker *worker,
 
 static void copy_text(char *to, size_t cap, const char *from) {
     snprintf(to, cap, "%s", from);
+}
+
+static void report_replicas(const ids_peer_status *status,
+                            idp_replication *to) {
+    _Static_assert(IDS_FOLLOWERS_MAX <= IDP_REPLICAS_MAX, "each has its place");
+    to->replicas_count = status->follower_count;
+    for (uint32_t i = 0; i < status->follower_count; i++) {
+        const ids_follower_status *f = &status->follower[i];
+        idp_replica *one = &to->replicas[i];
+        *one = (idp_replica){.member = f->waits,
+                             .in_sync = f->in_sync,
+                             .connected = f->connected,
+                             .syncing = f->syncing,
+                             .copy_records = f->copying.records,
+                             .copy_total = f->copying.total,
+                             .lag = {f->lag.ops, f->lag.bytes, f->lag.ms}};
+        copy_text(one->node, sizeof one->node, f->name.text);
+        copy_text(one->at, sizeof one->at, f->at.text);
+    }
 }
 
 static void report_replication(void *ctx, ids_worker *worker,
@@ -229,6 +258,7 @@ static void report_replication(void *ctx, ids_worker *worker,
     to->lag = (idp_lag){status.lag.ops, status.lag.bytes, status.lag.ms};
     snprintf(to->state, sizeof to->state, "%.*s", (int)sizeof to->state - 1,
              status.state);
+    report_replicas(&status, to);
     if (status.role == IDS_ROLE_REPLICA)
         ids_holdings_report(&replicator->holdings, to);
 }

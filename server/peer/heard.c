@@ -63,11 +63,12 @@ static bool hello(ids_peer *peer, ids_link *link, const ids_pf *frame) {
 }
 
 /* Where someone is that leads; and who was asked, unless somebody else has said
- * meanwhile that it leads. Of one that only knocks it is not. */
+ * meanwhile that it leads, or there are more to ask. Of one that only knocks it
+ * is not. */
 static bool is_worth_noting(const ids_peer *peer, const ids_link *link) {
     bool leads =
         link->other.primary && link->other.epoch >= ids_peer_epoch(peer);
-    return leads || (link->dialled &&
+    return leads || (link->dialled && peer->config.others_count == 0 &&
                      (!peer->other_leads ||
                       ids_endpoint_same(&link->dialled_to, &peer->other_at)));
 }

@@ -165,25 +165,63 @@ idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
 
 /* --- time ----------------------------------------------------------------- */
 
-/* Who has said that it leads; or whom the operator named; or where the other
- * node was last. */
-static const ids_endpoint *whom_to_dial(const ids_peer *peer) {
-    bool named = ids_endpoint_is_set(&peer->config.replicate_from);
-    bool leads = peer->other_leads && !peer->leading;
-    return named && !leads ? &peer->config.replicate_from : &peer->other_at;
+/* Itself, or one of its replicas that is here. */
+static bool is_no_news(const ids_peer *peer, const ids_endpoint *at) {
+    bool is = !ids_endpoint_is_set(at) ||
+              ids_endpoint_same(at, &peer->config.advertise);
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        const ids_follower *f = &peer->follower[i];
+        is = is || (f->session.id != 0 && ids_endpoint_same(at, &f->at));
+    }
+    return is;
+}
+
+/* Whose turn it is, of the one that is named first (or was met last) and the
+ * others of the group; NULL: there is nobody to ask. */
+static const ids_endpoint *next_to_dial(ids_peer *peer) {
+    const ids_peer_config *config = &peer->config;
+    bool named = ids_endpoint_is_set(&config->replicate_from);
+    assert(config->others_count <= IDS_FOLLOWERS_MAX);
+    for (uint32_t i = 0; i <= config->others_count; i++) {
+        uint32_t turn = peer->dials++ % (config->others_count + 1);
+        const ids_endpoint *at = turn > 0 ? &config->others[turn - 1]
+                                 : named  ? &config->replicate_from
+                                          : &peer->other_at;
+        if (!is_no_news(peer, at))
+            return at;
+    }
+    return NULL;
+}
+
+/* Who has said that it leads; else whoever may. */
+static const ids_endpoint *whom_to_dial(ids_peer *peer) {
+    if (peer->other_leads && !peer->leading &&
+        ids_endpoint_is_set(&peer->other_at))
+        return &peer->other_at;
+    return next_to_dial(peer);
+}
+
+/* A node with nobody to follow looks for a primary; one that leads looks
+ * whether there is a newer one, at those of its group that are not here. */
+static bool wants_to_dial(const ids_peer *peer) {
+    if (peer->now_ms < peer->redial_at_ms ||
+        (peer->leading && !peer->known.had_replica))
+        return false;
+    for (uint32_t i = 0; i < peer->link_count; i++)
+        if (peer->links[i]->dialled)
+            return false;
+    return !ids_peer_has_session(peer) ||
+           (peer->leading && peer->config.others_count > 0);
 }
 
 static void redial(ids_peer *peer) {
-    const ids_endpoint *to = whom_to_dial(peer);
-    if (!ids_endpoint_is_set(to) || ids_peer_has_session(peer) ||
-        peer->now_ms < peer->redial_at_ms ||
-        (peer->leading && !peer->known.had_replica))
+    const ids_endpoint *to = wants_to_dial(peer) ? whom_to_dial(peer) : NULL;
+    bool has_session = ids_peer_has_session(peer);
+    if (to == NULL)
         return;
-    for (uint32_t i = 0; i < peer->link_count; i++)
-        if (peer->links[i]->dialled)
-            return;
-    peer->redial_at_ms = peer->now_ms + peer->config.redial_ms;
-    assert(!ids_peer_has_session(peer));
+    peer->redial_at_ms = peer->now_ms + (has_session ? peer->config.silence_ms
+                                                     : peer->config.redial_ms);
+    assert(peer->leading || !has_session);
     ids_peer_dial(peer, 0, 0, to);
 }
 
@@ -263,6 +301,7 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     assert(config->life != 0);
     assert(config->min_in_sync >= 1 &&
            config->min_in_sync <= 1 + config->places);
+    assert(config->others_count <= IDS_FOLLOWERS_MAX);
     assert(config->driver.lead != NULL && config->decisions.propose != NULL);
     if (peer == NULL)
         return NULL;

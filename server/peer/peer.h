@@ -87,6 +87,10 @@ typedef struct ids_peer_config {
     ids_endpoint http;      /* and where over HTTP; empty: nowhere */
     /* Whom to dial; empty: where the other node was last. */
     ids_endpoint replicate_from;
+    /* Where other nodes of the group are: dialled in turn until one is found
+     * that leads. May name this node's own address. */
+    ids_endpoint others[IDS_FOLLOWERS_MAX];
+    uint32_t others_count;
     /* For a node without a history: ids_epoch_of the unix time; and of the
      * time that this was built: a clock that is before it is not believed. */
     uint64_t epoch_min, epoch_built;
@@ -182,6 +186,7 @@ typedef struct ids_peer {
     uint64_t seen_epoch; /* the highest that anyone spoke of */
     uint64_t now_ms;
     uint64_t redial_at_ms;
+    uint32_t dials; /* of those that the configuration names: whose turn */
     ids_endpoint other_at;   /* where the other node is, as last heard */
     ids_endpoint other_http; /* its HTTP side; empty: none, or not heard */
     ids_refusal refusal;     /* the last */

@@ -114,7 +114,9 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
     *s = (ids_follower_status){
         .member = f->session.other,
         .name = f->session.other_name,
-        .at = ids_endpoint_is_set(&f->at) ? f->at : peer->other_at,
+        .at = ids_endpoint_is_set(&f->at) || peer->config.places > 1
+                  ? f->at
+                  : peer->other_at,
         .waits = member.node != 0,
         .forgetful = is_forgetful(peer, f),
         .connected = is_connected(peer, &f->session),

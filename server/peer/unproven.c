@@ -31,6 +31,9 @@ bool ids_peer_knows_host(const ids_peer *peer, const char *host) {
     for (uint32_t i = 0; i < peer->config.places && host[0] != '\0'; i++)
         if (strcmp(peer->follower[i].host, host) == 0)
             return true;
+    for (uint32_t i = 0; i < peer->config.others_count; i++)
+        if (is_host_of(&peer->config.others[i], host))
+            return true;
     return is_host_of(&peer->other_at, host) ||
            is_host_of(&peer->known.other_at, host) ||
            is_host_of(&peer->config.replicate_from, host);

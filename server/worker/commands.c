@@ -32,6 +32,12 @@ static bool may_command(const ids_worker *worker, const ids_conn *conn) {
                                   : conn->reading.local;
 }
 
+/* Which node is meant; it may be none. */
+static const uint8_t *name_of(const idp_request *request) {
+    assert(request->ns.len <= IDP_NS_BYTES_MAX);
+    return request->ns.len > 0 ? request->ns.ptr : (const uint8_t *)"";
+}
+
 void ids_command_ask(ids_worker *worker, ids_conn *conn,
                      const idp_request *request) {
     const ids_message message = {
@@ -39,6 +45,7 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
         .word = request->method | (request->accept_loss ? ACCEPT_LOSS : 0) |
                 (request->dry_run ? DRY_RUN : 0) | (request->force ? FORCE : 0),
         .msgid = request->msgid,
+        .body_bytes = (uint32_t)request->ns.len,
         .kind = IDS_MESSAGE_COMMAND,
         .flags = IDS_MESSAGE_WAITS};
     assert(request->method != IDP_REPLICATION); /* an inquiry */
@@ -55,13 +62,13 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
     ids_message_batch *batch =
         worker->index ? ids_worker_batch(worker, 0) : NULL;
     if (worker->index &&
-        (!batch || !ids_message_append(batch, &message, NULL))) {
+        (!batch || !ids_message_append(batch, &message, name_of(request)))) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
     conn->waiting++;
     if (!worker->index)
-        ids_command_take(worker, &message);
+        ids_command_take(worker, &message, name_of(request));
 }
 
 /* Replies, from loop 0 ----------------------------------------------------- */
@@ -131,21 +138,24 @@ handler_of(const ids_server *server, idp_method command, const char **text) {
     return &server->peer;
 }
 
-static void hand_to_handler(ids_worker *worker, uint64_t word,
+static void hand_to_handler(ids_worker *worker, uint64_t word, idp_slice node,
                             ids_command_id id) {
     const ids_command_request request = {.command =
                                              (idp_method)(word & METHOD_OF),
                                          .accept_loss = word & ACCEPT_LOSS,
                                          .dry_run = word & DRY_RUN,
                                          .force = word & FORCE,
+                                         .node_name = node,
                                          .id = id};
     const char *text;
     const ids_command_handler *handler =
         handler_of(worker->server, request.command, &text);
     ids_log(IDS_LOG_INFO, "command taken",
-            "id=%llu command=%s accept_loss=%d dry_run=%d force=%d",
+            "id=%llu command=%s accept_loss=%d dry_run=%d force=%d "
+            "node=\"%.*s\"",
             (unsigned long long)id, idp_method_name(request.command),
-            request.accept_loss, request.dry_run, request.force);
+            request.accept_loss, request.dry_run, request.force, (int)node.len,
+            (const char *)node.ptr);
     if (handler->begin)
         handler->begin(handler->ctx, worker, &request);
     else
@@ -154,7 +164,8 @@ static void hand_to_handler(ids_worker *worker, uint64_t word,
 
 static_assert(IDP_METHOD_COUNT <= METHOD_OF, "a method beside the options");
 
-void ids_command_take(ids_worker *worker, const ids_message *message) {
+void ids_command_take(ids_worker *worker, const ids_message *message,
+                      const uint8_t *body) {
     assert(worker->index == 0);
     worker->counters.of[IDS_COMMANDS_TOTAL]++;
     ids_command_under_way *place = find_command(worker, 0);
@@ -167,7 +178,8 @@ void ids_command_take(ids_worker *worker, const ids_message *message) {
         *place = (ids_command_under_way){.id = ++worker->commands.given,
                                          .asker = message->asker,
                                          .msgid = message->msgid};
-        hand_to_handler(worker, message->word, place->id);
+        hand_to_handler(worker, message->word,
+                        (idp_slice){body, message->body_bytes}, place->id);
     }
 }
 

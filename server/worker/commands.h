@@ -25,8 +25,10 @@ typedef struct ids_command_request {
     bool accept_loss;   /* PROMOTE, DETACH */
     bool dry_run;       /* RELOAD */
     bool force;         /* RELOAD */
-    uint64_t node;      /* DETACH, SWITCHOVER: which member; 0: the only one, or
-                         * any one */
+    /* DETACH, SWITCHOVER: which member, by name; borrowed from the asker. Or
+     * else by number; 0: the only one, or any one. */
+    idp_slice node_name;
+    uint64_t node;
     ids_command_id id;  /* to answer with, once */
 } ids_command_request;
 
@@ -78,8 +80,9 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
 size_t ids_command_report(ids_worker *worker,
                           uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]);
 
-/* Loop 0: a command came by message. */
-void ids_command_take(ids_worker *worker, const ids_message *message);
+/* Loop 0: a command came by message, whose body names a node or is empty. */
+void ids_command_take(ids_worker *worker, const ids_message *message,
+                      const uint8_t *body);
 
 /* Who waits hears SHUTTING_DOWN: nobody knows whether it was carried out. */
 void ids_command_drain(ids_worker *worker);
