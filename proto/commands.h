@@ -63,7 +63,7 @@ typedef struct idp_lag {
 
 #define IDP_IN_SYNC_MAX  5
 #define IDP_REPLICAS_MAX 4
-#define IDP_STREAMS_MAX IDP_CONTAINER_ITEMS_MAX
+#define IDP_STREAMS_MAX  IDP_CONTAINER_ITEMS_MAX
 
 #define IDP_PARTS_MAX 64
 

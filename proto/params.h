@@ -20,9 +20,10 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
                                idp_read_fault *fault);
 
 /* params_commands.c, for request.c: promote, detach and switchover; reload. */
-const uint8_t *idp_order_read(cursor c, uint32_t count, idp_request *request,
-                              idp_read_fault *fault);
-uint8_t *idp_order_put(uint8_t *to, const idp_request *request);
+const uint8_t *idp_command_params_read(cursor c, uint32_t count,
+                                       idp_request *request,
+                                       idp_read_fault *fault);
+uint8_t *idp_command_params_put(uint8_t *to, const idp_request *request);
 const uint8_t *idp_reload_read(cursor c, uint32_t count, idp_request *request,
                                idp_read_fault *fault);
 uint8_t *idp_reload_put(uint8_t *to, const idp_request *request);

@@ -31,7 +31,7 @@ static bool detach_option_read(cursor *c, int at, idp_request *r,
                    : node_option_read(c, at, r, fault);
 }
 
-static const options order_options[] = {
+static const options command_options[] = {
     {{"accept_loss"}, loss_option_read, "the only option is accept_loss"},
     {{"accept_loss", "node"},
      detach_option_read,
@@ -42,18 +42,18 @@ static_assert(IDP_DETACH == IDP_PROMOTE + 1 &&
                   IDP_SWITCHOVER == IDP_PROMOTE + 2,
               "in this order");
 
-const uint8_t *idp_order_read(cursor c, uint32_t count, idp_request *r,
-                              idp_read_fault *fault) {
+const uint8_t *idp_command_params_read(cursor c, uint32_t count, idp_request *r,
+                                       idp_read_fault *fault) {
     if (count > 1) {
         return bad(fault, "this command takes one optional map");
     }
     return count == 0
                ? c.at
-               : options_read(c, &order_options[r->method - IDP_PROMOTE], r,
+               : options_read(c, &command_options[r->method - IDP_PROMOTE], r,
                               fault);
 }
 
-uint8_t *idp_order_put(uint8_t *to, const idp_request *r) {
+uint8_t *idp_command_params_put(uint8_t *to, const idp_request *r) {
     bool loss = r->accept_loss && r->method != IDP_SWITCHOVER;
     bool node = r->ns.len > 0 && r->method != IDP_PROMOTE;
     to = put_array(put_word(to, idp_method_name(r->method)), loss || node);

@@ -331,7 +331,7 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:
-        return idp_order_read(c, count, request, fault);
+        return idp_command_params_read(c, count, request, fault);
     case IDP_RELOAD:
         return idp_reload_read(c, count, request, fault);
     case IDP_NAMESPACES:
@@ -404,7 +404,7 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:
-        at = idp_order_put(at, request);
+        at = idp_command_params_put(at, request);
         break;
     case IDP_RELOAD:
         at = idp_reload_put(at, request);

@@ -45,9 +45,9 @@ typedef struct idem_command_args {
     int32_t force;       /* reload: 1 does it also where most of those who are
                           * connected would be closed, since their credentials
                           * are gone; 0 has that refused */
-    const char *node; /* detach, switchover: the name of the replica that is
-                       * meant, as idem_replication has it; NULL: the only one
-                       * there is (of switchover: any of them) */
+    const char *node;    /* detach, switchover: the name of the replica that is
+                          * meant, as idem_replication has it; NULL: the only one
+                          * there is (of switchover: any of them) */
 } idem_command_args;
 
 #define IDEM_COMMAND_ARGS_INIT IDEM__SIZED(idem_command_args)

@@ -124,10 +124,9 @@ LAYOUT(list_args, state)
 #undef STRUCT
 
 #define STRUCT idem_command_args
-static const uint16_t command_args_ends[] = {END(size),        END(command),
-                                             END(accept_loss), END(timeout_ms),
-                                             END(dry_run),     END(force),
-                                             END(node)};
+static const uint16_t command_args_ends[] = {
+    END(size),    END(command), END(accept_loss), END(timeout_ms),
+    END(dry_run), END(force),   END(node)};
 NO_PADDING(node);
 LAYOUT(command_args, command)
 #undef STRUCT

@@ -89,14 +89,15 @@ static const ids_config_row rows[] = {
      "take no claims for so long after a start that found nothing kept",
      RESTART, NULL},
     {"--replication", "MODE", IDS_CONFIG_REPLICATION, FIELD(replication), NULL,
-     "none; sync with --replicate-from or --peer", 0, 0, "none, async or sync", RESTART,
-     NULL},
+     "none; sync with --replicate-from or --peer", 0, 0, "none, async or sync",
+     RESTART, NULL},
     {"--replicate-from", "ADDRESS", IDS_CONFIG_TEXT, FIELD(replicate_from),
      NULL, NULL, 0, 0,
      "start as the replica of the node at HOST:PORT, its client address",
      RESTART, NULL},
     {"--peer", "ADDRESS", IDS_CONFIG_LIST, FIELD(peers), NULL, NULL, 0, 0,
-     "another node of the group, by its client address: a primary takes as many "
+     "another node of the group, by its client address: a primary takes as "
+     "many "
      "replicas, a replica looks for the primary there; may be given 4 times",
      RESTART, NULL},
     {"--node", "NAME", IDS_CONFIG_TEXT, FIELD(node), NULL,

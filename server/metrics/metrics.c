@@ -4,6 +4,27 @@
 
 #include <string.h>
 
+/* Asks the peer, which takes its monitor. */
+static void gather_replicas(ids_metrics_node *node, ids_worker *worker) {
+    const ids_command_handler *peer = &worker->server->peer;
+    idp_replication report = {.replicas_count = 0};
+    if (peer->report)
+        peer->report(peer->ctx, worker, &report);
+    node->replicas_count = report.replicas_count;
+    for (uint32_t i = 0; i < report.replicas_count; i++) {
+        const idp_replica *one = &report.replicas[i];
+        ids_metrics_replica *to = &node->replicas[i];
+        *to = (ids_metrics_replica){.in_sync = one->member && one->in_sync,
+                                    .is_connected = one->connected,
+                                    .is_copying = one->syncing,
+                                    .lag_changes = one->lag.ops,
+                                    .lag_bytes = one->lag.bytes,
+                                    .lag_ms = one->lag.ms};
+        _Static_assert(sizeof to->node <= sizeof one->node, "names fit");
+        memcpy(to->node, one->node, sizeof to->node);
+    }
+}
+
 static void gather_node(ids_metrics_node *node, const ids_worker *worker) {
     const ids_role_state *state = &worker->role_state;
     *node = (ids_metrics_node){
@@ -50,7 +71,7 @@ static void add_scan(ids_metrics *sum, const ids_metrics *part) {
     sum->scan_age_ms = larger(sum->scan_age_ms, part->scan_age_ms);
 }
 
-void ids_metrics_gather(ids_metrics *part, const ids_worker *worker) {
+void ids_metrics_gather(ids_metrics *part, ids_worker *worker) {
     ids_shard_stats stats;
     *part = (ids_metrics){.measures = worker->measures,
                           .has_peer = worker->server->peer.begin != NULL,
@@ -62,8 +83,10 @@ void ids_metrics_gather(ids_metrics *part, const ids_worker *worker) {
     memcpy(part->stale, stats.stale, sizeof part->stale);
     memcpy(part->unknown, stats.unknown, sizeof part->unknown);
     gather_scan(part, worker);
-    if (worker->index == 0)
+    if (worker->index == 0) {
         gather_node(&part->node, worker);
+        gather_replicas(&part->node, worker);
+    }
     if (!worker->journal)
         return;
     part->journal_backlog_bytes = ids_journal_backlog_bytes(worker->journal);

@@ -11,6 +11,13 @@
 #include "proto/metrics.h"
 #include "server/metrics/namespaces.h"
 
+/* One of a primary's replicas, as it sees it. */
+typedef struct ids_metrics_replica {
+    uint64_t in_sync, is_connected, is_copying;
+    uint64_t lag_changes, lag_bytes, lag_ms;
+    char node[IDP_NODE_BYTES_MAX + 1]; /* its name */
+} ids_metrics_replica;
+
 /* Of the node, as worker 0 knows it; the rest of a part is a worker's own. */
 typedef struct ids_metrics_node {
     uint64_t is_primary, epoch, in_sync_members, is_safe_to_stop, is_connected,
@@ -18,6 +25,8 @@ typedef struct ids_metrics_node {
     uint64_t lag_changes, lag_bytes, lag_ms;
     uint64_t uptime_ms, workers;
     uint64_t disk_free_bytes;
+    uint64_t replicas_count;
+    ids_metrics_replica replicas[IDP_REPLICAS_MAX];
 } ids_metrics_node;
 
 typedef struct ids_metrics {
@@ -42,7 +51,7 @@ typedef struct ids_metrics {
 } ids_metrics;
 
 /* This worker's part, on its thread. */
-void ids_metrics_gather(ids_metrics *part, const ids_worker *worker);
+void ids_metrics_gather(ids_metrics *part, ids_worker *worker);
 
 /* Adds another worker's. */
 void ids_metrics_add(ids_metrics *sum, const ids_metrics *part);
@@ -76,13 +85,15 @@ typedef enum ids_metric_when {
     IDS_METRIC_WITH_JOURNAL,
     IDS_METRIC_WITH_PEER,
     IDS_METRIC_WITH_SCAN, /* of a primary whose workers have all looked */
+    IDS_METRIC_PER_REPLICA, /* for each; labels end before its name */
     IDS_METRIC_WITH_TLS
 } ids_metric_when;
 
 /* One series, or one histogram's. */
 typedef struct ids_metric_sample {
     const char *labels; /* "a=\"b\""; NULL: none */
-    size_t at;          /* in ids_metrics: a uint64_t, or an ids_histogram */
+    size_t at;          /* in ids_metrics: a uint64_t, or an ids_histogram;
+                         * PER_REPLICA: in ids_metrics_replica */
 } ids_metric_sample;
 
 typedef struct ids_metric {

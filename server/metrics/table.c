@@ -139,6 +139,12 @@ static const ids_metric_sample commands[] = {
     { name, IDS_METRIC_COUNTER, IDS_METRIC_##when, 1, help, samples }
 #define GAUGE(name, when, help, samples) \
     { name, IDS_METRIC_GAUGE, IDS_METRIC_##when, 1, help, samples }
+#define NAMED(field)                                        \
+    (const ids_metric_sample[]){                            \
+        {"node=\"", offsetof(ids_metrics_replica, field)}}, \
+        1
+#define OF_REPLICA(name, help, field) \
+    { name, IDS_METRIC_GAUGE, IDS_METRIC_PER_REPLICA, 1, help, NAMED(field) }
 #define HISTOGRAM(name, help, samples) \
     { name, IDS_METRIC_HISTOGRAM, IDS_METRIC_ALWAYS, 1, help, samples }
 
@@ -287,6 +293,22 @@ const ids_metric ids_metrics_table[] = {
     {"replication_lag_seconds", IDS_METRIC_GAUGE, IDS_METRIC_WITH_PEER, 1000,
      "The age of the oldest change that the replica lacks.",
      ONE(AT(node.lag_ms))},
+
+    OF_REPLICA("replica_in_sync",
+               "1: this replica is a member of the in-sync set, with the "
+               "memory that it is a member with.",
+               in_sync),
+    OF_REPLICA(
+        "replica_connected",
+        "1: this replica is connected, and was heard of within a second.",
+        is_connected),
+    OF_REPLICA("replica_full_copy", "1: a full copy is being sent to it.",
+               is_copying),
+    OF_REPLICA("replica_lag_changes", "Changes that this replica lacks.",
+               lag_changes),
+    OF_REPLICA("replica_lag_bytes", "The same, in bytes.", lag_bytes),
+    {"replica_lag_seconds", IDS_METRIC_GAUGE, IDS_METRIC_PER_REPLICA, 1000,
+     "The age of the oldest change that this replica lacks.", NAMED(lag_ms)},
 
     /* The disk. */
     GAUGE("journal_unsynced_changes", WITH_JOURNAL,

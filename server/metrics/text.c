@@ -43,7 +43,7 @@ static void put_value(text *t, uint64_t value, uint64_t per_unit) {
             value % per_unit);
 }
 
-static uint64_t value_at(const ids_metrics *all, size_t at) {
+static uint64_t value_at(const void *all, size_t at) {
     uint64_t value;
     memcpy(&value, (const char *)all + at, sizeof value);
     return value;
@@ -116,6 +116,17 @@ static void put_sample(text *t, const ids_metric *metric,
     put_value(t, value_at(all, sample->at), metric->per_unit);
 }
 
+/* One series for each replica, under its name. */
+static void put_replicas(text *t, const ids_metric *metric,
+                         const ids_metrics *all) {
+    const ids_metric_sample *sample = metric->samples;
+    for (uint64_t i = 0; i < all->node.replicas_count; i++) {
+        const ids_metrics_replica *one = &all->node.replicas[i];
+        put(t, "idemstore_%s{%s%s\"}", metric->name, sample->labels, one->node);
+        put_value(t, value_at(one, sample->at), metric->per_unit);
+    }
+}
+
 static bool is_told(const ids_metrics *all, const ids_metric *metric) {
     switch (metric->when) {
     case IDS_METRIC_WITH_JOURNAL:
@@ -125,6 +136,8 @@ static bool is_told(const ids_metrics *all, const ids_metric *metric) {
     case IDS_METRIC_WITH_SCAN:
         return all->node.is_primary && all->node.workers &&
                all->scanned == all->node.workers;
+    case IDS_METRIC_PER_REPLICA:
+        return all->node.replicas_count > 0;
     case IDS_METRIC_WITH_TLS:
         return all->counters.of[IDS_TLS_CERTIFICATE_END_S] != 0;
     case IDS_METRIC_ALWAYS:
@@ -133,11 +146,8 @@ static bool is_told(const ids_metrics *all, const ids_metric *metric) {
     return true;
 }
 
-/* Whole, or not at all. */
-static void put_metric(text *t, const ids_metric *metric,
-                       const ids_metrics *all) {
-    size_t before = t->to->len;
-    put_head(t, metric);
+static void put_samples(text *t, const ids_metric *metric,
+                        const ids_metrics *all) {
     for (size_t i = 0; i < metric->samples_count; i++) {
         const ids_metric_sample *sample = &metric->samples[i];
         if (metric->type == IDS_METRIC_HISTOGRAM)
@@ -146,6 +156,17 @@ static void put_metric(text *t, const ids_metric *metric,
         else
             put_sample(t, metric, sample, all);
     }
+}
+
+/* Whole, or not at all. */
+static void put_metric(text *t, const ids_metric *metric,
+                       const ids_metrics *all) {
+    size_t before = t->to->len;
+    put_head(t, metric);
+    if (metric->when == IDS_METRIC_PER_REPLICA)
+        put_replicas(t, metric, all);
+    else
+        put_samples(t, metric, all);
     if (t->to->len - t->from > t->bytes_max)
         t->to->len = before;
 }

@@ -30,8 +30,8 @@ typedef struct ids_places {
 typedef struct ids_places_needs {
     size_t connections_max; /* as wished for */
     uint32_t loops;
-    bool has_store; /* segments, snapshots, the manifest */
-    bool has_peer;  /* its state, links that are dialled, names looked up */
+    bool has_store;    /* segments, snapshots, the manifest */
+    bool has_peer;     /* its state, links that are dialled, names looked up */
     uint32_t replicas; /* of it, at most */
 } ids_places_needs;
 

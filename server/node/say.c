@@ -60,82 +60,139 @@ static void say_role(const ids_peer_status *now) {
                 address(&now->primary_at));
 }
 
-static void say_connection(const ids_peer_status *now) {
-    bool primary = now->role == IDS_ROLE_PRIMARY;
+/* One other node: the primary, or one of its replicas. */
+typedef struct other {
+    bool is_there, connected, waits, in_sync, forgetful, syncing;
+    bool settings_differ;
+    const char *at, *name;
+    const ids_copying *copying;
+} other;
+
+static other primary_of(const ids_peer_status *s) {
+    return (other){.is_there = s->role == IDS_ROLE_REPLICA,
+                   .connected = s->connected,
+                   .in_sync = s->in_sync,
+                   .syncing = s->syncing,
+                   .settings_differ = s->settings_differ,
+                   .at = address(&s->other_at),
+                   .name = s->other_name.text,
+                   .copying = &s->copying};
+}
+
+static other replica_of(const ids_peer_status *s, uint64_t node) {
+    static const ids_copying none;
+    for (uint32_t i = 0; i < s->follower_count; i++) {
+        const ids_follower_status *f = &s->follower[i];
+        if (f->member.node == node)
+            return (other){.is_there = true,
+                           .connected = f->connected,
+                           .waits = f->waits,
+                           .in_sync = f->in_sync,
+                           .forgetful = f->forgetful,
+                           .syncing = f->syncing,
+                           .settings_differ = f->settings_differ,
+                           .at = address(&f->at),
+                           .name = f->name.text,
+                           .copying = &f->copying};
+    }
+    return (other){.copying = &none};
+}
+
+static void say_connection(const other *now, bool primary) {
     if (now->connected)
         ids_log(IDS_LOG_INFO,
                 primary ? "a replica is connected" : "the primary is connected",
-                "at=%s node=%s syncing=%s%s", address(&now->other_at),
-                now->other_name.text, now->syncing ? "yes" : "no",
+                "at=%s node=%s syncing=%s%s", now->at, now->name,
+                now->syncing ? "yes" : "no",
                 now->settings_differ ? " settings=differ" : "");
     else if (!primary)
         ids_log(IDS_LOG_WARN, "the primary is lost",
                 "at=%s in_sync=%s todo=\"idemctl promote, if it stays so\"",
-                address(&now->other_at), now->in_sync ? "yes" : "no");
+                now->at, now->in_sync ? "yes" : "no");
     else if (now->waits)
         ids_log(IDS_LOG_WARN, "the replica is lost, changes wait for it",
-                "at=%s todo=\"start it again, or idemctl detach\"",
-                address(&now->other_at));
+                "at=%s node=%s todo=\"start it again, or idemctl detach\"",
+                now->at, now->name);
     else
-        ids_log(IDS_LOG_WARN, "the replica is lost", "at=%s",
-                address(&now->other_at));
+        ids_log(IDS_LOG_WARN, "the replica is lost", "at=%s node=%s", now->at,
+                now->name);
 }
 
 /* On both nodes: a promotion would change something for clients. */
-static void say_settings(const ids_peer_status *was,
-                         const ids_peer_status *now) {
+static void say_settings(const other *was, const other *now) {
     bool differed = was->connected && was->settings_differ;
-    assert(now->role == IDS_ROLE_PRIMARY || now->role == IDS_ROLE_REPLICA);
     if (now->connected && now->settings_differ && !differed)
         ids_log(IDS_LOG_WARN, "the other node's settings differ",
-                "at=%s node=%s what=\"%s\" see=--print-config",
-                address(&now->other_at), now->other_name.text,
-                "replication, fsync, limits, namespaces");
+                "at=%s node=%s what=\"%s\" see=--print-config", now->at,
+                now->name, "replication, fsync, limits, namespaces");
     else if (now->connected && !now->settings_differ && differed)
         ids_log(IDS_LOG_INFO, "the other node's settings are the same again",
-                "at=%s node=%s", address(&now->other_at), now->other_name.text);
+                "at=%s node=%s", now->at, now->name);
 }
 
 /* Since the log was told last; a small copy may have begun and ended. */
-static void say_copies(const ids_peer_status *was, const ids_peer_status *now) {
-    const ids_copying *copy = &now->copying;
+static void say_copies(const other *was, const other *now) {
+    const ids_copying *copy = now->copying;
     bool sent = copy->is_sent;
-    assert(copy->begun >= was->copying.begun &&
-           copy->done >= was->copying.done);
-    if (copy->begun != was->copying.begun)
+    if (copy->begun > was->copying->begun)
         ids_log(IDS_LOG_INFO,
                 sent ? "a full copy to the replica begins"
                      : "a full copy from the primary begins",
-                "at=%s", address(&now->other_at));
-    if (copy->done != was->copying.done)
+                "at=%s", now->at);
+    if (copy->done > was->copying->done)
         ids_log(IDS_LOG_INFO,
                 sent ? "the replica has the full copy"
                      : "the full copy took the old one's place",
-                "at=%s records=%" PRIu64 " ms=%" PRIu64,
-                address(&now->other_at), copy->records, copy->took_ms);
-    if (copy->given_up != was->copying.given_up)
-        ids_log(IDS_LOG_WARN, "a full copy was given up",
-                "at=%s records=%" PRIu64 " of=%" PRIu64 " ms=%" PRIu64,
-                address(&now->other_at), copy->records, copy->total,
+                "at=%s records=%" PRIu64 " ms=%" PRIu64, now->at, copy->records,
                 copy->took_ms);
+    if (copy->given_up > was->copying->given_up)
+        ids_log(IDS_LOG_WARN, "a full copy was given up",
+                "at=%s records=%" PRIu64 " of=%" PRIu64 " ms=%" PRIu64, now->at,
+                copy->records, copy->total, copy->took_ms);
 }
 
-static void say_in_sync(const ids_peer_status *now) {
-    bool primary = now->role == IDS_ROLE_PRIMARY;
-    assert(now->role == IDS_ROLE_PRIMARY || !now->forgetful);
+static void say_in_sync(const other *now, uint64_t epoch, bool primary) {
+    assert(primary || !now->forgetful);
     if (now->forgetful)
         ids_log(IDS_LOG_WARN,
                 "the replica restarted without its memory, changes wait",
-                "at=%s todo=\"do not stop this node\"",
-                address(&now->other_at));
+                "at=%s node=%s todo=\"do not stop this node\"", now->at,
+                now->name);
     else if (now->in_sync)
         ids_log(IDS_LOG_INFO,
                 primary ? "the replica is in sync" : "in sync with the primary",
-                "at=%s epoch=%" PRIu64, address(&now->other_at), now->epoch);
+                "at=%s node=%s epoch=%" PRIu64, now->at, now->name, epoch);
     else if (primary)
-        ids_log(IDS_LOG_WARN, "serves alone: no replica is in sync", NULL);
+        ids_log(IDS_LOG_WARN, "a replica is not in sync any more",
+                "at=%s node=%s", now->at, now->name);
     else
         ids_log(IDS_LOG_WARN, "not in sync any more", NULL);
+}
+
+/* What has become of one since the log was told last. */
+static void say_other(const other *was, const other *now, uint64_t epoch,
+                      bool primary) {
+    if (now->connected != was->connected)
+        say_connection(now, primary);
+    say_settings(was, now);
+    say_copies(was, now);
+    if (now->in_sync != was->in_sync)
+        say_in_sync(now, epoch, primary);
+}
+
+static void say_replicas(const ids_peer_status *was,
+                         const ids_peer_status *now) {
+    uint32_t had = was->role == now->role ? was->member_count : 1;
+    assert(now->role == IDS_ROLE_PRIMARY);
+    for (uint32_t i = 0; i < now->follower_count; i++) {
+        const ids_follower_status *f = &now->follower[i];
+        other then = replica_of(was, f->member.node);
+        other is = replica_of(now, f->member.node);
+        say_other(&then, &is, now->epoch, true);
+    }
+    if (now->member_count == 1 && (had > 1 || was->role != now->role) &&
+        now->had_replica)
+        ids_log(IDS_LOG_WARN, "serves alone: no replica is in sync", NULL);
 }
 
 /* Once, and not with each sync that is. */
@@ -162,12 +219,13 @@ void ids_replicator_say(ids_replicator *replicator,
     say_slow_disk(replicator, now);
     if (now->role != was->role)
         say_role(now);
-    /* A session of the last role is none of this one's. */
-    if (now->connected != (was->connected && now->role == was->role))
-        say_connection(now);
-    say_settings(was, now);
-    say_copies(was, now);
-    if (now->in_sync != was->in_sync)
-        say_in_sync(now);
+    if (now->role == IDS_ROLE_PRIMARY) {
+        say_replicas(was, now);
+    } else {
+        /* A session of the last role is none of this one's. */
+        other then = primary_of(was), is = primary_of(now);
+        then.connected = then.connected && then.is_there;
+        say_other(&then, &is, now->epoch, false);
+    }
     replicator->logged = *now;
 }

@@ -69,6 +69,7 @@ static void begin_follower(ids_peer *peer, ids_follower *f) {
     f->last_received_ms = peer->now_ms;
     f->had_session = false;
     f->behind_ms = 0;
+    f->copying = (ids_copying){.is_on = false};
     f->parting = IDS_PARTING_NONE;
 }
 
@@ -125,6 +126,8 @@ static bool begin_leading(ids_peer *peer, ids_link *link) {
     ids_peer_end_upstream(peer); /* of the role before */
     ids_primary_end_session(peer, f);
     f->had_session = true;
+    if (f->session.other.node != link->other.member.node)
+        f->copying = (ids_copying){.is_on = false};
     note_other(peer, f, link);
     return ids_session_begin(peer, &f->session, link, peer->config.loops,
                              peer->lead_epoch) &&

@@ -111,24 +111,24 @@ static bool is_forgetful(const ids_peer *peer, const ids_follower *f) {
 static void get_follower(const ids_peer *peer, const ids_follower *f,
                          ids_follower_status *s) {
     ids_member member = ids_primary_member(peer, f);
-    *s = (ids_follower_status){
-        .member = f->session.other,
-        .name = f->session.other_name,
-        .at = ids_endpoint_is_set(&f->at) || peer->config.places > 1
-                  ? f->at
-                  : peer->other_at,
-        .waits = member.node != 0,
-        .forgetful = is_forgetful(peer, f),
-        .connected = is_connected(peer, &f->session),
-        .is_sealed = is_sealed(&f->session),
-        .syncing = f->copying.is_on,
-        .settings_differ = f->session.settings_differ,
-        .is_here = ids_primary_has_member(peer, f),
-        .is_silent = ids_primary_misses(peer, f),
-        .slow_disk = ids_primary_is_slow(peer, f),
-        .behind_ms = f->behind_ms,
-        .parting = f->parting,
-        .lag = whole_lag(peer, f)};
+    *s = (ids_follower_status){.member = f->session.other,
+                               .name = f->session.other_name,
+                               .at = ids_endpoint_is_set(&f->at) ||
+                                             peer->config.places > 1
+                                         ? f->at
+                                         : peer->other_at,
+                               .waits = member.node != 0,
+                               .forgetful = is_forgetful(peer, f),
+                               .connected = is_connected(peer, &f->session),
+                               .is_sealed = is_sealed(&f->session),
+                               .syncing = f->copying.is_on,
+                               .settings_differ = f->session.settings_differ,
+                               .is_here = ids_primary_has_member(peer, f),
+                               .is_silent = ids_primary_misses(peer, f),
+                               .slow_disk = ids_primary_is_slow(peer, f),
+                               .behind_ms = f->behind_ms,
+                               .parting = f->parting,
+                               .lag = whole_lag(peer, f)};
     s->in_sync = s->waits && !s->forgetful;
     s->knows = s->is_here && s->connected && f->report_is_recorded;
     assert(!s->knows || s->in_sync);

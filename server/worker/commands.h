@@ -29,7 +29,7 @@ typedef struct ids_command_request {
      * else by number; 0: the only one, or any one. */
     idp_slice node_name;
     uint64_t node;
-    ids_command_id id;  /* to answer with, once */
+    ids_command_id id; /* to answer with, once */
 } ids_command_request;
 
 /* Who carries commands out. Called on loop 0's thread, with its worker. */

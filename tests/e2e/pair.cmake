@@ -18,6 +18,7 @@ e2e(forgotten_flags)
 e2e(lost_record)
 e2e(full_primary)
 e2e(quota_pair)
+e2e(group)
 
 # A replica whose disk is slow.
 if(slow_sync_file)

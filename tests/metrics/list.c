@@ -16,6 +16,7 @@ static const char *const whens[] = {
     [IDS_METRIC_WITH_JOURNAL] = "with --data-dir",
     [IDS_METRIC_WITH_PEER] = "with a peer",
     [IDS_METRIC_WITH_SCAN] = "by a primary, once it has looked",
+    [IDS_METRIC_PER_REPLICA] = "by a primary, for each replica",
     [IDS_METRIC_WITH_TLS] = "with a certificate"};
 
 /* The name of a metric's label: all of its series have the same ones. */

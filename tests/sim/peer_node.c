@@ -159,7 +159,14 @@ static ids_replicator_config configure(pw_node *n) {
         .record_path = "the record"};
     ids_endpoint_from(&config.peer.advertise, ":7117", 5);
     ids_endpoint_from(&config.peer.http, ":7180", 5);
-    if (n->index > 0 || w->config.places > 1) {
+    for (int i = 0; w->config.lists && i < pw_nodes(w); i++) {
+        char at[] = {pw_name(i), ':', '7', '1', '1', '7', 0};
+        if (i != n->index) {
+            ids_endpoint_from(&config.peer.others[config.peer.others_count++],
+                              at, 6);
+        }
+    }
+    if (!w->config.lists && (n->index > 0 || w->config.places > 1)) {
         ids_endpoint_from(&config.peer.replicate_from,
                           w->config.places > 1 ? "P:7117"
                           : n->follows == 0    ? "A:7117"

@@ -330,8 +330,10 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
         for (int i = 0; i < PW_NODES; i++) {
             w->cut[i] = w->cut[i] || (which & (1u << i));
         }
-        pw_say(w, "a partition: nothing gets from%s%s%s", which & 1 ? " A" : "",
-               which & 2 ? " B" : "", which & 4 ? " C" : "");
+        pw_say(w, "a partition: nothing gets from%s%s%s%s%s",
+               which & 1 ? " A" : "", which & 2 ? " B" : "",
+               which & 4 ? " C" : "", which & 8 ? " D" : "",
+               which & 16 ? " E" : "");
         pw_later(w, 20 + pw_below(w, 400), heal_cut, -1, which);
     } else if (dice < 70) {
         n->paused_until = w->now + 20 + pw_below(w, 250);

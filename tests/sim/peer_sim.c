@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_sim.c -- worlds of two or three nodes, from seeds.
+/* peer_sim.c -- worlds of two to five nodes, from seeds.
  *
  *   peer_sim [--seeds A..B] [--seed N] [--rule-off NAME] [--see replies]
  *            [--tls on|drips]
@@ -165,7 +165,8 @@ static int simulate(pw_world *w, const options *o) {
         "switchover), %llu full copies, %llu sessions resumed, %llu "
         "comparisons, %llu answers UNREPLICATED, %llu held replies never "
         "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
-        "nodes kept out, %llu worlds of two replicas (%llu times these had the "
+        "nodes kept out, %llu worlds of several replicas (%llu times these had "
+        "the "
         "same numbers, %llu switchovers to one of them), %llu strangers, %llu "
         "times two led in one epoch, "
         "%llu records lost, %llu copies put back\n",

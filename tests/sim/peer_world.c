@@ -126,6 +126,17 @@ static uint32_t between(pw_world *w, uint32_t low, uint32_t high) {
     return low + pw_below(w, high - low + 1);
 }
 
+/* Of some groups; where the others are each node is told, or a name that leads
+ * to the primary. */
+static void grow_group(pw_world *w) {
+    static const int nodes[] = {3, 4, 3, 5};
+    pw_config *c = &w->config;
+    c->lists = w->seed % 4 != 0;
+    c->nodes = nodes[w->seed % 4];
+    c->places = (uint32_t)c->nodes - 1;
+    c->min_in_sync += c->min_in_sync > 2 && c->nodes > 3;
+}
+
 static void choose(pw_world *w) {
     pw_config *c = &w->config;
     bool calm = pw_chance(w, 15);
@@ -147,10 +158,13 @@ static void choose(pw_world *w) {
     c->wait_record_ms = between(w, 1, pw_chance(w, 20) ? 250 : 40);
     c->clock_step_ms = pw_chance(w, 50) ? 1 : (uint32_t)between(w, 2, 8);
     c->secret = pw_chance(w, 30);
-    c->third = pw_chance(w, 60);
-    c->places = c->third && pw_chance(w, 50) ? 2 : 1;
+    c->nodes = pw_chance(w, 60) ? 3 : 2;
+    c->places = c->nodes == 3 && pw_chance(w, 50) ? 2 : 1;
     if (c->min_in_sync > 1 && c->places > 1) {
         c->min_in_sync += pw_chance(w, 40);
+    }
+    if (c->places > 1) {
+        grow_group(w);
     }
     /* In a group two leaders may have nothing to meet at but their replica:
      * who leads there is not left to who dials whom. */
@@ -165,7 +179,8 @@ static void begin(pw_world *w, uint64_t seed) {
     w->epoch_next = 1700000000ull << IDS_EPOCH_BITS;
     choose(w);
     w->end_of_chaos = w->now + w->config.chaos_ms;
-    for (int i = 0; i < PW_NODES; i++) {
+    int nodes = pw_nodes(w) > 3 ? pw_nodes(w) : 3;
+    for (int i = 0; i < nodes; i++) {
         pw_node *n = &w->node[i];
         *n = (pw_node){.w = w,
                        .index = i,
@@ -215,7 +230,7 @@ static bool heals(pw_world *w) {
         pw_fail(w,
                 "L1: no primary with %s in sync, 4 s after the faults "
                 "stopped",
-                w->config.places > 1 ? "two replicas" : "a replica");
+                w->config.places > 1 ? "all replicas" : "a replica");
     }
     return !w->failed;
 }
@@ -242,7 +257,7 @@ static bool has_healed(pw_world *w) {
     if (!heals(w) || (w->config.clash && (!pw_clash(w) || !heals(w)))) {
         return false;
     }
-    w->refused += w->config.third && w->config.places == 1;
+    w->refused += pw_nodes(w) > 2 && w->config.places == 1;
     w->groups += w->config.places > 1;
     w->clients_stop = true;
     if (!pw_probe(w)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_world.h -- two nodes, or three, their clients, an operator and a hostile
+/* peer_world.h -- two to five nodes, their clients, an operator and a hostile
  * network in one process: one virtual clock, one seed.
  *
  * The nodes are the daemon's (server/node): here are virtual workers, time,
@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    PW_NODES = 3, /* the third in some worlds only */
+    PW_NODES = 5, /* more than two in some worlds only */
     PW_LOOPS_MAX = 3,
     PW_CLIENTS_MAX = 5,
     PW_KEYS_MAX = 10,
@@ -222,8 +222,9 @@ typedef struct pw_config {
     uint64_t wait_record_ms;
     uint32_t clock_step_ms; /* nodes see no less of the time */
     bool secret;
-    bool third;      /* there is another node, which wants a place */
-    uint32_t places; /* of replicas: with two the third has one, too */
+    int nodes;
+    uint32_t places; /* of replicas: one, and a third node wants it; or all */
+    bool lists;      /* each node is told where all others are */
     bool backups;    /* of what a node keeps: taken, and put back */
     bool clash;      /* at the end two nodes lead in one epoch */
 } pw_config;
@@ -269,7 +270,7 @@ struct pw_world {
     uint32_t unsealed; /* connections that TLS ended */
     uint32_t quiesced, snapshots, denied;
     uint32_t refused; /* a third node was, in peace */
-    uint32_t groups;  /* worlds in which a primary has two replicas */
+    uint32_t groups;  /* worlds in which a primary has several replicas */
     uint32_t level;   /* times that both had the same numbers */
     uint32_t chosen;  /* switchovers to one of two */
     uint32_t strangers, clashes, records_lost, put_back;
@@ -313,7 +314,7 @@ static inline uint64_t pw_us(const pw_world *w) {
     return w->now - w->start;
 }
 static inline int pw_nodes(const pw_world *w) {
-    return w->config.third ? PW_NODES : PW_NODES - 1;
+    return w->config.nodes;
 }
 static inline char pw_name(int node) {
     return (char)('A' + node);

@@ -106,6 +106,15 @@ Test(commands, the_largest_report_fits_and_comes_back_whole) {
     report.lag = (idp_lag){IDP_INT_MAX, IDP_INT_MAX, IDP_INT_MAX};
     for (int i = 0; i < IDP_IN_SYNC_MAX; i++)
         report.in_sync[i][sizeof report.in_sync[i] - 1] = '\0';
+    report.replicas_count = IDP_REPLICAS_MAX;
+    for (int i = 0; i < IDP_REPLICAS_MAX; i++) {
+        idp_replica *one = &report.replicas[i];
+        one->node[sizeof one->node - 1] = '\0';
+        one->at[sizeof one->at - 1] = '\0';
+        one->member = one->in_sync = one->connected = one->syncing = true;
+        one->copy_records = one->copy_total = IDP_INT_MAX;
+        one->lag = report.lag;
+    }
     for (int i = 0; i < IDP_STREAMS_MAX; i++) {
         report.streams[i] = report.lag;
         report.tokens[i] = IDP_INT_MAX;
@@ -128,6 +137,11 @@ Test(commands, the_largest_report_fits_and_comes_back_whole) {
     cr_assert_str_eq(again.contents, report.contents);
     cr_assert_eq(again.tokens[IDP_STREAMS_MAX - 1], IDP_INT_MAX);
     cr_assert_eq(again.parts[IDP_PARTS_MAX - 1].completed, IDP_INT_MAX);
+    cr_assert_eq(again.replicas_count, IDP_REPLICAS_MAX);
+    cr_assert_str_eq(again.replicas[IDP_REPLICAS_MAX - 1].at,
+                     report.replicas[0].at);
+    cr_assert(again.replicas[IDP_REPLICAS_MAX - 1].syncing);
+    cr_assert_eq(again.replicas[IDP_REPLICAS_MAX - 1].lag.ms, IDP_INT_MAX);
 }
 
 Test(commands, what_is_not_known_is_nil) {

@@ -63,6 +63,10 @@ static idp_request some_request(uint64_t *seed) {
     r.unbind = r.method == IDP_RELEASE && draw(seed) % 2;
     r.accept_loss =
         (r.method == IDP_PROMOTE || r.method == IDP_DETACH) && draw(seed) % 2;
+    if ((r.method == IDP_DETACH || r.method == IDP_SWITCHOVER) &&
+        draw(seed) % 2) {
+        r.ns = some_bytes(seed, 1, IDP_NODE_BYTES_MAX);
+    }
     r.open_metrics = r.method == IDP_METRICS && draw(seed) % 2;
     r.dry_run = r.method == IDP_RELOAD && draw(seed) % 2;
     r.force = r.method == IDP_RELOAD && draw(seed) % 2;
@@ -212,6 +216,21 @@ static void pack_reload(packing *p, const idp_request *r) {
     r->dry_run ? msgpack_pack_true(&p->packer) : msgpack_pack_false(&p->packer);
 }
 
+static void pack_command(packing *p, const idp_request *r) {
+    bool loss = r->method != IDP_SWITCHOVER, node = r->ns.len > 0;
+    msgpack_pack_array(&p->packer, 1);
+    msgpack_pack_map(&p->packer, (size_t)loss + node);
+    if (node) {
+        pack_word(p, "node");
+        pack_slice(p, r->ns, true);
+    }
+    if (loss) {
+        pack_word(p, "accept_loss");
+        r->accept_loss ? msgpack_pack_true(&p->packer)
+                       : msgpack_pack_false(&p->packer);
+    }
+}
+
 static void pack_params(packing *p, const idp_request *r) {
     switch (r->method) {
     case IDP_ACQUIRE:
@@ -260,11 +279,8 @@ static void pack_params(packing *p, const idp_request *r) {
         break;
     case IDP_PROMOTE:
     case IDP_DETACH:
-        msgpack_pack_array(&p->packer, 1);
-        msgpack_pack_map(&p->packer, 1);
-        pack_word(p, "accept_loss");
-        r->accept_loss ? msgpack_pack_true(&p->packer)
-                       : msgpack_pack_false(&p->packer);
+    case IDP_SWITCHOVER:
+        pack_command(p, r);
         break;
     case IDP_METRICS:
         msgpack_pack_array(&p->packer, 1);

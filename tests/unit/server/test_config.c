@@ -99,10 +99,14 @@ static bool parse_beside(const char *flag, const char *value) {
                     (char *)"--replication=sync",
                     (char *)"--replication-backlog=1024g",
                     (char *)"--max-result=0",
+                    (char *)"--peer=a:1",
+                    (char *)"--peer=b:1",
+                    (char *)"--peer=c:1",
+                    (char *)"--peer=d:1",
                     (char *)flag,
                     (char *)value,
                     NULL};
-    return parse_all(6, argv);
+    return parse_all(10, argv);
 }
 
 /* One number's row at both of its ends, and one past each. */
@@ -135,6 +139,8 @@ Test(config, limits_that_contradict_each_other_are_refused) {
         {{"--replication=sync", "--replication-backlog=5m"}, NULL},
         {{"--replication=sync", "--max-result=16m"}, "backlog"},
         {{"--replicate-from=a:1", "--max-result=16m"}, "backlog"},
+        {{"--peer=a:1", "--min-in-sync=3"}, "give --peer 2 times"},
+        {{"--peer=a:1", "--replication=none"}, "take async or"},
         {{"--max-result=16m", "--replication-backlog=64k"}, NULL},
         {{"--max-buffers=2m", "--max-result=3m"}, "--max-buffers"},
         {{"--max-buffers=3m", "--max-result=3m"}, NULL},
