@@ -23,8 +23,13 @@ static void propose(void *ctx, const ids_decision *next) {
     replicator->has_proposal = true;
 }
 
-/* Whoever listens hears at once of a new lead, not with the next heartbeat. */
-static void speak_at_once(ids_peer *peer) {
+/* All workers stand still: none serves a call before it knows whether it may.
+ * Whoever listens hears at once of the lead, not with the next heartbeat. */
+static void begin_lead(ids_replicator *replicator, ids_peer *peer) {
+    assert(ids_quiesce_is_whole(&replicator->quiesce));
+    for (uint32_t i = 0;
+         i < replicator->repls_count && !IDS_RULE_OFF(MIN_LEAVES); i++)
+        ids_replicator_show(replicator, &replicator->repls[i]);
     for (uint32_t i = 0; i < peer->link_count; i++)
         peer->links[i]->last_sent_ms = 0;
 }
@@ -38,7 +43,7 @@ static void take_up(ids_replicator *replicator) {
     assert(peer->known.epoch >= peer->lead_epoch &&
            peer->pending != IDS_PENDING_START);
     if (peer->leading && !led)
-        speak_at_once(peer);
+        begin_lead(replicator, peer);
     ids_peer_tick(peer, now_ms);
     ids_replicator_wake_all(replicator);
     ids_replicator_leave(&replicator->repls[0]);

@@ -60,10 +60,10 @@ static uint64_t look_at_commit_index(ids_repl *repl, const ids_peer *peer) {
     }
     if (IDS_RULE_OFF(WATERMARK_NOW)) {
         uint64_t last_turns = repl->commit_index;
-        repl->commit_index = ids_commit_index_watermark(commit_index);
+        repl->commit_index = ids_peer_watermark(peer, worker->index);
         return watermark < last_turns ? watermark : last_turns;
     }
-    repl->commit_index = ids_commit_index_watermark(commit_index);
+    repl->commit_index = ids_peer_watermark(peer, worker->index);
     if (watermark > repl->commit_index)
         watermark = repl->commit_index;
     watermark = ids_commit_gate_left(&worker->gate, watermark);

@@ -17,7 +17,8 @@
  *      8  led        u64, the highest epoch that it has led in; 0: none
  *      9  program    text: its version
  *     10  offer      WELCOME: u64 session, streams, first and last of the
- *                    ring, 1: you are in the in-sync set
+ *                    ring, 1: you are in the in-sync set; and the first change
+ *                    that such a one may lack, 0: not known
  *     11  origin     u64 epoch in which the history of its records began, bits:
  *                    1 an operator began it, 2 they must not give way
  *     16  http       text: host:port or :port of its HTTP side; not there, or

@@ -44,6 +44,23 @@ static bool can_continue(const ids_peer *peer) {
     return true;
 }
 
+/* A memory that has outlived its process: how far it was only the primary
+ * knows, which has its acknowledgements. It may have more; that is sent once
+ * more, and nobody was told of it yet. */
+static void take_positions(ids_peer *peer) {
+    if (peer->copy_streams != 0 || peer->copy_of != peer->upstream.epoch)
+        return;
+    for (uint32_t k = 0; k < peer->upstream.streams; k++) {
+        const ids_link_offer *offer = &peer->upstream.stream[k]->offer;
+        if (offer->member == 0 || offer->from == 0)
+            return;
+        peer->copy_at[k] = offer->from - 1;
+    }
+    assert(peer->upstream.streams <= IDP_SHARDS_MAX);
+    peer->copy_streams = peer->upstream.streams;
+    peer->copy_node = peer->upstream.other.node;
+}
+
 static bool begin_staged(ids_peer *peer) {
     const ids_peer_driver *driver = &peer->config.driver;
     assert(!peer->syncing && !peer->swap_due);
@@ -57,8 +74,10 @@ static bool begin_staged(ids_peer *peer) {
 
 /* All links are there: say from where on. */
 static bool start_following(ids_peer *peer) {
-    bool goes_on = can_continue(peer);
+    bool goes_on;
     assert(!peer->started);
+    take_positions(peer);
+    goes_on = can_continue(peer);
     if (!goes_on && !begin_staged(peer))
         return false;
     peer->started = true;

@@ -19,7 +19,8 @@ _Static_assert(IDS_LINK_TRANSCRIPT_BYTES >= crypto_generichash_BYTES_MIN,
     (SELF_FIELDS * IDS_FIELD_HEAD_BYTES + 16 + 6 * sizeof(uint64_t) +      \
      IDS_LINK_NONCE_BYTES + 2 * IDS_ENDPOINT_BYTES + IDS_NODE_NAME_BYTES + \
      IDS_PROGRAM_BYTES)
-#define OFFER_NUMBERS 5
+#define OFFER_NUMBERS 6
+#define OFFER_NEEDED  5 /* of 0.1 */
 #define TAIL_BYTES                                                 \
     (2 * IDS_FIELD_HEAD_BYTES + OFFER_NUMBERS * sizeof(uint64_t) + \
      IDS_LINK_PROOF_BYTES)
@@ -126,8 +127,8 @@ static bool get_self(const ids_fields *fields, ids_link_self *self) {
 
 static uint8_t *put_offer(uint8_t *at, const ids_link_offer *offer) {
     const uint64_t numbers[OFFER_NUMBERS] = {offer->session, offer->streams,
-                                             offer->first, offer->last,
-                                             offer->member};
+                                             offer->first,   offer->last,
+                                             offer->member,  offer->from};
     uint8_t bytes[OFFER_NUMBERS * sizeof(uint64_t)];
     for (size_t i = 0; i < OFFER_NUMBERS; i++)
         ids_put_u64(bytes + 8 * i, numbers[i]);
@@ -136,10 +137,12 @@ static uint8_t *put_offer(uint8_t *at, const ids_link_offer *offer) {
 
 static bool get_offer(const ids_fields *fields, ids_link_offer *offer) {
     uint64_t *const numbers[OFFER_NUMBERS] = {&offer->session, &offer->streams,
-                                              &offer->first, &offer->last,
-                                              &offer->member};
+                                              &offer->first,   &offer->last,
+                                              &offer->member,  &offer->from};
+    offer->from = 0;
     for (size_t i = 0; i < OFFER_NUMBERS; i++)
-        if (!ids_field_u64(fields, IDS_FIELD_OFFER, i, numbers[i]))
+        if (!ids_field_u64(fields, IDS_FIELD_OFFER, i, numbers[i]) &&
+            i < OFFER_NEEDED)
             return false;
     return true;
 }

@@ -61,6 +61,8 @@ typedef struct ids_link_offer {
     uint64_t streams;
     uint64_t first, last; /* of the ring */
     uint64_t member;      /* 1: the dialler is in the in-sync set */
+    uint64_t from; /* and may lack this change and later ones, by what it has
+                    * acknowledged; 0: that is not known */
 } ids_link_offer;
 
 typedef enum ids_link_state {

@@ -32,6 +32,7 @@
     X(KEPT_ALONE, "kept-alone")         /* R5: of a set of two, too */         \
     X(HAD_REPLICA, "had-replica")       /* R8: it leads after a takeover */    \
     X(KEPT_ACKS, "kept-acks")           /* R5: what no medium has, too */      \
+    X(KEPT_AT, "kept-at")               /* R5: it goes on behind its place */  \
     X(RESTORED, "restored")             /* R5: a copied folder is believed */  \
     X(WHOLE_MS, "whole-ms")             /* R12: a deadline is cut off */       \
     X(STEALS_SESSION, "steals-session") /* R3: whoever dials has it */         \
@@ -40,6 +41,7 @@
     X(ONE_LEADS, "one-leads")           /* R6: two lead in one epoch */        \
     X(EPOCH_BOUND, "epoch-bound")       /* R6: any epoch is believed */        \
     X(ORIGIN, "origin")                 /* R5: an empty one is followed */     \
+    X(MIN_LEAVES, "min-leaves")         /* fewer than --min-in-sync will do */ \
     X(ALL_MEMBERS, "all-members")       /* R1: the first place's alone */      \
     X(OWN_ACKS, "own-acks")             /* R1: one's acks count for another */ \
     X(OWN_SESSION, "own-session")       /* R9: one's end is everybody's */     \

@@ -163,6 +163,18 @@ idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
     return IDP_OK;
 }
 
+uint64_t ids_peer_watermark(const ids_peer *peer, uint32_t loop) {
+    const ids_commit_index *commit_index = &peer->commit_indexes[loop];
+    uint64_t watermark = ids_commit_index_watermark(commit_index);
+    bool too_few =
+        1 + ids_decision_members(&peer->known) < peer->config.min_in_sync;
+    assert(loop < peer->config.loops);
+    if (!too_few || commit_index->passed > watermark ||
+        IDS_RULE_OFF(MIN_LEAVES))
+        return watermark;
+    return commit_index->passed;
+}
+
 /* --- time ----------------------------------------------------------------- */
 
 /* Itself, or one of its replicas that is here. */

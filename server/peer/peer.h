@@ -305,10 +305,14 @@ void ids_peer_took(ids_peer *peer, uint32_t loop);
 /* May a call be carried out, and a reply leave that waits for nothing?
  * IDP_OK, NOT_PRIMARY, UNREPLICATED. shows: it can't change anything (peek).
  * For a node that does not lead no reply to a call may leave at all; for one
- * that does, ids_commit_index_watermark(&peer->commit_indexes[loop]) says up to
- * which change, and ids_commit_index_left is told in the same stay within the
- * monitor. */
+ * that does, ids_peer_watermark says up to which change, and
+ * ids_commit_index_left is told in the same stay within the monitor. */
 idp_error ids_peer_serves(const ids_peer *peer, bool shows);
+
+/* Of this loop: up to which change a reply may leave now. While fewer nodes
+ * than min_in_sync are in sync no reply leaves with another change than one
+ * has left with already. */
+uint64_t ids_peer_watermark(const ids_peer *peer, uint32_t loop);
 
 /* Records on their way to their owners. A batch that is not current is
  * dropped instead of applied. It must be put before another step can make it

@@ -49,6 +49,16 @@ bool ids_primary_is_member(const ids_peer *peer, ids_member other) {
            same_member(peer->known.replica[place], other);
 }
 
+/* It had all up to the change before, as this memory, when it acknowledged
+ * that; since then nobody has heard of it. */
+static uint64_t first_unknown(const ids_peer *peer, const ids_link *link) {
+    const ids_commit_index *commit_index = &peer->commit_indexes[link->stream];
+    uint32_t place = ids_decision_place(&peer->known, link->other.member.node);
+    assert(place < IDS_FOLLOWERS_MAX);
+    return IDS_RULE_OFF(KEPT_AT) ? peer->reported[link->stream].last + 1
+                                 : commit_index->member[place] + 1;
+}
+
 void ids_primary_offer(const ids_peer *peer, const ids_link *link,
                        ids_link_offer *offer) {
     *offer = (ids_link_offer){.streams = peer->config.loops};
@@ -58,6 +68,9 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
     offer->last = peer->reported[link->stream].last;
     assert(offer->first <= offer->last + 1);
     offer->member = ids_primary_is_member(peer, link->other.member);
+    if (offer->member)
+        offer->from = first_unknown(peer, link);
+    assert(offer->from <= offer->last + 1);
 }
 
 /* --- whose place it is ---------------------------------------------------- */

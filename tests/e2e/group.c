@@ -7,6 +7,7 @@
 #include "tests/e2e/pair.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NODES = 3, JOBS = 40, PATIENCE_MS = 60000, LOOK_MS = 10 };
@@ -19,11 +20,19 @@ typedef struct group {
     unsigned jobs; /* done by now: job-0 and on */
 } group;
 
+static void forget(const char *folder) {
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    CHECK(system(command) == 0, "%s", command);
+}
+
 /* Where it listens in every life, which the others have to know before. */
 static void find_port(group *g, pair_node *node) {
     pair_start(&g->p, node, NULL);
     pair_stop(node);
     remove(node->state);
+    if (node->data_dir[0])
+        forget(node->data_dir);
 }
 
 static void set_flags(group *g, int at) {
@@ -45,6 +54,7 @@ static void begin(group *g, const char *program) {
     *g = (group){.jobs = 0};
     pair_init(&g->p, program, 2, 3);
     snprintf(g->c.threads, sizeof g->c.threads, "1");
+    snprintf(g->p.b.data_dir, sizeof g->p.b.data_dir, "%s/b", g->p.folder);
     snprintf(g->c.state, sizeof g->c.state, "%s/c.peer", g->p.folder);
     g->all[0] = &g->p.a;
     g->all[1] = &g->p.b;
@@ -72,11 +82,6 @@ static void await_set(const pair_node *primary, uint32_t count) {
               report.in_sync_count, count, report.state);
         e2e_sleep_ms(LOOK_MS);
     }
-}
-
-static void await_promotable(const pair_node *replica) {
-    pair_await_log(replica, "in sync with the primary");
-    pair_await_state(replica, "may be promoted without loss");
 }
 
 /* A member is in the report under its name. */
@@ -180,11 +185,23 @@ static void a_replica_dies(group *g) {
     puts("  a replica dies: left out by its name the others go on; it is back");
 }
 
+/* It has a folder: it goes on where it was, without a copy. */
+static void one_that_keeps_restarts(group *g) {
+    pair_node *a = g->all[0], *b = g->all[1];
+    do_jobs(g, a);
+    pair_kill(b);
+    pair_start(&g->p, b, a);
+    await_set(a, 3);
+    pair_await_log(b, "syncing=no");
+    CHECK(!daemon_has_said(&b->daemon, "a full copy"), "it takes a copy");
+    puts("  a replica with a folder restarts: it goes on where it was");
+}
+
 /* The primary dies; one of the two is promoted, and the other finds it. */
 static void the_primary_dies(group *g) {
     pair_node *a = g->all[0], *b = g->all[1], *c = g->all[2];
     pair_kill(a);
-    await_promotable(b);
+    pair_await_state(b, "may be promoted without loss");
     CHECK(pair_claim(b, "too-early") == IDP_E_NOT_PRIMARY, "it serves");
     carry_out(b, IDP_PROMOTE, NULL);
     await_set(b, 2);
@@ -227,6 +244,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 2, "group IDEMSTORED");
     begin(&g, argv[1]);
     a_replica_dies(&g);
+    one_that_keeps_restarts(&g);
     the_primary_dies(&g);
     it_hands_over(&g);
     two_die(&g);

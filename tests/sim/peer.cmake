@@ -55,11 +55,11 @@ set(rules R1 R2 R3 R4 R5 R6 R7 R8 R9 R10 R11 R12
           epoch-rises steps-down drops-pending acks-applied acks-swapped
           joins-whole swaps-whole disowned kept-alone kept-acks had-replica
           third-node steals-session one-leads epoch-bound whole-ms
-          all-members own-acks own-session own-place
+          kept-at all-members own-acks own-session own-place
           kept-replies swaps-all revokes watermark-now)
 idem_faults(peer_sim_needs
   COMMAND peer_sim --rule-off @ --seeds 1..10000 
-  FAULTS ${rules} status-by-name origin quiesce-whole role-first tells-first)
+  FAULTS ${rules} min-leaves status-by-name origin quiesce-whole role-first tells-first)
 # What a copied folder does harm to is rare: none of those seeds has it.
 idem_faults(peer_sim_needs
   COMMAND peer_sim --rule-off @ --seeds 10001..20000

@@ -160,7 +160,7 @@ static bool is_committed(pw_world *w, const pw_reply *r) {
         e->passed[r->worker] = r->number;
     }
     w->acknowledged++;
-    return true;
+    return pw_are_enough(w, r);
 }
 
 static bool check_grant(pw_world *w, const pw_reply *r, const pw_op *op) {

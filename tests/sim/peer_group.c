@@ -145,6 +145,19 @@ void pw_say_all(const pw_world *w) {
     }
 }
 
+/* --- replies ---------------------------------------------------------------
+ */
+
+bool pw_are_enough(pw_world *w, const pw_reply *r) {
+    const pw_node *n = &w->node[r->node];
+    uint32_t in_sync = 1 + ids_decision_members(&n->cell);
+    bool leads = n->cell.role == IDS_ROLE_PRIMARY && n->cell.epoch == r->epoch;
+    return in_sync >= w->config.min_in_sync || !r->changed || !leads ||
+           pw_fail(w, "I9: %c answers k%u with change %llu, %u in sync",
+                   pw_name(r->node), w->op[r->op].key,
+                   (unsigned long long)r->number, in_sync);
+}
+
 /* --- one name for the primary --------------------------------------------- */
 
 /* With two replicas each node is told a name to replicate from, and somebody

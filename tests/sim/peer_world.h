@@ -331,6 +331,8 @@ const ids_follower *pw_place_of(const pw_node *primary, const pw_node *n);
 void pw_note_routed(pw_node *n, const ids_batch_tag *tag);
 uint64_t pw_session_with(const pw_node *primary, uint64_t node); /* 0: none */
 bool pw_anyone_can_follow(const pw_node *n); /* if this one is gone */
+/* In sync, for a reply of a change to leave: --min-in-sync. */
+bool pw_are_enough(pw_world *w, const pw_reply *r);
 bool pw_in_peace(pw_world *w);
 void pw_say_all(const pw_world *w);
 void pw_point_at_primary(pw_world *w);

@@ -26,8 +26,13 @@ static void fill(void *ctx, void *to, size_t len) {
     memset(to, ++drawn, len);
 }
 
+static char dialled[8]; /* to whom, one after the other: b, c, ... */
+
 static void dial(void *ctx, ids_link *link) {
-    (void)ctx, (void)link;
+    size_t len = strlen(dialled);
+    (void)ctx;
+    if (len + 1 < sizeof dialled)
+        dialled[len] = link->dialled_to.text[0];
 }
 
 static void hang_up(void *ctx, ids_link *link) {
@@ -368,5 +373,56 @@ Test(followers, a_switchover_that_comes_to_nothing_is_taken_back) {
     look(peer, &s,
          "The replica at b:7117 is in sync. Changes wait: the "
          "replica at c:7117 is gone.");
+    end(peer);
+}
+
+Test(followers, while_too_few_are_in_sync_nothing_new_leaves) {
+    ids_peer *peer = primary(2);
+    makes(peer, 11); /* a claim that has ended by itself */
+    cr_assert_eq(ids_peer_watermark(peer, 0), 10, "what it began with may");
+    joins(peer, &b, 2);
+    cr_assert_eq(ids_peer_watermark(peer, 0), 11);
+    makes(peer, 12);
+    cr_assert_eq(ids_peer_watermark(peer, 0), 11);
+    acks(peer, &b, 12);
+    cr_assert_eq(ids_peer_watermark(peer, 0), 12);
+    cr_assert_eq(ids_peer_detach(peer, 0), IDS_DECIDING_MIN_IN_SYNC);
+    end(peer);
+}
+
+/* R5: its memory has outlived its process, and its place in it has not. */
+Test(followers, a_member_that_comes_back_hears_how_far_it_was) {
+    ids_peer *peer = with_two(1);
+    makes(peer, 11);
+    makes(peer, 12);
+    acks(peer, &b, 11);
+    acks(peer, &c, 12);
+    ids_peer_lost(peer, b.at, peer->now_ms);
+    cr_assert(comes(peer, &b, 2));
+    cr_assert_eq(b.own.offer.from, 12, "the first that it may lack");
+    ids_peer_lost(peer, c.at, peer->now_ms);
+    cr_assert(comes(peer, &c, 3));
+    cr_assert_eq(c.own.offer.from, 13);
+    end(peer);
+}
+
+Test(followers, it_asks_those_who_are_not_here_whether_there_is_a_newer_one) {
+    ids_peer *peer = with_two(1);
+    const char *const at[] = {"a:7117", "b:7117", "c:7117", "d:7117"};
+    for (uint32_t i = 0; i < 4; i++)
+        ids_endpoint_from(&peer->config.others[i], at[i], 6);
+    peer->config.others_count = 4;
+    memset(dialled, 0, sizeof dialled);
+    ids_peer_tick(peer, peer->now_ms + 1);
+    cr_assert_str_eq(dialled, "d", "it dials %s", dialled);
+    ids_peer_lost(peer, c.at, peer->now_ms);
+    for (int i = 0; i < 3; i++) {
+        ids_peer_lost(peer, peer->links[peer->link_count - 1], peer->now_ms);
+        peer->redial_at_ms = 0;
+        ids_peer_tick(peer, peer->now_ms + 1);
+    }
+    cr_assert(strchr(dialled, 'c') != NULL && strchr(dialled, 'b') == NULL &&
+                  strchr(dialled, 'a') == NULL,
+              "it dials %s", dialled);
     end(peer);
 }
