@@ -40,6 +40,32 @@ static void put_in_sync(ids_json_out *out, const idp_replication *at) {
     ids_json_put(out, at->in_sync_count ? "]" : "[]");
 }
 
+static void put_replica(ids_json_out *out, const idp_replica *one) {
+    ids_json_put(out, "{\"node\":");
+    put_string(out, one->node);
+    put_text(out, "at", one->at);
+    put_flag(out, "member", one->member);
+    put_flag(out, "in_sync", one->in_sync);
+    put_flag(out, "connected", one->connected);
+    put_flag(out, "syncing", one->syncing);
+    ids_json_put_field(out, "lag_ops", one->lag.ops);
+    ids_json_put_field(out, "lag_bytes", one->lag.bytes);
+    ids_json_put_field(out, "lag_ms", one->lag.ms);
+    ids_json_put_field(out, "copy_records", one->copy_records);
+    ids_json_put_field(out, "copy_total", one->copy_total);
+    ids_json_put(out, "}");
+}
+
+static void put_replicas(ids_json_out *out, const idp_replication *at) {
+    put_name(out, "replicas");
+    ids_json_put(out, "[");
+    for (uint32_t i = 0; i < at->replicas_count; i++) {
+        ids_json_put(out, i ? "," : "");
+        put_replica(out, &at->replicas[i]);
+    }
+    ids_json_put(out, "]");
+}
+
 bool ids_http_put_replication(ids_json_out *out, idp_slice result) {
     idp_replication at;
     if (!idp_replication_read(result, &at))
@@ -56,6 +82,7 @@ bool ids_http_put_replication(ids_json_out *out, idp_slice result) {
     put_flag(out, "syncing", at.syncing);
     put_flag(out, "safe_to_stop", at.safe_to_stop);
     put_in_sync(out, &at);
+    put_replicas(out, &at);
     ids_json_put_field(out, "lag_ops", at.lag.ops);
     ids_json_put_field(out, "lag_bytes", at.lag.bytes);
     ids_json_put_field(out, "lag_ms", at.lag.ms);

@@ -76,9 +76,13 @@ static bool route_records(void *ctx, const ids_body *body) {
 
 static uint64_t lead_worker(void *ctx, uint32_t loop, uint64_t epoch) {
     const ids_replicator *replicator = ctx;
+    ids_worker *worker = replicator->repls[loop].worker;
     assert(loop < replicator->repls_count && epoch != 0);
+    /* As a follower it let all go; what it changes from here on waits for the
+     * end of its turn. */
+    worker->gate.watermark = 0;
     /* Not the time that this turn began with: claims have come since. */
-    return ids_worker_lead(replicator->repls[loop].worker, epoch,
+    return ids_worker_lead(worker, epoch,
                            replicator->driver.clock_ms(replicator->driver.ctx));
 }
 

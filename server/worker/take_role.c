@@ -55,7 +55,6 @@ uint64_t ids_worker_lead(ids_worker *worker, uint64_t epoch, uint64_t now_ms) {
     role_state.changing = role_state.showing = IDP_OK;
     role_state.epoch = role_state.lead_epoch = epoch;
     set_role_state(worker, &role_state);
-    worker->gate.watermark = 0; /* until this turn's end: it followed before */
     ids_change_buffer_clear(&worker->change_buffer);
     worker->change_buffer.is_on = true;
     return worker->gate.changes;
