@@ -277,16 +277,13 @@ static ids_http_read read_chunks(ids_http_session *s, bool *failed,
     return read;
 }
 
-/* The page is large: one that asks for more behind it gets no more of it. */
+/* The page is large: who asks for it a hundred times in a row gets it once. */
 static ids_http_need show_console(ids_http_session *s) {
-    s->closes |= s->in.len > 0;
+    s->closes = true;
     const ids_http_for to = whom(s);
     bool good = ids_http_answer_page(&s->out, &to, &ids_http_console);
     end_request(s);
-    if (!good)
-        return IDS_HTTP_FAILED;
-    return s->phase == IDS_HTTP_OVER ? IDS_HTTP_NEEDS_NOTHING
-                                     : IDS_HTTP_NEEDS_BYTES;
+    return good ? IDS_HTTP_NEEDS_NOTHING : IDS_HTTP_FAILED;
 }
 
 /* A request that the line has no arguments of to read. */
