@@ -71,7 +71,7 @@ async function replicaLost({ stage, browser, pictures }) {
   const secret = path.join(stage.folder('secret'), 'file');
   require('node:fs').writeFileSync(secret, 'a-secret-of-nodes\n', { mode: 0o600 });
   const pair = ['--replication', 'sync', '--peer-secret-file', secret,
-    '--commit-wait', '500', '--data-dir'];
+    '--threads', '1', '--data-dir'];
   const a = await stage.daemon('a', ...pair, stage.folder('a'));
   const b = await stage.daemon('b', ...pair, stage.folder('b'),
     '--replicate-from', a.address);

@@ -23,7 +23,7 @@ function showCredential() {
 }
 
 function begin() {
-  Object.assign(state, { hasClients: true, clientsAt: -Infinity,
+  Object.assign(state, { hasClients: true, replication: null, clientsAt: -Infinity,
     needsSecret: state.needsSecret && credential.secret === null });
   showCredential();
   turn();
@@ -150,31 +150,38 @@ async function askClients() {
 
 let isTurning = false, isAskedAgain = false;
 
+async function askAll() {
+  const ready = await ask('readyz');
+  if (ready.status === 0) {
+    lost();
+    return;
+  }
+  const wasGone = state.isGone;
+  heard();
+  if (wasGone) alarm('');
+  if (!state.needsSecret || credential.secret !== null) await askFigures();
+  await askClients();
+  showState(ready, state.replication);
+}
+
 /** One at a time; who wants another meanwhile gets it behind. */
 async function turn() {
   isAskedAgain = isTurning;
   if (isTurning) return;
   isTurning = true;
-  const ready = await ask('readyz');
-  if (ready.status === 0) {
-    lost();
-  } else {
-    const wasGone = state.isGone;
-    heard();
-    if (wasGone) alarm('');
-    if (!state.needsSecret || credential.secret !== null) await askFigures();
-    await askClients();
-    showState(ready, state.replication ?? null);
+  try {
+    await askAll();
+  } finally {
+    isTurning = false;
   }
   showAsOf();
-  isTurning = false;
   if (isAskedAgain) turn();
 }
 
 /** A page that nobody looks at asks nothing. */
 async function goOn() {
-  if (!document.hidden) await turn();
   setTimeout(goOn, EVERY_MS);
+  if (!document.hidden) await turn();
 }
 
 document.addEventListener('visibilitychange', () => {
