@@ -315,6 +315,10 @@ Test(answer, replication) {
                           .lag = {.ops = 1, .bytes = 20, .ms = 300},
                           .epoch = 7};
     strcpy(at.in_sync[0], "10.0.0.1:7117");
+    at.replicas_count = 1;
+    at.replicas[0].member = true;
+    strcpy(at.replicas[0].node, "b");
+    strcpy(at.replicas[0].at, "10.0.0.2:7117");
     strcpy(at.state, "All \"is\" well.");
     size_t len = idp_replication_write(frame, sizeof frame, 1, &at);
     const ids_http_for to = to_whom(IDP_REPLICATION);
@@ -326,6 +330,10 @@ Test(answer, replication) {
     cr_assert(strstr(body, "{\"epoch\":7,\"role\":\"primary\",\"mode\":"
                            "\"sync\",\"node\":null,\"state\":\"All "
                            "\\\"is\\\" well.\",\"primary\":null"));
-    cr_assert(strstr(body, "\"in_sync\":[\"10.0.0.1:7117\"],\"lag_ops\":1,"
-                           "\"lag_bytes\":20,\"lag_ms\":300"));
+    cr_assert(strstr(body, "\"in_sync\":[\"10.0.0.1:7117\"],\"replicas\":["
+                           "{\"node\":\"b\",\"at\":\"10.0.0.2:7117\","
+                           "\"member\":true,\"in_sync\":false,"),
+              "%s", body);
+    cr_assert(strstr(body, "}],\"lag_ops\":1,\"lag_bytes\":20,"
+                           "\"lag_ms\":300"));
 }
