@@ -21,6 +21,7 @@ void ids_dispatch_prepare(const ids_worker *worker, ids_item *item) {
     const ids_server *server = worker->server;
     const idp_request *request = &item->request;
     item->owner = worker->index;
+    item->flags = 0; /* it may have been another loop's */
     if (!ids_method_has_key(request->method))
         return;
     item->hash =

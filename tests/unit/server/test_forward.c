@@ -115,6 +115,28 @@ Test(forward, a_waiter_far_away_is_answered) {
     cr_assert_eq(a.conn->waiting, 0);
 }
 
+static void complete_alone(caller *c, uint32_t msgid, const char *key,
+                           uint64_t loop, size_t result_bytes) {
+    uint8_t bytes[4096];
+    caller_send(
+        c, bytes,
+        put_complete(bytes, msgid, key, first_token(loop), result_bytes));
+}
+
+/* Both stand in the same place of the loop's batch, one after the other. */
+Test(forward, what_another_loop_asked_leaves_no_mark_on_ours) {
+    ask_acquire(&b, 1, key_of(&t, 0, 0), 0);
+    HEARS(&b, "1 acquired");
+    ask_acquire(&a, 1, key_of(&t, 1, 0), 0);
+    HEARS(&a, "1 acquired");
+    complete_alone(&b, 2, key_of(&t, 0, 0), 0, 2000);
+    cr_assert_eq(b.got.at[b.got.len - 1], 0xc2, "it is too large to be kept");
+    HEARS(&b, "2 completed");
+    complete_alone(&a, 2, key_of(&t, 1, 0), 1, 100);
+    cr_assert_eq(a.got.at[a.got.len - 1], 0xc3, "this one is kept");
+    HEARS(&a, "2 completed");
+}
+
 Test(forward, an_answer_to_who_has_died_is_dropped) {
     const char *key = key_of(&t, 1, 0);
     t.keep_messages = true;
