@@ -38,23 +38,29 @@ static void run(etcd_process *etcd) {
     snprintf(peers, sizeof peers, "http://127.0.0.1:%u", etcd->peer_port);
     snprintf(cluster, sizeof cluster, "one=%s", peers);
     snprintf(data, sizeof data, "%s/data", etcd->folder);
-    char *const argv[] = {"etcd",
-                          "--name",
-                          "one",
-                          "--data-dir",
-                          data,
-                          "--unsafe-no-fsync",
-                          "--listen-client-urls",
-                          etcd->url,
-                          "--advertise-client-urls",
-                          etcd->url,
-                          "--listen-peer-urls",
-                          peers,
-                          "--initial-advertise-peer-urls",
-                          peers,
-                          "--initial-cluster",
-                          cluster,
-                          NULL};
+    char *argv[24] = {"etcd",
+                      "--name",
+                      "one",
+                      "--data-dir",
+                      data,
+                      "--unsafe-no-fsync",
+                      "--listen-client-urls",
+                      etcd->url,
+                      "--advertise-client-urls",
+                      etcd->url,
+                      "--listen-peer-urls",
+                      peers,
+                      "--initial-advertise-peer-urls",
+                      peers,
+                      "--initial-cluster",
+                      cluster};
+    if (etcd->cert) {
+        char *tls[] = {"--cert-file",       (char *)etcd->cert,
+                       "--key-file",        (char *)etcd->key,
+                       "--trusted-ca-file", (char *)etcd->client_ca,
+                       "--client-cert-auth"};
+        memcpy(argv + 16, tls, sizeof tls);
+    }
     CHECK(child_start(&etcd->child, "etcd", etcd->folder, argv));
     bool listens = false;
     for (int tries = 0; tries < 6 && !listens; tries++)
@@ -65,8 +71,12 @@ static void run(etcd_process *etcd) {
     }
 }
 
-void etcd_start(etcd_process *etcd) {
-    *etcd = (etcd_process){.port = etcd_free_port()};
+void etcd_start_tls(etcd_process *etcd, const char *cert, const char *key,
+                    const char *client_ca) {
+    *etcd = (etcd_process){.port = etcd_free_port(),
+                           .cert = cert,
+                           .key = key,
+                           .client_ca = client_ca};
     if (system("command -v etcd >/dev/null && command -v curl >/dev/null")) {
         printf("there is no etcd, or no curl\n");
         exit(77);
@@ -76,8 +86,13 @@ void etcd_start(etcd_process *etcd) {
     while (etcd->peer_port == etcd->port);
     strcpy(etcd->folder, "/tmp/idem-etcd-XXXXXX");
     CHECK(mkdtemp(etcd->folder) != NULL);
-    snprintf(etcd->url, sizeof etcd->url, "http://127.0.0.1:%u", etcd->port);
+    snprintf(etcd->url, sizeof etcd->url, "http%s://127.0.0.1:%u",
+             cert ? "s" : "", etcd->port);
     run(etcd);
+}
+
+void etcd_start(etcd_process *etcd) {
+    etcd_start_tls(etcd, NULL, NULL, NULL);
 }
 
 void etcd_restart(etcd_process *etcd) {

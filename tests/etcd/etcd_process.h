@@ -16,10 +16,15 @@ typedef struct etcd_process {
     char folder[64];
     char url[64];
     uint16_t port, peer_port;
+    /* Files; NULL: it is plain. */
+    const char *cert, *key, *client_ca;
 } etcd_process;
 
 /* Exits with 77 where there is no etcd. */
 void etcd_start(etcd_process *etcd);
+/* Its certificate, and who has to sign a client's. */
+void etcd_start_tls(etcd_process *etcd, const char *cert, const char *key,
+                    const char *client_ca);
 /* The same data, and port; what it had in memory (tokens) is gone. */
 void etcd_restart(etcd_process *etcd);
 void etcd_stop(etcd_process *etcd);
