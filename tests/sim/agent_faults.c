@@ -151,7 +151,8 @@ void aw_faults_tick(aw_world *w) {
         end_lease,   end_lease,  switch_over, crash_agent,   crash_agent,
         cut_nodes,   backup_etcd};
     enum { FAULTS = sizeof faults / sizeof *faults };
-    if (w->heals || w->now < w->next_fault)
+    if (w->heals || w->now < w->next_fault ||
+        (w->quiet && w->now > AW_QUIET_MS))
         return;
     w->next_fault = w->now + aw_between(w, 100, 2100);
     w->tally.faults++;

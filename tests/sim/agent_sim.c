@@ -83,6 +83,8 @@ static void print_tally(const aw_tally *t) {
            "early, %llu times loss was accepted\n",
            N(calls), N(grants), N(replays), N(faults), N(old_reads), N(late),
            N(doubled), N(leases_ended), N(loss_accepted));
+    printf("%llu times etcd alone was away for a minute, and nobody noticed\n",
+           N(quiet));
     printf("%llu promotions, %llu offers; records:", N(promotions), N(offers));
     for (int i = 0; i < IDS_GROUP_WHY_COUNT; i++)
         printf(" %llu %s", N(whys[i]), ids_group_why_text((ids_group_why)i));
@@ -100,7 +102,7 @@ static bool met_all(const aw_tally *t) {
         printf("never: %s\n", ids_agent_trouble_text((ids_agent_trouble)i));
         return false;
     }
-    return t->old_reads && t->late && t->doubled && t->leases_ended;
+    return t->quiet && t->old_reads && t->late && t->doubled && t->leases_ended;
 }
 
 static int simulate(aw_world *w, const options *o) {

@@ -113,6 +113,7 @@ static void begin(aw_world *w, uint64_t seed) {
         w->agent[i].node = i % w->nodes;
         w->agent[i].starts_at = aw_below(w, 300);
     }
+    w->quiet = seed % 16 == 9;
     w->next_fault = w->from_pair ? 8000 : 1500;
 }
 
@@ -146,14 +147,31 @@ static void step(aw_world *w) {
     aw_clients_tick(w);
 }
 
+/* Etcd goes; who serves then goes on serving: nothing but decisions stops. */
+static void lose_etcd_alone(aw_world *w) {
+    while (w->now < AW_AWAY_MS && !w->failed)
+        step(w);
+    w->etcd.gone_until = AW_BACK_MS;
+    w->must_serve = w->now - w->served_ms < 100;
+    while (w->now < AW_BACK_MS && !w->failed) {
+        step(w);
+        if (w->must_serve && w->now - w->served_ms > AW_CALM_MS)
+            aw_fail(w, "L1: etcd is away, and nobody serves");
+    }
+    w->tally.quiet += w->must_serve;
+}
+
 static void course(aw_world *w) {
+    if (w->quiet)
+        lose_etcd_alone(w);
     while (w->now < AW_CHAOS_MS && !w->failed)
         step(w);
     aw_heal(w);
-    while (w->now < AW_CHAOS_MS + AW_HEAL_MS - AW_CALM_MS && !w->failed)
+    uint64_t began = w->now;
+    while (w->now < began + AW_HEAL_MS - AW_CALM_MS && !w->failed)
         step(w);
     w->calm_revision = w->etcd.now.mod;
-    while (w->now < AW_CHAOS_MS + AW_HEAL_MS && !w->failed)
+    while (w->now < began + AW_HEAL_MS && !w->failed)
         step(w);
     aw_check_end(w);
 }

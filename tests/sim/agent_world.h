@@ -23,6 +23,9 @@ enum {
     AW_STEP_MS = 5,
     AW_CHAOS_MS = 24000,
     AW_HEAL_MS = 12000,
+    AW_QUIET_MS = 6000, /* then, in some worlds, etcd alone is away */
+    AW_AWAY_MS = 12000,
+    AW_BACK_MS = 72000,
     AW_CALM_MS = 2000, /* the last part of it: nothing is decided any more */
     AW_LEASE_MS = 3000,
     AW_TRACE_LINES = 60,
@@ -139,13 +142,14 @@ typedef struct aw_odds {
 typedef struct aw_tally {
     uint64_t calls, grants, replays, faults, loss_accepted, promotions,
         whys[IDS_GROUP_WHY_COUNT], refused, late, doubled, old_reads,
-        leases_ended, troubles[IDS_AGENT_TROUBLE_COUNT], offers;
+        leases_ended, troubles[IDS_AGENT_TROUBLE_COUNT], offers, quiet;
 } aw_tally;
 
 typedef struct aw_world {
-    uint64_t seed, now, end, seq;
+    uint64_t seed, now, seq;
     idt_rng rng;
     bool failed, heals, tracing, from_pair, restored, by_hand;
+    bool quiet, must_serve; /* etcd is away for a minute, and nothing else */
     char failure[256];
     char (*trace)[AW_TRACE_COLUMNS];
     uint64_t traced;
