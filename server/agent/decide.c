@@ -182,6 +182,10 @@ ids_intent ids_agent_decide(const ids_agent_facts *facts) {
     if (intent.trouble == IDS_AGENT_TROUBLE_NONE ||
         intent.trouble == IDS_AGENT_TROUBLE_NODE)
         decide(facts, &intent);
+    if (intent.kind == IDS_INTENT_PUT && intent.group.epoch > IDS_EPOCH_MAX) {
+        intent.kind = IDS_INTENT_NOTHING;
+        intent.trouble = IDS_AGENT_TROUBLE_EPOCH;
+    }
     assert(intent.kind != IDS_INTENT_PUT || ids_group_is_sound(&intent.group));
     return intent;
 }

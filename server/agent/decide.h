@@ -32,6 +32,7 @@ typedef enum ids_agent_wish {
     X(BEHIND, "etcd's record is older than what this node was told")         \
     X(HISTORY, "no record yet, and a node had a replica: create it by hand") \
     X(OTHERS, "no record yet, and not every other node answers")             \
+    X(EPOCH, "no epoch is left: a clock was far ahead once")                 \
     X(READ, "etcd does not answer")                                          \
     X(NODE, "this node does not answer")
 

@@ -3,6 +3,7 @@
 #include "server/agent/group.h"
 
 #include "server/agent/mutant.h"
+#include "server/peer/epoch.h"
 
 #include <assert.h>
 #include <string.h>
@@ -61,7 +62,8 @@ void ids_group_remove(ids_group *group, const ids_node_name *node) {
 
 bool ids_group_is_sound(const ids_group *group) {
     if (!group->id.text[0] || group->isr_count == 0 ||
-        group->isr_count > IDS_GROUP_NODES_MAX || group->epoch == 0)
+        group->isr_count > IDS_GROUP_NODES_MAX || group->epoch == 0 ||
+        group->epoch > IDS_EPOCH_MAX)
         return false;
     for (uint32_t i = 0; i < group->isr_count; i++) {
         const ids_group_member *member = &group->isr[i];
@@ -76,7 +78,7 @@ bool ids_group_is_sound(const ids_group *group) {
 
 uint64_t ids_group_alive_as(const ids_group_view *view,
                             const ids_node_name *node) {
-    assert(view->alive_count <= IDS_GROUP_SEEN_MAX);
+    assert(view->alive_count <= IDS_GROUP_ALIVE_MAX);
     for (uint32_t i = 0; i < view->alive_count; i++)
         if (ids_group_same_node(&view->alive[i].node, node))
             return view->alive[i].incarnation;

@@ -11,8 +11,10 @@
 
 #define IDS_GROUP_NODES_MAX (1 + IDS_FOLLOWERS_MAX)
 #define IDS_GROUP_ID_BYTES  37 /* a UUID as text, with the 0 at its end */
-/* Those that have a place in a report or a read: members, and newcomers. */
+/* Those that have a place in a report: members, and newcomers. */
 #define IDS_GROUP_SEEN_MAX  (2 * IDS_GROUP_NODES_MAX)
+/* In a read; whoever is not among them counts as gone. */
+#define IDS_GROUP_ALIVE_MAX 32
 
 typedef struct ids_group_id {
     char text[IDS_GROUP_ID_BYTES]; /* "": none */
@@ -64,7 +66,7 @@ typedef struct ids_group_view {
     uint64_t cluster;  /* header.cluster_id */
     uint64_t revision; /* R; 0: there is no record, and group is empty */
     ids_group group;
-    ids_group_alive alive[IDS_GROUP_SEEN_MAX];
+    ids_group_alive alive[IDS_GROUP_ALIVE_MAX];
     uint32_t alive_count;
 } ids_group_view;
 
@@ -87,7 +89,8 @@ typedef struct ids_report_peer {
     bool needs_copy;     /* only a full copy can reach it */
 } ids_report_peer;
 
-/* A node's answer, in one step under its monitor. */
+/* A node's answer, in one step under its monitor. Who reads it sees to it that
+ * no node of it is without a name or an incarnation. */
 typedef struct ids_report {
     ids_group_id id; /* of the group that it was told of; "": of none */
     ids_group_member self;
@@ -111,7 +114,8 @@ bool ids_group_has(const ids_group *group, const ids_group_member *member);
 /* Takes the place of the node's older incarnation. False: it is full. */
 bool ids_group_add(ids_group *group, const ids_group_member *member);
 void ids_group_remove(ids_group *group, const ids_node_name *node);
-/* The primary is a member, no node is one twice, nothing is left out. */
+/* The primary is a member, no node is one twice, nothing is left out, the epoch
+ * is one (IDS_EPOCH_MAX). */
 bool ids_group_is_sound(const ids_group *group);
 
 /* Its agent renews the key of this very incarnation. */

@@ -169,7 +169,7 @@ static ids_etcd_outcome take_view(ids_group_view *view, const json_t *all,
         view->cluster == 0)
         return IDS_ETCD_STRANGE;
     for (size_t i = 0; i < json_array_size(alive); i++)
-        if (view->alive_count < IDS_GROUP_SEEN_MAX)
+        if (view->alive_count < IDS_GROUP_ALIVE_MAX)
             take_alive(view, json_array_get(alive, i), prefix);
     return take_config(view, kvs_of(all, at));
 }

@@ -3,8 +3,10 @@
  * etcd (ids_agent_act) and gives back its answers.
  *
  * libcurl and etcd's JSON gateway; nothing here blocks but ids_etcd_wait. One
- * thread. A request goes to one endpoint, once: whether one without an answer
- * was carried out nobody knows, and the agent asks anew. After a failure the
+ * thread. A request goes to one endpoint: whether one without an answer was
+ * carried out nobody knows, and the agent asks anew. (libcurl sends it once
+ * more where a connection that it had kept was closed; the compare makes that
+ * harmless.) After a failure the
  * next request goes to the next endpoint. */
 #ifndef IDS_ETCD_H
 #define IDS_ETCD_H
@@ -16,7 +18,8 @@
 
 /* Texts are borrowed for as long as the client lives. */
 typedef struct ids_etcd_config {
-    const char *endpoint[IDS_ETCD_ENDPOINTS_MAX]; /* "https://host:2379" */
+    const char *endpoint[IDS_ETCD_ENDPOINTS_MAX]; /* "https://host:2379",
+                                                   * without a / at its end */
     uint32_t endpoint_count;                      /* 1 .. */
     const char *prefix;   /* of all keys, "/idemstore/shop/" */
     const char *user;     /* NULL: etcd asks for none */

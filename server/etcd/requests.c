@@ -57,7 +57,7 @@ static json_t *ranges(const char *prefix, json_t *ops) {
     json_array_append_new(ops,
                           json_pack("{s:{s:o, s:o, s:s}}", "request_range",
                                     "key", key(prefix, "alive/"), "range_end",
-                                    key(prefix, "alive0"), "limit", "64"));
+                                    key(prefix, "alive0"), "limit", "32"));
     return ops;
 }
 

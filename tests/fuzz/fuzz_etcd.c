@@ -31,7 +31,7 @@ static void check_group(const ids_group *group) {
 }
 
 static void check_view(const ids_group_view *view) {
-    assert(view->alive_count <= IDS_GROUP_SEEN_MAX && view->cluster);
+    assert(view->alive_count <= IDS_GROUP_ALIVE_MAX && view->cluster);
     for (uint32_t i = 0; i < view->alive_count; i++)
         assert(view->alive[i].incarnation && view->alive[i].node.text[0]);
     if (view->revision)

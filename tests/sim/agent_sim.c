@@ -97,7 +97,8 @@ static bool met_all(const aw_tally *t) {
         if (t->whys[i] == 0)
             return false;
     for (int i = 0; i < IDS_AGENT_TROUBLE_COUNT; i++) {
-        if (t->troubles[i] || i == IDS_AGENT_TROUBLE_GROUP)
+        if (t->troubles[i] || i == IDS_AGENT_TROUBLE_GROUP ||
+            i == IDS_AGENT_TROUBLE_EPOCH)
             continue;
         printf("never: %s\n", ids_agent_trouble_text((ids_agent_trouble)i));
         return false;

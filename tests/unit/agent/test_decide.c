@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_decide.c -- what is decided on one read and the reports beside it. */
 #include "server/agent/decide.h"
+#include "server/peer/epoch.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -76,6 +77,17 @@ Test(decide, a_member_takes_over_with_the_others_that_are_alive) {
     cr_assert_str_eq(intent.group.primary.node.text, "b");
     cr_assert_eq(intent.group.isr_count, 2);
     cr_assert_str_eq(intent.group.isr[1].node.text, "c");
+}
+
+Test(decide, no_epoch_is_left) {
+    ids_group_view view = view_of("ab");
+    ids_report own = report_of('b', false);
+    view.alive_count = 0;
+    own.epoch = IDS_EPOCH_MAX - 1;
+    cr_assert_eq(decide('b', &view, &own).group.epoch, IDS_EPOCH_MAX);
+    own.epoch = IDS_EPOCH_MAX;
+    cr_assert_eq(decide('b', &view, &own).kind, IDS_INTENT_NOTHING);
+    cr_assert_eq(decide('b', &view, &own).trouble, IDS_AGENT_TROUBLE_EPOCH);
 }
 
 Test(decide, whoever_is_no_member_takes_nothing_over) {
