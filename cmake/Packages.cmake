@@ -36,13 +36,12 @@ target_include_directories(idem_jansson_static SYSTEM INTERFACE
                            ${jansson_INCLUDE_DIRS})
 target_link_libraries(idem_jansson_static INTERFACE ${jansson_archive})
 
+# For the failover agent's client of etcd; without it there is no agent.
+pkg_check_modules(curl IMPORTED_TARGET libcurl>=7.85)
 if(IDEM_BENCH)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 endif()
 if(IDEM_TESTS)
-  # For the failover agent's client of etcd.
-  pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.85)
-  pkg_check_modules(json REQUIRED IMPORTED_TARGET jansson)
   pkg_check_modules(criterion REQUIRED IMPORTED_TARGET criterion)
   pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd)
   pkg_check_modules(cjson REQUIRED IMPORTED_TARGET libcjson)

@@ -33,7 +33,7 @@ static uint8_t *put_bounded(uint8_t *to, idp_slice text, size_t max) {
 
 size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
                          const idp_command_answer *a) {
-    static const uint8_t items[] = {2, 2, 3, 4, 4, 4, 2};
+    static const uint8_t items[] = {2, 2, 3, 4, 4, 4, 2, 2};
     if (cap < IDP_COMMAND_REPLY_BYTES_MAX ||
         (size_t)a->outcome >= IDP_COMMAND_COUNT) {
         return 0;
@@ -59,6 +59,7 @@ size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
         break;
     case IDP_COMMAND_PROMOTED:
     case IDP_COMMAND_DETACHED:
+    case IDP_COMMAND_TOLD:
     case IDP_COMMAND_COUNT:
         at = put_uint(at, a->epoch);
         break;
@@ -85,6 +86,11 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
         a->outcome = IDP_COMMAND_SWITCHED;
         return slice_is(word, "switched") && count >= 3 &&
                cursor_uint(c, &a->epoch) && cursor_bytes(c, &a->primary);
+    case IDP_CONFIG:
+    case IDP_OFFER:
+        a->outcome = IDP_COMMAND_TOLD;
+        return slice_is(word, "told") && count >= 2 &&
+               cursor_uint(c, &a->epoch);
     case IDP_SNAPSHOT:
         a->outcome = IDP_COMMAND_SNAPSHOT;
         return slice_is(word, "snapshot") && count >= 4 &&

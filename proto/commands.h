@@ -5,6 +5,7 @@
 #ifndef IDP_COMMANDS_H
 #define IDP_COMMANDS_H
 
+#include "proto/group.h"
 #include "proto/terms.h"
 
 #define IDP_ENDPOINT_BYTES_MAX     280 /* "host:port" */
@@ -18,6 +19,7 @@
     X(SNAPSHOT, "snapshot") /* snapshot: it is installed */               \
     X(RELOADED, "reloaded") /* reload: what is live holds */              \
     X(EXAMINED, "examined") /* reload, dry_run: it could be done */       \
+    X(TOLD, "told")         /* config, offer: it holds from now on */     \
     X(REFUSED, "refused")   /* any of them: nothing was done */
 
 typedef enum idp_command_outcome {
@@ -30,7 +32,7 @@ typedef enum idp_command_outcome {
 /* What became of a command. */
 typedef struct idp_command_answer {
     idp_command_outcome outcome;
-    uint64_t epoch;    /* PROMOTED, DETACHED, SWITCHED */
+    uint64_t epoch;    /* PROMOTED, DETACHED, SWITCHED, TOLD */
     idp_slice primary; /* SWITCHED: "host:port" of who is it now */
     uint64_t records;  /* SNAPSHOT */
     uint64_t bytes;    /* SNAPSHOT */
@@ -122,9 +124,10 @@ typedef struct idp_replication {
     /* Of a primary. */
     uint32_t replicas_count;
     idp_replica replicas[IDP_REPLICAS_MAX];
+    idp_group_standing group; /* under failover agents; else self is nobody */
 } idp_replication;
 
-#define IDP_REPLICATION_BYTES_MAX 12288
+#define IDP_REPLICATION_BYTES_MAX (12288 + IDP_STANDING_BYTES_MAX)
 size_t idp_replication_write(uint8_t *to, size_t cap, uint32_t msgid,
                              const idp_replication *report);
 bool idp_replication_read(idp_slice result, idp_replication *report);

@@ -37,11 +37,14 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
     case 5:
         *method = slice_is(name, "renew")   ? IDP_RENEW
                   : slice_is(name, "hello") ? IDP_HELLO
+                  : slice_is(name, "offer") ? IDP_OFFER
                                             : IDP_STATS;
         return *method != IDP_STATS || slice_is(name, "stats");
     case 6:
-        *method = slice_is(name, "reload") ? IDP_RELOAD : IDP_DETACH;
-        return *method == IDP_RELOAD || slice_is(name, "detach");
+        *method = slice_is(name, "reload")   ? IDP_RELOAD
+                  : slice_is(name, "config") ? IDP_CONFIG
+                                             : IDP_DETACH;
+        return *method != IDP_DETACH || slice_is(name, "detach");
     case 7:
         *method = slice_is(name, "acquire")   ? IDP_ACQUIRE
                   : slice_is(name, "release") ? IDP_RELEASE

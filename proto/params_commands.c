@@ -4,6 +4,7 @@
  *
  * Pure, like request.c, whose part it is. */
 #include "proto/fields.h"
+#include "proto/group.h"
 #include "proto/params.h"
 #include "proto/reply.h"
 
@@ -100,4 +101,21 @@ uint8_t *idp_reload_put(uint8_t *to, const idp_request *r) {
         to = put_bool(put_word(to, "force"), true);
     }
     return to;
+}
+
+/* config, offer ------------------------------------------------------------ */
+
+const uint8_t *idp_told_param_read(cursor c, uint32_t count, idp_request *r,
+                                   idp_read_fault *fault) {
+    if (count != 1 || !cursor_bytes(&c, &r->result)) {
+        return bad(fault, "this command takes one bin: what is told");
+    }
+    return r->result.len <= IDP_TOLD_BYTES_MAX
+               ? c.at
+               : refuse(fault, IDP_E_TOO_LARGE, "that is over 4096 bytes");
+}
+
+uint8_t *idp_told_param_put(uint8_t *to, const idp_request *r) {
+    return put_bin(put_array(put_word(to, idp_method_name(r->method)), 1),
+                   r->result);
 }

@@ -108,7 +108,8 @@ static void pack_contents(msgpack_packer *packer, const idp_replication *r) {
 }
 
 static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
-    msgpack_pack_map(packer, r->contents[0] != '\0' ? 24 : 18);
+    bool is_grouped = r->group.self.node[0] != '\0';
+    msgpack_pack_map(packer, (r->contents[0] != '\0' ? 24u : 18u) + is_grouped);
     pack_bounded_field(packer, "role", r->role, sizeof r->role);
     pack_bounded_field(packer, "mode", r->mode, sizeof r->mode);
     pack_pair(packer, "epoch", r->epoch);
@@ -129,6 +130,10 @@ static void pack_replication(msgpack_packer *packer, const idp_replication *r) {
     pack_bounded_field(packer, "state", r->state, sizeof r->state);
     if (r->contents[0] != '\0') {
         pack_contents(packer, r);
+    }
+    if (is_grouped) {
+        pack_word(packer, "group");
+        idp_standing_pack(packer, &r->group);
     }
 }
 
@@ -355,6 +360,7 @@ static bool replication_pair_read(cursor *c, idp_replication *r) {
            : slice_is(name, "tokens")       ? tokens_read(c, r)
            : slice_is(name, "parts")        ? parts_read(c, r)
            : slice_is(name, "replicas")     ? replicas_read(c, r)
+           : slice_is(name, "group")        ? idp_standing_read(c, &r->group)
                                             : idp_skip(c);
 }
 

@@ -334,6 +334,9 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return idp_command_params_read(c, count, request, fault);
     case IDP_RELOAD:
         return idp_reload_read(c, count, request, fault);
+    case IDP_CONFIG:
+    case IDP_OFFER:
+        return idp_told_param_read(c, count, request, fault);
     case IDP_NAMESPACES:
         return after_read(c, count, request, fault);
     case IDP_LIST:
@@ -408,6 +411,10 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         break;
     case IDP_RELOAD:
         at = idp_reload_put(at, request);
+        break;
+    case IDP_CONFIG:
+    case IDP_OFFER:
+        at = idp_told_param_put(at, request);
         break;
     case IDP_NAMESPACES:
         at = after_put(at, request);

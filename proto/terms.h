@@ -71,7 +71,9 @@ typedef struct idp_token {
     X(INSPECT, "inspect")         \
     X(CLIENTS, "clients")         \
     X(KILL, "kill")               \
-    X(SLOW, "slow")
+    X(SLOW, "slow")               \
+    X(CONFIG, "config")           \
+    X(OFFER, "offer")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -138,7 +140,8 @@ typedef struct idp_request {
                            */
     };
     idp_slice nonce;  /* acquire; len 0: none */
-    idp_slice result; /* complete; ptr NULL: nil */
+    idp_slice result; /* complete; ptr NULL: nil; config, offer: what is told
+                       * (group.h) */
     idp_token token;  /* complete, release, renew */
     union {
         uint64_t ttl_ms;   /* acquire; complete: 0 keeps the record's */

@@ -220,6 +220,8 @@ ctl_exit ctl_run_completion(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_estimate(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_latency(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask);
+/* agent.c */
+ctl_exit ctl_run_agent(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_check(ctl_session *session, ctl_ask *ask);
 
 /* What an operator looks at: looks.c. */

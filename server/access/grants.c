@@ -57,6 +57,8 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_SNAPSHOT:
     case IDP_RELOAD:
     case IDP_KILL:
+    case IDP_CONFIG:
+    case IDP_OFFER:
         return ADMIN;
     case IDP_METHOD_COUNT:
         break;

@@ -126,6 +126,14 @@ static const ids_config_row rows[] = {
     {"--peer-state", "PATH", IDS_CONFIG_TEXT, FIELD(peer_state), NULL,
      "DATA-DIR/peer, or idemstored-PORT.peer in /var/lib/idemstore", 0, 0,
      "the file that keeps who is primary, and in which epoch", RESTART, NULL},
+    {"--agent", NULL, IDS_CONFIG_FLAG, FIELD(agent), NULL, NULL, 0, 0,
+     "failover agents (idemagent) decide who leads and who is in sync; "
+     "promote, "
+     "detach and switchover are refused; once told, --peer-state remembers it",
+     RESTART, NULL},
+    {"--no-agent", NULL, IDS_CONFIG_FLAG, FIELD(no_agent), NULL, NULL, 0, 0,
+     "for one start: no agent decides any more; --peer-state forgets the group",
+     ONCE, NULL},
     {"--accept-change", NULL, IDS_CONFIG_FLAG, FIELD(accept_change), NULL, NULL,
      0, 0,
      "for one start: flags may differ from what --peer-state has on record",

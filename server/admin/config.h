@@ -85,6 +85,8 @@ typedef struct ids_config {
     const char *advertise;      /* NULL: as the other end sees it */
     const char *peer_state;     /* NULL: it is worked out */
     bool accept_change;         /* of what peer_state has on record */
+    bool agent;                 /* failover agents decide */
+    bool no_agent;              /* none does any more */
     const char *node;           /* its name; NULL: on file, or drawn */
     uint64_t min_in_sync;
     uint64_t commit_wait_ms;

@@ -19,6 +19,14 @@ static bool check_replication(ids_settings *s, ids_complaint *complaint) {
             complaint,
             ": a replica can't run with --replication none; take async or "
             "sync");
+    if (config->agent && config->replication != IDS_REPLICATION_SYNC)
+        return ids_settings_refuse(s, "--agent", complaint,
+                                   ": needs --replication sync: in another "
+                                   "mode no replica is ever in sync");
+    if (config->agent && config->no_agent)
+        return ids_settings_refuse(s, "--no-agent", complaint,
+                                   ": give one of the two, not --agent as "
+                                   "well");
     if (config->peers.count > IDS_FOLLOWERS_MAX)
         return ids_settings_refuse(s, "--peer", complaint,
                                    ": at most %d of them", IDS_FOLLOWERS_MAX);

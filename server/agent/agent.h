@@ -22,20 +22,23 @@ typedef struct ids_agent_config {
     ids_node_name node;  /* of the node beside it */
     uint32_t lease_ms;   /* LEASE_MIN .. LEASE_MAX */
     ids_group_id new_id; /* for a group that is created; "": none is (T0) */
+    bool by_hand;        /* none is but by an operator's word: accept loss */
     ids_endpoint other[IDS_GROUP_NODES_MAX]; /* asked before one is created */
     uint32_t other_count;
 } ids_agent_config;
 
 typedef enum ids_agent_act_kind {
-    IDS_AGENT_ASK,      /* N1, of .to: answered by ids_agent_reported */
-    IDS_AGENT_READ,     /* config and alive at once: ids_agent_seen */
-    IDS_AGENT_PUT,      /* the record, if its key's mod_revision is .compare,
-                         * and else a read: ids_agent_put */
-    IDS_AGENT_CONFIG,   /* N2, to .to: .rev, .group; no answer is awaited */
-    IDS_AGENT_OFFER,    /* N3, to .to: .rev, .group.epoch, .member */
-    IDS_AGENT_GRANT,    /* a lease of lease_ms: ids_agent_leased */
-    IDS_AGENT_ALIVE,    /* alive/node = .incarnation under .lease: the same */
-    IDS_AGENT_KEEPALIVE /* of .lease: the same */
+    IDS_AGENT_ASK,       /* N1, of .to: answered by ids_agent_reported */
+    IDS_AGENT_READ,      /* config and alive at once: ids_agent_seen */
+    IDS_AGENT_PUT,       /* the record, if its key's mod_revision is .compare,
+                          * and else a read: ids_agent_put */
+    IDS_AGENT_CONFIG,    /* N2, to .to: .rev, .group; no answer is awaited */
+    IDS_AGENT_OFFER,     /* N3, to .to: .rev, .group.epoch, .member */
+    IDS_AGENT_GRANT,     /* a lease of lease_ms: ids_agent_leased */
+    IDS_AGENT_ALIVE,     /* alive/node = .incarnation under .lease: the same */
+    IDS_AGENT_KEEPALIVE, /* of .lease: the same */
+    IDS_AGENT_PAUSE,     /* the host's own, an operator's word in etcd: all */
+    IDS_AGENT_RESUME     /* agents of the group decide nothing; it is over */
 } ids_agent_act_kind;
 
 typedef struct ids_agent_act {

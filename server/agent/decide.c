@@ -31,11 +31,15 @@ static bool is_own(const ids_agent_facts *facts,
 }
 
 /* It was primary, knows so, and does not lead: it restarted with all that it
- * had, or stood down. Nobody resumes an epoch (R8): it takes a new one. */
+ * had, or stood down. Nobody resumes an epoch (R8): it takes a new one. One
+ * that has heard of the epoch alone is still to be told. */
 static bool has_stood_down(const ids_agent_facts *facts) {
     const ids_group *group = &facts->view->group;
-    return is_own(facts, &group->primary) && !facts->own->leading &&
-           facts->own->epoch >= group->epoch && !IDS_AGENT_OFF(T1_SELF);
+    const ids_report *own = facts->own;
+    return is_own(facts, &group->primary) && !own->leading &&
+           (own->lead_epoch >= group->epoch ||
+            own->rev >= facts->view->revision) &&
+           !IDS_AGENT_OFF(T1_SELF);
 }
 
 static bool is_gone(const ids_agent_facts *facts) {
@@ -43,8 +47,12 @@ static bool is_gone(const ids_agent_facts *facts) {
     if (ids_group_same_node(&primary->node, &facts->node) &&
         is_own(facts, primary))
         return has_stood_down(facts);
-    return facts->refused || !ids_group_is_alive(facts->view, primary) ||
-           IDS_AGENT_OFF(T1_GONE);
+    /* An etcd that stood still has ended every lease: who is there shows once
+     * all had the time to say so. */
+    bool missing =
+        !ids_group_is_alive(facts->view, primary) &&
+        (!facts->own || ids_group_is_alive(facts->view, &facts->own->self));
+    return facts->refused || missing || IDS_AGENT_OFF(T1_GONE);
 }
 
 static bool is_own_member(const ids_agent_facts *facts) {
@@ -85,7 +93,8 @@ static bool would_lead(const ids_agent_facts *facts, ids_intent *intent) {
     if (facts->wish == IDS_AGENT_ACCEPT_LOSS &&
         ids_group_is_alive(view, &facts->own->self))
         intent->group = taken_over(facts, false, IDS_GROUP_ACCEPT_LOSS);
-    else if (is_own_member(facts) && is_gone(facts))
+    else if (is_own_member(facts) && is_gone(facts) &&
+             (!view->paused || facts->wish == IDS_AGENT_SWITCHOVER))
         intent->group = taken_over(facts, false, IDS_GROUP_TAKEOVER);
     else if (is_own_member(facts) && wants)
         intent->group = taken_over(facts, true, IDS_GROUP_SWITCHOVER);
@@ -98,15 +107,17 @@ static bool would_lead(const ids_agent_facts *facts, ids_intent *intent) {
 
 static void create(const ids_agent_facts *facts, ids_intent *intent) {
     const ids_report *own = facts->own;
-    if (!own || own->rev > 0 || own->id.text[0] || !facts->new_id.text[0])
+    bool word = facts->wish == IDS_AGENT_ACCEPT_LOSS; /* it has what counts */
+    if (!own || own->rev > 0 || own->id.text[0] || !facts->new_id.text[0] ||
+        (facts->by_hand && !word))
         return;
     /* Whose records are newer nobody here can know. */
-    if ((own->had_replica || facts->others_have_history) &&
+    if ((own->had_replica || facts->others_have_history) && !word &&
         !IDS_AGENT_OFF(T0_HISTORY)) {
         intent->trouble = IDS_AGENT_TROUBLE_HISTORY;
         return;
     }
-    if (facts->others_missing && !IDS_AGENT_OFF(T0_OTHERS)) {
+    if (facts->others_missing && !word && !IDS_AGENT_OFF(T0_OTHERS)) {
         intent->trouble = IDS_AGENT_TROUBLE_OTHERS;
         return;
     }
@@ -165,6 +176,8 @@ static void decide(const ids_agent_facts *facts, ids_intent *intent) {
     assert(ids_group_is_sound(&view->group));
     intent->tell_own = facts->own && facts->own->rev < view->revision;
     if (facts->own && would_lead(facts, intent))
+        return;
+    if (view->paused)
         return;
     const ids_report *report = ids_speaks_with(facts);
     if (!report)

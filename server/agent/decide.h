@@ -54,6 +54,7 @@ typedef struct ids_agent_facts {
     ids_agent_wish wish;
     /* T0: */
     ids_group_id new_id;
+    bool by_hand;
     uint64_t clock_epoch;  /* ids_epoch_of the wall clock */
     uint64_t others_epoch; /* the highest that any other reachable node knows */
     bool others_missing;   /* one of them did not answer */

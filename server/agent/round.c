@@ -29,6 +29,7 @@ static ids_agent_facts facts_of(const ids_agent *agent, uint64_t now_ms) {
                              .wish = agent->wish,
                              .refused = agent->refused,
                              .new_id = agent->config.new_id,
+                             .by_hand = agent->config.by_hand,
                              .clock_epoch = agent->clock_epoch,
                              .others_epoch = agent->others_epoch,
                              .others_missing = agent->others_missing,

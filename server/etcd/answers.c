@@ -171,6 +171,7 @@ static ids_etcd_outcome take_view(ids_group_view *view, const json_t *all,
     for (size_t i = 0; i < json_array_size(alive); i++)
         if (view->alive_count < IDS_GROUP_ALIVE_MAX)
             take_alive(view, json_array_get(alive, i), prefix);
+    view->paused = json_array_size(kvs_of(all, at + 2)) > 0;
     return take_config(view, kvs_of(all, at));
 }
 
@@ -209,7 +210,8 @@ static void take(ids_etcd_answer *answer, const ids_agent_act *act,
         answer->outcome = take_view(&answer->view, all, 0, prefix);
     else if (act->kind == IDS_AGENT_PUT)
         take_put(answer, all, prefix);
-    else if (act->kind == IDS_AGENT_ALIVE) {
+    else if (act->kind == IDS_AGENT_ALIVE || act->kind == IDS_AGENT_PAUSE ||
+             act->kind == IDS_AGENT_RESUME) {
         bool good = json_is_object(json_object_get(all, "header"));
         answer->outcome = good ? IDS_ETCD_OK : IDS_ETCD_STRANGE;
         answer->lease = good ? act->lease : 0;

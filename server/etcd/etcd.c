@@ -299,7 +299,17 @@ bool ids_etcd_next(ids_etcd *etcd, ids_etcd_answer *to) {
     return false;
 }
 
-void ids_etcd_wait(ids_etcd *etcd, int wait_ms) {
-    curl_multi_poll(etcd->multi, NULL, 0, wait_ms, NULL);
+void ids_etcd_wait_with(ids_etcd *etcd, const int *fds, size_t count,
+                        int wait_ms) {
+    struct curl_waitfd more[IDS_ETCD_FDS_MAX];
+    assert(count <= IDS_ETCD_FDS_MAX);
+    for (size_t i = 0; i < count; i++)
+        more[i] =
+            (struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
+    curl_multi_poll(etcd->multi, more, (unsigned)count, wait_ms, NULL);
     work(etcd);
+}
+
+void ids_etcd_wait(ids_etcd *etcd, int wait_ms) {
+    ids_etcd_wait_with(etcd, NULL, 0, wait_ms);
 }

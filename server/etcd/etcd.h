@@ -47,8 +47,12 @@ void ids_etcd_free(ids_etcd *etcd); /* what is under way ends unanswered */
 void ids_etcd_ask(ids_etcd *etcd, const ids_agent_act *act);
 /* False: nothing more for now. */
 bool ids_etcd_next(ids_etcd *etcd, ids_etcd_answer *answer);
-/* Blocks until there may be something, or for wait_ms. Call it also when
- * nothing is under way: then it waits. */
+/* Blocks until there may be something, here or to be read from one of these
+ * descriptors, or for wait_ms. Call it also when nothing is under way: then it
+ * waits. At most IDS_ETCD_FDS_MAX. */
+#define IDS_ETCD_FDS_MAX 32
+void ids_etcd_wait_with(ids_etcd *etcd, const int *fds, size_t count,
+                        int wait_ms);
 void ids_etcd_wait(ids_etcd *etcd, int wait_ms);
 
 #endif

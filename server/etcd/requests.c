@@ -50,7 +50,8 @@ static ids_etcd_request request(const char *path, json_t *body) {
     return all;
 }
 
-/* The record, and who is alive: "alive/" up to before "alive0". */
+/* The record, who is alive ("alive/" up to before "alive0"), and whether all
+ * that is paused. */
 static json_t *ranges(const char *prefix, json_t *ops) {
     json_array_append_new(ops, json_pack("{s:{s:o}}", "request_range", "key",
                                          key(prefix, "config")));
@@ -58,6 +59,8 @@ static json_t *ranges(const char *prefix, json_t *ops) {
                           json_pack("{s:{s:o, s:o, s:s}}", "request_range",
                                     "key", key(prefix, "alive/"), "range_end",
                                     key(prefix, "alive0"), "limit", "32"));
+    json_array_append_new(ops, json_pack("{s:{s:o}}", "request_range", "key",
+                                         key(prefix, "paused")));
     return ops;
 }
 
@@ -105,6 +108,13 @@ static ids_etcd_request put_alive(const ids_agent_act *act, const char *prefix,
     return request("/v3/kv/put", body);
 }
 
+static ids_etcd_request pause_all(const char *prefix,
+                                  const ids_node_name *node) {
+    return request("/v3/kv/put",
+                   json_pack("{s:o, s:o}", "key", key(prefix, "paused"),
+                             "value", base64(node->text)));
+}
+
 /* Whole seconds. */
 static ids_etcd_request grant(uint32_t lease_ms) {
     return request("/v3/lease/grant",
@@ -128,6 +138,11 @@ ids_etcd_request ids_etcd_request_of(const ids_agent_act *act,
     case IDS_AGENT_KEEPALIVE:
         return request("/v3/lease/keepalive",
                        json_pack("{s:o}", "ID", number(act->lease)));
+    case IDS_AGENT_PAUSE:
+        return pause_all(prefix, node);
+    case IDS_AGENT_RESUME:
+        return request("/v3/kv/deleterange",
+                       json_pack("{s:o}", "key", key(prefix, "paused")));
     case IDS_AGENT_ASK:
     case IDS_AGENT_CONFIG:
     case IDS_AGENT_OFFER:

@@ -125,6 +125,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->epoch_min = server->epoch;
     to->loops = server->loops;
     to->places = ids_config_replicas(config);
+    to->under_agent = config->agent;
     to->mode = modes[config->replication];
     to->wants_tls = config->peer_tls == IDS_TLS_PEERS_ON;
     to->is_kept = config->data_dir != NULL;

@@ -107,6 +107,10 @@ bool ids_peering_open(ids_peering *r, const ids_server *server,
         return refuse_start(which, why);
     }
     r->is_open = true;
+    if (config->no_agent) {
+        const ids_decision as_read = r->recorded;
+        ids_decide_no_agent(&as_read, &r->recorded);
+    }
     return ids_onrecord_fits(config, &r->recorded, path);
 }
 

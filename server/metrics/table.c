@@ -55,6 +55,8 @@ static const ids_metric_sample requests[] = {
     PLAIN("switchover", IDP_SWITCHOVER),
     PLAIN("snapshot", IDP_SNAPSHOT),
     PLAIN("reload", IDP_RELOAD),
+    PLAIN("config", IDP_CONFIG),
+    PLAIN("offer", IDP_OFFER),
     FAILED("none", IDS_ASKED_UNREAD),
 };
 

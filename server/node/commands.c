@@ -64,6 +64,15 @@ static ids_deciding begin_peer_command(ids_replicator *replicator) {
     ids_replicator_command *command = &replicator->command;
     assert(!command->is_begun && replicator->here != NULL);
     idp_method which = command->request.command;
+    if (which == IDP_CONFIG) {
+        command->epoch = command->group.epoch;
+        return ids_peer_told(peer, &command->group, command->request.rev);
+    }
+    if (which == IDP_OFFER) {
+        command->epoch = command->group.epoch;
+        return ids_peer_offer(peer, command->request.rev, command->epoch,
+                              &command->whom);
+    }
     command->epoch =
         which == IDP_DETACH ? peer->lead_epoch : next_epoch(replicator);
     if (which == IDP_PROMOTE)
@@ -82,6 +91,13 @@ static ids_deciding look_at_outcome(const ids_peer *peer,
     bool pending = peer->pending != IDS_PENDING_NONE;
     assert(command->is_there && command->is_begun);
     idp_method which = command->request.command;
+    if (which == IDP_OFFER)
+        return IDS_DECIDING_OK; /* at once */
+    if (which == IDP_CONFIG) {
+        if (peer->known.rev >= command->request.rev)
+            return IDS_DECIDING_OK;
+        return pending ? IDS_DECIDING_BUSY : IDS_DECIDING_OLD;
+    }
     if (which == IDP_PROMOTE) {
         if (peer->leading && peer->lead_epoch == command->epoch)
             return IDS_DECIDING_OK;
@@ -104,13 +120,17 @@ static ids_deciding look_at_outcome(const ids_peer *peer,
 static void conclude_peer_command(ids_replicator *replicator,
                                   ids_deciding verdict, const char *primary) {
     const ids_replicator_command *command = &replicator->command;
-    static const idp_command_outcome outcomes[] = {
-        IDP_COMMAND_PROMOTED, IDP_COMMAND_DETACHED, IDP_COMMAND_SWITCHED};
+    static const idp_command_outcome outcomes[IDP_METHOD_COUNT] = {
+        [IDP_PROMOTE] = IDP_COMMAND_PROMOTED,
+        [IDP_DETACH] = IDP_COMMAND_DETACHED,
+        [IDP_SWITCHOVER] = IDP_COMMAND_SWITCHED,
+        [IDP_CONFIG] = IDP_COMMAND_TOLD,
+        [IDP_OFFER] = IDP_COMMAND_TOLD};
     idp_method which = command->request.command;
-    assert(which >= IDP_PROMOTE && which <= IDP_SWITCHOVER);
+    assert(which < IDP_METHOD_COUNT);
     if (verdict == IDS_DECIDING_OK)
-        answer_peer_command(replicator, outcomes[which - IDP_PROMOTE],
-                            command->epoch, primary);
+        answer_peer_command(replicator, outcomes[which], command->epoch,
+                            primary);
     else if (which == IDP_SWITCHOVER && verdict == IDS_DECIDING_NOT_IN_SYNC)
         refuse_peer_command(replicator,
                             "the replica did not catch up in time; this server "
@@ -194,6 +214,10 @@ static void take_peer_command(void *ctx, ids_worker *worker,
     replicator->command.request.node_name = (idp_slice){NULL, 0};
     if (name.len > 0)
         replicator->command.request.node = ids_node_number(&node);
+    if (request->group)
+        replicator->command.group = *request->group;
+    if (request->whom)
+        replicator->command.whom = *request->whom;
     ids_replicator_look_at_command(replicator);
 }
 
@@ -222,14 +246,51 @@ static void report_replicas(const ids_peer_status *status,
     }
 }
 
+static void fill_node(idp_group_node *to, const ids_group_member *from) {
+    copy_text(to->node, sizeof to->node, from->node.text);
+    copy_text(to->at, sizeof to->at, from->at.text);
+    to->incarnation = from->incarnation;
+}
+
+/* N1: what the agents decide on. */
+static void report_group(const ids_report *report, idp_group_standing *to) {
+    static const char *const as[] = {"member", "offered", "candidate"};
+    copy_text(to->id, sizeof to->id, report->id.text);
+    fill_node(&to->self, &report->self);
+    to->rev = report->rev;
+    to->epoch = report->epoch;
+    to->lead_epoch = report->lead_epoch;
+    to->min_in_sync = report->min_in_sync;
+    to->leading = report->leading;
+    to->had_replica = report->had_replica;
+    to->seen_count = report->peer_count;
+    assert(to->seen_count <= IDP_GROUP_SEEN_MAX);
+    for (uint32_t i = 0; i < report->peer_count; i++) {
+        const ids_report_peer *peer = &report->peer[i];
+        idp_group_seen *seen = &to->seen[i];
+        fill_node(&seen->who, &peer->who);
+        copy_text(seen->as, sizeof seen->as, as[peer->as]);
+        seen->rev = peer->rev;
+        seen->silent_ms = peer->silent_ms;
+        seen->session = peer->session;
+        seen->whole = peer->whole;
+        seen->ready = peer->ready;
+        seen->needs_copy = peer->needs_copy;
+    }
+}
+
 static void report_replication(void *ctx, ids_worker *worker,
                                idp_replication *to) {
     ids_replicator *replicator = ctx;
     static const char *const modes[] = {"none", "async", "sync"};
     ids_peer_status status;
+    ids_report report;
     (void)worker;
     ids_peer *peer = ids_replicator_enter(first_repl(replicator));
     ids_peer_status_get(peer, &status);
+    bool is_grouped = peer->config.under_agent;
+    if (is_grouped)
+        ids_peer_report(peer, &report);
     assert(status.member_count <= 1 + IDS_FOLLOWERS_MAX);
     for (uint32_t k = 0; k < status.streams && k < IDP_STREAMS_MAX; k++) {
         ids_peer_lag lag;
@@ -238,6 +299,8 @@ static void report_replication(void *ctx, ids_worker *worker,
         to->streams_count = k + 1;
     }
     ids_replicator_leave(first_repl(replicator));
+    if (is_grouped)
+        report_group(&report, &to->group);
     copy_text(to->role, sizeof to->role,
               status.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
     copy_text(to->mode, sizeof to->mode, modes[status.mode]);

@@ -51,7 +51,7 @@ static void take_up(ids_replicator *replicator) {
 
 static bool was_ordered(ids_pending what) {
     return what == IDS_PENDING_PROMOTE || what == IDS_PENDING_DETACH ||
-           what == IDS_PENDING_SWITCHOVER;
+           what == IDS_PENDING_SWITCHOVER || what == IDS_PENDING_TOLD;
 }
 
 /* Of what is tried again once for each reason, not with each try. A promotion

@@ -50,6 +50,8 @@ typedef struct ids_repl {
 /* An order of the operator's that is under way. */
 typedef struct ids_replicator_command {
     ids_command_request request;
+    ids_group group; /* CONFIG, OFFER: what request points to */
+    ids_group_member whom;
     bool is_there, is_begun;
     uint64_t epoch;    /* to be reached */
     uint64_t until_ms; /* then it is given up */

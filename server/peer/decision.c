@@ -174,6 +174,41 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
     return IDS_DECIDING_OK;
 }
 
+void ids_decide_told(const ids_decision *now, const ids_group *group,
+                     uint64_t rev, bool leads,
+                     const ids_group_member replica[static IDS_FOLLOWERS_MAX],
+                     ids_decision *next) {
+    assert(group->epoch >= now->epoch || IDS_RULE_OFF(N2_EPOCH));
+    assert(group->id.text[0] != '\0' && rev != 0);
+    *next = after(now);
+    next->group = group->id;
+    next->rev = rev;
+    if (group->epoch > next->epoch)
+        next->epoch = group->epoch;
+    next->role = leads ? IDS_ROLE_PRIMARY : IDS_ROLE_REPLICA;
+    forget_members(next);
+    for (uint32_t i = 0; i < IDS_FOLLOWERS_MAX && leads; i++) {
+        if (!replica[i].node.text[0])
+            continue;
+        next->replica[i] = (ids_member){ids_node_number(&replica[i].node),
+                                        replica[i].incarnation};
+        next->replica_name[i] = replica[i].node;
+        next->had_replica = true;
+    }
+    next->had_replica = next->had_replica || !leads;
+    if (leads)
+        next->led_epoch = next->epoch;
+    if (leads && next->origin.epoch == 0)
+        next->origin = (ids_origin){.epoch = next->epoch, .by_word = true};
+    check_decision(now, next);
+}
+
+void ids_decide_no_agent(const ids_decision *now, ids_decision *next) {
+    *next = *now;
+    next->group = (ids_group_id){{0}};
+    next->rev = 0;
+}
+
 void ids_decide_whereabouts(const ids_decision *now, bool has_replica,
                             ids_decision *next) {
     *next = after(now);

@@ -9,6 +9,7 @@
 #define IDS_PEER_DECISION_H
 
 #include "server/peer/endpoint.h"
+#include "server/peer/group.h"
 #include "server/peer/name.h"
 
 #include <stdbool.h>
@@ -16,6 +17,9 @@
 
 /* Replicas of one primary, at most. */
 #define IDS_FOLLOWERS_MAX 4
+
+_Static_assert(IDS_GROUP_NODES_MAX == 1 + IDS_FOLLOWERS_MAX,
+               "who is in a group has a place");
 
 typedef struct ids_member {
     uint64_t node;        /* of its name, never another's; 0: nobody */
@@ -61,6 +65,10 @@ typedef struct ids_decision {
     /* How it was started last; 0: that is not known. */
     uint8_t mode; /* ids_mode */
     uint8_t kept; /* ids_kept */
+    /* Under failover agents: which group it was told of, "": none; and the
+     * highest revision of that one's record. */
+    ids_group_id group;
+    uint64_t rev;
 } ids_decision;
 
 /* Why an operator's command is refused, each with its text. */
@@ -74,7 +82,14 @@ typedef struct ids_decision {
     X(NO_REPLICA, "there is no such replica in the in-sync set")          \
     X(BUSY, "another decision is being recorded; ask again")              \
     X(MIN_IN_SYNC, "the in-sync set would be below --min-in-sync")        \
-    X(WHICH, "several replicas are in the in-sync set; name one")
+    X(WHICH, "several replicas are in the in-sync set; name one")         \
+    X(AGENT, "failover agents decide here; see idemctl agent")            \
+    X(NO_AGENT, "this server is under no failover agent; see --agent")    \
+    X(GROUP, "that is the record of another group than this server's")    \
+    X(OLD, "a later revision or epoch is known here")                     \
+    X(LED, "that epoch was led before; take a new one")                   \
+    X(NO_PLACE, "it names more nodes than this server has places for")    \
+    X(NOT_WHOLE, "that node is not connected, or lacks records")
 
 typedef enum ids_deciding {
 #define X(name, text) IDS_DECIDING_##name,
@@ -119,6 +134,18 @@ ids_deciding ids_decide_detach(const ids_decision *now, uint64_t node,
  * IDS_FOLLOWERS_MAX if it is in none. */
 uint32_t ids_decision_members(const ids_decision *decision);
 uint32_t ids_decision_place(const ids_decision *decision, uint64_t node);
+
+/* N2, under agents: the record of the group, as etcd has it at rev, which names
+ * self as its primary, or another node. replica: whom self waits for then, in
+ * their places. Nothing is judged here: see ids_peer_config. */
+void ids_decide_told(const ids_decision *now, const ids_group *group,
+                     uint64_t rev, bool leads,
+                     const ids_group_member replica[static IDS_FOLLOWERS_MAX],
+                     ids_decision *next);
+
+/* The operator's word: no agent decides any more. It forgets the group, and
+ * leads by itself no more than before. */
+void ids_decide_no_agent(const ids_decision *now, ids_decision *next);
 
 /* Where the other node is, which is not part of these rules; and whether it
  * is a replica that may come to know of this node's data. */

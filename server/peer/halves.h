@@ -86,6 +86,8 @@ bool ids_primary_misses_member(const ids_peer *peer);
  * behind, or (passed) behind what replies have left with. */
 bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *follower,
                            uint64_t lag, bool passed);
+/* Its copy is there, and it keeps up: it lacks no change that is old. */
+bool ids_primary_is_whole(const ids_peer *peer, const ids_follower *follower);
 
 /* copying.c, behind.c, state.c: to be told --------------------------------- */
 
@@ -108,6 +110,13 @@ void ids_peer_name(ids_endpoint *to, const ids_endpoint *at, uint64_t node);
 /* The status' sentence for the operator. */
 void ids_peer_say_state(const ids_peer *peer, const ids_peer_status *status,
                         char to[static IDS_STATE_BYTES]);
+
+/* set.c: whom replies wait for --------------------------------------------- */
+
+/* From now on replies wait for who is connected there, too. */
+void ids_primary_join(ids_peer *peer, ids_follower *follower);
+/* N2: its set is what is on record now; was: what was before. */
+void ids_primary_take_set(ids_peer *peer, const ids_decision *was);
 
 /* sessions.c: what begins and ends together -------------------------------- */
 

@@ -13,6 +13,8 @@ ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch,
                               bool accept_loss) {
     ids_decision next;
     ids_deciding verdict = IDS_DECIDING_BUSY;
+    if (peer->config.under_agent)
+        return IDS_DECIDING_AGENT; /* also by its primary's word (N5) */
     if (peer->pending != IDS_PENDING_NONE ||
         peer->seen_epoch > peer->known.epoch)
         return verdict;
@@ -43,6 +45,8 @@ static const ids_follower *heir(const ids_peer *peer, uint64_t node) {
 ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch,
                                  uint64_t node) {
     const ids_peer_driver *driver = &peer->config.driver;
+    if (peer->config.under_agent)
+        return IDS_DECIDING_AGENT;
     if (!peer->leading)
         return IDS_DECIDING_NOT_PRIMARY;
     if (peer->switch_epoch != 0 || peer->pending != IDS_PENDING_NONE)

@@ -139,6 +139,8 @@ static bool handle(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     assert(link->state != IDS_LINK_CLOSED);
     assert(frame->kind > 0 && frame->kind < IDS_PF_KIND_COUNT);
     link->last_received_ms = peer->now_ms;
+    if (f != NULL && link->state == IDS_LINK_OPEN)
+        f->heard_ms = peer->now_ms;
     if (f != NULL && link->state == IDS_LINK_OPEN &&
         ids_primary_has_member(peer, f))
         f->last_received_ms = peer->now_ms;

@@ -47,6 +47,14 @@
     X(OWN_SESSION, "own-session")       /* R9: one's end is everybody's */     \
     X(OWN_PLACE, "own-place")           /* R3: another is dropped instead */   \
     X(YIELDS, "yields")                 /* R4: two members take over */        \
+    X(N2_INCARNATION, "N2-incarnation") /* another memory leads */             \
+    X(N2_REVISION, "N2-revision")       /* an older record is taken */         \
+    X(N2_EPOCH, "N2-epoch")             /* of an older epoch */                \
+    X(N2_RESUMES, "N2-resumes")         /* R8: an epoch is led twice */        \
+    X(N3_REVISION, "N3-revision")       /* an offer of another revision */     \
+    X(N3_ENDS, "N3-ends")               /* it ends with its session */         \
+    X(N4_INHERITED, "N4-inherited")     /* shown before survivors have it */   \
+    X(N5, "N5")                         /* the primary admits by itself */     \
     X(KEPT_REPLIES, "kept-replies")     /* they leave before the medium */     \
     X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */       \
     X(SWAPS_ALL, "swaps-all")           /* a copy on some workers only */      \

@@ -37,7 +37,8 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
     ids_peer_set_now(peer, now_ms);
     assert(what != IDS_PENDING_NONE);
     assert(peer->proposed.version == peer->known.version + 1);
-    assert(peer->proposed.epoch >= peer->known.epoch);
+    assert(peer->proposed.epoch >= peer->known.epoch || IDS_RULE_OFF(N2_EPOCH));
+    const ids_decision was = peer->known;
     peer->known = peer->proposed;
     peer->pending = IDS_PENDING_NONE;
     switch (what) {
@@ -59,6 +60,10 @@ void ids_peer_decided(ids_peer *peer, uint64_t now_ms) {
         break;
     case IDS_PENDING_DISOWNED:
         ids_follower_disowned(peer);
+        break;
+    case IDS_PENDING_TOLD:
+        ids_primary_take_set(peer, &was);
+        ids_primary_consider(peer);
         break;
     case IDS_PENDING_NONE:
     case IDS_PENDING_FOLLOW:
@@ -130,6 +135,8 @@ ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node) {
     ids_decision next;
     uint32_t place = 0;
     ids_deciding verdict;
+    if (peer->config.under_agent)
+        return IDS_DECIDING_AGENT;
     if (peer->pending != IDS_PENDING_NONE)
         return IDS_DECIDING_BUSY;
     verdict =
@@ -156,7 +163,7 @@ idp_error ids_peer_serves(const ids_peer *peer, bool shows) {
     assert(peer->leading || peer->switch_epoch == 0);
     if (!peer->leading || peer->switch_epoch != 0)
         return IDP_E_NOT_PRIMARY;
-    if (ids_primary_misses_member(peer))
+    if (ids_primary_misses_member(peer) || peer->is_blank)
         return IDP_E_UNREPLICATED;
     if (!shows && in_sync < peer->config.min_in_sync)
         return IDP_E_UNREPLICATED;
@@ -207,8 +214,10 @@ static const ids_endpoint *next_to_dial(ids_peer *peer) {
 
 /* Who has said that it leads; else whoever may. */
 static const ids_endpoint *whom_to_dial(ids_peer *peer) {
-    if (peer->other_leads && !peer->leading &&
-        ids_endpoint_is_set(&peer->other_at))
+    /* Under agents: whom these have named. */
+    bool named =
+        peer->config.under_agent || (peer->other_leads && !peer->leading);
+    if (named && ids_endpoint_is_set(&peer->other_at))
         return &peer->other_at;
     return next_to_dial(peer);
 }
@@ -318,6 +327,7 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
     if (peer == NULL)
         return NULL;
     peer->config = *config;
+    peer->config.under_agent |= now->group.text[0] != '\0';
     peer->known = *now;
     peer->now_ms = now_ms;
     peer->other_at = now->other_at;
@@ -328,7 +338,8 @@ ids_peer *ids_peer_new(const ids_peer_config *config, const ids_decision *now,
         ids_peer_free(peer);
         return NULL;
     }
-    ids_decide_start(now, self, config->primary, config->epoch_min, &next);
+    ids_decide_start(now, self, config->primary && !peer->config.under_agent,
+                     config->epoch_min, &next);
     next.mode = (uint8_t)config->mode;
     next.kept = config->is_kept ? IDS_KEPT_YES : IDS_KEPT_NO;
     next.name = config->name;

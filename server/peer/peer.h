@@ -82,7 +82,11 @@ typedef struct ids_peer_config {
      * ids_peer_swapped. A driver that wants to use that later reports both only
      * once they are on its medium. */
     uint64_t incarnation;
-    bool primary;           /* started as one */
+    bool primary; /* started as one */
+    /* Failover agents decide (N5): nothing is promoted, admitted or dropped but
+     * by ids_peer_told and ids_peer_offer. So it is, too, if the recorded
+     * decision names a group. */
+    bool under_agent;
     ids_endpoint advertise; /* where clients reach this node; :port will do */
     ids_endpoint http;      /* and where over HTTP; empty: nowhere */
     /* Whom to dial; empty: where the other node was last. */
@@ -152,6 +156,9 @@ typedef struct ids_follower {
     ids_endpoint at;   /* where it is reached, as it said last; or empty */
     ids_endpoint http; /* the same of its HTTP side */
     char host[IDS_ENDPOINT_BYTES]; /* from where it came last */
+    uint64_t heard_ms;             /* when who has this session was heard of */
+    uint64_t put_ms;         /* when this one was made a member, or offered */
+    uint64_t offer_rev;      /* joining, under agents: at which revision */
     ids_member joiner;       /* joining: who it is, also once it is gone */
     bool joining;            /* it is waited for, but no member yet */
     bool reported;           /* ADMIT was said in this session */
@@ -209,8 +216,11 @@ typedef struct ids_peer {
     ids_follower follower[IDS_FOLLOWERS_MAX]; /* config.places of them */
     ids_ring *rings; /* per loop, once it has led; the loop's own, all its
                       * senders read it */
-    ids_ring_reported *reported;            /* per loop: of its ring */
-    ids_commit_index *commit_indexes;       /* per loop */
+    ids_ring_reported *reported;      /* per loop: of its ring */
+    ids_commit_index *commit_indexes; /* per loop */
+    /* It took over with other members, and has a loop without a number: until
+     * each has all that was there nothing may be shown (N4). */
+    bool is_blank;
     uint64_t switch_epoch, switch_until_ms; /* 0: none is under way */
     uint64_t switch_to;  /* the node that shall lead then; 0: any member */
     bool handed_over;    /* and nobody was seen to lead since */
@@ -342,6 +352,18 @@ void ids_peer_prepare_copy(ids_shard *shard);
 ids_deciding ids_peer_promote(ids_peer *peer, uint64_t epoch, bool accept_loss);
 ids_deciding ids_peer_detach(ids_peer *peer, uint64_t node);
 ids_deciding ids_peer_switchover(ids_peer *peer, uint64_t epoch, uint64_t node);
+
+/* Under failover agents (server/peer/group.h), from any of them, in any order
+ * and as often as they like. config, N2: "this is what etcd has, at this
+ * revision": this node leads, follows, waits for whom the set names; all offers
+ * end. OK: it is being recorded; known.rev says when it was. offer, N3: from
+ * now on replies wait for this one, too, until a config of a later revision or
+ * until this node leads no more. report, N1: all at one time. */
+ids_deciding ids_peer_told(ids_peer *peer, const ids_group *group,
+                           uint64_t rev);
+ids_deciding ids_peer_offer(ids_peer *peer, uint64_t rev, uint64_t epoch,
+                            const ids_group_member *member);
+void ids_peer_report(const ids_peer *peer, ids_report *report);
 
 /* Why a node was turned away, each cause once: for the log. False: there is
  * no news. */

@@ -12,6 +12,9 @@
  * name is another one. */
 #define ALIVE_BEATS 3
 
+/* Who lacks a change that is older is not whole, for an agent. */
+#define LAGS_MS 500
+
 static bool same_member(ids_member a, ids_member b) {
     return a.node == b.node && a.incarnation == b.incarnation;
 }
@@ -78,8 +81,12 @@ void ids_primary_offer(const ids_peer *peer, const ids_link *link,
 /* On record: the member's, or that of one who is being admitted; 0: nobody's.
  */
 static uint64_t holder(const ids_peer *peer, uint32_t place) {
-    bool admits = peer->pending == IDS_PENDING_ADMIT;
+    bool admits =
+        peer->pending == IDS_PENDING_ADMIT || peer->pending == IDS_PENDING_TOLD;
+    const ids_follower *f = &peer->follower[place];
     assert(place < peer->config.places);
+    if (peer->config.under_agent && f->joining)
+        return f->joiner.node;
     return admits ? peer->proposed.replica[place].node
                   : peer->known.replica[place].node;
 }
@@ -198,6 +205,21 @@ bool ids_primary_caught_up(const ids_peer *peer, const ids_follower *f,
         assert(peer->commit_indexes[k].passed <= peer->reported[k].last);
         if (progress->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
             progress->acked + lag < goal)
+            return false;
+    }
+    return true;
+}
+
+bool ids_primary_is_whole(const ids_peer *peer, const ids_follower *f) {
+    assert(peer->leading);
+    if (f->session.id == 0 || f->session.streams_open < peer->config.loops)
+        return false;
+    for (uint32_t k = 0; k < peer->config.loops; k++) {
+        const ids_progress *progress = &f->progress[k];
+        assert(progress->acked <= peer->reported[k].last);
+        if (progress->state != IDS_SENDING_STREAM || !f->heard_ack[k] ||
+            (progress->acked < peer->reported[k].last &&
+             ids_lag_ms(&progress->lag, peer->now_ms) > LAGS_MS))
             return false;
     }
     return true;

@@ -62,11 +62,13 @@ static void begin_follower(ids_peer *peer, ids_follower *f) {
         f->progress[k] = (ids_progress){.reached = peer->rings[k].last};
         if (peer->config.walk_buckets > 0)
             sender->walk_buckets = peer->config.walk_buckets;
+        /* N2: it has nothing, as far as is known, also of what this node took
+         * over. */
         if (ids_primary_member(peer, f).node != 0)
             peer->commit_indexes[k].member[ids_primary_place(peer, f)] =
-                peer->rings[k].last;
+                IDS_RULE_OFF(N4_INHERITED) ? peer->rings[k].last : 0;
     }
-    f->last_received_ms = peer->now_ms;
+    f->last_received_ms = f->put_ms = f->heard_ms = peer->now_ms;
     f->had_session = false;
     f->behind_ms = 0;
     f->copying = (ids_copying){.is_on = false};
@@ -83,6 +85,7 @@ bool ids_primary_lead(ids_peer *peer) {
     peer->handed_over = false;
     peer->lead_epoch = epoch;
     peer->behind_ms = 0;
+    bool is_blank = false;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         uint64_t last =
             driver->lead(driver->ctx, k, IDS_RULE_OFF(R11) ? 1 : epoch);
@@ -94,9 +97,12 @@ bool ids_primary_lead(ids_peer *peer) {
                peer->reported[k].last == last);
         ids_commit_index_open(&peer->commit_indexes[k]);
         peer->commit_indexes[k].passed = last;
+        is_blank |= last == 0;
     }
     for (uint32_t i = 0; i < peer->config.places; i++)
         begin_follower(peer, &peer->follower[i]);
+    peer->is_blank = is_blank && peer->config.under_agent &&
+                     ids_decision_members(&peer->known) > 0;
     return true;
 }
 
@@ -128,6 +134,7 @@ static bool begin_leading(ids_peer *peer, ids_link *link) {
     f->had_session = true;
     if (f->session.other.node != link->other.member.node)
         f->copying = (ids_copying){.is_on = false};
+    f->heard_ms = peer->now_ms;
     note_other(peer, f, link);
     return ids_session_begin(peer, &f->session, link, peer->config.loops,
                              peer->lead_epoch) &&
@@ -265,27 +272,13 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
 
 /* --- the in-sync set ------------------------------------------------------ */
 
-/* From now on replies wait for it, too. */
-static void join(ids_peer *peer, ids_follower *f) {
-    uint32_t place = ids_primary_place(peer, f);
-    assert(!f->joining && f->session.id != 0);
-    assert(!ids_primary_has_member(peer, f));
-    f->joining = true;
-    f->joiner = f->session.other;
-    peer->news++;
-    for (uint32_t k = 0; k < peer->config.loops; k++) {
-        assert(f->progress[k].acked <= peer->reported[k].last);
-        peer->commit_indexes[k].joining[place] = f->progress[k].acked;
-    }
-}
-
 /* In two steps: from the first on, replies wait for it, so that what they
  * have left with stands still; once it has all of that, it can be a member. */
 static void admit(ids_peer *peer, ids_follower *f) {
     uint32_t place = ids_primary_place(peer, f);
     ids_decision next;
     if (!f->joining)
-        join(peer, f);
+        ids_primary_join(peer, f);
     if (peer->pending == IDS_PENDING_NONE &&
         peer->now_ms >= peer->undecided_until_ms &&
         is_member(f->joiner, f->session.other) &&
@@ -319,10 +312,23 @@ static void consider_one(ids_peer *peer, ids_follower *f) {
     if (!ids_primary_caught_up(peer, f, peer->config.join_lag, false))
         return;
     if (!ids_primary_has_member(peer, f)) {
-        admit(peer, f);
+        if (!peer->config.under_agent || IDS_RULE_OFF(N5))
+            admit(peer, f);
     } else if (!f->reported && !f->asked) {
         tell_followers(peer, f, peer->known.version);
     }
+}
+
+/* Each member has what this node took over. */
+static bool all_have_acked(const ids_peer *peer) {
+    assert(peer->leading && peer->is_blank);
+    for (uint32_t i = 0; i < peer->config.places; i++) {
+        const ids_follower *f = &peer->follower[i];
+        if (ids_primary_member(peer, f).node != 0 &&
+            (!ids_primary_has_member(peer, f) || !copy_is_there(peer, f)))
+            return false;
+    }
+    return true;
 }
 
 void ids_primary_consider(ids_peer *peer) {
@@ -332,6 +338,7 @@ void ids_primary_consider(ids_peer *peer) {
         ids_primary_switch_over(peer);
     for (uint32_t i = 0; i < peer->config.places; i++)
         consider_one(peer, &peer->follower[i]);
+    peer->is_blank = peer->is_blank && !all_have_acked(peer);
 }
 
 /* --- what was decided ----------------------------------------------------- */
@@ -346,6 +353,7 @@ void ids_primary_admitted(ids_peer *peer) {
         return;
     f->last_received_ms = peer->now_ms;
     f->parting = IDS_PARTING_NONE;
+    f->put_ms = peer->now_ms;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         ids_commit_index *commit_index = &peer->commit_indexes[k];
         commit_index->member[place] = commit_index->joining[place];

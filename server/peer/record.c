@@ -24,9 +24,13 @@
 #define KEPT_AT     (MODE_AT + 1)
 #define FILES_AT    (KEPT_AT + 1)
 #define ORIGIN_AT   IDS_RECORD_BYTES_0_1
+#define GROUP_AT    IDS_RECORD_BYTES_SEVERAL
 #define MODE_MAX    2
 
 _Static_assert(NAME_AT == 354 && LED_AT == 482, "as record.h says");
+_Static_assert(GROUP_AT == 768 &&
+                   GROUP_AT + 8 + IDS_GROUP_ID_BYTES <= IDS_RECORD_BYTES_MAX,
+               "as record.h says");
 _Static_assert(FILES_AT + 16 <= ORIGIN_AT, "the longest texts fit");
 
 static const uint8_t magic[8] = {'I', 'D', 'E', 'M', 'P', 'E', 'E', 'R'};
@@ -48,9 +52,10 @@ static uint32_t record_checksum(const uint8_t *bytes, size_t len,
 }
 
 static size_t bytes_of(uint32_t format) {
-    assert(format >= IDS_RECORD_FORMAT && format <= IDS_RECORD_FORMAT_SEVERAL);
-    return format == IDS_RECORD_FORMAT ? IDS_RECORD_BYTES
-                                       : IDS_RECORD_BYTES_MAX;
+    assert(format >= IDS_RECORD_FORMAT && format <= IDS_RECORD_FORMAT_GROUP);
+    return format == IDS_RECORD_FORMAT           ? IDS_RECORD_BYTES
+           : format == IDS_RECORD_FORMAT_SEVERAL ? IDS_RECORD_BYTES_SEVERAL
+                                                 : IDS_RECORD_BYTES_MAX;
 }
 
 static void put_name(uint8_t *at, const ids_node_name *name) {
@@ -84,7 +89,20 @@ static bool get_others(const uint8_t *at, ids_decision *d) {
     return true;
 }
 
+static void put_group(uint8_t *at, const ids_decision *d) {
+    ids_put_u64(at, d->rev);
+    memcpy(at + 8, d->group.text, IDS_GROUP_ID_BYTES);
+}
+
+static bool get_group(const uint8_t *at, ids_decision *d) {
+    d->rev = ids_get_u64(at);
+    memcpy(d->group.text, at + 8, IDS_GROUP_ID_BYTES);
+    return d->group.text[IDS_GROUP_ID_BYTES - 1] == '\0';
+}
+
 static uint32_t format_of(const ids_decision *d) {
+    if (d->group.text[0] != '\0')
+        return IDS_RECORD_FORMAT_GROUP;
     for (uint32_t i = 1; i < IDS_FOLLOWERS_MAX; i++)
         if (d->replica[i].node != 0)
             return IDS_RECORD_FORMAT_SEVERAL;
@@ -126,6 +144,7 @@ size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
     ids_put_u64(to + ORIGIN_AT, d->origin.epoch);
     to[ORIGIN_AT + 8] = d->origin.by_word;
     put_others(to + IDS_RECORD_BYTES, d);
+    put_group(to + GROUP_AT, d);
     ids_put_u64(to + 8,
                 (uint64_t)record_checksum(to, bytes, format) << 32 | format);
     return bytes;
@@ -157,7 +176,7 @@ static bool read_body(const uint8_t *at, ids_decision *d) {
         d->origin.epoch > d->epoch || at[ORIGIN_AT + 8] > 1 ||
         !get_name(at + NAME_AT, &d->name) ||
         !get_name(at + REPLICAS_AT, &d->replica_name[0]) ||
-        !get_others(at + IDS_RECORD_BYTES, d))
+        !get_others(at + IDS_RECORD_BYTES, d) || !get_group(at + GROUP_AT, d))
         return false;
     return at[ROLE_AT] <= IDS_ROLE_PRIMARY && at[REPLICA_AT] <= 1 &&
            d->self.node != 0 &&
@@ -175,7 +194,7 @@ ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
         return IDS_RECORD_FOREIGN;
     head = ids_get_u64(bytes.ptr + 8);
     format = (uint32_t)head;
-    if (format > IDS_RECORD_FORMAT_SEVERAL)
+    if (format > IDS_RECORD_FORMAT_GROUP)
         return IDS_RECORD_NEWER;
     if (format < IDS_RECORD_FORMAT ||
         (bytes.len != bytes_of(format) &&

@@ -21,6 +21,8 @@
  *         began it, and zeros up to its size
  * and, only where more than one replica has been in sync, in format 2:
  *    528  per further place u64 node, u64 incarnation, u8 length and name
+ * and, only under failover agents, in format 3, all of that and
+ *    768  u64 revision, the group's id as text with zeros behind it
  *
  * 0.1 wrote zeros from 354 on, and no more than 512 bytes: such are read. */
 #ifndef IDS_PEER_RECORD_H
@@ -33,10 +35,12 @@
 #define IDS_RECORD_BYTES_0_1      512
 #define IDS_RECORD_FORMAT         1
 #define IDS_RECORD_FORMAT_SEVERAL 2
+#define IDS_RECORD_FORMAT_GROUP   3
 /* Of a replica in a further place; and of a record with them. */
 #define IDS_RECORD_PLACE_BYTES    (16 + IDS_NODE_NAME_BYTES)
-#define IDS_RECORD_BYTES_MAX \
+#define IDS_RECORD_BYTES_SEVERAL \
     (IDS_RECORD_BYTES + (IDS_FOLLOWERS_MAX - 1) * IDS_RECORD_PLACE_BYTES)
+#define IDS_RECORD_BYTES_MAX (IDS_RECORD_BYTES_SEVERAL + 48)
 
 /* What is wrong with one, as what a sentence about the file says of it. */
 #define IDS_RECORD_FAULTS(X)                                           \

@@ -141,9 +141,11 @@ static void follower_over(ids_peer *peer, ids_follower *f) {
         ids_progress_end(&f->progress[k]);
         f->heard_ack[k] = false;
     }
-    /* Once the admission is proposed it may be on record. */
-    if (peer->pending != IDS_PENDING_ADMIT ||
-        peer->pending_place != ids_primary_place(peer, f))
+    /* Once the admission is proposed it may be on record; and what was offered
+     * may be in etcd (N3). */
+    if ((peer->pending != IDS_PENDING_ADMIT ||
+         peer->pending_place != ids_primary_place(peer, f)) &&
+        (!peer->config.under_agent || IDS_RULE_OFF(N3_ENDS)))
         ids_primary_joins_not(peer, f);
     for (uint32_t i = 0; i < peer->config.places && IDS_RULE_OFF(OWN_SESSION);
          i++)
@@ -189,6 +191,9 @@ void ids_primary_stand_down(ids_peer *peer, bool pending) {
     const ids_peer_driver *driver = &peer->config.driver;
     peer->leading = false;
     peer->switch_epoch = 0;
+    for (uint32_t i = 0; i < peer->config.places && peer->config.under_agent;
+         i++)
+        ids_primary_joins_not(peer, &peer->follower[i]); /* N3 */
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         for (uint32_t i = 0; i < peer->config.places; i++)
             ids_progress_end(&peer->follower[i].progress[k]);
@@ -199,7 +204,16 @@ void ids_primary_stand_down(ids_peer *peer, bool pending) {
     driver->stand_down(driver->ctx, pending);
 }
 
+/* Others were told before this node has it on record that it shall lead. */
+static bool is_its_own(const ids_peer *peer, uint64_t epoch) {
+    assert(peer->pending != IDS_PENDING_PROMOTE || peer->proposed.epoch != 0);
+    return peer->config.under_agent && peer->pending == IDS_PENDING_PROMOTE &&
+           peer->proposed.epoch == epoch;
+}
+
 void ids_peer_saw_epoch(ids_peer *peer, uint64_t epoch) {
+    if (is_its_own(peer, epoch))
+        return;
     if (epoch <= ids_peer_epoch(peer) ||
         (IDS_RULE_OFF(STEPS_DOWN) && peer->leading))
         return;

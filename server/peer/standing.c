@@ -75,6 +75,8 @@ void ids_peer_note_whereabouts(ids_peer *peer, const ids_link *link) {
     assert(link->other.member.node != 0);
     if (link->stream != 0)
         return;
+    if (peer->config.under_agent && !link->other.primary)
+        return; /* whom to follow an agent says */
     ids_endpoint_complete(&at, &link->other.at, link->seen_host);
     if (ids_endpoint_is_set(&at))
         peer->other_at = at;

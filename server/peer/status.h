@@ -22,7 +22,8 @@ typedef enum ids_pending {
     IDS_PENDING_ADMITTED,
     IDS_PENDING_DISOWNED,
     IDS_PENDING_SWITCHOVER,
-    IDS_PENDING_WHEREABOUTS
+    IDS_PENDING_WHEREABOUTS,
+    IDS_PENDING_TOLD /* N2, of a node that goes on as what it is */
 } ids_pending;
 
 /* What became of the last replica that was detached. */

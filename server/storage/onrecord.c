@@ -63,6 +63,9 @@ bool ids_onrecord_fits(const ids_config *config, const ids_decision *recorded,
                       "async a failure loses what was acknowledged. Take sync, "
                       "or give " ACCEPTS " for once",
                       path);
+    /* Who leads is nobody's flag then. */
+    if (config->agent || recorded->group.text[0] != '\0')
+        return true;
     if (recorded->role == IDS_ROLE_PRIMARY && !recorded->had_replica &&
         recorded->kept == IDS_KEPT_YES && config->replicate_from)
         return refuse("--replicate-from",

@@ -5,6 +5,8 @@
 #include "server/base/log.h"
 #include "server/worker/reply.h"
 
+#include "server/peer/endpoint.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,20 +34,29 @@ static bool may_command(const ids_worker *worker, const ids_conn *conn) {
                                   : conn->reading.local;
 }
 
-/* Which node is meant; it may be none. */
-static const uint8_t *name_of(const idp_request *request) {
+/* A failover agent's: its body is what is told. */
+static bool is_told(idp_method method) {
+    return method == IDP_CONFIG || method == IDP_OFFER;
+}
+
+/* Of others: which node is meant; it may be none. */
+static idp_slice body_of(const idp_request *request) {
+    static const uint8_t none[1];
     assert(request->ns.len <= IDP_NS_BYTES_MAX);
-    return request->ns.len > 0 ? request->ns.ptr : (const uint8_t *)"";
+    if (is_told(request->method))
+        return request->result;
+    return request->ns.len > 0 ? request->ns : (idp_slice){none, 0};
 }
 
 void ids_command_ask(ids_worker *worker, ids_conn *conn,
                      const idp_request *request) {
+    idp_slice body = body_of(request);
     const ids_message message = {
         .asker = conn->asker,
         .word = request->method | (request->accept_loss ? ACCEPT_LOSS : 0) |
                 (request->dry_run ? DRY_RUN : 0) | (request->force ? FORCE : 0),
         .msgid = request->msgid,
-        .body_bytes = (uint32_t)request->ns.len,
+        .body_bytes = (uint32_t)body.len,
         .kind = IDS_MESSAGE_COMMAND,
         .flags = IDS_MESSAGE_WAITS};
     assert(request->method != IDP_REPLICATION); /* an inquiry */
@@ -62,13 +73,13 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
     ids_message_batch *batch =
         worker->index ? ids_worker_batch(worker, 0) : NULL;
     if (worker->index &&
-        (!batch || !ids_message_append(batch, &message, name_of(request)))) {
+        (!batch || !ids_message_append(batch, &message, body.ptr))) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_NO_MEMORY, NULL);
         return;
     }
     conn->waiting++;
     if (!worker->index)
-        ids_command_take(worker, &message, name_of(request));
+        ids_command_take(worker, &message, body.ptr);
 }
 
 /* Replies, from loop 0 ----------------------------------------------------- */
@@ -138,6 +149,69 @@ handler_of(const ids_server *server, idp_method command, const char **text) {
     return &server->peer;
 }
 
+static bool take_node(const idp_group_node *from, ids_group_member *to) {
+    const uint8_t *name = (const uint8_t *)from->node;
+    to->incarnation = from->incarnation;
+    return from->incarnation != 0 && from->node[0] &&
+           ids_node_name_from(&to->node,
+                              (idp_slice){name, strlen(from->node)}) &&
+           ids_endpoint_from(&to->at, from->at, strlen(from->at));
+}
+
+/* Each name once, and the primary among them. */
+static bool take_group(const idp_told *told, ids_group *group) {
+    bool found = false;
+    *group = (ids_group){.epoch = told->epoch, .isr_count = told->node_count};
+    static_assert(sizeof group->id.text == sizeof told->id &&
+                      IDS_GROUP_NODES_MAX == IDP_GROUP_NODES_MAX,
+                  "they mean the same");
+    memcpy(group->id.text, told->id, sizeof told->id);
+    for (uint32_t i = 0; i < told->node_count; i++) {
+        ids_group_member *member = &group->isr[i];
+        if (!take_node(&told->nodes[i], member))
+            return false;
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(group->isr[k].node.text, member->node.text) == 0)
+                return false;
+        if (strcmp(member->node.text, told->primary) != 0)
+            continue;
+        group->primary = *member;
+        found = true;
+    }
+    return found && told->id[0] && told->rev > 0 && told->epoch > 0;
+}
+
+static void hand_told(ids_worker *worker, idp_method method, idp_slice body,
+                      ids_command_id id) {
+    const ids_command_handler *peer = &worker->server->peer;
+    ids_command_request request = {.command = method, .id = id};
+    idp_told told;
+    ids_group group = {.epoch = 0};
+    ids_group_member whom;
+    bool good = idp_told_read(body, &told);
+    if (good && method == IDP_CONFIG)
+        good = take_group(&told, &group);
+    else if (good)
+        good = told.node_count == 1 && take_node(&told.nodes[0], &whom);
+    if (!good || !peer->begin) {
+        ids_command_refuse(worker, id,
+                           good ? no_peer
+                                : "what is told makes no sense; is the agent "
+                                  "of another version?");
+        return;
+    }
+    group.epoch = told.epoch;
+    request.rev = told.rev;
+    request.group = &group;
+    request.whom = method == IDP_OFFER ? &whom : NULL;
+    ids_log(IDS_LOG_INFO, "command taken",
+            "id=%llu command=%s revision=%llu epoch=%llu primary=%s",
+            (unsigned long long)id, idp_method_name(method),
+            (unsigned long long)told.rev, (unsigned long long)told.epoch,
+            told.primary);
+    peer->begin(peer->ctx, worker, &request);
+}
+
 static void hand_to_handler(ids_worker *worker, uint64_t word, idp_slice node,
                             ids_command_id id) {
     const ids_command_request request = {.command =
@@ -166,6 +240,7 @@ static_assert(IDP_METHOD_COUNT <= METHOD_OF, "a method beside the options");
 
 void ids_command_take(ids_worker *worker, const ids_message *message,
                       const uint8_t *body) {
+    idp_method method = (idp_method)(message->word & METHOD_OF);
     assert(worker->index == 0);
     worker->counters.of[IDS_COMMANDS_TOTAL]++;
     ids_command_under_way *place = find_command(worker, 0);
@@ -178,8 +253,11 @@ void ids_command_take(ids_worker *worker, const ids_message *message,
         *place = (ids_command_under_way){.id = ++worker->commands.given,
                                          .asker = message->asker,
                                          .msgid = message->msgid};
-        hand_to_handler(worker, message->word,
-                        (idp_slice){body, message->body_bytes}, place->id);
+        idp_slice told = {body, message->body_bytes};
+        if (is_told(method))
+            hand_told(worker, method, told, place->id);
+        else
+            hand_to_handler(worker, message->word, told, place->id);
     }
 }
 

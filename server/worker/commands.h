@@ -9,6 +9,7 @@
 #define IDS_COMMANDS_H
 
 #include "proto/commands.h"
+#include "server/peer/group.h"
 #include "server/worker/message.h"
 
 /* So many commands are under way at most, of all askers; one more is LIMIT. */
@@ -21,7 +22,8 @@ typedef struct ids_conn ids_conn;
 typedef uint64_t ids_command_id;
 
 typedef struct ids_command_request {
-    idp_method command; /* IDP_PROMOTE, DETACH, SWITCHOVER, SNAPSHOT, RELOAD */
+    idp_method command; /* IDP_PROMOTE, DETACH, SWITCHOVER, SNAPSHOT, RELOAD,
+                         * CONFIG, OFFER */
     bool accept_loss;   /* PROMOTE, DETACH */
     bool dry_run;       /* RELOAD */
     bool force;         /* RELOAD */
@@ -29,7 +31,11 @@ typedef struct ids_command_request {
      * else by number; 0: the only one, or any one. */
     idp_slice node_name;
     uint64_t node;
-    ids_command_id id; /* to answer with, once */
+    /* A failover agent's: borrowed for as long as begin takes. */
+    uint64_t rev;                 /* CONFIG, OFFER */
+    const ids_group *group;       /* CONFIG; OFFER: its epoch alone */
+    const ids_group_member *whom; /* OFFER */
+    ids_command_id id;            /* to answer with, once */
 } ids_command_request;
 
 /* Who carries commands out. Called on loop 0's thread, with its worker. */
@@ -69,7 +75,8 @@ typedef struct ids_commands {
 } ids_commands;
 
 static inline bool ids_method_is_command(idp_method method) {
-    return method >= IDP_REPLICATION && method <= IDP_RELOAD;
+    return (method >= IDP_REPLICATION && method <= IDP_RELOAD) ||
+           method == IDP_CONFIG || method == IDP_OFFER;
 }
 
 /* A connection asks: it is sent to loop 0, or refused. */
@@ -80,7 +87,8 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
 size_t ids_command_report(ids_worker *worker,
                           uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]);
 
-/* Loop 0: a command came by message, whose body names a node or is empty. */
+/* Loop 0: a command came by message, whose body names a node, or is empty, or
+ * is what an agent tells (config, offer). */
 void ids_command_take(ids_worker *worker, const ids_message *message,
                       const uint8_t *body);
 

@@ -10,7 +10,7 @@ if(NOT IDEM_SANITIZE STREQUAL "" OR IDEM_FUZZ)
 endif()
 idem_program_test(agent_sim
   SOURCES agent_sim.c agent_world.c agent_post.c agent_etcd.c agent_node.c
-          agent_repl.c agent_check.c agent_faults.c
+          agent_repl.c agent_check.c agent_faults.c agent_host.c
   LINK ids_agent_mutable LABELS sim ARGS --seeds 1..${agent_seeds})
 
 # It can fail: without any one of the agent's rules it does.

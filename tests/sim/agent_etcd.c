@@ -80,10 +80,10 @@ bool aw_etcd_put(aw_world *w, const ids_group *group, uint64_t compare,
     w->tally.whys[group->why]++;
     char isr[IDS_GROUP_NODES_MAX + 1] = "";
     for (uint32_t i = 0; i < group->isr_count; i++)
-        isr[i] = group->isr[i].node.text[0];
-    aw_say(w, "etcd: R %llu: %s by %s: %s leads [%s] in epoch %llu",
+        isr[i] = (char)('A' + aw_node_of(group->isr[i].node.text));
+    aw_say(w, "etcd: R %llu: %s by %s: %c leads [%s] in epoch %llu",
            (unsigned long long)now->mod, ids_group_why_text(group->why),
-           group->by.text, group->primary.node.text, isr,
+           group->by.text, 'A' + aw_node_of(group->primary.node.text), isr,
            (unsigned long long)group->epoch);
     aw_check_put(w, &was, group, seen);
     return true;
@@ -159,6 +159,8 @@ void aw_etcd_take(aw_world *w, aw_message *m) {
     case IDS_AGENT_ASK:
     case IDS_AGENT_CONFIG:
     case IDS_AGENT_OFFER:
+    case IDS_AGENT_PAUSE:
+    case IDS_AGENT_RESUME:
         assert(!"that is for a node");
     }
 }

@@ -9,33 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- agents --------------------------------------------------------------- */
-
-void aw_agent_start(aw_world *w, int at) {
-    aw_agent *agent = &w->agent[at];
-    ids_group_member self;
-    ids_agent_config config = {.lease_ms = AW_LEASE_MS};
-    aw_node_name(agent->node, &self);
-    config.node = self.node;
-    snprintf(config.new_id.text, sizeof config.new_id.text,
-             "00000000-0000-4000-8000-%012llx",
-             (unsigned long long)(idt_rng_next(&w->rng) >> 16));
-    for (int i = 0; i < w->nodes; i++) {
-        aw_node_name(i, &self);
-        if (i != agent->node)
-            config.other[config.other_count++] = self.at;
-    }
-    agent->agent = ids_agent_new(&config, w->now);
-    assert(agent->agent);
-    agent->life++;
-    agent->paused_until = 0;
-}
-
-void aw_agent_crash(aw_world *w, int at) {
-    ids_agent_free(w->agent[at].agent);
-    w->agent[at].agent = NULL;
-}
-
 /* --- faults --------------------------------------------------------------- */
 
 static void crash_node(aw_world *w) {

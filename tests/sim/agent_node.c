@@ -145,12 +145,12 @@ static void take_config(aw_world *w, int at, const ids_group *group,
         rev <= node->rev || group->epoch < node->epoch)
         return;
     bool self = is_self(w, at, &group->primary);
-    if (self && group->epoch == node->epoch &&
+    if (self && group->epoch <= node->lead_epoch &&
         !(node->leading && node->lead_epoch == group->epoch))
         return; /* nobody resumes an epoch */
     node->id = group->id;
     node->rev = rev;
-    if (self && group->epoch > node->epoch)
+    if (self && group->epoch > node->lead_epoch)
         lead(w, at, group);
     else if (self)
         take_set(w, at, group);

@@ -133,6 +133,8 @@ static void answer(ids_agent *agent, const aw_message *m, uint64_t now) {
         break;
     case IDS_AGENT_CONFIG:
     case IDS_AGENT_OFFER:
+    case IDS_AGENT_PAUSE:
+    case IDS_AGENT_RESUME:
         assert(!"nobody waits for that");
     }
 }

@@ -7,6 +7,7 @@
  * seed, what it breaks, and the last steps; run again with that seed it is the
  * same world. With --rule-off the agent does not keep one of its rules, and
  * finding that is the success. */
+#include "server/peer/mutant.h"
 #include "tests/sim/agent_world.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 ids_agent_rule ids_agent_rule_off;
+ids_rule ids_rule_off; /* the peer's: all of them hold */
 
 static const char *const rule_names[] = {
 #define X(name, text) text,

@@ -119,21 +119,6 @@ static void begin(aw_world *w, uint64_t seed) {
 
 /* --- its course ----------------------------------------------------------- */
 
-static void tick_agent(aw_world *w, int at) {
-    aw_agent *agent = &w->agent[at];
-    ids_agent_act act;
-    if (!agent->agent && agent->starts_at <= w->now)
-        aw_agent_start(w, at);
-    if (!agent->agent || agent->paused_until > w->now)
-        return;
-    if (ids_agent_due(agent->agent) <= w->now) {
-        ids_agent_tick(agent->agent, ids_epoch_of(UNIX_MS + w->now), w->now);
-        w->tally.troubles[ids_agent_last_trouble(agent->agent)]++;
-    }
-    while (ids_agent_next(agent->agent, &act))
-        aw_agent_asks(w, at, &act);
-}
-
 static void step(aw_world *w) {
     w->now += AW_STEP_MS;
     aw_etcd_tick(w);
@@ -142,7 +127,7 @@ static void step(aw_world *w) {
     for (int i = 0; i < w->nodes && !w->failed; i++)
         aw_repl_tick(w, i);
     for (int i = 0; i < w->agents && !w->failed; i++)
-        tick_agent(w, i);
+        aw_agent_tick(w, i);
     aw_operator_tick(w);
     aw_clients_tick(w);
 }

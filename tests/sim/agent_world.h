@@ -177,6 +177,8 @@ typedef struct aw_world {
     uint64_t thought_ms, thought_mod;
     int thought_of;
     aw_tally tally;
+    struct pw_world *peers; /* whose nodes they are: see peer_agents.c */
+    ids_group group_was;    /* and the record before the last */
 } aw_world;
 
 /* agent_world.c */
@@ -234,7 +236,10 @@ void aw_faults_tick(aw_world *w);
 void aw_heal(aw_world *w);
 void aw_operator_tick(aw_world *w);
 bool aw_has_agent(const aw_world *w, int node);
+
+/* agent_host.c */
 void aw_agent_start(aw_world *w, int agent);
 void aw_agent_crash(aw_world *w, int agent);
+void aw_agent_tick(aw_world *w, int agent);
 
 #endif

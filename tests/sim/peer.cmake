@@ -20,9 +20,9 @@ endif()
 idem_program_test(peer_sim
   SOURCES peer_sim.c peer_world.c peer_net.c peer_ends.c peer_node.c peer_driver.c
           peer_worker.c peer_wire.c peer_look.c peer_disk.c peer_backup.c
-          peer_clash.c peer_lost.c peer_client.c peer_group.c peer_operator.c peer_check.c
-          peer_copy.c ${seal}
-  LINK ids_node_mutable idt ${tls} LABELS sim ARGS --seeds 1..${first})
+          peer_clash.c peer_lost.c peer_client.c peer_group.c peer_operator.c peer_check.c peer_reach.c
+          peer_copy.c peer_agents.c agent_etcd.c agent_post.c agent_host.c ${seal}
+  LINK ids_node_mutable ids_agent_mutable idt ${tls} LABELS sim ARGS --seeds 1..${first})
 if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)
   math(EXPR behind "${first} + 1")
   math(EXPR last "${half} + 1")
@@ -77,6 +77,22 @@ foreach(test needs_yields harm_without_joins-whole harm_without_own-place
     set_tests_properties(peer_sim_${test} PROPERTIES LABELS "sim;all")
   endif()
 endforeach()
+
+# Agents decide: nodes and agents as they ship, a model of etcd.
+set(agents 1000)
+if(NOT IDEM_SANITIZE STREQUAL "" OR IDEM_FUZZ)
+  set(agents 100)
+endif()
+add_test(NAME peer_sim_agents
+         COMMAND peer_sim --agents on --seeds 1..${agents})
+set_tests_properties(peer_sim_agents PROPERTIES LABELS sim
+  FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+idem_faults(peer_sim_agents_need
+  COMMAND peer_sim --agents on --rule-off @ --seeds 1..3000
+  FAULTS N2-incarnation N2-revision N2-resumes N3-ends N4-inherited R1 all-members
+         T0-compare T1-member T1-gone T1-self T3-offer T3-revision T3-ready
+         T4-touch T7-failure T7-silence command-first compare compare-fresh
+         incarnation A1-config A2-incarnation)
 
 # The same seed tells the same story.
 add_test(NAME peer_sim_repeats

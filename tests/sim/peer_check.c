@@ -2,73 +2,10 @@
 /* peer_check.c -- I1 to I13, checked from outside: from what leaves the nodes
  * as replies, and from what their memories would bring to a promotion. It
  * knows nothing of frames, sessions or gates. */
-#include "tests/sim/peer_world.h"
+#include "tests/sim/peer_agents.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* --- who has what --------------------------------------------------------- */
-
-static pw_reach *latest_reach(pw_node *n, uint64_t epoch) {
-    uint64_t incarnation = n->peer->config.incarnation;
-    pw_world *w = n->w;
-    uint32_t oldest =
-        w->reach_count > PW_EPOCHS_MAX ? w->reach_count - PW_EPOCHS_MAX : 0;
-    for (uint32_t i = w->reach_count; i-- > oldest;) {
-        pw_reach *r = &w->reach[i % PW_EPOCHS_MAX];
-        if (r->incarnation == incarnation) {
-            if (r->epoch == epoch) {
-                return r;
-            }
-            break;
-        }
-    }
-    pw_reach *r = &w->reach[w->reach_count++ % PW_EPOCHS_MAX];
-    *r = (pw_reach){.epoch = epoch, .incarnation = incarnation};
-    return r;
-}
-
-/* A primary's memory, if it is kept. */
-void pw_note_crash(pw_node *n) {
-    if (!n->keeps || !n->peer->leading || n->disk.replaced) {
-        return;
-    }
-    pw_reach *r = latest_reach(n, n->peer->lead_epoch);
-    for (uint32_t k = 0; k < n->loops; k++) {
-        r->at[k] = n->disk.log[k].synced;
-    }
-}
-
-void pw_note_reach(pw_node *n) {
-    const ids_peer *p = n->peer;
-    bool live = p->started && !p->syncing;
-    if (p->leading) {
-        return;
-    }
-    if (!live && (p->copy_of == 0 || p->copy_streams == 0)) {
-        return;
-    }
-    pw_reach *r = latest_reach(n, live ? p->upstream.epoch : p->copy_of);
-    uint32_t streams = live ? p->upstream.streams : p->copy_streams;
-    for (uint32_t k = 0; k < streams && k < PW_LOOPS_MAX; k++) {
-        r->at[k] = live ? p->receivers[k].applied : p->copy_at[k];
-    }
-}
-
-/* The latest of this memory, in this epoch (0: in any). */
-static const pw_reach *reach_of(const pw_world *w, uint64_t incarnation,
-                                uint64_t epoch) {
-    uint32_t oldest =
-        w->reach_count > PW_EPOCHS_MAX ? w->reach_count - PW_EPOCHS_MAX : 0;
-    for (uint32_t i = w->reach_count; i-- > oldest;) {
-        const pw_reach *r = &w->reach[i % PW_EPOCHS_MAX];
-        if (r->incarnation == incarnation &&
-            (epoch == 0 || r->epoch == epoch)) {
-            return r;
-        }
-    }
-    return NULL;
-}
 
 static pw_epoch *epoch_of(pw_world *w, uint64_t epoch) {
     for (uint32_t i = w->epoch_count; i-- > 0;) {
@@ -98,7 +35,7 @@ static void check_follower(pw_node *n, const pw_epoch *e,
     pw_world *w = n->w;
     const pw_node *r = &w->node[f->member.node - 1];
     if (r->up && pw_place_of(n, r) != NULL && f->in_sync && f->connected &&
-        !has_passed(e, reach_of(w, r->peer->config.incarnation, e->epoch))) {
+        !has_passed(e, pw_reach_of(w, r->peer->config.incarnation, e->epoch))) {
         pw_fail(w, "I9: %c says that %c is in sync, which lacks something",
                 pw_name(n->index), pw_name(r->index));
     }
@@ -127,7 +64,7 @@ void pw_check_status(pw_node *n) {
 /* I7, I9: this member of the recorded in-sync set has what it shows. */
 static bool has_it(pw_world *w, const pw_reply *r, ids_member member) {
     const char *which = r->changed ? "I9" : "I7";
-    const pw_reach *reach = reach_of(w, member.incarnation, r->epoch);
+    const pw_reach *reach = pw_reach_of(w, member.incarnation, r->epoch);
     return (reach != NULL && reach->at[r->worker] >= r->number) ||
            pw_fail(w,
                    "%s: %c answers k%u with change %llu, and its replica has "
@@ -135,6 +72,20 @@ static bool has_it(pw_world *w, const pw_reply *r, ids_member member) {
                    which, pw_name(r->node), w->op[r->op].key,
                    (unsigned long long)r->number,
                    (unsigned long long)(reach ? reach->at[r->worker] : 0));
+}
+
+/* Under agents: so has each that etcd has as a member. */
+static bool is_at_group(pw_world *w, const pw_reply *r) {
+    const ids_group *group =
+        w->agents != NULL ? pw_agents_group(w, r->epoch) : NULL;
+    for (uint32_t i = 0; group != NULL && i < group->isr_count; i++) {
+        ids_member member = {ids_node_number(&group->isr[i].node),
+                             group->isr[i].incarnation};
+        if (member.node != (uint64_t)r->node + 1 && !has_it(w, r, member)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* And so have all. I8: and nobody has taken over without it. */
@@ -149,6 +100,9 @@ static bool is_committed(pw_world *w, const pw_reply *r) {
             !has_it(w, r, n->cell.replica[i])) {
             return false;
         }
+    }
+    if (!is_at_group(w, r)) {
+        return false;
     }
     if (e->over && r->number > e->base[r->worker]) {
         return pw_fail(w,
@@ -274,7 +228,8 @@ static bool check_answer(pw_world *w, const pw_reply *r, const pw_op *op,
 /* Nothing holds while two lead in one epoch, and replies of then may still be
  * held. */
 static bool is_void(const pw_world *w, const pw_reply *r) {
-    return w->clashed || r->epoch < w->void_before;
+    return w->clashed || r->epoch < w->void_before ||
+           (w->agents != NULL && r->epoch < w->loss_before);
 }
 
 void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
@@ -343,7 +298,9 @@ static void learn(void *ctx, const ids_change *c) {
                 pw_name(n->index), pw_key_of(c->key),
                 (unsigned long long)c->lease_left_ms, c->lease_ms);
     }
-    if (acked->state == IDP_STATE_IN_PROGRESS &&
+    /* Under agents who leads may never get to commit, and who follows it then
+     * may know better: that its lease was over. */
+    if (n->w->agents == NULL && acked->state == IDP_STATE_IN_PROGRESS &&
         pw_compare(acked->token, s.token) == 0) {
         acked->lease_end = n->w->now + c->lease_ms; /* as it should be */
         acked->ttl_end = n->w->now + c->ttl_ms;
@@ -365,7 +322,7 @@ static void learn_all(pw_node *n) {
 /* I10: nothing acknowledged is missing. */
 static void check_heir(pw_node *n) {
     pw_world *w = n->w;
-    const pw_reach *reach = reach_of(w, n->peer->config.incarnation, 0);
+    const pw_reach *reach = pw_reach_of(w, n->peer->config.incarnation, 0);
     for (uint32_t i = w->epoch_count; i-- > 0;) {
         pw_epoch *e = &w->epochs[i];
         if (e->lost || e->over) {
@@ -414,9 +371,11 @@ static bool another_has_led(const pw_world *w, int node) {
 void pw_check_lead(pw_node *n, uint64_t epoch) {
     pw_world *w = n->w;
     uint64_t incarnation = n->peer->config.incarnation;
+    bool late = false; /* another leads by now: it commits nothing any more */
     bool alone = !n->peer->known.had_replica && !another_has_led(w, n->index);
     bool whole = n->disk.is_there && !n->memory_is_old;
-    bool loss = (alone && !whole) || n->loss_epoch == epoch;
+    bool loss =
+        (alone && !whole) || n->loss_epoch == epoch || pw_agents_take_loss(w);
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;
@@ -426,7 +385,9 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     }
     loss = loss || epoch == w->void_before;
     for (uint32_t i = 0; i < w->epoch_count; i++) {
-        if (w->epochs[i].epoch >= epoch && !w->replies_only) {
+        if (w->agents != NULL && w->epochs[i].epoch > epoch) {
+            late = true;
+        } else if (w->epochs[i].epoch >= epoch && !w->replies_only) {
             pw_fail(w, "I11: %c is primary in epoch %llu, and there was %llu",
                     pw_name(n->index), (unsigned long long)epoch,
                     (unsigned long long)w->epochs[i].epoch);
@@ -438,13 +399,15 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
         check_loss(w);
     }
     learn_all(n);
-    if (!w->replies_only) {
+    if (!w->replies_only && !late) {
         check_heir(n);
     }
     if (w->epoch_count == PW_EPOCHS_MAX) {
         pw_fail(w, "more epochs than the checker has room for");
         return;
     }
-    w->epochs[w->epoch_count++] = (pw_epoch){
-        .epoch = epoch, .incarnation = incarnation, .node = n->index};
+    w->epochs[w->epoch_count++] = (pw_epoch){.epoch = epoch,
+                                             .incarnation = incarnation,
+                                             .node = n->index,
+                                             .over = late};
 }

@@ -138,6 +138,7 @@ static ids_replicator_config configure(pw_node *n) {
                  .life = idt_rng_next(&w->rng) | 1,
                  .incarnation = incarnation_of(n),
                  .primary = n->index == 0,
+                 .under_agent = w->agents != NULL,
                  .epoch_min = pw_draw_epoch(n),
                  .loops = n->loops,
                  .places = w->config.places,
@@ -165,6 +166,10 @@ static ids_replicator_config configure(pw_node *n) {
             ids_endpoint_from(&config.peer.others[config.peer.others_count++],
                               at, 6);
         }
+    }
+    if (w->agents != NULL) {
+        config.peer.name = ids_node_name_of((uint64_t)n->index + 1);
+        config.busy_ms = 500;
     }
     if (!w->config.lists && (n->index > 0 || w->config.places > 1)) {
         ids_endpoint_from(&config.peer.replicate_from,

@@ -302,7 +302,8 @@ static void heal_cut(pw_world *w, int node, uint64_t word) {
 void pw_crash(pw_world *w, pw_node *n) {
     if (n->up) {
         pw_node_crash(n);
-        pw_later(w, 20 + pw_below(w, 400), restart, -1, (uint64_t)n->index);
+        uint32_t most_ms = w->agents != NULL ? 3000 : 400;
+        pw_later(w, 20 + pw_below(w, most_ms), restart, -1, (uint64_t)n->index);
     }
 }
 
@@ -336,7 +337,10 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
                which & 16 ? " E" : "");
         pw_later(w, 20 + pw_below(w, 400), heal_cut, -1, which);
     } else if (dice < 70) {
-        n->paused_until = w->now + 20 + pw_below(w, 250);
+        uint64_t until =
+            w->now + 20 + pw_below(w, w->agents != NULL ? 2500 : 250);
+        bool longer = w->agents == NULL || until > n->paused_until;
+        n->paused_until = longer ? until : n->paused_until;
         pw_say(w, "%c is paused", pw_name(n->index));
     } else if (dice < 85) {
         n->slow_ms = pw_chance(w, 50) ? 0 : 5 + pw_below(w, 60);

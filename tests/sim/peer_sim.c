@@ -14,13 +14,14 @@
  * numbers are no seed's, so that a story may differ in what is under way. */
 #include "server/base/log.h"
 #include "server/peer/mutant.h"
-#include "tests/sim/peer_world.h"
+#include "tests/sim/peer_agents.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 ids_rule ids_rule_off;
+ids_agent_rule ids_agent_rule_off;
 
 static const char *const rule_names[] = {
 #define X(name, text) text,
@@ -28,11 +29,40 @@ static const char *const rule_names[] = {
 #undef X
 };
 
+static const char *const agent_rule_names[] = {
+#define X(name, text) text,
+    IDS_AGENT_RULES(X)
+#undef X
+};
+
+/* Of either: which one does not hold. NULL: all do. */
+static const char *rule_off(void) {
+    if (ids_agent_rule_off != IDS_AGENT_RULE_NONE) {
+        return agent_rule_names[ids_agent_rule_off];
+    }
+    return ids_rule_off != IDS_RULE_NONE ? rule_names[ids_rule_off] : NULL;
+}
+
+static bool switch_off(const char *name) {
+    for (int i = 1; i < IDS_RULE_COUNT; i++) {
+        if (strcmp(rule_names[i], name) == 0) {
+            ids_rule_off = (ids_rule)i;
+        }
+    }
+    for (int i = 1; i < IDS_AGENT_RULE_COUNT; i++) {
+        if (strcmp(agent_rule_names[i], name) == 0) {
+            ids_agent_rule_off = (ids_agent_rule)i;
+        }
+    }
+    return rule_off() != NULL;
+}
+
 typedef struct options {
     uint64_t from, to;
     bool story;
     bool replies_only;
     bool seals, drips;
+    bool agents;
 } options;
 
 typedef struct tally {
@@ -45,16 +75,15 @@ typedef struct tally {
 static bool read_option(const char *name, const char *value, options *o) {
     char *end = NULL;
     if (strcmp(name, "--rule-off") == 0) {
-        for (int i = 1; i < IDS_RULE_COUNT; i++) {
-            if (strcmp(rule_names[i], value) == 0) {
-                ids_rule_off = (ids_rule)i;
-            }
-        }
-        return ids_rule_off != IDS_RULE_NONE;
+        return switch_off(value);
     }
     if (strcmp(name, "--see") == 0) {
         o->replies_only = strcmp(value, "replies") == 0;
         return o->replies_only || strcmp(value, "all") == 0;
+    }
+    if (strcmp(name, "--agents") == 0) {
+        o->agents = strcmp(value, "on") == 0;
+        return o->agents;
     }
     if (strcmp(name, "--tls") == 0) {
         o->seals = true;
@@ -90,12 +119,12 @@ void __assert_fail(const char *what, const char *file, unsigned line,
     const char *name = strstr(file, "server/");
     printf("%s%s: caught after %llu seeds, in world %llu: assert(%s) in %s, "
            "%s:%u\n",
-           ids_rule_off == IDS_RULE_NONE ? "FAILED" : "without ",
-           ids_rule_off == IDS_RULE_NONE ? "" : rule_names[ids_rule_off],
-           worlds, (unsigned long long)seed_now, what, function,
+           rule_off() == NULL ? "FAILED" : "without ",
+           rule_off() == NULL ? "" : rule_off(), worlds,
+           (unsigned long long)seed_now, what, function,
            name != NULL ? name : file, line);
     fflush(stdout);
-    if (ids_rule_off == IDS_RULE_NONE) {
+    if (rule_off() == NULL) {
         abort();
     }
     _Exit(0);
@@ -103,23 +132,23 @@ void __assert_fail(const char *what, const char *file, unsigned line,
 
 static int report(pw_world *w, uint64_t seed, const options *o) {
     unsigned long long worlds = seed + 1 - o->from;
-    if (ids_rule_off != IDS_RULE_NONE) {
+    if (rule_off() != NULL) {
         printf("without %s: caught after %llu seeds, in world %llu: %s\n",
-               rule_names[ids_rule_off], worlds, (unsigned long long)seed,
-               w->failure);
+               rule_off(), worlds, (unsigned long long)seed, w->failure);
     }
-    if (ids_rule_off == IDS_RULE_NONE || o->story) {
+    if (rule_off() == NULL || o->story) {
         w->tracing = true;
         pw_run(w, seed); /* once more, written down */
         printf("FAILED in world %llu\n", (unsigned long long)seed);
         tell(w);
         printf("  %s\nagain: peer_sim%s --seed %llu\n", w->failure,
-               o->drips   ? " --tls drips"
+               o->agents  ? " --agents on"
+               : o->drips ? " --tls drips"
                : o->seals ? " --tls on"
                           : "",
                (unsigned long long)seed);
     }
-    return ids_rule_off == IDS_RULE_NONE;
+    return rule_off() == NULL;
 }
 
 static void add_up(tally *t, const pw_world *w) {
@@ -188,15 +217,15 @@ static int simulate(pw_world *w, const options *o) {
         printf("FAILED: no bit that flipped was met\n");
         return 1;
     }
-    if (o->to - o->from >= 999 && ids_rule_off == IDS_RULE_NONE &&
+    if (!o->agents && o->to - o->from >= 999 && rule_off() == NULL &&
         (!t.switched || !t.resumed || !t.unreplicated || !t.stood_down ||
          !t.flipped || !t.refused || !t.groups || !t.level || !t.chosen ||
          !t.strangers || !t.clashes || !t.records_lost || !t.put_back)) {
         printf("FAILED: something was never met\n");
         return 1;
     }
-    if (ids_rule_off != IDS_RULE_NONE) {
-        printf("without %s: not caught\n", rule_names[ids_rule_off]);
+    if (rule_off() != NULL) {
+        printf("without %s: not caught\n", rule_off());
         return 1;
     }
     return 0;
@@ -217,12 +246,14 @@ int main(int argc, char **argv) {
     int status = 1;
     if (w != NULL && trace != NULL) {
         w->trace = trace;
+        w->agents = o.agents ? calloc(1, sizeof *w->agents) : NULL;
         w->replies_only = o.replies_only;
         w->seals = o.seals;
         w->drips = o.drips;
         status = simulate(w, &o);
     }
     free(trace);
+    free(w != NULL ? w->agents : NULL);
     free(w);
     return status;
 }

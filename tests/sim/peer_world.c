@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_world.c -- time, the story, and the course of one world: chaos, then
  * peace, then everything must have healed. */
-#include "tests/sim/peer_world.h"
+#include "tests/sim/peer_agents.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -137,6 +137,17 @@ static void grow_group(pw_world *w) {
     c->min_in_sync += c->min_in_sync > 2 && c->nodes > 3;
 }
 
+/* Who decides is elsewhere, and takes its time. */
+static void choose_for_agents(pw_world *w) {
+    pw_config *c = &w->config;
+    c->mode = IDS_MODE_SYNC;
+    c->chaos_ms = between(w, 4000, 12000);
+    c->lists = true;
+    c->places = (uint32_t)pw_nodes(w) - 1;
+    c->min_in_sync = c->places > 1 && pw_chance(w, 30) ? 2 : 1;
+    c->clash = c->backups = false;
+}
+
 static void choose(pw_world *w) {
     pw_config *c = &w->config;
     bool calm = pw_chance(w, 15);
@@ -170,6 +181,9 @@ static void choose(pw_world *w) {
      * who leads there is not left to who dials whom. */
     c->clash = pw_chance(w, 10) && c->places == 1;
     c->backups = w->seed % 3 == 2 && !c->clash;
+    if (w->agents != NULL) {
+        choose_for_agents(w);
+    }
 }
 
 static void begin(pw_world *w, uint64_t seed) {
@@ -197,7 +211,11 @@ static void begin(pw_world *w, uint64_t seed) {
         }
     }
     pw_clients_start(w);
-    pw_later(w, 50 + pw_below(w, 100), pw_operator, -1, 0);
+    if (w->agents != NULL) {
+        pw_agents_begin(w);
+    } else {
+        pw_later(w, 50 + pw_below(w, 100), pw_operator, -1, 0);
+    }
     pw_later(w, 30 + pw_below(w, 200), pw_nemesis, -1, 0);
 }
 
@@ -209,11 +227,16 @@ static void make_peace(pw_world *w) {
     w->config.percent_flip = 0;
     w->config.percent_stale = 0;
     memset(w->cut, 0, sizeof w->cut);
+    if (w->agents != NULL) {
+        pw_agents_heal(w);
+    }
     for (int i = 0; i < pw_nodes(w); i++) {
         pw_node *n = &w->node[i];
         n->slow_ms = 0;
-        n->disk.wait_ms = 6; /* else replies would stall for good */
-        n->paused_until = 0;
+        n->disk.wait_ms = 6;     /* else replies would stall for good */
+        if (w->agents == NULL) { /* else what came meanwhile keeps its order */
+            n->paused_until = 0;
+        }
         if (!n->up) {
             pw_node_start(n);
         }
@@ -222,15 +245,18 @@ static void make_peace(pw_world *w) {
 }
 
 static bool heals(pw_world *w) {
-    for (uint32_t i = 0; i < 40 && !w->failed && !pw_in_peace(w); i++) {
+    uint32_t patience_ms = w->agents != NULL ? 20000 : 4000;
+    for (uint32_t i = 0; i < patience_ms / 100 && !w->failed && !pw_in_peace(w);
+         i++) {
         pw_run_until(w, w->now + 100);
     }
     if (!w->failed && !pw_in_peace(w)) {
         pw_say_all(w);
         pw_fail(w,
-                "L1: no primary with %s in sync, 4 s after the faults "
+                "L1: no primary with %s in sync, %u s after the faults "
                 "stopped",
-                w->config.places > 1 ? "all replicas" : "a replica");
+                w->config.places > 1 ? "all replicas" : "a replica",
+                patience_ms / 1000);
     }
     return !w->failed;
 }
@@ -292,13 +318,17 @@ static bool has_healed(pw_world *w) {
         return pw_fail(w, "L1: a reply is held for good");
     }
     pw_check_copy(w, true);
-    if (!w->failed && w->config.mode == IDS_MODE_SYNC && pw_chance(w, 20)) {
+    if (!w->failed && w->config.mode == IDS_MODE_SYNC && w->agents == NULL &&
+        pw_chance(w, 20)) {
         pw_lose_record(w);
     }
     return !w->failed;
 }
 
 static void end(pw_world *w) {
+    if (w->agents != NULL) {
+        pw_agents_end(w);
+    }
     for (int i = 0; i < PW_NODES; i++) {
         pw_node_free(&w->node[i]);
         pw_disk_free(&w->node[i]);
@@ -320,7 +350,9 @@ bool pw_run(pw_world *w, uint64_t seed) {
     bool tracing = w->tracing, replies_only = w->replies_only;
     bool seals = w->seals, drips = w->drips;
     void *trace = w->trace;
+    struct aw_world *agents = w->agents;
     memset(w, 0, sizeof *w);
+    w->agents = agents;
     w->tracing = tracing;
     w->replies_only = replies_only;
     w->seals = seals;

@@ -231,6 +231,7 @@ typedef struct pw_config {
 
 struct pw_world {
     idt_rng rng;
+    struct aw_world *agents; /* NULL: an operator decides */
     pw_config config;
     uint64_t seed, now, start, end_of_chaos;
     pw_event *heap;

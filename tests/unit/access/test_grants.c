@@ -31,6 +31,8 @@ static const struct {
     {"clients", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"kill", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"slow", IDS_GRANT_BIT(IDS_GRANT_STATS)},
+    {"config", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
+    {"offer", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 

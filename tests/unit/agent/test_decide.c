@@ -82,7 +82,7 @@ Test(decide, a_member_takes_over_with_the_others_that_are_alive) {
 Test(decide, no_epoch_is_left) {
     ids_group_view view = view_of("ab");
     ids_report own = report_of('b', false);
-    view.alive_count = 0;
+    view.alive[0].incarnation++;
     own.epoch = IDS_EPOCH_MAX - 1;
     cr_assert_eq(decide('b', &view, &own).group.epoch, IDS_EPOCH_MAX);
     own.epoch = IDS_EPOCH_MAX;
@@ -93,7 +93,7 @@ Test(decide, no_epoch_is_left) {
 Test(decide, whoever_is_no_member_takes_nothing_over) {
     ids_group_view view = view_of("ab");
     ids_report own = report_of('c', false), empty = report_of('b', false);
-    view.alive_count = 0;
+    view.alive[0].incarnation++;
     empty.self.incarnation++;
     cr_assert_eq(decide('c', &view, &own).kind, IDS_INTENT_NOTHING);
     cr_assert_eq(decide('b', &view, &empty).kind, IDS_INTENT_NOTHING);

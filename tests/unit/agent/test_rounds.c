@@ -22,6 +22,7 @@ static ids_group_view view(void) {
     all.group = (ids_group){.id = {ID}, .epoch = 50, .primary = b};
     ids_group_add(&all.group, &b);
     ids_group_add(&all.group, &a);
+    all.alive[all.alive_count++] = (ids_group_alive){a.node, a.incarnation};
     return all;
 }
 

@@ -58,7 +58,7 @@ Test(record, each_replica_has_its_place_in_it) {
     several.replica[3] = (ids_member){4, 44};
     several.replica_name[3] = (ids_node_name){"rack-4"};
     len = ids_decision_write(bytes, &several);
-    cr_assert_eq(len, IDS_RECORD_BYTES_MAX);
+    cr_assert_eq(len, IDS_RECORD_BYTES_SEVERAL);
     cr_assert_eq(bytes[8], IDS_RECORD_FORMAT_SEVERAL);
     cr_assert_eq(read_as(len, &read), IDS_RECORD_OK);
     cr_assert_eq(read.replica[0].incarnation, 22);
@@ -93,7 +93,7 @@ Test(record, it_is_whole_or_none) {
 Test(record, another_file_and_a_newer_one_are_called_so) {
     ids_decision read;
     len = ids_decision_write(bytes, &decision);
-    bytes[8] = IDS_RECORD_FORMAT_SEVERAL + 1;
+    bytes[8] = IDS_RECORD_FORMAT_GROUP + 1;
     cr_assert_eq(read_as(len, &read), IDS_RECORD_NEWER);
     cr_assert_eq(read_as(100, &read), IDS_RECORD_NEWER, "of any size");
     memcpy(bytes, "#!/bin/sh", 9);

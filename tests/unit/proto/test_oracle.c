@@ -57,6 +57,9 @@ static idp_request some_request(uint64_t *seed) {
         r.ttl_ms = between(seed, 1, IDP_TTL_MS_MAX);
         r.class = (idp_class)between(seed, 0, 1);
     }
+    if (r.method == IDP_CONFIG || r.method == IDP_OFFER) {
+        r.result = some_bytes(seed, 0, 2000);
+    }
     if (r.method == IDP_RENEW) {
         r.lease_ms = (uint32_t)between(seed, 1, IDP_LEASE_MS_MAX);
     }

@@ -137,6 +137,8 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
     case IDP_RELOAD:
+    case IDP_CONFIG:
+    case IDP_OFFER:
         cr_assert(idp_command_read(method, reply->result, &command));
         return idp_command_write(to, cap, reply->msgid, &command);
     default:

@@ -124,7 +124,9 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_INSPECT, false, true, false},
                 {IDP_CLIENTS, false, true, true},
                 {IDP_KILL, false, true, false},
-                {IDP_SLOW, false, true, true}};
+                {IDP_SLOW, false, true, true},
+                {IDP_CONFIG, false, true, false},
+                {IDP_OFFER, false, true, false}};
     size_t count = sizeof rows / sizeof rows[0];
     cr_assert_eq(count, IDP_METHOD_COUNT);
     enter(&a, SHOP);
