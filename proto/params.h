@@ -27,6 +27,10 @@ uint8_t *idp_command_params_put(uint8_t *to, const idp_request *request);
 const uint8_t *idp_reload_read(cursor c, uint32_t count, idp_request *request,
                                idp_read_fault *fault);
 uint8_t *idp_reload_put(uint8_t *to, const idp_request *request);
+/* namespaces: behind which one. */
+const uint8_t *idp_after_read(cursor c, uint32_t count, idp_request *request,
+                              idp_read_fault *fault);
+uint8_t *idp_after_put(uint8_t *to, const idp_request *request);
 /* config, offer: what is told (group.h), in request->result. */
 const uint8_t *idp_told_param_read(cursor c, uint32_t count,
                                    idp_request *request, idp_read_fault *fault);

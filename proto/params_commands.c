@@ -119,3 +119,26 @@ uint8_t *idp_told_param_put(uint8_t *to, const idp_request *r) {
     return put_bin(put_array(put_word(to, idp_method_name(r->method)), 1),
                    r->result);
 }
+
+/* namespaces --------------------------------------------------------------- */
+
+const uint8_t *idp_after_read(cursor c, uint32_t count, idp_request *r,
+                              idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "namespaces takes one optional name");
+    }
+    if (count == 0 || cursor_nil(&c)) {
+        return c.at;
+    }
+    if (!cursor_bytes(&c, &r->ns)) {
+        return bad(fault, "the name must be a str, a bin or nil");
+    }
+    return r->ns.len <= IDP_NS_BYTES_MAX
+               ? c.at
+               : refuse(fault, IDP_E_TOO_LARGE, "namespace is over 64 bytes");
+}
+
+uint8_t *idp_after_put(uint8_t *to, const idp_request *r) {
+    to = put_array(put_word(to, "namespaces"), r->ns.ptr != NULL);
+    return r->ns.ptr != NULL ? put_bin(to, r->ns) : to;
+}

@@ -255,29 +255,6 @@ static uint8_t *hello_put(uint8_t *to, const idp_request *r) {
     return to;
 }
 
-/* namespaces --------------------------------------------------------------- */
-
-static const uint8_t *after_read(cursor c, uint32_t count, idp_request *r,
-                                 idp_read_fault *fault) {
-    if (count > 1) {
-        return bad(fault, "namespaces takes one optional name");
-    }
-    if (count == 0 || cursor_nil(&c)) {
-        return c.at;
-    }
-    if (!cursor_bytes(&c, &r->ns)) {
-        return bad(fault, "the name must be a str, a bin or nil");
-    }
-    return r->ns.len <= IDP_NS_BYTES_MAX
-               ? c.at
-               : refuse(fault, IDP_E_TOO_LARGE, "namespace is over 64 bytes");
-}
-
-static uint8_t *after_put(uint8_t *to, const idp_request *r) {
-    to = put_array(put_word(to, "namespaces"), r->ns.ptr != NULL);
-    return r->ns.ptr != NULL ? put_bin(to, r->ns) : to;
-}
-
 /* metrics ------------------------------------------------------------------ */
 
 static bool metrics_option_read(cursor *c, int at, idp_request *r,
@@ -338,7 +315,7 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
     case IDP_OFFER:
         return idp_told_param_read(c, count, request, fault);
     case IDP_NAMESPACES:
-        return after_read(c, count, request, fault);
+        return idp_after_read(c, count, request, fault);
     case IDP_LIST:
         return idp_list_read(c, count, request, fault);
     case IDP_INSPECT:
@@ -417,7 +394,7 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         at = idp_told_param_put(at, request);
         break;
     case IDP_NAMESPACES:
-        at = after_put(at, request);
+        at = idp_after_put(at, request);
         break;
     case IDP_METRICS:
         at = metrics_put(at, request);

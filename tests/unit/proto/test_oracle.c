@@ -58,7 +58,7 @@ static idp_request some_request(uint64_t *seed) {
         r.class = (idp_class)between(seed, 0, 1);
     }
     if (r.method == IDP_CONFIG || r.method == IDP_OFFER) {
-        r.result = some_bytes(seed, 0, 2000);
+        r.result = some_bytes(seed, 0, 1000);
     }
     if (r.method == IDP_RENEW) {
         r.lease_ms = (uint32_t)between(seed, 1, IDP_LEASE_MS_MAX);
@@ -257,6 +257,11 @@ static void pack_params(packing *p, const idp_request *r) {
     case IDP_RENEW:
         pack_claim(p, r, 4);
         pack_int(p, r->lease_ms);
+        break;
+    case IDP_CONFIG:
+    case IDP_OFFER:
+        msgpack_pack_array(&p->packer, 1);
+        pack_slice(p, r->result, false);
         break;
     case IDP_LIST:
         pack_list(p, r);
