@@ -17,7 +17,7 @@
 
 const char *idb_text_kept(const char *failed) {
     static char kept[IDP_TLS_WHY_BYTES];
-    if (failed)
+    if (failed && failed != kept)
         snprintf(kept, sizeof kept, "%s", failed);
     return failed ? kept : NULL;
 }

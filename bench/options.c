@@ -135,8 +135,8 @@ static const row rows[] = {
     {"quiet", NULL, "no progress line", FLAG, AT(quiet), 0, 0},
     {NULL, NULL, "Other things to do", FLAG, 0, 0, 0},
     {"scenario", "NAME",
-     "memory, growth, expiry, idle, client, snapshot, fullsync or\n"
-     "failover; see README",
+     "memory, growth, expiry, idle, client, snapshot, fullsync,\n"
+     "failover or hotkey; see README",
      TEXT, AT(scenario), 0, 0},
     {"records", "N,..", "of a scenario, instead of its own", TEXT, AT(records),
      0, 0},

@@ -12,6 +12,7 @@ static const struct {
     {"expiry", idb_scenario_expiry},     {"idle", idb_scenario_idle},
     {"client", idb_scenario_client},     {"snapshot", idb_scenario_snapshot},
     {"fullsync", idb_scenario_fullsync}, {"failover", idb_scenario_failover},
+    {"hotkey", idb_scenario_hotkey},
 };
 
 int idb_scenario(const idb_options *options, idb_report *report) {
@@ -26,7 +27,7 @@ int idb_scenario(const idb_options *options, idb_report *report) {
         return failed;
     }
     fprintf(stderr, "idembench: --scenario is memory, growth, expiry, idle, "
-                    "client, snapshot, fullsync or failover\n");
+                    "client, snapshot, fullsync, failover or hotkey\n");
     return IDB_EXIT_USAGE;
 }
 

@@ -223,6 +223,8 @@ static void scenarios_fill_their_reports(void) {
     run("fullsync", QUICK " --scenario fullsync --rate 1000 --records 200000 "
                           "--target idem/threads=2/replica-threads=1");
     run("failover", QUICK " --scenario failover --rounds 2 --target idem");
+    run("hotkey", "--scenario hotkey --records 5,1200 "
+                  "--target idem,idem/threads=2,idem/threads=2/blind");
 }
 
 static void the_promises_hold_under_contention(void) {
