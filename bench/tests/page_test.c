@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MANY 1100000
+
 static char folder[] = "/tmp/idembench-page-XXXXXX";
 
 static const char *open_page(int *status, const char *name) {
@@ -43,7 +45,8 @@ static const char looks[] =
     "  ends.every(x => x < document.documentElement.clientWidth);\n"
     "</script>\n";
 
-/* Latencies of up to a minute, and a million million of everything. */
+/* Latencies of up to a minute, so many that the last percentiles stand at the
+ * right edge, and a million million of everything. */
 static void make_wide(idb_report *report, const idb_options *options) {
     holds(idb_report_init(report, options, 2), "memory", "");
     report->columns = idb_load_columns;
@@ -57,7 +60,8 @@ static void make_wide(idb_report *report, const idb_options *options) {
         for (uint32_t c = 0; c < IDB_LOAD_COUNT; c++)
             row[c] = 123456789.123 * (i + 1);
         for (uint64_t ns = 1000; ns < 60 * IDB_NS_PER_S; ns *= 2)
-            idb_hist_record(result->hist, ns);
+            for (uint32_t n = 0; n < (ns < 2000 ? MANY : 1); n++)
+                idb_hist_record(result->hist, ns);
     }
     idb_report_finish(report);
 }
