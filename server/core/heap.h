@@ -20,9 +20,17 @@ typedef struct ids_timer {
     uint32_t at; /* where it stands in the heap */
 } ids_timer;
 
+/* What timers are compared by stands in the heap: of those that are passed on
+ * the way up or down, none is looked at. */
+typedef struct ids_heap_place {
+    uint64_t due_ms;
+    uint64_t order; /* among those that are due together */
+    ids_timer *timer;
+} ids_heap_place;
+
 typedef struct ids_heap {
     ids_budget *budget;
-    ids_timer **timers;
+    ids_heap_place *places;
     uint32_t count;
     uint32_t capacity;
 } ids_heap;

@@ -14,13 +14,15 @@ typedef struct ids_buffers {
     size_t bytes_max; /* what comes on top is refused */
     idp_bytes spare[IDS_SPARE_BUFFERS];
     uint32_t spares;
+    uint32_t made; /* to be spares, when they come back: as many, at most */
 } ids_buffers;
 
 static inline bool ids_buffers_have_room(const ids_buffers *all, size_t bytes) {
     return all->bytes + bytes <= all->bytes_max;
 }
 
-/* An empty one; without room where there is no memory. Give it back when it is
+/* An empty one, a small one where all spares are away; without room where there
+ * is no memory. Give it back when it is
  * empty. */
 void ids_buffers_take(ids_buffers *all, idp_bytes *buffer);
 void ids_buffers_give_back(ids_buffers *all, idp_bytes *buffer);
