@@ -57,6 +57,7 @@ static void look_around(void *ctx) {
 static void on_check(uv_check_t *handle) {
     ids_loop *loop = handle->data;
     ids_net_wake_up(&loop->net);
+    ids_sockets_serve_gathered(&loop->net);
     look_around(loop);
     ids_line_take_messages(loop->line);
     ids_sockets_flush(&loop->net);

@@ -17,6 +17,9 @@
 static_assert(IDP_ACQUIRE == 0 && IDP_PEEK == 4 && IDP_HELLO == 5,
               "the methods that are about a key come first");
 
+/* On every request's way; written apart to be read. */
+#define HOT inline __attribute__((always_inline))
+
 void ids_dispatch_prepare(const ids_worker *worker, ids_item *item) {
     const ids_server *server = worker->server;
     const idp_request *request = &item->request;
@@ -33,20 +36,30 @@ static bool is_for_the_shard(const ids_worker *worker, const ids_item *item) {
            ids_method_has_key(item->request.method);
 }
 
-void ids_dispatch_prefetch(const ids_line *line, uint32_t count) {
+void ids_dispatch_expect(const ids_line *line, const ids_item *item) {
+    if (is_for_the_shard(&line->worker, item))
+        ids_shard_prefetch_bucket(line->worker.shard, item->hash);
+}
+
+void ids_dispatch_prefetch_expected(const ids_line *line, const ids_item *items,
+                                    uint32_t count) {
     const ids_worker *worker = &line->worker;
+    for (uint32_t i = 0; i < count; i++)
+        if (is_for_the_shard(worker, &items[i]))
+            ids_shard_prefetch_record(worker->shard, items[i].hash);
+}
+
+void ids_dispatch_prefetch(const ids_line *line, const ids_item *items,
+                           uint32_t count) {
     if (count < 2)
         return;
     for (uint32_t i = 0; i < count; i++)
-        if (is_for_the_shard(worker, &line->batch[i]))
-            ids_shard_prefetch_bucket(worker->shard, line->batch[i].hash);
-    for (uint32_t i = 0; i < count; i++)
-        if (is_for_the_shard(worker, &line->batch[i]))
-            ids_shard_prefetch_record(worker->shard, line->batch[i].hash);
+        ids_dispatch_expect(line, &items[i]);
+    ids_dispatch_prefetch_expected(line, items, count);
 }
 
-static void call_shard(ids_worker *worker, ids_conn *conn,
-                       const ids_item *item) {
+static HOT void call_shard(ids_worker *worker, ids_conn *conn,
+                           const ids_item *item) {
     const idp_request *request = &item->request;
     const ids_call call = {.request = request,
                            .hash = item->hash,
@@ -115,8 +128,8 @@ static __attribute__((noinline)) void name_holder(ids_worker *worker,
     ids_holders_leave(server->holders, before, worker->now_ms);
 }
 
-static void serve_key(ids_worker *worker, ids_conn *conn,
-                      const ids_item *item) {
+static HOT void serve_key(ids_worker *worker, ids_conn *conn,
+                          const ids_item *item) {
     const idp_request *request = &item->request;
     if (request->method == IDP_ACQUIRE && !conn->is_named)
         name_holder(worker, conn);
@@ -254,8 +267,8 @@ static ids_inquiry_kind inquiry_of(const idp_request *request) {
                                  : IDS_INQUIRY_METRICS;
 }
 
-static void serve_request(ids_line *line, ids_conn *conn,
-                          const ids_item *item) {
+static HOT void serve_request(ids_line *line, ids_conn *conn,
+                              const ids_item *item) {
     ids_worker *worker = &line->worker;
     const idp_request *request = &item->request;
     worker->counters.of[IDS_REQUESTS_TOTAL]++;
@@ -358,42 +371,54 @@ static bool finds_room(ids_line *line, ids_conn *conn, const ids_item *item) {
 }
 
 /* Apart, so that a request alone pays for none of it. */
-static __attribute__((noinline)) void measure_many(ids_line *line,
-                                                   uint32_t count) {
+static __attribute__((noinline)) void
+measure_many(ids_line *line, const ids_item *items, uint32_t count) {
     ids_measures *measures = &line->worker.measures;
     uint64_t now_ns =
         line->driver.clock_ns ? line->driver.clock_ns() : measures->now_ns;
     uint64_t ns = now_ns - measures->begun_ns;
     uint32_t bucket = ids_bucket(ns);
     for (uint32_t i = 0; i < count; i++)
-        if (line->batch[i].owner == line->worker.index)
-            ids_measures_answered(measures, line->batch[i].request.method,
-                                  bucket, ns);
+        if (items[i].owner == line->worker.index)
+            ids_measures_answered(measures, items[i].request.method, bucket,
+                                  ns);
     ids_measures_read(measures, now_ns); /* takes out those of the batch, too */
     if (measures->parked)
         ids_measures_take_out(measures, bucket, ns);
 }
 
-void ids_dispatch_end_batch(ids_line *line, uint32_t count) {
+void ids_dispatch_end_batch(ids_line *line, const ids_item *items,
+                            uint32_t count) {
     ids_measures *measures = &line->worker.measures;
     measures->asked = IDS_ASKED_NOTHING;
     if (count > 1 || measures->alone)
-        measure_many(line, count);
-    else if (line->batch[0].owner == line->worker.index)
-        measures->alone = line->batch[0].request.method + 1;
+        measure_many(line, items, count);
+    else if (items[0].owner == line->worker.index)
+        measures->alone = items[0].request.method + 1;
 }
 
-uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count) {
+/* For one and for many, so that what serves a request is there once. */
+static __attribute__((noinline)) uint32_t
+carry_out(ids_line *line, ids_conn *conn, const ids_item *items,
+          uint32_t count) {
     uint32_t done = 0;
-    ids_dispatch_prefetch(line, count);
     while (done < count && ids_dispatch_may_serve(&line->worker, conn) &&
-           ids_line_serves(line) &&
-           finds_room(line, conn, &line->batch[done])) {
-        const ids_item *item = &line->batch[done++];
+           ids_line_serves(line) && finds_room(line, conn, &items[done])) {
+        const ids_item *item = &items[done++];
         line->worker.measures.asked = item->request.method;
         serve_request(line, conn, item);
     }
+    return done;
+}
+
+bool ids_dispatch_one(ids_line *line, ids_conn *conn, const ids_item *item) {
+    return carry_out(line, conn, item, 1) == 1;
+}
+
+uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count) {
+    ids_dispatch_prefetch(line, line->batch, count);
+    uint32_t done = carry_out(line, conn, line->batch, count);
     if (done)
-        ids_dispatch_end_batch(line, done);
+        ids_dispatch_end_batch(line, line->batch, done);
     return done;
 }

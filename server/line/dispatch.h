@@ -14,15 +14,25 @@ void ids_dispatch_prepare(const ids_worker *worker, ids_item *item);
  * (output or forwarded requests over their mark, moved, dead). */
 uint32_t ids_dispatch(ids_line *line, ids_conn *conn, uint32_t count);
 
+/* The same of one item, which may be of no batch: it was hinted at before, and
+ * the end of those that it is one of comes later. */
+bool ids_dispatch_one(ids_line *line, ids_conn *conn, const ids_item *item);
+
 /* Whether its next request may be served: of one that stalled, too. */
 bool ids_dispatch_may_serve(const ids_worker *worker, const ids_conn *conn);
 
-/* The first count items of the line's batch were answered, wait, or went to the
- * loops that have their keys: how long that took. count > 0. */
-void ids_dispatch_end_batch(ids_line *line, uint32_t count);
+/* These items were answered, wait, or went to the loops that have their keys:
+ * how long that took. count > 0. */
+void ids_dispatch_end_batch(ids_line *line, const ids_item *items,
+                            uint32_t count);
 
-/* Hints the shard at what is about to be called. */
-void ids_dispatch_prefetch(const ids_line *line, uint32_t count);
+/* Hints the shard at what is about to be called: at all of them; or first, as
+ * each of them is known (expect), then at all. */
+void ids_dispatch_prefetch(const ids_line *line, const ids_item *items,
+                           uint32_t count);
+void ids_dispatch_expect(const ids_line *line, const ids_item *item);
+void ids_dispatch_prefetch_expected(const ids_line *line, const ids_item *items,
+                                    uint32_t count);
 
 /* The answer to hello. */
 void ids_dispatch_hello(ids_worker *worker, ids_conn *conn, uint32_t msgid);

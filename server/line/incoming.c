@@ -131,14 +131,14 @@ static uint32_t call_batch(ids_line *line, uint32_t count,
                            const size_t starts[IDS_BATCH_MAX], size_t *at) {
     ids_worker *worker = &line->worker;
     uint32_t done = 0;
-    ids_dispatch_prefetch(line, count);
+    ids_dispatch_prefetch(line, line->batch, count);
     while (done < count && ids_worker_may(worker, IDS_WORK_WAKE)) {
         const ids_item *item = &line->batch[done++];
         worker->measures.asked = item->request.method;
         call_shard(worker, item);
     }
     if (done)
-        ids_dispatch_end_batch(line, done);
+        ids_dispatch_end_batch(line, line->batch, done);
     worker->pace.by_others += done;
     if (done < count)
         *at = starts[done];

@@ -4,6 +4,7 @@
 
 #include "server/line/admit.h"
 #include "server/line/dispatch.h"
+#include "server/line/gather.h"
 #include "server/line/incoming.h"
 #include "server/line/input.h"
 #include "server/line/reader.h"
@@ -91,7 +92,7 @@ static bool init(ids_line *line, const ids_line_config *config) {
     if (worker->server->access)
         worker->credentials = ids_access_take(worker->server->access);
     line->input = malloc(IDS_INPUT_HEADROOM + IDS_INPUT_BYTES);
-    if (!worker->shard || !line->input)
+    if (!worker->shard || !line->input || !ids_gather_init(&line->gather))
         return false;
     take_first_role(worker, config->is_replicated);
     return true;
@@ -117,6 +118,7 @@ void ids_line_free(ids_line *line) {
     ids_staging_fini(&line->worker);
     ids_scanner_fini(&line->worker.scanner);
     ids_worker_fini(&line->worker);
+    ids_gather_fini(&line->gather);
     free(line->input);
     free(line);
 }

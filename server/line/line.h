@@ -38,6 +38,16 @@ typedef struct ids_item {
     uint8_t flags; /* IDS_MESSAGE_MAY_... */
 } ids_item;
 
+/* Requests of several connections that are served together: gather.h. */
+#define IDS_GATHERED_MAX   16
+#define IDS_GATHERED_BYTES (2u << 10) /* a request, at most */
+typedef struct ids_gather {
+    uint32_t count;
+    ids_conn *conns[IDS_GATHERED_MAX]; /* NULL: it has gone */
+    ids_item items[IDS_GATHERED_MAX];
+    uint8_t *bytes; /* room for each of them */
+} ids_gather;
+
 /* Large buffers for input that are free: input.h. */
 typedef struct ids_spare_inputs {
     idp_bytes of[IDS_SPARE_INPUTS];
@@ -79,6 +89,7 @@ typedef struct ids_line {
     ids_tally tally;
     ids_line_driver driver;
     ids_item batch[IDS_BATCH_MAX];
+    ids_gather gather;
 } ids_line;
 
 typedef struct ids_line_config {

@@ -7,6 +7,7 @@
 #include "server/line/admit.h"
 #include "server/line/detect.h"
 #include "server/line/dispatch.h"
+#include "server/line/gather.h"
 #include "server/worker/forward.h"
 #include "server/worker/reply.h"
 
@@ -147,16 +148,29 @@ static bool step_over(ids_line *line, ids_conn *conn, walk *w) {
     return false;
 }
 
-/* Serves what it can. Returns how many bytes it is through with; w->len is
- * what there is of them. */
-static void serve_conn(ids_line *line, ids_conn *conn, walk *w) {
-    bool go_on = true;
+static void begin_conn(ids_line *line, ids_conn *conn) {
     const uint32_t *work = line->worker.work;
     uint32_t turn = work[IDS_WORK_SERVE] + work[IDS_WORK_WAKE];
     conn->reading.need = 1;
+    line->serve_until = turn + IDS_WORK_A_CONN;
+}
+
+/* has_rest: something that could be served is left. */
+static void end_conn(ids_line *line, ids_conn *conn, bool has_rest) {
+    if (has_rest && conn->life == IDS_CONN_SERVED)
+        ids_conn_become(conn, IDS_CONN_STALLED);
+    ids_forward_hold(&line->worker, conn);
+    if (ids_conn_is_stalled(conn) || ids_conn_is_closing(conn))
+        ids_worker_mark(&line->worker, conn);
+}
+
+/* Serves what it can: w->at is how many bytes it is through with, w->len what
+ * there is of them. */
+static void serve_conn(ids_line *line, ids_conn *conn, walk *w) {
+    bool go_on = true;
+    begin_conn(line, conn);
     if (ids_conn_is_stalled(conn))
         ids_conn_become(conn, IDS_CONN_SERVED);
-    line->serve_until = turn + IDS_WORK_A_CONN;
     while (go_on && w->at < w->len &&
            ids_dispatch_may_serve(&line->worker, conn) &&
            ids_line_serves(line)) {
@@ -171,11 +185,7 @@ static void serve_conn(ids_line *line, ids_conn *conn, walk *w) {
             break;
         go_on = step_over(line, conn, w);
     }
-    if (go_on && w->at < w->len && conn->life == IDS_CONN_SERVED)
-        ids_conn_become(conn, IDS_CONN_STALLED);
-    ids_forward_hold(&line->worker, conn);
-    if (ids_conn_is_stalled(conn) || ids_conn_is_closing(conn))
-        ids_worker_mark(&line->worker, conn);
+    end_conn(line, conn, go_on && w->at < w->len);
 }
 
 static void forget_input(ids_line *line, ids_conn *conn) {
@@ -218,8 +228,41 @@ static void serve_in_place(ids_line *line, ids_conn *conn, uint8_t *bytes,
         forget_input(line, conn);
     }
     walk w = {.bytes = bytes, .len = len};
+    const uint32_t asked = conn->reading.asked;
     serve_conn(line, conn, &w);
+    conn->reading.alone = conn->reading.asked - asked == 1 && w.at == w.len &&
+                          len <= IDS_GATHERED_BYTES;
     keep_partial_frame(line, conn, w.bytes + w.at, w.len - w.at);
+}
+
+/* What can't be served now is kept, as input that was read alone. */
+static bool serve_gathered(ids_line *line, ids_conn *conn,
+                           const ids_item *item) {
+    conn->reading.gathered = false;
+    begin_conn(line, conn);
+    bool done = ids_dispatch_one(line, conn, item);
+    conn->reading.asked += done;
+    end_conn(line, conn, !done);
+    if (!done)
+        keep_partial_frame(line, conn, item->frame, item->frame_bytes);
+    return done;
+}
+
+void ids_reader_serve_gathered(ids_line *line) {
+    ids_gather *gather = &line->gather;
+    uint32_t done = 0;
+    if (gather->count > 1)
+        ids_dispatch_prefetch_expected(line, gather->items, gather->count);
+    for (uint32_t i = 0; i < gather->count; i++) {
+        ids_item *item = &gather->items[i];
+        if (gather->conns[i] && serve_gathered(line, gather->conns[i], item))
+            done++;
+        else
+            item->owner = UINT32_MAX; /* nobody has answered it */
+    }
+    if (done)
+        ids_dispatch_end_batch(line, gather->items, gather->count);
+    gather->count = 0;
 }
 
 /* One line, and that is all. */
@@ -379,6 +422,7 @@ void ids_reader_drop(ids_line *line, ids_conn *conn) {
     ids_worker_unmark(worker, conn);
     ids_forward_send_on(worker, conn);
     ids_dispatch_leave_line(line, conn);
+    ids_gather_forget(&line->gather, conn);
     ids_admit_leave(line, conn);
     assert(worker->forwarded >= conn->forwarded.count);
     worker->forwarded -= conn->forwarded.count;

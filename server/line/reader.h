@@ -23,6 +23,10 @@ void ids_reader_input(ids_line *line, ids_conn *conn, size_t len);
 void ids_reader_received(ids_line *line, ids_conn *conn, const ids_input *input,
                          size_t len);
 
+/* Serves what was gathered, in its order; whoever gathers calls it before he
+ * sleeps, and whenever as many as there may be were (gather.h). */
+void ids_reader_serve_gathered(ids_line *line);
+
 /* One whole request has come, made for the connection by its driver; the line
  * takes its bytes. Nothing else of the connection waits to be served. */
 void ids_reader_take(ids_line *line, ids_conn *conn, idp_bytes *request);

@@ -4,13 +4,14 @@
 
 #include "server/base/log.h"
 #include "server/line/dispatch.h"
+#include "server/line/gather.h"
 #include "server/line/reader.h"
+#include "server/net/calls.h"
 #include "server/net/http.h"
 #include "server/net/seal.h"
 #include "server/net/send.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 /* What a client that was told goodbye may still send. */
 #define DISCARDED_BYTES_MAX (1u << 20)
@@ -21,7 +22,7 @@
 static void discard_input(ids_socket *socket) {
     ids_line *line = socket->net->line;
     ssize_t got =
-        recv(socket->conn->fd, ids_line_input_room(line), IDS_INPUT_BYTES, 0);
+        ids_recv(socket->conn->fd, ids_line_input_room(line), IDS_INPUT_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0)
@@ -87,7 +88,7 @@ static void read_sealed(ids_socket *socket) {
     ssize_t got = -1;
     errno = ENOMEM;
     if (room)
-        got = recv(conn->fd, room, max < IDS_SEAL_BYTES ? max : IDS_SEAL_BYTES,
+        got = ids_recv(conn->fd, room, max < IDS_SEAL_BYTES ? max : IDS_SEAL_BYTES,
                    0);
     ids_worker_worked(net->worker, IDS_WORK_SERVE, IDS_WORK_READ,
                       got > 0 ? (size_t)got : 0);
@@ -115,15 +116,25 @@ static void take_input(ids_net *net, ids_conn *conn, const ids_input *input,
 static void read_once(ids_socket *socket) {
     ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
-    ids_input input = ids_input_room(socket->net->line, conn);
+    ids_line *line = socket->net->line;
+    uint8_t *beside = conn->http ? NULL : ids_gather_room(line, conn);
+    ids_input input = beside ? (ids_input){beside, IDS_GATHERED_BYTES, false}
+                             : ids_input_room(line, conn);
     if (input.max == 0) {
         ids_socket_postpone(socket, UV_READABLE);
         return;
     }
-    ssize_t got = recv(conn->fd, input.ptr, input.max, 0);
+    ssize_t got = ids_recv(conn->fd, input.ptr, input.max, 0);
     ids_worker_worked(worker, IDS_WORK_SERVE, IDS_WORK_READ,
                       got > 0 ? (size_t)got : 0);
+    if (got > 0 && beside && ids_gather_take(line, conn, (size_t)got)) {
+        if (ids_gather_is_full(&line->gather))
+            ids_sockets_serve_gathered(socket->net);
+        return;
+    }
     if (got > 0) {
+        if (beside)
+            input.ptr = ids_line_input_room(line);
         ids_net_read_clock(socket->net);
         take_input(socket->net, conn, &input, (size_t)got);
     } else if (got == 0) {
@@ -197,7 +208,7 @@ static void read_first(ids_socket *socket) {
     ids_net *net = socket->net;
     ids_conn *conn = socket->conn;
     uint8_t first = 0;
-    ssize_t got = recv(conn->fd, &first, 1, MSG_PEEK);
+    ssize_t got = ids_recv(conn->fd, &first, 1, MSG_PEEK);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     socket->is_plain = got < 1 || first != IDS_TLS_HELLO_RECORD;
@@ -250,12 +261,22 @@ static void resume(ids_socket *socket) {
 }
 
 static void serve_events(ids_socket *socket, int events) {
-    if (events & UV_WRITABLE)
+    if (socket->conn->reading.gathered) /* it is ready again */
+        ids_sockets_serve_gathered(socket->net);
+    if (socket->conn && (events & UV_WRITABLE))
         on_writable(socket);
     if (socket->conn)
         resume(socket);
     if (socket->conn && (events & UV_READABLE))
         on_readable(socket);
+}
+
+void ids_sockets_serve_gathered(ids_net *net) {
+    if (!net->line->gather.count)
+        return;
+    ids_net_read_clock(net);
+    ids_reader_serve_gathered(net->line);
+    ids_sockets_flush(net);
 }
 
 void ids_sockets_serve_postponed(ids_net *net) {
@@ -267,6 +288,7 @@ void ids_sockets_serve_postponed(ids_net *net) {
         is_last = at == last;
         serve_events(socket, ids_socket_take_postponed(socket));
     }
+    ids_sockets_serve_gathered(net);
 }
 
 void ids_socket_on_ready(uv_poll_t *handle, int status, int events) {
@@ -287,12 +309,14 @@ static void drain(ids_socket *socket) {
     if (socket->list != &socket->net->lingering &&
         !ids_conn_is_stalled(socket->conn))
         read_socket(socket);
+    ids_sockets_serve_gathered(socket->net);
     if (socket->conn)
         ids_conn_finish(socket->net->worker, socket->conn);
 }
 
 void ids_sockets_drain(ids_net *net) {
     const ids_worker *worker = net->worker;
+    ids_sockets_serve_gathered(net);
     for (uint32_t i = 0; i < worker->slots.used; i++)
         if (worker->slots.all[i].conn && worker->slots.all[i].conn->link)
             drain(worker->slots.all[i].conn->link);

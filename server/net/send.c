@@ -2,12 +2,12 @@
 /* send.c -- see send.h. */
 #include "server/net/send.h"
 
+#include "server/net/calls.h"
 #include "server/net/http.h"
 #include "server/net/seal.h"
 #include "server/worker/output.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 /* The kernel copies it while the loop waits, into pages that it has to find:
  * that is why a KiB sent counts as four. */
@@ -58,7 +58,7 @@ static bool send_once(ids_socket *socket) {
         return false;
     if (out.len > SENT_AT_ONCE_MAX)
         out.len = SENT_AT_ONCE_MAX;
-    ssize_t sent = send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
+    ssize_t sent = ids_send(conn->fd, out.ptr, out.len, MSG_NOSIGNAL);
     ids_worker_worked(socket->net->worker, IDS_WORK_SEND, IDS_WORK_SEND_1,
                       sent > 0 ? (size_t)sent * 4 : 0);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {

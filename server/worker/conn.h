@@ -78,6 +78,8 @@ typedef struct ids_conn_reading {
     uint32_t asked;    /* whole requests, ever */
     uint64_t skip;     /* payload bytes of an oversized result yet to come */
     bool oversize;     /* the frame at in's head had such a result */
+    bool alone;        /* what came last was one small request and no more */
+    bool gathered;     /* its request is served with those of others: gather.h */
     bool admitted;     /* no secret is demanded, or it was shown */
     bool local;        /* from this machine: loopback, or a unix socket */
     bool served;       /* a request was carried out: no longer fresh */
