@@ -398,9 +398,10 @@ void ids_dispatch_end_batch(ids_line *line, const ids_item *items,
 }
 
 /* For one and for many, so that what serves a request is there once. */
-static __attribute__((noinline)) uint32_t
-carry_out(ids_line *line, ids_conn *conn, const ids_item *items,
-          uint32_t count) {
+static __attribute__((noinline)) uint32_t carry_out(ids_line *line,
+                                                    ids_conn *conn,
+                                                    const ids_item *items,
+                                                    uint32_t count) {
     uint32_t done = 0;
     while (done < count && ids_dispatch_may_serve(&line->worker, conn) &&
            ids_line_serves(line) && finds_room(line, conn, &items[done])) {

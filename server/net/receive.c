@@ -21,8 +21,8 @@
 
 static void discard_input(ids_socket *socket) {
     ids_line *line = socket->net->line;
-    ssize_t got =
-        ids_recv(socket->conn->fd, ids_line_input_room(line), IDS_INPUT_BYTES, 0);
+    ssize_t got = ids_recv(socket->conn->fd, ids_line_input_room(line),
+                           IDS_INPUT_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0)
@@ -88,8 +88,8 @@ static void read_sealed(ids_socket *socket) {
     ssize_t got = -1;
     errno = ENOMEM;
     if (room)
-        got = ids_recv(conn->fd, room, max < IDS_SEAL_BYTES ? max : IDS_SEAL_BYTES,
-                   0);
+        got = ids_recv(conn->fd, room,
+                       max < IDS_SEAL_BYTES ? max : IDS_SEAL_BYTES, 0);
     ids_worker_worked(net->worker, IDS_WORK_SERVE, IDS_WORK_READ,
                       got > 0 ? (size_t)got : 0);
     if (got > 0)

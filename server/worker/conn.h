@@ -79,12 +79,12 @@ typedef struct ids_conn_reading {
     uint64_t skip;     /* payload bytes of an oversized result yet to come */
     bool oversize;     /* the frame at in's head had such a result */
     bool alone;        /* what came last was one small request and no more */
-    bool gathered;     /* its request is served with those of others: gather.h */
-    bool admitted;     /* no secret is demanded, or it was shown */
-    bool local;        /* from this machine: loopback, or a unix socket */
-    bool served;       /* a request was carried out: no longer fresh */
-    bool surplus;      /* one too many: its first request hears LIMIT, unless it
-                        * is an operator's from this machine */
+    bool gathered; /* its request is served with those of others: gather.h */
+    bool admitted; /* no secret is demanded, or it was shown */
+    bool local;    /* from this machine: loopback, or a unix socket */
+    bool served;   /* a request was carried out: no longer fresh */
+    bool surplus;  /* one too many: its first request hears LIMIT, unless it
+                    * is an operator's from this machine */
     const char *refusal; /* its first request hears DENIED and this; NULL: it is
                           * served. Whoever refuses it owns the text */
     uint8_t denials;     /* wrong secrets shown */
