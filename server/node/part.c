@@ -55,17 +55,21 @@ static void end_snapshot_part(ids_worker_log *k, bool good) {
 
 /* The walk ----------------------------------------------------------------- */
 
-/* While calls come, a snapshot takes its time: a block a ms, or as many bytes
- * as the logs grow by. */
+/* While calls come, a snapshot takes its time: a few blocks a ms, or as many
+ * bytes as the logs grow by. */
 static bool may_walk(const ids_worker_log *k) {
     return k->block_ms < k->worker->now_ms ||
+           k->block_count < ids_worker_pieces_a_ms(k->worker) ||
            k->walked_bytes < k->driver.grown(k->driver.ctx) ||
            !ids_worker_is_asked(k->worker);
 }
 
 static void write_block(ids_worker_log *k) {
     assert(k->walk.count > 0 && k->walk.block.len > IDS_FRAME_HEAD_BYTES);
+    if (k->block_ms < k->worker->now_ms)
+        k->block_count = 0;
     k->block_ms = k->worker->now_ms;
+    k->block_count++;
     k->walked_bytes += k->walk.block.len;
     go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_WRITE);
 }

@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Beside calls a full copy's walk takes a frame a ms, unless so much of the
- * changes meanwhile is not out: then the ring is in danger. */
+/* Beside calls a full copy's walk takes a few frames a ms, unless so much of
+ * the changes meanwhile is not out: then the ring is in danger. */
 #define CALM_BYTES (1u << 20)
 
 /* A link's beginning ------------------------------------------------------- */
@@ -156,6 +156,20 @@ static bool walks_calmly(ids_repl *repl, const ids_sender *sender) {
            ids_worker_is_asked(repl->worker);
 }
 
+/* One more frame of it, now; where there may be more in this ms, another turn
+ * comes soon, which looks at the sockets first. */
+static bool may_walk_calmly(ids_repl *repl) {
+    const ids_worker *worker = repl->worker;
+    if (worker->now_ms >= repl->walk_at_ms) {
+        repl->walk_at_ms = worker->now_ms + 1;
+        repl->walk_count = 0;
+    }
+    if (repl->walk_count >= ids_worker_pieces_a_ms(worker))
+        return false;
+    repl->walk_count++;
+    return true;
+}
+
 static void make_frames_of(ids_repl *repl, ids_peer_conn *conn) {
     const ids_worker *worker = repl->worker;
     ids_sender *sender = conn->sender;
@@ -164,15 +178,14 @@ static void make_frames_of(ids_repl *repl, ids_peer_conn *conn) {
     bool calmly = walks && walks_calmly(repl, sender);
     assert(sender->stream == worker->index && conn->out_at == 0);
     repl->walk_waits |= calmly;
-    if (calmly && worker->now_ms < repl->walk_at_ms)
+    if (calmly && !may_walk_calmly(repl))
         return;
-    if (calmly)
-        repl->walk_at_ms = worker->now_ms + 1;
     size_t up_to = calmly ? IDS_PF_APPEND_BYTES : bytes_max;
     while (conn->out.len < up_to &&
            ids_sender_next(sender, worker->shard, worker->now_ms, &conn->out))
         ;
-    if (conn->out.len >= bytes_max || (walks && !calmly))
+    if (conn->out.len >= bytes_max || (walks && !calmly) ||
+        (calmly && repl->walk_count < ids_worker_pieces_a_ms(worker)))
         repl->is_busy = true;
     if (sender->state == IDS_SENDING_LOST)
         ids_repl_call(repl); /* the next stay ends its session */

@@ -20,6 +20,9 @@
 /* So many calls a ms are more than somebody who looks whether it is there. */
 #define ASKED_A_MS       5u
 #define ASKED_MS         10
+/* Percent of the time: who comes meets another's turn as often. */
+#define BUSY_LOW         50u
+#define BUSY_HIGH        70u
 
 static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
               "a loop's index fits into an asker");
@@ -239,7 +242,17 @@ bool ids_worker_is_asked(ids_worker *worker) {
     pace->is_high = asked - pace->seen >= ASKED_A_MS * ms;
     pace->seen = asked;
     pace->since_ms = worker->now_ms;
+    uint64_t busy_ns = worker->measures.turn.sum_ns;
+    pace->busy_percent = (uint32_t)((busy_ns - pace->busy_ns) / (ms * 10000));
+    pace->busy_ns = busy_ns;
     return pace->is_high;
+}
+
+uint32_t ids_worker_pieces_a_ms(const ids_worker *worker) {
+    uint32_t busy = worker->pace.busy_percent;
+    return busy < BUSY_LOW    ? IDS_PIECES_A_MS_MAX
+           : busy < BUSY_HIGH ? IDS_PIECES_A_MS_MAX - 1
+                              : 1;
 }
 
 /* What has come or is about to leave, and is in no other count. */

@@ -89,6 +89,8 @@ typedef struct ids_post {
 typedef struct ids_pace {
     uint64_t by_others;      /* requests that came from other loops, ever */
     uint64_t seen, since_ms; /* ids_worker_asked, as it was then */
+    uint64_t busy_ns;        /* in turns, ever, by then */
+    uint32_t busy_percent;   /* of the time before that */
     bool is_high;
 } ids_pace;
 
@@ -214,6 +216,11 @@ static inline uint64_t ids_worker_asked(const ids_worker *worker) {
 /* They come, thousands a second. Then what need not be done at once is done
  * in smaller pieces, so that the next call waits less. */
 bool ids_worker_is_asked(ids_worker *worker);
+
+/* How many such pieces, each of some 50 us, may be taken in a millisecond while
+ * calls come: the busier the worker was lately, the fewer; one at least. */
+#define IDS_PIECES_A_MS_MAX 3u
+uint32_t ids_worker_pieces_a_ms(const ids_worker *worker);
 
 /* This worker's counters, the shard's among them. */
 void ids_worker_count(const ids_worker *worker, ids_counters *counters);
