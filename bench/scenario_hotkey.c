@@ -236,9 +236,9 @@ static const char *wake_once(crowd *c, uint32_t wake, uint64_t number,
         failed = answer_read(c, &c->holder, IDP_COMPLETE, &answer);
     if (failed)
         return failed;
-    const uint64_t n = c->waiters;
+    const uint64_t n = c->waiters, half = n / 2;
     c->seen[FIRST][wake] = (double)(at_ns[0] - start_ns) / 1e6;
-    c->seen[HALF][wake] = (double)(at_ns[n / 2] - start_ns) / 1e6;
+    c->seen[HALF][wake] = (double)(at_ns[half] - start_ns) / 1e6;
     c->seen[LAST][wake] = (double)(at_ns[n - 1] - start_ns) / 1e6;
     c->seen[CPU][wake] =
         (double)(idb_proc_cpu_ns(pid) - cpu_ns) / 1e3 / (double)n;
