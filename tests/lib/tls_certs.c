@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 void certs_begin(char folder[32]) {
-    strcpy(folder, "./tls-XXXXXX");
+    strcpy(folder, "/tmp/idem-tls-XXXXXX");
     char *made = mkdtemp(folder);
     assert(made != NULL);
 }
