@@ -100,7 +100,7 @@ const ctl_option ctl_options[] = {
     {"state", 0, "WORD", ctl_read_text, 'c',
      "in_progress orphaned completed released",
      "only records that are in_progress, orphaned, completed or released"},
-    {"older", 0, "TIME", ctl_read_text, 'c', "",
+    {"older", 0, "DURATION", ctl_read_text, 'c', "",
      "only records that have been so for so long, as 10m"},
     {"prefix", 0, "TEXT", ctl_read_text, 'c', "", "only keys that begin so"},
     {"oldest", 0, NULL, ctl_read_flag, 'c', "",

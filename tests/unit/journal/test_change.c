@@ -41,6 +41,9 @@ static ids_change any_change(idt_rng *rng) {
     c.previous = (idp_previous)idt_rng_below(rng, 3);
     c.attempt = 1 + idt_rng_below(rng, UINT32_MAX);
     times(rng, &c);
+    if ((c.state == IDP_STATE_IN_PROGRESS || c.state == IDP_STATE_ORPHANED) &&
+        idt_rng_chance(rng, 50))
+        c.by_name = some(rng, 1, IDP_USER_BYTES_MAX);
     if (c.state == IDP_STATE_COMPLETED && idt_rng_chance(rng, 80)) {
         c.has_result = true;
         c.result = some(rng, 0, 2000);
@@ -68,10 +71,10 @@ static bool same(idp_slice a, idp_slice b) {
 static bool is_same(const ids_change *a, const ids_change *b) {
     return same(a->ns, b->ns) && same(a->key, b->key) &&
            same(a->fingerprint, b->fingerprint) && same(a->nonce, b->nonce) &&
-           same(a->result, b->result) && a->has_result == b->has_result &&
-           a->state == b->state && a->class == b->class &&
-           a->previous == b->previous && a->attempt == b->attempt &&
-           a->token.epoch == b->token.epoch &&
+           same(a->by_name, b->by_name) && same(a->result, b->result) &&
+           a->has_result == b->has_result && a->state == b->state &&
+           a->class == b->class && a->previous == b->previous &&
+           a->attempt == b->attempt && a->token.epoch == b->token.epoch &&
            a->token.sequence == b->token.sequence &&
            a->lease_ms == b->lease_ms && a->lease_left_ms == b->lease_left_ms &&
            a->ttl_ms == b->ttl_ms && a->ttl_left_ms == b->ttl_left_ms &&
