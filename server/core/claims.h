@@ -11,6 +11,8 @@
 #include "server/core/waiters.h"
 #include "server/core/wheel.h"
 
+#include <assert.h>
+
 struct ids_shard {
     ids_shard_config config;
     ids_budget budget;
@@ -54,8 +56,16 @@ void ids_claims_peek(ids_shard *shard, const ids_call *call,
                      idp_answer *answer);
 
 /* acquired, of a record that was granted under this name. */
-void ids_claims_acquired(const ids_record *record, idp_token token,
-                         uint32_t attempt, idp_answer *answer);
+static inline void ids_claims_acquired(const ids_record *record,
+                                       idp_token token, uint32_t attempt,
+                                       idp_answer *answer) {
+    assert(record->state == IDP_STATE_IN_PROGRESS);
+    answer->outcome = IDP_OUTCOME_ACQUIRED;
+    answer->token = token;
+    answer->attempt = attempt;
+    answer->previous = (idp_previous)record->previous;
+    answer->lease_ms = ids_record_lease_ms(record);
+}
 
 /* replay, of a record that is completed. */
 void ids_claims_replay(const ids_record *record, uint64_t now_ms,

@@ -35,16 +35,6 @@ void ids_claims_change(const ids_shard *shard, const ids_record *r,
     assert(change->attempt > 0);
 }
 
-void ids_claims_acquired(const ids_record *record, idp_token token,
-                         uint32_t attempt, idp_answer *answer) {
-    assert(record->state == IDP_STATE_IN_PROGRESS);
-    answer->outcome = IDP_OUTCOME_ACQUIRED;
-    answer->token = token;
-    answer->attempt = attempt;
-    answer->previous = (idp_previous)record->previous;
-    answer->lease_ms = ids_record_lease_ms(record);
-}
-
 void ids_claims_replay(const ids_record *record, uint64_t now_ms,
                        idp_answer *answer) {
     assert(record->state == IDP_STATE_COMPLETED);
