@@ -148,51 +148,76 @@ static bool see_some(const ids_shard *shard, const stretch *s, uint64_t now_ms,
     return true;
 }
 
-/* The records of a stretch are on their way before the first is looked at. */
-static void fetch_records(const ids_shard *shard, const stretch *s) {
-    const ids_bucket *bucket = bucket_at(&shard->table, s->number);
-    uint32_t count = count_of(bucket);
-    for (uint32_t i = 0; i < count; i++)
-        __builtin_prefetch(record_of(shard, bucket->entries[i]));
+/* Stretches on their way: their buckets are wanted, then their records, then
+ * they are looked at. So much memory comes at a time that none is waited for.
+ */
+typedef struct group {
+    stretch all[FETCHED];
+    uint32_t count;
+} group;
+
+static void want_records(const ids_shard *shard, const group *g) {
+    for (uint32_t i = 0; i < g->count; i++) {
+        const ids_bucket *bucket = bucket_at(&shard->table, g->all[i].number);
+        uint32_t count = count_of(bucket);
+        for (uint32_t k = 0; k < count; k++) {
+            const char *record =
+                (const char *)record_of(shard, bucket->entries[k]);
+            __builtin_prefetch(record);
+            __builtin_prefetch(record + IDS_RECORD_HEAD_BYTES - 1);
+        }
+    }
 }
 
-static uint32_t plan(const ids_shard *shard, const ids_scan *scan,
-                     stretch stretches[FETCHED]) {
-    uint64_t position = scan->position;
-    uint32_t count = 0;
-    while (count < FETCHED && count < scan->buckets_max &&
-           position < IDS_SCAN_END) {
-        stretches[count] = stretch_at(&shard->table, position);
-        __builtin_prefetch(bucket_at(&shard->table, stretches[count].number));
-        assert(stretches[count].end > position);
-        position = stretches[count++].end;
+/* The stretches behind *position, of at most so many buckets. */
+static group want_buckets(const ids_shard *shard, uint64_t *position,
+                          uint32_t *buckets) {
+    group g = {.count = 0};
+    while (g.count<FETCHED && * buckets> 0 && *position < IDS_SCAN_END) {
+        stretch *one = &g.all[g.count++];
+        *one = stretch_at(&shard->table, *position);
+        __builtin_prefetch(bucket_at(&shard->table, one->number));
+        assert(one->end > *position);
+        *position = one->end;
+        --*buckets;
     }
-    assert(position <= IDS_SCAN_END);
-    return count;
+    assert(*position <= IDS_SCAN_END);
+    return g;
+}
+
+/* False: there is no more room. */
+static bool see_group(const ids_shard *shard, const group *g, uint64_t now_ms,
+                      ids_scan *scan, uint32_t room) {
+    for (uint32_t i = 0; i < g->count; i++) {
+        scan->buckets_max--;
+        if (room != UINT32_MAX) {
+            if (!see_some(shard, &g->all[i], now_ms, scan, scan->room == room))
+                return false;
+        } else {
+            see_all(shard, &g->all[i], now_ms, scan);
+            scan->position = g->all[i].end;
+        }
+    }
+    return true;
 }
 
 bool ids_shard_scan(ids_shard *shard, uint64_t now_ms, ids_scan *scan) {
-    stretch stretches[FETCHED];
-    bool has_bound = scan->room != UINT32_MAX, goes_on = true;
-    uint32_t room = scan->room;
+    uint64_t ahead = scan->position;
+    uint32_t buckets = scan->buckets_max, room = scan->room;
+    bool goes_on = true;
     assert(now_ms >= shard->now_ms && scan->position <= IDS_SCAN_END);
     assert(scan->seen != NULL);
     if (shard->following)
         shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
-    while (goes_on && scan->buckets_max > 0 && scan->position < IDS_SCAN_END) {
-        uint32_t count = plan(shard, scan, stretches);
-        for (uint32_t i = 0; i < count; i++)
-            fetch_records(shard, &stretches[i]);
-        for (uint32_t i = 0; goes_on && i < count; i++) {
-            scan->buckets_max--;
-            if (has_bound)
-                goes_on = see_some(shard, &stretches[i], now_ms, scan,
-                                   scan->room == room);
-            else
-                see_all(shard, &stretches[i], now_ms, scan);
-            if (!has_bound)
-                scan->position = stretches[i].end;
-        }
+    group first = want_buckets(shard, &ahead, &buckets);
+    group second = want_buckets(shard, &ahead, &buckets);
+    want_records(shard, &first);
+    while (goes_on && first.count > 0) {
+        group third = want_buckets(shard, &ahead, &buckets);
+        want_records(shard, &second);
+        goes_on = see_group(shard, &first, now_ms, scan, room);
+        first = second;
+        second = third;
     }
     return scan->position < IDS_SCAN_END;
 }
