@@ -10,7 +10,6 @@
 #include "server/core/prefix.h"
 #include "server/core/slab.h"
 
-#include <assert.h>
 #include <string.h>
 
 typedef struct ids_record {
@@ -73,7 +72,6 @@ static inline uint32_t ids_record_by(const ids_record *r) {
 }
 
 static inline void ids_record_set_by(ids_record *r, uint32_t by) {
-    assert(by <= IDS_BY_MAX);
     r->by_low = by & 1023;
     r->by_high = (by >> 10) & 3;
 }

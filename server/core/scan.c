@@ -22,6 +22,7 @@ static uint32_t turn_round(uint32_t tag) {
 typedef struct stretch {
     uint64_t from, end;
     uint32_t number;
+    bool is_whole; /* none of the bucket lies before it */
 } stretch;
 
 static stretch stretch_at(const ids_table *table, uint64_t position) {
@@ -38,7 +39,8 @@ static stretch stretch_at(const ids_table *table, uint64_t position) {
     assert(bits >= TAG_BITS_IMPLIED && bits <= 32);
     return (stretch){.from = position,
                      .end = (position & ~(size - 1)) + size,
-                     .number = is_split ? tag & table->mask : low};
+                     .number = is_split ? tag & table->mask : low,
+                     .is_whole = (position & (size - 1)) == 0};
 }
 
 static uint64_t position_of(ids_entry entry, uint32_t number) {
@@ -51,26 +53,31 @@ static ids_record *record_of(const ids_shard *shard, ids_entry entry) {
     return ids_slab_at(&shard->slab, entry & IDS_REF_MASK);
 }
 
-/* False: its time is over. */
+/* False: its time is over. What record.h says of state, age and what is left,
+ * in one go. */
 static bool see(const ids_shard *shard, ids_record *r, uint64_t now_ms,
                 ids_sight *sight) {
     assert(r->state != IDP_STATE_ABSENT && r->key_len > 0);
     ids_claims_stretch(shard, r);
-    idp_state state = ids_record_state(r, now_ms);
-    if (state == IDP_STATE_ABSENT)
+    uint64_t ttl_end_ms = ids_record_ttl_end_ms(r);
+    if (now_ms >= ttl_end_ms)
         return false;
-    *sight = (ids_sight){.ns = ids_record_ns(r),
-                         .key = ids_record_key(r),
-                         .state = state,
-                         .attempt = ids_record_attempt(r),
-                         .by = ids_record_by(r),
-                         .age_ms = ids_record_age_ms(r, now_ms),
-                         .ttl_left_ms = ids_record_ttl_left_ms(r, now_ms),
-                         .since_ms = state == IDP_STATE_ORPHANED
-                                         ? ids_record_lease_end_ms(r)
-                                         : r->since_ms};
-    if (state == IDP_STATE_IN_PROGRESS)
+    sight->state = (idp_state)r->state;
+    sight->since_ms = r->since_ms;
+    sight->lease_left_ms = 0;
+    if (r->state == IDP_STATE_IN_PROGRESS) {
+        uint64_t end_ms = ids_record_lease_end_ms(r);
+        bool is_over = now_ms >= end_ms;
+        sight->state = is_over ? IDP_STATE_ORPHANED : IDP_STATE_IN_PROGRESS;
+        sight->since_ms = is_over ? end_ms : r->since_ms;
         sight->lease_left_ms = ids_record_lease_left_ms(r, now_ms);
+    }
+    sight->age_ms = now_ms - sight->since_ms;
+    sight->ttl_left_ms = ids_span_left_ms(ttl_end_ms, now_ms, r->ttl_ms);
+    sight->ns = ids_record_ns(r);
+    sight->key = ids_record_key(r);
+    sight->attempt = ids_record_attempt(r);
+    sight->by = ids_record_by(r);
     return true;
 }
 

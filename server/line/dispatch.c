@@ -126,6 +126,7 @@ static __attribute__((noinline)) void name_holder(ids_worker *worker,
         ids_holders_enter(server->holders, verifier ? verifier->user->name : "",
                           &conn->who, worker->now_ms);
     ids_holders_leave(server->holders, before, worker->now_ms);
+    assert(conn->by <= IDS_BY_MAX);
 }
 
 static HOT void serve_key(ids_worker *worker, ids_conn *conn,
