@@ -252,9 +252,8 @@ static void show_inspected(void *ctx, const idem_inspected *one) {
 ctl_exit ctl_run_inspect(ctl_session *session, ctl_ask *ask) {
     idem_error err = IDEM_ERROR_INIT;
     inspecting see = {.ask = ask};
-    int32_t code = idem_inspect(
-        session->uri_at_once, ask->args.ns, ask->args.ns_len, ask->args.key,
-        ask->args.key_len, ask->args.timeout_ms, show_inspected, &see, &err);
+    int32_t code = idem_inspect(session->uri_at_once, &ask->args,
+                                show_inspected, &see, &err);
     if (code != IDEM_OK)
         return ctl_say_error(ask, &err);
     return see.is_absent ? CTL_EXIT_UNKNOWN : CTL_EXIT_DONE;

@@ -91,11 +91,10 @@ typedef struct idem_inspected {
 
 typedef void idem_inspected_seen(void *ctx, const idem_inspected *one);
 
-/* ns NULL: the URI's. */
-IDEM_API int32_t idem_inspect(const char *uri, const void *ns, size_t ns_len,
-                              const void *key, size_t key_len,
-                              uint32_t timeout_ms, idem_inspected_seen *seen,
-                              void *ctx, idem_error *err);
+/* Of args: key, ns (NULL: the URI's) and timeout_ms. */
+IDEM_API int32_t idem_inspect(const char *uri, const idem_args *args,
+                              idem_inspected_seen *seen, void *ctx,
+                              idem_error *err);
 
 #define IDEM_CLIENT_ID_BYTES 33
 

@@ -15,7 +15,6 @@
 #include "client/src/socket.h"
 #include "proto/commands.h"
 #include "proto/metrics.h"
-#include "proto/namespaces.h"
 
 static_assert(sizeof((idem_command_answer *)0)->primary >
                       IDP_ENDPOINT_BYTES_MAX &&
@@ -317,82 +316,6 @@ int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
         code = garbled(&e, &own);
     if (code == 0)
         fill_replication(replication, &report);
-    done(&e);
-    if (code != 0)
-        idem__error_copy(err, &own);
-    return code;
-}
-
-/* Namespaces --------------------------------------------------------------- */
-
-static_assert(IDEM_NAMESPACE_BYTES_MAX == IDP_NS_BYTES_MAX &&
-                  IDEM_UNLIMITED == IDP_UNLIMITED,
-              "they mean the same");
-
-static idem_namespace namespace_of(const idp_ns_page *page,
-                                   const idp_ns_row *row) {
-    idem_namespace one = {.size = sizeof one,
-                          .ns_len = (uint32_t)row->ns.len,
-                          .is_others = row->ns.ptr == NULL,
-                          .is_behind = page->is_behind,
-                          .records = row->records,
-                          .in_progress = row->in_progress,
-                          .bytes = row->bytes,
-                          .refused_full = row->refused_full,
-                          .refused_rate = row->refused_rate,
-                          .results_dropped = row->results_dropped,
-                          .records_max = row->records_max,
-                          .bytes_max = row->bytes_max,
-                          .rate = row->rate ? row->rate : IDEM_UNLIMITED,
-                          .burst = row->rate ? row->burst : IDEM_UNLIMITED,
-                          .ttl_ms_max = row->ttl_ms_max,
-                          .result_bytes_max = row->result_bytes_max};
-    if (row->ns.ptr != NULL)
-        memcpy(one.ns, row->ns.ptr, row->ns.len);
-    return one;
-}
-
-/* Pages behind each other, until there is none. A server that names the same
- * one again would never end. after: of the request's own, the last one seen. */
-static int32_t see_pages(queued *e, int fd, uint8_t after[IDP_NS_BYTES_MAX],
-                         idem_namespace_seen *seen, void *ctx,
-                         idem_error *err) {
-    idp_ns_page page = {.has_more = true};
-    while (page.has_more) {
-        int32_t code = exchange_queued(e, fd, err);
-        if (code != 0)
-            return code;
-        if (!idp_ns_page_read(e->reply.result, &page))
-            return garbled(e, err);
-        idem_namespace one = {0};
-        for (uint32_t i = 0; i < page.row_count; i++) {
-            one = namespace_of(&page, &page.rows[i]);
-            seen(ctx, &one);
-        }
-        if (page.has_more && (page.row_count == 0 || one.is_others))
-            return garbled(e, err);
-        memcpy(after, one.ns, one.ns_len);
-        e->request.ns = (idp_slice){after, one.ns_len};
-    }
-    return 0;
-}
-
-int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
-                            idem_namespace_seen *seen, void *ctx,
-                            idem_error *err) {
-    queued e;
-    uint8_t after[IDP_NS_BYTES_MAX];
-    idem_error own = {.size = sizeof own};
-    begin_queued(&e, IDP_NAMESPACES);
-    int32_t code = prepare_queued(
-        &e, uri, timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT, &own);
-    int fd = code == 0 ? connect_queued(&e, &own) : -1;
-    if (code == 0 && fd < 0)
-        code = own.code;
-    if (code == 0) {
-        code = see_pages(&e, fd, after, seen, ctx, &own);
-        idem__seal_hang_up(&e.seal, fd);
-    }
     done(&e);
     if (code != 0)
         idem__error_copy(err, &own);

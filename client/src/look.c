@@ -11,6 +11,7 @@
 #include "client/src/sized.h"
 #include "proto/clients.h"
 #include "proto/list.h"
+#include "proto/namespaces.h"
 
 static_assert(IDEM_CLIENT_ID_BYTES == IDP_CURSOR_BYTES_MAX + 1 &&
                   sizeof((idem_slow *)0)->work / sizeof(uint64_t) ==
@@ -168,20 +169,24 @@ static idem__asked see_inspected(void *ctx, idp_slice result,
     return IDEM__ASKED_DONE;
 }
 
-int32_t idem_inspect(const char *uri, const void *ns, size_t ns_len,
-                     const void *key, size_t key_len, uint32_t timeout_ms,
+int32_t idem_inspect(const char *uri, const idem_args *theirs,
                      idem_inspected_seen *seen, void *ctx, idem_error *err) {
     idem_error own = {.size = sizeof own};
     inspecting see = {seen, ctx};
-    idp_request request = {.method = IDP_INSPECT,
-                           .ns = given(ns, ns_len),
-                           .key = given(key, key_len)};
-    bool fits = ns_len <= IDP_NS_BYTES_MAX && key != NULL && key_len > 0 &&
-                key_len <= IDP_KEY_BYTES_MAX;
+    idem_args args;
     int32_t code =
-        fits ? idem__ask(uri, timeout_ms, &request, see_inspected, &see, &own)
-             : idem__fail(&own, IDEM_E_ARGUMENT,
+        idem__sized_in(&idem__args_layout, &args, theirs, "args", &own);
+    if (code == 0 && (args.ns_len > IDP_NS_BYTES_MAX || args.key == NULL ||
+                      args.key_len == 0 || args.key_len > IDP_KEY_BYTES_MAX))
+        code = idem__fail(&own, IDEM_E_ARGUMENT,
                           "a namespace has at most 64 bytes, a key 1 to 512");
+    if (code == 0) {
+        idp_request request = {.method = IDP_INSPECT,
+                               .ns = given(args.ns, args.ns_len),
+                               .key = given(args.key, args.key_len)};
+        code = idem__ask(uri, args.timeout_ms, &request, see_inspected, &see,
+                         &own);
+    }
     if (code != 0)
         idem__error_copy(err, &own);
     return code;
@@ -300,6 +305,78 @@ int32_t idem_slow_get(const char *uri, uint32_t timeout_ms,
     idem_error own = {.size = sizeof own};
     idp_request request = {.method = IDP_SLOW};
     int32_t code = idem__ask(uri, timeout_ms, &request, see_slow, &see, &own);
+    if (code != 0)
+        idem__error_copy(err, &own);
+    return code;
+}
+
+/* namespaces --------------------------------------------------------------- */
+
+static_assert(IDEM_NAMESPACE_BYTES_MAX == IDP_NS_BYTES_MAX &&
+                  IDEM_UNLIMITED == IDP_UNLIMITED,
+              "they mean the same");
+
+static idem_namespace namespace_of(const idp_ns_page *page,
+                                   const idp_ns_row *row) {
+    idem_namespace one = {.size = sizeof one,
+                          .ns_len = (uint32_t)row->ns.len,
+                          .is_others = row->ns.ptr == NULL,
+                          .is_behind = page->is_behind,
+                          .records = row->records,
+                          .in_progress = row->in_progress,
+                          .bytes = row->bytes,
+                          .refused_full = row->refused_full,
+                          .refused_rate = row->refused_rate,
+                          .results_dropped = row->results_dropped,
+                          .records_max = row->records_max,
+                          .bytes_max = row->bytes_max,
+                          .rate = row->rate ? row->rate : IDEM_UNLIMITED,
+                          .burst = row->rate ? row->burst : IDEM_UNLIMITED,
+                          .ttl_ms_max = row->ttl_ms_max,
+                          .result_bytes_max = row->result_bytes_max};
+    if (row->ns.ptr != NULL)
+        memcpy(one.ns, row->ns.ptr, row->ns.len);
+    return one;
+}
+
+/* after: of the request's own, the last one seen. */
+typedef struct naming {
+    idem_namespace_seen *seen;
+    void *ctx;
+    uint8_t after[IDP_NS_BYTES_MAX];
+} naming;
+
+/* Pages behind each other, until there is none. A server that names the same
+ * one again would never end. */
+static idem__asked see_namespaces(void *ctx, idp_slice result,
+                                  idp_request *request) {
+    naming *see = ctx;
+    idem_namespace one = {0};
+    idp_ns_page page;
+    if (!idp_ns_page_read(result, &page))
+        return IDEM__ASKED_GARBLED;
+    for (uint32_t i = 0; i < page.row_count; i++) {
+        one = namespace_of(&page, &page.rows[i]);
+        see->seen(see->ctx, &one);
+    }
+    if (!page.has_more)
+        return IDEM__ASKED_DONE;
+    if (page.row_count == 0 || one.is_others)
+        return IDEM__ASKED_GARBLED;
+    memcpy(see->after, one.ns, one.ns_len);
+    request->ns = (idp_slice){see->after, one.ns_len};
+    return IDEM__ASKED_MORE;
+}
+
+int32_t idem_namespaces_get(const char *uri, uint32_t timeout_ms,
+                            idem_namespace_seen *seen, void *ctx,
+                            idem_error *err) {
+    idem_error own = {.size = sizeof own};
+    naming see = {.seen = seen, .ctx = ctx};
+    idp_request request = {.method = IDP_NAMESPACES};
+    int32_t code =
+        idem__ask(uri, timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT,
+                  &request, see_namespaces, &see, &own);
     if (code != 0)
         idem__error_copy(err, &own);
     return code;
