@@ -84,7 +84,7 @@ typedef enum ids_metric_when {
     IDS_METRIC_ALWAYS,
     IDS_METRIC_WITH_JOURNAL,
     IDS_METRIC_WITH_PEER,
-    IDS_METRIC_WITH_SCAN, /* of a primary whose workers have all looked */
+    IDS_METRIC_WITH_SCAN,   /* of a primary whose workers have all looked */
     IDS_METRIC_PER_REPLICA, /* for each; labels end before its name */
     IDS_METRIC_WITH_TLS
 } ids_metric_when;

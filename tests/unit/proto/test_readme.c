@@ -7,8 +7,8 @@
  * same bytes. Lines that begin with a blank go on. */
 #include "proto/clients.h"
 #include "proto/commands.h"
-#include "proto/metrics.h"
 #include "proto/list.h"
+#include "proto/metrics.h"
 #include "proto/namespaces.h"
 #include "proto/reply.h"
 #include "proto/request.h"
