@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/src/command.h"
+#include "client/src/command_report.h"
 #include "client/src/error.h"
 #include "client/src/handshake.h"
 #include "client/src/sized.h"
@@ -240,64 +241,6 @@ int32_t idem_command(const char *uri, const idem_command_args *args,
 
 /* Replication -------------------------------------------------------------- */
 
-static idem_lag lag_of(idp_lag lag) {
-    return (idem_lag){.ops = lag.ops, .bytes = lag.bytes, .ms = lag.ms};
-}
-
-#define COPY(to, from)           \
-    copy_slice((to), sizeof(to), \
-               (idp_slice){(const uint8_t *)(from), strlen(from)})
-
-static idem_replica replica_of(const idp_replica *from) {
-    idem_replica own = {.member = from->member,
-                        .in_sync = from->in_sync,
-                        .connected = from->connected,
-                        .syncing = from->syncing,
-                        .copy_records = from->copy_records,
-                        .copy_total = from->copy_total,
-                        .lag = lag_of(from->lag)};
-    COPY(own.node, from->node);
-    COPY(own.at, from->at);
-    return own;
-}
-
-static void fill_replication(idem_replication *theirs,
-                             const idp_replication *from) {
-    idem_replication own = {.epoch = from->epoch,
-                            .connected = from->connected,
-                            .syncing = from->syncing,
-                            .safe_to_stop = from->safe_to_stop,
-                            .copy_records = from->copy_records,
-                            .copy_total = from->copy_total,
-                            .lag = lag_of(from->lag),
-                            .in_sync_count = from->in_sync_count,
-                            .streams_count = from->streams_count,
-                            .tokens_count = from->tokens_count,
-                            .records = from->records,
-                            .completed = from->completed,
-                            .token_epoch = from->token_epoch};
-    COPY(own.contents, from->contents);
-    memcpy(own.tokens, from->tokens, sizeof own.tokens);
-    own.parts_count = from->parts_count;
-    for (uint32_t i = 0; i < from->parts_count; i++)
-        own.parts[i] =
-            (idem_part){from->parts[i].records, from->parts[i].completed};
-    COPY(own.role, from->role);
-    COPY(own.mode, from->mode);
-    COPY(own.node, from->node);
-    COPY(own.primary, from->primary);
-    COPY(own.peer, from->peer);
-    COPY(own.state, from->state);
-    for (uint32_t i = 0; i < from->in_sync_count; i++)
-        COPY(own.in_sync[i], from->in_sync[i]);
-    for (uint32_t i = 0; i < from->streams_count; i++)
-        own.streams[i] = lag_of(from->streams[i]);
-    own.replicas_count = from->replicas_count;
-    for (uint32_t i = 0; i < from->replicas_count; i++)
-        own.replicas[i] = replica_of(&from->replicas[i]);
-    idem__sized_out(&idem__replication_layout, theirs, &own);
-}
-
 int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
                              idem_replication *replication, idem_error *err) {
     queued e;
@@ -315,7 +258,7 @@ int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
     if (code == 0 && !idp_replication_read(e.reply.result, &report))
         code = garbled(&e, &own);
     if (code == 0)
-        fill_replication(replication, &report);
+        idem__replication_fill(replication, &report);
     done(&e);
     if (code != 0)
         idem__error_copy(err, &own);

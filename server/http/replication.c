@@ -82,12 +82,12 @@ bool ids_http_put_replication(ids_json_out *out, idp_slice result) {
     put_flag(out, "syncing", at.syncing);
     put_flag(out, "safe_to_stop", at.safe_to_stop);
     put_in_sync(out, &at);
-    put_replicas(out, &at);
     ids_json_put_field(out, "lag_ops", at.lag.ops);
     ids_json_put_field(out, "lag_bytes", at.lag.bytes);
     ids_json_put_field(out, "lag_ms", at.lag.ms);
     ids_json_put_field(out, "copy_records", at.copy_records);
     ids_json_put_field(out, "copy_total", at.copy_total);
+    put_replicas(out, &at);
     ids_json_put(out, "}\n");
     return true;
 }

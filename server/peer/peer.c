@@ -184,10 +184,9 @@ uint64_t ids_peer_watermark(const ids_peer *peer, uint32_t loop) {
 
 /* --- time ----------------------------------------------------------------- */
 
-/* Itself, or one of its replicas that is here. */
+/* Nobody, or one of its replicas that is here. */
 static bool is_no_news(const ids_peer *peer, const ids_endpoint *at) {
-    bool is = !ids_endpoint_is_set(at) ||
-              ids_endpoint_same(at, &peer->config.advertise);
+    bool is = !ids_endpoint_is_set(at);
     for (uint32_t i = 0; i < peer->config.places; i++) {
         const ids_follower *f = &peer->follower[i];
         is = is || (f->session.id != 0 && ids_endpoint_same(at, &f->at));
@@ -206,7 +205,9 @@ static const ids_endpoint *next_to_dial(ids_peer *peer) {
         const ids_endpoint *at = turn > 0 ? &config->others[turn - 1]
                                  : named  ? &config->replicate_from
                                           : &peer->other_at;
-        if (!is_no_news(peer, at))
+        /* A list may name all nodes; an operator who names this one is told. */
+        bool is_own = turn > 0 && ids_endpoint_same(at, &config->advertise);
+        if (!is_own && !is_no_news(peer, at))
             return at;
     }
     return NULL;
