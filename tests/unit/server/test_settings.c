@@ -100,16 +100,24 @@ static const char *wins(const ids_config_row *row, bool file, bool variable,
 }
 
 static bool is_alone_good(const ids_config_row *row) {
-    static const char *const need_others[] = {
-        "--replicate-from",   "--max-result",
-        "--min-in-sync",      "--hold-claims",
-        "--max-buffers",      "--replication-backlog",
-        "--config",           "--tls-key",
-        "--tls-ca",           "--tls",
-        "--tls-clients",      "--tls-min",
-        "--http-tls-clients", "--peer-tls",
-        "--peer-cert",        "--peer-key",
-        "--peer-ca"};
+    static const char *const need_others[] = {"--replicate-from",
+                                              "--max-result",
+                                              "--min-in-sync",
+                                              "--hold-claims",
+                                              "--agent",
+                                              "--max-buffers",
+                                              "--replication-backlog",
+                                              "--config",
+                                              "--tls-key",
+                                              "--tls-ca",
+                                              "--tls",
+                                              "--tls-clients",
+                                              "--tls-min",
+                                              "--http-tls-clients",
+                                              "--peer-tls",
+                                              "--peer-cert",
+                                              "--peer-key",
+                                              "--peer-ca"};
     for (size_t i = 0; i < sizeof need_others / sizeof *need_others; i++)
         if (strcmp(row->name, need_others[i]) == 0)
             return false;
