@@ -44,7 +44,7 @@ void ids_dispatch_expect(const ids_line *line, const ids_item *item) {
 void ids_dispatch_prefetch_expected(const ids_line *line, const ids_item *items,
                                     uint32_t count) {
     const ids_worker *worker = &line->worker;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && count > 1; i++)
         if (is_for_the_shard(worker, &items[i]))
             ids_shard_prefetch_record(worker->shard, items[i].hash);
 }

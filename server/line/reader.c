@@ -251,8 +251,7 @@ static bool serve_gathered(ids_line *line, ids_conn *conn,
 void ids_reader_serve_gathered(ids_line *line) {
     ids_gather *gather = &line->gather;
     uint32_t done = 0;
-    if (gather->count > 1)
-        ids_dispatch_prefetch_expected(line, gather->items, gather->count);
+    ids_dispatch_prefetch_expected(line, gather->items, gather->count);
     for (uint32_t i = 0; i < gather->count; i++) {
         ids_item *item = &gather->items[i];
         if (gather->conns[i] && serve_gathered(line, gather->conns[i], item))
