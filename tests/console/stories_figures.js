@@ -6,7 +6,7 @@
 const assert = require('node:assert');
 const path = require('node:path');
 const { open } = require('./browser.js');
-const { until } = require('./stage.js');
+const { ADDRESS, until } = require('./stage.js');
 
 const spaced = (n) => n.toLocaleString('en').replaceAll(',', '\u202f');
 
@@ -96,6 +96,30 @@ async function replicaLost({ stage, browser, pictures }) {
   await seen.end();
 }
 
+async function twoReplicas({ stage, browser }) {
+  const secret = path.join(stage.folder('secret'), 'file');
+  require('node:fs').writeFileSync(secret, 'a-secret-of-nodes\n', { mode: 0o600 });
+  const group = ['--replication', 'sync', '--peer-secret-file', secret,
+    '--threads', '1', '--data-dir'];
+  // Its peers' addresses only say how many it takes.
+  const a = await stage.daemon('a', ...group, stage.folder('a'), '--peer',
+    `${ADDRESS}:1`, '--peer', `${ADDRESS}:2`);
+  const [b, c] = [await stage.daemon('b', ...group, stage.folder('b'),
+    '--replicate-from', a.address), await stage.daemon('c', ...group,
+    stage.folder('c'), '--replicate-from', a.address)];
+  const seen = await open(browser, a.url);
+  for (const one of [b, c]) {
+    await until('it is in sync', async () => /^connected, in sync, /.test(
+      await seen.figure('replication-rows', one.address) ?? ''));
+  }
+  assert.equal(await seen.figure('replication-rows', 'the other node'), null);
+  await c.kill();
+  await until('it is told', async () => /^not connected, /.test(
+    await seen.figure('replication-rows', c.address) ?? ''));
+  assert.match(await seen.figure('replication-rows', b.address), /^connected, /);
+  await seen.end();
+}
+
 async function killedAndBack({ stage, browser, pictures }) {
   const daemon = await stage.daemon('mortal', '--data-dir', stage.folder('data'));
   stage.ctl(daemon, 'acquire', 'one');
@@ -117,4 +141,5 @@ async function killedAndBack({ stage, browser, pictures }) {
   await seen.end();
 }
 
-module.exports = { empty, countedRight, manyKeys, replicaLost, killedAndBack };
+module.exports = { empty, countedRight, manyKeys, replicaLost, twoReplicas,
+  killedAndBack };

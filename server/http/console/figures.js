@@ -169,6 +169,18 @@ function showKeys() {
 
 // --------------------------------------------------------------- replication
 
+/** Of several replicas, each. */
+function replicaRows(r) {
+  const some = r.replicas ?? [];
+  if (some.length < 2) return [];
+  return some.map((one) => [one.at ?? one.node ?? 'a replica', [
+    one.connected ? 'connected' : 'not connected',
+    one.in_sync ? 'in sync' : one.syncing ? `full copy, ${
+      count(one.copy_records ?? 0)} of ${count(one.copy_total ?? 0)}`
+      : 'not in sync',
+    `${age(one.lag_ms ?? 0)} behind`].join(', '), one.connected ? '' : 'bad']);
+}
+
 function showReplication(r) {
   $('replication').hidden = r === null
     || (r.mode === 'none' && r.role === 'primary');
@@ -179,10 +191,12 @@ function showReplication(r) {
     ['mode', r.mode],
     ['primary', r.primary ?? (r.role === 'primary' ? 'this one' : 'not known')],
     ['in sync', r.in_sync.join(', ') || 'nobody'],
-    ['the other node', `${r.peer ?? 'not known'}, ${r.connected ? 'connected'
-      : 'not connected'}`, r.connected ? '' : 'bad'],
+    (r.replicas ?? []).length < 2 && ['the other node', `${r.peer
+      ?? 'not known'}, ${r.connected ? 'connected' : 'not connected'}`,
+    r.connected ? '' : 'bad'],
     ['behind', `${count(r.lag_ops)} changes, ${bytes(r.lag_bytes)}, ${
       age(r.lag_ms)}`, r.lag_ms > 5000 ? 'bad' : ''],
+    ...replicaRows(r),
     isCopying && ['full copy', `${count(r.copy_records)} of ${
       count(r.copy_total)} records`],
     valueOf(history_.last, 'peer_settings_differ') === 1
