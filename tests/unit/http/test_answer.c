@@ -330,10 +330,11 @@ Test(answer, replication) {
     cr_assert(strstr(body, "{\"epoch\":7,\"role\":\"primary\",\"mode\":"
                            "\"sync\",\"node\":null,\"state\":\"All "
                            "\\\"is\\\" well.\",\"primary\":null"));
-    cr_assert(strstr(body, "\"in_sync\":[\"10.0.0.1:7117\"],\"replicas\":["
-                           "{\"node\":\"b\",\"at\":\"10.0.0.2:7117\","
-                           "\"member\":true,\"in_sync\":false,"),
+    cr_assert(strstr(body, "\"in_sync\":[\"10.0.0.1:7117\"],\"lag_ops\":1,"
+                           "\"lag_bytes\":20,\"lag_ms\":300"),
               "%s", body);
-    cr_assert(strstr(body, "}],\"lag_ops\":1,\"lag_bytes\":20,"
-                           "\"lag_ms\":300"));
+    cr_assert(strstr(body, "\"replicas\":[{\"node\":\"b\",\"at\":"
+                           "\"10.0.0.2:7117\",\"member\":true,"
+                           "\"in_sync\":false,"),
+              "%s", body);
 }
