@@ -107,6 +107,15 @@ static uint8_t *answer_put(uint8_t *to, const idp_answer *a) {
         return put_word(put_array(to, 1), "unknown");
     case IDP_OUTCOME_RECORD:
         return record_put(to, a);
+    case IDP_OUTCOME_DELETED:
+        return put_word(put_array(to, 1), "deleted");
+    case IDP_OUTCOME_REFUSED:
+        to = put_word(put_array(to, 2), "refused");
+        return put_word(to, idp_state_name(a->state));
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
+        to = put_word(put_array(to, 3), idp_outcome_name(a->outcome));
+        return put_uint(put_uint(to, a->records), a->running);
     case IDP_OUTCOME_COUNT:
         break;
     }
@@ -249,6 +258,13 @@ static uint32_t items_min(idp_method method, idp_outcome outcome) {
         [IDP_RENEW] = {[IDP_OUTCOME_RENEWED] = 2,
                        [IDP_OUTCOME_STALE] = 2,
                        [IDP_OUTCOME_UNKNOWN] = 1},
+        [IDP_RESOLVE] = {[IDP_OUTCOME_COMPLETED] = 2,
+                         [IDP_OUTCOME_RELEASED] = 1,
+                         [IDP_OUTCOME_DELETED] = 1,
+                         [IDP_OUTCOME_STALE] = 2,
+                         [IDP_OUTCOME_REFUSED] = 2,
+                         [IDP_OUTCOME_UNKNOWN] = 1},
+        [IDP_ERASE] = {[IDP_OUTCOME_ERASED] = 3, [IDP_OUTCOME_COUNTED] = 3},
     };
     return items[method][outcome];
 }
@@ -268,11 +284,16 @@ static bool fields_read(cursor *c, uint32_t count, idp_answer *a) {
                (count < 3 || cursor_uint(c, &a->ttl_ms));
     case IDP_OUTCOME_RENEWED:
         return cursor_uint(c, &a->lease_ms);
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
+        return cursor_uint(c, &a->records) && cursor_uint(c, &a->running);
     case IDP_OUTCOME_MISMATCH:
     case IDP_OUTCOME_STALE:
+    case IDP_OUTCOME_REFUSED:
         return state_read(c, a);
     case IDP_OUTCOME_RELEASED:
     case IDP_OUTCOME_UNKNOWN:
+    case IDP_OUTCOME_DELETED:
     case IDP_OUTCOME_RECORD:
     case IDP_OUTCOME_COUNT:
         break;

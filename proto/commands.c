@@ -119,6 +119,8 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
     case IDP_CLIENTS:
     case IDP_KILL:
     case IDP_SLOW:
+    case IDP_RESOLVE:
+    case IDP_ERASE:
     case IDP_METHOD_COUNT:
     default: /* no command */
         return false;

@@ -49,6 +49,8 @@ static const bytes_field fingerprint_field =
     BYTES_FIELD("fingerprint", 0, IDP_FINGERPRINT_BYTES_MAX);
 static const bytes_field nonce_field =
     BYTES_FIELD("nonce", 1, IDP_NONCE_BYTES_MAX);
+static const bytes_field reason_field =
+    BYTES_FIELD("reason", 1, IDP_REASON_BYTES_MAX);
 static const bytes_field client_field =
     BYTES_FIELD("client", 0, IDP_CLIENT_BYTES_MAX);
 static const bytes_field secret_field =

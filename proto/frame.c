@@ -38,6 +38,7 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
         *method = slice_is(name, "renew")   ? IDP_RENEW
                   : slice_is(name, "hello") ? IDP_HELLO
                   : slice_is(name, "offer") ? IDP_OFFER
+                  : slice_is(name, "erase") ? IDP_ERASE
                                             : IDP_STATS;
         return *method != IDP_STATS || slice_is(name, "stats");
     case 6:
@@ -51,6 +52,7 @@ CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
                   : slice_is(name, "metrics") ? IDP_METRICS
                   : slice_is(name, "inspect") ? IDP_INSPECT
                   : slice_is(name, "clients") ? IDP_CLIENTS
+                  : slice_is(name, "resolve") ? IDP_RESOLVE
                                               : IDP_PROMOTE;
         return *method != IDP_PROMOTE || slice_is(name, "promote");
     case 8:

@@ -47,4 +47,13 @@ const uint8_t *idp_kill_read(cursor c, uint32_t count, idp_request *request,
                              idp_read_fault *fault);
 uint8_t *idp_kill_put(uint8_t *to, const idp_request *request);
 
+/* params_resolve.c. */
+const uint8_t *idp_resolve_read(cursor c, uint32_t count,
+                                size_t result_bytes_max, idp_request *request,
+                                idp_read_fault *fault);
+uint8_t *idp_resolve_put(uint8_t *to, const idp_request *request);
+const uint8_t *idp_erase_read(cursor c, uint32_t count, idp_request *request,
+                              idp_read_fault *fault);
+uint8_t *idp_erase_put(uint8_t *to, const idp_request *request);
+
 #endif

@@ -326,6 +326,10 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return idp_kill_read(c, count, request, fault);
     case IDP_METRICS:
         return metrics_read(c, count, request, fault);
+    case IDP_RESOLVE:
+        return idp_resolve_read(c, count, result_bytes_max, request, fault);
+    case IDP_ERASE:
+        return idp_erase_read(c, count, request, fault);
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
@@ -338,8 +342,8 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
 }
 
 /* What a request takes beside the bytes that it carries: acquire's and
- * complete's come to 81 and 72. */
-#define REQUEST_FIXED_BYTES_MAX 128
+ * complete's come to 81 and 72, resolve's to 133. */
+#define REQUEST_FIXED_BYTES_MAX 160
 
 size_t idp_request_write_bound(const idp_request *r) {
     return REQUEST_FIXED_BYTES_MAX + r->ns.len + r->key.len +
@@ -399,6 +403,12 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_METRICS:
         at = metrics_put(at, request);
         break;
+    case IDP_RESOLVE:
+        at = idp_resolve_put(at, request);
+        break;
+    case IDP_ERASE:
+        at = idp_erase_put(at, request);
+        break;
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
@@ -410,24 +420,4 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         return 0;
     }
     return (size_t)(at - to);
-}
-
-/* The largest legal requests, every header and number in its longest form. */
-enum {
-    BYTES_MAX = 5, /* a str's or bin's header, an array's or map's too */
-    NUMBER_MAX = 9,
-    HEAD_MAX = 5 + 9 + 9 + 5 + 5, /* without the method's name */
-    NAME_MAX = 2 * BYTES_MAX + IDP_NS_BYTES_MAX + IDP_KEY_BYTES_MAX,
-    ACQUIRE_MAX = HEAD_MAX + 7 + NAME_MAX + 2 * BYTES_MAX +
-                  IDP_FINGERPRINT_BYTES_MAX + IDP_NONCE_BYTES_MAX +
-                  2 * NUMBER_MAX + BYTES_MAX + (BYTES_MAX + 7 + NUMBER_MAX) +
-                  (BYTES_MAX + 9 + BYTES_MAX + 8),
-    COMPLETE_MAX = HEAD_MAX + 8 + NAME_MAX + BYTES_MAX + IDP_TOKEN_BYTES +
-                   BYTES_MAX + NUMBER_MAX + BYTES_MAX +
-                   (BYTES_MAX + 5 + BYTES_MAX + 7),
-};
-
-size_t idp_request_bytes_max(size_t result_bytes_max) {
-    size_t complete = COMPLETE_MAX + result_bytes_max;
-    return complete > ACQUIRE_MAX ? complete : ACQUIRE_MAX;
 }

@@ -8,6 +8,7 @@
 static const char *const methods[] = {IDP_METHODS(X)};
 static const char *const states[] = {IDP_STATES(X)};
 static const char *const outcomes[] = {IDP_OUTCOMES(X)};
+static const char *const verbs[] = {IDP_VERBS(X)};
 #undef X
 static const char *const previouses[] = {"none", "orphaned", "released"};
 static const char *const classes[] = {"success", "error"};
@@ -29,6 +30,10 @@ const char *idp_outcome_name(idp_outcome outcome) {
 
 const char *idp_previous_name(idp_previous previous) {
     return PICK(previouses, previous);
+}
+
+const char *idp_verb_name(idp_verb verb) {
+    return PICK(verbs, verb);
 }
 
 const char *idp_class_name(idp_class class) {

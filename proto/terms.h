@@ -32,6 +32,8 @@
 #define IDP_CLIENT_BYTES_MAX      128                /* hello's client name */
 #define IDP_SECRET_BYTES_MAX      256
 #define IDP_USER_BYTES_MAX        32
+#define IDP_REASON_BYTES_MIN      1
+#define IDP_REASON_BYTES_MAX      256 /* why an operator resolves or erases */
 #define IDP_HASH_KEY_BYTES        16
 #define IDP_SHARDS_MAX            1024
 #define IDP_PORT                  7117
@@ -73,7 +75,9 @@ typedef struct idp_token {
     X(KILL, "kill")               \
     X(SLOW, "slow")               \
     X(CONFIG, "config")           \
-    X(OFFER, "offer")
+    X(OFFER, "offer")             \
+    X(RESOLVE, "resolve")         \
+    X(ERASE, "erase")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -105,6 +109,19 @@ typedef enum idp_previous {
 
 typedef enum idp_class { IDP_CLASS_SUCCESS, IDP_CLASS_ERROR } idp_class;
 
+/* What an operator makes of a claim. */
+#define IDP_VERBS(X)        \
+    X(COMPLETE, "complete") \
+    X(RELEASE, "release")   \
+    X(DELETE, "delete")
+
+typedef enum idp_verb {
+#define X(name, text) IDP_VERB_##name,
+    IDP_VERBS(X)
+#undef X
+        IDP_VERB_COUNT
+} idp_verb;
+
 typedef enum idp_on_orphan { IDP_TAKEOVER, IDP_REPORT } idp_on_orphan;
 
 /* What a call that was carried out says. An outcome is not an error. */
@@ -119,7 +136,11 @@ typedef enum idp_on_orphan { IDP_TAKEOVER, IDP_REPORT } idp_on_orphan;
     X(RENEWED, "renewed")         /* renew */                                  \
     X(STALE, "stale")             /* not the current token: nothing changed */ \
     X(UNKNOWN, "unknown")         /* no such record: nothing changed */        \
-    X(RECORD, "record")           /* peek; on the wire the state's name */
+    X(RECORD, "record")           /* peek; on the wire the state's name */     \
+    X(DELETED, "deleted")         /* resolve: there is no record any more */   \
+    X(REFUSED, "refused")         /* resolve: not without force */             \
+    X(ERASED, "erased")           /* erase: so many are gone */                \
+    X(COUNTED, "counted")         /* erase, dry_run: so many would be */
 
 typedef enum idp_outcome {
 #define X(name, text) IDP_OUTCOME_##name,
@@ -139,10 +160,10 @@ typedef struct idp_request {
         idp_slice cursor; /* list, clients: ptr NULL: from the first; kill: whom
                            */
     };
-    idp_slice nonce;  /* acquire; len 0: none */
-    idp_slice result; /* complete; ptr NULL: nil; config, offer: what is told
-                       * (group.h) */
-    idp_token token;  /* complete, release, renew */
+    idp_slice nonce;  /* acquire, resolve; len 0: none */
+    idp_slice result; /* complete, resolve; ptr NULL: nil; config, offer: what
+                       * is told (group.h) */
+    idp_token token;  /* complete, release, renew, resolve: as seen */
     union {
         uint64_t ttl_ms;   /* acquire; complete: 0 keeps the record's */
         uint64_t older_ms; /* list: of this age or more */
@@ -150,16 +171,19 @@ typedef struct idp_request {
     uint32_t lease_ms; /* acquire, renew */
     uint32_t wait_ms;  /* acquire; 0: answer at once */
     union {
-        idp_on_orphan on_orphan;
-        idp_state state; /* list; ABSENT: of any */
+        idp_on_orphan on_orphan; /* acquire */
+        idp_verb verb;           /* resolve */
+        idp_state state;         /* list; ABSENT: of any */
     };
     idp_class class;
     bool unbind;           /* release */
     bool accept_loss;      /* promote, detach */
     bool open_metrics;     /* metrics: as OpenMetrics */
-    bool dry_run;          /* reload: says what it would do, and does nothing */
+    bool dry_run;          /* reload, erase: says what it would do, and does
+                            * nothing */
     bool oldest;           /* list: those that the last scan found */
-    bool force;            /* reload: also where it closes most connections */
+    bool force;            /* reload: also where it closes most connections;
+                            * resolve: a lease that runs, a completed record */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
     /* namespaces: ns, after whose name; ptr NULL: from the first
@@ -167,7 +191,10 @@ typedef struct idp_request {
     /* hello */
     bool has_shard;
     uint32_t shard;
-    idp_slice client; /* ptr NULL: not given */
+    union {
+        idp_slice client; /* hello; ptr NULL: not given */
+        idp_slice reason; /* resolve, erase */
+    };
     idp_slice secret; /* ptr NULL: not given */
 } idp_request;
 
@@ -175,7 +202,7 @@ typedef struct idp_request {
  * RECORD, from state). result borrows from whoever made the answer. */
 typedef struct idp_answer {
     idp_outcome outcome;
-    idp_state state;        /* MISMATCH, STALE, RECORD */
+    idp_state state;        /* MISMATCH, STALE, RECORD, REFUSED */
     idp_previous previous;  /* ACQUIRED */
     idp_class class;        /* REPLAY, RECORD completed */
     bool kept;              /* COMPLETED: the result is stored */
@@ -190,6 +217,8 @@ typedef struct idp_answer {
     uint64_t ttl_left_ms;   /* REPLAY, RECORD */
     idp_slice result;       /* REPLAY */
     uint64_t result_bytes;  /* RECORD completed with a result */
+    uint64_t records;       /* ERASED, COUNTED; of them in progress: */
+    uint64_t running;
 } idp_answer;
 
 #endif

@@ -29,9 +29,10 @@ static ctl_exit run_exit(ctl_session *session, ctl_ask *ask) {
 #define KEYS    "key-hex key-file "
 #define WATCHED "watch count "
 /* One that claims or ends a claim, or looks at one. */
-#define KEYED                                                \
+#define KEYED_BY(function)                                   \
     .operands = "KEY", .operands_min = 1, .operands_max = 1, \
-    .takes_key = true, .run = ctl_run_call
+    .takes_key = true, .run = (function)
+#define KEYED KEYED_BY(ctl_run_call)
 
 const ctl_command ctl_commands[] = {
     {.name = "ping",
@@ -118,6 +119,19 @@ const ctl_command ctl_commands[] = {
      .run = ctl_run_slow,
      .help = "the last iterations over 10 ms, and replies held for over 100 "
              "ms"},
+    {.name = "resolve",
+     KEYED_BY(ctl_run_resolve),
+     .options = KEYS "token verb reason nonce result result-file class ttl "
+                     "force",
+     .needs = "token verb reason",
+     .grant = "resolve",
+     .help = "an operator decides what became of a claim"},
+    {.name = "erase",
+     .options = "prefix reason dry-run yes",
+     .needs = "prefix reason",
+     .grant = "resolve",
+     .run = ctl_run_erase,
+     .help = "forgets all keys of the namespace that begin so; asks first"},
     {.name = "stats",
      .options = WATCHED,
      .grant = "stats",

@@ -31,10 +31,10 @@
     X(IN_PROGRESS, 11, "acquire: someone else holds the key")                 \
     X(MISMATCH, 12, "acquire: the key stands for another fingerprint")        \
     X(ORPHANED, 13, "acquire --on-orphan report: the holder's lease is over") \
-    X(STALE, 14, "complete, release, renew: not the current token")           \
+    X(STALE, 14, "complete, release, renew, resolve: not the current token")  \
     X(UNKNOWN, 15,                                                            \
       "complete, release, renew: no such record; peek, inspect: absent")      \
-    X(REFUSED, 16, "promote, detach, snapshot, reload ...: nothing was done") \
+    X(REFUSED, 16, "promote, detach, reload, resolve ...: nothing was done")  \
     X(USAGE, 64, "an option, an operand, a file or the URI is not legal")     \
     X(RUN_MISMATCH, 65, "run: the key stands for another command line")       \
     X(RUN_ORPHANED, 66, "run --on-orphan report: as 13; nothing ran")         \
@@ -230,6 +230,10 @@ ctl_exit ctl_run_inspect(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_clients(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_kill(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_slow(ctl_session *session, ctl_ask *ask);
+
+/* What an operator decides: resolve.c. */
+ctl_exit ctl_run_erase(ctl_session *session, ctl_ask *ask);
+ctl_exit ctl_run_resolve(ctl_session *session, ctl_ask *ask);
 
 /* Who gets in: credential.c. */
 ctl_exit ctl_run_credential(ctl_session *session, ctl_ask *ask);

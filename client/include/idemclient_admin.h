@@ -237,6 +237,109 @@ IDEM_API int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms,
                                   int32_t format, char *text, size_t size,
                                   size_t *len, idem_error *err);
 
+enum { /* what becomes of a claim: idem_resolve_args.verb */
+       IDEM_RESOLVE_COMPLETE = 811, /* it happened; this is the result */
+       IDEM_RESOLVE_RELEASE = 812,  /* it did not; the next one may */
+       IDEM_RESOLVE_DELETE = 813    /* forget the key, as if it never was */
+};
+
+enum { /* idem_resolve_answer.outcome */
+       IDEM_RESOLVED_COMPLETED = 821,
+       IDEM_RESOLVED_RELEASED = 822,
+       IDEM_RESOLVED_DELETED = 823,
+       IDEM_RESOLVED_STALE = 824,   /* another token, or the claim was given up:
+                                     * nothing was changed; state */
+       IDEM_RESOLVED_REFUSED = 825, /* its lease runs, or it is completed:
+                                     * nothing was changed without force;
+                                     * state */
+       IDEM_RESOLVED_UNKNOWN = 826  /* there is no such record */
+};
+
+/* What an operator decides of one key. */
+typedef struct idem_resolve_args {
+    uint32_t size;  /* sizeof(idem_resolve_args) */
+    int32_t verb;   /* IDEM_RESOLVE_... */
+    const void *ns; /* NULL: the URI's */
+    size_t ns_len;  /* 0..64 */
+    const void *key;
+    size_t key_len;     /* 1..512 */
+    idem_token token;   /* the claim's, as it was seen */
+    const char *reason; /* 1..256 bytes; it goes into the audit log */
+    const void *nonce;  /* names this one decision, for who asks again: it gets
+                         * the same answer, for a day; NULL: none */
+    size_t nonce_len;   /* 1..32 */
+    const void *result; /* complete; NULL: none */
+    size_t result_len;
+    uint64_t ttl_ms;      /* complete; 0: as it was */
+    int32_t result_class; /* complete: IDEM_CLASS_...; 0: success */
+    int32_t force;        /* 1: also while the lease runs; delete: also what is
+                           * completed */
+    uint32_t timeout_ms; /* for all of it; 0: IDEM_COMMAND_TIMEOUT_MS_DEFAULT */
+    int32_t unused;      /* 0 */
+} idem_resolve_args;
+
+#define IDEM_RESOLVE_ARGS_INIT IDEM__SIZED(idem_resolve_args)
+IDEM_API void idem_resolve_args_init(idem_resolve_args *args, size_t args_size);
+
+typedef struct idem_resolve_answer {
+    uint32_t size;   /* sizeof(idem_resolve_answer) */
+    int32_t outcome; /* IDEM_RESOLVED_... */
+    int32_t state;   /* STALE, REFUSED: IDEM_STATE_... */
+    int32_t kept;    /* COMPLETED: 1: its result is stored */
+    uint64_t ttl_ms; /* COMPLETED: what holds, where that is less than was asked
+                      * for; else 0 */
+} idem_resolve_answer;
+
+#define IDEM_RESOLVE_ANSWER_INIT IDEM__SIZED(idem_resolve_answer)
+IDEM_API void idem_resolve_answer_init(idem_resolve_answer *answer,
+                                       size_t answer_size);
+
+/* Decides what became of a claim whose holder is gone, in his place: his own
+ * complete is stale from then on. uri as for idem_command; the server must be
+ * the primary, and the credential have the grant resolve.
+ *
+ * Errors: ARGUMENT, URI, CONNECT, DENIED, NOT_PRIMARY, NO_MEMORY (also: the
+ * audit log can't be written), LIMIT, UNKNOWN_METHOD (an older server): nothing
+ * was done. TIMEOUT, LOST, UNREPLICATED, GARBLED: unknown; ask again with the
+ * same nonce. SHUTTING_DOWN: nothing was done by this server. */
+IDEM_API int32_t idem_resolve(const char *uri, const idem_resolve_args *args,
+                              idem_resolve_answer *answer, idem_error *err);
+
+/* What is to be forgotten. */
+typedef struct idem_erase_args {
+    uint32_t size;       /* sizeof(idem_erase_args) */
+    int32_t dry_run;     /* 1: count them, and do nothing */
+    const void *ns;      /* NULL: the URI's */
+    size_t ns_len;       /* 0..64 */
+    const void *prefix;  /* what the keys begin with; NULL: all of the
+                          * namespace */
+    size_t prefix_len;   /* 0..512 */
+    const char *reason;  /* 1..256 bytes; it goes into the audit log */
+    uint32_t timeout_ms; /* for all of it; 0: IDEM_COMMAND_TIMEOUT_MS_DEFAULT */
+    int32_t unused;      /* 0 */
+} idem_erase_args;
+
+#define IDEM_ERASE_ARGS_INIT IDEM__SIZED(idem_erase_args)
+IDEM_API void idem_erase_args_init(idem_erase_args *args, size_t args_size);
+
+typedef struct idem_erase_answer {
+    uint32_t size; /* sizeof(idem_erase_answer) */
+    int32_t unused;
+    uint64_t records;     /* that are gone; with dry_run: that would be */
+    uint64_t in_progress; /* of them: claims whose lease runs */
+} idem_erase_answer;
+
+#define IDEM_ERASE_ANSWER_INIT IDEM__SIZED(idem_erase_answer)
+IDEM_API void idem_erase_answer_init(idem_erase_answer *answer,
+                                     size_t answer_size);
+
+/* Forgets all keys of a namespace that begin so, whatever became of them: those
+ * that were completed may be claimed again. Who waits for one starts anew.
+ * Errors as for idem_resolve; after any that is not "nothing was done" some
+ * keys may be gone and others not: erase again. */
+IDEM_API int32_t idem_erase(const char *uri, const idem_erase_args *args,
+                            idem_erase_answer *answer, idem_error *err);
+
 #ifdef __cplusplus
 }
 #endif

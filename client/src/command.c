@@ -11,7 +11,7 @@
 #include "client/src/command.h"
 #include "client/src/command_report.h"
 #include "client/src/error.h"
-#include "client/src/handshake.h"
+#include "client/src/queued.h"
 #include "client/src/sized.h"
 #include "client/src/socket.h"
 #include "proto/commands.h"
@@ -30,18 +30,8 @@ static_assert(IDEM_IN_SYNC_MAX >= IDP_IN_SYNC_MAX &&
                   IDEM_REPLICAS_MAX >= IDP_REPLICAS_MAX,
               "what a server may tell fits");
 
-/* One command on its way. */
-typedef struct queued {
-    idem__uri uri;
-    uint64_t deadline_ms;
-    idem__wire wire;
-    idem__seal seal;
-    idp_request request;
-    idp_reply reply; /* borrows from the wire */
-} queued;
-
-static int32_t prepare_queued(queued *e, const char *uri, uint32_t timeout_ms,
-                              idem_error *err) {
+int32_t idem__queued_prepare(idem__queued *e, const char *uri,
+                             uint32_t timeout_ms, idem_error *err) {
     int32_t code = idem__uri_parse(uri, &e->uri, err);
     if (code != 0)
         return code;
@@ -56,7 +46,7 @@ static int32_t prepare_queued(queued *e, const char *uri, uint32_t timeout_ms,
     return 0;
 }
 
-static int connect_queued(queued *e, idem_error *err) {
+static int connect_queued(idem__queued *e, idem_error *err) {
     uint64_t connected_ms = idem_now_ms() + e->uri.connect_timeout_ms;
     idem__handshake handshake = {.uri = &e->uri,
                                  .endpoint = &e->uri.endpoints[0],
@@ -76,7 +66,8 @@ static int connect_queued(queued *e, idem_error *err) {
 }
 
 /* What was sent and not answered may have been carried out. */
-static int32_t lost(const queued *e, idem_error *err, int os_error, bool late) {
+static int32_t lost(const idem__queued *e, idem_error *err, int os_error,
+                    bool late) {
     const char *name = e->uri.endpoints[0].name;
     return idem__fail_at(err, late ? IDEM_E_TIMEOUT : IDEM_E_LOST,
                          (idem__where){.endpoint = name, .os_error = os_error},
@@ -87,7 +78,7 @@ static int32_t lost(const queued *e, idem_error *err, int os_error, bool late) {
                               : "closed the connection before its answer");
 }
 
-static int32_t exchange_queued(queued *e, int fd, idem_error *err) {
+static int32_t exchange_queued(idem__queued *e, int fd, idem_error *err) {
     const char *name = e->uri.endpoints[0].name;
     idem__op op = {.deadline_ms = UINT64_MAX};
     if (idem__wire_queue(&e->wire, &op, &e->request) != 0)
@@ -107,7 +98,7 @@ static int32_t exchange_queued(queued *e, int fd, idem_error *err) {
 }
 
 /* The reply is there when this returns 0; done frees it. */
-static int32_t run_queued(queued *e, idem_error *err) {
+int32_t idem__queued_run(idem__queued *e, idem_error *err) {
     int fd = connect_queued(e, err);
     if (fd < 0)
         return err->code;
@@ -116,18 +107,18 @@ static int32_t run_queued(queued *e, idem_error *err) {
     return code;
 }
 
-static void begin_queued(queued *e, idp_method method) {
-    *e = (queued){.request = {.method = method}};
+void idem__queued_begin(idem__queued *e, idp_method method) {
+    *e = (idem__queued){.request = {.method = method}};
     idem__wire_init(&e->wire);
 }
 
-static void done(queued *e) {
+void idem__queued_done(idem__queued *e) {
     idem__seal_end(&e->seal);
     idem__wire_fini(&e->wire);
     idem__uri_fini(&e->uri);
 }
 
-static int32_t garbled(const queued *e, idem_error *err) {
+int32_t idem__queued_garbled(const idem__queued *e, idem_error *err) {
     const char *name = e->uri.endpoints[0].name;
     return idem__fail_at(err, IDEM_E_GARBLED, (idem__where){.endpoint = name},
                          "%s answers in words that this version does not know",
@@ -203,11 +194,11 @@ static int32_t read_command(const idem_command_args *theirs,
 
 static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
                                 idem_command_answer *answer, idem_error *err) {
-    queued e;
+    idem__queued e;
     idp_command_answer said;
     idp_method method =
         (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
-    begin_queued(&e, method);
+    idem__queued_begin(&e, method);
     e.request.accept_loss = args->accept_loss != 0 &&
                             (method == IDP_PROMOTE || method == IDP_DETACH);
     e.request.dry_run = args->dry_run != 0 && method == IDP_RELOAD;
@@ -216,14 +207,14 @@ static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
         (method == IDP_DETACH || method == IDP_SWITCHOVER))
         e.request.ns =
             (idp_slice){(const uint8_t *)args->node, strlen(args->node)};
-    int32_t code = prepare_queued(&e, uri, args->timeout_ms, err);
+    int32_t code = idem__queued_prepare(&e, uri, args->timeout_ms, err);
     if (code == 0)
-        code = run_queued(&e, err);
+        code = idem__queued_run(&e, err);
     if (code == 0 && !idp_command_read(method, e.reply.result, &said))
-        code = garbled(&e, err);
+        code = idem__queued_garbled(&e, err);
     if (code == 0)
         fill_answer(answer, &said);
-    done(&e);
+    idem__queued_done(&e);
     return code;
 }
 
@@ -243,23 +234,23 @@ int32_t idem_command(const char *uri, const idem_command_args *args,
 
 int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
                              idem_replication *replication, idem_error *err) {
-    queued e;
+    idem__queued e;
     idp_replication report;
     idem_error own = {.size = sizeof own};
     int32_t code = idem__sized_check(&idem__replication_layout, replication,
                                      "replication", err);
     if (code != 0)
         return code;
-    begin_queued(&e, IDP_REPLICATION);
-    code = prepare_queued(
+    idem__queued_begin(&e, IDP_REPLICATION);
+    code = idem__queued_prepare(
         &e, uri, timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT, &own);
     if (code == 0)
-        code = run_queued(&e, &own);
+        code = idem__queued_run(&e, &own);
     if (code == 0 && !idp_replication_read(e.reply.result, &report))
-        code = garbled(&e, &own);
+        code = idem__queued_garbled(&e, &own);
     if (code == 0)
         idem__replication_fill(replication, &report);
-    done(&e);
+    idem__queued_done(&e);
     if (code != 0)
         idem__error_copy(err, &own);
     return code;
@@ -270,11 +261,11 @@ int32_t idem_replication_get(const char *uri, uint32_t timeout_ms,
 static_assert(IDEM_METRICS_BYTES_MAX > IDP_METRICS_TEXT_BYTES_MAX,
               "what a server may tell fits");
 
-static int32_t copy_metrics(const queued *e, char *text, size_t size,
+static int32_t copy_metrics(const idem__queued *e, char *text, size_t size,
                             size_t *len, idem_error *err) {
     idp_slice said;
     if (!idp_metrics_read(e->reply.result, &said))
-        return garbled(e, err);
+        return idem__queued_garbled(e, err);
     if (said.len >= size)
         return idem__fail(err, IDEM_E_ARGUMENT,
                           "the metrics have %zu bytes, and there is room for "
@@ -290,22 +281,22 @@ static int32_t copy_metrics(const queued *e, char *text, size_t size,
 int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms, int32_t format,
                          char *text, size_t size, size_t *len,
                          idem_error *err) {
-    queued e;
+    idem__queued e;
     idem_error own = {.size = sizeof own};
-    begin_queued(&e, IDP_METRICS);
+    idem__queued_begin(&e, IDP_METRICS);
     e.request.open_metrics = format == IDEM_METRICS_OPEN;
     int32_t code =
         format == IDEM_METRICS_PROMETHEUS || format == IDEM_METRICS_OPEN
-            ? prepare_queued(
+            ? idem__queued_prepare(
                   &e, uri,
                   timeout_ms != 0 ? timeout_ms : IDEM_TIMEOUT_MS_DEFAULT, &own)
             : idem__fail(&own, IDEM_E_ARGUMENT,
                          "format is none of IDEM_METRICS_...");
     if (code == 0)
-        code = run_queued(&e, &own);
+        code = idem__queued_run(&e, &own);
     if (code == 0)
         code = copy_metrics(&e, text, size, len, &own);
-    done(&e);
+    idem__queued_done(&e);
     if (code != 0)
         idem__error_copy(err, &own);
     return code;
@@ -313,8 +304,8 @@ int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms, int32_t format,
 
 /* Pages -------------------------------------------------------------------- */
 
-static int32_t ask_on(queued *e, int fd, idem__asked_seen *seen, void *ctx,
-                      idem_error *err) {
+static int32_t ask_on(idem__queued *e, int fd, idem__asked_seen *seen,
+                      void *ctx, idem_error *err) {
     idem__asked asked = IDEM__ASKED_MORE;
     while (asked == IDEM__ASKED_MORE) {
         int32_t code = exchange_queued(e, fd, err);
@@ -322,15 +313,15 @@ static int32_t ask_on(queued *e, int fd, idem__asked_seen *seen, void *ctx,
             return code;
         asked = seen(ctx, e->reply.result, &e->request);
     }
-    return asked == IDEM__ASKED_DONE ? 0 : garbled(e, err);
+    return asked == IDEM__ASKED_DONE ? 0 : idem__queued_garbled(e, err);
 }
 
 int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
                   idem__asked_seen *seen, void *ctx, idem_error *err) {
-    queued e;
-    begin_queued(&e, request->method);
+    idem__queued e;
+    idem__queued_begin(&e, request->method);
     e.request = *request;
-    int32_t code = prepare_queued(&e, uri, timeout_ms, err);
+    int32_t code = idem__queued_prepare(&e, uri, timeout_ms, err);
     if (code == 0 && request->method == IDP_INSPECT && !e.request.ns.ptr)
         e.request.ns = (idp_slice){(const uint8_t *)e.uri.ns, e.uri.ns_len};
     int fd = code == 0 ? connect_queued(&e, err) : -1;
@@ -340,6 +331,6 @@ int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
         code = ask_on(&e, fd, seen, ctx, err);
         idem__seal_hang_up(&e.seal, fd);
     }
-    done(&e);
+    idem__queued_done(&e);
     return code;
 }

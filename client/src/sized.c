@@ -140,6 +140,39 @@ NO_PADDING(changes);
 LAYOUT(command_answer, outcome)
 #undef STRUCT
 
+#define STRUCT idem_resolve_args
+static const uint16_t resolve_args_ends[] = {
+    END(size),   END(verb),         END(ns),     END(ns_len),
+    END(key),    END(key_len),      END(token),  END(reason),
+    END(nonce),  END(nonce_len),    END(result), END(result_len),
+    END(ttl_ms), END(result_class), END(force),  END(timeout_ms),
+    END(unused)};
+NO_PADDING(unused);
+LAYOUT(resolve_args, timeout_ms)
+#undef STRUCT
+
+#define STRUCT idem_resolve_answer
+static const uint16_t resolve_answer_ends[] = {
+    END(size), END(outcome), END(state), END(kept), END(ttl_ms)};
+NO_PADDING(ttl_ms);
+LAYOUT(resolve_answer, kept)
+#undef STRUCT
+
+#define STRUCT idem_erase_args
+static const uint16_t erase_args_ends[] = {
+    END(size),       END(dry_run), END(ns),         END(ns_len), END(prefix),
+    END(prefix_len), END(reason),  END(timeout_ms), END(unused)};
+NO_PADDING(unused);
+LAYOUT(erase_args, timeout_ms)
+#undef STRUCT
+
+#define STRUCT idem_erase_answer
+static const uint16_t erase_answer_ends[] = {END(size), END(unused),
+                                             END(records), END(in_progress)};
+NO_PADDING(in_progress);
+LAYOUT(erase_answer, records)
+#undef STRUCT
+
 #define STRUCT idem_replication
 static const uint16_t replication_ends[] = {
     END(size),         END(connected),     END(syncing),

@@ -37,6 +37,10 @@ extern const idem__layout idem__command_args_layout;
 extern const idem__layout idem__command_answer_layout;
 extern const idem__layout idem__replication_layout;
 extern const idem__layout idem__list_args_layout;
+extern const idem__layout idem__resolve_args_layout;
+extern const idem__layout idem__erase_args_layout;
+extern const idem__layout idem__erase_answer_layout;
+extern const idem__layout idem__resolve_answer_layout;
 
 /* The bytes of the library's struct that are whole fields of a caller's. */
 size_t idem__sized_inside(const idem__layout *layout, uint32_t size);

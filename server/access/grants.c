@@ -23,10 +23,11 @@ const char *ids_grant_name(ids_grant grant) {
     return names[grant];
 }
 
-#define CLAIM IDS_GRANT_BIT(IDS_GRANT_CLAIM)
-#define READ  IDS_GRANT_BIT(IDS_GRANT_READ)
-#define ADMIN IDS_GRANT_BIT(IDS_GRANT_ADMIN)
-#define STATS IDS_GRANT_BIT(IDS_GRANT_STATS)
+#define CLAIM   IDS_GRANT_BIT(IDS_GRANT_CLAIM)
+#define READ    IDS_GRANT_BIT(IDS_GRANT_READ)
+#define RESOLVE IDS_GRANT_BIT(IDS_GRANT_RESOLVE)
+#define ADMIN   IDS_GRANT_BIT(IDS_GRANT_ADMIN)
+#define STATS   IDS_GRANT_BIT(IDS_GRANT_STATS)
 
 /* A new method is a new row here: what it needs is decided, not inherited. */
 ids_grant_set ids_grants_of_method(idp_method method) {
@@ -41,6 +42,9 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_LIST:    /* the rows of those namespaces */
     case IDP_INSPECT: /* token and result to who may resolve there */
         return READ;
+    case IDP_RESOLVE:
+    case IDP_ERASE:
+        return RESOLVE;
     case IDP_HELLO:
     case IDP_PING:
         return IDS_GRANTED_TO_ANY;

@@ -208,6 +208,15 @@ static const ids_config_row rows[] = {
      0, 0, "debug, info, warn or error", LIVE, NULL},
     {"--log-format", "FORMAT", IDS_CONFIG_LOG_FORMAT, FIELD(log_format), "auto",
      NULL, 0, 0, "auto, logfmt or json", LIVE, NULL},
+    {"--audit-log", "PATH", IDS_CONFIG_TEXT, FIELD(audit_log), "stderr", NULL,
+     0, 0,
+     "where it is on record who decided what of whose claims: a file, stderr "
+     "or "
+     "none",
+     LIVE, NULL},
+    {"--redact-keys", "HOW", IDS_CONFIG_TEXT, FIELD(redact_keys), "none", NULL,
+     0, 0, "what the audit log tells of a key: all of it (none), or its hash",
+     LIVE, NULL},
     {"--drain-delay", "MS", IDS_CONFIG_COUNT, FIELD(drain_delay_ms), "0", NULL,
      0, 600000,
      "at its end, go on serving for so long before the listeners close", LIVE,

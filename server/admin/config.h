@@ -108,6 +108,8 @@ typedef struct ids_config {
     const char *peer_ca;   /* NULL: tls_ca, else the system's */
     ids_log_level log_level;
     ids_log_format log_format;
+    const char *audit_log;   /* a file, "stderr" or "none" */
+    const char *redact_keys; /* "none" or "hash" */
     uint64_t drain_delay_ms;
     uint64_t scan_interval_s; /* 0: never */
     bool huge_pages;

@@ -49,6 +49,17 @@ static bool check_replication(ids_settings *s, ids_complaint *complaint) {
     return true;
 }
 
+static bool check_audit(const ids_settings *s, ids_complaint *complaint) {
+    const char *how = s->config.redact_keys;
+    if (strcmp(how, "none") != 0 && strcmp(how, "hash") != 0)
+        return ids_settings_refuse(s, "--redact-keys", complaint,
+                                   "%.40s is neither none nor hash", how);
+    if (s->config.audit_log[0] == '\0')
+        return ids_settings_refuse(s, "--audit-log", complaint,
+                                   "a file, stderr or none");
+    return true;
+}
+
 static bool check_checks(const ids_settings *s, ids_complaint *complaint) {
     const ids_config *config = &s->config;
     if (config->compare && !config->check)
@@ -172,5 +183,6 @@ bool ids_config_agrees(ids_settings *settings, ids_complaint *complaint) {
     return check_replication(settings, complaint) &&
            check_node(settings, complaint) &&
            check_limits(settings, complaint) &&
-           check_tls(settings, complaint) && check_checks(settings, complaint);
+           check_audit(settings, complaint) && check_tls(settings, complaint) &&
+           check_checks(settings, complaint);
 }

@@ -67,6 +67,18 @@ static inline void ids_claims_acquired(const ids_record *record,
     answer->lease_ms = ids_record_lease_ms(record);
 }
 
+/* An operator decides, or erases this one key. REFUSED: no memory, nothing was
+ * changed. */
+ids_verdict ids_claims_resolve(ids_shard *shard, const ids_call *call,
+                               idp_answer *answer, idp_error *error);
+
+/* Hands the record to on_change as it is now, or as one that is dropped. */
+void ids_claims_tell(ids_shard *shard, const ids_record *record, bool dropped);
+
+/* ids_shard_put, within a call. */
+bool ids_claims_put(ids_shard *shard, uint64_t hash, const ids_change *change,
+                    uint64_t now_ms);
+
 /* replay, of a record that is completed. */
 void ids_claims_replay(const ids_record *record, uint64_t now_ms,
                        idp_answer *answer);

@@ -35,6 +35,20 @@ void ids_claims_change(const ids_shard *shard, const ids_record *r,
     assert(change->attempt > 0);
 }
 
+void ids_claims_tell(ids_shard *shard, const ids_record *record, bool dropped) {
+    ids_change change;
+    shard->counted.changes++;
+    if (shard->config.on_change == NULL)
+        return;
+    if (dropped)
+        change = (ids_change){.ns = ids_record_ns(record),
+                              .key = ids_record_key(record)};
+    else
+        ids_claims_change(shard, record, shard->now_ms, &change);
+    change.number = shard->counted.changes;
+    shard->config.on_change(shard->config.change_ctx, &change);
+}
+
 void ids_claims_replay(const ids_record *record, uint64_t now_ms,
                        idp_answer *answer) {
     assert(record->state == IDP_STATE_COMPLETED);
@@ -52,4 +66,21 @@ void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
     answer->lease_left_ms = ids_record_lease_left_ms(record, as_of_ms);
     answer->attempt = ids_record_attempt(record);
     answer->age_ms = as_of_ms - record->since_ms;
+}
+
+ids_limited ids_shard_limited(const ids_shard *shard) {
+    return shard->limited;
+}
+
+ids_pool *ids_shard_pool(const ids_shard *shard) {
+    return shard->config.pool;
+}
+
+void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats) {
+    *stats = shard->counted;
+    stats->records = shard->table.records;
+    stats->waiters = shard->waiters.count;
+    stats->memory_bytes = shard->budget.used_bytes;
+    stats->memory_bytes_max = ids_budget_bytes_max(&shard->budget);
+    stats->memory_shared_bytes = ids_budget_shared_bytes(&shard->budget);
 }

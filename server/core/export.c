@@ -4,6 +4,7 @@
  * Pure. What journal, snapshot and peer stream have in common with the core:
  * the whole record, its times as what is left of them. */
 #include "server/core/claims.h"
+#include "server/core/receipt.h"
 
 #include <assert.h>
 
@@ -88,8 +89,19 @@ static bool lease_is_sound(const ids_change *c) {
            (c->lease_left_ms > 0) == (c->state == IDP_STATE_IN_PROGRESS);
 }
 
+static bool receipt_is_sound(const ids_change *c) {
+    return c->ns.len == IDS_RECEIPT_NS_BYTES &&
+           c->ns.ptr[0] <= IDP_NS_BYTES_MAX &&
+           (c->state == IDP_STATE_ABSENT ||
+            (c->state == IDP_STATE_COMPLETED &&
+             c->result.len == IDS_RECEIPT_BYTES && c->fingerprint.len == 0 &&
+             c->nonce.len == 0));
+}
+
 bool ids_change_is_sound(const ids_change *c, size_t result_bytes_max) {
-    if (!within(c->ns, 0, IDP_NS_BYTES_MAX) ||
+    if (ids_receipt_is(c->ns))
+        result_bytes_max = IDS_RECEIPT_BYTES;
+    if (!(within(c->ns, 0, IDP_NS_BYTES_MAX) || receipt_is_sound(c)) ||
         !within(c->key, IDP_KEY_BYTES_MIN, IDP_KEY_BYTES_MAX))
         return false;
     if (c->state == IDP_STATE_ABSENT)
@@ -208,6 +220,11 @@ static bool put_record(ids_shard *shard, uint64_t hash,
     if (ref != 0)
         ids_wheel_add(&shard->wheel, ref);
     return true;
+}
+
+bool ids_claims_put(ids_shard *shard, uint64_t hash, const ids_change *change,
+                    uint64_t now_ms) {
+    return put_record(shard, hash, change, now_ms);
 }
 
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quota.c -- see quota.h. Pure. */
 #include "server/core/claims.h"
+#include "server/core/receipt.h"
 
 #include <assert.h>
 
@@ -301,7 +302,8 @@ void ids_quota_enter(ids_shard *shard, uint32_t number, ids_record *record) {
 
 void ids_quota_count(ids_shard *shard, ids_record *record) {
     assert(record->ns_number == IDS_NS_NONE);
-    ids_quota_enter(shard, number_of(shard, ids_record_ns(record)), record);
+    if (!ids_receipt_is(ids_record_ns(record)))
+        ids_quota_enter(shard, number_of(shard, ids_record_ns(record)), record);
 }
 
 void ids_quota_leave(ids_shard *shard, const ids_record *record) {

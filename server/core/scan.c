@@ -4,6 +4,7 @@
 
 #include "server/core/bucket.h"
 #include "server/core/claims.h"
+#include "server/core/receipt.h"
 
 #include <assert.h>
 
@@ -59,6 +60,8 @@ static bool see(const ids_shard *shard, ids_record *r, uint64_t now_ms,
                 ids_sight *sight) {
     assert(r->state != IDP_STATE_ABSENT && r->key_len > 0);
     ids_claims_stretch(shard, r);
+    if (ids_receipt_is(ids_record_ns(r)))
+        return false;
     uint64_t ttl_end_ms = ids_record_ttl_end_ms(r);
     if (now_ms >= ttl_end_ms)
         return false;

@@ -282,6 +282,19 @@ static void settle_after(ids_shard *shard, const ids_call *call) {
         settle(shard, queue, call->now_ms);
 }
 
+static ids_verdict resolve(ids_shard *shard, const ids_call *call,
+                           idp_answer *answer, idp_error *error) {
+    uint64_t changes = shard->counted.changes;
+    ids_verdict verdict = ids_claims_resolve(shard, call, answer, error);
+    if (shard->counted.changes != changes)
+        settle_after(shard, call);
+    /* What complete and release count is said by nobody else. */
+    if (verdict == IDS_ANSWERED && answer->outcome != IDP_OUTCOME_COMPLETED &&
+        answer->outcome != IDP_OUTCOME_RELEASED)
+        shard->counted.outcomes[answer->outcome]++;
+    return verdict;
+}
+
 static void advance(ids_shard *shard, uint64_t now_ms) {
     assert(now_ms >= shard->now_ms && now_ms <= IDS_NOW_MS_MAX);
     shard->now_ms = now_ms;
@@ -327,6 +340,9 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
     case IDP_PEEK:
         ids_claims_peek(shard, call, answer);
         break;
+    case IDP_RESOLVE:
+    case IDP_ERASE:
+        return resolve(shard, call, answer, error);
     default:
         assert(!"a method of the core");
     }
@@ -419,21 +435,4 @@ void ids_shard_tick(ids_shard *shard, uint64_t now_ms, uint32_t steps_max) {
     /* Not while more is due: what is moved now might end next. */
     if (steps > 0 && ids_slab_is_sparse(&shard->slab))
         ids_claims_empty(shard, steps_max / 2 + 1, false);
-}
-
-ids_limited ids_shard_limited(const ids_shard *shard) {
-    return shard->limited;
-}
-
-ids_pool *ids_shard_pool(const ids_shard *shard) {
-    return shard->config.pool;
-}
-
-void ids_shard_stats_get(const ids_shard *shard, ids_shard_stats *stats) {
-    *stats = shard->counted;
-    stats->records = shard->table.records;
-    stats->waiters = shard->waiters.count;
-    stats->memory_bytes = shard->budget.used_bytes;
-    stats->memory_bytes_max = ids_budget_bytes_max(&shard->budget);
-    stats->memory_shared_bytes = ids_budget_shared_bytes(&shard->budget);
 }

@@ -163,8 +163,9 @@ typedef enum ids_verdict {
                    * (a namespace's ttl); see ids_shard_limited */
 } ids_verdict;
 
-/* Carries out acquire, complete, release, renew or peek. on_wake may be
- * called, for other askers, before it returns. */
+/* Carries out acquire, complete, release, renew, peek or resolve; erase of this
+ * one key (deleted, with its state, or unknown). on_wake may be called, for
+ * other askers, before it returns. */
 ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
                            idp_answer *answer, idp_error *error);
 

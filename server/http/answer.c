@@ -236,6 +236,9 @@ static const char *detail_of(const idp_answer *a) {
         return "the holder's lease is over, and what he did is unknown";
     case IDP_OUTCOME_STALE:
         return "the token is not the current one; nothing was changed";
+    case IDP_OUTCOME_REFUSED:
+        return "somebody may be at work on it, or it is completed; nothing was "
+               "changed: force does it all the same";
     case IDP_OUTCOME_UNKNOWN:
         return "there is no such record; nothing was changed";
     case IDP_OUTCOME_RECORD:
@@ -245,6 +248,9 @@ static const char *detail_of(const idp_answer *a) {
     case IDP_OUTCOME_COMPLETED:
     case IDP_OUTCOME_RELEASED:
     case IDP_OUTCOME_RENEWED:
+    case IDP_OUTCOME_DELETED:
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
     case IDP_OUTCOME_COUNT:
         break;
     }
@@ -258,6 +264,7 @@ static uint16_t status_of_outcome(const idp_answer *a) {
     case IDP_OUTCOME_IN_PROGRESS:
     case IDP_OUTCOME_ORPHANED:
     case IDP_OUTCOME_STALE:
+    case IDP_OUTCOME_REFUSED:
         return 409;
     case IDP_OUTCOME_MISMATCH:
         return 422;
@@ -269,6 +276,9 @@ static uint16_t status_of_outcome(const idp_answer *a) {
     case IDP_OUTCOME_COMPLETED:
     case IDP_OUTCOME_RELEASED:
     case IDP_OUTCOME_RENEWED:
+    case IDP_OUTCOME_DELETED:
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
     case IDP_OUTCOME_COUNT:
         break;
     }

@@ -14,6 +14,7 @@ typedef enum arg_kind {
     MS,
     ON_ORPHAN,
     CLASS,
+    VERB,
     BOOLEAN,
     TOKEN,
     ANY_JSON,
@@ -38,6 +39,10 @@ typedef enum arg_field {
     OLDER,
     CURSOR,
     OLDEST,
+    DECISION,
+    REASON,
+    FORCE,
+    DRY_RUN,
     RAW
 } arg_field;
 
@@ -49,8 +54,9 @@ typedef struct arg_row {
 
 #define IDS_HTTP_OF(route) (1u << IDS_HTTP_##route)
 /* Those that show a token. */
-#define IDS_HTTP_CLAIM_ROUTES \
-    (IDS_HTTP_OF(COMPLETE) | IDS_HTTP_OF(RELEASE) | IDS_HTTP_OF(RENEW))
+#define IDS_HTTP_CLAIM_ROUTES                                            \
+    (IDS_HTTP_OF(COMPLETE) | IDS_HTTP_OF(RELEASE) | IDS_HTTP_OF(RENEW) | \
+     IDS_HTTP_OF(RESOLVE))
 
 /* The route's argument of this name; NULL: it has none. */
 const arg_row *ids_http_argument_find(ids_http_route route, idp_slice name);

@@ -43,6 +43,8 @@ static idp_slice *bytes_of(idp_request *request, arg_field field) {
         return &request->nonce;
     case RESULT:
         return &request->result;
+    case REASON:
+        return &request->reason;
     case CURSOR:
         return &request->cursor;
     case OLDER:
@@ -54,6 +56,9 @@ static idp_slice *bytes_of(idp_request *request, arg_field field) {
     case CLAIM:
     case RESULT_CLASS:
     case UNBIND:
+    case DECISION:
+    case FORCE:
+    case DRY_RUN:
     case RAW:
         break;
     }
@@ -101,6 +106,15 @@ static bool set_word(idp_request *request, arg_kind kind, idp_slice text) {
     return request->class == IDP_CLASS_ERROR || slice_equals(text, "success");
 }
 
+static bool set_verb(idp_request *request, idp_slice text) {
+    for (int verb = 0; verb < IDP_VERB_COUNT; verb++)
+        if (slice_equals(text, idp_verb_name((idp_verb)verb))) {
+            request->verb = (idp_verb)verb;
+            return true;
+        }
+    return false;
+}
+
 static bool set_state(idp_request *request, idp_slice text) {
     for (int i = IDP_STATE_IN_PROGRESS; i < IDP_STATE_COUNT; i++)
         if (slice_equals(text, idp_state_name((idp_state)i))) {
@@ -110,8 +124,14 @@ static bool set_state(idp_request *request, idp_slice text) {
     return false;
 }
 
-static bool set_bool(idp_request *request, arg_field field, const value *v) {
-    bool *to = field == OLDEST ? &request->oldest : &request->unbind;
+static bool *flag_of(idp_request *request, arg_field field) {
+    return field == FORCE     ? &request->force
+           : field == DRY_RUN ? &request->dry_run
+           : field == OLDEST  ? &request->oldest
+                              : &request->unbind;
+}
+
+static bool set_bool(bool *to, const value *v) {
     *to = v->json ? false : slice_equals(v->text, "true");
     if (v->json)
         return ids_json_bool(v->json, to);
@@ -154,6 +174,8 @@ static bool set_text(reading *r, const arg_row *row, idp_slice text) {
     case ON_ORPHAN:
     case CLASS:
         return set_word(request, row->kind, text);
+    case VERB:
+        return set_verb(request, text);
     case AS:
         *r->as_raw = true;
         return slice_equals(text, "raw");
@@ -169,7 +191,7 @@ static bool set_argument(reading *r, const arg_row *row, value *v) {
     if (row->kind == MS)
         return set_number(r, row->field, v);
     if (row->kind == BOOLEAN)
-        return set_bool(r->request, row->field, v);
+        return set_bool(flag_of(r->request, row->field), v);
     if (row->kind == ANY_JSON)
         return set_json(r->request, v);
     if (v->json && !ids_json_string(v->json, r->scratch, &v->text))
@@ -196,7 +218,9 @@ static bool take_argument(reading *r, const arg_row *row, idp_slice name,
 
 static bool read_json(reading *r) {
     ids_json_object object;
-    const char *deep = r->asked->route == IDS_HTTP_COMPLETE ? "result" : NULL;
+    bool ends = r->asked->route == IDS_HTTP_COMPLETE ||
+                r->asked->route == IDS_HTTP_RESOLVE;
+    const char *deep = ends ? "result" : NULL;
     const char *why = ids_json_object_read(r->asked->body, deep, &object);
     if (why)
         return ids_http_refuse(r->problem, 400, BAD, "%s", why);
@@ -237,6 +261,18 @@ static bool read_query(reading *r) {
     return true;
 }
 
+static bool is_decision(const reading *r) {
+    if (r->asked->route != IDS_HTTP_ERASE && !(r->fields & 1u << DECISION))
+        return ids_http_refuse(r->problem, 400, BAD, "\"verb\" is missing");
+    if (!(r->fields & 1u << REASON))
+        return ids_http_refuse(r->problem, 400, BAD,
+                               "\"reason\" is missing: it goes into the audit "
+                               "log");
+    return r->request->result.len <= r->result_bytes_max ||
+           ids_http_refuse(r->problem, 413, "TOO_LARGE",
+                           "the result is over its limit; nothing was changed");
+}
+
 /* What the line would refuse, too, in the words of its frames. */
 static bool check_list(const reading *r) {
     const idp_request *request = r->request;
@@ -261,12 +297,16 @@ static bool fill_in(reading *r) {
     if (!ids_http_has_key(r->asked->route))
         return check_list(r);
     if (!(r->fields & 1u << KEY))
-        return ids_http_refuse(r->problem, 400, BAD, "\"key\" is missing");
+        return ids_http_refuse(r->problem, 400, BAD, "\"%s\" is missing",
+                               r->asked->route == IDS_HTTP_ERASE ? "prefix"
+                                                                 : "key");
     if (r->fields & 1u << NONCE && !request->nonce.len)
         return ids_http_refuse(r->problem, 400, BAD,
                                "a nonce is 1 to 32 bytes long");
     if (holds && !(r->fields & 1u << CLAIM))
         return ids_http_refuse(r->problem, 400, BAD, "\"token\" is missing");
+    if (ids_http_is_operators(r->asked->route) && !is_decision(r))
+        return false;
     if (!request->ns.ptr)
         request->ns.ptr = none;
     if (r->asked->route == IDS_HTTP_ACQUIRE && !(r->fields & 1u << TTL))

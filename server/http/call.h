@@ -16,8 +16,10 @@ typedef enum ids_http_route {
     IDS_HTTP_RELEASE,
     IDS_HTTP_RENEW,
     IDS_HTTP_PEEK,
-    IDS_HTTP_RECORD, /* peek, by GET and with a query */
-    IDS_HTTP_LIST,   /* what an operator looks at */
+    IDS_HTTP_RESOLVE, /* its credential has the grant resolve */
+    IDS_HTTP_ERASE,   /* the same */
+    IDS_HTTP_RECORD,  /* peek, by GET and with a query */
+    IDS_HTTP_LIST,    /* what an operator looks at */
     IDS_HTTP_INSPECT,
     IDS_HTTP_CLIENTS,
     IDS_HTTP_KILL,
@@ -50,6 +52,12 @@ static inline bool ids_http_has_key(ids_http_route route) {
 
 static inline bool ids_http_is_probe(ids_http_route route) {
     return route == IDS_HTTP_HEALTHZ || route == IDS_HTTP_READYZ;
+}
+
+/* It needs a credential always: with none configured only who runs the server
+ * may ask it. */
+static inline bool ids_http_is_operators(ids_http_route route) {
+    return route == IDS_HTTP_RESOLVE || route == IDS_HTTP_ERASE;
 }
 
 /* One with a query of its arguments; complete then takes the body as it is. */

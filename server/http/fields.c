@@ -76,7 +76,13 @@ void ids_http_put_fields(ids_json_out *out, const idp_answer *a) {
         break;
     case IDP_OUTCOME_MISMATCH:
     case IDP_OUTCOME_STALE:
+    case IDP_OUTCOME_REFUSED:
         ids_json_put_word(out, "state", idp_state_name(a->state));
+        break;
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
+        ids_json_put_field(out, "records", a->records);
+        ids_json_put_field(out, "in_progress", a->running);
         break;
     case IDP_OUTCOME_RECORD:
         if (!ids_http_is_absent(a))
@@ -84,6 +90,7 @@ void ids_http_put_fields(ids_json_out *out, const idp_answer *a) {
         break;
     case IDP_OUTCOME_RELEASED:
     case IDP_OUTCOME_UNKNOWN:
+    case IDP_OUTCOME_DELETED:
     case IDP_OUTCOME_COUNT:
         break;
     }

@@ -31,7 +31,15 @@ static const said routes[IDS_HTTP_ROUTES] = {
                         {{200, 404, 409, 415, ANY_CALL}}},
     [IDS_HTTP_PEEK] = {"What there is of a key; nothing is changed.",
                        {{200, 404, 415, ANY_CALL}}},
-    [IDS_HTTP_RECORD] = {"The same; a query stands in logs on the way.",
+    [IDS_HTTP_RESOLVE] = {"An operator decides what became of a claim; token "
+                          "is the one that was seen. 409: another token, a "
+                          "claim that was given up, or force is needed.",
+                          {{200, 404, 409, 415, ANY_CALL}}},
+    [IDS_HTTP_ERASE] = {"Forget all keys of a namespace that begin so; with "
+                        "dry_run: how many they are.",
+                        {{200, 415, ANY_CALL}}},
+    [IDS_HTTP_RECORD] = {"The same as peek; a query stands in logs on the "
+                         "way.",
                          {{200, 404, ANY_CALL}}},
     [IDS_HTTP_LIST] = {"A page of the records that are so, at most 60, and a "
                        "cursor for the next one; null: this was the last. A "
@@ -110,13 +118,23 @@ static void put_body(ids_json_out *out, ids_http_route route) {
         has_token |= needs(route, one->name);
         first = false;
     }
+    if (route == IDS_HTTP_ERASE) {
+        ids_json_put(out, "},\"oneOf\":[{\"required\":[\"prefix\"]},"
+                          "{\"required\":[\"prefix_b64\"]}]"
+                          ",\"required\":[\"reason\"]}}}},");
+        return;
+    }
     ids_json_put(out, "}");
     if (ids_http_has_key(route))
         ids_json_put(out, ",\"oneOf\":[{\"required\":[\"key\"]},"
                           "{\"required\":[\"key_b64\"]}]");
     if (route == IDS_HTTP_KILL)
         ids_json_put(out, ",\"required\":[\"id\"]");
-    ids_json_put(out, has_token ? ",\"required\":[\"token\"]}}}}," : "}}}},");
+    ids_json_put(out, route == IDS_HTTP_RESOLVE
+                          ? ",\"required\":[\"token\",\"verb\",\"reason\"]"
+                      : has_token ? ",\"required\":[\"token\"]"
+                                  : "");
+    ids_json_put(out, "}}}},");
 }
 
 static void put_parameter(ids_json_out *out, const ids_http_argument *one,

@@ -126,7 +126,8 @@ bool ids_http_may_ask(const ids_http_policy *policy, ids_http_from from,
 bool ids_http_may_look(const ids_http_policy *policy, bool is_own_user,
                        ids_http_route route, ids_http_problem *problem) {
     bool looks = route == IDS_HTTP_LIST || route == IDS_HTTP_INSPECT ||
-                 route == IDS_HTTP_CLIENTS || route == IDS_HTTP_KILL;
+                 route == IDS_HTTP_CLIENTS || route == IDS_HTTP_KILL ||
+                 ids_http_is_operators(route);
     return !looks || policy->demands_secret || is_own_user ||
            ids_http_refuse(problem, 403, "DENIED",
                            "without --credentials %s is served to root and "

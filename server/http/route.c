@@ -12,6 +12,8 @@ const ids_http_route_row ids_http_routes[IDS_HTTP_ROUTES] = {
     [IDS_HTTP_RELEASE] = {"/v1/release", false, IDP_RELEASE},
     [IDS_HTTP_RENEW] = {"/v1/renew", false, IDP_RENEW},
     [IDS_HTTP_PEEK] = {"/v1/peek", false, IDP_PEEK},
+    [IDS_HTTP_RESOLVE] = {"/v1/resolve", false, IDP_RESOLVE},
+    [IDS_HTTP_ERASE] = {"/v1/erase", false, IDP_ERASE},
     [IDS_HTTP_RECORD] = {"/v1/record", true, IDP_PEEK},
     [IDS_HTTP_LIST] = {"/v1/list", false, IDP_LIST},
     [IDS_HTTP_INSPECT] = {"/v1/inspect", false, IDP_INSPECT},
@@ -80,6 +82,7 @@ bool ids_http_find_route(const ids_http_head *head, ids_http_route *route,
 }
 
 size_t ids_http_body_bytes_max(ids_http_route route, size_t result_bytes_max) {
-    return route == IDS_HTTP_COMPLETE ? result_bytes_max / 3 * 4 + BODY_BYTES
-                                      : BODY_BYTES;
+    return route == IDS_HTTP_COMPLETE || route == IDS_HTTP_RESOLVE
+               ? result_bytes_max / 3 * 4 + BODY_BYTES
+               : BODY_BYTES;
 }

@@ -171,6 +171,8 @@ static bool refuse_body(const ids_http_session *s, ids_http_problem *problem) {
             ? "the body is over its limit; nothing was changed: complete again "
               "with result null, or give ns, key and token in the query and "
               "the result as the body"
+        : s->route == IDS_HTTP_RESOLVE
+            ? "the body is over its limit; nothing was changed"
             : "the body is over 16 KiB");
 }
 

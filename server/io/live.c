@@ -5,6 +5,7 @@
 #include "server/admin/limits_maker.h"
 #include "server/base/log.h"
 #include "server/base/machine.h"
+#include "server/io/recording.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -277,6 +278,7 @@ bool ids_live_take(ids_live *live, ids_settings *settings) {
     tell_namespaces(live, config);
     ids_log_set_level(config->log_level);
     ids_log_set_format(config->log_format);
+    ids_recording_take(ids_live_config(live), config);
     take_places(live, config);
     next->settings = settings;
     next->older = live->now;

@@ -12,6 +12,7 @@
 #include "server/io/peering.h"
 #include "server/io/prepare.h"
 #include "server/io/recheck.h"
+#include "server/io/recording.h"
 #include "server/io/reload.h"
 #include "server/io/signals.h"
 #include "server/line/detect.h"
@@ -374,6 +375,7 @@ static void announce(const process *s, uint64_t memory) {
 static void release(process *s) {
     for (uint32_t i = 1; i <= s->threads_started; i++)
         pthread_join(s->threads[i], NULL);
+    ids_audit_close(); /* it posts to the loops */
     ids_store_close(&s->store);
     ids_peering_close(&s->peering);
     for (uint32_t i = 0; i < s->loops_ready; i++)
@@ -430,13 +432,14 @@ int ids_serve(const ids_settings *settings, const ids_given *given) {
         complain("can't start", "libsodium", "no source of randomness");
         return EXIT_FAILURE;
     }
-    if (!load_secrets(s) || !open_tls(s) || !read_proxies(s) ||
-        !ids_listeners_read(&s->listeners, config) ||
+    if (!ids_recording_begin(config) || !load_secrets(s) || !open_tls(s) ||
+        !read_proxies(s) || !ids_listeners_read(&s->listeners, config) ||
         !ids_peering_read(&s->peering, config))
         return EXIT_USAGE;
     if (!start_server(s, memory))
         return give_up_start(s);
     announce(s, memory);
+    ids_recording_name(s->loops[0].worker);
     ids_prepare_tell_certificate(&s->prepare);
     doubt_clock();
     ids_notify_ready();

@@ -2,6 +2,7 @@
 /* signals.c -- see signals.h. */
 #include "server/io/signals.h"
 
+#include "server/base/audit.h"
 #include "server/base/log.h"
 
 #include <assert.h>
@@ -10,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum reaction { DRAIN, RELOAD, SAY } reaction;
+typedef enum reaction { DRAIN, RELOAD, REOPEN, SAY } reaction;
 
 static const struct {
     int number;
     reaction reaction;
-} table[] = {{SIGTERM, DRAIN}, {SIGINT, DRAIN},  {SIGQUIT, DRAIN},
-             {SIGPWR, DRAIN},  {SIGXCPU, DRAIN}, {SIGHUP, RELOAD},
-             {SIGUSR1, SAY},   {SIGUSR2, SAY},   {SIGALRM, SAY},
-             {SIGVTALRM, SAY}, {SIGPROF, SAY},   {SIGIO, SAY},
+} table[] = {{SIGTERM, DRAIN},  {SIGINT, DRAIN},  {SIGQUIT, DRAIN},
+             {SIGPWR, DRAIN},   {SIGXCPU, DRAIN}, {SIGHUP, RELOAD},
+             {SIGUSR1, REOPEN}, {SIGUSR2, SAY},   {SIGALRM, SAY},
+             {SIGVTALRM, SAY},  {SIGPROF, SAY},   {SIGIO, SAY},
              {SIGSTKFLT, SAY}};
 
 #define ROWS (sizeof table / sizeof table[0])
@@ -67,6 +68,8 @@ static void on_signal(uv_signal_t *handle, int number) {
         what = DRAIN;
     if (what == SAY)
         say_signal(number);
+    else if (what == REOPEN)
+        ids_audit_reopen();
     else if (what == RELOAD)
         s->driver.reload(s->driver.ctx);
     else
@@ -80,7 +83,7 @@ void ids_signals_begin(void) {
     had_terminal = has_terminal();
     for (size_t i = 0; i < ROWS; i++) {
         is_ours[i] = is_left_to_us(table[i].number);
-        if (table[i].reaction == SAY ||
+        if (table[i].reaction == SAY || table[i].reaction == REOPEN ||
             (table[i].reaction == RELOAD && !had_terminal))
             ignore(table[i].number);
     }

@@ -5,7 +5,8 @@
  *     TERM, INT, QUIT, PWR, XCPU   drain; a second one ends it at once
  *     HUP                          the settings are read again; drain if its
  *                                  terminal has gone
- *     USR1, USR2, and all others   a line
+ *     USR1                         the audit log is opened anew
+ *     USR2, and all others         a line
  *     PIPE, XFSZ, TTIN, TTOU       nothing: the write says what is wrong
  *
  * One that was ignored at the start stays so, as with nohup. */

@@ -22,9 +22,19 @@ static const char wrong_secret[] = "the secret is wrong";
 
 /* Refusals ---------------------------------------------------------------- */
 
+static void audit_refusal(const ids_worker *worker, const ids_conn *conn,
+                          const char *reason) {
+    ids_audit_who who;
+    if (ids_audit_is_off())
+        return;
+    ids_audited_who(conn, &who);
+    ids_audit_refused(worker->role_state.epoch, &who, reason);
+}
+
 void ids_admit_refuse_stranger(ids_worker *worker, ids_conn *conn,
                                uint32_t msgid, const char *text) {
     worker->counters.of[IDS_DENIED_NO_SECRET_TOTAL]++;
+    audit_refusal(worker, conn, text);
     ids_log_who(IDS_LOG_WARN, REFUSED, &conn->who, text);
     ids_reply_error(worker, conn, msgid, IDP_E_DENIED, text);
 }
@@ -35,6 +45,7 @@ void ids_admit_denied(ids_worker *worker, ids_conn *conn,
     ids_user_denial(conn->reading.verifier->user, request->method, request->ns,
                     text);
     worker->counters.of[IDS_DENIED_NO_GRANT_TOTAL]++;
+    audit_refusal(worker, conn, text);
     ids_log_who(IDS_LOG_WARN, "refused: no grant for it", &conn->who, text);
     ids_reply_error(worker, conn, request->msgid, IDP_E_DENIED, text);
 }
@@ -75,6 +86,7 @@ static void refuse_wrong(ids_line *line, ids_conn *conn,
     bool closes = ++conn->reading.denials >= IDS_DENIALS_MAX;
     worker->counters.of[IDS_DENIED_WRONG_SECRET_TOTAL]++;
     log_wrong(conn, request->secret);
+    audit_refusal(worker, conn, wrong_secret);
     bool waits =
         ids_access_failed(worker->server->access, &source, worker->now_ms);
     if (waits && refuse_late(line, conn, request->msgid, closes))

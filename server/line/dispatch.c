@@ -6,6 +6,7 @@
 #include "proto/request.h"
 #include "server/admin/looks.h"
 #include "server/line/admit.h"
+#include "server/line/decide.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/forward.h"
 #include "server/worker/reply.h"
@@ -303,8 +304,10 @@ static HOT void serve_request(ids_line *line, ids_conn *conn,
         return;
     }
     conn->reading.served = true;
-    if (ids_method_has_key(request->method))
+    if (request->method <= IDP_PEEK)
         serve_key(worker, conn, item);
+    else if (ids_method_decides(request->method))
+        ids_decide_ask(worker, conn, item);
     else if (request->method == IDP_PING)
         ids_reply_pong(worker, conn, request->msgid);
     else if (is_inquiry(request->method))

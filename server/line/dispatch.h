@@ -49,7 +49,7 @@ void ids_dispatch_leave_line(ids_line *line, ids_conn *conn);
 
 /* Whether the method is about a key, and so has an owner. */
 static inline bool ids_method_has_key(idp_method method) {
-    return method <= IDP_PEEK;
+    return method <= IDP_PEEK || method == IDP_RESOLVE;
 }
 
 #endif

@@ -5,7 +5,9 @@
 #include "proto/request.h"
 #include "server/admin/looks.h"
 #include "server/line/admit.h"
+#include "server/line/decide.h"
 #include "server/line/dispatch.h"
+#include "server/line/erase.h"
 #include "server/line/reader.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/forward.h"
@@ -16,9 +18,28 @@
 
 /* Replies ------------------------------------------------------------------ */
 
+/* True: it is a part of an answer, and taken. */
+static bool is_audited(ids_worker *worker, const ids_message *message,
+                       const uint8_t *body, idp_error failed) {
+    const idp_slice frame = {body, message->body_bytes};
+    ids_audited_one *one =
+        ids_audited_find(worker, message->asker, message->msgid);
+    if (one && one->parts_left) {
+        ids_erase_part(worker, one, frame, failed);
+        return true;
+    }
+    ids_audited_reply(worker, message->asker, message->msgid, frame, failed);
+    return false;
+}
+
 static void deliver_reply(ids_worker *worker, const ids_message *message,
                           const uint8_t *body) {
+    bool failed = message->flags & IDS_MESSAGE_FAILED;
     ids_conn *conn = ids_worker_find(worker, message->asker);
+    if (worker->audited.count &&
+        is_audited(worker, message, body,
+                   failed ? (idp_error) - (int)message->word : IDP_OK))
+        return;
     if (!conn)
         return; /* it died meanwhile */
     if (message->flags & IDS_MESSAGE_WAITS) {
@@ -37,7 +58,7 @@ static void deliver_reply(ids_worker *worker, const ids_message *message,
         conn->forwarded.reply_bytes =
             message->word > guess ? (uint32_t)message->word : guess;
     }
-    if (message->flags & IDS_MESSAGE_FAILED) {
+    if (failed) {
         idp_error error = (idp_error) - (int)message->word;
         ids_reply_error(worker, conn, message->msgid, error,
                         ids_role_state_text(&worker->role_state, error));
@@ -91,7 +112,8 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
                            .now_ms = worker->now_ms,
                            .asker = item->asker,
                            .by = item->by};
-    bool waits = request->method == IDP_ACQUIRE && request->wait_ms;
+    bool waits = (request->method == IDP_ACQUIRE && request->wait_ms) ||
+                 request->method == IDP_RESOLVE;
     ids_reply_to to = {.asker = item->asker,
                        .msgid = request->msgid,
                        .asked_bytes = item->frame_bytes,
@@ -188,6 +210,12 @@ static void open_other(ids_line *line, const ids_message *message,
         break;
     case IDS_MESSAGE_COMMAND:
         ids_command_take(worker, message, body);
+        break;
+    case IDS_MESSAGE_ERASE:
+        ids_erase_take(&line->erasings, worker, message, body);
+        break;
+    case IDS_MESSAGE_AUDITED:
+        ids_decide_go(worker, message);
         break;
     case IDS_MESSAGE_APPLY:
         ids_staging_apply(worker, message, body, records);

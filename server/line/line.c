@@ -24,7 +24,7 @@
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     const ids_server *server = ctx;
     uint32_t owner;
-    return ids_server_hash(server, ns, key, &owner);
+    return ids_server_hash_record(server, ns, key, &owner);
 }
 
 static idp_slice name_of_holder(void *ctx, uint32_t by) {
@@ -112,6 +112,7 @@ void ids_line_free(ids_line *line) {
         return;
     ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
     ids_tally_fini(&line->tally);
+    ids_erase_fini(&line->erasings);
     ids_input_fini(&line->spare);
     ids_admit_fini(line);
     ids_message_batch_free(line->opened);
@@ -218,7 +219,9 @@ bool ids_line_end_turn(ids_line *line) {
         ids_inquiries_turn(&line->inquiries, worker);
     bool tallies =
         line->tally.asker_count && ids_tally_turn(&line->tally, worker);
-    return line->drains_waiters || line->opened || tallies ||
+    bool erases =
+        line->erasings.count && ids_erase_turn(&line->erasings, worker);
+    return line->drains_waiters || line->opened || tallies || erases ||
            (line->inquiries.askers &&
             ids_inquiries_have_more(&line->inquiries));
 }

@@ -13,6 +13,7 @@
 #include "server/admin/tally.h"
 #include "server/admin/watch.h"
 #include "server/line/admit.h"
+#include "server/line/erase.h"
 #include "server/worker/worker.h"
 
 /* The driver reads up to IDS_INPUT_BYTES into ids_line_input_room; what lies
@@ -87,6 +88,7 @@ typedef struct ids_line {
     ids_inquiries inquiries;
     ids_admission admission;
     ids_tally tally;
+    ids_erasings erasings; /* under way */
     ids_line_driver driver;
     ids_item batch[IDS_BATCH_MAX];
     ids_gather gather;

@@ -57,6 +57,8 @@ static const ids_metric_sample requests[] = {
     PLAIN("reload", IDP_RELOAD),
     PLAIN("config", IDP_CONFIG),
     PLAIN("offer", IDP_OFFER),
+    PLAIN("resolve", IDP_RESOLVE),
+    PLAIN("erase", IDP_ERASE),
     FAILED("none", IDS_ASKED_UNREAD),
 };
 

@@ -2,6 +2,8 @@
 /* contents.c -- see contents.h. */
 #include "server/storage/contents.h"
 
+#include "server/worker/server.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +146,7 @@ bool ids_contents_load(void *ctx, const ids_change *changes, size_t count,
     for (size_t i = 0; i < count && good; i++) {
         if (changes[i].state != IDP_STATE_ABSENT)
             note_newest(contents, changes[i].token);
-        if (contents->keeps_keys)
+        if (contents->keeps_keys && !ids_receipt_is(changes[i].ns))
             good = keep_key(contents, &changes[i], now_ms);
     }
     pthread_mutex_unlock(&contents->lock);

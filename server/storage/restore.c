@@ -74,8 +74,8 @@ static bool load_record(void *ctx, const ids_change *changes, size_t count,
     assert(count <= IDS_LOAD_COUNT_MAX);
     memset(to.done, 0, sizeof to.done);
     for (size_t i = 0; i < count; i++) {
-        to.hash[i] = ids_server_hash(r->server, changes[i].ns, changes[i].key,
-                                     &to.owner[i]);
+        to.hash[i] = ids_server_hash_record(r->server, changes[i].ns,
+                                            changes[i].key, &to.owner[i]);
         assert(to.owner[i] < r->server->loops);
     }
     return put_all(r, &to, changes, count, now_ms);

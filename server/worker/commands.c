@@ -78,6 +78,7 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
         return;
     }
     conn->waiting++;
+    ids_audited_command(worker, conn, request);
     if (!worker->index)
         ids_command_take(worker, &message, body.ptr);
 }
@@ -306,6 +307,15 @@ static void name_alone(const ids_server *server, char *to, size_t cap) {
     uint64_t name;
     memcpy(&name, server->hash_key, sizeof name);
     snprintf(to, cap, "%016llx", (unsigned long long)name);
+}
+
+void ids_command_node(ids_worker *worker, char *to, size_t cap) {
+    const ids_server *server = worker->server;
+    idp_replication r = {0};
+    name_alone(server, r.node, sizeof r.node);
+    if (server->peer.report)
+        server->peer.report(server->peer.ctx, worker, &r);
+    snprintf(to, cap, "%s", r.node);
 }
 
 size_t ids_command_report(ids_worker *worker,

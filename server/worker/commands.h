@@ -87,6 +87,9 @@ void ids_command_ask(ids_worker *worker, ids_conn *conn,
 size_t ids_command_report(ids_worker *worker,
                           uint8_t bytes[static IDP_REPLICATION_BYTES_MAX]);
 
+/* Loop 0: what this node is called, or what names it for this one run. */
+void ids_command_node(ids_worker *worker, char *to, size_t cap);
+
 /* Loop 0: a command came by message, whose body names a node, or is empty, or
  * is what an agent tells (config, offer). */
 void ids_command_take(ids_worker *worker, const ids_message *message,

@@ -30,6 +30,10 @@ typedef enum ids_message_kind {
                             loop 0 */
     IDS_MESSAGE_APPLY,   /* body: a tag, and a change to be put; word: the key's
                           * owner hash */
+    IDS_MESSAGE_ERASE, /* body: the frame of one; what asker asked under msgid,
+                        * for this loop's keys */
+    IDS_MESSAGE_AUDITED, /* what asker asked under msgid is on record; word:
+                          * errno's number if it is not */
     IDS_MESSAGE_APPLIED  /* body: ids_applied, see staging.h */
 } ids_message_kind;
 

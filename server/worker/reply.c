@@ -91,6 +91,8 @@ void ids_reply_bytes(ids_worker *worker, ids_conn *conn, const void *bytes,
 void ids_reply_to_waiter(ids_worker *worker, ids_asker asker, uint32_t msgid,
                          idp_slice reply) {
     ids_conn *conn = ids_worker_find(worker, asker);
+    if (worker->audited.count)
+        ids_audited_reply(worker, asker, msgid, reply, IDP_OK);
     if (!conn || conn->ended)
         return; /* it died meanwhile, or was forgotten */
     assert(conn->waiting);

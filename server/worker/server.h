@@ -9,6 +9,7 @@
 #include "proto/owner.h"
 #include "server/access/access.h"
 #include "server/core/mix.h"
+#include "server/core/receipt.h"
 #include "server/worker/commands.h"
 #include "server/worker/holders.h"
 #include "server/worker/mailbox.h"
@@ -57,6 +58,13 @@ static inline uint64_t ids_server_hash(const ids_server *server, idp_slice ns,
     uint64_t hash = idp_owner_hash(server->hash_key, ns, key);
     *owner = server->loops > 1 ? idp_owner_shard(hash, server->loops) : 0;
     return ids_mix_hash(&server->mix_key, hash);
+}
+
+/* The same for a record that is there: a receipt is at its key's owner. */
+static inline uint64_t ids_server_hash_record(const ids_server *server,
+                                              idp_slice ns, idp_slice key,
+                                              uint32_t *owner) {
+    return ids_server_hash(server, ids_receipt_hashed_ns(ns), key, owner);
 }
 
 /* Over this a connection is not read until some of it has left. */

@@ -202,8 +202,8 @@ bool ids_staging_route(ids_worker *worker, const ids_batch_tag *tag,
             : worker->shard;
     assert(worker->role_state.role == IDS_FOLLOWS && count <= IDS_ROUTE_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        hash[i] = ids_server_hash(worker->server, changes[i].ns, changes[i].key,
-                                  &owner[i]);
+        hash[i] = ids_server_hash_record(worker->server, changes[i].ns,
+                                         changes[i].key, &owner[i]);
         ids_shard_prefetch_bucket(shard, hash[i]);
     }
     for (uint32_t i = 0; i < count; i++)

@@ -9,6 +9,7 @@
 #define IDS_WORKER_H
 
 #include "server/journal/journal.h"
+#include "server/worker/audited.h"
 #include "server/worker/change_buffer.h"
 #include "server/worker/commands.h"
 #include "server/worker/commit_wait.h"
@@ -134,6 +135,7 @@ struct ids_worker {
     ids_scanner scanner;
     ids_slow_notes slow;
     ids_commands commands;         /* under way; loop 0's */
+    ids_audited audited;           /* asked here, and not answered yet */
     ids_shard_config shard_config; /* for another shard like the first */
     ids_worker_driver driver;
     char limited_text[256]; /* see limited.h */
@@ -161,7 +163,8 @@ ids_conn *ids_worker_next_dirty(ids_worker *worker);
 void ids_worker_mark(ids_worker *worker, ids_conn *conn);
 void ids_worker_unmark(ids_worker *worker, ids_conn *conn);
 
-/* Messages. The batch that is being filled for a loop; NULL: out of memory. */
+/* Messages. The batch that is being filled for a loop, which may be its own;
+ * NULL: out of memory. */
 ids_message_batch *ids_worker_batch(ids_worker *worker, uint32_t loop);
 
 /* The batch for a reply to another loop, held or not; NULL: no memory. Once

@@ -97,6 +97,7 @@ static const char *acquired(idt_check_key *k, uint64_t now,
         }
     }
     k->held = IDT_HELD_CLAIMED;
+    k->taken_over = false;
     k->token = a->token;
     k->attempt = a->attempt;
     k->lease_end = now + a->lease_ms;
@@ -122,7 +123,9 @@ static const char *replayed(const idt_check_key *k, const idp_request *q,
 /* --- complete, release, renew ------------------------------------------ */
 
 static bool is_current(const idt_check_key *k, const idp_request *q) {
-    return k->held != IDT_HELD_NONE && same_token(k->token, q->token);
+    return k->held != IDT_HELD_NONE &&
+           (k->taken_over ? token_above(q->token, k->newest)
+                          : same_token(k->token, q->token));
 }
 
 static const char *completed(idt_check_key *k, uint64_t now,
@@ -183,6 +186,79 @@ static const char *refused(const idt_check_key *k, const idp_request *q) {
     return NULL;
 }
 
+/* --- resolve ----------------------------------------------------------- */
+
+/* The place of the nonce among the answers that are kept; -1: none. */
+static int resolved_before(const idt_check_key *k, uint64_t now,
+                           idp_slice nonce) {
+    for (int i = 0; i < IDS_RECEIPT_ANSWERS && now < k->resolved_end; i++) {
+        if (same_given(k->resolved[i], k->resolved_len[i], nonce)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void note_resolved(idt_check_key *k, uint64_t now, idp_slice nonce,
+                          idp_outcome outcome) {
+    if (nonce.len == 0) {
+        return;
+    }
+    if (now >= k->resolved_end) {
+        memset(k->resolved_len, 0, sizeof k->resolved_len);
+    }
+    for (int i = IDS_RECEIPT_ANSWERS - 1; i > 0; i--) {
+        memcpy(k->resolved[i], k->resolved[i - 1], sizeof k->resolved[i]);
+        k->resolved_len[i] = k->resolved_len[i - 1];
+        k->resolved_as[i] = k->resolved_as[i - 1];
+    }
+    k->resolved_len[0] = keep(k->resolved[0], nonce);
+    k->resolved_as[0] = outcome;
+    k->resolved_end = now + IDS_RECEIPT_TTL_MS;
+}
+
+/* It changed something: from now on no token that was given out is worth
+ * anything. */
+static const char *resolved(idt_check_key *k, uint64_t now,
+                            const idp_request *q, const idp_answer *a) {
+    int before = resolved_before(k, now, q->nonce);
+    if (before >= 0) {
+        return k->resolved_as[before] == a->outcome
+                   ? NULL
+                   : "I5: resolve's nonce, another answer";
+    }
+    if (!is_current(k, q)) {
+        return "I4: a token that is not the current one resolved";
+    }
+    bool runs = k->held == IDT_HELD_CLAIMED && now < k->lease_end;
+    if (!q->force && (runs || k->held == IDT_HELD_COMPLETED)) {
+        return "I1: resolved without force";
+    }
+    if (a->outcome != IDP_OUTCOME_DELETED && k->held != IDT_HELD_CLAIMED) {
+        return "I2: resolve ended what was ended";
+    }
+    note_resolved(k, now, q->nonce, a->outcome);
+    k->taken_over = true;
+    k->attempt++;
+    k->nonce_len = 0;
+    if (a->outcome == IDP_OUTCOME_DELETED) {
+        let_go(k);
+        return NULL;
+    }
+    bool completes = a->outcome == IDP_OUTCOME_COMPLETED;
+    k->held = completes ? IDT_HELD_COMPLETED : IDT_HELD_RELEASED;
+    if (completes) {
+        k->kept = a->kept;
+        k->class = q->class;
+        k->result_hash = a->kept ? hash_of(q->result) : 0;
+    }
+    restart(k, now,
+            completes && a->ttl_ms ? a->ttl_ms
+            : q->ttl_ms            ? q->ttl_ms
+                                   : k->ttl_ms);
+    return NULL;
+}
+
 /* --- all --------------------------------------------------------------- */
 
 const char *idt_check_answer(idt_check *check, uint32_t key, uint64_t now_ms,
@@ -190,6 +266,11 @@ const char *idt_check_answer(idt_check *check, uint32_t key, uint64_t now_ms,
     idt_check_key *k = &check->keys[key];
     if (k->held != IDT_HELD_NONE && now_ms >= k->ttl_end) {
         let_go(k);
+    }
+    if (q->method == IDP_RESOLVE && (a->outcome == IDP_OUTCOME_COMPLETED ||
+                                     a->outcome == IDP_OUTCOME_RELEASED ||
+                                     a->outcome == IDP_OUTCOME_DELETED)) {
+        return resolved(k, now_ms, q, a);
     }
     switch (a->outcome) {
     case IDP_OUTCOME_ACQUIRED:
@@ -206,6 +287,10 @@ const char *idt_check_answer(idt_check *check, uint32_t key, uint64_t now_ms,
         return refused(k, q);
     case IDP_OUTCOME_UNKNOWN:
         return k->held == IDT_HELD_NONE ? NULL : "I2: a record was forgotten";
+    case IDP_OUTCOME_DELETED:
+    case IDP_OUTCOME_REFUSED:
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
     case IDP_OUTCOME_IN_PROGRESS:
     case IDP_OUTCOME_MISMATCH:
     case IDP_OUTCOME_ORPHANED:

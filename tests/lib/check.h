@@ -7,6 +7,7 @@
 #ifndef IDT_CHECK_H
 #define IDT_CHECK_H
 
+#include "server/core/receipt.h"
 #include "tests/lib/mem.h"
 
 enum { IDT_CHECK_KEYS_MAX = 64 };
@@ -24,6 +25,8 @@ typedef struct idt_check_key {
     idp_token newest; /* the highest that was ever granted */
     bool any_token;
     idp_token token; /* of the last claim of this record */
+    bool taken_over; /* by an operator, whose token no answer tells: it is
+                      * above newest */
     uint32_t attempt;
     uint64_t lease_end;
     uint64_t ttl_ms;
@@ -31,6 +34,12 @@ typedef struct idt_check_key {
     uint8_t nonce[IDP_NONCE_BYTES_MAX];
     uint8_t fingerprint[IDP_FINGERPRINT_BYTES_MAX];
     size_t nonce_len, fingerprint_len;
+    /* What resolves were answered that changed something, the last one first,
+     * and until when that is kept. */
+    uint8_t resolved[IDS_RECEIPT_ANSWERS][IDP_NONCE_BYTES_MAX];
+    size_t resolved_len[IDS_RECEIPT_ANSWERS];
+    idp_outcome resolved_as[IDS_RECEIPT_ANSWERS];
+    uint64_t resolved_end;
     bool kept; /* completed: with this result */
     idp_class class;
     uint64_t result_hash;

@@ -264,8 +264,8 @@ static uint64_t said_ttl_ms(const idt_model *m, const idt_model_record *r,
     return less ? r->ttl_ms : 0;
 }
 
-static idp_answer complete(idt_model *m, idt_model_record *r,
-                           const idp_request *q, uint64_t now) {
+idp_answer idt_complete(idt_model *m, idt_model_record *r, const idp_request *q,
+                        uint64_t now) {
     idp_answer done = {.outcome = IDP_OUTCOME_COMPLETED};
     if (holds(r, q) && r->state == IDP_STATE_COMPLETED) {
         done.kept = r->result != NULL;
@@ -290,8 +290,8 @@ static idp_answer complete(idt_model *m, idt_model_record *r,
     return done;
 }
 
-static idp_answer release(idt_model *m, idt_model_record *r,
-                          const idp_request *q, uint64_t now) {
+idp_answer idt_release(idt_model *m, idt_model_record *r, const idp_request *q,
+                       uint64_t now) {
     if (holds(r, q) && r->state == IDP_STATE_RELEASED) {
         return plain(IDP_OUTCOME_RELEASED);
     }
@@ -356,14 +356,19 @@ ids_verdict idt_model_call(idt_model *m, const ids_call *call,
     if (q->method == IDP_PEEK) {
         return answer_with(peek(r, now), answer);
     }
+    if (q->method == IDP_RESOLVE) {
+        return idt_resolve(m, r, q, now, answer)
+                   ? IDS_ANSWERED
+                   : refuse(IDP_E_NO_MEMORY, error);
+    }
     if (!r) {
         return answer_with(plain(IDP_OUTCOME_UNKNOWN), answer);
     }
     if (q->method == IDP_COMPLETE) {
-        return answer_with(complete(m, r, q, now), answer);
+        return answer_with(idt_complete(m, r, q, now), answer);
     }
     if (q->method == IDP_RELEASE) {
-        return answer_with(release(m, r, q, now), answer);
+        return answer_with(idt_release(m, r, q, now), answer);
     }
     assert(q->method == IDP_RENEW);
     return answer_with(renew(r, q, now), answer);

@@ -4,6 +4,7 @@
 #ifndef IDT_MODEL_INNER_H
 #define IDT_MODEL_INNER_H
 
+#include "server/core/receipt.h"
 #include "tests/lib/model.h"
 
 #include <string.h>
@@ -16,6 +17,17 @@ typedef struct idt_waiter {
                   IDP_FINGERPRINT_BYTES_MAX + IDP_NONCE_BYTES_MAX];
 } idt_waiter;
 
+/* What the last resolves of a key were answered, the newest first. */
+typedef struct idt_receipts {
+    uint8_t ns[IDP_NS_BYTES_MAX], key[IDP_KEY_BYTES_MAX];
+    size_t ns_len, key_len;
+    uint8_t nonce[IDS_RECEIPT_ANSWERS][IDP_NONCE_BYTES_MAX];
+    size_t nonce_len[IDS_RECEIPT_ANSWERS];
+    idp_answer answer[IDS_RECEIPT_ANSWERS];
+    uint32_t count;
+    uint64_t end_ms;
+} idt_receipts;
+
 struct idt_model {
     idt_model_config config;
     uint64_t sequence; /* of the last token */
@@ -24,6 +36,8 @@ struct idt_model {
     uint32_t record_count;
     idt_waiter *waiters[IDT_MODEL_WAITERS_MAX]; /* in parking order */
     uint32_t waiter_count;
+    idt_receipts receipts[IDT_MODEL_RECORDS_MAX];
+    uint32_t receipt_count;
 };
 
 static inline bool idt_same(const uint8_t *a, size_t a_len, const uint8_t *b,
@@ -112,5 +126,15 @@ void idt_wake_completed(idt_model *m, const idt_model_record *r,
  * it. */
 void idt_hand_on(idt_model *m, idt_model_record *r, const idp_request *q,
                  idp_previous previous, uint64_t now);
+
+/* model.c, for model_resolve.c: as the holder would. */
+idp_answer idt_complete(idt_model *m, idt_model_record *r, const idp_request *q,
+                        uint64_t now);
+idp_answer idt_release(idt_model *m, idt_model_record *r, const idp_request *q,
+                       uint64_t now);
+
+/* An operator's; r: NULL, it is absent. False: no memory. */
+bool idt_resolve(idt_model *m, idt_model_record *r, const idp_request *q,
+                 uint64_t now, idp_answer *answer);
 
 #endif

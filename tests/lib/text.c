@@ -75,7 +75,16 @@ const char *idt_text_request(const idp_request *q, char *to, size_t cap) {
         say_acquire(&l, q);
         return to;
     }
-    say(&l, "%s", q->method <= IDP_PEEK ? names[q->method] : "?");
+    say(&l, "%s",
+        q->method <= IDP_PEEK      ? names[q->method]
+        : q->method == IDP_RESOLVE ? "resolve"
+                                   : "?");
+    if (q->method == IDP_RESOLVE) {
+        static const char *const verbs[] = {"complete", "release", "delete"};
+        say(&l, " %s", (unsigned)q->verb < 3 ? verbs[q->verb] : "?");
+        say_bytes(&l, "nonce=", q->nonce);
+        say(&l, q->force ? " force" : "");
+    }
     say_bytes(&l, "", q->ns);
     say_bytes(&l, "", q->key);
     if (q->method != IDP_PEEK) {
@@ -179,6 +188,16 @@ static void say_answer(line *l, const idp_answer *a) {
         break;
     case IDP_OUTCOME_RECORD:
         say_record(l, a);
+        break;
+    case IDP_OUTCOME_DELETED:
+        say(l, "deleted");
+        break;
+    case IDP_OUTCOME_REFUSED:
+        say(l, "refused state=%s", state_word(a->state));
+        break;
+    case IDP_OUTCOME_ERASED:
+    case IDP_OUTCOME_COUNTED:
+        say(l, "%llu records", (unsigned long long)a->records);
         break;
     case IDP_OUTCOME_COUNT:
     default:

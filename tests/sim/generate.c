@@ -172,14 +172,27 @@ static uint32_t choose_wait(generator *g) {
     return chance(g, 5) ? IDP_WAIT_MS_MAX : between(g, 1, 60);
 }
 
+static void choose_decision(generator *g, idp_request *q) {
+    q->verb = (idp_verb)below(g, IDP_VERB_COUNT);
+    q->force = chance(g, 50);
+    q->nonce = choose_nonce(g);
+    q->reason = slice(0, 4);
+    if (q->verb == IDP_VERB_COMPLETE) {
+        q->ttl_ms = chance(g, 50) ? 0 : between(g, 1, 300);
+        q->class = chance(g, 30) ? IDP_CLASS_ERROR : IDP_CLASS_SUCCESS;
+        choose_result(g, q);
+    }
+}
+
 static void choose_request(generator *g, const world *w, uint32_t key,
                            idp_request *q) {
     uint32_t which = below(g, 100);
     *q = (idp_request){0};
-    q->method = which < 52   ? IDP_ACQUIRE
-                : which < 68 ? IDP_COMPLETE
-                : which < 80 ? IDP_RELEASE
-                : which < 90 ? IDP_RENEW
+    q->method = which < 50   ? IDP_ACQUIRE
+                : which < 64 ? IDP_COMPLETE
+                : which < 74 ? IDP_RELEASE
+                : which < 84 ? IDP_RENEW
+                : which < 94 ? IDP_RESOLVE
                              : IDP_PEEK;
     if (q->method == IDP_ACQUIRE) {
         choose_times(g, q);
@@ -190,6 +203,10 @@ static void choose_request(generator *g, const world *w, uint32_t key,
         return;
     }
     q->token = choose_token(g, w, key);
+    if (q->method == IDP_RESOLVE) {
+        choose_decision(g, q);
+        return;
+    }
     q->lease_ms = chance(g, 5) ? IDP_LEASE_MS_MAX : between(g, 1, 60);
     if (q->method == IDP_COMPLETE) {
         q->lease_ms = 0;

@@ -2,6 +2,8 @@
 /* move.c -- a world's shard, carried over to a new one record by record. */
 #include "tests/sim/compare.h"
 
+#include "server/core/receipt.h"
+
 #include <string.h>
 
 typedef struct moving {
@@ -16,16 +18,18 @@ typedef struct moving {
 static void carry(void *ctx, const ids_change *c) {
     moving *m = ctx;
     world *w = m->w;
-    uint32_t key = world_key_of(w, c->ns, c->key);
+    uint32_t key = world_key_of(w, ids_receipt_hashed_ns(c->ns), c->key);
     if (key == WORLD_KEYS_MAX ||
         !ids_change_is_sound(c, w->config.result_bytes_max)) {
         world_fail(w, "the walk shows a record that is none");
         return;
     }
-    if (c->state != IDP_STATE_ORPHANED) {
+    if (!ids_receipt_is(c->ns)) {
+        m->seen |= 1u << key;
+    }
+    if (!ids_receipt_is(c->ns) && c->state != IDP_STATE_ORPHANED) {
         world_keep_shadow(w, key, c);
     }
-    m->seen |= 1u << key;
     m->full |= !ids_shard_put(m->to, w->keys[key].hash, c, w->now_ms);
 }
 

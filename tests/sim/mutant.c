@@ -65,12 +65,38 @@ static void spoil_answer(mutant m, const idp_request *q, idp_answer *a) {
     }
 }
 
+/* Faults of resolve. */
+static void spoil_decision(mutant m, ids_shard *shard, const ids_call *call,
+                           idp_request *q) {
+    if (m == MUTANT_RESOLVES_ANEW) {
+        q->nonce.len = 0;
+    } else if (m == MUTANT_NEEDS_NO_FORCE) {
+        q->force = true;
+    } else if (m == MUTANT_NO_TAKEOVER && q->force &&
+               q->verb != IDP_VERB_DELETE) {
+        q->method = q->verb == IDP_VERB_COMPLETE ? IDP_COMPLETE : IDP_RELEASE;
+    } else if (m == MUTANT_COMPLETES_OVER && q->verb == IDP_VERB_COMPLETE) {
+        idp_request delete = *q;
+        ids_call first = *call;
+        idp_answer answer;
+        idp_error error;
+        delete.verb = IDP_VERB_DELETE;
+        delete.force = true;
+        delete.nonce.len = 0;
+        first.request = &delete;
+        ids_shard_call(shard, &first, &answer, &error);
+    }
+}
+
 ids_verdict mutant_call(mutant m, ids_shard *shard, const ids_call *call,
                         idp_answer *answer, idp_error *error) {
     idp_request q = *call->request;
     ids_call spoiled = *call;
     spoiled.request = &q;
     spoil_request(m, &q);
+    if (q.method == IDP_RESOLVE) {
+        spoil_decision(m, shard, &spoiled, &q);
+    }
     bool left_out = m == MUTANT_FORGETS_A_COMPLETE &&
                     q.method == IDP_COMPLETE && (q.msgid & 7) == 0;
     if (left_out) {

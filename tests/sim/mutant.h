@@ -38,7 +38,12 @@
     X(RESULTS_UNCOUNTED, "results-uncounted")                                  \
     X(COMPLETES_UNCOUNTED, "completes-uncounted") /* they stay in progress */  \
     X(RATE_TOO_HIGH, "rate-too-high")             /* a burst of one more */    \
-    X(RESULT_TOO_LARGE, "result-too-large")       /* max_result, by one */
+    X(RESULT_TOO_LARGE, "result-too-large")       /* max_result, by one */     \
+    X(NO_TAKEOVER,                                                             \
+      "no-takeover") /* resolve ends it with the holder's token */             \
+    X(RESOLVES_ANEW, "resolves-anew")   /* the same nonce, decided anew */     \
+    X(COMPLETES_OVER, "completes-over") /* resolve, over a completed record */ \
+    X(NEEDS_NO_FORCE, "needs-no-force") /* resolve, of a lease that runs */
 
 typedef enum mutant {
 #define X(name, text) MUTANT_##name,

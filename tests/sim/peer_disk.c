@@ -51,7 +51,7 @@ static void queue_free(pw_queue *q) {
 static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
     const pw_node *n = ctx;
     uint32_t owner;
-    return ids_server_hash(&n->server, ns, key, &owner);
+    return ids_server_hash_record(&n->server, ns, key, &owner);
 }
 
 static ids_shard *make_shard(pw_node *n) {

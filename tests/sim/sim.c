@@ -50,15 +50,16 @@ static void add_up(tally *t, const world *w) {
 
 /* Prints it; false when something was never met. */
 static bool print_tally(const tally *t) {
-    static const char *const names[] = {"acquired", "replay",   "in_progress",
-                                        "mismatch", "orphaned", "completed",
-                                        "released", "renewed",  "stale",
-                                        "unknown",  "record"};
+    static const char *const names[] = {
+        "acquired",  "replay",   "in_progress", "mismatch", "orphaned",
+        "completed", "released", "renewed",     "stale",    "unknown",
+        "record",    "deleted",  "refused",     "erased",   "counted"};
     bool all = t->no_memory > 0 && t->limit > 0 && t->results_dropped > 0 &&
                t->expired > 0;
     for (int i = 0; i < IDP_OUTCOME_COUNT; i++) {
         printf("%s %llu, ", names[i], (unsigned long long)t->outcomes[i]);
-        all = all && t->outcomes[i] > 0;
+        all = all && (t->outcomes[i] > 0 || i == IDP_OUTCOME_ERASED ||
+                      i == IDP_OUTCOME_COUNTED); /* no shard's */
     }
     printf("NO_MEMORY %llu, LIMIT %llu, results dropped %llu, expired %llu\n",
            (unsigned long long)t->no_memory, (unsigned long long)t->limit,

@@ -25,6 +25,8 @@ static const struct {
     {"snapshot", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"metrics", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"reload", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
+    {"erase", IDS_GRANT_BIT(IDS_GRANT_RESOLVE)},
+    {"resolve", IDS_GRANT_BIT(IDS_GRANT_RESOLVE)},
     {"namespaces", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"list", IDS_GRANT_BIT(IDS_GRANT_READ)},
     {"inspect", IDS_GRANT_BIT(IDS_GRANT_READ)},

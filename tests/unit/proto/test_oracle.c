@@ -34,11 +34,15 @@ static idp_slice some_bytes(uint64_t *seed, size_t low, size_t high) {
     return (idp_slice){pool + between(seed, 0, 200), len};
 }
 
+#define ORACLE_SOME
+#include "tests/unit/proto/oracle_decide.h"
+
 static idp_request some_request(uint64_t *seed) {
     idp_request r = {0};
     r.method = (idp_method)between(seed, 0, IDP_METHOD_COUNT - 1);
     r.msgid = (uint32_t)(draw(seed) >> between(seed, 32, 63));
-    if (r.method <= IDP_PEEK || r.method == IDP_INSPECT) {
+    if (r.method <= IDP_PEEK || r.method == IDP_INSPECT ||
+        r.method == IDP_RESOLVE) {
         r.ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
         r.key = some_bytes(seed, 1, IDP_KEY_BYTES_MAX);
     }
@@ -63,6 +67,14 @@ static idp_request some_request(uint64_t *seed) {
     if (r.method == IDP_RENEW) {
         r.lease_ms = (uint32_t)between(seed, 1, IDP_LEASE_MS_MAX);
     }
+    if (r.method == IDP_RESOLVE) {
+        some_decision(seed, &r);
+    }
+    if (r.method == IDP_ERASE) {
+        r.ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
+        r.key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
+        r.reason = some_bytes(seed, 1, IDP_REASON_BYTES_MAX);
+    }
     r.unbind = r.method == IDP_RELEASE && draw(seed) % 2;
     r.accept_loss =
         (r.method == IDP_PROMOTE || r.method == IDP_DETACH) && draw(seed) % 2;
@@ -71,8 +83,10 @@ static idp_request some_request(uint64_t *seed) {
         r.ns = some_bytes(seed, 1, IDP_NODE_BYTES_MAX);
     }
     r.open_metrics = r.method == IDP_METRICS && draw(seed) % 2;
-    r.dry_run = r.method == IDP_RELOAD && draw(seed) % 2;
-    r.force = r.method == IDP_RELOAD && draw(seed) % 2;
+    r.dry_run =
+        (r.method == IDP_RELOAD || r.method == IDP_ERASE) && draw(seed) % 2;
+    r.force =
+        (r.method == IDP_RELOAD || r.method == IDP_RESOLVE) && draw(seed) % 2;
     if (r.method == IDP_LIST) {
         r.state =
             (idp_state)between(seed, IDP_STATE_IN_PROGRESS, IDP_STATE_ORPHANED);
@@ -195,21 +209,6 @@ static void pack_hello(packing *p, const idp_request *r) {
     pack_slice(p, r->client, true);
 }
 
-static void pack_list(packing *p, const idp_request *r) {
-    msgpack_pack_array(&p->packer, 1);
-    msgpack_pack_map(&p->packer, 5);
-    pack_word(p, "prefix");
-    pack_slice(p, r->key, true);
-    pack_word(p, "oldest");
-    r->oldest ? msgpack_pack_true(&p->packer) : msgpack_pack_false(&p->packer);
-    pack_word(p, "older_ms");
-    pack_int(p, r->older_ms);
-    pack_word(p, "state");
-    pack_word(p, idp_state_name(r->state));
-    pack_word(p, "ns");
-    pack_slice(p, r->ns, true);
-}
-
 static void pack_reload(packing *p, const idp_request *r) {
     msgpack_pack_array(&p->packer, 1);
     msgpack_pack_map(&p->packer, 2);
@@ -233,6 +232,9 @@ static void pack_command(packing *p, const idp_request *r) {
                        : msgpack_pack_false(&p->packer);
     }
 }
+
+#define ORACLE_PACK
+#include "tests/unit/proto/oracle_decide.h"
 
 static void pack_params(packing *p, const idp_request *r) {
     switch (r->method) {
@@ -263,9 +265,6 @@ static void pack_params(packing *p, const idp_request *r) {
         msgpack_pack_array(&p->packer, 1);
         pack_slice(p, r->result, false);
         break;
-    case IDP_LIST:
-        pack_list(p, r);
-        break;
     case IDP_CLIENTS:
         msgpack_pack_array(&p->packer, 1);
         msgpack_pack_map(&p->packer, 1);
@@ -281,6 +280,11 @@ static void pack_params(packing *p, const idp_request *r) {
         msgpack_pack_array(&p->packer, 2);
         pack_slice(p, r->ns, true);
         pack_slice(p, r->key, true);
+        break;
+    case IDP_RESOLVE:
+    case IDP_ERASE:
+    case IDP_LIST:
+        pack_operator(p, r);
         break;
     case IDP_HELLO:
         pack_hello(p, r);

@@ -45,9 +45,9 @@ static const char *file_of(const char *form) {
     return text;
 }
 
-#define FILE_1                           \
-    "shop {" SHOP "} claim=t\n"          \
-    "ops {" OPS "} read=* admin stats\n" \
+#define FILE_1                                     \
+    "shop {" SHOP "} claim=t\n"                    \
+    "ops {" OPS "} read=* resolve=t admin stats\n" \
     "grafana {" GRAFANA "} stats\n"
 
 static void take_file(const char *form) {
@@ -88,7 +88,10 @@ static idp_request request_of(idp_method method, const char *ns) {
                      .ttl_ms = 60000};
     if (method == IDP_KILL)
         r.cursor = (idp_slice){(const uint8_t *)"0000000000000009", 16};
-    if (!ids_method_has_key(method) && method != IDP_INSPECT)
+    if (method == IDP_RESOLVE || method == IDP_ERASE)
+        r.reason = r.key; /* and a token of no epoch: of none at all */
+    if (!ids_method_has_key(method) && method != IDP_INSPECT &&
+        method != IDP_ERASE)
         r.key = r.ns = (idp_slice){NULL, 0};
     return r;
 }
@@ -126,7 +129,9 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_KILL, false, true, false},
                 {IDP_SLOW, false, true, true},
                 {IDP_CONFIG, false, true, false},
-                {IDP_OFFER, false, true, false}};
+                {IDP_OFFER, false, true, false},
+                {IDP_RESOLVE, false, true, false},
+                {IDP_ERASE, false, true, false}};
     size_t count = sizeof rows / sizeof rows[0];
     cr_assert_eq(count, IDP_METHOD_COUNT);
     enter(&a, SHOP);

@@ -71,6 +71,9 @@ static const char *words_of(const ids_config_row *row, int which,
                  (unsigned long long)(row->max - (unsigned)which % 2));
         return to;
     case IDS_CONFIG_TEXT:
+        if (strcmp(row->name, "--redact-keys") == 0)
+            return which == 1 ? "none" : "hash";
+        break;
     case IDS_CONFIG_MODE:
     case IDS_CONFIG_LIST:
         break;
@@ -370,7 +373,7 @@ Test(settings, what_a_reload_applies) {
         "max_memory max_connections idle_timeout max_buffers credentials "
         "tls_cert "
         "tls_key tls_ca tls_min peer_cert peer_key peer_ca log_level "
-        "log_format drain_delay ";
+        "log_format audit_log redact_keys drain_delay ";
     char live[512] = "", key[IDS_CONFIG_KEY_BYTES];
     size_t count;
     const ids_config_row *rows = ids_config_rows(&count);
