@@ -224,9 +224,11 @@ static const char *wake_once(crowd *c, uint32_t wake, uint64_t number,
         failed = answer_read(c, &c->holder, IDP_ACQUIRE, &answer);
     if (!failed && answer.outcome != IDP_OUTCOME_ACQUIRED)
         failed = "somebody else uses these keys";
-    const idp_token token = failed ? (idp_token){0} : answer.token;
-    if (!failed)
+    idp_token token = {0};
+    if (!failed) {
+        token = answer.token;
         failed = all_wait(c, number);
+    }
     const uint64_t cpu_ns = idb_proc_cpu_ns(pid), start_ns = idb_now_ns();
     if (!failed)
         failed = result_give(c, number, &token);

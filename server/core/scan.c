@@ -32,12 +32,12 @@ static stretch stretch_at(const ids_table *table, uint64_t position) {
     uint32_t low = tag & (half - 1);
     bool is_split = low + half < table->buckets;
     assert(low < half);
-    int bits = 32 - __builtin_clz(table->mask) - !is_split;
+    uint32_t bits = 32u - (uint32_t)__builtin_clz(table->mask) - !is_split;
+    assert(bits >= TAG_BITS_IMPLIED && bits <= 32);
     uint64_t size = 1ull << (32 - bits);
     assert(position < IDS_SCAN_END);
     assert((table->mask & (table->mask + 1)) == 0);
     assert(table->buckets >= half && table->buckets <= table->mask);
-    assert(bits >= TAG_BITS_IMPLIED && bits <= 32);
     return (stretch){.from = position,
                      .end = (position & ~(size - 1)) + size,
                      .number = is_split ? tag & table->mask : low,

@@ -151,8 +151,8 @@ const char *ids_http_argument_wants(arg_kind kind) {
         [BOOLEAN] = "true or false",
         [TOKEN] = "32 hexadecimal digits",
         [ANY_JSON] = "JSON, in the body",
-        [STATE] = "\"in_progress\", \"orphaned\", \"completed\" or "
-                  "\"released\"",
+        [STATE] = ("\"in_progress\", \"orphaned\", \"completed\" or "
+                   "\"released\""),
         [AS] = "raw"};
     return words[kind];
 }

@@ -117,7 +117,7 @@ static const ids_metric_sample auth_failures[] = {
     {"reason=\"certificate\"", COUNTED(TLS_UNVERIFIED_TOTAL)},
 };
 
-static const ids_metric_sample by_state[] = {
+static const ids_metric_sample states[] = {
     {"state=\"in_progress\"", AT(by_state[IDP_STATE_IN_PROGRESS])},
     {"state=\"orphaned\"", AT(by_state[IDP_STATE_ORPHANED])},
     {"state=\"completed\"", AT(by_state[IDP_STATE_COMPLETED])},
@@ -214,7 +214,7 @@ const ids_metric ids_metrics_table[] = {
     GAUGE("records_by_state", WITH_SCAN,
           "Keys by their state, as the last look through all records has found "
           "them.",
-          SERIES(by_state)),
+          SERIES(states)),
     GAUGE("orphans_older_than", WITH_SCAN,
           "Claims whose lease is over and that nobody has taken over, for so "
           "many seconds or more; as found then.",

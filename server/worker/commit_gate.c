@@ -92,7 +92,7 @@ static void measure_run(ids_worker *worker, const run *these) {
         ids_histogram_note(&worker->measures.commit_wait[what],
                            (uint64_t)us * 1000);
         if (us > IDS_SLOW_HOLD_US)
-            ids_slow_log_held(&worker->slow, what, us);
+            ids_slow_log_held(&worker->slow, (int)what, us);
     }
 }
 
