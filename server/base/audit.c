@@ -239,11 +239,13 @@ bool ids_audit_open(const ids_audit_settings *settings, char *why,
     return good;
 }
 
-void ids_audit_reopen(void) {
+bool ids_audit_reopen(void) {
     pthread_mutex_lock(&audit.lock);
-    audit.wants_reopen = audit.has_thread;
+    bool is_file = audit.has_thread && audit.owns_fd;
+    audit.wants_reopen = is_file;
     pthread_cond_signal(&audit.more);
     pthread_mutex_unlock(&audit.lock);
+    return is_file;
 }
 
 void ids_audit_close(void) {

@@ -51,8 +51,9 @@ void ids_audit_set_node(const char *node);
 bool ids_audit_open(const ids_audit_settings *settings, char *why,
                     size_t why_cap);
 
-/* The file by its name anew, for who has moved it away. */
-void ids_audit_reopen(void);
+/* The file by its name anew, for who has moved it away. False: it goes to no
+ * file. */
+bool ids_audit_reopen(void);
 
 /* Waits for what is not written yet, a second at most, and ends the thread.
  * Who still waits hears that it could not be written. */

@@ -66,13 +66,11 @@ static void on_signal(uv_signal_t *handle, int number) {
     reaction what = reaction_of(number);
     if (what == RELOAD && had_terminal && !has_terminal())
         what = DRAIN;
-    if (what == SAY)
+    if (what == SAY || (what == REOPEN && !ids_audit_reopen()))
         say_signal(number);
-    else if (what == REOPEN)
-        ids_audit_reopen();
     else if (what == RELOAD)
         s->driver.reload(s->driver.ctx);
-    else
+    else if (what == DRAIN)
         s->driver.end(s->driver.ctx, number);
 }
 
