@@ -60,7 +60,9 @@ static bool is_seen(const ids_replicator *replicator) {
            replicator->seen.version == peer->known.version &&
            replicator->seen.switch_epoch == peer->switch_epoch &&
            replicator->seen.leading == peer->leading &&
-           replicator->seen.due == ids_peer_swap_is_due(peer);
+           replicator->seen.due == ids_peer_swap_is_due(peer) &&
+           replicator->seen.changing == ids_peer_serves(peer, false) &&
+           replicator->seen.showing == ids_peer_serves(peer, true);
 }
 
 static void lose_undialled(ids_replicator *replicator) {
@@ -88,6 +90,8 @@ void ids_replicator_leave(ids_repl *repl) {
         replicator->seen.switch_epoch = peer->switch_epoch;
         replicator->seen.leading = peer->leading;
         replicator->seen.due = ids_peer_swap_is_due(peer);
+        replicator->seen.changing = ids_peer_serves(peer, false);
+        replicator->seen.showing = ids_peer_serves(peer, true);
         atomic_store(&replicator->has_chores, true);
         ids_replicator_wake_all(replicator);
     }

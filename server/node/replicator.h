@@ -92,6 +92,8 @@ typedef struct ids_replicator {
     struct {
         uint64_t news, version, switch_epoch;
         bool leading, due;
+        /* By time alone: who is silent is missed, and is no news. */
+        idp_error changing, showing;
     } seen; /* of the peer; where it changes, all workers look */
     /* The first worker's. */
     uint64_t tick_at_ms;
