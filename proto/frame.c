@@ -5,6 +5,7 @@
  * the bounded scan says whether the frame is whole, partial or broken, and
  * only a whole one is refused for the reason that the pass gave. */
 #include "proto/params.h"
+#include "proto/reply.h"
 #include "proto/scan.h"
 
 static const char shape[] = "a request is [0, msgid, method, params]";
@@ -24,50 +25,49 @@ CURSOR_INLINE bool head_read(cursor *c, head *h) {
            cursor_bytes(c, &h->method) && cursor_array(c, &h->param_count);
 }
 
+/* One of those that come rarely. */
+static __attribute__((noinline)) bool rare_find(idp_slice name,
+                                                idp_method *method) {
+    for (int at = IDP_HELLO; at < IDP_METHOD_COUNT; at++) {
+        *method = (idp_method)at;
+        if (slice_is(name, idp_method_name(*method))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* False when name is no method's. By hand, since every request passes here. */
 CURSOR_INLINE bool method_find(idp_slice name, idp_method *method) {
     switch (name.len) {
     case 4:
-        *method = slice_is(name, "peek")   ? IDP_PEEK
-                  : slice_is(name, "ping") ? IDP_PING
-                  : slice_is(name, "list") ? IDP_LIST
-                  : slice_is(name, "kill") ? IDP_KILL
-                                           : IDP_SLOW;
-        return *method != IDP_SLOW || slice_is(name, "slow");
+        *method = slice_is(name, "peek") ? IDP_PEEK : IDP_PING;
+        if (*method == IDP_PEEK || slice_is(name, "ping")) {
+            return true;
+        }
+        break;
     case 5:
-        *method = slice_is(name, "renew")   ? IDP_RENEW
-                  : slice_is(name, "hello") ? IDP_HELLO
-                  : slice_is(name, "offer") ? IDP_OFFER
-                  : slice_is(name, "erase") ? IDP_ERASE
-                                            : IDP_STATS;
-        return *method != IDP_STATS || slice_is(name, "stats");
-    case 6:
-        *method = slice_is(name, "reload")   ? IDP_RELOAD
-                  : slice_is(name, "config") ? IDP_CONFIG
-                                             : IDP_DETACH;
-        return *method != IDP_DETACH || slice_is(name, "detach");
+        *method = IDP_RENEW;
+        if (slice_is(name, "renew")) {
+            return true;
+        }
+        break;
     case 7:
-        *method = slice_is(name, "acquire")   ? IDP_ACQUIRE
-                  : slice_is(name, "release") ? IDP_RELEASE
-                  : slice_is(name, "metrics") ? IDP_METRICS
-                  : slice_is(name, "inspect") ? IDP_INSPECT
-                  : slice_is(name, "clients") ? IDP_CLIENTS
-                  : slice_is(name, "resolve") ? IDP_RESOLVE
-                                              : IDP_PROMOTE;
-        return *method != IDP_PROMOTE || slice_is(name, "promote");
+        *method = slice_is(name, "acquire") ? IDP_ACQUIRE : IDP_RELEASE;
+        if (*method == IDP_ACQUIRE || slice_is(name, "release")) {
+            return true;
+        }
+        break;
     case 8:
-        *method = slice_is(name, "complete") ? IDP_COMPLETE : IDP_SNAPSHOT;
-        return *method == IDP_COMPLETE || slice_is(name, "snapshot");
-    case 10:
-        *method =
-            slice_is(name, "switchover") ? IDP_SWITCHOVER : IDP_NAMESPACES;
-        return *method == IDP_SWITCHOVER || slice_is(name, "namespaces");
-    case 11:
-        *method = IDP_REPLICATION;
-        return slice_is(name, "replication");
+        *method = IDP_COMPLETE;
+        if (slice_is(name, "complete")) {
+            return true;
+        }
+        break;
     default:
-        return false;
+        break;
     }
+    return rare_find(name, method);
 }
 
 /* head_read along a scan, which tells missing bytes from wrong ones. fault

@@ -248,6 +248,12 @@ bool ids_erase_turn(ids_erasings *all, ids_worker *worker) {
 }
 
 void ids_erase_fini(ids_erasings *all) {
-    while (all->list.head)
-        drop(all, IDS_LISTED(erasing, in_list, all->list.head));
+    ids_listed *next;
+    for (ids_listed *at = all->list.head; at; at = next) {
+        erasing *e = IDS_LISTED(erasing, in_list, at);
+        next = at->next;
+        idp_bytes_free(&e->keys);
+        free(e);
+    }
+    *all = (ids_erasings){.count = 0};
 }

@@ -67,9 +67,12 @@ void ids_audited_drop(ids_worker *worker, ids_audited_one *one) {
 }
 
 void ids_audited_fini(ids_worker *worker) {
-    while (worker->audited.list.head)
-        ids_audited_drop(worker, IDS_LISTED(ids_audited_one, in_list,
-                                            worker->audited.list.head));
+    ids_listed *next;
+    for (ids_listed *at = worker->audited.list.head; at; at = next) {
+        next = at->next;
+        free(IDS_LISTED(ids_audited_one, in_list, at));
+    }
+    worker->audited = (ids_audited){.count = 0};
 }
 
 /* Lines ---------------------------------------------------------------------

@@ -49,11 +49,25 @@ static void pack_list(packing *p, const idp_request *r) {
     pack_slice(p, r->ns, true);
 }
 
+static void pack_cursor(packing *p, const idp_request *r) {
+    msgpack_pack_array(&p->packer, 1);
+    if (r->method == IDP_CLIENTS) {
+        msgpack_pack_map(&p->packer, 1);
+        pack_word(p, "cursor");
+    }
+    pack_slice(p, r->cursor, true);
+}
+
 static void pack_operator(packing *p, const idp_request *r) {
     if (r->method == IDP_ERASE) {
         pack_erasure(p, r);
     } else if (r->method == IDP_LIST) {
         pack_list(p, r);
+    } else if (r->method == IDP_CLIENTS || r->method == IDP_KILL) {
+        pack_cursor(p, r);
+    } else if (r->method == IDP_CONFIG || r->method == IDP_OFFER) {
+        msgpack_pack_array(&p->packer, 1);
+        pack_slice(p, r->result, false);
     } else {
         pack_decision(p, r);
     }

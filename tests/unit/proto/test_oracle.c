@@ -260,21 +260,6 @@ static void pack_params(packing *p, const idp_request *r) {
         pack_claim(p, r, 4);
         pack_int(p, r->lease_ms);
         break;
-    case IDP_CONFIG:
-    case IDP_OFFER:
-        msgpack_pack_array(&p->packer, 1);
-        pack_slice(p, r->result, false);
-        break;
-    case IDP_CLIENTS:
-        msgpack_pack_array(&p->packer, 1);
-        msgpack_pack_map(&p->packer, 1);
-        pack_word(p, "cursor");
-        pack_slice(p, r->cursor, true);
-        break;
-    case IDP_KILL:
-        msgpack_pack_array(&p->packer, 1);
-        pack_slice(p, r->cursor, true);
-        break;
     case IDP_INSPECT:
     case IDP_PEEK:
         msgpack_pack_array(&p->packer, 2);
@@ -284,6 +269,10 @@ static void pack_params(packing *p, const idp_request *r) {
     case IDP_RESOLVE:
     case IDP_ERASE:
     case IDP_LIST:
+    case IDP_CLIENTS:
+    case IDP_KILL:
+    case IDP_CONFIG:
+    case IDP_OFFER:
         pack_operator(p, r);
         break;
     case IDP_HELLO:
