@@ -249,6 +249,13 @@ static uint64_t some_member(pw_world *w, const pw_node *n) {
            1;
 }
 
+/* Another operator promotes a member while the primary hands over. */
+static void promote_meanwhile(pw_world *w, const pw_node *n) {
+    uint64_t other = some_member(w, n) - 1;
+    pw_later(w, 5 + pw_below(w, 100), command_arrives, -1,
+             other << 8 | PROMOTE);
+}
+
 static void meddle(pw_world *w) {
     int node = (int)pw_below(w, (uint32_t)pw_nodes(w));
     const pw_node *n = &w->node[node];
@@ -265,6 +272,9 @@ static void meddle(pw_world *w) {
         }
     } else if (dice < switches) {
         send(w, node, SWITCHOVER, pw_chance(w, 50) ? 0 : some_member(w, n));
+        if (w->config.places > 1 && pw_chance(w, 40)) {
+            promote_meanwhile(w, n);
+        }
     } else if (dice < switches + (lost != 0 ? 33 : 4)) {
         send(w, node, DETACH, lost != 0 ? lost : some_member(w, n));
     }
