@@ -90,6 +90,29 @@ Test(commands, no_room_writes_nothing) {
         0);
 }
 
+static void fill_node(idp_group_node *node) {
+    node->node[sizeof node->node - 1] = '\0';
+    node->at[sizeof node->at - 1] = '\0';
+    node->incarnation = UINT64_MAX;
+}
+
+/* As large as what agents are told may be; it is full of x. */
+static void fill_group(idp_group_standing *group) {
+    group->id[sizeof group->id - 1] = '\0';
+    fill_node(&group->self);
+    group->rev = group->epoch = group->lead_epoch = IDP_INT_MAX;
+    group->min_in_sync = IDP_INT_MAX;
+    group->leading = group->had_replica = true;
+    group->seen_count = IDP_GROUP_SEEN_MAX;
+    for (int i = 0; i < IDP_GROUP_SEEN_MAX; i++) {
+        idp_group_seen *one = &group->seen[i];
+        fill_node(&one->who);
+        one->as[sizeof one->as - 1] = '\0';
+        one->rev = one->silent_ms = IDP_INT_MAX;
+        one->session = one->whole = one->ready = one->needs_copy = true;
+    }
+}
+
 Test(commands, the_largest_report_fits_and_comes_back_whole) {
     static idp_replication report, again;
     memset(&report, 'x', sizeof report);
@@ -123,6 +146,7 @@ Test(commands, the_largest_report_fits_and_comes_back_whole) {
     report.records = report.completed = report.token_epoch = IDP_INT_MAX;
     report.tokens_count = IDP_STREAMS_MAX;
     report.parts_count = IDP_PARTS_MAX;
+    fill_group(&report.group);
     for (int i = 0; i < IDP_PARTS_MAX; i++)
         report.parts[i] = (idp_part){IDP_INT_MAX, IDP_INT_MAX};
     size_t len =
@@ -141,6 +165,9 @@ Test(commands, the_largest_report_fits_and_comes_back_whole) {
     cr_assert_str_eq(again.replicas[IDP_REPLICAS_MAX - 1].at,
                      report.replicas[0].at);
     cr_assert(again.replicas[IDP_REPLICAS_MAX - 1].syncing);
+    cr_assert_eq(again.group.seen_count, IDP_GROUP_SEEN_MAX);
+    cr_assert_str_eq(again.group.seen[IDP_GROUP_SEEN_MAX - 1].who.at,
+                     report.group.seen[0].who.at);
     cr_assert_eq(again.replicas[IDP_REPLICAS_MAX - 1].lag.ms, IDP_INT_MAX);
 }
 
