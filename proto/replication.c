@@ -245,24 +245,64 @@ static bool parts_read(cursor *c, idp_replication *r) {
     return true;
 }
 
+/* One of these, by its name; false: it is none of them. */
+typedef struct flag_field {
+    const char *name;
+    bool *to;
+} flag_field;
+
+typedef struct number_field {
+    const char *name;
+    uint64_t *to;
+} number_field;
+
+static bool flag_read(cursor *c, idp_slice name, const flag_field *fields,
+                      size_t count, bool *good) {
+    for (size_t i = 0; i < count; i++) {
+        if (slice_is(name, fields[i].name)) {
+            *good = cursor_bool(c, fields[i].to);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool number_read(cursor *c, idp_slice name, const number_field *fields,
+                        size_t count, bool *good) {
+    for (size_t i = 0; i < count; i++) {
+        if (slice_is(name, fields[i].name)) {
+            *good = cursor_uint(c, fields[i].to);
+            return true;
+        }
+    }
+    return false;
+}
+
+#define COUNT_OF(fields) (sizeof(fields) / sizeof((fields)[0]))
+
 static bool replica_pair_read(cursor *c, idp_replica *one) {
+    const flag_field flags[] = {{"member", &one->member},
+                                {"in_sync", &one->in_sync},
+                                {"connected", &one->connected},
+                                {"syncing", &one->syncing}};
+    const number_field numbers[] = {{"copy_records", &one->copy_records},
+                                    {"copy_total", &one->copy_total},
+                                    {"lag_ops", &one->lag.ops},
+                                    {"lag_bytes", &one->lag.bytes},
+                                    {"lag_ms", &one->lag.ms}};
     idp_slice name;
+    bool good;
     if (!cursor_bytes(c, &name)) {
         return false;
+    }
+    if (flag_read(c, name, flags, COUNT_OF(flags), &good) ||
+        number_read(c, name, numbers, COUNT_OF(numbers), &good)) {
+        return good;
     }
     return slice_is(name, "node")
                ? text_or_nil_read(c, one->node, sizeof one->node)
            : slice_is(name, "at") ? text_or_nil_read(c, one->at, sizeof one->at)
-           : slice_is(name, "member")       ? cursor_bool(c, &one->member)
-           : slice_is(name, "in_sync")      ? cursor_bool(c, &one->in_sync)
-           : slice_is(name, "connected")    ? cursor_bool(c, &one->connected)
-           : slice_is(name, "syncing")      ? cursor_bool(c, &one->syncing)
-           : slice_is(name, "copy_records") ? cursor_uint(c, &one->copy_records)
-           : slice_is(name, "copy_total")   ? cursor_uint(c, &one->copy_total)
-           : slice_is(name, "lag_ops")      ? cursor_uint(c, &one->lag.ops)
-           : slice_is(name, "lag_bytes")    ? cursor_uint(c, &one->lag.bytes)
-           : slice_is(name, "lag_ms")       ? cursor_uint(c, &one->lag.ms)
-                                            : idp_skip(c);
+                                  : idp_skip(c);
 }
 
 static bool replica_read(cursor *c, idp_replica *one) {
@@ -317,12 +357,9 @@ static bool text_pair_read(cursor *c, idp_slice name, idp_replication *r,
     return false;
 }
 
-static bool number_pair_read(cursor *c, idp_slice name, idp_replication *r,
-                             bool *good) {
-    struct {
-        const char *name;
-        uint64_t *to;
-    } numbers[] = {
+static bool plain_pair_read(cursor *c, idp_slice name, idp_replication *r,
+                            bool *good) {
+    const number_field numbers[] = {
         {"epoch", &r->epoch},
         {"copy_records", &r->copy_records},
         {"copy_total", &r->copy_total},
@@ -333,13 +370,11 @@ static bool number_pair_read(cursor *c, idp_slice name, idp_replication *r,
         {"completed", &r->completed},
         {"token_epoch", &r->token_epoch},
     };
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        if (slice_is(name, numbers[i].name)) {
-            *good = cursor_uint(c, numbers[i].to);
-            return true;
-        }
-    }
-    return false;
+    const flag_field flags[] = {{"connected", &r->connected},
+                                {"syncing", &r->syncing},
+                                {"safe_to_stop", &r->safe_to_stop}};
+    return number_read(c, name, numbers, COUNT_OF(numbers), good) ||
+           flag_read(c, name, flags, COUNT_OF(flags), good);
 }
 
 static bool replication_pair_read(cursor *c, idp_replication *r) {
@@ -349,19 +384,16 @@ static bool replication_pair_read(cursor *c, idp_replication *r) {
         return false;
     }
     if (text_pair_read(c, name, r, &good) ||
-        number_pair_read(c, name, r, &good)) {
+        plain_pair_read(c, name, r, &good)) {
         return good;
     }
-    return slice_is(name, "in_sync")        ? in_sync_read(c, r)
-           : slice_is(name, "connected")    ? cursor_bool(c, &r->connected)
-           : slice_is(name, "syncing")      ? cursor_bool(c, &r->syncing)
-           : slice_is(name, "safe_to_stop") ? cursor_bool(c, &r->safe_to_stop)
-           : slice_is(name, "streams")      ? streams_read(c, r)
-           : slice_is(name, "tokens")       ? tokens_read(c, r)
-           : slice_is(name, "parts")        ? parts_read(c, r)
-           : slice_is(name, "replicas")     ? replicas_read(c, r)
-           : slice_is(name, "group")        ? idp_standing_read(c, &r->group)
-                                            : idp_skip(c);
+    return slice_is(name, "in_sync")    ? in_sync_read(c, r)
+           : slice_is(name, "streams")  ? streams_read(c, r)
+           : slice_is(name, "tokens")   ? tokens_read(c, r)
+           : slice_is(name, "parts")    ? parts_read(c, r)
+           : slice_is(name, "replicas") ? replicas_read(c, r)
+           : slice_is(name, "group")    ? idp_standing_read(c, &r->group)
+                                        : idp_skip(c);
 }
 
 bool idp_replication_read(idp_slice result, idp_replication *report) {
