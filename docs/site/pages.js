@@ -26,6 +26,7 @@ module.exports = [
     { name: 'operations', file: 'docs/operations.md', title: 'On call' },
     { name: 'metrics', file: 'docs/metrics.md', title: 'Metrics' },
     { name: 'replication', file: 'docs/replication.md', title: 'A second copy' },
+    { name: 'failover', file: 'docs/failover.md', title: 'Failover by itself' },
     { name: 'tls', file: 'docs/tls.md', title: 'TLS' },
     { name: 'credentials', file: 'docs/credentials.md', title: 'Credentials' },
     { name: 'versions', file: 'docs/versions.md', title: 'Versions' },
@@ -34,6 +35,7 @@ module.exports = [
   ['Reference', [
     { name: 'flags', said: ['idemstored', '--help'], title: 'Flags, settings' },
     { name: 'idemstored.8', man: 'idemstored.8', title: 'idemstored(8)' },
+    { name: 'idemagent.8', man: 'idemagent.8', title: 'idemagent(8)' },
     { name: 'commands', said: ['idemctl', '--help'], title: 'Commands' },
     { name: 'idemctl.1', man: 'idemctl.1', title: 'idemctl(1)' },
     { name: 'http-api', file: 'docs/http-api.md', title: 'HTTP and JSON' },
