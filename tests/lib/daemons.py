@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """daemons.py -- idemstored as a process of a test that is written in Python."""
+import atexit
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -32,6 +34,13 @@ def until(what, is_so):
     raise Wrong(f"never: {what}")
 
 
+def new_folder():
+    """It is gone when the test ends."""
+    folder = tempfile.mkdtemp(prefix="idem-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -41,7 +50,7 @@ class Daemon:
     socket."""
 
     def __init__(self, *flags, stderr=None, threads=2, port=0):
-        self.folder = tempfile.mkdtemp(prefix="idem-test-")
+        self.folder = new_folder()
         self.http = os.path.join(self.folder, "http")
         self.errors = stderr or open(os.path.join(self.folder, "err"), "wb")
         self.process = subprocess.Popen(
