@@ -192,16 +192,22 @@ static bool nodes_read(cursor *c, idp_group_standing *s) {
 }
 
 static bool standing_pair_read(cursor *c, idp_group_standing *s) {
+    const struct {
+        const char *name;
+        uint64_t *to;
+    } numbers[] = {{"rev", &s->rev},
+                   {"epoch", &s->epoch},
+                   {"lead_epoch", &s->lead_epoch},
+                   {"min_in_sync", &s->min_in_sync}};
     idp_slice name;
     if (!cursor_bytes(c, &name))
         return false;
-    return slice_is(name, "id")      ? whole_text_read(c, s->id, sizeof s->id)
-           : slice_is(name, "self")  ? node_read(c, &s->self)
-           : slice_is(name, "rev")   ? cursor_uint(c, &s->rev)
-           : slice_is(name, "epoch") ? cursor_uint(c, &s->epoch)
-           : slice_is(name, "lead_epoch")  ? cursor_uint(c, &s->lead_epoch)
-           : slice_is(name, "min_in_sync") ? cursor_uint(c, &s->min_in_sync)
-           : slice_is(name, "leading")     ? cursor_bool(c, &s->leading)
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (slice_is(name, numbers[i].name))
+            return cursor_uint(c, numbers[i].to);
+    return slice_is(name, "id")        ? whole_text_read(c, s->id, sizeof s->id)
+           : slice_is(name, "self")    ? node_read(c, &s->self)
+           : slice_is(name, "leading") ? cursor_bool(c, &s->leading)
            : slice_is(name, "had_replica") ? cursor_bool(c, &s->had_replica)
            : slice_is(name, "nodes")       ? nodes_read(c, s)
                                            : idp_skip(c);

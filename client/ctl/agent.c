@@ -61,7 +61,9 @@ static char *ask(const char *at, const char *method, const char *path,
     close(fd);
     answer[have] = '\0';
     char *body = strstr(answer, "\r\n\r\n");
-    *status = strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
+    *status = strncmp(answer, "HTTP/1.1 ", 9) == 0
+                  ? (int)strtol(answer + 9, NULL, 10)
+                  : 0;
     return body && *status ? body + 4 : NULL;
 }
 

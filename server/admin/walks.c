@@ -100,9 +100,9 @@ static ids_walk_for what_of(const idp_request *request) {
                          .prefix_len = (uint16_t)request->key.len};
     assert(request->ns.len <= sizeof what.ns);
     assert(request->key.len <= sizeof what.prefix);
-    if (request->ns.len)
+    if (request->ns.ptr)
         memcpy(what.ns, request->ns.ptr, request->ns.len);
-    if (request->key.len)
+    if (request->key.ptr)
         memcpy(what.prefix, request->key.ptr, request->key.len);
     return what;
 }
@@ -137,16 +137,18 @@ static held *begin(ids_walks *walks, const idp_request *request,
 /* 16 digits, a point and the page's number. */
 static bool read_cursor(idp_slice cursor, uint64_t *id, uint32_t *page) {
     char text[IDS_CURSOR_BYTES];
-    int end = 0;
+    char *end;
     if (cursor.len < 18 || cursor.len >= sizeof text ||
         memchr(cursor.ptr, '\0', cursor.len))
         return false;
     memcpy(text, cursor.ptr, cursor.len);
     text[cursor.len] = '\0';
-    return strspn(text, "0123456789abcdef") == 16 && text[16] == '.' &&
-           text[17] >= '0' && text[17] <= '9' &&
-           sscanf(text, "%16" SCNx64 ".%8" SCNu32 "%n", id, page, &end) == 2 &&
-           (size_t)end == cursor.len;
+    if (strspn(text, "0123456789abcdef") != 16 || text[16] != '.' ||
+        strspn(text + 17, "0123456789") != cursor.len - 17 || cursor.len > 25)
+        return false;
+    *id = strtoull(text, NULL, 16);
+    *page = (uint32_t)strtoul(text + 17, &end, 10);
+    return *end == '\0';
 }
 
 static held *go_on(ids_walks *walks, const idp_request *request,
