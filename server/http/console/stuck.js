@@ -7,6 +7,7 @@
 'use strict';
 
 const ROWS_MAX = 500;
+const REASON_BYTES_MAX = 256;
 
 const stuck = {
   rows: [], found: 0, isAll: true, isAsking: false, isThere: null, asked: null,
@@ -191,6 +192,9 @@ function chosen(row) {
   const reason = $('record-reason').value.trim();
   if (!verb) return 'Say what became of it.';
   if (!reason) return 'A reason is needed: it is all that is left of this later.';
+  if (new TextEncoder().encode(reason).length > REASON_BYTES_MAX) {
+    return `The reason is longer than ${REASON_BYTES_MAX} bytes.`;
+  }
   const body = { ...bytesOf(row, 'ns'), ...bytesOf(row, 'key'),
     token: row.token, verb, reason, nonce_b64: newNonce() };
   if (verb === 'complete' && $('record-result').value) {
@@ -234,6 +238,9 @@ function endPending(pending, text) {
 function answerOf(told) {
   if (told.status === 0 || told.json?.outcome_unknown || told.status >= 500
     && told.json?.code === undefined) return null;
+  if (told.status === 200 && told.json.kept === false) {
+    return 'Completed, and the result was not kept: there was no room for it.';
+  }
   if (told.status === 200) {
     return OUTCOMES_OF_RESOLVE[told.json.outcome] ?? told.json.outcome;
   }
@@ -242,7 +249,8 @@ function answerOf(told) {
     return `Nothing was changed: the record is ${(told.json.state
       ?? 'another’s').replace('_', ' ')} by now, and no longer as you saw it.`;
   }
-  return `Nothing was changed: ${whyOf(told)}.`;
+  return `Nothing was changed: ${whyOf(told).replace(/[;:] nothing was changed/,
+    '')}.`;
 }
 
 async function resolve(pending) {
