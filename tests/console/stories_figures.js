@@ -71,7 +71,7 @@ async function replicaLost({ stage, browser, pictures }) {
   const secret = path.join(stage.folder('secret'), 'file');
   require('node:fs').writeFileSync(secret, 'a-secret-of-nodes\n', { mode: 0o600 });
   const pair = ['--replication', 'sync', '--peer-secret-file', secret,
-    '--threads', '1', '--data-dir'];
+    '--data-dir'];
   const a = await stage.daemon('a', ...pair, stage.folder('a'));
   const b = await stage.daemon('b', ...pair, stage.folder('b'),
     '--replicate-from', a.address);
@@ -100,7 +100,7 @@ async function twoReplicas({ stage, browser }) {
   const secret = path.join(stage.folder('secret'), 'file');
   require('node:fs').writeFileSync(secret, 'a-secret-of-nodes\n', { mode: 0o600 });
   const group = ['--replication', 'sync', '--peer-secret-file', secret,
-    '--threads', '1', '--data-dir'];
+    '--data-dir'];
   // Its peers' addresses only say how many it takes.
   const a = await stage.daemon('a', ...group, stage.folder('a'), '--peer',
     `${ADDRESS}:1`, '--peer', `${ADDRESS}:2`);
