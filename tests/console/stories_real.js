@@ -7,6 +7,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { open } = require('./browser.js');
+const { StandIn } = require('./standin.js');
 const { until } = require('./stage.js');
 
 const GRANTS = { ops: 'claim=* read=* resolve=* admin stats',
@@ -89,6 +90,7 @@ async function orphaned(stage, ns, ...keys) {
   return { daemon, audit, tokens };
 }
 
+/** daemon: it, or who stands between. */
 async function openAs(browser, daemon, secret) {
   const seen = await open(browser, daemon.url);
   await enter(seen, secret);
@@ -185,6 +187,36 @@ async function firstOneWins({ stage, browser }) {
   await night.end();
 }
 
+/** It was decided, and the answer is lost: asked again it is decided once. */
+async function askedAgain({ stage, browser }) {
+  const { daemon, audit } = await orphaned(stage, 'shop', 'lost');
+  const standin = await new StandIn(daemon).start();
+  const seen = await openAs(browser, standin, stage.secrets.ops);
+  standin.parts['/v1/resolve'] = async ({ body }) => {
+    delete standin.parts['/v1/resolve'];
+    const told = await fetch(`${daemon.url}v1/resolve`, { method: 'POST',
+      body: JSON.stringify(body), headers: { 'Content-Type': 'application/json',
+        Authorization: `Bearer ${stage.secrets.ops}` } });
+    assert.equal((await told.json()).outcome, 'released');
+    return [0];
+  };
+  await look(seen, 'lost');
+  await say(seen, 'release', 'no trace of it');
+  await seen.says('record-said', /answer was lost.*may have taken effect/);
+  stage.ctl(daemon, 'acquire', 'lost', '-n', 'shop', '--lease', '1h');
+  await seen.page.click('#record-go');
+  await seen.says('record-said', /^Released: /);
+  assert.match(stage.ctl(daemon, 'peek', 'lost', '-n', 'shop'), /in_progress/,
+    'the next holder keeps it');
+  const lines = await until('both are on record', () => {
+    const all = decidedOf(audit);
+    return all.length >= 4 && all;
+  });
+  assert.equal(new Set(lines.map(({ nonce }) => nonce)).size, 1);
+  await seen.end();
+  standin.end();
+}
+
 /** No grant, or one for another namespace: no buttons, and no token. */
 async function noButtons({ stage, browser }) {
   const { daemon } = await orphaned(stage, 'till', 'not-theirs');
@@ -202,4 +234,5 @@ async function noButtons({ stage, browser }) {
   }
 }
 
-module.exports = { asToldByTheDaemon, decidedForReal, firstOneWins, noButtons };
+module.exports = { asToldByTheDaemon, decidedForReal, firstOneWins,
+  askedAgain, noButtons };
