@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 # idemctl's completion, as this idemctl has it.
-source <(idemctl completion bash 2>/dev/null)
+eval "$(idemctl completion bash 2>/dev/null)"
