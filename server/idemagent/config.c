@@ -82,7 +82,8 @@ static cfg_t *parse(const char *path, char *why) {
         if (r->kind == LIST)
             options[i] = (cfg_opt_t)CFG_STR_LIST(r->key, NULL, CFGF_NODEFAULT);
         else if (r->kind == NUMBER)
-            options[i] = (cfg_opt_t)CFG_INT(r->key, atol(r->start), CFGF_NONE);
+            options[i] = (cfg_opt_t)CFG_INT(r->key, strtol(r->start, NULL, 10),
+                                            CFGF_NONE);
         else if (r->kind == BOOL)
             options[i] = (cfg_opt_t)CFG_BOOL(
                 r->key, strcmp(r->start, "true") == 0 ? cfg_true : cfg_false,

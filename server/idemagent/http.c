@@ -98,8 +98,9 @@ static void answer_made(ida_http_conn *conn, const char *type, char *text) {
 }
 
 static void get(ida_http_conn *conn, const ida_agent *agent, idp_slice path) {
-    char why[IDA_WHY_BYTES];
+    char why[IDA_WHY_BYTES], said[IDA_WHY_BYTES + 2];
     bool ready = ida_agent_is_ready(agent, why);
+    snprintf(said, sizeof said, "%s\n", ready ? "it decides" : why);
     if (ids_http_is(path, "/metrics"))
         answer_made(conn, "text/plain; version=0.0.4", ida_text_metrics(agent));
     else if (ids_http_is(path, "/v1/status"))
@@ -107,8 +108,7 @@ static void get(ida_http_conn *conn, const ida_agent *agent, idp_slice path) {
     else if (ids_http_is(path, "/healthz"))
         answer(conn, 200, "text/plain", "it runs\n");
     else if (ids_http_is(path, "/readyz"))
-        answer(conn, ready ? 200 : 503, "text/plain",
-               ready ? "it decides\n" : strcat(why, "\n"));
+        answer(conn, ready ? 200 : 503, "text/plain", said);
     else
         answer(conn, 404, "text/plain", "no such path\n");
 }

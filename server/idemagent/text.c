@@ -21,12 +21,12 @@ static size_t put(char *text, size_t at, const char *name, const char *type,
 
 char *ida_text_metrics(const ida_agent *a) {
     static const char *const names[] = {
-#define X(name, metric, help) metric "_total",
+#define X(name, metric, help) (metric "_total"),
         IDA_COUNTED(X)
 #undef X
     };
     static const char *const helps[] = {
-#define X(name, metric, help) help,
+#define X(name, metric, help) (help),
         IDA_COUNTED(X)
 #undef X
     };
