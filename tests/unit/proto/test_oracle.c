@@ -27,7 +27,7 @@ static uint64_t between(uint64_t *seed, uint64_t low, uint64_t high) {
     return low + draw(seed) % (high - low + 1);
 }
 
-static uint8_t pool[1024];
+static uint8_t pool[2048];
 
 static idp_slice some_bytes(uint64_t *seed, size_t low, size_t high) {
     size_t len = between(seed, low, high);

@@ -182,6 +182,7 @@ Test(looks, a_client_is_killed_its_waiters_are_forgotten_its_claims_stay) {
     }
     cr_assert(is(inspect(&ops, "own").by.user, "shop"), "the claim stays");
     cr_assert_str_eq(kill_of(&ops, f.shop_id), "unknown", "only once");
+    caller_close(&shop);
     caller_open(&shop, &t, 0);
 }
 
