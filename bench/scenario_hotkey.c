@@ -216,7 +216,7 @@ static const char *all_hear(const crowd *c, uint64_t *at_ns) {
 static const char *wake_once(crowd *c, uint32_t wake, uint64_t number,
                              uint64_t *at_ns) {
     const pid_t pid = c->plan->server.pid;
-    idp_answer answer;
+    idp_answer answer = {0};
     asking a;
     acquire_make(c, number, 0, &a);
     const char *failed = request_send(&c->holder, &a.request);
