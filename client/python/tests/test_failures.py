@@ -147,7 +147,9 @@ def test_a_server_that_greets_and_closes_is_not_asked_in_a_busy_loop(opened):
             as server:
         why = code_of(lambda: opened(server.uri()).acquire(
             "k", timeout_ms=1500))
-        assert (why.code, why.assume) == ("LOST", "unknown")
+        # The deadline finds it before an attempt's end, or after one.
+        assert why.code in ("LOST", "TIMEOUT")
+        assert why.assume == "unknown"
         assert 3 <= server.connections < 60
 
 
