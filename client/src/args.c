@@ -9,36 +9,21 @@
 #include "client/src/error.h"
 #include "client/src/sized.h"
 
-static int32_t fault(idem_error *err, const char *text) {
-    return idem__fail(err, IDEM_E_ARGUMENT, "%s", text);
-}
-
-static idp_slice slice_of(const void *ptr, size_t len) {
-    return (idp_slice){ptr, ptr != NULL ? len : 0};
-}
-
-static uint64_t get_u64_be(const uint8_t *from) {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | from[i];
-    return value;
-}
-
 static int32_t read_name(const idem_args *args, const idem__uri *uri,
                          idp_request *request, idem_error *err) {
     if (args->ns != NULL)
-        request->ns = slice_of(args->ns, args->ns_len);
+        request->ns = idem__slice_of(args->ns, args->ns_len);
     else if (uri != NULL)
-        request->ns = slice_of(uri->ns, uri->ns_len);
+        request->ns = idem__slice_of(uri->ns, uri->ns_len);
     else
-        request->ns = slice_of("", 0);
-    request->key = slice_of(args->key, args->key_len);
+        request->ns = idem__slice_of("", 0);
+    request->key = idem__slice_of(args->key, args->key_len);
     if (request->ns.len > IDP_NS_BYTES_MAX)
-        return fault(err, "ns_len is over 64");
+        return idem__fault(err, "ns_len is over 64");
     if (request->key.len < IDP_KEY_BYTES_MIN)
-        return fault(err, "key is empty; it has 1 to 512 bytes");
+        return idem__fault(err, "key is empty; it has 1 to 512 bytes");
     if (request->key.len > IDP_KEY_BYTES_MAX)
-        return fault(err, "key_len is over 512");
+        return idem__fault(err, "key_len is over 512");
     return 0;
 }
 
@@ -47,7 +32,7 @@ static int32_t read_lease(const idem_args *args, idp_request *request,
     request->lease_ms =
         args->lease_ms != 0 ? args->lease_ms : IDEM_LEASE_MS_DEFAULT;
     if (request->lease_ms > IDP_LEASE_MS_MAX)
-        return fault(err, "lease_ms is over 24 hours");
+        return idem__fault(err, "lease_ms is over 24 hours");
     return 0;
 }
 
@@ -56,8 +41,8 @@ static int32_t read_acquire(const idem_args *args, idp_request *request,
     int32_t code = read_lease(args, request, err);
     if (code != 0)
         return code;
-    request->fingerprint = slice_of(args->fingerprint, args->fingerprint_len);
-    request->nonce = slice_of(args->nonce, args->nonce_len);
+    request->fingerprint = idem__slice_of(args->fingerprint, args->fingerprint_len);
+    request->nonce = idem__slice_of(args->nonce, args->nonce_len);
     request->ttl_ms = args->ttl_ms;
     request->wait_ms = args->wait_ms;
     request->on_orphan =
@@ -67,35 +52,35 @@ static int32_t read_acquire(const idem_args *args, idp_request *request,
                               ? request->lease_ms
                               : IDEM_TTL_MS_DEFAULT;
     if (request->fingerprint.len > IDP_FINGERPRINT_BYTES_MAX)
-        return fault(err, "fingerprint_len is over 64");
+        return idem__fault(err, "fingerprint_len is over 64");
     if (request->nonce.len > IDP_NONCE_BYTES_MAX)
-        return fault(err, "nonce_len is over 32");
+        return idem__fault(err, "nonce_len is over 32");
     if (request->ttl_ms > IDP_TTL_MS_MAX)
-        return fault(err, "ttl_ms is over 366 days");
+        return idem__fault(err, "ttl_ms is over 366 days");
     if (request->ttl_ms < request->lease_ms)
-        return fault(err, "ttl_ms is shorter than lease_ms");
+        return idem__fault(err, "ttl_ms is shorter than lease_ms");
     if (request->wait_ms > IDP_WAIT_MS_MAX)
-        return fault(err, "wait_ms is over 60000");
+        return idem__fault(err, "wait_ms is over 60000");
     if (args->on_orphan != 0 && args->on_orphan != IDEM_TAKEOVER &&
         args->on_orphan != IDEM_REPORT)
-        return fault(err, "on_orphan is neither IDEM_TAKEOVER nor "
+        return idem__fault(err, "on_orphan is neither IDEM_TAKEOVER nor "
                           "IDEM_REPORT");
     return 0;
 }
 
 static int32_t read_complete(const idem_args *args, idp_request *request,
                              idem_error *err) {
-    request->result = slice_of(args->result, args->result_len);
+    request->result = idem__slice_of(args->result, args->result_len);
     request->ttl_ms = args->ttl_ms;
     request->class = args->result_class == IDEM_CLASS_ERROR ? IDP_CLASS_ERROR
                                                             : IDP_CLASS_SUCCESS;
     if (request->ttl_ms > IDP_TTL_MS_MAX)
-        return fault(err, "ttl_ms is over 366 days");
+        return idem__fault(err, "ttl_ms is over 366 days");
     if (args->result == NULL && args->result_len != 0)
-        return fault(err, "result is NULL, and result_len is not 0");
+        return idem__fault(err, "result is NULL, and result_len is not 0");
     if (args->result_class != 0 && args->result_class != IDEM_CLASS_SUCCESS &&
         args->result_class != IDEM_CLASS_ERROR)
-        return fault(err, "result_class is neither IDEM_CLASS_SUCCESS nor "
+        return idem__fault(err, "result_class is neither IDEM_CLASS_SUCCESS nor "
                           "IDEM_CLASS_ERROR");
     return 0;
 }
@@ -122,13 +107,29 @@ static int32_t read_by_method(int32_t method, const idem_args *args,
     }
 }
 
+idp_slice idem__slice_of(const void *ptr, size_t len) {
+    return (idp_slice){ptr, ptr != NULL ? len : 0};
+}
+
+static uint64_t get_u64_be(const uint8_t *from) {
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | from[i];
+    return value;
+}
+
+idp_token idem__token_of(const idem_token *token) {
+    return (idp_token){.epoch = get_u64_be(token->bytes),
+                       .sequence = get_u64_be(token->bytes + 8)};
+}
+
 int32_t idem__args_read(int32_t method, const idem_args *theirs,
                         const idem__uri *uri, idem__ask *ask, idem_error *err) {
     idem_args args = {0};
     memset(ask, 0, sizeof *ask);
     ask->timeout_ms = uri != NULL ? uri->timeout_ms : IDEM_TIMEOUT_MS_DEFAULT;
     if (method < IDEM_ACQUIRE || method > IDEM_STATS)
-        return fault(err, "method is none of IDEM_ACQUIRE ... IDEM_STATS");
+        return idem__fault(err, "method is none of IDEM_ACQUIRE ... IDEM_STATS");
     bool needs_args = method != IDEM_PING && method != IDEM_STATS;
     int32_t code = 0;
     if (theirs != NULL || needs_args)
@@ -142,8 +143,7 @@ int32_t idem__args_read(int32_t method, const idem_args *theirs,
         return 0;
     }
     ask->request.token =
-        (idp_token){.epoch = get_u64_be(args.token.bytes),
-                    .sequence = get_u64_be(args.token.bytes + 8)};
+        idem__token_of(&args.token);
     code = read_name(&args, uri, &ask->request, err);
     if (code == 0)
         code = read_by_method(method, &args, &ask->request, err);

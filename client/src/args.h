@@ -21,6 +21,10 @@ typedef struct idem__ask {
 int32_t idem__args_read(int32_t method, const idem_args *args,
                         const idem__uri *uri, idem__ask *ask, idem_error *err);
 
+/* What a caller gave, in the wire's terms: ptr NULL has no bytes. */
+idp_slice idem__slice_of(const void *ptr, size_t len);
+idp_token idem__token_of(const idem_token *token);
+
 /* What a request borrows, in bytes; and it borrows from these from now on, so
  * that it can be asked again when the caller's args are gone. */
 size_t idem__request_bytes(const idp_request *request);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "client/src/args.h"
 #include "client/src/error.h"
 #include "client/src/queued.h"
 #include "client/src/sized.h"
@@ -14,52 +15,36 @@ static_assert(IDEM_RESOLVE_DELETE - IDEM_RESOLVE_COMPLETE ==
                   (int)IDP_VERB_DELETE,
               "same order");
 
-static int32_t fault(idem_error *err, const char *text) {
-    return idem__fail(err, IDEM_E_ARGUMENT, "%s", text);
-}
-
-static uint64_t get_u64_be(const uint8_t *from) {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | from[i];
-    return value;
-}
-
-static idp_slice slice_of(const void *ptr, size_t len) {
-    return (idp_slice){ptr, ptr != NULL ? len : 0};
-}
-
 static int32_t check_args(const idem_resolve_args *args, idem_error *err) {
     size_t reason_len = args->reason != NULL ? strlen(args->reason) : 0;
     if (args->verb < IDEM_RESOLVE_COMPLETE || args->verb > IDEM_RESOLVE_DELETE)
-        return fault(err, "verb is none of IDEM_RESOLVE_COMPLETE ... DELETE");
+        return idem__fault(err, "verb is none of IDEM_RESOLVE_COMPLETE ... DELETE");
     if (args->ns != NULL && args->ns_len > IDP_NS_BYTES_MAX)
-        return fault(err, "ns_len is over 64");
+        return idem__fault(err, "ns_len is over 64");
     if (args->key == NULL || args->key_len < IDP_KEY_BYTES_MIN ||
         args->key_len > IDP_KEY_BYTES_MAX)
-        return fault(err, "key has 1 to 512 bytes");
+        return idem__fault(err, "key has 1 to 512 bytes");
     if (reason_len < IDP_REASON_BYTES_MIN || reason_len > IDP_REASON_BYTES_MAX)
-        return fault(err, "reason has 1 to 256 bytes");
+        return idem__fault(err, "reason has 1 to 256 bytes");
     if (args->nonce != NULL && (args->nonce_len < IDP_NONCE_BYTES_MIN ||
                                 args->nonce_len > IDP_NONCE_BYTES_MAX))
-        return fault(err, "nonce has 1 to 32 bytes");
+        return idem__fault(err, "nonce has 1 to 32 bytes");
     if (args->verb != IDEM_RESOLVE_COMPLETE &&
         (args->result != NULL || args->ttl_ms != 0))
-        return fault(err, "result and ttl_ms belong to IDEM_RESOLVE_COMPLETE");
+        return idem__fault(err, "result and ttl_ms belong to IDEM_RESOLVE_COMPLETE");
     return 0;
 }
 
 static void fill_request(const idem_resolve_args *args, idem__queued *e) {
     idp_request *request = &e->request;
-    request->ns = args->ns != NULL ? slice_of(args->ns, args->ns_len)
-                                   : slice_of(e->uri.ns, e->uri.ns_len);
-    request->key = slice_of(args->key, args->key_len);
-    request->token = (idp_token){.epoch = get_u64_be(args->token.bytes),
-                                 .sequence = get_u64_be(args->token.bytes + 8)};
+    request->ns = args->ns != NULL ? idem__slice_of(args->ns, args->ns_len)
+                                   : idem__slice_of(e->uri.ns, e->uri.ns_len);
+    request->key = idem__slice_of(args->key, args->key_len);
+    request->token = idem__token_of(&args->token);
     request->verb = (idp_verb)(args->verb - IDEM_RESOLVE_COMPLETE);
-    request->reason = slice_of(args->reason, strlen(args->reason));
-    request->nonce = slice_of(args->nonce, args->nonce_len);
-    request->result = slice_of(args->result, args->result_len);
+    request->reason = idem__slice_of(args->reason, strlen(args->reason));
+    request->nonce = idem__slice_of(args->nonce, args->nonce_len);
+    request->result = idem__slice_of(args->result, args->result_len);
     request->ttl_ms = args->ttl_ms;
     request->class = args->result_class == IDEM_CLASS_ERROR ? IDP_CLASS_ERROR
                                                             : IDP_CLASS_SUCCESS;
@@ -132,11 +117,11 @@ int32_t idem_resolve(const char *uri, const idem_resolve_args *theirs,
 static int32_t check_erase(const idem_erase_args *args, idem_error *err) {
     size_t reason_len = args->reason != NULL ? strlen(args->reason) : 0;
     if (args->ns != NULL && args->ns_len > IDP_NS_BYTES_MAX)
-        return fault(err, "ns_len is over 64");
+        return idem__fault(err, "ns_len is over 64");
     if (args->prefix != NULL && args->prefix_len > IDP_KEY_BYTES_MAX)
-        return fault(err, "prefix_len is over 512");
+        return idem__fault(err, "prefix_len is over 512");
     if (reason_len < IDP_REASON_BYTES_MIN || reason_len > IDP_REASON_BYTES_MAX)
-        return fault(err, "reason has 1 to 256 bytes");
+        return idem__fault(err, "reason has 1 to 256 bytes");
     return 0;
 }
 
@@ -148,12 +133,12 @@ static int32_t erase(const char *uri, const idem_erase_args *args,
     int32_t code = idem__queued_prepare(&e, uri, args->timeout_ms, err);
     if (code == 0) {
         idp_request *request = &e.request;
-        request->ns = args->ns != NULL ? slice_of(args->ns, args->ns_len)
-                                       : slice_of(e.uri.ns, e.uri.ns_len);
+        request->ns = args->ns != NULL ? idem__slice_of(args->ns, args->ns_len)
+                                       : idem__slice_of(e.uri.ns, e.uri.ns_len);
         request->key = args->prefix != NULL
-                           ? slice_of(args->prefix, args->prefix_len)
-                           : slice_of("", 0);
-        request->reason = slice_of(args->reason, strlen(args->reason));
+                           ? idem__slice_of(args->prefix, args->prefix_len)
+                           : idem__slice_of("", 0);
+        request->reason = idem__slice_of(args->reason, strlen(args->reason));
         request->dry_run = args->dry_run != 0;
         code = idem__queued_run(&e, err);
     }

@@ -88,6 +88,10 @@ int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...) {
     return code;
 }
 
+int32_t idem__fault(idem_error *err, const char *text) {
+    return idem__fail(err, IDEM_E_ARGUMENT, "%s", text);
+}
+
 int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
                       const char *format, ...) {
     va_list args;

@@ -17,6 +17,8 @@ typedef struct idem__where {
 /* Writes err (NULL is allowed) with a sentence, and returns code. */
 int32_t idem__fail(idem_error *err, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for an argument that is wrong: IDEM_E_ARGUMENT. */
+int32_t idem__fault(idem_error *err, const char *text);
 int32_t idem__fail_at(idem_error *err, int32_t code, idem__where where,
                       const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/src/http_chars.h"
 #include "client/src/sized.h"
 
 static bool is_visible(char c) {
     return c > ' ' && c <= '~';
-}
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
 }
 
 /* One character of the key goes to its place, if there is one. */
@@ -57,11 +54,11 @@ int32_t idem_http_key(const char *value, size_t value_len, char *key,
     *key_len = 0;
     if (value == NULL)
         return IDEM_E_KEY_MISSING;
-    while (value_len > 0 && is_blank(value[0])) {
+    while (value_len > 0 && is_http_blank(value[0])) {
         value++;
         value_len--;
     }
-    while (value_len > 0 && is_blank(value[value_len - 1]))
+    while (value_len > 0 && is_http_blank(value[value_len - 1]))
         value_len--;
     size_t len = 0;
     bool quoted = value_len > 0 && value[0] == '"';

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "client/src/http_chars.h"
 #include "client/src/sized.h"
 #include "proto/cursor.h"
 #include "proto/put.h"
@@ -67,10 +68,6 @@ static bool is_ascii(idp_slice value) {
     return true;
 }
 
-static bool is_blank(uint8_t c) {
-    return c == ' ' || c == '\t';
-}
-
 static idp_slice own_slice(idem_slice from) {
     return (idp_slice){from.ptr, from.len};
 }
@@ -79,9 +76,9 @@ static idp_slice trimmed(idem_slice from) {
     idp_slice value = own_slice(from);
     if (value.ptr == NULL)
         return value;
-    while (value.len > 0 && is_blank(value.ptr[value.len - 1]))
+    while (value.len > 0 && is_http_blank((char)value.ptr[value.len - 1]))
         value.len--;
-    while (value.len > 0 && is_blank(value.ptr[0])) {
+    while (value.len > 0 && is_http_blank((char)value.ptr[0])) {
         value.ptr++;
         value.len--;
     }

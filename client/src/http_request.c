@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "client/src/http_chars.h"
 #include "client/src/sized.h"
 
 #define DIGEST_CHARS sodium_base64_ENCODED_LEN(IDEM_FINGERPRINT_BYTES, VARIANT)
@@ -15,10 +16,6 @@ static_assert(IDEM_HTTP_STORE_KEY_BYTES_MAX ==
                       IDEM_HTTP_KEY_BYTES_MAX + 1 + IDEM_HTTP_SCOPE_BYTES &&
                   IDEM_HTTP_STORE_KEY_BYTES_MAX <= IDEM_KEY_BYTES_MAX,
               "a key, an @ and a scope are a key of the store");
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
 
 static bool is_given(idem_slice part) {
     return part.ptr != NULL || part.len == 0;
@@ -91,9 +88,9 @@ static idem_slice media_type(idem_slice value) {
     size_t from = 0, to = 0;
     while (to < value.len && text[to] != ';')
         to++;
-    while (from < to && is_blank(text[from]))
+    while (from < to && is_http_blank(text[from]))
         from++;
-    while (to > from && is_blank(text[to - 1]))
+    while (to > from && is_http_blank(text[to - 1]))
         to--;
     return (idem_slice){text == NULL ? NULL : text + from, to - from};
 }

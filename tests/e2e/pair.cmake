@@ -18,10 +18,7 @@ e2e(forgotten_flags)
 e2e(lost_record)
 e2e(full_primary)
 e2e(quota_pair)
-# Under ThreadSanitizer a daemon of it once did not end; why is not known yet.
-if(NOT IDEM_SANITIZE STREQUAL "thread")
-  e2e(group)
-endif()
+e2e(group)
 
 # A replica whose disk is slow.
 if(slow_sync_file)
