@@ -159,8 +159,10 @@ static void calls_that_wait_for_a_place(void) {
     start(callers, client, false);
     await_requests(1);
     idem_client_shutdown(client);
-    assert(join(callers, IDEM_E_LOST, IDEM_E_CLOSED) == 1);
-    assert(atomic_load(&requests) == 1);
+    /* The next in the queue may get the place and be stopped on it: its call
+     * is told as what the server may have seen, too. */
+    uint32_t lost = join(callers, IDEM_E_LOST, IDEM_E_CLOSED);
+    assert(lost >= 1 && lost >= atomic_load(&requests));
     idem_client_close(client);
     fake_stop(server);
 }
