@@ -8,12 +8,12 @@
 
 #include "server/base/log.h"
 #include "server/base/monotonic.h"
+#include "server/base/thread_start.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,16 +196,11 @@ static void *run_audit(void *none) {
 }
 
 static bool start_thread(void) {
-    sigset_t all, before;
     if (audit.has_thread)
         return true;
     audit.ends = false;
     audit.last = &audit.first;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    audit.has_thread =
-        pthread_create(&audit.thread, NULL, run_audit, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    audit.has_thread = ids_thread_start(&audit.thread, run_audit, NULL) == 0;
     if (audit.has_thread)
         pthread_setname_np(audit.thread, "audit");
     return audit.has_thread;

@@ -3,11 +3,11 @@
 #include "server/base/log_queue.h"
 
 #include "server/base/monotonic.h"
+#include "server/base/thread_start.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -182,18 +182,13 @@ static void *run_log_queue(void *none) {
 bool ids_log_queue_start(ids_log_teller *teller) {
     pthread_t thread;
     pthread_condattr_t monotonic;
-    sigset_t all, before;
     queue.teller = teller;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&queue.more, &monotonic);
     pthread_cond_init(&queue.idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool good = pthread_create(&thread, NULL, run_log_queue, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!good)
+    if (ids_thread_start(&thread, run_log_queue, NULL) != 0)
         return false;
     pthread_setname_np(thread, "log");
     pthread_detach(thread);

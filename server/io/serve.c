@@ -5,6 +5,7 @@
 #include "server/admin/looks.h"
 #include "server/base/log.h"
 #include "server/base/machine.h"
+#include "server/base/thread_start.h"
 #include "server/io/admission.h"
 #include "server/io/drain.h"
 #include "server/io/live.h"
@@ -341,8 +342,7 @@ static void *run_loop(void *loop) {
 
 static bool start_threads(process *s) {
     for (uint32_t i = 1; i < s->server.loops; i++) {
-        int error =
-            pthread_create(&s->threads[i], NULL, run_loop, &s->loops[i]);
+        int error = ids_thread_start(&s->threads[i], run_loop, &s->loops[i]);
         if (error)
             return complain("can't start", "thread", strerror(error));
         s->threads_started++;

@@ -2,6 +2,7 @@
 /* prefault.c -- regions that are backed ahead; see prefault.h. */
 #include "server/memory/prefault.h"
 
+#include "server/base/thread_start.h"
 #include "server/os/thread.h"
 
 #include <semaphore.h>
@@ -88,7 +89,7 @@ ids_prefault *ids_prefault_new(uint32_t workers, bool huge) {
     p->workers = workers;
     p->huge = huge;
     sem_init(&p->wanted, 0, 0);
-    if (pthread_create(&p->thread, NULL, run_prefault, p) != 0) {
+    if (ids_thread_start(&p->thread, run_prefault, p) != 0) {
         sem_destroy(&p->wanted);
         free(p);
         return NULL;

@@ -2,6 +2,8 @@
 /* thread.c -- see thread.h. */
 #include "server/os/thread.h"
 
+#include "server/base/thread_start.h"
+
 #include <stdio.h>
 
 #define TOGETHER_MAX 64u
@@ -28,7 +30,7 @@ void ids_work_together(uint32_t threads, void (*work)(void *ctx), void *ctx) {
     pthread_t others[TOGETHER_MAX - 1];
     uint32_t started = 0;
     while (started + 1 < threads && started + 1 < TOGETHER_MAX &&
-           pthread_create(&others[started], NULL, run_thread, &j) == 0)
+           ids_thread_start(&others[started], run_thread, &j) == 0)
         started++;
     work(ctx);
     while (started-- > 0)

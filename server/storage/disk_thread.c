@@ -2,6 +2,7 @@
 /* disk_thread.c -- see disk_thread.h. */
 #include "server/storage/disk_thread.h"
 
+#include "server/base/thread_start.h"
 #include "server/os/thread.h"
 
 #include <assert.h>
@@ -54,5 +55,5 @@ static void *run_disk_thread(void *ctx) {
 }
 
 int ids_disk_thread_start(ids_disk_thread *disk) {
-    return pthread_create(&disk->id, NULL, run_disk_thread, disk);
+    return ids_thread_start(&disk->id, run_disk_thread, disk);
 }

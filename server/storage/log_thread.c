@@ -2,6 +2,7 @@
 /* log_thread.c -- see log_thread.h. */
 #include "server/storage/log_thread.h"
 
+#include "server/base/thread_start.h"
 #include "server/os/clock.h"
 #include "server/os/thread.h"
 #include "server/storage/fail.h"
@@ -151,5 +152,5 @@ void ids_log_thread_init(ids_log_thread *log, ids_log_work *work,
 }
 
 int ids_log_thread_start(ids_log_thread *log) {
-    return pthread_create(&log->id, NULL, run_log_thread, log);
+    return ids_thread_start(&log->id, run_log_thread, log);
 }
