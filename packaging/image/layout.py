@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""layout.py SOURCE ROOT OUT -- completes ROOT, which has the programs under
-usr/bin, and writes it as an OCI archive: one layer, its configuration, its
-manifest. See https://github.com/opencontainers/image-spec.
+"""layout.py NAME SOURCE ROOT OUT -- completes ROOT, which has the programs of the
+image NAME under usr/bin, and writes it as an OCI archive: one layer, its
+configuration, its manifest. See https://github.com/opencontainers/image-spec.
 
 What is in it beside the programs: the libraries that they load, with their
 copyright files, the loader, TLS roots, time zones, and what names a user and
@@ -30,6 +30,26 @@ FILES = {
 # their own choice, and that group.
 DATA = "var/lib/idemstore"
 MODES = {DATA: 0o770, "tmp": 0o1777, "run": 0o1777}
+
+# What the images differ in, beside the programs that build puts there.
+IMAGES = {
+    "idemstore": {
+        "does": "One key, one execution: the store that backends ask before "
+                "what must happen only once",
+        "config": {
+            "Entrypoint": ["/usr/bin/idemstored"],
+            "Cmd": ["--listen", "0.0.0.0:7117",
+                    "--data-dir", "/" + DATA, "--fsync", "everysec",
+                    "--secret-file", "/run/secrets/idemstore"],
+            "ExposedPorts": {"7117/tcp": {}},
+            "Volumes": {"/" + DATA: {}}},
+    },
+    "idemstore-agent": {
+        "does": "Failover by itself: beside each node of idemstore it decides, "
+                "with others of its kind and etcd, which one leads",
+        "config": {"Entrypoint": ["/usr/bin/idemagent"], "Cmd": []},
+    },
+}
 
 
 def refuse(why):
@@ -69,7 +89,7 @@ def notice(library):
     return refuse(f"{library} is of no package: whose is it?")
 
 
-def complete(root, source):
+def complete(name, root, source):
     for program in sorted((root / "usr/bin").iterdir()):
         for library in libraries(program):
             # /lib is a link to /usr/lib on Debian; here there is no /usr/lib.
@@ -83,11 +103,12 @@ def complete(root, source):
                 and zone.relative_to("/usr/share/zoneinfo").parts[0] \
                 not in ("posix", "right"):
             add_file(root, str(zone).lstrip("/"), zone)
-    for name, text in FILES.items():
-        (root / name).write_text(text)
-    add_file(root, "usr/share/doc/idemstore/LICENSE", source / "LICENSE")
+    for path, text in FILES.items():
+        (root / path).write_text(text)
+    add_file(root, f"usr/share/doc/{name}/LICENSE", source / "LICENSE")
     for folder in MODES:
-        (root / folder).mkdir(parents=True)
+        if folder != DATA or "Volumes" in IMAGES[name]["config"]:
+            (root / folder).mkdir(parents=True)
 
 
 # ------------------------------------------------------------------- its bytes
@@ -128,25 +149,18 @@ def packed(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def configuration(version, architecture, created, layer_digest):
+def configuration(name, version, architecture, created, layer_digest):
     return {
         "architecture": architecture, "os": "linux", "created": created,
         "config": {
+            **IMAGES[name]["config"],
             "User": str(USER),
-            "Entrypoint": ["/usr/bin/idemstored"],
-            "Cmd": ["--listen", "0.0.0.0:7117",
-                    "--data-dir", "/" + DATA, "--fsync", "everysec",
-                    "--secret-file", "/run/secrets/idemstore"],
             "Env": ["PATH=/usr/bin"],
-            "ExposedPorts": {"7117/tcp": {}},
-            "Volumes": {"/" + DATA: {}},
             "StopSignal": "SIGTERM",
             "WorkingDir": "/",
             "Labels": {
-                "org.opencontainers.image.title": "idemstore",
-                "org.opencontainers.image.description":
-                    "One key, one execution: the store that backends ask "
-                    "before what must happen only once",
+                "org.opencontainers.image.title": name,
+                "org.opencontainers.image.description": IMAGES[name]["does"],
                 "org.opencontainers.image.version": version,
                 "org.opencontainers.image.licenses": "Apache-2.0",
             },
@@ -163,14 +177,14 @@ def blob(kind, content, blobs):
             "digest": digest(content), "size": len(content)}
 
 
-def image(root, version, architecture, epoch):
+def image(name, root, version, architecture, epoch):
     """{name: content} of the OCI layout."""
     created = subprocess.run(
         ["date", "-u", "-d", f"@{epoch}", "+%Y-%m-%dT%H:%M:%SZ"], check=True,
         capture_output=True, text=True).stdout.strip()
     tar, blobs = layer(root, epoch), {}
     squeezed = gzip.compress(tar, compresslevel=9, mtime=0)
-    config = packed(configuration(version, architecture, created,
+    config = packed(configuration(name, version, architecture, created,
                                   digest(tar)))
     manifest = packed({
         "schemaVersion": 2,
@@ -195,16 +209,17 @@ def write(path, files, epoch):
 
 
 def main():
-    source, root, out = map(Path, sys.argv[1:])
+    name, *folders = sys.argv[1:]
+    source, root, out = map(Path, folders)
     epoch = int(os.environ["SOURCE_DATE_EPOCH"])
     version = re.search(r"^project\(idemstore VERSION ([0-9.]+)",
                         (source / "CMakeLists.txt").read_text(), re.M)[1]
     architecture = subprocess.run(
         ["dpkg", "--print-architecture"], check=True, capture_output=True,
         text=True).stdout.strip()
-    complete(root, source)
-    path = out / f"idemstore-{version}-{architecture}.tar"
-    write(path, image(root, version, architecture, epoch), epoch)
+    complete(name, root, source)
+    path = out / f"{name}-{version}-{architecture}.tar"
+    write(path, image(name, root, version, architecture, epoch), epoch)
     print(path)
 
 
