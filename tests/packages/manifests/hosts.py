@@ -49,8 +49,9 @@ class Net:
         # In place: each root has this very file.
         (self.work / "layers/hosts").write_text("\n".join(lines) + "\n")
 
-    def add(self, name):
-        host = Host(self, name, len(self.hosts) + 2)
+    def add(self, name, beside=None):
+        """beside: a machine whose network it shares."""
+        host = Host(self, name, len(self.hosts) + 2, beside)
         self.hosts[name] = host
         return host
 
@@ -58,8 +59,10 @@ class Net:
 class Host:
     """A machine. What is mounted into it is done before it is sealed."""
 
-    def __init__(self, net, name, number):
-        self.net, self.name, self.address = net, name, f"10.7.0.{number}"
+    def __init__(self, net, name, number, beside=None):
+        self.net, self.name = net, name
+        self.address = beside.address if beside else f"10.7.0.{number}"
+        self.wired = beside.wired if beside else name
         self.process, self.log = None, net.work / f"{name}.log"
         self.is_confined = False
         layers = net.work / "layers" / name
@@ -71,7 +74,8 @@ class Host:
         for folder in ("proc", "dev"):
             sh("mount", "--rbind", f"/{folder}", self.root / folder)
         self.bind(net.work / "layers/hosts", "/etc/hosts")
-        self.wire(number)
+        if not beside:
+            self.wire(number)
 
     def wire(self, number):
         name, plug = self.name, f"plug{number}"
@@ -107,7 +111,7 @@ class Host:
         sh("mount", "-o", "remount,ro", self.root)
 
     def entered(self, command, user):
-        return ["nsenter", f"--net=/run/netns/{self.name}", "/usr/sbin/chroot",
+        return ["nsenter", f"--net=/run/netns/{self.wired}", "/usr/sbin/chroot",
                 str(self.root), "/usr/bin/setpriv", f"--reuid={user[0]}",
                 f"--regid={user[1]}", f"--groups={user[1]}",
                 *(CONFINED if self.is_confined else []), *command]
@@ -130,6 +134,9 @@ class Host:
     def end(self, number=signal.SIGTERM):
         """The signal, and its code once it has ended."""
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self):
         code = self.process.wait(timeout=PATIENCE_S)
         self.process = None
         return code

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""pods.py DOCS -- the manifests of one node or of a pair (rendered, as JSON),
-played with plain processes while clients claim and complete: an update of all
-pods, then the crash of the one that leads. No call fails but where the docs say
-so, nothing that was acknowledged is lost, no key is granted twice."""
+"""pods.py DOCS -- the manifests of one node, of a pair or of three with agents
+and an etcd (rendered, as JSON), played with plain processes while clients claim
+and complete: an update of all pods, etcd's among them, then the crash of the one
+that leads. No call fails but where the docs say so, nothing that was
+acknowledged is lost, no key is granted twice."""
 import json
 import pathlib
 import sys
@@ -28,9 +29,33 @@ def leads(pod):
 
 
 def have_joined(cluster):
-    """One leads, and may be stopped: the other has all of it."""
-    return any(leads(pod) and replication(pod).get("safe_to_stop")
-               for pod in cluster.pods)
+    """One leads, and may be stopped: the others have all of it."""
+    count = len(cluster.pods)
+    return count == 1 or any(
+        leads(pod) and replication(pod).get("safe_to_stop") and
+        (count == 2 or in_sync(pod) == count) for pod in cluster.pods)
+
+
+def in_sync(pod):
+    """How many the agent beside it has on record."""
+    said = pod.does(["/usr/bin/idemctl", "agent", "status", "127.0.0.1:7119"])
+    if said.returncode != 0:
+        return 0
+    record = json.loads(said.stdout)["record"]
+    return len(record["in_sync"]) if record["primary"]["node"] == pod.name else 0
+
+
+def crash_of_three(cluster):
+    leader, = (pod for pod in cluster.pods if leads(pod))
+    leader.crash()
+    leader.wait_until_ready()
+    # Nobody has said who takes over.
+    until("all are in sync again", lambda: have_joined(cluster))
+
+
+def crash_of_one(cluster):
+    cluster.pods[0].crash()
+    cluster.pods[0].wait_until_ready()
 
 
 def crash_of_a_pair(cluster):
@@ -69,14 +94,21 @@ def check_scraped(cluster, docs):
             raise Wrong(f"{pod.name}: no metrics: {text[:500]}")
 
 
+CRASHES = {1: crash_of_one, 2: crash_of_a_pair, 3: crash_of_three}
+
+
 def tell(net):
     docs = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    cluster = Cluster(net, docs, {"idemstore": {"secret": SECRET}})
-    is_pair = len(cluster.pods) == 2
+    sets = {one["metadata"]["name"]: Cluster(
+        net, docs, {"idemstore": {"secret": SECRET}}, one["metadata"]["name"])
+        for one in of_kind(docs, "StatefulSet")}
+    cluster, etcd = sets["idemstore"], sets.get("idemstore-etcd")
     sh("mount", "--bind", net.work / "layers/hosts", "/etc/hosts")
-    cluster.start()
-    if is_pair:
-        until("they are a pair", lambda: have_joined(cluster))
+    for one in sets.values():
+        one.start()
+    for one in sets.values():
+        one.wait_until_ready()
+    until("all have joined", lambda: have_joined(cluster))
     service = next(one for one in of_kind(docs, "Service")
                    if one["spec"].get("clusterIP") != "None")
     uri = f"idem://:{SECRET}@{service['metadata']['name']}." \
@@ -86,14 +118,15 @@ def tell(net):
         one.start()
     goes_on(clients)
     check_scraped(cluster, docs)
-    cluster.update(lambda pod: not is_pair or have_joined(cluster))
+    cluster.update(lambda pod: have_joined(cluster))
     goes_on(clients)
     print(f"  {len(cluster.pods)} updated, each with another address")
-    if is_pair:
-        crash_of_a_pair(cluster)
-    else:
-        cluster.pods[0].crash()
-        cluster.pods[0].wait_until_ready()
+    if etcd:
+        etcd.update(lambda pod: pod.is_ready)
+        goes_on(clients)
+        until("the agents have etcd again", lambda: have_joined(cluster))
+        print(f"  {len(etcd.pods)} of etcd updated, each with another address")
+    CRASHES[len(cluster.pods)](cluster)
     goes_on(clients)
     for one in clients:
         one.end()

@@ -54,7 +54,7 @@ def wanted(docs):
     for owner, template in templates(docs):
         spec = template["spec"]
         yield "ServiceAccount", spec["serviceAccountName"]
-        for volume in spec["volumes"]:
+        for volume in spec.get("volumes", []):
             if "configMap" in volume:
                 yield "ConfigMap", volume["configMap"]["name"]
         if owner["kind"] == "StatefulSet":
@@ -67,16 +67,29 @@ def wanted(docs):
 
 
 def selectors(docs):
+    """(name, labels) of whatever selects pods of ours."""
     for one in docs:
         spec, name = one.get("spec", {}), one["metadata"]["name"]
         if one["kind"] == "Service":
             yield name, spec["selector"]
         elif one["kind"] == "NetworkPolicy":
             yield name, spec["podSelector"]["matchLabels"]
-            yield name, spec["ingress"][0]["from"][0]["podSelector"][
-                "matchLabels"]
+            for rule in spec["ingress"] + spec["egress"]:
+                for peer in rule.get("from", []) + rule.get("to", []):
+                    if "namespaceSelector" not in peer:
+                        yield name, peer["podSelector"]["matchLabels"]
         elif one["kind"] in ("StatefulSet", "PodDisruptionBudget"):
             yield name, spec["selector"]["matchLabels"]
+
+
+def selected(docs, name, selector):
+    """The pods of one StatefulSet: a policy that takes in more is too wide."""
+    found = [template for owner, template in templates(docs)
+             if owner["kind"] == "StatefulSet" and
+             selector.items() <= template["metadata"]["labels"].items()]
+    if len(found) != 1:
+        die(f"{name} selects {len(found)} kinds of nodes: {selector}")
+    return found[0]
 
 
 def check_names(docs):
@@ -84,24 +97,32 @@ def check_names(docs):
     for name in wanted(docs):
         if name not in there:
             die(f"there is no {name[0]} {name[1]}")
-    nodes, = (template for owner, template in templates(docs)
-              if owner["kind"] == "StatefulSet")
-    labels = nodes["metadata"]["labels"]
     for name, selector in selectors(docs):
-        if not selector.items() <= labels.items():
-            die(f"{name} does not select the nodes: {selector}")
-    ports = {port["name"] for port in nodes["spec"]["containers"][0]["ports"]}
+        selected(docs, name, selector)
     for one in docs:
         if one["kind"] == "Service":
+            nodes = selected(docs, one["metadata"]["name"],
+                             one["spec"]["selector"])
+            ports = {port["name"] for port in
+                     nodes["spec"]["containers"][0]["ports"]}
             for port in one["spec"]["ports"]:
                 if port["targetPort"] not in ports:
                     die(f"{one['metadata']['name']}: no port {port}")
+    for _, template in templates(docs):
+        volumes = {one["name"] for one in template["spec"].get("volumes", [])}
+        claims = {claim["metadata"]["name"] for owner, _ in templates(docs)
+                  for claim in owner["spec"].get("volumeClaimTemplates", [])}
+        for one in template["spec"]["containers"]:
+            for mount in one["volumeMounts"]:
+                if mount["name"] not in volumes | claims:
+                    die(f"{one['name']}: nothing brings {mount}")
 
 
 def check_secret(docs):
     """The job makes the one that the nodes wait for, and can do no more."""
     job, = (t for o, t in templates(docs) if o["kind"] == "Job")
-    nodes, = (t for o, t in templates(docs) if o["kind"] == "StatefulSet")
+    nodes, = (t for o, t in templates(docs) if o["kind"] == "StatefulSet" and
+              o["metadata"]["name"] == "idemstore")
     made = {e["name"]: e["value"] for e in job["spec"]["containers"][0]["env"]}
     secret, = (v["secret"] for v in nodes["spec"]["volumes"] if "secret" in v)
     if secret["secretName"] != made["NAME"] or secret["defaultMode"] != 0o440:
