@@ -140,12 +140,16 @@ def tell(net):
         furnish(net, project, name)
     for name in order:
         begin(net, project, name)
-    front, = (name for name in services if services[name].get("ports"))
-    port = services[front]["ports"][0]["target"]
-    url = f"http://{net.hosts[front].address}:{port}"
+    for name, one in services.items():
+        for port in one.get("ports") or []:
+            if port.get("host_ip") != "127.0.0.1":
+                raise Wrong(f"{name} is open to everybody: {port}")
+    url = published(net, services, "front")
     until("nginx answers", lambda: answers(url))
     first = clicks(url)
     print("  twenty clicks, two backends, nginx: one took points")
+    check_console(published(net, services, "store"),
+                  pathlib.Path(project["secrets"]["store"]["file"]).read_text())
     store = net.hosts["store"]
     for number, how in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "ended")):
         store.end(number)
@@ -158,6 +162,37 @@ def tell(net):
     status, *_ = click(url)
     if status != 400:
         raise Wrong(f"without a key: {status}")
+
+
+def published(net, services, name):
+    port, = services[name]["ports"]
+    return f"http://{net.hosts[name].address}:{port['target']}"
+
+
+def asked(url, secret=None):
+    """(status, body), as a browser asks that came by way of localhost."""
+    request = urllib.request.Request(url, headers={
+        "host": "localhost:7118",
+        **({"authorization": f"Bearer {secret}"} if secret else {})})
+    try:
+        said = urllib.request.urlopen(request, timeout=120)
+    except urllib.error.HTTPError as refused:
+        said = refused
+    with said:
+        return said.status, said.read().decode()
+
+
+def check_console(url, secret):
+    """The page is anybody's; what it shows is for who has the secret."""
+    status, page = asked(url + "/")
+    if status != 200 or "<title>idemstore" not in page:
+        raise Wrong(f"no console: {status} {page[:300]}")
+    if asked(url + "/metrics")[0] != 401:
+        raise Wrong("figures without the secret")
+    status, figures = asked(url + "/metrics", secret.strip())
+    if status != 200 or 'method="acquire"' not in figures:
+        raise Wrong(f"no figures: {status} {figures[:300]}")
+    print("  the console is there, its figures for who has the secret")
 
 
 def answers(url):
