@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // build.js OUT PROGRAMS -- makes the site of the documentation in the folder
 // OUT: static files that need no server and nothing from outside. PROGRAMS is a
-// build folder: idemstored and idemctl there say their own flags.
+// build folder: idemstored, idemctl and idemagent there say their own flags.
 //
 // A link to a file or a heading that is not there ends it: so the links of the
 // Markdown itself are held, too.
@@ -139,6 +139,47 @@ function fromProgram(page) {
     `says, from its own table.</p>\n<pre>${escaped(text)}</pre>`;
 }
 
+// ----------------------------------------------------------- the list of errors
+
+// What a caller may take the claim for: client/include/idemclient.h.
+const ASSUME = { REFUSED: 'as it was: the server refused',
+  UNCHANGED: 'as it was: nothing was sent, or nothing can have come of it',
+  UNKNOWN: 'unknown: it may have taken effect; ask again with the same nonce ' +
+    'or token' };
+
+/** The rows X(name, code, ..., "text") of a header's list. */
+function rowsOf(file, list) {
+  const source = fs.readFileSync(path.join(top, file), 'utf8');
+  const [, body] = new RegExp(`#define ${list}\\(X\\)((?:.*\\\\\\n)+.*)`)
+    .exec(source) ?? ['', ''];
+  return [...body.matchAll(/X\((\w+), (-\d+),(?: (\w+),)?([^]*?)"\)/g)].map(
+    ([, name, code, assume, text]) => ({ name, code, assume,
+      text: [...`${text}"`.matchAll(/"([^"]*)"/g)].map((one) => one[1]).join('') }));
+}
+
+function fromErrors(page) {
+  const wire = new Map(rowsOf('proto/error.h', 'IDP_ERRORS')
+    .map((row) => [row.name, row]));
+  const rows = rowsOf('client/include/idemclient.h', 'IDEM_ERRORS');
+  if (wire.size === 0 || rows.some((row) => !ASSUME[row.assume]) ||
+      [...wire.keys()].some((name) => !rows.some((row) => row.name === name))) {
+    wrong.push('the lists of errors in the headers can\'t be read');
+  }
+  page.sections.push({ anchor: '', heading: page.title,
+    text: rows.map((row) => `${row.name} ${row.text}`) });
+  return `<h1>${page.title}</h1>
+<p>From the lists in <code>proto/error.h</code> and <code>idemclient.h</code>. An
+error is what prevented an answer; <a href="wire.html">the wire</a> says when each
+is sent, and what a client does then. What begins at -101 no server says: the
+client's library does.</p>
+<table><thead><tr><th>Code</th><th></th><th>What it says</th><th>The claim is</th>
+</tr></thead><tbody>
+${rows.map(({ name, code, assume, text }) => `<tr><td><code>${name}</code></td>` +
+    `<td>${code}</td><td>${escaped(wire.get(name)?.text ?? text)}</td>` +
+    `<td>${ASSUME[assume]}</td></tr>`).join('\n')}
+</tbody></table>`;
+}
+
 // ------------------------------------------------------------------- the pages
 
 function menuOf(page) {
@@ -214,7 +255,8 @@ for (const page of pages) {
   Object.assign(page, { anchors: new Set(), links: [], sections: [] });
 }
 for (const page of pages) {
-  const make = page.file ? fromMarkdown : page.man ? fromMan : fromProgram;
+  const make = page.file ? fromMarkdown : page.man ? fromMan
+    : page.said ? fromProgram : fromErrors;
   fs.writeFileSync(path.join(out, `${page.name}.html`),
     whole(page, make(page)));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which pages the site has, in which order. `file` is Markdown of the tree,
 // `man` a page of docs/man, `said` what a program says of itself from its own
-// tables.
+// tables; the page `errors` is made of the lists in the headers.
 'use strict';
 
 module.exports = [
@@ -24,7 +24,6 @@ module.exports = [
     { name: 'containers', file: 'docs/containers.md', title: 'Containers' },
     { name: 'kubernetes', file: 'docs/kubernetes.md', title: 'Kubernetes' },
     { name: 'operations', file: 'docs/operations.md', title: 'On call' },
-    { name: 'metrics', file: 'docs/metrics.md', title: 'Metrics' },
     { name: 'replication', file: 'docs/replication.md', title: 'A second copy' },
     { name: 'failover', file: 'docs/failover.md', title: 'Failover by itself' },
     { name: 'tls', file: 'docs/tls.md', title: 'TLS' },
@@ -36,10 +35,15 @@ module.exports = [
     { name: 'flags', said: ['idemstored', '--help'], title: 'Flags, settings' },
     { name: 'idemstored.8', man: 'idemstored.8', title: 'idemstored(8)' },
     { name: 'idemagent.8', man: 'idemagent.8', title: 'idemagent(8)' },
+    { name: 'agent-settings', said: ['idemagent', '-h'],
+      title: 'The agent\'s settings' },
     { name: 'commands', said: ['idemctl', '--help'], title: 'Commands' },
     { name: 'idemctl.1', man: 'idemctl.1', title: 'idemctl(1)' },
     { name: 'http-api', file: 'docs/http-api.md', title: 'HTTP and JSON' },
-    { name: 'wire', file: 'proto/README.md', title: 'The wire, its errors' },
+    { name: 'openapi', said: ['idemstored', '--openapi'], title: 'OpenAPI' },
+    { name: 'wire', file: 'proto/README.md', title: 'The wire' },
+    { name: 'errors', errors: true, title: 'Errors' },
+    { name: 'metrics', file: 'docs/metrics.md', title: 'Metrics' },
     { name: 'idemclient.3', man: 'idemclient.3', title: 'idemclient(3)' },
     { name: 'conformance', file: 'tests/conformance/README.md',
       title: 'Conformance' },

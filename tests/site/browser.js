@@ -36,12 +36,16 @@ async function menu(page) {
     'Flags, settings');
   await page.locator('nav a', { hasText: 'The wire' }).click();
   await page.locator('main h3#acquire').waitFor();
+  await page.locator('nav a', { hasText: 'Errors' }).click();
+  await page.locator('main tr', { hasText: 'UNREPLICATED' })
+    .getByText('it may have taken effect').waitFor();
 }
 
 async function fits(page, width, scheme) {
   await page.setViewportSize({ width, height: 900 });
   await page.emulateMedia({ colorScheme: scheme });
-  for (const name of ['index', 'operations', 'wire', 'idemstored.8', 'flags']) {
+  for (const name of ['index', 'operations', 'wire', 'idemstored.8', 'flags',
+    'errors']) {
     await page.goto(at(`${name}.html`));
     const wide = await page.evaluate(
       () => document.documentElement.scrollWidth - window.innerWidth);
