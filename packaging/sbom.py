@@ -20,6 +20,7 @@ CONTROL = Path(__file__).with_name("debian") / "control"
 KINDS = {".deb": "a Debian package", ".tar": "a container image",
          ".gz": "the source", ".tgz": "the package for Node",
          ".jar": "for Java", ".pom": "for Java", ".whl": "for Python"}
+CHART = "idemstore-chart-"  # what Helm takes, by npm's suffix
 
 
 def asked(*command):
@@ -37,6 +38,8 @@ def libraries():
 
 
 def purl(version, path):
+    if path.name.startswith(CHART):
+        return f"pkg:helm/idemstore@{version}"
     names = {".tgz": f"pkg:npm/%40idemstore/client@{version}",
              ".whl": f"pkg:pypi/idemstore@{version}"}
     if path.suffix in (".jar", ".pom"):
@@ -52,7 +55,8 @@ def purl(version, path):
 def file_component(version, path):
     return {"type": "file", "bom-ref": path.name, "name": path.name,
             "version": version, "purl": purl(version, path),
-            "description": KINDS[path.suffix],
+            "description": "a chart for Helm" if path.name.startswith(CHART)
+            else KINDS[path.suffix],
             "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(
                 path.read_bytes()).hexdigest()}],
             "licenses": [{"license": {"id": "Apache-2.0"}}]}
