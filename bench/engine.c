@@ -183,6 +183,7 @@ static void measure_sample(engine *e, idb_sample *sample) {
     sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
     sample->replica_cpu_ns = idb_proc_cpu_ns(plan->replica_pid) - replica_ns;
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
+    troubles->server_seen = plan->server.pid > 0;
     troubles->server_waited =
         waited(plan->server.pid, server_waited_ns, sample->seconds);
     troubles->client_waited =

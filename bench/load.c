@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load.c -- see load.h. */
 #include "bench/load.h"
+#include "bench/interrupt.h"
 
 #include <math.h>
 #include <sys/random.h>
@@ -149,7 +150,9 @@ int idb_with_server(const idb_options *options, const idb_spec *spec,
 
 int idb_round_end(const idb_spec *spec, const char *failed) {
     idb_progress_clear();
-    if (failed)
+    /* The terminal's Ctrl-C goes to the server, too: that it is gone then is
+     * no news. */
+    if (failed && !idb_interrupted())
         fprintf(stderr, "idembench: %s: %s\n", spec->label, failed);
     return failed ? 1 : 0;
 }

@@ -30,7 +30,7 @@ static int measure_all(const idb_options *options) {
                                    : idb_run(options, &report);
     if (!failed)
         failed = idb_report_all(&report);
-    if (!failed && idb_interrupted())
+    if (idb_interrupted())
         failed = 128 + SIGINT;
     idb_report_fini(&report);
     return failed;

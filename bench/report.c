@@ -81,6 +81,14 @@ void idb_report_finish(idb_report *report) {
         result_finish(&report->results[i], report->column_count);
 }
 
+uint32_t idb_report_rounds(const idb_report *report) {
+    uint32_t least = report->count ? UINT32_MAX : 0;
+    for (uint32_t i = 0; i < report->count; i++)
+        if (report->results[i].rounds < least)
+            least = report->results[i].rounds;
+    return least;
+}
+
 double idb_report_ratio(const idb_report *report, uint32_t i) {
     int column = report->ratio_column;
     if (column < 0)

@@ -65,6 +65,10 @@ double *idb_result_round(idb_result *result);
 /* Medians and ranges over the rounds that were added. */
 void idb_report_finish(idb_report *report);
 
+/* So many rounds stand behind every row: fewer than were asked for where
+ * somebody interrupted. */
+uint32_t idb_report_rounds(const idb_report *report);
+
 /* The ratio of a result's ratio_column to the first result's; NAN. */
 double idb_report_ratio(const idb_report *report, uint32_t i);
 

@@ -4,6 +4,8 @@
 #include "bench/machine.h"
 #include "bench/report.h"
 
+#include <math.h>
+
 static void member_text(FILE *to, const char *name, const char *text) {
     idb_json_text(to, name);
     fputs(": ", to);
@@ -108,7 +110,8 @@ static void troubles_write(FILE *to, const idb_troubles *t) {
     member_number(to, "planned", (double)t->due);
     member_number(to, "late", (double)t->missed);
     member_number(to, "late_max_ms", (double)t->late_max_ns / 1e6);
-    member_number(to, "server_waited", t->server_waited);
+    member_number(to, "server_waited",
+                  t->server_seen ? t->server_waited : (double)NAN);
     member_number(to, "client_waited", t->client_waited);
     fputs("\"client_busy\": ", to);
     idb_json_number(to, t->client_busy);
@@ -131,6 +134,7 @@ static void curve_write(FILE *to, const idb_hist *hist) {
 void idb_report_json(FILE *to, const idb_report *report) {
     fputs("{\"idembench\": 1,\n ", to);
     member_text(to, "name", report->name);
+    member_number(to, "rounds", idb_report_rounds(report));
     machine_write(to, report);
     options_write(to, report->options);
     fputs("\"columns\": [", to);

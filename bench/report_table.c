@@ -81,12 +81,14 @@ void idb_report_table(FILE *to, const idb_report *report) {
         ratio_cells(to, report, i);
         fputc('\n', to);
     }
-    if (report->options->rounds > 1)
-        fprintf(to, "Medians of %u rounds. ", report->options->rounds);
-    if (report->ratio_column >= 0)
-        fprintf(to, "\"to first\" compares %s. ",
+    const bool compared = report->ratio_column >= 0;
+    const uint32_t rounds = idb_report_rounds(report);
+    if (rounds > 1)
+        fprintf(to, "Medians of %u rounds.%c", rounds, compared ? ' ' : '\n');
+    if (compared)
+        fprintf(to, "\"to first\" compares %s.\n",
                 report->columns[report->ratio_column].title);
-    fprintf(to, "\n%s\n", report->text ? report->text : "");
+    fprintf(to, "%s\n", report->text ? report->text : "");
     idb_report_disk(report, disk, sizeof disk);
     if (disk[0])
         fprintf(to, "What servers kept was on %s.\n", disk);

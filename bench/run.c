@@ -72,6 +72,8 @@ int idb_run(const idb_options *options, idb_report *report) {
     while (round < options->rounds &&
            round_run(options, &spread, round, report))
         round++;
+    if (idb_interrupted() && round == 0)
+        fputs("idembench: interrupted before a round was whole\n", stderr);
     if (round < options->rounds && (!idb_interrupted() || round == 0))
         return 1;
     if (round < options->rounds)

@@ -26,6 +26,7 @@ void idb_troubles_add(idb_troubles *to, const idb_troubles *more) {
     to->due += more->due;
     keep_most(&to->waited_max_ns, more->waited_max_ns);
     keep_most(&to->late_max_ns, more->late_max_ns);
+    to->server_seen |= more->server_seen;
     keep_worst(&to->server_waited, more->server_waited);
     keep_worst(&to->client_waited, more->client_waited);
     keep_worst(&to->client_busy, more->client_busy);
@@ -74,12 +75,18 @@ static void say_answers(line *l, const idb_troubles *t) {
 }
 
 static void say_machine(line *l, const idb_troubles *t) {
-    if (t->server_waited >= IDB_WAITED_MUCH ||
-        t->client_waited >= IDB_WAITED_MUCH)
+    const bool disturbed = t->server_waited >= IDB_WAITED_MUCH ||
+                           t->client_waited >= IDB_WAITED_MUCH;
+    if (disturbed && t->server_seen)
         say(l,
             "! the machine was disturbed: the server waited for a CPU %.0f %% "
             "of the time, the load generator %.0f %%; ",
             100 * t->server_waited, 100 * t->client_waited);
+    else if (disturbed)
+        say(l,
+            "! the machine was disturbed: the load generator waited for a CPU "
+            "%.0f %% of the time; ",
+            100 * t->client_waited);
     if (t->client_busy >= IDB_BUSY_MUCH)
         say(l,
             "! the load generator had no time left (busy %.2f a thread): "
@@ -92,4 +99,6 @@ void idb_troubles_tell(const idb_troubles *troubles, char *to, size_t cap) {
     to[0] = '\0';
     say_answers(&l, troubles);
     say_machine(&l, troubles);
+    if (l.at >= 2 && !memcmp(to + l.at - 2, "; ", 2))
+        to[l.at - 2] = '\0';
 }

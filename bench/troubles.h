@@ -6,6 +6,7 @@
 #ifndef IDB_TROUBLES_H
 #define IDB_TROUBLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ typedef struct idb_troubles {
     uint64_t late_max_ns;
     uint64_t due; /* open loop: jobs planned in the time measured */
     /* Parts of the time, of the worst round. */
+    bool server_seen;     /* it runs here, and we know which process it is */
     double server_waited; /* its threads, ready to run, for a CPU, in all */
     double client_waited; /* the same of the load generator */
     double client_busy;   /* one of its threads, on the average */

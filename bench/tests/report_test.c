@@ -63,6 +63,20 @@ Test(report, the_table_groups_digits_and_shows_what_is_not_known) {
     idb_report_fini(&report);
 }
 
+Test(report, the_rounds_told_are_those_behind_every_row) {
+    idb_options options = {.rounds = 3};
+    idb_report report;
+    make(&report, &options, 0.5);
+    report.results[1].rounds = 2;
+    cr_assert_eq(idb_report_rounds(&report), 2);
+    char *text = written(&report, idb_report_table);
+    cr_assert(strstr(text, "\nMedians of 2 rounds. \"to first\" compares "
+                           "server us/op.\n"),
+              "%s", text);
+    free(text);
+    idb_report_fini(&report);
+}
+
 Test(report, csv_has_a_line_per_target_and_three_cells_per_figure) {
     idb_options options = {.rounds = 3};
     idb_report report;

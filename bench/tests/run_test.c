@@ -169,6 +169,22 @@ static void an_interrupt_keeps_the_rounds_that_are_whole(void) {
     holds(status == 0 && atoi(said) == 3, "so is its file", said);
 }
 
+/* The terminal sends it to all that it started, the server among them. */
+static void an_interrupt_of_the_whole_group_is_no_news_of_the_server(void) {
+    int status = 1;
+    const char *said =
+        shell(&status,
+              "setsid --wait sh -c 'trap : INT; %s --idemstored %s --spawn "
+              "--duration 60 --warmup 0 --connections 4 --quiet & "
+              "until pgrep -P $! >/dev/null; do sleep 0.1; done; sleep 1; "
+              "kill -INT -$$; wait $!; wait $!; exit $?'",
+              bench, stored);
+    holds(strstr(said, "interrupted before a round was whole") != NULL,
+          "it says why", said);
+    holds(!strstr(said, "closed"), "and no more", said);
+    holds(status == 130, "it ends as what was interrupted", said);
+}
+
 static void what_is_kept_lies_in_the_folder_and_is_removed(void) {
     char arguments[512];
     int status;
@@ -261,6 +277,7 @@ int main(int argc, char **argv) {
     the_files_are_whole();
     a_file_that_cannot_be_written_is_told_before_the_run();
     an_interrupt_keeps_the_rounds_that_are_whole();
+    an_interrupt_of_the_whole_group_is_no_news_of_the_server();
     a_cpu_that_is_not_here_is_refused();
     what_is_kept_lies_in_the_folder_and_is_removed();
     a_second_server_takes_part();

@@ -22,12 +22,14 @@ Test(troubles, rounds_add_up_and_the_worst_and_the_first_stay) {
     const idb_troubles one = {.unanswered = 2,
                               .waited_max_ns = 7000000,
                               .unexpected = 1,
+                              .server_seen = true,
                               .server_waited = 0.3,
                               .first_unexpected = "one"};
     const idb_troubles two = {.unanswered = 3,
                               .waited_max_ns = 5000000,
                               .unexpected = 1,
                               .overdue = 4,
+                              .server_seen = true,
                               .server_waited = 0.1,
                               .first_unexpected = "two"};
     idb_troubles_add(&sum, &one);
@@ -41,6 +43,13 @@ Test(troubles, rounds_add_up_and_the_worst_and_the_first_stay) {
     cr_assert(strstr(said, "4 jobs were planned and never sent"), "%s", said);
     cr_assert(strstr(said, "the server waited for a CPU 30 % of the time"),
               "%s", said);
+}
+
+/* It runs elsewhere, or nobody said which process it is. */
+Test(troubles, of_a_server_that_is_not_seen_nothing_is_said) {
+    cr_assert_str_eq(told((idb_troubles){.client_waited = 0.3}),
+                     "! the machine was disturbed: the load generator waited "
+                     "for a CPU 30 % of the time");
 }
 
 Test(troubles, a_generator_without_time_is_told) {
