@@ -136,22 +136,30 @@ static bool ask_again(ids_shard *shard, const ids_waiter *waiter,
     return true;
 }
 
+/* False: the queue is gone. From its end, so that those whose waits end last go
+ * first: nobody's place in the heap of deadlines moves for them. */
+static bool take_answered(ids_waiters *waiters, ids_queue *queue) {
+    ids_waiter *prev;
+    bool queue_gone = false;
+    for (ids_waiter *waiter = queue->last; waiter != NULL; waiter = prev) {
+        prev = waiter->prev;
+        if (waiter->answered)
+            ids_waiters_remove(waiters, waiter, &queue_gone);
+    }
+    return !queue_gone;
+}
+
 /* Asks again for everyone in the queue, in parking order: whoever would be
  * answered now is; whoever would have to wait goes on waiting. That is all
  * there is to a release, a complete and a lease's end. False: the queue is
  * gone. */
 static bool settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
-    ids_waiter *waiter = queue->first, *next;
     const ids_record *record;
-    bool queue_gone = false;
     assert(queue->count > 0);
-    for (; waiter != NULL; waiter = next) {
-        next = waiter->next;
-        if (ask_again(shard, waiter, now_ms))
-            ids_waiters_remove(&shard->waiters, waiter, &queue_gone);
-        if (queue_gone)
-            return false;
-    }
+    for (ids_waiter *waiter = queue->first; waiter; waiter = waiter->next)
+        waiter->answered = ask_again(shard, waiter, now_ms);
+    if (!take_answered(&shard->waiters, queue))
+        return false;
     record = record_of(shard, queue);
     assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
     ids_waiters_lease(&shard->waiters, queue, ids_record_lease_end_ms(record));

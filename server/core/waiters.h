@@ -32,6 +32,7 @@ struct ids_waiter {
     ids_asking *asking;
     idp_request request; /* ns and key are the queue's */
     uint32_t by;
+    bool answered;     /* to be taken off the books */
     size_t bytes_held; /* its allocation */
     uint8_t bytes[];   /* fingerprint, nonce */
 };

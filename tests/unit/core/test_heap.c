@@ -58,3 +58,27 @@ Test(heap, no_room_is_said_before_anything_is_added) {
     ids_heap_fini(&heap);
     world_fini(&w);
 }
+
+/* What a crowd that leaves together counts on: its last goes first. */
+Test(heap, who_leaves_from_the_end_moves_nobody) {
+    enum { COUNT = 500, STAY = 100 };
+    static ids_timer timers[COUNT];
+    uint32_t at[COUNT];
+    world w;
+    ids_heap heap;
+    world_init(&w, 1024 * 1024);
+    ids_heap_init(&heap, &w.budget);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        timers[i] = (ids_timer){.due_ms = 1000 + i / 7, .number = i};
+        cr_assert(ids_heap_reserve(&heap, 1));
+        ids_heap_add(&heap, &timers[i]);
+        at[i] = timers[i].at;
+    }
+    for (uint32_t i = COUNT; i-- > STAY;) {
+        ids_heap_remove(&heap, &timers[i]);
+        for (uint32_t k = 0; k < i; k++)
+            cr_assert_eq(timers[k].at, at[k], "%u moved %u", i, k);
+    }
+    ids_heap_fini(&heap);
+    world_fini(&w);
+}
