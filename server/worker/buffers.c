@@ -12,10 +12,10 @@
 
 void ids_buffers_take(ids_buffers *all, idp_bytes *buffer) {
     assert(!buffer->cap);
-    if (all->spares)
-        *buffer = all->spare[--all->spares];
-    else if (all->made == IDS_SPARE_BUFFERS)
+    if (ids_buffers_are_away(all))
         idp_bytes_reserve(buffer, CROWD_BYTES);
+    else if (all->spares)
+        *buffer = all->spare[--all->spares];
     else if (idp_bytes_reserve(buffer, BUFFER_BYTES))
         all->made++;
 }

@@ -21,9 +21,13 @@ static inline bool ids_buffers_have_room(const ids_buffers *all, size_t bytes) {
     return all->bytes + bytes <= all->bytes_max;
 }
 
+/* All spares are away: so many have output at once. */
+static inline bool ids_buffers_are_away(const ids_buffers *all) {
+    return !all->spares && all->made == IDS_SPARE_BUFFERS;
+}
+
 /* An empty one, a small one where all spares are away; without room where there
- * is no memory. Give it back when it is
- * empty. */
+ * is no memory. Give it back when it is empty. */
 void ids_buffers_take(ids_buffers *all, idp_bytes *buffer);
 void ids_buffers_give_back(ids_buffers *all, idp_bytes *buffer);
 void ids_buffers_fini(ids_buffers *all);

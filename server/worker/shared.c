@@ -39,7 +39,9 @@ void ids_shared_unref(ids_buffers *buffers, ids_shared *shared) {
 bool ids_deferred_put(ids_buffers *buffers, ids_deferred_list *list,
                       ids_shared *rest, uint32_t msgid) {
     const ids_deferred one = {.rest = rest, .msgid = msgid};
-    if (!idp_bytes_append(&list->bytes, &one, sizeof one))
+    if (!ids_deferred_count(list))
+        list->first = one;
+    else if (!idp_bytes_append(&list->bytes, &one, sizeof one))
         return false;
     ids_shared_ref(rest);
     buffers->bytes += sizeof one;
@@ -48,6 +50,12 @@ bool ids_deferred_put(ids_buffers *buffers, ids_deferred_list *list,
 
 bool ids_deferred_take(ids_buffers *buffers, ids_deferred_list *list,
                        ids_deferred *first) {
+    if (list->first.rest) {
+        *first = list->first;
+        list->first.rest = NULL;
+        buffers->bytes -= sizeof *first;
+        return true;
+    }
     if (list->at == list->bytes.len)
         return false;
     memcpy(first, list->bytes.ptr + list->at, sizeof *first);

@@ -41,14 +41,17 @@ static inline ids_shared *ids_shared_ref(ids_shared *shared) {
 /* NULL is nobody's. */
 void ids_shared_unref(ids_buffers *buffers, ids_shared *shared);
 
-/* A queue of ids_deferred: put at its end, taken at its head. */
+/* A queue of ids_deferred: put at its end, taken at its head. One by itself
+ * takes no memory: of thousands who wait for one key each has but that. */
 typedef struct ids_deferred_list {
+    ids_deferred first; /* before all others; rest NULL: in none */
     idp_bytes bytes;
     size_t at;
 } ids_deferred_list;
 
 static inline uint32_t ids_deferred_count(const ids_deferred_list *list) {
-    return (uint32_t)((list->bytes.len - list->at) / sizeof(ids_deferred));
+    return (uint32_t)((list->bytes.len - list->at) / sizeof(ids_deferred)) +
+           (list->first.rest != NULL);
 }
 
 /* Takes a reference of its own. False: no memory. */

@@ -12,9 +12,21 @@
 /* A result of more than this is not copied for each that waits for it. */
 #define SHARED_BYTES_MIN 1024u
 
-static bool answer_is_large(const idp_answer *answer) {
+static bool has_result(const idp_answer *answer) {
     return answer && answer->outcome == IDP_OUTCOME_REPLAY &&
-           answer->has_result && answer->result.len > SHARED_BYTES_MIN;
+           answer->has_result;
+}
+
+static bool answer_is_large(const idp_answer *answer) {
+    return has_result(answer) && answer->result.len > SHARED_BYTES_MIN;
+}
+
+/* Nor is any result for a crowd: a reply that is made as it leaves takes a
+ * buffer that the one before has just left. */
+static bool is_to_be_shared(const ids_worker *worker,
+                            const idp_answer *answer) {
+    return answer_is_large(answer) ||
+           (has_result(answer) && ids_buffers_are_away(&worker->buffers));
 }
 
 static bool is_same_answer(const idp_answer *a, const idp_answer *b) {
@@ -141,7 +153,7 @@ static void wake_own(ids_worker *worker, ids_asker asker, uint32_t msgid,
     if (!answer)
         ids_reply_error(worker, conn, msgid, error,
                         text_of_error(worker, error));
-    else if (!answer_is_large(answer))
+    else if (!is_to_be_shared(worker, answer))
         ids_reply_answer(worker, conn, msgid, answer);
     else if (share(worker, answer))
         ids_output_share(worker, conn, msgid, worker->woken.rest,

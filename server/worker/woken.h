@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* woken.h -- answers to acquires that waited: a large result that many wait for
- * is made once, and sent to each from where it lies. */
+/* woken.h -- answers to acquires that waited: a result that many wait for, or a
+ * large one, is made once, and sent to each from where it lies. */
 #ifndef IDS_WOKEN_H
 #define IDS_WOKEN_H
 

@@ -169,3 +169,60 @@ Test(woken_kept, a_result_that_is_taken_back_is_an_error_for_all) {
     for (uint32_t i = 0; i < 2 * HALF; i++)
         HEARS(&waiters[i], "nothing");
 }
+
+#define CROWD       (IDS_SPARE_BUFFERS + 16u)
+#define SMALL_BYTES 200u
+
+static caller crowd[CROWD];
+
+static void a_crowd_waits(void) {
+    ask_acquire(&holder, 1, key_of(&t, 0, 0), 0);
+    sync_all();
+    HEARS(&holder, "1 acquired");
+    for (uint32_t i = 0; i < CROWD; i++) {
+        caller_open(&crowd[i], &t, 0);
+        ask_acquire(&crowd[i], 10 + i, key_of(&t, 0, 0), 5000);
+    }
+    uint8_t bytes[SMALL_BYTES + 256];
+    caller_send(&holder, bytes,
+                put_complete(bytes, 2, key_of(&t, 0, 0), (idp_token){7, 1},
+                             SMALL_BYTES));
+}
+
+static void the_crowd_hears(const char *what) {
+    char text[32];
+    for (uint32_t i = 0; i < CROWD; i++) {
+        snprintf(text, sizeof text, "%u %s", 10 + i, what);
+        HEARS(&crowd[i], text);
+        HEARS(&crowd[i], "nothing");
+        caller_close(&crowd[i]);
+    }
+}
+
+Test(woken, a_crowd_hears_a_small_result) {
+    a_crowd_waits();
+    the_crowd_hears("replay");
+}
+
+/* Most of them have a buffer that goes round; of what the others are to hear
+ * there are no bytes before it leaves. */
+Test(woken_kept, a_small_result_is_copied_for_no_crowd_before_it_leaves) {
+    a_crowd_waits();
+    uint32_t unwritten = 0;
+    for (uint32_t i = 0; i < CROWD; i++)
+        unwritten += ids_conn_unwritten(crowd[i].conn);
+    cr_assert_geq(unwritten, CROWD - IDS_SPARE_BUFFERS);
+    cr_assert_leq(t.workers[0]->buffers.bytes,
+                  IDS_SPARE_BUFFERS * (SMALL_BYTES + 100) + 1000);
+    sync_all();
+    the_crowd_hears("replay");
+    HEARS(&holder, "2 completed");
+}
+
+Test(woken_kept, a_small_result_that_is_taken_back_is_an_error_for_a_crowd) {
+    a_crowd_waits();
+    ids_commit_gate_fail(t.workers[0], UINT64_MAX, IDP_E_UNREPLICATED, NULL);
+    harness_run(&t);
+    the_crowd_hears("UNREPLICATED");
+    sync_all();
+}
