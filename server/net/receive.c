@@ -287,6 +287,8 @@ void ids_sockets_serve_postponed(ids_net *net) {
         ids_socket *socket = IDS_LISTED(ids_socket, in_postponed, at);
         is_last = at == last;
         serve_events(socket, ids_socket_take_postponed(socket));
+        if (socket->conn && !socket->events)
+            ids_socket_watch(socket);
     }
     ids_sockets_serve_gathered(net);
 }
@@ -300,8 +302,10 @@ void ids_socket_on_ready(uv_poll_t *handle, int status, int events) {
         ids_socket_close(socket, uv_strerror(status));
     else if (ids_worker_may_read(socket->net->worker))
         serve_events(socket, events);
-    else
+    else if (!socket->postponed)
         ids_socket_postpone(socket, events);
+    else
+        ids_socket_rest(socket);
 }
 
 /* Reads what has come a last time, and has it closed when its replies left. */

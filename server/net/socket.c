@@ -147,6 +147,16 @@ static bool watch_socket(ids_socket *socket) {
                  : uv_poll_stop(&socket->poll)) == 0;
 }
 
+void ids_socket_rest(ids_socket *socket) {
+    socket->events = 0;
+    uv_poll_stop(&socket->poll);
+}
+
+void ids_socket_watch(ids_socket *socket) {
+    if (!watch_socket(socket))
+        ids_socket_close(socket, "it can't be watched");
+}
+
 static void flush_one(ids_net *net, ids_conn *conn) {
     ids_socket *socket = conn->link;
     if (!socket) { /* it could not be watched */
@@ -173,8 +183,8 @@ static void flush_one(ids_net *net, ids_conn *conn) {
         if (ids_conn_is_stalled(conn) &&
             ids_dispatch_may_serve(net->worker, conn))
             ids_socket_postpone(socket, 0);
-        else if (!watch_socket(socket))
-            ids_socket_close(socket, "it can't be watched");
+        else
+            ids_socket_watch(socket);
     }
 }
 
