@@ -194,7 +194,8 @@ int main(int argc, char **argv) {
     idem_error err = {.size = sizeof err};
     if (argc < 4)
         return 64;
-    s.group = group_start(argv[1], argv[2], atoi(argv[3]));
+    s.group = group_start(&(test_group_spec){
+        .idemstored = argv[1], .idemagent = argv[2], .nodes = atoi(argv[3])});
     int32_t code = idem_client_open(group_uri(s.group), &s.client, &err);
     CHECK(code == 0, "%s", err.text);
     for (int i = 0; i < THREADS; i++)

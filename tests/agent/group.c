@@ -15,7 +15,7 @@
 enum { PATIENCE_S = 120, PATH_BYTES = 160 };
 
 struct test_group {
-    const char *idemstored, *idemagent;
+    const char *idemstored, *idemagent, *max_memory;
     int nodes;
     char folder[64], uri[160];
     etcd_process etcd;
@@ -60,7 +60,7 @@ static void start_node(test_group *g, int at) {
                       "--threads",
                       "2",
                       "--max-memory",
-                      "64m"};
+                      (char *)g->max_memory};
     int argc = 15;
     for (int i = 0; i < g->nodes; i++) {
         if (i == at)
@@ -103,12 +103,14 @@ static void start_agent(test_group *g, int at) {
     EXPECT(child_start(&g->node[at].agent, name, g->folder, argv));
 }
 
-test_group *group_start(const char *idemstored, const char *idemagent,
-                        int nodes) {
+test_group *group_start(const test_group_spec *spec) {
     test_group *g = calloc(1, sizeof *g);
+    int nodes = spec->nodes;
     CHECK(g != NULL && nodes <= TEST_NODES_MAX);
-    *g = (test_group){
-        .idemstored = idemstored, .idemagent = idemagent, .nodes = nodes};
+    *g = (test_group){.idemstored = spec->idemstored,
+                      .idemagent = spec->idemagent,
+                      .max_memory = spec->max_memory ? spec->max_memory : "64m",
+                      .nodes = nodes};
     strcpy(g->folder, "/tmp/idem-agents-XXXXXX");
     CHECK(mkdtemp(g->folder) != NULL);
     etcd_start(&g->etcd);
@@ -167,6 +169,22 @@ void group_restart_agent(test_group *g, int at) {
 
 void group_etcd_stands(test_group *g, bool still) {
     EXPECT(kill(g->etcd.child.pid, still ? SIGSTOP : SIGCONT) == 0);
+}
+
+uint64_t group_etcd_requests(const test_group *g) {
+    char command[256], said[64] = "";
+    snprintf(command, sizeof command,
+             "curl -sf -m 60 %s/metrics | awk '/^grpc_server_started_total/ "
+             "&& !/Watch/ { n += $2 } END { printf \"%%d\", n }'",
+             g->etcd.url);
+    FILE *pipe = popen(command, "re");
+    CHECK(pipe != NULL && fgets(said, sizeof said, pipe) != NULL);
+    CHECK(pclose(pipe) == 0);
+    return strtoull(said, NULL, 10);
+}
+
+unsigned group_size(const test_group *g) {
+    return (unsigned)g->nodes;
 }
 
 /* --- what is so ----------------------------------------------------------- */

@@ -16,10 +16,15 @@ typedef struct test_node {
 
 typedef struct test_group test_group;
 
+typedef struct test_group_spec {
+    const char *idemstored, *idemagent;
+    int nodes;              /* 2 .. */
+    const char *max_memory; /* of a node; NULL: 64m */
+} test_group_spec;
+
 /* Starts all, and waits until each node is in sync. Exits with 77 where there
  * is no etcd. */
-test_group *group_start(const char *idemstored, const char *idemagent,
-                        int nodes);
+test_group *group_start(const test_group_spec *spec);
 void group_stop(test_group *group);
 
 test_node *group_node(test_group *group, int at); /* 0.. */
@@ -45,6 +50,11 @@ void group_restart_agent(test_group *group, int at);
 void group_kill(child *one);
 /* All of etcd stands still, or goes on. */
 void group_etcd_stands(test_group *group, bool still);
+/* What etcd was ever asked, by its own count, without what it was asked for
+ * this. */
+uint64_t group_etcd_requests(const test_group *group);
+
+unsigned group_size(const test_group *group);
 
 /* POST to this node's agent, as idemctl agent does. */
 void group_order(test_group *group, int at, const char *order);
