@@ -183,8 +183,22 @@ uint64_t ids_agent_due(const ids_agent *agent) {
     return due;
 }
 
+static void begin_soon(ids_agent *agent, uint64_t now_ms) {
+    if (agent->stage == IDS_AGENT_RESTS && agent->next_ms > now_ms)
+        agent->next_ms = now_ms;
+}
+
+void ids_agent_hurry(ids_agent *agent, uint64_t now_ms) {
+    if (now_ms < agent->may_hurry_ms)
+        return;
+    agent->may_hurry_ms = now_ms + IDS_AGENT_HURRIES_MS;
+    agent->hurries_until_ms = now_ms + 3 * IDS_AGENT_HURRY_MS;
+    begin_soon(agent, now_ms);
+}
+
 void ids_agent_wish_for(ids_agent *agent, ids_agent_wish wish,
                         uint64_t now_ms) {
+    begin_soon(agent, now_ms);
     agent->wish = wish;
     agent->wish_until_ms = now_ms + IDS_AGENT_WISH_MS;
 }

@@ -7,7 +7,11 @@
 
 #include <assert.h>
 
-enum { IDS_AGENT_ACTS_MAX = 16, IDS_AGENT_WISH_MS = 5000 };
+enum {
+    IDS_AGENT_ACTS_MAX = 16,
+    IDS_AGENT_WISH_MS = 5000,
+    IDS_AGENT_HURRIES_MS = 1000
+};
 
 /* One call that is answered at most once; id 0: none is under way. */
 typedef struct ids_agent_call {
@@ -43,6 +47,7 @@ struct ids_agent {
     ids_agent_stage stage;
     uint64_t round_ms; /* when this round began */
     uint64_t next_ms;
+    uint64_t hurries_until_ms, may_hurry_ms;
     uint64_t clock_epoch, cluster;
     ids_agent_trouble trouble;
 

@@ -16,9 +16,12 @@ void ids_agent_begin_round(ids_agent *agent, uint64_t now_ms) {
 }
 
 void ids_agent_end_round(ids_agent *agent, uint64_t next_ms) {
+    uint64_t soon_ms = agent->round_ms + IDS_AGENT_HURRY_MS;
     assert(!agent->put_call.id && !agent->read_call.id);
     agent->stage = IDS_AGENT_RESTS;
-    agent->next_ms = next_ms;
+    agent->next_ms = soon_ms < agent->hurries_until_ms && soon_ms < next_ms
+                         ? soon_ms
+                         : next_ms;
 }
 
 /* --- what a decision is made on ------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ typedef struct caller {
     ida_callers *all;
     ids_endpoint to;
     bool tells;
+    bool looked_at; /* what its node said unasked, since it was last asked */
     pthread_t thread;
     ida_line *line;
     ids_agent_act queue[QUEUE_MAX];
@@ -175,6 +177,7 @@ void ida_callers_ask(ida_callers *all, const ids_agent_act *act) {
         answer(all, &lost);
     } else {
         c->queue[c->queued++] = *act;
+        c->looked_at = false;
         pthread_cond_broadcast(&all->more);
     }
     pthread_mutex_unlock(&all->lock);
@@ -195,6 +198,44 @@ bool ida_callers_next(ida_callers *all, ida_called *called) {
                 all->answer_count * sizeof *all->answers);
     } else
         (void)!read(all->fd, &count, sizeof count);
+    pthread_mutex_unlock(&all->lock);
+    return any;
+}
+
+/* --- who hangs up --------------------------------------------------------- */
+
+/* Its thread touches its line only while something is queued. */
+static int idle_fd(const caller *c) {
+    return c->tells || c->queued > 0 || c->looked_at || !c->line
+               ? -1
+               : ida_line_fd(c->line);
+}
+
+size_t ida_callers_idle(ida_callers *all, int fds[IDA_CALLERS_IDLE_MAX]) {
+    size_t count = 0;
+    pthread_mutex_lock(&all->lock);
+    for (uint32_t i = 0; i < all->caller_count; i++) {
+        int fd = idle_fd(&all->callers[i]);
+        if (fd >= 0 && count < IDA_CALLERS_IDLE_MAX)
+            fds[count++] = fd;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return count;
+}
+
+/* A node may say something unasked, as a ticket of TLS: that is for the next
+ * question, and not looked at again before it. */
+bool ida_callers_hung_up(ida_callers *all) {
+    bool any = false;
+    pthread_mutex_lock(&all->lock);
+    for (uint32_t i = 0; i < all->caller_count; i++) {
+        caller *c = &all->callers[i];
+        struct pollfd look = {.fd = idle_fd(c), .events = POLLIN | POLLRDHUP};
+        if (look.fd < 0 || poll(&look, 1, 0) != 1)
+            continue;
+        c->looked_at = true;
+        any = any || (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    }
     pthread_mutex_unlock(&all->lock);
     return any;
 }

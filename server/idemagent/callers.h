@@ -34,4 +34,11 @@ void ida_callers_ask(ida_callers *callers, const ids_agent_act *act);
 int ida_callers_fd(const ida_callers *callers);
 bool ida_callers_next(ida_callers *callers, ida_called *called);
 
+/* The connections on which nothing is under way: one becomes readable when its
+ * node hangs up, or dies. At most IDA_CALLERS_IDLE_MAX. */
+#define IDA_CALLERS_IDLE_MAX 10
+size_t ida_callers_idle(ida_callers *callers, int fds[IDA_CALLERS_IDLE_MAX]);
+/* True, once, for each that did. */
+bool ida_callers_hung_up(ida_callers *callers);
+
 #endif

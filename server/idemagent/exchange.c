@@ -55,6 +55,10 @@ void ida_line_free(ida_line *line) {
     free(line);
 }
 
+int ida_line_fd(const ida_line *line) {
+    return line->fd;
+}
+
 /* --- a request, and its answer -------------------------------------------- */
 
 static bool fail(ida_line *line, ida_called *called, const char *why) {

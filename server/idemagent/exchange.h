@@ -11,6 +11,8 @@ typedef struct ida_line ida_line;
 /* uri: as libidemclient's. NULL: no memory. */
 ida_line *ida_line_new(const char *uri);
 void ida_line_free(ida_line *line);
+/* Its descriptor; -1: it is not connected. */
+int ida_line_fd(const ida_line *line);
 
 /* called->kind, call and to are set. */
 void ida_line_ask(ida_line *line, ida_called *called, uint32_t wait_ms);

@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 #include "server/peer/epoch.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -309,9 +310,13 @@ void ida_agent_turn(ida_agent *a, const int *fds, size_t count, int wait_ms) {
     if (left_ms < (uint64_t)wait_ms)
         wait_ms = (int)left_ms;
     all[0] = ida_callers_fd(a->callers);
-    memcpy(all + 1, fds, count * sizeof *fds);
-    ids_etcd_wait_with(a->etcd, all, count + 1, wait_ms);
+    size_t all_count = 1 + ida_callers_idle(a->callers, all + 1);
+    assert(all_count + count <= IDS_ETCD_FDS_MAX);
+    memcpy(all + all_count, fds, count * sizeof *fds);
+    ids_etcd_wait_with(a->etcd, all, all_count + count, wait_ms);
     a->now_ms = monotonic_ms();
+    if (ida_callers_hung_up(a->callers))
+        ids_agent_hurry(a->agent, a->now_ms);
     while (ids_etcd_next(a->etcd, &etcd))
         hear_etcd(a, &etcd);
     while (ida_callers_next(a->callers, &node))

@@ -111,7 +111,9 @@ test_group *group_start(const test_group_spec *spec) {
                       .idemagent = spec->idemagent,
                       .max_memory = spec->max_memory ? spec->max_memory : "64m",
                       .nodes = nodes};
-    strcpy(g->folder, "/tmp/idem-agents-XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    snprintf(g->folder, sizeof g->folder, "%.40s/idem-agents-XXXXXX",
+             tmp ? tmp : "/tmp");
     CHECK(mkdtemp(g->folder) != NULL);
     etcd_start(&g->etcd);
     g->client = etcd_client(g->etcd.url, NULL, NULL);

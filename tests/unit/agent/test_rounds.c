@@ -127,3 +127,56 @@ Test(rounds, another_cluster_decides_nothing) {
     cr_assert_eq(ids_agent_last_trouble(agent), IDS_AGENT_TROUBLE_CLUSTER);
     ids_agent_free(agent);
 }
+
+/* A round in which nobody answers and nothing is found: when is the next? */
+static uint64_t idle_round(ids_agent *agent, uint64_t now_ms) {
+    ids_agent_act act;
+    ids_group_view seen = view();
+    seen.alive[seen.alive_count++] =
+        (ids_group_alive){seen.group.primary.node, 6};
+    seen.group.isr_count = 1; /* b alone: a waits */
+    ids_agent_tick(agent, 1, now_ms);
+    ids_agent_act ask = next(agent, IDS_AGENT_ASK);
+    ids_agent_act read = next(agent, IDS_AGENT_READ);
+    ids_agent_reported(agent, ask.call, &report, false, now_ms);
+    ids_agent_seen(agent, read.call, &seen, now_ms);
+    while (ids_agent_next(agent, &act)) {
+        cr_assert_neq(act.kind, IDS_AGENT_PUT);
+        ids_agent_leased(agent, act.call, false, 0, now_ms);
+    }
+    return ids_agent_due(agent);
+}
+
+Test(rounds, a_node_that_hangs_up_is_asked_for_at_once_and_again) {
+    ids_agent *agent = ids_agent_new(&config, 1000);
+    cr_assert_eq(idle_round(agent, 1000), 1000 + IDS_AGENT_ROUND_MS);
+    ids_agent_hurry(agent, 1100);
+    cr_assert_eq(ids_agent_due(agent), 1100);
+    cr_assert_eq(idle_round(agent, 1100), 1150);
+    cr_assert_eq(idle_round(agent, 1150), 1200);
+    cr_assert_eq(idle_round(agent, 1200), 1200 + IDS_AGENT_ROUND_MS);
+    ids_agent_free(agent);
+}
+
+Test(rounds, nodes_that_hang_up_all_the_time_do_not_wear_etcd_out) {
+    ids_agent *agent = ids_agent_new(&config, 0);
+    unsigned rounds = 0;
+    for (uint64_t now = 0; now < 10000; now += 10) {
+        ids_agent_hurry(agent, now);
+        if (ids_agent_due(agent) > now)
+            continue;
+        idle_round(agent, now);
+        rounds++;
+    }
+    cr_assert_leq(rounds, 70); /* of 10 s; a keepalive a second is beside it */
+    cr_assert_geq(rounds, 40);
+    ids_agent_free(agent);
+}
+
+Test(rounds, an_order_is_tried_at_once) {
+    ids_agent *agent = ids_agent_new(&config, 1000);
+    idle_round(agent, 1000);
+    ids_agent_wish_for(agent, IDS_AGENT_SWITCHOVER, 1010);
+    cr_assert_eq(ids_agent_due(agent), 1010);
+    ids_agent_free(agent);
+}
