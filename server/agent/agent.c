@@ -82,14 +82,37 @@ static void tell_own(ids_agent *agent, const ids_group *group,
     act->rev = revision;
 }
 
-static void tell(ids_agent *agent, const ids_group *group, uint64_t revision) {
-    tell_own(agent, group, revision);
-    if (!agent->put_for_primary)
+static void tell_at(ids_agent *agent, const ids_group *group, uint64_t revision,
+                    const ids_endpoint *to) {
+    if (!ids_endpoint_is_set(to))
         return;
     ids_agent_act *act = ids_agent_say(agent, IDS_AGENT_CONFIG);
     act->group = *group;
     act->rev = revision;
-    act->to = agent->put_primary_at;
+    act->to = *to;
+}
+
+/* Who is to follow another from now on would hear of it in its own agent's next
+ * round, and the new primary waits for each of them meanwhile. */
+static void tell_followers(ids_agent *agent, const ids_group *group,
+                           uint64_t revision) {
+    const ids_group_member *old = &agent->view.group.primary;
+    if (group->epoch == agent->view.group.epoch)
+        return;
+    assert(group->isr_count <= IDS_GROUP_NODES_MAX);
+    for (uint32_t i = 0; i < group->isr_count; i++)
+        if (!ids_group_same_node(&group->isr[i].node, &group->primary.node))
+            tell_at(agent, group, revision, &group->isr[i].at);
+    if (!ids_group_find(group, &old->node))
+        tell_at(agent, group, revision, &old->at);
+}
+
+static void tell(ids_agent *agent, const ids_group *group, uint64_t revision) {
+    tell_own(agent, group, revision);
+    if (agent->put_for_primary)
+        tell_at(agent, group, revision, &agent->put_primary_at);
+    else
+        tell_followers(agent, group, revision);
 }
 
 /* Agents that get into each other's way do not ask etcd all the time. */

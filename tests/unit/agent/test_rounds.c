@@ -61,6 +61,33 @@ Test(rounds, after_the_transaction_the_node_hears_it) {
     ids_agent_free(agent);
 }
 
+Test(rounds, who_is_to_follow_another_hears_it_at_once) {
+    ids_agent *agent = ids_agent_new(&config, 100);
+    ids_group_view seen = view();
+    ids_group_member c = {
+        .node = {"c"}, .at = {"10.0.0.3:7117"}, .incarnation = 7};
+    strcpy(seen.group.primary.at.text, "10.0.0.2:7117");
+    ids_group_add(&seen.group, &c);
+    seen.alive[seen.alive_count++] = (ids_group_alive){c.node, 7};
+    ids_agent_tick(agent, 1, 100);
+    ids_agent_act ask = next(agent, IDS_AGENT_ASK);
+    ids_agent_act read = next(agent, IDS_AGENT_READ), act;
+    ids_agent_reported(agent, ask.call, &report, false, 100);
+    ids_agent_seen(agent, read.call, &seen, 100);
+    next(agent, IDS_AGENT_GRANT);
+    ids_agent_act put = next(agent, IDS_AGENT_PUT);
+    seen.revision = 12;
+    seen.group = put.group;
+    ids_agent_put(agent, put.call, true, &seen, 110);
+    cr_assert_str_eq(next(agent, IDS_AGENT_CONFIG).to.text, "");
+    act = next(agent, IDS_AGENT_CONFIG);
+    cr_assert_str_eq(act.to.text, c.at.text);
+    cr_assert_eq(act.rev, 12);
+    cr_assert_str_eq(next(agent, IDS_AGENT_CONFIG).to.text, "10.0.0.2:7117");
+    cr_assert_not(ids_agent_next(agent, &act));
+    ids_agent_free(agent);
+}
+
 Test(rounds, one_that_lost_hears_what_there_is) {
     ids_agent *agent = ids_agent_new(&config, 100);
     ids_agent_act put = take_over(agent, 100), act;
