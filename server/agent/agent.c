@@ -215,7 +215,7 @@ void ids_agent_hurry(ids_agent *agent, uint64_t now_ms) {
     if (now_ms < agent->may_hurry_ms)
         return;
     agent->may_hurry_ms = now_ms + IDS_AGENT_HURRIES_MS;
-    agent->hurries_until_ms = now_ms + 3 * IDS_AGENT_HURRY_MS;
+    agent->hurries_until_ms = now_ms + 2 * IDS_AGENT_HURRY_MS;
     begin_soon(agent, now_ms);
 }
 

@@ -82,10 +82,10 @@ void ids_agent_put(ids_agent *agent, uint64_t call, bool done,
 void ids_agent_leased(ids_agent *agent, uint64_t call, bool answered,
                       uint64_t lease, uint64_t now_ms);
 
-/* A node has hung up: the next round begins now, and two more soon after it,
- * since a process that dies may still seem to listen. Once a second at most:
- * etcd is asked less than 10 times a second, whatever nodes do. For speed
- * only. */
+/* Another node has hung up: the next round begins now, and one more soon after
+ * it, since a process that dies may still seem to listen. Twice a second at
+ * most: etcd is asked less than 10 times a second, whatever nodes do. For
+ * speed only. */
 void ids_agent_hurry(ids_agent *agent, uint64_t now_ms);
 
 /* T5, T6, by hand: tried at once, and in the next rounds until etcd has

@@ -10,7 +10,7 @@
 enum {
     IDS_AGENT_ACTS_MAX = 16,
     IDS_AGENT_WISH_MS = 5000,
-    IDS_AGENT_HURRIES_MS = 1000
+    IDS_AGENT_HURRIES_MS = 500
 };
 
 /* One call that is answered at most once; id 0: none is under way. */

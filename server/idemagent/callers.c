@@ -206,7 +206,8 @@ bool ida_callers_next(ida_callers *all, ida_called *called) {
 
 /* Its thread touches its line only while something is queued. */
 static int idle_fd(const caller *c) {
-    return c->tells || c->queued > 0 || c->looked_at || !c->line
+    bool other = ids_endpoint_is_set(&c->to);
+    return c->tells || !other || c->queued > 0 || c->looked_at || !c->line
                ? -1
                : ida_line_fd(c->line);
 }

@@ -38,7 +38,7 @@ bool ida_callers_next(ida_callers *callers, ida_called *called);
  * node hangs up, or dies. At most IDA_CALLERS_IDLE_MAX. */
 #define IDA_CALLERS_IDLE_MAX 10
 size_t ida_callers_idle(ida_callers *callers, int fds[IDA_CALLERS_IDLE_MAX]);
-/* True, once, for each that did. */
+/* True, once, for each of another node that did. */
 bool ida_callers_hung_up(ida_callers *callers);
 
 #endif

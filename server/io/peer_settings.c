@@ -11,15 +11,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEARTBEAT_MS 250
-#define SILENCE_MS   2000
-#define STALL_MS     1000
-#define REDIAL_MS    100
+#define HEARTBEAT_MS    250
+#define SILENCE_MS      2000
+#define STALL_MS        1000
+#define REDIAL_MS       100
+/* Under an agent it may hear of its new primary before that one leads, and a
+ * new primary serves nobody before its followers are there. */
+#define AGENT_REDIAL_MS 25
 /* A step of a full copy, and what one turn hands to a link: well under a
  * millisecond of work. */
-#define WALK_BUCKETS 256
-#define UNSENT_BYTES (256u << 10)
-#define JOIN_LAG     1024
+#define WALK_BUCKETS    256
+#define UNSENT_BYTES    (256u << 10)
+#define JOIN_LAG        1024
 
 /* The name in the flags, the one on file, or a new one. */
 static void name_node(const ids_peering *r, ids_peer_config *to) {
@@ -138,7 +141,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->join_lag = JOIN_LAG;
     to->heartbeat_ms = HEARTBEAT_MS;
     to->silence_ms = SILENCE_MS;
-    to->redial_ms = REDIAL_MS;
+    to->redial_ms = config->agent ? AGENT_REDIAL_MS : REDIAL_MS;
     to->stall_ms = STALL_MS;
     take_secrets(server->peer_secret, &to->key);
     r->settings.commit_wait_ms = config->commit_wait_ms;

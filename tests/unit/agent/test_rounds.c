@@ -180,8 +180,7 @@ Test(rounds, a_node_that_hangs_up_is_asked_for_at_once_and_again) {
     ids_agent_hurry(agent, 1100);
     cr_assert_eq(ids_agent_due(agent), 1100);
     cr_assert_eq(idle_round(agent, 1100), 1150);
-    cr_assert_eq(idle_round(agent, 1150), 1200);
-    cr_assert_eq(idle_round(agent, 1200), 1200 + IDS_AGENT_ROUND_MS);
+    cr_assert_eq(idle_round(agent, 1150), 1150 + IDS_AGENT_ROUND_MS);
     ids_agent_free(agent);
 }
 
@@ -195,7 +194,7 @@ Test(rounds, nodes_that_hang_up_all_the_time_do_not_wear_etcd_out) {
         idle_round(agent, now);
         rounds++;
     }
-    cr_assert_leq(rounds, 70); /* of 10 s; a keepalive a second is beside it */
+    cr_assert_leq(rounds, 85); /* of 10 s; a keepalive a second is beside it */
     cr_assert_geq(rounds, 40);
     ids_agent_free(agent);
 }
