@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nemesis.h -- a run of the nemesis over three machines with agents: who puts
+ * things right is nobody. */
+#ifndef TEST_AGENT_NEMESIS_H
+#define TEST_AGENT_NEMESIS_H
+
+#include "tests/agent/machines.h"
+#include "tests/lib/rng.h"
+#include "tests/nemesis/client.h"
+
+#include <stdio.h>
+
+enum { CLIENTS_RUN = 8 };
+
+typedef struct agents_world {
+    uint64_t seed, start_ns, seconds, heal_ms_max;
+    unsigned etcd_away_s; /* all of it, once in a run */
+    idt_rng rng;
+    machines m;
+    ids_group_view view; /* as all was well last */
+    int primary;
+    uint64_t whole_ns; /* when that was */
+    unsigned failovers, cycles;
+    uint64_t slowest_ms; /* to be whole again */
+    FILE *windows;       /* to the history */
+    bool failed;
+    pid_t pids[CLIENTS_RUN];
+    unsigned clients; /* ever started */
+    bool *over;       /* shared with them */
+} agents_world;
+
+__attribute__((format(printf, 2, 3))) void aw_say(agents_world *w,
+                                                  const char *format, ...);
+/* The run is over, and this is why. Always false. */
+__attribute__((format(printf, 2, 3))) bool aw_fail(agents_world *w,
+                                                   const char *format, ...);
+void aw_rest_ms(unsigned ms);
+unsigned aw_some(agents_world *w, unsigned low, unsigned high);
+
+/* --- nemesis_clients.c */
+
+bool aw_clients_start(agents_world *w);
+void aw_clients_replace(agents_world *w, unsigned which);
+bool aw_clients_stop(agents_world *w);
+bool aw_clients_audit(agents_world *w);
+bool aw_clients_histories(agents_world *w, nem_history *h);
+/* Changes are accepted: one claim is made and completed. */
+bool aw_clients_probe(agents_world *w);
+
+/* --- nemesis_faults.c */
+
+/* One thing goes wrong; false: the run has failed. */
+bool aw_fault(agents_world *w);
+/* All of etcd is away; claims go on. */
+bool aw_etcd_away(agents_world *w, unsigned seconds);
+/* All faults are over: waits until all nodes are in sync. */
+bool aw_heal(agents_world *w);
+/* Until another leads, by the record; false: not in time, which is said. */
+bool aw_another_leads(agents_world *w);
+
+#endif

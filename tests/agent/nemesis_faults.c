@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nemesis_faults.c -- what goes wrong. Each begins with all nodes in sync, so
+ * that one that dies with its memory takes nothing with it that only it had. */
+#include "tests/agent/nemesis.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { LOOK_MS = 40 };
+
+static uint64_t ms_since(uint64_t ns) {
+    return (nem_now_ns() - ns) / NEM_MS;
+}
+
+static bool chance(agents_world *w, unsigned percent) {
+    return idt_rng_chance(&w->rng, percent);
+}
+
+static int another(agents_world *w) {
+    return (w->primary + 1 + (int)idt_rng_below(&w->rng, MACHINES - 1)) %
+           MACHINES;
+}
+
+static int primary_of(const ids_group_view *view) {
+    int at = view->revision ? view->group.primary.node.text[0] - 'a' : -1;
+    return at >= 0 && at < MACHINES ? at : -1;
+}
+
+/* --- and is put right ----------------------------------------------------- */
+
+/* Who led before has heard of the other by now: what an answer merely shows
+ * may be as old as the last time that all was well. */
+static void well_until_now(agents_world *w) {
+    uint64_t now_ns = nem_now_ns();
+    fprintf(w->windows, "two %" PRIu64 " %" PRIu64 "\n", w->whole_ns, now_ns);
+    fflush(w->windows);
+    w->whole_ns = now_ns;
+}
+
+static void stopped_until_now(agents_world *w, int at) {
+    fprintf(w->windows, "stopped %" PRIu64 " %" PRIu64 "\n",
+            w->m.at[at][PART_NODE].stopped_ns, nem_now_ns() + 5 * NEM_MS);
+    fflush(w->windows);
+}
+
+static void go_on(agents_world *w, int at, part what) {
+    bool node = what == PART_NODE && w->m.at[at][what].stopped;
+    machines_continue(&w->m, at, what);
+    if (node)
+        stopped_until_now(w, at);
+}
+
+static bool all_run(agents_world *w) {
+    static const part parts[] = {PART_ETCD, PART_NODE, PART_AGENT};
+    machines_calm(&w->m);
+    for (int i = 0; i < PARTS; i++)
+        for (int at = 0; at < MACHINES; at++) {
+            process *p = &w->m.at[at][parts[i]];
+            if (p->stopped)
+                go_on(w, at, parts[i]);
+            if (p->pid == 0 && !machines_start(&w->m, at, parts[i]))
+                return aw_fail(w, "%c can't be started", machine_name(at));
+        }
+    return true;
+}
+
+/* All are in sync, as the record says, and their agents say that they live. */
+static bool is_well(agents_world *w, ids_group_view *view) {
+    if (!machines_view(&w->m, view))
+        return false;
+    uint32_t alive = 0;
+    for (uint32_t i = 0; i < view->group.isr_count; i++)
+        alive += ids_group_is_alive(view, &view->group.isr[i]);
+    return primary_of(view) >= 0 && alive == MACHINES;
+}
+
+bool aw_heal(agents_world *w) {
+    uint64_t since_ns = nem_now_ns();
+    ids_group_view view = {.revision = 0};
+    if (!all_run(w))
+        return false;
+    while (!is_well(w, &view)) {
+        if (machines_one_died(&w->m))
+            return aw_fail(w, "nobody killed it");
+        if (ms_since(since_ns) > w->heal_ms_max)
+            return aw_fail(w,
+                           "not well after %" PRIu64 " ms: revision %" PRIu64
+                           ", %u in sync, %u alive",
+                           ms_since(since_ns), view.revision,
+                           view.group.isr_count, view.alive_count);
+        aw_rest_ms(LOOK_MS);
+    }
+    if (view.group.epoch < w->view.group.epoch)
+        return aw_fail(w, "I11: the epoch was %" PRIu64, w->view.group.epoch);
+    uint64_t took_ms = ms_since(since_ns);
+    if (took_ms > w->slowest_ms)
+        w->slowest_ms = took_ms;
+    w->failovers += view.group.epoch != w->view.group.epoch;
+    w->view = view;
+    w->primary = primary_of(&view);
+    aw_say(w, "well again after %" PRIu64 " ms: %c leads in epoch %" PRIu64,
+           took_ms, machine_name(w->primary), view.group.epoch);
+    if (!aw_clients_probe(w))
+        return false;
+    well_until_now(w);
+    return true;
+}
+
+bool aw_another_leads(agents_world *w) {
+    uint64_t since_ns = nem_now_ns();
+    ids_group_view view;
+    while (!machines_view(&w->m, &view) ||
+           view.group.epoch == w->view.group.epoch) {
+        if (machines_one_died(&w->m))
+            return aw_fail(w, "nobody killed it");
+        if (ms_since(since_ns) > w->heal_ms_max)
+            return aw_fail(w, "nobody took over in %" PRIu64 " ms",
+                           ms_since(since_ns));
+        aw_rest_ms(LOOK_MS);
+    }
+    aw_say(w, "%c takes over, %" PRIu64 " ms later",
+           machine_name(primary_of(&view)), ms_since(since_ns));
+    return true;
+}
+
+/* --- nodes ---------------------------------------------------------------- */
+
+/* It stands still, and all were in sync then: a busy machine may have lost one
+ * just now, and who is alone in the record nobody may replace. */
+static bool hold_node(agents_world *w, int at) {
+    ids_group_view view;
+    machines_stop(&w->m, at, PART_NODE);
+    if (is_well(w, &view) && primary_of(&view) == w->primary)
+        return true;
+    go_on(w, at, PART_NODE);
+    aw_say(w, "not now: not all are in sync");
+    return false;
+}
+
+static bool back(agents_world *w, int at, part what) {
+    aw_rest_ms(aw_some(w, 0, 1500));
+    aw_say(w, "start it again");
+    return machines_start(&w->m, at, what) || aw_fail(w, "it can't be started");
+}
+
+static bool kill_primary(agents_world *w) {
+    int at = w->primary;
+    if (!hold_node(w, at))
+        return true;
+    aw_say(w, "kill -9 the node of %c, the primary", machine_name(at));
+    machines_kill(&w->m, at, PART_NODE);
+    return (chance(w, 50) || aw_another_leads(w)) && back(w, at, PART_NODE);
+}
+
+static bool kill_replica(agents_world *w) {
+    int at = another(w);
+    if (!hold_node(w, at))
+        return true;
+    aw_say(w, "kill -9 the node of %c", machine_name(at));
+    machines_kill(&w->m, at, PART_NODE);
+    return back(w, at, PART_NODE);
+}
+
+static bool kill_machine(agents_world *w) {
+    int at = chance(w, 75) ? w->primary : another(w);
+    if (!hold_node(w, at))
+        return true;
+    aw_say(w, "power cut at %c", machine_name(at));
+    for (int what = 0; what < PARTS; what++)
+        machines_kill(&w->m, at, (part)what);
+    aw_rest_ms(aw_some(w, 500, 5000));
+    return true;
+}
+
+static bool stop_primary(agents_world *w) {
+    int at = w->primary;
+    aw_say(w, "SIGSTOP the node of %c, the primary", machine_name(at));
+    if (!hold_node(w, at))
+        return true;
+    bool good = chance(w, 20) || aw_another_leads(w);
+    aw_rest_ms(aw_some(w, 0, 800));
+    go_on(w, at, PART_NODE);
+    return good;
+}
+
+static bool stop_replica(agents_world *w) {
+    int at = another(w);
+    aw_say(w, "SIGSTOP the node of %c", machine_name(at));
+    machines_stop(&w->m, at, PART_NODE);
+    aw_rest_ms(aw_some(w, 100, 5000));
+    go_on(w, at, PART_NODE);
+    return true;
+}
+
+/* What it had lately is gone, and it knows nothing of that. */
+static bool old_folder(agents_world *w) {
+    int at = chance(w, 50) ? w->primary : another(w);
+    if (!w->m.journal)
+        return kill_primary(w);
+    aw_say(w, "the data of %c is copied", machine_name(at));
+    if (!machines_keep_folder(&w->m, at))
+        return aw_fail(w, "no copy");
+    aw_rest_ms(aw_some(w, 500, 2500));
+    if (!hold_node(w, at))
+        return true;
+    aw_say(w, "kill -9 the node of %c, and the old data is put back",
+           machine_name(at));
+    machines_kill(&w->m, at, PART_NODE);
+    return (machines_put_folder_back(&w->m, at) ||
+            aw_fail(w, "no folder is put back")) &&
+           (machines_start(&w->m, at, PART_NODE) ||
+            aw_fail(w, "it can't be started"));
+}
+
+static bool clock_jumps(agents_world *w) {
+    static const int64_t jumps_s[] = {-86400, -3600, -5, 5, 3600, 86400};
+    int at = (int)idt_rng_below(&w->rng, MACHINES);
+    int64_t by = jumps_s[idt_rng_below(&w->rng, 6)];
+    aw_say(w, "the clock of %c is off by %" PRId64 " s", machine_name(at), by);
+    machines_set_clock(&w->m, at, by);
+    aw_rest_ms(aw_some(w, 100, 1000));
+    return chance(w, 50) || kill_primary(w);
+}
+
+/* --- the network ---------------------------------------------------------- */
+
+static bool unplug_primary(agents_world *w) {
+    int at = w->primary;
+    aw_say(w, "the cable of %c, with the primary, is out", machine_name(at));
+    machines_cable(&w->m, at, false);
+    bool good = aw_another_leads(w);
+    aw_rest_ms(aw_some(w, 0, 800));
+    return good;
+}
+
+static bool unplug_another(agents_world *w) {
+    int place = chance(w, 50) ? MACHINE_OF_CLIENTS : another(w);
+    aw_say(w, "the cable of %s is out",
+           place == MACHINE_OF_CLIENTS ? "the clients" : "a replica");
+    machines_cable(&w->m, place, false);
+    aw_rest_ms(aw_some(w, 100, 5000));
+    return true;
+}
+
+/* Nothing passes between these two nodes; the rest hears either. */
+static bool part_nodes(agents_world *w) {
+    char rule[96];
+    int at = w->primary, other = another(w);
+    bool both = chance(w, 50);
+    aw_say(w, "nothing passes from the node of %c to that of %c%s",
+           machine_name(other), machine_name(at), both ? ", nor back" : "");
+    for (int i = 0; i < 2; i++) {
+        snprintf(rule, sizeof rule,
+                 "INPUT -p tcp -s 10.78.0.%d --%cport 7117 -j DROP", other + 1,
+                 i ? 's' : 'd');
+        machines_rule(&w->m, at, rule);
+        if (both) {
+            rule[0] = 'O';
+            snprintf(rule, sizeof rule,
+                     "OUTPUT -p tcp -d 10.78.0.%d --%cport 7117 -j DROP",
+                     other + 1, i ? 's' : 'd');
+            machines_rule(&w->m, at, rule);
+        }
+    }
+    aw_rest_ms(aw_some(w, 200, 4000));
+    return true;
+}
+
+/* Its key ends, and it leads on: a member takes over. */
+static bool cut_from_etcd(agents_world *w) {
+    int at = w->primary;
+    aw_say(w, "the agent of %c, the primary, hears nothing of etcd",
+           machine_name(at));
+    machines_rule(&w->m, at, "OUTPUT -p tcp --dport 2379 -j DROP");
+    return aw_another_leads(w);
+}
+
+/* --- agents --------------------------------------------------------------- */
+
+static bool kill_agent(agents_world *w) {
+    int at = chance(w, 70) ? w->primary : another(w);
+    aw_say(w, "kill -9 the agent of %c", machine_name(at));
+    machines_kill(&w->m, at, PART_AGENT);
+    if (at == w->primary && chance(w, 60))
+        return aw_another_leads(w);
+    aw_rest_ms(aw_some(w, 0, 3000));
+    return true;
+}
+
+static bool stop_agent(agents_world *w) {
+    int at = chance(w, 70) ? w->primary : another(w);
+    aw_say(w, "SIGSTOP the agent of %c", machine_name(at));
+    machines_stop(&w->m, at, PART_AGENT);
+    aw_rest_ms(aw_some(w, 200, 6000));
+    return true;
+}
+
+static bool stop_all_agents(agents_world *w) {
+    aw_say(w, "SIGSTOP all agents");
+    for (int at = 0; at < MACHINES; at++)
+        machines_stop(&w->m, at, PART_AGENT);
+    aw_rest_ms(aw_some(w, 200, 5000));
+    return aw_clients_probe(w);
+}
+
+/* It asks another cluster, where nobody has written anything, nor may. */
+static bool astray(agents_world *w) {
+    int at = chance(w, 50) ? w->primary : another(w);
+    aw_say(w, "the agent of %c asks another etcd", machine_name(at));
+    machines_kill(&w->m, at, PART_AGENT);
+    if (!machines_start_astray(&w->m, at))
+        return aw_fail(w, "it can't be started");
+    aw_rest_ms(aw_some(w, 1000, 5000));
+    machines_kill(&w->m, at, PART_AGENT);
+    return true;
+}
+
+static bool hand_over(agents_world *w) {
+    int at = another(w);
+    aw_say(w, "switchover to %c", machine_name(at));
+    if (!machines_order(&w->m, at, "switchover"))
+        aw_say(w, "its agent does not answer");
+    else if (chance(w, 30)) { /* at any moment of it */
+        aw_rest_ms(aw_some(w, 0, 60));
+        machines_stop(&w->m, w->primary, PART_NODE);
+        aw_rest_ms(aw_some(w, 0, 4000));
+        go_on(w, w->primary, PART_NODE);
+    }
+    aw_rest_ms(aw_some(w, 0, 1000));
+    return true;
+}
+
+/* --- etcd ----------------------------------------------------------------- */
+
+static bool etcd_leader(agents_world *w) {
+    int at = machines_etcd_leader(&w->m);
+    bool dies = chance(w, 50);
+    if (at < 0)
+        return true;
+    aw_say(w, "%s etcd's leader, at %c", dies ? "kill -9" : "SIGSTOP",
+           machine_name(at));
+    if (dies)
+        machines_kill(&w->m, at, PART_ETCD);
+    else
+        machines_stop(&w->m, at, PART_ETCD);
+    aw_rest_ms(aw_some(w, 200, 4000));
+    return aw_clients_probe(w);
+}
+
+/* What it had in memory, as tokens, is gone. */
+static bool etcd_restarts(agents_world *w) {
+    aw_say(w, "kill -9 all of etcd, and it comes back");
+    for (int at = 0; at < MACHINES; at++)
+        machines_kill(&w->m, at, PART_ETCD);
+    aw_rest_ms(aw_some(w, 0, 2000));
+    return true;
+}
+
+bool aw_etcd_away(agents_world *w, unsigned seconds) {
+    aw_say(w, "all of etcd stands still for %u s", seconds);
+    for (int at = 0; at < MACHINES; at++)
+        machines_stop(&w->m, at, PART_ETCD);
+    for (unsigned i = 0; i < seconds; i++) {
+        aw_rest_ms(1000);
+        if (i % 5 == 4 && !aw_clients_probe(w))
+            return false;
+    }
+    return aw_clients_probe(w);
+}
+
+static bool etcd_stands(agents_world *w) {
+    return aw_etcd_away(w, aw_some(w, 1, 6));
+}
+
+/* --- one of them ---------------------------------------------------------- */
+
+static bool kill_client(agents_world *w) {
+    aw_say(w, "kill -9 a client");
+    aw_clients_replace(w, idt_rng_below(&w->rng, CLIENTS_RUN));
+    return true;
+}
+
+static const struct {
+    unsigned weight;
+    bool (*happens)(agents_world *w);
+} faults[] = {{26, kill_primary}, {8, kill_replica},    {7, kill_machine},
+              {9, stop_primary},  {4, stop_replica},    {4, old_folder},
+              {4, clock_jumps},   {8, unplug_primary},  {4, unplug_another},
+              {6, part_nodes},    {6, cut_from_etcd},   {6, kill_agent},
+              {4, stop_agent},    {3, stop_all_agents}, {3, astray},
+              {16, hand_over},    {5, etcd_leader},     {4, etcd_restarts},
+              {3, etcd_stands},   {2, kill_client}};
+
+bool aw_fault(agents_world *w) {
+    unsigned sum = 0, at;
+    size_t i = 0;
+    for (size_t k = 0; k < sizeof faults / sizeof faults[0]; k++)
+        sum += faults[k].weight;
+    for (at = idt_rng_below(&w->rng, sum); at >= faults[i].weight; i++)
+        at -= faults[i].weight;
+    w->cycles++;
+    return faults[i].happens(w);
+}
