@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 256, CANDIDATES_MAX = 64, UNHEARD_MAX = 24 };
+enum { WINDOW = 256, CANDIDATES_MAX = 256, UNHEARD_MAX = 24 };
 
 /* Which answers are placed: all before base, and those marked behind it. */
 typedef struct placed {

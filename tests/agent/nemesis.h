@@ -14,13 +14,14 @@ enum { CLIENTS_RUN = 8 };
 
 typedef struct agents_world {
     uint64_t seed, start_ns, seconds, heal_ms_max;
+    const char *only;     /* what goes wrong; NULL: all that can */
     unsigned etcd_away_s; /* all of it, once in a run */
     idt_rng rng;
     machines m;
     ids_group_view view; /* as all was well last */
     int primary;
-    uint64_t whole_ns; /* when that was */
-    unsigned failovers, cycles;
+    uint64_t same_ns; /* when the record last named that primary */
+    unsigned failovers, failovers_least, cycles;
     uint64_t slowest_ms; /* to be whole again */
     FILE *windows;       /* to the history */
     bool failed;
@@ -49,12 +50,15 @@ bool aw_clients_probe(agents_world *w);
 
 /* --- nemesis_faults.c */
 
+bool aw_knows_fault(const char *name);
 /* One thing goes wrong; false: the run has failed. */
 bool aw_fault(agents_world *w);
 /* All of etcd is away; claims go on. */
 bool aw_etcd_away(agents_world *w, unsigned seconds);
 /* All faults are over: waits until all nodes are in sync. */
 bool aw_heal(agents_world *w);
+/* What etcd has; false: no answer for a while. */
+bool aw_look(agents_world *w, ids_group_view *view);
 /* Until another leads, by the record; false: not in time, which is said. */
 bool aw_another_leads(agents_world *w);
 

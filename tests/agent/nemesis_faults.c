@@ -28,13 +28,23 @@ static int primary_of(const ids_group_view *view) {
 
 /* --- and is put right ----------------------------------------------------- */
 
-/* Who led before has heard of the other by now: what an answer merely shows
- * may be as old as the last time that all was well. */
-static void well_until_now(agents_world *w) {
-    uint64_t now_ns = nem_now_ns();
-    fprintf(w->windows, "two %" PRIu64 " %" PRIu64 "\n", w->whole_ns, now_ns);
+bool aw_look(agents_world *w, ids_group_view *view) {
+    uint64_t asked_ns = nem_now_ns();
+    if (!machines_view(&w->m, view))
+        return false;
+    if (view->group.epoch == w->view.group.epoch)
+        w->same_ns = asked_ns;
+    return true;
+}
+
+/* From when another may have led until now, when who led before has heard of
+ * it, what an answer merely shows may be as old as that beginning. */
+static void one_leads(agents_world *w, const ids_group_view *view) {
+    if (view->group.epoch != w->view.group.epoch && w->same_ns != 0)
+        fprintf(w->windows, "two %" PRIu64 " %" PRIu64 "\n", w->same_ns,
+                nem_now_ns());
     fflush(w->windows);
-    w->whole_ns = now_ns;
+    w->same_ns = nem_now_ns();
 }
 
 static void stopped_until_now(agents_world *w, int at) {
@@ -66,7 +76,7 @@ static bool all_run(agents_world *w) {
 
 /* All are in sync, as the record says, and their agents say that they live. */
 static bool is_well(agents_world *w, ids_group_view *view) {
-    if (!machines_view(&w->m, view))
+    if (!aw_look(w, view))
         return false;
     uint32_t alive = 0;
     for (uint32_t i = 0; i < view->group.isr_count; i++)
@@ -96,21 +106,18 @@ bool aw_heal(agents_world *w) {
     if (took_ms > w->slowest_ms)
         w->slowest_ms = took_ms;
     w->failovers += view.group.epoch != w->view.group.epoch;
+    one_leads(w, &view);
     w->view = view;
     w->primary = primary_of(&view);
     aw_say(w, "well again after %" PRIu64 " ms: %c leads in epoch %" PRIu64,
            took_ms, machine_name(w->primary), view.group.epoch);
-    if (!aw_clients_probe(w))
-        return false;
-    well_until_now(w);
-    return true;
+    return aw_clients_probe(w);
 }
 
 bool aw_another_leads(agents_world *w) {
     uint64_t since_ns = nem_now_ns();
     ids_group_view view;
-    while (!machines_view(&w->m, &view) ||
-           view.group.epoch == w->view.group.epoch) {
+    while (!aw_look(w, &view) || view.group.epoch == w->view.group.epoch) {
         if (machines_one_died(&w->m))
             return aw_fail(w, "nobody killed it");
         if (ms_since(since_ns) > w->heal_ms_max)
@@ -138,7 +145,7 @@ static bool hold_node(agents_world *w, int at) {
 }
 
 static bool back(agents_world *w, int at, part what) {
-    aw_rest_ms(aw_some(w, 0, 1500));
+    aw_rest_ms(aw_some(w, 0, 900));
     aw_say(w, "start it again");
     return machines_start(&w->m, at, what) || aw_fail(w, "it can't be started");
 }
@@ -149,7 +156,7 @@ static bool kill_primary(agents_world *w) {
         return true;
     aw_say(w, "kill -9 the node of %c, the primary", machine_name(at));
     machines_kill(&w->m, at, PART_NODE);
-    return (chance(w, 50) || aw_another_leads(w)) && back(w, at, PART_NODE);
+    return (chance(w, 25) || aw_another_leads(w)) && back(w, at, PART_NODE);
 }
 
 static bool kill_replica(agents_world *w) {
@@ -188,6 +195,67 @@ static bool stop_replica(agents_world *w) {
     aw_say(w, "SIGSTOP the node of %c", machine_name(at));
     machines_stop(&w->m, at, PART_NODE);
     aw_rest_ms(aw_some(w, 100, 5000));
+    go_on(w, at, PART_NODE);
+    return true;
+}
+
+/* Until so many are in sync, by the record, and the same one leads; false: not
+ * so, which is no failure. */
+static bool await_in_sync(agents_world *w, uint32_t count) {
+    uint64_t since_ns = nem_now_ns();
+    ids_group_view view = {.revision = 0};
+    while (ms_since(since_ns) < w->heal_ms_max / 4) {
+        if (aw_look(w, &view) && (view.group.epoch != w->view.group.epoch ||
+                                  view.group.isr_count == count))
+            break;
+        aw_rest_ms(LOOK_MS);
+    }
+    return view.group.epoch == w->view.group.epoch &&
+           view.group.isr_count == count;
+}
+
+/* A newcomer with nothing must not take over, though it is there. */
+static bool kill_beside_newcomer(agents_world *w) {
+    int at = w->primary, out = another(w);
+    if (!hold_node(w, out))
+        return true;
+    aw_say(w, "kill -9 the node of %c; it is in sync no more, and comes back",
+           machine_name(out));
+    machines_kill(&w->m, out, PART_NODE);
+    bool is_out = await_in_sync(w, MACHINES - 1);
+    if (!machines_start(&w->m, out, PART_NODE))
+        return aw_fail(w, "it can't be started");
+    aw_rest_ms(aw_some(w, 0, 300));
+    machines_stop(&w->m, at, PART_NODE);
+    if (!is_out || !await_in_sync(w, MACHINES - 1)) {
+        go_on(w, at, PART_NODE);
+        return true;
+    }
+    aw_say(w, "kill -9 the node of %c, the primary", machine_name(at));
+    machines_kill(&w->m, at, PART_NODE);
+    return aw_another_leads(w) && back(w, at, PART_NODE);
+}
+
+/* The primary alone has what it has: while it is away nobody leads. */
+static bool stop_lonely(agents_world *w) {
+    int at = w->primary, one = another(w), other = MACHINES - at - one;
+    if (!hold_node(w, one))
+        return true;
+    aw_say(w, "SIGSTOP all but %c, the primary, until it is alone",
+           machine_name(at));
+    machines_stop(&w->m, other, PART_NODE);
+    bool alone = await_in_sync(w, 1);
+    aw_rest_ms(aw_some(w, 100, 800));
+    machines_stop(&w->m, at, PART_NODE);
+    if (alone && await_in_sync(w, 1)) {
+        aw_say(w, "SIGSTOP it, too; kill -9 the node of %c, which comes back",
+               machine_name(one));
+        machines_kill(&w->m, one, PART_NODE);
+        if (!machines_start(&w->m, one, PART_NODE))
+            return aw_fail(w, "it can't be started");
+        go_on(w, other, PART_NODE);
+        aw_rest_ms(aw_some(w, 3000, 7000));
+    }
     go_on(w, at, PART_NODE);
     return true;
 }
@@ -380,24 +448,46 @@ static bool kill_client(agents_world *w) {
     return true;
 }
 
+#define FAULT(weight, name) \
+    { weight, #name, name }
 static const struct {
     unsigned weight;
+    const char *name;
     bool (*happens)(agents_world *w);
-} faults[] = {{26, kill_primary}, {8, kill_replica},    {7, kill_machine},
-              {9, stop_primary},  {4, stop_replica},    {4, old_folder},
-              {4, clock_jumps},   {8, unplug_primary},  {4, unplug_another},
-              {6, part_nodes},    {6, cut_from_etcd},   {6, kill_agent},
-              {4, stop_agent},    {3, stop_all_agents}, {3, astray},
-              {16, hand_over},    {5, etcd_leader},     {4, etcd_restarts},
-              {3, etcd_stands},   {2, kill_client}};
+} faults[] = {FAULT(36, kill_primary),        FAULT(24, hand_over),
+              FAULT(9, stop_primary),         FAULT(8, unplug_primary),
+              FAULT(8, kill_beside_newcomer), FAULT(7, kill_machine),
+              FAULT(6, kill_replica),         FAULT(6, part_nodes),
+              FAULT(6, cut_from_etcd),        FAULT(6, kill_agent),
+              FAULT(5, etcd_leader),          FAULT(4, stop_replica),
+              FAULT(4, old_folder),           FAULT(4, clock_jumps),
+              FAULT(4, unplug_another),       FAULT(4, stop_agent),
+              FAULT(4, stop_lonely),          FAULT(4, etcd_restarts),
+              FAULT(3, stop_all_agents),      FAULT(3, astray),
+              FAULT(3, etcd_stands),          FAULT(2, kill_client)};
+enum { FAULTS = sizeof faults / sizeof faults[0] };
 
-bool aw_fault(agents_world *w) {
+bool aw_knows_fault(const char *name) {
+    for (size_t i = 0; i < FAULTS; i++)
+        if (strcmp(faults[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static size_t draw(agents_world *w) {
     unsigned sum = 0, at;
     size_t i = 0;
-    for (size_t k = 0; k < sizeof faults / sizeof faults[0]; k++)
-        sum += faults[k].weight;
-    for (at = idt_rng_below(&w->rng, sum); at >= faults[i].weight; i++)
+    for (i = 0; i < FAULTS; i++)
+        sum += faults[i].weight;
+    for (i = 0, at = idt_rng_below(&w->rng, sum); at >= faults[i].weight; i++)
         at -= faults[i].weight;
+    return i;
+}
+
+bool aw_fault(agents_world *w) {
+    size_t i = draw(w);
+    while (w->only && strcmp(faults[i].name, w->only) != 0)
+        i = (i + 1) % FAULTS;
     w->cycles++;
     return faults[i].happens(w);
 }
