@@ -4,7 +4,10 @@
  *
  *     agent_nemesis IDEMSTORED IDEMAGENT [--seconds N] [--seed N]
  *             [--failovers N] [--etcd-away N] [--clock LIBRARY] [--journal]
- *             [--auth] [--keep] [--slow] [--only FAULT]
+ *             [--auth] [--keep] [--slow] [--only FAULT] [--found]
+ *
+ * --found: something is broken on purpose, and the run is good if the judge
+ * finds that it was.
  *
  * It goes on until there were so many failovers, and for so long: at most five
  * times as long. Without --journal, --auth the seed says. Exits with 77 where
@@ -24,7 +27,7 @@
 typedef struct options {
     uint64_t seconds, seed, failovers, etcd_away;
     const char *clock, *only;
-    bool journal, auth, keep, slow;
+    bool journal, auth, keep, slow, found;
 } options;
 
 /* --- what is told --------------------------------------------------------- */
@@ -141,12 +144,17 @@ static bool judge(agents_world *w, const options *o) {
     nem_history h;
     nem_history_init(&h);
     bool good = aw_clients_histories(w, &h);
-    nem_judgement j = nem_judge(&h, stdout);
+    nem_judgement j = nem_judge(&h, o->found ? NULL : stdout);
     printf("%u failovers, %u faults, well again within %" PRIu64
            " ms; %zu calls answered, %zu unknown, on %zu keys; %zu broken, %zu "
            "undecided, %" PRIu64 " steps\n",
            w->failovers, w->cycles, w->slowest_ms, j.answered, j.unknown,
            j.keys, j.broken, j.undecided, j.steps);
+    if (o->found) {
+        printf("that a rule is off shows: %s\n", j.first);
+        nem_history_fini(&h);
+        return j.broken > 0;
+    }
     if (j.broken > 0 || j.undecided > 0)
         good = false;
     if (!w->failed && w->failovers < o->failovers)
@@ -186,12 +194,14 @@ static int run(const options *o, char **argv) {
     bool good = rage(&w);
     if (!good)
         aw_clients_stop(&w);
-    good = judge(&w, o) && good;
+    good = judge(&w, o) && (good || o->found);
     machines_close(&w.m);
     good = sanitizers_are_silent(&w) && good;
     fclose(w.windows);
     printf("agent_nemesis: seed %" PRIu64 ": %s\n", o->seed,
-           good ? "nothing was lost" : "FAILED");
+           !good      ? "FAILED"
+           : o->found ? "found"
+                      : "nothing was lost");
     char line[200];
     snprintf(line, sizeof line, "rm -rf '%s'", w.m.dir);
     fflush(NULL);
@@ -212,6 +222,7 @@ static bool parse(int argc, char **argv, options *o) {
                      : strcmp(name, "--auth") == 0  ? &o->auth
                      : strcmp(name, "--keep") == 0  ? &o->keep
                      : strcmp(name, "--slow") == 0  ? &o->slow
+                     : strcmp(name, "--found") == 0 ? &o->found
                                                     : NULL;
         if (flag != NULL)
             *flag = true;
@@ -234,7 +245,7 @@ int main(int argc, char **argv) {
                 "usage: agent_nemesis IDEMSTORED IDEMAGENT [--seconds N] "
                 "[--seed N]\n               [--failovers N] [--etcd-away N] "
                 "[--clock LIBRARY] [--journal]\n               [--auth] "
-                "[--keep] [--slow] [--only FAULT]\n");
+                "[--keep] [--slow] [--only FAULT] [--found]\n");
         return 64;
     }
     signal(SIGPIPE, SIG_IGN);
