@@ -185,6 +185,12 @@ uint64_t group_etcd_requests(const test_group *g) {
     return strtoull(said, NULL, 10);
 }
 
+const char *group_settings(const test_group *g, int at) {
+    static char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%c.conf", g->folder, 'a' + at);
+    return path;
+}
+
 unsigned group_size(const test_group *g) {
     return (unsigned)g->nodes;
 }

@@ -56,6 +56,9 @@ uint64_t group_etcd_requests(const test_group *group);
 
 unsigned group_size(const test_group *group);
 
+/* This agent's file of settings. Until the next call. */
+const char *group_settings(const test_group *group, int at);
+
 /* POST to this node's agent, as idemctl agent does. */
 void group_order(test_group *group, int at, const char *order);
 
