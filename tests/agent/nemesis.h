@@ -55,11 +55,22 @@ bool aw_knows_fault(const char *name);
 bool aw_fault(agents_world *w);
 /* All of etcd is away; claims go on. */
 bool aw_etcd_away(agents_world *w, unsigned seconds);
+/* --- nemesis_heal.c */
+
+enum { AW_LOOK_MS = 40 };
+
 /* All faults are over: waits until all nodes are in sync. */
 bool aw_heal(agents_world *w);
 /* What etcd has; false: no answer for a while. */
 bool aw_look(agents_world *w, ids_group_view *view);
 /* Until another leads, by the record; false: not in time, which is said. */
 bool aw_another_leads(agents_world *w);
+/* All are in sync, as the record says, and their agents say that they live. */
+bool aw_is_well(agents_world *w, ids_group_view *view);
+/* SIGCONT; the judge hears for how long a node stood still. */
+void aw_go_on(agents_world *w, int at, part what);
+/* -1: none that is known. */
+int aw_primary_of(const ids_group_view *view);
+uint64_t aw_ms_since(uint64_t ns);
 
 #endif

@@ -6,12 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LOOK_MS = 40 };
-
-static uint64_t ms_since(uint64_t ns) {
-    return (nem_now_ns() - ns) / NEM_MS;
-}
-
 static bool chance(agents_world *w, unsigned percent) {
     return idt_rng_chance(&w->rng, percent);
 }
@@ -21,115 +15,6 @@ static int another(agents_world *w) {
            MACHINES;
 }
 
-static int primary_of(const ids_group_view *view) {
-    int at = view->revision ? view->group.primary.node.text[0] - 'a' : -1;
-    return at >= 0 && at < MACHINES ? at : -1;
-}
-
-/* --- and is put right ----------------------------------------------------- */
-
-bool aw_look(agents_world *w, ids_group_view *view) {
-    uint64_t asked_ns = nem_now_ns();
-    if (!machines_view(&w->m, view))
-        return false;
-    if (view->group.epoch == w->view.group.epoch)
-        w->same_ns = asked_ns;
-    return true;
-}
-
-/* From when another may have led until now, when who led before has heard of
- * it, what an answer merely shows may be as old as that beginning. */
-static void one_leads(agents_world *w, const ids_group_view *view) {
-    if (view->group.epoch != w->view.group.epoch && w->same_ns != 0)
-        fprintf(w->windows, "two %" PRIu64 " %" PRIu64 "\n", w->same_ns,
-                nem_now_ns());
-    fflush(w->windows);
-    w->same_ns = nem_now_ns();
-}
-
-static void stopped_until_now(agents_world *w, int at) {
-    fprintf(w->windows, "stopped %" PRIu64 " %" PRIu64 "\n",
-            w->m.at[at][PART_NODE].stopped_ns, nem_now_ns() + 5 * NEM_MS);
-    fflush(w->windows);
-}
-
-static void go_on(agents_world *w, int at, part what) {
-    bool node = what == PART_NODE && w->m.at[at][what].stopped;
-    machines_continue(&w->m, at, what);
-    if (node)
-        stopped_until_now(w, at);
-}
-
-static bool all_run(agents_world *w) {
-    static const part parts[] = {PART_ETCD, PART_NODE, PART_AGENT};
-    machines_calm(&w->m);
-    for (int i = 0; i < PARTS; i++)
-        for (int at = 0; at < MACHINES; at++) {
-            process *p = &w->m.at[at][parts[i]];
-            if (p->stopped)
-                go_on(w, at, parts[i]);
-            if (p->pid == 0 && !machines_start(&w->m, at, parts[i]))
-                return aw_fail(w, "%c can't be started", machine_name(at));
-        }
-    return true;
-}
-
-/* All are in sync, as the record says, and their agents say that they live. */
-static bool is_well(agents_world *w, ids_group_view *view) {
-    if (!aw_look(w, view))
-        return false;
-    uint32_t alive = 0;
-    for (uint32_t i = 0; i < view->group.isr_count; i++)
-        alive += ids_group_is_alive(view, &view->group.isr[i]);
-    return primary_of(view) >= 0 && alive == MACHINES;
-}
-
-bool aw_heal(agents_world *w) {
-    uint64_t since_ns = nem_now_ns();
-    ids_group_view view = {.revision = 0};
-    if (!all_run(w))
-        return false;
-    while (!is_well(w, &view)) {
-        if (machines_one_died(&w->m))
-            return aw_fail(w, "nobody killed it");
-        if (ms_since(since_ns) > w->heal_ms_max)
-            return aw_fail(w,
-                           "not well after %" PRIu64 " ms: revision %" PRIu64
-                           ", %u in sync, %u alive",
-                           ms_since(since_ns), view.revision,
-                           view.group.isr_count, view.alive_count);
-        aw_rest_ms(LOOK_MS);
-    }
-    if (view.group.epoch < w->view.group.epoch)
-        return aw_fail(w, "I11: the epoch was %" PRIu64, w->view.group.epoch);
-    uint64_t took_ms = ms_since(since_ns);
-    if (took_ms > w->slowest_ms)
-        w->slowest_ms = took_ms;
-    w->failovers += view.group.epoch != w->view.group.epoch;
-    one_leads(w, &view);
-    w->view = view;
-    w->primary = primary_of(&view);
-    aw_say(w, "well again after %" PRIu64 " ms: %c leads in epoch %" PRIu64,
-           took_ms, machine_name(w->primary), view.group.epoch);
-    return aw_clients_probe(w);
-}
-
-bool aw_another_leads(agents_world *w) {
-    uint64_t since_ns = nem_now_ns();
-    ids_group_view view;
-    while (!aw_look(w, &view) || view.group.epoch == w->view.group.epoch) {
-        if (machines_one_died(&w->m))
-            return aw_fail(w, "nobody killed it");
-        if (ms_since(since_ns) > w->heal_ms_max)
-            return aw_fail(w, "nobody took over in %" PRIu64 " ms",
-                           ms_since(since_ns));
-        aw_rest_ms(LOOK_MS);
-    }
-    aw_say(w, "%c takes over, %" PRIu64 " ms later",
-           machine_name(primary_of(&view)), ms_since(since_ns));
-    return true;
-}
-
 /* --- nodes ---------------------------------------------------------------- */
 
 /* It stands still, and all were in sync then: a busy machine may have lost one
@@ -137,9 +22,9 @@ bool aw_another_leads(agents_world *w) {
 static bool hold_node(agents_world *w, int at) {
     ids_group_view view;
     machines_stop(&w->m, at, PART_NODE);
-    if (is_well(w, &view) && primary_of(&view) == w->primary)
+    if (aw_is_well(w, &view) && aw_primary_of(&view) == w->primary)
         return true;
-    go_on(w, at, PART_NODE);
+    aw_go_on(w, at, PART_NODE);
     aw_say(w, "not now: not all are in sync");
     return false;
 }
@@ -186,7 +71,7 @@ static bool stop_primary(agents_world *w) {
         return true;
     bool good = chance(w, 20) || aw_another_leads(w);
     aw_rest_ms(aw_some(w, 0, 800));
-    go_on(w, at, PART_NODE);
+    aw_go_on(w, at, PART_NODE);
     return good;
 }
 
@@ -195,7 +80,7 @@ static bool stop_replica(agents_world *w) {
     aw_say(w, "SIGSTOP the node of %c", machine_name(at));
     machines_stop(&w->m, at, PART_NODE);
     aw_rest_ms(aw_some(w, 100, 5000));
-    go_on(w, at, PART_NODE);
+    aw_go_on(w, at, PART_NODE);
     return true;
 }
 
@@ -204,11 +89,11 @@ static bool stop_replica(agents_world *w) {
 static bool await_in_sync(agents_world *w, uint32_t count) {
     uint64_t since_ns = nem_now_ns();
     ids_group_view view = {.revision = 0};
-    while (ms_since(since_ns) < w->heal_ms_max / 4) {
+    while (aw_ms_since(since_ns) < w->heal_ms_max / 4) {
         if (aw_look(w, &view) && (view.group.epoch != w->view.group.epoch ||
                                   view.group.isr_count == count))
             break;
-        aw_rest_ms(LOOK_MS);
+        aw_rest_ms(AW_LOOK_MS);
     }
     return view.group.epoch == w->view.group.epoch &&
            view.group.isr_count == count;
@@ -228,7 +113,7 @@ static bool kill_beside_newcomer(agents_world *w) {
     aw_rest_ms(aw_some(w, 0, 300));
     machines_stop(&w->m, at, PART_NODE);
     if (!is_out || !await_in_sync(w, MACHINES - 1)) {
-        go_on(w, at, PART_NODE);
+        aw_go_on(w, at, PART_NODE);
         return true;
     }
     aw_say(w, "kill -9 the node of %c, the primary", machine_name(at));
@@ -253,10 +138,10 @@ static bool stop_lonely(agents_world *w) {
         machines_kill(&w->m, one, PART_NODE);
         if (!machines_start(&w->m, one, PART_NODE))
             return aw_fail(w, "it can't be started");
-        go_on(w, other, PART_NODE);
+        aw_go_on(w, other, PART_NODE);
         aw_rest_ms(aw_some(w, 3000, 7000));
     }
-    go_on(w, at, PART_NODE);
+    aw_go_on(w, at, PART_NODE);
     return true;
 }
 
@@ -392,7 +277,7 @@ static bool hand_over(agents_world *w) {
         aw_rest_ms(aw_some(w, 0, 60));
         machines_stop(&w->m, w->primary, PART_NODE);
         aw_rest_ms(aw_some(w, 0, 4000));
-        go_on(w, w->primary, PART_NODE);
+        aw_go_on(w, w->primary, PART_NODE);
     }
     aw_rest_ms(aw_some(w, 0, 1000));
     return true;
