@@ -3,6 +3,7 @@
 #include "server/line/decide.h"
 
 #include "proto/request.h"
+#include "server/admin/looks.h"
 #include "server/line/erase.h"
 #include "server/worker/audited.h"
 #include "server/worker/commit_gate.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 
 static const char not_here[] =
-    "an operator's decisions need a credential with the grant resolve, or "
+    "an operator's decisions need a credential with the grant for them, or "
     "where there are none (--credentials) a connection from this machine";
 static const char no_record[] =
     "the audit log can't be written, and without it nothing is decided: "
@@ -121,6 +122,27 @@ static void call_here(ids_worker *worker, ids_conn *conn, ids_audited_one *one,
     ids_audited_end(worker, one, &answer, IDP_OK, NULL);
 }
 
+/* The connection is this worker's, or nobody's. */
+static void kill_here(ids_worker *worker, ids_conn *conn, ids_audited_one *one,
+                      const idp_request *request) {
+    const ids_look look = {.request = request,
+                           .asker = one->asker,
+                           .word = one->hash,
+                           .owner = worker->index};
+    idp_bytes frame = {0};
+    ids_showing shows;
+    if (ids_looks_make(worker, &look, &frame, &shows)) {
+        const idp_slice reply = {frame.ptr, frame.len};
+        assert(conn->waiting > 0);
+        conn->waiting--;
+        ids_reply_made(worker, conn, one->msgid, reply, shows);
+        ids_audited_reply(worker, one->asker, one->msgid, reply, IDP_OK);
+    } else {
+        refuse(worker, conn, one, IDP_E_NO_MEMORY, NULL);
+    }
+    idp_bytes_free(&frame);
+}
+
 static void ask_owner(ids_worker *worker, ids_conn *conn,
                       ids_audited_one *one) {
     const ids_message message = {.asker = one->asker,
@@ -161,10 +183,13 @@ static void carry_out(ids_worker *worker, ids_audited_one *one, int failed) {
     if (one->method == IDP_ERASE) {
         if (!ids_erase_everywhere(worker, one))
             refuse(worker, conn, one, IDP_E_NO_MEMORY, NULL);
-    } else if (one->owner == worker->index)
-        call_here(worker, conn, one, &request);
-    else
+    } else if (one->owner != worker->index) {
         ask_owner(worker, conn, one);
+    } else if (one->method == IDP_KILL) {
+        kill_here(worker, conn, one, &request);
+    } else {
+        call_here(worker, conn, one, &request);
+    }
 }
 
 void ids_decide_go(ids_worker *worker, const ids_message *message) {
@@ -182,9 +207,28 @@ static bool may_decide(const ids_worker *worker, const ids_conn *conn) {
                                   : conn->reading.local;
 }
 
+/* Whose it is to do. False: there is no such thing, and it is answered. */
+static bool find_owner(ids_worker *worker, ids_conn *conn, const ids_item *item,
+                       uint32_t *owner, uint64_t *hash) {
+    ids_look look = {.request = &item->request};
+    const char *text;
+    *owner = item->owner;
+    *hash = item->hash;
+    if (item->request.method != IDP_KILL)
+        return true;
+    idp_error error = ids_looks_plan(worker, conn, &look, &text);
+    if (error != IDP_OK)
+        ids_reply_error(worker, conn, item->request.msgid, error, text);
+    *owner = look.owner;
+    *hash = look.word;
+    return error == IDP_OK;
+}
+
 void ids_decide_ask(ids_worker *worker, ids_conn *conn, const ids_item *item) {
     const idp_request *request = &item->request;
     ids_audited_one *one;
+    uint32_t owner;
+    uint64_t hash;
     if (!may_decide(worker, conn)) {
         ids_reply_error(worker, conn, request->msgid, IDP_E_DENIED, not_here);
         return;
@@ -196,6 +240,8 @@ void ids_decide_ask(ids_worker *worker, ids_conn *conn, const ids_item *item) {
                         "(--max-pending)");
         return;
     }
+    if (!find_owner(worker, conn, item, &owner, &hash))
+        return;
     one = ids_audited_new(worker, conn, request,
                           (idp_slice){item->frame, item->frame_bytes});
     if (!one) {
@@ -203,8 +249,8 @@ void ids_decide_ask(ids_worker *worker, ids_conn *conn, const ids_item *item) {
                         "too many decisions are under way; ask again");
         return;
     }
-    one->hash = item->hash;
-    one->owner = item->owner;
+    one->hash = hash;
+    one->owner = owner;
     conn->waiting++;
     if (ids_audit_is_off())
         carry_out(worker, one, 0);

@@ -11,7 +11,7 @@
 #include "server/line/line.h"
 
 static inline bool ids_method_decides(idp_method method) {
-    return method == IDP_RESOLVE || method == IDP_ERASE;
+    return method == IDP_RESOLVE || method == IDP_ERASE || method == IDP_KILL;
 }
 
 /* A connection asks, and may. */

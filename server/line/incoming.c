@@ -113,7 +113,7 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
                            .asker = item->asker,
                            .by = item->by};
     bool waits = (request->method == IDP_ACQUIRE && request->wait_ms) ||
-                 request->method == IDP_RESOLVE;
+                 request->method == IDP_RESOLVE || request->method == IDP_KILL;
     ids_reply_to to = {.asker = item->asker,
                        .msgid = request->msgid,
                        .asked_bytes = item->frame_bytes,

@@ -2,6 +2,7 @@
 /* audited.c -- see audited.h. */
 #include "server/worker/audited.h"
 
+#include "proto/clients.h"
 #include "proto/commands.h"
 #include "proto/reply.h"
 #include "proto/request.h"
@@ -115,6 +116,9 @@ void ids_audited_line(const ids_worker *worker, const ids_audited_one *one,
         ids_audit_bytes(line, "reason", request->reason.ptr,
                         request->reason.len);
     }
+    if (request && one->method == IDP_KILL)
+        ids_audit_bytes(line, "connection", request->cursor.ptr,
+                        request->cursor.len);
     if (request && (one->method == IDP_PROMOTE || one->method == IDP_DETACH))
         ids_audit_bool(line, "accept_loss", request->accept_loss);
     if (request && one->method == IDP_RELOAD) {
@@ -184,24 +188,37 @@ static void say_command(ids_audit_line *line, const idp_command_answer *a) {
     }
 }
 
+/* What stands behind an outcome of a command or a kill is its own to say. */
+static void end_in_words(ids_worker *worker, ids_audited_one *one,
+                         const idp_command_answer *command, const char *word) {
+    ids_audit_line line;
+    if (!ids_audit_is_off()) {
+        begin_outcome(worker, one, &line);
+        if (command)
+            say_command(&line, command);
+        else
+            ids_audit_text(&line, "outcome", word);
+        ids_audit_put(&line);
+    }
+    ids_audited_drop(worker, one);
+}
+
 /* Another error than its text's first word stands in no reply. */
 static void end_by_reply(ids_worker *worker, ids_audited_one *one,
                          const idp_reply *reply) {
     char text[TEXT_BYTES];
     idp_answer answer;
     idp_command_answer command;
+    bool was_there;
     if (reply->is_error) {
         snprintf(text, sizeof text, "%.*s", (int)reply->text.len,
                  (const char *)reply->text.ptr);
         ids_audited_end(worker, one, NULL, reply->error, text);
     } else if (idp_command_read(one->method, reply->result, &command)) {
-        ids_audit_line line;
-        if (!ids_audit_is_off()) {
-            begin_outcome(worker, one, &line);
-            say_command(&line, &command);
-            ids_audit_put(&line);
-        }
-        ids_audited_drop(worker, one);
+        end_in_words(worker, one, &command, NULL);
+    } else if (one->method == IDP_KILL &&
+               idp_killed_read(reply->result, &was_there)) {
+        end_in_words(worker, one, NULL, was_there ? "killed" : "unknown");
     } else if (idp_answer_read(one->method, reply->result, &answer)) {
         ids_audited_end(worker, one, &answer, IDP_OK, NULL);
     } else {
