@@ -22,7 +22,7 @@ const char *idp_command_outcome_name(idp_command_outcome outcome) {
 
 static_assert(IDP_COMMAND_REPLY_BYTES_MAX >=
                       PUT_REPLY_HEAD_BYTES_MAX + 16 + 2 * PUT_HEADER_BYTES_MAX +
-                          2 * PUT_UINT_BYTES_MAX + IDP_RELOAD_TEXT_BYTES_MAX &&
+                          3 * PUT_UINT_BYTES_MAX + IDP_RELOAD_TEXT_BYTES_MAX &&
                   IDP_COMMAND_TEXT_BYTES_MAX >=
                       IDP_ENDPOINT_BYTES_MAX + 3 * PUT_UINT_BYTES_MAX,
               "what a reload does is the largest answer, and fits");
@@ -33,7 +33,7 @@ static uint8_t *put_bounded(uint8_t *to, idp_slice text, size_t max) {
 
 size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
                          const idp_command_answer *a) {
-    static const uint8_t items[] = {2, 2, 3, 4, 4, 4, 2, 2};
+    static const uint8_t items[] = {2, 2, 3, 4, 4, 4, 5, 2, 2};
     if (cap < IDP_COMMAND_REPLY_BYTES_MAX ||
         (size_t)a->outcome >= IDP_COMMAND_COUNT) {
         return 0;
@@ -48,6 +48,11 @@ size_t idp_command_write(uint8_t *to, size_t cap, uint32_t msgid,
     case IDP_COMMAND_SNAPSHOT:
         at = put_uint(put_uint(at, a->records), a->bytes);
         at = put_uint(at, a->ms);
+        break;
+    case IDP_COMMAND_BACKUP:
+        at = put_uint(put_uint(at, a->records), a->bytes);
+        at = put_bounded(put_uint(at, a->ms), a->text,
+                         IDP_RELOAD_TEXT_BYTES_MAX);
         break;
     case IDP_COMMAND_RELOADED:
     case IDP_COMMAND_EXAMINED:
@@ -96,6 +101,11 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
         return slice_is(word, "snapshot") && count >= 4 &&
                cursor_uint(c, &a->records) && cursor_uint(c, &a->bytes) &&
                cursor_uint(c, &a->ms);
+    case IDP_BACKUP:
+        a->outcome = IDP_COMMAND_BACKUP;
+        return slice_is(word, "backup") && count >= 5 &&
+               cursor_uint(c, &a->records) && cursor_uint(c, &a->bytes) &&
+               cursor_uint(c, &a->ms) && cursor_bytes(c, &a->text);
     case IDP_RELOAD:
         a->outcome = slice_is(word, "examined") ? IDP_COMMAND_EXAMINED
                                                 : IDP_COMMAND_RELOADED;

@@ -11,6 +11,7 @@
 #define IDP_ENDPOINT_BYTES_MAX     280 /* "host:port" */
 #define IDP_COMMAND_TEXT_BYTES_MAX 400
 #define IDP_RELOAD_TEXT_BYTES_MAX  4000
+#define IDP_BACKUP_NAME_BYTES_MAX  64
 
 #define IDP_COMMAND_OUTCOMES(X)                                           \
     X(PROMOTED, "promoted") /* promote: this server is the primary now */ \
@@ -19,6 +20,7 @@
     X(SNAPSHOT, "snapshot") /* snapshot: it is installed */               \
     X(RELOADED, "reloaded") /* reload: what is live holds */              \
     X(EXAMINED, "examined") /* reload, dry_run: it could be done */       \
+    X(BACKUP, "backup")     /* backup: it is made, and read back */       \
     X(TOLD, "told")         /* config, offer: it holds from now on */     \
     X(REFUSED, "refused")   /* any of them: nothing was done */
 
@@ -34,14 +36,15 @@ typedef struct idp_command_answer {
     idp_command_outcome outcome;
     uint64_t epoch;    /* PROMOTED, DETACHED, SWITCHED, TOLD */
     idp_slice primary; /* SWITCHED: "host:port" of who is it now */
-    uint64_t records;  /* SNAPSHOT */
-    uint64_t bytes;    /* SNAPSHOT */
-    uint64_t ms;       /* SNAPSHOT: how long it took */
+    uint64_t records;  /* SNAPSHOT, BACKUP: of its snapshot */
+    uint64_t bytes;    /* SNAPSHOT, BACKUP */
+    uint64_t ms;       /* SNAPSHOT, BACKUP: how long it took */
     uint64_t closed;   /* RELOADED, EXAMINED: connections whose credential is
                         * gone, */
     uint64_t admitted; /* of so many */
     idp_slice text;    /* REFUSED: why, and what would make it possible;
-                        * RELOADED, EXAMINED: lines, each a change */
+                        * RELOADED, EXAMINED: lines, each a change; BACKUP:
+                        * where it lies */
 } idp_command_answer;
 
 /* Text that is longer than its limit is cut. */

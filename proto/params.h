@@ -27,6 +27,9 @@ uint8_t *idp_command_params_put(uint8_t *to, const idp_request *request);
 const uint8_t *idp_reload_read(cursor c, uint32_t count, idp_request *request,
                                idp_read_fault *fault);
 uint8_t *idp_reload_put(uint8_t *to, const idp_request *request);
+/* backup: what it is called, in request->ns. */
+const uint8_t *idp_backup_read(cursor c, uint32_t count, idp_request *request,
+                               idp_read_fault *fault);
 /* namespaces: behind which one. */
 const uint8_t *idp_after_read(cursor c, uint32_t count, idp_request *request,
                               idp_read_fault *fault);

@@ -3,6 +3,7 @@
  * encode, side by side.
  *
  * Pure, like request.c, whose part it is. */
+#include "proto/commands.h"
 #include "proto/fields.h"
 #include "proto/group.h"
 #include "proto/params.h"
@@ -54,7 +55,18 @@ const uint8_t *idp_command_params_read(cursor c, uint32_t count, idp_request *r,
                               fault);
 }
 
+static uint8_t *backup_put(uint8_t *to, const idp_request *r) {
+    bool name = r->ns.len > 0;
+    to = put_array(put_word(to, "backup"), name);
+    return name
+               ? put_str(put_word(put_map(to, 1), "name"), r->ns.ptr, r->ns.len)
+               : to;
+}
+
 uint8_t *idp_command_params_put(uint8_t *to, const idp_request *r) {
+    if (r->method == IDP_BACKUP) {
+        return backup_put(to, r);
+    }
     bool loss = r->accept_loss && r->method != IDP_SWITCHOVER;
     bool node = r->ns.len > 0 && r->method != IDP_PROMOTE;
     to = put_array(put_word(to, idp_method_name(r->method)), loss || node);
@@ -101,6 +113,27 @@ uint8_t *idp_reload_put(uint8_t *to, const idp_request *r) {
         to = put_bool(put_word(to, "force"), true);
     }
     return to;
+}
+
+/* backup ------------------------------------------------------------------- */
+
+static bool backup_option_read(cursor *c, int at, idp_request *r,
+                               idp_read_fault *fault) {
+    static const bytes_field name_field =
+        BYTES_FIELD("name", 1, IDP_BACKUP_NAME_BYTES_MAX);
+    (void)at;
+    return bytes_read(c, &name_field, &r->ns, fault);
+}
+
+static const options backup_options = {
+    {"name"}, backup_option_read, "the only option is name"};
+
+const uint8_t *idp_backup_read(cursor c, uint32_t count, idp_request *r,
+                               idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "this command takes one optional map");
+    }
+    return count == 0 ? c.at : options_read(c, &backup_options, r, fault);
 }
 
 /* config, offer ------------------------------------------------------------ */

@@ -311,6 +311,8 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return idp_command_params_read(c, count, request, fault);
     case IDP_RELOAD:
         return idp_reload_read(c, count, request, fault);
+    case IDP_BACKUP:
+        return idp_backup_read(c, count, request, fault);
     case IDP_CONFIG:
     case IDP_OFFER:
         return idp_told_param_read(c, count, request, fault);
@@ -388,6 +390,7 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:
+    case IDP_BACKUP:
         at = idp_command_params_put(at, request);
         break;
     case IDP_RELOAD:

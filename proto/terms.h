@@ -77,7 +77,8 @@ typedef struct idp_token {
     X(CONFIG, "config")           \
     X(OFFER, "offer")             \
     X(RESOLVE, "resolve")         \
-    X(ERASE, "erase")
+    X(ERASE, "erase")             \
+    X(BACKUP, "backup")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -186,7 +187,8 @@ typedef struct idp_request {
                             * resolve: a lease that runs, a completed record */
     bool result_too_large; /* complete: its result was over the limit and
                             * skipped as it arrived; .result is nil */
-    /* namespaces: ns, after whose name; ptr NULL: from the first
+    /* backup: ns, what it is called; len 0: the server names it
+     * namespaces: ns, after whose name; ptr NULL: from the first
      * detach, switchover: ns, which node is meant; len 0: none is named */
     /* hello */
     bool has_shard;

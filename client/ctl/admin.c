@@ -186,6 +186,8 @@ static const char *done_word(const ctl_ask *ask) {
         return "detached";
     case IDEM_COMMAND_SWITCHOVER:
         return "switched";
+    case IDEM_COMMAND_BACKUP:
+        return "backup";
     default:
         return "snapshot";
     }
@@ -221,7 +223,9 @@ static void say_ordered(report *r, int32_t command, idem_command_answer *to) {
         say_changes(r, to->changes);
         return;
     }
-    if (command == IDEM_COMMAND_SNAPSHOT) {
+    if (command == IDEM_COMMAND_BACKUP)
+        report_text(r, "path", to->changes);
+    if (command == IDEM_COMMAND_SNAPSHOT || command == IDEM_COMMAND_BACKUP) {
         report_number(r, "records", to->records);
         report_number(r, "bytes", to->bytes);
         report_ms(r, "took_ms", to->ms);
@@ -241,7 +245,7 @@ ctl_exit ctl_run_admin(ctl_session *session, ctl_ask *ask) {
     args.accept_loss = ask->accept_loss;
     args.dry_run = ask->dry_run;
     args.force = ask->force;
-    args.node = ask->node;
+    args.node = command == IDEM_COMMAND_BACKUP ? ask->operands[0] : ask->node;
     args.timeout_ms = ask->args.timeout_ms;
     if (idem_command(session->uri_at_once, &args, &to, &err) != IDEM_OK)
         return ctl_say_error(ask, &err);

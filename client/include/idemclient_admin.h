@@ -22,8 +22,10 @@ enum {                                /* commands */
        IDEM_COMMAND_SWITCHOVER = 603, /* a primary hands over to its replica */
        IDEM_COMMAND_SNAPSHOT = 604,   /* a server writes a snapshot of its
                                        * records */
-       IDEM_COMMAND_RELOAD = 605      /* a server reads its settings, and the
+       IDEM_COMMAND_RELOAD = 605,     /* a server reads its settings, and the
                                        * files that they name, again */
+       IDEM_COMMAND_BACKUP = 606      /* a server makes a backup of what it
+                                       * keeps, in its --backup-dir */
 };
 
 enum { /* idem_command_answer.outcome; 0: none */
@@ -47,7 +49,9 @@ typedef struct idem_command_args {
                           * are gone; 0 has that refused */
     const char *node;    /* detach, switchover: the name of the replica that is
                           * meant, as idem_replication has it; NULL: the only one
-                          * there is (of switchover: any of them) */
+                          * there is (of switchover: any of them). backup: what
+                          * it is called, 1 to 64 of A-Z a-z 0-9 . _ -, NULL: by
+                          * the time */
 } idem_command_args;
 
 #define IDEM_COMMAND_ARGS_INIT IDEM__SIZED(idem_command_args)
@@ -58,7 +62,7 @@ typedef struct idem_command_answer {
     uint32_t size;    /* sizeof(idem_command_answer) */
     int32_t outcome;  /* IDEM_COMMAND_DONE, IDEM_COMMAND_REFUSED */
     uint64_t epoch;   /* promote, detach, switchover: the one that began */
-    uint64_t records; /* snapshot: that are in it, */
+    uint64_t records; /* snapshot, backup: that are in it, */
     uint64_t bytes;   /* its size, */
     uint64_t ms;      /* and how long it took */
     char primary[IDEM_ENDPOINT_BYTES]; /* switchover: "host:port" of who is
@@ -66,7 +70,8 @@ typedef struct idem_command_answer {
     char text[416];                    /* refused */
     uint64_t closed;    /* reload: connections whose credential is gone, */
     uint64_t admitted;  /* of so many; with dry_run: that would be closed */
-    char changes[4096]; /* reload: what it did, a line each */
+    char changes[4096]; /* reload: what it did, a line each; backup: the path
+                         * at the server where it lies */
 } idem_command_answer;
 
 #define IDEM_COMMAND_ANSWER_INIT IDEM__SIZED(idem_command_answer)

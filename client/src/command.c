@@ -185,10 +185,10 @@ static int32_t read_command(const idem_command_args *theirs,
         code = idem__sized_check(&idem__command_answer_layout, answer, "answer",
                                  err);
     if (code == 0 && (args->command < IDEM_COMMAND_PROMOTE ||
-                      args->command > IDEM_COMMAND_RELOAD))
+                      args->command > IDEM_COMMAND_BACKUP))
         code = idem__fail(err, IDEM_E_ARGUMENT,
                           "command is none of IDEM_COMMAND_PROMOTE ... "
-                          "IDEM_COMMAND_RELOAD");
+                          "IDEM_COMMAND_BACKUP");
     return code == 0 ? check_node(args, err) : code;
 }
 
@@ -197,14 +197,17 @@ static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
     idem__queued e;
     idp_command_answer said;
     idp_method method =
-        (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
+        args->command == IDEM_COMMAND_BACKUP
+            ? IDP_BACKUP
+            : (idp_method)(IDP_PROMOTE + args->command - IDEM_COMMAND_PROMOTE);
     idem__queued_begin(&e, method);
     e.request.accept_loss = args->accept_loss != 0 &&
                             (method == IDP_PROMOTE || method == IDP_DETACH);
     e.request.dry_run = args->dry_run != 0 && method == IDP_RELOAD;
     e.request.force = args->force != 0 && method == IDP_RELOAD;
     if (args->node != NULL &&
-        (method == IDP_DETACH || method == IDP_SWITCHOVER))
+        (method == IDP_DETACH || method == IDP_SWITCHOVER ||
+         method == IDP_BACKUP))
         e.request.ns =
             (idp_slice){(const uint8_t *)args->node, strlen(args->node)};
     int32_t code = idem__queued_prepare(&e, uri, args->timeout_ms, err);

@@ -59,6 +59,7 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_BACKUP:
     case IDP_RELOAD:
     case IDP_KILL:
     case IDP_CONFIG:

@@ -77,6 +77,7 @@ typedef struct ids_config {
     uint64_t waiters_per_key_max;
     uint64_t buffer_bytes_max; /* 0: a quarter of memory_bytes_max */
     const char *data_dir;      /* NULL: nothing is kept */
+    const char *backup_dir;    /* NULL: none is made */
     uint64_t snapshot_log_bytes;
     uint64_t hold_claims_ms;
     ids_replication replication;

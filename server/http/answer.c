@@ -2,6 +2,7 @@
 /* answer.c -- what a request over HTTP is answered; see answer.h. */
 #include "server/http/answer.h"
 
+#include "proto/commands.h"
 #include "proto/metrics.h"
 #include "proto/reply.h"
 #include "server/http/chars.h"
@@ -357,6 +358,29 @@ static bool put_look(idp_bytes *out, const ids_http_for *to, idp_slice result) {
     return ids_http_answer_problem(out, to, &problem);
 }
 
+static bool put_backup(idp_bytes *out, const ids_http_for *to,
+                       idp_slice result) {
+    response r = {.status = 200, .type = JSON};
+    idp_command_answer a;
+    ids_json_out body;
+    if (!idp_command_read(to->method, result, &a))
+        return put_error(out, to, &broken);
+    if (a.outcome == IDP_COMMAND_REFUSED) {
+        r = (response){.status = 409, .type = PROBLEM};
+        body = begin_problem(to, r.status, "refused", a.text);
+        ids_json_put_word(&body, "outcome", "refused");
+    } else {
+        body = begin_body(to);
+        ids_json_put(&body, "{\"outcome\":\"backup\",\"path\":");
+        ids_json_put_string(&body, a.text);
+        ids_json_put_field(&body, "records", a.records);
+        ids_json_put_field(&body, "bytes", a.bytes);
+        ids_json_put_field(&body, "ms", a.ms);
+    }
+    ids_json_put(&body, "}\n");
+    return put_scratch(out, to, &body, &r);
+}
+
 bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
                            idp_slice frame) {
     idp_reply reply;
@@ -376,6 +400,8 @@ bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
     }
     if (to->method == IDP_METRICS && idp_metrics_read(reply.result, &text))
         return put_metrics(out, to, text);
+    if (to->method == IDP_BACKUP)
+        return put_backup(out, to, reply.result);
     if (ids_http_looks(to->method))
         return put_look(out, to, reply.result);
     if (!idp_answer_read(to->method, reply.result, &answer))

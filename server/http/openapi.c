@@ -55,6 +55,10 @@ static const said routes[IDS_HTTP_ROUTES] = {
     [IDS_HTTP_KILL] = {"Close a connection: its waiters are forgotten, its "
                        "claims stay.",
                        {{200, 404, 415, ANY_CALL}}},
+    [IDS_HTTP_BACKUP] = {"Make a backup of what is kept, in --backup-dir; "
+                         "answered when it is whole and was read back. 409: "
+                         "the text says what is in the way.",
+                         {{200, 409, 415, ANY_CALL}}},
     [IDS_HTTP_SLOW] = {"The last iterations over 10 ms and what they did, and "
                        "replies held for over 100 ms and what for.",
                        {{200, 415, ANY_CALL}}},

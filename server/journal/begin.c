@@ -78,6 +78,7 @@ static void name_incarnation(ids_data_dir *v, const uint64_t random[2]) {
         m->node = random[0] | 1;
     if (!kept || v->copied)
         m->incarnation = random[1] | 1;
+    m->is_backup = false; /* from now on it is this node's */
 }
 
 /* The manifest as it is from now on, of a start: nothing goes on that would

@@ -54,6 +54,8 @@ const char *ids_data_dir_find_copied(const ids_data_dir *v, int manifest) {
     ids_disk_mark mark = {0};
     if (IDS_MUTANT(TRUSTS_A_COPY))
         return NULL;
+    if (m->is_backup)
+        return "it is a backup that was made while its daemon ran";
     if (disk->mark)
         mark = disk->mark(disk->ctx);
     if (!is_same_file(disk, manifest, m->file))

@@ -51,6 +51,9 @@ typedef struct ids_data_dir {
     bool unchanged;     /* after a fault of a write: the manifest on the medium
                          * is as it was, and so is this one; what was not to
                          * count yet is given up, and may be tried again */
+    /* Nothing is removed now, for who reads it. NULL: it may always be. */
+    bool (*keeps_all)(const void *ctx);
+    const void *keeps_all_ctx;
     ids_unit *snapshot;
     ids_unit *log[IDS_RUNS_MAX];
 } ids_data_dir;

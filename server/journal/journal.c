@@ -47,6 +47,7 @@ struct ids_journal {
     uint64_t durable;
     uint64_t passed;      /* the watermark of everysec */
     ids_log_end cut_at;   /* segment 0: not there yet */
+    ids_log_end end;      /* of the last batch that is done */
     uint64_t sync_ms;     /* the last sync was handed over */
     uint64_t frame_ms;    /* the last frame was */
     uint64_t batch_ms;    /* the last batch was */
@@ -264,6 +265,7 @@ void ids_journal_done(ids_journal *j, const ids_batch_done *done) {
         return;
     }
     ids_journal_synced(j, done->durable);
+    j->end = done->end;
     if (j->cutting)
         j->cut_at = done->cut;
     j->cutting = false;
@@ -336,6 +338,10 @@ bool ids_journal_has_failed(const ids_journal *j) {
 void ids_journal_cut(ids_journal *j) {
     j->cut = true;
     j->cut_at = (ids_log_end){0};
+}
+
+const ids_log_end *ids_journal_end(const ids_journal *j) {
+    return &j->end;
 }
 
 const ids_log_end *ids_journal_cut_at(const ids_journal *j) {

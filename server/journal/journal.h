@@ -107,6 +107,10 @@ bool ids_journal_has_failed(const ids_journal *journal);
 void ids_journal_cut(ids_journal *journal);
 const ids_log_end *ids_journal_cut_at(const ids_journal *journal);
 
+/* Where the log ended as the last batch was done: all up to there is written,
+ * and nothing of it changes any more. Segment 0: none was yet. */
+const ids_log_end *ids_journal_end(const ids_journal *journal);
+
 /* Syncs soon, whatever the policy; for the end of a snapshot. */
 void ids_journal_sync(ids_journal *journal);
 

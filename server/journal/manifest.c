@@ -69,6 +69,22 @@ bool ids_manifest_copy(ids_manifest *to, const ids_manifest *from) {
     return good;
 }
 
+bool ids_manifest_of_backup(ids_manifest *to, const ids_manifest *from,
+                            const ids_log_end *ends) {
+    ids_manifest_run *run = &to->run[0];
+    assert(from->runs == 1 && !from->run[0].closed && !from->run[0].replaced);
+    if (!ids_manifest_copy(to, from))
+        return false;
+    for (uint32_t i = 0; i < run->loops; i++) {
+        assert(ends[i].segment >= run->logs[i].first.segment);
+        run->logs[i].end = ends[i];
+    }
+    run->closed = true;
+    to->is_backup = true;
+    to->file = to->mark = 0;
+    return true;
+}
+
 /* Text --------------------------------------------------------------------- */
 
 static size_t put_end(char *to, size_t cap, const ids_log_end *end) {
@@ -102,7 +118,7 @@ static size_t put_run(char *to, size_t cap, const ids_manifest_run *run) {
 }
 
 char *ids_manifest_text(const ids_manifest *m, size_t *len) {
-    size_t lines = 10 + m->snapshot_loops, at;
+    size_t lines = 11 + m->snapshot_loops, at;
     assert(m->runs <= IDS_RUNS_MAX);
     assert((m->snapshot_loops == 0) == (m->snapshot == NULL));
     for (uint32_t i = 0; i < m->runs; i++)
@@ -115,10 +131,11 @@ char *ids_manifest_text(const ids_manifest *m, size_t *len) {
         text, cap,
         "idemstore-data %d\nnode %" PRIu64 "\nincarnation %" PRIu64
         "\nepoch %" PRIu64 "\nclock %" PRIu64 "\nclean %s\nidentity %" PRIu64
-        " %" PRIu64 " %" PRIu64 "\nsnapshot %" PRIu64 " %" PRIu32 "\n",
-        IDS_MANIFEST_VERSION, m->node, m->incarnation, m->epoch, m->clock_ms,
-        m->clean ? "yes" : "no", m->counter, m->file, m->mark, m->generation,
-        m->snapshot_loops);
+        " %" PRIu64 " %" PRIu64 "\n%ssnapshot %" PRIu64 " %" PRIu32 "\n",
+        m->is_backup ? IDS_MANIFEST_VERSION_BACKUP : IDS_MANIFEST_VERSION,
+        m->node, m->incarnation, m->epoch, m->clock_ms, m->clean ? "yes" : "no",
+        m->counter, m->file, m->mark, m->is_backup ? "backup yes\n" : "",
+        m->generation, m->snapshot_loops);
     for (uint32_t i = 0; i < m->snapshot_loops; i++)
         at += (size_t)snprintf(
             text + at, cap - at, "file %" PRIu64 " %" PRIu64 " %08" PRIx32 "\n",
@@ -280,6 +297,9 @@ static void read_lines(reader *r, ids_manifest *m, uint64_t version) {
         m->mark = manifest_field(r, " ", UINT64_MAX);
         want(r, "\n");
     }
+    m->is_backup = version == IDS_MANIFEST_VERSION_BACKUP;
+    if (m->is_backup)
+        want(r, "backup yes\n");
     manifest_snapshot(r, m);
     while (try_word(r, "run "))
         read_run(r, m);
@@ -298,7 +318,7 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
         return refuse_manifest(fault, IDS_FAULT_FOREIGN,
                                "not a manifest of idemstore's");
     uint64_t version = read_number(&r, UINT32_MAX);
-    if (version > IDS_MANIFEST_VERSION)
+    if (version > IDS_MANIFEST_VERSION_BACKUP)
         return refuse_manifest(fault, IDS_FAULT_NEWER,
                                "written by a newer version");
     r.bad = r.bad || version == 0;

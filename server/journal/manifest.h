@@ -12,6 +12,7 @@
  *     clean yes|no
  *     identity COUNTER FILE MARK     which files this was written into and
  *                                    beside, and how often; see identity.h
+ *     backup yes                     of a backup alone; see data_dir.h
  *     snapshot GENERATION LOOPS      0 0: none
  *     file BYTES RECORDS CRC         one per loop of the snapshot
  *     run EPOCH START_MS FSYNC LOOPS open|replaced|closed
@@ -20,7 +21,9 @@
  *                                    behind it in the same line, where it ends
  *     crc CRC                        of all lines before
  *
- * Version 1 had no line with the identity, and is read.
+ * Version 1 had no line with the identity, and is read. A backup is of version
+ * 3, which a daemon that knows of no backups does not take for the folder
+ * itself; all others are of version 2.
  *
  * A run is one life of the daemon. Only the last may be not closed. It is
  * replaced when all records were, by another node's, and no snapshot of these
@@ -32,7 +35,8 @@
 #include "server/journal/journal.h"
 #include "server/journal/snapshot.h"
 
-#define IDS_MANIFEST_VERSION 2
+#define IDS_MANIFEST_VERSION        2
+#define IDS_MANIFEST_VERSION_BACKUP 3
 
 /* So many lives may go by without a snapshot; then one is needed first. */
 #define IDS_RUNS_MAX           32
@@ -64,7 +68,8 @@ typedef struct ids_manifest {
     uint64_t clock_ms;
     uint64_t counter; /* of installs */
     ids_identity file, mark;
-    bool clean; /* the last run ended with a snapshot of everything */
+    bool clean;     /* the last run ended with a snapshot of everything */
+    bool is_backup; /* what starts here is a copy, whatever its files say */
     uint64_t generation;
     uint32_t snapshot_loops;
     ids_snapshot_sum *snapshot;
@@ -81,6 +86,11 @@ void ids_manifest_drop_runs(ids_manifest *manifest, uint32_t count);
 
 /* False: no memory, and *to is empty. */
 bool ids_manifest_copy(ids_manifest *to, const ids_manifest *from);
+
+/* As a backup says it: of one open run, which ends there for each log.
+ * ends[loops]. False: no memory, and *to is empty. */
+bool ids_manifest_of_backup(ids_manifest *to, const ids_manifest *from,
+                            const ids_log_end *ends);
 
 /* The text, malloc'ed; NULL: no memory. */
 char *ids_manifest_text(const ids_manifest *manifest, size_t *len);

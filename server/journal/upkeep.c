@@ -57,6 +57,8 @@ void ids_data_dir_clean_up(const ids_data_dir *v) {
     const ids_disk *disk = v->disk;
     bool all_gone = true;
     sweep s = {.dir = v, .count = 64};
+    if (v->keeps_all && v->keeps_all(v->keeps_all_ctx))
+        return; /* the next one removes it, too */
     while (s.count == 64 && all_gone) {
         s.count = 0;
         if (disk->list(disk->ctx, collect_unneeded, &s) != 0)

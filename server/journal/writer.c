@@ -267,6 +267,7 @@ ids_batch_done ids_writer_carry_out(ids_writer *w, const ids_batch *batch) {
     return (ids_batch_done){.written = w->end.number,
                             .durable = w->synced.number,
                             .cut = cut,
+                            .end = w->end,
                             .free_bytes = w->free_bytes,
                             .failed = !good};
 }

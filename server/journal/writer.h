@@ -87,6 +87,7 @@ typedef struct ids_batch_done {
     uint64_t written; /* up to which number */
     uint64_t durable;
     ids_log_end cut; /* of a batch with cut: where the log began anew */
+    ids_log_end end; /* of what is written */
     uint64_t free_bytes;
     bool failed; /* the writer's fault says why; the process has to stop */
 } ids_batch_done;

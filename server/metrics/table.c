@@ -54,6 +54,7 @@ static const ids_metric_sample requests[] = {
     PLAIN("detach", IDP_DETACH),
     PLAIN("switchover", IDP_SWITCHOVER),
     PLAIN("snapshot", IDP_SNAPSHOT),
+    PLAIN("backup", IDP_BACKUP),
     PLAIN("reload", IDP_RELOAD),
     PLAIN("config", IDP_CONFIG),
     PLAIN("offer", IDP_OFFER),

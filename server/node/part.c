@@ -48,8 +48,8 @@ static void begin_snapshot_part(ids_worker_log *k, unsigned round) {
 static void end_snapshot_part(ids_worker_log *k, bool good) {
     assert(k->phase != IDS_WORKER_LOG_NO_SNAPSHOT);
     go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_IDLE);
-    if (k->driver.part_done(k->driver.ctx, good,
-                            ids_journal_cut_at(k->journal)))
+    if (k->driver.part_done(k->driver.ctx, good, ids_journal_cut_at(k->journal),
+                            ids_journal_end(k->journal)))
         go(k, IDS_WORKER_LOG_NO_SNAPSHOT, IDS_WORKER_LOG_INSTALL);
 }
 

@@ -50,9 +50,10 @@ typedef struct ids_worker_log_driver {
     /* Bytes that a worker's log has grown by since. */
     uint64_t (*grown)(void *ctx);
     /* This worker's part is on the medium, and so is its log up to it, which
-     * begins anew at first; good false: it was given up. True: it was the last,
-     * INSTALL comes next. */
-    bool (*part_done)(void *ctx, bool good, const ids_log_end *first);
+     * begins anew at first and is written up to end; good false: it was given
+     * up. True: it was the last, INSTALL comes next. */
+    bool (*part_done)(void *ctx, bool good, const ids_log_end *first,
+                      const ids_log_end *end);
     /* The same as write, at once; for a step that all stand still for. */
     ids_batch_done (*write_now)(void *ctx, const ids_batch *batch);
     /* Says what failed, and ends the process: no reply may leave any more. */

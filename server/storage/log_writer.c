@@ -44,11 +44,12 @@ static uint64_t grown(void *ctx) {
     return atomic_load(&w->log.rounds->log_bytes) / w->work.server->loops;
 }
 
-static bool part_done(void *ctx, bool good, const ids_log_end *first) {
+static bool part_done(void *ctx, bool good, const ids_log_end *first,
+                      const ids_log_end *end) {
     ids_log_writer *w = ctx;
     ids_snapshot_part *part = &w->disk.part;
     return ids_rounds_part_done(part->rounds, part->index, good,
-                                &part->file.sum, first);
+                                &part->file.sum, first, end);
 }
 
 static ids_batch_done write_now(void *ctx, const ids_batch *batch) {

@@ -70,6 +70,6 @@ void ids_store_replaced(ids_store *s) {
     s->logged_copy[0] = '\0';
     ids_log(IDS_LOG_INFO, "all records were replaced by the primary's",
             "until_a_snapshot=\"a restart finds the old ones\"");
-    ids_rounds_claim(&s->rounds); /* one under way is none any more */
+    ids_rounds_take_over(&s->rounds);
     ids_rounds_begin(&s->rounds);
 }

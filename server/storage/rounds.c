@@ -15,6 +15,11 @@
 /* The longest pause after one that was given up. */
 #define AGAIN_MS_MAX 300000
 
+static bool is_held(const void *ctx) {
+    const ids_rounds *r = ctx;
+    return atomic_load(&r->held);
+}
+
 void ids_rounds_init(ids_rounds *r, const ids_server *server, ids_data_dir *dir,
                      ids_disk *disk, uint64_t log_bytes_max) {
     *r = (ids_rounds){.server = server,
@@ -22,6 +27,8 @@ void ids_rounds_init(ids_rounds *r, const ids_server *server, ids_data_dir *dir,
                       .disk = disk,
                       .log_bytes_max = log_bytes_max,
                       .pause_ms = IDS_SNAPSHOT_AGAIN_MS};
+    dir->keeps_all = is_held;
+    dir->keeps_all_ctx = r;
     pthread_mutex_init(&r->lock, NULL);
 }
 
@@ -29,21 +36,41 @@ void ids_rounds_fini(ids_rounds *r) {
     pthread_mutex_destroy(&r->lock);
     free(r->sums);
     free(r->firsts);
+    free(r->ends);
 }
 
 bool ids_rounds_make_places(ids_rounds *r, uint64_t start_ms) {
-    assert(!r->sums && !r->firsts);
+    assert(!r->sums && !r->firsts && !r->ends);
     r->start_ms = start_ms;
     r->sums = calloc(r->server->loops, sizeof *r->sums);
     r->firsts = calloc(r->server->loops, sizeof *r->firsts);
-    return r->sums && r->firsts;
+    r->ends = calloc(r->server->loops, sizeof *r->ends);
+    return r->sums && r->firsts && r->ends;
 }
 
 /* Its beginning ------------------------------------------------------------ */
 
 bool ids_rounds_claim(ids_rounds *r) {
     bool was = false;
-    return atomic_compare_exchange_strong(&r->busy, &was, true);
+    if (!atomic_compare_exchange_strong(&r->busy, &was, true))
+        return false;
+    if (!atomic_load(&r->held))
+        return true;
+    atomic_store(&r->busy, false);
+    return false;
+}
+
+void ids_rounds_take_over(ids_rounds *r) {
+    atomic_store(&r->busy, true);
+}
+
+void ids_rounds_hold(ids_rounds *r) {
+    assert(atomic_load(&r->busy));
+    atomic_store(&r->held, true);
+}
+
+void ids_rounds_let_go(ids_rounds *r) {
+    atomic_store(&r->held, false);
 }
 
 bool ids_rounds_begin(ids_rounds *r) {
@@ -95,8 +122,8 @@ void ids_rounds_remove_parts(const ids_rounds *r) {
 }
 
 bool ids_rounds_part_done(ids_rounds *r, uint32_t index, bool good,
-                          const ids_snapshot_sum *sum,
-                          const ids_log_end *first) {
+                          const ids_snapshot_sum *sum, const ids_log_end *first,
+                          const ids_log_end *end) {
     assert(index < r->server->loops);
     pthread_mutex_lock(&r->lock);
     assert(r->parts_left > 0);
@@ -104,6 +131,7 @@ bool ids_rounds_part_done(ids_rounds *r, uint32_t index, bool good,
     if (good) {
         r->sums[index] = *sum;
         r->firsts[index] = *first;
+        r->ends[index] = *end;
     }
     bool last = --r->parts_left == 0;
     pthread_mutex_unlock(&r->lock);
@@ -112,9 +140,8 @@ bool ids_rounds_part_done(ids_rounds *r, uint32_t index, bool good,
 
 /* Its end ------------------------------------------------------------------ */
 
-/* What a command for this snapshot hears; loop 0 says it. */
-static void leave_answer(ids_rounds *r, const idp_command_answer *answer,
-                         const char *why) {
+void ids_rounds_answer(ids_rounds *r, const idp_command_answer *answer,
+                       const char *why) {
     pthread_mutex_lock(&r->lock);
     r->answer = *answer;
     snprintf(r->why, sizeof r->why, "%s", why);
@@ -158,7 +185,7 @@ static void give_up_snapshot(ids_rounds *r, const char *why) {
     snprintf(r->logged, sizeof r->logged, "%s", why);
     atomic_fetch_add(&r->given_up_total, 1);
     try_later(r);
-    leave_answer(r, &answer, text);
+    ids_rounds_answer(r, &answer, text);
 }
 
 void ids_rounds_cancel(ids_rounds *r, const char *why) {
@@ -174,7 +201,8 @@ static void taken(ids_rounds *r, const idp_command_answer *answer) {
     r->logged[0] = '\0';
     atomic_store(&r->again_ms, 0);
     atomic_store(&r->pause_ms, IDS_SNAPSHOT_AGAIN_MS);
-    leave_answer(r, answer, "");
+    if (!r->installed || !r->installed(r->installed_ctx, answer))
+        ids_rounds_answer(r, answer, "");
 }
 
 void ids_rounds_install(ids_rounds *r, uint64_t now_ms) {

@@ -99,7 +99,7 @@ bool ids_store_open(ids_store *s, const ids_config *config,
     ids_fault fault;
     *s = (ids_store){.server = server,
                      .config = config,
-                     .snapshots = {.rounds = &s->rounds}};
+                     .snapshots = {.rounds = &s->rounds, .backup = &s->backup}};
     if (!open_data_dir(s, config->data_dir))
         return false;
     s->disk = ids_posix_disk_of(&s->posix);
@@ -118,6 +118,7 @@ bool ids_store_open(ids_store *s, const ids_config *config,
                 config->data_dir, s->dir.copied);
     ids_rounds_init(&s->rounds, server, &s->dir, &s->disk,
                     config->snapshot_log_bytes);
+    ids_backup_init(&s->backup, &s->rounds, config->backup_dir);
     s->is_open = true;
     return true;
 }
@@ -346,6 +347,7 @@ void ids_store_close(ids_store *s) {
     assert(s->log_writers_count <= s->server->loops);
     for (uint32_t i = 0; i < s->log_writers_count; i++)
         ids_log_writer_join(s->log_writers[i]);
+    ids_backup_stop(&s->backup);
     if (s->log_writers_count == s->server->loops) {
         if (take_all(s, true, &fault))
             ids_log(IDS_LOG_INFO, "everything is kept", NULL);

@@ -24,6 +24,7 @@ typedef struct ids_store {
     uint64_t start_ms;
     ids_rounds rounds;
     ids_snapshots snapshots; /* loop 0's */
+    ids_backup backup;
     uint32_t log_writers_count;
     ids_log_writer **log_writers; /* one per loop */
     /* replace.c's: why a full copy can't take the old one's place yet. */

@@ -121,6 +121,8 @@ void ids_audited_line(const ids_worker *worker, const ids_audited_one *one,
                         request->cursor.len);
     if (request && (one->method == IDP_PROMOTE || one->method == IDP_DETACH))
         ids_audit_bool(line, "accept_loss", request->accept_loss);
+    if (request && one->method == IDP_BACKUP)
+        ids_audit_bytes(line, "name", request->ns.ptr, request->ns.len);
     if (request && one->method == IDP_RELOAD) {
         ids_audit_bool(line, "dry_run", request->dry_run);
         ids_audit_bool(line, "force", request->force);
@@ -181,10 +183,11 @@ static void say_command(ids_audit_line *line, const idp_command_answer *a) {
     ids_audit_text(line, "outcome", idp_command_outcome_name(a->outcome));
     if (a->epoch)
         ids_audit_number(line, "new_epoch", a->epoch);
-    if (a->outcome == IDP_COMMAND_REFUSED) {
+    bool refused = a->outcome == IDP_COMMAND_REFUSED;
+    if (refused || a->outcome == IDP_COMMAND_BACKUP) {
         snprintf(text, sizeof text, "%.*s", (int)a->text.len,
                  (const char *)a->text.ptr);
-        ids_audit_text(line, "text", text);
+        ids_audit_text(line, refused ? "text" : "path", text);
     }
 }
 

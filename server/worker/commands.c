@@ -138,7 +138,7 @@ static ids_message leave_place(ids_command_under_way *command) {
 /* Whose command it is; text: what is said where nobody is there. */
 static const ids_command_handler *
 handler_of(const ids_server *server, idp_method command, const char **text) {
-    if (command == IDP_SNAPSHOT) {
+    if (command == IDP_SNAPSHOT || command == IDP_BACKUP) {
         *text = no_store;
         return &server->store;
     }

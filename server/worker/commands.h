@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commands.h -- what an operator asks of a server: promote, detach, switchover,
- * snapshot, reload, and how replication stands.
+ * snapshot, backup, reload, and how replication stands.
  *
  * A command may come on any loop. It is carried out on loop 0, by whoever the
  * server says (the peer, the store, the reload), which answers now or later. A
@@ -22,13 +22,14 @@ typedef struct ids_conn ids_conn;
 typedef uint64_t ids_command_id;
 
 typedef struct ids_command_request {
-    idp_method command; /* IDP_PROMOTE, DETACH, SWITCHOVER, SNAPSHOT, RELOAD,
-                         * CONFIG, OFFER */
+    idp_method command; /* IDP_PROMOTE, DETACH, SWITCHOVER, SNAPSHOT, BACKUP,
+                         * RELOAD, CONFIG, OFFER */
     bool accept_loss;   /* PROMOTE, DETACH */
     bool dry_run;       /* RELOAD */
     bool force;         /* RELOAD */
     /* DETACH, SWITCHOVER: which member, by name; borrowed from the asker. Or
-     * else by number; 0: the only one, or any one. */
+     * else by number; 0: the only one, or any one. BACKUP: what it is called.
+     */
     idp_slice node_name;
     uint64_t node;
     /* A failover agent's: borrowed for as long as begin takes. */
@@ -76,7 +77,7 @@ typedef struct ids_commands {
 
 static inline bool ids_method_is_command(idp_method method) {
     return (method >= IDP_REPLICATION && method <= IDP_RELOAD) ||
-           method == IDP_CONFIG || method == IDP_OFFER;
+           method == IDP_CONFIG || method == IDP_OFFER || method == IDP_BACKUP;
 }
 
 /* A connection asks: it is sent to loop 0, or refused. */

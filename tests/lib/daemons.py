@@ -46,15 +46,15 @@ def die_with_parent():
 
 
 class Daemon:
-    """Started with these flags; port is where it listens, http its unix
-    socket."""
+    """Started with these flags, by the words around it; port is where it
+    listens, http its unix socket."""
 
-    def __init__(self, *flags, stderr=None, threads=2, port=0):
+    def __init__(self, *flags, stderr=None, threads=2, port=0, around=()):
         self.folder = new_folder()
         self.http = os.path.join(self.folder, "http")
         self.errors = stderr or open(os.path.join(self.folder, "err"), "wb")
         self.process = subprocess.Popen(
-            [f"{os.environ['BUILD']}/idemstored", "--listen",
+            [*around, f"{os.environ['BUILD']}/idemstored", "--listen",
              f"127.0.0.1:{port}", "--http", f"unix:{self.http}", "--threads",
              str(threads), *flags],
             stdout=subprocess.PIPE, stderr=self.errors,

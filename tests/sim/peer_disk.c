@@ -280,10 +280,12 @@ static uint64_t grown(void *ctx) {
     return 0;
 }
 
-static bool part_done(void *ctx, bool good, const ids_log_end *first) {
+static bool part_done(void *ctx, bool good, const ids_log_end *first,
+                      const ids_log_end *end) {
     const pw_worker *worker = ctx;
     pw_disk *disk = &worker->n->disk;
     (void)first;
+    (void)end;
     disk->given_up = disk->given_up || !good;
     return --disk->parts_left == 0;
 }

@@ -23,6 +23,7 @@ static const struct {
     {"detach", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"switchover", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"snapshot", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
+    {"backup", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"metrics", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"reload", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"erase", IDS_GRANT_BIT(IDS_GRANT_RESOLVE)},

@@ -114,7 +114,7 @@ Test(folder, a_foreign_or_newer_file_is_refused_with_a_clear_word) {
     cr_assert_eq(spoil("log-", 8, "\2", why), IDS_FAULT_NEWER);
     cr_assert(strstr(why, "newer version"), "%s", why);
     cr_assert_eq(spoil("snap-", 8, "\2", why), IDS_FAULT_NEWER);
-    cr_assert_eq(spoil("MANIFEST", 15, "3", why), IDS_FAULT_NEWER);
+    cr_assert_eq(spoil("MANIFEST", 15, "4", why), IDS_FAULT_NEWER);
     cr_assert_eq(spoil("MANIFEST", 0, "hello", why), IDS_FAULT_FOREIGN);
 }
 

@@ -48,6 +48,29 @@ Test(manifest, what_is_written_is_read) {
     free(again);
 }
 
+/* A backup ends where each log was as it was made, and says what it is. */
+Test(manifest, a_backup_is_marked_and_ends_there) {
+    size_t len;
+    ids_fault fault = {0};
+    ids_manifest of = {.node = 1, .file = 5, .mark = 6}, backup, read;
+    const ids_manifest_run run = {.epoch = 17, .loops = 2};
+    const ids_log_end ends[] = {{2, 100, 7, 8}, {1, 64, 0, 0}};
+    cr_assert(ids_manifest_add_run(&of, &run));
+    cr_assert(ids_manifest_of_backup(&backup, &of, ends));
+    char *text = ids_manifest_text(&backup, &len);
+    cr_assert(ids_manifest_parse(&read, text, len, &fault), "%s", fault.what);
+    cr_assert(read.is_backup && read.run[0].closed);
+    cr_assert_eq(read.run[0].logs[0].end.at, 100);
+    cr_assert_eq(read.file, 0);
+    cr_assert(!of.is_backup && !of.run[0].closed, "the folder's own goes on");
+    ids_manifest_fini(&read);
+    text[15] = '2'; /* the mark can't be taken from it */
+    cr_assert_not(ids_manifest_parse(&read, text, len, &fault));
+    free(text);
+    ids_manifest_fini(&backup);
+    ids_manifest_fini(&of);
+}
+
 Test(manifest, no_flipped_bit_and_no_missing_byte_passes) {
     size_t len;
     ids_fault fault;
@@ -68,6 +91,6 @@ Test(manifest, says_foreign_and_newer) {
     ids_manifest m;
     cr_assert_not(ids_manifest_parse(&m, "hello\n", 6, &fault));
     cr_assert_eq(fault.kind, IDS_FAULT_FOREIGN);
-    cr_assert_not(ids_manifest_parse(&m, "idemstore-data 3\n", 17, &fault));
+    cr_assert_not(ids_manifest_parse(&m, "idemstore-data 4\n", 17, &fault));
     cr_assert_eq(fault.kind, IDS_FAULT_NEWER);
 }

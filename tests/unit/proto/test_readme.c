@@ -136,6 +136,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_SNAPSHOT:
+    case IDP_BACKUP:
     case IDP_RELOAD:
     case IDP_CONFIG:
     case IDP_OFFER:

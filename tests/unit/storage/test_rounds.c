@@ -51,8 +51,8 @@ static void give_up(void) {
     const ids_snapshot_sum sum = {.records = 7, .bytes = 700};
     const ids_log_end first = {0};
     begin();
-    cr_assert_not(ids_rounds_part_done(&rounds, 0, true, &sum, &first));
-    cr_assert(ids_rounds_part_done(&rounds, 1, false, &sum, &first),
+    cr_assert_not(ids_rounds_part_done(&rounds, 0, true, &sum, &first, &first));
+    cr_assert(ids_rounds_part_done(&rounds, 1, false, &sum, &first, &first),
               "it is the last");
     ids_rounds_install(&rounds, IDS_CLOCK_START_MS);
 }

@@ -62,7 +62,7 @@ static void pass(uint64_t ms) {
 
 /* There was no room for the only part. */
 static void end_round(void) {
-    cr_assert(ids_rounds_part_done(&rounds, 0, false, NULL, NULL));
+    cr_assert(ids_rounds_part_done(&rounds, 0, false, NULL, NULL, NULL));
     ids_rounds_install(&rounds, IDS_CLOCK_START_MS);
     pass(0);
 }
