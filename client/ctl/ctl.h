@@ -233,6 +233,9 @@ ctl_exit ctl_run_slow(ctl_session *session, ctl_ask *ask);
 
 /* What an operator decides: resolve.c. */
 ctl_exit ctl_run_erase(ctl_session *session, ctl_ask *ask);
+/* IDEM_RESOLVE_...; 0: it is none of them. */
+int32_t ctl_verb_of(const char *text);
+ctl_exit ctl_run_resolve_orphaned(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_resolve(ctl_session *session, ctl_ask *ask);
 
 /* Who gets in: credential.c. */

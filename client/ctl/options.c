@@ -90,6 +90,8 @@ const ctl_option ctl_options[] = {
     {"force", 0, NULL, ctl_read_force, 'c', "",
      "reload: where it closes most connections; resolve: a lease that runs"},
     {"yes", 0, NULL, ctl_read_flag, 'c', "", "do not ask"},
+    {"per-second", 0, "N", ctl_read_text, 'c', "",
+     "no more than so many a second: 100"},
     {"verb", 0, "WORD", ctl_read_text, 'c', "complete release delete",
      "what becomes of it: complete, release or delete"},
     {"reason", 0, "TEXT", ctl_read_text, 'c', "",

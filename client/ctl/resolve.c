@@ -14,8 +14,7 @@
 
 static const char *const verbs[] = {"complete", "release", "delete"};
 
-/* 0: it is none of them. */
-static int32_t verb_of(const char *text) {
+int32_t ctl_verb_of(const char *text) {
     static_assert(IDEM_RESOLVE_DELETE == IDEM_RESOLVE_COMPLETE + 2, "in a row");
     for (int32_t i = 0; i < 3; i++)
         if (text != NULL && strcmp(text, verbs[i]) == 0)
@@ -101,7 +100,7 @@ ctl_exit ctl_run_resolve(ctl_session *session, ctl_ask *ask) {
     idem_error err = IDEM_ERROR_INIT;
     uint8_t nonce[NONCE_BYTES];
     fill_args(ask, &args);
-    args.verb = verb_of(ctl_ask_text(ask, "verb"));
+    args.verb = ctl_verb_of(ctl_ask_text(ask, "verb"));
     if (args.verb == 0) {
         ctl_why(ask, "--verb: %.40s is none of complete, release, delete",
                 ctl_ask_text(ask, "verb"));
