@@ -5,6 +5,7 @@
 #include "proto/request.h"
 #include "server/admin/looks.h"
 #include "server/line/erase.h"
+#include "server/peer/mutant.h"
 #include "server/worker/audited.h"
 #include "server/worker/commit_gate.h"
 #include "server/worker/reply.h"
@@ -173,7 +174,7 @@ static void carry_out(ids_worker *worker, ids_audited_one *one, int failed) {
         refuse(worker, conn, one, IDP_E_SHUTTING_DOWN, NULL);
         return;
     }
-    if (failed) {
+    if (failed && !IDS_RULE_OFF(ON_RECORD)) {
         refuse(worker, conn, one, IDP_E_NO_MEMORY, no_record);
         return;
     }

@@ -61,7 +61,8 @@
     X(ROLE_FIRST, "role-first")         /* a turn's end lets go before it */   \
     X(TELLS_FIRST, "tells-first")       /* and before the peer is told */      \
     X(WATERMARK_NOW, "watermark-now")   /* it is another turn's */             \
-    X(REVOKES, "revokes")               /* R6: what is failed leaves, too */
+    X(REVOKES, "revokes")               /* R6: what is failed leaves, too */   \
+    X(ON_RECORD, "on-record")           /* decided, and on no record */
 
 typedef enum ids_rule {
 #define X(name, text) IDS_RULE_##name,

@@ -66,8 +66,8 @@ static void spoil_answer(mutant m, const idp_request *q, idp_answer *a) {
 }
 
 /* Faults of resolve. */
-static void spoil_decision(mutant m, ids_shard *shard, const ids_call *call,
-                           idp_request *q) {
+void mutant_decision(mutant m, ids_shard *shard, const ids_call *call,
+                     idp_request *q) {
     if (m == MUTANT_RESOLVES_ANEW) {
         q->nonce.len = 0;
     } else if (m == MUTANT_NEEDS_NO_FORCE) {
@@ -95,7 +95,7 @@ ids_verdict mutant_call(mutant m, ids_shard *shard, const ids_call *call,
     spoiled.request = &q;
     spoil_request(m, &q);
     if (q.method == IDP_RESOLVE) {
-        spoil_decision(m, shard, &spoiled, &q);
+        mutant_decision(m, shard, &spoiled, &q);
     }
     bool left_out = m == MUTANT_FORGETS_A_COMPLETE &&
                     q.method == IDP_COMPLETE && (q.msgid & 7) == 0;

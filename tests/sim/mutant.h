@@ -56,6 +56,9 @@ extern const char *const mutant_names[MUTANT_COUNT];
 
 ids_verdict mutant_call(mutant m, ids_shard *shard, const ids_call *call,
                         idp_answer *answer, idp_error *error);
+/* A resolve's request, spoiled; before the shard is called. */
+void mutant_decision(mutant m, ids_shard *shard, const ids_call *call,
+                     idp_request *request);
 void mutant_forget(mutant m, ids_shard *shard, ids_asker asker);
 uint64_t mutant_next_ms(mutant m, const ids_shard *shard);
 

@@ -20,7 +20,7 @@ endif()
 idem_program_test(peer_sim
   SOURCES peer_sim.c peer_world.c peer_net.c peer_ends.c peer_node.c peer_driver.c
           peer_worker.c peer_wire.c peer_look.c peer_disk.c peer_backup.c
-          peer_clash.c peer_lost.c peer_client.c peer_group.c peer_operator.c peer_check.c peer_reach.c
+          peer_clash.c peer_lost.c peer_client.c peer_decide.c mutant.c peer_group.c peer_operator.c peer_check.c peer_reach.c
           peer_copy.c peer_agents.c agent_etcd.c agent_post.c agent_host.c ${seal}
   LINK ids_node_mutable ids_agent_mutable idt ${tls} LABELS sim ARGS --seeds 1..${first})
 if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)
@@ -45,7 +45,8 @@ if(TARGET idp_tls)
   endforeach()
 endif()
 # The checker looks on: see peer_look.c.
-foreach(name commit_gate_change commit_gate_call reply_answer reply_message staging_route)
+foreach(name commit_gate_change commit_gate_call reply_answer reply_message staging_route
+             audit_is_off audit_begin audit_ask)
   target_link_options(peer_sim PRIVATE LINKER:--wrap=ids_${name})
 endforeach()
 
@@ -77,6 +78,23 @@ foreach(test needs_yields harm_without_joins-whole harm_without_own-place
     set_tests_properties(peer_sim_${test} PROPERTIES LABELS "sim;all")
   endif()
 endforeach()
+
+# Operators decide what became of claims, with a record that can't be written now
+# and then. Without that record, and with sim's faults in each shard's resolve.
+set(decided 1000)
+if(NOT IDEM_SANITIZE STREQUAL "" OR IDEM_FUZZ)
+  set(decided 100)
+endif()
+add_test(NAME peer_sim_decides
+         COMMAND peer_sim --decisions on --seeds 1..${decided})
+set_tests_properties(peer_sim_decides PROPERTIES LABELS sim
+  FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
+idem_faults(peer_sim_decides_need
+  COMMAND peer_sim --decisions on --rule-off @ --seeds 1..1000
+  FAULTS on-record R1 R7)
+idem_faults(peer_sim_decides_find
+  COMMAND peer_sim --decisions on --mutant @ --seeds 1..1000
+  FAULTS no-takeover resolves-anew completes-over needs-no-force)
 
 # Agents decide: nodes and agents as they ship, a model of etcd.
 set(agents 1000)

@@ -2,7 +2,9 @@
 /* peer_check.c -- I1 to I13, checked from outside: from what leaves the nodes
  * as replies, and from what their memories would bring to a promotion. It
  * knows nothing of frames, sessions or gates. */
+#include "server/core/receipt.h"
 #include "tests/sim/peer_agents.h"
+#include "tests/sim/peer_decide.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -142,10 +144,11 @@ static bool check_grant(pw_world *w, const pw_reply *r, const pw_op *op) {
 static bool check_follows(pw_world *w, const pw_reply *r, const pw_op *op,
                           const pw_snap *was, const pw_snap *is) {
     bool ended = pw_compare(w->dropped[op->key], was->token) >= 0;
+    bool deleted = pw_compare(w->deleted[op->key], was->token) >= 0;
     bool same =
         is->state != IDP_STATE_ABSENT && pw_compare(is->token, was->token) == 0;
     uint64_t t = r->made_at;
-    if (was->state == IDP_STATE_COMPLETED) {
+    if (was->state == IDP_STATE_COMPLETED && !deleted) {
         if (is->state == IDP_STATE_ABSENT) {
             return pw_fail(w, "I2: k%u is completed, and forgotten", op->key);
         }
@@ -202,9 +205,11 @@ static bool check_answer(pw_world *w, const pw_reply *r, const pw_op *op,
                        "is told that someone holds it",
                        op->key);
     }
-    if (a->outcome == IDP_OUTCOME_COMPLETED &&
-        (is->state != IDP_STATE_COMPLETED ||
-         pw_compare(is->token, op->request.token) != 0)) {
+    if (op->phase == PW_DECIDES) {
+        pw_check_decision(w, r, op);
+    } else if (a->outcome == IDP_OUTCOME_COMPLETED &&
+               (is->state != IDP_STATE_COMPLETED ||
+                pw_compare(is->token, op->request.token) != 0)) {
         return pw_fail(w,
                        "I4: k%u is completed with a token that is not "
                        "current",
@@ -286,6 +291,9 @@ void pw_check_recorded(pw_node *n) {
 
 static void learn(void *ctx, const ids_change *c) {
     pw_node *n = ctx;
+    if (ids_receipt_is(c->ns)) {
+        return;
+    }
     pw_snap s = pw_snap_of(n, c);
     pw_snap *acked = &n->w->acked[pw_key_of(c->key)];
     n->truth[pw_key_of(c->key)] = s;

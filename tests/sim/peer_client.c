@@ -2,7 +2,7 @@
 /* peer_client.c -- clients, as the library would be: a call is asked again
  * with its nonce or its token, here or there, until someone answers or its
  * time is over; a wait with the time that is left. */
-#include "tests/sim/peer_world.h"
+#include "tests/sim/peer_decide.h"
 
 #include "tests/lib/text.h"
 
@@ -28,14 +28,14 @@ static void point(pw_op *o) {
     o->request.result = slice(&o->result);
 }
 
-static pw_text text(const char *format, uint32_t number) {
+pw_text pw_text_of(const char *format, uint32_t number) {
     pw_text t;
     int n = snprintf((char *)t.bytes, sizeof t.bytes, format, number);
     t.len = (size_t)n;
     return t;
 }
 
-static uint32_t add_op(pw_world *w, int client, uint32_t key) {
+uint32_t pw_add_op(pw_world *w, int client, uint32_t key) {
     uint32_t op = w->ops++;
     pw_op *o = &w->op[op];
     *o = (pw_op){.client = client, .key = key};
@@ -48,7 +48,7 @@ static uint32_t add_op(pw_world *w, int client, uint32_t key) {
 
 static void acquire(pw_world *w, int client) {
     uint32_t key = pw_below(w, w->config.keys);
-    uint32_t op = add_op(w, client, key);
+    uint32_t op = pw_add_op(w, client, key);
     pw_op *o = &w->op[op];
     idp_request *q = &o->request;
     q->method = IDP_ACQUIRE;
@@ -59,8 +59,8 @@ static void acquire(pw_world *w, int client) {
         o->wait_until += 50 + pw_below(w, 300);
     }
     q->on_orphan = pw_chance(w, 85) ? IDP_TAKEOVER : IDP_REPORT;
-    o->nonce = text("n%u", op);
-    o->fingerprint = text("f%u", pw_chance(w, 90) ? key : 100);
+    o->nonce = pw_text_of("n%u", op);
+    o->fingerprint = pw_text_of("f%u", pw_chance(w, 90) ? key : 100);
     if (pw_chance(w, 10)) {
         o->fingerprint.len = 0;
     }
@@ -79,13 +79,13 @@ static void end_claim(pw_world *w, int node, uint64_t word) {
         next_job(w, -1, (uint64_t)client);
         return;
     }
-    uint32_t op = add_op(w, client, key);
+    uint32_t op = pw_add_op(w, client, key);
     pw_op *o = &w->op[op];
     o->phase = PW_ENDS;
     o->token = o->request.token = token;
     if (dice < 78) {
         o->request.method = IDP_COMPLETE;
-        o->result = text("result %u", op);
+        o->result = pw_text_of("result %u", op);
         o->completes = true;
     } else if (dice < 90) {
         o->request.method = IDP_RELEASE;
@@ -98,13 +98,22 @@ static void end_claim(pw_world *w, int node, uint64_t word) {
     try_again(w, -1, op);
 }
 
+void pw_ask(pw_world *w, uint32_t op) {
+    point(&w->op[op]);
+    try_again(w, -1, op);
+}
+
 static void next_job(pw_world *w, int node, uint64_t client) {
     (void)node;
     if (w->clients_stop || w->ops + 2 > PW_OPS_MAX) {
         return;
     }
+    if (client >= w->config.clients) {
+        pw_decide(w, (uint32_t)client);
+        return;
+    }
     if (pw_chance(w, 10)) {
-        uint32_t op = add_op(w, (int)client, pw_below(w, w->config.keys));
+        uint32_t op = pw_add_op(w, (int)client, pw_below(w, w->config.keys));
         w->op[op].request.method = IDP_PEEK;
         point(&w->op[op]);
         try_again(w, -1, op);
@@ -116,6 +125,9 @@ static void next_job(pw_world *w, int node, uint64_t client) {
 void pw_clients_start(pw_world *w) {
     for (uint32_t i = 0; i < w->config.clients; i++) {
         pw_later(w, pw_below(w, 60), next_job, -1, i);
+    }
+    for (uint32_t i = 0; w->decides && i < PW_OPERATORS; i++) {
+        pw_later(w, 100 + pw_below(w, 60), next_job, -1, w->config.clients + i);
     }
 }
 
@@ -162,6 +174,9 @@ static void try_again(pw_world *w, int node, uint64_t op) {
 static void answered(pw_world *w, pw_op *o, const idp_answer *answer) {
     uint64_t pause = pw_below(w, 50);
     o->done = true;
+    if (o->phase == PW_DECIDES) {
+        pause += 60;
+    }
     if (o->phase == PW_ACQUIRES && answer->outcome == IDP_OUTCOME_ACQUIRED) {
         o->token = answer->token;
         pw_later(w, pw_below(w, o->request.lease_ms * 5 / 4), end_claim, -1,
@@ -196,6 +211,12 @@ void pw_client_hears(pw_world *w, const pw_reply *r) {
                o->done ? " (too late)" : "");
     }
     if (o->done) {
+        return;
+    }
+    if (r->error == IDP_OK && o->phase == PW_DECIDES && r->try == o->try &&
+        !pw_decided(w, o, r)) {
+        o->target = (int)pw_below(w, (uint32_t)pw_nodes(w));
+        pw_later(w, pw_below(w, 400), try_again, -1, r->op);
         return;
     }
     if (r->error == IDP_OK) {

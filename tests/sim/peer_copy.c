@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer_copy.c -- more of the checker: the replica equals the primary (I12),
  * nothing grows without bound (I15). */
+#include "server/core/receipt.h"
 #include "tests/sim/peer_world.h"
 
 enum { HELD_MAX = 64 };
@@ -12,6 +13,9 @@ typedef struct both {
 
 static void collect(void *ctx, const ids_change *c) {
     both *b = ctx;
+    if (ids_receipt_is(c->ns)) {
+        return;
+    }
     b->at[pw_key_of(c->key)] = pw_snap_of(b->n, c);
     if (c->state == IDP_STATE_ORPHANED) {
         b->at[pw_key_of(c->key)].state = IDP_STATE_IN_PROGRESS;

@@ -7,6 +7,7 @@
  * between; once it is installed it counts with the log behind its beginning. */
 #include "tests/sim/peer_world.h"
 
+#include "server/core/receipt.h"
 #include "server/journal/change.h"
 
 #include <assert.h>
@@ -84,8 +85,9 @@ void pw_shards_free(pw_node *n, ids_shard **shards) {
 }
 
 static void put(pw_node *n, ids_shard *shard, const ids_change *change) {
-    if (!ids_shard_put(shard, hash_of(n, change->ns, change->key), change,
-                       pw_clock(n))) {
+    if (!ids_shard_put(
+            shard, hash_of(n, ids_receipt_hashed_ns(change->ns), change->key),
+            change, pw_clock(n))) {
         pw_fail(n->w, "I15: no memory for a record of a few bytes");
     }
 }

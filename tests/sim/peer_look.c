@@ -2,9 +2,11 @@
 /* peer_look.c -- who looks on as a node makes changes and replies: for the
  * checker alone. The linker puts these before the product's own functions
  * (--wrap), which do what they do. */
-#include "tests/sim/peer_world.h"
+#include "tests/sim/peer_decide.h"
 
+#include "server/core/receipt.h"
 #include "server/worker/reply.h"
+#include "tests/sim/mutant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,12 @@ static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
     pw_world *w = n->w;
     unsigned op = PW_OPS_MAX;
     char nonce[PW_TEXT + 1] = {0};
+    if (n->deletes) {
+        raise_to(&w->deleted[key], n->truth[key].token);
+    }
+    if (n->decides) {
+        raise_to(&w->released[key], c->token);
+    }
     if (c->state == IDP_STATE_ABSENT) {
         raise_to(&w->dropped[key], n->truth[key].token);
     }
@@ -105,8 +113,10 @@ void __wrap_ids_commit_gate_change(void *ctx, const ids_change *change) {
     pw_node *n = worker->n;
     uint32_t key = pw_key_of(change->key);
     worker->changed = true;
-    note_end(n, key, change);
-    n->truth[key] = pw_snap_of(n, change);
+    if (!ids_receipt_is(change->ns)) {
+        note_end(n, key, change);
+        n->truth[key] = pw_snap_of(n, change);
+    }
     __real_ids_commit_gate_change(ctx, change);
 }
 
@@ -122,8 +132,20 @@ ids_verdict __wrap_ids_commit_gate_call(ids_worker *ids, const ids_call *call,
 ids_verdict __wrap_ids_commit_gate_call(ids_worker *ids, const ids_call *call,
                                         idp_answer *answer, idp_error *error,
                                         const char **text) {
+    pw_node *n = worker_of(ids)->n;
+    idp_request spoiled = *call->request;
+    ids_call own = *call;
     worker_of(ids)->changed = false;
-    return __real_ids_commit_gate_call(ids, call, answer, error, text);
+    pw_note_decision(n, call->request);
+    if (n->w->mutant != MUTANT_NONE && spoiled.method == IDP_RESOLVE &&
+        ids->role_state.role == IDS_LEADS) {
+        own.request = &spoiled;
+        mutant_decision((mutant)n->w->mutant, ids->shard, &own, &spoiled);
+    }
+    ids_verdict verdict =
+        __real_ids_commit_gate_call(ids, &own, answer, error, text);
+    n->decides = n->deletes = false;
+    return verdict;
 }
 
 static void note_made(const ids_worker *ids, uint32_t msgid,

@@ -2,7 +2,7 @@
 /* peer_sim.c -- worlds of two to five nodes, from seeds.
  *
  *   peer_sim [--seeds A..B] [--seed N] [--rule-off NAME] [--see replies]
- *            [--tls on|drips]
+ *            [--tls on|drips] [--decisions on [--mutant NAME]]
  *
  * --seed runs one world and tells its story. A world that fails prints its
  * seed, what it breaks, and the last steps; run again with that seed it is the
@@ -11,9 +11,12 @@
  * clients hear alone: slower to notice, but nothing else counts in the end.
  * With
  * --tls the nodes speak TLS with each other over the same network; its random
- * numbers are no seed's, so that a story may differ in what is under way. */
+ * numbers are no seed's, so that a story may differ in what is under way. With
+ * --decisions operators resolve and erase, and with --mutant each shard has one
+ * of sim's faults in that. */
 #include "server/base/log.h"
 #include "server/peer/mutant.h"
+#include "tests/sim/mutant.h"
 #include "tests/sim/peer_agents.h"
 
 #include <stdio.h>
@@ -35,8 +38,23 @@ static const char *const agent_rule_names[] = {
 #undef X
 };
 
+typedef struct options {
+    uint64_t from, to;
+    bool story;
+    bool replies_only;
+    bool seals, drips;
+    bool agents;
+    bool decides;
+    int mutant;
+} options;
+
+static const options *asked;
+
 /* Of either: which one does not hold. NULL: all do. */
 static const char *rule_off(void) {
+    if (asked != NULL && asked->mutant != MUTANT_NONE) {
+        return mutant_names[asked->mutant];
+    }
     if (ids_agent_rule_off != IDS_AGENT_RULE_NONE) {
         return agent_rule_names[ids_agent_rule_off];
     }
@@ -57,17 +75,10 @@ static bool switch_off(const char *name) {
     return rule_off() != NULL;
 }
 
-typedef struct options {
-    uint64_t from, to;
-    bool story;
-    bool replies_only;
-    bool seals, drips;
-    bool agents;
-} options;
-
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
     uint64_t kept, resumed, flipped, unsealed, unreplicated, stood_down;
+    uint64_t decided, asked_again, erased, unrecorded;
     uint64_t refused, groups, level, chosen, strangers, clashes, records_lost,
         put_back;
 } tally;
@@ -84,6 +95,16 @@ static bool read_option(const char *name, const char *value, options *o) {
     if (strcmp(name, "--agents") == 0) {
         o->agents = strcmp(value, "on") == 0;
         return o->agents;
+    }
+    if (strcmp(name, "--decisions") == 0) {
+        o->decides = strcmp(value, "on") == 0;
+        return o->decides;
+    }
+    if (strcmp(name, "--mutant") == 0) {
+        for (int m = 1; m < MUTANT_COUNT; m++) {
+            o->mutant = strcmp(mutant_names[m], value) == 0 ? m : o->mutant;
+        }
+        return o->mutant != MUTANT_NONE;
     }
     if (strcmp(name, "--tls") == 0) {
         o->seals = true;
@@ -110,7 +131,6 @@ static void tell(const pw_world *w) {
 }
 
 /* An assert of the product's, in the world that is run. */
-static const options *asked;
 static uint64_t seed_now;
 
 void __assert_fail(const char *what, const char *file, unsigned line,
@@ -142,10 +162,11 @@ static int report(pw_world *w, uint64_t seed, const options *o) {
         printf("FAILED in world %llu\n", (unsigned long long)seed);
         tell(w);
         printf("  %s\nagain: peer_sim%s --seed %llu\n", w->failure,
-               o->agents  ? " --agents on"
-               : o->drips ? " --tls drips"
-               : o->seals ? " --tls on"
-                          : "",
+               o->decides  ? " --decisions on"
+               : o->agents ? " --agents on"
+               : o->drips  ? " --tls drips"
+               : o->seals  ? " --tls on"
+                           : "",
                (unsigned long long)seed);
     }
     return rule_off() == NULL;
@@ -173,6 +194,10 @@ static void add_up(tally *t, const pw_world *w) {
     t->clashes += w->clashes;
     t->records_lost += w->records_lost;
     t->put_back += w->put_back;
+    t->decided += w->decided;
+    t->asked_again += w->asked_again;
+    t->erased += w->erased;
+    t->unrecorded += w->unrecorded;
 }
 
 static int simulate(pw_world *w, const options *o) {
@@ -213,6 +238,17 @@ static int simulate(pw_world *w, const options *o) {
     if (o->seals)
         printf("%llu connections between nodes were ended by TLS\n",
                (unsigned long long)t.unsealed);
+    if (o->decides)
+        printf(
+            "%llu claims decided, %llu asked again, %llu erased, %llu not on "
+            "record and so not done\n",
+            (unsigned long long)t.decided, (unsigned long long)t.asked_again,
+            (unsigned long long)t.erased, (unsigned long long)t.unrecorded);
+    if (o->decides && rule_off() == NULL &&
+        (!t.decided || !t.asked_again || !t.erased || !t.unrecorded)) {
+        printf("FAILED: something was never decided\n");
+        return 1;
+    }
     if (o->seals && t.unsealed == 0) {
         printf("FAILED: no bit that flipped was met\n");
         return 1;
@@ -249,6 +285,8 @@ int main(int argc, char **argv) {
         w->agents = o.agents ? calloc(1, sizeof *w->agents) : NULL;
         w->replies_only = o.replies_only;
         w->seals = o.seals;
+        w->decides = o.decides;
+        w->mutant = o.mutant;
         w->drips = o.drips;
         status = simulate(w, &o);
     }

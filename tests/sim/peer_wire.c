@@ -64,6 +64,7 @@ static void open_wire(pw_node *n, pw_wire *wire) {
     wire->conn = ids_conn_new(-1);
     wire->end = (pw_end){.wire = wire};
     wire->conn->link = &wire->end;
+    wire->conn->reading.local = n->w->decides;
     ids_reader_adopt(pw_worker_begins(n, wire->worker)->line, wire->conn);
 }
 

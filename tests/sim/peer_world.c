@@ -2,6 +2,7 @@
 /* peer_world.c -- time, the story, and the course of one world: chaos, then
  * peace, then everything must have healed. */
 #include "tests/sim/peer_agents.h"
+#include "tests/sim/peer_decide.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -348,7 +349,8 @@ static void end(pw_world *w) {
 
 bool pw_run(pw_world *w, uint64_t seed) {
     bool tracing = w->tracing, replies_only = w->replies_only;
-    bool seals = w->seals, drips = w->drips;
+    bool seals = w->seals, drips = w->drips, decides = w->decides;
+    int mutant = w->mutant;
     void *trace = w->trace;
     struct aw_world *agents = w->agents;
     memset(w, 0, sizeof *w);
@@ -356,6 +358,9 @@ bool pw_run(pw_world *w, uint64_t seed) {
     w->tracing = tracing;
     w->replies_only = replies_only;
     w->seals = seals;
+    w->decides = decides;
+    w->mutant = mutant;
+    pw_keep_record(w);
     w->drips = drips;
     w->trace = trace;
     begin(w, seed);

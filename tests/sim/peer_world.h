@@ -12,6 +12,7 @@
 #include "server/line/reader.h"
 #include "server/node/turn.h"
 #include "tests/lib/rng.h"
+#include "tests/sim/peer_text.h"
 
 #include <string.h>
 
@@ -19,10 +20,10 @@ enum {
     PW_NODES = 5, /* more than two in some worlds only */
     PW_LOOPS_MAX = 3,
     PW_CLIENTS_MAX = 5,
+    PW_OPERATORS = 2, /* who decide; numbered behind the clients */
     PW_KEYS_MAX = 10,
     PW_OPS_MAX = 4096,
     PW_EPOCHS_MAX = 128,
-    PW_TEXT = 24, /* bytes of nonces, fingerprints and results */
     PW_TRACE_LINES = 4096,
     PW_TRACE_COLUMNS = 160
 };
@@ -31,11 +32,6 @@ typedef struct pw_world pw_world;
 typedef struct pw_event pw_event;
 typedef struct pw_link pw_link;
 typedef struct pw_wire pw_wire;
-
-typedef struct pw_text {
-    uint8_t bytes[PW_TEXT];
-    size_t len;
-} pw_text;
 
 /* A record as a node has it, in the world's time. */
 typedef struct pw_snap {
@@ -68,6 +64,7 @@ typedef struct pw_reply {
 typedef struct pw_call {
     uint32_t op, try;
     bool is_made, has_left;
+    bool on_record; /* a decision's */
     pw_reply reply; /* if it is made */
 } pw_call;
 
@@ -162,8 +159,9 @@ typedef struct pw_node {
     bool cell_is_copy, memory_is_copy; /* put back, and not begun since */
     bool memory_is_old; /* so it was; not led, and no copy loaded since */
     pw_snap truth[PW_KEYS_MAX];
-    uint64_t led_epoch;  /* that the checker knows of */
-    uint64_t loss_epoch; /* the operator accepted loss with this one */
+    bool decides, deletes; /* the call that is being carried out */
+    uint64_t led_epoch;    /* that the checker knows of */
+    uint64_t loss_epoch;   /* the operator accepted loss with this one */
     uint64_t slow_ms;
     uint64_t session_seen, session_heard;
     int follows;                 /* whom it is told to replicate from */
@@ -183,7 +181,11 @@ typedef struct pw_op {
     uint64_t begun, until, wait_until;
     bool done;
     bool completes; /* a complete with its result was sent */
-    enum { PW_ACQUIRES, PW_ENDS } phase;
+    enum { PW_ACQUIRES, PW_ENDS, PW_DECIDES } phase;
+    bool again; /* it was decided, so, and is asked again */
+    idp_outcome decided;
+    uint32_t losses, clashes; /* by then, */
+    uint32_t erasings;        /* and as it was asked first */
 } pw_op;
 
 typedef struct pw_epoch {
@@ -247,7 +249,7 @@ struct pw_world {
     pw_stale stale[PW_NODES]; /* and of one before it */
     pw_op op[PW_OPS_MAX];
     uint32_t ops;
-    uint32_t client_op[PW_CLIENTS_MAX];
+    uint32_t client_op[PW_CLIENTS_MAX + PW_OPERATORS];
     bool quiet; /* faults have stopped */
     bool clients_stop;
     /* The operator's book. */
@@ -263,6 +265,11 @@ struct pw_world {
     /* The last claim that was dropped, and the last that was released or
      * renewed to end sooner. */
     idp_token dropped[PW_KEYS_MAX], released[PW_KEYS_MAX];
+    idp_token deleted[PW_KEYS_MAX]; /* and by an operator, completed or not */
+    bool decides;                   /* operators decide what became of claims */
+    uint32_t decided, asked_again, erased, unrecorded;
+    uint32_t erasings[PW_KEYS_MAX]; /* begun, of that key */
+    int mutant;                     /* of mutant.h: a fault in each shard */
     pw_epoch epochs[PW_EPOCHS_MAX];
     uint32_t epoch_count;
     pw_reach reach[PW_EPOCHS_MAX]; /* a ring */
@@ -425,17 +432,6 @@ void pw_nemesis(pw_world *w, int node, uint64_t word);
 void pw_crash(pw_world *w, pw_node *n); /* for a while */
 
 /* The checker: what it is told. */
-static inline bool pw_same_text(const pw_text *a, const pw_text *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
-}
-
-static inline int pw_compare(idp_token a, idp_token b) {
-    if (a.epoch != b.epoch) {
-        return a.epoch < b.epoch ? -1 : 1;
-    }
-    return a.sequence < b.sequence ? -1 : a.sequence > b.sequence;
-}
-
 void pw_check_reply(pw_world *w, const pw_reply *reply, const pw_op *op);
 void pw_check_lead(pw_node *n, uint64_t epoch);
 void pw_check_recorded(pw_node *n);
