@@ -68,6 +68,24 @@ void ids_shard_walk_end(ids_shard *shard) {
     shard->table.walks--;
 }
 
+void ids_shard_see(ids_shard *shard, uint64_t now_ms, idp_slice ns,
+                   idp_slice key,
+                   void (*seen)(void *ctx, const ids_change *change),
+                   void *ctx) {
+    ids_change change = {.ns = ns, .key = key, .state = IDP_STATE_ABSENT};
+    uint64_t hash = shard->config.hash(shard->config.hash_ctx, ns, key);
+    ids_place place;
+    ids_record *record = ids_table_find(&shard->table, hash, ns, key, &place);
+    assert(now_ms >= shard->now_ms);
+    if (shard->following)
+        shard->floor_ms = ids_claims_begin_ms(shard, now_ms);
+    if (record != NULL)
+        ids_claims_stretch(shard, record);
+    if (record != NULL && ids_record_state(record, now_ms) != IDP_STATE_ABSENT)
+        ids_claims_change(shard, record, now_ms, &change);
+    seen(ctx, &change);
+}
+
 bool ids_shard_is_walked(const ids_shard *shard) {
     return shard->table.walks > 0;
 }

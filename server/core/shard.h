@@ -234,6 +234,13 @@ bool ids_shard_walk(ids_shard *shard, uint64_t now_ms, uint64_t *cursor,
                     void (*seen)(void *ctx, const ids_change *change),
                     void *ctx);
 void ids_shard_walk_end(ids_shard *shard);
+
+/* One key's record as of now, or that there is none (state ABSENT): seen is
+ * called once, with number 0. The slices of ns and key are this call's. */
+void ids_shard_see(ids_shard *shard, uint64_t now_ms, idp_slice ns,
+                   idp_slice key,
+                   void (*seen)(void *ctx, const ids_change *change),
+                   void *ctx);
 bool ids_shard_is_walked(const ids_shard *shard);
 
 /* So many records are about to be put into a shard that has none: a hint. */

@@ -55,6 +55,14 @@
     X(N3_ENDS, "N3-ends")               /* it ends with its session */         \
     X(N4_INHERITED, "N4-inherited")     /* shown before survivors have it */   \
     X(N5, "N5")                         /* the primary admits by itself */     \
+    X(K_THEIRS, "K2-theirs")            /* not what the survivor changed */    \
+    X(K_OWN, "K3-own")                  /* nor what the primary did */         \
+    X(K_ABSENT, "K4-absent")            /* that there is none isn't said */    \
+    X(K_TOUCHED, "K5-touched")          /* what a join wrote is forgotten */   \
+    X(K_END, "K6-end")                  /* acknowledged before its end */      \
+    X(K_WHOLE, "K7-whole")              /* half a join counts as one */        \
+    X(K_LOW, "K9-low")                  /* what a ring let go, does not */     \
+    X(K_LATER, "K10-later")             /* the common epoch's keys alone */    \
     X(KEPT_REPLIES, "kept-replies")     /* they leave before the medium */     \
     X(QUIESCE_WHOLE, "quiesce-whole")   /* a worker goes on too early */       \
     X(SWAPS_ALL, "swaps-all")           /* a copy on some workers only */      \
