@@ -15,7 +15,7 @@
 /* A part that is so late was lost: a loop had no memory for it. */
 #define ROUND_MS_MAX    10000
 /* Besides the counters: what the whole node knows. */
-#define NODE_ROWS       13
+#define NODE_ROWS       15
 
 static_assert(IDS_COUNTER_COUNT + NODE_ROWS <= IDP_STATS_MAX,
               "the wire has no larger map");
@@ -37,7 +37,9 @@ static ids_shared *write_stats(ids_worker *worker, const ids_counters *sums) {
         {"full_copy", role_state->syncing},
         {"replication_lag_ops", role_state->lag_ops},
         {"replication_lag_bytes", role_state->lag_bytes},
-        {"replication_lag_ms", role_state->lag_ms}};
+        {"replication_lag_ms", role_state->lag_ms},
+        {"full_copies_total", role_state->full_copies},
+        {"joins_by_key_total", role_state->joins_by_key}};
     size_t count = NODE_ROWS;
     for (int i = 0; i < IDS_COUNTER_COUNT; i++)
         stats[count++] =

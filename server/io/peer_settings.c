@@ -129,6 +129,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->loops = server->loops;
     to->places = ids_config_replicas(config);
     to->under_agent = config->agent;
+    memcpy(to->hash_key, server->hash_key, sizeof to->hash_key);
     to->mode = modes[config->replication];
     to->wants_tls = config->peer_tls == IDS_TLS_PEERS_ON;
     to->is_kept = config->data_dir != NULL;
@@ -144,6 +145,7 @@ void ids_peering_fill(ids_peering *r, uint64_t incarnation) {
     to->redial_ms = config->agent ? AGENT_REDIAL_MS : REDIAL_MS;
     to->stall_ms = STALL_MS;
     take_secrets(server->peer_secret, &to->key);
+    r->settings.key_rings_bytes = config->agent ? IDS_KEY_RINGS_BYTES : 0;
     r->settings.commit_wait_ms = config->commit_wait_ms;
     r->settings.tick_ms = IDS_REPLICATOR_TICK_MS;
     r->settings.busy_ms = IDS_REPLICATOR_BUSY_MS;

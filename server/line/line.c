@@ -117,6 +117,7 @@ void ids_line_free(ids_line *line) {
     ids_admit_fini(line);
     ids_message_batch_free(line->opened);
     ids_staging_fini(&line->worker);
+    ids_key_ring_fini(&line->worker.keys);
     ids_scanner_fini(&line->worker.scanner);
     ids_worker_fini(&line->worker);
     ids_gather_fini(&line->gather);

@@ -39,6 +39,8 @@ static void gather_node(ids_metrics_node *node, const ids_worker *worker) {
         .lag_changes = state->lag_ops,
         .lag_bytes = state->lag_bytes,
         .lag_ms = state->lag_ms,
+        .full_copies = state->full_copies,
+        .joins_by_key = state->joins_by_key,
         .uptime_ms = worker->now_ms - IDS_CLOCK_START_MS,
         .workers = worker->server->loops,
     };

@@ -23,6 +23,7 @@ typedef struct ids_metrics_node {
     uint64_t is_primary, epoch, in_sync_members, is_safe_to_stop, is_connected,
         is_sealed, is_copying, settings_differ;
     uint64_t lag_changes, lag_bytes, lag_ms;
+    uint64_t full_copies, joins_by_key;
     uint64_t uptime_ms, workers;
     uint64_t disk_free_bytes;
     uint64_t replicas_count;

@@ -290,6 +290,13 @@ const ids_metric ids_metrics_table[] = {
           ONE(AT(node.settings_differ))),
     GAUGE("full_copy", WITH_PEER, "1: a full copy is being sent, or loaded.",
           ONE(AT(node.is_copying))),
+    COUNTER("full_copies_total", WITH_PEER,
+            "Full copies that were sent, or loaded, and became whole.",
+            ONE(AT(node.full_copies))),
+    COUNTER("joins_by_key_total", WITH_PEER,
+            "Times that a survivor of a takeover joined with the records that "
+            "differ instead, at this server or this server elsewhere.",
+            ONE(AT(node.joins_by_key))),
     GAUGE("replication_lag_changes", WITH_PEER,
           "Changes that the replica lacks, as the primary sees it.",
           ONE(AT(node.lag_changes))),

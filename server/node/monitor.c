@@ -54,13 +54,18 @@ static void wake_speakers(ids_replicator *replicator) {
     }
 }
 
+/* One for which all stand still. */
+static bool has_step_due(const ids_peer *peer) {
+    return ids_peer_swap_is_due(peer) || ids_peer_gather_is_due(peer);
+}
+
 static bool is_seen(const ids_replicator *replicator) {
     const ids_peer *peer = replicator->peer;
     return replicator->seen.news == peer->news &&
            replicator->seen.version == peer->known.version &&
            replicator->seen.switch_epoch == peer->switch_epoch &&
            replicator->seen.leading == peer->leading &&
-           replicator->seen.due == ids_peer_swap_is_due(peer) &&
+           replicator->seen.due == has_step_due(peer) &&
            replicator->seen.changing == ids_peer_serves(peer, false) &&
            replicator->seen.showing == ids_peer_serves(peer, true);
 }
@@ -89,7 +94,7 @@ void ids_replicator_leave(ids_repl *repl) {
         replicator->seen.version = peer->known.version;
         replicator->seen.switch_epoch = peer->switch_epoch;
         replicator->seen.leading = peer->leading;
-        replicator->seen.due = ids_peer_swap_is_due(peer);
+        replicator->seen.due = has_step_due(peer);
         replicator->seen.changing = ids_peer_serves(peer, false);
         replicator->seen.showing = ids_peer_serves(peer, true);
         atomic_store(&replicator->has_chores, true);

@@ -66,6 +66,12 @@ static void staged_drop(void *ctx) {
     }
 }
 
+static const ids_key_ring *keys_of_worker(void *ctx, uint32_t loop) {
+    const ids_replicator *replicator = ctx;
+    assert(loop < replicator->repls_count);
+    return &replicator->repls[loop].worker->keys;
+}
+
 static bool route_records(void *ctx, const ids_body *body) {
     ids_replicator *replicator = ctx;
     assert(replicator->here != NULL && body->tag.session != 0);
@@ -106,6 +112,7 @@ ids_peer_driver ids_replicator_driver(ids_replicator *replicator) {
                              .hang_up = hang_up_peer,
                              .staged_begin = staged_begin,
                              .staged_drop = staged_drop,
+                             .keys = keys_of_worker,
                              .route = route_records,
                              .lead = lead_worker,
                              .stand_down = stand_down_worker,

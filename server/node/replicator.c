@@ -178,6 +178,7 @@ static void swap(ids_replicator *replicator) {
     ids_peer *peer = ids_replicator_enter(&replicator->repls[0]);
     if (ids_peer_swap_is_due(peer))
         take_copy(replicator, peer);
+    ids_peer_gather(peer, now_of(replicator));
     ids_replicator_wake_all(replicator);
     ids_replicator_leave(&replicator->repls[0]);
 }
@@ -236,7 +237,8 @@ void ids_replicator_chores(ids_replicator *replicator) {
         begin_recording(replicator);
     const ids_peer *peer = ids_replicator_enter(repl);
     replicator->wants_swap =
-        now_ms >= replicator->swap_from_ms && ids_peer_swap_is_due(peer);
+        (now_ms >= replicator->swap_from_ms && ids_peer_swap_is_due(peer)) ||
+        ids_peer_gather_is_due(peer);
     ids_replicator_leave(repl);
     ids_replicator_look_at_command(replicator);
     if (ticks)
@@ -264,6 +266,16 @@ static bool take_repls(ids_replicator *replicator, ids_worker *const *workers,
     return true;
 }
 
+/* Where nobody joins by key nothing is noted. */
+static bool make_key_rings(ids_replicator *replicator) {
+    size_t bytes = replicator->config.key_rings_bytes;
+    for (uint32_t i = 0; bytes > 0 && i < replicator->repls_count; i++)
+        if (!ids_key_ring_init(&replicator->repls[i].worker->keys,
+                               bytes / replicator->repls_count))
+            return false;
+    return true;
+}
+
 bool ids_replicator_begin(ids_replicator *replicator,
                           const ids_replicator_config *config,
                           const ids_node_driver *driver,
@@ -277,6 +289,8 @@ bool ids_replicator_begin(ids_replicator *replicator,
     replicator->config.peer.driver = ids_replicator_driver(replicator);
     ids_quiesce_init(&replicator->quiesce, config->peer.loops - 1);
     if (!take_repls(replicator, workers, worker_logs))
+        return false;
+    if (!make_key_rings(replicator))
         return false;
     uint64_t now_ms = driver->clock_ms(driver->ctx);
     for (uint32_t i = 0; i < replicator->repls_count; i++)

@@ -60,6 +60,7 @@ typedef struct ids_replicator_command {
 
 typedef struct ids_replicator_config {
     ids_peer_config peer;    /* but driver and decisions, which are set here */
+    size_t key_rings_bytes;  /* of all workers; 0: none */
     uint64_t commit_wait_ms; /* then a reply is not waited for any more */
     uint64_t tick_ms;        /* so often time is looked at */
     uint64_t busy_ms;        /* for so long a command is tried, */

@@ -66,6 +66,7 @@ typedef struct other {
     bool settings_differ;
     const char *at, *name;
     const ids_copying *copying;
+    uint64_t joined_by_key;
 } other;
 
 static other primary_of(const ids_peer_status *s) {
@@ -76,7 +77,8 @@ static other primary_of(const ids_peer_status *s) {
                    .settings_differ = s->settings_differ,
                    .at = address(&s->other_at),
                    .name = s->other_name.text,
-                   .copying = &s->copying};
+                   .copying = &s->copying,
+                   .joined_by_key = s->joined_by_key};
 }
 
 static other replica_of(const ids_peer_status *s, uint64_t node) {
@@ -93,7 +95,8 @@ static other replica_of(const ids_peer_status *s, uint64_t node) {
                            .settings_differ = f->settings_differ,
                            .at = address(&f->at),
                            .name = f->name.text,
-                           .copying = &f->copying};
+                           .copying = &f->copying,
+                           .joined_by_key = f->joined_by_key};
     }
     return (other){.copying = &none};
 }
@@ -151,6 +154,17 @@ static void say_copies(const other *was, const other *now) {
                 copy->records, copy->total, copy->took_ms);
 }
 
+/* Of a role before it is not counted here: a node that has just stood down has
+ * a larger one as a whole. */
+static void say_join(const other *was, const other *now, bool primary) {
+    if (was->is_there && now->is_there &&
+        now->joined_by_key > was->joined_by_key)
+        ids_log(IDS_LOG_INFO,
+                primary ? "the replica joined by key"
+                        : "joined the primary by key, without a full copy",
+                "at=%s node=%s", now->at, now->name);
+}
+
 static void say_in_sync(const other *now, uint64_t epoch, bool primary) {
     assert(primary || !now->forgetful);
     if (now->forgetful)
@@ -176,6 +190,7 @@ static void say_other(const other *was, const other *now, uint64_t epoch,
         say_connection(now, primary);
     say_settings(was, now);
     say_copies(was, now);
+    say_join(was, now, primary);
     if (now->in_sync != was->in_sync)
         say_in_sync(now, epoch, primary);
 }

@@ -92,4 +92,6 @@ void ids_replicator_gauge(ids_role_state *role_state,
     role_state->lag_ops = status->lag.ops;
     role_state->lag_bytes = status->lag.bytes;
     role_state->lag_ms = status->lag.ms;
+    role_state->full_copies = status->copying.done;
+    role_state->joins_by_key = status->joined_by_key;
 }

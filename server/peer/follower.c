@@ -72,12 +72,7 @@ static bool begin_staged(ids_peer *peer) {
     return true;
 }
 
-/* All links are there: say from where on. */
-static bool start_following(ids_peer *peer) {
-    bool goes_on;
-    assert(!peer->started);
-    take_positions(peer);
-    goes_on = can_continue(peer);
+static bool start_streams(ids_peer *peer, bool goes_on) {
     if (!goes_on && !begin_staged(peer))
         return false;
     peer->started = true;
@@ -86,13 +81,54 @@ static bool start_following(ids_peer *peer) {
         if (goes_on)
             ids_receiver_continue(&peer->receivers[k], peer->copy_at[k]);
         else
-            ids_receiver_sync(&peer->receivers[k]);
+            ids_receiver_sync(&peer->receivers[k], false);
         if (!ids_link_say(peer->upstream.stream[k], IDS_PF_START,
                           peer->upstream.epoch, peer->receivers[k].applied,
                           goes_on ? 0 : IDS_PF_FLAG_SYNC))
             return false;
     }
     return true;
+}
+
+/* All links are there: say from where on. */
+static bool start_following(ids_peer *peer) {
+    assert(!peer->started);
+    take_positions(peer);
+    if (can_continue(peer))
+        return start_streams(peer, true);
+    peer->gather_due = ids_follower_may_join_by_key(peer);
+    return peer->gather_due || start_streams(peer, false);
+}
+
+/* From here on it is no copy of any one epoch, until it is whole (K4, K5): it
+ * does not go on where it was, and is in nobody's history. */
+static bool start_in_place(ids_peer *peer, const ids_common *common) {
+    assert(!peer->started && !peer->syncing);
+    peer->started = peer->syncing = peer->in_place = true;
+    peer->refusal = (ids_refusal){.why = IDS_REFUSAL_NONE};
+    peer->copy_streams = 0;
+    ids_history_drop(&peer->history, peer->upstream.epoch);
+    for (uint32_t k = 0; k < peer->upstream.streams; k++)
+        ids_receiver_sync(&peer->receivers[k], true);
+    return ids_follower_says_keys(peer, common);
+}
+
+void ids_peer_gather(ids_peer *peer, uint64_t now_ms) {
+    ids_common common;
+    bool good;
+    ids_peer_set_now(peer, now_ms);
+    if (!ids_peer_gather_is_due(peer))
+        return;
+    peer->gather_due = false;
+    if (peer->leading || peer->started)
+        return; /* it has taken over meanwhile */
+    for (uint32_t k = 0; k < peer->config.loops; k++)
+        ids_peer_count_let_go(peer, k);
+    good = ids_history_common(&peer->history, &peer->theirs, &common)
+               ? start_in_place(peer, &common)
+               : start_streams(peer, false);
+    if (!good)
+        ids_peer_end_upstream(peer);
 }
 
 static bool turn_away_primary(ids_peer *peer, ids_link *link,
@@ -117,6 +153,7 @@ static bool open_first(ids_peer *peer, ids_link *link) {
         !make_receivers(peer))
         return false;
     ids_session_note_other(peer, &peer->upstream, link);
+    ids_history_forget(&peer->theirs);
     peer->dialled_rest = false;
     return true;
 }
@@ -176,9 +213,16 @@ static void finish_copy(ids_peer *peer) {
     peer->copy_node = peer->upstream.other.node;
     peer->syncing = false;
     for (uint32_t k = 0; k < peer->upstream.streams; k++)
-        peer->receivers[k].syncing = false;
+        peer->receivers[k].syncing = peer->receivers[k].in_place = false;
     assert(peer->copy_of == peer->upstream.epoch && !peer->syncing);
     ids_follower_note_positions(peer);
+    if (!peer->in_place)
+        ids_history_forget(&peer->history);
+    ids_history_add(&peer->history, peer->upstream.epoch,
+                    peer->upstream.streams, peer->copy_at);
+    peer->joined_by_key += peer->in_place;
+    assert(!peer->gather_due && !peer->swap_due);
+    peer->in_place = false;
 }
 
 /* Every stream's part is there: it may take the old copy's place. Not before
@@ -193,7 +237,7 @@ void ids_follower_consider(ids_peer *peer) {
         if (!ids_receiver_is_whole(&peer->receivers[k]) &&
             !(IDS_RULE_OFF(SWAPS_WHOLE) && peer->receivers[k].begun))
             return;
-    if (IDS_RULE_OFF(R7))
+    if (IDS_RULE_OFF(R7) || peer->in_place)
         finish_copy(peer);
     else
         peer->swap_due = true;
@@ -267,6 +311,9 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     case IDS_PF_DETACHED:
         detached(peer);
         break;
+    case IDS_PF_HISTORY:
+        good = ids_follower_hear_history(peer, link, frame);
+        break;
     case IDS_PF_SWITCHOVER:
         ids_peer_promote(peer, frame->number, false);
         break;
@@ -282,6 +329,7 @@ bool ids_follower_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
     case IDS_PF_START:
     case IDS_PF_ACK:
     case IDS_PF_REFUSE:
+    case IDS_PF_KEYS:
     case IDS_PF_KIND_COUNT:
         good = false;
     }
@@ -315,7 +363,8 @@ void ids_follower_pump(ids_peer *peer, ids_link *link) {
     assert(!peer->started || peer->upstream.id != 0);
     if (!peer->started || !ids_session_has(&peer->upstream, link) ||
         peer->upstream.stream[link->stream] != link ||
-        (peer->syncing && !IDS_RULE_OFF(ACKS_SWAPPED)) ||
+        (peer->syncing && !IDS_RULE_OFF(ACKS_SWAPPED) &&
+         !(peer->in_place && IDS_RULE_OFF(K_END))) ||
         ids_peer_refuses(peer, peer->upstream.epoch))
         return;
     receiver = &peer->receivers[link->stream];

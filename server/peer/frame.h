@@ -28,13 +28,21 @@ typedef enum ids_pf_kind {
     IDS_PF_WELCOME,
     IDS_PF_PROOF,
     /* Replica to primary. */
-    IDS_PF_START, /* number: go on behind it; flag SYNC: a full copy first */
+    IDS_PF_START, /* number: go on behind it; flag SYNC: a full copy first; flag
+                     KEYS: first the records of keys, body: see history.h,
+                     ids_common_write */
+    IDS_PF_KEYS,  /* count; keys of this stream that were changed here since
+                     what both have: see keys.h. Before START */
     IDS_PF_ACK,   /* number: all up to it would outlive the primary */
     /* Primary to replica. */
+    IDS_PF_HISTORY,    /* 16 bytes by which keys are hashed, then the epochs in
+                          which the primary was whole: see history.h. On stream
+                          0, as the session begins */
     IDS_PF_APPEND,     /* number: of its first change; count; changes */
     IDS_PF_SYNC_BEGIN, /* number: the copy has at least all up to it; count:
                           of the records that will come, about */
-    IDS_PF_SYNC_CHUNK, /* count; changes without a number */
+    IDS_PF_SYNC_CHUNK, /* count; changes without a number. In a join by key
+                          such as say that there is no record, too */
     IDS_PF_SYNC_END,   /* number: with all up to it the copy is whole */
     IDS_PF_ADMIT,      /* you are in the in-sync set; number: the decision's.
                           Back: that is on record here, too */
@@ -53,6 +61,7 @@ typedef enum ids_pf_kind {
 
 #define IDS_PF_FLAG_SYNC    1u /* START */
 #define IDS_PF_FLAG_PRIMARY 2u /* HELLO, WELCOME: what the sender is */
+#define IDS_PF_FLAG_KEYS    8u /* START */
 #define IDS_PF_FLAG_SECRET  4u /* HELLO, WELCOME: it demands proofs */
 
 /* HELLO: count is the highest version of this wire that the dialler speaks,

@@ -59,6 +59,28 @@ bool ids_peer_has_link(const ids_peer *peer, const ids_link *link);
 /* It is hung up and freed; its session does not hear of it: see fault. */
 void ids_peer_drop_link(ids_peer *peer, ids_link *link);
 
+/* by_key.c: a join by key ---------------------------------------------------
+ */
+
+/* Do nodes of this group join by key at all? */
+bool ids_peer_has_keys(const ids_peer *peer);
+/* What this loop's key ring has let go; with each of its turns. */
+void ids_peer_count_let_go(ids_peer *peer, uint32_t loop);
+/* A primary says in which epochs it was whole; a replica hears it. False: no
+ * memory; it makes no sense. */
+bool ids_primary_say_history(ids_peer *peer, ids_link *link);
+bool ids_follower_hear_history(ids_peer *peer, const ids_link *link,
+                               const ids_pf *frame);
+/* Was this node whole where the primary was, too? */
+bool ids_follower_may_join_by_key(const ids_peer *peer);
+/* Says which keys were changed here beyond that, and begins. False: it can't,
+ * or no memory. */
+bool ids_follower_says_keys(ids_peer *peer, const ids_common *common);
+
+/* And a primary hears START. False: the session has to end. */
+bool ids_primary_starts_by_key(ids_peer *peer, ids_follower *follower,
+                               ids_sender *sender, const ids_pf *frame);
+
 /* places.c: a primary's replicas, looked at -------------------------------- */
 
 /* Whose session the link is of, whatever the link is good for; NULL: none. */

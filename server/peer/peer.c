@@ -18,8 +18,10 @@ static void show_lead(ids_peer *peer) {
         return;
     assert(peer->known.led_epoch == peer->known.epoch);
     assert(!peer->leading);
-    if (peer->syncing)
+    if (peer->syncing || peer->gather_due)
         ids_peer_end_upstream(peer);
+    if (peer->started)
+        ids_follower_note_positions(peer);
     ids_primary_end_sessions(peer); /* what it led in before is over */
     peer->copy_of = 0;
     if (!ids_primary_lead(peer))

@@ -30,6 +30,7 @@
 #include "proto/error.h"
 #include "server/peer/commit_index.h"
 #include "server/peer/epoch.h"
+#include "server/peer/history.h"
 #include "server/peer/link.h"
 #include "server/peer/receiver.h"
 #include "server/peer/refusal.h"
@@ -51,6 +52,12 @@ typedef struct ids_peer_driver {
      * a batch says whether it is for the staging copy, and of which session. */
     bool (*staged_begin)(void *ctx);
     void (*staged_drop)(void *ctx);
+    /* This loop's key ring, which its loop alone writes: what is put there of
+     * another node is noted with its tag (a change with its number, a record
+     * of a join by key as touched), and so is what the loop itself changes.
+     * Called within ids_peer_gather and ids_peer_took, and for the senders of
+     * that loop. NULL, or without bytes: none; nobody joins by key then. */
+    const ids_key_ring *(*keys)(void *ctx, uint32_t loop);
     /* See receiver.h: put each of its records into its owner's copy, then
      * ids_peer_applied, which comes after this has returned. The body borrows
      * from the link's input: until ids_peer_input returns, or for as long as
@@ -112,6 +119,8 @@ typedef struct ids_peer_config {
     size_t unsent_bytes;   /* per link: over it, changes stay in the ring */
     uint32_t walk_buckets; /* of a full copy, per step */
     uint32_t join_lag;     /* changes that a joining replica may lack */
+    /* By which keys belong to this node's loops (proto/owner.h). */
+    uint8_t hash_key[IDP_HASH_KEY_BYTES];
     /* A member that has not been heard of for stall_ms: nothing is served.
      * Over silence_ms the link is given up. */
     uint64_t heartbeat_ms, silence_ms, redial_ms, stall_ms;
@@ -161,6 +170,8 @@ typedef struct ids_follower {
     uint64_t offer_rev;      /* joining, under agents: at which revision */
     ids_member joiner;       /* joining: who it is, also once it is gone */
     bool joining;            /* it is waited for, but no member yet */
+    bool joins_by_key;       /* it has begun so, and is not whole yet */
+    uint64_t joined_by_key;  /* how often it was, since this node began */
     bool reported;           /* ADMIT was said in this session */
     bool report_is_recorded; /* and the member has it on record */
     bool had_session;        /* it has had one since this node leads */
@@ -216,7 +227,8 @@ typedef struct ids_peer {
     ids_follower follower[IDS_FOLLOWERS_MAX]; /* config.places of them */
     ids_ring *rings; /* per loop, once it has led; the loop's own, all its
                       * senders read it */
-    ids_ring_reported *reported;      /* per loop: of its ring */
+    ids_ring_reported *reported; /* per loop: of its ring */
+    uint64_t *let_go; /* per loop: of its key ring, as history has it */
     ids_commit_index *commit_indexes; /* per loop */
     /* It took over with other members, and has a loop without a number: until
      * each has all that was there nothing may be shown (N4). */
@@ -226,8 +238,16 @@ typedef struct ids_peer {
     bool handed_over;    /* and nobody was seen to lead since */
     ids_member detached; /* who, last */
 
+    /* In which epochs this node was whole, whichever of the two it was. */
+    ids_history history;
+
     /* Replica. */
     ids_session upstream;
+    ids_history theirs; /* the primary's, as it says in this session, */
+    uint8_t their_hash_key[IDP_HASH_KEY_BYTES]; /* and where its keys belong */
+    bool gather_due;         /* this node's keys are to be looked through */
+    bool in_place;           /* syncing, and it is a join by key */
+    uint64_t joined_by_key;  /* how often, since this node began */
     ids_receiver *receivers; /* per stream of the session */
     bool dialled_rest;       /* the session's other streams */
     bool started, syncing;
@@ -342,6 +362,16 @@ static inline bool ids_peer_swap_is_due(const ids_peer *peer) {
     return peer->swap_due;
 }
 void ids_peer_swapped(ids_peer *peer, uint64_t now_ms);
+
+/* A join by key: this node has been whole in an epoch in which the primary was,
+ * too. The driver makes the world stand still, so that each loop has put what
+ * it may still put of an earlier session, and says gather. Nothing of the new
+ * session is put before. */
+static inline bool ids_peer_gather_is_due(const ids_peer *peer) {
+    return peer->gather_due && peer->upstream.id != 0 &&
+           peer->known.epoch >= peer->upstream.epoch;
+}
+void ids_peer_gather(ids_peer *peer, uint64_t now_ms);
 
 /* A shard that holds a copy: what is in progress stays (R12). */
 void ids_peer_prepare_copy(ids_shard *shard);

@@ -22,7 +22,8 @@ bool ids_primary_init(ids_peer *peer) {
     peer->rings = calloc(loops, sizeof *peer->rings);
     peer->reported = calloc(loops, sizeof *peer->reported);
     peer->commit_indexes = calloc(loops, sizeof *peer->commit_indexes);
-    if (peer->rings == NULL || peer->reported == NULL ||
+    peer->let_go = calloc(loops, sizeof *peer->let_go);
+    if (peer->let_go == NULL || peer->rings == NULL || peer->reported == NULL ||
         peer->commit_indexes == NULL)
         return false;
     for (uint32_t k = 0; k < loops; k++)
@@ -49,6 +50,7 @@ void ids_primary_fini(ids_peer *peer) {
         ids_ring_fini(&peer->rings[k]);
     free(peer->rings);
     free(peer->reported);
+    free(peer->let_go);
     free(peer->commit_indexes);
 }
 
@@ -85,6 +87,7 @@ bool ids_primary_lead(ids_peer *peer) {
     peer->handed_over = false;
     peer->lead_epoch = epoch;
     peer->behind_ms = 0;
+    uint64_t low[IDS_KEYS_STREAMS_MAX];
     bool is_blank = false;
     for (uint32_t k = 0; k < peer->config.loops; k++) {
         uint64_t last =
@@ -98,7 +101,10 @@ bool ids_primary_lead(ids_peer *peer) {
         ids_commit_index_open(&peer->commit_indexes[k]);
         peer->commit_indexes[k].passed = last;
         is_blank |= last == 0;
+        if (k < IDS_KEYS_STREAMS_MAX)
+            low[k] = last;
     }
+    ids_history_add(&peer->history, epoch, peer->config.loops, low);
     for (uint32_t i = 0; i < peer->config.places; i++)
         begin_follower(peer, &peer->follower[i]);
     peer->is_blank = is_blank && peer->config.under_agent &&
@@ -109,8 +115,6 @@ bool ids_primary_lead(ids_peer *peer) {
 static bool is_member(ids_member a, ids_member b) {
     return a.node == b.node && a.incarnation == b.incarnation;
 }
-
-/* --- a session ------------------------------------------------------------ */
 
 static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
     ids_endpoint at;
@@ -138,6 +142,7 @@ static bool begin_leading(ids_peer *peer, ids_link *link) {
     note_other(peer, f, link);
     return ids_session_begin(peer, &f->session, link, peer->config.loops,
                              peer->lead_epoch) &&
+           ids_primary_say_history(peer, link) &&
            ids_link_say(link, IDS_PF_HEARTBEAT, peer->lead_epoch, 0, 0);
 }
 
@@ -165,8 +170,6 @@ bool ids_primary_opened(ids_peer *peer, ids_link *link) {
     return good;
 }
 
-/* --- frames --------------------------------------------------------------- */
-
 static bool start_stream(ids_peer *peer, ids_follower *f, const ids_link *link,
                          const ids_pf *frame) {
     ids_sender *sender = &f->senders[link->stream];
@@ -185,6 +188,9 @@ static bool start_stream(ids_peer *peer, ids_follower *f, const ids_link *link,
     if (frame->flags & IDS_PF_FLAG_SYNC) {
         ids_full_copy_begins(peer, f);
         ids_sender_sync(sender, f->session.id);
+    } else if (frame->flags & IDS_PF_FLAG_KEYS) {
+        if (!ids_primary_starts_by_key(peer, f, sender, frame))
+            return false;
     } else {
         if (!ids_sender_continue(sender, f->session.id, frame->number))
             return false;
@@ -233,6 +239,9 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
         raise(&commit_index->joining[place], progress->acked);
     if (f->copying.is_on && copy_is_there(peer, f))
         ids_full_copy_is_done(peer, f);
+    bool joined = f->joins_by_key && copy_is_there(peer, f);
+    f->joined_by_key += joined;
+    f->joins_by_key = f->joins_by_key && !joined;
     return true;
 }
 
@@ -252,6 +261,10 @@ bool ids_primary_frame(ids_peer *peer, ids_link *link, const ids_pf *frame) {
         return true;
     if (frame->kind == IDS_PF_START)
         good = start_stream(peer, f, link, frame);
+    else if (frame->kind == IDS_PF_KEYS)
+        good = f->progress[link->stream].session == 0 &&
+               ids_sender_asked(&f->senders[link->stream], f->session.id,
+                                frame->body);
     else if (frame->kind == IDS_PF_ACK)
         good = ack(peer, f, link, frame);
     else if (frame->kind == IDS_PF_DETACHED)
@@ -341,8 +354,6 @@ void ids_primary_consider(ids_peer *peer) {
     peer->is_blank = peer->is_blank && !all_have_acked(peer);
 }
 
-/* --- what was decided ----------------------------------------------------- */
-
 void ids_primary_admitted(ids_peer *peer) {
     uint32_t place = peer->pending_place;
     ids_follower *f = &peer->follower[place];
@@ -409,6 +420,7 @@ static void count_new(ids_peer *peer, uint32_t loop) {
 
 void ids_peer_took(ids_peer *peer, uint32_t loop) {
     assert(loop < peer->config.loops);
+    ids_peer_count_let_go(peer, loop);
     if (peer->leading)
         count_new(peer, loop);
     for (uint32_t i = 0; i < peer->config.places; i++)

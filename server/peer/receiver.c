@@ -10,6 +10,7 @@
 void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
     assert(receiver->batch_first <= receiver->batch_next);
     receiver->syncing = receiver->begun = receiver->ended = false;
+    receiver->in_place = false;
     receiver->reported = false;
     receiver->routed = receiver->applied = behind;
     receiver->acked = 0;
@@ -17,8 +18,9 @@ void ids_receiver_continue(ids_receiver *receiver, uint64_t behind) {
     receiver->batch_first = receiver->batch_next;
 }
 
-void ids_receiver_sync(ids_receiver *receiver) {
+void ids_receiver_sync(ids_receiver *receiver, bool in_place) {
     ids_receiver_continue(receiver, 0);
+    receiver->in_place = in_place;
     receiver->copied = receiver->copy_total = 0;
     receiver->syncing = true;
 }
@@ -71,15 +73,17 @@ uint32_t ids_body_next(ids_body *body,
  * skipped and nothing that is there is taken back (R9). */
 static bool open_changes(ids_receiver *receiver, const ids_pf *frame,
                          uint64_t skip, uint64_t last) {
-    ids_body body = {.tag = {.session = frame->session,
-                             .epoch = frame->epoch,
-                             .batch = receiver->batch_next++,
-                             .stream = receiver->stream,
-                             .staged = receiver->syncing},
-                     .bytes = frame->body,
-                     .count = frame->count,
-                     .skip = (uint32_t)skip,
-                     .result_bytes_max = receiver->result_bytes_max};
+    ids_body body = {
+        .tag = {.session = frame->session,
+                .epoch = frame->epoch,
+                .batch = receiver->batch_next++,
+                .number = frame->kind == IDS_PF_APPEND ? last : 0,
+                .stream = receiver->stream,
+                .staged = receiver->syncing && !receiver->in_place},
+        .bytes = frame->body,
+        .count = frame->count,
+        .skip = (uint32_t)skip,
+        .result_bytes_max = receiver->result_bytes_max};
     assert(skip <= frame->count);
     assert(receiver->batch_next - receiver->batch_first <= IDS_BATCHES_MAX);
     assert(last <= receiver->routed);
@@ -143,6 +147,8 @@ bool ids_receiver_frame(ids_receiver *receiver, const ids_pf *frame) {
     case IDS_PF_HEARTBEAT:
     case IDS_PF_REFUSE:
     case IDS_PF_SETTINGS:
+    case IDS_PF_KEYS:
+    case IDS_PF_HISTORY:
     case IDS_PF_KIND_COUNT:
         break;
     }

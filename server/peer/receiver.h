@@ -17,6 +17,7 @@ typedef struct ids_batch_tag {
     uint64_t session; /* R9: of another session, it is dropped */
     uint64_t epoch;   /* R6: of a lower one, too */
     uint64_t batch;
+    uint64_t number; /* of its last change; 0: records of a copy, or by key */
     uint32_t stream;
     bool staged; /* belongs to the copy that is being loaded */
 } ids_batch_tag;
@@ -42,6 +43,7 @@ typedef struct ids_batch_open {
 typedef struct ids_receiver {
     uint32_t stream;
     bool syncing;                /* the copy is being loaded */
+    bool in_place;               /* by key: what comes is put where it is */
     bool begun;                  /* SYNC_BEGIN has come */
     bool ended;                  /* and so has SYNC_END */
     uint64_t routed;             /* the last number handed over */
@@ -60,9 +62,10 @@ typedef struct ids_receiver {
     bool (*route)(void *ctx, const ids_body *body);
 } ids_receiver;
 
-/* The stream goes on behind a number, or begins with a full copy. */
+/* The stream goes on behind a number, or begins with a full copy, or with
+ * records by key. */
 void ids_receiver_continue(ids_receiver *receiver, uint64_t behind);
-void ids_receiver_sync(ids_receiver *receiver);
+void ids_receiver_sync(ids_receiver *receiver, bool in_place);
 
 /* Takes an APPEND or SYNC frame; R6 and R9 are checked. False: it makes no
  * sense here, end the session. */

@@ -3,6 +3,7 @@
 #include "server/peer/sender.h"
 
 #include "server/journal/change.h"
+#include "server/peer/mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,11 +19,23 @@ void ids_sender_init(ids_sender *sender, uint32_t stream, uint64_t epoch,
                            .walk_buckets = IDS_WALK_BUCKETS_DEFAULT};
 }
 
+static void end_keys(ids_sender *sender) {
+    ids_sender_keys *keys = &sender->keys;
+    keys->is_on = false;
+    ids_key_filter_free(keys->filter);
+    keys->filter = NULL;
+    if (keys->asked_session == sender->session)
+        idp_bytes_free(&keys->asked);
+}
+
 void ids_sender_fini(ids_sender *sender) {
+    end_keys(sender);
+    idp_bytes_free(&sender->keys.asked);
     idp_bytes_free(&sender->chunk);
 }
 
 void ids_sender_stop(ids_sender *sender) {
+    end_keys(sender);
     if (sender->walked != NULL)
         ids_shard_walk_end(sender->walked);
     sender->walked = NULL;
@@ -51,6 +64,30 @@ void ids_sender_sync(ids_sender *sender, uint64_t session) {
     sender->session = session;
     sender->copied = sender->copy_total = 0;
     sender->state = IDS_SENDING_BEGIN;
+}
+
+bool ids_sender_asked(ids_sender *sender, uint64_t session, idp_slice keys) {
+    idp_bytes *asked = &sender->keys.asked;
+    assert(session != 0);
+    if (sender->keys.asked_session != session)
+        asked->len = 0;
+    sender->keys.asked_session = session;
+    return keys.len <= IDS_KEYS_ASKED_BYTES_MAX - asked->len &&
+           idp_bytes_append(asked, keys.ptr, keys.len);
+}
+
+void ids_sender_by_key(ids_sender *sender, uint64_t session,
+                       const ids_common *common) {
+    ids_sender_keys *keys = &sender->keys;
+    ids_sender_sync(sender, session);
+    if (keys->asked_session != session)
+        keys->asked.len = 0; /* it has named none */
+    keys->asked_session = session;
+    keys->is_on = true;
+    keys->common = *common;
+    keys->asked_at = 0;
+    keys->filter = ids_key_filter_new();
+    assert(sender->state == IDS_SENDING_BEGIN);
 }
 
 /* --- the monitor's part --------------------------------------------------- */
@@ -169,7 +206,8 @@ static void flush_chunk(ids_sender *sender) {
 
 static void chunk_record(void *ctx, const ids_change *change) {
     ids_sender *sender = ctx;
-    assert(change->number == 0 && change->state != IDP_STATE_ABSENT);
+    assert(change->number == 0);
+    assert(change->state != IDP_STATE_ABSENT || sender->keys.is_on);
     sender->found = true;
     if (!idp_bytes_reserve(&sender->chunk, ids_change_write_bound(change))) {
         sender->no_memory = true;
@@ -182,6 +220,72 @@ static void chunk_record(void *ctx, const ids_change *change) {
         flush_chunk(sender);
 }
 
+/* --- by key --------------------------------------------------------------- */
+
+/* What this loop changes from here on is in the stream. */
+static bool begin_keys(ids_sender *sender) {
+    ids_sender_keys *keys = &sender->keys;
+    if (!keys->is_on)
+        return true;
+    if (keys->ring == NULL || !ids_key_ring_reaches(keys->ring, &keys->common))
+        return false;
+    keys->at = 0;
+    keys->end = keys->ring->head;
+    assert(keys->end >= keys->ring->tail);
+    return true;
+}
+
+static void chunk_key(void *ctx, const ids_change *change) {
+    if (change->state != IDP_STATE_ABSENT || !IDS_RULE_OFF(K_ABSENT))
+        chunk_record(ctx, change);
+}
+
+/* The next key of the replica's list, then of the ring. False: no more, or (the
+ * list is not at its end) it makes no sense. */
+static bool next_key(ids_sender_keys *keys, bool *is_beyond, idp_slice *ns,
+                     idp_slice *key) {
+    const idp_slice asked = {keys->asked.ptr, keys->asked.len};
+    ids_key_entry entry;
+    *is_beyond = true;
+    if (keys->asked_at < asked.len)
+        return ids_key_read(asked, &keys->asked_at, ns, key);
+    if (keys->at >= keys->end || IDS_RULE_OFF(K_OWN) ||
+        !ids_key_ring_next(keys->ring, &keys->at, &entry))
+        return false;
+    *is_beyond =
+        keys->at <= keys->end && ids_key_is_beyond(&entry.at, &keys->common);
+    *ns = entry.ns;
+    *key = entry.key;
+    assert(keys->asked_at == asked.len);
+    return true;
+}
+
+/* A step: a frame's worth of records, or so many keys that were looked at. */
+static bool walk_keys(ids_sender *sender, ids_shard *shard, uint64_t now_ms) {
+    ids_sender_keys *keys = &sender->keys;
+    idp_slice ns, key;
+    bool is_beyond, more = true;
+    size_t before = sender->to->len;
+    assert(keys->is_on && keys->ring != NULL);
+    for (int i = 0; i < WALK_STEPS && sender->to->len == before; i++) {
+        more = next_key(keys, &is_beyond, &ns, &key);
+        if (!more)
+            break;
+        if (is_beyond && ids_key_filter_is_new(keys->filter, ns, key))
+            ids_shard_see(shard, now_ms, ns, key, chunk_key, sender);
+    }
+    return more;
+}
+
+/* Nothing that is still to be sent was let go, and the list made sense. */
+static bool keys_are_whole(const ids_sender *sender, bool more) {
+    const ids_sender_keys *keys = &sender->keys;
+    return !keys->is_on || (ids_key_ring_reaches(keys->ring, &keys->common) &&
+                            (more || keys->asked_at == keys->asked.len));
+}
+
+/* --- a copy --------------------------------------------------------------- */
+
 static bool begin_stream(ids_sender *sender, const ids_shard *shard,
                          idp_bytes *to) {
     uint64_t last = sender->ring->last;
@@ -189,10 +293,13 @@ static bool begin_stream(ids_sender *sender, const ids_shard *shard,
     ids_shard_stats stats;
     assert(sender->state == IDS_SENDING_BEGIN && sender->walked == NULL);
     ids_shard_stats_get(shard, &stats);
+    if (sender->keys.is_on)
+        stats.records = 0; /* nobody has counted them */
     sender->copy_total = stats.records;
     frame.count =
         stats.records < UINT32_MAX ? (uint32_t)stats.records : UINT32_MAX;
-    if (!ids_ring_seek(sender->ring, last, &sender->at) ||
+    if (!begin_keys(sender) ||
+        !ids_ring_seek(sender->ring, last, &sender->at) ||
         !ids_pf_append(to, &frame))
         return lose_stream(sender);
     sender->cursor = 0;
@@ -204,15 +311,13 @@ static bool begin_stream(ids_sender *sender, const ids_shard *shard,
 /* A step of the walk: a few buckets that hold something, or a frame's worth
  * of bytes. Where the table is thin it may end without either: see
  * ids_sender_walks. */
-static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
-                 idp_bytes *to) {
+static bool walk_table(ids_sender *sender, ids_shard *shard, uint64_t now_ms) {
+    const idp_bytes *to = sender->to;
     size_t before = to->len;
     uint32_t filled = 0;
     bool more = true;
-    assert(sender->state == IDS_SENDING_WALK && sender->chunked == 0);
     assert(sender->walked == NULL || sender->walked == shard);
     sender->walked = shard;
-    sender->to = to;
     for (int i = 0; i < WALK_STEPS && more && to->len == before &&
                     filled < sender->walk_buckets;
          i++) {
@@ -221,14 +326,28 @@ static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
                               sender);
         filled += sender->found;
     }
+    if (!more) {
+        ids_shard_walk_end(shard);
+        sender->walked = NULL;
+    }
+    return more;
+}
+
+static bool walk(ids_sender *sender, ids_shard *shard, uint64_t now_ms,
+                 idp_bytes *to) {
+    size_t before = to->len;
+    bool more;
+    assert(sender->state == IDS_SENDING_WALK && sender->chunked == 0);
+    sender->to = to;
+    more = sender->keys.is_on ? walk_keys(sender, shard, now_ms)
+                              : walk_table(sender, shard, now_ms);
     flush_chunk(sender);
-    if (sender->no_memory) {
+    if (sender->no_memory || !keys_are_whole(sender, more)) {
         sender->no_memory = false;
         return lose_stream(sender);
     }
     if (!more) {
-        ids_shard_walk_end(shard);
-        sender->walked = NULL;
+        end_keys(sender);
         sender->whole = sender->ring->last;
         assert(sender->at.number <= sender->whole + 1);
         sender->state = IDS_SENDING_END;

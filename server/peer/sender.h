@@ -18,6 +18,7 @@
 #define IDS_PEER_SENDER_H
 
 #include "server/peer/frame.h"
+#include "server/peer/keys.h"
 #include "server/peer/lag.h"
 #include "server/peer/ring.h"
 
@@ -26,7 +27,7 @@
 typedef enum ids_sending {
     IDS_SENDING_OFF,    /* nobody listens */
     IDS_SENDING_BEGIN,  /* a full copy is to begin */
-    IDS_SENDING_WALK,   /* chunks, and changes in between */
+    IDS_SENDING_WALK,   /* chunks, and changes in between; by key as well */
     IDS_SENDING_END,    /* the walk is over, its last changes are not out */
     IDS_SENDING_STREAM, /* changes */
     IDS_SENDING_LOST    /* it can't go on: end the session */
@@ -42,9 +43,22 @@ typedef struct ids_progress {
     ids_lag lag;      /* behind reached */
 } ids_progress;
 
+/* A join by key: what is sent instead of the whole table. */
+typedef struct ids_sender_keys {
+    bool is_on;
+    const ids_key_ring *ring; /* its loop's; NULL: none */
+    ids_common common;        /* up to where the replica has the same */
+    idp_bytes asked;          /* keys that the replica has named, */
+    uint64_t asked_session;   /* in this session */
+    size_t asked_at;          /* those before are sent */
+    uint64_t at, end;         /* the same of the ring */
+    ids_key_filter *filter;
+} ids_sender_keys;
+
 /* Its loop's own. */
 typedef struct ids_sender {
     const ids_ring *ring; /* its loop's; outlives it */
+    ids_sender_keys keys;
     ids_sending state;
     uint32_t stream;
     uint32_t walk_buckets; /* per step; the owner may set it */
@@ -71,6 +85,14 @@ void ids_sender_fini(ids_sender *sender);
  * What was on is over. False: that number is not in the ring (any more). */
 bool ids_sender_continue(ids_sender *sender, uint64_t session, uint64_t behind);
 void ids_sender_sync(ids_sender *sender, uint64_t session);
+
+/* The replica names keys, before its session begins for this stream. False:
+ * more than it may, or no memory. by_key: it begins, with the records of those
+ * and of what was changed here beyond common; the sender can't go on where this
+ * loop's key ring does not reach. */
+bool ids_sender_asked(ids_sender *sender, uint64_t session, idp_slice keys);
+void ids_sender_by_key(ids_sender *sender, uint64_t session,
+                       const ids_common *common);
 
 /* The session is over. Ends the walk, too. */
 void ids_sender_stop(ids_sender *sender);

@@ -97,19 +97,29 @@ bool ids_peer_has_session_of(const ids_peer *peer, uint64_t id) {
 void ids_follower_note_positions(ids_peer *peer) {
     assert(peer->upstream.streams <= IDP_SHARDS_MAX);
     assert(peer->receivers != NULL);
-    for (uint32_t k = 0; k < peer->upstream.streams; k++)
+    for (uint32_t k = 0; k < peer->upstream.streams; k++) {
         peer->copy_at[k] = peer->receivers[k].applied;
+        ids_history_reached(&peer->history, peer->upstream.epoch, k,
+                            peer->copy_at[k]);
+    }
 }
 
 static void upstream_over(ids_peer *peer) {
     const ids_peer_driver *driver = &peer->config.driver;
     assert(peer->upstream.id != 0);
     assert(!peer->syncing || peer->started);
+    if (peer->in_place && IDS_RULE_OFF(K_WHOLE)) {
+        ids_follower_note_positions(peer);
+        ids_history_add(&peer->history, peer->upstream.epoch,
+                        peer->upstream.streams, peer->copy_at);
+    }
     if (peer->started && !peer->syncing)
         ids_follower_note_positions(peer);
-    if (peer->syncing && (!IDS_RULE_OFF(R7) || peer->swap_due))
+    if (peer->syncing && !peer->in_place &&
+        (!IDS_RULE_OFF(R7) || peer->swap_due))
         driver->staged_drop(driver->ctx);
     peer->started = peer->syncing = peer->swap_due = false;
+    peer->in_place = peer->gather_due = false;
     peer->detached_pending = peer->admitted_pending = false;
     peer->behind_ms = 0;
     if (peer->upstream.stream[0] != NULL)
@@ -151,6 +161,7 @@ static void follower_over(ids_peer *peer, ids_follower *f) {
          i++)
         ids_primary_joins_not(peer, &peer->follower[i]);
     f->reported = f->report_is_recorded = f->asked = f->yields = false;
+    f->joins_by_key = false;
     f->behind_ms = 0;
     if (f->parting == IDS_PARTING_REPORTED)
         f->parting = IDS_PARTING_UNHEARD;
@@ -189,6 +200,9 @@ void ids_peer_fault(ids_peer *peer, ids_link *link) {
 
 void ids_primary_stand_down(ids_peer *peer, bool pending) {
     const ids_peer_driver *driver = &peer->config.driver;
+    for (uint32_t k = 0; k < peer->config.loops && peer->leading; k++)
+        ids_history_reached(&peer->history, peer->lead_epoch, k,
+                            peer->reported[k].last);
     peer->leading = false;
     peer->switch_epoch = 0;
     for (uint32_t i = 0; i < peer->config.places && peer->config.under_agent;

@@ -197,6 +197,8 @@ static void say_replica(line *l) {
         say(l, "It is starting.");
     else if (s->syncing)
         say_loading(l);
+    else if (s->joins_by_key)
+        say(l, "It joins %s by key: only what differs is sent.", l->other);
     else if (s->slow_disk && s->connected)
         say(l,
             "Its disk is slow: changes of the primary at %s have waited for it "

@@ -128,6 +128,7 @@ static void get_follower(const ids_peer *peer, const ids_follower *f,
                                .slow_disk = ids_primary_is_slow(peer, f),
                                .behind_ms = f->behind_ms,
                                .parting = f->parting,
+                               .joined_by_key = f->joined_by_key,
                                .lag = whole_lag(peer, f)};
     s->in_sync = s->waits && !s->forgetful;
     s->knows = s->is_here && s->connected && f->report_is_recorded;
@@ -261,6 +262,10 @@ void ids_peer_status_get(const ids_peer *peer, ids_peer_status *s) {
                           .refused_ms = peer->now_ms - peer->refusal.at_ms};
     assert(peer->refusal.at_ms <= peer->now_ms);
     ids_peer_copy_get(peer, &s->copying);
+    s->joins_by_key = peer->in_place || peer->gather_due;
+    s->joined_by_key = peer->joined_by_key;
+    for (uint32_t i = 0; i < peer->config.places; i++)
+        s->joined_by_key += peer->follower[i].joined_by_key;
     if (leading)
         get_primary(peer, s);
     else

@@ -68,6 +68,7 @@ typedef struct ids_follower_status {
     uint64_t behind_ms; /* its medium lacks the oldest change for so long */
     ids_parting parting;
     ids_copying copying;
+    uint64_t joined_by_key; /* so often, since this node began */
     ids_peer_lag lag;
 } ids_follower_status;
 
@@ -100,6 +101,8 @@ typedef struct ids_peer_status {
     bool slow_disk; /* the replica's: ids_peer_is_slow */
     uint64_t behind_ms;
     ids_copying copying;
+    bool joins_by_key;      /* a replica: at this moment */
+    uint64_t joined_by_key; /* so often, at either end, since this node began */
     bool had_replica, disowned;
     ids_parting parting;
     ids_pending pending;

@@ -197,6 +197,13 @@ static void keep_change(ids_worker *worker, const ids_change *change) {
         ids_commit_gate_shut(worker);
 }
 
+static void note_changed_key(ids_worker *worker, const ids_change *change) {
+    ids_key_at at = {worker->role_state.lead_epoch, change->number,
+                     worker->index};
+    if (worker->change_buffer.is_on)
+        ids_key_ring_note(&worker->keys, &at, change->ns, change->key);
+}
+
 /* Encoded once: the journal takes the bytes that the streams get.
  *
  * The worker counts, not the shard: one count for all that its journal keeps,
@@ -211,6 +218,7 @@ void ids_commit_gate_change(void *ctx, const ids_change *change) {
                                                   numbered.number, &numbered);
     if (worker->journal)
         keep_change(worker, &numbered);
+    note_changed_key(worker, &numbered);
     if (ids_change_buffer_is_high(&worker->change_buffer))
         worker->driver.change_buffer_is_high(worker->driver.ctx);
 }

@@ -37,7 +37,8 @@ bool ids_role_state_same(const ids_role_state *a, const ids_role_state *b) {
            a->is_sealed == b->is_sealed && a->syncing == b->syncing &&
            a->settings_differ == b->settings_differ &&
            a->lag_ops == b->lag_ops && a->lag_bytes == b->lag_bytes &&
-           a->lag_ms == b->lag_ms &&
+           a->lag_ms == b->lag_ms && a->full_copies == b->full_copies &&
+           a->joins_by_key == b->joins_by_key &&
            strcmp(a->primary_at, b->primary_at) == 0 &&
            strcmp(a->primary_http, b->primary_http) == 0 &&
            strcmp(a->why, b->why) == 0;

@@ -37,6 +37,7 @@ typedef struct ids_role_state {
     /* See status.h, ids_peer_status. */
     bool is_in_sync, safe_to_stop, connected, is_sealed, syncing;
     uint64_t lag_ops, lag_bytes, lag_ms;
+    uint64_t full_copies, joins_by_key; /* whole, at either end */
 } ids_role_state;
 
 /* The worker's own: a token of this epoch or a higher one is looked at twice,

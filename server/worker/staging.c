@@ -147,6 +147,18 @@ static bool is_for_staged(const ids_worker *worker, const ids_batch_tag *tag) {
     return tag->staged && tag->session != worker->staging.session;
 }
 
+/* A change that is put beside, too: it may be in a copy that takes the first
+ * one's place before all changes up to it are in. */
+static void note_put_key(ids_worker *worker, const ids_batch_tag *tag,
+                         const ids_change *change) {
+    ids_key_at at = {tag->epoch, tag->number, tag->stream};
+    if (tag->number == 0)
+        at.stream = IDS_KEYS_TOUCHED;
+    if (tag->number == 0 && (tag->staged || IDS_RULE_OFF(K_TOUCHED)))
+        return; /* of a full copy: no change */
+    ids_key_ring_note(&worker->keys, &at, change->ns, change->key);
+}
+
 static bool put_staged(ids_worker *worker, const ids_batch_tag *tag,
                        uint64_t hash, const ids_change *change) {
     bool staged = is_for_staged(worker, tag);
@@ -162,6 +174,7 @@ static bool put_staged(ids_worker *worker, const ids_batch_tag *tag,
         return fail_staging(worker, tag);
     if (!staged)
         ids_commit_gate_put(worker, change);
+    note_put_key(worker, tag, change);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #define IDS_WORKER_H
 
 #include "server/journal/journal.h"
+#include "server/peer/keys.h"
 #include "server/worker/audited.h"
 #include "server/worker/change_buffer.h"
 #include "server/worker/commands.h"
@@ -120,6 +121,7 @@ struct ids_worker {
     ids_role_state role_state;
     ids_journal *journal; /* its log's; NULL: none */
     ids_change_buffer change_buffer;
+    ids_key_ring keys; /* what it has changed or put; for the peer */
     ids_staging staging;
     ids_slots slots;
     ids_list dirty;         /* connections that the driver must look at */

@@ -110,7 +110,8 @@ idem_faults(peer_sim_agents_need
   FAULTS N2-incarnation N2-revision N2-resumes N3-ends N4-inherited R1 all-members
          T0-compare T1-member T1-gone T1-self T3-offer T3-revision T3-ready
          T4-touch T7-failure T7-silence command-first compare compare-fresh
-         incarnation A1-config A2-incarnation)
+         incarnation A1-config A2-incarnation
+         K2-theirs K3-own K4-absent K6-end K7-whole K10-later)
 
 # The same seed tells the same story.
 add_test(NAME peer_sim_repeats

@@ -63,6 +63,7 @@ void aw_check_put(aw_world *w, const ids_group *was, const ids_group *group,
     w->group_was = *was;
     if (group->why == IDS_GROUP_ACCEPT_LOSS) {
         w->loss_is_due = true;
+        w->loss_epoch = group->epoch;
         w->tally.loss_accepted++;
     }
 }
@@ -253,9 +254,9 @@ void pw_agents_end(pw_world *peers) {
 
 /* --- the checker ---------------------------------------------------------- */
 
-bool pw_agents_take_loss(pw_world *peers) {
+bool pw_agents_take_loss(pw_world *peers, uint64_t epoch) {
     bool is_due = peers->agents != NULL && peers->agents->loss_is_due;
-    if (is_due)
+    if (is_due && epoch >= peers->agents->loss_epoch)
         peers->agents->loss_is_due = false;
     return is_due;
 }

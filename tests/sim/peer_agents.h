@@ -16,8 +16,9 @@ void pw_agents_end(pw_world *peers);
 const pw_reach *pw_reach_of(const pw_world *w, uint64_t incarnation,
                             uint64_t epoch);
 
-/* An operator has accepted loss, and this is who leads since; once. */
-bool pw_agents_take_loss(pw_world *peers);
+/* An operator has accepted loss, and this is who leads since, in this epoch:
+ * until the one that was named last does. */
+bool pw_agents_take_loss(pw_world *peers, uint64_t epoch);
 /* Whom a reply of this epoch has to be at, by etcd; NULL: nobody. */
 const ids_group *pw_agents_group(const pw_world *peers, uint64_t epoch);
 

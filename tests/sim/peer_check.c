@@ -262,6 +262,7 @@ void pw_check_reply(pw_world *w, const pw_reply *r, const pw_op *op) {
         return;
     }
     is.epoch = r->epoch;
+    is.ttl_end = pw_promised_end(w, op->key, &is);
     *was = is;
 }
 
@@ -383,7 +384,7 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     bool alone = !n->peer->known.had_replica && !another_has_led(w, n->index);
     bool whole = n->disk.is_there && !n->memory_is_old;
     bool loss =
-        (alone && !whole) || n->loss_epoch == epoch || pw_agents_take_loss(w);
+        (alone && !whole) || n->loss_epoch == epoch || pw_agents_take_loss(w, epoch);
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;

@@ -99,12 +99,13 @@ static void compare(pw_world *w, pw_node *p, pw_node *r) {
     w->compared++;
     for (uint32_t key = 0; key < PW_KEYS_MAX && !w->failed; key++) {
         const pw_snap *a = &ours.at[key], *b = &theirs.at[key];
-        if (a->state == IDP_STATE_ABSENT || a->ttl_end <= w->now + more) {
+        if (a->state == IDP_STATE_ABSENT ||
+            pw_promised_end(w, key, a) <= w->now + more) {
             continue; /* either may keep it a little longer */
         }
         if (!same_record(a, b)) {
             differ(w, p, r, key);
-        } else if (b->ttl_end + more < a->ttl_end ||
+        } else if (b->ttl_end + more < pw_promised_end(w, key, a) ||
                    b->lease_end + more < a->lease_end) {
             pw_fail(w, "I13: k%u ends sooner on the replica", key);
         }
@@ -123,7 +124,7 @@ static void compare_replicas(pw_world *w, pw_node *p, pw_node *r, pw_node *q) {
         const pw_snap *a = &one.at[key], *b = &other.at[key];
         const pw_snap *now = &ours.at[key];
         bool is_there = now->state != IDP_STATE_ABSENT &&
-                        now->ttl_end > w->now + more &&
+                        pw_promised_end(w, key, now) > w->now + more &&
                         (pw_compare(now->token, a->token) == 0 ||
                          pw_compare(now->token, b->token) == 0);
         if (is_there && !same_record(a, b)) {
@@ -161,6 +162,15 @@ void pw_check_copy(pw_world *w, bool always) {
         if (pw_place_of(p, &w->node[i]) != NULL) {
             check_replica(w, p, &w->node[i], always);
         }
+    }
+}
+
+/* A join by key is over: if the two are level by now they have the same. */
+void pw_check_joined(pw_node *r) {
+    pw_world *w = r->w;
+    pw_node *p = pw_primary(w);
+    if (!w->replies_only && p != NULL && is_level(p, r)) {
+        compare(w, p, r);
     }
 }
 

@@ -75,12 +75,47 @@ static void raise_to(idp_token *highest, idp_token token) {
     }
 }
 
+/* What ended lasts as long as it was said then. Each copy of it may last longer
+ * by what it was on its way, and after a join by key (K8) a replica's is not
+ * the primary's. */
+static bool is_promise(const pw_snap *promised, const pw_snap *s) {
+    return s->state == promised->state &&
+           pw_compare(s->token, promised->token) == 0;
+}
+
+static void note_promise(const pw_node *n, uint32_t key, const ids_change *c) {
+    pw_world *w = n->w;
+    pw_snap s = pw_snap_of(n, c);
+    for (int i = 0; i < PW_PROMISES; i++) {
+        pw_snap *promised = &w->promised[key][i];
+        if (is_promise(promised, &s)) {
+            promised->ttl_end =
+                s.ttl_end < promised->ttl_end ? s.ttl_end : promised->ttl_end;
+            return;
+        }
+    }
+    w->promised[key][w->promises[key]++ % PW_PROMISES] = s;
+}
+
+uint64_t pw_promised_end(const pw_world *w, uint32_t key, const pw_snap *s) {
+    bool ended =
+        s->state == IDP_STATE_COMPLETED || s->state == IDP_STATE_RELEASED;
+    for (int i = 0; w->agents != NULL && ended && i < PW_PROMISES; i++) {
+        const pw_snap *promised = &w->promised[key][i];
+        if (is_promise(promised, s) && promised->ttl_end < s->ttl_end) {
+            return promised->ttl_end;
+        }
+    }
+    return s->ttl_end;
+}
+
 /* For the checker: a claim may be over sooner, if its holder said so; and to
  * a nonce belongs the token that it was granted. */
 static void note_end(pw_node *n, uint32_t key, const ids_change *c) {
     pw_world *w = n->w;
     unsigned op = PW_OPS_MAX;
     char nonce[PW_TEXT + 1] = {0};
+    note_promise(n, key, c);
     if (n->deletes) {
         raise_to(&w->deleted[key], n->truth[key].token);
     }

@@ -55,6 +55,11 @@ void pw_node_after(pw_node *n) {
         n->session_seen = peer->upstream.id;
         n->w->resumed += !peer->syncing;
     }
+    if (n->joined_seen != peer->joined_by_key) {
+        n->joined_seen = peer->joined_by_key;
+        n->w->by_key++;
+        pw_check_joined(n);
+    }
     for (int i = 0; peer->leading && i < PW_NODES; i++) {
         pw_detached *d = &n->w->detached[i];
         if (peer->lead_epoch == d->epoch && d->by == n->index &&
@@ -153,11 +158,14 @@ static ids_replicator_config configure(pw_node *n) {
                  .silence_ms = 90,
                  .redial_ms = 25,
                  .stall_ms = 60},
+        .key_rings_bytes = w->config.key_rings_bytes,
         .commit_wait_ms = 60,
         .tick_ms = TICK_MS,
         .busy_ms = 0, /* the operator looks before each try */
         .effect_ms = 300,
         .record_path = "the record"};
+    memcpy(config.peer.hash_key, n->server.hash_key,
+           sizeof config.peer.hash_key);
     ids_endpoint_from(&config.peer.advertise, ":7117", 5);
     ids_endpoint_from(&config.peer.http, ":7180", 5);
     for (int i = 0; w->config.lists && i < pw_nodes(w); i++) {
@@ -231,7 +239,7 @@ void pw_node_start(pw_node *n) {
     ids_worker_log *worker_logs[PW_LOOPS_MAX] = {NULL};
     n->life++;
     n->up = true;
-    n->session_heard = n->led_epoch = 0;
+    n->session_heard = n->led_epoch = n->joined_seen = 0;
     n->recorded = n->cell;
     if (n->cell_is_copy) {
         ids_decide_restored(&n->cell, &n->recorded);

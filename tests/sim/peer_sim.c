@@ -77,7 +77,7 @@ static bool switch_off(const char *name) {
 
 typedef struct tally {
     uint64_t leads, losses, swaps, acknowledged, compared, switched, calls;
-    uint64_t kept, resumed, flipped, unsealed, unreplicated, stood_down;
+    uint64_t kept, resumed, by_key, flipped, unsealed, unreplicated, stood_down;
     uint64_t decided, asked_again, erased, unrecorded;
     uint64_t refused, groups, level, chosen, strangers, clashes, records_lost,
         put_back;
@@ -182,6 +182,7 @@ static void add_up(tally *t, const pw_world *w) {
     t->calls += w->ops;
     t->kept += w->kept;
     t->resumed += w->resumed;
+    t->by_key += w->by_key;
     t->flipped += w->flipped;
     t->unsealed += w->unsealed;
     t->unreplicated += w->unreplicated;
@@ -216,7 +217,8 @@ static int simulate(pw_world *w, const options *o) {
     printf(
         "worlds %llu to %llu: I1 to I13 hold, and all of them healed\n"
         "%llu calls, %llu acknowledged replies, %llu primaries (%llu by "
-        "switchover), %llu full copies, %llu sessions resumed, %llu "
+        "switchover), %llu full copies, %llu joins by key, %llu sessions "
+        "resumed, %llu "
         "comparisons, %llu answers UNREPLICATED, %llu held replies never "
         "sent, %llu bits flipped, %llu times loss was accepted, %llu third "
         "nodes kept out, %llu worlds of several replicas (%llu times these had "
@@ -227,14 +229,14 @@ static int simulate(pw_world *w, const options *o) {
         (unsigned long long)o->from, (unsigned long long)o->to,
         (unsigned long long)t.calls, (unsigned long long)t.acknowledged,
         (unsigned long long)t.leads, (unsigned long long)t.switched,
-        (unsigned long long)t.swaps, (unsigned long long)t.resumed,
-        (unsigned long long)t.compared, (unsigned long long)t.unreplicated,
-        (unsigned long long)t.stood_down, (unsigned long long)t.flipped,
-        (unsigned long long)t.losses, (unsigned long long)t.refused,
-        (unsigned long long)t.groups, (unsigned long long)t.level,
-        (unsigned long long)t.chosen, (unsigned long long)t.strangers,
-        (unsigned long long)t.clashes, (unsigned long long)t.records_lost,
-        (unsigned long long)t.put_back);
+        (unsigned long long)t.swaps, (unsigned long long)t.by_key,
+        (unsigned long long)t.resumed, (unsigned long long)t.compared,
+        (unsigned long long)t.unreplicated, (unsigned long long)t.stood_down,
+        (unsigned long long)t.flipped, (unsigned long long)t.losses,
+        (unsigned long long)t.refused, (unsigned long long)t.groups,
+        (unsigned long long)t.level, (unsigned long long)t.chosen,
+        (unsigned long long)t.strangers, (unsigned long long)t.clashes,
+        (unsigned long long)t.records_lost, (unsigned long long)t.put_back);
     if (o->seals)
         printf("%llu connections between nodes were ended by TLS\n",
                (unsigned long long)t.unsealed);
@@ -258,6 +260,10 @@ static int simulate(pw_world *w, const options *o) {
          !t.flipped || !t.refused || !t.groups || !t.level || !t.chosen ||
          !t.strangers || !t.clashes || !t.records_lost || !t.put_back)) {
         printf("FAILED: something was never met\n");
+        return 1;
+    }
+    if (o->agents && o->to - o->from >= 99 && rule_off() == NULL && !t.by_key) {
+        printf("FAILED: nobody joined by key\n");
         return 1;
     }
     if (rule_off() != NULL) {

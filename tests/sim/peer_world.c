@@ -147,6 +147,10 @@ static void choose_for_agents(pw_world *w) {
     c->places = (uint32_t)pw_nodes(w) - 1;
     c->min_in_sync = c->places > 1 && pw_chance(w, 30) ? 2 : 1;
     c->clash = c->backups = false;
+    /* 1: the least, which is a few keys. */
+    c->key_rings_bytes = pw_chance(w, 30)   ? 1
+                         : pw_chance(w, 30) ? 2048
+                                            : 1u << 18;
 }
 
 static void choose(pw_world *w) {

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_world.h -- two to five nodes, their clients, an operator and a hostile
- * network in one process: one virtual clock, one seed.
- *
- * The nodes are the daemon's (server/node): here are virtual workers, time,
- * connections and disks for them, and who looks on. No rule is kept here.
- * Everything that happens is an event at a time; what a seed does once it does
- * again. */
+/* peer_world.h -- two to five nodes as the daemon has them (server/node), their
+ * clients, an operator and a hostile network: one virtual clock, one seed, and
+ * who looks on. No rule is kept here. */
 #ifndef SIM_PEER_WORLD_H
 #define SIM_PEER_WORLD_H
 
@@ -21,6 +17,7 @@ enum {
     PW_LOOPS_MAX = 3,
     PW_CLIENTS_MAX = 5,
     PW_OPERATORS = 2, /* who decide; numbered behind the clients */
+    PW_PROMISES = 16,
     PW_KEYS_MAX = 10,
     PW_OPS_MAX = 4096,
     PW_EPOCHS_MAX = 128,
@@ -163,7 +160,7 @@ typedef struct pw_node {
     uint64_t led_epoch;    /* that the checker knows of */
     uint64_t loss_epoch;   /* the operator accepted loss with this one */
     uint64_t slow_ms;
-    uint64_t session_seen, session_heard;
+    uint64_t session_seen, session_heard, joined_seen;
     int follows;                 /* whom it is told to replicate from */
     uint64_t came[PW_LOOPS_MAX]; /* up to here something has, by stream */
     uint64_t came_epoch;         /* of this epoch */
@@ -212,7 +209,8 @@ typedef struct pw_detached {
 
 typedef struct pw_config {
     ids_mode mode;
-    uint32_t clients, keys, min_in_sync, ring_bytes, join_lag, unsent_bytes;
+    uint32_t clients, keys, min_in_sync, ring_bytes, key_rings_bytes, join_lag,
+        unsent_bytes;
     uint32_t percent_lost;  /* of messages between clients and nodes */
     uint32_t percent_cut;   /* of chunks: the connection ends in the middle */
     uint32_t percent_flip;  /* of chunks: a bit is another one */
@@ -261,6 +259,8 @@ struct pw_world {
     int points_to;                  /* where the primary's name leads */
     /* The checker. */
     pw_snap acked[PW_KEYS_MAX];
+    pw_snap promised[PW_KEYS_MAX][PW_PROMISES]; /* as it ended, where it did */
+    uint32_t promises[PW_KEYS_MAX];
     idp_token highest[PW_KEYS_MAX];
     /* The last claim that was dropped, and the last that was released or
      * renewed to end sooner. */
@@ -287,7 +287,8 @@ struct pw_world {
     bool clashed;         /* two lead in one epoch: nothing holds until one is
                            * chosen */
     uint32_t kept;        /* starts with a memory */
-    uint32_t leads, losses, swaps, resumed, acknowledged, compared, switched;
+    uint32_t leads, losses, swaps, resumed, by_key, acknowledged, compared,
+        switched;
     uint64_t loss_before; /* epochs below it may be known in part */
     bool failed;
     char failure[256];
@@ -380,6 +381,7 @@ void pw_quiesce(pw_node *n, void (*step)(ids_replicator *replicator));
 
 /* Who looks on as things are made: see peer_look.c. */
 uint32_t pw_key_of(idp_slice key);
+uint64_t pw_promised_end(const pw_world *w, uint32_t key, const pw_snap *s);
 pw_snap pw_snap_of(const pw_node *n, const ids_change *c);
 void pw_free_event(const pw_event *event);
 
@@ -432,9 +434,20 @@ void pw_nemesis(pw_world *w, int node, uint64_t word);
 void pw_crash(pw_world *w, pw_node *n); /* for a while */
 
 /* The checker: what it is told. */
+static inline bool pw_same_text(const pw_text *a, const pw_text *b) {
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+static inline int pw_compare(idp_token a, idp_token b) {
+    if (a.epoch != b.epoch) {
+        return a.epoch < b.epoch ? -1 : 1;
+    }
+    return a.sequence < b.sequence ? -1 : a.sequence > b.sequence;
+}
 void pw_check_reply(pw_world *w, const pw_reply *reply, const pw_op *op);
 void pw_check_lead(pw_node *n, uint64_t epoch);
 void pw_check_recorded(pw_node *n);
+void pw_check_joined(pw_node *r);
 void pw_check_copy(pw_world *w, bool always);
 void pw_check_limits(pw_world *w);
 void pw_check_status(pw_node *n);

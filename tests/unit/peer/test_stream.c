@@ -131,7 +131,7 @@ Test(stream, nonsense_is_refused) {
     frame = good;
     frame.kind = IDS_PF_SYNC_CHUNK;
     cr_assert_not(ids_receiver_frame(&receiver, &frame), "no sync is on");
-    ids_receiver_sync(&receiver);
+    ids_receiver_sync(&receiver, false);
     cr_assert_not(ids_receiver_frame(&receiver, &good), "it has not begun");
     end();
 }
@@ -305,7 +305,7 @@ Test(stream, a_full_copy_comes_in_frames_that_are_not_too_large) {
     begin(0);
     receiver.result_bytes_max = RESULT_BYTES;
     ids_sender_sync(&sender, 5);
-    ids_receiver_sync(&receiver);
+    ids_receiver_sync(&receiver, false);
     while (!ended) {
         ids_pf frame;
         size_t bytes = 0;
