@@ -131,6 +131,7 @@ static bool command_fields_read(cursor *c, uint32_t count, idp_method method,
     case IDP_SLOW:
     case IDP_RESOLVE:
     case IDP_ERASE:
+    case IDP_EVENTS:
     case IDP_METHOD_COUNT:
     default: /* no command */
         return false;

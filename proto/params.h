@@ -39,7 +39,7 @@ const uint8_t *idp_told_param_read(cursor c, uint32_t count,
                                    idp_request *request, idp_read_fault *fault);
 uint8_t *idp_told_param_put(uint8_t *to, const idp_request *request);
 
-/* params_looks.c, for request.c: list; clients; kill. */
+/* params_looks.c, for request.c: list; clients; kill; events. */
 const uint8_t *idp_list_read(cursor c, uint32_t count, idp_request *request,
                              idp_read_fault *fault);
 uint8_t *idp_list_put(uint8_t *to, const idp_request *request);
@@ -49,6 +49,10 @@ uint8_t *idp_clients_put(uint8_t *to, const idp_request *request);
 const uint8_t *idp_kill_read(cursor c, uint32_t count, idp_request *request,
                              idp_read_fault *fault);
 uint8_t *idp_kill_put(uint8_t *to, const idp_request *request);
+
+const uint8_t *idp_events_read(cursor c, uint32_t count, idp_request *request,
+                               idp_read_fault *fault);
+uint8_t *idp_events_put(uint8_t *to, const idp_request *request);
 
 /* params_resolve.c. */
 const uint8_t *idp_resolve_read(cursor c, uint32_t count,

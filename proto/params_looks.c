@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* params_looks.c -- the parameters of what an operator looks at: list, clients,
- * kill: decode and encode, side by side.
+ * kill, events: decode and encode, side by side.
  *
  * Pure, like request.c, whose part it is. */
 #include "proto/fields.h"
@@ -143,4 +143,83 @@ const uint8_t *idp_kill_read(cursor c, uint32_t count, idp_request *r,
 
 uint8_t *idp_kill_put(uint8_t *to, const idp_request *r) {
     return put_bin(put_array(put_word(to, "kill"), 1), r->cursor);
+}
+
+/* events ------------------------------------------------------------------- */
+
+enum { EVENTS_KIND, EVENTS_NS, EVENTS_PREFIX, EVENTS_CURSOR, EVENTS_WAIT };
+
+static bool kind_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+    idp_slice word;
+    if (!cursor_bytes(c, &word)) {
+        return bad(fault, "kind must be a str");
+    }
+    for (int i = IDP_EVENT_ANY + 1; i < IDP_EVENT_KIND_END; i++) {
+        if (slice_is(word, idp_event_kind_name((idp_event_kind)i))) {
+            r->kind = (idp_event_kind)i;
+            return true;
+        }
+    }
+    return bad(fault, "kind must be acquired, renewed, completed, released, "
+                      "deleted, expired, mismatch or stale");
+}
+
+static bool events_wait_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+    uint64_t ms;
+    if (!cursor_uint(c, &ms) || ms > IDP_WAIT_MS_MAX) {
+        return bad(fault, "wait_ms must be an integer of 0..60000");
+    }
+    r->wait_ms = (uint32_t)ms;
+    return true;
+}
+
+static bool events_option_read(cursor *c, int at, idp_request *r,
+                               idp_read_fault *fault) {
+    switch (at) {
+    case EVENTS_KIND:
+        return kind_read(c, r, fault);
+    case EVENTS_NS:
+        return bytes_read(c, &ns_field, &r->ns, fault);
+    case EVENTS_PREFIX:
+        return bytes_read(c, &prefix_field, &r->key, fault);
+    case EVENTS_CURSOR:
+        return bytes_read(c, &cursor_field, &r->cursor, fault);
+    default:
+        return events_wait_read(c, r, fault);
+    }
+}
+
+static const options events_options = {
+    {"kind", "ns", "prefix", "cursor", "wait_ms"},
+    events_option_read,
+    "events' options are kind, ns, prefix, cursor and wait_ms"};
+
+const uint8_t *idp_events_read(cursor c, uint32_t count, idp_request *r,
+                               idp_read_fault *fault) {
+    if (count > 1) {
+        return bad(fault, "events takes one optional map");
+    }
+    const uint8_t *end =
+        count == 0 ? c.at : options_read(c, &events_options, r, fault);
+    if (end && r->cursor.ptr && (r->kind || r->ns.ptr || r->key.ptr)) {
+        return bad(fault, "with a cursor only wait_ms is given");
+    }
+    return end;
+}
+
+uint8_t *idp_events_put(uint8_t *to, const idp_request *r) {
+    unsigned given = (unsigned)(r->kind != 0) + (r->ns.ptr != NULL) +
+                     (r->key.ptr != NULL) + (r->cursor.ptr != NULL) +
+                     (r->wait_ms > 0);
+    to = put_array(put_word(to, "events"), given > 0);
+    if (given > 0) {
+        to = put_map(to, given);
+    }
+    if (r->kind) {
+        to = put_word(put_word(to, "kind"), idp_event_kind_name(r->kind));
+    }
+    to = named_bytes(to, "ns", r->ns);
+    to = named_bytes(to, "prefix", r->key);
+    to = named_bytes(to, "cursor", r->cursor);
+    return r->wait_ms ? put_uint(put_word(to, "wait_ms"), r->wait_ms) : to;
 }

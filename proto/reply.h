@@ -118,6 +118,7 @@ const char *idp_state_name(idp_state state);
 const char *idp_outcome_name(idp_outcome outcome);
 const char *idp_previous_name(idp_previous previous);
 const char *idp_verb_name(idp_verb verb);
+const char *idp_event_kind_name(idp_event_kind kind); /* ANY: "unknown" */
 const char *idp_class_name(idp_class class);
 
 #endif

@@ -326,6 +326,8 @@ const uint8_t *idp_params_read(cursor c, uint32_t count,
         return idp_clients_read(c, count, request, fault);
     case IDP_KILL:
         return idp_kill_read(c, count, request, fault);
+    case IDP_EVENTS:
+        return idp_events_read(c, count, request, fault);
     case IDP_METRICS:
         return metrics_read(c, count, request, fault);
     case IDP_RESOLVE:
@@ -376,7 +378,9 @@ size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
         at = peek_put(at, request);
         break;
     case IDP_LIST:
-        at = idp_list_put(at, request);
+    case IDP_EVENTS:
+        at = request->method == IDP_LIST ? idp_list_put(at, request)
+                                         : idp_events_put(at, request);
         break;
     case IDP_CLIENTS:
         at = idp_clients_put(at, request);

@@ -9,6 +9,7 @@ static const char *const methods[] = {IDP_METHODS(X)};
 static const char *const states[] = {IDP_STATES(X)};
 static const char *const outcomes[] = {IDP_OUTCOMES(X)};
 static const char *const verbs[] = {IDP_VERBS(X)};
+static const char *const event_kinds[] = {"unknown", IDP_EVENT_KINDS(X)};
 #undef X
 static const char *const previouses[] = {"none", "orphaned", "released"};
 static const char *const classes[] = {"success", "error"};
@@ -34,6 +35,10 @@ const char *idp_previous_name(idp_previous previous) {
 
 const char *idp_verb_name(idp_verb verb) {
     return PICK(verbs, verb);
+}
+
+const char *idp_event_kind_name(idp_event_kind kind) {
+    return PICK(event_kinds, kind);
 }
 
 const char *idp_class_name(idp_class class) {

@@ -78,7 +78,8 @@ typedef struct idp_token {
     X(OFFER, "offer")             \
     X(RESOLVE, "resolve")         \
     X(ERASE, "erase")             \
-    X(BACKUP, "backup")
+    X(BACKUP, "backup")           \
+    X(EVENTS, "events")
 
 typedef enum idp_method {
 #define X(name, text) IDP_##name,
@@ -123,6 +124,25 @@ typedef enum idp_verb {
         IDP_VERB_COUNT
 } idp_verb;
 
+/* What has happened to a key. */
+#define IDP_EVENT_KINDS(X)                                                   \
+    X(ACQUIRED, "acquired")                                                  \
+    X(RENEWED, "renewed") /* or acquired again, with the nonce it had */     \
+    X(COMPLETED, "completed")                                                \
+    X(RELEASED, "released")                                                  \
+    X(DELETED, "deleted")   /* unbound, resolved so, or erased */            \
+    X(EXPIRED, "expired")   /* a claim that nobody ended in its retention */ \
+    X(MISMATCH, "mismatch") /* refused; nothing was changed */               \
+    X(STALE, "stale")       /* the same */
+
+typedef enum idp_event_kind {
+    IDP_EVENT_ANY, /* in a request */
+#define X(name, text) IDP_EVENT_##name,
+    IDP_EVENT_KINDS(X)
+#undef X
+        IDP_EVENT_KIND_END
+} idp_event_kind;
+
 typedef enum idp_on_orphan { IDP_TAKEOVER, IDP_REPORT } idp_on_orphan;
 
 /* What a call that was carried out says. An outcome is not an error. */
@@ -154,12 +174,12 @@ typedef enum idp_outcome {
 typedef struct idp_request {
     idp_method method;
     uint32_t msgid;
-    idp_slice ns;  /* list: ptr NULL: of any */
-    idp_slice key; /* list: how keys begin; ptr NULL: anyhow */
+    idp_slice ns;  /* list, events: ptr NULL: of any */
+    idp_slice key; /* list, events: how keys begin; ptr NULL: anyhow */
     union {
         idp_slice fingerprint; /* acquire; len 0: none */
-        idp_slice cursor; /* list, clients: ptr NULL: from the first; kill: whom
-                           */
+        idp_slice cursor; /* list, clients: ptr NULL: from the first; events:
+                           * from now on; kill: whom */
     };
     idp_slice nonce;  /* acquire, resolve; len 0: none */
     idp_slice result; /* complete, resolve; ptr NULL: nil; config, offer: what
@@ -170,11 +190,12 @@ typedef struct idp_request {
         uint64_t older_ms; /* list: of this age or more */
     };
     uint32_t lease_ms; /* acquire, renew */
-    uint32_t wait_ms;  /* acquire; 0: answer at once */
+    uint32_t wait_ms;  /* acquire, events; 0: answer at once */
     union {
         idp_on_orphan on_orphan; /* acquire */
         idp_verb verb;           /* resolve */
         idp_state state;         /* list; ABSENT: of any */
+        idp_event_kind kind;     /* events; ANY: of any */
     };
     idp_class class;
     bool unbind;           /* release */

@@ -40,6 +40,7 @@ ids_grant_set ids_grants_of_method(idp_method method) {
     case IDP_PEEK:
         return CLAIM | READ;
     case IDP_LIST:    /* the rows of those namespaces */
+    case IDP_EVENTS:  /* events of those namespaces */
     case IDP_INSPECT: /* token and result to who may resolve there */
         return READ;
     case IDP_RESOLVE:
@@ -89,7 +90,7 @@ may_by_any(const ids_user *user, idp_method method, idp_slice ns) {
     if (need == IDS_GRANTED_TO_ANY ||
         has >= IDS_GRANT_BIT(IDS_GRANTS_OF_NAMESPACES))
         return true;
-    if (method == IDP_LIST && ns.ptr == NULL)
+    if ((method == IDP_LIST || method == IDP_EVENTS) && ns.ptr == NULL)
         return user->of[IDS_GRANT_READ].count > 0; /* of those */
     for (int i = 0; i < IDS_GRANTS_OF_NAMESPACES; i++)
         if (has & IDS_GRANT_BIT(i) && ids_patterns_match(&user->of[i], ns))

@@ -7,6 +7,7 @@
 #include "server/admin/listing.h"
 #include "server/admin/people.h"
 #include "server/admin/walks.h"
+#include "server/admin/watchers.h"
 
 #include <assert.h>
 
@@ -110,15 +111,18 @@ bool ids_looks_make(ids_worker *worker, const ids_look *look, idp_bytes *frame,
 bool ids_looks_open(ids_server *server) {
     server->holders = ids_holders_new(server->loops);
     server->walks = ids_walks_new(server->loops);
+    server->watchers = ids_watchers_new(server->loops);
     server->slow = ids_slow_log_new();
-    return server->holders && server->walks && server->slow;
+    return server->holders && server->walks && server->watchers && server->slow;
 }
 
 void ids_looks_close(ids_server *server) {
     ids_holders_free(server->holders);
     ids_walks_free(server->walks);
+    ids_watchers_free(server->watchers);
     ids_slow_log_free(server->slow);
     server->holders = NULL;
     server->walks = NULL;
+    server->watchers = NULL;
     server->slow = NULL;
 }

@@ -134,8 +134,7 @@ static held *begin(ids_walks *walks, const idp_request *request,
 
 /* One that goes on ------------------------------------------------------ */
 
-/* 16 digits, a point and the page's number. */
-static bool read_cursor(idp_slice cursor, uint64_t *id, uint32_t *page) {
+bool ids_cursor_read(idp_slice cursor, uint64_t *id, uint32_t *page) {
     char text[IDS_CURSOR_BYTES];
     char *end;
     if (cursor.len < 18 || cursor.len >= sizeof text ||
@@ -155,7 +154,8 @@ static held *go_on(ids_walks *walks, const idp_request *request,
                    const ids_walk_asker *asker, const char **text) {
     uint64_t id;
     uint32_t page;
-    held *h = read_cursor(request->cursor, &id, &page) ? find(walks, id) : NULL;
+    held *h =
+        ids_cursor_read(request->cursor, &id, &page) ? find(walks, id) : NULL;
     if (!h || is_over(h, asker->now_ms) ||
         strcmp(h->owner, name_of(asker)) != 0) {
         *text = "cursor: there is no such walk, or no more; begin anew";

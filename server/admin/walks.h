@@ -22,6 +22,10 @@
 #define IDS_WALK_LATE_MS 10000u
 #define IDS_CURSOR_BYTES 26
 
+/* A cursor: 16 digits that name something, a point and the page's number.
+ * False: it is none. */
+bool ids_cursor_read(idp_slice cursor, uint64_t *id, uint32_t *page);
+
 typedef struct ids_walks ids_walks;
 
 /* Where a page begins. */

@@ -27,17 +27,19 @@ static void move(ids_shard *shard, ids_record *record, idp_state to) {
     record->state = to;
 }
 
-static void emit(ids_shard *shard, const ids_record *record, bool dropped) {
+static void emit(ids_shard *shard, const ids_record *record,
+                 idp_event_kind kind) {
     ids_change change;
     shard->counted.changes++;
     if (shard->config.on_change == NULL)
         return;
-    if (dropped)
+    if (ids_claims_drops(kind))
         change = (ids_change){.ns = ids_record_ns(record),
                               .key = ids_record_key(record)};
     else
         ids_claims_change(shard, record, shard->now_ms, &change);
     change.number = shard->counted.changes;
+    change.kind = kind;
     shard->config.on_change(shard->config.change_ctx, &change);
 }
 
@@ -52,7 +54,7 @@ void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
     const ids_record *record = ids_slab_at(&shard->slab, ref);
     assert(ids_record_ttl_end_ms(record) <= shard->now_ms);
     if (record->state == IDP_STATE_IN_PROGRESS)
-        emit(shard, record, true);
+        emit(shard, record, IDP_EVENT_EXPIRED);
     ids_claims_drop(shard, hash, ref);
     shard->counted.expired++;
 }
@@ -195,7 +197,7 @@ static ids_verdict grant_first(ids_shard *shard, const ids_call *call,
     record->restart_ms = ids_claims_begin_ms(shard, shard->now_ms);
     record->ttl_ms = request->ttl_ms;
     ids_wheel_add(&shard->wheel, ref);
-    emit(shard, record, false);
+    emit(shard, record, IDP_EVENT_ACQUIRED);
     ids_claims_acquired(record, naming.token, naming.attempt, answer);
     return IDS_ANSWERED;
 }
@@ -240,7 +242,7 @@ static ids_verdict grant_next(ids_shard *shard, ids_place place,
     ids_record_set_by(record, call->by);
     ids_quota_recount(shard, record, counted);
     restart(shard, place, record, request->ttl_ms);
-    emit(shard, record, false);
+    emit(shard, record, IDP_EVENT_ACQUIRED);
     ids_claims_acquired(record, naming.token, naming.attempt, answer);
     return IDS_ANSWERED;
 }
@@ -253,7 +255,7 @@ static void extend(ids_shard *shard, ids_place place, ids_record *record,
     move(shard, record, IDP_STATE_IN_PROGRESS);
     record->lease_ms = lease_ms;
     restart(shard, place, record, ttl_ms);
-    emit(shard, record, false);
+    emit(shard, record, IDP_EVENT_RENEWED);
 }
 
 static ids_verdict acquire_orphaned(ids_shard *shard, ids_place place,
@@ -384,7 +386,7 @@ static ids_record *finish_claim(ids_shard *shard, const ids_call *call,
     if (shard->quota != NULL)
         ttl_ms = ids_quota_completed(shard, record, ttl_ms, counted);
     restart(shard, place, record, ttl_ms);
-    emit(shard, record, false);
+    emit(shard, record, IDP_EVENT_COMPLETED);
     answer->kept = record->has_result;
     return record;
 }
@@ -416,7 +418,7 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
     if (record->state == IDP_STATE_RELEASED)
         return; /* the first reply was lost */
     if (call->request->unbind) {
-        emit(shard, record, true);
+        emit(shard, record, IDP_EVENT_DELETED);
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
     } else {
         size_t counted = ids_quota_bytes(record);
@@ -425,7 +427,7 @@ void ids_claims_release(ids_shard *shard, const ids_call *call,
         ids_quota_recount(shard, record, counted);
         record->since_ms = shard->now_ms;
         restart(shard, place, record, record->ttl_ms);
-        emit(shard, record, false);
+        emit(shard, record, IDP_EVENT_RELEASED);
     }
 }
 

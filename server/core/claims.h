@@ -72,8 +72,14 @@ static inline void ids_claims_acquired(const ids_record *record,
 ids_verdict ids_claims_resolve(ids_shard *shard, const ids_call *call,
                                idp_answer *answer, idp_error *error);
 
-/* Hands the record to on_change as it is now, or as one that is dropped. */
-void ids_claims_tell(ids_shard *shard, const ids_record *record, bool dropped);
+/* Hands the record to on_change as it is now, or as one that is dropped: where
+ * it was deleted, or is expired. */
+void ids_claims_tell(ids_shard *shard, const ids_record *record,
+                     idp_event_kind kind);
+
+static inline bool ids_claims_drops(idp_event_kind kind) {
+    return kind == IDP_EVENT_DELETED || kind == IDP_EVENT_EXPIRED;
+}
 
 /* ids_shard_put, within a call. */
 bool ids_claims_put(ids_shard *shard, uint64_t hash, const ids_change *change,

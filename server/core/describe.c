@@ -35,17 +35,20 @@ void ids_claims_change(const ids_shard *shard, const ids_record *r,
     assert(change->attempt > 0);
 }
 
-void ids_claims_tell(ids_shard *shard, const ids_record *record, bool dropped) {
+void ids_claims_tell(ids_shard *shard, const ids_record *record,
+                     idp_event_kind kind) {
     ids_change change;
+    assert(kind < IDP_EVENT_MISMATCH); /* that is no change */
     shard->counted.changes++;
     if (shard->config.on_change == NULL)
         return;
-    if (dropped)
+    if (ids_claims_drops(kind))
         change = (ids_change){.ns = ids_record_ns(record),
                               .key = ids_record_key(record)};
     else
         ids_claims_change(shard, record, shard->now_ms, &change);
     change.number = shard->counted.changes;
+    change.kind = kind;
     shard->config.on_change(shard->config.change_ctx, &change);
 }
 
@@ -70,6 +73,12 @@ void ids_claims_in_progress(const ids_record *record, uint64_t as_of_ms,
 
 ids_limited ids_shard_limited(const ids_shard *shard) {
     return shard->limited;
+}
+
+void ids_shard_set_hook(ids_shard *shard,
+                        void (*on_change)(void *ctx,
+                                          const ids_change *change)) {
+    shard->config.on_change = on_change;
 }
 
 ids_pool *ids_shard_pool(const ids_shard *shard) {

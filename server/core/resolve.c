@@ -104,7 +104,7 @@ static void write_receipt(ids_shard *shard, const ids_call *call,
     put_answer(at, answer, call->request->nonce);
     record->restart_ms = ids_claims_begin_ms(shard, shard->now_ms);
     record->since_ms = shard->now_ms;
-    ids_claims_tell(shard, record, false);
+    ids_claims_tell(shard, record, IDP_EVENT_ANY);
 }
 
 /* The claim ---------------------------------------------------------------- */
@@ -186,7 +186,7 @@ static void delete_record(ids_shard *shard, const ids_call *call,
     assert(record->state == IDP_STATE_COMPLETED ||
            record->state == IDP_STATE_RELEASED);
     assert(call->request->verb == IDP_VERB_DELETE);
-    ids_claims_tell(shard, record, true);
+    ids_claims_tell(shard, record, IDP_EVENT_DELETED);
     ids_claims_drop(shard, call->hash, ids_place_ref(place));
     answer->outcome = IDP_OUTCOME_DELETED;
 }
@@ -245,12 +245,12 @@ static void erase(ids_shard *shard, const ids_call *call, idp_answer *answer) {
         answer->outcome = IDP_OUTCOME_DELETED;
         answer->state = ids_record_state(record, call->now_ms);
         assert(answer->state != IDP_STATE_ABSENT);
-        ids_claims_tell(shard, record, true);
+        ids_claims_tell(shard, record, IDP_EVENT_DELETED);
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
     }
     record = find_receipt(shard, call, &place);
     if (record != NULL) {
-        ids_claims_tell(shard, record, true);
+        ids_claims_tell(shard, record, IDP_EVENT_DELETED);
         ids_claims_drop(shard, call->hash, ids_place_ref(place));
     }
 }

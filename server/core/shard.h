@@ -69,7 +69,8 @@ typedef uint64_t ids_asker;
  * key are set). Remaining times, never a wall clock. Slices borrow from the
  * record until the callback returns. */
 typedef struct ids_change {
-    uint64_t number; /* 1, 2, 3 ... per shard */
+    uint64_t number;     /* 1, 2, 3 ... per shard */
+    idp_event_kind kind; /* what has made it; ANY: told of no caller's call */
     idp_slice ns, key, fingerprint, nonce, result;
     idp_token token;
     idp_state state;
@@ -85,9 +86,9 @@ typedef struct ids_change {
     uint32_t by;       /* who claimed it; 0 unless in_progress or orphaned */
     idp_slice by_name; /* and the name that outlives this process, if any: at
                         * most IDP_USER_BYTES_MAX */
-    /* All of that but the number and by, as server/journal/change writes it, if
-     * it was written already or read from there: then it is not encoded again.
-     * Empty: it was not. Whoever alters a field empties it. */
+    /* All of that but number, kind and by, as server/journal/change writes it,
+     * if it was written already or read from there: then it is not encoded
+     * again. Empty: it was not. Whoever alters a field empties it. */
     idp_slice encoded;
 } ids_change;
 
@@ -318,6 +319,10 @@ void ids_shard_namespaces(const ids_shard *shard,
                           void (*seen)(void *ctx, uint32_t number, idp_slice ns,
                                        const ids_ns_counts *counts),
                           void *ctx);
+
+/* Another on_change from now on, for the same change_ctx; NULL: none. */
+void ids_shard_set_hook(ids_shard *shard,
+                        void (*on_change)(void *ctx, const ids_change *change));
 
 /* What it leases its memory from; NULL: it has its own. */
 ids_pool *ids_shard_pool(const ids_shard *shard);

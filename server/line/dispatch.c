@@ -315,6 +315,8 @@ static HOT void serve_request(ids_line *line, ids_conn *conn,
                         request->msgid);
     else if (ids_method_looks(request->method))
         serve_look(worker, conn, item);
+    else if (request->method == IDP_EVENTS)
+        ids_polls_ask(&line->polls, worker, conn, request);
     else if (request->method == IDP_NAMESPACES)
         ids_tally_ask(&line->tally, worker, conn, request);
     else

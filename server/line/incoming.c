@@ -198,6 +198,12 @@ static void open_other(ids_line *line, const ids_message *message,
     case IDS_MESSAGE_TALLIED:
         ids_tally_told(&line->tally, message, body);
         break;
+    case IDS_MESSAGE_EVENTS:
+        ids_polls_tell(worker, message, body);
+        break;
+    case IDS_MESSAGE_EVENTED:
+        ids_polls_told(&line->polls, worker, message, body);
+        break;
     case IDS_MESSAGE_NOTICE:
         if (message->word == IDS_NOTICE_CREDENTIALS)
             ids_admit_renew(line);

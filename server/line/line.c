@@ -112,6 +112,7 @@ void ids_line_free(ids_line *line) {
         return;
     ids_inquiries_fini(&line->inquiries, &line->worker.buffers);
     ids_tally_fini(&line->tally);
+    ids_polls_fini(&line->polls);
     ids_erase_fini(&line->erasings);
     ids_input_fini(&line->spare);
     ids_admit_fini(line);
@@ -189,6 +190,8 @@ void ids_line_tick(ids_line *line, uint32_t steps_max) {
     ids_input_tick(&line->spare, worker->now_ms);
     ids_admit_tick(line);
     ids_scanner_tick(worker);
+    if (ids_events_is_on(&worker->events))
+        ids_events_tick(worker);
     if (line->drains_waiters)
         line->drains_waiters = !ids_shard_drain(
             worker->shard, IDP_E_SHUTTING_DOWN, IDS_TIMERS_A_CALL * 4);
@@ -211,6 +214,10 @@ uint64_t ids_line_next_ms(const ids_line *line) {
     next_ms = least_ms(next_ms, ids_input_next_ms(&line->spare));
     next_ms = least_ms(next_ms, ids_admit_next_ms(line));
     next_ms = least_ms(next_ms, ids_scanner_next_ms(&worker->scanner));
+    if (ids_events_is_on(&worker->events))
+        next_ms = least_ms(next_ms, ids_events_next_ms(&worker->events));
+    if (line->polls.count)
+        next_ms = least_ms(next_ms, ids_polls_next_ms(&line->polls));
     return least_ms(next_ms, ids_forward_next_ms(worker));
 }
 
@@ -218,6 +225,8 @@ bool ids_line_end_turn(ids_line *line) {
     ids_worker *worker = &line->worker;
     if (line->inquiries.askers)
         ids_inquiries_turn(&line->inquiries, worker);
+    if (line->polls.count)
+        ids_polls_turn(&line->polls, worker);
     bool tallies =
         line->tally.asker_count && ids_tally_turn(&line->tally, worker);
     bool erases =

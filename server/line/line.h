@@ -10,6 +10,7 @@
 #define IDS_LINE_H
 
 #include "server/admin/inquiry.h"
+#include "server/admin/polls.h"
 #include "server/admin/tally.h"
 #include "server/admin/watch.h"
 #include "server/line/admit.h"
@@ -88,6 +89,7 @@ typedef struct ids_line {
     ids_inquiries inquiries;
     ids_admission admission;
     ids_tally tally;
+    ids_polls polls;
     ids_erasings erasings; /* under way */
     ids_line_driver driver;
     ids_item batch[IDS_BATCH_MAX];

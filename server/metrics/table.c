@@ -49,6 +49,7 @@ static const ids_metric_sample requests[] = {
     PLAIN("clients", IDP_CLIENTS),
     PLAIN("kill", IDP_KILL),
     PLAIN("slow", IDP_SLOW),
+    PLAIN("events", IDP_EVENTS),
     PLAIN("replication", IDP_REPLICATION),
     PLAIN("promote", IDP_PROMOTE),
     PLAIN("detach", IDP_DETACH),

@@ -133,7 +133,8 @@ static bool fail_message(ids_worker *worker, const ids_commit_wait *mark,
     uint8_t *body;
     while (ids_message_next(&part, &at, &message, &body)) {
         if (message.kind != IDS_MESSAGE_REPLY &&
-            message.kind != IDS_MESSAGE_REPLAYS)
+            message.kind != IDS_MESSAGE_REPLAYS &&
+            message.kind != IDS_MESSAGE_EVENTED)
             continue;
         message.flags |= IDS_MESSAGE_FAILED;
         message.word = (uint64_t) - (int)error;
@@ -219,6 +220,8 @@ void ids_commit_gate_change(void *ctx, const ids_change *change) {
     if (worker->journal)
         keep_change(worker, &numbered);
     note_changed_key(worker, &numbered);
+    if (ids_events_is_on(&worker->events))
+        ids_events_change(worker, change);
     if (ids_change_buffer_is_high(&worker->change_buffer))
         worker->driver.change_buffer_is_high(worker->driver.ctx);
 }
@@ -299,6 +302,8 @@ ids_verdict ids_commit_gate_call(ids_worker *worker, const ids_call *call,
     ids_verdict verdict = ids_shard_call(worker->shard, call, answer, error);
     if (worker->woken.rest)
         ids_woken_end(worker);
+    if (ids_events_is_on(&worker->events) && verdict == IDS_ANSWERED)
+        ids_events_answered(worker, call, answer);
     if (verdict == IDS_REFUSED)
         *text = ids_limited_text(worker, *error);
     if (verdict == IDS_REFUSED && *error == IDP_E_LIMIT && *text == NULL)

@@ -34,6 +34,10 @@ typedef enum ids_message_kind {
                         * for this loop's keys */
     IDS_MESSAGE_AUDITED, /* what asker asked under msgid is on record; word:
                           * errno's number if it is not */
+    IDS_MESSAGE_EVENTS,  /* body: what is asked of this loop's events; msgid:
+                          * of which poll of asker's loop (server/admin/polls.h)
+                          */
+    IDS_MESSAGE_EVENTED, /* the same; body: this loop's part of the answer */
     IDS_MESSAGE_APPLIED  /* body: ids_applied, see staging.h */
 } ids_message_kind;
 
@@ -41,8 +45,8 @@ typedef enum ids_message_kind {
 #define IDS_MESSAGE_WAITS            1u
 /* The result was over the limit and skipped as it arrived. */
 #define IDS_MESSAGE_RESULT_TOO_LARGE 2u
-/* REPLY: it was held and will not leave; word: its error, as a positive
- * number. The body is what it would have been. */
+/* REPLY, EVENTED: it was held and will not leave; word: its error, as a
+ * positive number. The body is what it would have been. */
 #define IDS_MESSAGE_FAILED           4u
 /* ASK, of what an operator looks at: the asker has these grants. */
 #define IDS_MESSAGE_MAY_RESOLVE      8u

@@ -48,7 +48,8 @@ idp_error ids_role_state_refuses(const ids_role_state *role_state,
                                  const idp_request *request,
                                  const char **text) {
     bool shows = request->method == IDP_PEEK || request->method == IDP_LIST ||
-                 request->method == IDP_INSPECT;
+                 request->method == IDP_INSPECT ||
+                 request->method == IDP_EVENTS;
     idp_error error = shows ? role_state->showing : role_state->changing;
     if (role_state->role != IDS_LEADS ||
         request->token.epoch > role_state->lead_epoch)

@@ -21,10 +21,11 @@ typedef struct ids_server {
     uint8_t hash_key[IDP_HASH_KEY_BYTES];
     ids_mix_key mix_key; /* random; hello does not tell it */
     uint64_t epoch;
-    ids_access *access;        /* who gets in; NULL: everybody */
-    ids_holders *holders;      /* who holds claims; NULL: nobody notes it */
-    struct ids_walks *walks;   /* of list; NULL: there is none */
-    struct ids_slow_log *slow; /* NULL: nobody keeps it */
+    ids_access *access;            /* who gets in; NULL: everybody */
+    ids_holders *holders;          /* who holds claims; NULL: nobody notes it */
+    struct ids_walks *walks;       /* of list; NULL: there is none */
+    struct ids_watchers *watchers; /* of events; NULL: there are none */
+    struct ids_slow_log *slow;     /* NULL: nobody keeps it */
     uint64_t scan_interval_ms; /* a look through all records takes so long; 0:
                                 * nobody looks */
     /* They key the links to other nodes, now and next; NULL or len 0: none. */

@@ -69,6 +69,7 @@ void ids_worker_fini(ids_worker *worker) {
     ids_buffers_fini(&worker->buffers);
     idp_bytes_free(&worker->woken.others);
     ids_change_buffer_fini(&worker->change_buffer);
+    ids_events_fini(&worker->events);
     ids_pools_free_shard(worker->server->pools, worker->shard);
     free(worker->slots.all);
 }

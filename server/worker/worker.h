@@ -16,6 +16,7 @@
 #include "server/worker/commit_wait.h"
 #include "server/worker/conn.h"
 #include "server/worker/counters.h"
+#include "server/worker/events.h"
 #include "server/worker/loop_limits.h"
 #include "server/worker/measures.h"
 #include "server/worker/message.h"
@@ -135,6 +136,7 @@ struct ids_worker {
     ids_measures measures;
     ids_pace pace;
     ids_scanner scanner;
+    ids_events events;
     ids_slow_notes slow;
     ids_commands commands;         /* under way; loop 0's */
     ids_audited audited;           /* asked here, and not answered yet */

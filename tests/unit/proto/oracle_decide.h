@@ -49,6 +49,19 @@ static void pack_list(packing *p, const idp_request *r) {
     pack_slice(p, r->ns, true);
 }
 
+static void pack_events(packing *p, const idp_request *r) {
+    msgpack_pack_array(&p->packer, 1);
+    msgpack_pack_map(&p->packer, 4);
+    pack_word(p, "prefix");
+    pack_slice(p, r->key, true);
+    pack_word(p, "wait_ms");
+    pack_int(p, r->wait_ms);
+    pack_word(p, "kind");
+    pack_word(p, idp_event_kind_name(r->kind));
+    pack_word(p, "ns");
+    pack_slice(p, r->ns, true);
+}
+
 static void pack_cursor(packing *p, const idp_request *r) {
     msgpack_pack_array(&p->packer, 1);
     if (r->method == IDP_CLIENTS) {
@@ -63,6 +76,8 @@ static void pack_operator(packing *p, const idp_request *r) {
         pack_erasure(p, r);
     } else if (r->method == IDP_LIST) {
         pack_list(p, r);
+    } else if (r->method == IDP_EVENTS) {
+        pack_events(p, r);
     } else if (r->method == IDP_CLIENTS || r->method == IDP_KILL) {
         pack_cursor(p, r);
     } else if (r->method == IDP_CONFIG || r->method == IDP_OFFER) {
@@ -83,5 +98,13 @@ static void some_decision(uint64_t *seed, idp_request *r) {
         r->ttl_ms = between(seed, 1, IDP_TTL_MS_MAX);
         r->class = (idp_class)between(seed, 0, 1);
     }
+}
+
+static void some_watch(uint64_t *seed, idp_request *r) {
+    r->kind = (idp_event_kind)between(seed, IDP_EVENT_ANY + 1,
+                                      IDP_EVENT_KIND_END - 1);
+    r->ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
+    r->key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
+    r->wait_ms = (uint32_t)between(seed, 1, IDP_WAIT_MS_MAX);
 }
 #endif

@@ -95,6 +95,9 @@ static idp_request some_request(uint64_t *seed) {
         r.key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
         r.oldest = draw(seed) % 2;
     }
+    if (r.method == IDP_EVENTS) {
+        some_watch(seed, &r);
+    }
     if (r.method == IDP_CLIENTS || r.method == IDP_KILL) {
         r.cursor = some_bytes(seed, 1, IDP_CURSOR_BYTES_MAX);
     }
@@ -269,6 +272,7 @@ static void pack_params(packing *p, const idp_request *r) {
     case IDP_RESOLVE:
     case IDP_ERASE:
     case IDP_LIST:
+    case IDP_EVENTS:
     case IDP_CLIENTS:
     case IDP_KILL:
     case IDP_CONFIG:

@@ -7,6 +7,7 @@
  * same bytes. Lines that begin with a blank go on. */
 #include "proto/clients.h"
 #include "proto/commands.h"
+#include "proto/events.h"
 #include "proto/list.h"
 #include "proto/metrics.h"
 #include "proto/namespaces.h"
@@ -98,6 +99,7 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     idp_slow slow;
     bool was_there;
     idp_command_answer command;
+    idp_events_page events;
     idp_slice text;
     switch (method) {
     case IDP_PING:
@@ -126,6 +128,9 @@ static size_t result_again(const idp_reply *reply, idp_method method,
     case IDP_KILL:
         cr_assert(idp_killed_read(reply->result, &was_there));
         return idp_killed_write(to, cap, reply->msgid, was_there);
+    case IDP_EVENTS:
+        cr_assert(idp_events_page_read(reply->result, &events));
+        return idp_events_page_write(to, cap, reply->msgid, &events);
     case IDP_SLOW:
         cr_assert(idp_slow_read(reply->result, &slow));
         return idp_slow_write(to, cap, reply->msgid, &slow);

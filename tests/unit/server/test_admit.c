@@ -131,7 +131,8 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_CONFIG, false, true, false},
                 {IDP_OFFER, false, true, false},
                 {IDP_RESOLVE, false, true, false},
-                {IDP_ERASE, false, true, false}};
+                {IDP_ERASE, false, true, false},
+                {IDP_EVENTS, false, true, false}};
     size_t count = sizeof rows / sizeof rows[0];
     cr_assert_eq(count, IDP_METHOD_COUNT);
     enter(&a, SHOP);
