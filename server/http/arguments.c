@@ -8,12 +8,14 @@
 #define CLAIM_METHODS IDS_HTTP_CLAIM_ROUTES
 #define OF_KEYS \
     (CLAIM_METHODS | OF(ACQUIRE) | OF(PEEK) | OF(RECORD) | OF(INSPECT))
-#define OF_ALL  (OF_KEYS | OF(LIST) | OF(ERASE))
+#define OF_ALL  (OF_KEYS | OF(LIST) | OF(EVENTS) | OF(ERASE))
+#define OF_SOME (OF(LIST) | OF(EVENTS) | OF(ERASE))
 #define OF_ENDS (OF(COMPLETE) | OF(RESOLVE))
 
 static const arg_row rows[] = {
     {{"ns", OF_ALL, "string",
-      "the namespace, at most 64 bytes; left out: \"\", of list: any"},
+      "the namespace, at most 64 bytes; left out: \"\", of list and events: "
+      "any"},
      TEXT,
      NS},
     {{"ns_b64", OF_ALL, "string", "the same in base64"}, BASE64, NS},
@@ -53,12 +55,15 @@ static const arg_row rows[] = {
     {{"ttl_ms", OF(ACQUIRE) | OF_ENDS, "integer", "the same in milliseconds"},
      MS,
      TTL},
-    {{"wait", OF(ACQUIRE), "string",
+    {{"wait", OF(ACQUIRE) | OF(EVENTS), "string",
       "how long the answer may be held back while somebody else holds the "
-      "claim, at most 60s"},
+      "claim, or nothing happens, at most 60s"},
      DURATION,
      WAIT},
-    {{"wait_ms", OF(ACQUIRE), "integer", "the same in milliseconds"}, MS, WAIT},
+    {{"wait_ms", OF(ACQUIRE) | OF(EVENTS), "integer",
+      "the same in milliseconds"},
+     MS,
+     WAIT},
     {{"on_orphan", OF(ACQUIRE), "string",
       "what to do when the holder's lease is over: takeover or report"},
      ON_ORPHAN,
@@ -76,15 +81,16 @@ static const arg_row rows[] = {
       "forget the fingerprint: the next one may ask for something else"},
      BOOLEAN,
      UNBIND},
-    {{"prefix", OF(LIST) | OF(ERASE), "string", "how the keys begin"},
-     TEXT,
-     KEY},
-    {{"prefix_b64", OF(LIST) | OF(ERASE), "string", "the same in base64"},
-     BASE64,
-     KEY},
+    {{"prefix", OF_SOME, "string", "how the keys begin"}, TEXT, KEY},
+    {{"prefix_b64", OF_SOME, "string", "the same in base64"}, BASE64, KEY},
     {{"state", OF(LIST), "string",
       "in_progress, orphaned, completed or released; left out: any"},
      STATE,
+     ORPHAN},
+    {{"kind", OF(EVENTS), "string",
+      "acquired, renewed, completed, released, deleted, expired, mismatch or "
+      "stale; left out: any"},
+     KIND,
      ORPHAN},
     {{"older", OF(LIST), "string", "only what is so old or older, as 10m"},
      DURATION,
@@ -95,8 +101,8 @@ static const arg_row rows[] = {
       "oldest, 256 of each worker"},
      BOOLEAN,
      OLDEST},
-    {{"cursor", OF(LIST) | OF(CLIENTS), "string",
-      "of the page before; then nothing else is given"},
+    {{"cursor", OF(LIST) | OF(EVENTS) | OF(CLIENTS), "string",
+      "of the page before; then nothing else is given, but of events wait"},
      TEXT,
      CURSOR},
     {{"id", OF(KILL), "string", "of the connection, as clients tells it"},
@@ -157,6 +163,9 @@ const char *ids_http_argument_wants(arg_kind kind) {
         [ANY_JSON] = "JSON, in the body",
         [STATE] = ("\"in_progress\", \"orphaned\", \"completed\" or "
                    "\"released\""),
+        [KIND] = ("\"acquired\", \"renewed\", \"completed\", "
+                  "\"released\", \"deleted\", \"expired\", \"mismatch\" "
+                  "or \"stale\""),
         [AS] = "raw"};
     return words[kind];
 }

@@ -19,6 +19,7 @@ typedef enum arg_kind {
     TOKEN,
     ANY_JSON,
     STATE,
+    KIND,
     AS
 } arg_kind;
 

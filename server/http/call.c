@@ -124,6 +124,15 @@ static bool set_state(idp_request *request, idp_slice text) {
     return false;
 }
 
+static bool set_kind(idp_request *request, idp_slice text) {
+    for (int i = IDP_EVENT_ANY + 1; i < IDP_EVENT_KIND_END; i++)
+        if (slice_equals(text, idp_event_kind_name((idp_event_kind)i))) {
+            request->kind = (idp_event_kind)i;
+            return true;
+        }
+    return false;
+}
+
 static bool *flag_of(idp_request *request, arg_field field) {
     return field == FORCE     ? &request->force
            : field == DRY_RUN ? &request->dry_run
@@ -171,6 +180,8 @@ static bool set_text(reading *r, const arg_row *row, idp_slice text) {
         return set_token(r, text);
     case STATE:
         return set_state(request, text);
+    case KIND:
+        return set_kind(request, text);
     case ON_ORPHAN:
     case CLASS:
         return set_word(request, row->kind, text);
@@ -276,9 +287,14 @@ static bool is_decision(const reading *r) {
 /* What the line would refuse, too, in the words of its frames. */
 static bool check_list(const reading *r) {
     const idp_request *request = r->request;
-    if (request->cursor.ptr && r->fields != 1u << CURSOR)
+    bool waits = r->asked->route == IDS_HTTP_EVENTS;
+    uint32_t fields = waits ? r->fields & ~(1u << WAIT) : r->fields;
+    if (request->cursor.ptr && fields != 1u << CURSOR)
         return ids_http_refuse(r->problem, 400, BAD,
-                               "with a cursor nothing else is given");
+                               waits ? "with a cursor only wait is given"
+                                     : "with a cursor nothing else is given");
+    if (waits)
+        return true;
     if (request->oldest && request->state != IDP_STATE_IN_PROGRESS &&
         request->state != IDP_STATE_ORPHANED)
         return ids_http_refuse(r->problem, 400, BAD,

@@ -24,6 +24,7 @@ typedef enum ids_http_route {
     IDS_HTTP_CLIENTS,
     IDS_HTTP_KILL,
     IDS_HTTP_BACKUP, /* a command: its credential has the grant admin */
+    IDS_HTTP_EVENTS,
     IDS_HTTP_SLOW,
     IDS_HTTP_REPLICATION, /* its credential has the grant stats */
     IDS_HTTP_METRICS,     /* the same */

@@ -3,6 +3,7 @@
 #include "server/http/looks.h"
 
 #include "proto/clients.h"
+#include "proto/events.h"
 #include "proto/list.h"
 #include "proto/reply.h"
 #include "server/http/chars.h"
@@ -250,11 +251,45 @@ static ids_http_look put_slow(ids_json_out *out, idp_slice result) {
     return IDS_HTTP_LOOK_SHOWN;
 }
 
+/* events ------------------------------------------------------------------ */
+
+static void put_event(ids_json_out *out, const idp_event *event, bool first) {
+    ids_json_put(out, comma(first));
+    ids_json_put(out, "{");
+    put_bytes(out, "ns", event->ns, true);
+    put_bytes(out, "key", event->key, false);
+    ids_json_put_word(out, "kind", idp_event_kind_name(event->kind));
+    ids_json_put_field(out, "age_ms", event->age_ms);
+    if (event->attempt)
+        ids_json_put_field(out, "attempt", event->attempt);
+    if (event->kind == IDP_EVENT_ACQUIRED)
+        ids_json_put_word(out, "previous", idp_previous_name(event->previous));
+    if (event->user.ptr)
+        put_text(out, "user", event->user, false);
+    ids_json_put(out, "}");
+}
+
+static ids_http_look put_events(ids_json_out *out, idp_slice result) {
+    idp_events_page page;
+    if (!idp_events_page_read(result, &page))
+        return IDS_HTTP_LOOK_BROKEN;
+    ids_json_put(out, "{");
+    put_text(out, "cursor", page.cursor, true);
+    ids_json_put_field(out, "lost", page.lost);
+    put_name(out, "events", false);
+    ids_json_put(out, "[");
+    for (uint32_t i = 0; i < page.count; i++)
+        put_event(out, &page.events[i], i == 0);
+    ids_json_put(out, "]}\n");
+    return IDS_HTTP_LOOK_SHOWN;
+}
+
 ids_http_look ids_http_put_look(ids_json_out *body, idp_method method,
                                 idp_slice result) {
     return method == IDP_LIST      ? put_list(body, result)
            : method == IDP_INSPECT ? put_inspected(body, result)
            : method == IDP_CLIENTS ? put_clients(body, result)
            : method == IDP_KILL    ? put_killed(body, result)
+           : method == IDP_EVENTS  ? put_events(body, result)
                                    : put_slow(body, result);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* looks.h -- what an operator looks at, as JSON: list, inspect, clients, slow;
- * and kill. See answer.h.
+/* looks.h -- what an operator looks at, as JSON: list, inspect, clients, slow,
+ * events; and kill. See answer.h.
  *
  * Pure. Bytes that need not be UTF-8 stand under a name of their own where they
  * are not: "key" or "key_b64". */
@@ -11,7 +11,7 @@
 #include "server/http/json.h"
 
 static inline bool ids_http_looks(idp_method method) {
-    return method >= IDP_LIST && method <= IDP_SLOW;
+    return (method >= IDP_LIST && method <= IDP_SLOW) || method == IDP_EVENTS;
 }
 
 typedef enum ids_http_look {

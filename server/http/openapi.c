@@ -59,6 +59,11 @@ static const said routes[IDS_HTTP_ROUTES] = {
                          "answered when it is whole and was read back. 409: "
                          "the text says what is in the way.",
                          {{200, 409, 415, ANY_CALL}}},
+    [IDS_HTTP_EVENTS] = {"What has happened to keys, at most 60 events, and a "
+                         "cursor for what comes next; lost: how many before "
+                         "these nobody kept. With wait the answer is held back "
+                         "until there is one.",
+                         {{200, 415, ANY_CALL}}},
     [IDS_HTTP_SLOW] = {"The last iterations over 10 ms and what they did, and "
                        "replies held for over 100 ms and what for.",
                        {{200, 415, ANY_CALL}}},

@@ -127,7 +127,8 @@ bool ids_http_may_look(const ids_http_policy *policy, bool is_own_user,
                        ids_http_route route, ids_http_problem *problem) {
     bool looks = route == IDS_HTTP_LIST || route == IDS_HTTP_INSPECT ||
                  route == IDS_HTTP_CLIENTS || route == IDS_HTTP_KILL ||
-                 route == IDS_HTTP_BACKUP || ids_http_is_operators(route);
+                 route == IDS_HTTP_BACKUP || route == IDS_HTTP_EVENTS ||
+                 ids_http_is_operators(route);
     return !looks || policy->demands_secret || is_own_user ||
            ids_http_refuse(problem, 403, "DENIED",
                            "without --credentials %s is served to root and "

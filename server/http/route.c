@@ -20,6 +20,7 @@ const ids_http_route_row ids_http_routes[IDS_HTTP_ROUTES] = {
     [IDS_HTTP_CLIENTS] = {"/v1/clients", false, IDP_CLIENTS},
     [IDS_HTTP_KILL] = {"/v1/kill", false, IDP_KILL},
     [IDS_HTTP_BACKUP] = {"/v1/backup", false, IDP_BACKUP},
+    [IDS_HTTP_EVENTS] = {"/v1/events", false, IDP_EVENTS},
     [IDS_HTTP_SLOW] = {"/v1/slow", false, IDP_SLOW},
     [IDS_HTTP_REPLICATION] = {"/v1/replication", true, IDP_REPLICATION},
     [IDS_HTTP_HEALTHZ] = {"/healthz", true, IDP_PING},
