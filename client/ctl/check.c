@@ -75,7 +75,8 @@ static bool check_needs(ctl_ask *ask) {
 }
 
 static bool check_watch(ctl_ask *ask) {
-    if (ask->watch_count == 0 || ask->watch_ms > 0)
+    if (ask->watch_count == 0 || ask->watch_ms > 0 ||
+        !ctl_list_has(ask->command->options, "watch"))
         return true;
     return ctl_why(ask, "--count goes with --watch");
 }

@@ -119,6 +119,11 @@ const ctl_command ctl_commands[] = {
      .run = ctl_run_slow,
      .help = "the last iterations over 10 ms, and replies held for over 100 "
              "ms"},
+    {.name = "watch",
+     .options = "kind prefix count",
+     .grant = "read",
+     .run = ctl_run_watch,
+     .help = "what happens to keys, a line each as it happens"},
     {.name = "resolve",
      KEYED_BY(ctl_run_resolve),
      .options = KEYS "token verb reason nonce result result-file class ttl "

@@ -230,6 +230,8 @@ ctl_exit ctl_run_inspect(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_clients(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_kill(ctl_session *session, ctl_ask *ask);
 ctl_exit ctl_run_slow(ctl_session *session, ctl_ask *ask);
+/* events.c */
+ctl_exit ctl_run_watch(ctl_session *session, ctl_ask *ask);
 
 /* What an operator decides: resolve.c. */
 ctl_exit ctl_run_erase(ctl_session *session, ctl_ask *ask);

@@ -64,7 +64,8 @@ const ctl_option ctl_options[] = {
      "of a key, and its namespace (36)"},
     {"watch", 0, "DURATION", ctl_read_watch, 'c', "",
      "look again so often, and say what changes a second"},
-    {"count", 0, "N", ctl_read_count, 'c', "", "with --watch: so many looks"},
+    {"count", 0, "N", ctl_read_count, 'c', "",
+     "with --watch: so many looks; watch: so many events"},
     {"raw", 0, NULL, ctl_read_raw, 'c', "",
      "the token or the result alone, byte for byte"},
     {"output", 0, "FILE", ctl_read_output, 'c', "",
@@ -110,6 +111,10 @@ const ctl_option ctl_options[] = {
     {"older", 0, "DURATION", ctl_read_text, 'c', "",
      "only records that have been so for so long, as 10m"},
     {"prefix", 0, "TEXT", ctl_read_text, 'c', "", "only keys that begin so"},
+    {"kind", 0, "WORD", ctl_read_text, 'c',
+     "acquired renewed completed released deleted expired mismatch stale",
+     "only this: acquired, renewed, completed, released, deleted, expired, "
+     "mismatch or stale"},
     {"oldest", 0, NULL, ctl_read_flag, 'c', "",
      "only the oldest that the server's last scan found; needs --state"},
     {.name = NULL}};

@@ -149,6 +149,61 @@ IDEM_API int32_t idem_slow_get(const char *uri, uint32_t timeout_ms,
                                idem_slow_seen *seen, void *ctx,
                                idem_error *err);
 
+/* What happens to keys, as it happens. */
+enum { /* idem_key_event.event */
+       IDEM_KEY_ACQUIRED = 921,
+       IDEM_KEY_RENEWED = 922, /* or acquired again, with the nonce it had */
+       IDEM_KEY_COMPLETED = 923,
+       IDEM_KEY_RELEASED = 924,
+       IDEM_KEY_DELETED = 925,  /* unbound, resolved so, or erased */
+       IDEM_KEY_EXPIRED = 926,  /* a claim that nobody ended in its retention */
+       IDEM_KEY_MISMATCH = 927, /* refused, and nothing changed */
+       IDEM_KEY_STALE = 928,    /* the same */
+       IDEM_KEY_OTHER = 929,    /* of a newer server */
+       IDEM_KEY_LOST = 931,     /* so many were not kept for this reader */
+       IDEM_KEY_QUIET = 932     /* nothing has happened for a while; as the
+                                 * first one: what happens from now on is told */
+};
+
+typedef struct idem_watch_args {
+    uint32_t size;       /* sizeof(idem_watch_args) */
+    int32_t event;       /* IDEM_KEY_ACQUIRED ... STALE, 0: any */
+    const void *ns;      /* NULL: any that the credential may read */
+    size_t ns_len;       /* 0..64 */
+    const void *prefix;  /* how the keys begin; NULL: anyhow */
+    size_t prefix_len;   /* 0..512 */
+    uint64_t timeout_ms; /* then it ends, and returns 0; 0: seen ends it */
+} idem_watch_args;
+
+#define IDEM_WATCH_ARGS_INIT IDEM__SIZED(idem_watch_args)
+IDEM_API void idem_watch_args_init(idem_watch_args *args, size_t args_size);
+
+typedef struct idem_key_event {
+    uint32_t size; /* sizeof(idem_key_event), set by the library */
+    int32_t event; /* IDEM_KEY_...; with LOST and QUIET no key is told */
+    const uint8_t *ns;
+    size_t ns_len;
+    const uint8_t *key;
+    size_t key_len;
+    uint64_t age_ms;  /* since it was */
+    uint64_t lost;    /* LOST: so many */
+    uint32_t attempt; /* 0: not told */
+    int32_t previous; /* ACQUIRED: IDEM_PREVIOUS_... */
+    const char *user; /* who claims; NULL: not told. No NUL ends it */
+    size_t user_len;
+} idem_key_event;
+
+/* 0: go on. */
+typedef int32_t idem_key_event_seen(void *ctx, const idem_key_event *one);
+
+/* From now on, until seen or the time ends it, or an error does: then what
+ * comes meanwhile is not told, and the next call begins anew. seen is called at
+ * least every 20 s. BAD_REQUEST, NOT_PRIMARY: another server has taken over.
+ * LIMIT: this credential watches four times already. */
+IDEM_API int32_t idem_watch_keys(const char *uri, const idem_watch_args *args,
+                                 idem_key_event_seen *seen, void *ctx,
+                                 idem_error *err);
+
 #ifdef __cplusplus
 }
 #endif

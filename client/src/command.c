@@ -307,10 +307,13 @@ int32_t idem_metrics_get(const char *uri, uint32_t timeout_ms, int32_t format,
 
 /* Pages -------------------------------------------------------------------- */
 
-static int32_t ask_on(idem__queued *e, int fd, idem__asked_seen *seen,
-                      void *ctx, idem_error *err) {
+/* answer_ms 0: there is one deadline for all. */
+static int32_t ask_pages(idem__queued *e, int fd, uint32_t answer_ms,
+                         idem__asked_seen *seen, void *ctx, idem_error *err) {
     idem__asked asked = IDEM__ASKED_MORE;
     while (asked == IDEM__ASKED_MORE) {
+        if (answer_ms != 0)
+            e->deadline_ms = idem_now_ms() + answer_ms;
         int32_t code = exchange_queued(e, fd, err);
         if (code != 0)
             return code;
@@ -319,8 +322,9 @@ static int32_t ask_on(idem__queued *e, int fd, idem__asked_seen *seen,
     return asked == IDEM__ASKED_DONE ? 0 : idem__queued_garbled(e, err);
 }
 
-int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
-                  idem__asked_seen *seen, void *ctx, idem_error *err) {
+static int32_t ask_one(const char *uri, uint32_t timeout_ms, uint32_t answer_ms,
+                       const idp_request *request, idem__asked_seen *seen,
+                       void *ctx, idem_error *err) {
     idem__queued e;
     idem__queued_begin(&e, request->method);
     e.request = *request;
@@ -331,9 +335,19 @@ int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
     if (code == 0 && fd < 0)
         code = err->code;
     if (code == 0) {
-        code = ask_on(&e, fd, seen, ctx, err);
+        code = ask_pages(&e, fd, answer_ms, seen, ctx, err);
         idem__seal_hang_up(&e.seal, fd);
     }
     idem__queued_done(&e);
     return code;
+}
+
+int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
+                  idem__asked_seen *seen, void *ctx, idem_error *err) {
+    return ask_one(uri, timeout_ms, 0, request, seen, ctx, err);
+}
+
+int32_t idem__ask_on(const char *uri, uint32_t answer_ms, idp_request *request,
+                     idem__asked_seen *seen, void *ctx, idem_error *err) {
+    return ask_one(uri, answer_ms, answer_ms, request, seen, ctx, err);
 }

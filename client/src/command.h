@@ -22,4 +22,8 @@ typedef idem__asked idem__asked_seen(void *ctx, idp_slice result,
 int32_t idem__ask(const char *uri, uint32_t timeout_ms, idp_request *request,
                   idem__asked_seen *seen, void *ctx, idem_error *err);
 
+/* The same without an end: each answer may take so long. */
+int32_t idem__ask_on(const char *uri, uint32_t answer_ms, idp_request *request,
+                     idem__asked_seen *seen, void *ctx, idem_error *err);
+
 #endif

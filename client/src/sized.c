@@ -123,6 +123,14 @@ NO_PADDING(timeout_ms);
 LAYOUT(list_args, state)
 #undef STRUCT
 
+#define STRUCT idem_watch_args
+static const uint16_t watch_args_ends[] = {
+    END(size),   END(event),      END(ns),        END(ns_len),
+    END(prefix), END(prefix_len), END(timeout_ms)};
+NO_PADDING(timeout_ms);
+LAYOUT(watch_args, event)
+#undef STRUCT
+
 #define STRUCT idem_command_args
 static const uint16_t command_args_ends[] = {
     END(size),    END(command), END(accept_loss), END(timeout_ms),

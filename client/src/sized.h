@@ -37,6 +37,7 @@ extern const idem__layout idem__command_args_layout;
 extern const idem__layout idem__command_answer_layout;
 extern const idem__layout idem__replication_layout;
 extern const idem__layout idem__list_args_layout;
+extern const idem__layout idem__watch_args_layout;
 extern const idem__layout idem__resolve_args_layout;
 extern const idem__layout idem__erase_args_layout;
 extern const idem__layout idem__erase_answer_layout;
