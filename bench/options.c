@@ -136,7 +136,7 @@ static const row rows[] = {
     {NULL, NULL, "Other things to do", FLAG, 0, 0, 0},
     {"scenario", "NAME",
      "memory, growth, expiry, idle, client, snapshot, fullsync,\n"
-     "failover or hotkey; see README",
+     "failover, hotkey or listing; see README",
      TEXT, AT(scenario), 0, 0},
     {"records", "N,..", "of a scenario, instead of its own", TEXT, AT(records),
      0, 0},

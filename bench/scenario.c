@@ -12,7 +12,7 @@ static const struct {
     {"expiry", idb_scenario_expiry},     {"idle", idb_scenario_idle},
     {"client", idb_scenario_client},     {"snapshot", idb_scenario_snapshot},
     {"fullsync", idb_scenario_fullsync}, {"failover", idb_scenario_failover},
-    {"hotkey", idb_scenario_hotkey},
+    {"hotkey", idb_scenario_hotkey},     {"listing", idb_scenario_listing},
 };
 
 int idb_scenario(const idb_options *options, idb_report *report) {
@@ -26,8 +26,9 @@ int idb_scenario(const idb_options *options, idb_report *report) {
             idb_report_finish(report);
         return failed;
     }
-    fprintf(stderr, "idembench: --scenario is memory, growth, expiry, idle, "
-                    "client, snapshot, fullsync, failover or hotkey\n");
+    fprintf(stderr,
+            "idembench: --scenario is memory, growth, expiry, idle, "
+            "client, snapshot, fullsync, failover, hotkey or listing\n");
     return IDB_EXIT_USAGE;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scenario.h -- stories longer than one load: what the table weighs, how it
  * grows, how it forgets, what it costs at rest, what the client library adds,
- * what a snapshot, a full copy, a failover and a hot key do to the clients.
+ * what a snapshot, a full copy, a failover, a hot key and a walk do to the
+ * clients.
  *
  * Each fills a report, so that every output works for it. */
 #ifndef IDB_SCENARIO_H
@@ -56,5 +57,6 @@ int idb_scenario_snapshot(const idb_options *options, idb_report *report);
 int idb_scenario_fullsync(const idb_options *options, idb_report *report);
 int idb_scenario_failover(const idb_options *options, idb_report *report);
 int idb_scenario_hotkey(const idb_options *options, idb_report *report);
+int idb_scenario_listing(const idb_options *options, idb_report *report);
 
 #endif

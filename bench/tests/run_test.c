@@ -241,6 +241,8 @@ static void scenarios_fill_their_reports(void) {
     run("failover", QUICK " --scenario failover --rounds 2 --target idem");
     run("hotkey", "--scenario hotkey --records 5,1200 "
                   "--target idem,idem/threads=2,idem/threads=2/blind");
+    run("listing", QUICK " --scenario listing --rate 1000 --records 50000 "
+                         "--target idem/threads=2");
 }
 
 static void the_promises_hold_under_contention(void) {
