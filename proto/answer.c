@@ -154,12 +154,12 @@ static bool state_find(idp_slice word, idp_state *state) {
     return at >= 0;
 }
 
-static bool state_read(cursor *c, idp_answer *a) {
+static bool answer_state_read(cursor *c, idp_answer *a) {
     idp_slice word;
     return cursor_bytes(c, &word) && state_find(word, &a->state);
 }
 
-static bool class_read(cursor *c, idp_answer *a) {
+static bool answer_class_read(cursor *c, idp_answer *a) {
     idp_slice word;
     if (!cursor_bytes(c, &word)) {
         return false;
@@ -186,7 +186,7 @@ static bool replay_read(cursor *c, idp_answer *a) {
         return false;
     }
     a->result_bytes = a->result.len;
-    return class_read(c, a) && cursor_uint(c, &a->age_ms) &&
+    return answer_class_read(c, a) && cursor_uint(c, &a->age_ms) &&
            cursor_uint(c, &a->ttl_left_ms);
 }
 
@@ -216,7 +216,7 @@ static bool record_pair_read(cursor *c, idp_answer *a) {
         a->has_result = !cursor_nil(c);
         return !a->has_result || cursor_uint(c, &a->result_bytes);
     }
-    return slice_is(name, "class") ? class_read(c, a) : idp_skip(c);
+    return slice_is(name, "class") ? answer_class_read(c, a) : idp_skip(c);
 }
 
 static bool record_read(cursor *c, uint32_t count, idp_slice word,
@@ -290,7 +290,7 @@ static bool fields_read(cursor *c, uint32_t count, idp_answer *a) {
     case IDP_OUTCOME_MISMATCH:
     case IDP_OUTCOME_STALE:
     case IDP_OUTCOME_REFUSED:
-        return state_read(c, a);
+        return answer_state_read(c, a);
     case IDP_OUTCOME_RELEASED:
     case IDP_OUTCOME_UNKNOWN:
     case IDP_OUTCOME_DELETED:

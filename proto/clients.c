@@ -32,11 +32,7 @@ static_assert(64 + IDP_SLOW_ROWS_MAX * (2 + 8 +
                   IDP_SLOW_BYTES_MAX,
               "which have room");
 
-static uint8_t *put_text(uint8_t *to, idp_slice text) {
-    return text.ptr ? put_str(to, text.ptr, text.len) : put_nil(to);
-}
-
-static bool text_read(cursor *c, idp_slice *text) {
+static bool str_or_nil_read(cursor *c, idp_slice *text) {
     *text = (idp_slice){0};
     return cursor_nil(c) || cursor_bytes(c, text);
 }
@@ -53,9 +49,10 @@ static bool skip_rest(cursor *c, uint32_t columns, uint32_t known) {
 
 /* clients ------------------------------------------------------------------ */
 
-static uint8_t *put_row(uint8_t *to, const idp_client_row *row) {
-    to = put_text(put_array(to, COLUMNS), row->id);
-    to = put_text(put_text(put_text(to, row->address), row->name), row->user);
+static uint8_t *put_client_row(uint8_t *to, const idp_client_row *row) {
+    to = put_str_or_nil(put_array(to, COLUMNS), row->id);
+    to = put_str_or_nil(
+        put_str_or_nil(put_str_or_nil(to, row->address), row->name), row->user);
     to = put_bool(put_bool(to, row->is_tls), row->is_http);
     to = put_uint(put_uint(to, row->age_ms), row->requests);
     return put_uint(put_uint(to, row->waiting), row->unsent_bytes);
@@ -78,32 +75,33 @@ size_t idp_clients_page_write(uint8_t *to, size_t cap, uint32_t msgid,
         return 0;
     }
     uint8_t *at = put_map(put_reply_head(to, msgid), 2);
-    at = put_text(put_word(at, "cursor"), page->cursor);
+    at = put_str_or_nil(put_word(at, "cursor"), page->cursor);
     at = put_rows(put_word(at, "clients"), page->row_count);
     for (uint32_t i = 0; i < page->row_count; i++) {
-        at = put_row(at, &page->rows[i]);
+        at = put_client_row(at, &page->rows[i]);
     }
     return (size_t)(at - to);
 }
 
-static bool row_read(cursor *c, idp_client_row *row) {
+static bool client_row_read(cursor *c, idp_client_row *row) {
     uint32_t columns;
     return cursor_array(c, &columns) && columns >= COLUMNS &&
            cursor_bytes(c, &row->id) && row->id.len <= IDP_CURSOR_BYTES_MAX &&
-           text_read(c, &row->address) && text_read(c, &row->name) &&
-           text_read(c, &row->user) && cursor_bool(c, &row->is_tls) &&
-           cursor_bool(c, &row->is_http) && cursor_uint(c, &row->age_ms) &&
-           cursor_uint(c, &row->requests) && cursor_uint(c, &row->waiting) &&
+           str_or_nil_read(c, &row->address) &&
+           str_or_nil_read(c, &row->name) && str_or_nil_read(c, &row->user) &&
+           cursor_bool(c, &row->is_tls) && cursor_bool(c, &row->is_http) &&
+           cursor_uint(c, &row->age_ms) && cursor_uint(c, &row->requests) &&
+           cursor_uint(c, &row->waiting) &&
            cursor_uint(c, &row->unsent_bytes) && skip_rest(c, columns, COLUMNS);
 }
 
-static bool rows_read(cursor *c, idp_clients_page *page) {
+static bool client_rows_read(cursor *c, idp_clients_page *page) {
     if (!cursor_array(c, &page->row_count) ||
         page->row_count > IDP_CLIENT_ROWS_MAX) {
         return false;
     }
     for (uint32_t i = 0; i < page->row_count; i++) {
-        if (!row_read(c, &page->rows[i])) {
+        if (!client_row_read(c, &page->rows[i])) {
             return false;
         }
     }
@@ -120,10 +118,10 @@ bool idp_clients_page_read(idp_slice result, idp_clients_page *page) {
         idp_slice name;
         good = cursor_bytes(&c, &name);
         if (good && slice_is(name, "cursor")) {
-            good = text_read(&c, &page->cursor) &&
+            good = str_or_nil_read(&c, &page->cursor) &&
                    page->cursor.len <= IDP_CURSOR_BYTES_MAX;
         } else if (good && slice_is(name, "clients")) {
-            good = has_rows = rows_read(&c, page);
+            good = has_rows = client_rows_read(&c, page);
         } else if (good) {
             good = idp_skip(&c);
         }

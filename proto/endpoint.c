@@ -13,7 +13,7 @@ static bool has_hidden(const uint8_t *text, size_t len) {
     return false;
 }
 
-static bool is_host(idp_slice host) {
+static bool is_endpoint_host(idp_slice host) {
     for (size_t i = 0; i < host.len; i++)
         if (host.ptr[i] > '~' || host.ptr[i] == '[' || host.ptr[i] == ']')
             return false;
@@ -56,7 +56,7 @@ idp_endpoint_fault idp_endpoint_read(const char *text, size_t len,
         return IDP_ENDPOINT_BRACKETS;
     if (has_hidden(at, len))
         return IDP_ENDPOINT_HIDDEN;
-    if (!is_host(read.host))
+    if (!is_endpoint_host(read.host))
         return IDP_ENDPOINT_HOST;
     if (rest < len)
         read.port = (idp_slice){at + rest + 1, len - rest - 1};

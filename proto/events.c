@@ -22,7 +22,7 @@ static_assert(IDP_EVENTS_MAX <= IDP_CONTAINER_ITEMS_MAX &&
                   IDP_EVENTS_MAX * (COLUMNS + 1) + 16 <= IDP_VALUES_MAX,
               "a full page is a legal frame");
 
-static uint8_t *put_event(uint8_t *to, const idp_event *event) {
+static uint8_t *put_key_event(uint8_t *to, const idp_event *event) {
     to = put_bin(put_bin(put_array(to, COLUMNS), event->ns), event->key);
     to = put_word(to, idp_event_kind_name(event->kind));
     to = put_uint(put_uint(to, event->age_ms), event->attempt);
@@ -53,12 +53,12 @@ size_t idp_events_page_write(uint8_t *to, size_t cap, uint32_t msgid,
     at = put_uint(put_word(at, "lost"), page->lost);
     at = put_rows(put_word(at, "events"), page->count);
     for (uint32_t i = 0; i < page->count; i++) {
-        at = put_event(at, &page->events[i]);
+        at = put_key_event(at, &page->events[i]);
     }
     return (size_t)(at - to);
 }
 
-static bool kind_read(cursor *c, idp_event *event) {
+static bool event_kind_read(cursor *c, idp_event *event) {
     idp_slice word;
     event->kind = IDP_EVENT_ANY;
     if (!cursor_bytes(c, &word)) {
@@ -72,7 +72,7 @@ static bool kind_read(cursor *c, idp_event *event) {
     return true;
 }
 
-static bool previous_read(cursor *c, idp_event *event) {
+static bool event_previous_read(cursor *c, idp_event *event) {
     idp_slice word;
     event->previous = IDP_PREVIOUS_NONE;
     if (cursor_nil(c)) {
@@ -95,9 +95,10 @@ static bool event_read(cursor *c, idp_event *event) {
     bool good = cursor_array(c, &columns) && columns >= COLUMNS &&
                 cursor_bytes(c, &event->ns) && cursor_bytes(c, &event->key) &&
                 event->ns.len <= IDP_NS_BYTES_MAX &&
-                event->key.len <= IDP_KEY_BYTES_MAX && kind_read(c, event) &&
-                cursor_uint(c, &event->age_ms) &&
-                cursor_u32(c, &event->attempt) && previous_read(c, event) &&
+                event->key.len <= IDP_KEY_BYTES_MAX &&
+                event_kind_read(c, event) && cursor_uint(c, &event->age_ms) &&
+                cursor_u32(c, &event->attempt) &&
+                event_previous_read(c, event) &&
                 (cursor_nil(c) || cursor_bytes(c, &event->user));
     for (uint32_t i = COLUMNS; good && i < columns; i++) {
         good = idp_skip(c);

@@ -25,11 +25,12 @@ static_assert(IDP_STANDING_BYTES_MAX >=
                       IDP_NODE_AT_BYTES_MAX + 512,
               "what is said fits");
 
-static uint8_t *put_text(uint8_t *to, const char *text) {
+static uint8_t *put_c_string(uint8_t *to, const char *text) {
     return put_str(to, (const uint8_t *)text, strlen(text));
 }
 
-static void hex_of(char hex[static HEX_DIGITS + 1], uint64_t incarnation) {
+static void incarnation_hex(char hex[static HEX_DIGITS + 1],
+                            uint64_t incarnation) {
     snprintf(hex, HEX_DIGITS + 1, "%016" PRIx64, incarnation);
 }
 
@@ -76,18 +77,18 @@ static bool rest_read(cursor *c, uint32_t count) {
 
 static uint8_t *node_put(uint8_t *to, const idp_group_node *node) {
     char hex[HEX_DIGITS + 1];
-    hex_of(hex, node->incarnation);
-    to = put_text(put_array(to, NODE_ITEMS), node->node);
-    return put_text(put_text(to, hex), node->at);
+    incarnation_hex(hex, node->incarnation);
+    to = put_c_string(put_array(to, NODE_ITEMS), node->node);
+    return put_c_string(put_c_string(to, hex), node->at);
 }
 
 size_t idp_told_write(uint8_t *to, size_t cap, const idp_told *told) {
     if (cap < IDP_TOLD_BYTES_MAX)
         return 0;
     assert(told->node_count <= IDP_GROUP_NODES_MAX);
-    uint8_t *at = put_text(put_array(to, TOLD_ITEMS), told->id);
+    uint8_t *at = put_c_string(put_array(to, TOLD_ITEMS), told->id);
     at = put_uint(put_uint(at, told->rev), told->epoch);
-    at = put_array(put_text(at, told->primary), told->node_count);
+    at = put_array(put_c_string(at, told->primary), told->node_count);
     for (uint32_t i = 0; i < told->node_count; i++)
         at = node_put(at, &told->nodes[i]);
     return (size_t)(at - to);
@@ -130,7 +131,7 @@ static void pack_bool(msgpack_packer *packer, bool flag) {
 
 static void pack_node(msgpack_packer *packer, const idp_group_node *node) {
     char hex[HEX_DIGITS + 1];
-    hex_of(hex, node->incarnation);
+    incarnation_hex(hex, node->incarnation);
     msgpack_pack_array(packer, NODE_ITEMS);
     pack_word(packer, node->node);
     pack_word(packer, hex);

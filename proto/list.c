@@ -25,17 +25,17 @@ static_assert(IDP_LIST_ROWS_MAX <= IDP_CONTAINER_ITEMS_MAX &&
 
 /* list --------------------------------------------------------------------- */
 
-static uint8_t *put_some(uint8_t *to, idp_slice bytes) {
+static uint8_t *put_bin_or_nil(uint8_t *to, idp_slice bytes) {
     return bytes.ptr ? put_bin(to, bytes) : put_nil(to);
 }
 
-static uint8_t *put_row(uint8_t *to, const idp_list_row *row) {
+static uint8_t *put_list_row(uint8_t *to, const idp_list_row *row) {
     to = put_bin(put_bin(put_array(to, COLUMNS), row->ns), row->key);
     to = put_word(to, idp_state_name(row->state));
     to = put_uint(put_uint(to, row->age_ms), row->attempt);
     to = row->state == IDP_STATE_IN_PROGRESS ? put_uint(to, row->lease_left_ms)
                                              : put_nil(to);
-    return put_some(put_uint(to, row->ttl_left_ms), row->user);
+    return put_bin_or_nil(put_uint(to, row->ttl_left_ms), row->user);
 }
 
 size_t idp_list_page_write_bound(const idp_list_page *page) {
@@ -63,7 +63,7 @@ size_t idp_list_page_write(uint8_t *to, size_t cap, uint32_t msgid,
     }
     at = put_rows(put_word(at, "records"), page->row_count);
     for (uint32_t i = 0; i < page->row_count; i++) {
-        at = put_row(at, &page->rows[i]);
+        at = put_list_row(at, &page->rows[i]);
     }
     return (size_t)(at - to);
 }
@@ -84,7 +84,7 @@ static bool some_read(cursor *c, idp_slice *bytes) {
     return cursor_nil(c) || cursor_bytes(c, bytes);
 }
 
-static bool row_read(cursor *c, idp_list_row *row) {
+static bool list_row_read(cursor *c, idp_list_row *row) {
     uint32_t columns;
     idp_slice word;
     row->lease_left_ms = 0;
@@ -102,13 +102,13 @@ static bool row_read(cursor *c, idp_list_row *row) {
     return good;
 }
 
-static bool rows_read(cursor *c, idp_list_page *page) {
+static bool list_rows_read(cursor *c, idp_list_page *page) {
     if (!cursor_array(c, &page->row_count) ||
         page->row_count > IDP_LIST_ROWS_MAX) {
         return false;
     }
     for (uint32_t i = 0; i < page->row_count; i++) {
-        if (!row_read(c, &page->rows[i])) {
+        if (!list_row_read(c, &page->rows[i])) {
             return false;
         }
     }
@@ -132,7 +132,7 @@ bool idp_list_page_read(idp_slice result, idp_list_page *page) {
         } else if (good && slice_is(name, "scan_age_ms")) {
             good = page->has_scan = cursor_uint(&c, &page->scan_age_ms);
         } else if (good && slice_is(name, "records")) {
-            good = has_rows = rows_read(&c, page);
+            good = has_rows = list_rows_read(&c, page);
         } else if (good) {
             good = idp_skip(&c);
         }
@@ -154,10 +154,6 @@ size_t idp_inspected_write_bound(const idp_inspected *one) {
            one->by.user.len + one->by.client.len + one->by.address.len;
 }
 
-static uint8_t *put_text(uint8_t *to, idp_slice text) {
-    return text.ptr ? put_str(to, text.ptr, text.len) : put_nil(to);
-}
-
 /* Fields of those that are claimed, and of those that are completed. */
 static uint8_t *put_claim_fields(uint8_t *to, const idp_inspected *one) {
     to = put_uint(put_word(to, "lease_ms"), one->lease_ms);
@@ -165,9 +161,9 @@ static uint8_t *put_claim_fields(uint8_t *to, const idp_inspected *one) {
         to = put_uint(put_word(to, "lease_left_ms"), one->lease_left_ms);
     }
     to = put_map(put_word(to, "by"), 3);
-    to = put_text(put_word(to, "user"), one->by.user);
-    to = put_text(put_word(to, "client"), one->by.client);
-    return put_text(put_word(to, "address"), one->by.address);
+    to = put_str_or_nil(put_word(to, "user"), one->by.user);
+    to = put_str_or_nil(put_word(to, "client"), one->by.client);
+    return put_str_or_nil(put_word(to, "address"), one->by.address);
 }
 
 static uint8_t *put_done_fields(uint8_t *to, const idp_inspected *one) {
@@ -175,7 +171,7 @@ static uint8_t *put_done_fields(uint8_t *to, const idp_inspected *one) {
     to = put_word(to, "result_bytes");
     to = one->has_result ? put_uint(to, one->result_bytes) : put_nil(to);
     if (one->has_token) {
-        to = put_some(put_word(to, "result"), one->result);
+        to = put_bin_or_nil(put_word(to, "result"), one->result);
     }
     return to;
 }
@@ -249,7 +245,7 @@ static bool previous_read(cursor *c, idp_previous *previous) {
     return false;
 }
 
-static bool class_read(cursor *c, idp_class *class) {
+static bool inspected_class_read(cursor *c, idp_class *class) {
     idp_slice word;
     if (!cursor_bytes(c, &word)) {
         return false;
@@ -291,7 +287,7 @@ static bool field_read(cursor *c, idp_slice name, idp_inspected *one) {
         return by_read(c, &one->by);
     }
     if (slice_is(name, "class")) {
-        return class_read(c, &one->class);
+        return inspected_class_read(c, &one->class);
     }
     if (slice_is(name, "result")) {
         return some_read(c, &one->result);

@@ -27,7 +27,7 @@ static uint8_t *put_limit(uint8_t *to, uint64_t limit, uint64_t none) {
     return limit == none ? put_nil(to) : put_uint(to, limit);
 }
 
-static uint8_t *put_row(uint8_t *to, const idp_ns_row *row) {
+static uint8_t *put_ns_row(uint8_t *to, const idp_ns_row *row) {
     to = put_array(to, COLUMNS);
     to = row->ns.ptr ? put_bin(to, row->ns) : put_nil(to);
     to = put_uint(put_uint(to, row->records), row->in_progress);
@@ -53,7 +53,7 @@ size_t idp_ns_page_write(uint8_t *to, size_t cap, uint32_t msgid,
     at = put_bool(put_word(at, "more"), page->has_more);
     at = put_rows(put_word(at, "namespaces"), page->row_count);
     for (uint32_t i = 0; i < page->row_count; i++) {
-        at = put_row(at, &page->rows[i]);
+        at = put_ns_row(at, &page->rows[i]);
     }
     return (size_t)(at - to);
 }
@@ -64,7 +64,7 @@ static bool limit_read(cursor *c, uint64_t none, uint64_t *limit) {
     return cursor_nil(c) || cursor_uint(c, limit);
 }
 
-static bool row_read(cursor *c, idp_ns_row *row) {
+static bool ns_row_read(cursor *c, idp_ns_row *row) {
     uint32_t columns;
     bool good = cursor_array(c, &columns) && columns >= COLUMNS;
     row->ns = (idp_slice){0};
@@ -85,13 +85,13 @@ static bool row_read(cursor *c, idp_ns_row *row) {
     return good;
 }
 
-static bool rows_read(cursor *c, idp_ns_page *page) {
+static bool ns_rows_read(cursor *c, idp_ns_page *page) {
     if (!cursor_array(c, &page->row_count) ||
         page->row_count > IDP_NS_ROWS_MAX) {
         return false;
     }
     for (uint32_t i = 0; i < page->row_count; i++) {
-        if (!row_read(c, &page->rows[i])) {
+        if (!ns_row_read(c, &page->rows[i])) {
             return false;
         }
     }
@@ -114,7 +114,7 @@ bool idp_ns_page_read(idp_slice result, idp_ns_page *page) {
         } else if (good && slice_is(name, "more")) {
             good = cursor_bool(&c, &page->has_more);
         } else if (good && slice_is(name, "namespaces")) {
-            good = has_rows = rows_read(&c, page);
+            good = has_rows = ns_rows_read(&c, page);
         } else if (good) {
             good = idp_skip(&c);
         }

@@ -21,7 +21,7 @@ static const bytes_field id_field = {1, IDP_CURSOR_BYTES_MAX,
 
 enum { STATE, OLDER, NS, PREFIX, CURSOR, OLDEST };
 
-static bool state_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+static bool look_state_read(cursor *c, idp_request *r, idp_read_fault *fault) {
     idp_slice word;
     if (!cursor_bytes(c, &word)) {
         return bad(fault, "state must be a str");
@@ -40,7 +40,7 @@ static bool list_option_read(cursor *c, int at, idp_request *r,
                              idp_read_fault *fault) {
     switch (at) {
     case STATE:
-        return state_read(c, r, fault);
+        return look_state_read(c, r, fault);
     case OLDER:
         return cursor_uint(c, &r->older_ms) ||
                bad(fault, "older_ms must be an integer of 0..2^53-1");

@@ -12,7 +12,8 @@
 
 enum { REASON, NONCE, RESULT, CLASS, TTL_MS, FORCE };
 
-static bool class_read(cursor *c, idp_request *r, idp_read_fault *fault) {
+static bool resolve_class_read(cursor *c, idp_request *r,
+                               idp_read_fault *fault) {
     idp_slice word;
     if (cursor_bytes(c, &word)) {
         r->class =
@@ -35,7 +36,7 @@ static bool resolve_option_read(cursor *c, int at, idp_request *r,
         return cursor_nil(c) || cursor_bytes(c, &r->result) ||
                bad(fault, "result must be a str, a bin or nil");
     case CLASS:
-        return class_read(c, r, fault);
+        return resolve_class_read(c, r, fault);
     case TTL_MS:
         return cursor_nil(c) || ttl_read(c, r, fault);
     default:

@@ -88,6 +88,10 @@ static inline uint8_t *put_str(uint8_t *to, const void *text, size_t len) {
     return put_raw(to, text, len);
 }
 
+static inline uint8_t *put_str_or_nil(uint8_t *to, idp_slice text) {
+    return text.ptr ? put_str(to, text.ptr, text.len) : put_nil(to);
+}
+
 /* Given a literal, this folds into a few stores. */
 static inline uint8_t *put_word(uint8_t *to, const char *text) {
     return put_str(to, text, strlen(text));

@@ -355,76 +355,65 @@ size_t idp_request_write_bound(const idp_request *r) {
            r->secret.len;
 }
 
-size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
-    if (cap < idp_request_write_bound(request)) {
-        return 0;
-    }
-    uint8_t *at = put_uint(PUT(to, "\x94\x00"), request->msgid);
+/* NULL: there is no such method. */
+static uint8_t *call_put(uint8_t *at, const idp_request *request) {
     switch (request->method) {
     case IDP_ACQUIRE:
-        at = acquire_put(at, request);
-        break;
+        return acquire_put(at, request);
     case IDP_COMPLETE:
-        at = complete_put(at, request);
-        break;
+        return complete_put(at, request);
     case IDP_RELEASE:
-        at = release_put(at, request);
-        break;
+        return release_put(at, request);
     case IDP_RENEW:
-        at = renew_put(at, request);
-        break;
+        return renew_put(at, request);
     case IDP_PEEK:
     case IDP_INSPECT:
-        at = peek_put(at, request);
-        break;
+        return peek_put(at, request);
     case IDP_LIST:
     case IDP_EVENTS:
-        at = request->method == IDP_LIST ? idp_list_put(at, request)
-                                         : idp_events_put(at, request);
-        break;
+        return request->method == IDP_LIST ? idp_list_put(at, request)
+                                           : idp_events_put(at, request);
     case IDP_CLIENTS:
-        at = idp_clients_put(at, request);
-        break;
+        return idp_clients_put(at, request);
     case IDP_KILL:
-        at = idp_kill_put(at, request);
-        break;
+        return idp_kill_put(at, request);
     case IDP_HELLO:
-        at = hello_put(at, request);
-        break;
+        return hello_put(at, request);
     case IDP_PROMOTE:
     case IDP_DETACH:
     case IDP_SWITCHOVER:
     case IDP_BACKUP:
-        at = idp_command_params_put(at, request);
-        break;
+        return idp_command_params_put(at, request);
     case IDP_RELOAD:
-        at = idp_reload_put(at, request);
-        break;
+        return idp_reload_put(at, request);
     case IDP_CONFIG:
     case IDP_OFFER:
-        at = idp_told_param_put(at, request);
-        break;
+        return idp_told_param_put(at, request);
     case IDP_NAMESPACES:
-        at = idp_after_put(at, request);
-        break;
+        return idp_after_put(at, request);
     case IDP_METRICS:
-        at = metrics_put(at, request);
-        break;
+        return metrics_put(at, request);
     case IDP_RESOLVE:
-        at = idp_resolve_put(at, request);
-        break;
+        return idp_resolve_put(at, request);
     case IDP_ERASE:
-        at = idp_erase_put(at, request);
-        break;
+        return idp_erase_put(at, request);
     case IDP_PING:
     case IDP_STATS:
     case IDP_REPLICATION:
     case IDP_SNAPSHOT:
     case IDP_SLOW:
-        at = put_array(put_word(at, idp_method_name(request->method)), 0);
-        break;
+        return put_array(put_word(at, idp_method_name(request->method)), 0);
     case IDP_METHOD_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+size_t idp_request_write(uint8_t *to, size_t cap, const idp_request *request) {
+    if (cap < idp_request_write_bound(request)) {
         return 0;
     }
-    return (size_t)(at - to);
+    uint8_t *at = put_uint(PUT(to, "\x94\x00"), request->msgid);
+    at = call_put(at, request);
+    return at == NULL ? 0 : (size_t)(at - to);
 }

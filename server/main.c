@@ -46,7 +46,7 @@ static int print_config(const ids_settings *settings) {
 }
 
 /* --test-config says where, as a compiler does; a start says who speaks. */
-static int complain(const ids_complaint *complaint, bool tests) {
+static int say_complaint(const ids_complaint *complaint, bool tests) {
     fprintf(stderr, "%s%s\n", tests ? "" : "idemstored: ", complaint->why);
     return tests || complaint->layer != IDS_BY_FLAG ? EXIT_CONFIG : EXIT_USAGE;
 }
@@ -61,7 +61,7 @@ static void tell_stray(const char *variable, const char *near) {
 static int test_config(const ids_settings *settings) {
     ids_complaint complaint;
     if (!ids_examine(settings, &complaint))
-        return complain(&complaint, true);
+        return say_complaint(&complaint, true);
     printf("%s: good\n",
            settings->config.path ? settings->config.path : "settings");
     return EXIT_SUCCESS;
@@ -71,7 +71,7 @@ static int test_config(const ids_settings *settings) {
 static int serve(const ids_settings *settings, const ids_given *given) {
     ids_complaint complaint;
     if (settings->config.path && !ids_examine(settings, &complaint))
-        return complain(&complaint, false);
+        return say_complaint(&complaint, false);
     return ids_serve(settings, given);
 }
 
@@ -111,7 +111,7 @@ int main(int argc, char **argv) {
     ids_complaint complaint;
     ids_settings *settings = ids_settings_load(&given, &complaint);
     if (!settings)
-        return complain(&complaint, has_test(argc, argv));
+        return say_complaint(&complaint, has_test(argc, argv));
     int code = run(settings, &given);
     ids_settings_free(settings);
     return code;

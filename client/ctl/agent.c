@@ -103,8 +103,8 @@ static ctl_exit await_order(const char *at, char answer[static ANSWER_BYTES]) {
     return strncmp(text, "done", 4) == 0 ? CTL_EXIT_DONE : CTL_EXIT_REFUSED;
 }
 
-static ctl_exit carry_out(const char *at, const char *order,
-                          char answer[static ANSWER_BYTES]) {
+static ctl_exit carry_out_order(const char *at, const char *order,
+                                char answer[static ANSWER_BYTES]) {
     char path[64];
     int status;
     snprintf(path, sizeof path, "/v1/%.40s", order);
@@ -117,7 +117,7 @@ static ctl_exit carry_out(const char *at, const char *order,
     return CTL_EXIT_REFUSED;
 }
 
-static ctl_exit show(const char *at, char answer[static ANSWER_BYTES]) {
+static ctl_exit show_agent(const char *at, char answer[static ANSWER_BYTES]) {
     int status;
     char *body = ask(at, "GET", "/v1/status", answer, &status);
     if (!body || status != 200)
@@ -138,10 +138,10 @@ ctl_exit ctl_run_agent(ctl_session *session, ctl_ask *given) {
     if (!answer)
         return CTL_EXIT_ERROR;
     if (strcmp(what, "status") == 0)
-        end = show(at, answer);
+        end = show_agent(at, answer);
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
         if (strcmp(what, orders[i]) == 0)
-            end = carry_out(at, what, answer);
+            end = carry_out_order(at, what, answer);
     free(answer);
     if (end == CTL_EXIT_USAGE)
         fprintf(stderr,

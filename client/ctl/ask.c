@@ -48,7 +48,7 @@ static void make_tables(void) {
 }
 
 /* The row that getopt_long means by a letter or a number; rows' end if none. */
-static size_t row_of(int code) {
+static size_t exit_row_of(int code) {
     size_t row = 0;
     if (code >= ROW_FIRST)
         return (size_t)(code - ROW_FIRST);
@@ -106,7 +106,7 @@ static bool no_such_option(const reader *r, const char *word) {
 }
 
 static bool fault_of(const reader *r, const char *word) {
-    const ctl_option *option = &ctl_options[row_of(optopt)];
+    const ctl_option *option = &ctl_options[exit_row_of(optopt)];
     if (optopt == 0)
         return no_such_option(r, word);
     if (option->name == NULL)
@@ -191,10 +191,10 @@ static bool cut(reader *r) {
             return fault_of(r, word);
         if (code == ':')
             return ctl_why(r->ask, "--%s needs %s behind it",
-                           ctl_options[row_of(optopt)].name,
-                           ctl_options[row_of(optopt)].arg);
+                           ctl_options[exit_row_of(optopt)].name,
+                           ctl_options[exit_row_of(optopt)].arg);
         if (code == OPERAND ? !take_operand(r->ask, optarg)
-                            : !take_option(r, row_of(code), word))
+                            : !take_option(r, exit_row_of(code), word))
             return false;
     }
     return take_what_is_left(r, (size_t)optind);

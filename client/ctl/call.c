@@ -24,8 +24,8 @@ static void say_who(idem_client *client, uint64_t took_ms) {
 }
 
 /* Nobody will ever hear of this claim, save who named itself by a nonce. */
-static void give_back(idem_client *client, ctl_ask *ask,
-                      const idem_token *token) {
+static void give_claim_back(idem_client *client, ctl_ask *ask,
+                            const idem_token *token) {
     idem_answer answer = {.size = sizeof answer};
     if (ask->args.nonce != NULL) {
         fputs("idemctl: the claim stays; the same --nonce finds it again\n",
@@ -44,12 +44,12 @@ static void give_back(idem_client *client, ctl_ask *ask,
     idem_answer_fini(&answer);
 }
 
-static ctl_exit tell(ctl_session *session, ctl_ask *ask, idem_client *client,
-                     const idem_answer *answer) {
+static ctl_exit tell_answer(ctl_session *session, ctl_ask *ask,
+                            idem_client *client, const idem_answer *answer) {
     bool granted = answer->outcome == IDEM_ACQUIRED;
     ctl_exit code = ctl_say_answer(ask, answer);
     if (granted && code == CTL_EXIT_UNWRITTEN)
-        give_back(client, ask, &answer->token);
+        give_claim_back(client, ask, &answer->token);
     else if (granted && ask->has_session)
         ctl_claims_add(session, ask, &answer->token);
     return code;
@@ -72,7 +72,7 @@ ctl_exit ctl_run_call(ctl_session *session, ctl_ask *ask) {
                                     &answer, &err) == IDEM_OK) {
         if (ask->verbose)
             say_who(client, idem_now_ms() - begun_ms);
-        code = tell(session, ask, client, &answer);
+        code = tell_answer(session, ask, client, &answer);
     } else {
         code = ctl_say_error(ask, &err);
     }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_same(const ctl_claim *claim, const idem_args *args) {
+static bool is_same_claim(const ctl_claim *claim, const idem_args *args) {
     return claim->has_ns == (args->ns != NULL) &&
            claim->ns_len == args->ns_len && claim->key_len == args->key_len &&
            (args->key == NULL || args->key_len == 0 ||
@@ -14,9 +14,10 @@ static bool is_same(const ctl_claim *claim, const idem_args *args) {
             memcmp(claim->ns, args->ns, args->ns_len) == 0);
 }
 
-static ctl_claim *find(const ctl_session *session, const idem_args *args) {
+static ctl_claim *find_claim(const ctl_session *session,
+                             const idem_args *args) {
     for (size_t i = 0; i < session->claims_count; i++)
-        if (is_same(&session->claims[i], args))
+        if (is_same_claim(&session->claims[i], args))
             return &session->claims[i];
     return NULL;
 }
@@ -36,7 +37,7 @@ static ctl_claim *make(ctl_session *session) {
 void ctl_claims_add(ctl_session *session, const ctl_ask *ask,
                     const idem_token *token) {
     const idem_args *args = &ask->args;
-    ctl_claim *claim = find(session, args);
+    ctl_claim *claim = find_claim(session, args);
     if (claim == NULL)
         claim = make(session);
     if (claim == NULL)
@@ -52,7 +53,7 @@ void ctl_claims_add(ctl_session *session, const ctl_ask *ask,
 }
 
 bool ctl_claims_find(const ctl_session *session, ctl_ask *ask) {
-    const ctl_claim *claim = find(session, &ask->args);
+    const ctl_claim *claim = find_claim(session, &ask->args);
     if (claim == NULL)
         return ctl_why(ask,
                        "%s needs --token: this session has not acquired that "

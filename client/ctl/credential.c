@@ -40,8 +40,8 @@ static void put_grant(char *line, size_t cap, const char *word,
         snprintf(line + at, cap - at, " %s%s", word, list);
 }
 
-static void write_line(const ctl_ask *ask, const char *name, const char *secret,
-                       char *line, size_t cap) {
+static void write_credential_line(const ctl_ask *ask, const char *name,
+                                  const char *secret, char *line, size_t cap) {
     uint8_t hash[crypto_hash_sha256_BYTES];
     char hex[2 * sizeof hash + 1];
     crypto_hash_sha256(hash, (const uint8_t *)secret, strlen(secret));
@@ -76,7 +76,7 @@ static bool is_good_line(ctl_ask *ask, const char *name, const char *line) {
 static ctl_exit run_new(ctl_ask *ask, const char *name) {
     char secret[SECRET_CHARS_MAX], line[CTL_LINE_CHARS];
     make_secret(name, secret);
-    write_line(ask, name, secret, line, sizeof line);
+    write_credential_line(ask, name, secret, line, sizeof line);
     if (!is_good_line(ask, name, line))
         return ctl_usage_error(ask);
     report r = report_begin(stdout, ask->json, "credential", name);

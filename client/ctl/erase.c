@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void fill_args(const ctl_ask *ask, idem_erase_args *args) {
+static void fill_erase_args(const ctl_ask *ask, idem_erase_args *args) {
     const char *prefix = ctl_ask_text(ask, "prefix");
     args->ns = ask->args.ns;
     args->ns_len = ask->args.ns_len;
@@ -43,7 +43,7 @@ ctl_exit ctl_run_erase(ctl_session *session, ctl_ask *ask) {
     idem_erase_args args = IDEM_ERASE_ARGS_INIT;
     idem_erase_answer answer = IDEM_ERASE_ANSWER_INIT;
     idem_error err = IDEM_ERROR_INIT;
-    fill_args(ask, &args);
+    fill_erase_args(ask, &args);
     args.dry_run = 1;
     if (!ctl_ask_gives(ask, "yes") || ask->dry_run) {
         if (idem_erase(session->uri_at_once, &args, &answer, &err) != IDEM_OK)

@@ -41,7 +41,7 @@ typedef struct observing {
 } observing;
 
 /* When it was, by this machine's clock. */
-static void put_time(uint64_t age_ms, char text[static 32]) {
+static void put_event_time(uint64_t age_ms, char text[static 32]) {
     struct timespec now;
     struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -55,7 +55,7 @@ static void put_time(uint64_t age_ms, char text[static 32]) {
     snprintf(text + len, 32 - len, ".%03uZ", (unsigned)(ms % 1000));
 }
 
-static void put_quoted(const uint8_t *bytes, size_t len) {
+static void put_event_quoted(const uint8_t *bytes, size_t len) {
     putchar('"');
     report_escape(stdout, bytes, len);
     putchar('"');
@@ -67,9 +67,9 @@ static void show_event_row(const idem_key_event *one, const char *when) {
         printf("%4" PRIu32 " ", one->attempt);
     else
         fputs("   - ", stdout);
-    put_quoted(one->ns, one->ns_len);
+    put_event_quoted(one->ns, one->ns_len);
     putchar(' ');
-    put_quoted(one->key, one->key_len);
+    put_event_quoted(one->key, one->key_len);
     if (one->previous > IDEM_PREVIOUS_NONE)
         printf(" after it was %s", idem_previous_name(one->previous));
     if (one->user != NULL) {
@@ -112,7 +112,7 @@ static int32_t observe(void *ctx, const idem_key_event *one) {
     o->has_begun = true;
     if (one->event == IDEM_KEY_QUIET)
         return 0;
-    put_time(one->age_ms, when);
+    put_event_time(one->age_ms, when);
     if (one->event == IDEM_KEY_LOST)
         show_lost(o, one->lost);
     else if (o->json)

@@ -49,7 +49,7 @@ void job_block_signals(sigset_t *was) {
 }
 
 /* To the whole group where it is the command's own. */
-static void tell(const job *j, int number) {
+static void tell_job(const job *j, int number) {
     if (!j->ended)
         kill(j->start.own_group ? -j->start.pid : j->start.pid, number);
 }
@@ -59,7 +59,7 @@ static void tell(const job *j, int number) {
 static void pass_on(const job *j, const struct signalfd_siginfo *info) {
     if (info->ssi_code == SI_KERNEL && !j->start.own_group)
         return;
-    tell(j, (int)info->ssi_signo);
+    tell_job(j, (int)info->ssi_signo);
 }
 
 static void look_for_end(job *j) {
@@ -101,8 +101,8 @@ static void stop_it(job *j, uint64_t now_ms) {
     say_lost(j);
     if (j->spec->keep_running)
         return;
-    tell(j, SIGTERM);
-    tell(j, SIGCONT); /* one that is stopped hears nothing else */
+    tell_job(j, SIGTERM);
+    tell_job(j, SIGCONT); /* one that is stopped hears nothing else */
     if (j->spec->kill_after_ms > 0)
         j->kill_at_ms = now_ms + j->spec->kill_after_ms;
 }
@@ -115,7 +115,7 @@ static void watch_lease(job *j) {
         j->kill_at_ms = 0;
         fputs("idemctl: the command has not ended: it is killed (KILL)\n",
               stderr);
-        tell(j, SIGKILL);
+        tell_job(j, SIGKILL);
     }
     if (j->end.was_lost || !j->spec->is_lost(j->spec->ctx))
         j->lost_since_ms = 0;

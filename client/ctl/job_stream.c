@@ -33,7 +33,7 @@ static void close_from(job_stream *s) {
     s->from = -1;
 }
 
-static uint8_t *reserve(job_stream *s, size_t more) {
+static uint8_t *reserve_stream(job_stream *s, size_t more) {
     if (s->waiting_cap - s->waiting_len >= more)
         return s->waiting + s->waiting_len;
     uint8_t *moved = realloc(s->waiting, s->waiting_len + more);
@@ -47,7 +47,7 @@ static uint8_t *reserve(job_stream *s, size_t more) {
 /* True: there may be more. */
 static bool read_piece(job_stream *s, record *into) {
     static uint8_t spare[READ_BYTES]; /* out of memory it is kept, not shown */
-    uint8_t *to = s->is_gone ? NULL : reserve(s, READ_BYTES);
+    uint8_t *to = s->is_gone ? NULL : reserve_stream(s, READ_BYTES);
     uint8_t *at = to != NULL ? to : spare;
     ssize_t got = read(s->from, at, READ_BYTES);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))

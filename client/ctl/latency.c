@@ -45,8 +45,8 @@ static const struct {
 
 /* ----------------------------------------------------------------- reading */
 
-static histogram *find(look *l, const char *of, const char *cause,
-                       size_t cause_len) {
+static histogram *find_histogram(look *l, const char *of, const char *cause,
+                                 size_t cause_len) {
     if (cause_len >= NAME_CHARS)
         return NULL;
     for (size_t i = 0; i < l->count; i++)
@@ -86,7 +86,7 @@ static void take(look *l, const series *one) {
         if (families[i].label[0] != '\0' &&
             !series_label(one, families[i].label, &cause, &cause_len))
             continue;
-        histogram *h = find(l, families[i].of, cause, cause_len);
+        histogram *h = find_histogram(l, families[i].of, cause, cause_len);
         if (h != NULL && part_len == 7 && memcmp(part, "_bucket", 7) == 0)
             add_bucket(h, one);
         else if (h != NULL && part_len == 4 && memcmp(part, "_sum", 4) == 0)
@@ -112,13 +112,13 @@ static void subtract(look *l, const look *before) {
 
 /* --------------------------------------------------------------- saying it */
 
-static double count_of(const histogram *h) {
+static double histogram_total(const histogram *h) {
     return h->buckets > 0 ? h->counts[h->buckets - 1] : 0;
 }
 
 /* In seconds; of the last bucket, whose end nobody knows, its beginning. */
 static double quantile(const histogram *h, double share) {
-    double rank = share * count_of(h);
+    double rank = share * histogram_total(h);
     for (size_t b = 0; b < h->buckets; b++) {
         double below = b > 0 ? h->counts[b - 1] : 0;
         double from_s = b > 0 ? h->le_s[b - 1] : 0;
@@ -155,8 +155,9 @@ static void put_time(double s) {
 static void say_row(const histogram *h) {
     printf("%-12s ", h->of);
     report_escape(stdout, (const uint8_t *)h->cause, strlen(h->cause));
-    printf("%*s %12.0f", (int)(12 - strlen(h->cause) % 13), "", count_of(h));
-    put_time(h->sum_s / count_of(h));
+    printf("%*s %12.0f", (int)(12 - strlen(h->cause) % 13), "",
+           histogram_total(h));
+    put_time(h->sum_s / histogram_total(h));
     for (size_t i = 0; i < SHOWN; i++)
         put_time(quantile(h, shown[i].share));
     putchar('\n');
@@ -165,7 +166,7 @@ static void say_row(const histogram *h) {
 static void say_table(const look *l) {
     bool some = false;
     for (size_t i = 0; i < l->count; i++) {
-        if (count_of(&l->of[i]) <= 0)
+        if (histogram_total(&l->of[i]) <= 0)
             continue;
         if (!some)
             printf("%-12s %-12s %12s %9s %9s %9s %9s %9s %9s\n", "of", "",
@@ -186,14 +187,14 @@ static void say_json(const look *l) {
     fputs("{\"latency\":[", stdout);
     for (size_t i = 0; i < l->count; i++) {
         const histogram *h = &l->of[i];
-        if (count_of(h) <= 0)
+        if (histogram_total(h) <= 0)
             continue;
         fputs(some ? "," : "", stdout);
         some = true;
         report r = report_begin(stdout, true, "of", h->of);
         report_text(&r, "cause", h->cause);
-        report_whole(&r, "count", (uint64_t)count_of(h));
-        report_whole(&r, "mean_ns", in_ns(h->sum_s / count_of(h)));
+        report_whole(&r, "count", (uint64_t)histogram_total(h));
+        report_whole(&r, "mean_ns", in_ns(h->sum_s / histogram_total(h)));
         for (size_t q = 0; q < SHOWN; q++) {
             char name[16];
             snprintf(name, sizeof name, "%s_ns", shown[q].name);

@@ -22,7 +22,7 @@ ctl_exit ctl_run_line(ctl_session *session, char *line) {
 
 typedef enum line_status { LINE_READ, LINE_END, LINE_BAD } line_status;
 
-static line_status read_line(FILE *from, char *line, size_t cap) {
+static line_status read_input_line(FILE *from, char *line, size_t cap) {
     size_t len = 0;
     int c;
     while ((c = getc(from)) != EOF && c != '\n') {
@@ -40,7 +40,7 @@ ctl_exit ctl_script(ctl_session *session, FILE *from) {
     line_status status = LINE_END;
     unsigned long number = 0;
     while (!session->leave && code < CTL_EXIT_USAGE &&
-           (status = read_line(from, line, sizeof line)) == LINE_READ) {
+           (status = read_input_line(from, line, sizeof line)) == LINE_READ) {
         number++;
         /* An empty line says nothing of how the script went. */
         if (line[strspn(line, " \t\r")] != '\0')

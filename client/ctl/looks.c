@@ -66,7 +66,7 @@ static bool insert(shown *s, uint64_t hash) {
     return is_new;
 }
 
-static bool grow(shown *s) {
+static bool grow_shown(shown *s) {
     shown larger = *s;
     larger.cap = s->cap ? s->cap * 2 : 1024;
     larger.count = 0;
@@ -91,7 +91,7 @@ static bool is_new(shown *s, const idem_record *one) {
         return true;
     idem_fingerprint(name, 2, digest);
     memcpy(&hash, digest, sizeof hash);
-    if (s->count * 2 >= s->cap && !grow(s))
+    if (s->count * 2 >= s->cap && !grow_shown(s))
         s->failed = true;
     return s->failed || insert(s, hash | 1);
 }
@@ -158,7 +158,7 @@ static bool read_state(ctl_ask *ask, int32_t *state) {
                         "released");
 }
 
-static bool read_list(ctl_ask *ask, idem_list_args *args) {
+static bool read_list_args(ctl_ask *ask, idem_list_args *args) {
     const char *older = ctl_ask_text(ask, "older");
     const char *prefix = ctl_ask_text(ask, "prefix");
     args->oldest = ctl_ask_gives(ask, "oldest");
@@ -186,7 +186,7 @@ ctl_exit ctl_run_list(ctl_session *session, ctl_ask *ask) {
     idem_error err = IDEM_ERROR_INIT;
     idem_list_args args = IDEM_LIST_ARGS_INIT;
     listing l = {.json = ask->json};
-    if (!read_list(ask, &args))
+    if (!read_list_args(ask, &args))
         return ctl_usage_error(ask);
     int32_t code =
         idem_list(session->uri_at_once, &args, show_record, &l, &err);

@@ -105,7 +105,7 @@ static bool keep_uri(ctl_session *session, const ctl_ask *ask) {
 }
 
 /* Lines start from what was given at the start. */
-static ctl_exit run_lines(ctl_session *session, const ctl_ask *ask) {
+static ctl_exit run_session_lines(ctl_session *session, const ctl_ask *ask) {
     session->defaults = *ask;
     memset(session->defaults.given, 0, sizeof session->defaults.given);
     session->defaults.stdin_taken = true;
@@ -134,7 +134,7 @@ static ctl_exit run(ctl_session *session, ctl_ask *ask, size_t count,
         return CTL_EXIT_DONE;
     }
     if (ask->command == NULL && !ask->help)
-        return run_lines(session, ask);
+        return run_session_lines(session, ask);
     return run_ask(session, ask);
 }
 

@@ -84,7 +84,7 @@ static void show_row(const shown *s, const idem_namespace *one) {
     fputc('\n', stdout);
 }
 
-static void show(void *ctx, const idem_namespace *one) {
+static void show_namespace(void *ctx, const idem_namespace *one) {
     shown *s = ctx;
     rates_scope(one->is_others ? "" : (const char *)one->ns,
                 one->is_others ? 0 : one->ns_len);
@@ -99,8 +99,8 @@ static void show(void *ctx, const idem_namespace *one) {
 ctl_exit ctl_run_namespaces(ctl_session *session, ctl_ask *ask) {
     idem_error err = IDEM_ERROR_INIT;
     shown s = {.json = ask->json};
-    int32_t code = idem_namespaces_get(session->uri_at_once,
-                                       ask->args.timeout_ms, show, &s, &err);
+    int32_t code = idem_namespaces_get(
+        session->uri_at_once, ask->args.timeout_ms, show_namespace, &s, &err);
     if (s.json && (s.count > 0 || code == IDEM_OK))
         printf("%s],\"is_behind\":%s}\n", s.count ? "" : "{\"namespaces\":[",
                s.is_behind ? "true" : "false");

@@ -133,7 +133,7 @@ bool ctl_list_has(const char *list, const char *name) {
     return false;
 }
 
-static size_t row_of(const char *name) {
+static size_t option_row_of(const char *name) {
     size_t row = 0;
     while (ctl_options[row].name != NULL &&
            strcmp(ctl_options[row].name, name) != 0)
@@ -143,7 +143,7 @@ static size_t row_of(const char *name) {
 }
 
 const char *ctl_ask_text(const ctl_ask *ask, const char *option) {
-    return ask->given[row_of(option)];
+    return ask->given[option_row_of(option)];
 }
 
 bool ctl_ask_gives(const ctl_ask *ask, const char *option) {

@@ -43,7 +43,7 @@ void rates_scope(const void *name, size_t len) {
     it.scope[kept] = '\0';
 }
 
-static entry *find(const char *name) {
+static entry *find_rate(const char *name) {
     for (size_t i = 0; i < it.count; i++) {
         size_t at = (it.at + i) % it.count;
         if (strcmp(it.entries[at].name, name) == 0) {
@@ -76,7 +76,7 @@ bool rates_of(const char *name, size_t len, uint64_t value, double *per_s) {
     if (!rates_on())
         return false;
     snprintf(whole, sizeof whole, "%s/%.*s", it.scope, (int)(len & 0xff), name);
-    entry *of = find(whole);
+    entry *of = find_rate(whole);
     bool is_known = of != NULL && of->turn + 1 == it.turn &&
                     it.now_ms > it.before_ms && of->value != value;
     if (of == NULL && (of = add(whole)) == NULL)

@@ -282,21 +282,21 @@ bool ctl_read_force(char *text, ctl_ask *ask) {
     return ask->force = true;
 }
 
-static bool read_list(const char *text, const char **list) {
+static bool read_word_list(const char *text, const char **list) {
     *list = text;
     return true;
 }
 
 bool ctl_read_claim(char *text, ctl_ask *ask) {
-    return read_list(text, &ask->claim);
+    return read_word_list(text, &ask->claim);
 }
 
 bool ctl_read_read(char *text, ctl_ask *ask) {
-    return read_list(text, &ask->read);
+    return read_word_list(text, &ask->read);
 }
 
 bool ctl_read_resolve(char *text, ctl_ask *ask) {
-    return read_list(text, &ask->resolve);
+    return read_word_list(text, &ask->resolve);
 }
 
 bool ctl_read_admin(char *text, ctl_ask *ask) {

@@ -28,7 +28,7 @@ static void drop(record *r) {
     r->dropped = true;
 }
 
-static bool reserve(record *r, size_t more) {
+static bool reserve_record(record *r, size_t more) {
     size_t need = r->len + more;
     if (need + TAIL_BYTES > r->result_bytes_max)
         return false;
@@ -64,7 +64,7 @@ void record_add(record *r, int stream, const uint8_t *bytes, size_t len) {
     if (r->dropped || len == 0)
         return;
     bool goes_on = r->pieces > 0 && r->stream == stream;
-    if (!reserve(r, len + (goes_on ? 0 : PIECE_BYTES))) {
+    if (!reserve_record(r, len + (goes_on ? 0 : PIECE_BYTES))) {
         drop(r);
         return;
     }
@@ -81,7 +81,7 @@ static uint8_t *put_code(uint8_t *to, int exit_code) {
 }
 
 const uint8_t *record_end(record *r, int exit_code, size_t *len) {
-    if (!r->dropped && !reserve(r, 0))
+    if (!r->dropped && !reserve_record(r, 0))
         drop(r);
     uint8_t *at = r->dropped ? r->small : r->bytes;
     uint8_t *to = put_code(at, exit_code);

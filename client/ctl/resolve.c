@@ -77,7 +77,7 @@ static void tell_nonce(const uint8_t *nonce, size_t len) {
     fputs(": it is decided once, and answered the same\n", stderr);
 }
 
-static void fill_args(const ctl_ask *ask, idem_resolve_args *args) {
+static void fill_resolve_args(const ctl_ask *ask, idem_resolve_args *args) {
     args->ns = ask->args.ns;
     args->ns_len = ask->args.ns_len;
     args->key = ask->args.key;
@@ -99,7 +99,7 @@ ctl_exit ctl_run_resolve(ctl_session *session, ctl_ask *ask) {
     idem_resolve_answer answer = IDEM_RESOLVE_ANSWER_INIT;
     idem_error err = IDEM_ERROR_INIT;
     uint8_t nonce[NONCE_BYTES];
-    fill_args(ask, &args);
+    fill_resolve_args(ask, &args);
     args.verb = ctl_verb_of(ctl_ask_text(ask, "verb"));
     if (args.verb == 0) {
         ctl_why(ask, "--verb: %.40s is none of complete, release, delete",

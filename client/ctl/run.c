@@ -68,7 +68,7 @@ static ctl_exit say_taken(const one_run *run, const idem_answer *answer) {
                                                    : CTL_EXIT_AGAIN;
 }
 
-static ctl_exit complete(one_run *run, const idem_run *claim) {
+static ctl_exit complete_run(one_run *run, const idem_run *claim) {
     idem_answer answer = IDEM_ANSWER_INIT;
     idem_error err = IDEM_ERROR_INIT;
     idem_args args = settling_args(run, claim);
@@ -93,7 +93,8 @@ static ctl_exit complete(one_run *run, const idem_run *claim) {
 }
 
 /* unbind: nothing has happened, not even what the key stands for. */
-static void give_back(const one_run *run, const idem_run *claim, bool unbind) {
+static void give_run_back(const one_run *run, const idem_run *claim,
+                          bool unbind) {
     idem_answer answer = IDEM_ANSWER_INIT;
     idem_error err = IDEM_ERROR_INIT;
     idem_args args = settling_args(run, claim);
@@ -112,8 +113,8 @@ static ctl_exit settle_exit(one_run *run, const idem_run *claim) {
     if (failed && strcmp(on_failure, "leave") == 0)
         return (ctl_exit)run->end.code;
     if (!failed || strcmp(on_failure, "complete") == 0)
-        return complete(run, claim);
-    give_back(run, claim, false);
+        return complete_run(run, claim);
+    give_run_back(run, claim, false);
     return (ctl_exit)run->end.code;
 }
 
@@ -123,7 +124,7 @@ static ctl_exit settle_not_started(one_run *run, const idem_run *claim) {
              run->ask->rest[0], strerror(run->end.code));
     ctl_complain(text);
     fputc('\n', stderr);
-    give_back(run, claim, true);
+    give_run_back(run, claim, true);
     return run->end.code == ENOENT ? (ctl_exit)EXIT_NOT_FOUND
                                    : (ctl_exit)EXIT_NOT_RUNNABLE;
 }
@@ -149,7 +150,7 @@ static ctl_exit settle(one_run *run, const idem_run *claim) {
 
 /* --------------------------------------------------------------- running it */
 
-static bool is_lost(void *ctx) {
+static bool is_run_lost(void *ctx) {
     return idem_run_lost(ctx) != 0;
 }
 
@@ -166,7 +167,8 @@ static uint64_t kill_after_ms(const ctl_ask *ask) {
                                             : KILL_AFTER_MS;
 }
 
-static void run_job(one_run *run, idem_run *claim, const sigset_t *mask) {
+static void run_claimed_job(one_run *run, idem_run *claim,
+                            const sigset_t *mask) {
     const ctl_ask *ask = run->ask;
     char **words = command_words(ask);
     char **env = run_env_new(&ask->args, claim);
@@ -176,7 +178,7 @@ static void run_job(one_run *run, idem_run *claim, const sigset_t *mask) {
                      .no_stdin = ask->stdin_taken,
                      .keep_running = ctl_ask_gives(ask, "keep-running"),
                      .kill_after_ms = kill_after_ms(ask),
-                     .is_lost = is_lost,
+                     .is_lost = is_run_lost,
                      .ctx = claim,
                      .record = &run->record};
     if (words == NULL || env == NULL)
@@ -187,7 +189,7 @@ static void run_job(one_run *run, idem_run *claim, const sigset_t *mask) {
     free(words);
 }
 
-static int32_t run_claimed(idem_run *claim, void *ctx) {
+static int32_t run_with_claim(idem_run *claim, void *ctx) {
     one_run *run = ctx;
     sigset_t was;
     run->has_run = true;
@@ -197,7 +199,7 @@ static int32_t run_claimed(idem_run *claim, void *ctx) {
                 (unsigned long)idem_run_attempt(claim),
                 idem_previous_name(idem_run_previous(claim)));
     job_block_signals(&was);
-    run_job(run, claim, &was);
+    run_claimed_job(run, claim, &was);
     run->code = settle(run, claim);
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     return IDEM_RUN_UNSURE; /* it is settled, or is to be left */
@@ -251,7 +253,7 @@ static ctl_exit run_once(ctl_session *session, ctl_ask *ask, one_run *run) {
     if (run->client == NULL)
         return ctl_say_error(ask, &err);
     record_init(&run->record, result_bytes_max(run->client));
-    if (idem_run_once(run->client, &ask->args, run_claimed, run, &answer,
+    if (idem_run_once(run->client, &ask->args, run_with_claim, run, &answer,
                       &err) != IDEM_OK)
         code = ctl_say_error(ask, &err);
     else

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A line without its end; false: it is no sample. */
-static bool read_line(const char *line, size_t len, series *one) {
+static bool read_series_line(const char *line, size_t len, series *one) {
     *one = (series){.name = line};
     one->family_len = strcspn(line, "{ \n");
     const char *space = memchr(line, ' ', len);
@@ -33,7 +33,7 @@ bool series_next(const char **at, series *one) {
         const char *line = *at;
         size_t len = strcspn(line, "\n");
         *at = line + len + (line[len] == '\n');
-        if (read_line(line, len, one))
+        if (read_series_line(line, len, one))
             return true;
     }
     return false;

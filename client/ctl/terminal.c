@@ -148,7 +148,7 @@ static void show_words(words_fn word_at, const ctl_command *command,
     fflush(stdout);
 }
 
-static unsigned char complete(EditLine *edit, int key) {
+static unsigned char complete_word(EditLine *edit, int key) {
     char begun[64], first[32], more[64] = "";
     const LineInfo *line = el_line(edit);
     const char *at = line->cursor;
@@ -220,7 +220,7 @@ static unsigned char stop(EditLine *edit, int key) {
 
 /* Ctrl-C is a key like the others here: it clears the line. While a command
  * runs the terminal is as it was, and Ctrl-C ends idemctl. */
-static bool set_up(void) {
+static bool set_up_terminal(void) {
     HistEvent event;
     it.past = history_init();
     it.edit = el_init("idemctl", stdin, stdout, stderr);
@@ -231,7 +231,7 @@ static bool set_up(void) {
     el_set(it.edit, EL_EDITOR, "emacs");
     el_set(it.edit, EL_HIST, history, it.past);
     el_set(it.edit, EL_ADDFN, "idem-complete", "a command or an option",
-           complete);
+           complete_word);
     el_set(it.edit, EL_BIND, "^I", "idem-complete", NULL);
     el_set(it.edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_set(it.edit, EL_SETTY, "-d", "-isig", NULL);
@@ -266,7 +266,7 @@ static char *next_line(void) {
     return line;
 }
 
-static ctl_exit run_lines(ctl_session *session) {
+static ctl_exit run_terminal_lines(ctl_session *session) {
     ctl_exit code = CTL_EXIT_DONE;
     char *line;
     while (!session->leave && (line = next_line()) != NULL) {
@@ -285,10 +285,10 @@ ctl_exit ctl_interact(ctl_session *session) {
     ctl_exit code = CTL_EXIT_ERROR;
     make_prompt(session);
     find_history();
-    if (set_up()) {
+    if (set_up_terminal()) {
         if (read_history() > (size_t)2 * HISTORY_LINES_MAX)
             shorten_history();
-        code = run_lines(session);
+        code = run_terminal_lines(session);
     } else {
         fputs("idemctl: no line editor: out of memory\n", stderr);
     }

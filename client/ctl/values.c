@@ -57,7 +57,7 @@ bool value_hex(const char *text, uint8_t *bytes, size_t bytes_max,
 }
 
 /* Doubles the room, up to one byte more than may be: that byte tells. */
-static bool grow(uint8_t **bytes, size_t *cap, size_t bytes_max) {
+static bool grow_value(uint8_t **bytes, size_t *cap, size_t bytes_max) {
     size_t more = *cap == 0 ? 4096 : *cap * 2;
     if (more > bytes_max + 1)
         more = bytes_max + 1;
@@ -69,12 +69,12 @@ static bool grow(uint8_t **bytes, size_t *cap, size_t bytes_max) {
     return true;
 }
 
-static bool read_all(FILE *file, size_t bytes_max, uint8_t **bytes,
-                     size_t *len) {
+static bool read_whole_file(FILE *file, size_t bytes_max, uint8_t **bytes,
+                            size_t *len) {
     size_t cap = 0;
     *len = 0;
     do {
-        if (*len == cap && !grow(bytes, &cap, bytes_max))
+        if (*len == cap && !grow_value(bytes, &cap, bytes_max))
             return false;
         *len += fread(*bytes + *len, 1, cap - *len, file);
         if (*len > bytes_max) {
@@ -92,7 +92,7 @@ bool value_file(const char *path, size_t bytes_max, uint8_t **bytes,
         return false;
     *bytes = NULL;
     errno = 0;
-    bool whole = read_all(file, bytes_max, bytes, len);
+    bool whole = read_whole_file(file, bytes_max, bytes, len);
     int why = errno;
     if (file != stdin)
         fclose(file);

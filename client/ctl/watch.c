@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void sleep_until(uint64_t until_ms) {
+static void sleep_until_next(uint64_t until_ms) {
     struct timespec at = {.tv_sec = (time_t)(until_ms / 1000),
                           .tv_nsec = (long)(until_ms % 1000) * 1000000};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) ==
@@ -37,7 +37,7 @@ static bool may_pass(ctl_exit code) {
     return code < CTL_EXIT_USAGE || code == CTL_EXIT_UNAVAILABLE;
 }
 
-static bool check(ctl_ask *ask) {
+static bool check_watched(ctl_ask *ask) {
     if (ask->operand_count > 0 && !ask->command->takes_key)
         return ctl_why(ask, "--watch: %s with %s is asked once",
                        ask->command->name, ask->command->operands);
@@ -47,7 +47,7 @@ static bool check(ctl_ask *ask) {
 ctl_exit ctl_watch(ctl_session *session, ctl_ask *ask) {
     ctl_exit code = CTL_EXIT_DONE;
     uint64_t next_ms = idem_now_ms();
-    if (!check(ask))
+    if (!check_watched(ask))
         return ctl_usage_error(ask);
     for (uint64_t turn = 1;; turn++) {
         rates_turn(idem_now_ms());
@@ -60,7 +60,7 @@ ctl_exit ctl_watch(ctl_session *session, ctl_ask *ask) {
         next_ms += ask->watch_ms;
         if (next_ms < idem_now_ms()) /* it was stopped, or the answer is slow */
             next_ms = idem_now_ms();
-        sleep_until(next_ms);
+        sleep_until_next(next_ms);
     }
     rates_end();
     return code;

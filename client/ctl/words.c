@@ -2,7 +2,7 @@
 /* words.c -- a line cut into words, as a shell would. Pure. */
 #include "client/ctl/ctl.h"
 
-static bool is_blank(char c) {
+static bool is_word_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
@@ -10,7 +10,7 @@ static bool is_blank(char c) {
  * text never grows, so to never overtakes from. */
 static char *unquote(char *from, char *to) {
     char quote = '\0';
-    for (; *from != '\0' && (quote != '\0' || !is_blank(*from)); from++) {
+    for (; *from != '\0' && (quote != '\0' || !is_word_blank(*from)); from++) {
         if (*from == quote && quote != '\0')
             quote = '\0';
         else if (quote == '\0' && (*from == '\'' || *from == '"'))
@@ -28,7 +28,7 @@ static char *unquote(char *from, char *to) {
 int ctl_words_split(char *line, char *words[], size_t words_max) {
     size_t count = 0;
     for (;;) {
-        while (is_blank(*line))
+        while (is_word_blank(*line))
             line++;
         if (*line == '\0' || *line == '#')
             return (int)count;

@@ -131,7 +131,7 @@ static void free_parts(idem_async *async) {
 }
 
 /* The calls of another process's handle: nobody here is told of them. */
-static void forget_calls(idem_async *async) {
+static void async_forget_calls(idem_async *async) {
     for (uint32_t i = 0; i < async->slots_count; i++) {
         idem__alarm *alarm = async->slots[i].what;
         if (alarm == NULL || alarm->kind != IDEM__ALARM_CALL)
@@ -150,7 +150,7 @@ static void forget_calls(idem_async *async) {
 bool idem__async_take_over(idem_async *async) {
     (void)idem__fork_here(); /* closes the descriptors' copies */
     if (!async->busy) {      /* else it was forked in the middle of a change */
-        forget_calls(async);
+        async_forget_calls(async);
         free_parts(async);
     }
     return make_async(async, NULL) == 0;
@@ -267,7 +267,7 @@ uint64_t idem_async_fd_serial(const idem_async *async, uint32_t line) {
     return at != NULL ? at->fd_serial : 0;
 }
 
-static bool has_output(const idem__line *line) {
+static bool line_has_output(const idem__line *line) {
     return line->fd >= 0 &&
            idem__seal_has_output(&line->seal, &line->link.wire);
 }
@@ -278,13 +278,13 @@ uint32_t idem_async_wanted(const idem_async *async, uint32_t line) {
         return 0;
     if (at->step == IDEM__DIAL_CONNECT)
         return IDEM_WRITE;
-    return has_output(at) ? IDEM_READ | IDEM_WRITE : IDEM_READ;
+    return line_has_output(at) ? IDEM_READ | IDEM_WRITE : IDEM_READ;
 }
 
 int32_t idem_async_has_output(const idem_async *async) {
     for (uint32_t i = 0; i < async->lines_count; i++) {
         const idem__line *line = line_at(async, i);
-        if (line != NULL && has_output(line) && !line->full)
+        if (line != NULL && line_has_output(line) && !line->full)
             return 1;
     }
     return 0;

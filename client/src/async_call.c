@@ -44,7 +44,7 @@ static void take_out_task(idem_async *async, idem__task *task) {
     async->tasks_count--;
 }
 
-static idp_slice nonce_of(const idem__task *task) {
+static idp_slice task_nonce_of(const idem__task *task) {
     return task->request.method == IDP_ACQUIRE ? task->request.nonce
                                                : (idp_slice){0};
 }
@@ -68,7 +68,7 @@ static void tell_failed(idem_async *async, idem__task *task, int32_t code,
                         const idem_error *why) {
     idem_error err = {.size = sizeof err};
     idem__course_conclude(&task->course, code, why, async->now_ms, &err);
-    idem__error_nonce(&err, nonce_of(task));
+    idem__error_nonce(&err, task_nonce_of(task));
     tell_task(async, task, NULL, &err);
 }
 
@@ -175,7 +175,7 @@ void idem__task_answered(idem_async *async, idem__task *task,
         return;
     }
     idem__course_answered(&task->course, view.outcome);
-    idem__answer_nonce(&view, nonce_of(task));
+    idem__answer_nonce(&view, task_nonce_of(task));
     tell_task(async, task, &view, NULL);
 }
 
@@ -203,7 +203,7 @@ static void time_out_queued(idem_async *async, idem__task *task) {
     idem__task_failed(async, task, code, &why);
 }
 
-static void time_out_sent(idem_async *async, idem__task *task) {
+static void async_time_out_sent(idem_async *async, idem__task *task) {
     idem_error why = {.size = sizeof why};
     idem__line *line = task->line;
     const char *leave =
@@ -217,7 +217,7 @@ void idem__task_due(idem_async *async, idem__task *task) {
     if (task->cancelled)
         end_cancelled(async, task);
     else if (task->attempt.op.pending)
-        time_out_sent(async, task);
+        async_time_out_sent(async, task);
     else if (task->queued)
         time_out_queued(async, task);
     else
@@ -241,7 +241,7 @@ void idem__task_close(idem_async *async, idem__task *task) {
 /* ------------------------------------------------------- what a program asks
  */
 
-static idp_slice draw_nonce(idem_async *async) {
+static idp_slice async_draw_nonce(idem_async *async) {
     idem__nonce_add(async->nonce, 1);
     return (idp_slice){async->nonce, sizeof async->nonce};
 }
@@ -264,7 +264,7 @@ static uint32_t fast_ms_of(const idem_async *async,
 static int32_t begin_call(idem_async *async, idem__ask *ask, idem_done_fn done,
                           void *ctx, uint64_t *id) {
     if (ask->request.method == IDP_ACQUIRE && ask->request.nonce.len == 0)
-        ask->request.nonce = draw_nonce(async);
+        ask->request.nonce = async_draw_nonce(async);
     idem__task *task = make_task(async, &ask->request);
     if (task == NULL)
         return IDEM_E_MEMORY;

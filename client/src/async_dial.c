@@ -41,7 +41,7 @@ static void give_up_dial(idem_async *async, idem__line *line,
 }
 
 /* Each address that is left has its share of the time that is left. */
-static bool dial_next(idem_async *async, idem__line *line) {
+static bool line_dial_next(idem_async *async, idem__line *line) {
     idem__wire_reset(&line->link.wire);
     while (line->addrs_next < line->addrs_count) {
         uint32_t left = line->addrs_count - line->addrs_next;
@@ -62,7 +62,7 @@ static bool dial_next(idem_async *async, idem__line *line) {
 void idem__dial_lost(idem_async *async, idem__line *line,
                      const idem_error *why) {
     idem__line_hang_up(line);
-    if (why->code != IDEM_E_CONNECT || !dial_next(async, line))
+    if (why->code != IDEM_E_CONNECT || !line_dial_next(async, line))
         give_up_dial(async, line, why);
 }
 
@@ -87,7 +87,7 @@ static void look_up(idem_async *async, idem__line *line) {
         idem__addr good;
         idem__selector_good(link->selector, &good);
         idem__addrs_prefer(line->addrs, line->addrs_count, &good);
-        if (!dial_next(async, line))
+        if (!line_dial_next(async, line))
             idem__dial_failed(async, line, errno);
         return;
     }
@@ -131,8 +131,8 @@ void idem__dial_connected(idem_async *async, idem__line *line) {
     idem__dial_lost(async, line, &why);
 }
 
-static void greeted(idem_async *async, idem__line *line,
-                    const idp_reply *reply) {
+static void line_greeted(idem_async *async, idem__line *line,
+                         const idp_reply *reply) {
     idem__link *link = &line->link;
     idem_error why = {.size = sizeof why};
     if (idem__handshake_read(link->endpoint.name, reply, &link->hello, &why) !=
@@ -158,7 +158,7 @@ bool idem__dial_hear(idem_async *async, idem__line *line) {
     idem_error why = {.size = sizeof why};
     switch (idem__wire_next(wire, &op, &reply)) {
     case IDEM__NEXT_REPLY:
-        greeted(async, line, &reply);
+        line_greeted(async, line, &reply);
         return line->link.state == IDEM__LINK_UP && !idem__async_is_over(async);
     case IDEM__NEXT_BROKEN:
         idem__handshake_stranger(

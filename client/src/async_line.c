@@ -119,7 +119,7 @@ static void lose_line(idem_async *async, idem__line *line, int os_error) {
 }
 
 /* What came is no TLS, or the server refuses ours. */
-static void lose_tls(idem_async *async, idem__line *line) {
+static void line_lose_tls(idem_async *async, idem__line *line) {
     idem_error why = {.size = sizeof why};
     if (line->link.state == IDEM__LINK_UP) {
         idem__line_break(async, line, 0, idem__seal_why(&line->seal));
@@ -155,21 +155,21 @@ static bool deliver_to_calls(idem_async *async, idem__line *line) {
 
 /* What the last bytes said was handed out; the line may have lived through
  * that, and is at its end now. */
-static void lose_opened(idem_async *async, idem__line *line,
-                        idem__opened opened) {
+static void line_lose_opened(idem_async *async, idem__line *line,
+                             idem__opened opened) {
     if (idem__async_is_over(async) || line->fd < 0)
         return;
     if (opened == IDEM__OPENED_FAILED)
-        lose_tls(async, line);
+        line_lose_tls(async, line);
     else
         lose_line(async, line, 0);
 }
 
-static bool is_lost(idem_async *async, idem__line *line, ssize_t got) {
+static bool is_line_lost(idem_async *async, idem__line *line, ssize_t got) {
     if (got > 0)
         return false;
     if (got == 0 && !idem__seal_eof(&line->seal))
-        lose_tls(async, line);
+        line_lose_tls(async, line);
     else
         lose_line(async, line, got < 0 ? errno : 0);
     return true;
@@ -187,7 +187,7 @@ void idem__line_read(idem_async *async, idem__line *line) {
         ssize_t got = recv(line->fd, to, room, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (is_lost(async, line, got))
+        if (is_line_lost(async, line, got))
             return;
         const uint64_t fd_serial = line->fd_serial;
         idem__opened opened =
@@ -196,7 +196,7 @@ void idem__line_read(idem_async *async, idem__line *line) {
         idem__link_heard(link, (size_t)got);
         bool goes_on = deliver_to_calls(async, line);
         if (opened != IDEM__OPENED && line->fd_serial == fd_serial) {
-            lose_opened(async, line, opened);
+            line_lose_opened(async, line, opened);
             return;
         }
         if (!goes_on || (size_t)got < room)
@@ -204,7 +204,7 @@ void idem__line_read(idem_async *async, idem__line *line) {
     }
 }
 
-static void write_line(idem_async *async, idem__line *line) {
+static void async_write_line(idem_async *async, idem__line *line) {
     idem__wire *wire = &line->link.wire;
     idem__buffer *out = idem__seal_out(&line->seal, wire);
     for (;;) {
@@ -259,7 +259,7 @@ void idem__line_flush(idem_async *async, idem__line *line) {
     bool speaks =
         link->state == IDEM__LINK_UP || line->step == IDEM__DIAL_HANDSHAKE;
     if (speaks && !line->full && !idem__async_is_over(async))
-        write_line(async, line);
+        async_write_line(async, line);
 }
 
 /* ------------------------------------------------------------- its time */
@@ -270,7 +270,7 @@ static const idem__op *oldest(const idem__line *line) {
 }
 
 /* Nothing has come for a while. */
-static void listen_on(idem_async *async, idem__line *line) {
+static void line_listen_on(idem_async *async, idem__line *line) {
     idem__link *link = &line->link;
     uint64_t heard_nothing_ms = async->now_ms - line->listened_ms;
     idem__line_read(async, line);
@@ -300,7 +300,7 @@ void idem__line_tick(idem_async *async, idem__line *line) {
         idem__dial_step_over(async, line);
     else if (is_listening(line) &&
              async->now_ms >= line->listened_ms + IDEM__LISTEN_MS)
-        listen_on(async, line);
+        line_listen_on(async, line);
     if (link->state == IDEM__LINK_DOWN && line->first != NULL &&
         async->now_ms >= link->retry_at_ms && !idem__async_is_over(async))
         idem__dial_begin(async, line);

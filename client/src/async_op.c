@@ -6,7 +6,7 @@
 
 #include "client/src/answer.h"
 
-static idp_slice nonce_of(const idem__async_op *call) {
+static idp_slice op_nonce_of(const idem__async_op *call) {
     return (idp_slice){call->nonce_len > 0 ? call->nonce : NULL,
                        call->nonce_len};
 }
@@ -20,7 +20,7 @@ void idem__async_op_nonce(idem__async_op *call, idp_slice nonce) {
 
 void idem__async_op_fail(const idem__async_op *call, const idem_error *err) {
     idem_error own = *err;
-    idem__error_nonce(&own, nonce_of(call));
+    idem__error_nonce(&own, op_nonce_of(call));
     call->done(call->ctx, NULL, &own);
 }
 
@@ -48,6 +48,6 @@ void idem__async_op_answer(const idem__async_op *call, const char *name,
     }
     if (call->trimmed)
         view.kept = 0;
-    idem__answer_nonce(&view, nonce_of(call));
+    idem__answer_nonce(&view, op_nonce_of(call));
     call->done(call->ctx, &view, NULL);
 }

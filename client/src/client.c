@@ -36,7 +36,8 @@ static idem__shared_conn *conn_of(idem_client *client, uint32_t shard) {
     return conn != NULL ? conn : make_conn(client, shard);
 }
 
-static void draw_nonce(idem_client *client, uint8_t nonce[IDEM__NONCE_BYTES]) {
+static void client_draw_nonce(idem_client *client,
+                              uint8_t nonce[IDEM__NONCE_BYTES]) {
     memcpy(nonce, client->nonce_base, IDEM__NONCE_BYTES);
     idem__nonce_add(nonce, atomic_fetch_add_explicit(&client->nonces_drawn, 1,
                                                      memory_order_relaxed));
@@ -167,7 +168,7 @@ int32_t idem__client_call(idem_client *client, int32_t method,
     if (code != 0)
         return code;
     if (method == IDEM_ACQUIRE && ask.request.nonce.len == 0) {
-        draw_nonce(client, nonce);
+        client_draw_nonce(client, nonce);
         ask.request.nonce = (idp_slice){nonce, sizeof nonce};
     }
     queued call;

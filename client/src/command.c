@@ -147,8 +147,8 @@ static void copy_endpoint(char *to, size_t size, idp_slice from) {
 
 /* Commands ----------------------------------------------------------------- */
 
-static void fill_answer(idem_command_answer *theirs,
-                        const idp_command_answer *from) {
+static void fill_command_answer(idem_command_answer *theirs,
+                                const idp_command_answer *from) {
     idem_command_answer own = {.outcome = from->outcome == IDP_COMMAND_REFUSED
                                               ? IDEM_COMMAND_REFUSED
                                               : IDEM_COMMAND_DONE,
@@ -216,7 +216,7 @@ static int32_t carry_out_queued(const char *uri, const idem_command_args *args,
     if (code == 0 && !idp_command_read(method, e.reply.result, &said))
         code = idem__queued_garbled(&e, err);
     if (code == 0)
-        fill_answer(answer, &said);
+        fill_command_answer(answer, &said);
     idem__queued_done(&e);
     return code;
 }

@@ -32,7 +32,7 @@ static int32_t renew_conn(idem_conn *conn, uint64_t now_ms, idem_error *err) {
     return 0;
 }
 
-static void forget_calls(idem_conn *conn, idem__calls *calls) {
+static void conn_forget_calls(idem_conn *conn, idem__calls *calls) {
     while (calls->first != NULL) {
         idem__op *op = calls->first;
         idem__calls_remove(calls, op);
@@ -44,8 +44,8 @@ static void forget_calls(idem_conn *conn, idem__calls *calls) {
 bool idem__conn_take_over(idem_conn *conn, uint64_t now_ms) {
     (void)idem__fork_here(); /* closes the descriptor's copy */
     if (!conn->busy) {       /* else it was forked in the middle of a change */
-        forget_calls(conn, &conn->wire.calls);
-        forget_calls(conn, &conn->waiting);
+        conn_forget_calls(conn, &conn->wire.calls);
+        conn_forget_calls(conn, &conn->waiting);
         idem__wire_fini(&conn->wire);
         idem__seal_end(&conn->seal);
         idem__calls_fini(&conn->waiting);
@@ -123,7 +123,7 @@ static idem__queued_call *make_queued_call(const idp_request *request) {
     return queued;
 }
 
-static idp_slice draw_nonce(idem_conn *conn) {
+static idp_slice conn_draw_nonce(idem_conn *conn) {
     idem__nonce_add(conn->nonce, 1);
     return (idp_slice){conn->nonce, sizeof conn->nonce};
 }
@@ -171,7 +171,7 @@ static int32_t queue_call(idem_conn *conn, int32_t method,
     if (code != 0)
         return code;
     if (method == IDEM_ACQUIRE && ask.request.nonce.len == 0)
-        ask.request.nonce = draw_nonce(conn);
+        ask.request.nonce = conn_draw_nonce(conn);
     idem__queued_call *queued = make_queued_call(&ask.request);
     if (queued == NULL)
         return IDEM_E_MEMORY;
@@ -276,7 +276,7 @@ void idem__conn_answer(idem_conn *conn, idem__queued_call *queued,
     idem__free(queued);
 }
 
-static void time_out_sent(idem_conn *conn, idem__queued_call *queued) {
+static void conn_time_out_sent(idem_conn *conn, idem__queued_call *queued) {
     idem_error err = {.size = sizeof err};
     const char *name = conn->endpoint.name;
     idem__fail_at(&err, IDEM_E_TIMEOUT, (idem__where){.endpoint = name},
@@ -306,5 +306,5 @@ void idem__conn_tick(idem_conn *conn, uint64_t now_ms) {
         time_out_waiting(conn, (idem__queued_call *)op);
     while (!idem__fork_is_copy(here) &&
            (op = idem__calls_take_due(&conn->wire.calls, now_ms)) != NULL)
-        time_out_sent(conn, (idem__queued_call *)op);
+        conn_time_out_sent(conn, (idem__queued_call *)op);
 }

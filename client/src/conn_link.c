@@ -49,7 +49,7 @@ static uint64_t share_ms(const idem_conn *conn) {
 }
 
 /* The next of the endpoint's addresses; false when there is none left. */
-static bool dial_next(idem_conn *conn, uint64_t now_ms) {
+static bool conn_dial_next(idem_conn *conn, uint64_t now_ms) {
     while (conn->addrs_next < conn->addrs_count) {
         conn->fd = idem__dial(&conn->addrs[conn->addrs_next++]);
         if (conn->fd < 0)
@@ -73,7 +73,7 @@ static bool try_next_addr(idem_conn *conn, uint64_t now_ms) {
     if (conn->greeting.pending)
         idem__calls_remove(&conn->wire.calls, &conn->greeting);
     idem__wire_reset(&conn->wire);
-    return dial_next(conn, now_ms);
+    return conn_dial_next(conn, now_ms);
 }
 
 /* Why is told to the calls that wait until their deadline; nothing of them was
@@ -99,7 +99,7 @@ static void lose_link(idem_conn *conn, int os_error, const char *why,
 }
 
 /* What came is no TLS, or the server refuses ours: those who wait hear it. */
-static void lose_tls(idem_conn *conn, uint64_t now_ms) {
+static void conn_lose_tls(idem_conn *conn, uint64_t now_ms) {
     idem_error why = {.size = sizeof why};
     idem__seal_fail(&conn->seal, conn->endpoint.name, &why);
     if (conn->state == IDEM__CONN_UP || why.code != IDEM_E_TLS) {
@@ -123,7 +123,7 @@ void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
     idem__addrs_prefer(conn->addrs, conn->addrs_count, &conn->selector.good);
     if (conn->addrs_count == 0)
         lose_link(conn, 0, why, now_ms);
-    else if (!dial_next(conn, now_ms))
+    else if (!conn_dial_next(conn, now_ms))
         lose_link(conn, errno, strerror(errno), now_ms);
 }
 
@@ -141,7 +141,7 @@ static void greet_dialed(idem_conn *conn, int error, uint64_t now_ms) {
     }
     idem__hang_up(conn->fd);
     conn->fd = -1;
-    if (!dial_next(conn, now_ms))
+    if (!conn_dial_next(conn, now_ms))
         lose_link(conn, error, strerror(error), now_ms);
 }
 
@@ -217,9 +217,10 @@ static bool deliver_replies(idem_conn *conn, uint64_t now_ms) {
 }
 
 /* What the last bytes said was handed out, and the link is there still. */
-static void lose_opened(idem_conn *conn, idem__opened opened, uint64_t now_ms) {
+static void conn_lose_opened(idem_conn *conn, idem__opened opened,
+                             uint64_t now_ms) {
     if (opened == IDEM__OPENED_FAILED)
-        lose_tls(conn, now_ms);
+        conn_lose_tls(conn, now_ms);
     else
         lose_link(conn, 0, "it was closed", now_ms);
 }
@@ -236,7 +237,7 @@ static void read_in(idem_conn *conn, uint64_t now_ms) {
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (got == 0 && !idem__seal_eof(&conn->seal)) {
-            lose_tls(conn, now_ms);
+            conn_lose_tls(conn, now_ms);
             return;
         }
         if (got <= 0) {
@@ -249,7 +250,7 @@ static void read_in(idem_conn *conn, uint64_t now_ms) {
         if (!deliver_replies(conn, now_ms))
             return;
         if (opened != IDEM__OPENED)
-            lose_opened(conn, opened, now_ms);
+            conn_lose_opened(conn, opened, now_ms);
         if (opened != IDEM__OPENED || (size_t)got < room)
             return;
     }

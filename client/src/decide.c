@@ -18,7 +18,8 @@ static_assert(IDEM_RESOLVE_DELETE - IDEM_RESOLVE_COMPLETE ==
 static int32_t check_args(const idem_resolve_args *args, idem_error *err) {
     size_t reason_len = args->reason != NULL ? strlen(args->reason) : 0;
     if (args->verb < IDEM_RESOLVE_COMPLETE || args->verb > IDEM_RESOLVE_DELETE)
-        return idem__fault(err, "verb is none of IDEM_RESOLVE_COMPLETE ... DELETE");
+        return idem__fault(err,
+                           "verb is none of IDEM_RESOLVE_COMPLETE ... DELETE");
     if (args->ns != NULL && args->ns_len > IDP_NS_BYTES_MAX)
         return idem__fault(err, "ns_len is over 64");
     if (args->key == NULL || args->key_len < IDP_KEY_BYTES_MIN ||
@@ -31,7 +32,8 @@ static int32_t check_args(const idem_resolve_args *args, idem_error *err) {
         return idem__fault(err, "nonce has 1 to 32 bytes");
     if (args->verb != IDEM_RESOLVE_COMPLETE &&
         (args->result != NULL || args->ttl_ms != 0))
-        return idem__fault(err, "result and ttl_ms belong to IDEM_RESOLVE_COMPLETE");
+        return idem__fault(err,
+                           "result and ttl_ms belong to IDEM_RESOLVE_COMPLETE");
     return 0;
 }
 
@@ -66,7 +68,8 @@ static int32_t outcome_of(idp_outcome outcome) {
     return IDEM_RESOLVED_UNKNOWN;
 }
 
-static void fill_answer(idem_resolve_answer *theirs, const idp_answer *from) {
+static void fill_resolve_answer(idem_resolve_answer *theirs,
+                                const idp_answer *from) {
     const idem_resolve_answer own = {.outcome = outcome_of(from->outcome),
                                      .state = IDEM_STATE_ABSENT +
                                               (int32_t)from->state,
@@ -75,8 +78,8 @@ static void fill_answer(idem_resolve_answer *theirs, const idp_answer *from) {
     idem__sized_out(&idem__resolve_answer_layout, theirs, &own);
 }
 
-static int32_t carry_out(const char *uri, const idem_resolve_args *args,
-                         idem_resolve_answer *answer, idem_error *err) {
+static int32_t carry_out_resolve(const char *uri, const idem_resolve_args *args,
+                                 idem_resolve_answer *answer, idem_error *err) {
     idem__queued e;
     idp_answer said;
     idem__queued_begin(&e, IDP_RESOLVE);
@@ -88,7 +91,7 @@ static int32_t carry_out(const char *uri, const idem_resolve_args *args,
     if (code == 0 && !idp_answer_read(IDP_RESOLVE, e.reply.result, &said))
         code = idem__queued_garbled(&e, err);
     if (code == 0)
-        fill_answer(answer, &said);
+        fill_resolve_answer(answer, &said);
     idem__queued_done(&e);
     return code;
 }
@@ -105,7 +108,7 @@ int32_t idem_resolve(const char *uri, const idem_resolve_args *theirs,
     if (code == 0)
         code = check_args(&args, &own_err);
     if (code == 0)
-        code = carry_out(uri, &args, answer, &own_err);
+        code = carry_out_resolve(uri, &args, answer, &own_err);
     if (code != 0)
         idem__error_copy(err, &own_err);
     return code;

@@ -82,8 +82,8 @@ static idem__heard ended(idem__seal *seal, idem__opened opened) {
 }
 
 /* Reads until the answer is whole; hands are shaken meanwhile. */
-static idem__heard hear(int fd, idem__wire *wire, idem__seal *seal,
-                        uint64_t deadline_ms, idp_reply *reply) {
+static idem__heard hear_reply(int fd, idem__wire *wire, idem__seal *seal,
+                              uint64_t deadline_ms, idp_reply *reply) {
     idem__opened opened = IDEM__OPENED;
     for (;;) {
         idem__op *op = NULL;
@@ -123,9 +123,9 @@ static idem__heard hear(int fd, idem__wire *wire, idem__seal *seal,
 idem__heard idem__handshake_exchange(int fd, idem__wire *wire, idem__seal *seal,
                                      uint64_t deadline_ms, idp_reply *reply) {
     if (send_handshake(fd, wire, seal, deadline_ms))
-        return hear(fd, wire, seal, deadline_ms, reply);
+        return hear_reply(fd, wire, seal, deadline_ms, reply);
     int why = errno; /* it may have said why before it closed */
-    idem__heard heard = hear(fd, wire, seal, 0, reply);
+    idem__heard heard = hear_reply(fd, wire, seal, 0, reply);
     if (heard == IDEM__HEARD_REPLY || heard == IDEM__HEARD_NO_TLS)
         return heard;
     errno = why;

@@ -81,7 +81,7 @@ static idem__asked see_events(void *ctx, idp_slice result,
     return IDEM__ASKED_MORE;
 }
 
-static int32_t check_watch(const idem_watch_args *args, idem_error *err) {
+static int32_t check_watch_args(const idem_watch_args *args, idem_error *err) {
     if (args->event != 0 &&
         (args->event < IDEM_KEY_ACQUIRED || args->event > IDEM_KEY_STALE))
         return idem__fail(err, IDEM_E_ARGUMENT,
@@ -109,7 +109,7 @@ int32_t idem_watch_keys(const char *uri, const idem_watch_args *theirs,
     int32_t code =
         idem__sized_in(&idem__watch_args_layout, &args, theirs, "args", &own);
     if (code == 0)
-        code = check_watch(&args, &own);
+        code = check_watch_args(&args, &own);
     if (code == 0) {
         idp_request request = {.method = IDP_EVENTS,
                                .ns = some_slice(args.ns, args.ns_len),

@@ -71,7 +71,7 @@ static void let_go_of_job(struct lookup_job *job) {
     idem__free(job);
 }
 
-static void *run_job(void *arg) {
+static void *run_lookup_job(void *arg) {
     struct lookup_job *job = arg;
     idem__addr addrs[IDEM__ADDRS_MAX];
     uint32_t count = 0;
@@ -101,7 +101,7 @@ static struct lookup_job *begin_job(const idem__endpoint *endpoint,
         job->pid = getpid();
         snprintf(job->host, sizeof job->host, "%s", endpoint->host);
         snprintf(job->port, sizeof job->port, "%s", port);
-        if (idem__thread_start(NULL, run_job, job))
+        if (idem__thread_start(NULL, run_lookup_job, job))
             return job;
         job->is_alone = true;
         let_go_of_job(job);

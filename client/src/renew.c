@@ -145,7 +145,7 @@ static void renew_next(idem__renewer *renewer, idem__lease *lease,
             idem_now_ms() + idem__term_again_ms(lease->args.lease_ms);
 }
 
-static void sleep_until(idem__renewer *renewer, uint64_t until_ms) {
+static void renewer_sleep_until(idem__renewer *renewer, uint64_t until_ms) {
     renewer->wake_ms = until_ms;
     idem__cond_wait(&renewer->changed, &renewer->lock, until_ms);
     renewer->wake_ms = 0;
@@ -161,7 +161,8 @@ static void *keep_renewing(void *arg) {
         if (lease != NULL && lease->due_ms <= now_ms)
             renew_next(renewer, lease, due);
         else
-            sleep_until(renewer, lease != NULL ? lease->due_ms : UINT64_MAX);
+            renewer_sleep_until(renewer,
+                                lease != NULL ? lease->due_ms : UINT64_MAX);
     }
     pthread_mutex_unlock(&renewer->lock);
     return NULL;

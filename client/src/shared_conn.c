@@ -27,7 +27,7 @@ void idem__waiter_end(idem__waiter *waiter, int32_t code) {
         idem__futex_wake(&waiter->word);
 }
 
-static bool has_output(const idem__shared_conn *conn) {
+static bool shared_has_output(const idem__shared_conn *conn) {
     return idem__buffer_len(&conn->flying) > 0 ||
            idem__seal_has_output(&conn->seal, &conn->link.wire);
 }
@@ -56,7 +56,7 @@ static void pass_on_roles(idem__shared_conn *conn) {
     if (conn->link.state != IDEM__LINK_UP)
         return;
     bool reader_wanted = !conn->reading && conn->link.wire.calls.count > 0;
-    bool sender_wanted = !conn->sending && has_output(conn);
+    bool sender_wanted = !conn->sending && shared_has_output(conn);
     if (reader_wanted || sender_wanted)
         (void)offer_one(conn);
 }
@@ -208,8 +208,8 @@ static ssize_t receive(const idem__shared_conn *conn, const idem__waiter *me,
 }
 
 /* The reader has heard nothing for so long. */
-static void listen_on(idem__shared_conn *conn, const idem__waiter *me,
-                      uint64_t heard_nothing_ms) {
+static void shared_listen_on(idem__shared_conn *conn, const idem__waiter *me,
+                             uint64_t heard_nothing_ms) {
     uint64_t deadline_ms = me->attempt.op.deadline_ms;
     uint64_t left_ms = deadline_ms > me->now_ms ? deadline_ms - me->now_ms : 0;
     const char *why = idem__link_quiet(&conn->link, left_ms, heard_nothing_ms);
@@ -218,7 +218,8 @@ static void listen_on(idem__shared_conn *conn, const idem__waiter *me,
 }
 
 /* So much has come. */
-static void hear(idem__shared_conn *conn, const idem__waiter *me, size_t len) {
+static void hear_shared(idem__shared_conn *conn, const idem__waiter *me,
+                        size_t len) {
     idem__link *link = &conn->link;
     idem__opened opened = idem__seal_came(&conn->seal, &link->wire, len);
     idem__link_heard(link, len);
@@ -244,7 +245,7 @@ static void read_round(idem__shared_conn *conn, idem__waiter *me) {
         pthread_mutex_lock(&conn->lock);
     }
     if (got > 0) {
-        hear(conn, me, (size_t)got);
+        hear_shared(conn, me, (size_t)got);
     } else if (got == 0) {
         const idem__wire *wire = &conn->link.wire;
         idem__shared_conn_break(
@@ -255,7 +256,7 @@ static void read_round(idem__shared_conn *conn, idem__waiter *me) {
     if (me->attempt.op.pending)
         me->now_ms = idem_now_ms();
     if (got < 0 && error == EAGAIN && me->attempt.op.pending)
-        listen_on(conn, me, me->now_ms - before_ms);
+        shared_listen_on(conn, me, me->now_ms - before_ms);
     conn->reading = false;
     idem__shared_conn_let_go(conn);
 }
@@ -316,7 +317,7 @@ static bool work(idem__shared_conn *conn, idem__waiter *me) {
             time_out(conn, me);
         else if (sees_stop(conn, me))
             stop_call(conn, me);
-        else if (!conn->sending && has_output(conn))
+        else if (!conn->sending && shared_has_output(conn))
             send_round(conn, me);
         else if (!conn->reading)
             read_round(conn, me);

@@ -48,7 +48,8 @@ static void put_option(text *t, const char *name, const char *value) {
     }
 }
 
-static int32_t check(const char *uri, const idem_tls *tls, idem_error *err) {
+static int32_t check_tls(const char *uri, const idem_tls *tls,
+                         idem_error *err) {
     if (uri == NULL || strncmp(uri, TLS_SCHEME, strlen(TLS_SCHEME)) != 0)
         return idem__fail(err, IDEM_E_URI,
                           "a URI for TLS begins with " TLS_SCHEME);
@@ -70,7 +71,7 @@ int32_t idem_tls_uri(const char *uri, const idem_tls *tls, char *to,
     to[0] = '\0';
     int32_t code = idem__sized_in(&idem__tls_layout, &own, tls, "tls", err);
     if (code == 0)
-        code = check(uri, &own, err);
+        code = check_tls(uri, &own, err);
     if (code != 0)
         return code;
     put_all(&t, uri);

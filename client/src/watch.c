@@ -161,22 +161,22 @@ void idem__watch_listen(idem__watch *watch, idem_event_fn on_event, void *ctx) {
     pthread_mutex_unlock(&watch->lock);
 }
 
-static uint64_t count_of(idem__watch *watch, idem__count what) {
+static uint64_t watch_count_of(idem__watch *watch, idem__count what) {
     return atomic_load_explicit(&watch->counts[what], memory_order_relaxed);
 }
 
 void idem__watch_status(idem__watch *watch, idem_status *status) {
-    idem_status own = {.changes_wait = atomic_load(&watch->changes_wait),
-                       .connections = atomic_load(&watch->connections),
-                       .calls = count_of(watch, IDEM__COUNT_CALLS),
-                       .repeats = count_of(watch, IDEM__COUNT_REPEATS),
-                       .connects = count_of(watch, IDEM__COUNT_CONNECTS),
-                       .losses = count_of(watch, IDEM__COUNT_LOSSES),
-                       .follows = count_of(watch, IDEM__COUNT_FOLLOWS),
-                       .unreplicated =
-                           count_of(watch, IDEM__COUNT_UNREPLICATED),
-                       .timeouts = count_of(watch, IDEM__COUNT_TIMEOUTS),
-                       .failed_fast = count_of(watch, IDEM__COUNT_FAILED_FAST)};
+    idem_status own = {
+        .changes_wait = atomic_load(&watch->changes_wait),
+        .connections = atomic_load(&watch->connections),
+        .calls = watch_count_of(watch, IDEM__COUNT_CALLS),
+        .repeats = watch_count_of(watch, IDEM__COUNT_REPEATS),
+        .connects = watch_count_of(watch, IDEM__COUNT_CONNECTS),
+        .losses = watch_count_of(watch, IDEM__COUNT_LOSSES),
+        .follows = watch_count_of(watch, IDEM__COUNT_FOLLOWS),
+        .unreplicated = watch_count_of(watch, IDEM__COUNT_UNREPLICATED),
+        .timeouts = watch_count_of(watch, IDEM__COUNT_TIMEOUTS),
+        .failed_fast = watch_count_of(watch, IDEM__COUNT_FAILED_FAST)};
     pthread_mutex_lock(&watch->lock);
     own.events_lost = watch->events_lost;
     own.epoch = watch->epoch;

@@ -59,7 +59,8 @@ static void note_context(const SSL *ssl, int where, int value) {
     tls->alert = (int16_t)(value & 0xff);
 }
 
-static bool set_up(idp_tls_context *context, const idp_tls_settings *settings) {
+static bool set_up_context(idp_tls_context *context,
+                           const idp_tls_settings *settings) {
     SSL_CTX *ctx = context->ctx;
     int least =
         settings->min_version == IDP_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -100,7 +101,7 @@ idp_tls_context *idp_tls_context_new(const idp_tls_settings *settings,
     context->spans = idp_tls_span_method();
     context->ctx = SSL_CTX_new(TLS_method());
     if (context->spans == NULL || context->ctx == NULL ||
-        !set_up(context, settings)) {
+        !set_up_context(context, settings)) {
         char reason[160];
         idp_tls_reason(reason, sizeof reason);
         snprintf(why->text, sizeof why->text, "TLS can't be set up: %s",

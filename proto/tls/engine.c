@@ -11,7 +11,7 @@
 #define RECORD_BYTES_MAX 16384u
 #define SEAL_BYTES       64u /* what a record has beside what it carries */
 
-static void shake(idp_tls *tls);
+static void shake_engine(idp_tls *tls);
 
 /* ------------------------------------------------------- beginning, ending */
 
@@ -90,7 +90,7 @@ idp_tls *idp_tls_connect(idp_tls_context *context, const char *host,
         idp_tls_free(tls);
         return NULL;
     }
-    shake(tls);
+    shake_engine(tls);
     return tls;
 }
 
@@ -115,7 +115,7 @@ static void stopped(idp_tls *tls) {
         cut_off(tls);
 }
 
-static void shake(idp_tls *tls) {
+static void shake_engine(idp_tls *tls) {
     tls->starved = false;
     if (SSL_do_handshake(tls->ssl) == 1)
         tls->state = IDP_TLS_UP;
@@ -139,7 +139,7 @@ static bool reads(const idp_tls *tls) {
 
 /* Once all that came is taken OpenSSL is not asked again: that it looks for a
  * header in vain costs a sixth of what a record does. */
-static size_t read_plain(idp_tls *tls, uint8_t *to, size_t room) {
+static size_t engine_read_plain(idp_tls *tls, uint8_t *to, size_t room) {
     size_t len = 0;
     tls->starved = false;
     while (tls->state == IDP_TLS_UP && !tls->starved && len < room) {
@@ -164,9 +164,9 @@ size_t idp_tls_read(idp_tls *tls, idp_slice *came, uint8_t *to, size_t room) {
         return 0;
     tls->span = (idp_tls_span){.in = came->ptr, .in_len = came->len};
     if (tls->state == IDP_TLS_HANDSHAKE)
-        shake(tls);
+        shake_engine(tls);
     if (tls->state == IDP_TLS_UP)
-        len = read_plain(tls, to, room);
+        len = engine_read_plain(tls, to, room);
     came->ptr = tls->span.in;
     came->len = tls->span.in_len;
     tls->span = (idp_tls_span){0};

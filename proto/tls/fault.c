@@ -74,7 +74,7 @@ static void list_names(X509 *cert, char *to, size_t size) {
         X509_NAME_oneline(X509_get_subject_name(cert), to, (int)size);
 }
 
-static void name_of(const X509_NAME *name, char *to, size_t size) {
+static void x509_name_of(const X509_NAME *name, char *to, size_t size) {
     X509_NAME_oneline(name, to, (int)size);
     if (to[0] == '\0')
         snprintf(to, size, "nobody");
@@ -149,7 +149,7 @@ idp_tls_fault idp_tls_describe(const idp_tls_context *context, X509 *cert,
         break;
     }
     if (is_issuer_unknown(result)) {
-        name_of(X509_get_issuer_name(cert), text, sizeof text);
+        x509_name_of(X509_get_issuer_name(cert), text, sizeof text);
         why_set(why,
                 "the certificate that %.200s shows is signed by %s, whom "
                 "no authority in %s vouches for",

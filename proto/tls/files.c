@@ -52,7 +52,7 @@ static bool check_mode(const text_file *file, const struct stat *about,
         (unsigned)about->st_mode & 07777);
 }
 
-static bool read_all(text_file *file, int fd, idp_tls_why *why) {
+static bool read_text_file(text_file *file, int fd, idp_tls_why *why) {
     file->text = malloc(FILE_BYTES_MAX + 1);
     if (file->text == NULL)
         return refuse_files(why, file, "can't be read: there is no memory");
@@ -75,7 +75,7 @@ static bool read_all(text_file *file, int fd, idp_tls_why *why) {
     return true;
 }
 
-static unsigned count_of(const char *text, const char *words) {
+static unsigned count_words(const char *text, const char *words) {
     unsigned count = 0;
     while ((text = strstr(text, words)) != NULL) {
         text += strlen(words);
@@ -86,8 +86,8 @@ static unsigned count_of(const char *text, const char *words) {
 
 /* Whole, and of PEM. */
 static bool check_form(const text_file *file, idp_tls_why *why) {
-    unsigned begins = count_of(file->text, "-----BEGIN ");
-    unsigned ends = count_of(file->text, "-----END ");
+    unsigned begins = count_words(file->text, "-----BEGIN ");
+    unsigned ends = count_words(file->text, "-----END ");
     bool is_cut = begins != ends;
     const char *last = NULL;
     for (const char *at = file->text; (at = strstr(at, "-----END ")) != NULL;
@@ -107,7 +107,7 @@ static bool check_form(const text_file *file, idp_tls_why *why) {
     return true;
 }
 
-static bool open_file(text_file *file, bool is_secret, idp_tls_why *why) {
+static bool open_text_file(text_file *file, bool is_secret, idp_tls_why *why) {
     struct stat about;
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -118,7 +118,7 @@ static bool open_file(text_file *file, bool is_secret, idp_tls_why *why) {
     else if (S_ISDIR(about.st_mode))
         good = refuse_files(why, file, "is a folder");
     good = good && (!is_secret || check_mode(file, &about, why)) &&
-           read_all(file, fd, why) && check_form(file, why);
+           read_text_file(file, fd, why) && check_form(file, why);
     close(fd);
     if (good &&
         (file->bio = BIO_new_mem_buf(file->text, (int)file->len)) == NULL)
@@ -126,7 +126,7 @@ static bool open_file(text_file *file, bool is_secret, idp_tls_why *why) {
     return good;
 }
 
-static void close_file(text_file *file) {
+static void close_text_file(text_file *file) {
     BIO_free(file->bio);
     if (file->text != NULL)
         OPENSSL_cleanse(file->text, file->len);
@@ -254,11 +254,12 @@ static bool load_own(idp_tls_context *context, const idp_tls_settings *settings,
     text_file cert = {.path = settings->cert_file, .what = "certificate"};
     text_file key = {.path = is_one ? settings->cert_file : settings->key_file,
                      .what = "key"};
-    bool good = open_file(&cert, false, why) && use_certs(context, &cert, why);
-    close_file(&cert);
-    good = good && open_file(&key, true, why) &&
+    bool good =
+        open_text_file(&cert, false, why) && use_certs(context, &cert, why);
+    close_text_file(&cert);
+    good = good && open_text_file(&key, true, why) &&
            use_key(context, &key, settings->cert_file, why);
-    close_file(&key);
+    close_text_file(&key);
     return good;
 }
 
@@ -291,9 +292,9 @@ static bool use_authorities(idp_tls_context *context, text_file *file,
 static bool load_authorities(idp_tls_context *context, const char *path,
                              idp_tls_why *why) {
     text_file file = {.path = path, .what = "authorities'"};
-    bool good =
-        open_file(&file, false, why) && use_authorities(context, &file, why);
-    close_file(&file);
+    bool good = open_text_file(&file, false, why) &&
+                use_authorities(context, &file, why);
+    close_text_file(&file);
     snprintf(context->ca_name, sizeof context->ca_name, "%.200s", path);
     context->has_ca = good;
     return good;

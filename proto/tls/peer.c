@@ -72,7 +72,7 @@ bool idp_tls_peer_is_of(const idp_tls *tls, const idp_tls_context *context,
 
 /* ------------------------------------------------------------------ names */
 
-static bool is_same(const ASN1_STRING *text, idp_slice name) {
+static bool is_same_text(const ASN1_STRING *text, idp_slice name) {
     return text != NULL && (size_t)ASN1_STRING_length(text) == name.len &&
            memcmp(ASN1_STRING_get0_data(text), name.ptr, name.len) == 0;
 }
@@ -84,7 +84,7 @@ static bool has_alt_name(X509 *cert, int type, idp_slice name) {
     for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names) && !found;
          i++) {
         const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
-        found = one->type == type && is_same(one->d.ia5, name);
+        found = one->type == type && is_same_text(one->d.ia5, name);
     }
     GENERAL_NAMES_free(names);
     return found;

@@ -46,7 +46,7 @@ void ids_credentials_drop(ids_credentials *c) {
     free(c);
 }
 
-static size_t count_of(const char *text, size_t len, char mark) {
+static size_t count_marks(const char *text, size_t len, char mark) {
     size_t count = 0;
     for (size_t i = 0; i < len; i++)
         count += text[i] == mark;
@@ -76,10 +76,10 @@ ids_credentials *ids_credentials_parse(const char *text, size_t len, char *why,
                  IDS_CREDENTIALS_BYTES_MAX >> 10);
         return NULL;
     }
-    size_t lines = count_of(text, len, '\n') + 1;
-    size_t commas = count_of(text, len, ',');
+    size_t lines = count_marks(text, len, '\n') + 1;
+    size_t commas = count_marks(text, len, ',');
     ids_credentials *c = new_credentials(
-        lines, lines + commas, count_of(text, len, '=') + commas, len);
+        lines, lines + commas, count_marks(text, len, '=') + commas, len);
     if (!c) {
         snprintf(why, why_cap, "there is no memory for it");
         return NULL;
@@ -121,10 +121,6 @@ const ids_user *ids_credentials_user(const ids_credentials *c,
                    by_name);
 }
 
-static bool is_name_char(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-
 static bool is_base64url(uint8_t c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -144,7 +140,7 @@ idp_slice ids_secret_name(idp_slice secret) {
         if (!is_base64url(secret.ptr[i]))
             return none;
     for (size_t i = head; i < mark; i++)
-        if (!is_name_char(secret.ptr[i]))
+        if (!ids_is_user_char((char)secret.ptr[i]))
             return none;
     return (idp_slice){secret.ptr + head, mark - head};
 }

@@ -21,6 +21,10 @@
 #define IDS_SECRET_RANDOM_CHARS 43
 #define IDS_USER_NAME_CHARS_MAX IDP_USER_BYTES_MAX
 
+static inline bool ids_is_user_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
 typedef enum ids_verifier_kind {
     IDS_VERIFIER_SHA256, /* of the whole secret, as it stands */
     IDS_VERIFIER_DNS,    /* a name in a verified client certificate */

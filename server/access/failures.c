@@ -98,7 +98,7 @@ static void leave_chain(ids_failures *f, uint32_t at) {
 }
 
 /* A row for a source that has none: a free one, or the oldest. */
-static uint32_t take_row(ids_failures *f) {
+static uint32_t take_failure_row(ids_failures *f) {
     if (f->count < IDS_FAILURES_SOURCES_MAX)
         return f->count++;
     uint32_t at = f->oldest;
@@ -107,7 +107,7 @@ static uint32_t take_row(ids_failures *f) {
     return at;
 }
 
-static row *row_of(ids_failures *f, const ids_source *source) {
+static row *failure_row_of(ids_failures *f, const ids_source *source) {
     uint32_t *chain = chain_of(f, source);
     uint32_t at = *chain;
     while (at != NONE &&
@@ -116,7 +116,7 @@ static row *row_of(ids_failures *f, const ids_source *source) {
     if (at != NONE) {
         leave_order(f, at);
     } else {
-        at = take_row(f);
+        at = take_failure_row(f);
         f->rows[at] = (row){.source = *source, .chained = *chain};
         *chain = at;
     }
@@ -129,7 +129,7 @@ bool ids_failures_note(ids_failures *f, const ids_source *source,
                        uint64_t now_ms) {
     if (!has_memory(f))
         return true;
-    row *one = row_of(f, source);
+    row *one = failure_row_of(f, source);
     if (one->full_ms < now_ms)
         one->full_ms = now_ms;
     if (one->full_ms - now_ms > (uint64_t)(IDS_FAILURES_BUCKET - 1) * BACK_MS)

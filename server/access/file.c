@@ -29,8 +29,8 @@ static bool is_unfit(int fd, char *why, size_t why_cap) {
 
 /* One byte more than a file may have, so that a larger one is seen. False: why.
  */
-static bool read_text(int fd, char *to, size_t *len, char *why,
-                      size_t why_cap) {
+static bool read_credentials_text(int fd, char *to, size_t *len, char *why,
+                                  size_t why_cap) {
     for (*len = 0; *len <= IDS_CREDENTIALS_BYTES_MAX;) {
         ssize_t got = read(fd, to + *len, IDS_CREDENTIALS_BYTES_MAX + 1 - *len);
         if (got == 0)
@@ -53,7 +53,7 @@ static ids_credentials *load_from(int fd, char *why, size_t why_cap) {
     if (!text)
         snprintf(why, why_cap, "there is no memory for it");
     else if (!is_unfit(fd, why, why_cap) &&
-             read_text(fd, text, &len, why, why_cap))
+             read_credentials_text(fd, text, &len, why, why_cap))
         read = ids_credentials_parse(text, len, why, why_cap);
     free(text);
     return read;

@@ -75,14 +75,10 @@ static piece cut_word(piece *rest) {
 
 /* Names ------------------------------------------------------------------- */
 
-static bool is_name_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-static bool take_name(const parse *p, ids_user *user, piece word) {
+static bool take_user_name(const parse *p, ids_user *user, piece word) {
     bool good = word.len >= 1 && word.len <= IDS_USER_NAME_CHARS_MAX;
     for (size_t i = 0; good && i < word.len; i++)
-        good = is_name_char(word.at[i]);
+        good = ids_is_user_char(word.at[i]);
     if (!good)
         return refuse_line(p, "the name %.*s must be 1 to %d of a-z, 0-9 and -",
                            SHOWN(word), IDS_USER_NAME_CHARS_MAX);
@@ -107,7 +103,7 @@ static const struct {
              {"cert:CN:", IDS_VERIFIER_CN}};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-static int hex_of(char c) {
+static int hex_digit_value(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -116,7 +112,7 @@ static int hex_of(char c) {
 static bool take_hash(const parse *p, ids_verifier *verifier, piece hash) {
     bool good = hash.len == (size_t)2 * IDS_VERIFIER_BYTES;
     for (size_t i = 0; good && i < hash.len; i++) {
-        int digit = hex_of(hash.at[i]);
+        int digit = hex_digit_value(hash.at[i]);
         good = digit >= 0;
         uint8_t *byte = &verifier->id[i / 2];
         *byte = (uint8_t)(*byte << 4 | (digit & 15));
@@ -197,7 +193,7 @@ static bool take_verifiers(const parse *p, ids_user *user, piece words) {
 /* Grants ------------------------------------------------------------------ */
 
 static int any_hex_of(char c) {
-    return hex_of(c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c);
+    return hex_digit_value(c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c);
 }
 
 /* One byte of a namespace, plain or as %XX; how many characters, 0: none. */
@@ -301,7 +297,7 @@ static bool check_bytes(const parse *p, piece line) {
     return true;
 }
 
-static bool take_line(const parse *p, piece line) {
+static bool take_credential_line(const parse *p, piece line) {
     piece rest = line, word;
     if (!check_bytes(p, line))
         return false;
@@ -310,7 +306,8 @@ static bool take_line(const parse *p, piece line) {
         return true;
     ids_user *user = &p->to->users[p->to->users_count];
     user->line = p->line;
-    if (!take_name(p, user, word) || !take_verifiers(p, user, cut_word(&rest)))
+    if (!take_user_name(p, user, word) ||
+        !take_verifiers(p, user, cut_word(&rest)))
         return false;
     while ((word = cut_word(&rest)).len)
         if (!take_grant(p, user, word))
@@ -332,7 +329,7 @@ bool ids_credentials_fill(ids_credentials *to, const char *text, size_t len,
         if (!is_whole)
             return refuse_line(&p, "the last line ends without a newline: is "
                                    "the file just being written?");
-        if (!take_line(&p, line))
+        if (!take_credential_line(&p, line))
             return false;
     }
     if (to->users_count)

@@ -87,8 +87,8 @@ static cfg_t *new_cfg(void) {
     return cfg;
 }
 
-static bool read_text(ids_config_file *file, const char *text,
-                      ids_config_fault *fault) {
+static bool read_config_text(ids_config_file *file, const char *text,
+                             ids_config_fault *fault) {
     file->cfg = new_cfg();
     if (!file->cfg)
         return ids_config_fault_at(fault, 0, "no memory to read it");
@@ -116,7 +116,7 @@ bool ids_config_file_parse(ids_config_file *file, const char *text, size_t len,
     own[len] = 0;
     bool good = ids_config_sections(own, len, &file->namespaces, fault) &&
                 ids_config_scan(own, len, &driver, fault) &&
-                read_text(file, own, fault);
+                read_config_text(file, own, fault);
     free(own);
     if (!good)
         ids_config_file_free(file);

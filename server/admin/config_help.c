@@ -28,7 +28,7 @@ __attribute__((format(printf, 2, 3))) static void put(sink *s,
 
 /* Help --------------------------------------------------------------------- */
 
-static void put_row(sink *s, const ids_config_row *row) {
+static void put_config_row(sink *s, const ids_config_row *row) {
     static const char *const reloads[] = {"restart", "live", "-"};
     char head[64];
     snprintf(head, sizeof head, "%s%s%s%s%s", row->alias ? row->alias : "",
@@ -50,14 +50,14 @@ size_t ids_config_help(char *to, size_t cap) {
             "there, and\nIDEMSTORED_MAX_MEMORY in the environment. A reload "
             "applies what is live; -: only\na flag.\n\n");
     for (size_t i = 0; i < count; i++)
-        put_row(&s, &rows[i]);
+        put_config_row(&s, &rows[i]);
     return s.len;
 }
 
 /* --print-config ----------------------------------------------------------- */
 
-static void put_origin(sink *s, const ids_settings *settings,
-                       const ids_config_row *row) {
+static void put_config_origin(sink *s, const ids_settings *settings,
+                              const ids_config_row *row) {
     const ids_setting_origin *from = &settings->origins[ids_config_index(row)];
     char name[IDS_CONFIG_KEY_BYTES];
     switch (from->layer) {
@@ -79,16 +79,16 @@ static void put_origin(sink *s, const ids_settings *settings,
 }
 
 /* In the quotes that it does not have itself. */
-static void put_text(sink *s, const char *text) {
+static void put_config_text(sink *s, const char *text) {
     char quote = strchr(text, '"') ? '\'' : '"';
     put(s, "%c%s%c", quote, text, quote);
 }
 
-static void put_list(sink *s, const ids_config_list *list) {
+static void put_config_list(sink *s, const ids_config_list *list) {
     put(s, "{");
     for (uint64_t i = 0; i < list->count; i++) {
         put(s, "%s", i ? ", " : "");
-        put_text(s, list->all[i]);
+        put_config_text(s, list->all[i]);
     }
     put(s, "}");
 }
@@ -108,14 +108,14 @@ static void put_setting(sink *s, const ids_settings *settings,
         put(s, " ");
     const char *field = (const char *)&settings->config + row->offset;
     if (row->kind == IDS_CONFIG_LIST && from->words)
-        put_list(s, (const ids_config_list *)(const void *)field);
+        put_config_list(s, (const ids_config_list *)(const void *)field);
     else if (from->words)
-        put_text(s, from->words);
-    put_origin(s, settings, row);
+        put_config_text(s, from->words);
+    put_config_origin(s, settings, row);
 }
 
 /* Only a file has them. */
-static void put_namespaces(sink *s, const ids_config *config) {
+static void put_config_namespaces(sink *s, const ids_config *config) {
     char text[IDS_LIMITS_TEXT_BYTES];
     uint32_t count = ids_limits_count(config->namespaces);
     for (uint32_t i = 0; i < count; i++) {
@@ -132,6 +132,6 @@ size_t ids_settings_print(const ids_settings *settings, char *to, size_t cap) {
     const ids_config_row *rows = ids_config_rows(&count);
     for (size_t i = 0; i < count; i++)
         put_setting(&s, settings, &rows[i]);
-    put_namespaces(&s, &settings->config);
+    put_config_namespaces(&s, &settings->config);
     return s.len;
 }

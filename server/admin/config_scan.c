@@ -33,7 +33,7 @@ bool ids_config_fault_at(ids_config_fault *fault, uint32_t line,
 
 #define FAIL(s, ...) ids_config_fault_at((s)->fault, (s)->line, __VA_ARGS__)
 
-static bool is_word_char(char c) {
+static bool is_scan_word_char(char c) {
     return isalnum((unsigned char)c) || (c != 0 && strchr("_.:/%@~[]-", c));
 }
 
@@ -50,7 +50,7 @@ static bool fail_at_byte(const scan *s, char c) {
 
 static bool scan_word(scan *s) {
     s->word = s->at;
-    while (s->at < s->line_end && is_word_char(*s->at))
+    while (s->at < s->line_end && is_scan_word_char(*s->at))
         s->at++;
     s->word_len = (size_t)(s->at - s->word);
     if (s->word_len > 1)
@@ -132,7 +132,8 @@ static bool scan_token(scan *s) {
         return FAIL(s, "more than one value, or setting, in a line: text with "
                        "spaces belongs into quotes, a list into {...}");
     if (what == WORD)
-        good = is_word_char(*s->at) ? scan_word(s) : fail_at_byte(s, *s->at);
+        good =
+            is_scan_word_char(*s->at) ? scan_word(s) : fail_at_byte(s, *s->at);
     else if (what == QUOTED)
         good = scan_quoted(s);
     else if (what == EQUALS)

@@ -18,7 +18,7 @@ typedef struct reading {
 
 #define FAIL(r, ...) ids_config_fault_at((r)->fault, (r)->line, __VA_ARGS__)
 
-static bool is_word_char(char c) {
+static bool is_section_word_char(char c) {
     return isalnum((unsigned char)c) || c == '_';
 }
 
@@ -51,12 +51,12 @@ static bool take_mark(reading *r, char mark) {
 }
 
 /* A word, or what stands in quotes. */
-static bool take_word(reading *r, const char *what) {
+static bool take_section_word(reading *r, const char *what) {
     size_t len = 0;
     skip_blanks(r);
     bool quoted = take_mark(r, '"');
     while (r->at < r->end && *r->at != '\n' && len + 1 < sizeof r->word &&
-           (quoted ? *r->at != '"' : is_word_char(*r->at)))
+           (quoted ? *r->at != '"' : is_section_word_char(*r->at)))
         r->word[len++] = take_char(r);
     r->word[len] = 0;
     if (quoted && (r->at == r->end || *r->at != '"'))
@@ -71,13 +71,13 @@ static bool take_word(reading *r, const char *what) {
 
 static bool take_setting(reading *r) {
     char key[WORD_BYTES];
-    if (!take_word(r, "a key"))
+    if (!take_section_word(r, "a key"))
         return false;
     memcpy(key, r->word, sizeof key);
     if (!take_mark(r, '='))
         return FAIL(r, "%.64s: '=' and a value are missing", key);
     uint32_t line = r->line;
-    if (!take_word(r, "a value"))
+    if (!take_section_word(r, "a value"))
         return false;
     char why[IDS_CONFIG_WHAT_BYTES];
     return ids_limits_row(r->limits, key, r->word, why, sizeof why) ||
@@ -91,7 +91,7 @@ static bool take_section(reading *r) {
         r->limits = ids_limits_maker_new();
     if (!r->limits)
         return FAIL(r, "no memory to read it");
-    if (!take_word(r, "the name"))
+    if (!take_section_word(r, "the name"))
         return false;
     if (!ids_limits_section(r->limits, r->word, begins, why, sizeof why))
         return FAIL(r, "%s", why);

@@ -90,8 +90,8 @@ static unsigned suffix_shift(char suffix) {
     }
 }
 
-static bool set_number(const ids_config_reader *reader,
-                       const ids_config_row *row, const char *words) {
+static bool set_config_number(const ids_config_reader *reader,
+                              const ids_config_row *row, const char *words) {
     char *end = NULL;
     errno = 0;
     unsigned long long number = strtoull(words, &end, 10);
@@ -141,8 +141,8 @@ static bool add_to_list(const ids_config_reader *reader,
     return true;
 }
 
-static bool set_bool(const ids_config_reader *reader, const ids_config_row *row,
-                     const char *words) {
+static bool set_config_bool(const ids_config_reader *reader,
+                            const ids_config_row *row, const char *words) {
     static const char *const names[][2] = {
         {"true", "false"}, {"yes", "no"}, {"on", "off"}, {"1", "0"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -173,8 +173,8 @@ static bool parse_enum(ids_config_kind kind, const char *words, int *to) {
     return false;
 }
 
-static bool set_word(const ids_config_reader *reader, const ids_config_row *row,
-                     const char *words) {
+static bool set_config_word(const ids_config_reader *reader,
+                            const ids_config_row *row, const char *words) {
     void *field = field_of(reader, row);
     bool good = row->kind == IDS_CONFIG_FSYNC ? ids_fsync_parse(words, field)
                 : row->kind == IDS_CONFIG_LEVEL
@@ -191,10 +191,10 @@ static bool set_field(const ids_config_reader *reader,
                       const ids_config_row *row, const char *words) {
     switch (row->kind) {
     case IDS_CONFIG_FLAG:
-        return set_bool(reader, row, words);
+        return set_config_bool(reader, row, words);
     case IDS_CONFIG_COUNT:
     case IDS_CONFIG_BYTES:
-        return set_number(reader, row, words);
+        return set_config_number(reader, row, words);
     case IDS_CONFIG_TEXT:
         *(const char **)field_of(reader, row) = words;
         return *words ? true
@@ -211,7 +211,7 @@ static bool set_field(const ids_config_reader *reader,
     case IDS_CONFIG_TLS_PEERS:
     case IDS_CONFIG_LEVEL:
     case IDS_CONFIG_LOG_FORMAT:
-        return set_word(reader, row, words);
+        return set_config_word(reader, row, words);
     }
     return false;
 }

@@ -155,8 +155,8 @@ static bool is_asked(const ids_worker *worker, ids_inquiry_kind kind,
            (kind != IDS_INQUIRY_REPLICATION || loop == 0);
 }
 
-static bool ask_loop(const ids_inquiry *all, ids_inquiry_kind kind,
-                     ids_worker *worker, uint32_t loop) {
+static bool ask_loop_inquiry(const ids_inquiry *all, ids_inquiry_kind kind,
+                             ids_worker *worker, uint32_t loop) {
     const ids_message message = {.asker = ids_worker_asker(worker->index),
                                  .word = all->number,
                                  .msgid = kind,
@@ -198,7 +198,8 @@ static void begin_inquiry(ids_inquiry *all, ids_inquiry_kind kind,
     all->sums = (ids_metrics){0};
     all->namespaces.len = 0;
     for (uint32_t loop = 0; loop < worker->server->loops; loop++)
-        if (is_asked(worker, kind, loop) && ask_loop(all, kind, worker, loop))
+        if (is_asked(worker, kind, loop) &&
+            ask_loop_inquiry(all, kind, worker, loop))
             all->left++;
     write_part(worker, kind, &part);
     if (part.len)

@@ -54,8 +54,8 @@ static int hex_digit(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static bool read_name(const char *name, ids_named_limits *to, char *why,
-                      size_t why_cap) {
+static bool read_section_name(const char *name, ids_named_limits *to, char *why,
+                              size_t why_cap) {
     for (const char *c = name; *c; c++) {
         int byte = (unsigned char)*c;
         if (to->ns_len == IDP_NS_BYTES_MAX)
@@ -79,7 +79,7 @@ static bool read_name(const char *name, ids_named_limits *to, char *why,
     return true;
 }
 
-static int compare_names(const void *a, const void *b) {
+static int compare_section_names(const void *a, const void *b) {
     const section *left = a, *right = b;
     const ids_named_limits *l = &left->named, *r = &right->named;
     size_t len = l->ns_len < r->ns_len ? l->ns_len : r->ns_len;
@@ -105,7 +105,8 @@ static section *add_section(ids_limits_maker *maker) {
 }
 
 /* One more of them is good where one is "*". */
-static uint32_t has_others(const ids_limits_maker *maker, const section *next) {
+static uint32_t section_has_others(const ids_limits_maker *maker,
+                                   const section *next) {
     uint32_t count = next->of_others;
     for (uint32_t i = 0; i < maker->count; i++)
         count += maker->all[i].of_others;
@@ -119,13 +120,13 @@ bool ids_limits_section(ids_limits_maker *maker, const char *name,
         return fail_with(why, why_cap, "no memory");
     one->line = line;
     one->of_others = strcmp(name, "*") == 0;
-    if (!one->of_others && !read_name(name, &one->named, why, why_cap))
+    if (!one->of_others && !read_section_name(name, &one->named, why, why_cap))
         return false;
     for (uint32_t i = 0; i < maker->count; i++)
-        if (compare_names(one, &maker->all[i]) == 0)
+        if (compare_section_names(one, &maker->all[i]) == 0)
             return fail_with(why, why_cap, "namespace \"%s\" stands twice",
                              name);
-    if (maker->count >= IDS_NAMED_LIMITS_MAX + has_others(maker, one))
+    if (maker->count >= IDS_NAMED_LIMITS_MAX + section_has_others(maker, one))
         return fail_with(why, why_cap, "more than %u namespaces",
                          IDS_NAMED_LIMITS_MAX);
     maker->count++;
@@ -175,7 +176,7 @@ static const row rows[] = {
                     "bytes, 0 to 1024t (a suffix k, m, g or t is good)"},
 };
 
-static bool read_number(const row *r, const char *value, uint64_t *to) {
+static bool read_limit_number(const row *r, const char *value, uint64_t *to) {
     char *end = NULL;
     unsigned long long number = strtoull(value, &end, 10);
     char suffix = (char)tolower((unsigned char)*end);
@@ -223,7 +224,7 @@ bool ids_limits_row(ids_limits_maker *maker, const char *key, const char *value,
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].key, key) != 0)
             continue;
-        if (!read_number(&rows[i], value, &number))
+        if (!read_limit_number(&rows[i], value, &number))
             return fail_with(why, why_cap, "%s %.80s: must be %s", key, value,
                              rows[i].may_be);
         set_row(&maker->all[maker->count - 1], i, number);
@@ -255,7 +256,8 @@ bool ids_limits_section_ends(ids_limits_maker *maker, char *why,
 
 void ids_limits_end(ids_limits_maker *maker) {
     if (maker->count)
-        qsort(maker->all, maker->count, sizeof *maker->all, compare_names);
+        qsort(maker->all, maker->count, sizeof *maker->all,
+              compare_section_names);
 }
 
 /* The whole ---------------------------------------------------------------- */
@@ -276,7 +278,8 @@ ids_ns_limits_table *ids_limits_make(const ids_limits_maker *maker,
     limits->count = 0;
     for (uint32_t i = 0; i < count; i++) {
         ids_named_limits one = maker->all[i].named;
-        assert(i == 0 || compare_names(&maker->all[i - 1], &maker->all[i]) < 0);
+        assert(i == 0 ||
+               compare_section_names(&maker->all[i - 1], &maker->all[i]) < 0);
         ids_ns_limits_share(&one.limits, shards);
         if (maker->all[i].of_others)
             limits->others = one.limits;
@@ -289,8 +292,9 @@ ids_ns_limits_table *ids_limits_make(const ids_limits_maker *maker,
 
 static bool same_section(const section *a, const section *b) {
     const ids_ns_limits *l = &a->named.limits, *r = &b->named.limits;
-    return compare_names(a, b) == 0 && l->records_max == r->records_max &&
-           l->bytes_max == r->bytes_max && l->ttl_ms_max == r->ttl_ms_max &&
+    return compare_section_names(a, b) == 0 &&
+           l->records_max == r->records_max && l->bytes_max == r->bytes_max &&
+           l->ttl_ms_max == r->ttl_ms_max &&
            l->result_bytes_max == r->result_bytes_max && l->rate == r->rate &&
            l->burst == r->burst;
 }
@@ -309,7 +313,7 @@ bool ids_limits_same(const ids_limits_maker *a, const ids_limits_maker *b) {
 /* As text ------------------------------------------------------------------ */
 
 /* 0: it has no such limit. */
-static uint64_t row_of(const section *of, size_t at, bool *is_set) {
+static uint64_t limit_row_of(const section *of, size_t at, bool *is_set) {
     const ids_ns_limits *limits = &of->named.limits;
     const uint64_t numbers[] = {[ROW_RECORDS] = limits->records_max,
                                 [ROW_MEMORY] = limits->bytes_max,
@@ -354,7 +358,7 @@ uint32_t ids_limits_print(const ids_limits_maker *maker, uint32_t at,
         name[print_name(name, of)] = 0;
     len = (size_t)snprintf(to, cap, "namespace \"%s\" {", name);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        uint64_t number = row_of(of, i, &is_set);
+        uint64_t number = limit_row_of(of, i, &is_set);
         if (is_set)
             len += (size_t)print_number(to + len, cap - len, &rows[i], number);
     }

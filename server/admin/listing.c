@@ -62,7 +62,7 @@ static void seen(void *ctx, const ids_sight *sight) {
 }
 
 /* Through the table. False: this worker's records are through. */
-static bool walk_on(ids_worker *worker, making *m, uint64_t *position) {
+static bool walk_listing_on(ids_worker *worker, making *m, uint64_t *position) {
     uint32_t buckets = ids_worker_is_asked(worker) ? IDS_LIST_BUCKETS_ASKED
                                                    : IDS_LIST_BUCKETS_MAX;
     ids_scan scan = {.position = *position,
@@ -128,8 +128,9 @@ bool ids_listing_page(ids_worker *worker, const ids_look *look,
         return write_over(worker, msgid, frame);
     making m = {.worker = worker, .walk = &walk};
     ids_walk_at next = walk.at;
-    bool goes_on = walk.what.oldest ? take_oldest(worker, &m, &next.position)
-                                    : walk_on(worker, &m, &next.position);
+    bool goes_on = walk.what.oldest
+                       ? take_oldest(worker, &m, &next.position)
+                       : walk_listing_on(worker, &m, &next.position);
     if (!goes_on)
         next = (ids_walk_at){.loop = walk.at.loop + 1};
     bool is_over = next.loop >= worker->server->loops;
@@ -159,8 +160,8 @@ static void tell_holder(const ids_worker *worker, const ids_look *look,
         told->address = text_of(holder->from);
 }
 
-static void fill(const ids_change *change, const ids_look *look,
-                 idp_inspected *one) {
+static void fill_inspected(const ids_change *change, const ids_look *look,
+                           idp_inspected *one) {
     *one = (idp_inspected){
         .state = change->state,
         .age_ms = change->age_ms,
@@ -189,7 +190,7 @@ bool ids_listing_inspect(ids_worker *worker, const ids_look *look,
     ids_change change;
     ids_holder holder;
     if (ids_shard_inspect(worker->shard, &call, &change)) {
-        fill(&change, look, &one);
+        fill_inspected(&change, look, &one);
         tell_holder(worker, look, change.by, &holder, &one.by);
     }
     size_t bound = idp_inspected_write_bound(&one);

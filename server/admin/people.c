@@ -72,15 +72,16 @@ typedef struct told {
     char from[IDS_WHO_FROM_BYTES];
 } told;
 
-static idp_slice slice_of(const char *text) {
+static idp_slice text_slice_of(const char *text) {
     return (idp_slice){(const uint8_t *)text, strlen(text)};
 }
 
-static void tell(const ids_worker *worker, const ids_look *look,
-                 const ids_conn *conn, told *texts, idp_client_row *row) {
+static void tell_client_row(const ids_worker *worker, const ids_look *look,
+                            const ids_conn *conn, told *texts,
+                            idp_client_row *row) {
     const ids_verifier *verifier = conn->reading.verifier;
     snprintf(texts->id, sizeof texts->id, "%016" PRIx64, conn->asker);
-    *row = (idp_client_row){.id = slice_of(texts->id),
+    *row = (idp_client_row){.id = text_slice_of(texts->id),
                             .is_tls = conn->seal != NULL,
                             .is_http = conn->http != NULL,
                             .age_ms = worker->now_ms - conn->opened_ms,
@@ -88,12 +89,12 @@ static void tell(const ids_worker *worker, const ids_look *look,
                             .waiting = conn->waiting,
                             .unsent_bytes = ids_conn_unsent(conn)};
     if (conn->who.client)
-        row->name = slice_of(conn->who.client);
+        row->name = text_slice_of(conn->who.client);
     if (verifier)
-        row->user = slice_of(verifier->user->name);
+        row->user = text_slice_of(verifier->user->name);
     if (look->flags & IDS_MESSAGE_MAY_ADMIN) {
         ids_who_from(&conn->who, texts->from);
-        row->address = slice_of(texts->from);
+        row->address = text_slice_of(texts->from);
     }
 }
 
@@ -122,12 +123,12 @@ bool ids_people_page(const ids_worker *worker, const ids_look *look,
         const ids_conn *conn = worker->slots.all[slot].conn;
         if (!conn || ids_conn_is_dead(conn) || conn->life == IDS_CONN_PEER)
             continue;
-        tell(worker, look, conn, &texts[page.row_count],
-             &page.rows[page.row_count]);
+        tell_client_row(worker, look, conn, &texts[page.row_count],
+                        &page.rows[page.row_count]);
         page.row_count++;
     }
     if (next_cursor(worker, slot, cursor))
-        page.cursor = slice_of(cursor);
+        page.cursor = text_slice_of(cursor);
     size_t bound = idp_clients_page_write_bound(&page);
     if (!idp_bytes_reserve(frame, bound))
         return false;

@@ -25,9 +25,9 @@ static bool watcher_wants(const ids_watcher *watcher, const ids_event *event) {
 }
 
 /* Looks through what is there from the part's next on. False: no memory. */
-static bool look_through(ids_worker *worker, const ids_watcher *watcher,
-                         uint32_t rows_max, ids_poll_part *part,
-                         idp_bytes *rows) {
+static bool look_through_ring(ids_worker *worker, const ids_watcher *watcher,
+                              uint32_t rows_max, ids_poll_part *part,
+                              idp_bytes *rows) {
     const ids_events *events = &worker->events;
     uint32_t looks =
         ids_worker_is_asked(worker) ? IDS_POLL_LOOKS_ASKED : IDS_POLL_LOOKS_MAX;
@@ -63,7 +63,7 @@ bool ids_poll_part_make(ids_worker *worker, const ids_poll_ask *ask,
         part->lost = events->first - part->next;
         part->next = events->first;
     }
-    bool done = look_through(worker, &watcher, ask->rows_max, part, rows);
+    bool done = look_through_ring(worker, &watcher, ask->rows_max, part, rows);
     ids_watcher_drop(&watcher);
     return done;
 }

@@ -30,8 +30,8 @@ static void take_defaults(ids_config_reader *reader) {
 
 /* The file ----------------------------------------------------------------- */
 
-static bool take_row(ids_config_reader *reader, const ids_config_row *row,
-                     size_t at) {
+static bool take_setting_row(ids_config_reader *reader,
+                             const ids_config_row *row, size_t at) {
     const ids_config_file *file = &reader->settings->file;
     size_t count = ids_config_file_count(file, at);
     reader->line = file->lines[at];
@@ -54,7 +54,7 @@ static bool take_file(ids_config_reader *reader, const char *path,
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (!take_row(reader, &rows[i], i))
+        if (!take_setting_row(reader, &rows[i], i))
             return false;
     reader->line = 0;
     reader->settings->config.namespaces = reader->settings->file.namespaces;

@@ -14,11 +14,11 @@
 /* A part that is so late was lost: a loop had no memory for it. */
 #define ROUND_MS_MAX 10000
 
-static idp_slice slice_of(const ids_tally_name *name) {
+static idp_slice tally_slice_of(const ids_tally_name *name) {
     return (idp_slice){name->bytes, name->len};
 }
 
-static ids_tally_name name_of(idp_slice ns) {
+static ids_tally_name tally_name_of(idp_slice ns) {
     ids_tally_name name = {.len = (uint32_t)ns.len};
     assert(ns.len <= sizeof name.bytes);
     if (ns.len)
@@ -34,7 +34,7 @@ typedef struct walk {
     ids_tally_part *part;
 } walk;
 
-static void add_counts(ids_ns_counts *to, const ids_ns_counts *more) {
+static void add_tally_counts(ids_ns_counts *to, const ids_ns_counts *more) {
     to->records += more->records;
     to->in_progress += more->in_progress;
     to->bytes += more->bytes;
@@ -43,24 +43,25 @@ static void add_counts(ids_ns_counts *to, const ids_ns_counts *more) {
     to->results_dropped += more->results_dropped;
 }
 
-static void see_one(void *ctx, uint32_t number, idp_slice ns,
-                    const ids_ns_counts *counts) {
+static void see_counted_name(void *ctx, uint32_t number, idp_slice ns,
+                             const ids_ns_counts *counts) {
     walk *w = ctx;
     bool found = false;
     uint32_t at =
         number == IDS_NS_OTHER ? 0 : ids_ns_limits_place(w->limits, ns, &found);
     if (!found)
-        add_counts(&w->part->others.counts, counts);
+        add_tally_counts(&w->part->others.counts, counts);
     else if (at >= w->from && at - w->from < w->part->row_count)
-        add_counts(&w->part->rows[at - w->from].counts, counts);
+        add_tally_counts(&w->part->rows[at - w->from].counts, counts);
 }
 
-static uint32_t first_of(const ids_ns_limits_table *limits,
-                         const ids_tally_asker *asker) {
+static uint32_t first_after_cursor(const ids_ns_limits_table *limits,
+                                   const ids_tally_asker *asker) {
     bool found;
     if (!asker->has_after)
         return 0;
-    uint32_t at = ids_ns_limits_place(limits, slice_of(&asker->after), &found);
+    uint32_t at =
+        ids_ns_limits_place(limits, tally_slice_of(&asker->after), &found);
     return found ? at + 1 : at;
 }
 
@@ -70,7 +71,7 @@ static void make_part(const ids_worker *worker, const ids_tally_asker *asker,
     memset(part, 0, sizeof *part);
     if (!limits)
         return;
-    walk w = {limits, first_of(limits, asker), part};
+    walk w = {limits, first_after_cursor(limits, asker), part};
     uint32_t left = limits->count - w.from;
     part->counts = true;
     part->is_behind = ids_shard_is_counting(worker->shard);
@@ -78,14 +79,15 @@ static void make_part(const ids_worker *worker, const ids_tally_asker *asker,
     part->row_count = part->has_more ? IDP_NS_ROWS_MAX - 1 : left;
     for (uint32_t i = 0; i < part->row_count; i++) {
         const ids_named_limits *named = &limits->named[w.from + i];
-        part->rows[i].ns = name_of((idp_slice){named->ns, named->ns_len});
+        part->rows[i].ns = tally_name_of((idp_slice){named->ns, named->ns_len});
     }
-    ids_shard_namespaces(worker->shard, see_one, &w);
+    ids_shard_namespaces(worker->shard, see_counted_name, &w);
 }
 
 /* Parts together ----------------------------------------------------------- */
 
-static int compare_names(const ids_tally_name *a, const ids_tally_name *b) {
+static int compare_tally_names(const ids_tally_name *a,
+                               const ids_tally_name *b) {
     uint32_t len = a->len < b->len ? a->len : b->len;
     int order = len ? memcmp(a->bytes, b->bytes, len) : 0;
     return order ? order : (a->len > b->len) - (a->len < b->len);
@@ -96,11 +98,11 @@ static int compare_names(const ids_tally_name *a, const ids_tally_name *b) {
 static void add_row(ids_tally_part *sum, const ids_tally_row *row) {
     uint32_t at = 0;
     while (at < sum->row_count &&
-           compare_names(&sum->rows[at].ns, &row->ns) < 0)
+           compare_tally_names(&sum->rows[at].ns, &row->ns) < 0)
         at++;
     if (at < sum->row_count &&
-        compare_names(&sum->rows[at].ns, &row->ns) == 0) {
-        add_counts(&sum->rows[at].counts, &row->counts);
+        compare_tally_names(&sum->rows[at].ns, &row->ns) == 0) {
+        add_tally_counts(&sum->rows[at].counts, &row->counts);
         return;
     }
     if (sum->row_count == IDP_NS_ROWS_MAX - 1) {
@@ -115,19 +117,19 @@ static void add_row(ids_tally_part *sum, const ids_tally_row *row) {
     sum->row_count++;
 }
 
-static void add_part(ids_tally_part *sum, const ids_tally_part *part) {
+static void add_tally_part(ids_tally_part *sum, const ids_tally_part *part) {
     sum->counts |= part->counts;
     sum->is_behind |= part->is_behind;
     sum->has_more |= part->has_more;
     for (uint32_t i = 0; i < part->row_count; i++)
         add_row(sum, &part->rows[i]);
-    add_counts(&sum->others.counts, &part->others.counts);
+    add_tally_counts(&sum->others.counts, &part->others.counts);
 }
 
 /* The answer --------------------------------------------------------------- */
 
-static idp_ns_row row_of(idp_slice ns, const ids_ns_counts *counts,
-                         const ids_ns_limits *limits) {
+static idp_ns_row tally_row_of(idp_slice ns, const ids_ns_counts *counts,
+                               const ids_ns_limits *limits) {
     return (idp_ns_row){.ns = ns,
                         .records = counts->records,
                         .in_progress = counts->in_progress,
@@ -156,15 +158,15 @@ static void fill_page(const ids_worker *worker, const ids_tally_part *sum,
     for (uint32_t i = 0; i < sum->row_count; i++) {
         const ids_tally_row *row = &sum->rows[i];
         bool found;
-        idp_slice ns = slice_of(&row->ns);
+        idp_slice ns = tally_slice_of(&row->ns);
         uint32_t at = ids_ns_limits_place(limits, ns, &found);
         page->rows[page->row_count++] =
-            row_of(ns, &row->counts,
-                   found ? &limits->named[at].limits : &limits->others);
+            tally_row_of(ns, &row->counts,
+                         found ? &limits->named[at].limits : &limits->others);
     }
     if (!page->has_more)
         page->rows[page->row_count++] =
-            row_of((idp_slice){0}, &sum->others.counts, &limits->others);
+            tally_row_of((idp_slice){0}, &sum->others.counts, &limits->others);
 }
 
 static void answer_first(ids_tally *tally, ids_worker *worker) {
@@ -195,7 +197,8 @@ static void answer_first(ids_tally *tally, ids_worker *worker) {
 
 /* Questions ---------------------------------------------------------------- */
 
-static bool ask_loop(ids_tally *tally, ids_worker *worker, uint32_t loop) {
+static bool ask_loop_tally(ids_tally *tally, ids_worker *worker,
+                           uint32_t loop) {
     const ids_message message = {.asker = ids_worker_asker(worker->index),
                                  .word = tally->number,
                                  .body_bytes = sizeof(ids_tally_asker),
@@ -218,22 +221,22 @@ static void begin_question(ids_tally *tally, ids_worker *worker) {
     for (uint32_t loop = 0; loop < worker->server->loops; loop++)
         if (loop != worker->index) {
             tally->left++; /* one that can't be asked never tells */
-            ask_loop(tally, worker, loop);
+            ask_loop_tally(tally, worker, loop);
         }
 }
 
-static bool is_over(const ids_tally *tally, const ids_worker *worker) {
+static bool tally_is_over(const ids_tally *tally, const ids_worker *worker) {
     return tally->under_way &&
            (tally->left == 0 ||
             worker->now_ms > tally->begun_ms + ROUND_MS_MAX);
 }
 
 bool ids_tally_turn(ids_tally *tally, ids_worker *worker) {
-    if (is_over(tally, worker))
+    if (tally_is_over(tally, worker))
         answer_first(tally, worker);
     if (!tally->under_way && tally->asker_count > 0)
         begin_question(tally, worker);
-    if (is_over(tally, worker))
+    if (tally_is_over(tally, worker))
         answer_first(tally, worker);
     return !tally->under_way && tally->asker_count > 0;
 }
@@ -254,7 +257,7 @@ void ids_tally_ask(ids_tally *tally, ids_worker *worker, ids_conn *conn,
     *last = (ids_tally_asker){.asker = conn->asker,
                               .msgid = request->msgid,
                               .has_after = request->ns.ptr != NULL,
-                              .after = name_of(request->ns)};
+                              .after = tally_name_of(request->ns)};
     ids_forward_went(worker, conn);
 }
 
@@ -286,6 +289,6 @@ void ids_tally_told(ids_tally *tally, const ids_message *message,
         return; /* it was given up meanwhile */
     assert(tally->left > 0 && message->body_bytes == sizeof part);
     memcpy(&part, body, sizeof part);
-    add_part(tally->sum, &part);
+    add_tally_part(tally->sum, &part);
     tally->left--;
 }

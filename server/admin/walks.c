@@ -41,7 +41,7 @@ void ids_walk_drop(ids_walk *walk) {
     walk->user = NULL;
 }
 
-static void forget(held *h) {
+static void forget_walk(held *h) {
     ids_walk_drop(&h->walk);
     *h = (held){.walk = {.id = 0}};
 }
@@ -50,7 +50,7 @@ void ids_walks_free(ids_walks *walks) {
     if (!walks)
         return;
     for (uint32_t i = 0; i < walks->count; i++)
-        forget(&walks->all[i]);
+        forget_walk(&walks->all[i]);
     pthread_mutex_destroy(&walks->lock);
     free(walks);
 }
@@ -59,31 +59,31 @@ static uint64_t since(uint64_t then_ms, uint64_t now_ms) {
     return now_ms > then_ms ? now_ms - then_ms : 0;
 }
 
-static bool is_over(const held *h, uint64_t now_ms) {
+static bool walk_is_over(const held *h, uint64_t now_ms) {
     return since(h->used_ms, now_ms) >= IDS_WALK_IDLE_MS ||
            since(h->begun_ms, now_ms) >= IDS_WALK_MS_MAX;
 }
 
 static void forget_old(ids_walks *walks, uint64_t now_ms) {
     for (uint32_t i = 0; i < walks->count; i++)
-        if (walks->all[i].walk.id && is_over(&walks->all[i], now_ms))
-            forget(&walks->all[i]);
+        if (walks->all[i].walk.id && walk_is_over(&walks->all[i], now_ms))
+            forget_walk(&walks->all[i]);
 }
 
-static held *find(ids_walks *walks, uint64_t id) {
+static held *find_walk(ids_walks *walks, uint64_t id) {
     for (uint32_t i = 0; id && i < walks->count; i++)
         if (walks->all[i].walk.id == id)
             return &walks->all[i];
     return NULL;
 }
 
-static const char *name_of(const ids_walk_asker *asker) {
+static const char *asker_name_of(const ids_walk_asker *asker) {
     return asker->user ? asker->user->name : "";
 }
 
 /* A new one ------------------------------------------------------------- */
 
-static uint32_t count_of(const ids_walks *walks, const char *owner) {
+static uint32_t owner_walks_count(const ids_walks *walks, const char *owner) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < walks->count; i++)
         count +=
@@ -118,7 +118,7 @@ static held *begin(ids_walks *walks, const idp_request *request,
         *text = "all walks are taken; ask again";
         return NULL;
     }
-    if (count_of(walks, name_of(asker)) >= IDS_WALKS_A_USER) {
+    if (owner_walks_count(walks, asker_name_of(asker)) >= IDS_WALKS_A_USER) {
         *text = "this credential has four walks under way; end one, or let it "
                 "rest for a minute";
         return NULL;
@@ -128,7 +128,8 @@ static held *begin(ids_walks *walks, const idp_request *request,
     while (!free_one->walk.id);
     free_one->walk.what = what_of(request);
     free_one->begun_ms = asker->now_ms;
-    snprintf(free_one->owner, sizeof free_one->owner, "%s", name_of(asker));
+    snprintf(free_one->owner, sizeof free_one->owner, "%s",
+             asker_name_of(asker));
     return free_one;
 }
 
@@ -154,10 +155,11 @@ static held *go_on(ids_walks *walks, const idp_request *request,
                    const ids_walk_asker *asker, const char **text) {
     uint64_t id;
     uint32_t page;
-    held *h =
-        ids_cursor_read(request->cursor, &id, &page) ? find(walks, id) : NULL;
-    if (!h || is_over(h, asker->now_ms) ||
-        strcmp(h->owner, name_of(asker)) != 0) {
+    held *h = ids_cursor_read(request->cursor, &id, &page)
+                  ? find_walk(walks, id)
+                  : NULL;
+    if (!h || walk_is_over(h, asker->now_ms) ||
+        strcmp(h->owner, asker_name_of(asker)) != 0) {
         *text = "cursor: there is no such walk, or no more; begin anew";
         return NULL;
     }
@@ -202,7 +204,7 @@ idp_error ids_walks_ask(ids_walks *walks, const idp_request *request,
 
 bool ids_walks_find(ids_walks *walks, uint64_t id, ids_walk *walk) {
     pthread_mutex_lock(&walks->lock);
-    const held *h = find(walks, id);
+    const held *h = find_walk(walks, id);
     if (h) {
         *walk = h->walk;
         if (walk->version)
@@ -213,11 +215,11 @@ bool ids_walks_find(ids_walks *walks, uint64_t id, ids_walk *walk) {
 }
 
 void ids_walks_went(ids_walks *walks, uint64_t id, const ids_walk_at *next,
-                    bool is_over, char cursor[static IDS_CURSOR_BYTES]) {
+                    bool walk_is_over, char cursor[static IDS_CURSOR_BYTES]) {
     pthread_mutex_lock(&walks->lock);
-    held *h = find(walks, id);
-    if (h && is_over) {
-        forget(h);
+    held *h = find_walk(walks, id);
+    if (h && walk_is_over) {
+        forget_walk(h);
     } else if (h) {
         h->before = h->walk.at;
         h->walk.at = *next;
@@ -231,9 +233,9 @@ void ids_walks_went(ids_walks *walks, uint64_t id, const ids_walk_at *next,
 
 void ids_walks_failed(ids_walks *walks, uint64_t id) {
     pthread_mutex_lock(&walks->lock);
-    held *h = find(walks, id);
+    held *h = find_walk(walks, id);
     if (h && h->walk.page == 0)
-        forget(h); /* nobody has its cursor */
+        forget_walk(h); /* nobody has its cursor */
     else if (h)
         h->is_busy = false;
     pthread_mutex_unlock(&walks->lock);

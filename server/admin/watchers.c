@@ -95,8 +95,9 @@ static watching *find_resting(ids_watchers *watchers, const char *owner,
     return found;
 }
 
-static watching *find_place(ids_watchers *watchers, const ids_walk_asker *asker,
-                            const char **text) {
+static watching *find_watcher_place(ids_watchers *watchers,
+                                    const ids_walk_asker *asker,
+                                    const char **text) {
     const char *owner = name_of_asker(asker);
     watching *resting, *free_one = NULL;
     uint32_t count = 0;
@@ -143,7 +144,7 @@ static watching *begin_watching(ids_watchers *watchers,
                                 const idp_request *request,
                                 const ids_walk_asker *asker, uint64_t epoch,
                                 const char **text) {
-    watching *w = find_place(watchers, asker, text);
+    watching *w = find_watcher_place(watchers, asker, text);
     if (!w)
         return NULL;
     w->at = malloc(2 * watchers->loops * sizeof *w->at);

@@ -107,7 +107,8 @@ static void tell_followers(ids_agent *agent, const ids_group *group,
         tell_at(agent, group, revision, &old->at);
 }
 
-static void tell(ids_agent *agent, const ids_group *group, uint64_t revision) {
+static void tell_group(ids_agent *agent, const ids_group *group,
+                       uint64_t revision) {
     tell_own(agent, group, revision);
     if (agent->put_for_primary)
         tell_at(agent, group, revision, &agent->put_primary_at);
@@ -143,7 +144,7 @@ void ids_agent_put(ids_agent *agent, uint64_t call, bool done,
     if (!done && put_again(agent, view->revision, now_ms))
         return;
     if (done || IDS_AGENT_OFF(T7_FAILURE))
-        tell(agent, &agent->putting, view->revision);
+        tell_group(agent, &agent->putting, view->revision);
     else if (view->revision > 0)
         tell_own(agent, &view->group, view->revision);
     agent->wish = IDS_AGENT_NO_WISH;
@@ -172,7 +173,7 @@ static void drop_late(ids_agent *agent, uint64_t now_ms) {
     if (put) {
         /* No answer: nothing is known (T7). The next round reads. */
         if (IDS_AGENT_OFF(T7_SILENCE))
-            tell(agent, &agent->putting, agent->put_compare + 1);
+            tell_group(agent, &agent->putting, agent->put_compare + 1);
         ids_agent_end_round(agent, now_ms);
     } else if (any || probe)
         ids_agent_go_on(agent, now_ms);

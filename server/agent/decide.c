@@ -167,7 +167,7 @@ static ids_agent_trouble trouble_of(const ids_agent_facts *facts) {
     return facts->own ? IDS_AGENT_TROUBLE_NONE : IDS_AGENT_TROUBLE_NODE;
 }
 
-static void decide(const ids_agent_facts *facts, ids_intent *intent) {
+static void decide_role(const ids_agent_facts *facts, ids_intent *intent) {
     const ids_group_view *view = facts->view;
     if (view->revision == 0) {
         create(facts, intent);
@@ -194,7 +194,7 @@ ids_intent ids_agent_decide(const ids_agent_facts *facts) {
                          .trouble = trouble_of(facts)};
     if (intent.trouble == IDS_AGENT_TROUBLE_NONE ||
         intent.trouble == IDS_AGENT_TROUBLE_NODE)
-        decide(facts, &intent);
+        decide_role(facts, &intent);
     if (intent.kind == IDS_INTENT_PUT && intent.group.epoch > IDS_EPOCH_MAX) {
         intent.kind = IDS_INTENT_NOTHING;
         intent.trouble = IDS_AGENT_TROUBLE_EPOCH;

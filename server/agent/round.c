@@ -82,7 +82,8 @@ static void tell_config(ids_agent *agent, const ids_endpoint *to) {
     act->to = *to;
 }
 
-static void put(ids_agent *agent, const ids_intent *intent, uint64_t now_ms) {
+static void put_intent(ids_agent *agent, const ids_intent *intent,
+                       uint64_t now_ms) {
     const ids_group_member *primary = &intent->group.primary;
     ids_agent_act *act =
         ids_agent_call_out(agent, &agent->put_call, IDS_AGENT_PUT, now_ms);
@@ -105,7 +106,7 @@ static void put(ids_agent *agent, const ids_intent *intent, uint64_t now_ms) {
     }
 }
 
-static void offer(ids_agent *agent, const ids_intent *intent) {
+static void offer_intent(ids_agent *agent, const ids_intent *intent) {
     const ids_group_member *primary = &agent->view.group.primary;
     assert(agent->view.revision > 0);
     ids_agent_act *act = ids_agent_say(agent, IDS_AGENT_OFFER);
@@ -116,8 +117,8 @@ static void offer(ids_agent *agent, const ids_intent *intent) {
         act->to = primary->at;
 }
 
-static void carry_out(ids_agent *agent, const ids_intent *intent,
-                      uint64_t now_ms) {
+static void carry_out_intent(ids_agent *agent, const ids_intent *intent,
+                             uint64_t now_ms) {
     const ids_endpoint here = {.text = ""};
     bool again = !IDS_AGENT_OFF(A1_CONFIG);
     agent->trouble = intent->trouble;
@@ -126,11 +127,11 @@ static void carry_out(ids_agent *agent, const ids_intent *intent,
     if (intent->tell_primary && again)
         tell_config(agent, &agent->view.group.primary.at);
     if (intent->kind == IDS_INTENT_PUT) {
-        put(agent, intent, now_ms);
+        put_intent(agent, intent, now_ms);
         return;
     }
     if (intent->kind == IDS_INTENT_OFFER)
-        offer(agent, intent);
+        offer_intent(agent, intent);
     ids_agent_end_round(agent, agent->round_ms + IDS_AGENT_ROUND_MS);
 }
 
@@ -141,14 +142,14 @@ static bool is_same_cluster(ids_agent *agent) {
     return agent->cluster == agent->view.cluster || IDS_AGENT_OFF(A6_BACKUP);
 }
 
-static void decide(ids_agent *agent, uint64_t now_ms) {
+static void decide_next(ids_agent *agent, uint64_t now_ms) {
     if (agent->has_own)
         count_lag(agent, &agent->own, now_ms);
     if (agent->has_primary)
         count_lag(agent, &agent->primary, now_ms);
     ids_agent_facts facts = facts_of(agent, now_ms);
     ids_intent intent = ids_agent_decide(&facts);
-    carry_out(agent, &intent, now_ms);
+    carry_out_intent(agent, &intent, now_ms);
 }
 
 /* --- its steps ------------------------------------------------------------ */
@@ -191,7 +192,7 @@ static void gathered(ids_agent *agent, uint64_t now_ms) {
     } else if (must_probe(agent, now_ms))
         probe(agent, now_ms);
     else
-        decide(agent, now_ms);
+        decide_next(agent, now_ms);
 }
 
 void ids_agent_go_on(ids_agent *agent, uint64_t now_ms) {
@@ -199,5 +200,5 @@ void ids_agent_go_on(ids_agent *agent, uint64_t now_ms) {
         if (!agent->own_call.id && !agent->read_call.id)
             gathered(agent, now_ms);
     } else if (agent->stage == IDS_AGENT_PROBES && !probes(agent))
-        decide(agent, now_ms);
+        decide_next(agent, now_ms);
 }

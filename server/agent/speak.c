@@ -100,8 +100,8 @@ static bool is_offered(const ids_report *report) {
     return false;
 }
 
-static void offer(const ids_report *report, const ids_group *group,
-                  ids_intent *intent) {
+static void offer_sentence(const ids_report *report, const ids_group *group,
+                           ids_intent *intent) {
     assert(intent->kind == IDS_INTENT_NOTHING);
     bool full = group->isr_count == IDS_GROUP_NODES_MAX;
     if (is_offered(report))
@@ -133,5 +133,5 @@ void ids_speak(const ids_agent_facts *facts, const ids_report *report,
         touch(report, group))
         intent->kind = IDS_INTENT_PUT;
     else
-        offer(report, &view->group, intent);
+        offer_sentence(report, &view->group, intent);
 }

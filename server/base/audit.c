@@ -127,7 +127,7 @@ static void tell_failure(int error) {
 /* Opening -------------------------------------------------------------------
  */
 
-static int open_file(const char *path) {
+static int open_audit_file(const char *path) {
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
                 0600);
 }
@@ -137,7 +137,7 @@ static void reopen(void) {
     audit.wants_reopen = false;
     if (!audit.owns_fd)
         return;
-    int fd = open_file(audit.path);
+    int fd = open_audit_file(audit.path);
     if (fd < 0) {
         ids_log(IDS_LOG_ERROR, "the audit log can't be opened anew",
                 "path=\"%.400s\" reason=\"%s\"", audit.path, strerror(errno));
@@ -149,14 +149,14 @@ static void reopen(void) {
             audit.path);
 }
 
-static void tell(const entry *e, int error) {
+static void tell_entry(const entry *e, int error) {
     const struct timespec pause = {.tv_nsec = 1000000};
     for (int i = 1; e->done && !e->done(e->ctx, error, i == TELLS_MAX); i++)
         nanosleep(&pause, NULL);
 }
 
 /* Under the lock, but for the writing and the telling. */
-static void write_next(void) {
+static void write_next_entry(void) {
     entry *e = audit.first;
     audit.first = e->next;
     if (!audit.first)
@@ -173,7 +173,7 @@ static void write_next(void) {
         close(fd);
     if (error)
         tell_failure(error);
-    tell(e, error);
+    tell_entry(e, error);
     free(e);
     pthread_mutex_lock(&audit.lock);
     audit.is_writing = false;
@@ -185,7 +185,7 @@ static void *run_audit(void *none) {
         if (audit.wants_reopen)
             reopen();
         else if (audit.first)
-            write_next();
+            write_next_entry();
         else if (audit.ends)
             break;
         else
@@ -210,7 +210,9 @@ bool ids_audit_open(const ids_audit_settings *settings, char *why,
                     size_t why_cap) {
     bool off = strcmp(settings->path, "none") == 0;
     bool to_stderr = strcmp(settings->path, "stderr") == 0;
-    int fd = off ? -1 : to_stderr ? STDERR_FILENO : open_file(settings->path);
+    int fd = off         ? -1
+             : to_stderr ? STDERR_FILENO
+                         : open_audit_file(settings->path);
     char *path = strdup(settings->path);
     if ((!off && fd < 0) || !path) {
         snprintf(why, why_cap, "%s: %s", settings->path,

@@ -15,7 +15,7 @@
 #define TAIL_BYTES 4
 
 /* All of it, or nothing. */
-static void put(ids_audit_line *line, const char *text, size_t len) {
+static void put_to_line(ids_audit_line *line, const char *text, size_t len) {
     if (line->len + len + TAIL_BYTES > sizeof line->bytes)
         return;
     memcpy(line->bytes + line->len, text, len);
@@ -28,10 +28,10 @@ static bool begin_field(ids_audit_line *line, const char *name,
     size_t len = strlen(name) + strlen(suffix) + 4;
     if (line->len + len + value_bytes + TAIL_BYTES > sizeof line->bytes)
         return false;
-    put(line, line->len > 1 ? ",\"" : "\"", line->len > 1 ? 2 : 1);
-    put(line, name, strlen(name));
-    put(line, suffix, strlen(suffix));
-    put(line, "\":", 2);
+    put_to_line(line, line->len > 1 ? ",\"" : "\"", line->len > 1 ? 2 : 1);
+    put_to_line(line, name, strlen(name));
+    put_to_line(line, suffix, strlen(suffix));
+    put_to_line(line, "\":", 2);
     return true;
 }
 
@@ -84,15 +84,16 @@ static void put_base64(ids_audit_line *line, const uint8_t *bytes, size_t len) {
         const char four[4] = {digits[b >> 18], digits[b >> 12 & 63],
                               left > 1 ? digits[b >> 6 & 63] : '=',
                               left > 2 ? digits[b & 63] : '='};
-        put(line, four, sizeof four);
+        put_to_line(line, four, sizeof four);
     }
 }
 
-static void put_escaped(ids_audit_line *line, const char *text, size_t len) {
+static void put_line_escaped(ids_audit_line *line, const char *text,
+                             size_t len) {
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '"' || text[i] == '\\')
-            put(line, "\\", 1);
-        put(line, text + i, 1);
+            put_to_line(line, "\\", 1);
+        put_to_line(line, text + i, 1);
     }
 }
 
@@ -102,12 +103,12 @@ void ids_audit_bytes(ids_audit_line *line, const char *name, const void *bytes,
     if (!begin_field(line, name, shown ? "" : "_b64",
                      (shown ? 2 * len : len / 3 * 4 + 4) + 2))
         return;
-    put(line, "\"", 1);
+    put_to_line(line, "\"", 1);
     if (shown)
-        put_escaped(line, bytes, len);
+        put_line_escaped(line, bytes, len);
     else
         put_base64(line, bytes, len);
-    put(line, "\"", 1);
+    put_to_line(line, "\"", 1);
 }
 
 void ids_audit_text(ids_audit_line *line, const char *name, const char *text) {
@@ -119,24 +120,24 @@ void ids_audit_hex(ids_audit_line *line, const char *name, const uint8_t *bytes,
     static const char digits[] = "0123456789abcdef";
     if (!begin_field(line, name, "", 2 * len + 2))
         return;
-    put(line, "\"", 1);
+    put_to_line(line, "\"", 1);
     for (size_t i = 0; i < len; i++) {
         const char two[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
-        put(line, two, sizeof two);
+        put_to_line(line, two, sizeof two);
     }
-    put(line, "\"", 1);
+    put_to_line(line, "\"", 1);
 }
 
 void ids_audit_number(ids_audit_line *line, const char *name, uint64_t value) {
     char text[24];
     int len = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     if (begin_field(line, name, "", sizeof text))
-        put(line, text, (size_t)len);
+        put_to_line(line, text, (size_t)len);
 }
 
 void ids_audit_bool(ids_audit_line *line, const char *name, bool value) {
     if (begin_field(line, name, "", 5))
-        put(line, value ? "true" : "false", value ? 4 : 5);
+        put_to_line(line, value ? "true" : "false", value ? 4 : 5);
 }
 
 /* 128 bits of it tell keys apart. */
@@ -166,7 +167,7 @@ void ids_audit_begin(ids_audit_line *line, const char *event, const char *phase,
                      const ids_audit_who *who) {
     char node[IDS_AUDIT_NODE_BYTES], name[40];
     line->len = 0;
-    put(line, "{", 1);
+    put_to_line(line, "{", 1);
     put_time(line);
     ids_audit_node(node);
     ids_audit_text(line, "node", node);

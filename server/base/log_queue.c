@@ -43,7 +43,7 @@ static bool wait_until(pthread_cond_t *what, uint64_t ms) {
     return pthread_cond_timedwait(what, &queue.lock, &until) == 0;
 }
 
-static void put_bytes(const void *from, size_t len) {
+static void queue_put_bytes(const void *from, size_t len) {
     size_t at = (queue.at + queue.len) % QUEUE_BYTES;
     size_t first = len < QUEUE_BYTES - at ? len : QUEUE_BYTES - at;
     memcpy(queue.bytes + at, from, first);
@@ -51,7 +51,7 @@ static void put_bytes(const void *from, size_t len) {
     queue.len += len;
 }
 
-static void take_bytes(void *to, size_t len) {
+static void queue_take_bytes(void *to, size_t len) {
     size_t first = len < QUEUE_BYTES - queue.at ? len : QUEUE_BYTES - queue.at;
     memcpy(to, queue.bytes + queue.at, first);
     memcpy((char *)to + first, queue.bytes, len - first);
@@ -84,8 +84,8 @@ void ids_log_queue_put(const char *line, size_t len) {
     if (queue.len + sizeof head + len > QUEUE_BYTES) {
         count_lost();
     } else {
-        put_bytes(&head, sizeof head);
-        put_bytes(line, len);
+        queue_put_bytes(&head, sizeof head);
+        queue_put_bytes(line, len);
         pthread_cond_signal(&queue.more);
     }
     pthread_mutex_unlock(&queue.lock);
@@ -102,7 +102,7 @@ uint64_t ids_log_queue_lost(void) {
 }
 
 /* Somebody who shares stderr may have made it non-blocking. */
-static bool may_go_on(void) {
+static bool log_may_go_on(void) {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (errno == EINTR)
         return true;
@@ -112,10 +112,10 @@ static bool may_go_on(void) {
 /* A line that was cut off in the middle is ended before the next one. */
 static bool is_cut;
 
-static bool write_all(const char *bytes, size_t len) {
+static bool log_write_all(const char *bytes, size_t len) {
     while (len > 0) {
         ssize_t took = write(STDERR_FILENO, bytes, len);
-        if (took < 0 && may_go_on())
+        if (took < 0 && log_may_go_on())
             continue;
         if (took < 0)
             return false;
@@ -127,17 +127,17 @@ static bool write_all(const char *bytes, size_t len) {
 }
 
 bool ids_log_queue_write(const char *line, size_t len) {
-    return (!is_cut || write_all("\n", 1)) && write_all(line, len);
+    return (!is_cut || log_write_all("\n", 1)) && log_write_all(line, len);
 }
 
 /* The thread --------------------------------------------------------------- */
 
 /* Under the lock, but for the writing. */
-static void write_next(void) {
+static void write_next_line(void) {
     char line[IDS_LOG_LINE_BYTES];
     uint16_t len;
-    take_bytes(&len, sizeof len);
-    take_bytes(line, len);
+    queue_take_bytes(&len, sizeof len);
+    queue_take_bytes(line, len);
     queue.is_writing = true;
     pthread_mutex_unlock(&queue.lock);
     bool good = ids_log_queue_write(line, len);
@@ -170,7 +170,7 @@ static void *run_log_queue(void *none) {
             (queue.is_flushed || ids_monotonic_ms() >= queue.tell_at_ms)) {
             tell_lost_lines();
         } else if (queue.len) {
-            write_next();
+            write_next_line();
         } else {
             pthread_cond_broadcast(&queue.idle);
             wait_until(&queue.more, queue.tells ? queue.tell_at_ms : FAR_MS);

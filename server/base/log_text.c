@@ -10,7 +10,7 @@
 #define DIGITS_MAX     15 /* that every reader of JSON takes as they stand */
 
 /* All of it, or nothing from here on. */
-static void put_bytes(ids_log_text *text, const char *bytes, size_t len) {
+static void text_put_bytes(ids_log_text *text, const char *bytes, size_t len) {
     if (text->full || len > text->cap - text->len) {
         text->full = true;
         return;
@@ -20,7 +20,7 @@ static void put_bytes(ids_log_text *text, const char *bytes, size_t len) {
 }
 
 static void put_words(ids_log_text *text, const char *words) {
-    put_bytes(text, words, strlen(words));
+    text_put_bytes(text, words, strlen(words));
 }
 
 /* One byte as it can be read; json: as it stands in a string of JSON. */
@@ -33,7 +33,7 @@ static void put_byte(ids_log_text *text, char byte, bool json) {
                                json ? "\\\\x%02x" : "\\x%02x", value);
     else if (json && (byte == '"' || byte == '\\'))
         escaped[0] = '\\', escaped[1] = byte, len = 2;
-    put_bytes(text, escaped, len);
+    text_put_bytes(text, escaped, len);
 }
 
 static void put_clean(ids_log_text *text, const char *bytes, size_t len,
@@ -114,7 +114,7 @@ static void put_field(ids_log_text *text, const field *f) {
     put_clean(text, f->key, f->key_len, true);
     put_words(text, number ? "\":" : "\":\"");
     if (number)
-        put_bytes(text, f->value, f->value_len);
+        text_put_bytes(text, f->value, f->value_len);
     if (text->full) {
         text->len = before;
         return;

@@ -59,8 +59,8 @@ void ids_claims_expire(ids_shard *shard, uint64_t hash, ids_ref ref) {
     shard->counted.expired++;
 }
 
-static inline ids_record *find(ids_shard *shard, const ids_call *call,
-                               ids_place *place) {
+static inline ids_record *find_record(ids_shard *shard, const ids_call *call,
+                                      ids_place *place) {
     const idp_request *request = call->request;
     ids_record *record = ids_table_find(&shard->table, call->hash, request->ns,
                                         request->key, place);
@@ -75,7 +75,7 @@ static inline ids_record *find(ids_shard *shard, const ids_call *call,
 
 ids_record *ids_claims_find(ids_shard *shard, const ids_call *call,
                             ids_place *place) {
-    return find(shard, call, place);
+    return find_record(shard, call, place);
 }
 
 /* Lets lease and retention count from now. The wheel need not know, unless
@@ -138,7 +138,7 @@ static void hold(ids_shard *shard, ids_record *record,
     ids_claims_name(shard, record, naming);
 }
 
-static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
+static ids_verdict refuse_claim(ids_shard *shard, idp_error *error) {
     shard->counted.refused_no_memory++;
     shard->limited = (ids_limited){.limit = IDS_LIMIT_NONE};
     *error = IDP_E_NO_MEMORY;
@@ -148,7 +148,7 @@ static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
 static ids_verdict refuse_admitted(ids_shard *shard, uint32_t number,
                                    idp_error *error) {
     ids_quota_undo(shard, number);
-    return refuse_call(shard, error);
+    return refuse_claim(shard, error);
 }
 
 /* A slot in the table for the call's record. 0: no memory. */
@@ -275,7 +275,7 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
                                idp_answer *answer, idp_error *error) {
     const idp_request *request = call->request;
     ids_place place;
-    ids_record *record = find(shard, call, &place);
+    ids_record *record = find_record(shard, call, &place);
     idp_state state;
     if (record == NULL)
         return grant_first(shard, call, answer, error);
@@ -320,7 +320,7 @@ ids_verdict ids_claims_acquire(ids_shard *shard, const ids_call *call,
 static inline ids_record *held_by(ids_shard *shard, const ids_call *call,
                                   idp_state done, idp_answer *answer,
                                   ids_place *place) {
-    ids_record *record = find(shard, call, place);
+    ids_record *record = find_record(shard, call, place);
     const idp_token *token = &call->request->token;
     idp_token its;
     if (record == NULL) {

@@ -187,7 +187,8 @@ void ids_shard_reserve(ids_shard *shard, uint64_t records) {
 
 /* A record that is what the change says, not in the table yet. 0: no
  * memory. */
-static ids_ref make(ids_shard *shard, const ids_change *c, uint64_t now_ms) {
+static ids_ref make_record(ids_shard *shard, const ids_change *c,
+                           uint64_t now_ms) {
     ids_naming naming = ids_claims_naming(shard, c->token, c->attempt);
     ids_ref ref =
         ids_claims_alloc(shard, IDS_RECORD_HEAD_BYTES + c->ns.len + c->key.len +
@@ -212,13 +213,13 @@ static void unmake(ids_shard *shard, ids_ref ref) {
     ids_slab_free(&shard->slab, ref);
 }
 
-static bool put_record(ids_shard *shard, uint64_t hash,
-                       const ids_change *change, uint64_t now_ms) {
+static bool put_exported(ids_shard *shard, uint64_t hash,
+                         const ids_change *change, uint64_t now_ms) {
     ids_place place;
     ids_ref ref = 0;
     bool there;
     if (change->state != IDP_STATE_ABSENT && change->ttl_left_ms > 0) {
-        ref = make(shard, change, now_ms);
+        ref = make_record(shard, change, now_ms);
         if (ref == 0)
             return false;
     }
@@ -242,7 +243,7 @@ static bool put_record(ids_shard *shard, uint64_t hash,
 
 bool ids_claims_put(ids_shard *shard, uint64_t hash, const ids_change *change,
                     uint64_t now_ms) {
-    return put_record(shard, hash, change, now_ms);
+    return put_exported(shard, hash, change, now_ms);
 }
 
 bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
@@ -251,7 +252,7 @@ bool ids_shard_put(ids_shard *shard, uint64_t hash, const ids_change *change,
     assert(!shard->budget.imports);
     assert(now_ms >= shard->now_ms && shard->waiters.count == 0);
     shard->budget.imports = true;
-    done = put_record(shard, hash, change, now_ms);
+    done = put_exported(shard, hash, change, now_ms);
     shard->budget.imports = false;
     return done;
 }

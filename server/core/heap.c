@@ -38,7 +38,7 @@ bool ids_heap_reserve(ids_heap *heap, uint32_t count) {
     return true;
 }
 
-static ids_heap_place place_of(ids_timer *timer) {
+static ids_heap_place heap_place_of(ids_timer *timer) {
     assert(timer->number < KIND_BIT);
     return (ids_heap_place){
         .due_ms = timer->due_ms,
@@ -97,13 +97,13 @@ static void find_place(ids_heap *heap, ids_heap_place place) {
 
 void ids_heap_moved(ids_heap *heap, ids_timer *timer) {
     assert(heap->places[timer->at].timer == timer);
-    find_place(heap, place_of(timer));
+    find_place(heap, heap_place_of(timer));
 }
 
 void ids_heap_add(ids_heap *heap, ids_timer *timer) {
     assert(heap->count < heap->capacity); /* ids_heap_reserve saw to that */
     timer->at = heap->count++;
-    sift_up(heap, place_of(timer));
+    sift_up(heap, heap_place_of(timer));
 }
 
 void ids_heap_remove(ids_heap *heap, ids_timer *timer) {

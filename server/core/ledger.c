@@ -8,12 +8,12 @@
 
 #define SEGMENT_BYTES (IDS_NS_SEGMENT * sizeof(ids_ledger_place))
 
-static void lock(const ids_ledger *ledger) {
+static void lock_ledger(const ids_ledger *ledger) {
     if (ledger->config.lock != NULL)
         ledger->config.lock(ledger->config.lock_ctx);
 }
 
-static void unlock(const ids_ledger *ledger) {
+static void unlock_ledger(const ids_ledger *ledger) {
     if (ledger->config.unlock != NULL)
         ledger->config.unlock(ledger->config.lock_ctx);
 }
@@ -61,12 +61,12 @@ void ids_ledger_free(ids_ledger *ledger) {
 
 /* Names ------------------------------------------------------------------- */
 
-static uint16_t *bucket_of(ids_ledger *ledger, idp_slice ns) {
+static uint16_t *ledger_bucket_of(ids_ledger *ledger, idp_slice ns) {
     return &ledger->buckets[ids_ns_hash(ns) % IDS_LEDGER_BUCKETS];
 }
 
-static uint32_t find(ids_ledger *ledger, idp_slice ns) {
-    uint32_t number = *bucket_of(ledger, ns);
+static uint32_t find_ledger_name(ids_ledger *ledger, idp_slice ns) {
+    uint32_t number = *ledger_bucket_of(ledger, ns);
     assert(ns.len <= IDP_NS_BYTES_MAX);
     while (number != 0 && !ids_slice_equal(ids_ledger_ns(ledger, number), ns))
         number = ids_ledger_at(ledger, number)->next;
@@ -75,8 +75,8 @@ static uint32_t find(ids_ledger *ledger, idp_slice ns) {
 }
 
 /* A number for this name; 0: no memory, or all are taken. */
-static uint32_t add(ids_ledger *ledger, idp_slice ns) {
-    uint16_t *bucket = bucket_of(ledger, ns);
+static uint32_t add_ledger_name(ids_ledger *ledger, idp_slice ns) {
+    uint16_t *bucket = ledger_bucket_of(ledger, ns);
     uint32_t number = ledger->free;
     ids_ledger_place *place;
     if (number == 0) {
@@ -98,7 +98,7 @@ static uint32_t add(ids_ledger *ledger, idp_slice ns) {
 
 static void take_out(ids_ledger *ledger, uint32_t number) {
     ids_ledger_place *place = ids_ledger_at(ledger, number);
-    uint16_t *link = bucket_of(ledger, ids_ledger_ns(ledger, number));
+    uint16_t *link = ledger_bucket_of(ledger, ids_ledger_ns(ledger, number));
     assert(place->pins == 0 && !place->named && !place->idle);
     assert(ledger->others > 0);
     while (*link != number) {
@@ -163,60 +163,61 @@ static bool reclaim(ids_ledger *ledger, uint64_t now_ms) {
 }
 
 static uint32_t find_or_add(ids_ledger *ledger, idp_slice ns, uint64_t now_ms) {
-    uint32_t number = find(ledger, ns);
+    uint32_t number = find_ledger_name(ledger, ns);
     assert(ledger->used <= IDS_NS_NUMBERS);
     if (number != 0)
         return number;
     for (int i = 0; i < 2 && reclaim(ledger, now_ms); i++)
         ;
-    return ledger->others < IDS_NS_OTHERS_MAX ? add(ledger, ns) : 0;
+    return ledger->others < IDS_NS_OTHERS_MAX ? add_ledger_name(ledger, ns) : 0;
 }
 
 uint32_t ids_ledger_pin(ids_ledger *ledger, idp_slice ns, uint64_t now_ms) {
     uint32_t number;
     assert(ns.len <= IDP_NS_BYTES_MAX);
-    lock(ledger);
+    lock_ledger(ledger);
     number = find_or_add(ledger, ns, now_ms);
     if (number != 0)
         ids_ledger_at(ledger, number)->pins++;
-    unlock(ledger);
+    unlock_ledger(ledger);
     return number != 0 ? number : IDS_NS_OTHER;
 }
 
 void ids_ledger_unpin(ids_ledger *ledger, uint32_t number, uint64_t now_ms) {
     ids_ledger_place *place = ids_ledger_at(ledger, number);
     assert(number > IDS_NS_OTHER);
-    lock(ledger);
+    lock_ledger(ledger);
     assert(place->pins > 0);
     if (--place->pins == 0)
         let_go(ledger, number, now_ms);
-    unlock(ledger);
+    unlock_ledger(ledger);
 }
 
 uint32_t ids_ledger_named(ids_ledger *ledger, idp_slice ns) {
     uint32_t number;
-    lock(ledger);
-    number = find(ledger, ns);
+    lock_ledger(ledger);
+    number = find_ledger_name(ledger, ns);
     if (number != 0 && !ids_ledger_at(ledger, number)->named)
         number = IDS_NS_NONE;
-    unlock(ledger);
+    unlock_ledger(ledger);
     return number;
 }
 
 /* Limits by name ---------------------------------------------------------- */
 
-static idp_slice name_of(const ids_named_limits *named) {
+static idp_slice ledger_name_of(const ids_named_limits *named) {
     return (idp_slice){named->ns, named->ns_len};
 }
 
 /* They all have a number, pinned for now; those that came before them. */
-static bool pin_named(ids_ledger *ledger, const ids_ns_limits_table *limits,
-                      uint32_t *pinned) {
+static bool pin_ledger_named(ids_ledger *ledger,
+                             const ids_ns_limits_table *limits,
+                             uint32_t *pinned) {
     for (*pinned = 0; *pinned < limits->count; ++*pinned) {
-        idp_slice ns = name_of(&limits->named[*pinned]);
-        uint32_t number = find(ledger, ns);
+        idp_slice ns = ledger_name_of(&limits->named[*pinned]);
+        uint32_t number = find_ledger_name(ledger, ns);
         if (number == 0)
-            number = add(ledger, ns);
+            number = add_ledger_name(ledger, ns);
         if (number == 0)
             return false;
         ids_ledger_at(ledger, number)->pins++;
@@ -239,7 +240,8 @@ static void unname_all(ids_ledger *ledger, uint64_t now_ms) {
 static void name_pinned(ids_ledger *ledger, const ids_ns_limits_table *limits,
                         uint32_t count, bool name, uint64_t now_ms) {
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t number = find(ledger, name_of(&limits->named[i]));
+        uint32_t number =
+            find_ledger_name(ledger, ledger_name_of(&limits->named[i]));
         ids_ledger_place *place = ids_ledger_at(ledger, number);
         assert(number != 0 && place->pins > 0);
         if (name) {
@@ -257,12 +259,12 @@ bool ids_ledger_name(ids_ledger *ledger, const ids_ns_limits_table *limits,
     uint32_t pinned;
     bool good;
     assert(limits->count <= IDS_NAMED_LIMITS_MAX);
-    lock(ledger);
-    good = pin_named(ledger, limits, &pinned);
+    lock_ledger(ledger);
+    good = pin_ledger_named(ledger, limits, &pinned);
     assert(pinned <= limits->count);
     if (good)
         unname_all(ledger, now_ms);
     name_pinned(ledger, limits, pinned, good, now_ms);
-    unlock(ledger);
+    unlock_ledger(ledger);
     return good;
 }

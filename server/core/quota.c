@@ -30,8 +30,8 @@ const ids_ns_limits *ids_quota_limits_of(const ids_ns_limits_table *limits,
 }
 
 /* Whether the shard holds this number, and it is this name's. */
-static inline bool is_of(const ids_quota *quota, uint32_t number,
-                         idp_slice ns) {
+static inline bool is_place_of(const ids_quota *quota, uint32_t number,
+                               idp_slice ns) {
     return number > IDS_NS_OTHER &&
            ids_quota_is_held(ids_quota_at(quota, number)) &&
            ids_slice_equal(ids_ledger_ns(quota->ledger, number), ns);
@@ -41,11 +41,11 @@ static inline bool is_of(const ids_quota *quota, uint32_t number,
  * in the cache. */
 static inline uint32_t cached(ids_quota *quota, idp_slice ns, uint32_t *at) {
     uint32_t number = quota->last;
-    if (is_of(quota, number, ns))
+    if (is_place_of(quota, number, ns))
         return number;
     *at = ids_ns_hash(ns) % IDS_QUOTA_CACHE;
     number = quota->cache[*at];
-    if (!is_of(quota, number, ns))
+    if (!is_place_of(quota, number, ns))
         return IDS_NS_NONE;
     quota->last = number;
     return number;
@@ -109,7 +109,7 @@ static share records_of(const ids_quota *quota, uint32_t number) {
                    place->limits->records_max, place->limits->records_share};
 }
 
-static share bytes_of(const ids_quota *quota, uint32_t number) {
+static share share_bytes_of(const ids_quota *quota, uint32_t number) {
     ids_quota_place *place = ids_quota_at(quota, number);
     return (share){&ids_ledger_at(quota->ledger, number)->bytes,
                    &place->bytes_leased, place->counts.bytes,
@@ -155,7 +155,7 @@ static void settle_share(share s, bool leads) {
 
 void ids_quota_settle(const ids_quota *quota, uint32_t number) {
     settle_share(records_of(quota, number), quota->leads);
-    settle_share(bytes_of(quota, number), quota->leads);
+    settle_share(share_bytes_of(quota, number), quota->leads);
 }
 
 /* Rates -------------------------------------------------------------------- */
@@ -231,8 +231,8 @@ void ids_quota_rest(ids_shard *shard, uint32_t number) {
     ids_ledger_unpin(quota->ledger, number, shard->now_ms);
 }
 
-static uint32_t refuse(ids_shard *shard, uint32_t number, ids_limited limited,
-                       idp_error *error) {
+static uint32_t refuse_limited(ids_shard *shard, uint32_t number,
+                               ids_limited limited, idp_error *error) {
     ids_quota_place *place = ids_quota_at(shard->quota, number);
     shard->limited = limited;
     assert((limited.retry_ms > 0) == (limited.limit == IDS_LIMIT_RATE));
@@ -254,15 +254,15 @@ uint32_t ids_quota_admit(ids_shard *shard, idp_slice ns, size_t bytes,
     uint32_t number = number_of(shard, ns), retry_ms;
     assert(shard->quota->leads);
     if (!lease(records_of(shard->quota, number), 1))
-        return refuse(shard, number, (ids_limited){IDS_LIMIT_RECORDS, 0, ns},
-                      error);
-    if (!lease(bytes_of(shard->quota, number), bytes))
-        return refuse(shard, number, (ids_limited){IDS_LIMIT_MEMORY, 0, ns},
-                      error);
+        return refuse_limited(shard, number,
+                              (ids_limited){IDS_LIMIT_RECORDS, 0, ns}, error);
+    if (!lease(share_bytes_of(shard->quota, number), bytes))
+        return refuse_limited(shard, number,
+                              (ids_limited){IDS_LIMIT_MEMORY, 0, ns}, error);
     retry_ms = use_rate(shard, number);
     if (retry_ms > 0)
-        return refuse(shard, number,
-                      (ids_limited){IDS_LIMIT_RATE, retry_ms, ns}, error);
+        return refuse_limited(
+            shard, number, (ids_limited){IDS_LIMIT_RATE, retry_ms, ns}, error);
     return number;
 }
 
@@ -272,8 +272,8 @@ uint32_t ids_quota_admit_next(ids_shard *shard, idp_slice ns,
     uint32_t retry_ms = use_rate(shard, number);
     assert(shard->quota->leads);
     if (retry_ms > 0)
-        return refuse(shard, number,
-                      (ids_limited){IDS_LIMIT_RATE, retry_ms, ns}, error);
+        return refuse_limited(
+            shard, number, (ids_limited){IDS_LIMIT_RATE, retry_ms, ns}, error);
     return number;
 }
 
@@ -335,7 +335,7 @@ void ids_quota_resized(ids_shard *shard, const ids_record *record,
     place = ids_quota_at(shard->quota, number);
     assert(place->counts.records > 0 && place->counts.bytes >= bytes_before);
     place->counts.bytes += ids_record_counted_bytes(record) - bytes_before;
-    settle_share(bytes_of(shard->quota, number), shard->quota->leads);
+    settle_share(share_bytes_of(shard->quota, number), shard->quota->leads);
 }
 
 bool ids_quota_keeps(ids_shard *shard, const ids_record *record,
@@ -347,7 +347,7 @@ bool ids_quota_keeps(ids_shard *shard, const ids_record *record,
     assert(!record->has_result);
     if (number == IDS_NS_NONE) /* it is not counted yet */
         return keeps;
-    keeps = keeps && lease(bytes_of(shard->quota, number),
+    keeps = keeps && lease(share_bytes_of(shard->quota, number),
                            bytes > bytes_before ? bytes - bytes_before : 0);
     ids_quota_at(shard->quota, number)->counts.results_dropped += !keeps;
     return keeps;

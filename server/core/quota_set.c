@@ -78,18 +78,20 @@ void ids_quota_lead(ids_shard *shard, bool leads) {
 
 /* Limits ------------------------------------------------------------------- */
 
-static idp_slice name_of(const ids_ns_limits_table *limits, uint32_t at) {
+static idp_slice limits_name_of(const ids_ns_limits_table *limits,
+                                uint32_t at) {
     return (idp_slice){limits->named[at].ns, limits->named[at].ns_len};
 }
 
 /* The named ones have places here, and are pinned once more than they were.
  * One that has no number any more, since the ledger goes by newer limits
  * already, is counted among the others until those come. False: no memory. */
-static bool pin_named(ids_shard *shard, const ids_ns_limits_table *limits) {
+static bool pin_quota_named(ids_shard *shard,
+                            const ids_ns_limits_table *limits) {
     ids_quota *quota = shard->quota;
     for (uint32_t i = 0; i < limits->count; i++) {
-        uint32_t number =
-            ids_ledger_pin(quota->ledger, name_of(limits, i), shard->now_ms);
+        uint32_t number = ids_ledger_pin(
+            quota->ledger, limits_name_of(limits, i), shard->now_ms);
         ids_quota_place *place;
         if (number == IDS_NS_OTHER)
             continue;
@@ -119,7 +121,8 @@ static void keep_pins(ids_shard *shard, bool keep) {
 }
 
 /* Whether one has a name of its own now and had none. */
-static bool take_limits(ids_shard *shard, const ids_ns_limits_table *limits) {
+static bool take_shard_limits(ids_shard *shard,
+                              const ids_ns_limits_table *limits) {
     ids_quota *quota = shard->quota;
     ids_quota_place *place;
     bool fresh = false;
@@ -143,19 +146,19 @@ static bool take_limits(ids_shard *shard, const ids_ns_limits_table *limits) {
     return fresh;
 }
 
-static bool set_limits(ids_shard *shard, const ids_ns_limits_table *limits,
-                       ids_ledger *ledger) {
+static bool set_ns_limits(ids_shard *shard, const ids_ns_limits_table *limits,
+                          ids_ledger *ledger) {
     bool first = shard->quota == NULL, good, fresh;
     if (first && new_quota(shard, ledger) == NULL)
         return false;
     assert(shard->quota->ledger == ledger);
-    good = pin_named(shard, limits);
+    good = pin_quota_named(shard, limits);
     keep_pins(shard, good);
     if (!good && first)
         free_quota(shard);
     if (!good)
         return false;
-    fresh = take_limits(shard, limits);
+    fresh = take_shard_limits(shard, limits);
     if (first ? shard->table.records > 0
               : fresh &&
                     ids_quota_at(shard->quota, IDS_NS_OTHER)->counts.records >
@@ -173,7 +176,7 @@ bool ids_shard_set_limits(ids_shard *shard, const ids_ns_limits_table *limits,
     assert(now_ms >= shard->now_ms);
     shard->now_ms = now_ms;
     shard->budget.imports = true;
-    good = set_limits(shard, limits, ledger);
+    good = set_ns_limits(shard, limits, ledger);
     shard->budget.imports = false;
     return good;
 }

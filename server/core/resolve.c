@@ -191,7 +191,7 @@ static void delete_record(ids_shard *shard, const ids_call *call,
     answer->outcome = IDP_OUTCOME_DELETED;
 }
 
-static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
+static ids_verdict refuse_resolve(ids_shard *shard, idp_error *error) {
     shard->counted.refused_no_memory++;
     shard->limited = (ids_limited){.limit = IDS_LIMIT_NONE};
     *error = IDP_E_NO_MEMORY;
@@ -199,8 +199,8 @@ static ids_verdict refuse_call(ids_shard *shard, idp_error *error) {
 }
 
 /* What there is is allowed: it is done, whole. */
-static ids_verdict carry_out(ids_shard *shard, const ids_call *call,
-                             idp_answer *answer, idp_error *error) {
+static ids_verdict carry_out_verb(ids_shard *shard, const ids_call *call,
+                                  idp_answer *answer, idp_error *error) {
     ids_place place;
     const ids_record *record;
     idp_token token = {0};
@@ -214,7 +214,7 @@ static ids_verdict carry_out(ids_shard *shard, const ids_call *call,
         good = take_over(shard, call, place, &token);
     shard->budget.imports = false;
     if (!good)
-        return refuse_call(shard, error);
+        return refuse_resolve(shard, error);
     if (is_held)
         end_claim(shard, call, token, answer);
     else
@@ -283,5 +283,5 @@ ids_verdict ids_claims_resolve(ids_shard *shard, const ids_call *call,
     }
     if (is_refused(request, state, answer))
         return IDS_ANSWERED;
-    return carry_out(shard, call, answer, error);
+    return carry_out_verb(shard, call, answer, error);
 }

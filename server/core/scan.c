@@ -50,7 +50,7 @@ static uint64_t position_of(ids_entry entry, uint32_t number) {
     return turn_round(tag);
 }
 
-static ids_record *record_of(const ids_shard *shard, ids_entry entry) {
+static ids_record *scanned_record_of(const ids_shard *shard, ids_entry entry) {
     return ids_slab_at(&shard->slab, entry & IDS_REF_MASK);
 }
 
@@ -98,7 +98,7 @@ static void see_all(const ids_shard *shard, const stretch *s, uint64_t now_ms,
     ids_entry entry;
     FOR_EACH_ENTRY(&shard->table, s, entry) {
         if (position_of(entry, s->number) >= s->from &&
-            see(shard, record_of(shard, entry), now_ms, &sight) &&
+            see(shard, scanned_record_of(shard, entry), now_ms, &sight) &&
             (scan->wants == NULL || scan->wants(scan->ctx, &sight)))
             scan->seen(scan->ctx, &sight);
     }
@@ -129,7 +129,7 @@ static uint32_t see_at(const ids_shard *shard, const stretch *s, uint64_t at,
     ids_entry entry;
     FOR_EACH_ENTRY(&shard->table, s, entry) {
         if (position_of(entry, s->number) != at ||
-            !see(shard, record_of(shard, entry), now_ms, &sight) ||
+            !see(shard, scanned_record_of(shard, entry), now_ms, &sight) ||
             (scan->wants != NULL && !scan->wants(scan->ctx, &sight)))
             continue;
         if (wanted++ < told)
@@ -172,7 +172,7 @@ static void want_records(const ids_shard *shard, const group *g) {
         uint32_t count = count_of(bucket);
         for (uint32_t k = 0; k < count; k++) {
             const char *record =
-                (const char *)record_of(shard, bucket->entries[k]);
+                (const char *)scanned_record_of(shard, bucket->entries[k]);
             __builtin_prefetch(record);
             __builtin_prefetch(record + IDS_RECORD_HEAD_BYTES - 1);
         }
@@ -243,7 +243,7 @@ bool ids_shard_look(ids_shard *shard, uint64_t hash, uint64_t now_ms,
             ids_entry entry = bucket->entries[__builtin_ctz(left)];
             if ((entry & IDS_REF_MASK) == 0)
                 continue;
-            ids_record *record = record_of(shard, entry);
+            ids_record *record = scanned_record_of(shard, entry);
             if (shard->config.hash(shard->config.hash_ctx,
                                    ids_record_ns(record),
                                    ids_record_key(record)) == hash &&

@@ -91,7 +91,8 @@ static ids_call call_of(const ids_waiter *waiter, uint64_t now_ms) {
 }
 
 /* The record that the queue waits for; NULL when it is gone. */
-static ids_record *record_of(const ids_shard *shard, const ids_queue *queue) {
+static ids_record *queued_record_of(const ids_shard *shard,
+                                    const ids_queue *queue) {
     ids_place place;
     return ids_table_find(&shard->table, queue->hash, queue->ns, queue->key,
                           &place);
@@ -160,7 +161,7 @@ static bool settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
         waiter->answered = ask_again(shard, waiter, now_ms);
     if (!take_answered(&shard->waiters, queue))
         return false;
-    record = record_of(shard, queue);
+    record = queued_record_of(shard, queue);
     assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
     ids_waiters_lease(&shard->waiters, queue, ids_record_lease_end_ms(record));
     return true;
@@ -170,7 +171,7 @@ static bool settle(ids_shard *shard, ids_queue *queue, uint64_t now_ms) {
  * before the present claim began, which then is what counts. False: with it
  * its queue is gone. */
 static bool wait_over(ids_shard *shard, ids_waiter *waiter) {
-    const ids_record *record = record_of(shard, waiter->queue);
+    const ids_record *record = queued_record_of(shard, waiter->queue);
     uint64_t as_of_ms = waiter->timer.due_ms;
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     bool queue_gone;
@@ -265,7 +266,7 @@ static void follow_lease(ids_shard *shard, const ids_call *call) {
     ids_queue *queue = queue_for(shard, call);
     if (queue == NULL)
         return;
-    const ids_record *record = record_of(shard, queue);
+    const ids_record *record = queued_record_of(shard, queue);
     assert(record != NULL && record->state == IDP_STATE_IN_PROGRESS);
     ids_waiters_lease(&shard->waiters, queue, ids_record_lease_end_ms(record));
 }
@@ -290,8 +291,8 @@ static void settle_after(ids_shard *shard, const ids_call *call) {
         settle(shard, queue, call->now_ms);
 }
 
-static ids_verdict resolve(ids_shard *shard, const ids_call *call,
-                           idp_answer *answer, idp_error *error) {
+static ids_verdict resolve_record(ids_shard *shard, const ids_call *call,
+                                  idp_answer *answer, idp_error *error) {
     uint64_t changes = shard->counted.changes;
     ids_verdict verdict = ids_claims_resolve(shard, call, answer, error);
     if (shard->counted.changes != changes)
@@ -350,7 +351,7 @@ ids_verdict ids_shard_call(ids_shard *shard, const ids_call *call,
         break;
     case IDP_RESOLVE:
     case IDP_ERASE:
-        return resolve(shard, call, answer, error);
+        return resolve_record(shard, call, answer, error);
     default:
         assert(!"a method of the core");
     }

@@ -82,7 +82,7 @@ static ids_etcd_outcome failure_of(long status, uint64_t code,
                                          : IDS_ETCD_NO_ANSWER;
 }
 
-static void take_why(char *why, size_t cap, const json_t *all) {
+static void take_answer_why(char *why, size_t cap, const json_t *all) {
     const char *text = json_string_value(json_object_get(all, "error"));
     snprintf(why, cap, "%s", text ? text : "");
     for (char *c = why; *c; c++)
@@ -90,8 +90,8 @@ static void take_why(char *why, size_t cap, const json_t *all) {
 }
 
 /* NULL: it failed, and *outcome says how. */
-static json_t *load(long status, const char *body, size_t len, char *why,
-                    size_t why_cap, ids_etcd_outcome *outcome) {
+static json_t *load_answer(long status, const char *body, size_t len, char *why,
+                           size_t why_cap, ids_etcd_outcome *outcome) {
     json_t *all = NULL;
     uint64_t code = 0;
     why[0] = 0;
@@ -100,7 +100,7 @@ static json_t *load(long status, const char *body, size_t len, char *why,
     *outcome = IDS_ETCD_OK;
     if (status == 200 && json_is_object(all))
         return all;
-    take_why(why, why_cap, all);
+    take_answer_why(why, why_cap, all);
     take_number(&code, json_object_get(all, "code"));
     *outcome = status == 0     ? IDS_ETCD_NO_ANSWER
                : status == 200 ? IDS_ETCD_STRANGE
@@ -224,8 +224,8 @@ void ids_etcd_read_answer(ids_etcd_answer *answer, const ids_agent_act *act,
                           size_t len) {
     assert(ids_etcd_serves(act->kind));
     *answer = (ids_etcd_answer){.call = act->call, .kind = act->kind};
-    json_t *all = load(status, body, len, answer->why, sizeof answer->why,
-                       &answer->outcome);
+    json_t *all = load_answer(status, body, len, answer->why,
+                              sizeof answer->why, &answer->outcome);
     if (all)
         take(answer, act, prefix, all);
     json_decref(all);
@@ -236,7 +236,7 @@ ids_etcd_outcome ids_etcd_read_token(char token[static IDS_ETCD_TOKEN_BYTES],
                                      size_t len) {
     char why[160];
     ids_etcd_outcome outcome;
-    json_t *all = load(status, body, len, why, sizeof why, &outcome);
+    json_t *all = load_answer(status, body, len, why, sizeof why, &outcome);
     const char *text = json_string_value(json_object_get(all, "token"));
     size_t text_len = text ? strlen(text) : 0;
     token[0] = 0;

@@ -39,7 +39,8 @@ struct ids_etcd {
 /* --- one transfer ----------------------------------------------------------
  */
 
-static size_t take_bytes(char *bytes, size_t one, size_t count, void *ctx) {
+static size_t take_answer_bytes(char *bytes, size_t one, size_t count,
+                                void *ctx) {
     call *c = ctx;
     size_t len = one * count;
     if (len > IDS_ETCD_BODY_BYTES_MAX - c->len) {
@@ -128,7 +129,7 @@ static bool start(call *c, ids_etcd_request request) {
            curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTPHEADER, c->headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, c->sent) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes) ==
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer_bytes) ==
                CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, c) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, c) == CURLE_OK &&
@@ -212,7 +213,7 @@ static void go_elsewhere(ids_etcd *etcd) {
     etcd->endpoint = (etcd->endpoint + 1) % etcd->config.endpoint_count;
 }
 
-static void end(call *c, CURLcode result) {
+static void end_call(call *c, CURLcode result) {
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (result != CURLE_OK && !c->too_large)
@@ -278,7 +279,7 @@ static void work(ids_etcd *etcd) {
             continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
         assert(c && c->easy == m->easy_handle);
-        end(c, result);
+        end_call(c, result);
     }
 }
 

@@ -78,7 +78,7 @@ bool ids_json_is_flat(const char *text, size_t len) {
     return true;
 }
 
-static json_t *load(const char *text, size_t len) {
+static json_t *load_group(const char *text, size_t len) {
     if (len > IDS_GROUP_TEXT_BYTES_MAX || !ids_json_is_flat(text, len))
         return NULL;
     return json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
@@ -119,7 +119,7 @@ static bool take_id(ids_group_id *id, const json_t *value) {
     return true;
 }
 
-static bool take_why(ids_group_why *why, const json_t *value) {
+static bool take_group_why(ids_group_why *why, const json_t *value) {
     const char *text = json_string_value(value);
     for (int i = 0; text && i < IDS_GROUP_WHY_COUNT; i++) {
         *why = (ids_group_why)i;
@@ -150,14 +150,14 @@ static bool take_group(ids_group *group, const json_t *all) {
     return take_id(&group->id, json_object_get(all, "id")) &&
            take_member(&group->primary, json_object_get(all, "primary")) &&
            take_isr(group, json_object_get(all, "isr")) &&
-           take_why(&group->why, json_object_get(all, "why")) &&
+           take_group_why(&group->why, json_object_get(all, "why")) &&
            take_name(&group->by, json_object_get(all, "by")) &&
            ids_group_is_sound(group);
 }
 
 bool ids_group_from_text(ids_group *group, const char *text, size_t len) {
     *group = (ids_group){.isr_count = 0};
-    json_t *all = load(text, len);
+    json_t *all = load_group(text, len);
     bool good = all && take_group(group, all);
     json_decref(all);
     return good;
@@ -165,7 +165,7 @@ bool ids_group_from_text(ids_group *group, const char *text, size_t len) {
 
 bool ids_group_alive_from_text(uint64_t *incarnation, const char *text,
                                size_t len) {
-    json_t *all = load(text, len);
+    json_t *all = load_group(text, len);
     bool good = all && take_hex(incarnation, json_object_get(all, "inc"));
     json_decref(all);
     return good;

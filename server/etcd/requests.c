@@ -64,7 +64,7 @@ static json_t *ranges(const char *prefix, json_t *ops) {
     return ops;
 }
 
-static ids_etcd_request read_all(const char *prefix) {
+static ids_etcd_request read_request(const char *prefix) {
     return request("/v3/kv/txn",
                    json_pack("{s:o}", "success", ranges(prefix, json_array())));
 }
@@ -77,7 +77,8 @@ static json_t *compare(const char *prefix, uint64_t revision) {
                      field, number(revision));
 }
 
-static ids_etcd_request put(const ids_agent_act *act, const char *prefix) {
+static ids_etcd_request put_request(const ids_agent_act *act,
+                                    const char *prefix) {
     assert(!act->blind);
     char *text = ids_group_text(&act->group);
     if (!text)
@@ -128,9 +129,9 @@ ids_etcd_request ids_etcd_request_of(const ids_agent_act *act,
     assert(strlen(prefix) < IDS_ETCD_PREFIX_BYTES);
     switch (act->kind) {
     case IDS_AGENT_READ:
-        return read_all(prefix);
+        return read_request(prefix);
     case IDS_AGENT_PUT:
-        return put(act, prefix);
+        return put_request(act, prefix);
     case IDS_AGENT_GRANT:
         return grant(lease_ms);
     case IDS_AGENT_ALIVE:

@@ -29,7 +29,8 @@ typedef struct response {
     idp_slice body;
 } response;
 
-static void put_header(ids_json_out *out, const char *name, const char *value) {
+static void put_http_header(ids_json_out *out, const char *name,
+                            const char *value) {
     ids_json_put(out, name);
     ids_json_put(out, ": ");
     ids_json_put(out, value);
@@ -51,22 +52,22 @@ static void put_headers(ids_json_out *out, const ids_http_for *to,
     ids_json_put(out, " ");
     ids_json_put(out, ids_http_status_text(r->status));
     ids_json_put(out, "\r\n");
-    put_header(out, "Content-Type", r->type);
+    put_http_header(out, "Content-Type", r->type);
     put_number_header(out, "Content-Length", r->body.len);
     ids_json_put(out, "Cache-Control: no-store\r\n"
                       "X-Content-Type-Options: nosniff\r\n");
     if (r->fields)
         ids_json_put(out, r->fields);
     if (r->is_replay)
-        put_header(out, "Idempotency-Replayed", "true");
+        put_http_header(out, "Idempotency-Replayed", "true");
     if (r->retry_after_s)
         put_number_header(out, "Retry-After", r->retry_after_s);
     if (r->status == 401)
-        put_header(out, "WWW-Authenticate", "Bearer");
+        put_http_header(out, "WWW-Authenticate", "Bearer");
     if (to->closes)
-        put_header(out, "Connection", "close");
+        put_http_header(out, "Connection", "close");
     else if (!to->minor)
-        put_header(out, "Connection", "keep-alive");
+        put_http_header(out, "Connection", "keep-alive");
     ids_json_put(out, "\r\n");
 }
 
@@ -117,7 +118,7 @@ static ids_json_out begin_body(const ids_http_for *to) {
 /* Problems ------------------------------------------------------------------
  */
 
-static idp_slice slice_of(const char *text) {
+static idp_slice word_slice_of(const char *text) {
     return (idp_slice){(const uint8_t *)text, strlen(text)};
 }
 
@@ -148,7 +149,7 @@ bool ids_http_answer_problem(idp_bytes *out, const ids_http_for *to,
                              const ids_http_problem *problem) {
     response r = {.status = problem->status, .type = PROBLEM};
     ids_json_out body = begin_problem(to, problem->status, problem->code,
-                                      slice_of(problem->text));
+                                      word_slice_of(problem->text));
     if (problem->status == 503 || problem->status == 429)
         r.retry_after_s = 1;
     ids_json_put(&body, "}\n");
@@ -215,7 +216,7 @@ static bool put_error(idp_bytes *out, const ids_http_for *to,
     if (reply->error == IDP_E_NOT_PRIMARY && to->primary_http &&
         to->primary_http[0]) {
         ids_json_put(&body, ",\"http\":");
-        ids_json_put_string(&body, slice_of(to->primary_http));
+        ids_json_put_string(&body, word_slice_of(to->primary_http));
     }
     if (reply->error == IDP_E_UNREPLICATED)
         ids_json_put(&body, ",\"outcome_unknown\":true");
@@ -302,7 +303,7 @@ static bool put_outcome(idp_bytes *out, const ids_http_for *to,
     ids_json_out body;
     if (r.status >= 400) {
         r.type = PROBLEM;
-        body = begin_problem(to, r.status, name, slice_of(detail_of(a)));
+        body = begin_problem(to, r.status, name, word_slice_of(detail_of(a)));
         ids_json_put_word(&body, "outcome", name);
     } else {
         body = begin_body(to);
@@ -318,8 +319,8 @@ static bool put_outcome(idp_bytes *out, const ids_http_for *to,
 }
 
 /* The bytes as they were given to complete. */
-static bool put_raw(idp_bytes *out, const ids_http_for *to,
-                    const idp_answer *a) {
+static bool put_raw_result(idp_bytes *out, const ids_http_for *to,
+                           const idp_answer *a) {
     response r = {.status = 200, .is_replay = true, .body = a->result};
     if (ids_json_is_text(a->result))
         r.type = JSON;
@@ -407,6 +408,6 @@ bool ids_http_answer_reply(idp_bytes *out, const ids_http_for *to,
     if (!idp_answer_read(to->method, reply.result, &answer))
         return put_error(out, to, &broken);
     if (answer.outcome == IDP_OUTCOME_REPLAY && to->as_raw)
-        return put_raw(out, to, &answer);
+        return put_raw_result(out, to, &answer);
     return put_outcome(out, to, &answer);
 }

@@ -31,7 +31,7 @@ typedef struct reading {
     unsigned fields; /* that were said, bits */
 } reading;
 
-static idp_slice *bytes_of(idp_request *request, arg_field field) {
+static idp_slice *field_bytes_of(idp_request *request, arg_field field) {
     switch (field) {
     case NS:
         return &request->ns;
@@ -94,7 +94,7 @@ static bool set_token(reading *r, idp_slice text) {
     return true;
 }
 
-static bool set_word(idp_request *request, arg_kind kind, idp_slice text) {
+static bool set_call_word(idp_request *request, arg_kind kind, idp_slice text) {
     if (kind == ON_ORPHAN) {
         request->on_orphan =
             slice_equals(text, "report") ? IDP_REPORT : IDP_TAKEOVER;
@@ -133,14 +133,14 @@ static bool set_kind(idp_request *request, idp_slice text) {
     return false;
 }
 
-static bool *flag_of(idp_request *request, arg_field field) {
+static bool *bool_field_of(idp_request *request, arg_field field) {
     return field == FORCE     ? &request->force
            : field == DRY_RUN ? &request->dry_run
            : field == OLDEST  ? &request->oldest
                               : &request->unbind;
 }
 
-static bool set_bool(bool *to, const value *v) {
+static bool set_call_bool(bool *to, const value *v) {
     *to = v->json ? false : slice_equals(v->text, "true");
     if (v->json)
         return ids_json_bool(v->json, to);
@@ -155,7 +155,7 @@ static bool set_json(idp_request *request, const value *v) {
     return true;
 }
 
-static bool set_number(reading *r, arg_field field, const value *v) {
+static bool set_call_number(reading *r, arg_field field, const value *v) {
     uint64_t ms;
     return (v->json ? ids_json_number(v->json, &ms)
                     : ids_read_digits(v->text, &ms)) &&
@@ -168,12 +168,14 @@ static bool set_text(reading *r, const arg_row *row, idp_slice text) {
     idp_request *request = r->request;
     switch (row->kind) {
     case TEXT:
-        *bytes_of(request, row->field) = text;
+        *field_bytes_of(request, row->field) = text;
         return true;
     case HEX:
-        return ids_read_hex(text, r->scratch, bytes_of(request, row->field));
+        return ids_read_hex(text, r->scratch,
+                            field_bytes_of(request, row->field));
     case BASE64:
-        return ids_read_base64(text, r->scratch, bytes_of(request, row->field));
+        return ids_read_base64(text, r->scratch,
+                               field_bytes_of(request, row->field));
     case DURATION:
         return ids_read_duration(text, &ms) && set_ms(request, row->field, ms);
     case TOKEN:
@@ -184,7 +186,7 @@ static bool set_text(reading *r, const arg_row *row, idp_slice text) {
         return set_kind(request, text);
     case ON_ORPHAN:
     case CLASS:
-        return set_word(request, row->kind, text);
+        return set_call_word(request, row->kind, text);
     case VERB:
         return set_verb(request, text);
     case AS:
@@ -200,9 +202,9 @@ static bool set_text(reading *r, const arg_row *row, idp_slice text) {
 
 static bool set_argument(reading *r, const arg_row *row, value *v) {
     if (row->kind == MS)
-        return set_number(r, row->field, v);
+        return set_call_number(r, row->field, v);
     if (row->kind == BOOLEAN)
-        return set_bool(flag_of(r->request, row->field), v);
+        return set_call_bool(bool_field_of(r->request, row->field), v);
     if (row->kind == ANY_JSON)
         return set_json(r->request, v);
     if (v->json && !ids_json_string(v->json, r->scratch, &v->text))
@@ -335,7 +337,7 @@ static bool fill_in(reading *r) {
     return true;
 }
 
-static bool read_body(reading *r) {
+static bool read_call_body(reading *r) {
     if (r->asked->route == IDS_HTTP_RECORD)
         return true;
     if (!ids_http_is_raw_form(r->asked->route, r->asked->query))
@@ -366,7 +368,7 @@ bool ids_http_call_read(const ids_http_asked *asked, size_t result_bytes_max,
                            2 * (asked->query.len + asked->body.len) + 1))
         return ids_http_refuse(problem, 507, "NO_MEMORY",
                                "no memory for the request; nothing was done");
-    if (!read_query(&r) || !read_body(&r) || !fill_in(&r))
+    if (!read_query(&r) || !read_call_body(&r) || !fill_in(&r))
         return false;
     if (request->result.len > result_bytes_max)
         request->result_too_large = true;

@@ -7,14 +7,15 @@
 #define SIZE_DIGITS_MAX 15
 #define LINE_BYTES_MAX  (SIZE_DIGITS_MAX + IDS_HTTP_EXTENSION_BYTES_MAX + 2)
 
-static ids_http_read bad(ids_http_fault *fault, const char *text) {
+static ids_http_read bad_chunk(ids_http_fault *fault, const char *text) {
     *fault = (ids_http_fault){400, text};
     return IDS_HTTP_BAD;
 }
 
 /* The line at the head, without its CR LF. */
-static ids_http_read take_line(const uint8_t *bytes, size_t len, size_t max,
-                               idp_slice *line, ids_http_fault *fault) {
+static ids_http_read take_chunk_line(const uint8_t *bytes, size_t len,
+                                     size_t max, idp_slice *line,
+                                     ids_http_fault *fault) {
     for (size_t at = 0; at < len && at < max; at++) {
         uint8_t c = bytes[at];
         if (c == '\n' && at && bytes[at - 1] == '\r') {
@@ -22,11 +23,13 @@ static ids_http_read take_line(const uint8_t *bytes, size_t len, size_t max,
             return IDS_HTTP_WHOLE;
         }
         if ((at && bytes[at - 1] == '\r') || (c != '\r' && !is_value(c)))
-            return bad(fault, "a line between chunks has a control character, "
-                              "or no CR LF");
+            return bad_chunk(fault,
+                             "a line between chunks has a control character, "
+                             "or no CR LF");
     }
-    return len < max ? IDS_HTTP_PARTIAL
-                     : bad(fault, "a line between chunks is over its limit");
+    return len < max
+               ? IDS_HTTP_PARTIAL
+               : bad_chunk(fault, "a line between chunks is over its limit");
 }
 
 /* SIZE or SIZE;EXTENSION */
@@ -37,11 +40,11 @@ static ids_http_read read_size(ids_http_chunks *chunks, idp_slice line,
     for (; at < line.len && hex_of(line.ptr[at]) >= 0; at++)
         size = size << 4 | (uint64_t)hex_of(line.ptr[at]);
     if (!at || at > SIZE_DIGITS_MAX)
-        return bad(fault, "a chunk's size is no hexadecimal number");
+        return bad_chunk(fault, "a chunk's size is no hexadecimal number");
     if (at < line.len && line.ptr[at] != ';')
-        return bad(fault, "behind a chunk's size stands no extension");
+        return bad_chunk(fault, "behind a chunk's size stands no extension");
     if (line.len - at > IDS_HTTP_EXTENSION_BYTES_MAX)
-        return bad(fault, "a chunk's extension is over 256 bytes");
+        return bad_chunk(fault, "a chunk's extension is over 256 bytes");
     chunks->left = size;
     chunks->at = size ? IDS_HTTP_AT_DATA : IDS_HTTP_AT_TRAILER;
     return IDS_HTTP_WHOLE;
@@ -51,7 +54,8 @@ static ids_http_read next_size(ids_http_chunks *chunks, const uint8_t *bytes,
                                size_t len, size_t *used,
                                ids_http_fault *fault) {
     idp_slice line;
-    ids_http_read read = take_line(bytes, len, LINE_BYTES_MAX, &line, fault);
+    ids_http_read read =
+        take_chunk_line(bytes, len, LINE_BYTES_MAX, &line, fault);
     if (read != IDS_HTTP_WHOLE)
         return read;
     *used = line.len + 2;
@@ -81,13 +85,14 @@ static ids_http_read next_trailer(ids_http_chunks *chunks, const uint8_t *bytes,
                                   ids_http_fault *fault) {
     idp_slice line, name, value;
     size_t max = IDS_HTTP_TRAILER_BYTES_MAX - chunks->trailer;
-    ids_http_read read = take_line(bytes, len, max, &line, fault);
+    ids_http_read read = take_chunk_line(bytes, len, max, &line, fault);
     if (read != IDS_HTTP_WHOLE)
         return read;
     if (line.len && !ids_http_field_read(line, &name, &value))
-        return bad(fault, "the trailer has a line that is no NAME: VALUE");
+        return bad_chunk(fault,
+                         "the trailer has a line that is no NAME: VALUE");
     if (line.len && is_of_the_head(name))
-        return bad(fault, "the trailer has a field of the head's");
+        return bad_chunk(fault, "the trailer has a field of the head's");
     *used = line.len + 2;
     chunks->trailer += (uint32_t)*used;
     if (!line.len)
@@ -98,7 +103,7 @@ static ids_http_read next_trailer(ids_http_chunks *chunks, const uint8_t *bytes,
 static ids_http_read next_end(ids_http_chunks *chunks, const uint8_t *bytes,
                               size_t len, size_t *used, ids_http_fault *fault) {
     if ((len > 0 && bytes[0] != '\r') || (len > 1 && bytes[1] != '\n'))
-        return bad(fault, "a chunk is longer than its size");
+        return bad_chunk(fault, "a chunk is longer than its size");
     if (len < 2)
         return IDS_HTTP_PARTIAL;
     *used = 2;

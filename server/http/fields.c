@@ -2,7 +2,7 @@
 /* fields.c -- see fields.h. */
 #include "server/http/fields.h"
 
-static void put_token(ids_json_out *out, idp_token token) {
+static void put_token_word(ids_json_out *out, idp_token token) {
     char text[2 * IDP_TOKEN_BYTES + 1];
     for (int i = 0; i < 16; i++) {
         text[i] = "0123456789abcdef"[token.epoch >> (60 - 4 * i) & 15];
@@ -12,7 +12,7 @@ static void put_token(ids_json_out *out, idp_token token) {
     ids_json_put_word(out, "token", text);
 }
 
-static void put_result(ids_json_out *out, const idp_answer *a) {
+static void put_kept_result(ids_json_out *out, const idp_answer *a) {
     ids_json_put(out, a->has_result ? ",\"kept\":true," : ",\"kept\":false");
     if (!a->has_result)
         return;
@@ -28,7 +28,7 @@ static void put_result(ids_json_out *out, const idp_answer *a) {
     }
 }
 
-static void put_record(ids_json_out *out, const idp_answer *a) {
+static void put_record_fields(ids_json_out *out, const idp_answer *a) {
     ids_json_put_word(out, "state", idp_state_name(a->state));
     ids_json_put_field(out, "age_ms", a->age_ms);
     ids_json_put_field(out, "attempt", a->attempt);
@@ -46,7 +46,7 @@ static void put_record(ids_json_out *out, const idp_answer *a) {
 void ids_http_put_fields(ids_json_out *out, const idp_answer *a) {
     switch (a->outcome) {
     case IDP_OUTCOME_ACQUIRED:
-        put_token(out, a->token);
+        put_token_word(out, a->token);
         ids_json_put_field(out, "attempt", a->attempt);
         ids_json_put_word(out, "previous", idp_previous_name(a->previous));
         ids_json_put_field(out, "lease_ms", a->lease_ms);
@@ -55,7 +55,7 @@ void ids_http_put_fields(ids_json_out *out, const idp_answer *a) {
         ids_json_put_word(out, "class", idp_class_name(a->class));
         ids_json_put_field(out, "age_ms", a->age_ms);
         ids_json_put_field(out, "ttl_left_ms", a->ttl_left_ms);
-        put_result(out, a);
+        put_kept_result(out, a);
         break;
     case IDP_OUTCOME_IN_PROGRESS:
         ids_json_put_field(out, "lease_left_ms", a->lease_left_ms);
@@ -86,7 +86,7 @@ void ids_http_put_fields(ids_json_out *out, const idp_answer *a) {
         break;
     case IDP_OUTCOME_RECORD:
         if (!ids_http_is_absent(a))
-            put_record(out, a);
+            put_record_fields(out, a);
         break;
     case IDP_OUTCOME_RELEASED:
     case IDP_OUTCOME_UNKNOWN:

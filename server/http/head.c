@@ -10,7 +10,8 @@
     (METHOD_BYTES_MAX + IDS_HTTP_TARGET_BYTES_MAX + sizeof "  HTTP/1.1")
 #define LENGTH_DIGITS_MAX 18
 
-static bool refuse(ids_http_fault *fault, uint16_t status, const char *text) {
+static bool refuse_head(ids_http_fault *fault, uint16_t status,
+                        const char *text) {
     *fault = (ids_http_fault){status, text};
     return false;
 }
@@ -44,9 +45,10 @@ static bool read_version(idp_slice word, ids_http_head *head,
                          ids_http_fault *fault) {
     if (word.len != 8 || memcmp(word.ptr, "HTTP/", 5) != 0 ||
         !is_digit(word.ptr[5]) || word.ptr[6] != '.' || !is_digit(word.ptr[7]))
-        return refuse(fault, 400, "the request line does not end in HTTP/1.1");
+        return refuse_head(fault, 400,
+                           "the request line does not end in HTTP/1.1");
     if (word.ptr[5] != '1' || word.ptr[7] > '1')
-        return refuse(fault, 505, "HTTP/1.1 and HTTP/1.0 are spoken here");
+        return refuse_head(fault, 505, "HTTP/1.1 and HTTP/1.0 are spoken here");
     head->minor = (uint8_t)(word.ptr[7] - '0');
     return true;
 }
@@ -73,7 +75,8 @@ static bool read_authority(idp_slice *target, idp_slice *authority,
     if (target->len > 8 && ids_http_is((idp_slice){target->ptr, 8}, "https://"))
         scheme = 8;
     if (!scheme)
-        return refuse(fault, 400, "the target is neither a path nor a URL");
+        return refuse_head(fault, 400,
+                           "the target is neither a path nor a URL");
     const uint8_t *from = target->ptr + scheme;
     size_t len = target->len - scheme, at = 0;
     while (at < len && from[at] != '/' && from[at] != '?')
@@ -81,30 +84,31 @@ static bool read_authority(idp_slice *target, idp_slice *authority,
     *authority = (idp_slice){from, at};
     *target = (idp_slice){from + at, len - at};
     if (!target->len || target->ptr[0] != '/')
-        return refuse(fault, 400, "the target has no path");
+        return refuse_head(fault, 400, "the target has no path");
     return true;
 }
 
 static bool read_target(idp_slice target, ids_http_head *head,
                         idp_slice *authority, ids_http_fault *fault) {
     if (target.len > IDS_HTTP_TARGET_BYTES_MAX)
-        return refuse(fault, 414, "the target is over 2 KiB");
+        return refuse_head(fault, 414, "the target is over 2 KiB");
     for (size_t i = 0; i < target.len; i++)
         if (!is_uri(target.ptr[i]))
-            return refuse(fault, 400,
-                          "the target has a character that no URL "
-                          "has");
+            return refuse_head(fault, 400,
+                               "the target has a character that no URL "
+                               "has");
     if (!target.len || (slice_equals(target, "*")))
-        return refuse(fault, 400, "the target is no path");
+        return refuse_head(fault, 400, "the target is no path");
     if (target.ptr[0] != '/' && !read_authority(&target, authority, fault))
         return false;
     idp_slice rest = target;
     slice_split(&rest, '?', &head->path);
     head->query = rest;
     return is_plain_path(head->path) ||
-           refuse(fault, 400,
-                  "the path has an escape, an empty segment or dots; none of "
-                  "ours has");
+           refuse_head(
+               fault, 400,
+               "the path has an escape, an empty segment or dots; none of "
+               "ours has");
 }
 
 static bool read_request_line(idp_slice line, ids_http_head *head,
@@ -113,11 +117,11 @@ static bool read_request_line(idp_slice line, ids_http_head *head,
     if (!slice_split(&rest, ' ', &method) ||
         !slice_split(&rest, ' ', &target) ||
         !slice_split(&rest, ' ', &version) || rest.ptr)
-        return refuse(fault, 400,
-                      "the first line is no request line of "
-                      "HTTP/1.1");
+        return refuse_head(fault, 400,
+                           "the first line is no request line of "
+                           "HTTP/1.1");
     if (!is_method(method))
-        return refuse(fault, 400, "the method is none");
+        return refuse_head(fault, 400, "the method is none");
     head->method = method_of(method);
     return read_version(version, head, fault) &&
            read_target(target, head, authority, fault);
@@ -140,9 +144,9 @@ static ids_http_read check_first_line(const uint8_t *bytes, size_t len,
                : IDS_HTTP_BAD;
 }
 
-static ids_http_read bad(ids_http_fault *fault, uint16_t status,
-                         const char *text) {
-    refuse(fault, status, text);
+static ids_http_read bad_head(ids_http_fault *fault, uint16_t status,
+                              const char *text) {
+    refuse_head(fault, status, text);
     return IDS_HTTP_BAD;
 }
 
@@ -150,10 +154,10 @@ static ids_http_read bad(ids_http_fault *fault, uint16_t status,
 static ids_http_read end_line(const uint8_t *bytes, size_t at, size_t *seen,
                               ids_http_fault *fault) {
     if (at < 1 || bytes[at - 1] != '\r')
-        return bad(fault, 400, "a line ends in a bare LF");
+        return bad_head(fault, 400, "a line ends in a bare LF");
     *seen = at + 1;
     if (at < 2)
-        return bad(fault, 400, "an empty line stands before the request");
+        return bad_head(fault, 400, "an empty line stands before the request");
     if (at >= 3 && bytes[at - 2] == '\n')
         return IDS_HTTP_WHOLE;
     return IDS_HTTP_PARTIAL;
@@ -173,16 +177,16 @@ ids_http_read ids_http_head_seek(const uint8_t *bytes, size_t len, size_t *seen,
             if (read != IDS_HTTP_PARTIAL)
                 return read;
         } else if (at && bytes[at - 1] == '\r') {
-            return bad(fault, 400, "a CR stands alone");
+            return bad_head(fault, 400, "a CR stands alone");
         } else if (bytes[at] != '\r' && !is_value(bytes[at])) {
-            return bad(fault, 400, "a control character is in the head");
+            return bad_head(fault, 400, "a control character is in the head");
         }
     }
     *seen = end;
     if (len >= IDS_HTTP_HEAD_BYTES_MAX)
-        return bad(fault, 431, "the head is over 16 KiB");
+        return bad_head(fault, 431, "the head is over 16 KiB");
     if (len > LINE_BYTES_MAX && !memchr(bytes, '\n', LINE_BYTES_MAX))
-        return bad(fault, 414, "the request line is over its limit");
+        return bad_head(fault, 414, "the request line is over its limit");
     return check_first_line(bytes, end, first, fault);
 }
 
@@ -205,7 +209,7 @@ bool ids_http_field_read(idp_slice line, idp_slice *name, idp_slice *value) {
 static bool set_once(idp_slice *to, idp_slice value, ids_http_fault *fault,
                      const char *twice) {
     if (to->ptr)
-        return refuse(fault, 400, twice);
+        return refuse_head(fault, 400, twice);
     *to = value;
     return true;
 }
@@ -214,14 +218,14 @@ static bool read_length(idp_slice value, ids_http_head *head,
                         ids_http_fault *fault) {
     uint64_t length = 0;
     if (head->has_length)
-        return refuse(fault, 400, "Content-Length stands there twice");
+        return refuse_head(fault, 400, "Content-Length stands there twice");
     for (size_t i = 0; i < value.len; i++) {
         if (!is_digit(value.ptr[i]))
-            return refuse(fault, 400, "Content-Length is no number");
+            return refuse_head(fault, 400, "Content-Length is no number");
         length = length * 10 + (uint64_t)(value.ptr[i] - '0');
     }
     if (!value.len || value.len > LENGTH_DIGITS_MAX)
-        return refuse(fault, 400, "Content-Length is no number of bytes");
+        return refuse_head(fault, 400, "Content-Length is no number of bytes");
     head->length = length;
     head->has_length = true;
     return true;
@@ -230,9 +234,9 @@ static bool read_length(idp_slice value, ids_http_head *head,
 static bool read_coding(idp_slice value, ids_http_head *head,
                         ids_http_fault *fault) {
     if (head->is_chunked)
-        return refuse(fault, 400, "Transfer-Encoding stands there twice");
+        return refuse_head(fault, 400, "Transfer-Encoding stands there twice");
     if (!ids_http_is(value, "chunked"))
-        return refuse(fault, 400, "a transfer coding other than chunked");
+        return refuse_head(fault, 400, "a transfer coding other than chunked");
     head->is_chunked = true;
     return true;
 }
@@ -254,7 +258,7 @@ static bool read_expect(idp_slice value, field_notes *notes,
                         ids_http_fault *fault) {
     notes->expects = true;
     return ids_http_is(value, "100-continue") ||
-           refuse(fault, 417, "nothing but 100-continue can be expected");
+           refuse_head(fault, 417, "nothing but 100-continue can be expected");
 }
 
 /* What stands there twice counts as its worst. */
@@ -317,11 +321,11 @@ static bool read_fields(idp_slice bytes, ids_http_head *head,
     idp_slice line, name, value;
     while ((line = next_line(&bytes)).len) {
         if (++head->fields > IDS_HTTP_FIELDS_MAX)
-            return refuse(fault, 431, "more than 64 fields");
+            return refuse_head(fault, 431, "more than 64 fields");
         if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
-            return refuse(fault, 400, "a field goes on in the next line");
+            return refuse_head(fault, 400, "a field goes on in the next line");
         if (!ids_http_field_read(line, &name, &value))
-            return refuse(fault, 400, "a field is no NAME: VALUE");
+            return refuse_head(fault, 400, "a field is no NAME: VALUE");
         if (!take_field(name, value, head, notes, fault))
             return false;
     }
@@ -330,7 +334,7 @@ static bool read_fields(idp_slice bytes, ids_http_head *head,
 
 /* What belongs together ---------------------------------------------------- */
 
-static bool is_host(idp_slice host) {
+static bool is_head_host(idp_slice host) {
     if (!host.len)
         return false;
     for (size_t i = 0; i < host.len; i++) {
@@ -353,20 +357,20 @@ static bool same_host(idp_slice a, idp_slice b) {
 static bool agree_hosts(const ids_http_head *head, idp_slice authority,
                         ids_http_fault *fault) {
     if (!head->host.ptr)
-        return !head->minor || refuse(fault, 400, "there is no Host");
-    if (!is_host(head->host))
-        return refuse(fault, 400, "Host is no name or address");
+        return !head->minor || refuse_head(fault, 400, "there is no Host");
+    if (!is_head_host(head->host))
+        return refuse_head(fault, 400, "Host is no name or address");
     if (authority.ptr && !same_host(authority, head->host))
-        return refuse(fault, 400, "Host and target name two servers");
+        return refuse_head(fault, 400, "Host and target name two servers");
     return true;
 }
 
 static bool agree_body(const ids_http_head *head, ids_http_fault *fault) {
     if (head->is_chunked && head->has_length)
-        return refuse(fault, 400,
-                      "both Content-Length and Transfer-Encoding are there");
+        return refuse_head(
+            fault, 400, "both Content-Length and Transfer-Encoding are there");
     if (head->is_chunked && !head->minor)
-        return refuse(fault, 400, "HTTP/1.0 has no Transfer-Encoding");
+        return refuse_head(fault, 400, "HTTP/1.0 has no Transfer-Encoding");
     return true;
 }
 

@@ -123,7 +123,7 @@ static bool take_number(idp_slice b, size_t *at) {
     return true;
 }
 
-static bool take_word(idp_slice b, size_t *at) {
+static bool take_json_word(idp_slice b, size_t *at) {
     static const char *const words[] = {"true", "false", "null"};
     for (size_t i = 0; i < 3; i++) {
         size_t len = strlen(words[i]);
@@ -139,7 +139,7 @@ static bool take_scalar(idp_slice b, size_t *at) {
     uint8_t c = b.ptr[*at];
     if (c == '"')
         return take_string(b, at);
-    return c == '-' || is_digit(c) ? take_number(b, at) : take_word(b, at);
+    return c == '-' || is_digit(c) ? take_number(b, at) : take_json_word(b, at);
 }
 
 /* Values ------------------------------------------------------------------- */
@@ -168,7 +168,7 @@ static bool nest_is_object(const nest *n) {
 }
 
 /* "name": of a member. */
-static bool take_name(idp_slice b, size_t *at) {
+static bool take_member_name(idp_slice b, size_t *at) {
     skip_space(b, at);
     if (!take_string(b, at))
         return false;
@@ -185,7 +185,7 @@ static int after_value(idp_slice b, size_t *at, nest *n) {
             return -1;
         uint8_t c = b.ptr[(*at)++];
         if (c == ',')
-            return !nest_is_object(n) || take_name(b, at) ? 1 : -1;
+            return !nest_is_object(n) || take_member_name(b, at) ? 1 : -1;
         if (c != (nest_is_object(n) ? '}' : ']'))
             return -1;
         n->depth--;
@@ -204,7 +204,7 @@ static int open_nest(idp_slice b, size_t *at, nest *n, uint32_t depth_max) {
         n->depth--;
         return 0;
     }
-    return !is_object || take_name(b, at) ? 1 : -1;
+    return !is_object || take_member_name(b, at) ? 1 : -1;
 }
 
 static bool take_value(idp_slice b, size_t *at, nest *n, uint32_t depth_max) {

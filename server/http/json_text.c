@@ -40,7 +40,7 @@ bool ids_json_string(const ids_json_member *member, idp_bytes *to,
 }
 
 /* Nothing but digits, and no more than a number of ours may have: most are. */
-static bool read_plain(idp_slice value, uint64_t *number) {
+static bool read_plain_number(idp_slice value, uint64_t *number) {
     *number = 0;
     for (size_t i = 0; i < value.len; i++) {
         if (!is_digit(value.ptr[i]))
@@ -54,7 +54,7 @@ bool ids_json_number(const ids_json_member *member, uint64_t *number) {
     uint8_t first = member->value.ptr[0];
     if (first != '-' && !is_digit(first))
         return false;
-    if (read_plain(member->value, number))
+    if (read_plain_number(member->value, number))
         return true;
     json_t *json = load_scalar(member);
     bool good = json_is_integer(json) && json_integer_value(json) >= 0 &&
@@ -101,7 +101,7 @@ void ids_json_put_field(ids_json_out *out, const char *name, uint64_t number) {
     ids_json_put_number(out, number);
 }
 
-static void put_escaped(ids_json_out *out, uint8_t c) {
+static void put_json_escaped(ids_json_out *out, uint8_t c) {
     char text[8];
     if (c == '"' || c == '\\')
         snprintf(text, sizeof text, "\\%c", c);
@@ -124,7 +124,7 @@ void ids_json_put_string(ids_json_out *out, idp_slice utf8) {
         if (!needs_escape(utf8.ptr[at]))
             continue;
         ids_json_put_bytes(out, (idp_slice){utf8.ptr + from, at - from});
-        put_escaped(out, utf8.ptr[at]);
+        put_json_escaped(out, utf8.ptr[at]);
         from = at + 1;
     }
     if (from < utf8.len)

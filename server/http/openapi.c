@@ -83,7 +83,8 @@ ids_http_statuses ids_http_statuses_of(ids_http_route route) {
     return routes[route].statuses;
 }
 
-static void put_text(ids_json_out *out, const char *name, const char *text) {
+static void put_api_text(ids_json_out *out, const char *name,
+                         const char *text) {
     ids_json_put(out, "\"");
     ids_json_put(out, name);
     ids_json_put(out, "\":");
@@ -93,14 +94,15 @@ static void put_text(ids_json_out *out, const char *name, const char *text) {
 static void put_schema(ids_json_out *out, const ids_http_argument *one) {
     ids_json_put(out, "{");
     if (*one->type) {
-        put_text(out, "type", one->type);
+        put_api_text(out, "type", one->type);
         ids_json_put(out, ",");
     }
-    put_text(out, "description", one->about);
+    put_api_text(out, "description", one->about);
     ids_json_put(out, "}");
 }
 
-static const ids_http_argument *next_of(ids_http_route route, size_t *at) {
+static const ids_http_argument *next_argument(ids_http_route route,
+                                              size_t *at) {
     const ids_http_argument *one;
     while ((one = ids_http_argument_at((*at)++)))
         if (one->routes & 1u << route)
@@ -112,14 +114,14 @@ static bool needs(ids_http_route route, const char *name) {
     return strcmp(name, "token") == 0 && route != IDS_HTTP_ACQUIRE;
 }
 
-static void put_body(ids_json_out *out, ids_http_route route) {
+static void put_api_body(ids_json_out *out, ids_http_route route) {
     const ids_http_argument *one;
     size_t at = 0;
     bool first = true, has_token = false;
     ids_json_put(out, "\"requestBody\":{\"required\":true,\"content\":{"
                       "\"application/json\":{\"schema\":{\"type\":\"object\","
                       "\"additionalProperties\":false,\"properties\":{");
-    while ((one = next_of(route, &at))) {
+    while ((one = next_argument(route, &at))) {
         ids_json_put(out, first ? "\"" : ",\"");
         ids_json_put(out, one->name);
         ids_json_put(out, "\":");
@@ -149,7 +151,7 @@ static void put_body(ids_json_out *out, ids_http_route route) {
 static void put_parameter(ids_json_out *out, const ids_http_argument *one,
                           bool first) {
     ids_json_put(out, first ? "{" : ",{");
-    put_text(out, "name", one->name);
+    put_api_text(out, "name", one->name);
     ids_json_put(out, ",\"in\":\"query\",\"schema\":");
     put_schema(out, one);
     ids_json_put(out, "}");
@@ -172,7 +174,7 @@ static void put_parameters(ids_json_out *out, ids_http_route route) {
     if (route == IDS_HTTP_READYZ)
         put_parameter(out, &role, true);
     while ((route == IDS_HTTP_RECORD || route == IDS_HTTP_COMPLETE) &&
-           (one = next_of(route, &at))) {
+           (one = next_argument(route, &at))) {
         if (strncmp(one->name, "result", strlen("result")) == 0)
             continue; /* with these the result is the body */
         put_parameter(out, one, first);
@@ -188,7 +190,7 @@ static void put_responses(ids_json_out *out, ids_http_route route) {
         ids_json_put(out, first ? "\"" : ",\"");
         ids_json_put_number(out, *status);
         ids_json_put(out, "\":{");
-        put_text(out, "description", ids_http_status_text(*status));
+        put_api_text(out, "description", ids_http_status_text(*status));
         if (*status >= 400 && route < IDS_HTTP_HEALTHZ)
             ids_json_put(out, ",\"content\":{\"application/problem+json\":{"
                               "\"schema\":{\"$ref\":"
@@ -203,17 +205,17 @@ static void put_route(ids_json_out *out, ids_http_route route) {
     ids_json_put(out, route ? ",\"" : "\"");
     ids_json_put(out, row->path);
     ids_json_put(out, row->is_get ? "\":{\"get\":{" : "\":{\"post\":{");
-    put_text(out, "operationId",
-             route == IDS_HTTP_CONSOLE ? "console"
-                                       : strrchr(row->path, '/') + 1);
+    put_api_text(out, "operationId",
+                 route == IDS_HTTP_CONSOLE ? "console"
+                                           : strrchr(row->path, '/') + 1);
     ids_json_put(out, ",");
-    put_text(out, "description", routes[route].about);
+    put_api_text(out, "description", routes[route].about);
     ids_json_put(out, ",");
     if (ids_http_is_probe(route) || route == IDS_HTTP_CONSOLE)
         ids_json_put(out, "\"security\":[],");
     put_parameters(out, route);
     if (!row->is_get)
-        put_body(out, route);
+        put_api_body(out, route);
     put_responses(out, route);
     ids_json_put(out, "}}");
 }
@@ -222,7 +224,7 @@ bool ids_http_openapi(idp_bytes *to, const char *version) {
     ids_json_out out = {.to = to};
     ids_json_put(&out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":"
                        "\"idemstore\",");
-    put_text(&out, "version", version);
+    put_api_text(&out, "version", version);
     ids_json_put(&out, "},\"security\":[{\"bearer\":[]},{}],\"paths\":{");
     for (int route = 0; route < IDS_HTTP_ROUTES; route++)
         put_route(&out, (ids_http_route)route);

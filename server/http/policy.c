@@ -17,7 +17,7 @@ static bool read_bearer(idp_slice value, idp_slice *secret) {
 }
 
 /* Without the port behind. */
-static idp_slice name_of(idp_slice host) {
+static idp_slice host_name_of(idp_slice host) {
     size_t end = host.len;
     while (end && is_digit(host.ptr[end - 1]))
         end--;
@@ -44,7 +44,7 @@ static bool is_address(idp_slice name) {
 }
 
 static bool is_ours(const ids_http_policy *policy, idp_slice host) {
-    idp_slice name = name_of(host);
+    idp_slice name = host_name_of(host);
     if (!host.ptr || is_address(name) || ids_http_is(name, "localhost"))
         return true; /* none at all: HTTP/1.0, and no browser */
     for (uint32_t i = 0; i < policy->hosts_count; i++)

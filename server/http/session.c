@@ -144,8 +144,8 @@ static ids_http_need refuse_bytes(ids_http_session *s,
                                                 : IDS_HTTP_FAILED;
 }
 
-static ids_http_need refuse_call(ids_http_session *s,
-                                 const ids_http_problem *problem) {
+static ids_http_need refuse_http_call(ids_http_session *s,
+                                      const ids_http_problem *problem) {
     if (!ids_http_session_refuse(s, problem))
         return IDS_HTTP_FAILED;
     return s->phase == IDS_HTTP_OVER ? IDS_HTTP_NEEDS_NOTHING
@@ -197,21 +197,22 @@ static ids_http_need read_route(ids_http_session *s,
                                 const ids_http_head *head) {
     ids_http_problem problem;
     if (!ids_http_find_route(head, &s->route, &problem))
-        return refuse_call(s, &problem);
+        return refuse_http_call(s, &problem);
     s->method = ids_http_routes[s->route].method;
     s->is_raw_form = ids_http_is_raw_form(s->route, head->query);
     if (!s->is_chunked && s->body_left > body_bytes_max(s)) {
         s->was_skipped = is_skipped(s);
         if (!s->was_skipped) {
             refuse_body(s, &problem);
-            return refuse_call(s, &problem);
+            return refuse_http_call(s, &problem);
         }
     }
     return IDS_HTTP_NEEDS_LEAVE;
 }
 
 /* The slices in event->head last until leave was given or refused. */
-static ids_http_need read_head(ids_http_session *s, ids_http_event *event) {
+static ids_http_need read_request_head(ids_http_session *s,
+                                       ids_http_event *event) {
     ids_http_fault fault;
     ids_http_read read =
         s->in.len ? ids_http_head_seek(s->in.ptr, s->in.len, &s->seen, &fault)
@@ -311,12 +312,13 @@ static ids_http_need make_call(ids_http_session *s, ids_http_event *event) {
             (idp_request){.method = s->method, .open_metrics = s->wants_open};
     else if (!ids_http_call_read(&asked, s->result_bytes_max, s->scratch,
                                  &event->request, &s->as_raw, &problem))
-        return refuse_call(s, &problem);
+        return refuse_http_call(s, &problem);
     event->request.msgid = s->requests;
     return IDS_HTTP_NEEDS_CALL;
 }
 
-static ids_http_need read_body(ids_http_session *s, ids_http_event *event) {
+static ids_http_need read_request_body(ids_http_session *s,
+                                       ids_http_event *event) {
     ids_http_fault fault = {0};
     ids_http_problem problem;
     bool failed = false;
@@ -329,7 +331,7 @@ static ids_http_need read_body(ids_http_session *s, ids_http_event *event) {
     if (s->was_skipped && !is_skipped(s)) {
         s->closes = true;
         refuse_body(s, &problem);
-        return refuse_call(s, &problem);
+        return refuse_http_call(s, &problem);
     }
     return read == IDS_HTTP_WHOLE ? make_call(s, event) : IDS_HTTP_NEEDS_BYTES;
 }
@@ -339,9 +341,9 @@ ids_http_need ids_http_session_next(ids_http_session *s,
     ids_http_need need = IDS_HTTP_NEEDS_BYTES;
     do {
         if (s->phase == IDS_HTTP_READS_HEAD)
-            need = read_head(s, event);
+            need = read_request_head(s, event);
         else if (s->phase == IDS_HTTP_READS_BODY)
-            need = read_body(s, event);
+            need = read_request_body(s, event);
         else
             return IDS_HTTP_NEEDS_NOTHING;
         /* Refused, and there is another one in what has come. */

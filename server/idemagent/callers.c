@@ -50,14 +50,15 @@ struct ida_callers {
 
 /* --- a thread ------------------------------------------------------------- */
 
-static void answer(ida_callers *all, const ida_called *called) {
+static void hand_back_answer(ida_callers *all, const ida_called *called) {
     uint64_t one = 1;
     if (all->answer_count < ANSWERS_MAX) /* else it is late, and so is lost */
         all->answers[all->answer_count++] = *called;
     (void)!write(all->fd, &one, sizeof one);
 }
 
-static void carry_out(caller *c, const ids_agent_act *act, ida_called *called) {
+static void carry_out_act(caller *c, const ids_agent_act *act,
+                          ida_called *called) {
     *called = (ida_called){.kind = act->kind, .call = act->call, .to = act->to};
     if (!c->line)
         snprintf(called->why, sizeof called->why, "no memory");
@@ -67,7 +68,7 @@ static void carry_out(caller *c, const ids_agent_act *act, ida_called *called) {
         ida_line_ask(c->line, called, IDS_AGENT_CALL_MS);
 }
 
-static void *run(void *ctx) {
+static void *run_caller(void *ctx) {
     caller *c = ctx;
     ida_callers *all = c->all;
     pthread_mutex_lock(&all->lock);
@@ -79,11 +80,11 @@ static void *run(void *ctx) {
         const ids_agent_act act = c->queue[0];
         pthread_mutex_unlock(&all->lock);
         ida_called called;
-        carry_out(c, &act, &called);
+        carry_out_act(c, &act, &called);
         pthread_mutex_lock(&all->lock);
         c->queued--;
         memmove(c->queue, c->queue + 1, c->queued * sizeof *c->queue);
-        answer(all, &called);
+        hand_back_answer(all, &called);
     }
     pthread_mutex_unlock(&all->lock);
     return NULL;
@@ -126,7 +127,7 @@ static caller *begin_caller(ida_callers *all, const ids_endpoint *to,
                   .line = line_to(all->config, to)};
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
-    bool good = pthread_create(&c->thread, &attr, run, c) == 0;
+    bool good = pthread_create(&c->thread, &attr, run_caller, c) == 0;
     pthread_attr_destroy(&attr);
     if (!good) {
         ida_line_free(c->line);
@@ -147,7 +148,7 @@ static caller *caller_of(ida_callers *all, const ids_endpoint *to, bool tells) {
                                            : NULL;
 }
 
-static bool is_same(const ids_agent_act *a, const ids_agent_act *b) {
+static bool is_same_act(const ids_agent_act *a, const ids_agent_act *b) {
     return a->kind == b->kind && a->kind != IDS_AGENT_ASK && a->rev == b->rev &&
            a->group.epoch == b->group.epoch &&
            strcmp(a->member.node.text, b->member.node.text) == 0 &&
@@ -156,7 +157,7 @@ static bool is_same(const ids_agent_act *a, const ids_agent_act *b) {
 
 static bool is_queued(const caller *c, const ids_agent_act *act) {
     for (uint32_t i = 0; i < c->queued; i++)
-        if (is_same(&c->queue[i], act))
+        if (is_same_act(&c->queue[i], act))
             return true;
     return false;
 }
@@ -174,7 +175,7 @@ void ida_callers_ask(ida_callers *all, const ids_agent_act *act) {
                                  .to = act->to,
                                  .why = "it has not answered what it was asked "
                                         "before"};
-        answer(all, &lost);
+        hand_back_answer(all, &lost);
     } else {
         c->queue[c->queued++] = *act;
         c->looked_at = false;

@@ -111,7 +111,7 @@ static cfg_t *parse(const char *path, char *why) {
 /* --- values ----------------------------------------------------------------
  */
 
-static bool refuse(char *why, const char *key, const char *what) {
+static bool refuse_setting(char *why, const char *key, const char *what) {
     snprintf(why, IDA_WHY_BYTES, "%s: %s", key, what);
     return false;
 }
@@ -133,15 +133,15 @@ static bool read_names(ida_config *config, cfg_t *cfg, char *why) {
     ids_node_name name;
     if (!group || !ids_node_name_from(&name, (idp_slice){(const uint8_t *)group,
                                                          strlen(group)}))
-        return refuse(why, "group",
-                      "it needs a name of 1 to 63 letters, "
-                      "digits, '.', '_' or '-'");
+        return refuse_setting(why, "group",
+                              "it needs a name of 1 to 63 letters, "
+                              "digits, '.', '_' or '-'");
     if (!node ||
         !ids_node_name_from(&config->agent.node,
                             (idp_slice){(const uint8_t *)node, strlen(node)}))
-        return refuse(why, "node",
-                      "it needs the name of the node beside this "
-                      "agent, as its --node says");
+        return refuse_setting(why, "node",
+                              "it needs the name of the node beside this "
+                              "agent, as its --node says");
     snprintf(config->prefix, sizeof config->prefix, "/idemstore/%s/", group);
     return true;
 }
@@ -149,11 +149,11 @@ static bool read_names(ida_config *config, cfg_t *cfg, char *why) {
 static bool read_others(ida_config *config, cfg_t *cfg, char *why) {
     unsigned count = cfg_size(cfg, "others");
     if (count >= IDS_GROUP_NODES_MAX)
-        return refuse(why, "others", "a group has 5 nodes at most");
+        return refuse_setting(why, "others", "a group has 5 nodes at most");
     for (unsigned i = 0; i < count; i++)
         if (!read_endpoint(&config->agent.other[i],
                            cfg_getnstr(cfg, "others", i)))
-            return refuse(why, "others", "each is HOST:PORT");
+            return refuse_setting(why, "others", "each is HOST:PORT");
     config->agent.other_count = count;
     return true;
 }
@@ -163,9 +163,9 @@ static bool read_server(ida_config *config, cfg_t *cfg, char *why) {
     const char *advertise = text_of(cfg, "advertise");
     config->server = text_of(cfg, "server");
     if (!config->server || !read_endpoint(&at, config->server))
-        return refuse(why, "server", "it is not HOST:PORT");
+        return refuse_setting(why, "server", "it is not HOST:PORT");
     if (advertise && !read_endpoint(&config->advertise, advertise))
-        return refuse(why, "advertise", "it is not HOST:PORT");
+        return refuse_setting(why, "advertise", "it is not HOST:PORT");
     config->secret_file = text_of(cfg, "secret_file");
     config->tls = cfg_getbool(cfg, "tls") == cfg_true;
     config->tls_ca = text_of(cfg, "tls_ca");
@@ -173,7 +173,8 @@ static bool read_server(ida_config *config, cfg_t *cfg, char *why) {
     config->tls_key = text_of(cfg, "tls_key");
     config->tls_server_name = text_of(cfg, "tls_server_name");
     if (!config->tls && (config->tls_ca || config->tls_cert))
-        return refuse(why, "tls", "tls_ca and tls_cert need tls = true");
+        return refuse_setting(why, "tls",
+                              "tls_ca and tls_cert need tls = true");
     return true;
 }
 
@@ -184,12 +185,13 @@ static bool read_password(ida_config *config, const char *path, char *why) {
     if (file)
         fclose(file);
     if (!good)
-        return refuse(why, "etcd_password_file",
-                      "it can't be read, or is empty");
+        return refuse_setting(why, "etcd_password_file",
+                              "it can't be read, or is empty");
     line[strcspn(line, "\r\n")] = '\0';
     config->password = strdup(line);
     explicit_bzero(line, sizeof line);
-    return config->password || refuse(why, "etcd_password_file", "no memory");
+    return config->password ||
+           refuse_setting(why, "etcd_password_file", "no memory");
 }
 
 static bool read_etcd(ida_config *config, cfg_t *cfg, char *why) {
@@ -198,20 +200,20 @@ static bool read_etcd(ida_config *config, cfg_t *cfg, char *why) {
     etcd->endpoint_count = cfg_size(cfg, "etcd");
     if (etcd->endpoint_count == 0 ||
         etcd->endpoint_count > IDS_ETCD_ENDPOINTS_MAX)
-        return refuse(why, "etcd",
-                      "name 1 to 8 members: {\"http://HOST:2379\"}");
+        return refuse_setting(why, "etcd",
+                              "name 1 to 8 members: {\"http://HOST:2379\"}");
     for (uint32_t i = 0; i < etcd->endpoint_count; i++) {
         etcd->endpoint[i] = cfg_getnstr(cfg, "etcd", i);
         if (strncmp(etcd->endpoint[i], "http://", 7) != 0 &&
             strncmp(etcd->endpoint[i], "https://", 8) != 0)
-            return refuse(why, "etcd",
-                          "each is http://HOST:PORT or https://...");
+            return refuse_setting(why, "etcd",
+                                  "each is http://HOST:PORT or https://...");
     }
     etcd->user = text_of(cfg, "etcd_user");
     if ((etcd->user != NULL) != (password != NULL))
-        return refuse(why, "etcd_user",
-                      "give it and etcd_password_file, or "
-                      "neither");
+        return refuse_setting(why, "etcd_user",
+                              "give it and etcd_password_file, or "
+                              "neither");
     if (password && !read_password(config, password, why))
         return false;
     etcd->password = config->password;
@@ -233,7 +235,7 @@ static bool read_rest(ida_config *config, cfg_t *cfg, char *why) {
     long lease_ms = cfg_getint(cfg, "lease_ms");
     if (lease_ms < (long)IDS_AGENT_LEASE_MIN ||
         lease_ms > (long)IDS_AGENT_LEASE_MAX)
-        return refuse(why, "lease_ms", "it is 1000 to 60000");
+        return refuse_setting(why, "lease_ms", "it is 1000 to 60000");
     config->agent.lease_ms = (uint32_t)lease_ms;
     config->creates = cfg_getbool(cfg, "create") == cfg_true;
     config->dry_run = cfg_getbool(cfg, "dry_run") == cfg_true;
@@ -241,9 +243,9 @@ static bool read_rest(ida_config *config, cfg_t *cfg, char *why) {
     ids_endpoint at;
     if (config->http &&
         (!read_endpoint(&at, config->http) || !is_loopback(config->http)))
-        return refuse(why, "http",
-                      "it is HOST:PORT of this machine alone, as "
-                      "127.0.0.1:7118: who reaches it may order");
+        return refuse_setting(why, "http",
+                              "it is HOST:PORT of this machine alone, as "
+                              "127.0.0.1:7118: who reaches it may order");
     return true;
 }
 

@@ -34,7 +34,7 @@ ida_line *ida_line_new(const char *uri) {
     return line;
 }
 
-static void hang_up(ida_line *line) {
+static void hang_up_line(ida_line *line) {
     if (line->fd >= 0)
         idem__seal_hang_up(&line->seal, line->fd);
     idem__seal_end(&line->seal);
@@ -46,7 +46,7 @@ static void hang_up(ida_line *line) {
 void ida_line_free(ida_line *line) {
     if (!line)
         return;
-    hang_up(line);
+    hang_up_line(line);
     idem__wire_fini(&line->wire);
     idem__lookup_drop(&line->lookup);
     if (line->is_parsed)
@@ -63,7 +63,7 @@ int ida_line_fd(const ida_line *line) {
 
 static bool fail(ida_line *line, ida_called *called, const char *why) {
     snprintf(called->why, sizeof called->why, "%.255s", why);
-    hang_up(line);
+    hang_up_line(line);
     return false;
 }
 
@@ -109,7 +109,7 @@ static bool exchange(ida_line *line, const idp_request *request,
     if (op.pending)
         idem__calls_remove(&line->wire.calls, &op);
     if (heard != IDEM__HEARD_REPLY)
-        hang_up(line);
+        hang_up_line(line);
     /* It went while nobody looked: once more, anew. */
     if (closed && was_open && idem_now_ms() < deadline_ms)
         return exchange(line, request, called, wait_ms, reply);

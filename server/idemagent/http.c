@@ -46,7 +46,7 @@ bool ida_http_open(ida_http *http, const char *at,
     return good;
 }
 
-static void hang_up(ida_http_conn *conn) {
+static void hang_up_http(ida_http_conn *conn) {
     if (conn->fd >= 0)
         close(conn->fd);
     conn->fd = -1;
@@ -54,7 +54,7 @@ static void hang_up(ida_http_conn *conn) {
 
 void ida_http_close(ida_http *http) {
     for (int i = 0; i < IDA_HTTP_CONNS_MAX; i++)
-        hang_up(&http->conns[i]);
+        hang_up_http(&http->conns[i]);
     if (http->fd >= 0)
         close(http->fd);
     http->fd = -1;
@@ -75,8 +75,8 @@ size_t ida_http_fds(const ida_http *http, int fds[1 + IDA_HTTP_CONNS_MAX]) {
 
 /* What the socket does not take at once it does not get: it is of this machine,
  * and its buffer is larger than what is said. */
-static void answer(ida_http_conn *conn, int status, const char *type,
-                   const char *text) {
+static void answer_http(ida_http_conn *conn, int status, const char *type,
+                        const char *text) {
     char head[256];
     const char *word = status == 200   ? "OK"
                        : status == 202 ? "Accepted"
@@ -89,11 +89,11 @@ static void answer(ida_http_conn *conn, int status, const char *type,
                        status, word, type, strlen(text));
     (void)!send(conn->fd, head, (size_t)len, MSG_NOSIGNAL);
     (void)!send(conn->fd, text, strlen(text), MSG_NOSIGNAL);
-    hang_up(conn);
+    hang_up_http(conn);
 }
 
 static void answer_made(ida_http_conn *conn, const char *type, char *text) {
-    answer(conn, text ? 200 : 503, type, text ? text : "no memory\n");
+    answer_http(conn, text ? 200 : 503, type, text ? text : "no memory\n");
     free(text);
 }
 
@@ -106,11 +106,11 @@ static void get(ida_http_conn *conn, const ida_agent *agent, idp_slice path) {
     else if (ids_http_is(path, "/v1/status"))
         answer_made(conn, "application/json", ida_text_status(agent));
     else if (ids_http_is(path, "/healthz"))
-        answer(conn, 200, "text/plain", "it runs\n");
+        answer_http(conn, 200, "text/plain", "it runs\n");
     else if (ids_http_is(path, "/readyz"))
-        answer(conn, ready ? 200 : 503, "text/plain", said);
+        answer_http(conn, ready ? 200 : 503, "text/plain", said);
     else
-        answer(conn, 404, "text/plain", "no such path\n");
+        answer_http(conn, 404, "text/plain", "no such path\n");
 }
 
 static void post(ida_http_conn *conn, ida_agent *agent, idp_slice path) {
@@ -119,11 +119,11 @@ static void post(ida_http_conn *conn, ida_agent *agent, idp_slice path) {
     for (int i = 0; i < 4; i++)
         if (ids_http_is(path, paths[i])) {
             ida_agent_order(agent, (ida_order)i);
-            answer(conn, 202, "application/json",
-                   "{\"state\":\"under way\"}\n");
+            answer_http(conn, 202, "application/json",
+                        "{\"state\":\"under way\"}\n");
             return;
         }
-    answer(conn, 404, "text/plain", "no such order\n");
+    answer_http(conn, 404, "text/plain", "no such order\n");
 }
 
 /* A page of somebody else's, in a browser on this machine, may not order; nor
@@ -139,35 +139,36 @@ static void serve(ida_http *http, ida_http_conn *conn, ida_agent *agent) {
     ids_http_head head;
     ids_http_fault fault;
     if (!ids_http_head_read(conn->bytes, conn->seen, &head, &fault))
-        answer(conn, fault.status, "text/plain", fault.text);
+        answer_http(conn, fault.status, "text/plain", fault.text);
     else if (is_foreign(http, &head))
-        answer(conn, 403, "text/plain",
-               "not from another page, nor by another "
-               "name of this machine\n");
+        answer_http(conn, 403, "text/plain",
+                    "not from another page, nor by another "
+                    "name of this machine\n");
     else if (head.length > 0 || head.is_chunked)
-        answer(conn, 413, "text/plain", "no request here has a body\n");
+        answer_http(conn, 413, "text/plain", "no request here has a body\n");
     else if (head.method == IDS_HTTP_GET)
         get(conn, agent, head.path);
     else if (head.method == IDS_HTTP_POST)
         post(conn, agent, head.path);
     else
-        answer(conn, 405, "text/plain", "GET or POST\n");
+        answer_http(conn, 405, "text/plain", "GET or POST\n");
 }
 
 /* --- connections -----------------------------------------------------------
  */
 
-static void take_bytes(ida_http *http, ida_http_conn *conn, ida_agent *agent) {
+static void take_http_bytes(ida_http *http, ida_http_conn *conn,
+                            ida_agent *agent) {
     ids_http_fault fault;
     ssize_t n = recv(conn->fd, conn->bytes + conn->len,
                      sizeof conn->bytes - conn->len, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         if (agent->now_ms >= conn->until_ms)
-            hang_up(conn);
+            hang_up_http(conn);
         return;
     }
     if (n <= 0) {
-        hang_up(conn);
+        hang_up_http(conn);
         return;
     }
     conn->len += (size_t)n;
@@ -176,7 +177,7 @@ static void take_bytes(ida_http *http, ida_http_conn *conn, ida_agent *agent) {
     if (read == IDS_HTTP_WHOLE)
         serve(http, conn, agent);
     else if (read == IDS_HTTP_BAD || conn->len == sizeof conn->bytes)
-        answer(conn, 400, "text/plain", "that is no request\n");
+        answer_http(conn, 400, "text/plain", "that is no request\n");
 }
 
 static void take_conn(ida_http *http, uint64_t now_ms) {
@@ -199,5 +200,5 @@ void ida_http_turn(ida_http *http, ida_agent *agent) {
     take_conn(http, agent->now_ms);
     for (int i = 0; i < IDA_HTTP_CONNS_MAX; i++)
         if (http->conns[i].fd >= 0)
-            take_bytes(http, &http->conns[i], agent);
+            take_http_bytes(http, &http->conns[i], agent);
 }

@@ -15,7 +15,7 @@ enum { EXIT_USAGE = 64, EXIT_CONFIG = 78, TURN_MS = 250 };
 
 static volatile sig_atomic_t ends;
 
-static void end(int signal) {
+static void on_end_signal(int signal) {
     (void)signal;
     ends = 1;
 }
@@ -33,7 +33,7 @@ static void print_help(void) {
     ida_config_print_keys();
 }
 
-static int run(const ida_config *config) {
+static int run_agent(const ida_config *config) {
     char why[IDA_WHY_BYTES];
     static ida_agent agent;
     static ida_http http;
@@ -118,10 +118,10 @@ int main(int argc, char **argv) {
     }
     config.dry_run = config.dry_run || dry;
     signal(SIGPIPE, SIG_IGN);
-    struct sigaction action = {.sa_handler = end};
+    struct sigaction action = {.sa_handler = on_end_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    int status = tests ? examine(&config) : run(&config);
+    int status = tests ? examine(&config) : run_agent(&config);
     ida_config_fini(&config);
     return status;
 }

@@ -104,7 +104,7 @@ static void only_say(ida_agent *a, const ids_agent_act *act) {
         say_would(a, act);
 }
 
-static void carry_out(ida_agent *a, const ids_agent_act *act) {
+static void begin_act(ida_agent *a, const ids_agent_act *act) {
     if (a->config->dry_run && !is_read_only(act->kind))
         only_say(a, act);
     else if (ids_etcd_serves(act->kind))
@@ -296,7 +296,7 @@ static void say_all(ida_agent *a) {
     ids_agent_act act;
     ids_agent_tick(a->agent, ids_epoch_of(unix_ms()), a->now_ms);
     while (ids_agent_next(a->agent, &act))
-        carry_out(a, &act);
+        begin_act(a, &act);
 }
 
 void ida_agent_turn(ida_agent *a, const int *fds, size_t count, int wait_ms) {
@@ -341,5 +341,5 @@ void ida_agent_order(ida_agent *a, ida_order order) {
     }
     const ids_agent_act act = {
         .kind = order == IDA_ORDER_PAUSE ? IDS_AGENT_PAUSE : IDS_AGENT_RESUME};
-    carry_out(a, &act);
+    begin_act(a, &act);
 }

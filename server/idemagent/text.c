@@ -10,8 +10,8 @@
 
 enum { METRICS_BYTES = 8192 };
 
-static size_t put(char *text, size_t at, const char *name, const char *type,
-                  const char *help, uint64_t value) {
+static size_t put_metric(char *text, size_t at, const char *name,
+                         const char *type, const char *help, uint64_t value) {
     return at + (size_t)snprintf(text + at, METRICS_BYTES - at,
                                  "# HELP idemagent_%s %s\n"
                                  "# TYPE idemagent_%s %s\n"
@@ -35,25 +35,26 @@ char *ida_text_metrics(const ida_agent *a) {
     size_t at = 0;
     if (!text)
         return NULL;
-    at = put(text, at, "ready", "gauge", "1: it decides",
-             ida_agent_is_ready(a, why));
-    at = put(text, at, "paused", "gauge",
-             "1: an operator has paused the agents of this group",
-             a->view.paused);
-    at = put(text, at, "trouble", "gauge",
-             "0, or why nothing is decided: see docs/failover.md",
-             ids_agent_last_trouble(a->agent));
-    at = put(text, at, "revision", "gauge", "of the record in etcd",
-             a->view.revision);
-    at = put(text, at, "epoch", "gauge", "of that record", a->view.group.epoch);
-    at = put(text, at, "in_sync", "gauge", "nodes that it names as in sync",
-             a->view.group.isr_count);
-    at = put(text, at, "alive", "gauge", "nodes whose agents renew their key",
-             a->view.alive_count);
-    at = put(text, at, "leading", "gauge", "1: the node beside it leads",
-             a->own.leading);
+    at = put_metric(text, at, "ready", "gauge", "1: it decides",
+                    ida_agent_is_ready(a, why));
+    at = put_metric(text, at, "paused", "gauge",
+                    "1: an operator has paused the agents of this group",
+                    a->view.paused);
+    at = put_metric(text, at, "trouble", "gauge",
+                    "0, or why nothing is decided: see docs/failover.md",
+                    ids_agent_last_trouble(a->agent));
+    at = put_metric(text, at, "revision", "gauge", "of the record in etcd",
+                    a->view.revision);
+    at = put_metric(text, at, "epoch", "gauge", "of that record",
+                    a->view.group.epoch);
+    at = put_metric(text, at, "in_sync", "gauge",
+                    "nodes that it names as in sync", a->view.group.isr_count);
+    at = put_metric(text, at, "alive", "gauge",
+                    "nodes whose agents renew their key", a->view.alive_count);
+    at = put_metric(text, at, "leading", "gauge", "1: the node beside it leads",
+                    a->own.leading);
     for (int i = 0; i < IDA_COUNTED_COUNT; i++)
-        at = put(text, at, names[i], "counter", helps[i], a->counted[i]);
+        at = put_metric(text, at, names[i], "counter", helps[i], a->counted[i]);
     return text;
 }
 

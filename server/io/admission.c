@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool complain(const char *what, const char *flag, const char *path,
-                     const char *why) {
+static bool complain_admission(const char *what, const char *flag,
+                               const char *path, const char *why) {
     ids_log(IDS_LOG_ERROR, what, "at=\"%s %s\" reason=\"%s\"", flag, path, why);
     return false;
 }
@@ -75,10 +75,11 @@ bool ids_admission_open(ids_access **access, const ids_config *config) {
     if (*access)
         return true;
     ids_credentials_drop(read);
-    return config->credentials ? complain("the credentials can't be used",
-                                          "--credentials", path, why)
-                               : complain("the secret can't be used",
-                                          "--secret-file", path, why);
+    return config->credentials
+               ? complain_admission("the credentials can't be used",
+                                    "--credentials", path, why)
+               : complain_admission("the secret can't be used", "--secret-file",
+                                    path, why);
 }
 
 bool ids_admission_peer_secrets(const ids_secret **secrets,
@@ -93,12 +94,13 @@ bool ids_admission_peer_secrets(const ids_secret **secrets,
     ids_secret *two = sodium_malloc(2 * sizeof *two);
     *secrets = two;
     if (!two)
-        return complain("the secret can't be used", flag, path, why);
+        return complain_admission("the secret can't be used", flag, path, why);
     memset(two, 0, 2 * sizeof *two);
     bool good =
         is_own ? ids_secret_load_two(&two[0], &two[1], path, why, sizeof why)
                : ids_secret_load(&two[0], path, why, sizeof why);
-    return good || complain("the secret can't be used", flag, path, why);
+    return good ||
+           complain_admission("the secret can't be used", flag, path, why);
 }
 
 void ids_admission_forget(const ids_secret *secrets) {

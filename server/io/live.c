@@ -14,8 +14,8 @@
 
 /* Limits ------------------------------------------------------------------- */
 
-static void set_limits(const ids_live *live, const ids_config *config,
-                       ids_loop_limits *limits) {
+static void set_loop_limits(const ids_live *live, const ids_config *config,
+                            ids_loop_limits *limits) {
     uint64_t buffers = config->buffer_bytes_max ? config->buffer_bytes_max
                                                 : live->memory_bytes / 4;
     limits->idle_ms = config->idle_s * 1000;
@@ -161,8 +161,8 @@ static bool is_memory(const ids_config_row *row) {
     return row->offset == offsetof(ids_config, memory_bytes_max);
 }
 
-static void take_row(ids_live *live, const ids_settings *next,
-                     const ids_config_row *row) {
+static void take_live_row(ids_live *live, const ids_settings *next,
+                          const ids_config_row *row) {
     if (is_memory(row)) {
         take_memory(live, next, row);
         return;
@@ -238,7 +238,7 @@ bool ids_live_init(ids_live *live, const ids_settings *start,
     live->now = &live->first;
     if (!take_namespaces(live, &live->first, &start->config, 0))
         return false;
-    set_limits(live, &start->config, &live->first.limits);
+    set_loop_limits(live, &start->config, &live->first.limits);
     server->namespaces = live->first.namespaces;
     server->ledger = live->namespaces.ledger;
     return true;
@@ -274,7 +274,7 @@ bool ids_live_take(ids_live *live, ids_settings *settings) {
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        take_row(live, settings, &rows[i]);
+        take_live_row(live, settings, &rows[i]);
     tell_namespaces(live, config);
     ids_log_set_level(config->log_level);
     ids_log_set_format(config->log_format);
@@ -283,7 +283,7 @@ bool ids_live_take(ids_live *live, ids_settings *settings) {
     next->settings = settings;
     next->older = live->now;
     live->now = next;
-    set_limits(live, config, &next->limits);
+    set_loop_limits(live, config, &next->limits);
     hand_out(live);
     forget_older(live);
     note_outcome(live, false);

@@ -183,7 +183,7 @@ static void take_notice(void *ctx, ids_notice what) {
         ids_loop_stop(ctx);
 }
 
-static void take_limits(void *ctx, ids_loop_limits *limits) {
+static void loop_take_limits(void *ctx, ids_loop_limits *limits) {
     ids_loop_take_limits(ctx, limits);
 }
 
@@ -192,7 +192,7 @@ static void look_at_clock(void *ctx) {
     ids_net_read_clock(&loop->net);
 }
 
-static uint64_t clock_ns(void) {
+static uint64_t loop_clock_ns(void) {
     return ids_monotonic_ns();
 }
 
@@ -223,7 +223,7 @@ static int init_handles(ids_loop *loop) {
     return 0;
 }
 
-static bool cert_holds(void *ctx, const ids_conn *conn) {
+static bool conn_cert_holds(void *ctx, const ids_conn *conn) {
     const ids_loop *loop = ctx;
     return ids_seal_cert_holds(loop->net.tls, conn);
 }
@@ -243,10 +243,10 @@ static int init_line(ids_loop *loop, const ids_loop_config *config) {
                    .adopt = adopt,
                    .refuse = refuse_conn,
                    .notice = take_notice,
-                   .limits = take_limits,
+                   .limits = loop_take_limits,
                    .look_at_clock = look_at_clock,
-                   .clock_ns = clock_ns,
-                   .cert_holds = cert_holds},
+                   .clock_ns = loop_clock_ns,
+                   .cert_holds = conn_cert_holds},
         .worker_driver = {.ctx = loop,
                           .change_buffer_is_high = change_buffer_is_high,
                           .is_current = is_current},

@@ -17,8 +17,8 @@
 #define READY_WAIT_S 5
 
 /* False: nothing that can be sent to. */
-static bool read_name(const char *name, struct sockaddr_un *to,
-                      socklen_t *len) {
+static bool read_socket_name(const char *name, struct sockaddr_un *to,
+                             socklen_t *len) {
     size_t bytes = strlen(name);
     *to = (struct sockaddr_un){.sun_family = AF_UNIX};
     if ((name[0] != '/' && name[0] != '@') || bytes < 2 ||
@@ -52,7 +52,7 @@ static void notify(const char *text, int flags) {
     if (!name || !*name)
         return;
     const char *reason = "neither a path nor an abstract name";
-    if (read_name(name, &to, &len)) {
+    if (read_socket_name(name, &to, &len)) {
         int error = say_to_manager(&to, len, text, flags);
         if (!error)
             return;

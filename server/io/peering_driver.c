@@ -60,7 +60,7 @@ static uint64_t clock_epoch(void *ctx) {
     return ids_clock_epoch();
 }
 
-static uint64_t clock_ns(void *ctx) {
+static uint64_t peering_clock_ns(void *ctx) {
     (void)ctx;
     return uv_hrtime();
 }
@@ -182,7 +182,7 @@ ids_node_driver ids_peering_driver(ids_peering *r) {
                              .flush = driver_flush,
                              .clock_ms = clock_ms,
                              .clock_epoch = clock_epoch,
-                             .clock_ns = clock_ns,
+                             .clock_ns = peering_clock_ns,
                              .random = give_random,
                              .record = driver_record,
                              .quiesce = quiesce,

@@ -65,7 +65,7 @@ static void apply_files(ids_prepare *p) {
     p->next_credentials = NULL;
 }
 
-static bool apply_settings(void *ctx, ids_settings *settings) {
+static bool apply_first_settings(void *ctx, ids_settings *settings) {
     ids_prepare *p = ctx;
     apply_files(p);
     bool took = ids_live_take(p->live, settings);
@@ -94,7 +94,7 @@ ids_reload_driver ids_prepare_driver(ids_prepare *prepare) {
     return (ids_reload_driver){.ctx = prepare,
                                .prepare = prepare_files,
                                .preview = preview_settings,
-                               .apply = apply_settings,
+                               .apply = apply_first_settings,
                                .forget = forget_files,
                                .refused = note_refused};
 }

@@ -46,7 +46,7 @@ static void answer_asked(ids_reload *r) {
     ids_command_answer(r->first->worker, r->asked.id, &answer);
 }
 
-static void apply_settings(ids_reload *r) {
+static void apply_reloaded(ids_reload *r) {
     ids_preview_begin(&r->preview);
     r->driver.preview(r->driver.ctx, r->next, &r->preview);
     ids_preview_end(&r->preview);
@@ -73,7 +73,7 @@ static void take_settings(uv_work_t *work, int status) {
     }
     ids_net_wake_up(&r->first->net);
     if (r->next)
-        apply_settings(r);
+        apply_reloaded(r);
     else
         refuse_settings(r);
     r->next = NULL;
@@ -112,8 +112,8 @@ void ids_reload_ask(ids_reload *reload) {
         begin_reload(reload, (ids_reload_asked){0});
 }
 
-static void take_command(void *ctx, ids_worker *worker,
-                         const ids_command_request *request) {
+static void take_reload(void *ctx, ids_worker *worker,
+                        const ids_command_request *request) {
     ids_reload *r = ctx;
     assert(request->command == IDP_RELOAD);
     if (r->ended || r->under_way)
@@ -127,7 +127,7 @@ static void take_command(void *ctx, ids_worker *worker,
 }
 
 ids_command_handler ids_reload_handler(ids_reload *reload) {
-    return (ids_command_handler){.ctx = reload, .begin = take_command};
+    return (ids_command_handler){.ctx = reload, .begin = take_reload};
 }
 
 void ids_reload_end(ids_reload *reload) {

@@ -107,7 +107,7 @@ size_t ids_change_write_bound(const ids_change *change) {
            change->result.len;
 }
 
-static uint8_t *put_body(uint8_t *at, const ids_change *c) {
+static uint8_t *put_change_body(uint8_t *at, const ids_change *c) {
     *at++ = (uint8_t)c->fingerprint.len;
     *at++ = (uint8_t)c->nonce.len;
     at = put_varint(at, c->token.epoch);
@@ -145,7 +145,7 @@ size_t ids_change_write(uint8_t *to, const ids_change *c) {
     *at++ = (uint8_t)c->ns.len;
     at = put_varint(at, c->key.len);
     if (!absent)
-        at = put_body(at, c);
+        at = put_change_body(at, c);
     /* No change has both of the last two. */
     const idp_slice slices[] = {c->ns, c->key, c->fingerprint, c->nonce,
                                 c->has_result ? c->result : c->by_name};

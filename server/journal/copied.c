@@ -11,7 +11,8 @@
 
 #include <assert.h>
 
-static bool is_same_file(const ids_disk *disk, int file, ids_identity was) {
+static bool is_file_as_it_was(const ids_disk *disk, int file,
+                              ids_identity was) {
     assert(file >= 0);
     return !disk->identity ||
            ids_identity_same(disk->identity(disk->ctx, file), was);
@@ -31,7 +32,7 @@ static bool log_is_copied(const ids_data_dir *v, const ids_name *name) {
     bool good = got == (int64_t)sizeof bytes &&
                 ids_file_head_check(bytes, sizeof bytes, IDS_LOG_MAGIC,
                                     &head) == IDS_FILE_OK;
-    bool copied = good && !is_same_file(disk, file, head.identity);
+    bool copied = good && !is_file_as_it_was(disk, file, head.identity);
     disk->close(disk->ctx, file);
     return copied;
 }
@@ -58,7 +59,7 @@ const char *ids_data_dir_find_copied(const ids_data_dir *v, int manifest) {
         return "it is a backup that was made while its daemon ran";
     if (disk->mark)
         mark = disk->mark(disk->ctx);
-    if (!is_same_file(disk, manifest, m->file))
+    if (!is_file_as_it_was(disk, manifest, m->file))
         return "the manifest is another file than the one that was written";
     if (!ids_identity_same(mark.identity, m->mark))
         return "the folder has another LOCK than the one it was written with";

@@ -172,7 +172,7 @@ static void want(reader *r, const char *word) {
         r->bad = true;
 }
 
-static uint64_t read_number(reader *r, uint64_t max) {
+static uint64_t read_manifest_number(reader *r, uint64_t max) {
     uint64_t value = 0;
     const char *from = r->at;
     assert(r->at <= r->end);
@@ -202,7 +202,7 @@ static uint32_t manifest_checksum(reader *r) {
 
 static uint64_t manifest_field(reader *r, const char *before, uint64_t max) {
     want(r, before);
-    return read_number(r, max);
+    return read_manifest_number(r, max);
 }
 
 static void manifest_snapshot(reader *r, ids_manifest *m) {
@@ -258,7 +258,7 @@ static ids_fsync fsync_policy(reader *r) {
 }
 
 static void read_run(reader *r, ids_manifest *m) {
-    ids_manifest_run run = {.epoch = read_number(r, UINT64_MAX)};
+    ids_manifest_run run = {.epoch = read_manifest_number(r, UINT64_MAX)};
     assert(m->runs <= IDS_RUNS_MAX);
     run.start_ms = manifest_field(r, " ", IDS_LOG_MS_MAX);
     want(r, " ");
@@ -317,7 +317,7 @@ bool ids_manifest_parse(ids_manifest *m, const char *text, size_t len,
     if (!try_word(&r, "idemstore-data "))
         return refuse_manifest(fault, IDS_FAULT_FOREIGN,
                                "not a manifest of idemstore's");
-    uint64_t version = read_number(&r, UINT32_MAX);
+    uint64_t version = read_manifest_number(&r, UINT32_MAX);
     if (version > IDS_MANIFEST_VERSION_BACKUP)
         return refuse_manifest(fault, IDS_FAULT_NEWER,
                                "written by a newer version");

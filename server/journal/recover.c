@@ -199,8 +199,8 @@ static void note_synced(reading *r, const ids_frame *frame, uint64_t at) {
     assert(span->from <= span->to && span->to <= r->len);
 }
 
-static bool take_frame(reading *r, const ids_frame *frame,
-                       const uint8_t *body) {
+static bool take_journal_frame(reading *r, const ids_frame *frame,
+                               const uint8_t *body) {
     uint64_t at = (uint64_t)(body - r->bytes) - IDS_FRAME_HEAD_BYTES;
     assert(body >= r->bytes + IDS_FRAME_HEAD_BYTES);
     note_synced(r, frame, at);
@@ -230,7 +230,7 @@ static bool read_segments(reading *r) {
     while (!is_end(r)) {
         switch (ids_segment_next(&r->reader, &frame, &body)) {
         case IDS_SEGMENT_FRAME:
-            if (!take_frame(r, &frame, body))
+            if (!take_journal_frame(r, &frame, body))
                 return false;
             break;
         case IDS_SEGMENT_SEALED:

@@ -58,7 +58,7 @@ static bool fetch(reader *r, uint64_t at, uint8_t *to, size_t len) {
            corrupt_snapshot_block(r, "the file is too short");
 }
 
-static bool read_head(reader *r, const ids_file_head *wanted) {
+static bool read_snapshot_head(reader *r, const ids_file_head *wanted) {
     uint8_t bytes[IDS_FILE_HEAD_BYTES];
     if (!fetch(r, 0, bytes, sizeof bytes))
         return false;
@@ -147,13 +147,13 @@ static bool read_frames(reader *r) {
     }
 }
 
-static bool read_all(reader *r, const ids_file_head *head,
-                     const ids_snapshot_sum *sum) {
+static bool read_snapshot(reader *r, const ids_file_head *head,
+                          const ids_snapshot_sum *sum) {
     int64_t size = r->disk->size(r->disk->ctx, r->file);
     if (size < 0)
         return ids_fault_disk(r->fault, (int)size, r->name, "can't read");
     r->size = (uint64_t)size;
-    if (!read_head(r, head) || !read_frames(r))
+    if (!read_snapshot_head(r, head) || !read_frames(r))
         return false;
     return (r->sum.records == sum->records && r->sum.crc == sum->crc &&
             r->sum.bytes == sum->bytes) ||
@@ -172,7 +172,7 @@ bool ids_snapshot_read(const ids_disk *disk, const ids_file_head *head,
     if (r.file < 0)
         return ids_fault_set(fault, IDS_FAULT_MISSING, r.name,
                              "the manifest names it, and it is not there");
-    bool good = read_all(&r, head, sum);
+    bool good = read_snapshot(&r, head, sum);
     disk->close(disk->ctx, r.file);
     free(r.bytes);
     if (good && r.clock_ms > *clock_ms)

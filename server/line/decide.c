@@ -93,8 +93,9 @@ static bool put_on_record(const ids_worker *worker, const ids_audited_one *one,
 /* Carried out ---------------------------------------------------------------
  */
 
-static void refuse(ids_worker *worker, ids_conn *conn, ids_audited_one *one,
-                   idp_error error, const char *text) {
+static void refuse_decision(ids_worker *worker, ids_conn *conn,
+                            ids_audited_one *one, idp_error error,
+                            const char *text) {
     assert(conn->waiting > 0);
     conn->waiting--;
     ids_reply_error(worker, conn, one->msgid, error, text);
@@ -114,7 +115,7 @@ static void call_here(ids_worker *worker, ids_conn *conn, ids_audited_one *one,
         ids_commit_gate_call(worker, &call, &answer, &error, &text);
     assert(verdict != IDS_PARKED);
     if (verdict == IDS_REFUSED) {
-        refuse(worker, conn, one, error, text);
+        refuse_decision(worker, conn, one, error, text);
         return;
     }
     assert(conn->waiting > 0);
@@ -139,13 +140,13 @@ static void kill_here(ids_worker *worker, ids_conn *conn, ids_audited_one *one,
         ids_reply_made(worker, conn, one->msgid, reply, shows);
         ids_audited_reply(worker, one->asker, one->msgid, reply, IDP_OK);
     } else {
-        refuse(worker, conn, one, IDP_E_NO_MEMORY, NULL);
+        refuse_decision(worker, conn, one, IDP_E_NO_MEMORY, NULL);
     }
     idp_bytes_free(&frame);
 }
 
-static void ask_owner(ids_worker *worker, ids_conn *conn,
-                      ids_audited_one *one) {
+static void ask_owner_to_decide(ids_worker *worker, ids_conn *conn,
+                                ids_audited_one *one) {
     const ids_message message = {.asker = one->asker,
                                  .word = one->hash,
                                  .msgid = one->msgid,
@@ -154,12 +155,13 @@ static void ask_owner(ids_worker *worker, ids_conn *conn,
                                  .flags = IDS_MESSAGE_WAITS};
     ids_message_batch *batch = ids_worker_batch(worker, one->owner);
     if (!batch || !ids_message_append(batch, &message, one->frame))
-        refuse(worker, conn, one, IDP_E_NO_MEMORY, NULL);
+        refuse_decision(worker, conn, one, IDP_E_NO_MEMORY, NULL);
     else
         worker->counters.of[IDS_FORWARDED_TOTAL]++;
 }
 
-static void carry_out(ids_worker *worker, ids_audited_one *one, int failed) {
+static void carry_out_decision(ids_worker *worker, ids_audited_one *one,
+                               int failed) {
     const idp_read_limits limits = {worker->server->result_bytes_max};
     ids_conn *conn = ids_worker_find(worker, one->asker);
     idp_request request;
@@ -171,11 +173,11 @@ static void carry_out(ids_worker *worker, ids_audited_one *one, int failed) {
         return;
     }
     if (worker->draining) {
-        refuse(worker, conn, one, IDP_E_SHUTTING_DOWN, NULL);
+        refuse_decision(worker, conn, one, IDP_E_SHUTTING_DOWN, NULL);
         return;
     }
     if (failed && !IDS_RULE_OFF(ON_RECORD)) {
-        refuse(worker, conn, one, IDP_E_NO_MEMORY, no_record);
+        refuse_decision(worker, conn, one, IDP_E_NO_MEMORY, no_record);
         return;
     }
     idp_read read = idp_request_read(one->frame, one->frame_bytes, &limits,
@@ -183,9 +185,9 @@ static void carry_out(ids_worker *worker, ids_audited_one *one, int failed) {
     assert(read == IDP_READ_WHOLE && bytes == one->frame_bytes);
     if (one->method == IDP_ERASE) {
         if (!ids_erase_everywhere(worker, one))
-            refuse(worker, conn, one, IDP_E_NO_MEMORY, NULL);
+            refuse_decision(worker, conn, one, IDP_E_NO_MEMORY, NULL);
     } else if (one->owner != worker->index) {
-        ask_owner(worker, conn, one);
+        ask_owner_to_decide(worker, conn, one);
     } else if (one->method == IDP_KILL) {
         kill_here(worker, conn, one, &request);
     } else {
@@ -197,7 +199,7 @@ void ids_decide_go(ids_worker *worker, const ids_message *message) {
     ids_audited_one *one =
         ids_audited_find(worker, message->asker, message->msgid);
     if (one)
-        carry_out(worker, one, (int)message->word);
+        carry_out_decision(worker, one, (int)message->word);
 }
 
 /* Asked ---------------------------------------------------------------------
@@ -254,7 +256,7 @@ void ids_decide_ask(ids_worker *worker, ids_conn *conn, const ids_item *item) {
     one->owner = owner;
     conn->waiting++;
     if (ids_audit_is_off())
-        carry_out(worker, one, 0);
+        carry_out_decision(worker, one, 0);
     else if (!put_on_record(worker, one, request))
-        refuse(worker, conn, one, IDP_E_NO_MEMORY, no_record);
+        refuse_decision(worker, conn, one, IDP_E_NO_MEMORY, no_record);
 }

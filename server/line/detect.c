@@ -88,8 +88,8 @@ static match match_redis(const uint8_t *bytes, size_t len) {
     return best;
 }
 
-static ids_first read_text(const uint8_t *bytes, size_t len,
-                           const char **answer) {
+static ids_first detect_text(const uint8_t *bytes, size_t len,
+                             const char **answer) {
     match http = match_http(bytes, len);
     match redis = match_redis(bytes, len);
     match peer = match_word(bytes, len, IDS_MAGIC, false);
@@ -113,7 +113,7 @@ ids_first ids_detect_read(const uint8_t *bytes, size_t len,
     if ((first & 0xf0) == 0x90 || first == 0xdc || first == 0xdd)
         return IDS_FIRST_REQUEST; /* an array */
     if (upper(first) >= 'A' && upper(first) <= 'Z')
-        return read_text(bytes, len, answer);
+        return detect_text(bytes, len, answer);
     if (first == '*' || first == '$')
         *answer = no_redis;
     else if (first == '{' || first == '[' || first == '"')

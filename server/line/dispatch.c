@@ -215,7 +215,8 @@ static bool is_admitted(const ids_worker *worker, const ids_conn *conn) {
 }
 
 /* It is no client of ours, and hears why. */
-static void refuse(ids_worker *worker, ids_conn *conn, uint32_t msgid) {
+static void refuse_to_answer(ids_worker *worker, ids_conn *conn,
+                             uint32_t msgid) {
     ids_log_who(IDS_LOG_WARN, "refused: it comes in the wrong way", &conn->who,
                 conn->reading.refusal);
     ids_reply_error(worker, conn, msgid, IDP_E_DENIED, conn->reading.refusal);
@@ -276,7 +277,7 @@ static HOT void serve_request(ids_line *line, ids_conn *conn,
     worker->counters.of[IDS_REQUESTS_TOTAL]++;
     ids_worker_worked(worker, IDS_WORK_SERVE, 1, item->frame_bytes);
     if (conn->reading.refusal) {
-        refuse(worker, conn, request->msgid);
+        refuse_to_answer(worker, conn, request->msgid);
         return;
     }
     if (conn->reading.surplus && !is_operators(conn, request->method)) {

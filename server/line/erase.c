@@ -49,7 +49,8 @@ bool ids_erase_everywhere(ids_worker *worker, ids_audited_one *one) {
     return true;
 }
 
-static void add_part(ids_audited_one *one, idp_slice frame, idp_error failed) {
+static void add_erased_part(ids_audited_one *one, idp_slice frame,
+                            idp_error failed) {
     idp_reply reply;
     idp_answer answer;
     size_t bytes;
@@ -73,7 +74,7 @@ void ids_erase_part(ids_worker *worker, ids_audited_one *one, idp_slice frame,
     static const char some[] =
         "not on every worker: some keys may be gone, others not; erase again";
     assert(one->parts_left > 0);
-    add_part(one, frame, failed);
+    add_erased_part(one, frame, failed);
     if (--one->parts_left > 0)
         return;
     if (conn && !conn->ended) {
@@ -233,14 +234,15 @@ static void step(ids_erasings *all, ids_worker *worker, erasing *e) {
 }
 
 /* The disk comes first: what it has not kept would only grow. */
-static bool may_go_on(const ids_worker *worker) {
+static bool erase_may_go_on(const ids_worker *worker) {
     return !worker->gate.full && ids_worker_may(worker, IDS_WORK_DUE) &&
            !(worker->journal && ids_journal_is_over(worker->journal));
 }
 
 bool ids_erase_turn(ids_erasings *all, ids_worker *worker) {
     ids_listed *next;
-    for (ids_listed *at = all->list.head; at && may_go_on(worker); at = next) {
+    for (ids_listed *at = all->list.head; at && erase_may_go_on(worker);
+         at = next) {
         next = at->next;
         step(all, worker, IDS_LISTED(erasing, in_list, at));
     }

@@ -88,8 +88,8 @@ static void read_ask(ids_worker *worker, ids_item *item,
     item->frame_bytes = message->body_bytes;
 }
 
-static void make_look(ids_worker *worker, const ids_item *item,
-                      const ids_reply_to *to) {
+static void make_look_for_loop(ids_worker *worker, const ids_item *item,
+                               const ids_reply_to *to) {
     const ids_look look = {.request = &item->request,
                            .asker = item->asker,
                            .word = item->hash,
@@ -105,7 +105,7 @@ static void make_look(ids_worker *worker, const ids_item *item,
     idp_bytes_free(&frame);
 }
 
-static void call_shard(ids_worker *worker, const ids_item *item) {
+static void call_shard_for_loop(ids_worker *worker, const ids_item *item) {
     const idp_request *request = &item->request;
     const ids_call call = {.request = request,
                            .hash = item->hash,
@@ -121,7 +121,7 @@ static void call_shard(ids_worker *worker, const ids_item *item) {
     idp_answer answer;
     idp_error error = IDP_OK;
     if (ids_method_looks(request->method)) {
-        make_look(worker, item, &to);
+        make_look_for_loop(worker, item, &to);
         return;
     }
     if (worker->draining && waits) {
@@ -157,7 +157,7 @@ static uint32_t call_batch(ids_line *line, uint32_t count,
     while (done < count && ids_worker_may(worker, IDS_WORK_WAKE)) {
         const ids_item *item = &line->batch[done++];
         worker->measures.asked = item->request.method;
-        call_shard(worker, item);
+        call_shard_for_loop(worker, item);
     }
     if (done)
         ids_dispatch_end_batch(line, line->batch, done);

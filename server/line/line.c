@@ -21,7 +21,7 @@
 /* Of those who wait for room to forward. */
 #define LOOKED_AT_A_TURN 256
 
-static uint64_t hash_of(void *ctx, idp_slice ns, idp_slice key) {
+static uint64_t line_hash_of(void *ctx, idp_slice ns, idp_slice key) {
     const ids_server *server = ctx;
     uint32_t owner;
     return ids_server_hash_record(server, ns, key, &owner);
@@ -46,7 +46,7 @@ static void plan_shard(ids_worker *worker, const ids_line_config *config) {
         .waiters_max = config->waiters_max,
         .clock_cut_ms = IDS_RULE_OFF(WHOLE_MS) ? 0 : config->clock_cut_ms,
         .mem = config->mem,
-        .hash = hash_of,
+        .hash = line_hash_of,
         .hash_ctx = (void *)(uintptr_t)server,
         .limits = server->namespaces,
         .ledger = server->ledger,

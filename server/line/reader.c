@@ -399,7 +399,7 @@ bool ids_reader_give(ids_line *line, ids_conn *conn, uint32_t loop) {
                                    (uint64_t)(uintptr_t)conn);
 }
 
-static void forget(ids_worker *worker, ids_conn *conn) {
+static void forget_conn(ids_worker *worker, ids_conn *conn) {
     if (!conn->waiting)
         return;
     conn->waiting = 0;
@@ -425,7 +425,7 @@ void ids_reader_drop(ids_line *line, ids_conn *conn) {
     ids_admit_leave(line, conn);
     assert(worker->forwarded >= conn->forwarded.count);
     worker->forwarded -= conn->forwarded.count;
-    forget(worker, conn);
+    forget_conn(worker, conn);
     if (worker->server->holders)
         ids_holders_leave(worker->server->holders, conn->by, worker->now_ms);
     conn->by = 0;
@@ -445,6 +445,6 @@ void ids_reader_refuse(ids_line *line, ids_conn *conn) {
 
 void ids_reader_end(ids_line *line, ids_conn *conn) {
     conn->ended = true;
-    forget(&line->worker, conn);
+    forget_conn(&line->worker, conn);
     ids_worker_mark(&line->worker, conn);
 }

@@ -138,12 +138,12 @@ static size_t bucket_number(const ids_pages *pages, const void *base) {
     return (uintptr_t)base / REGION_BYTES % pages->bucket_count;
 }
 
-static region **bucket_of(ids_pages *pages, const void *base) {
+static region **region_bucket_of(ids_pages *pages, const void *base) {
     return &pages->buckets[bucket_number(pages, base)];
 }
 
 static void bucket_put(ids_pages *pages, region *r) {
-    region **bucket = bucket_of(pages, r->base);
+    region **bucket = region_bucket_of(pages, r->base);
     r->next_in_bucket = *bucket;
     *bucket = r;
 }
@@ -167,7 +167,7 @@ static void buckets_grow(ids_pages *pages) {
 
 static region *region_of(ids_pages *pages, const void *block) {
     void *base = (void *)((uintptr_t)block & ~(REGION_BYTES - 1));
-    region *r = *bucket_of(pages, base);
+    region *r = *region_bucket_of(pages, base);
     while (r && r->base != base)
         r = r->next_in_bucket;
     assert(r);
@@ -253,7 +253,7 @@ static region *open_region(ids_pages *pages, uint32_t count) {
 }
 
 static void close_region(ids_pages *pages, region *r) {
-    region **at = bucket_of(pages, r->base);
+    region **at = region_bucket_of(pages, r->base);
     while (*at != r)
         at = &(*at)->next_in_bucket;
     *at = r->next_in_bucket;

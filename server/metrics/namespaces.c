@@ -42,8 +42,8 @@ static ids_metrics_ns *row_at(idp_bytes *rows, size_t from, size_t i) {
     return (ids_metrics_ns *)(void *)(rows->ptr + from) + i;
 }
 
-static void see_one(void *ctx, uint32_t number, idp_slice ns,
-                    const ids_ns_counts *counts) {
+static void see_metric_name(void *ctx, uint32_t number, idp_slice ns,
+                            const ids_ns_counts *counts) {
     const filling *f = ctx;
     bool found = false;
     uint32_t at =
@@ -65,7 +65,7 @@ bool ids_metrics_ns_gather(const ids_worker *worker, idp_bytes *rows) {
             return false;
     }
     if (limits && limits->count)
-        ids_shard_namespaces(worker->shard, see_one, &f);
+        ids_shard_namespaces(worker->shard, see_metric_name, &f);
     return true;
 }
 
@@ -79,8 +79,8 @@ static void add_counts(ids_ns_counts *to, const ids_ns_counts *more) {
 }
 
 /* Nearly always the one at the same place. */
-static ids_metrics_ns *find(idp_bytes *sum, const ids_metrics_ns *row,
-                            size_t near) {
+static ids_metrics_ns *find_ns_row(idp_bytes *sum, const ids_metrics_ns *row,
+                                   size_t near) {
     size_t count = ids_metrics_ns_count(sum);
     for (size_t i = 0; i < count; i++) {
         ids_metrics_ns *one = row_at(sum, 0, (near + i) % count);
@@ -97,7 +97,7 @@ bool ids_metrics_ns_add(idp_bytes *sum, idp_slice part) {
     for (size_t i = 0; i * sizeof(ids_metrics_ns) < part.len; i++) {
         ids_metrics_ns row;
         memcpy(&row, part.ptr + i * sizeof row, sizeof row);
-        ids_metrics_ns *to = find(sum, &row, i);
+        ids_metrics_ns *to = find_ns_row(sum, &row, i);
         if (to)
             add_counts(&to->counts, &row.counts);
     }

@@ -22,8 +22,8 @@ typedef struct text {
     const char *version;
 } text;
 
-static __attribute__((format(printf, 2, 3))) void put(text *t,
-                                                      const char *format, ...) {
+static __attribute__((format(printf, 2, 3))) void
+put_formatted(text *t, const char *format, ...) {
     char line[LINE_BYTES_MAX];
     va_list args;
     va_start(args, format);
@@ -37,10 +37,10 @@ static __attribute__((format(printf, 2, 3))) void put(text *t,
 static void put_value(text *t, uint64_t value, uint64_t per_unit) {
     int digits = per_unit == 1000 ? 3 : 9;
     if (per_unit == 1)
-        put(t, " %" PRIu64 "\n", value);
+        put_formatted(t, " %" PRIu64 "\n", value);
     else
-        put(t, " %" PRIu64 ".%0*" PRIu64 "\n", value / per_unit, digits,
-            value % per_unit);
+        put_formatted(t, " %" PRIu64 ".%0*" PRIu64 "\n", value / per_unit,
+                      digits, value % per_unit);
 }
 
 static uint64_t value_at(const void *all, size_t at) {
@@ -76,9 +76,10 @@ static int family_bytes(const text *t, const ids_metric *metric) {
 
 static void put_head(text *t, const ids_metric *metric) {
     int bytes = family_bytes(t, metric);
-    put(t, "# HELP idemstore_%.*s %s\n", bytes, metric->name, metric->help);
-    put(t, "# TYPE idemstore_%.*s %s\n", bytes, metric->name,
-        type_of(t, metric));
+    put_formatted(t, "# HELP idemstore_%.*s %s\n", bytes, metric->name,
+                  metric->help);
+    put_formatted(t, "# TYPE idemstore_%.*s %s\n", bytes, metric->name,
+                  type_of(t, metric));
 }
 
 static void put_histogram(text *t, const ids_metric *metric,
@@ -89,45 +90,48 @@ static void put_histogram(text *t, const ids_metric *metric,
     uint64_t count = 0, bound_us = IDS_BUCKET_FIRST_NS / 1000;
     for (uint32_t i = 0; i < IDS_BUCKETS - 1; i++, bound_us *= 2) {
         count += of->of[i];
-        put(t, "idemstore_%s_bucket{%s%sle=\"%" PRIu64 ".%06" PRIu64 "\"} ",
+        put_formatted(
+            t, "idemstore_%s_bucket{%s%sle=\"%" PRIu64 ".%06" PRIu64 "\"} ",
             metric->name, labels, comma, bound_us / 1000000,
             bound_us % 1000000);
-        put(t, "%" PRIu64 "\n", count);
+        put_formatted(t, "%" PRIu64 "\n", count);
     }
     count += of->of[IDS_BUCKETS - 1];
-    put(t, "idemstore_%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", metric->name,
-        labels, comma, count);
+    put_formatted(t, "idemstore_%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n",
+                  metric->name, labels, comma, count);
     const char *open = sample->labels ? "{" : "";
     const char *close = sample->labels ? "}" : "";
-    put(t, "idemstore_%s_sum%s%s%s", metric->name, open, labels, close);
+    put_formatted(t, "idemstore_%s_sum%s%s%s", metric->name, open, labels,
+                  close);
     put_value(t, of->sum_ns, 1000000000);
-    put(t, "idemstore_%s_count%s%s%s %" PRIu64 "\n", metric->name, open, labels,
-        close, count);
+    put_formatted(t, "idemstore_%s_count%s%s%s %" PRIu64 "\n", metric->name,
+                  open, labels, close, count);
 }
 
 static void put_sample(text *t, const ids_metric *metric,
                        const ids_metric_sample *sample,
                        const ids_metrics *all) {
-    put(t, "idemstore_%s", metric->name);
+    put_formatted(t, "idemstore_%s", metric->name);
     if (metric->type == IDS_METRIC_INFO)
-        put(t, "{version=\"%s\"}", t->version);
+        put_formatted(t, "{version=\"%s\"}", t->version);
     else if (sample->labels)
-        put(t, "{%s}", sample->labels);
+        put_formatted(t, "{%s}", sample->labels);
     put_value(t, value_at(all, sample->at), metric->per_unit);
 }
 
 /* One series for each replica, under its name. */
-static void put_replicas(text *t, const ids_metric *metric,
-                         const ids_metrics *all) {
+static void put_metric_replicas(text *t, const ids_metric *metric,
+                                const ids_metrics *all) {
     const ids_metric_sample *sample = metric->samples;
     for (uint64_t i = 0; i < all->node.replicas_count; i++) {
         const ids_metrics_replica *one = &all->node.replicas[i];
-        put(t, "idemstore_%s{%s%s\"}", metric->name, sample->labels, one->node);
+        put_formatted(t, "idemstore_%s{%s%s\"}", metric->name, sample->labels,
+                      one->node);
         put_value(t, value_at(one, sample->at), metric->per_unit);
     }
 }
 
-static bool is_told(const ids_metrics *all, const ids_metric *metric) {
+static bool metric_is_told(const ids_metrics *all, const ids_metric *metric) {
     switch (metric->when) {
     case IDS_METRIC_WITH_JOURNAL:
         return all->has_journal;
@@ -164,7 +168,7 @@ static void put_metric(text *t, const ids_metric *metric,
     size_t before = t->to->len;
     put_head(t, metric);
     if (metric->when == IDS_METRIC_PER_REPLICA)
-        put_replicas(t, metric, all);
+        put_metric_replicas(t, metric, all);
     else
         put_samples(t, metric, all);
     if (t->to->len - t->from > t->bytes_max)
@@ -179,7 +183,7 @@ static void put_ns(text *t, const ids_metrics_ns *row) {
     for (uint32_t i = 0; i < row->len; i++)
         to += sprintf(to, ids_ns_byte_is_plain(row->ns[i]) ? "%c" : "%%%02X",
                       row->ns[i]);
-    put(t, "{namespace=\"%s\"", name);
+    put_formatted(t, "{namespace=\"%s\"", name);
 }
 
 /* One series of each name; a limit that there is not has none. */
@@ -191,10 +195,10 @@ static void put_ns_series(text *t, const ids_metric_ns *metric,
         memcpy(&value, (const char *)row + metric->at, sizeof value);
         if (value == UINT64_MAX)
             continue;
-        put(t, "idemstore_%s", metric->name);
+        put_formatted(t, "idemstore_%s", metric->name);
         put_ns(t, row);
-        put(t, "%s%s} %" PRIu64 "\n", metric->labels ? "," : "",
-            metric->labels ? metric->labels : "", value);
+        put_formatted(t, "%s%s} %" PRIu64 "\n", metric->labels ? "," : "",
+                      metric->labels ? metric->labels : "", value);
     }
 }
 
@@ -207,7 +211,7 @@ static size_t rows_of_family(size_t i) {
     return count;
 }
 
-static void put_namespaces(text *t, const idp_bytes *rows) {
+static void put_metric_namespaces(text *t, const idp_bytes *rows) {
     for (size_t i = 0, count; i < ids_metrics_ns_table_count; i += count) {
         const ids_metric_ns *first = &ids_metrics_ns_table[i];
         const ids_metric head = {.name = first->name,
@@ -226,7 +230,7 @@ static void put_namespaces(text *t, const idp_bytes *rows) {
 
 /* All ---------------------------------------------------------------------- */
 
-static uint64_t count_of(const ids_histogram *of) {
+static uint64_t histogram_count_of(const ids_histogram *of) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < IDS_BUCKETS; i++)
         count += of->of[i];
@@ -237,7 +241,8 @@ static uint64_t count_of(const ids_histogram *of) {
 static void work_out(ids_metrics *all) {
     const ids_measures *measures = &all->measures;
     for (int i = 0; i < IDP_METHOD_COUNT; i++) {
-        uint64_t served = count_of(&measures->request[i]) + all->pending[i];
+        uint64_t served =
+            histogram_count_of(&measures->request[i]) + all->pending[i];
         all->answered[i] =
             served > measures->refused[i] ? served - measures->refused[i] : 0;
     }
@@ -258,11 +263,11 @@ bool ids_metrics_write(ids_metrics *all, const char *version,
               .version = version};
     work_out(all);
     for (size_t i = 0; i < ids_metrics_table_count; i++)
-        if (is_told(all, &ids_metrics_table[i]))
+        if (metric_is_told(all, &ids_metrics_table[i]))
             put_metric(&t, &ids_metrics_table[i], all);
     if (ids_metrics_ns_count(all->namespaces))
-        put_namespaces(&t, all->namespaces);
+        put_metric_namespaces(&t, all->namespaces);
     if (t.is_open)
-        put(&t, "%s", end);
+        put_formatted(&t, "%s", end);
     return !t.is_full;
 }

@@ -45,8 +45,8 @@ static bool is_among(const ids_address *addresses, size_t count,
     return false;
 }
 
-static size_t resolve(ids_address *addresses, size_t cap, const char *host,
-                      const char *port, char *why, size_t why_cap) {
+static size_t resolve_host(ids_address *addresses, size_t cap, const char *host,
+                           const char *port, char *why, size_t why_cap) {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -77,7 +77,7 @@ size_t ids_address_parse(ids_address *addresses, size_t cap, const char *words,
         return parse_unix(&addresses[0], words + strlen(UNIX_PREFIX), why,
                           why_cap);
     if (ids_endpoint_split(words, host, &port)) /* port 0 is a free one */
-        return resolve(addresses, cap, host, port, why, why_cap);
+        return resolve_host(addresses, cap, host, port, why, why_cap);
     snprintf(why, why_cap, "not HOST:PORT, [V6]:PORT or unix:/PATH");
     return 0;
 }
@@ -88,7 +88,7 @@ bool ids_address_is_local(const ids_address *address) {
     return ids_who_is_local(&who);
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b) {
+static bool is_same_inode(const struct stat *a, const struct stat *b) {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
            a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
@@ -106,7 +106,7 @@ static void remove_stale(const ids_address *address) {
         return;
     if (connect(fd, (const struct sockaddr *)un, address->len) != 0 &&
         errno == ECONNREFUSED && lstat(un->sun_path, &now) == 0 &&
-        is_same_file(&about, &now))
+        is_same_inode(&about, &now))
         unlink(un->sun_path);
     close(fd);
 }

@@ -135,12 +135,12 @@ static void look_at_conn(ids_net *net, ids_socket *socket) {
 }
 
 /* Whose turn it is next. */
-static ids_socket *first_of(const ids_deadlines *deadlines) {
+static ids_socket *first_deadline(const ids_deadlines *deadlines) {
     return IDS_LIST_FIRST(ids_socket, deadline.in_all, &deadlines->all);
 }
 
 uint64_t ids_deadline_next_ms(const ids_net *net) {
-    const ids_socket *first = first_of(&net->deadlines);
+    const ids_socket *first = first_deadline(&net->deadlines);
     uint64_t soonest_ms = net->deadlines.looked_ms + WAKE_MS;
     if (!first)
         return UINT64_MAX;
@@ -153,7 +153,7 @@ void ids_deadline_look(ids_net *net) {
     uint64_t now_ms = net->worker->now_ms;
     ids_socket *first;
     int looks = 0;
-    while ((first = first_of(all)) && first->deadline.look_ms <= now_ms &&
+    while ((first = first_deadline(all)) && first->deadline.look_ms <= now_ms &&
            looks++ < LOOKS_A_TURN)
         look_at_conn(net, first);
     if (looks <= LOOKS_A_TURN)

@@ -7,12 +7,12 @@
 /* Connections closed in one turn because their time is up. */
 #define CLOSED_A_TURN 64
 
-static ids_socket *first_of(const ids_list *list) {
+static ids_socket *first_due(const ids_list *list) {
     return IDS_LIST_FIRST(ids_socket, in_list, list);
 }
 
 static uint64_t due_of(const ids_list *list, uint64_t patience_ms) {
-    const ids_socket *first = first_of(list);
+    const ids_socket *first = first_due(list);
     return first ? first->since_ms + patience_ms : UINT64_MAX;
 }
 
@@ -33,11 +33,11 @@ void ids_due_do(ids_net *net) {
     uint64_t now_ms = net->worker->now_ms;
     uint32_t left = CLOSED_A_TURN;
     for (; left && due_of(&net->stalled, IDS_TAKEN_MS) <= now_ms; left--)
-        ids_socket_close(first_of(&net->stalled), "the client takes nothing");
+        ids_socket_close(first_due(&net->stalled), "the client takes nothing");
     for (; left && due_of(&net->surplus, IDS_SURPLUS_MS) <= now_ms; left--)
-        ids_socket_refuse(first_of(&net->surplus));
+        ids_socket_refuse(first_due(&net->surplus));
     for (; left && due_of(&net->lingering, net->linger_ms) <= now_ms; left--)
-        ids_socket_close(first_of(&net->lingering),
+        ids_socket_close(first_due(&net->lingering),
                          "the client does not close");
     if (ids_handshakes_due_ms(&net->handshakes, now_ms) <= now_ms)
         ids_sockets_shake(net);

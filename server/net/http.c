@@ -268,8 +268,8 @@ static void take_reply(ids_net *net, ids_conn *conn, idp_slice frame,
 }
 
 /* Takes what it can of the bytes, false: of one half a frame they are. */
-static bool take_frame(ids_net *net, ids_conn *conn, idp_slice bytes,
-                       size_t *taken) {
+static bool take_http_frame(ids_net *net, ids_conn *conn, idp_slice bytes,
+                            size_t *taken) {
     size_t max = idp_reply_bytes_max(net->worker->server->result_bytes_max);
     idp_reply reply;
     switch (idp_reply_open(bytes.ptr, bytes.len, max, &reply, taken)) {
@@ -289,7 +289,7 @@ static bool take_frame(ids_net *net, ids_conn *conn, idp_slice bytes,
 static void take_output(ids_net *net, ids_conn *conn, idp_slice bytes) {
     ids_http *http = conn->http;
     size_t taken = 0;
-    if (!http->reply.len && take_frame(net, conn, bytes, &taken)) {
+    if (!http->reply.len && take_http_frame(net, conn, bytes, &taken)) {
         ids_output_sent(net->worker, conn, taken);
         return;
     }
@@ -299,7 +299,7 @@ static void take_output(ids_net *net, ids_conn *conn, idp_slice bytes) {
     }
     ids_output_sent(net->worker, conn, bytes.len);
     idp_slice all = {http->reply.ptr, http->reply.len};
-    if (take_frame(net, conn, all, &taken))
+    if (take_http_frame(net, conn, all, &taken))
         idp_bytes_consume(&http->reply, taken);
     if (!http->reply.len)
         idp_bytes_free(&http->reply);

@@ -11,14 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *flag_of(bool is_http) {
+static const char *listener_flag_of(bool is_http) {
     return is_http ? "--http" : "--listen";
 }
 
-static bool complain(const char *what, const ids_listener *of,
-                     const char *why) {
+static bool complain_listener(const char *what, const ids_listener *of,
+                              const char *why) {
     ids_log(IDS_LOG_ERROR, what, "at=\"%s %s\" reason=\"%s\"",
-            flag_of(of->is_http), of->words, why);
+            listener_flag_of(of->is_http), of->words, why);
     return false;
 }
 
@@ -55,12 +55,12 @@ static bool add_listener(ids_listeners *l, const ids_listener *one) {
     const ids_listener *same = find_same(l, &one->address);
     bool differs = same && same->is_http != one->is_http;
     if (differs && !takes_free_port(&one->address))
-        return complain("can't listen", one,
-                        "it is an address of --listen already");
+        return complain_listener("can't listen", one,
+                                 "it is an address of --listen already");
     if (same && !differs)
         return true;
     if (l->count == IDS_LISTENERS_MAX)
-        return complain("can't listen", one, "too many addresses");
+        return complain_listener("can't listen", one, "too many addresses");
     l->all[l->count++] = *one;
     return true;
 }
@@ -73,12 +73,12 @@ static bool read_flag(ids_listeners *l, const ids_listener *of,
     size_t count =
         ids_address_parse(found, IDS_LISTENERS_MAX, of->words, why, sizeof why);
     if (!count)
-        return complain("can't listen", of, why);
+        return complain_listener("can't listen", of, why);
     for (size_t i = 0; i < count; i++) {
         ids_listener one = *of;
         one.address = found[i];
         if (!ids_address_is_local(&found[i]) && why_closed)
-            return complain("refused to listen", of, why_closed);
+            return complain_listener("refused to listen", of, why_closed);
         if (!add_listener(l, &one))
             return false;
     }
@@ -196,15 +196,16 @@ static uint32_t open_of(const ids_listeners *l, uint32_t of) {
 }
 
 /* Whether others of the flag's are open, or may yet be. */
-static bool has_others(const ids_listeners *l, const ids_listener *one) {
+static bool listener_has_others(const ids_listeners *l,
+                                const ids_listener *one) {
     return open_of(l, one->of) > 0 ||
            (one + 1 < l->all + l->count && one[1].of == one->of);
 }
 
 static void leave_out(ids_listeners *l, ids_listener *one, const char *why) {
     ids_log(IDS_LOG_WARN, "one of its addresses is not this machine's",
-            "at=\"%s %s\" reason=\"%s\"", flag_of(one->is_http), one->words,
-            why);
+            "at=\"%s %s\" reason=\"%s\"", listener_flag_of(one->is_http),
+            one->words, why);
     memmove(one, one + 1,
             (size_t)(l->all + l->count - (one + 1)) * sizeof *one);
     l->count--;
@@ -217,16 +218,16 @@ bool ids_listeners_open(ids_listeners *l) {
         int error = open_one(l, one, why, sizeof why);
         if (!error)
             i++;
-        else if (is_not_ours(error) && has_others(l, one))
+        else if (is_not_ours(error) && listener_has_others(l, one))
             leave_out(l, one, why);
         else
-            return complain("can't listen", one, why);
+            return complain_listener("can't listen", one, why);
     }
     return true;
 }
 
 /* As long as our socket is open nobody else's file has its number. */
-static void remove_file(const ids_listener *one) {
+static void remove_socket_file(const ids_listener *one) {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&one->address.at;
     struct stat about;
     if (one->address.at.ss_family != AF_UNIX ||
@@ -236,13 +237,13 @@ static void remove_file(const ids_listener *one) {
         unlink(un->sun_path);
     else
         ids_log(IDS_LOG_WARN, "a socket's file was replaced: it is left alone",
-                "at=\"%s %s\"", flag_of(one->is_http), one->words);
+                "at=\"%s %s\"", listener_flag_of(one->is_http), one->words);
 }
 
 void ids_listener_close(ids_listener *one) {
     if (one->fd < 0)
         return;
-    remove_file(one);
+    remove_socket_file(one);
     close(one->fd);
     one->fd = -1;
 }

@@ -36,7 +36,7 @@ struct ids_peer_socket {
     int events; /* what is watched for */
 };
 
-static ids_peer_socket *socket_of(const ids_peer_conn *conn) {
+static ids_peer_socket *peer_socket_of(const ids_peer_conn *conn) {
     ids_peer_socket *s = conn->socket;
     assert(s && (s->conn == conn || !s->conn)); /* none before it is open */
     return s;
@@ -163,7 +163,7 @@ bool ids_peer_socket_open(ids_net *net, ids_peer_conn *conn) {
 static void on_ready(uv_poll_t *handle, int status, int events);
 
 bool ids_peer_socket_watch(ids_peer_conn *conn) {
-    ids_peer_socket *s = socket_of(conn);
+    ids_peer_socket *s = peer_socket_of(conn);
     bool is_read = s->shakes || ids_peer_conn_is_read(conn);
     bool waits = (!s->shakes && ids_peer_conn_waits_to_write(conn)) ||
                  (s->seal && ids_seal_waits(s->seal));
@@ -177,7 +177,7 @@ bool ids_peer_socket_watch(ids_peer_conn *conn) {
 
 size_t ids_peer_socket_send(ids_peer_conn *conn, const uint8_t *bytes,
                             size_t len) {
-    ids_peer_socket *s = socket_of(conn);
+    ids_peer_socket *s = peer_socket_of(conn);
     if (s->seal) {
         idp_slice plain = {bytes, len};
         return ids_peer_seal_send(s->net, s->seal, s->fd, &plain)
@@ -190,7 +190,7 @@ size_t ids_peer_socket_send(ids_peer_conn *conn, const uint8_t *bytes,
     return (size_t)sent;
 }
 
-static void read_plain(ids_peer_socket *s) {
+static void read_peer_plain(ids_peer_socket *s) {
     uint8_t *room = ids_line_input_room(s->net->line);
     ssize_t got = recv(s->fd, room, IDS_INPUT_BYTES, 0);
     if (got > 0) {
@@ -257,7 +257,7 @@ static void hear(ids_peer_socket *s, const uint8_t *bytes, size_t len) {
         end_tls(s, state);
 }
 
-static void read_sealed(ids_peer_socket *s) {
+static void read_peer_sealed(ids_peer_socket *s) {
     uint8_t *room = ids_line_input_room(s->net->line);
     ssize_t got = recv(s->fd, room, IDS_PEER_SEAL_BYTES, 0);
     if (got > 0)
@@ -270,7 +270,7 @@ static void read_sealed(ids_peer_socket *s) {
         ids_peer_conn_break(s->conn);
 }
 
-static void shake(ids_peer_socket *s) {
+static void shake_peer(ids_peer_socket *s) {
     ids_net *net = s->net;
     ids_peer_conn *conn = s->conn;
     s->seal =
@@ -282,17 +282,17 @@ static void shake(ids_peer_socket *s) {
 
 /* Ready -------------------------------------------------------------------- */
 
-static void read_once(ids_peer_socket *s) {
+static void read_peer_once(ids_peer_socket *s) {
     if (s->seal)
-        read_sealed(s);
+        read_peer_sealed(s);
     else
-        read_plain(s);
+        read_peer_plain(s);
 }
 
 void ids_peer_socket_read(ids_peer_conn *conn) {
-    ids_peer_socket *s = socket_of(conn);
+    ids_peer_socket *s = peer_socket_of(conn);
     if (s->stage == POLLED && ids_peer_conn_is_read(conn))
-        read_once(s);
+        read_peer_once(s);
 }
 
 /* What came of the dialling. */
@@ -307,13 +307,13 @@ static void on_dialled(ids_peer_socket *s) {
         ids_peer_conn_break(s->conn);
     } else if (ids_peer_tls_is_wanted(s->net->tls, conn->to.text,
                                       conn->is_first)) {
-        shake(s);
+        shake_peer(s);
     } else {
         tell_connected(s);
     }
 }
 
-static void on_writable(ids_peer_socket *s) {
+static void on_peer_writable(ids_peer_socket *s) {
     if (s->seal && !send_sealed(s))
         ids_peer_conn_break(s->conn);
     else if (s->seal && ids_seal_waits(s->seal))
@@ -336,16 +336,16 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
         return;
     }
     if (events & UV_WRITABLE)
-        on_writable(s);
+        on_peer_writable(s);
     if (!s->conn->broken && (events & UV_READABLE))
-        read_once(s);
+        read_peer_once(s);
     if (s->conn && s->seal && !ids_peer_socket_watch(s->conn))
         ids_peer_conn_break(s->conn);
 }
 
 /* Its end ------------------------------------------------------------------ */
 
-static void on_closed(uv_handle_t *handle) {
+static void on_peer_closed(uv_handle_t *handle) {
     free(handle->data);
 }
 
@@ -356,7 +356,7 @@ static void part_socket(ids_peer_socket *s, ids_peer_conn *conn) {
     s->conn = NULL;
     s->seal = NULL;
     if (s->stage == POLLED)
-        uv_close((uv_handle_t *)&s->poll, on_closed);
+        uv_close((uv_handle_t *)&s->poll, on_peer_closed);
     else if (s->stage == LOOKING_UP)
         uv_cancel((uv_req_t *)&s->lookup);
     else
@@ -364,7 +364,7 @@ static void part_socket(ids_peer_socket *s, ids_peer_conn *conn) {
 }
 
 void ids_peer_socket_close(ids_peer_conn *conn) {
-    ids_peer_socket *s = socket_of(conn);
+    ids_peer_socket *s = peer_socket_of(conn);
     ids_places *places = s->places;
     int fd = s->fd;
     ids_seal_free(s->seal);
@@ -376,7 +376,7 @@ void ids_peer_socket_close(ids_peer_conn *conn) {
 }
 
 ids_peer_socket *ids_peer_socket_part(ids_peer_conn *conn) {
-    ids_peer_socket *s = socket_of(conn);
+    ids_peer_socket *s = peer_socket_of(conn);
     ids_peer_socket *next = ids_peer_socket_new(
         s->places,
         &(ids_peer_came){.fd = s->fd, .seal = s->seal, .way = s->way});

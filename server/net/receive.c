@@ -42,7 +42,7 @@ static void end_failed(ids_socket *socket, bool is_open) {
 }
 
 /* Hands are shaken: the time for its first request begins. */
-static void greet(ids_socket *socket) {
+static void greet_socket(ids_socket *socket) {
     ids_net *net = socket->net;
     uint64_t now_ms = net->worker->now_ms;
     ids_handshakes_leave(&net->handshakes, &socket->handshake);
@@ -59,7 +59,7 @@ static void open_input(ids_socket *socket, size_t got) {
     case IDS_OPENED:
         break;
     case IDS_OPENED_GREETED:
-        greet(socket);
+        greet_socket(socket);
         break;
     case IDS_OPENED_ENDED:
         ids_reader_end(net->line, conn);
@@ -113,7 +113,7 @@ static void take_input(ids_net *net, ids_conn *conn, const ids_input *input,
         ids_reader_received(net->line, conn, input, len);
 }
 
-static void read_once(ids_socket *socket) {
+static void read_socket_once(ids_socket *socket) {
     ids_worker *worker = socket->net->worker;
     ids_conn *conn = socket->conn;
     ids_line *line = socket->net->line;
@@ -148,13 +148,13 @@ static void read_once(ids_socket *socket) {
 
 /* Handshakes --------------------------------------------------------------- */
 
-static ids_socket *socket_of(ids_handshake *one) {
+static ids_socket *handshake_socket_of(ids_handshake *one) {
     return IDS_LISTED(ids_socket, handshake, one);
 }
 
 static void close_shaking(ids_handshake *one, ids_counter counter,
                           const char *why) {
-    ids_socket *socket = socket_of(one);
+    ids_socket *socket = handshake_socket_of(one);
     ids_log_who(IDS_LOG_WARN, "TLS failed", &socket->conn->who, why);
     socket->net->worker->counters.of[counter]++;
     ids_socket_close(socket, why);
@@ -197,9 +197,9 @@ void ids_sockets_shake(ids_net *net) {
                           "its handshake took longer than 5 s");
     }
     while ((one = ids_handshakes_next(all, now_ms, &goes))) {
-        let_in(socket_of(one), goes);
-        ids_socket_postpone(socket_of(one), UV_READABLE);
-        ids_worker_mark(net->worker, socket_of(one)->conn);
+        let_in(handshake_socket_of(one), goes);
+        ids_socket_postpone(handshake_socket_of(one), UV_READABLE);
+        ids_worker_mark(net->worker, handshake_socket_of(one)->conn);
     }
 }
 
@@ -225,12 +225,12 @@ static void read_first(ids_socket *socket) {
         ids_conn_refuse(conn, "this port wants TLS: use idems://");
         net->worker->counters.of[IDS_PLAIN_REFUSED_TOTAL]++;
     }
-    read_once(socket);
+    read_socket_once(socket);
 }
 
 static void read_socket(ids_socket *socket) {
     if (socket->is_plain)
-        read_once(socket);
+        read_socket_once(socket);
     else if (socket->conn->seal)
         read_sealed(socket);
     else if (socket->handshake.state != IDS_HANDSHAKE_WAITS)
@@ -244,7 +244,7 @@ static void on_readable(ids_socket *socket) {
         read_socket(socket);
 }
 
-static void on_writable(ids_socket *socket) {
+static void on_socket_writable(ids_socket *socket) {
     socket->blocked = false;
     ids_worker_mark(socket->net->worker, socket->conn);
     ids_sockets_flush(socket->net);
@@ -264,7 +264,7 @@ static void serve_events(ids_socket *socket, int events) {
     if (socket->conn->reading.gathered) /* it is ready again */
         ids_sockets_serve_gathered(socket->net);
     if (socket->conn && (events & UV_WRITABLE))
-        on_writable(socket);
+        on_socket_writable(socket);
     if (socket->conn)
         resume(socket);
     if (socket->conn && (events & UV_READABLE))

@@ -78,7 +78,7 @@ bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn) {
 }
 
 /* Hands are shaken. Who is not to be served hears so at its first request. */
-static void greet(ids_net *net, ids_conn *conn) {
+static void greet_sealed(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
     uint64_t *counters = net->worker->counters.of;
     bool is_http = conn->http != NULL;
@@ -143,7 +143,7 @@ ids_opened ids_seal_came(ids_net *net, ids_conn *conn, size_t len) {
         input = room_for_plain(net, conn);
         got = idp_tls_read(seal->tls, &came, input.ptr, input.max);
         if (!seal->is_up && (got || idp_tls_state_of(seal->tls) == IDP_TLS_UP))
-            greet(net, conn);
+            greet_sealed(net, conn);
         if (got && conn->http)
             ids_http_received(net, conn, input.ptr, got);
         else if (got)

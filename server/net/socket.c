@@ -36,7 +36,7 @@ int ids_socket_take_postponed(ids_socket *socket) {
     return events;
 }
 
-static void on_closed(uv_handle_t *handle) {
+static void on_socket_closed(uv_handle_t *handle) {
     free(handle->data);
 }
 
@@ -70,7 +70,7 @@ static ids_conn *unlink_conn(ids_socket *socket) {
     if (conn->http)
         ids_http_forget(socket->net, conn);
     ids_reader_drop(socket->net->line, conn);
-    uv_close((uv_handle_t *)&socket->poll, on_closed);
+    uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
     return conn;
 }
 

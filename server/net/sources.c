@@ -15,7 +15,7 @@ uint64_t ids_source_of(const ids_who *who) {
     return source;
 }
 
-static uint64_t hash_of(const ids_sources *sources, uint64_t source) {
+static uint64_t source_hash_of(const ids_sources *sources, uint64_t source) {
     uint8_t bytes[sizeof source];
     memcpy(bytes, &source, sizeof source);
     return idp_owner_hash(sources->key, (idp_slice){0},
@@ -27,7 +27,7 @@ static uint32_t second_of(uint64_t now_ms) {
 }
 
 void ids_sources_note(ids_sources *sources, uint64_t source, uint64_t now_ms) {
-    uint64_t hash = hash_of(sources, source);
+    uint64_t hash = source_hash_of(sources, source);
     atomic_store_explicit(&sources->of[hash % IDS_SOURCES],
                           (hash & ~(uint64_t)UINT32_MAX) | second_of(now_ms),
                           memory_order_relaxed);
@@ -35,7 +35,7 @@ void ids_sources_note(ids_sources *sources, uint64_t source, uint64_t now_ms) {
 
 bool ids_sources_know(const ids_sources *sources, uint64_t source,
                       uint64_t now_ms) {
-    uint64_t hash = hash_of(sources, source);
+    uint64_t hash = source_hash_of(sources, source);
     uint64_t entry = atomic_load_explicit(&sources->of[hash % IDS_SOURCES],
                                           memory_order_relaxed);
     return entry >> 32 == hash >> 32 && (uint32_t)entry != 0 &&

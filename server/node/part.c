@@ -85,7 +85,7 @@ static void end_walk(ids_worker_log *k) {
 }
 
 /* True: another turn is needed. */
-static bool walk_on(ids_worker_log *k) {
+static bool walk_part_on(ids_worker_log *k) {
     if (!may_walk(k))
         return false;
     assert(k->walked != NULL && !k->walk.failed);
@@ -119,7 +119,7 @@ bool ids_part_go_on(ids_worker_log *k) {
             begin_snapshot_part(k, round);
         break;
     case IDS_WORKER_LOG_WALKS:
-        return walk_on(k);
+        return walk_part_on(k);
     case IDS_WORKER_LOG_FINISHES:
         if (log_is_there(k))
             end_snapshot_part(k, true);

@@ -122,7 +122,7 @@ static void say_connection(const other *now, bool primary) {
 }
 
 /* On both nodes: a promotion would change something for clients. */
-static void say_settings(const other *was, const other *now) {
+static void say_other_settings(const other *was, const other *now) {
     bool differed = was->connected && was->settings_differ;
     if (now->connected && now->settings_differ && !differed)
         ids_log(IDS_LOG_WARN, "the other node's settings differ",
@@ -188,7 +188,7 @@ static void say_other(const other *was, const other *now, uint64_t epoch,
                       bool primary) {
     if (now->connected != was->connected)
         say_connection(now, primary);
-    say_settings(was, now);
+    say_other_settings(was, now);
     say_copies(was, now);
     say_join(was, now, primary);
     if (now->in_sync != was->in_sync)

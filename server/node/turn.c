@@ -10,7 +10,7 @@
 
 /* The steps within the monitor --------------------------------------------- */
 
-static uint64_t kept(const ids_repl *repl) {
+static uint64_t kept_replies_mark(const ids_repl *repl) {
     if (IDS_RULE_OFF(KEPT_REPLIES))
         return UINT64_MAX;
     return repl->worker_log ? ids_worker_log_watermark(repl->worker_log)
@@ -51,7 +51,7 @@ static void drop_copy(ids_repl *repl) {
  * changes that it was told of. */
 static uint64_t look_at_commit_index(ids_repl *repl, const ids_peer *peer) {
     ids_worker *worker = repl->worker;
-    uint64_t watermark = kept(repl);
+    uint64_t watermark = kept_replies_mark(repl);
     ids_commit_index *commit_index = &peer->commit_indexes[worker->index];
     assert(worker->index < peer->config.loops);
     if (worker->role_state.role == IDS_FOLLOWS) {
@@ -200,7 +200,7 @@ static void end_with_peer(ids_repl *repl, ids_peer_conn *conn,
     /* With this stay's watermark and no other: the next stay may be another
      * role's, and an older one's changes were counted in another epoch. */
     ids_commit_gate_release(worker, behind.watermark);
-    worker->gate.kept = kept(repl);
+    worker->gate.kept = kept_replies_mark(repl);
 
     /* Records that came: no reply waits for them here. Once they are in, the
      * next stay says so. */

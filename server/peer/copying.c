@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-static ids_copying *of(ids_peer *peer, ids_follower *to) {
+static ids_copying *copying_of(ids_peer *peer, ids_follower *to) {
     return to != NULL ? &to->copying : &peer->copying;
 }
 
@@ -26,7 +26,7 @@ static void count_copied(const ids_peer *peer, const ids_follower *to,
 }
 
 void ids_full_copy_begins(ids_peer *peer, ids_follower *to) {
-    ids_copying *copying = of(peer, to);
+    ids_copying *copying = copying_of(peer, to);
     if (copying->is_on)
         return;
     assert(copying->begun == copying->done + copying->given_up);
@@ -46,7 +46,7 @@ static void end_full_copy(const ids_peer *peer, const ids_follower *to,
 }
 
 void ids_full_copy_is_done(ids_peer *peer, ids_follower *to) {
-    ids_copying *copying = of(peer, to);
+    ids_copying *copying = copying_of(peer, to);
     if (!copying->is_on)
         return;
     end_full_copy(peer, to, copying);
@@ -56,7 +56,7 @@ void ids_full_copy_is_done(ids_peer *peer, ids_follower *to) {
 }
 
 void ids_full_copy_is_over(ids_peer *peer, ids_follower *to) {
-    ids_copying *copying = of(peer, to);
+    ids_copying *copying = copying_of(peer, to);
     if (!copying->is_on)
         return;
     end_full_copy(peer, to, copying);

@@ -17,8 +17,8 @@ const char *ids_deciding_text(ids_deciding verdict) {
     return texts[verdict];
 }
 
-static bool is(ids_member a, ids_member b) {
-    return a.node != 0 && a.node == b.node && a.incarnation == b.incarnation;
+static bool is_somebody(ids_member a, ids_member b) {
+    return a.node != 0 && ids_is_member(a, b);
 }
 
 uint32_t ids_decision_members(const ids_decision *decision) {
@@ -60,7 +60,7 @@ static ids_decision after(const ids_decision *now) {
 
 void ids_decide_start(const ids_decision *now, ids_member self, bool primary,
                       uint64_t epoch_min, ids_decision *next) {
-    bool kept = is(now->self, self);
+    bool kept = is_somebody(now->self, self);
     assert(self.node != 0 && self.incarnation != 0);
     *next = after(now);
     next->self = self;
@@ -110,8 +110,9 @@ bool ids_decision_is_in_sync(const ids_decision *now, uint64_t has_copy_of) {
         return true;
     if (IDS_RULE_OFF(R5))
         return now->admitted_epoch == now->epoch;
-    return is(now->admitted, now->self) && now->admitted_epoch == now->epoch &&
-           has_copy_of == now->epoch && has_copy_of != 0;
+    return is_somebody(now->admitted, now->self) &&
+           now->admitted_epoch == now->epoch && has_copy_of == now->epoch &&
+           has_copy_of != 0;
 }
 
 ids_deciding ids_decide_promote(const ids_decision *now, uint64_t epoch,
@@ -238,11 +239,11 @@ void ids_decide_disowned(const ids_decision *now, ids_decision *next) {
 
 uint64_t ids_decision_kept_epoch(const ids_decision *now, ids_member self) {
     assert(self.node != 0);
-    if (!is(now->self, self))
+    if (!is_somebody(now->self, self))
         return 0;
     if (now->role == IDS_ROLE_PRIMARY)
         return now->epoch;
-    return is(now->admitted, self) ? now->admitted_epoch : 0;
+    return is_somebody(now->admitted, self) ? now->admitted_epoch : 0;
 }
 
 void ids_decide_follow(const ids_decision *now, uint64_t epoch,

@@ -26,6 +26,16 @@ typedef struct ids_member {
     uint64_t incarnation; /* of its memory (R5): see ids_decide_start */
 } ids_member;
 
+static inline bool ids_is_member(ids_member a, ids_member b) {
+    return a.node == b.node && a.incarnation == b.incarnation;
+}
+
+/* A number that only grows. */
+static inline void ids_raise(uint64_t *number, uint64_t to) {
+    if (to > *number)
+        *number = to;
+}
+
 /* Where the records of a history come from: nodes whose histories began in
  * the same epoch have, or had, the same records. */
 typedef struct ids_origin {

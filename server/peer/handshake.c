@@ -51,13 +51,14 @@ static uint8_t *put_u64(uint8_t *at, ids_field_tag tag, uint64_t number) {
     return ids_field_put(at, tag, bytes, sizeof bytes);
 }
 
-static uint8_t *put_text(uint8_t *at, ids_field_tag tag, const char *text) {
+static uint8_t *put_link_text(uint8_t *at, ids_field_tag tag,
+                              const char *text) {
     return ids_field_put(at, tag, text, strlen(text));
 }
 
 enum { BY_WORD = 1, GUARDS = 2 };
 
-static uint8_t *put_origin(uint8_t *at, const ids_link_self *self) {
+static uint8_t *put_link_origin(uint8_t *at, const ids_link_self *self) {
     uint8_t bytes[16];
     ids_put_u64(bytes, self->origin.epoch);
     ids_put_u64(bytes + 8, (self->origin.by_word ? BY_WORD : 0u) |
@@ -82,15 +83,15 @@ static uint8_t *put_self(uint8_t *at, const ids_link_self *self) {
     at = ids_field_put(at, IDS_FIELD_MEMBER, member, sizeof member);
     at = ids_field_put(at, IDS_FIELD_NONCE, self->nonce, sizeof self->nonce);
     at = put_u64(at, IDS_FIELD_LIFE, self->life);
-    at = put_text(at, IDS_FIELD_AT, self->at.text);
-    at = put_text(at, IDS_FIELD_HTTP, self->http.text);
-    at = put_text(at, IDS_FIELD_NAME, self->name.text);
+    at = put_link_text(at, IDS_FIELD_AT, self->at.text);
+    at = put_link_text(at, IDS_FIELD_HTTP, self->http.text);
+    at = put_link_text(at, IDS_FIELD_NAME, self->name.text);
     at = put_u64(at, IDS_FIELD_LIMITS, self->result_bytes_max);
     at = put_u64(at, IDS_FIELD_SETTINGS, self->settings);
     at = put_u64(at, IDS_FIELD_LED, self->led);
-    at = put_origin(at, self);
+    at = put_link_origin(at, self);
     assert(strlen(self->program) < IDS_PROGRAM_BYTES);
-    return put_text(at, IDS_FIELD_PROGRAM, self->program);
+    return put_link_text(at, IDS_FIELD_PROGRAM, self->program);
 }
 
 static void get_program(idp_slice text, char to[static IDS_PROGRAM_BYTES]) {

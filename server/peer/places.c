@@ -92,7 +92,8 @@ static uint64_t holder(const ids_peer *peer, uint32_t place) {
 }
 
 /* By record or by session. */
-static bool is_of(const ids_peer *peer, uint32_t place, uint64_t node) {
+static bool follower_is_of(const ids_peer *peer, uint32_t place,
+                           uint64_t node) {
     const ids_session *s = &peer->follower[place].session;
     assert(node != 0);
     return holder(peer, place) == node ||
@@ -120,7 +121,7 @@ uint32_t ids_primary_place_for(const ids_peer *peer, uint64_t node) {
     assert(node != 0);
     for (uint32_t i = 0; i < peer->config.places; i++) {
         bool is_free = is_free_for(peer, i, node);
-        if (is_of(peer, i, node))
+        if (follower_is_of(peer, i, node))
             return is_free ? i : IDS_FOLLOWERS_MAX;
         /* Rather where it was last: what is known of it is still there. */
         if (is_free && (found == IDS_FOLLOWERS_MAX ||

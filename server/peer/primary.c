@@ -112,10 +112,6 @@ bool ids_primary_lead(ids_peer *peer) {
     return true;
 }
 
-static bool is_member(ids_member a, ids_member b) {
-    return a.node == b.node && a.incarnation == b.incarnation;
-}
-
 static void note_other(ids_peer *peer, ids_follower *f, const ids_link *link) {
     ids_endpoint at;
     ids_session_note_other(peer, &f->session, link);
@@ -149,7 +145,7 @@ static bool begin_leading(ids_peer *peer, ids_link *link) {
 static bool grow_set(ids_peer *peer, ids_link *link) {
     ids_follower *f = ids_primary_follower_of(peer, link);
     ids_session *s = f != NULL ? &f->session : NULL;
-    if (s == NULL || !is_member(link->other.member, s->other) ||
+    if (s == NULL || !ids_is_member(link->other.member, s->other) ||
         link->other.life != s->other_life || s->stream[link->stream] != NULL)
         return false;
     assert(link->stream < s->streams && s->epoch == peer->lead_epoch);
@@ -211,11 +207,6 @@ static bool copy_is_there(const ids_peer *peer, const ids_follower *f) {
     return true;
 }
 
-static void raise(uint64_t *number, uint64_t to) {
-    if (to > *number)
-        *number = to;
-}
-
 /* The member's acknowledgements move its number in the index; a joining one's
  * are waited for, too, but move nothing yet. */
 static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
@@ -231,12 +222,12 @@ static bool ack(ids_peer *peer, ids_follower *f, const ids_link *link,
     assert(progress->acked <= peer->reported[k].last);
     assert(progress->reached >= progress->acked);
     if (ids_primary_has_member(peer, f))
-        raise(&commit_index->member[place], progress->acked);
+        ids_raise(&commit_index->member[place], progress->acked);
     if (ids_primary_has_member(peer, f) && IDS_RULE_OFF(OWN_ACKS))
         for (uint32_t i = 0; i < peer->config.places; i++)
-            raise(&commit_index->member[i], progress->acked);
-    if (f->joining && is_member(f->joiner, f->session.other))
-        raise(&commit_index->joining[place], progress->acked);
+            ids_raise(&commit_index->member[i], progress->acked);
+    if (f->joining && ids_is_member(f->joiner, f->session.other))
+        ids_raise(&commit_index->joining[place], progress->acked);
     if (f->copying.is_on && copy_is_there(peer, f))
         ids_full_copy_is_done(peer, f);
     bool joined = f->joins_by_key && copy_is_there(peer, f);
@@ -294,7 +285,7 @@ static void admit(ids_peer *peer, ids_follower *f) {
         ids_primary_join(peer, f);
     if (peer->pending == IDS_PENDING_NONE &&
         peer->now_ms >= peer->undecided_until_ms &&
-        is_member(f->joiner, f->session.other) &&
+        ids_is_member(f->joiner, f->session.other) &&
         (ids_primary_caught_up(peer, f, 0, true) ||
          IDS_RULE_OFF(JOINS_WHOLE)) &&
         ids_decide_admit(&peer->known, place, f->joiner, &next) ==

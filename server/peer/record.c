@@ -51,14 +51,14 @@ static uint32_t record_checksum(const uint8_t *bytes, size_t len,
     return ids_crc32c(format, bytes + HEAD_BYTES, len - HEAD_BYTES);
 }
 
-static size_t bytes_of(uint32_t format) {
+static size_t record_bytes_of(uint32_t format) {
     assert(format >= IDS_RECORD_FORMAT && format <= IDS_RECORD_FORMAT_GROUP);
     return format == IDS_RECORD_FORMAT           ? IDS_RECORD_BYTES
            : format == IDS_RECORD_FORMAT_SEVERAL ? IDS_RECORD_BYTES_SEVERAL
                                                  : IDS_RECORD_BYTES_MAX;
 }
 
-static void put_name(uint8_t *at, const ids_node_name *name) {
+static void put_node_name(uint8_t *at, const ids_node_name *name) {
     size_t len = strlen(name->text);
     assert(len < IDS_NODE_NAME_BYTES);
     at[0] = (uint8_t)len;
@@ -74,7 +74,7 @@ static void put_others(uint8_t *at, const ids_decision *d) {
     for (uint32_t i = 1; i < IDS_FOLLOWERS_MAX; i++) {
         ids_put_u64(at, d->replica[i].node);
         ids_put_u64(at + 8, d->replica[i].incarnation);
-        put_name(at + 16, &d->replica_name[i]);
+        put_node_name(at + 16, &d->replica_name[i]);
         at += IDS_RECORD_PLACE_BYTES;
     }
 }
@@ -112,7 +112,7 @@ static uint32_t format_of(const ids_decision *d) {
 size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
                           const ids_decision *d) {
     uint32_t format = format_of(d);
-    size_t bytes = bytes_of(format);
+    size_t bytes = record_bytes_of(format);
     const uint64_t numbers[NUMBERS] = {
         d->version,          d->epoch,           d->self.node,
         d->self.incarnation, d->replica[0].node, d->replica[0].incarnation,
@@ -134,8 +134,8 @@ size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
     to[REPLICA_AT] = d->had_replica;
     to[ADDRESS_AT] = (uint8_t)len;
     memcpy(to + ADDRESS_AT + 1, d->other_at.text, len);
-    put_name(to + NAME_AT, &d->name);
-    put_name(to + REPLICAS_AT, &d->replica_name[0]);
+    put_node_name(to + NAME_AT, &d->name);
+    put_node_name(to + REPLICAS_AT, &d->replica_name[0]);
     ids_put_u64(to + LED_AT, d->led_epoch);
     to[MODE_AT] = d->mode;
     to[KEPT_AT] = d->kept;
@@ -150,7 +150,7 @@ size_t ids_decision_write(uint8_t to[static IDS_RECORD_BYTES_MAX],
     return bytes;
 }
 
-static bool read_body(const uint8_t *at, ids_decision *d) {
+static bool read_record_body(const uint8_t *at, ids_decision *d) {
     uint64_t numbers[NUMBERS];
     for (size_t i = 0; i < NUMBERS; i++)
         numbers[i] = ids_get_u64(at + NUMBERS_AT + 8 * i);
@@ -197,12 +197,12 @@ ids_record_fault ids_decision_read(idp_slice bytes, ids_decision *decision) {
     if (format > IDS_RECORD_FORMAT_GROUP)
         return IDS_RECORD_NEWER;
     if (format < IDS_RECORD_FORMAT ||
-        (bytes.len != bytes_of(format) &&
+        (bytes.len != record_bytes_of(format) &&
          !(format == IDS_RECORD_FORMAT && bytes.len == IDS_RECORD_BYTES_0_1)) ||
         record_checksum(bytes.ptr, bytes.len, format) != head >> 32)
         return IDS_RECORD_DAMAGED;
     memcpy(whole, bytes.ptr, bytes.len);
-    if (!read_body(whole, decision)) {
+    if (!read_record_body(whole, decision)) {
         *decision = (ids_decision){0};
         return IDS_RECORD_DAMAGED;
     }

@@ -11,14 +11,10 @@
 /* A member that has just been named may still begin its session. */
 #define GRACE_MS 400
 
-static bool is(ids_member a, ids_member b) {
-    return a.node == b.node && a.incarnation == b.incarnation;
-}
-
 /* It is connected, and nobody else is in its place. */
-static void fill(const ids_peer *peer, const ids_follower *f, ids_member who,
-                 ids_report_peer *to) {
-    bool here = f->session.id != 0 && is(f->session.other, who);
+static void fill_report_peer(const ids_peer *peer, const ids_follower *f,
+                             ids_member who, ids_report_peer *to) {
+    bool here = f->session.id != 0 && ids_is_member(f->session.other, who);
     uint64_t heard_ms =
         here && f->heard_ms > f->put_ms ? f->heard_ms : f->put_ms;
     assert(heard_ms <= peer->now_ms);
@@ -36,8 +32,9 @@ static void fill(const ids_peer *peer, const ids_follower *f, ids_member who,
     assert(!to->whole || to->session);
 }
 
-static void add(const ids_peer *peer, const ids_follower *f, ids_report_as as,
-                ids_member who, ids_report *report) {
+static void add_to_report(const ids_peer *peer, const ids_follower *f,
+                          ids_report_as as, ids_member who,
+                          ids_report *report) {
     uint32_t place = ids_primary_place(peer, f);
     ids_report_peer *to = &report->peer[report->peer_count];
     assert(report->peer_count < IDS_GROUP_SEEN_MAX);
@@ -47,7 +44,7 @@ static void add(const ids_peer *peer, const ids_follower *f, ids_report_as as,
         to->who.node = peer->known.replica_name[place];
     else
         to->who.node = f->session.other_name;
-    fill(peer, f, who, to);
+    fill_report_peer(peer, f, who, to);
     if (as == IDS_REPORT_OFFERED) {
         to->rev = f->offer_rev;
         to->ready = to->whole && ids_primary_caught_up(peer, f, 0, true);
@@ -63,11 +60,11 @@ static void add_place(const ids_peer *peer, const ids_follower *f,
     bool here = f->session.id != 0;
     assert(!f->joining || f->joiner.node != 0);
     if (member.node != 0)
-        add(peer, f, IDS_REPORT_MEMBER, member, report);
+        add_to_report(peer, f, IDS_REPORT_MEMBER, member, report);
     if (f->joining)
-        add(peer, f, IDS_REPORT_OFFERED, f->joiner, report);
-    else if (here && !is(member, f->session.other))
-        add(peer, f, IDS_REPORT_CANDIDATE, f->session.other, report);
+        add_to_report(peer, f, IDS_REPORT_OFFERED, f->joiner, report);
+    else if (here && !ids_is_member(member, f->session.other))
+        add_to_report(peer, f, IDS_REPORT_CANDIDATE, f->session.other, report);
 }
 
 void ids_peer_report(const ids_peer *peer, ids_report *report) {

@@ -49,7 +49,7 @@ void ids_session_heard_settings(ids_peer *peer, ids_session *session,
 }
 
 /* Who is connected hears of it; others do with the next HELLO. */
-static void say_settings(ids_peer *peer, ids_session *session) {
+static void tell_settings(ids_peer *peer, ids_session *session) {
     ids_link *link = session->id != 0 ? session->stream[0] : NULL;
     if (session->other.node == 0)
         return;
@@ -64,9 +64,9 @@ void ids_peer_set_settings(ids_peer *peer, uint64_t settings) {
     if (settings == peer->config.settings)
         return;
     peer->config.settings = settings;
-    say_settings(peer, &peer->upstream);
+    tell_settings(peer, &peer->upstream);
     for (uint32_t i = 0; i < peer->config.places; i++)
-        say_settings(peer, &peer->follower[i].session);
+        tell_settings(peer, &peer->follower[i].session);
 }
 
 static void end_session(ids_peer *peer, ids_session *session) {

@@ -7,15 +7,6 @@
 
 #include <assert.h>
 
-static bool is_member(ids_member a, ids_member b) {
-    return a.node == b.node && a.incarnation == b.incarnation;
-}
-
-static void raise(uint64_t *number, uint64_t to) {
-    if (to > *number)
-        *number = to;
-}
-
 /* From now on replies wait for it, too. */
 void ids_primary_join(ids_peer *peer, ids_follower *f) {
     uint32_t place = ids_primary_place(peer, f);
@@ -40,10 +31,10 @@ static uint64_t has_up_to(const ids_peer *peer, const ids_follower *f,
     uint64_t has = 0;
     assert(loop < peer->config.loops && place < peer->config.places);
     assert(ids_primary_member(peer, f).node != 0);
-    if (f->joining && is_member(f->joiner, ids_primary_member(peer, f)))
+    if (f->joining && ids_is_member(f->joiner, ids_primary_member(peer, f)))
         has = peer->commit_indexes[loop].joining[place];
     if (ids_primary_has_member(peer, f) && f->heard_ack[loop])
-        raise(&has, f->progress[loop].acked);
+        ids_raise(&has, f->progress[loop].acked);
     assert(has <= peer->reported[loop].last);
     return has;
 }
@@ -56,7 +47,7 @@ void ids_primary_take_set(ids_peer *peer, const ids_decision *was) {
     for (uint32_t i = 0; i < peer->config.places; i++) {
         ids_follower *f = &peer->follower[i];
         ids_member now = ids_primary_member(peer, f);
-        bool same = is_member(now, was->replica[i]);
+        bool same = ids_is_member(now, was->replica[i]);
         for (uint32_t k = 0; k < peer->config.loops; k++) {
             ids_commit_index *commit_index = &peer->commit_indexes[k];
             if (now.node == 0)

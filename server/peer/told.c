@@ -107,8 +107,8 @@ static void note_primary(ids_peer *peer, const ids_group *group) {
 }
 
 /* It leads from a higher epoch on, or follows whom it is told to. */
-static ids_deciding take_group(ids_peer *peer, const ids_group *group,
-                               uint64_t rev, bool leads, bool begins) {
+static ids_deciding take_told_group(ids_peer *peer, const ids_group *group,
+                                    uint64_t rev, bool leads, bool begins) {
     ids_group_member places[IDS_FOLLOWERS_MAX];
     ids_decision next;
     assert(peer->config.under_agent && peer->pending == IDS_PENDING_NONE);
@@ -167,7 +167,7 @@ ids_deciding ids_peer_told(ids_peer *peer, const ids_group *group,
         return IDS_DECIDING_LED; /* R8 */
     if (!leads && !begins && goes_on)
         return IDS_DECIDING_IS_PRIMARY;
-    return take_group(peer, group, rev, leads, leads && !goes_on);
+    return take_told_group(peer, group, rev, leads, leads && !goes_on);
 }
 
 /* --- N3 ------------------------------------------------------------------- */

@@ -288,7 +288,7 @@ static void remove_part(const ids_backup *b) {
 
 /* No other node, and no other backup, has this name for what is not whole; what
  * there is of it a daemon has left that was killed. */
-static bool make_part(ids_backup *b) {
+static bool make_backup_part(ids_backup *b) {
     snprintf(b->part, sizeof b->part, ".%s.%016" PRIx64, b->name,
              b->manifest.node);
     b->parent = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -315,7 +315,8 @@ static bool give_name(ids_backup *b) {
 
 static bool make_backup(ids_backup *b) {
     char path[IDS_BACKUP_PATH_BYTES + sizeof b->part];
-    bool good = make_part(b) && each_file(b, copy_file) && write_manifest(b);
+    bool good =
+        make_backup_part(b) && each_file(b, copy_file) && write_manifest(b);
     snprintf(path, sizeof path, "%s/%s", b->dir, b->part);
     good = good && read_back(b, path) && give_name(b);
     if (!good && b->parent >= 0)

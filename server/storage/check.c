@@ -60,8 +60,8 @@ static void print_whole(const char *path, const ids_data_dir *dir, bool good) {
 /* What is compared --------------------------------------------------------- */
 
 /* A line of its own below the folder's, for people and for scripts. */
-__attribute__((format(printf, 2, 3))) static void say(const char *name,
-                                                      const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void
+say_checked(const char *name, const char *format, ...) {
     va_list args;
     va_start(args, format);
     printf("  %-20s", name);
@@ -81,31 +81,32 @@ static const char *in_sync_of(const ids_decision *d) {
                : "no";
 }
 
-static void say_decision(const char *path) {
+static void say_last_decision(const char *path) {
     char record[IDS_DECISIONS_PATH_BYTES + 64], why[512];
     ids_decision d;
     ids_decisions_place(record, sizeof record, path, "");
     switch (ids_decisions_look(record, &d, why, sizeof why)) {
     case IDS_DECISIONS_NONE:
-        say("peer_record", "none");
+        say_checked("peer_record", "none");
         return;
     case IDS_DECISIONS_UNREADABLE:
-        say("peer_record", "%s", why);
+        say_checked("peer_record", "%s", why);
         return;
     case IDS_DECISIONS_THERE:
         break;
     }
-    say("peer_record", "there");
-    say("node", "%s", d.name.text);
-    say("role", "%s", d.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
-    say("known_epoch", "%" PRIu64, d.epoch);
-    say("led_epoch", "%" PRIu64, d.led_epoch);
-    say("in_sync", "%s", in_sync_of(&d));
+    say_checked("peer_record", "there");
+    say_checked("node", "%s", d.name.text);
+    say_checked("role", "%s",
+                d.role == IDS_ROLE_PRIMARY ? "primary" : "replica");
+    say_checked("known_epoch", "%" PRIu64, d.epoch);
+    say_checked("led_epoch", "%" PRIu64, d.led_epoch);
+    say_checked("in_sync", "%s", in_sync_of(&d));
 }
 
 static void say_newest(const ids_contents *contents) {
     uint32_t streams = ids_contents_streams(contents);
-    say("token_epoch", "%" PRIu64, contents->epoch);
+    say_checked("token_epoch", "%" PRIu64, contents->epoch);
     printf("  %-20s", "tokens");
     for (uint32_t i = 0; i < streams; i++)
         printf("%s%" PRIu32 ":%" PRIu64, i > 0 ? " " : "", i,
@@ -116,14 +117,15 @@ static void say_newest(const ids_contents *contents) {
 static void say_folder(const char *path, const ids_data_dir *dir,
                        const ids_contents *contents) {
     const ids_manifest *m = &dir->manifest;
-    say("folder", "%s", path);
-    say("last_stop", "%s", m->clean ? "clean" : "sudden");
-    say("unfinished_copy", "%s", ids_data_dir_is_replaced(dir) ? "yes" : "no");
-    say("epoch", "%" PRIu64, m->epoch);
-    say_decision(path);
+    say_checked("folder", "%s", path);
+    say_checked("last_stop", "%s", m->clean ? "clean" : "sudden");
+    say_checked("unfinished_copy", "%s",
+                ids_data_dir_is_replaced(dir) ? "yes" : "no");
+    say_checked("epoch", "%" PRIu64, m->epoch);
+    say_last_decision(path);
     say_newest(contents);
     if (contents->keeps_keys)
-        say("keys", "%" PRIu64, ids_contents_records(contents));
+        say_checked("keys", "%" PRIu64, ids_contents_records(contents));
 }
 
 /* One folder --------------------------------------------------------------- */
@@ -205,11 +207,11 @@ static void say_verdict(const char *const paths[static 2],
                : verdict == IDS_CONTENTS_EACH ? "each has what the other lacks"
                                               : "it can't be told which has "
                                                 "more");
-    say("more", "%s", words[verdict]);
-    say("first_more", "%" PRIu64, sides[0].more);
-    say("first_unclear", "%" PRIu64, sides[0].unclear);
-    say("second_more", "%" PRIu64, sides[1].more);
-    say("second_unclear", "%" PRIu64, sides[1].unclear);
+    say_checked("more", "%s", words[verdict]);
+    say_checked("first_more", "%" PRIu64, sides[0].more);
+    say_checked("first_unclear", "%" PRIu64, sides[0].unclear);
+    say_checked("second_more", "%" PRIu64, sides[1].more);
+    say_checked("second_unclear", "%" PRIu64, sides[1].unclear);
 }
 
 int ids_check(const char *path, const char *other) {

@@ -53,8 +53,8 @@ static bool is_free(const ids_contents_key *place) {
 }
 
 /* Its place, or the free one where it would be. There is one. */
-static ids_contents_key *place_of(ids_contents_key *keys, size_t cap,
-                                  const uint64_t hash[static 2]) {
+static ids_contents_key *contents_place_of(ids_contents_key *keys, size_t cap,
+                                           const uint64_t hash[static 2]) {
     size_t at = hash[0] & (cap - 1);
     while (!is_free(&keys[at]) &&
            (keys[at].hash[0] != hash[0] || keys[at].hash[1] != hash[1]))
@@ -67,7 +67,7 @@ static const ids_contents_key *find_key(const ids_contents *contents,
     if (contents->cap == 0)
         return NULL;
     const ids_contents_key *place =
-        place_of(contents->keys, contents->cap, hash);
+        contents_place_of(contents->keys, contents->cap, hash);
     return is_free(place) ? NULL : place;
 }
 
@@ -80,7 +80,8 @@ static bool make_room_for_contents(ids_contents *contents) {
         return false;
     for (size_t i = 0; i < contents->cap; i++)
         if (!is_free(&contents->keys[i]))
-            *place_of(keys, cap, contents->keys[i].hash) = contents->keys[i];
+            *contents_place_of(keys, cap, contents->keys[i].hash) =
+                contents->keys[i];
     free(contents->keys);
     contents->keys = keys;
     contents->cap = cap;
@@ -94,7 +95,8 @@ static bool keep_key(ids_contents *contents, const ids_change *change,
     if (!make_room_for_contents(contents))
         return false;
     change_hash(contents, change, hash);
-    ids_contents_key *place = place_of(contents->keys, contents->cap, hash);
+    ids_contents_key *place =
+        contents_place_of(contents->keys, contents->cap, hash);
     bool is_gone = change->state == IDP_STATE_ABSENT;
     if (is_free(place) && is_gone)
         return true;
@@ -181,7 +183,8 @@ static bool is_later(const ids_contents_key *a, const ids_contents_key *b) {
 
 /* Nobody misses it: it is gone, or its retention is over. A claim in progress
  * is never over here: whoever is promoted gives it all of its time anew. */
-static bool is_over(const ids_contents *contents, const ids_contents_key *key) {
+static bool key_is_over(const ids_contents *contents,
+                        const ids_contents_key *key) {
     return key->state == IDP_STATE_ABSENT ||
            (stage_of(key->state) == 2 && key->ends_ms <= contents->clock_ms);
 }
@@ -190,7 +193,7 @@ uint64_t ids_contents_records(const ids_contents *contents) {
     uint64_t records = 0;
     for (size_t i = 0; i < contents->cap; i++)
         records += !is_free(&contents->keys[i]) &&
-                   !is_over(contents, &contents->keys[i]);
+                   !key_is_over(contents, &contents->keys[i]);
     return records;
 }
 
@@ -204,9 +207,9 @@ static ids_contents_side count_side(const ids_contents *here,
         const ids_contents_key *other = find_key(there, key->hash);
         if (other)
             side.more += is_later(key, other);
-        else if (!is_over(here, key) && is_before(there, key->token))
+        else if (!key_is_over(here, key) && is_before(there, key->token))
             side.more++;
-        else if (!is_over(here, key))
+        else if (!key_is_over(here, key))
             side.unclear++;
     }
     return side;

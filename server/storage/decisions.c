@@ -191,7 +191,7 @@ ids_decisions_found ids_decisions_look(const char *path, ids_decision *recorded,
                                   : IDS_DECISIONS_UNREADABLE;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t len) {
+static int decisions_write_all(int fd, const uint8_t *bytes, size_t len) {
     while (len > 0) {
         ssize_t took = write(fd, bytes, len);
         if (took < 0 && errno == EINTR)
@@ -222,7 +222,8 @@ static int replace_record(const ids_decisions_file *file,
     ids_decision here = *decision;
     here.kept_in[0] = ids_identity_of(fd);
     here.kept_in[1] = ids_identity_of(file->lock);
-    int error = write_all(fd, bytes, ids_decision_write(bytes, &here));
+    int error =
+        decisions_write_all(fd, bytes, ids_decision_write(bytes, &here));
     if (close(fd) < 0 && !error)
         error = errno;
     if (!error && rename(temp, file->path) < 0)

@@ -55,7 +55,7 @@ static bool must_be_now(const char *name) {
     return strcmp(name, IDS_NAME_MANIFEST_NEW) == 0;
 }
 
-static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
+static int disk_open_file(void *ctx, const char *name, ids_disk_mode mode) {
     int flags = mode == IDS_DISK_READ    ? O_RDONLY
                 : mode == IDS_DISK_WRITE ? O_RDWR
                                          : O_RDWR | O_CREAT | O_EXCL;
@@ -70,7 +70,7 @@ static int open_file(void *ctx, const char *name, ids_disk_mode mode) {
     return (int)checked(file);
 }
 
-static void close_file(void *ctx, int file) {
+static void disk_close_file(void *ctx, int file) {
     (void)ctx;
     close(file);
 }
@@ -137,7 +137,7 @@ static int rename_file(void *ctx, const char *from, const char *to) {
     return (int)checked(renameat(folder, from, folder, to));
 }
 
-static int remove_file(void *ctx, const char *name) {
+static int disk_remove_file(void *ctx, const char *name) {
     if (!lock_is_ours(ctx))
         return -ESTALE;
     return (int)checked(unlinkat(folder_of(ctx), name, 0));
@@ -231,8 +231,8 @@ static void set_mark(void *ctx, uint64_t counter) {
 
 ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
     return (ids_disk){.ctx = disk,
-                      .open = open_file,
-                      .close = close_file,
+                      .open = disk_open_file,
+                      .close = disk_close_file,
                       .size = size_of,
                       .allocate = allocate_blocks,
                       .write = write_some_bytes,
@@ -241,7 +241,7 @@ ids_disk ids_posix_disk_of(ids_posix_disk *disk) {
                       .read = read_some,
                       .sync = sync_file,
                       .rename = rename_file,
-                      .remove = remove_file,
+                      .remove = disk_remove_file,
                       .sync_folder = sync_folder,
                       .list = list_files,
                       .free_bytes = free_bytes,

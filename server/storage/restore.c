@@ -32,9 +32,9 @@ typedef struct route {
 } route;
 
 /* All of one shard's, under its lock, which is held. */
-static bool put_some(ids_shard *shard, uint32_t owner, route *to,
-                     const ids_change *changes, size_t from, size_t count,
-                     uint64_t now_ms) {
+static bool put_some_changes(ids_shard *shard, uint32_t owner, route *to,
+                             const ids_change *changes, size_t from,
+                             size_t count, uint64_t now_ms) {
     bool good = true;
     for (size_t i = from; i < count; i++)
         if (to->owner[i] == owner)
@@ -59,8 +59,8 @@ static bool put_all(restore *r, route *to, const ids_change *changes,
             if (to->done[i] || (waits ? pthread_mutex_lock(lock)
                                       : pthread_mutex_trylock(lock)) != 0)
                 continue;
-            good = put_some(r->workers[owner]->shard, owner, to, changes, i,
-                            count, now_ms);
+            good = put_some_changes(r->workers[owner]->shard, owner, to,
+                                    changes, i, count, now_ms);
             pthread_mutex_unlock(lock);
         }
     }

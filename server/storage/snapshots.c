@@ -178,8 +178,8 @@ static void take_snapshot(ids_snapshots *s, ids_worker *worker,
     order(s, worker);
 }
 
-static void take_command(void *ctx, ids_worker *worker,
-                         const ids_command_request *request) {
+static void take_snapshot_command(void *ctx, ids_worker *worker,
+                                  const ids_command_request *request) {
     ids_snapshots *s = ctx;
     int64_t room = room_on_disk(s->rounds);
     if (room >= 0 && (uint64_t)room < IDS_DISK_RESERVE_BYTES)
@@ -197,5 +197,5 @@ static void take_command(void *ctx, ids_worker *worker,
 }
 
 ids_command_handler ids_snapshots_handler(ids_snapshots *s) {
-    return (ids_command_handler){.ctx = s, .begin = take_command};
+    return (ids_command_handler){.ctx = s, .begin = take_snapshot_command};
 }

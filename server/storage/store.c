@@ -22,7 +22,7 @@
 /* What a small file, or a folder, takes of a disk. */
 #define BLOCK_BYTES 4096
 
-static bool complain(const ids_store *s, const ids_fault *fault) {
+static bool complain_store(const ids_store *s, const ids_fault *fault) {
     char text[IDS_FAULT_TEXT_BYTES];
     ids_fault_text(fault, text);
     if (fault->needs > 0)
@@ -104,7 +104,7 @@ bool ids_store_open(ids_store *s, const ids_config *config,
         return false;
     s->disk = ids_posix_disk_of(&s->posix);
     if (!ids_data_dir_open(&s->dir, &s->disk, &fault)) {
-        complain(s, &fault);
+        complain_store(s, &fault);
         ids_posix_disk_close(&s->posix);
         return false;
     }
@@ -162,7 +162,7 @@ static bool load_units(ids_store *s, ids_worker **workers) {
     uint64_t from_ms = ids_loop_clock_ms();
     if (!ids_restore(&s->dir, s->server, workers, ids_machine_cores(), &report,
                      &fault))
-        return complain(s, &fault);
+        return complain_store(s, &fault);
     if (!s->was_empty)
         ids_log(IDS_LOG_INFO, "recovered",
                 "files=%" PRIu64 " bytes=%" PRIu64 " records_read=%" PRIu64
@@ -187,7 +187,7 @@ static bool begin_logs(ids_store *s, ids_writer *writers) {
                           .clock = s->server->epoch - 1};
     randombytes_buf(run.random, sizeof run.random);
     return ids_data_dir_begin(&s->dir, &run, writers, &fault) ||
-           complain(s, &fault);
+           complain_store(s, &fault);
 }
 
 static bool make_log_writers(ids_store *s, ids_worker **workers,
@@ -274,7 +274,7 @@ static bool take_first(ids_store *s, ids_worker **workers) {
     if (take_all(s, false, &fault))
         return true;
     if (fault.kind != IDS_FAULT_NONE)
-        return complain(s, &fault);
+        return complain_store(s, &fault);
     ids_log(IDS_LOG_ERROR, "the data folder can't be used",
             "at=\"--data-dir %s\" free_bytes=%" PRId64 " needed_bytes=%" PRIu64
             " reason=\"the disk is full: there is no room for the snapshot "

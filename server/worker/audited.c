@@ -88,7 +88,8 @@ static void say_token(ids_audit_line *line, idp_token token) {
     ids_audit_hex(line, "token", bytes, sizeof bytes);
 }
 
-static void say_decision(ids_audit_line *line, const idp_request *request) {
+static void say_audited_decision(ids_audit_line *line,
+                                 const idp_request *request) {
     ids_audit_bytes(line, "ns", request->ns.ptr, request->ns.len);
     ids_audit_key(line, request->key.ptr, request->key.len);
     say_token(line, request->token);
@@ -108,7 +109,7 @@ void ids_audited_line(const ids_worker *worker, const ids_audited_one *one,
                     worker->role_state.epoch, one->asker, one->msgid,
                     &one->who);
     if (request && one->method == IDP_RESOLVE)
-        say_decision(line, request);
+        say_audited_decision(line, request);
     if (request && one->method == IDP_ERASE) {
         ids_audit_bytes(line, "ns", request->ns.ptr, request->ns.len);
         ids_audit_key(line, request->key.ptr, request->key.len);

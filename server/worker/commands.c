@@ -35,7 +35,7 @@ static bool may_command(const ids_worker *worker, const ids_conn *conn) {
 }
 
 /* A failover agent's: its body is what is told. */
-static bool is_told(idp_method method) {
+static bool method_is_told(idp_method method) {
     return method == IDP_CONFIG || method == IDP_OFFER;
 }
 
@@ -43,7 +43,7 @@ static bool is_told(idp_method method) {
 static idp_slice body_of(const idp_request *request) {
     static const uint8_t none[1];
     assert(request->ns.len <= IDP_NS_BYTES_MAX);
-    if (is_told(request->method))
+    if (method_is_told(request->method))
         return request->result;
     return request->ns.len > 0 ? request->ns : (idp_slice){none, 0};
 }
@@ -160,7 +160,7 @@ static bool take_node(const idp_group_node *from, ids_group_member *to) {
 }
 
 /* Each name once, and the primary among them. */
-static bool take_group(const idp_told *told, ids_group *group) {
+static bool take_command_group(const idp_told *told, ids_group *group) {
     bool found = false;
     *group = (ids_group){.epoch = told->epoch, .isr_count = told->node_count};
     static_assert(sizeof group->id.text == sizeof told->id &&
@@ -191,7 +191,7 @@ static void hand_told(ids_worker *worker, idp_method method, idp_slice body,
     ids_group_member whom;
     bool good = idp_told_read(body, &told);
     if (good && method == IDP_CONFIG)
-        good = take_group(&told, &group);
+        good = take_command_group(&told, &group);
     else if (good)
         good = told.node_count == 1 && take_node(&told.nodes[0], &whom);
     if (!good || !peer->begin) {
@@ -255,7 +255,7 @@ void ids_command_take(ids_worker *worker, const ids_message *message,
                                          .asker = message->asker,
                                          .msgid = message->msgid};
         idp_slice told = {body, message->body_bytes};
-        if (is_told(method))
+        if (method_is_told(method))
             hand_told(worker, method, told, place->id);
         else
             hand_to_handler(worker, message->word, told, place->id);
@@ -303,7 +303,7 @@ void ids_command_drain(ids_worker *worker) {
 /* How replication stands --------------------------------------------------- */
 
 /* A server without a peer is named for this one run. */
-static void name_alone(const ids_server *server, char *to, size_t cap) {
+static void node_name_alone(const ids_server *server, char *to, size_t cap) {
     uint64_t name;
     memcpy(&name, server->hash_key, sizeof name);
     snprintf(to, cap, "%016llx", (unsigned long long)name);
@@ -312,7 +312,7 @@ static void name_alone(const ids_server *server, char *to, size_t cap) {
 void ids_command_node(ids_worker *worker, char *to, size_t cap) {
     const ids_server *server = worker->server;
     idp_replication r = {0};
-    name_alone(server, r.node, sizeof r.node);
+    node_name_alone(server, r.node, sizeof r.node);
     if (server->peer.report)
         server->peer.report(server->peer.ctx, worker, &r);
     snprintf(to, cap, "%s", r.node);
@@ -328,7 +328,7 @@ size_t ids_command_report(ids_worker *worker,
         .in_sync_count = 1,
         .state = "This server is alone: what it holds is on no other machine.",
     };
-    name_alone(server, r.node, sizeof r.node);
+    node_name_alone(server, r.node, sizeof r.node);
     memcpy(r.in_sync[0], r.node, sizeof r.node);
     if (server->peer.report)
         server->peer.report(server->peer.ctx, worker, &r);

@@ -46,7 +46,7 @@ const ids_event *ids_events_at(const ids_events *events, uint64_t number) {
 
 /* What would have been noted of this shard, ever: a few more than that, since
  * receipts are changes, too. */
-static uint64_t count_of(const ids_shard *shard) {
+static uint64_t events_count_of(const ids_shard *shard) {
     ids_shard_stats stats;
     ids_shard_stats_get(shard, &stats);
     return stats.changes + stats.outcomes[IDP_OUTCOME_MISMATCH] +
@@ -59,7 +59,7 @@ static void end_ring(ids_worker *worker) {
     events->ring = NULL;
     events->first = events->next;
     events->counted = worker->shard;
-    events->count = count_of(worker->shard);
+    events->count = events_count_of(worker->shard);
     if (worker->shard_config.on_change == ids_events_change) {
         worker->shard_config.on_change = NULL;
         ids_shard_set_hook(worker->shard, NULL);
@@ -68,7 +68,7 @@ static void end_ring(ids_worker *worker) {
 
 static bool begin_ring(ids_worker *worker) {
     ids_events *events = &worker->events;
-    uint64_t count = count_of(worker->shard);
+    uint64_t count = events_count_of(worker->shard);
     events->ring = calloc(1, sizeof *events->ring);
     if (!events->ring)
         return false;

@@ -73,17 +73,18 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return hash;
 }
 
-static bool is_same(const entry *e, uint64_t hash, const char *user,
-                    const char *client, const char *from) {
+static bool is_same_holder(const entry *e, uint64_t hash, const char *user,
+                           const char *client, const char *from) {
     return e->hash == hash && strcmp(e->user, user) == 0 &&
            strcmp(e->client ? e->client : "", client) == 0 &&
            strcmp(e->from, from) == 0;
 }
 
-static uint32_t find(const ids_holders *holders, uint64_t hash,
-                     const char *user, const char *client, const char *from) {
+static uint32_t find_holder(const ids_holders *holders, uint64_t hash,
+                            const char *user, const char *client,
+                            const char *from) {
     uint32_t by = holders->chains[hash % CHAINS];
-    while (by && !is_same(&holders->all[by], hash, user, client, from))
+    while (by && !is_same_holder(&holders->all[by], hash, user, client, from))
         by = holders->all[by].next;
     return by;
 }
@@ -123,8 +124,9 @@ static void collect(ids_holders *holders) {
     holders->is_full = !holders->free;
 }
 
-static uint32_t make(ids_holders *holders, uint64_t hash, const char *user,
-                     const char *client, const char *from) {
+static uint32_t make_holder(ids_holders *holders, uint64_t hash,
+                            const char *user, const char *client,
+                            const char *from) {
     char *copy = *client ? strdup(client) : NULL;
     if (!holders->free)
         collect(holders);
@@ -149,18 +151,18 @@ static uint32_t find_or_make(ids_holders *holders, const char *user,
                              const char *client, const char *from) {
     uint64_t hash = hash_text(0xcbf29ce484222325ull, user);
     hash = hash_text(hash_text(hash, client), from);
-    uint32_t by = find(holders, hash, user, client, from);
-    return by ? by : make(holders, hash, user, client, from);
+    uint32_t by = find_holder(holders, hash, user, client, from);
+    return by ? by : make_holder(holders, hash, user, client, from);
 }
 
-static uint32_t name_alone(ids_holders *holders, const char *user) {
+static uint32_t holder_name_alone(ids_holders *holders, const char *user) {
     if (!*user)
         return 0;
     uint64_t hash = hash_text(0xcbf29ce484222325ull, user);
     hash = hash_text(hash_text(hash, ""), "");
-    uint32_t by = find(holders, hash, user, "", "");
+    uint32_t by = find_holder(holders, hash, user, "", "");
     if (!by && holders->names < IDS_HOLDER_NAMES_MAX)
-        by = make(holders, hash, user, "", "");
+        by = make_holder(holders, hash, user, "", "");
     if (by && !holders->all[by].is_name) {
         holders->all[by].is_name = true;
         holders->names++;
@@ -176,7 +178,7 @@ uint32_t ids_holders_enter(ids_holders *holders, const char *user,
     uint32_t by =
         find_or_make(holders, user, who->client ? who->client : "", from);
     if (!by)
-        by = name_alone(holders, user);
+        by = holder_name_alone(holders, user);
     if (by) {
         holders->all[by].conns++;
         holders->all[by].left_ms = now_ms;
@@ -201,7 +203,7 @@ uint32_t ids_holders_name(ids_holders *holders, idp_slice user) {
     assert(user.len <= IDP_USER_BYTES_MAX);
     snprintf(name, sizeof name, "%.*s", (int)user.len, (const char *)user.ptr);
     pthread_mutex_lock(&holders->lock);
-    uint32_t by = name_alone(holders, name);
+    uint32_t by = holder_name_alone(holders, name);
     pthread_mutex_unlock(&holders->lock);
     return by;
 }

@@ -15,13 +15,13 @@ void ids_pools_init(ids_pools *pools, uint64_t bytes_max, uint32_t workers) {
         bytes_max / OVER_SHARE + (uint64_t)workers * OVER_BYTES_A_WORKER;
 }
 
-static void lock(ids_pools *pools) {
+static void lock_pools(ids_pools *pools) {
     while (
         atomic_flag_test_and_set_explicit(&pools->lock, memory_order_acquire))
         ;
 }
 
-static void unlock(ids_pools *pools) {
+static void unlock_pools(ids_pools *pools) {
     atomic_flag_clear_explicit(&pools->lock, memory_order_release);
 }
 
@@ -32,14 +32,14 @@ static void grow_pool(ids_pool *pool, uint64_t more) {
 }
 
 bool ids_pools_grow(ids_pools *pools, uint64_t bytes_max) {
-    lock(pools);
+    lock_pools(pools);
     bool grows = bytes_max > pools->bytes_max;
     uint64_t more = grows ? bytes_max - pools->bytes_max : 0;
     for (uint32_t i = 0; grows && i < IDS_POOLS_MAX; i++)
         if (pools->users[i])
             grow_pool(&pools->all[i], more);
     pools->bytes_max += more;
-    unlock(pools);
+    unlock_pools(pools);
     return grows;
 }
 
@@ -57,7 +57,7 @@ static uint32_t find_pool(const ids_pools *pools, uint64_t session) {
 
 static ids_pool *take_from_pool(ids_pools *pools, uint64_t session) {
     ids_pool *pool = NULL;
-    lock(pools);
+    lock_pools(pools);
     uint32_t i = find_pool(pools, session);
     if (i < IDS_POOLS_MAX) {
         pool = &pools->all[i];
@@ -66,16 +66,16 @@ static ids_pool *take_from_pool(ids_pools *pools, uint64_t session) {
             ids_pool_init(pool, pools->bytes_max, pools->over_bytes);
         }
     }
-    unlock(pools);
+    unlock_pools(pools);
     return pool;
 }
 
 static void give(ids_pools *pools, const ids_pool *pool) {
-    lock(pools);
+    lock_pools(pools);
     ptrdiff_t i = pool - pools->all;
     assert(i >= 0 && i < IDS_POOLS_MAX && pools->users[i]);
     pools->users[i]--;
-    unlock(pools);
+    unlock_pools(pools);
 }
 
 ids_shard *ids_pools_new_shard(ids_pools *pools, const ids_shard_config *config,

@@ -88,7 +88,7 @@ static int compare_since(const void *a, const void *b) {
 
 /* A pass ---------------------------------------------------------------- */
 
-static void see_one(void *ctx, const ids_sight *sight) {
+static void see_scanned(void *ctx, const ids_sight *sight) {
     ids_worker *worker = ctx;
     ids_scanner *scanner = &worker->scanner;
     ids_scanned *now = scanner->now;
@@ -144,7 +144,7 @@ void ids_scanner_tick(ids_worker *worker) {
     ids_scan scan = {.position = scanner->position,
                      .buckets_max = buckets,
                      .room = UINT32_MAX,
-                     .seen = see_one,
+                     .seen = see_scanned,
                      .ctx = worker};
     bool goes_on = ids_shard_scan(worker->shard, worker->now_ms, &scan);
     ids_worker_worked(worker, IDS_WORK_DUE, buckets - scan.buckets_max, 0);

@@ -18,24 +18,25 @@ typedef struct text {
     size_t len;
 } text;
 
-static bool refuse(char *why, size_t why_cap, const char *what) {
+static bool refuse_secret(char *why, size_t why_cap, const char *what) {
     snprintf(why, why_cap, "%s", what);
     return false;
 }
 
 /* No copy of it stays in a buffer of stdio's. */
-static bool read_text(text *to, const char *path, char *why, size_t why_cap) {
+static bool read_secret_text(text *to, const char *path, char *why,
+                             size_t why_cap) {
     struct stat about;
     FILE *file = fopen(path, "rbe");
     if (!file)
-        return refuse(why, why_cap, strerror(errno));
+        return refuse_secret(why, why_cap, strerror(errno));
     setvbuf(file, NULL, _IONBF, 0);
     if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode) &&
         (about.st_mode & S_IROTH))
         ids_log(IDS_LOG_WARN, "other users may read the secret file",
                 "path=\"%s\" mode=%04o", path, about.st_mode & 07777);
     to->len = fread(to->bytes, 1, sizeof to->bytes, file);
-    bool good = !ferror(file) || refuse(why, why_cap, strerror(errno));
+    bool good = !ferror(file) || refuse_secret(why, why_cap, strerror(errno));
     fclose(file);
     return good;
 }
@@ -45,7 +46,7 @@ static bool keep(ids_secret *secret, const char *bytes, size_t len, char *why,
     if (len && bytes[len - 1] == '\r')
         len--;
     if (!len)
-        return refuse(why, why_cap, "the file is empty");
+        return refuse_secret(why, why_cap, "the file is empty");
     if (len > IDP_SECRET_BYTES_MAX) {
         snprintf(why, why_cap, "it is longer than %d bytes",
                  IDP_SECRET_BYTES_MAX);
@@ -76,14 +77,14 @@ static bool take_two(ids_secret *current, ids_secret *next, text *from,
         len--;
     next->len = 0;
     if (memchr(rest, '\n', len))
-        return refuse(why, why_cap, "it has more than two lines");
+        return refuse_secret(why, why_cap, "it has more than two lines");
     return !len || keep(next, rest, len, why, why_cap);
 }
 
 bool ids_secret_load(ids_secret *secret, const char *path, char *why,
                      size_t why_cap) {
     text whole;
-    bool good = read_text(&whole, path, why, why_cap) &&
+    bool good = read_secret_text(&whole, path, why, why_cap) &&
                 take_one(secret, &whole, why, why_cap);
     sodium_memzero(&whole, sizeof whole);
     return good;
@@ -92,7 +93,7 @@ bool ids_secret_load(ids_secret *secret, const char *path, char *why,
 bool ids_secret_load_two(ids_secret *current, ids_secret *next,
                          const char *path, char *why, size_t why_cap) {
     text whole;
-    bool good = read_text(&whole, path, why, why_cap) &&
+    bool good = read_secret_text(&whole, path, why, why_cap) &&
                 take_two(current, next, &whole, why, why_cap);
     sodium_memzero(&whole, sizeof whole);
     return good;

@@ -80,7 +80,7 @@ static uint64_t age_of(uint64_t then_ms, uint64_t now_ms) {
     return now_ms > then_ms ? now_ms - then_ms : 0;
 }
 
-static uint32_t kept(uint64_t count) {
+static uint32_t slow_rows_kept(uint64_t count) {
     return count < IDP_SLOW_ROWS_MAX ? (uint32_t)count : IDP_SLOW_ROWS_MAX;
 }
 
@@ -89,12 +89,12 @@ void ids_slow_log_read(ids_slow_log *log, uint64_t now_ms, idp_slow *slow) {
     if (!log)
         return;
     pthread_mutex_lock(&log->lock);
-    for (uint32_t i = 0; i < kept(log->turn_count); i++) {
+    for (uint32_t i = 0; i < slow_rows_kept(log->turn_count); i++) {
         idp_slow_turn *turn = &slow->turns[slow->turn_count++];
         *turn = log->turns[(log->turn_count - 1 - i) % IDP_SLOW_ROWS_MAX];
         turn->age_ms = age_of(turn->age_ms, now_ms);
     }
-    for (uint32_t i = 0; i < kept(log->hold_count); i++) {
+    for (uint32_t i = 0; i < slow_rows_kept(log->hold_count); i++) {
         idp_slow_hold *hold = &slow->holds[slow->hold_count++];
         *hold = log->holds[(log->hold_count - 1 - i) % IDP_SLOW_ROWS_MAX];
         hold->age_ms = age_of(hold->age_ms, now_ms);

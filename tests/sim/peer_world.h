@@ -434,16 +434,6 @@ void pw_nemesis(pw_world *w, int node, uint64_t word);
 void pw_crash(pw_world *w, pw_node *n); /* for a while */
 
 /* The checker: what it is told. */
-static inline bool pw_same_text(const pw_text *a, const pw_text *b) {
-    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
-}
-
-static inline int pw_compare(idp_token a, idp_token b) {
-    if (a.epoch != b.epoch) {
-        return a.epoch < b.epoch ? -1 : 1;
-    }
-    return a.sequence < b.sequence ? -1 : a.sequence > b.sequence;
-}
 void pw_check_reply(pw_world *w, const pw_reply *reply, const pw_op *op);
 void pw_check_lead(pw_node *n, uint64_t epoch);
 void pw_check_recorded(pw_node *n);
