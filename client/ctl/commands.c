@@ -208,7 +208,7 @@ const ctl_command ctl_commands[] = {
      .run = ctl_run_admin,
      .method = IDEM_COMMAND_BACKUP,
      .help = "has this server make a backup of its folder, in its "
-             "--backup-dir"},
+             "folder for backups"},
     {.name = "reload",
      .options = "dry-run force",
      .grant = "admin",
