@@ -24,7 +24,8 @@ static void allow_the_crowd(void) {
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit");
     limit.rlim_cur = limit.rlim_max;
     CHECK(limit.rlim_max > CROWD + 100 && setrlimit(RLIMIT_NOFILE, &limit) == 0,
-          "too few descriptors are allowed: %lu", (unsigned long)limit.rlim_max);
+          "too few descriptors are allowed: %lu",
+          (unsigned long)limit.rlim_max);
 }
 
 static void make_ping(void) {
