@@ -33,6 +33,7 @@ static size_t walk_chain(ids_shard *shard, walk_at *at, uint64_t now_ms,
             continue;
         ids_claims_change(shard, record, now_ms, &change);
         bytes += ids_record_bytes(record);
+        assert(change.state != IDP_STATE_ABSENT || change.result.len == 0);
         seen(ctx, &change);
     }
     left += count - i;

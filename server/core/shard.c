@@ -142,6 +142,7 @@ static bool ask_again(ids_shard *shard, const ids_waiter *waiter,
 static bool take_answered(ids_waiters *waiters, ids_queue *queue) {
     ids_waiter *prev;
     bool queue_gone = false;
+    assert(queue->first != NULL && queue->last != NULL);
     for (ids_waiter *waiter = queue->last; waiter != NULL; waiter = prev) {
         prev = waiter->prev;
         if (waiter->answered)

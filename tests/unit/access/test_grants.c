@@ -31,6 +31,7 @@ static const struct {
     {"namespaces", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"list", IDS_GRANT_BIT(IDS_GRANT_READ)},
     {"inspect", IDS_GRANT_BIT(IDS_GRANT_READ)},
+    {"events", IDS_GRANT_BIT(IDS_GRANT_READ)},
     {"clients", IDS_GRANT_BIT(IDS_GRANT_STATS)},
     {"kill", IDS_GRANT_BIT(IDS_GRANT_ADMIN)},
     {"slow", IDS_GRANT_BIT(IDS_GRANT_STATS)},

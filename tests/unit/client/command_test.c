@@ -78,7 +78,7 @@ Test(command, what_is_not_legal_is_never_sent) {
     idem_command_args args = IDEM_COMMAND_ARGS_INIT;
     idem_command_answer small = {.size = 4};
     cr_assert_eq(give(uri, 0, 0), IDEM_E_ARGUMENT);
-    cr_assert_eq(give(uri, 606, 0), IDEM_E_ARGUMENT);
+    cr_assert_eq(give(uri, IDEM_COMMAND_BACKUP + 1, 0), IDEM_E_ARGUMENT);
     cr_assert_eq(give(uri, IDEM_ACQUIRE, 0), IDEM_E_ARGUMENT);
     args.command = IDEM_COMMAND_PROMOTE;
     cr_assert_eq(idem_command(uri, &args, &small, &err), IDEM_E_ARGUMENT);

@@ -120,6 +120,7 @@ Test(admit, each_method_by_one_who_may_and_one_who_may_not) {
                 {IDP_DETACH, false, true, false},
                 {IDP_SWITCHOVER, false, true, false},
                 {IDP_SNAPSHOT, false, true, false},
+                {IDP_BACKUP, false, true, false},
                 {IDP_RELOAD, false, true, false},
                 {IDP_NAMESPACES, false, true, false},
                 {IDP_METRICS, false, true, true},
