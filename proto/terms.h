@@ -37,7 +37,8 @@
 #define IDP_HASH_KEY_BYTES        16
 #define IDP_SHARDS_MAX            1024
 #define IDP_PORT                  7117
-#define IDP_PROTOCOL_VERSION      1
+/* 2: whose server knows the methods for operators: list, inspect, resolve... */
+#define IDP_PROTOCOL_VERSION      2
 
 /* Borrowed bytes. A NULL ptr is nil; an empty value has a ptr and len 0. */
 typedef struct idp_slice {

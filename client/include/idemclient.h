@@ -511,7 +511,7 @@ IDEM_API int32_t idem_call(idem_client *client, int32_t method,
 /* What the server said of itself when the connection was made. */
 typedef struct idem_info {
     uint32_t size;     /* sizeof(idem_info) */
-    uint32_t protocol; /* 1 */
+    uint32_t protocol; /* 2: 1 before there were methods for operators */
     uint32_t shards;
     uint32_t shard; /* idem_conn: the one it is on */
     uint64_t epoch;

@@ -126,7 +126,7 @@ class Line:
 # A number is a clock's or a count's unless it is one of what was asked.
 FIXED = {"acquired": (0, 2, 3, 4), "replay": (0, 1, 2), "in_progress": (0, 2),
          "orphaned": (0, 2), "refused": (0,)}
-KEPT_KEYS = ("server", "protocol", "role", "attempt", "result_bytes", "class")
+KEPT_KEYS = ("server", "role", "attempt", "result_bytes", "class")
 
 
 def same(was, now, where="answer", result=False):
