@@ -68,16 +68,9 @@ idem_faults(peer_sim_needs
 idem_faults(peer_sim_harm_without
   COMMAND peer_sim --rule-off @ --see replies --seeds 1..30000
   FAULTS ${rules} restored)
-# These are rare: a minute or more, each.
 idem_faults(peer_sim_needs
   COMMAND peer_sim --rule-off @ --seeds 1..10000
   FAULTS yields)
-foreach(test needs_yields harm_without_joins-whole harm_without_own-place
-             harm_without_watermark-now)
-  if(TEST peer_sim_${test})
-    set_tests_properties(peer_sim_${test} PROPERTIES LABELS "sim;all")
-  endif()
-endforeach()
 
 # Operators decide what became of claims, with a record that can't be written now
 # and then. Without that record, and with sim's faults in each shard's resolve.
@@ -112,6 +105,25 @@ idem_faults(peer_sim_agents_need
          T4-touch T7-failure T7-silence command-first compare compare-fresh
          incarnation A1-config A2-incarnation
          K2-theirs K3-own K4-absent K6-end K7-whole K10-later)
+
+if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)
+  add_test(NAME peer_sim_agents_behind
+           COMMAND peer_sim --agents on --seeds 1001..5500)
+  add_test(NAME peer_sim_agents_last
+           COMMAND peer_sim --agents on --seeds 5501..10000)
+  set_tests_properties(peer_sim_agents_behind peer_sim_agents_last PROPERTIES
+    LABELS "sim;all")
+endif()
+
+# These take half a minute or more, each.
+foreach(test needs_yields needs_restored needs_kept-acks needs_R9 needs_own-place
+             harm_without_R3 harm_without_R9 harm_without_joins-whole
+             harm_without_own-place harm_without_watermark-now
+             agents_need_K4-absent agents_need_K7-whole agents_need_T3-ready)
+  if(TEST peer_sim_${test})
+    set_tests_properties(peer_sim_${test} PROPERTIES LABELS "sim;all")
+  endif()
+endforeach()
 
 # The same seed tells the same story.
 add_test(NAME peer_sim_repeats
