@@ -41,7 +41,8 @@ static int32_t read_acquire(const idem_args *args, idp_request *request,
     int32_t code = read_lease(args, request, err);
     if (code != 0)
         return code;
-    request->fingerprint = idem__slice_of(args->fingerprint, args->fingerprint_len);
+    request->fingerprint =
+        idem__slice_of(args->fingerprint, args->fingerprint_len);
     request->nonce = idem__slice_of(args->nonce, args->nonce_len);
     request->ttl_ms = args->ttl_ms;
     request->wait_ms = args->wait_ms;
@@ -64,7 +65,7 @@ static int32_t read_acquire(const idem_args *args, idp_request *request,
     if (args->on_orphan != 0 && args->on_orphan != IDEM_TAKEOVER &&
         args->on_orphan != IDEM_REPORT)
         return idem__fault(err, "on_orphan is neither IDEM_TAKEOVER nor "
-                          "IDEM_REPORT");
+                                "IDEM_REPORT");
     return 0;
 }
 
@@ -80,8 +81,9 @@ static int32_t read_complete(const idem_args *args, idp_request *request,
         return idem__fault(err, "result is NULL, and result_len is not 0");
     if (args->result_class != 0 && args->result_class != IDEM_CLASS_SUCCESS &&
         args->result_class != IDEM_CLASS_ERROR)
-        return idem__fault(err, "result_class is neither IDEM_CLASS_SUCCESS nor "
-                          "IDEM_CLASS_ERROR");
+        return idem__fault(err,
+                           "result_class is neither IDEM_CLASS_SUCCESS nor "
+                           "IDEM_CLASS_ERROR");
     return 0;
 }
 
@@ -129,7 +131,8 @@ int32_t idem__args_read(int32_t method, const idem_args *theirs,
     memset(ask, 0, sizeof *ask);
     ask->timeout_ms = uri != NULL ? uri->timeout_ms : IDEM_TIMEOUT_MS_DEFAULT;
     if (method < IDEM_ACQUIRE || method > IDEM_STATS)
-        return idem__fault(err, "method is none of IDEM_ACQUIRE ... IDEM_STATS");
+        return idem__fault(err,
+                           "method is none of IDEM_ACQUIRE ... IDEM_STATS");
     bool needs_args = method != IDEM_PING && method != IDEM_STATS;
     int32_t code = 0;
     if (theirs != NULL || needs_args)
@@ -142,8 +145,7 @@ int32_t idem__args_read(int32_t method, const idem_args *theirs,
         ask->request.method = method == IDEM_PING ? IDP_PING : IDP_STATS;
         return 0;
     }
-    ask->request.token =
-        idem__token_of(&args.token);
+    ask->request.token = idem__token_of(&args.token);
     code = read_name(&args, uri, &ask->request, err);
     if (code == 0)
         code = read_by_method(method, &args, &ask->request, err);

@@ -192,7 +192,8 @@ idp_request ask_release(const char *key, idp_token token) {
 }
 
 /* As a client does: a change that the replica has not confirmed yet, beside
- * whatever else this machine does, is asked for again, by its nonce or token. */
+ * whatever else this machine does, is asked for again, by its nonce or token.
+ */
 static int call_until_confirmed(wire *w, idp_request *request,
                                 idp_answer *answer) {
     int code = IDP_E_UNREPLICATED;

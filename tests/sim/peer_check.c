@@ -383,8 +383,8 @@ void pw_check_lead(pw_node *n, uint64_t epoch) {
     bool late = false; /* another leads by now: it commits nothing any more */
     bool alone = !n->peer->known.had_replica && !another_has_led(w, n->index);
     bool whole = n->disk.is_there && !n->memory_is_old;
-    bool loss =
-        (alone && !whole) || n->loss_epoch == epoch || pw_agents_take_loss(w, epoch);
+    bool loss = (alone && !whole) || n->loss_epoch == epoch ||
+                pw_agents_take_loss(w, epoch);
     pw_say(w, "%c is primary in epoch %llu", pw_name(n->index),
            (unsigned long long)epoch);
     w->leads++;
