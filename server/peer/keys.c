@@ -24,7 +24,8 @@ typedef struct entry_head {
 } entry_head;
 
 _Static_assert(sizeof(entry_head) % WORD_BYTES == 0, "entries are aligned");
-_Static_assert(IDS_RECEIPT_NS_BYTES == 1 + IDP_NS_BYTES_MAX,
+_Static_assert(IDS_KEY_LISTED_BYTES_MAX >=
+                   3 + IDS_RECEIPT_NS_BYTES + IDP_KEY_BYTES_MAX,
                "a list has room for the longest namespace");
 
 bool ids_key_ring_init(ids_key_ring *ring, size_t bytes) {
