@@ -17,26 +17,13 @@ typedef struct making {
     idp_list_page page;
 } making;
 
-static bool begins_with(idp_slice bytes, const uint8_t *prefix, size_t len) {
-    return bytes.len >= len &&
-           (len == 0 || memcmp(bytes.ptr, prefix, len) == 0);
-}
-
-/* Rows of namespaces that the asker may read, and no others. */
-static bool may_see(const ids_walk *walk, idp_slice ns) {
-    return !walk->user || ids_user_has(walk->user, IDS_GRANT_READ, ns);
-}
-
+/* Rows of namespaces that the viewer may read, and no others. */
 static bool wants(void *ctx, const ids_sight *sight) {
     const making *m = ctx;
-    const ids_walk_for *what = &m->walk->what;
-    return (what->state == IDP_STATE_ABSENT || what->state == sight->state) &&
-           sight->age_ms >= what->older_ms &&
-           (!what->has_ns ||
-            (sight->ns.len == what->ns_len &&
-             begins_with(sight->ns, what->ns, what->ns_len))) &&
-           begins_with(sight->key, what->prefix, what->prefix_len) &&
-           may_see(m->walk, sight->ns);
+    const ids_walk *walk = m->walk;
+    return (walk->state == IDP_STATE_ABSENT || walk->state == sight->state) &&
+           sight->age_ms >= walk->older_ms &&
+           ids_paged_shows(&walk->paged, sight->ns, sight->key);
 }
 
 static idp_slice user_of(const ids_worker *worker, uint32_t by) {
@@ -81,9 +68,8 @@ static bool walk_listing_on(ids_worker *worker, making *m, uint64_t *position) {
  * became of them meanwhile may be something else. */
 static bool take_oldest(ids_worker *worker, making *m, uint64_t *position) {
     const ids_scanned *last = worker->scanner.last;
-    ids_stuck kind = m->walk->what.state == IDP_STATE_ORPHANED
-                         ? IDS_STUCK_ORPHANED
-                         : IDS_STUCK_CLAIMED;
+    ids_stuck kind = m->walk->state == IDP_STATE_ORPHANED ? IDS_STUCK_ORPHANED
+                                                          : IDS_STUCK_CLAIMED;
     ids_sight sight;
     m->page.has_scan = last && last->ended_ms;
     if (!m->page.has_scan)
@@ -128,9 +114,8 @@ bool ids_listing_page(ids_worker *worker, const ids_look *look,
         return write_over(worker, msgid, frame);
     making m = {.worker = worker, .walk = &walk};
     ids_walk_at next = walk.at;
-    bool goes_on = walk.what.oldest
-                       ? take_oldest(worker, &m, &next.position)
-                       : walk_listing_on(worker, &m, &next.position);
+    bool goes_on = walk.oldest ? take_oldest(worker, &m, &next.position)
+                               : walk_listing_on(worker, &m, &next.position);
     if (!goes_on)
         next = (ids_walk_at){.loop = walk.at.loop + 1};
     bool is_over = next.loop >= worker->server->loops;
@@ -138,7 +123,7 @@ bool ids_listing_page(ids_worker *worker, const ids_look *look,
     if (!is_over)
         m.page.cursor = (idp_slice){(const uint8_t *)cursor, strlen(cursor)};
     bool written = write_page(&m, msgid, frame);
-    ids_walk_drop(&walk);
+    ids_paged_drop(&walk.paged);
     return written;
 }
 

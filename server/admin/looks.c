@@ -19,9 +19,9 @@ static bool has_grant(const ids_conn *conn, ids_grant grant, idp_slice ns) {
 static idp_error plan_list(const ids_worker *worker, const ids_conn *conn,
                            ids_look *look, const char **text) {
     const ids_verifier *verifier = conn->reading.verifier;
-    const ids_walk_asker asker = {.version = conn->reading.version,
-                                  .user = verifier ? verifier->user : NULL,
-                                  .now_ms = worker->now_ms};
+    const ids_viewer viewer = {.version = conn->reading.version,
+                               .user = verifier ? verifier->user : NULL,
+                               .now_ms = worker->now_ms};
     if (!worker->server->walks) {
         *text = "this server keeps no walks";
         return IDP_E_LIMIT;
@@ -30,7 +30,7 @@ static idp_error plan_list(const ids_worker *worker, const ids_conn *conn,
         ids_role_state_refuses(&worker->role_state, look->request, text);
     if (error != IDP_OK)
         return error;
-    return ids_walks_ask(worker->server->walks, look->request, &asker,
+    return ids_walks_ask(worker->server->walks, look->request, &viewer,
                          &look->word, &look->owner, text);
 }
 

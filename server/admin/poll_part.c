@@ -8,20 +8,11 @@
 #include <assert.h>
 #include <string.h>
 
-static bool starts_with(idp_slice bytes, const uint8_t *prefix, size_t len) {
-    return bytes.len >= len &&
-           (len == 0 || memcmp(bytes.ptr, prefix, len) == 0);
-}
-
 static bool watcher_wants(const ids_watcher *watcher, const ids_event *event) {
-    const ids_watch_for *what = &watcher->what;
-    idp_slice ns = ids_event_ns(event);
-    return (what->kind == IDP_EVENT_ANY ||
-            what->kind == (idp_event_kind)event->kind) &&
-           (!what->has_ns || (ns.len == what->ns_len &&
-                              starts_with(ns, what->ns, what->ns_len))) &&
-           starts_with(ids_event_key(event), what->prefix, what->prefix_len) &&
-           (!watcher->user || ids_user_has(watcher->user, IDS_GRANT_READ, ns));
+    return (watcher->kind == IDP_EVENT_ANY ||
+            watcher->kind == (idp_event_kind)event->kind) &&
+           ids_paged_shows(&watcher->paged, ids_event_ns(event),
+                           ids_event_key(event));
 }
 
 /* Looks through what is there from the part's next on. False: no memory. */
@@ -64,7 +55,7 @@ bool ids_poll_part_make(ids_worker *worker, const ids_poll_ask *ask,
         part->next = events->first;
     }
     bool done = look_through_ring(worker, &watcher, ask->rows_max, part, rows);
-    ids_watcher_drop(&watcher);
+    ids_paged_drop(&watcher.paged);
     return done;
 }
 

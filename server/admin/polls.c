@@ -112,12 +112,11 @@ static void refuse_poll(ids_polls *polls, ids_worker *worker, ids_poll *poll,
 
 /* Rounds ------------------------------------------------------------------- */
 
-static ids_walk_asker asker_now(const ids_worker *worker,
-                                const ids_conn *conn) {
+static ids_viewer viewer_now(const ids_worker *worker, const ids_conn *conn) {
     const ids_verifier *verifier = conn->reading.verifier;
-    return (ids_walk_asker){.version = conn->reading.version,
-                            .user = verifier ? verifier->user : NULL,
-                            .now_ms = worker->now_ms};
+    return (ids_viewer){.version = conn->reading.version,
+                        .user = verifier ? verifier->user : NULL,
+                        .now_ms = worker->now_ms};
 }
 
 /* A grant may have been taken away, and this node may lead no longer. False:
@@ -139,14 +138,14 @@ static bool may_go_on(ids_polls *polls, ids_worker *worker, ids_poll *poll,
     } else if (error == IDP_OK && verifier &&
                ids_watchers_find(worker->server->watchers, poll->id,
                                  &watcher)) {
-        if (watcher.what.has_ns)
-            request.ns = (idp_slice){watcher.what.ns, watcher.what.ns_len};
+        if (watcher.paged.has_ns)
+            request.ns = (idp_slice){watcher.paged.ns, watcher.paged.ns_len};
         if (!ids_user_may(verifier->user, IDP_EVENTS, request.ns)) {
             error = IDP_E_DENIED;
             ids_user_denial(verifier->user, IDP_EVENTS, request.ns, denial);
             text = denial;
         }
-        ids_watcher_drop(&watcher);
+        ids_paged_drop(&watcher.paged);
     }
     if (error != IDP_OK)
         refuse_poll(polls, worker, poll, error, text);
@@ -248,8 +247,8 @@ static void turn_poll(ids_polls *polls, ids_worker *worker, ids_poll *poll) {
         return;
     if (!may_go_on(polls, worker, poll, conn))
         return;
-    const ids_walk_asker asker = asker_now(worker, conn);
-    ids_watchers_see(worker->server->watchers, poll->id, &asker);
+    const ids_viewer viewer = viewer_now(worker, conn);
+    ids_watchers_see(worker->server->watchers, poll->id, &viewer);
     begin_poll_round(polls, worker, poll);
     if (poll->left == 0)
         end_poll_round(polls, worker, poll);
@@ -290,7 +289,7 @@ static ids_poll *find_free_poll(ids_polls *polls) {
 static idp_error admit_poll(ids_polls *polls, ids_worker *worker,
                             const ids_conn *conn, const idp_request *request,
                             ids_poll **poll, const char **text) {
-    const ids_walk_asker asker = asker_now(worker, conn);
+    const ids_viewer viewer = viewer_now(worker, conn);
     *text = NULL;
     idp_error error =
         ids_role_state_refuses(&worker->role_state, request, text);
@@ -309,7 +308,7 @@ static idp_error admit_poll(ids_polls *polls, ids_worker *worker,
     if (!at)
         return IDP_E_NO_MEMORY;
     **poll = (ids_poll){.at = at};
-    error = ids_watchers_ask(worker->server->watchers, request, &asker,
+    error = ids_watchers_ask(worker->server->watchers, request, &viewer,
                              worker->role_state.epoch, &(*poll)->id, at, text);
     if (error != IDP_OK) {
         free(at);

@@ -2,21 +2,14 @@
 /* walks.c -- see walks.h. */
 #include "server/admin/walks.h"
 
-#include <sodium.h>
-
-#include <assert.h>
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct held {
     ids_walk walk;
     ids_walk_at before; /* where the page began that was made last */
-    char owner[IDP_USER_BYTES_MAX + 1];
-    uint64_t begun_ms, used_ms;
-    bool is_busy, was_last;
+    uint64_t begun_ms;
+    bool is_through; /* its last page was made */
 } held;
 
 struct ids_walks {
@@ -35,15 +28,9 @@ ids_walks *ids_walks_new(uint32_t loops) {
     return walks;
 }
 
-void ids_walk_drop(ids_walk *walk) {
-    ids_credentials_drop(walk->version);
-    walk->version = NULL;
-    walk->user = NULL;
-}
-
 static void forget_walk(held *h) {
-    ids_walk_drop(&h->walk);
-    *h = (held){.walk = {.id = 0}};
+    ids_paged_drop(&h->walk.paged);
+    *h = (held){.is_through = false};
 }
 
 void ids_walks_free(ids_walks *walks) {
@@ -60,140 +47,105 @@ static uint64_t since(uint64_t then_ms, uint64_t now_ms) {
 }
 
 static bool walk_is_over(const held *h, uint64_t now_ms) {
-    return since(h->used_ms, now_ms) >= IDS_WALK_IDLE_MS ||
+    return since(h->walk.paged.used_ms, now_ms) >= IDS_WALK_IDLE_MS ||
            since(h->begun_ms, now_ms) >= IDS_WALK_MS_MAX;
-}
-
-static void forget_old(ids_walks *walks, uint64_t now_ms) {
-    for (uint32_t i = 0; i < walks->count; i++)
-        if (walks->all[i].walk.id && walk_is_over(&walks->all[i], now_ms))
-            forget_walk(&walks->all[i]);
 }
 
 static held *find_walk(ids_walks *walks, uint64_t id) {
     for (uint32_t i = 0; id && i < walks->count; i++)
-        if (walks->all[i].walk.id == id)
+        if (walks->all[i].walk.paged.id == id)
             return &walks->all[i];
     return NULL;
 }
 
-static const char *asker_name_of(const ids_walk_asker *asker) {
-    return asker->user ? asker->user->name : "";
-}
-
 /* A new one ------------------------------------------------------------- */
 
-static uint32_t owner_walks_count(const ids_walks *walks, const char *owner) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < walks->count; i++)
-        count +=
-            walks->all[i].walk.id && strcmp(walks->all[i].owner, owner) == 0;
-    return count;
+/* A free place, or that of one that is over or through. owned: how many the
+ * viewer has under way. */
+static held *find_walk_place(ids_walks *walks, const ids_viewer *viewer,
+                             uint32_t *owned) {
+    held *free_one = NULL, *through = NULL;
+    *owned = 0;
+    for (uint32_t i = 0; i < walks->count; i++) {
+        held *h = &walks->all[i];
+        if (h->walk.paged.id && walk_is_over(h, viewer->now_ms))
+            forget_walk(h);
+        if (!h->walk.paged.id)
+            free_one = h;
+        else if (h->is_through)
+            through = h;
+        else
+            *owned += ids_paged_is_of(&h->walk.paged, viewer);
+    }
+    return free_one ? free_one : through;
 }
 
-static ids_walk_for what_of(const idp_request *request) {
-    ids_walk_for what = {.state = request->state,
-                         .older_ms = request->older_ms,
-                         .has_ns = request->ns.ptr != NULL,
-                         .oldest = request->oldest,
-                         .ns_len = (uint8_t)request->ns.len,
-                         .prefix_len = (uint16_t)request->key.len};
-    assert(request->ns.len <= sizeof what.ns);
-    assert(request->key.len <= sizeof what.prefix);
-    if (request->ns.ptr)
-        memcpy(what.ns, request->ns.ptr, request->ns.len);
-    if (request->key.ptr)
-        memcpy(what.prefix, request->key.ptr, request->key.len);
-    return what;
-}
-
-static held *begin(ids_walks *walks, const idp_request *request,
-                   const ids_walk_asker *asker, const char **text) {
-    held *free_one = NULL;
-    forget_old(walks, asker->now_ms);
-    for (uint32_t i = 0; i < walks->count && !free_one; i++)
-        if (!walks->all[i].walk.id)
-            free_one = &walks->all[i];
-    if (!free_one) {
+static held *begin_walk(ids_walks *walks, const idp_request *request,
+                        const ids_viewer *viewer, const char **text) {
+    uint32_t owned;
+    held *h = find_walk_place(walks, viewer, &owned);
+    if (!h) {
         *text = "all walks are taken; ask again";
         return NULL;
     }
-    if (owner_walks_count(walks, asker_name_of(asker)) >= IDS_WALKS_A_USER) {
+    if (owned >= IDS_WALKS_A_USER) {
         *text = "this credential has four walks under way; end one, or let it "
                 "rest for a minute";
         return NULL;
     }
-    do
-        randombytes_buf(&free_one->walk.id, sizeof free_one->walk.id);
-    while (!free_one->walk.id);
-    free_one->walk.what = what_of(request);
-    free_one->begun_ms = asker->now_ms;
-    snprintf(free_one->owner, sizeof free_one->owner, "%s",
-             asker_name_of(asker));
-    return free_one;
+    forget_walk(h);
+    ids_paged_begin(&h->walk.paged, request, viewer);
+    h->walk.state = request->state;
+    h->walk.older_ms = request->older_ms;
+    h->walk.oldest = request->oldest;
+    h->begun_ms = viewer->now_ms;
+    return h;
 }
 
 /* One that goes on ------------------------------------------------------ */
 
-bool ids_cursor_read(idp_slice cursor, uint64_t *id, uint32_t *page) {
-    char text[IDS_CURSOR_BYTES];
-    char *end;
-    if (cursor.len < 18 || cursor.len >= sizeof text ||
-        memchr(cursor.ptr, '\0', cursor.len))
-        return false;
-    memcpy(text, cursor.ptr, cursor.len);
-    text[cursor.len] = '\0';
-    if (strspn(text, "0123456789abcdef") != 16 || text[16] != '.' ||
-        strspn(text + 17, "0123456789") != cursor.len - 17 || cursor.len > 25)
-        return false;
-    *id = strtoull(text, NULL, 16);
-    *page = (uint32_t)strtoul(text + 17, &end, 10);
-    return *end == '\0';
-}
-
-static held *go_on(ids_walks *walks, const idp_request *request,
-                   const ids_walk_asker *asker, const char **text) {
+static held *go_on_walking(ids_walks *walks, const idp_request *request,
+                           const ids_viewer *viewer, const char **text) {
     uint64_t id;
     uint32_t page;
     held *h = ids_cursor_read(request->cursor, &id, &page)
                   ? find_walk(walks, id)
                   : NULL;
-    if (!h || walk_is_over(h, asker->now_ms) ||
-        strcmp(h->owner, asker_name_of(asker)) != 0) {
+    if (!h || walk_is_over(h, viewer->now_ms) ||
+        !ids_paged_is_of(&h->walk.paged, viewer)) {
         *text = "cursor: there is no such walk, or no more; begin anew";
         return NULL;
     }
-    if (h->is_busy && since(h->used_ms, asker->now_ms) < IDS_WALK_LATE_MS) {
+    if (h->walk.paged.is_busy &&
+        since(h->walk.paged.used_ms, viewer->now_ms) < IDS_WALK_LATE_MS) {
         *text = "cursor: a page of this walk is under way";
         return NULL;
     }
-    if (page + 1 == h->walk.page) { /* its answer was lost */
-        h->walk.page = page;
-        h->walk.at = h->before;
-    } else if (page != h->walk.page || h->was_last) {
+    ids_page_asked asked = ids_paged_ask(&h->walk.paged, page);
+    if (asked == IDS_PAGE_BEHIND || (asked == IDS_PAGE_NEXT && h->is_through)) {
         *text = "cursor: this page is behind; begin anew";
         return NULL;
+    }
+    if (asked == IDS_PAGE_AGAIN) {
+        h->walk.at = h->before;
+        h->is_through = false;
     }
     return h;
 }
 
 idp_error ids_walks_ask(ids_walks *walks, const idp_request *request,
-                        const ids_walk_asker *asker, uint64_t *id,
-                        uint32_t *loop, const char **text) {
+                        const ids_viewer *viewer, uint64_t *id, uint32_t *loop,
+                        const char **text) {
     bool is_new = request->cursor.ptr == NULL;
     pthread_mutex_lock(&walks->lock);
-    held *h = is_new ? begin(walks, request, asker, text)
-                     : go_on(walks, request, asker, text);
+    held *h = is_new ? begin_walk(walks, request, viewer, text)
+                     : go_on_walking(walks, request, viewer, text);
     if (h) {
-        ids_walk_drop(&h->walk);
-        if (asker->version)
-            ids_credentials_hold(asker->version);
-        h->walk.version = asker->version;
-        h->walk.user = asker->user;
-        h->used_ms = asker->now_ms;
-        h->is_busy = true;
-        h->was_last = false;
-        *id = h->walk.id;
+        ids_paged *paged = &h->walk.paged;
+        ids_paged_hold(paged, viewer);
+        paged->used_ms = viewer->now_ms;
+        paged->is_busy = true;
+        *id = paged->id;
         *loop = h->walk.at.loop;
     }
     pthread_mutex_unlock(&walks->lock);
@@ -207,26 +159,25 @@ bool ids_walks_find(ids_walks *walks, uint64_t id, ids_walk *walk) {
     const held *h = find_walk(walks, id);
     if (h) {
         *walk = h->walk;
-        if (walk->version)
-            ids_credentials_hold(walk->version);
+        walk->paged = ids_paged_copy(&h->walk.paged);
     }
     pthread_mutex_unlock(&walks->lock);
     return h != NULL;
 }
 
 void ids_walks_went(ids_walks *walks, uint64_t id, const ids_walk_at *next,
-                    bool walk_is_over, char cursor[static IDS_CURSOR_BYTES]) {
+                    bool is_over, char cursor[static IDS_CURSOR_BYTES]) {
     pthread_mutex_lock(&walks->lock);
     held *h = find_walk(walks, id);
-    if (h && walk_is_over) {
-        forget_walk(h);
+    if (h && is_over && h->walk.paged.page == 0) {
+        forget_walk(h); /* nobody has its cursor */
     } else if (h) {
         h->before = h->walk.at;
         h->walk.at = *next;
-        h->walk.page++;
-        h->is_busy = false;
-        snprintf(cursor, IDS_CURSOR_BYTES, "%016" PRIx64 ".%" PRIu32, id,
-                 h->walk.page % 100000000);
+        h->is_through = is_over;
+        ids_paged_went(&h->walk.paged, cursor);
+        if (is_over)
+            *cursor = '\0';
     }
     pthread_mutex_unlock(&walks->lock);
 }
@@ -234,9 +185,9 @@ void ids_walks_went(ids_walks *walks, uint64_t id, const ids_walk_at *next,
 void ids_walks_failed(ids_walks *walks, uint64_t id) {
     pthread_mutex_lock(&walks->lock);
     held *h = find_walk(walks, id);
-    if (h && h->walk.page == 0)
+    if (h && h->walk.paged.page == 0)
         forget_walk(h); /* nobody has its cursor */
     else if (h)
-        h->is_busy = false;
+        h->walk.paged.is_busy = false;
     pthread_mutex_unlock(&walks->lock);
 }

@@ -3,14 +3,13 @@
  * share them.
  *
  * A watcher knows what it looks for, and up to which event of each worker it
- * was told. Its cursor names it and the page: who asks for the page that it was
- * given last gets that again, as far as it is still kept, since an answer may
- * be lost. Behind a lock, which nobody takes while nobody watches. */
+ * was told: a page that is asked for again tells what is still kept of it.
+ * Behind a lock, which nobody takes while nobody watches. */
 #ifndef IDS_WATCHERS_H
 #define IDS_WATCHERS_H
 
 #include "proto/error.h"
-#include "server/admin/walks.h"
+#include "server/admin/paged.h"
 
 #define IDS_WATCHERS_MAX     64u
 #define IDS_WATCHERS_A_USER  4u
@@ -25,22 +24,10 @@
 
 typedef struct ids_watchers ids_watchers;
 
-typedef struct ids_watch_for {
-    idp_event_kind kind; /* ANY: any */
-    bool has_ns;
-    uint8_t ns_len;
-    uint16_t prefix_len;
-    uint8_t ns[IDP_NS_BYTES_MAX];
-    uint8_t prefix[IDP_KEY_BYTES_MAX];
-} ids_watch_for;
-
 typedef struct ids_watcher {
-    uint64_t id; /* 0: there is none */
-    uint32_t page;
-    uint64_t epoch; /* that it began in: another one counts other events */
-    ids_watch_for what;
-    ids_credentials *version; /* of who asks, held; NULL: it may see all */
-    const ids_user *user;
+    ids_paged paged;
+    idp_event_kind kind; /* that is looked for; ANY: any */
+    uint64_t epoch;      /* that it began in: another one counts other events */
 } ids_watcher;
 
 /* NULL: no memory. */
@@ -51,18 +38,16 @@ void ids_watchers_free(ids_watchers *watchers);
  * now on. at: of each loop the number that it goes on from. Else an error, and
  * a static text. All of these: any thread. */
 idp_error ids_watchers_ask(ids_watchers *watchers, const idp_request *request,
-                           const ids_walk_asker *asker, uint64_t epoch,
+                           const ids_viewer *viewer, uint64_t epoch,
                            uint64_t *id, uint64_t *at, const char **text);
 
-/* What is looked for, and for whom; drop gives back what watcher holds. False:
- * it is over. */
+/* What is looked for, and for whom; drop watcher->paged. False: it is over. */
 bool ids_watchers_find(ids_watchers *watchers, uint64_t id,
                        ids_watcher *watcher);
-void ids_watcher_drop(ids_watcher *watcher);
 
-/* The page under way is for whom the asker is now. */
+/* The page under way is for whom the viewer is now. */
 void ids_watchers_see(ids_watchers *watchers, uint64_t id,
-                      const ids_walk_asker *asker);
+                      const ids_viewer *viewer);
 
 /* It was made: the next one begins there, and this is its cursor. */
 void ids_watchers_went(ids_watchers *watchers, uint64_t id, const uint64_t *at,
