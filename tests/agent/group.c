@@ -15,9 +15,12 @@
 enum { PATIENCE_S = 120, PATH_BYTES = 160 };
 
 struct test_group {
-    const char *idemstored, *idemagent, *max_memory;
+    const char *idemstored, *idemagent, *max_memory, *certs;
     int nodes;
-    char folder[64], uri[160];
+    char folder[64], uri[640];
+    char ca[PATH_BYTES], node_pem[PATH_BYTES], node_key[PATH_BYTES];
+    char etcd_pem[PATH_BYTES], etcd_key[PATH_BYTES];
+    char agent_pem[PATH_BYTES], agent_key[PATH_BYTES];
     etcd_process etcd;
     ids_etcd *client;
     test_node node[TEST_NODES_MAX];
@@ -46,7 +49,7 @@ static void start_node(test_group *g, int at) {
     char peers[TEST_NODES_MAX][32];
     snprintf(listen, sizeof listen, "127.0.0.1:%u", n->port);
     snprintf(state, sizeof state, "%s/%s.peer", g->folder, name);
-    char *argv[32] = {(char *)g->idemstored,
+    char *argv[40] = {(char *)g->idemstored,
                       "--listen",
                       listen,
                       "--node",
@@ -68,6 +71,12 @@ static void start_node(test_group *g, int at) {
         snprintf(peers[i], sizeof peers[i], "127.0.0.1:%u", g->node[i].port);
         argv[argc++] = "--peer";
         argv[argc++] = peers[i];
+    }
+    if (g->certs) {
+        char *const tls[] = {"--tls-cert", g->node_pem, "--tls-key",
+                             g->node_key,  "--tls-ca",  g->ca,
+                             "--peer-tls", "on"};
+        memcpy(argv + argc, tls, sizeof tls);
     }
     EXPECT(child_start(&n->node, name, g->folder, argv));
     bool listens = false;
@@ -91,6 +100,13 @@ static void write_settings(test_group *g, int at, const char *path) {
         comma = ", ";
     }
     fprintf(file, "}\n");
+    if (g->certs)
+        fprintf(file,
+                "tls = true\ntls_ca = \"%s\"\ntls_cert = \"%s\"\n"
+                "tls_key = \"%s\"\netcd_ca = \"%s\"\netcd_cert = \"%s\"\n"
+                "etcd_key = \"%s\"\n",
+                g->ca, g->agent_pem, g->agent_key, g->ca, g->agent_pem,
+                g->agent_key);
     EXPECT(fclose(file) == 0);
 }
 
@@ -103,6 +119,50 @@ static void start_agent(test_group *g, int at) {
     EXPECT(child_start(&g->node[at].agent, name, g->folder, argv));
 }
 
+static void name_certs(test_group *g) {
+    const struct {
+        char *path;
+        const char *name;
+    } files[] = {{g->ca, "ca.pem"},          {g->node_pem, "node.pem"},
+                 {g->node_key, "node.key"},  {g->etcd_pem, "etcd.pem"},
+                 {g->etcd_key, "etcd.key"},  {g->agent_pem, "agent.pem"},
+                 {g->agent_key, "agent.key"}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        snprintf(files[i].path, PATH_BYTES, "%s/%s", g->certs, files[i].name);
+}
+
+static void start_etcd(test_group *g) {
+    if (!g->certs) {
+        etcd_start(&g->etcd);
+        g->client = etcd_client(g->etcd.url, NULL, NULL);
+        return;
+    }
+    name_certs(g);
+    etcd_start_tls(&g->etcd, g->etcd_pem, g->etcd_key, g->ca);
+    g->client = ids_etcd_new(&(ids_etcd_config){.endpoint = {g->etcd.url},
+                                                .endpoint_count = 1,
+                                                .prefix = "/idemstore/shop/",
+                                                .ca = g->ca,
+                                                .cert = g->agent_pem,
+                                                .key = g->agent_key,
+                                                .node = {"a"},
+                                                .lease_ms = 3000});
+    CHECK(g->client != NULL);
+}
+
+/* For libidemclient: all nodes, and what to show them. */
+static void make_uri(test_group *g) {
+    size_t at = (size_t)snprintf(g->uri, sizeof g->uri, "idem%s://",
+                                 g->certs ? "s" : "");
+    for (int i = 0; i < g->nodes; i++)
+        at += (size_t)snprintf(g->uri + at, sizeof g->uri - at,
+                               "%s127.0.0.1:%u", i ? "," : "", g->node[i].port);
+    at += (size_t)snprintf(g->uri + at, sizeof g->uri - at, "/shop");
+    if (g->certs)
+        snprintf(g->uri + at, sizeof g->uri - at, "?ca=%s&cert=%s&key=%s",
+                 g->ca, g->agent_pem, g->agent_key);
+}
+
 test_group *group_start(const test_group_spec *spec) {
     test_group *g = calloc(1, sizeof *g);
     int nodes = spec->nodes;
@@ -110,21 +170,18 @@ test_group *group_start(const test_group_spec *spec) {
     *g = (test_group){.idemstored = spec->idemstored,
                       .idemagent = spec->idemagent,
                       .max_memory = spec->max_memory ? spec->max_memory : "64m",
+                      .certs = spec->certs,
                       .nodes = nodes};
     const char *tmp = getenv("TMPDIR");
     snprintf(g->folder, sizeof g->folder, "%.40s/idem-agents-XXXXXX",
              tmp ? tmp : "/tmp");
     CHECK(mkdtemp(g->folder) != NULL);
-    etcd_start(&g->etcd);
-    g->client = etcd_client(g->etcd.url, NULL, NULL);
-    size_t at = (size_t)snprintf(g->uri, sizeof g->uri, "idem://");
+    start_etcd(g);
     for (int i = 0; i < nodes; i++) {
         g->node[i].port = etcd_free_port();
         g->node[i].http = etcd_free_port();
-        at += (size_t)snprintf(g->uri + at, sizeof g->uri - at,
-                               "%s127.0.0.1:%u", i ? "," : "", g->node[i].port);
     }
-    snprintf(g->uri + at, sizeof g->uri - at, "/shop");
+    make_uri(g);
     for (int i = 0; i < nodes; i++)
         start_node(g, i);
     for (int i = 0; i < nodes; i++)

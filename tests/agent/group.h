@@ -20,6 +20,9 @@ typedef struct test_group_spec {
     const char *idemstored, *idemagent;
     int nodes;              /* 2 .. */
     const char *max_memory; /* of a node; NULL: 64m */
+    /* A folder with ca, node, etcd and agent .pem and .key, as seen from
+     * anywhere: all of it speaks TLS, and nothing else. NULL: plain. */
+    const char *certs;
 } test_group_spec;
 
 /* Starts all, and waits until each node is in sync. Exits with 77 where there
