@@ -32,6 +32,8 @@ static void watched_begin(void *ctx) {
 
 static bool watched_is_over(void *ctx) {
     const watched *w = ctx;
+    if (!idb_probe_has_seen(w->probe))
+        return false;
     return w->event ? w->event->is_over(w->event->ctx)
                     : idb_now_ns() >= w->until_ns;
 }

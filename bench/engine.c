@@ -116,13 +116,22 @@ static void sleep_until(engine *e, uint64_t until_ns, const char *phase) {
     }
 }
 
-/* Sleeps until the event is over. */
+static bool has_measured(const engine *e) {
+    for (uint32_t i = 0; i < e->started; i++)
+        if (atomic_load_explicit(&e->workers[i].ops, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/* Sleeps until the event is over; one that took no time at all ends with the
+ * first operation that was measured. */
 static void sleep_through(engine *e, const idb_event *event) {
     uint64_t now_ns = idb_now_ns(), until_ns = now_ns + IDB_EVENT_NS;
     uint64_t show_ns = now_ns + PROGRESS_NS;
     event->begin(event->ctx);
     while (atomic_load(&e->control.finished) < e->started &&
-           now_ns < until_ns && !event->is_over(event->ctx)) {
+           now_ns < until_ns &&
+           !(event->is_over(event->ctx) && has_measured(e))) {
         idb_sleep_until_ns(now_ns + EVENT_LOOK_NS);
         now_ns = idb_now_ns();
         if (now_ns < show_ns)

@@ -124,6 +124,13 @@ idb_pings idb_probe_take(idb_probe *probe) {
     return seen;
 }
 
+bool idb_probe_has_seen(idb_probe *probe) {
+    pthread_mutex_lock(&probe->lock);
+    bool has = probe->seen.count > 0;
+    pthread_mutex_unlock(&probe->lock);
+    return has;
+}
+
 void idb_probe_stop(idb_probe *probe) {
     if (!probe)
         return;
