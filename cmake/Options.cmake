@@ -33,6 +33,10 @@ if(IDEM_FUZZ)
   set(san -fsanitize=fuzzer-no-link,address,undefined
       -fno-sanitize-recover=undefined)
 endif()
+if(san AND NOT IDEM_FUZZ)
+  # Half of -O2's time to compile, and the same reports.
+  list(APPEND san -O1 -g1)
+endif()
 target_compile_options(idem_options INTERFACE ${san})
 target_link_options(idem_options INTERFACE ${san})
 
