@@ -53,7 +53,7 @@ static void acquire(pw_world *w, int client) {
     idp_request *q = &o->request;
     q->method = IDP_ACQUIRE;
     q->lease_ms = 60 + pw_below(w, 300);
-    q->ttl_ms = q->lease_ms + 200 + pw_below(w, 1500);
+    q->ttl_ms = q->lease_ms + 200 + pw_below(w, w->config.ttl_more_ms);
     o->wait_until = w->now;
     if (pw_chance(w, 30)) {
         o->wait_until += 50 + pw_below(w, 300);

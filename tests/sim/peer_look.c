@@ -153,6 +153,11 @@ void __wrap_ids_commit_gate_change(void *ctx, const ids_change *change) {
         n->truth[key] = pw_snap_of(n, change);
     }
     __real_ids_commit_gate_change(ctx, change);
+    if (!ids_receipt_is(change->ns)) {
+        n->changed[key] = (pw_changed){.epoch = n->peer->lead_epoch,
+                                       .number = worker->ids->gate.changes,
+                                       .loop = worker->ids->index};
+    }
 }
 
 /* --- replies -------------------------------------------------------------- */

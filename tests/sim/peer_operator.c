@@ -309,6 +309,19 @@ static void heal_cut(pw_world *w, int node, uint64_t word) {
     pw_say(w, "the partition ends");
 }
 
+static void cut_some(pw_world *w) {
+    uint64_t which = 1 + pw_below(w, (1u << pw_nodes(w)) - 1);
+    /* Under agents some are away for as long as two takeovers take. */
+    uint32_t most_ms = w->agents != NULL && pw_chance(w, 20) ? 5000 : 400;
+    for (int i = 0; i < PW_NODES; i++) {
+        w->cut[i] = w->cut[i] || (which & (1u << i));
+    }
+    pw_say(w, "a partition: nothing gets from%s%s%s%s%s", which & 1 ? " A" : "",
+           which & 2 ? " B" : "", which & 4 ? " C" : "", which & 8 ? " D" : "",
+           which & 16 ? " E" : "");
+    pw_later(w, 20 + pw_below(w, most_ms), heal_cut, -1, which);
+}
+
 void pw_crash(pw_world *w, pw_node *n) {
     if (n->up) {
         pw_node_crash(n);
@@ -337,18 +350,10 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
     } else if (pw_chance(w, w->config.percent_crash * (n->writing ? 3 : 1))) {
         pw_crash(w, n);
     } else if (dice < 50) {
-        uint64_t which = 1 + pw_below(w, (1u << pw_nodes(w)) - 1);
-        for (int i = 0; i < PW_NODES; i++) {
-            w->cut[i] = w->cut[i] || (which & (1u << i));
-        }
-        pw_say(w, "a partition: nothing gets from%s%s%s%s%s",
-               which & 1 ? " A" : "", which & 2 ? " B" : "",
-               which & 4 ? " C" : "", which & 8 ? " D" : "",
-               which & 16 ? " E" : "");
-        pw_later(w, 20 + pw_below(w, 400), heal_cut, -1, which);
+        cut_some(w);
     } else if (dice < 70) {
         uint64_t until =
-            w->now + 20 + pw_below(w, w->agents != NULL ? 2500 : 250);
+            w->now + 20 + pw_below(w, w->agents != NULL ? 5000 : 250);
         bool longer = w->agents == NULL || until > n->paused_until;
         n->paused_until = longer ? until : n->paused_until;
         pw_say(w, "%c is paused", pw_name(n->index));

@@ -147,6 +147,10 @@ static void choose_for_agents(pw_world *w) {
     c->places = (uint32_t)pw_nodes(w) - 1;
     c->min_in_sync = c->places > 1 && pw_chance(w, 30) ? 2 : 1;
     c->clash = c->backups = false;
+    /* Who has died remembers nothing, and joins by a copy: half as often. */
+    c->percent_crash /= 1 + pw_below(w, 4);
+    /* What nobody has changed since is the same after two takeovers, too. */
+    c->ttl_more_ms = pw_chance(w, 50) ? 1500 : 8000;
     /* 1: the least, which is a few keys. */
     c->key_rings_bytes = pw_chance(w, 30)   ? 1
                          : pw_chance(w, 30) ? 2048
@@ -158,6 +162,7 @@ static void choose(pw_world *w) {
     bool calm = pw_chance(w, 15);
     c->mode = pw_chance(w, 85) ? IDS_MODE_SYNC : IDS_MODE_ASYNC;
     c->clients = between(w, 2, PW_CLIENTS_MAX);
+    c->ttl_more_ms = 1500;
     c->keys = pw_chance(w, 50) ? between(w, 1, 2) : PW_KEYS_MAX;
     c->min_in_sync = pw_chance(w, 15) && c->mode == IDS_MODE_SYNC ? 2 : 1;
     c->ring_bytes = pw_chance(w, 60) ? 4096 : 1u << 16;

@@ -42,6 +42,12 @@ typedef struct pw_snap {
     bool has_result;
 } pw_snap;
 
+/* When a key was last changed: by which loop's number, in which epoch. */
+typedef struct pw_changed {
+    uint64_t epoch, number;
+    uint32_t loop;
+} pw_changed;
+
 /* A reply: what it says, and the record as it was when it was made. */
 typedef struct pw_reply {
     uint32_t op, try;
@@ -156,9 +162,10 @@ typedef struct pw_node {
     bool cell_is_copy, memory_is_copy; /* put back, and not begun since */
     bool memory_is_old; /* so it was; not led, and no copy loaded since */
     pw_snap truth[PW_KEYS_MAX];
-    bool decides, deletes; /* the call that is being carried out */
-    uint64_t led_epoch;    /* that the checker knows of */
-    uint64_t loss_epoch;   /* the operator accepted loss with this one */
+    pw_changed changed[PW_KEYS_MAX]; /* as it leads: by its own changes */
+    bool decides, deletes;           /* the call that is being carried out */
+    uint64_t led_epoch;              /* that the checker knows of */
+    uint64_t loss_epoch; /* the operator accepted loss with this one */
     uint64_t slow_ms;
     uint64_t session_seen, session_heard, joined_seen;
     int follows;                 /* whom it is told to replicate from */
@@ -209,6 +216,7 @@ typedef struct pw_detached {
 
 typedef struct pw_config {
     ids_mode mode;
+    uint32_t ttl_more_ms; /* of a claim, beside its lease: at most */
     uint32_t clients, keys, min_in_sync, ring_bytes, key_rings_bytes, join_lag,
         unsent_bytes;
     uint32_t percent_lost;  /* of messages between clients and nodes */

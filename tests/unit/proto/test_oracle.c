@@ -37,6 +37,15 @@ static idp_slice some_bytes(uint64_t *seed, size_t low, size_t high) {
 #define ORACLE_SOME
 #include "tests/unit/proto/oracle_decide.h"
 
+static void some_list(uint64_t *seed, idp_request *r) {
+    r->state =
+        (idp_state)between(seed, IDP_STATE_IN_PROGRESS, IDP_STATE_ORPHANED);
+    r->older_ms = between(seed, 1, IDP_TTL_MS_MAX);
+    r->ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
+    r->key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
+    r->oldest = draw(seed) % 2;
+}
+
 static idp_request some_request(uint64_t *seed) {
     idp_request r = {0};
     r.method = (idp_method)between(seed, 0, IDP_METHOD_COUNT - 1);
@@ -88,12 +97,7 @@ static idp_request some_request(uint64_t *seed) {
     r.force =
         (r.method == IDP_RELOAD || r.method == IDP_RESOLVE) && draw(seed) % 2;
     if (r.method == IDP_LIST) {
-        r.state =
-            (idp_state)between(seed, IDP_STATE_IN_PROGRESS, IDP_STATE_ORPHANED);
-        r.older_ms = between(seed, 1, IDP_TTL_MS_MAX);
-        r.ns = some_bytes(seed, 0, IDP_NS_BYTES_MAX);
-        r.key = some_bytes(seed, 0, IDP_KEY_BYTES_MAX);
-        r.oldest = draw(seed) % 2;
+        some_list(seed, &r);
     }
     if (r.method == IDP_EVENTS) {
         some_watch(seed, &r);
