@@ -104,7 +104,11 @@ idem_faults(peer_sim_agents_need
          T0-compare T1-member T1-gone T1-self T3-offer T3-revision T3-ready
          T4-touch T7-failure T7-silence command-first compare compare-fresh
          incarnation A1-config A2-incarnation
-         K2-theirs K3-own K4-absent K6-end K7-whole K10-later)
+         K2-theirs K3-own K4-absent K6-end K7-whole K9-low K10-later)
+# Two takeovers on end, and somebody who was away: rare.
+idem_faults(peer_sim_agents_need
+  COMMAND peer_sim --agents on --rule-off @ --seeds 3001..6000
+  FAULTS K5-touched)
 
 if(IDEM_SANITIZE STREQUAL "" AND NOT IDEM_FUZZ)
   add_test(NAME peer_sim_agents_behind

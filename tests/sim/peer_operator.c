@@ -311,8 +311,7 @@ static void heal_cut(pw_world *w, int node, uint64_t word) {
 
 static void cut_some(pw_world *w) {
     uint64_t which = 1 + pw_below(w, (1u << pw_nodes(w)) - 1);
-    /* Under agents some are away for as long as two takeovers take. */
-    uint32_t most_ms = w->agents != NULL && pw_chance(w, 20) ? 5000 : 400;
+    uint32_t most_ms = w->config.lasts && pw_chance(w, 20) ? 5000 : 400;
     for (int i = 0; i < PW_NODES; i++) {
         w->cut[i] = w->cut[i] || (which & (1u << i));
     }
@@ -352,8 +351,8 @@ void pw_nemesis(pw_world *w, int node, uint64_t word) {
     } else if (dice < 50) {
         cut_some(w);
     } else if (dice < 70) {
-        uint64_t until =
-            w->now + 20 + pw_below(w, w->agents != NULL ? 5000 : 250);
+        uint32_t most_ms = w->config.lasts ? 5000 : w->agents ? 2500 : 250;
+        uint64_t until = w->now + 20 + pw_below(w, most_ms);
         bool longer = w->agents == NULL || until > n->paused_until;
         n->paused_until = longer ? until : n->paused_until;
         pw_say(w, "%c is paused", pw_name(n->index));

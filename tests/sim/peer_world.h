@@ -217,6 +217,7 @@ typedef struct pw_detached {
 typedef struct pw_config {
     ids_mode mode;
     uint32_t ttl_more_ms; /* of a claim, beside its lease: at most */
+    bool lasts;           /* records do, and nodes are away for longer */
     uint32_t clients, keys, min_in_sync, ring_bytes, key_rings_bytes, join_lag,
         unsent_bytes;
     uint32_t percent_lost;  /* of messages between clients and nodes */
