@@ -8,6 +8,7 @@
 #include "server/line/reader.h"
 #include "server/node/turn.h"
 #include "tests/lib/rng.h"
+#include "tests/sim/peer_config.h"
 #include "tests/sim/peer_text.h"
 
 #include <string.h>
@@ -213,30 +214,6 @@ typedef struct pw_detached {
     uint64_t session; /* the one that it ended */
     uint64_t since;   /* the latest that began after it */
 } pw_detached;
-
-typedef struct pw_config {
-    ids_mode mode;
-    uint32_t ttl_more_ms; /* of a claim, beside its lease: at most */
-    bool lasts;           /* records do, and nodes are away for longer */
-    uint32_t clients, keys, min_in_sync, ring_bytes, key_rings_bytes, join_lag,
-        unsent_bytes;
-    uint32_t percent_lost;  /* of messages between clients and nodes */
-    uint32_t percent_cut;   /* of chunks: the connection ends in the middle */
-    uint32_t percent_flip;  /* of chunks: a bit is another one */
-    uint32_t percent_stale; /* of chunks: one of another session goes first */
-    uint32_t percent_crash; /* of what the nemesis does */
-    uint32_t delay_ms;
-    uint32_t window; /* chunks under way per connection and direction */
-    uint64_t chaos_ms;
-    uint64_t wait_record_ms;
-    uint32_t clock_step_ms; /* nodes see no less of the time */
-    bool secret;
-    int nodes;
-    uint32_t places; /* of replicas: one, and a third node wants it; or all */
-    bool lists;      /* each node is told where all others are */
-    bool backups;    /* of what a node keeps: taken, and put back */
-    bool clash;      /* at the end two nodes lead in one epoch */
-} pw_config;
 
 struct pw_world {
     idt_rng rng;
