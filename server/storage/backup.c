@@ -3,6 +3,7 @@
 #include "server/storage/backup.h"
 
 #include "server/base/log.h"
+#include "server/base/thread_start.h"
 #include "server/os/thread.h"
 #include "server/storage/disk.h"
 
@@ -366,7 +367,7 @@ static bool begin_thread(ids_backup *b) {
     if (!ids_manifest_of_backup(&b->manifest, &r->dir->manifest, r->ends))
         return fail_backup(b, "there was no memory for it");
     ids_rounds_hold(b->rounds);
-    int error = pthread_create(&b->thread, NULL, run_backup, b);
+    int error = ids_thread_start(&b->thread, run_backup, b);
     b->has_thread = error == 0;
     if (!error)
         return true;

@@ -31,6 +31,7 @@ static void some_are_only_told(void) {
                                 SIGWINCH, SIGCHLD, SIGURG};
     daemon_t daemon;
     daemon_start(&daemon, &(daemon_spec){.program = program});
+    works(&daemon, "before-signals");
     for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
         char text[64];
         snprintf(text, sizeof text, "nothing done\" signal=%d ", told[i]);
