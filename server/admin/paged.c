@@ -40,24 +40,32 @@ bool ids_paged_is_of(const ids_paged *paged, const ids_viewer *viewer) {
     return strcmp(paged->owner, viewer_name(viewer)) == 0;
 }
 
-void ids_paged_hold(ids_paged *paged, const ids_viewer *viewer) {
+void ids_paged_work(ids_paged *paged, const ids_viewer *viewer) {
     ids_paged_drop(paged);
     if (viewer->version)
         ids_credentials_hold(viewer->version);
     paged->version = viewer->version;
     paged->user = viewer->user;
+    paged->used_ms = viewer->now_ms;
+    paged->is_busy = true;
+}
+
+void ids_paged_rest(ids_paged *paged) {
+    ids_paged_drop(paged);
+    paged->is_busy = false;
+}
+
+ids_paged ids_paged_copy(const ids_paged *paged) {
+    assert(paged->is_busy);
+    if (paged->version)
+        ids_credentials_hold(paged->version);
+    return *paged;
 }
 
 void ids_paged_drop(ids_paged *paged) {
     ids_credentials_drop(paged->version);
     paged->version = NULL;
     paged->user = NULL;
-}
-
-ids_paged ids_paged_copy(const ids_paged *paged) {
-    if (paged->version)
-        ids_credentials_hold(paged->version);
-    return *paged;
 }
 
 /* What it shows ------------------------------------------------------------ */
@@ -107,8 +115,8 @@ ids_page_asked ids_paged_ask(ids_paged *paged, uint32_t page) {
 }
 
 void ids_paged_went(ids_paged *paged, char cursor[static IDS_CURSOR_BYTES]) {
+    ids_paged_rest(paged);
     paged->page = page_after(paged->page);
-    paged->is_busy = false;
     snprintf(cursor, IDS_CURSOR_BYTES, "%016" PRIx64 ".%" PRIu32, paged->id,
              paged->page);
 }

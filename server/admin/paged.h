@@ -27,7 +27,9 @@ typedef struct ids_paged {
     uint32_t page;
     bool is_busy; /* a page is under way, since used_ms */
     uint64_t used_ms;
-    ids_credentials *version; /* of who asks, held; NULL: it may see all */
+    /* Of who asks, held while a page is under way; NULL then: it may see all.
+     * None is made at any other time. */
+    ids_credentials *version;
     const ids_user *user;
     char owner[IDP_USER_BYTES_MAX + 1];
     bool has_ns;
@@ -44,12 +46,14 @@ void ids_paged_begin(ids_paged *paged, const idp_request *request,
 
 bool ids_paged_is_of(const ids_paged *paged, const ids_viewer *viewer);
 
-/* Its page is for whom the viewer is now; drop gives back what it holds. */
-void ids_paged_hold(ids_paged *paged, const ids_viewer *viewer);
-void ids_paged_drop(ids_paged *paged);
+/* A page is under way, for whom the viewer is now; it was made, or refused. */
+void ids_paged_work(ids_paged *paged, const ids_viewer *viewer);
+void ids_paged_rest(ids_paged *paged);
 
-/* It, to be looked at without the lock; drop the copy. */
+/* It, to be looked at without the lock while its page is under way; drop the
+ * copy. */
 ids_paged ids_paged_copy(const ids_paged *paged);
+void ids_paged_drop(ids_paged *paged);
 
 /* Whether it looks for this key, and its viewer may read it. */
 bool ids_paged_shows(const ids_paged *paged, idp_slice ns, idp_slice key);

@@ -141,11 +141,8 @@ idp_error ids_walks_ask(ids_walks *walks, const idp_request *request,
     held *h = is_new ? begin_walk(walks, request, viewer, text)
                      : go_on_walking(walks, request, viewer, text);
     if (h) {
-        ids_paged *paged = &h->walk.paged;
-        ids_paged_hold(paged, viewer);
-        paged->used_ms = viewer->now_ms;
-        paged->is_busy = true;
-        *id = paged->id;
+        ids_paged_work(&h->walk.paged, viewer);
+        *id = h->walk.paged.id;
         *loop = h->walk.at.loop;
     }
     pthread_mutex_unlock(&walks->lock);
@@ -157,12 +154,13 @@ idp_error ids_walks_ask(ids_walks *walks, const idp_request *request,
 bool ids_walks_find(ids_walks *walks, uint64_t id, ids_walk *walk) {
     pthread_mutex_lock(&walks->lock);
     const held *h = find_walk(walks, id);
-    if (h) {
+    bool is_busy = h && h->walk.paged.is_busy;
+    if (is_busy) {
         *walk = h->walk;
         walk->paged = ids_paged_copy(&h->walk.paged);
     }
     pthread_mutex_unlock(&walks->lock);
-    return h != NULL;
+    return is_busy;
 }
 
 void ids_walks_went(ids_walks *walks, uint64_t id, const ids_walk_at *next,
@@ -188,6 +186,6 @@ void ids_walks_failed(ids_walks *walks, uint64_t id) {
     if (h && h->walk.paged.page == 0)
         forget_walk(h); /* nobody has its cursor */
     else if (h)
-        h->walk.paged.is_busy = false;
+        ids_paged_rest(&h->walk.paged);
     pthread_mutex_unlock(&walks->lock);
 }

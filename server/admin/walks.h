@@ -48,7 +48,7 @@ idp_error ids_walks_ask(ids_walks *walks, const idp_request *request,
                         const ids_viewer *viewer, uint64_t *id, uint32_t *loop,
                         const char **text);
 
-/* The page under way is to be made; drop walk->paged. False: that walk is over.
+/* The page under way is to be made; drop walk->paged. False: there is none.
  * Any thread. */
 bool ids_walks_find(ids_walks *walks, uint64_t id, ids_walk *walk);
 

@@ -166,11 +166,8 @@ idp_error ids_watchers_ask(ids_watchers *watchers, const idp_request *request,
                       ? begin_watching(watchers, request, viewer, epoch, text)
                       : go_on_watching(watchers, request, viewer, epoch, text);
     if (w) {
-        ids_paged *paged = &w->watcher.paged;
-        ids_paged_hold(paged, viewer);
-        paged->used_ms = viewer->now_ms;
-        paged->is_busy = true;
-        *id = paged->id;
+        ids_paged_work(&w->watcher.paged, viewer);
+        *id = w->watcher.paged.id;
         memcpy(at, w->at, watchers->loops * sizeof *at);
     }
     pthread_mutex_unlock(&watchers->lock);
@@ -183,12 +180,13 @@ bool ids_watchers_find(ids_watchers *watchers, uint64_t id,
                        ids_watcher *watcher) {
     pthread_mutex_lock(&watchers->lock);
     const watching *w = find_watching(watchers, id);
-    if (w) {
+    bool is_busy = w && w->watcher.paged.is_busy;
+    if (is_busy) {
         *watcher = w->watcher;
         watcher->paged = ids_paged_copy(&w->watcher.paged);
     }
     pthread_mutex_unlock(&watchers->lock);
-    return w != NULL;
+    return is_busy;
 }
 
 void ids_watchers_see(ids_watchers *watchers, uint64_t id,
@@ -196,7 +194,7 @@ void ids_watchers_see(ids_watchers *watchers, uint64_t id,
     pthread_mutex_lock(&watchers->lock);
     watching *w = find_watching(watchers, id);
     if (w)
-        ids_paged_hold(&w->watcher.paged, viewer);
+        ids_paged_work(&w->watcher.paged, viewer);
     pthread_mutex_unlock(&watchers->lock);
 }
 
@@ -210,7 +208,6 @@ void ids_watchers_went(ids_watchers *watchers, uint64_t id, const uint64_t *at,
         memcpy(w->at, at, bytes);
         ids_paged_went(&w->watcher.paged, cursor);
         w->watcher.paged.used_ms = now_ms;
-        ids_paged_drop(&w->watcher.paged);
     }
     pthread_mutex_unlock(&watchers->lock);
 }
@@ -221,8 +218,7 @@ void ids_watchers_failed(ids_watchers *watchers, uint64_t id) {
     if (w && w->watcher.paged.page == 0) {
         forget_watching(w); /* nobody has its cursor */
     } else if (w) {
-        w->watcher.paged.is_busy = false;
-        ids_paged_drop(&w->watcher.paged);
+        ids_paged_rest(&w->watcher.paged);
     }
     pthread_mutex_unlock(&watchers->lock);
 }

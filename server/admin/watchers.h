@@ -41,7 +41,8 @@ idp_error ids_watchers_ask(ids_watchers *watchers, const idp_request *request,
                            const ids_viewer *viewer, uint64_t epoch,
                            uint64_t *id, uint64_t *at, const char **text);
 
-/* What is looked for, and for whom; drop watcher->paged. False: it is over. */
+/* What is looked for, and for whom; drop watcher->paged. False: no page of it
+ * is under way. */
 bool ids_watchers_find(ids_watchers *watchers, uint64_t id,
                        ids_watcher *watcher);
 

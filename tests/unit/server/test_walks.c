@@ -217,6 +217,27 @@ Test(walks, the_last_page_is_given_again_too) {
         cr_assert_eq(list_all(&ops, first), KEYS, "it holds no place");
 }
 
+/* Else one that comes late would be made for nobody, who may see all. */
+Test(walks, a_page_is_made_while_it_is_asked_for) {
+    const idp_request first = {.method = IDP_LIST};
+    const ids_viewer viewer = {.now_ms = 1};
+    char next[IDS_CURSOR_BYTES];
+    const char *text;
+    uint64_t id;
+    uint32_t loop;
+    ids_walk walk;
+    ids_walks *all = ids_walks_new(1);
+    cr_assert_eq(ids_walks_ask(all, &first, &viewer, &id, &loop, &text),
+                 IDP_OK);
+    cr_assert(ids_walks_find(all, id, &walk));
+    ids_paged_drop(&walk.paged);
+    ids_walks_went(all, id, &(ids_walk_at){.position = 7}, false, next);
+    cr_assert_not(ids_walks_find(all, id, &walk));
+    ids_walks_failed(all, id);
+    cr_assert_not(ids_walks_find(all, id, &walk));
+    ids_walks_free(all);
+}
+
 Test(walks, a_cursor_is_its_credentials_own) {
     idp_request first = {.method = IDP_LIST};
     static const char *const wrong[] = {
