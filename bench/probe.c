@@ -22,7 +22,7 @@ struct idb_probe {
     pthread_t thread;
     pthread_mutex_t lock; /* of seen */
     idb_pings seen;
-    atomic_bool stops;
+    atomic_bool stops, has_ended;
 };
 
 static bool pong_read(idb_wire *wire) {
@@ -82,6 +82,7 @@ static void *probe_main(void *arg) {
         uint64_t now_ns = idb_now_ns();
         due_ns = due_ns + EVERY_NS > now_ns ? due_ns + EVERY_NS : now_ns;
     }
+    atomic_store(&probe->has_ended, true);
     return NULL;
 }
 
@@ -128,7 +129,7 @@ bool idb_probe_has_seen(idb_probe *probe) {
     pthread_mutex_lock(&probe->lock);
     bool has = probe->seen.count > 0;
     pthread_mutex_unlock(&probe->lock);
-    return has;
+    return has || atomic_load(&probe->has_ended);
 }
 
 void idb_probe_stop(idb_probe *probe) {

@@ -28,7 +28,7 @@ idb_probe *idb_probe_start(const idb_endpoint *at, const cpu_set_t *cpus);
 /* What was seen since the last time. */
 idb_pings idb_probe_take(idb_probe *probe);
 
-/* Whether that is anything. */
+/* Whether that is anything, or nothing will come any more. */
 bool idb_probe_has_seen(idb_probe *probe);
 
 /* NULL is allowed. */
