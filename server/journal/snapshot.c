@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+/* A step of the walk ends after so much, or the record that crosses it. */
+#define STEP_BYTES (64u << 10)
 /* So much of a snapshot is brought to the medium at a time. */
 #define PUSH_BYTES (1u << 20)
 
@@ -41,9 +43,11 @@ static void put_seen_record(void *ctx, const ids_change *change) {
 bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
                             uint64_t now_ms, uint32_t buckets_max) {
     ids_frame frame = {.kind = IDS_FRAME_RECORDS, .now_ms = now_ms};
+    size_t step_end = walk->block.len + STEP_BYTES;
+    size_t end = step_end < walk->block_bytes ? step_end : walk->block_bytes;
     assert(walk->failed || walk->block.len < walk->block_bytes);
     for (; buckets_max > 0 && !walk->over && !walk->failed &&
-           walk->block.len < walk->block_bytes;
+           walk->block.len < end;
          buckets_max--)
         walk->over = !ids_shard_walk(shard, now_ms, &walk->cursor, 1,
                                      put_seen_record, walk);

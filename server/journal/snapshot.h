@@ -12,7 +12,9 @@
 #include "server/journal/fault.h"
 #include "server/journal/segment.h"
 
-#define IDS_BLOCK_BYTES 65536u /* a good size of a block */
+/* A good size of a block: who gathers and who writes wake each other once for
+ * each. */
+#define IDS_BLOCK_BYTES (256u << 10)
 
 /* The walk, on the loop's thread. */
 typedef struct ids_snapshot_walk {

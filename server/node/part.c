@@ -55,22 +55,26 @@ static void end_snapshot_part(ids_worker_log *k, bool good) {
 
 /* The walk ----------------------------------------------------------------- */
 
-/* While calls come, a snapshot takes its time: a few blocks a ms, or as many
+/* While calls come, a snapshot takes its time: a few steps a ms, or as many
  * bytes as the logs grow by. */
 static bool may_walk(const ids_worker_log *k) {
-    return k->block_ms < k->worker->now_ms ||
-           k->block_count < ids_worker_pieces_a_ms(k->worker) ||
+    return ids_worker_has_piece(k->worker, &k->steps) ||
            k->walked_bytes < k->driver.grown(k->driver.ctx) ||
            !ids_worker_is_asked(k->worker);
 }
 
+/* True: the block is full, or the walk over. */
+static bool walk_step(ids_worker_log *k) {
+    size_t before = k->walk.block.len;
+    ids_worker_take_piece(k->worker, &k->steps);
+    bool is_full = ids_snapshot_walk_step(&k->walk, k->walked,
+                                          k->worker->now_ms, BUCKETS_A_TURN);
+    k->walked_bytes += k->walk.block.len - before;
+    return is_full;
+}
+
 static void write_block(ids_worker_log *k) {
     assert(k->walk.count > 0 && k->walk.block.len > IDS_FRAME_HEAD_BYTES);
-    if (k->block_ms < k->worker->now_ms)
-        k->block_count = 0;
-    k->block_ms = k->worker->now_ms;
-    k->block_count++;
-    k->walked_bytes += k->walk.block.len;
     go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_WRITE);
 }
 
@@ -89,8 +93,7 @@ static bool walk_part_on(ids_worker_log *k) {
     if (!may_walk(k))
         return false;
     assert(k->walked != NULL && !k->walk.failed);
-    if (!ids_snapshot_walk_step(&k->walk, k->walked, k->worker->now_ms,
-                                BUCKETS_A_TURN))
+    if (!walk_step(k))
         return true;
     if (k->walk.failed)
         go(k, IDS_WORKER_LOG_WALKS, IDS_WORKER_LOG_GIVE_UP);
@@ -144,7 +147,7 @@ void ids_part_task_done(ids_worker_log *k, bool good) {
 uint64_t ids_part_next_ms(const ids_worker_log *k) {
     bool waits =
         k->phase == IDS_WORKER_LOG_WALKS && k->under_way == IDS_WORKER_LOG_IDLE;
-    return waits ? k->block_ms + 1 : UINT64_MAX;
+    return waits ? k->steps.at_ms + 1 : UINT64_MAX;
 }
 
 bool ids_worker_log_give_up(ids_worker_log *k) {

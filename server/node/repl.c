@@ -78,8 +78,8 @@ uint64_t ids_repl_next_ms(const ids_repl *repl) {
     uint64_t next_ms =
         ids_repl_is_first(repl) ? repl->replicator->tick_at_ms : UINT64_MAX;
     uint64_t oldest_ms = ids_commit_gate_oldest_ms(&repl->worker->gate);
-    if (repl->walk_waits && repl->walk_at_ms < next_ms)
-        next_ms = repl->walk_at_ms;
+    if (repl->walk_waits && repl->walked.at_ms + 1 < next_ms)
+        next_ms = repl->walked.at_ms + 1;
     for (const ids_peer_conn *each = repl->conns; each; each = each->next)
         if (each->patience_until_ms && each->patience_until_ms < next_ms)
             next_ms = each->patience_until_ms;

@@ -38,9 +38,8 @@ typedef struct ids_repl {
     bool is_busy;          /* a link has more to say than it took */
     bool is_slow;          /* the replica's disk is */
     bool is_full;          /* the disk is behind: a replica reads no streams */
-    uint64_t walk_at_ms;   /* a walk's next frames, beside calls */
-    uint32_t walk_count;   /* of them, before that */
-    bool walk_waits;       /* one waits for that; a link can take it */
+    ids_pieces walked;     /* frames of walks, beside calls */
+    bool walk_waits;       /* one waits for a ms; a link can take it */
     uint64_t commit_index; /* what the peer lets leave, as it was last seen */
     ids_intake intake;     /* of this stay */
     /* The monitor's. */

@@ -159,14 +159,9 @@ static bool walks_calmly(ids_repl *repl, const ids_sender *sender) {
 /* One more frame of it, now; where there may be more in this ms, another turn
  * comes soon, which looks at the sockets first. */
 static bool may_walk_calmly(ids_repl *repl) {
-    const ids_worker *worker = repl->worker;
-    if (worker->now_ms >= repl->walk_at_ms) {
-        repl->walk_at_ms = worker->now_ms + 1;
-        repl->walk_count = 0;
-    }
-    if (repl->walk_count >= ids_worker_pieces_a_ms(worker))
+    if (!ids_worker_has_piece(repl->worker, &repl->walked))
         return false;
-    repl->walk_count++;
+    ids_worker_take_piece(repl->worker, &repl->walked);
     return true;
 }
 
@@ -185,7 +180,7 @@ static void make_frames_of(ids_repl *repl, ids_peer_conn *conn) {
            ids_sender_next(sender, worker->shard, worker->now_ms, &conn->out))
         ;
     if (conn->out.len >= bytes_max || (walks && !calmly) ||
-        (calmly && repl->walk_count < ids_worker_pieces_a_ms(worker)))
+        (calmly && ids_worker_has_piece(worker, &repl->walked)))
         repl->is_busy = true;
     if (sender->state == IDS_SENDING_LOST)
         ids_repl_call(repl); /* the next stay ends its session */

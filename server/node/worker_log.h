@@ -70,9 +70,8 @@ typedef struct ids_worker_log {
     unsigned round;    /* the last snapshot that was taken part in */
     ids_worker_log_phase phase;
     ids_snapshot_walk walk;
-    ids_shard *walked;    /* another one may have the worker's place by then */
-    uint64_t block_ms;    /* when the last block was made */
-    uint32_t block_count; /* in that ms */
+    ids_shard *walked; /* another one may have the worker's place by then */
+    ids_pieces steps;  /* of the walk, while calls come */
     uint64_t walked_bytes;
     uint64_t walk_end;             /* the last change as the walk was over */
     ids_worker_log_task under_way; /* as the worker sees it */

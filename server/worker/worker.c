@@ -21,8 +21,9 @@
 #define ASKED_A_MS       5u
 #define ASKED_MS         10
 /* Percent of the time: who comes meets another's turn as often. */
-#define BUSY_LOW         50u
-#define BUSY_HIGH        70u
+#define BUSY_LOW         75u
+#define BUSY_HIGH        90u
+#define PIECES_A_MS_MAX  3u
 
 static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
               "a loop's index fits into an asker");
@@ -249,11 +250,22 @@ bool ids_worker_is_asked(ids_worker *worker) {
     return pace->is_high;
 }
 
-uint32_t ids_worker_pieces_a_ms(const ids_worker *worker) {
+static uint32_t pieces_a_ms(const ids_worker *worker) {
     uint32_t busy = worker->pace.busy_percent;
-    return busy < BUSY_LOW    ? IDS_PIECES_A_MS_MAX
-           : busy < BUSY_HIGH ? IDS_PIECES_A_MS_MAX - 1
+    return busy < BUSY_LOW    ? PIECES_A_MS_MAX
+           : busy < BUSY_HIGH ? PIECES_A_MS_MAX - 1
                               : 1;
+}
+
+bool ids_worker_has_piece(const ids_worker *worker, const ids_pieces *pieces) {
+    return pieces->at_ms < worker->now_ms ||
+           pieces->count < pieces_a_ms(worker);
+}
+
+void ids_worker_take_piece(const ids_worker *worker, ids_pieces *pieces) {
+    if (pieces->at_ms < worker->now_ms)
+        *pieces = (ids_pieces){.at_ms = worker->now_ms};
+    pieces->count++;
 }
 
 /* What has come or is about to leave, and is in no other count. */

@@ -224,10 +224,17 @@ static inline uint64_t ids_worker_asked(const ids_worker *worker) {
  * in smaller pieces, so that the next call waits less. */
 bool ids_worker_is_asked(ids_worker *worker);
 
-/* How many such pieces, each of some 50 us, may be taken in a millisecond while
- * calls come: the busier the worker was lately, the fewer; one at least. */
-#define IDS_PIECES_A_MS_MAX 3u
-uint32_t ids_worker_pieces_a_ms(const ids_worker *worker);
+/* Such pieces, each of some 50 us, of one kind, while calls come: a few in a
+ * millisecond, the fewer the busier the worker was lately; one at least. */
+typedef struct ids_pieces {
+    uint64_t at_ms;
+    uint32_t count; /* that were taken in that millisecond */
+} ids_pieces;
+
+/* One more may be taken now; else in the next millisecond. */
+bool ids_worker_has_piece(const ids_worker *worker, const ids_pieces *pieces);
+
+void ids_worker_take_piece(const ids_worker *worker, ids_pieces *pieces);
 
 /* This worker's counters, the shard's among them. */
 void ids_worker_count(const ids_worker *worker, ids_counters *counters);
