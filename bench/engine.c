@@ -171,6 +171,15 @@ static double waited(pid_t pid, uint64_t before_ns, double seconds) {
                               : 0;
 }
 
+/* How much of all cores' time a hypervisor kept. */
+static double stolen(uint64_t before_ns, double seconds) {
+    uint64_t now_ns = idb_proc_stolen_ns();
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return now_ns > before_ns
+               ? (double)(now_ns - before_ns) / 1e9 / seconds / (double)cores
+               : 0;
+}
+
 static void measure_sample(engine *e, idb_sample *sample) {
     const idb_plan *plan = e->plan;
     idb_troubles *troubles = &sample->troubles;
@@ -181,6 +190,7 @@ static void measure_sample(engine *e, idb_sample *sample) {
     uint64_t own_ns = client_cpu_ns(e);
     uint64_t server_waited_ns = idb_proc_waited_ns(plan->server.pid);
     uint64_t client_waited_ns = idb_proc_waited_ns(getpid());
+    uint64_t stolen_ns = idb_proc_stolen_ns();
     atomic_store(&e->control.phase, IDB_PHASE_MEASURE);
     if (plan->event)
         sleep_through(e, plan->event);
@@ -197,6 +207,7 @@ static void measure_sample(engine *e, idb_sample *sample) {
         waited(plan->server.pid, server_waited_ns, sample->seconds);
     troubles->client_waited =
         waited(getpid(), client_waited_ns, sample->seconds);
+    troubles->stolen = stolen(stolen_ns, sample->seconds);
     troubles->client_busy =
         (double)sample->client_cpu_ns / 1e9 / sample->seconds / plan->threads;
     atomic_store(&e->control.phase, IDB_PHASE_STOP);

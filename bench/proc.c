@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+static uint64_t tick_ns(void) {
+    return 1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
 static uint64_t ticks_ns(pid_t pid) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -26,7 +30,7 @@ static uint64_t ticks_ns(pid_t pid) {
                       " %" SCNu64,
                       &user, &system) != 2)
         return 0;
-    return (user + system) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
+    return (user + system) * tick_ns();
 }
 
 /* The sums over its threads of what schedstat says: time on a CPU, and time
@@ -72,6 +76,17 @@ uint64_t idb_proc_cpu_ns(pid_t pid) {
 
 uint64_t idb_proc_waited_ns(pid_t pid) {
     return times_of(pid).waited_ns;
+}
+
+uint64_t idb_proc_stolen_ns(void) {
+    uint64_t ticks = 0;
+    FILE *file = fopen("/proc/stat", "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "cpu %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &ticks) != 1)
+        ticks = 0;
+    fclose(file);
+    return ticks * tick_ns();
 }
 
 uint64_t idb_proc_cpu_all_ns(pid_t pid) {

@@ -20,6 +20,10 @@ uint64_t idb_proc_cpu_all_ns(pid_t pid);
  * all; 0 where the scheduler does not say. */
 uint64_t idb_proc_waited_ns(pid_t pid);
 
+/* Time of all cores, ever, in which they had work and a hypervisor did not let
+ * them run; 0 where there is none, or it does not tell. */
+uint64_t idb_proc_stolen_ns(void);
+
 /* Resident memory in bytes; 0 when unknown. */
 uint64_t idb_proc_rss_bytes(pid_t pid);
 

@@ -113,6 +113,7 @@ static void troubles_write(FILE *to, const idb_troubles *t) {
     member_number(to, "server_waited",
                   t->server_seen ? t->server_waited : (double)NAN);
     member_number(to, "client_waited", t->client_waited);
+    member_number(to, "stolen", t->stolen);
     fputs("\"client_busy\": ", to);
     idb_json_number(to, t->client_busy);
     fputs("},\n", to);

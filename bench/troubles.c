@@ -30,6 +30,7 @@ void idb_troubles_add(idb_troubles *to, const idb_troubles *more) {
     keep_worst(&to->server_waited, more->server_waited);
     keep_worst(&to->client_waited, more->client_waited);
     keep_worst(&to->client_busy, more->client_busy);
+    keep_worst(&to->stolen, more->stolen);
     if (!to->first_unexpected[0])
         memcpy(to->first_unexpected, more->first_unexpected,
                sizeof to->first_unexpected);
@@ -87,6 +88,11 @@ static void say_machine(line *l, const idb_troubles *t) {
             "! the machine was disturbed: the load generator waited for a CPU "
             "%.0f %% of the time; ",
             100 * t->client_waited);
+    if (t->stolen >= IDB_STOLEN_MUCH)
+        say(l,
+            "! the hypervisor kept the cores for %.1f %% of their time: "
+            "latencies are its own, too; ",
+            100 * t->stolen);
     if (t->client_busy >= IDB_BUSY_MUCH)
         say(l,
             "! the load generator had no time left (busy %.2f a thread): "

@@ -13,6 +13,7 @@
 /* From here on the machine counts as disturbed: a part of the time. */
 #define IDB_WAITED_MUCH 0.05
 #define IDB_BUSY_MUCH   0.98
+#define IDB_STOLEN_MUCH 0.01
 
 typedef struct idb_troubles {
     uint64_t unexpected;    /* answers that the job must not get */
@@ -28,6 +29,7 @@ typedef struct idb_troubles {
     double server_waited; /* its threads, ready to run, for a CPU, in all */
     double client_waited; /* the same of the load generator */
     double client_busy;   /* one of its threads, on the average */
+    double stolen;        /* of all cores', while a hypervisor had them */
     char first_unexpected[128];
 } idb_troubles;
 

@@ -57,6 +57,12 @@ Test(troubles, a_generator_without_time_is_told) {
                      "the load generator had no time left (busy 1.00"));
 }
 
+Test(troubles, time_that_a_hypervisor_kept_is_told_from_one_percent_on) {
+    cr_assert_str_eq(told((idb_troubles){.stolen = 0.009}), "");
+    cr_assert(strstr(told((idb_troubles){.stolen = 0.042}),
+                     "! the hypervisor kept the cores for 4.2 % of their"));
+}
+
 Test(troubles, a_line_that_is_too_short_ends_in_time) {
     idb_troubles troubles = {.unexpected = 1, .broken = 1, .unanswered = 1};
     char little[16];
