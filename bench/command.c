@@ -66,11 +66,17 @@ static void add_tls(idb_command *c, const idb_server *server, const char *cert,
     }
 }
 
+static void add_node(idb_command *c, const char *flag, const idb_node *node) {
+    char at[80];
+    snprintf(at, sizeof at, "%s:%u", node->at.host, node->at.port);
+    add_all(c, (const char *const[]){flag, at, NULL});
+}
+
 static void add_idem_keeping(idb_command *c, const idb_server *server,
                              const idb_node *node) {
     const idb_spec *spec = server->spec;
-    char path[IDB_FOLDER_BYTES + 16], from[80];
-    bool is_replica = node == &server->replica;
+    char path[IDB_FOLDER_BYTES + 16];
+    bool is_replica = node != &server->primary;
     if (spec->fsync > IDB_FSYNC_OFF)
         add_all(c, (const char *const[]){"--data-dir", node->folder, "--fsync",
                                          idb_fsync_name(spec->fsync), NULL});
@@ -80,11 +86,12 @@ static void add_idem_keeping(idb_command *c, const idb_server *server,
     add_all(c, (const char *const[]){"--peer-state", path, "--replication",
                                      idb_replication_name(spec->replication),
                                      "--peer-insecure", NULL});
-    if (is_replica) {
-        snprintf(from, sizeof from, "%s:%u", server->primary.at.host,
-                 server->primary.at.port);
-        add_all(c, (const char *const[]){"--replicate-from", from, NULL});
-    }
+    if (is_replica)
+        add_node(c, "--replicate-from", &server->primary);
+    /* Each that it names has a place. */
+    for (uint32_t i = 0;
+         !is_replica && spec->replicas > 1 && i < spec->replicas; i++)
+        add_node(c, "--peer", &server->replicas[i]);
 }
 
 static void add_idem(idb_command *c, const idb_server *server,
@@ -92,7 +99,7 @@ static void add_idem(idb_command *c, const idb_server *server,
     const idb_options *options = server->options;
     const idb_spec *spec = server->spec;
     char path[PATH_MAX], threads[16], clients[16], listen_at[80], free_at[80];
-    bool is_replica = node == &server->replica;
+    bool is_replica = node != &server->primary;
     if (spec->before)
         snprintf(path, sizeof path, "%s", options->before);
     else
@@ -153,7 +160,7 @@ static void add_redis(idb_command *c, const idb_server *server,
         add_all(c, (const char *const[]){"--repl-diskless-sync-delay", "0",
                                          "--client-output-buffer-limit",
                                          "replica 0 0 0", NULL});
-    if (node == &server->replica) {
+    if (node != &server->primary) {
         snprintf(number, sizeof number, "%u", server->primary.at.port);
         add_all(c, (const char *const[]){"--replicaof", server->primary.at.host,
                                          number, NULL});

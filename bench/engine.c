@@ -180,13 +180,20 @@ static double stolen(uint64_t before_ns, double seconds) {
                : 0;
 }
 
+static uint64_t replicas_cpu_ns(const idb_plan *plan) {
+    uint64_t sum_ns = 0;
+    for (int i = 0; i < IDB_REPLICAS_MAX; i++)
+        sum_ns += idb_proc_cpu_ns(plan->replica_pids[i]);
+    return sum_ns;
+}
+
 static void measure_sample(engine *e, idb_sample *sample) {
     const idb_plan *plan = e->plan;
     idb_troubles *troubles = &sample->troubles;
     sleep_until(e, idb_now_ns() + plan->ramp_ns + plan->warmup_ns, "warm-up");
     uint64_t start_ns = idb_now_ns();
     uint64_t cpu_ns = idb_proc_cpu_ns(plan->server.pid);
-    uint64_t replica_ns = idb_proc_cpu_ns(plan->replica_pid);
+    uint64_t replicas_ns = replicas_cpu_ns(plan);
     uint64_t own_ns = client_cpu_ns(e);
     uint64_t server_waited_ns = idb_proc_waited_ns(plan->server.pid);
     uint64_t client_waited_ns = idb_proc_waited_ns(getpid());
@@ -200,7 +207,7 @@ static void measure_sample(engine *e, idb_sample *sample) {
      * stands at nothing. */
     sample->client_cpu_ns = client_cpu_ns(e) - own_ns;
     sample->server_cpu_ns = idb_proc_cpu_ns(plan->server.pid) - cpu_ns;
-    sample->replica_cpu_ns = idb_proc_cpu_ns(plan->replica_pid) - replica_ns;
+    sample->replica_cpu_ns = replicas_cpu_ns(plan) - replicas_ns;
     sample->seconds = (double)(idb_now_ns() - start_ns) / 1e9;
     troubles->server_seen = plan->server.pid > 0;
     troubles->server_waited =

@@ -10,6 +10,7 @@
 #include "bench/key_dist.h"
 #include "bench/target.h"
 #include "bench/troubles.h"
+#include "proto/commands.h"
 
 #include <sched.h>
 
@@ -34,11 +35,13 @@ typedef struct idb_event {
     void *ctx;
 } idb_event;
 
+#define IDB_REPLICAS_MAX IDP_REPLICAS_MAX /* as many as idemstored takes */
+
 typedef struct idb_plan {
     const idb_target *target;
     idb_endpoint server;
-    pid_t replica_pid;      /* 0: there is none */
-    const idb_event *event; /* NULL: none */
+    pid_t replica_pids[IDB_REPLICAS_MAX]; /* 0: there is none */
+    const idb_event *event;               /* NULL: none */
     idb_work work;
     idb_mix_weights mix;
     const idb_spread *spread; /* of the keys of duplicates */

@@ -139,7 +139,8 @@ int idb_with_server(const idb_options *options, const idb_spec *spec,
         idb_server_start(&server, options, spec, why, sizeof why);
     if (!failed) {
         idb_plan plan = idb_plan_of(options, spec, &server.primary.at, NULL);
-        plan.replica_pid = server.replica.at.pid;
+        for (uint32_t i = 0; i < spec->replicas; i++)
+            plan.replica_pids[i] = server.replicas[i].at.pid;
         if (spec->external.port)
             plan.work.run = run_of_its_own();
         failed = round(ctx, &plan);

@@ -77,8 +77,8 @@ static const row rows[] = {
     {NULL, NULL, "Targets", FLAG, 0, 0, 0},
     {"target", "A,B,..",
      "idem redis redis-lua memcached echo; each with /threads=N /blind\n"
-     "/fsync=WHEN /replication=MODE /replica-threads=N /batch /before\n"
-     "/tls /http /at=HOST:PORT /pid=N; default idem",
+     "/fsync=WHEN /replication=MODE /replicas=N /replica-threads=N /batch\n"
+     "/before /tls /http /at=HOST:PORT /pid=N; default idem",
      TARGETS, 0, 0, 0},
     {"fsync", "WHEN",
      "off, no, everysec or always: what idem and redis keep that say\n"

@@ -36,7 +36,8 @@ typedef enum idb_replication {
 typedef struct idb_spec {
     char label[64];
     const idb_target *target;
-    uint32_t threads;         /* of the server that is spawned */
+    uint32_t threads;  /* of the server that is spawned */
+    uint32_t replicas; /* where it is replicated: 1 to IDB_REPLICAS_MAX */
     uint32_t replica_threads; /* 0: as many */
     idb_fsync fsync;
     idb_replication replication;

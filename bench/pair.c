@@ -14,13 +14,13 @@ static bool idem_is_in_sync(const idb_server *server) {
     if (!idb_admin_replication(&server->primary.at, &seen) || !seen.connected ||
         seen.syncing)
         return false;
-    if (seen.in_sync_count >= 2)
+    if (seen.in_sync_count > server->spec->replicas)
         return true;
     /* Nobody is confirmed there: what the replica says of itself counts. */
     return server->spec->replication == IDB_REPLICATION_ASYNC &&
-           idb_admin_replication(&server->replica.at, &seen) &&
+           idb_admin_replication(&server->replicas[0].at, &seen) &&
            seen.connected && !seen.syncing &&
-           idb_admin_stat(&server->replica.at, "records") >=
+           idb_admin_stat(&server->replicas[0].at, "records") >=
                idb_admin_stat(&server->primary.at, "records");
 }
 

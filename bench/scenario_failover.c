@@ -117,13 +117,13 @@ static const char *change(watch *w, bool is_planned, char *why, size_t cap) {
     if (is_planned)
         return idb_admin(&s->primary.at, IDP_SWITCHOVER, 10, &answer, why, cap);
     idb_node_end(&s->primary, SIGKILL);
-    return promote(&s->replica.at, why, cap);
+    return promote(&s->replicas[0].at, why, cap);
 }
 
 static const char *perform_failover(watch *w, bool is_planned, double *v) {
     char uri[IDB_URI_BYTES], why[512];
     idb_server *s = &w->server;
-    idb_uri_write(uri, &s->primary.at, &s->replica.at);
+    idb_uri_write(uri, &s->primary.at, &s->replicas[0].at);
     if (idem_client_open(uri, &w->client, NULL) != 0)
         return "cannot make a client";
     if (pthread_create(&w->thread, NULL, watch_main, w) != 0)
@@ -154,6 +154,7 @@ static int tell_failover(const idb_options *options, idb_report *report,
     char label[96];
     if (spec.replication <= IDB_REPLICATION_NONE)
         spec.replication = IDB_REPLICATION_SYNC;
+    spec.replicas = 1;
     snprintf(label, sizeof label, "%s %s", spec.label,
              is_planned ? "planned" : "killed");
     double *v = idb_result_round(idb_report_row(report, label));

@@ -53,7 +53,8 @@ typedef struct copying {
 /* Starts the replica and waits until it has everything. */
 static const char *copy(copying *c) {
     idb_server *s = &c->server;
-    const char *failed = idb_node_start(s, &s->replica, c->why, sizeof c->why);
+    const char *failed =
+        idb_node_start(s, &s->replicas[0], c->why, sizeof c->why);
     uint64_t until_ns = idb_now_ns() + IDB_EVENT_NS;
     while (!failed && !idb_pair_is_in_sync(s)) {
         if (idb_now_ns() > until_ns)
@@ -73,7 +74,7 @@ static const char *copy_idle(copying *c) {
     v[IDLE_S] = seconds;
     v[IDLE_RATE] = (double)c->records / seconds;
     v[PRIMARY_CPU] = (double)cpu_ns / (double)c->records / 1e3;
-    v[REPLICA_CPU] = (double)idb_proc_cpu_all_ns(c->server.replica.at.pid) /
+    v[REPLICA_CPU] = (double)idb_proc_cpu_all_ns(c->server.replicas[0].at.pid) /
                      (double)c->records / 1e3;
     return failed;
 }
@@ -136,6 +137,7 @@ static int tell_fullsync(const idb_turn *turn) {
     copying c = {.records = turn->records};
     if (spec.replication <= IDB_REPLICATION_NONE)
         spec.replication = IDB_REPLICATION_SYNC;
+    spec.replicas = 1;
     c.values = idb_turn_values(turn, "");
     const char *failed = "no room in the report";
     if (c.values) {

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -84,15 +85,20 @@ static const char *await_server(idb_node *node, const char *program, char *why,
     return why;
 }
 
+static void node_place(idb_node *node) {
+    snprintf(node->at.host, sizeof node->at.host, "127.0.0.1");
+    node->at.port = free_port();
+}
+
 const char *idb_node_start(idb_server *server, idb_node *node, char *why,
                            size_t cap) {
     const idb_options *options = server->options;
-    bool is_replica = node == &server->replica;
+    bool is_replica = node != &server->primary;
     const idb_cpus *cpus =
         is_replica ? &options->replica_cpus : &options->server_cpus;
     idb_command c;
-    snprintf(node->at.host, sizeof node->at.host, "127.0.0.1");
-    node->at.port = free_port();
+    if (!is_replica || !node->at.port)
+        node_place(node);
     if (!idb_command_make(&c, server, node))
         return "the server's arguments are too long";
     node->at.pid = fork();
@@ -104,20 +110,25 @@ const char *idb_node_start(idb_server *server, idb_node *node, char *why,
     return await_server(node, c.argv[0], why, cap);
 }
 
+static const char *folder_make(const idb_server *server, idb_node *node,
+                               uint32_t number) {
+    int len = snprintf(node->folder, sizeof node->folder, "%s/%s-%" PRIu32,
+                       server->folder, number ? "replica" : "primary", number);
+    return len < 0 || (size_t)len >= sizeof node->folder ||
+                   mkdir(node->folder, 0700) != 0
+               ? "cannot make a folder in --data-in"
+               : NULL;
+}
+
 static const char *folders_make(idb_server *server) {
-    idb_node *nodes[] = {&server->primary, &server->replica};
-    static const char *const names[] = {"primary", "replica"};
     const char *failed = idb_folder_make(server->options->data_in,
                                          server->folder, sizeof server->folder);
     if (!idb_spec_has_files(server->spec))
         return failed;
-    for (int i = 0; i < 2 && !failed; i++) {
-        int len = snprintf(nodes[i]->folder, sizeof nodes[i]->folder, "%s/%s",
-                           server->folder, names[i]);
-        if (len < 0 || (size_t)len >= sizeof nodes[i]->folder ||
-            mkdir(nodes[i]->folder, 0700) != 0)
-            failed = "cannot make a folder in --data-in";
-    }
+    if (!failed)
+        failed = folder_make(server, &server->primary, 0);
+    for (uint32_t i = 0; i < IDB_REPLICAS_MAX && !failed; i++)
+        failed = folder_make(server, &server->replicas[i], i + 1);
     return failed;
 }
 
@@ -141,7 +152,9 @@ static const char *tls_begin(idb_server *server, char *why, size_t cap) {
         server->tls.verify = o->tls_verify;
         server->tls.name = o->tls_name;
     }
-    server->primary.at.tls = server->replica.at.tls = &server->tls;
+    server->primary.at.tls = &server->tls;
+    for (int i = 0; i < IDB_REPLICAS_MAX; i++)
+        server->replicas[i].at.tls = &server->tls;
     if (failed && failed != why)
         snprintf(why, cap, "%s", failed);
     return failed ? why : NULL;
@@ -161,6 +174,8 @@ const char *idb_server_start_alone(idb_server *server,
         failed = tls_begin(server, why, cap);
     if (failed || !is_ours)
         return failed;
+    for (uint32_t i = 0; i < spec->replicas; i++)
+        node_place(&server->replicas[i]);
     return idb_node_start(server, &server->primary, why, cap);
 }
 
@@ -170,7 +185,8 @@ const char *idb_server_start(idb_server *server, const idb_options *options,
         idb_server_start_alone(server, options, spec, why, cap);
     if (failed || spec->replication <= IDB_REPLICATION_NONE)
         return failed;
-    failed = idb_node_start(server, &server->replica, why, cap);
+    for (uint32_t i = 0; i < spec->replicas && !failed; i++)
+        failed = idb_node_start(server, &server->replicas[i], why, cap);
     return failed ? failed : idb_pair_await(server, why, cap);
 }
 
@@ -192,7 +208,8 @@ void idb_node_end(idb_node *node, int signal) {
 /* What they kept goes with them, so they need not keep it first. */
 void idb_server_stop(idb_server *server) {
     int signal = server->primary.folder[0] ? SIGKILL : SIGTERM;
-    idb_node_end(&server->replica, signal);
+    for (int i = 0; i < IDB_REPLICAS_MAX; i++)
+        idb_node_end(&server->replicas[i], signal);
     idb_node_end(&server->primary, signal);
     idb_folder_remove(server->folder);
     idb_tls_fini(&server->tls);

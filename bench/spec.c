@@ -122,6 +122,13 @@ static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
             return "/replica-threads= wants 1 to 1024";
         return is_idem(spec) ? NULL : "/replica-threads= is for idem";
     }
+    if (len > 9 && !memcmp(text, "replicas=", 9)) {
+        if (!number_read(text + 9, len - 9, IDB_REPLICAS_MAX,
+                         &spec->replicas) ||
+            spec->replicas == 0)
+            return "/replicas= wants 1 to 4";
+        return is_idem(spec) ? NULL : "/replicas= is for idem";
+    }
     if (len == 5 && !memcmp(text, "batch", 5)) {
         spec->batch = true;
         return spec->target == &idb_target_redis ? NULL : "/batch is for redis";
@@ -131,7 +138,8 @@ static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
         return is_idem(spec) ? NULL : "/before is for idem";
     }
     return "a target's details are /threads=N /blind /fsync=WHEN "
-           "/replication=MODE /replica-threads=N /batch /before /tls "
+           "/replication=MODE /replicas=N /replica-threads=N /batch /before "
+           "/tls "
            "/http "
            "/at=HOST:PORT /pid=N";
 }
@@ -250,6 +258,10 @@ static const char *complete_spec(const idb_options *o, idb_spec *spec) {
         spec->fsync = keeps ? o->fsync : IDB_FSYNC_OFF;
     if (spec->replication == IDB_REPLICATION_UNSET)
         spec->replication = pairs ? o->replication : IDB_REPLICATION_NONE;
+    if (spec->replicas && spec->replication <= IDB_REPLICATION_NONE)
+        return "has /replicas without /replication=async or sync";
+    if (!spec->replicas)
+        spec->replicas = spec->replication > IDB_REPLICATION_NONE;
     if (o->shard_aware_off && spec->target == &idb_target_idem)
         spec->target = &idb_target_idem_blind;
     if (spec->target == &idb_target_redis &&

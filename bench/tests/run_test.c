@@ -212,7 +212,8 @@ static void a_second_server_takes_part(void) {
         run("replicated",
             QUICK " --rounds 1 --threads 2 --pipeline 4 --target "
                   "idem/replication=async,idem/replication=sync,"
-                  "idem/threads=2/replica-threads=1/replication=sync/fsync=no");
+                  "idem/threads=2/replica-threads=1/replication=sync/fsync=no,"
+                  "idem/replication=sync/replicas=2");
     holds(strstr(said, "replica us/op") != NULL, "the other's CPU", said);
     char arguments[512];
     snprintf(arguments, sizeof arguments,

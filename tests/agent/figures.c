@@ -188,10 +188,11 @@ static bool copies_are_whole(test_group *group, uint32_t members) {
 }
 
 static void take_over_with(test_group *group, claims *all, const options *o) {
-    static figure copies = {.name = "killed, until all copies are whole, ms"};
+    static figure copies;
     char name[80];
     fill(group_uri(group), o->records);
-    snprintf(name, sizeof name, "the same, with %u records", o->records);
+    snprintf(name, sizeof name, "killed, %u records: all copies whole, ms",
+             o->records);
     if (o->nodes < 3)
         return; /* who is alone has no copies */
     for (unsigned i = 0; i < 5; i++) {
