@@ -28,7 +28,7 @@ typedef struct ids_snapshot_walk {
 
 void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes);
 
-/* Walks on over at most so many buckets. True: a block is ready, or the walk
+/* Walks on over at most so many buckets, and 64 KiB of records. True: a block is ready, or the walk
  * is over; don't step again before ids_snapshot_walk_clear. */
 bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
                             uint64_t now_ms, uint32_t buckets_max);

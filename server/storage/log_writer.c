@@ -192,9 +192,10 @@ static bool write_walk(ids_log_writer *w) {
     bool good = true;
     ids_snapshot_walk_init(&k->walk, IDS_BLOCK_BYTES);
     while (good && !k->walk.over) {
-        good = ids_snapshot_walk_step(&k->walk, k->worker->shard,
-                                      k->worker->now_ms, UINT32_MAX) &&
-               !k->walk.failed;
+        while (!ids_snapshot_walk_step(&k->walk, k->worker->shard,
+                                       k->worker->now_ms, UINT32_MAX))
+            ;
+        good = !k->walk.failed;
         if (good && k->walk.count > 0)
             good = do_now(w, IDS_WORKER_LOG_WRITE);
         ids_snapshot_walk_clear(&k->walk);
