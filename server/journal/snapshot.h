@@ -28,8 +28,9 @@ typedef struct ids_snapshot_walk {
 
 void ids_snapshot_walk_init(ids_snapshot_walk *walk, size_t block_bytes);
 
-/* Walks on over at most so many buckets, and 64 KiB of records. True: a block is ready, or the walk
- * is over; don't step again before ids_snapshot_walk_clear. */
+/* Walks on over at most so many buckets, and 64 KiB of records. True: a block
+ * is ready, or the walk is over; don't step again before
+ * ids_snapshot_walk_clear. */
 bool ids_snapshot_walk_step(ids_snapshot_walk *walk, ids_shard *shard,
                             uint64_t now_ms, uint32_t buckets_max);
 void ids_snapshot_walk_clear(ids_snapshot_walk *walk);
