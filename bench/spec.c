@@ -98,17 +98,14 @@ static bool is_redis(const idb_spec *spec) {
     return !strncmp(spec->target->name, "redis", 5);
 }
 
-/* What the server keeps, and where else. */
-static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
-    if (len > 6 && !memcmp(text, "fsync=", 6)) {
-        if (!idb_fsync_parse(text + 6, len - 6, &spec->fsync))
-            return "/fsync= is off, no, everysec, always, or rdb for redis";
-        if (!is_redis(spec) && !is_idem(spec))
-            return "/fsync= is for idem and redis: no other target keeps";
-        return spec->fsync == IDB_FSYNC_RDB && !is_redis(spec)
-                   ? "/fsync=rdb is for redis"
-                   : NULL;
-    }
+static const char details[] =
+    "a target's details are /threads=N /blind /fsync=WHEN "
+    "/replication=MODE /replicas=N /replica-threads=N /batch /before /tls "
+    "/http /at=HOST:PORT /pid=N";
+
+/* replication=, replicas=, replica-threads= */
+static const char *replicated_read(idb_spec *spec, const char *text,
+                                   size_t len) {
     if (len > 12 && !memcmp(text, "replication=", 12)) {
         if (!idb_replication_parse(text + 12, len - 12, &spec->replication))
             return "/replication= is none, async or sync";
@@ -129,6 +126,20 @@ static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
             return "/replicas= wants 1 to 4";
         return is_idem(spec) ? NULL : "/replicas= is for idem";
     }
+    return details;
+}
+
+/* What the server keeps, and where else. */
+static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
+    if (len > 6 && !memcmp(text, "fsync=", 6)) {
+        if (!idb_fsync_parse(text + 6, len - 6, &spec->fsync))
+            return "/fsync= is off, no, everysec, always, or rdb for redis";
+        if (!is_redis(spec) && !is_idem(spec))
+            return "/fsync= is for idem and redis: no other target keeps";
+        return spec->fsync == IDB_FSYNC_RDB && !is_redis(spec)
+                   ? "/fsync=rdb is for redis"
+                   : NULL;
+    }
     if (len == 5 && !memcmp(text, "batch", 5)) {
         spec->batch = true;
         return spec->target == &idb_target_redis ? NULL : "/batch is for redis";
@@ -137,11 +148,7 @@ static const char *keeping_read(idb_spec *spec, const char *text, size_t len) {
         spec->before = true;
         return is_idem(spec) ? NULL : "/before is for idem";
     }
-    return "a target's details are /threads=N /blind /fsync=WHEN "
-           "/replication=MODE /replicas=N /replica-threads=N /batch /before "
-           "/tls "
-           "/http "
-           "/at=HOST:PORT /pid=N";
+    return details;
 }
 
 static const char *detail_read(idb_spec *spec, const char *text, size_t len) {
@@ -180,6 +187,8 @@ static const char *detail_read(idb_spec *spec, const char *text, size_t len) {
         spec->external.pid = (pid_t)n;
         return NULL;
     }
+    if (len > 5 && !memcmp(text, "repli", 5))
+        return replicated_read(spec, text, len);
     return keeping_read(spec, text, len);
 }
 
