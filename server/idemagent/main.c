@@ -5,6 +5,7 @@
 #include "server/io/notify.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,13 @@ static void print_help(void) {
         "idemagent decides with others of its kind, by a record in etcd, which "
         "idemstored\nleads; one stands beside each.\n\n"
         "  idemagent [-c FILE] [-t | -n]\n\n"
-        "  -c FILE    its settings; /etc/idemstore/idemagent.conf\n"
-        "  -t         reads them, asks the node and etcd once, says what it "
-        "found\n"
-        "  -n         says what it would do, and does none of it (dry_run)\n"
-        "  -V         its version\n\nSettings, KEY = VALUE:");
+        "  -c, --config FILE    its settings; /etc/idemstore/idemagent.conf\n"
+        "  -t, --test-config    reads them, asks the node and etcd once, says "
+        "what it found\n"
+        "  -n, --dry-run        says what it would do, and does none of it "
+        "(dry_run)\n"
+        "  -V, --version        its version\n"
+        "  -h, --help           this\n\nSettings, KEY = VALUE:");
     ida_config_print_keys();
 }
 
@@ -94,7 +97,14 @@ int main(int argc, char **argv) {
     char why[IDA_WHY_BYTES];
     ida_config config;
     bool tests = false, dry = false;
-    for (int c; (c = getopt(argc, argv, "c:tnVh")) != -1;) {
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"test-config", no_argument, NULL, 't'},
+        {"dry-run", no_argument, NULL, 'n'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "c:tnVh", names, NULL)) != -1;) {
         if (c == 'c')
             path = optarg;
         else if (c == 't')
@@ -104,8 +114,10 @@ int main(int argc, char **argv) {
         else if (c == 'V' || c == 'h') {
             c == 'V' ? (void)puts("idemagent " IDEM_VERSION) : print_help();
             return EXIT_SUCCESS;
-        } else
+        } else {
+            fputs("idemagent: see --help\n", stderr);
             return EXIT_USAGE;
+        }
     }
     if (optind < argc) {
         fprintf(stderr, "idemagent: %s: it takes options alone; see -h\n",

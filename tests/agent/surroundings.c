@@ -91,6 +91,8 @@ static void let_it_look(int at) {
 static void settings_are_tested(void) {
     const char *path = group_settings(group, 0);
     CHECK(shell("%s -t -c %s", idemagent, path) == 0, "-t: %s", said);
+    CHECK(shell("%s --test-config --config %s", idemagent, path) == 0,
+          "--test-config: %s", said);
     says("the settings are good");
     says("answers as a");
     says("the group's record");
