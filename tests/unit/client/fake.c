@@ -90,6 +90,12 @@ static void hang_up(fake_link *link) {
     link->in = NULL;
 }
 
+static void be_gone(fake_server *fake, fake_link *link) {
+    close(fake->listener);
+    fake->listener = -1;
+    hang_up(link);
+}
+
 static void hello(fake_server *fake, fake_link *link,
                   const idp_request *request) {
     const fake_config *config = &fake->config;
@@ -163,6 +169,9 @@ static void carry_out(fake_server *fake, fake_link *link,
         break;
     case FAKE_HANG_UP:
         hang_up(link);
+        break;
+    case FAKE_GONE:
+        be_gone(fake, link);
         break;
     case FAKE_HOLD:
     case FAKE_DRIP:
@@ -249,7 +258,7 @@ static void *serve(void *arg) {
         for (int i = 0; i < LINKS_MAX; i++)
             if (polls[i + 2].revents != 0)
                 read_link(fake, &fake->links[i]);
-        if (polls[0].revents != 0)
+        if (polls[0].revents != 0 && fake->listener >= 0)
             accept_link(fake);
     }
 }
@@ -298,7 +307,8 @@ void fake_stop(fake_server *fake) {
     for (int i = 0; i < LINKS_MAX; i++)
         if (fake->links[i].fd >= 0)
             hang_up(&fake->links[i]);
-    close(fake->listener);
+    if (fake->listener >= 0)
+        close(fake->listener);
     close(fake->stop);
     if (fake->config.path != NULL)
         unlink(fake->config.path);

@@ -22,6 +22,7 @@ typedef enum fake_action {
     FAKE_DRIP, /* the same, but said in their order, with a pause before each */
     FAKE_BABBLE, /* send bytes that are no reply */
     FAKE_CUT,    /* send half of .answer, then reset the connection */
+    FAKE_GONE,   /* hang up, and listen no more */
     FAKE_STOP /* read and say nothing more on any connection, as if stopped by
                * a signal: the kernel still takes what comes */
 } fake_action;
