@@ -106,6 +106,16 @@ static void differ(pw_world *w, const pw_node *p, const pw_node *r,
         pw_name(p->index), pw_name(r->index), key);
 }
 
+/* What the primary has not, and nobody said that it ends by now. Where an
+ * operator leads there is no list of what was said. */
+static bool is_left_over(const pw_world *w, const pw_node *p, const pw_node *r,
+                         uint32_t key, const pw_snap *theirs) {
+    uint64_t more = w->config.clock_step_ms - 1;
+    return w->agents != NULL && theirs->state != IDP_STATE_ABSENT &&
+           pw_promised_end(w, key, theirs) > w->now + more &&
+           has_last(p, r, key);
+}
+
 static void compare(pw_world *w, pw_node *p, pw_node *r) {
     /* What begins in a node's clock may last so much longer than it has to. */
     uint64_t more = w->config.clock_step_ms - 1;
@@ -115,6 +125,9 @@ static void compare(pw_world *w, pw_node *p, pw_node *r) {
     w->compared++;
     for (uint32_t key = 0; key < PW_KEYS_MAX && !w->failed; key++) {
         const pw_snap *a = &ours.at[key], *b = &theirs.at[key];
+        if (a->state == IDP_STATE_ABSENT && is_left_over(w, p, r, key, b)) {
+            differ(w, p, r, key);
+        }
         if (a->state == IDP_STATE_ABSENT ||
             pw_promised_end(w, key, a) <= w->now + more) {
             continue; /* either may keep it a little longer */

@@ -115,7 +115,7 @@ bool pw_in_peace(pw_world *w) {
         bool good =
             n == p || (f != NULL ? follows_well(n, p, f)
                                  : w->config.places == 1 && is_refused(n));
-        if (!good) {
+        if (!good || n->paused_until > w->now) {
             return false;
         }
         replicas += f != NULL;

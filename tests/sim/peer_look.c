@@ -77,7 +77,9 @@ static void raise_to(idp_token *highest, idp_token token) {
 
 /* What ended lasts as long as it was said then. Each copy of it may last longer
  * by what it was on its way, and after a join by key (K8) a replica's is not
- * the primary's. */
+ * the primary's. A claim lasts as long as its last grant or renewal said: a
+ * takeover gives it more, and a copy that was made between its end and its
+ * removal has it not. */
 static bool is_promise(const pw_snap *promised, const pw_snap *s) {
     return s->state == promised->state &&
            pw_compare(s->token, promised->token) == 0;
@@ -89,8 +91,10 @@ static void note_promise(const pw_node *n, uint32_t key, const ids_change *c) {
     for (int i = 0; i < PW_PROMISES; i++) {
         pw_snap *promised = &w->promised[key][i];
         if (is_promise(promised, &s)) {
-            promised->ttl_end =
-                s.ttl_end < promised->ttl_end ? s.ttl_end : promised->ttl_end;
+            if (s.state == IDP_STATE_IN_PROGRESS ||
+                s.ttl_end < promised->ttl_end) {
+                promised->ttl_end = s.ttl_end;
+            }
             return;
         }
     }
@@ -98,9 +102,7 @@ static void note_promise(const pw_node *n, uint32_t key, const ids_change *c) {
 }
 
 uint64_t pw_promised_end(const pw_world *w, uint32_t key, const pw_snap *s) {
-    bool ended =
-        s->state == IDP_STATE_COMPLETED || s->state == IDP_STATE_RELEASED;
-    for (int i = 0; w->agents != NULL && ended && i < PW_PROMISES; i++) {
+    for (int i = 0; w->agents != NULL && i < PW_PROMISES; i++) {
         const pw_snap *promised = &w->promised[key][i];
         if (is_promise(promised, s) && promised->ttl_end < s->ttl_end) {
             return promised->ttl_end;
