@@ -100,7 +100,8 @@ set_tests_properties(peer_sim_agents PROPERTIES LABELS sim
   FAIL_REGULAR_EXPRESSION "${IDEM_SANITIZER_SAID}")
 idem_faults(peer_sim_agents_need
   COMMAND peer_sim --agents on --rule-off @ --seeds 1..3000
-  FAULTS N2-incarnation N2-revision N2-resumes N3-ends N4-inherited R1 all-members
+  FAULTS N2-incarnation N2-revision N2-epoch N2-resumes N3-revision N3-ends
+         N4-inherited N5 R1 all-members
          T0-compare T1-member T1-gone T1-self T3-offer T3-revision T3-ready
          T4-touch T7-failure T7-silence command-first compare compare-fresh
          incarnation A1-config A2-incarnation
@@ -123,7 +124,7 @@ endif()
 foreach(test needs_yields needs_restored needs_kept-acks needs_R9 needs_own-place
              harm_without_R3 harm_without_R9 harm_without_joins-whole
              harm_without_own-place harm_without_watermark-now
-             agents_need_K4-absent agents_need_K7-whole agents_need_T3-ready)
+             agents_need_K7-whole agents_need_T3-ready)
   if(TEST peer_sim_${test})
     set_tests_properties(peer_sim_${test} PROPERTIES LABELS "sim;all")
   endif()

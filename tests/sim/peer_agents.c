@@ -82,6 +82,30 @@ static void report(const pw_node *n, ids_report *to) {
     }
 }
 
+/* N3: an offer is of the revision that the node has, and none outlives it. N5:
+ * at etcd's own revision the members are etcd's. */
+static void check_report(const aw_world *w, const pw_node *n,
+                         const ids_report *is) {
+    const aw_etcd_state *now = &w->etcd.now;
+    bool is_level = is->rev == now->mod && is->lead_epoch == now->group.epoch;
+    uint32_t members = 1;
+    for (uint32_t i = 0; is->leading && i < is->peer_count; i++) {
+        const ids_report_peer *peer = &is->peer[i];
+        bool is_member = peer->as == IDS_REPORT_MEMBER;
+        members += is_member;
+        if (peer->as == IDS_REPORT_OFFERED && peer->rev != is->rev)
+            pw_fail(n->w, "N3: %c has an offer of revision %llu at %llu",
+                    pw_name(n->index), (unsigned long long)peer->rev,
+                    (unsigned long long)is->rev);
+        if (is_level && is_member && !ids_group_has(&now->group, &peer->who))
+            pw_fail(n->w, "N5: %c has a member that etcd has not",
+                    pw_name(n->index));
+    }
+    if (is->leading && is_level && members < now->group.isr_count)
+        pw_fail(n->w, "N5: %c has %u members, etcd %u", pw_name(n->index),
+                members, now->group.isr_count);
+}
+
 /* As it comes to the first worker. */
 static void command(pw_node *n, const ids_agent_act *act) {
     const ids_command_handler handler = ids_replicator_handler(&n->replicator);
@@ -92,16 +116,26 @@ static void command(pw_node *n, const ids_agent_act *act) {
                                          .group = &act->group,
                                          .whom = offers ? &act->member : NULL,
                                          .id = 1};
+    const ids_peer *peer = n->peer;
+    bool is_older = !offers && act->group.epoch < peer->known.epoch &&
+                    act->rev > peer->known.rev;
     handler.begin(handler.ctx, pw_worker_begins(n, 0)->ids, &request);
+    if (is_older &&
+        (peer->known.rev == act->rev ||
+         (peer->pending != IDS_PENDING_NONE && peer->proposed.rev == act->rev)))
+        pw_fail(n->w, "N2: %c takes a record of epoch %llu, and knows of %llu",
+                pw_name(n->index), (unsigned long long)act->group.epoch,
+                (unsigned long long)peer->known.epoch);
     pw_worker_after(&n->worker[0]);
     pw_node_after(n);
 }
 
 void aw_node_take(aw_world *w, aw_message *m) {
     pw_node *n = &w->peers->node[m->node];
-    if (m->act.kind == IDS_AGENT_ASK)
+    if (m->act.kind == IDS_AGENT_ASK) {
         report(n, &m->report);
-    else if (pw_worker_waits(n, 0))
+        check_report(w, n, &m->report);
+    } else if (pw_worker_waits(n, 0))
         aw_post(w, m, 1);
     else
         command(n, &m->act);
