@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nemesis.c -- three machines, each with a node, its agent and a member of
- * etcd; eight clients, a nemesis, and no operator; then the judge.
+ * etcd; clients, a nemesis, and no operator; then the judge.
  *
  *     agent_nemesis IDEMSTORED IDEMAGENT [--seconds N] [--seed N]
- *             [--failovers N] [--etcd-away N] [--clock LIBRARY] [--journal]
- *             [--auth] [--keep] [--slow] [--only FAULT] [--found]
+ *             [--failovers N] [--etcd-away N] [--clients N] [--pause MS]
+ *             [--clock LIBRARY] [--journal] [--auth] [--keep] [--slow]
+ *             [--only FAULT] [--found]
+ *
+ * --clients, --pause: for many calls in a short time; 8, and up to 18 ms
+ * between two calls of one, without them.
  *
  * --found: something is broken on purpose, and the run is good if the judge
  * finds that it was.
@@ -25,7 +29,7 @@
 #include <unistd.h>
 
 typedef struct options {
-    uint64_t seconds, seed, failovers, etcd_away;
+    uint64_t seconds, seed, failovers, etcd_away, clients, pause_ms;
     const char *clock, *only;
     bool journal, auth, keep, slow, found;
 } options;
@@ -182,6 +186,8 @@ static int run(const options *o, char **argv) {
     w = (agents_world){.seed = o->seed,
                        .seconds = o->seconds,
                        .failovers_least = (unsigned)o->failovers,
+                       .clients_run = (unsigned)o->clients,
+                       .pause_ms = (unsigned)o->pause_ms,
                        .only = o->only,
                        .etcd_away_s = (unsigned)o->etcd_away,
                        .heal_ms_max = o->slow ? 180000 : 60000};
@@ -210,42 +216,59 @@ static int run(const options *o, char **argv) {
     return good ? 0 : 1;
 }
 
+static uint64_t *number_of(options *o, const char *name) {
+    return strcmp(name, "--seconds") == 0     ? &o->seconds
+           : strcmp(name, "--seed") == 0      ? &o->seed
+           : strcmp(name, "--failovers") == 0 ? &o->failovers
+           : strcmp(name, "--etcd-away") == 0 ? &o->etcd_away
+           : strcmp(name, "--clients") == 0   ? &o->clients
+           : strcmp(name, "--pause") == 0     ? &o->pause_ms
+                                              : NULL;
+}
+
+static const char **word_of(options *o, const char *name) {
+    return strcmp(name, "--clock") == 0  ? &o->clock
+           : strcmp(name, "--only") == 0 ? &o->only
+                                         : NULL;
+}
+
+static bool *flag_of(options *o, const char *name) {
+    return strcmp(name, "--journal") == 0 ? &o->journal
+           : strcmp(name, "--auth") == 0  ? &o->auth
+           : strcmp(name, "--keep") == 0  ? &o->keep
+           : strcmp(name, "--slow") == 0  ? &o->slow
+           : strcmp(name, "--found") == 0 ? &o->found
+                                          : NULL;
+}
+
 static bool parse(int argc, char **argv, options *o) {
     for (int i = 3; i < argc; i++) {
-        const char *name = argv[i];
-        uint64_t *number = strcmp(name, "--seconds") == 0     ? &o->seconds
-                           : strcmp(name, "--seed") == 0      ? &o->seed
-                           : strcmp(name, "--failovers") == 0 ? &o->failovers
-                           : strcmp(name, "--etcd-away") == 0 ? &o->etcd_away
-                                                              : NULL;
-        bool *flag = strcmp(name, "--journal") == 0 ? &o->journal
-                     : strcmp(name, "--auth") == 0  ? &o->auth
-                     : strcmp(name, "--keep") == 0  ? &o->keep
-                     : strcmp(name, "--slow") == 0  ? &o->slow
-                     : strcmp(name, "--found") == 0 ? &o->found
-                                                    : NULL;
+        uint64_t *number = number_of(o, argv[i]);
+        const char **word = word_of(o, argv[i]);
+        bool *flag = flag_of(o, argv[i]);
         if (flag != NULL)
             *flag = true;
         else if (number != NULL && i + 1 < argc)
             *number = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(name, "--clock") == 0 && i + 1 < argc)
-            o->clock = argv[++i];
-        else if (strcmp(name, "--only") == 0 && i + 1 < argc)
-            o->only = argv[++i];
+        else if (word != NULL && i + 1 < argc)
+            *word = argv[++i];
         else
             return false;
     }
-    return argc >= 3 && (o->only == NULL || aw_knows_fault(o->only));
+    return argc >= 3 && o->clients >= CLIENTS_LEAST &&
+           o->clients <= CLIENTS_MOST && o->pause_ms <= 1000 &&
+           (o->only == NULL || aw_knows_fault(o->only));
 }
 
 int main(int argc, char **argv) {
-    options o = {.seconds = 30, .seed = 1};
+    options o = {.seconds = 30, .seed = 1, .clients = CLIENTS_LEAST};
     if (!parse(argc, argv, &o)) {
         fprintf(stderr,
                 "usage: agent_nemesis IDEMSTORED IDEMAGENT [--seconds N] "
                 "[--seed N]\n               [--failovers N] [--etcd-away N] "
-                "[--clock LIBRARY] [--journal]\n               [--auth] "
-                "[--keep] [--slow] [--only FAULT] [--found]\n");
+                "[--clients 8..256] [--pause MS]\n               "
+                "[--clock LIBRARY] [--journal] [--auth] [--keep] [--slow]\n"
+                "               [--only FAULT] [--found]\n");
         return 64;
     }
     signal(SIGPIPE, SIG_IGN);

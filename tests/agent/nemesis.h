@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { CLIENTS_RUN = 8 };
+enum { CLIENTS_LEAST = 8, CLIENTS_MOST = 256 };
 
 typedef struct agents_world {
     uint64_t seed, start_ns, seconds, heal_ms_max;
@@ -25,9 +25,11 @@ typedef struct agents_world {
     uint64_t slowest_ms; /* to be whole again */
     FILE *windows;       /* to the history */
     bool failed;
-    pid_t pids[CLIENTS_RUN];
-    unsigned clients; /* ever started */
-    bool *over;       /* shared with them */
+    pid_t pids[CLIENTS_MOST];
+    unsigned clients_run; /* side by side */
+    unsigned pause_ms;    /* at most, between two calls of one; 0: as ever */
+    unsigned clients;     /* ever started */
+    bool *over;           /* shared with them */
 } agents_world;
 
 __attribute__((format(printf, 2, 3))) void aw_say(agents_world *w,

@@ -28,6 +28,9 @@ static nem_client told(agents_world *w, unsigned number, char uri[400],
                         .uri = uri,
                         .history = path,
                         .epoch_ns = w->start_ns,
+                        .pause_ms = w->pause_ms,
+                        /* As many meet on a key as do where there are few. */
+                        .keys = 10 * w->clients_run / CLIENTS_LEAST,
                         .over = w->over};
 }
 
@@ -50,7 +53,7 @@ bool aw_clients_start(agents_world *w) {
     if (w->over == MAP_FAILED)
         return aw_fail(w, "no memory to share");
     *w->over = false;
-    for (unsigned i = 0; i < CLIENTS_RUN; i++)
+    for (unsigned i = 0; i < w->clients_run; i++)
         if ((w->pids[i] = start_client(w)) <= 0)
             return aw_fail(w, "no process for a client");
     return true;
@@ -69,7 +72,7 @@ bool aw_clients_stop(agents_world *w) {
     if (!w->over)
         return true;
     *w->over = true;
-    for (unsigned i = 0; i < CLIENTS_RUN; i++) {
+    for (unsigned i = 0; i < w->clients_run; i++) {
         int status = 1;
         if (w->pids[i] > 0 && waitpid(w->pids[i], &status, 0) > 0 &&
             status != 0)

@@ -329,7 +329,7 @@ static bool etcd_stands(agents_world *w) {
 
 static bool kill_client(agents_world *w) {
     aw_say(w, "kill -9 a client");
-    aw_clients_replace(w, idt_rng_below(&w->rng, CLIENTS_RUN));
+    aw_clients_replace(w, idt_rng_below(&w->rng, w->clients_run));
     return true;
 }
 

@@ -15,7 +15,7 @@ enum {
     KEYS_PER_ROUND = 10,
     LASTING_KEYS = 4,
     HELD_MAX = 12,
-    PAUSE_MS_MAX = 18, /* between two calls */
+    PAUSE_MS_MAX = 18,
     TIMEOUT_MS = 2500
 };
 
@@ -50,10 +50,11 @@ static void rest_ms(uint32_t ms) {
 
 static void pick_key(client *c, char key[static NEM_NAME_MAX]) {
     uint64_t round = (nem_now_ns() - c->told->epoch_ns) / (ROUND_MS * NEM_MS);
-    uint32_t number = idt_rng_below(&c->rng, KEYS_PER_ROUND);
+    uint32_t keys = c->told->keys != 0 ? c->told->keys : KEYS_PER_ROUND;
+    uint32_t number = idt_rng_below(&c->rng, keys);
     if (chance(c, 4)) {
         snprintf(key, NEM_NAME_MAX, "lasting%" PRIu32,
-                 idt_rng_below(&c->rng, LASTING_KEYS));
+                 idt_rng_below(&c->rng, LASTING_KEYS * keys / KEYS_PER_ROUND));
         return;
     }
     if (chance(c, 12) && round > 0)
@@ -207,12 +208,13 @@ static void step(client *c) {
 
 int nem_client_run(const nem_client *told) {
     client c = {.told = told};
+    uint32_t pause_ms = told->pause_ms != 0 ? told->pause_ms : PAUSE_MS_MAX;
     idt_rng_seed(&c.rng, told->seed);
     if (!nem_recorder_open(&c.recorder, told))
         return 1;
     while (!*told->over) {
         step(&c);
-        rest_ms(idt_rng_below(&c.rng, PAUSE_MS_MAX));
+        rest_ms(idt_rng_below(&c.rng, pause_ms));
     }
     nem_recorder_close(&c.recorder);
     return 0;

@@ -12,6 +12,8 @@ typedef struct nem_client {
     const char *uri;
     const char *history; /* the file, which is appended to */
     uint64_t epoch_ns;   /* rounds count from here: the same for all */
+    uint32_t pause_ms;   /* at most, between two calls; 0: PAUSE_MS_MAX */
+    uint32_t keys;       /* new ones per round; 0: KEYS_PER_ROUND */
     const volatile bool *over;
 } nem_client;
 
