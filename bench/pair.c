@@ -9,6 +9,12 @@
 #define PATIENCE_NS (300 * IDB_NS_PER_S)
 #define LOOK_US     5000
 
+static bool replica_has_all(const idb_node *replica, uint64_t records) {
+    idp_replication seen;
+    return idb_admin_replication(&replica->at, &seen) && seen.connected &&
+           !seen.syncing && idb_admin_stat(&replica->at, "records") >= records;
+}
+
 static bool idem_is_in_sync(const idb_server *server) {
     idp_replication seen;
     if (!idb_admin_replication(&server->primary.at, &seen) || !seen.connected ||
@@ -16,12 +22,14 @@ static bool idem_is_in_sync(const idb_server *server) {
         return false;
     if (seen.in_sync_count > server->spec->replicas)
         return true;
-    /* Nobody is confirmed there: what the replica says of itself counts. */
-    return server->spec->replication == IDB_REPLICATION_ASYNC &&
-           idb_admin_replication(&server->replicas[0].at, &seen) &&
-           seen.connected && !seen.syncing &&
-           idb_admin_stat(&server->replicas[0].at, "records") >=
-               idb_admin_stat(&server->primary.at, "records");
+    if (server->spec->replication != IDB_REPLICATION_ASYNC)
+        return false;
+    /* Nobody is confirmed there: what the replicas say of themselves counts. */
+    uint64_t records = idb_admin_stat(&server->primary.at, "records");
+    for (uint32_t i = 0; i < server->spec->replicas; i++)
+        if (!replica_has_all(&server->replicas[i], records))
+            return false;
+    return true;
 }
 
 static bool redis_is_in_sync(const idb_server *server) {
