@@ -119,7 +119,9 @@ idem__greeting idem__greeting_of(const idem__uri *uri, int32_t shard) {
 
 /* A msgid whose bytes end a line, cd 0d 0a: programs that read lines (Redis,
  * memcached, a mail server) answer this at once with a complaint, by which they
- * are known, where they would wait for the rest of a line without end. */
+ * are known, where they would wait for the rest of a line without end. It is
+ * the connection's first: one that greets again goes on counting, for replies
+ * may yet come to calls that have timed out. */
 #define MSGID_OF_HELLO 0x0d0au
 
 int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
@@ -130,7 +132,7 @@ int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
                            .has_shard = greeting->shard >= 0};
     if (request.has_shard)
         request.shard = (uint32_t)greeting->shard;
-    if (wire->calls.count == 0)
+    if (wire->queued_bytes == 0)
         wire->calls.last_msgid = MSGID_OF_HELLO - 1;
     return idem__wire_queue(wire, op, &request);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wire_test.c -- what a server announces costs nothing: room grows with what
- * has arrived. */
+ * has arrived; and a msgid comes once on a connection. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -56,5 +56,31 @@ Test(wire, what_a_greeting_announces_is_not_reserved_either) {
     idem__wire_greeted(&wire, &hello);
     cr_assert_not_null(idem__wire_room(&wire, &room));
     cr_assert_leq(wire.in.cap, 65536);
+    idem__wire_fini(&wire);
+}
+
+static uint32_t asked_and_given_up(idem__wire *wire, bool greets) {
+    idem__op op = {.deadline_ms = UINT64_MAX};
+    idem__greeting greeting = {.shard = -1};
+    idp_request ping = {.method = IDP_PING};
+    int32_t code = greets ? idem__wire_hello(wire, &op, &greeting)
+                          : idem__wire_queue(wire, &op, &ping);
+    cr_assert_eq(code, 0);
+    idem__calls_remove(&wire->calls, &op);
+    return op.msgid;
+}
+
+/* Else the reply to a call that has timed out would be another one's. */
+Test(wire, who_greets_again_takes_no_msgid_again) {
+    idem__wire wire;
+    idem__wire_init(&wire);
+    uint32_t last = asked_and_given_up(&wire, true);
+    for (int i = 0; i < 6; i++) {
+        uint32_t next = asked_and_given_up(&wire, i % 2 == 1);
+        cr_assert_eq(next, last + 1, "%u after %u", next, last);
+        last = next;
+    }
+    idem__wire_reset(&wire); /* another connection */
+    cr_assert_lt(asked_and_given_up(&wire, true), last);
     idem__wire_fini(&wire);
 }
