@@ -175,10 +175,10 @@ static int32_t outlive_the_lease(idem_run *run, void *ctx) {
 }
 
 static void renewal_keeps_a_long_run(idem_client *client) {
-    unsigned ms = 1500;
+    unsigned ms = 5000;
     idem_answer answer = {.size = sizeof answer};
     idem_args args = args_of("long");
-    args.lease_ms = 600;
+    args.lease_ms = 2000;
     CHECK(idem_run_once(client, &args, outlive_the_lease, &ms, &answer, NULL) ==
               0,
           "no answer");

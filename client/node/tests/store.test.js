@@ -144,8 +144,8 @@ test('once: a claim that is lost is told, by an abort and at the end',
   });
 
 test('once: a lease is renewed for as long as it takes', async () => {
-  await store.once('renewed', { leaseMs: 300 }, async (claim) => {
-    await sleep(1500);
+  await store.once('renewed', { leaseMs: 3000 }, async (claim) => {
+    await sleep(4000);
     assert.equal(claim.signal.aborted, claim.lost);
   });
   assert.equal((await store.peek('renewed')).attempt, 1);

@@ -307,7 +307,7 @@ def test_a_request_that_is_cancelled_is_answered_to_its_retry(daemon, ns):
         async with idemstore.AsyncStore(daemon.uri(ns)) as store:
             wrapped = IdempotencyMiddleware(
                 app, store, principal="none", detached=detached,
-                lease_ms=300, wait_ms=20000)
+                lease_ms=3000, wait_ms=60000)
             key = b"k%d" % detached
             task = asyncio.ensure_future(drive(wrapped, [], key=key))
             while not inside:

@@ -146,7 +146,7 @@ def test_a_claim_that_is_held_over_a_failover_is_completed(pair, ns):
         def work():
             fail_over(a, b)
             return "done"
-        assert store.once("k", work, lease_ms=600) == "done"
+        assert store.once("k", work, lease_ms=3000) == "done"
         assert store.once("k", work) == "done"
         assert store.peek("k").attempt == 1
 

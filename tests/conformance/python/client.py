@@ -88,6 +88,8 @@ class Conn:
 
     def greet_again(self, until):
         """It was a replica, and takes changes now."""
+        if wrong("msgids-anew"):
+            self.next_id = 0
         error, hello = self.ask("hello", [], until)
         if error is None:
             self.learn(hello)

@@ -176,8 +176,8 @@ abstract class OnceStories {
 
     @Test
     void theLeaseIsRenewedWhileItRuns() {
-        String lost = store.once(K, lease(900), Codec.text(), () -> {
-            Servers.sleep(2500);
+        String lost = store.once(K, lease(3000), Codec.text(), () -> {
+            Servers.sleep(4500);
             return String.valueOf(Claim.current().isLost());
         });
         assertEquals("false", lost);
@@ -274,9 +274,9 @@ abstract class OnceStories {
         @Test
         void theLeaseIsRenewedUntilItEnds() {
             CompletableFuture<String> work = new CompletableFuture<>();
-            CompletableFuture<String> told = store.onceAsync(K, lease(900),
+            CompletableFuture<String> told = store.onceAsync(K, lease(3000),
                     Codec.text(), () -> work);
-            Servers.sleep(2500);
+            Servers.sleep(4500);
             work.complete("x");
             assertEquals("x", told.join());
             assertEquals(1, store.peek(K).attempt());
