@@ -49,7 +49,7 @@ static void add_node(const machines *m, int at, args *a) {
     add(a, "--threads");
     add(a, "%d", 1 + at % 2);
     add(a, "--max-memory");
-    add(a, "64m");
+    add(a, "%um", m->memory_mib != 0 ? m->memory_mib : 64);
     add(a, "--secret-file");
     add(a, "%s/secret", m->dir);
     add(a, "--peer-state");

@@ -25,7 +25,8 @@ typedef struct process {
 
 typedef struct machines {
     const char *idemstored, *idemagent;
-    const char *clock; /* a library that shifts a node's wall clock; NULL */
+    const char *clock;   /* a library that shifts a node's wall clock; NULL */
+    unsigned memory_mib; /* of a node; 0: 64 */
     bool journal, auth;
     char dir[128];
     int space[PLACES];

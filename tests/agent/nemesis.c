@@ -91,6 +91,8 @@ static bool set_up(agents_world *w, const options *o, char **argv) {
     machines *m = &w->m;
     *m = (machines){
         .idemstored = argv[1], .idemagent = argv[2], .clock = o->clock};
+    /* What is kept for an hour is more where more is asked. */
+    m->memory_mib = 64 * (unsigned)o->clients / CLIENTS_LEAST;
     m->journal = idt_rng_chance(&w->rng, 30) || o->journal;
     m->auth = idt_rng_chance(&w->rng, 30) || o->auth;
     printf("%s; etcd asks %s\n",
