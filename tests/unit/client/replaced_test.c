@@ -77,6 +77,37 @@ Test(replaced, an_older_primary_is_believed_in_the_end) {
     idem__selector_fini(&selector);
 }
 
+/* It was a replica when it was greeted, and is greeted again on the same
+ * connection once it has confirmed a change. What it says late to a call that
+ * has timed out is nobody else's answer. */
+Test(replaced, a_late_answer_from_a_new_primary_is_not_another_calls) {
+    fake_reply late = {
+        .action = FAKE_DRIP, .answer = fake_replay("another's", 9), .hold = 2};
+    fake_reply own = {
+        .action = FAKE_DRIP, .answer = fake_acquired(9), .hold = 2};
+    script s = {.replies = {late, answer_with(fake_completed(true)), own},
+                .replies_count = 3};
+    fake_server *server = fake_start(
+        &(fake_config){.script = follow, .ctx = &s, .role = "replica"});
+    idem_client *client = open_client(fake_uri(server, ""));
+    idem_answer answer = {.size = sizeof answer};
+    idem_args args = args_of("k1");
+    /* Long enough for it to be asked, however slow the machine is. */
+    for (args.timeout_ms = 100; atomic_load(&s.requests) == 0;
+         args.timeout_ms *= 2)
+        cr_assert_neq(idem_acquire(client, &args, NULL, NULL), 0);
+    args = args_of("k2");
+    cr_assert_eq(idem_complete(client, &args, &answer, NULL), 0);
+    cr_assert_eq(answer.outcome, IDEM_COMPLETED);
+    args = args_of("k3");
+    cr_assert_eq(idem_acquire(client, &args, &answer, NULL), 0);
+    cr_assert_eq(answer.outcome, IDEM_ACQUIRED);
+    cr_assert_eq(fake_links(server), 1);
+    idem_answer_fini(&answer);
+    idem_client_close(client);
+    fake_stop(server);
+}
+
 /* ---------------------------------------------------------------- run once */
 
 /* The first server grants the claim and stops at its first renewal. */
