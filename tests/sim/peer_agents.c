@@ -295,6 +295,11 @@ bool pw_agents_take_loss(pw_world *peers, uint64_t epoch) {
     return is_due;
 }
 
+bool pw_agents_deposed(const pw_node *n) {
+    const aw_world *w = n->w->agents;
+    return w != NULL && n->peer->lead_epoch < w->etcd.now.group.epoch;
+}
+
 /* The set in etcd that a reply of this epoch has to be at: in the record of
  * this epoch, or in the one that ended it. */
 const ids_group *pw_agents_group(const pw_world *peers, uint64_t epoch) {

@@ -19,6 +19,8 @@ const pw_reach *pw_reach_of(const pw_world *w, uint64_t incarnation,
 /* An operator has accepted loss, and this is who leads since, in this epoch:
  * until the one that was named last does. */
 bool pw_agents_take_loss(pw_world *peers, uint64_t epoch);
+/* Another leads by etcd's record: what it changes nobody confirms. */
+bool pw_agents_deposed(const pw_node *n);
 /* Whom a reply of this epoch has to be at, by etcd; NULL: nobody. */
 const ids_group *pw_agents_group(const pw_world *peers, uint64_t epoch);
 

@@ -2,6 +2,7 @@
 /* peer_look.c -- who looks on as a node makes changes and replies: for the
  * checker alone. The linker puts these before the product's own functions
  * (--wrap), which do what they do. */
+#include "tests/sim/peer_agents.h"
 #include "tests/sim/peer_decide.h"
 
 #include "server/core/receipt.h"
@@ -91,8 +92,9 @@ static void note_promise(const pw_node *n, uint32_t key, const ids_change *c) {
     for (int i = 0; i < PW_PROMISES; i++) {
         pw_snap *promised = &w->promised[key][i];
         if (is_promise(promised, &s)) {
-            if (s.state == IDP_STATE_IN_PROGRESS ||
-                s.ttl_end < promised->ttl_end) {
+            bool renewed =
+                s.state == IDP_STATE_IN_PROGRESS && !pw_agents_deposed(n);
+            if (renewed || s.ttl_end < promised->ttl_end) {
                 promised->ttl_end = s.ttl_end;
             }
             return;
