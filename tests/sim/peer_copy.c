@@ -2,6 +2,7 @@
 /* peer_copy.c -- more of the checker: the replica equals the primary (I12),
  * nothing grows without bound (I15). */
 #include "server/core/receipt.h"
+#include "tests/sim/peer_agents.h"
 #include "tests/sim/peer_world.h"
 
 enum { HELD_MAX = 64 };
@@ -106,12 +107,14 @@ static void differ(pw_world *w, const pw_node *p, const pw_node *r,
         pw_name(p->index), pw_name(r->index), key);
 }
 
-/* What the primary has not, and nobody said that it ends by now. Where an
- * operator leads there is no list of what was said. */
+/* What the primary has not, and nobody said that it ends by now; one that was
+ * deposed has not heard what is said. Where an operator leads there is no list
+ * of it. */
 static bool is_left_over(const pw_world *w, const pw_node *p, const pw_node *r,
                          uint32_t key, const pw_snap *theirs) {
     uint64_t more = w->config.clock_step_ms - 1;
-    return w->agents != NULL && theirs->state != IDP_STATE_ABSENT &&
+    return w->agents != NULL && !pw_agents_deposed(p) &&
+           theirs->state != IDP_STATE_ABSENT &&
            pw_promised_end(w, key, theirs) > w->now + more &&
            has_last(p, r, key);
 }
