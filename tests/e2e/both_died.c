@@ -108,7 +108,8 @@ static int stage_at(wire *w, const char *key) {
     idp_request peek = {
         .method = IDP_PEEK, .ns = text_slice("e2e"), .key = text_slice(key)};
     idp_answer answer;
-    CHECK(wire_call(w, &peek, &answer) == 0, "%s can't be looked at", key);
+    CHECK(wire_call_confirmed(w, &peek, &answer) == 0, "%s can't be looked at",
+          key);
     if (answer.outcome != IDP_OUTCOME_RECORD ||
         answer.state == IDP_STATE_ABSENT)
         return 0;
@@ -309,14 +310,16 @@ static void primary_dies_first(const char *program) {
 static idp_token claim_at(wire *w, const char *key) {
     idp_answer answer;
     idp_request acquire = ask_acquire(key, 600000, 86400000);
-    CHECK(wire_call(w, &acquire, &answer) == 0, "%s is not claimed", key);
+    CHECK(wire_call_confirmed(w, &acquire, &answer) == 0, "%s is not claimed",
+          key);
     return answer.token;
 }
 
 static void complete_at(wire *w, const char *key, idp_token token) {
     idp_answer answer;
     idp_request complete = ask_complete(key, token, "paid");
-    CHECK(wire_call(w, &complete, &answer) == 0, "%s is not completed", key);
+    CHECK(wire_call_confirmed(w, &complete, &answer) == 0,
+          "%s is not completed", key);
 }
 
 /* The primary goes on alone, and dies; then the replica that was left behind is

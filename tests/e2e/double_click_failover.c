@@ -73,7 +73,7 @@ static idp_state state_of(const pair_node *node, const char *header) {
         .method = IDP_PEEK, .ns = text_slice("points"), .key = text_slice(key)};
     idp_answer answer = {.outcome = IDP_OUTCOME_COUNT};
     CHECK(wire_open(&w, node->port), "no connection");
-    CHECK(wire_call(&w, &ask, &answer) == 0, "peek is refused");
+    CHECK(wire_call_confirmed(&w, &ask, &answer) == 0, "peek is refused");
     wire_close(&w);
     return answer.state;
 }

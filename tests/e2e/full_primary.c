@@ -28,7 +28,7 @@ static unsigned fill(uint16_t port) {
         idp_answer answer;
         snprintf(key, sizeof key, "full-%u", n);
         idp_request acquire = ask_acquire(key, 60000, TTL_MS);
-        int code = wire_call(&w, &acquire, &answer);
+        int code = wire_call_confirmed(&w, &acquire, &answer);
         if (code == IDP_E_NO_MEMORY) {
             wire_close(&w);
             return n;
@@ -38,7 +38,8 @@ static unsigned fill(uint16_t port) {
         complete.result = (idp_slice){
             result,
             idt_rng_below(&rng, sizeof result >> idt_rng_below(&rng, 12))};
-        CHECK(wire_call(&w, &complete, &answer) == 0, "complete %u", n);
+        CHECK(wire_call_confirmed(&w, &complete, &answer) == 0, "complete %u",
+              n);
     }
     CHECK(false, "no end of memory");
 }

@@ -98,6 +98,9 @@ bool wire_ask(wire *w, idp_request *request, idp_reply *reply);
 /* What the daemon said: 0 and an answer, an error, or WIRE_LOST. */
 #define WIRE_LOST 1
 int wire_call(wire *w, idp_request *request, idp_answer *answer);
+/* As a client does: what the replica has not confirmed yet, beside whatever
+ * else this machine does, is asked for again, by its token or a nonce. */
+int wire_call_confirmed(wire *w, idp_request *request, idp_answer *answer);
 int wire_hello(wire *w, int32_t shard, const char *secret, idp_hello *hello);
 /* Everything until the close, at most cap - 1 bytes, as text. */
 size_t wire_text(wire *w, char *text, size_t cap);

@@ -131,6 +131,16 @@ int pair_claim(const pair_node *node, const char *key) {
     return code;
 }
 
+int pair_claim_confirmed(const pair_node *node, const char *key) {
+    wire w;
+    idp_answer answer;
+    idp_request ask = ask_acquire(key, 60000, 60000);
+    CHECK(wire_open(&w, node->port), "no connection");
+    int code = wire_call_confirmed(&w, &ask, &answer);
+    wire_close(&w);
+    return code;
+}
+
 void pair_report(const pair_node *node, idp_replication *report) {
     wire w;
     idp_request ask = {.method = IDP_REPLICATION};
@@ -210,8 +220,9 @@ void pair_await_log(const pair_node *node, const char *text) {
     CHECK(daemon_said(&node->daemon, text), "it does not say \"%s\"", text);
 }
 
-idp_command_outcome pair_command(const pair_node *node, idp_method order,
-                                 bool accept_loss, char *text, size_t cap) {
+static idp_command_outcome command_once(const pair_node *node, idp_method order,
+                                        bool accept_loss, char *text,
+                                        size_t cap) {
     wire w;
     idp_request ask = {.method = order, .accept_loss = accept_loss};
     idp_reply reply;
@@ -226,6 +237,22 @@ idp_command_outcome pair_command(const pair_node *node, idp_method order,
     snprintf(text, cap, "%.*s", (int)said.len, (const char *)said.ptr);
     wire_close(&w);
     return answer.outcome;
+}
+
+/* A node may be busy with a decision of its own: how long a disk takes for it
+ * is the machine's business. */
+idp_command_outcome pair_command(const pair_node *node, idp_method order,
+                                 bool accept_loss, char *text, size_t cap) {
+    uint64_t until_ms = e2e_now_ms() + PATIENCE_MS;
+    for (;;) {
+        idp_command_outcome outcome =
+            command_once(node, order, accept_loss, text, cap);
+        if (outcome != IDP_COMMAND_REFUSED ||
+            strstr(text, "decision is being recorded") == NULL ||
+            e2e_now_ms() > until_ms)
+            return outcome;
+        e2e_sleep_ms(LOOK_MS);
+    }
 }
 
 void pair_carry_out(const pair_node *node, idp_method order, bool accept_loss) {

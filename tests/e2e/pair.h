@@ -42,9 +42,10 @@ void pair_kill(pair_node *node);
 void pair_stop(pair_node *node);
 
 /* Over connections of their own: a whole job, which must work; a claim, and
- * wire_call's code. */
+ * wire_call's code, or wire_call_confirmed's. */
 void pair_do_once(const pair_node *node, const char *key);
 int pair_claim(const pair_node *node, const char *key);
+int pair_claim_confirmed(const pair_node *node, const char *key);
 
 /* How replication stands; asked over a connection of its own. */
 void pair_report(const pair_node *node, idp_replication *report);

@@ -39,7 +39,8 @@ static void claim(const pair_node *node) {
     snprintf(key, sizeof key, "key-%u", keys++);
     idp_request acquire = ask_acquire(key, 600000, 86400000);
     CHECK(wire_open(&w, node->port), "it can't be reached");
-    CHECK(wire_call(&w, &acquire, &answer) == 0, "%s is not claimed", key);
+    CHECK(wire_call_confirmed(&w, &acquire, &answer) == 0, "%s is not claimed",
+          key);
     wire_close(&w);
 }
 
@@ -54,7 +55,7 @@ static void has_all(const pair_node *node) {
         idp_request peek = {.method = IDP_PEEK,
                             .ns = text_slice("e2e"),
                             .key = text_slice(key)};
-        CHECK(wire_call(&w, &peek, &answer) == 0 &&
+        CHECK(wire_call_confirmed(&w, &peek, &answer) == 0 &&
                   answer.state == IDP_STATE_IN_PROGRESS,
               "%s is not there", key);
     }

@@ -34,7 +34,7 @@ static uint32_t claim_many(const pair_node *node, const char *prefix,
         snprintf(key, sizeof key, "%s-%u", prefix, i);
         idp_request q = ask_acquire(key, 60000, 3600000);
         q.ns = text_slice("shop");
-        int code = wire_call(&w, &q, &answer);
+        int code = wire_call_confirmed(&w, &q, &answer);
         CHECK(code == 0 || code == IDP_E_NO_MEMORY, "%s: code %d", key, code);
         granted += code == 0;
     }

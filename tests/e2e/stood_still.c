@@ -12,7 +12,7 @@
 
 /* Keys enough that some belong to the loop that reads them, and some to the
  * other. */
-enum { KEYS = 16, LEASE_MS = 1000, STOPPED_MS = 1500, TTL_MS = 600000 };
+enum { KEYS = 16, LEASE_MS = 3000, STOPPED_MS = 3500, TTL_MS = 600000 };
 
 typedef struct claim {
     char key[32];

@@ -65,7 +65,7 @@ static void a_detach(pair *p) {
           "a detach that was refused is in effect");
     has_room(&p->a);
     is_done(&p->a, IDP_DETACH, IDP_COMMAND_DETACHED);
-    CHECK(pair_claim(&p->a, "alone") == 0, "it does not serve alone");
+    CHECK(pair_claim_confirmed(&p->a, "alone") == 0, "it does not serve alone");
     puts("  a detach is refused, and done once there is room");
 }
 
@@ -81,7 +81,8 @@ static void an_admission(pair *p) {
         CHECK(report.in_sync_count == 1, "admitted, and not on record");
         e2e_sleep_ms(20);
     }
-    CHECK(pair_claim(&p->a, "while it joins") == 0, "it does not serve");
+    CHECK(pair_claim_confirmed(&p->a, "while it joins") == 0,
+          "it does not serve");
     has_room(&p->a);
     pair_await_in_sync(&p->a);
     puts("  an admission is tried again until it is on record");
@@ -102,7 +103,8 @@ static void a_switchover(pair *p) {
     pair_await_in_sync(&p->b);
     is_full(&p->b);
     is_refused(&p->b, IDP_SWITCHOVER);
-    CHECK(pair_claim(&p->b, "not handed over") == 0, "it does not go on");
+    CHECK(pair_claim_confirmed(&p->b, "not handed over") == 0,
+          "it does not go on");
     has_room(&p->b);
     is_done(&p->b, IDP_SWITCHOVER, IDP_COMMAND_SWITCHED);
     pair_await_role(&p->a, "primary");

@@ -191,12 +191,10 @@ idp_request ask_release(const char *key, idp_token token) {
                          .token = token};
 }
 
-/* As a client does: a change that the replica has not confirmed yet, beside
- * whatever else this machine does, is asked for again, by its nonce or token.
- */
-static int call_until_confirmed(wire *w, idp_request *request,
-                                idp_answer *answer) {
+int wire_call_confirmed(wire *w, idp_request *request, idp_answer *answer) {
     int code = IDP_E_UNREPLICATED;
+    if (request->method == IDP_ACQUIRE && request->nonce.ptr == NULL)
+        request->nonce = text_slice("until confirmed");
     for (int tries = 0; code == IDP_E_UNREPLICATED && tries < 24; tries++)
         code = wire_call(w, request, answer);
     return code;
@@ -205,12 +203,11 @@ static int call_until_confirmed(wire *w, idp_request *request,
 void e2e_do_once(wire *w, const char *key, const char *result) {
     idp_request acquire = ask_acquire(key, 600000, 600000);
     idp_answer answer = {0};
-    acquire.nonce = text_slice("done once");
-    int code = call_until_confirmed(w, &acquire, &answer);
+    int code = wire_call_confirmed(w, &acquire, &answer);
     CHECK(code == 0 && answer.outcome == IDP_OUTCOME_ACQUIRED,
           "acquire %s: code %d, outcome %d", key, code, (int)answer.outcome);
     idp_request complete = ask_complete(key, answer.token, result);
-    code = call_until_confirmed(w, &complete, &answer);
+    code = wire_call_confirmed(w, &complete, &answer);
     CHECK(code == 0 && answer.outcome == IDP_OUTCOME_COMPLETED,
           "complete %s: code %d, outcome %d", key, code, (int)answer.outcome);
 }
